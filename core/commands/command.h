@@ -1,0 +1,36 @@
+/*
+ * The commands of the `tallyd` binary.  One file each, named after it; main.c holds the table,
+ * reads the options before the command and calls run().
+ */
+#ifndef TALLYD_CORE_COMMANDS_COMMAND_H
+#define TALLYD_CORE_COMMANDS_COMMAND_H
+
+/* What a command exits with; documented in `tallyd help`. */
+enum command_exit {
+	COMMAND_OK = 0,
+	COMMAND_FAILED = 1, /* it ran and could not do it */
+	COMMAND_USAGE = 2,  /* the command line is wrong */
+	COMMAND_CONFIG = 3, /* the configuration or a plugin is wrong */
+};
+
+struct command_line {
+	const char *config_path; /* -c, or the default */
+	const char *plugin_dir;	 /* -p, or NULL: as configured */
+	int argc;		 /* what stands after the command's name */
+	char *const *argv;
+};
+
+struct command {
+	const char *name;
+	const char *usage; /* "config dump|explain [INSTANCE]" */
+	const char *help;  /* one line */
+	int (*run)(const struct command_line *line);
+};
+
+int command_run(const struct command_line *line);
+int command_check(const struct command_line *line);
+int command_config(const struct command_line *line);
+int command_plugins(const struct command_line *line);
+int command_once(const struct command_line *line);
+
+#endif

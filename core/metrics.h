@@ -1,0 +1,38 @@
+/*
+ * Every number the daemon tells about itself.  A series is found by name and labels and made at
+ * its first use; it is never freed before metrics_destroy(), so a restarted instance goes on
+ * counting.  Adding is an atomic; finding takes the lock, so keep the pointer.  Any thread.
+ */
+#ifndef TALLYD_CORE_METRICS_H
+#define TALLYD_CORE_METRICS_H
+
+#include <stdint.h>
+#include <tallyd/host.h>
+
+struct metrics;
+struct metric;
+
+struct metrics *metrics_create(void);
+void metrics_destroy(struct metrics *metrics);
+
+/*
+ * name: with its unit and _total, as Prometheus has it.  unit: "ns" is shown in seconds; else
+ * only told.  labels: `a="x",b="y"`, already escaped (see metrics_label).  Never NULL: without
+ * memory it is a series that nobody sees.
+ */
+struct metric *metrics_counter(struct metrics *metrics, const char *name, const char *labels,
+			       const char *unit, const char *help);
+struct metric *metrics_gauge(struct metrics *metrics, const char *name, const char *labels,
+			     const char *unit, const char *help);
+
+void metric_add(struct metric *metric, uint64_t n);
+void metric_set(struct metric *metric, int64_t value);
+int64_t metric_get(const struct metric *metric);
+
+/* Appends `key="value"` with value escaped, after a comma if something is there already. */
+void metrics_label(char *labels, size_t size, const char *key, const char *value);
+
+/* Series of one name stand together, sorted. */
+int metrics_each(struct metrics *metrics, tally_sample_fn *each, void *arg);
+
+#endif

@@ -1,0 +1,84 @@
+/*
+ * A configuration that has been checked to the end: every section matched with its plugin, every
+ * option parsed, every reference bound to another instance of the plan.  Making one never
+ * connects to anything.  `check` stops here; `run` starts it; a reload compares two.
+ */
+#ifndef TALLYD_CORE_PLAN_H
+#define TALLYD_CORE_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <tallyd/plugin.h>
+
+#include "config.h"
+#include "journal.h"
+#include "options.h"
+#include "registry.h"
+
+enum plan_kind { PLAN_INPUT, PLAN_BUFFER, PLAN_OUTPUT };
+
+/* [tallyd] */
+struct plan_globals {
+	const char *host;       /* default: the machine's name */
+	const char *plugin_dir; /* colon-separated */
+	const char *state_dir;
+	int64_t log_level; /* index in error|warning|notice|info|debug */
+	int64_t drain_timeout;
+};
+
+/* Options common to all instances of a kind; only those of its own kind are set. */
+struct plan_common {
+	bool enabled;
+	int64_t interval, jitter;        /* inputs that gather */
+	const char *buffer;              /* outputs that write: the buffer's name, batch */
+	const char *const *tables;       /* outputs that write: globs */
+	struct journal_settings journal; /* buffers */
+};
+
+struct plan_instance {
+	const char *name; /* input.docker_stats, output.sqlite:archive */
+	enum plan_kind kind;
+	const struct config_section *section;
+	const struct tally_plugin *plugin;
+	struct plan_common common;
+	void *config; /* plugin->config_size bytes, filled; STORE and CACHE options hold ref slots
+		       */
+	struct options *options;
+	const struct plan_instance *buffer; /* outputs that write */
+};
+
+struct plan {
+	struct config *config;
+	struct plan_globals globals;
+	struct options *globals_options;
+	struct plan_instance *instances; /* enabled ones, in the order of their sections */
+	size_t n_instances;
+};
+
+/*
+ * What a STORE or CACHE option is bound to: a slot that stands for the instance of that name for as
+ * long as the daemon runs, whichever incarnation is running.  The daemon's capability.c gives it;
+ * `check` passes NULL and options stay NULL.
+ */
+typedef void *plan_slot_fn(void *arg, enum tally_option_type type, const char *instance_name);
+
+/* Takes over config, also on failure.  Every problem is found
+ * and added; returns -EINVAL if any. */
+int plan_create(struct config *config, struct registry *registry, plan_slot_fn *slot, void *arg,
+		struct plan **ret, struct problems *problems);
+void plan_destroy(struct plan *plan);
+
+const struct plan_instance *plan_find(const struct plan *plan, const char *name);
+/* Would restarting `a` as `b` change nothing? */
+bool plan_instance_equal(const struct plan_instance *a, const struct plan_instance *b);
+
+/* Reads [tallyd] alone, to know where plugins are before loading any. */
+int plan_read_globals(const struct config *config, struct plan_globals *ret,
+		      struct options **ret_options, struct problems *problems);
+
+extern const struct tally_option plan_global_options[];
+extern const struct tally_option plan_input_options[];  /* those common to all inputs */
+extern const struct tally_option plan_output_options[]; /* … to outputs that write */
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * The plugins that are loaded, by name, and the tables they declare.  Two plugins may declare the
+ * same table only with the same columns.  Filled by the main thread; tables may be looked up
+ * from any thread while no loading goes on.
+ */
+#ifndef TALLYD_CORE_REGISTRY_H
+#define TALLYD_CORE_REGISTRY_H
+
+#include <stddef.h>
+#include <tallyd/plugin.h>
+
+#include "util/error.h"
+
+struct registry;
+
+/* plugin_dirs: colon-separated; NAME.so is looked for in each in turn. */
+struct registry *registry_create(const char *plugin_dirs);
+void registry_destroy(struct registry *registry); /* plugins stay in memory */
+
+/* Loads it on first use.  -ENOENT: no such file; error says where it was looked for and, if a
+ * similarly named one is there, which. */
+int registry_plugin(struct registry *registry, const char *name, const struct tally_plugin **ret,
+		    struct error *error);
+const char *registry_path(const struct registry *registry, const struct tally_plugin *plugin);
+/* NULL: no loaded plugin declares it. */
+const struct tally_table *registry_table(const struct registry *registry, const char *name);
+
+/* Names of all files in the directories, sorted, loaded or not; free() the array only. */
+int registry_available(struct registry *registry, char ***ret, size_t *ret_n);
+
+#endif

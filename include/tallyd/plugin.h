@@ -1,0 +1,266 @@
+/*
+ * tallyd plugin ABI.  One shared object is one plugin: it exports tally_plugin()
+ * and nothing else, and reaches the daemon only through the ctx it is given.
+ *
+ * Three rules carry the whole contract:
+ *   threads    the core calls one instance from one thread at a time, so plugins may
+ *              block; only interrupt(), reconfigure() and the facets' query(), tables(),
+ *              get() and set() run beside it.
+ *   ownership  what you emit is gone; what you are handed is on loan until you return.
+ *   errors     return 0 or what tally_fail() returns (-errno); the core logs it once,
+ *              counts it and tries again.
+ *
+ * Growth: abi_major must be equal, abi_minor at most the daemon's.  Structs that begin
+ * with `size` grow at their end; those without never change under one abi_major.
+ *
+ *   1.0   first
+ */
+#ifndef TALLYD_PLUGIN_H
+#define TALLYD_PLUGIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define TALLY_ABI_MAJOR 1 /* a layout or a meaning changed: older plugins are refused */
+#define TALLY_ABI_MINOR 0 /* something was appended: older plugins still load */
+
+struct tally_ctx;   /* one running instance; hand it back to every tally_*() call */
+struct tally_store; /* another instance that answers queries, bound by an option */
+struct tally_cache; /* another instance that keeps values for a while, likewise */
+struct tally_query; /* query.h */
+
+/* ---- Records: a batch is rows of one declared table ------------------------ */
+
+enum tally_type { TALLY_TIME = 1, TALLY_INT, TALLY_REAL, TALLY_BOOL, TALLY_TEXT, TALLY_JSON };
+
+/*
+ * A tag names a series or a thing; a counter only grows, until what it counts starts anew;
+ * GONE (a TIME) says since when a thing is no more; ORDER (an INT) keeps rows of one time
+ * in their order.
+ */
+enum tally_role { TALLY_FIELD, TALLY_TAG, TALLY_COUNTER, TALLY_GONE, TALLY_ORDER };
+
+/*
+ * SERIES: appended, key = tags + time.
+ * STATE:  the newest row of a key replaces the last, key = tags.
+ * LOG:    appended, key = tags + time + order.
+ * A row whose key is already stored is the same row: a store keeps it once.
+ */
+enum tally_kind { TALLY_SERIES = 1, TALLY_STATE, TALLY_LOG };
+
+struct tally_column {
+	const char *name; /* [a-z][a-z0-9_]*, at most 48 bytes */
+	const char *unit; /* "bytes", "ns", "percent"; NULL: none */
+	const char *help;
+	uint16_t type; /* enum tally_type */
+	uint16_t role; /* enum tally_role */
+	uint32_t reserved;
+};
+
+struct tally_table {
+	const char *name; /* [a-z][a-z0-9_]*, at most 48 bytes */
+	const char *help;
+	const struct tally_column *columns; /* columns[0] is the TALLY_TIME of the row */
+	uint32_t n_columns;
+	uint32_t kind;     /* enum tally_kind */
+	uint32_t revision; /* raised when columns are appended; nothing else ever changes */
+	uint32_t reserved;
+};
+
+struct tally_cell {
+	union {
+		int64_t i;        /* TIME: ns since 1970 UTC; INT; BOOL: 0 or 1 */
+		double f;         /* REAL */
+		const char *text; /* TEXT, JSON: not NUL-terminated; lives as long as its batch */
+	};
+	uint32_t len; /* bytes of text */
+	uint32_t set; /* 0: NULL */
+};
+
+/* Immutable once emitted.  Row r begins at cells[r * table->n_columns]. */
+struct tally_batch {
+	const struct tally_table *table;
+	const struct tally_cell *cells;
+	uint32_t n_rows;
+	uint32_t reserved;
+};
+
+/* ---- Configuration: declared once, so parsed, checked and documented once --- */
+
+enum tally_option_type {
+	TALLY_OPT_BOOL = 1, /* bool: yes|no|true|false|on|off */
+	TALLY_OPT_INT,      /* int64_t */
+	TALLY_OPT_SIZE,     /* int64_t bytes: 64Ki 16Mi 1Gi */
+	TALLY_OPT_DURATION, /* int64_t ns: 500ms 5s 2min 1h 7d */
+	TALLY_OPT_STRING,   /* const char *, NULL when neither set nor given a fallback */
+	TALLY_OPT_LIST,     /* const char *const *, NULL-terminated; commas or blanks between */
+	TALLY_OPT_CHOICE,   /* int64_t: the index in accepts */
+	TALLY_OPT_STORE,    /* struct tally_store *: the name of an instance, like sqlite */
+	TALLY_OPT_CACHE,    /* struct tally_cache *: likewise */
+};
+
+/* SECRET: masked wherever it is shown; `<name>_file = PATH` sets it from a file. */
+enum tally_option_flag { TALLY_OPT_REQUIRED = 1, TALLY_OPT_SECRET = 2 };
+
+struct tally_option {
+	const char *name;
+	const char *fallback; /* as it would be written; NULL: zero, false, NULL */
+	const char *accepts;  /* numbers: "1..65535", "100ms..", "..1Gi"; CHOICE: "a|b|c" */
+	const char *help;
+	uint32_t type, flags;
+	size_t offset; /* in the plugin's config struct */
+};
+
+/* ---- Metrics: declared once, shown at /metrics and in the docs --------------- */
+
+enum tally_metric_kind { TALLY_METRIC_COUNTER, TALLY_METRIC_GAUGE };
+
+/* Shown as tallyd_<plugin>_<name>{instance="…",<labels>}; unit "ns" is shown in seconds. */
+struct tally_metric {
+	const char *name, *unit, *help;
+	const char *labels; /* fixed ones, as `call="list"`; NULL: none */
+	uint32_t kind;      /* enum tally_metric_kind */
+	uint32_t reserved;
+};
+
+/* ---- What a plugin can be: any of these; none makes a service that just runs -- */
+
+struct tally_input {
+	uint32_t size;
+	const char *interval;      /* default of the option of that name: "5s" */
+	int (*gather)(void *self); /* called every interval, or */
+	int (*run)(void *self);    /* called once, returns when tally_stopping() */
+};
+
+/* A batch at its place in a buffer.  With ctx->writer the sequence names a write for ever. */
+struct tally_entry {
+	const struct tally_batch *batch;
+	uint64_t sequence;  /* 1, 2, 3 … in one buffer */
+	const char *writer; /* whose sequence it is: this daemon and buffer, unique for ever */
+};
+
+enum tally_verdict {
+	TALLY_RETRY,  /* not written; offer it again after a while */
+	TALLY_DONE,   /* durably written */
+	TALLY_REJECT, /* never acceptable: dropped and counted, with what tally_fail() said */
+};
+
+struct tally_output {
+	uint32_t size;
+	/* Called after start() for every table that is routed here, and before its first
+	 * batch if that comes later; makes room for it. */
+	int (*prepare)(void *self, const struct tally_table *table);
+	/* Writes all in one transaction where there are such.  verdicts: one per entry, all
+	 * TALLY_RETRY on entry.  A negative return counts as a failed attempt; verdicts
+	 * given stand. */
+	int (*write)(void *self, const struct tally_entry *entries, uint32_t n, uint8_t *verdicts);
+};
+
+struct tally_usage {
+	uint64_t bytes, capacity, entries, rows;
+};
+
+/*
+ * A journal: entries in the order pushed, kept until every reader has settled them.  Never
+ * called concurrently: the core holds its lock, decides when a batch is due and what to do
+ * when it is full.
+ */
+struct tally_buffer {
+	uint32_t size;
+	uint32_t durable; /* 1: pushed means safe, so inputs may forget their copy */
+	/* One cursor per output, known by its name: where it was left, a new one at the
+	 * oldest entry.  ret_rows: rows waiting for it. */
+	int (*open_reader)(void *self, const char *name, uint32_t *ret_reader, uint64_t *ret_rows);
+	/* That output is gone for good; what only it waited for may go. */
+	int (*forget_reader)(void *self, const char *name);
+	/* The rows and their input's resume position become safe together or not at all.
+	 * Takes a reference of its own.  position NULL: none.  -ENOSPC: full. */
+	int (*push)(void *self, const struct tally_batch *batch, const char *source,
+		    const char *position, uint64_t *ret_sequence);
+	/* The next entries after what the reader was given last, oldest first, until either
+	 * max is reached; on loan until settled.  rewind: from the reader's cursor again. */
+	int (*peek)(void *self, uint32_t reader, bool rewind, uint32_t max_rows,
+		    struct tally_entry *ret, uint32_t max_entries, uint32_t *ret_n);
+	int (*settle)(void *self, uint32_t reader, uint64_t up_to_sequence);
+	/* The position pushed last for a source; a durable buffer only.  -ENOENT: none. */
+	int (*position)(void *self, const char *source, const char **ret);
+	/* Takes out the oldest entry after a sequence; the caller drops ret->batch.
+	 * -ENOENT: none. */
+	int (*drop_oldest)(void *self, uint64_t after_sequence, struct tally_entry *ret);
+	void (*usage)(void *self, struct tally_usage *ret);
+};
+
+/* rows are on loan until it returns; non-zero stops the query, which then returns it. */
+typedef int tally_rows_fn(void *arg, const struct tally_batch *rows);
+typedef int tally_table_fn(void *arg, const struct tally_table *table);
+
+struct tally_reader { /* "store": an output that can also answer; thread-safe */
+	uint32_t size;
+	/* -ENOENT: no such table; -EINVAL: no such column, or a query it cannot answer;
+	 * -ETIMEDOUT: the deadline passed; else -errno. */
+	int (*query)(void *self, const struct tally_query *query, tally_rows_fn *rows, void *arg);
+	/* Every table it holds, also of plugins that are not loaded here. */
+	int (*tables)(void *self, tally_table_fn *each, void *arg);
+};
+
+struct tally_blob { /* bytes on loan: call release(owner) when done */
+	const void *data;
+	size_t len;
+	void (*release)(void *owner);
+	void *owner;
+};
+
+struct tally_keeper { /* "cache"; thread-safe */
+	uint32_t size;
+	int (*get)(void *self, const char *key, struct tally_blob *ret); /* -ENOENT: a miss */
+	int (*set)(void *self, const char *key, const void *data, size_t len, int64_t ttl_ns);
+};
+
+/* ---- The plugin ------------------------------------------------------------ */
+
+struct tally_plugin {
+	uint32_t abi_major, abi_minor, size; /* first, for ever: they guard the rest */
+	const char *name, *version, *help;
+	const struct tally_option *options; /* ends with .name = NULL; NULL: none */
+	size_t config_size;
+	const struct tally_table *const *tables; /* what it emits; NULL-terminated; NULL: none */
+	const struct tally_metric *metrics;      /* ends with .name = NULL; NULL: none */
+
+	/* No I/O.  config lives as long as the instance. */
+	int (*create)(struct tally_ctx *ctx, const void *config, void **ret_self);
+	int (*start)(void *self);      /* connect; called again, backing off, while it fails */
+	void (*interrupt)(void *self); /* optional: make a blocked call return now */
+	void (*stop)(void *self);      /* undoes start; nothing is in flight */
+	void (*destroy)(void *self);   /* undoes create */
+	/* Optional: take a new config while running.  Without it the core stops and creates
+	 * the instance anew; a buffer without it keeps its old settings until a restart. */
+	int (*reconfigure)(void *self, const void *config);
+
+	const struct tally_input *input;
+	const struct tally_output *output;
+	const struct tally_buffer *buffer;
+	const struct tally_reader *store;
+	const struct tally_keeper *cache;
+};
+
+/* TALLY_PLUGIN(.name = "…", .version = "…", …): the one exported function of a plugin. */
+#define TALLY_PLUGIN(...)                                                                          \
+	__attribute__((visibility("default"))) const struct tally_plugin *tally_plugin(void);      \
+	const struct tally_plugin *tally_plugin(void)                                              \
+	{                                                                                          \
+		static const struct tally_plugin plugin = {.abi_major = TALLY_ABI_MAJOR,           \
+							   .abi_minor = TALLY_ABI_MINOR,           \
+							   .size = sizeof(struct tally_plugin),    \
+							   __VA_ARGS__};                           \
+		return &plugin;                                                                    \
+	}
+
+#ifdef __cplusplus
+}
+#endif
+#endif

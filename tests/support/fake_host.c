@@ -1,0 +1,404 @@
+#include "fake_host.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "batch.h"
+#include "batch_codec.h"
+#include "util/clock.h"
+#include "util/error.h"
+
+enum { FAKE_METRICS = 64, FAKE_REASON_SIZE = 1024 };
+
+struct fake_emitted {
+	const struct tally_batch *batch;
+	char *position;
+};
+
+struct fake_host {
+	struct tally_ctx ctx; /* first: a ctx is its host */
+	pthread_mutex_t lock; /* guards all below */
+	struct fake_emitted *emitted;
+	uint32_t n_emitted;
+	char *log[TALLY_DEBUG + 1];
+	char reason[FAKE_REASON_SIZE];
+	uint64_t metrics[FAKE_METRICS];
+	uint32_t rejected;
+	int64_t now, monotonic;
+	int emit_result;
+	int stop_fd;
+};
+
+struct tally_store {
+	const struct tally_reader *reader;
+	void *self;
+};
+
+static struct fake_host *fake_of(const struct tally_ctx *ctx)
+{
+	return (struct fake_host *)(uintptr_t)ctx;
+}
+
+static void fake_log_append(char **log, const char *text)
+{
+	size_t old = *log ? strlen(*log) : 0;
+	char *grown = realloc(*log, old + strlen(text) + 2);
+	if (!grown)
+		abort();
+	if (old)
+		grown[old++] = '\n';
+	memcpy(grown + old, text, strlen(text) + 1);
+	*log = grown;
+}
+
+static void fake_log(struct tally_ctx *ctx, int level, const char *fmt, va_list ap)
+{
+	struct fake_host *host = fake_of(ctx);
+	char *text = NULL;
+	if (vasprintf(&text, fmt, ap) < 0)
+		abort();
+	pthread_mutex_lock(&host->lock);
+	for (int i = level; i <= TALLY_DEBUG; i++)
+		fake_log_append(&host->log[i], text);
+	pthread_mutex_unlock(&host->lock);
+	free(text);
+}
+
+static int fake_report(struct tally_ctx *ctx, int error, const char *fmt, va_list ap)
+{
+	struct fake_host *host = fake_of(ctx);
+	pthread_mutex_lock(&host->lock);
+	vsnprintf(host->reason, sizeof(host->reason), fmt, ap);
+	pthread_mutex_unlock(&host->lock);
+	return -error;
+}
+
+static const char *fake_reason(struct tally_ctx *ctx)
+{
+	return fake_of(ctx)->reason;
+}
+
+static bool fake_wait(const struct tally_ctx *ctx, int timeout_ms)
+{
+	struct pollfd fd = {.fd = fake_of(ctx)->stop_fd, .events = POLLIN};
+	return poll(&fd, 1, timeout_ms) > 0;
+}
+
+static bool fake_stopping(const struct tally_ctx *ctx)
+{
+	return fake_wait(ctx, 0);
+}
+
+static int fake_stop_fd(const struct tally_ctx *ctx)
+{
+	return fake_of(ctx)->stop_fd;
+}
+
+static bool fake_sleep(struct tally_ctx *ctx, int64_t ns)
+{
+	return fake_wait(ctx, (int)(ns / CLOCK_MS));
+}
+
+static int64_t fake_now(const struct tally_ctx *ctx)
+{
+	return fake_of(ctx)->now ? fake_of(ctx)->now : clock_now();
+}
+
+static int64_t fake_monotonic(const struct tally_ctx *ctx)
+{
+	return fake_of(ctx)->monotonic ? fake_of(ctx)->monotonic : clock_monotonic();
+}
+
+static struct tally_batch *fake_batch_new(struct tally_ctx *ctx, const struct tally_table *table)
+{
+	(void)ctx;
+	return batch_create(table);
+}
+
+static int fake_batch_encode(struct tally_ctx *ctx, const struct tally_batch *batch, void **ret,
+			     size_t *ret_len)
+{
+	(void)ctx;
+	return batch_encode(batch, ret, ret_len);
+}
+
+static const struct tally_table *fake_no_table(void *arg, const char *name)
+{
+	(void)arg;
+	(void)name;
+	return NULL;
+}
+
+static int fake_batch_decode(struct tally_ctx *ctx, const void *bytes, size_t len,
+			     struct tally_batch **ret)
+{
+	struct error error = {0};
+	int r = batch_decode(bytes, len, fake_no_table, NULL, ret, &error);
+	return r < 0 ? tally_fail(ctx, -r, "%s", error.text) : 0;
+}
+
+static int fake_emit(struct tally_ctx *ctx, struct tally_batch *batch, const char *source,
+		     const char *position)
+{
+	struct fake_host *host = fake_of(ctx);
+	(void)source;
+	if (host->emit_result < 0) {
+		batch_drop(batch);
+		return host->emit_result;
+	}
+	pthread_mutex_lock(&host->lock);
+	struct fake_emitted *grown =
+		realloc(host->emitted, (host->n_emitted + 1) * sizeof(*host->emitted));
+	if (!grown)
+		abort();
+	host->emitted = grown;
+	host->emitted[host->n_emitted++] =
+		(struct fake_emitted){batch, position ? strdup(position) : NULL};
+	pthread_mutex_unlock(&host->lock);
+	return 0;
+}
+
+static int fake_position(struct tally_ctx *ctx, const char *source, char *ret, size_t size)
+{
+	struct fake_host *host = fake_of(ctx);
+	(void)source;
+	for (uint32_t i = host->n_emitted; i-- > 0;) {
+		if (!host->emitted[i].position)
+			continue;
+		snprintf(ret, size, "%s", host->emitted[i].position);
+		return 0;
+	}
+	return -ENOENT;
+}
+
+static void fake_reject_row(struct tally_ctx *ctx, const struct tally_batch *batch, uint32_t row,
+			    const char *why)
+{
+	(void)batch;
+	(void)row;
+	(void)why;
+	fake_of(ctx)->rejected++;
+}
+
+static void fake_count(struct tally_ctx *ctx, uint32_t metric, uint64_t n)
+{
+	__atomic_fetch_add(&fake_of(ctx)->metrics[metric], n, __ATOMIC_RELAXED);
+}
+
+static void fake_gauge(struct tally_ctx *ctx, uint32_t metric, int64_t value)
+{
+	__atomic_store_n(&fake_of(ctx)->metrics[metric], (uint64_t)value, __ATOMIC_RELAXED);
+}
+
+static int fake_samples(struct tally_ctx *ctx, tally_sample_fn *each, void *arg)
+{
+	static const struct tally_sample sample = {
+		.name = "tallyd_rows_stored_total",
+		.labels = "output=\"output.sqlite\",table=\"container_stats\"",
+		.help = "Rows durably written.",
+		.kind = TALLY_METRIC_COUNTER,
+		.value = 42};
+	(void)ctx;
+	return each(arg, &sample);
+}
+
+static int fake_query(struct tally_ctx *ctx, struct tally_store *store,
+		      const struct tally_query *query, tally_rows_fn *rows, void *arg)
+{
+	if (!store)
+		return tally_fail(ctx, ENOTCONN, "the store is not running");
+	return store->reader->query(store->self, query, rows, arg);
+}
+
+static int fake_store_tables(struct tally_ctx *ctx, struct tally_store *store, tally_table_fn *each,
+			     void *arg)
+{
+	if (!store)
+		return tally_fail(ctx, ENOTCONN, "the store is not running");
+	return store->reader->tables(store->self, each, arg);
+}
+
+static const struct tally_host fake_vtable = {
+	.size = sizeof(struct tally_host),
+	.version = "0.0.0-test",
+	.log = fake_log,
+	.report = fake_report,
+	.reason = fake_reason,
+	.stopping = fake_stopping,
+	.stop_fd = fake_stop_fd,
+	.sleep = fake_sleep,
+	.now = fake_now,
+	.monotonic = fake_monotonic,
+	.batch_new = fake_batch_new,
+	.batch_row = batch_row,
+	.batch_copy = batch_copy,
+	.batch_adopt = batch_adopt,
+	.batch_keep = batch_keep,
+	.batch_drop = batch_drop,
+	.batch_bytes = batch_bytes,
+	.batch_encode = fake_batch_encode,
+	.batch_decode = fake_batch_decode,
+	.emit = fake_emit,
+	.position = fake_position,
+	.reject_row = fake_reject_row,
+	.count = fake_count,
+	.gauge = fake_gauge,
+	.samples = fake_samples,
+	.query = fake_query,
+	.store_tables = fake_store_tables,
+};
+
+struct fake_host *fake_host_create(const char *instance_name)
+{
+	struct fake_host *host = calloc(1, sizeof(*host));
+	if (!host)
+		abort();
+	host->stop_fd = eventfd(0, EFD_CLOEXEC);
+	pthread_mutex_init(&host->lock, NULL);
+	host->ctx = (struct tally_ctx){.host = &fake_vtable,
+				       .name = instance_name,
+				       .machine = "testhost",
+				       .state_dir = "/tmp",
+				       .writer = "test-writer",
+				       .interval = 5 * CLOCK_SECOND};
+	return host;
+}
+
+void fake_host_forget(struct fake_host *host)
+{
+	for (uint32_t i = 0; i < host->n_emitted; i++) {
+		batch_drop(host->emitted[i].batch);
+		free(host->emitted[i].position);
+	}
+	free(host->emitted);
+	host->emitted = NULL;
+	host->n_emitted = 0;
+	for (int i = 0; i <= TALLY_DEBUG; i++) {
+		free(host->log[i]);
+		host->log[i] = NULL;
+	}
+}
+
+void fake_host_destroy(struct fake_host *host)
+{
+	fake_host_forget(host);
+	close(host->stop_fd);
+	pthread_mutex_destroy(&host->lock);
+	free(host);
+}
+
+struct tally_ctx *fake_host_ctx(struct fake_host *host)
+{
+	return &host->ctx;
+}
+
+uint32_t fake_host_batches(const struct fake_host *host)
+{
+	return host->n_emitted;
+}
+
+const struct tally_batch *fake_host_batch(const struct fake_host *host, uint32_t i)
+{
+	return i < host->n_emitted ? host->emitted[i].batch : NULL;
+}
+
+const char *fake_host_position(const struct fake_host *host, uint32_t i)
+{
+	return i < host->n_emitted ? host->emitted[i].position : NULL;
+}
+
+uint32_t fake_host_rows(const struct fake_host *host, const char *table)
+{
+	uint32_t rows = 0;
+	for (uint32_t i = 0; i < host->n_emitted; i++)
+		if (strcmp(host->emitted[i].batch->table->name, table) == 0)
+			rows += host->emitted[i].batch->n_rows;
+	return rows;
+}
+
+const struct tally_cell *fake_host_row(const struct fake_host *host, const char *table, uint32_t i)
+{
+	for (uint32_t b = 0; b < host->n_emitted; b++) {
+		const struct tally_batch *batch = host->emitted[b].batch;
+		if (strcmp(batch->table->name, table) != 0)
+			continue;
+		if (i < batch->n_rows)
+			return batch->cells + (size_t)i * batch->table->n_columns;
+		i -= batch->n_rows;
+	}
+	return NULL;
+}
+
+const struct tally_cell *fake_cell(const struct tally_table *table, const struct tally_cell *row,
+				   const char *column)
+{
+	for (uint32_t i = 0; i < table->n_columns; i++)
+		if (strcmp(table->columns[i].name, column) == 0)
+			return &row[i];
+	fprintf(stderr, "table %s has no column %s\n", table->name, column);
+	abort();
+}
+
+const char *fake_host_log(const struct fake_host *host, int level)
+{
+	return host->log[level] ? host->log[level] : "";
+}
+
+const char *fake_host_reason(const struct fake_host *host)
+{
+	return host->reason;
+}
+
+uint64_t fake_host_metric(const struct fake_host *host, uint32_t metric)
+{
+	return host->metrics[metric];
+}
+
+uint32_t fake_host_rejected(const struct fake_host *host)
+{
+	return host->rejected;
+}
+
+void fake_host_set_now(struct fake_host *host, int64_t now)
+{
+	host->now = now;
+}
+
+void fake_host_set_monotonic(struct fake_host *host, int64_t now)
+{
+	host->monotonic = now;
+}
+
+void fake_host_stop(struct fake_host *host)
+{
+	uint64_t one = 1;
+	if (write(host->stop_fd, &one, sizeof(one)) != sizeof(one))
+		abort();
+}
+
+void fake_host_set_emit_result(struct fake_host *host, int result)
+{
+	host->emit_result = result;
+}
+
+struct tally_store *fake_host_store(struct fake_host *host, const struct tally_reader *reader,
+				    void *self)
+{
+	struct tally_store *store = calloc(1, sizeof(*store));
+	(void)host;
+	if (!store)
+		abort();
+	*store = (struct tally_store){reader, self};
+	return store;
+}
+
+void fake_host_store_free(struct tally_store *store)
+{
+	free(store);
+}

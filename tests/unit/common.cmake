@@ -1,0 +1,2 @@
+tallyd_unit_test(rfc3339 SOURCES unit/test_rfc3339.c)
+tallyd_unit_test(batch SOURCES unit/test_batch.c)

@@ -1,0 +1,80 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <tallyd/host.h>
+
+#include "batch.h"
+
+#include <cmocka.h>
+
+static const struct tally_column columns[] = {
+	{.name = "time", .type = TALLY_TIME},
+	{.name = "name", .type = TALLY_TEXT, .role = TALLY_TAG},
+	{.name = "value", .type = TALLY_REAL},
+};
+static const struct tally_table table = {
+	.name = "t", .columns = columns, .n_columns = 3, .kind = TALLY_SERIES, .revision = 1};
+
+static void a_new_row_is_all_null(void **state)
+{
+	struct tally_batch *batch = batch_create(&table);
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		struct tally_cell *row = batch_row(batch);
+		for (uint32_t c = 0; c < table.n_columns; c++)
+			assert_int_equal(row[c].set, 0);
+		tally_put_real(row, 2, i);
+	}
+	assert_int_equal(batch->n_rows, 100);
+	assert_true(batch->cells[(size_t)99 * 3 + 2].f > 98.9);
+	batch_drop(batch);
+}
+
+static void copied_text_outlives_its_original(void **state)
+{
+	struct tally_batch *batch = batch_create(&table);
+	char long_text[20000];
+	(void)state;
+	memset(long_text, 'x', sizeof(long_text));
+	struct tally_cell *row = batch_row(batch);
+	tally_put_text(row, 1, batch_copy(batch, long_text, sizeof(long_text)), sizeof(long_text));
+	memset(long_text, 'y', sizeof(long_text));
+	const char *small = batch_copy(batch, "small", 5);
+	assert_memory_equal(small, "small", 5);
+	assert_int_equal(batch->cells[1].text[sizeof(long_text) - 1], 'x');
+	batch_drop(batch);
+}
+
+static int freed;
+static void count_free(void *memory)
+{
+	freed++;
+	free(memory);
+}
+
+static void adopted_memory_goes_with_the_last_reference(void **state)
+{
+	struct tally_batch *batch = batch_create(&table);
+	(void)state;
+	freed = 0;
+	assert_int_equal(batch_adopt(batch, malloc(100), 100, count_free), 0);
+	assert_true(batch_bytes(batch) >= 100);
+	batch_keep(batch);
+	batch_drop(batch);
+	assert_int_equal(freed, 0);
+	batch_drop(batch);
+	assert_int_equal(freed, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_new_row_is_all_null),
+		cmocka_unit_test(copied_text_outlives_its_original),
+		cmocka_unit_test(adopted_memory_goes_with_the_last_reference),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
