@@ -1,0 +1,120 @@
+/*
+ * An input for tallyd: the load of this machine.  Every interval it reads /proc/loadavg and emits
+ * one row of the table it declares.  If the file cannot be read or is not what proc(5) says,
+ * gather() tells why, the core logs and counts that, and calls again an interval later.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <tallyd/host.h>
+
+/* What it emits: columns[0] is the time, the tags say whose row it is. */
+enum { COLUMN_TIME, COLUMN_HOST, COLUMN_LOAD1, COLUMN_LOAD5, COLUMN_LOAD15, COLUMN_RUNNABLE };
+
+static const struct tally_column columns[] = {
+	[COLUMN_TIME] = {.name = "time", .type = TALLY_TIME, .help = "when it was read"},
+	[COLUMN_HOST] = {.name = "host", .type = TALLY_TEXT, .role = TALLY_TAG},
+	[COLUMN_LOAD1] = {.name = "load1", .type = TALLY_REAL, .help = "over 1 minute"},
+	[COLUMN_LOAD5] = {.name = "load5", .type = TALLY_REAL, .help = "over 5 minutes"},
+	[COLUMN_LOAD15] = {.name = "load15", .type = TALLY_REAL, .help = "over 15 minutes"},
+	[COLUMN_RUNNABLE] = {.name = "runnable", .type = TALLY_INT, .help = "threads"},
+};
+static const struct tally_table machine_load_table = {
+	.name = "machine_load",
+	.help = "Load averages of the machine.",
+	.columns = columns,
+	.n_columns = sizeof(columns) / sizeof(columns[0]),
+	.kind = TALLY_SERIES,
+	.revision = 1,
+};
+static const struct tally_table *const tables[] = {&machine_load_table, NULL};
+
+/* What can be set in its section, beside what every input takes. */
+struct machine_load_config {
+	const char *path;
+};
+static const struct tally_option options[] = {
+	{.name = "path",
+	 .type = TALLY_OPT_STRING,
+	 .fallback = "/proc/loadavg",
+	 .help = "the file to read, in the format of /proc/loadavg",
+	 .offset = offsetof(struct machine_load_config, path)},
+	{.name = NULL},
+};
+
+struct machine_load {
+	struct tally_ctx *ctx;
+	const struct machine_load_config *config;
+};
+
+static int machine_load_read(struct machine_load *load, char *ret, size_t size)
+{
+	FILE *file = fopen(load->config->path, "re");
+	if (!file)
+		return tally_fail(load->ctx, errno, "%s: %s", load->config->path, strerror(errno));
+	const char *line = fgets(ret, (int)size, file);
+	fclose(file);
+	return line ? 0 : tally_fail(load->ctx, EIO, "%s: nothing to read", load->config->path);
+}
+
+/* Fills the row's cells; what stays untouched is NULL. */
+static int machine_load_fill(struct machine_load *load, struct tally_batch *batch, const char *line)
+{
+	struct tally_ctx *ctx = load->ctx;
+	double load1, load5, load15;
+	int runnable;
+	if (sscanf(line, "%lf %lf %lf %d/", &load1, &load5, &load15, &runnable) != 4)
+		return tally_fail(ctx, EBADMSG, "%s: not a load average", load->config->path);
+
+	struct tally_cell *row = tally_batch_row(ctx, batch);
+	size_t len = strlen(ctx->machine);
+	const char *host = tally_batch_copy(ctx, batch, ctx->machine, len);
+	if (!row || !host)
+		return tally_fail(ctx, ENOMEM, "no memory for a row");
+	tally_put_int(row, COLUMN_TIME, tally_now(ctx));
+	tally_put_text(row, COLUMN_HOST, host, len);
+	tally_put_real(row, COLUMN_LOAD1, load1);
+	tally_put_real(row, COLUMN_LOAD5, load5);
+	tally_put_real(row, COLUMN_LOAD15, load15);
+	tally_put_int(row, COLUMN_RUNNABLE, runnable);
+	return 0;
+}
+
+static int machine_load_gather(void *self)
+{
+	struct machine_load *load = self;
+	char line[128];
+	int r = machine_load_read(load, line, sizeof(line));
+	if (r < 0)
+		return r;
+	struct tally_batch *batch = tally_batch_new(load->ctx, &machine_load_table);
+	if (!batch)
+		return tally_fail(load->ctx, ENOMEM, "no memory for a batch");
+	r = machine_load_fill(load, batch, line);
+	if (r < 0) {
+		tally_batch_drop(load->ctx, batch);
+		return r;
+	}
+	return tally_emit(load->ctx, batch, NULL, NULL); /* the batch is no longer ours */
+}
+
+static int machine_load_create(struct tally_ctx *ctx, const void *config, void **ret_self)
+{
+	struct machine_load *load = malloc(sizeof(*load));
+	if (!load)
+		return tally_fail(ctx, ENOMEM, "no memory");
+	*load = (struct machine_load){.ctx = ctx, .config = config};
+	*ret_self = load;
+	return 0;
+}
+
+static const struct tally_input input = {
+	.size = sizeof(struct tally_input),
+	.interval = "10s",
+	.gather = machine_load_gather,
+};
+
+TALLY_PLUGIN(.name = "machine_load", .version = "1.0.0", .help = "The load of this machine.",
+	     .options = options, .config_size = sizeof(struct machine_load_config),
+	     .tables = tables, .create = machine_load_create, .destroy = free, .input = &input)
