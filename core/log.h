@@ -8,14 +8,27 @@
 #define TALLYD_CORE_LOG_H
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <tallyd/host.h> /* enum tally_level */
 
+void log_init(void); /* looks whether systemd reads stderr; main thread, before any other */
 void log_set_level(int level);
 int log_parse_level(const char *text); /* -EINVAL */
+const char *log_level_name(int level);
 
 /* source: "daemon", "input.docker_stats", … */
 __attribute__((format(printf, 3, 4))) void log_message(int level, const char *source,
 						       const char *fmt, ...);
 void log_vmessage(int level, const char *source, const char *fmt, va_list ap);
+
+/* Never cut: for lists that are bounded by what they list, as the problems of a configuration. */
+__attribute__((format(printf, 3, 4))) void log_list(int level, const char *source, const char *fmt,
+						    ...);
+
+/* Tells what has been left out for a minute by now; the main loop calls it each second. */
+void log_tick(int64_t monotonic);
+
+/* How many messages of that level there were, those left out included. */
+uint64_t log_counted(int level);
 
 #endif

@@ -1,0 +1,1 @@
+tallyd_unit_test(log SOURCES unit/test_log.c)
