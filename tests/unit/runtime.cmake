@@ -1,1 +1,2 @@
 tallyd_unit_test(log SOURCES unit/test_log.c)
+tallyd_unit_test(capability SOURCES unit/test_capability.c)

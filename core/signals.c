@@ -1,0 +1,40 @@
+#include "signals.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "util/clock.h"
+
+int signals_open(struct error *error)
+{
+	sigset_t set;
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0)
+		return error_set(error, errno, "signalfd: %s", strerror(errno));
+	return fd;
+}
+
+int signals_wait(int fd, int64_t deadline)
+{
+	struct pollfd readable = {.fd = fd, .events = POLLIN};
+	struct signalfd_siginfo info;
+	int64_t left = deadline - clock_monotonic();
+	struct timespec timeout = clock_timespec(left > 0 ? left : 0);
+	if (ppoll(&readable, 1, &timeout, NULL) <= 0)
+		return 0;
+	if (read(fd, &info, sizeof(info)) != sizeof(info))
+		return 0;
+	return (int)info.ssi_signo;
+}

@@ -1,0 +1,162 @@
+/*
+ * The lock is flock() on `lock`, which also holds our pid for the message to whoever comes second;
+ * it goes with the process, however that ends.  `writer` is written beside and renamed, so that it
+ * is whole or not there.
+ */
+#include "state_dir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "util/cleanup.h"
+
+static int state_path(const char *dir, const char *name, char ret[PATH_MAX], struct error *error)
+{
+	if (snprintf(ret, PATH_MAX, "%s/%s", dir, name) >= PATH_MAX)
+		return error_set(error, ENAMETOOLONG, "state_dir %s: the path is too long", dir);
+	return 0;
+}
+
+static int state_make(const char *path, struct error *error)
+{
+	char part[PATH_MAX];
+	if (snprintf(part, sizeof(part), "%s", path) >= (int)sizeof(part))
+		return error_set(error, ENAMETOOLONG, "state_dir %s: the path is too long", path);
+	for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		mkdir(part, 0755); /* the last mkdir tells what is wrong */
+		*slash = '/';
+	}
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return error_set(error, errno,
+				 "state_dir %s: cannot be made: %s (make it for the user that runs "
+				 "tallyd, or set state_dir in [tallyd])",
+				 path, strerror(errno));
+	return 0;
+}
+
+static int state_busy(const char *path, int fd, struct error *error)
+{
+	char pid[32] = "";
+	ssize_t len = pread(fd, pid, sizeof(pid) - 1, 0);
+	if (len > 0)
+		pid[strcspn(pid, "\n")] = '\0';
+	return error_set(error, EBUSY,
+			 "state_dir %s: in use by another tallyd, pid %s (give each its own "
+			 "state_dir)",
+			 path, *pid ? pid : "unknown");
+}
+
+static int state_lock(const char *path, struct error *error)
+{
+	char name[PATH_MAX], pid[32];
+	int r = state_path(path, "lock", name, error);
+	if (r < 0)
+		return r;
+	auto_close int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return error_set(error, errno,
+				 "state_dir %s: cannot be written: %s (it must belong to the user "
+				 "that runs tallyd)",
+				 path, strerror(errno));
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return state_busy(path, fd, error);
+	int len = snprintf(pid, sizeof(pid), "%d\n", getpid());
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, (size_t)len, 0) != len)
+		return error_set(error, errno, "%s: %s", name, strerror(errno));
+	int taken = fd;
+	fd = -1;
+	return taken;
+}
+
+static int state_read_writer(const char *name, char ret[STATE_WRITER_SIZE], struct error *error)
+{
+	char text[STATE_WRITER_SIZE] = "";
+	auto_close int fd = open(name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	ssize_t len = read(fd, text, sizeof(text) - 1);
+	if (len != STATE_WRITER_SIZE - 1 || strspn(text, "0123456789abcdef") != (size_t)len)
+		return error_set(error, EBADMSG,
+				 "%s: damaged: not 32 hexadecimal digits (put it back from a "
+				 "backup, or remove it: what was written before then counts as "
+				 "written by another daemon)",
+				 name);
+	memcpy(ret, text, sizeof(text));
+	return 0;
+}
+
+static int state_write_file(const char *name, const char *text)
+{
+	auto_close int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	size_t len = strlen(text);
+	errno = EIO; /* of a short write */
+	if (write(fd, text, len) != (ssize_t)len || fsync(fd) < 0)
+		return -errno;
+	return 0;
+}
+
+static int state_draw_writer(const char *dir, const char *name, char ret[STATE_WRITER_SIZE],
+			     struct error *error)
+{
+	unsigned char bits[16];
+	char fresh[PATH_MAX];
+	int r = state_path(dir, "writer.new", fresh, error);
+	if (r < 0)
+		return r;
+	if (getrandom(bits, sizeof(bits), 0) != sizeof(bits))
+		return error_set(error, errno, "getrandom: %s", strerror(errno));
+	for (size_t i = 0; i < sizeof(bits); i++)
+		snprintf(ret + 2 * i, 3, "%02x", bits[i]);
+	r = state_write_file(fresh, ret);
+	if (r == 0 && rename(fresh, name) < 0)
+		r = -errno;
+	return r < 0 ? error_set(error, -r, "%s: %s", name, strerror(-r)) : 0;
+}
+
+static int state_writer(const char *dir, char ret[STATE_WRITER_SIZE], struct error *error)
+{
+	char name[PATH_MAX];
+	int r = state_path(dir, "writer", name, error);
+	if (r < 0)
+		return r;
+	r = state_read_writer(name, ret, error);
+	if (r == -ENOENT)
+		return state_draw_writer(dir, name, ret, error);
+	if (r < 0 && r != -EBADMSG)
+		return error_set(error, -r, "%s: %s", name, strerror(-r));
+	return r;
+}
+
+int state_dir_open(const char *path, struct state_dir *ret, struct error *error)
+{
+	struct state_dir state;
+	int r = state_make(path, error);
+	if (r < 0)
+		return r;
+	state.lock = state_lock(path, error);
+	if (state.lock < 0)
+		return state.lock;
+	r = state_writer(path, state.writer, error);
+	if (r < 0) {
+		close(state.lock);
+		return r;
+	}
+	*ret = state;
+	return 0;
+}
+
+void state_dir_close(struct state_dir *state)
+{
+	close(state->lock);
+	state->lock = -1;
+}
