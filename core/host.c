@@ -1,0 +1,401 @@
+/*
+ * One function per entry of struct tally_host, each a line or two; a ctx is the first member of
+ * its host.  A plugin's reason is kept per thread, so that it also crosses from a store to the
+ * instance that queries it.
+ */
+#include "host.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "batch.h"
+#include "batch_codec.h"
+#include "log.h"
+#include "process.h"
+#include "util/clock.h"
+
+enum { HOST_LABELS_SIZE = 512, HOST_NAME_SIZE = 160 };
+
+struct host {
+	struct tally_ctx ctx; /* first */
+	const struct host_services *services;
+	const struct tally_plugin *plugin;
+	struct router_source from;
+	struct delivery *delivery;
+	struct metric **metrics; /* as declared */
+	uint32_t n_metrics;
+	int stop_fd;
+	atomic_bool stopping;
+};
+
+static _Thread_local struct error host_error;
+
+static struct host *host_of(const struct tally_ctx *ctx)
+{
+	return (struct host *)(uintptr_t)ctx;
+}
+
+/* ---- Errors and messages ---- */
+
+void host_forget_reason(void)
+{
+	host_error.code = 0;
+	host_error.text[0] = '\0';
+}
+
+const struct error *host_reason(void)
+{
+	return &host_error;
+}
+
+int host_explain(int r, struct error *error)
+{
+	if (host_error.text[0])
+		return error_set(error, -r, "%s", host_error.text);
+	return error_set(error, -r, "%s", strerror(-r));
+}
+
+static int host_report(struct tally_ctx *ctx, int error, const char *fmt, va_list ap)
+{
+	(void)ctx;
+	struct error fresh; /* fmt's arguments may point into the old one */
+	error_vset(&fresh, error, fmt, ap);
+	host_error = fresh;
+	return -error;
+}
+
+static const char *host_reason_text(struct tally_ctx *ctx)
+{
+	(void)ctx;
+	return host_error.text;
+}
+
+static void host_log(struct tally_ctx *ctx, int level, const char *fmt, va_list ap)
+{
+	if (level < TALLY_ERROR)
+		level = TALLY_ERROR;
+	if (level > TALLY_DEBUG)
+		level = TALLY_DEBUG;
+	log_vmessage(level, ctx->name, fmt, ap);
+}
+
+/* ---- Time and stopping ---- */
+
+void host_stop(struct host *host)
+{
+	if (!atomic_exchange(&host->stopping, true))
+		eventfd_write(host->stop_fd, 1);
+}
+
+bool host_stopping(const struct host *host)
+{
+	return atomic_load(&host->stopping);
+}
+
+bool host_sleep(struct host *host, int64_t ns)
+{
+	struct pollfd stop = {.fd = host->stop_fd, .events = POLLIN};
+	int64_t deadline = clock_monotonic() + ns;
+	while (!host_stopping(host)) {
+		int64_t left = deadline - clock_monotonic();
+		if (left <= 0)
+			return false;
+		struct timespec timeout = clock_timespec(left);
+		ppoll(&stop, 1, &timeout, NULL);
+	}
+	return true;
+}
+
+static bool host_ctx_stopping(const struct tally_ctx *ctx)
+{
+	return host_stopping(host_of(ctx));
+}
+
+static bool host_cancelled(void *host)
+{
+	return host_stopping(host);
+}
+
+static int host_stop_fd(const struct tally_ctx *ctx)
+{
+	return host_of(ctx)->stop_fd;
+}
+
+static bool host_ctx_sleep(struct tally_ctx *ctx, int64_t ns)
+{
+	return host_sleep(host_of(ctx), ns);
+}
+
+static int64_t host_now(const struct tally_ctx *ctx)
+{
+	(void)ctx;
+	return clock_now();
+}
+
+static int64_t host_monotonic(const struct tally_ctx *ctx)
+{
+	(void)ctx;
+	return clock_monotonic();
+}
+
+/* ---- Batches ---- */
+
+static struct tally_batch *host_batch_new(struct tally_ctx *ctx, const struct tally_table *table)
+{
+	(void)ctx;
+	return batch_create(table);
+}
+
+static int host_batch_encode(struct tally_ctx *ctx, const struct tally_batch *batch, void **ret,
+			     size_t *ret_len)
+{
+	(void)ctx;
+	return batch_encode(batch, ret, ret_len);
+}
+
+static const struct tally_table *host_find_table(void *registry, const char *name)
+{
+	return registry_table(registry, name);
+}
+
+static int host_batch_decode(struct tally_ctx *ctx, const void *bytes, size_t len,
+			     struct tally_batch **ret)
+{
+	const struct host_services *services = host_of(ctx)->services;
+	pthread_rwlock_rdlock(services->registry_lock);
+	int r = batch_decode(bytes, len, host_find_table, services->registry, ret, &host_error);
+	pthread_rwlock_unlock(services->registry_lock);
+	return r;
+}
+
+static int host_emit(struct tally_ctx *ctx, struct tally_batch *batch, const char *source,
+		     const char *position)
+{
+	struct host *host = host_of(ctx);
+	const struct host_services *services = host->services;
+	if (services->emit)
+		return services->emit(services->emit_arg, ctx->name, batch);
+	return router_emit(services->router, &host->from, batch, source, position);
+}
+
+static int host_position(struct tally_ctx *ctx, const char *source, char *ret, size_t size)
+{
+	const struct host_services *services = host_of(ctx)->services;
+	if (services->emit)
+		return -ENOENT;
+	return router_position(services->router, source, ret, size);
+}
+
+static void host_reject_row(struct tally_ctx *ctx, const struct tally_batch *batch, uint32_t row,
+			    const char *why)
+{
+	struct host *host = host_of(ctx);
+	if (host->delivery)
+		delivery_reject_row(host->delivery, batch, row, why);
+}
+
+/* ---- Counting ---- */
+
+static void host_count(struct tally_ctx *ctx, uint32_t metric, uint64_t n)
+{
+	struct host *host = host_of(ctx);
+	if (metric < host->n_metrics)
+		metric_add(host->metrics[metric], n);
+}
+
+static void host_gauge(struct tally_ctx *ctx, uint32_t metric, int64_t value)
+{
+	struct host *host = host_of(ctx);
+	if (metric < host->n_metrics)
+		metric_set(host->metrics[metric], value);
+}
+
+static int host_log_samples(tally_sample_fn *each, void *arg)
+{
+	int r = 0;
+	for (int level = TALLY_ERROR; level <= TALLY_DEBUG && r == 0; level++) {
+		char labels[32];
+		snprintf(labels, sizeof(labels), "level=\"%s\"", log_level_name(level));
+		struct tally_sample sample = {.name = "tallyd_log_messages_total",
+					      .labels = labels,
+					      .help = "Messages logged, those left out as "
+						      "repetitions included.",
+					      .kind = TALLY_METRIC_COUNTER,
+					      .value = (double)log_counted(level)};
+		r = each(arg, &sample);
+	}
+	return r;
+}
+
+static int host_samples(struct tally_ctx *ctx, tally_sample_fn *each, void *arg)
+{
+	int r = metrics_each(host_of(ctx)->services->metrics, each, arg);
+	if (r == 0)
+		r = host_log_samples(each, arg);
+	if (r == 0)
+		r = process_samples(each, arg);
+	return r;
+}
+
+/* ---- Other instances ---- */
+
+static int host_query(struct tally_ctx *ctx, struct tally_store *store,
+		      const struct tally_query *query, tally_rows_fn *rows, void *arg)
+{
+	(void)ctx;
+	return capability_query(store, query, rows, arg, &host_error);
+}
+
+static int host_store_tables(struct tally_ctx *ctx, struct tally_store *store, tally_table_fn *each,
+			     void *arg)
+{
+	(void)ctx;
+	return capability_tables(store, each, arg, &host_error);
+}
+
+static int host_cache_get(struct tally_ctx *ctx, struct tally_cache *cache, const char *key,
+			  struct tally_blob *ret)
+{
+	(void)ctx;
+	return capability_get(cache, key, ret, &host_error);
+}
+
+static int host_cache_set(struct tally_ctx *ctx, struct tally_cache *cache, const char *key,
+			  const void *data, size_t len, int64_t ttl_ns)
+{
+	(void)ctx;
+	return capability_set(cache, key, data, len, ttl_ns, &host_error);
+}
+
+static const struct tally_host host_vtable = {
+	.size = sizeof(struct tally_host),
+	.version = TALLYD_VERSION,
+	.log = host_log,
+	.report = host_report,
+	.reason = host_reason_text,
+	.stopping = host_ctx_stopping,
+	.stop_fd = host_stop_fd,
+	.sleep = host_ctx_sleep,
+	.now = host_now,
+	.monotonic = host_monotonic,
+	.batch_new = host_batch_new,
+	.batch_row = batch_row,
+	.batch_copy = batch_copy,
+	.batch_adopt = batch_adopt,
+	.batch_keep = batch_keep,
+	.batch_drop = batch_drop,
+	.batch_bytes = batch_bytes,
+	.batch_encode = host_batch_encode,
+	.batch_decode = host_batch_decode,
+	.emit = host_emit,
+	.position = host_position,
+	.reject_row = host_reject_row,
+	.count = host_count,
+	.gauge = host_gauge,
+	.samples = host_samples,
+	.query = host_query,
+	.store_tables = host_store_tables,
+	.cache_get = host_cache_get,
+	.cache_set = host_cache_set,
+};
+
+/* ---- Making one ---- */
+
+static bool host_ends_in(const char *text, const char *end)
+{
+	size_t len = strlen(text), n = strlen(end);
+	return len >= n && strcmp(text + len - n, end) == 0;
+}
+
+/* tallyd_<plugin>_<name>, with _seconds for what is measured in ns and _total for counters. */
+static void host_metric_name(const char *plugin, const struct tally_metric *metric, char *ret,
+			     size_t size)
+{
+	bool ns = metric->unit && strcmp(metric->unit, "ns") == 0;
+	bool total = host_ends_in(metric->name, "_total");
+	int stem = (int)strlen(metric->name) - (total ? (int)strlen("_total") : 0);
+	snprintf(ret, size, "tallyd_%s_%.*s%s%s", plugin, stem, metric->name, ns ? "_seconds" : "",
+		 metric->kind == TALLY_METRIC_COUNTER || total ? "_total" : "");
+}
+
+static struct metric *host_metric(const struct host *host, const struct tally_metric *metric)
+{
+	char name[HOST_NAME_SIZE], labels[HOST_LABELS_SIZE] = "";
+	host_metric_name(host->plugin->name, metric, name, sizeof(name));
+	metrics_label(labels, sizeof(labels), "instance", host->ctx.name);
+	size_t len = strlen(labels);
+	if (metric->labels && *metric->labels)
+		snprintf(labels + len, sizeof(labels) - len, ",%s", metric->labels);
+	if (metric->kind == TALLY_METRIC_COUNTER)
+		return metrics_counter(host->services->metrics, name, labels, metric->unit,
+				       metric->help);
+	return metrics_gauge(host->services->metrics, name, labels, metric->unit, metric->help);
+}
+
+static int host_make_metrics(struct host *host)
+{
+	const struct tally_metric *declared = host->plugin->metrics;
+	uint32_t n = 0;
+	while (declared && declared[n].name)
+		n++;
+	if (!n)
+		return 0;
+	host->metrics = calloc(n, sizeof(struct metric *));
+	if (!host->metrics)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n; i++)
+		host->metrics[i] = host_metric(host, &declared[i]);
+	host->n_metrics = n;
+	return 0;
+}
+
+int host_create(const struct host_services *services, const struct tally_plugin *plugin,
+		const char *name, int64_t interval, struct host **ret, struct error *error)
+{
+	struct host *host = calloc(1, sizeof(*host));
+	if (!host)
+		return error_set(error, ENOMEM, "no memory");
+	host->services = services;
+	host->plugin = plugin;
+	host->ctx = (struct tally_ctx){.host = &host_vtable,
+				       .name = name,
+				       .machine = services->machine,
+				       .state_dir = services->state_dir,
+				       .writer = services->writer,
+				       .interval = interval};
+	host->from = (struct router_source){name, host_cancelled, host};
+	host->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	int r = host->stop_fd < 0 ? -errno : host_make_metrics(host);
+	if (r < 0) {
+		host_destroy(host);
+		return error_set(error, -r, "%s", strerror(-r));
+	}
+	*ret = host;
+	return 0;
+}
+
+void host_destroy(struct host *host)
+{
+	if (!host)
+		return;
+	if (host->stop_fd >= 0)
+		close(host->stop_fd);
+	free(host->metrics);
+	free(host);
+}
+
+struct tally_ctx *host_ctx(struct host *host)
+{
+	return &host->ctx;
+}
+
+void host_set_delivery(struct host *host, struct delivery *delivery)
+{
+	host->delivery = delivery;
+}

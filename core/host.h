@@ -1,0 +1,54 @@
+/*
+ * The daemon as one plugin instance sees it: what stands behind the wrappers of tallyd/host.h. Made
+ * before the instance and gone after it.  host_stop() from any thread; the rest from the thread
+ * that owns the instance.
+ */
+#ifndef TALLYD_CORE_HOST_H
+#define TALLYD_CORE_HOST_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <tallyd/host.h>
+
+#include "capability.h"
+#include "delivery.h"
+#include "metrics.h"
+#include "registry.h"
+#include "router.h"
+#include "util/error.h"
+
+/* What all instances share; outlives them. */
+struct host_services {
+	struct metrics *metrics;
+	struct router *router;
+	struct registry *registry;
+	pthread_rwlock_t *registry_lock; /* written while a reload loads plugins */
+	const char *machine, *state_dir, *writer;
+	/* Takes what is emitted instead of the router, for `once`; NULL: the router. */
+	int (*emit)(void *arg, const char *input, struct tally_batch *batch);
+	void *emit_arg;
+};
+
+struct host;
+
+/* name, plugin: borrowed.  interval: as ctx->interval. */
+int host_create(const struct host_services *services, const struct tally_plugin *plugin,
+		const char *name, int64_t interval, struct host **ret, struct error *error);
+void host_destroy(struct host *host);
+struct tally_ctx *host_ctx(struct host *host);
+
+/* Where rejected rows go while this output delivers; NULL: nowhere. */
+void host_set_delivery(struct host *host, struct delivery *delivery);
+
+void host_stop(struct host *host); /* tally_stopping() from now on */
+bool host_stopping(const struct host *host);
+bool host_sleep(struct host *host, int64_t ns); /* as tally_sleep() */
+
+/* What the last tally_fail() on this thread said; code 0: nothing since host_forget_reason(). */
+void host_forget_reason(void);
+const struct error *host_reason(void);
+/* For what a plugin returned: fills error with its reason, or with errno's text; returns r. */
+int host_explain(int r, struct error *error);
+
+#endif
