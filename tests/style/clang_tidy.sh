@@ -1,0 +1,31 @@
+#!/bin/bash
+# clang-tidy 14 with .clang-tidy over core/ and plugins/, as compiled in the given build folder.
+# Files that have not changed since they last passed (nor any header) are not looked at again.
+set -euo pipefail
+build=$1
+[ -f "$build/compile_commands.json" ]
+root=$(pwd)
+stamps=$build/clang-tidy
+mkdir -p "$stamps"
+newest_shared=$(find .clang-tidy include core plugins \( -name '*.h' -o -name .clang-tidy \) \
+	-printf '%T@ %p\n' | sort -n | tail -1 | cut -d' ' -f2-)
+
+stamp_of() {
+	local name=${1#"$root"/}
+	echo "$stamps/${name//\//_}"
+}
+
+# The stamp is set only when the file passed.
+check() {
+	clang-tidy-14 --quiet -p "$build" "$1" 2>/dev/null && touch "$(stamp_of "$1")"
+}
+export -f check stamp_of
+export build root stamps
+
+for file in $(jq -r '.[].file' "$build/compile_commands.json" | sort -u |
+	grep -E "^$root/(core|plugins)/"); do
+	stamp=$(stamp_of "$file")
+	if [ -f "$file" ] && ! { [ "$stamp" -nt "$file" ] && [ "$stamp" -nt "$newest_shared" ]; }; then
+		printf '%s\0' "$file"
+	fi
+done | xargs -0 -r -P "$(nproc)" -I{} bash -c 'check {}'

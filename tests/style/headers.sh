@@ -1,0 +1,17 @@
+#!/bin/sh
+# Each public header compiles by itself, as pedantic C11 and as C++17.
+set -eu
+
+compile() { # COMPILER OPTION…
+	echo "#include <tallyd/${header##*/}>" | "$@" -Wall -Wextra -Wpedantic -Werror -Iinclude \
+		-fsyntax-only - || {
+		echo "$header: $*"
+		exit 1
+	}
+}
+
+for header in include/tallyd/*.h; do
+	compile gcc -std=c11 -x c
+	compile clang-14 -std=c11 -x c
+	compile g++ -std=c++17 -x c++
+done
