@@ -16,7 +16,8 @@
 #include "util/problems.h"
 
 struct config_entry {
-	const char *key, *value;
+	const char *key;
+	const char *value; /* NULL: its ${} failed (only after config_read()) */
 	const char *file;
 	unsigned line;
 };
@@ -38,12 +39,30 @@ struct config {
 	void *memory; /* owns all of the above */
 };
 
+enum {
+	CONFIG_MAX_FILE = 1 << 20, /* bytes */
+	CONFIG_MAX_FILES = 1000,
+	CONFIG_MAX_KEYS = 10000,
+	CONFIG_MAX_LINE = 4096, /* bytes */
+};
+
 /*
  * path: a file, with conf.d beside it; or a directory that holds tallyd.conf and conf.d, or else
  * just *.conf files.  Finds every problem there is; returns -EINVAL if any (syntax, duplicate
  * section or key, unreadable file, unset ${VAR:?}), then *ret is untouched.
  */
 int config_load(const char *path, struct config **ret, struct problems *problems);
+
+/*
+ * The same, but *ret is also given when there were problems with what was written, as long as
+ * every file was read: what could be understood, to look for more problems in.
+ */
+int config_read(const char *path, struct config **ret, struct problems *problems);
+
+/* From memory; name stands for the file's.  As config_load(). */
+int config_parse(const char *name, const char *text, size_t len, struct config **ret,
+		 struct problems *problems);
+
 void config_destroy(struct config *config);
 
 /* NULL if there is none. */

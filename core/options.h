@@ -10,6 +10,7 @@
 #include <tallyd/plugin.h>
 
 #include "config.h"
+#include "util/error.h"
 #include "util/problems.h"
 
 /* Several tables may share a section: those common to its kind, and the plugin's own. */
@@ -18,15 +19,16 @@ struct options_target {
 	void *base;                         /* the struct that their offsets are in */
 };
 
-/* Finds what a STORE or CACHE option names; NULL: there is none (and *ret_hint may say what
- * there is, for a "did you mean"). */
-typedef void *options_bind_fn(void *arg, enum tally_option_type type, const char *name,
-			      const char **ret_hint);
+/* Finds what a STORE or CACHE option names.  Returns 0 and a handle (which may be NULL, when
+ * only checking), or -errno with why in error. */
+typedef int options_bind_fn(void *arg, const struct tally_option *option, const char *name,
+			    void **ret, struct error *error);
 
 struct options_value {
 	const struct tally_option *option;
 	const char *text; /* effective, as it would be written; NULL: unset; secrets unmasked */
-	const char *file; /* NULL: the default */
+	const char *secret_file; /* the text was read from this file, by the key `<name>_file` */
+	const char *file;        /* where it is set; NULL: the default */
 	unsigned line;
 };
 
@@ -48,10 +50,24 @@ int options_parse(const struct config_section *section, const struct options_tar
 		  struct problems *problems);
 void options_destroy(struct options *options);
 
+/* NULL if no option has that name. */
+const struct options_value *options_find(const struct options *options, const char *name);
+
 /* The same effective values?  (Not the same places.) */
 bool options_equal(const struct options *a, const struct options *b);
 
-/* "********" for a secret that is set. */
+/* "********" for a secret that is set; NULL: unset. */
 const char *options_shown(const struct options_value *value);
+
+/* The text for an option that is unset and whose default is only known at run time.  Returns the
+ * value in effect, which lives as long as the options; NULL: no memory. */
+const char *options_default(struct options *options, const char *name, const char *text);
+
+/* Is this declaration sound: its name, type, range, place in a struct of that size, and does its
+ * own fallback fit? */
+int options_check(const struct tally_option *option, size_t config_size, struct error *error);
+
+/* "duration", "one of a, b, c": what may be written. */
+void options_describe(const struct tally_option *option, char *ret, size_t size);
 
 #endif
