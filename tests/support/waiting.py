@@ -1,0 +1,23 @@
+"""Waiting for a condition, never for a time."""
+
+import time
+
+
+def wait_for(condition, seconds=20, what=None, every=0.05):
+    """Returns the first true value of condition(); fails when there is none in time.
+
+    An exception that condition() raises counts as "not yet"; the last one is told.
+    """
+    end = time.monotonic() + seconds
+    last = None
+    while True:
+        try:
+            value = condition()
+            if value:
+                return value
+            last = f"last value {value!r}"
+        except Exception as error:  # pylint: disable=broad-except
+            last = f"{type(error).__name__}: {error}"
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {seconds} s: {what or condition} ({last})")
+        time.sleep(every)
