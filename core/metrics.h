@@ -29,10 +29,17 @@ void metric_add(struct metric *metric, uint64_t n);
 void metric_set(struct metric *metric, int64_t value);
 int64_t metric_get(const struct metric *metric);
 
-/* Appends `key="value"` with value escaped, after a comma if something is there already. */
+/* What changes between these two is seen whole or not at all by metrics_each(): for sums that
+ * must hold at any time.  Not nested; held over nothing that waits. */
+void metrics_begin(struct metrics *metrics);
+void metrics_end(struct metrics *metrics);
+
+/* Appends `key="value"` with value escaped, after a comma if something is there already.  What
+ * does not fit into size is cut off the value. */
 void metrics_label(char *labels, size_t size, const char *key, const char *value);
 
-/* Series of one name stand together, sorted. */
+/* One moment's values, sorted by name, then labels.  No lock is held while each() runs; non-zero
+ * stops it and is returned.  -ENOMEM. */
 int metrics_each(struct metrics *metrics, tally_sample_fn *each, void *arg);
 
 #endif
