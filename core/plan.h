@@ -63,8 +63,8 @@ struct plan {
  */
 typedef void *plan_slot_fn(void *arg, enum tally_option_type type, const char *instance_name);
 
-/* Takes over config, also on failure.  Every problem is found
- * and added; returns -EINVAL if any. */
+/* Takes over config, also on failure; registry outlives the plan.  Every problem is found and
+ * added; returns -EINVAL if any. */
 int plan_create(struct config *config, struct registry *registry, plan_slot_fn *slot, void *arg,
 		struct plan **ret, struct problems *problems);
 void plan_destroy(struct plan *plan);
@@ -73,12 +73,23 @@ const struct plan_instance *plan_find(const struct plan *plan, const char *name)
 /* Would restarting `a` as `b` change nothing? */
 bool plan_instance_equal(const struct plan_instance *a, const struct plan_instance *b);
 
-/* Reads [tallyd] alone, to know where plugins are before loading any. */
+/* Reads [tallyd] alone, to know where plugins are before loading any.  What ret points to lives
+ * as long as *ret_options. */
 int plan_read_globals(const struct config *config, struct plan_globals *ret,
 		      struct options **ret_options, struct problems *problems);
 
 extern const struct tally_option plan_global_options[];
-extern const struct tally_option plan_input_options[];  /* those common to all inputs */
-extern const struct tally_option plan_output_options[]; /* … to outputs that write */
+
+/* "input", "buffer", "output" */
+const char *plan_kind_name(enum plan_kind kind);
+/* Can a plugin stand in such a section? */
+bool plan_kind_fits(enum plan_kind kind, const struct tally_plugin *plugin);
+
+/* Every option that such a section takes, in the order they are shown; offsets and all but the
+ * default of `interval` are constant.  At most PLAN_TABLES tables.  base: NULL to only look. */
+enum { PLAN_TABLES = 3 };
+size_t plan_targets(enum plan_kind kind, const struct tally_plugin *plugin,
+		    struct plan_common *common, void *config,
+		    struct options_target ret[PLAN_TABLES]);
 
 #endif

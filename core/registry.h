@@ -13,9 +13,13 @@
 
 struct registry;
 
-/* plugin_dirs: colon-separated; NAME.so is looked for in each in turn. */
+/* plugin_dirs: colon-separated; NAME.so is looked for in each in turn.  NULL: no memory. */
 struct registry *registry_create(const char *plugin_dirs);
 void registry_destroy(struct registry *registry); /* plugins stay in memory */
+
+/* Where plugins are if nobody says so: ../lib/tallyd/plugins beside the running program if that is
+ * there (a build, a relocated installation), else where the build was told to install them. */
+void registry_default_dirs(char *ret, size_t size);
 
 /* Loads it on first use.  -ENOENT: no such file; error says where it was looked for and, if a
  * similarly named one is there, which. */
