@@ -10,7 +10,7 @@
 #include <tallyd/host.h>
 
 /* What it emits: columns[0] is the time, the tags say whose row it is. */
-enum { COLUMN_TIME, COLUMN_HOST, COLUMN_LOAD1, COLUMN_LOAD5, COLUMN_LOAD15, COLUMN_RUNNABLE };
+enum { COLUMN_TIME, COLUMN_HOST, COLUMN_LOAD1, COLUMN_LOAD5, COLUMN_LOAD15 };
 
 static const struct tally_column columns[] = {
 	[COLUMN_TIME] = {.name = "time", .type = TALLY_TIME, .help = "when it was read"},
@@ -18,7 +18,6 @@ static const struct tally_column columns[] = {
 	[COLUMN_LOAD1] = {.name = "load1", .type = TALLY_REAL, .help = "over 1 minute"},
 	[COLUMN_LOAD5] = {.name = "load5", .type = TALLY_REAL, .help = "over 5 minutes"},
 	[COLUMN_LOAD15] = {.name = "load15", .type = TALLY_REAL, .help = "over 15 minutes"},
-	[COLUMN_RUNNABLE] = {.name = "runnable", .type = TALLY_INT, .help = "threads"},
 };
 static const struct tally_table machine_load_table = {
 	.name = "machine_load",
@@ -48,55 +47,49 @@ struct machine_load {
 	const struct machine_load_config *config;
 };
 
-static int machine_load_read(struct machine_load *load, char *ret, size_t size)
+static int machine_load_read(const struct machine_load *load, double ret[3])
 {
-	FILE *file = fopen(load->config->path, "re");
+	const char *path = load->config->path;
+	FILE *file = fopen(path, "re");
 	if (!file)
-		return tally_fail(load->ctx, errno, "%s: %s", load->config->path, strerror(errno));
-	const char *line = fgets(ret, (int)size, file);
+		return tally_fail(load->ctx, errno, "%s: %s", path, strerror(errno));
+	int n = fscanf(file, "%lf %lf %lf", &ret[0], &ret[1], &ret[2]);
 	fclose(file);
-	return line ? 0 : tally_fail(load->ctx, EIO, "%s: nothing to read", load->config->path);
+	return n == 3 ? 0 : tally_fail(load->ctx, EBADMSG, "%s: not a load average", path);
 }
 
-/* Fills the row's cells; what stays untouched is NULL. */
-static int machine_load_fill(struct machine_load *load, struct tally_batch *batch, const char *line)
+/* Cells that are not put stay NULL.  Text must live as long as the batch: hence the copy. */
+static int machine_load_add_row(struct tally_ctx *ctx, struct tally_batch *batch,
+				const double averages[3])
 {
-	struct tally_ctx *ctx = load->ctx;
-	double load1, load5, load15;
-	int runnable;
-	if (sscanf(line, "%lf %lf %lf %d/", &load1, &load5, &load15, &runnable) != 4)
-		return tally_fail(ctx, EBADMSG, "%s: not a load average", load->config->path);
-
-	struct tally_cell *row = tally_batch_row(ctx, batch);
 	size_t len = strlen(ctx->machine);
 	const char *host = tally_batch_copy(ctx, batch, ctx->machine, len);
-	if (!row || !host)
+	struct tally_cell *row = tally_batch_row(ctx, batch);
+	if (!host || !row)
 		return tally_fail(ctx, ENOMEM, "no memory for a row");
 	tally_put_int(row, COLUMN_TIME, tally_now(ctx));
 	tally_put_text(row, COLUMN_HOST, host, len);
-	tally_put_real(row, COLUMN_LOAD1, load1);
-	tally_put_real(row, COLUMN_LOAD5, load5);
-	tally_put_real(row, COLUMN_LOAD15, load15);
-	tally_put_int(row, COLUMN_RUNNABLE, runnable);
+	tally_put_real(row, COLUMN_LOAD1, averages[0]);
+	tally_put_real(row, COLUMN_LOAD5, averages[1]);
+	tally_put_real(row, COLUMN_LOAD15, averages[2]);
 	return 0;
 }
 
 static int machine_load_gather(void *self)
 {
 	struct machine_load *load = self;
-	char line[128];
-	int r = machine_load_read(load, line, sizeof(line));
+	double averages[3];
+	int r = machine_load_read(load, averages);
 	if (r < 0)
 		return r;
 	struct tally_batch *batch = tally_batch_new(load->ctx, &machine_load_table);
 	if (!batch)
 		return tally_fail(load->ctx, ENOMEM, "no memory for a batch");
-	r = machine_load_fill(load, batch, line);
-	if (r < 0) {
-		tally_batch_drop(load->ctx, batch);
-		return r;
-	}
-	return tally_emit(load->ctx, batch, NULL, NULL); /* the batch is no longer ours */
+	r = machine_load_add_row(load->ctx, batch, averages);
+	if (r == 0)
+		return tally_emit(load->ctx, batch, NULL, NULL); /* it is no longer ours */
+	tally_batch_drop(load->ctx, batch);
+	return r;
 }
 
 static int machine_load_create(struct tally_ctx *ctx, const void *config, void **ret_self)
@@ -109,12 +102,21 @@ static int machine_load_create(struct tally_ctx *ctx, const void *config, void *
 	return 0;
 }
 
+static int machine_load_start(void *self)
+{
+	(void)self; /* nothing to connect to */
+	return 0;
+}
+
+static void machine_load_stop(void *self)
+{
+	(void)self;
+}
+
 static const struct tally_input input = {
-	.size = sizeof(struct tally_input),
-	.interval = "10s",
-	.gather = machine_load_gather,
-};
+	.size = sizeof(input), .interval = "10s", .gather = machine_load_gather};
 
 TALLY_PLUGIN(.name = "machine_load", .version = "1.0.0", .help = "The load of this machine.",
 	     .options = options, .config_size = sizeof(struct machine_load_config),
-	     .tables = tables, .create = machine_load_create, .destroy = free, .input = &input)
+	     .tables = tables, .create = machine_load_create, .start = machine_load_start,
+	     .stop = machine_load_stop, .destroy = free, .input = &input)

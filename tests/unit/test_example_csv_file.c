@@ -46,6 +46,8 @@ static int setup(void **state)
 	f->config.directory = f->directory;
 	f->host = fake_host_create("output.csv_file");
 	assert_int_equal(tally_plugin()->create(fake_host_ctx(f->host), &f->config, &f->self), 0);
+	assert_int_equal(tally_plugin()->start(f->self), 0);
+	assert_int_equal(tally_plugin()->output->prepare(f->self, &table), 0);
 	*state = f;
 	return 0;
 }
@@ -53,6 +55,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
+	tally_plugin()->stop(f->self);
 	tally_plugin()->destroy(f->self);
 	fake_host_destroy(f->host);
 	unlink(f->file);
@@ -103,6 +106,16 @@ static void the_names_of_the_columns_come_once_and_rows_are_appended(void **stat
 	assert_file_is(f, "time,name,ratio\n7,\"a\",0.5\n7,\"b\",2\n");
 }
 
+static void preparing_a_table_again_changes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t verdict;
+	assert_file_is(f, "time,name,ratio\n");
+	assert_int_equal(write_batch(f, batch_of("a", 0.5), &verdict), 0);
+	assert_int_equal(tally_plugin()->output->prepare(f->self, &table), 0);
+	assert_file_is(f, "time,name,ratio\n7,\"a\",0.5\n");
+}
+
 static void quotes_are_doubled_and_null_is_not_an_empty_text(void **state)
 {
 	struct fixture *f = *state;
@@ -137,6 +150,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			the_names_of_the_columns_come_once_and_rows_are_appended, setup, teardown),
+		cmocka_unit_test_setup_teardown(preparing_a_table_again_changes_nothing, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(quotes_are_doubled_and_null_is_not_an_empty_text,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(
