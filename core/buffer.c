@@ -1,0 +1,155 @@
+#include "buffer.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+
+enum { BUFFER_WRITER_SIZE = 256 };
+
+struct buffer {
+	struct buffer_setup setup;
+	const struct plan_instance *plan; /* in effect: differs after buffer_reconfigure() */
+	const char *name;
+	const struct tally_plugin *plugin;
+	struct host *host;
+	void *self;
+	bool started;
+	struct journal *journal;
+	char writer[BUFFER_WRITER_SIZE]; /* whose sequence the entries carry */
+};
+
+int buffer_create(const struct buffer_setup *setup, struct buffer **ret, struct error *error)
+{
+	const struct plan_instance *plan = setup->instance;
+	struct buffer *buffer = calloc(1, sizeof(*buffer));
+	if (!buffer)
+		return error_set(error, ENOMEM, "%s: no memory", plan->name);
+	buffer->setup = *setup;
+	buffer->plan = plan;
+	buffer->name = plan->name;
+	buffer->plugin = plan->plugin;
+	snprintf(buffer->writer, sizeof(buffer->writer), "%s/%s", setup->services->writer,
+		 plan->name);
+	int r = host_create(setup->services, plan->plugin, plan->name, 0, &buffer->host, error);
+	host_forget_reason();
+	if (r == 0 && plan->plugin->create) {
+		r = plan->plugin->create(host_ctx(buffer->host), plan->config, &buffer->self);
+		r = r < 0 ? host_explain(r, error) : 0;
+	}
+	if (r < 0) {
+		error_prefix(error, "%s: ", plan->name);
+		buffer_destroy(buffer);
+		return r;
+	}
+	*ret = buffer;
+	return 0;
+}
+
+static int buffer_start_plugin(struct buffer *buffer, struct error *error)
+{
+	host_forget_reason();
+	int r = buffer->plugin->start ? buffer->plugin->start(buffer->self) : 0;
+	if (r != 0)
+		return host_explain(r < 0 ? r : -EIO, error);
+	buffer->started = true;
+	return 0;
+}
+
+static void buffer_stop(struct buffer *buffer)
+{
+	if (buffer->started && buffer->plugin->stop)
+		buffer->plugin->stop(buffer->self);
+	buffer->started = false;
+}
+
+int buffer_start(struct buffer *buffer, struct error *error)
+{
+	const struct journal_setup setup = {.name = buffer->name,
+					    .writer = buffer->writer,
+					    .buffer = buffer->plugin->buffer,
+					    .self = buffer->self,
+					    .metrics = buffer->setup.services->metrics,
+					    .positions = buffer->setup.positions};
+	int r = buffer_start_plugin(buffer, error);
+	if (r < 0)
+		return r;
+	r = journal_create(&setup, &buffer->plan->common.journal, &buffer->journal, error);
+	if (r < 0)
+		buffer_stop(buffer);
+	return r;
+}
+
+void buffer_destroy(struct buffer *buffer)
+{
+	if (!buffer)
+		return;
+	if (buffer->journal)
+		journal_destroy(buffer->journal);
+	buffer_stop(buffer);
+	if (buffer->self && buffer->plugin->destroy)
+		buffer->plugin->destroy(buffer->self);
+	host_destroy(buffer->host);
+	free(buffer);
+}
+
+struct journal *buffer_journal(const struct buffer *buffer)
+{
+	return buffer->journal;
+}
+
+/* Are the options that the plugin itself declares the same?  (Those common to buffers are ours.) */
+static bool buffer_own_options_equal(const struct plan_instance *a, const struct plan_instance *b)
+{
+	for (const struct tally_option *o = a->plugin->options; o && o->name; o++) {
+		const char *values[2] = {NULL, NULL};
+		for (size_t i = 0; i < a->options->n; i++)
+			if (a->options->values[i].option == o)
+				values[0] = a->options->values[i].text;
+		for (size_t i = 0; i < b->options->n; i++)
+			if (b->options->values[i].option == o)
+				values[1] = b->options->values[i].text;
+		if (!values[0] != !values[1] || (values[0] && strcmp(values[0], values[1]) != 0))
+			return false;
+	}
+	return true;
+}
+
+void buffer_reconfigure(struct buffer *buffer, const struct plan_instance *fresh)
+{
+	const struct plan_instance *old = buffer->plan;
+	struct error error;
+	int r = 0;
+	journal_configure(buffer->journal, &fresh->common.journal);
+	buffer->plan = fresh;
+	if (buffer_own_options_equal(old, fresh)) {
+		log_message(TALLY_INFO, buffer->name, "takes its new settings");
+		return;
+	}
+	host_forget_reason();
+	if (buffer->plugin->reconfigure)
+		r = buffer->plugin->reconfigure(buffer->self, fresh->config);
+	if (r < 0)
+		host_explain(r, &error);
+	if (r < 0)
+		log_message(TALLY_ERROR, buffer->name,
+			    "cannot take its new settings: %s; keeps the old ones", error.text);
+	else if (buffer->plugin->reconfigure)
+		log_message(TALLY_INFO, buffer->name, "takes its new settings");
+	else
+		log_message(TALLY_WARNING, buffer->name,
+			    "what it holds is not moved: its new settings take effect after a "
+			    "restart of the daemon");
+}
+
+const struct plan_instance *buffer_plan(const struct buffer *buffer)
+{
+	return buffer->plan;
+}
+
+const struct plan_instance *buffer_origin(const struct buffer *buffer)
+{
+	return buffer->setup.instance;
+}
