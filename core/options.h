@@ -67,7 +67,4 @@ const char *options_default(struct options *options, const char *name, const cha
  * own fallback fit? */
 int options_check(const struct tally_option *option, size_t config_size, struct error *error);
 
-/* "duration", "one of a, b, c": what may be written. */
-void options_describe(const struct tally_option *option, char *ret, size_t size);
-
 #endif

@@ -1,0 +1,82 @@
+#include "commands/checked.h"
+
+#include <limits.h>
+#include <stdio.h>
+
+/* What [tallyd] says, or where they are anyway: its mistakes are told elsewhere. */
+static struct registry *checked_registry_of(const struct config *config)
+{
+	struct problems untold;
+	struct plan_globals globals;
+	struct options *options;
+	struct registry *registry;
+	problems_init(&untold);
+	if (config && plan_read_globals(config, &globals, &options, &untold) == 0) {
+		registry = registry_create(globals.plugin_dir);
+		options_destroy(options);
+	} else {
+		char dirs[PATH_MAX];
+		registry_default_dirs(dirs, sizeof(dirs));
+		registry = registry_create(dirs);
+	}
+	problems_done(&untold);
+	return registry;
+}
+
+/* Reads on after a mistake in the text, so that one run tells all that is wrong. */
+static void checked_plan(const struct command_line *line, struct checked *checked,
+			 struct problems *problems)
+{
+	struct config *config = NULL;
+	(void)config_read(line->config_path, &config, problems);
+	if (!config)
+		return;
+	checked->registry =
+		line->plugin_dir ? registry_create(line->plugin_dir) : checked_registry_of(config);
+	if (!checked->registry) {
+		config_destroy(config);
+		problems_add(problems, NULL, 0, "out of memory");
+		return;
+	}
+	if (plan_create(config, checked->registry, NULL, NULL, &checked->plan, problems) < 0)
+		checked->plan = NULL;
+}
+
+int checked_create(const struct command_line *line, struct checked *ret)
+{
+	struct problems problems;
+	struct checked checked = {0};
+	problems_init(&problems);
+	checked_plan(line, &checked, &problems);
+	for (size_t i = 0; i < problems.n; i++)
+		fprintf(stderr, "%s\n", problems.texts[i]);
+	if (problems.lost)
+		fprintf(stderr, "%zu more problems (out of memory)\n", problems.lost);
+	int r = problems_count(&problems) ? COMMAND_CONFIG : COMMAND_OK;
+	problems_done(&problems);
+	if (r == COMMAND_OK)
+		*ret = checked;
+	else
+		checked_destroy(&checked);
+	return r;
+}
+
+void checked_destroy(struct checked *checked)
+{
+	plan_destroy(checked->plan);
+	registry_destroy(checked->registry);
+}
+
+struct registry *checked_registry(const struct command_line *line)
+{
+	struct problems untold;
+	struct config *config = NULL;
+	if (line->plugin_dir)
+		return registry_create(line->plugin_dir);
+	problems_init(&untold);
+	(void)config_read(line->config_path, &config, &untold);
+	struct registry *registry = checked_registry_of(config);
+	config_destroy(config);
+	problems_done(&untold);
+	return registry;
+}

@@ -1,0 +1,25 @@
+/*
+ * What `check`, `config` and `plugins` begin with: the configuration read, its plugins loaded,
+ * every problem told on stderr.
+ */
+#ifndef TALLYD_CORE_COMMANDS_CHECKED_H
+#define TALLYD_CORE_COMMANDS_CHECKED_H
+
+#include "commands/command.h"
+#include "plan.h"
+#include "registry.h"
+
+struct checked {
+	struct registry *registry;
+	struct plan *plan;
+};
+
+/* Returns COMMAND_OK, or COMMAND_CONFIG when there were problems, and then has told them. */
+int checked_create(const struct command_line *line, struct checked *ret);
+void checked_destroy(struct checked *checked);
+
+/* Only where plugins are: as the command line says, or the configuration if it can be read.
+ * NULL: no memory. */
+struct registry *checked_registry(const struct command_line *line);
+
+#endif

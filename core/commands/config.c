@@ -1,0 +1,148 @@
+/*
+ * `tallyd config dump`: what is in effect, as one valid file.  `config explain [INSTANCE]`: each
+ * key with where it is from and what it means.  Secrets are masked in both.
+ */
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "commands/checked.h"
+#include "commands/reference.h"
+
+/* ---- dump -------------------------------------------------------------------- */
+
+/* As a file would have it, where a dollar begins something. */
+static void config_print_value(const char *text)
+{
+	for (; *text; text++) {
+		if (*text == '$')
+			putchar('$');
+		putchar(*text);
+	}
+}
+
+static void config_dump_options(const char *name, const struct options *options)
+{
+	printf("[%s]\n", name);
+	for (size_t i = 0; i < options->n; i++) {
+		const struct options_value *value = &options->values[i];
+		if (!value->text) {
+			printf("; %s is not set\n", value->option->name);
+			continue;
+		}
+		printf("%s%s = ", value->option->name, value->secret_file ? "_file" : "");
+		config_print_value(value->secret_file ? value->secret_file : options_shown(value));
+		putchar('\n');
+	}
+}
+
+static int config_dump(const struct plan *plan)
+{
+	config_dump_options("tallyd", plan->globals_options);
+	for (size_t i = 0; i < plan->n_instances; i++) {
+		putchar('\n');
+		config_dump_options(plan->instances[i].name, plan->instances[i].options);
+	}
+	return COMMAND_OK;
+}
+
+/* ---- explain ----------------------------------------------------------------- */
+
+static void config_explain_value(const struct options_value *value)
+{
+	const char *shown = options_shown(value);
+	printf("  %s = %s\n      ", value->option->name, shown ? shown : "(not set)");
+	if (value->secret_file)
+		printf("read from %s, as %s:%u says", value->secret_file, value->file, value->line);
+	else if (value->file)
+		printf("%s:%u", value->file, value->line);
+	else
+		printf("default");
+	printf("; %s\n", value->option->help);
+}
+
+static void config_explain_options(const char *name, const struct config_section *section,
+				   const struct options *options)
+{
+	printf("[%s]", name);
+	if (section)
+		printf("  %s:%u", section->file, section->line);
+	putchar('\n');
+	for (size_t i = 0; i < options->n; i++)
+		config_explain_value(&options->values[i]);
+}
+
+static int config_explain_all(const struct plan *plan)
+{
+	config_explain_options("tallyd", config_find(plan->config, "tallyd"),
+			       plan->globals_options);
+	for (size_t i = 0; i < plan->n_instances; i++) {
+		const struct plan_instance *instance = &plan->instances[i];
+		putchar('\n');
+		config_explain_options(instance->name, instance->section, instance->options);
+	}
+	return COMMAND_OK;
+}
+
+static int config_explain_one(const struct plan *plan, const char *name)
+{
+	const struct plan_instance *instance = plan_find(plan, name);
+	if (strcmp(name, "tallyd") == 0) {
+		config_explain_options(name, config_find(plan->config, name),
+				       plan->globals_options);
+		return COMMAND_OK;
+	}
+	if (instance) {
+		config_explain_options(name, instance->section, instance->options);
+		return COMMAND_OK;
+	}
+	const struct config_section *section = config_find(plan->config, name);
+	if (section)
+		fprintf(stderr, "%s:%u: [%s] is not enabled\n", section->file, section->line, name);
+	else
+		fprintf(stderr, "there is no [%s]\n", name);
+	return COMMAND_FAILED;
+}
+
+/* ---- The command ------------------------------------------------------------- */
+
+static int config_on_plan(const struct command_line *line, bool dump)
+{
+	struct checked checked;
+	int r = checked_create(line, &checked);
+	if (r != COMMAND_OK)
+		return r;
+	if (dump)
+		r = config_dump(checked.plan);
+	else if (line->argc == 2)
+		r = config_explain_one(checked.plan, line->argv[1]);
+	else
+		r = config_explain_all(checked.plan);
+	checked_destroy(&checked);
+	return r;
+}
+
+static int config_reference(const struct command_line *line)
+{
+	struct registry *registry = checked_registry(line);
+	if (!registry) {
+		fprintf(stderr, "out of memory\n");
+		return COMMAND_FAILED;
+	}
+	int r = reference_print(registry);
+	registry_destroy(registry);
+	return r;
+}
+
+int command_config(const struct command_line *line)
+{
+	const char *verb = line->argc > 0 ? line->argv[0] : "";
+	if (strcmp(verb, "dump") == 0 && line->argc == 1)
+		return config_on_plan(line, true);
+	if (strcmp(verb, "explain") == 0 && line->argc <= 2)
+		return config_on_plan(line, false);
+	if (strcmp(verb, "reference") == 0 && line->argc == 1)
+		return config_reference(line); /* for docs/configuration.md; not in the usage */
+	fprintf(stderr, "usage: tallyd config dump | explain [INSTANCE]\n");
+	return COMMAND_USAGE;
+}

@@ -1,0 +1,183 @@
+/* `tallyd plugins list|info NAME|check FILE.so`: what plugins there are and what they declare. */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands/checked.h"
+#include "commands/describe.h"
+#include "loader.h"
+#include "util/cleanup.h"
+
+enum { PLUGINS_WORDS_SIZE = 512 };
+
+static int plugins_out_of_memory(void)
+{
+	fprintf(stderr, "out of memory\n");
+	return COMMAND_FAILED;
+}
+
+/* ---- list -------------------------------------------------------------------- */
+
+static int plugins_list_one(struct registry *registry, const char *name)
+{
+	const struct tally_plugin *plugin;
+	struct error error;
+	char kind[PLUGINS_WORDS_SIZE];
+	if (registry_plugin(registry, name, &plugin, &error) < 0) {
+		fprintf(stderr, "%s\n", error.text);
+		return COMMAND_CONFIG;
+	}
+	describe_plugin(plugin, kind, sizeof(kind));
+	printf("%-16s %-8s %-14s %s\n%-16s %s\n", plugin->name, plugin->version, kind,
+	       registry_path(registry, plugin), "", plugin->help);
+	return COMMAND_OK;
+}
+
+static int plugins_list(struct registry *registry, const char *unused)
+{
+	(void)unused;
+	auto_free char **names = NULL;
+	size_t n = 0;
+	int r = COMMAND_OK;
+	if (registry_available(registry, &names, &n) < 0)
+		return plugins_out_of_memory();
+	for (size_t i = 0; i < n; i++) {
+		if (plugins_list_one(registry, names[i]) != COMMAND_OK)
+			r = COMMAND_CONFIG;
+	}
+	if (n == 0)
+		fprintf(stderr, "there are no plugins\n");
+	return r;
+}
+
+/* ---- info -------------------------------------------------------------------- */
+
+static void plugins_show_options(const struct tally_option *option)
+{
+	for (; option && option->name; option++) {
+		char words[PLUGINS_WORDS_SIZE];
+		describe_option(option, words, sizeof(words));
+		printf("  %s", option->name);
+		if (option->fallback)
+			printf(" = %s", option->fallback);
+		printf("  (%s%s)\n      %s\n", words,
+		       option->flags & TALLY_OPT_REQUIRED ? ", required" : "", option->help);
+	}
+}
+
+static void plugins_show_section(const struct tally_plugin *plugin, enum plan_kind kind)
+{
+	struct options_target targets[PLAN_TABLES];
+	size_t n = plan_targets(kind, plugin, NULL, NULL, targets);
+	printf("\n[%s.%s]\n", plan_kind_name(kind), plugin->name);
+	if (kind == PLAN_INPUT && plugin->input->gather)
+		printf("  (gathers every %s unless told otherwise)\n", plugin->input->interval);
+	for (size_t i = n; i-- > 0;)
+		plugins_show_options(targets[i].options);
+}
+
+static void plugins_show_table(const struct tally_table *table)
+{
+	printf("\ntable %s (%s): %s\n", table->name, describe_table_kind(table->kind),
+	       table->help ? table->help : "");
+	for (uint32_t i = 0; i < table->n_columns; i++) {
+		const struct tally_column *column = &table->columns[i];
+		printf("  %-20s %-5s %-8s %-8s %s\n", column->name,
+		       describe_column_type(column->type), describe_column_role(column->role),
+		       column->unit ? column->unit : "", column->help ? column->help : "");
+	}
+}
+
+static void plugins_show_metrics(const struct tally_plugin *plugin)
+{
+	const struct tally_metric *metric = plugin->metrics;
+	if (metric && metric->name)
+		printf("\nmetrics\n");
+	for (; metric && metric->name; metric++) {
+		char name[PLUGINS_WORDS_SIZE];
+		describe_metric(plugin, metric, name, sizeof(name));
+		printf("  %s%s%s%s\n      %s\n", name, metric->labels ? "{" : "",
+		       metric->labels ? metric->labels : "", metric->labels ? "}" : "",
+		       metric->help);
+	}
+}
+
+static int plugins_info(struct registry *registry, const char *name)
+{
+	const struct tally_plugin *plugin;
+	struct error error;
+	char kind[PLUGINS_WORDS_SIZE];
+	if (registry_plugin(registry, name, &plugin, &error) < 0) {
+		fprintf(stderr, "%s\n", error.text);
+		return COMMAND_CONFIG;
+	}
+	describe_plugin(plugin, kind, sizeof(kind));
+	printf("%s %s (%s): %s\nplugin ABI %u.%u, %s\n", plugin->name, plugin->version, kind,
+	       plugin->help, plugin->abi_major, plugin->abi_minor, registry_path(registry, plugin));
+	for (enum plan_kind k = PLAN_INPUT; k <= PLAN_OUTPUT; k++) {
+		if (plan_kind_fits(k, plugin))
+			plugins_show_section(plugin, k);
+	}
+	for (const struct tally_table *const *t = plugin->tables; t && *t; t++)
+		plugins_show_table(*t);
+	plugins_show_metrics(plugin);
+	return COMMAND_OK;
+}
+
+/* ---- check ------------------------------------------------------------------- */
+
+static int plugins_check(struct registry *unused, const char *path)
+{
+	(void)unused;
+	const struct tally_plugin *plugin;
+	struct error error;
+	char kind[PLUGINS_WORDS_SIZE];
+	if (loader_init(&error) < 0 || loader_open(path, &plugin, &error) < 0) {
+		fprintf(stderr, "%s\n", error.text);
+		return COMMAND_CONFIG;
+	}
+	describe_plugin(plugin, kind, sizeof(kind));
+	printf("ok: %s %s (%s), plugin ABI %u.%u\n", plugin->name, plugin->version, kind,
+	       plugin->abi_major, plugin->abi_minor);
+	return COMMAND_OK;
+}
+
+/* ---- The command ------------------------------------------------------------- */
+
+static const struct plugins_verb {
+	const char *name;
+	const char *argument; /* NULL: takes none */
+	int (*run)(struct registry *registry, const char *argument);
+} plugins_verbs[] = {
+	{"list", NULL, plugins_list},
+	{"info", "NAME", plugins_info},
+	{"check", "FILE.so", plugins_check},
+};
+
+static const struct plugins_verb *plugins_find_verb(const struct command_line *line)
+{
+	for (size_t i = 0; i < sizeof(plugins_verbs) / sizeof(plugins_verbs[0]); i++) {
+		const struct plugins_verb *verb = &plugins_verbs[i];
+		if (line->argc > 0 && strcmp(line->argv[0], verb->name) == 0 &&
+		    line->argc == (verb->argument ? 2 : 1))
+			return verb;
+	}
+	return NULL;
+}
+
+int command_plugins(const struct command_line *line)
+{
+	const struct plugins_verb *verb = plugins_find_verb(line);
+	if (!verb) {
+		fprintf(stderr, "usage: tallyd plugins list | info NAME | check FILE.so\n");
+		return COMMAND_USAGE;
+	}
+	struct registry *registry = checked_registry(line);
+	if (!registry)
+		return plugins_out_of_memory();
+	int r = verb->run(registry, verb->argument ? line->argv[1] : NULL);
+	registry_destroy(registry);
+	return r;
+}

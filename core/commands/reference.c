@@ -1,0 +1,198 @@
+/*
+ * The reference page.  It holds nothing that depends on the machine it is made on, so that a test
+ * can compare it byte by byte: no paths, and plugins in the order of their names within a kind.
+ */
+#include "commands/reference.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands/command.h"
+#include "commands/describe.h"
+#include "plan.h"
+#include "util/cleanup.h"
+
+enum { REFERENCE_WORDS_SIZE = 512 };
+
+static const char reference_head[] =
+	"# Configuration\n"
+	"\n"
+	"Made by `tallyd config reference` from what the core and the plugins declare; do not "
+	"edit.\n"
+	"`tallyd check` tells every mistake with its file and line, `tallyd config explain` where "
+	"each\n"
+	"value comes from.\n"
+	"\n"
+	"## Files\n"
+	"\n"
+	"`-c` names a file or a folder; without it, `/etc/tallyd/tallyd.conf`. Of a file, the "
+	"`*.conf`\n"
+	"in the `conf.d` beside it are read after it, in the order of their names; of a folder,\n"
+	"`tallyd.conf` and `conf.d/*.conf` in it, or just its `*.conf` if it has no `conf.d`. "
+	"Hidden\n"
+	"files and other endings are passed over. A file has 1 MiB at most, a line 4096 bytes.\n"
+	"\n"
+	"```ini\n"
+	"; a comment, as with #\n"
+	"[input.docker_stats]        ; KIND.PLUGIN; an empty section is an instance too\n"
+	"interval = 5s               ; a comment, behind a blank and a ;\n"
+	"\n"
+	"[input.docker_stats:edge1]  ; a second instance of that plugin\n"
+	"endpoint = tcp://edge1:2375\n"
+	"```\n"
+	"\n"
+	"A value ends with its line, and indentation means nothing. No section and no key may "
+	"stand\n"
+	"twice.\n"
+	"\n"
+	"| type | written |\n"
+	"|---|---|\n"
+	"| duration | `500ms` `5s` `2min` (or `2m`) `1h` `7d` |\n"
+	"| size | bytes: `512` `64Ki` `16Mi` `1Gi` |\n"
+	"| yes or no | `yes` `no` `true` `false` `on` `off` |\n"
+	"| list | words with commas or blanks between |\n"
+	"| a buffer, store or cache | what stands behind its kind: `sqlite` is `[output.sqlite]`, "
+	"`sqlite:archive` is `[output.sqlite:archive]` |\n"
+	"\n"
+	"In values, `${VAR}` is taken from the environment and must be set, `${VAR:-default}` need "
+	"not\n"
+	"be, `${VAR:?message}` says why it must; `$$` is a dollar. A secret is masked wherever it "
+	"is\n"
+	"shown; `KEY_file = PATH` takes it from the first line of a file.\n";
+
+/* ---- Options ----------------------------------------------------------------- */
+
+/* Text for a cell, where a bar would end it. */
+static void reference_cell(const char *text)
+{
+	for (; *text; text++) {
+		if (*text == '|')
+			putchar('\\');
+		putchar(*text);
+	}
+}
+
+static void reference_option(const struct tally_option *option, const char *fallback)
+{
+	char words[REFERENCE_WORDS_SIZE];
+	describe_option(option, words, sizeof(words));
+	printf("| `%s` | ", option->name);
+	if (option->flags & TALLY_OPT_REQUIRED)
+		printf("(required)");
+	else if (fallback && *fallback)
+		printf("`%s`", fallback);
+	printf(" | ");
+	reference_cell(words);
+	printf(" | ");
+	reference_cell(option->help);
+	printf(" |\n");
+}
+
+static void reference_options(const struct tally_option *option, const char *interval)
+{
+	for (; option && option->name; option++) {
+		const char *fallback = option->fallback;
+		if (!fallback && interval && strcmp(option->name, "interval") == 0)
+			fallback = interval;
+		reference_option(option, fallback);
+	}
+}
+
+static void reference_options_head(void)
+{
+	printf("\n| key | default | type | meaning |\n|---|---|---|---|\n");
+}
+
+static void reference_section(const struct tally_plugin *plugin, enum plan_kind kind)
+{
+	struct options_target targets[PLAN_TABLES];
+	size_t n = plan_targets(kind, plugin, NULL, NULL, targets);
+	const char *interval = kind == PLAN_INPUT ? plugin->input->interval : NULL;
+	reference_options_head();
+	for (size_t i = n; i-- > 0;)
+		reference_options(targets[i].options, interval);
+}
+
+/* ---- Tables and metrics ------------------------------------------------------ */
+
+static void reference_table(const struct tally_table *table)
+{
+	printf("\nTable `%s` (%s): ", table->name, describe_table_kind(table->kind));
+	printf("%s.\n\n| column | type | unit | meaning |\n|---|---|---|---|\n",
+	       table->help ? table->help : "");
+	for (uint32_t i = 0; i < table->n_columns; i++) {
+		const struct tally_column *column = &table->columns[i];
+		const char *role = describe_column_role(column->role);
+		printf("| `%s` | %s%s%s | %s | ", column->name, describe_column_type(column->type),
+		       *role ? ", " : "", role, column->unit ? column->unit : "");
+		reference_cell(column->help ? column->help : "");
+		printf(" |\n");
+	}
+}
+
+static void reference_metrics(const struct tally_plugin *plugin)
+{
+	const struct tally_metric *metric = plugin->metrics;
+	if (metric && metric->name)
+		printf("\n| metric | kind | meaning |\n|---|---|---|\n");
+	for (; metric && metric->name; metric++) {
+		char name[REFERENCE_WORDS_SIZE];
+		describe_metric(plugin, metric, name, sizeof(name));
+		printf("| `%s%s%s%s` | %s | ", name, metric->labels ? "{" : "",
+		       metric->labels ? metric->labels : "", metric->labels ? "}" : "",
+		       metric->kind == TALLY_METRIC_COUNTER ? "counter" : "gauge");
+		reference_cell(metric->help);
+		printf(" |\n");
+	}
+}
+
+/* ---- The page ---------------------------------------------------------------- */
+
+static void reference_plugin(const struct tally_plugin *plugin, enum plan_kind kind)
+{
+	printf("\n## [%s.%s]\n\n%s.\n", plan_kind_name(kind), plugin->name, plugin->help);
+	reference_section(plugin, kind);
+	for (const struct tally_table *const *t = plugin->tables; t && *t; t++)
+		reference_table(*t);
+	reference_metrics(plugin);
+}
+
+static int reference_load(struct registry *registry, char *const *names, size_t n,
+			  const struct tally_plugin **plugins)
+{
+	int r = COMMAND_OK;
+	for (size_t i = 0; i < n; i++) {
+		struct error error;
+		if (registry_plugin(registry, names[i], &plugins[i], &error) < 0) {
+			fprintf(stderr, "%s\n", error.text);
+			r = COMMAND_CONFIG;
+		}
+	}
+	return r;
+}
+
+int reference_print(struct registry *registry)
+{
+	auto_free char **names = NULL;
+	size_t n = 0;
+	if (registry_available(registry, &names, &n) < 0)
+		return COMMAND_FAILED;
+	auto_free const struct tally_plugin **plugins = calloc(n + 1, sizeof(*plugins));
+	if (!plugins)
+		return COMMAND_FAILED;
+	int r = reference_load(registry, names, n, plugins);
+	if (r != COMMAND_OK)
+		return r;
+	fputs(reference_head, stdout);
+	printf("\n## [tallyd]\n");
+	reference_options_head();
+	reference_options(plan_global_options, NULL);
+	for (enum plan_kind kind = PLAN_INPUT; kind <= PLAN_OUTPUT; kind++) {
+		for (size_t i = 0; i < n; i++) {
+			if (plan_kind_fits(kind, plugins[i]))
+				reference_plugin(plugins[i], kind);
+		}
+	}
+	return COMMAND_OK;
+}
