@@ -36,10 +36,12 @@ void delivery_reject_row(struct delivery *delivery, const struct tally_batch *ba
 			 const char *why);
 
 /*
- * Delivers until `stopping` says so and either nothing is waiting or drain_deadline (read through
- * the pointer, monotonic ns; 0: none yet) has passed.  Returns how many rows are left.
+ * Delivers until `stopping` says so and either nothing is waiting or drain_deadline (read
+ * atomically through the pointer, monotonic ns; 0: none yet) has passed.  While stopping everything
+ * that waits is due.  Returns how many rows are left.  Make `stopping` true, then journal_wake().
  */
 uint64_t delivery_run(struct delivery *delivery, bool (*stopping)(void *arg), void *arg,
 		      const int64_t *drain_deadline);
+uint64_t delivery_waiting(struct delivery *delivery); /* rows; any thread */
 
 #endif

@@ -3,8 +3,9 @@
  * readers' counts, and the policy: when a batch is due (batch_size, batch_timeout) and what to
  * do when it is full (on_full).  Inputs push, deliveries take and settle.  Any thread.
  *
- * The balance, per reader: pushed = settled{stored, rejected} + dropped{reason} + waiting.
- * Lock order: a journal's lock is taken last and held over nothing but the plugin's own calls.
+ * The balance, per reader and table, at any time: routed = stored + waiting + dropped{reason}.
+ * Lock order: a journal's lock is taken after every other but those of positions and metrics, and
+ * held over nothing but the plugin's own calls.
  */
 #ifndef TALLYD_CORE_JOURNAL_H
 #define TALLYD_CORE_JOURNAL_H
@@ -31,9 +32,10 @@ struct journal;
 struct journal_reader;
 
 /* name: of the instance.  buffer, self: a started plugin instance, outlives the journal.
- * writer: what entries carry.  positions: where to tell what is safe (buffer not durable). */
+ * positions: where to tell what is safe; not used if the buffer is durable. */
 struct journal_setup {
-	const char *name, *writer;
+	const char *name;
+	const char *writer; /* not used: entries carry what their plugin says */
 	const struct tally_buffer *buffer;
 	void *self;
 	struct metrics *metrics;
@@ -42,42 +44,67 @@ struct journal_setup {
 int journal_create(const struct journal_setup *setup, const struct journal_settings *settings,
 		   struct journal **ret, struct error *error);
 void journal_destroy(struct journal *journal); /* no reader is attached any more */
+/* Call it also after the plugin's reconfigure(): whoever waits for room looks again. */
 void journal_configure(struct journal *journal, const struct journal_settings *settings);
+bool journal_durable(const struct journal *journal);
 
-/* tables: globs of what this output wants; the rest it passes over uncounted.  Borrowed until
- * detached.  A reader that was detached (reload) goes on where it was. */
-int journal_attach(struct journal *journal, const char *output, const char *const *tables,
-		   struct journal_reader **ret, struct error *error);
-void journal_detach(struct journal_reader *reader);
-void journal_forget(struct journal *journal, const char *output); /* gone from the config */
+/* ---- Inputs ------------------------------------------------------------------- */
 
-/* Does any attached reader want this table? */
-bool journal_wants(struct journal *journal, const struct tally_table *table);
+/* What comes with a batch. */
+struct journal_origin {
+	const char *source, *position; /* where its input may resume; NULL: not told */
+	struct position_mark *mark;    /* the same, for a buffer that is not durable; or NULL */
+	struct metric *collected;      /* grows by the rows in the same step as `routed`; or NULL */
+	bool (*cancelled)(void *arg);  /* asked with the journal's lock held */
+	void *arg;
+};
 
 /*
  * Takes a reference of its own.  While it is full: waits (BLOCK) until there is room or
- * journal_wake(); or drops by policy and counts.  -ECANCELED: `cancelled` said so while waiting.
+ * journal_wake(); or drops by policy, counts, and returns 0.  -ENOENT: no reader wants the table.
+ * -ECANCELED: `cancelled` said so while waiting.  Else what the plugin failed with.  After any
+ * error nothing was taken nor counted.
  */
-int journal_push(struct journal *journal, const struct tally_batch *batch, const char *source,
-		 const char *position, bool (*cancelled)(void *arg), void *arg);
+int journal_push(struct journal *journal, const struct tally_batch *batch,
+		 const struct journal_origin *origin);
+/* Counts a batch as routed here and dropped at once, when only other journals could take it. */
+void journal_refuse(struct journal *journal, const struct tally_batch *batch, const char *reason);
+/* The position pushed last for a source; a durable buffer only.  -ENOENT: none. */
 int journal_position(struct journal *journal, const char *source, char *ret, size_t size);
 void journal_wake(struct journal *journal); /* everyone who waits looks at their condition again */
 
-/*
- * Waits until a batch is due for this reader (rows >= batch_size, or the oldest has waited for
- * batch_timeout, or draining), then takes up to batch_size rows on loan.  Returns how many entries
- * (0: the deadline passed or journal_wake()).  deadline: monotonic ns.
- */
-enum { JOURNAL_TAKE_MAX = 256 };
-uint32_t journal_take(struct journal_reader *reader, int64_t deadline,
-		      struct tally_entry entries[JOURNAL_TAKE_MAX]);
-/* The first n entries taken are done with; stored, rejected: what they counted, by verdict. */
-int journal_settle(struct journal_reader *reader, const struct tally_entry *entries, uint32_t n);
-/* What was taken and not settled is offered again. */
-void journal_untake(struct journal_reader *reader);
+/* ---- Outputs ------------------------------------------------------------------ */
 
-void journal_drain(struct journal *journal);             /* from now on every batch is due */
+/* tables: globs of what this output wants, NULL: everything; the rest it passes over uncounted.
+ * A reader that was detached (reload) goes on where it was, and rows wait for it meanwhile. */
+int journal_attach(struct journal *journal, const char *output, const char *const *tables,
+		   struct journal_reader **ret, struct error *error);
+void journal_detach(struct journal_reader *reader);
+/* Gone from the configuration: what waits for it is counted as dropped. */
+void journal_forget(struct journal *journal, const char *output);
+
+/*
+ * Waits until a batch is due for this reader (rows >= batch_size, the oldest has waited for
+ * batch_timeout, or the buffer is full), then takes entries on loan until batch_size rows are
+ * reached; what was taken before and is not settled comes first and alone.  Returns how many
+ * entries; 0: the deadline passed or journal_wake() was called since the last time; or -errno.
+ * deadline: monotonic ns; JOURNAL_NOW: whatever waits is due, and nothing is waited for.
+ */
+enum { JOURNAL_NOW, JOURNAL_TAKE_MAX = 256 };
+int journal_take(struct journal_reader *reader, int64_t deadline,
+		 struct tally_entry ret[JOURNAL_TAKE_MAX]);
+
+/* What became of each entry taken, in their order.  The rows are stored but for `rejected`;
+ * what is not settled is offered again by the next journal_take(). */
+struct journal_outcome {
+	bool settled;
+	uint32_t rejected; /* rows */
+};
+int journal_settle(struct journal_reader *reader, const struct journal_outcome *outcomes,
+		   uint32_t n);
+
+/* Sleeps until then (monotonic ns) or journal_wake(). */
+void journal_pause(struct journal_reader *reader, int64_t until);
 uint64_t journal_waiting(struct journal_reader *reader); /* rows */
-bool journal_durable(const struct journal *journal);
 
 #endif

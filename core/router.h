@@ -12,15 +12,23 @@
 
 struct router;
 
-struct router *router_create(struct metrics *metrics);
+/* Both outlive it.  NULL: no memory. */
+struct router *router_create(struct metrics *metrics, struct positions *positions);
 void router_destroy(struct router *router);
 
-/* Swaps in a new set of journals; returns when nobody uses the old one any more. */
+/*
+ * Swaps in a new set of journals; returns when nobody uses the old one any more.  An emit that
+ * waits in a full journal of the old set is woken and goes on with the new one, so this does not
+ * wait for room.  -E2BIG: more than ROUTER_MAX_JOURNALS; -ENOMEM; both leave the old set.
+ */
+enum { ROUTER_MAX_JOURNALS = 64 };
 int router_set(struct router *router, struct journal *const *journals, size_t n);
 
 /*
- * Takes over the batch's reference.  Counts rows as collected{input,table}; rows nobody wants as
- * dropped{reason="no_output"}; rows given up while stopping as dropped{reason="shutdown"}.
+ * Takes over the batch's reference.  Counts rows as collected{input,table}; of those that reach no
+ * journal, rows nobody wants as dropped{input,reason="no_output"}, rows given up while stopping as
+ * reason="shutdown", rows that a buffer failed to take as reason="buffer_error".  If only some of
+ * the journals that want them take them, the others' outputs count them as routed and dropped.
  */
 struct router_source {
 	const char *input;
@@ -29,6 +37,7 @@ struct router_source {
 };
 int router_emit(struct router *router, const struct router_source *from, struct tally_batch *batch,
 		const char *source, const char *position);
+/* Where the input may resume; positions.h has the rule.  -ENOENT: nowhere. */
 int router_position(struct router *router, const char *source, char *ret, size_t size);
 
 #endif
