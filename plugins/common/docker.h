@@ -1,0 +1,112 @@
+/*
+ * The Docker Engine's API as our inputs use it: GET only, the version negotiated, every request
+ * under a deadline, every body bounded.  One client belongs to one instance and its thread.
+ *
+ * Happy path: docker_create() in create(), docker_connect() in start() and before each sweep (it
+ * does nothing while the engine's version is known), docker_get() or docker_sweep(), and
+ * docker_disconnect() in stop().  After a lost connection the version is asked for anew, since
+ * another engine may stand there.  All int functions return 0 or what tally_fail() returned;
+ * -ECANCELED: the instance is told to stop.
+ */
+#ifndef TALLYD_PLUGINS_COMMON_DOCKER_H
+#define TALLYD_PLUGINS_COMMON_DOCKER_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <tallyd/host.h>
+
+#include "docker_fetch.h"
+#include "match.h"
+
+/* What is asked of the engine, for the metrics. */
+enum docker_call { DOCKER_VERSION, DOCKER_LIST, DOCKER_STATS, DOCKER_INSPECT, DOCKER_CALLS };
+
+enum {
+	DOCKER_API_OLDEST = 41, /* the first with one-shot stats */
+	DOCKER_API_NEWEST = 55,
+	DOCKER_API_AT_ONCE = 44, /* from here on one-shot does not wait for the engine's tick */
+	DOCKER_ID_MAX = 64,
+};
+
+/* Bounds of bodies. */
+enum { DOCKER_MAX_LIST = 8 << 20, DOCKER_MAX_INSPECT = 1 << 20, DOCKER_MAX_STATS = 1 << 20 };
+
+/* Part of each Docker input's config. */
+struct docker_config {
+	const char *endpoint, *tls_ca, *tls_cert, *tls_key;
+	int64_t timeout;
+	struct match match;
+};
+
+struct docker;
+
+/* No I/O; checks endpoint, TLS files' options and patterns.  config must outlive it. */
+int docker_create(struct tally_ctx *ctx, const struct docker_config *config, struct docker **ret);
+void docker_destroy(struct docker *docker);
+
+int docker_connect(struct docker *docker);
+void docker_disconnect(struct docker *docker);
+
+/* The API's version in use, 41 for 1.41; 0: not connected. */
+unsigned docker_api(const struct docker *docker);
+const char *docker_endpoint(const struct docker *docker);
+
+/* path begins behind the version: "/containers/json".  Anything but a 200 is an error.  The caller
+ * frees *ret, which is NUL-terminated. */
+int docker_get(struct docker *docker, enum docker_call call, const char *path, size_t max_bytes,
+	       char **ret, size_t *ret_len);
+
+/* As fetch_run(): what fails in one answer is the caller's business, docker_explain() helps. */
+int docker_sweep(struct docker *docker, enum docker_call call, const struct fetch_job *job);
+
+/* One line on what went wrong; answer->error or an HTTP error must be set. */
+void docker_explain(const struct fetch_answer *answer, char ret[FETCH_REASON_SIZE]);
+
+#define DOCKER_OPTION(n, o, t, fall, range, h)                                                     \
+	{                                                                                          \
+		.name = n, .offset = o, .type = TALLY_OPT_##t, .fallback = fall, .accepts = range, \
+		.help = h                                                                          \
+	}
+
+/* Options every Docker input has; o: the offset of its struct docker_config. */
+#define DOCKER_OPTIONS(o)                                                                          \
+	DOCKER_OPTION("endpoint", (o) + offsetof(struct docker_config, endpoint), STRING,          \
+		      "unix:///var/run/docker.sock", NULL,                                         \
+		      "the engine: unix:///path, tcp://host:port, or https://host:port for TLS"),  \
+		DOCKER_OPTION("timeout", (o) + offsetof(struct docker_config, timeout), DURATION,  \
+			      "10s", "100ms..5min", "how long one answer of the engine may take"), \
+		DOCKER_OPTION("include", (o) + offsetof(struct docker_config, match.include),      \
+			      LIST, NULL, NULL,                                                    \
+			      "only containers that fit one of the patterns of every kind given "  \
+			      "here; patterns are " MATCH_SYNTAX),                                 \
+		DOCKER_OPTION("exclude", (o) + offsetof(struct docker_config, match.exclude),      \
+			      LIST, NULL, NULL,                                                    \
+			      "no containers that fit any of these patterns; as in include"),      \
+		DOCKER_OPTION("tls_ca", (o) + offsetof(struct docker_config, tls_ca), STRING,      \
+			      NULL, NULL,                                                          \
+			      "file with the CA that signed an https:// engine's certificate; "    \
+			      "default: those of the system"),                                     \
+		DOCKER_OPTION("tls_cert", (o) + offsetof(struct docker_config, tls_cert), STRING,  \
+			      NULL, NULL, "file with our certificate for an https:// engine"),     \
+		DOCKER_OPTION("tls_key", (o) + offsetof(struct docker_config, tls_key), STRING,    \
+			      NULL, NULL, "file with the key of tls_cert")
+
+#define DOCKER_METRIC(n, u, h, call)                                                               \
+	{                                                                                          \
+		.name = n, .unit = u, .help = h, .labels = "call=\"" call "\"",                    \
+		.kind = TALLY_METRIC_COUNTER                                                       \
+	}
+#define DOCKER_METRICS_OF(n, u, h)                                                                 \
+	DOCKER_METRIC(n, u, h, "version"), DOCKER_METRIC(n, u, h, "list"),                         \
+		DOCKER_METRIC(n, u, h, "stats"), DOCKER_METRIC(n, u, h, "inspect")
+
+/* Must be the first of the plugin's metrics; its own begin at DOCKER_METRICS_END. */
+#define DOCKER_METRICS                                                                             \
+	DOCKER_METRICS_OF("engine_calls_total", NULL, "Requests to the Docker Engine."),           \
+		DOCKER_METRICS_OF("engine_errors_total", NULL,                                     \
+				  "Requests to the Docker Engine that failed."),                   \
+		DOCKER_METRICS_OF("engine_seconds_total", "ns",                                    \
+				  "Time until the Docker Engine's answers were complete.")
+enum { DOCKER_METRICS_END = 3 * DOCKER_CALLS };
+
+#endif

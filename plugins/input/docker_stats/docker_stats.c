@@ -1,0 +1,399 @@
+/*
+ * docker_stats: what running containers use.  Each gather is one sweep: list what runs, ask for
+ * all their one-shot stats at once, emit one row each.
+ *
+ * Happy path: connect (negotiates the version, once), list, renew the baselines, sweep, emit.
+ * What can fail: the engine as a whole, then gather fails and the core backs off; single
+ * containers, which are counted, and left out for a while if they hang; a container that goes
+ * during the sweep is no failure.  A sweep that takes over half the interval stretches it.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <inttypes.h>
+#include <sys/resource.h>
+#include <tallyd/host.h>
+
+#include "docker_list.h"
+#include "stats_baseline.h"
+#include "stats_read.h"
+#include "stats_table.h"
+
+static const int64_t second_ns = 1000000000, patience_ns = INT64_C(2000000000);
+
+enum {
+	STATS_AT_ONCE = 8,        /* where the engine answers immediately: no gain past it */
+	STATS_SPARED_FILES = 128, /* descriptors left to the rest of the daemon */
+};
+
+enum stats_metric { METRIC_CONTAINERS = DOCKER_METRICS_END, METRIC_INTERVAL };
+
+struct stats_config {
+	struct docker_config docker;
+	int64_t max_connections;
+};
+
+/* One sweep. */
+struct stats_sweep {
+	struct stats_baseline **asked;
+	uint32_t n;
+	struct tally_batch *batch;
+	const char *host; /* in the batch */
+	uint32_t answered, failed, hung;
+	int error; /* the first failure's */
+	char reason[FETCH_REASON_SIZE + 64];
+	bool no_memory;
+};
+
+struct docker_stats {
+	struct tally_ctx *ctx;
+	const struct stats_config *config;
+	struct docker *docker;
+	struct stats_baselines baselines;
+	struct stats_sweep sweep;
+	int64_t stretch; /* intervals from one sweep to the next */
+	int64_t due;     /* monotonic ns; no sweep before */
+};
+
+/* ---- Rows ---- */
+
+static void put_texts(struct docker_stats *self, struct tally_cell *row,
+		      const struct docker_container *container)
+{
+	struct stats_sweep *sweep = &self->sweep;
+	size_t id_len = strlen(container->id), name_len = strlen(container->name);
+	const char *id = tally_batch_copy(self->ctx, sweep->batch, container->id, id_len);
+	const char *name = tally_batch_copy(self->ctx, sweep->batch, container->name, name_len);
+	sweep->no_memory |= !id || !name;
+	if (sweep->no_memory)
+		return;
+	tally_put_text(row, STATS_HOST, sweep->host, strlen(sweep->host));
+	tally_put_text(row, STATS_CONTAINER_ID, id, id_len);
+	tally_put_text(row, STATS_NAME, name, name_len);
+}
+
+/* Source: calculateMemUsageUnixNoCache() of the docker command. */
+static void put_memory(struct tally_cell *row, const struct stats *stats)
+{
+	const struct json_int *usage = &stats->slots[STATS_MEM_USAGE_BYTES];
+	const struct json_int *limit = &stats->slots[STATS_MEM_LIMIT_BYTES];
+	const struct json_int *inactive = &stats->slots[STATS_INACTIVE_FILE];
+	if (!usage->set)
+		return;
+	int64_t used = usage->value;
+	if (inactive->set && inactive->value > 0 && inactive->value < used)
+		used -= inactive->value;
+	tally_put_int(row, STATS_MEM_USED_BYTES, used);
+	if (limit->set && limit->value > 0)
+		tally_put_real(row, STATS_MEM_PERCENT, (double)used * 100 / (double)limit->value);
+}
+
+static void put_row(struct docker_stats *self, struct stats_baseline *baseline,
+		    const struct stats *stats)
+{
+	double percent;
+	struct tally_cell *row = tally_batch_row(self->ctx, self->sweep.batch);
+	if (!row) {
+		self->sweep.no_memory = true;
+		return;
+	}
+	tally_put_int(row, STATS_TIME, stats->slots[STATS_READ_TIME].value);
+	put_texts(self, row, baseline->container);
+	for (uint32_t i = STATS_CPU_USAGE_NS; i < STATS_COLUMNS; i++)
+		if (stats->slots[i].set)
+			tally_put_int(row, i, stats->slots[i].value);
+	put_memory(row, stats);
+	if (stats_baseline_cpu(baseline, stats, &percent))
+		tally_put_real(row, STATS_CPU_PERCENT, percent);
+}
+
+/* ---- The sweep ---- */
+
+static void sweep_path(void *arg, uint32_t i, char ret[FETCH_PATH_SIZE])
+{
+	const struct docker_stats *self = arg;
+	snprintf(ret, FETCH_PATH_SIZE, "/containers/%s/stats?stream=false&one-shot=true",
+		 self->sweep.asked[i]->id);
+}
+
+static void sweep_failed(struct docker_stats *self, const struct stats_baseline *baseline,
+			 int error, const char *reason)
+{
+	if (self->sweep.failed++ > 0)
+		return;
+	self->sweep.error = error;
+	snprintf(self->sweep.reason, sizeof(self->sweep.reason), "%.60s: %s",
+		 baseline->container->name, reason);
+}
+
+static void sweep_read(struct docker_stats *self, struct stats_baseline *baseline,
+		       struct fetch_answer *answer)
+{
+	struct stats stats;
+	size_t offset = 0;
+	char reason[FETCH_REASON_SIZE];
+	const char *problem = stats_read(answer->body, answer->len, &stats, &offset);
+	if (problem) {
+		snprintf(reason, sizeof(reason), "stats: at byte %zu of %zu: %s", offset,
+			 answer->len, problem);
+		sweep_failed(self, baseline, EBADMSG, reason);
+		return;
+	}
+	self->sweep.answered++;
+	if (stats_is_running(&stats))
+		put_row(self, baseline, &stats);
+}
+
+/* Gone in the middle: a 404, or a 200 without a body. */
+static bool is_gone(const struct fetch_answer *answer)
+{
+	return !answer->error &&
+	       (answer->status == 404 || (answer->status == 200 && answer->len == 0));
+}
+
+static void sweep_done(void *arg, uint32_t i, struct fetch_answer *answer)
+{
+	struct docker_stats *self = arg;
+	struct stats_baseline *baseline = self->sweep.asked[i];
+	char reason[FETCH_REASON_SIZE];
+	if (is_gone(answer)) {
+		self->sweep.answered++;
+		return;
+	}
+	if (!answer->error && answer->status == 200) {
+		sweep_read(self, baseline, answer);
+		return;
+	}
+	if (answer->error == ETIMEDOUT) {
+		self->sweep.hung++;
+		baseline->hangs = true;
+	}
+	docker_explain(answer, reason);
+	sweep_failed(self, baseline, answer->error ? answer->error : EPROTO, reason);
+}
+
+/* Before API 1.44 each answer waits for the engine's tick of one second, so all are asked at
+ * once. */
+static uint32_t at_once(const struct docker_stats *self)
+{
+	struct rlimit files;
+	rlim_t n = (rlim_t)self->config->max_connections;
+	if (docker_api(self->docker) >= DOCKER_API_AT_ONCE)
+		return STATS_AT_ONCE;
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < n + STATS_SPARED_FILES)
+		n = files.rlim_cur > STATS_SPARED_FILES + STATS_AT_ONCE
+			    ? files.rlim_cur - STATS_SPARED_FILES
+			    : STATS_AT_ONCE;
+	return (uint32_t)n;
+}
+
+/* If most answered, those that did not are to blame; else it is the engine. */
+static void blame_hung(struct docker_stats *self, int64_t monotonic)
+{
+	struct stats_sweep *sweep = &self->sweep;
+	for (uint32_t i = 0; i < sweep->n; i++) {
+		struct stats_baseline *baseline = sweep->asked[i];
+		if (!baseline->hangs)
+			continue;
+		baseline->hangs = false;
+		if (sweep->hung > sweep->answered)
+			continue;
+		int64_t pause = stats_baseline_strike(baseline, monotonic);
+		tally_log(self->ctx, TALLY_WARNING,
+			  "%s does not answer for its stats: left out for %" PRId64 " min",
+			  baseline->container->name, pause / (60 * second_ns));
+	}
+}
+
+static int sweep_init(struct docker_stats *self, int64_t monotonic)
+{
+	struct stats_sweep *sweep = &self->sweep;
+	*sweep = (struct stats_sweep){0};
+	sweep->asked = calloc(self->baselines.n + 1, sizeof(struct stats_baseline *));
+	sweep->batch = tally_batch_new(self->ctx, &stats_table);
+	if (sweep->batch)
+		sweep->host = tally_batch_copy(self->ctx, sweep->batch, self->ctx->machine,
+					       strlen(self->ctx->machine));
+	if (!sweep->asked || !sweep->host)
+		return tally_fail(self->ctx, ENOMEM, "no memory for a sweep");
+	for (uint32_t i = 0; i < self->baselines.n; i++)
+		if (self->baselines.items[i].retry <= monotonic)
+			sweep->asked[sweep->n++] = &self->baselines.items[i];
+	return 0;
+}
+
+static void sweep_end(struct docker_stats *self)
+{
+	if (self->sweep.batch)
+		tally_batch_drop(self->ctx, self->sweep.batch);
+	free(self->sweep.asked);
+	self->sweep = (struct stats_sweep){0};
+}
+
+/* Hands the rows on; says what is missing. */
+static int sweep_deliver(struct docker_stats *self)
+{
+	struct stats_sweep *sweep = &self->sweep;
+	if (sweep->no_memory)
+		return tally_fail(self->ctx, ENOMEM, "no memory for a sweep's rows");
+	if (sweep->failed && !sweep->answered)
+		return tally_fail(self->ctx, sweep->error, "%s: no stats of %u containers: %s",
+				  docker_endpoint(self->docker), sweep->failed, sweep->reason);
+	if (sweep->failed)
+		tally_log(self->ctx, TALLY_WARNING, "no stats of %u out of %u containers: %s",
+			  sweep->failed, sweep->n, sweep->reason);
+	if (sweep->batch->n_rows == 0)
+		return 0;
+	struct tally_batch *batch = sweep->batch;
+	sweep->batch = NULL;
+	return tally_emit(self->ctx, batch, NULL, NULL);
+}
+
+static int sweep_run(struct docker_stats *self)
+{
+	const struct fetch_job job = {.n = self->sweep.n,
+				      .at_once = at_once(self),
+				      .max_bytes = DOCKER_MAX_STATS,
+				      .patience = patience_ns,
+				      .path = sweep_path,
+				      .done = sweep_done,
+				      .arg = self};
+	int r = docker_sweep(self->docker, DOCKER_STATS, &job);
+	if (r < 0)
+		return r;
+	blame_hung(self, tally_monotonic(self->ctx));
+	return sweep_deliver(self);
+}
+
+static int collect(struct docker_stats *self)
+{
+	struct docker_list list = {0};
+	int r = docker_connect(self->docker);
+	if (r == 0)
+		r = docker_list_get(self->docker, self->ctx, false, &list);
+	if (r < 0)
+		return r;
+	r = stats_baselines_renew(&self->baselines, &list, &self->config->docker.match);
+	if (r < 0)
+		r = tally_fail(self->ctx, ENOMEM, "no memory for %u containers", list.n);
+	else
+		r = sweep_init(self, tally_monotonic(self->ctx));
+	tally_gauge(self->ctx, METRIC_CONTAINERS, self->sweep.n);
+	if (r == 0)
+		r = sweep_run(self);
+	sweep_end(self);
+	docker_list_done(&list);
+	return r;
+}
+
+/* ---- Pace ---- */
+
+/* So that sweeps take at most half of the time. */
+static void set_pace(struct docker_stats *self, int64_t begun, int64_t took)
+{
+	int64_t interval = self->ctx->interval, stretch;
+	if (interval <= 0)
+		return;
+	stretch = 2 * took <= interval ? 1 : (2 * took + interval - 1) / interval;
+	if (stretch > 1 && self->stretch == 1)
+		tally_log(self->ctx, TALLY_WARNING,
+			  "a sweep took %.1f s, over half the interval of %.1f s: going on every "
+			  "%.1f s",
+			  (double)took / 1e9, (double)interval / 1e9,
+			  (double)(stretch * interval) / 1e9);
+	if (stretch == 1 && self->stretch > 1)
+		tally_log(self->ctx, TALLY_NOTICE, "sweeps are fast enough again: every %.1f s",
+			  (double)interval / 1e9);
+	self->stretch = stretch;
+	/* The core's ticks jitter a little. */
+	self->due = stretch == 1 ? 0 : begun + stretch * interval - interval / 4;
+	tally_gauge(self->ctx, METRIC_INTERVAL, stretch * interval);
+}
+
+static int stats_gather(void *arg)
+{
+	struct docker_stats *self = arg;
+	int64_t begun = tally_monotonic(self->ctx);
+	if (begun < self->due)
+		return 0;
+	int r = collect(self);
+	if (r == 0)
+		set_pace(self, begun, tally_monotonic(self->ctx) - begun);
+	return r;
+}
+
+/* ---- The plugin ---- */
+
+static int stats_start(void *arg)
+{
+	struct docker_stats *self = arg;
+	return docker_connect(self->docker);
+}
+
+static void stats_stop(void *arg)
+{
+	struct docker_stats *self = arg;
+	docker_disconnect(self->docker);
+	stats_baselines_done(&self->baselines);
+	self->due = 0;
+}
+
+static void stats_destroy(void *arg)
+{
+	struct docker_stats *self = arg;
+	docker_destroy(self->docker);
+	free(self);
+}
+
+static int stats_create(struct tally_ctx *ctx, const void *config, void **ret_self)
+{
+	struct docker_stats *self = calloc(1, sizeof(*self));
+	if (!self)
+		return tally_fail(ctx, ENOMEM, "no memory");
+	self->ctx = ctx;
+	self->config = config;
+	self->stretch = 1;
+	int r = docker_create(ctx, &self->config->docker, &self->docker);
+	if (r < 0) {
+		free(self);
+		return r;
+	}
+	*ret_self = self;
+	return 0;
+}
+
+static const struct tally_option stats_options[] = {
+	DOCKER_OPTIONS(offsetof(struct stats_config, docker)),
+	{.name = "max_connections",
+	 .fallback = "1024",
+	 .accepts = "1..4096",
+	 .help = "how many containers are asked at once of an engine before 25 (API 1.44), which "
+		 "answers only once a second; newer ones are asked over 8 connections",
+	 .type = TALLY_OPT_INT,
+	 .offset = offsetof(struct stats_config, max_connections)},
+	{0}};
+
+static const struct tally_metric stats_metrics[] = {
+	DOCKER_METRICS,
+	[METRIC_CONTAINERS] = {.name = "containers",
+			       .help = "Containers asked for in the last sweep.",
+			       .kind = TALLY_METRIC_GAUGE},
+	[METRIC_INTERVAL] = {.name = "interval_seconds",
+			     .unit = "ns",
+			     .help = "From one sweep to the next; longer than configured if sweeps "
+				     "are slow.",
+			     .kind = TALLY_METRIC_GAUGE},
+	{0}};
+
+static const struct tally_table *const stats_tables[] = {&stats_table, NULL};
+
+static const struct tally_input stats_input = {
+	.size = sizeof(struct tally_input), .interval = "5s", .gather = stats_gather};
+
+TALLY_PLUGIN(.name = "docker_stats", .version = TALLYD_VERSION,
+	     .help = "What running containers use, from the Docker Engine's one-shot stats",
+	     .options = stats_options, .config_size = sizeof(struct stats_config),
+	     .tables = stats_tables, .metrics = stats_metrics, .create = stats_create,
+	     .start = stats_start, .stop = stats_stop, .destroy = stats_destroy,
+	     .input = &stats_input)

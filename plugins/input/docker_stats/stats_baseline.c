@@ -1,0 +1,87 @@
+#include "stats_baseline.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const int64_t second_ns = 1000000000;
+enum { BASELINE_MAX_STRIKES = 5 };
+
+void stats_baselines_done(struct stats_baselines *baselines)
+{
+	free(baselines->items);
+	*baselines = (struct stats_baselines){0};
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const struct stats_baseline *left = a, *right = b;
+	return strcmp(left->id, right->id);
+}
+
+static void carry_over(const struct stats_baselines *old, struct stats_baseline *baseline)
+{
+	const struct stats_baseline *known =
+		old->n ? bsearch(baseline, old->items, old->n, sizeof(*baseline), by_id) : NULL;
+	const struct docker_container *container = baseline->container;
+	if (known)
+		*baseline = *known;
+	baseline->container = container;
+}
+
+int stats_baselines_renew(struct stats_baselines *baselines, const struct docker_list *list,
+			  const struct match *match)
+{
+	struct stats_baselines renewed = {0};
+	renewed.items = calloc(list->n ? list->n : 1, sizeof(*renewed.items));
+	if (!renewed.items)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < list->n; i++) {
+		if (!docker_container_passes(&list->items[i], match))
+			continue;
+		struct stats_baseline *baseline = &renewed.items[renewed.n++];
+		snprintf(baseline->id, sizeof(baseline->id), "%s", list->items[i].id);
+		baseline->container = &list->items[i];
+		carry_over(baselines, baseline);
+	}
+	stats_baselines_done(baselines);
+	*baselines = renewed;
+	return 0;
+}
+
+/* By its status it is surely younger than the sample before; the slack is for the time between
+ * list and sample, and for "About a minute", which may be nearly two. */
+static bool is_restarted(const struct stats_baseline *baseline, int64_t elapsed)
+{
+	int64_t age = docker_status_age(baseline->container->status);
+	return age >= 0 && 2 * age + 3 < elapsed / second_ns;
+}
+
+/* Source: the engine's own formula, of one core, with the engine's clock as the divisor. */
+bool stats_baseline_cpu(struct stats_baseline *baseline, const struct stats *stats,
+			double *ret_percent)
+{
+	const struct json_int *usage = &stats->slots[STATS_CPU_USAGE_NS];
+	int64_t time = stats->slots[STATS_READ_TIME].value, elapsed, used;
+	/* The engine may say anything, so even a difference may overflow. */
+	bool comparable = baseline->time && usage->set &&
+			  !__builtin_sub_overflow(time, baseline->time, &elapsed) &&
+			  !__builtin_sub_overflow(usage->value, baseline->cpu_usage, &used) &&
+			  elapsed > 0 && used >= 0 && !is_restarted(baseline, elapsed);
+	baseline->time = usage->set ? time : 0;
+	baseline->cpu_usage = usage->value;
+	baseline->strikes = 0;
+	if (comparable)
+		*ret_percent = (double)used * 100 / (double)elapsed;
+	return comparable;
+}
+
+int64_t stats_baseline_strike(struct stats_baseline *baseline, int64_t monotonic)
+{
+	int64_t pause = (INT64_C(60) << baseline->strikes) * second_ns;
+	if (baseline->strikes < BASELINE_MAX_STRIKES - 1)
+		baseline->strikes++;
+	baseline->retry = monotonic + pause;
+	return pause;
+}
