@@ -39,7 +39,8 @@ struct stats_sweep {
 	struct stats_baseline **asked;
 	uint32_t n;
 	struct tally_batch *batch;
-	const char *host; /* in the batch */
+	const char *host; /* [tallyd] host, in the batch */
+	size_t host_len;
 	uint32_t answered, failed, hung;
 	int error; /* the first failure's */
 	char reason[FETCH_REASON_SIZE + 64];
@@ -68,7 +69,7 @@ static void put_texts(struct docker_stats *self, struct tally_cell *row,
 	sweep->no_memory |= !id || !name;
 	if (sweep->no_memory)
 		return;
-	tally_put_text(row, STATS_HOST, sweep->host, strlen(sweep->host));
+	tally_put_text(row, STATS_HOST, sweep->host, sweep->host_len);
 	tally_put_text(row, STATS_CONTAINER_ID, id, id_len);
 	tally_put_text(row, STATS_NAME, name, name_len);
 }
@@ -212,9 +213,10 @@ static int sweep_init(struct docker_stats *self, int64_t monotonic)
 	*sweep = (struct stats_sweep){0};
 	sweep->asked = calloc(self->baselines.n + 1, sizeof(struct stats_baseline *));
 	sweep->batch = tally_batch_new(self->ctx, &stats_table);
+	sweep->host_len = strlen(self->ctx->machine);
 	if (sweep->batch)
 		sweep->host = tally_batch_copy(self->ctx, sweep->batch, self->ctx->machine,
-					       strlen(self->ctx->machine));
+					       sweep->host_len);
 	if (!sweep->asked || !sweep->host)
 		return tally_fail(self->ctx, ENOMEM, "no memory for a sweep");
 	for (uint32_t i = 0; i < self->baselines.n; i++)
