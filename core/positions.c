@@ -1,0 +1,429 @@
+/*
+ * A source has a queue of marks, oldest first.  A mark is held by whoever pushes its rows and by
+ * each entry that carries them, and counts when nobody holds it any more and it is the first.
+ * Each journal has a queue of what it holds, in the order of its sequences.
+ *
+ * What goes wrong ends a source (`broken`): a mark that could not be held everywhere stays away
+ * from the file, and so does everything after it, until the input asks where it may resume.
+ */
+#include "positions.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "positions_file.h"
+#include "util/cleanup.h"
+
+struct position_mark {
+	struct position_mark *next; /* of its source */
+	struct positions_source *source;
+	unsigned holds;
+	bool lost; /* not all of its rows were taken */
+	char text[];
+};
+
+struct positions_source {
+	char *name, *safe; /* safe NULL: none yet */
+	struct position_mark *first, **last;
+	bool broken;
+	uint64_t used; /* the last time, in calls */
+};
+
+struct positions_hold {
+	struct positions_hold *next;
+	struct position_mark *mark;
+	uint64_t sequence;
+};
+
+struct positions_journal {
+	struct positions_journal *next;
+	const void *journal;
+	struct positions_hold *first, **last;
+};
+
+struct positions {
+	pthread_mutex_t lock; /* everything here; a leaf */
+	char *path;
+	struct positions_source **sources; /* sorted by name */
+	size_t n, capacity;
+	struct positions_journal *journals;
+	uint64_t calls;
+	bool changed; /* since the file was written */
+};
+
+/* ---- Sources ------------------------------------------------------------------ */
+
+static void positions_source_free(struct positions_source *source)
+{
+	while (source->first) {
+		struct position_mark *mark = source->first;
+		source->first = mark->next;
+		free(mark);
+	}
+	free(source->name);
+	free(source->safe);
+	free(source);
+}
+
+static bool positions_find(const struct positions *positions, const char *name, size_t *ret_at)
+{
+	size_t low = 0, high = positions->n;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		int order = strcmp(positions->sources[middle]->name, name);
+		if (order == 0) {
+			*ret_at = middle;
+			return true;
+		}
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	*ret_at = low;
+	return false;
+}
+
+/* The one not used for longest; none while all have marks. */
+static void positions_evict(struct positions *positions)
+{
+	size_t oldest = positions->n;
+	for (size_t i = 0; i < positions->n; i++)
+		if (!positions->sources[i]->first &&
+		    (oldest == positions->n ||
+		     positions->sources[i]->used < positions->sources[oldest]->used))
+			oldest = i;
+	if (oldest == positions->n)
+		return;
+	positions_source_free(positions->sources[oldest]);
+	positions->n--;
+	memmove(positions->sources + oldest, positions->sources + oldest + 1,
+		(positions->n - oldest) * sizeof(struct positions_source *));
+	positions->changed = true;
+}
+
+static bool positions_grow(struct positions *positions)
+{
+	size_t capacity = positions->capacity ? positions->capacity * 2 : 16;
+	if (positions->n < positions->capacity)
+		return true;
+	struct positions_source **sources =
+		reallocarray(positions->sources, capacity, sizeof(struct positions_source *));
+	if (!sources)
+		return false;
+	positions->sources = sources;
+	positions->capacity = capacity;
+	return true;
+}
+
+static struct positions_source *positions_source_create(const char *name)
+{
+	struct positions_source *source = calloc(1, sizeof(*source));
+	if (!source)
+		return NULL;
+	source->last = &source->first;
+	source->name = strdup(name);
+	if (source->name)
+		return source;
+	free(source);
+	return NULL;
+}
+
+/* NULL: no memory, or too many that are all in use. */
+static struct positions_source *positions_source(struct positions *positions, const char *name)
+{
+	size_t at;
+	if (positions_find(positions, name, &at))
+		return positions->sources[at];
+	if (positions->n == POSITIONS_MAX_SOURCES)
+		positions_evict(positions);
+	if (positions->n == POSITIONS_MAX_SOURCES || !positions_grow(positions))
+		return NULL;
+	struct positions_source *source = positions_source_create(name);
+	if (!source)
+		return NULL;
+	positions_find(positions, name, &at);
+	memmove(positions->sources + at + 1, positions->sources + at,
+		(positions->n - at) * sizeof(struct positions_source *));
+	positions->sources[at] = source;
+	positions->n++;
+	return source;
+}
+
+/* ---- Marks -------------------------------------------------------------------- */
+
+static int positions_set_safe(struct positions_source *source, const char *text)
+{
+	char *copy = strdup(text);
+	if (!copy)
+		return -ENOMEM;
+	free(source->safe);
+	source->safe = copy;
+	return 0;
+}
+
+/* Takes the marks that nobody holds off the front; the last of them is where to resume. */
+static void positions_advance(struct positions *positions, struct positions_source *source)
+{
+	while (source->first && source->first->holds == 0) {
+		struct position_mark *mark = source->first;
+		if (!mark->lost && positions_set_safe(source, mark->text) == 0)
+			positions->changed = true;
+		source->first = mark->next;
+		if (!source->first)
+			source->last = &source->first;
+		free(mark);
+	}
+}
+
+static void positions_lose(struct position_mark *mark)
+{
+	mark->source->broken = true;
+	for (; mark; mark = mark->next)
+		mark->lost = true;
+}
+
+static struct position_mark *positions_mark_create(struct positions_source *source,
+						   const char *text)
+{
+	size_t size = strlen(text) + 1;
+	struct position_mark *mark = malloc(sizeof(*mark) + size);
+	if (!mark)
+		return NULL;
+	*mark = (struct position_mark){.source = source, .holds = 1};
+	memcpy(mark->text, text, size);
+	*source->last = mark;
+	source->last = &mark->next;
+	return mark;
+}
+
+struct position_mark *positions_open(struct positions *positions, const char *source,
+				     const char *position)
+{
+	struct position_mark *mark = NULL;
+	if (strlen(source) > POSITIONS_MAX_NAME)
+		return NULL;
+	pthread_mutex_lock(&positions->lock);
+	struct positions_source *of = positions_source(positions, source);
+	if (of) {
+		of->used = ++positions->calls;
+		if (!of->broken && strlen(position) <= POSITIONS_MAX_TEXT)
+			mark = positions_mark_create(of, position);
+		if (!mark)
+			of->broken = true;
+	}
+	pthread_mutex_unlock(&positions->lock);
+	return mark;
+}
+
+void positions_close(struct positions *positions, struct position_mark *mark, bool complete)
+{
+	if (!mark)
+		return;
+	pthread_mutex_lock(&positions->lock);
+	if (!complete)
+		positions_lose(mark);
+	mark->holds--;
+	positions_advance(positions, mark->source);
+	pthread_mutex_unlock(&positions->lock);
+}
+
+/* ---- What journals hold ------------------------------------------------------- */
+
+static struct positions_journal *positions_journal(struct positions *positions, const void *journal,
+						   bool create)
+{
+	struct positions_journal *queue = positions->journals;
+	while (queue && queue->journal != journal)
+		queue = queue->next;
+	if (queue || !create)
+		return queue;
+	queue = calloc(1, sizeof(*queue));
+	if (!queue)
+		return NULL;
+	queue->journal = journal;
+	queue->last = &queue->first;
+	queue->next = positions->journals;
+	positions->journals = queue;
+	return queue;
+}
+
+void positions_hold(struct positions *positions, struct position_mark *mark, const void *journal,
+		    uint64_t sequence)
+{
+	pthread_mutex_lock(&positions->lock);
+	struct positions_journal *queue = positions_journal(positions, journal, true);
+	struct positions_hold *hold = queue ? malloc(sizeof(*hold)) : NULL;
+	if (hold) {
+		*hold = (struct positions_hold){.mark = mark, .sequence = sequence};
+		*queue->last = hold;
+		queue->last = &hold->next;
+		mark->holds++;
+	} else {
+		positions_lose(mark);
+	}
+	pthread_mutex_unlock(&positions->lock);
+}
+
+static void positions_release(struct positions *positions, struct positions_journal *queue,
+			      bool settled)
+{
+	struct positions_hold *hold = queue->first;
+	queue->first = hold->next;
+	if (!queue->first)
+		queue->last = &queue->first;
+	if (!settled)
+		positions_lose(hold->mark);
+	hold->mark->holds--;
+	positions_advance(positions, hold->mark->source);
+	free(hold);
+}
+
+void positions_acknowledge(struct positions *positions, const void *journal,
+			   uint64_t up_to_sequence)
+{
+	pthread_mutex_lock(&positions->lock);
+	struct positions_journal *queue = positions_journal(positions, journal, false);
+	while (queue && queue->first && queue->first->sequence <= up_to_sequence)
+		positions_release(positions, queue, true);
+	pthread_mutex_unlock(&positions->lock);
+}
+
+void positions_forget(struct positions *positions, const void *journal)
+{
+	pthread_mutex_lock(&positions->lock);
+	struct positions_journal **at = &positions->journals;
+	while (*at && (*at)->journal != journal)
+		at = &(*at)->next;
+	struct positions_journal *queue = *at;
+	if (queue) {
+		*at = queue->next;
+		while (queue->first)
+			positions_release(positions, queue, false);
+		free(queue);
+	}
+	pthread_mutex_unlock(&positions->lock);
+}
+
+/* ---- Asking and keeping ------------------------------------------------------- */
+
+int positions_get(struct positions *positions, const char *source, char *ret, size_t size)
+{
+	size_t at;
+	int r = -ENOENT;
+	pthread_mutex_lock(&positions->lock);
+	if (positions_find(positions, source, &at)) {
+		struct positions_source *found = positions->sources[at];
+		found->broken = false;
+		found->used = ++positions->calls;
+		size_t needed = found->safe ? strlen(found->safe) + 1 : 0;
+		if (needed > size)
+			r = -ERANGE;
+		else if (needed > 0) {
+			memcpy(ret, found->safe, needed);
+			r = 0;
+		}
+	}
+	pthread_mutex_unlock(&positions->lock);
+	return r;
+}
+
+static int positions_text(struct positions *positions, char **ret, size_t *ret_len)
+{
+	FILE *file = open_memstream(ret, ret_len);
+	if (!file)
+		return -ENOMEM;
+	positions_file_begin(file);
+	for (size_t i = 0; i < positions->n; i++)
+		if (positions->sources[i]->safe)
+			positions_file_line(file, positions->sources[i]->name,
+					    positions->sources[i]->safe);
+	bool failed = ferror(file);
+	return fclose(file) != 0 || failed ? -ENOMEM : 0;
+}
+
+int positions_save(struct positions *positions, struct error *error)
+{
+	auto_free char *text = NULL;
+	size_t len = 0;
+	pthread_mutex_lock(&positions->lock);
+	bool changed = positions->changed;
+	int r = changed ? positions_text(positions, &text, &len) : 0;
+	positions->changed = false;
+	pthread_mutex_unlock(&positions->lock);
+	if (r < 0)
+		error_set(error, -r, "no memory");
+	else if (changed)
+		r = positions_file_write(positions->path, text, len, error);
+	if (r == 0)
+		return 0;
+	pthread_mutex_lock(&positions->lock);
+	positions->changed = true;
+	pthread_mutex_unlock(&positions->lock);
+	return r;
+}
+
+static int positions_load_line(void *arg, const char *source, const char *position)
+{
+	if (strlen(source) > POSITIONS_MAX_NAME || strlen(position) > POSITIONS_MAX_TEXT)
+		return -EBADMSG;
+	struct positions_source *of = positions_source(arg, source);
+	return of ? positions_set_safe(of, position) : -ENOMEM;
+}
+
+static void positions_clear(struct positions *positions)
+{
+	for (size_t i = 0; i < positions->n; i++)
+		positions_source_free(positions->sources[i]);
+	positions->n = 0;
+}
+
+/* The file stays there to be looked at, out of the way of the next. */
+static int positions_set_aside(struct positions *positions, struct error *error)
+{
+	auto_free char *aside = NULL;
+	positions_clear(positions);
+	if (asprintf(&aside, "%s.damaged", positions->path) < 0)
+		aside = NULL;
+	if (!aside || rename(positions->path, aside) < 0)
+		return error_set(error, EBADMSG, "%s is damaged: nothing is resumed from it",
+				 positions->path);
+	return error_set(error, EBADMSG, "%s is damaged, it is now %s: nothing is resumed from it",
+			 positions->path, aside);
+}
+
+int positions_create(const char *path, struct positions **ret, struct error *error)
+{
+	struct positions *positions = calloc(1, sizeof(*positions));
+	if (!positions)
+		return error_set(error, ENOMEM, "no memory");
+	pthread_mutex_init(&positions->lock, NULL);
+	positions->path = strdup(path);
+	int r = positions->path ? positions_file_read(path, positions_load_line, positions, error)
+				: error_set(error, ENOMEM, "no memory");
+	if (r == -EBADMSG)
+		r = positions_set_aside(positions, error);
+	if (r == -ENOENT)
+		r = 0;
+	if (r < 0 && r != -EBADMSG) {
+		positions_destroy(positions);
+		return r;
+	}
+	*ret = positions;
+	return r;
+}
+
+void positions_destroy(struct positions *positions)
+{
+	if (!positions)
+		return;
+	while (positions->journals)
+		positions_forget(positions, positions->journals->journal);
+	positions_clear(positions);
+	free(positions->sources);
+	free(positions->path);
+	pthread_mutex_destroy(&positions->lock);
+	free(positions);
+}
