@@ -13,15 +13,13 @@ die() {
 	exit 1
 }
 
-# Runs a command as root: as it is, or through sudo.
+# What to put before a command that root must run.
+SUDO=()
+[ "$(id -u)" = 0 ] || SUDO=(sudo)
+
 as_root() {
-	if [ "$(id -u)" = 0 ]; then
-		"$@"
-	elif command -v sudo >/dev/null; then
-		sudo "$@"
-	else
-		die "this needs root or sudo: $*"
-	fi
+	[ ${#SUDO[@]} -eq 0 ] || command -v sudo >/dev/null || die "this needs root or sudo: $*"
+	"${SUDO[@]}" "$@"
 }
 
 installed() {

@@ -75,6 +75,12 @@ class Engine:
             raise RuntimeError(answer["error"])
         self.socket, self.dir, self.pid = answer["socket"], answer["dir"], answer["pid"]
 
+    def alive(self):
+        try:
+            return self.api("GET", "/_ping", timeout=5) == b"OK"
+        except OSError:
+            return False
+
     # ---- what it runs
 
     def api(self, method, url, body=None, timeout=60):

@@ -3,6 +3,10 @@
 import time
 
 
+class Hopeless(AssertionError):
+    """Raised by a condition that can no longer come true: ends the wait at once."""
+
+
 def wait_for(condition, seconds=20, what=None, every=0.05):
     """Returns the first true value of condition(); fails when there is none in time.
 
@@ -16,6 +20,8 @@ def wait_for(condition, seconds=20, what=None, every=0.05):
             if value:
                 return value
             last = f"last value {value!r}"
+        except Hopeless:
+            raise
         except Exception as error:  # pylint: disable=broad-except
             last = f"{type(error).__name__}: {error}"
         if time.monotonic() > end:

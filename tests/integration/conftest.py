@@ -1,0 +1,90 @@
+"""What the integration tests share: a real Docker Engine, and daemons under test.
+
+The engine is started once per pytest run (that is, per test file under ctest) and is removed
+with all it ran, also when the run is interrupted.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+
+from daemon import Tallyd  # noqa: E402  (found by the path above)
+from engine import Engine  # noqa: E402
+from fake_engine import FakeEngine  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def engine_process():
+    engine = Engine().enter()
+    yield engine
+    engine.leave()
+
+
+@pytest.fixture
+def engine(engine_process):
+    """A running Docker Engine without containers."""
+    yield engine_process
+    engine_process.remove_all()
+
+
+@pytest.fixture
+def tallyd(tmp_path):
+    """tallyd(sections, …) makes a daemon that is not started yet; see daemon.Tallyd.
+
+    All are stopped at the end, and must end well: a leak or a race found by a sanitizer fails
+    the test that had it.
+    """
+    made = []
+
+    def make(sections, **options):
+        daemon = Tallyd(tmp_path / f"tallyd{len(made)}", sections, **options)
+        made.append(daemon)
+        return daemon
+
+    yield make
+    for daemon in made:
+        if daemon.running:
+            daemon.stop()
+
+
+@pytest.fixture
+def watch(tallyd, engine):
+    """watch() starts a daemon that collects from the engine often, into SQLite, with the API."""
+
+    def make(extra="", interval="2s", **options):
+        return tallyd(sections(engine.endpoint, interval) + extra, **options).start()
+
+    return make
+
+
+def sections(endpoint, interval="2s"):
+    """A whole working installation of the five plugins."""
+    return f"""
+[input.docker_stats]
+interval = {interval}
+endpoint = {endpoint}
+[input.docker_status]
+interval = {interval}
+endpoint = {endpoint}
+[buffer.batch]
+batch_timeout = 200ms
+[output.sqlite]
+path = {{db}}
+[output.http_api]
+listen = 127.0.0.1:{{port}}
+store = sqlite
+"""
+
+
+@pytest.fixture
+def fake_engine():
+    """An engine that misbehaves on demand."""
+    # Not below tmp_path, whose name may be too long for a unix socket.
+    with tempfile.TemporaryDirectory(prefix="tallyd-") as folder:
+        engine = FakeEngine(Path(folder) / "docker.sock")
+        yield engine
+        engine.close()
