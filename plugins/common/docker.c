@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "cleanup.h"
-#include "json_reader.h"
+#include "json_map.h"
 
 enum { DOCKER_MAX_VERSION = 64 << 10 };
 
@@ -83,21 +83,16 @@ int docker_sweep(struct docker *docker, enum docker_call call, const struct fetc
 /* The engine's own words: {"message":"…"} or plain text, without what could spoil a log line. */
 static void explain_status(const struct fetch_answer *answer, char ret[FETCH_REASON_SIZE])
 {
-	auto_free char *body = strndup(answer->body, 1024);
-	struct json_reader json;
-	struct json_text key, message = {0};
-	if (!body)
-		return;
-	json_reader_init(&json, body, strlen(body));
-	if (json_peek(&json) == JSON_OBJECT && json_enter_object(&json)) {
-		while (json_next_key(&json, &key))
-			if (!json_text_is(&key, "message"))
-				json_skip(&json);
-			else
-				json_read_text(&json, &message);
-	}
+	static const struct json_member members[] = {{.key = "message", .rule = JSON_MAP_TEXT},
+						     {0}};
+	auto_free char *body = strdup(answer->body);
+	struct json_text message = {0};
+	const struct json_slots slots = {.texts = &message};
+	size_t offset;
+	if (!body || json_map_document(body, strlen(body), members, &slots, &offset))
+		message.at = NULL;
 	snprintf(ret, FETCH_REASON_SIZE, "HTTP %d: %.250s", answer->status,
-		 message.at ? message.at : body);
+		 message.at ? message.at : answer->body);
 	for (char *c = ret; *c; c++)
 		if ((unsigned char)*c < 0x20 || *c == 0x7f)
 			*c = ' ';
@@ -190,21 +185,19 @@ static unsigned api_number(const struct json_text *text)
 
 static bool read_versions(char *body, size_t len, unsigned *ret_api, unsigned *ret_oldest)
 {
-	struct json_reader json;
-	struct json_text key, api = {0}, oldest = {0};
-	json_reader_init(&json, body, len);
-	json_enter_object(&json);
-	while (json_next_key(&json, &key)) {
-		if (json_text_is(&key, "ApiVersion"))
-			json_read_text(&json, &api);
-		else if (json_text_is(&key, "MinAPIVersion"))
-			json_read_text(&json, &oldest);
-		else
-			json_skip(&json);
-	}
-	*ret_api = api_number(&api);
-	*ret_oldest = api_number(&oldest);
-	return json_finish(&json) && *ret_api > 0;
+	static const struct json_member members[] = {
+		{.key = "ApiVersion", .rule = JSON_MAP_TEXT, .slot = 0},
+		{.key = "MinAPIVersion", .rule = JSON_MAP_TEXT, .slot = 1},
+		{0},
+	};
+	struct json_text texts[2] = {0};
+	const struct json_slots slots = {.texts = texts};
+	size_t offset;
+	if (json_map_document(body, len, members, &slots, &offset))
+		return false;
+	*ret_api = api_number(&texts[0]);
+	*ret_oldest = api_number(&texts[1]);
+	return *ret_api > 0;
 }
 
 static int negotiate(struct docker *docker)

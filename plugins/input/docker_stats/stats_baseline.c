@@ -63,7 +63,7 @@ bool stats_baseline_cpu(struct stats_baseline *baseline, const struct stats *sta
 			double *ret_percent)
 {
 	const struct json_int *usage = &stats->slots[STATS_CPU_USAGE_NS];
-	int64_t time = stats->slots[STATS_READ_TIME].value, elapsed, used;
+	int64_t time = stats->slots[STATS_READ_TIME].value, elapsed = 0, used = 0;
 	/* The engine may say anything, so even a difference may overflow. */
 	bool comparable = baseline->time && usage->set &&
 			  !__builtin_sub_overflow(time, baseline->time, &elapsed) &&

@@ -1,0 +1,34 @@
+/*
+ * What only GET /containers/ID/json tells of a container.  Its environment is not even read.
+ */
+#ifndef TALLYD_STATUS_FACTS_H
+#define TALLYD_STATUS_FACTS_H
+
+#include "json_reader.h"
+
+enum status_fact {
+	FACT_CREATED,
+	FACT_STARTED_AT,
+	FACT_FINISHED_AT,
+	FACT_EXIT_CODE,
+	FACT_OOM_KILLED,
+	FACT_RESTART_COUNT,
+	FACT_NANO_CPUS,
+	FACT_CPU_QUOTA,
+	FACT_CPU_PERIOD,
+	FACT_MEMORY,
+	FACT_PIDS_LIMIT,
+	FACT_INTS
+};
+
+enum status_word { FACT_IMAGE, FACT_STATE, FACT_HEALTH, FACT_TEXTS };
+
+struct status_facts {
+	struct json_int ints[FACT_INTS];
+	struct json_text texts[FACT_TEXTS]; /* in the text it was read from */
+};
+
+/* text is spoilt.  NULL, or what is wrong and at which byte. */
+const char *status_facts_read(char *text, size_t len, struct status_facts *ret, size_t *ret_offset);
+
+#endif

@@ -1,0 +1,225 @@
+#include "status_row.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "cleanup.h"
+
+enum { STATUS_LABEL_SIZE = 256 };
+
+/* One row under construction. */
+struct row {
+	struct tally_ctx *ctx;
+	struct tally_batch *batch;
+	struct tally_cell *cells;
+	bool no_memory;
+};
+
+static void put_text(struct row *row, uint32_t column, const char *text, size_t len)
+{
+	if (len == 0)
+		return;
+	const char *copy = tally_batch_copy(row->ctx, row->batch, text, len);
+	row->no_memory |= !copy;
+	if (copy)
+		tally_put_text(row->cells, column, copy, len);
+}
+
+static void put_string(struct row *row, uint32_t column, const char *text)
+{
+	put_text(row, column, text, strlen(text));
+}
+
+/* Absent and null are NULL. */
+static void put_json(struct row *row, uint32_t column, const struct json_text *json)
+{
+	if (json->at && !(json->len == 4 && memcmp(json->at, "null", 4) == 0))
+		put_text(row, column, json->at, json->len);
+}
+
+static void put_number(struct row *row, uint32_t column, const struct json_int *number)
+{
+	if (number->set)
+		tally_put_int(row->cells, column, number->value);
+}
+
+static void put_limit(struct row *row, uint32_t column, const struct json_int *limit)
+{
+	if (limit->set && limit->value > 0)
+		tally_put_int(row->cells, column, limit->value);
+}
+
+static void put_cell(struct row *row, uint32_t column, const struct tally_cell *cell)
+{
+	uint16_t type = status_table.columns[column].type;
+	if (!cell[column].set)
+		return;
+	if (type == TALLY_TEXT || type == TALLY_JSON)
+		put_text(row, column, cell[column].text, cell[column].len);
+	else
+		row->cells[column] = cell[column];
+}
+
+bool status_cell_is(const struct tally_cell *cell, const char *text)
+{
+	size_t len = cell->set ? cell->len : 0;
+	return strlen(text) == len && (len == 0 || memcmp(cell->text, text, len) == 0);
+}
+
+/* ---- From the inspect ---- */
+
+/* A running container has no exit code, although the engine says 0. */
+static void put_exit_code(struct row *row, const struct status_facts *facts)
+{
+	const struct json_text *state = &facts->texts[FACT_STATE];
+	const struct json_int *code = &facts->ints[FACT_EXIT_CODE];
+	bool alive = json_text_is(state, "running") || json_text_is(state, "paused");
+	if (!alive && !(json_text_is(state, "created") && code->value == 0))
+		put_number(row, STATUS_EXIT_CODE, code);
+}
+
+/* --cpus is in NanoCpus, --cpu-quota in µs of a period of 100 ms unless told. */
+static void put_cpu_limit(struct row *row, const struct status_facts *facts)
+{
+	const struct json_int *nano = &facts->ints[FACT_NANO_CPUS];
+	const struct json_int *quota = &facts->ints[FACT_CPU_QUOTA];
+	int64_t period = facts->ints[FACT_CPU_PERIOD].value;
+	if (nano->set && nano->value > 0)
+		tally_put_real(row->cells, STATUS_CPU_LIMIT_CORES, (double)nano->value / 1e9);
+	else if (quota->set && quota->value > 0)
+		tally_put_real(row->cells, STATUS_CPU_LIMIT_CORES,
+			       (double)quota->value / (double)(period > 0 ? period : 100000));
+}
+
+static void put_facts(struct row *row, const struct status_facts *facts)
+{
+	const struct json_text *image = &facts->texts[FACT_IMAGE];
+	if (image->at)
+		put_text(row, STATUS_IMAGE, image->at, image->len);
+	put_exit_code(row, facts);
+	put_number(row, STATUS_OOM_KILLED, &facts->ints[FACT_OOM_KILLED]);
+	put_number(row, STATUS_RESTART_COUNT, &facts->ints[FACT_RESTART_COUNT]);
+	put_number(row, STATUS_CREATED, &facts->ints[FACT_CREATED]);
+	put_number(row, STATUS_STARTED_AT, &facts->ints[FACT_STARTED_AT]);
+	put_number(row, STATUS_FINISHED_AT, &facts->ints[FACT_FINISHED_AT]);
+	put_cpu_limit(row, facts);
+	put_limit(row, STATUS_MEM_LIMIT_BYTES, &facts->ints[FACT_MEMORY]);
+	put_limit(row, STATUS_PIDS_LIMIT, &facts->ints[FACT_PIDS_LIMIT]);
+}
+
+/* What put_facts() puts, as it was. */
+static void put_previous(struct row *row, const struct tally_cell *previous)
+{
+	static const uint32_t columns[] = {STATUS_IMAGE,           STATUS_EXIT_CODE,
+					   STATUS_OOM_KILLED,      STATUS_RESTART_COUNT,
+					   STATUS_CREATED,         STATUS_STARTED_AT,
+					   STATUS_FINISHED_AT,     STATUS_CPU_LIMIT_CORES,
+					   STATUS_MEM_LIMIT_BYTES, STATUS_PIDS_LIMIT};
+	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
+		put_cell(row, columns[i], previous);
+}
+
+/* ---- From the list ---- */
+
+static void put_label(struct row *row, uint32_t column, const struct docker_container *container,
+		      const char *key)
+{
+	char value[STATUS_LABEL_SIZE];
+	if (docker_container_label(container, key, value, sizeof(value)))
+		put_string(row, column, value);
+}
+
+static void put_container(struct row *row, const struct docker_container *container)
+{
+	put_string(row, STATUS_HOST, row->ctx->machine);
+	put_string(row, STATUS_CONTAINER_ID, container->id);
+	put_string(row, STATUS_NAME, container->name);
+	put_string(row, STATUS_IMAGE_ID, container->image_id);
+	put_string(row, STATUS_STATUS, container->status);
+	put_string(row, STATUS_COMMAND, container->command);
+	put_json(row, STATUS_PORTS, &container->ports);
+	put_json(row, STATUS_LABELS, &container->labels);
+	put_label(row, STATUS_COMPOSE_PROJECT, container, "com.docker.compose.project");
+	put_label(row, STATUS_COMPOSE_SERVICE, container, "com.docker.compose.service");
+}
+
+/* The status says it in brackets; API 1.52 also by itself; Podman only in the inspect. */
+static const char *listed_health(const struct docker_container *container)
+{
+	if (strstr(container->status, "(healthy)"))
+		return "healthy";
+	if (strstr(container->status, "(unhealthy)"))
+		return "unhealthy";
+	if (strstr(container->status, "(health: starting)"))
+		return "starting";
+	return strcmp(container->health, "none") == 0 ? "" : container->health;
+}
+
+static void put_health(struct row *row, const struct status_source *source)
+{
+	const struct docker_container *container = source->container;
+	const char *health = listed_health(container);
+	const struct json_text *told = source->facts ? &source->facts->texts[FACT_HEALTH] : NULL;
+	if (strcmp(container->state, "running") != 0 && strcmp(container->state, "paused") != 0)
+		return;
+	if (health[0])
+		put_string(row, STATUS_HEALTH, health);
+	else if (told && told->at && !json_text_is(told, "none"))
+		put_text(row, STATUS_HEALTH, told->at, told->len);
+	else if (!source->facts && source->previous)
+		put_cell(row, STATUS_HEALTH, source->previous);
+}
+
+/* The inspect is the newer of the two. */
+static void put_state(struct row *row, const struct status_source *source)
+{
+	const struct json_text *told = source->facts ? &source->facts->texts[FACT_STATE] : NULL;
+	if (told && told->at && told->len > 0)
+		put_text(row, STATUS_STATE, told->at, told->len);
+	else
+		put_string(row, STATUS_STATE, source->container->state);
+}
+
+/* ---- Rows ---- */
+
+static bool row_begin(struct row *row, struct tally_ctx *ctx, struct tally_batch *batch,
+		      int64_t time)
+{
+	*row = (struct row){.ctx = ctx, .batch = batch, .cells = tally_batch_row(ctx, batch)};
+	if (!row->cells)
+		return false;
+	tally_put_int(row->cells, STATUS_TIME, time);
+	return true;
+}
+
+int status_row_add(struct tally_ctx *ctx, struct tally_batch *batch,
+		   const struct status_source *source)
+{
+	struct row row;
+	if (!row_begin(&row, ctx, batch, source->time))
+		return -ENOMEM;
+	put_container(&row, source->container);
+	put_state(&row, source);
+	put_health(&row, source);
+	if (source->facts)
+		put_facts(&row, source->facts);
+	else if (source->previous)
+		put_previous(&row, source->previous);
+	if (!row.cells[STATUS_IMAGE].set)
+		put_string(&row, STATUS_IMAGE, source->container->image);
+	return row.no_memory ? -ENOMEM : 0;
+}
+
+int status_row_add_gone(struct tally_ctx *ctx, struct tally_batch *batch,
+			const struct tally_cell *previous, int64_t time)
+{
+	struct row row;
+	if (!row_begin(&row, ctx, batch, time))
+		return -ENOMEM;
+	for (uint32_t i = STATUS_HOST; i < STATUS_GONE_AT; i++)
+		if (i != STATUS_STATE && i != STATUS_STATUS && i != STATUS_HEALTH)
+			put_cell(&row, i, previous);
+	put_string(&row, STATUS_STATE, "removed");
+	tally_put_int(row.cells, STATUS_GONE_AT, time);
+	return row.no_memory ? -ENOMEM : 0;
+}

@@ -1,0 +1,32 @@
+/*
+ * One container's row, made of what the list says, what the inspect says if there was one, and
+ * else of what the row before said.
+ */
+#ifndef TALLYD_STATUS_ROW_H
+#define TALLYD_STATUS_ROW_H
+
+#include <tallyd/host.h>
+
+#include "docker_list.h"
+#include "status_facts.h"
+#include "status_table.h"
+
+struct status_source {
+	const struct docker_container *container;
+	const struct status_facts *facts;  /* NULL: not inspected this time */
+	const struct tally_cell *previous; /* the row before; NULL: none */
+	int64_t time;
+};
+
+/* -ENOMEM. */
+int status_row_add(struct tally_ctx *ctx, struct tally_batch *batch,
+		   const struct status_source *source);
+
+/* The row before once more, with gone_at. */
+int status_row_add_gone(struct tally_ctx *ctx, struct tally_batch *batch,
+			const struct tally_cell *previous, int64_t time);
+
+/* Does the text cell hold exactly this?  NULL and "" are the same. */
+bool status_cell_is(const struct tally_cell *cell, const char *text);
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * The table container_info: its columns, in the order of the contract; new ones are appended and
+ * raise the revision.
+ */
+#ifndef TALLYD_STATUS_TABLE_H
+#define TALLYD_STATUS_TABLE_H
+
+#include <tallyd/plugin.h>
+
+enum status_column {
+	STATUS_TIME,
+	STATUS_HOST,
+	STATUS_CONTAINER_ID,
+	STATUS_NAME,
+	STATUS_IMAGE,
+	STATUS_IMAGE_ID,
+	STATUS_STATE,
+	STATUS_STATUS,
+	STATUS_HEALTH,
+	STATUS_EXIT_CODE,
+	STATUS_OOM_KILLED,
+	STATUS_RESTART_COUNT,
+	STATUS_CREATED,
+	STATUS_STARTED_AT,
+	STATUS_FINISHED_AT,
+	STATUS_COMMAND,
+	STATUS_PORTS,
+	STATUS_LABELS,
+	STATUS_COMPOSE_PROJECT,
+	STATUS_COMPOSE_SERVICE,
+	STATUS_CPU_LIMIT_CORES,
+	STATUS_MEM_LIMIT_BYTES,
+	STATUS_PIDS_LIMIT,
+	STATUS_GONE_AT,
+	STATUS_COLUMNS
+};
+
+extern const struct tally_table status_table;
+
+#endif
