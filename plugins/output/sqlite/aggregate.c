@@ -1,0 +1,416 @@
+/*
+ * The outer statement goes through the series (of a STATE table: its rows) in the order of
+ * group_by; for each, an inner statement per piece of the range feeds the sheet.  The clustering
+ * makes each of these one seek and a walk.  If only the last values are wanted, the walk is one
+ * row long.
+ */
+#include "aggregate.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bind.h"
+#include "cleanup.h"
+#include "condition.h"
+#include "database.h"
+#include "sheet.h"
+
+/* Parameters after those of the filters. */
+enum { AGGREGATE_SERIES, AGGREGATE_FROM, AGGREGATE_TO };
+/* How many rows back a counter's last sample is looked for. */
+enum { AGGREGATE_LOOK_BACK = 16 };
+
+struct aggregate {
+	struct reader *reader;
+	const struct question *question;
+	const struct coverage *coverage;
+	struct answer *answer;
+	sqlite3_stmt *series;
+	sqlite3_stmt *rows[N_LEVELS]; /* by level */
+	sqlite3_stmt *before;         /* rows before the range; NULL: no rate is asked for */
+	struct sheet sheet;
+	struct sheet_field fields[CATALOG_MAX_COLUMNS];
+	uint16_t columns[CATALOG_MAX_COLUMNS];  /* of fields */
+	uint32_t field_of[CATALOG_MAX_COLUMNS]; /* of query->select */
+	struct tally_cell *keys;                /* n_group_by cells per group, texts owned */
+	uint32_t n_groups, n_used;              /* the last group is used if it has a bucket */
+	bool rates;
+};
+
+/* ---- Fields and statements -------------------------------------------------------- */
+
+static uint32_t aggregate_field(struct aggregate *a, uint16_t column)
+{
+	uint32_t f = 0;
+	while (f < a->sheet.n_fields && a->columns[f] != column)
+		f++;
+	if (f == a->sheet.n_fields) {
+		const struct tally_column *c = &a->question->stored->table.columns[column];
+		bool counter = c->role == TALLY_COUNTER && catalog_is_number(c);
+		a->fields[f] = (struct sheet_field){.type = c->type, .counter = counter};
+		a->columns[f] = column;
+		a->sheet.n_fields++;
+	}
+	return f;
+}
+
+static void aggregate_fields(struct aggregate *a)
+{
+	const struct tally_query *query = a->question->query;
+	sheet_init(&a->sheet, a->reader->ctx, a->fields, 0, query->bucket, query->limit);
+	for (uint32_t i = 0; i < query->n_select; i++) {
+		a->field_of[i] = aggregate_field(a, a->question->select[i]);
+		a->rates |= query->select[i].aggregate == TALLY_RATE;
+	}
+}
+
+static bool aggregate_is_state(const struct aggregate *a)
+{
+	return a->question->stored->table.kind == TALLY_STATE;
+}
+
+static int aggregate_prepare(struct aggregate *a, sqlite3_str *sql, sqlite3_stmt **ret)
+{
+	int r = database_prepare_text(a->reader->ctx, a->reader->db, sql, ret);
+	if (r == 0)
+		condition_bind(*ret, a->question);
+	return r;
+}
+
+static int aggregate_prepare_series(struct aggregate *a)
+{
+	const struct question *question = a->question;
+	const struct tally_table *table = &question->stored->table;
+	bool state = aggregate_is_state(a);
+	uint32_t n_groups = question->query->n_group_by;
+	sqlite3_str *sql = sqlite3_str_new(a->reader->db);
+	sqlite3_str_appendf(sql, "SELECT s.%s", state ? "rowid" : "_series");
+	for (uint32_t i = 0; i < n_groups; i++)
+		sqlite3_str_appendf(sql, ", s.\"%w\"", table->columns[question->group[i]].name);
+	sqlite3_str_appendf(sql, " FROM \"%w%s\" s WHERE 1", table->name, state ? "" : "_series");
+	condition_append(sql, question, CONDITION_TAGS, "s.", "");
+	for (uint32_t i = 0; i < n_groups; i++)
+		sqlite3_str_appendf(sql, "%s" SCHEMA_KEY, i ? ", " : " ORDER BY ", "s.",
+				    table->columns[question->group[i]].name);
+	return aggregate_prepare(a, sql, &a->series);
+}
+
+/* The tag columns of a SERIES are in its dictionary, next to which the row stands. */
+static void aggregate_append_fields(const struct aggregate *a, sqlite3_str *sql)
+{
+	const struct tally_table *table = &a->question->stored->table;
+	for (uint32_t f = 0; f < a->sheet.n_fields; f++) {
+		const struct tally_column *column = &table->columns[a->columns[f]];
+		bool tag = column->role == TALLY_TAG && !aggregate_is_state(a);
+		sqlite3_str_appendf(sql, ", %s.\"%w\"", tag ? "s" : "r", column->name);
+	}
+}
+
+static void aggregate_append_rows(const struct aggregate *a, sqlite3_str *sql)
+{
+	const struct question *question = a->question;
+	const struct tally_table *table = &question->stored->table;
+	const char *time = table->columns[0].name;
+	int series = CONDITION_FREE(question) + AGGREGATE_SERIES;
+	sqlite3_str_appendf(sql, "SELECT r.\"%w\"", time);
+	aggregate_append_fields(a, sql);
+	if (aggregate_is_state(a))
+		sqlite3_str_appendf(sql, " FROM \"%w\" r WHERE r.rowid = ?%d", table->name, series);
+	else
+		sqlite3_str_appendf(sql,
+				    " FROM \"%w_series\" s CROSS JOIN \"%w_rows\" r ON r._series = "
+				    "s._series WHERE s._series = ?%d",
+				    table->name, table->name, series);
+	condition_append(sql, question, CONDITION_FIELDS, "", "r.");
+}
+
+static int aggregate_prepare_rows(struct aggregate *a)
+{
+	const struct question *question = a->question;
+	const char *time = question->stored->table.columns[0].name;
+	bool newest = question->only_last && question->query->bucket == 0;
+	sqlite3_str *sql = sqlite3_str_new(a->reader->db);
+	aggregate_append_rows(a, sql);
+	if (!aggregate_is_state(a))
+		sqlite3_str_appendf(sql,
+				    " AND r.\"%w\" >= ?%d AND r.\"%w\" < ?%d ORDER BY r.\"%w\"%s",
+				    time, CONDITION_FREE(question) + AGGREGATE_FROM, time,
+				    CONDITION_FREE(question) + AGGREGATE_TO, time,
+				    newest ? " DESC LIMIT 1" : "");
+	return aggregate_prepare(a, sql, &a->rows[LEVEL_ROWS]);
+}
+
+static int aggregate_prepare_before(struct aggregate *a)
+{
+	const char *time = a->question->stored->table.columns[0].name;
+	sqlite3_str *sql = sqlite3_str_new(a->reader->db);
+	aggregate_append_rows(a, sql);
+	sqlite3_str_appendf(sql, " AND r.\"%w\" < ?%d ORDER BY r.\"%w\" DESC LIMIT %d", time,
+			    CONDITION_FREE(a->question) + AGGREGATE_FROM, time,
+			    AGGREGATE_LOOK_BACK);
+	return aggregate_prepare(a, sql, &a->before);
+}
+
+static int aggregate_prepare_level(struct aggregate *a, enum schema_level level)
+{
+	const struct tally_table *table = &a->question->stored->table;
+	int free_parameter = CONDITION_FREE(a->question);
+	sqlite3_str *sql = sqlite3_str_new(a->reader->db);
+	sqlite3_str_appendf(sql, "SELECT time, newest, rows");
+	for (uint32_t f = 0; f < a->sheet.n_fields; f++) {
+		const struct tally_column *column = &table->columns[a->columns[f]];
+		for (uint32_t part = 0; part < schema_n_parts(column); part++)
+			sqlite3_str_appendf(sql, ", \"%w_%s\"", column->name, schema_parts[part]);
+	}
+	sqlite3_str_appendf(sql,
+			    " FROM \"%w%s_rows\" WHERE _series = ?%d AND time >= ?%d AND time < "
+			    "?%d ORDER BY time",
+			    table->name, schema_levels[level].suffix,
+			    free_parameter + AGGREGATE_SERIES, free_parameter + AGGREGATE_FROM,
+			    free_parameter + AGGREGATE_TO);
+	return aggregate_prepare(a, sql, &a->rows[level]);
+}
+
+static int aggregate_prepare_all(struct aggregate *a)
+{
+	int r = aggregate_prepare_series(a);
+	for (uint32_t i = 0; r == 0 && i < a->coverage->n_pieces; i++) {
+		enum schema_level level = a->coverage->pieces[i].level;
+		if (a->rows[level])
+			continue;
+		r = level == LEVEL_ROWS ? aggregate_prepare_rows(a)
+					: aggregate_prepare_level(a, level);
+	}
+	if (r == 0 && a->rates)
+		r = aggregate_prepare_before(a);
+	return r;
+}
+
+/* ---- Groups -------------------------------------------------------------------------- */
+
+static struct tally_cell *aggregate_key(const struct aggregate *a, uint32_t group)
+{
+	return a->keys + (size_t)group * a->question->query->n_group_by;
+}
+
+static uint16_t aggregate_group_type(const struct aggregate *a, uint32_t i)
+{
+	return a->question->stored->table.columns[a->question->group[i]].type;
+}
+
+static bool aggregate_is_text(uint16_t type)
+{
+	return type == TALLY_TEXT || type == TALLY_JSON;
+}
+
+static bool aggregate_same(uint16_t type, const struct tally_cell *a, const struct tally_cell *b)
+{
+	if (!a->set || !b->set)
+		return a->set == b->set;
+	if (aggregate_is_text(type))
+		return a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
+	return a->i == b->i;
+}
+
+static bool aggregate_same_group(const struct aggregate *a)
+{
+	if (a->n_groups == 0)
+		return false;
+	const struct tally_cell *key = aggregate_key(a, a->n_groups - 1);
+	for (uint32_t i = 0; i < a->question->query->n_group_by; i++) {
+		uint16_t type = aggregate_group_type(a, i);
+		struct tally_cell cell = bind_read(a->series, 1 + (int)i, type);
+		if (!aggregate_same(type, &key[i], &cell))
+			return false;
+	}
+	return true;
+}
+
+static void aggregate_free_key(const struct aggregate *a, uint32_t group)
+{
+	struct tally_cell *key = aggregate_key(a, group);
+	for (uint32_t i = 0; i < a->question->query->n_group_by; i++)
+		if (aggregate_is_text(aggregate_group_type(a, i)) && key[i].set)
+			free((void *)(uintptr_t)key[i].text);
+}
+
+static int aggregate_copy_key(struct aggregate *a, struct tally_cell *key)
+{
+	for (uint32_t i = 0; i < a->question->query->n_group_by; i++) {
+		uint16_t type = aggregate_group_type(a, i);
+		key[i] = bind_read(a->series, 1 + (int)i, type);
+		if (!key[i].set || !aggregate_is_text(type))
+			continue;
+		char *copy = malloc(key[i].len + 1);
+		key[i].set = copy != NULL;
+		if (!copy)
+			return tally_fail(a->reader->ctx, ENOMEM, "no memory");
+		memcpy(copy, key[i].text, key[i].len);
+		key[i].text = copy;
+	}
+	return 0;
+}
+
+/* The group of the series at hand; one that got no bucket makes room for the next. */
+static int aggregate_next_group(struct aggregate *a)
+{
+	if (aggregate_same_group(a))
+		return 0;
+	if (a->n_groups > 0 && a->sheet.n_buckets == a->n_used)
+		aggregate_free_key(a, --a->n_groups);
+	a->n_used = a->sheet.n_buckets;
+	size_t size = (a->n_groups + 1) * a->question->query->n_group_by * sizeof(*a->keys);
+	struct tally_cell *keys = realloc(a->keys, size + 1);
+	if (!keys)
+		return tally_fail(a->reader->ctx, ENOMEM, "no memory");
+	a->keys = keys;
+	memset(aggregate_key(a, a->n_groups), 0, a->question->query->n_group_by * sizeof(*keys));
+	a->n_groups++;
+	return aggregate_copy_key(a, aggregate_key(a, a->n_groups - 1));
+}
+
+/* ---- Reading -------------------------------------------------------------------------- */
+
+static void aggregate_bind(const struct aggregate *a, sqlite3_stmt *statement, int64_t series,
+			   const struct coverage_piece *piece)
+{
+	int first = CONDITION_FREE(a->question);
+	sqlite3_bind_int64(statement, first + AGGREGATE_SERIES, series);
+	if (aggregate_is_state(a))
+		return;
+	sqlite3_bind_int64(statement, first + AGGREGATE_FROM, piece->from);
+	sqlite3_bind_int64(statement, first + AGGREGATE_TO, piece->to);
+}
+
+static int aggregate_look_back(struct aggregate *a, int64_t series,
+			       const struct coverage_piece *piece)
+{
+	int r;
+	bool more = true;
+	aggregate_bind(a, a->before, series, piece);
+	while (more && (r = database_step(a->reader->ctx, a->before)) > 0)
+		more = sheet_look_back(&a->sheet, a->before, sqlite3_column_int64(a->before, 0), 1);
+	sqlite3_reset(a->before);
+	return more ? r : 0;
+}
+
+static int aggregate_piece(struct aggregate *a, int64_t series, const struct coverage_piece *piece)
+{
+	sqlite3_stmt *row = a->rows[piece->level];
+	int r = 0;
+	if (a->before && piece->level == LEVEL_ROWS)
+		r = aggregate_look_back(a, series, piece);
+	if (r < 0)
+		return r;
+	aggregate_bind(a, row, series, piece);
+	while ((r = database_step(a->reader->ctx, row)) > 0) {
+		int64_t time = sqlite3_column_int64(row, 0);
+		r = piece->level == LEVEL_ROWS ? sheet_row(&a->sheet, row, time, 1)
+					       : sheet_rolled(&a->sheet, row, time, 3);
+		if (r < 0) {
+			sqlite3_reset(row);
+			return r;
+		}
+	}
+	return r;
+}
+
+static int aggregate_one_series(struct aggregate *a)
+{
+	int64_t series = sqlite3_column_int64(a->series, 0);
+	int r = aggregate_next_group(a);
+	if (r == 0)
+		sheet_begin_series(&a->sheet, a->n_groups - 1, series);
+	for (uint32_t i = 0; r == 0 && i < a->coverage->n_pieces; i++)
+		r = aggregate_piece(a, series, &a->coverage->pieces[i]);
+	return r;
+}
+
+static int aggregate_read(struct aggregate *a)
+{
+	int r = aggregate_prepare_all(a);
+	while (r == 0 && (r = database_step(a->reader->ctx, a->series)) > 0)
+		r = aggregate_one_series(a);
+	return r;
+}
+
+/* ---- Answering ------------------------------------------------------------------------ */
+
+static int64_t aggregate_time(const struct sheet *sheet, const struct sheet_bucket *bucket)
+{
+	return sheet->bucket ? bucket->start : bucket->newest;
+}
+
+static int aggregate_order(const void *left, const void *right, void *arg)
+{
+	const struct sheet_bucket *const *a = left, *const *b = right;
+	const struct sheet *sheet = arg;
+	int64_t time_a = aggregate_time(sheet, *a), time_b = aggregate_time(sheet, *b);
+	if (time_a != time_b)
+		return time_a < time_b ? -1 : 1;
+	return ((*a)->group > (*b)->group) - ((*a)->group < (*b)->group);
+}
+
+static int aggregate_answer_row(struct aggregate *a, struct sheet_bucket *bucket)
+{
+	const struct tally_query *query = a->question->query;
+	struct tally_cell *row = NULL;
+	int r = answer_row(a->answer, &row);
+	if (r != 0)
+		return r;
+	tally_put_int(row, 0, aggregate_time(&a->sheet, bucket));
+	const struct tally_cell *key = aggregate_key(a, bucket->group);
+	for (uint32_t i = 0; r == 0 && i < query->n_group_by; i++)
+		r = answer_put(a->answer, row, 1 + i, &key[i]);
+	for (uint32_t i = 0; r == 0 && i < query->n_select; i++) {
+		struct tally_cell cell =
+			sheet_value(&a->sheet, bucket, a->field_of[i], query->select[i].aggregate);
+		r = answer_put(a->answer, row, 1 + query->n_group_by + i, &cell);
+	}
+	return r;
+}
+
+static int aggregate_answer(struct aggregate *a)
+{
+	struct sheet *sheet = &a->sheet;
+	int r = 0;
+	if (sheet->n_buckets)
+		qsort_r(sheet->buckets, sheet->n_buckets, sizeof(*sheet->buckets), aggregate_order,
+			sheet);
+	for (uint32_t i = 0; r == 0 && i < sheet->n_buckets; i++) {
+		uint32_t at = a->question->query->newest_first ? sheet->n_buckets - 1 - i : i;
+		r = aggregate_answer_row(a, sheet->buckets[at]);
+	}
+	return r == 0 ? answer_finish(a->answer) : r;
+}
+
+static void aggregate_done(struct aggregate *a)
+{
+	sqlite3_finalize(a->series);
+	sqlite3_finalize(a->before);
+	for (int level = 0; level < N_LEVELS; level++)
+		sqlite3_finalize(a->rows[level]);
+	for (uint32_t i = 0; i < a->n_groups; i++)
+		aggregate_free_key(a, i);
+	free(a->keys);
+	sheet_done(&a->sheet);
+}
+
+int aggregate_run(struct reader *reader, const struct question *question,
+		  const struct coverage *coverage, struct answer *answer)
+{
+	auto_free struct aggregate *a = calloc(1, sizeof(*a));
+	if (!a)
+		return tally_fail(reader->ctx, ENOMEM, "no memory");
+	a->reader = reader;
+	a->question = question;
+	a->coverage = coverage;
+	a->answer = answer;
+	aggregate_fields(a);
+	int r = aggregate_read(a);
+	if (r == 0)
+		r = aggregate_answer(a);
+	aggregate_done(a);
+	return r;
+}

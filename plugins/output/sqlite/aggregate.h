@@ -1,0 +1,13 @@
+/* Aggregates per bucket and group: which rows are read, and how they become an answer. */
+#ifndef TALLYD_SQLITE_AGGREGATE_H
+#define TALLYD_SQLITE_AGGREGATE_H
+
+#include "answer.h"
+#include "coverage.h"
+#include "question.h"
+#include "readers.h"
+
+int aggregate_run(struct reader *reader, const struct question *question,
+		  const struct coverage *coverage, struct answer *answer);
+
+#endif

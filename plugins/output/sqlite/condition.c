@@ -1,0 +1,216 @@
+/*
+ * EQUALS filters on one column become one IN (…), everything else its own term.  What SQL would
+ * match by its own rules (LIKE, GLOB, the collation of substr) is matched by functions of ours.
+ */
+#include "condition.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "bind.h"
+#include "database.h"
+
+/* ---- Matching ------------------------------------------------------------------ */
+
+bool condition_contains(const char *text, size_t len, const char *value, size_t value_len)
+{
+	for (size_t i = 0; i + value_len <= len; i++) {
+		size_t j = 0;
+		while (j < value_len &&
+		       (text[i + j] == value[j] || (text[i + j] ^ value[j]) == 0x20)) {
+			char letter = (char)(text[i + j] | 0x20);
+			if (text[i + j] != value[j] && (letter < 'a' || letter > 'z'))
+				break;
+			j++;
+		}
+		if (j == value_len)
+			return true;
+	}
+	return false;
+}
+
+/* To the start of the next UTF-8 character. */
+static size_t condition_next(const char *text, size_t len, size_t i)
+{
+	i++;
+	while (i < len && ((unsigned char)text[i] & 0xc0) == 0x80)
+		i++;
+	return i;
+}
+
+/* Backtracks to the last * only, so it is quadratic at worst. */
+bool condition_glob(const char *text, size_t len, const char *pattern, size_t pattern_len)
+{
+	size_t i = 0, p = 0, star = SIZE_MAX, star_at = 0;
+	while (i < len) {
+		if (p < pattern_len && pattern[p] == '*') {
+			star = p++;
+			star_at = i;
+		} else if (p < pattern_len && pattern[p] == '?') {
+			i = condition_next(text, len, i);
+			p++;
+		} else if (p < pattern_len && pattern[p] == text[i]) {
+			i++;
+			p++;
+		} else if (star != SIZE_MAX) {
+			p = star + 1;
+			i = ++star_at;
+		} else {
+			return false;
+		}
+	}
+	while (p < pattern_len && pattern[p] == '*')
+		p++;
+	return p == pattern_len;
+}
+
+static bool condition_prefix(const char *text, size_t len, const char *value, size_t value_len)
+{
+	return value_len <= len && memcmp(text, value, value_len) == 0;
+}
+
+typedef bool condition_fn(const char *text, size_t len, const char *value, size_t value_len);
+
+static void condition_call(sqlite3_context *context, sqlite3_value **values, condition_fn *matches)
+{
+	const char *text = (const char *)sqlite3_value_text(values[0]);
+	const char *value = (const char *)sqlite3_value_text(values[1]);
+	if (!text || !value)
+		return; /* NULL */
+	sqlite3_result_int(context, matches(text, (size_t)sqlite3_value_bytes(values[0]), value,
+					    (size_t)sqlite3_value_bytes(values[1])));
+}
+
+static void condition_sql_prefix(sqlite3_context *context, int n, sqlite3_value **values)
+{
+	(void)n;
+	condition_call(context, values, condition_prefix);
+}
+
+static void condition_sql_contains(sqlite3_context *context, int n, sqlite3_value **values)
+{
+	(void)n;
+	condition_call(context, values, condition_contains);
+}
+
+static void condition_sql_glob(sqlite3_context *context, int n, sqlite3_value **values)
+{
+	(void)n;
+	condition_call(context, values, condition_glob);
+}
+
+int condition_register(struct tally_ctx *ctx, sqlite3 *db)
+{
+	static const struct {
+		const char *name;
+		void (*call)(sqlite3_context *, int, sqlite3_value **);
+	} functions[] = {{"tally_prefix", condition_sql_prefix},
+			 {"tally_contains", condition_sql_contains},
+			 {"tally_glob", condition_sql_glob}};
+	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
+		if (sqlite3_create_function(db, functions[i].name, 2,
+					    SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
+					    functions[i].call, NULL, NULL) != SQLITE_OK)
+			return database_fail(ctx, db);
+	return 0;
+}
+
+/* ---- SQL ----------------------------------------------------------------------- */
+
+/* %1$s would be nice: column, then the value's number as often as the term needs it. */
+static void condition_has(sqlite3_str *sql, const char *alias, const char *name, unsigned value)
+{
+	sqlite3_str_appendf(
+		sql,
+		"CASE WHEN json_valid(%s\"%w\") AND json_type(%s\"%w\") = 'object' THEN EXISTS "
+		"(SELECT 1 FROM json_each(%s\"%w\") j WHERE CASE instr(?%u, '=') WHEN 0 THEN "
+		"j.key = ?%u ELSE j.key = substr(?%u, 1, instr(?%u, '=') - 1) AND CASE j.type WHEN "
+		"'true' THEN 'true' WHEN 'false' THEN 'false' ELSE CAST(j.atom AS TEXT) END = "
+		"substr(?%u, instr(?%u, '=') + 1) END) END",
+		alias, name, alias, name, alias, name, value, value, value, value, value, value);
+}
+
+static void condition_term(sqlite3_str *sql, const char *alias, const char *name, uint32_t match,
+			   unsigned value)
+{
+	switch (match) {
+	case TALLY_DIFFERS:
+		sqlite3_str_appendf(sql, "%s\"%w\" <> ?%u", alias, name, value);
+		break;
+	case TALLY_LESS:
+		sqlite3_str_appendf(sql, "%s\"%w\" < ?%u", alias, name, value);
+		break;
+	case TALLY_GREATER:
+		sqlite3_str_appendf(sql, "%s\"%w\" > ?%u", alias, name, value);
+		break;
+	case TALLY_PREFIX:
+		sqlite3_str_appendf(sql, "tally_prefix(%s\"%w\", ?%u)", alias, name, value);
+		break;
+	case TALLY_CONTAINS:
+		sqlite3_str_appendf(sql, "tally_contains(%s\"%w\", ?%u)", alias, name, value);
+		break;
+	case TALLY_GLOB:
+		sqlite3_str_appendf(sql, "tally_glob(%s\"%w\", ?%u)", alias, name, value);
+		break;
+	case TALLY_HAS:
+		condition_has(sql, alias, name, value);
+		break;
+	case TALLY_IS_NULL:
+		sqlite3_str_appendf(sql, "%s\"%w\" IS NULL", alias, name);
+		break;
+	default:
+		sqlite3_str_appendf(sql, "%s\"%w\" IS NOT NULL", alias, name);
+		break;
+	}
+}
+
+static bool condition_equals(const struct question *question, uint32_t filter, uint16_t column)
+{
+	return question->query->filters[filter].match == TALLY_EQUALS &&
+	       question->filter[filter] == column;
+}
+
+/* All alternatives at once, where the first of them stands. */
+static void condition_append_equals(sqlite3_str *sql, const struct question *question,
+				    uint32_t first, const char *alias)
+{
+	uint16_t column = question->filter[first];
+	for (uint32_t i = 0; i < first; i++)
+		if (condition_equals(question, i, column))
+			return;
+	sqlite3_str_appendf(sql, " AND %s\"%w\" IN (?%u", alias,
+			    question->stored->table.columns[column].name, first + 1);
+	for (uint32_t i = first + 1; i < question->query->n_filters; i++)
+		if (condition_equals(question, i, column))
+			sqlite3_str_appendf(sql, ", ?%u", i + 1);
+	sqlite3_str_appendf(sql, ")");
+}
+
+void condition_append(sqlite3_str *sql, const struct question *question, unsigned sides,
+		      const char *tags, const char *fields)
+{
+	for (uint32_t i = 0; i < question->query->n_filters; i++) {
+		const struct tally_column *column =
+			&question->stored->table.columns[question->filter[i]];
+		bool tag = column->role == TALLY_TAG;
+		uint32_t match = question->query->filters[i].match;
+		const char *alias = tag ? tags : fields;
+		if (!(sides & (tag ? CONDITION_TAGS : CONDITION_FIELDS)))
+			continue;
+		if (match == TALLY_EQUALS) {
+			condition_append_equals(sql, question, i, alias);
+			continue;
+		}
+		sqlite3_str_appendall(sql, " AND ");
+		condition_term(sql, alias, column->name, match, i + 1);
+	}
+}
+
+void condition_bind(sqlite3_stmt *statement, const struct question *question)
+{
+	int n = sqlite3_bind_parameter_count(statement);
+	for (uint32_t i = 0; i < question->query->n_filters && (int)i < n; i++)
+		bind_cell(statement, (int)i + 1,
+			  question->stored->table.columns[question->filter[i]].type,
+			  &question->query->filters[i].value);
+}

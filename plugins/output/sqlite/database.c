@@ -1,0 +1,222 @@
+/*
+ * Opening: look at the path first, so that the operator hears "is a directory" and not "unable to
+ * open database file"; then the pragmas, of which auto_vacuum must come before the first table.
+ */
+#include "database.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cleanup.h"
+
+enum { DATABASE_WAL_LIMIT = 64 << 20 };
+
+void database_cleanup_statement(sqlite3_stmt **statement)
+{
+	sqlite3_finalize(*statement);
+}
+
+void database_cleanup_text(char **text)
+{
+	sqlite3_free(*text);
+}
+
+const char *database_path(sqlite3 *db)
+{
+	const char *path = sqlite3_db_filename(db, "main");
+	return path ? path : "(no file)";
+}
+
+static int database_errno(sqlite3 *db)
+{
+	switch (sqlite3_errcode(db) & 0xff) {
+	case SQLITE_FULL:
+		return ENOSPC;
+	case SQLITE_IOERR:
+		return sqlite3_system_errno(db) == ENOSPC ? ENOSPC : EIO;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return EBUSY;
+	case SQLITE_NOMEM:
+		return ENOMEM;
+	case SQLITE_READONLY:
+		return EROFS;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return EBADMSG;
+	case SQLITE_INTERRUPT:
+		return EINTR;
+	default:
+		return EIO;
+	}
+}
+
+int database_fail(struct tally_ctx *ctx, sqlite3 *db)
+{
+	int error = database_errno(db);
+	const char *path = database_path(db), *text = sqlite3_errmsg(db);
+	switch (error) {
+	case ENOSPC:
+		return tally_fail(ctx, error, "%s: disk full (%s)", path, text);
+	case EBUSY:
+		return tally_fail(ctx, error, "%s: in use by another process (%s)", path, text);
+	case EBADMSG:
+		return tally_fail(
+			ctx, error,
+			"%s is damaged or no SQLite database (%s): move it away, or put a "
+			"copy in its place",
+			path, text);
+	default:
+		return tally_fail(ctx, error, "%s: %s", path, text);
+	}
+}
+
+int database_exec(struct tally_ctx *ctx, sqlite3 *db, const char *sql)
+{
+	return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : database_fail(ctx, db);
+}
+
+int database_execf(struct tally_ctx *ctx, sqlite3 *db, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	auto_text char *sql = sqlite3_vmprintf(fmt, ap);
+	va_end(ap);
+	return sql ? database_exec(ctx, db, sql) : tally_fail(ctx, ENOMEM, "no memory");
+}
+
+int database_prepare(struct tally_ctx *ctx, sqlite3 *db, const char *sql, sqlite3_stmt **ret)
+{
+	sqlite3_stmt *statement = NULL;
+	if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) != SQLITE_OK)
+		return database_fail(ctx, db);
+	*ret = statement;
+	return 0;
+}
+
+int database_preparef(struct tally_ctx *ctx, sqlite3 *db, sqlite3_stmt **ret, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	auto_text char *sql = sqlite3_vmprintf(fmt, ap);
+	va_end(ap);
+	return sql ? database_prepare(ctx, db, sql, ret) : tally_fail(ctx, ENOMEM, "no memory");
+}
+
+int database_prepare_text(struct tally_ctx *ctx, sqlite3 *db, sqlite3_str *text, sqlite3_stmt **ret)
+{
+	auto_text char *sql = sqlite3_str_finish(text);
+	return sql ? database_prepare(ctx, db, sql, ret) : tally_fail(ctx, ENOMEM, "no memory");
+}
+
+int database_exec_text(struct tally_ctx *ctx, sqlite3 *db, sqlite3_str *text)
+{
+	auto_text char *sql = sqlite3_str_finish(text);
+	return sql ? database_exec(ctx, db, sql) : tally_fail(ctx, ENOMEM, "no memory");
+}
+
+int database_step(struct tally_ctx *ctx, sqlite3_stmt *statement)
+{
+	int code = sqlite3_step(statement);
+	if (code == SQLITE_ROW)
+		return 1;
+	int r = code == SQLITE_DONE ? 0 : database_fail(ctx, sqlite3_db_handle(statement));
+	sqlite3_reset(statement);
+	return r;
+}
+
+int database_int(struct tally_ctx *ctx, sqlite3 *db, const char *sql, int64_t *ret)
+{
+	auto_statement sqlite3_stmt *statement = NULL;
+	int r = database_prepare(ctx, db, sql, &statement);
+	if (r < 0)
+		return r;
+	r = database_step(ctx, statement);
+	if (r > 0 && sqlite3_column_type(statement, 0) != SQLITE_NULL)
+		*ret = sqlite3_column_int64(statement, 0);
+	return r < 0 ? r : 0;
+}
+
+int database_begin(struct tally_ctx *ctx, sqlite3 *db)
+{
+	return database_exec(ctx, db, "BEGIN IMMEDIATE");
+}
+
+int database_end(struct tally_ctx *ctx, sqlite3 *db, int result)
+{
+	if (result == 0)
+		result = database_exec(ctx, db, "COMMIT");
+	if (result < 0 && !sqlite3_get_autocommit(db))
+		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	return result;
+}
+
+/* SQLite would create it with the umask's mode; what is there already keeps its own. */
+static int database_create_file(struct tally_ctx *ctx, const char *path)
+{
+	auto_close int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd >= 0 || errno == EEXIST)
+		return 0;
+	int error = errno;
+	return tally_fail(ctx, error, "%s: cannot be created: %s", path, strerror(error));
+}
+
+static int database_check_path(struct tally_ctx *ctx, const char *path)
+{
+	struct stat link, file;
+	if (lstat(path, &link) < 0)
+		return errno == ENOENT ? database_create_file(ctx, path)
+				       : tally_fail(ctx, errno, "%s: %s", path, strerror(errno));
+	if (stat(path, &file) < 0)
+		return tally_fail(ctx, errno, "%s: %s", path,
+				  S_ISLNK(link.st_mode) ? "is a symbolic link to nowhere"
+							: strerror(errno));
+	if (S_ISDIR(file.st_mode))
+		return tally_fail(ctx, EISDIR, "%s: is a directory; path names the file", path);
+	if (!S_ISREG(file.st_mode))
+		return tally_fail(ctx, EINVAL, "%s: is not a regular file", path);
+	return 0;
+}
+
+static int database_configure(struct tally_ctx *ctx, sqlite3 *db,
+			      const struct database_settings *settings)
+{
+	sqlite3_extended_result_codes(db, 1);
+	sqlite3_busy_timeout(db, (int)(settings->busy_timeout / 1000000));
+	int r = database_execf(ctx, db, "PRAGMA cache_size = -%lld",
+			       (long long)(settings->page_cache / 1024));
+	if (r < 0 || settings->read_only)
+		return r;
+	return database_execf(ctx, db,
+			      "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; "
+			      "PRAGMA synchronous = %s; PRAGMA journal_size_limit = %d",
+			      settings->full_sync ? "FULL" : "NORMAL", DATABASE_WAL_LIMIT);
+}
+
+int database_open(struct tally_ctx *ctx, const struct database_settings *settings, sqlite3 **ret)
+{
+	int r = settings->read_only ? 0 : database_check_path(ctx, settings->path);
+	if (r < 0)
+		return r;
+	sqlite3 *db = NULL;
+	int flags = SQLITE_OPEN_NOMUTEX |
+		    (settings->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
+	if (sqlite3_open_v2(settings->path, &db, flags, NULL) != SQLITE_OK)
+		r = db ? database_fail(ctx, db) : tally_fail(ctx, ENOMEM, "no memory");
+	if (r == 0)
+		r = database_configure(ctx, db, settings);
+	if (r < 0) {
+		database_close(db);
+		return r;
+	}
+	*ret = db;
+	return 0;
+}
+
+void database_close(sqlite3 *db)
+{
+	sqlite3_close_v2(db);
+}

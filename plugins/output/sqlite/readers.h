@@ -1,0 +1,42 @@
+/*
+ * A few read-only connections for the many threads that ask.  Whoever takes one reads a snapshot
+ * of its own until it is given back; SQLite stops what runs past the deadline.
+ */
+#ifndef TALLYD_SQLITE_READERS_H
+#define TALLYD_SQLITE_READERS_H
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <tallyd/host.h>
+
+#include "database.h"
+
+enum { READERS_N = 4 };
+
+struct reader {
+	struct tally_ctx *ctx;
+	sqlite3 *db;
+	int64_t deadline;
+	bool taken;
+};
+
+struct readers {
+	pthread_mutex_t lock; /* guards the free list: who is taken */
+	pthread_cond_t given_back;
+	struct reader all[READERS_N];
+};
+
+void readers_init(struct readers *readers);
+int readers_start(struct readers *readers, struct tally_ctx *ctx,
+		  const struct database_settings *settings);
+void readers_stop(struct readers *readers); /* undoes both */
+
+/* Begins a read transaction.  -ETIMEDOUT: none was free before the deadline (monotonic ns). */
+int readers_take(struct readers *readers, struct tally_ctx *ctx, int64_t deadline,
+		 struct reader **ret);
+void readers_give_back(struct readers *readers, struct reader *reader);
+
+/* What to return for an error met on it: -ETIMEDOUT if the deadline was the reason. */
+int reader_result(struct reader *reader, int result);
+
+#endif

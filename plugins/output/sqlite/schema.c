@@ -1,0 +1,344 @@
+/*
+ * Declared table → DDL.  A table that is not in the catalog is created; one that is there is
+ * compared, and what was appended to its declaration is added to the file.
+ */
+#include "schema.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "database.h"
+
+#define NS_PER_SECOND INT64_C(1000000000)
+
+const struct schema_level_info schema_levels[N_LEVELS] = {
+	[LEVEL_ROWS] = {"", 0},
+	[LEVEL_MINUTE] = {"_1min", 60 * NS_PER_SECOND},
+	[LEVEL_HOUR] = {"_1h", 3600 * NS_PER_SECOND},
+	[LEVEL_DAY] = {"_1d", 86400 * NS_PER_SECOND},
+};
+const char *const schema_parts[N_PARTS] = {"count", "sum",      "min", "max",
+					   "last",  "increase", "span"};
+
+uint32_t schema_n_parts(const struct tally_column *column)
+{
+	return column->role == TALLY_COUNTER ? N_PARTS : PART_INCREASE;
+}
+
+static const char *schema_type(const struct tally_column *column)
+{
+	switch (column->type) {
+	case TALLY_REAL:
+		return "REAL";
+	case TALLY_TEXT:
+	case TALLY_JSON:
+		return "TEXT";
+	default:
+		return "INTEGER";
+	}
+}
+
+/* ---- DDL ------------------------------------------------------------------ */
+
+/* A dictionary of tag sets for SERIES and LOG; of a table without tags it has one row. */
+static int schema_create_series(struct tally_ctx *ctx, sqlite3 *db,
+				const struct stored_table *stored)
+{
+	const struct tally_table *table = &stored->table;
+	sqlite3_str *sql = sqlite3_str_new(db);
+	sqlite3_str_appendf(sql, "CREATE TABLE \"%w_series\" (_series INTEGER PRIMARY KEY",
+			    table->name);
+	for (uint32_t i = 0; i < stored->n_tags; i++) {
+		const struct tally_column *tag = &table->columns[stored->tags[i]];
+		sqlite3_str_appendf(sql, ", \"%w\" %s", tag->name, schema_type(tag));
+	}
+	sqlite3_str_appendf(sql, ");");
+	if (stored->n_tags == 0)
+		sqlite3_str_appendf(sql, "INSERT INTO \"%w_series\" VALUES (1);", table->name);
+	return database_exec_text(ctx, db, sql);
+}
+
+static int schema_create_rows(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *stored)
+{
+	const struct tally_table *table = &stored->table;
+	sqlite3_str *sql = sqlite3_str_new(db);
+	sqlite3_str_appendf(sql, "CREATE TABLE \"%w_rows\" (_series INTEGER NOT NULL", table->name);
+	for (uint32_t c = 0; c < table->n_columns; c++)
+		if (table->columns[c].role != TALLY_TAG)
+			sqlite3_str_appendf(sql, ", \"%w\" %s", table->columns[c].name,
+					    schema_type(&table->columns[c]));
+	sqlite3_str_appendf(sql, ", PRIMARY KEY (_series, \"%w\"", table->columns[0].name);
+	if (stored->order)
+		sqlite3_str_appendf(sql, ", \"%w\"", table->columns[stored->order].name);
+	sqlite3_str_appendf(sql, ")) WITHOUT ROWID");
+	return database_exec_text(ctx, db, sql);
+}
+
+static int schema_create_state(struct tally_ctx *ctx, sqlite3 *db,
+			       const struct stored_table *stored)
+{
+	const struct tally_table *table = &stored->table;
+	sqlite3_str *sql = sqlite3_str_new(db);
+	sqlite3_str_appendf(sql, "CREATE TABLE \"%w\" (", table->name);
+	for (uint32_t c = 0; c < table->n_columns; c++)
+		sqlite3_str_appendf(sql, "%s\"%w\" %s", c ? ", " : "", table->columns[c].name,
+				    schema_type(&table->columns[c]));
+	sqlite3_str_appendf(sql, ")");
+	return database_exec_text(ctx, db, sql);
+}
+
+static void schema_rollup_columns(sqlite3_str *sql, const struct tally_column *column,
+				  const char *before)
+{
+	for (uint32_t part = 0; part < schema_n_parts(column); part++)
+		sqlite3_str_appendf(sql, "%s\"%w_%s\"", before, column->name, schema_parts[part]);
+}
+
+static int schema_create_rollup(struct tally_ctx *ctx, sqlite3 *db,
+				const struct stored_table *stored, enum schema_level level)
+{
+	const struct tally_table *table = &stored->table;
+	sqlite3_str *sql = sqlite3_str_new(db);
+	sqlite3_str_appendf(sql,
+			    "CREATE TABLE \"%w%s_rows\" (_series INTEGER NOT NULL, time INTEGER "
+			    "NOT NULL, newest INTEGER NOT NULL, rows INTEGER NOT NULL",
+			    table->name, schema_levels[level].suffix);
+	for (uint32_t i = 0; i < stored->n_numbers; i++)
+		schema_rollup_columns(sql, &table->columns[stored->numbers[i]], ", ");
+	sqlite3_str_appendf(sql, ", PRIMARY KEY (_series, time)) WITHOUT ROWID");
+	return database_exec_text(ctx, db, sql);
+}
+
+/* An index over expressions, since a plain one would take two NULLs for different. */
+static int schema_index(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *stored)
+{
+	const struct tally_table *table = &stored->table;
+	const char *suffix = table->kind == TALLY_STATE ? "" : "_series";
+	if (stored->n_tags == 0)
+		return 0;
+	sqlite3_str *sql = sqlite3_str_new(db);
+	sqlite3_str_appendf(sql,
+			    "DROP INDEX IF EXISTS \"%w%s_key\"; "
+			    "CREATE UNIQUE INDEX \"%w%s_key\" ON \"%w%s\" (",
+			    table->name, suffix, table->name, suffix, table->name, suffix);
+	for (uint32_t i = 0; i < stored->n_tags; i++)
+		sqlite3_str_appendf(sql, "%s" SCHEMA_KEY, i ? ", " : "", "",
+				    table->columns[stored->tags[i]].name);
+	sqlite3_str_appendf(sql, ")");
+	return database_exec_text(ctx, db, sql);
+}
+
+static int schema_view(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *stored)
+{
+	const struct tally_table *table = &stored->table;
+	sqlite3_str *sql = sqlite3_str_new(db);
+	sqlite3_str_appendf(sql, "DROP VIEW IF EXISTS \"%w\"; CREATE VIEW \"%w\" AS SELECT ",
+			    table->name, table->name);
+	for (uint32_t c = 0; c < table->n_columns; c++)
+		sqlite3_str_appendf(sql, "%s%s.\"%w\"", c ? ", " : "",
+				    table->columns[c].role == TALLY_TAG ? "s" : "r",
+				    table->columns[c].name);
+	sqlite3_str_appendf(sql, " FROM \"%w_rows\" r JOIN \"%w_series\" s USING (_series)",
+			    table->name, table->name);
+	return database_exec_text(ctx, db, sql);
+}
+
+static int schema_rollup_view(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *stored,
+			      enum schema_level level)
+{
+	const struct tally_table *table = &stored->table;
+	const char *suffix = schema_levels[level].suffix;
+	sqlite3_str *sql = sqlite3_str_new(db);
+	sqlite3_str_appendf(sql,
+			    "DROP VIEW IF EXISTS \"%w%s\"; CREATE VIEW \"%w%s\" AS SELECT "
+			    "r.time, r.newest, r.rows",
+			    table->name, suffix, table->name, suffix);
+	for (uint32_t i = 0; i < stored->n_tags; i++)
+		sqlite3_str_appendf(sql, ", s.\"%w\"", table->columns[stored->tags[i]].name);
+	for (uint32_t i = 0; i < stored->n_numbers; i++)
+		schema_rollup_columns(sql, &table->columns[stored->numbers[i]], ", r.");
+	sqlite3_str_appendf(sql, " FROM \"%w%s_rows\" r JOIN \"%w_series\" s USING (_series)",
+			    table->name, suffix, table->name);
+	return database_exec_text(ctx, db, sql);
+}
+
+/* What depends on all columns and is made anew whenever one is added. */
+static int schema_derive(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *stored)
+{
+	int r = schema_index(ctx, db, stored);
+	if (r == 0 && stored->table.kind != TALLY_STATE)
+		r = schema_view(ctx, db, stored);
+	for (int level = LEVEL_MINUTE; r == 0 && stored->n_numbers && level < N_LEVELS; level++)
+		r = schema_rollup_view(ctx, db, stored, (enum schema_level)level);
+	return r;
+}
+
+static int schema_create_rollups(struct tally_ctx *ctx, sqlite3 *db,
+				 const struct stored_table *stored)
+{
+	int r = 0;
+	for (int level = LEVEL_MINUTE; r == 0 && level < N_LEVELS; level++)
+		r = schema_create_rollup(ctx, db, stored, (enum schema_level)level);
+	return r;
+}
+
+static int schema_create(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *stored)
+{
+	int r;
+	if (stored->table.kind == TALLY_STATE) {
+		r = schema_create_state(ctx, db, stored);
+	} else {
+		r = schema_create_series(ctx, db, stored);
+		if (r == 0)
+			r = schema_create_rows(ctx, db, stored);
+	}
+	if (r == 0 && stored->n_numbers)
+		r = schema_create_rollups(ctx, db, stored);
+	return r;
+}
+
+/* ---- Columns that were added ------------------------------------------------ */
+
+static int schema_add_parts(struct tally_ctx *ctx, sqlite3 *db, const char *table,
+			    const struct tally_column *column)
+{
+	int r = 0;
+	for (int level = LEVEL_MINUTE; level < N_LEVELS; level++)
+		for (uint32_t part = 0; r == 0 && part < schema_n_parts(column); part++)
+			r = database_execf(
+				ctx, db, "ALTER TABLE \"%w%s_rows\" ADD COLUMN \"%w_%s\"", table,
+				schema_levels[level].suffix, column->name, schema_parts[part]);
+	return r;
+}
+
+static int schema_add_column(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *old,
+			     const struct tally_column *column)
+{
+	const struct tally_table *table = &old->table;
+	const char *suffix = column->role == TALLY_TAG ? "_series" : "_rows";
+	if (table->kind == TALLY_STATE)
+		suffix = "";
+	int r = database_execf(ctx, db, "ALTER TABLE \"%w%s\" ADD COLUMN \"%w\" %s", table->name,
+			       suffix, column->name, schema_type(column));
+	bool number = table->kind == TALLY_SERIES && column->role != TALLY_TAG &&
+		      catalog_is_number(column);
+	if (r < 0 || !number)
+		return r;
+	if (old->n_numbers)
+		return schema_add_parts(ctx, db, table->name, column);
+	return 0;
+}
+
+static int schema_grow(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *old,
+		       const struct stored_table *grown)
+{
+	int r = 0;
+	for (uint32_t c = old->table.n_columns; r == 0 && c < grown->table.n_columns; c++)
+		r = schema_add_column(ctx, db, old, &grown->table.columns[c]);
+	if (r == 0 && grown->n_numbers && !old->n_numbers)
+		r = schema_create_rollups(ctx, db, grown);
+	return r;
+}
+
+/* ---- Comparing -------------------------------------------------------------- */
+
+static int schema_check(struct tally_ctx *ctx, const struct tally_table *table)
+{
+	if (table->n_columns == 0 || table->n_columns > CATALOG_MAX_COLUMNS)
+		return tally_fail(ctx, EINVAL, "table %s has %u columns, not 1 to %d", table->name,
+				  table->n_columns, CATALOG_MAX_COLUMNS);
+	if (table->columns[0].type != TALLY_TIME)
+		return tally_fail(ctx, EINVAL, "table %s: its first column is not a time",
+				  table->name);
+	if (table->kind < TALLY_SERIES || table->kind > TALLY_LOG)
+		return tally_fail(ctx, EINVAL, "table %s is of unknown kind %u", table->name,
+				  table->kind);
+	for (uint32_t c = 0; c < table->n_columns; c++)
+		if (table->columns[c].type < TALLY_TIME || table->columns[c].type > TALLY_JSON ||
+		    table->columns[c].role > TALLY_ORDER)
+			return tally_fail(ctx, EINVAL, "table %s: column %s is of unknown type",
+					  table->name, table->columns[c].name);
+	return 0;
+}
+
+/* Appends to all those of table that old does not have; -EINVAL if one is there and differs. */
+static int schema_merge(struct tally_ctx *ctx, const struct stored_table *old,
+			const struct tally_table *table, struct tally_table *all,
+			struct tally_column *columns)
+{
+	if (old->table.kind != table->kind)
+		return tally_fail(ctx, EINVAL, "table %s is stored as another kind", table->name);
+	*all = old->table;
+	all->columns = columns;
+	if (table->revision > all->revision)
+		all->revision = table->revision;
+	memcpy(columns, old->table.columns, old->table.n_columns * sizeof(*columns));
+	for (uint32_t c = 0; c < table->n_columns; c++) {
+		const struct tally_column *column = &table->columns[c];
+		int there = catalog_column(&old->table, column->name);
+		if (there >= 0 &&
+		    (columns[there].type != column->type || columns[there].role != column->role))
+			return tally_fail(ctx, EINVAL,
+					  "table %s: column %s is stored with another type or role",
+					  table->name, column->name);
+		if (there >= 0)
+			continue;
+		if (column->role == TALLY_ORDER && table->kind == TALLY_LOG)
+			return tally_fail(ctx, EINVAL, "table %s: its order %s came too late",
+					  table->name, column->name);
+		if (all->n_columns == CATALOG_MAX_COLUMNS)
+			return tally_fail(ctx, EINVAL, "table %s has too many columns",
+					  table->name);
+		columns[all->n_columns++] = *column;
+	}
+	return 0;
+}
+
+static int schema_write(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *old,
+			const struct stored_table *stored)
+{
+	int r = old ? schema_grow(ctx, db, old, stored) : schema_create(ctx, db, stored);
+	if (r == 0)
+		r = schema_derive(ctx, db, stored);
+	if (r == 0)
+		r = catalog_store(ctx, db, &stored->table);
+	return r;
+}
+
+/* Puts table, which old (NULL: nothing) does not have all of, into file and catalog. */
+static int schema_apply(struct tally_ctx *ctx, struct catalog *catalog, sqlite3 *db,
+			const struct stored_table *old, struct stored_table *stored)
+{
+	int r = database_begin(ctx, db);
+	if (r == 0)
+		r = database_end(ctx, db, schema_write(ctx, db, old, stored));
+	if (r < 0) {
+		catalog_free(stored);
+		return r;
+	}
+	catalog_add(catalog, stored);
+	return 0;
+}
+
+int schema_ensure(struct tally_ctx *ctx, struct catalog *catalog, sqlite3 *db,
+		  const struct tally_table *table, const struct stored_table **ret_stored)
+{
+	struct tally_column columns[CATALOG_MAX_COLUMNS];
+	struct tally_table all = *table;
+	const struct stored_table *old = catalog_find(catalog, table->name);
+	int r = schema_check(ctx, table);
+	if (r == 0 && old)
+		r = schema_merge(ctx, old, table, &all, columns);
+	if (r < 0)
+		return r;
+	if (!old || all.n_columns > old->table.n_columns) {
+		struct stored_table *stored = catalog_copy(&all);
+		if (!stored)
+			return tally_fail(ctx, ENOMEM, "no memory");
+		r = schema_apply(ctx, catalog, db, old, stored);
+		old = stored;
+	}
+	if (r == 0)
+		*ret_stored = old;
+	return r;
+}

@@ -1,0 +1,62 @@
+/*
+ * How a declared table lies in the file.
+ *
+ *   SERIES, LOG  <table>_series    _series (a small integer), the tags; one row per set of tags
+ *                <table>_rows      _series, time[, order], fields; clustered by that key
+ *                <table>           a view that joins the tags back: the declared columns
+ *   SERIES       <table>_1min_rows _series, time, newest, rows, and per number _count, _sum, _min,
+ *                                  _max, _last, per counter also _increase and _span; _1h, _1d too
+ *                <table>_1min      a view with the tags, likewise
+ *   STATE        <table>           the declared columns, unique by its tags
+ *
+ * A tag may be NULL and is then a value like any other: keys and orders use SCHEMA_KEY.
+ */
+#ifndef TALLYD_SQLITE_SCHEMA_H
+#define TALLYD_SQLITE_SCHEMA_H
+
+#include <sqlite3.h>
+#include <tallyd/host.h>
+
+#include "catalog.h"
+
+/* Of a tag, for sqlite3_str_appendf(): its alias and its name.  NULL comes after all text. */
+#define SCHEMA_KEY "ifnull(%s\"%w\", x'')"
+
+enum schema_level { LEVEL_ROWS, LEVEL_MINUTE, LEVEL_HOUR, LEVEL_DAY, N_LEVELS };
+
+struct schema_level_info {
+	const char *suffix; /* of the contract's name; "" for the rows themselves */
+	int64_t bucket;     /* ns */
+};
+extern const struct schema_level_info schema_levels[N_LEVELS];
+
+/* The start of the bucket that holds a time, also before 1970. */
+static inline int64_t schema_floor(int64_t time, int64_t bucket)
+{
+	int64_t rest = time % bucket;
+	return rest < 0 ? time - rest - bucket : time - rest;
+}
+
+/* The parts of a rolled-up number, in the order of its columns. */
+enum schema_part {
+	PART_COUNT,
+	PART_SUM,
+	PART_MIN,
+	PART_MAX,
+	PART_LAST,
+	PART_INCREASE, /* counters only, as the next */
+	PART_SPAN,
+	N_PARTS
+};
+extern const char *const schema_parts[N_PARTS];
+uint32_t schema_n_parts(const struct tally_column *column);
+
+/*
+ * Makes room for a table: creates it, or adds the columns it does not have yet; one transaction.
+ * ret_stored: its entry in the catalog, another than before if it changed.
+ * -EINVAL: it cannot be stored, or not beside what is stored under its name.
+ */
+int schema_ensure(struct tally_ctx *ctx, struct catalog *catalog, sqlite3 *db,
+		  const struct tally_table *table, const struct stored_table **ret_stored);
+
+#endif

@@ -1,0 +1,114 @@
+/*
+ * Start: lock the file, open it, bring its catalog up to date, read what it holds, open the
+ * readers. Whatever fails undoes what was done; the core calls again later.
+ */
+#include "store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+
+#include "aggregate.h"
+#include "answer.h"
+#include "cleanup.h"
+#include "coverage.h"
+#include "database.h"
+#include "migration.h"
+#include "question.h"
+#include "scan.h"
+
+/* A file beside the database, since SQLite's own locks are dropped whenever any descriptor of the
+ * database itself is closed. */
+static int store_lock(struct store *store)
+{
+	auto_text char *path = sqlite3_mprintf("%s.lock", store->path);
+	if (!path)
+		return tally_fail(store->ctx, ENOMEM, "no memory");
+	store->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (store->lock_fd < 0)
+		return tally_fail(store->ctx, errno, "%s: %s", path, strerror(errno));
+	if (flock(store->lock_fd, LOCK_EX | LOCK_NB) < 0)
+		return tally_fail(store->ctx, EBUSY,
+				  "%s is in use by another tallyd, or another output of this one",
+				  store->path);
+	return 0;
+}
+
+static int store_open(struct store *store)
+{
+	const struct database_settings settings = {.path = store->path,
+						   .page_cache = store->config->page_cache,
+						   .busy_timeout = store->config->busy_timeout,
+						   .full_sync = store->config->synchronous == 1};
+	int r = store_lock(store);
+	if (r == 0)
+		r = database_open(store->ctx, &settings, &store->db);
+	if (r == 0)
+		r = migration_run(store->ctx, store->db, migrations);
+	if (r == 0)
+		r = catalog_load(store->ctx, &store->catalog, store->db);
+	if (r == 0)
+		r = writer_start(&store->writer, store->ctx, &store->catalog, store->db);
+	if (r == 0)
+		r = readers_start(&store->readers, store->ctx, &settings);
+	return r;
+}
+
+int store_start(struct store *store)
+{
+	store->lock_fd = -1;
+	store->db = NULL;
+	store->writer = (struct writer){0};
+	readers_init(&store->readers);
+	catalog_init(&store->catalog);
+	int r = store_open(store);
+	if (r < 0)
+		store_stop(store);
+	return r;
+}
+
+void store_stop(struct store *store)
+{
+	readers_stop(&store->readers);
+	writer_stop(&store->writer);
+	database_close(store->db);
+	store->db = NULL;
+	catalog_done(&store->catalog);
+	if (store->lock_fd >= 0)
+		close(store->lock_fd);
+	store->lock_fd = -1;
+}
+
+static int store_read(struct reader *reader, const struct question *question, tally_rows_fn *rows,
+		      void *arg)
+{
+	struct coverage coverage = {.level = LEVEL_ROWS};
+	int r = question->raw ? 0 : coverage_find(reader, question, &coverage);
+	if (r < 0)
+		return r;
+	auto_free struct answer *answer = malloc(sizeof(*answer));
+	if (!answer)
+		return tally_fail(reader->ctx, ENOMEM, "no memory");
+	answer_init(answer, reader->ctx, question, coverage.level, rows, arg);
+	r = question->raw ? scan_run(reader, question, answer)
+			  : aggregate_run(reader, question, &coverage, answer);
+	answer_done(answer);
+	return r;
+}
+
+int store_query(struct store *store, const struct tally_query *query, tally_rows_fn *rows,
+		void *arg)
+{
+	struct question question;
+	struct reader *reader = NULL;
+	int r = question_check(store->ctx, &store->catalog, query, &question);
+	if (r == 0)
+		r = readers_take(&store->readers, store->ctx, query->deadline, &reader);
+	if (r < 0)
+		return r;
+	r = reader_result(reader, store_read(reader, &question, rows, arg));
+	readers_give_back(&store->readers, reader);
+	return r;
+}
