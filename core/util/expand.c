@@ -57,9 +57,9 @@ static int expand_variable(struct expand *expand, const char *name, const char *
 		return expand_put_variable(expand, name, value);
 	if (what == '-')
 		return expand_put(expand, rest + 2, len - 2);
-	if (what == '?')
+	if (what == '?' && len > 2)
 		return error_set(expand->error, EINVAL, "${%s}: %.*s", name, (int)len - 2,
-				 len > 2 ? rest + 2 : "is not set");
+				 rest + 2);
 	return error_set(expand->error, EINVAL,
 			 "${%s} is not set in the environment (${%s:-…} gives a default)", name,
 			 name);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -171,7 +172,7 @@ static unsigned text_distance(const char *a, const char *b)
 	unsigned rows[3][TEXT_WORD_MAX + 1];
 	size_t len = strlen(a), other = strlen(b);
 	if (len > TEXT_WORD_MAX || other > TEXT_WORD_MAX)
-		return TEXT_WORD_MAX;
+		return UINT_MAX;
 	for (unsigned j = 0; j <= other; j++)
 		rows[0][j] = j;
 	for (size_t i = 1; i <= len; i++)

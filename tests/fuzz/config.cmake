@@ -1,0 +1,1 @@
+tallyd_fuzz_target(config SOURCES fuzz/fuzz_config.c)
