@@ -11,6 +11,7 @@ endif()
 # The .pc file knows its prefix by where it lies, so that a tree can be installed anywhere.
 file(RELATIVE_PATH TALLYD_PC_TO_PREFIX
 	${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
+string(REGEX REPLACE "/$" "" TALLYD_PC_TO_PREFIX ${TALLYD_PC_TO_PREFIX})
 configure_file(packaging/tallyd.pc.in tallyd.pc @ONLY)
 configure_file(packaging/tallyd.service.in tallyd.service @ONLY)
 

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -35,10 +36,10 @@ def environment(pc_dir):
 
 def test_pkg_config_tells_where_things_are(installed):
     assert pkg_config(installed, "--variable=abi") == "1.0"
-    assert pkg_config(installed, "--cflags") == f"-I{installed}/include"
-    plugin_dir = pkg_config(installed, "--variable=plugindir")
-    assert plugin_dir.startswith(str(installed))
-    assert os.path.exists(f"{plugin_dir}/sqlite.so")
+    flag = pkg_config(installed, "--cflags")
+    assert flag.startswith("-I") and os.path.samefile(flag[2:], installed / "include")
+    plugin_dir = Path(pkg_config(installed, "--variable=plugindir")).resolve()
+    assert plugin_dir.is_relative_to(installed) and (plugin_dir / "sqlite.so").exists()
 
 
 def test_the_installed_daemon_finds_its_own_plugins(installed):
