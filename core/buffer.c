@@ -1,13 +1,11 @@
 #include "buffer.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "host_metrics.h"
 #include "log.h"
-
-enum { BUFFER_WRITER_SIZE = 256 };
 
 struct buffer {
 	struct buffer_setup setup;
@@ -18,7 +16,7 @@ struct buffer {
 	void *self;
 	bool started;
 	struct journal *journal;
-	char writer[BUFFER_WRITER_SIZE]; /* whose sequence the entries carry */
+	struct metric *up;
 };
 
 int buffer_create(const struct buffer_setup *setup, struct buffer **ret, struct error *error)
@@ -31,8 +29,8 @@ int buffer_create(const struct buffer_setup *setup, struct buffer **ret, struct 
 	buffer->plan = plan;
 	buffer->name = plan->name;
 	buffer->plugin = plan->plugin;
-	snprintf(buffer->writer, sizeof(buffer->writer), "%s/%s", setup->services->writer,
-		 plan->name);
+	buffer->up = host_metrics_announce(setup->services->metrics, plan->plugin, plan->name,
+					   plan_kind_name(plan->kind));
 	int r = host_create(setup->services, plan->plugin, plan->name, 0, &buffer->host, error);
 	host_forget_reason();
 	if (r == 0 && plan->plugin->create) {
@@ -68,7 +66,6 @@ static void buffer_stop(struct buffer *buffer)
 int buffer_start(struct buffer *buffer, struct error *error)
 {
 	const struct journal_setup setup = {.name = buffer->name,
-					    .writer = buffer->writer,
 					    .buffer = buffer->plugin->buffer,
 					    .self = buffer->self,
 					    .metrics = buffer->setup.services->metrics,
@@ -79,6 +76,8 @@ int buffer_start(struct buffer *buffer, struct error *error)
 	r = journal_create(&setup, &buffer->plan->common.journal, &buffer->journal, error);
 	if (r < 0)
 		buffer_stop(buffer);
+	else
+		metric_set(buffer->up, 1);
 	return r;
 }
 
@@ -86,6 +85,7 @@ void buffer_destroy(struct buffer *buffer)
 {
 	if (!buffer)
 		return;
+	metric_set(buffer->up, 0);
 	if (buffer->journal)
 		journal_destroy(buffer->journal);
 	buffer_stop(buffer);
@@ -122,15 +122,16 @@ void buffer_reconfigure(struct buffer *buffer, const struct plan_instance *fresh
 	const struct plan_instance *old = buffer->plan;
 	struct error error;
 	int r = 0;
-	journal_configure(buffer->journal, &fresh->common.journal);
 	buffer->plan = fresh;
 	if (buffer_own_options_equal(old, fresh)) {
+		journal_configure(buffer->journal, &fresh->common.journal);
 		log_message(TALLY_INFO, buffer->name, "takes its new settings");
 		return;
 	}
 	host_forget_reason();
 	if (buffer->plugin->reconfigure)
 		r = buffer->plugin->reconfigure(buffer->self, fresh->config);
+	journal_configure(buffer->journal, &fresh->common.journal);
 	if (r < 0)
 		host_explain(r, &error);
 	if (r < 0)

@@ -16,11 +16,10 @@
 
 #include "batch.h"
 #include "batch_codec.h"
+#include "host_metrics.h"
 #include "log.h"
 #include "process.h"
 #include "util/clock.h"
-
-enum { HOST_LABELS_SIZE = 512, HOST_NAME_SIZE = 160 };
 
 struct host {
 	struct tally_ctx ctx; /* first */
@@ -307,54 +306,6 @@ static const struct tally_host host_vtable = {
 
 /* ---- Making one ---- */
 
-static bool host_ends_in(const char *text, const char *end)
-{
-	size_t len = strlen(text), n = strlen(end);
-	return len >= n && strcmp(text + len - n, end) == 0;
-}
-
-/* tallyd_<plugin>_<name>, with _seconds for what is measured in ns and _total for counters. */
-static void host_metric_name(const char *plugin, const struct tally_metric *metric, char *ret,
-			     size_t size)
-{
-	bool ns = metric->unit && strcmp(metric->unit, "ns") == 0;
-	bool total = host_ends_in(metric->name, "_total");
-	int stem = (int)strlen(metric->name) - (total ? (int)strlen("_total") : 0);
-	snprintf(ret, size, "tallyd_%s_%.*s%s%s", plugin, stem, metric->name, ns ? "_seconds" : "",
-		 metric->kind == TALLY_METRIC_COUNTER || total ? "_total" : "");
-}
-
-static struct metric *host_metric(const struct host *host, const struct tally_metric *metric)
-{
-	char name[HOST_NAME_SIZE], labels[HOST_LABELS_SIZE] = "";
-	host_metric_name(host->plugin->name, metric, name, sizeof(name));
-	metrics_label(labels, sizeof(labels), "instance", host->ctx.name);
-	size_t len = strlen(labels);
-	if (metric->labels && *metric->labels)
-		snprintf(labels + len, sizeof(labels) - len, ",%s", metric->labels);
-	if (metric->kind == TALLY_METRIC_COUNTER)
-		return metrics_counter(host->services->metrics, name, labels, metric->unit,
-				       metric->help);
-	return metrics_gauge(host->services->metrics, name, labels, metric->unit, metric->help);
-}
-
-static int host_make_metrics(struct host *host)
-{
-	const struct tally_metric *declared = host->plugin->metrics;
-	uint32_t n = 0;
-	while (declared && declared[n].name)
-		n++;
-	if (!n)
-		return 0;
-	host->metrics = calloc(n, sizeof(struct metric *));
-	if (!host->metrics)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < n; i++)
-		host->metrics[i] = host_metric(host, &declared[i]);
-	host->n_metrics = n;
-	return 0;
-}
-
 int host_create(const struct host_services *services, const struct tally_plugin *plugin,
 		const char *name, int64_t interval, struct host **ret, struct error *error)
 {
@@ -371,7 +322,10 @@ int host_create(const struct host_services *services, const struct tally_plugin 
 				       .interval = interval};
 	host->from = (struct router_source){name, host_cancelled, host};
 	host->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	int r = host->stop_fd < 0 ? -errno : host_make_metrics(host);
+	int r = host->stop_fd < 0 ? -errno : 0;
+	if (r == 0)
+		r = host_metrics_create(services->metrics, plugin, name, &host->metrics,
+					&host->n_metrics);
 	if (r < 0) {
 		host_destroy(host);
 		return error_set(error, -r, "%s", strerror(-r));

@@ -1,0 +1,75 @@
+#include "host_metrics.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HOST_LABELS_SIZE = 512, HOST_NAME_SIZE = 160 };
+
+static bool host_ends_in(const char *text, const char *end)
+{
+	size_t len = strlen(text), n = strlen(end);
+	return len >= n && strcmp(text + len - n, end) == 0;
+}
+
+/* tallyd_<plugin>_<name>, with _seconds for what is measured in ns and _total for counters. */
+static void host_metric_name(const char *plugin, const struct tally_metric *metric, char *ret,
+			     size_t size)
+{
+	bool ns = metric->unit && strcmp(metric->unit, "ns") == 0;
+	bool total = host_ends_in(metric->name, "_total");
+	int stem = (int)strlen(metric->name) - (total ? (int)strlen("_total") : 0);
+	snprintf(ret, size, "tallyd_%s_%.*s%s%s", plugin, stem, metric->name, ns ? "_seconds" : "",
+		 metric->kind == TALLY_METRIC_COUNTER || total ? "_total" : "");
+}
+
+static struct metric *host_metric(struct metrics *metrics, const struct tally_plugin *plugin,
+				  const char *instance_name, const struct tally_metric *metric)
+{
+	char name[HOST_NAME_SIZE], labels[HOST_LABELS_SIZE] = "";
+	host_metric_name(plugin->name, metric, name, sizeof(name));
+	metrics_label(labels, sizeof(labels), "instance", instance_name);
+	size_t len = strlen(labels);
+	if (metric->labels && *metric->labels)
+		snprintf(labels + len, sizeof(labels) - len, ",%s", metric->labels);
+	const char *help = metric->help ? metric->help : "";
+	if (metric->kind == TALLY_METRIC_COUNTER)
+		return metrics_counter(metrics, name, labels, metric->unit, help);
+	return metrics_gauge(metrics, name, labels, metric->unit, help);
+}
+
+int host_metrics_create(struct metrics *metrics, const struct tally_plugin *plugin,
+			const char *instance_name, struct metric ***ret, uint32_t *ret_n)
+{
+	uint32_t n = 0;
+	while (plugin->metrics && plugin->metrics[n].name)
+		n++;
+	struct metric **made = calloc(n + 1, sizeof(struct metric *));
+	if (!made)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n; i++)
+		made[i] = host_metric(metrics, plugin, instance_name, &plugin->metrics[i]);
+	*ret = made;
+	*ret_n = n;
+	return 0;
+}
+
+struct metric *host_metrics_announce(struct metrics *metrics, const struct tally_plugin *plugin,
+				     const char *instance_name, const char *kind)
+{
+	char labels[HOST_LABELS_SIZE] = "";
+	metrics_label(labels, sizeof(labels), "instance", instance_name);
+	struct metric *up =
+		metrics_gauge(metrics, "tallyd_instance_up", labels, NULL,
+			      "1 while the instance runs, 0 while it is being started.");
+	metrics_label(labels, sizeof(labels), "kind", kind);
+	metrics_label(labels, sizeof(labels), "plugin", plugin->name);
+	metrics_label(labels, sizeof(labels), "version", plugin->version ? plugin->version : "");
+	metric_set(metrics_gauge(metrics, "tallyd_instance_info", labels, NULL,
+				 "What the instance is made of."),
+		   1);
+	metric_set(up, 0);
+	return up;
+}

@@ -1,0 +1,349 @@
+/*
+ * A life: start → work → stop, again after a back-off when the work ends early, until it is over.
+ *   - start() fails: told once, tried again after 0.5 s doubling to 30 s, told when it works.
+ *   - work ends early: an error, and the same back-off.
+ *   - the plugin does not come back from a call: interrupt() again and again from the main thread;
+ *     who then still does not come back is the daemon's business, not ours.
+ */
+#include "instance.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "host_metrics.h"
+#include "instance_parts.h"
+#include "log.h"
+#include "util/clock.h"
+#include "util/text.h"
+
+static const int64_t backoff_first = CLOCK_SECOND / 2, backoff_last = 30 * CLOCK_SECOND;
+static const int64_t backoff_slice = CLOCK_SECOND / 5; /* how often a draining output looks up */
+
+bool instance_writes(const struct instance *instance)
+{
+	return instance->origin->kind == PLAN_OUTPUT && instance->plugin->output;
+}
+
+bool instance_over(const struct instance *instance)
+{
+	if (host_stopping(instance->host))
+		return true;
+	return atomic_load(&instance->asked) && instance_waiting(instance) == 0;
+}
+
+/* ---- The thread ---- */
+
+static void instance_set_callable(struct instance *instance, bool callable)
+{
+	pthread_mutex_lock(&instance->lock);
+	instance->callable = callable;
+	pthread_mutex_unlock(&instance->lock);
+}
+
+/* Between half and all of it, so that a fleet does not come back in step. */
+static int64_t instance_jittered(int64_t ns)
+{
+	return ns / 2 + (int64_t)((uint64_t)clock_monotonic() * UINT64_C(0x9E3779B97F4A7C15) %
+				  (uint64_t)(ns / 2));
+}
+
+/* In slices, since an output that was asked to stop is over when nothing waits any more. */
+static void instance_back_off(struct instance *instance, int64_t *backoff)
+{
+	int64_t until = clock_monotonic() + instance_jittered(*backoff);
+	*backoff = *backoff * 2 < backoff_last ? *backoff * 2 : backoff_last;
+	for (int64_t left = until - clock_monotonic(); left > 0 && !instance_over(instance);
+	     left = until - clock_monotonic())
+		host_sleep(instance->host, left < backoff_slice ? left : backoff_slice);
+}
+
+static int instance_try_start(struct instance *instance, struct error *error)
+{
+	host_forget_reason();
+	instance_set_callable(instance, true);
+	int r = instance->plugin->start ? instance->plugin->start(instance->self) : 0;
+	atomic_store(&instance->tried, true);
+	if (r == 0)
+		return 0;
+	instance_set_callable(instance, false);
+	return host_explain(r < 0 ? r : -EIO, error);
+}
+
+static void instance_tell_started(struct instance *instance, unsigned failures, int64_t since)
+{
+	const struct tally_input *input = instance->plugin->input;
+	char what[64] = "", interval[32], took[32];
+	if (instance->origin->kind == PLAN_INPUT && input && input->gather) {
+		text_format_duration(instance->origin->common.interval, interval, sizeof(interval));
+		snprintf(what, sizeof(what), ", every %s", interval);
+	}
+	int64_t s = (clock_monotonic() - since) / CLOCK_SECOND;
+	text_format_duration(s * CLOCK_SECOND, took, sizeof(took));
+	if (failures)
+		log_message(TALLY_NOTICE, instance->name,
+			    "started%s, after %u failed attempts in %s", what, failures, took);
+	else
+		log_message(TALLY_INFO, instance->name, "started%s", what);
+}
+
+/* False: over before it worked. */
+static bool instance_bring_up(struct instance *instance)
+{
+	struct error error;
+	int64_t backoff = backoff_first, since = clock_monotonic();
+	unsigned failures = 0;
+	while (!host_stopping(instance->host)) {
+		if (instance_try_start(instance, &error) == 0) {
+			instance_tell_started(instance, failures, since);
+			return true;
+		}
+		if (instance_over(instance))
+			return false;
+		log_message(failures++ ? TALLY_DEBUG : TALLY_ERROR, instance->name,
+			    "cannot start: %s; trying again until it works, at least every 30s",
+			    error.text);
+		instance_back_off(instance, &backoff);
+		if (instance_over(instance))
+			return false;
+	}
+	return false;
+}
+
+static bool instance_offers(const struct instance *instance)
+{
+	return instance->plugin->store || instance->plugin->cache;
+}
+
+static void instance_offer(struct instance *instance)
+{
+	metric_set(instance->up, 1);
+	if (instance_offers(instance))
+		capability_attach(instance->setup.capabilities, instance->name, instance->plugin,
+				  instance->self);
+}
+
+/* Queries have deadlines, so this ends; if it does not, the main thread gives us up. */
+static void instance_withdraw(struct instance *instance)
+{
+	metric_set(instance->up, 0);
+	if (!instance_offers(instance))
+		return;
+	while (!capability_detach(instance->setup.capabilities, instance->name,
+				  clock_monotonic() + 2 * CLOCK_SECOND))
+		log_message(TALLY_WARNING, instance->name,
+			    "stopping: still waiting for queries in flight");
+}
+
+static void instance_take_down(struct instance *instance)
+{
+	instance_withdraw(instance);
+	instance_set_callable(instance, false);
+	if (instance->plugin->stop)
+		instance->plugin->stop(instance->self);
+}
+
+/* False: over. */
+static bool instance_live_once(struct instance *instance, int64_t *backoff)
+{
+	struct error error;
+	if (!instance_bring_up(instance))
+		return false;
+	instance_offer(instance);
+	int64_t since = clock_monotonic();
+	int r = instance_work(instance, &error);
+	instance_take_down(instance);
+	if (r == 0 || host_stopping(instance->host))
+		return false;
+	if (clock_monotonic() - since > backoff_last)
+		*backoff = backoff_first;
+	log_message(TALLY_ERROR, instance->name, "%s; starting it again", error.text);
+	instance_back_off(instance, backoff);
+	return !instance_over(instance);
+}
+
+/* The kernel shows 15 characters: the plugin's name and label say more than the kind. */
+static void instance_name_thread(const struct instance *instance)
+{
+	const char *dot = strchr(instance->name, '.');
+	char name[16];
+	snprintf(name, sizeof(name), "%s", dot ? dot + 1 : instance->name);
+	prctl(PR_SET_NAME, name);
+}
+
+static void *instance_main(void *arg)
+{
+	struct instance *instance = arg;
+	int64_t backoff = backoff_first;
+	instance_name_thread(instance);
+	while (!instance_over(instance) && instance_live_once(instance, &backoff))
+		;
+	atomic_store(&instance->tried, true);
+	atomic_store(&instance->done, true);
+	return NULL;
+}
+
+/* ---- From the main thread ---- */
+
+static int instance_create_delivery(struct instance *instance, struct error *error)
+{
+	if (!instance_writes(instance))
+		return 0;
+	const struct delivery_setup setup = {.name = instance->name,
+					     .output = instance->plugin->output,
+					     .self = instance->self,
+					     .tables = instance->origin->common.tables,
+					     .journal = instance->setup.journal,
+					     .metrics = instance->setup.services->metrics,
+					     .reason = host_reason};
+	instance->delivery = delivery_create(&setup, error);
+	if (!instance->delivery)
+		return -error->code;
+	host_set_delivery(instance->host, instance->delivery);
+	return 0;
+}
+
+static int instance_create_self(struct instance *instance, struct error *error)
+{
+	const struct plan_instance *plan = instance->origin;
+	host_forget_reason();
+	if (!plan->plugin->create)
+		return 0;
+	int r = plan->plugin->create(host_ctx(instance->host), plan->config, &instance->self);
+	return r < 0 ? host_explain(r, error) : 0;
+}
+
+int instance_create(const struct instance_setup *setup, struct instance **ret, struct error *error)
+{
+	const struct plan_instance *plan = setup->instance;
+	const struct tally_input *input = plan->plugin->input;
+	bool gathers = plan->kind == PLAN_INPUT && input && input->gather;
+	struct instance *instance = calloc(1, sizeof(*instance));
+	if (!instance)
+		return error_set(error, ENOMEM, "%s: no memory", plan->name);
+	instance->setup = *setup;
+	instance->origin = plan;
+	instance->plan = plan;
+	instance->name = plan->name;
+	instance->plugin = plan->plugin;
+	instance->up = host_metrics_announce(setup->services->metrics, plan->plugin, plan->name,
+					     plan_kind_name(plan->kind));
+	pthread_mutex_init(&instance->lock, NULL);
+	int r = host_create(setup->services, plan->plugin, plan->name,
+			    gathers ? plan->common.interval : 0, &instance->host, error);
+	if (r == 0)
+		r = instance_create_self(instance, error);
+	if (r == 0)
+		r = instance_create_delivery(instance, error);
+	if (r < 0) {
+		error_prefix(error, "%s: ", plan->name);
+		instance_destroy(instance);
+		return r;
+	}
+	*ret = instance;
+	return 0;
+}
+
+int instance_start(struct instance *instance, struct error *error)
+{
+	int r = pthread_create(&instance->thread, NULL, instance_main, instance);
+	if (r > 0)
+		return error_set(error, r, "%s: no thread: %s", instance->name, strerror(r));
+	instance->threaded = true;
+	return 0;
+}
+
+static void instance_interrupt(struct instance *instance)
+{
+	if (!instance->plugin->interrupt)
+		return;
+	pthread_mutex_lock(&instance->lock);
+	if (instance->callable)
+		instance->plugin->interrupt(instance->self);
+	pthread_mutex_unlock(&instance->lock);
+}
+
+void instance_stop(struct instance *instance, int64_t drain_deadline)
+{
+	__atomic_store_n(&instance->drain_deadline, drain_deadline, __ATOMIC_RELEASE);
+	atomic_store(&instance->asked, true);
+	if (instance->setup.journal)
+		journal_wake(instance->setup.journal);
+	instance_poke(instance);
+}
+
+void instance_poke(struct instance *instance)
+{
+	if (instance_waiting(instance) && clock_monotonic() < instance->drain_deadline)
+		return;
+	host_stop(instance->host);
+	if (instance->setup.journal)
+		journal_wake(instance->setup.journal);
+	if (!instance_done(instance))
+		instance_interrupt(instance);
+}
+
+bool instance_done(const struct instance *instance)
+{
+	return !instance->threaded || atomic_load(&instance->done);
+}
+
+bool instance_asked_to_stop(const struct instance *instance)
+{
+	return atomic_load(&instance->asked);
+}
+
+void instance_destroy(struct instance *instance)
+{
+	if (!instance)
+		return;
+	if (instance->threaded)
+		pthread_join(instance->thread, NULL);
+	delivery_destroy(instance->delivery);
+	if (instance->self && instance->plugin->destroy)
+		instance->plugin->destroy(instance->self);
+	host_destroy(instance->host);
+	pthread_mutex_destroy(&instance->lock);
+	free(instance);
+}
+
+int instance_reconfigure(struct instance *instance, const struct plan_instance *fresh,
+			 struct error *error)
+{
+	if (!instance->plugin->reconfigure)
+		return error_set(error, ENOTSUP, "%s: not without a restart", instance->name);
+	host_forget_reason();
+	int r = instance->plugin->reconfigure(instance->self, fresh->config);
+	if (r < 0)
+		return host_explain(r, error);
+	instance->plan = fresh;
+	return 0;
+}
+
+const struct plan_instance *instance_plan(const struct instance *instance)
+{
+	return instance->plan;
+}
+
+const struct plan_instance *instance_origin(const struct instance *instance)
+{
+	return instance->origin;
+}
+
+bool instance_up(const struct instance *instance)
+{
+	return metric_get(instance->up) == 1;
+}
+
+bool instance_tried(const struct instance *instance)
+{
+	return atomic_load(&instance->tried);
+}
+
+uint64_t instance_waiting(const struct instance *instance)
+{
+	return instance->delivery ? delivery_waiting(instance->delivery) : 0;
+}

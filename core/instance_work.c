@@ -1,0 +1,204 @@
+/*
+ * What an instance does between start() and stop(), by what it is: gathers at its ticks, follows
+ * (run), delivers from its journal, or serves, which is only waiting for the end.
+ */
+#include "instance_parts.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "log.h"
+#include "scheduler.h"
+#include "util/clock.h"
+#include "util/globs.h"
+#include "util/text.h"
+
+/* ---- Inputs that gather ---- */
+
+enum { GATHER_TELL_SKIPPED = 100 };
+
+struct gathering {
+	struct instance *instance;
+	struct scheduler scheduler;
+	struct metric *gathers, *errors, *skipped, *time;
+	uint64_t skipped_here; /* since the start, for telling only every so often */
+	unsigned failures;     /* in a row */
+};
+
+static struct metric *gathering_counter(const struct instance *instance, const char *name,
+					const char *unit, const char *help)
+{
+	char labels[512] = "";
+	metrics_label(labels, sizeof(labels), "input", instance->name);
+	return metrics_counter(instance->setup.services->metrics, name, labels, unit, help);
+}
+
+/* A different jitter for each machine and instance, the same after a restart. */
+static uint64_t gathering_seed(const struct instance *instance)
+{
+	uint64_t seed = UINT64_C(14695981039346656037); /* FNV-1a */
+	for (const char *p = instance->name; *p; p++)
+		seed = (seed ^ (unsigned char)*p) * UINT64_C(1099511628211);
+	for (const char *p = instance->setup.services->machine; *p; p++)
+		seed = (seed ^ (unsigned char)*p) * UINT64_C(1099511628211);
+	return seed;
+}
+
+static void gathering_init(struct gathering *g, struct instance *instance)
+{
+	const struct plan_common *common = &instance->origin->common;
+	*g = (struct gathering){.instance = instance};
+	g->gathers = gathering_counter(instance, "tallyd_gathers_total", NULL,
+				       "Times the input was asked to gather.");
+	g->errors = gathering_counter(instance, "tallyd_gather_errors_total", NULL,
+				      "Gathers that failed.");
+	g->skipped = gathering_counter(instance, "tallyd_gathers_skipped_total", NULL,
+				       "Gathers left out because the one before took too long.");
+	g->time = gathering_counter(instance, "tallyd_gather_seconds_total", "ns",
+				    "Time spent gathering.");
+	scheduler_init(&g->scheduler, common->interval, common->jitter, gathering_seed(instance),
+		       clock_now(), clock_monotonic());
+}
+
+static void gathering_judge(struct gathering *g, int r)
+{
+	struct instance *instance = g->instance;
+	struct error error;
+	if (r == 0) {
+		if (g->failures)
+			log_message(TALLY_NOTICE, instance->name,
+				    "gathers again, after %u failures", g->failures);
+		g->failures = 0;
+		return;
+	}
+	if (r == -ECANCELED && host_stopping(instance->host))
+		return;
+	metric_add(g->errors, 1);
+	g->failures++;
+	host_explain(r < 0 ? r : -EIO, &error);
+	log_message(TALLY_ERROR, instance->name,
+		    "cannot gather: %s; trying again at the next interval", error.text);
+}
+
+static int64_t gathering_once(struct gathering *g)
+{
+	struct instance *instance = g->instance;
+	int64_t before = clock_monotonic();
+	host_forget_reason();
+	int r = instance->plugin->input->gather(instance->self);
+	int64_t took = clock_monotonic() - before;
+	metric_add(g->gathers, 1);
+	metric_add(g->time, (uint64_t)took);
+	gathering_judge(g, r);
+	return took;
+}
+
+static void gathering_tell_skipped(struct gathering *g, uint64_t skipped, int64_t took)
+{
+	uint64_t before = g->skipped_here;
+	char interval[32], duration[32];
+	g->skipped_here += skipped;
+	metric_add(g->skipped, skipped);
+	if (before && before / GATHER_TELL_SKIPPED == g->skipped_here / GATHER_TELL_SKIPPED)
+		return;
+	text_format_duration(g->scheduler.interval, interval, sizeof(interval));
+	text_format_duration(took / CLOCK_MS * CLOCK_MS, duration, sizeof(duration));
+	log_message(TALLY_WARNING, g->instance->name,
+		    "gathering took %s, longer than the interval of %s; %" PRIu64
+		    " gathers skipped so far: raise interval, or see what is slow",
+		    duration, interval, g->skipped_here);
+}
+
+/* The first gather at once, so that nobody waits a long interval for the first rows. */
+static void instance_gather(struct instance *instance)
+{
+	struct gathering g;
+	gathering_init(&g, instance);
+	do {
+		int64_t took = gathering_once(&g);
+		uint64_t skipped = scheduler_next(&g.scheduler, clock_now(), clock_monotonic());
+		if (skipped)
+			gathering_tell_skipped(&g, skipped, took);
+	} while (!host_sleep(instance->host, g.scheduler.due - clock_monotonic()));
+}
+
+/* ---- Inputs that follow ---- */
+
+static int instance_follow(struct instance *instance, struct error *error)
+{
+	host_forget_reason();
+	int r = instance->plugin->input->run(instance->self);
+	if (host_stopping(instance->host))
+		return 0;
+	if (r == 0)
+		return error_set(error, EPIPE, "ended although nobody stopped it");
+	host_explain(r < 0 ? r : -EIO, error);
+	error_prefix(error, "ended: ");
+	return r < 0 ? r : -EIO;
+}
+
+/* ---- Outputs ---- */
+
+static void instance_prepare_table(struct instance *instance, const struct tally_table *table)
+{
+	struct error error;
+	host_forget_reason();
+	int r = instance->plugin->output->prepare(instance->self, table);
+	if (r == 0)
+		return;
+	host_explain(r < 0 ? r : -EIO, &error);
+	log_message(TALLY_WARNING, instance->name,
+		    "cannot prepare for table %s: %s; trying again with its first rows",
+		    table->name, error.text);
+}
+
+/* For every table that the configured inputs may emit; others are met with their first batch. */
+static void instance_prepare(struct instance *instance)
+{
+	const struct plan *plan = instance->setup.plan;
+	const char *const *globs = instance->origin->common.tables;
+	if (!instance->plugin->output->prepare)
+		return;
+	for (size_t i = 0; i < plan->n_instances && !host_stopping(instance->host); i++) {
+		const struct tally_table *const *tables = plan->instances[i].plugin->tables;
+		if (plan->instances[i].kind != PLAN_INPUT || !tables)
+			continue;
+		for (; *tables; tables++)
+			if (globs_match(globs, (*tables)->name))
+				instance_prepare_table(instance, *tables);
+	}
+}
+
+static bool instance_asked(void *arg)
+{
+	struct instance *instance = arg;
+	return atomic_load(&instance->asked);
+}
+
+static void instance_deliver(struct instance *instance)
+{
+	instance_prepare(instance);
+	delivery_run(instance->delivery, instance_asked, instance, &instance->drain_deadline);
+}
+
+static void instance_serve(struct instance *instance)
+{
+	while (!host_sleep(instance->host, 3600 * CLOCK_SECOND))
+		;
+}
+
+int instance_work(struct instance *instance, struct error *error)
+{
+	const struct tally_input *input = instance->plugin->input;
+	bool is_input = instance->origin->kind == PLAN_INPUT && input;
+	if (is_input && input->run)
+		return instance_follow(instance, error);
+	if (is_input && input->gather)
+		instance_gather(instance);
+	else if (instance_writes(instance))
+		instance_deliver(instance);
+	else
+		instance_serve(instance);
+	return 0;
+}
