@@ -1,5 +1,5 @@
 /*
- * The commands of the `tallyd` binary.  One file each, named after it; main.c holds the table,
+ * The commands of the `tallyd` binary.  One file each, named after it; dispatch.c holds the table,
  * reads the options before the command and calls run().
  */
 #ifndef TALLYD_CORE_COMMANDS_COMMAND_H
@@ -26,6 +26,9 @@ struct command {
 	const char *help;  /* one line */
 	int (*run)(const struct command_line *line);
 };
+
+/* Reads the command line and does what it says; returns the exit code. */
+int command_dispatch(int argc, char **argv);
 
 int command_run(const struct command_line *line);
 int command_check(const struct command_line *line);

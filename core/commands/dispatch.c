@@ -1,0 +1,116 @@
+/* The command line: options that all commands share, then the command. */
+#include <getopt.h>
+#include <gnu/libc-version.h>
+#include <stdio.h>
+#include <string.h>
+#include <tallyd/plugin.h>
+
+#include "commands/command.h"
+#include "log.h"
+#include "util/text.h"
+
+static int dispatch_version(const struct command_line *line)
+{
+	(void)line;
+	printf("tallyd %s\nplugin ABI %d.%d\n" __VERSION__ ", glibc %s\n", TALLYD_VERSION,
+	       TALLY_ABI_MAJOR, TALLY_ABI_MINOR, gnu_get_libc_version());
+	return COMMAND_OK;
+}
+
+static int dispatch_help(const struct command_line *line);
+
+static const struct command commands[] = {
+	{"run", "run", "collect, until told to stop (what it does without a command)", command_run},
+	{"check", "check", "is the configuration right? connects to nothing", command_check},
+	{"config", "config dump|explain [INSTANCE]", "what is in effect, and where it comes from",
+	 command_config},
+	{"plugins", "plugins list|info NAME|check FILE.so", "what is there, and what it can do",
+	 command_plugins},
+	{"once", "once [INSTANCE] [--format table|ndjson] [--samples N]",
+	 "gather once and print the rows; writes nothing anywhere", command_once},
+	{"version", "version", "the versions of the daemon and its ABI", dispatch_version},
+	{"help", "help", "this", dispatch_help},
+};
+enum { N_COMMANDS = sizeof(commands) / sizeof(*commands) };
+
+static void dispatch_usage(FILE *file)
+{
+	fprintf(file, "usage: tallyd [-c DIR|FILE] [-p PLUGIN_DIR] [COMMAND]\n\n");
+	for (int i = 0; i < N_COMMANDS; i++)
+		fprintf(file, "  %s\n      %s\n", commands[i].usage, commands[i].help);
+}
+
+static int dispatch_help(const struct command_line *line)
+{
+	(void)line;
+	dispatch_usage(stdout);
+	printf("\n"
+	       "  -c, --config DIR|FILE  the configuration; default %s/tallyd.conf\n"
+	       "  -p, --plugins DIR      where plugins are, instead of what it says\n"
+	       "\n"
+	       "signals to a running daemon\n"
+	       "  TERM, INT  stop: write what is waiting, for at most drain_timeout; twice: at "
+	       "once\n"
+	       "  HUP        read the configuration anew and restart what has changed\n"
+	       "  USR1       tell in the log how everything is\n"
+	       "\n"
+	       "exit codes\n"
+	       "  0  it worked; of run: it was told to stop, and did (what it could not write in\n"
+	       "     time is told in the log)\n"
+	       "  1  it could not be done; of run: also when a plugin did not stop\n"
+	       "  2  the command line is wrong\n"
+	       "  3  the configuration or a plugin is wrong\n",
+	       TALLYD_SYSCONFDIR);
+	return COMMAND_OK;
+}
+
+static int dispatch_unknown(const char *name)
+{
+	const char *names[N_COMMANDS];
+	for (int i = 0; i < N_COMMANDS; i++)
+		names[i] = commands[i].name;
+	const char *hint = text_suggest(name, names, N_COMMANDS);
+	if (hint)
+		fprintf(stderr, "tallyd: there is no command %s; did you mean %s?\n", name, hint);
+	else
+		fprintf(stderr, "tallyd: there is no command %s; try tallyd help\n", name);
+	return COMMAND_USAGE;
+}
+
+static int dispatch_run(const char *name, const struct command_line *line)
+{
+	for (int i = 0; i < N_COMMANDS; i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return commands[i].run(line);
+	return dispatch_unknown(name);
+}
+
+int command_dispatch(int argc, char **argv)
+{
+	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+						{"plugins", required_argument, NULL, 'p'},
+						{"help", no_argument, NULL, 'h'},
+						{"version", no_argument, NULL, 'V'},
+						{NULL, 0, NULL, 0}};
+	struct command_line line = {.config_path = TALLYD_SYSCONFDIR "/tallyd.conf"};
+	int option;
+	while ((option = getopt_long(argc, argv, "+c:p:hV", options, NULL)) != -1) {
+		if (option == 'c')
+			line.config_path = optarg;
+		else if (option == 'p')
+			line.plugin_dir = optarg;
+		else if (option == 'h')
+			return dispatch_help(&line);
+		else if (option == 'V')
+			return dispatch_version(&line);
+		else {
+			dispatch_usage(stderr);
+			return COMMAND_USAGE;
+		}
+	}
+	const char *name = optind < argc ? argv[optind++] : "run";
+	line.argc = argc - optind;
+	line.argv = argv + optind;
+	log_init();
+	return dispatch_run(name, &line);
+}

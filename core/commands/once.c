@@ -1,0 +1,368 @@
+/*
+ * `tallyd once`: what would be collected now?  Starts inputs only, each in a thread of its own,
+ * gathers, prints the rows.  Nothing is written anywhere but to stdout.
+ *   - an input that follows (run) is let run for a moment per sample.
+ *   - one that fails is told on stderr, the others go on; exit 1.
+ *   - one that does not come back within the deadline is told, and left behind at the exit.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "batch.h"
+#include "commands/checked.h"
+#include "commands/command.h"
+#include "commands/rows.h"
+#include "host.h"
+#include "util/clock.h"
+#include "util/text.h"
+
+static const int64_t once_deadline = 30 * CLOCK_SECOND, once_grace = 2 * CLOCK_SECOND;
+static const int64_t once_follow = 2 * CLOCK_SECOND;
+static const size_t once_max_bytes = 256u << 20;
+
+struct once_input {
+	const struct plan_instance *plan;
+	struct once *once;
+	struct host *host;
+	void *self;
+	pthread_t thread;
+	bool threaded;
+	bool callable; /* may be interrupted; under once->lock */
+	atomic_bool done, failed;
+};
+
+struct once {
+	const char *only; /* an instance's name; NULL: all */
+	bool ndjson;
+	int64_t samples;
+	struct host_services services;
+	pthread_rwlock_t registry_lock;
+	struct once_input *inputs;
+	size_t n_inputs;
+	pthread_mutex_t lock; /* guards what is below, and who may be interrupted */
+	struct tally_batch **batches;
+	size_t n_batches, bytes;
+};
+
+/* ---- What the inputs give ---- */
+
+static int once_keep(struct once *once, struct tally_batch *batch)
+{
+	size_t bytes = batch_bytes(batch);
+	if (once->bytes + bytes > once_max_bytes)
+		return -ENOSPC;
+	struct tally_batch **grown =
+		reallocarray(once->batches, once->n_batches + 1, sizeof(struct tally_batch *));
+	if (!grown)
+		return -ENOMEM;
+	once->batches = grown;
+	grown[once->n_batches++] = batch;
+	once->bytes += bytes;
+	return 0;
+}
+
+static int once_emit(void *arg, const char *input, struct tally_batch *batch)
+{
+	struct once *once = arg;
+	(void)input;
+	pthread_mutex_lock(&once->lock);
+	int r = once_keep(once, batch);
+	pthread_mutex_unlock(&once->lock);
+	if (r < 0)
+		batch_drop(batch);
+	return r;
+}
+
+/* ---- The inputs' threads ---- */
+
+static bool once_follows(const struct once_input *input)
+{
+	return !input->plan->plugin->input->gather;
+}
+
+static void once_judge(struct once_input *input, int r, const char *what)
+{
+	struct error error;
+	if (r == 0 || host_stopping(input->host))
+		return;
+	host_explain(r < 0 ? r : -EIO, &error);
+	fprintf(stderr, "%s: cannot %s: %s\n", input->plan->name, what, error.text);
+	atomic_store(&input->failed, true);
+}
+
+static void once_gather(struct once_input *input)
+{
+	const struct tally_input *plugin = input->plan->plugin->input;
+	for (int64_t i = 0; i < input->once->samples && !host_stopping(input->host); i++) {
+		if (i > 0 && host_sleep(input->host, input->plan->common.interval))
+			return;
+		host_forget_reason();
+		once_judge(input, plugin->gather(input->self), "gather");
+	}
+}
+
+static void *once_main(void *arg)
+{
+	struct once_input *input = arg;
+	const struct tally_plugin *plugin = input->plan->plugin;
+	host_forget_reason();
+	int r = plugin->start ? plugin->start(input->self) : 0;
+	once_judge(input, r, "start");
+	if (r == 0 && once_follows(input))
+		once_judge(input, plugin->input->run(input->self), "run");
+	else if (r == 0)
+		once_gather(input);
+	pthread_mutex_lock(&input->once->lock);
+	input->callable = false;
+	pthread_mutex_unlock(&input->once->lock);
+	if (r == 0 && plugin->stop)
+		plugin->stop(input->self);
+	atomic_store(&input->done, true);
+	return NULL;
+}
+
+/* ---- From the main thread ---- */
+
+static int once_start_input(struct once *once, struct once_input *input, struct error *error)
+{
+	const struct plan_instance *plan = input->plan;
+	int64_t interval = once_follows(input) ? 0 : plan->common.interval;
+	int r = host_create(&once->services, plan->plugin, plan->name, interval, &input->host,
+			    error);
+	host_forget_reason();
+	if (r == 0 && plan->plugin->create) {
+		r = plan->plugin->create(host_ctx(input->host), plan->config, &input->self);
+		r = r < 0 ? host_explain(r, error) : 0;
+	}
+	if (r < 0)
+		return r;
+	input->callable = true;
+	r = pthread_create(&input->thread, NULL, once_main, input);
+	if (r > 0)
+		return error_set(error, r, "no thread: %s", strerror(r));
+	input->threaded = true;
+	return 0;
+}
+
+static void once_start(struct once *once)
+{
+	struct error error;
+	for (size_t i = 0; i < once->n_inputs; i++) {
+		struct once_input *input = &once->inputs[i];
+		if (once_start_input(once, input, &error) == 0)
+			continue;
+		fprintf(stderr, "%s: %s\n", input->plan->name, error.text);
+		atomic_store(&input->failed, true);
+		atomic_store(&input->done, true);
+	}
+}
+
+static bool once_all_done(const struct once *once)
+{
+	for (size_t i = 0; i < once->n_inputs; i++)
+		if (!atomic_load(&once->inputs[i].done))
+			return false;
+	return true;
+}
+
+static void once_stop_input(struct once_input *input)
+{
+	const struct tally_plugin *plugin = input->plan->plugin;
+	host_stop(input->host);
+	pthread_mutex_lock(&input->once->lock);
+	if (plugin->interrupt && input->callable)
+		plugin->interrupt(input->self);
+	pthread_mutex_unlock(&input->once->lock);
+}
+
+static void once_stop_late(struct once *once, int64_t begun, int64_t deadline)
+{
+	int64_t now = clock_monotonic();
+	for (size_t i = 0; i < once->n_inputs; i++) {
+		struct once_input *input = &once->inputs[i];
+		int64_t until =
+			once_follows(input) ? begun + once->samples * once_follow : deadline;
+		if (now < until || atomic_load(&input->done))
+			continue;
+		if (!once_follows(input) && !host_stopping(input->host)) {
+			fprintf(stderr, "%s: not done after %" PRId64 " s\n", input->plan->name,
+				(deadline - begun) / CLOCK_SECOND);
+			atomic_store(&input->failed, true);
+		}
+		once_stop_input(input);
+	}
+}
+
+/* False: somebody did not come back. */
+static bool once_wait(struct once *once)
+{
+	int64_t begun = clock_monotonic(), waits = 0;
+	for (size_t i = 0; i < once->n_inputs; i++) {
+		int64_t wait = (once->samples - 1) * once->inputs[i].plan->common.interval;
+		waits = wait > waits ? wait : waits;
+	}
+	int64_t deadline = begun + once_deadline + waits;
+	while (!once_all_done(once)) {
+		if (clock_monotonic() > deadline + once_grace)
+			return false;
+		once_stop_late(once, begun, deadline);
+		struct timespec turn = clock_timespec(20 * CLOCK_MS);
+		nanosleep(&turn, NULL);
+	}
+	return true;
+}
+
+/* ---- Printing ---- */
+
+/* All batches of one table together, in the order in which tables came first. */
+static void once_print_tables(struct once *once)
+{
+	const struct tally_batch **same = calloc(once->n_batches + 1, sizeof(*same));
+	bool *printed = calloc(once->n_batches + 1, sizeof(*printed));
+	for (size_t i = 0; same && printed && i < once->n_batches; i++) {
+		size_t n = 0;
+		for (size_t j = i; !printed[i] && j < once->n_batches; j++)
+			if (once->batches[j]->table == once->batches[i]->table)
+				same[n++] = once->batches[j];
+		for (size_t j = i; n && j < once->n_batches; j++)
+			printed[j] |= once->batches[j]->table == once->batches[i]->table;
+		if (n)
+			rows_print_table(stdout, same, n);
+	}
+	free(same);
+	free(printed);
+}
+
+static void once_print(struct once *once)
+{
+	pthread_mutex_lock(&once->lock);
+	for (size_t i = 0; once->ndjson && i < once->n_batches; i++)
+		rows_print_ndjson(stdout, once->batches[i]);
+	if (!once->ndjson)
+		once_print_tables(once);
+	if (!once->n_batches)
+		fprintf(stderr, "no rows\n");
+	pthread_mutex_unlock(&once->lock);
+	fflush(stdout);
+}
+
+/* ---- The whole ---- */
+
+static bool once_means(const struct once *once, const struct plan_instance *plan)
+{
+	if (plan->kind != PLAN_INPUT)
+		return false;
+	return !once->only || strcmp(once->only, plan->name) == 0 ||
+	       strcmp(once->only, strchr(plan->name, '.') + 1) == 0;
+}
+
+static int once_pick(struct once *once, const struct plan *plan)
+{
+	once->inputs = calloc(plan->n_instances + 1, sizeof(*once->inputs));
+	if (!once->inputs)
+		return COMMAND_FAILED;
+	for (size_t i = 0; i < plan->n_instances; i++)
+		if (once_means(once, &plan->instances[i]))
+			once->inputs[once->n_inputs++] =
+				(struct once_input){.plan = &plan->instances[i], .once = once};
+	if (once->n_inputs)
+		return COMMAND_OK;
+	if (once->only)
+		fprintf(stderr, "tallyd once: no input %s is configured and enabled\n", once->only);
+	else
+		fprintf(stderr, "tallyd once: no [input.…] is configured and enabled\n");
+	return once->only ? COMMAND_USAGE : COMMAND_FAILED;
+}
+
+static void once_done(struct once *once)
+{
+	for (size_t i = 0; i < once->n_inputs; i++) {
+		struct once_input *input = &once->inputs[i];
+		if (input->threaded)
+			pthread_join(input->thread, NULL);
+		if (input->self && input->plan->plugin->destroy)
+			input->plan->plugin->destroy(input->self);
+		host_destroy(input->host);
+	}
+	free(once->inputs);
+	for (size_t i = 0; i < once->n_batches; i++)
+		batch_drop(once->batches[i]);
+	free(once->batches);
+	metrics_destroy(once->services.metrics);
+}
+
+static int once_run(struct once *once, const struct checked *checked)
+{
+	int exit_code = once_pick(once, checked->plan);
+	if (exit_code != COMMAND_OK)
+		return exit_code;
+	once->services = (struct host_services){.metrics = metrics_create(),
+						.registry = checked->registry,
+						.registry_lock = &once->registry_lock,
+						.machine = checked->plan->globals.host,
+						.state_dir = checked->plan->globals.state_dir,
+						.writer = "once",
+						.emit = once_emit,
+						.emit_arg = once};
+	if (!once->services.metrics)
+		return COMMAND_FAILED;
+	once_start(once);
+	bool back = once_wait(once);
+	once_print(once);
+	for (size_t i = 0; i < once->n_inputs; i++)
+		if (atomic_load(&once->inputs[i].failed))
+			exit_code = COMMAND_FAILED;
+	if (!back)
+		_exit(COMMAND_FAILED); /* its thread still uses what would be freed */
+	return exit_code;
+}
+
+static int once_parse(const struct command_line *line, struct once *ret)
+{
+	static const struct option options[] = {{"format", required_argument, NULL, 'f'},
+						{"samples", required_argument, NULL, 's'},
+						{NULL, 0, NULL, 0}};
+	int option, argc = line->argc + 1;
+	optind = 0; /* begin anew: the options before the command were read with it, too */
+	while ((option = getopt_long(argc, line->argv - 1, "f:s:", options, NULL)) != -1) {
+		if (option == 'f' && strcmp(optarg, "ndjson") == 0)
+			ret->ndjson = true;
+		else if (option == 'f' && strcmp(optarg, "table") == 0)
+			ret->ndjson = false;
+		else if (option != 's' || text_parse_int(optarg, &ret->samples) < 0 ||
+			 ret->samples < 1 || ret->samples > 1000)
+			return -EINVAL;
+	}
+	if (optind < argc)
+		ret->only = line->argv[optind++ - 1];
+	return optind < argc ? -EINVAL : 0;
+}
+
+int command_once(const struct command_line *line)
+{
+	struct once once = {.samples = 1};
+	struct checked checked;
+	if (once_parse(line, &once) < 0) {
+		fprintf(stderr, "usage: tallyd once [INSTANCE] [--format table|ndjson] "
+				"[--samples 1..1000]\n");
+		return COMMAND_USAGE;
+	}
+	int exit_code = checked_create(line, &checked);
+	if (exit_code != COMMAND_OK)
+		return exit_code;
+	pthread_mutex_init(&once.lock, NULL);
+	pthread_rwlock_init(&once.registry_lock, NULL);
+	exit_code = once_run(&once, &checked);
+	once_done(&once);
+	pthread_rwlock_destroy(&once.registry_lock);
+	pthread_mutex_destroy(&once.lock);
+	checked_destroy(&checked);
+	return exit_code;
+}

@@ -1,0 +1,14 @@
+/* `tallyd run`: the daemon, in the foreground. */
+#include <stdio.h>
+
+#include "commands/command.h"
+#include "daemon.h"
+
+int command_run(const struct command_line *line)
+{
+	if (line->argc > 0) {
+		fprintf(stderr, "tallyd run takes no arguments\n");
+		return COMMAND_USAGE;
+	}
+	return daemon_run(line->config_path, line->plugin_dir);
+}

@@ -1,0 +1,437 @@
+/*
+ * Starting: configuration → plan → state directory → buffers → outputs → inputs; READY once each
+ * has tried to start.  Then a loop over signals and small chores, which never waits for a plugin.
+ *   - a wrong configuration: every problem is printed, exit 3.
+ *   - no state directory, or another daemon in it: exit 1.
+ *   - a buffer that does not start: tried again, since nothing can be kept without it.
+ *   - an input or output that does not start: its own thread's business (instance.c).
+ */
+#include "daemon.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "commands/command.h"
+#include "log.h"
+#include "sd_notify.h"
+#include "signals.h"
+#include "util/clock.h"
+
+static const char daemon_source[] = "daemon";
+static const int64_t daemon_look_interval = CLOCK_SECOND / 20; /* until everyone has tried */
+
+/* ---- The parts ---- */
+
+int daemon_add_plan(struct daemon *daemon, struct plan *plan)
+{
+	struct daemon_plan *added = malloc(sizeof(*added));
+	if (!added)
+		return -ENOMEM;
+	*added = (struct daemon_plan){daemon->plans, plan};
+	daemon->plans = added;
+	return 0;
+}
+
+static bool daemon_plan_has(const struct plan *plan, const struct plan_instance *instance)
+{
+	return instance >= plan->instances && instance < plan->instances + plan->n_instances;
+}
+
+static bool daemon_plan_used(const struct daemon *daemon, const struct plan *plan)
+{
+	for (size_t i = 0; i < daemon->n_instances; i++)
+		if (daemon_plan_has(plan, instance_origin(daemon->instances[i])) ||
+		    daemon_plan_has(plan, instance_plan(daemon->instances[i])))
+			return true;
+	for (size_t i = 0; i < daemon->n_buffers; i++)
+		if (daemon_plan_has(plan, buffer_origin(daemon->buffers[i])) ||
+		    daemon_plan_has(plan, buffer_plan(daemon->buffers[i])))
+			return true;
+	return false;
+}
+
+void daemon_forget_plans(struct daemon *daemon)
+{
+	struct daemon_plan **link = &daemon->plans;
+	while (*link) {
+		struct daemon_plan *plan = *link;
+		if (plan == daemon->plans || daemon_plan_used(daemon, plan->plan)) {
+			link = &plan->older;
+			continue;
+		}
+		*link = plan->older;
+		plan_destroy(plan->plan);
+		free(plan);
+	}
+}
+
+int daemon_add_buffer(struct daemon *daemon, const struct plan_instance *plan, struct error *error)
+{
+	const struct buffer_setup setup = {plan, &daemon->services, daemon->positions};
+	struct buffer **grown =
+		reallocarray(daemon->buffers, daemon->n_buffers + 1, sizeof(struct buffer *));
+	if (!grown)
+		return error_set(error, ENOMEM, "%s: no memory", plan->name);
+	daemon->buffers = grown;
+	int r = buffer_create(&setup, &grown[daemon->n_buffers], error);
+	if (r == 0)
+		daemon->n_buffers++;
+	return r;
+}
+
+int daemon_add_instance(struct daemon *daemon, const struct plan *plan,
+			const struct plan_instance *instance, struct error *error)
+{
+	struct buffer *buffer =
+		instance->buffer ? daemon_find_buffer(daemon, instance->buffer->name) : NULL;
+	const struct instance_setup setup = {.plan = plan,
+					     .instance = instance,
+					     .services = &daemon->services,
+					     .capabilities = daemon->capabilities,
+					     .journal = buffer ? buffer_journal(buffer) : NULL};
+	struct instance **grown =
+		reallocarray(daemon->instances, daemon->n_instances + 1, sizeof(struct instance *));
+	if (!grown)
+		return error_set(error, ENOMEM, "%s: no memory", instance->name);
+	daemon->instances = grown;
+	int r = instance_create(&setup, &grown[daemon->n_instances], error);
+	if (r == 0)
+		daemon->n_instances++;
+	return r;
+}
+
+struct buffer *daemon_take_buffer(struct daemon *daemon, size_t i)
+{
+	struct buffer *buffer = daemon->buffers[i];
+	daemon->buffers[i] = daemon->buffers[--daemon->n_buffers];
+	return buffer;
+}
+
+void daemon_remove_instance(struct daemon *daemon, struct instance *instance)
+{
+	size_t i = 0;
+	while (daemon->instances[i] != instance)
+		i++;
+	daemon->instances[i] = daemon->instances[--daemon->n_instances];
+	instance_destroy(instance);
+}
+
+struct buffer *daemon_find_buffer(const struct daemon *daemon, const char *name)
+{
+	for (size_t i = 0; i < daemon->n_buffers; i++)
+		if (strcmp(buffer_plan(daemon->buffers[i])->name, name) == 0)
+			return daemon->buffers[i];
+	return NULL;
+}
+
+struct instance *daemon_find_instance(const struct daemon *daemon, const char *name)
+{
+	for (size_t i = 0; i < daemon->n_instances; i++)
+		if (strcmp(instance_plan(daemon->instances[i])->name, name) == 0)
+			return daemon->instances[i];
+	return NULL;
+}
+
+int daemon_route(struct daemon *daemon)
+{
+	struct journal **journals = calloc(daemon->n_buffers + 1, sizeof(struct journal *));
+	if (!journals)
+		return -ENOMEM;
+	for (size_t i = 0; i < daemon->n_buffers; i++)
+		journals[i] = buffer_journal(daemon->buffers[i]);
+	int r = router_set(daemon->services.router, journals, daemon->n_buffers);
+	free(journals);
+	return r;
+}
+
+void daemon_wake(struct daemon *daemon)
+{
+	for (size_t i = 0; i < daemon->n_buffers; i++)
+		if (buffer_journal(daemon->buffers[i]))
+			journal_wake(buffer_journal(daemon->buffers[i]));
+}
+
+/* ---- The loop ---- */
+
+static void daemon_save_positions(struct daemon *daemon)
+{
+	struct error error;
+	if (positions_save(daemon->positions, &error) < 0)
+		log_message(TALLY_ERROR, daemon_source,
+			    "cannot save where inputs may resume: %s; trying again each second",
+			    error.text);
+}
+
+void daemon_breathe(struct daemon *daemon)
+{
+	int64_t now = clock_monotonic();
+	if (daemon->watchdog_interval && now >= daemon->watchdog_due) {
+		sd_notify_send("WATCHDOG=1");
+		daemon->watchdog_due = now + daemon->watchdog_interval;
+	}
+	if (now < daemon->chores_due)
+		return;
+	daemon->chores_due = now + CLOCK_SECOND;
+	log_tick(now);
+	daemon_save_positions(daemon);
+}
+
+static int64_t daemon_next_turn(const struct daemon *daemon)
+{
+	int64_t due = daemon->chores_due;
+	if (!daemon->ready)
+		due = clock_monotonic() + daemon_look_interval;
+	if (daemon->watchdog_interval && daemon->watchdog_due < due)
+		due = daemon->watchdog_due;
+	return due;
+}
+
+static size_t daemon_count(const struct daemon *daemon, enum plan_kind kind)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < daemon->n_instances; i++)
+		n += instance_plan(daemon->instances[i])->kind == kind;
+	return n;
+}
+
+static void daemon_look_ready(struct daemon *daemon)
+{
+	char text[256];
+	size_t up = 0;
+	for (size_t i = 0; i < daemon->n_instances; i++) {
+		if (!instance_tried(daemon->instances[i]))
+			return;
+		up += instance_up(daemon->instances[i]);
+	}
+	daemon->ready = true;
+	snprintf(text, sizeof(text), "%zu inputs, %zu buffers, %zu outputs; %zu of %zu started",
+		 daemon_count(daemon, PLAN_INPUT), daemon->n_buffers,
+		 daemon_count(daemon, PLAN_OUTPUT), up, daemon->n_instances);
+	sd_notify_send("READY=1\nSTATUS=%s", text);
+	log_message(TALLY_INFO, daemon_source, "ready: %s", text);
+}
+
+static int daemon_watch(struct daemon *daemon)
+{
+	for (;;) {
+		int signal = signals_wait(daemon->signals, daemon_next_turn(daemon));
+		daemon_breathe(daemon);
+		if (!daemon->ready)
+			daemon_look_ready(daemon);
+		if (signal == SIGHUP)
+			daemon_reload(daemon);
+		if (signal == SIGUSR1)
+			daemon_log_status(daemon);
+		if (signal == SIGTERM || signal == SIGINT || daemon->stop)
+			return daemon_shutdown(daemon);
+	}
+}
+
+/* ---- Starting ---- */
+
+static int daemon_load(struct daemon *daemon, struct plan **ret)
+{
+	struct problems problems;
+	problems_init(&problems);
+	int r = load_plan(&daemon->load, ret, &problems);
+	for (size_t i = 0; i < problems.n; i++)
+		fprintf(stderr, "%s\n", problems.texts[i]);
+	if (problems.lost)
+		fprintf(stderr, "%zu more problems (out of memory)\n", problems.lost);
+	problems_done(&problems);
+	return r;
+}
+
+static int daemon_open_positions(struct daemon *daemon, struct error *error)
+{
+	char path[PATH_MAX];
+	snprintf(path, sizeof(path), "%s/positions", daemon->state_path);
+	int r = positions_create(path, &daemon->positions, error);
+	if (r != -EBADMSG)
+		return r;
+	log_message(TALLY_WARNING, daemon_source, "%s; inputs begin as if they had never run",
+		    error->text);
+	return 0;
+}
+
+static int daemon_open_state(struct daemon *daemon, const struct plan_globals *globals,
+			     struct error *error)
+{
+	daemon->drain_timeout = globals->drain_timeout;
+	daemon->machine = strdup(globals->host);
+	daemon->state_path = strdup(globals->state_dir);
+	if (!daemon->machine || !daemon->state_path)
+		return error_set(error, ENOMEM, "no memory");
+	int r = state_dir_open(daemon->state_path, &daemon->state, error);
+	if (r < 0)
+		return r;
+	daemon->services.machine = daemon->machine;
+	daemon->services.state_dir = daemon->state_path;
+	daemon->services.writer = daemon->state.writer;
+	return daemon_open_positions(daemon, error);
+}
+
+static int daemon_open_services(struct daemon *daemon, struct error *error)
+{
+	struct host_services *services = &daemon->services;
+	char labels[64] = "";
+	services->registry = daemon->load.registry;
+	services->registry_lock = &daemon->registry_lock;
+	services->metrics = metrics_create();
+	if (!services->metrics)
+		return error_set(error, ENOMEM, "no memory");
+	services->router = router_create(services->metrics, daemon->positions);
+	if (!services->router)
+		return error_set(error, ENOMEM, "no memory");
+	metrics_label(labels, sizeof(labels), "version", TALLYD_VERSION);
+	metric_set(metrics_gauge(services->metrics, "tallyd_build_info", labels, NULL,
+				 "The version of the daemon."),
+		   1);
+	daemon->signals = signals_open(error);
+	return daemon->signals < 0 ? daemon->signals : 0;
+}
+
+/* Waits while a buffer does not start; false: told to stop. */
+static bool daemon_start_buffer(struct daemon *daemon, struct buffer *buffer)
+{
+	struct error error;
+	int64_t backoff = CLOCK_SECOND / 2;
+	while (buffer_start(buffer, &error) < 0) {
+		log_message(
+			TALLY_ERROR, buffer_plan(buffer)->name,
+			"cannot start: %s; nothing runs without it, trying again until it works",
+			error.text);
+		int64_t until = clock_monotonic() + backoff;
+		backoff = backoff < 15 * CLOCK_SECOND ? backoff * 2 : 30 * CLOCK_SECOND;
+		while (clock_monotonic() < until) {
+			int signal = signals_wait(daemon->signals, daemon_next_turn(daemon));
+			if (signal == SIGTERM || signal == SIGINT)
+				return false;
+			daemon_breathe(daemon);
+		}
+	}
+	log_message(TALLY_INFO, buffer_plan(buffer)->name, "started");
+	return true;
+}
+
+static int daemon_make_buffers(struct daemon *daemon, const struct plan *plan, struct error *error)
+{
+	for (size_t i = 0; i < plan->n_instances; i++) {
+		if (plan->instances[i].kind != PLAN_BUFFER)
+			continue;
+		int r = daemon_add_buffer(daemon, &plan->instances[i], error);
+		if (r < 0)
+			return r;
+		if (!daemon_start_buffer(daemon, daemon->buffers[daemon->n_buffers - 1]))
+			return error_set(error, ECANCELED, "told to stop before it had started");
+	}
+	return 0;
+}
+
+/* Made first and started when all are there, so that no row comes before its output. */
+static int daemon_make_instances(struct daemon *daemon, const struct plan *plan,
+				 struct error *error)
+{
+	int r = 0;
+	for (int inputs = 0; inputs <= 1; inputs++)
+		for (size_t i = 0; i < plan->n_instances && r == 0; i++) {
+			const struct plan_instance *instance = &plan->instances[i];
+			if (instance->kind == (inputs ? PLAN_INPUT : PLAN_OUTPUT))
+				r = daemon_add_instance(daemon, plan, instance, error);
+		}
+	if (r == 0 && daemon_route(daemon) < 0)
+		r = error_set(error, ENOMEM, "no memory");
+	for (size_t i = 0; i < daemon->n_instances && r == 0; i++)
+		r = instance_start(daemon->instances[i], error);
+	return r;
+}
+
+static int daemon_start(struct daemon *daemon, struct plan *plan, struct error *error)
+{
+	int r = daemon_open_state(daemon, &plan->globals, error);
+	if (r == 0)
+		r = daemon_open_services(daemon, error);
+	if (r < 0)
+		return r;
+	daemon->started = clock_monotonic();
+	daemon->watchdog_interval = sd_notify_watchdog_interval();
+	log_message(TALLY_INFO, daemon_source, "tallyd %s starts: %s, state in %s", TALLYD_VERSION,
+		    daemon->load.config_path, daemon->state_path);
+	if (plan->n_instances == 0)
+		log_message(TALLY_WARNING, daemon_source,
+			    "nothing is configured: no [input.…] or [output.…] section is enabled");
+	r = daemon_make_buffers(daemon, plan, error);
+	return r < 0 ? r : daemon_make_instances(daemon, plan, error);
+}
+
+/* Nothing runs any more. */
+static void daemon_done(struct daemon *daemon)
+{
+	while (daemon->n_instances)
+		daemon_remove_instance(daemon, daemon->instances[0]);
+	if (daemon->services.router)
+		router_set(daemon->services.router, NULL, 0);
+	while (daemon->n_buffers)
+		buffer_destroy(daemon_take_buffer(daemon, 0));
+	free(daemon->instances);
+	free(daemon->buffers);
+	if (daemon->positions)
+		daemon_save_positions(daemon);
+	positions_destroy(daemon->positions);
+	router_destroy(daemon->services.router);
+	metrics_destroy(daemon->services.metrics);
+	while (daemon->plans) {
+		struct daemon_plan *plan = daemon->plans;
+		daemon->plans = plan->older;
+		plan_destroy(plan->plan);
+		free(plan);
+	}
+	registry_destroy(daemon->load.registry);
+	capabilities_destroy(daemon->capabilities);
+	if (daemon->state.lock >= 0)
+		state_dir_close(&daemon->state);
+	if (daemon->signals >= 0)
+		close(daemon->signals);
+	free(daemon->machine);
+	free(daemon->state_path);
+	pthread_rwlock_destroy(&daemon->registry_lock);
+}
+
+static int daemon_start_and_watch(struct daemon *daemon)
+{
+	struct plan *plan;
+	struct error error;
+	if (daemon_load(daemon, &plan) < 0)
+		return COMMAND_CONFIG;
+	if (daemon_add_plan(daemon, plan) < 0) {
+		plan_destroy(plan);
+		return COMMAND_FAILED;
+	}
+	log_set_level(TALLY_ERROR + (int)plan->globals.log_level);
+	int r = daemon_start(daemon, plan, &error);
+	if (r == 0)
+		return daemon_watch(daemon);
+	log_message(TALLY_ERROR, daemon_source, "%s", error.text);
+	daemon_shutdown(daemon); /* ends those that have been started */
+	return r == -ECANCELED ? COMMAND_OK : COMMAND_FAILED;
+}
+
+int daemon_run(const char *config_path, const char *plugin_dir)
+{
+	struct daemon daemon = {.load = {.config_path = config_path, .plugin_dir = plugin_dir},
+				.state = {.lock = -1},
+				.signals = -1};
+	pthread_rwlock_init(&daemon.registry_lock, NULL);
+	daemon.capabilities = capabilities_create();
+	daemon.load.slot = capability_slot;
+	daemon.load.slot_arg = daemon.capabilities;
+	daemon.load.registry_lock = &daemon.registry_lock;
+	int exit_code = daemon.capabilities ? daemon_start_and_watch(&daemon) : COMMAND_FAILED;
+	daemon_done(&daemon);
+	return exit_code;
+}

@@ -1,0 +1,80 @@
+/*
+ * The end: inputs stop, outputs drain until drain_timeout, then it is said what is left and where.
+ *   - a second signal: what is not written by now is left.
+ *   - an instance that does not come back: the process leaves without it, since its memory cannot
+ *     be taken away from under a thread.
+ */
+#include <inttypes.h>
+#include <unistd.h>
+
+#include "commands/command.h"
+#include "farewell.h"
+#include "log.h"
+#include "sd_notify.h"
+#include "util/clock.h"
+
+static const char shutdown_source[] = "daemon";
+
+static bool shutdown_is_input(const void *arg, const struct instance *instance)
+{
+	(void)arg;
+	return instance_plan(instance)->kind == PLAN_INPUT;
+}
+
+static bool shutdown_is_any(const void *arg, const struct instance *instance)
+{
+	(void)arg;
+	(void)instance;
+	return true;
+}
+
+static void shutdown_tell_left(struct daemon *daemon)
+{
+	for (size_t i = 0; i < daemon->n_instances; i++) {
+		const struct plan_instance *plan = instance_origin(daemon->instances[i]);
+		uint64_t rows = instance_waiting(daemon->instances[i]);
+		if (!rows)
+			continue;
+		struct buffer *buffer = daemon_find_buffer(daemon, plan->buffer->name);
+		if (journal_durable(buffer_journal(buffer)))
+			log_list(TALLY_NOTICE, plan->name,
+				 "%" PRIu64 " rows not written yet; they are kept in %s and "
+				 "written after the next start",
+				 rows, plan->buffer->name);
+		else
+			log_list(TALLY_WARNING, plan->name,
+				 "%" PRIu64 " rows not written; they were in memory (%s) and are "
+				 "gone",
+				 rows, plan->buffer->name);
+	}
+}
+
+/* Does not return: those threads hold on to memory that cannot be freed. */
+static void shutdown_abandon(struct daemon *daemon)
+{
+	struct error error;
+	if (positions_save(daemon->positions, &error) < 0)
+		log_list(TALLY_ERROR, shutdown_source, "%s", error.text);
+	log_list(TALLY_ERROR, shutdown_source, "leaving without what does not stop, exit code %d",
+		 COMMAND_FAILED);
+	_exit(COMMAND_FAILED);
+}
+
+int daemon_shutdown(struct daemon *daemon)
+{
+	struct farewell farewell = {
+		.daemon = daemon,
+		.pick = shutdown_is_input,
+		.drain_deadline = clock_monotonic() + daemon->drain_timeout,
+	};
+	sd_notify_send("STOPPING=1");
+	log_message(TALLY_INFO, shutdown_source, "stopping");
+	farewell_wait(&farewell);
+	farewell.pick = shutdown_is_any;
+	bool done = farewell_wait(&farewell);
+	shutdown_tell_left(daemon);
+	if (!done)
+		shutdown_abandon(daemon);
+	log_message(TALLY_INFO, shutdown_source, "stopped");
+	return COMMAND_OK;
+}

@@ -1,0 +1,86 @@
+/* SIGUSR1: how everything is, in a few lines of the log. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon.h"
+#include "log.h"
+#include "process.h"
+#include "util/clock.h"
+#include "util/text.h"
+
+static const char status_source[] = "daemon";
+
+/* Sums the samples of one name whose labels have `key="name"`. */
+struct status_sum {
+	const char *metric;
+	char label[256];
+	double value;
+};
+
+static int status_add(void *arg, const struct tally_sample *sample)
+{
+	struct status_sum *sum = arg;
+	if (strcmp(sample->name, sum->metric) == 0 && strstr(sample->labels, sum->label))
+		sum->value += sample->value;
+	return 0;
+}
+
+static double status_total(struct daemon *daemon, const char *metric, const char *key,
+			   const char *name)
+{
+	struct status_sum sum = {.metric = metric};
+	metrics_label(sum.label, sizeof(sum.label), key, name);
+	metrics_each(daemon->services.metrics, status_add, &sum);
+	return sum.value;
+}
+
+static void status_process(const struct daemon *daemon)
+{
+	struct process_usage usage;
+	char memory[32], up[32];
+	process_read(&usage);
+	text_format_size(usage.resident_bytes / 1024 * 1024, memory, sizeof(memory));
+	text_format_duration((clock_monotonic() - daemon->started) / CLOCK_SECOND * CLOCK_SECOND,
+			     up, sizeof(up));
+	log_list(TALLY_INFO, status_source,
+		 "status: up %s, %s resident, %.1f s of processor, %" PRId64 " threads, %" PRId64
+		 " files open",
+		 up, memory, usage.cpu_seconds, usage.threads, usage.open_fds);
+}
+
+static void status_instance(struct daemon *daemon, const struct instance *instance)
+{
+	const struct plan_instance *plan = instance_plan(instance);
+	const char *state = instance_up(instance) ? "running" : "not running";
+	if (plan->kind == PLAN_INPUT)
+		log_list(TALLY_INFO, plan->name, "status: %s, %.0f rows collected, %.0f dropped",
+			 state,
+			 status_total(daemon, "tallyd_rows_collected_total", "input", plan->name),
+			 status_total(daemon, "tallyd_rows_dropped_total", "input", plan->name));
+	else if (plan->buffer)
+		log_list(TALLY_INFO, plan->name,
+			 "status: %s, %.0f rows stored, %" PRIu64 " waiting, %.0f dropped", state,
+			 status_total(daemon, "tallyd_rows_stored_total", "output", plan->name),
+			 instance_waiting(instance),
+			 status_total(daemon, "tallyd_rows_dropped_total", "output", plan->name));
+	else
+		log_list(TALLY_INFO, plan->name, "status: %s", state);
+}
+
+static void status_buffer(struct daemon *daemon, const struct buffer *buffer)
+{
+	const char *name = buffer_plan(buffer)->name;
+	log_list(TALLY_INFO, name, "status: holds %.0f of %.0f bytes",
+		 status_total(daemon, "tallyd_buffer_bytes", "buffer", name),
+		 status_total(daemon, "tallyd_buffer_capacity_bytes", "buffer", name));
+}
+
+void daemon_log_status(struct daemon *daemon)
+{
+	status_process(daemon);
+	for (size_t i = 0; i < daemon->n_buffers; i++)
+		status_buffer(daemon, daemon->buffers[i]);
+	for (size_t i = 0; i < daemon->n_instances; i++)
+		status_instance(daemon, daemon->instances[i]);
+}
