@@ -179,18 +179,20 @@ struct tally_buffer {
 	/* That output is gone for good; what only it waited for may go. */
 	int (*forget_reader)(void *self, const char *name);
 	/* The rows and their input's resume position become safe together or not at all.
-	 * Takes a reference of its own.  position NULL: none.  -ENOSPC: full. */
+	 * Takes a reference of its own.  position NULL: none.  -ENOSPC: full.  -EMSGSIZE: more
+	 * than ever fits. */
 	int (*push)(void *self, const struct tally_batch *batch, const char *source,
 		    const char *position, uint64_t *ret_sequence);
 	/* The next entries after what the reader was given last, oldest first, until either
 	 * max is reached; on loan until settled.  rewind: from the reader's cursor again. */
 	int (*peek)(void *self, uint32_t reader, bool rewind, uint32_t max_rows,
 		    struct tally_entry *ret, uint32_t max_entries, uint32_t *ret_n);
+	/* Also past what the reader was given: it has no use for those. */
 	int (*settle)(void *self, uint32_t reader, uint64_t up_to_sequence);
 	/* The position pushed last for a source; a durable buffer only.  -ENOENT: none. */
 	int (*position)(void *self, const char *source, const char **ret);
-	/* Takes out the oldest entry after a sequence; the caller drops ret->batch.
-	 * -ENOENT: none. */
+	/* Takes out the oldest entry after a sequence that no reader has on loan; the caller
+	 * drops ret->batch.  -ENOENT: none. */
 	int (*drop_oldest)(void *self, uint64_t after_sequence, struct tally_entry *ret);
 	void (*usage)(void *self, struct tally_usage *ret);
 };

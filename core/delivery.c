@@ -1,0 +1,380 @@
+/*
+ * One attempt: prepare tables not met before → write → one function per verdict → settle.  When
+ * anything is left to be retried the delivery is failing: told when it begins, about once a minute
+ * while it lasts, and when it is over; meanwhile it backs off and offers the same entries again.
+ */
+#include "delivery.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "delivery_prepared.h"
+#include "log.h"
+#include "util/clock.h"
+#include "util/text.h"
+
+static const int64_t delivery_look_up = CLOCK_SECOND; /* how long at most without looking around */
+static const int64_t delivery_backoff_first = CLOCK_SECOND / 2;
+static const int64_t delivery_backoff_last = 30 * CLOCK_SECOND;
+static const int64_t delivery_tell_again = 60 * CLOCK_SECOND;
+
+struct delivery {
+	struct delivery_setup setup;
+	struct journal_reader *reader;
+	struct delivery_prepared prepared;
+	struct metric *writes, *errors, *time;
+	bool told_garbage;
+
+	bool (*stopping)(void *arg); /* of delivery_run() */
+	void *arg;
+	const int64_t *drain_deadline;
+
+	unsigned failures; /* in a row; 0: it works */
+	int64_t since, told;
+	int64_t backoff;
+
+	struct tally_entry entries[JOURNAL_TAKE_MAX];
+	uint8_t verdicts[JOURNAL_TAKE_MAX];
+	struct journal_outcome outcomes[JOURNAL_TAKE_MAX];
+	uint32_t n; /* of the attempt that is under way */
+};
+
+/* ---- Life --------------------------------------------------------------------- */
+
+static struct metric *delivery_counter(const struct delivery *delivery, const char *name,
+				       const char *unit, const char *help)
+{
+	char labels[512] = "";
+	metrics_label(labels, sizeof(labels), "output", delivery->setup.name);
+	return metrics_counter(delivery->setup.metrics, name, labels, unit, help);
+}
+
+struct delivery *delivery_create(const struct delivery_setup *setup, struct error *error)
+{
+	struct delivery *delivery = calloc(1, sizeof(*delivery));
+	if (!delivery) {
+		error_set(error, ENOMEM, "%s: no memory", setup->name);
+		return NULL;
+	}
+	delivery->setup = *setup;
+	if (journal_attach(setup->journal, setup->name, setup->tables, &delivery->reader, error) <
+	    0) {
+		free(delivery);
+		return NULL;
+	}
+	delivery->writes = delivery_counter(delivery, "tallyd_writes_total", NULL,
+					    "Times an output was given rows to write.");
+	delivery->errors = delivery_counter(delivery, "tallyd_write_errors_total", NULL,
+					    "Times not all of them were written.");
+	delivery->time = delivery_counter(delivery, "tallyd_write_seconds_total", "ns",
+					  "Time spent writing.");
+	return delivery;
+}
+
+void delivery_destroy(struct delivery *delivery)
+{
+	if (!delivery)
+		return;
+	journal_detach(delivery->reader);
+	free(delivery->prepared.fingerprints);
+	free(delivery);
+}
+
+uint64_t delivery_waiting(struct delivery *delivery)
+{
+	return journal_waiting(delivery->reader);
+}
+
+/* ---- Stopping ----------------------------------------------------------------- */
+
+static bool delivery_is_stopping(const struct delivery *delivery)
+{
+	return delivery->stopping(delivery->arg);
+}
+
+static int64_t delivery_deadline(const struct delivery *delivery)
+{
+	return __atomic_load_n(delivery->drain_deadline, __ATOMIC_RELAXED);
+}
+
+static bool delivery_is_over(struct delivery *delivery)
+{
+	if (!delivery_is_stopping(delivery))
+		return false;
+	int64_t deadline = delivery_deadline(delivery);
+	return (deadline != 0 && clock_monotonic() >= deadline) || delivery_waiting(delivery) == 0;
+}
+
+/* ---- Telling ------------------------------------------------------------------ */
+
+static void delivery_age(const struct delivery *delivery, char *ret, size_t size)
+{
+	int64_t age = clock_monotonic() - delivery->since;
+	int64_t unit = age < CLOCK_SECOND ? CLOCK_MS : CLOCK_SECOND;
+	text_format_duration(age / unit * unit, ret, size);
+}
+
+static void delivery_tell_failure(struct delivery *delivery, const struct error *error)
+{
+	const char *name = delivery->setup.name;
+	int64_t now = clock_monotonic();
+	char age[32];
+	if (delivery->failures == 1) {
+		delivery->since = now;
+		log_message(TALLY_ERROR, name, "cannot write: %s; the rows wait, trying again",
+			    error->text);
+	} else if (now - delivery->told >= delivery_tell_again) {
+		delivery_age(delivery, age, sizeof(age));
+		log_message(TALLY_ERROR, name,
+			    "still cannot write after %u attempts in %s, %" PRIu64 " rows wait: %s",
+			    delivery->failures, age, delivery_waiting(delivery), error->text);
+	} else {
+		return;
+	}
+	delivery->told = now;
+}
+
+static void delivery_failed(struct delivery *delivery, const struct error *error)
+{
+	metric_add(delivery->errors, 1);
+	delivery->failures++;
+	delivery_tell_failure(delivery, error);
+}
+
+static void delivery_works(struct delivery *delivery)
+{
+	char age[32];
+	if (delivery->failures == 0)
+		return;
+	delivery_age(delivery, age, sizeof(age));
+	log_message(TALLY_INFO, delivery->setup.name,
+		    "writes again after %u failed attempts in %s; %" PRIu64 " rows still wait",
+		    delivery->failures, age, delivery_waiting(delivery));
+	delivery->failures = 0;
+	delivery->backoff = 0;
+}
+
+/* What the plugin said, if it was about this. */
+static void delivery_explain(const struct delivery *delivery, int r, const char *what,
+			     struct error *error)
+{
+	const struct error *reason = delivery->setup.reason();
+	bool said = reason->code == -r && reason->text[0];
+	error_set(error, -r, "%s%s", what, said ? reason->text : strerror(-r));
+}
+
+/* ---- Backing off -------------------------------------------------------------- */
+
+/* Full jitter: anything between nothing and the whole, so that a fleet does not come in step. */
+static int64_t delivery_jitter(int64_t ns)
+{
+	uint64_t random;
+	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
+		random = (uint64_t)clock_monotonic();
+	return 1 + (int64_t)(random % (uint64_t)ns);
+}
+
+static void delivery_grow_backoff(struct delivery *delivery)
+{
+	delivery->backoff = delivery->backoff ? delivery->backoff * 2 : delivery_backoff_first;
+	if (delivery->backoff > delivery_backoff_last)
+		delivery->backoff = delivery_backoff_last;
+}
+
+static int64_t delivery_earlier(int64_t until, int64_t deadline)
+{
+	return deadline != 0 && deadline < until ? deadline : until;
+}
+
+/* Stopping cuts it short once: what is left of the time is for attempts. */
+static void delivery_back_off(struct delivery *delivery)
+{
+	bool stopping = delivery_is_stopping(delivery);
+	delivery_grow_backoff(delivery);
+	int64_t until = clock_monotonic() + delivery_jitter(delivery->backoff);
+	while (clock_monotonic() < until && !delivery_is_over(delivery)) {
+		if (!stopping && delivery_is_stopping(delivery)) {
+			delivery->backoff = 0;
+			return;
+		}
+		int64_t look_up = clock_monotonic() + delivery_look_up;
+		if (stopping)
+			look_up = delivery_earlier(look_up, delivery_deadline(delivery));
+		journal_pause(delivery->reader, delivery_earlier(look_up, until));
+	}
+}
+
+/* ---- Verdicts ----------------------------------------------------------------- */
+
+/* Rows that were rejected one by one have been counted into the outcome already. */
+static void delivery_done(struct delivery *delivery, uint32_t i)
+{
+	delivery->outcomes[i].settled = true;
+}
+
+static void delivery_reject(struct delivery *delivery, uint32_t i)
+{
+	const struct tally_batch *batch = delivery->entries[i].batch;
+	const struct error *reason = delivery->setup.reason();
+	delivery->outcomes[i] = (struct journal_outcome){true, batch->n_rows};
+	log_message(TALLY_WARNING, delivery->setup.name, "%u rows of %s rejected: %s",
+		    batch->n_rows, batch->table->name,
+		    reason->text[0] ? reason->text : "it does not say why");
+}
+
+static void delivery_retry(struct delivery *delivery, uint32_t i)
+{
+	delivery->outcomes[i] = (struct journal_outcome){false, 0};
+}
+
+static void delivery_garbage(struct delivery *delivery, uint32_t i)
+{
+	if (!delivery->told_garbage)
+		log_message(TALLY_ERROR, delivery->setup.name,
+			    "gave a verdict that is none, %u: a fault of the plugin; such rows "
+			    "are offered again",
+			    delivery->verdicts[i]);
+	delivery->told_garbage = true;
+	delivery_retry(delivery, i);
+}
+
+static void delivery_judge(struct delivery *delivery, uint32_t i)
+{
+	switch (delivery->verdicts[i]) {
+	case TALLY_DONE:
+		delivery_done(delivery, i);
+		break;
+	case TALLY_REJECT:
+		delivery_reject(delivery, i);
+		break;
+	case TALLY_RETRY:
+		delivery_retry(delivery, i);
+		break;
+	default:
+		delivery_garbage(delivery, i);
+	}
+}
+
+void delivery_reject_row(struct delivery *delivery, const struct tally_batch *batch, uint32_t row,
+			 const char *why)
+{
+	for (uint32_t i = 0; i < delivery->n; i++) {
+		if (delivery->entries[i].batch != batch)
+			continue;
+		if (row >= batch->n_rows || delivery->outcomes[i].rejected == batch->n_rows)
+			return;
+		delivery->outcomes[i].rejected++;
+		log_message(TALLY_WARNING, delivery->setup.name, "a row of %s rejected: %s",
+			    batch->table->name, why);
+		return;
+	}
+}
+
+/* ---- Writing ------------------------------------------------------------------ */
+
+static int delivery_prepare_table(struct delivery *delivery, const struct tally_table *table,
+				  struct error *error)
+{
+	uint64_t fingerprint = delivery_fingerprint(table);
+	if (delivery_is_prepared(&delivery->prepared, fingerprint))
+		return 0;
+	int r = delivery->setup.output->prepare(delivery->setup.self, table);
+	if (r < 0) {
+		delivery_explain(delivery, r, "", error);
+		error_prefix(error, "table %s: ", table->name);
+		return r;
+	}
+	delivery_remember_prepared(&delivery->prepared, fingerprint);
+	return 0;
+}
+
+static int delivery_prepare(struct delivery *delivery, struct error *error)
+{
+	int r = 0;
+	if (!delivery->setup.output->prepare)
+		return 0;
+	for (uint32_t i = 0; i < delivery->n && r == 0; i++)
+		r = delivery_prepare_table(delivery, delivery->entries[i].batch->table, error);
+	return r;
+}
+
+static int delivery_write(struct delivery *delivery, struct error *error)
+{
+	int r = delivery_prepare(delivery, error);
+	if (r < 0)
+		return r;
+	int64_t before = clock_monotonic();
+	r = delivery->setup.output->write(delivery->setup.self, delivery->entries, delivery->n,
+					  delivery->verdicts);
+	metric_add(delivery->writes, 1);
+	metric_add(delivery->time, (uint64_t)(clock_monotonic() - before));
+	if (r < 0)
+		delivery_explain(delivery, r, "", error);
+	return r < 0 ? r : 0;
+}
+
+/* Returns how many entries are to be offered again. */
+static uint32_t delivery_settle(struct delivery *delivery, int *ret_error)
+{
+	uint32_t again = 0;
+	for (uint32_t i = 0; i < delivery->n; i++) {
+		delivery_judge(delivery, i);
+		again += !delivery->outcomes[i].settled;
+	}
+	if (again < delivery->n)
+		delivery->backoff = 0; /* it moves: not slower and slower then */
+	*ret_error = journal_settle(delivery->reader, delivery->outcomes, delivery->n);
+	return again;
+}
+
+static void delivery_attempt(struct delivery *delivery, uint32_t n)
+{
+	struct error error;
+	int settled = 0;
+	delivery->n = n;
+	memset(delivery->verdicts, TALLY_RETRY, n);
+	memset(delivery->outcomes, 0, n * sizeof(delivery->outcomes[0]));
+	int r = delivery_write(delivery, &error);
+	uint32_t again = delivery_settle(delivery, &settled);
+	delivery->n = 0;
+	if (r == 0 && again > 0)
+		r = error_set(&error, EAGAIN, "%u of %u batches are to be offered again", again, n);
+	else if (r == 0 && settled < 0)
+		r = error_set(&error, -settled, "the buffer cannot note what is written: %s",
+			      strerror(-settled));
+	if (r == 0) {
+		delivery_works(delivery);
+		return;
+	}
+	delivery_failed(delivery, &error);
+	delivery_back_off(delivery);
+}
+
+static void delivery_once(struct delivery *delivery)
+{
+	bool stopping = delivery_is_stopping(delivery);
+	int64_t deadline = stopping ? JOURNAL_NOW : clock_monotonic() + delivery_look_up;
+	struct error error;
+	int n = journal_take(delivery->reader, deadline, delivery->entries);
+	if (n > 0) {
+		delivery_attempt(delivery, (uint32_t)n);
+	} else if (n < 0) {
+		error_set(&error, -n, "the buffer cannot be read: %s", strerror(-n));
+		delivery_failed(delivery, &error);
+		delivery_back_off(delivery);
+	}
+}
+
+uint64_t delivery_run(struct delivery *delivery, bool (*stopping)(void *arg), void *arg,
+		      const int64_t *drain_deadline)
+{
+	delivery->stopping = stopping;
+	delivery->arg = arg;
+	delivery->drain_deadline = drain_deadline;
+	while (!delivery_is_over(delivery))
+		delivery_once(delivery);
+	return delivery_waiting(delivery);
+}

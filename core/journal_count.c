@@ -1,0 +1,87 @@
+/*
+ * The balance of one reader: routed = stored + waiting + dropped, per table.  Every change goes
+ * through the three functions below, so that it cannot be lost in between.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "journal_parts.h"
+#include "util/globs.h"
+
+enum { JOURNAL_LABELS_SIZE = 512 };
+
+static struct metric *journal_count_metric(const struct journal_reader *reader, const char *name,
+					   const char *table, const char *help)
+{
+	char labels[JOURNAL_LABELS_SIZE] = "";
+	metrics_label(labels, sizeof(labels), "output", reader->output);
+	metrics_label(labels, sizeof(labels), "table", table);
+	return metrics_counter(reader->journal->metrics, name, labels, NULL, help);
+}
+
+struct journal_table *journal_count_table(struct journal_reader *reader, const char *name)
+{
+	for (size_t i = 0; i < reader->n_tables; i++)
+		if (strcmp(reader->tables[i].name, name) == 0)
+			return &reader->tables[i];
+	struct journal_table *tables =
+		reallocarray(reader->tables, reader->n_tables + 1, sizeof(*tables));
+	if (!tables)
+		return NULL;
+	reader->tables = tables;
+	char *copy = strdup(name);
+	if (!copy)
+		return NULL;
+	struct journal_table *table = &tables[reader->n_tables++];
+	*table = (struct journal_table){.name = copy};
+	table->wanted =
+		!reader->globs || globs_match((const char *const *)reader->globs, table->name);
+	table->routed = journal_count_metric(reader, "tallyd_rows_routed_total", name,
+					     "Rows given to an output's buffer for it.");
+	table->stored = journal_count_metric(reader, "tallyd_rows_stored_total", name,
+					     "Rows an output has written.");
+	return table;
+}
+
+void journal_count_done(struct journal_reader *reader)
+{
+	for (size_t i = 0; i < reader->n_tables; i++)
+		free(reader->tables[i].name);
+	free(reader->tables);
+}
+
+static void journal_count_waiting(struct journal_reader *reader, struct journal_table *table,
+				  uint64_t waiting)
+{
+	reader->waiting += waiting - table->waiting;
+	table->waiting = waiting;
+	metric_set(reader->shown_waiting, (int64_t)reader->waiting);
+}
+
+void journal_count_routed(struct journal_reader *reader, struct journal_table *table, uint64_t rows)
+{
+	metric_add(table->routed, rows);
+	journal_count_waiting(reader, table, table->waiting + rows);
+}
+
+void journal_count_stored(struct journal_reader *reader, struct journal_table *table, uint64_t rows)
+{
+	metric_add(table->stored, rows);
+	journal_count_waiting(reader, table, table->waiting - rows);
+}
+
+void journal_count_dropped(struct journal_reader *reader, struct journal_table *table,
+			   uint64_t rows, const char *reason)
+{
+	char labels[JOURNAL_LABELS_SIZE] = "";
+	if (rows == 0)
+		return;
+	metrics_label(labels, sizeof(labels), "output", reader->output);
+	metrics_label(labels, sizeof(labels), "table", table->name);
+	metrics_label(labels, sizeof(labels), "reason", reason);
+	metric_add(metrics_counter(reader->journal->metrics, "tallyd_rows_dropped_total", labels,
+				   NULL, "Rows that were not stored, by reason."),
+		   rows);
+	journal_count_waiting(reader, table, table->waiting - rows);
+}

@@ -1,0 +1,101 @@
+/*
+ * What journal.c (inputs' side), journal_reader.c and journal_take.c (outputs' side) and
+ * journal_count.c (the sums) share.  Nobody else's.  Everything is guarded by the journal's lock.
+ */
+#ifndef TALLYD_CORE_JOURNAL_PARTS_H
+#define TALLYD_CORE_JOURNAL_PARTS_H
+
+#include <pthread.h>
+
+#include "journal.h"
+
+/* What one output has to do with one table. */
+struct journal_table {
+	char *name;
+	bool wanted;
+	uint64_t waiting; /* rows */
+	struct metric *routed, *stored;
+};
+
+struct journal_reader {
+	struct journal_reader *next;
+	struct journal *journal;
+	char *output;
+	char **globs; /* a copy, NULL-terminated; NULL: everything */
+	bool attached;
+	uint32_t id; /* the plugin's */
+	pthread_cond_t due;
+	unsigned wakes; /* of the journal, as last seen */
+	int64_t since;  /* when rows began to wait that are not taken; monotonic ns */
+
+	uint64_t cursor;  /* settled up to here */
+	uint64_t given;   /* peeked up to here */
+	uint64_t waiting; /* rows, of all tables */
+	struct metric *shown_waiting;
+	struct journal_table *tables;
+	size_t n_tables;
+
+	/* On loan and not settled, in order. */
+	struct tally_entry taken[JOURNAL_TAKE_MAX];
+	uint32_t n_taken;
+	uint64_t taken_rows;
+	/* Settled behind one that is not, in order: those of a take before a detach, and of one
+	 * since. */
+	uint64_t done[2 * JOURNAL_TAKE_MAX];
+	uint32_t n_done;
+};
+
+struct journal {
+	char *name;
+	const struct tally_buffer *buffer;
+	void *self;
+	struct metrics *metrics;
+	struct positions *positions;
+	struct metric *shown_bytes, *shown_capacity;
+
+	pthread_mutex_t lock;
+	pthread_cond_t room;
+	struct journal_settings settings;
+	struct journal_reader *readers;
+	uint64_t last_sequence; /* pushed */
+	unsigned wakes;
+	unsigned blocked; /* pushes that wait for room */
+};
+
+/* ---- journal_count.c: between metrics_begin() and metrics_end() all but the first two ---- */
+
+/* Made at its first use; NULL: no memory. */
+struct journal_table *journal_count_table(struct journal_reader *reader, const char *name);
+void journal_count_done(struct journal_reader *reader); /* frees all */
+
+void journal_count_routed(struct journal_reader *reader, struct journal_table *table,
+			  uint64_t rows);
+void journal_count_stored(struct journal_reader *reader, struct journal_table *table,
+			  uint64_t rows);
+void journal_count_dropped(struct journal_reader *reader, struct journal_table *table,
+			   uint64_t rows, const char *reason);
+
+/* ---- journal_reader.c: coming and going ---- */
+
+void journal_reader_free(struct journal_reader *reader);
+
+/* ---- journal_take.c: what a reader has on loan, and where its cursor is ---- */
+
+uint64_t journal_reader_untaken(const struct journal_reader *reader); /* rows */
+/* So many rows more wait for it: wakes its delivery if something is due now that was not. */
+void journal_reader_notice(struct journal_reader *reader, uint64_t rows);
+/* Moves the cursor over everything this reader is done with or does not want. */
+int journal_reader_advance(struct journal_reader *reader);
+/* What it has on loan is given back, to be taken again. */
+void journal_reader_untake(struct journal_reader *reader);
+/* Has it settled this entry, although its cursor is not there yet? */
+bool journal_reader_is_done(const struct journal_reader *reader, uint64_t sequence);
+
+/* ---- journal.c ---- */
+
+void journal_condition_init(pthread_cond_t *condition); /* of the monotonic clock */
+void journal_show_usage(struct journal *journal);
+/* A cursor has moved, or a reader has gone: tells positions, and whoever waits for room. */
+void journal_settled(struct journal *journal);
+
+#endif

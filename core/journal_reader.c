@@ -1,0 +1,261 @@
+/*
+ * Readers come when their output is created, stay in the journal when it is detached (rows go on
+ * waiting for them), and go for good when it is forgotten.  One that comes to a buffer which holds
+ * something already, or comes back wanting other tables, looks through all of it once, so that
+ * its counts are right from the start.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "journal_parts.h"
+#include "util/clock.h"
+#include "util/globs.h"
+
+/* ---- Globs -------------------------------------------------------------------- */
+
+static void journal_globs_free(char **globs)
+{
+	for (char **g = globs; g && *g; g++)
+		free(*g);
+	free(globs);
+}
+
+static int journal_globs_copy(const char *const *globs, char ***ret)
+{
+	size_t n = 0;
+	if (!globs) {
+		*ret = NULL;
+		return 0;
+	}
+	while (globs[n])
+		n++;
+	char **copy = calloc(n + 1, sizeof(*copy));
+	for (size_t i = 0; copy && i < n; i++) {
+		copy[i] = strdup(globs[i]);
+		if (copy[i])
+			continue;
+		journal_globs_free(copy);
+		copy = NULL;
+	}
+	if (!copy)
+		return -ENOMEM;
+	*ret = copy;
+	return 0;
+}
+
+/* ---- Looking through what is there -------------------------------------------- */
+
+/* Rows that wait in the buffer, as found: one per table of the reader, in their order. */
+struct journal_scan {
+	uint64_t *rows;
+	size_t n;
+};
+
+static int journal_scan_entry(struct journal_reader *reader, const struct tally_entry *entry,
+			      struct journal_scan *scan)
+{
+	struct journal *journal = reader->journal;
+	const struct journal_table *table = journal_count_table(reader, entry->batch->table->name);
+	if (!table)
+		return -ENOMEM;
+	if (entry->sequence > journal->last_sequence)
+		journal->last_sequence = entry->sequence;
+	if (reader->n_tables > scan->n) {
+		uint64_t *rows = reallocarray(scan->rows, reader->n_tables, sizeof(*rows));
+		if (!rows)
+			return -ENOMEM;
+		scan->rows = rows;
+		for (; scan->n < reader->n_tables; scan->n++)
+			rows[scan->n] = 0;
+	}
+	if (table->wanted && !journal_reader_is_done(reader, entry->sequence))
+		scan->rows[table - reader->tables] += entry->batch->n_rows;
+	return 0;
+}
+
+static int journal_scan(struct journal_reader *reader, struct journal_scan *scan)
+{
+	const struct journal *journal = reader->journal;
+	struct tally_entry entries[64];
+	uint32_t n = 0;
+	bool rewind = true;
+	do {
+		int r = journal->buffer->peek(journal->self, reader->id, rewind, UINT32_MAX,
+					      entries, 64, &n);
+		for (uint32_t i = 0; i < n && r == 0; i++)
+			r = journal_scan_entry(reader, &entries[i], scan);
+		if (r < 0)
+			return r;
+		rewind = false;
+	} while (n > 0);
+	return 0;
+}
+
+/* From now on exactly what was found waits. */
+static void journal_scan_apply(struct journal_reader *reader, const struct journal_scan *scan)
+{
+	metrics_begin(reader->journal->metrics);
+	for (size_t i = 0; i < reader->n_tables; i++) {
+		struct journal_table *table = &reader->tables[i];
+		uint64_t found = i < scan->n ? scan->rows[i] : 0;
+		if (found > table->waiting)
+			journal_count_routed(reader, table, found - table->waiting);
+		else
+			journal_count_dropped(reader, table, table->waiting - found, "no_output");
+	}
+	metrics_end(reader->journal->metrics);
+}
+
+/* ---- Attaching ---------------------------------------------------------------- */
+
+static struct journal_reader *journal_find_reader(struct journal *journal, const char *output)
+{
+	struct journal_reader *reader = journal->readers;
+	while (reader && strcmp(reader->output, output) != 0)
+		reader = reader->next;
+	return reader;
+}
+
+void journal_reader_free(struct journal_reader *reader)
+{
+	journal_count_done(reader);
+	journal_globs_free(reader->globs);
+	pthread_cond_destroy(&reader->due);
+	free(reader->output);
+	free(reader);
+}
+
+static struct journal_reader *journal_reader_create(struct journal *journal, const char *output)
+{
+	char labels[512] = "";
+	struct journal_reader *reader = calloc(1, sizeof(*reader));
+	if (!reader)
+		return NULL;
+	journal_condition_init(&reader->due);
+	reader->journal = journal;
+	reader->output = strdup(output);
+	if (!reader->output) {
+		journal_reader_free(reader);
+		return NULL;
+	}
+	metrics_label(labels, sizeof(labels), "output", output);
+	reader->shown_waiting =
+		metrics_gauge(journal->metrics, "tallyd_rows_waiting", labels, NULL,
+			      "Rows in a buffer that the output has still to write.");
+	return reader;
+}
+
+/* Takes globs over. */
+static void journal_reader_set_globs(struct journal_reader *reader, char **globs)
+{
+	journal_globs_free(reader->globs);
+	reader->globs = globs;
+	for (size_t i = 0; i < reader->n_tables; i++)
+		reader->tables[i].wanted =
+			!globs || globs_match((const char *const *)globs, reader->tables[i].name);
+}
+
+/* Begins at its cursor again, with other tables perhaps. */
+static int journal_reader_begin(struct journal_reader *reader, const char *const *tables)
+{
+	struct journal_scan scan = {0};
+	char **globs;
+	int r = journal_globs_copy(tables, &globs);
+	if (r < 0)
+		return r;
+	journal_reader_set_globs(reader, globs);
+	r = journal_scan(reader, &scan);
+	journal_reader_untake(reader);
+	if (r == 0)
+		journal_scan_apply(reader, &scan);
+	free(scan.rows);
+	if (r < 0)
+		return r;
+	reader->since = clock_monotonic();
+	reader->wakes = reader->journal->wakes;
+	return journal_reader_advance(reader);
+}
+
+static int journal_reader_open(struct journal *journal, const char *output,
+			       const char *const *tables, struct journal_reader **ret)
+{
+	uint64_t rows;
+	struct journal_reader *reader = journal_reader_create(journal, output);
+	if (!reader)
+		return -ENOMEM;
+	int r = journal->buffer->open_reader(journal->self, output, &reader->id, &rows);
+	if (r == 0)
+		r = journal_reader_begin(reader, tables);
+	if (r < 0) {
+		journal_reader_free(reader);
+		return r;
+	}
+	reader->next = journal->readers;
+	journal->readers = reader;
+	*ret = reader;
+	return 0;
+}
+
+int journal_attach(struct journal *journal, const char *output, const char *const *tables,
+		   struct journal_reader **ret, struct error *error)
+{
+	pthread_mutex_lock(&journal->lock);
+	struct journal_reader *reader = journal_find_reader(journal, output);
+	int r = 0;
+	if (!reader)
+		r = journal_reader_open(journal, output, tables, &reader);
+	else if (reader->attached)
+		r = -EBUSY;
+	else
+		r = journal_reader_begin(reader, tables);
+	if (r == 0)
+		reader->attached = true;
+	pthread_mutex_unlock(&journal->lock);
+	if (r < 0)
+		return error_set(error, -r, "%s cannot read from %s: %s", output, journal->name,
+				 strerror(-r));
+	*ret = reader;
+	return 0;
+}
+
+void journal_detach(struct journal_reader *reader)
+{
+	if (!reader)
+		return;
+	struct journal *journal = reader->journal;
+	pthread_mutex_lock(&journal->lock);
+	journal_reader_untake(reader);
+	reader->attached = false;
+	pthread_mutex_unlock(&journal->lock);
+}
+
+/* ---- Forgetting --------------------------------------------------------------- */
+
+static void journal_reader_give_up(struct journal_reader *reader)
+{
+	metrics_begin(reader->journal->metrics);
+	for (size_t i = 0; i < reader->n_tables; i++)
+		journal_count_dropped(reader, &reader->tables[i], reader->tables[i].waiting,
+				      "no_output");
+	metrics_end(reader->journal->metrics);
+}
+
+void journal_forget(struct journal *journal, const char *output)
+{
+	pthread_mutex_lock(&journal->lock);
+	struct journal_reader **at = &journal->readers;
+	while (*at && strcmp((*at)->output, output) != 0)
+		at = &(*at)->next;
+	struct journal_reader *reader = *at;
+	assert(!reader || !reader->attached);
+	if (reader) {
+		*at = reader->next;
+		journal_reader_give_up(reader);
+		journal_reader_free(reader);
+	}
+	journal->buffer->forget_reader(journal->self, output);
+	journal_settled(journal);
+	pthread_mutex_unlock(&journal->lock);
+}

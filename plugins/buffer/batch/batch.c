@@ -1,0 +1,335 @@
+/*
+ * A journal in memory: one list of entries, oldest first, and per reader three places in it: up
+ * to where it has settled, up to where it was given entries, and the entry that comes next.
+ *   - push appends, if the entry still fits into `capacity` bytes;
+ *   - peek hands out from `next` on; settle moves the reader's cursor;
+ *   - an entry that every reader has settled is freed at once; with no reader yet entries wait.
+ * Nothing survives the process, so sequences start anew with it, and `writer` carries a number
+ * drawn at the start.  The core calls one function at a time; only reconfigure() comes beside.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <tallyd/host.h>
+
+#include "cleanup.h"
+
+struct batch_config {
+	int64_t capacity;
+};
+
+struct batch_entry {
+	struct batch_entry *older, *newer;
+	const struct tally_batch *batch;
+	uint64_t sequence;
+	size_t bytes; /* with the batch's own */
+};
+
+struct batch_reader {
+	char *name; /* NULL: forgotten, the place is free */
+	uint64_t settled, given;
+	struct batch_entry *next; /* NULL: none yet */
+};
+
+struct batch_buffer {
+	struct tally_ctx *ctx;
+	char *writer;
+	atomic_int_least64_t capacity;
+	struct batch_entry *oldest, *newest;
+	uint64_t last_sequence;
+	struct tally_usage usage; /* but capacity */
+	struct batch_reader *readers;
+	uint32_t n_readers;
+};
+
+/* ---- Entries ------------------------------------------------------------------ */
+
+static void batch_append(struct batch_buffer *buffer, struct batch_entry *entry)
+{
+	entry->older = buffer->newest;
+	if (buffer->newest)
+		buffer->newest->newer = entry;
+	else
+		buffer->oldest = entry;
+	buffer->newest = entry;
+	buffer->usage.entries++;
+	buffer->usage.rows += entry->batch->n_rows;
+	buffer->usage.bytes += entry->bytes;
+	for (uint32_t i = 0; i < buffer->n_readers; i++)
+		if (!buffer->readers[i].next)
+			buffer->readers[i].next = entry;
+}
+
+/* Out of the list; the batch's reference goes to the caller. */
+static const struct tally_batch *batch_unlink(struct batch_buffer *buffer,
+					      struct batch_entry *entry)
+{
+	const struct tally_batch *batch = entry->batch;
+	*(entry->older ? &entry->older->newer : &buffer->oldest) = entry->newer;
+	*(entry->newer ? &entry->newer->older : &buffer->newest) = entry->older;
+	for (uint32_t i = 0; i < buffer->n_readers; i++)
+		if (buffer->readers[i].next == entry)
+			buffer->readers[i].next = entry->newer;
+	buffer->usage.entries--;
+	buffer->usage.rows -= batch->n_rows;
+	buffer->usage.bytes -= entry->bytes;
+	free(entry);
+	return batch;
+}
+
+static void batch_remove(struct batch_buffer *buffer, struct batch_entry *entry)
+{
+	tally_batch_drop(buffer->ctx, batch_unlink(buffer, entry));
+}
+
+/* Frees what every reader has settled; with no reader that is everything. */
+static void batch_trim(struct batch_buffer *buffer)
+{
+	uint64_t settled = UINT64_MAX;
+	for (uint32_t i = 0; i < buffer->n_readers; i++)
+		if (buffer->readers[i].name && buffer->readers[i].settled < settled)
+			settled = buffer->readers[i].settled;
+	while (buffer->oldest && buffer->oldest->sequence <= settled)
+		batch_remove(buffer, buffer->oldest);
+}
+
+static int batch_push(void *self, const struct tally_batch *batch, const char *source,
+		      const char *position, uint64_t *ret_sequence)
+{
+	struct batch_buffer *buffer = self;
+	uint64_t capacity = (uint64_t)atomic_load(&buffer->capacity);
+	size_t bytes = tally_batch_bytes(buffer->ctx, batch) + sizeof(struct batch_entry);
+	(void)source;
+	(void)position; /* the core keeps those of a buffer that is not durable */
+	if (bytes > capacity)
+		return -EMSGSIZE;
+	if (buffer->usage.bytes + bytes > capacity)
+		return -ENOSPC;
+	struct batch_entry *entry = calloc(1, sizeof(*entry));
+	if (!entry)
+		return -ENOMEM;
+	tally_batch_keep(buffer->ctx, batch);
+	entry->batch = batch;
+	entry->bytes = bytes;
+	entry->sequence = ++buffer->last_sequence;
+	batch_append(buffer, entry);
+	*ret_sequence = entry->sequence;
+	return 0;
+}
+
+static void batch_usage(void *self, struct tally_usage *ret)
+{
+	struct batch_buffer *buffer = self;
+	*ret = buffer->usage;
+	ret->capacity = (uint64_t)atomic_load(&buffer->capacity);
+}
+
+/* ---- Readers ------------------------------------------------------------------ */
+
+static struct batch_reader *batch_find_reader(struct batch_buffer *buffer, const char *name)
+{
+	for (uint32_t i = 0; i < buffer->n_readers; i++)
+		if (buffer->readers[i].name && strcmp(buffer->readers[i].name, name) == 0)
+			return &buffer->readers[i];
+	return NULL;
+}
+
+/* A place that was forgotten, or one more. */
+static struct batch_reader *batch_new_reader(struct batch_buffer *buffer)
+{
+	for (uint32_t i = 0; i < buffer->n_readers; i++)
+		if (!buffer->readers[i].name)
+			return &buffer->readers[i];
+	struct batch_reader *readers =
+		reallocarray(buffer->readers, buffer->n_readers + 1, sizeof(*readers));
+	if (!readers)
+		return NULL;
+	buffer->readers = readers;
+	readers[buffer->n_readers] = (struct batch_reader){0};
+	return &readers[buffer->n_readers++];
+}
+
+/* The first entry after what the reader has settled. */
+static void batch_rewind(const struct batch_buffer *buffer, struct batch_reader *reader)
+{
+	reader->given = reader->settled;
+	reader->next = buffer->oldest;
+	while (reader->next && reader->next->sequence <= reader->settled)
+		reader->next = reader->next->newer;
+}
+
+static uint64_t batch_rows_from(const struct batch_entry *entry)
+{
+	uint64_t rows = 0;
+	for (; entry; entry = entry->newer)
+		rows += entry->batch->n_rows;
+	return rows;
+}
+
+static int batch_open_reader(void *self, const char *name, uint32_t *ret_reader, uint64_t *ret_rows)
+{
+	struct batch_buffer *buffer = self;
+	struct batch_reader *reader = batch_find_reader(buffer, name);
+	if (!reader) {
+		auto_free char *copy = strdup(name);
+		reader = copy ? batch_new_reader(buffer) : NULL;
+		if (!reader)
+			return -ENOMEM;
+		reader->name = TAKE(copy);
+		reader->settled =
+			buffer->oldest ? buffer->oldest->sequence - 1 : buffer->last_sequence;
+	}
+	batch_rewind(buffer, reader);
+	*ret_reader = (uint32_t)(reader - buffer->readers);
+	*ret_rows = batch_rows_from(reader->next);
+	return 0;
+}
+
+static int batch_forget_reader(void *self, const char *name)
+{
+	struct batch_buffer *buffer = self;
+	struct batch_reader *reader = batch_find_reader(buffer, name);
+	if (!reader)
+		return -ENOENT;
+	free(reader->name);
+	*reader = (struct batch_reader){0};
+	batch_trim(buffer);
+	return 0;
+}
+
+static int batch_peek(void *self, uint32_t reader_id, bool rewind, uint32_t max_rows,
+		      struct tally_entry *ret, uint32_t max_entries, uint32_t *ret_n)
+{
+	struct batch_buffer *buffer = self;
+	struct batch_reader *reader = &buffer->readers[reader_id];
+	uint64_t rows = 0;
+	uint32_t n = 0;
+	if (rewind)
+		batch_rewind(buffer, reader);
+	while (reader->next && n < max_entries && rows < max_rows) {
+		const struct batch_entry *entry = reader->next;
+		ret[n++] = (struct tally_entry){.batch = entry->batch,
+						.sequence = entry->sequence,
+						.writer = buffer->writer};
+		rows += entry->batch->n_rows;
+		reader->given = entry->sequence;
+		reader->next = entry->newer;
+	}
+	*ret_n = n;
+	return 0;
+}
+
+/* Also past what the reader was given: it has no use for those. */
+static int batch_settle(void *self, uint32_t reader_id, uint64_t up_to_sequence)
+{
+	struct batch_buffer *buffer = self;
+	struct batch_reader *reader = &buffer->readers[reader_id];
+	if (up_to_sequence > reader->settled)
+		reader->settled = up_to_sequence;
+	if (reader->given < reader->settled)
+		reader->given = reader->settled;
+	while (reader->next && reader->next->sequence <= reader->settled)
+		reader->next = reader->next->newer;
+	batch_trim(buffer);
+	return 0;
+}
+
+static bool batch_on_loan(const struct batch_buffer *buffer, uint64_t sequence)
+{
+	for (uint32_t i = 0; i < buffer->n_readers; i++)
+		if (sequence > buffer->readers[i].settled && sequence <= buffer->readers[i].given)
+			return true;
+	return false;
+}
+
+static int batch_drop_oldest(void *self, uint64_t after_sequence, struct tally_entry *ret)
+{
+	struct batch_buffer *buffer = self;
+	struct batch_entry *entry = buffer->oldest;
+	while (entry &&
+	       (entry->sequence <= after_sequence || batch_on_loan(buffer, entry->sequence)))
+		entry = entry->newer;
+	if (!entry)
+		return -ENOENT;
+	*ret = (struct tally_entry){.sequence = entry->sequence, .writer = buffer->writer};
+	ret->batch = batch_unlink(buffer, entry);
+	return 0;
+}
+
+/* ---- The plugin --------------------------------------------------------------- */
+
+static int batch_reconfigure(void *self, const void *config)
+{
+	struct batch_buffer *buffer = self;
+	atomic_store(&buffer->capacity, ((const struct batch_config *)config)->capacity);
+	return 0;
+}
+
+/* Sequences start at 1 in every process: with this number they still name a write for ever. */
+static char *batch_make_writer(const struct tally_ctx *ctx)
+{
+	uint64_t boot;
+	char *writer;
+	if (getrandom(&boot, sizeof(boot), 0) != sizeof(boot))
+		boot = (uint64_t)tally_now(ctx);
+	int len = asprintf(&writer, "%s/%s/%016" PRIx64, ctx->writer, ctx->name, boot);
+	return len < 0 ? NULL : writer;
+}
+
+static void batch_destroy(void *self)
+{
+	struct batch_buffer *buffer = self;
+	while (buffer->oldest)
+		batch_remove(buffer, buffer->oldest);
+	for (uint32_t i = 0; i < buffer->n_readers; i++)
+		free(buffer->readers[i].name);
+	free(buffer->readers);
+	free(buffer->writer);
+	free(buffer);
+}
+
+static int batch_create(struct tally_ctx *ctx, const void *config, void **ret_self)
+{
+	auto_free struct batch_buffer *buffer = calloc(1, sizeof(*buffer));
+	if (!buffer)
+		return tally_fail(ctx, ENOMEM, "no memory");
+	buffer->ctx = ctx;
+	buffer->writer = batch_make_writer(ctx);
+	if (!buffer->writer)
+		return tally_fail(ctx, ENOMEM, "no memory");
+	batch_reconfigure(buffer, config);
+	*ret_self = TAKE(buffer);
+	return 0;
+}
+
+static const struct tally_option batch_options[] = {
+	{.name = "capacity",
+	 .fallback = "64Mi",
+	 .accepts = "64Ki..",
+	 .help = "How much memory the waiting rows may take; on_full says what happens then.",
+	 .type = TALLY_OPT_SIZE,
+	 .offset = offsetof(struct batch_config, capacity)},
+	{0},
+};
+
+static const struct tally_buffer batch_buffer_calls = {
+	.size = sizeof(struct tally_buffer),
+	.open_reader = batch_open_reader,
+	.forget_reader = batch_forget_reader,
+	.push = batch_push,
+	.peek = batch_peek,
+	.settle = batch_settle,
+	.drop_oldest = batch_drop_oldest,
+	.usage = batch_usage,
+};
+
+TALLY_PLUGIN(.name = "batch", .version = TALLYD_VERSION,
+	     .help = "Keeps rows in memory until the outputs have written them; what is still "
+		     "there when the daemon ends is lost.",
+	     .options = batch_options, .config_size = sizeof(struct batch_config),
+	     .create = batch_create, .destroy = batch_destroy, .reconfigure = batch_reconfigure,
+	     .buffer = &batch_buffer_calls)
