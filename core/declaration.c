@@ -254,8 +254,8 @@ int declaration_check(const struct tally_plugin *plugin, struct error *error)
 		return error_set(error, EINVAL, "its name is not [a-z][a-z0-9_]*, at most 48");
 	if (!plugin->version || !plugin->help)
 		return error_set(error, EINVAL, "needs a version and a help text");
-	if (!plugin->create || !plugin->start || !plugin->stop || !plugin->destroy)
-		return error_set(error, EINVAL, "needs create(), start(), stop() and destroy()");
+	if (!plugin->create || !plugin->destroy)
+		return error_set(error, EINVAL, "needs create() and destroy()");
 	int r = declaration_check_options(plugin, error);
 	if (r == 0)
 		r = declaration_check_tables(plugin, error);

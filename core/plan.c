@@ -279,9 +279,10 @@ static void plan_bind_buffer(struct plan_memory *memory, struct plan_instance *i
 
 /* ---- Options ----------------------------------------------------------------- */
 
-/* The common options of an input with the plugin's own default for its interval. */
-static const struct tally_option *
-plan_with_interval(struct arena *arena, const struct tally_option *options, const char *interval)
+/* The common options with their defaults for this plugin. */
+static const struct tally_option *plan_with_defaults(struct arena *arena,
+						     const struct plan_instance *instance,
+						     const struct tally_option *options)
 {
 	size_t n = 1;
 	while (options[n - 1].name)
@@ -290,10 +291,8 @@ plan_with_interval(struct arena *arena, const struct tally_option *options, cons
 	if (!copy)
 		return NULL;
 	memcpy(copy, options, n * sizeof(*copy));
-	for (size_t i = 0; copy[i].name; i++) {
-		if (strcmp(copy[i].name, "interval") == 0)
-			copy[i].fallback = interval;
-	}
+	for (size_t i = 0; copy[i].name; i++)
+		copy[i].fallback = plan_fallback(instance->kind, instance->plugin, &copy[i]);
 	return copy;
 }
 
@@ -304,9 +303,7 @@ static void plan_parse_options(struct plan_memory *memory, struct plan_instance 
 	instance->config = arena_alloc(&memory->arena, plugin->config_size + 1);
 	size_t n =
 		plan_targets(instance->kind, plugin, &instance->common, instance->config, targets);
-	if (instance->kind == PLAN_INPUT)
-		targets[0].options = plan_with_interval(&memory->arena, targets[0].options,
-							plugin->input->interval);
+	targets[0].options = plan_with_defaults(&memory->arena, instance, targets[0].options);
 	if (!instance->config || !targets[0].options) {
 		memory->out_of_memory = true;
 		return;

@@ -85,11 +85,14 @@ const char *plan_kind_name(enum plan_kind kind);
 /* Can a plugin stand in such a section? */
 bool plan_kind_fits(enum plan_kind kind, const struct tally_plugin *plugin);
 
-/* Every option that such a section takes, in the order they are shown; offsets and all but the
- * default of `interval` are constant.  At most PLAN_TABLES tables.  base: NULL to only look. */
+/* Every option that such a section takes, at most PLAN_TABLES tables of them, the plugin's own
+ * last.  common and config are what their offsets are in; NULL to only look. */
 enum { PLAN_TABLES = 3 };
 size_t plan_targets(enum plan_kind kind, const struct tally_plugin *plugin,
 		    struct plan_common *common, void *config,
 		    struct options_target ret[PLAN_TABLES]);
+/* The default of one of them: that of `interval` is the plugin's. */
+const char *plan_fallback(enum plan_kind kind, const struct tally_plugin *plugin,
+			  const struct tally_option *option);
 
 #endif

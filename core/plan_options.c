@@ -113,3 +113,11 @@ size_t plan_targets(enum plan_kind kind, const struct tally_plugin *plugin,
 	ret[n++] = (struct options_target){plugin->options, config};
 	return n;
 }
+
+const char *plan_fallback(enum plan_kind kind, const struct tally_plugin *plugin,
+			  const struct tally_option *option)
+{
+	bool gathers = kind == PLAN_INPUT && plugin->input->gather;
+	return gathers && strcmp(option->name, "interval") == 0 ? plugin->input->interval
+								: option->fallback;
+}

@@ -51,14 +51,16 @@ static int config_dump(const struct plan *plan)
 static void config_explain_value(const struct options_value *value)
 {
 	const char *shown = options_shown(value);
-	printf("  %s = %s\n      ", value->option->name, shown ? shown : "(not set)");
-	if (value->secret_file)
-		printf("read from %s, as %s:%u says", value->secret_file, value->file, value->line);
-	else if (value->file)
-		printf("%s:%u", value->file, value->line);
-	else
+	printf("  %s%s%s  (", value->option->name, shown ? " = " : "", shown ? shown : "");
+	if (!shown)
+		printf("not set");
+	else if (!value->file)
 		printf("default");
-	printf("; %s\n", value->option->help);
+	else
+		printf("%s:%u", value->file, value->line);
+	if (value->secret_file)
+		printf(", read from %s", value->secret_file);
+	printf(")\n      %s\n", value->option->help);
 }
 
 static void config_explain_options(const char *name, const struct config_section *section,

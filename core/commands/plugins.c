@@ -54,17 +54,13 @@ static int plugins_list(struct registry *registry, const char *unused)
 
 /* ---- info -------------------------------------------------------------------- */
 
-static void plugins_show_options(const struct tally_option *option)
+static void plugins_show_option(const struct tally_option *option, const char *fallback)
 {
-	for (; option && option->name; option++) {
-		char words[PLUGINS_WORDS_SIZE];
-		describe_option(option, words, sizeof(words));
-		printf("  %s", option->name);
-		if (option->fallback)
-			printf(" = %s", option->fallback);
-		printf("  (%s%s)\n      %s\n", words,
-		       option->flags & TALLY_OPT_REQUIRED ? ", required" : "", option->help);
-	}
+	char words[PLUGINS_WORDS_SIZE];
+	describe_option(option, words, sizeof(words));
+	printf("  %s%s%s  (%s%s)\n      %s\n", option->name, fallback ? " = " : "",
+	       fallback ? fallback : "", words,
+	       option->flags & TALLY_OPT_REQUIRED ? ", required" : "", option->help);
 }
 
 static void plugins_show_section(const struct tally_plugin *plugin, enum plan_kind kind)
@@ -72,10 +68,11 @@ static void plugins_show_section(const struct tally_plugin *plugin, enum plan_ki
 	struct options_target targets[PLAN_TABLES];
 	size_t n = plan_targets(kind, plugin, NULL, NULL, targets);
 	printf("\n[%s.%s]\n", plan_kind_name(kind), plugin->name);
-	if (kind == PLAN_INPUT && plugin->input->gather)
-		printf("  (gathers every %s unless told otherwise)\n", plugin->input->interval);
-	for (size_t i = n; i-- > 0;)
-		plugins_show_options(targets[i].options);
+	for (size_t i = n; i-- > 0;) {
+		const struct tally_option *option = targets[i].options;
+		for (; option && option->name; option++)
+			plugins_show_option(option, plan_fallback(kind, plugin, option));
+	}
 }
 
 static void plugins_show_table(const struct tally_table *table)

@@ -4,6 +4,7 @@
  */
 #include "commands/reference.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,14 +64,18 @@ static const char reference_head[] =
 
 /* ---- Options ----------------------------------------------------------------- */
 
-/* Text for a cell, where a bar would end it. */
-static void reference_cell(const char *text)
+/* A help text as a sentence, in a cell, where a bar would end it.  A first word that is a name or
+ * a value stays as it is. */
+static void reference_sentence(const char *text)
 {
-	for (; *text; text++) {
-		if (*text == '|')
+	size_t len = strlen(text), word = strcspn(text, " :,_=./");
+	for (const char *p = text; *p; p++) {
+		if (*p == '|')
 			putchar('\\');
-		putchar(*text);
+		putchar(p == text && text[word] == ' ' ? toupper((unsigned char)*p) : *p);
 	}
+	if (len && !strchr(".!?", text[len - 1]))
+		putchar('.');
 }
 
 static void reference_option(const struct tally_option *option, const char *fallback)
@@ -78,25 +83,14 @@ static void reference_option(const struct tally_option *option, const char *fall
 	char words[REFERENCE_WORDS_SIZE];
 	describe_option(option, words, sizeof(words));
 	printf("| `%s` | ", option->name);
-	if (option->flags & TALLY_OPT_REQUIRED)
-		printf("(required)");
-	else if (fallback && *fallback)
+	if (fallback && *fallback)
 		printf("`%s`", fallback);
+	else if (option->flags & TALLY_OPT_REQUIRED)
+		printf("(required)");
 	printf(" | ");
-	reference_cell(words);
-	printf(" | ");
-	reference_cell(option->help);
+	printf("%s | ", words);
+	reference_sentence(option->help);
 	printf(" |\n");
-}
-
-static void reference_options(const struct tally_option *option, const char *interval)
-{
-	for (; option && option->name; option++) {
-		const char *fallback = option->fallback;
-		if (!fallback && interval && strcmp(option->name, "interval") == 0)
-			fallback = interval;
-		reference_option(option, fallback);
-	}
 }
 
 static void reference_options_head(void)
@@ -108,10 +102,12 @@ static void reference_section(const struct tally_plugin *plugin, enum plan_kind 
 {
 	struct options_target targets[PLAN_TABLES];
 	size_t n = plan_targets(kind, plugin, NULL, NULL, targets);
-	const char *interval = kind == PLAN_INPUT ? plugin->input->interval : NULL;
 	reference_options_head();
-	for (size_t i = n; i-- > 0;)
-		reference_options(targets[i].options, interval);
+	for (size_t i = n; i-- > 0;) {
+		const struct tally_option *option = targets[i].options;
+		for (; option && option->name; option++)
+			reference_option(option, plan_fallback(kind, plugin, option));
+	}
 }
 
 /* ---- Tables and metrics ------------------------------------------------------ */
@@ -119,39 +115,61 @@ static void reference_section(const struct tally_plugin *plugin, enum plan_kind 
 static void reference_table(const struct tally_table *table)
 {
 	printf("\nTable `%s` (%s): ", table->name, describe_table_kind(table->kind));
-	printf("%s.\n\n| column | type | unit | meaning |\n|---|---|---|---|\n",
-	       table->help ? table->help : "");
+	reference_sentence(table->help ? table->help : "");
+	printf("\n\n| column | type | unit | meaning |\n|---|---|---|---|\n");
 	for (uint32_t i = 0; i < table->n_columns; i++) {
 		const struct tally_column *column = &table->columns[i];
 		const char *role = describe_column_role(column->role);
 		printf("| `%s` | %s%s%s | %s | ", column->name, describe_column_type(column->type),
 		       *role ? ", " : "", role, column->unit ? column->unit : "");
-		reference_cell(column->help ? column->help : "");
+		reference_sentence(column->help ? column->help : "");
 		printf(" |\n");
 	}
+}
+
+/* The keys in `endpoint="x",status="y"`. */
+static void reference_label_keys(const char *labels)
+{
+	for (const char *p = labels; p; p = strstr(p, "\",")) {
+		if (p > labels)
+			p += 2;
+		printf("%s`%.*s`", p > labels ? ", " : "", (int)strcspn(p, "="), p);
+	}
+}
+
+/* Metrics that differ in their labels only are one row; returns the first of the next. */
+static const struct tally_metric *reference_metric(const struct tally_plugin *plugin,
+						   const struct tally_metric *metric)
+{
+	const struct tally_metric *first = metric;
+	char name[REFERENCE_WORDS_SIZE];
+	describe_metric(plugin, metric, name, sizeof(name));
+	printf("| `%s` | %s | ", name, metric->kind == TALLY_METRIC_COUNTER ? "counter" : "gauge");
+	reference_label_keys(first->labels);
+	printf(" | ");
+	reference_sentence(first->help);
+	printf(" |\n");
+	while (metric->name && strcmp(metric->name, first->name) == 0)
+		metric++;
+	return metric;
 }
 
 static void reference_metrics(const struct tally_plugin *plugin)
 {
 	const struct tally_metric *metric = plugin->metrics;
 	if (metric && metric->name)
-		printf("\n| metric | kind | meaning |\n|---|---|---|\n");
-	for (; metric && metric->name; metric++) {
-		char name[REFERENCE_WORDS_SIZE];
-		describe_metric(plugin, metric, name, sizeof(name));
-		printf("| `%s%s%s%s` | %s | ", name, metric->labels ? "{" : "",
-		       metric->labels ? metric->labels : "", metric->labels ? "}" : "",
-		       metric->kind == TALLY_METRIC_COUNTER ? "counter" : "gauge");
-		reference_cell(metric->help);
-		printf(" |\n");
-	}
+		printf("\n| metric | kind | labels | meaning |\n|---|---|---|---|\n");
+	while (metric && metric->name)
+		metric = reference_metric(plugin, metric);
 }
 
 /* ---- The page ---------------------------------------------------------------- */
 
 static void reference_plugin(const struct tally_plugin *plugin, enum plan_kind kind)
 {
-	printf("\n## [%s.%s]\n\n%s.\n", plan_kind_name(kind), plugin->name, plugin->help);
+	printf("\n## [%s.%s]\n\n", plan_kind_name(kind), plugin->name);
+	reference_sentence(plugin->help);
+	putchar('\n');
 	reference_section(plugin, kind);
 	for (const struct tally_table *const *t = plugin->tables; t && *t; t++)
 		reference_table(*t);
@@ -187,7 +205,8 @@ int reference_print(struct registry *registry)
 	fputs(reference_head, stdout);
 	printf("\n## [tallyd]\n");
 	reference_options_head();
-	reference_options(plan_global_options, NULL);
+	for (const struct tally_option *option = plan_global_options; option->name; option++)
+		reference_option(option, option->fallback);
 	for (enum plan_kind kind = PLAN_INPUT; kind <= PLAN_OUTPUT; kind++) {
 		for (size_t i = 0; i < n; i++) {
 			if (plan_kind_fits(kind, plugins[i]))

@@ -106,7 +106,7 @@ static void every_broken_declaration_is_told(void **state)
 		const char *name, *why;
 	} cases[] = {
 		{"bad_name", ": its name is not [a-z][a-z0-9_]*, at most 48"},
-		{"no_destroy", ": needs create(), start(), stop() and destroy()"},
+		{"no_destroy", ": needs create() and destroy()"},
 		{"bad_type", ": option number: has no known type"},
 		{"bad_offset", ": option number: 8 bytes at 8 do not fit a config_size of 8"},
 		{"bad_fallback", ": option number: \"11\" is out of range: it must be between 1 "

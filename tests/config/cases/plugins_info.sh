@@ -1,0 +1,2 @@
+tallyd plugins info probe
+tallyd plugins info asker

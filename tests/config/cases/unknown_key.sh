@@ -1,0 +1,6 @@
+cat >t.conf <<'END'
+[input.probe]
+intervall = 5s
+colour = red
+END
+tallyd -c t.conf check

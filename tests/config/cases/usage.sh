@@ -1,0 +1,5 @@
+tallyd check twice
+tallyd config
+tallyd config dump everything
+tallyd plugins
+tallyd plugins info

@@ -1,0 +1,19 @@
+# The commands that show the configuration, label config: each case runs the binary on a
+# configuration and compares all it says.
+if(TARGET tallyd)
+	file(GLOB CONFIG_CASES CONFIGURE_DEPENDS config/cases/*.sh)
+	add_custom_target(config_test_plugins ALL DEPENDS ${TALLYD_TEST_PLUGINS})
+	foreach(case IN LISTS CONFIG_CASES)
+		get_filename_component(name ${case} NAME_WE)
+		add_test(NAME config_${name} COMMAND ${PROJECT_SOURCE_DIR}/tests/config/run.sh ${case}
+			$<TARGET_FILE:tallyd> ${TALLYD_TEST_PLUGIN_DIR})
+		set_tests_properties(config_${name} PROPERTIES LABELS config TIMEOUT 60)
+	endforeach()
+
+	# docs/configuration.md and conf.d/ are held against the plugins of this build.
+	add_test(NAME config_reference COMMAND ${PROJECT_SOURCE_DIR}/tests/config/reference.sh
+		$<TARGET_FILE:tallyd> ${TALLYD_BUILT_PLUGIN_DIR} ${PROJECT_SOURCE_DIR})
+	add_test(NAME config_shipped COMMAND ${PROJECT_SOURCE_DIR}/tests/config/shipped.sh
+		$<TARGET_FILE:tallyd> ${TALLYD_BUILT_PLUGIN_DIR} ${PROJECT_SOURCE_DIR})
+	set_tests_properties(config_reference config_shipped PROPERTIES LABELS config TIMEOUT 60)
+endif()
