@@ -4,7 +4,6 @@
  */
 #include "commands/reference.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,10 +68,13 @@ static const char reference_head[] =
 static void reference_sentence(const char *text)
 {
 	size_t len = strlen(text), word = strcspn(text, " :,_=./");
-	for (const char *p = text; *p; p++) {
-		if (*p == '|')
+	char first = *text;
+	if (text[word] == ' ' && first >= 'a' && first <= 'z')
+		first -= 'a' - 'A';
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] == '|')
 			putchar('\\');
-		putchar(p == text && text[word] == ' ' ? toupper((unsigned char)*p) : *p);
+		putchar(i ? text[i] : first);
 	}
 	if (len && !strchr(".!?", text[len - 1]))
 		putchar('.');

@@ -17,6 +17,7 @@ tallyd() {
 }
 
 cd "$folder"
+# shellcheck source=/dev/null # given on the command line
 . "$case_file" 2>&1 | sed -e "s|$PLUGINS|PLUGINS|g" -e "s|$folder|FOLDER|g" >actual.txt
 if [ "${UPDATE:-}" ]; then
 	cp actual.txt "$expected"
