@@ -247,18 +247,18 @@ int batch_decode(const void *bytes, size_t len, batch_find_table_fn *find, void 
 		 struct tally_batch **ret, struct error *error)
 {
 	const uint8_t *schema = (const uint8_t *)bytes + sizeof(struct codec_header);
-	struct codec_header header;
+	struct codec_header header = {0};
 	int r = codec_get_header(bytes, len, &header, error);
 	if (r < 0)
 		return r;
 	if (!codec_header_fits(&header))
 		return codec_damaged(error, "its header makes no sense");
 	auto_free struct codec_table *own = NULL;
-	size_t own_size;
+	size_t own_size = 0;
 	r = codec_get_table(&header, schema, &own, &own_size, error);
 	if (r < 0)
 		return r;
-	struct tally_batch *batch;
+	struct tally_batch *batch = NULL;
 	r = codec_make_batch(&own, own_size, find ? find(arg, own->table.name) : NULL, &batch);
 	if (r < 0)
 		return error_set(error, ENOMEM, "no memory");
