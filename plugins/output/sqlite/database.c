@@ -1,6 +1,6 @@
 /*
- * Opening: look at the path first, so that the operator hears "is a directory" and not "unable to
- * open database file"; then the pragmas, of which auto_vacuum must come before the first table.
+ * The path is looked at before it is opened, so that the operator hears "is a directory" and not
+ * "unable to open database file".  Of the pragmas auto_vacuum must come before the first table.
  */
 #include "database.h"
 
@@ -164,7 +164,7 @@ static int database_create_file(struct tally_ctx *ctx, const char *path)
 	return tally_fail(ctx, error, "%s: cannot be created: %s", path, strerror(error));
 }
 
-static int database_check_path(struct tally_ctx *ctx, const char *path)
+int database_check_path(struct tally_ctx *ctx, const char *path)
 {
 	struct stat link, file;
 	if (lstat(path, &link) < 0)
@@ -198,9 +198,7 @@ static int database_configure(struct tally_ctx *ctx, sqlite3 *db,
 
 int database_open(struct tally_ctx *ctx, const struct database_settings *settings, sqlite3 **ret)
 {
-	int r = settings->read_only ? 0 : database_check_path(ctx, settings->path);
-	if (r < 0)
-		return r;
+	int r = 0;
 	sqlite3 *db = NULL;
 	int flags = SQLITE_OPEN_NOMUTEX |
 		    (settings->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);

@@ -16,7 +16,10 @@ struct database_settings {
 	bool read_only;
 };
 
-/* Opens; one that writes also creates the file (mode 0600), sets WAL and incremental vacuum. */
+/* Whether a database can be there; creates the file, mode 0600, if nothing is. */
+int database_check_path(struct tally_ctx *ctx, const char *path);
+
+/* One that writes also sets WAL and incremental vacuum. */
 int database_open(struct tally_ctx *ctx, const struct database_settings *settings, sqlite3 **ret);
 void database_close(sqlite3 *db); /* NULL is fine */
 const char *database_path(sqlite3 *db);

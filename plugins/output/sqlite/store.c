@@ -42,7 +42,9 @@ static int store_open(struct store *store)
 						   .page_cache = store->config->page_cache,
 						   .busy_timeout = store->config->busy_timeout,
 						   .full_sync = store->config->synchronous == 1};
-	int r = store_lock(store);
+	int r = database_check_path(store->ctx, store->path);
+	if (r == 0)
+		r = store_lock(store);
 	if (r == 0)
 		r = database_open(store->ctx, &settings, &store->db);
 	if (r == 0)
