@@ -2,7 +2,7 @@
 # configuration and compares all it says.
 if(TARGET tallyd)
 	file(GLOB CONFIG_CASES CONFIGURE_DEPENDS config/cases/*.sh)
-	add_custom_target(config_test_plugins ALL DEPENDS ${TALLYD_TEST_PLUGINS})
+	set(TALLYD_TEST_PLUGIN_DIR ${CMAKE_BINARY_DIR}/tests/plugins) # as in unit/config.cmake
 	foreach(case IN LISTS CONFIG_CASES)
 		get_filename_component(name ${case} NAME_WE)
 		add_test(NAME config_${name} COMMAND ${PROJECT_SOURCE_DIR}/tests/config/run.sh ${case}
