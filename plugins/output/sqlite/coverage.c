@@ -72,6 +72,10 @@ int coverage_find(struct reader *reader, const struct question *question, struct
 	int64_t rolled_to[N_LEVELS] = {INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN};
 	enum schema_level level = LEVEL_ROWS;
 	*ret = (struct coverage){.level = LEVEL_ROWS};
+	if (question->stored->table.kind == TALLY_STATE) {
+		coverage_add(ret, LEVEL_ROWS, INT64_MIN, INT64_MAX); /* whatever the range is */
+		return 0;
+	}
 	if (coverage_is_rolled(question)) {
 		int r = coverage_load(reader, question->stored->table.name, rolled_to);
 		if (r < 0)
