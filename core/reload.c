@@ -64,9 +64,10 @@ static bool reload_is_to_drain(const void *reload, const struct instance *instan
 	return !reload_keeps(reload, instance) && reload_leaves_buffer(reload, instance);
 }
 
-static bool reload_is_to_stop(const void *reload, const struct instance *instance)
+static bool reload_is_output_to_stop(const void *reload, const struct instance *instance)
 {
-	return !reload_keeps(reload, instance);
+	return instance_plan(instance)->kind == PLAN_OUTPUT && !reload_keeps(reload, instance) &&
+	       !reload_leaves_buffer(reload, instance);
 }
 
 /* ---- Taking a new configuration while running ---- */
@@ -162,7 +163,7 @@ static void reload_stop_changed(struct reload *reload)
 	struct daemon *daemon = reload->daemon;
 	reload_say_goodbye(reload, reload_is_input_to_stop, 0);
 	reload_say_goodbye(reload, reload_is_to_drain, daemon->drain_timeout);
-	reload_say_goodbye(reload, reload_is_to_stop, reload_write_timeout);
+	reload_say_goodbye(reload, reload_is_output_to_stop, reload_write_timeout);
 	/* From the end, since the last takes the place of one that is removed. */
 	for (size_t i = daemon->n_instances; i-- > 0;)
 		if (!reload_keeps(reload, daemon->instances[i]) &&
