@@ -190,8 +190,8 @@ static int loader_accept(const char *path, const struct tally_plugin *declared,
 static int loader_open_checked(const char *path, const struct tally_plugin **ret,
 			       struct error *error)
 {
-	lt_dlhandle handle;
-	loader_entry_fn *entry;
+	lt_dlhandle handle = NULL;
+	loader_entry_fn *entry = NULL;
 	int r = loader_load_now(path, error);
 	if (r == 0)
 		r = loader_load(path, &handle, error);
