@@ -121,14 +121,21 @@ static bool parse_check_twice(struct parse *parse, const char *name)
 	return true;
 }
 
-static enum parse_place parse_add_section(struct parse *parse, const char *name, size_t len)
+static enum parse_place parse_keep_section(struct config_builder *builder,
+					   const struct config_section *section)
 {
-	struct config_builder *builder = parse->builder;
 	struct config_section *sections =
 		parse_grow(builder, builder->sections, builder->n_sections, sizeof(*sections));
 	if (!sections)
 		return PARSE_REFUSED;
 	builder->sections = sections;
+	sections[builder->n_sections++] = *section;
+	return PARSE_SECTION;
+}
+
+static enum parse_place parse_add_section(struct parse *parse, const char *name, size_t len)
+{
+	struct config_builder *builder = parse->builder;
 	struct config_section section = {.file = parse->file, .line = parse->line};
 	section.name = arena_copy(&builder->arena, name, len);
 	if (!section.name) {
@@ -138,8 +145,7 @@ static enum parse_place parse_add_section(struct parse *parse, const char *name,
 	if (parse_split_name(parse, &section) < 0 || !parse_check_name(parse, &section) ||
 	    !parse_check_twice(parse, section.name))
 		return PARSE_REFUSED;
-	sections[builder->n_sections++] = section;
-	return PARSE_SECTION;
+	return parse_keep_section(builder, &section);
 }
 
 /* text: a line that begins with a bracket. */
@@ -185,32 +191,34 @@ static bool parse_check_key(struct parse *parse, const struct config_section *se
 	return false;
 }
 
-static void parse_add_key(struct parse *parse, const char *key, const char *value)
+static void parse_keep_entry(struct config_builder *builder, const struct config_entry *entry)
 {
-	struct config_builder *builder = parse->builder;
-	struct config_section *section = &builder->sections[builder->n_sections - 1];
-	if (!parse_check_key(parse, section, key))
-		return;
-	auto_free char *expanded = NULL;
-	struct error error;
-	if (expand_text(value, &expanded, &error) < 0) {
-		parse_problem(parse, "[%s] %s: %s", section->name, key, error.text);
-		expanded = NULL;
-	}
 	struct config_entry *entries =
 		parse_grow(builder, builder->entries, builder->n_entries, sizeof(*entries));
 	if (!entries)
 		return;
 	builder->entries = entries;
+	entries[builder->n_entries++] = *entry;
+	builder->sections[builder->n_sections - 1].n_entries++;
+}
+
+static void parse_add_key(struct parse *parse, const char *key, const char *value)
+{
+	struct config_builder *builder = parse->builder;
+	const struct config_section *section = &builder->sections[builder->n_sections - 1];
+	if (!parse_check_key(parse, section, key))
+		return;
+	auto_free char *expanded = NULL;
+	struct error error;
+	if (expand_text(value, &expanded, &error) < 0)
+		parse_problem(parse, "[%s] %s: %s", section->name, key, error.text);
 	struct config_entry entry = {.file = parse->file, .line = parse->line};
 	entry.key = arena_text(&builder->arena, key);
 	entry.value = expanded ? arena_text(&builder->arena, expanded) : NULL;
-	if (!entry.key || (expanded && !entry.value)) {
+	if (!entry.key || (expanded && !entry.value))
 		builder->out_of_memory = true;
-		return;
-	}
-	entries[builder->n_entries++] = entry;
-	section->n_entries++;
+	else
+		parse_keep_entry(builder, &entry);
 }
 
 /* inih's callback; its section is always empty. */

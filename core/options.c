@@ -303,7 +303,7 @@ const char *options_default(struct options *options, const char *name, const cha
 		struct options_value *value = &options->values[i];
 		if (strcmp(value->option->name, name) != 0)
 			continue;
-		if (!value->text)
+		if (!value->text || !*value->text)
 			value->text = arena_text(&memory->arena, text);
 		return value->text;
 	}

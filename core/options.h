@@ -59,8 +59,8 @@ bool options_equal(const struct options *a, const struct options *b);
 /* "********" for a secret that is set; NULL: unset. */
 const char *options_shown(const struct options_value *value);
 
-/* The text for an option that is unset and whose default is only known at run time.  Returns the
- * value in effect, which lives as long as the options; NULL: no memory. */
+/* The text for an option that is unset or empty and whose default is only known at run time.
+ * Returns the value in effect, which lives as long as the options; NULL: no memory. */
 const char *options_default(struct options *options, const char *name, const char *text);
 
 /* Is this declaration sound: its name, type, range, place in a struct of that size, and does its

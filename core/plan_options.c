@@ -20,6 +20,7 @@ const struct tally_option plan_global_options[] = {
 	 .fallback = "/var/lib/tallyd",
 	 .help = "Where the daemon keeps its files, the SQLite store among them",
 	 .type = TALLY_OPT_STRING,
+	 .flags = TALLY_OPT_REQUIRED,
 	 .offset = GLOBAL(state_dir)},
 	{.name = "log_level",
 	 .fallback = "info",

@@ -67,7 +67,7 @@ void describe_option(const struct tally_option *option, char *ret, size_t size)
 	const char *secret = option->flags & TALLY_OPT_SECRET ? "secret " : "";
 	const char *accepts = option->accepts;
 	const char *dots = accepts ? strstr(accepts, "..") : NULL;
-	if (option->type == TALLY_OPT_CHOICE)
+	if (option->type == TALLY_OPT_CHOICE && accepts)
 		describe_choice(accepts, ret, size);
 	else if (!dots)
 		snprintf(ret, size, "%s%s", secret, type);

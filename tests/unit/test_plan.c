@@ -190,7 +190,7 @@ static void problems_of_all_sections_are_told_together(void **state)
 static void globals_have_their_defaults(void **state)
 {
 	struct fixture *fixture = *state;
-	assert_int_equal(make(fixture, NULL, "[tallyd]\nlog_level = debug\n"), 0);
+	assert_int_equal(make(fixture, NULL, "[tallyd]\nlog_level = debug\nhost =\n"), 0);
 	const struct plan_globals *globals = &fixture->plan->globals;
 	assert_int_equal(globals->log_level, 4);
 	assert_int_equal(globals->drain_timeout, 10000000000);
