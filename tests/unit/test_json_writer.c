@@ -1,0 +1,217 @@
+#include <errno.h>
+#include <float.h>
+#include <jansson.h>
+#include <json_check.h>
+#include <json_writer.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+static void assert_written(struct json_writer *json, const char *expected)
+{
+	assert_int_equal(json->error, 0);
+	assert_int_equal(json->len, strlen(expected));
+	assert_memory_equal(json->data, expected, json->len);
+	json_writer_done(json);
+}
+
+static void nested_values_get_their_commas(void **state)
+{
+	(void)state;
+	struct json_writer json;
+	json_writer_init(&json, 1000);
+	json_begin_object(&json);
+	json_write_key(&json, "a");
+	json_begin_array(&json);
+	json_write_int(&json, 1);
+	json_begin_object(&json);
+	json_end_object(&json);
+	json_begin_array(&json);
+	json_end_array(&json);
+	json_write_null(&json);
+	json_end_array(&json);
+	json_write_key(&json, "b");
+	json_write_bool(&json, true);
+	json_write_key(&json, "c");
+	json_write_string(&json, NULL);
+	json_end_object(&json);
+	assert_written(&json, "{\"a\":[1,{},[],null],\"b\":true,\"c\":null}");
+}
+
+static void text_is_escaped_and_made_valid(void **state)
+{
+	(void)state;
+	struct json_writer json;
+	json_writer_init(&json, 1000);
+	/* a lone continuation, an overlong slash, a surrogate, a cut-off start */
+	static const char bad[] = "a\x80"
+				  "b\xc0\xaf"
+				  "c\xed\xa0\x80"
+				  "d\xe2\x82";
+	json_begin_array(&json);
+	json_write_string(&json, "q\" b\\ n\n t\t r\r nul\x01 del\x7f");
+	json_write_string(&json, "\xc3\xa9\xe2\x82\xac\xf0\x9f\x90\xb3");
+	json_write_text(&json, bad, sizeof(bad) - 1);
+	json_write_text(&json, "a\0b", 3);
+	json_end_array(&json);
+	assert_written(&json, "[\"q\\\" b\\\\ n\\n t\\t r\\r nul\\u0001 del\x7f\","
+			      "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x90\xb3\","
+			      "\"a\xef\xbf\xbd"
+			      "b\xef\xbf\xbd\xef\xbf\xbd"
+			      "c\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"
+			      "d\xef\xbf\xbd\xef\xbf\xbd\","
+			      "\"a\\u0000b\"]");
+}
+
+static void integers_are_written_to_their_ends(void **state)
+{
+	(void)state;
+	struct json_writer json;
+	json_writer_init(&json, 1000);
+	json_begin_array(&json);
+	json_write_int(&json, 0);
+	json_write_int(&json, -1);
+	json_write_int(&json, INT64_MAX);
+	json_write_int(&json, INT64_MIN);
+	json_end_array(&json);
+	assert_written(&json, "[0,-1,9223372036854775807,-9223372036854775808]");
+}
+
+static void reals_are_short_and_what_is_no_number_is_null(void **state)
+{
+	(void)state;
+	struct json_writer json;
+	json_writer_init(&json, 1000);
+	const double values[] = {0,   -0.0, 1.5,      -2.25,    0.1,      100,       1e6,
+				 1e9, 1e21, 0.000001, 12.34567, 0.999999, -0.000001, 1e-7};
+	json_begin_array(&json);
+	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)
+		json_write_real(&json, values[i]);
+	json_write_real(&json, NAN);
+	json_write_real(&json, INFINITY);
+	json_write_real(&json, -INFINITY);
+	json_end_array(&json);
+	assert_written(&json, "[0,0,1.5,-2.25,0.1,100,1000000,1000000000,1e+21,0.000001,12.34567,"
+			      "0.999999,-0.000001,1e-07,null,null,null]");
+}
+
+static void every_real_reads_back_as_it_was(void **state)
+{
+	(void)state;
+	uint64_t seed = 88172645463325252;
+	for (int i = 0; i < 200000; i++) {
+		struct json_writer json;
+		double value, read;
+		char text[64] = "";
+		seed ^= seed << 13;
+		seed ^= seed >> 7;
+		seed ^= seed << 17;
+		if (i % 3 == 0)
+			memcpy(&value, &seed, sizeof(value));
+		else if (i % 3 == 1)
+			value = (double)(int64_t)(seed >> 20) / 1e6;
+		else
+			value = (double)(seed % 100000000) / 1e5;
+		if (!isfinite(value))
+			continue;
+		json_writer_init(&json, 64);
+		json_write_real(&json, value);
+		memcpy(text, json.data, json.len);
+		read = strtod(text, NULL);
+		assert_true(read == value);
+		json_writer_done(&json);
+	}
+}
+
+static void times_are_rfc_3339(void **state)
+{
+	(void)state;
+	struct json_writer json;
+	json_writer_init(&json, 1000);
+	json_write_time(&json, INT64_C(1767268800123000000));
+	assert_written(&json, "\"2026-01-01T12:00:00.123Z\"");
+}
+
+static void json_is_embedded_only_if_it_is_json(void **state)
+{
+	(void)state;
+	struct json_writer json;
+	json_writer_init(&json, 1000);
+	json_begin_array(&json);
+	json_write_json(&json, "{\"a\": [1, 2.5e3]}", 17);
+	json_write_json(&json, "{\"a\": }", 7);
+	json_end_array(&json);
+	assert_written(&json, "[{\"a\": [1, 2.5e3]},\"{\\\"a\\\": }\"]");
+}
+
+static void the_bound_holds_and_the_error_sticks(void **state)
+{
+	(void)state;
+	struct json_writer json;
+	json_writer_init(&json, 3000);
+	json_begin_array(&json);
+	for (int i = 0; i < 10000; i++)
+		json_write_string(&json, "0123456789");
+	assert_int_equal(json.error, -E2BIG);
+	assert_true(json.len <= 3000);
+	assert_true(json.size <= 3000);
+	json_writer_done(&json);
+}
+
+static void what_is_json_is_told_from_what_is_not(void **state)
+{
+	(void)state;
+	static const char *const good[] = {"{}",
+					   "[]",
+					   "null",
+					   " true ",
+					   "-0",
+					   "0.5",
+					   "1E+9",
+					   "\"\"",
+					   "\"\\u00e9\\n\"",
+					   "[1,[2,[3]]]",
+					   "{\"a\":{\"b\":1}}",
+					   "\"\\ud83d\\udc33\""};
+	static const char *const bad[] = {
+		"",         "{",     "]",     "nul",         "01",          "1.",         "1e",
+		"\"",       "[1,]",  "{1:2}", "{\"a\"}",     "[1 2]",       "\"\\x\"",    "\"\t\"",
+		"\"\xff\"", "true,", "+1",    "\"\\ud83d\"", "\"\\udc33\"", "{\"a\":1,}", "'a'"};
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
+		assert_true(json_check(good[i], strlen(good[i])));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		assert_false(json_check(bad[i], strlen(bad[i])));
+}
+
+static void nesting_has_an_end(void **state)
+{
+	(void)state;
+	char text[200];
+	memset(text, '[', 100);
+	memset(text + 100, ']', 100);
+	assert_false(json_check(text, 200));
+	assert_true(json_check(text + 50, 100));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nested_values_get_their_commas),
+		cmocka_unit_test(text_is_escaped_and_made_valid),
+		cmocka_unit_test(integers_are_written_to_their_ends),
+		cmocka_unit_test(reals_are_short_and_what_is_no_number_is_null),
+		cmocka_unit_test(every_real_reads_back_as_it_was),
+		cmocka_unit_test(times_are_rfc_3339),
+		cmocka_unit_test(json_is_embedded_only_if_it_is_json),
+		cmocka_unit_test(the_bound_holds_and_the_error_sticks),
+		cmocka_unit_test(what_is_json_is_told_from_what_is_not),
+		cmocka_unit_test(nesting_has_an_end),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
