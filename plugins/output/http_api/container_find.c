@@ -1,0 +1,203 @@
+#include "containers.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tables.h"
+
+enum { FIND_LIMIT = 100, FIND_ID_LENGTH = 64, FIND_SHOWN = 5 };
+
+/* Where the columns of the answer are. */
+enum { FIND_TIME, FIND_HOST, FIND_ID, FIND_NAME, FIND_GONE };
+
+struct search {
+	struct call *call;
+	const struct tally_table *table;
+	const struct tally_column *host, *id, *name, *gone;
+	bool state; /* of container_info; else names are taken from the readings */
+};
+
+static bool search_learn(struct search *search, const struct tally_table *table)
+{
+	search->table = table;
+	search->state = table->kind == TALLY_STATE;
+	search->host = table_column(table, "host");
+	search->id = table_column(table, "container_id");
+	search->name = table_column(table, "name");
+	search->gone = table_gone(table);
+	return search->host && search->id && search->name;
+}
+
+/* container_info; where nobody collects that, the tags of container_stats say enough. */
+static int search_open(struct search *search, struct call *call)
+{
+	static const char *const names[] = {"container_info", "container_stats"};
+	*search = (struct search){.call = call};
+	for (int i = 0; i < 2; i++) {
+		const struct tally_table *table;
+		int r = call_table(call, names[i], &table);
+		if (r < 0)
+			return r;
+		if (table && search_learn(search, table))
+			return 0;
+		search->table = NULL;
+	}
+	return 0;
+}
+
+static void search_columns(const struct search *search, struct ask *ask)
+{
+	if (search->state) {
+		ask_select(ask, search->host, TALLY_RAW);
+		ask_select(ask, search->id, TALLY_RAW);
+		ask_select(ask, search->name, TALLY_RAW);
+		if (search->gone)
+			ask_select(ask, search->gone, TALLY_RAW);
+		return;
+	}
+	ask_group(ask, search->host);
+	ask_group(ask, search->id);
+	ask_group(ask, search->name);
+	ask->query.from = search->call->now - search->call->config->max_query_range_days * HTTP_DAY;
+	for (uint32_t i = 1; i < search->table->n_columns; i++) {
+		if (!column_is_number(&search->table->columns[i]))
+			continue;
+		ask_select(ask, &search->table->columns[i], TALLY_LAST);
+		return;
+	}
+}
+
+static int search_run(const struct search *search, const struct tally_column *column,
+		      uint32_t match, const char *word, struct rowset *ret)
+{
+	struct ask ask;
+	const char *host = target_param(search->call->target, "host");
+	ask_init(&ask, search->call, search->table);
+	search_columns(search, &ask);
+	ask_text(&ask, column, match, word);
+	if (host)
+		ask_text(&ask, search->host, TALLY_EQUALS, host);
+	ask.query.limit = FIND_LIMIT;
+	return ask_store(&ask, ret);
+}
+
+static bool row_is_gone(const struct search *search, const struct rowset *rows, uint32_t row)
+{
+	return search->state && search->gone && rowset_row(rows, row)[FIND_GONE].set;
+}
+
+static void copy_cell(char ret[CONTAINER_TEXT_SIZE], const struct tally_cell *cell)
+{
+	snprintf(ret, CONTAINER_TEXT_SIZE, "%.*s", cell->set ? (int)cell->len : 0,
+		 cell->set ? cell->text : "");
+}
+
+static void copy_row(const struct rowset *rows, uint32_t row, struct container *ret)
+{
+	const struct tally_cell *cells = rowset_row(rows, row);
+	copy_cell(ret->host, &cells[FIND_HOST]);
+	copy_cell(ret->id, &cells[FIND_ID]);
+	copy_cell(ret->name, &cells[FIND_NAME]);
+}
+
+/* Different names of one id, as the readings of a renamed container have, are one container. */
+static bool same_container(const struct rowset *rows, uint32_t a, uint32_t b)
+{
+	const struct tally_cell *left = &rowset_row(rows, a)[FIND_ID];
+	const struct tally_cell *right = &rowset_row(rows, b)[FIND_ID];
+	return left->set && right->set && left->len == right->len &&
+	       memcmp(left->text, right->text, left->len) == 0;
+}
+
+struct candidates {
+	uint32_t newest, n; /* n: different containers */
+};
+
+static struct candidates count_candidates(const struct search *search, const struct rowset *rows,
+					  bool gone)
+{
+	struct candidates found = {0, 0};
+	for (uint32_t i = 0; i < rows->n_rows; i++) {
+		if (row_is_gone(search, rows, i) != gone)
+			continue;
+		if (found.n == 0 || !same_container(rows, found.newest, i))
+			found.n++;
+		if (found.n == 1 ||
+		    rowset_row(rows, i)[FIND_TIME].i > rowset_row(rows, found.newest)[FIND_TIME].i)
+			found.newest = i;
+	}
+	return found;
+}
+
+static int say_ambiguous(const struct search *search, const struct rowset *rows, const char *word,
+			 const char *parameter, bool gone)
+{
+	char list[768] = "";
+	size_t len = 0;
+	unsigned shown = 0;
+	for (uint32_t i = 0; i < rows->n_rows && shown < FIND_SHOWN; i++) {
+		struct container one;
+		if (row_is_gone(search, rows, i) != gone)
+			continue;
+		copy_row(rows, i, &one);
+		if (len < sizeof(list))
+			len += (size_t)snprintf(list + len, sizeof(list) - len,
+						"%s%.12s (%.64s on %.64s)", shown++ ? ", " : "",
+						one.id, one.name, one.host);
+	}
+	return reply_problem(search->call->reply, 409, parameter,
+			     "\"%s\" is more than one container: %s%s; give more of the id, or "
+			     "host=",
+			     word, list, rows->n_rows > shown ? ", …" : "");
+}
+
+/* 1: found; 0: nothing fits; else a problem.  names: of several gone ones the newest is meant. */
+static int choose(const struct search *search, const struct rowset *rows, const char *word,
+		  const char *parameter, struct container *ret)
+{
+	struct candidates found = count_candidates(search, rows, false);
+	bool gone = found.n == 0;
+	if (gone)
+		found = count_candidates(search, rows, true);
+	if (found.n == 0)
+		return 0;
+	bool by_name = cell_equals(&rowset_row(rows, found.newest)[FIND_NAME], word);
+	if (found.n > 1 && !(by_name && (gone || !search->state)))
+		return say_ambiguous(search, rows, word, parameter, gone);
+	copy_row(rows, found.newest, ret);
+	return 1;
+}
+
+static int try_match(const struct search *search, const struct tally_column *column, uint32_t match,
+		     const char *word, struct container *ret, const char *parameter)
+{
+	struct rowset rows auto_rowset;
+	int r = search_run(search, column, match, word, &rows);
+	return r < 0 ? r : choose(search, &rows, word, parameter, ret);
+}
+
+static bool looks_like_id(const char *word)
+{
+	return *word && word[strspn(word, "0123456789abcdef")] == '\0';
+}
+
+int container_find(struct call *call, const char *word, const char *parameter,
+		   struct container *ret)
+{
+	struct search search;
+	int r = search_open(&search, call);
+	if (r < 0)
+		return r;
+	bool id = looks_like_id(word);
+	if (search.table && id && strlen(word) == FIND_ID_LENGTH)
+		r = try_match(&search, search.id, TALLY_EQUALS, word, ret, parameter);
+	if (search.table && r == 0)
+		r = try_match(&search, search.name, TALLY_EQUALS, word, ret, parameter);
+	if (search.table && r == 0 && id)
+		r = try_match(&search, search.id, TALLY_PREFIX, word, ret, parameter);
+	if (r == 0)
+		return reply_problem(call->reply, 404, parameter, "there is no container \"%s\"",
+				     word);
+	return r < 0 ? r : 0;
+}

@@ -1,0 +1,147 @@
+#include "endpoint.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "suggest.h"
+#include "tables.h"
+
+#define GRID "from to step points fields agg format times "
+
+static const struct endpoint endpoints[] = {
+	{"/api/v1/containers", containers_list,
+	 "host+ state+ health+ name+ image+ label+ project+ gone limit cursor", HTTP_CONTAINERS,
+	 false},
+	{"/api/v1/containers/{}", containers_one, "host", HTTP_CONTAINERS, false},
+	{"/api/v1/containers/{}/stats", containers_stats, GRID "host", HTTP_STATS, false},
+	{"/api/v1/stats", stats_many, GRID "ids", HTTP_STATS, false},
+	{"/api/v1/stats/latest", stats_latest, "host+ fields", HTTP_STATS, false},
+	{"/api/v1/top", stats_top, "by host+ window limit", HTTP_STATS, false},
+	{"/api/v1/hosts", hosts_list, "", HTTP_DAEMON, false},
+	{"/api/v1/summary", hosts_summary, "", HTTP_DAEMON, false},
+	{"/api/v1/tables", tables_list, "", HTTP_TABLES, false},
+	{"/api/v1/tables/{}", tables_rows, NULL, HTTP_TABLES, false},
+	{"/api/v1/pipeline", daemon_pipeline, "", HTTP_DAEMON, true},
+	{"/api/v1/plugins", daemon_plugins, "", HTTP_DAEMON, true},
+	{"/api/v1/version", daemon_version, "", HTTP_DAEMON, true},
+	{"/healthz", health_live, NULL, HTTP_HEALTH, true},
+	{"/readyz", health_ready, NULL, HTTP_HEALTH, false},
+	{"/metrics", metrics_text, NULL, HTTP_METRICS, true},
+	{"/", index_page, NULL, HTTP_OTHER, true},
+};
+
+/* Literal segments win over {}, because the table names them first or at other lengths. */
+static bool endpoint_matches(const struct endpoint *endpoint, const struct target *target,
+			     const char **ret_segment)
+{
+	const char *pattern = endpoint->path;
+	*ret_segment = NULL;
+	for (uint32_t i = 0; i < target->n_segments; i++) {
+		if (*pattern != '/')
+			return false;
+		pattern++;
+		size_t len = strcspn(pattern, "/");
+		const char *segment = target->segments[i];
+		if (len == 2 && memcmp(pattern, "{}", 2) == 0 && *segment)
+			*ret_segment = segment;
+		else if (strlen(segment) != len || memcmp(pattern, segment, len) != 0)
+			return false;
+		pattern += len;
+	}
+	return *pattern == '\0';
+}
+
+const struct endpoint *endpoint_find(const struct target *target, const char **ret_segment)
+{
+	for (size_t i = 0; i < sizeof(endpoints) / sizeof(*endpoints); i++)
+		if (endpoint_matches(&endpoints[i], target, ret_segment))
+			return &endpoints[i];
+	*ret_segment = NULL;
+	return NULL;
+}
+
+/* ---- The names of parameters --------------------------------------------- */
+
+struct allowed {
+	const char *words; /* "from to label+" */
+	const char *const *more;
+	size_t n;
+};
+
+/* The next word of words; NULL: no more. */
+static const char *next_word(const char **words, char *ret, size_t size)
+{
+	*words += strspn(*words, " ");
+	size_t len = strcspn(*words, " ");
+	if (len == 0 || len >= size)
+		return NULL;
+	memcpy(ret, *words, len);
+	ret[len] = '\0';
+	*words += len;
+	return ret;
+}
+
+static bool is_allowed(const struct allowed *allowed, const char *name, bool *ret_repeats)
+{
+	char word[64];
+	const char *words = allowed->words;
+	while (next_word(&words, word, sizeof(word))) {
+		size_t len = strcspn(word, "+");
+		*ret_repeats = word[len] == '+';
+		word[len] = '\0';
+		if (strcmp(word, name) == 0)
+			return true;
+	}
+	*ret_repeats = true;
+	for (size_t i = 0; i < allowed->n; i++)
+		if (strcmp(allowed->more[i], name) == 0)
+			return true;
+	return false;
+}
+
+static void nearer(const char *name, const char *candidate, unsigned *best, char *ret, size_t size)
+{
+	unsigned distance = suggest_distance(name, candidate);
+	if (distance >= *best)
+		return;
+	*best = distance;
+	snprintf(ret, size, "; did you mean %s?", candidate);
+}
+
+static int refuse_param(struct call *call, const struct allowed *allowed, const char *name)
+{
+	char word[64], hint[96] = "";
+	const char *words = allowed->words;
+	unsigned best = SUGGEST_NEAR;
+	while (next_word(&words, word, sizeof(word))) {
+		word[strcspn(word, "+")] = '\0';
+		nearer(name, word, &best, hint, sizeof(hint));
+	}
+	for (size_t i = 0; i < allowed->n; i++)
+		nearer(name, allowed->more[i], &best, hint, sizeof(hint));
+	return reply_problem(call->reply, 400, name, "there is no such parameter here%s", hint);
+}
+
+int endpoint_check_params(struct call *call, const char *words, const char *const *more, size_t n)
+{
+	const struct allowed allowed = {words, more, n};
+	for (uint32_t i = 0; i < call->target->n_params; i++) {
+		const char *name = call->target->params[i].name;
+		bool repeats;
+		if (!is_allowed(&allowed, name, &repeats))
+			return refuse_param(call, &allowed, name);
+		if (!repeats && target_param(call->target, name) != call->target->params[i].value)
+			return reply_problem(call->reply, 400, name, "given more than once");
+	}
+	return 0;
+}
+
+void endpoint_answer(const struct endpoint *endpoint, struct call *call)
+{
+	if (endpoint->params && endpoint_check_params(call, endpoint->params, NULL, 0) < 0)
+		return;
+	endpoint->answer(call);
+	catalog_drop(call->catalog);
+	call->catalog = NULL;
+}

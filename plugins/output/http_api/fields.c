@@ -1,0 +1,164 @@
+#include "fields.h"
+
+#include <cleanup.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "suggest.h"
+#include "tables.h"
+
+static const struct {
+	const char *name;
+	uint32_t aggregate;
+} aggregates[] = {
+	{"avg", TALLY_AVG},   {"min", TALLY_MIN},   {"max", TALLY_MAX},
+	{"last", TALLY_LAST}, {"rate", TALLY_RATE},
+};
+
+const char *fields_aggregate_name(uint32_t aggregate)
+{
+	for (size_t i = 0; i < sizeof(aggregates) / sizeof(*aggregates); i++)
+		if (aggregates[i].aggregate == aggregate)
+			return aggregates[i].name;
+	return "raw";
+}
+
+static int read_aggregate(struct call *call, uint32_t *ret)
+{
+	const char *text = target_param(call->target, "agg");
+	*ret = TALLY_RAW;
+	if (!text)
+		return 0;
+	for (size_t i = 0; i < sizeof(aggregates) / sizeof(*aggregates); i++) {
+		if (strcmp(aggregates[i].name, text) != 0)
+			continue;
+		*ret = aggregates[i].aggregate;
+		return 0;
+	}
+	return reply_problem(call->reply, 400, "agg", "\"%s\" is none of avg, min, max, last, rate",
+			     text);
+}
+
+int fields_unknown(struct call *call, const char *parameter, const struct tally_table *table,
+		   const char *name)
+{
+	char list[768] = "", hint[96] = "";
+	unsigned best = SUGGEST_NEAR;
+	size_t len = 0;
+	for (uint32_t i = 1; i < table->n_columns; i++) {
+		const char *column = table->columns[i].name;
+		unsigned distance = suggest_distance(name, column);
+		if (distance < best) {
+			best = distance;
+			snprintf(hint, sizeof(hint), "; did you mean %s?", column);
+		}
+		if (len < sizeof(list))
+			len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s",
+						len ? ", " : "", column);
+	}
+	return reply_problem(call->reply, 400, parameter, "%s has no such column: \"%s\"%s (%s)",
+			     table->name, name, hint, list);
+}
+
+/* aggregate RAW: by default. */
+static int add_field(struct call *call, const struct tally_column *column, uint32_t aggregate,
+		     struct fields *fields)
+{
+	bool counter = column->role == TALLY_COUNTER;
+	if (aggregate == TALLY_RATE && !counter)
+		return reply_problem(call->reply, 400, "agg",
+				     "%s is not a counter: it has no rate (try avg, min, max or "
+				     "last)",
+				     column->name);
+	if (aggregate == TALLY_RAW)
+		aggregate = counter ? TALLY_RATE : TALLY_AVG;
+	fields->columns[fields->n] = column;
+	fields->aggregates[fields->n++] = (uint16_t)aggregate;
+	return 0;
+}
+
+static int add_default_fields(struct call *call, const struct tally_table *table,
+			      uint32_t aggregate, struct fields *fields)
+{
+	for (uint32_t i = 1; i < table->n_columns && fields->n < ROWSET_MAX_COLUMNS - 8; i++) {
+		const struct tally_column *column = &table->columns[i];
+		if (!column_is_number(column) ||
+		    (aggregate == TALLY_RATE && column->role != TALLY_COUNTER))
+			continue;
+		int r = add_field(call, column, aggregate, fields);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static bool has_field(const struct fields *fields, const struct tally_column *column)
+{
+	for (uint32_t i = 0; i < fields->n; i++)
+		if (fields->columns[i] == column)
+			return true;
+	return false;
+}
+
+static int add_named_field(struct call *call, const struct tally_table *table, const char *name,
+			   uint32_t aggregate, struct fields *fields)
+{
+	const struct tally_column *column = table_column(table, name);
+	if (!column)
+		return fields_unknown(call, "fields", table, name);
+	if (!column_is_number(column))
+		return reply_problem(call->reply, 400, "fields", "%s is not a number", name);
+	if (has_field(fields, column))
+		return 0;
+	return add_field(call, column, aggregate, fields);
+}
+
+static int add_fields(struct call *call, const struct tally_table *table, uint32_t aggregate,
+		      struct fields *fields)
+{
+	const char *text = target_param(call->target, "fields");
+	if (!text)
+		return add_default_fields(call, table, aggregate, fields);
+	auto_free char *copy = strdup(text);
+	if (!copy)
+		return reply_unavailable(call->reply, "out of memory");
+	char *rest = copy;
+	while (rest) {
+		int r = add_named_field(call, table, strsep(&rest, ","), aggregate, fields);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int fields_read(struct call *call, const struct tally_table *table, struct fields *ret)
+{
+	uint32_t aggregate;
+	ret->n = 0;
+	int r = read_aggregate(call, &aggregate);
+	return r < 0 ? r : add_fields(call, table, aggregate, ret);
+}
+
+int fields_read_last(struct call *call, const struct tally_table *table, struct fields *ret)
+{
+	ret->n = 0;
+	return add_fields(call, table, TALLY_LAST, ret);
+}
+
+void fields_select(const struct fields *fields, struct ask *ask)
+{
+	for (uint32_t i = 0; i < fields->n; i++)
+		ask_select(ask, fields->columns[i], fields->aggregates[i]);
+}
+
+void fields_unit(const struct fields *fields, uint32_t field, char *ret, size_t size)
+{
+	const char *unit = fields->columns[field]->unit;
+	bool rate = fields->aggregates[field] == TALLY_RATE;
+	if (rate)
+		snprintf(ret, size, "%s/s", unit ? unit : "1");
+	else
+		snprintf(ret, size, "%s", unit ? unit : "");
+}

@@ -1,0 +1,221 @@
+/* /api/v1/hosts and /summary: containers counted by host, state and health. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "latest.h"
+#include "tables.h"
+
+enum { GROUPS_MAX = 10000, GROUP_NAME_SIZE = 256 };
+
+/* Where the columns of the answer are. */
+enum { INFO_TIME, INFO_HOST, INFO_STATE, INFO_HEALTH };
+
+struct group {
+	char name[GROUP_NAME_SIZE];
+	uint32_t containers, running;
+	double cpu, memory;
+	int64_t newest; /* reading; 0: none */
+};
+
+struct groups {
+	struct group *list;
+	uint32_t n;
+};
+
+struct inventory {
+	struct groups hosts, states, health;
+	uint32_t containers;
+};
+
+static void inventory_done(struct inventory *inventory)
+{
+	free(inventory->hosts.list);
+	free(inventory->states.list);
+	free(inventory->health.list);
+}
+#define auto_inventory __attribute__((cleanup(inventory_done)))
+
+/* Rows come by host, so that the last one is nearly always the right one.  NULL: no name, no
+ * memory, or far too many. */
+static struct group *group_for(struct groups *groups, const struct tally_cell *name)
+{
+	if (!name->set)
+		return NULL;
+	for (uint32_t i = groups->n; i-- > 0;)
+		if (cell_equals(name, groups->list[i].name))
+			return &groups->list[i];
+	if (groups->n == GROUPS_MAX || name->len >= GROUP_NAME_SIZE)
+		return NULL;
+	struct group *grown = reallocarray(groups->list, groups->n + 1, sizeof(*grown));
+	if (!grown)
+		return NULL;
+	groups->list = grown;
+	grown[groups->n] = (struct group){.containers = 0};
+	if (name->len)
+		memcpy(grown[groups->n].name, name->text, name->len);
+	return &grown[groups->n++];
+}
+
+static void count_container(struct groups *groups, const struct tally_cell *name, bool running)
+{
+	struct group *group = group_for(groups, name);
+	if (!group)
+		return;
+	group->containers++;
+	group->running += running;
+}
+
+static void count_rows(struct inventory *inventory, const struct rowset *rows)
+{
+	for (uint32_t i = 0; i < rows->n_rows; i++) {
+		const struct tally_cell *row = rowset_row(rows, i);
+		bool running = cell_equals(&row[INFO_STATE], "running");
+		count_container(&inventory->hosts, &row[INFO_HOST], running);
+		count_container(&inventory->states, &row[INFO_STATE], running);
+		count_container(&inventory->health, &row[INFO_HEALTH], running);
+	}
+	inventory->containers += rows->n_rows;
+}
+
+/* Containers that still exist. */
+static int read_containers(struct call *call, struct inventory *inventory)
+{
+	static const char *const names[] = {"host", "state", "health"};
+	struct rowset rows auto_rowset = {.n_rows = 0};
+	const struct tally_table *table;
+	struct ask ask;
+	int r = call_table(call, "container_info", &table);
+	if (r < 0 || !table)
+		return r;
+	ask_init(&ask, call, table);
+	ask.query.limit = INT32_MAX; /* what they may take is bounded in bytes */
+	for (int i = 0; i < 3; i++) {
+		const struct tally_column *column = table_column(table, names[i]);
+		if (!column)
+			return 0;
+		ask_select(&ask, column, TALLY_RAW);
+	}
+	if (table_gone(table))
+		ask_filter(&ask, table_gone(table), TALLY_IS_NULL, &(struct tally_cell){.set = 0});
+	r = ask_store(&ask, &rows);
+	if (r == 0)
+		count_rows(inventory, &rows);
+	return r;
+}
+
+static double latest_number(const struct latest *latest, const struct tally_cell *row,
+			    const char *field)
+{
+	for (uint32_t i = 0; i < latest->fields.n; i++) {
+		const struct tally_cell *cell = &row[LATEST_FIELDS + i];
+		if (strcmp(latest->fields.columns[i]->name, field) != 0 || !cell->set)
+			continue;
+		return latest->rows.types[LATEST_FIELDS + i] == TALLY_REAL ? cell->f
+									   : (double)cell->i;
+	}
+	return 0;
+}
+
+static int read_usage(struct call *call, struct inventory *inventory)
+{
+	struct latest latest auto_latest = {.n = 0};
+	int r = latest_read(call, &latest);
+	for (uint32_t i = 0; r == 0 && i < latest.n; i++) {
+		const struct tally_cell *row = latest_row(&latest, i);
+		struct group *host = group_for(&inventory->hosts, &row[LATEST_HOST]);
+		if (!host)
+			continue;
+		host->cpu += latest_number(&latest, row, "cpu_percent");
+		host->memory += latest_number(&latest, row, "mem_used_bytes");
+		if (row[LATEST_TIME].i > host->newest)
+			host->newest = row[LATEST_TIME].i;
+	}
+	return r;
+}
+
+static int inventory_read(struct call *call, struct inventory *inventory)
+{
+	int r = read_containers(call, inventory);
+	return r < 0 ? r : read_usage(call, inventory);
+}
+
+static void write_usage(struct json_writer *json, double cpu, double memory, int64_t newest)
+{
+	json_write_key(json, "cpu_percent");
+	json_write_real(json, cpu);
+	json_write_key(json, "mem_used_bytes");
+	json_write_real(json, memory);
+	json_write_key(json, "newest_stats");
+	if (newest)
+		json_write_time(json, newest);
+	else
+		json_write_null(json);
+}
+
+int hosts_list(struct call *call)
+{
+	struct inventory inventory auto_inventory = {.containers = 0};
+	struct json_writer *json = &call->reply->body;
+	int r = inventory_read(call, &inventory);
+	if (r < 0)
+		return r;
+	json_begin_object(json);
+	json_write_key(json, "data");
+	json_begin_array(json);
+	for (uint32_t i = 0; i < inventory.hosts.n; i++) {
+		const struct group *host = &inventory.hosts.list[i];
+		json_begin_object(json);
+		json_write_key(json, "host");
+		json_write_string(json, host->name);
+		json_write_key(json, "containers");
+		json_write_int(json, host->containers);
+		json_write_key(json, "running");
+		json_write_int(json, host->running);
+		write_usage(json, host->cpu, host->memory, host->newest);
+		json_end_object(json);
+	}
+	json_end_array(json);
+	json_write_key(json, "next_cursor");
+	json_write_null(json);
+	json_end_object(json);
+	return 0;
+}
+
+static void write_counts(struct json_writer *json, const char *key, const struct groups *groups)
+{
+	json_write_key(json, key);
+	json_begin_object(json);
+	for (uint32_t i = 0; i < groups->n; i++) {
+		json_write_key(json, groups->list[i].name);
+		json_write_int(json, groups->list[i].containers);
+	}
+	json_end_object(json);
+}
+
+int hosts_summary(struct call *call)
+{
+	struct inventory inventory auto_inventory = {.containers = 0};
+	struct json_writer *json = &call->reply->body;
+	double cpu = 0, memory = 0;
+	int64_t newest = 0;
+	int r = inventory_read(call, &inventory);
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; i < inventory.hosts.n; i++) {
+		const struct group *host = &inventory.hosts.list[i];
+		cpu += host->cpu;
+		memory += host->memory;
+		newest = host->newest > newest ? host->newest : newest;
+	}
+	json_begin_object(json);
+	json_write_key(json, "hosts");
+	json_write_int(json, inventory.hosts.n);
+	json_write_key(json, "containers");
+	json_write_int(json, inventory.containers);
+	write_counts(json, "states", &inventory.states);
+	write_counts(json, "health", &inventory.health);
+	write_usage(json, cpu, memory, newest);
+	json_end_object(json);
+	return 0;
+}

@@ -1,0 +1,114 @@
+/*
+ * The HTTP API: a service that answers what a store holds as JSON, and what the daemon knows about
+ * itself.  create() reads the address; start() binds it and starts the server's threads; stop()
+ * answers who waits with 503 and ends them.  What can fail: the address is taken.
+ */
+#include "http_api.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "listen.h"
+#include "server.h"
+
+struct http_api {
+	struct tally_ctx *ctx;
+	const struct http_config *config;
+	struct listen_address address;
+	struct server *server;
+};
+
+static int http_check(struct tally_ctx *ctx, const struct http_config *config,
+		      struct listen_address *ret)
+{
+	if (listen_parse(config->listen, ret) < 0)
+		return tally_fail(ctx, EINVAL,
+				  "listen: \"%s\" is not an address and port (try "
+				  "127.0.0.1:7420 or [::1]:7420)",
+				  config->listen);
+	if (!config->insecure && !listen_is_loopback(ret))
+		return tally_fail(ctx, EINVAL,
+				  "listen: %s can be reached from other machines and nobody is "
+				  "asked who they are; listen on 127.0.0.1 behind a proxy that "
+				  "does, or say insecure = yes",
+				  config->listen);
+	return 0;
+}
+
+static int http_create(struct tally_ctx *ctx, const void *config, void **ret_self)
+{
+	struct http_api *api = calloc(1, sizeof(*api));
+	if (!api)
+		return tally_fail(ctx, ENOMEM, "out of memory");
+	api->ctx = ctx;
+	api->config = config;
+	int r = http_check(ctx, config, &api->address);
+	if (r < 0) {
+		free(api);
+		return r;
+	}
+	*ret_self = api;
+	return 0;
+}
+
+static int http_start(void *self)
+{
+	struct http_api *api = self;
+	char text[LISTEN_TEXT_SIZE];
+	int fd;
+	int r = listen_open(api->ctx, api->config->listen, &api->address, &fd);
+	if (r < 0)
+		return r;
+	listen_text(fd, text);
+	r = server_start(api->ctx, api->config, fd, &api->server);
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	tally_log(api->ctx, TALLY_NOTICE, "listening on http://%s/", text);
+	return 0;
+}
+
+static void http_stop(void *self)
+{
+	struct http_api *api = self;
+	server_stop(api->server);
+	api->server = NULL;
+}
+
+static void http_destroy(void *self)
+{
+	free(self);
+}
+
+#define OPTION(field) .name = #field, .offset = offsetof(struct http_config, field)
+
+static const struct tally_option http_options[] = {
+	{OPTION(listen), .type = TALLY_OPT_STRING, .fallback = "127.0.0.1:7420",
+	 .help = "Address and port to listen on: 127.0.0.1:7420, [::]:7420."},
+	{OPTION(store), .type = TALLY_OPT_STORE, .fallback = "sqlite", .flags = TALLY_OPT_REQUIRED,
+	 .help = "The output whose data is served."},
+	{OPTION(insecure), .type = TALLY_OPT_BOOL, .fallback = "no",
+	 .help = "Allow an address that other machines can reach, although anyone who reaches "
+		 "it may read everything."},
+	{OPTION(max_query_range_days), .type = TALLY_OPT_INT, .fallback = "30",
+	 .accepts = "1..3650", .help = "Longest time between from and to."},
+	{OPTION(max_results_per_query), .type = TALLY_OPT_INT, .fallback = "10000",
+	 .accepts = "1..1000000", .help = "Most rows, or points of all series, in one answer."},
+	{OPTION(query_timeout), .type = TALLY_OPT_DURATION, .fallback = "5s",
+	 .accepts = "100ms..10min",
+	 .help = "A request that the store has not answered by then gets a 503."},
+	{OPTION(threads), .type = TALLY_OPT_INT, .fallback = "4", .accepts = "1..64",
+	 .help = "Requests that may be with the store at the same time."},
+	{OPTION(max_connections), .type = TALLY_OPT_INT, .fallback = "256", .accepts = "1..10000",
+	 .help = "Connections open at the same time; others are closed at once."},
+	{OPTION(max_connections_per_address), .type = TALLY_OPT_INT, .fallback = "64",
+	 .accepts = "1..10000", .help = "Of these, from one address."},
+	{.name = NULL},
+};
+
+TALLY_PLUGIN(.name = "http_api", .version = TALLYD_VERSION,
+	     .help = "Serves what a store holds over HTTP, as JSON.", .options = http_options,
+	     .config_size = sizeof(struct http_config), .metrics = http_metrics,
+	     .create = http_create, .start = http_start, .stop = http_stop, .destroy = http_destroy)

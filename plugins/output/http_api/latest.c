@@ -1,0 +1,186 @@
+#include "latest.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tables.h"
+
+/* How far back is looked, until something is found. */
+static const int64_t latest_windows[] = {300 * HTTP_SECOND, 3600 * HTTP_SECOND, HTTP_DAY, 0};
+enum { LATEST_WINDOWS = 4 };
+static const int64_t latest_clock_skew = 60 * HTTP_SECOND; /* of other hosts */
+
+void latest_done(struct latest *latest)
+{
+	rowset_done(&latest->rows);
+	free(latest->order);
+}
+
+static int64_t latest_from(const struct call *call, int window)
+{
+	int64_t back = latest_windows[window];
+	return call->now - (back ? back : call->config->max_query_range_days * HTTP_DAY);
+}
+
+/* The rows of the first window that has any. */
+static int latest_ask(struct ask *ask, struct rowset *ret)
+{
+	for (int i = 0; i < LATEST_WINDOWS; i++) {
+		ask->query.from = latest_from(ask->call, i);
+		ask->query.to = ask->call->now + latest_clock_skew;
+		int r = ask_store(ask, ret);
+		if (r < 0 || ret->n_rows)
+			return r;
+		rowset_done(ret);
+	}
+	return 0;
+}
+
+static int compare_text(const struct tally_cell *a, const struct tally_cell *b)
+{
+	uint32_t len = a->len < b->len ? a->len : b->len;
+	if (!a->set || !b->set)
+		return (int)a->set - (int)b->set;
+	int order = len ? memcmp(a->text, b->text, len) : 0;
+	return order ? order : (a->len > b->len) - (a->len < b->len);
+}
+
+/* By host and id; of one container the newest first. */
+static int compare_rows(const void *left, const void *right, void *arg)
+{
+	const struct rowset *rows = arg;
+	const struct tally_cell *a = rowset_row(rows, *(const uint32_t *)left);
+	const struct tally_cell *b = rowset_row(rows, *(const uint32_t *)right);
+	int order = compare_text(&a[LATEST_HOST], &b[LATEST_HOST]);
+	if (order == 0)
+		order = compare_text(&a[LATEST_ID], &b[LATEST_ID]);
+	if (order == 0)
+		order = (a[LATEST_TIME].i < b[LATEST_TIME].i) -
+			(a[LATEST_TIME].i > b[LATEST_TIME].i);
+	return order;
+}
+
+static bool same_container(const struct tally_cell *a, const struct tally_cell *b)
+{
+	return compare_text(&a[LATEST_HOST], &b[LATEST_HOST]) == 0 &&
+	       compare_text(&a[LATEST_ID], &b[LATEST_ID]) == 0;
+}
+
+/* latest->order: rows sorted, without older ones of the same container. */
+static int latest_sort(struct latest *latest)
+{
+	struct rowset *rows = &latest->rows;
+	uint32_t n = 0;
+	if (rows->n_rows == 0)
+		return 0;
+	latest->order = malloc(rows->n_rows * sizeof(*latest->order));
+	if (!latest->order)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < rows->n_rows; i++)
+		latest->order[i] = i;
+	qsort_r(latest->order, rows->n_rows, sizeof(*latest->order), compare_rows, rows);
+	for (uint32_t i = 0; i < rows->n_rows; i++) {
+		const struct tally_cell *row = rowset_row(rows, latest->order[i]);
+		if (n && same_container(rowset_row(rows, latest->order[n - 1]), row))
+			continue;
+		latest->order[n++] = latest->order[i];
+	}
+	latest->n = n;
+	return 0;
+}
+
+static int latest_filter_hosts(struct call *call, struct ask *ask, const struct tally_column *host)
+{
+	for (uint32_t i = 0; i < call->target->n_params; i++)
+		if (strcmp(call->target->params[i].name, "host") == 0)
+			ask_text(ask, host, TALLY_EQUALS, call->target->params[i].value);
+	return 0;
+}
+
+int latest_read(struct call *call, struct latest *ret)
+{
+	static const char *const tags[] = {"host", "container_id", "name"};
+	const struct tally_table *table;
+	struct ask ask;
+	*ret = (struct latest){.n = 0};
+	int r = call_table(call, "container_stats", &table);
+	if (r < 0 || !table)
+		return r;
+	r = fields_read_last(call, table, &ret->fields);
+	if (r < 0)
+		return r;
+	ask_init(&ask, call, table);
+	for (int i = 0; i < 3; i++) {
+		const struct tally_column *tag = table_column(table, tags[i]);
+		if (!tag)
+			return reply_problem(call->reply, 404, NULL,
+					     "container_stats of this store has no %s", tags[i]);
+		ask_group(&ask, tag);
+	}
+	latest_filter_hosts(call, &ask, table_column(table, "host"));
+	fields_select(&ret->fields, &ask);
+	r = latest_ask(&ask, &ret->rows);
+	if (r == 0 && latest_sort(ret) < 0)
+		r = reply_unavailable(call->reply, "out of memory");
+	return r;
+}
+
+const struct tally_cell *latest_row(const struct latest *latest, uint32_t i)
+{
+	return rowset_row(&latest->rows, latest->order[i]);
+}
+
+const struct tally_cell *latest_find(const struct latest *latest, const struct tally_cell *host,
+				     const struct tally_cell *id)
+{
+	uint32_t low = 0, high = latest->n;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		const struct tally_cell *row = latest_row(latest, middle);
+		int order = compare_text(&row[LATEST_HOST], host);
+		if (order == 0)
+			order = compare_text(&row[LATEST_ID], id);
+		if (order == 0)
+			return row;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
+void latest_write_fields(const struct latest *latest, const struct tally_cell *row,
+			 struct json_writer *json)
+{
+	json_write_key(json, "time");
+	json_write_time(json, row[LATEST_TIME].i);
+	for (uint32_t i = 0; i < latest->fields.n; i++) {
+		json_write_key(json, latest->fields.columns[i]->name);
+		rowset_write_cell(json, latest->rows.types[LATEST_FIELDS + i],
+				  &row[LATEST_FIELDS + i]);
+	}
+}
+
+int latest_time(struct call *call, int64_t *ret_time, bool *ret_found)
+{
+	struct rowset rows auto_rowset;
+	const struct tally_table *table;
+	struct ask ask;
+	rowset_init(&rows, 0);
+	*ret_found = false;
+	int r = call_table(call, "container_stats", &table);
+	if (r < 0 || !table)
+		return r;
+	ask_init(&ask, call, table);
+	for (uint32_t i = 1; i < table->n_columns && ask.query.n_select == 0; i++)
+		if (column_is_number(&table->columns[i]))
+			ask_select(&ask, &table->columns[i], TALLY_LAST);
+	r = latest_ask(&ask, &rows);
+	if (r < 0 || rows.n_rows == 0)
+		return r;
+	*ret_found = true;
+	*ret_time = rowset_row(&rows, 0)[LATEST_TIME].i;
+	return 0;
+}

@@ -1,0 +1,36 @@
+/*
+ * The newest readings of every container.  If collecting has stopped, those from before it did:
+ * each row carries its time.
+ */
+#ifndef TALLYD_HTTP_LATEST_H
+#define TALLYD_HTTP_LATEST_H
+
+#include "fields.h"
+
+struct latest {
+	struct fields fields;
+	struct rowset rows; /* time, host, container_id, name, fields */
+	uint32_t *order;    /* rows by host and id, each container once */
+	uint32_t n;
+};
+
+enum { LATEST_TIME, LATEST_HOST, LATEST_ID, LATEST_NAME, LATEST_FIELDS };
+
+void latest_done(struct latest *latest);
+#define auto_latest __attribute__((cleanup(latest_done)))
+
+/* Fields and hosts as the request says; by default all.  No container_stats: no rows.  Owes
+ * latest_done(), also on failure: a problem. */
+int latest_read(struct call *call, struct latest *ret);
+const struct tally_cell *latest_row(const struct latest *latest, uint32_t i); /* of latest->n */
+/* NULL: none. */
+const struct tally_cell *latest_find(const struct latest *latest, const struct tally_cell *host,
+				     const struct tally_cell *id);
+/* "time" and the fields, into an open object. */
+void latest_write_fields(const struct latest *latest, const struct tally_cell *row,
+			 struct json_writer *json);
+
+/* When the newest reading of all was taken; ret_found: is there any. */
+int latest_time(struct call *call, int64_t *ret_time, bool *ret_found);
+
+#endif

@@ -1,0 +1,42 @@
+#include "http_api.h"
+
+#define REQUESTS(class, status)                                                                    \
+	{                                                                                          \
+		.name = "requests_total", .help = "Requests answered.",                            \
+		.labels = "endpoint=\"" class "\",status=\"" status "\"",                          \
+		.kind = TALLY_METRIC_COUNTER                                                       \
+	}
+#define REQUESTS_OF(class) REQUESTS(class, "2xx"), REQUESTS(class, "4xx"), REQUESTS(class, "5xx")
+
+#define REFUSED(why)                                                                               \
+	{                                                                                          \
+		.name = "refused_total",                                                           \
+		.help = "Requests turned away before they were looked at.",                        \
+		.labels = "reason=\"" why "\"", .kind = TALLY_METRIC_COUNTER                       \
+	}
+
+const struct tally_metric http_metrics[] = {
+	REQUESTS_OF("containers"),
+	REQUESTS_OF("stats"),
+	REQUESTS_OF("tables"),
+	REQUESTS_OF("daemon"),
+	REQUESTS_OF("health"),
+	REQUESTS_OF("metrics"),
+	REQUESTS_OF("other"),
+	{.name = "request_seconds_total",
+	 .unit = "ns",
+	 .help = "Time from the request's last byte to its answer, summed over all requests.",
+	 .kind = TALLY_METRIC_COUNTER},
+	{.name = "requests_in_flight",
+	 .help = "Requests that wait for a worker or are with one.",
+	 .kind = TALLY_METRIC_GAUGE},
+	REFUSED("malformed"),
+	REFUSED("busy"),
+	{.name = "timeouts_total",
+	 .help = "Requests answered with 503 because query_timeout had passed.",
+	 .kind = TALLY_METRIC_COUNTER},
+	{.name = "store_errors_total",
+	 .help = "Queries that the store refused, failed or left unanswered.",
+	 .kind = TALLY_METRIC_COUNTER},
+	{.name = NULL},
+};

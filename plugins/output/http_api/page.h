@@ -1,0 +1,37 @@
+/*
+ * Paging through rows as they were written: limit, and a cursor that holds the key of the last
+ * row shown.  A page asks for one row more than it shows, to know whether there is a next one.
+ */
+#ifndef TALLYD_HTTP_PAGE_H
+#define TALLYD_HTTP_PAGE_H
+
+#include "ask.h"
+
+enum { PAGE_MAX_KEY = 32, PAGE_DEFAULT_LIMIT = 100 };
+
+struct page {
+	uint32_t limit;
+	const struct tally_column *key[PAGE_MAX_KEY]; /* of the table, in the order of columns */
+	uint32_t n_key;
+	bool timed; /* key[0] is the time of the row */
+	struct tally_cell after[PAGE_MAX_KEY];
+	char *memory; /* that after points to; NULL: from the start */
+};
+
+void page_done(struct page *page);
+#define auto_page __attribute__((cleanup(page_done)))
+
+/* Reads limit and cursor.  Owes page_done(), also on failure: a problem. */
+int page_read(struct call *call, const struct tally_table *table, struct page *ret);
+/* Sets limit and after; rows must then hold all key columns. */
+void page_ask(const struct page *page, struct ask *ask);
+/* Rows to show. */
+uint32_t page_rows(const struct page *page, const struct rowset *rows);
+/* Closes a list: next_cursor and the Link header.  columns: of rows, after the time. */
+void page_finish(const struct page *page, struct call *call, const struct rowset *rows,
+		 const struct tally_column *const *columns);
+
+/* limit=N, 1 to max_results_per_query. */
+int page_read_limit(struct call *call, uint32_t fallback, uint32_t *ret);
+
+#endif

@@ -1,0 +1,98 @@
+#include "params.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int hex_value(char c)
+{
+	static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+	const char *at = c ? strchr(digits, c) : NULL;
+	return at ? (int)(at - digits) % 16 : -1;
+}
+
+/* In place.  -EINVAL: an escape that is none, or one for NUL. */
+static int decode(char *text, bool plus_is_space)
+{
+	char *out = text;
+	for (const char *in = text; *in; in++) {
+		char c = *in;
+		if (c == '+' && plus_is_space)
+			c = ' ';
+		if (c == '%') {
+			int high = hex_value(in[1]);
+			int low = high < 0 ? -1 : hex_value(in[2]);
+			if (low < 0 || high + low == 0)
+				return -EINVAL;
+			c = (char)(high * 16 + low);
+			in += 2;
+		}
+		*out++ = c;
+	}
+	*out = '\0';
+	return 0;
+}
+
+static int parse_path(char *path, struct target *target)
+{
+	char *rest = path;
+	while (rest) {
+		char *segment = strsep(&rest, "/");
+		if (target->n_segments == TARGET_MAX_SEGMENTS)
+			return -E2BIG;
+		if (decode(segment, false) < 0)
+			return -EINVAL;
+		target->segments[target->n_segments++] = segment;
+	}
+	return 0;
+}
+
+static int parse_query(char *query, struct target *target)
+{
+	char *rest = query;
+	while (rest) {
+		char *value = strsep(&rest, "&");
+		if (*value == '\0')
+			continue;
+		char *name = strsep(&value, "=");
+		if (target->n_params == PARAMS_MAX)
+			return -E2BIG;
+		if (decode(name, true) < 0 || (value && decode(value, true) < 0))
+			return -EINVAL;
+		target->params[target->n_params++] = (struct param){name, value ? value : ""};
+	}
+	return 0;
+}
+
+int target_parse(const char *raw, struct target *ret)
+{
+	*ret = (struct target){0};
+	if (*raw != '/')
+		return -EINVAL;
+	ret->memory = strdup(raw + 1);
+	if (!ret->memory)
+		return -ENOMEM;
+	char *query = ret->memory;
+	char *path = strsep(&query, "?");
+	int r = parse_path(path, ret);
+	if (r == 0)
+		r = parse_query(query, ret);
+	if (r < 0)
+		target_done(ret);
+	return r;
+}
+
+void target_done(struct target *target)
+{
+	free(target->memory);
+	target->memory = NULL;
+}
+
+const char *target_param(const struct target *target, const char *name)
+{
+	for (uint32_t i = 0; i < target->n_params; i++)
+		if (strcmp(target->params[i].name, name) == 0)
+			return target->params[i].value;
+	return NULL;
+}

@@ -1,0 +1,32 @@
+/*
+ * The target of a request, taken apart: path segments and query parameters, percent-decoded
+ * strictly.  A '+' in a query is a space, as in forms.  All strings point into one copy.
+ */
+#ifndef TALLYD_HTTP_PARAMS_H
+#define TALLYD_HTTP_PARAMS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { TARGET_MAX_SEGMENTS = 8, PARAMS_MAX = 64 };
+
+struct param {
+	const char *name, *value;
+};
+
+struct target {
+	char *memory;
+	const char *segments[TARGET_MAX_SEGMENTS]; /* "/api/v1/" gives "api", "v1", "" */
+	uint32_t n_segments, n_params;
+	struct param params[PARAMS_MAX];
+};
+
+/* raw: "/path?query".  -EINVAL: no such thing, a bad escape, a NUL; -E2BIG: too many parts;
+ * -ENOMEM.  On success owes target_done(). */
+int target_parse(const char *raw, struct target *ret);
+void target_done(struct target *target);
+
+/* The first value; NULL: not given. */
+const char *target_param(const struct target *target, const char *name);
+
+#endif

@@ -1,0 +1,37 @@
+/*
+ * One answer in the making: a status, a body that grows to a bound, the few headers that vary.
+ * Made by one thread, then handed over.  Errors are problem documents (RFC 9457).
+ */
+#ifndef TALLYD_HTTP_REPLY_H
+#define TALLYD_HTTP_REPLY_H
+
+#include <json_writer.h>
+
+extern const char reply_json[], reply_csv[], reply_ndjson[], reply_metrics[], reply_html[];
+
+struct reply {
+	unsigned status;  /* 0: nothing decided yet */
+	const char *type; /* of the content, static */
+	struct json_writer body;
+	char *link;           /* value of a Link header, or NULL */
+	const char *allow;    /* value of an Allow header, static, or NULL */
+	unsigned retry_after; /* seconds; 0: none */
+	bool close;           /* the connection cannot be trusted any more */
+};
+
+void reply_init(struct reply *reply);
+void reply_done(struct reply *reply);
+
+/* Forgets what was written so far and says what is wrong, and with which parameter (NULL: with
+ * none).  Returns -EINVAL, for `return reply_problem(…)`. */
+__attribute__((format(printf, 4, 5))) int
+reply_problem(struct reply *reply, unsigned status, const char *parameter, const char *fmt, ...);
+
+/* 503 with Retry-After. */
+__attribute__((format(printf, 2, 3))) int reply_unavailable(struct reply *reply, const char *fmt,
+							    ...);
+
+/* To be called once the body is written: an unfinished one becomes a problem, and status 200. */
+void reply_finish(struct reply *reply);
+
+#endif

@@ -1,0 +1,36 @@
+#include "request.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct request *request_create(const char *raw)
+{
+	struct request *request = calloc(1, sizeof(*request));
+	if (!request)
+		return NULL;
+	request->raw = strdup(raw);
+	if (!request->raw) {
+		free(request);
+		return NULL;
+	}
+	atomic_init(&request->references, 1);
+	reply_init(&request->reply);
+	return request;
+}
+
+struct request *request_keep(struct request *request)
+{
+	atomic_fetch_add_explicit(&request->references, 1, memory_order_relaxed);
+	return request;
+}
+
+void request_drop(struct request *request)
+{
+	if (!request ||
+	    atomic_fetch_sub_explicit(&request->references, 1, memory_order_acq_rel) != 1)
+		return;
+	reply_done(&request->reply);
+	target_done(&request->target);
+	free(request->raw);
+	free(request);
+}

@@ -1,0 +1,150 @@
+#include "rowset.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROWSET_TEXT_SIZE = 64 << 10, ROWSET_FIRST_CELLS = 256 };
+
+struct rowset_text {
+	struct rowset_text *next;
+	size_t used, size;
+	char bytes[];
+};
+
+void rowset_init(struct rowset *rows, uint32_t n_columns)
+{
+	*rows = (struct rowset){.n_columns = n_columns};
+}
+
+void rowset_done(struct rowset *rows)
+{
+	while (rows->text) {
+		struct rowset_text *next = rows->text->next;
+		free(rows->text);
+		rows->text = next;
+	}
+	free(rows->cells);
+	rows->cells = NULL;
+}
+
+static int rowset_charge(struct rowset *rows, size_t bytes)
+{
+	if (bytes > ROWSET_MAX_BYTES - rows->bytes)
+		return -E2BIG;
+	rows->bytes += bytes;
+	return 0;
+}
+
+static int rowset_reserve(struct rowset *rows, size_t more)
+{
+	size_t used = (size_t)rows->n_rows * rows->n_columns;
+	size_t max = rows->cells_max ? rows->cells_max : ROWSET_FIRST_CELLS;
+	if (rowset_charge(rows, more * sizeof(*rows->cells)) < 0)
+		return -E2BIG;
+	while (max - used < more)
+		max *= 2;
+	if (max == rows->cells_max)
+		return 0;
+	struct tally_cell *grown = realloc(rows->cells, max * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	rows->cells = grown;
+	rows->cells_max = max;
+	return 0;
+}
+
+static int rowset_text_block(struct rowset *rows, size_t len)
+{
+	size_t size = len > ROWSET_TEXT_SIZE ? len : ROWSET_TEXT_SIZE;
+	struct rowset_text *block = malloc(sizeof(*block) + size);
+	if (!block)
+		return -ENOMEM;
+	*block = (struct rowset_text){.next = rows->text, .size = size};
+	rows->text = block;
+	return 0;
+}
+
+static int rowset_copy_text(struct rowset *rows, struct tally_cell *cell)
+{
+	int r = rowset_charge(rows, cell->len);
+	if (r == 0 && (!rows->text || rows->text->size - rows->text->used < cell->len))
+		r = rowset_text_block(rows, cell->len);
+	if (r < 0)
+		return r;
+	char *copy = rows->text->bytes + rows->text->used;
+	if (cell->len)
+		memcpy(copy, cell->text, cell->len);
+	cell->text = copy;
+	rows->text->used += cell->len;
+	return 0;
+}
+
+static bool type_is_text(uint16_t type)
+{
+	return type == TALLY_TEXT || type == TALLY_JSON;
+}
+
+static int rowset_copy_texts(struct rowset *rows, struct tally_cell *cells, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!cells[i].set || !type_is_text(rows->types[i % rows->n_columns]))
+			continue;
+		int r = rowset_copy_text(rows, &cells[i]);
+		if (r < 0) {
+			cells[i].set = 0;
+			return r;
+		}
+	}
+	return 0;
+}
+
+static void rowset_learn(struct rowset *rows, const struct tally_table *table)
+{
+	snprintf(rows->source, sizeof(rows->source), "%s", table->name);
+	for (uint32_t i = 0; i < rows->n_columns; i++)
+		rows->types[i] = table->columns[i].type;
+}
+
+int rowset_add(struct rowset *rows, const struct tally_batch *batch)
+{
+	size_t n = (size_t)batch->n_rows * rows->n_columns;
+	if (batch->table->n_columns != rows->n_columns)
+		return -EPROTO;
+	if (!rows->source[0])
+		rowset_learn(rows, batch->table);
+	int r = rowset_reserve(rows, n);
+	if (r < 0 || n == 0)
+		return r;
+	struct tally_cell *cells = rows->cells + (size_t)rows->n_rows * rows->n_columns;
+	memcpy(cells, batch->cells, n * sizeof(*cells));
+	r = rowset_copy_texts(rows, cells, n);
+	if (r < 0)
+		return r;
+	rows->n_rows += batch->n_rows;
+	return 0;
+}
+
+void rowset_write_cell(struct json_writer *json, uint16_t type, const struct tally_cell *cell)
+{
+	if (!cell->set)
+		json_write_null(json);
+	else if (type == TALLY_TIME)
+		json_write_time(json, cell->i);
+	else if (type == TALLY_INT)
+		json_write_int(json, cell->i);
+	else if (type == TALLY_REAL)
+		json_write_real(json, cell->f);
+	else if (type == TALLY_BOOL)
+		json_write_bool(json, cell->i != 0);
+	else if (type == TALLY_JSON)
+		json_write_json(json, cell->text, cell->len);
+	else
+		json_write_text(json, cell->text, cell->len);
+}
+
+bool cell_equals(const struct tally_cell *cell, const char *text)
+{
+	return cell->set && cell->len == strlen(text) && memcmp(cell->text, text, cell->len) == 0;
+}

@@ -1,0 +1,41 @@
+/*
+ * The rows of one answer of the store, copied, because what a store hands out is on loan only.
+ * Bounded in bytes.
+ */
+#ifndef TALLYD_HTTP_ROWSET_H
+#define TALLYD_HTTP_ROWSET_H
+
+#include <json_writer.h>
+#include <tallyd/plugin.h>
+
+enum { ROWSET_MAX_BYTES = 32 << 20, ROWSET_MAX_COLUMNS = 258, ROWSET_SOURCE_SIZE = 64 };
+
+struct rowset_text;
+
+struct rowset {
+	char source[ROWSET_SOURCE_SIZE]; /* name of the table that answered; "" before any row */
+	uint16_t types[ROWSET_MAX_COLUMNS];
+	uint32_t n_columns, n_rows;
+	struct tally_cell *cells;
+	size_t cells_max, bytes;
+	struct rowset_text *text;
+};
+
+void rowset_init(struct rowset *rows, uint32_t n_columns);
+void rowset_done(struct rowset *rows);
+#define auto_rowset __attribute__((cleanup(rowset_done)))
+
+/* -EPROTO: not the columns that were asked for; -E2BIG; -ENOMEM. */
+int rowset_add(struct rowset *rows, const struct tally_batch *batch);
+
+static inline const struct tally_cell *rowset_row(const struct rowset *rows, uint32_t row)
+{
+	return rows->cells + (size_t)row * rows->n_columns;
+}
+
+/* A cell as JSON by the type of its column. */
+void rowset_write_cell(struct json_writer *json, uint16_t type, const struct tally_cell *cell);
+
+bool cell_equals(const struct tally_cell *cell, const char *text); /* a TEXT cell */
+
+#endif

@@ -1,0 +1,284 @@
+#include "server.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "filter.h"
+#include "listen.h"
+#include "request.h"
+#include "room.h"
+#include "tables.h"
+
+enum {
+	SERVER_IDLE_SECONDS = 30,
+	SERVER_CONNECTION_MEMORY = 32 << 10, /* so that 8 KiB of target and of headers fit */
+	SERVER_JOBS_PER_THREAD = 16,
+	SERVER_GRACE_MS = 500,
+};
+
+struct server {
+	struct tally_ctx *ctx;
+	const struct http_config *config;
+	struct MHD_Daemon *daemon;
+	struct room *room;
+	struct tables *tables;
+	int listen_fd;
+	atomic_int open; /* requests between their first line and the end of their answer */
+};
+
+/* ---- Answering ----------------------------------------------------------- */
+
+static void server_count(struct server *server, const struct request *request)
+{
+	enum http_class class = request->endpoint ? request->endpoint->class : HTTP_OTHER;
+	unsigned hundreds = request->reply.status / 100;
+	unsigned status = hundreds == 2 ? 0 : hundreds == 4 ? 1 : 2;
+	int64_t took = tally_monotonic(server->ctx) - request->started;
+	tally_count(server->ctx, HTTP_REQUESTS + class * HTTP_STATUS_CLASSES + status, 1);
+	tally_count(server->ctx, HTTP_REQUEST_TIME, took > 0 ? (uint64_t)took : 0);
+}
+
+static void server_set_headers(struct MHD_Response *response, const struct request *request)
+{
+	const struct reply *reply = &request->reply;
+	bool fresh = reply->status >= 400 || !request->endpoint ||
+		     request->endpoint->class == HTTP_HEALTH;
+	char seconds[16];
+	MHD_add_response_header(response, "Content-Type", reply->type);
+	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+	MHD_add_response_header(response, "Cache-Control", fresh ? "no-store" : "no-cache");
+	MHD_add_response_header(response, "X-Cache", "off");
+	if (reply->link)
+		MHD_add_response_header(response, "Link", reply->link);
+	if (reply->allow)
+		MHD_add_response_header(response, "Allow", reply->allow);
+	if (reply->close)
+		MHD_add_response_header(response, "Connection", "close");
+	if (reply->retry_after) {
+		snprintf(seconds, sizeof(seconds), "%u", reply->retry_after);
+		MHD_add_response_header(response, "Retry-After", seconds);
+	}
+}
+
+static enum MHD_Result server_queue(struct server *server, struct request *request,
+				    struct MHD_Connection *connection)
+{
+	struct json_writer *body = &request->reply.body;
+	reply_finish(&request->reply);
+	struct MHD_Response *response = MHD_create_response_from_buffer(
+		body->len, body->data, body->data ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+	if (!response)
+		return MHD_NO;
+	body->data = NULL; /* the response frees it */
+	server_set_headers(response, request);
+	server_count(server, request);
+	enum MHD_Result r = MHD_queue_response(connection, request->reply.status, response);
+	MHD_destroy_response(response);
+	return r;
+}
+
+static bool server_abandoned(const void *arg)
+{
+	const struct request *request = arg;
+	return room_has_left(request->room, request);
+}
+
+/* In a worker, or at once for endpoints that are direct. */
+static void server_answer(void *arg, const struct request *request, struct reply *reply)
+{
+	struct server *server = arg;
+	struct call call = {
+		.ctx = server->ctx,
+		.config = server->config,
+		.tables = server->tables,
+		.target = &request->target,
+		.raw = request->raw,
+		.segment = request->segment,
+		.now = request->now,
+		.deadline = request->deadline,
+		.abandoned = server_abandoned,
+		.abandoned_arg = request,
+		.reply = reply,
+	};
+	endpoint_answer(request->endpoint, &call);
+	reply_finish(reply);
+}
+
+/* ---- Receiving ----------------------------------------------------------- */
+
+/* 0, or a problem in request->reply. */
+static int server_route(struct request *request)
+{
+	struct reply *reply = &request->reply;
+	int r = target_parse(request->raw, &request->target);
+	if (r == -ENOMEM)
+		return reply_unavailable(reply, "out of memory");
+	if (r < 0)
+		return reply_problem(reply, 400, NULL,
+				     r == -E2BIG ? "too many parts in the URI"
+						 : "the URI is not a path with a query, or has a "
+						   "wrong %% escape");
+	request->endpoint = endpoint_find(&request->target, &request->segment);
+	if (!request->endpoint)
+		return reply_problem(reply, 404, NULL, "there is nothing here; / lists what is");
+	return 0;
+}
+
+static enum MHD_Result server_dispatch(struct server *server, struct request *request,
+				       struct MHD_Connection *connection)
+{
+	request->stage = REQUEST_TAKEN;
+	if (server_route(request) < 0)
+		return server_queue(server, request, connection);
+	if (request->endpoint->direct) {
+		server_answer(server, request, &request->reply);
+		return server_queue(server, request, connection);
+	}
+	request->room = server->room;
+	int r = room_enter(server->room, request, connection);
+	if (r == 0)
+		return MHD_YES;
+	tally_count(server->ctx, HTTP_BUSY, 1);
+	reply_unavailable(&request->reply, r == -EBUSY ? "too many requests are waiting already"
+						       : "tallyd is shutting down");
+	return server_queue(server, request, connection);
+}
+
+static enum MHD_Result server_accept(struct server *server, struct request *request,
+				     struct MHD_Connection *connection, const char *method)
+{
+	request->now = tally_now(server->ctx);
+	request->started = tally_monotonic(server->ctx);
+	request->deadline = request->started + server->config->query_timeout;
+	if (filter_check(connection, method, request->raw, &request->reply) == 0) {
+		request->stage = REQUEST_ACCEPTED;
+		return MHD_YES;
+	}
+	tally_count(server->ctx, HTTP_MALFORMED, 1);
+	request->stage = REQUEST_TAKEN;
+	return server_queue(server, request, connection);
+}
+
+/* Called when the headers are there, when the request is complete, and when it was resumed. */
+static enum MHD_Result server_handle(void *arg, struct MHD_Connection *connection, const char *url,
+				     const char *method, const char *version, const char *upload,
+				     size_t *upload_len, void **state)
+{
+	struct request *request = *state;
+	(void)url;
+	(void)version;
+	(void)upload;
+	if (!request || *upload_len)
+		return MHD_NO;
+	if (request->stage == REQUEST_NEW)
+		return server_accept(arg, request, connection, method);
+	if (request->stage == REQUEST_ACCEPTED)
+		return server_dispatch(arg, request, connection);
+	return server_queue(arg, request, connection);
+}
+
+static void *server_uri(void *arg, const char *uri, struct MHD_Connection *connection)
+{
+	struct server *server = arg;
+	(void)connection;
+	struct request *request = uri ? request_create(uri) : NULL;
+	if (request)
+		atomic_fetch_add(&server->open, 1);
+	return request;
+}
+
+static void server_completed(void *arg, struct MHD_Connection *connection, void **state,
+			     enum MHD_RequestTerminationCode why)
+{
+	struct server *server = arg;
+	(void)connection;
+	(void)why;
+	if (*state)
+		atomic_fetch_sub(&server->open, 1);
+	request_drop(*state);
+	*state = NULL;
+}
+
+__attribute__((format(printf, 2, 0))) static void server_log(void *arg, const char *fmt, va_list ap)
+{
+	struct server *server = arg;
+	char text[512];
+	vsnprintf(text, sizeof(text), fmt, ap);
+	text[strcspn(text, "\n")] = '\0';
+	tally_log(server->ctx, TALLY_DEBUG, "libmicrohttpd: %s", text);
+}
+
+/* ---- Starting and stopping ----------------------------------------------- */
+
+static int server_listen(struct server *server)
+{
+	const struct http_config *config = server->config;
+	server->daemon = MHD_start_daemon(
+		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO |
+			MHD_USE_ERROR_LOG,
+		0, NULL, NULL, server_handle, server, MHD_OPTION_EXTERNAL_LOGGER, server_log,
+		server, MHD_OPTION_LISTEN_SOCKET, server->listen_fd, MHD_OPTION_STRICT_FOR_CLIENT,
+		1, MHD_OPTION_CONNECTION_LIMIT, (unsigned)config->max_connections,
+		MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)config->max_connections_per_address,
+		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_IDLE_SECONDS,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVER_CONNECTION_MEMORY,
+		MHD_OPTION_URI_LOG_CALLBACK, server_uri, server, MHD_OPTION_NOTIFY_COMPLETED,
+		server_completed, server, MHD_OPTION_END);
+	return server->daemon ? 0 : -errno;
+}
+
+static void server_free(struct server *server)
+{
+	if (server->room)
+		room_free(server->room);
+	tables_destroy(server->tables);
+	free(server);
+}
+
+int server_start(struct tally_ctx *ctx, const struct http_config *config, int listen_fd,
+		 struct server **ret)
+{
+	struct server *server = calloc(1, sizeof(*server));
+	if (!server)
+		return tally_fail(ctx, ENOMEM, "out of memory");
+	*server = (struct server){.ctx = ctx, .config = config, .listen_fd = listen_fd};
+	atomic_init(&server->open, 0);
+	server->tables = tables_create(ctx, config->store);
+	uint32_t threads = (uint32_t)config->threads;
+	int r = server->tables ? room_open(ctx, threads, threads * SERVER_JOBS_PER_THREAD,
+					   server_answer, server, &server->room)
+			       : -ENOMEM;
+	if (r < 0) {
+		server_free(server);
+		return tally_fail(ctx, -r, "cannot start %u threads: %s", threads, strerror(-r));
+	}
+	r = server_listen(server);
+	if (r < 0) {
+		room_close(server->room);
+		server_free(server);
+		return tally_fail(ctx, r == 0 ? EIO : -r, "cannot start the HTTP server");
+	}
+	*ret = server;
+	return 0;
+}
+
+/* Answers that are on their way may leave; a client that does not read them may not hold us. */
+static void server_linger(struct server *server)
+{
+	for (int i = 0; i < SERVER_GRACE_MS / 10 && atomic_load(&server->open) > 0; i++)
+		usleep(10000);
+}
+
+void server_stop(struct server *server)
+{
+	MHD_quiesce_daemon(server->daemon);
+	room_close(server->room); /* nothing is suspended after this */
+	server_linger(server);
+	MHD_stop_daemon(server->daemon);
+	close(server->listen_fd);
+	server_free(server);
+}

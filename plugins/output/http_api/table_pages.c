@@ -1,0 +1,188 @@
+/* /api/v1/tables: every table the store holds, whoever declared it. */
+#include <errno.h>
+#include <string.h>
+
+#include "fields.h"
+#include "page.h"
+#include "tables.h"
+#include "window.h"
+
+/* ---- What there is ------------------------------------------------------- */
+
+static const char *kind_name(uint32_t kind)
+{
+	static const char *const names[] = {
+		[TALLY_SERIES] = "series", [TALLY_STATE] = "state", [TALLY_LOG] = "log"};
+	return kind && kind < sizeof(names) / sizeof(*names) ? names[kind] : "unknown";
+}
+
+static const char *type_name(uint16_t type)
+{
+	static const char *const names[] = {
+		[TALLY_TIME] = "time", [TALLY_INT] = "int",   [TALLY_REAL] = "real",
+		[TALLY_BOOL] = "bool", [TALLY_TEXT] = "text", [TALLY_JSON] = "json"};
+	return type && type < sizeof(names) / sizeof(*names) ? names[type] : "unknown";
+}
+
+static const char *role_name(uint16_t role)
+{
+	static const char *const names[] = {[TALLY_FIELD] = "field",
+					    [TALLY_TAG] = "tag",
+					    [TALLY_COUNTER] = "counter",
+					    [TALLY_GONE] = "gone",
+					    [TALLY_ORDER] = "order"};
+	return role < sizeof(names) / sizeof(*names) ? names[role] : "unknown";
+}
+
+static void write_pair(struct json_writer *json, const char *key, const char *value)
+{
+	json_write_key(json, key);
+	json_write_string(json, value);
+}
+
+static void write_table(struct json_writer *json, const struct tally_table *table)
+{
+	json_begin_object(json);
+	write_pair(json, "name", table->name);
+	write_pair(json, "kind", kind_name(table->kind));
+	write_pair(json, "help", table->help);
+	json_write_key(json, "revision");
+	json_write_int(json, table->revision);
+	json_write_key(json, "columns");
+	json_begin_array(json);
+	for (uint32_t i = 0; i < table->n_columns; i++) {
+		const struct tally_column *column = &table->columns[i];
+		json_begin_object(json);
+		write_pair(json, "name", column->name);
+		write_pair(json, "type", type_name(column->type));
+		write_pair(json, "role", role_name(column->role));
+		write_pair(json, "unit", column->unit);
+		write_pair(json, "help", column->help);
+		json_end_object(json);
+	}
+	json_end_array(json);
+	json_end_object(json);
+}
+
+int tables_list(struct call *call)
+{
+	struct json_writer *json = &call->reply->body;
+	const struct tally_table *none;
+	int r = call_table(call, "", &none);
+	if (r < 0)
+		return r;
+	json_begin_object(json);
+	json_write_key(json, "data");
+	json_begin_array(json);
+	for (uint32_t i = 0; i < call->catalog->n; i++)
+		write_table(json, &call->catalog->tables[i]);
+	json_end_array(json);
+	json_write_key(json, "next_cursor");
+	json_write_null(json);
+	json_end_object(json);
+	return 0;
+}
+
+/* ---- Rows ---------------------------------------------------------------- */
+
+struct listing {
+	const struct tally_table *table;
+	const struct tally_column *columns[ROWSET_MAX_COLUMNS]; /* after the time */
+	uint32_t n;
+};
+
+/* Tags that may be asked for by text. */
+static int check_params(struct call *call, const struct tally_table *table)
+{
+	const char *tags[PAGE_MAX_KEY];
+	size_t n = 0;
+	for (uint32_t i = 1; i < table->n_columns && n < PAGE_MAX_KEY; i++)
+		if (table->columns[i].role == TALLY_TAG && table->columns[i].type == TALLY_TEXT)
+			tags[n++] = table->columns[i].name;
+	return endpoint_check_params(call, "from to limit cursor order", tags, n);
+}
+
+static void ask_tags(struct call *call, struct ask *ask)
+{
+	for (uint32_t i = 0; i < call->target->n_params; i++) {
+		const struct param *param = &call->target->params[i];
+		const struct tally_column *column = table_column(ask->table, param->name);
+		if (column && column->role == TALLY_TAG)
+			ask_text(ask, column, TALLY_EQUALS, param->value);
+	}
+}
+
+static int ask_order(struct call *call, struct ask *ask)
+{
+	const char *order = target_param(call->target, "order");
+	if (order && strcmp(order, "asc") != 0 && strcmp(order, "desc") != 0)
+		return reply_problem(call->reply, 400, "order", "\"%s\" is neither asc nor desc",
+				     order);
+	ask->query.newest_first = order && strcmp(order, "desc") == 0;
+	return 0;
+}
+
+static void write_rows(struct call *call, const struct listing *listing, const struct page *page,
+		       const struct rowset *rows)
+{
+	struct json_writer *json = &call->reply->body;
+	json_begin_object(json);
+	json_write_key(json, "data");
+	json_begin_array(json);
+	for (uint32_t i = 0; i < page_rows(page, rows); i++) {
+		const struct tally_cell *row = rowset_row(rows, i);
+		json_begin_object(json);
+		json_write_key(json, listing->table->columns[0].name);
+		rowset_write_cell(json, TALLY_TIME, &row[0]);
+		for (uint32_t k = 0; k < listing->n; k++) {
+			json_write_key(json, listing->columns[k]->name);
+			rowset_write_cell(json, rows->types[1 + k], &row[1 + k]);
+		}
+		json_end_object(json);
+	}
+	json_end_array(json);
+	page_finish(page, call, rows, listing->columns);
+	json_end_object(json);
+}
+
+static int answer_rows(struct call *call, const struct tally_table *table)
+{
+	struct page page auto_page = {.memory = NULL};
+	struct rowset rows auto_rowset = {.n_rows = 0};
+	struct listing listing = {.table = table};
+	struct window window;
+	struct ask ask;
+	ask_init(&ask, call, table);
+	for (uint32_t i = 1; i < table->n_columns && listing.n < ROWSET_MAX_COLUMNS - 1; i++) {
+		listing.columns[listing.n++] = &table->columns[i];
+		ask_select(&ask, &table->columns[i], TALLY_RAW);
+	}
+	int r = page_read(call, table, &page);
+	if (r == 0)
+		r = window_read(call, &window);
+	if (r == 0)
+		r = ask_order(call, &ask);
+	if (r < 0)
+		return r;
+	ask.query.from = window.from;
+	ask.query.to = window.to;
+	ask_tags(call, &ask);
+	page_ask(&page, &ask);
+	r = ask_store(&ask, &rows);
+	if (r == 0)
+		write_rows(call, &listing, &page, &rows);
+	return r;
+}
+
+int tables_rows(struct call *call)
+{
+	const struct tally_table *table;
+	int r = call_table(call, call->segment, &table);
+	if (r == 0 && !table)
+		r = reply_problem(call->reply, 404, NULL,
+				  "the store holds no table \"%s\"; /api/v1/tables lists them",
+				  call->segment);
+	if (r == 0)
+		r = check_params(call, table);
+	return r < 0 ? r : answer_rows(call, table);
+}

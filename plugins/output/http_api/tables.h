@@ -1,0 +1,35 @@
+/*
+ * The tables that the store holds, remembered for a few seconds: names in requests are looked up
+ * here before any query.  A snapshot is immutable and lives until it is dropped.  Any thread.
+ */
+#ifndef TALLYD_HTTP_TABLES_H
+#define TALLYD_HTTP_TABLES_H
+
+#include <stddef.h>
+#include <tallyd/host.h>
+
+struct tables;
+
+struct catalog {
+	const struct tally_table *tables; /* by name */
+	uint32_t n;
+};
+
+struct tables *tables_create(struct tally_ctx *ctx, struct tally_store *store);
+void tables_destroy(struct tables *tables);
+
+/* The tables as they are now or were a few seconds ago; name: if it is not among the remembered
+ * ones they are asked for anew (NULL: don't).  Owes catalog_drop().  -errno: the store's. */
+int tables_get(struct tables *tables, const char *name, const struct catalog **ret);
+/* The same, from the store, however fresh the remembered ones are. */
+int tables_reload(struct tables *tables, const struct catalog **ret);
+void catalog_drop(const struct catalog *catalog);
+
+const struct tally_table *catalog_find(const struct catalog *catalog, const char *name);
+
+/* NULL: no such column. */
+const struct tally_column *table_column(const struct tally_table *table, const char *name);
+const struct tally_column *table_gone(const struct tally_table *table);
+bool column_is_number(const struct tally_column *column); /* a field or counter to draw */
+
+#endif

@@ -1,0 +1,534 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "http_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+const struct tally_plugin *tally_plugin(void);
+
+#define ID_WEB "1111111111111111111111111111111111111111111111111111111111111111"
+#define ID_DB "1112222222222222222222222222222222222222222222222222222222222222"
+#define ID_OLD "3333333333333333333333333333333333333333333333333333333333333333"
+#define ID_TWIN "4444444444444444444444444444444444444444444444444444444444444444"
+
+static void fill(struct http_fixture *fixture)
+{
+	http_add_container(fixture, "alpha", ID_WEB, "web", "running");
+	http_add_container(fixture, "alpha", ID_DB, "db", "exited");
+	http_add_container(fixture, "alpha", ID_OLD, "web", "gone");
+	http_add_container(fixture, "beta", ID_TWIN, "db", "running");
+	for (int age = 60; age >= 0; age -= 10)
+		http_add_stats(fixture, "alpha", ID_WEB, "web", age, 10 + age, 6000 - 100 * age);
+	http_add_stats(fixture, "beta", ID_TWIN, "db", 5, 99.5, 7);
+}
+
+static int set_up(void **state)
+{
+	struct http_fixture *fixture = calloc(1, sizeof(*fixture));
+	http_prepare(fixture);
+	fill(fixture);
+	http_start(fixture);
+	*state = fixture;
+	return 0;
+}
+
+static int set_up_empty(void **state)
+{
+	struct http_fixture *fixture = calloc(1, sizeof(*fixture));
+	http_prepare(fixture);
+	http_start(fixture);
+	*state = fixture;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	http_finish(*state);
+	free(*state);
+	return 0;
+}
+
+/* A value by a path like "data.0.stats.time"; NULL: none. */
+static json_t *at(json_t *json, const char *path)
+{
+	char copy[256], *rest = copy;
+	snprintf(copy, sizeof(copy), "%s", path);
+	while (json && rest) {
+		const char *step = strsep(&rest, ".");
+		json = json_is_array(json) ? json_array_get(json, strtoul(step, NULL, 10))
+					   : json_object_get(json, step);
+	}
+	return json;
+}
+
+static const char *text_at(const struct http_answer *answer, const char *path)
+{
+	const char *text = json_string_value(at(answer->json, path));
+	return text ? text : "(none)";
+}
+
+static struct http_answer ok(void **state, const char *target)
+{
+	struct http_answer answer = http_get(*state, target);
+	if (answer.status != 200 || !answer.json)
+		fail_msg("%s: %d %s", target, answer.status, answer.body ? answer.body : "");
+	return answer;
+}
+
+static size_t count(void **state, const char *target)
+{
+	struct http_answer answer = ok(state, target);
+	size_t n = json_array_size(at(answer.json, "data"));
+	http_free(&answer);
+	return n;
+}
+
+/* ---- Containers ---------------------------------------------------------- */
+
+static void containers_are_listed_with_their_newest_readings(void **state)
+{
+	struct http_answer answer = ok(state, "/api/v1/containers");
+	assert_int_equal(json_array_size(at(answer.json, "data")), 3);
+	assert_string_equal(text_at(&answer, "data.0.container_id"), ID_WEB);
+	assert_string_equal(text_at(&answer, "data.0.host"), "alpha");
+	assert_string_equal(text_at(&answer, "data.0.labels.env"), "prod");
+	assert_string_equal(text_at(&answer, "data.0.stats.time"), "2026-01-01T12:00:00Z");
+	assert_true(json_is_false(at(answer.json, "data.0.oom_killed")));
+	assert_true(json_is_null(at(answer.json, "data.0.health")));
+	assert_true(json_real_value(at(answer.json, "data.0.stats.cpu_percent")) == 10 ||
+		    json_integer_value(at(answer.json, "data.0.stats.cpu_percent")) == 10);
+	assert_true(json_is_null(at(answer.json, "data.1.stats")));
+	assert_true(json_is_null(at(answer.json, "next_cursor")));
+	assert_null(http_header(&answer, "Link"));
+	assert_string_equal(http_header(&answer, "X-Cache"), "off");
+	assert_string_equal(http_header(&answer, "X-Content-Type-Options"), "nosniff");
+	assert_string_equal(http_header(&answer, "Content-Type"),
+			    "application/json; charset=utf-8");
+	http_free(&answer);
+}
+
+static void filters_narrow_the_list(void **state)
+{
+	assert_int_equal(count(state, "/api/v1/containers?host=alpha"), 2);
+	assert_int_equal(count(state, "/api/v1/containers?state=running"), 2);
+	assert_int_equal(count(state, "/api/v1/containers?state=running&state=exited"), 3);
+	assert_int_equal(count(state, "/api/v1/containers?name=db&host=beta"), 1);
+	assert_int_equal(count(state, "/api/v1/containers?name=*b"), 3);
+	assert_int_equal(count(state, "/api/v1/containers?image=nginx:*"), 3);
+	assert_int_equal(count(state, "/api/v1/containers?image=nginx"), 0);
+	assert_int_equal(count(state, "/api/v1/containers?label=app%3Dweb"), 1);
+	assert_int_equal(count(state, "/api/v1/containers?label=app=web&label=env"), 1);
+	assert_int_equal(count(state, "/api/v1/containers?label=app=web&label=app=db"), 0);
+	assert_int_equal(count(state, "/api/v1/containers?label=nope"), 0);
+	assert_int_equal(count(state, "/api/v1/containers?project=x"), 0);
+	assert_int_equal(count(state, "/api/v1/containers?health=healthy"), 0);
+	assert_int_equal(count(state, "/api/v1/containers?gone=yes"), 4);
+}
+
+/* Follows next_cursor and the Link header to the end; ids in the order they came. */
+static size_t walk(void **state, const char *first, const char *key, char (*ret)[80], size_t max)
+{
+	char target[2048];
+	size_t n = 0;
+	snprintf(target, sizeof(target), "%s", first);
+	for (;;) {
+		struct http_answer answer = ok(state, target);
+		json_t *data = at(answer.json, "data");
+		for (size_t i = 0; i < json_array_size(data) && n < max; i++) {
+			json_t *value = json_object_get(json_array_get(data, i), key);
+			snprintf(ret[n++], sizeof(*ret), "%s", json_string_value(value));
+		}
+		const char *cursor = json_string_value(at(answer.json, "next_cursor"));
+		const char *link = http_header(&answer, "Link");
+		assert_int_equal(cursor != NULL, link != NULL);
+		if (cursor) {
+			assert_non_null(strstr(link, cursor));
+			assert_non_null(strstr(link, ">; rel=\"next\""));
+			snprintf(target, sizeof(target), "%.*s", (int)strcspn(link + 1, ">"),
+				 link + 1);
+		}
+		bool more = cursor != NULL;
+		http_free(&answer);
+		if (!more)
+			return n;
+	}
+}
+
+static void pages_show_each_container_once(void **state)
+{
+	char ids[8][80];
+	assert_int_equal(walk(state, "/api/v1/containers?limit=1", "container_id", ids, 8), 3);
+	assert_string_equal(ids[0], ID_WEB);
+	assert_string_equal(ids[1], ID_DB);
+	assert_string_equal(ids[2], ID_TWIN);
+	assert_int_equal(walk(state, "/api/v1/containers?limit=2", "container_id", ids, 8), 3);
+	assert_int_equal(walk(state, "/api/v1/containers?limit=3", "container_id", ids, 8), 3);
+	http_expect_problem(*state, "/api/v1/containers?limit=0", 400, "limit", "1 to 10000");
+	http_expect_problem(*state, "/api/v1/containers?limit=10001", 400, "limit", "1 to 10000");
+	http_expect_problem(*state, "/api/v1/containers?cursor=AAAA", 400, "cursor", "next_cursor");
+}
+
+static void a_container_is_found_by_id_prefix_and_name(void **state)
+{
+	static const char *const words[] = {ID_WEB, "1111", "web"};
+	for (size_t i = 0; i < 3; i++) {
+		char target[200];
+		snprintf(target, sizeof(target), "/api/v1/containers/%s", words[i]);
+		struct http_answer answer = ok(state, target);
+		assert_string_equal(text_at(&answer, "container_id"), ID_WEB);
+		assert_string_equal(text_at(&answer, "stats.time"), "2026-01-01T12:00:00Z");
+		http_free(&answer);
+	}
+	struct http_answer gone = ok(state, "/api/v1/containers/333");
+	assert_string_equal(text_at(&gone, "gone_at"), "2026-01-01T11:59:00Z");
+	http_free(&gone);
+	struct http_answer twin = ok(state, "/api/v1/containers/db?host=beta");
+	assert_string_equal(text_at(&twin, "container_id"), ID_TWIN);
+	http_free(&twin);
+}
+
+static void what_is_ambiguous_or_unknown_is_said(void **state)
+{
+	http_expect_problem(*state, "/api/v1/containers/111", 409, NULL, "111222222222 (db on");
+	http_expect_problem(*state, "/api/v1/containers/db", 409, NULL, "host=");
+	http_expect_problem(*state, "/api/v1/containers/nope", 404, NULL, "nope");
+	http_expect_problem(*state, "/api/v1/containers/999/stats", 404, NULL, "999");
+	http_expect_problem(*state, "/api/v1/stats?ids=web,nope", 404, "ids", "nope");
+}
+
+static void names_that_are_not_utf_8_do_no_harm(void **state)
+{
+	struct http_fixture *fixture = *state;
+	struct tally_cell *row = fake_store_row(fixture->store, "container_info");
+	fake_store_int(fixture->store, row, "time", HTTP_NOW);
+	fake_store_text(fixture->store, row, "host", "h");
+	fake_store_text(fixture->store, row, "container_id", "id");
+	fake_store_bytes(fixture->store, row, "name", "a\xff\"\n<", 5);
+	fake_store_bytes(fixture->store, row, "labels", "{\"k\":\"\xff\"}", 9);
+	struct http_answer answer = ok(state, "/api/v1/containers");
+	assert_string_equal(text_at(&answer, "data.0.name"), "a\xef\xbf\xbd\"\n<");
+	assert_string_equal(text_at(&answer, "data.0.labels"), "{\"k\":\"\xef\xbf\xbd\"}");
+	http_free(&answer);
+}
+
+static void an_empty_store_gives_empty_lists(void **state)
+{
+	assert_int_equal(count(state, "/api/v1/containers"), 0);
+	assert_int_equal(count(state, "/api/v1/stats/latest"), 0);
+	assert_int_equal(count(state, "/api/v1/top"), 0);
+	assert_int_equal(count(state, "/api/v1/hosts"), 0);
+	assert_int_equal(count(state, "/api/v1/tables/notes"), 0);
+	struct http_answer answer = ok(state, "/readyz");
+	assert_true(json_is_null(at(answer.json, "age_seconds")));
+	http_free(&answer);
+	http_expect_problem(*state, "/api/v1/containers/web", 404, NULL, "web");
+}
+
+static void a_store_without_any_tables_gives_empty_lists(void **state)
+{
+	(void)state;
+	struct http_fixture fixture;
+	void *self = &fixture;
+	http_prepare(&fixture);
+	struct fake_store *bare = fake_store_create();
+	fake_host_store_free(fixture.config.store);
+	fixture.config.store = fake_host_store(fixture.host, fake_store_reader(), bare);
+	http_start(&fixture);
+	assert_int_equal(count(&self, "/api/v1/containers"), 0);
+	assert_int_equal(count(&self, "/api/v1/stats/latest"), 0);
+	assert_int_equal(count(&self, "/api/v1/top?by=net"), 0);
+	assert_int_equal(count(&self, "/api/v1/tables"), 0);
+	http_expect_problem(&fixture, "/api/v1/containers/web/stats", 404, NULL, "web");
+	http_finish(&fixture);
+	fake_store_destroy(bare);
+}
+
+/* ---- Readings and sums --------------------------------------------------- */
+
+static void the_latest_readings_are_one_row_a_container(void **state)
+{
+	struct http_answer answer = ok(state, "/api/v1/stats/latest?fields=mem_used_bytes");
+	assert_int_equal(json_array_size(at(answer.json, "data")), 2);
+	assert_string_equal(text_at(&answer, "data.0.name"), "web");
+	assert_int_equal(json_integer_value(at(answer.json, "data.0.mem_used_bytes")), 1000);
+	assert_null(at(answer.json, "data.0.cpu_percent"));
+	assert_string_equal(text_at(&answer, "data.1.host"), "beta");
+	http_free(&answer);
+	assert_int_equal(count(state, "/api/v1/stats/latest?host=beta"), 1);
+}
+
+static void a_renamed_container_has_one_latest_row(void **state)
+{
+	struct http_fixture *fixture = *state;
+	http_add_stats(fixture, "beta", ID_TWIN, "db-renamed", 1, 1, 8);
+	struct http_answer answer = ok(state, "/api/v1/stats/latest?host=beta");
+	assert_int_equal(json_array_size(at(answer.json, "data")), 1);
+	assert_string_equal(text_at(&answer, "data.0.name"), "db-renamed");
+	http_free(&answer);
+}
+
+static void old_readings_are_the_latest_when_collecting_has_stopped(void **state)
+{
+	struct http_fixture *fixture = *state;
+	http_add_stats(fixture, "alpha", ID_WEB, "web", 7200, 3, 8);
+	struct http_answer answer = ok(state, "/api/v1/stats/latest");
+	assert_string_equal(text_at(&answer, "data.0.time"), "2026-01-01T10:00:00Z");
+	http_free(&answer);
+	answer = ok(state, "/readyz");
+	assert_int_equal(json_integer_value(at(answer.json, "age_seconds")), 7200);
+	http_free(&answer);
+}
+
+static void the_top_is_sorted(void **state)
+{
+	struct http_answer answer = ok(state, "/api/v1/top?by=cpu&limit=1");
+	assert_int_equal(json_array_size(at(answer.json, "data")), 1);
+	assert_string_equal(text_at(&answer, "data.0.host"), "beta");
+	assert_true(json_real_value(at(answer.json, "data.0.value")) == 99.5);
+	http_free(&answer);
+	answer = ok(state, "/api/v1/top?by=net");
+	assert_string_equal(text_at(&answer, "meta.unit"), "bytes/s");
+	assert_int_equal(json_array_size(at(answer.json, "data")), 1); /* one has one sample */
+	assert_int_equal(json_integer_value(at(answer.json, "data.0.value")), 100);
+	http_free(&answer);
+	http_expect_problem(*state, "/api/v1/top?by=disk", 400, "by", "cpu, mem, net, blk");
+	http_expect_problem(*state, "/api/v1/top?window=2y", 400, "window", "duration");
+}
+
+static void hosts_and_summary_add_up(void **state)
+{
+	struct http_answer answer = ok(state, "/api/v1/hosts");
+	assert_int_equal(json_array_size(at(answer.json, "data")), 2);
+	assert_int_equal(json_integer_value(at(answer.json, "data.0.containers")), 2);
+	assert_int_equal(json_integer_value(at(answer.json, "data.0.running")), 1);
+	http_free(&answer);
+	answer = ok(state, "/api/v1/summary");
+	assert_int_equal(json_integer_value(at(answer.json, "containers")), 3);
+	assert_int_equal(json_integer_value(at(answer.json, "states.running")), 2);
+	assert_true(json_real_value(at(answer.json, "cpu_percent")) == 109.5);
+	assert_string_equal(text_at(&answer, "newest_stats"), "2026-01-01T12:00:00Z");
+	http_free(&answer);
+}
+
+/* ---- Tables -------------------------------------------------------------- */
+
+static void any_declared_table_can_be_read(void **state)
+{
+	struct http_answer answer = ok(state, "/api/v1/tables");
+	assert_int_equal(json_array_size(at(answer.json, "data")), 3);
+	assert_string_equal(text_at(&answer, "data.2.name"), "notes");
+	assert_string_equal(text_at(&answer, "data.2.kind"), "log");
+	assert_string_equal(text_at(&answer, "data.2.columns.1.role"), "tag");
+	http_free(&answer);
+	http_expect_problem(*state, "/api/v1/tables/nope", 404, NULL, "nope");
+	http_expect_problem(*state, "/api/v1/tables/notes?autor=x", 400, "autor", "author");
+	http_expect_problem(*state, "/api/v1/tables/notes?number=1", 400, "number", "no such");
+	http_expect_problem(*state, "/api/v1/tables/notes?order=up", 400, "order", "asc");
+}
+
+static void rows_of_a_table_come_in_pages(void **state)
+{
+	struct http_fixture *fixture = *state;
+	char texts[16][80];
+	for (int i = 0; i < 5; i++) {
+		char text[16];
+		snprintf(text, sizeof(text), "n%d", i);
+		/* Two notes of one time and author: only their order tells them apart. */
+		http_add_note(fixture, 100 - i / 2, "ann", i, text);
+	}
+	http_add_note(fixture, 100, "bob", 9, "bob's");
+	assert_int_equal(walk(state, "/api/v1/tables/notes?limit=1&author=ann", "text", texts, 16),
+			 5);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(texts[i][1], '0' + i);
+	assert_int_equal(walk(state, "/api/v1/tables/notes?limit=2&order=desc&author=ann", "text",
+			      texts, 16),
+			 5);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(texts[i][1], '4' - i);
+	assert_int_equal(walk(state, "/api/v1/tables/notes?limit=4", "text", texts, 16), 6);
+	assert_int_equal(count(state, "/api/v1/tables/notes?from=now-50s"), 0);
+	assert_int_equal(count(state, "/api/v1/tables/notes?from=now-99s&to=now-98s"), 2);
+	assert_int_equal(count(state, "/api/v1/tables/container_info?host=alpha"), 3);
+}
+
+/* ---- The daemon ---------------------------------------------------------- */
+
+static void the_daemon_tells_about_itself(void **state)
+{
+	struct http_answer answer = ok(state, "/api/v1/version");
+	assert_string_equal(text_at(&answer, "version"), "0.0.0-test");
+	http_free(&answer);
+	assert_int_equal(count(state, "/api/v1/plugins"), 0);
+	answer = ok(state, "/api/v1/pipeline");
+	assert_string_equal(text_at(&answer, "outputs.0.output"), "output.sqlite");
+	assert_string_equal(text_at(&answer, "outputs.0.table"), "container_stats");
+	assert_int_equal(json_integer_value(at(answer.json, "outputs.0.stored")), 42);
+	http_free(&answer);
+	answer = ok(state, "/healthz");
+	assert_string_equal(http_header(&answer, "Cache-Control"), "no-store");
+	http_free(&answer);
+	answer = ok(state, "/readyz");
+	assert_string_equal(text_at(&answer, "newest_stats"), "2026-01-01T12:00:00Z");
+	http_free(&answer);
+}
+
+static void metrics_are_in_the_text_format(void **state)
+{
+	struct http_answer answer = http_get(*state, "/metrics");
+	assert_int_equal(answer.status, 200);
+	assert_string_equal(http_header(&answer, "Content-Type"),
+			    "text/plain; version=0.0.4; charset=utf-8");
+	assert_string_equal(answer.body, "# HELP tallyd_rows_stored_total Rows durably written.\n"
+					 "# TYPE tallyd_rows_stored_total counter\n"
+					 "tallyd_rows_stored_total{output=\"output.sqlite\","
+					 "table=\"container_stats\"} 42\n");
+	http_free(&answer);
+}
+
+static void requests_are_counted_by_class_and_status(void **state)
+{
+	struct http_fixture *fixture = *state;
+	struct http_answer answer = ok(state, "/api/v1/containers");
+	http_free(&answer);
+	http_expect_problem(fixture, "/api/v1/containers?limit=x", 400, "limit", "");
+	assert_int_equal(fake_host_metric(fixture->host, HTTP_REQUESTS), 1);
+	assert_int_equal(fake_host_metric(fixture->host, HTTP_REQUESTS + 1), 1);
+	assert_true(fake_host_metric(fixture->host, HTTP_REQUEST_TIME) > 0);
+	assert_int_equal(fake_host_metric(fixture->host, HTTP_IN_FLIGHT), 0);
+}
+
+static void what_is_not_there_is_not_found(void **state)
+{
+	static const char *const targets[] = {"/nope",
+					      "/api/v1",
+					      "/api/v1/",
+					      "/api/v1/containers/",
+					      "/api/v1/containers/web/logs",
+					      "/api/v1/logs",
+					      "/api/v1/images",
+					      "/api/v1/stream/stats",
+					      "/openapi.json",
+					      "//",
+					      "/healthz/"};
+	for (size_t i = 0; i < sizeof(targets) / sizeof(*targets); i++)
+		http_expect_problem(*state, targets[i], 404, NULL, "nothing here");
+	struct http_answer answer = http_get(*state, "/");
+	assert_int_equal(answer.status, 200);
+	assert_string_equal(http_header(&answer, "Content-Type"), "text/html; charset=utf-8");
+	http_free(&answer);
+}
+
+static void mistyped_parameters_are_named(void **state)
+{
+	http_expect_problem(*state, "/api/v1/containers?limt=1", 400, "limt", "did you mean limit");
+	http_expect_problem(*state, "/api/v1/containers?limit=1&limit=2", 400, "limit",
+			    "more than once");
+	http_expect_problem(*state, "/api/v1/containers?gone=maybe", 400, "gone", "yes nor no");
+	http_expect_problem(*state, "/api/v1/containers?name=%zz", 400, NULL, "escape");
+	http_expect_problem(*state, "/api/v1/version?x", 400, "x", "no such parameter");
+}
+
+/* ---- A store that does not answer ---------------------------------------- */
+
+static void a_failing_store_is_unavailable_not_a_crash(void **state)
+{
+	struct http_fixture *fixture = *state;
+	struct http_answer answer = ok(state, "/api/v1/containers");
+	http_free(&answer);
+	static const struct {
+		int error;
+		const char *says;
+	} cases[] = {{-ENOTCONN, "not running"}, {-ETIMEDOUT, "in time"}, {-EIO, "failed"}};
+	for (size_t i = 0; i < 3; i++) {
+		fake_store_fail(fixture->store, cases[i].error);
+		http_expect_problem(fixture, "/api/v1/containers", 503, NULL, cases[i].says);
+		http_expect_problem(fixture, "/readyz", 503, NULL, cases[i].says);
+		answer = http_get(fixture, "/healthz");
+		assert_int_equal(answer.status, 200);
+		http_free(&answer);
+	}
+	answer = http_get(fixture, "/api/v1/containers");
+	assert_non_null(http_header(&answer, "Retry-After"));
+	http_free(&answer);
+	assert_true(fake_host_metric(fixture->host, HTTP_STORE_ERRORS) >= 6);
+}
+
+static void listening_in_the_open_needs_to_be_wanted(void **state)
+{
+	(void)state;
+	struct http_fixture fixture;
+	const struct tally_plugin *plugin = tally_plugin();
+	void *self;
+	http_prepare(&fixture);
+	fixture.config.listen = "0.0.0.0:0";
+	assert_int_equal(plugin->create(fake_host_ctx(fixture.host), &fixture.config, &self),
+			 -EINVAL);
+	assert_non_null(strstr(fake_host_reason(fixture.host), "insecure = yes"));
+	fixture.config.insecure = true;
+	http_start(&fixture);
+	http_finish(&fixture);
+}
+
+static void a_taken_port_is_explained_and_free_after_stop(void **state)
+{
+	struct http_fixture *first = *state;
+	struct http_fixture second;
+	const struct tally_plugin *plugin = tally_plugin();
+	char listen[32];
+	void *self;
+	http_prepare(&second);
+	snprintf(listen, sizeof(listen), "127.0.0.1:%d", first->port);
+	second.config.listen = listen;
+	assert_int_equal(plugin->create(fake_host_ctx(second.host), &second.config, &self), 0);
+	assert_int_equal(plugin->start(self), -EADDRINUSE);
+	assert_non_null(strstr(fake_host_reason(second.host),
+			       "address already in use (is another tallyd running?)"));
+	plugin->stop(first->plugin);
+	assert_int_equal(plugin->start(self), 0);
+	plugin->stop(self);
+	plugin->destroy(self);
+	assert_int_equal(plugin->start(first->plugin), 0); /* and may start again */
+	http_finish(&second);
+}
+
+#define WITH_DATA(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define EMPTY(test) cmocka_unit_test_setup_teardown(test, set_up_empty, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WITH_DATA(containers_are_listed_with_their_newest_readings),
+		WITH_DATA(filters_narrow_the_list),
+		WITH_DATA(pages_show_each_container_once),
+		WITH_DATA(a_container_is_found_by_id_prefix_and_name),
+		WITH_DATA(what_is_ambiguous_or_unknown_is_said),
+		EMPTY(names_that_are_not_utf_8_do_no_harm),
+		EMPTY(an_empty_store_gives_empty_lists),
+		cmocka_unit_test(a_store_without_any_tables_gives_empty_lists),
+		WITH_DATA(the_latest_readings_are_one_row_a_container),
+		WITH_DATA(a_renamed_container_has_one_latest_row),
+		EMPTY(old_readings_are_the_latest_when_collecting_has_stopped),
+		WITH_DATA(the_top_is_sorted),
+		WITH_DATA(hosts_and_summary_add_up),
+		EMPTY(any_declared_table_can_be_read),
+		WITH_DATA(rows_of_a_table_come_in_pages),
+		WITH_DATA(the_daemon_tells_about_itself),
+		WITH_DATA(metrics_are_in_the_text_format),
+		WITH_DATA(requests_are_counted_by_class_and_status),
+		WITH_DATA(what_is_not_there_is_not_found),
+		WITH_DATA(mistyped_parameters_are_named),
+		WITH_DATA(a_failing_store_is_unavailable_not_a_crash),
+		cmocka_unit_test(listening_in_the_open_needs_to_be_wanted),
+		WITH_DATA(a_taken_port_is_explained_and_free_after_stop),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,216 @@
+#include <cursor.h>
+#include <errno.h>
+#include <listen.h>
+#include <moment.h>
+#include <params.h>
+#include <samples.h>
+#include <stdlib.h>
+#include <string.h>
+#include <suggest.h>
+
+#include "http_api.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#define NOW (INT64_C(1767268800) * HTTP_SECOND) /* 2026-01-01T12:00:00Z */
+
+static void assert_moment(const char *text, int64_t expected)
+{
+	int64_t moment = 0;
+	assert_int_equal(moment_read(text, NOW, &moment), 0);
+	assert_int_equal(moment, expected);
+}
+
+static void times_are_read_in_every_promised_form(void **state)
+{
+	(void)state;
+	assert_moment("now", NOW);
+	assert_moment("now-1h", NOW - 3600 * HTTP_SECOND);
+	assert_moment("now+5m", NOW + 300 * HTTP_SECOND);
+	assert_moment("now 5m", NOW + 300 * HTTP_SECOND); /* an unescaped + */
+	assert_moment("now-90", NOW - 90 * HTTP_SECOND);
+	assert_moment("1767268800", NOW);
+	assert_moment("1767268800.25", NOW + HTTP_SECOND / 4);
+	assert_moment("1767268800123", NOW + 123 * HTTP_SECOND / 1000);
+	assert_moment("2026-01-01T12:00:00Z", NOW);
+	assert_moment("2026-01-01T14:00:00+02:00", NOW);
+	assert_moment("2026-01-01T14:00:00 02:00", NOW);
+	assert_moment("2026-01-01T12:00:00.5Z", NOW + HTTP_SECOND / 2);
+	assert_moment("0", 0);
+}
+
+static void what_is_no_time_is_refused(void **state)
+{
+	(void)state;
+	static const char *const bad[] = {
+		"",      "yesterday",  "now-", "now-1x", "nowhere", "1e9",         "0x10",     "-5",
+		"12:00", "2026-01-01", "inf",  "nan",    "now--1h", "1767268800Z", "now-1h30m"};
+	static const char *const far[] = {"now-100000d",          "99999999999999",
+					  "1969-12-31T23:59:59Z", "2200-01-02T00:00:00Z",
+					  "9999-01-01T00:00:00Z", "99999999999999999999999999999"};
+	int64_t moment = 42;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		assert_int_equal(moment_read(bad[i], NOW, &moment), -EINVAL);
+	for (size_t i = 0; i < sizeof(far) / sizeof(*far); i++)
+		assert_int_equal(moment_read(far[i], NOW, &moment), -ERANGE);
+	assert_int_equal(moment, 42);
+}
+
+static void spans_are_read(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		int64_t ns;
+	} good[] = {{"500ms", HTTP_SECOND / 2},   {"10s", 10 * HTTP_SECOND},
+		    {"5m", 300 * HTTP_SECOND},    {"5min", 300 * HTTP_SECOND},
+		    {"1.5h", 5400 * HTTP_SECOND}, {"7d", 7 * HTTP_DAY},
+		    {"2w", 14 * HTTP_DAY},        {"90", 90 * HTTP_SECOND}};
+	int64_t ns;
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+		assert_int_equal(span_read(good[i].text, &ns), 0);
+		assert_int_equal(ns, good[i].ns);
+	}
+	assert_int_equal(span_read("0s", &ns), -EINVAL);
+	assert_int_equal(span_read("10y", &ns), -EINVAL);
+	assert_int_equal(span_read("-1s", &ns), -EINVAL);
+	assert_int_equal(span_read("99999999d", &ns), -ERANGE);
+}
+
+static void a_target_is_taken_apart(void **state)
+{
+	(void)state;
+	struct target target;
+	assert_int_equal(target_parse("/a/b%2Fc/?x=1&y=a+b%2b&x=2&&flag&e=", &target), 0);
+	assert_int_equal(target.n_segments, 3);
+	assert_string_equal(target.segments[1], "b/c");
+	assert_string_equal(target.segments[2], "");
+	assert_int_equal(target.n_params, 5);
+	assert_string_equal(target_param(&target, "x"), "1");
+	assert_string_equal(target_param(&target, "y"), "a b+");
+	assert_string_equal(target_param(&target, "flag"), "");
+	assert_string_equal(target_param(&target, "e"), "");
+	assert_null(target_param(&target, "none"));
+	target_done(&target);
+}
+
+static void wrong_escapes_and_floods_are_refused(void **state)
+{
+	(void)state;
+	struct target target;
+	char many[2000] = "/?";
+	assert_int_equal(target_parse("/a%", &target), -EINVAL);
+	assert_int_equal(target_parse("/a%4", &target), -EINVAL);
+	assert_int_equal(target_parse("/a%zz", &target), -EINVAL);
+	assert_int_equal(target_parse("/?a=%00", &target), -EINVAL);
+	assert_int_equal(target_parse("http://x/", &target), -EINVAL);
+	assert_int_equal(target_parse("/1/2/3/4/5/6/7/8/9", &target), -E2BIG);
+	for (size_t i = 0; i < 65; i++)
+		memcpy(many + 2 + 2 * i, "a&", 3);
+	assert_int_equal(target_parse(many, &target), -E2BIG);
+}
+
+static void a_cursor_comes_back_as_it_was(void **state)
+{
+	(void)state;
+	static const uint16_t types[] = {TALLY_TIME, TALLY_TEXT, TALLY_TEXT, TALLY_TEXT, TALLY_INT};
+	const struct tally_cell cells[] = {{.i = -5, .set = 1},
+					   {.text = "h\0st", .len = 4, .set = 1},
+					   {.set = 0},
+					   {.text = "", .len = 0, .set = 1},
+					   {.i = INT64_MAX, .set = 1}};
+	struct tally_cell read[5];
+	char *memory;
+	char *text = cursor_write(types, cells, 5);
+	assert_non_null(text);
+	assert_int_equal(cursor_read(text, types, 5, read, &memory), 0);
+	assert_int_equal(read[0].i, -5);
+	assert_int_equal(read[1].len, 4);
+	assert_memory_equal(read[1].text, "h\0st", 4);
+	assert_false(read[2].set);
+	assert_true(read[3].set && read[3].len == 0);
+	assert_int_equal(read[4].i, INT64_MAX);
+	free(memory);
+	assert_int_equal(cursor_read(text, types, 4, read, &memory), -EINVAL);
+	text[strlen(text) - 3] = '\0';
+	assert_int_equal(cursor_read(text, types, 5, read, &memory), -EINVAL);
+	assert_int_equal(cursor_read("", types, 5, read, &memory), -EINVAL);
+	assert_int_equal(cursor_read("not a cursor!", types, 5, read, &memory), -EINVAL);
+	free(text);
+}
+
+static void addresses_are_read(void **state)
+{
+	(void)state;
+	struct listen_address address;
+	static const char *const good[] = {"127.0.0.1:7420", "localhost:1", "[::1]:0",
+					   "[::ffff:127.0.0.1]:80"};
+	static const char *const open[] = {"0.0.0.0:7420", "[::]:7420", "10.1.2.3:80"};
+	static const char *const bad[] = {"",
+					  "7420",
+					  ":7420",
+					  "127.0.0.1",
+					  "x:1",
+					  "127.0.0.1:",
+					  "127.0.0.1:70000",
+					  "127.0.0.1:1x",
+					  "::1:80",
+					  "[::1:80",
+					  "[]:80"};
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+		assert_int_equal(listen_parse(good[i], &address), 0);
+		assert_true(listen_is_loopback(&address));
+	}
+	for (size_t i = 0; i < sizeof(open) / sizeof(*open); i++) {
+		assert_int_equal(listen_parse(open[i], &address), 0);
+		assert_false(listen_is_loopback(&address));
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		assert_int_equal(listen_parse(bad[i], &address), -EINVAL);
+}
+
+static void near_names_have_small_distances(void **state)
+{
+	(void)state;
+	assert_int_equal(suggest_distance("limit", "limit"), 0);
+	assert_int_equal(suggest_distance("limt", "limit"), 1);
+	assert_int_equal(suggest_distance("cpu_precent", "cpu_percent"), 1);
+	assert_int_equal(suggest_distance("", "abc"), 3);
+	assert_true(suggest_distance("from", "agg") >= SUGGEST_NEAR);
+}
+
+static void labels_are_read_with_their_escapes(void **state)
+{
+	(void)state;
+	static const char labels[] = "input=\"a\\\"b\\\\c\\n\",table=\"t,x=\\\"y\\\"\",e=\"\"";
+	char value[32];
+	assert_true(sample_label(labels, "input", value, sizeof(value)));
+	assert_string_equal(value, "a\"b\\c\n");
+	assert_true(sample_label(labels, "table", value, sizeof(value)));
+	assert_string_equal(value, "t,x=\"y\"");
+	assert_true(sample_label(labels, "e", value, sizeof(value)));
+	assert_string_equal(value, "");
+	assert_false(sample_label(labels, "put", value, sizeof(value)));
+	assert_false(sample_label("", "input", value, sizeof(value)));
+	assert_false(sample_label("input=\"long\"", "input", value, 3));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(times_are_read_in_every_promised_form),
+		cmocka_unit_test(what_is_no_time_is_refused),
+		cmocka_unit_test(spans_are_read),
+		cmocka_unit_test(a_target_is_taken_apart),
+		cmocka_unit_test(wrong_escapes_and_floods_are_refused),
+		cmocka_unit_test(a_cursor_comes_back_as_it_was),
+		cmocka_unit_test(addresses_are_read),
+		cmocka_unit_test(near_names_have_small_distances),
+		cmocka_unit_test(labels_are_read_with_their_escapes),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
