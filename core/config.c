@@ -229,8 +229,6 @@ void config_destroy(struct config *config)
 	if (!config)
 		return;
 	struct config_memory *memory = config->memory;
-	free(memory->builder.sections);
-	free(memory->builder.entries);
 	free(memory->builder.files);
 	arena_done(&memory->builder.arena);
 	free(memory);

@@ -8,7 +8,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <ini.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "config_builder.h"
@@ -31,14 +30,17 @@ struct parse {
 #define parse_problem(parse, ...)                                                                  \
 	problems_add((parse)->builder->problems, (parse)->file, (parse)->line, __VA_ARGS__)
 
-/* Room for one more item in an array that doubles when n is a power of two. */
+/* Room for one more item in an array that doubles when n is a power of two.  What it outgrew stays
+ * in the arena: less than the array itself. */
 static void *parse_grow(struct config_builder *builder, void *array, size_t n, size_t item)
 {
 	if (n & (n - 1))
 		return array;
-	void *grown = reallocarray(array, n ? 2 * n : 1, item);
+	void *grown = arena_alloc(&builder->arena, (n ? 2 * n : 1) * item);
 	if (!grown)
 		builder->out_of_memory = true;
+	else if (n)
+		memcpy(grown, array, n * item);
 	return grown;
 }
 
