@@ -148,14 +148,6 @@ def test_state_and_exit_code_follow_the_container(engine, watch):
     assert b"hunter2" not in daemon.db_path.read_bytes()
 
 
-def test_an_event_shows_before_the_next_poll(engine, watch):
-    daemon = watch(interval="30s")
-    engine.run("sudden")
-    daemon.wait(lambda: daemon.containers()["sudden"]["state"] == "running", "seen by its event", 10)
-    engine.stop("sudden")
-    daemon.wait(lambda: daemon.containers()["sudden"]["state"] == "exited", "seen by its event", 10)
-
-
 def test_a_removed_container_is_gone_but_its_history_stays(engine, watch):
     container = engine.run("leaver")
     daemon = watch()
