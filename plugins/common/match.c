@@ -51,8 +51,12 @@ static bool label_fits(const char *pattern, const struct match_subject *subject)
 	return !pattern[len] || fnmatch(pattern + len + 1, value, 0) == 0;
 }
 
-static bool fits(enum match_kind kind, const char *glob, const struct match_subject *subject)
+/* ret_kind: a bit of its own for each. */
+static bool fits(const char *pattern, const struct match_subject *subject, unsigned *ret_kind)
 {
+	const char *glob;
+	enum match_kind kind = split(pattern, &glob);
+	*ret_kind = 1U << kind;
 	switch (kind) {
 	case MATCH_NAME:
 		return fnmatch(glob, subject->name, 0) == 0;
@@ -70,16 +74,14 @@ static bool fits(enum match_kind kind, const char *glob, const struct match_subj
 
 bool match_passes(const struct match *match, const struct match_subject *subject)
 {
-	unsigned named = 0, fitted = 0;
-	const char *glob;
+	unsigned named = 0, fitted = 0, kind;
 	for (const char *const *p = match->exclude; p && *p; p++)
-		if (fits(split(*p, &glob), glob, subject))
+		if (fits(*p, subject, &kind))
 			return false;
 	for (const char *const *p = match->include; p && *p; p++) {
-		enum match_kind kind = split(*p, &glob);
-		named |= 1U << kind;
-		if (fits(kind, glob, subject))
-			fitted |= 1U << kind;
+		if (fits(*p, subject, &kind))
+			fitted |= kind;
+		named |= kind;
 	}
 	return named == fitted;
 }
