@@ -1,0 +1,320 @@
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "docker.h"
+#include "docker_endpoint.h"
+#include "fake_engine.h"
+#include "fake_host.h"
+
+#include <cmocka.h>
+
+struct client {
+	struct fake_host *host;
+	struct fake_engine *engine;
+	struct docker_config config;
+	struct docker *docker;
+};
+
+static struct client *client_create(void)
+{
+	struct client *client = calloc(1, sizeof(*client));
+	assert_non_null(client);
+	client->host = fake_host_create("input.docker");
+	client->engine = fake_engine_create();
+	client->config.endpoint = fake_engine_endpoint(client->engine);
+	client->config.timeout = 300000000;
+	assert_int_equal(
+		docker_create(fake_host_ctx(client->host), &client->config, &client->docker), 0);
+	return client;
+}
+
+static void client_destroy(struct client *client)
+{
+	docker_destroy(client->docker);
+	fake_engine_destroy(client->engine);
+	fake_host_destroy(client->host);
+	free(client);
+}
+
+static void reason_has(const struct client *client, const char *part)
+{
+	if (!strstr(fake_host_reason(client->host), part))
+		fail_msg("\"%s\" has no \"%s\"", fake_host_reason(client->host), part);
+}
+
+static void set_versions(struct client *client, const char *newest, const char *oldest)
+{
+	char body[200];
+	snprintf(body, sizeof(body), "{\"ApiVersion\":\"%s\",\"MinAPIVersion\":\"%s\"}", newest,
+		 oldest);
+	fake_engine_set(client->engine, "/version", 200, body, FAKE_ANSWERS);
+}
+
+/* ---- Version ---- */
+
+static void the_lower_of_the_two_newest_versions_is_spoken(void **state)
+{
+	struct client *client = client_create();
+	(void)state;
+	assert_int_equal(docker_connect(client->docker), 0);
+	assert_int_equal(docker_api(client->docker), 41);
+	docker_disconnect(client->docker);
+	set_versions(client, "1.99", "1.44");
+	assert_int_equal(docker_connect(client->docker), 0);
+	assert_int_equal(docker_api(client->docker), DOCKER_API_NEWEST);
+	client_destroy(client);
+}
+
+static void an_engine_that_is_too_old_or_too_new_is_refused_with_both_ranges(void **state)
+{
+	struct client *client = client_create();
+	(void)state;
+	set_versions(client, "1.40", "1.12");
+	assert_int_equal(docker_connect(client->docker), -EPROTONOSUPPORT);
+	reason_has(client, "the engine speaks API 1.12 to 1.40, this plugin 1.41 to 1.55");
+	set_versions(client, "1.99", "1.60");
+	assert_int_equal(docker_connect(client->docker), -EPROTONOSUPPORT);
+	reason_has(client, "1.60 to 1.99");
+	client_destroy(client);
+}
+
+static void what_is_no_engine_is_told_so(void **state)
+{
+	static const char *const answers[] = {"{}",
+					      "[]",
+					      "<html>",
+					      "{\"ApiVersion\":41}",
+					      "{\"ApiVersion\":\"2.0\"}",
+					      "{\"ApiVersion\":\"1.4"};
+	struct client *client = client_create();
+	(void)state;
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		fake_engine_set(client->engine, "/version", 200, answers[i], FAKE_ANSWERS);
+		assert_int_equal(docker_connect(client->docker), -EPROTO);
+		reason_has(client, "is it a Docker Engine?");
+	}
+	client_destroy(client);
+}
+
+static void the_version_is_asked_for_once(void **state)
+{
+	struct client *client = client_create();
+	(void)state;
+	assert_int_equal(docker_connect(client->docker), 0);
+	assert_int_equal(docker_connect(client->docker), 0);
+	assert_int_equal(fake_engine_asked(client->engine, "GET /version"), 1);
+	client_destroy(client);
+}
+
+/* ---- One request ---- */
+
+static int get(struct client *client, const char *path, size_t max)
+{
+	char *body = NULL;
+	size_t len = 0;
+	int r = docker_get(client->docker, DOCKER_LIST, path, max, &body, &len);
+	if (r < 0)
+		assert_null(body);
+	free(body);
+	return r;
+}
+
+static void a_body_may_be_as_long_as_its_bound_and_not_a_byte_longer(void **state)
+{
+	struct client *client = client_create();
+	(void)state;
+	assert_int_equal(docker_connect(client->docker), 0);
+	fake_engine_set(client->engine, "/x", 200, "1234567890", FAKE_ANSWERS);
+	assert_int_equal(get(client, "/x", 10), 0);
+	assert_int_equal(get(client, "/x", 9), -EMSGSIZE);
+	reason_has(client, "longer than 9 bytes");
+	client_destroy(client);
+}
+
+static void every_way_to_fail_is_named(void **state)
+{
+	struct client *client = client_create();
+	(void)state;
+	assert_int_equal(docker_connect(client->docker), 0);
+	fake_engine_set(client->engine, "/late", 200, "x", FAKE_HANGS);
+	assert_int_equal(get(client, "/late", 10), -ETIMEDOUT);
+	fake_engine_set(client->engine, "/cut", 200, "1234567890", FAKE_CUTS);
+	assert_int_equal(get(client, "/cut", 10), -ECONNRESET);
+	reason_has(client, "GET /cut: the connection was cut after 5 bytes");
+	assert_int_equal(get(client, "/none", 100), -ENOENT);
+	reason_has(client, "HTTP 404: page not found");
+	fake_engine_set(client->engine, "/plain", 400, "client is\ttoo old", FAKE_ANSWERS);
+	assert_int_equal(get(client, "/plain", 100), -EPROTO);
+	reason_has(client, "HTTP 400: client is too old");
+	fake_engine_set(client->engine, "/empty", 200, "", FAKE_ANSWERS);
+	assert_int_equal(get(client, "/empty", 100), -EBADMSG);
+	client_destroy(client);
+}
+
+static void a_socket_that_is_not_there_is_told_so(void **state)
+{
+	struct client *client = client_create();
+	struct docker_config config = client->config;
+	struct docker *docker;
+	(void)state;
+	config.endpoint = "unix:///nonexistent/docker.sock";
+	assert_int_equal(docker_create(fake_host_ctx(client->host), &config, &docker), 0);
+	assert_int_equal(docker_connect(docker), -ENOENT);
+	reason_has(client, "unix:///nonexistent/docker.sock: no such socket: is dockerd running?");
+	docker_destroy(docker);
+	client_destroy(client);
+}
+
+static void a_stopped_instance_asks_nothing_more(void **state)
+{
+	struct client *client = client_create();
+	(void)state;
+	fake_host_stop(client->host);
+	assert_int_equal(docker_connect(client->docker), -ECANCELED);
+	client_destroy(client);
+}
+
+/* ---- Many ---- */
+
+struct counted {
+	uint32_t answered, failed;
+};
+
+static void counted_path(void *arg, uint32_t i, char ret[FETCH_PATH_SIZE])
+{
+	(void)arg;
+	snprintf(ret, FETCH_PATH_SIZE, "/%s/%u", i % 10 ? "quick" : "hung", i);
+}
+
+static void counted_done(void *arg, uint32_t i, struct fetch_answer *answer)
+{
+	struct counted *counted = arg;
+	if (!answer->error)
+		counted->answered++;
+	else if (i % 10 == 0)
+		counted->failed++;
+}
+
+/* 40 of 400 hang, over 8 connections: not 5 timeouts one after another. */
+static void many_that_hang_cost_two_timeouts_at_most(void **state)
+{
+	struct client *client = client_create();
+	struct counted counted = {0};
+	const struct fetch_job job = {.n = 400,
+				      .at_once = 8,
+				      .max_bytes = 100,
+				      .path = counted_path,
+				      .done = counted_done,
+				      .arg = &counted};
+	(void)state;
+	assert_int_equal(docker_connect(client->docker), 0);
+	fake_engine_set(client->engine, "/quick", 200, "{}", FAKE_ANSWERS);
+	fake_engine_set(client->engine, "/hung", 200, "{}", FAKE_HANGS);
+	assert_int_equal(docker_sweep(client->docker, DOCKER_STATS, &job), 0);
+	assert_true(counted.failed > 0);
+	assert_true(counted.answered > 60);
+	/* And the client is as good as new. */
+	assert_int_equal(get(client, "/quick", 10), 0);
+	client_destroy(client);
+}
+
+static void hundreds_at_once_are_all_answered(void **state)
+{
+	struct client *client = client_create();
+	struct counted counted = {0};
+	const struct fetch_job job = {.n = 500,
+				      .at_once = 500,
+				      .max_bytes = 100,
+				      .path = counted_path,
+				      .done = counted_done,
+				      .arg = &counted};
+	(void)state;
+	client->config.timeout = INT64_C(20000000000);
+	assert_int_equal(docker_connect(client->docker), 0);
+	fake_engine_set(client->engine, "/", 200, "{}", FAKE_LATE);
+	assert_int_equal(docker_sweep(client->docker, DOCKER_STATS, &job), 0);
+	assert_int_equal(counted.answered, 500);
+	assert_true(fake_engine_most_at_once(client->engine) > 100);
+	client_destroy(client);
+}
+
+/* ---- What is configured ---- */
+
+static void endpoints_are_understood(void **state)
+{
+	struct docker_endpoint endpoint;
+	(void)state;
+	assert_null(docker_endpoint_parse("unix:///var/run/docker.sock", &endpoint));
+	assert_string_equal(endpoint.path, "/var/run/docker.sock");
+	assert_null(docker_endpoint_parse("tcp://10.0.0.1:2375", &endpoint));
+	assert_string_equal(endpoint.url, "http://10.0.0.1:2375");
+	assert_string_equal(endpoint.path, "");
+	assert_null(docker_endpoint_parse("tcp://[::1]:2375/", &endpoint));
+	assert_string_equal(endpoint.url, "http://[::1]:2375");
+	assert_null(docker_endpoint_parse("https://engine.example:2376", &endpoint));
+	assert_string_equal(endpoint.url, "https://engine.example:2376");
+	assert_true(endpoint.tls);
+}
+
+static void endpoints_that_make_no_sense_are_refused(void **state)
+{
+	static const char *const bad[] = {"",
+					  "/var/run/docker.sock",
+					  "unix://relative",
+					  "tcp://host",
+					  "tcp://host:0",
+					  "tcp://host:65536",
+					  "tcp://host:12x",
+					  "tcp://:2375",
+					  "tcp://user@host:2375",
+					  "tcp://[::1:2375",
+					  "https://host:2376/path",
+					  "ssh://host:22"};
+	struct docker_endpoint endpoint;
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (!docker_endpoint_parse(bad[i], &endpoint))
+			fail_msg("%s was taken", bad[i]);
+}
+
+static void tls_options_need_tls_and_each_other(void **state)
+{
+	struct client *client = client_create();
+	struct docker_config config = client->config;
+	struct docker *docker;
+	(void)state;
+	config.tls_ca = "/ca.pem";
+	assert_int_equal(docker_create(fake_host_ctx(client->host), &config, &docker), -EINVAL);
+	reason_has(client, "need an https:// endpoint");
+	config.endpoint = "https://host:2376";
+	config.tls_cert = "/cert.pem";
+	assert_int_equal(docker_create(fake_host_ctx(client->host), &config, &docker), -EINVAL);
+	reason_has(client, "need each other");
+	client_destroy(client);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_lower_of_the_two_newest_versions_is_spoken),
+		cmocka_unit_test(an_engine_that_is_too_old_or_too_new_is_refused_with_both_ranges),
+		cmocka_unit_test(what_is_no_engine_is_told_so),
+		cmocka_unit_test(the_version_is_asked_for_once),
+		cmocka_unit_test(a_body_may_be_as_long_as_its_bound_and_not_a_byte_longer),
+		cmocka_unit_test(every_way_to_fail_is_named),
+		cmocka_unit_test(a_socket_that_is_not_there_is_told_so),
+		cmocka_unit_test(a_stopped_instance_asks_nothing_more),
+		cmocka_unit_test(many_that_hang_cost_two_timeouts_at_most),
+		cmocka_unit_test(hundreds_at_once_are_all_answered),
+		cmocka_unit_test(endpoints_are_understood),
+		cmocka_unit_test(endpoints_that_make_no_sense_are_refused),
+		cmocka_unit_test(tls_options_need_tls_and_each_other),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
