@@ -15,8 +15,8 @@ enum command_exit {
 
 struct command_line {
 	const char *config_path; /* -c, or the default */
-	const char *plugin_dir;	 /* -p, or NULL: as configured */
-	int argc;		 /* what stands after the command's name */
+	const char *plugin_dir;  /* -p, or NULL: as configured */
+	int argc;                /* what stands after the command's name */
 	char *const *argv;
 };
 
