@@ -1,0 +1,337 @@
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "http_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+const struct tally_plugin *tally_plugin(void);
+
+static int set_up(void **state)
+{
+	struct http_fixture *fixture = calloc(1, sizeof(*fixture));
+	http_prepare(fixture);
+	http_add_container(fixture, "alpha", "abc", "web", "running");
+	fixture->config.query_timeout = HTTP_SECOND / 2;
+	http_start(fixture);
+	*state = fixture;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	http_finish(*state);
+	free(*state);
+	return 0;
+}
+
+static int64_t now(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * HTTP_SECOND + ts.tv_nsec;
+}
+
+/* Polls until it is so; fails after 10 s. */
+static void wait_until(struct http_fixture *fixture, bool (*is_so)(struct http_fixture *fixture))
+{
+	for (int i = 0; i < 10000 && !is_so(fixture); i++)
+		usleep(1000);
+	assert_true(is_so(fixture));
+}
+
+/* ---- What could be read in two ways -------------------------------------- */
+
+/* Refused with that status, or closed without a word; and nothing that follows is answered. */
+static void assert_refused(struct http_fixture *fixture, const char *request, int status)
+{
+	char *smuggled = NULL;
+	assert_true(asprintf(&smuggled, "%sGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", request) > 0);
+	struct http_answer answer = http_raw(fixture, smuggled);
+	if (answer.status != status)
+		fail_msg("%s: %d instead of %d", request, answer.status, status);
+	assert_null(strstr(answer.body ? answer.body : "", "HTTP/1.1 200"));
+	assert_string_equal(http_header(&answer, "Connection"), "close");
+	http_free(&answer);
+	free(smuggled);
+}
+
+static void requests_that_could_be_smuggled_are_refused_and_closed(void **state)
+{
+#define HEAD "GET /healthz HTTP/1.1\r\nHost: x\r\n"
+	static const char *const requests[] = {
+		HEAD "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		HEAD "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+		HEAD "Transfer-Encoding: identity\r\n\r\n",
+		HEAD "transfer-encoding:chunked\r\nContent-Length: 0\r\n\r\n",
+		HEAD "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		HEAD "Content-Length: 0\r\nContent-Length: 0\r\n\r\n",
+		HEAD "Content-Length: 0\r\nContent-Length: 44\r\n\r\n",
+		HEAD "Content-Length: 44\r\n\r\n",
+		HEAD "Content-Length : 44\r\n\r\n",
+		HEAD "Content-Length: +0\r\n\r\n",
+		HEAD "Content-Length: 0, 0\r\n\r\n",
+		HEAD "Content-Length: 0x0\r\n\r\n",
+		HEAD "X Y: 1\r\n\r\n",
+		HEAD "X\t: 1\r\n\r\n",
+		HEAD "Host: y\r\n\r\n",
+		"GET /healthz%00 HTTP/1.1\r\nHost: x\r\n\r\n",
+		"GET /api/v1/version?a=%00 HTTP/1.1\r\nHost: x\r\n\r\n",
+		"GET /healthz HTTP/1.1\r\n\r\n",
+	};
+	for (size_t i = 0; i < sizeof(requests) / sizeof(*requests); i++)
+		assert_refused(*state, requests[i], 400);
+	assert_true(fake_host_metric(((struct http_fixture *)*state)->host, HTTP_MALFORMED) >= 10);
+}
+
+static void an_empty_body_is_no_body(void **state)
+{
+	struct http_answer answer =
+		http_raw(*state, "GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n"
+				 "Connection: close\r\n\r\n");
+	assert_int_equal(answer.status, 200);
+	http_free(&answer);
+}
+
+static void only_get_and_head_are_taken(void **state)
+{
+	static const char *const methods[] = {"POST", "PUT", "DELETE", "OPTIONS", "TRACE", "BREW"};
+	for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++) {
+		char request[200];
+		snprintf(request, sizeof(request),
+			 "%s /api/v1/containers HTTP/1.1\r\nHost: x\r\n\r\n", methods[i]);
+		assert_refused(*state, request, 405);
+		struct http_answer answer = http_raw(*state, request);
+		assert_string_equal(http_header(&answer, "Allow"), "GET, HEAD");
+		assert_non_null(answer.json);
+		http_free(&answer);
+	}
+	assert_refused(*state, "POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc",
+		       400);
+}
+
+static void head_has_the_length_but_no_body(void **state)
+{
+	static const char *const targets[] = {"/api/v1/containers", "/healthz", "/nope"};
+	for (size_t i = 0; i < 3; i++) {
+		char request[200];
+		struct http_answer get = http_get(*state, targets[i]);
+		snprintf(request, sizeof(request),
+			 "HEAD %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", targets[i]);
+		struct http_answer head = http_raw(*state, request);
+		assert_int_equal(head.status, get.status);
+		assert_int_equal(head.len, 0);
+		assert_int_equal(strtoul(http_header(&head, "Content-Length"), NULL, 10), get.len);
+		http_free(&get);
+		http_free(&head);
+	}
+}
+
+static void too_long_targets_and_headers_are_refused(void **state)
+{
+	char *request = malloc(40000);
+	char *end = stpcpy(request, "GET /healthz?");
+	memset(end, 'a', 8192);
+	stpcpy(end + 8192, " HTTP/1.1\r\nHost: x\r\n\r\n");
+	assert_refused(*state, request, 414);
+	end = stpcpy(request, "GET /healthz HTTP/1.1\r\nHost: x\r\nX: ");
+	memset(end, 'a', 8192);
+	stpcpy(end + 8192, "\r\n\r\n");
+	assert_refused(*state, request, 431);
+	free(request);
+}
+
+static void one_connection_serves_many_requests(void **state)
+{
+	int fd = http_connect(*state);
+	char all[4096] = "";
+	for (int i = 0; i < 5; i++)
+		strncat(all, "GET /api/v1/containers HTTP/1.1\r\nHost: x\r\n\r\n", 100);
+	strncat(all, "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 100);
+	http_send(fd, all, strlen(all));
+	struct http_answer answer = http_read(fd);
+	close(fd);
+	int n = 1; /* the first is split off */
+	for (const char *at = answer.body; (at = strstr(at, "HTTP/1.1 200")); at++)
+		n++;
+	assert_int_equal(n, 6);
+	http_free(&answer);
+}
+
+/* ---- Slow stores --------------------------------------------------------- */
+
+static void a_hanging_store_gives_503_in_time_and_health_stays(void **state)
+{
+	struct http_fixture *fixture = *state;
+	fake_store_hang(fixture->store, true);
+	int64_t started = now();
+	struct http_answer answer = http_get(fixture, "/api/v1/containers");
+	int64_t took = now() - started;
+	assert_int_equal(answer.status, 503);
+	assert_non_null(http_header(&answer, "Retry-After"));
+	assert_true(took >= HTTP_SECOND / 2);
+	assert_true(took < 5 * HTTP_SECOND);
+	http_free(&answer);
+	answer = http_get(fixture, "/healthz");
+	assert_int_equal(answer.status, 200);
+	http_free(&answer);
+	assert_int_equal(fake_host_metric(fixture->host, HTTP_TIMEOUTS), 1);
+	fake_store_hang(fixture->store, false);
+	answer = http_get(fixture, "/api/v1/containers");
+	assert_int_equal(answer.status, 200);
+	http_free(&answer);
+}
+
+static bool both_workers_hang(struct http_fixture *fixture)
+{
+	return fake_store_hanging(fixture->store) == 2;
+}
+
+static bool one_was_busy(struct http_fixture *fixture)
+{
+	return fake_host_metric(fixture->host, HTTP_BUSY) > 0;
+}
+
+static void send_request(int fd, const char *target)
+{
+	char request[256];
+	snprintf(request, sizeof(request),
+		 "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", target);
+	http_send(fd, request, strlen(request));
+}
+
+static void a_full_queue_turns_requests_away_at_once(void **state)
+{
+	struct http_fixture *fixture = *state;
+	int fds[40];
+	fake_store_hang(fixture->store, true);
+	for (int i = 0; i < 2; i++)
+		send_request(fds[i] = http_connect(fixture), "/readyz");
+	wait_until(fixture, both_workers_hang);
+	for (int i = 2; i < 40; i++)
+		send_request(fds[i] = http_connect(fixture), "/readyz");
+	wait_until(fixture, one_was_busy);
+	fake_store_hang(fixture->store, false);
+	int busy = 0;
+	for (int i = 0; i < 40; i++) {
+		struct http_answer answer = http_read(fds[i]);
+		busy += answer.body && strstr(answer.body, "too many requests");
+		assert_true(answer.status == 200 || answer.status == 503);
+		http_free(&answer);
+		close(fds[i]);
+	}
+	assert_true(busy >= 1);
+}
+
+static void *let_go_later(void *arg)
+{
+	struct http_fixture *fixture = arg;
+	usleep(50000);
+	fake_store_hang(fixture->store, false);
+	return NULL;
+}
+
+static void stopping_answers_those_who_wait(void **state)
+{
+	struct http_fixture *fixture = *state;
+	pthread_t helper;
+	int fds[10];
+	fixture->config.query_timeout = 60 * HTTP_SECOND;
+	fake_store_hang(fixture->store, true);
+	for (int i = 0; i < 10; i++)
+		send_request(fds[i] = http_connect(fixture), "/api/v1/containers");
+	wait_until(fixture, both_workers_hang);
+	pthread_create(&helper, NULL, let_go_later, fixture);
+	tally_plugin()->stop(fixture->plugin);
+	pthread_join(helper, NULL);
+	int answered = 0;
+	for (int i = 0; i < 10; i++) {
+		struct http_answer answer = http_read(fds[i]);
+		answered += answer.status == 503;
+		http_free(&answer);
+		close(fds[i]);
+	}
+	assert_true(answered >= 2); /* those that had come as far as the room */
+	assert_int_equal(tally_plugin()->start(fixture->plugin), 0);
+}
+
+static void clients_that_leave_do_no_harm(void **state)
+{
+	struct http_fixture *fixture = *state;
+	fake_store_hang(fixture->store, true);
+	for (int i = 0; i < 20; i++) {
+		int fd = http_connect(fixture);
+		send_request(fd, "/api/v1/containers");
+		close(fd);
+	}
+	fake_store_hang(fixture->store, false);
+	struct http_answer answer = http_get(fixture, "/api/v1/containers");
+	assert_int_equal(answer.status, 200);
+	http_free(&answer);
+}
+
+/* ---- Many at once -------------------------------------------------------- */
+
+enum { CLIENTS = 8, REQUESTS = 40 };
+
+static void *be_a_client(void *arg)
+{
+	static const char *const targets[] = {"/api/v1/containers",
+					      "/api/v1/containers/web/stats?from=now-5m",
+					      "/api/v1/tables",
+					      "/readyz",
+					      "/metrics",
+					      "/api/v1/containers?limit=x",
+					      "/api/v1/stats/latest",
+					      "/api/v1/tables/nope",
+					      "/api/v1/summary",
+					      "/nope"};
+	uintptr_t wrong = 0;
+	for (int i = 0; i < REQUESTS; i++) {
+		struct http_answer answer = http_get(arg, targets[i % 10]);
+		if (answer.status == 0 || answer.status == 500)
+			wrong++;
+		http_free(&answer);
+	}
+	return (void *)wrong;
+}
+
+static void many_clients_at_once_are_all_answered(void **state)
+{
+	pthread_t clients[CLIENTS];
+	for (int i = 0; i < CLIENTS; i++)
+		pthread_create(&clients[i], NULL, be_a_client, *state);
+	for (int i = 0; i < CLIENTS; i++) {
+		void *wrong;
+		pthread_join(clients[i], &wrong);
+		assert_null(wrong);
+	}
+}
+
+#define SERVED(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SERVED(requests_that_could_be_smuggled_are_refused_and_closed),
+		SERVED(an_empty_body_is_no_body),
+		SERVED(only_get_and_head_are_taken),
+		SERVED(head_has_the_length_but_no_body),
+		SERVED(too_long_targets_and_headers_are_refused),
+		SERVED(one_connection_serves_many_requests),
+		SERVED(a_hanging_store_gives_503_in_time_and_health_stays),
+		SERVED(a_full_queue_turns_requests_away_at_once),
+		SERVED(stopping_answers_those_who_wait),
+		SERVED(clients_that_leave_do_no_harm),
+		SERVED(many_clients_at_once_are_all_answered),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
