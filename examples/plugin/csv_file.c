@@ -35,7 +35,7 @@ static void csv_file_put_cell(FILE *out, uint16_t type, const struct tally_cell 
 	if (!cell->set)
 		return; /* NULL is nothing between two commas; an empty text is "" */
 	if (type == TALLY_REAL) {
-		fprintf(out, "%.17g", cell->f);
+		fprintf(out, "%.15g", cell->f);
 	} else if (type != TALLY_TEXT && type != TALLY_JSON) {
 		fprintf(out, "%" PRId64, cell->i); /* TIME, INT, BOOL */
 	} else {

@@ -102,21 +102,9 @@ static int machine_load_create(struct tally_ctx *ctx, const void *config, void *
 	return 0;
 }
 
-static int machine_load_start(void *self)
-{
-	(void)self; /* nothing to connect to */
-	return 0;
-}
-
-static void machine_load_stop(void *self)
-{
-	(void)self;
-}
-
 static const struct tally_input input = {
 	.size = sizeof(input), .interval = "10s", .gather = machine_load_gather};
 
 TALLY_PLUGIN(.name = "machine_load", .version = "1.0.0", .help = "The load of this machine.",
 	     .options = options, .config_size = sizeof(struct machine_load_config),
-	     .tables = tables, .create = machine_load_create, .start = machine_load_start,
-	     .stop = machine_load_stop, .destroy = free, .input = &input)
+	     .tables = tables, .create = machine_load_create, .destroy = free, .input = &input)
