@@ -434,6 +434,80 @@ def test_an_input_that_does_not_stop_keeps_its_place(daemon):
     records(d, 10)
 
 
+def full(d):
+    """Waits until the input waits in the buffer: nothing more comes in."""
+    def held():
+        mark = len(d.log)
+        d.process.send_signal(signal.SIGUSR1)
+        d.says("input.counter: status", after=mark)
+        line = next(x for x in d.log[mark:].splitlines() if "input.counter: status" in x)
+        return line.split("running, ")[1]
+
+    last = []
+
+    def same():
+        last.append(held())
+        return len(last) > 4 and len(set(last[-4:])) == 1
+
+    wait_for(same, 30, "the buffer is full", every=0.15)
+
+
+SMALL = "[buffer.batch]\nbatch_timeout = 100ms\ncapacity = 64Ki\non_full = block\n"
+
+
+def test_a_full_buffer_holds_up_neither_a_reload_nor_a_stop(daemon):
+    d = daemon(COUNTER + SMALL + RECORDER, globals="drain_timeout = 300ms")
+    tell(d, "recorder", "fail")
+    d.start(ready="ready:")
+    full(d)
+    d.configure(COUNTER + SMALL + RECORDER + "[buffer.batch:b]\nbatch_timeout = 100ms\n"
+                "[output.recorder:b]\nbuffer = batch:b\npath = {dir}/b\n")
+    d.hup()
+    d.says("reloaded: 0 stopped, 1 started")
+    tell(d, "recorder", "")
+    records(d, 10, "b")
+    records(d, 100)
+    tell(d, "recorder", "fail")
+    full(d)
+    log = terminate(d)
+    assert "rows not written" in log
+    assert unbroken(numbers(d))
+
+
+def test_a_full_buffer_lets_its_output_be_replaced(daemon):
+    d = daemon(COUNTER + SMALL + RECORDER)
+    tell(d, "recorder", "fail")
+    d.start(ready="ready:")
+    full(d)
+    d.configure(COUNTER + SMALL + "[output.recorder]\npath = {dir}/recorded\n")
+    d.hup()
+    d.says("reloaded: 1 stopped, 1 started")
+    records(d, 100)
+    d.stop()
+    assert unbroken(numbers(d))
+
+
+def test_sigterm_ends_a_reload_that_waits(daemon):
+    d = daemon(globals="drain_timeout = 10min").start(ready="ready:")
+    records(d, 10)
+    tell(d, "recorder", "fail")
+    d.says("told to fail")
+    d.configure(COUNTER + BATCH)
+    d.hup()
+    d.says("reloading")
+    log = terminate(d)
+    assert "rows were not written in time and are dropped" in log
+
+
+def test_an_output_that_never_started_leaves_its_rows_told(daemon):
+    d = daemon(globals="drain_timeout = 300ms")
+    tell(d, "recorder", "nostart")
+    d.start(ready="ready:")
+    d.says("cannot start")
+    log = terminate(d)
+    assert "rows not written; they were in memory" in log
+
+
 # ---- the command line
 
 
