@@ -52,19 +52,26 @@ static void make_samples(void)
 	}
 }
 
-static void write_samples(struct fixture *f)
+/* Every step-th from first on. */
+static void write_some_samples(struct fixture *f, int first, int step)
 {
-	make_samples();
 	struct tally_batch *batch = fixture_batch(f, &series_table);
-	for (int i = 0; i < N_ALL; i++) {
+	for (int i = first; i < N_ALL; i += step) {
 		const struct sample *s = &samples[i];
 		const char *const ids[] = {"a", "b", "c"};
 		put_series(f, batch, s->time, ids[s->series], s->value, s->total);
-		struct tally_cell *row = (struct tally_cell *)(uintptr_t)batch->cells + i * S_N;
+		struct tally_cell *row = (struct tally_cell *)(uintptr_t)batch->cells +
+					 (size_t)(batch->n_rows - 1) * S_N;
 		row[S_VALUE].set = s->has_value;
 		row[S_TOTAL].set = s->has_total;
 	}
 	fixture_write(f, batch);
+}
+
+static void write_samples(struct fixture *f)
+{
+	make_samples();
+	write_some_samples(f, 0, 1);
 }
 
 struct naive {
@@ -152,7 +159,7 @@ static const char *const by_id[] = {"container_id"};
 
 /* Asks in buckets, grouped or not, and compares every row, and that none is missing. */
 static void compare_buckets(struct fixture *f, int64_t from, int64_t to, int64_t bucket,
-			    bool grouped)
+			    bool grouped, const char *source)
 {
 	struct tally_query query = query_of("samples", all_aggregates, N_AGGREGATES);
 	struct rows rows;
@@ -164,6 +171,7 @@ static void compare_buckets(struct fixture *f, int64_t from, int64_t to, int64_t
 	query.n_group_by = grouped;
 	if (ask(f, &query, &rows) != 0)
 		fail_msg("%s", fake_host_reason(f->host));
+	assert_string_equal(rows.table, source);
 	for (int64_t start = from / bucket * bucket; start < to; start += bucket) {
 		for (int s = grouped ? 0 : -1; s < (grouped ? N_SERIES : 0); s++) {
 			int64_t lo = start < from ? from : start;
@@ -185,10 +193,74 @@ static void every_aggregate_equals_the_plain_computation(void **state)
 {
 	struct fixture *f = *state;
 	write_samples(f);
-	compare_buckets(f, T0, T0 + 2 * HOUR, 30 * SECOND, true);
-	compare_buckets(f, T0, T0 + 2 * HOUR, 30 * SECOND, false);
-	compare_buckets(f, T0, T0 + 2 * HOUR, 7 * MINUTE, true);
-	compare_buckets(f, T0 + 1000 * SECOND, T0 + 3000 * SECOND, MINUTE, true);
+	compare_buckets(f, T0, T0 + 2 * HOUR, 30 * SECOND, true, "samples");
+	compare_buckets(f, T0, T0 + 2 * HOUR, 30 * SECOND, false, "samples");
+	compare_buckets(f, T0, T0 + 2 * HOUR, 7 * MINUTE, true, "samples");
+	compare_buckets(f, T0 + 1000 * SECOND, T0 + 3000 * SECOND, MINUTE, true, "samples");
+}
+
+static void compare_rolled_up(struct fixture *f)
+{
+	compare_buckets(f, T0, T0 + 2 * HOUR, 30 * SECOND, true, "samples");
+	compare_buckets(f, T0, T0 + 2 * HOUR, MINUTE, true, "samples_1min");
+	compare_buckets(f, T0, T0 + 2 * HOUR, MINUTE, false, "samples_1min");
+	compare_buckets(f, T0 + 1000 * SECOND, T0 + 3001 * SECOND, 7 * MINUTE, true,
+			"samples_1min");
+	compare_buckets(f, T0 + 1000 * SECOND, T0 + 3001 * SECOND, HOUR, false, "samples_1min");
+	compare_buckets(f, T0 - 20 * SECOND, T0 + 2 * HOUR, HOUR, true, "samples_1h");
+	compare_buckets(f, T0 - HOUR, T0 + 2 * HOUR, DAY, false, "samples_1h");
+}
+
+static void upkeep_at(struct fixture *f, int64_t now)
+{
+	fake_host_set_now(f->host, now);
+	if (upkeep_run(f->store) != 0)
+		fail_msg("upkeep: %s", fake_host_reason(f->host));
+}
+
+static void rollups_answer_as_the_rows_do(void **state)
+{
+	struct fixture *f = *state;
+	write_samples(f);
+	upkeep_at(f, T0 + 3 * HOUR);
+	compare_rolled_up(f);
+	upkeep_at(f, T0 + 2 * DAY);
+	compare_buckets(f, T0 - DAY, T0 + DAY, DAY, true, "samples_1d");
+	/* And it is they that answer. */
+	fixture_sql(f, "DELETE FROM samples_rows");
+	compare_buckets(f, T0, T0 + 2 * HOUR, 10 * MINUTE, true, "samples_1min");
+	fixture_sql(f, "DELETE FROM samples_1min_rows");
+	compare_buckets(f, T0, T0 + 2 * HOUR, HOUR, true, "samples_1h");
+	fixture_sql(f, "DELETE FROM samples_1h_rows");
+	compare_buckets(f, T0 - DAY, T0 + DAY, DAY, false, "samples_1d");
+}
+
+static void what_is_not_rolled_up_yet_comes_from_the_rows(void **state)
+{
+	struct fixture *f = *state;
+	write_samples(f);
+	upkeep_at(f, T0 + 65 * MINUTE + 30 * SECOND);
+	assert_int_equal(fixture_sql(f, "SELECT max(time) / 60000000000 FROM samples_1min"),
+			 T0 / MINUTE + 63);
+	compare_rolled_up(f);
+	fixture_restart(f);
+	upkeep_at(f, T0 + 80 * MINUTE);
+	compare_rolled_up(f);
+}
+
+static void a_late_row_is_rolled_up_as_if_it_had_been_in_time(void **state)
+{
+	struct fixture *f = *state;
+	make_samples();
+	write_some_samples(f, 0, 3);
+	upkeep_at(f, T0 + 2 * DAY);
+	write_some_samples(f, 1, 3);
+	fixture_restart(f);
+	write_some_samples(f, 2, 3);
+	upkeep_at(f, T0 + 2 * DAY);
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM tally_late"), 0);
+	compare_rolled_up(f);
+	compare_buckets(f, T0 - DAY, T0 + DAY, DAY, true, "samples_1d");
 }
 
 static void one_bucket_over_all_has_the_time_of_the_newest_row(void **state)
@@ -343,6 +415,9 @@ int main(void)
 #define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(every_aggregate_equals_the_plain_computation),
+		STORE_TEST(rollups_answer_as_the_rows_do),
+		STORE_TEST(what_is_not_rolled_up_yet_comes_from_the_rows),
+		STORE_TEST(a_late_row_is_rolled_up_as_if_it_had_been_in_time),
 		STORE_TEST(one_bucket_over_all_has_the_time_of_the_newest_row),
 		STORE_TEST(the_latest_of_every_group_is_its_newest_row),
 		STORE_TEST(filters_choose_what_is_aggregated),

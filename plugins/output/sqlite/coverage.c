@@ -1,7 +1,7 @@
 /* Recursion from the coarsest level down: the middle from it, head and tail from finer ones. */
 #include "coverage.h"
 
-#include "database.h"
+#include "marks.h"
 
 /* Only numbers are rolled up, and only as a whole. */
 static bool coverage_is_rolled(const struct question *question)
@@ -18,20 +18,6 @@ static bool coverage_is_rolled(const struct question *question)
 			return false;
 	}
 	return true;
-}
-
-static int coverage_load(struct reader *reader, const char *table, int64_t rolled_to[N_LEVELS])
-{
-	auto_statement sqlite3_stmt *row = NULL;
-	int r = database_preparef(reader->ctx, reader->db, &row,
-				  "SELECT level, rolled_to FROM tally_rollups WHERE \"table\" = %Q "
-				  "AND level BETWEEN %d AND %d AND rolled_to IS NOT NULL",
-				  table, LEVEL_MINUTE, LEVEL_DAY);
-	if (r < 0)
-		return r;
-	while ((r = database_step(reader->ctx, row)) > 0)
-		rolled_to[sqlite3_column_int(row, 0)] = sqlite3_column_int64(row, 1);
-	return r;
 }
 
 static void coverage_add(struct coverage *coverage, enum schema_level level, int64_t from,
@@ -69,21 +55,21 @@ static void coverage_split(struct coverage *coverage, const int64_t rolled_to[N_
 int coverage_find(struct reader *reader, const struct question *question, struct coverage *ret)
 {
 	const struct tally_query *query = question->query;
-	int64_t rolled_to[N_LEVELS] = {INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN};
+	struct marks marks;
 	enum schema_level level = LEVEL_ROWS;
 	*ret = (struct coverage){.level = LEVEL_ROWS};
 	if (question->stored->table.kind == TALLY_STATE) {
 		coverage_add(ret, LEVEL_ROWS, INT64_MIN, INT64_MAX); /* whatever the range is */
 		return 0;
 	}
+	int r = marks_load(reader->ctx, reader->db, question->stored->table.name, &marks);
+	if (r < 0)
+		return r;
 	if (coverage_is_rolled(question)) {
-		int r = coverage_load(reader, question->stored->table.name, rolled_to);
-		if (r < 0)
-			return r;
 		level = LEVEL_DAY;
 		while (level > LEVEL_ROWS && query->bucket % schema_levels[level].bucket != 0)
 			level = (enum schema_level)(level - 1);
 	}
-	coverage_split(ret, rolled_to, level, query->from, query->to);
+	coverage_split(ret, marks.rolled_to, level, query->from, query->to);
 	return 0;
 }

@@ -9,23 +9,47 @@
 #include "cleanup.h"
 #include "store.h"
 
-#define SQLITE_OPTION(key, type_, fallback_, accepts_, help_)                                      \
-	{                                                                                          \
-		.name = #key, .fallback = fallback_, .accepts = accepts_, .help = help_,           \
-		.type = TALLY_OPT_##type_, .offset = offsetof(struct sqlite_config, key)           \
-	}
+#define OPTION(key) .name = #key, .offset = offsetof(struct sqlite_config, key)
 
 static const struct tally_option sqlite_options[] = {
-	SQLITE_OPTION(path, STRING, NULL, NULL,
-		      "The database file; without it tallyd.db in state_dir."),
-	SQLITE_OPTION(
-		synchronous, CHOICE, "normal", "normal|full",
-		"full: a row that was stored outlives a power cut, at the cost of a flush per "
-		"write.  normal: it outlives a crash of the daemon."),
-	SQLITE_OPTION(page_cache, SIZE, "2Mi", "64Ki..1Gi",
-		      "Memory for pages of the file, per connection; there are five."),
-	SQLITE_OPTION(busy_timeout, DURATION, "5s", "0..5min",
-		      "How long to wait while another program locks the file."),
+	{OPTION(path), .type = TALLY_OPT_STRING,
+	 .help = "The database file; without it tallyd.db in state_dir."},
+	{OPTION(retention_raw), .type = TALLY_OPT_DURATION, .fallback = "7d", .accepts = "1h..",
+	 .help = "How long rows are kept; those of a series at least until they are rolled up."},
+	{OPTION(retention_rollup), .type = TALLY_OPT_DURATION, .fallback = "30d", .accepts = "1h..",
+	 .help = "How long rollups per minute and hour are kept, and things that are gone."},
+	{OPTION(retention_daily), .type = TALLY_OPT_DURATION, .fallback = "400d", .accepts = "1d..",
+	 .help = "How long rollups per day are kept."},
+	{OPTION(max_size), .type = TALLY_OPT_SIZE, .fallback = "4Gi", .accepts = "1Mi..",
+	 .help = "Of the file.  Where it would grow larger the oldest rows are deleted."},
+	{OPTION(page_cache), .type = TALLY_OPT_SIZE, .fallback = "2Mi", .accepts = "64Ki..1Gi",
+	 .help = "Memory for pages of the file, per connection; there are five."},
+	{OPTION(synchronous), .type = TALLY_OPT_CHOICE, .fallback = "normal",
+	 .accepts = "normal|full",
+	 .help = "full: a stored row outlives a power cut, at the cost of a flush per write.  "
+		 "normal: it outlives a crash of the daemon."},
+	{OPTION(busy_timeout), .type = TALLY_OPT_DURATION, .fallback = "5s", .accepts = "1ms..5min",
+	 .help = "How long to wait while another program locks the file."},
+	{.name = NULL},
+};
+
+static const struct tally_metric sqlite_metrics[] = {
+	[METRIC_DELETED_OLD] = {.name = "rows_deleted",
+				.help = "Rows deleted, by reason.",
+				.labels = "reason=\"retention\""},
+	[METRIC_DELETED_SIZE] = {.name = "rows_deleted",
+				 .help = "Rows deleted, by reason.",
+				 .labels = "reason=\"max_size\""},
+	[METRIC_DATABASE_BYTES] = {.name = "database",
+				   .unit = "bytes",
+				   .help = "Size of the database file.",
+				   .kind = TALLY_METRIC_GAUGE},
+	[METRIC_ROLLUP_LAG] = {.name = "rollup_lag",
+			       .unit = "ns",
+			       .help = "How far the rollups are behind the clock.",
+			       .kind = TALLY_METRIC_GAUGE},
+	[METRIC_UPKEEP_ERRORS] = {.name = "upkeep_errors",
+				  .help = "Rounds of rolling up and deleting that failed."},
 	{.name = NULL},
 };
 
@@ -75,11 +99,7 @@ static int sqlite_prepare(void *self, const struct tally_table *table)
 static int sqlite_write(void *self, const struct tally_entry *entries, uint32_t n,
 			uint8_t *verdicts)
 {
-	struct store *store = self;
-	pthread_mutex_lock(&store->turn);
-	int r = writer_write(&store->writer, entries, n, verdicts);
-	pthread_mutex_unlock(&store->turn);
-	return r;
+	return store_write(self, entries, n, verdicts);
 }
 
 static int sqlite_query(void *self, const struct tally_query *query, tally_rows_fn *rows, void *arg)
@@ -100,6 +120,7 @@ static const struct tally_reader sqlite_reader = {
 
 TALLY_PLUGIN(.name = "sqlite", .version = TALLYD_VERSION,
 	     .help = "Keeps everything in one SQLite file, with rollups, retention and queries.",
-	     .options = sqlite_options, .config_size = sizeof(struct sqlite_config),
-	     .create = sqlite_create, .start = sqlite_start, .stop = sqlite_stop,
-	     .destroy = sqlite_destroy, .output = &sqlite_output, .store = &sqlite_reader)
+	     .options = sqlite_options, .metrics = sqlite_metrics,
+	     .config_size = sizeof(struct sqlite_config), .create = sqlite_create,
+	     .start = sqlite_start, .stop = sqlite_stop, .destroy = sqlite_destroy,
+	     .output = &sqlite_output, .store = &sqlite_reader)

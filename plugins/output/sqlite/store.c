@@ -17,6 +17,7 @@
 #include "database.h"
 #include "migration.h"
 #include "question.h"
+#include "retention.h"
 #include "scan.h"
 
 /* A file beside the database, since SQLite's own locks are dropped whenever any descriptor of the
@@ -55,7 +56,9 @@ static int store_open(struct store *store)
 		r = writer_start(&store->writer, store->ctx, &store->catalog, store->db);
 	if (r == 0)
 		r = readers_start(&store->readers, store->ctx, &settings);
-	return r;
+	if (r == 0)
+		r = retention_limit(store);
+	return r == 0 ? upkeep_start(store) : r;
 }
 
 int store_start(struct store *store)
@@ -63,6 +66,7 @@ int store_start(struct store *store)
 	store->lock_fd = -1;
 	store->db = NULL;
 	store->writer = (struct writer){0};
+	store->upkeep.running = false;
 	readers_init(&store->readers);
 	catalog_init(&store->catalog);
 	int r = store_open(store);
@@ -73,6 +77,7 @@ int store_start(struct store *store)
 
 void store_stop(struct store *store)
 {
+	upkeep_stop(store);
 	readers_stop(&store->readers);
 	writer_stop(&store->writer);
 	database_close(store->db);
@@ -81,6 +86,21 @@ void store_stop(struct store *store)
 	if (store->lock_fd >= 0)
 		close(store->lock_fd);
 	store->lock_fd = -1;
+}
+
+int store_write(struct store *store, const struct tally_entry *entries, uint32_t n,
+		uint8_t *verdicts)
+{
+	bool full = false;
+	pthread_mutex_lock(&store->turn);
+	int r = writer_write(&store->writer, entries, n, verdicts);
+	if (r == -ENOSPC && retention_is_full(store, &full) == 0 && full) {
+		r = retention_make_room(store);
+		if (r == 0)
+			r = writer_write(&store->writer, entries, n, verdicts);
+	}
+	pthread_mutex_unlock(&store->turn);
+	return r;
 }
 
 static int store_read(struct reader *reader, const struct question *question, tally_rows_fn *rows,

@@ -13,7 +13,17 @@
 
 #include "catalog.h"
 #include "readers.h"
+#include "upkeep.h"
 #include "writer.h"
+
+/* As the plugin declares them. */
+enum {
+	METRIC_DELETED_OLD,
+	METRIC_DELETED_SIZE,
+	METRIC_DATABASE_BYTES,
+	METRIC_ROLLUP_LAG,
+	METRIC_UPKEEP_ERRORS
+};
 
 struct sqlite_config {
 	const char *path;
@@ -30,6 +40,7 @@ struct store {
 	int lock_fd; /* held so that no other daemon writes the same file */
 	struct catalog catalog;
 	struct readers readers;
+	struct upkeep upkeep;
 	pthread_mutex_t turn; /* guards the rest; held over one transaction */
 	sqlite3 *db;
 	struct writer writer;
@@ -38,6 +49,9 @@ struct store {
 int store_start(struct store *store);
 void store_stop(struct store *store);
 
+/* As in struct tally_output.  A file at its limit loses its oldest rows for the new ones. */
+int store_write(struct store *store, const struct tally_entry *entries, uint32_t n,
+		uint8_t *verdicts);
 int store_query(struct store *store, const struct tally_query *query, tally_rows_fn *rows,
 		void *arg);
 

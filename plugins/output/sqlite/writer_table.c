@@ -11,6 +11,7 @@
 
 #include "bind.h"
 #include "database.h"
+#include "marks.h"
 #include "schema.h"
 
 enum { WRITER_KEY_SIZE = 4096 };
@@ -96,14 +97,12 @@ static int writer_table_prepare_late(struct writer_table *table)
 	int r = database_preparef(table->ctx, table->db, &table->mark_late,
 				  "INSERT OR IGNORE INTO tally_late VALUES (%Q, %d, ?1, ?2)", name,
 				  LEVEL_MINUTE);
-	auto_text char *sql =
-		sqlite3_mprintf("SELECT rolled_to FROM tally_rollups WHERE \"table\" = %Q AND "
-				"level = %d",
-				name, LEVEL_MINUTE);
-	if (!sql)
-		return tally_fail(table->ctx, ENOMEM, "no memory");
-	table->rolled_to = INT64_MIN;
-	return r < 0 ? r : database_int(table->ctx, table->db, sql, &table->rolled_to);
+	struct marks marks;
+	if (r == 0)
+		r = marks_load(table->ctx, table->db, name, &marks);
+	if (r == 0)
+		table->rolled_to = marks.rolled_to[LEVEL_MINUTE];
+	return r;
 }
 
 static int writer_table_prepare(struct writer_table *table)

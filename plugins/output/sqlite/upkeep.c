@@ -1,0 +1,201 @@
+/*
+ * Every 30 s: per table roll up until nothing is left, then delete until nothing is left, then make
+ * room if the file is nearly full, then shrink.  A step that takes long makes the next one
+ * shorter.  What fails is said once a round and tried again in the next.
+ */
+#include "upkeep.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "retention.h"
+#include "rollup.h"
+#include "store.h"
+
+enum { UPKEEP_EVERY_SECONDS = 30 };
+#define UPKEEP_LONG_STEP INT64_C(50000000)  /* ns */
+#define UPKEEP_SHORT_STEP INT64_C(10000000) /* ns */
+#define UPKEEP_MAX_SPAN INT64_C(86400000000000)
+
+static bool upkeep_stopping(struct upkeep *upkeep)
+{
+	pthread_mutex_lock(&upkeep->lock);
+	bool stop = upkeep->stop;
+	pthread_mutex_unlock(&upkeep->lock);
+	return stop;
+}
+
+static int upkeep_roll_step(struct store *store, const struct stored_table *stored, int64_t closed,
+			    int64_t span)
+{
+	struct marks marks;
+	const char *table = stored->table.name;
+	pthread_mutex_lock(&store->turn);
+	int r = rollup_step(store->ctx, store->db, stored, closed, span);
+	if (r > 0) {
+		int loaded = marks_load(store->ctx, store->db, table, &marks);
+		if (loaded == 0)
+			writer_set_rolled_to(&store->writer, table, marks.rolled_to[LEVEL_MINUTE]);
+		r = loaded < 0 ? loaded : r;
+	}
+	pthread_mutex_unlock(&store->turn);
+	return r;
+}
+
+static int upkeep_roll(struct store *store, const struct stored_table *stored)
+{
+	int64_t closed = tally_now(store->ctx) - ROLLUP_GRACE;
+	int64_t span = schema_levels[LEVEL_HOUR].bucket;
+	int r = stored->n_numbers > 0;
+	while (r > 0 && !upkeep_stopping(&store->upkeep)) {
+		int64_t began = tally_monotonic(store->ctx);
+		r = upkeep_roll_step(store, stored, closed, span);
+		int64_t took = tally_monotonic(store->ctx) - began;
+		if (took > UPKEEP_LONG_STEP && span > schema_levels[LEVEL_MINUTE].bucket)
+			span /= 2;
+		else if (took < UPKEEP_SHORT_STEP && span < UPKEEP_MAX_SPAN)
+			span *= 2;
+	}
+	return r;
+}
+
+static int upkeep_delete(struct store *store, const struct stored_table *stored)
+{
+	int64_t now = tally_now(store->ctx);
+	int r = 1;
+	while (r > 0 && !upkeep_stopping(&store->upkeep)) {
+		pthread_mutex_lock(&store->turn);
+		r = retention_step(store, stored, now);
+		pthread_mutex_unlock(&store->turn);
+	}
+	return r;
+}
+
+static int upkeep_table(void *arg, const struct tally_table *table)
+{
+	struct store *store = arg;
+	const struct stored_table *stored = catalog_find(&store->catalog, table->name);
+	int r = upkeep_roll(store, stored);
+	return r < 0 ? r : upkeep_delete(store, stored);
+}
+
+static int upkeep_size(struct store *store)
+{
+	bool full = false;
+	pthread_mutex_lock(&store->turn);
+	int r = retention_is_full(store, &full);
+	if (r == 0 && full)
+		r = retention_make_room(store);
+	pthread_mutex_unlock(&store->turn);
+	for (r = r < 0 ? r : 1; r > 0 && !upkeep_stopping(&store->upkeep);) {
+		pthread_mutex_lock(&store->turn);
+		r = retention_shrink(store);
+		pthread_mutex_unlock(&store->turn);
+	}
+	return r;
+}
+
+/* How far behind its clock a table's minutes are. */
+struct upkeep_lag {
+	struct store *store;
+	int64_t now, lag;
+};
+
+static int upkeep_lag_of(void *arg, const struct tally_table *table)
+{
+	struct upkeep_lag *lag = arg;
+	struct store *store = lag->store;
+	const struct stored_table *stored = catalog_find(&store->catalog, table->name);
+	struct marks marks;
+	int r = stored->n_numbers ? marks_load(store->ctx, store->db, table->name, &marks) : 0;
+	if (r < 0 || stored->n_numbers == 0 || marks.rolled_to[LEVEL_MINUTE] == INT64_MIN)
+		return r;
+	int64_t behind = lag->now - marks.rolled_to[LEVEL_MINUTE];
+	lag->lag = behind > lag->lag ? behind : lag->lag;
+	return 0;
+}
+
+static int upkeep_report(struct store *store)
+{
+	struct upkeep_lag lag = {.store = store, .now = tally_now(store->ctx)};
+	int64_t bytes = 0;
+	pthread_mutex_lock(&store->turn);
+	int r = catalog_each(&store->catalog, upkeep_lag_of, &lag);
+	if (r == 0)
+		r = retention_size(store, &bytes);
+	pthread_mutex_unlock(&store->turn);
+	tally_gauge(store->ctx, METRIC_ROLLUP_LAG, lag.lag);
+	tally_gauge(store->ctx, METRIC_DATABASE_BYTES, bytes);
+	return r;
+}
+
+int upkeep_run(struct store *store)
+{
+	int r = catalog_each(&store->catalog, upkeep_table, store);
+	int sized = upkeep_size(store); /* also when something else fails, or the disk fills up */
+	int reported = upkeep_report(store);
+	r = r < 0 ? r : sized;
+	return r < 0 ? r : reported;
+}
+
+/* ---- The thread -------------------------------------------------------------------------- */
+
+/* True: it is time to stop. */
+static bool upkeep_wait(struct upkeep *upkeep)
+{
+	struct timespec until;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += UPKEEP_EVERY_SECONDS;
+	int timed_out = 0;
+	pthread_mutex_lock(&upkeep->lock);
+	while (!upkeep->stop && !timed_out)
+		timed_out = pthread_cond_timedwait(&upkeep->wake, &upkeep->lock, &until);
+	bool stop = upkeep->stop;
+	pthread_mutex_unlock(&upkeep->lock);
+	return stop;
+}
+
+static void *upkeep_thread(void *arg)
+{
+	struct store *store = arg;
+	pthread_setname_np(pthread_self(), "sqlite-upkeep");
+	while (!upkeep_wait(&store->upkeep)) {
+		if (upkeep_run(store) >= 0)
+			continue;
+		tally_count(store->ctx, METRIC_UPKEEP_ERRORS, 1);
+		tally_log(store->ctx, TALLY_WARNING, "upkeep: %s; trying again in %d s",
+			  tally_reason(store->ctx), UPKEEP_EVERY_SECONDS);
+	}
+	return NULL;
+}
+
+int upkeep_start(struct store *store)
+{
+	struct upkeep *upkeep = &store->upkeep;
+	pthread_condattr_t monotonic;
+	*upkeep = (struct upkeep){.lock = PTHREAD_MUTEX_INITIALIZER};
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&upkeep->wake, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	int error = pthread_create(&upkeep->thread, NULL, upkeep_thread, store);
+	upkeep->running = error == 0;
+	return error ? tally_fail(store->ctx, error, "no thread for upkeep: %s", strerror(error))
+		     : 0;
+}
+
+void upkeep_stop(struct store *store)
+{
+	struct upkeep *upkeep = &store->upkeep;
+	if (!upkeep->running)
+		return;
+	pthread_mutex_lock(&upkeep->lock);
+	upkeep->stop = true;
+	pthread_cond_signal(&upkeep->wake);
+	pthread_mutex_unlock(&upkeep->lock);
+	pthread_join(upkeep->thread, NULL);
+	upkeep->running = false;
+	pthread_cond_destroy(&upkeep->wake);
+	pthread_mutex_destroy(&upkeep->lock);
+}

@@ -1,0 +1,28 @@
+/*
+ * What has to be done from time to time: roll up, delete, shrink, report.  A thread of its own does
+ * it, in many short transactions, each in its turn on the store's writing connection, so that
+ * writes go on in between and it goes on also when nothing is written.
+ */
+#ifndef TALLYD_SQLITE_UPKEEP_H
+#define TALLYD_SQLITE_UPKEEP_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+struct store;
+
+struct upkeep {
+	pthread_t thread;
+	bool running;
+	pthread_mutex_t lock; /* guards stop */
+	pthread_cond_t wake;
+	bool stop;
+};
+
+int upkeep_start(struct store *store);
+void upkeep_stop(struct store *store); /* waits for the transaction it is in */
+
+/* All that is due now, on the caller's thread.  Also called by tests. */
+int upkeep_run(struct store *store);
+
+#endif
