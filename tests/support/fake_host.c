@@ -357,7 +357,7 @@ const char *fake_host_reason(const struct fake_host *host)
 
 uint64_t fake_host_metric(const struct fake_host *host, uint32_t metric)
 {
-	return host->metrics[metric];
+	return __atomic_load_n(&host->metrics[metric], __ATOMIC_RELAXED);
 }
 
 uint32_t fake_host_rejected(const struct fake_host *host)

@@ -248,7 +248,7 @@ void http_free(struct http_answer *answer)
 
 const char *http_header(const struct http_answer *answer, const char *name)
 {
-	static char value[4096];
+	static _Thread_local char value[4096];
 	char wanted[128];
 	snprintf(wanted, sizeof(wanted), "\r\n%s: ", name);
 	const char *at = strcasestr(answer->head, wanted);

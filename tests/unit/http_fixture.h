@@ -51,7 +51,7 @@ struct http_answer http_raw(const struct http_fixture *fixture, const char *requ
 struct http_answer http_get(const struct http_fixture *fixture, const char *target);
 void http_free(struct http_answer *answer);
 
-/* The value of a header; NULL: there is none.  In a static buffer. */
+/* The value of a header; NULL: there is none.  In a buffer of the thread. */
 const char *http_header(const struct http_answer *answer, const char *name);
 
 /* GETs, wants that status, and an application/problem+json that names the parameter. */
