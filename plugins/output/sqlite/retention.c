@@ -12,7 +12,7 @@
 #include "marks.h"
 #include "schema.h"
 
-enum { RETENTION_ROWS = 5000, RETENTION_PAGES = 1000, RETENTION_SLACK_PAGES = 256 };
+enum { RETENTION_ROWS = 5000, RETENTION_PAGES = 256, RETENTION_SLACK_PAGES = 256 };
 
 /* ---- Rows before a time ------------------------------------------------------------ */
 
