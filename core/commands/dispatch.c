@@ -12,8 +12,9 @@
 static int dispatch_version(const struct command_line *line)
 {
 	(void)line;
-	printf("tallyd %s\nplugin ABI %d.%d\n" __VERSION__ ", glibc %s\n", TALLYD_VERSION,
-	       TALLY_ABI_MAJOR, TALLY_ABI_MINOR, gnu_get_libc_version());
+	printf("tallyd %s\nplugin ABI %d.%d\nbuilt with compiler " __VERSION__
+	       ", runs with glibc %s\n",
+	       TALLYD_VERSION, TALLY_ABI_MAJOR, TALLY_ABI_MINOR, gnu_get_libc_version());
 	return COMMAND_OK;
 }
 
