@@ -144,15 +144,15 @@ static void delivery_failed(struct delivery *delivery, const struct error *error
 	delivery_tell_failure(delivery, error);
 }
 
-static void delivery_works(struct delivery *delivery)
+static void delivery_works(struct delivery *delivery, uint64_t waited)
 {
 	char age[32];
 	if (delivery->failures == 0)
 		return;
 	delivery_age(delivery, age, sizeof(age));
 	log_message(TALLY_INFO, delivery->setup.name,
-		    "writes again after %u failed attempts in %s; %" PRIu64 " rows still wait",
-		    delivery->failures, age, delivery_waiting(delivery));
+		    "writes again after %u failed attempts in %s; %" PRIu64 " rows had waited",
+		    delivery->failures, age, waited);
 	delivery->failures = 0;
 	delivery->backoff = 0;
 }
@@ -338,6 +338,7 @@ static void delivery_attempt(struct delivery *delivery, uint32_t n)
 	memset(delivery->verdicts, TALLY_RETRY, n);
 	memset(delivery->outcomes, 0, n * sizeof(delivery->outcomes[0]));
 	int r = delivery_write(delivery, &error);
+	uint64_t waited = delivery->failures ? delivery_waiting(delivery) : 0;
 	uint32_t again = delivery_settle(delivery, &settled);
 	delivery->n = 0;
 	if (r == 0 && again > 0)
@@ -346,7 +347,7 @@ static void delivery_attempt(struct delivery *delivery, uint32_t n)
 		r = error_set(&error, -settled, "the buffer cannot note what is written: %s",
 			      strerror(-settled));
 	if (r == 0) {
-		delivery_works(delivery);
+		delivery_works(delivery, waited);
 		return;
 	}
 	delivery_failed(delivery, &error);

@@ -1,35 +1,17 @@
 #include "host_metrics.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { HOST_LABELS_SIZE = 512, HOST_NAME_SIZE = 160 };
 
-static bool host_ends_in(const char *text, const char *end)
-{
-	size_t len = strlen(text), n = strlen(end);
-	return len >= n && strcmp(text + len - n, end) == 0;
-}
-
-/* tallyd_<plugin>_<name>, with _seconds for what is measured in ns and _total for counters. */
-static void host_metric_name(const char *plugin, const struct tally_metric *metric, char *ret,
-			     size_t size)
-{
-	bool ns = metric->unit && strcmp(metric->unit, "ns") == 0;
-	bool total = host_ends_in(metric->name, "_total");
-	int stem = (int)strlen(metric->name) - (total ? (int)strlen("_total") : 0);
-	snprintf(ret, size, "tallyd_%s_%.*s%s%s", plugin, stem, metric->name, ns ? "_seconds" : "",
-		 metric->kind == TALLY_METRIC_COUNTER || total ? "_total" : "");
-}
-
 static struct metric *host_metric(struct metrics *metrics, const struct tally_plugin *plugin,
 				  const char *instance_name, const struct tally_metric *metric)
 {
 	char name[HOST_NAME_SIZE], labels[HOST_LABELS_SIZE] = "";
-	host_metric_name(plugin->name, metric, name, sizeof(name));
+	metrics_declared_name(plugin->name, metric, name, sizeof(name));
 	metrics_label(labels, sizeof(labels), "instance", instance_name);
 	size_t len = strlen(labels);
 	if (metric->labels && *metric->labels)

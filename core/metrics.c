@@ -207,6 +207,25 @@ static size_t metrics_escape(char c, char ret[2])
 	return 1;
 }
 
+static size_t metrics_stem(const char *name, size_t len, const char *end)
+{
+	size_t n = strlen(end);
+	return len > n && memcmp(name + len - n, end, n) == 0 ? len - n : len;
+}
+
+void metrics_declared_name(const char *plugin, const struct tally_metric *metric, char *ret,
+			   size_t size)
+{
+	bool ns = metric->unit && strcmp(metric->unit, "ns") == 0;
+	size_t whole = strlen(metric->name);
+	size_t len = metrics_stem(metric->name, whole, "_total");
+	bool total = metric->kind == TALLY_METRIC_COUNTER || len < whole;
+	if (ns)
+		len = metrics_stem(metric->name, len, "_seconds");
+	snprintf(ret, size, "tallyd_%s_%.*s%s%s", plugin, (int)len, metric->name,
+		 ns ? "_seconds" : "", total ? "_total" : "");
+}
+
 void metrics_label(char *labels, size_t size, const char *key, const char *value)
 {
 	size_t at = strlen(labels);

@@ -34,6 +34,11 @@ int64_t metric_get(const struct metric *metric);
 void metrics_begin(struct metrics *metrics);
 void metrics_end(struct metrics *metrics);
 
+/* What a metric that a plugin declares is called: tallyd_<plugin>_<name>, with _seconds for what is
+ * measured in ns and _total for counters, each once. */
+void metrics_declared_name(const char *plugin, const struct tally_metric *metric, char *ret,
+			   size_t size);
+
 /* Appends `key="value"` with value escaped, after a comma if something is there already.  What
  * does not fit into size is cut off the value. */
 void metrics_label(char *labels, size_t size, const char *key, const char *value);

@@ -100,15 +100,3 @@ void describe_plugin(const struct tally_plugin *plugin, char *ret, size_t size)
 	if (len == 0)
 		snprintf(ret, size, "service");
 }
-
-void describe_metric(const struct tally_plugin *plugin, const struct tally_metric *metric,
-		     char *ret, size_t size)
-{
-	static const char total[] = "_total";
-	bool ns = metric->unit && strcmp(metric->unit, "ns") == 0;
-	size_t len = strlen(metric->name), end = strlen(total);
-	bool has_total = len > end && strcmp(metric->name + len - end, total) == 0;
-	snprintf(ret, size, "tallyd_%s_%.*s%s%s", plugin->name, (int)(has_total ? len - end : len),
-		 metric->name, ns ? "_seconds" : "",
-		 has_total || metric->kind == TALLY_METRIC_COUNTER ? total : "");
-}

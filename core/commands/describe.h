@@ -9,9 +9,6 @@
 void describe_option(const struct tally_option *option, char *ret, size_t size);
 /* "input", "output, store": what the plugin can be. */
 void describe_plugin(const struct tally_plugin *plugin, char *ret, size_t size);
-/* The name it is shown under at /metrics. */
-void describe_metric(const struct tally_plugin *plugin, const struct tally_metric *metric,
-		     char *ret, size_t size);
 const char *describe_table_kind(uint32_t kind);
 const char *describe_column_type(uint32_t type);
 const char *describe_column_role(uint32_t role); /* "" for a field */

@@ -94,7 +94,7 @@ static void plugins_show_metrics(const struct tally_plugin *plugin)
 		printf("\nmetrics\n");
 	for (; metric && metric->name; metric++) {
 		char name[PLUGINS_WORDS_SIZE];
-		describe_metric(plugin, metric, name, sizeof(name));
+		metrics_declared_name(plugin->name, metric, name, sizeof(name));
 		printf("  %s%s%s%s\n      %s\n", name, metric->labels ? "{" : "",
 		       metric->labels ? metric->labels : "", metric->labels ? "}" : "",
 		       metric->help);

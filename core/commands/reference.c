@@ -10,6 +10,7 @@
 
 #include "commands/command.h"
 #include "commands/describe.h"
+#include "metrics.h"
 #include "plan.h"
 #include "util/cleanup.h"
 
@@ -145,7 +146,7 @@ static const struct tally_metric *reference_metric(const struct tally_plugin *pl
 {
 	const struct tally_metric *first = metric;
 	char name[REFERENCE_WORDS_SIZE];
-	describe_metric(plugin, metric, name, sizeof(name));
+	metrics_declared_name(plugin->name, metric, name, sizeof(name));
 	printf("| `%s` | %s | ", name, metric->kind == TALLY_METRIC_COUNTER ? "counter" : "gauge");
 	reference_label_keys(first->labels);
 	printf(" | ");
