@@ -1,0 +1,3 @@
+# The floor that `scripts/bench collect` holds a sweep against; run by hand, not by ctest.
+add_executable(bench_collect_floor bench/collect_floor.c)
+target_link_libraries(bench_collect_floor PRIVATE tallyd_flags)
