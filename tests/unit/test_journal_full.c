@@ -1,0 +1,421 @@
+/* What happens when a buffer is full, alone and with threads at both ends. */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "pipeline_fixture.h"
+#include "util/clock.h"
+
+#include <cmocka.h>
+
+enum { CAPACITY = 64 * 1024, LARGE = 8 * 1024 }; /* seven of them fit */
+
+static struct pipeline p;
+static struct tally_entry entries[JOURNAL_TAKE_MAX];
+
+static double dropped(const char *output, const char *reason)
+{
+	char label[64], other[64];
+	snprintf(label, sizeof(label), "output=\"%s\"", output);
+	snprintf(other, sizeof(other), "reason=\"%s\"", reason);
+	return pipeline_sum(p.metrics, "tallyd_rows_dropped_total", label, other);
+}
+
+static void fill(int n)
+{
+	for (int i = 0; i < n; i++)
+		assert_int_equal(pipeline_push(&p, &pipeline_a, 10, 10 * i, LARGE), 0);
+}
+
+/* ---- Dropping ----------------------------------------------------------------- */
+
+static void drop_newest_keeps_what_it_has(void **state)
+{
+	(void)state;
+	pipeline_start(&p, CAPACITY, JOURNAL_DROP_NEWEST);
+	struct journal_reader *reader = pipeline_attach(&p, "o", NULL);
+	fill(9);
+	assert_int_equal(dropped("o", "buffer_full"), 20);
+	pipeline_check_balance(p.metrics, "o");
+	assert_int_equal(journal_take(reader, JOURNAL_NOW, entries), 1);
+	assert_int_equal(pipeline_first(entries[0].batch), 0);
+	pipeline_settle(reader, 1, 1);
+	assert_int_equal(pipeline_consume(reader), 60);
+	pipeline_check_balance(p.metrics, "o");
+	journal_detach(reader);
+	pipeline_stop(&p);
+}
+
+static void drop_oldest_keeps_the_newest(void **state)
+{
+	(void)state;
+	pipeline_start(&p, CAPACITY, JOURNAL_DROP_OLDEST);
+	struct journal_reader *reader = pipeline_attach(&p, "o", NULL);
+	fill(9);
+	assert_int_equal(dropped("o", "buffer_full"), 20);
+	pipeline_check_balance(p.metrics, "o");
+	assert_int_equal(journal_take(reader, JOURNAL_NOW, entries), 1);
+	assert_int_equal(pipeline_first(entries[0].batch), 20);
+	pipeline_settle(reader, 1, 1);
+	assert_int_equal(pipeline_consume(reader), 60);
+	pipeline_check_balance(p.metrics, "o");
+	journal_detach(reader);
+	pipeline_stop(&p);
+}
+
+static void drop_oldest_leaves_alone_what_is_being_written(void **state)
+{
+	(void)state;
+	pipeline_start(&p, CAPACITY, JOURNAL_DROP_OLDEST);
+	struct journal_reader *reader = pipeline_attach(&p, "o", NULL);
+	fill(7);
+	assert_int_equal(journal_take(reader, JOURNAL_NOW, entries), 1);
+	fill(20);
+	assert_int_equal(pipeline_first(entries[0].batch), 0); /* still there */
+	assert_int_equal(entries[0].batch->n_rows, 10);
+	pipeline_settle(reader, 1, 1);
+	pipeline_check_balance(p.metrics, "o");
+	assert_int_equal(dropped("o", "buffer_full"), 200);
+	assert_int_equal(pipeline_consume(reader), 60);
+	pipeline_check_balance(p.metrics, "o");
+	journal_detach(reader);
+	pipeline_stop(&p);
+}
+
+static void drop_oldest_drops_the_new_one_when_all_else_is_being_written(void **state)
+{
+	struct journal_settings settings = pipeline_settings(JOURNAL_DROP_OLDEST);
+	(void)state;
+	pipeline_start(&p, CAPACITY, JOURNAL_DROP_OLDEST);
+	settings.batch_size = 1000;
+	journal_configure(p.journal, &settings);
+	struct journal_reader *reader = pipeline_attach(&p, "o", NULL);
+	fill(7);
+	assert_int_equal(journal_take(reader, JOURNAL_NOW, entries), 7);
+	fill(3);
+	assert_int_equal(dropped("o", "buffer_full"), 30);
+	pipeline_settle(reader, 7, 7);
+	assert_int_equal(pipeline_usage(&p).entries, 0);
+	pipeline_check_balance(p.metrics, "o");
+	journal_detach(reader);
+	pipeline_stop(&p);
+}
+
+static void a_slow_reader_loses_rows_and_a_fast_one_none(void **state)
+{
+	(void)state;
+	pipeline_start(&p, CAPACITY, JOURNAL_DROP_OLDEST);
+	struct journal_reader *fast = pipeline_attach(&p, "fast", NULL);
+	struct journal_reader *slow = pipeline_attach(&p, "slow", NULL);
+	assert_int_equal(pipeline_push(&p, &pipeline_a, 10, 0, LARGE), 0);
+	assert_int_equal(journal_take(slow, JOURNAL_NOW, entries), 1); /* and stays there */
+	for (int i = 1; i < 50; i++) {
+		assert_int_equal(pipeline_push(&p, &pipeline_a, 10, 10 * i, LARGE), 0);
+		if (i % 3 == 0) {
+			struct tally_entry held[JOURNAL_TAKE_MAX];
+			assert_int_equal(journal_take(fast, JOURNAL_NOW, held), 1);
+			fill(1); /* may need room, must not take what fast holds */
+			pipeline_settle(fast, 1, 1);
+			pipeline_consume(fast);
+		}
+	}
+	pipeline_consume(fast);
+	assert_int_equal(dropped("fast", "buffer_full"), 0);
+	assert_true(dropped("slow", "buffer_full") > 400);
+	pipeline_check_balance(p.metrics, "fast");
+	pipeline_check_balance(p.metrics, "slow");
+	pipeline_settle(slow, 1, 1);
+	pipeline_consume(slow);
+	pipeline_check_balance(p.metrics, "slow");
+	journal_detach(fast);
+	journal_detach(slow);
+	pipeline_stop(&p);
+}
+
+static void what_can_never_fit_is_dropped_and_never_waited_for(void **state)
+{
+	static const enum journal_on_full policies[] = {JOURNAL_BLOCK, JOURNAL_DROP_OLDEST,
+							JOURNAL_DROP_NEWEST};
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		pipeline_start(&p, CAPACITY, policies[i]);
+		struct journal_reader *reader = pipeline_attach(&p, "o", NULL);
+		fill(2);
+		assert_int_equal(pipeline_push(&p, &pipeline_a, 10, 0, CAPACITY), 0);
+		assert_int_equal(dropped("o", "too_large"), 10);
+		assert_int_equal(dropped("o", "buffer_full"), 0);
+		assert_int_equal(pipeline_consume(reader), 20);
+		pipeline_check_balance(p.metrics, "o");
+		journal_detach(reader);
+		pipeline_stop(&p);
+	}
+}
+
+/* ---- Waiting ------------------------------------------------------------------ */
+
+struct pusher {
+	pthread_t thread;
+	atomic_bool cancelled, ended;
+	int result;
+};
+
+static bool pusher_cancelled(void *arg)
+{
+	struct pusher *pusher = arg;
+	return atomic_load(&pusher->cancelled);
+}
+
+static void *pusher_run(void *arg)
+{
+	struct pusher *pusher = arg;
+	const struct journal_origin origin = {.cancelled = pusher_cancelled, .arg = pusher};
+	struct tally_batch *batch = pipeline_batch(&pipeline_a, 10, 1000, LARGE);
+	pusher->result = journal_push(p.journal, batch, &origin);
+	batch_drop(batch);
+	atomic_store(&pusher->ended, true);
+	return NULL;
+}
+
+static void pusher_start(struct pusher *pusher)
+{
+	*pusher = (struct pusher){.result = 1};
+	pthread_create(&pusher->thread, NULL, pusher_run, pusher);
+}
+
+static void a_full_buffer_lets_the_input_wait_until_there_is_room(void **state)
+{
+	struct pusher pusher;
+	(void)state;
+	pipeline_start(&p, CAPACITY, JOURNAL_BLOCK);
+	struct journal_reader *reader = pipeline_attach(&p, "o", NULL);
+	fill(7);
+	pusher_start(&pusher);
+	for (int i = 0; i < 1000; i++)
+		sched_yield();
+	assert_false(atomic_load(&pusher.ended));
+	assert_int_equal(journal_take(reader, JOURNAL_NOW, entries), 1);
+	pipeline_settle(reader, 1, 1);
+	pthread_join(pusher.thread, NULL);
+	assert_int_equal(pusher.result, 0);
+	assert_int_equal(pipeline_consume(reader), 70);
+	pipeline_check_balance(p.metrics, "o");
+	journal_detach(reader);
+	pipeline_stop(&p);
+}
+
+static void a_full_buffer_makes_everything_due(void **state)
+{
+	struct journal_settings settings = pipeline_settings(JOURNAL_BLOCK);
+	struct pusher pusher;
+	(void)state;
+	pipeline_start(&p, CAPACITY, JOURNAL_BLOCK);
+	settings.batch_size = 1000000; /* more than ever fits */
+	journal_configure(p.journal, &settings);
+	struct journal_reader *reader = pipeline_attach(&p, "o", NULL);
+	fill(7);
+	pusher_start(&pusher);
+	int n = journal_take(reader, clock_monotonic() + 20 * CLOCK_SECOND, entries);
+	assert_int_equal(n, 7);
+	pipeline_settle(reader, 7, 7);
+	pthread_join(pusher.thread, NULL);
+	assert_int_equal(pusher.result, 0);
+	pipeline_consume(reader);
+	journal_detach(reader);
+	pipeline_stop(&p);
+}
+
+static void one_who_waits_can_be_cancelled_and_nothing_is_counted(void **state)
+{
+	struct pusher pusher;
+	(void)state;
+	pipeline_start(&p, CAPACITY, JOURNAL_BLOCK);
+	struct journal_reader *reader = pipeline_attach(&p, "o", NULL);
+	fill(7);
+	pusher_start(&pusher);
+	atomic_store(&pusher.cancelled, true);
+	journal_wake(p.journal);
+	pthread_join(pusher.thread, NULL);
+	assert_int_equal(pusher.result, -ECANCELED);
+	assert_int_equal(pipeline_sum(p.metrics, "tallyd_rows_routed_total", NULL, NULL), 70);
+	pipeline_check_balance(p.metrics, "o");
+	journal_detach(reader);
+	pipeline_stop(&p);
+}
+
+static void room_may_come_from_a_greater_capacity(void **state)
+{
+	struct journal_settings settings = pipeline_settings(JOURNAL_BLOCK);
+	struct pusher pusher;
+	(void)state;
+	pipeline_start(&p, CAPACITY, JOURNAL_BLOCK);
+	struct journal_reader *reader = pipeline_attach(&p, "o", NULL);
+	fill(7);
+	pusher_start(&pusher);
+	assert_int_equal(pipeline_set_capacity(&p, 2 * CAPACITY), 0);
+	journal_configure(p.journal, &settings);
+	pthread_join(pusher.thread, NULL);
+	assert_int_equal(pusher.result, 0);
+	assert_int_equal(pipeline_usage(&p).entries, 8);
+	journal_detach(reader);
+	pipeline_stop(&p);
+}
+
+static void room_may_come_from_forgetting_who_was_slow(void **state)
+{
+	struct pusher pusher;
+	(void)state;
+	pipeline_start(&p, CAPACITY, JOURNAL_BLOCK);
+	struct journal_reader *reader = pipeline_attach(&p, "o", NULL);
+	struct journal_reader *slow = pipeline_attach(&p, "slow", NULL);
+	fill(7);
+	pipeline_consume(reader);
+	pusher_start(&pusher);
+	journal_detach(slow);
+	journal_forget(p.journal, "slow");
+	pthread_join(pusher.thread, NULL);
+	assert_int_equal(pusher.result, 0);
+	pipeline_check_balance(p.metrics, "slow");
+	assert_int_equal(pipeline_consume(reader), 10);
+	journal_detach(reader);
+	pipeline_stop(&p);
+}
+
+/* ---- All at once -------------------------------------------------------------- */
+
+enum { CROWD_INPUTS = 2, CROWD_OUTPUTS = 3, CROWD_BATCHES = 1500 };
+
+static atomic_bool crowd_over;
+
+static void *crowd_input(void *arg)
+{
+	const struct tally_table *const tables[] = {&pipeline_a, &pipeline_b};
+	unsigned seed = (unsigned)(uintptr_t)arg;
+	for (int i = 0; i < CROWD_BATCHES; i++) {
+		const struct journal_origin origin = {0};
+		uint32_t rows = 1 + (uint32_t)rand_r(&seed) % 15;
+		size_t padding = (size_t)rand_r(&seed) % LARGE;
+		struct tally_batch *batch = pipeline_batch(tables[i % 2], rows, 0, padding);
+		journal_push(p.journal, batch, &origin);
+		batch_drop(batch);
+	}
+	return NULL;
+}
+
+struct crowd_output {
+	struct journal_reader *reader;
+	unsigned seed;
+};
+
+/* Some of what is taken is stored, some rejected, some is taken again. */
+static void crowd_settle(struct crowd_output *output, const struct tally_entry *taken, uint32_t n)
+{
+	struct journal_outcome outcomes[JOURNAL_TAKE_MAX] = {0};
+	for (uint32_t i = 0; i < n; i++) {
+		outcomes[i].settled = rand_r(&output->seed) % 4 != 0;
+		outcomes[i].rejected =
+			outcomes[i].settled ? (uint32_t)rand_r(&output->seed) % 3 : 0;
+		if (outcomes[i].rejected > taken[i].batch->n_rows)
+			outcomes[i].rejected = 0;
+	}
+	journal_settle(output->reader, outcomes, n);
+}
+
+static void *crowd_deliver(void *arg)
+{
+	struct crowd_output *output = arg;
+	struct tally_entry taken[JOURNAL_TAKE_MAX];
+	bool over = false;
+	while (!over || journal_waiting(output->reader) > 0) {
+		over = atomic_load(&crowd_over);
+		int n = journal_take(output->reader,
+				     over ? JOURNAL_NOW : clock_monotonic() + CLOCK_MS, taken);
+		if (n > 0)
+			crowd_settle(output, taken, (uint32_t)n);
+	}
+	return NULL;
+}
+
+static void crowd(enum journal_on_full on_full)
+{
+	static const char *const only_b[] = {"b", NULL};
+	struct crowd_output outputs[CROWD_OUTPUTS] = {{.seed = 1}, {.seed = 2}, {.seed = 3}};
+	pthread_t in[CROWD_INPUTS], out[CROWD_OUTPUTS];
+	pipeline_start(&p, CAPACITY, on_full);
+	atomic_store(&crowd_over, false);
+	outputs[0].reader = pipeline_attach(&p, "o0", NULL);
+	outputs[1].reader = pipeline_attach(&p, "o1", NULL);
+	outputs[2].reader = pipeline_attach(&p, "o2", only_b);
+	for (uintptr_t i = 0; i < CROWD_INPUTS; i++)
+		pthread_create(&in[i], NULL, crowd_input, (void *)(i + 10));
+	for (int i = 0; i < CROWD_OUTPUTS; i++)
+		pthread_create(&out[i], NULL, crowd_deliver, &outputs[i]);
+	for (int i = 0; i < 300; i++) { /* at any time, while they all run */
+		pipeline_check_balance(p.metrics, "o0");
+		pipeline_check_balance(p.metrics, "o1");
+		pipeline_check_balance(p.metrics, "o2");
+	}
+	for (int i = 0; i < CROWD_INPUTS; i++)
+		pthread_join(in[i], NULL);
+	atomic_store(&crowd_over, true);
+	journal_wake(p.journal);
+	for (int i = 0; i < CROWD_OUTPUTS; i++)
+		pthread_join(out[i], NULL);
+	for (int i = 0; i < CROWD_OUTPUTS; i++) {
+		assert_int_equal(journal_waiting(outputs[i].reader), 0);
+		journal_detach(outputs[i].reader);
+	}
+	pipeline_check_balance(p.metrics, "o0");
+	assert_int_equal(pipeline_usage(&p).entries, 0);
+	assert_int_equal(pipeline_usage(&p).bytes, 0);
+	double routed = pipeline_sum(p.metrics, "tallyd_rows_routed_total", "output=\"o0\"", NULL);
+	assert_true(routed >= CROWD_INPUTS * CROWD_BATCHES);
+	if (on_full == JOURNAL_BLOCK)
+		assert_int_equal(dropped("o0", "buffer_full"), 0);
+	pipeline_stop(&p);
+}
+
+static void the_balance_holds_at_any_time_while_inputs_wait(void **state)
+{
+	(void)state;
+	crowd(JOURNAL_BLOCK);
+}
+
+static void the_balance_holds_at_any_time_while_the_oldest_is_dropped(void **state)
+{
+	(void)state;
+	crowd(JOURNAL_DROP_OLDEST);
+}
+
+static void the_balance_holds_at_any_time_while_the_newest_is_dropped(void **state)
+{
+	(void)state;
+	crowd(JOURNAL_DROP_NEWEST);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(drop_newest_keeps_what_it_has),
+		cmocka_unit_test(drop_oldest_keeps_the_newest),
+		cmocka_unit_test(drop_oldest_leaves_alone_what_is_being_written),
+		cmocka_unit_test(drop_oldest_drops_the_new_one_when_all_else_is_being_written),
+		cmocka_unit_test(a_slow_reader_loses_rows_and_a_fast_one_none),
+		cmocka_unit_test(what_can_never_fit_is_dropped_and_never_waited_for),
+		cmocka_unit_test(a_full_buffer_lets_the_input_wait_until_there_is_room),
+		cmocka_unit_test(a_full_buffer_makes_everything_due),
+		cmocka_unit_test(one_who_waits_can_be_cancelled_and_nothing_is_counted),
+		cmocka_unit_test(room_may_come_from_a_greater_capacity),
+		cmocka_unit_test(room_may_come_from_forgetting_who_was_slow),
+		cmocka_unit_test(the_balance_holds_at_any_time_while_inputs_wait),
+		cmocka_unit_test(the_balance_holds_at_any_time_while_the_oldest_is_dropped),
+		cmocka_unit_test(the_balance_holds_at_any_time_while_the_newest_is_dropped),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,344 @@
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "pipeline_fixture.h"
+#include "router.h"
+#include "util/clock.h"
+
+#include <cmocka.h>
+
+enum { CAPACITY = 64 * 1024, LARGE = 8 * 1024 };
+
+const struct tally_plugin *tally_plugin(void);
+
+static struct pipeline p;
+static struct router *router;
+static struct journal *second;
+static void *second_buffer;
+static atomic_bool cancelled;
+
+static bool is_cancelled(void *arg)
+{
+	(void)arg;
+	return atomic_load(&cancelled);
+}
+
+static const struct router_source from = {.input = "i", .cancelled = is_cancelled};
+
+static int start(void **state)
+{
+	(void)state;
+	pipeline_start(&p, CAPACITY, JOURNAL_BLOCK);
+	second = pipeline_journal(&p, "buffer.second", CAPACITY, &second_buffer);
+	router = router_create(p.metrics, p.positions);
+	assert_non_null(router);
+	atomic_store(&cancelled, false);
+	return 0;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	router_destroy(router);
+	journal_destroy(second);
+	tally_plugin()->destroy(second_buffer);
+	pipeline_stop(&p);
+	return 0;
+}
+
+static struct journal_reader *attach(struct journal *journal, const char *output,
+				     const char *const *tables)
+{
+	struct journal_reader *reader;
+	struct error error;
+	assert_int_equal(journal_attach(journal, output, tables, &reader, &error), 0);
+	return reader;
+}
+
+static int emit(const struct tally_table *table, const char *position, size_t padding)
+{
+	struct tally_batch *batch = pipeline_batch(table, 10, 0, padding);
+	return router_emit(router, &from, batch, position ? "s" : NULL, position);
+}
+
+static double input_sum(const char *name, const char *label)
+{
+	return pipeline_sum(p.metrics, name, "input=\"i\"", label);
+}
+
+static void rows_that_nobody_wants_are_dropped_and_counted(void **state)
+{
+	(void)state;
+	assert_int_equal(emit(&pipeline_a, NULL, 0), 0);
+	assert_int_equal(input_sum("tallyd_rows_collected_total", "table=\"a\""), 10);
+	assert_int_equal(input_sum("tallyd_rows_dropped_total", "reason=\"no_output\""), 10);
+}
+
+static void each_journal_that_wants_the_table_gets_it_once(void **state)
+{
+	static const char *const only_b[] = {"b", NULL};
+	struct journal *journals[] = {p.journal, second};
+	(void)state;
+	struct journal_reader *x = attach(p.journal, "x", NULL), *y = attach(second, "y", only_b);
+	struct journal_reader *z = attach(second, "z", only_b);
+	assert_int_equal(router_set(router, journals, 2), 0);
+	assert_int_equal(emit(&pipeline_a, NULL, 0), 0);
+	assert_int_equal(emit(&pipeline_b, NULL, 0), 0);
+	assert_int_equal(input_sum("tallyd_rows_collected_total", NULL), 20);
+	assert_int_equal(input_sum("tallyd_rows_dropped_total", NULL), 0);
+	assert_int_equal(pipeline_consume(x), 20);
+	assert_int_equal(pipeline_consume(y), 10);
+	assert_int_equal(pipeline_consume(z), 10);
+	journal_detach(x);
+	journal_detach(y);
+	journal_detach(z);
+}
+
+static void an_empty_batch_goes_nowhere(void **state)
+{
+	struct journal *journals[] = {p.journal};
+	(void)state;
+	struct journal_reader *x = attach(p.journal, "x", NULL);
+	assert_int_equal(router_set(router, journals, 1), 0);
+	assert_int_equal(router_emit(router, &from, batch_create(&pipeline_a), NULL, NULL), 0);
+	assert_int_equal(pipeline_usage(&p).entries, 0);
+	journal_detach(x);
+}
+
+static void too_many_journals_are_refused(void **state)
+{
+	struct journal *journals[ROUTER_MAX_JOURNALS + 1] = {0};
+	(void)state;
+	assert_int_equal(router_set(router, journals, ROUTER_MAX_JOURNALS + 1), -E2BIG);
+}
+
+/* ---- Full journals ------------------------------------------------------------ */
+
+struct emitter {
+	pthread_t thread;
+	int result;
+	atomic_bool ended;
+};
+
+static void *emitter_run(void *arg)
+{
+	struct emitter *emitter = arg;
+	struct tally_batch *batch = pipeline_batch(&pipeline_a, 10, 500, LARGE);
+	emitter->result = router_emit(router, &from, batch, "s", "last");
+	atomic_store(&emitter->ended, true);
+	return NULL;
+}
+
+static void emitter_start(struct emitter *emitter)
+{
+	*emitter = (struct emitter){.result = 1};
+	pthread_create(&emitter->thread, NULL, emitter_run, emitter);
+	for (int i = 0; i < 1000; i++)
+		sched_yield();
+	assert_false(atomic_load(&emitter->ended));
+}
+
+static void rows_given_up_while_stopping_are_counted(void **state)
+{
+	struct journal *journals[] = {p.journal};
+	struct emitter emitter;
+	char position[16];
+	(void)state;
+	struct journal_reader *x = attach(p.journal, "x", NULL);
+	assert_int_equal(router_set(router, journals, 1), 0);
+	for (int i = 0; i < 7; i++)
+		assert_int_equal(emit(&pipeline_a, "early", LARGE), 0);
+	emitter_start(&emitter);
+	atomic_store(&cancelled, true);
+	journal_wake(p.journal);
+	pthread_join(emitter.thread, NULL);
+	assert_int_equal(emitter.result, -ECANCELED);
+	assert_int_equal(input_sum("tallyd_rows_collected_total", NULL), 80);
+	assert_int_equal(input_sum("tallyd_rows_dropped_total", "reason=\"shutdown\""), 10);
+	assert_int_equal(pipeline_sum(p.metrics, "tallyd_rows_routed_total", NULL, NULL), 70);
+	pipeline_consume(x);
+	assert_int_equal(router_position(router, "s", position, sizeof(position)), 0);
+	assert_string_equal(position, "early"); /* so that it comes again */
+	journal_detach(x);
+}
+
+static void rows_that_only_some_journals_take_are_counted_at_the_others(void **state)
+{
+	struct journal *journals[] = {p.journal, second};
+	(void)state;
+	struct journal_reader *x = attach(p.journal, "x", NULL);
+	assert_int_equal(router_set(router, journals, 1), 0);
+	for (int i = 0; i < 7; i++)
+		assert_int_equal(emit(&pipeline_a, NULL, LARGE), 0);
+	struct journal_reader *y = attach(second, "y", NULL);
+	assert_int_equal(router_set(router, journals, 2), 0);
+	atomic_store(&cancelled, true);
+	assert_int_equal(emit(&pipeline_a, NULL, LARGE), -ECANCELED);
+	assert_int_equal(input_sum("tallyd_rows_collected_total", NULL), 80);
+	assert_int_equal(input_sum("tallyd_rows_dropped_total", NULL), 0);
+	assert_int_equal(pipeline_sum(p.metrics, "tallyd_rows_dropped_total", "output=\"x\"",
+				      "reason=\"shutdown\""),
+			 10);
+	pipeline_check_balance(p.metrics, "x");
+	pipeline_check_balance(p.metrics, "y");
+	assert_int_equal(pipeline_consume(y), 10);
+	journal_detach(x);
+	journal_detach(y);
+}
+
+static void a_swap_does_not_wait_for_room(void **state)
+{
+	struct journal *journals[] = {second, p.journal}, *without[] = {second};
+	struct emitter emitter;
+	(void)state;
+	struct journal_reader *x = attach(p.journal, "x", NULL), *y = attach(second, "y", NULL);
+	assert_int_equal(router_set(router, &journals[1], 1), 0);
+	for (int i = 0; i < 7; i++)
+		assert_int_equal(emit(&pipeline_a, NULL, LARGE), 0);
+	assert_int_equal(router_set(router, journals, 2), 0);
+	emitter_start(&emitter);
+	assert_int_equal(router_set(router, journals, 2), 0); /* still full: it goes on waiting */
+	for (int i = 0; i < 1000; i++)
+		sched_yield();
+	assert_false(atomic_load(&emitter.ended));
+	assert_int_equal(router_set(router, without, 1), 0); /* the full one is gone */
+	pthread_join(emitter.thread, NULL);
+	assert_int_equal(emitter.result, 0);
+	assert_int_equal(pipeline_consume(y), 10); /* once, although it went through three sets */
+	assert_int_equal(pipeline_consume(x), 70);
+	assert_int_equal(input_sum("tallyd_rows_collected_total", NULL), 80);
+	journal_detach(x);
+	journal_detach(y);
+}
+
+/* ---- Positions ---------------------------------------------------------------- */
+
+static void a_position_counts_once_every_journal_has_settled(void **state)
+{
+	struct journal *journals[] = {p.journal, second};
+	char position[16];
+	(void)state;
+	struct journal_reader *x = attach(p.journal, "x", NULL), *y = attach(second, "y", NULL);
+	assert_int_equal(router_set(router, journals, 2), 0);
+	assert_int_equal(router_position(router, "s", position, sizeof(position)), -ENOENT);
+	emit(&pipeline_a, "one", 0);
+	emit(&pipeline_b, "two", 0);
+	pipeline_consume(x);
+	assert_int_equal(router_position(router, "s", position, sizeof(position)), -ENOENT);
+	pipeline_consume(y);
+	assert_int_equal(router_position(router, "s", position, sizeof(position)), 0);
+	assert_string_equal(position, "two");
+	assert_int_equal(router_position(router, "other", position, sizeof(position)), -ENOENT);
+	journal_detach(x);
+	journal_detach(y);
+}
+
+static void a_position_of_rows_nobody_wants_waits_for_those_before_it(void **state)
+{
+	static const char *const only_a[] = {"a", NULL};
+	struct journal *journals[] = {p.journal};
+	char position[16];
+	(void)state;
+	struct journal_reader *x = attach(p.journal, "x", only_a);
+	assert_int_equal(router_set(router, journals, 1), 0);
+	emit(&pipeline_a, "one", 0);
+	emit(&pipeline_b, "two", 0);
+	assert_int_equal(router_position(router, "s", position, sizeof(position)), -ENOENT);
+	pipeline_consume(x);
+	assert_int_equal(router_position(router, "s", position, sizeof(position)), 0);
+	assert_string_equal(position, "two");
+	journal_detach(x);
+}
+
+/* ---- All at once -------------------------------------------------------------- */
+
+static atomic_uint_least64_t emitted;
+
+static void *crowd_emit(void *arg)
+{
+	(void)arg;
+	while (!atomic_load(&cancelled))
+		if (emit(&pipeline_a, NULL, LARGE / 4) == 0)
+			atomic_fetch_add(&emitted, 10);
+	return NULL;
+}
+
+struct crowd_reader {
+	struct journal_reader *reader;
+	atomic_bool over;
+	uint64_t rows;
+};
+
+static void *crowd_consume(void *arg)
+{
+	struct crowd_reader *crowd = arg;
+	bool over;
+	do {
+		over = atomic_load(&crowd->over);
+		crowd->rows += pipeline_consume(crowd->reader);
+		sched_yield();
+	} while (!over);
+	return NULL;
+}
+
+static void sets_may_be_swapped_while_inputs_emit(void **state)
+{
+	struct journal *journals[] = {p.journal, second};
+	struct crowd_reader x = {.reader = attach(p.journal, "x", NULL)};
+	struct crowd_reader y = {.reader = attach(second, "y", NULL)};
+	pthread_t emitters[2], readers[2];
+	(void)state;
+	atomic_store(&emitted, 0);
+	assert_int_equal(router_set(router, journals, 2), 0);
+	for (int i = 0; i < 2; i++)
+		pthread_create(&emitters[i], NULL, crowd_emit, NULL);
+	pthread_create(&readers[0], NULL, crowd_consume, &x);
+	pthread_create(&readers[1], NULL, crowd_consume, &y);
+	for (int i = 0; i < 500; i++)
+		assert_int_equal(router_set(router, journals, 1 + (size_t)i % 2), 0);
+	atomic_store(&cancelled, true);
+	journal_wake(p.journal);
+	journal_wake(second);
+	for (int i = 0; i < 2; i++)
+		pthread_join(emitters[i], NULL);
+	atomic_store(&x.over, true);
+	atomic_store(&y.over, true);
+	for (int i = 0; i < 2; i++)
+		pthread_join(readers[i], NULL);
+	assert_true(atomic_load(&emitted) > 0);
+	assert_true(x.rows >= atomic_load(&emitted)); /* it was in every set */
+	assert_true(y.rows <= x.rows);
+	assert_int_equal(x.rows,
+			 pipeline_sum(p.metrics, "tallyd_rows_stored_total", "output=\"x\"", NULL));
+	pipeline_check_balance(p.metrics, "x");
+	pipeline_check_balance(p.metrics, "y");
+	journal_detach(x.reader);
+	journal_detach(y.reader);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(rows_that_nobody_wants_are_dropped_and_counted),
+		TEST(each_journal_that_wants_the_table_gets_it_once),
+		TEST(an_empty_batch_goes_nowhere),
+		TEST(too_many_journals_are_refused),
+		TEST(rows_given_up_while_stopping_are_counted),
+		TEST(rows_that_only_some_journals_take_are_counted_at_the_others),
+		TEST(a_swap_does_not_wait_for_room),
+		TEST(a_position_counts_once_every_journal_has_settled),
+		TEST(a_position_of_rows_nobody_wants_waits_for_those_before_it),
+		TEST(sets_may_be_swapped_while_inputs_emit),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
