@@ -1,0 +1,2 @@
+add_executable(bench_sqlite bench/sqlite.c)
+target_link_libraries(bench_sqlite PRIVATE tallyd_flags sqlite_objects tallyd_test_support)
