@@ -148,21 +148,14 @@ static size_t json_format_decimal(char ret[JSON_NUMBER_SIZE], double value)
 	uint64_t millionths = (uint64_t)(magnitude * 1e6 + 0.5);
 	if ((double)millionths / 1e6 != magnitude)
 		return 0;
-	char text[JSON_NUMBER_SIZE], *end = text + sizeof(text);
-	uint64_t fraction = millionths % 1000000;
-	if (fraction) {
-		char *at = json_format_digits(end, fraction + 1000000);
-		*at = '.'; /* in place of the leading 1 */
-		char *point = at;
+	char text[JSON_NUMBER_SIZE], *end = text + sizeof(text), *at = end;
+	if (millionths % 1000000) {
+		at = json_format_digits(end, millionths % 1000000 + 1000000);
+		*at = '.'; /* in place of the 1 that kept the leading zeros */
 		while (end[-1] == '0')
 			end--;
-		at = json_format_digits(point, millionths / 1000000);
-		if (value < 0)
-			*--at = '-';
-		memcpy(ret, at, (size_t)(end - at));
-		return (size_t)(end - at);
 	}
-	char *at = json_format_digits(end, millionths / 1000000);
+	at = json_format_digits(at, millionths / 1000000);
 	if (value < 0)
 		*--at = '-';
 	memcpy(ret, at, (size_t)(end - at));

@@ -152,17 +152,17 @@ static void too_long_targets_and_headers_are_refused(void **state)
 static void one_connection_serves_many_requests(void **state)
 {
 	int fd = http_connect(*state);
-	char all[4096] = "";
-	for (int i = 0; i < 5; i++)
-		strncat(all, "GET /api/v1/containers HTTP/1.1\r\nHost: x\r\n\r\n", 100);
-	strncat(all, "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 100);
+	static const char all[] = "GET /api/v1/containers HTTP/1.1\r\nHost: x\r\n\r\n"
+				  "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
+				  "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n"
+				  "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 	http_send(fd, all, strlen(all));
 	struct http_answer answer = http_read(fd);
 	close(fd);
 	int n = 1; /* the first is split off */
 	for (const char *at = answer.body; (at = strstr(at, "HTTP/1.1 200")); at++)
 		n++;
-	assert_int_equal(n, 6);
+	assert_int_equal(n, 4);
 	http_free(&answer);
 }
 

@@ -9,6 +9,25 @@
 #include "fields.h"
 #include "window.h"
 
+enum series_format { FORMAT_JSON, FORMAT_ROWS, FORMAT_CSV, FORMAT_NDJSON };
+enum series_times { TIMES_RFC3339, TIMES_SECONDS, TIMES_MS };
+
+struct series {
+	struct call *call;
+	const struct container *containers;
+	uint32_t n_containers;
+	bool many;
+	uint32_t first; /* column of the first field in rows */
+	struct window window;
+	struct fields fields;
+	uint32_t format, times;
+	struct rowset rows;
+	const struct tally_cell **slots; /* [container][point]: the row's fields, NULL: a gap */
+};
+
+/* Into call->reply. */
+void series_write(const struct series *series);
+
 /* format=json|rows|csv|ndjson, times=rfc3339|s|ms; then the answer.  many: also says which
  * container is which.  0, or a problem. */
 int series_answer(struct call *call, const struct container *containers, uint32_t n, bool many);

@@ -163,7 +163,8 @@ static enum MHD_Result server_accept(struct server *server, struct request *requ
 	return server_queue(server, request, connection);
 }
 
-/* Called when the headers are there, when the request is complete, and when it was resumed. */
+/* Called when the headers are there, when the request is complete, and when it was resumed.
+ * NOLINTNEXTLINE(readability-function-size): the signature is libmicrohttpd's */
 static enum MHD_Result server_handle(void *arg, struct MHD_Connection *connection, const char *url,
 				     const char *method, const char *version, const char *upload,
 				     size_t *upload_len, void **state)
