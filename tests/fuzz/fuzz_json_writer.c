@@ -1,0 +1,110 @@
+/*
+ * A tree of values as the bytes command; jansson must read what was written, and what json_check()
+ * takes for JSON must be JSON to jansson too.
+ */
+#include <jansson.h>
+#include <json_check.h>
+#include <json_writer.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct input {
+	const uint8_t *at, *end;
+};
+
+static uint8_t next(struct input *input)
+{
+	return input->at < input->end ? *input->at++ : 0;
+}
+
+static size_t take(struct input *input, char *ret, size_t max)
+{
+	size_t n = next(input) % max;
+	if (n > (size_t)(input->end - input->at))
+		n = (size_t)(input->end - input->at);
+	memcpy(ret, input->at, n);
+	input->at += n;
+	return n;
+}
+
+static void write_value(struct json_writer *json, struct input *input, int depth);
+
+static void write_list(struct json_writer *json, struct input *input, int depth, bool object)
+{
+	if (object)
+		json_begin_object(json);
+	else
+		json_begin_array(json);
+	for (int n = next(input) % 4; n > 0; n--) {
+		char key[3] = {(char)next(input), (char)next(input), '\0'};
+		if (object)
+			json_write_key(json, key);
+		write_value(json, input, depth + 1);
+	}
+	if (object)
+		json_end_object(json);
+	else
+		json_end_array(json);
+}
+
+static void write_value(struct json_writer *json, struct input *input, int depth)
+{
+	char bytes[64] = "";
+	int64_t number = 0;
+	double real = 0;
+	size_t len;
+	switch (next(input) % (depth < 20 ? 8 : 6)) {
+	case 0:
+		take(input, bytes, sizeof(bytes));
+		memcpy(&number, bytes, sizeof(number));
+		json_write_int(json, number);
+		break;
+	case 1:
+		take(input, bytes, sizeof(bytes));
+		memcpy(&real, bytes, sizeof(real));
+		json_write_real(json, real);
+		break;
+	case 2:
+		len = take(input, bytes, sizeof(bytes));
+		json_write_text(json, bytes, len);
+		break;
+	case 3:
+		len = take(input, bytes, sizeof(bytes));
+		json_write_json(json, bytes, len);
+		break;
+	case 4:
+		json_write_time(json, (int64_t)next(input) << 50);
+		break;
+	case 5:
+		json_write_bool(json, next(input) & 1);
+		break;
+	default:
+		write_list(json, input, depth, next(input) & 1);
+	}
+}
+
+/* jansson has no numbers past a double's range; they are JSON all the same. */
+static bool is_json(const char *text, size_t len)
+{
+	json_error_t error;
+	json_t *json = json_loadb(text, len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
+	json_decref(json);
+	return json || json_error_code(&error) == json_error_numeric_overflow;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct input input = {data, data + size};
+	struct json_writer json;
+	json_writer_init(&json, 4096);
+	write_value(&json, &input, 0);
+	if (!json.error && (!is_json(json.data, json.len) || !json_check(json.data, json.len)))
+		abort();
+	if (json.size > 4096)
+		abort();
+	json_writer_done(&json);
+	if (json_check((const char *)data, size) && !is_json((const char *)data, size))
+		abort();
+	return 0;
+}
