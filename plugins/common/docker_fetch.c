@@ -3,27 +3,16 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <time.h>
+#include <unistd.h>
 
-#include "cleanup.h"
+#include "docker_transfer.h"
 
-enum { FETCH_EVENTS = 64, FETCH_KEPT_BODY = 16384, FETCH_BUFFER = 16384 };
+enum { FETCH_EVENTS = 64 };
 
 static const int64_t ms_ns = 1000000;
-
-/* One transfer at a time; its handle, connection and body are used again. */
-struct fetch_slot {
-	CURL *easy;
-	char *body;
-	size_t len, size, max;
-	uint32_t index; /* of the request */
-	bool busy, too_big;
-	char error[CURL_ERROR_SIZE];
-};
 
 struct docker_fetch {
 	const struct docker_endpoint *endpoint;
@@ -31,7 +20,7 @@ struct docker_fetch {
 	CURLM *multi;
 	int epoll_fd, stop_fd;
 	int64_t timer; /* monotonic ns when curl wants to be called; -1: never */
-	struct fetch_slot **slots;
+	struct docker_transfer **slots;
 	uint32_t n_slots;
 };
 
@@ -79,91 +68,19 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *kn
 	return 0;
 }
 
-static bool body_grow(struct fetch_slot *slot, size_t wanted)
-{
-	size_t size = slot->size ? slot->size : 4096;
-	while (size < wanted)
-		size *= 2;
-	char *grown = realloc(slot->body, size);
-	if (!grown)
-		return false;
-	slot->body = grown;
-	slot->size = size;
-	return true;
-}
-
-static size_t on_body(char *data, size_t one, size_t len, void *arg)
-{
-	struct fetch_slot *slot = arg;
-	(void)one;
-	slot->too_big = len > slot->max - slot->len;
-	if (slot->too_big)
-		return 0;
-	if (slot->len + len + 1 > slot->size && !body_grow(slot, slot->len + len + 1))
-		return 0;
-	memcpy(slot->body + slot->len, data, len);
-	slot->len += len;
-	slot->body[slot->len] = '\0';
-	return len;
-}
-
 /* ---- Slots ---- */
-
-static void slot_destroy(struct fetch_slot *slot)
-{
-	if (!slot)
-		return;
-	curl_easy_cleanup(slot->easy);
-	free(slot->body);
-	free(slot);
-}
-
-static void slot_set_tls(struct fetch_slot *slot, const struct fetch_tls *tls)
-{
-	if (tls->ca)
-		curl_easy_setopt(slot->easy, CURLOPT_CAINFO, tls->ca);
-	if (tls->cert)
-		curl_easy_setopt(slot->easy, CURLOPT_SSLCERT, tls->cert);
-	if (tls->key)
-		curl_easy_setopt(slot->easy, CURLOPT_SSLKEY, tls->key);
-}
-
-/* Nothing of the environment: no proxy, no .netrc, no redirects to elsewhere. */
-static struct fetch_slot *slot_create(const struct docker_fetch *fetch)
-{
-	struct fetch_slot *slot = calloc(1, sizeof(*slot));
-	if (!slot)
-		return NULL;
-	slot->easy = curl_easy_init();
-	if (!slot->easy) {
-		free(slot);
-		return NULL;
-	}
-	if (fetch->endpoint->path[0])
-		curl_easy_setopt(slot->easy, CURLOPT_UNIX_SOCKET_PATH, fetch->endpoint->path);
-	slot_set_tls(slot, &fetch->tls);
-	curl_easy_setopt(slot->easy, CURLOPT_PROXY, "");
-	curl_easy_setopt(slot->easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(slot->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(slot->easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(slot->easy, CURLOPT_BUFFERSIZE, (long)FETCH_BUFFER);
-	curl_easy_setopt(slot->easy, CURLOPT_ERRORBUFFER, slot->error);
-	curl_easy_setopt(slot->easy, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(slot->easy, CURLOPT_WRITEDATA, slot);
-	curl_easy_setopt(slot->easy, CURLOPT_PRIVATE, slot);
-	return slot;
-}
 
 static int slots_reserve(struct docker_fetch *fetch, uint32_t n)
 {
 	if (n <= fetch->n_slots)
 		return 0;
-	struct fetch_slot **grown = realloc(fetch->slots, n * sizeof(struct fetch_slot *));
+	struct docker_transfer **grown =
+		realloc(fetch->slots, n * sizeof(struct docker_transfer *));
 	if (!grown)
 		return -ENOMEM;
 	fetch->slots = grown;
 	while (fetch->n_slots < n) {
-		struct fetch_slot *slot = slot_create(fetch);
+		struct docker_transfer *slot = docker_transfer_create(fetch->endpoint, &fetch->tls);
 		if (!slot)
 			return -ENOMEM;
 		fetch->slots[fetch->n_slots++] = slot;
@@ -172,114 +89,32 @@ static int slots_reserve(struct docker_fetch *fetch, uint32_t n)
 	return 0;
 }
 
-static void slot_start(struct docker_fetch *fetch, struct fetch_slot *slot,
+static void slot_start(struct docker_fetch *fetch, struct docker_transfer *slot,
 		       struct fetch_progress *progress)
 {
-	char path[FETCH_PATH_SIZE] = "", url[DOCKER_ENDPOINT_SIZE + FETCH_PATH_SIZE];
+	char path[FETCH_PATH_SIZE] = "";
 	const struct fetch_job *job = progress->job;
 	slot->index = progress->started++;
-	slot->len = 0;
-	slot->max = job->max_bytes;
-	slot->too_big = false;
 	slot->busy = true;
-	slot->error[0] = '\0';
-	if (slot->body)
-		slot->body[0] = '\0';
 	job->path(job->arg, slot->index, path);
-	snprintf(url, sizeof(url), "%s%s", fetch->endpoint->url, path);
-	curl_easy_setopt(slot->easy, CURLOPT_URL, url);
-	curl_easy_setopt(slot->easy, CURLOPT_TIMEOUT_MS, (long)(job->timeout / ms_ns));
+	docker_transfer_prepare(slot, fetch->endpoint, path, job);
 	curl_multi_add_handle(fetch->multi, slot->easy);
 }
 
 /* ---- Ends ---- */
 
-static int explain_connect(const struct fetch_slot *slot, char ret[FETCH_REASON_SIZE])
-{
-	long os_error = 0;
-	curl_easy_getinfo(slot->easy, CURLINFO_OS_ERRNO, &os_error);
-	int error = os_error ? (int)os_error : ECONNREFUSED;
-	switch (error) {
-	case ENOENT:
-		snprintf(ret, FETCH_REASON_SIZE, "no such socket: is dockerd running?");
-		break;
-	case ECONNREFUSED:
-		snprintf(ret, FETCH_REASON_SIZE, "connection refused: is dockerd running?");
-		break;
-	case EACCES:
-		snprintf(ret, FETCH_REASON_SIZE,
-			 "permission denied: is the daemon's user in the group docker?");
-		break;
-	default:
-		snprintf(ret, FETCH_REASON_SIZE, "cannot connect: %s", strerror(error));
-	}
-	return error;
-}
-
-/* Puts the reason into ret and returns an errno. */
-static int explain(const struct fetch_slot *slot, CURLcode code, char ret[FETCH_REASON_SIZE])
-{
-	switch (code) {
-	case CURLE_COULDNT_CONNECT:
-		return explain_connect(slot, ret);
-	case CURLE_OPERATION_TIMEDOUT:
-		snprintf(ret, FETCH_REASON_SIZE, "no complete answer in time: is dockerd hanging?");
-		return ETIMEDOUT;
-	case CURLE_PARTIAL_FILE:
-	case CURLE_RECV_ERROR:
-	case CURLE_GOT_NOTHING:
-		snprintf(ret, FETCH_REASON_SIZE, "the connection was cut after %zu bytes",
-			 slot->len);
-		return ECONNRESET;
-	case CURLE_WRITE_ERROR:
-		snprintf(ret, FETCH_REASON_SIZE,
-			 slot->too_big ? "the answer is longer than %zu bytes"
-				       : "no memory for more than %zu bytes of the answer",
-			 slot->too_big ? slot->max : slot->len);
-		return slot->too_big ? EMSGSIZE : ENOMEM;
-	default:
-		snprintf(ret, FETCH_REASON_SIZE, "%s",
-			 slot->error[0] ? slot->error : curl_easy_strerror(code));
-		return EIO;
-	}
-}
-
-static int64_t slot_took(const struct fetch_slot *slot)
-{
-	curl_off_t us = 0;
-	curl_easy_getinfo(slot->easy, CURLINFO_TOTAL_TIME_T, &us);
-	return us * 1000;
-}
-
-/* Big bodies are given back, so that one long list does not stay for ever. */
-static void slot_keep_body(struct fetch_slot *slot, char *body)
-{
-	slot->body = body;
-	if (body && slot->size <= FETCH_KEPT_BODY)
-		return;
-	free(body);
-	slot->body = NULL;
-	slot->size = 0;
-}
-
-static void slot_end(struct docker_fetch *fetch, struct fetch_slot *slot, CURLcode code,
+static void slot_end(struct docker_fetch *fetch, struct docker_transfer *slot, CURLcode code,
 		     struct fetch_progress *progress)
 {
 	char reason[FETCH_REASON_SIZE] = "";
-	static char none[1];
-	long status = 0;
-	struct fetch_answer answer = {.reason = reason, .len = slot->len, .took = slot_took(slot)};
-	if (code != CURLE_OK)
-		answer.error = explain(slot, code, reason);
-	curl_easy_getinfo(slot->easy, CURLINFO_RESPONSE_CODE, &status);
+	struct fetch_answer answer = {.reason = reason};
+	docker_transfer_answer(slot, code, &answer, reason);
 	curl_multi_remove_handle(fetch->multi, slot->easy);
 	slot->busy = false;
 	progress->ended++;
 	progress->last_end = now_ns();
-	answer.status = (int)status;
-	answer.body = slot->body ? slot->body : none;
 	progress->job->done(progress->job->arg, slot->index, &answer);
-	slot_keep_body(slot, answer.body == none ? NULL : answer.body);
+	docker_transfer_take_back(slot, &answer);
 }
 
 /* Hands over whatever has ended and starts the next in its place. */
@@ -288,7 +123,7 @@ static void reap(struct docker_fetch *fetch, struct fetch_progress *progress)
 	struct CURLMsg *message;
 	int left;
 	while ((message = curl_multi_info_read(fetch->multi, &left)) != NULL) {
-		struct fetch_slot *slot = NULL;
+		struct docker_transfer *slot = NULL;
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &slot);
 		slot_end(fetch, slot, message->data.result, progress);
 		if (progress->started < progress->job->n)
@@ -420,7 +255,7 @@ void fetch_destroy(struct docker_fetch *fetch)
 	if (!fetch)
 		return;
 	for (uint32_t i = 0; i < fetch->n_slots; i++)
-		slot_destroy(fetch->slots[i]);
+		docker_transfer_destroy(fetch->slots[i]);
 	curl_multi_cleanup(fetch->multi);
 	if (fetch->epoll_fd >= 0)
 		close(fetch->epoll_fd);

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "json_escape.h"
+
 void json_reader_init(struct json_reader *json, char *text, size_t len)
 {
 	*json = (struct json_reader){.start = text, .at = text, .end = text + len, .first = true};
@@ -131,85 +133,11 @@ bool json_next_item(struct json_reader *json)
 
 /* ---- Texts ---- */
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* The four digits after \u; -1: they are not there. */
-static int32_t hex4(const char *at, const char *end)
-{
-	int32_t value = 0;
-	if (end - at < 4)
-		return -1;
-	for (int i = 0; i < 4; i++) {
-		int digit = hex_digit(at[i]);
-		if (digit < 0)
-			return -1;
-		value = value << 4 | digit;
-	}
-	return value;
-}
-
-static char *put_utf8(char *out, uint32_t c)
-{
-	if (c < 0x80) {
-		*out++ = (char)c;
-		return out;
-	}
-	if (c < 0x800) {
-		*out++ = (char)(0xc0 | c >> 6);
-	} else {
-		if (c < 0x10000) {
-			*out++ = (char)(0xe0 | c >> 12);
-		} else {
-			*out++ = (char)(0xf0 | c >> 18);
-			*out++ = (char)(0x80 | (c >> 12 & 0x3f));
-		}
-		*out++ = (char)(0x80 | (c >> 6 & 0x3f));
-	}
-	*out++ = (char)(0x80 | (c & 0x3f));
-	return out;
-}
-
-/* at stands behind the u. */
-static bool read_unicode(struct json_reader *json, char **out)
-{
-	int32_t c = hex4(json->at, json->end);
-	if (c < 0)
-		return json_fail(json, "four hex digits were expected after \\u");
-	json->at += 4;
-	if (c >= 0xd800 && c < 0xdc00 && json->end - json->at >= 6 && json->at[0] == '\\' &&
-	    json->at[1] == 'u') {
-		int32_t low = hex4(json->at + 2, json->end);
-		if (low >= 0xdc00 && low < 0xe000) {
-			json->at += 6;
-			c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
-		}
-	}
-	if (c == 0 || (c >= 0xd800 && c < 0xe000))
-		c = 0xfffd;
-	*out = put_utf8(*out, (uint32_t)c);
-	return true;
-}
-
 /* at stands behind the backslash. */
 static bool read_escape(struct json_reader *json, char **out)
 {
-	static const char escapes[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
-	if (json->at == json->end)
-		return unexpected(json, "");
-	char c = *json->at++;
-	if (c == 'u')
-		return read_unicode(json, out);
-	const char *known = c ? strchr(escapes, c) : NULL;
-	if (!known)
-		return json_fail(json, "an unknown escape");
-	*(*out)++ = meant[known - escapes];
-	return true;
+	const char *problem = json_escape_decode(&json->at, json->end, out);
+	return !problem || unexpected(json, problem);
 }
 
 /* An escape is never shorter than what it means, so the text shrinks in its place and a NUL

@@ -291,13 +291,24 @@ static int collect(struct docker_stats *self)
 
 /* ---- Pace ---- */
 
-/* So that sweeps take at most half of the time. */
+/* So that sweeps take at most half of the time; back only when a quarter is enough, lest it
+ * wavers. */
+static int64_t stretch_for(const struct docker_stats *self, int64_t took)
+{
+	int64_t interval = self->ctx->interval;
+	int64_t enough = self->stretch > 1 ? interval / 4 : interval / 2;
+	int64_t stretch = (2 * took + interval - 1) / interval;
+	if (took <= enough)
+		return 1;
+	return stretch > 2 ? stretch : 2;
+}
+
 static void set_pace(struct docker_stats *self, int64_t begun, int64_t took)
 {
-	int64_t interval = self->ctx->interval, stretch;
+	int64_t interval = self->ctx->interval;
 	if (interval <= 0)
 		return;
-	stretch = 2 * took <= interval ? 1 : (2 * took + interval - 1) / interval;
+	int64_t stretch = stretch_for(self, took);
 	if (stretch > 1 && self->stretch == 1)
 		tally_log(self->ctx, TALLY_WARNING,
 			  "a sweep took %.1f s, over half the interval of %.1f s: going on every "
