@@ -107,12 +107,14 @@ static bool fake_sleep(struct tally_ctx *ctx, int64_t ns)
 
 static int64_t fake_now(const struct tally_ctx *ctx)
 {
-	return fake_of(ctx)->now ? fake_of(ctx)->now : clock_now();
+	int64_t set = __atomic_load_n(&fake_of(ctx)->now, __ATOMIC_RELAXED);
+	return set ? set : clock_now();
 }
 
 static int64_t fake_monotonic(const struct tally_ctx *ctx)
 {
-	return fake_of(ctx)->monotonic ? fake_of(ctx)->monotonic : clock_monotonic();
+	int64_t set = __atomic_load_n(&fake_of(ctx)->monotonic, __ATOMIC_RELAXED);
+	return set ? set : clock_monotonic();
 }
 
 static struct tally_batch *fake_batch_new(struct tally_ctx *ctx, const struct tally_table *table)
@@ -367,12 +369,12 @@ uint32_t fake_host_rejected(const struct fake_host *host)
 
 void fake_host_set_now(struct fake_host *host, int64_t now)
 {
-	host->now = now;
+	__atomic_store_n(&host->now, now, __ATOMIC_RELAXED);
 }
 
 void fake_host_set_monotonic(struct fake_host *host, int64_t now)
 {
-	host->monotonic = now;
+	__atomic_store_n(&host->monotonic, now, __ATOMIC_RELAXED);
 }
 
 void fake_host_stop(struct fake_host *host)
