@@ -11,7 +11,7 @@
 #define REFUSED(why)                                                                               \
 	{                                                                                          \
 		.name = "refused_total",                                                           \
-		.help = "Requests turned away before they were looked at.",                        \
+		.help = "Requests turned away, and clients hung up on for being slow.",            \
 		.labels = "reason=\"" why "\"", .kind = TALLY_METRIC_COUNTER                       \
 	}
 
@@ -32,6 +32,7 @@ const struct tally_metric http_metrics[] = {
 	 .kind = TALLY_METRIC_GAUGE},
 	REFUSED("malformed"),
 	REFUSED("busy"),
+	REFUSED("slow"),
 	{.name = "timeouts_total",
 	 .help = "Requests answered with 503 because query_timeout had passed.",
 	 .kind = TALLY_METRIC_COUNTER},

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "filter.h"
+#include "guests.h"
 #include "listen.h"
 #include "request.h"
 #include "room.h"
@@ -25,6 +26,7 @@ struct server {
 	const struct http_config *config;
 	struct MHD_Daemon *daemon;
 	struct room *room;
+	struct guests *guests;
 	struct tables *tables;
 	int listen_fd;
 	atomic_int open; /* requests between their first line and the end of their answer */
@@ -76,6 +78,7 @@ static enum MHD_Result server_queue(struct server *server, struct request *reque
 	body->data = NULL; /* the response frees it */
 	server_set_headers(response, request);
 	server_count(server, request);
+	guests_set(server->guests, connection, GUEST_LISTENS);
 	enum MHD_Result r = MHD_queue_response(connection, request->reply.status, response);
 	MHD_destroy_response(response);
 	return r;
@@ -151,6 +154,7 @@ static enum MHD_Result server_dispatch(struct server *server, struct request *re
 static enum MHD_Result server_accept(struct server *server, struct request *request,
 				     struct MHD_Connection *connection, const char *method)
 {
+	guests_set(server->guests, connection, GUEST_WAITS);
 	request->now = tally_now(server->ctx);
 	request->started = tally_monotonic(server->ctx);
 	request->deadline = request->started + server->config->query_timeout;
@@ -196,8 +200,8 @@ static void server_completed(void *arg, struct MHD_Connection *connection, void 
 			     enum MHD_RequestTerminationCode why)
 {
 	struct server *server = arg;
-	(void)connection;
 	(void)why;
+	guests_set(server->guests, connection, GUEST_SPEAKS);
 	if (*state)
 		atomic_fetch_sub(&server->open, 1);
 	request_drop(*state);
@@ -227,17 +231,33 @@ static int server_listen(struct server *server)
 		MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)config->max_connections_per_address,
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_IDLE_SECONDS,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVER_CONNECTION_MEMORY,
-		MHD_OPTION_URI_LOG_CALLBACK, server_uri, server, MHD_OPTION_NOTIFY_COMPLETED,
-		server_completed, server, MHD_OPTION_END);
-	return server->daemon ? 0 : -errno;
+		MHD_OPTION_URI_LOG_CALLBACK, server_uri, server, MHD_OPTION_NOTIFY_CONNECTION,
+		guests_notify, server->guests, MHD_OPTION_NOTIFY_COMPLETED, server_completed,
+		server, MHD_OPTION_END);
+	return server->daemon ? 0 : -EIO;
 }
 
 static void server_free(struct server *server)
 {
 	if (server->room)
 		room_free(server->room);
+	guests_close(server->guests);
 	tables_destroy(server->tables);
 	free(server);
+}
+
+/* What stands around the daemon, which is started last. */
+static int server_prepare(struct server *server)
+{
+	uint32_t threads = (uint32_t)server->config->threads;
+	server->tables = tables_create(server->ctx, server->config->store);
+	if (!server->tables)
+		return -ENOMEM;
+	int r = guests_open(server->ctx, &server->guests);
+	if (r < 0)
+		return r;
+	return room_open(server->ctx, threads, threads * SERVER_JOBS_PER_THREAD, server_answer,
+			 server, &server->room);
 }
 
 int server_start(struct tally_ctx *ctx, const struct http_config *config, int listen_fd,
@@ -248,20 +268,16 @@ int server_start(struct tally_ctx *ctx, const struct http_config *config, int li
 		return tally_fail(ctx, ENOMEM, "out of memory");
 	*server = (struct server){.ctx = ctx, .config = config, .listen_fd = listen_fd};
 	atomic_init(&server->open, 0);
-	server->tables = tables_create(ctx, config->store);
-	uint32_t threads = (uint32_t)config->threads;
-	int r = server->tables ? room_open(ctx, threads, threads * SERVER_JOBS_PER_THREAD,
-					   server_answer, server, &server->room)
-			       : -ENOMEM;
+	int r = server_prepare(server);
 	if (r < 0) {
 		server_free(server);
-		return tally_fail(ctx, -r, "cannot start %u threads: %s", threads, strerror(-r));
+		return tally_fail(ctx, -r, "cannot start threads: %s", strerror(-r));
 	}
 	r = server_listen(server);
 	if (r < 0) {
 		room_close(server->room);
 		server_free(server);
-		return tally_fail(ctx, r == 0 ? EIO : -r, "cannot start the HTTP server");
+		return tally_fail(ctx, -r, "cannot start the HTTP server: %s", strerror(-r));
 	}
 	*ret = server;
 	return 0;
