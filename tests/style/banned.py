@@ -9,7 +9,6 @@ INSTEAD = {
     "strcpy": "snprintf or memcpy with a known length",
     "strncpy": "snprintf",
     "strcat": "snprintf",
-    "strncat": "snprintf",
     "sprintf": "snprintf",
     "vsprintf": "vsnprintf",
     "gets": "getline",

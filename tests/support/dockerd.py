@@ -106,6 +106,9 @@ class Dockerd:
     def kill(self):
         self.send(signal.SIGKILL)
         self.process.wait()
+        # Its containerd dies with it, but a little later; a new dockerd that still sees the
+        # old one waits for it for ever.
+        self.kill_those(lambda proc: self.has_argument(proc, self.dir / "exec/containerd/"))
 
     def remove_containers(self):
         _, body = request(self.socket, "GET", "/containers/json?all=1")
@@ -126,11 +129,25 @@ class Dockerd:
 
     def kill_leftovers(self):
         """containerd and shims have the folder's name in their arguments, containers the cgroup."""
-        own = str(self.dir).encode()
+        self.kill_those(lambda proc: self.has_argument(proc, self.dir)
+                        or f"/{self.cgroup}/" in (proc / "cgroup").read_text())
+
+    @staticmethod
+    def has_argument(proc, text):
+        return str(text).encode() in (proc / "cmdline").read_bytes()
+
+    @staticmethod
+    def kill_those(chosen):
+        """Kills the processes that chosen(their folder in /proc), until there are none."""
+        def is_chosen(proc):
+            try:
+                return int(proc.name) != os.getpid() and chosen(proc)
+            except OSError:
+                return False  # it ended
+
         end = time.monotonic() + 5
         while time.monotonic() < end:
-            found = [int(p.name) for p in Path("/proc").iterdir()
-                     if p.name.isdigit() and int(p.name) != os.getpid() and self.belongs(p, own)]
+            found = [int(p.name) for p in Path("/proc").glob("[0-9]*") if is_chosen(p)]
             if not found:
                 return
             for pid in found:
@@ -139,13 +156,6 @@ class Dockerd:
                 except ProcessLookupError:
                     pass
             time.sleep(0.05)
-
-    def belongs(self, proc, own):
-        try:
-            return (own in (proc / "cmdline").read_bytes()
-                    or f"/{self.cgroup}/" in (proc / "cgroup").read_text())
-        except OSError:
-            return False
 
     def remove_cgroups(self):
         for top in Path("/sys/fs/cgroup").glob(f"**/{self.cgroup}"):
