@@ -78,7 +78,7 @@ void docker_explain(const struct fetch_answer *answer, char ret[FETCH_REASON_SIZ
 		DOCKER_OPTION("include", (o) + offsetof(struct docker_config, match.include),      \
 			      LIST, NULL, NULL,                                                    \
 			      "only containers that fit one of the patterns of every kind given "  \
-			      "here; patterns are " MATCH_SYNTAX),                                 \
+			      "here; " MATCH_SYNTAX),                                              \
 		DOCKER_OPTION("exclude", (o) + offsetof(struct docker_config, match.exclude),      \
 			      LIST, NULL, NULL,                                                    \
 			      "no containers that fit any of these patterns; as in include"),      \
