@@ -49,6 +49,12 @@ static void add_version(void *arg, uint32_t i, char ret[FETCH_PATH_SIZE])
 	snprintf(ret + len, FETCH_PATH_SIZE - len, "%s", path);
 }
 
+/* An answer that is late or too long says nothing about the connection. */
+static bool is_lost(int error)
+{
+	return error && error != ETIMEDOUT && error != EMSGSIZE && error != ENOMEM;
+}
+
 /* A 404 is an answer: the container is gone. */
 static void count_answer(void *arg, uint32_t i, struct fetch_answer *answer)
 {
@@ -61,7 +67,7 @@ static void count_answer(void *arg, uint32_t i, struct fetch_answer *answer)
 		tally_count(docker->ctx, DOCKER_CALLS + metric, 1);
 	if (answer->took > 0)
 		tally_count(docker->ctx, 2 * DOCKER_CALLS + metric, (uint64_t)answer->took);
-	if (answer->status == 400 || (answer->error && answer->error != ETIMEDOUT))
+	if (answer->status == 400 || is_lost(answer->error))
 		docker->lost = true;
 	calls->job->done(calls->job->arg, i, answer);
 }
