@@ -226,6 +226,17 @@ static void rollups_answer_as_the_rows_do(void **state)
 	compare_rolled_up(f);
 	upkeep_at(f, T0 + 2 * DAY);
 	compare_buckets(f, T0 - DAY, T0 + DAY, DAY, true, "samples_1d");
+	/* The views show plain values. */
+	assert_int_equal(fixture_sql(f, "SELECT (SELECT sum(total_sum) FROM samples_1h) = (SELECT "
+					"sum(total) FROM samples)"),
+			 1);
+	assert_int_equal(fixture_sql(f, "SELECT (SELECT min(total_min) FROM samples_1d) = (SELECT "
+					"min(total) FROM samples)"),
+			 1);
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples_1min JOIN samples USING "
+					"(container_id) WHERE newest = samples.time AND total_last "
+					"IS NOT total"),
+			 0);
 	/* And it is they that answer. */
 	fixture_sql(f, "DELETE FROM samples_rows");
 	compare_buckets(f, T0, T0 + 2 * HOUR, 10 * MINUTE, true, "samples_1min");

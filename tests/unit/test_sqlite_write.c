@@ -181,6 +181,21 @@ static void a_table_that_changed_otherwise_is_refused(void **state)
 	tally_batch_drop(f->ctx, batch);
 }
 
+static void a_name_that_another_table_needs_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct tally_table table = log_table;
+	uint8_t verdict;
+	table.name = "samples_1h";
+	assert_int_equal(f->plugin->output->prepare(f->store, &series_table), 0);
+	struct tally_batch *batch = fixture_batch(f, &table);
+	put_log(f, batch, T0, "x", 1, "m");
+	assert_int_equal(fixture_try(f, batch, 1, &verdict), 0);
+	assert_int_equal(verdict, TALLY_REJECT);
+	assert_non_null(strstr(fake_host_reason(f->host), "samples_1h"));
+	tally_batch_drop(f->ctx, batch);
+}
+
 static int count_table(void *arg, const struct tally_table *table)
 {
 	char *names = arg;
@@ -336,6 +351,7 @@ int main(void)
 		STORE_TEST(rows_without_time_or_order_are_rejected_one_by_one),
 		STORE_TEST(an_appended_column_is_added_and_old_batches_still_fit),
 		STORE_TEST(a_table_that_changed_otherwise_is_refused),
+		STORE_TEST(a_name_that_another_table_needs_is_refused),
 		STORE_TEST(tables_are_known_after_a_restart_without_their_plugin),
 		STORE_TEST(the_file_is_for_its_owner_only),
 		STORE_TEST(a_path_that_is_no_database_is_refused_by_name),

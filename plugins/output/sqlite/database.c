@@ -49,6 +49,8 @@ static int database_errno(sqlite3 *db)
 		return EBADMSG;
 	case SQLITE_INTERRUPT:
 		return EINTR;
+	case SQLITE_ERROR: /* the statement's own fault: the same next time */
+		return EINVAL;
 	default:
 		return EIO;
 	}
@@ -152,6 +154,16 @@ int database_end(struct tally_ctx *ctx, sqlite3 *db, int result)
 	if (result < 0 && !sqlite3_get_autocommit(db))
 		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
 	return result;
+}
+
+int database_checkpoint(struct tally_ctx *ctx, sqlite3 *db)
+{
+	struct stat wal;
+	const char *path = sqlite3_filename_wal(sqlite3_db_filename(db, "main"));
+	if (!path || stat(path, &wal) < 0 || wal.st_size < DATABASE_WAL_LIMIT)
+		return 0;
+	int code = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+	return code == SQLITE_OK || code == SQLITE_BUSY ? 0 : database_fail(ctx, db);
 }
 
 /* SQLite would create it with the umask's mode; what is there already keeps its own. */

@@ -97,7 +97,7 @@ static int retention_delete_some(struct retention *retention, int64_t cut)
 
 /* In a transaction of its own; returns how many rows went. */
 static int retention_before(struct store *store, const struct stored_table *stored,
-			    enum schema_level level, int64_t cut)
+			    enum schema_level level, int64_t cut, uint32_t metric)
 {
 	struct retention retention = {.store = store, .stored = stored, .level = level};
 	int r = database_begin(store->ctx, store->db);
@@ -108,7 +108,10 @@ static int retention_before(struct store *store, const struct stored_table *stor
 	sqlite3_finalize(retention.nth);
 	sqlite3_finalize(retention.delete);
 	r = database_end(store->ctx, store->db, deleted < 0 ? deleted : 0);
-	return r < 0 ? r : deleted;
+	if (r < 0)
+		return r;
+	tally_count(store->ctx, metric, (uint64_t)deleted);
+	return deleted;
 }
 
 /* ---- What is too old ------------------------------------------------------------------ */
@@ -128,11 +131,10 @@ static int64_t retention_cut(const struct store *store, const struct stored_tabl
 	return cut;
 }
 
-/* Tag sets that nothing refers to any more. */
-static int retention_series(struct store *store, const struct stored_table *stored)
+int retention_forget_series(struct store *store, const struct stored_table *stored)
 {
 	const char *table = stored->table.name;
-	if (stored->n_tags == 0)
+	if (stored->table.kind == TALLY_STATE || stored->n_tags == 0)
 		return 0;
 	sqlite3_str *sql = sqlite3_str_new(store->db);
 	sqlite3_str_appendf(sql, "DELETE FROM \"%w_series\" WHERE ", table);
@@ -172,17 +174,13 @@ int retention_step(struct store *store, const struct stored_table *stored, int64
 	if (stored->table.kind == TALLY_STATE)
 		return retention_gone(store, stored, now);
 	int r = marks_load(store->ctx, store->db, stored->table.name, &marks);
-	for (int level = 0; r == 0 && level < (stored->n_numbers ? N_LEVELS : 1); level++) {
+	for (int level = 0; r >= 0 && level < (stored->n_numbers ? N_LEVELS : 1); level++) {
 		enum schema_level at = (enum schema_level)level;
-		int n = retention_before(store, stored, at,
-					 retention_cut(store, stored, &marks, at, now));
-		if (n < 0)
-			return n;
-		deleted += n;
+		r = retention_before(store, stored, at,
+				     retention_cut(store, stored, &marks, at, now),
+				     METRIC_DELETED_OLD);
+		deleted += r > 0 ? r : 0;
 	}
-	tally_count(store->ctx, METRIC_DELETED_OLD, (uint64_t)deleted);
-	if (r == 0 && deleted > 0)
-		r = retention_series(store, stored);
 	return r < 0 ? r : deleted > 0;
 }
 
@@ -226,27 +224,21 @@ int retention_size(struct store *store, int64_t *ret_bytes)
 	return r;
 }
 
-static int retention_is_over(struct store *store, int64_t percent, bool *ret)
+int retention_fill(struct store *store, int64_t *ret_percent)
 {
 	struct retention_pages pages = {0};
 	int r = retention_pages(store, &pages);
 	if (r == 0)
-		*ret = (pages.count - pages.free) * pages.size >
-		       store->config->max_size / 100 * percent;
+		*ret_percent =
+			(pages.count - pages.free) * pages.size / (store->config->max_size / 100);
 	return r;
-}
-
-int retention_is_full(struct store *store, bool *ret)
-{
-	return retention_is_over(store, 95, ret);
 }
 
 struct retention_span {
 	struct store *store;
 	enum schema_level level;
 	int64_t oldest, newest, cut;
-	uint64_t deleted;
-	int error;
+	int deleted;
 };
 
 static bool retention_has(const struct stored_table *stored, enum schema_level level)
@@ -284,16 +276,15 @@ static int retention_trim(void *arg, const struct tally_table *table)
 {
 	struct retention_span *span = arg;
 	const struct stored_table *stored = catalog_find(&span->store->catalog, table->name);
-	int n = retention_has(stored, span->level);
-	while (n > 0) {
-		n = retention_before(span->store, stored, span->level, span->cut);
-		span->deleted += n > 0 ? (uint64_t)n : 0;
-	}
-	return n;
+	if (!retention_has(stored, span->level))
+		return 0;
+	int n = retention_before(span->store, stored, span->level, span->cut, METRIC_DELETED_SIZE);
+	span->deleted += n > 0 ? n : 0;
+	return n < 0 ? n : 0;
 }
 
-/* The oldest sixteenth of the finest level that has rows.  1: some went; 0: there are none. */
-static int retention_make_some_room(struct store *store, uint64_t *deleted)
+/* From the oldest sixteenth of the finest level that has rows. */
+static int retention_trim_oldest(struct store *store)
 {
 	for (int level = 0; level < N_LEVELS; level++) {
 		struct retention_span span = {.store = store,
@@ -305,45 +296,25 @@ static int retention_make_some_room(struct store *store, uint64_t *deleted)
 			return r;
 		if (span.oldest > span.newest)
 			continue;
-		span.cut = span.oldest +
-			   (int64_t)(((uint64_t)span.newest - (uint64_t)span.oldest) / 16) + 1;
+		uint64_t length = (uint64_t)span.newest - (uint64_t)span.oldest;
+		span.cut = span.oldest + (int64_t)(length / 16) + 1;
 		r = catalog_each(&store->catalog, retention_trim, &span);
-		*deleted += span.deleted;
-		return r < 0 ? r : 1;
+		return r < 0 ? r : span.deleted;
 	}
 	return 0;
 }
 
-static int retention_make_all_room(struct store *store, uint64_t *deleted)
-{
-	bool over = true;
-	int r = 1;
-	while (r > 0 && over) {
-		r = retention_make_some_room(store, deleted);
-		if (r > 0) {
-			int looked = retention_is_over(store, 90, &over);
-			r = looked < 0 ? looked : r;
-		}
-	}
-	return r;
-}
-
 int retention_make_room(struct store *store)
 {
-	uint64_t deleted = 0;
 	/* Deleting may have to split a page before it frees one. */
 	int r = retention_set_limit(store, RETENTION_SLACK_PAGES);
-	if (r == 0)
-		r = retention_make_all_room(store, &deleted);
-	int limited = retention_limit(store);
-	if (deleted) {
-		tally_count(store->ctx, METRIC_DELETED_SIZE, deleted);
+	int deleted = r == 0 ? retention_trim_oldest(store) : r;
+	r = retention_limit(store);
+	if (deleted > 0)
 		tally_log(store->ctx, TALLY_WARNING,
-			  "%s reached max_size (%lld bytes): deleted the %llu oldest rows",
-			  store->path, (long long)store->config->max_size,
-			  (unsigned long long)deleted);
-	}
-	return r < 0 ? r : limited;
+			  "%s reached its max_size: the oldest rows are being deleted",
+			  store->path);
+	return r < 0 ? r : deleted;
 }
 
 /* ---- Free pages ------------------------------------------------------------------------- */

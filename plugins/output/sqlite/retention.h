@@ -7,12 +7,15 @@
 
 #include "store.h"
 
-/* One transaction's worth of what is too old in one table.  Returns 1: there is more; 0: done. */
+/* Some of what is too old in one table.  Returns 1: there may be more; 0: done. */
 int retention_step(struct store *store, const struct stored_table *stored, int64_t now);
+/* After that: the tag sets that nothing refers to any more. */
+int retention_forget_series(struct store *store, const struct stored_table *stored);
 
-/* Whether the file is so full that room should be made before it is quite full. */
-int retention_is_full(struct store *store, bool *ret);
-/* Deletes the oldest until a tenth is free again. */
+/* How full max_size is, in percent. */
+int retention_fill(struct store *store, int64_t *ret_percent);
+enum { RETENTION_FULL = 95, RETENTION_ROOM = 90 }; /* percent: when to begin, and where to end */
+/* Some of the oldest rows there are.  Returns how many went; 0: there are none. */
 int retention_make_room(struct store *store);
 
 /* Gives some free pages back to the file system.  Returns 1: there are more. */

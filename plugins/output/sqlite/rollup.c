@@ -8,9 +8,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "bind.h"
 #include "cleanup.h"
 #include "database.h"
+#include "parts.h"
 #include "sheet.h"
 
 enum { ROLLUP_LATE_AT_ONCE = 500, ROLLUP_LOOK_BACK = 16 };
@@ -164,31 +164,6 @@ static int rollup_read(struct rollup *rollup, int64_t series, int64_t from, int6
 	return r;
 }
 
-/* Parts without any value stay NULL, which costs a byte each. */
-static void rollup_bind(struct rollup *rollup, struct sheet_bucket *bucket, uint32_t f, int at)
-{
-	static const uint32_t aggregates[] = {TALLY_COUNT, TALLY_SUM, TALLY_MIN, TALLY_MAX,
-					      TALLY_LAST};
-	const struct sheet_field *field = &rollup->fields[f];
-	const struct sheet_measure *m = &bucket->measures[f];
-	for (uint32_t part = 0; part < PART_INCREASE; part++) {
-		struct tally_cell cell = sheet_value(&rollup->sheet, bucket, f, aggregates[part]);
-		uint16_t type = part == PART_COUNT ? (uint16_t)TALLY_INT : field->type;
-		cell.set = cell.set && m->count > 0;
-		bind_cell(rollup->put, at + (int)part, type, &cell);
-	}
-	if (!field->counter)
-		return;
-	struct tally_cell increase = {.set = m->span > 0};
-	struct tally_cell span = {.i = m->span, .set = m->span > 0};
-	if (field->type == TALLY_REAL)
-		increase.f = m->increase.f;
-	else
-		increase.i = m->increase.i;
-	bind_cell(rollup->put, at + PART_INCREASE, field->type, &increase);
-	bind_cell(rollup->put, at + PART_SPAN, TALLY_INT, &span);
-}
-
 static int rollup_put(struct rollup *rollup, struct sheet_bucket *bucket)
 {
 	int at = 5;
@@ -197,7 +172,7 @@ static int rollup_put(struct rollup *rollup, struct sheet_bucket *bucket)
 	sqlite3_bind_int64(rollup->put, 3, bucket->newest);
 	sqlite3_bind_int64(rollup->put, 4, bucket->rows);
 	for (uint32_t f = 0; f < rollup->stored->n_numbers; f++) {
-		rollup_bind(rollup, bucket, f, at);
+		parts_bind(rollup->put, at, &rollup->fields[f], &bucket->measures[f]);
 		at += (int)schema_n_parts(rollup_column(rollup, f));
 	}
 	return database_step(rollup->ctx, rollup->put);

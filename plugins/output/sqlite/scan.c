@@ -196,16 +196,20 @@ static void scan_window(const struct scan *scan, int64_t width, int64_t edge, in
 
 static int scan_windows(struct scan *scan, int64_t range[2])
 {
-	int64_t width = SCAN_FIRST_WINDOW, edge = 0, window[2];
+	int64_t width = SCAN_FIRST_WINDOW, window[2];
+	bool look = true; /* for the next row, at first and after an empty window */
 	while (scan->left && range[0] < range[1]) {
-		int r = scan_find_edge(scan, range[0], range[1], &edge);
+		int64_t edge = scan->newest_first ? range[1] - 1 : range[0];
+		int r = look ? scan_find_edge(scan, range[0], range[1], &edge) : 1;
 		if (r <= 0)
 			return r;
+		uint32_t before = scan->left;
 		scan_window(scan, width, edge, range, window);
 		scan_bind_range(scan, scan->page, window[0], window[1]);
 		r = scan_page(scan);
 		if (r != 0)
 			return r;
+		look = scan->left == before;
 		if (width < INT64_MAX / 4)
 			width *= 4;
 	}

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "database.h"
+#include "parts.h"
 
 #define NS_PER_SECOND INT64_C(1000000000)
 
@@ -87,11 +88,24 @@ static int schema_create_state(struct tally_ctx *ctx, sqlite3 *db,
 	return database_exec_text(ctx, db, sql);
 }
 
-static void schema_rollup_columns(sqlite3_str *sql, const struct tally_column *column,
-				  const char *before)
+static const char *schema_part_type(const struct tally_column *column, uint32_t part)
+{
+	return part == PART_COUNT || part == PART_SPAN ? "INTEGER" : schema_type(column);
+}
+
+static void schema_append_parts(sqlite3_str *sql, const struct tally_column *column)
 {
 	for (uint32_t part = 0; part < schema_n_parts(column); part++)
-		sqlite3_str_appendf(sql, "%s\"%w_%s\"", before, column->name, schema_parts[part]);
+		sqlite3_str_appendf(sql, ", \"%w_%s\" %s", column->name, schema_parts[part],
+				    schema_part_type(column, part));
+}
+
+static void schema_append_plain(sqlite3_str *sql, const struct tally_column *column)
+{
+	for (uint32_t part = 0; part < schema_n_parts(column); part++) {
+		sqlite3_str_appendf(sql, ", ");
+		parts_append_plain(sql, column, (enum schema_part)part);
+	}
 }
 
 static int schema_create_rollup(struct tally_ctx *ctx, sqlite3 *db,
@@ -104,7 +118,7 @@ static int schema_create_rollup(struct tally_ctx *ctx, sqlite3 *db,
 			    "NOT NULL, newest INTEGER NOT NULL, rows INTEGER NOT NULL",
 			    table->name, schema_levels[level].suffix);
 	for (uint32_t i = 0; i < stored->n_numbers; i++)
-		schema_rollup_columns(sql, &table->columns[stored->numbers[i]], ", ");
+		schema_append_parts(sql, &table->columns[stored->numbers[i]]);
 	sqlite3_str_appendf(sql, ", PRIMARY KEY (_series, time)) WITHOUT ROWID");
 	return database_exec_text(ctx, db, sql);
 }
@@ -156,7 +170,7 @@ static int schema_rollup_view(struct tally_ctx *ctx, sqlite3 *db, const struct s
 	for (uint32_t i = 0; i < stored->n_tags; i++)
 		sqlite3_str_appendf(sql, ", s.\"%w\"", table->columns[stored->tags[i]].name);
 	for (uint32_t i = 0; i < stored->n_numbers; i++)
-		schema_rollup_columns(sql, &table->columns[stored->numbers[i]], ", r.");
+		schema_append_plain(sql, &table->columns[stored->numbers[i]]);
 	sqlite3_str_appendf(sql, " FROM \"%w%s_rows\" r JOIN \"%w_series\" s USING (_series)",
 			    table->name, suffix, table->name);
 	return database_exec_text(ctx, db, sql);
@@ -205,9 +219,10 @@ static int schema_add_parts(struct tally_ctx *ctx, sqlite3 *db, const char *tabl
 	int r = 0;
 	for (int level = LEVEL_MINUTE; level < N_LEVELS; level++)
 		for (uint32_t part = 0; r == 0 && part < schema_n_parts(column); part++)
-			r = database_execf(
-				ctx, db, "ALTER TABLE \"%w%s_rows\" ADD COLUMN \"%w_%s\"", table,
-				schema_levels[level].suffix, column->name, schema_parts[part]);
+			r = database_execf(ctx, db,
+					   "ALTER TABLE \"%w%s_rows\" ADD COLUMN \"%w_%s\" %s",
+					   table, schema_levels[level].suffix, column->name,
+					   schema_parts[part], schema_part_type(column, part));
 	return r;
 }
 

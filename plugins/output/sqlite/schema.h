@@ -1,13 +1,12 @@
 /*
  * How a declared table lies in the file.
  *
- *   SERIES, LOG  <table>_series    _series (a small integer), the tags; one row per set of tags
- *                <table>_rows      _series, time[, order], fields; clustered by that key
- *                <table>           a view that joins the tags back: the declared columns
- *   SERIES       <table>_1min_rows _series, time, newest, rows, and per number _count, _sum, _min,
- *                                  _max, _last, per counter also _increase and _span; _1h, _1d too
- *                <table>_1min      a view with the tags, likewise
- *   STATE        <table>           the declared columns, unique by its tags
+ *   SERIES, LOG  <table>_series     _series (a small integer), the tags: one row per set of tags
+ *                <table>_rows       _series, time[, order], fields; clustered by that key
+ *                <table>            a view that joins the tags back: the declared columns
+ *   SERIES       <table>_1min_rows  _series, time, newest, rows; per number its parts (parts.h)
+ *                <table>_1min       a view of it with the tags; _1h and _1d alike
+ *   STATE        <table>            the declared columns, unique by its tags
  *
  * A tag may be NULL and is then a value like any other: keys and orders use SCHEMA_KEY.
  */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bind.h"
+#include "parts.h"
 #include "schema.h"
 
 enum { SHEET_FIRST_SLOTS = 256 };
@@ -267,32 +268,25 @@ int sheet_row(struct sheet *sheet, sqlite3_stmt *row, int64_t time, int first)
 	return r;
 }
 
-static void sheet_add_rolled(const struct sheet_field *field, struct sheet_measure *m,
-			     sqlite3_stmt *row, int first, bool newest)
+static void sheet_add_parts(const struct sheet_field *field, struct sheet_measure *m,
+			    const struct sheet_measure *rolled, bool newest)
 {
 	bool real = field->type == TALLY_REAL;
-	int64_t count = sqlite3_column_int64(row, first + PART_COUNT);
 	if (newest)
-		m->last = bind_read(row, first + PART_LAST, field->type);
-	if (count == 0)
+		m->last = rolled->last;
+	if (rolled->count == 0)
 		return;
-	sheet_extend(m, real, sheet_read(row, first + PART_MIN, real),
-		     sheet_read(row, first + PART_MAX, real));
-	m->count += count;
+	sheet_extend(m, real, rolled->min, rolled->max);
+	m->count += rolled->count;
+	m->sum_f += rolled->sum_f;
+	m->sum_i += rolled->sum_i;
+	m->span += rolled->span;
 	if (real)
-		m->sum_f += sqlite3_column_double(row, first + PART_SUM);
+		m->increase.f += rolled->increase.f;
 	else
-		m->sum_i += sqlite3_column_int64(row, first + PART_SUM);
-	if (!field->counter)
-		return;
-	m->span += sqlite3_column_int64(row, first + PART_SPAN);
-	if (real)
-		m->increase.f += sqlite3_column_double(row, first + PART_INCREASE);
-	else
-		m->increase.i += sqlite3_column_int64(row, first + PART_INCREASE);
+		m->increase.i += rolled->increase.i;
 }
 
-/* Columns before first: the newest row's time, how many rows. */
 int sheet_rolled(struct sheet *sheet, sqlite3_stmt *row, int64_t time, int first)
 {
 	int r = sheet_find(sheet, time);
@@ -304,7 +298,9 @@ int sheet_rolled(struct sheet *sheet, sqlite3_stmt *row, int64_t time, int first
 	bool is_newest = newest >= bucket->newest;
 	for (uint32_t f = 0; f < sheet->n_fields; f++) {
 		const struct sheet_field *field = &sheet->fields[f];
-		sheet_add_rolled(field, &bucket->measures[f], row, first, is_newest);
+		struct sheet_measure rolled;
+		parts_read(row, first, field, &rolled);
+		sheet_add_parts(field, &bucket->measures[f], &rolled, is_newest);
 		first += field->counter ? N_PARTS : PART_INCREASE;
 	}
 	bucket->newest = is_newest ? newest : bucket->newest;

@@ -88,17 +88,25 @@ void store_stop(struct store *store)
 	store->lock_fd = -1;
 }
 
+/* It was the file's limit, not the disk, and there was something to delete. */
+static bool store_made_room(struct store *store)
+{
+	int64_t fill = 0;
+	if (retention_fill(store, &fill) < 0 || fill < RETENTION_FULL)
+		return false;
+	while (fill > RETENTION_ROOM)
+		if (retention_make_room(store) <= 0 || retention_fill(store, &fill) < 0)
+			return false;
+	return true;
+}
+
 int store_write(struct store *store, const struct tally_entry *entries, uint32_t n,
 		uint8_t *verdicts)
 {
-	bool full = false;
 	pthread_mutex_lock(&store->turn);
 	int r = writer_write(&store->writer, entries, n, verdicts);
-	if (r == -ENOSPC && retention_is_full(store, &full) == 0 && full) {
-		r = retention_make_room(store);
-		if (r == 0)
-			r = writer_write(&store->writer, entries, n, verdicts);
-	}
+	if (r == -ENOSPC && store_made_room(store))
+		r = writer_write(&store->writer, entries, n, verdicts);
 	pthread_mutex_unlock(&store->turn);
 	return r;
 }

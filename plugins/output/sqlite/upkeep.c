@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "database.h"
 #include "retention.h"
 #include "rollup.h"
 #include "store.h"
@@ -17,6 +18,11 @@ enum { UPKEEP_EVERY_SECONDS = 30 };
 #define UPKEEP_LONG_STEP INT64_C(50000000)  /* ns */
 #define UPKEEP_SHORT_STEP INT64_C(10000000) /* ns */
 #define UPKEEP_MAX_SPAN INT64_C(86400000000000)
+
+struct upkeep_round {
+	struct store *store;
+	int error; /* the last one */
+};
 
 static bool upkeep_stopping(struct upkeep *upkeep)
 {
@@ -63,37 +69,58 @@ static int upkeep_roll(struct store *store, const struct stored_table *stored)
 static int upkeep_delete(struct store *store, const struct stored_table *stored)
 {
 	int64_t now = tally_now(store->ctx);
+	int r = 1, rounds = 0;
+	for (; r > 0 && !upkeep_stopping(&store->upkeep); rounds++) {
+		pthread_mutex_lock(&store->turn);
+		r = retention_step(store, stored, now);
+		if (r == 0 && rounds > 0)
+			r = retention_forget_series(store, stored);
+		pthread_mutex_unlock(&store->turn);
+	}
+	return r < 0 ? r : 0;
+}
+
+/* What one table cannot do the others do all the same. */
+static int upkeep_table(void *arg, const struct tally_table *table)
+{
+	struct upkeep_round *round = arg;
+	struct store *store = round->store;
+	const struct stored_table *stored = catalog_find(&store->catalog, table->name);
+	int r = upkeep_roll(store, stored);
+	if (r < 0)
+		round->error = r;
+	r = upkeep_delete(store, stored);
+	if (r < 0)
+		round->error = r;
+	return 0;
+}
+
+static int upkeep_make_room(struct store *store)
+{
+	int64_t fill = 0;
+	int enough = RETENTION_FULL, r = 1;
+	while (r > 0 && !upkeep_stopping(&store->upkeep)) {
+		pthread_mutex_lock(&store->turn);
+		r = retention_fill(store, &fill);
+		if (r == 0 && fill >= enough)
+			r = retention_make_room(store);
+		pthread_mutex_unlock(&store->turn);
+		enough = RETENTION_ROOM;
+	}
+	return r < 0 ? r : 0;
+}
+
+static int upkeep_shrink(struct store *store)
+{
 	int r = 1;
 	while (r > 0 && !upkeep_stopping(&store->upkeep)) {
 		pthread_mutex_lock(&store->turn);
-		r = retention_step(store, stored, now);
-		pthread_mutex_unlock(&store->turn);
-	}
-	return r;
-}
-
-static int upkeep_table(void *arg, const struct tally_table *table)
-{
-	struct store *store = arg;
-	const struct stored_table *stored = catalog_find(&store->catalog, table->name);
-	int r = upkeep_roll(store, stored);
-	return r < 0 ? r : upkeep_delete(store, stored);
-}
-
-static int upkeep_size(struct store *store)
-{
-	bool full = false;
-	pthread_mutex_lock(&store->turn);
-	int r = retention_is_full(store, &full);
-	if (r == 0 && full)
-		r = retention_make_room(store);
-	pthread_mutex_unlock(&store->turn);
-	for (r = r < 0 ? r : 1; r > 0 && !upkeep_stopping(&store->upkeep);) {
-		pthread_mutex_lock(&store->turn);
 		r = retention_shrink(store);
+		if (r == 0)
+			r = database_checkpoint(store->ctx, store->db);
 		pthread_mutex_unlock(&store->turn);
 	}
-	return r;
+	return r < 0 ? r : 0;
 }
 
 /* How far behind its clock a table's minutes are. */
@@ -132,11 +159,15 @@ static int upkeep_report(struct store *store)
 
 int upkeep_run(struct store *store)
 {
-	int r = catalog_each(&store->catalog, upkeep_table, store);
-	int sized = upkeep_size(store); /* also when something else fails, or the disk fills up */
-	int reported = upkeep_report(store);
-	r = r < 0 ? r : sized;
-	return r < 0 ? r : reported;
+	struct upkeep_round round = {.store = store};
+	int (*const parts[])(struct store *) = {upkeep_make_room, upkeep_shrink, upkeep_report};
+	round.error = catalog_each(&store->catalog, upkeep_table, &round);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		int r = parts[i](store);
+		if (r < 0)
+			round.error = r;
+	}
+	return round.error;
 }
 
 /* ---- The thread -------------------------------------------------------------------------- */
