@@ -155,11 +155,11 @@ static int retention_gone(struct store *store, const struct stored_table *stored
 	if (!stored->gone)
 		return 0;
 	const char *table = stored->table.name, *gone = stored->table.columns[stored->gone].name;
+	int64_t cut = now - store->config->retention_rollup;
 	int r = database_execf(store->ctx, store->db,
 			       "DELETE FROM \"%w\" WHERE rowid IN (SELECT rowid FROM \"%w\" WHERE "
 			       "\"%w\" < %lld LIMIT %d)",
-			       table, table, gone,
-			       (long long)(now - store->config->retention_rollup), RETENTION_ROWS);
+			       table, table, gone, (long long)cut, RETENTION_ROWS);
 	if (r < 0)
 		return r;
 	int deleted = sqlite3_changes(store->db);
@@ -206,8 +206,9 @@ static int retention_set_limit(struct store *store, int64_t slack)
 	int r = retention_pages(store, &pages);
 	if (r < 0)
 		return r;
+	int64_t limit = store->config->max_size / pages.size + slack;
 	return database_execf(store->ctx, store->db, "PRAGMA max_page_count = %lld",
-			      (long long)(store->config->max_size / pages.size + slack));
+			      (long long)limit);
 }
 
 int retention_limit(struct store *store)

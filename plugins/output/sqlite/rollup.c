@@ -218,11 +218,11 @@ static int rollup_again(struct rollup *rollup, int64_t series, int64_t bucket)
 /* The first row after a minute has a sample before it that it did not have. */
 static int rollup_follower(struct rollup *rollup, int64_t series, int64_t bucket)
 {
-	int64_t size = schema_levels[LEVEL_MINUTE].bucket, next = INT64_MAX;
+	int64_t size = schema_levels[LEVEL_MINUTE].bucket, end = bucket + size, next = INT64_MAX;
 	auto_text char *sql = sqlite3_mprintf(
 		"SELECT min(\"%w\") FROM \"%w_rows\" WHERE _series = %lld AND \"%w\" >= %lld",
 		rollup_time(rollup), rollup_name(rollup), (long long)series, rollup_time(rollup),
-		(long long)(bucket + size));
+		(long long)end);
 	if (!sql)
 		return tally_fail(rollup->ctx, ENOMEM, "no memory");
 	int r = database_int(rollup->ctx, rollup->db, sql, &next);
