@@ -18,6 +18,7 @@
 
 #include "commands/command.h"
 #include "log.h"
+#include "process.h"
 #include "sd_notify.h"
 #include "signals.h"
 #include "util/clock.h"
@@ -295,6 +296,7 @@ int daemon_run(const char *config_path, const char *plugin_dir)
 	struct daemon daemon = {.load = {.config_path = config_path, .plugin_dir = plugin_dir},
 				.state = {.lock = -1},
 				.signals = -1};
+	process_raise_file_limit();
 	pthread_rwlock_init(&daemon.registry_lock, NULL);
 	daemon.capabilities = capabilities_create();
 	daemon.load.slot = capability_slot;

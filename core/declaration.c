@@ -164,6 +164,9 @@ static int declaration_check_tables(const struct tally_plugin *plugin, struct er
 
 /* ---- Facets ------------------------------------------------------------------ */
 
+/* As large as a facet was in ABI 1.0, ending with this member: what an older plugin may have. */
+#define DECLARATION_LEAST(facet, last) (offsetof(struct facet, last) + sizeof(void *))
+
 static int declaration_check_size(const char *facet, uint32_t size, size_t least,
 				  struct error *error)
 {
@@ -176,7 +179,8 @@ static int declaration_check_size(const char *facet, uint32_t size, size_t least
 static int declaration_check_input(const struct tally_input *input, struct error *error)
 {
 	int64_t interval;
-	int r = declaration_check_size("input", input->size, sizeof(*input), error);
+	int r = declaration_check_size("input", input->size, DECLARATION_LEAST(tally_input, run),
+				       error);
 	if (r < 0)
 		return r;
 	if (!input->gather == !input->run)
@@ -189,7 +193,8 @@ static int declaration_check_input(const struct tally_input *input, struct error
 
 static int declaration_check_output(const struct tally_output *output, struct error *error)
 {
-	int r = declaration_check_size("output", output->size, sizeof(*output), error);
+	int r = declaration_check_size("output", output->size,
+				       DECLARATION_LEAST(tally_output, write), error);
 	if (r < 0)
 		return r;
 	if (!output->prepare || !output->write)
@@ -199,7 +204,8 @@ static int declaration_check_output(const struct tally_output *output, struct er
 
 static int declaration_check_buffer(const struct tally_buffer *buffer, struct error *error)
 {
-	int r = declaration_check_size("buffer", buffer->size, sizeof(*buffer), error);
+	int r = declaration_check_size("buffer", buffer->size,
+				       DECLARATION_LEAST(tally_buffer, usage), error);
 	if (r < 0)
 		return r;
 	bool whole = buffer->open_reader && buffer->forget_reader && buffer->push && buffer->peek &&
@@ -212,7 +218,8 @@ static int declaration_check_buffer(const struct tally_buffer *buffer, struct er
 
 static int declaration_check_store(const struct tally_reader *store, struct error *error)
 {
-	int r = declaration_check_size("store", store->size, sizeof(*store), error);
+	int r = declaration_check_size("store", store->size,
+				       DECLARATION_LEAST(tally_reader, tables), error);
 	if (r < 0)
 		return r;
 	if (!store->query || !store->tables)
@@ -222,7 +229,8 @@ static int declaration_check_store(const struct tally_reader *store, struct erro
 
 static int declaration_check_cache(const struct tally_keeper *cache, struct error *error)
 {
-	int r = declaration_check_size("cache", cache->size, sizeof(*cache), error);
+	int r = declaration_check_size("cache", cache->size, DECLARATION_LEAST(tally_keeper, set),
+				       error);
 	if (r < 0)
 		return r;
 	if (!cache->get || !cache->set)

@@ -165,6 +165,8 @@ struct tally_usage {
 	uint64_t bytes, capacity, entries, rows;
 };
 
+typedef int tally_survey_fn(void *arg, const char *table, uint64_t sequence, uint32_t rows);
+
 /*
  * A journal: entries in the order pushed, kept until every reader has settled them.  Never
  * called concurrently: the core holds its lock, decides when a batch is due and what to do
@@ -184,7 +186,10 @@ struct tally_buffer {
 	int (*push)(void *self, const struct tally_batch *batch, const char *source,
 		    const char *position, uint64_t *ret_sequence);
 	/* The next entries after what the reader was given last, oldest first, until either
-	 * max is reached; on loan until settled.  rewind: from the reader's cursor again. */
+	 * max is reached; on loan until settled.  rewind: from the reader's cursor again; what
+	 * was on loan is given back.  Fewer, or none, if what is on loan fills its memory.
+	 * -EBADMSG: the next one cannot be read any more; drop_oldest() gives as many rows in
+	 * its place, to be counted. */
 	int (*peek)(void *self, uint32_t reader, bool rewind, uint32_t max_rows,
 		    struct tally_entry *ret, uint32_t max_entries, uint32_t *ret_n);
 	/* Also past what the reader was given: it has no use for those. */
@@ -195,6 +200,12 @@ struct tally_buffer {
 	 * drops ret->batch.  -ENOENT: none. */
 	int (*drop_oldest)(void *self, uint64_t after_sequence, struct tally_entry *ret);
 	void (*usage)(void *self, struct tally_usage *ret);
+	/* Optional, for a buffer that holds more than fits into memory: every entry after the
+	 * reader's cursor, in order, none of it lent. */
+	int (*survey)(void *self, uint32_t reader, tally_survey_fn *each, void *arg);
+	/* Optional, for a durable buffer: readers that nobody has opened since start() are gone
+	 * for good. */
+	int (*forget_absent)(void *self);
 };
 
 /* rows are on loan until it returns; non-zero stops the query, which then returns it. */
@@ -235,10 +246,13 @@ struct tally_plugin {
 
 	/* No I/O.  config lives as long as the instance. */
 	int (*create)(struct tally_ctx *ctx, const void *config, void **ret_self);
-	int (*start)(void *self);      /* connect; called again, backing off, while it fails */
-	void (*interrupt)(void *self); /* optional: make a blocked call return now */
-	void (*stop)(void *self);      /* undoes start; nothing is in flight */
-	void (*destroy)(void *self);   /* undoes create */
+	/* start, stop and interrupt are optional.  start: connect; called again, backing off,
+	 * while it fails.  interrupt: make a blocked call return now.  stop: undoes start;
+	 * nothing is in flight. */
+	int (*start)(void *self);
+	void (*interrupt)(void *self);
+	void (*stop)(void *self);
+	void (*destroy)(void *self); /* undoes create */
 	/* Optional: take a new config while running.  Without it the core stops and creates
 	 * the instance anew; a buffer without it keeps its old settings until a restart. */
 	int (*reconfigure)(void *self, const void *config);
