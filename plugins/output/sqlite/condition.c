@@ -117,7 +117,7 @@ int condition_register(struct tally_ctx *ctx, sqlite3 *db)
 
 /* ---- SQL ----------------------------------------------------------------------- */
 
-/* %1$s would be nice: column, then the value's number as often as the term needs it. */
+/* What is no JSON object has no members, and is no error. */
 static void condition_has(sqlite3_str *sql, const char *alias, const char *name, unsigned value)
 {
 	sqlite3_str_appendf(

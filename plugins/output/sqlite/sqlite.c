@@ -40,7 +40,7 @@ static const struct tally_metric sqlite_metrics[] = {
 	[METRIC_DELETED_SIZE] = {.name = "rows_deleted",
 				 .help = "Rows deleted, by reason.",
 				 .labels = "reason=\"max_size\""},
-	[METRIC_DATABASE_BYTES] = {.name = "database",
+	[METRIC_DATABASE_BYTES] = {.name = "database_bytes",
 				   .unit = "bytes",
 				   .help = "Size of the database file.",
 				   .kind = TALLY_METRIC_GAUGE},
