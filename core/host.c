@@ -60,13 +60,12 @@ int host_explain(int r, struct error *error)
 	return error_set(error, -r, "%s", strerror(-r));
 }
 
-static int host_report(struct tally_ctx *ctx, int error, const char *fmt, va_list ap)
+static void host_report(struct tally_ctx *ctx, int error, const char *fmt, va_list ap)
 {
 	(void)ctx;
 	struct error fresh; /* fmt's arguments may point into the old one */
 	error_vset(&fresh, error, fmt, ap);
 	host_error = fresh;
-	return -error;
 }
 
 static const char *host_reason_text(struct tally_ctx *ctx)

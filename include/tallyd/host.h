@@ -34,7 +34,7 @@ struct tally_host {
 	const char *version; /* of the daemon */
 
 	void (*log)(struct tally_ctx *ctx, int level, const char *fmt, va_list ap);
-	int (*report)(struct tally_ctx *ctx, int error, const char *fmt, va_list ap);
+	void (*report)(struct tally_ctx *ctx, int error, const char *fmt, va_list ap);
 	const char *(*reason)(struct tally_ctx *ctx);
 	bool (*stopping)(const struct tally_ctx *ctx);
 	int (*stop_fd)(const struct tally_ctx *ctx);
@@ -91,9 +91,9 @@ __attribute__((format(printf, 3, 4))) static inline int tally_fail(struct tally_
 {
 	va_list ap;
 	va_start(ap, fmt);
-	int r = ctx->host->report(ctx, error, fmt, ap);
+	ctx->host->report(ctx, error, fmt, ap);
 	va_end(ap);
-	return r;
+	return -error;
 }
 
 /* What the last tally_fail() on this thread said, also inside a store that was queried. */
