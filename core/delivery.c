@@ -35,6 +35,7 @@ struct delivery {
 	unsigned failures; /* in a row; 0: it works */
 	int64_t since, told;
 	int64_t backoff;
+	bool hurried; /* stopping has cut a back-off short */
 
 	struct tally_entry entries[JOURNAL_TAKE_MAX];
 	uint8_t verdicts[JOURNAL_TAKE_MAX];
@@ -189,19 +190,24 @@ static int64_t delivery_earlier(int64_t until, int64_t deadline)
 	return deadline != 0 && deadline < until ? deadline : until;
 }
 
-/* Stopping cuts it short once: what is left of the time is for attempts. */
+/* Stopping cuts a back-off short, once: what is left of the time is for attempts. */
+static bool delivery_hurries(struct delivery *delivery)
+{
+	if (delivery->hurried || !delivery_is_stopping(delivery))
+		return false;
+	delivery->hurried = true;
+	delivery->backoff = 0;
+	return true;
+}
+
 static void delivery_back_off(struct delivery *delivery)
 {
-	bool stopping = delivery_is_stopping(delivery);
 	delivery_grow_backoff(delivery);
 	int64_t until = clock_monotonic() + delivery_jitter(delivery->backoff);
-	while (clock_monotonic() < until && !delivery_is_over(delivery)) {
-		if (!stopping && delivery_is_stopping(delivery)) {
-			delivery->backoff = 0;
-			return;
-		}
+	while (clock_monotonic() < until && !delivery_hurries(delivery) &&
+	       !delivery_is_over(delivery)) {
 		int64_t look_up = clock_monotonic() + delivery_look_up;
-		if (stopping)
+		if (delivery->hurried)
 			look_up = delivery_earlier(look_up, delivery_deadline(delivery));
 		journal_pause(delivery->reader, delivery_earlier(look_up, until));
 	}
@@ -227,7 +233,7 @@ static void delivery_reject(struct delivery *delivery, uint32_t i)
 
 static void delivery_retry(struct delivery *delivery, uint32_t i)
 {
-	delivery->outcomes[i] = (struct journal_outcome){false, 0};
+	delivery->outcomes[i].settled = false;
 }
 
 static void delivery_garbage(struct delivery *delivery, uint32_t i)
@@ -363,7 +369,7 @@ static void delivery_once(struct delivery *delivery)
 	if (n > 0) {
 		delivery_attempt(delivery, (uint32_t)n);
 	} else if (n < 0) {
-		error_set(&error, -n, "the buffer cannot be read: %s", strerror(-n));
+		delivery_explain(delivery, n, "the buffer cannot be read: ", &error);
 		delivery_failed(delivery, &error);
 		delivery_back_off(delivery);
 	}
@@ -375,6 +381,7 @@ uint64_t delivery_run(struct delivery *delivery, bool (*stopping)(void *arg), vo
 	delivery->stopping = stopping;
 	delivery->arg = arg;
 	delivery->drain_deadline = drain_deadline;
+	delivery->hurried = false;
 	while (!delivery_is_over(delivery))
 		delivery_once(delivery);
 	return delivery_waiting(delivery);

@@ -94,8 +94,8 @@ enum { JOURNAL_NOW, JOURNAL_TAKE_MAX = 256 };
 int journal_take(struct journal_reader *reader, int64_t deadline,
 		 struct tally_entry ret[JOURNAL_TAKE_MAX]);
 
-/* What became of each entry taken, in their order.  The rows are stored but for `rejected`;
- * what is not settled is offered again by the next journal_take(). */
+/* What became of each entry taken, in their order.  The rows are stored but for `rejected`, which
+ * counts only if settled; what is not settled is offered again by the next journal_take(). */
 struct journal_outcome {
 	bool settled;
 	uint32_t rejected; /* rows */

@@ -158,16 +158,29 @@ static int journal_reader_peek(struct journal_reader *reader)
 	return (int)n;
 }
 
+/* As journal_reader_peek(), past what cannot be read any more. */
+static int journal_reader_peek_on(struct journal_reader *reader)
+{
+	int n = journal_reader_peek(reader);
+	while (n == -EBADMSG) {
+		int r = journal_drop_damaged(reader->journal, reader->given);
+		if (r < 0)
+			return r;
+		n = journal_reader_peek(reader);
+	}
+	return n;
+}
+
 static int journal_reader_take(struct journal_reader *reader)
 {
 	uint64_t size = (uint64_t)reader->journal->settings.batch_size;
 	int n = 1;
 	while (n > 0 && reader->n_taken < JOURNAL_TAKE_MAX && reader->taken_rows < size)
-		n = journal_reader_peek(reader);
+		n = journal_reader_peek_on(reader);
 	if (n < 0 && reader->n_taken == 0)
 		return n;
-	journal_reader_advance(reader);
-	return (int)reader->n_taken;
+	int r = journal_reader_advance(reader);
+	return reader->n_taken == 0 && r < 0 ? r : (int)reader->n_taken;
 }
 
 static int journal_take_due(struct journal_reader *reader, int64_t deadline)
@@ -205,8 +218,7 @@ static void journal_reader_count(struct journal_reader *reader, const struct tal
 {
 	uint32_t rows = entry->batch->n_rows;
 	struct journal_table *table = journal_count_table(reader, entry->batch->table->name);
-	if (rejected > rows)
-		rejected = rows;
+	assert(rejected <= rows);
 	journal_count_stored(reader, table, rows - rejected);
 	journal_count_dropped(reader, table, rejected, "rejected");
 	reader->taken_rows -= rows;

@@ -17,6 +17,8 @@
 
 enum { CAPACITY = 64 * 1024, LARGE = 8 * 1024 }; /* seven of them fit */
 
+const struct tally_plugin *tally_plugin(void);
+
 static struct pipeline p;
 static struct tally_entry entries[JOURNAL_TAKE_MAX];
 
@@ -156,6 +158,41 @@ static void what_can_never_fit_is_dropped_and_never_waited_for(void **state)
 		journal_detach(reader);
 		pipeline_stop(&p);
 	}
+}
+
+static int always_full(void *self, const struct tally_batch *batch, const char *source,
+		       const char *position, uint64_t *ret_sequence)
+{
+	(void)self;
+	(void)batch;
+	(void)source;
+	(void)position;
+	(void)ret_sequence;
+	return -ENOSPC;
+}
+
+static void what_does_not_fit_into_an_empty_buffer_never_fits(void **state)
+{
+	const struct journal_settings settings = pipeline_settings(JOURNAL_BLOCK);
+	const struct journal_origin origin = {0};
+	(void)state;
+	pipeline_start(&p, CAPACITY, JOURNAL_BLOCK);
+	struct tally_buffer calls = *tally_plugin()->buffer;
+	struct journal_setup setup = {
+		.name = "odd", .buffer = &calls, .self = p.buffer, .metrics = p.metrics};
+	struct journal *journal;
+	struct journal_reader *reader;
+	struct error error;
+	calls.push = always_full;
+	assert_int_equal(journal_create(&setup, &settings, &journal, &error), 0);
+	assert_int_equal(journal_attach(journal, "o", NULL, &reader, &error), 0);
+	struct tally_batch *batch = pipeline_batch(&pipeline_a, 10, 0, 0);
+	assert_int_equal(journal_push(journal, batch, &origin), 0);
+	batch_drop(batch);
+	assert_int_equal(dropped("o", "too_large"), 10);
+	journal_detach(reader);
+	journal_destroy(journal);
+	pipeline_stop(&p);
 }
 
 /* ---- Waiting ------------------------------------------------------------------ */
@@ -408,6 +445,7 @@ int main(void)
 		cmocka_unit_test(drop_oldest_drops_the_new_one_when_all_else_is_being_written),
 		cmocka_unit_test(a_slow_reader_loses_rows_and_a_fast_one_none),
 		cmocka_unit_test(what_can_never_fit_is_dropped_and_never_waited_for),
+		cmocka_unit_test(what_does_not_fit_into_an_empty_buffer_never_fits),
 		cmocka_unit_test(a_full_buffer_lets_the_input_wait_until_there_is_room),
 		cmocka_unit_test(a_full_buffer_makes_everything_due),
 		cmocka_unit_test(one_who_waits_can_be_cancelled_and_nothing_is_counted),

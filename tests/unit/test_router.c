@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "pipeline_fixture.h"
 #include "router.h"
@@ -205,6 +206,7 @@ static void a_swap_does_not_wait_for_room(void **state)
 		assert_int_equal(emit(&pipeline_a, NULL, LARGE), 0);
 	assert_int_equal(router_set(router, journals, 2), 0);
 	emitter_start(&emitter);
+	WAIT_UNTIL(journal_waiting(y) == 10); /* the first has it, the second is full */
 	assert_int_equal(router_set(router, journals, 2), 0); /* still full: it goes on waiting */
 	for (int i = 0; i < 1000; i++)
 		sched_yield();
@@ -256,6 +258,67 @@ static void a_position_of_rows_nobody_wants_waits_for_those_before_it(void **sta
 	assert_int_equal(router_position(router, "s", position, sizeof(position)), 0);
 	assert_string_equal(position, "two");
 	journal_detach(x);
+}
+
+/* The memory buffer, claiming to be durable: it knows the position pushed last. */
+static char durable_position[16];
+
+static int durable_push(void *self, const struct tally_batch *batch, const char *source,
+			const char *position, uint64_t *ret_sequence)
+{
+	if (position)
+		snprintf(durable_position, sizeof(durable_position), "%s", position);
+	return tally_plugin()->buffer->push(self, batch, source, position, ret_sequence);
+}
+
+static int durable_get(void *self, const char *source, const char **ret)
+{
+	(void)self;
+	(void)source;
+	*ret = durable_position;
+	return *durable_position ? 0 : -ENOENT;
+}
+
+static void a_durable_journal_alone_says_itself_where_to_resume(void **state)
+{
+	const struct journal_settings settings = pipeline_settings(JOURNAL_BLOCK);
+	struct tally_buffer calls = *tally_plugin()->buffer;
+	struct journal_setup setup = {.name = "buffer.durable",
+				      .buffer = &calls,
+				      .self = p.buffer,
+				      .metrics = p.metrics,
+				      .positions = p.positions};
+	struct journal *durable, *both[2];
+	struct error error;
+	char position[16];
+	(void)state;
+	calls.durable = 1;
+	calls.push = durable_push;
+	calls.position = durable_get;
+	durable_position[0] = '\0';
+	assert_int_equal(journal_create(&setup, &settings, &durable, &error), 0);
+	struct journal_reader *x = attach(durable, "x", NULL), *y = attach(second, "y", NULL);
+	both[0] = durable;
+	both[1] = second;
+
+	assert_int_equal(router_set(router, both, 1), 0);
+	assert_int_equal(router_position(router, "s", position, sizeof(position)), -ENOENT);
+	emit(&pipeline_a, "one", 0);
+	assert_int_equal(router_position(router, "s", position, sizeof(position)), 0);
+	assert_string_equal(position, "one"); /* pushed is safe */
+
+	assert_int_equal(router_set(router, both, 2), 0);
+	emit(&pipeline_a, "two", 0);
+	assert_int_equal(router_position(router, "s", position, sizeof(position)), 0);
+	assert_string_equal(position, "one"); /* the other has not settled it */
+	pipeline_consume(y);
+	assert_int_equal(router_position(router, "s", position, sizeof(position)), 0);
+	assert_string_equal(position, "two");
+
+	pipeline_consume(x);
+	journal_detach(x);
+	journal_detach(y);
+	journal_destroy(durable);
 }
 
 /* ---- All at once -------------------------------------------------------------- */
@@ -338,6 +401,7 @@ int main(void)
 		TEST(a_swap_does_not_wait_for_room),
 		TEST(a_position_counts_once_every_journal_has_settled),
 		TEST(a_position_of_rows_nobody_wants_waits_for_those_before_it),
+		TEST(a_durable_journal_alone_says_itself_where_to_resume),
 		TEST(sets_may_be_swapped_while_inputs_emit),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
