@@ -210,7 +210,8 @@ void journal_refuse(struct journal *journal, const struct tally_batch *batch, co
 }
 
 /* The plugin has taken it out: whoever still waited for it has lost it. */
-static void journal_count_lost(struct journal *journal, const struct tally_entry *entry)
+static void journal_count_lost(struct journal *journal, const struct tally_entry *entry,
+			       const char *reason)
 {
 	const struct tally_batch *batch = entry->batch;
 	metrics_begin(journal->metrics);
@@ -218,9 +219,20 @@ static void journal_count_lost(struct journal *journal, const struct tally_entry
 		struct journal_table *table = journal_count_table(reader, batch->table->name);
 		if (table && table->wanted && entry->sequence > reader->cursor &&
 		    !journal_reader_is_done(reader, entry->sequence))
-			journal_count_dropped(reader, table, batch->n_rows, "buffer_full");
+			journal_count_dropped(reader, table, batch->n_rows, reason);
 	}
 	metrics_end(journal->metrics);
+}
+
+int journal_drop_damaged(struct journal *journal, uint64_t after_sequence)
+{
+	struct tally_entry entry;
+	int r = journal->buffer->drop_oldest(journal->self, after_sequence, &entry);
+	if (r < 0)
+		return r;
+	journal_count_lost(journal, &entry, "damaged");
+	batch_drop(entry.batch);
+	return 0;
 }
 
 static int journal_drop_oldest(struct journal *journal)
@@ -231,7 +243,7 @@ static int journal_drop_oldest(struct journal *journal)
 		return -ENOSPC; /* all of it is being written: the new one goes instead */
 	if (r < 0)
 		return r;
-	journal_count_lost(journal, &entry);
+	journal_count_lost(journal, &entry, "buffer_full");
 	batch_drop(entry.batch);
 	for (struct journal_reader *reader = journal->readers; reader; reader = reader->next)
 		journal_reader_advance(reader);
@@ -256,7 +268,7 @@ static int journal_make_room(struct journal *journal, const struct journal_origi
 {
 	struct tally_usage usage = {0};
 	journal->buffer->usage(journal->self, &usage);
-	if (usage.entries == 0)
+	if (usage.entries == 0 && !journal_durable(journal)) /* of a disk others may take room */
 		return -EMSGSIZE;
 	switch (journal->settings.on_full) {
 	case JOURNAL_BLOCK:
@@ -268,6 +280,16 @@ static int journal_make_room(struct journal *journal, const struct journal_origi
 	}
 }
 
+/* Outputs are attached before any input runs: what nobody has asked for by now nobody will. */
+static int journal_begin(struct journal *journal)
+{
+	int r = 0;
+	if (!journal->pushed_to && JOURNAL_HAS(journal, forget_absent))
+		r = journal->buffer->forget_absent(journal->self);
+	journal->pushed_to = r == 0;
+	return r;
+}
+
 /* Into the plugin, with as much waiting and dropping as that takes. */
 static int journal_store(struct journal *journal, const struct tally_batch *batch,
 			 const struct journal_origin *origin, uint64_t *ret_sequence)
@@ -275,6 +297,8 @@ static int journal_store(struct journal *journal, const struct tally_batch *batc
 	int r;
 	do {
 		r = journal_find_readers(journal, batch->table->name);
+		if (r == 0)
+			r = journal_begin(journal);
 		if (r < 0)
 			return r;
 		r = journal->buffer->push(journal->self, batch, origin->source, origin->position,

@@ -6,6 +6,7 @@
 #define TALLYD_CORE_JOURNAL_PARTS_H
 
 #include <pthread.h>
+#include <stddef.h>
 
 #include "journal.h"
 
@@ -60,7 +61,14 @@ struct journal {
 	uint64_t last_sequence; /* pushed */
 	unsigned wakes;
 	unsigned blocked; /* pushes that wait for room */
+	bool pushed_to;   /* since it was created */
 };
+
+/* Does the plugin have this function, which was appended to the struct or is optional? */
+#define JOURNAL_HAS(journal, member)                                                               \
+	((journal)->buffer->size >=                                                                \
+		 offsetof(struct tally_buffer, member) + sizeof((journal)->buffer->member) &&      \
+	 (journal)->buffer->member)
 
 /* ---- journal_count.c: between metrics_begin() and metrics_end() all but the first two ---- */
 
@@ -95,6 +103,8 @@ bool journal_reader_is_done(const struct journal_reader *reader, uint64_t sequen
 
 void journal_condition_init(pthread_cond_t *condition); /* of the monotonic clock */
 void journal_show_usage(struct journal *journal);
+/* Takes out the entry after a sequence, which cannot be read any more, and counts its rows. */
+int journal_drop_damaged(struct journal *journal, uint64_t after_sequence);
 /* A cursor has moved, or a reader has gone: tells positions, and whoever waits for room. */
 void journal_settled(struct journal *journal);
 

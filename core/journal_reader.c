@@ -49,19 +49,21 @@ static int journal_globs_copy(const char *const *globs, char ***ret)
 
 /* Rows that wait in the buffer, as found: one per table of the reader, in their order. */
 struct journal_scan {
+	struct journal_reader *reader;
 	uint64_t *rows;
 	size_t n;
 };
 
-static int journal_scan_entry(struct journal_reader *reader, const struct tally_entry *entry,
-			      struct journal_scan *scan)
+static int journal_scan_entry(void *arg, const char *name, uint64_t sequence, uint32_t n_rows)
 {
+	struct journal_scan *scan = arg;
+	struct journal_reader *reader = scan->reader;
 	struct journal *journal = reader->journal;
-	const struct journal_table *table = journal_count_table(reader, entry->batch->table->name);
+	const struct journal_table *table = journal_count_table(reader, name);
 	if (!table)
 		return -ENOMEM;
-	if (entry->sequence > journal->last_sequence)
-		journal->last_sequence = entry->sequence;
+	if (sequence > journal->last_sequence)
+		journal->last_sequence = sequence;
 	if (reader->n_tables > scan->n) {
 		uint64_t *rows = reallocarray(scan->rows, reader->n_tables, sizeof(*rows));
 		if (!rows)
@@ -70,22 +72,26 @@ static int journal_scan_entry(struct journal_reader *reader, const struct tally_
 		for (; scan->n < reader->n_tables; scan->n++)
 			rows[scan->n] = 0;
 	}
-	if (table->wanted && !journal_reader_is_done(reader, entry->sequence))
-		scan->rows[table - reader->tables] += entry->batch->n_rows;
+	if (table->wanted && !journal_reader_is_done(reader, sequence))
+		scan->rows[table - reader->tables] += n_rows;
 	return 0;
 }
 
-static int journal_scan(struct journal_reader *reader, struct journal_scan *scan)
+static int journal_scan(struct journal_scan *scan)
 {
+	const struct journal_reader *reader = scan->reader;
 	const struct journal *journal = reader->journal;
 	struct tally_entry entries[64];
 	uint32_t n = 0;
 	bool rewind = true;
+	if (JOURNAL_HAS(journal, survey))
+		return journal->buffer->survey(journal->self, reader->id, journal_scan_entry, scan);
 	do {
 		int r = journal->buffer->peek(journal->self, reader->id, rewind, UINT32_MAX,
 					      entries, 64, &n);
 		for (uint32_t i = 0; i < n && r == 0; i++)
-			r = journal_scan_entry(reader, &entries[i], scan);
+			r = journal_scan_entry(scan, entries[i].batch->table->name,
+					       entries[i].sequence, entries[i].batch->n_rows);
 		if (r < 0)
 			return r;
 		rewind = false;
@@ -160,13 +166,13 @@ static void journal_reader_set_globs(struct journal_reader *reader, char **globs
 /* Begins at its cursor again, with other tables perhaps. */
 static int journal_reader_begin(struct journal_reader *reader, const char *const *tables)
 {
-	struct journal_scan scan = {0};
+	struct journal_scan scan = {.reader = reader};
 	char **globs;
 	int r = journal_globs_copy(tables, &globs);
 	if (r < 0)
 		return r;
 	journal_reader_set_globs(reader, globs);
-	r = journal_scan(reader, &scan);
+	r = journal_scan(&scan);
 	journal_reader_untake(reader);
 	if (r == 0)
 		journal_scan_apply(reader, &scan);
