@@ -1,0 +1,111 @@
+#include "spool_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "cleanup.h"
+
+static int spool_file_sync_folder(struct tally_ctx *ctx, const char *folder)
+{
+	auto_close int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0 && fsync(fd) == 0)
+		return 0;
+	return tally_fail(ctx, errno, "%s: %s", folder, strerror(errno));
+}
+
+static int spool_file_make_folder(struct tally_ctx *ctx, const char *folder)
+{
+	if (mkdir(folder, 0700) == 0 || errno == EEXIST)
+		return 0;
+	return tally_fail(ctx, errno, "%s: cannot be created: %s", folder, strerror(errno));
+}
+
+static int spool_file_check(struct tally_ctx *ctx, const char *path)
+{
+	struct stat file;
+	if (stat(path, &file) < 0)
+		return tally_fail(ctx, errno, "%s: %s", path, strerror(errno));
+	if (S_ISDIR(file.st_mode))
+		return tally_fail(ctx, EISDIR, "%s: is a directory; path names the file", path);
+	if (!S_ISREG(file.st_mode))
+		return tally_fail(ctx, EINVAL, "%s: is not a regular file", path);
+	return 0;
+}
+
+int spool_file_make(struct tally_ctx *ctx, const char *path)
+{
+	auto_free char *copy = strdup(path);
+	if (!copy)
+		return tally_fail(ctx, ENOMEM, "no memory");
+	const char *folder = dirname(copy);
+	int r = spool_file_make_folder(ctx, folder);
+	if (r < 0)
+		return r;
+	auto_close int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		return spool_file_sync_folder(ctx, folder);
+	if (errno != EEXIST)
+		return tally_fail(ctx, errno, "%s: cannot be created: %s", path, strerror(errno));
+	return spool_file_check(ctx, path);
+}
+
+int64_t spool_file_size(const char *path, const char *suffix)
+{
+	struct stat file;
+	auto_free char *name = NULL;
+	if (asprintf(&name, "%s%s", path, suffix) < 0) {
+		name = NULL;
+		return -1;
+	}
+	return stat(name, &file) == 0 ? (int64_t)file.st_size : -1;
+}
+
+/* 20261123T190134.567Z */
+static void spool_file_time(struct tally_ctx *ctx, char *ret, size_t size)
+{
+	int64_t now = tally_now(ctx);
+	time_t seconds = (time_t)(now / 1000000000);
+	char text[32];
+	struct tm tm;
+	gmtime_r(&seconds, &tm);
+	strftime(text, sizeof(text), "%Y%m%dT%H%M%S", &tm);
+	snprintf(ret, size, "%s.%03" PRId64 "Z", text, now / 1000000 % 1000);
+}
+
+static int spool_file_move(struct tally_ctx *ctx, const char *path, const char *to,
+			   const char *suffix)
+{
+	auto_free char *old = NULL, *new = NULL;
+	if (asprintf(&old, "%s%s", path, suffix) < 0 || asprintf(&new, "%s%s", to, suffix) < 0)
+		return tally_fail(ctx, ENOMEM, "no memory");
+	if (rename(old, new) == 0 || (errno == ENOENT && suffix[0]))
+		return 0;
+	return tally_fail(ctx, errno, "%s: cannot be set aside: %s", old, strerror(errno));
+}
+
+int spool_file_set_aside(struct tally_ctx *ctx, const char *path, char **ret_name)
+{
+	char when[48];
+	auto_free char *name = NULL;
+	spool_file_time(ctx, when, sizeof(when));
+	if (asprintf(&name, "%s.corrupt-%s", path, when) < 0) {
+		name = NULL;
+		return tally_fail(ctx, ENOMEM, "no memory");
+	}
+	int r = spool_file_move(ctx, path, name, "-wal");
+	if (r == 0)
+		r = spool_file_move(ctx, path, name, "-journal");
+	if (r == 0)
+		r = spool_file_move(ctx, path, name, "");
+	if (r < 0)
+		return r;
+	*ret_name = TAKE(name);
+	return 0;
+}

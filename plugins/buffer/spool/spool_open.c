@@ -1,0 +1,356 @@
+/*
+ * Opening: the file is made if it is missing → SQLite opens it and takes its lock for good → it is
+ * a spool of ours and whole → its sums are counted → this boot is noted.
+ *   - not ours, newer than this version, truncated, damaged: set aside, told with what was in it,
+ *     and begun anew.  A file that was not closed is read in full for that.
+ *   - locked: told; nothing is touched.
+ *   - not closed, and the machine has booted since: with sync = normal the newest entries may be
+ *     missing although an output has written them, so that its ledger would take entries under
+ *     their sequences for repeats.  The sequence jumps ahead of anything that can have been.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "cleanup.h"
+#include "spool_file.h"
+#include "spool_store.h"
+
+static const uint64_t spool_leap = 1ULL << 32;
+
+static const char spool_schema[] =
+	"BEGIN IMMEDIATE;"
+	"CREATE TABLE spool (writer TEXT NOT NULL, last_sequence INTEGER NOT NULL,"
+	" boot TEXT NOT NULL);"
+	"CREATE TABLE entry (sequence INTEGER PRIMARY KEY, table_name TEXT NOT NULL,"
+	" rows INTEGER NOT NULL, batch BLOB NOT NULL);"
+	"CREATE TABLE reader (name TEXT PRIMARY KEY, settled INTEGER NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE position (source TEXT PRIMARY KEY, position TEXT NOT NULL,"
+	" sequence INTEGER NOT NULL) WITHOUT ROWID;"
+	"INSERT INTO spool VALUES (%Q, 0, '');"
+	"PRAGMA application_id = %d;"
+	"PRAGMA user_version = %d;"
+	"COMMIT";
+
+/* ---- Asking ------------------------------------------------------------------- */
+
+static int spool_exec(struct spool_store *store, const char *sql)
+{
+	return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK
+		       ? 0
+		       : spool_store_fail(store);
+}
+
+/* One row; fn copies from it what it wants. */
+typedef int spool_row_fn(struct spool_store *store, sqlite3_stmt *row, void *arg);
+
+static int spool_ask(struct spool_store *store, const char *sql, spool_row_fn *fn, void *arg)
+{
+	sqlite3_stmt *statement = NULL;
+	int r = 0;
+	if (sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL) != SQLITE_OK)
+		return spool_store_fail(store);
+	int code = sqlite3_step(statement);
+	if (code == SQLITE_ROW)
+		r = fn(store, statement, arg);
+	else if (code != SQLITE_DONE)
+		r = spool_store_fail(store);
+	sqlite3_finalize(statement);
+	return r;
+}
+
+static int spool_take_number(struct spool_store *store, sqlite3_stmt *row, void *arg)
+{
+	int64_t *ret = arg;
+	(void)store;
+	*ret = sqlite3_column_int64(row, 0);
+	return 0;
+}
+
+static int spool_number(struct spool_store *store, const char *sql, int64_t *ret)
+{
+	return spool_ask(store, sql, spool_take_number, ret);
+}
+
+static int spool_bad(struct spool_store *store, const char *why)
+{
+	store->damaged = true;
+	return tally_fail(store->ctx, EBADMSG, "%s: %s", store->path, why);
+}
+
+/* ---- Is it one of ours? ------------------------------------------------------- */
+
+static int spool_create_tables(struct spool_store *store)
+{
+	uint64_t number;
+	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+		return tally_fail(store->ctx, EIO, "no random number: %s", strerror(errno));
+	char *writer = sqlite3_mprintf("%s/%s/%016llx", store->ctx->writer, store->ctx->name,
+				       (unsigned long long)number);
+	char *sql = writer ? sqlite3_mprintf(spool_schema, writer, SPOOL_APPLICATION, SPOOL_FORMAT)
+			   : NULL;
+	int r = sql ? spool_exec(store, sql) : tally_fail(store->ctx, ENOMEM, "no memory");
+	sqlite3_free(sql);
+	sqlite3_free(writer);
+	return r;
+}
+
+static int spool_check_kind(struct spool_store *store)
+{
+	int64_t application = 0, version = 0, tables = 0;
+	int r = spool_number(store, "PRAGMA application_id", &application);
+	if (r == 0)
+		r = spool_number(store, "PRAGMA user_version", &version);
+	if (r == 0)
+		r = spool_number(store, "SELECT count(*) FROM sqlite_schema", &tables);
+	if (r < 0)
+		return r;
+	if (application == SPOOL_APPLICATION && version == SPOOL_FORMAT)
+		return 0;
+	if (application == SPOOL_APPLICATION && version > SPOOL_FORMAT)
+		return spool_bad(store, "was written by a newer version of tallyd");
+	if (application != 0 || tables != 0)
+		return spool_bad(store, "is a database, but not a spool");
+	return 0; /* nothing yet */
+}
+
+/* Of a file that SQLite could not read at all this says so first. */
+static int spool_configure(struct spool_store *store)
+{
+	int r = spool_exec(store, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA page_size = 4096;"
+				  "PRAGMA auto_vacuum = NONE; PRAGMA secure_delete = OFF;"
+				  "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -2048");
+	if (r == 0)
+		r = spool_check_kind(store);
+	if (r == 0) /* takes the lock */
+		r = spool_exec(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+				      "BEGIN IMMEDIATE; COMMIT");
+	store->full_sync = true;
+	return r;
+}
+
+/* ---- Is it whole? ------------------------------------------------------------- */
+
+static int spool_check_size(struct spool_store *store)
+{
+	int64_t pages = 0;
+	int r = spool_number(store, "PRAGMA page_count", &pages);
+	if (r < 0 || sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL,
+					       NULL) != SQLITE_OK)
+		return r; /* no room for the pages: then they are still beside the file */
+	int64_t size = spool_file_size(store->path, "");
+	return size < pages * SPOOL_PAGE ? spool_bad(store, "is truncated") : 0;
+}
+
+static int spool_take_verdict(struct spool_store *store, sqlite3_stmt *row, void *arg)
+{
+	const void *text = sqlite3_column_text(row, 0);
+	(void)arg;
+	return text && strcmp(text, "ok") == 0 ? 0 : spool_bad(store, text ? text : "is damaged");
+}
+
+/* The sums, and what has to be known of the last life. */
+struct spool_past {
+	char writer[256], boot[64];
+	int64_t noted, newest, settled; /* sequences */
+	int64_t entries, rows, positions;
+};
+
+static int spool_take_past(struct spool_store *store, sqlite3_stmt *row, void *arg)
+{
+	struct spool_past *past = arg;
+	const void *writer = sqlite3_column_text(row, 0), *boot = sqlite3_column_text(row, 2);
+	if (!writer || !boot)
+		return spool_bad(store, "is damaged");
+	snprintf(past->writer, sizeof(past->writer), "%s", (const char *)writer);
+	snprintf(past->boot, sizeof(past->boot), "%s", (const char *)boot);
+	past->noted = sqlite3_column_int64(row, 1);
+	return 0;
+}
+
+static int spool_take_sums(struct spool_store *store, sqlite3_stmt *row, void *arg)
+{
+	struct spool_past *past = arg;
+	(void)store;
+	past->entries = sqlite3_column_int64(row, 0);
+	past->rows = sqlite3_column_int64(row, 1);
+	past->newest = sqlite3_column_int64(row, 2);
+	return 0;
+}
+
+static int spool_read_past(struct spool_store *store, struct spool_past *past)
+{
+	int r = spool_ask(store, "SELECT writer, last_sequence, boot FROM spool", spool_take_past,
+			  past);
+	if (r == 0 && !past->writer[0])
+		r = spool_bad(store, "is damaged: it does not say whose it is");
+	if (r == 0 && past->boot[0])
+		r = spool_ask(store, "PRAGMA quick_check(1)", spool_take_verdict, NULL);
+	if (r == 0)
+		r = spool_ask(store,
+			      "SELECT count(*), coalesce(sum(rows), 0), "
+			      "coalesce(max(sequence), 0) FROM entry",
+			      spool_take_sums, past);
+	if (r == 0)
+		r = spool_number(store, "SELECT coalesce(max(settled), 0) FROM reader",
+				 &past->settled);
+	if (r == 0)
+		r = spool_number(store, "SELECT count(*) FROM position", &past->positions);
+	return r;
+}
+
+/* ---- Going on ----------------------------------------------------------------- */
+
+static int64_t spool_larger(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+static void spool_read_boot(char *ret, size_t size)
+{
+	auto_fclose FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+	if (!file || !fgets(ret, (int)size, file))
+		snprintf(ret, size, "unknown");
+	ret[strcspn(ret, "\n'")] = '\0';
+}
+
+static int spool_note_boot(struct spool_store *store, const char *boot)
+{
+	char *sql = sqlite3_mprintf("UPDATE spool SET boot = %Q, last_sequence = %lld", boot,
+				    (long long)store->last_sequence);
+	int r = sql ? spool_exec(store, sql) : tally_fail(store->ctx, ENOMEM, "no memory");
+	sqlite3_free(sql);
+	return r;
+}
+
+static int spool_go_on(struct spool_store *store, const struct spool_past *past)
+{
+	char boot[64];
+	spool_read_boot(boot, sizeof(boot));
+	store->writer = strdup(past->writer);
+	if (!store->writer)
+		return tally_fail(store->ctx, ENOMEM, "no memory");
+	store->entries = (uint64_t)past->entries;
+	store->rows = (uint64_t)past->rows;
+	store->positions = (uint64_t)past->positions;
+	store->last_sequence =
+		(uint64_t)spool_larger(past->noted, spool_larger(past->newest, past->settled));
+	if (past->boot[0] && strcmp(past->boot, boot) != 0)
+		store->last_sequence += spool_leap;
+	return spool_note_boot(store, boot);
+}
+
+static int spool_use(struct spool_store *store)
+{
+	struct spool_past past = {0};
+	int64_t tables = 0;
+	int r = spool_configure(store);
+	if (r == 0)
+		r = spool_number(store, "SELECT count(*) FROM sqlite_schema", &tables);
+	if (r == 0)
+		r = tables ? spool_check_size(store) : spool_create_tables(store);
+	if (r == 0)
+		r = spool_read_past(store, &past);
+	if (r == 0)
+		r = spool_go_on(store, &past);
+	if (r == 0)
+		r = spool_store_prepare(store);
+	if (r == 0)
+		spool_store_measure(store);
+	return r;
+}
+
+/* ---- Setting aside ------------------------------------------------------------ */
+
+/* As far as the file still tells. */
+static void spool_describe_loss(struct spool_store *store, char *ret, size_t size)
+{
+	struct spool_past past = {.entries = -1};
+	if (store->db &&
+	    spool_ask(store, "SELECT count(*), sum(rows), 0 FROM entry", spool_take_sums, &past) ==
+		    0 &&
+	    past.entries >= 0)
+		snprintf(ret, size, "%" PRId64 " rows in %" PRId64 " batches were waiting in it",
+			 past.rows, past.entries);
+	else
+		snprintf(ret, size, "what was waiting in it is not known");
+}
+
+static int spool_set_aside(struct spool_store *store, const char *why)
+{
+	char loss[128];
+	auto_free char *name = NULL;
+	spool_describe_loss(store, loss, sizeof(loss));
+	sqlite3_close_v2(store->db);
+	store->db = NULL;
+	int r = spool_file_set_aside(store->ctx, store->path, &name);
+	if (r < 0)
+		return r;
+	tally_log(store->ctx, TALLY_ERROR,
+		  "%s; set aside as %s and begun anew: %s and is not delivered, inputs resume "
+		  "without its positions",
+		  why, name, loss);
+	store->damaged = false;
+	return 0;
+}
+
+/* ---- Life --------------------------------------------------------------------- */
+
+static int spool_connect(struct spool_store *store)
+{
+	int r = spool_file_make(store->ctx, store->path);
+	if (r < 0)
+		return r;
+	if (spool_file_size(store->path, "") == 0 && spool_file_size(store->path, "-wal") > 0)
+		return spool_bad(store, "is truncated to nothing");
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
+	if (sqlite3_open_v2(store->path, &store->db, flags, NULL) != SQLITE_OK)
+		return store->db ? spool_store_fail(store)
+				 : tally_fail(store->ctx, ENOMEM, "no memory");
+	return spool_use(store);
+}
+
+static void spool_store_free(struct spool_store *store)
+{
+	for (int i = 0; i < SPOOL_N_STATEMENTS; i++)
+		sqlite3_finalize(store->statements[i]);
+	sqlite3_close_v2(store->db);
+	free(store->writer);
+	free(store->path);
+	free(store);
+}
+
+int spool_store_open(struct tally_ctx *ctx, const char *path, struct spool_store **ret)
+{
+	struct spool_store *store = calloc(1, sizeof(*store));
+	if (!store)
+		return tally_fail(ctx, ENOMEM, "no memory");
+	store->ctx = ctx;
+	store->path = strdup(path);
+	int r = store->path ? spool_connect(store) : tally_fail(ctx, ENOMEM, "no memory");
+	if (r == -EBADMSG) {
+		auto_free char *why = strdup(tally_reason(ctx));
+		r = spool_set_aside(store, why ? why : "is damaged");
+		if (r == 0)
+			r = spool_connect(store);
+	}
+	if (r < 0) {
+		spool_store_free(store);
+		return r;
+	}
+	*ret = store;
+	return 0;
+}
+
+void spool_store_close(struct spool_store *store)
+{
+	if (!store)
+		return;
+	if (!store->damaged)
+		spool_note_boot(store, "");
+	spool_store_free(store);
+}

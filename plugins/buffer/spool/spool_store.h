@@ -1,0 +1,119 @@
+/*
+ * The file of a spool: entries, the readers' cursors and the inputs' positions in one SQLite
+ * database, and every change of them one transaction.  Knows nothing of batches: an entry is bytes.
+ * Not for several threads at once.
+ *
+ *	spool     one row: whose sequences these are, the last one when no entry shows it any more,
+ *and the boot of the machine in which it was opened ('' once it was closed) entry     sequence,
+ *table name, rows, the batch as bytes reader    per output, up to where it has settled position per
+ *source, where its input may resume
+ *
+ * All functions here return 0 or what tally_fail() returns.  -ENOSPC: no room in the file system;
+ * -EBADMSG: the file is damaged, or what was asked for in it.
+ */
+#ifndef TALLYD_SPOOL_STORE_H
+#define TALLYD_SPOOL_STORE_H
+
+#include <sqlite3.h>
+#include <tallyd/host.h>
+
+enum {
+	SPOOL_FORMAT = 1,               /* user_version */
+	SPOOL_APPLICATION = 0x74537031, /* application_id: "tSp1" */
+	SPOOL_PAGE = 4096,
+	SPOOL_POSITIONS_MAX = 4096, /* of more sources the one not heard of for longest goes */
+};
+
+enum spool_statement {
+	SPOOL_BEGIN,
+	SPOOL_COMMIT,
+	SPOOL_INSERT,
+	SPOOL_NEXT,
+	SPOOL_READ,
+	SPOOL_SURVEY,
+	SPOOL_READERS,
+	SPOOL_WAITING,
+	SPOOL_COUNT_UP_TO,
+	SPOOL_DELETE_UP_TO,
+	SPOOL_DELETE_ONE,
+	SPOOL_NOTE_LAST,
+	SPOOL_READER_SET,
+	SPOOL_READER_DELETE,
+	SPOOL_POSITION_UPDATE,
+	SPOOL_POSITION_INSERT,
+	SPOOL_POSITION_EVICT,
+	SPOOL_POSITION_GET,
+	SPOOL_PAGES,
+	SPOOL_FREE_PAGES,
+	SPOOL_N_STATEMENTS,
+};
+
+struct spool_store {
+	struct tally_ctx *ctx;
+	char *path;
+	sqlite3 *db;
+	sqlite3_stmt *statements[SPOOL_N_STATEMENTS];
+	char *writer;
+	uint64_t last_sequence, entries, rows;
+	uint64_t bytes; /* of the pages in use */
+	uint64_t positions;
+	bool full_sync; /* what the connection is set to now */
+	bool damaged;   /* found on the way: whoever opens it next looks at all of it */
+	bool disk_full; /* at the last push */
+};
+
+struct spool_store_entry {
+	uint64_t sequence;
+	const char *table; /* in SPOOL_READ's and SPOOL_SURVEY's row: until the next call */
+	uint32_t rows;
+	const void *bytes;
+	size_t len;
+};
+
+/* ---- spool_open.c ---- */
+
+/* Opens, makes or repairs: what cannot be used is set aside and told.  -EBUSY: somebody else has
+ * it open. */
+int spool_store_open(struct tally_ctx *ctx, const char *path, struct spool_store **ret);
+void spool_store_close(struct spool_store *store); /* NULL is fine */
+
+/* ---- spool_store.c ---- */
+
+int spool_store_prepare(struct spool_store *store);
+int spool_store_fail(struct spool_store *store); /* reports the last error of the connection */
+void spool_store_measure(struct spool_store *store);
+/* The WAL is written back into the file when it has so many bytes. */
+int spool_store_limit_wal(struct spool_store *store, uint64_t bytes);
+
+struct spool_store_push {
+	const char *table;
+	uint32_t rows;
+	const void *bytes;
+	size_t len;
+	const char *source, *position; /* position NULL: none */
+	bool full_sync;
+};
+int spool_store_push(struct spool_store *store, const struct spool_store_push *push);
+
+/* The first entry after a sequence.  -ENOENT: none. */
+int spool_store_next(struct spool_store *store, uint64_t after, uint64_t *ret);
+/* Hands the entry to `use`; returns what that returned. */
+typedef int spool_store_use_fn(void *arg, const struct spool_store_entry *entry);
+int spool_store_read(struct spool_store *store, uint64_t sequence, spool_store_use_fn *use,
+		     void *arg);
+/* Hands out every entry after a sequence, without its bytes, until `use` returns other than 0. */
+int spool_store_survey(struct spool_store *store, uint64_t after, spool_store_use_fn *use,
+		       void *arg);
+/* Every reader: name as `table`, up to where it has settled as `sequence`. */
+int spool_store_readers(struct spool_store *store, spool_store_use_fn *use, void *arg);
+int spool_store_waiting(struct spool_store *store, uint64_t after, uint64_t *ret_rows);
+
+/* The reader's cursor (NULL: no reader's), and what may go since all have passed it. */
+int spool_store_settle(struct spool_store *store, const char *reader, uint64_t settled,
+		       uint64_t delete_up_to);
+int spool_store_forget(struct spool_store *store, const char *reader, uint64_t delete_up_to);
+int spool_store_delete(struct spool_store *store, uint64_t sequence, uint32_t rows);
+/* *ret lives until the next call that changes anything.  -ENOENT: none. */
+int spool_store_position(struct spool_store *store, const char *source, char **ret);
+
+#endif
