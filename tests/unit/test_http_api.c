@@ -176,6 +176,29 @@ static void pages_show_each_container_once(void **state)
 	http_expect_problem(*state, "/api/v1/containers?cursor=AAAA", 400, "cursor", "next_cursor");
 }
 
+static void every_container_of_a_long_page_has_its_own_readings(void **state)
+{
+	struct http_fixture *fixture = *state;
+	for (int i = 0; i < 250; i++) {
+		char id[16];
+		snprintf(id, sizeof(id), "%04d", i);
+		http_add_container(fixture, "alpha", id, id, i % 5 ? "running" : "exited");
+		/* some are read rarely */
+		http_add_stats(fixture, "alpha", id, id, i % 2 ? 3600 : 1, i, 0);
+	}
+	struct http_answer answer = ok(state, "/api/v1/containers?limit=250");
+	for (int i = 0; i < 250; i++) {
+		json_t *stats =
+			json_object_get(json_array_get(at(answer.json, "data"), i), "stats");
+		if (i % 5 == 0)
+			assert_true(json_is_null(stats));
+		else
+			assert_int_equal(json_number_value(json_object_get(stats, "cpu_percent")),
+					 i);
+	}
+	http_free(&answer);
+}
+
 static void a_container_is_found_by_id_prefix_and_name(void **state)
 {
 	static const char *const words[] = {ID_WEB, "1111", "web"};
@@ -509,6 +532,7 @@ int main(void)
 		WITH_DATA(containers_are_listed_with_their_newest_readings),
 		WITH_DATA(filters_narrow_the_list),
 		WITH_DATA(pages_show_each_container_once),
+		EMPTY(every_container_of_a_long_page_has_its_own_readings),
 		WITH_DATA(a_container_is_found_by_id_prefix_and_name),
 		WITH_DATA(what_is_ambiguous_or_unknown_is_said),
 		EMPTY(names_that_are_not_utf_8_do_no_harm),

@@ -110,15 +110,20 @@ static int ask_take_rows(void *arg, const struct tally_batch *batch)
 	return rowset_add(answer->rows, batch);
 }
 
-int ask_store(struct ask *ask, struct rowset *ret)
+int ask_more(struct ask *ask, struct rowset *rows)
 {
 	struct call *call = ask->call;
-	struct answer answer = {call, ret};
-	rowset_init(ret, 1 + ask->query.n_group_by + ask->query.n_select);
+	struct answer answer = {call, rows};
 	if (ask->too_many)
 		return reply_problem(call->reply, 400, NULL, "too many columns or filters");
 	int r = tally_query(call->ctx, call->config->store, &ask->query, ask_take_rows, &answer);
 	if (r == -ENOENT)
 		return 0; /* dropped since the table was looked up: no rows */
 	return r < 0 ? ask_explain(call, r) : 0;
+}
+
+int ask_store(struct ask *ask, struct rowset *ret)
+{
+	rowset_init(ret, 1 + ask->query.n_group_by + ask->query.n_select);
+	return ask_more(ask, ret);
 }

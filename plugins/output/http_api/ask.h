@@ -45,5 +45,7 @@ void ask_filter(struct ask *ask, const struct tally_column *column, uint32_t mat
 
 /* Owes rowset_done(), also on failure; then a problem is written. */
 int ask_store(struct ask *ask, struct rowset *ret);
+/* The same question with other filters: adds to the rows. */
+int ask_more(struct ask *ask, struct rowset *rows);
 
 #endif

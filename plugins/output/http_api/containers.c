@@ -1,7 +1,9 @@
 /* /api/v1/containers: what there is, with its newest readings. */
 #include "containers.h"
 
+#include <cleanup.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "latest.h"
@@ -14,7 +16,7 @@ struct listing {
 	const struct tally_table *table;
 	const struct tally_column *columns[ROWSET_MAX_COLUMNS]; /* shown, after the time */
 	uint32_t n_columns;
-	uint32_t host, id; /* where in a row; 0: not there */
+	uint32_t host, id, state; /* where in a row; 0: not there */
 };
 
 static void listing_open(struct listing *listing, struct call *call,
@@ -28,6 +30,8 @@ static void listing_open(struct listing *listing, struct call *call,
 			listing->host = listing->n_columns;
 		else if (strcmp(column->name, "container_id") == 0)
 			listing->id = listing->n_columns;
+		else if (strcmp(column->name, "state") == 0)
+			listing->state = listing->n_columns;
 	}
 }
 
@@ -38,12 +42,37 @@ static void listing_ask(const struct listing *listing, struct ask *ask)
 		ask_select(ask, listing->columns[i], TALLY_RAW);
 }
 
+/* What a container used last says nothing of one that does not run. */
+static bool has_stats(const struct listing *listing, const struct tally_cell *row)
+{
+	static const char *const states[] = {"running", "paused", "restarting"};
+	if (!listing->host || !listing->id || !row[listing->id].set)
+		return false;
+	for (size_t i = 0; listing->state && i < sizeof(states) / sizeof(*states); i++)
+		if (cell_equals(&row[listing->state], states[i]))
+			return true;
+	return listing->state == 0;
+}
+
+static int read_stats(const struct listing *listing, const struct rowset *rows, uint32_t n,
+		      struct latest *ret)
+{
+	uint32_t n_ids = 0;
+	auto_free const struct tally_cell **ids = calloc(n + 1, sizeof(*ids));
+	if (!ids)
+		return reply_unavailable(listing->call->reply, "out of memory");
+	for (uint32_t i = 0; i < n; i++)
+		if (has_stats(listing, rowset_row(rows, i)))
+			ids[n_ids++] = &rowset_row(rows, i)[listing->id];
+	return latest_read_ids(listing->call, ids, n_ids, ret);
+}
+
 static void write_container(const struct listing *listing, const struct latest *latest,
 			    uint16_t const *types, const struct tally_cell *row)
 {
 	struct json_writer *json = &listing->call->reply->body;
 	const struct tally_cell *stats = NULL;
-	if (listing->host && listing->id)
+	if (has_stats(listing, row))
 		stats = latest_find(latest, &row[listing->host], &row[listing->id]);
 	json_begin_object(json);
 	json_write_key(json, "time");
@@ -163,8 +192,8 @@ int containers_list(struct call *call)
 	page_ask(&page, &ask);
 	if (r == 0)
 		r = ask_store(&ask, &rows);
-	if (r == 0 && rows.n_rows)
-		r = latest_read(call, &latest);
+	if (r == 0)
+		r = read_stats(&listing, &rows, page_rows(&page, &rows), &latest);
 	if (r == 0)
 		write_list(&listing, &page, &rows, &latest);
 	return r;
@@ -183,7 +212,7 @@ static int write_one(struct call *call, const struct tally_table *table,
 	ask_text(&ask, table_column(table, "host"), TALLY_EQUALS, container->host);
 	int r = ask_store(&ask, &rows);
 	if (r == 0)
-		r = latest_read(call, &latest);
+		r = read_stats(&listing, &rows, rows.n_rows, &latest);
 	if (r < 0)
 		return r;
 	if (rows.n_rows == 0)

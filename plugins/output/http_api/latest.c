@@ -8,7 +8,7 @@
 
 /* How far back is looked, until something is found. */
 static const int64_t latest_windows[] = {300 * HTTP_SECOND, 3600 * HTTP_SECOND, HTTP_DAY, 0};
-enum { LATEST_WINDOWS = 4 };
+enum { LATEST_WINDOWS = 4, LATEST_CHUNK = 100 };
 static const int64_t latest_clock_skew = 60 * HTTP_SECOND; /* of other hosts */
 
 void latest_done(struct latest *latest)
@@ -90,40 +90,74 @@ static int latest_sort(struct latest *latest)
 	return 0;
 }
 
-static int latest_filter_hosts(struct call *call, struct ask *ask, const struct tally_column *host)
-{
-	for (uint32_t i = 0; i < call->target->n_params; i++)
-		if (strcmp(call->target->params[i].name, "host") == 0)
-			ask_text(ask, host, TALLY_EQUALS, call->target->params[i].value);
-	return 0;
-}
-
-int latest_read(struct call *call, struct latest *ret)
+/* 1: ready to be asked; 0: there are no readings at all; else a problem. */
+static int latest_prepare(struct call *call, struct ask *ask, struct latest *ret)
 {
 	static const char *const tags[] = {"host", "container_id", "name"};
 	const struct tally_table *table;
-	struct ask ask;
-	*ret = (struct latest){.n = 0};
 	int r = call_table(call, "container_stats", &table);
 	if (r < 0 || !table)
 		return r;
 	r = fields_read_last(call, table, &ret->fields);
 	if (r < 0)
 		return r;
-	ask_init(&ask, call, table);
+	ask_init(ask, call, table);
+	ask->query.limit = INT32_MAX; /* what they may take is bounded in bytes */
 	for (int i = 0; i < 3; i++) {
 		const struct tally_column *tag = table_column(table, tags[i]);
 		if (!tag)
 			return reply_problem(call->reply, 404, NULL,
 					     "container_stats of this store has no %s", tags[i]);
-		ask_group(&ask, tag);
+		ask_group(ask, tag);
 	}
-	latest_filter_hosts(call, &ask, table_column(table, "host"));
-	fields_select(&ret->fields, &ask);
+	fields_select(&ret->fields, ask);
+	return 1;
+}
+
+static int latest_end(struct call *call, struct latest *latest)
+{
+	if (latest_sort(latest) < 0)
+		return reply_unavailable(call->reply, "out of memory");
+	return 0;
+}
+
+int latest_read(struct call *call, struct latest *ret)
+{
+	struct ask ask;
+	*ret = (struct latest){.n = 0};
+	int r = latest_prepare(call, &ask, ret);
+	if (r <= 0)
+		return r;
+	for (uint32_t i = 0; i < call->target->n_params; i++)
+		if (strcmp(call->target->params[i].name, "host") == 0)
+			ask_text(&ask, table_column(ask.table, "host"), TALLY_EQUALS,
+				 call->target->params[i].value);
 	r = latest_ask(&ask, &ret->rows);
-	if (r == 0 && latest_sort(ret) < 0)
-		r = reply_unavailable(call->reply, "out of memory");
-	return r;
+	return r < 0 ? r : latest_end(call, ret);
+}
+
+int latest_read_ids(struct call *call, const struct tally_cell *const *ids, uint32_t n,
+		    struct latest *ret)
+{
+	struct ask ask;
+	*ret = (struct latest){.n = 0};
+	int r = latest_prepare(call, &ask, ret);
+	if (r <= 0)
+		return r;
+	const struct tally_column *id = table_column(ask.table, "container_id");
+	rowset_init(&ret->rows, LATEST_FIELDS + ret->fields.n);
+	ask.query.from = latest_from(call, LATEST_WINDOWS - 1);
+	ask.query.to = call->now + latest_clock_skew;
+	for (uint32_t i = 0; i < n; i++) {
+		ask_filter(&ask, id, TALLY_EQUALS, ids[i]);
+		if (ask.query.n_filters < LATEST_CHUNK && i + 1 < n)
+			continue;
+		r = ask_more(&ask, &ret->rows);
+		if (r < 0)
+			return r;
+		ask.query.n_filters = 0;
+	}
+	return latest_end(call, ret);
 }
 
 const struct tally_cell *latest_row(const struct latest *latest, uint32_t i)

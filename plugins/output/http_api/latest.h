@@ -1,7 +1,4 @@
-/*
- * The newest readings of every container.  If collecting has stopped, those from before it did:
- * each row carries its time.
- */
+/* The newest readings of containers; each row carries its time. */
 #ifndef TALLYD_HTTP_LATEST_H
 #define TALLYD_HTTP_LATEST_H
 
@@ -19,9 +16,13 @@ enum { LATEST_TIME, LATEST_HOST, LATEST_ID, LATEST_NAME, LATEST_FIELDS };
 void latest_done(struct latest *latest);
 #define auto_latest __attribute__((cleanup(latest_done)))
 
-/* Fields and hosts as the request says; by default all.  No container_stats: no rows.  Owes
- * latest_done(), also on failure: a problem. */
+/* Of all that were read in the last minutes; if collecting has stopped, in the last minutes that
+ * it went on.  Fields and hosts as the request says; by default all.  No container_stats: no rows.
+ * Owes latest_done(), also on failure: a problem. */
 int latest_read(struct call *call, struct latest *ret);
+/* Of these, however old they are. */
+int latest_read_ids(struct call *call, const struct tally_cell *const *ids, uint32_t n,
+		    struct latest *ret);
 const struct tally_cell *latest_row(const struct latest *latest, uint32_t i); /* of latest->n */
 /* NULL: none. */
 const struct tally_cell *latest_find(const struct latest *latest, const struct tally_cell *host,

@@ -49,6 +49,7 @@ static int top_ask(struct call *call, const struct top_kind *kind, int64_t windo
 	ask_init(&ask, call, table);
 	ask.query.from = call->now - window;
 	ask.query.to = call->now + HTTP_SECOND;
+	ask.query.limit = INT32_MAX; /* what they may take is bounded in bytes */
 	for (int i = 0; i < 3; i++) {
 		const struct tally_column *tag = table_column(table, tags[i]);
 		if (!tag)
