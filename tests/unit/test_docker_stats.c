@@ -450,25 +450,81 @@ static void max_connections_bounds_what_is_asked_at_once(void **state)
 	fixture_done(&f);
 }
 
-static void a_sweep_over_half_the_interval_stretches_it_and_says_so_once(void **state)
+static struct docker_fixture slow_sweeps(int64_t interval)
 {
 	struct docker_fixture f;
-	int64_t now = 1000 * second_ns;
-	(void)state;
 	fixture_init(&f, DOCKER_20);
-	fake_host_ctx(f.host)->interval = second_ns / 4;
-	fake_engine_set(f.engine, "/stats", 404, "", FAKE_LATE);
+	fake_host_ctx(f.host)->interval = interval;
+	fake_engine_set(f.engine, "/stats", 404, "", FAKE_LATE); /* 200 ms */
 	assert_int_equal(fixture_start(&f), 0);
+	return f;
+}
+
+static int64_t interval_of(struct docker_fixture *f)
+{
+	return (int64_t)fixture_metric(f, "interval_seconds", "");
+}
+
+static void two_sweeps_over_half_the_interval_stretch_it_and_say_so_once(void **state)
+{
+	struct docker_fixture f = slow_sweeps(second_ns / 4);
+	(void)state;
+	assert_int_equal(fixture_gather(&f), 0);
+	assert_string_equal(fake_host_log(f.host, TALLY_WARNING), "");
 	assert_int_equal(fixture_gather(&f), 0);
 	assert_non_null(strstr(fake_host_log(f.host, TALLY_WARNING), "over half the interval"));
+	assert_int_equal(interval_of(&f), second_ns / 2);
 	uint32_t sweeps = fake_engine_asked(f.engine, "/containers/json");
 	/* The next tick comes too early and is left out without a word. */
 	assert_int_equal(fixture_gather(&f), 0);
 	assert_int_equal(fake_engine_asked(f.engine, "/containers/json"), sweeps);
 	assert_string_equal(fake_host_log(f.host, TALLY_DEBUG), "");
-	fake_host_set_monotonic(f.host, now + now_ns());
+	fake_host_set_monotonic(f.host, now_ns() + 1000 * second_ns);
 	assert_int_equal(fixture_gather(&f), 0);
 	assert_int_equal(fake_engine_asked(f.engine, "/containers/json"), sweeps + 1);
+	fixture_done(&f);
+}
+
+static void an_interval_is_at_most_doubled_at_a_time(void **state)
+{
+	struct docker_fixture f = slow_sweeps(second_ns / 50);
+	(void)state;
+	assert_int_equal(fixture_gather(&f), 0);
+	assert_int_equal(fixture_gather(&f), 0);
+	assert_int_equal(interval_of(&f), second_ns / 25);
+	fixture_done(&f);
+}
+
+static void one_slow_sweep_among_fast_ones_stretches_nothing(void **state)
+{
+	struct docker_fixture f = slow_sweeps(second_ns / 4);
+	(void)state;
+	assert_int_equal(fixture_gather(&f), 0);
+	fake_engine_set(f.engine, "/stats", 404, "", FAKE_ANSWERS);
+	assert_int_equal(fixture_gather(&f), 0);
+	fake_engine_set(f.engine, "/stats", 404, "", FAKE_LATE);
+	assert_int_equal(fixture_gather(&f), 0);
+	assert_int_equal(interval_of(&f), second_ns / 4);
+	fixture_done(&f);
+}
+
+static void a_sweep_that_fails_stretches_nothing_however_long_it_took(void **state)
+{
+	struct docker_fixture f;
+	(void)state;
+	fixture_init(&f, DOCKER_20);
+	fixture_set_ns(&f, "timeout", second_ns / 5);
+	fake_host_ctx(f.host)->interval = second_ns / 10;
+	assert_int_equal(fixture_start(&f), 0);
+	assert_int_equal(fixture_gather(&f), 0);
+	fake_engine_set(f.engine, "/containers/json", 200, "", FAKE_HANGS);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(fixture_gather(&f), -ETIMEDOUT);
+	fake_engine_set(f.engine, "/containers/json", 200, "[]", FAKE_ANSWERS);
+	uint32_t sweeps = fake_engine_asked(f.engine, "/containers/json");
+	assert_int_equal(fixture_gather(&f), 0);
+	assert_int_equal(fake_engine_asked(f.engine, "/containers/json"), sweeps + 1);
+	assert_int_equal(interval_of(&f), second_ns / 10);
 	fixture_done(&f);
 }
 
@@ -527,7 +583,10 @@ int main(void)
 		cmocka_unit_test(
 			an_engine_before_25_is_asked_for_all_at_once_and_the_connections_are_kept),
 		cmocka_unit_test(max_connections_bounds_what_is_asked_at_once),
-		cmocka_unit_test(a_sweep_over_half_the_interval_stretches_it_and_says_so_once),
+		cmocka_unit_test(two_sweeps_over_half_the_interval_stretch_it_and_say_so_once),
+		cmocka_unit_test(an_interval_is_at_most_doubled_at_a_time),
+		cmocka_unit_test(one_slow_sweep_among_fast_ones_stretches_nothing),
+		cmocka_unit_test(a_sweep_that_fails_stretches_nothing_however_long_it_took),
 		cmocka_unit_test(a_sweep_that_waits_ends_at_once_when_told_to_stop),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,7 +5,7 @@
  * Happy path: connect (negotiates the version, once), list, renew the baselines, sweep, emit.
  * What can fail: the engine as a whole, then gather fails and the core backs off; single
  * containers, which are counted, and left out for a while if they hang; a container that goes
- * during the sweep is no failure.  A sweep that takes over half the interval stretches it.
+ * during the sweep is no failure.  Sweeps that take over half the interval stretch it.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -54,6 +54,7 @@ struct docker_stats {
 	struct stats_baselines baselines;
 	struct stats_sweep sweep;
 	int64_t stretch; /* intervals from one sweep to the next */
+	bool was_slow;   /* the sweep before would have stretched it */
 	int64_t due;     /* monotonic ns; no sweep before */
 };
 
@@ -303,16 +304,29 @@ static int64_t stretch_for(const struct docker_stats *self, int64_t took)
 	return stretch > 2 ? stretch : 2;
 }
 
+/* One slow sweep may be a moment's fault, which should cost no more than its own time. */
+static int64_t next_stretch(struct docker_stats *self, int64_t took)
+{
+	int64_t stretch = stretch_for(self, took);
+	bool is_slow = stretch > self->stretch, was_slow = self->was_slow;
+	self->was_slow = is_slow && !was_slow;
+	if (!is_slow)
+		return stretch;
+	if (!was_slow)
+		return self->stretch;
+	return stretch < 2 * self->stretch ? stretch : 2 * self->stretch;
+}
+
 static void set_pace(struct docker_stats *self, int64_t begun, int64_t took)
 {
 	int64_t interval = self->ctx->interval;
 	if (interval <= 0)
 		return;
-	int64_t stretch = stretch_for(self, took);
+	int64_t stretch = next_stretch(self, took);
 	if (stretch > 1 && self->stretch == 1)
 		tally_log(self->ctx, TALLY_WARNING,
-			  "a sweep took %.1f s, over half the interval of %.1f s: going on every "
-			  "%.1f s",
+			  "sweeps take %.1f s, over half the interval of %.1f s: going on "
+			  "every %.1f s",
 			  (double)took / 1e9, (double)interval / 1e9,
 			  (double)(stretch * interval) / 1e9);
 	if (stretch == 1 && self->stretch > 1)
@@ -331,7 +345,9 @@ static int stats_gather(void *arg)
 	if (begun < self->due)
 		return 0;
 	int r = collect(self);
-	if (r == 0)
+	if (r < 0)
+		self->was_slow = false;
+	else
 		set_pace(self, begun, tally_monotonic(self->ctx) - begun);
 	return r;
 }
@@ -349,6 +365,8 @@ static void stats_stop(void *arg)
 	struct docker_stats *self = arg;
 	docker_disconnect(self->docker);
 	stats_baselines_done(&self->baselines);
+	self->stretch = 1;
+	self->was_slow = false;
 	self->due = 0;
 }
 
