@@ -56,11 +56,9 @@ static bool is_lost(int error)
 }
 
 /* A 404 is an answer: the container is gone. */
-static void count_answer(void *arg, uint32_t i, struct fetch_answer *answer)
+void docker_count(struct docker *docker, enum docker_call call, const struct fetch_answer *answer)
 {
-	struct docker_calls *calls = arg;
-	struct docker *docker = calls->docker;
-	uint32_t metric = calls->call;
+	uint32_t metric = call;
 	bool failed = answer->error || (answer->status != 200 && answer->status != 404);
 	tally_count(docker->ctx, metric, 1);
 	if (failed)
@@ -69,6 +67,12 @@ static void count_answer(void *arg, uint32_t i, struct fetch_answer *answer)
 		tally_count(docker->ctx, 2 * DOCKER_CALLS + metric, (uint64_t)answer->took);
 	if (answer->status == 400 || is_lost(answer->error))
 		docker->lost = true;
+}
+
+static void count_answer(void *arg, uint32_t i, struct fetch_answer *answer)
+{
+	struct docker_calls *calls = arg;
+	docker_count(calls->docker, calls->call, answer);
 	calls->job->done(calls->job->arg, i, answer);
 }
 
@@ -231,12 +235,20 @@ static int negotiate(struct docker *docker)
 	return 0;
 }
 
+void docker_reach(const struct docker *docker, struct docker_reach *ret)
+{
+	const struct docker_config *config = docker->config;
+	*ret = (struct docker_reach){.endpoint = &docker->endpoint,
+				     .tls = {config->tls_ca, config->tls_cert, config->tls_key},
+				     .timeout = config->timeout};
+}
+
 int docker_connect(struct docker *docker)
 {
-	const struct fetch_tls tls = {docker->config->tls_ca, docker->config->tls_cert,
-				      docker->config->tls_key};
+	struct docker_reach reach;
+	docker_reach(docker, &reach);
 	if (!docker->fetch) {
-		int r = fetch_create(&docker->endpoint, &tls, tally_stop_fd(docker->ctx),
+		int r = fetch_create(reach.endpoint, &reach.tls, tally_stop_fd(docker->ctx),
 				     &docker->fetch);
 		if (r < 0)
 			return tally_fail(docker->ctx, -r, "cannot set up the client: %s",

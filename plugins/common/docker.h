@@ -19,7 +19,15 @@
 #include "match.h"
 
 /* What is asked of the engine, for the metrics. */
-enum docker_call { DOCKER_VERSION, DOCKER_LIST, DOCKER_STATS, DOCKER_INSPECT, DOCKER_CALLS };
+enum docker_call {
+	DOCKER_VERSION,
+	DOCKER_LIST,
+	DOCKER_STATS,
+	DOCKER_INSPECT,
+	DOCKER_EVENTS,
+	DOCKER_IMAGES,
+	DOCKER_CALLS
+};
 
 enum {
 	DOCKER_API_OLDEST = 41, /* the first with one-shot stats */
@@ -40,6 +48,13 @@ struct docker_config {
 
 struct docker;
 
+/* How to reach the engine; lives as long as its docker. */
+struct docker_reach {
+	const struct docker_endpoint *endpoint;
+	struct fetch_tls tls;
+	int64_t timeout;
+};
+
 /* No I/O; checks endpoint, TLS files' options and patterns.  config must outlive it. */
 int docker_create(struct tally_ctx *ctx, const struct docker_config *config, struct docker **ret);
 void docker_destroy(struct docker *docker);
@@ -58,6 +73,11 @@ int docker_get(struct docker *docker, enum docker_call call, const char *path, s
 
 /* As fetch_run(): what fails in one answer is the caller's business, docker_explain() helps. */
 int docker_sweep(struct docker *docker, enum docker_call call, const struct fetch_job *job);
+
+/* For a request that does not end, made outside of docker_sweep(). */
+void docker_reach(const struct docker *docker, struct docker_reach *ret);
+/* Counts one, as docker_sweep() does. */
+void docker_count(struct docker *docker, enum docker_call call, const struct fetch_answer *answer);
 
 /* One line on what went wrong; answer->error or an HTTP error must be set. */
 void docker_explain(const struct fetch_answer *answer, char ret[FETCH_REASON_SIZE]);
@@ -98,7 +118,8 @@ void docker_explain(const struct fetch_answer *answer, char ret[FETCH_REASON_SIZ
 	}
 #define DOCKER_METRICS_OF(n, u, h)                                                                 \
 	DOCKER_METRIC(n, u, h, "version"), DOCKER_METRIC(n, u, h, "list"),                         \
-		DOCKER_METRIC(n, u, h, "stats"), DOCKER_METRIC(n, u, h, "inspect")
+		DOCKER_METRIC(n, u, h, "stats"), DOCKER_METRIC(n, u, h, "inspect"),                \
+		DOCKER_METRIC(n, u, h, "events"), DOCKER_METRIC(n, u, h, "images")
 
 /* Must be the first of the plugin's metrics; its own begin at DOCKER_METRICS_END. */
 #define DOCKER_METRICS                                                                             \
