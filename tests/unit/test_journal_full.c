@@ -326,7 +326,7 @@ static void room_may_come_from_forgetting_who_was_slow(void **state)
 
 /* ---- All at once -------------------------------------------------------------- */
 
-enum { CROWD_INPUTS = 2, CROWD_OUTPUTS = 3, CROWD_BATCHES = 1500 };
+enum { CROWD_INPUTS = 2, CROWD_OUTPUTS = 3, CROWD_BATCHES = 1500 }; /* of 8 rows on average */
 
 static atomic_bool crowd_over;
 
@@ -393,11 +393,12 @@ static void crowd(enum journal_on_full on_full)
 		pthread_create(&in[i], NULL, crowd_input, (void *)(i + 10));
 	for (int i = 0; i < CROWD_OUTPUTS; i++)
 		pthread_create(&out[i], NULL, crowd_deliver, &outputs[i]);
-	for (int i = 0; i < 300; i++) { /* at any time, while they all run */
+	do { /* at any time, while they all run */
 		pipeline_check_balance(p.metrics, "o0");
 		pipeline_check_balance(p.metrics, "o1");
 		pipeline_check_balance(p.metrics, "o2");
-	}
+	} while (pipeline_sum(p.metrics, "tallyd_rows_routed_total", "output=\"o0\"", NULL) <
+		 6 * CROWD_INPUTS * CROWD_BATCHES);
 	for (int i = 0; i < CROWD_INPUTS; i++)
 		pthread_join(in[i], NULL);
 	atomic_store(&crowd_over, true);

@@ -365,8 +365,8 @@ static void sets_may_be_swapped_while_inputs_emit(void **state)
 		pthread_create(&emitters[i], NULL, crowd_emit, NULL);
 	pthread_create(&readers[0], NULL, crowd_consume, &x);
 	pthread_create(&readers[1], NULL, crowd_consume, &y);
-	for (int i = 0; i < 500; i++)
-		assert_int_equal(router_set(router, journals, 1 + (size_t)i % 2), 0);
+	for (size_t i = 0; i < 500 || atomic_load(&emitted) < 3000; i++)
+		assert_int_equal(router_set(router, journals, 1 + i % 2), 0);
 	atomic_store(&cancelled, true);
 	journal_wake(p.journal);
 	journal_wake(second);
@@ -376,9 +376,8 @@ static void sets_may_be_swapped_while_inputs_emit(void **state)
 	atomic_store(&y.over, true);
 	for (int i = 0; i < 2; i++)
 		pthread_join(readers[i], NULL);
-	assert_true(atomic_load(&emitted) > 0);
 	assert_true(x.rows >= atomic_load(&emitted)); /* it was in every set */
-	assert_true(y.rows <= x.rows);
+	assert_true(y.rows <= x.rows + 20);           /* the last of each may have found x full */
 	assert_int_equal(x.rows,
 			 pipeline_sum(p.metrics, "tallyd_rows_stored_total", "output=\"x\"", NULL));
 	pipeline_check_balance(p.metrics, "x");
