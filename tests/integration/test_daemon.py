@@ -42,6 +42,7 @@ def test_rows_go_from_the_engine_to_the_store_and_to_the_api(tallyd, fake_engine
     daemon = start(tallyd, fake_engine)
     daemon.wait(lambda: daemon.get("/readyz").status == 200, "/readyz")
     collecting(daemon)
+    daemon.wait(lambda: "steady" in daemon.containers(), "steady is listed")
     assert daemon.containers()["steady"]["image"] == "busybox:test"
     balanced(daemon)
     daemon.stop()
