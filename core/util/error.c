@@ -20,15 +20,6 @@ int error_vset(struct error *error, int code, const char *fmt, va_list ap)
 	return -code;
 }
 
-int error_set(struct error *error, int code, const char *fmt, ...)
-{
-	va_list ap;
-	va_start(ap, fmt);
-	int r = error_vset(error, code, fmt, ap);
-	va_end(ap);
-	return r;
-}
-
 void error_prefix(struct error *error, const char *fmt, ...)
 {
 	if (!error)

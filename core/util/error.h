@@ -15,9 +15,18 @@ struct error {
 };
 
 /* Returns -code.  error may be NULL; a text that is too long ends in "…". */
-__attribute__((format(printf, 3, 4))) int error_set(struct error *error, int code, const char *fmt,
-						    ...);
 int error_vset(struct error *error, int code, const char *fmt, va_list ap);
+
+/* Here and not in error.c, so that whoever analyzes a caller knows what it returns. */
+__attribute__((format(printf, 3, 4))) static inline int error_set(struct error *error, int code,
+								  const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	error_vset(error, code, fmt, ap);
+	va_end(ap);
+	return -code;
+}
 
 /* Puts something before the text: error_prefix(error, "%s:%u: ", file, line). */
 __attribute__((format(printf, 2, 3))) void error_prefix(struct error *error, const char *fmt, ...);
