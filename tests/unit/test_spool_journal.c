@@ -1,6 +1,7 @@
 /* A spool when all goes well: what is pushed is read, settled, kept over restarts, and let go. */
 #include <errno.h>
 #include <setjmp.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -315,16 +316,68 @@ static void the_folder_and_the_file_are_private(void **state)
 	assert_int_equal(file.st_mode & 07777, 0600);
 }
 
-static void sync_full_is_as_good(void **state)
+/* ---- What has reached the disk ------------------------------------------------ */
+
+/* All of SQLite's files go through here: which has been written to since it was flushed? */
+static sqlite3_io_methods watched;
+static const sqlite3_io_methods *plain;
+static sqlite3_file *unflushed;
+
+static int watched_write(sqlite3_file *file, const void *bytes, int n, sqlite3_int64 at)
 {
+	unflushed = file;
+	return plain->xWrite(file, bytes, n, at);
+}
+
+static int watched_sync(sqlite3_file *file, int flags)
+{
+	int code = plain->xSync(file, flags);
+	if (file == unflushed)
+		unflushed = NULL;
+	return code;
+}
+
+static int (*plain_open)(sqlite3_vfs *, const char *, sqlite3_file *, int, int *);
+
+static int watched_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
+			int *ret_flags)
+{
+	int code = plain_open(vfs, name, file, flags, ret_flags);
+	if (code != SQLITE_OK || !(flags & SQLITE_OPEN_WAL))
+		return code;
+	plain = file->pMethods;
+	watched = *plain;
+	watched.xWrite = watched_write;
+	watched.xSync = watched_sync;
+	file->pMethods = &watched;
+	return code;
+}
+
+static void with_sync_full_each_push_has_been_flushed_when_it_returns(void **state)
+{
+	static const enum spool_test_sync modes[] = {SPOOL_TEST_FULL, SPOOL_TEST_NORMAL};
+	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
 	(void)state;
-	assert_int_equal(spool_test_try(&t, 16 * MIB, SPOOL_TEST_FULL), 0);
-	uint32_t reader = spool_test_reader(&t, "o", 0);
-	for (int i = 0; i < 10; i++) {
-		assert_int_equal(spool_test_push(&t, 10, 10 * i, "p"), i + 1);
-		settle(reader, (uint64_t)i + 1);
+	plain_open = vfs->xOpen;
+	vfs->xOpen = watched_open;
+	for (int m = 0; m < 2; m++) {
+		int waited = 0;
+		assert_int_equal(spool_test_try(&t, 16 * MIB, modes[m]), 0);
+		uint32_t reader = spool_test_reader(&t, "o", 0);
+		for (int i = 0; i < 50; i++) {
+			int64_t sequence = spool_test_push(&t, 10, 10 * i, "p");
+			assert_true(sequence > 0);
+			waited += unflushed == NULL;
+			settle(reader, (uint64_t)sequence);
+			assert_non_null(unflushed); /* cursors go along with the next push */
+		}
+		if (modes[m] == SPOOL_TEST_FULL)
+			assert_int_equal(waited, 50);
+		else
+			assert_true(waited < 5);
+		spool_test_close(&t);
 	}
-	assert_int_equal(spool_test_usage(&t).entries, 0);
+	vfs->xOpen = plain_open;
 }
 
 int main(void)
@@ -344,7 +397,7 @@ int main(void)
 		TEST(much_that_is_unwanted_is_passed_over_in_bounded_memory),
 		TEST(an_old_backlog_is_decoded_as_it_was),
 		TEST(the_folder_and_the_file_are_private),
-		TEST(sync_full_is_as_good),
+		TEST(with_sync_full_each_push_has_been_flushed_when_it_returns),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

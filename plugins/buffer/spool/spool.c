@@ -330,7 +330,7 @@ static int spool_peek(void *self, uint32_t reader_id, bool rewind, uint32_t max_
 		reader->given = reader->settled;
 	size_t lent = spool_held_bytes(&spool->held, reader->settled, reader->given);
 	while (n < max_entries && rows < max_rows && lent < SPOOL_LOAN) {
-		const struct spool_held_entry *held;
+		const struct spool_held_entry *held = NULL;
 		r = spool_fetch_next(spool, reader, &held);
 		if (r < 0)
 			break;
