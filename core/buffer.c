@@ -100,20 +100,26 @@ struct journal *buffer_journal(const struct buffer *buffer)
 	return buffer->journal;
 }
 
+static const char *buffer_option_text(const struct plan_instance *plan,
+				      const struct tally_option *option)
+{
+	for (size_t i = 0; i < plan->options->n; i++)
+		if (plan->options->values[i].option == option)
+			return plan->options->values[i].text;
+	return NULL;
+}
+
+static bool buffer_texts_equal(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
 /* Are the options that the plugin itself declares the same?  (Those common to buffers are ours.) */
 static bool buffer_own_options_equal(const struct plan_instance *a, const struct plan_instance *b)
 {
-	for (const struct tally_option *o = a->plugin->options; o && o->name; o++) {
-		const char *values[2] = {NULL, NULL};
-		for (size_t i = 0; i < a->options->n; i++)
-			if (a->options->values[i].option == o)
-				values[0] = a->options->values[i].text;
-		for (size_t i = 0; i < b->options->n; i++)
-			if (b->options->values[i].option == o)
-				values[1] = b->options->values[i].text;
-		if (!values[0] != !values[1] || (values[0] && strcmp(values[0], values[1]) != 0))
+	for (const struct tally_option *o = a->plugin->options; o && o->name; o++)
+		if (!buffer_texts_equal(buffer_option_text(a, o), buffer_option_text(b, o)))
 			return false;
-	}
 	return true;
 }
 

@@ -35,7 +35,6 @@ struct journal_reader;
  * positions: where to tell what is safe; not used if the buffer is durable. */
 struct journal_setup {
 	const char *name;
-	const char *writer; /* not used: entries carry what their plugin says */
 	const struct tally_buffer *buffer;
 	void *self;
 	struct metrics *metrics;
