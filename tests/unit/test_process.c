@@ -60,7 +60,7 @@ static void processor_time_grows_with_work(void **state)
 	after = before;
 	for (int i = 0; i < 10000 && after.cpu_seconds <= before.cpu_seconds; i++) {
 		for (int j = 0; j < 1000000; j++)
-			x += (unsigned long)j;
+			x = x + (unsigned long)j;
 		process_read(&after);
 	}
 	assert_true(after.cpu_seconds > before.cpu_seconds);
