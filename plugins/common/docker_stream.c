@@ -1,0 +1,281 @@
+#include "docker_stream.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "docker_transfer.h"
+
+enum { STREAM_EVENTS = 64, STREAM_BUFFER = 65536, STREAM_REFUSAL = 512 };
+
+static const int64_t ms_ns = 1000000;
+
+struct docker_stream {
+	struct docker_stream *next, **link; /* in its streams */
+	struct docker_transfer *transfer;
+	const struct stream_calls *calls;
+	void *arg;
+	long status; /* 0: no headers yet */
+	bool enough; /* data() said so */
+	char refusal[STREAM_REFUSAL];
+	size_t refusal_len;
+};
+
+struct docker_streams {
+	const struct docker_reach *reach;
+	CURLM *multi;
+	int epoll_fd;
+	int64_t timer; /* monotonic ns when curl wants to be called; -1: never */
+	struct docker_stream *first;
+};
+
+static int64_t now_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 * ms_ns + now.tv_nsec;
+}
+
+/* ---- What curl calls ---- */
+
+static int on_timer(CURLM *multi, long timeout_ms, void *arg)
+{
+	struct docker_streams *streams = arg;
+	(void)multi;
+	streams->timer = timeout_ms < 0 ? -1 : now_ns() + timeout_ms * ms_ns;
+	return 0;
+}
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
+{
+	struct docker_streams *streams = arg;
+	struct epoll_event event = {.data.fd = fd};
+	(void)easy;
+	if (what == CURL_POLL_REMOVE) {
+		epoll_ctl(streams->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+		return 0;
+	}
+	if (what & CURL_POLL_IN)
+		event.events |= EPOLLIN;
+	if (what & CURL_POLL_OUT)
+		event.events |= EPOLLOUT;
+	if (epoll_ctl(streams->epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) < 0)
+		return -1;
+	if (!known)
+		curl_multi_assign(streams->multi, fd, streams);
+	return 0;
+}
+
+/* The empty line is the end of the headers. */
+static size_t on_header(char *line, size_t one, size_t len, void *arg)
+{
+	struct docker_stream *stream = arg;
+	(void)one;
+	if (len > 2 || line[0] != '\r')
+		return len;
+	curl_easy_getinfo(stream->transfer->easy, CURLINFO_RESPONSE_CODE, &stream->status);
+	if (stream->status == 200 && stream->calls->opened)
+		stream->calls->opened(stream->arg);
+	return len;
+}
+
+static void keep_refusal(struct docker_stream *stream, const char *bytes, size_t len)
+{
+	size_t room = STREAM_REFUSAL - 1 - stream->refusal_len;
+	size_t kept = len < room ? len : room;
+	memcpy(stream->refusal + stream->refusal_len, bytes, kept);
+	stream->refusal_len += kept;
+}
+
+static size_t on_data(char *bytes, size_t one, size_t len, void *arg)
+{
+	struct docker_stream *stream = arg;
+	(void)one;
+	if (stream->status != 200) {
+		keep_refusal(stream, bytes, len);
+		return len;
+	}
+	stream->enough = !stream->calls->data(stream->arg, bytes, len);
+	return stream->enough ? 0 : len;
+}
+
+/* ---- Opening and closing ---- */
+
+static void stream_free(struct docker_streams *streams, struct docker_stream *stream)
+{
+	*stream->link = stream->next;
+	if (stream->next)
+		stream->next->link = stream->link;
+	curl_multi_remove_handle(streams->multi, stream->transfer->easy);
+	docker_transfer_destroy(stream->transfer);
+	free(stream);
+}
+
+static void stream_prepare(const struct docker_streams *streams, struct docker_stream *stream,
+			   const char *path)
+{
+	const struct docker_reach *reach = streams->reach;
+	char url[DOCKER_ENDPOINT_SIZE + FETCH_PATH_SIZE];
+	CURL *easy = stream->transfer->easy;
+	snprintf(url, sizeof(url), "%s%s", reach->endpoint->url, path);
+	curl_easy_setopt(easy, CURLOPT_URL, url);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(reach->timeout / ms_ns));
+	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)STREAM_BUFFER);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, stream);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_data);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, stream);
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, stream);
+}
+
+int streams_open(struct docker_streams *streams, const char *path, const struct stream_calls *calls,
+		 void *arg, struct docker_stream **ret)
+{
+	struct docker_stream *stream = calloc(1, sizeof(*stream));
+	if (!stream)
+		return -ENOMEM;
+	stream->transfer = docker_transfer_create(streams->reach->endpoint, &streams->reach->tls);
+	if (!stream->transfer) {
+		free(stream);
+		return -ENOMEM;
+	}
+	stream->calls = calls;
+	stream->arg = arg;
+	stream->next = streams->first;
+	stream->link = &streams->first;
+	if (stream->next)
+		stream->next->link = &stream->next;
+	streams->first = stream;
+	stream_prepare(streams, stream, path);
+	if (curl_multi_add_handle(streams->multi, stream->transfer->easy) != CURLM_OK) {
+		stream_free(streams, stream);
+		return -ENOMEM;
+	}
+	*ret = stream;
+	return 0;
+}
+
+void streams_close(struct docker_streams *streams, struct docker_stream *stream)
+{
+	stream_free(streams, stream);
+}
+
+/* ---- Acting ---- */
+
+/* A refused body that was cut off is still a refusal. */
+static void stream_answer(struct docker_stream *stream, CURLcode code, struct fetch_answer *ret,
+			  char reason[FETCH_REASON_SIZE])
+{
+	docker_transfer_answer(stream->transfer, code, ret, reason);
+	ret->body = stream->refusal;
+	ret->len = stream->refusal_len;
+	if (!stream->enough)
+		return;
+	ret->error = ECANCELED;
+	snprintf(reason, FETCH_REASON_SIZE, "given up here");
+}
+
+static void reap(struct docker_streams *streams)
+{
+	struct CURLMsg *message;
+	int left;
+	while ((message = curl_multi_info_read(streams->multi, &left)) != NULL) {
+		struct docker_stream *stream = NULL;
+		char reason[FETCH_REASON_SIZE] = "", body[STREAM_REFUSAL];
+		struct fetch_answer answer = {.reason = reason};
+		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &stream);
+		stream_answer(stream, message->data.result, &answer, reason);
+		memcpy(body, stream->refusal, sizeof(body));
+		answer.body = body;
+		const struct stream_calls *calls = stream->calls;
+		void *arg = stream->arg;
+		stream_free(streams, stream);
+		calls->ended(arg, &answer);
+	}
+}
+
+static void act_on(struct docker_streams *streams, const struct epoll_event *event)
+{
+	int what = 0, running;
+	if (event->events & EPOLLIN)
+		what |= CURL_CSELECT_IN;
+	if (event->events & EPOLLOUT)
+		what |= CURL_CSELECT_OUT;
+	if (event->events & (EPOLLERR | EPOLLHUP))
+		what |= CURL_CSELECT_ERR;
+	curl_multi_socket_action(streams->multi, event->data.fd, what, &running);
+}
+
+void streams_act(struct docker_streams *streams)
+{
+	struct epoll_event events[STREAM_EVENTS];
+	int running, n = epoll_wait(streams->epoll_fd, events, STREAM_EVENTS, 0);
+	for (int i = 0; i < n; i++)
+		act_on(streams, &events[i]);
+	if (streams->timer >= 0 && streams->timer <= now_ns()) {
+		streams->timer = -1;
+		curl_multi_socket_action(streams->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	}
+	reap(streams);
+}
+
+int streams_fd(const struct docker_streams *streams)
+{
+	return streams->epoll_fd;
+}
+
+int64_t streams_due(const struct docker_streams *streams)
+{
+	return streams->timer;
+}
+
+/* ---- Making and unmaking ---- */
+
+void streams_destroy(struct docker_streams *streams)
+{
+	if (!streams)
+		return;
+	while (streams->first)
+		stream_free(streams, streams->first);
+	curl_multi_cleanup(streams->multi);
+	if (streams->epoll_fd >= 0)
+		close(streams->epoll_fd);
+	free(streams);
+}
+
+static int streams_init(struct docker_streams *streams)
+{
+	streams->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (streams->epoll_fd < 0)
+		return -errno;
+	streams->multi = curl_multi_init();
+	if (!streams->multi)
+		return -ENOMEM;
+	curl_multi_setopt(streams->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+	curl_multi_setopt(streams->multi, CURLMOPT_SOCKETDATA, streams);
+	curl_multi_setopt(streams->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+	curl_multi_setopt(streams->multi, CURLMOPT_TIMERDATA, streams);
+	return 0;
+}
+
+int streams_create(const struct docker_reach *reach, struct docker_streams **ret)
+{
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		return -ENOMEM;
+	struct docker_streams *streams = calloc(1, sizeof(*streams));
+	if (!streams)
+		return -ENOMEM;
+	*streams = (struct docker_streams){.reach = reach, .epoll_fd = -1, .timer = -1};
+	int r = streams_init(streams);
+	if (r < 0) {
+		streams_destroy(streams);
+		return r;
+	}
+	*ret = streams;
+	return 0;
+}

@@ -1,0 +1,47 @@
+/*
+ * What all sources of log lines have in common: a part of a line.  The engine cuts long lines into
+ * parts of LOG_PART_FULL bytes that share one timestamp; only the last of them ends in a newline,
+ * and a shorter one without is the end of what the container wrote.
+ */
+#ifndef TALLYD_LOG_PART_H
+#define TALLYD_LOG_PART_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { LOG_PART_FULL = 16384 }; /* the engine's own constant, in all versions so far */
+
+enum log_stream { LOG_STDOUT, LOG_STDERR, LOG_STREAMS };
+
+struct log_part {
+	int64_t time; /* ns since 1970 */
+	char *text;   /* without its newline; not NUL-terminated */
+	size_t len;
+	size_t cut; /* bytes behind text that were not kept */
+	enum log_stream stream;
+	bool ends; /* its line ends with it */
+};
+
+/* false: the source is not to be read any further. */
+typedef bool log_part_fn(void *arg, const struct log_part *part);
+
+/* text: with its newline, if it has one and was kept whole.  last: its last byte in any case. */
+static inline void log_part_set_text(struct log_part *part, char *text, size_t len, size_t cut,
+				     char last)
+{
+	bool newline = len + cut > 0 && last == '\n';
+	part->ends = newline || len + cut < LOG_PART_FULL;
+	part->text = text;
+	part->len = len;
+	part->cut = cut;
+	if (newline && cut > 0)
+		part->cut--;
+	else if (newline)
+		part->len--;
+}
+
+/* "2026-11-23T16:18:12.902552239Z text": the length of time and blank, 0: there is no time. */
+size_t log_part_time(const char *text, size_t len, int64_t *ret);
+
+#endif

@@ -1,0 +1,124 @@
+#include "log_resume.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static const int64_t second_ns = 1000000000;
+
+static bool is_behind(const struct log_mark *mark, const struct log_mark *other)
+{
+	if (mark->time != other->time)
+		return mark->time > other->time;
+	return mark->ordinal > other->ordinal;
+}
+
+void log_resume_begin(struct log_resume *resume, enum log_stream stream, int64_t time)
+{
+	int64_t *begun = &resume->begun[stream];
+	if (*begun == 0 || time < *begun)
+		*begun = time;
+}
+
+bool log_resume_take(struct log_resume *resume, enum log_stream stream, int64_t time,
+		     uint32_t *ret_ordinal)
+{
+	struct log_mark *seen = &resume->seen[stream], *taken = &resume->taken[stream];
+	*seen = (struct log_mark){time, seen->time == time ? seen->ordinal + 1 : 0};
+	*ret_ordinal = seen->ordinal;
+	if (time >= resume->begun[stream])
+		resume->begun[stream] = 0;
+	if (taken->time != 0 && !is_behind(seen, taken))
+		return false;
+	*taken = *seen;
+	return true;
+}
+
+void log_resume_rewind(struct log_resume *resume)
+{
+	memset(resume->seen, 0, sizeof(resume->seen));
+}
+
+bool log_resume_is_empty(const struct log_resume *resume)
+{
+	return log_resume_newest(resume) == 0;
+}
+
+void log_resume_begin_at(struct log_resume *resume, int64_t now)
+{
+	for (int i = 0; i < LOG_STREAMS; i++)
+		resume->taken[i] = (struct log_mark){now, UINT32_MAX};
+}
+
+int64_t log_resume_newest(const struct log_resume *resume)
+{
+	int64_t newest = 0;
+	for (int i = 0; i < LOG_STREAMS; i++)
+		if (resume->taken[i].time > newest)
+			newest = resume->taken[i].time;
+	return newest;
+}
+
+/*
+ * A line that was taken proves it: in the file all that is not taken comes after it.  One at the
+ * very mark does not, since lines of the same time may have been cut off before it.  The streams
+ * are written by two threads, which may be out of order by far less than the second allowed here.
+ */
+bool log_resume_covers(const struct log_resume *resume, const struct log_part *first)
+{
+	for (int i = 0; i < LOG_STREAMS; i++)
+		if (resume->begun[i] != 0 && first->time >= resume->begun[i] - second_ns)
+			return false;
+	return first->time < resume->taken[first->stream].time;
+}
+
+bool log_resume_has_gap(const struct log_resume *resume, const struct log_part *first)
+{
+	bool had_line = false;
+	for (int i = 0; i < LOG_STREAMS; i++) {
+		const struct log_mark *taken = &resume->taken[i];
+		if (first->time <= taken->time)
+			return false;
+		had_line = had_line || (taken->time != 0 && taken->ordinal != UINT32_MAX);
+	}
+	return had_line;
+}
+
+int64_t log_resume_since(const struct log_resume *resume)
+{
+	int64_t since = log_resume_newest(resume);
+	for (int i = 0; i < LOG_STREAMS; i++)
+		if (resume->begun[i] != 0 && resume->begun[i] < since)
+			since = resume->begun[i];
+	return since - second_ns;
+}
+
+void log_resume_step_back(struct log_resume *resume, int64_t floor)
+{
+	for (int i = 0; i < LOG_STREAMS; i++)
+		if (resume->taken[i].time > floor)
+			resume->taken[i] = (struct log_mark){floor, 0};
+}
+
+void log_resume_write(const struct log_resume *resume, char ret[LOG_POSITION_SIZE])
+{
+	const struct log_mark *out = &resume->taken[LOG_STDOUT], *err = &resume->taken[LOG_STDERR];
+	snprintf(ret, LOG_POSITION_SIZE,
+		 "1 %" PRId64 ".%" PRIu32 " %" PRId64 " %" PRId64 ".%" PRIu32 " %" PRId64,
+		 out->time, out->ordinal, resume->begun[LOG_STDOUT], err->time, err->ordinal,
+		 resume->begun[LOG_STDERR]);
+}
+
+bool log_resume_read(const char *text, struct log_resume *ret)
+{
+	struct log_resume resume = {0};
+	struct log_mark *out = &resume.taken[LOG_STDOUT], *err = &resume.taken[LOG_STDERR];
+	char rest;
+	if (sscanf(text,
+		   "1 %" SCNd64 ".%" SCNu32 " %" SCNd64 " %" SCNd64 ".%" SCNu32 " %" SCNd64 "%c",
+		   &out->time, &out->ordinal, &resume.begun[LOG_STDOUT], &err->time, &err->ordinal,
+		   &resume.begun[LOG_STDERR], &rest) != 6)
+		return false;
+	*ret = resume;
+	return true;
+}

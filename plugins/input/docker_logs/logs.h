@@ -1,0 +1,139 @@
+/*
+ * What the files of this plugin share: the instance, and one follower per container.  All of it
+ * lives in the instance's one thread.
+ */
+#ifndef TALLYD_LOGS_H
+#define TALLYD_LOGS_H
+
+#include "docker_stream.h"
+#include "log_frames.h"
+#include "log_raw.h"
+#include "logs_events.h"
+#include "logs_inspect.h"
+#include "logs_rows.h"
+
+enum logs_metric {
+	METRIC_CONTAINERS = DOCKER_METRICS_END,
+	METRIC_UNREADABLE,
+	METRIC_NOT_FOLLOWED,
+	METRIC_READS,
+	METRIC_REPEATS,
+	METRIC_GAPS,
+	METRIC_CUT,
+	METRIC_LIMITED,
+	METRIC_GARBAGE,
+	METRIC_ENGINE_ERRORS,
+};
+
+/* How much of a log that was never read before is taken. */
+struct logs_first {
+	bool only_new;
+	uint32_t lines; /* the last so many; 0: all */
+};
+
+struct logs_config {
+	struct docker_config docker;
+	const char *first_sight;
+	int64_t max_line, max_containers, rate_limit;
+};
+
+enum follow_state {
+	FOLLOW_LOOK,    /* to be inspected, which decides what comes next */
+	FOLLOW_READING, /* a stream is open */
+	FOLLOW_IDLE,    /* does not run, is read to its end */
+	FOLLOW_WAITING, /* something failed; again when it is due */
+	FOLLOW_BARRED,  /* its logging driver cannot be read */
+	FOLLOW_GONE,    /* to be removed */
+};
+
+/* Why a stream was given up by us. */
+enum follow_reason {
+	REASON_NONE,
+	REASON_WIDEN, /* it began too late in the log */
+	REASON_GARBAGE,
+	REASON_NO_MEMORY,
+	REASON_NOT_EMITTED,
+};
+
+struct docker_logs;
+
+struct follower {
+	struct docker_logs *logs;
+	struct logs_rows rows;
+	struct log_lines lines;
+	struct log_frames frames;
+	struct log_raw raw;
+	enum follow_state state;
+	enum follow_reason reason;
+	struct docker_stream *stream;
+	bool chosen;        /* passed the patterns by what the list said */
+	bool known;         /* inspected once, and its position asked for */
+	bool rename;        /* look for its name only */
+	bool running;       /* by the last inspect */
+	bool following;     /* the stream goes on while it runs */
+	bool again;         /* it has started since the last inspect */
+	bool destroyed;     /* as an event said */
+	bool limited;       /* first sight: the last so many lines */
+	bool begun;         /* a part has come on this stream */
+	bool widest;        /* it begins as early as there is anything */
+	bool refused;       /* told about */
+	unsigned width;     /* how far back it begins, a step of logs_follow.c */
+	int64_t opened;     /* monotonic ns */
+	int64_t due, delay; /* of FOLLOW_WAITING */
+	double tokens;      /* of the rate limit */
+	int64_t refilled;
+};
+
+struct docker_logs {
+	struct tally_ctx *ctx;
+	const struct logs_config *config;
+	struct logs_first first;
+	struct docker *docker;
+	struct docker_reach reach;
+	struct docker_streams *streams; /* NULL: not in a session */
+	struct follower **followers;    /* in the order of ids */
+	uint32_t n_followers, n_allocated;
+	uint32_t not_followed;
+	struct docker_stream *event_stream;
+	struct logs_events events;
+	int64_t started;         /* wall clock, of the instance */
+	int64_t wall, monotonic; /* when the clocks were compared last */
+	int64_t ping_due, list_due, events_due, waiting_since; /* monotonic ns */
+	size_t waiting; /* bytes of rows that are not handed over */
+	bool attention; /* a follower's state wants to be looked at */
+	bool suspect;   /* a connection was lost: is the engine there? */
+	bool told_not_followed;
+};
+
+/* ---- logs_follow.c: one container ---- */
+
+struct follower *follower_create(struct docker_logs *logs, const char *id);
+/* Closes its stream; rows that wait are dropped. */
+void follower_destroy(struct follower *follower);
+/* Of an inspect. */
+void follower_learn(struct follower *follower, const struct logs_facts *facts);
+void follower_on_event(struct follower *follower, enum logs_event event);
+/* Failed with something that may pass. */
+void follower_wait(struct follower *follower);
+/* The session ends: its stream is gone, the rest stays for the next. */
+void follower_suspend(struct follower *follower);
+/* Hands over the rows that wait.  Not from within a call of its stream. */
+void follower_flush(struct follower *follower);
+
+/* Of bytes that came by any source. */
+bool follower_part(void *arg, const struct log_part *part);
+
+/* ---- docker_logs.c ---- */
+
+/* Notices a clock that was set back; call it between reading bytes and looking into them. */
+void logs_check_clock(struct docker_logs *logs);
+
+/* ---- logs_followers.c: all of them ---- */
+
+struct follower *followers_find(const struct docker_logs *logs, const char *id);
+/* NULL: no memory, or there are too many, which is told. */
+struct follower *followers_add(struct docker_logs *logs, const char *id);
+void followers_remove_gone(struct docker_logs *logs);
+void followers_destroy(struct docker_logs *logs);
+
+#endif
