@@ -106,9 +106,13 @@ class Dockerd:
     def kill(self):
         self.send(signal.SIGKILL)
         self.process.wait()
-        # Its containerd dies with it, but a little later; a new dockerd that still sees the
-        # old one waits for it for ever.
-        self.kill_those(lambda proc: self.has_argument(proc, self.dir / "exec/containerd/"))
+        # Its containerd dies with it, but later, and stays a zombie until init looks; a new
+        # dockerd that finds the old one's id alive would wait for its socket for ever.
+        containerd = self.dir / "exec/containerd"
+        self.kill_those(lambda proc: self.has_argument(proc, containerd / "containerd.toml"))
+        (containerd / "containerd.pid").unlink(missing_ok=True)
+        # One that is not reaped yet has no arguments any more, but still its number.
+        (self.dir / "exec/containerd/containerd.pid").unlink(missing_ok=True)
 
     def remove_containers(self):
         _, body = request(self.socket, "GET", "/containers/json?all=1")
