@@ -25,7 +25,7 @@
 #include "router.h"
 #include "util/clock.h"
 
-enum { BENCH_COLUMNS = 12, BENCH_BATCHES = 64 };
+enum { BENCH_COLUMNS = 12, BENCH_BATCHES = 64, BENCH_CAPACITY = 8 << 20 };
 enum { BENCH_FULL, BENCH_NORMAL };
 
 static const struct tally_column bench_columns[BENCH_COLUMNS] = {
@@ -97,6 +97,13 @@ static void bench_clean(void)
 	}
 }
 
+struct bench_case {
+	const char *buffer;
+	int64_t sync;
+	uint32_t rows; /* of a batch */
+	bool to_sqlite;
+};
+
 /* ---- Plugins ------------------------------------------------------------------ */
 
 struct bench_instance {
@@ -119,15 +126,15 @@ static const struct tally_plugin *bench_load(const char *name)
 	return get();
 }
 
-static void bench_set_sync(const struct bench_instance *instance, int64_t sync)
+static void bench_set(const struct bench_instance *instance, const char *name, int64_t value)
 {
 	for (const struct tally_option *o = instance->plugin->options; o && o->name; o++)
-		if (strcmp(o->name, "sync") == 0)
-			memcpy((char *)instance->config + o->offset, &sync, sizeof(sync));
+		if (strcmp(o->name, name) == 0)
+			memcpy((char *)instance->config + o->offset, &value, sizeof(value));
 }
 
 static void bench_make(struct bench_instance *instance, const char *name, const char *plugin,
-		       int64_t sync)
+		       const struct bench_case *c)
 {
 	struct problems problems;
 	*instance = (struct bench_instance){.host = fake_host_create(name)};
@@ -140,7 +147,9 @@ static void bench_make(struct bench_instance *instance, const char *name, const 
 	if (options_parse(NULL, &target, 1, NULL, NULL, &instance->options, &problems) < 0)
 		bench_fail("options");
 	problems_done(&problems);
-	bench_set_sync(instance, sync);
+	bench_set(instance, "sync", c->sync);
+	if (c->to_sqlite) /* or it would take long to write what waits at the end */
+		bench_set(instance, "capacity", BENCH_CAPACITY);
 	if (instance->plugin->create(ctx, instance->config, &instance->self) < 0 ||
 	    (instance->plugin->start && instance->plugin->start(instance->self) < 0))
 		bench_fail(fake_host_reason(instance->host));
@@ -192,13 +201,6 @@ struct bench {
 	int64_t drain_deadline;
 };
 
-struct bench_case {
-	const char *buffer;
-	int64_t sync;
-	uint32_t rows; /* of a batch */
-	bool to_sqlite;
-};
-
 static bool bench_stopping(void *arg)
 {
 	struct bench *bench = arg;
@@ -218,9 +220,9 @@ static void bench_start(struct bench *bench, const struct bench_case *c)
 		.batch_size = c->rows, .batch_timeout = CLOCK_SECOND, .on_full = JOURNAL_BLOCK};
 	struct error error;
 	bench_clean();
-	bench_make(&bench->buffer, "buffer.spool", c->buffer, c->sync);
+	bench_make(&bench->buffer, "buffer.spool", c->buffer, c);
 	if (c->to_sqlite)
-		bench_make(&bench->store, "output.sqlite", "sqlite", 0);
+		bench_make(&bench->store, "output.sqlite", "sqlite", c);
 	bench->metrics = metrics_create();
 	if (!bench->metrics || positions_create("bench.positions", &bench->positions, &error) < 0)
 		bench_fail("cannot start");
