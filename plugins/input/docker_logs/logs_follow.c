@@ -348,6 +348,9 @@ static void refused(struct follower *follower, const struct fetch_answer *answer
 		follower->state = FOLLOW_BARRED;
 	else
 		follower_wait(follower);
+	/* Being removed: an event or a 404 will say when it is gone. */
+	if (answer->status == 409)
+		return;
 	if (!follower->refused)
 		tally_log(logs->ctx, answer->status == 501 ? TALLY_NOTICE : TALLY_WARNING,
 			  "%s: its log is not read: %s", short_name(follower), why);

@@ -1,0 +1,243 @@
+"""What containers print is what is stored: every line, once, whatever breaks in between."""
+
+import random
+import time
+from collections import Counter
+
+import pytest
+
+from waiting import wait_for
+
+SECTIONS = """
+[input.docker_logs]
+endpoint = {endpoint}
+{options}
+[buffer.batch]
+batch_timeout = 200ms
+[output.sqlite]
+path = {{db}}
+[output.http_api]
+listen = 127.0.0.1:{{port}}
+store = sqlite
+"""
+
+# Numbered lines on both streams, each hundredth 40,000 bytes long: three parts of the engine's.
+PRINTER = """
+long=$(head -c 40000 /dev/zero | tr '\\0' x)
+i=0
+while [ $i -lt {n} ]; do
+  echo "out $i"; echo "err $i" >&2
+  [ $((i % 100)) = 0 ] && echo "long $i $long"
+  {pause}
+  i=$((i+1))
+done
+printf 'the end'
+"""
+
+
+def printer(n, pause=""):
+    return PRINTER.format(n=n, pause=pause)
+
+
+def printed(n):
+    """What it printed, per stream, long lines by their first words."""
+    out = []
+    for i in range(n):
+        out.append(f"out {i}")
+        if i % 100 == 0:
+            out.append(f"long {i} ")
+    return {"stdout": out + ["the end"], "stderr": [f"err {i}" for i in range(n)]}
+
+
+@pytest.fixture
+def follow(tallyd, engine):
+    """follow() starts a daemon that stores the logs of all containers."""
+
+    def make(options="", **more):
+        text = SECTIONS.format(endpoint=engine.endpoint, options=options)
+        return tallyd(text, **more).start()
+
+    return make
+
+
+def stored(daemon, name):
+    """Messages per stream in the order of the table's key."""
+    rows = daemon.sql("select stream, message from container_logs where name = ? "
+                      "order by time, sequence", name)
+    found = {"stdout": [], "stderr": []}
+    for stream, message in rows:
+        if message.startswith("long "):
+            assert len(message) == message.index("x") + 40000, message[:20]
+            message = message[:message.index("x")]
+        found[stream].append(message)
+    return found
+
+
+def count(daemon, name):
+    return daemon.sql("select count(*) from container_logs where name = ?", name)[0][0]
+
+
+def check(daemon, name, n, seconds=60):
+    wanted = printed(n)
+    total = sum(len(lines) for lines in wanted.values())
+    try:
+        daemon.wait(lambda: count(daemon, name) >= total, f"{total} lines of {name}", seconds)
+    except AssertionError:
+        print_difference(stored(daemon, name), wanted)
+        raise
+    found = stored(daemon, name)
+    if found != wanted:
+        print_difference(found, wanted)
+    assert found == wanted
+
+
+def print_difference(found, wanted):
+    for stream, lines in wanted.items():
+        have, want = Counter(found[stream]), Counter(lines)
+        print(stream, "lost", list((want - have).items())[:10], "doubled",
+              list((have - want).items())[:10])
+
+
+def test_every_line_of_every_kind_of_container_is_stored(engine, follow):
+    engine.run("before", printer(300))
+    engine.wait("before")
+    daemon = follow()
+    engine.run("after", printer(300))
+    terminal = engine.api("POST", "/containers/create?name=terminal", {
+        "Image": "busybox:test", "Tty": True, "Cmd": ["sh", "-c", printer(300)],
+        "HostConfig": {"NetworkMode": "none"}})["Id"]
+    engine.api("POST", f"/containers/{terminal}/start")
+    engine.run("quick", "echo born; exit 0")
+    engine.run("unread", "echo unread; sleep 1000000", LogConfig={"Type": "none"})
+    check(daemon, "before", 300)
+    check(daemon, "after", 300)
+    daemon.wait(lambda: count(daemon, "quick") == 1, "the line of quick")
+    lines = 300 * 2 + 3 + 1
+    daemon.wait(lambda: count(daemon, "terminal") == lines, "the lines of the terminal")
+    found = stored(daemon, "terminal")
+    assert found["stderr"] == []
+    assert sorted(found["stdout"]) == sorted(printed(300)["stdout"] + printed(300)["stderr"])
+    daemon.says("unread: its log is not read: HTTP 501")
+    assert daemon.log.count("unread: its log is not read") == 1
+    assert daemon.metric("tallyd_docker_logs_unreadable") == 1
+
+
+def test_a_restarted_container_goes_on_where_it_ended(engine, follow):
+    daemon = follow()
+    container = engine.run("again", "echo run; printf tail")
+    for runs in range(1, 4):
+        engine.wait(container)
+        daemon.wait(lambda n=runs: count(daemon, "again") == 2 * n, f"the lines of run {runs}")
+        engine.api("POST", f"/containers/{container}/start")
+    daemon.wait(lambda: count(daemon, "again") == 8, "the lines of the last run")
+    assert stored(daemon, "again")["stdout"] == ["run", "tail"] * 4
+
+
+def test_renaming_changes_the_name_of_new_lines_only(engine, follow):
+    daemon = follow()
+    container = engine.run("old", "echo one; while [ ! -e /tmp/go ]; do usleep 10000; done; echo two")
+    daemon.wait(lambda: count(daemon, "old") == 1, "the first line")
+    engine.api("POST", f"/containers/{container}/rename?name=new")
+    daemon.wait(lambda: daemon.metric("tallyd_docker_logs_engine_calls_total", call="inspect") > 1,
+                "the new name is looked for")
+    engine.docker("exec", "new", "touch", "/tmp/go")
+    daemon.wait(lambda: count(daemon, "new") == 1, "the second line")
+    assert stored(daemon, "new")["stdout"] == ["two"]
+    assert stored(daemon, "old")["stdout"] == ["one"]
+
+
+def test_only_chosen_containers_are_followed(engine, follow):
+    engine.run("web1", "echo listed; sleep 1000000")
+    engine.run("db1", "echo listed; sleep 1000000")
+    daemon = follow("include = name=web*\nexclude = label=quiet")
+    engine.run("web2", "echo born; sleep 1000000")
+    engine.run("db2", "echo born; sleep 1000000")
+    engine.run("web3", "echo born; sleep 1000000", labels={"quiet": ""})
+    engine.run("web4", "echo last; sleep 1000000")
+    daemon.wait(lambda: count(daemon, "web4") == 1, "the line of web4")
+    names = daemon.sql("select distinct name from container_logs order by name")
+    assert names == [("web1",), ("web2",), ("web4",)]
+
+
+@pytest.mark.parametrize("sight,wanted", [
+    ("all", ["a", "b", "c", "new"]), ("new", ["new"]), ("2", ["b", "c", "new"])])
+def test_first_sight_is_as_much_as_wanted(engine, follow, sight, wanted):
+    engine.run("old", "echo a; echo b; echo c; until [ -e /tmp/go ]; do usleep 10000; done; echo new")
+    wait_for(lambda: b"c" in engine.api("GET", "/containers/old/logs?stdout=1"))
+    daemon = follow(f"first_sight = {sight}")
+    daemon.wait(lambda: daemon.metric("tallyd_docker_logs_reads_total") > 0, "it is read")
+    wait_for(lambda: count(daemon, "old") == len(wanted) - 1)
+    engine.docker("exec", "old", "touch", "/tmp/go")
+    daemon.wait(lambda: count(daemon, "old") == len(wanted), "the new line")
+    assert stored(daemon, "old")["stdout"] == wanted
+
+
+def test_kill_9_at_any_instant_neither_loses_nor_doubles_a_line(engine, follow, tmp_path):
+    seed = random.randrange(1 << 30)
+    dice = random.Random(seed)
+    print("seed", seed)
+    n = 4000
+    rotated = {"Type": "json-file", "Config": {"max-size": "4m", "max-file": "4"}}
+    daemon = follow()
+    names = [f"talker{i}" for i in range(3)]
+    for name in names:
+        engine.run(name, printer(n, "usleep 2000"), LogConfig=rotated)
+    kills = 0
+    while any(engine.inspect(name)["State"]["Running"] for name in names) or kills < 10:
+        time.sleep(dice.uniform(0.05, 1.2))
+        daemon.kill9()
+        kills += 1
+        daemon.start(ready=None)
+    print("kills", kills)
+    wait_for(lambda: daemon.get("/healthz").status == 200)
+    for name in names:
+        check(daemon, name, n)
+    assert kills >= 10
+
+
+def test_a_restart_of_the_engine_neither_loses_nor_doubles_a_line(engine, follow):
+    n = 500
+    daemon = follow()
+    engine.run("first", printer(n))
+    check(daemon, "first", n)
+    engine.tell("kill")
+    daemon.says("starting it again")
+    engine.tell("start")
+    engine.run("second", printer(n))
+    check(daemon, "second", n)
+    check(daemon, "first", n)
+
+
+def test_a_hanging_engine_is_noticed_and_lines_come_after_it(engine, follow):
+    daemon = follow("timeout = 1s")
+    engine.run("first", printer(200))
+    check(daemon, "first", 200)
+    engine.tell("pause")
+    try:
+        daemon.says("starting it again", 40)
+    finally:
+        engine.tell("resume")
+    engine.run("second", printer(200))
+    check(daemon, "second", 200)
+
+
+def test_a_container_removed_in_the_middle_is_no_fault(engine, follow):
+    daemon = follow()
+    for i in range(5):
+        engine.run(f"leaver{i}", "while :; do echo x; usleep 1000; done")
+    daemon.wait(lambda: count(daemon, "leaver4") > 10, "lines")
+    for i in range(5):
+        engine.remove(f"leaver{i}")
+    daemon.wait(lambda: daemon.metric("tallyd_docker_logs_containers") == 0, "all are forgotten")
+    assert " error " not in daemon.log and " warning " not in daemon.log
+    assert daemon.metric("tallyd_instance_up", instance="input.docker_logs") == 1
+
+
+def test_memory_is_bounded_while_many_flood_and_the_store_is_slow(engine, follow):
+    # 16 that print as fast as they can; what is not stored yet waits in the engine.
+    daemon = follow("first_sight = new")
+    for i in range(16):
+        engine.run(f"flood{i}", "yes 'a line that is not very short but not long either'")
+    daemon.wait(lambda: daemon.metric("tallyd_rows_stored_total") > 200_000, "many rows", 120)
+    assert daemon.rss < 900 << 20  # with the sanitizers' own
+    engine.remove_all()
