@@ -19,7 +19,7 @@ void docker_list_done(struct docker_list *list)
 /* ---- Reading ---- */
 
 /* An id goes into paths, so nothing else may pass. */
-static bool is_id(const struct json_text *text)
+bool docker_is_id(const struct json_text *text)
 {
 	if (!text->at || text->len == 0 || text->len > DOCKER_ID_MAX)
 		return false;
@@ -50,7 +50,7 @@ static void read_id(struct json_reader *json, struct docker_container *ret)
 	struct json_text id;
 	if (!json_read_text(json, &id))
 		return;
-	if (!is_id(&id))
+	if (!docker_is_id(&id))
 		json_fail(json, "a container's Id is not one");
 	ret->id = id.at;
 }
@@ -170,9 +170,9 @@ const char *docker_list_parse(char *body, size_t len, struct docker_list *ret, s
 	return NULL;
 }
 
-int docker_list_get(struct docker *docker, struct tally_ctx *ctx, bool all, struct docker_list *ret)
+int docker_list_ask(struct docker *docker, struct tally_ctx *ctx, const char *path,
+		    struct docker_list *ret)
 {
-	const char *path = all ? "/containers/json?all=1" : "/containers/json";
 	char *body = NULL;
 	size_t len = 0, offset = 0;
 	int r = docker_get(docker, DOCKER_LIST, path, DOCKER_MAX_LIST, &body, &len);
@@ -183,6 +183,12 @@ int docker_list_get(struct docker *docker, struct tally_ctx *ctx, bool all, stru
 		return tally_fail(ctx, EBADMSG, "%s: GET %s: at byte %zu of %zu: %s",
 				  docker_endpoint(docker), path, offset, len, problem);
 	return 0;
+}
+
+int docker_list_get(struct docker *docker, struct tally_ctx *ctx, bool all, struct docker_list *ret)
+{
+	const char *path = all ? "/containers/json?all=1" : "/containers/json";
+	return docker_list_ask(docker, ctx, path, ret);
 }
 
 const struct docker_container *docker_list_find(const struct docker_list *list, const char *id)

@@ -25,12 +25,18 @@ struct docker_list {
 /* all: also those that do not run. */
 int docker_list_get(struct docker *docker, struct tally_ctx *ctx, bool all,
 		    struct docker_list *ret);
+/* The same with a path of the caller's own, for its filters. */
+int docker_list_ask(struct docker *docker, struct tally_ctx *ctx, const char *path,
+		    struct docker_list *ret);
 void docker_list_done(struct docker_list *list);
 
 /* Takes body over, also on failure.  NULL, or what is wrong; ret_offset: where. */
 const char *docker_list_parse(char *body, size_t len, struct docker_list *ret, size_t *ret_offset);
 
 const struct docker_container *docker_list_find(const struct docker_list *list, const char *id);
+
+/* Letters and digits, so that it may go into a path. */
+bool docker_is_id(const struct json_text *text);
 
 /* By the include and exclude of the input. */
 bool docker_container_passes(const struct docker_container *container, const struct match *match);

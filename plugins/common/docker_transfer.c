@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TRANSFER_KEPT_BODY = 16384, TRANSFER_BUFFER = 16384 };
+enum { TRANSFER_KEPT_BODY = 16384, TRANSFER_BUFFER = 16384, TRANSFER_IDLE_S = 10 };
 
 static const int64_t ms_ns = 1000000;
 
@@ -80,6 +80,10 @@ struct docker_transfer *docker_transfer_create(const struct docker_endpoint *end
 	curl_easy_setopt(transfer->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(transfer->easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(transfer->easy, CURLOPT_BUFFERSIZE, (long)TRANSFER_BUFFER);
+	/* So that a stream from a machine that is no more does not stay open for ever. */
+	curl_easy_setopt(transfer->easy, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(transfer->easy, CURLOPT_TCP_KEEPIDLE, (long)TRANSFER_IDLE_S);
+	curl_easy_setopt(transfer->easy, CURLOPT_TCP_KEEPINTVL, (long)TRANSFER_IDLE_S);
 	curl_easy_setopt(transfer->easy, CURLOPT_ERRORBUFFER, transfer->error);
 	curl_easy_setopt(transfer->easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(transfer->easy, CURLOPT_WRITEDATA, transfer);

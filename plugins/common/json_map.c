@@ -56,6 +56,14 @@ static void read_each(struct json_reader *json, const struct json_member *member
 		json_map_read(json, members, slots);
 }
 
+static void read_items(struct json_reader *json, const struct json_member *members,
+		       const struct json_slots *slots)
+{
+	json_enter_array(json);
+	while (json_next_item(json))
+		json_map_read(json, members, slots);
+}
+
 static void read_member(struct json_reader *json, const struct json_member *member,
 			const struct json_slots *slots)
 {
@@ -83,6 +91,9 @@ static void read_member(struct json_reader *json, const struct json_member *memb
 		break;
 	case JSON_MAP_EACH:
 		read_each(json, member->inside, slots);
+		break;
+	case JSON_MAP_ITEMS:
+		read_items(json, member->inside, slots);
 		break;
 	case JSON_MAP_CALL:
 		member->call(json, &slots->ints[member->slot]);

@@ -16,6 +16,7 @@ enum json_rule {
 	JSON_MAP_TEXT,    /* into the text slot */
 	JSON_MAP_INSIDE,  /* an object, by the table `inside` */
 	JSON_MAP_EACH,    /* an object of such objects */
+	JSON_MAP_ITEMS,   /* an array of such objects; the last one stays */
 	JSON_MAP_CALL,    /* whatever `call` reads, into the int slot and those behind it */
 };
 

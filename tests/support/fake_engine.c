@@ -26,6 +26,7 @@ struct engine_connection {
 	char request[ENGINE_REQUEST];
 	size_t len;
 	bool waiting; /* has asked, is not answered */
+	bool streams; /* is answered, and gets more */
 	int64_t due;  /* ms; 0: never */
 	struct engine_rule answer;
 };
@@ -79,7 +80,28 @@ static void hang_up(struct fake_engine *engine, struct engine_connection *connec
 	connection->len = 0;
 	if (connection->waiting)
 		engine->at_once--;
+	connection->waiting = connection->streams = false;
+}
+
+static void send_chunk(int fd, const char *bytes, size_t len)
+{
+	char head[32];
+	int n = snprintf(head, sizeof(head), "%zx\r\n", len);
+	send_all(fd, head, (size_t)n);
+	send_all(fd, bytes, len);
+	send_all(fd, "\r\n", 2);
+}
+
+static void begin_stream(struct fake_engine *engine, struct engine_connection *connection)
+{
+	static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+				   "Transfer-Encoding: chunked\r\n\r\n";
 	connection->waiting = false;
+	connection->streams = true;
+	engine->at_once--;
+	send_all(connection->fd, head, strlen(head));
+	if (connection->answer.len > 0)
+		send_chunk(connection->fd, connection->answer.body, connection->answer.len);
 }
 
 static void answer(struct fake_engine *engine, struct engine_connection *connection)
@@ -185,8 +207,12 @@ static void serve(struct fake_engine *engine, const struct pollfd *fds)
 		if (connection->fd >= 0 && fds[i].fd == connection->fd && fds[i].revents)
 			read_more(engine, connection);
 		if (connection->fd >= 0 && connection->waiting && connection->due &&
-		    connection->due <= now)
-			answer(engine, connection);
+		    connection->due <= now) {
+			if (connection->answer.fault == FAKE_STREAMS)
+				begin_stream(engine, connection);
+			else
+				answer(engine, connection);
+		}
 	}
 	if (fds[ENGINE_CONNECTIONS].revents)
 		accept_one(engine);
@@ -292,6 +318,37 @@ void fake_engine_set_file(struct fake_engine *engine, const char *part, const ch
 	struct engine_rule rule = {.part = strdup(part), .status = 200};
 	rule.body = fake_engine_read_file(path, &rule.len);
 	add_rule(engine, &rule);
+}
+
+uint32_t fake_engine_push(struct fake_engine *engine, const char *part, const char *text)
+{
+	uint32_t n = 0;
+	pthread_mutex_lock(&engine->lock);
+	for (uint32_t i = 0; i < ENGINE_CONNECTIONS; i++) {
+		struct engine_connection *connection = &engine->connections[i];
+		if (connection->fd < 0 || !connection->streams ||
+		    !strstr(connection->request, part))
+			continue;
+		send_chunk(connection->fd, text, strlen(text));
+		n++;
+	}
+	pthread_mutex_unlock(&engine->lock);
+	return n;
+}
+
+void fake_engine_end_streams(struct fake_engine *engine, const char *part, bool orderly)
+{
+	pthread_mutex_lock(&engine->lock);
+	for (uint32_t i = 0; i < ENGINE_CONNECTIONS; i++) {
+		struct engine_connection *connection = &engine->connections[i];
+		if (connection->fd < 0 || !connection->streams ||
+		    !strstr(connection->request, part))
+			continue;
+		if (orderly)
+			send_all(connection->fd, "0\r\n\r\n", 5);
+		hang_up(engine, connection);
+	}
+	pthread_mutex_unlock(&engine->lock);
 }
 
 void fake_engine_die(struct fake_engine *engine)

@@ -12,9 +12,10 @@
 
 enum fake_fault {
 	FAKE_ANSWERS,
-	FAKE_HANGS, /* takes the request, never answers */
-	FAKE_CUTS,  /* sends half of the body, then closes */
-	FAKE_LATE,  /* answers after 200 ms */
+	FAKE_HANGS,   /* takes the request, never answers */
+	FAKE_CUTS,    /* sends half of the body, then closes */
+	FAKE_LATE,    /* answers after 200 ms */
+	FAKE_STREAMS, /* answers with the body as a first chunk, and stays open for push() */
 };
 
 struct fake_engine;
@@ -29,6 +30,11 @@ void fake_engine_set(struct fake_engine *engine, const char *part, int status, c
 		     enum fake_fault fault);
 /* 200 with the bytes of a file. */
 void fake_engine_set_file(struct fake_engine *engine, const char *part, const char *path);
+
+/* A chunk more on every open stream that was asked for with `part`; how many there are. */
+uint32_t fake_engine_push(struct fake_engine *engine, const char *part, const char *text);
+/* Ends those streams, in an orderly way or in the middle. */
+void fake_engine_end_streams(struct fake_engine *engine, const char *part, bool orderly);
 
 /* Stops listening and cuts all connections, as a daemon does that dies; and comes back. */
 void fake_engine_die(struct fake_engine *engine);

@@ -5,3 +5,5 @@ tallyd_unit_test(docker_stats SOURCES unit/test_docker_stats.c unit/docker_fixtu
 	LIBRARIES docker_stats_objects)
 tallyd_unit_test(docker_status SOURCES unit/test_docker_status.c unit/docker_fixture.c
 	LIBRARIES docker_status_objects)
+tallyd_unit_test(docker_follow SOURCES unit/test_docker_follow.c unit/docker_fixture.c
+	LIBRARIES docker_status_objects)

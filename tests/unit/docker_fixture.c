@@ -107,6 +107,9 @@ void fixture_init(struct docker_fixture *fixture, const char *recorded)
 	*fixture = (struct docker_fixture){.plugin = tally_plugin()};
 	fixture->table = fixture->plugin->tables[0];
 	fixture->host = fake_host_create("input.docker");
+	fixture->state_dir = strdup("/tmp/docker_XXXXXX");
+	assert_non_null(mkdtemp(fixture->state_dir));
+	fake_host_ctx(fixture->host)->state_dir = fixture->state_dir;
 	fixture->engine = fake_engine_create();
 	fixture->config = calloc(1, fixture->plugin->config_size);
 	assert_non_null(fixture->config);
@@ -114,8 +117,12 @@ void fixture_init(struct docker_fixture *fixture, const char *recorded)
 	fixture_set_ns(fixture, "timeout", 1000000000);
 	if (has_option(fixture, "max_connections"))
 		fixture_set_ns(fixture, "max_connections", 1024);
+	if (has_option(fixture, "source"))
+		fixture_set_ns(fixture, "source", FIXTURE_API);
 	if (has_option(fixture, "refresh"))
 		fixture_set_ns(fixture, "refresh", INT64_C(300000000000));
+	if (has_option(fixture, "interval"))
+		fixture_set_ns(fixture, "interval", INT64_C(30000000000));
 	if (!recorded)
 		return;
 	record_file(fixture, "/version", recorded, "version.json");
@@ -124,12 +131,24 @@ void fixture_init(struct docker_fixture *fixture, const char *recorded)
 	record_containers(fixture, recorded);
 }
 
+static void unmake(struct docker_fixture *fixture)
+{
+	if (!fixture->self)
+		return;
+	fixture->plugin->stop(fixture->self);
+	fixture->plugin->destroy(fixture->self);
+	fixture->self = NULL;
+}
+
 void fixture_done(struct docker_fixture *fixture)
 {
-	if (fixture->self) {
-		fixture->plugin->stop(fixture->self);
-		fixture->plugin->destroy(fixture->self);
-	}
+	char path[100];
+	unmake(fixture);
+	snprintf(path, sizeof(path), "%s/%s.rows", fixture->state_dir,
+		 fake_host_ctx(fixture->host)->name);
+	unlink(path);
+	rmdir(fixture->state_dir);
+	free(fixture->state_dir);
 	fake_host_destroy(fixture->host);
 	fake_engine_destroy(fixture->engine);
 	free(fixture->config);
@@ -144,9 +163,17 @@ int fixture_start(struct docker_fixture *fixture)
 	return r < 0 ? r : fixture->plugin->start(fixture->self);
 }
 
+int fixture_restart(struct docker_fixture *fixture)
+{
+	unmake(fixture);
+	return fixture_start(fixture);
+}
+
 int fixture_gather(struct docker_fixture *fixture)
 {
 	fake_host_forget(fixture->host);
+	if (fixture->look)
+		return fixture->look(fixture->self);
 	return fixture->plugin->input->gather(fixture->self);
 }
 

@@ -14,13 +14,18 @@
 #define DOCKER_29 "docker-29.7.2-containerdstore-cgroupv1"
 #define PODMAN "podman-4.3.1-cgroupv1"
 
+/* Choices of docker_stats' option `source`; fixture_init() sets the second. */
+enum { FIXTURE_AUTO, FIXTURE_API, FIXTURE_CGROUP };
+
 struct docker_fixture {
 	const struct tally_plugin *plugin;
 	const struct tally_table *table;
 	struct fake_host *host;
 	struct fake_engine *engine;
 	char *config;
-	void *self; /* NULL: not created yet */
+	void *self;              /* NULL: not created yet */
+	int (*look)(void *self); /* what fixture_gather() does with an input that follows */
+	char *state_dir;
 };
 
 const struct tally_plugin *tally_plugin(void);
@@ -35,6 +40,8 @@ void fixture_set_list(struct docker_fixture *fixture, const char *option, const 
 
 /* Creates if need be, and starts. */
 int fixture_start(struct docker_fixture *fixture);
+/* Stops and destroys it, and starts a new one, as a restart of the daemon does. */
+int fixture_restart(struct docker_fixture *fixture);
 int fixture_gather(struct docker_fixture *fixture); /* forgets what was emitted before */
 
 /* Of what the last gather emitted; fail the test if there is no such row. */

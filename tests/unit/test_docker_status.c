@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "docker_fixture.h"
+#include "docker_status.h"
 
 #include <cmocka.h>
 
@@ -19,11 +20,17 @@ static int64_t at(int64_t seconds)
 	return INT64_C(1795450800000000000) + seconds * second_ns;
 }
 
+static int look_whole(void *self)
+{
+	int r = docker_connect(((struct docker_status *)self)->docker);
+	return r < 0 ? r : status_look(self, DOCKER_LOOK_WHOLE);
+}
+
 static struct docker_fixture started(const char *recorded)
 {
 	struct docker_fixture fixture;
 	fixture_init(&fixture, recorded);
-	fake_host_ctx(fixture.host)->interval = 30 * second_ns;
+	fixture.look = look_whole;
 	fake_host_set_now(fixture.host, at(0));
 	fake_host_set_monotonic(fixture.host, 1000 * second_ns);
 	assert_int_equal(fixture_start(&fixture), 0);
@@ -203,18 +210,6 @@ static void a_restart_between_two_lists_shows_by_its_age(void **state)
 	fixture_done(&f);
 }
 
-static void what_is_younger_than_two_intervals_is_always_inspected(void **state)
-{
-	struct docker_fixture f = one_container();
-	(void)state;
-	set_list(&f, "running", "Up 10 seconds");
-	assert_int_equal(fixture_gather(&f), 0);
-	set_list(&f, "running", "Up 20 seconds");
-	assert_int_equal(fixture_gather(&f), 0);
-	assert_int_equal(inspects(&f), 3);
-	fixture_done(&f);
-}
-
 static void after_refresh_even_what_seems_unchanged_is_inspected(void **state)
 {
 	struct docker_fixture f = one_container();
@@ -332,6 +327,7 @@ static void what_was_followed_once_is_followed_although_its_state_fits_no_more(v
 	struct docker_fixture f;
 	(void)state;
 	fixture_init(&f, NULL);
+	f.look = look_whole;
 	fixture_set_list(&f, "include", include);
 	assert_int_equal(fixture_start(&f), 0);
 	set_list(&f, "created", "Created");
@@ -371,7 +367,6 @@ int main(void)
 		cmocka_unit_test(what_did_not_change_is_not_inspected_again_and_keeps_its_facts),
 		cmocka_unit_test(a_change_of_state_is_inspected_at_once),
 		cmocka_unit_test(a_restart_between_two_lists_shows_by_its_age),
-		cmocka_unit_test(what_is_younger_than_two_intervals_is_always_inspected),
 		cmocka_unit_test(after_refresh_even_what_seems_unchanged_is_inspected),
 		cmocka_unit_test(an_inspect_that_fails_is_told_and_tried_again),
 		cmocka_unit_test(inspects_go_8_at_a_time),

@@ -1,357 +1,153 @@
 /*
- * docker_status: what each container is and how it does.  Each gather lists all containers, running
- * or not, and emits one row each; what only an inspect tells is asked for when the list shows that
- * it may have changed, and every `refresh`, and else taken from the row before.
+ * docker_status: what each container is and how it does, and what happens to it.  It follows the
+ * engine (docker_follow.h): each event becomes a row of container_events at once, the containers
+ * that events name are looked at 200 ms later, and all of them when the stream opens and every
+ * `interval`; a look emits rows of container_info (status_look.c).
  *
- * Happy path: connect, list, inspect what changed (8 at a time), rows of the rest, one row with
- * gone_at for each that is not listed any more, emit.  What can fail: the engine as a whole, then
- * gather fails and nothing is forgotten; single inspects, which are tried again the next time.
- * The last batch emitted is kept: it is the memory of what was.
+ * After a restart it goes on: with the events that the engine still has, by the position that went
+ * with the last ones, and with who was known, from a file (row_memory.h), so that what went
+ * meanwhile is found gone.  What can fail is the engine, and docker_follow bears that.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <tallyd/host.h>
 
-#include "docker_list.h"
-#include "status_facts.h"
-#include "status_row.h"
+#include "docker_status.h"
+#include "events_table.h"
+#include "status_event.h"
 #include "status_table.h"
 
-static const int64_t second_ns = 1000000000, patience_ns = INT64_C(2000000000);
+static const int64_t settle_ns = 200000000, second_ns = 1000000000;
 
-enum { STATUS_AT_ONCE = 8 };
+enum { STATUS_POSITION_SIZE = 32 };
 
-enum status_metric { METRIC_CONTAINERS = DOCKER_METRICS_END };
+/* ---- Events ---- */
 
-struct status_config {
-	struct docker_config docker;
-	int64_t refresh;
-};
-
-/* A container that is followed. */
-struct subject {
-	char id[DOCKER_ID_MAX + 1];
-	int64_t inspected; /* monotonic ns; 0: never */
-	int64_t age;       /* by its status, in seconds; -1: not told */
-	uint32_t row;      /* in the batch of its gather */
-	bool has_row;
-	bool is_gone;                             /* between list and inspect */
-	const struct docker_container *container; /* of its gather's list */
-	const struct tally_cell *previous;        /* of the gather before; NULL: new */
-};
-
-struct subjects {
-	struct subject *items; /* in the order of ids */
-	uint32_t n;
-};
-
-/* One gather. */
-struct status_round {
-	struct subjects subjects;
-	struct subject **asked;
-	uint32_t n_asked, failed;
-	struct tally_batch *batch;
-	int64_t time, monotonic;
-	char reason[FETCH_REASON_SIZE + 64]; /* of the first failure */
-	bool no_memory;
-};
-
-struct docker_status {
-	struct tally_ctx *ctx;
-	const struct status_config *config;
-	struct docker *docker;
-	struct subjects known;
-	const struct tally_batch *last; /* rows of the known */
-	struct status_round round;
-};
-
-/* ---- Who is followed ---- */
-
-static int by_id(const void *a, const void *b)
+static void name(struct docker_status *self, const char *id)
 {
-	const struct subject *left = a, *right = b;
-	return strcmp(left->id, right->id);
-}
-
-static const struct subject *find(const struct subjects *subjects, const struct subject *wanted)
-{
-	if (subjects->n == 0)
-		return NULL;
-	return bsearch(wanted, subjects->items, subjects->n, sizeof(*wanted), by_id);
-}
-
-static const struct tally_cell *row_of(const struct docker_status *self,
-				       const struct subject *known)
-{
-	return self->last->cells + (size_t)known->row * STATUS_COLUMNS;
-}
-
-/* What was followed once is followed to its end, even if a filter on its state fits no more. */
-static void follow(struct docker_status *self, const struct docker_container *container)
-{
-	struct subjects *subjects = &self->round.subjects;
-	struct subject *subject = &subjects->items[subjects->n];
-	*subject = (struct subject){.container = container};
-	snprintf(subject->id, sizeof(subject->id), "%s", container->id);
-	const struct subject *known = find(&self->known, subject);
-	if (known) {
-		subject->inspected = known->inspected;
-		subject->age = known->age;
-		subject->previous = row_of(self, known);
-	} else if (!docker_container_passes(container, &self->config->docker.match)) {
+	struct status_named *named = &self->named;
+	if (status_is_named(named, id))
+		return;
+	if (named->n == STATUS_NAMED) {
+		named->many = true;
 		return;
 	}
-	subjects->n++;
+	snprintf(named->ids[named->n++], sizeof(named->ids[0]), "%s", id);
 }
 
-/*
- * What the list cannot show: a restart that leaves the state as it was.  Then the age has fallen,
- * or is so low that it may have fallen and grown again since.
- */
-static bool may_have_restarted(const struct docker_status *self, const struct subject *subject,
-			       int64_t age)
+static char *find_oomed(struct docker_status *self, const char *id)
 {
-	int64_t young = 2 * self->ctx->interval / second_ns;
-	return age >= 0 && (age < subject->age || age <= young);
+	for (size_t i = 0; i < STATUS_OOMED; i++)
+		if (strcmp(self->oomed.ids[i], id) == 0)
+			return self->oomed.ids[i];
+	return NULL;
 }
 
-static bool wants_inspect(const struct docker_status *self, const struct subject *subject,
-			  int64_t age)
+static void learn(struct docker_status *self, const char *action, const struct docker_event *event)
 {
-	const struct tally_cell *previous = subject->previous;
-	const struct docker_container *container = subject->container;
-	return !previous || !subject->inspected ||
-	       self->round.monotonic - subject->inspected >= self->config->refresh ||
-	       !status_cell_is(&previous[STATUS_STATE], container->state) ||
-	       !status_cell_is(&previous[STATUS_NAME], container->name) ||
-	       !status_cell_is(&previous[STATUS_IMAGE_ID], container->image_id) ||
-	       may_have_restarted(self, subject, age);
+	struct status_oomed *oomed = &self->oomed;
+	struct subject *known = subjects_find(&self->known, event->id);
+	char *was = find_oomed(self, event->id);
+	if (strcmp(action, "destroy") == 0 && known)
+		known->destroyed = event->time;
+	if (strcmp(action, "start") == 0 && was)
+		was[0] = '\0';
+	if (strcmp(action, "oom") == 0 && !was)
+		snprintf(oomed->ids[oomed->n++ % STATUS_OOMED], sizeof(oomed->ids[0]), "%s",
+			 event->id);
 }
 
-static void choose(struct docker_status *self, const struct docker_list *list)
+static void add_event(struct docker_status *self, const struct docker_event *event)
 {
-	struct status_round *round = &self->round;
-	for (uint32_t i = 0; i < list->n; i++)
-		follow(self, &list->items[i]);
-	for (uint32_t i = 0; i < round->subjects.n; i++) {
-		struct subject *subject = &round->subjects.items[i];
-		int64_t age = docker_status_age(subject->container->status);
-		if (wants_inspect(self, subject, age))
-			round->asked[round->n_asked++] = subject;
-		subject->age = age;
-	}
+	bool oom = find_oomed(self, event->id);
+	if (!self->events)
+		self->events = tally_batch_new(self->ctx, &events_table);
+	if (!self->events || status_event_row(self->ctx, self->events, event, oom) < 0)
+		self->no_memory = true;
+	self->event_time = event->time;
 }
 
-/* ---- Inspecting ---- */
-
-static void add_row(struct docker_status *self, struct subject *subject,
-		    const struct status_facts *facts)
-{
-	struct status_round *round = &self->round;
-	const struct status_source source = {subject->container, facts, subject->previous,
-					     round->time};
-	subject->row = round->batch->n_rows;
-	subject->has_row = true;
-	if (status_row_add(self->ctx, round->batch, &source) < 0)
-		round->no_memory = true;
-}
-
-static void inspect_path(void *arg, uint32_t i, char ret[FETCH_PATH_SIZE])
-{
-	const struct docker_status *self = arg;
-	snprintf(ret, FETCH_PATH_SIZE, "/containers/%s/json", self->round.asked[i]->id);
-}
-
-static void inspect_failed(struct docker_status *self, const struct subject *subject,
-			   const char *reason)
-{
-	if (self->round.failed++ == 0)
-		snprintf(self->round.reason, sizeof(self->round.reason), "%.60s: %s",
-			 subject->container->name, reason);
-}
-
-static void inspect_read(struct docker_status *self, struct subject *subject,
-			 struct fetch_answer *answer)
-{
-	struct status_facts facts;
-	size_t offset = 0;
-	char reason[FETCH_REASON_SIZE];
-	const char *problem = status_facts_read(answer->body, answer->len, &facts, &offset);
-	if (problem) {
-		snprintf(reason, sizeof(reason), "inspect: at byte %zu of %zu: %s", offset,
-			 answer->len, problem);
-		inspect_failed(self, subject, reason);
-		return;
-	}
-	subject->inspected = self->round.monotonic;
-	add_row(self, subject, &facts);
-}
-
-static void inspect_done(void *arg, uint32_t i, struct fetch_answer *answer)
+static bool status_event(void *arg, const struct docker_event *event)
 {
 	struct docker_status *self = arg;
-	struct subject *subject = self->round.asked[i];
-	char reason[FETCH_REASON_SIZE];
-	if (!answer->error && answer->status == 200) {
-		inspect_read(self, subject, answer);
-		return;
-	}
-	if (!answer->error && answer->status == 404) {
-		subject->is_gone = true;
-		return;
-	}
-	docker_explain(answer, reason);
-	inspect_failed(self, subject, reason);
+	const char *action = status_event_action(event);
+	if (!action || (!subjects_find(&self->known, event->id) &&
+			!status_event_passes(event, &self->config->docker.match)))
+		return false;
+	learn(self, action, event);
+	add_event(self, event);
+	name(self, event->id);
+	return true;
 }
 
-static int inspect(struct docker_status *self)
-{
-	const struct fetch_job job = {.n = self->round.n_asked,
-				      .at_once = STATUS_AT_ONCE,
-				      .max_bytes = DOCKER_MAX_INSPECT,
-				      .patience = patience_ns,
-				      .path = inspect_path,
-				      .done = inspect_done,
-				      .arg = self};
-	int r = docker_sweep(self->docker, DOCKER_INSPECT, &job);
-	if (r == 0 && self->round.failed)
-		tally_log(self->ctx, TALLY_WARNING,
-			  "%u out of %u inspects failed, tried again the next time: %s",
-			  self->round.failed, self->round.n_asked, self->round.reason);
-	return r;
-}
-
-/* ---- The rest of the rows ---- */
-
-static void add_uninspected(struct docker_status *self)
-{
-	struct subjects *subjects = &self->round.subjects;
-	for (uint32_t i = 0; i < subjects->n; i++)
-		if (!subjects->items[i].has_row && !subjects->items[i].is_gone)
-			add_row(self, &subjects->items[i], NULL);
-}
-
-static void add_gone(struct docker_status *self)
-{
-	struct status_round *round = &self->round;
-	for (uint32_t i = 0; i < self->known.n; i++) {
-		const struct subject *known = &self->known.items[i];
-		const struct subject *now = find(&round->subjects, known);
-		if (now && !now->is_gone)
-			continue;
-		if (status_row_add_gone(self->ctx, round->batch, row_of(self, known), round->time) <
-		    0)
-			round->no_memory = true;
-	}
-}
-
-static void forget_gone(struct subjects *subjects)
-{
-	uint32_t kept = 0;
-	for (uint32_t i = 0; i < subjects->n; i++)
-		if (!subjects->items[i].is_gone)
-			subjects->items[kept++] = subjects->items[i];
-	subjects->n = kept;
-}
-
-/* ---- Gathering ---- */
-
-static void forget_known(struct docker_status *self)
-{
-	if (self->last)
-		tally_batch_drop(self->ctx, self->last);
-	free(self->known.items);
-	self->last = NULL;
-	self->known = (struct subjects){0};
-}
-
-/* From now on this round's batch is the memory. */
-static int deliver(struct docker_status *self)
-{
-	struct status_round *round = &self->round;
-	struct tally_batch *batch = round->batch;
-	if (round->no_memory)
-		return tally_fail(self->ctx, ENOMEM, "no memory for the containers' rows");
-	round->batch = NULL;
-	tally_batch_keep(self->ctx, batch);
-	int r = batch->n_rows ? tally_emit(self->ctx, batch, NULL, NULL) : 0;
-	if (batch->n_rows == 0)
-		tally_batch_drop(self->ctx, batch);
-	if (r < 0) {
-		tally_batch_drop(self->ctx, batch);
-		return r;
-	}
-	forget_known(self);
-	forget_gone(&round->subjects);
-	self->last = batch;
-	self->known = round->subjects;
-	round->subjects = (struct subjects){0};
-	tally_gauge(self->ctx, METRIC_CONTAINERS, self->known.n);
-	return 0;
-}
-
-static int round_init(struct docker_status *self, const struct docker_list *list)
-{
-	struct status_round *round = &self->round;
-	*round = (struct status_round){.time = tally_now(self->ctx),
-				       .monotonic = tally_monotonic(self->ctx)};
-	round->subjects.items = calloc(list->n + 1, sizeof(struct subject));
-	round->asked = calloc(list->n + 1, sizeof(struct subject *));
-	round->batch = tally_batch_new(self->ctx, &status_table);
-	if (!round->subjects.items || !round->asked || !round->batch)
-		return tally_fail(self->ctx, ENOMEM, "no memory for %u containers", list->n);
-	return 0;
-}
-
-static void round_end(struct docker_status *self)
-{
-	struct status_round *round = &self->round;
-	if (round->batch)
-		tally_batch_drop(self->ctx, round->batch);
-	free(round->subjects.items);
-	free(round->asked);
-	*round = (struct status_round){0};
-}
-
-static int status_gather(void *arg)
+static int status_flush(void *arg)
 {
 	struct docker_status *self = arg;
-	struct docker_list list = {0};
-	int r = docker_connect(self->docker);
-	if (r == 0)
-		r = docker_list_get(self->docker, self->ctx, true, &list);
-	if (r < 0)
-		return r;
-	r = round_init(self, &list);
-	if (r == 0) {
-		choose(self, &list);
-		r = inspect(self);
+	struct tally_batch *batch = self->events;
+	char position[STATUS_POSITION_SIZE];
+	bool no_memory = self->no_memory;
+	self->events = NULL;
+	self->no_memory = false;
+	if (no_memory) {
+		if (batch)
+			tally_batch_drop(self->ctx, batch);
+		return tally_fail(self->ctx, ENOMEM, "no memory for events");
 	}
-	if (r == 0) {
-		add_uninspected(self);
-		add_gone(self);
-		r = deliver(self);
-	}
-	round_end(self);
-	docker_list_done(&list);
-	return r;
+	if (!batch)
+		return 0;
+	snprintf(position, sizeof(position), "%" PRId64, self->event_time);
+	return tally_emit(self->ctx, batch, self->ctx->name, position);
+}
+
+/* Without a position all that the engine still has.  What is told twice is one row in a store. */
+static int64_t events_since(struct docker_status *self)
+{
+	char position[STATUS_POSITION_SIZE];
+	if (tally_position(self->ctx, self->ctx->name, position, sizeof(position)) < 0)
+		return 1;
+	int64_t last = strtoll(position, NULL, 10);
+	return last > second_ns ? last - second_ns : 1;
 }
 
 /* ---- The plugin ---- */
 
+static int status_run(void *arg)
+{
+	struct docker_status *self = arg;
+	const struct docker_follow_job job = {.ctx = self->ctx,
+					      .docker = self->docker,
+					      .config = &self->config->follow,
+					      .filters = status_event_filters,
+					      .since = events_since(self),
+					      .settle = settle_ns,
+					      .event = status_event,
+					      .flush = status_flush,
+					      .look = status_look,
+					      .arg = self};
+	return docker_follow(&job);
+}
+
 static int status_start(void *arg)
 {
 	struct docker_status *self = arg;
-	return docker_connect(self->docker);
+	int r = docker_connect(self->docker);
+	if (r == 0)
+		status_memory_load(self);
+	return r;
 }
 
 static void status_stop(void *arg)
 {
 	struct docker_status *self = arg;
 	docker_disconnect(self->docker);
-	forget_known(self);
+	status_memory_save(self);
+	subjects_done(self->ctx, &self->known);
+	if (self->events)
+		tally_batch_drop(self->ctx, self->events);
+	self->events = NULL;
+	self->named = (struct status_named){0};
 }
 
 static void status_destroy(void *arg)
@@ -379,6 +175,7 @@ static int status_create(struct tally_ctx *ctx, const void *config, void **ret_s
 
 static const struct tally_option status_options[] = {
 	DOCKER_OPTIONS(offsetof(struct status_config, docker)),
+	DOCKER_FOLLOW_OPTIONS(offsetof(struct status_config, follow), "30s"),
 	{.name = "refresh",
 	 .fallback = "5min",
 	 .accepts = "1s..",
@@ -390,15 +187,16 @@ static const struct tally_option status_options[] = {
 
 static const struct tally_metric status_metrics[] = {
 	DOCKER_METRICS,
+	DOCKER_FOLLOW_METRICS,
 	[METRIC_CONTAINERS] = {.name = "containers",
 			       .help = "Containers followed, running or not.",
 			       .kind = TALLY_METRIC_GAUGE},
 	{0}};
 
-static const struct tally_table *const status_tables[] = {&status_table, NULL};
+static const struct tally_table *const status_tables[] = {&status_table, &events_table, NULL};
 
-static const struct tally_input status_input = {
-	.size = sizeof(struct tally_input), .interval = "30s", .gather = status_gather};
+static const struct tally_input status_input = {.size = sizeof(struct tally_input),
+						.run = status_run};
 
 TALLY_PLUGIN(.name = "docker_status", .version = TALLYD_VERSION,
 	     .help = "What each container is and how it does, from the Docker Engine",

@@ -2,8 +2,14 @@
 
 #include "json_map.h"
 
+static const struct json_member probe[] = {
+	{.key = "Output", .rule = JSON_MAP_TEXT, .slot = FACT_HEALTH_OUTPUT},
+	{0},
+};
+
 static const struct json_member health[] = {
 	{.key = "Status", .rule = JSON_MAP_TEXT, .slot = FACT_HEALTH},
+	{.key = "Log", .rule = JSON_MAP_ITEMS, .inside = probe},
 	{0},
 };
 

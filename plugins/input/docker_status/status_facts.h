@@ -21,7 +21,7 @@ enum status_fact {
 	FACT_INTS
 };
 
-enum status_word { FACT_IMAGE, FACT_STATE, FACT_HEALTH, FACT_TEXTS };
+enum status_word { FACT_IMAGE, FACT_STATE, FACT_HEALTH, FACT_HEALTH_OUTPUT, FACT_TEXTS };
 
 struct status_facts {
 	struct json_int ints[FACT_INTS];

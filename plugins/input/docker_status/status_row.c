@@ -5,7 +5,7 @@
 
 #include "cleanup.h"
 
-enum { STATUS_LABEL_SIZE = 256 };
+enum { STATUS_LABEL_SIZE = 256, STATUS_OUTPUT_MAX = 256 };
 
 /* One row under construction. */
 struct row {
@@ -91,6 +91,22 @@ static void put_cpu_limit(struct row *row, const struct status_facts *facts)
 			       (double)quota->value / (double)(period > 0 ? period : 100000));
 }
 
+/* Its first line; checks may print whole pages. */
+static void put_health_output(struct row *row, const struct status_facts *facts)
+{
+	const struct json_text *output = &facts->texts[FACT_HEALTH_OUTPUT];
+	size_t len = 0;
+	if (!output->at)
+		return;
+	while (len < output->len && len < STATUS_OUTPUT_MAX && output->at[len] != '\n' &&
+	       output->at[len] != '\r')
+		len++;
+	/* Not in the middle of a character. */
+	while (len > 0 && len < output->len && (output->at[len] & 0xc0) == 0x80)
+		len--;
+	put_text(row, STATUS_HEALTH_OUTPUT, output->at, len);
+}
+
 static void put_facts(struct row *row, const struct status_facts *facts)
 {
 	const struct json_text *image = &facts->texts[FACT_IMAGE];
@@ -105,16 +121,17 @@ static void put_facts(struct row *row, const struct status_facts *facts)
 	put_cpu_limit(row, facts);
 	put_limit(row, STATUS_MEM_LIMIT_BYTES, &facts->ints[FACT_MEMORY]);
 	put_limit(row, STATUS_PIDS_LIMIT, &facts->ints[FACT_PIDS_LIMIT]);
+	put_health_output(row, facts);
 }
 
 /* What put_facts() puts, as it was. */
 static void put_previous(struct row *row, const struct tally_cell *previous)
 {
-	static const uint32_t columns[] = {STATUS_IMAGE,           STATUS_EXIT_CODE,
-					   STATUS_OOM_KILLED,      STATUS_RESTART_COUNT,
-					   STATUS_CREATED,         STATUS_STARTED_AT,
-					   STATUS_FINISHED_AT,     STATUS_CPU_LIMIT_CORES,
-					   STATUS_MEM_LIMIT_BYTES, STATUS_PIDS_LIMIT};
+	static const uint32_t columns[] = {
+		STATUS_IMAGE,         STATUS_EXIT_CODE,       STATUS_OOM_KILLED,
+		STATUS_RESTART_COUNT, STATUS_CREATED,         STATUS_STARTED_AT,
+		STATUS_FINISHED_AT,   STATUS_CPU_LIMIT_CORES, STATUS_MEM_LIMIT_BYTES,
+		STATUS_PIDS_LIMIT,    STATUS_HEALTH_OUTPUT};
 	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
 		put_cell(row, columns[i], previous);
 }
@@ -211,7 +228,7 @@ int status_row_add(struct tally_ctx *ctx, struct tally_batch *batch,
 }
 
 int status_row_add_gone(struct tally_ctx *ctx, struct tally_batch *batch,
-			const struct tally_cell *previous, int64_t time)
+			const struct tally_cell *previous, int64_t time, int64_t gone)
 {
 	struct row row;
 	if (!row_begin(&row, ctx, batch, time))
@@ -220,6 +237,16 @@ int status_row_add_gone(struct tally_ctx *ctx, struct tally_batch *batch,
 		if (i != STATUS_STATE && i != STATUS_STATUS && i != STATUS_HEALTH)
 			put_cell(&row, i, previous);
 	put_string(&row, STATUS_STATE, "removed");
-	tally_put_int(row.cells, STATUS_GONE_AT, time);
+	tally_put_int(row.cells, STATUS_GONE_AT, gone);
+	return row.no_memory ? -ENOMEM : 0;
+}
+
+int status_row_copy(struct tally_ctx *ctx, struct tally_batch *batch, const struct tally_cell *from)
+{
+	struct row row;
+	if (!row_begin(&row, ctx, batch, from[STATUS_TIME].i))
+		return -ENOMEM;
+	for (uint32_t i = STATUS_HOST; i < STATUS_COLUMNS; i++)
+		put_cell(&row, i, from);
 	return row.no_memory ? -ENOMEM : 0;
 }

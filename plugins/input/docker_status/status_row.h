@@ -24,7 +24,10 @@ int status_row_add(struct tally_ctx *ctx, struct tally_batch *batch,
 
 /* The row before once more, with gone_at. */
 int status_row_add_gone(struct tally_ctx *ctx, struct tally_batch *batch,
-			const struct tally_cell *previous, int64_t time);
+			const struct tally_cell *previous, int64_t time, int64_t gone);
+
+int status_row_copy(struct tally_ctx *ctx, struct tally_batch *batch,
+		    const struct tally_cell *from);
 
 /* Does the text cell hold exactly this?  NULL and "" are the same. */
 bool status_cell_is(const struct tally_cell *cell, const char *text);

@@ -38,8 +38,10 @@ static const struct tally_column status_columns[STATUS_COLUMNS] = {
 	[STATUS_CPU_LIMIT_CORES] = COLUMN("cpu_limit_cores", NULL, REAL, FIELD, "NULL: no limit"),
 	[STATUS_MEM_LIMIT_BYTES] = COLUMN("mem_limit_bytes", "bytes", INT, FIELD, "NULL: no limit"),
 	[STATUS_PIDS_LIMIT] = COLUMN("pids_limit", NULL, INT, FIELD, "NULL: no limit"),
-	[STATUS_GONE_AT] =
-		COLUMN("gone_at", NULL, TIME, GONE, "since when it is not listed any more"),
+	[STATUS_GONE_AT] = COLUMN("gone_at", NULL, TIME, GONE,
+				  "when it was removed, else since when it is not listed any more"),
+	[STATUS_HEALTH_OUTPUT] = COLUMN("health_output", NULL, TEXT, FIELD,
+					"first line of what the last health check said"),
 };
 
 const struct tally_table status_table = {
@@ -48,5 +50,5 @@ const struct tally_table status_table = {
 	.columns = status_columns,
 	.n_columns = STATUS_COLUMNS,
 	.kind = TALLY_STATE,
-	.revision = 1,
+	.revision = 2,
 };

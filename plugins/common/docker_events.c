@@ -1,0 +1,353 @@
+#include "docker_events.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "docker_stream.h"
+
+static const int64_t ms_ns = 1000000, second_ns = 1000000000;
+static const int64_t back_off_first = 500000000, back_off_last = INT64_C(30000000000);
+
+enum {
+	EVENTS_SEEN = 512,        /* more than an engine can repeat */
+	EVENTS_LINE_FIRST = 4096, /* most fit */
+};
+
+/* What was handed over lately, so that repeats are known. */
+struct seen_event {
+	int64_t time;
+	uint64_t name; /* a hash of action and id */
+};
+
+struct docker_events {
+	struct docker_events_setup setup;
+	struct docker_reach reach;
+	struct docker_streams *streams;
+	struct docker_stream *stream; /* NULL: closed */
+	bool open;                    /* the engine has agreed */
+	unsigned news;
+	int64_t opened, deadline; /* monotonic ns; deadline: to agree until */
+	int64_t retry, back_off;  /* when closed: not before; and the pause after the next end */
+	int64_t last;             /* time of the last event; 0: none yet */
+	struct seen_event seen[EVENTS_SEEN];
+	uint32_t n_seen; /* ever */
+	char *line;
+	size_t len, size;
+	bool too_long; /* the line: wait for its end */
+	char reason[DOCKER_ENDPOINT_SIZE + FETCH_REASON_SIZE];
+};
+
+bool docker_events_is_open(const struct docker_events *events)
+{
+	return events->open;
+}
+
+const char *docker_events_reason(const struct docker_events *events)
+{
+	return events->reason;
+}
+
+/* ---- Events ---- */
+
+/* FNV-1a. */
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+	for (; *text; text++)
+		hash = (hash ^ (unsigned char)*text) * UINT64_C(1099511628211);
+	return hash * UINT64_C(1099511628211);
+}
+
+static bool is_repeated(struct docker_events *events, const struct docker_event *event)
+{
+	uint64_t name = UINT64_C(14695981039346656037);
+	name = hash_text(name, event->action);
+	name = hash_text(name, event->detail);
+	name = hash_text(name, event->id);
+	for (uint32_t i = 0; i < EVENTS_SEEN && i < events->n_seen; i++)
+		if (events->seen[i].time == event->time && events->seen[i].name == name)
+			return true;
+	events->seen[events->n_seen++ % EVENTS_SEEN] = (struct seen_event){event->time, name};
+	return false;
+}
+
+static void take_line(struct docker_events *events)
+{
+	struct docker_event event;
+	size_t offset = 0;
+	const char *problem = docker_event_parse(events->line, events->len, &event, &offset);
+	if (problem) {
+		tally_log(events->setup.ctx, TALLY_WARNING, "%s: an event is left out: %s",
+			  docker_endpoint(events->setup.docker), problem);
+		return;
+	}
+	/* Some engines do not filter: what health checks and people execute is nobody's business.
+	 */
+	if (strncmp(event.action, "exec_", 5) == 0 || is_repeated(events, &event))
+		return;
+	events->last = event.time;
+	events->news |= DOCKER_EVENTS_SOME;
+	events->setup.event(events->setup.arg, &event);
+}
+
+/* ---- Lines ---- */
+
+static bool line_reserve(struct docker_events *events, size_t wanted)
+{
+	size_t size = events->size ? events->size : EVENTS_LINE_FIRST;
+	while (size < wanted)
+		size *= 2;
+	if (size == events->size)
+		return true;
+	char *grown = realloc(events->line, size);
+	if (!grown)
+		return false;
+	events->line = grown;
+	events->size = size;
+	return true;
+}
+
+static void line_add(struct docker_events *events, const char *data, size_t len)
+{
+	if (events->too_long || events->len + len > DOCKER_EVENTS_LINE ||
+	    !line_reserve(events, events->len + len)) {
+		events->too_long = true;
+		return;
+	}
+	memcpy(events->line + events->len, data, len);
+	events->len += len;
+}
+
+static void line_end(struct docker_events *events)
+{
+	if (events->too_long)
+		tally_log(events->setup.ctx, TALLY_WARNING,
+			  "%s: an event is left out: longer than %d bytes",
+			  docker_endpoint(events->setup.docker), DOCKER_EVENTS_LINE);
+	else if (events->len > 0 && !(events->len == 1 && events->line[0] == '\r'))
+		take_line(events);
+	events->len = 0;
+	events->too_long = false;
+}
+
+static bool on_data(void *arg, char *data, size_t len)
+{
+	struct docker_events *events = arg;
+	while (len > 0) {
+		const char *end = memchr(data, '\n', len);
+		size_t part = end ? (size_t)(end - data) : len;
+		line_add(events, data, part);
+		if (end)
+			line_end(events);
+		part += end != NULL;
+		data += part;
+		len -= part;
+	}
+	return true;
+}
+
+static void on_opened(void *arg)
+{
+	struct docker_events *events = arg;
+	events->open = true;
+	events->opened = tally_monotonic(events->setup.ctx);
+	events->news |= DOCKER_EVENTS_OPENED;
+}
+
+/* ---- Opening and ending ---- */
+
+/* A little at random, so that many daemons do not ask at once; a third more at most. */
+static int64_t spread(struct docker_events *events, int64_t pause)
+{
+	uint64_t hash = (uint64_t)tally_monotonic(events->setup.ctx);
+	hash = hash_text(hash, events->setup.ctx->machine);
+	return pause + (int64_t)((hash >> 8) % (uint64_t)(pause / 3));
+}
+
+static void end(struct docker_events *events)
+{
+	int64_t now = tally_monotonic(events->setup.ctx);
+	events->stream = NULL;
+	if (events->open && now - events->opened > back_off_last)
+		events->back_off = back_off_first;
+	events->retry = now + spread(events, events->back_off);
+	events->back_off *= 2;
+	if (events->back_off > back_off_last)
+		events->back_off = back_off_last;
+	events->open = false;
+	events->news |= DOCKER_EVENTS_LOST;
+	events->len = 0;
+	events->too_long = false;
+}
+
+static void explain(struct docker_events *events, const char *what)
+{
+	snprintf(events->reason, sizeof(events->reason), "%s: events: %s",
+		 docker_endpoint(events->setup.docker), what);
+}
+
+static void on_ended(void *arg, const struct fetch_answer *ended)
+{
+	struct docker_events *events = arg;
+	struct fetch_answer answer = *ended;
+	char reason[FETCH_REASON_SIZE] = "the stream ended";
+	answer.took = 0; /* how long a stream was open says nothing */
+	docker_count(events->setup.docker, DOCKER_EVENTS, &answer);
+	if (answer.error || answer.status != 200)
+		docker_explain(&answer, reason);
+	explain(events, reason);
+	end(events);
+}
+
+static const struct stream_calls event_calls = {
+	.opened = on_opened, .data = on_data, .ended = on_ended};
+
+/* The engine took the request and says nothing. */
+static void give_up(struct docker_events *events)
+{
+	const struct fetch_answer late = {.error = ETIMEDOUT};
+	streams_close(events->streams, events->stream);
+	docker_count(events->setup.docker, DOCKER_EVENTS, &late);
+	explain(events, "no answer in time: is dockerd hanging?");
+	end(events);
+}
+
+static size_t encode(const char *text, char *ret, size_t size)
+{
+	size_t len = 0;
+	for (; *text && len + 4 < size; text++) {
+		if (strchr("{}[]\" ", *text))
+			len += (size_t)snprintf(ret + len, size - len, "%%%02X", *text);
+		else
+			ret[len++] = *text;
+	}
+	ret[len] = '\0';
+	return len;
+}
+
+static void write_path(const struct docker_events *events, char ret[FETCH_PATH_SIZE])
+{
+	int64_t since = events->last > 0 ? events->last - second_ns : events->setup.since;
+	int len =
+		snprintf(ret, FETCH_PATH_SIZE, "/v1.%u/events?", docker_api(events->setup.docker));
+	if (since > 0)
+		len += snprintf(ret + len, (size_t)(FETCH_PATH_SIZE - len),
+				"since=%" PRId64 ".%09" PRId64 "&", since / second_ns,
+				since % second_ns);
+	len += snprintf(ret + len, (size_t)(FETCH_PATH_SIZE - len), "filters=");
+	encode(events->setup.filters, ret + len, (size_t)(FETCH_PATH_SIZE - len));
+}
+
+static void start_stream(struct docker_events *events)
+{
+	char path[FETCH_PATH_SIZE];
+	write_path(events, path);
+	events->deadline = tally_monotonic(events->setup.ctx) + events->reach.timeout;
+	if (streams_open(events->streams, path, &event_calls, events, &events->stream) < 0) {
+		explain(events, "no memory");
+		end(events);
+	}
+}
+
+/* -ECANCELED. */
+static int open_stream(struct docker_events *events)
+{
+	int r = docker_connect(events->setup.docker);
+	if (r == -ECANCELED)
+		return r;
+	if (r < 0) {
+		snprintf(events->reason, sizeof(events->reason), "%s",
+			 tally_reason(events->setup.ctx));
+		end(events);
+		return 0;
+	}
+	start_stream(events);
+	return 0;
+}
+
+/* ---- Waiting ---- */
+
+int docker_events_fd(const struct docker_events *events)
+{
+	return streams_fd(events->streams);
+}
+
+int64_t docker_events_due(const struct docker_events *events)
+{
+	if (!events->stream)
+		return events->retry;
+	int64_t due = streams_due(events->streams);
+	if (due < 0)
+		due = INT64_MAX;
+	return !events->open && events->deadline < due ? events->deadline : due;
+}
+
+int docker_events_act(struct docker_events *events, unsigned *ret_news)
+{
+	int r = 0;
+	events->news = 0;
+	if (!events->stream && tally_monotonic(events->setup.ctx) >= events->retry)
+		r = open_stream(events);
+	if (r == 0)
+		streams_act(events->streams);
+	if (events->stream && !events->open &&
+	    tally_monotonic(events->setup.ctx) >= events->deadline)
+		give_up(events);
+	*ret_news = events->news;
+	return r;
+}
+
+/* -ECANCELED. */
+static int poll_once(struct docker_events *events, int64_t until)
+{
+	struct pollfd fds[] = {{tally_stop_fd(events->setup.ctx), POLLIN, 0},
+			       {docker_events_fd(events), POLLIN, 0}};
+	int64_t due = docker_events_due(events);
+	int64_t wait = (due < until ? due : until) - tally_monotonic(events->setup.ctx);
+	int64_t ms = wait <= 0 ? 0 : (wait + ms_ns - 1) / ms_ns;
+	poll(fds, 2, ms > INT_MAX ? INT_MAX : (int)ms);
+	return fds[0].revents ? -ECANCELED : 0;
+}
+
+int docker_events_wait(struct docker_events *events, int64_t until, unsigned *ret_news)
+{
+	int r;
+	do {
+		r = docker_events_act(events, ret_news);
+		if (r == 0 && !*ret_news)
+			r = poll_once(events, until);
+	} while (r == 0 && !*ret_news && tally_monotonic(events->setup.ctx) < until);
+	return r;
+}
+
+/* ---- Making and unmaking ---- */
+
+void docker_events_destroy(struct docker_events *events)
+{
+	if (!events)
+		return;
+	streams_destroy(events->streams);
+	free(events->line);
+	free(events);
+}
+
+int docker_events_create(const struct docker_events_setup *setup, struct docker_events **ret)
+{
+	struct docker_events *events = calloc(1, sizeof(*events));
+	if (!events)
+		return -ENOMEM;
+	events->setup = *setup;
+	events->back_off = back_off_first;
+	docker_reach(setup->docker, &events->reach);
+	int r = streams_create(&events->reach, &events->streams);
+	if (r < 0) {
+		docker_events_destroy(events);
+		return r;
+	}
+	*ret = events;
+	return 0;
+}

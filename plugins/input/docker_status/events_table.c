@@ -1,0 +1,39 @@
+#include "events_table.h"
+
+#define COLUMN(n, t, r, h)                                                                         \
+	{                                                                                          \
+		.name = n, .help = h, .type = TALLY_##t, .role = TALLY_##r                         \
+	}
+
+/* The action is a tag, since two of one container may bear the same time. */
+static const struct tally_column events_columns[EVENTS_COLUMNS] = {
+	[EVENTS_TIME] = COLUMN("time", TIME, FIELD, "when it happened, by the engine's clock"),
+	[EVENTS_HOST] =
+		COLUMN("host", TEXT, TAG, "the machine the engine runs on, as the daemon calls it"),
+	[EVENTS_CONTAINER_ID] = COLUMN("container_id", TEXT, TAG, "64 hex digits"),
+	[EVENTS_ACTION] = COLUMN("action", TEXT, TAG,
+				 "create, start, restart, stop, kill, die, oom, pause, unpause, "
+				 "rename, update, health_status, destroy"),
+	[EVENTS_NAME] = COLUMN("name", TEXT, FIELD, "of the container, after a rename the new one"),
+	[EVENTS_IMAGE] = COLUMN("image", TEXT, FIELD, "as the container was created from it"),
+	[EVENTS_EXIT_CODE] = COLUMN("exit_code", INT, FIELD, "of die"),
+	[EVENTS_SIGNAL] = COLUMN("signal", INT, FIELD, "of kill: its number"),
+	[EVENTS_OOM] =
+		COLUMN("oom", BOOL, FIELD,
+		       "of oom: true; of die: whether an oom came in this run, as far as the "
+		       "daemon has seen it"),
+	[EVENTS_HEALTH] =
+		COLUMN("health", TEXT, FIELD, "of health_status: starting, healthy, unhealthy"),
+	[EVENTS_ATTRIBUTES] = COLUMN("attributes", JSON, FIELD,
+				     "what else the engine says that is of this event, as oldName "
+				     "of rename; labels are in container_info"),
+};
+
+const struct tally_table events_table = {
+	.name = "container_events",
+	.help = "What happened to containers",
+	.columns = events_columns,
+	.n_columns = EVENTS_COLUMNS,
+	.kind = TALLY_SERIES,
+	.revision = 1,
+};

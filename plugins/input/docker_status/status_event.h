@@ -1,0 +1,25 @@
+/*
+ * What happened to a container, as the engine tells it, and as a row of container_events.
+ */
+#ifndef TALLYD_STATUS_EVENT_H
+#define TALLYD_STATUS_EVENT_H
+
+#include <tallyd/host.h>
+
+#include "docker_event.h"
+#include "match.h"
+
+/* What the engine is asked for: no exec_*, since each health check makes three of them. */
+extern const char status_event_filters[];
+
+/* What a row calls it: the engine's word, and Podman's as Docker's.  NULL: of no interest. */
+const char *status_event_action(const struct docker_event *event);
+
+/* By what the event itself says of its container. */
+bool status_event_passes(const struct docker_event *event, const struct match *match);
+
+/* oom: of this run, for a die.  -ENOMEM. */
+int status_event_row(struct tally_ctx *ctx, struct tally_batch *batch,
+		     const struct docker_event *event, bool oom);
+
+#endif
