@@ -187,7 +187,7 @@ static int host_position(struct tally_ctx *ctx, const char *source, char *ret, s
 	const struct host_services *services = host_of(ctx)->services;
 	if (services->emit)
 		return -ENOENT;
-	return router_position(services->router, source, ret, size);
+	return router_position(services->router, host_of(ctx)->plugin->tables, source, ret, size);
 }
 
 static void host_reject_row(struct tally_ctx *ctx, const struct tally_batch *batch, uint32_t row,

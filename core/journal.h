@@ -68,6 +68,8 @@ int journal_push(struct journal *journal, const struct tally_batch *batch,
 		 const struct journal_origin *origin);
 /* Counts a batch as routed here and dropped at once, when only other journals could take it. */
 void journal_refuse(struct journal *journal, const struct tally_batch *batch, const char *reason);
+/* Does any output that reads here want one of these tables?  NULL-terminated; NULL: any table. */
+bool journal_wants(struct journal *journal, const struct tally_table *const *tables);
 /* The position pushed last for a source; a durable buffer only.  -ENOENT: none. */
 int journal_position(struct journal *journal, const char *source, char *ret, size_t size);
 void journal_wake(struct journal *journal); /* everyone who waits looks at their condition again */

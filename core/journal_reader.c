@@ -114,6 +114,27 @@ static void journal_scan_apply(struct journal_reader *reader, const struct journ
 	metrics_end(reader->journal->metrics);
 }
 
+static bool journal_reader_wants_any(const struct journal_reader *reader,
+				     const struct tally_table *const *tables)
+{
+	if (!tables || !reader->globs)
+		return true;
+	for (; *tables; tables++)
+		if (globs_match((const char *const *)reader->globs, (*tables)->name))
+			return true;
+	return false;
+}
+
+bool journal_wants(struct journal *journal, const struct tally_table *const *tables)
+{
+	bool wants = false;
+	pthread_mutex_lock(&journal->lock);
+	for (const struct journal_reader *r = journal->readers; r && !wants; r = r->next)
+		wants = journal_reader_wants_any(r, tables);
+	pthread_mutex_unlock(&journal->lock);
+	return wants;
+}
+
 /* ---- Attaching ---------------------------------------------------------------- */
 
 static struct journal_reader *journal_find_reader(struct journal *journal, const char *output)

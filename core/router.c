@@ -239,15 +239,20 @@ int router_emit(struct router *router, const struct router_source *from, struct 
 	return routing.error;
 }
 
-/* The journal's own position is newer than the file's, but only if the rows went nowhere else. */
-int router_position(struct router *router, const char *source, char *ret, size_t size)
+/* The journal's own position is newer than the file's, but only if the rows go nowhere else. */
+int router_position(struct router *router, const struct tally_table *const *tables,
+		    const char *source, char *ret, size_t size)
 {
 	struct router_set *set = router_enter(router);
 	int r = -ENOENT;
+	size_t wanted = 0;
 	int kept = positions_get(router->positions, source, ret, size);
-	if (set->n == 1 || kept == -ENOENT)
+	for (size_t i = 0; i < set->n; i++)
+		wanted += journal_wants(set->journals[i], tables);
+	if (wanted <= 1 || kept == -ENOENT)
 		for (size_t i = 0; i < set->n && r == -ENOENT; i++)
-			r = journal_position(set->journals[i], source, ret, size);
+			if (journal_wants(set->journals[i], tables))
+				r = journal_position(set->journals[i], source, ret, size);
 	router_leave(router, set);
 	return r == -ENOENT ? kept : r;
 }

@@ -37,7 +37,9 @@ struct router_source {
 };
 int router_emit(struct router *router, const struct router_source *from, struct tally_batch *batch,
 		const char *source, const char *position);
-/* Where the input may resume; positions.h has the rule.  -ENOENT: nowhere. */
-int router_position(struct router *router, const char *source, char *ret, size_t size);
+/* Where an input that emits these tables (NULL: any) may resume; positions.h has the rule.
+ * -ENOENT: nowhere. */
+int router_position(struct router *router, const struct tally_table *const *tables,
+		    const char *source, char *ret, size_t size);
 
 #endif

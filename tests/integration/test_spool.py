@@ -104,9 +104,19 @@ def kill_at_random(daemon, times, ready="started"):
         daemon.kill9()
 
 
+OTHERS = """
+[buffer.batch]
+[output.recorder]
+buffer = batch
+tables = container_*
+path = {dir}/recorded
+"""
+
+
 @pytest.mark.parametrize("sync", ["normal", "full"])
 def test_kill_9_at_any_instant_neither_loses_nor_doubles_a_row(daemon, sync):
-    d = daemon(sections(more=f"sync = {sync}"))
+    # Another buffer, for other tables, changes nothing.
+    d = daemon(sections(more=f"sync = {sync}") + OTHERS)
     kill_at_random(d, 20)
     start(d)
     before = stored(d)[0]

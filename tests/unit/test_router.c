@@ -166,7 +166,7 @@ static void rows_given_up_while_stopping_are_counted(void **state)
 	assert_int_equal(input_sum("tallyd_rows_dropped_total", "reason=\"shutdown\""), 10);
 	assert_int_equal(pipeline_sum(p.metrics, "tallyd_rows_routed_total", NULL, NULL), 70);
 	pipeline_consume(x);
-	assert_int_equal(router_position(router, "s", position, sizeof(position)), 0);
+	assert_int_equal(router_position(router, NULL, "s", position, sizeof(position)), 0);
 	assert_string_equal(position, "early"); /* so that it comes again */
 	journal_detach(x);
 }
@@ -230,15 +230,16 @@ static void a_position_counts_once_every_journal_has_settled(void **state)
 	(void)state;
 	struct journal_reader *x = attach(p.journal, "x", NULL), *y = attach(second, "y", NULL);
 	assert_int_equal(router_set(router, journals, 2), 0);
-	assert_int_equal(router_position(router, "s", position, sizeof(position)), -ENOENT);
+	assert_int_equal(router_position(router, NULL, "s", position, sizeof(position)), -ENOENT);
 	emit(&pipeline_a, "one", 0);
 	emit(&pipeline_b, "two", 0);
 	pipeline_consume(x);
-	assert_int_equal(router_position(router, "s", position, sizeof(position)), -ENOENT);
+	assert_int_equal(router_position(router, NULL, "s", position, sizeof(position)), -ENOENT);
 	pipeline_consume(y);
-	assert_int_equal(router_position(router, "s", position, sizeof(position)), 0);
+	assert_int_equal(router_position(router, NULL, "s", position, sizeof(position)), 0);
 	assert_string_equal(position, "two");
-	assert_int_equal(router_position(router, "other", position, sizeof(position)), -ENOENT);
+	assert_int_equal(router_position(router, NULL, "other", position, sizeof(position)),
+			 -ENOENT);
 	journal_detach(x);
 	journal_detach(y);
 }
@@ -253,9 +254,9 @@ static void a_position_of_rows_nobody_wants_waits_for_those_before_it(void **sta
 	assert_int_equal(router_set(router, journals, 1), 0);
 	emit(&pipeline_a, "one", 0);
 	emit(&pipeline_b, "two", 0);
-	assert_int_equal(router_position(router, "s", position, sizeof(position)), -ENOENT);
+	assert_int_equal(router_position(router, NULL, "s", position, sizeof(position)), -ENOENT);
 	pipeline_consume(x);
-	assert_int_equal(router_position(router, "s", position, sizeof(position)), 0);
+	assert_int_equal(router_position(router, NULL, "s", position, sizeof(position)), 0);
 	assert_string_equal(position, "two");
 	journal_detach(x);
 }
@@ -302,17 +303,17 @@ static void a_durable_journal_alone_says_itself_where_to_resume(void **state)
 	both[1] = second;
 
 	assert_int_equal(router_set(router, both, 1), 0);
-	assert_int_equal(router_position(router, "s", position, sizeof(position)), -ENOENT);
+	assert_int_equal(router_position(router, NULL, "s", position, sizeof(position)), -ENOENT);
 	emit(&pipeline_a, "one", 0);
-	assert_int_equal(router_position(router, "s", position, sizeof(position)), 0);
+	assert_int_equal(router_position(router, NULL, "s", position, sizeof(position)), 0);
 	assert_string_equal(position, "one"); /* pushed is safe */
 
 	assert_int_equal(router_set(router, both, 2), 0);
 	emit(&pipeline_a, "two", 0);
-	assert_int_equal(router_position(router, "s", position, sizeof(position)), 0);
+	assert_int_equal(router_position(router, NULL, "s", position, sizeof(position)), 0);
 	assert_string_equal(position, "one"); /* the other has not settled it */
 	pipeline_consume(y);
-	assert_int_equal(router_position(router, "s", position, sizeof(position)), 0);
+	assert_int_equal(router_position(router, NULL, "s", position, sizeof(position)), 0);
 	assert_string_equal(position, "two");
 
 	pipeline_consume(x);
