@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "spool_fixture.h"
 
@@ -316,6 +317,18 @@ static void the_folder_and_the_file_are_private(void **state)
 	assert_int_equal(file.st_mode & 07777, 0600);
 }
 
+static void a_folder_may_be_a_link(void **state)
+{
+	char real[128], link[128];
+	(void)state;
+	snprintf(real, sizeof(real), "%s/real", t.folder);
+	snprintf(link, sizeof(link), "%s/in", t.folder);
+	assert_int_equal(mkdir(real, 0700), 0);
+	assert_int_equal(symlink(real, link), 0);
+	spool_test_open(&t, 16 * MIB);
+	assert_int_equal(spool_test_push(&t, 1, 0, NULL), 1);
+}
+
 /* ---- What has reached the disk ------------------------------------------------ */
 
 /* All of SQLite's files go through here: which has been written to since it was flushed? */
@@ -397,6 +410,7 @@ int main(void)
 		TEST(much_that_is_unwanted_is_passed_over_in_bounded_memory),
 		TEST(an_old_backlog_is_decoded_as_it_was),
 		TEST(the_folder_and_the_file_are_private),
+		TEST(a_folder_may_be_a_link),
 		TEST(with_sync_full_each_push_has_been_flushed_when_it_returns),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
  * under way: then it is there whole or not at all.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -41,7 +42,7 @@ static int64_t push_some(int64_t first)
 {
 	char position[32];
 	uint32_t rows = 1 + (uint32_t)(first * 7 % 90);
-	snprintf(position, sizeof(position), "%lld", (long long)(first + rows));
+	snprintf(position, sizeof(position), "%" PRId64, first + rows);
 	if (spool_test_push(&t, rows, first, position) < 0)
 		_exit(3);
 	return first + rows;

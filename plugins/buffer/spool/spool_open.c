@@ -307,7 +307,7 @@ static int spool_connect(struct spool_store *store)
 		return r;
 	if (spool_file_size(store->path, "") == 0 && spool_file_size(store->path, "-wal") > 0)
 		return spool_bad(store, "is truncated to nothing");
-	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
 	if (sqlite3_open_v2(store->path, &store->db, flags, NULL) != SQLITE_OK)
 		return store->db ? spool_store_fail(store)
 				 : tally_fail(store->ctx, ENOMEM, "no memory");

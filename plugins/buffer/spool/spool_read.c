@@ -1,0 +1,282 @@
+/*
+ * A reader is given batches from memory while it keeps up, else they are read and decoded when it
+ * asks.  What every reader has settled is deleted in the transaction that moves the last cursor.
+ * What can fail: the file cannot be read (the caller is told), an entry cannot be decoded
+ * (-EBADMSG, spool_drop.c), the disk is full (no cursor moves; the next settling makes up for it).
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "spool.h"
+
+/* ---- Readers ------------------------------------------------------------------ */
+
+static bool spool_has_on_loan(const struct spool_reader *reader, uint64_t sequence)
+{
+	return reader->name && sequence > reader->settled && sequence <= reader->given;
+}
+
+const struct spool_reader *spool_find_loan(const struct spool *spool, uint64_t sequence)
+{
+	for (uint32_t i = 0; i < spool->n_readers; i++)
+		if (spool_has_on_loan(&spool->readers[i], sequence))
+			return &spool->readers[i];
+	return NULL;
+}
+
+static bool spool_on_loan(const void *arg, uint64_t sequence)
+{
+	return spool_find_loan(arg, sequence) != NULL;
+}
+
+/* Up to where every reader has settled, when this one has settled up to there. */
+static uint64_t spool_passed(const struct spool *spool, const struct spool_reader *reader,
+			     uint64_t settled)
+{
+	for (uint32_t i = 0; i < spool->n_readers; i++)
+		if (&spool->readers[i] != reader && spool->readers[i].name &&
+		    spool->readers[i].settled < settled)
+			settled = spool->readers[i].settled;
+	return settled;
+}
+
+static struct spool_reader *spool_find_reader(const struct spool *spool, const char *name)
+{
+	for (uint32_t i = 0; i < spool->n_readers; i++)
+		if (spool->readers[i].name && strcmp(spool->readers[i].name, name) == 0)
+			return &spool->readers[i];
+	return NULL;
+}
+
+/* A place that was forgotten, or one more. */
+static struct spool_reader *spool_add_reader(struct spool *spool, const char *name,
+					     uint64_t settled)
+{
+	uint32_t i = 0;
+	while (i < spool->n_readers && spool->readers[i].name)
+		i++;
+	if (i == spool->n_readers) {
+		void *readers = reallocarray(spool->readers, i + 1, sizeof(*spool->readers));
+		if (!readers)
+			return NULL;
+		spool->readers = readers;
+		spool->readers[spool->n_readers++] = (struct spool_reader){0};
+	}
+	char *copy = strdup(name);
+	if (!copy)
+		return NULL;
+	spool->readers[i] =
+		(struct spool_reader){.name = copy, .settled = settled, .given = settled};
+	return &spool->readers[i];
+}
+
+static void spool_remove_reader(struct spool_reader *reader)
+{
+	free(reader->name);
+	*reader = (struct spool_reader){0};
+}
+
+void spool_shrink(struct spool *spool)
+{
+	spool_held_shrink(&spool->held, SPOOL_CACHE, spool_on_loan, spool);
+}
+
+static int spool_begin_reader(struct spool *spool, const char *name)
+{
+	uint64_t oldest;
+	int r = spool_store_next(spool->store, 0, &oldest);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	uint64_t settled = r == 0 ? oldest - 1 : spool->store->last_sequence;
+	r = spool_store_settle(spool->store, name, settled, 0);
+	if (r < 0)
+		return r;
+	return spool_add_reader(spool, name, settled) ? 0
+						      : tally_fail(spool->ctx, ENOMEM, "no memory");
+}
+
+int spool_open_reader(void *self, const char *name, uint32_t *ret_reader, uint64_t *ret_rows)
+{
+	struct spool *spool = self;
+	int r = spool_find_reader(spool, name) ? 0 : spool_begin_reader(spool, name);
+	if (r < 0)
+		return r;
+	struct spool_reader *reader = spool_find_reader(spool, name);
+	reader->given = reader->settled;
+	reader->open = true;
+	*ret_reader = (uint32_t)(reader - spool->readers);
+	return spool_store_waiting(spool->store, reader->settled, ret_rows);
+}
+
+/* Without any reader left nobody waits for anything. */
+static int spool_forget(struct spool *spool, struct spool_reader *reader)
+{
+	uint64_t passed = spool_passed(spool, reader, spool->store->last_sequence);
+	int r = spool_store_forget(spool->store, reader->name, passed);
+	if (r < 0)
+		return r;
+	spool_remove_reader(reader);
+	spool_held_forget(&spool->held, passed);
+	return 0;
+}
+
+int spool_forget_reader(void *self, const char *name)
+{
+	struct spool *spool = self;
+	struct spool_reader *reader = spool_find_reader(spool, name);
+	return reader ? spool_forget(spool, reader) : -ENOENT;
+}
+
+int spool_forget_absent(void *self)
+{
+	struct spool *spool = self;
+	int r = 0;
+	for (uint32_t i = 0; i < spool->n_readers && r == 0; i++) {
+		struct spool_reader *reader = &spool->readers[i];
+		uint64_t rows = 0;
+		if (!reader->name || reader->open)
+			continue;
+		r = spool_store_waiting(spool->store, reader->settled, &rows);
+		if (r == 0)
+			tally_log(spool->ctx, rows ? TALLY_WARNING : TALLY_INFO,
+				  "%s no longer reads from here; %" PRIu64
+				  " rows had been waiting for it",
+				  reader->name, rows);
+		if (r == 0)
+			r = spool_forget(spool, reader);
+	}
+	return r;
+}
+
+static int spool_take_reader(void *arg, const struct spool_store_entry *row)
+{
+	struct spool *spool = arg;
+	return spool_add_reader(spool, row->table, row->sequence)
+		       ? 0
+		       : tally_fail(spool->ctx, ENOMEM, "no memory");
+}
+
+int spool_load_readers(struct spool *spool)
+{
+	return spool_store_readers(spool->store, spool_take_reader, spool);
+}
+
+void spool_unload_readers(struct spool *spool)
+{
+	for (uint32_t i = 0; i < spool->n_readers; i++)
+		free(spool->readers[i].name);
+	free(spool->readers);
+	spool->readers = NULL;
+	spool->n_readers = 0;
+}
+
+/* ---- Reading ------------------------------------------------------------------ */
+
+static int spool_decode(void *arg, const struct spool_store_entry *entry)
+{
+	struct spool *spool = arg;
+	struct tally_batch *batch = NULL;
+	int r = tally_batch_decode(spool->ctx, entry->bytes, entry->len, &batch);
+	if (r == 0 && batch->n_rows != entry->rows)
+		r = tally_fail(spool->ctx, EBADMSG, "not the batch that was written");
+	if (r == 0)
+		r = spool_held_add(&spool->held, entry->sequence, batch);
+	if (batch)
+		tally_batch_drop(spool->ctx, batch);
+	return r;
+}
+
+/* Has it in memory from now on. */
+int spool_fetch(struct spool *spool, uint64_t sequence)
+{
+	if (spool_held_find(&spool->held, sequence))
+		return 0;
+	return spool_store_read(spool->store, sequence, spool_decode, spool);
+}
+
+/* The entry after the one given last; mostly just the next number, and in memory. */
+static int spool_fetch_next(struct spool *spool, const struct spool_reader *reader,
+			    const struct spool_held_entry **ret)
+{
+	uint64_t sequence = reader->given + 1;
+	int r = 0;
+	if (!spool_held_find(&spool->held, sequence))
+		r = spool_store_next(spool->store, reader->given, &sequence);
+	if (r == 0)
+		r = spool_fetch(spool, sequence);
+	if (r == 0)
+		*ret = spool_held_find(&spool->held, sequence);
+	return r;
+}
+
+int spool_peek(void *self, uint32_t reader_id, bool rewind, uint32_t max_rows,
+	       struct tally_entry *ret, uint32_t max_entries, uint32_t *ret_n)
+{
+	struct spool *spool = self;
+	struct spool_reader *reader = &spool->readers[reader_id];
+	uint64_t rows = 0;
+	uint32_t n = 0;
+	int r = 0;
+	if (rewind)
+		reader->given = reader->settled;
+	size_t lent = spool_held_bytes(&spool->held, reader->settled, reader->given);
+	while (n < max_entries && rows < max_rows && lent < SPOOL_LOAN) {
+		const struct spool_held_entry *held = NULL;
+		r = spool_fetch_next(spool, reader, &held);
+		if (r < 0)
+			break;
+		ret[n++] = (struct tally_entry){.batch = held->batch,
+						.sequence = held->sequence,
+						.writer = spool->store->writer};
+		reader->given = held->sequence;
+		rows += held->batch->n_rows;
+		lent += held->bytes;
+	}
+	spool_shrink(spool);
+	if (r < 0 && r != -ENOENT && n == 0)
+		return r;
+	*ret_n = n;
+	return 0;
+}
+
+struct spool_survey {
+	tally_survey_fn *each;
+	void *arg;
+};
+
+static int spool_survey_entry(void *arg, const struct spool_store_entry *entry)
+{
+	const struct spool_survey *survey = arg;
+	return survey->each(survey->arg, entry->table, entry->sequence, entry->rows);
+}
+
+int spool_survey(void *self, uint32_t reader_id, tally_survey_fn *each, void *arg)
+{
+	struct spool *spool = self;
+	struct spool_survey survey = {each, arg};
+	return spool_store_survey(spool->store, spool->readers[reader_id].settled,
+				  spool_survey_entry, &survey);
+}
+
+/* ---- Letting go --------------------------------------------------------------- */
+
+/* Also past what the reader was given: it has no use for those. */
+int spool_settle(void *self, uint32_t reader_id, uint64_t up_to_sequence)
+{
+	struct spool *spool = self;
+	struct spool_reader *reader = &spool->readers[reader_id];
+	if (up_to_sequence <= reader->settled)
+		return 0;
+	uint64_t passed = spool_passed(spool, reader, up_to_sequence);
+	int r = spool_store_settle(spool->store, reader->name, up_to_sequence, passed);
+	if (r < 0)
+		return r;
+	reader->settled = up_to_sequence;
+	if (reader->given < up_to_sequence)
+		reader->given = up_to_sequence;
+	spool_held_forget(&spool->held, passed);
+	spool_shrink(spool);
+	return 0;
+}
