@@ -212,10 +212,11 @@ static struct config_memory *config_begin(struct problems *problems)
 static struct config *config_finish(struct config_memory *memory)
 {
 	struct config_builder *builder = &memory->builder;
-	const struct config_entry *entries = builder->entries;
+	size_t first = 0;
 	for (size_t i = 0; i < builder->n_sections; i++) {
-		builder->sections[i].entries = entries;
-		entries += builder->sections[i].n_entries;
+		if (builder->sections[i].n_entries > 0)
+			builder->sections[i].entries = &builder->entries[first];
+		first += builder->sections[i].n_entries;
 	}
 	memory->config.sections = builder->sections;
 	memory->config.n_sections = builder->n_sections;
