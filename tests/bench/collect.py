@@ -1,5 +1,9 @@
 #!/usr/bin/python3
-"""What one sweep of 100 real containers costs: tallyd, a bare C client, and stream=false.
+"""What one sweep of 100 real containers costs: tallyd, a bare C client, and stream=false; and
+tallyd with `source = cgroup` beside a bare C loop that only reads the same files.
+
+    collect.py                 both, of 100
+    collect.py files [COUNT]   the files only
 
 The floor is a client in C that makes the same requests and throws the answers away.  Beside it
 stands what most collectors do: stream=false, for which the engine takes two samples.  CPU is user
@@ -23,6 +27,7 @@ from waiting import wait_for  # noqa: E402
 
 CONTAINERS = 100
 SWEEPS = 6
+FILE_SWEEPS = 30
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -30,6 +35,11 @@ def cpu_of(pid):
     """Seconds of a process, its ended children included."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return sum(int(fields[i]) for i in (11, 12, 13, 14)) / TICK
+
+
+def own_cpu(daemon):
+    """Seconds of a process, all its threads together, to the ns: a CPU clock has its PID within."""
+    return time.clock_gettime(~daemon.process.pid << 3 | 2)
 
 
 def engine_cpu(engine):
@@ -76,46 +86,120 @@ def client(engine, idle, name, *words):
     return Measured(name, *(statistics.median(column) for column in zip(*found)))
 
 
-def tallyd(engine, idle):
-    """The daemon as it runs: rows through the buffer into SQLite."""
+SQLITE = ("[output.http_api]\nlisten = 127.0.0.1:{port}\nstore = sqlite\n"
+          "[buffer.batch]\n[output.sqlite]\npath = {db}\n")
+NOWHERE = SQLITE + "tables = none\n"  # each row is made, counted and dropped
+
+
+def tallyd(engine, idle, name, source, outputs, interval=5, sweeps=SWEEPS):
+    """The daemon as it runs."""
     with tempfile.TemporaryDirectory() as folder:
-        daemon = Tallyd(folder, f"[input.docker_stats]\ninterval = 5s\nendpoint = {engine.endpoint}\n"
-                        "[buffer.batch]\n[output.sqlite]\npath = {db}\n"
-                        "[output.http_api]\nlisten = 127.0.0.1:{port}\nstore = sqlite\n").start()
+        daemon = Tallyd(folder, f"[input.docker_stats]\ninterval = {interval}s\nsource = {source}\n"
+                        f"endpoint = {engine.endpoint}\n{outputs}").start()
         gathers = lambda: daemon.metric("tallyd_gathers_total")  # noqa: E731
         wait_for(lambda: gathers() >= 2, 60)
-        first, start = gathers(), time.monotonic()
         seconds = daemon.metric("tallyd_gather_seconds_total")
-        own, theirs = daemon.cpu_seconds, engine_cpu(engine)
-        wait_for(lambda: gathers() >= first + SWEEPS, 120, every=0.5)
+        first, start = gathers(), time.monotonic()
+        own, theirs = own_cpu(daemon), engine_cpu(engine)
+        time.sleep(interval * sweeps)
+        own, theirs = own_cpu(daemon) - own, engine_cpu(engine) - theirs
         n, wall = gathers() - first, time.monotonic() - start
+        theirs = max(0, theirs - idle * wall)
         seconds = daemon.metric("tallyd_gather_seconds_total") - seconds
-        own, theirs = daemon.cpu_seconds - own, engine_cpu(engine) - theirs - idle * wall
-        rss = daemon.rss
+        print(f"{name}: {daemon.rss / 1e6:.1f} MB resident, {100 * own / wall:.2f} % of a core at "
+              f"{interval} s, {n:.0f} sweeps of {sweeps}, "
+              f"{len(os.listdir(f'/proc/{daemon.process.pid}/fd'))} descriptors")
         daemon.stop()
-    print(f"tallyd: {rss / 1e6:.1f} MB resident, {100 * own / wall:.2f} % of a core at 5 s")
-    return Measured("tallyd, into SQLite", *(1000 * x / n for x in (seconds, own, theirs)))
+    return Measured(name, *(1000 * x / n for x in (seconds, own, theirs)))
 
 
-def main():
+# ---- From files
+
+V1 = {"cpuacct": ("cpuacct.usage", "cpuacct.stat"), "cpu": ("cpu.stat",),
+      "memory": ("memory.usage_in_bytes", "memory.limit_in_bytes", "memory.stat"),
+      "pids": ("pids.current", "pids.max"),
+      "blkio": ("blkio.throttle.io_service_bytes", "blkio.throttle.io_serviced")}
+V2 = ("cpu.stat", "memory.current", "memory.max", "memory.stat", "pids.current", "pids.max",
+      "io.stat")
+
+
+def files_of(pid):
+    """What tallyd reads of a container; hierarchies where they usually are."""
+    for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+        _, names, path = line.split(":", 2)
+        for name in names.split(","):
+            yield from (f"/sys/fs/cgroup/{name}{path}/{file}" for file in V1.get(name, ()))
+        if not names and Path("/sys/fs/cgroup/cgroup.controllers").exists():
+            yield from (f"/sys/fs/cgroup{path}/{file}" for file in V2)
+
+
+def all_files(engine, ids):
+    """With each container's network, but for those that have the host's."""
+    found = []
+    for container in ids:
+        inspect = engine.inspect(container)
+        pid = inspect["State"]["Pid"]
+        found += files_of(pid)
+        if inspect["HostConfig"]["NetworkMode"] != "host":
+            found.append(f"/proc/{pid}/net/dev")
+    return found
+
+
+def bare_loop(engine, ids, pause_ms):
+    paths = "\n".join(all_files(engine, ids))
+    printed = subprocess.run(
+        [str(build_dir() / "bin" / "bench_cgroup_floor"), str(FILE_SWEEPS), str(pause_ms)],
+        input=paths, check=True, capture_output=True, text=True).stdout
+    values = dict(word.split("=") for word in printed.split())
+    print(f"floor: {values['files']} files, {values['bytes']} bytes a sweep")
+    return Measured("floor: bare C loop, files kept open", float(values["wall_ms"]),
+                    float(values["cpu_ms"]), 0)
+
+
+def from_files(engine, ids):
+    idle = idle_per_second(engine, 20)
+    found = [
+        bare_loop(engine, ids, 1000),
+        tallyd(engine, idle, "tallyd, cgroup, rows dropped", "cgroup", NOWHERE, 1, FILE_SWEEPS),
+        tallyd(engine, idle, "tallyd, cgroup, into SQLite", "cgroup", SQLITE, 1, FILE_SWEEPS),
+    ]
+    floor = found[0]
+    print(f"One sweep of {len(ids)} containers from their files, ms (x the floor); the idle "
+          f"engine's {1000 * idle:.0f} ms CPU/s taken off")
+    print(f"{'':36} {'wall':>8} {'':10} {'own CPU':>8} {'':8} {'engine CPU':>8} {'whole host':>12}")
+    for m in found:
+        print(f"{m.name:36} {m.wall:8.2f} ({m.wall / floor.wall:4.2f} x)   {m.client:8.2f} "
+              f"({m.client / floor.client:4.2f} x)   {m.engine:8.2f}    {m.client + m.engine:8.2f} "
+              f"({(m.client + m.engine) / floor.client:4.2f} x)")
+    return found
+
+
+def from_engine(engine):
     floor_client = build_dir() / "bin" / "bench_collect_floor"
-    engine = Engine().enter()
-    try:
-        engine.run_many("bench", CONTAINERS, NetworkMode="host")
-        idle = idle_per_second(engine)
-        found = [
-            client(engine, idle, "floor: bare C client, one-shot", floor_client, engine.socket),
-            client(engine, idle, "stream=false, all at once", floor_client, engine.socket,
-                   "stream"),
-            tallyd(engine, idle),
-        ]
-    finally:
-        engine.leave()
+    idle = idle_per_second(engine)
+    found = [
+        client(engine, idle, "floor: bare C client, one-shot", floor_client, engine.socket),
+        client(engine, idle, "stream=false, all at once", floor_client, engine.socket, "stream"),
+        tallyd(engine, idle, "tallyd, api, into SQLite", "api", SQLITE),
+    ]
     print(f"One sweep of {CONTAINERS} containers, ms (x the floor); the idle engine's "
           f"{1000 * idle:.0f} ms CPU/s taken off")
     print(f"{'':36} {'wall':>8} {'':10} {'client CPU':>8} {'':8} {'engine CPU':>8}")
     for measured in found:
         print(measured.line(found[0]))
+
+
+def main():
+    files_only = len(sys.argv) > 1 and sys.argv[1] == "files"
+    containers = int(sys.argv[2]) if files_only and len(sys.argv) > 2 else CONTAINERS
+    engine = Engine().enter()
+    try:
+        ids = engine.run_many("bench", containers, NetworkMode="host")
+        if not files_only:
+            from_engine(engine)
+        from_files(engine, ids)
+    finally:
+        engine.leave()
 
 
 if __name__ == "__main__":

@@ -10,23 +10,33 @@ enum { BASELINE_MAX_STRIKES = 5 };
 
 void stats_baselines_done(struct stats_baselines *baselines)
 {
+	for (uint32_t i = 0; i < baselines->n; i++)
+		cgroup_files_close(baselines->items[i].files);
 	free(baselines->items);
 	*baselines = (struct stats_baselines){0};
 }
 
-static int by_id(const void *a, const void *b)
+static int by_own_id(const void *id, const void *item)
 {
-	const struct stats_baseline *left = a, *right = b;
-	return strcmp(left->id, right->id);
+	const struct stats_baseline *baseline = item;
+	return strcmp(id, baseline->id);
+}
+
+struct stats_baseline *stats_baselines_find(const struct stats_baselines *baselines, const char *id)
+{
+	if (baselines->n == 0)
+		return NULL;
+	return bsearch(id, baselines->items, baselines->n, sizeof(*baselines->items), by_own_id);
 }
 
 static void carry_over(const struct stats_baselines *old, struct stats_baseline *baseline)
 {
-	const struct stats_baseline *known =
-		old->n ? bsearch(baseline, old->items, old->n, sizeof(*baseline), by_id) : NULL;
+	struct stats_baseline *known = stats_baselines_find(old, baseline->id);
 	const struct docker_container *container = baseline->container;
-	if (known)
+	if (known) {
 		*baseline = *known;
+		known->files = NULL;
+	}
 	baseline->container = container;
 }
 
@@ -51,9 +61,12 @@ int stats_baselines_renew(struct stats_baselines *baselines, const struct docker
 }
 
 /* By its status it is surely younger than the sample before; the slack is for the time between
- * list and sample, and for "About a minute", which may be nearly two. */
+ * list and sample, and for "About a minute", which may be nearly two.  Open files are of one run.
+ */
 static bool is_restarted(const struct stats_baseline *baseline, int64_t elapsed)
 {
+	if (baseline->files)
+		return false;
 	int64_t age = docker_status_age(baseline->container->status);
 	return age >= 0 && 2 * age + 3 < elapsed / second_ns;
 }
@@ -75,6 +88,14 @@ bool stats_baseline_cpu(struct stats_baseline *baseline, const struct stats *sta
 	if (comparable)
 		*ret_percent = (double)used * 100 / (double)elapsed;
 	return comparable;
+}
+
+void stats_baseline_gone(struct stats_baseline *baseline)
+{
+	cgroup_files_close(baseline->files);
+	baseline->files = NULL;
+	baseline->way = STATS_NOT_NOW;
+	baseline->time = 0;
 }
 
 int64_t stats_baseline_strike(struct stats_baseline *baseline, int64_t monotonic)

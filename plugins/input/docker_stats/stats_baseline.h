@@ -1,13 +1,21 @@
 /*
  * What is remembered of each container from one sweep to the next: the sample that CPU percent is
- * reckoned against, and whether it is left out for a while because it hung.  Rebuilt from each
- * list, so what is gone is forgotten and the size is bounded by the list's.
+ * reckoned against, whether it is left out for a while because it hung, and its open files. Rebuilt
+ * from each list, so what is gone is forgotten and the size is bounded by the list's.
  */
 #ifndef TALLYD_STATS_BASELINE_H
 #define TALLYD_STATS_BASELINE_H
 
+#include "cgroup_files.h"
 #include "docker_list.h"
-#include "stats_read.h"
+
+/* Who is asked for its numbers. */
+enum stats_way {
+	STATS_BY_ENGINE,
+	STATS_BY_FILES,
+	STATS_NOT_NOW,    /* it does not run */
+	STATS_UNREADABLE, /* its files cannot be read, and the engine is not to be asked */
+};
 
 struct stats_baseline {
 	char id[DOCKER_ID_MAX + 1];
@@ -16,6 +24,10 @@ struct stats_baseline {
 	int64_t time;                             /* of the sample; 0: none */
 	int64_t cpu_usage;                        /* ns */
 	bool hangs;                               /* in this sweep */
+	uint8_t way;                              /* enum stats_way */
+	uint8_t failures;                         /* to open its files, in a row; 2: and more */
+	int64_t reopen;                           /* monotonic ns; its files not opened before */
+	struct cgroup_files *files;               /* its own; NULL unless STATS_BY_FILES */
 	const struct docker_container *container; /* of this sweep's list */
 };
 
@@ -27,12 +39,18 @@ struct stats_baselines {
 /* One for each container of the list that passes; what is known already is carried over. */
 int stats_baselines_renew(struct stats_baselines *baselines, const struct docker_list *list,
 			  const struct match *match);
+/* NULL: no such. */
+struct stats_baseline *stats_baselines_find(const struct stats_baselines *baselines,
+					    const char *id);
 void stats_baselines_done(struct stats_baselines *baselines);
 
 /* Percent of one core since the sample before, and keeps this one.  False: no such sample, or it
  * is of another run of the container. */
 bool stats_baseline_cpu(struct stats_baseline *baseline, const struct stats *stats,
 			double *ret_percent);
+
+/* Its files say that this run of it is over. */
+void stats_baseline_gone(struct stats_baseline *baseline);
 
 /* It hung: left out for one minute, then for twice as long each time, up to 16. */
 int64_t stats_baseline_strike(struct stats_baseline *baseline, int64_t monotonic);

@@ -1,0 +1,378 @@
+#include "cgroup_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "cleanup.h"
+
+enum {
+	BUFFER_SIZE = 256 << 10,
+	/* A seq_file hands out whole records of a page at most: less than this is the end. */
+	FULL_CHUNK = 2048,
+	ERROR_TEXT = 64,
+};
+
+const char *cgroup_root = "";
+
+struct cgroup_host {
+	struct cgroup_mounts mounts;
+	int64_t memory; /* of the machine; 0: not known */
+	int stat_fd;    /* /proc/stat */
+	uint32_t open;  /* descriptors of containers */
+	struct stats machine;
+	char buffer[BUFFER_SIZE];
+};
+
+struct cgroup_files {
+	struct cgroup_host *host;
+	const struct cgroup_file *table; /* v1 or v2 */
+	int net_fd;                      /* -1: it has no network of its own */
+	int fds[CGROUP_FILES_MAX - 1];   /* as in the table; -1: there is no such file */
+};
+
+/* ---- Which files ---- */
+
+static const struct cgroup_key cpuacct_stat[] = {
+	{"user", 10000000, STATS_CPU_USER_NS}, {"system", 10000000, STATS_CPU_KERNEL_NS}, {0}};
+static const struct cgroup_key cpu_stat[] = {{"nr_throttled", 1, STATS_THROTTLED_PERIODS},
+					     {"throttled_time", 1, STATS_THROTTLED_NS},
+					     {0}};
+static const struct cgroup_key memory_stat[] = {{"total_rss", 1, STATS_MEM_ANON_BYTES},
+						{"total_cache", 1, STATS_MEM_FILE_BYTES},
+						{"total_pgfault", 1, STATS_PGFAULT},
+						{"total_pgmajfault", 1, STATS_PGMAJFAULT},
+						{"total_inactive_file", 1, STATS_INACTIVE_FILE},
+						{0}};
+static const struct cgroup_key unified_cpu_stat[] = {
+	{"usage_usec", 1000, STATS_CPU_USAGE_NS},     {"user_usec", 1000, STATS_CPU_USER_NS},
+	{"system_usec", 1000, STATS_CPU_KERNEL_NS},   {"nr_throttled", 1, STATS_THROTTLED_PERIODS},
+	{"throttled_usec", 1000, STATS_THROTTLED_NS}, {0}};
+static const struct cgroup_key unified_memory_stat[] = {{"anon", 1, STATS_MEM_ANON_BYTES},
+							{"file", 1, STATS_MEM_FILE_BYTES},
+							{"pgfault", 1, STATS_PGFAULT},
+							{"pgmajfault", 1, STATS_PGMAJFAULT},
+							{"inactive_file", 1, STATS_INACTIVE_FILE},
+							{0}};
+
+#define NUMBER(h, n, s)                                                                            \
+	{                                                                                          \
+		.hierarchy = CGROUP_##h, .name = n, .form = CGROUP_NUMBER, .slot = s               \
+	}
+#define KEYS(h, n, k)                                                                              \
+	{                                                                                          \
+		.hierarchy = CGROUP_##h, .name = n, .form = CGROUP_KEYS, .keys = k                 \
+	}
+#define DEVICES(h, n, f, s)                                                                        \
+	{                                                                                          \
+		.hierarchy = CGROUP_##h, .name = n, .form = CGROUP_##f, .slot = s                  \
+	}
+
+/* The first is there whatever controllers are; it decides whether the cgroup still is. */
+static const struct cgroup_file legacy[] = {
+	NUMBER(CPUACCT, "cpuacct.usage", STATS_CPU_USAGE_NS),
+	KEYS(CPUACCT, "cpuacct.stat", cpuacct_stat),
+	KEYS(CPU, "cpu.stat", cpu_stat),
+	NUMBER(MEMORY, "memory.usage_in_bytes", STATS_MEM_USAGE_BYTES),
+	NUMBER(MEMORY, "memory.limit_in_bytes", STATS_MEM_LIMIT_BYTES),
+	KEYS(MEMORY, "memory.stat", memory_stat),
+	NUMBER(PIDS, "pids.current", STATS_PIDS),
+	NUMBER(PIDS, "pids.max", STATS_PIDS_LIMIT),
+	/* Of the CFQ scheduler, gone since Linux 5.0; preferred by the engine. */
+	DEVICES(BLKIO, "blkio.io_service_bytes_recursive", DEVICES, STATS_BLK_READ_BYTES),
+	DEVICES(BLKIO, "blkio.io_serviced_recursive", DEVICES, STATS_BLK_READ_OPS),
+	DEVICES(BLKIO, "blkio.throttle.io_service_bytes", DEVICES, STATS_BLK_READ_BYTES),
+	DEVICES(BLKIO, "blkio.throttle.io_serviced", DEVICES, STATS_BLK_READ_OPS),
+	{0}};
+
+static const struct cgroup_file unified[] = {
+	KEYS(UNIFIED, "cpu.stat", unified_cpu_stat),
+	NUMBER(UNIFIED, "memory.current", STATS_MEM_USAGE_BYTES),
+	NUMBER(UNIFIED, "memory.max", STATS_MEM_LIMIT_BYTES),
+	KEYS(UNIFIED, "memory.stat", unified_memory_stat),
+	NUMBER(UNIFIED, "pids.current", STATS_PIDS),
+	NUMBER(UNIFIED, "pids.max", STATS_PIDS_LIMIT),
+	DEVICES(UNIFIED, "io.stat", IO, STATS_BLK_READ_BYTES),
+	{0}};
+
+/* ---- Reading ---- */
+
+__attribute__((format(printf, 3, 4))) static int explain(char reason[CGROUP_REASON_SIZE], int error,
+							 const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(reason, CGROUP_REASON_SIZE, fmt, ap);
+	va_end(ap);
+	return error;
+}
+
+/* The whole file, without a last line that does not fit.  -errno. */
+static int read_whole(struct cgroup_host *host, int fd, struct cgroup_span *ret)
+{
+	size_t len = 0;
+	ssize_t n;
+	do {
+		n = pread(fd, host->buffer + len, BUFFER_SIZE - len, (off_t)len);
+		if (n < 0)
+			return -errno;
+		len += (size_t)n;
+	} while (n >= FULL_CHUNK && len < BUFFER_SIZE);
+	while (len == BUFFER_SIZE && host->buffer[len - 1] != '\n' && len > 0)
+		len--;
+	*ret = (struct cgroup_span){host->buffer, host->buffer + len};
+	return 0;
+}
+
+void cgroup_host_tick(struct cgroup_host *host)
+{
+	struct cgroup_span text;
+	host->machine = (struct stats){0};
+	if (read_whole(host, host->stat_fd, &text) == 0)
+		cgroup_text_machine(text, &host->machine);
+}
+
+/* "Unlimited" is whatever is more than the machine has, as for the engine. */
+static void bound_limit(const struct cgroup_host *host, struct stats *stats)
+{
+	struct json_int *limit = &stats->slots[STATS_MEM_LIMIT_BYTES];
+	if (host->memory && stats->slots[STATS_MEM_USAGE_BYTES].set &&
+	    (!limit->set || limit->value > host->memory))
+		*limit = (struct json_int){host->memory, true};
+}
+
+static int read_files(struct cgroup_host *host, const struct cgroup_files *files, struct stats *ret)
+{
+	struct cgroup_span text;
+	for (unsigned i = 0; files->table[i].name; i++) {
+		int r = files->fds[i] < 0 ? -ENOENT : read_whole(host, files->fds[i], &text);
+		if (r == 0)
+			cgroup_text_read(&files->table[i], text, ret);
+		else if (i == 0 || r == -ENODEV || r == -ESRCH)
+			return -r;
+	}
+	if (files->net_fd >= 0 && read_whole(host, files->net_fd, &text) == 0)
+		cgroup_text_network(text, ret);
+	return ret->slots[STATS_CPU_USAGE_NS].set ? 0 : EBADMSG;
+}
+
+int cgroup_files_read(struct cgroup_host *host, struct cgroup_files *files, int64_t now,
+		      struct stats *ret)
+{
+	*ret = host->machine;
+	ret->slots[STATS_READ_TIME] = (struct json_int){now, true};
+	int error = read_files(host, files, ret);
+	if (error == 0)
+		bound_limit(host, ret);
+	return error;
+}
+
+/* ---- Opening ---- */
+
+static int open_fd(struct cgroup_host *host, int folder, const char *name)
+{
+	int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd >= 0)
+		host->open++;
+	return fd;
+}
+
+static int open_below_root(const char *path, int flags)
+{
+	char full[2 * CGROUP_PATH_SIZE];
+	int n = snprintf(full, sizeof(full), "%s%s", cgroup_root, path);
+	if (n < 0 || (size_t)n >= sizeof(full)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	return open(full, flags | O_RDONLY | O_CLOEXEC);
+}
+
+/* All files of one hierarchy.  A missing one is none of ours unless it is the first. */
+static int open_hierarchy(struct cgroup_files *files, unsigned hierarchy, const char *folder,
+			  char reason[CGROUP_REASON_SIZE])
+{
+	auto_close int dir = open_below_root(folder, O_DIRECTORY | O_PATH);
+	for (unsigned i = 0; files->table[i].name; i++) {
+		if (files->table[i].hierarchy != hierarchy)
+			continue;
+		files->fds[i] = dir < 0 ? -1 : open_fd(files->host, dir, files->table[i].name);
+		if (files->fds[i] < 0 && (i == 0 || errno != ENOENT))
+			return explain(reason, errno, "%s/%.64s: %s", folder, files->table[i].name,
+				       strerror(errno));
+	}
+	return 0;
+}
+
+static int open_cgroups(struct cgroup_files *files, const struct cgroup_place *place,
+			char reason[CGROUP_REASON_SIZE])
+{
+	char folder[CGROUP_PATH_SIZE];
+	int error = 0;
+	for (unsigned h = 0; h < CGROUP_HIERARCHIES && error == 0; h++) {
+		if ((h == CGROUP_UNIFIED) != place->unified)
+			continue;
+		if (cgroup_place_folder(&files->host->mounts, place, h, folder))
+			error = open_hierarchy(files, h, folder, reason);
+		else if (h == files->table[0].hierarchy)
+			error = explain(reason, ENOENT, "its cgroup %s is not mounted here",
+					place->paths[h]);
+	}
+	return error;
+}
+
+/* Through one descriptor of /proc/PID, so that all is of one process. */
+static int find_place(struct cgroup_host *host, int proc, const struct cgroup_who *who,
+		      struct cgroup_place *ret, char reason[CGROUP_REASON_SIZE])
+{
+	struct cgroup_span text;
+	auto_close int fd = openat(proc, "cgroup", O_RDONLY | O_CLOEXEC);
+	int r = fd < 0 ? -errno : read_whole(host, fd, &text);
+	if (r < 0)
+		return explain(reason, -r, "/proc/%" PRId64 "/cgroup: %s", who->pid, strerror(-r));
+	if (!cgroup_place_find(text, who->id, ret))
+		return explain(reason, EXDEV,
+			       "process %" PRId64 " here is not of the container: another PID or "
+			       "cgroup namespace",
+			       who->pid);
+	return 0;
+}
+
+static int open_all(struct cgroup_files *files, const struct cgroup_who *who,
+		    char reason[CGROUP_REASON_SIZE])
+{
+	char path[32];
+	struct cgroup_place place;
+	snprintf(path, sizeof(path), "/proc/%" PRId64, who->pid);
+	auto_close int proc = open_below_root(path, O_DIRECTORY | O_PATH);
+	if (proc < 0)
+		return explain(reason, errno, "%s: %s", path, strerror(errno));
+	int error = find_place(files->host, proc, who, &place, reason);
+	if (error)
+		return error;
+	files->table = place.unified ? unified : legacy;
+	error = open_cgroups(files, &place, reason);
+	if (error || !who->network)
+		return error;
+	files->net_fd = open_fd(files->host, proc, "net/dev");
+	if (files->net_fd < 0)
+		return explain(reason, errno, "%s/net/dev: %s", path, strerror(errno));
+	return 0;
+}
+
+static bool has_room(const struct cgroup_host *host)
+{
+	struct rlimit files;
+	return getrlimit(RLIMIT_NOFILE, &files) < 0 ||
+	       files.rlim_cur >= (rlim_t)host->open + CGROUP_FILES_MAX + CGROUP_FILES_SPARED;
+}
+
+int cgroup_files_open(struct cgroup_host *host, const struct cgroup_who *who,
+		      struct cgroup_files **ret, char reason[CGROUP_REASON_SIZE])
+{
+	if (!has_room(host))
+		return explain(reason, EMFILE, "%u descriptors are open and no more are allowed",
+			       host->open);
+	struct cgroup_files *files = malloc(sizeof(*files));
+	if (!files)
+		return explain(reason, ENOMEM, "no memory");
+	*files = (struct cgroup_files){.host = host, .net_fd = -1};
+	memset(files->fds, -1, sizeof(files->fds));
+	int error = open_all(files, who, reason);
+	if (error)
+		cgroup_files_close(files);
+	else
+		*ret = files;
+	return error;
+}
+
+bool cgroup_files_have_network(const struct cgroup_files *files)
+{
+	return files->net_fd >= 0;
+}
+
+static void close_fd(struct cgroup_host *host, int fd)
+{
+	if (fd < 0)
+		return;
+	close(fd);
+	host->open--;
+}
+
+void cgroup_files_close(struct cgroup_files *files)
+{
+	if (!files)
+		return;
+	for (unsigned i = 0; i < CGROUP_FILES_MAX - 1; i++)
+		close_fd(files->host, files->fds[i]);
+	close_fd(files->host, files->net_fd);
+	free(files);
+}
+
+/* ---- The host ---- */
+
+/* mountinfo is long where many containers run, so line by line. */
+static int read_mounts(struct cgroup_host *host)
+{
+	auto_free char *line = NULL;
+	size_t size = 0;
+	ssize_t len;
+	int fd = open_below_root("/proc/self/mountinfo", 0);
+	auto_fclose FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+	if (!file)
+		return errno;
+	while ((len = getline(&line, &size, file)) > 0)
+		cgroup_mounts_add(&host->mounts, (struct cgroup_span){line, line + len});
+	return host->mounts.n ? 0 : ENOENT;
+}
+
+static int read_memory(struct cgroup_host *host)
+{
+	struct cgroup_span text;
+	auto_close int fd = open_below_root("/proc/meminfo", 0);
+	int r = fd < 0 ? -errno : read_whole(host, fd, &text);
+	if (r == 0)
+		host->memory = cgroup_text_memory(text).value;
+	return -r;
+}
+
+static int start(struct cgroup_host *host, char reason[CGROUP_REASON_SIZE])
+{
+	int error = read_mounts(host);
+	if (error)
+		return explain(reason, error, "no cgroup is mounted here: %s", strerror(error));
+	error = read_memory(host);
+	if (error)
+		return explain(reason, error, "/proc/meminfo: %s", strerror(error));
+	host->stat_fd = open_below_root("/proc/stat", 0);
+	if (host->stat_fd < 0)
+		return explain(reason, errno, "/proc/stat: %s", strerror(errno));
+	return 0;
+}
+
+int cgroup_host_start(struct cgroup_host **ret, char reason[CGROUP_REASON_SIZE])
+{
+	struct cgroup_host *host = calloc(1, sizeof(*host));
+	if (!host)
+		return explain(reason, ENOMEM, "no memory");
+	host->stat_fd = -1;
+	int error = start(host, reason);
+	if (error)
+		cgroup_host_stop(host);
+	else
+		*ret = host;
+	return error;
+}
+
+void cgroup_host_stop(struct cgroup_host *host)
+{
+	if (!host)
+		return;
+	if (host->stat_fd >= 0)
+		close(host->stat_fd);
+	free(host);
+}

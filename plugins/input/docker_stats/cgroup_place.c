@@ -1,0 +1,139 @@
+#include "cgroup_place.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const controllers[CGROUP_HIERARCHIES] = {
+	[CGROUP_CPUACCT] = "cpuacct", [CGROUP_CPU] = "cpu",     [CGROUP_MEMORY] = "memory",
+	[CGROUP_PIDS] = "pids",       [CGROUP_BLKIO] = "blkio",
+};
+
+/* The v1 hierarchies among names with commas between, a bit each. */
+static uint8_t hierarchies_of(struct cgroup_span names)
+{
+	uint8_t found = 0;
+	while (names.at < names.end) {
+		struct cgroup_span name = cgroup_span_until(&names, ',');
+		for (unsigned i = CGROUP_CPUACCT; i < CGROUP_HIERARCHIES; i++)
+			if (cgroup_span_is(&name, controllers[i]))
+				found |= (uint8_t)(1U << i);
+	}
+	return found;
+}
+
+/* ---- Mounts ---- */
+
+static bool is_octal(const char *at)
+{
+	return at[0] >= '0' && at[0] <= '3' && at[1] >= '0' && at[1] <= '7' && at[2] >= '0' &&
+	       at[2] <= '7';
+}
+
+/* A blank is written as \040, and so on. */
+static bool copy_path(const struct cgroup_span *word, char ret[CGROUP_PATH_SIZE])
+{
+	size_t len = 0;
+	for (const char *at = word->at; at < word->end; at++) {
+		char c = *at;
+		if (c == '\\' && word->end - at > 3 && is_octal(at + 1)) {
+			c = (char)((at[1] - '0') * 64 + (at[2] - '0') * 8 + (at[3] - '0'));
+			at += 3;
+		}
+		if (!c || len + 1 == CGROUP_PATH_SIZE)
+			return false;
+		ret[len++] = c;
+	}
+	/* So that what stands behind it begins with a slash. */
+	if (len > 0 && ret[len - 1] == '/')
+		len--;
+	ret[len] = '\0';
+	return true;
+}
+
+/* ID PARENT DEVICE ROOT POINT OPTIONS [OPTIONAL…] - TYPE SOURCE SUPER */
+void cgroup_mounts_add(struct cgroup_mounts *mounts, struct cgroup_span line)
+{
+	struct cgroup_span word, root, point, type, super;
+	struct cgroup_mount mount = {0};
+	for (int i = 0; i < 3; i++)
+		cgroup_span_word(&line, &word);
+	cgroup_span_word(&line, &root);
+	cgroup_span_word(&line, &point);
+	while (cgroup_span_word(&line, &word) && !cgroup_span_is(&word, "-"))
+		;
+	cgroup_span_word(&line, &type);
+	cgroup_span_word(&line, &word);
+	cgroup_span_word(&line, &super);
+	if (cgroup_span_is(&type, "cgroup2"))
+		mount.hierarchies = 1U << CGROUP_UNIFIED;
+	else if (cgroup_span_is(&type, "cgroup"))
+		mount.hierarchies = hierarchies_of(super);
+	if (mount.hierarchies && mounts->n < CGROUP_MOUNTS_MAX && copy_path(&root, mount.root) &&
+	    copy_path(&point, mount.point))
+		mounts->items[mounts->n++] = mount;
+}
+
+/* ---- Places ---- */
+
+/* What of the path is left behind the mount's root; NULL: it is not below it. */
+static const char *path_below(const char *path, const char *root)
+{
+	size_t len = strlen(root);
+	if (strncmp(path, root, len) != 0 || (path[len] && path[len] != '/'))
+		return NULL;
+	return path + len;
+}
+
+bool cgroup_place_folder(const struct cgroup_mounts *mounts, const struct cgroup_place *place,
+			 enum cgroup_hierarchy hierarchy, char ret[CGROUP_PATH_SIZE])
+{
+	const char *path = place->paths[hierarchy];
+	for (uint32_t i = 0; path[0] && i < mounts->n; i++) {
+		const struct cgroup_mount *mount = &mounts->items[i];
+		const char *below = path_below(path, mount->root);
+		if (!below || !(mount->hierarchies & (1U << hierarchy)))
+			continue;
+		int n = snprintf(ret, CGROUP_PATH_SIZE, "%s%s", mount->point, below);
+		return n > 0 && n < CGROUP_PATH_SIZE;
+	}
+	return false;
+}
+
+/* Up to the end of the part that holds the id; .. leads out of what we can see. */
+static bool copy_own_path(struct cgroup_span path, const char *id, char ret[CGROUP_PATH_SIZE])
+{
+	size_t len = (size_t)(path.end - path.at), id_len = strlen(id);
+	const char *found = id_len ? memmem(path.at, len, id, id_len) : NULL;
+	if (!found || path.at[0] != '/' || memmem(path.at, len, "/..", 3))
+		return false;
+	const char *slash = memchr(found, '/', (size_t)(path.end - found));
+	len = (size_t)((slash ? slash : path.end) - path.at);
+	if (len >= CGROUP_PATH_SIZE)
+		return false;
+	memcpy(ret, path.at, len);
+	ret[len] = '\0';
+	return true;
+}
+
+/* Lines of NUMBER:CONTROLLERS:PATH; without controllers it is v2's. */
+bool cgroup_place_find(struct cgroup_span text, const char *id, struct cgroup_place *ret)
+{
+	char path[CGROUP_PATH_SIZE];
+	struct cgroup_span line;
+	bool legacy = false;
+	*ret = (struct cgroup_place){0};
+	while (cgroup_span_line(&text, &line)) {
+		cgroup_span_until(&line, ':');
+		struct cgroup_span names = cgroup_span_until(&line, ':');
+		uint8_t found =
+			names.at == names.end ? 1U << CGROUP_UNIFIED : hierarchies_of(names);
+		if (!copy_own_path(line, id, path))
+			continue;
+		for (unsigned i = 0; i < CGROUP_HIERARCHIES; i++)
+			if (found & (1U << i))
+				memcpy(ret->paths[i], path, sizeof(path));
+		legacy |= (found & (1U << CGROUP_CPUACCT)) != 0;
+	}
+	ret->unified = !legacy;
+	return ret->paths[legacy ? CGROUP_CPUACCT : CGROUP_UNIFIED][0] != '\0';
+}

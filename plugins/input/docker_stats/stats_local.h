@@ -1,0 +1,53 @@
+/*
+ * Which containers are read from their cgroup files here, and when the engine must be asked what
+ * runs.  The engine's events say when that changes; beside them it is asked once a minute.
+ *
+ * Happy path: start, then for each sweep stats_local_wants_list(), if so the list is asked for and
+ * stats_local_open() inspects what is new and opens its files.  What can fail: files that cannot be
+ * opened, then the engine is asked for that container's numbers where the option allows it, and
+ * why is said once; the events, then the engine is asked what runs every 5 s.
+ */
+#ifndef TALLYD_STATS_LOCAL_H
+#define TALLYD_STATS_LOCAL_H
+
+#include "docker_events.h"
+#include "stats_baseline.h"
+
+enum stats_source { STATS_SOURCE_AUTO, STATS_SOURCE_API, STATS_SOURCE_CGROUP };
+#define STATS_SOURCES "auto|api|cgroup"
+
+struct stats_local {
+	struct tally_ctx *ctx;
+	struct docker *docker;
+	int64_t source;           /* enum stats_source */
+	struct cgroup_host *host; /* NULL: no files are read */
+	struct docker_events *events;
+	bool changed;                        /* since the list */
+	int64_t listed, not_before;          /* monotonic ns */
+	uint32_t ways[STATS_UNREADABLE + 1]; /* how many containers each */
+	uint32_t unreadable;                 /* how many, not just by chance */
+	char reason[FETCH_REASON_SIZE];      /* why files are not read; of one container */
+	uint8_t told;                        /* what was said last about it */
+};
+
+/* No I/O.  What is asked for must be possible. */
+int stats_local_check(const struct stats_local *local);
+
+/* Never fails for STATS_SOURCE_AUTO. */
+int stats_local_start(struct stats_local *local);
+void stats_local_stop(struct stats_local *local); /* after the baselines */
+
+/* -ECANCELED, or whether what is known of what runs is too old. */
+int stats_local_wants_list(struct stats_local *local, bool *ret_wants);
+
+/* The list came, or did not, after so long. */
+void stats_local_listed(struct stats_local *local, int error, int64_t took);
+
+/* Finds out how each container is read that it is not known of, after a list.  0, or what
+ * tally_fail() returned. */
+int stats_local_open(struct stats_local *local, struct stats_baselines *baselines);
+
+/* It ended during a sweep. */
+void stats_local_gone(struct stats_local *local, struct stats_baseline *baseline);
+
+#endif
