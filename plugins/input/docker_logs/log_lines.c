@@ -72,13 +72,39 @@ static bool take_joined(struct log_lines *lines, enum log_stream stream, log_lin
 	return more;
 }
 
+void log_lines_restart(struct log_lines *lines)
+{
+	log_resume_rewind(&lines->resume);
+	for (int i = 0; i < LOG_STREAMS; i++)
+		join_clear(&lines->joins[i]);
+}
+
+/* What was sent comes again, and with it the lines that have begun since. */
+static void begin_again(struct log_lines *lines, int64_t time)
+{
+	log_resume_rewind(&lines->resume);
+	for (int i = 0; i < LOG_STREAMS; i++)
+		if (lines->joins[i].time > time)
+			join_clear(&lines->joins[i]);
+}
+
+/* false: as the line's function says. */
+static bool begin_line(struct log_lines *lines, const struct log_part *part, log_line_fn *each,
+		       void *arg)
+{
+	struct log_join *join = &lines->joins[part->stream];
+	if (log_resume_comes_again(&lines->resume, part->stream, part->time) ||
+	    part->time < join->time)
+		begin_again(lines, part->time);
+	/* Parts of one line have one time, so the line before had no newline. */
+	return join->time == 0 || take_joined(lines, part->stream, each, arg);
+}
+
 bool log_lines_part(struct log_lines *lines, const struct log_part *part, log_line_fn *each,
 		    void *arg)
 {
 	struct log_join *join = &lines->joins[part->stream];
-	/* Parts of one line have one time, so that line had no newline. */
-	if (join->time != 0 && join->time != part->time &&
-	    !take_joined(lines, part->stream, each, arg))
+	if (join->time != part->time && !begin_line(lines, part, each, arg))
 		return false;
 	if (join->time == 0 && part->ends) {
 		struct log_line line = {.time = part->time,
@@ -101,13 +127,6 @@ bool log_lines_end(struct log_lines *lines, log_line_fn *each, void *arg)
 	for (int i = 0; i < LOG_STREAMS && more; i++)
 		more = take_joined(lines, (enum log_stream)i, each, arg);
 	return more;
-}
-
-void log_lines_restart(struct log_lines *lines)
-{
-	log_resume_rewind(&lines->resume);
-	for (int i = 0; i < LOG_STREAMS; i++)
-		join_clear(&lines->joins[i]);
 }
 
 void log_lines_done(struct log_lines *lines)

@@ -20,6 +20,20 @@ void log_resume_begin(struct log_resume *resume, enum log_stream stream, int64_t
 		*begun = time;
 }
 
+/*
+ * A stream is in the order of time, so going back means that lines come again.  So does a line of
+ * the same time as the last of its stream after a later one of another: those of one time are
+ * written in one go.
+ */
+bool log_resume_comes_again(const struct log_resume *resume, enum log_stream stream, int64_t time)
+{
+	int64_t last = resume->seen[stream].time;
+	for (int i = 0; i < LOG_STREAMS && time == last; i++)
+		if (resume->seen[i].time > time)
+			return true;
+	return time < last;
+}
+
 bool log_resume_take(struct log_resume *resume, enum log_stream stream, int64_t time,
 		     uint32_t *ret_ordinal)
 {

@@ -23,13 +23,15 @@ struct log_mark {
 
 struct log_resume {
 	struct log_mark taken[LOG_STREAMS];
-	struct log_mark seen[LOG_STREAMS]; /* of this connection */
+	struct log_mark seen[LOG_STREAMS]; /* of this connection, since lines came again */
 	int64_t begun[LOG_STREAMS];        /* of a line of which only parts have come; 0: none */
 };
 
 /* The first part of a line has come, but not its last. */
 void log_resume_begin(struct log_resume *resume, enum log_stream stream, int64_t time);
 
+/* A line begins.  Is it one that was sent before on this connection?  Then rewind. */
+bool log_resume_comes_again(const struct log_resume *resume, enum log_stream stream, int64_t time);
 /* A whole line has come.  false: it was taken before. */
 bool log_resume_take(struct log_resume *resume, enum log_stream stream, int64_t time,
 		     uint32_t *ret_ordinal);

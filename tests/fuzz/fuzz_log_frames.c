@@ -1,0 +1,104 @@
+/*
+ * Everything that reads the bytes of a log: the first byte chooses between frames, a terminal and
+ * the event stream, the second how the rest comes in pieces.  Whatever the pieces, the lines are
+ * the same.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log_frames.h"
+#include "log_level.h"
+#include "log_lines.h"
+#include "log_raw.h"
+#include "logs_events.h"
+#include "logs_text.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { MAX_LINE = 40000, MAX_CLEAN = 4096 };
+
+struct sum {
+	struct log_lines lines;
+	uint64_t hash, n;
+};
+
+static bool on_line(void *arg, const struct log_line *line)
+{
+	struct sum *sum = arg;
+	char clean[3 * MAX_CLEAN];
+	size_t len = line->len < MAX_CLEAN ? line->len : MAX_CLEAN;
+	if (line->len > MAX_LINE)
+		abort();
+	log_level(line->text, line->len);
+	len = logs_text_clean(line->text, len, false, clean);
+	if (!logs_text_is_clean(clean, len))
+		abort();
+	for (size_t i = 0; i < line->len; i++)
+		sum->hash = sum->hash * 31 + (unsigned char)line->text[i];
+	sum->hash = sum->hash * 31 + (uint64_t)line->time + (uint64_t)line->sequence;
+	sum->n++;
+	return true;
+}
+
+static bool on_part(void *arg, const struct log_part *part)
+{
+	struct sum *sum = arg;
+	return log_lines_part(&sum->lines, part, on_line, sum);
+}
+
+static void on_error(void *arg, const char *text, size_t len)
+{
+	struct sum *sum = arg;
+	for (size_t i = 0; i < len; i++)
+		sum->hash = sum->hash * 31 + (unsigned char)text[i];
+}
+
+static void on_event(void *arg, const char *id, enum logs_event event)
+{
+	struct sum *sum = arg;
+	sum->hash = sum->hash * 31 + strlen(id) + event;
+}
+
+static void read_all(unsigned kind, const uint8_t *data, size_t size, size_t piece, struct sum *sum)
+{
+	struct log_frames frames = {.max = MAX_LINE + 64};
+	struct log_raw raw = {.max = MAX_LINE + 300};
+	struct logs_events events = {0};
+	const struct log_frame_calls calls = {on_part, on_error, sum};
+	enum log_fed fed = LOG_FED;
+	*sum = (struct sum){.lines.max = MAX_LINE};
+	for (size_t at = 0; at < size && fed == LOG_FED; at += piece) {
+		size_t n = size - at < piece ? size - at : piece;
+		char *copy = malloc(n);
+		if (!copy)
+			abort();
+		memcpy(copy, data + at, n);
+		if (kind == 0)
+			fed = log_frames_feed(&frames, copy, n, &calls);
+		else if (kind == 1)
+			fed = log_raw_feed(&raw, copy, n, on_part, sum);
+		else
+			logs_events_feed(&events, copy, n, on_event, sum);
+		free(copy);
+	}
+	if (kind == 1 && fed == LOG_FED && raw.len > 0)
+		log_raw_end(&raw, on_part, sum);
+	log_lines_end(&sum->lines, on_line, sum);
+	log_frames_done(&frames);
+	log_raw_done(&raw);
+	logs_events_done(&events);
+	log_lines_done(&sum->lines);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct sum whole, pieces;
+	if (size < 3)
+		return 0;
+	read_all(data[0] % 3, data + 2, size - 2, size, &whole);
+	read_all(data[0] % 3, data + 2, size - 2, data[1] + 1U, &pieces);
+	if (whole.n != pieces.n || whole.hash != pieces.hash)
+		abort();
+	return 0;
+}

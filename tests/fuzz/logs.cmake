@@ -1,0 +1,1 @@
+tallyd_fuzz_target(log_frames SOURCES fuzz/fuzz_log_frames.c LIBRARIES docker_logs_objects)
