@@ -217,6 +217,14 @@ static bool fake_glob(const struct tally_cell *pattern, const struct tally_cell 
 	return fnmatch(p, t, 0) == 0;
 }
 
+static bool fake_contains(const struct tally_cell *value, const struct tally_cell *cell)
+{
+	for (uint32_t i = 0; i + value->len <= cell->len; i++)
+		if (strncasecmp(cell->text + i, value->text, value->len) == 0)
+			return true;
+	return false;
+}
+
 /* Good enough for objects of texts without escapes. */
 static bool fake_has(const struct tally_cell *cell, const struct tally_cell *value)
 {
@@ -248,6 +256,8 @@ static bool fake_matches(const struct tally_column *column, const struct tally_f
 		return fake_compare(column, cell, value) > 0;
 	case TALLY_PREFIX:
 		return cell->len >= value->len && memcmp(cell->text, value->text, value->len) == 0;
+	case TALLY_CONTAINS:
+		return fake_contains(value, cell);
 	case TALLY_GLOB:
 		return fake_glob(value, cell);
 	case TALLY_HAS:

@@ -6,3 +6,9 @@ tallyd_unit_test(http_series SOURCES unit/test_http_series.c unit/http_fixture.c
 	LIBRARIES http_api_objects)
 tallyd_unit_test(http_wire SOURCES unit/test_http_wire.c unit/http_fixture.c
 	LIBRARIES http_api_objects)
+# The tables as their inputs declare them.
+set(INPUTS ${PROJECT_SOURCE_DIR}/plugins/input)
+tallyd_unit_test(http_lists SOURCES unit/test_http_lists.c unit/http_fixture.c
+	${INPUTS}/docker_logs/logs_table.c ${INPUTS}/docker_status/events_table.c
+	LIBRARIES http_api_objects)
+target_include_directories(test_http_lists PRIVATE ${INPUTS})

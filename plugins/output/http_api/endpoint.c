@@ -8,6 +8,7 @@
 #include "tables.h"
 
 #define GRID "from to step points fields agg format times "
+#define LINES "from to order limit cursor format "
 
 static const struct endpoint endpoints[] = {
 	{"/api/v1/containers", containers_list,
@@ -15,6 +16,14 @@ static const struct endpoint endpoints[] = {
 	 false},
 	{"/api/v1/containers/{}", containers_one, "host", HTTP_CONTAINERS, false},
 	{"/api/v1/containers/{}/stats", containers_stats, GRID "host", HTTP_STATS, false},
+	{"/api/v1/containers/{}/logs", containers_logs, LINES "q+ stream+ level+ host", HTTP_LOGS,
+	 false},
+	{"/api/v1/containers/{}/events", containers_events, LINES "action+ host", HTTP_EVENTS,
+	 false},
+	{"/api/v1/logs", logs_list, LINES "q+ stream+ level+ host+ name+ container+", HTTP_LOGS,
+	 false},
+	{"/api/v1/events", events_list, LINES "action+ host+ name+ image+ container+", HTTP_EVENTS,
+	 false},
 	{"/api/v1/stats", stats_many, GRID "ids", HTTP_STATS, false},
 	{"/api/v1/stats/latest", stats_latest, "host+ fields", HTTP_STATS, false},
 	{"/api/v1/top", stats_top, "by host+ window limit", HTTP_STATS, false},

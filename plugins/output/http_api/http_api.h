@@ -27,6 +27,9 @@ struct http_config {
 enum http_class {
 	HTTP_CONTAINERS,
 	HTTP_STATS,
+	HTTP_LOGS,
+	HTTP_EVENTS,
+	HTTP_IMAGES,
 	HTTP_TABLES,
 	HTTP_DAEMON,
 	HTTP_HEALTH,

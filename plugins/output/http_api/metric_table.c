@@ -18,6 +18,9 @@
 const struct tally_metric http_metrics[] = {
 	REQUESTS_OF("containers"),
 	REQUESTS_OF("stats"),
+	REQUESTS_OF("logs"),
+	REQUESTS_OF("events"),
+	REQUESTS_OF("images"),
 	REQUESTS_OF("tables"),
 	REQUESTS_OF("daemon"),
 	REQUESTS_OF("health"),

@@ -8,6 +8,10 @@
 #include <string.h>
 
 #include "cursor.h"
+#include "window.h"
+
+/* The key, and the range before it. */
+enum { PAGE_MAX_CELLS = PAGE_MAX_KEY + 2 };
 
 void page_done(struct page *page)
 {
@@ -41,19 +45,21 @@ static bool page_is_key(const struct tally_table *table, uint32_t column)
 	return role == TALLY_TAG || (role == TALLY_ORDER && table->kind == TALLY_LOG);
 }
 
-static void page_types(const struct page *page, uint16_t types[PAGE_MAX_KEY])
+/* What a cursor holds: the range, if there is one, then the key.  Returns how many cells. */
+static uint32_t page_types(const struct page *page, uint16_t types[PAGE_MAX_CELLS])
 {
+	uint32_t n = 0;
+	if (page->timed) {
+		types[n++] = TALLY_TIME;
+		types[n++] = TALLY_TIME;
+	}
 	for (uint32_t i = 0; i < page->n_key; i++)
-		types[i] = page->key[i]->type;
+		types[n++] = page->key[i]->type;
+	return n;
 }
 
-int page_read(struct call *call, const struct tally_table *table, struct page *ret)
+static int page_read_key(struct call *call, const struct tally_table *table, struct page *ret)
 {
-	uint16_t types[PAGE_MAX_KEY];
-	const char *cursor = target_param(call->target, "cursor");
-	ret->n_key = 0;
-	ret->timed = table->kind != TALLY_STATE;
-	ret->memory = NULL;
 	for (uint32_t i = 0; i < table->n_columns; i++) {
 		if (!page_is_key(table, i))
 			continue;
@@ -62,22 +68,65 @@ int page_read(struct call *call, const struct tally_table *table, struct page *r
 					     table->name);
 		ret->key[ret->n_key++] = &table->columns[i];
 	}
-	int r = page_read_limit(call, PAGE_DEFAULT_LIMIT, &ret->limit);
-	if (r < 0 || !cursor)
-		return r;
-	page_types(ret, types);
-	r = cursor_read(cursor, types, ret->n_key, ret->after, &ret->memory);
+	return 0;
+}
+
+/* No cursor makes a range longer than anybody may ask for. */
+static bool page_take_range(const struct call *call, const struct tally_cell range[2],
+			    struct page *page)
+{
+	int64_t days = call->config->max_query_range_days;
+	page->from = range[0].i;
+	page->to = range[1].i;
+	return range[0].set && range[1].set && page->from >= 0 && page->from < page->to &&
+	       page->to - page->from <= days * HTTP_DAY;
+}
+
+static int page_read_cursor(struct call *call, const char *cursor, struct page *ret)
+{
+	struct tally_cell cells[PAGE_MAX_CELLS];
+	uint16_t types[PAGE_MAX_CELLS];
+	uint32_t n = page_types(ret, types), range = ret->timed ? 2 : 0;
+	int r = cursor_read(cursor, types, n, cells, &ret->memory);
 	if (r == -ENOMEM)
 		return reply_unavailable(call->reply, "out of memory");
-	if (r < 0)
+	if (r < 0 || (ret->timed && !page_take_range(call, cells, ret)))
 		return reply_problem(call->reply, 400, "cursor",
 				     "not a cursor of this list: take it from next_cursor");
+	memcpy(ret->after, cells + range, ret->n_key * sizeof(*cells));
 	return 0;
+}
+
+int page_read_back(struct call *call, const struct tally_table *table, int64_t back,
+		   struct page *ret)
+{
+	const char *cursor = target_param(call->target, "cursor");
+	struct window window = {.from = 0};
+	*ret = (struct page){.timed = table->kind != TALLY_STATE};
+	int r = page_read_key(call, table, ret);
+	if (r == 0)
+		r = page_read_limit(call, PAGE_DEFAULT_LIMIT, &ret->limit);
+	if (r == 0 && ret->timed)
+		r = window_read_back(call, back, &window);
+	if (r < 0)
+		return r;
+	ret->from = window.from;
+	ret->to = window.to;
+	return cursor ? page_read_cursor(call, cursor, ret) : 0;
+}
+
+int page_read(struct call *call, const struct tally_table *table, struct page *ret)
+{
+	return page_read_back(call, table, 3600 * HTTP_SECOND, ret);
 }
 
 void page_ask(const struct page *page, struct ask *ask)
 {
 	ask->query.limit = page->limit + 1;
+	if (page->timed) {
+		ask->query.from = page->from;
+		ask->query.to = page->to;
+	}
 	if (!page->memory)
 		return;
 	ask->query.after = page->after;
@@ -92,17 +141,19 @@ uint32_t page_rows(const struct page *page, const struct rowset *rows)
 static char *page_cursor(const struct page *page, const struct tally_cell *row,
 			 const struct tally_column *const *columns, uint32_t n_columns)
 {
-	uint16_t types[PAGE_MAX_KEY];
-	struct tally_cell cells[PAGE_MAX_KEY] = {{.set = 0}};
-	page_types(page, types);
-	for (uint32_t i = 0; i < page->n_key; i++) {
-		if (page->timed && i == 0)
-			cells[i] = row[0];
+	uint16_t types[PAGE_MAX_CELLS];
+	struct tally_cell cells[PAGE_MAX_CELLS] = {{.set = 0}};
+	uint32_t n = page_types(page, types), range = n - page->n_key;
+	if (page->timed) {
+		cells[0] = (struct tally_cell){.i = page->from, .set = 1};
+		cells[1] = (struct tally_cell){.i = page->to, .set = 1};
+		cells[2] = row[0];
+	}
+	for (uint32_t i = 0; i < page->n_key; i++)
 		for (uint32_t k = 0; k < n_columns; k++)
 			if (columns[k] == page->key[i])
-				cells[i] = row[1 + k];
-	}
-	return cursor_write(types, cells, page->n_key);
+				cells[range + i] = row[1 + k];
+	return cursor_write(types, cells, n);
 }
 
 /* What may not stand in a Link header as it is, although it may come in a URI. */
@@ -144,16 +195,23 @@ static char *page_link(const char *raw, const char *cursor)
 	return text.data;
 }
 
+char *page_next(const struct page *page, struct call *call, const struct rowset *rows,
+		const struct tally_column *const *columns)
+{
+	if (rows->n_rows <= page->limit)
+		return NULL;
+	char *cursor =
+		page_cursor(page, rowset_row(rows, page->limit - 1), columns, rows->n_columns - 1);
+	if (cursor)
+		call->reply->link = page_link(call->raw, cursor);
+	return cursor;
+}
+
 void page_finish(const struct page *page, struct call *call, const struct rowset *rows,
 		 const struct tally_column *const *columns)
 {
 	struct json_writer *json = &call->reply->body;
-	auto_free char *cursor = NULL;
-	if (rows->n_rows > page->limit)
-		cursor = page_cursor(page, rowset_row(rows, page->limit - 1), columns,
-				     rows->n_columns - 1);
+	auto_free char *cursor = page_next(page, call, rows, columns);
 	json_write_key(json, "next_cursor");
 	json_write_string(json, cursor);
-	if (cursor)
-		call->reply->link = page_link(call->raw, cursor);
 }

@@ -1,6 +1,8 @@
 /*
  * Paging through rows as they were written: limit, and a cursor that holds the key of the last
- * row shown.  A page asks for one row more than it shows, to know whether there is a next one.
+ * row shown, behind the range of time that the first page was asked for: a range that moves on
+ * with the clock would lose rows at its end.  A page asks for one row more than it shows, to know
+ * whether there is a next one.
  */
 #ifndef TALLYD_HTTP_PAGE_H
 #define TALLYD_HTTP_PAGE_H
@@ -13,7 +15,8 @@ struct page {
 	uint32_t limit;
 	const struct tally_column *key[PAGE_MAX_KEY]; /* of the table, in the order of columns */
 	uint32_t n_key;
-	bool timed; /* key[0] is the time of the row */
+	bool timed;       /* key[0] is the time of the row */
+	int64_t from, to; /* of all pages, if timed */
 	struct tally_cell after[PAGE_MAX_KEY];
 	char *memory; /* that after points to; NULL: from the start */
 };
@@ -21,15 +24,24 @@ struct page {
 void page_done(struct page *page);
 #define auto_page __attribute__((cleanup(page_done)))
 
-/* Reads limit and cursor.  Owes page_done(), also on failure: a problem. */
+/* Reads limit and cursor, and unless it is a STATE table from and to, by default the last hour.
+ * Owes page_done(), also on failure: a problem. */
 int page_read(struct call *call, const struct tally_table *table, struct page *ret);
-/* Sets limit and after; rows must then hold all key columns. */
+/* The same with another default: so many ns back. */
+int page_read_back(struct call *call, const struct tally_table *table, int64_t back,
+		   struct page *ret);
+/* Sets range, limit and after; rows must then hold all key columns. */
 void page_ask(const struct page *page, struct ask *ask);
 /* Rows to show. */
 uint32_t page_rows(const struct page *page, const struct rowset *rows);
 /* Closes a list: next_cursor and the Link header.  columns: of rows, after the time. */
 void page_finish(const struct page *page, struct call *call, const struct rowset *rows,
 		 const struct tally_column *const *columns);
+
+/* Only the header, for formats that have no room for more.  Returns next_cursor, to be freed, or
+ * NULL at the end. */
+char *page_next(const struct page *page, struct call *call, const struct rowset *rows,
+		const struct tally_column *const *columns);
 
 /* limit=N, 1 to max_results_per_query. */
 int page_read_limit(struct call *call, uint32_t fallback, uint32_t *ret);

@@ -4,6 +4,8 @@
 #include <rfc3339.h>
 #include <string.h>
 
+#include "csv.h"
+
 static int64_t series_time(const struct series *series, uint32_t point)
 {
 	return series->window.from + point * series->window.step;
@@ -174,19 +176,6 @@ static void write_ndjson_row(const struct series *series, uint32_t container, ui
 	json->comma = false;
 }
 
-/* RFC 4180: in quotes only if it must be. */
-static void write_csv_text(struct json_writer *json, const char *text)
-{
-	if (!strpbrk(text, ",\"\r\n")) {
-		json_write_raw(json, text, strlen(text));
-		return;
-	}
-	json_write_raw(json, "\"", 1);
-	for (; *text; text++)
-		json_write_raw(json, *text == '"' ? "\"\"" : text, *text == '"' ? 2 : 1);
-	json_write_raw(json, "\"", 1);
-}
-
 /* Times and numbers need no quotes; a gap is an empty field. */
 static void write_csv_row(const struct series *series, uint32_t container, uint32_t point)
 {
@@ -200,7 +189,8 @@ static void write_csv_row(const struct series *series, uint32_t container, uint3
 	}
 	if (series->many) {
 		json_write_raw(json, ",", 1);
-		write_csv_text(json, series->containers[container].id);
+		csv_write_text(json, series->containers[container].id,
+			       strlen(series->containers[container].id));
 	}
 	for (uint32_t field = 0; field < series->fields.n; field++) {
 		json_write_raw(json, ",", 1);

@@ -5,7 +5,6 @@
 #include "fields.h"
 #include "page.h"
 #include "tables.h"
-#include "window.h"
 
 /* ---- What there is ------------------------------------------------------- */
 
@@ -150,7 +149,6 @@ static int answer_rows(struct call *call, const struct tally_table *table)
 	struct page page auto_page = {.memory = NULL};
 	struct rowset rows auto_rowset = {.n_rows = 0};
 	struct listing listing = {.table = table};
-	struct window window;
 	struct ask ask;
 	ask_init(&ask, call, table);
 	for (uint32_t i = 1; i < table->n_columns && listing.n < ROWSET_MAX_COLUMNS - 1; i++) {
@@ -159,13 +157,9 @@ static int answer_rows(struct call *call, const struct tally_table *table)
 	}
 	int r = page_read(call, table, &page);
 	if (r == 0)
-		r = window_read(call, &window);
-	if (r == 0)
 		r = ask_order(call, &ask);
 	if (r < 0)
 		return r;
-	ask.query.from = window.from;
-	ask.query.to = window.to;
 	ask_tags(call, &ask);
 	page_ask(&page, &ask);
 	r = ask_store(&ask, &rows);

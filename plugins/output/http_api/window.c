@@ -25,14 +25,14 @@ static int window_read_moment(struct call *call, const char *name, int64_t *mome
 	return 0;
 }
 
-int window_read(struct call *call, struct window *ret)
+int window_read_back(struct call *call, int64_t back, struct window *ret)
 {
 	int64_t days = call->config->max_query_range_days;
 	struct window window = {.to = call->now};
 	int r = window_read_moment(call, "to", &window.to);
 	if (r < 0)
 		return r;
-	window.from = window.to - 3600 * HTTP_SECOND;
+	window.from = window.to > back ? window.to - back : 0;
 	r = window_read_moment(call, "from", &window.from);
 	if (r < 0)
 		return r;
@@ -43,6 +43,11 @@ int window_read(struct call *call, struct window *ret)
 				     "the range is longer than %" PRId64 " days", days);
 	*ret = window;
 	return 0;
+}
+
+int window_read(struct call *call, struct window *ret)
+{
+	return window_read_back(call, 3600 * HTTP_SECOND, ret);
 }
 
 /*

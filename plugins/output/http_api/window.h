@@ -12,6 +12,8 @@ struct window {
 
 /* from and to: by default the last hour.  0, or a problem. */
 int window_read(struct call *call, struct window *ret);
+/* The same with another default: so many ns back from `to`. */
+int window_read_back(struct call *call, int64_t back, struct window *ret);
 /* Also step or points; from and to are widened to whole steps, so that everybody who asks for
  * about the same gets the same. */
 int window_read_grid(struct call *call, struct window *ret);

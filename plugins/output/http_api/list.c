@@ -1,0 +1,272 @@
+#include "list.h"
+
+#include <cleanup.h>
+#include <errno.h>
+#include <string.h>
+
+#include "csv.h"
+#include "page.h"
+#include "tables.h"
+
+struct listing {
+	struct call *call;
+	const struct tally_table *table;
+	const struct tally_column *columns[ROWSET_MAX_COLUMNS]; /* after the time */
+	uint32_t n;
+	enum list_format format;
+	struct page page;
+	struct rowset rows;
+};
+
+static void listing_done(struct listing *listing)
+{
+	page_done(&listing->page);
+	rowset_done(&listing->rows);
+}
+#define auto_listing __attribute__((cleanup(listing_done)))
+
+/* ---- What is asked for --------------------------------------------------- */
+
+/* Where text is among "a|b|c"; -1: nowhere. */
+static int choice_of(const char *choices, const char *text)
+{
+	size_t wanted = strlen(text);
+	for (int i = 0;; i++) {
+		size_t len = strcspn(choices, "|");
+		if (len == wanted && memcmp(choices, text, len) == 0)
+			return i;
+		if (choices[len] == '\0')
+			return -1;
+		choices += len + 1;
+	}
+}
+
+/* *ret stays as it is if the parameter is not there. */
+static int read_choice(struct call *call, const char *param, const char *choices, int *ret)
+{
+	const char *text = target_param(call->target, param);
+	int choice = text ? choice_of(choices, text) : *ret;
+	if (choice < 0)
+		return reply_problem(call->reply, 400, param, "\"%s\" is none of %s", text,
+				     choices);
+	*ret = choice;
+	return 0;
+}
+
+int list_read_format(struct call *call, enum list_format *ret)
+{
+	int format = LIST_JSON;
+	int r = read_choice(call, "format", "json|ndjson|csv", &format);
+	*ret = (enum list_format)format;
+	return r;
+}
+
+int list_read_flag(struct call *call, const char *param, bool *ret)
+{
+	int flag = *ret;
+	int r = read_choice(call, param, "no|yes", &flag);
+	*ret = flag == 1;
+	return r;
+}
+
+static int filter_one(struct call *call, const struct list_filter *filter, struct ask *ask,
+		      const char *value)
+{
+	const struct tally_column *column = table_column(ask->table, filter->column);
+	uint32_t match = filter->match;
+	if (!column)
+		return reply_problem(call->reply, 400, filter->param,
+				     "%s of this store has no column %s", ask->table->name,
+				     filter->column);
+	if (filter->choices && choice_of(filter->choices, value) < 0)
+		return reply_problem(call->reply, 400, filter->param, "\"%s\" is none of %s", value,
+				     filter->choices);
+	if (match == TALLY_GLOB && !strpbrk(value, "*?"))
+		match = TALLY_EQUALS;
+	ask_text(ask, column, match, value);
+	return 0;
+}
+
+static int filter_container(struct ask *ask, const struct container *container)
+{
+	const struct tally_column *id = table_column(ask->table, "container_id");
+	const struct tally_column *host = table_column(ask->table, "host");
+	if (!id || !host)
+		return reply_problem(ask->call->reply, 400, "container",
+				     "%s of this store has no column %s", ask->table->name,
+				     id ? "host" : "container_id");
+	ask_text(ask, id, TALLY_EQUALS, container->id);
+	ask_text(ask, host, TALLY_EQUALS, container->host);
+	return 0;
+}
+
+static int filter_all(struct call *call, const struct list *list, struct ask *ask)
+{
+	int r = 0;
+	for (uint32_t i = 0; r == 0 && i < call->target->n_params; i++) {
+		const struct param *param = &call->target->params[i];
+		for (const struct list_filter *f = list->filters; r == 0 && f->param; f++)
+			if (strcmp(f->param, param->name) == 0)
+				r = filter_one(call, f, ask, param->value);
+	}
+	return r;
+}
+
+/* The containers that container= names; they must outlive the question. */
+static int find_containers(struct call *call, struct container ret[PARAMS_MAX], uint32_t *ret_n)
+{
+	for (uint32_t i = 0; i < call->target->n_params; i++) {
+		const struct param *param = &call->target->params[i];
+		if (strcmp(param->name, "container") != 0)
+			continue;
+		int r = container_find(call, param->value, "container", &ret[*ret_n]);
+		if (r < 0)
+			return r;
+		(*ret_n)++;
+	}
+	return 0;
+}
+
+static int listing_ask(struct listing *listing, const struct list *list,
+		       const struct container *container)
+{
+	struct call *call = listing->call;
+	struct container named[PARAMS_MAX];
+	struct ask ask;
+	uint32_t n_named = 0;
+	int order = 1;
+	ask_init(&ask, call, listing->table);
+	for (uint32_t i = 0; i < listing->n; i++)
+		ask_select(&ask, listing->columns[i], TALLY_RAW);
+	int r = read_choice(call, "order", "asc|desc", &order);
+	if (r == 0)
+		r = filter_all(call, list, &ask);
+	if (r == 0 && !container)
+		r = find_containers(call, named, &n_named);
+	for (uint32_t i = 0; r == 0 && i < n_named; i++)
+		r = filter_container(&ask, &named[i]);
+	if (r == 0 && container)
+		r = filter_container(&ask, container);
+	if (r < 0)
+		return r;
+	ask.query.newest_first = order == 1;
+	page_ask(&listing->page, &ask);
+	return ask_store(&ask, &listing->rows);
+}
+
+/* ---- How it is shown ----------------------------------------------------- */
+
+static void write_object(const struct listing *listing, const struct tally_cell *row)
+{
+	struct json_writer *json = &listing->call->reply->body;
+	json_begin_object(json);
+	json_write_key(json, listing->table->columns[0].name);
+	rowset_write_cell(json, TALLY_TIME, &row[0]);
+	for (uint32_t i = 0; i < listing->n; i++) {
+		json_write_key(json, listing->columns[i]->name);
+		rowset_write_cell(json, listing->rows.types[1 + i], &row[1 + i]);
+	}
+	json_end_object(json);
+}
+
+static void write_json(const struct listing *listing)
+{
+	struct json_writer *json = &listing->call->reply->body;
+	json_begin_object(json);
+	json_write_key(json, "data");
+	json_begin_array(json);
+	for (uint32_t i = 0; i < page_rows(&listing->page, &listing->rows); i++)
+		write_object(listing, rowset_row(&listing->rows, i));
+	json_end_array(json);
+	page_finish(&listing->page, listing->call, &listing->rows, listing->columns);
+	json_end_object(json);
+}
+
+static void write_ndjson(const struct listing *listing)
+{
+	struct json_writer *json = &listing->call->reply->body;
+	for (uint32_t i = 0; i < page_rows(&listing->page, &listing->rows); i++) {
+		write_object(listing, rowset_row(&listing->rows, i));
+		json_write_raw(json, "\n", 1);
+		json->comma = false;
+	}
+}
+
+static void write_csv(const struct listing *listing)
+{
+	struct json_writer *out = &listing->call->reply->body;
+	csv_write_text(out, listing->table->columns[0].name,
+		       strlen(listing->table->columns[0].name));
+	for (uint32_t i = 0; i < listing->n; i++) {
+		json_write_raw(out, ",", 1);
+		csv_write_text(out, listing->columns[i]->name, strlen(listing->columns[i]->name));
+	}
+	json_write_raw(out, "\r\n", 2);
+	for (uint32_t i = 0; i < page_rows(&listing->page, &listing->rows); i++) {
+		const struct tally_cell *row = rowset_row(&listing->rows, i);
+		csv_write_cell(out, TALLY_TIME, &row[0]);
+		for (uint32_t k = 0; k < listing->n; k++) {
+			json_write_raw(out, ",", 1);
+			csv_write_cell(out, listing->rows.types[1 + k], &row[1 + k]);
+		}
+		json_write_raw(out, "\r\n", 2);
+	}
+}
+
+static void listing_write(const struct listing *listing)
+{
+	struct reply *reply = listing->call->reply;
+	if (listing->format == LIST_JSON) {
+		write_json(listing);
+		return;
+	}
+	reply->type = listing->format == LIST_CSV ? reply_csv : reply_ndjson;
+	if (listing->format == LIST_CSV)
+		write_csv(listing);
+	else
+		write_ndjson(listing);
+	auto_free char *cursor =
+		page_next(&listing->page, listing->call, &listing->rows, listing->columns);
+	(void)cursor; /* only the header has room for it */
+}
+
+void list_write_empty(struct json_writer *json)
+{
+	json_begin_object(json);
+	json_write_key(json, "data");
+	json_begin_array(json);
+	json_end_array(json);
+	json_write_key(json, "next_cursor");
+	json_write_null(json);
+	json_end_object(json);
+}
+
+/* The table is not there yet: nobody has written to it. */
+static int answer_nothing(struct call *call, enum list_format format)
+{
+	if (format == LIST_JSON)
+		list_write_empty(&call->reply->body);
+	else
+		call->reply->type = format == LIST_CSV ? reply_csv : reply_ndjson;
+	return 0;
+}
+
+int list_answer(struct call *call, const struct list *list, const struct container *container)
+{
+	struct listing listing auto_listing = {.call = call};
+	int r = list_read_format(call, &listing.format);
+	if (r == 0)
+		r = call_table(call, list->table, &listing.table);
+	if (r < 0)
+		return r;
+	if (!listing.table)
+		return answer_nothing(call, listing.format);
+	for (uint32_t i = 1; i < listing.table->n_columns && i < ROWSET_MAX_COLUMNS; i++)
+		listing.columns[listing.n++] = &listing.table->columns[i];
+	r = page_read_back(call, listing.table, list->back, &listing.page);
+	if (r == 0)
+		r = listing_ask(&listing, list, container);
+	if (r == 0)
+		listing_write(&listing);
+	return r;
+}

@@ -1,0 +1,34 @@
+/*
+ * A list of rows as they were written, for an endpoint that says which table and by what it can
+ * be narrowed down: paging, order, range and format are the same for all of them.
+ */
+#ifndef TALLYD_HTTP_LIST_H
+#define TALLYD_HTTP_LIST_H
+
+#include "containers.h"
+
+struct list_filter {
+	const char *param, *column;
+	uint32_t match;      /* enum tally_match; EQUALS that may hold * and ?: TALLY_GLOB */
+	const char *choices; /* "stdout|stderr": nothing else makes sense; NULL: anything */
+};
+
+struct list {
+	const char *table;
+	const struct list_filter *filters; /* ends with .param = NULL */
+	int64_t back;                      /* ns: the range unless from says otherwise */
+};
+
+/* container: only its rows; NULL: those of the containers that container= names, or of all.
+ * A table that the store does not have gives an empty list. */
+int list_answer(struct call *call, const struct list *list, const struct container *container);
+
+enum list_format { LIST_JSON, LIST_NDJSON, LIST_CSV };
+int list_read_format(struct call *call, enum list_format *ret); /* 0, or a problem */
+
+/* yes or no; a problem if it is neither. */
+int list_read_flag(struct call *call, const char *param, bool *ret);
+
+void list_write_empty(struct json_writer *json);
+
+#endif
