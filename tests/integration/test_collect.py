@@ -135,7 +135,7 @@ def test_disk_traffic_is_what_docker_stats_shows(engine, watch):
 
 def test_state_and_exit_code_follow_the_container(engine, watch):
     daemon = watch()
-    engine.run("short", "exit 7", labels={"tier": "web"}, env={"PASSWORD": "hunter2"})
+    engine.run("short", "sleep 1; exit 7", labels={"tier": "web"}, env={"PASSWORD": "hunter2"})
     daemon.wait(lambda: daemon.containers()["short"]["state"] == "exited", "short exited")
     row = daemon.containers()["short"]
     assert row["exit_code"] == 7
