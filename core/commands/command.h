@@ -35,5 +35,6 @@ int command_check(const struct command_line *line);
 int command_config(const struct command_line *line);
 int command_plugins(const struct command_line *line);
 int command_once(const struct command_line *line);
+int command_db(const struct command_line *line);
 
 #endif

@@ -234,6 +234,14 @@ struct tally_keeper { /* "cache"; thread-safe */
 	int (*set)(void *self, const char *key, const void *data, size_t len, int64_t ttl_ns);
 };
 
+/* A command line for one configured instance: `tallyd db migrate` gives argv = {"migrate"}. */
+struct tally_command {
+	uint32_t size;
+	int argc;
+	char *const *argv;
+	const struct tally_table *const *tables; /* that plugins of this configuration emit */
+};
+
 /* ---- The plugin ------------------------------------------------------------ */
 
 struct tally_plugin {
@@ -262,6 +270,11 @@ struct tally_plugin {
 	const struct tally_buffer *buffer;
 	const struct tally_reader *store;
 	const struct tally_keeper *cache;
+
+	/* Optional: does what `tallyd db …` asks of the instance with this config and
+	 * prints to stdout.  Nothing else of the instance was called.  -EINVAL: no such command. */
+	int (*command)(struct tally_ctx *ctx, const void *config,
+		       const struct tally_command *command);
 };
 
 /* TALLY_PLUGIN(.name = "…", .version = "…", …): the one exported function of a plugin. */

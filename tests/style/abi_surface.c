@@ -14,6 +14,7 @@ struct tally_abi_surface {
 	struct tally_batch batch;
 	struct tally_sample sample;
 	struct tally_blob blob;
+	struct tally_command command;
 	enum tally_level level;
 	enum tally_type type;
 	enum tally_role role;

@@ -1,0 +1,121 @@
+/*
+ * `tallyd db migrate|status`: hands the words to the instances of the configuration whose plugin
+ * has a command for them.  Nothing else is started.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands/checked.h"
+#include "commands/command.h"
+#include "host.h"
+
+struct db {
+	struct host_services services;
+	pthread_rwlock_t registry_lock;
+	const char *only; /* an instance's name; NULL: all */
+	struct tally_command command;
+};
+
+static bool db_means(const struct db *db, const struct plan_instance *plan)
+{
+	if (!plan->plugin->command)
+		return false;
+	return !db->only || strcmp(db->only, plan->name) == 0 ||
+	       strcmp(db->only, strchr(plan->name, '.') + 1) == 0;
+}
+
+/* What all plugins of the plan emit, NULL at the end. */
+static const struct tally_table **db_tables(const struct plan *plan)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < plan->n_instances; i++)
+		for (const struct tally_table *const *t = plan->instances[i].plugin->tables;
+		     t && *t; t++)
+			n++;
+	const struct tally_table **tables = calloc(n + 1, sizeof(*tables));
+	n = 0;
+	for (size_t i = 0; tables && i < plan->n_instances; i++)
+		for (const struct tally_table *const *t = plan->instances[i].plugin->tables;
+		     t && *t; t++)
+			tables[n++] = *t;
+	return tables;
+}
+
+static int db_instance(struct db *db, const struct plan_instance *plan)
+{
+	struct host *host = NULL;
+	struct error error;
+	int r = host_create(&db->services, plan->plugin, plan->name, 0, &host, &error);
+	if (r == 0) {
+		host_forget_reason();
+		printf("%s\n", plan->name);
+		r = plan->plugin->command(host_ctx(host), plan->config, &db->command);
+		if (r < 0)
+			host_explain(r, &error);
+	}
+	host_destroy(host);
+	fflush(stdout);
+	if (r < 0)
+		fprintf(stderr, "%s: %s\n", plan->name, error.text);
+	return r < 0 ? COMMAND_FAILED : COMMAND_OK;
+}
+
+static int db_run(struct db *db, const struct plan *plan)
+{
+	int exit_code = COMMAND_OK;
+	size_t n = 0;
+	for (size_t i = 0; i < plan->n_instances; i++) {
+		if (!db_means(db, &plan->instances[i]))
+			continue;
+		n++;
+		if (db_instance(db, &plan->instances[i]) != COMMAND_OK)
+			exit_code = COMMAND_FAILED;
+	}
+	if (n)
+		return exit_code;
+	fprintf(stderr, "tallyd db: no %s that has a database to look after is configured\n",
+		db->only ? db->only : "output");
+	return COMMAND_FAILED;
+}
+
+static int db_checked(struct db *db, const struct checked *checked)
+{
+	const struct tally_table **tables = db_tables(checked->plan);
+	db->services = (struct host_services){.metrics = metrics_create(),
+					      .registry = checked->registry,
+					      .registry_lock = &db->registry_lock,
+					      .machine = checked->plan->globals.host,
+					      .state_dir = checked->plan->globals.state_dir,
+					      .writer = "db"};
+	db->command.tables = tables;
+	int exit_code = tables && db->services.metrics ? db_run(db, checked->plan) : COMMAND_FAILED;
+	metrics_destroy(db->services.metrics);
+	free(tables);
+	return exit_code;
+}
+
+static bool db_is_verb(const char *word)
+{
+	return strcmp(word, "migrate") == 0 || strcmp(word, "status") == 0;
+}
+
+int command_db(const struct command_line *line)
+{
+	struct db db = {.command = {.size = sizeof(db.command), .argc = 1, .argv = line->argv}};
+	struct checked checked;
+	if (line->argc < 1 || line->argc > 2 || !db_is_verb(line->argv[0])) {
+		fprintf(stderr, "usage: tallyd db migrate|status [INSTANCE]\n");
+		return COMMAND_USAGE;
+	}
+	db.only = line->argc > 1 ? line->argv[1] : NULL;
+	int exit_code = checked_create(line, &checked);
+	if (exit_code != COMMAND_OK)
+		return exit_code;
+	pthread_rwlock_init(&db.registry_lock, NULL);
+	exit_code = db_checked(&db, &checked);
+	pthread_rwlock_destroy(&db.registry_lock);
+	checked_destroy(&checked);
+	return exit_code;
+}

@@ -1,0 +1,79 @@
+/*
+ * One connection to PostgreSQL, used by one thread at a time.  Every call ends by the connection's
+ * deadline (or its timeout per call when that is 0), or when it is interrupted, and says why in
+ * the operator's words: the server's primary message and SQLSTATE, never a row's content or a
+ * conninfo.  A connection that was cut, or left in the middle of an answer, is closed; opening it
+ * again is up to the caller.
+ */
+#ifndef TALLYD_PLUGINS_COMMON_PG_CONNECTION_H
+#define TALLYD_PLUGINS_COMMON_PG_CONNECTION_H
+
+#include <libpq-fe.h>
+#include <tallyd/host.h>
+
+/* What to do about an error. */
+enum pg_fault {
+	PG_FAULT_NONE,
+	PG_FAULT_RETRY,     /* the server, the network or another transaction: later */
+	PG_FAULT_DUPLICATE, /* 23505 */
+	PG_FAULT_PARTITION, /* 23514: no partition for the row, or a CHECK */
+	PG_FAULT_VALUE,     /* a row's content: 22…, 23502 */
+	PG_FAULT_SCHEMA,    /* a table or a column is not there */
+	PG_FAULT_OTHER,
+};
+
+struct pg_connection {
+	struct tally_ctx *ctx;
+	PGconn *conn;        /* NULL: closed */
+	int64_t timeout;     /* ns, of each call */
+	int64_t deadline;    /* ns, CLOCK_MONOTONIC, of all; 0: only the timeout counts */
+	int interrupt_fd;    /* readable: give up; -1: none */
+	enum pg_fault fault; /* of the last call that failed */
+	char sqlstate[6];    /* likewise; "" if the server did not say one */
+};
+
+struct pg_params {
+	int n;
+	const Oid *types;
+	const char *const *values;
+	const int *lengths;
+};
+
+/* Connects, with libpq's own order of hosts; each has connect_timeout seconds.  setup: SQL to run
+ * first, or NULL. */
+int pg_open(struct pg_connection *pg, const char *conninfo, const char *setup);
+void pg_close(struct pg_connection *pg);
+bool pg_is_open(const struct pg_connection *pg);
+bool pg_in_transaction(const struct pg_connection *pg);
+
+/* One statement or several, without parameters; their rows are thrown away. */
+int pg_exec(struct pg_connection *pg, const char *sql);
+__attribute__((format(printf, 2, 3))) int pg_execf(struct pg_connection *pg, const char *fmt, ...);
+/* One statement with binary parameters (NULL: none) and a binary answer: PQclear() it. */
+int pg_query(struct pg_connection *pg, const char *sql, const struct pg_params *params,
+	     PGresult **ret);
+/* Row by row, for long answers: send, then next until it gives NULL. */
+int pg_send(struct pg_connection *pg, const char *sql, const struct pg_params *params);
+int pg_next(struct pg_connection *pg, PGresult **ret);
+/* The first column of the first row of a query without parameters, as text in binary results. */
+int pg_query_text(struct pg_connection *pg, const char *sql, char *ret, size_t size);
+
+/* For COPY: next() until PGRES_COPY_IN, puts, then end and again next() until NULL. */
+int pg_send_script(struct pg_connection *pg, const char *sql);
+int pg_copy_put(struct pg_connection *pg, const char *data, size_t len);
+int pg_copy_end(struct pg_connection *pg);
+
+/* Ends whatever transaction is open; closes the connection if it cannot. */
+void pg_rollback(struct pg_connection *pg);
+/* Asks the server to stop what it is doing for us. */
+void pg_cancel(struct pg_connection *pg);
+
+static inline void pg_clear(PGresult **result)
+{
+	PQclear(*result);
+}
+#define auto_result __attribute__((cleanup(pg_clear)))
+
+enum pg_fault pg_fault_of(const char *sqlstate);
+
+#endif

@@ -1,0 +1,166 @@
+/*
+ * Descriptors: copying them, finding them, and the indexes that every reader and writer wants.
+ * How they are kept is the store's own affair.
+ */
+#include "store_catalog.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+
+void catalog_init(struct catalog *catalog)
+{
+	pthread_mutex_init(&catalog->lock, NULL);
+	catalog->newest = NULL;
+}
+
+void catalog_done(struct catalog *catalog)
+{
+	while (catalog->newest) {
+		struct stored_table *stored = catalog->newest;
+		catalog->newest = stored->older;
+		catalog_free(stored);
+	}
+	pthread_mutex_destroy(&catalog->lock);
+}
+
+const struct stored_table *catalog_find(struct catalog *catalog, const char *name)
+{
+	pthread_mutex_lock(&catalog->lock);
+	const struct stored_table *stored = catalog->newest;
+	pthread_mutex_unlock(&catalog->lock);
+	while (stored && strcmp(stored->table.name, name) != 0)
+		stored = stored->older;
+	return stored;
+}
+
+void catalog_add(struct catalog *catalog, struct stored_table *stored)
+{
+	pthread_mutex_lock(&catalog->lock);
+	stored->older = catalog->newest;
+	catalog->newest = stored;
+	pthread_mutex_unlock(&catalog->lock);
+}
+
+static int catalog_by_name(const void *a, const void *b)
+{
+	const struct stored_table *const *left = a, *const *right = b;
+	return strcmp((*left)->table.name, (*right)->table.name);
+}
+
+int catalog_each(struct catalog *catalog, tally_table_fn *each, void *arg)
+{
+	pthread_mutex_lock(&catalog->lock);
+	const struct stored_table *newest = catalog->newest;
+	pthread_mutex_unlock(&catalog->lock);
+	size_t n = 0;
+	for (const struct stored_table *s = newest; s; s = s->older)
+		n++;
+	auto_free const struct stored_table **sorted = calloc(n + 1, sizeof(*sorted));
+	if (!sorted)
+		return -ENOMEM;
+	n = 0;
+	for (const struct stored_table *s = newest; s; s = s->older)
+		if (catalog_find(catalog, s->table.name) == s)
+			sorted[n++] = s;
+	qsort(sorted, n, sizeof(*sorted), catalog_by_name);
+	int r = 0;
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = each(arg, &sorted[i]->table);
+	return r;
+}
+
+int catalog_column(const struct tally_table *table, const char *name)
+{
+	for (uint32_t c = 0; c < table->n_columns; c++)
+		if (strcmp(table->columns[c].name, name) == 0)
+			return (int)c;
+	return -1;
+}
+
+bool catalog_is_number(const struct tally_column *column)
+{
+	return column->type == TALLY_INT || column->type == TALLY_REAL ||
+	       column->type == TALLY_BOOL;
+}
+
+static void catalog_index_column(struct stored_table *stored, uint16_t c)
+{
+	const struct tally_table *table = &stored->table;
+	const struct tally_column *column = &table->columns[c];
+	bool order = column->role == TALLY_ORDER && table->kind == TALLY_LOG;
+	if (column->role == TALLY_TAG)
+		stored->tags[stored->n_tags++] = c;
+	if ((c == 0 && table->kind != TALLY_STATE) || column->role == TALLY_TAG || order)
+		stored->key[stored->n_key++] = c;
+	if (order)
+		stored->order = c;
+	if (column->role == TALLY_GONE && column->type == TALLY_TIME)
+		stored->gone = c;
+	if (table->kind == TALLY_SERIES && c > 0 && column->role != TALLY_TAG &&
+	    catalog_is_number(column))
+		stored->numbers[stored->n_numbers++] = c;
+}
+
+/* strdup() that keeps NULL. */
+static bool catalog_copy_text(const char *text, const char **ret)
+{
+	*ret = text ? strdup(text) : NULL;
+	return !text || *ret;
+}
+
+static bool catalog_copy_into(const struct tally_table *from, struct tally_table *to)
+{
+	struct tally_column *columns = calloc(from->n_columns + 1, sizeof(*columns));
+	to->columns = columns;
+	to->kind = from->kind;
+	to->revision = from->revision;
+	bool ok = columns && catalog_copy_text(from->name, &to->name) &&
+		  catalog_copy_text(from->help, &to->help);
+	for (uint32_t c = 0; ok && c < from->n_columns; c++) {
+		columns[c].type = from->columns[c].type;
+		columns[c].role = from->columns[c].role;
+		to->n_columns++;
+		ok = catalog_copy_text(from->columns[c].name, &columns[c].name) &&
+		     catalog_copy_text(from->columns[c].unit, &columns[c].unit) &&
+		     catalog_copy_text(from->columns[c].help, &columns[c].help);
+	}
+	return ok;
+}
+
+struct stored_table *catalog_copy(const struct tally_table *table)
+{
+	struct stored_table *stored = calloc(1, sizeof(*stored));
+	if (!stored)
+		return NULL;
+	if (!catalog_copy_into(table, &stored->table)) {
+		catalog_free(stored);
+		return NULL;
+	}
+	for (uint32_t c = 0; c < table->n_columns; c++)
+		catalog_index_column(stored, (uint16_t)c);
+	return stored;
+}
+
+static void catalog_free_text(const char *text)
+{
+	free((void *)(uintptr_t)text);
+}
+
+void catalog_free(struct stored_table *stored)
+{
+	if (!stored)
+		return;
+	const struct tally_table *table = &stored->table;
+	for (uint32_t c = 0; c < table->n_columns; c++) {
+		catalog_free_text(table->columns[c].name);
+		catalog_free_text(table->columns[c].unit);
+		catalog_free_text(table->columns[c].help);
+	}
+	free((void *)(uintptr_t)table->columns);
+	catalog_free_text(table->name);
+	catalog_free_text(table->help);
+	free(stored);
+}

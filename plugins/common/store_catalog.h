@@ -1,0 +1,46 @@
+/*
+ * The tables that the store holds, in memory.  Entries never change and live until catalog_done():
+ * whoever found one may use it without a lock.  A table whose columns grew gets a new entry.
+ */
+#ifndef TALLYD_PLUGINS_COMMON_STORE_CATALOG_H
+#define TALLYD_PLUGINS_COMMON_STORE_CATALOG_H
+
+#include <pthread.h>
+#include <tallyd/host.h>
+
+enum { CATALOG_MAX_COLUMNS = 256 };
+
+struct stored_table {
+	struct tally_table table; /* owns all it points to */
+	struct stored_table *older;
+	uint32_t n_tags, n_key, n_numbers;
+	uint32_t order, gone; /* columns; 0: none */
+	uint16_t tags[CATALOG_MAX_COLUMNS];
+	uint16_t key[CATALOG_MAX_COLUMNS];     /* time, tags, order, as the columns stand */
+	uint16_t numbers[CATALOG_MAX_COLUMNS]; /* what is rolled up; only of a SERIES */
+};
+
+struct catalog {
+	pthread_mutex_t lock;
+	struct stored_table *newest; /* guarded by lock; all, linked by older */
+};
+
+void catalog_init(struct catalog *catalog);
+void catalog_done(struct catalog *catalog);
+
+/* NULL: none. */
+const struct stored_table *catalog_find(struct catalog *catalog, const char *name);
+/* Takes the entry. */
+void catalog_add(struct catalog *catalog, struct stored_table *stored);
+/* Sorted by name. */
+int catalog_each(struct catalog *catalog, tally_table_fn *each, void *arg);
+
+/* -1: no such column. */
+int catalog_column(const struct tally_table *table, const char *name);
+bool catalog_is_number(const struct tally_column *column); /* can be averaged */
+
+/* A copy with its indexes filled in.  NULL: no memory. */
+struct stored_table *catalog_copy(const struct tally_table *table);
+void catalog_free(struct stored_table *stored);
+
+#endif

@@ -1,0 +1,12 @@
+/* Aggregates per bucket and group: which rows are read, and how they become an answer. */
+#ifndef TALLYD_TIMESCALE_AGGREGATE_H
+#define TALLYD_TIMESCALE_AGGREGATE_H
+
+#include "coverage.h"
+#include "pg_connection.h"
+#include "store_answer.h"
+
+int aggregate_run(struct pg_connection *pg, const struct question *question,
+		  const struct coverage *coverage, struct answer *answer);
+
+#endif

@@ -1,0 +1,130 @@
+#include "command.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "migration.h"
+#include "store.h"
+
+#define COMMAND_TIMEOUT INT64_C(60000000000)
+
+bool command_is_schema(const char *name)
+{
+	return name[0] && strlen(name) < 64 &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(name);
+}
+
+/* ---- migrate ------------------------------------------------------------------ */
+
+static int command_tables(struct store *store, struct pg_connection *pg,
+			  const struct tally_table *const *tables)
+{
+	const struct schema_where where = {.server = &store->server,
+					   .views = store->config->schema,
+					   .catalog = &store->catalog,
+					   .make = true,
+					   .now = tally_now(store->ctx)};
+	int r = schema_load_catalog(pg, &store->catalog);
+	for (; r == 0 && tables && *tables; tables++) {
+		const struct stored_table *stored;
+		r = schema_ensure(pg, &where, *tables, &stored);
+		if (r == 0)
+			printf("  table %s\n", (*tables)->name);
+	}
+	return r;
+}
+
+static int command_migrate(struct store *store, struct pg_connection *pg,
+			   const struct tally_command *command)
+{
+	int r = store_migrate(store, pg, true);
+	if (r == 0)
+		r = command_tables(store, pg, command->tables);
+	if (r == 0)
+		printf("  up to date\n");
+	return r;
+}
+
+/* ---- status ------------------------------------------------------------------- */
+
+static void command_lacks(const struct server *server)
+{
+	static const char *const lacks[] = {
+		[SERVER_PLAIN] = "lacks: hypertables (daily partitions instead), compression",
+		[SERVER_APACHE] = "lacks: compression",
+		[SERVER_TSL] = "lacks: nothing",
+	};
+	printf("  PostgreSQL %d.%d, %s%s\n  mode %s; %s\n", server->version / 10000,
+	       server->version % 10000, server->timescale[0] ? "TimescaleDB " : "no TimescaleDB",
+	       server->timescale, server_modes[server->mode], lacks[server->mode]);
+}
+
+/* Rows of text columns, one a line. */
+static int command_list(struct pg_connection *pg, const char *sql)
+{
+	auto_result PGresult *result = NULL;
+	int r = pg_query(pg, sql, NULL, &result);
+	for (int row = 0; r == 0 && row < PQntuples(result); row++)
+		printf("  %.*s\n", PQgetlength(result, row, 0), PQgetvalue(result, row, 0));
+	return r;
+}
+
+static int command_details(struct pg_connection *pg, const struct server *server)
+{
+	int r = command_list(
+		pg, "select 'table ' || t.name || ' (' || t.kind || ')' || coalesce(', rolled up "
+		    "to ' || to_char(m.rolled_to, 'YYYY-MM-DD\"T\"HH24:MI:SSZ'), '') from "
+		    "tally.tables t left join tally.marks m on m.\"table\" = t.name and m.level = "
+		    "1 order by t.name");
+	if (r == 0)
+		r = command_list(
+			pg, "select job || ' by ' || leader || coalesce(', last done ' || "
+			    "to_char(succeeded, 'YYYY-MM-DD\"T\"HH24:MI:SSZ'), '') || coalesce(', "
+			    "failed ' || to_char(failed, 'YYYY-MM-DD\"T\"HH24:MI:SSZ') || ': ' || "
+			    "error, '') from tally.upkeep order by job");
+	if (r == 0 && server->timescale[0])
+		r = command_list(pg, "select 'job ' || j.job_id || ' of TimescaleDB itself: ' || "
+				     "j.proc_name || ', last run ' || coalesce(s.last_run_status, "
+				     "'never') from timescaledb_information.jobs j left join "
+				     "timescaledb_information.job_stats s using (job_id) where "
+				     "j.hypertable_schema = 'tally' order by j.job_id");
+	return r;
+}
+
+static int command_status(struct store *store, struct pg_connection *pg)
+{
+	int missing = 0;
+	int r = server_find_out(pg, &store->server);
+	if (r == 0)
+		r = migration_missing(pg, migrations, &missing);
+	if (r < 0)
+		return r;
+	command_lacks(&store->server);
+	if (missing) {
+		printf("  %d migrations to apply: tallyd db migrate\n", missing);
+		return 0;
+	}
+	printf("  all migrations applied\n");
+	return command_details(pg, &store->server);
+}
+
+/* ---- Both --------------------------------------------------------------------- */
+
+int command_run(struct tally_ctx *ctx, const void *config, const struct tally_command *command)
+{
+	struct store store = {.ctx = ctx, .config = config};
+	struct pg_connection pg = {.ctx = ctx, .timeout = COMMAND_TIMEOUT, .interrupt_fd = -1};
+	const char *verb = command->argc > 0 ? command->argv[0] : "";
+	bool migrate = strcmp(verb, "migrate") == 0;
+	if (!migrate && strcmp(verb, "status") != 0)
+		return tally_fail(ctx, EINVAL, "migrate or status, not \"%s\"", verb);
+	catalog_init(&store.catalog);
+	int r = pg_open(&pg, store.config->conninfo,
+			"set timezone = 'UTC'; set application_name = 'tallyd db'");
+	if (r == 0)
+		r = migrate ? command_migrate(&store, &pg, command) : command_status(&store, &pg);
+	pg_close(&pg);
+	catalog_done(&store.catalog);
+	return r;
+}

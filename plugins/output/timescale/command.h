@@ -1,0 +1,11 @@
+/* `tallyd db migrate` and `tallyd db status` for one configured instance. */
+#ifndef TALLYD_TIMESCALE_COMMAND_H
+#define TALLYD_TIMESCALE_COMMAND_H
+
+#include <tallyd/host.h>
+
+int command_run(struct tally_ctx *ctx, const void *config, const struct tally_command *command);
+
+bool command_is_schema(const char *name);
+
+#endif

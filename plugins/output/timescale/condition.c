@@ -1,0 +1,214 @@
+/*
+ * EQUALS filters on one column become one IN (…), everything else its own term.  Columns of text
+ * have the collation "C", so that comparing them is comparing bytes, and lower() knows ASCII only.
+ */
+#include "condition.h"
+
+#include <string.h>
+
+struct condition {
+	struct pg_text *sql;
+	struct parameters *parameters;
+	const struct tally_column *column;
+	const char *alias;
+};
+
+/* JSON is matched as the text it is. */
+static void condition_column(const struct condition *c)
+{
+	pg_text_add(c->sql,
+		    c->column->type == TALLY_JSON ? "(%s\"%s\"::text collate \"C\")" : "%s\"%s\"",
+		    c->alias, c->column->name);
+}
+
+static int condition_value(const struct condition *c, const struct tally_cell *value)
+{
+	return parameters_cell(c->parameters, c->column->type, value);
+}
+
+static void condition_compare(const struct condition *c, const char *operator,
+			      const struct tally_cell * value)
+{
+	condition_column(c);
+	pg_text_add(c->sql, " %s $%d", operator, condition_value(c, value));
+}
+
+/* * and ? as LIKE has them; its own letters escaped. */
+static void condition_glob(const struct condition *c, const struct tally_cell *value)
+{
+	auto_pg_text struct pg_text pattern = {0};
+	for (uint32_t i = 0; value->set && i < value->len; i++) {
+		char letter = value->text[i];
+		if (letter == '%' || letter == '_' || letter == '\\')
+			pg_text_bytes(&pattern, "\\", 1);
+		letter = letter == '*' ? '%' : letter == '?' ? '_' : letter;
+		pg_text_bytes(&pattern, &letter, 1);
+	}
+	const struct tally_cell like = {
+		.text = pattern.data, .len = (uint32_t)pattern.len, .set = value->set};
+	c->parameters->failed |= pattern.failed;
+	condition_compare(c, "like", &like);
+}
+
+static void condition_prefix(const struct condition *c, const struct tally_cell *value)
+{
+	pg_text_add(c->sql, "starts_with(");
+	condition_column(c);
+	pg_text_add(c->sql, ", $%d)", condition_value(c, value));
+}
+
+static void condition_contains(const struct condition *c, const struct tally_cell *value)
+{
+	pg_text_add(c->sql, "strpos(lower(");
+	condition_column(c);
+	pg_text_add(c->sql, "), lower($%d collate \"C\")) > 0", condition_value(c, value));
+}
+
+/* A text with \u0000 is JSON that PostgreSQL cannot take apart. */
+static void condition_has(const struct condition *c, const struct tally_cell *value)
+{
+	static const struct tally_cell null;
+	const char *equals = value->set ? memchr(value->text, '=', value->len) : NULL;
+	size_t key_len = equals ? (size_t)(equals - value->text) : value->len;
+	const char *a = c->alias, *name = c->column->name;
+	int key = value->set ? parameters_text(c->parameters, value->text, key_len)
+			     : parameters_cell(c->parameters, TALLY_TEXT, &null);
+	pg_text_add(c->sql,
+		    "case when json_typeof(%s\"%s\") = 'object' and strpos(%s\"%s\"::text, "
+		    "'\\u0000') = 0 then exists (select from json_each(%s\"%s\") j where j.key = "
+		    "$%d",
+		    a, name, a, name, a, name, key);
+	if (equals)
+		pg_text_add(c->sql,
+			    " and json_typeof(j.value) not in ('object', 'array') and j.value #>> "
+			    "'{}' = $%d",
+			    parameters_text(c->parameters, equals + 1, value->len - key_len - 1));
+	pg_text_add(c->sql, ") end");
+}
+
+static void condition_is_null(const struct condition *c, const char *test)
+{
+	pg_text_add(c->sql, "%s\"%s\" %s", c->alias, c->column->name, test);
+}
+
+static void condition_term(const struct condition *c, const struct tally_filter *filter)
+{
+	switch (filter->match) {
+	case TALLY_DIFFERS:
+		condition_compare(c, "<>", &filter->value);
+		break;
+	case TALLY_LESS:
+		condition_compare(c, "<", &filter->value);
+		break;
+	case TALLY_GREATER:
+		condition_compare(c, ">", &filter->value);
+		break;
+	case TALLY_PREFIX:
+		condition_prefix(c, &filter->value);
+		break;
+	case TALLY_CONTAINS:
+		condition_contains(c, &filter->value);
+		break;
+	case TALLY_GLOB:
+		condition_glob(c, &filter->value);
+		break;
+	case TALLY_HAS:
+		condition_has(c, &filter->value);
+		break;
+	case TALLY_IS_NULL:
+		condition_is_null(c, "is null");
+		break;
+	default:
+		condition_is_null(c, "is not null");
+		break;
+	}
+}
+
+static bool condition_equals(const struct question *question, uint32_t filter, uint16_t column)
+{
+	return question->query->filters[filter].match == TALLY_EQUALS &&
+	       question->filter[filter] == column;
+}
+
+/* All alternatives at once, where the first of them stands. */
+static void condition_append_equals(const struct condition *c, const struct question *question,
+				    uint32_t first)
+{
+	uint16_t column = question->filter[first];
+	for (uint32_t i = 0; i < first; i++)
+		if (condition_equals(question, i, column))
+			return;
+	pg_text_add(c->sql, " and ");
+	condition_column(c);
+	for (uint32_t i = first; i < question->query->n_filters; i++)
+		if (condition_equals(question, i, column))
+			pg_text_add(c->sql, "%s$%d", i == first ? " in (" : ", ",
+				    condition_value(c, &question->query->filters[i].value));
+	pg_text_add(c->sql, ")");
+}
+
+void condition_append(struct pg_text *sql, struct parameters *parameters,
+		      const struct question *question, unsigned sides, const char *tags,
+		      const char *fields)
+{
+	for (uint32_t i = 0; i < question->query->n_filters; i++) {
+		const struct tally_column *column =
+			&question->stored->table.columns[question->filter[i]];
+		bool tag = column->role == TALLY_TAG;
+		const struct condition c = {sql, parameters, column, tag ? tags : fields};
+		if (!(sides & (tag ? CONDITION_TAGS : CONDITION_FIELDS)))
+			continue;
+		if (question->query->filters[i].match == TALLY_EQUALS) {
+			condition_append_equals(&c, question, i);
+			continue;
+		}
+		pg_text_add(sql, " and ");
+		condition_term(&c, &question->query->filters[i]);
+	}
+}
+
+/* In the answer's order NULL comes after everything else; newest first all is turned around. */
+static void condition_follows(const struct condition *c, const struct tally_cell *cell, bool turned)
+{
+	const char *a = c->alias, *name = c->column->name;
+	if (!cell->set) {
+		pg_text_add(c->sql, turned ? "%s\"%s\" is not null" : "false", a, name);
+		return;
+	}
+	pg_text_add(c->sql, turned ? "%s\"%s\" < $%d" : "(%s\"%s\" > $%d", a, name,
+		    condition_value(c, cell));
+	if (!turned)
+		pg_text_add(c->sql, " or %s\"%s\" is null)", a, name);
+}
+
+static void condition_same(const struct condition *c, const struct tally_cell *cell)
+{
+	if (!cell->set)
+		condition_is_null(c, "is null");
+	else
+		pg_text_add(c->sql, "%s\"%s\" = $%d", c->alias, c->column->name,
+			    condition_value(c, cell));
+}
+
+void condition_append_after(struct pg_text *sql, struct parameters *parameters,
+			    const struct question *question, const char *tags, const char *fields)
+{
+	const struct stored_table *stored = question->stored;
+	const struct tally_query *query = question->query;
+	if (!query->after)
+		return;
+	for (uint32_t i = 0; i < stored->n_key; i++) {
+		const struct tally_column *column = &stored->table.columns[stored->key[i]];
+		const struct condition c = {sql, parameters, column,
+					    column->role == TALLY_TAG ? tags : fields};
+		pg_text_add(sql, i ? " or (" : " and (");
+		condition_follows(&c, &query->after[i], query->newest_first);
+		if (i + 1 == stored->n_key)
+			continue;
+		pg_text_add(sql, " or (");
+		condition_same(&c, &query->after[i]);
+		pg_text_add(sql, " and (false");
+	}
+	for (uint32_t i = 0; i < stored->n_key; i++)
+		pg_text_add(sql, i + 1 < stored->n_key ? ")))" : ")");
+}

@@ -1,0 +1,28 @@
+/*
+ * Which data answers an aggregate query: the coarsest rollup whose buckets divide the query's, for
+ * as far as it is rolled up, and finer ones, in the end the rows themselves, for both ends of
+ * the range.  The pieces cover each time once.
+ */
+#ifndef TALLYD_TIMESCALE_COVERAGE_H
+#define TALLYD_TIMESCALE_COVERAGE_H
+
+#include "pg_connection.h"
+#include "schema.h"
+#include "store_question.h"
+
+struct coverage_piece {
+	enum schema_level level;
+	int64_t from, to;
+};
+
+enum { COVERAGE_MAX_PIECES = 2 * N_LEVELS };
+
+struct coverage {
+	enum schema_level level; /* of the coarsest piece */
+	uint32_t n_pieces;
+	struct coverage_piece pieces[COVERAGE_MAX_PIECES]; /* in the order of time */
+};
+
+int coverage_find(struct pg_connection *pg, const struct question *question, struct coverage *ret);
+
+#endif

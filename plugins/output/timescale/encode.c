@@ -1,0 +1,81 @@
+/* Rows as COPY BINARY's tuples, and columns as binary arrays for unnest(). */
+#include "pg_value.h"
+#include "writer.h"
+
+void encode_copy(struct pg_text *to, const struct writer_part *part, uint32_t row)
+{
+	const struct writer_table *table = part->table;
+	const struct tally_column *columns = table->stored->table.columns;
+	size_t room = 2 + 8;
+	for (uint32_t i = 0; i < table->n_fields; i++)
+		room += pg_cell_room(columns[table->fields[i]].type,
+				     writer_cell(part, row, table->fields[i]));
+	char *at = pg_text_room(to, room);
+	if (!at)
+		return;
+	at = pg_put_16(at, (uint16_t)(table->n_fields + 1));
+	at = pg_put_32(pg_put_32(at, 4), part->series[row]);
+	for (uint32_t i = 0; i < table->n_fields; i++)
+		at = pg_put_cell(at, columns[table->fields[i]].type,
+				 writer_cell(part, row, table->fields[i]));
+	to->len = (size_t)(at - to->data);
+}
+
+static void encode_key(struct pg_text *to, const struct writer_part *part, uint32_t row)
+{
+	size_t at = to->len;
+	char zero[4] = {0};
+	pg_text_bytes(to, zero, sizeof(zero));
+	writer_part_key(part, row, to);
+	if (!to->failed)
+		pg_put_32(to->data + at, (uint32_t)(to->len - at - sizeof(zero)));
+}
+
+static void encode_element(struct pg_text *to, const struct writer_part *part, int column,
+			   uint32_t row)
+{
+	if (column == -2) {
+		encode_key(to, part, row);
+		return;
+	}
+	static const struct tally_cell none;
+	uint16_t type =
+		column < 0 ? (uint16_t)TALLY_INT : part->table->stored->table.columns[column].type;
+	const struct tally_cell *cell =
+		column < 0 ? &none : writer_cell(part, row, (uint32_t)column);
+	char *at = pg_text_room(to, pg_cell_room(type, cell));
+	if (!at)
+		return;
+	at = column < 0 ? pg_put_32(pg_put_32(at, 4), part->series[row])
+			: pg_put_cell(at, type, cell);
+	to->len = (size_t)(at - to->data);
+}
+
+static uint32_t encode_oid(const struct writer_part *part, int column)
+{
+	if (column == -2)
+		return PG_BYTEA;
+	return column < 0 ? PG_INT4 : pg_value_oid(part->table->stored->table.columns[column].type);
+}
+
+void encode_array(struct pg_text *to, const struct writer_part *part, int column, uint32_t from,
+		  uint32_t until)
+{
+	enum { HEAD = 20 };
+	size_t head = to->len;
+	uint32_t n = 0;
+	if (!pg_text_room(to, HEAD))
+		return;
+	to->len += HEAD;
+	for (uint32_t row = from; row < until; row++)
+		if (part->series[row]) {
+			encode_element(to, part, column, row);
+			n++;
+		}
+	if (to->failed)
+		return;
+	char *at = pg_put_32(to->data + head, 1);
+	at = pg_put_32(at, 1); /* may hold NULLs */
+	at = pg_put_32(at, encode_oid(part, column));
+	pg_put_32(pg_put_32(at, n), 1);
+}

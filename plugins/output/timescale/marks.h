@@ -1,0 +1,23 @@
+/*
+ * Per table and level of rollup: up to when it is rolled up, and since when its rows are all there.
+ * Kept in tally.marks and changed in the transaction that makes them true.
+ */
+#ifndef TALLYD_TIMESCALE_MARKS_H
+#define TALLYD_TIMESCALE_MARKS_H
+
+#include "pg_connection.h"
+#include "schema.h"
+
+struct marks {
+	int64_t rolled_to[N_LEVELS]; /* INT64_MIN: nothing is */
+	int64_t kept_from[N_LEVELS]; /* INT64_MIN: nothing was deleted */
+};
+
+int marks_load(struct pg_connection *pg, const char *table, struct marks *ret);
+int marks_set_rolled_to(struct pg_connection *pg, const char *table, enum schema_level level,
+			int64_t time);
+/* Never goes back. */
+int marks_set_kept_from(struct pg_connection *pg, const char *table, enum schema_level level,
+			int64_t time);
+
+#endif

@@ -1,0 +1,26 @@
+/*
+ * The catalog's own tables and functions, made by numbered SQL files that are built in.  Forward
+ * only: an applied file never changes, which its checksum proves.  An advisory lock lets one daemon
+ * at a time do it; the others find it done.
+ */
+#ifndef TALLYD_TIMESCALE_MIGRATION_H
+#define TALLYD_TIMESCALE_MIGRATION_H
+
+#include "pg_connection.h"
+
+struct migration {
+	int version; /* 0 ends the list */
+	const char *name, *checksum, *sql;
+};
+
+extern const struct migration migrations[];
+
+/* Applies what is missing, each in a transaction of its own with its record, so that a crash in
+ * between leaves whole ones.  -EPROTO: the database belongs to a newer tallyd, or other migrations
+ * were applied. */
+int migration_run(struct pg_connection *pg, const struct migration *list);
+
+/* How many of them are missing; reads only.  -EPROTO likewise. */
+int migration_missing(struct pg_connection *pg, const struct migration *list, int *ret);
+
+#endif

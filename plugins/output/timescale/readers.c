@@ -1,0 +1,143 @@
+#include "readers.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+#define READERS_PAUSE INT64_C(1000000000)
+#define READERS_TIMEOUT INT64_C(60000000000) /* no query's deadline is this far */
+
+void readers_init(struct readers *readers, struct tally_ctx *ctx, const char *conninfo, uint32_t n)
+{
+	pthread_condattr_t monotonic;
+	*readers = (struct readers){.ctx = ctx, .conninfo = conninfo, .n = n};
+	pthread_mutex_init(&readers->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&readers->given_back, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	for (uint32_t i = 0; i < n; i++)
+		readers->all[i].pg = (struct pg_connection){
+			.ctx = ctx, .timeout = READERS_TIMEOUT, .interrupt_fd = -1};
+}
+
+void readers_close(struct readers *readers)
+{
+	for (uint32_t i = 0; i < readers->n; i++)
+		pg_close(&readers->all[i].pg);
+}
+
+void readers_done(struct readers *readers)
+{
+	readers_close(readers);
+	pthread_cond_destroy(&readers->given_back);
+	pthread_mutex_destroy(&readers->lock);
+}
+
+/* Rather one that is connected. */
+static struct pg_connection *readers_free_one(struct readers *readers)
+{
+	uint32_t found = readers->n;
+	for (uint32_t i = 0; i < readers->n; i++)
+		if (!readers->all[i].taken && (found == readers->n || readers->all[i].pg.conn))
+			found = i;
+	if (found == readers->n)
+		return NULL;
+	readers->all[found].taken = true;
+	return &readers->all[found].pg;
+}
+
+static struct pg_connection *readers_wait(struct readers *readers, int64_t deadline)
+{
+	struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
+	struct pg_connection *pg;
+	int timed_out = 0;
+	pthread_mutex_lock(&readers->lock);
+	while (!(pg = readers_free_one(readers)) && !timed_out)
+		timed_out = pthread_cond_timedwait(&readers->given_back, &readers->lock, &until);
+	pthread_mutex_unlock(&readers->lock);
+	return pg;
+}
+
+static int64_t readers_refused_until(struct readers *readers, int64_t set)
+{
+	pthread_mutex_lock(&readers->lock);
+	if (set)
+		readers->refused_until = set;
+	int64_t until = readers->refused_until;
+	pthread_mutex_unlock(&readers->lock);
+	return until;
+}
+
+/* After a failure the next ones are told so at once for a moment, instead of each waiting for a
+ * server that does not answer. */
+static int readers_open(struct readers *readers, struct pg_connection *pg)
+{
+	int64_t now = tally_monotonic(readers->ctx);
+	if (now < readers_refused_until(readers, 0))
+		return tally_fail(readers->ctx, ENOTCONN, "the database cannot be reached");
+	int r = pg_open(pg, readers->conninfo,
+			"set timezone = 'UTC'; set application_name = 'tallyd reader'; set "
+			"default_transaction_read_only = on; set jit = off");
+	if (r < 0)
+		readers_refused_until(readers, tally_monotonic(readers->ctx) + READERS_PAUSE);
+	return r;
+}
+
+static int readers_begin(struct readers *readers, struct pg_connection *pg, int64_t deadline)
+{
+	int64_t left = deadline - tally_monotonic(readers->ctx);
+	if (left <= 0)
+		return tally_fail(readers->ctx, ETIMEDOUT, "the query ran into its deadline");
+	/* A little more than the server is given, for its message to arrive. */
+	pg->deadline = deadline + 100000000;
+	return pg_execf(pg,
+			"begin isolation level repeatable read read only; set local "
+			"statement_timeout = %" PRId64,
+			left / 1000000 + 1);
+}
+
+static int readers_ready(struct readers *readers, struct pg_connection *pg, int64_t deadline)
+{
+	bool was_open = pg_is_open(pg);
+	pg->deadline = 0;
+	int r = was_open ? 0 : readers_open(readers, pg);
+	if (r == 0)
+		r = readers_begin(readers, pg, deadline);
+	if (r == -ENOTCONN && was_open) { /* it was cut while idle */
+		r = readers_open(readers, pg);
+		if (r == 0)
+			r = readers_begin(readers, pg, deadline);
+	}
+	return r;
+}
+
+int readers_take(struct readers *readers, int64_t deadline, struct pg_connection **ret)
+{
+	struct pg_connection *pg = readers_wait(readers, deadline);
+	if (!pg)
+		return tally_fail(readers->ctx, ETIMEDOUT,
+				  "all %u connections were busy until the deadline", readers->n);
+	int r = readers_ready(readers, pg, deadline);
+	if (r < 0) {
+		readers_give_back(readers, pg);
+		return r;
+	}
+	*ret = pg;
+	return 0;
+}
+
+void readers_give_back(struct readers *readers, struct pg_connection *pg)
+{
+	pg->deadline = tally_monotonic(readers->ctx) + READERS_PAUSE;
+	if (pg->conn && PQtransactionStatus(pg->conn) == PQTRANS_ACTIVE)
+		pg_cancel(pg); /* whoever asked had enough */
+	pg_rollback(pg);
+	pthread_mutex_lock(&readers->lock);
+	for (uint32_t i = 0; i < readers->n; i++)
+		if (&readers->all[i].pg == pg)
+			readers->all[i].taken = false;
+	pthread_cond_signal(&readers->given_back);
+	pthread_mutex_unlock(&readers->lock);
+}

@@ -1,0 +1,37 @@
+/*
+ * A few connections of their own for the many threads that ask, so that a slow query never holds up
+ * a write.  They are opened when they are wanted.  Whoever takes one has a read-only transaction
+ * with one snapshot until it is given back; the server stops what runs past the deadline, and if
+ * it does not answer, the connection is cut.
+ */
+#ifndef TALLYD_TIMESCALE_READERS_H
+#define TALLYD_TIMESCALE_READERS_H
+
+#include <pthread.h>
+
+#include "pg_connection.h"
+
+enum { READERS_MAX = 64 };
+
+struct readers {
+	struct tally_ctx *ctx;
+	const char *conninfo;
+	uint32_t n;
+	pthread_mutex_t lock; /* guards what follows, not what a taken connection does */
+	pthread_cond_t given_back;
+	int64_t refused_until; /* the server could not be reached: not asked again before */
+	struct {
+		struct pg_connection pg;
+		bool taken;
+	} all[READERS_MAX];
+};
+
+void readers_init(struct readers *readers, struct tally_ctx *ctx, const char *conninfo, uint32_t n);
+void readers_done(struct readers *readers);
+void readers_close(struct readers *readers); /* nobody has taken one */
+
+/* -ETIMEDOUT: none was free before the deadline (monotonic ns); -ENOTCONN: no server. */
+int readers_take(struct readers *readers, int64_t deadline, struct pg_connection **ret);
+void readers_give_back(struct readers *readers, struct pg_connection *pg);
+
+#endif

@@ -1,0 +1,131 @@
+#include "retention.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#define RETENTION_SECOND INT64_C(1000000000)
+
+static const char *retention_time(const struct stored_table *stored, enum schema_level level)
+{
+	return level == LEVEL_ROWS ? stored->table.columns[0].name : "time";
+}
+
+static int retention_drop(const struct retention *retention, const struct stored_table *stored,
+			  enum schema_level level, int64_t before)
+{
+	const char *name = stored->table.name, *suffix = schema_levels[level].suffix;
+	int64_t seconds = before / RETENTION_SECOND;
+	if (!schema_is_cut(stored, level))
+		return pg_execf(
+			retention->pg,
+			"delete from tally.\"%s%s_rows\" where \"%s\" < to_timestamp(%" PRId64 ")",
+			name, suffix, retention_time(stored, level), seconds);
+	if (retention->server->mode == SERVER_PLAIN)
+		return pg_execf(retention->pg,
+				"select tally.drop_partitions('%s%s_rows', to_timestamp(%" PRId64
+				"))",
+				name, suffix, seconds);
+	return pg_execf(retention->pg,
+			"select drop_chunks('tally.%s%s_rows', older_than => to_timestamp(%" PRId64
+			"))",
+			name, suffix, seconds);
+}
+
+/* Up to when a level may be deleted: whole days, and not before the next level has it. */
+static int64_t retention_before(const struct retention *retention,
+				const struct stored_table *stored, const struct marks *marks,
+				enum schema_level level)
+{
+	const int64_t ages[N_LEVELS] = {[LEVEL_ROWS] = retention->raw,
+					[LEVEL_MINUTE] = retention->rollup,
+					[LEVEL_HOUR] = retention->rollup,
+					[LEVEL_DAY] = retention->daily};
+	int64_t before = retention->now - ages[level];
+	if (stored->n_numbers && level < LEVEL_DAY && marks->rolled_to[level + 1] < before)
+		before = marks->rolled_to[level + 1];
+	return before == INT64_MIN ? before : schema_floor(before, schema_levels[LEVEL_DAY].bucket);
+}
+
+static int retention_level(const struct retention *retention, const struct stored_table *stored,
+			   const struct marks *marks, enum schema_level level)
+{
+	struct pg_connection *pg = retention->pg;
+	int64_t before = retention_before(retention, stored, marks, level);
+	if (before == INT64_MIN || before <= marks->kept_from[level])
+		return 0;
+	int r = pg_exec(pg, "begin; set local lock_timeout = '2s'");
+	if (r == 0)
+		r = marks_set_kept_from(pg, stored->table.name, level, before);
+	if (r == 0)
+		r = retention_drop(retention, stored, level, before);
+	if (r == 0)
+		r = pg_exec(pg, "commit");
+	if (r < 0)
+		pg_rollback(pg);
+	return r;
+}
+
+/* Things that have been gone for long. */
+static int retention_gone(const struct retention *retention, const struct stored_table *stored)
+{
+	if (!stored->gone)
+		return 0;
+	return pg_execf(retention->pg,
+			"delete from tally.\"%s_rows\" where \"%s\" < to_timestamp(%" PRId64 ")",
+			stored->table.name, stored->table.columns[stored->gone].name,
+			(retention->now - retention->rollup) / RETENTION_SECOND);
+}
+
+int retention_run(const struct retention *retention, const struct stored_table *stored)
+{
+	struct marks marks;
+	if (stored->table.kind == TALLY_STATE)
+		return retention_gone(retention, stored);
+	int last = stored->n_numbers ? LEVEL_DAY : LEVEL_ROWS;
+	int r = marks_load(retention->pg, stored->table.name, &marks);
+	for (int level = LEVEL_ROWS; r == 0 && level <= last; level++)
+		r = retention_level(retention, stored, &marks, (enum schema_level)level);
+	return r;
+}
+
+int retention_partitions(const struct retention *retention, const struct stored_table *stored)
+{
+	int r = 0;
+	if (retention->server->mode != SERVER_PLAIN)
+		return 0;
+	for (int level = LEVEL_ROWS; r == 0 && level < N_LEVELS; level++)
+		if (schema_is_cut(stored, (enum schema_level)level))
+			r = pg_execf(retention->pg,
+				     "begin; set local lock_timeout = '2s'; select "
+				     "tally.make_partitions('%s%s_rows', to_timestamp(%" PRId64
+				     "), to_timestamp(%" PRId64 ") + interval '2 days'); commit",
+				     stored->table.name, schema_levels[level].suffix,
+				     retention->now / RETENTION_SECOND,
+				     retention->now / RETENTION_SECOND);
+	if (r < 0)
+		pg_rollback(retention->pg);
+	return r;
+}
+
+/* Chunk by chunk, each its own transaction. */
+int retention_compress(const struct retention *retention, const struct stored_table *stored)
+{
+	auto_pg_text struct pg_text sql = {0};
+	auto_result PGresult *chunks = NULL;
+	if (retention->server->mode != SERVER_TSL || stored->table.kind == TALLY_STATE)
+		return 0;
+	pg_text_add(&sql,
+		    "select format('%%I.%%I', chunk_schema, chunk_name) from "
+		    "timescaledb_information.chunks where hypertable_schema = 'tally' and "
+		    "hypertable_name = '%s_rows' and not is_compressed and range_end < "
+		    "to_timestamp(%" PRId64 ") order by range_end",
+		    stored->table.name,
+		    (retention->now - retention->compress_after) / RETENTION_SECOND);
+	if (sql.failed)
+		return tally_fail(retention->pg->ctx, ENOMEM, "no memory");
+	int r = pg_query(retention->pg, sql.data, NULL, &chunks);
+	for (int row = 0; r == 0 && row < PQntuples(chunks); row++)
+		r = pg_execf(retention->pg, "select compress_chunk('%s', true)",
+			     PQgetvalue(chunks, row, 0));
+	return r;
+}

@@ -1,0 +1,29 @@
+/*
+ * Minutes from rows, hours from minutes, days from hours, each by one INSERT … SELECT on the
+ * server.  A bucket is rolled up once, some time after it closed; a row that comes later marks its
+ * minute in tally.late, and that minute and the one after are rolled up again, with the hour and
+ * the day they are in; but only while all that they are made of is still there.
+ *
+ * A writer marks every row that is older than 30 s when it is written.  A minute is rolled up 120 s
+ * after its end.  So no row falls between as long as a transaction takes less than, and the clocks
+ * of daemons differ by less than, 90 s together.
+ */
+#ifndef TALLYD_TIMESCALE_ROLLUP_H
+#define TALLYD_TIMESCALE_ROLLUP_H
+
+#include "marks.h"
+
+#define ROLLUP_GRACE INT64_C(120000000000)
+
+struct rollup {
+	struct pg_connection *pg;
+	const struct server *server;
+	const struct stored_table *stored;
+	int64_t now;
+	int64_t span; /* ns to go ahead at most in one transaction */
+};
+
+/* One transaction's worth of one level, or of late minutes.  1: there is more; 0: all is done. */
+int rollup_step(const struct rollup *rollup);
+
+#endif

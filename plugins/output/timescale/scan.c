@@ -1,0 +1,154 @@
+/*
+ * A STATE table is one plain statement.  SERIES and LOG lie by series, but the answer is in the
+ * order of time over all series: so each series that the filters leave gives at most a page's
+ * rows from its own end of the index, and these are sorted.
+ */
+#include "scan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "cleanup.h"
+#include "condition.h"
+#include "pg_value.h"
+
+struct scan {
+	const struct question *question;
+	struct answer *answer;
+	struct parameters parameters;
+	struct pg_text sql;
+};
+
+static bool scan_is_state(const struct scan *scan)
+{
+	return scan->question->stored->table.kind == TALLY_STATE;
+}
+
+static const struct tally_column *scan_column(const struct scan *scan, uint32_t c)
+{
+	return &scan->question->stored->table.columns[c];
+}
+
+static const char *scan_alias(const struct scan *scan, const struct tally_column *column)
+{
+	return column->role == TALLY_TAG && !scan_is_state(scan) ? "s." : "r.";
+}
+
+/* The columns of the answer: the time, then those selected. */
+static void scan_append_columns(struct scan *scan)
+{
+	const struct question *question = scan->question;
+	pg_text_add(&scan->sql, "select r.\"%s\"", scan_column(scan, 0)->name);
+	for (uint32_t i = 0; i < question->query->n_select; i++) {
+		const struct tally_column *column = scan_column(scan, question->select[i]);
+		pg_text_add(&scan->sql, ", %s\"%s\"", scan_alias(scan, column), column->name);
+	}
+}
+
+static void scan_append_order(struct scan *scan)
+{
+	const struct stored_table *stored = scan->question->stored;
+	const char *direction = scan->question->query->newest_first ? " desc" : "";
+	for (uint32_t i = 0; i < stored->n_key; i++) {
+		const struct tally_column *column = scan_column(scan, stored->key[i]);
+		pg_text_add(&scan->sql, "%s%s\"%s\"%s", i ? ", " : " order by ",
+			    scan_alias(scan, column), column->name, direction);
+	}
+	pg_text_add(&scan->sql, " limit %u", scan->question->query->limit);
+}
+
+static void scan_append_state(struct scan *scan)
+{
+	scan_append_columns(scan);
+	pg_text_add(&scan->sql, " from tally.\"%s_rows\" r where true",
+		    scan->question->stored->table.name);
+	condition_append(&scan->sql, &scan->parameters, scan->question,
+			 CONDITION_TAGS | CONDITION_FIELDS, "r.", "r.");
+	condition_append_after(&scan->sql, &scan->parameters, scan->question, "r.", "r.");
+	scan_append_order(scan);
+}
+
+/* The range, narrowed to where the page goes on. */
+static void scan_append_range(struct scan *scan)
+{
+	const struct tally_query *query = scan->question->query;
+	const char *time = scan_column(scan, 0)->name;
+	pg_text_add(&scan->sql, " and r.\"%s\" >= $%d and r.\"%s\" < $%d", time,
+		    parameters_time(&scan->parameters, query->from), time,
+		    parameters_time(&scan->parameters, query->to));
+	if (query->after && query->after[0].set)
+		pg_text_add(&scan->sql, " and r.\"%s\" %s $%d", time,
+			    query->newest_first ? "<=" : ">=",
+			    parameters_cell(&scan->parameters, TALLY_TIME, &query->after[0]));
+}
+
+static void scan_append_rows(struct scan *scan)
+{
+	const struct stored_table *stored = scan->question->stored;
+	const struct tally_query *query = scan->question->query;
+	const char *name = stored->table.name, *direction = query->newest_first ? " desc" : "";
+	scan_append_columns(scan);
+	pg_text_add(&scan->sql,
+		    " from tally.\"%s_series\" s cross join lateral (select r.* from "
+		    "tally.\"%s_rows\" r where r._series = s._series",
+		    name, name);
+	scan_append_range(scan);
+	condition_append(&scan->sql, &scan->parameters, scan->question, CONDITION_FIELDS, "", "r.");
+	condition_append_after(&scan->sql, &scan->parameters, scan->question, "s.", "r.");
+	pg_text_add(&scan->sql, " order by r.\"%s\"%s", scan_column(scan, 0)->name, direction);
+	if (stored->order)
+		pg_text_add(&scan->sql, ", r.\"%s\"%s", scan_column(scan, stored->order)->name,
+			    direction);
+	pg_text_add(&scan->sql, " limit %u) r where true", query->limit);
+	condition_append(&scan->sql, &scan->parameters, scan->question, CONDITION_TAGS, "s.", "");
+	scan_append_order(scan);
+}
+
+static int scan_row(struct scan *scan, const PGresult *result)
+{
+	struct tally_cell *row = NULL;
+	int r = answer_row(scan->answer, &row);
+	for (uint32_t c = 0; r == 0 && c < scan->answer->table.n_columns; c++) {
+		if (PQgetisnull(result, 0, (int)c))
+			continue;
+		struct tally_cell cell =
+			pg_get_cell(scan->answer->columns[c].type, PQgetvalue(result, 0, (int)c),
+				    PQgetlength(result, 0, (int)c));
+		r = answer_put(scan->answer, row, c, &cell);
+	}
+	return r;
+}
+
+static int scan_read(struct scan *scan, struct pg_connection *pg)
+{
+	struct pg_params params;
+	PGresult *result = NULL;
+	int r = parameters_get(pg->ctx, &scan->parameters, &params);
+	if (r == 0 && scan->sql.failed)
+		r = tally_fail(pg->ctx, ENOMEM, "no memory");
+	if (r == 0)
+		r = pg_send(pg, scan->sql.data, &params);
+	while (r == 0 && (r = pg_next(pg, &result)) == 0 && result) {
+		if (PQresultStatus(result) == PGRES_SINGLE_TUPLE)
+			r = scan_row(scan, result);
+		PQclear(result);
+	}
+	return r == 0 ? answer_finish(scan->answer) : r;
+}
+
+int scan_run(struct pg_connection *pg, const struct question *question, struct answer *answer)
+{
+	auto_free struct scan *scan = calloc(1, sizeof(*scan));
+	if (!scan)
+		return tally_fail(pg->ctx, ENOMEM, "no memory");
+	scan->question = question;
+	scan->answer = answer;
+	if (scan_is_state(scan))
+		scan_append_state(scan);
+	else
+		scan_append_rows(scan);
+	int r = scan_read(scan, pg);
+	parameters_done(&scan->parameters);
+	pg_text_done(&scan->sql);
+	return r;
+}

@@ -1,0 +1,80 @@
+/*
+ * How a declared table lies in the database; all of it in the schema tally.
+ *
+ *   SERIES, LOG  <table>_series    _series (a small integer), _key (SHA-256 of the tags), the tags
+ *                <table>_rows      _series, time[, order], fields; primary key in that order;
+ *                                  a hypertable, or partitioned by day
+ *   SERIES       <table>_1min_rows _series, time, newest, rows, and per number _count, _sum, _min,
+ *                                  _max, _last, per counter also _increase and _span (seconds);
+ *                                  by day as well; _1h_rows and _1d_rows are plain tables
+ *   STATE        <table>_rows      _key, the declared columns
+ *
+ * And the contract's names as views: <table>, <table>_1min, …, in the schema that is configured.
+ */
+#ifndef TALLYD_TIMESCALE_SCHEMA_H
+#define TALLYD_TIMESCALE_SCHEMA_H
+
+#include "pg_connection.h"
+#include "pg_text.h"
+#include "server.h"
+#include "store_catalog.h"
+
+enum schema_level { LEVEL_ROWS, LEVEL_MINUTE, LEVEL_HOUR, LEVEL_DAY, N_LEVELS };
+
+struct schema_level_info {
+	const char *suffix; /* of the contract's name; "" for the rows themselves */
+	int64_t bucket;     /* ns */
+	const char *width;  /* as SQL's interval */
+};
+extern const struct schema_level_info schema_levels[N_LEVELS];
+
+/* The start of the bucket that holds a time, also before 1970. */
+static inline int64_t schema_floor(int64_t time, int64_t bucket)
+{
+	int64_t rest = time % bucket;
+	return rest < 0 ? time - rest - bucket : time - rest;
+}
+
+/* The parts of a rolled-up number, in the order of its columns. */
+enum schema_part {
+	PART_COUNT,
+	PART_SUM,
+	PART_MIN,
+	PART_MAX,
+	PART_LAST,
+	PART_INCREASE, /* counters only, as the next */
+	PART_SPAN,
+	N_PARTS
+};
+extern const char *const schema_parts[N_PARTS];
+uint32_t schema_n_parts(const struct tally_column *column);
+/* A BOOL is rolled up as 0 and 1. */
+uint16_t schema_part_type(const struct tally_column *column, enum schema_part part);
+
+/* Tables that are cut by time: the rows and the minutes, not those of a STATE. */
+bool schema_is_cut(const struct stored_table *stored, enum schema_level level);
+
+/*
+ * Makes room for a table: creates it, or adds the columns it does not have yet; one transaction
+ * under an advisory lock, so that of many daemons the first does it and the rest see it.
+ * make false: only looks, -ENOENT if something is missing.
+ * *stored: the catalog's entry, NULL or as last known; another one afterwards if it changed.
+ * -EINVAL: it cannot be stored, or not beside what is stored under its name.
+ */
+struct schema_where {
+	const struct server *server;
+	const char *views; /* the schema where the views are */
+	struct catalog *catalog;
+	bool make;
+	int64_t now; /* for the first partitions */
+};
+int schema_ensure(struct pg_connection *pg, const struct schema_where *where,
+		  const struct tally_table *table, const struct stored_table **ret_stored);
+
+/* The catalog as it is kept in tally.tables and tally.columns. */
+int schema_load_catalog(struct pg_connection *pg, struct catalog *catalog);
+/* One table, not put into a catalog; *ret is NULL if it is not there. */
+int schema_load_table(struct pg_connection *pg, const char *name, struct stored_table **ret);
+int schema_store_table(struct pg_connection *pg, const struct tally_table *table);
+
+#endif

@@ -1,0 +1,170 @@
+/*
+ * Start: connect, bring the catalog up to date, see what kind of server it is, read what it holds,
+ * start the maintenance.  Whatever fails undoes what was done; the core calls again later.
+ */
+#include "store.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "aggregate.h"
+#include "cleanup.h"
+#include "coverage.h"
+#include "migration.h"
+#include "scan.h"
+#include "store_answer.h"
+
+#define STORE_RELOAD INT64_C(1000000000) /* not more often, for names that are not known */
+#define STORE_TABLES INT64_C(5000000000) /* deadline of store_tables() */
+
+int store_migrate(struct store *store, struct pg_connection *pg, bool make)
+{
+	int missing = 0;
+	if (make)
+		server_offer_extension(pg);
+	int r = server_find_out(pg, &store->server);
+	if (r == 0)
+		r = make ? migration_run(pg, migrations)
+			 : migration_missing(pg, migrations, &missing);
+	if (r == 0 && missing)
+		return tally_fail(store->ctx, EPROTO,
+				  "the database lacks %d migrations, and migrate = check: run "
+				  "tallyd db migrate",
+				  missing);
+	return r;
+}
+
+static int store_open(struct store *store)
+{
+	struct writer *writer = &store->writer;
+	int r = writer_connect(writer);
+	if (r == 0)
+		r = store_migrate(store, &writer->pg, store->config->migrate == MIGRATE_AUTO);
+	if (r == 0)
+		r = schema_load_catalog(&writer->pg, &store->catalog);
+	if (r == 0)
+		r = upkeep_start(store);
+	if (r == 0)
+		tally_log(store->ctx, TALLY_INFO, "connected to PostgreSQL %d%s%s, mode %s",
+			  store->server.version / 10000,
+			  store->server.timescale[0] ? " with TimescaleDB " : "",
+			  store->server.timescale, server_modes[store->server.mode]);
+	return r;
+}
+
+int store_start(struct store *store)
+{
+	const struct timescale_config *config = store->config;
+	uint64_t interrupts;
+	while (read(store->interrupt_fd, &interrupts, sizeof(interrupts)) > 0)
+		;
+	catalog_init(&store->catalog);
+	store->upkeep.running = false;
+	store->upkeep.pg.conn = NULL;
+	store->reloaded = 0;
+	store->dead = (struct dead_letter){.ctx = store->ctx, .max = config->dead_letter_max_size};
+	store->writer = (struct writer){.ctx = store->ctx,
+					.pg = {.ctx = store->ctx,
+					       .timeout = config->timeout,
+					       .interrupt_fd = store->interrupt_fd},
+					.conninfo = config->conninfo,
+					.where = {.server = &store->server,
+						  .views = config->schema,
+						  .catalog = &store->catalog,
+						  .make = config->migrate == MIGRATE_AUTO},
+					.retention = config->retention_raw,
+					.dead = &store->dead,
+					.careful = true};
+	readers_init(&store->readers, store->ctx,
+		     config->reader_conninfo ? config->reader_conninfo : config->conninfo,
+		     (uint32_t)config->readers);
+	int r = store_open(store);
+	if (r < 0)
+		store_stop(store);
+	return r;
+}
+
+void store_stop(struct store *store)
+{
+	upkeep_stop(store);
+	readers_done(&store->readers);
+	writer_done(&store->writer);
+	catalog_done(&store->catalog);
+}
+
+/* ---- Reading ------------------------------------------------------------------ */
+
+static int store_read(struct pg_connection *pg, const struct question *question,
+		      tally_rows_fn *rows, void *arg)
+{
+	struct coverage coverage = {.level = LEVEL_ROWS};
+	int r = question->raw ? 0 : coverage_find(pg, question, &coverage);
+	if (r < 0)
+		return r;
+	auto_free struct answer *answer = malloc(sizeof(*answer));
+	if (!answer)
+		return tally_fail(pg->ctx, ENOMEM, "no memory");
+	answer_init(answer, pg->ctx, question, schema_levels[coverage.level].suffix, rows, arg);
+	r = question->raw ? scan_run(pg, question, answer)
+			  : aggregate_run(pg, question, &coverage, answer);
+	answer_done(answer);
+	return r;
+}
+
+static bool store_may_reload(struct store *store)
+{
+	int64_t now = tally_monotonic(store->ctx);
+	pthread_mutex_lock(&store->lock);
+	bool may = store->reloaded == 0 || now - store->reloaded >= STORE_RELOAD;
+	if (may)
+		store->reloaded = now;
+	pthread_mutex_unlock(&store->lock);
+	return may;
+}
+
+/* Names that are not known may have been added by another daemon. */
+static int store_check(struct store *store, struct pg_connection *pg,
+		       const struct tally_query *query, struct question *ret)
+{
+	int r = question_check(store->ctx, &store->catalog, query, ret);
+	if ((r != -ENOENT && r != -EINVAL) || !store_may_reload(store))
+		return r;
+	r = schema_load_catalog(pg, &store->catalog);
+	return r == 0 ? question_check(store->ctx, &store->catalog, query, ret) : r;
+}
+
+int store_query(struct store *store, const struct tally_query *query, tally_rows_fn *rows,
+		void *arg)
+{
+	auto_free struct question *question = malloc(sizeof(*question));
+	struct pg_connection *pg = NULL;
+	if (!question)
+		return tally_fail(store->ctx, ENOMEM, "no memory");
+	if (query->deadline <= 0)
+		return tally_fail(store->ctx, EINVAL, "a query needs a deadline");
+	int r = readers_take(&store->readers, query->deadline, &pg);
+	if (r < 0)
+		return r;
+	r = store_check(store, pg, query, question);
+	if (r == 0)
+		r = store_read(pg, question, rows, arg);
+	readers_give_back(&store->readers, pg);
+	return r;
+}
+
+int store_tables(struct store *store, tally_table_fn *each, void *arg)
+{
+	struct pg_connection *pg = NULL;
+	if (store_may_reload(store)) {
+		int r = readers_take(&store->readers, tally_monotonic(store->ctx) + STORE_TABLES,
+				     &pg);
+		if (r < 0)
+			return r;
+		r = schema_load_catalog(pg, &store->catalog);
+		readers_give_back(&store->readers, pg);
+		if (r < 0)
+			return r;
+	}
+	return catalog_each(&store->catalog, each, arg);
+}

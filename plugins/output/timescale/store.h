@@ -1,0 +1,57 @@
+/*
+ * One store: a connection that writes (the instance's thread), a pool that reads (whoever asks),
+ * one that maintains (a thread of its own).  They share the catalog, and nothing else.
+ */
+#ifndef TALLYD_TIMESCALE_STORE_H
+#define TALLYD_TIMESCALE_STORE_H
+
+#include <tallyd/host.h>
+#include <tallyd/query.h>
+
+#include "dead_letter.h"
+#include "pg_value.h"
+#include "readers.h"
+#include "schema.h"
+#include "server.h"
+#include "store_catalog.h"
+#include "upkeep.h"
+#include "writer.h"
+
+/* As the plugin declares them. */
+enum { METRIC_ROLLUP_LAG, METRIC_UPKEEP_SUCCESS, METRIC_UPKEEP_ERRORS, METRIC_LEADER };
+
+enum { MIGRATE_AUTO, MIGRATE_CHECK };
+
+struct timescale_config {
+	const char *conninfo, *reader_conninfo, *schema;
+	int64_t migrate;                                          /* MIGRATE_… */
+	int64_t retention_raw, retention_rollup, retention_daily; /* ns */
+	int64_t compress_after, timeout;                          /* ns */
+	int64_t readers, dead_letter_max_size;
+	bool maintenance;
+};
+
+struct store {
+	struct tally_ctx *ctx;
+	const struct timescale_config *config;
+	int interrupt_fd; /* an eventfd: readable when blocked calls should return */
+	struct server server;
+	struct catalog catalog;
+	struct dead_letter dead;
+	struct writer writer;
+	struct readers readers;
+	struct upkeep upkeep;
+	pthread_mutex_t lock; /* guards reloaded */
+	int64_t reloaded;     /* when the catalog was read for a query, monotonic ns */
+};
+
+int store_start(struct store *store);
+void store_stop(struct store *store);
+int store_query(struct store *store, const struct tally_query *query, tally_rows_fn *rows,
+		void *arg);
+int store_tables(struct store *store, tally_table_fn *each, void *arg);
+
+/* The database brought up to date, or found to be; fills store->server. */
+int store_migrate(struct store *store, struct pg_connection *pg, bool make);
+
+#endif

@@ -1,0 +1,85 @@
+#include "stream.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "pg_value.h"
+
+enum { STREAM_PAGE = 2000 };
+
+static int stream_fetch(struct stream *stream)
+{
+	char sql[64];
+	PGresult *page = NULL;
+	snprintf(sql, sizeof(sql), "fetch %d from tally_%u", STREAM_PAGE, stream->number);
+	int r = pg_query(stream->pg, sql, NULL, &page);
+	if (r < 0)
+		return r;
+	PQclear(stream->page);
+	stream->page = page;
+	stream->row = 0;
+	stream->last_page = PQntuples(page) < STREAM_PAGE;
+	return 0;
+}
+
+int stream_open(struct stream *stream, struct pg_connection *pg, uint32_t number,
+		const struct pg_text *sql, struct parameters *parameters)
+{
+	auto_pg_text struct pg_text declare = {0};
+	auto_result PGresult *result = NULL;
+	struct pg_params params;
+	pg_text_add(&declare, "declare tally_%u no scroll cursor for %s", number,
+		    sql->data ? sql->data : "");
+	if (sql->failed || declare.failed)
+		return tally_fail(pg->ctx, ENOMEM, "no memory");
+	int r = parameters_get(pg->ctx, parameters, &params);
+	if (r == 0)
+		r = pg_query(pg, declare.data, &params, &result);
+	if (r < 0)
+		return r;
+	*stream = (struct stream){.pg = pg, .number = number};
+	return stream_fetch(stream);
+}
+
+void stream_close(struct stream *stream)
+{
+	PQclear(stream->page);
+	*stream = (struct stream){0};
+}
+
+static bool stream_is_over(const struct stream *stream)
+{
+	return !stream->page || stream->row >= PQntuples(stream->page);
+}
+
+int stream_next(struct stream *stream)
+{
+	stream->row++;
+	return stream_is_over(stream) && !stream->last_page ? stream_fetch(stream) : 0;
+}
+
+int stream_is_at(struct stream *stream, int32_t series)
+{
+	while (!stream_is_over(stream)) {
+		int32_t at = pg_get_32(PQgetvalue(stream->page, stream->row, 0));
+		if (at >= series)
+			return at == series;
+		int r = stream_next(stream);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int64_t stream_time(const struct stream *stream)
+{
+	return pg_time_to_ns(pg_get_64(PQgetvalue(stream->page, stream->row, 1)));
+}
+
+struct tally_cell stream_cell(const struct stream *stream, int column, uint16_t type)
+{
+	if (PQgetisnull(stream->page, stream->row, column))
+		return (struct tally_cell){.set = 0};
+	return pg_get_cell(type, PQgetvalue(stream->page, stream->row, column),
+			   PQgetlength(stream->page, stream->row, column));
+}

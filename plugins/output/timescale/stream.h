@@ -1,0 +1,27 @@
+/*
+ * A long answer page by page, through a cursor of the transaction that is open: several of them can
+ * be read side by side.  Its first two columns are the series and the time.
+ */
+#ifndef TALLYD_TIMESCALE_STREAM_H
+#define TALLYD_TIMESCALE_STREAM_H
+
+#include "parameters.h"
+
+struct stream {
+	struct pg_connection *pg; /* NULL: not open, and at its end */
+	uint32_t number;
+	PGresult *page;
+	int row;
+	bool last_page;
+};
+
+int stream_open(struct stream *stream, struct pg_connection *pg, uint32_t number,
+		const struct pg_text *sql, struct parameters *parameters);
+void stream_close(struct stream *stream);
+/* Whether the row at hand is of that series; goes past those of smaller ones.  -errno. */
+int stream_is_at(struct stream *stream, int32_t series);
+int stream_next(struct stream *stream);
+int64_t stream_time(const struct stream *stream);
+struct tally_cell stream_cell(const struct stream *stream, int column, uint16_t type);
+
+#endif

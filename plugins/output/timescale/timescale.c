@@ -1,0 +1,153 @@
+/*
+ * The plugin: the store of record.  It writes any declared table into TimescaleDB or plain
+ * PostgreSQL, keeps it rolled up, compressed and within its retention, and answers queries.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <tallyd/host.h>
+
+#include "cleanup.h"
+#include "command.h"
+#include "store.h"
+
+#define OPTION(key) .name = #key, .offset = offsetof(struct timescale_config, key)
+
+static const struct tally_option timescale_options[] = {
+	{OPTION(conninfo), .type = TALLY_OPT_STRING, .flags = TALLY_OPT_REQUIRED | TALLY_OPT_SECRET,
+	 .help = "How to connect, as libpq has it: host=db dbname=tally user=tallyd, or "
+		 "postgresql://…; several hosts are tried in turn."},
+	{OPTION(reader_conninfo), .type = TALLY_OPT_STRING, .flags = TALLY_OPT_SECRET,
+	 .help = "Another one for queries: replicas, or a role that may only read.  Default: "
+		 "conninfo."},
+	{OPTION(schema), .type = TALLY_OPT_STRING, .fallback = "public",
+	 .help = "Where the views are that bear the tables' names.  The data is in the schema "
+		 "tally."},
+	{OPTION(migrate), .type = TALLY_OPT_CHOICE, .fallback = "auto", .accepts = "auto|check",
+	 .help = "auto: creates and changes tables as needed.  check: changes nothing and says "
+		 "what is missing; tallyd db migrate does it."},
+	{OPTION(maintenance), .type = TALLY_OPT_BOOL, .fallback = "yes",
+	 .help = "Take part in rolling up, deleting and compressing: one daemon at a time does it "
+		 "for all."},
+	{OPTION(retention_raw), .type = TALLY_OPT_DURATION, .fallback = "7d",
+	 .accepts = "1d..10000d",
+	 .help = "How long rows are kept, by whole days; those of a series at least until they are "
+		 "rolled up."},
+	{OPTION(retention_rollup), .type = TALLY_OPT_DURATION, .fallback = "30d",
+	 .accepts = "1d..10000d",
+	 .help = "How long rollups per minute and hour are kept, and things that are gone."},
+	{OPTION(retention_daily), .type = TALLY_OPT_DURATION, .fallback = "400d",
+	 .accepts = "1d..10000d", .help = "How long rollups per day are kept."},
+	{OPTION(compress_after), .type = TALLY_OPT_DURATION, .fallback = "1d",
+	 .accepts = "1h..10000d",
+	 .help = "How old rows are compressed, where the server can (TimescaleDB, not its Apache "
+		 "edition)."},
+	{OPTION(timeout), .type = TALLY_OPT_DURATION, .fallback = "20s", .accepts = "1s..50s",
+	 .help = "How long one statement of a write may take."},
+	{OPTION(readers), .type = TALLY_OPT_INT, .fallback = "4", .accepts = "1..64",
+	 .help = "Connections for queries; opened when they are wanted."},
+	{OPTION(dead_letter_max_size), .type = TALLY_OPT_SIZE, .fallback = "16Mi",
+	 .accepts = "0..1Gi",
+	 .help = "Of the file in state_dir with the rows that the database refused; 0: none."},
+	{.name = NULL},
+};
+
+static const struct tally_metric timescale_metrics[] = {
+	[METRIC_ROLLUP_LAG] = {.name = "rollup_lag",
+			       .unit = "ns",
+			       .help = "How far the rollups are behind the clock; of the leader.",
+			       .kind = TALLY_METRIC_GAUGE},
+	[METRIC_UPKEEP_SUCCESS] = {.name = "upkeep_success_time",
+				   .unit = "ns",
+				   .help = "When maintenance was last all done, since 1970; of the "
+					   "leader.",
+				   .kind = TALLY_METRIC_GAUGE},
+	[METRIC_UPKEEP_ERRORS] = {.name = "upkeep_errors",
+				  .help = "Rounds of maintenance that failed."},
+	[METRIC_LEADER] = {.name = "leader",
+			   .help = "1: this daemon maintains the database.",
+			   .kind = TALLY_METRIC_GAUGE},
+	{.name = NULL},
+};
+
+static int timescale_create(struct tally_ctx *ctx, const void *config, void **ret_self)
+{
+	auto_free struct store *store = calloc(1, sizeof(*store));
+	if (!store)
+		return tally_fail(ctx, ENOMEM, "no memory");
+	store->ctx = ctx;
+	store->config = config;
+	if (!command_is_schema(store->config->schema))
+		return tally_fail(ctx, EINVAL, "schema: not a name of small letters, digits and _");
+	store->interrupt_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (store->interrupt_fd < 0)
+		return tally_fail(ctx, errno, "eventfd: %s", strerror(errno));
+	pthread_mutex_init(&store->lock, NULL);
+	*ret_self = TAKE(store);
+	return 0;
+}
+
+static void timescale_destroy(void *self)
+{
+	struct store *store = self;
+	close(store->interrupt_fd);
+	pthread_mutex_destroy(&store->lock);
+	free(store);
+}
+
+static int timescale_start(void *self)
+{
+	return store_start(self);
+}
+
+static void timescale_interrupt(void *self)
+{
+	struct store *store = self;
+	uint64_t one = 1;
+	ssize_t n = write(store->interrupt_fd, &one, sizeof(one));
+	(void)n; /* full: it is readable already */
+}
+
+static void timescale_stop(void *self)
+{
+	store_stop(self);
+}
+
+static int timescale_prepare(void *self, const struct tally_table *table)
+{
+	struct store *store = self;
+	return writer_prepare(&store->writer, table);
+}
+
+static int timescale_write(void *self, const struct tally_entry *entries, uint32_t n,
+			   uint8_t *verdicts)
+{
+	struct store *store = self;
+	return writer_write(&store->writer, entries, n, verdicts);
+}
+
+static int timescale_query(void *self, const struct tally_query *query, tally_rows_fn *rows,
+			   void *arg)
+{
+	return store_query(self, query, rows, arg);
+}
+
+static int timescale_tables(void *self, tally_table_fn *each, void *arg)
+{
+	return store_tables(self, each, arg);
+}
+
+static const struct tally_output timescale_output = {
+	.size = sizeof(timescale_output), .prepare = timescale_prepare, .write = timescale_write};
+static const struct tally_reader timescale_reader = {
+	.size = sizeof(timescale_reader), .query = timescale_query, .tables = timescale_tables};
+
+TALLY_PLUGIN(.name = "timescale", .version = TALLYD_VERSION,
+	     .help = "Keeps everything in TimescaleDB or plain PostgreSQL, with rollups, retention "
+		     "and queries.",
+	     .options = timescale_options, .metrics = timescale_metrics,
+	     .config_size = sizeof(struct timescale_config), .create = timescale_create,
+	     .start = timescale_start, .interrupt = timescale_interrupt, .stop = timescale_stop,
+	     .destroy = timescale_destroy, .output = &timescale_output, .store = &timescale_reader,
+	     .command = command_run)

@@ -1,0 +1,220 @@
+/*
+ * A round: connect and become leader, or leave it at that; read the catalog anew, since other
+ * daemons make tables too; then table by table.  What fails is said once a round, noted in
+ * tally.upkeep and tried again in the next.
+ */
+#include "upkeep.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "retention.h"
+#include "rollup.h"
+#include "store.h"
+
+enum { UPKEEP_EVERY_SECONDS = 15 };
+#define UPKEEP_LONG_STEP INT64_C(500000000)  /* ns */
+#define UPKEEP_SHORT_STEP INT64_C(100000000) /* ns */
+#define UPKEEP_STATEMENT_TIMEOUT INT64_C(600000000000)
+
+static bool upkeep_stopping(struct upkeep *upkeep)
+{
+	pthread_mutex_lock(&upkeep->lock);
+	bool stop = upkeep->stop;
+	pthread_mutex_unlock(&upkeep->lock);
+	return stop;
+}
+
+/* ---- The leader --------------------------------------------------------------- */
+
+static int upkeep_lead(struct store *store)
+{
+	char leads[8];
+	struct pg_connection *pg = &store->upkeep.pg;
+	int r = 0;
+	if (!pg_is_open(pg))
+		r = pg_open(pg, store->config->conninfo,
+			    "set timezone = 'UTC'; set application_name = 'tallyd upkeep'; set "
+			    "statement_timeout = '10min'; set jit = off");
+	if (r == 0)
+		r = pg_query_text(pg, "select pg_try_advisory_lock(1952541804, 2)::text", leads,
+				  sizeof(leads));
+	if (r < 0)
+		return r;
+	return strcmp(leads, "true") == 0 ? 0 : 1;
+}
+
+/* The lock was taken once more than it is given back here: it stays as long as the connection. */
+static void upkeep_note(struct store *store, int result)
+{
+	struct pg_connection *pg = &store->upkeep.pg;
+	char error[300];
+	if (!pg_is_open(pg))
+		return;
+	snprintf(error, sizeof(error), "%s", result < 0 ? tally_reason(store->ctx) : "");
+	char *why = PQescapeLiteral(pg->conn, error, strlen(error));
+	char *leader = PQescapeLiteral(pg->conn, store->ctx->machine, strlen(store->ctx->machine));
+	if (why && leader)
+		(void)pg_execf(
+			pg,
+			"insert into tally.upkeep as u values ('maintenance', %s, %s, %s, "
+			"nullif(%s, '')) on conflict (job) do update set leader = "
+			"excluded.leader, succeeded = coalesce(excluded.succeeded, "
+			"u.succeeded), failed = coalesce(excluded.failed, u.failed), error = "
+			"excluded.error",
+			leader, result < 0 ? "null" : "now()", result < 0 ? "now()" : "null", why);
+	PQfreemem(why);
+	PQfreemem(leader);
+}
+
+/* ---- One table ---------------------------------------------------------------- */
+
+static int upkeep_roll(struct store *store, const struct stored_table *stored)
+{
+	struct rollup rollup = {.pg = &store->upkeep.pg,
+				.server = &store->server,
+				.stored = stored,
+				.now = tally_now(store->ctx),
+				.span = schema_levels[LEVEL_HOUR].bucket};
+	int r = 1;
+	while (r > 0 && !upkeep_stopping(&store->upkeep)) {
+		int64_t began = tally_monotonic(store->ctx);
+		r = rollup_step(&rollup);
+		int64_t took = tally_monotonic(store->ctx) - began;
+		if (took > UPKEEP_LONG_STEP && rollup.span > schema_levels[LEVEL_MINUTE].bucket)
+			rollup.span /= 2;
+		else if (took < UPKEEP_SHORT_STEP && rollup.span < schema_levels[LEVEL_DAY].bucket)
+			rollup.span *= 2;
+	}
+	return r;
+}
+
+static int upkeep_table(void *arg, const struct tally_table *table)
+{
+	struct store *store = arg;
+	const struct stored_table *stored = catalog_find(&store->catalog, table->name);
+	const struct timescale_config *config = store->config;
+	const struct retention retention = {.pg = &store->upkeep.pg,
+					    .server = &store->server,
+					    .now = tally_now(store->ctx),
+					    .raw = config->retention_raw,
+					    .rollup = config->retention_rollup,
+					    .daily = config->retention_daily,
+					    .compress_after = config->compress_after};
+	int r = upkeep_stopping(&store->upkeep) ? 0 : retention_partitions(&retention, stored);
+	if (r == 0)
+		r = upkeep_roll(store, stored);
+	if (r == 0 && !upkeep_stopping(&store->upkeep))
+		r = retention_run(&retention, stored);
+	if (r == 0 && !upkeep_stopping(&store->upkeep))
+		r = retention_compress(&retention, stored);
+	return r;
+}
+
+/* ---- Telling ------------------------------------------------------------------ */
+
+/* How far the minutes of the table that is most behind are behind the clock. */
+static void upkeep_report(struct store *store)
+{
+	auto_result PGresult *result = NULL;
+	if (pg_query(&store->upkeep.pg,
+		     "select (date_part('epoch', min(rolled_to)) * 1e9)::bigint from tally.marks "
+		     "where level = 1",
+		     NULL, &result) < 0)
+		return;
+	int64_t lag = 0;
+	if (!PQgetisnull(result, 0, 0))
+		lag = tally_now(store->ctx) - pg_get_64(PQgetvalue(result, 0, 0));
+	tally_gauge(store->ctx, METRIC_ROLLUP_LAG, lag);
+	tally_gauge(store->ctx, METRIC_UPKEEP_SUCCESS, tally_now(store->ctx));
+}
+
+int upkeep_run(struct store *store)
+{
+	int r = upkeep_lead(store);
+	tally_gauge(store->ctx, METRIC_LEADER, r == 0);
+	if (r != 0)
+		return r;
+	r = schema_load_catalog(&store->upkeep.pg, &store->catalog);
+	if (r == 0)
+		r = catalog_each(&store->catalog, upkeep_table, store);
+	if (r == 0)
+		upkeep_report(store);
+	upkeep_note(store, r);
+	if (r == 0) /* one hold of the lock is enough */
+		r = pg_exec(&store->upkeep.pg, "select pg_advisory_unlock(1952541804, 2) where "
+					       "(select count(*) from pg_locks where locktype = "
+					       "'advisory' and pid = pg_backend_pid()) > 1");
+	return r;
+}
+
+/* ---- The thread --------------------------------------------------------------- */
+
+/* True: it is time to stop. */
+static bool upkeep_wait(struct upkeep *upkeep, int seconds)
+{
+	struct timespec until;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += seconds;
+	int timed_out = 0;
+	pthread_mutex_lock(&upkeep->lock);
+	while (!upkeep->stop && !timed_out)
+		timed_out = pthread_cond_timedwait(&upkeep->wake, &upkeep->lock, &until);
+	bool stop = upkeep->stop;
+	pthread_mutex_unlock(&upkeep->lock);
+	return stop;
+}
+
+static void *upkeep_thread(void *arg)
+{
+	struct store *store = arg;
+	pthread_setname_np(pthread_self(), "timescale-up");
+	while (!upkeep_wait(&store->upkeep, UPKEEP_EVERY_SECONDS)) {
+		if (upkeep_run(store) >= 0)
+			continue;
+		tally_count(store->ctx, METRIC_UPKEEP_ERRORS, 1);
+		tally_log(store->ctx, TALLY_WARNING, "upkeep: %s; trying again in %d s",
+			  tally_reason(store->ctx), UPKEEP_EVERY_SECONDS);
+	}
+	return NULL;
+}
+
+int upkeep_start(struct store *store)
+{
+	struct upkeep *upkeep = &store->upkeep;
+	pthread_condattr_t monotonic;
+	*upkeep = (struct upkeep){.lock = PTHREAD_MUTEX_INITIALIZER,
+				  .pg = {.ctx = store->ctx,
+					 .timeout = UPKEEP_STATEMENT_TIMEOUT,
+					 .interrupt_fd = store->interrupt_fd}};
+	if (!store->config->maintenance)
+		return 0;
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&upkeep->wake, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	int error = pthread_create(&upkeep->thread, NULL, upkeep_thread, store);
+	upkeep->running = error == 0;
+	if (!error)
+		return 0;
+	pthread_cond_destroy(&upkeep->wake);
+	return tally_fail(store->ctx, error, "no thread for upkeep: %s", strerror(error));
+}
+
+void upkeep_stop(struct store *store)
+{
+	struct upkeep *upkeep = &store->upkeep;
+	if (upkeep->running) {
+		pthread_mutex_lock(&upkeep->lock);
+		upkeep->stop = true;
+		pthread_cond_signal(&upkeep->wake);
+		pthread_mutex_unlock(&upkeep->lock);
+		pthread_join(upkeep->thread, NULL);
+		upkeep->running = false;
+		pthread_cond_destroy(&upkeep->wake);
+		pthread_mutex_destroy(&upkeep->lock);
+	}
+	pg_close(&upkeep->pg);
+}

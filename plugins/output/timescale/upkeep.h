@@ -1,0 +1,32 @@
+/*
+ * What has to be done from time to time: partitions ahead, rolling up, deleting, compressing.  A
+ * thread of its own does it over a connection of its own, if it is the leader: of all daemons at
+ * one database it is the one that holds the advisory lock, and the lock goes with its connection.
+ * The database's own policies are not relied on.
+ */
+#ifndef TALLYD_TIMESCALE_UPKEEP_H
+#define TALLYD_TIMESCALE_UPKEEP_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "pg_connection.h"
+
+struct store;
+
+struct upkeep {
+	struct pg_connection pg; /* the thread's alone */
+	pthread_t thread;
+	bool running;
+	pthread_mutex_t lock; /* guards stop */
+	pthread_cond_t wake;
+	bool stop;
+};
+
+int upkeep_start(struct store *store);
+void upkeep_stop(struct store *store); /* waits for the transaction it is in */
+
+/* One round, on the caller's thread.  1: another daemon is the leader.  Also called by tests. */
+int upkeep_run(struct store *store);
+
+#endif

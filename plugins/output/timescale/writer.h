@@ -1,0 +1,108 @@
+/*
+ * Entries into the database: one transaction for all of them and for the ledger, which names the
+ * last entry of each writer, so that an entry offered again after a lost answer changes nothing.
+ * The first attempt is COPY; whatever it fails of, the next goes row by row where it must, and
+ * absorbs what is there already.  Used by the instance's thread alone.
+ */
+#ifndef TALLYD_TIMESCALE_WRITER_H
+#define TALLYD_TIMESCALE_WRITER_H
+
+#include "dead_letter.h"
+#include "keys.h"
+#include "pg_connection.h"
+#include "pg_text.h"
+#include "schema.h"
+
+struct writer_table {
+	struct writer_table *next;
+	const struct stored_table *stored;
+	struct keys *keys; /* not of a STATE table */
+	uint32_t n_fields; /* columns that stand in <table>_rows */
+	uint16_t fields[CATALOG_MAX_COLUMNS];
+	char *copy, *insert; /* statements */
+};
+
+/* One entry on its way. */
+struct writer_part {
+	const struct tally_entry *entry;
+	const struct tally_batch *batch;
+	struct writer_table *table;
+	bool refused; /* its table cannot be stored: the whole entry is rejected */
+	int16_t map[CATALOG_MAX_COLUMNS]; /* where a stored column stands in the batch, or -1 */
+	uint32_t *series;                 /* per row; 0: the row is not to be stored */
+	uint32_t n_good;
+};
+
+struct writer_fault {
+	const struct tally_batch *batch;
+	uint32_t row;
+	char why[160];
+};
+
+struct writer {
+	struct tally_ctx *ctx;
+	struct pg_connection pg;
+	const char *conninfo;
+	struct schema_where where;
+	int64_t retention; /* older rows are not taken */
+	struct dead_letter *dead;
+	struct writer_table *tables;
+	bool careful; /* the last attempt may have been carried out */
+	struct writer_part *parts;
+	uint32_t n_parts;
+	struct writer_fault *faults;
+	uint32_t n_faults, faults_size;
+	struct pg_text bytes, script;
+};
+
+int writer_connect(struct writer *writer); /* if it is not connected */
+void writer_disconnect(struct writer *writer);
+void writer_done(struct writer *writer);
+
+int writer_prepare(struct writer *writer, const struct tally_table *table);
+/* As in struct tally_output. */
+int writer_write(struct writer *writer, const struct tally_entry *entries, uint32_t n,
+		 uint8_t *verdicts);
+
+/* ---- Between the writer's own files -------------------------------------------- */
+
+/* writer_table.c */
+int writer_table_create(struct tally_ctx *ctx, const struct stored_table *stored,
+			struct writer_table **ret);
+void writer_table_destroy(struct writer_table *table); /* NULL is fine */
+void writer_part_map(struct writer_part *part);
+static inline const struct tally_cell *writer_cell(const struct writer_part *part, uint32_t row,
+						   uint32_t column)
+{
+	static const struct tally_cell null;
+	int16_t at = part->map[column];
+	return at < 0 ? &null
+		      : &part->batch->cells[(size_t)row * part->batch->table->n_columns +
+					    (uint32_t)at];
+}
+/* The tags as bytes, appended; NULLs at the end leave no trace, so that a tag added later changes
+ * no key. */
+void writer_part_key(const struct writer_part *part, uint32_t row, struct pg_text *ret);
+
+/* writer_series.c: checks the rows and fills part->series. */
+int writer_find_series(struct writer *writer, struct writer_part *part);
+
+/* encode.c */
+void encode_copy(struct pg_text *to, const struct writer_part *part, uint32_t row);
+/* Column c of the good rows in [from, to) as an array; -1: the series, -2: the tags' key. */
+void encode_array(struct pg_text *to, const struct writer_part *part, int column, uint32_t from,
+		  uint32_t until);
+
+/* writer_careful.c */
+int writer_write_careful(struct writer *writer);
+/* The rows of [from, to) with the table's insert statement. */
+int writer_insert(struct writer *writer, const struct writer_part *part, uint32_t from,
+		  uint32_t until);
+
+/* writer.c: appends to writer->script what marks the minutes of late rows. */
+void writer_script_late(struct writer *writer, const struct writer_part *part);
+
+/* Told and counted when the transaction is through. */
+int writer_reject(struct writer *writer, struct writer_part *part, uint32_t row, const char *why);
+
+#endif

@@ -1,0 +1,177 @@
+/*
+ * One transaction as well, but by steps that can be taken back: per entry the ledger, which knows
+ * whether it was written before, then its rows by INSERT … ON CONFLICT DO NOTHING.  Rows that the
+ * database refuses for their content are found by halving.  Where a partition is missing all is
+ * rolled back, the partitions are made, and it starts over, once.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "pg_value.h"
+#include "writer.h"
+
+int writer_insert(struct writer *writer, const struct writer_part *part, uint32_t from,
+		  uint32_t until)
+{
+	const struct writer_table *table = part->table;
+	const char *values[CATALOG_MAX_COLUMNS + 1];
+	Oid types[CATALOG_MAX_COLUMNS + 1] = {0};
+	int lengths[CATALOG_MAX_COLUMNS + 1];
+	size_t starts[CATALOG_MAX_COLUMNS + 2];
+	struct pg_text *bytes = &writer->bytes;
+	auto_result PGresult *result = NULL;
+	int n = (int)table->n_fields + 1;
+	bool state = table->stored->table.kind == TALLY_STATE;
+	pg_text_clear(bytes);
+	for (int i = 0; i < n; i++) {
+		starts[i] = bytes->len;
+		encode_array(bytes, part, i == 0 ? (state ? -2 : -1) : (int)table->fields[i - 1],
+			     from, until);
+	}
+	starts[n] = bytes->len;
+	if (bytes->failed)
+		return tally_fail(writer->ctx, ENOMEM, "no memory");
+	for (int i = 0; i < n; i++) {
+		values[i] = bytes->data + starts[i];
+		lengths[i] = (int)(starts[i + 1] - starts[i]);
+	}
+	const struct pg_params params = {n, types, values, lengths};
+	return pg_query(&writer->pg, table->insert, &params, &result);
+}
+
+/* ---- Halving ------------------------------------------------------------------ */
+
+static uint32_t careful_good(const struct writer_part *part, uint32_t from, uint32_t until)
+{
+	uint32_t n = 0;
+	for (uint32_t row = from; row < until; row++)
+		n += part->series[row] != 0;
+	return n;
+}
+
+static int careful_rows(struct writer *writer, struct writer_part *part, uint32_t from,
+			uint32_t until);
+
+/* The rows [from, to) hold one that is refused, and the transaction is back before them. */
+static int careful_narrow(struct writer *writer, struct writer_part *part, uint32_t from,
+			  uint32_t until, const char *why)
+{
+	if (careful_good(part, from, until) == 1) {
+		while (!part->series[from])
+			from++;
+		return writer_reject(writer, part, from, why);
+	}
+	uint32_t middle = from + (until - from) / 2;
+	int r = careful_rows(writer, part, from, middle);
+	return r == 0 ? careful_rows(writer, part, middle, until) : r;
+}
+
+/* The depth is the logarithm of the batch's rows. */
+static int careful_rows(struct writer *writer, struct writer_part *part, uint32_t from,
+			uint32_t until)
+{
+	struct pg_connection *pg = &writer->pg;
+	if (careful_good(part, from, until) == 0)
+		return 0;
+	int r = pg_exec(pg, "savepoint rows");
+	if (r == 0)
+		r = writer_insert(writer, part, from, until);
+	if (r == 0)
+		return pg_exec(pg, "release rows");
+	if (pg->fault != PG_FAULT_VALUE)
+		return r;
+	char why[160];
+	snprintf(why, sizeof(why), "%s", tally_reason(writer->ctx));
+	r = pg_exec(pg, "rollback to rows; release rows");
+	return r < 0 ? r : careful_narrow(writer, part, from, until, why);
+}
+
+/* ---- Entries ------------------------------------------------------------------ */
+
+/* 1: written before. */
+static int careful_ledger(struct writer *writer, const struct tally_entry *entry)
+{
+	struct pg_connection *pg = &writer->pg;
+	if (!entry->writer)
+		return 0;
+	char *name = PQescapeLiteral(pg->conn, entry->writer, strlen(entry->writer));
+	if (!name)
+		return tally_fail(writer->ctx, ENOMEM, "no memory");
+	int r = pg_execf(
+		pg, "savepoint entry; select tally.ledger_advance(%s, %" PRIu64 ", %" PRIu64 ")",
+		name, entry->sequence, entry->sequence);
+	PQfreemem(name);
+	if (r == 0 || strcmp(pg->sqlstate, "TL001") != 0)
+		return r;
+	r = pg_exec(pg, "rollback to entry");
+	return r == 0 ? 1 : r;
+}
+
+static int careful_entry(struct writer *writer, struct writer_part *part)
+{
+	writer->pg.sqlstate[0] = '\0';
+	int r = careful_ledger(writer, part->entry);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = careful_rows(writer, part, 0, part->batch->n_rows);
+	if (r < 0)
+		return r;
+	pg_text_clear(&writer->script);
+	writer_script_late(writer, part);
+	return writer->script.len ? pg_exec(&writer->pg, writer->script.data) : 0;
+}
+
+static int careful_transaction(struct writer *writer)
+{
+	int r = pg_exec(&writer->pg, "begin");
+	for (uint32_t i = 0; r == 0 && i < writer->n_parts; i++)
+		if (!writer->parts[i].refused)
+			r = careful_entry(writer, &writer->parts[i]);
+	if (r == 0)
+		r = pg_exec(&writer->pg, "commit");
+	if (r < 0)
+		pg_rollback(&writer->pg);
+	return r;
+}
+
+/* ---- Partitions --------------------------------------------------------------- */
+
+static int careful_make_partitions(struct writer *writer, const struct writer_part *part)
+{
+	int64_t day = schema_levels[LEVEL_DAY].bucket, last = INT64_MIN;
+	int r = 0;
+	for (uint32_t row = 0; r == 0 && row < part->batch->n_rows; row++) {
+		int64_t time = writer_cell(part, row, 0)->i;
+		if (!part->series[row] || schema_floor(time, day) == last)
+			continue;
+		last = schema_floor(time, day);
+		r = pg_execf(&writer->pg,
+			     "select tally.make_partitions('%s_rows', to_timestamp(%" PRId64
+			     "), to_timestamp(%" PRId64 "))",
+			     part->table->stored->table.name, last / 1000000000, last / 1000000000);
+	}
+	return r;
+}
+
+static int careful_partitions(struct writer *writer)
+{
+	int r = 0;
+	for (uint32_t i = 0; r == 0 && i < writer->n_parts; i++) {
+		const struct writer_part *part = &writer->parts[i];
+		if (!part->refused && part->table->stored->table.kind != TALLY_STATE)
+			r = careful_make_partitions(writer, part);
+	}
+	return r;
+}
+
+int writer_write_careful(struct writer *writer)
+{
+	int r = careful_transaction(writer);
+	if (r == 0 || writer->pg.fault != PG_FAULT_PARTITION ||
+	    writer->where.server->mode != SERVER_PLAIN)
+		return r;
+	r = careful_partitions(writer);
+	return r == 0 ? careful_transaction(writer) : r;
+}

@@ -1,0 +1,147 @@
+/* The statements of a table, and how the cells of a batch find their columns. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pg_value.h"
+#include "writer.h"
+
+static bool writer_is_state(const struct writer_table *table)
+{
+	return table->stored->table.kind == TALLY_STATE;
+}
+
+static const char *writer_field(const struct writer_table *table, uint32_t i)
+{
+	return table->stored->table.columns[table->fields[i]].name;
+}
+
+static void writer_field_list(struct pg_text *sql, const struct writer_table *table,
+			      const char *before)
+{
+	for (uint32_t i = 0; i < table->n_fields; i++)
+		pg_text_add(sql, ", %s\"%s\"", before, writer_field(table, i));
+}
+
+static void writer_copy_statement(struct pg_text *sql, const struct writer_table *table)
+{
+	pg_text_add(sql, "copy tally.\"%s_rows\" (_series", table->stored->table.name);
+	writer_field_list(sql, table, "");
+	pg_text_add(sql, ") from stdin (format binary)");
+}
+
+static void writer_unnest(struct pg_text *sql, const struct writer_table *table, const char *first)
+{
+	pg_text_add(sql, "unnest($1::%s[]", first);
+	for (uint32_t i = 0; i < table->n_fields; i++)
+		pg_text_add(sql, ", $%u::%s[]", i + 2,
+			    pg_value_type(table->stored->table.columns[table->fields[i]].type));
+	pg_text_add(sql, ")");
+}
+
+static void writer_insert_statement(struct pg_text *sql, const struct writer_table *table)
+{
+	pg_text_add(sql, "insert into tally.\"%s_rows\" (_series", table->stored->table.name);
+	writer_field_list(sql, table, "");
+	pg_text_add(sql, ") select * from ");
+	writer_unnest(sql, table, "int");
+	pg_text_add(sql, " on conflict do nothing");
+}
+
+/* The newest of each key, and of those with one time the last; not if a newer one is there. */
+static void writer_upsert_statement(struct pg_text *sql, const struct writer_table *table)
+{
+	const char *time = table->stored->table.columns[0].name;
+	pg_text_add(sql, "insert into tally.\"%s_rows\" as r (_key", table->stored->table.name);
+	writer_field_list(sql, table, "");
+	pg_text_add(sql, ") select distinct on (u._key) sha256(u._key)");
+	writer_field_list(sql, table, "u.");
+	pg_text_add(sql, " from ");
+	writer_unnest(sql, table, "bytea");
+	pg_text_add(sql, " with ordinality as u (_key");
+	writer_field_list(sql, table, "");
+	pg_text_add(sql,
+		    ", _n) order by u._key, u.\"%s\" desc, u._n desc on conflict (_key) do update "
+		    "set _key = r._key",
+		    time);
+	for (uint32_t i = 0; i < table->n_fields; i++)
+		pg_text_add(sql, ", \"%s\" = excluded.\"%s\"", writer_field(table, i),
+			    writer_field(table, i));
+	pg_text_add(sql, " where excluded.\"%s\" >= r.\"%s\"", time, time);
+}
+
+static int writer_table_statements(struct tally_ctx *ctx, struct writer_table *table)
+{
+	struct pg_text copy = {0}, insert = {0};
+	if (writer_is_state(table)) {
+		writer_upsert_statement(&insert, table);
+	} else {
+		writer_copy_statement(&copy, table);
+		writer_insert_statement(&insert, table);
+	}
+	bool failed = copy.failed || insert.failed;
+	table->copy = copy.data;
+	table->insert = insert.data;
+	return failed ? tally_fail(ctx, ENOMEM, "no memory") : 0;
+}
+
+int writer_table_create(struct tally_ctx *ctx, const struct stored_table *stored,
+			struct writer_table **ret)
+{
+	struct writer_table *table = calloc(1, sizeof(*table));
+	if (!table)
+		return tally_fail(ctx, ENOMEM, "no memory");
+	table->stored = stored;
+	table->keys = keys_create();
+	for (uint32_t c = 0; c < stored->table.n_columns; c++)
+		if (writer_is_state(table) || stored->table.columns[c].role != TALLY_TAG)
+			table->fields[table->n_fields++] = (uint16_t)c;
+	int r = table->keys ? writer_table_statements(ctx, table)
+			    : tally_fail(ctx, ENOMEM, "no memory");
+	if (r < 0) {
+		writer_table_destroy(table);
+		return r;
+	}
+	*ret = table;
+	return 0;
+}
+
+void writer_table_destroy(struct writer_table *table)
+{
+	if (!table)
+		return;
+	keys_destroy(table->keys);
+	free(table->copy);
+	free(table->insert);
+	free(table);
+}
+
+/* A batch may be of an older or a newer declaration than what is stored. */
+void writer_part_map(struct writer_part *part)
+{
+	const struct tally_table *stored = &part->table->stored->table, *table = part->batch->table;
+	for (uint32_t c = 0; c < stored->n_columns; c++) {
+		bool here = c < table->n_columns &&
+			    strcmp(table->columns[c].name, stored->columns[c].name) == 0;
+		part->map[c] =
+			here ? (int16_t)c : (int16_t)catalog_column(table, stored->columns[c].name);
+	}
+}
+
+void writer_part_key(const struct writer_part *part, uint32_t row, struct pg_text *ret)
+{
+	const struct stored_table *stored = part->table->stored;
+	size_t end = ret->len;
+	for (uint32_t i = 0; i < stored->n_tags; i++) {
+		uint16_t c = stored->tags[i];
+		const struct tally_cell *cell = writer_cell(part, row, c);
+		uint16_t type = stored->table.columns[c].type;
+		char *to = pg_text_room(ret, pg_cell_room(type, cell));
+		if (!to)
+			return;
+		ret->len = (size_t)(pg_put_cell(to, type, cell) - ret->data);
+		if (cell->set)
+			end = ret->len;
+	}
+	ret->len = end;
+}

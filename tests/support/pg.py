@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+"""A PostgreSQL server of the tests' own: Debian's programs, run as an unprivileged user, with a data
+folder, a socket and a port that nobody else uses; removed afterwards.
+
+As a program: pg.py COMMAND … runs a command with TALLYD_TEST_CONNINFO pointing to such a server, or
+to the one that TALLYD_TEST_TIMESCALE names, if it is set.
+"""
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+
+def programs():
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
+    if not found:
+        raise RuntimeError("there is no /usr/lib/postgresql/*/bin: install postgresql")
+    return found[-1]
+
+
+def free_port():
+    with closing(socket.socket()) as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Postgres:
+    """With start() and stop() as often as wanted; leave() ends and removes it."""
+
+    settings = {"fsync": "off", "max_connections": "60", "shared_buffers": "128MB",
+                "log_min_messages": "warning", "logging_collector": "off",
+                "dynamic_shared_memory_type": "posix", "timezone": "UTC"}
+
+    def __init__(self, **settings):
+        self.folder = Path(tempfile.mkdtemp(prefix="tallyd-pg-"))
+        self.data = self.folder / "data"
+        self.port = free_port()
+        self.process = None
+        self.settings = {**self.settings, **settings}
+        # PostgreSQL refuses to run as root.
+        self.user = None if os.geteuid() else pwd.getpwnam("postgres")
+        if self.user:
+            os.chown(self.folder, self.user.pw_uid, self.user.pw_gid)
+        self._run("initdb", "-D", self.data, "-U", "tally", "-A", "trust", "-E", "UTF8",
+                  "--locale=C.UTF-8", "--no-sync")
+
+    def _as_user(self):
+        if not self.user:
+            return {}
+        return {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": [],
+                "cwd": str(self.folder)}
+
+    def _run(self, program, *words):
+        subprocess.run([str(programs() / program), *map(str, words)], check=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=120,
+                       **self._as_user())
+
+    def start(self):
+        words = ["-D", self.data, "-k", self.folder, "-p", self.port, "-h", "127.0.0.1"]
+        for name, value in self.settings.items():
+            words += ["-c", f"{name}={value}"]
+        with open(self.folder / "log", "ab") as log:
+            self.process = subprocess.Popen(
+                [str(programs() / "postgres"), *map(str, words)], stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log, start_new_session=True, **self._as_user())
+        for _ in range(600):
+            ready = subprocess.run([str(programs() / "pg_isready"), "-q", "-h", str(self.folder),
+                                    "-p", str(self.port), "-t", "5"], check=False)
+            if ready.returncode == 0:
+                return self
+            if self.process.poll() is not None:
+                break
+            try:
+                self.process.wait(0.05)
+            except subprocess.TimeoutExpired:
+                pass
+        raise RuntimeError("PostgreSQL does not start:\n" + self.log[-4000:])
+
+    @property
+    def log(self):
+        return (self.folder / "log").read_text(errors="replace")
+
+    def stop(self, how=signal.SIGINT):
+        """SIGINT: a fast shutdown; SIGQUIT: as after a crash."""
+        if self.process:
+            self.process.send_signal(how)
+            self.process.wait(60)
+            self.process = None
+
+    def leave(self):
+        self.stop(signal.SIGQUIT)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def conninfo(self, database="postgres"):
+        return f"host={self.folder} port={self.port} user=tally dbname={database}"
+
+    def sql(self, text, database="postgres"):
+        """Rows of text cells."""
+        answer = subprocess.run(
+            [str(programs() / "psql"), "-X", "-q", "-A", "-t", "-F", "\t", "-v",
+             "ON_ERROR_STOP=1", "-d", self.conninfo(database), "-c", text],
+            capture_output=True, text=True, timeout=60, check=False)
+        if answer.returncode:
+            raise RuntimeError(answer.stderr)
+        return [line.split("\t") for line in answer.stdout.splitlines()]
+
+    def create(self, database):
+        self.sql(f"create database {database}")
+        return database
+
+
+def main(command):
+    given = os.environ.get("TALLYD_TEST_TIMESCALE")
+    if given:
+        return subprocess.run(command, check=False,
+                              env={**os.environ, "TALLYD_TEST_CONNINFO": given}).returncode
+    server = Postgres()
+    try:
+        server.start()
+        return subprocess.run(command, check=False, env={
+            **os.environ, "TALLYD_TEST_CONNINFO": server.conninfo()}).returncode
+    finally:
+        server.leave()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
