@@ -42,6 +42,7 @@ struct endpoint {
 
 endpoint_fn containers_list, containers_one, containers_stats, containers_logs, containers_events;
 endpoint_fn logs_list, events_list;
+endpoint_fn images_list, images_one, images_versions;
 endpoint_fn stats_latest, stats_many, stats_top;
 endpoint_fn hosts_list, hosts_summary;
 endpoint_fn tables_list, tables_rows;

@@ -1,6 +1,5 @@
 #include "list.h"
 
-#include <cleanup.h>
 #include <errno.h>
 #include <string.h>
 
@@ -74,6 +73,7 @@ static int filter_one(struct call *call, const struct list_filter *filter, struc
 {
 	const struct tally_column *column = table_column(ask->table, filter->column);
 	uint32_t match = filter->match;
+	bool flag = column && column->type == TALLY_BOOL && strcmp(value, "yes") == 0;
 	if (!column)
 		return reply_problem(call->reply, 400, filter->param,
 				     "%s of this store has no column %s", ask->table->name,
@@ -83,8 +83,22 @@ static int filter_one(struct call *call, const struct list_filter *filter, struc
 				     filter->choices);
 	if (match == TALLY_GLOB && !strpbrk(value, "*?"))
 		match = TALLY_EQUALS;
-	ask_text(ask, column, match, value);
+	if (column->type == TALLY_BOOL || column->type == TALLY_INT)
+		ask_filter(ask, column, match, &(struct tally_cell){.i = flag, .set = 1});
+	else
+		ask_text(ask, column, match, value);
 	return 0;
+}
+
+/* Things that are gone are shown only to who wants them. */
+static int filter_gone(struct call *call, struct ask *ask)
+{
+	const struct tally_column *column = table_gone(ask->table);
+	bool gone = false;
+	int r = list_read_flag(call, "gone", &gone);
+	if (r == 0 && column && !gone)
+		ask_filter(ask, column, TALLY_IS_NULL, &(struct tally_cell){.set = 0});
+	return r;
 }
 
 static int filter_container(struct ask *ask, const struct container *container)
@@ -134,11 +148,13 @@ static int listing_ask(struct listing *listing, const struct list *list,
 	struct container named[PARAMS_MAX];
 	struct ask ask;
 	uint32_t n_named = 0;
-	int order = 1;
+	int order = listing->table->kind != TALLY_STATE; /* things in the order of their keys */
 	ask_init(&ask, call, listing->table);
 	for (uint32_t i = 0; i < listing->n; i++)
 		ask_select(&ask, listing->columns[i], TALLY_RAW);
 	int r = read_choice(call, "order", "asc|desc", &order);
+	if (r == 0)
+		r = filter_gone(call, &ask);
 	if (r == 0)
 		r = filter_all(call, list, &ask);
 	if (r == 0 && !container)
@@ -225,9 +241,7 @@ static void listing_write(const struct listing *listing)
 		write_csv(listing);
 	else
 		write_ndjson(listing);
-	auto_free char *cursor =
-		page_next(&listing->page, listing->call, &listing->rows, listing->columns);
-	(void)cursor; /* only the header has room for it */
+	page_link_next(&listing->page, listing->call, &listing->rows, listing->columns);
 }
 
 void list_write_empty(struct json_writer *json)

@@ -9,8 +9,10 @@
 
 struct list_filter {
 	const char *param, *column;
-	uint32_t match;      /* enum tally_match; EQUALS that may hold * and ?: TALLY_GLOB */
-	const char *choices; /* "stdout|stderr": nothing else makes sense; NULL: anything */
+	uint32_t match; /* enum tally_match; EQUALS that may hold * and ?: TALLY_GLOB */
+	/* "stdout|stderr": nothing else makes sense; NULL: anything.  Of a BOOL "yes|no"; of an INT
+	 * "yes": it is compared with 0. */
+	const char *choices;
 };
 
 struct list {

@@ -195,23 +195,35 @@ static char *page_link(const char *raw, const char *cursor)
 	return text.data;
 }
 
-char *page_next(const struct page *page, struct call *call, const struct rowset *rows,
-		const struct tally_column *const *columns)
+/* NULL: this is the last page. */
+static char *page_next(const struct page *page, const struct rowset *rows,
+		       const struct tally_column *const *columns)
 {
 	if (rows->n_rows <= page->limit)
 		return NULL;
-	char *cursor =
-		page_cursor(page, rowset_row(rows, page->limit - 1), columns, rows->n_columns - 1);
+	return page_cursor(page, rowset_row(rows, page->limit - 1), columns, rows->n_columns - 1);
+}
+
+void page_link_next(const struct page *page, struct call *call, const struct rowset *rows,
+		    const struct tally_column *const *columns)
+{
+	auto_free char *cursor = page_next(page, rows, columns);
 	if (cursor)
 		call->reply->link = page_link(call->raw, cursor);
-	return cursor;
+}
+
+void page_finish_with(struct call *call, const char *cursor)
+{
+	struct json_writer *json = &call->reply->body;
+	json_write_key(json, "next_cursor");
+	json_write_string(json, cursor);
+	if (cursor)
+		call->reply->link = page_link(call->raw, cursor);
 }
 
 void page_finish(const struct page *page, struct call *call, const struct rowset *rows,
 		 const struct tally_column *const *columns)
 {
-	struct json_writer *json = &call->reply->body;
-	auto_free char *cursor = page_next(page, call, rows, columns);
-	json_write_key(json, "next_cursor");
-	json_write_string(json, cursor);
+	auto_free char *cursor = page_next(page, rows, columns);
+	page_finish_with(call, cursor);
 }

@@ -38,10 +38,11 @@ uint32_t page_rows(const struct page *page, const struct rowset *rows);
 void page_finish(const struct page *page, struct call *call, const struct rowset *rows,
 		 const struct tally_column *const *columns);
 
-/* Only the header, for formats that have no room for more.  Returns next_cursor, to be freed, or
- * NULL at the end. */
-char *page_next(const struct page *page, struct call *call, const struct rowset *rows,
-		const struct tally_column *const *columns);
+/* Only the header, for formats that have no room for more. */
+void page_link_next(const struct page *page, struct call *call, const struct rowset *rows,
+		    const struct tally_column *const *columns);
+/* The same as page_finish() with a cursor of another making; NULL: this is the last page. */
+void page_finish_with(struct call *call, const char *cursor);
 
 /* limit=N, 1 to max_results_per_query. */
 int page_read_limit(struct call *call, uint32_t fallback, uint32_t *ret);
