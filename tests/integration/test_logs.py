@@ -49,11 +49,17 @@ def printed(n):
     return {"stdout": out + ["the end"], "stderr": [f"err {i}" for i in range(n)]}
 
 
+@pytest.fixture(params=["api", "file"])
+def source(request):
+    return request.param
+
+
 @pytest.fixture
-def follow(tallyd, engine):
+def follow(tallyd, engine, source):
     """follow() starts a daemon that stores the logs of all containers."""
 
     def make(options="", **more):
+        options = f"source = {source}\n{options}"
         text = SECTIONS.format(endpoint=engine.endpoint, options=options)
         return tallyd(text, **more).start()
 
@@ -117,7 +123,7 @@ def test_every_line_of_every_kind_of_container_is_stored(engine, follow):
     found = stored(daemon, "terminal")
     assert found["stderr"] == []
     assert sorted(found["stdout"]) == sorted(printed(300)["stdout"] + printed(300)["stderr"])
-    daemon.says("unread: its log is not read: HTTP 501")
+    daemon.says("unread: its log is not read:")
     assert daemon.log.count("unread: its log is not read") == 1
     assert daemon.metric("tallyd_docker_logs_unreadable") == 1
 

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 
 #include "cleanup.h"
 #include "logs.h"
@@ -92,6 +93,8 @@ static void compare(struct docker_logs *logs, const struct docker_container *con
 		return;
 	if (runs && follower->state == FOLLOW_IDLE)
 		follower_on_event(follower, LOGS_START);
+	if (!runs && follower->file)
+		follower_on_event(follower, LOGS_DIE);
 	if (follower->known && strcmp(container->name, follower->rows.name) != 0)
 		follower_on_event(follower, LOGS_RENAME);
 }
@@ -178,7 +181,7 @@ static int look(struct docker_logs *logs)
 		return tally_fail(logs->ctx, ENOMEM, "no memory");
 	for (uint32_t i = 0; i < logs->n_followers; i++) {
 		struct follower *follower = logs->followers[i];
-		if (follower->state == FOLLOW_LOOK || follower->rename)
+		if (follower->state == FOLLOW_LOOK || follower->look)
 			asked[looks.n++] = follower;
 	}
 	const struct fetch_job job = {.n = looks.n,
@@ -319,10 +322,12 @@ static int64_t earlier(int64_t a, int64_t b)
 static int64_t next_turn(const struct docker_logs *logs)
 {
 	int64_t next = earlier(logs->ping_due, logs->list_due);
-	if (logs->attention || logs->suspect)
+	if (logs->attention || logs->suspect || logs->hot)
 		return 0;
 	if (!logs->event_stream)
 		next = earlier(next, logs->events_due);
+	if (logs->missing_due)
+		next = earlier(next, logs->missing_due);
 	if (logs->waiting > 0)
 		next = earlier(next, logs->waiting_since + flush_ns);
 	if (streams_due(logs->streams) >= 0)
@@ -333,17 +338,29 @@ static int64_t next_turn(const struct docker_logs *logs)
 	return next;
 }
 
-/* -ECANCELED: told to stop. */
+/*
+ * -ECANCELED: told to stop.  Writes to files wake us 50 times a second at most: a busy one is then
+ * read in larger pieces.
+ */
 static int wait_and_act(struct docker_logs *logs)
 {
+	int64_t now = tally_monotonic(logs->ctx), wait = next_turn(logs) - now;
+	bool rests = now < logs->files_due;
 	struct pollfd fds[] = {{.fd = tally_stop_fd(logs->ctx), .events = POLLIN},
-			       {.fd = streams_fd(logs->streams), .events = POLLIN}};
-	int64_t wait = next_turn(logs) - tally_monotonic(logs->ctx);
-	if (poll(fds, 2, wait <= 0 ? 0 : (int)(wait / ms_ns) + 1) < 0 && errno != EINTR)
+			       {.fd = streams_fd(logs->streams), .events = POLLIN},
+			       {.fd = rests ? -1 : logs->inotify_fd, .events = POLLIN}};
+	if (rests)
+		wait = earlier(wait, logs->files_due - now);
+	if (poll(fds, 3, wait <= 0 ? 0 : (int)(wait / ms_ns) + 1) < 0 && errno != EINTR)
 		return tally_fail(logs->ctx, errno, "poll: %s", strerror(errno));
 	if (fds[0].revents)
 		return -ECANCELED;
 	streams_act(logs->streams);
+	if (fds[2].revents) {
+		logs->files_due = tally_monotonic(logs->ctx) + 20 * ms_ns;
+		files_notice(logs);
+	}
+	logs->hot = files_read(logs);
 	return 0;
 }
 
@@ -356,6 +373,11 @@ static void session_end(struct docker_logs *logs)
 		follower_suspend(logs->followers[i]);
 	streams_destroy(logs->streams);
 	logs->streams = NULL;
+	if (logs->inotify_fd >= 0)
+		close(logs->inotify_fd);
+	logs->inotify_fd = -1;
+	free(logs->buffer);
+	logs->buffer = NULL;
 	logs->event_stream = NULL;
 	logs_events_done(&logs->events);
 }
@@ -366,6 +388,10 @@ static int session(struct docker_logs *logs)
 	int r = streams_create(&logs->reach, &logs->streams);
 	if (r < 0)
 		return tally_fail(logs->ctx, -r, "cannot set up the client: %s", strerror(-r));
+	/* Without it files are not read, so no watch is ever missed. */
+	logs->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	logs->files_due = logs->missing_due = 0;
+	logs->hot = false;
 	logs->ping_due = now + ping_ns;
 	logs->events_due = logs->list_due = now;
 	logs->attention = true;
@@ -433,6 +459,7 @@ static int logs_create(struct tally_ctx *ctx, const void *config, void **ret_sel
 		return tally_fail(ctx, ENOMEM, "no memory");
 	logs->ctx = ctx;
 	logs->config = config;
+	logs->inotify_fd = -1;
 	logs->started = tally_now(ctx);
 	if (!read_first_sight(logs->config->first_sight, &logs->first))
 		return tally_fail(ctx, EINVAL,
@@ -448,6 +475,14 @@ static int logs_create(struct tally_ctx *ctx, const void *config, void **ret_sel
 
 static const struct tally_option logs_options[] = {
 	DOCKER_OPTIONS(offsetof(struct logs_config, docker)),
+	{.name = "source",
+	 .fallback = "auto",
+	 .accepts = "auto|api|file",
+	 .help = "file: the engine's own json files, which costs the engine nothing and misses "
+		 "nothing at rotations; api: the engine sends it; auto: file where they can be "
+		 "read",
+	 .type = TALLY_OPT_CHOICE,
+	 .offset = offsetof(struct logs_config, source)},
 	{.name = "first_sight",
 	 .fallback = "all",
 	 .help = "of a container that is older than this daemon's start and was never read before: "

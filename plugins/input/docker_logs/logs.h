@@ -6,6 +6,7 @@
 #define TALLYD_LOGS_H
 
 #include "docker_stream.h"
+#include "log_file.h"
 #include "log_frames.h"
 #include "log_raw.h"
 #include "logs_events.h"
@@ -31,9 +32,12 @@ struct logs_first {
 	uint32_t lines; /* the last so many; 0: all */
 };
 
+enum logs_source { SOURCE_AUTO, SOURCE_API, SOURCE_FILE };
+
 struct logs_config {
 	struct docker_config docker;
 	const char *first_sight;
+	int64_t source;
 	int64_t max_line, max_containers, rate_limit;
 };
 
@@ -65,22 +69,26 @@ struct follower {
 	struct log_raw raw;
 	enum follow_state state;
 	enum follow_reason reason;
-	struct docker_stream *stream;
-	bool chosen;        /* passed the patterns by what the list said */
-	bool known;         /* inspected once, and its position asked for */
-	bool rename;        /* look for its name only */
-	bool running;       /* by the last inspect */
-	bool following;     /* the stream goes on while it runs */
-	bool again;         /* it has started since the last inspect */
-	bool destroyed;     /* as an event said */
-	bool limited;       /* first sight: the last so many lines */
-	bool begun;         /* a part has come on this stream */
-	bool widest;        /* it begins as early as there is anything */
-	bool refused;       /* told about */
-	unsigned width;     /* how far back it begins, a step of logs_follow.c */
-	int64_t opened;     /* monotonic ns */
-	int64_t due, delay; /* of FOLLOW_WAITING */
-	double tokens;      /* of the rate limit */
+	struct docker_stream *stream; /* reading by the API */
+	struct log_file *file;        /* reading the engine's files */
+	char *path;                   /* of the file; NULL: the driver has none */
+	int watch;                    /* of inotify */
+	bool hot;                     /* there may be more in the file */
+	bool chosen;                  /* passed the patterns by what the list said */
+	bool known;                   /* inspected once, and its position asked for */
+	bool look;                    /* to be inspected beside what it does */
+	bool running;                 /* by the last inspect */
+	bool following;               /* the stream goes on while it runs */
+	bool again;                   /* it has started since the last inspect */
+	bool destroyed;               /* as an event said */
+	bool limited;                 /* first sight: the last so many lines */
+	bool begun;                   /* a part has come on this stream */
+	bool widest;                  /* it begins as early as there is anything */
+	bool refused;                 /* told about */
+	unsigned width;               /* how far back it begins, a step of logs_follow.c */
+	int64_t opened;               /* monotonic ns */
+	int64_t due, delay;           /* of FOLLOW_WAITING */
+	double tokens;                /* of the rate limit */
 	int64_t refilled;
 };
 
@@ -94,6 +102,12 @@ struct docker_logs {
 	struct follower **followers;    /* in the order of ids */
 	uint32_t n_followers, n_allocated;
 	uint32_t not_followed;
+	int inotify_fd;      /* -1: not in a session */
+	char *buffer;        /* for reading files; NULL: none was read */
+	int64_t files_due;   /* monotonic ns: not to be woken by files before */
+	bool hot;            /* some have more */
+	int64_t missing_due; /* monotonic ns to look for files that were not there; 0: none */
+	bool told_of_files;
 	struct docker_stream *event_stream;
 	struct logs_events events;
 	int64_t started;         /* wall clock, of the instance */
@@ -120,8 +134,23 @@ void follower_suspend(struct follower *follower);
 /* Hands over the rows that wait.  Not from within a call of its stream. */
 void follower_flush(struct follower *follower);
 
-/* Of bytes that came by any source. */
+/* Makes lines and rows of what came by any source.  false: the reason is in the follower. */
 bool follower_part(void *arg, const struct log_part *part);
+/* What was handed over may not be safe, or reading failed: again after a while, from where it is.
+ */
+void follower_read_again(struct follower *follower);
+/* All that there was has been read. */
+void follower_ended(struct follower *follower);
+
+/* ---- logs_files.c: the engine's files ---- */
+
+/* false: they cannot be read here, and the follower's state is as it was. */
+bool files_open(struct follower *follower);
+void files_close(struct follower *follower);
+/* Finds out which were written to. */
+void files_notice(struct docker_logs *logs);
+/* A chunk of each that may have more.  true: there still is some. */
+bool files_read(struct docker_logs *logs);
 
 /* ---- docker_logs.c ---- */
 

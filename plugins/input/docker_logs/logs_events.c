@@ -56,6 +56,8 @@ static void take_line(char *line, size_t len, logs_event_fn *each, void *arg)
 		return;
 	if (json_text_is(&texts.action, "start"))
 		each(arg, texts.id.at, LOGS_START);
+	else if (json_text_is(&texts.action, "die"))
+		each(arg, texts.id.at, LOGS_DIE);
 	else if (json_text_is(&texts.action, "rename"))
 		each(arg, texts.id.at, LOGS_RENAME);
 	else if (json_text_is(&texts.action, "destroy") || json_text_is(&texts.action, "remove"))

@@ -10,14 +10,14 @@
 
 #include "docker.h"
 
-enum logs_event { LOGS_START, LOGS_RENAME, LOGS_DESTROY };
+enum logs_event { LOGS_START, LOGS_DIE, LOGS_RENAME, LOGS_DESTROY };
 
 enum { LOGS_EVENT_SIZE = 64 << 10 };
 
 /* Behind the API's version.  Named by the server, so that others cost nothing. */
 #define LOGS_EVENTS_PATH                                                                           \
 	"/events?filters=%7B%22type%22%3A%5B%22container%22%5D%2C%22event%22%3A%5B%22start%22"     \
-	"%2C%22rename%22%2C%22destroy%22%2C%22remove%22%5D%7D"
+	"%2C%22die%22%2C%22rename%22%2C%22destroy%22%2C%22remove%22%5D%7D"
 
 struct logs_events {
 	char *line; /* what has come of one */

@@ -127,12 +127,30 @@ static void open_stream(struct follower *follower)
 	follower->state = FOLLOW_READING;
 }
 
+/* For good, and told once. */
+static void bar(struct follower *follower, const char *why)
+{
+	follower->state = FOLLOW_BARRED;
+	if (!follower->refused)
+		tally_log(follower->logs->ctx, TALLY_NOTICE, "%s: its log is not read: %s",
+			  short_name(follower), why);
+	follower->refused = true;
+}
+
 static void begin_reading(struct follower *follower)
 {
 	follower->width = 0;
 	follower->again = false;
 	follower->following = follower->running;
-	open_stream(follower);
+	follower->reason = REASON_NONE;
+	if (files_open(follower))
+		follower->state = FOLLOW_READING;
+	else if (follower->logs->config->source != SOURCE_FILE)
+		open_stream(follower);
+	else if (follower->path && errno == ENOENT)
+		follower_wait(follower);
+	else
+		bar(follower, follower->path ? strerror(errno) : "its logging driver has no file");
 }
 
 void follower_wait(struct follower *follower)
@@ -276,8 +294,9 @@ static void look_again(struct follower *follower)
 }
 
 /* What was taken is not all handed over: again from where it is safe. */
-static void read_again(struct follower *follower)
+void follower_read_again(struct follower *follower)
 {
+	files_close(follower);
 	count_off(follower);
 	logs_rows_drop(&follower->rows);
 	load_position(follower);
@@ -293,9 +312,21 @@ static bool finish_lines(struct follower *follower)
 	return log_lines_end(&follower->lines, follow_line, follower);
 }
 
+void follower_ended(struct follower *follower)
+{
+	files_close(follower);
+	if (follower->again)
+		look_again(follower);
+	else if (!finish_lines(follower))
+		follower_read_again(follower);
+	else
+		follower->state = follower->destroyed ? FOLLOW_GONE : FOLLOW_IDLE;
+	follower->logs->attention = true;
+}
+
 /*
  * While it ran: is it running still?  A stream that lived for a moment only is not asked for again
- * at once.  After it had stopped: all is read.
+ * at once.
  */
 static void ended_well(struct follower *follower)
 {
@@ -306,12 +337,10 @@ static void ended_well(struct follower *follower)
 		return;
 	}
 	follower->delay = brief ? 50 * ms_ns : 0;
-	if (follower->following || follower->again)
+	if (follower->following)
 		look_again(follower);
-	else if (finish_lines(follower))
-		follower->state = FOLLOW_IDLE;
 	else
-		read_again(follower);
+		follower_ended(follower);
 }
 
 static void given_up(struct follower *follower)
@@ -330,7 +359,7 @@ static void given_up(struct follower *follower)
 		follower_wait(follower);
 		break;
 	default:
-		read_again(follower);
+		follower_read_again(follower);
 	}
 }
 
@@ -344,17 +373,16 @@ static void refused(struct follower *follower, const struct fetch_answer *answer
 		logs->attention = true;
 		return;
 	}
-	if (answer->status == 501)
-		follower->state = FOLLOW_BARRED;
-	else
-		follower_wait(follower);
-	/* Being removed: an event or a 404 will say when it is gone. */
-	if (answer->status == 409)
+	if (answer->status == 501) {
+		bar(follower, why);
 		return;
-	if (!follower->refused)
-		tally_log(logs->ctx, answer->status == 501 ? TALLY_NOTICE : TALLY_WARNING,
-			  "%s: its log is not read: %s", short_name(follower), why);
-	follower->refused = true;
+	}
+	follower_wait(follower);
+	/* 409: being removed; an event or a 404 will say when it is gone. */
+	if (answer->status != 409 && !follower->refused)
+		tally_log(logs->ctx, TALLY_WARNING, "%s: its log is not read: %s; tried again",
+			  short_name(follower), why);
+	follower->refused = follower->refused || answer->status != 409;
 }
 
 static void stream_ended(void *arg, const struct fetch_answer *answer)
@@ -372,8 +400,6 @@ static void stream_ended(void *arg, const struct fetch_answer *answer)
 		follower->refused = false;
 		ended_well(follower);
 	}
-	if (follower->destroyed && follower->state == FOLLOW_IDLE)
-		follower->state = FOLLOW_GONE;
 	follower->logs->attention = true;
 }
 
@@ -385,7 +411,7 @@ void follower_flush(struct follower *follower)
 	if (r == 0 || r == -ECANCELED)
 		return;
 	follower_suspend(follower);
-	read_again(follower);
+	follower_read_again(follower);
 }
 
 static void set_name(struct follower *follower, const char *name)
@@ -396,15 +422,30 @@ static void set_name(struct follower *follower, const char *name)
 	snprintf(follower->rows.name, sizeof(follower->rows.name), "%s", name);
 }
 
+static void set_path(struct follower *follower, const struct logs_facts *facts)
+{
+	free(follower->path);
+	follower->path = NULL;
+	if (strcmp(facts->driver, "json-file") == 0 && facts->path[0] == '/')
+		follower->path = strdup(facts->path);
+}
+
 void follower_learn(struct follower *follower, const struct logs_facts *facts)
 {
 	set_name(follower, facts->container.name);
-	follower->rename = false;
+	follower->look = false;
 	if (!follower->known)
 		first_look(follower, facts);
+	follower->running = facts->running;
+	if (follower->state == FOLLOW_READING && follower->file) {
+		/* Files show no end. */
+		follower->following = facts->running;
+		follower->again = false;
+		follower->hot = true;
+	}
 	if (follower->state != FOLLOW_LOOK)
 		return;
-	follower->running = facts->running;
+	set_path(follower, facts);
 	if (!facts->running && !facts->was_started)
 		follower->state = FOLLOW_IDLE;
 	else
@@ -417,14 +458,20 @@ void follower_on_event(struct follower *follower, enum logs_event event)
 	switch (event) {
 	case LOGS_START:
 		follower->again = true;
+		follower->look = follower->look || follower->file;
 		if (follower->state == FOLLOW_IDLE || follower->state == FOLLOW_WAITING)
 			follower->state = FOLLOW_LOOK;
 		break;
+	case LOGS_DIE:
+		follower->look = follower->look || follower->file;
+		break;
 	case LOGS_RENAME:
-		follower->rename = true;
+		follower->look = true;
 		break;
 	case LOGS_DESTROY:
 		follower->destroyed = true;
+		follower->following = false;
+		follower->hot = true;
 		if (follower->state != FOLLOW_READING)
 			follower->state = FOLLOW_GONE;
 	}
@@ -439,6 +486,7 @@ struct follower *follower_create(struct docker_logs *logs, const char *id)
 		return NULL;
 	size_t max = (size_t)logs->config->max_line;
 	follower->logs = logs;
+	follower->watch = -1;
 	follower->rows.ctx = logs->ctx;
 	follower->lines.max = max;
 	follower->frames.max = max + FRAME_ROOM;
@@ -449,6 +497,7 @@ struct follower *follower_create(struct docker_logs *logs, const char *id)
 
 void follower_suspend(struct follower *follower)
 {
+	files_close(follower);
 	if (follower->stream)
 		streams_close(follower->logs->streams, follower->stream);
 	follower->stream = NULL;
@@ -466,5 +515,6 @@ void follower_destroy(struct follower *follower)
 	log_lines_done(&follower->lines);
 	log_frames_done(&follower->frames);
 	log_raw_done(&follower->raw);
+	free(follower->path);
 	free(follower);
 }
