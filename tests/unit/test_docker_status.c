@@ -261,7 +261,7 @@ static void inspects_go_8_at_a_time(void **state)
 
 /* ---- What is gone ---- */
 
-static void a_container_that_vanished_gets_one_row_with_gone_at(void **state)
+static void a_container_that_vanished_gets_a_row_with_gone_at(void **state)
 {
 	struct docker_fixture f = one_container();
 	(void)state;
@@ -275,6 +275,10 @@ static void a_container_that_vanished_gets_one_row_with_gone_at(void **state)
 	assert_true(fixture_is_text(&f, "one", "state", "removed"));
 	assert_true(fixture_is_text(&f, "one", "labels", "{\"tier\":\"web\"}"));
 	assert_int_equal(fixture_int(&f, "one", "restart_count"), 2);
+	/* Once more, in case that one is lost; then no more. */
+	assert_int_equal(fixture_gather(&f), 0);
+	assert_int_equal(fixture_rows(&f), 1);
+	assert_int_equal(fixture_int(&f, "one", "gone_at"), at(30));
 	assert_int_equal(fixture_gather(&f), 0);
 	assert_int_equal(fixture_rows(&f), 0);
 	fixture_done(&f);
@@ -289,6 +293,8 @@ static void a_container_that_goes_between_list_and_inspect_is_gone(void **state)
 	assert_int_equal(fixture_gather(&f), 0);
 	assert_int_equal(fixture_rows(&f), 1);
 	assert_int_equal(fixture_int(&f, "one", "gone_at"), at(0));
+	fake_engine_set(f.engine, "/containers/json", 200, "[]", FAKE_ANSWERS);
+	assert_int_equal(fixture_gather(&f), 0);
 	assert_int_equal(fixture_gather(&f), 0);
 	assert_int_equal(fixture_rows(&f), 0);
 	fixture_done(&f);
@@ -370,7 +376,7 @@ int main(void)
 		cmocka_unit_test(after_refresh_even_what_seems_unchanged_is_inspected),
 		cmocka_unit_test(an_inspect_that_fails_is_told_and_tried_again),
 		cmocka_unit_test(inspects_go_8_at_a_time),
-		cmocka_unit_test(a_container_that_vanished_gets_one_row_with_gone_at),
+		cmocka_unit_test(a_container_that_vanished_gets_a_row_with_gone_at),
 		cmocka_unit_test(a_container_that_goes_between_list_and_inspect_is_gone),
 		cmocka_unit_test(an_engine_that_does_not_answer_makes_nothing_gone),
 		cmocka_unit_test(rows_that_were_not_taken_are_not_forgotten),

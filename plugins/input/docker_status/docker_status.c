@@ -146,7 +146,9 @@ static void status_stop(void *arg)
 	subjects_done(self->ctx, &self->known);
 	if (self->events)
 		tally_batch_drop(self->ctx, self->events);
-	self->events = NULL;
+	if (self->gone)
+		tally_batch_drop(self->ctx, self->gone);
+	self->events = self->gone = NULL;
 	self->named = (struct status_named){0};
 }
 

@@ -40,9 +40,8 @@ struct docker_status {
 	struct tally_batch *events; /* that came together; NULL: none */
 	int64_t event_time;         /* of the last of them */
 	bool no_memory;             /* for one of them */
-	/* What of the known was there at the last look at everything, encoded; not written yet. */
-	void *memory;
-	size_t memory_len;
+	struct tally_batch
+		*gone; /* rows of who went since the look at everything before; or NULL */
 };
 
 /* status_look.c: asks the engine, and emits what it says. */
@@ -50,11 +49,8 @@ int status_look(void *arg, enum docker_look what);
 
 bool status_is_named(const struct status_named *named, const char *id);
 
-/* status_memory.c: who was known when the daemon ended, and who is now. */
+/* status_memory.c: who is followed, and who went lately, kept in a file over a restart. */
 void status_memory_load(struct docker_status *self);
-/* After a look at everything: takes down who is known, and writes what was taken down at the one
- * before.  By then what was told of those who went is stored. */
-void status_memory_renew(struct docker_status *self);
-void status_memory_save(struct docker_status *self); /* now, at the end */
+void status_memory_save(struct docker_status *self);
 
 #endif

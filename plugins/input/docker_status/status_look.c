@@ -30,7 +30,8 @@ struct look {
 	struct tally_batch *batch;
 	int64_t time, monotonic;
 	char reason[FETCH_REASON_SIZE + 64]; /* of the first failure */
-	bool no_memory;
+	uint32_t first_gone, end_gone;       /* rows */
+	bool no_memory, is_news;             /* news: somebody came or went */
 };
 
 bool status_is_named(const struct status_named *named, const char *id)
@@ -82,6 +83,7 @@ static void follow(struct look *look, const struct docker_container *container)
 	}
 	snprintf(subject->id, sizeof(subject->id), "%s", container->id);
 	subject->container = container;
+	look->is_news |= !known;
 	look->subjects.n++;
 }
 
@@ -208,6 +210,7 @@ static bool is_gone(const struct look *look, const struct subject *known)
 static void add_gone(struct look *look)
 {
 	const struct subjects *known = &look->self->known;
+	look->first_gone = look->batch->n_rows;
 	for (uint32_t i = 0; i < known->n; i++) {
 		const struct subject *subject = &known->items[i];
 		int64_t gone = subject->destroyed ? subject->destroyed : look->time;
@@ -216,6 +219,17 @@ static void add_gone(struct look *look)
 					look->time, gone) < 0)
 			look->no_memory = true;
 	}
+	look->end_gone = look->batch->n_rows;
+}
+
+/* Who went since the last look at everything is told once more, as the store may have missed it. */
+static void repeat_gone(struct look *look)
+{
+	const struct tally_batch *gone = look->self->gone;
+	for (uint32_t i = 0; gone && look->what != DOCKER_LOOK_NAMED && i < gone->n_rows; i++)
+		if (status_row_copy(look->self->ctx, look->batch,
+				    gone->cells + (size_t)i * STATUS_COLUMNS) < 0)
+			look->no_memory = true;
 }
 
 /* ---- Remembering ---- */
@@ -248,9 +262,25 @@ static void keep_seen(struct look *look, struct subjects *ret)
 	}
 }
 
+/* Until the next look at everything. */
+static void keep_gone(struct look *look)
+{
+	struct docker_status *self = look->self;
+	if (self->gone && look->what != DOCKER_LOOK_NAMED) {
+		tally_batch_drop(self->ctx, self->gone);
+		self->gone = NULL;
+	}
+	if (!self->gone && look->first_gone < look->end_gone)
+		self->gone = tally_batch_new(self->ctx, &status_table);
+	for (uint32_t i = look->first_gone; self->gone && i < look->end_gone; i++)
+		status_row_copy(self->ctx, self->gone,
+				look->batch->cells + (size_t)i * STATUS_COLUMNS);
+}
+
 static void remember(struct look *look, struct subjects *fresh)
 {
 	struct docker_status *self = look->self;
+	keep_gone(look);
 	keep_others(look, fresh);
 	keep_seen(look, fresh);
 	subjects_sort(fresh);
@@ -319,6 +349,7 @@ static int look_at(struct look *look)
 		return r;
 	add_uninspected(look);
 	add_gone(look);
+	repeat_gone(look);
 	return deliver(look);
 }
 
@@ -329,8 +360,9 @@ int status_look(void *arg, enum docker_look what)
 	if (look.what == DOCKER_LOOK_NAMED && self->named.n == 0)
 		return 0;
 	int r = look_at(&look);
+	bool is_news = look.is_news || look.first_gone < look.end_gone;
 	look_done(&look);
-	if (r == 0 && look.what != DOCKER_LOOK_NAMED)
-		status_memory_renew(self);
+	if (r == 0 && (is_news || look.what != DOCKER_LOOK_NAMED))
+		status_memory_save(self);
 	return r;
 }
