@@ -88,28 +88,34 @@ void docker_explain(const struct fetch_answer *answer, char ret[FETCH_REASON_SIZ
 		.help = h                                                                          \
 	}
 
-/* Options every Docker input has; o: the offset of its struct docker_config. */
-#define DOCKER_OPTIONS(o)                                                                          \
+/* Options, in parts; o: the offset of a struct docker_config. */
+#define DOCKER_ENDPOINT_OPTIONS(o)                                                                 \
 	DOCKER_OPTION("endpoint", (o) + offsetof(struct docker_config, endpoint), STRING,          \
 		      "unix:///var/run/docker.sock", NULL,                                         \
 		      "the engine: unix:///path, tcp://host:port, or https://host:port for TLS"),  \
 		DOCKER_OPTION("timeout", (o) + offsetof(struct docker_config, timeout), DURATION,  \
-			      "10s", "100ms..5min", "how long one answer of the engine may take"), \
-		DOCKER_OPTION("include", (o) + offsetof(struct docker_config, match.include),      \
-			      LIST, NULL, NULL,                                                    \
-			      "only containers that fit one of the patterns of every kind given "  \
-			      "here; " MATCH_SYNTAX),                                              \
+			      "10s", "100ms..5min", "how long one answer of the engine may take")
+
+#define DOCKER_MATCH_OPTIONS(o)                                                                    \
+	DOCKER_OPTION("include", (o) + offsetof(struct docker_config, match.include), LIST, NULL,  \
+		      NULL,                                                                        \
+		      "only containers that fit one of the patterns of every kind given "          \
+		      "here; " MATCH_SYNTAX),                                                      \
 		DOCKER_OPTION("exclude", (o) + offsetof(struct docker_config, match.exclude),      \
 			      LIST, NULL, NULL,                                                    \
-			      "no containers that fit any of these patterns; as in include"),      \
-		DOCKER_OPTION("tls_ca", (o) + offsetof(struct docker_config, tls_ca), STRING,      \
-			      NULL, NULL,                                                          \
-			      "file with the CA that signed an https:// engine's certificate; "    \
-			      "default: those of the system"),                                     \
+			      "no containers that fit any of these patterns; as in include")
+
+#define DOCKER_TLS_OPTIONS(o)                                                                      \
+	DOCKER_OPTION("tls_ca", (o) + offsetof(struct docker_config, tls_ca), STRING, NULL, NULL,  \
+		      "file with the CA that signed an https:// engine's certificate; "            \
+		      "default: those of the system"),                                             \
 		DOCKER_OPTION("tls_cert", (o) + offsetof(struct docker_config, tls_cert), STRING,  \
 			      NULL, NULL, "file with our certificate for an https:// engine"),     \
 		DOCKER_OPTION("tls_key", (o) + offsetof(struct docker_config, tls_key), STRING,    \
 			      NULL, NULL, "file with the key of tls_cert")
+
+/* Of inputs that look at containers. */
+#define DOCKER_OPTIONS(o) DOCKER_ENDPOINT_OPTIONS(o), DOCKER_MATCH_OPTIONS(o), DOCKER_TLS_OPTIONS(o)
 
 #define DOCKER_METRIC(n, u, h, call)                                                               \
 	{                                                                                          \

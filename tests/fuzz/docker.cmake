@@ -3,3 +3,4 @@ tallyd_fuzz_target(docker_stats SOURCES fuzz/fuzz_docker_stats.c LIBRARIES docke
 tallyd_fuzz_target(docker_inspect SOURCES fuzz/fuzz_docker_inspect.c
 	LIBRARIES docker_status_objects)
 tallyd_fuzz_target(docker_event SOURCES fuzz/fuzz_docker_event.c LIBRARIES docker_status_objects)
+tallyd_fuzz_target(docker_images SOURCES fuzz/fuzz_docker_images.c LIBRARIES docker_images_objects)

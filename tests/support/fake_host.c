@@ -21,11 +21,18 @@ struct fake_emitted {
 	char *position;
 };
 
+/* Where a source may resume; kept although what was emitted is forgotten. */
+struct fake_position {
+	char *source, *position;
+};
+
 struct fake_host {
 	struct tally_ctx ctx; /* first: a ctx is its host */
 	pthread_mutex_t lock; /* guards all below */
 	struct fake_emitted *emitted;
 	uint32_t n_emitted;
+	struct fake_position *positions;
+	uint32_t n_positions;
 	char *log[TALLY_DEBUG + 1];
 	char reason[FAKE_REASON_SIZE];
 	uint64_t metrics[FAKE_METRICS];
@@ -145,11 +152,33 @@ static int fake_batch_decode(struct tally_ctx *ctx, const void *bytes, size_t le
 	return r < 0 ? tally_fail(ctx, -r, "%s", error.text) : 0;
 }
 
+static struct fake_position *fake_find_position(const struct fake_host *host, const char *source)
+{
+	for (uint32_t i = 0; i < host->n_positions; i++)
+		if (strcmp(host->positions[i].source, source) == 0)
+			return &host->positions[i];
+	return NULL;
+}
+
+static void fake_keep_position(struct fake_host *host, const char *source, const char *position)
+{
+	struct fake_position *found = fake_find_position(host, source);
+	if (!found) {
+		host->positions = realloc(host->positions,
+					  (host->n_positions + 1) * sizeof(*host->positions));
+		if (!host->positions)
+			abort();
+		found = &host->positions[host->n_positions++];
+		*found = (struct fake_position){.source = strdup(source)};
+	}
+	free(found->position);
+	found->position = strdup(position);
+}
+
 static int fake_emit(struct tally_ctx *ctx, struct tally_batch *batch, const char *source,
 		     const char *position)
 {
 	struct fake_host *host = fake_of(ctx);
-	(void)source;
 	if (host->emit_result < 0) {
 		batch_drop(batch);
 		return host->emit_result;
@@ -162,6 +191,8 @@ static int fake_emit(struct tally_ctx *ctx, struct tally_batch *batch, const cha
 	host->emitted = grown;
 	host->emitted[host->n_emitted++] =
 		(struct fake_emitted){batch, position ? strdup(position) : NULL};
+	if (source && position)
+		fake_keep_position(host, source, position);
 	pthread_mutex_unlock(&host->lock);
 	return 0;
 }
@@ -169,14 +200,12 @@ static int fake_emit(struct tally_ctx *ctx, struct tally_batch *batch, const cha
 static int fake_position(struct tally_ctx *ctx, const char *source, char *ret, size_t size)
 {
 	struct fake_host *host = fake_of(ctx);
-	(void)source;
-	for (uint32_t i = host->n_emitted; i-- > 0;) {
-		if (!host->emitted[i].position)
-			continue;
-		snprintf(ret, size, "%s", host->emitted[i].position);
-		return 0;
-	}
-	return -ENOENT;
+	pthread_mutex_lock(&host->lock);
+	const struct fake_position *found = fake_find_position(host, source);
+	if (found)
+		snprintf(ret, size, "%s", found->position);
+	pthread_mutex_unlock(&host->lock);
+	return found ? 0 : -ENOENT;
 }
 
 static void fake_reject_row(struct tally_ctx *ctx, const struct tally_batch *batch, uint32_t row,
@@ -290,6 +319,11 @@ void fake_host_forget(struct fake_host *host)
 void fake_host_destroy(struct fake_host *host)
 {
 	fake_host_forget(host);
+	for (uint32_t i = 0; i < host->n_positions; i++) {
+		free(host->positions[i].source);
+		free(host->positions[i].position);
+	}
+	free(host->positions);
 	close(host->stop_fd);
 	pthread_mutex_destroy(&host->lock);
 	free(host);

@@ -27,7 +27,8 @@ const char *fake_host_position(const struct fake_host *host, uint32_t i);
 uint32_t fake_host_rows(const struct fake_host *host, const char *table);
 /* Row i of all rows of a table; NULL past the end. */
 const struct tally_cell *fake_host_row(const struct fake_host *host, const char *table, uint32_t i);
-void fake_host_forget(struct fake_host *host); /* drops what was emitted and logged so far */
+/* Drops what was emitted and logged so far; tally_position() goes on to know where it ended. */
+void fake_host_forget(struct fake_host *host);
 
 /* A cell by its column's name; fails the test if the table has no such column. */
 const struct tally_cell *fake_cell(const struct tally_table *table, const struct tally_cell *row,

@@ -7,3 +7,5 @@ tallyd_unit_test(docker_status SOURCES unit/test_docker_status.c unit/docker_fix
 	LIBRARIES docker_status_objects)
 tallyd_unit_test(docker_follow SOURCES unit/test_docker_follow.c unit/docker_fixture.c
 	LIBRARIES docker_status_objects)
+tallyd_unit_test(docker_images SOURCES unit/test_docker_images.c unit/docker_fixture.c
+	LIBRARIES docker_images_objects)

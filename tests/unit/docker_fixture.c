@@ -128,6 +128,7 @@ void fixture_init(struct docker_fixture *fixture, const char *recorded)
 	record_file(fixture, "/version", recorded, "version.json");
 	record_file(fixture, "/containers/json", recorded, "containers_running.json");
 	record_file(fixture, "/containers/json?all=1", recorded, "containers.json");
+	record_file(fixture, "/images/json", recorded, "images.json");
 	record_containers(fixture, recorded);
 }
 

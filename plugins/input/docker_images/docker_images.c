@@ -1,0 +1,251 @@
+/*
+ * docker_images: which images there are, which reference pointed to which from when on, and which
+ * containers run one that their reference has left.  It follows the engine (docker_follow.h): half
+ * a second after an event of any image, and each `interval`, both lists are asked for and compared
+ * with the last ones, since an event says neither what lost a tag nor what a pull has brought.
+ *
+ * Happy path of a look: list images and containers, tell what changed (image_versions.c), a row of
+ * each image, one with gone_at of each that is not listed any more, emit, remember.  After a
+ * restart it goes on from the positions of what it told, and from the file of its last rows
+ * (row_memory.h).  Rows with gone_at are repeated until the next slow look, and after a restart, as
+ * the store may not have got them.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "docker_images.h"
+#include "row_memory.h"
+
+static const int64_t settle_ns = 500000000;
+
+enum { IMAGES_MAX_LIST = 16 << 20, IMAGES_API_SHARED = 42, IMAGES_NAME_SIZE = 512 };
+
+static const char images_filters[] = "{\"type\":[\"image\"]}";
+
+/* ---- Remembering ---- */
+
+static void write_memory(struct docker_images *self)
+{
+	void *bytes = NULL;
+	size_t len = 0;
+	int r = tally_batch_encode(self->ctx, self->last, &bytes, &len);
+	if (r == 0)
+		r = row_memory_write(self->ctx, bytes, len);
+	if (r < 0)
+		tally_log(self->ctx, TALLY_WARNING, "which images there are cannot be kept: %s",
+			  tally_reason(self->ctx));
+	free(bytes);
+}
+
+/* Takes the reference over. */
+static void remember(struct docker_images *self, const struct tally_batch *batch)
+{
+	if (self->last)
+		tally_batch_drop(self->ctx, self->last);
+	self->last = batch;
+	self->restarted = false;
+	write_memory(self);
+}
+
+/* ---- A look ---- */
+
+struct look {
+	struct docker_images *self;
+	enum docker_look what;
+	struct image_list images;
+	struct docker_list containers;
+	struct tally_batch *batch;
+};
+
+/* Below that version the engine does not know shared-size. */
+static int list_images(struct look *look)
+{
+	struct docker *docker = look->self->docker;
+	const char *path = docker_api(docker) >= IMAGES_API_SHARED ? "/images/json?shared-size=1"
+								   : "/images/json";
+	char *body = NULL;
+	size_t len = 0, offset = 0;
+	int r = docker_get(docker, DOCKER_IMAGES, path, IMAGES_MAX_LIST, &body, &len);
+	if (r < 0)
+		return r;
+	const char *problem = image_list_parse(body, len, &look->images, &offset);
+	if (problem)
+		return tally_fail(look->self->ctx, EBADMSG, "%s: GET %s: at byte %zu of %zu: %s",
+				  docker_endpoint(docker), path, offset, len, problem);
+	return 0;
+}
+
+static int make_rows(struct look *look)
+{
+	struct docker_images *self = look->self;
+	const struct image_sight sight = {.images = &look->images,
+					  .users = &self->users,
+					  .time = tally_now(self->ctx),
+					  .repeats = look->what == DOCKER_LOOK_NAMED ||
+						     self->restarted};
+	look->batch = tally_batch_new(self->ctx, &images_table);
+	if (!look->batch || image_rows_add(self->ctx, look->batch, &sight) < 0 ||
+	    image_rows_add_gone(self->ctx, look->batch, self->last, &sight) < 0)
+		return tally_fail(self->ctx, ENOMEM, "no memory for %u images", look->images.n);
+	return 0;
+}
+
+static int deliver(struct look *look)
+{
+	struct docker_images *self = look->self;
+	struct tally_batch *batch = look->batch;
+	look->batch = NULL;
+	tally_batch_keep(self->ctx, batch);
+	int r = 0;
+	if (batch->n_rows > 0)
+		r = tally_emit(self->ctx, batch, NULL, NULL);
+	else
+		tally_batch_drop(self->ctx, batch);
+	if (r < 0) {
+		tally_batch_drop(self->ctx, batch);
+		return r;
+	}
+	remember(self, batch);
+	tally_gauge(self->ctx, METRIC_IMAGES, look->images.n);
+	return 0;
+}
+
+static int look_at(struct look *look)
+{
+	struct docker_images *self = look->self;
+	int r = list_images(look);
+	if (r == 0)
+		r = docker_list_get(self->docker, self->ctx, true, &look->containers);
+	if (r == 0)
+		r = image_users_renew(&self->users, self->ctx, self->docker, &look->containers);
+	if (r == 0)
+		r = versions_renew(&self->versions, self->ctx, &look->images);
+	if (r < 0)
+		return r;
+	image_users_judge(&self->users, &look->images, &self->versions);
+	r = make_rows(look);
+	return r < 0 ? r : deliver(look);
+}
+
+int images_look(void *arg, enum docker_look what)
+{
+	struct look look = {.self = arg, .what = what};
+	int r = look_at(&look);
+	if (look.batch)
+		tally_batch_drop(look.self->ctx, look.batch);
+	image_list_done(&look.images);
+	docker_list_done(&look.containers);
+	return r;
+}
+
+/* ---- Events ---- */
+
+/* A pull's id is a reference; a tag's is an image's, and its name the reference. */
+static bool images_event(void *arg, const struct docker_event *event)
+{
+	struct docker_images *self = arg;
+	char name[IMAGES_NAME_SIZE] = "";
+	if (strcmp(event->type, "image") != 0)
+		return false;
+	if (strcmp(event->action, "pull") == 0)
+		versions_note(&self->versions, event->id, event->time);
+	else if (docker_event_attribute(event, "name", name, sizeof(name)) &&
+		 strncmp(name, "sha256:", 7) != 0)
+		versions_note(&self->versions, name, event->time);
+	else
+		versions_note(&self->versions, NULL, event->time);
+	return true;
+}
+
+/* ---- The plugin ---- */
+
+/* The events since the newest change say again when it was, should it have to be told again, and
+ * when what happened meanwhile did. */
+static int images_run(void *arg)
+{
+	struct docker_images *self = arg;
+	const struct docker_follow_job job = {.ctx = self->ctx,
+					      .docker = self->docker,
+					      .config = &self->config->follow,
+					      .filters = images_filters,
+					      .since = versions_newest(&self->versions),
+					      .settle = settle_ns,
+					      .event = images_event,
+					      .look = images_look,
+					      .arg = self};
+	return docker_follow(&job);
+}
+
+static int images_start(void *arg)
+{
+	struct docker_images *self = arg;
+	struct tally_batch *before;
+	int r = docker_connect(self->docker);
+	if (r == 0)
+		r = versions_load(&self->versions, self->ctx);
+	if (r == 0 && !self->last && row_memory_read(self->ctx, &images_table, &before) == 0) {
+		self->last = before;
+		self->restarted = true;
+	}
+	return r;
+}
+
+/* What is known stays: the positions may not be safe yet. */
+static void images_stop(void *arg)
+{
+	struct docker_images *self = arg;
+	docker_disconnect(self->docker);
+}
+
+static void images_destroy(void *arg)
+{
+	struct docker_images *self = arg;
+	if (self->last)
+		tally_batch_drop(self->ctx, self->last);
+	image_users_done(&self->users);
+	versions_done(&self->versions);
+	docker_destroy(self->docker);
+	free(self);
+}
+
+static int images_create(struct tally_ctx *ctx, const void *config, void **ret_self)
+{
+	struct docker_images *self = calloc(1, sizeof(*self));
+	if (!self)
+		return tally_fail(ctx, ENOMEM, "no memory");
+	self->ctx = ctx;
+	self->config = config;
+	int r = docker_create(ctx, &self->config->docker, &self->docker);
+	if (r < 0) {
+		free(self);
+		return r;
+	}
+	*ret_self = self;
+	return 0;
+}
+
+static const struct tally_option images_options[] = {
+	DOCKER_ENDPOINT_OPTIONS(offsetof(struct images_config, docker)),
+	DOCKER_TLS_OPTIONS(offsetof(struct images_config, docker)),
+	DOCKER_FOLLOW_OPTIONS(offsetof(struct images_config, follow), "60s"),
+	{0}};
+
+static const struct tally_metric images_metrics[] = {DOCKER_METRICS,
+						     DOCKER_FOLLOW_METRICS,
+						     [METRIC_IMAGES] = {.name = "images",
+									.help = "Images there are.",
+									.kind = TALLY_METRIC_GAUGE},
+						     {0}};
+
+static const struct tally_table *const images_tables[] = {&images_table, &versions_table, NULL};
+
+static const struct tally_input images_input = {.size = sizeof(struct tally_input),
+						.run = images_run};
+
+TALLY_PLUGIN(.name = "docker_images", .version = TALLYD_VERSION,
+	     .help = "Which images there are, what references point to, who runs what",
+	     .options = images_options, .config_size = sizeof(struct images_config),
+	     .tables = images_tables, .metrics = images_metrics, .create = images_create,
+	     .start = images_start, .stop = images_stop, .destroy = images_destroy,
+	     .input = &images_input)

@@ -1,0 +1,28 @@
+/* The instance; what the test of this plugin needs of it. */
+#ifndef TALLYD_DOCKER_IMAGES_H
+#define TALLYD_DOCKER_IMAGES_H
+
+#include "docker_follow.h"
+#include "image_rows.h"
+
+struct images_config {
+	struct docker_config docker;
+	struct docker_follow_config follow;
+};
+
+enum images_metric { METRIC_IMAGES = DOCKER_FOLLOW_METRICS_END };
+
+struct docker_images {
+	struct tally_ctx *ctx;
+	const struct images_config *config;
+	struct docker *docker;
+	struct versions versions;
+	struct image_users users;
+	const struct tally_batch *last; /* what the last look emitted; NULL: none yet */
+	bool restarted;                 /* that was another daemon's */
+};
+
+/* Asks the engine, and emits what it says. */
+int images_look(void *arg, enum docker_look what);
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * The answer of GET /images/json, read into arrays.  Texts lie in the answer itself, which the list
+ * owns.
+ */
+#ifndef TALLYD_IMAGE_LIST_H
+#define TALLYD_IMAGE_LIST_H
+
+#include <stdbool.h>
+
+#include "json_reader.h"
+
+struct image {
+	const char *id;
+	struct json_int created; /* s since 1970 */
+	struct json_int size, shared_size;
+};
+
+/* A tag or a digest, and which image it belongs to. */
+struct image_name {
+	const char *name;
+	uint32_t image;
+};
+
+struct image_names {
+	struct image_name *items;
+	uint32_t n, size;
+};
+
+struct image_list {
+	struct image *items; /* in the order of the answer */
+	uint32_t n, size;
+	struct image_names tags; /* in their own order; none is <none>:<none> */
+	struct image_names digests;
+	char *body;
+};
+
+/* Takes body over, also on failure.  NULL, or what is wrong; ret_offset: where. */
+const char *image_list_parse(char *body, size_t len, struct image_list *ret, size_t *ret_offset);
+void image_list_done(struct image_list *list);
+
+/* NULL: no such. */
+const struct image *image_list_find(const struct image_list *list, const char *id);
+
+/* Which image a tag points to; references are compared by what they mean.  NULL: to none. */
+const struct image *image_list_resolve(const struct image_list *list, const char *reference);
+
+/* The digest, sha256:…, that the repository of a reference knows an image by.  NULL: none. */
+const char *image_list_digest(const struct image_list *list, uint32_t image, const char *reference);
+
+enum { IMAGE_REFERENCE_MAX = 512 };
+
+/* What a reference means: box, box:latest and docker.io/library/box:latest are one.  "": it does
+ * not fit, or names an image by its digest, which never moves. */
+void image_reference_normal(const char *reference, char ret[IMAGE_REFERENCE_MAX]);
+
+#endif

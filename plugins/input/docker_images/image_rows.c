@@ -1,0 +1,225 @@
+#include "image_rows.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "json_writer.h"
+
+static const int64_t second_ns = 1000000000;
+
+enum { ROWS_USERS = 256, ROWS_JSON = 1 << 20 };
+
+/* One row under construction. */
+struct row {
+	struct tally_ctx *ctx;
+	struct tally_batch *batch;
+	struct tally_cell *cells;
+	bool no_memory;
+};
+
+static void put_text(struct row *row, enum images_column column, const char *text, size_t len)
+{
+	const char *copy = tally_batch_copy(row->ctx, row->batch, text, len);
+	row->no_memory |= !copy;
+	if (copy)
+		tally_put_text(row->cells, column, copy, len);
+}
+
+/* Too much of it is NULL. */
+static void put_json(struct row *row, enum images_column column, struct json_writer *json)
+{
+	row->no_memory |= json->error == -ENOMEM;
+	if (!json->error)
+		put_text(row, column, json->data, json->len);
+	json_writer_done(json);
+}
+
+static bool row_begin(struct row *row, struct tally_ctx *ctx, struct tally_batch *batch,
+		      int64_t time)
+{
+	*row = (struct row){.ctx = ctx, .batch = batch, .cells = tally_batch_row(ctx, batch)};
+	if (!row->cells)
+		return false;
+	tally_put_int(row->cells, IMAGES_TIME, time);
+	return true;
+}
+
+/* ---- Of an image ---- */
+
+/* How many there are. */
+static uint32_t put_names(struct row *row, enum images_column column,
+			  const struct image_names *names, uint32_t image)
+{
+	struct json_writer json;
+	uint32_t n = 0;
+	json_writer_init(&json, ROWS_JSON);
+	json_begin_array(&json);
+	for (uint32_t i = 0; i < names->n; i++) {
+		if (names->items[i].image != image)
+			continue;
+		json_write_string(&json, names->items[i].name);
+		n++;
+	}
+	json_end_array(&json);
+	put_json(row, column, &json);
+	return n;
+}
+
+static void write_text(struct json_writer *json, const char *key, const char *text)
+{
+	json_write_key(json, key);
+	json_write_string(json, text && text[0] ? text : NULL);
+}
+
+static void write_user(struct json_writer *json, const struct image_user *user)
+{
+	json_begin_object(json);
+	write_text(json, "container_id", user->id);
+	write_text(json, "name", user->container->name);
+	write_text(json, "state", user->container->state);
+	write_text(json, "reference", user->reference);
+	json_write_key(json, "outdated");
+	json_write_bool(json, user->outdated);
+	json_write_key(json, "outdated_since");
+	if (user->outdated_since)
+		json_write_time(json, user->outdated_since);
+	else
+		json_write_null(json);
+	json_end_object(json);
+}
+
+/* Its counts, and the earliest of the times. */
+struct user_sums {
+	uint32_t n, outdated;
+	int64_t since;
+};
+
+static void add_user(struct user_sums *sums, const struct image_user *user)
+{
+	int64_t since = user->outdated_since;
+	sums->n++;
+	sums->outdated += user->outdated;
+	if (since && (!sums->since || since < sums->since))
+		sums->since = since;
+}
+
+static void put_users(struct row *row, const struct image_users *users, const char *image_id)
+{
+	struct user_sums sums = {0};
+	struct json_writer json;
+	json_writer_init(&json, ROWS_JSON);
+	json_begin_array(&json);
+	for (uint32_t i = 0; i < users->n; i++) {
+		const struct image_user *user = &users->items[i];
+		if (strcmp(user->container->image_id, image_id) != 0)
+			continue;
+		add_user(&sums, user);
+		if (sums.n <= ROWS_USERS)
+			write_user(&json, user);
+	}
+	json_end_array(&json);
+	put_json(row, IMAGES_USED_BY, &json);
+	tally_put_int(row->cells, IMAGES_CONTAINERS, sums.n);
+	tally_put_int(row->cells, IMAGES_OUTDATED, sums.outdated);
+	if (sums.since)
+		tally_put_int(row->cells, IMAGES_OUTDATED_SINCE, sums.since);
+}
+
+static void put_number(struct row *row, enum images_column column, const struct json_int *number)
+{
+	if (number->set)
+		tally_put_int(row->cells, column, number->value);
+}
+
+static void put_image(struct row *row, const struct image_sight *sight, uint32_t i)
+{
+	const struct image *image = &sight->images->items[i];
+	int64_t created;
+	put_text(row, IMAGES_HOST, row->ctx->machine, strlen(row->ctx->machine));
+	put_text(row, IMAGES_IMAGE_ID, image->id, strlen(image->id));
+	uint32_t tags = put_names(row, IMAGES_TAGS, &sight->images->tags, i);
+	uint32_t digests = put_names(row, IMAGES_DIGESTS, &sight->images->digests, i);
+	tally_put_int(row->cells, IMAGES_DANGLING, tags == 0 && digests == 0);
+	if (image->created.set && image->created.value > 0 &&
+	    !__builtin_mul_overflow(image->created.value, second_ns, &created))
+		tally_put_int(row->cells, IMAGES_CREATED, created);
+	put_number(row, IMAGES_SIZE_BYTES, &image->size);
+	put_number(row, IMAGES_SHARED_SIZE_BYTES, &image->shared_size);
+	put_users(row, sight->users, image->id);
+}
+
+int image_rows_add(struct tally_ctx *ctx, struct tally_batch *batch,
+		   const struct image_sight *sight)
+{
+	struct row row;
+	for (uint32_t i = 0; i < sight->images->n; i++) {
+		if (!row_begin(&row, ctx, batch, sight->time))
+			return -ENOMEM;
+		put_image(&row, sight, i);
+		if (row.no_memory)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* ---- Of one that is gone ---- */
+
+static bool is_there(const struct image_list *images, const struct tally_cell *id)
+{
+	for (uint32_t i = 0; id->set && i < images->n; i++)
+		if (strlen(images->items[i].id) == id->len &&
+		    memcmp(images->items[i].id, id->text, id->len) == 0)
+			return true;
+	return false;
+}
+
+static void put_cell(struct row *row, enum images_column column, const struct tally_cell *cell)
+{
+	uint16_t type = images_table.columns[column].type;
+	if (!cell->set)
+		return;
+	if (type == TALLY_TEXT || type == TALLY_JSON)
+		put_text(row, column, cell->text, cell->len);
+	else
+		row->cells[column] = *cell;
+}
+
+/* Nobody can use it any more. */
+static void put_gone(struct row *row, const struct tally_cell *before, int64_t time)
+{
+	for (uint32_t i = IMAGES_HOST; i < IMAGES_CONTAINERS; i++)
+		put_cell(row, i, &before[i]);
+	put_cell(row, IMAGES_DANGLING, &before[IMAGES_DANGLING]);
+	tally_put_int(row->cells, IMAGES_CONTAINERS, 0);
+	tally_put_int(row->cells, IMAGES_OUTDATED, 0);
+	put_text(row, IMAGES_USED_BY, "[]", 2);
+	tally_put_int(row->cells, IMAGES_GONE_AT, time);
+}
+
+static void put_again(struct row *row, const struct tally_cell *before)
+{
+	for (uint32_t i = 0; i < IMAGES_COLUMNS; i++)
+		put_cell(row, i, &before[i]);
+}
+
+int image_rows_add_gone(struct tally_ctx *ctx, struct tally_batch *batch,
+			const struct tally_batch *before, const struct image_sight *sight)
+{
+	struct row row;
+	for (uint32_t i = 0; before && i < before->n_rows; i++) {
+		const struct tally_cell *cells = before->cells + (size_t)i * IMAGES_COLUMNS;
+		bool known = cells[IMAGES_GONE_AT].set;
+		if (is_there(sight->images, &cells[IMAGES_IMAGE_ID]) || (known && !sight->repeats))
+			continue;
+		if (!row_begin(&row, ctx, batch, sight->time))
+			return -ENOMEM;
+		if (known)
+			put_again(&row, cells);
+		else
+			put_gone(&row, cells, sight->time);
+		if (row.no_memory)
+			return -ENOMEM;
+	}
+	return 0;
+}

@@ -1,0 +1,24 @@
+/* Rows of docker_images. */
+#ifndef TALLYD_IMAGE_ROWS_H
+#define TALLYD_IMAGE_ROWS_H
+
+#include "image_tables.h"
+#include "image_users.h"
+
+/* What a look has found. */
+struct image_sight {
+	const struct image_list *images;
+	const struct image_users *users;
+	int64_t time;
+	bool repeats; /* also what was gone before, since its row may have been lost */
+};
+
+/* A row of each image.  -ENOMEM. */
+int image_rows_add(struct tally_ctx *ctx, struct tally_batch *batch,
+		   const struct image_sight *sight);
+
+/* The row before once more, with gone_at, of each image that is not there any more.  -ENOMEM. */
+int image_rows_add_gone(struct tally_ctx *ctx, struct tally_batch *batch,
+			const struct tally_batch *before, const struct image_sight *sight);
+
+#endif

@@ -1,0 +1,34 @@
+/*
+ * Which containers use which images, by which reference, and whether that points elsewhere by now.
+ *
+ * The container list says it of all in one call, except of those whose reference has moved: of
+ * these it says the image's id only, so they are inspected, once in their life.
+ */
+#ifndef TALLYD_IMAGE_USERS_H
+#define TALLYD_IMAGE_USERS_H
+
+#include "docker_list.h"
+#include "image_versions.h"
+
+/* A container. */
+struct image_user {
+	char id[DOCKER_ID_MAX + 1];
+	char *reference;        /* it was made from; "": an id or a digest, which never move */
+	int64_t outdated_since; /* ns since 1970; 0: it is not, or nobody knows since when */
+	bool outdated;
+	const struct docker_container *container; /* as listed now */
+};
+
+struct image_users {
+	struct image_user *items; /* in the order of ids */
+	uint32_t n;
+};
+
+/* Of that list, which is used until the next call.  0, or what tally_fail() returned. */
+int image_users_renew(struct image_users *users, struct tally_ctx *ctx, struct docker *docker,
+		      const struct docker_list *list);
+void image_users_judge(struct image_users *users, const struct image_list *images,
+		       const struct versions *versions);
+void image_users_done(struct image_users *users);
+
+#endif

@@ -1,0 +1,371 @@
+#include "image_versions.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "image_tables.h"
+
+enum {
+	VERSIONS_POSITION = 1024,
+	VERSIONS_SOURCE = 256,
+	VERSIONS_HOLE = 64, /* free slots in a row that end the reading of them */
+};
+
+/* ---- When it changed ---- */
+
+/* FNV-1a. */
+static uint64_t hash_reference(const char *reference)
+{
+	char normal[IMAGE_REFERENCE_MAX];
+	uint64_t hash = UINT64_C(14695981039346656037);
+	image_reference_normal(reference, normal);
+	for (const char *c = normal; *c; c++)
+		hash = (hash ^ (unsigned char)*c) * UINT64_C(1099511628211);
+	return hash;
+}
+
+void versions_note(struct versions *versions, const char *reference, int64_t time)
+{
+	versions->last_event = time;
+	if (reference)
+		versions->events[versions->n_events++ % VERSIONS_EVENTS] =
+			(struct version_event){hash_reference(reference), time};
+}
+
+/* The newest that is said of it; 0: nothing is. */
+static int64_t newest(const struct version_event *events, uint32_t n, const char *reference)
+{
+	uint64_t hash = hash_reference(reference);
+	int64_t time = 0;
+	for (uint32_t i = 0; i < n; i++)
+		if (events[i].reference == hash && events[i].time > time)
+			time = events[i].time;
+	return time;
+}
+
+static int64_t told_time(const struct versions *versions, const char *reference)
+{
+	uint32_t n = versions->n_events < VERSIONS_EVENTS ? versions->n_events : VERSIONS_EVENTS;
+	return newest(versions->events, n, reference);
+}
+
+static int64_t removed_time(const struct versions *versions, const char *reference)
+{
+	uint32_t n =
+		versions->n_removed < VERSIONS_REMOVED ? versions->n_removed : VERSIONS_REMOVED;
+	return newest(versions->removed, n, reference);
+}
+
+static int64_t change_time(const struct versions *versions, const struct tally_ctx *ctx,
+			   const struct version *before, const char *reference)
+{
+	int64_t since = before ? before->since : 0;
+	int64_t told = told_time(versions, reference);
+	if (told <= since)
+		told = versions->last_event;
+	/* A key of its own, also if it changed twice at once. */
+	return told > since ? told : tally_now(ctx);
+}
+
+/* ---- Slots ---- */
+
+static void slot_source(const struct tally_ctx *ctx, uint32_t slot, char ret[VERSIONS_SOURCE])
+{
+	snprintf(ret, VERSIONS_SOURCE, "%s#%u", ctx->name, slot);
+}
+
+static uint32_t slot_take(struct versions *versions, struct tally_ctx *ctx)
+{
+	for (uint32_t i = 0; i < VERSIONS_KEPT; i++) {
+		if (versions->used[i])
+			continue;
+		versions->used[i] = true;
+		return i;
+	}
+	if (!versions->told_full)
+		tally_log(ctx, TALLY_WARNING,
+			  "more than %d references: what the others point to is not kept over a "
+			  "restart",
+			  VERSIONS_KEPT);
+	versions->told_full = true;
+	return VERSIONS_KEPT;
+}
+
+static void version_done(struct version *version)
+{
+	free(version->reference);
+	free(version->image_id);
+	*version = (struct version){0};
+}
+
+static bool version_init(struct version *ret, const char *reference, const char *image_id)
+{
+	ret->reference = strdup(reference);
+	ret->image_id = strdup(image_id);
+	if (ret->reference && ret->image_id)
+		return true;
+	version_done(ret);
+	return false;
+}
+
+/* SINCE IMAGE_ID REFERENCE, or "-" of a slot that is free. */
+static bool position_read(char *position, struct version *ret)
+{
+	char *id, *reference;
+	int64_t since = strtoll(position, &id, 10);
+	if (*id != ' ' || !(reference = strchr(id + 1, ' ')) || !reference[1])
+		return false;
+	*reference++ = '\0';
+	ret->since = since;
+	return version_init(ret, reference, id + 1);
+}
+
+static void position_write(const struct version *version, char ret[VERSIONS_POSITION])
+{
+	snprintf(ret, VERSIONS_POSITION, "%" PRId64 " %s %s", version->since, version->image_id,
+		 version->reference);
+}
+
+static int by_reference(const void *a, const void *b)
+{
+	const struct version *left = a, *right = b;
+	return strcmp(left->reference, right->reference);
+}
+
+int versions_load(struct versions *versions, struct tally_ctx *ctx)
+{
+	char source[VERSIONS_SOURCE], position[VERSIONS_POSITION];
+	if (versions->n > 0)
+		return 0;
+	free(versions->items);
+	versions->items = calloc(VERSIONS_KEPT, sizeof(struct version));
+	if (!versions->items)
+		return tally_fail(ctx, ENOMEM, "no memory for what references point to");
+	for (uint32_t i = 0, hole = 0; i < VERSIONS_KEPT && hole < VERSIONS_HOLE; i++) {
+		struct version *version = &versions->items[versions->n];
+		slot_source(ctx, i, source);
+		hole++;
+		if (tally_position(ctx, source, position, sizeof(position)) < 0)
+			continue;
+		hole = 0;
+		if (!position_read(position, version))
+			continue;
+		version->slot = i;
+		versions->used[i] = true;
+		versions->n++;
+	}
+	qsort(versions->items, versions->n, sizeof(struct version), by_reference);
+	return 0;
+}
+
+void versions_done(struct versions *versions)
+{
+	for (uint32_t i = 0; i < versions->n; i++)
+		version_done(&versions->items[i]);
+	free(versions->items);
+	*versions = (struct versions){0};
+}
+
+/* ---- Telling ---- */
+
+/* A change to be told. */
+struct change {
+	const char *what, *reference;
+	const char *image_id, *previous, *digest; /* NULL: none */
+	int64_t time;
+};
+
+static bool put(struct tally_ctx *ctx, struct tally_batch *batch, struct tally_cell *row,
+		enum versions_column column, const char *text)
+{
+	if (!text)
+		return true;
+	const char *copy = tally_batch_copy(ctx, batch, text, strlen(text));
+	if (copy)
+		tally_put_text(row, column, copy, strlen(text));
+	return copy;
+}
+
+static struct tally_batch *change_batch(struct tally_ctx *ctx, const struct change *change)
+{
+	struct tally_batch *batch = tally_batch_new(ctx, &versions_table);
+	struct tally_cell *row = batch ? tally_batch_row(ctx, batch) : NULL;
+	if (row && put(ctx, batch, row, VERSIONS_HOST, ctx->machine) &&
+	    put(ctx, batch, row, VERSIONS_REFERENCE, change->reference) &&
+	    put(ctx, batch, row, VERSIONS_IMAGE_ID, change->image_id) &&
+	    put(ctx, batch, row, VERSIONS_DIGEST, change->digest) &&
+	    put(ctx, batch, row, VERSIONS_PREVIOUS_IMAGE_ID, change->previous) &&
+	    put(ctx, batch, row, VERSIONS_CHANGE, change->what)) {
+		tally_put_int(row, VERSIONS_TIME, change->time);
+		return batch;
+	}
+	if (batch)
+		tally_batch_drop(ctx, batch);
+	return NULL;
+}
+
+/* The row, and what the slot holds from then on. */
+static int tell(struct tally_ctx *ctx, const struct change *change, uint32_t slot,
+		const char *position)
+{
+	char source[VERSIONS_SOURCE];
+	bool kept = slot < VERSIONS_KEPT;
+	struct tally_batch *batch = change_batch(ctx, change);
+	if (!batch)
+		return tally_fail(ctx, ENOMEM, "no memory for a change of %s", change->reference);
+	slot_source(ctx, slot, source);
+	return tally_emit(ctx, batch, kept ? source : NULL, kept ? position : NULL);
+}
+
+/* Added or moved.  On success ret is the new state. */
+static int tell_version(struct versions *versions, struct tally_ctx *ctx,
+			const struct version *before, const struct change *change,
+			struct version *ret)
+{
+	char position[VERSIONS_POSITION];
+	struct version fresh = {.since = change->time};
+	if (!version_init(&fresh, change->reference, change->image_id))
+		return tally_fail(ctx, ENOMEM, "no memory for %s", change->reference);
+	fresh.slot = before ? before->slot : slot_take(versions, ctx);
+	position_write(&fresh, position);
+	int r = tell(ctx, change, fresh.slot, position);
+	if (r < 0) {
+		if (!before && fresh.slot < VERSIONS_KEPT)
+			versions->used[fresh.slot] = false;
+		version_done(&fresh);
+		return r;
+	}
+	*ret = fresh;
+	return 0;
+}
+
+static int tell_removed(struct versions *versions, struct tally_ctx *ctx,
+			const struct version *version)
+{
+	const struct change change = {
+		.what = "removed",
+		.reference = version->reference,
+		.previous = version->image_id,
+		.time = change_time(versions, ctx, version, version->reference)};
+	int r = tell(ctx, &change, version->slot, "-");
+	if (r < 0)
+		return r;
+	if (version->slot < VERSIONS_KEPT)
+		versions->used[version->slot] = false;
+	versions->removed[versions->n_removed++ % VERSIONS_REMOVED] =
+		(struct version_event){hash_reference(version->reference), change.time};
+	return 0;
+}
+
+/* ---- Comparing ---- */
+
+/* Two lists in the order of references, walked side by side. */
+struct walk {
+	struct versions *versions;
+	struct tally_ctx *ctx;
+	const struct image_list *list;
+	struct version *fresh;
+	uint32_t n, old, tag;
+	int r; /* the first failure; after it nothing is told, all stays as it was */
+};
+
+static void walk_keep(struct walk *walk, struct version *version)
+{
+	walk->fresh[walk->n++] = *version;
+	*version = (struct version){0};
+}
+
+static void walk_removed(struct walk *walk)
+{
+	struct version *version = &walk->versions->items[walk->old++];
+	if (walk->r == 0)
+		walk->r = tell_removed(walk->versions, walk->ctx, version);
+	if (walk->r < 0)
+		walk_keep(walk, version);
+	else
+		version_done(version);
+}
+
+/* before NULL: added. */
+static void walk_present(struct walk *walk, struct version *before)
+{
+	const struct image_name *tag = &walk->list->tags.items[walk->tag++];
+	const char *id = walk->list->items[tag->image].id;
+	struct version fresh;
+	const struct change change = {
+		.what = before ? "moved" : "added",
+		.reference = tag->name,
+		.image_id = id,
+		.previous = before ? before->image_id : NULL,
+		.digest = image_list_digest(walk->list, tag->image, tag->name),
+		.time = change_time(walk->versions, walk->ctx, before, tag->name)};
+	bool same = before && strcmp(before->image_id, id) == 0;
+	if (!same && walk->r == 0)
+		walk->r = tell_version(walk->versions, walk->ctx, before, &change, &fresh);
+	if (same || walk->r < 0) {
+		if (before)
+			walk_keep(walk, before);
+		return;
+	}
+	if (before)
+		version_done(before);
+	walk_keep(walk, &fresh);
+}
+
+static void walk_on(struct walk *walk)
+{
+	struct versions *versions = walk->versions;
+	const struct image_names *tags = &walk->list->tags;
+	int order = walk->old == versions->n ? 1 : -1;
+	if (walk->old < versions->n && walk->tag < tags->n)
+		order = strcmp(versions->items[walk->old].reference, tags->items[walk->tag].name);
+	if (order < 0)
+		walk_removed(walk);
+	else if (order > 0)
+		walk_present(walk, NULL);
+	else
+		walk_present(walk, &versions->items[walk->old++]);
+}
+
+int versions_renew(struct versions *versions, struct tally_ctx *ctx, const struct image_list *list)
+{
+	struct walk walk = {.versions = versions, .ctx = ctx, .list = list};
+	walk.fresh = calloc(versions->n + list->tags.n + 1, sizeof(struct version));
+	if (!walk.fresh)
+		return tally_fail(ctx, ENOMEM, "no memory for %u references", list->tags.n);
+	while (walk.old < versions->n || walk.tag < list->tags.n)
+		walk_on(&walk);
+	free(versions->items);
+	versions->items = walk.fresh;
+	versions->n = walk.n;
+	if (walk.r == 0)
+		versions->last_event = 0;
+	return walk.r;
+}
+
+/* ---- Asking ---- */
+
+int64_t versions_since(const struct versions *versions, const char *reference)
+{
+	char wanted[IMAGE_REFERENCE_MAX], name[IMAGE_REFERENCE_MAX];
+	image_reference_normal(reference, wanted);
+	for (uint32_t i = 0; wanted[0] && i < versions->n; i++) {
+		image_reference_normal(versions->items[i].reference, name);
+		if (strcmp(name, wanted) == 0)
+			return versions->items[i].since;
+	}
+	return removed_time(versions, reference);
+}
+
+int64_t versions_newest(const struct versions *versions)
+{
+	int64_t newest = 0;
+	for (uint32_t i = 0; i < versions->n; i++)
+		if (versions->items[i].since > newest)
+			newest = versions->items[i].since;
+	return newest;
+}
