@@ -3,29 +3,45 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Bytes that a character which begins with c has; 0: none begins so. */
+static size_t character_size(unsigned char c)
+{
+	static const struct {
+		unsigned char first, size;
+	} sizes[] = {{0xf5, 0}, {0xf0, 4}, {0xe0, 3}, {0xc2, 2}, {0x80, 0}, {0x01, 1}};
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		if (c >= sizes[i].first)
+			return sizes[i].size;
+	return 0;
+}
+
+/* May it be the second byte after first?  No overlong forms, no surrogates, nothing over U+10FFFF.
+ */
+static bool character_second(unsigned char first, unsigned char c)
+{
+	switch (first) {
+	case 0xe0:
+		return c >= 0xa0 && c <= 0xbf;
+	case 0xed:
+		return c >= 0x80 && c <= 0x9f;
+	case 0xf0:
+		return c >= 0x90 && c <= 0xbf;
+	case 0xf4:
+		return c >= 0x80 && c <= 0x8f;
+	default:
+		return c >= 0x80 && c <= 0xbf;
+	}
+}
+
 /* Bytes of the character at text, 0: none, -1: it would be one if more followed. */
 static int character(const unsigned char *text, size_t len)
 {
-	unsigned char c = text[0], low = 0x80, high = 0xbf;
-	size_t size = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
-	if (c == 0 || size == 0)
-		return 0;
-	/* No overlong forms, no surrogates, nothing over U+10FFFF. */
-	if (c == 0xe0)
-		low = 0xa0;
-	else if (c == 0xed)
-		high = 0x9f;
-	else if (c == 0xf0)
-		low = 0x90;
-	else if (c == 0xf4)
-		high = 0x8f;
+	size_t size = character_size(text[0]);
 	for (size_t i = 1; i < size; i++) {
 		if (i >= len)
 			return -1;
-		if (text[i] < low || text[i] > high)
+		if (i == 1 ? !character_second(text[0], text[1]) : (text[i] & 0xc0) != 0x80)
 			return 0;
-		low = 0x80;
-		high = 0xbf;
 	}
 	return (int)size;
 }
