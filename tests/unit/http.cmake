@@ -12,3 +12,12 @@ tallyd_unit_test(http_lists SOURCES unit/test_http_lists.c unit/http_fixture.c
 	${INPUTS}/docker_logs/logs_table.c ${INPUTS}/docker_status/events_table.c
 	LIBRARIES http_api_objects)
 target_include_directories(test_http_lists PRIVATE ${INPUTS})
+tallyd_unit_test(http_images SOURCES unit/test_http_images.c unit/http_fixture.c
+	${INPUTS}/docker_images/image_tables.c LIBRARIES http_api_objects)
+target_include_directories(test_http_images PRIVATE ${INPUTS})
+tallyd_unit_test(http_openapi SOURCES unit/test_http_openapi.c unit/http_schema.c
+	unit/http_fixture.c ${INPUTS}/docker_logs/logs_table.c
+	${INPUTS}/docker_status/events_table.c ${INPUTS}/docker_status/status_table.c
+	${INPUTS}/docker_stats/stats_table.c ${INPUTS}/docker_images/image_tables.c
+	LIBRARIES http_api_objects)
+target_include_directories(test_http_openapi PRIVATE ${INPUTS})

@@ -10,7 +10,7 @@
 #define GRID "from to step points fields agg format times "
 #define LINES "from to order limit cursor format "
 
-static const struct endpoint endpoints[] = {
+const struct endpoint endpoints[] = {
 	{"/api/v1/containers", containers_list,
 	 "host+ state+ health+ name+ image+ label+ project+ gone limit cursor", HTTP_CONTAINERS,
 	 false},
@@ -42,7 +42,10 @@ static const struct endpoint endpoints[] = {
 	{"/healthz", health_live, NULL, HTTP_HEALTH, true},
 	{"/readyz", health_ready, NULL, HTTP_HEALTH, false},
 	{"/metrics", metrics_text, NULL, HTTP_METRICS, true},
+	{"/openapi.json", openapi_document, "", HTTP_OTHER, true},
+	{"/docs", openapi_page, "", HTTP_OTHER, true},
 	{"/", index_page, NULL, HTTP_OTHER, true},
+	{.path = NULL},
 };
 
 /* Literal segments win over {}, because the table names them first or at other lengths. */
@@ -68,9 +71,9 @@ static bool endpoint_matches(const struct endpoint *endpoint, const struct targe
 
 const struct endpoint *endpoint_find(const struct target *target, const char **ret_segment)
 {
-	for (size_t i = 0; i < sizeof(endpoints) / sizeof(*endpoints); i++)
-		if (endpoint_matches(&endpoints[i], target, ret_segment))
-			return &endpoints[i];
+	for (const struct endpoint *endpoint = endpoints; endpoint->path; endpoint++)
+		if (endpoint_matches(endpoint, target, ret_segment))
+			return endpoint;
 	*ret_segment = NULL;
 	return NULL;
 }

@@ -48,6 +48,10 @@ endpoint_fn hosts_list, hosts_summary;
 endpoint_fn tables_list, tables_rows;
 endpoint_fn daemon_version, daemon_plugins, daemon_pipeline;
 endpoint_fn health_live, health_ready, metrics_text, index_page;
+endpoint_fn openapi_document, openapi_page;
+
+/* All of them, for listing; ends with .path = NULL. */
+extern const struct endpoint endpoints[];
 
 /* NULL: there is none.  ret_segment: as call.segment. */
 const struct endpoint *endpoint_find(const struct target *target, const char **ret_segment);
