@@ -2,8 +2,9 @@
 """A PostgreSQL server of the tests' own: Debian's programs, run as an unprivileged user, with a data
 folder, a socket and a port that nobody else uses; removed afterwards.
 
-As a program: pg.py COMMAND … runs a command with TALLYD_TEST_CONNINFO pointing to such a server, or
-to the one that TALLYD_TEST_TIMESCALE names, if it is set.
+As a program: pg.py COMMAND … runs a command with TALLYD_TEST_CONNINFO pointing to such a server;
+pg.py --timescaledb COMMAND … to a TimescaleDB: the one that TALLYD_TEST_TIMESCALE names, or else the
+one in timescaledb/, and then TALLYD_TEST_ONE_BACKEND is set.  77: there is none to be had.
 """
 
 import os
@@ -116,18 +117,65 @@ class Postgres:
         return database
 
 
-def main(command):
-    given = os.environ.get("TALLYD_TEST_TIMESCALE")
-    if given:
-        return subprocess.run(command, check=False,
-                              env={**os.environ, "TALLYD_TEST_CONNINFO": given}).returncode
-    server = Postgres()
+class Timescale:
+    """TimescaleDB as WebAssembly, behind timescaledb/server.mjs."""
+
+    here = Path(__file__).resolve().parent / "timescaledb"
+
+    def __init__(self):
+        self.port = free_port()
+        self.process = None
+        self.modules = Path(os.environ.get("TALLYD_TEST_MODULES", self.here))
+
+    def available(self):
+        """Whether it is there, or could be fetched."""
+        if not shutil.which("node"):
+            return False
+        if (self.modules / "node_modules" / "@unni-craftsman").exists():
+            return True
+        return shutil.which("npm") is not None and subprocess.run(
+            ["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=self.here, check=False,
+            stdin=subprocess.DEVNULL, timeout=300).returncode == 0
+
+    def start(self):
+        self.process = subprocess.Popen(
+            ["node", str(self.here / "server.mjs"), str(self.port)], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, text=True,
+            env={**os.environ, "TALLYD_TEST_MODULES": str(self.modules)})
+        if self.process.stdout.readline().strip() != "ready":
+            raise RuntimeError("the TimescaleDB of the tests does not start")
+        return self
+
+    def leave(self):
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+
+    def conninfo(self):
+        return f"host=127.0.0.1 port={self.port} user=postgres dbname=postgres"
+
+
+def run(command, server, **more):
     try:
         server.start()
         return subprocess.run(command, check=False, env={
-            **os.environ, "TALLYD_TEST_CONNINFO": server.conninfo()}).returncode
+            **os.environ, "TALLYD_TEST_CONNINFO": server.conninfo(), **more}).returncode
     finally:
         server.leave()
+
+
+def main(command):
+    if command[0] != "--timescaledb":
+        return run(command, Postgres())
+    given = os.environ.get("TALLYD_TEST_TIMESCALE")
+    if given:
+        return subprocess.run(command[1:], check=False,
+                              env={**os.environ, "TALLYD_TEST_CONNINFO": given}).returncode
+    server = Timescale()
+    if not server.available():
+        print("no TimescaleDB: neither TALLYD_TEST_TIMESCALE nor node with its package")
+        return 77
+    return run(command[1:], server, TALLYD_TEST_ONE_BACKEND="1")
 
 
 if __name__ == "__main__":

@@ -383,6 +383,8 @@ static void a_query_waits_for_a_connection_only_until_its_deadline(void **state)
 	struct fixture *f = *state;
 	struct tally_query query = query_of("lines", select_log, 2);
 	struct pg_connection *taken[4];
+	if (getenv("TALLYD_TEST_ONE_BACKEND"))
+		skip(); /* a connection in a transaction is all there is */
 	write_some_logs(f);
 	for (int i = 0; i < 4; i++)
 		assert_int_equal(readers_take(&f->store->readers, query.deadline, &taken[i]), 0);

@@ -77,9 +77,9 @@ static int readers_open(struct readers *readers, struct pg_connection *pg)
 	int64_t now = tally_monotonic(readers->ctx);
 	if (now < readers_refused_until(readers, 0))
 		return tally_fail(readers->ctx, ENOTCONN, "the database cannot be reached");
-	int r = pg_open(pg, readers->conninfo,
-			"set timezone = 'UTC'; set application_name = 'tallyd reader'; set "
-			"default_transaction_read_only = on; set jit = off");
+	int r = pg_open(
+		pg, readers->conninfo,
+		"set timezone = 'UTC'; set application_name = 'tallyd reader'; set jit = off");
 	if (r < 0)
 		readers_refused_until(readers, tally_monotonic(readers->ctx) + READERS_PAUSE);
 	return r;

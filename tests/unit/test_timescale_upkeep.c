@@ -1,0 +1,183 @@
+/* What maintenance does over weeks, and that no order of its jobs costs what should be kept. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "timescale_fixture.h"
+
+#include <cmocka.h>
+
+static void upkeep_at(struct fixture *f, int64_t now)
+{
+	fake_host_set_now(f->host, now);
+	if (upkeep_run(f->store) != 0)
+		fail_msg("upkeep: %s", fake_host_reason(f->host));
+}
+
+/* A row a minute from an hour after a time on, for a while. */
+static void write_hours(struct fixture *f, int64_t from, int hours)
+{
+	struct tally_batch *batch = fixture_batch(f, &series_table);
+	fake_host_set_now(f->host, from);
+	for (int i = 0; i < 60 * hours; i++)
+		put_series(f, batch, from + HOUR + i * MINUTE, "a", 1, i);
+	fixture_write(f, batch);
+}
+
+static int64_t count(struct fixture *f, const char *table)
+{
+	char sql[100];
+	snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", table);
+	return fixture_sql(f, sql);
+}
+
+static void what_is_too_old_goes_level_by_level(void **state)
+{
+	struct fixture *f = *state;
+	write_hours(f, T0, 3);
+	upkeep_at(f, T0 + 2 * DAY);
+	assert_int_equal(count(f, "samples"), 180);
+	assert_int_equal(count(f, "samples_1min"), 180);
+	assert_int_equal(count(f, "samples_1h"), 3);
+	assert_int_equal(count(f, "samples_1d"), 1);
+	upkeep_at(f, T0 + 9 * DAY);
+	assert_int_equal(count(f, "samples"), 0);
+	assert_int_equal(count(f, "samples_1min"), 180);
+	upkeep_at(f, T0 + 32 * DAY);
+	assert_int_equal(count(f, "samples_1min"), 0);
+	assert_int_equal(count(f, "samples_1h"), 0);
+	assert_int_equal(count(f, "samples_1d"), 1);
+	upkeep_at(f, T0 + 402 * DAY);
+	assert_int_equal(count(f, "samples_1d"), 0);
+}
+
+static void rows_are_kept_until_they_are_rolled_up(void **state)
+{
+	struct fixture *f = *state;
+	write_hours(f, T0, 3);
+	upkeep_at(f, T0 + 9 * DAY); /* the first there is: everything at once */
+	assert_int_equal(count(f, "samples"), 0);
+	assert_int_equal(count(f, "samples_1min"), 180);
+	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1d"), 180);
+}
+
+static void a_late_row_for_a_deleted_day_spoils_no_rollup(void **state)
+{
+	struct fixture *f = *state;
+	write_hours(f, T0, 3);
+	upkeep_at(f, T0 + 9 * DAY);
+	/* From a daemon whose clock is far behind. */
+	fake_host_set_now(f->host, T0 + DAY);
+	struct tally_batch *batch = fixture_batch(f, &series_table);
+	put_series(f, batch, T0 + HOUR + 30 * SECOND, "a", 1, 1);
+	fixture_write(f, batch);
+	assert_true(count(f, "tally.late") > 0);
+	upkeep_at(f, T0 + 9 * DAY);
+	assert_int_equal(count(f, "tally.late"), 0);
+	assert_int_equal(count(f, "samples_1min"), 180);
+	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1min"), 180);
+	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1d"), 180);
+}
+
+static void a_changed_retention_is_in_force_after_a_restart(void **state)
+{
+	struct fixture *f = *state;
+	write_hours(f, T0, 1);
+	f->config.retention_raw = 20 * DAY;
+	fixture_restart(f);
+	upkeep_at(f, T0 + 9 * DAY);
+	assert_int_equal(count(f, "samples"), 60);
+	f->config.retention_raw = 2 * DAY;
+	fixture_restart(f);
+	upkeep_at(f, T0 + 9 * DAY);
+	assert_int_equal(count(f, "samples"), 0);
+}
+
+static void logs_go_after_retention_raw_and_things_when_they_are_long_gone(void **state)
+{
+	struct fixture *f = *state;
+	struct tally_batch *batch = fixture_batch(f, &log_table);
+	put_log(f, batch, T0, "x", 1, "m");
+	fixture_write(f, batch);
+	batch = fixture_batch(f, &state_table);
+	for (int i = 0; i < 2; i++) {
+		struct tally_cell *row = tally_batch_row(f->ctx, batch);
+		tally_put_int(row, I_TIME, T0);
+		if (i)
+			tally_put_int(row, I_GONE, T0);
+		put_text(f, batch, I_ID, i ? "gone" : "there");
+	}
+	fixture_write(f, batch);
+	upkeep_at(f, T0 + 9 * DAY);
+	assert_int_equal(count(f, "lines"), 0);
+	assert_int_equal(count(f, "things"), 2);
+	upkeep_at(f, T0 + 31 * DAY);
+	assert_int_equal(fixture_sql(f, "SELECT count(*) = 1 AND min(id) = 'there' FROM things"),
+			 1);
+}
+
+static bool compresses(struct fixture *f)
+{
+	return f->store->server.mode == SERVER_TSL;
+}
+
+static void old_chunks_are_compressed_and_still_answer_and_take_late_rows(void **state)
+{
+	struct fixture *f = *state;
+	if (!compresses(f))
+		skip();
+	write_hours(f, T0, 3);
+	upkeep_at(f, T0 + 3 * DAY);
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM timescaledb_information.chunks WHERE "
+					"hypertable_name = 'samples_rows' AND is_compressed"),
+			 1);
+	assert_int_equal(count(f, "samples"), 180);
+	struct tally_batch *batch = fixture_batch(f, &series_table);
+	put_series(f, batch, T0 + HOUR, "a", 9, 9); /* there already */
+	put_series(f, batch, T0 + HOUR + 30 * SECOND, "a", 9, 9);
+	fixture_write(f, batch);
+	assert_int_equal(count(f, "samples"), 181);
+	upkeep_at(f, T0 + 3 * DAY);
+	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1min"), 181);
+	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1d"), 181);
+}
+
+static void only_the_leader_does_it(void **state)
+{
+	struct fixture *f = *state;
+	if (getenv("TALLYD_TEST_ONE_BACKEND"))
+		skip(); /* locks are everybody's there */
+	struct pg_connection other = {.ctx = f->ctx, .timeout = 10 * SECOND, .interrupt_fd = -1};
+	write_hours(f, T0, 1);
+	assert_int_equal(
+		pg_open(&other, f->config.conninfo, "select pg_advisory_lock(1952541804, 2)"), 0);
+	fake_host_set_now(f->host, T0 + DAY);
+	assert_int_equal(upkeep_run(f->store), 1);
+	assert_int_equal(count(f, "samples_1min"), 0);
+	pg_close(&other);
+	for (int tries = 0; upkeep_run(f->store) != 0; tries++)
+		assert_true(tries < 1000); /* until the server noticed */
+	assert_int_equal(count(f, "samples_1min"), 60);
+	assert_int_equal(upkeep_run(f->store), 0);
+	assert_int_equal(
+		fixture_sql(f, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), 1);
+}
+
+int main(void)
+{
+#define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
+	const struct CMUnitTest tests[] = {
+		STORE_TEST(what_is_too_old_goes_level_by_level),
+		STORE_TEST(rows_are_kept_until_they_are_rolled_up),
+		STORE_TEST(a_late_row_for_a_deleted_day_spoils_no_rollup),
+		STORE_TEST(a_changed_retention_is_in_force_after_a_restart),
+		STORE_TEST(logs_go_after_retention_raw_and_things_when_they_are_long_gone),
+		STORE_TEST(old_chunks_are_compressed_and_still_answer_and_take_late_rows),
+		STORE_TEST(only_the_leader_does_it),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
