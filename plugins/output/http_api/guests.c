@@ -92,9 +92,9 @@ static void guests_hang_up(struct guests *guests)
 	for (struct guest *guest = guests->first; guest; guest = guest->next) {
 		if (guest->until == 0 || guest->until > now)
 			continue;
-		shutdown(guest->fd, SHUT_RDWR); /* libmicrohttpd sees it, and closes */
 		guest->until = 0;
 		tally_count(guests->ctx, HTTP_SLOW, 1);
+		shutdown(guest->fd, SHUT_RDWR); /* libmicrohttpd sees it, and closes */
 	}
 }
 
