@@ -21,3 +21,5 @@ tallyd_unit_test(http_openapi SOURCES unit/test_http_openapi.c unit/http_schema.
 	${INPUTS}/docker_stats/stats_table.c ${INPUTS}/docker_images/image_tables.c
 	LIBRARIES http_api_objects)
 target_include_directories(test_http_openapi PRIVATE ${INPUTS})
+tallyd_unit_test(http_cache SOURCES unit/test_http_cache.c unit/http_fixture.c
+	LIBRARIES http_api_objects)

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "listen.h"
@@ -18,6 +19,17 @@ struct http_api {
 	struct listen_address address;
 	struct server *server;
 };
+
+static int http_check_cache(struct tally_ctx *ctx, const struct http_config *config)
+{
+	const char *const *word = config->cache;
+	if (!word || !*word)
+		return 0;
+	if ((strcmp(*word, "memory") != 0 && strcmp(*word, "off") != 0) || word[1])
+		return tally_fail(ctx, EINVAL, "cache: \"%s\" is neither memory nor off",
+				  word[1] ? word[1] : *word);
+	return 0;
+}
 
 static int http_check(struct tally_ctx *ctx, const struct http_config *config,
 		      struct listen_address *ret)
@@ -33,7 +45,7 @@ static int http_check(struct tally_ctx *ctx, const struct http_config *config,
 				  "asked who they are; listen on 127.0.0.1 behind a proxy that "
 				  "does, or say insecure = yes",
 				  config->listen);
-	return 0;
+	return http_check_cache(ctx, config);
 }
 
 static int http_create(struct tally_ctx *ctx, const void *config, void **ret_self)
@@ -105,6 +117,19 @@ static const struct tally_option http_options[] = {
 	 .help = "Connections open at the same time; others are closed at once."},
 	{OPTION(max_connections_per_address), .type = TALLY_OPT_INT, .fallback = "64",
 	 .accepts = "1..10000", .help = "Of these, from one address."},
+	{OPTION(cache), .type = TALLY_OPT_LIST, .fallback = "memory",
+	 .help = "Where finished answers are kept for a while: memory; off, or nothing, for "
+		 "nowhere."},
+	{OPTION(cache_size), .type = TALLY_OPT_SIZE, .fallback = "32Mi", .accepts = "64Ki..64Gi",
+	 .help = "Memory for them; what was not asked for longest goes first."},
+	{OPTION(cache_ttl_containers), .type = TALLY_OPT_DURATION, .fallback = "10s",
+	 .accepts = "0s..1h", .help = "How long lists of containers, hosts and tables are kept."},
+	{OPTION(cache_ttl_stats), .type = TALLY_OPT_DURATION, .fallback = "2s", .accepts = "0s..1h",
+	 .help = "How long newest readings and rows are kept."},
+	{OPTION(cache_ttl_images), .type = TALLY_OPT_DURATION, .fallback = "5min",
+	 .accepts = "0s..1d", .help = "How long answers about images are kept."},
+	{OPTION(cache_ttl_history), .type = TALLY_OPT_DURATION, .fallback = "30s",
+	 .accepts = "0s..1d", .help = "How long series are kept."},
 	{.name = NULL},
 };
 

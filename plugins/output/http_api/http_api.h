@@ -21,6 +21,11 @@ struct http_config {
 	int64_t query_timeout;
 	int64_t threads, max_connections, max_connections_per_address;
 	bool insecure;
+	const char *tokens_file;          /* NULL: nobody is asked */
+	const char *const *allowed_hosts; /* NULL: none but this machine's own names */
+	const char *const *cache;         /* NULL: off */
+	int64_t cache_size;
+	int64_t cache_ttl_containers, cache_ttl_stats, cache_ttl_images, cache_ttl_history;
 };
 
 /* What requests are counted under. */
@@ -38,7 +43,11 @@ enum http_class {
 	HTTP_CLASSES
 };
 
-enum { HTTP_STATUS_CLASSES = 3 }; /* 2xx, 4xx, 5xx */
+/* What answers are kept as, each for its own time. */
+enum http_kind { KIND_CONTAINERS, KIND_STATS, KIND_IMAGES, KIND_HISTORY, KIND_NONE };
+
+enum { HTTP_STATUS_CLASSES = 3 }; /* 2xx and 3xx, 4xx, 5xx */
+enum http_cache_result { HTTP_CACHE_HIT, HTTP_CACHE_MISS, HTTP_CACHE_STALE, HTTP_CACHE_RESULTS };
 
 /* In the order of http_metrics[]: first requests_total, by class and status class. */
 enum http_metric {
@@ -50,6 +59,11 @@ enum http_metric {
 	HTTP_SLOW,
 	HTTP_TIMEOUTS,
 	HTTP_STORE_ERRORS,
+	HTTP_DENIED,
+	HTTP_CACHE_REQUESTS, /* by kind and result: hit, miss, stale */
+	HTTP_CACHE_BYTES = HTTP_CACHE_REQUESTS + KIND_NONE * HTTP_CACHE_RESULTS,
+	HTTP_CACHE_ENTRIES,
+	HTTP_CACHE_EVICTIONS,
 };
 
 extern const struct tally_metric http_metrics[];

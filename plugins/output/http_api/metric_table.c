@@ -15,6 +15,15 @@
 		.labels = "reason=\"" why "\"", .kind = TALLY_METRIC_COUNTER                       \
 	}
 
+#define CACHE(of, result)                                                                          \
+	{                                                                                          \
+		.name = "cache_requests_total",                                                    \
+		.help = "Requests answered from the cache, from the store, or with an old "        \
+			"answer.",                                                                 \
+		.labels = "kind=\"" of "\",result=\"" result "\"", .kind = TALLY_METRIC_COUNTER    \
+	}
+#define CACHE_OF(of) CACHE(of, "hit"), CACHE(of, "miss"), CACHE(of, "stale")
+
 const struct tally_metric http_metrics[] = {
 	REQUESTS_OF("containers"),
 	REQUESTS_OF("stats"),
@@ -41,6 +50,19 @@ const struct tally_metric http_metrics[] = {
 	 .kind = TALLY_METRIC_COUNTER},
 	{.name = "store_errors_total",
 	 .help = "Queries that the store refused, failed or left unanswered.",
+	 .kind = TALLY_METRIC_COUNTER},
+	REFUSED("denied"),
+	CACHE_OF("containers"),
+	CACHE_OF("stats"),
+	CACHE_OF("images"),
+	CACHE_OF("history"),
+	{.name = "cache_bytes",
+	 .unit = "bytes",
+	 .help = "Memory that kept answers hold.",
+	 .kind = TALLY_METRIC_GAUGE},
+	{.name = "cache_entries", .help = "Answers that are kept.", .kind = TALLY_METRIC_GAUGE},
+	{.name = "cache_evictions_total",
+	 .help = "Answers given up before their time to make room.",
 	 .kind = TALLY_METRIC_COUNTER},
 	{.name = NULL},
 };

@@ -36,11 +36,14 @@ static const char *reply_title(unsigned status)
 		const char *title;
 	} titles[] = {
 		{400, "Bad Request"},
+		{401, "Unauthorized"},
+		{403, "Forbidden"},
 		{404, "Not Found"},
 		{405, "Method Not Allowed"},
 		{409, "Conflict"},
 		{413, "Content Too Large"},
 		{414, "URI Too Long"},
+		{421, "Misdirected Request"},
 		{431, "Request Header Fields Too Large"},
 		{500, "Internal Server Error"},
 		{503, "Service Unavailable"},

@@ -13,10 +13,11 @@ struct reply {
 	unsigned status;  /* 0: nothing decided yet */
 	const char *type; /* of the content, static */
 	struct json_writer body;
-	char *link;           /* value of a Link header, or NULL */
-	const char *allow;    /* value of an Allow header, static, or NULL */
-	unsigned retry_after; /* seconds; 0: none */
-	bool close;           /* the connection cannot be trusted any more */
+	char *link;            /* value of a Link header, or NULL */
+	const char *allow;     /* value of an Allow header, static, or NULL */
+	const char *challenge; /* value of a WWW-Authenticate header, static, or NULL */
+	unsigned retry_after;  /* seconds; 0: none */
+	bool close;            /* the connection cannot be trusted any more */
 };
 
 void reply_init(struct reply *reply);

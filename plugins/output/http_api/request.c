@@ -15,6 +15,7 @@ struct request *request_create(const char *raw)
 	}
 	atomic_init(&request->references, 1);
 	reply_init(&request->reply);
+	request->kind = KIND_NONE;
 	return request;
 }
 
@@ -30,6 +31,8 @@ void request_drop(struct request *request)
 	    atomic_fetch_sub_explicit(&request->references, 1, memory_order_acq_rel) != 1)
 		return;
 	reply_done(&request->reply);
+	parcel_drop(request->parcel);
+	parcel_drop(request->fallback);
 	target_done(&request->target);
 	free(request->raw);
 	free(request);

@@ -1,6 +1,6 @@
 /*
- * One request, from its first line to its answer.  The connection owns one reference, the room
- * (where it waits for a worker) another.
+ * One request, from its first line to its answer.  The connection owns one reference, the flight
+ * that it began another: what is asked never changes once the request was routed.
  */
 #ifndef TALLYD_HTTP_REQUEST_H
 #define TALLYD_HTTP_REQUEST_H
@@ -11,9 +11,12 @@
 #include <stdint.h>
 
 #include "endpoint.h"
+#include "kinds.h"
 #include "params.h"
+#include "parcel.h"
 #include "reply.h"
 
+struct flight;
 struct room;
 
 enum request_stage {
@@ -23,6 +26,9 @@ enum request_stage {
 	REQUEST_TAKEN,    /* somebody answers it, or has */
 };
 
+/* Where its answer came from, as X-Cache says it. */
+enum request_origin { ORIGIN_OFF, ORIGIN_MISS, ORIGIN_HIT, ORIGIN_STALE };
+
 struct request {
 	atomic_int references;
 	struct MHD_Connection *connection; /* valid while WAITING, and for who took it out */
@@ -30,13 +36,24 @@ struct request {
 	struct target target;
 	const struct endpoint *endpoint; /* NULL: there is none */
 	const char *segment;             /* of the target, as in struct call */
-	struct room *room;               /* where it waits */
 	int64_t now;                     /* when it came: wall time and monotonic */
 	int64_t started, deadline;
-	struct reply reply; /* written by who took it, read by the connection after that */
-	int stage;          /* guarded by the room's lock from WAITING on */
-	struct request *next_job;
-	struct request *previous, *next; /* those that wait, by deadline */
+	enum http_kind kind;
+	bool gzip; /* its client takes that */
+
+	/* The answer: a reply being written, or a finished one.  Written by who took the request,
+	 * read by the connection after that. */
+	struct reply reply;
+	struct parcel *parcel;
+	enum request_origin origin;
+
+	/* Guarded by the room's lock from WAITING on. */
+	int stage;
+	int64_t until;           /* monotonic; then it gets `fallback`, or a 503 */
+	struct parcel *fallback; /* an old answer */
+	struct flight *flight;   /* that it waits for */
+	struct request *previous_waiter, *next_waiter;
+	struct request *previous, *next; /* those that wait, by `until` */
 };
 
 struct request *request_create(const char *raw); /* NULL: no memory */

@@ -7,56 +7,83 @@
 
 struct room {
 	struct tally_ctx *ctx;
-	room_answer_fn *answer;
+	room_fly_fn *fly;
 	void *arg;
-	pthread_mutex_t lock; /* guards all below, and the stage of waiting requests */
+	pthread_mutex_t lock; /* guards all below, all flights, and who waits for them */
 	pthread_cond_t job, deadline;
-	struct request *jobs, **jobs_end; /* wait for a worker; each holds a reference */
+	struct flight *jobs, **jobs_end; /* wait for a worker; each holds a reference */
 	uint32_t n_jobs, jobs_max;
-	struct request *first, *last; /* suspended, by deadline; references of their connections */
+	struct request *first, *last; /* suspended, by `until`; references of their connections */
 	uint32_t n_waiting;
 	bool closed;
 	pthread_t watcher, *workers;
 	uint32_t n_workers;
 };
 
+/* ---- Who waits ----------------------------------------------------------- */
+
+/* Most come in the order of their ends: those with an old answer to fall back on end sooner. */
 static void room_link(struct room *room, struct request *request)
 {
-	request->previous = room->last;
-	request->next = NULL;
-	*(room->last ? &room->last->next : &room->first) = request;
-	room->last = request;
+	struct request *before = room->last;
+	while (before && before->until > request->until)
+		before = before->previous;
+	request->previous = before;
+	request->next = before ? before->next : room->first;
+	*(before ? &before->next : &room->first) = request;
+	*(request->next ? &request->next->previous : &room->last) = request;
+	if (room->first == request)
+		pthread_cond_signal(&room->deadline);
 	tally_gauge(room->ctx, HTTP_IN_FLIGHT, ++room->n_waiting);
+}
+
+/* Before anybody can see it, since it may be resumed at once. */
+static void room_suspend(struct room *room, struct flight *flight, struct request *request,
+			 struct MHD_Connection *connection)
+{
+	MHD_suspend_connection(connection);
+	request->connection = connection;
+	request->stage = REQUEST_WAITING;
+	request->flight = flight;
+	request->previous_waiter = NULL;
+	request->next_waiter = flight->waiters;
+	if (flight->waiters)
+		flight->waiters->previous_waiter = request;
+	flight->waiters = request;
+	room_link(room, request);
 }
 
 /* From now on the caller, and nobody else, answers this request. */
 static void room_take(struct room *room, struct request *request)
 {
+	struct request *next = request->next_waiter, *previous = request->previous_waiter;
 	*(request->previous ? &request->previous->next : &room->first) = request->next;
 	*(request->next ? &request->next->previous : &room->last) = request->previous;
+	*(previous ? &previous->next_waiter : &request->flight->waiters) = next;
+	if (next)
+		next->previous_waiter = previous;
 	request->stage = REQUEST_TAKEN;
 	tally_gauge(room->ctx, HTTP_IN_FLIGHT, --room->n_waiting);
 }
 
-int room_enter(struct room *room, struct request *request, struct MHD_Connection *connection)
+static int room_check(const struct room *room)
 {
-	int r = 0;
-	pthread_mutex_lock(&room->lock);
 	if (room->closed)
-		r = -ESHUTDOWN;
-	else if (room->n_jobs == room->jobs_max)
-		r = -EBUSY;
+		return -ESHUTDOWN;
+	return room->n_jobs == room->jobs_max ? -EBUSY : 0;
+}
+
+int room_enter(struct room *room, struct flight *flight, struct request *request,
+	       struct MHD_Connection *connection)
+{
+	pthread_mutex_lock(&room->lock);
+	int r = room_check(room);
 	if (r == 0) {
-		/* Before anybody can see it: it may be resumed at once. */
-		MHD_suspend_connection(connection);
-		request->connection = connection;
-		request->stage = REQUEST_WAITING;
-		room_link(room, request);
-		if (room->n_waiting == 1)
-			pthread_cond_signal(&room->deadline);
-		request->next_job = NULL;
-		*room->jobs_end = request_keep(request);
-		room->jobs_end = &request->next_job;
+		if (request)
+			room_suspend(room, flight, request, connection);
+		flight->next_job = NULL;
+		*room->jobs_end = flight_keep(flight);
+		room->jobs_end = &flight->next_job;
 		room->n_jobs++;
 		pthread_cond_signal(&room->job);
 	}
@@ -64,61 +91,93 @@ int room_enter(struct room *room, struct request *request, struct MHD_Connection
 	return r;
 }
 
-bool room_has_left(struct room *room, const struct request *request)
+static void request_take_result(struct request *request, const struct flight *flight)
+{
+	request->parcel = parcel_keep(flight->result);
+	if (!flight->result)
+		reply_unavailable(&request->reply, "out of memory");
+	if (flight->late)
+		request->origin = ORIGIN_STALE;
+}
+
+int room_join(struct room *room, struct flight *flight, struct request *request,
+	      struct MHD_Connection *connection)
+{
+	int r = 0;
+	pthread_mutex_lock(&room->lock);
+	if (flight->landed) {
+		request_take_result(request, flight);
+		r = -EALREADY;
+	} else if (room->closed) {
+		r = -ESHUTDOWN;
+	} else {
+		room_suspend(room, flight, request, connection);
+	}
+	pthread_mutex_unlock(&room->lock);
+	return r;
+}
+
+bool room_is_deserted(struct room *room, const struct flight *flight)
 {
 	pthread_mutex_lock(&room->lock);
-	bool left = request->stage != REQUEST_WAITING;
+	bool deserted = room->closed || (!flight->waiters && !flight->key);
 	pthread_mutex_unlock(&room->lock);
-	return left;
+	return deserted;
 }
 
 /* ---- Workers ------------------------------------------------------------- */
 
-static struct request *room_next_job(struct room *room)
+static struct flight *room_next_job(struct room *room)
 {
 	pthread_mutex_lock(&room->lock);
 	while (!room->jobs && !room->closed)
 		pthread_cond_wait(&room->job, &room->lock);
-	struct request *request = room->jobs;
-	if (request) {
-		room->jobs = request->next_job;
+	struct flight *flight = room->jobs;
+	if (flight) {
+		room->jobs = flight->next_job;
 		if (!room->jobs)
 			room->jobs_end = &room->jobs;
 		room->n_jobs--;
 	}
 	pthread_mutex_unlock(&room->lock);
-	return request;
+	return flight;
 }
 
-/* Moves the reply into the request if it is still waited for. */
-static void room_deliver(struct room *room, struct request *request, struct reply *reply)
+/* Those who wait get it, those who come later find it. */
+static void room_land(struct room *room, struct flight *flight, struct parcel *result, bool late)
 {
+	struct request *ready = NULL;
 	pthread_mutex_lock(&room->lock);
-	bool waiting = request->stage == REQUEST_WAITING;
-	if (waiting) {
+	flight->landed = true;
+	flight->late = late;
+	flight->result = result;
+	while (flight->waiters) {
+		struct request *request = flight->waiters;
 		room_take(room, request);
-		request->reply = *reply;
+		request_take_result(request, flight);
+		request->next_waiter = ready;
+		ready = request;
 	}
 	pthread_mutex_unlock(&room->lock);
-	if (waiting)
-		MHD_resume_connection(request->connection);
-	else
-		reply_done(reply);
+	while (ready) {
+		struct request *next = ready->next_waiter; /* it may be gone once resumed */
+		MHD_resume_connection(ready->connection);
+		ready = next;
+	}
 }
 
 static void *room_work(void *arg)
 {
 	struct room *room = arg;
-	struct request *request;
+	struct flight *flight;
 	pthread_setname_np(pthread_self(), "http-worker");
-	while ((request = room_next_job(room))) {
-		if (!room_has_left(room, request)) {
-			struct reply reply;
-			reply_init(&reply);
-			room->answer(room->arg, request, &reply);
-			room_deliver(room, request, &reply);
+	while ((flight = room_next_job(room))) {
+		if (!room_is_deserted(room, flight)) {
+			bool late = false;
+			struct parcel *result = room->fly(room->arg, flight, &late);
+			room_land(room, flight, result, late);
 		}
-		request_drop(request);
+		flight_drop(flight);
 	}
 	return NULL;
 }
@@ -129,7 +188,13 @@ static void *room_work(void *arg)
 static void room_give_up(struct room *room, struct request *request, const char *why)
 {
 	room_take(room, request);
-	reply_unavailable(&request->reply, "%s", why);
+	if (request->fallback) {
+		request->parcel = request->fallback;
+		request->fallback = NULL;
+		request->origin = ORIGIN_STALE;
+	} else {
+		reply_unavailable(&request->reply, "%s", why);
+	}
 	struct MHD_Connection *connection = request->connection;
 	pthread_mutex_unlock(&room->lock);
 	MHD_resume_connection(connection);
@@ -151,10 +216,10 @@ static void *room_watch(void *arg)
 	while (!room->closed) {
 		if (!room->first) {
 			pthread_cond_wait(&room->deadline, &room->lock);
-		} else if (room->first->deadline > tally_monotonic(room->ctx)) {
-			room_wait_until(room, room->first->deadline);
+		} else if (room->first->until > tally_monotonic(room->ctx)) {
+			room_wait_until(room, room->first->until);
 		} else {
-			tally_count(room->ctx, HTTP_TIMEOUTS, 1);
+			tally_count(room->ctx, HTTP_TIMEOUTS, !room->first->fallback);
 			room_give_up(room, room->first, "the store did not answer in time");
 		}
 	}
@@ -189,14 +254,14 @@ static void room_init(struct room *room)
 	room->jobs_end = &room->jobs;
 }
 
-int room_open(struct tally_ctx *ctx, uint32_t n_workers, uint32_t jobs_max, room_answer_fn *answer,
+int room_open(struct tally_ctx *ctx, uint32_t n_workers, uint32_t jobs_max, room_fly_fn *fly,
 	      void *arg, struct room **ret)
 {
 	struct room *room = calloc(1, sizeof(*room));
 	if (!room)
 		return -ENOMEM;
 	room->ctx = ctx;
-	room->answer = answer;
+	room->fly = fly;
 	room->arg = arg;
 	room->jobs_max = jobs_max;
 	room_init(room);

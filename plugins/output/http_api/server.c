@@ -7,17 +7,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "accept.h"
+#include "desk.h"
 #include "filter.h"
 #include "guests.h"
 #include "listen.h"
 #include "request.h"
-#include "room.h"
-#include "tables.h"
+#include "send.h"
 
 enum {
 	SERVER_IDLE_SECONDS = 30,
 	SERVER_CONNECTION_MEMORY = 32 << 10, /* so that 8 KiB of target and of headers fit */
-	SERVER_JOBS_PER_THREAD = 16,
 	SERVER_GRACE_MS = 500,
 };
 
@@ -25,90 +25,63 @@ struct server {
 	struct tally_ctx *ctx;
 	const struct http_config *config;
 	struct MHD_Daemon *daemon;
-	struct room *room;
+	struct desk *desk;
 	struct guests *guests;
-	struct tables *tables;
 	int listen_fd;
 	atomic_int open; /* requests between their first line and the end of their answer */
 };
 
 /* ---- Answering ----------------------------------------------------------- */
 
-static void server_count(struct server *server, const struct request *request)
+static void server_count(struct server *server, const struct request *request, unsigned code,
+			 int64_t now)
 {
+	static const enum http_cache_result results[] = {[ORIGIN_MISS] = HTTP_CACHE_MISS,
+							 [ORIGIN_HIT] = HTTP_CACHE_HIT,
+							 [ORIGIN_STALE] = HTTP_CACHE_STALE};
 	enum http_class class = request->endpoint ? request->endpoint->class : HTTP_OTHER;
-	unsigned hundreds = request->reply.status / 100;
-	unsigned status = hundreds == 2 ? 0 : hundreds == 4 ? 1 : 2;
-	int64_t took = tally_monotonic(server->ctx) - request->started;
+	unsigned hundreds = code / 100;
+	unsigned status = hundreds == 4 ? 1 : hundreds == 5 ? 2 : 0;
+	int64_t took = now - request->started;
 	tally_count(server->ctx, HTTP_REQUESTS + class * HTTP_STATUS_CLASSES + status, 1);
 	tally_count(server->ctx, HTTP_REQUEST_TIME, took > 0 ? (uint64_t)took : 0);
-}
-
-static void server_set_headers(struct MHD_Response *response, const struct request *request)
-{
-	const struct reply *reply = &request->reply;
-	bool fresh = reply->status >= 400 || !request->endpoint ||
-		     request->endpoint->class == HTTP_HEALTH;
-	char seconds[16];
-	MHD_add_response_header(response, "Content-Type", reply->type);
-	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-	MHD_add_response_header(response, "Cache-Control", fresh ? "no-store" : "no-cache");
-	MHD_add_response_header(response, "X-Cache", "off");
-	if (reply->link)
-		MHD_add_response_header(response, "Link", reply->link);
-	if (reply->allow)
-		MHD_add_response_header(response, "Allow", reply->allow);
-	if (reply->close)
-		MHD_add_response_header(response, "Connection", "close");
-	if (reply->retry_after) {
-		snprintf(seconds, sizeof(seconds), "%u", reply->retry_after);
-		MHD_add_response_header(response, "Retry-After", seconds);
-	}
+	if (request->origin != ORIGIN_OFF)
+		tally_count(server->ctx,
+			    HTTP_CACHE_REQUESTS + request->kind * HTTP_CACHE_RESULTS +
+				    results[request->origin],
+			    1);
 }
 
 static enum MHD_Result server_queue(struct server *server, struct request *request,
 				    struct MHD_Connection *connection)
 {
-	struct json_writer *body = &request->reply.body;
-	reply_finish(&request->reply);
-	struct MHD_Response *response = MHD_create_response_from_buffer(
-		body->len, body->data, body->data ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
-	if (!response)
+	int64_t now = tally_monotonic(server->ctx);
+	unsigned status;
+	if (!request->parcel)
+		request->parcel = parcel_pack(&request->reply, now, request->gzip);
+	if (!request->parcel)
 		return MHD_NO;
-	body->data = NULL; /* the response frees it */
-	server_set_headers(response, request);
-	server_count(server, request);
 	guests_set(server->guests, connection, GUEST_LISTENS);
-	enum MHD_Result r = MHD_queue_response(connection, request->reply.status, response);
-	MHD_destroy_response(response);
+	enum MHD_Result r = send_answer(server->config, request, connection, now, &status);
+	if (r == MHD_YES)
+		server_count(server, request, status, now);
 	return r;
 }
 
-static bool server_abandoned(const void *arg)
+/* At once, of endpoints that are direct. */
+static void server_answer(struct server *server, struct request *request)
 {
-	const struct request *request = arg;
-	return room_has_left(request->room, request);
-}
-
-/* In a worker, or at once for endpoints that are direct. */
-static void server_answer(void *arg, const struct request *request, struct reply *reply)
-{
-	struct server *server = arg;
 	struct call call = {
 		.ctx = server->ctx,
 		.config = server->config,
-		.tables = server->tables,
 		.target = &request->target,
 		.raw = request->raw,
 		.segment = request->segment,
 		.now = request->now,
 		.deadline = request->deadline,
-		.abandoned = server_abandoned,
-		.abandoned_arg = request,
-		.reply = reply,
+		.reply = &request->reply,
 	};
 	endpoint_answer(request->endpoint, &call);
-	reply_finish(reply);
 }
 
 /* ---- Receiving ----------------------------------------------------------- */
@@ -138,17 +111,12 @@ static enum MHD_Result server_dispatch(struct server *server, struct request *re
 	if (server_route(request) < 0)
 		return server_queue(server, request, connection);
 	if (request->endpoint->direct) {
-		server_answer(server, request, &request->reply);
+		server_answer(server, request);
 		return server_queue(server, request, connection);
 	}
-	request->room = server->room;
-	int r = room_enter(server->room, request, connection);
-	if (r == 0)
-		return MHD_YES;
-	tally_count(server->ctx, HTTP_BUSY, 1);
-	reply_unavailable(&request->reply, r == -EBUSY ? "too many requests are waiting already"
-						       : "tallyd is shutting down");
-	return server_queue(server, request, connection);
+	return desk_ask(server->desk, request, connection) == 0
+		       ? MHD_YES
+		       : server_queue(server, request, connection);
 }
 
 static enum MHD_Result server_accept(struct server *server, struct request *request,
@@ -158,6 +126,8 @@ static enum MHD_Result server_accept(struct server *server, struct request *requ
 	request->now = tally_now(server->ctx);
 	request->started = tally_monotonic(server->ctx);
 	request->deadline = request->started + server->config->query_timeout;
+	request->gzip = accept_gzip(
+		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept-Encoding"));
 	if (filter_check(connection, method, request->raw, &request->reply) == 0) {
 		request->stage = REQUEST_ACCEPTED;
 		return MHD_YES;
@@ -239,25 +209,16 @@ static int server_listen(struct server *server)
 
 static void server_free(struct server *server)
 {
-	if (server->room)
-		room_free(server->room);
 	guests_close(server->guests);
-	tables_destroy(server->tables);
+	desk_free(server->desk);
 	free(server);
 }
 
 /* What stands around the daemon, which is started last. */
 static int server_prepare(struct server *server)
 {
-	uint32_t threads = (uint32_t)server->config->threads;
-	server->tables = tables_create(server->ctx, server->config->store);
-	if (!server->tables)
-		return -ENOMEM;
 	int r = guests_open(server->ctx, &server->guests);
-	if (r < 0)
-		return r;
-	return room_open(server->ctx, threads, threads * SERVER_JOBS_PER_THREAD, server_answer,
-			 server, &server->room);
+	return r < 0 ? r : desk_open(server->ctx, server->config, &server->desk);
 }
 
 int server_start(struct tally_ctx *ctx, const struct http_config *config, int listen_fd,
@@ -275,7 +236,7 @@ int server_start(struct tally_ctx *ctx, const struct http_config *config, int li
 	}
 	r = server_listen(server);
 	if (r < 0) {
-		room_close(server->room);
+		desk_close(server->desk);
 		server_free(server);
 		return tally_fail(ctx, -r, "cannot start the HTTP server: %s", strerror(-r));
 	}
@@ -293,7 +254,7 @@ static void server_linger(struct server *server)
 void server_stop(struct server *server)
 {
 	MHD_quiesce_daemon(server->daemon);
-	room_close(server->room); /* nothing is suspended after this */
+	desk_close(server->desk); /* nothing is suspended after this */
 	server_linger(server);
 	MHD_stop_daemon(server->daemon);
 	close(server->listen_fd);

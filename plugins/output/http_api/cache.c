@@ -1,0 +1,291 @@
+#include "cache.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "kinds.h"
+#include "request.h"
+
+enum { CACHE_BYTES_PER_BUCKET = 8 << 10, CACHE_MIN_BUCKETS = 64, CACHE_MAX_BUCKETS = 1 << 16 };
+
+static const int64_t cache_brief = HTTP_SECOND;               /* answers to mistakes */
+static const int64_t cache_rest = HTTP_SECOND;                /* after a failure */
+static const int64_t cache_longest = 24 * 3600 * HTTP_SECOND; /* that an old answer is given */
+
+struct cache_entry {
+	struct cache_entry *chain;         /* of its bucket */
+	struct cache_entry *newer, *older; /* by last use */
+	uint64_t hash;
+	size_t bytes;
+	struct parcel *parcel;                          /* NULL: none yet */
+	int64_t fresh_until, ageing_until, rests_until; /* monotonic */
+	struct flight *flight;                          /* under way: the entry stays */
+	char key[];
+};
+
+struct cache {
+	struct tally_ctx *ctx;
+	const struct http_config *config;
+	uint64_t seed;
+	pthread_mutex_t lock; /* guards all below */
+	struct cache_entry **buckets;
+	size_t mask, bytes, entries;
+	struct cache_entry *newest, *oldest;
+};
+
+/* The seed keeps outsiders from filling one bucket. */
+static uint64_t cache_hash(const struct cache *cache, const char *key)
+{
+	uint64_t hash = cache->seed;
+	for (; *key; key++)
+		hash = (hash ^ (unsigned char)*key) * UINT64_C(0x9ddfea08eb382d69);
+	return hash ^ hash >> 29;
+}
+
+static struct cache_entry **cache_place(struct cache *cache, const char *key, uint64_t hash)
+{
+	struct cache_entry **place = &cache->buckets[hash & cache->mask];
+	while (*place && ((*place)->hash != hash || strcmp((*place)->key, key) != 0))
+		place = &(*place)->chain;
+	return place;
+}
+
+/* ---- By last use --------------------------------------------------------- */
+
+static void cache_unlink(struct cache *cache, struct cache_entry *entry)
+{
+	*(entry->newer ? &entry->newer->older : &cache->newest) = entry->older;
+	*(entry->older ? &entry->older->newer : &cache->oldest) = entry->newer;
+}
+
+static void cache_link(struct cache *cache, struct cache_entry *entry)
+{
+	entry->newer = NULL;
+	entry->older = cache->newest;
+	*(cache->newest ? &cache->newest->newer : &cache->oldest) = entry;
+	cache->newest = entry;
+}
+
+static void cache_touch(struct cache *cache, struct cache_entry *entry)
+{
+	if (cache->newest == entry)
+		return;
+	cache_unlink(cache, entry);
+	cache_link(cache, entry);
+}
+
+/* ---- Entries ------------------------------------------------------------- */
+
+static void cache_set_bytes(struct cache *cache, struct cache_entry *entry, size_t bytes)
+{
+	cache->bytes += bytes - entry->bytes;
+	entry->bytes = bytes;
+}
+
+static size_t cache_weight(const struct cache_entry *entry, const struct parcel *parcel)
+{
+	return sizeof(*entry) + strlen(entry->key) + 1 + (parcel ? parcel_bytes(parcel) : 0);
+}
+
+static void cache_set_parcel(struct cache *cache, struct cache_entry *entry, struct parcel *parcel)
+{
+	parcel_keep(parcel);
+	parcel_drop(entry->parcel);
+	entry->parcel = parcel;
+	cache_set_bytes(cache, entry, cache_weight(entry, parcel));
+}
+
+static void cache_remove(struct cache *cache, struct cache_entry *entry)
+{
+	struct cache_entry **place = cache_place(cache, entry->key, entry->hash);
+	*place = entry->chain;
+	cache_unlink(cache, entry);
+	cache_set_bytes(cache, entry, 0);
+	cache->entries--;
+	parcel_drop(entry->parcel);
+	flight_drop(entry->flight);
+	free(entry);
+}
+
+static struct cache_entry *cache_add(struct cache *cache, const char *key, uint64_t hash)
+{
+	size_t size = strlen(key) + 1;
+	struct cache_entry *entry = calloc(1, sizeof(*entry) + size);
+	if (!entry)
+		return NULL;
+	memcpy(entry->key, key, size);
+	entry->hash = hash;
+	entry->chain = cache->buckets[hash & cache->mask];
+	cache->buckets[hash & cache->mask] = entry;
+	cache_link(cache, entry);
+	cache_set_bytes(cache, entry, cache_weight(entry, NULL));
+	cache->entries++;
+	return entry;
+}
+
+/* Is there room for so many bytes more?  Makes it, if need be and if it can. */
+static bool cache_make_room(struct cache *cache, size_t more, const struct cache_entry *spare)
+{
+	size_t max = (size_t)cache->config->cache_size;
+	struct cache_entry *entry = cache->oldest;
+	while (entry && cache->bytes + more > max) {
+		struct cache_entry *next = entry->newer;
+		if (entry != spare && !entry->flight) {
+			if (entry->ageing_until > tally_monotonic(cache->ctx))
+				tally_count(cache->ctx, HTTP_CACHE_EVICTIONS, 1);
+			cache_remove(cache, entry);
+		}
+		entry = next;
+	}
+	return cache->bytes + more <= max;
+}
+
+static void cache_show(struct cache *cache)
+{
+	tally_gauge(cache->ctx, HTTP_CACHE_BYTES, (int64_t)cache->bytes);
+	tally_gauge(cache->ctx, HTTP_CACHE_ENTRIES, (int64_t)cache->entries);
+}
+
+/* ---- Looking up ---------------------------------------------------------- */
+
+static enum cache_age cache_age(const struct cache_entry *entry, int64_t now)
+{
+	if (!entry->parcel || now - entry->parcel->made > cache_longest)
+		return CACHE_NONE;
+	if (now < entry->fresh_until)
+		return CACHE_FRESH;
+	return now < entry->ageing_until ? CACHE_AGEING : CACHE_OLD;
+}
+
+void cache_found_done(struct cache_found *found)
+{
+	parcel_drop(found->parcel);
+	flight_drop(found->flight);
+}
+
+void cache_find(struct cache *cache, const char *key, struct cache_found *ret)
+{
+	int64_t now = tally_monotonic(cache->ctx);
+	uint64_t hash = cache_hash(cache, key);
+	*ret = (struct cache_found){.age = CACHE_NONE};
+	pthread_mutex_lock(&cache->lock);
+	struct cache_entry *entry = *cache_place(cache, key, hash);
+	if (entry) {
+		cache_touch(cache, entry);
+		ret->age = cache_age(entry, now);
+		ret->parcel = ret->age == CACHE_NONE ? NULL : parcel_keep(entry->parcel);
+		ret->flight = flight_keep(entry->flight);
+		ret->resting = now < entry->rests_until;
+	}
+	pthread_mutex_unlock(&cache->lock);
+}
+
+/* ---- Flights ------------------------------------------------------------- */
+
+int cache_begin(struct cache *cache, struct flight *flight)
+{
+	uint64_t hash = cache_hash(cache, flight->key);
+	pthread_mutex_lock(&cache->lock);
+	struct cache_entry *entry = *cache_place(cache, flight->key, hash);
+	if (!entry)
+		entry = cache_add(cache, flight->key, hash);
+	if (entry)
+		entry->flight = flight_keep(flight);
+	pthread_mutex_unlock(&cache->lock);
+	return entry ? 0 : -ENOMEM;
+}
+
+static void cache_fill(struct cache *cache, struct cache_entry *entry, struct parcel *parcel,
+		       int64_t ttl)
+{
+	size_t weight = cache_weight(entry, parcel);
+	size_t more = weight > entry->bytes ? weight - entry->bytes : 0;
+	if (parcel->status >= 400 && ttl > cache_brief)
+		ttl = cache_brief;
+	if (!cache_make_room(cache, more, entry)) {
+		cache_set_parcel(cache, entry, NULL);
+		return;
+	}
+	cache_set_parcel(cache, entry, parcel);
+	entry->fresh_until = parcel->made + ttl;
+	entry->ageing_until = parcel->status >= 400 ? entry->fresh_until : entry->fresh_until + ttl;
+	entry->rests_until = 0;
+}
+
+/* Returns the old answer if there is one to fall back on. */
+static struct parcel *cache_settle(struct cache *cache, struct cache_entry *entry,
+				   const struct flight *flight, struct parcel *parcel)
+{
+	int64_t now = tally_monotonic(cache->ctx);
+	struct flight *own = entry->flight;
+	struct parcel *old = NULL;
+	entry->flight = NULL;
+	if (parcel && parcel->status < 500) {
+		cache_fill(cache, entry, parcel, kind_ttl(cache->config, flight->source->kind));
+	} else if (entry->parcel && entry->parcel->status < 400 &&
+		   cache_age(entry, now) != CACHE_NONE) {
+		entry->rests_until = now + cache_rest;
+		old = parcel_keep(entry->parcel);
+	} else {
+		cache_set_parcel(cache, entry, NULL);
+	}
+	if (!entry->parcel)
+		cache_remove(cache, entry);
+	flight_drop(own);
+	return old;
+}
+
+struct parcel *cache_land(struct cache *cache, struct flight *flight, struct parcel *parcel,
+			  bool *ret_late)
+{
+	uint64_t hash = cache_hash(cache, flight->key);
+	struct parcel *old = NULL;
+	pthread_mutex_lock(&cache->lock);
+	struct cache_entry *entry = *cache_place(cache, flight->key, hash);
+	if (entry && entry->flight == flight)
+		old = cache_settle(cache, entry, flight, parcel);
+	cache_show(cache);
+	pthread_mutex_unlock(&cache->lock);
+	*ret_late = old != NULL;
+	return old ? old : parcel_keep(parcel);
+}
+
+/* ---- Making and ending --------------------------------------------------- */
+
+struct cache *cache_create(struct tally_ctx *ctx, const struct http_config *config)
+{
+	struct cache *cache = calloc(1, sizeof(*cache));
+	size_t buckets = CACHE_MIN_BUCKETS;
+	while (buckets < CACHE_MAX_BUCKETS &&
+	       buckets * CACHE_BYTES_PER_BUCKET < (size_t)config->cache_size)
+		buckets *= 2;
+	if (!cache)
+		return NULL;
+	cache->buckets = calloc(buckets, sizeof(struct cache_entry *));
+	if (!cache->buckets) {
+		free(cache);
+		return NULL;
+	}
+	cache->ctx = ctx;
+	cache->config = config;
+	cache->mask = buckets - 1;
+	if (getrandom(&cache->seed, sizeof(cache->seed), 0) != sizeof(cache->seed))
+		cache->seed = (uint64_t)tally_now(ctx);
+	cache->seed |= 1;
+	pthread_mutex_init(&cache->lock, NULL);
+	return cache;
+}
+
+void cache_destroy(struct cache *cache)
+{
+	if (!cache)
+		return;
+	while (cache->newest)
+		cache_remove(cache, cache->newest);
+	pthread_mutex_destroy(&cache->lock);
+	free(cache->buckets);
+	free(cache);
+}

@@ -1,0 +1,49 @@
+/*
+ * Answers kept in memory, by key, finished, so that a hit is a lookup and a send.  Each is fresh
+ * for the time of its kind; after that, for as long again, it is still given while a new one is
+ * fetched; and later only if the store is slow or fails.  Answers to mistakes (4xx) are kept
+ * briefly, failures not at all.  Bounded in bytes: what was not asked for longest goes first.
+ * Any thread; one lock, held over no I/O.
+ */
+#ifndef TALLYD_HTTP_CACHE_H
+#define TALLYD_HTTP_CACHE_H
+
+#include <tallyd/host.h>
+
+#include "flight.h"
+#include "http_api.h"
+#include "parcel.h"
+
+struct cache;
+
+/* NULL: no memory. */
+struct cache *cache_create(struct tally_ctx *ctx, const struct http_config *config);
+void cache_destroy(struct cache *cache); /* NULL is fine */
+
+enum cache_age {
+	CACHE_NONE,
+	CACHE_FRESH,
+	CACHE_AGEING, /* give it, and fetch a new one */
+	CACHE_OLD,    /* only if there is no new one soon */
+};
+
+struct cache_found {
+	enum cache_age age;
+	struct parcel *parcel; /* NULL: CACHE_NONE */
+	struct flight *flight; /* that fetches a new one now, or NULL */
+	bool resting;          /* the store has just failed: do not ask it at once again */
+};
+
+void cache_found_done(struct cache_found *found);
+
+void cache_find(struct cache *cache, const char *key, struct cache_found *ret);
+
+/* Its answer is on the way; what is known of the key stays until cache_land().  -ENOMEM. */
+int cache_begin(struct cache *cache, struct flight *flight);
+
+/* The flight is over: keeps the answer, if it is one to keep.  NULL: there is none.  Returns what
+ * to give to those who wait, owing parcel_drop(); ret_late: it is an old one. */
+struct parcel *cache_land(struct cache *cache, struct flight *flight, struct parcel *parcel,
+			  bool *ret_late);
+
+#endif

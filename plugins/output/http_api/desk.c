@@ -1,0 +1,225 @@
+#include "desk.h"
+
+#include <cleanup.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cache.h"
+#include "room.h"
+#include "tables.h"
+
+enum { DESK_JOBS_PER_THREAD = 16 };
+
+/* How long who could have an old answer waits for a new one. */
+static const int64_t desk_patience = HTTP_SECOND / 2;
+
+struct desk {
+	struct tally_ctx *ctx;
+	const struct http_config *config;
+	struct tables *tables;
+	struct room *room;
+	struct cache *cache; /* NULL: nothing is kept */
+};
+
+/* ---- Flights ------------------------------------------------------------- */
+
+struct desk_flight {
+	struct room *room;
+	const struct flight *flight;
+};
+
+static bool desk_deserted(const void *arg)
+{
+	const struct desk_flight *on = arg;
+	return room_is_deserted(on->room, on->flight);
+}
+
+static void desk_call(const struct desk *desk, const struct request *request, struct call *ret)
+{
+	*ret = (struct call){
+		.ctx = desk->ctx,
+		.config = desk->config,
+		.tables = desk->tables,
+		.target = &request->target,
+		.raw = request->raw,
+		.segment = request->segment,
+		.now = request->now,
+		.deadline = request->deadline,
+	};
+}
+
+/* In a worker. */
+static struct parcel *desk_fly(void *arg, struct flight *flight, bool *ret_late)
+{
+	struct desk *desk = arg;
+	const struct request *request = flight->source;
+	const struct desk_flight on = {desk->room, flight};
+	struct reply reply;
+	struct call call;
+	reply_init(&reply);
+	desk_call(desk, request, &call);
+	call.abandoned = desk_deserted;
+	call.abandoned_arg = &on;
+	call.reply = &reply;
+	endpoint_answer(request->endpoint, &call);
+	struct parcel *parcel =
+		parcel_pack(&reply, tally_monotonic(desk->ctx), flight->key || request->gzip);
+	reply_done(&reply);
+	if (!flight->key)
+		return parcel;
+	struct parcel *given = cache_land(desk->cache, flight, parcel, ret_late);
+	parcel_drop(parcel);
+	return given;
+}
+
+static bool desk_may_wait(struct request *request, int r)
+{
+	if (r == 0)
+		return true;
+	if (request->fallback) {
+		request->parcel = TAKE(request->fallback);
+		request->origin = ORIGIN_STALE;
+	} else if (r == -EBUSY) {
+		reply_unavailable(&request->reply, "too many requests are waiting already");
+	} else if (r == -ESHUTDOWN) {
+		reply_unavailable(&request->reply, "tallyd is shutting down");
+	} else if (r == -ENOMEM) {
+		reply_unavailable(&request->reply, "out of memory");
+	}
+	return false;
+}
+
+/* request NULL: nobody waits, source only says what is asked. */
+static int desk_send(struct desk *desk, const char *key, struct request *source, bool waits,
+		     struct MHD_Connection *connection)
+{
+	struct flight *flight = flight_create(source, key);
+	if (!flight)
+		return -ENOMEM;
+	int r = key ? cache_begin(desk->cache, flight) : 0;
+	if (r == 0)
+		r = room_enter(desk->room, flight, waits ? source : NULL, connection);
+	if (r < 0 && key) {
+		bool late;
+		parcel_drop(cache_land(desk->cache, flight, NULL, &late));
+	}
+	if (r == -EBUSY)
+		tally_count(desk->ctx, HTTP_BUSY, 1);
+	flight_drop(flight);
+	return r;
+}
+
+/* ---- Asking -------------------------------------------------------------- */
+
+static void desk_give(struct request *request, struct cache_found *found,
+		      enum request_origin origin)
+{
+	request->parcel = TAKE(found->parcel);
+	request->origin = origin;
+}
+
+/* An old answer is given at once where waiting has no prospect. */
+static bool desk_is_hopeless(const struct request *request, const struct cache_found *found)
+{
+	return found->age == CACHE_OLD &&
+	       (found->resting ||
+		(found->flight && found->flight->started + desk_patience < request->started));
+}
+
+static int desk_ask_kept(struct desk *desk, struct request *request, const char *key,
+			 struct MHD_Connection *connection)
+{
+	struct cache_found found __attribute__((cleanup(cache_found_done)));
+	cache_find(desk->cache, key, &found);
+	request->origin = ORIGIN_MISS;
+	if (found.age == CACHE_FRESH) {
+		desk_give(request, &found, ORIGIN_HIT);
+		return 1;
+	}
+	if (found.age == CACHE_AGEING || desk_is_hopeless(request, &found)) {
+		if (!found.flight && !found.resting)
+			desk_send(desk, key, request, false, NULL);
+		desk_give(request, &found, ORIGIN_STALE);
+		return 1;
+	}
+	if (found.parcel) {
+		request->fallback = TAKE(found.parcel);
+		request->until = request->started + desk_patience;
+	}
+	int r = found.flight ? room_join(desk->room, found.flight, request, connection)
+			     : desk_send(desk, key, request, true, connection);
+	return desk_may_wait(request, r) ? 0 : 1;
+}
+
+int desk_ask(struct desk *desk, struct request *request, struct MHD_Connection *connection)
+{
+	struct call call;
+	request->until = request->deadline;
+	request->kind = kind_of(request->endpoint);
+	if (!desk->cache || kind_ttl(desk->config, request->kind) == 0) {
+		int r = desk_send(desk, NULL, request, true, connection);
+		return desk_may_wait(request, r) ? 0 : 1;
+	}
+	desk_call(desk, request, &call);
+	auto_free char *key = kind_key(&call, request->endpoint);
+	if (!key) {
+		reply_unavailable(&request->reply, "out of memory");
+		return 1;
+	}
+	return desk_ask_kept(desk, request, key, connection);
+}
+
+/* ---- Opening and closing ------------------------------------------------- */
+
+static bool desk_keeps(const struct http_config *config)
+{
+	return config->cache && config->cache[0] && strcmp(config->cache[0], "off") != 0;
+}
+
+static int desk_prepare(struct desk *desk)
+{
+	uint32_t threads = (uint32_t)desk->config->threads;
+	desk->tables = tables_create(desk->ctx, desk->config->store);
+	if (!desk->tables)
+		return -ENOMEM;
+	if (desk_keeps(desk->config)) {
+		desk->cache = cache_create(desk->ctx, desk->config);
+		if (!desk->cache)
+			return -ENOMEM;
+	}
+	return room_open(desk->ctx, threads, threads * DESK_JOBS_PER_THREAD, desk_fly, desk,
+			 &desk->room);
+}
+
+int desk_open(struct tally_ctx *ctx, const struct http_config *config, struct desk **ret)
+{
+	struct desk *desk = calloc(1, sizeof(*desk));
+	if (!desk)
+		return -ENOMEM;
+	desk->ctx = ctx;
+	desk->config = config;
+	int r = desk_prepare(desk);
+	if (r < 0) {
+		desk_free(desk);
+		return r;
+	}
+	*ret = desk;
+	return 0;
+}
+
+void desk_close(struct desk *desk)
+{
+	room_close(desk->room);
+}
+
+void desk_free(struct desk *desk)
+{
+	if (!desk)
+		return;
+	cache_destroy(desk->cache);
+	if (desk->room)
+		room_free(desk->room);
+	tables_destroy(desk->tables);
+	free(desk);
+}

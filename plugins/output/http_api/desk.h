@@ -1,0 +1,30 @@
+/*
+ * Where a request gets its answer: from what is kept, from a flight that is under way for
+ * somebody else, or by sending one to the store.  HTTP thread, but for the flights themselves.
+ *
+ *	fresh         given at once
+ *	ageing        given at once, and a new one is sent for
+ *	old           waits a moment for a new one; if the store is slow or fails it is given
+ *	none          waits for the store, until the request's deadline
+ */
+#ifndef TALLYD_HTTP_DESK_H
+#define TALLYD_HTTP_DESK_H
+
+#include <tallyd/host.h>
+
+#include "http_api.h"
+#include "request.h"
+
+struct desk;
+
+/* -errno: no memory, no threads. */
+int desk_open(struct tally_ctx *ctx, const struct http_config *config, struct desk **ret);
+/* Answers whoever waits with 503, and returns when no worker runs any more. */
+void desk_close(struct desk *desk);
+void desk_free(struct desk *desk); /* NULL is fine */
+
+/* Of a routed request.  0: it waits, and must not be looked at before its connection is resumed;
+ * 1: request->parcel or request->reply is its answer. */
+int desk_ask(struct desk *desk, struct request *request, struct MHD_Connection *connection);
+
+#endif

@@ -1,0 +1,32 @@
+/*
+ * One question on its way to the store and back, and the requests that wait for it: one alone, or,
+ * if the answer can be shared, all that ask the same meanwhile, or nobody, when an answer that is
+ * getting old is asked anew.  Guarded by the room's lock, but for what never changes.
+ */
+#ifndef TALLYD_HTTP_FLIGHT_H
+#define TALLYD_HTTP_FLIGHT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct parcel;
+struct request;
+
+struct flight {
+	atomic_uint references;
+	struct request *source; /* who asked first: what is asked; a reference */
+	char *key;              /* in the cache; NULL: the answer is not shared */
+	int64_t started;        /* monotonic */
+	bool landed;
+	bool late; /* result is an old one, since there is no new one */
+	struct parcel *result;
+	struct request *waiters;
+	struct flight *next_job;
+};
+
+struct flight *flight_create(struct request *source, const char *key); /* NULL: no memory */
+struct flight *flight_keep(struct flight *flight);
+void flight_drop(struct flight *flight); /* NULL is fine */
+
+#endif

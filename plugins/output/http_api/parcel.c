@@ -1,0 +1,103 @@
+#include "parcel.h"
+
+#include <libdeflate.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PARCEL_GZIP_LEVEL = 1 };
+
+/* Not against forgers: who can choose what is stored can only make his own answer look unchanged.
+ */
+static uint64_t parcel_hash(const char *data, size_t len)
+{
+	uint64_t hash = UINT64_C(0x9e3779b97f4a7c15) ^ len, word;
+	for (; len > 0; data += sizeof(word)) {
+		size_t part = len < sizeof(word) ? len : sizeof(word);
+		word = 0;
+		memcpy(&word, data, part);
+		hash = (hash ^ word) * UINT64_C(0xff51afd7ed558ccd);
+		hash ^= hash >> 32;
+		len -= part;
+	}
+	return hash;
+}
+
+static void parcel_sign(struct parcel *parcel)
+{
+	uint64_t hash =
+		parcel_hash(parcel->body[PARCEL_IDENTITY].data, parcel->body[PARCEL_IDENTITY].len);
+	snprintf(parcel->body[PARCEL_IDENTITY].etag, PARCEL_ETAG_SIZE, "\"%016llx\"",
+		 (unsigned long long)hash);
+	snprintf(parcel->body[PARCEL_GZIP].etag, PARCEL_ETAG_SIZE, "\"%016llx-gz\"",
+		 (unsigned long long)hash);
+}
+
+/* Without memory, or without gain, there is simply none. */
+static void parcel_squeeze(struct parcel *parcel)
+{
+	const char *data = parcel->body[PARCEL_IDENTITY].data;
+	size_t len = parcel->body[PARCEL_IDENTITY].len;
+	struct libdeflate_compressor *gzip = libdeflate_alloc_compressor(PARCEL_GZIP_LEVEL);
+	char *out = gzip ? malloc(len) : NULL;
+	size_t out_len = out ? libdeflate_gzip_compress(gzip, data, len, out, len) : 0;
+	libdeflate_free_compressor(gzip);
+	if (out_len == 0) {
+		free(out);
+		return;
+	}
+	char *fitted = realloc(out, out_len);
+	parcel->body[PARCEL_GZIP].data = fitted ? fitted : out;
+	parcel->body[PARCEL_GZIP].len = out_len;
+}
+
+struct parcel *parcel_pack(struct reply *reply, int64_t made, bool gzip)
+{
+	struct parcel *parcel = calloc(1, sizeof(*parcel));
+	if (!parcel)
+		return NULL;
+	reply_finish(reply);
+	atomic_init(&parcel->references, 1);
+	parcel->status = reply->status;
+	parcel->type = reply->type;
+	parcel->allow = reply->allow;
+	parcel->challenge = reply->challenge;
+	parcel->retry_after = reply->retry_after;
+	parcel->close = reply->close;
+	parcel->made = made;
+	parcel->link = reply->link;
+	reply->link = NULL;
+	size_t len = reply->body.len;
+	char *fitted = len ? realloc(reply->body.data, len) : NULL;
+	parcel->body[PARCEL_IDENTITY].data = fitted ? fitted : reply->body.data;
+	parcel->body[PARCEL_IDENTITY].len = len;
+	reply->body.data = NULL;
+	reply_done(reply);
+	parcel_sign(parcel);
+	if (gzip && len > PARCEL_WORTH_GZIP)
+		parcel_squeeze(parcel);
+	return parcel;
+}
+
+struct parcel *parcel_keep(struct parcel *parcel)
+{
+	if (parcel)
+		atomic_fetch_add_explicit(&parcel->references, 1, memory_order_relaxed);
+	return parcel;
+}
+
+void parcel_drop(struct parcel *parcel)
+{
+	if (!parcel || atomic_fetch_sub_explicit(&parcel->references, 1, memory_order_acq_rel) != 1)
+		return;
+	for (int i = 0; i < PARCEL_CODINGS; i++)
+		free(parcel->body[i].data);
+	free(parcel->link);
+	free(parcel);
+}
+
+size_t parcel_bytes(const struct parcel *parcel)
+{
+	return sizeof(*parcel) + parcel->body[PARCEL_IDENTITY].len + parcel->body[PARCEL_GZIP].len +
+	       (parcel->link ? strlen(parcel->link) : 0);
+}

@@ -1,0 +1,38 @@
+/*
+ * A finished answer: its bytes as they are and, if that is shorter, as gzip, each with its ETag.
+ * Immutable, counted, shared between the cache and the connections that it is being sent on.
+ */
+#ifndef TALLYD_HTTP_PARCEL_H
+#define TALLYD_HTTP_PARCEL_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "reply.h"
+
+enum parcel_coding { PARCEL_IDENTITY, PARCEL_GZIP, PARCEL_CODINGS };
+enum { PARCEL_WORTH_GZIP = 1 << 10, PARCEL_ETAG_SIZE = 24 };
+
+struct parcel {
+	atomic_uint references;
+	unsigned status;
+	const char *type, *allow, *challenge; /* static, as in struct reply */
+	char *link;
+	unsigned retry_after;
+	bool close;
+	struct {
+		char *data; /* NULL: empty; of gzip: there is none */
+		size_t len;
+		char etag[PARCEL_ETAG_SIZE]; /* with its quotes */
+	} body[PARCEL_CODINGS];
+	int64_t made; /* monotonic */
+};
+
+/* Finishes the reply and takes its contents.  gzip: also make that.  NULL: no memory, and the
+ * reply is as it was. */
+struct parcel *parcel_pack(struct reply *reply, int64_t made, bool gzip);
+struct parcel *parcel_keep(struct parcel *parcel); /* NULL is fine, also below */
+void parcel_drop(struct parcel *parcel);
+size_t parcel_bytes(const struct parcel *parcel); /* memory it holds */
+
+#endif

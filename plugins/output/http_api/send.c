@@ -1,0 +1,120 @@
+#include "send.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "accept.h"
+
+static const char *header_of(struct MHD_Connection *connection, const char *name)
+{
+	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+}
+
+static void add_number(struct MHD_Response *response, const char *name, int64_t value)
+{
+	char text[24];
+	snprintf(text, sizeof(text), "%" PRId64, value);
+	MHD_add_response_header(response, name, text);
+}
+
+/* ---- Which, and whether -------------------------------------------------- */
+
+static bool is_validated(const struct request *request)
+{
+	return request->parcel->status == 200 && request->endpoint &&
+	       request->endpoint->class != HTTP_HEALTH && request->endpoint->class != HTTP_METRICS;
+}
+
+/* Kept by clients as long as here; what is not kept here they ask about each time. */
+static void add_cache_control(const struct http_config *config, struct MHD_Response *response,
+			      const struct request *request)
+{
+	int64_t seconds = kind_ttl(config, request->kind) / HTTP_SECOND;
+	const char *private = config->tokens_file ? "private, " : "";
+	char text[64];
+	if (!is_validated(request))
+		snprintf(text, sizeof(text), "no-store");
+	else if (request->origin == ORIGIN_OFF || seconds == 0)
+		snprintf(text, sizeof(text), "%sno-cache", private);
+	else
+		snprintf(text, sizeof(text), "%smax-age=%" PRId64, private, seconds);
+	MHD_add_response_header(response, "Cache-Control", text);
+}
+
+static void add_origin(struct MHD_Response *response, const struct request *request, int64_t now)
+{
+	static const char *const names[] = {[ORIGIN_OFF] = "off",
+					    [ORIGIN_MISS] = "miss",
+					    [ORIGIN_HIT] = "hit",
+					    [ORIGIN_STALE] = "stale"};
+	MHD_add_response_header(response, "X-Cache", names[request->origin]);
+	if (request->origin == ORIGIN_HIT || request->origin == ORIGIN_STALE)
+		add_number(response, "Age", (now - request->parcel->made) / HTTP_SECOND);
+}
+
+/* ---- Headers ------------------------------------------------------------- */
+
+static void add_meta(const struct http_config *config, struct MHD_Response *response,
+		     const struct request *request, enum parcel_coding coding)
+{
+	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+	MHD_add_response_header(response, "Vary", "Accept-Encoding");
+	if (is_validated(request))
+		MHD_add_response_header(response, "ETag", request->parcel->body[coding].etag);
+	add_cache_control(config, response, request);
+}
+
+static void add_rare(struct MHD_Response *response, const struct parcel *parcel)
+{
+	if (parcel->link)
+		MHD_add_response_header(response, "Link", parcel->link);
+	if (parcel->allow)
+		MHD_add_response_header(response, "Allow", parcel->allow);
+	if (parcel->challenge)
+		MHD_add_response_header(response, "WWW-Authenticate", parcel->challenge);
+	if (parcel->close)
+		MHD_add_response_header(response, "Connection", "close");
+	if (parcel->retry_after)
+		add_number(response, "Retry-After", parcel->retry_after);
+}
+
+static void release(void *arg)
+{
+	parcel_drop(arg);
+}
+
+static struct MHD_Response *full_answer(struct parcel *parcel, enum parcel_coding coding)
+{
+	struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
+		parcel->body[coding].len, parcel->body[coding].data, release, parcel);
+	if (!response)
+		return NULL;
+	parcel_keep(parcel);
+	MHD_add_response_header(response, "Content-Type", parcel->type);
+	if (coding == PARCEL_GZIP)
+		MHD_add_response_header(response, "Content-Encoding", "gzip");
+	return response;
+}
+
+enum MHD_Result send_answer(const struct http_config *config, const struct request *request,
+			    struct MHD_Connection *connection, int64_t now, unsigned *ret_status)
+{
+	struct parcel *parcel = request->parcel;
+	enum parcel_coding coding =
+		request->gzip && parcel->body[PARCEL_GZIP].data ? PARCEL_GZIP : PARCEL_IDENTITY;
+	bool known =
+		is_validated(request) && accept_none_match(header_of(connection, "If-None-Match"),
+							   parcel->body[coding].etag);
+	struct MHD_Response *response =
+		known ? MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT)
+		      : full_answer(parcel, coding);
+	if (!response)
+		return MHD_NO;
+	*ret_status = known ? 304 : parcel->status;
+	add_meta(config, response, request, coding);
+	add_origin(response, request, now);
+	add_rare(response, parcel);
+	enum MHD_Result r = MHD_queue_response(connection, *ret_status, response);
+	MHD_destroy_response(response);
+	return r;
+}
