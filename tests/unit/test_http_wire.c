@@ -55,7 +55,7 @@ static void wait_until(struct http_fixture *fixture, bool (*is_so)(struct http_f
 static void assert_refused(struct http_fixture *fixture, const char *request, int status)
 {
 	char *smuggled = NULL;
-	assert_true(asprintf(&smuggled, "%sGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", request) > 0);
+	assert_true(asprintf(&smuggled, "%sGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", request) > 0);
 	struct http_answer answer = http_raw(fixture, smuggled);
 	if (answer.status != status)
 		fail_msg("%s: %d instead of %d", request, answer.status, status);
@@ -67,7 +67,7 @@ static void assert_refused(struct http_fixture *fixture, const char *request, in
 
 static void requests_that_could_be_smuggled_are_refused_and_closed(void **state)
 {
-#define HEAD "GET /healthz HTTP/1.1\r\nHost: x\r\n"
+#define HEAD "GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
 	static const char *const requests[] = {
 		HEAD "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 		HEAD "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
@@ -84,8 +84,8 @@ static void requests_that_could_be_smuggled_are_refused_and_closed(void **state)
 		HEAD "X Y: 1\r\n\r\n",
 		HEAD "X\t: 1\r\n\r\n",
 		HEAD "Host: y\r\n\r\n",
-		"GET /healthz%00 HTTP/1.1\r\nHost: x\r\n\r\n",
-		"GET /api/v1/version?a=%00 HTTP/1.1\r\nHost: x\r\n\r\n",
+		"GET /healthz%00 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+		"GET /api/v1/version?a=%00 HTTP/1.1\r\nHost: localhost\r\n\r\n",
 		"GET /healthz HTTP/1.1\r\n\r\n",
 	};
 	for (size_t i = 0; i < sizeof(requests) / sizeof(*requests); i++)
@@ -96,7 +96,7 @@ static void requests_that_could_be_smuggled_are_refused_and_closed(void **state)
 static void an_empty_body_is_no_body(void **state)
 {
 	struct http_answer answer =
-		http_raw(*state, "GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n"
+		http_raw(*state, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n"
 				 "Connection: close\r\n\r\n");
 	assert_int_equal(answer.status, 200);
 	http_free(&answer);
@@ -108,14 +108,14 @@ static void only_get_and_head_are_taken(void **state)
 	for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++) {
 		char request[200];
 		snprintf(request, sizeof(request),
-			 "%s /api/v1/containers HTTP/1.1\r\nHost: x\r\n\r\n", methods[i]);
+			 "%s /api/v1/containers HTTP/1.1\r\nHost: localhost\r\n\r\n", methods[i]);
 		assert_refused(*state, request, 405);
 		struct http_answer answer = http_raw(*state, request);
 		assert_string_equal(http_header(&answer, "Allow"), "GET, HEAD");
 		assert_non_null(answer.json);
 		http_free(&answer);
 	}
-	assert_refused(*state, "POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc",
+	assert_refused(*state, "POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc",
 		       400);
 }
 
@@ -126,7 +126,7 @@ static void head_has_the_length_but_no_body(void **state)
 		char request[200];
 		struct http_answer get = http_get(*state, targets[i]);
 		snprintf(request, sizeof(request),
-			 "HEAD %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", targets[i]);
+			 "HEAD %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", targets[i]);
 		struct http_answer head = http_raw(*state, request);
 		assert_int_equal(head.status, get.status);
 		assert_int_equal(head.len, 0);
@@ -141,9 +141,9 @@ static void too_long_targets_and_headers_are_refused(void **state)
 	char *request = malloc(40000);
 	char *end = stpcpy(request, "GET /healthz?");
 	memset(end, 'a', 8192);
-	stpcpy(end + 8192, " HTTP/1.1\r\nHost: x\r\n\r\n");
+	stpcpy(end + 8192, " HTTP/1.1\r\nHost: localhost\r\n\r\n");
 	assert_refused(*state, request, 414);
-	end = stpcpy(request, "GET /healthz HTTP/1.1\r\nHost: x\r\nX: ");
+	end = stpcpy(request, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: ");
 	memset(end, 'a', 8192);
 	stpcpy(end + 8192, "\r\n\r\n");
 	assert_refused(*state, request, 431);
@@ -153,10 +153,10 @@ static void too_long_targets_and_headers_are_refused(void **state)
 static void one_connection_serves_many_requests(void **state)
 {
 	int fd = http_connect(*state);
-	static const char all[] = "GET /api/v1/containers HTTP/1.1\r\nHost: x\r\n\r\n"
-				  "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
-				  "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n"
-				  "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+	static const char all[] = "GET /api/v1/containers HTTP/1.1\r\nHost: localhost\r\n\r\n"
+				  "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
+				  "GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+				  "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 	http_send(fd, all, strlen(all));
 	struct http_answer answer = http_read(fd);
 	close(fd);
@@ -224,7 +224,7 @@ static void send_request(int fd, const char *target)
 {
 	char request[256];
 	snprintf(request, sizeof(request),
-		 "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", target);
+		 "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", target);
 	http_send(fd, request, strlen(request));
 }
 

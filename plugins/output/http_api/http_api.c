@@ -39,11 +39,11 @@ static int http_check(struct tally_ctx *ctx, const struct http_config *config,
 				  "listen: \"%s\" is not an address and port (try "
 				  "127.0.0.1:7420 or [::1]:7420)",
 				  config->listen);
-	if (!config->insecure && !listen_is_loopback(ret))
+	if (!config->insecure && !config->tokens_file && !listen_is_loopback(ret))
 		return tally_fail(ctx, EINVAL,
 				  "listen: %s can be reached from other machines and nobody is "
-				  "asked who they are; listen on 127.0.0.1 behind a proxy that "
-				  "does, or say insecure = yes",
+				  "asked who they are; give a tokens_file, listen on 127.0.0.1 "
+				  "behind a proxy that asks, or say insecure = yes",
 				  config->listen);
 	return http_check_cache(ctx, config);
 }
@@ -73,7 +73,7 @@ static int http_start(void *self)
 	if (r < 0)
 		return r;
 	listen_text(fd, text);
-	r = server_start(api->ctx, api->config, fd, &api->server);
+	r = server_start(api->ctx, api->config, &api->address, fd, &api->server);
 	if (r < 0) {
 		close(fd);
 		return r;
@@ -104,6 +104,12 @@ static const struct tally_option http_options[] = {
 	{OPTION(insecure), .type = TALLY_OPT_BOOL, .fallback = "no",
 	 .help = "Allow an address that other machines can reach, although anyone who reaches "
 		 "it may read everything."},
+	{OPTION(tokens_file), .type = TALLY_OPT_STRING,
+	 .help = "A file of lines `token scope…`: whoever asks must show one of these. Others may "
+		 "not read it; it is read again when it changes."},
+	{OPTION(allowed_hosts), .type = TALLY_OPT_LIST,
+	 .help = "On loopback and without tokens: names that requests may call this machine by, "
+		 "besides localhost and addresses."},
 	{OPTION(max_query_range_days), .type = TALLY_OPT_INT, .fallback = "30",
 	 .accepts = "1..3650", .help = "Longest time between from and to."},
 	{OPTION(max_results_per_query), .type = TALLY_OPT_INT, .fallback = "10000",

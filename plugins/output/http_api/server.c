@@ -10,6 +10,7 @@
 #include "accept.h"
 #include "desk.h"
 #include "filter.h"
+#include "guard.h"
 #include "guests.h"
 #include "listen.h"
 #include "request.h"
@@ -26,6 +27,7 @@ struct server {
 	const struct http_config *config;
 	struct MHD_Daemon *daemon;
 	struct desk *desk;
+	struct guard guard;
 	struct guests *guests;
 	int listen_fd;
 	atomic_int open; /* requests between their first line and the end of their answer */
@@ -108,7 +110,12 @@ static enum MHD_Result server_dispatch(struct server *server, struct request *re
 				       struct MHD_Connection *connection)
 {
 	request->stage = REQUEST_TAKEN;
-	if (server_route(request) < 0)
+	int routed = server_route(request);
+	if (guard_check(&server->guard, request, connection) < 0) {
+		tally_count(server->ctx, HTTP_DENIED, 1);
+		return server_queue(server, request, connection);
+	}
+	if (routed < 0)
 		return server_queue(server, request, connection);
 	if (request->endpoint->direct) {
 		server_answer(server, request);
@@ -211,6 +218,7 @@ static void server_free(struct server *server)
 {
 	guests_close(server->guests);
 	desk_free(server->desk);
+	tokens_close(server->guard.tokens);
 	free(server);
 }
 
@@ -221,15 +229,32 @@ static int server_prepare(struct server *server)
 	return r < 0 ? r : desk_open(server->ctx, server->config, &server->desk);
 }
 
-int server_start(struct tally_ctx *ctx, const struct http_config *config, int listen_fd,
-		 struct server **ret)
+/* Before anything else is there, with errors of its own. */
+static int server_set_guard(struct server *server, const struct listen_address *address)
+{
+	const struct http_config *config = server->config;
+	server->guard.also = config->allowed_hosts;
+	server->guard.own_names =
+		!config->tokens_file && !config->insecure && listen_is_loopback(address);
+	return config->tokens_file
+		       ? tokens_open(server->ctx, config->tokens_file, &server->guard.tokens)
+		       : 0;
+}
+
+int server_start(struct tally_ctx *ctx, const struct http_config *config,
+		 const struct listen_address *address, int listen_fd, struct server **ret)
 {
 	struct server *server = calloc(1, sizeof(*server));
 	if (!server)
 		return tally_fail(ctx, ENOMEM, "out of memory");
 	*server = (struct server){.ctx = ctx, .config = config, .listen_fd = listen_fd};
 	atomic_init(&server->open, 0);
-	int r = server_prepare(server);
+	int r = server_set_guard(server, address);
+	if (r < 0) {
+		free(server);
+		return r;
+	}
+	r = server_prepare(server);
 	if (r < 0) {
 		server_free(server);
 		return tally_fail(ctx, -r, "cannot start threads: %s", strerror(-r));

@@ -13,12 +13,13 @@
 #include <tallyd/host.h>
 
 #include "http_api.h"
+#include "listen.h"
 
 struct server;
 
 /* Takes the listening socket over if it returns 0. */
-int server_start(struct tally_ctx *ctx, const struct http_config *config, int listen_fd,
-		 struct server **ret);
+int server_start(struct tally_ctx *ctx, const struct http_config *config,
+		 const struct listen_address *address, int listen_fd, struct server **ret);
 /* Answers what waits with 503, gives open answers a moment to leave, closes everything. */
 void server_stop(struct server *server);
 

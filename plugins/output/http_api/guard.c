@@ -1,0 +1,83 @@
+#include "guard.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+#include <strings.h>
+
+enum { GUARD_HOST_SIZE = 256 };
+
+/* The name in "name:port" or "[address]:port".  false: too long, or no such thing. */
+static bool guard_name(const char *host, char ret[GUARD_HOST_SIZE])
+{
+	bool bracket = *host == '[';
+	size_t len = strcspn(host += bracket, bracket ? "]" : ":");
+	if (len >= GUARD_HOST_SIZE || (bracket && host[len] != ']'))
+		return false;
+	memcpy(ret, host, len);
+	ret[len] = '\0';
+	return true;
+}
+
+/* A page's origin is a name; who writes an address means it. */
+bool guard_is_own_name(const char *host)
+{
+	char name[GUARD_HOST_SIZE];
+	struct in6_addr address;
+	if (!guard_name(host, name))
+		return false;
+	return strcasecmp(name, "localhost") == 0 || inet_pton(AF_INET, name, &address) == 1 ||
+	       inet_pton(AF_INET6, name, &address) == 1;
+}
+
+static bool guard_knows(const struct guard *guard, const char *host)
+{
+	char name[GUARD_HOST_SIZE];
+	if (guard_is_own_name(host))
+		return true;
+	if (!guard_name(host, name))
+		return false;
+	for (const char *const *also = guard->also; also && *also; also++)
+		if (strcasecmp(*also, name) == 0)
+			return true;
+	return false;
+}
+
+static int guard_check_host(const struct guard *guard, struct request *request,
+			    struct MHD_Connection *connection)
+{
+	const char *host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Host");
+	if (!host || guard_knows(guard, host)) /* HTTP/1.0: no browser */
+		return 0;
+	return reply_problem(&request->reply, 421, NULL,
+			     "this is not called by that name: use localhost, or add the name to "
+			     "allowed_hosts");
+}
+
+int guard_check(const struct guard *guard, struct request *request,
+		struct MHD_Connection *connection)
+{
+	struct reply *reply = &request->reply;
+	if (guard->own_names && guard_check_host(guard, request, connection) < 0)
+		return -1;
+	if (!guard->tokens || (request->endpoint && request->endpoint->answer == health_live))
+		return 0;
+	enum http_class class = request->endpoint ? request->endpoint->class : HTTP_OTHER;
+	const char *shown = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+							MHD_HTTP_HEADER_AUTHORIZATION);
+	switch (tokens_check(guard->tokens, shown, class)) {
+	case TOKENS_GOOD:
+		return 0;
+	case TOKENS_NOT_ENOUGH:
+		reply_problem(reply, 403, NULL, "this token is not for this");
+		reply->challenge = "Bearer realm=\"tallyd\", error=\"insufficient_scope\"";
+		return -1;
+	case TOKENS_UNKNOWN:
+		reply_problem(reply, 401, NULL, "no such token");
+		reply->challenge = "Bearer realm=\"tallyd\", error=\"invalid_token\"";
+		return -1;
+	default:
+		reply_problem(reply, 401, NULL, "a token is needed: Authorization: Bearer …");
+		reply->challenge = "Bearer realm=\"tallyd\"";
+		return -1;
+	}
+}

@@ -1,0 +1,27 @@
+/*
+ * Who may ask at all.  With tokens: whoever shows one, for /healthz anybody.  Without, on loopback:
+ * whoever calls this machine by its own name or address, so that a web page whose name an attacker
+ * lets point to 127.0.0.1 (DNS rebinding) reads nothing.  HTTP thread.
+ */
+#ifndef TALLYD_HTTP_GUARD_H
+#define TALLYD_HTTP_GUARD_H
+
+#include <microhttpd.h>
+
+#include "request.h"
+#include "tokens.h"
+
+struct guard {
+	struct tokens *tokens;   /* NULL: nobody is asked */
+	bool own_names;          /* the Host header must name this machine */
+	const char *const *also; /* or be one of these; NULL: none */
+};
+
+/* Is this a name or address of loopback, or any address written in numbers? */
+bool guard_is_own_name(const char *host);
+
+/* Of a request that was routed, found or not.  0, or a problem in request->reply. */
+int guard_check(const struct guard *guard, struct request *request,
+		struct MHD_Connection *connection);
+
+#endif

@@ -1,0 +1,209 @@
+/* Who may ask: bearer tokens from a file, and names that this machine is called by. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "guard.h"
+#include "http_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+const struct tally_plugin *tally_plugin(void);
+
+#define ALL "all-of-it-0123456789"
+#define STATS "only-stats-0123456789"
+
+static char path[] = "/tmp/tallyd-tokens-XXXXXX";
+
+static void write_tokens(const char *text, mode_t mode)
+{
+	FILE *file = fopen(path, "we");
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+	assert_int_equal(chmod(path, mode), 0);
+}
+
+static int set_up(void **state)
+{
+	struct http_fixture *fixture = calloc(1, sizeof(*fixture));
+	memcpy(path + strlen(path) - 6, "XXXXXX", 6);
+	close(mkstemp(path));
+	write_tokens("# ours\n\n" ALL " read\n" STATS "\tstats metrics\n", 0600);
+	http_prepare(fixture);
+	http_add_container(fixture, "alpha", "abc", "web", "running");
+	fixture->config.tokens_file = path;
+	*state = fixture;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	http_finish(*state);
+	free(*state);
+	unlink(path);
+	return 0;
+}
+
+static struct http_answer ask(struct http_fixture *fixture, const char *target, const char *headers)
+{
+	char request[1000];
+	snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nConnection: close\r\n%s\r\n", target,
+		 headers);
+	return http_raw(fixture, request);
+}
+
+static int status(struct http_fixture *fixture, const char *target, const char *headers)
+{
+	struct http_answer answer = ask(fixture, target, headers);
+	int is = answer.status;
+	http_free(&answer);
+	return is;
+}
+
+#define BEARER(token) "Host: example.org\r\nAuthorization: Bearer " token "\r\n"
+
+static void without_a_token_only_healthz_answers(void **state)
+{
+	static const char *const targets[] = {"/api/v1/containers", "/metrics", "/readyz", "/",
+					      "/nope"};
+	http_start(*state);
+	assert_int_equal(status(*state, "/healthz", "Host: x\r\n"), 200);
+	for (size_t i = 0; i < sizeof(targets) / sizeof(*targets); i++) {
+		struct http_answer answer = ask(*state, targets[i], "Host: x\r\n");
+		assert_int_equal(answer.status, 401);
+		assert_string_equal(http_header(&answer, "WWW-Authenticate"),
+				    "Bearer realm=\"tallyd\"");
+		assert_string_equal(http_header(&answer, "Content-Type"),
+				    "application/problem+json; charset=utf-8");
+		http_free(&answer);
+	}
+	assert_int_equal(status(*state, "/metrics", BEARER("")), 401);
+	assert_int_equal(status(*state, "/metrics", BEARER("all-of-it-012345678")), 401);
+	assert_int_equal(status(*state, "/metrics", BEARER(ALL "0")), 401);
+	assert_int_equal(status(*state, "/metrics", BEARER("read")), 401);
+	assert_int_equal(status(*state, "/metrics", "Host: x\r\nAuthorization: Basic eDp5\r\n"),
+			 401);
+	assert_true(fake_host_metric(((struct http_fixture *)*state)->host, HTTP_DENIED) >= 9);
+}
+
+static void a_token_opens_what_its_scopes_say(void **state)
+{
+	http_start(*state);
+	assert_int_equal(status(*state, "/api/v1/containers", BEARER(ALL)), 200);
+	assert_int_equal(status(*state, "/nope", BEARER(ALL)), 404);
+	assert_int_equal(status(*state, "/metrics", BEARER(STATS)), 200);
+	assert_int_equal(status(*state, "/api/v1/stats/latest", BEARER(STATS)), 200);
+	struct http_answer answer = ask(*state, "/api/v1/containers", BEARER(STATS));
+	assert_int_equal(answer.status, 403);
+	assert_non_null(strstr(http_header(&answer, "WWW-Authenticate"), "insufficient_scope"));
+	http_free(&answer);
+}
+
+static void a_changed_file_is_read_again_unless_it_is_wrong(void **state)
+{
+	struct http_fixture *fixture = *state;
+	http_start(fixture);
+	assert_int_equal(status(fixture, "/metrics", BEARER(ALL)), 200);
+	write_tokens("another-one-0123456789 read\n", 0600);
+	for (int i = 0; i < 300 && status(fixture, "/metrics", BEARER(ALL)) == 200; i++)
+		usleep(10000);
+	assert_int_equal(status(fixture, "/metrics", BEARER(ALL)), 401);
+	assert_int_equal(status(fixture, "/metrics", BEARER("another-one-0123456789")), 200);
+	write_tokens(ALL " everything\n", 0600);
+	for (int i = 0; i < 300 && !strstr(fake_host_log(fixture->host, TALLY_ERROR), "scope");
+	     i++) {
+		assert_int_equal(status(fixture, "/metrics", BEARER(ALL)), 401);
+		usleep(10000);
+	}
+	assert_non_null(strstr(fake_host_log(fixture->host, TALLY_ERROR), ":1: no such scope"));
+	assert_null(strstr(fake_host_log(fixture->host, TALLY_DEBUG), ALL));
+	assert_int_equal(status(fixture, "/metrics", BEARER("another-one-0123456789")), 200);
+}
+
+static void expect_refusal(struct http_fixture *fixture, int error, const char *why)
+{
+	struct tally_ctx *ctx = fake_host_ctx(fixture->host);
+	void *self;
+	assert_int_equal(tally_plugin()->create(ctx, &fixture->config, &self), 0);
+	assert_int_equal(tally_plugin()->start(self), error);
+	if (!strstr(fake_host_reason(fixture->host), why))
+		fail_msg("\"%s\" does not say \"%s\"", fake_host_reason(fixture->host), why);
+	tally_plugin()->destroy(self);
+}
+
+static void a_file_that_is_wrong_or_open_to_others_is_refused(void **state)
+{
+	write_tokens(ALL " read\n", 0604);
+	expect_refusal(*state, -EPERM, "others may read");
+	write_tokens("short read\n", 0600);
+	expect_refusal(*state, -EINVAL, ":1: a token has 16");
+	write_tokens("\n" ALL "\n", 0600);
+	expect_refusal(*state, -EINVAL, ":2: no scope");
+	write_tokens("# nothing\n", 0600);
+	expect_refusal(*state, -EINVAL, "holds no token");
+	unlink(path);
+	expect_refusal(*state, -ENOENT, "No such file");
+}
+
+static void with_tokens_a_public_address_is_fine(void **state)
+{
+	struct http_fixture *fixture = *state;
+	fixture->config.listen = "0.0.0.0:0";
+	http_start(fixture);
+	assert_int_equal(status(fixture, "/metrics", BEARER(ALL)), 200);
+}
+
+static void names_of_this_machine_are_told_from_others(void **state)
+{
+	static const char *const own[] = {"localhost", "LOCALHOST:7420", "127.0.0.1:7420",
+					  "[::1]:7420", "10.1.2.3"};
+	static const char *const others[] = {"x",
+					     "evil.example:7420",
+					     "127.0.0.1.evil.example",
+					     "localhost.evil.example",
+					     "",
+					     "[::1",
+					     "::1"};
+	(void)state;
+	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
+		assert_true(guard_is_own_name(own[i]));
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		assert_false(guard_is_own_name(others[i]));
+}
+
+static void a_rebound_name_reads_nothing_on_loopback(void **state)
+{
+	static const char *const also[] = {"stats.example.org", NULL};
+	struct http_fixture *fixture = *state;
+	fixture->config.tokens_file = NULL;
+	fixture->config.allowed_hosts = also;
+	http_start(fixture);
+	assert_int_equal(status(fixture, "/api/v1/containers", "Host: evil.example\r\n"), 421);
+	assert_int_equal(status(fixture, "/healthz", "Host: evil.example:7420\r\n"), 421);
+	assert_int_equal(status(fixture, "/api/v1/containers", "Host: localhost\r\n"), 200);
+	assert_int_equal(status(fixture, "/healthz", "Host: Stats.example.org:80\r\n"), 200);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(without_a_token_only_healthz_answers),
+		TEST(a_token_opens_what_its_scopes_say),
+		TEST(a_changed_file_is_read_again_unless_it_is_wrong),
+		TEST(a_file_that_is_wrong_or_open_to_others_is_refused),
+		TEST(with_tokens_a_public_address_is_fine),
+		cmocka_unit_test(names_of_this_machine_are_told_from_others),
+		TEST(a_rebound_name_reads_nothing_on_loopback),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
