@@ -16,7 +16,9 @@ def fresh(engine):
 
 
 def watching(tallyd, engine):
+    # From the engine, since files are read on without it.
     text = sections(engine.endpoint).replace("interval = 2s", "interval = 2s\ntimeout = 3s")
+    text = text.replace("[input.docker_stats]", "[input.docker_stats]\nsource = api")
     daemon = tallyd(text).start()
     daemon.wait(lambda: "watched" in daemon.containers(), "the container is listed")
     collecting(daemon)

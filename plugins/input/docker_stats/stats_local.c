@@ -40,6 +40,9 @@ static int look_at_events(struct stats_local *local)
 		return 0;
 	int r = docker_events_wait(local->events, tally_monotonic(local->ctx), &news);
 	local->changed |= (news & DOCKER_EVENTS_OPENED) != 0;
+	/* It has just been heard of, so it may answer again. */
+	if (local->failed && (news & (DOCKER_EVENTS_OPENED | DOCKER_EVENTS_SOME)))
+		local->not_before = 0;
 	return r;
 }
 
@@ -73,6 +76,7 @@ void stats_local_listed(struct stats_local *local, int error, int64_t took)
 	else if (pause < second_ns)
 		pause = second_ns;
 	local->not_before = now + at_most(pause, with_events);
+	local->failed = error != 0;
 	if (error)
 		return;
 	local->listed = now;

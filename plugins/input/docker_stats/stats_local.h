@@ -23,6 +23,7 @@ struct stats_local {
 	struct cgroup_host *host; /* NULL: no files are read */
 	struct docker_events *events;
 	bool changed;                        /* since the list */
+	bool failed;                         /* the last list */
 	int64_t listed, not_before;          /* monotonic ns */
 	uint32_t ways[STATS_UNREADABLE + 1]; /* how many containers each */
 	uint32_t unreadable;                 /* how many, not just by chance */

@@ -1,0 +1,1 @@
+tallyd_fuzz_target(cgroup SOURCES fuzz/fuzz_cgroup.c LIBRARIES docker_stats_objects)
