@@ -14,9 +14,10 @@ begin
 end $$;
 
 -- Daily partitions of a table of ours, for plain PostgreSQL.  Made alone and then attached, since
--- ATTACH lets reads and writes of the parent go on and PARTITION OF does not.
+-- ATTACH lets reads and writes of the parent go on and PARTITION OF does not.  With the rights of its
+-- owner, so that a role that only writes can be allowed this, too.
 create function tally.make_partitions(p_table text, p_from timestamptz, p_to timestamptz)
-returns int language plpgsql as $$
+returns int language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
 	day  date := (p_from at time zone 'UTC')::date;
 	made int := 0;
@@ -55,3 +56,5 @@ begin
 	end loop;
 	return dropped;
 end $$;
+
+revoke all on function tally.make_partitions, tally.drop_partitions, tally.ledger_advance from public;

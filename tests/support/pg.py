@@ -3,6 +3,7 @@
 folder, a socket and a port that nobody else uses; removed afterwards.
 
 As a program: pg.py COMMAND … runs a command with TALLYD_TEST_CONNINFO pointing to such a server;
+pg.py --durable COMMAND … to one that flushes to disk as it does in production;
 pg.py --timescaledb COMMAND … to a TimescaleDB: the one that TALLYD_TEST_TIMESCALE names, or else the
 one in timescaledb/, and then TALLYD_TEST_ONE_BACKEND is set.  77: there is none to be had.
 """
@@ -165,6 +166,8 @@ def run(command, server, **more):
 
 
 def main(command):
+    if command[0] == "--durable":
+        return run(command[1:], Postgres(fsync="on", shared_buffers="512MB", max_wal_size="4GB"))
     if command[0] != "--timescaledb":
         return run(command, Postgres())
     given = os.environ.get("TALLYD_TEST_TIMESCALE")

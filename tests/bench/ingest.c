@@ -1,0 +1,292 @@
+/*
+ * bench_ingest PLUGIN_DIR [SECONDS]: rows per second into container_stats, from an emit through
+ * buffer.batch and delivery to rows committed by output.timescale, ledger included; beside a bare
+ * COPY BINARY of the same rows into the same table with as many rows a transaction, both over one
+ * connection.  TALLYD_TEST_CONNINFO says where.  Medians of RUNS that take turns.
+ */
+#include <dlfcn.h>
+#include <inttypes.h>
+#include <libpq-fe.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "batch.h"
+#include "delivery.h"
+#include "fake_host.h"
+#include "pg_value.h"
+#include "router.h"
+#include "store.h"
+#include "util/clock.h"
+
+enum { RUNS = 3, CONTAINERS = 100 };
+
+static const struct tally_plugin *batch_plugin, *timescale_plugin;
+static const struct tally_table *table;
+static const char *conninfo;
+static char ids[CONTAINERS][65];
+static int64_t tick; /* of the last sweep, ns: each has a time of its own */
+
+static void fail(const char *what)
+{
+	fprintf(stderr, "bench_ingest: %s\n", what);
+	exit(1);
+}
+
+static const struct tally_plugin *load(const char *folder, const char *name)
+{
+	char path[500];
+	const struct tally_plugin *(*get)(void);
+	snprintf(path, sizeof(path), "%s/%s.so", folder, name);
+	void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	void *symbol = library ? dlsym(library, "tally_plugin") : NULL;
+	if (!symbol)
+		fail(dlerror());
+	memcpy(&get, &symbol, sizeof(get));
+	return get();
+}
+
+/* ---- Rows --------------------------------------------------------------------- */
+
+static void fill(struct tally_cell *row, int64_t i)
+{
+	for (uint32_t c = 1; c < table->n_columns; c++) {
+		if (table->columns[c].role == TALLY_TAG)
+			tally_put_text(row, c, ids[i % CONTAINERS], 64);
+		else if (table->columns[c].type == TALLY_REAL)
+			tally_put_real(row, c, (double)i / c);
+		else
+			tally_put_int(row, c, i * c);
+	}
+	tally_put_int(row, 0, tick);
+}
+
+static struct tally_batch *make_batch(uint32_t rows)
+{
+	struct tally_batch *batch = batch_create(table);
+	for (uint32_t i = 0; i < rows; i++) {
+		if (i % CONTAINERS == 0)
+			tick += 10000;
+		fill(batch_row(batch), i);
+	}
+	return batch;
+}
+
+/* ---- Ours --------------------------------------------------------------------- */
+
+struct bench {
+	struct fake_host *hosts[2];
+	void *buffer, *store;
+	struct metrics *metrics;
+	struct positions *positions;
+	struct journal *journal;
+	struct router *router;
+	struct delivery *delivery;
+	atomic_bool stopping;
+	int64_t drain_deadline;
+};
+
+static const struct error *reason(void)
+{
+	static const struct error none;
+	return &none;
+}
+
+static bool is_stopping(void *arg)
+{
+	return atomic_load(&((struct bench *)arg)->stopping);
+}
+
+static void *deliver(void *arg)
+{
+	struct bench *bench = arg;
+	delivery_run(bench->delivery, is_stopping, bench, &bench->drain_deadline);
+	return NULL;
+}
+
+static void start(struct bench *bench, uint32_t rows)
+{
+	static const int64_t capacity = 64 << 20; /* the plugin's whole configuration */
+	static struct timescale_config config;
+	const struct journal_settings settings = {
+		.batch_size = rows, .batch_timeout = CLOCK_SECOND, .on_full = JOURNAL_BLOCK};
+	struct error error;
+	config = (struct timescale_config){.conninfo = conninfo,
+					   .schema = "public",
+					   .retention_raw = 7 * 86400 * CLOCK_SECOND,
+					   .timeout = 20 * CLOCK_SECOND,
+					   .readers = 1};
+	bench->hosts[0] = fake_host_create("buffer.batch");
+	bench->hosts[1] = fake_host_create("output.timescale");
+	bench->metrics = metrics_create();
+	if (positions_create("bench.positions", &bench->positions, &error) < 0 ||
+	    batch_plugin->create(fake_host_ctx(bench->hosts[0]), &capacity, &bench->buffer) < 0 ||
+	    timescale_plugin->create(fake_host_ctx(bench->hosts[1]), &config, &bench->store) < 0 ||
+	    timescale_plugin->start(bench->store) < 0 ||
+	    timescale_plugin->output->prepare(bench->store, table) < 0)
+		fail(fake_host_reason(bench->hosts[1]));
+	struct journal_setup journal = {.name = "buffer.batch",
+					.buffer = batch_plugin->buffer,
+					.self = bench->buffer,
+					.metrics = bench->metrics,
+					.positions = bench->positions};
+	if (journal_create(&journal, &settings, &bench->journal, &error) < 0)
+		fail(error.text);
+	struct delivery_setup delivery = {.name = "output.timescale",
+					  .output = timescale_plugin->output,
+					  .self = bench->store,
+					  .journal = bench->journal,
+					  .metrics = bench->metrics,
+					  .reason = reason};
+	bench->delivery = delivery_create(&delivery, &error);
+	bench->router = router_create(bench->metrics, bench->positions);
+	if (!bench->delivery || router_set(bench->router, &bench->journal, 1) < 0)
+		fail("cannot connect");
+}
+
+static void stop(struct bench *bench)
+{
+	delivery_destroy(bench->delivery);
+	router_destroy(bench->router);
+	journal_destroy(bench->journal);
+	batch_plugin->destroy(bench->buffer);
+	timescale_plugin->stop(bench->store);
+	timescale_plugin->destroy(bench->store);
+	positions_destroy(bench->positions);
+	metrics_destroy(bench->metrics);
+	fake_host_destroy(bench->hosts[0]);
+	fake_host_destroy(bench->hosts[1]);
+}
+
+static double run_ours(uint32_t rows, int64_t ns)
+{
+	struct bench bench = {0};
+	const struct router_source from = {.input = "input.bench"};
+	pthread_t thread;
+	uint64_t n = 0;
+	start(&bench, rows);
+	pthread_create(&thread, NULL, deliver, &bench);
+	int64_t began = clock_monotonic();
+	for (; clock_monotonic() - began < ns; n += rows)
+		router_emit(bench.router, &from, make_batch(rows), NULL, NULL);
+	atomic_store(&bench.stopping, true);
+	journal_wake(bench.journal);
+	pthread_join(thread, NULL);
+	int64_t took = clock_monotonic() - began;
+	if (delivery_waiting(bench.delivery))
+		fail("rows are left");
+	stop(&bench);
+	return (double)n * 1e9 / (double)took;
+}
+
+/* ---- The floor ---------------------------------------------------------------- */
+
+static char *put_row(char *at, struct tally_cell *row, uint16_t n_fields, int64_t i)
+{
+	fill(row, i);
+	at = pg_put_32(pg_put_32(pg_put_16(at, n_fields), 4), (uint32_t)(1 + i % CONTAINERS));
+	for (uint32_t c = 0; c < table->n_columns; c++)
+		if (table->columns[c].role != TALLY_TAG)
+			at = pg_put_cell(at, table->columns[c].type, &row[c]);
+	return at;
+}
+
+static void copy_once(PGconn *conn, const char *sql, uint32_t rows, char *bytes)
+{
+	static struct tally_cell row[CATALOG_MAX_COLUMNS];
+	uint16_t n_fields = 1;
+	for (uint32_t c = 0; c < table->n_columns; c++)
+		n_fields += table->columns[c].role != TALLY_TAG;
+	PQclear(PQexec(conn, sql));
+	PQputCopyData(conn, "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0", 19);
+	char *at = bytes;
+	for (uint32_t i = 0; i < rows; i++) {
+		if (i % CONTAINERS == 0)
+			tick += 10000;
+		at = put_row(at, row, n_fields, i);
+		if (at - bytes < 60000)
+			continue;
+		PQputCopyData(conn, bytes, (int)(at - bytes));
+		at = bytes;
+	}
+	at = pg_put_16(at, UINT16_MAX);
+	PQputCopyData(conn, bytes, (int)(at - bytes));
+	PQputCopyEnd(conn, NULL);
+	for (PGresult *result; (result = PQgetResult(conn)); PQclear(result))
+		if (PQresultStatus(result) != PGRES_COMMAND_OK)
+			fail(PQresultErrorMessage(result));
+}
+
+static double run_floor(uint32_t rows, int64_t ns)
+{
+	static char bytes[100000];
+	struct pg_text sql = {0};
+	PGconn *conn = PQconnectdb(conninfo);
+	uint64_t n = 0;
+	pg_text_add(&sql, "copy tally.\"%s_rows\" (_series", table->name);
+	for (uint32_t c = 0; c < table->n_columns; c++)
+		if (table->columns[c].role != TALLY_TAG)
+			pg_text_add(&sql, ", \"%s\"", table->columns[c].name);
+	pg_text_add(&sql, ") from stdin (format binary)");
+	int64_t began = clock_monotonic();
+	for (; clock_monotonic() - began < ns; n += rows)
+		copy_once(conn, sql.data, rows, bytes);
+	int64_t took = clock_monotonic() - began;
+	PQfinish(conn);
+	pg_text_done(&sql);
+	return (double)n * 1e9 / (double)took;
+}
+
+/* ---- Both --------------------------------------------------------------------- */
+
+static int by_size(const void *a, const void *b)
+{
+	const double *left = a, *right = b;
+	return (*left > *right) - (*left < *right);
+}
+
+static void empty(void)
+{
+	char sql[200];
+	PGconn *conn = PQconnectdb(conninfo);
+	snprintf(sql, sizeof(sql), "truncate tally.\"%s_rows\"; checkpoint", table->name);
+	PQclear(PQexec(conn, sql));
+	PQfinish(conn);
+}
+
+static void compare(uint32_t rows, int64_t ns)
+{
+	double ours[RUNS], floors[RUNS];
+	for (int i = 0; i < RUNS; i++) {
+		empty();
+		ours[i] = run_ours(rows, ns);
+		empty();
+		floors[i] = run_floor(rows, ns);
+	}
+	qsort(ours, RUNS, sizeof(ours[0]), by_size);
+	qsort(floors, RUNS, sizeof(floors[0]), by_size);
+	printf("%5u rows a transaction: tallyd %8.0f rows/s, bare COPY %8.0f, ratio %.2f\n", rows,
+	       ours[RUNS / 2], floors[RUNS / 2], ours[RUNS / 2] / floors[RUNS / 2]);
+}
+
+int main(int argc, char **argv)
+{
+	conninfo = getenv("TALLYD_TEST_CONNINFO");
+	if (argc < 2 || !conninfo)
+		fail("usage: TALLYD_TEST_CONNINFO=… bench_ingest PLUGIN_DIR [SECONDS]");
+	int64_t ns = (int64_t)((argc > 2 ? strtod(argv[2], NULL) : 3) * 1e9);
+	batch_plugin = load(argv[1], "batch");
+	timescale_plugin = load(argv[1], "timescale");
+	table = load(argv[1], "docker_stats")->tables[0];
+	tick = clock_now();
+	for (int i = 0; i < CONTAINERS; i++)
+		snprintf(ids[i], sizeof(ids[i]), "%064d", i);
+	printf("%s: %u columns\n", table->name, table->n_columns);
+	run_ours(1000, ns / 10); /* makes the table and its series */
+	compare(500, ns);
+	compare(1000, ns);
+	compare(5000, ns);
+	return 0;
+}

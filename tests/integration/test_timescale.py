@@ -1,0 +1,188 @@
+"""The daemon and a PostgreSQL of the tests' own: down at the start, crashing in between, many
+daemons at once, roles that may only do their part.
+
+The input counter emits 1, 2, 3 …, so that each test can say to the row what is missing or doubled.
+"""
+
+import itertools
+import signal
+import subprocess
+
+import pytest
+
+from daemon import build_dir
+from pg import Postgres
+from waiting import wait_for
+
+names = (f"db{n}" for n in itertools.count())
+
+SECTIONS = """
+[input.counter]
+interval = 100ms
+rows = 10
+control = {dir}/counter.control
+[buffer.batch]
+batch_timeout = 100ms
+[output.timescale]
+conninfo = %s
+%s
+[output.http_api]
+listen = 127.0.0.1:{port}
+store = timescale
+"""
+
+
+@pytest.fixture(scope="session")
+def server():
+    postgres = Postgres(fsync="on")
+    postgres.start()
+    yield postgres
+    postgres.leave()
+
+
+@pytest.fixture
+def database(server):
+    return server.create(next(names))
+
+
+@pytest.fixture
+def daemon(tallyd, server, database):
+    build = build_dir()
+
+    def make(extra="", conninfo=None):
+        made = tallyd(SECTIONS % (conninfo or server.conninfo(database), extra),
+                      plugin_dir=f"{build}/lib/tallyd/plugins:{build}/tests/plugins")
+        (made.dir / "counter.control").touch()
+        return made
+
+    return make
+
+
+def stored(server, database):
+    """(rows, distinct numbers, highest number)"""
+    if server.sql("select to_regclass('public.counter')", database)[0] == [""]:
+        return 0, 0, 0
+    row = server.sql("select count(*), count(distinct n), coalesce(max(n), 0) from counter", database)
+    return tuple(map(int, row[0]))
+
+
+def finish(daemon, server, database):
+    """Stops it; then all that it emitted is there, once."""
+    daemon.stop()
+    rows, distinct, highest = stored(server, database)
+    assert rows == distinct == highest > 0
+
+
+def test_rows_reach_the_database_and_come_back_over_http(daemon, server, database):
+    d = daemon().start()
+    d.wait(lambda: stored(server, database)[0] >= 50, "rows are stored")
+    page = d.json("/api/v1/tables/counter?limit=5&order=asc")
+    assert [row["n"] for row in page["data"]] == [1, 2, 3, 4, 5]
+    assert not d.imbalances()
+    finish(d, server, database)
+
+
+def test_a_database_that_is_down_at_the_start_gets_every_row_later(daemon, server, database):
+    server.stop()
+    try:
+        d = daemon().start(ready="cannot start")
+        d.wait(lambda: d.metric("tallyd_rows_waiting") >= 100, "rows wait")
+    finally:
+        server.start()
+    d.wait(lambda: stored(server, database)[0] >= 200, "rows are stored", 60)
+    wait_for(lambda: not d.imbalances(), what="the balance")
+    finish(d, server, database)
+
+
+def test_a_server_that_crashes_and_comes_back_loses_and_doubles_nothing(daemon, server, database):
+    d = daemon().start()
+    d.wait(lambda: stored(server, database)[0] >= 30, "rows are stored")
+    for how in (signal.SIGQUIT, signal.SIGINT):
+        server.stop(how)
+        d.wait(lambda: d.metric("tallyd_rows_waiting") >= 50, "rows wait")
+        server.start()
+        before = stored(server, database)[0]
+        d.wait(lambda: stored(server, database)[0] > before + 50, "it goes on", 60)
+    finish(d, server, database)
+
+
+def test_sessions_that_are_ended_by_the_server_are_opened_again(daemon, server, database):
+    d = daemon().start()
+    for _ in range(5):
+        before = stored(server, database)[0]
+        server.sql("select pg_terminate_backend(pid) from pg_stat_activity where "
+                   f"datname = '{database}' and pid <> pg_backend_pid()")
+        d.wait(lambda: stored(server, database)[0] > before + 20, "it goes on", 60)
+    finish(d, server, database)
+
+
+def test_many_at_once_migrate_a_new_database(daemon, server, database):
+    daemons = [daemon() for _ in range(6)]
+    running = [subprocess.Popen(d.command("db", "migrate"), stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, text=True) for d in daemons]
+    for process in running:
+        out, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, out
+        assert "up to date" in out
+    assert stored(server, database) == (0, 0, 0)
+    versions = server.sql("select version from tally.migrations order by version", database)
+    assert versions == [["1"], ["2"]]
+
+
+def test_many_daemons_at_once_make_one_table_and_all_write(daemon, server, database):
+    daemons = [daemon().start(ready=None) for _ in range(4)]
+    wait_for(lambda: stored(server, database)[2] >= 30, 60, "rows are stored")
+    for d in daemons:
+        d.wait(lambda d=d: d.metric("tallyd_rows_stored_total", output="output.timescale") >= 10,
+               "each has stored some", 60)
+        d.stop()
+    ledger = server.sql("select count(*) from tally.ledger", database)
+    assert ledger == [["4"]]
+
+
+def test_status_says_mode_migrations_and_tables(daemon, server, database):
+    d = daemon()
+    answer = d.call("db", "status")
+    assert answer.returncode == 0, answer.stderr
+    assert "mode plain" in answer.stdout and "2 migrations to apply" in answer.stdout
+    d.call("db", "migrate")
+    answer = d.call("db", "status")
+    assert "all migrations applied" in answer.stdout and "table counter (log)" in answer.stdout
+    assert d.call("db", "status", "sqlite").returncode == 1
+    assert d.call("db", "drop").returncode == 2
+
+
+def test_a_password_is_never_told(daemon, server, database):
+    d = daemon(conninfo=f"host=127.0.0.1 port={server.port} user=nobody password=xyzzy42 "
+                        f"dbname={database}_not")
+    d.start(ready="cannot start")
+    answer = d.call("db", "status")
+    assert answer.returncode == 1
+    told = d.log + answer.stdout + answer.stderr + d.call("config", "dump").stdout
+    assert "xyzzy42" not in told
+    d.stop()
+
+
+def test_each_role_can_do_its_part_and_no_more(daemon, server, database):
+    server.sql(f"create role {database}_writer login; create role {database}_reader login",
+               database)
+    d = daemon()
+    assert d.call("db", "migrate").returncode == 0
+    server.sql(f"""
+        grant usage on schema tally, public to {database}_writer, {database}_reader;
+        grant select, insert, update, delete on all tables in schema tally to {database}_writer;
+        grant usage on all sequences in schema tally to {database}_writer;
+        grant execute on function tally.ledger_advance, tally.make_partitions
+            to {database}_writer;
+        grant select on all tables in schema tally, public to {database}_reader;
+        """, database)
+    writer = server.conninfo(database).replace("user=tally", f"user={database}_writer")
+    reader = server.conninfo(database).replace("user=tally", f"user={database}_reader")
+    d = daemon(f"migrate = check\nmaintenance = no\nreader_conninfo = {reader}", writer)
+    d.start()
+    d.wait(lambda: stored(server, database)[0] >= 30, "rows are stored")
+    assert len(d.json("/api/v1/tables/counter?limit=5")["data"]) == 5
+    finish(d, server, database)
+    with pytest.raises(subprocess.CalledProcessError):
+        subprocess.run(["psql", "-X", "-d", reader, "-v", "ON_ERROR_STOP=1", "-c",
+                        "delete from tally.counter_rows"], check=True, capture_output=True)
