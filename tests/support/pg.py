@@ -177,7 +177,7 @@ def main(command):
     server = Timescale()
     if not server.available():
         print("no TimescaleDB: neither TALLYD_TEST_TIMESCALE nor node with its package")
-        return 77
+        return 1
     return run(command[1:], server, TALLYD_TEST_ONE_BACKEND="1")
 
 
