@@ -231,7 +231,8 @@ struct http_answer http_raw(const struct http_fixture *fixture, const char *requ
 struct http_answer http_get(const struct http_fixture *fixture, const char *target)
 {
 	char *request = NULL;
-	assert_true(asprintf(&request, "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+	assert_true(asprintf(&request,
+			     "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
 			     target) > 0);
 	struct http_answer answer = http_raw(fixture, request);
 	free(request);

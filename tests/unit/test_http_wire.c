@@ -55,7 +55,8 @@ static void wait_until(struct http_fixture *fixture, bool (*is_so)(struct http_f
 static void assert_refused(struct http_fixture *fixture, const char *request, int status)
 {
 	char *smuggled = NULL;
-	assert_true(asprintf(&smuggled, "%sGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", request) > 0);
+	assert_true(asprintf(&smuggled, "%sGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+			     request) > 0);
 	struct http_answer answer = http_raw(fixture, smuggled);
 	if (answer.status != status)
 		fail_msg("%s: %d instead of %d", request, answer.status, status);
@@ -115,7 +116,8 @@ static void only_get_and_head_are_taken(void **state)
 		assert_non_null(answer.json);
 		http_free(&answer);
 	}
-	assert_refused(*state, "POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc",
+	assert_refused(*state,
+		       "POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc",
 		       400);
 }
 
@@ -126,7 +128,8 @@ static void head_has_the_length_but_no_body(void **state)
 		char request[200];
 		struct http_answer get = http_get(*state, targets[i]);
 		snprintf(request, sizeof(request),
-			 "HEAD %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", targets[i]);
+			 "HEAD %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+			 targets[i]);
 		struct http_answer head = http_raw(*state, request);
 		assert_int_equal(head.status, get.status);
 		assert_int_equal(head.len, 0);
@@ -153,10 +156,11 @@ static void too_long_targets_and_headers_are_refused(void **state)
 static void one_connection_serves_many_requests(void **state)
 {
 	int fd = http_connect(*state);
-	static const char all[] = "GET /api/v1/containers HTTP/1.1\r\nHost: localhost\r\n\r\n"
-				  "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
-				  "GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n"
-				  "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+	static const char all[] =
+		"GET /api/v1/containers HTTP/1.1\r\nHost: localhost\r\n\r\n"
+		"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
+		"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+		"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 	http_send(fd, all, strlen(all));
 	struct http_answer answer = http_read(fd);
 	close(fd);
