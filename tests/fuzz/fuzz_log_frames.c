@@ -1,7 +1,7 @@
 /*
- * Everything that reads the bytes of a log: the first byte chooses between frames, a terminal and
- * the event stream, the second how the rest comes in pieces.  Whatever the pieces, the lines are
- * the same.
+ * Everything that reads the bytes of a log: the first byte chooses between frames, a terminal,
+ * the event stream and records of a file, the second how the rest comes in pieces.  Whatever the
+ * pieces, the lines are the same.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 #include "log_level.h"
 #include "log_lines.h"
 #include "log_raw.h"
+#include "log_record.h"
 #include "logs_events.h"
 #include "logs_text.h"
 
@@ -60,6 +61,24 @@ static void on_event(void *arg, const char *id, enum logs_event event)
 	sum->hash = sum->hash * 31 + strlen(id) + event;
 }
 
+/* Each line a record, whatever the pieces. */
+static void read_records(const uint8_t *data, size_t size, struct sum *sum)
+{
+	for (size_t at = 0; at < size;) {
+		const uint8_t *newline = memchr(data + at, '\n', size - at);
+		size_t len = newline ? (size_t)(newline - data) - at : size - at;
+		char *record = malloc(len + 1);
+		struct log_part part = {0};
+		if (!record)
+			abort();
+		memcpy(record, data + at, len);
+		if (log_record_read(record, len, &part))
+			on_part(sum, &part);
+		free(record);
+		at += len + 1;
+	}
+}
+
 static void read_all(unsigned kind, const uint8_t *data, size_t size, size_t piece, struct sum *sum)
 {
 	struct log_frames frames = {.max = MAX_LINE + 64};
@@ -68,7 +87,9 @@ static void read_all(unsigned kind, const uint8_t *data, size_t size, size_t pie
 	const struct log_frame_calls calls = {on_part, on_error, sum};
 	enum log_fed fed = LOG_FED;
 	*sum = (struct sum){.lines.max = MAX_LINE};
-	for (size_t at = 0; at < size && fed == LOG_FED; at += piece) {
+	if (kind == 3)
+		read_records(data, size, sum);
+	for (size_t at = 0; kind < 3 && at < size && fed == LOG_FED; at += piece) {
 		size_t n = size - at < piece ? size - at : piece;
 		char *copy = malloc(n);
 		if (!copy)
@@ -96,8 +117,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct sum whole, pieces;
 	if (size < 3)
 		return 0;
-	read_all(data[0] % 3, data + 2, size - 2, size, &whole);
-	read_all(data[0] % 3, data + 2, size - 2, data[1] + 1U, &pieces);
+	read_all(data[0] % 4, data + 2, size - 2, size, &whole);
+	read_all(data[0] % 4, data + 2, size - 2, data[1] + 1U, &pieces);
 	if (whole.n != pieces.n || whole.hash != pieces.hash)
 		abort();
 	return 0;

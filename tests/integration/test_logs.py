@@ -141,7 +141,7 @@ def test_a_restarted_container_goes_on_where_it_ended(engine, follow):
 
 def test_renaming_changes_the_name_of_new_lines_only(engine, follow):
     daemon = follow()
-    container = engine.run("old", "echo one; while [ ! -e /tmp/go ]; do usleep 10000; done; echo two")
+    container = engine.run("old", "echo one; while [ ! -e /tmp/go ]; do usleep 10000; done; echo two; sleep 1000000")
     daemon.wait(lambda: count(daemon, "old") == 1, "the first line")
     engine.api("POST", f"/containers/{container}/rename?name=new")
     daemon.wait(lambda: daemon.metric("tallyd_docker_logs_engine_calls_total", call="inspect") > 1,
@@ -168,7 +168,7 @@ def test_only_chosen_containers_are_followed(engine, follow):
 @pytest.mark.parametrize("sight,wanted", [
     ("all", ["a", "b", "c", "new"]), ("new", ["new"]), ("2", ["b", "c", "new"])])
 def test_first_sight_is_as_much_as_wanted(engine, follow, sight, wanted):
-    engine.run("old", "echo a; echo b; echo c; until [ -e /tmp/go ]; do usleep 10000; done; echo new")
+    engine.run("old", "echo a; echo b; echo c; until [ -e /tmp/go ]; do usleep 10000; done; echo new; sleep 1000000")
     wait_for(lambda: b"c" in engine.api("GET", "/containers/old/logs?stdout=1"))
     daemon = follow(f"first_sight = {sight}")
     daemon.wait(lambda: daemon.metric("tallyd_docker_logs_reads_total") > 0, "it is read")
@@ -176,6 +176,52 @@ def test_first_sight_is_as_much_as_wanted(engine, follow, sight, wanted):
     engine.docker("exec", "old", "touch", "/tmp/go")
     daemon.wait(lambda: count(daemon, "old") == len(wanted), "the new line")
     assert stored(daemon, "old")["stdout"] == wanted
+
+
+def test_both_sources_give_the_same_rows(engine, tallyd):
+    # Both into one store, which keeps one row per key: were there any difference in time, stream or
+    # sequence, there would be more.
+    text = SECTIONS.format(endpoint=engine.endpoint, options="source = api")
+    text += f"[input.docker_logs:files]\nendpoint = {engine.endpoint}\nsource = file\n"
+    daemon = tallyd(text).start()
+    engine.run("both", printer(500) + "printf '\\303\\251 \\377 \\000 \\r\\n'")
+    engine.wait("both")
+    each = 500 * 2 + 5 + 1
+    for name in ("input.docker_logs", "input.docker_logs:files"):
+        daemon.wait(lambda n=name: daemon.metric("tallyd_rows_collected_total", input=n) == each,
+                    f"{each} rows of {name}")
+    daemon.wait(lambda: daemon.metric("tallyd_rows_waiting") == 0, "all is stored")
+    assert count(daemon, "both") == each
+
+
+def test_files_lose_nothing_at_rotations_under_flood(engine, tallyd):
+    # 40 MB through files of 1 MB, three of them kept.
+    n = 400_000
+    text = SECTIONS.format(endpoint=engine.endpoint, options="source = file")
+    daemon = tallyd(text).start()
+    engine.run("flood", f"seq 0 {n - 1}", LogConfig={
+        "Type": "json-file", "Config": {"max-size": "1m", "max-file": "3"}})
+    engine.wait("flood")
+    daemon.wait(lambda: count(daemon, "flood") >= n, "all lines", 120)
+    found = [int(m) for m, in daemon.sql("select message from container_logs where name = 'flood' "
+                                         "order by time, sequence")]
+    assert found == list(range(n))
+    assert daemon.metric("tallyd_docker_logs_gaps_total") == 0
+
+
+@pytest.mark.parametrize("source", ["auto"])
+def test_the_source_may_change_between_two_starts(engine, follow):
+    daemon = follow()
+    n = 1500
+    engine.run("talker", printer(n, "usleep 1000"))
+    for source in ("api", "file", "api", "file"):
+        daemon.wait(lambda: count(daemon, "talker") > 0, "lines")
+        daemon.kill9()
+        daemon.configure(SECTIONS.format(endpoint=engine.endpoint, options=f"source = {source}"))
+        before = daemon.sql("select count(*) from container_logs")[0][0]
+        daemon.start()
+        daemon.wait(lambda b=before: count(daemon, "talker") > b, "more lines")
+    check(daemon, "talker", n)
 
 
 def test_kill_9_at_any_instant_neither_loses_nor_doubles_a_line(engine, follow, tmp_path):

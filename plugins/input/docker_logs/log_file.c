@@ -169,6 +169,8 @@ static int find_begin(struct log_file *file, const struct log_begin *begin)
 		struct log_held held;
 		int r = open_nth(file, nth, &held);
 		if (r == -ENOENT && nth > 0) {
+			if (nth_exists(file, nth + 1, ""))
+				return -EAGAIN; /* in the middle of a rotation */
 			file->offset = 0;
 			note_gap(file, begin);
 			return nth_exists(file, nth, ".gz") && !begin->as_far ? -ENOTSUP : 0;
@@ -202,31 +204,70 @@ int log_file_open(struct log_file *file, const char *path, const struct log_begi
 
 /* ---- Rotations ---- */
 
-/* Holds the files newer than nth, oldest first, as far as there is room. */
-static void hold_newer(struct log_file *file, unsigned nth)
+/* In the middle of a rotation one name may be missing. */
+static bool is_last_name(const struct log_file *file, unsigned nth)
 {
-	struct log_held held;
-	while (nth-- > 0 && file->n < LOG_FILE_HELD) {
-		if (open_nth(file, nth, &held) < 0)
-			return;
-		file->held[file->n++] = held;
+	return !nth_exists(file, nth, "") && !nth_exists(file, nth + 1, "");
+}
+
+/* Where a held file is now; OLDEST: nowhere. */
+static unsigned find_name(const struct log_file *file, const struct log_held *held)
+{
+	for (int attempt = 0; attempt < 3; attempt++)
+		for (unsigned nth = 0; nth < OLDEST && !is_last_name(file, nth); nth++)
+			if (nth_is(file, nth, held))
+				return nth;
+	return OLDEST;
+}
+
+/* Holds the one that was begun after the newest held.  As names only move up, it is that if the
+ * newest has the same name before and after. */
+static bool hold_next(struct log_file *file, unsigned nth)
+{
+	const struct log_held *newest = &file->held[file->n - 1];
+	struct log_held next;
+	if (open_nth(file, nth - 1, &next) < 0)
+		return false;
+	if (!nth_is(file, nth, newest)) {
+		close(next.fd);
+		return false;
 	}
+	file->held[file->n++] = next;
+	return true;
+}
+
+/* The newest held is gone: on with the oldest there is. */
+static bool hold_oldest(struct log_file *file)
+{
+	unsigned nth = 0;
+	while (nth < OLDEST && !is_last_name(file, nth))
+		nth++;
+	if (!nth_exists(file, nth, ".gz"))
+		file->gaps++;
+	while (nth-- > 0)
+		if (open_nth(file, nth, &file->held[file->n]) == 0) {
+			file->n++;
+			return true;
+		}
+	return false;
 }
 
 bool log_file_refresh(struct log_file *file)
 {
-	const struct log_held *newest = &file->held[file->n - 1];
-	unsigned before = file->n, nth = 0;
+	unsigned before = file->n;
 	/* Between two renames, or the container is being removed. */
 	file->missing = !nth_exists(file, 0, "");
-	if (file->missing)
-		return false;
-	while (nth < OLDEST && nth_exists(file, nth, "") && !nth_is(file, nth, newest))
-		nth++;
-	/* It is not there any more: what followed it may be gone, too. */
-	if (!nth_is(file, nth, newest) && !nth_exists(file, nth, ".gz"))
-		file->gaps++;
-	hold_newer(file, nth);
+	while (!file->missing && file->n < LOG_FILE_HELD) {
+		unsigned nth = find_name(file, &file->held[file->n - 1]);
+		if (nth == 0)
+			break;
+		/* If a rotation came in between, find it anew. */
+		if (nth < OLDEST)
+			hold_next(file, nth);
+		else if (!hold_oldest(file))
+			break;
+		file->missing = !nth_exists(file, 0, "");
+	}
 	return file->n > before;
 }
 

@@ -15,7 +15,7 @@
 
 static const int64_t retry_ns = 20000000;
 
-enum { NOTICE_SIZE = 16384 };
+enum { NOTICE_SIZE = 16384, TRIES = 100 };
 
 static void set_watch(struct follower *follower)
 {
@@ -60,7 +60,7 @@ static int try_open(struct follower *follower)
 					.buffer = logs->buffer};
 	int r = -EAGAIN;
 	/* A rotation at that very moment. */
-	for (int i = 0; i < 5 && r == -EAGAIN; i++)
+	for (int i = 0; i < TRIES && r == -EAGAIN; i++)
 		r = log_file_open(follower->file, follower->path, &begin);
 	return r;
 }

@@ -147,7 +147,7 @@ static void begin_reading(struct follower *follower)
 		follower->state = FOLLOW_READING;
 	else if (follower->logs->config->source != SOURCE_FILE)
 		open_stream(follower);
-	else if (follower->path && errno == ENOENT)
+	else if (follower->path && (errno == ENOENT || errno == EAGAIN))
 		follower_wait(follower);
 	else
 		bar(follower, follower->path ? strerror(errno) : "its logging driver has no file");
