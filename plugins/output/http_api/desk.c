@@ -77,6 +77,8 @@ static bool desk_may_wait(struct request *request, int r)
 {
 	if (r == 0)
 		return true;
+	if (r == -EALREADY)
+		return false; /* it landed meanwhile, and the request has what it brought */
 	if (request->fallback) {
 		request->parcel = TAKE(request->fallback);
 		request->origin = ORIGIN_STALE;
