@@ -58,6 +58,10 @@ def daemon(tallyd, server, database):
     return make
 
 
+def plain_sections(server, database):
+    return SECTIONS % (server.conninfo(database), "")
+
+
 def stored(server, database):
     """(rows, distinct numbers, highest number)"""
     if server.sql("select to_regclass('public.counter')", database)[0] == [""]:
@@ -114,6 +118,31 @@ def test_sessions_that_are_ended_by_the_server_are_opened_again(daemon, server, 
                    f"datname = '{database}' and pid <> pg_backend_pid()")
         d.wait(lambda: stored(server, database)[0] > before + 20, "it goes on", 60)
     finish(d, server, database)
+
+
+def test_a_daemon_that_is_started_again_goes_on(daemon, server, database):
+    d = daemon()
+    for rows in (30, 60, 90):
+        d.start()
+        d.wait(lambda rows=rows: stored(server, database)[0] >= rows, "rows are stored")
+        finish(d, server, database)
+
+
+def test_a_dump_is_restored_and_daemons_go_on_there(daemon, server, database, tmp_path):
+    d = daemon().start()
+    d.wait(lambda: stored(server, database)[0] >= 30, "rows are stored")
+    d.stop()
+    before = stored(server, database)
+    restored = server.create(next(names))
+    dump = tmp_path / "dump"
+    subprocess.run(["pg_dump", "-Fc", "-f", dump, "-d", server.conninfo(database)], check=True)
+    subprocess.run(["pg_restore", "-d", server.conninfo(restored), dump], check=True)
+    assert stored(server, restored) == before
+    d.configure(plain_sections(server, restored))
+    d.start()
+    d.wait(lambda: stored(server, restored)[0] > before[0] + 30, "it goes on")
+    finish(d, server, restored)
+    assert stored(server, database) == before
 
 
 def test_many_at_once_migrate_a_new_database(daemon, server, database):
