@@ -14,7 +14,7 @@
 #include "cleanup.h"
 #include "condition.h"
 #include "database.h"
-#include "sheet.h"
+#include "feed.h"
 
 /* Parameters after those of the filters. */
 enum { AGGREGATE_SERIES, AGGREGATE_FROM, AGGREGATE_TO };
@@ -30,6 +30,7 @@ struct aggregate {
 	sqlite3_stmt *rows[N_LEVELS]; /* by level */
 	sqlite3_stmt *before;         /* rows before the range; NULL: no rate is asked for */
 	struct sheet sheet;
+	struct feed feed;
 	struct sheet_field fields[CATALOG_MAX_COLUMNS];
 	uint16_t columns[CATALOG_MAX_COLUMNS];  /* of fields */
 	uint32_t field_of[CATALOG_MAX_COLUMNS]; /* of query->select */
@@ -288,9 +289,10 @@ static int aggregate_look_back(struct aggregate *a, int64_t series,
 {
 	int r;
 	bool more = true;
+	sheet_begin_piece(&a->sheet);
 	aggregate_bind(a, a->before, series, piece);
 	while (more && (r = database_step(a->reader->ctx, a->before)) > 0)
-		more = sheet_look_back(&a->sheet, a->before, sqlite3_column_int64(a->before, 0), 1);
+		more = feed_look_back(&a->feed, &a->sheet, a->before);
 	sqlite3_reset(a->before);
 	return more ? r : 0;
 }
@@ -305,9 +307,8 @@ static int aggregate_piece(struct aggregate *a, int64_t series, const struct cov
 		return r;
 	aggregate_bind(a, row, series, piece);
 	while ((r = database_step(a->reader->ctx, row)) > 0) {
-		int64_t time = sqlite3_column_int64(row, 0);
-		r = piece->level == LEVEL_ROWS ? sheet_row(&a->sheet, row, time, 1)
-					       : sheet_rolled(&a->sheet, row, time, 3);
+		r = piece->level == LEVEL_ROWS ? feed_row(&a->feed, &a->sheet, row)
+					       : feed_rolled(&a->feed, &a->sheet, row);
 		if (r < 0) {
 			sqlite3_reset(row);
 			return r;

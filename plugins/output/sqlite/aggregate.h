@@ -2,9 +2,9 @@
 #ifndef TALLYD_SQLITE_AGGREGATE_H
 #define TALLYD_SQLITE_AGGREGATE_H
 
-#include "answer.h"
+#include <store_answer.h>
 #include "coverage.h"
-#include "question.h"
+#include <store_question.h>
 #include "readers.h"
 
 int aggregate_run(struct reader *reader, const struct question *question,

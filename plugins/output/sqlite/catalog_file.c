@@ -1,5 +1,4 @@
-/* The catalog as rows of tally_tables and tally_columns. */
-#include "catalog.h"
+#include "catalog_file.h"
 
 #include <errno.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 #ifndef TALLYD_SQLITE_COVERAGE_H
 #define TALLYD_SQLITE_COVERAGE_H
 
-#include "question.h"
+#include <store_question.h>
 #include "readers.h"
 #include "schema.h"
 

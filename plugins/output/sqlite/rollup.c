@@ -11,7 +11,7 @@
 #include "cleanup.h"
 #include "database.h"
 #include "parts.h"
-#include "sheet.h"
+#include "feed.h"
 
 enum { ROLLUP_LATE_AT_ONCE = 500, ROLLUP_LOOK_BACK = 16 };
 /* Rows this close to deleted ones may lack the sample that their counters go on from. */
@@ -27,6 +27,7 @@ struct rollup {
 	sqlite3_stmt *before; /* rows before ?2; of LEVEL_MINUTE only */
 	sqlite3_stmt *put;
 	struct sheet sheet;
+	struct feed feed;
 	struct sheet_field fields[CATALOG_MAX_COLUMNS];
 };
 
@@ -132,8 +133,7 @@ static int rollup_look_back(struct rollup *rollup, int64_t series, int64_t from)
 	sqlite3_bind_int64(rollup->before, 1, series);
 	sqlite3_bind_int64(rollup->before, 2, from);
 	while (more && (r = database_step(rollup->ctx, rollup->before)) > 0)
-		more = sheet_look_back(&rollup->sheet, rollup->before,
-				       sqlite3_column_int64(rollup->before, 0), 1);
+		more = feed_look_back(&rollup->feed, &rollup->sheet, rollup->before);
 	sqlite3_reset(rollup->before);
 	return r < 0 ? r : 0;
 }
@@ -148,14 +148,13 @@ static int rollup_read(struct rollup *rollup, int64_t series, int64_t from, int6
 	sqlite3_bind_int64(row, 3, to);
 	bool first = rollup->before != NULL;
 	while ((r = database_step(rollup->ctx, row)) > 0) {
-		int64_t time = sqlite3_column_int64(row, 0);
 		if (first)
 			r = rollup_look_back(rollup, series, from);
 		first = false;
 		if (r >= 0)
 			r = rollup->level == LEVEL_MINUTE
-				    ? sheet_row(&rollup->sheet, row, time, 1)
-				    : sheet_rolled(&rollup->sheet, row, time, 3);
+				    ? feed_row(&rollup->feed, &rollup->sheet, row)
+				    : feed_rolled(&rollup->feed, &rollup->sheet, row);
 		if (r < 0) {
 			sqlite3_reset(row);
 			return r;

@@ -9,7 +9,7 @@
 #include <sqlite3.h>
 #include <tallyd/host.h>
 
-#include "catalog.h"
+#include <store_catalog.h>
 #include "marks.h"
 
 /* How long a minute stays open for rows that are still on their way. */

@@ -11,6 +11,7 @@
 #include "bind.h"
 #include "condition.h"
 #include "database.h"
+#include "schema.h"
 
 #define SCAN_FIRST_WINDOW INT64_C(1000000000)
 

@@ -2,8 +2,8 @@
 #ifndef TALLYD_SQLITE_SCAN_H
 #define TALLYD_SQLITE_SCAN_H
 
-#include "answer.h"
-#include "question.h"
+#include <store_answer.h>
+#include <store_question.h>
 #include "readers.h"
 
 int scan_run(struct reader *reader, const struct question *question, struct answer *answer);

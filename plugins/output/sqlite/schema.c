@@ -2,6 +2,7 @@
  * Declared table → DDL.  A table that is not in the catalog is created; one that is there is
  * compared, and what was appended to its declaration is added to the file.
  */
+#include "catalog_file.h"
 #include "schema.h"
 
 #include <errno.h>

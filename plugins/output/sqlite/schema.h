@@ -16,7 +16,7 @@
 #include <sqlite3.h>
 #include <tallyd/host.h>
 
-#include "catalog.h"
+#include <store_catalog.h>
 
 /* Of a tag, for sqlite3_str_appendf(): its alias and its name.  NULL comes after all text. */
 #define SCHEMA_KEY "ifnull(%s\"%w\", x'')"

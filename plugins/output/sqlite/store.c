@@ -11,12 +11,13 @@
 #include <sys/file.h>
 
 #include "aggregate.h"
-#include "answer.h"
+#include <store_answer.h>
 #include "cleanup.h"
+#include "catalog_file.h"
 #include "coverage.h"
 #include "database.h"
 #include "migration.h"
-#include "question.h"
+#include <store_question.h>
 #include "retention.h"
 #include "scan.h"
 
@@ -121,7 +122,7 @@ static int store_read(struct reader *reader, const struct question *question, ta
 	auto_free struct answer *answer = malloc(sizeof(*answer));
 	if (!answer)
 		return tally_fail(reader->ctx, ENOMEM, "no memory");
-	answer_init(answer, reader->ctx, question, coverage.level, rows, arg);
+	answer_init(answer, reader->ctx, question, schema_levels[coverage.level].suffix, rows, arg);
 	r = question->raw ? scan_run(reader, question, answer)
 			  : aggregate_run(reader, question, &coverage, answer);
 	answer_done(answer);

@@ -11,7 +11,7 @@
 #include <tallyd/host.h>
 #include <tallyd/query.h>
 
-#include "catalog.h"
+#include <store_catalog.h>
 #include "readers.h"
 #include "upkeep.h"
 #include "writer.h"

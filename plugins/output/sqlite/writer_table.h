@@ -5,7 +5,7 @@
 #include <sqlite3.h>
 #include <tallyd/host.h>
 
-#include "catalog.h"
+#include <store_catalog.h>
 #include "series.h"
 
 struct writer_table {
