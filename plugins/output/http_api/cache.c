@@ -14,6 +14,8 @@ enum { CACHE_BYTES_PER_BUCKET = 8 << 10, CACHE_MIN_BUCKETS = 64, CACHE_MAX_BUCKE
 static const int64_t cache_brief = HTTP_SECOND;               /* answers to mistakes */
 static const int64_t cache_rest = HTTP_SECOND;                /* after a failure */
 static const int64_t cache_longest = 24 * 3600 * HTTP_SECOND; /* that an old answer is given */
+static const int64_t cache_unrest = 3 * HTTP_SECOND; /* after a change, until the store has it */
+static const int64_t cache_moment = HTTP_SECOND / 4; /* how long answers are kept meanwhile */
 
 struct cache_entry {
 	struct cache_entry *chain;         /* of its bucket */
@@ -23,6 +25,8 @@ struct cache_entry {
 	struct parcel *parcel;                          /* NULL: none yet */
 	int64_t fresh_until, ageing_until, rests_until; /* monotonic */
 	struct flight *flight;                          /* under way: the entry stays */
+	enum http_kind kind;
+	unsigned generation; /* of its kind when the parcel was asked for */
 	char key[];
 };
 
@@ -34,6 +38,10 @@ struct cache {
 	struct cache_entry **buckets;
 	size_t mask, bytes, entries;
 	struct cache_entry *newest, *oldest;
+	struct {
+		unsigned generation;
+		int64_t changed; /* monotonic; 0: never */
+	} kinds[KIND_NONE];
 };
 
 /* The seed keeps outsiders from filling one bucket. */
@@ -151,10 +159,13 @@ static void cache_show(struct cache *cache)
 
 /* ---- Looking up ---------------------------------------------------------- */
 
-static enum cache_age cache_age(const struct cache_entry *entry, int64_t now)
+static enum cache_age cache_age(const struct cache *cache, const struct cache_entry *entry,
+				int64_t now)
 {
 	if (!entry->parcel || now - entry->parcel->made > cache_longest)
 		return CACHE_NONE;
+	if (entry->generation != cache->kinds[entry->kind].generation)
+		return CACHE_OLD;
 	if (now < entry->fresh_until)
 		return CACHE_FRESH;
 	return now < entry->ageing_until ? CACHE_AGEING : CACHE_OLD;
@@ -175,9 +186,11 @@ void cache_find(struct cache *cache, const char *key, struct cache_found *ret)
 	struct cache_entry *entry = *cache_place(cache, key, hash);
 	if (entry) {
 		cache_touch(cache, entry);
-		ret->age = cache_age(entry, now);
+		ret->age = cache_age(cache, entry, now);
 		ret->parcel = ret->age == CACHE_NONE ? NULL : parcel_keep(entry->parcel);
-		ret->flight = flight_keep(entry->flight);
+		if (entry->flight &&
+		    entry->flight->generation == cache->kinds[entry->kind].generation)
+			ret->flight = flight_keep(entry->flight);
 		ret->resting = now < entry->rests_until;
 	}
 	pthread_mutex_unlock(&cache->lock);
@@ -192,24 +205,47 @@ int cache_begin(struct cache *cache, struct flight *flight)
 	struct cache_entry *entry = *cache_place(cache, flight->key, hash);
 	if (!entry)
 		entry = cache_add(cache, flight->key, hash);
-	if (entry)
+	if (entry) {
+		entry->kind = flight->source->kind;
+		flight->generation = cache->kinds[entry->kind].generation;
+		flight_drop(entry->flight); /* one that began before a change */
 		entry->flight = flight_keep(flight);
+	}
 	pthread_mutex_unlock(&cache->lock);
 	return entry ? 0 : -ENOMEM;
 }
 
-static void cache_fill(struct cache *cache, struct cache_entry *entry, struct parcel *parcel,
-		       int64_t ttl)
+void cache_forget(struct cache *cache, enum http_kind kind)
 {
+	pthread_mutex_lock(&cache->lock);
+	cache->kinds[kind].generation++;
+	cache->kinds[kind].changed = tally_monotonic(cache->ctx);
+	pthread_mutex_unlock(&cache->lock);
+}
+
+/* How long an answer may be kept. */
+static int64_t cache_ttl(const struct cache *cache, const struct cache_entry *entry,
+			 const struct parcel *parcel)
+{
+	int64_t ttl = kind_ttl(cache->config, entry->kind);
+	int64_t changed = cache->kinds[entry->kind].changed;
+	if (changed && parcel->made - changed < cache_unrest && ttl > cache_moment)
+		return cache_moment;
+	return parcel->status >= 400 && ttl > cache_brief ? cache_brief : ttl;
+}
+
+static void cache_fill(struct cache *cache, struct cache_entry *entry, struct parcel *parcel,
+		       unsigned generation)
+{
+	int64_t ttl = cache_ttl(cache, entry, parcel);
 	size_t weight = cache_weight(entry, parcel);
 	size_t more = weight > entry->bytes ? weight - entry->bytes : 0;
-	if (parcel->status >= 400 && ttl > cache_brief)
-		ttl = cache_brief;
 	if (!cache_make_room(cache, more, entry)) {
 		cache_set_parcel(cache, entry, NULL);
 		return;
 	}
 	cache_set_parcel(cache, entry, parcel);
+	entry->generation = generation;
 	entry->fresh_until = parcel->made + ttl;
 	entry->ageing_until = parcel->status >= 400 ? entry->fresh_until : entry->fresh_until + ttl;
 	entry->rests_until = 0;
@@ -224,9 +260,9 @@ static struct parcel *cache_settle(struct cache *cache, struct cache_entry *entr
 	struct parcel *old = NULL;
 	entry->flight = NULL;
 	if (parcel && parcel->status < 500) {
-		cache_fill(cache, entry, parcel, kind_ttl(cache->config, flight->source->kind));
+		cache_fill(cache, entry, parcel, flight->generation);
 	} else if (entry->parcel && entry->parcel->status < 400 &&
-		   cache_age(entry, now) != CACHE_NONE) {
+		   cache_age(cache, entry, now) != CACHE_NONE) {
 		entry->rests_until = now + cache_rest;
 		old = parcel_keep(entry->parcel);
 	} else {

@@ -41,6 +41,14 @@ void cache_find(struct cache *cache, const char *key, struct cache_found *ret);
 /* Its answer is on the way; what is known of the key stays until cache_land().  -ENOMEM. */
 int cache_begin(struct cache *cache, struct flight *flight);
 
+/*
+ * Something of that kind has changed, or is about to in the store: what is kept is old from now
+ * on, and flights that are under way bring something old.  For changes only (a container started,
+ * died, was renamed), not for every row.  Since the rows that say so may reach the store a little
+ * later than us, what is asked in the next seconds is kept for a moment only.
+ */
+void cache_forget(struct cache *cache, enum http_kind kind);
+
 /* The flight is over: keeps the answer, if it is one to keep.  NULL: there is none.  Returns what
  * to give to those who wait, owing parcel_drop(); ret_late: it is an old one. */
 struct parcel *cache_land(struct cache *cache, struct flight *flight, struct parcel *parcel,

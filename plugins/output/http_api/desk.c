@@ -172,6 +172,12 @@ int desk_ask(struct desk *desk, struct request *request, struct MHD_Connection *
 	return desk_ask_kept(desk, request, key, connection);
 }
 
+void desk_forget(struct desk *desk, enum http_kind kind)
+{
+	if (desk->cache)
+		cache_forget(desk->cache, kind);
+}
+
 /* ---- Opening and closing ------------------------------------------------- */
 
 static bool desk_keeps(const struct http_config *config)

@@ -23,6 +23,9 @@ int desk_open(struct tally_ctx *ctx, const struct http_config *config, struct de
 void desk_close(struct desk *desk);
 void desk_free(struct desk *desk); /* NULL is fine */
 
+/* As cache_forget().  Any thread, until desk_free(). */
+void desk_forget(struct desk *desk, enum http_kind kind);
+
 /* Of a routed request.  0: it waits, and must not be looked at before its connection is resumed;
  * 1: request->parcel or request->reply is its answer. */
 int desk_ask(struct desk *desk, struct request *request, struct MHD_Connection *connection);

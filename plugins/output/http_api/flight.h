@@ -18,6 +18,7 @@ struct flight {
 	struct request *source; /* who asked first: what is asked; a reference */
 	char *key;              /* in the cache; NULL: the answer is not shared */
 	int64_t started;        /* monotonic */
+	unsigned generation;    /* of its kind when it was begun: the cache's */
 	bool landed;
 	bool late; /* result is an old one, since there is no new one */
 	struct parcel *result;

@@ -1,0 +1,1 @@
+tallyd_unit_test(http_forget SOURCES unit/test_http_forget.c LIBRARIES http_api_objects)

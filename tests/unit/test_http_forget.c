@@ -1,0 +1,152 @@
+/* What is kept of a kind is old as soon as something of that kind has changed. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cache.h"
+#include "fake_host.h"
+#include "request.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+struct shelf {
+	struct fake_host *host;
+	struct http_config config;
+	struct cache *cache;
+	int64_t now;
+};
+
+static void advance(struct shelf *shelf, int64_t ns)
+{
+	shelf->now += ns;
+	fake_host_set_monotonic(shelf->host, shelf->now);
+}
+
+static int set_up(void **state)
+{
+	struct shelf *shelf = calloc(1, sizeof(*shelf));
+	shelf->host = fake_host_create("output.http_api");
+	shelf->config.cache_size = 1 << 20;
+	shelf->config.cache_ttl_containers = 10 * HTTP_SECOND;
+	shelf->config.cache_ttl_history = 30 * HTTP_SECOND;
+	advance(shelf, 100 * HTTP_SECOND);
+	shelf->cache = cache_create(fake_host_ctx(shelf->host), &shelf->config);
+	*state = shelf;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct shelf *shelf = *state;
+	cache_destroy(shelf->cache);
+	fake_host_destroy(shelf->host);
+	free(shelf);
+	return 0;
+}
+
+static struct flight *begin(struct shelf *shelf, const char *key, enum http_kind kind)
+{
+	struct request *request = request_create(key);
+	request->kind = kind;
+	struct flight *flight = flight_create(request, key);
+	request_drop(request);
+	assert_int_equal(cache_begin(shelf->cache, flight), 0);
+	return flight;
+}
+
+static void land(struct shelf *shelf, struct flight *flight, const char *body)
+{
+	struct reply reply;
+	bool late;
+	reply_init(&reply);
+	json_write_raw(&reply.body, body, strlen(body));
+	struct parcel *parcel = parcel_pack(&reply, shelf->now, false);
+	parcel_drop(cache_land(shelf->cache, flight, parcel, &late));
+	parcel_drop(parcel);
+	flight_drop(flight);
+}
+
+static void fill(struct shelf *shelf, const char *key, enum http_kind kind)
+{
+	land(shelf, begin(shelf, key, kind), "answer");
+}
+
+static enum cache_age age(struct shelf *shelf, const char *key)
+{
+	struct cache_found found;
+	cache_find(shelf->cache, key, &found);
+	cache_found_done(&found);
+	return found.age;
+}
+
+static void a_change_makes_answers_of_its_kind_old(void **state)
+{
+	fill(*state, "/list", KIND_CONTAINERS);
+	fill(*state, "/series", KIND_HISTORY);
+	assert_int_equal(age(*state, "/list"), CACHE_FRESH);
+	cache_forget(((struct shelf *)*state)->cache, KIND_CONTAINERS);
+	assert_int_equal(age(*state, "/list"), CACHE_OLD);
+	assert_int_equal(age(*state, "/series"), CACHE_FRESH);
+}
+
+static void nobody_joins_a_flight_that_began_before_a_change(void **state)
+{
+	struct shelf *shelf = *state;
+	struct cache_found found;
+	struct flight *early = begin(shelf, "/list", KIND_CONTAINERS);
+	cache_forget(shelf->cache, KIND_CONTAINERS);
+	cache_find(shelf->cache, "/list", &found);
+	assert_null(found.flight);
+	cache_found_done(&found);
+	struct flight *late = begin(shelf, "/list", KIND_CONTAINERS);
+	cache_find(shelf->cache, "/list", &found);
+	assert_ptr_equal(found.flight, late);
+	cache_found_done(&found);
+	land(shelf, late, "new");
+	land(shelf, early, "old");
+	cache_find(shelf->cache, "/list", &found);
+	assert_int_equal(found.age, CACHE_FRESH);
+	assert_memory_equal(found.parcel->body[PARCEL_IDENTITY].data, "new", 3);
+	cache_found_done(&found);
+}
+
+static void what_such_a_flight_brings_is_old(void **state)
+{
+	struct shelf *shelf = *state;
+	struct flight *flight = begin(shelf, "/list", KIND_CONTAINERS);
+	cache_forget(shelf->cache, KIND_CONTAINERS);
+	land(shelf, flight, "old");
+	assert_int_equal(age(shelf, "/list"), CACHE_OLD);
+}
+
+/* The rows may reach the store after us. */
+static void after_a_change_answers_are_kept_for_a_moment_only(void **state)
+{
+	struct shelf *shelf = *state;
+	cache_forget(shelf->cache, KIND_CONTAINERS);
+	advance(shelf, HTTP_SECOND);
+	fill(shelf, "/list", KIND_CONTAINERS);
+	assert_int_equal(age(shelf, "/list"), CACHE_FRESH);
+	advance(shelf, HTTP_SECOND);
+	assert_int_equal(age(shelf, "/list"), CACHE_OLD);
+	advance(shelf, 5 * HTTP_SECOND);
+	fill(shelf, "/list", KIND_CONTAINERS);
+	advance(shelf, HTTP_SECOND);
+	assert_int_equal(age(shelf, "/list"), CACHE_FRESH);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_change_makes_answers_of_its_kind_old),
+		TEST(nobody_joins_a_flight_that_began_before_a_change),
+		TEST(what_such_a_flight_brings_is_old),
+		TEST(after_a_change_answers_are_kept_for_a_moment_only),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
