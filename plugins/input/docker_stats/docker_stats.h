@@ -1,0 +1,41 @@
+/* The instance, and one sweep of it; the plugin's own files only. */
+#ifndef TALLYD_DOCKER_STATS_H
+#define TALLYD_DOCKER_STATS_H
+
+#include "stats_local.h"
+#include "stats_pace.h"
+#include "stats_table.h"
+
+enum stats_metric { METRIC_BY_ENGINE = DOCKER_METRICS_END, METRIC_BY_FILES, METRIC_INTERVAL };
+
+struct stats_config {
+	struct docker_config docker;
+	int64_t max_connections, source;
+};
+
+/* One sweep. */
+struct stats_sweep {
+	struct stats_baseline **asked;
+	uint32_t n;
+	struct tally_batch *batch;
+	const char *host; /* [tallyd] host, in the batch */
+	size_t host_len;
+	uint32_t read; /* from files */
+	uint32_t answered, failed, hung;
+	int error; /* the first failure's */
+	char reason[FETCH_REASON_SIZE + 64];
+	bool no_memory;
+};
+
+struct docker_stats {
+	struct tally_ctx *ctx;
+	const struct stats_config *config;
+	struct docker *docker;
+	struct docker_list list; /* what runs, as far as is known */
+	struct stats_baselines baselines;
+	struct stats_local local;
+	struct stats_sweep sweep;
+	struct stats_pace pace;
+};
+
+#endif

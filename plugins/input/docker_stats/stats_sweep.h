@@ -1,0 +1,14 @@
+/*
+ * One sweep: the files of those that have them, the engine's one-shot stats of all others at once,
+ * a row each.  What can fail: single containers, which are counted, told in one message, and left
+ * out for a while if they hang; all of them, then the sweep has failed.
+ */
+#ifndef TALLYD_STATS_SWEEP_H
+#define TALLYD_STATS_SWEEP_H
+
+#include "docker_stats.h"
+
+/* Of the baselines there are.  0, or what tally_fail() returned. */
+int stats_sweep(struct docker_stats *self);
+
+#endif
