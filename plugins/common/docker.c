@@ -56,17 +56,22 @@ static bool is_lost(int error)
 }
 
 /* A 404 is an answer: the container is gone. */
+void docker_count_fault(struct docker *docker, enum docker_call call,
+			const struct fetch_answer *answer)
+{
+	if (answer->error || (answer->status != 200 && answer->status != 404))
+		tally_count(docker->ctx, DOCKER_CALLS + (uint32_t)call, 1);
+	if (answer->status == 400 || is_lost(answer->error))
+		docker->lost = true;
+}
+
 void docker_count(struct docker *docker, enum docker_call call, const struct fetch_answer *answer)
 {
 	uint32_t metric = call;
-	bool failed = answer->error || (answer->status != 200 && answer->status != 404);
 	tally_count(docker->ctx, metric, 1);
-	if (failed)
-		tally_count(docker->ctx, DOCKER_CALLS + metric, 1);
 	if (answer->took > 0)
 		tally_count(docker->ctx, 2 * DOCKER_CALLS + metric, (uint64_t)answer->took);
-	if (answer->status == 400 || is_lost(answer->error))
-		docker->lost = true;
+	docker_count_fault(docker, call, answer);
 }
 
 static void count_answer(void *arg, uint32_t i, struct fetch_answer *answer)

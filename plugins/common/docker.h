@@ -26,6 +26,7 @@ enum docker_call {
 	DOCKER_INSPECT,
 	DOCKER_EVENTS,
 	DOCKER_IMAGES,
+	DOCKER_LOGS,
 	DOCKER_CALLS
 };
 
@@ -78,6 +79,9 @@ int docker_sweep(struct docker *docker, enum docker_call call, const struct fetc
 void docker_reach(const struct docker *docker, struct docker_reach *ret);
 /* Counts one, as docker_sweep() does. */
 void docker_count(struct docker *docker, enum docker_call call, const struct fetch_answer *answer);
+/* One that was counted as answered has failed after all. */
+void docker_count_fault(struct docker *docker, enum docker_call call,
+			const struct fetch_answer *answer);
 
 /* One line on what went wrong; answer->error or an HTTP error must be set. */
 void docker_explain(const struct fetch_answer *answer, char ret[FETCH_REASON_SIZE]);
@@ -125,7 +129,8 @@ void docker_explain(const struct fetch_answer *answer, char ret[FETCH_REASON_SIZ
 #define DOCKER_METRICS_OF(n, u, h)                                                                 \
 	DOCKER_METRIC(n, u, h, "version"), DOCKER_METRIC(n, u, h, "list"),                         \
 		DOCKER_METRIC(n, u, h, "stats"), DOCKER_METRIC(n, u, h, "inspect"),                \
-		DOCKER_METRIC(n, u, h, "events"), DOCKER_METRIC(n, u, h, "images")
+		DOCKER_METRIC(n, u, h, "events"), DOCKER_METRIC(n, u, h, "images"),                \
+		DOCKER_METRIC(n, u, h, "logs")
 
 /* Must be the first of the plugin's metrics; its own begin at DOCKER_METRICS_END. */
 #define DOCKER_METRICS                                                                             \

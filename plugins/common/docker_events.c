@@ -193,12 +193,9 @@ static void explain(struct docker_events *events, const char *what)
 static void on_ended(void *arg, const struct fetch_answer *ended)
 {
 	struct docker_events *events = arg;
-	struct fetch_answer answer = *ended;
 	char reason[FETCH_REASON_SIZE] = "the stream ended";
-	answer.took = 0; /* how long a stream was open says nothing */
-	docker_count(events->setup.docker, DOCKER_EVENTS, &answer);
-	if (answer.error || answer.status != 200)
-		docker_explain(&answer, reason);
+	if (ended->error || ended->status != 200)
+		docker_explain(ended, reason);
 	explain(events, reason);
 	end(events);
 }
@@ -232,8 +229,7 @@ static size_t encode(const char *text, char *ret, size_t size)
 static void write_path(const struct docker_events *events, char ret[FETCH_PATH_SIZE])
 {
 	int64_t since = events->last > 0 ? events->last - second_ns : events->setup.since;
-	int len =
-		snprintf(ret, FETCH_PATH_SIZE, "/v1.%u/events?", docker_api(events->setup.docker));
+	int len = snprintf(ret, FETCH_PATH_SIZE, "/events?");
 	if (since > 0)
 		len += snprintf(ret + len, (size_t)(FETCH_PATH_SIZE - len),
 				"since=%" PRId64 ".%09" PRId64 "&", since / second_ns,
@@ -245,9 +241,10 @@ static void write_path(const struct docker_events *events, char ret[FETCH_PATH_S
 static void start_stream(struct docker_events *events)
 {
 	char path[FETCH_PATH_SIZE];
+	const struct stream_request request = {DOCKER_EVENTS, path, &event_calls, events};
 	write_path(events, path);
 	events->deadline = tally_monotonic(events->setup.ctx) + events->reach.timeout;
-	if (streams_open(events->streams, path, &event_calls, events, &events->stream) < 0) {
+	if (streams_open(events->streams, &request, &events->stream) < 0) {
 		explain(events, "no memory");
 		end(events);
 	}
@@ -343,7 +340,7 @@ int docker_events_create(const struct docker_events_setup *setup, struct docker_
 	events->setup = *setup;
 	events->back_off = back_off_first;
 	docker_reach(setup->docker, &events->reach);
-	int r = streams_create(&events->reach, &events->streams);
+	int r = streams_create(setup->docker, &events->streams);
 	if (r < 0) {
 		docker_events_destroy(events);
 		return r;

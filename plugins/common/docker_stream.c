@@ -18,8 +18,11 @@ static const int64_t ms_ns = 1000000;
 struct docker_stream {
 	struct docker_stream *next, **link; /* in its streams */
 	struct docker_transfer *transfer;
+	struct docker *docker;
+	enum docker_call call;
 	const struct stream_calls *calls;
 	void *arg;
+	int64_t begun;
 	long status; /* 0: no headers yet */
 	bool enough; /* data() said so */
 	char refusal[STREAM_REFUSAL];
@@ -27,7 +30,8 @@ struct docker_stream {
 };
 
 struct docker_streams {
-	const struct docker_reach *reach;
+	struct docker *docker;
+	struct docker_reach reach;
 	CURLM *multi;
 	int epoll_fd;
 	int64_t timer; /* monotonic ns when curl wants to be called; -1: never */
@@ -79,7 +83,11 @@ static size_t on_header(char *line, size_t one, size_t len, void *arg)
 	if (len > 2 || line[0] != '\r')
 		return len;
 	curl_easy_getinfo(stream->transfer->easy, CURLINFO_RESPONSE_CODE, &stream->status);
-	if (stream->status == 200 && stream->calls->opened)
+	if (stream->status != 200)
+		return len;
+	const struct fetch_answer agreed = {.status = 200, .took = now_ns() - stream->begun};
+	docker_count(stream->docker, stream->call, &agreed);
+	if (stream->calls->opened)
 		stream->calls->opened(stream->arg);
 	return len;
 }
@@ -119,10 +127,11 @@ static void stream_free(struct docker_streams *streams, struct docker_stream *st
 static void stream_prepare(const struct docker_streams *streams, struct docker_stream *stream,
 			   const char *path)
 {
-	const struct docker_reach *reach = streams->reach;
+	const struct docker_reach *reach = &streams->reach;
 	char url[DOCKER_ENDPOINT_SIZE + FETCH_PATH_SIZE];
 	CURL *easy = stream->transfer->easy;
-	snprintf(url, sizeof(url), "%s%s", reach->endpoint->url, path);
+	snprintf(url, sizeof(url), "%s/v1.%u%s", reach->endpoint->url, docker_api(streams->docker),
+		 path);
 	curl_easy_setopt(easy, CURLOPT_URL, url);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(reach->timeout / ms_ns));
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)STREAM_BUFFER);
@@ -133,25 +142,28 @@ static void stream_prepare(const struct docker_streams *streams, struct docker_s
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, stream);
 }
 
-int streams_open(struct docker_streams *streams, const char *path, const struct stream_calls *calls,
-		 void *arg, struct docker_stream **ret)
+int streams_open(struct docker_streams *streams, const struct stream_request *request,
+		 struct docker_stream **ret)
 {
 	struct docker_stream *stream = calloc(1, sizeof(*stream));
 	if (!stream)
 		return -ENOMEM;
-	stream->transfer = docker_transfer_create(streams->reach->endpoint, &streams->reach->tls);
+	stream->transfer = docker_transfer_create(streams->reach.endpoint, &streams->reach.tls);
 	if (!stream->transfer) {
 		free(stream);
 		return -ENOMEM;
 	}
-	stream->calls = calls;
-	stream->arg = arg;
+	stream->docker = streams->docker;
+	stream->call = request->call;
+	stream->calls = request->calls;
+	stream->arg = request->arg;
+	stream->begun = now_ns();
 	stream->next = streams->first;
 	stream->link = &streams->first;
 	if (stream->next)
 		stream->next->link = &stream->next;
 	streams->first = stream;
-	stream_prepare(streams, stream, path);
+	stream_prepare(streams, stream, request->path);
 	if (curl_multi_add_handle(streams->multi, stream->transfer->easy) != CURLM_OK) {
 		stream_free(streams, stream);
 		return -ENOMEM;
@@ -180,6 +192,14 @@ static void stream_answer(struct docker_stream *stream, CURLcode code, struct fe
 	snprintf(reason, FETCH_REASON_SIZE, "given up here");
 }
 
+static void count_end(const struct docker_stream *stream, const struct fetch_answer *answer)
+{
+	if (stream->status != 200)
+		docker_count(stream->docker, stream->call, answer);
+	else if (!stream->enough)
+		docker_count_fault(stream->docker, stream->call, answer);
+}
+
 static void reap(struct docker_streams *streams)
 {
 	struct CURLMsg *message;
@@ -192,6 +212,7 @@ static void reap(struct docker_streams *streams)
 		stream_answer(stream, message->data.result, &answer, reason);
 		memcpy(body, stream->refusal, sizeof(body));
 		answer.body = body;
+		count_end(stream, &answer);
 		const struct stream_calls *calls = stream->calls;
 		void *arg = stream->arg;
 		stream_free(streams, stream);
@@ -263,14 +284,15 @@ static int streams_init(struct docker_streams *streams)
 	return 0;
 }
 
-int streams_create(const struct docker_reach *reach, struct docker_streams **ret)
+int streams_create(struct docker *docker, struct docker_streams **ret)
 {
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return -ENOMEM;
 	struct docker_streams *streams = calloc(1, sizeof(*streams));
 	if (!streams)
 		return -ENOMEM;
-	*streams = (struct docker_streams){.reach = reach, .epoll_fd = -1, .timer = -1};
+	*streams = (struct docker_streams){.docker = docker, .epoll_fd = -1, .timer = -1};
+	docker_reach(docker, &streams->reach);
 	int r = streams_init(streams);
 	if (r < 0) {
 		streams_destroy(streams);

@@ -1,6 +1,7 @@
 /*
  * Answers that do not end: many GETs to one engine held open at once, on one curl multi handle
- * driven by epoll.  Knows HTTP and how to reach the engine, nothing of what flows.  One thread.
+ * driven by epoll.  Knows HTTP and how to reach the engine, nothing of what flows; counts each
+ * request, its time until the engine agrees, as docker.h does.  One thread.
  *
  * Happy path: streams_open() each; wait until streams_fd() is readable or streams_due() has come,
  * then streams_act(), which calls opened(), data() and ended() of whatever has moved. Back-pressure
@@ -28,14 +29,21 @@ struct stream_calls {
 	void (*ended)(void *arg, const struct fetch_answer *answer);
 };
 
-/* reach outlives it.  -ENOMEM, -EMFILE, … */
-int streams_create(const struct docker_reach *reach, struct docker_streams **ret);
+/* docker outlives it.  -ENOMEM, -EMFILE, … */
+int streams_create(struct docker *docker, struct docker_streams **ret);
 /* Ends all without a call. */
 void streams_destroy(struct docker_streams *streams);
 
-/* path: with the API's version.  calls and arg live until ended(); no call comes from in here. */
-int streams_open(struct docker_streams *streams, const char *path, const struct stream_calls *calls,
-		 void *arg, struct docker_stream **ret);
+struct stream_request {
+	enum docker_call call;
+	const char *path; /* behind the API's version */
+	const struct stream_calls *calls;
+	void *arg;
+};
+
+/* The request's calls and arg live until ended(); no call comes from in here. */
+int streams_open(struct docker_streams *streams, const struct stream_request *request,
+		 struct docker_stream **ret);
 /* Ends one without a call.  Not from within its own data() or opened(). */
 void streams_close(struct docker_streams *streams, struct docker_stream *stream);
 

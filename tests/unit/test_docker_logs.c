@@ -90,6 +90,15 @@ static uint64_t metric(struct running *running, enum logs_metric metric)
 	return fake_host_metric(running->f.host, metric);
 }
 
+/* What was asked of the engine. */
+static uint64_t calls(struct running *running, const char *what, const char *call)
+{
+	char name[40], labels[40];
+	snprintf(name, sizeof(name), "engine_%s", what);
+	snprintf(labels, sizeof(labels), "call=\"%s\"", call);
+	return fixture_metric(&running->f, name, labels);
+}
+
 static void assert_messages(struct running *running, const char *const *wanted, uint32_t n)
 {
 	assert_int_equal(fixture_rows(&running->f), n);
@@ -123,6 +132,9 @@ static void lines_become_rows(void **state)
 	assert_memory_equal(row[LOGS_LEVEL].text, "error", 5);
 	assert_int_equal(row[LOGS_SEQUENCE].i, 0);
 	assert_true(fake_engine_only_get(running.f.engine));
+	assert_int_equal(calls(&running, "calls_total", "logs"), 1);
+	assert_true(calls(&running, "seconds_total", "logs") > 0);
+	assert_int_equal(calls(&running, "errors_total", "logs"), 0);
 	fixture_done(&running.f);
 }
 
@@ -204,6 +216,8 @@ static void a_driver_that_cannot_be_read_is_told_once(void **state)
 			    "web: its log is not read: HTTP 501: configured logging driver does "
 			    "not support reading");
 	assert_int_equal(fake_engine_asked(running.f.engine, LOGS), 1);
+	assert_int_equal(calls(&running, "calls_total", "logs"), 1);
+	assert_int_equal(calls(&running, "errors_total", "logs"), 1);
 	fixture_done(&running.f);
 }
 

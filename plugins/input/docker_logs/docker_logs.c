@@ -223,7 +223,6 @@ static void events_ended(void *arg, const struct fetch_answer *answer)
 {
 	struct docker_logs *logs = arg;
 	char why[FETCH_REASON_SIZE];
-	docker_count(logs->docker, DOCKER_EVENTS, answer);
 	if (!answer->error && answer->status != 200) {
 		docker_explain(answer, why);
 		tally_log(logs->ctx, TALLY_WARNING,
@@ -239,11 +238,10 @@ static void events_ended(void *arg, const struct fetch_answer *answer)
 static int open_events(struct docker_logs *logs)
 {
 	static const struct stream_calls calls = {events_opened, events_data, events_ended};
-	char path[FETCH_PATH_SIZE];
-	snprintf(path, sizeof(path), "/v1.%u%s", docker_api(logs->docker), LOGS_EVENTS_PATH);
+	const struct stream_request request = {DOCKER_EVENTS, LOGS_EVENTS_PATH, &calls, logs};
 	logs_events_done(&logs->events);
 	logs->list_due = tally_monotonic(logs->ctx) + second_ns;
-	if (streams_open(logs->streams, path, &calls, logs, &logs->event_stream) < 0)
+	if (streams_open(logs->streams, &request, &logs->event_stream) < 0)
 		return tally_fail(logs->ctx, ENOMEM, "no memory for the event stream");
 	return 0;
 }
@@ -385,7 +383,7 @@ static void session_end(struct docker_logs *logs)
 static int session(struct docker_logs *logs)
 {
 	int64_t now = tally_monotonic(logs->ctx);
-	int r = streams_create(&logs->reach, &logs->streams);
+	int r = streams_create(logs->docker, &logs->streams);
 	if (r < 0)
 		return tally_fail(logs->ctx, -r, "cannot set up the client: %s", strerror(-r));
 	/* Without it files are not read, so no watch is ever missed. */

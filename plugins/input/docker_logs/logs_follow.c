@@ -109,17 +109,18 @@ static void open_stream(struct follower *follower)
 {
 	struct docker_logs *logs = follower->logs;
 	char path[FETCH_PATH_SIZE], where[64];
+	const struct stream_request request = {DOCKER_LOGS, path, &log_calls, follower};
 	begin_where(follower, where, sizeof(where));
 	snprintf(path, sizeof(path),
-		 "/v1.%u/containers/%s/logs?stdout=1&stderr=1&timestamps=1&follow=%d%s",
-		 docker_api(logs->docker), follower->rows.id, follower->following, where);
+		 "/containers/%s/logs?stdout=1&stderr=1&timestamps=1&follow=%d%s",
+		 follower->rows.id, follower->following, where);
 	log_lines_restart(&follower->lines);
 	log_frames_restart(&follower->frames);
 	log_raw_restart(&follower->raw);
 	follower->begun = false;
 	follower->reason = REASON_NONE;
 	follower->opened = tally_monotonic(logs->ctx);
-	if (streams_open(logs->streams, path, &log_calls, follower, &follower->stream) < 0) {
+	if (streams_open(logs->streams, &request, &follower->stream) < 0) {
 		follower_wait(follower);
 		return;
 	}
