@@ -3,7 +3,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <sqlite3.h>
@@ -13,229 +12,91 @@
 
 #include <cmocka.h>
 
-static const struct tally_column series_columns[S_N] = {
-	[S_TIME] = {.name = "time", .type = TALLY_TIME},
-	[S_HOST] = {.name = "host", .type = TALLY_TEXT, .role = TALLY_TAG},
-	[S_ID] = {.name = "container_id", .type = TALLY_TEXT, .role = TALLY_TAG, .help = "whose"},
-	[S_VALUE] = {.name = "value", .type = TALLY_REAL, .unit = "percent"},
-	[S_TOTAL] = {.name = "total", .type = TALLY_INT, .role = TALLY_COUNTER, .unit = "bytes"},
-	[S_NOTE] = {.name = "note", .type = TALLY_TEXT},
-};
-const struct tally_table series_table = {.name = "samples",
-					 .help = "Samples.",
-					 .columns = series_columns,
-					 .n_columns = S_N,
-					 .kind = TALLY_SERIES,
-					 .revision = 1};
+const char *const backend_name = "output.sqlite";
+struct sqlite_config backend_config;
+static char path[128];
 
-static const struct tally_column log_columns[L_N] = {
-	[L_TIME] = {.name = "time", .type = TALLY_TIME},
-	[L_HOST] = {.name = "host", .type = TALLY_TEXT, .role = TALLY_TAG},
-	[L_STREAM] = {.name = "stream", .type = TALLY_TEXT, .role = TALLY_TAG},
-	[L_MESSAGE] = {.name = "message", .type = TALLY_TEXT},
-	[L_SEQUENCE] = {.name = "sequence", .type = TALLY_INT, .role = TALLY_ORDER},
-};
-const struct tally_table log_table = {.name = "lines",
-				      .columns = log_columns,
-				      .n_columns = L_N,
-				      .kind = TALLY_LOG,
-				      .revision = 1};
-
-static const struct tally_column state_columns[I_N] = {
-	[I_TIME] = {.name = "time", .type = TALLY_TIME},
-	[I_HOST] = {.name = "host", .type = TALLY_TEXT, .role = TALLY_TAG},
-	[I_ID] = {.name = "id", .type = TALLY_TEXT, .role = TALLY_TAG},
-	[I_STATE] = {.name = "state", .type = TALLY_TEXT},
-	[I_LABELS] = {.name = "labels", .type = TALLY_JSON},
-	[I_GONE] = {.name = "gone_at", .type = TALLY_TIME, .role = TALLY_GONE},
-};
-const struct tally_table state_table = {.name = "things",
-					.columns = state_columns,
-					.n_columns = I_N,
-					.kind = TALLY_STATE,
-					.revision = 1};
-
-const struct tally_plugin *tally_plugin(void);
-
-int fixture_setup(void **state)
+const void *backend_open(struct fixture *fixture)
 {
-	struct fixture *fixture = calloc(1, sizeof(*fixture));
-	assert_non_null(fixture);
-	fixture->host = fake_host_create("output.sqlite");
-	fixture->ctx = fake_host_ctx(fixture->host);
-	snprintf(fixture->folder, sizeof(fixture->folder), "/tmp/tallyd-sqlite-XXXXXX");
-	assert_non_null(mkdtemp(fixture->folder));
-	snprintf(fixture->path, sizeof(fixture->path), "%s/tallyd.db", fixture->folder);
-	fixture->config = (struct sqlite_config){.path = fixture->path,
-						 .retention_raw = 7 * DAY,
-						 .retention_rollup = 30 * DAY,
-						 .retention_daily = 400 * DAY,
-						 .max_size = INT64_C(4) << 30,
-						 .page_cache = 2 << 20,
-						 .busy_timeout = SECOND};
-	fixture->plugin = tally_plugin();
-	void *self = NULL;
-	assert_int_equal(fixture->plugin->create(fixture->ctx, &fixture->config, &self), 0);
-	fixture->store = self;
-	fake_host_set_now(fixture->host, T0);
-	assert_int_equal(fixture->plugin->start(self), 0);
-	*state = fixture;
-	return 0;
+	snprintf(path, sizeof(path), "%s/tallyd.db", fixture->folder);
+	backend_config = (struct sqlite_config){.path = path,
+						.retention_raw = 7 * DAY,
+						.retention_rollup = 30 * DAY,
+						.retention_daily = 400 * DAY,
+						.max_size = INT64_C(4) << 30,
+						.page_cache = 2 << 20,
+						.busy_timeout = SECOND};
+	return &backend_config;
 }
 
-int fixture_teardown(void **state)
+void backend_close(struct fixture *fixture)
 {
-	struct fixture *fixture = *state;
-	char command[160];
-	fixture->plugin->stop(fixture->store);
-	fixture->plugin->destroy(fixture->store);
 	static const char *const suffixes[] = {"", "-wal", "-shm", ".lock"};
+	char file[160];
+	(void)fixture;
 	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
-		snprintf(command, sizeof(command), "%s%s", fixture->path, suffixes[i]);
-		unlink(command);
+		snprintf(file, sizeof(file), "%s%s", path, suffixes[i]);
+		unlink(file);
 	}
-	rmdir(fixture->folder);
-	fake_host_destroy(fixture->host);
-	free(fixture);
-	return 0;
 }
 
-void fixture_restart(struct fixture *fixture)
+bool backend_several(void)
 {
-	fixture->plugin->stop(fixture->store);
-	assert_int_equal(fixture->plugin->start(fixture->store), 0);
+	return true;
 }
 
-struct tally_batch *fixture_batch(struct fixture *fixture, const struct tally_table *table)
+/* @name is tally_name, @@name just the name. */
+static void expand(const char *sql, size_t size, char *ret)
 {
-	struct tally_batch *batch = tally_batch_new(fixture->ctx, table);
-	assert_non_null(batch);
-	return batch;
-}
-
-int fixture_try(struct fixture *fixture, const struct tally_batch *batch, uint64_t sequence,
-		uint8_t *ret)
-{
-	const struct tally_entry entry = {.batch = batch, .sequence = sequence, .writer = "w"};
-	*ret = TALLY_RETRY;
-	return fixture->plugin->output->write(fixture->store, &entry, 1, ret);
-}
-
-void fixture_write(struct fixture *fixture, struct tally_batch *batch)
-{
-	uint8_t verdict;
-	int r = fixture_try(fixture, batch, ++fixture->sequence, &verdict);
-	if (r < 0)
-		fail_msg("write: %s", fake_host_reason(fixture->host));
-	assert_int_equal(verdict, TALLY_DONE);
-	tally_batch_drop(fixture->ctx, batch);
-}
-
-void put_text(struct fixture *fixture, struct tally_batch *batch, uint32_t column, const char *text)
-{
-	struct tally_cell *row = (struct tally_cell *)(uintptr_t)batch->cells +
-				 (size_t)(batch->n_rows - 1) * batch->table->n_columns;
-	size_t len = strlen(text);
-	tally_put_text(row, column, tally_batch_copy(fixture->ctx, batch, text, len), len);
-}
-
-void put_series(struct fixture *fixture, struct tally_batch *batch, int64_t time, const char *id,
-		double value, int64_t total)
-{
-	struct tally_cell *row = tally_batch_row(fixture->ctx, batch);
-	assert_non_null(row);
-	tally_put_int(row, S_TIME, time);
-	tally_put_real(row, S_VALUE, value);
-	tally_put_int(row, S_TOTAL, total);
-	put_text(fixture, batch, S_HOST, "h1");
-	put_text(fixture, batch, S_ID, id);
-}
-
-void put_log(struct fixture *fixture, struct tally_batch *batch, int64_t time, const char *stream,
-	     int64_t sequence, const char *message)
-{
-	struct tally_cell *row = tally_batch_row(fixture->ctx, batch);
-	assert_non_null(row);
-	tally_put_int(row, L_TIME, time);
-	tally_put_int(row, L_SEQUENCE, sequence);
-	put_text(fixture, batch, L_HOST, "h1");
-	put_text(fixture, batch, L_STREAM, stream);
-	put_text(fixture, batch, L_MESSAGE, message);
-}
-
-struct tally_query query_of(const char *table, const struct tally_select *select, uint32_t n_select)
-{
-	return (struct tally_query){.size = sizeof(struct tally_query),
-				    .table = table,
-				    .from = 0,
-				    .to = INT64_MAX,
-				    .select = select,
-				    .n_select = n_select,
-				    .limit = 10000,
-				    .deadline = clock_monotonic() + 60 * CLOCK_SECOND};
-}
-
-static int rows_take(void *arg, const struct tally_batch *batch)
-{
-	struct rows *rows = arg;
-	uint32_t n_columns = batch->table->n_columns;
-	rows->n_batches++;
-	rows->n_columns = n_columns;
-	snprintf(rows->table, sizeof(rows->table), "%s", batch->table->name);
-	for (uint32_t c = 0; c < n_columns && c < 64; c++) {
-		rows->types[c] = batch->table->columns[c].type;
-		snprintf(rows->names[c], sizeof(rows->names[c]), "%s",
-			 batch->table->columns[c].name);
+	FILE *out = fmemopen(ret, size, "w");
+	assert_non_null(out);
+	for (; *sql; sql++) {
+		if (sql[0] == '@' && sql[1] == '@')
+			sql++;
+		else if (sql[0] == '@')
+			fputs("tally_", out);
+		else
+			fputc(*sql, out);
 	}
-	size_t size = (size_t)(rows->n + batch->n_rows) * n_columns * sizeof(*rows->cells);
-	rows->cells = realloc(rows->cells, size);
-	assert_non_null(rows->cells);
-	for (size_t i = 0; i < (size_t)batch->n_rows * n_columns; i++) {
-		struct tally_cell *cell = &rows->cells[(size_t)rows->n * n_columns + i];
-		uint16_t type = rows->types[i % n_columns];
-		*cell = batch->cells[i];
-		if (cell->set && (type == TALLY_TEXT || type == TALLY_JSON))
-			cell->text = strndup(cell->text, cell->len);
-	}
-	rows->n += batch->n_rows;
-	return 0;
-}
-
-int ask(struct fixture *fixture, const struct tally_query *query, struct rows *ret)
-{
-	*ret = (struct rows){.n = 0};
-	return fixture->plugin->store->query(fixture->store, query, rows_take, ret);
-}
-
-void rows_free(struct rows *rows)
-{
-	for (size_t i = 0; i < (size_t)rows->n * rows->n_columns; i++) {
-		uint16_t type = rows->types[i % rows->n_columns];
-		if (rows->cells[i].set && (type == TALLY_TEXT || type == TALLY_JSON))
-			free((void *)(uintptr_t)rows->cells[i].text);
-	}
-	free(rows->cells);
-	*rows = (struct rows){.n = 0};
-}
-
-const struct tally_cell *rows_at(const struct rows *rows, uint32_t row, uint32_t column)
-{
-	assert_true(row < rows->n && column < rows->n_columns);
-	return &rows->cells[(size_t)row * rows->n_columns + column];
+	assert_int_equal(fclose(out), 0);
 }
 
 int64_t fixture_sql(struct fixture *fixture, const char *sql)
 {
+	char expanded[1000] = "";
 	sqlite3 *db = NULL;
 	sqlite3_stmt *statement = NULL;
-	assert_int_equal(sqlite3_open_v2(fixture->path, &db, SQLITE_OPEN_READWRITE, NULL), 0);
+	(void)fixture;
+	expand(sql, sizeof(expanded), expanded);
+	assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), 0);
 	sqlite3_busy_timeout(db, 5000);
-	if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) != SQLITE_OK)
-		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+	if (sqlite3_prepare_v2(db, expanded, -1, &statement, NULL) != SQLITE_OK)
+		fail_msg("%s: %s", expanded, sqlite3_errmsg(db));
 	int64_t value = -1;
 	if (sqlite3_step(statement) == SQLITE_ROW)
 		value = sqlite3_column_int64(statement, 0);
 	sqlite3_finalize(statement);
 	sqlite3_close(db);
 	return value;
+}
+
+int64_t fixture_newest(struct fixture *fixture, const char *view)
+{
+	char sql[100];
+	snprintf(sql, sizeof(sql), "SELECT max(time) FROM %s", view);
+	return fixture_sql(fixture, sql);
+}
+
+void fixture_hold_readers(struct fixture *fixture, bool hold)
+{
+	static struct reader *held[READERS_N];
+	int64_t deadline = clock_monotonic() + 60 * CLOCK_SECOND;
+	for (int i = 0; i < READERS_N; i++) {
+		if (hold)
+			assert_int_equal(readers_take(&fixture->store->readers, fixture->ctx,
+						      deadline, &held[i]),
+					 0);
+		else
+			readers_give_back(&fixture->store->readers, held[i]);
+	}
 }

@@ -19,13 +19,6 @@
 
 #include <cmocka.h>
 
-static void upkeep_at(struct fixture *f, int64_t now)
-{
-	fake_host_set_now(f->host, now);
-	if (upkeep_run(f->store) != 0)
-		fail_msg("upkeep: %s", fake_host_reason(f->host));
-}
-
 /* n rows of one series and as many log lines, a step apart. */
 static void write_rows(struct fixture *f, int64_t from, int64_t step, int n)
 {
@@ -128,17 +121,17 @@ static void the_file_shrinks_when_much_was_deleted(void **state)
 	for (int i = 0; i < 10; i++)
 		write_rows(f, T0 + i * 5000 * SECOND, SECOND, 5000);
 	fixture_sql(f, "PRAGMA wal_checkpoint(TRUNCATE)");
-	assert_int_equal(stat(f->path, &before), 0);
+	assert_int_equal(stat(backend_config.path, &before), 0);
 	upkeep_at(f, T0 + 20 * DAY);
 	fixture_sql(f, "PRAGMA wal_checkpoint(TRUNCATE)");
-	assert_int_equal(stat(f->path, &after), 0);
+	assert_int_equal(stat(backend_config.path, &after), 0);
 	assert_true(after.st_size < before.st_size / 3);
 	assert_true((int64_t)fake_host_metric(f->host, METRIC_DATABASE_BYTES) <= before.st_size);
 }
 
 static void set_max_size(struct fixture *f, int64_t size)
 {
-	f->config.max_size = size;
+	backend_config.max_size = size;
 	fixture_restart(f);
 }
 
@@ -161,7 +154,7 @@ static void at_its_limit_the_file_loses_the_oldest_rows(void **state)
 	assert_non_null(strstr(fake_host_log(f->host, TALLY_WARNING), "max_size"));
 	fixture_sql(f, "PRAGMA wal_checkpoint(TRUNCATE)");
 	struct stat file;
-	assert_int_equal(stat(f->path, &file), 0);
+	assert_int_equal(stat(backend_config.path, &file), 0);
 	assert_true(file.st_size <= limit);
 }
 
@@ -234,7 +227,7 @@ static void a_full_disk_is_told_and_got_over(void **state)
 	}
 	snprintf(path, sizeof(path), "%s/tallyd.db", mount_point);
 	snprintf(ballast, sizeof(ballast), "%s/ballast", mount_point);
-	struct sqlite_config config = f->config;
+	struct sqlite_config config = backend_config;
 	struct store *own = f->store;
 	void *self = NULL;
 	config.path = path;

@@ -204,14 +204,14 @@ static void wherever_the_connection_is_cut_each_row_is_stored_once(void **state)
 	struct cutting c = {.f = *state};
 	char conninfo[200];
 	uint8_t verdicts[2];
-	proxy_start(&c.proxy, c.f->config.conninfo);
+	proxy_start(&c.proxy, backend_config.conninfo);
 	snprintf(conninfo, sizeof(conninfo), "host=127.0.0.1 port=%u user=tally dbname=postgres",
 		 c.proxy.port);
 	c.f->plugin->stop(c.f->store);
-	const char *direct = c.f->config.conninfo;
-	c.f->config.conninfo = conninfo;
+	const char *direct = backend_config.conninfo;
+	backend_config.conninfo = conninfo;
 	assert_int_equal(c.f->plugin->start(c.f->store), 0);
-	c.f->config.conninfo = direct; /* for fixture_sql() */
+	backend_config.conninfo = direct; /* for fixture_sql() */
 	cutting_make(&c);
 	assert_int_equal(cutting_write(&c, verdicts), 0);
 	cutting_check(&c);

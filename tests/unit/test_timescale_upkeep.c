@@ -11,13 +11,6 @@
 
 #include <cmocka.h>
 
-static void upkeep_at(struct fixture *f, int64_t now)
-{
-	fake_host_set_now(f->host, now);
-	if (upkeep_run(f->store) != 0)
-		fail_msg("upkeep: %s", fake_host_reason(f->host));
-}
-
 /* A row a minute from an hour after a time on, for a while. */
 static void write_hours(struct fixture *f, int64_t from, int hours)
 {
@@ -87,11 +80,11 @@ static void a_changed_retention_is_in_force_after_a_restart(void **state)
 {
 	struct fixture *f = *state;
 	write_hours(f, T0, 1);
-	f->config.retention_raw = 20 * DAY;
+	backend_config.retention_raw = 20 * DAY;
 	fixture_restart(f);
 	upkeep_at(f, T0 + 9 * DAY);
 	assert_int_equal(count(f, "samples"), 60);
-	f->config.retention_raw = 2 * DAY;
+	backend_config.retention_raw = 2 * DAY;
 	fixture_restart(f);
 	upkeep_at(f, T0 + 9 * DAY);
 	assert_int_equal(count(f, "samples"), 0);
@@ -154,7 +147,8 @@ static void only_the_leader_does_it(void **state)
 	struct pg_connection other = {.ctx = f->ctx, .timeout = 10 * SECOND, .interrupt_fd = -1};
 	write_hours(f, T0, 1);
 	assert_int_equal(
-		pg_open(&other, f->config.conninfo, "select pg_advisory_lock(1952541804, 2)"), 0);
+		pg_open(&other, backend_config.conninfo, "select pg_advisory_lock(1952541804, 2)"),
+		0);
 	fake_host_set_now(f->host, T0 + DAY);
 	assert_int_equal(upkeep_run(f->store), 1);
 	assert_int_equal(count(f, "samples_1min"), 0);

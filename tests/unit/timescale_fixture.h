@@ -1,76 +1,11 @@
-/*
- * A store in a real database, emptied before each test, and short ways to write rows, ask and look
- * at answers.  Times in these tests are whole seconds after T0.
- */
+/* A store in a real database, emptied before each test (see tests/support/pg.py). */
 #ifndef TALLYD_TESTS_TIMESCALE_FIXTURE_H
 #define TALLYD_TESTS_TIMESCALE_FIXTURE_H
 
-#include <tallyd/query.h>
-
-#include "fake_host.h"
 #include "store.h"
+#include "store_fixture.h"
 
-#define SECOND INT64_C(1000000000)
-#define MINUTE (60 * SECOND)
-#define HOUR (60 * MINUTE)
-#define DAY (24 * HOUR)
-#define T0 (INT64_C(1700006400) * SECOND) /* a midnight */
-
-/* SERIES: time, host, container_id (tags), value (REAL), total (INT counter), note (TEXT). */
-enum { S_TIME, S_HOST, S_ID, S_VALUE, S_TOTAL, S_NOTE, S_N };
-extern const struct tally_table series_table;
-/* LOG: time, host, stream (tags), message, sequence (order). */
-enum { L_TIME, L_HOST, L_STREAM, L_MESSAGE, L_SEQUENCE, L_N };
-extern const struct tally_table log_table;
-/* STATE: time, host, id (tags), state, labels (JSON), gone_at (gone). */
-enum { I_TIME, I_HOST, I_ID, I_STATE, I_LABELS, I_GONE, I_N };
-extern const struct tally_table state_table;
-
-struct fixture {
-	struct fake_host *host;
-	struct tally_ctx *ctx;
-	struct timescale_config config;
-	const struct tally_plugin *plugin;
-	struct store *store; /* the plugin's self */
-	char folder[64];
-	uint64_t sequence;
-};
-
-int fixture_setup(void **state); /* *state: a started fixture */
-int fixture_teardown(void **state);
-void fixture_restart(struct fixture *fixture);
-
-struct tally_batch *fixture_batch(struct fixture *fixture, const struct tally_table *table);
-/* Writes it as the next sequence, asserts DONE, drops it. */
-void fixture_write(struct fixture *fixture, struct tally_batch *batch);
-/* Attempts to, with a sequence; the verdict in ret. */
-int fixture_try(struct fixture *fixture, const struct tally_batch *batch, uint64_t sequence,
-		uint8_t *ret);
-
-void put_series(struct fixture *fixture, struct tally_batch *batch, int64_t time, const char *id,
-		double value, int64_t total);
-void put_log(struct fixture *fixture, struct tally_batch *batch, int64_t time, const char *stream,
-	     int64_t sequence, const char *message);
-void put_text(struct fixture *fixture, struct tally_batch *batch, uint32_t column,
-	      const char *text); /* into the last row */
-
-/* The rows of an answer, copied. */
-struct rows {
-	char table[64];
-	uint32_t n, n_columns, n_batches;
-	struct tally_cell *cells; /* texts are NUL-terminated copies */
-	uint16_t types[64];
-	char names[64][49];
-};
-
-/* A query of all time with a far deadline; the caller adds to it. */
-struct tally_query query_of(const char *table, const struct tally_select *select,
-			    uint32_t n_select);
-int ask(struct fixture *fixture, const struct tally_query *query, struct rows *ret);
-void rows_free(struct rows *rows);
-const struct tally_cell *rows_at(const struct rows *rows, uint32_t row, uint32_t column);
-
-/* The first column of the first row, by a connection of its own. */
-int64_t fixture_sql(struct fixture *fixture, const char *sql);
+/* Of the one store that is open. */
+extern struct timescale_config backend_config;
 
 #endif

@@ -1,0 +1,114 @@
+/* The file: whose it is, what else it may be, how it is upgraded; and what its filters match. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "condition.h"
+#include "sqlite_fixture.h"
+
+#include <cmocka.h>
+
+static void the_file_is_for_its_owner_only(void **state)
+{
+	struct stat file;
+	(void)state;
+	assert_int_equal(stat(backend_config.path, &file), 0);
+	assert_int_equal(file.st_mode & 0777, 0600);
+}
+
+static void start_with_path(struct fixture *f, const char *path, int error, const char *reason)
+{
+	struct sqlite_config config = backend_config;
+	void *self = NULL;
+	config.path = path;
+	assert_int_equal(f->plugin->create(f->ctx, &config, &self), 0);
+	assert_int_equal(f->plugin->start(self), -error);
+	if (!strstr(fake_host_reason(f->host), reason) || !strstr(fake_host_reason(f->host), path))
+		fail_msg("%s", fake_host_reason(f->host));
+	f->plugin->destroy(self);
+}
+
+static void a_path_that_is_no_database_is_refused_by_name(void **state)
+{
+	struct fixture *f = *state;
+	char path[200], lock[210];
+	start_with_path(f, f->folder, EISDIR, "is a directory");
+	start_with_path(f, backend_config.path, EBUSY, "in use by another");
+	snprintf(path, sizeof(path), "%s/other", f->folder);
+	snprintf(lock, sizeof(lock), "%s.lock", path);
+	assert_int_equal(symlink("/nonexistent/nowhere", path), 0);
+	start_with_path(f, path, ENOENT, "symbolic link to nowhere");
+	unlink(path);
+	FILE *file = fopen(path, "w");
+	for (int i = 0; i < 1000; i++)
+		fputs("this is not a database. ", file);
+	fclose(file);
+	start_with_path(f, path, EBADMSG, "damaged or no SQLite database");
+	assert_int_equal(access(path, F_OK), 0);
+	unlink(path);
+	unlink(lock);
+}
+
+static void a_database_of_something_else_is_left_alone(void **state)
+{
+	struct fixture *f = *state;
+	char path[200], lock[210];
+	snprintf(path, sizeof(path), "%s/other", f->folder);
+	snprintf(lock, sizeof(lock), "%s.lock", path);
+	sqlite3 *db = NULL;
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "CREATE TABLE mine (x)", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	start_with_path(f, path, EPROTO, "something else");
+	unlink(path);
+	unlink(lock);
+}
+
+static void an_edited_migration_is_noticed(void **state)
+{
+	struct fixture *f = *state;
+	f->plugin->stop(f->store);
+	fixture_sql(f, "UPDATE @migrations SET checksum = 'x' WHERE version = 1");
+	assert_int_equal(f->plugin->start(f->store), -EPROTO);
+	assert_non_null(strstr(fake_host_reason(f->host), "0001_catalog"));
+	fixture_sql(f, "DELETE FROM @migrations");
+	fixture_sql(f, "INSERT INTO @migrations VALUES (99, 'x', 'x', 'x')");
+	assert_true(f->plugin->start(f->store) < 0);
+	unlink(backend_config.path);
+	assert_int_equal(f->plugin->start(f->store), 0);
+}
+
+static void globs_and_containment_know_their_corners(void **state)
+{
+	(void)state;
+	assert_true(condition_glob("", 0, "*", 1));
+	assert_true(condition_glob("aXbXc", 5, "a*X*c", 5));
+	assert_false(condition_glob("aXb", 3, "a*Xc", 4));
+	assert_true(condition_glob("\xc3\xa4", 2, "?", 1));
+	assert_false(condition_glob("ab", 2, "?", 1));
+	assert_true(condition_contains("abc", 3, "", 0));
+	assert_true(condition_contains("x[y", 3, "[Y", 2));
+	assert_false(condition_contains("x{y", 3, "[y", 2)); /* differ by 0x20 alone */
+	assert_false(condition_contains("ab", 2, "abc", 3));
+}
+
+/* Pages through all lines, three at a time, while more are written behind the page. */
+
+int main(void)
+{
+#define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
+	const struct CMUnitTest tests[] = {
+		STORE_TEST(the_file_is_for_its_owner_only),
+		STORE_TEST(a_path_that_is_no_database_is_refused_by_name),
+		STORE_TEST(a_database_of_something_else_is_left_alone),
+		STORE_TEST(an_edited_migration_is_noticed),
+		cmocka_unit_test(globs_and_containment_know_their_corners),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,153 @@
+/* Migrations, refused rows, partitions and transactions: what only a database server has. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "timescale_fixture.h"
+
+#include <cmocka.h>
+
+static void an_edited_migration_is_noticed(void **state)
+{
+	struct fixture *f = *state;
+	f->plugin->stop(f->store);
+	fixture_sql(f, "UPDATE tally.migrations SET checksum = 'x' WHERE version = 1");
+	assert_int_equal(f->plugin->start(f->store), -EPROTO);
+	assert_non_null(strstr(fake_host_reason(f->host), "0001_catalog"));
+	fixture_sql(f, "DELETE FROM tally.migrations");
+	fixture_sql(f, "INSERT INTO tally.migrations VALUES (99, 'x', 'x', now())");
+	assert_int_equal(f->plugin->start(f->store), -EPROTO);
+	assert_non_null(strstr(fake_host_reason(f->host), "newer tallyd"));
+	fixture_sql(f, "DROP SCHEMA tally CASCADE");
+	assert_int_equal(f->plugin->start(f->store), 0);
+}
+
+static void with_migrate_check_nothing_is_changed_and_what_lacks_is_said(void **state)
+{
+	struct fixture *f = *state;
+	f->plugin->stop(f->store);
+	backend_config.migrate = MIGRATE_CHECK;
+	fixture_sql(f, "DROP SCHEMA tally CASCADE");
+	assert_int_equal(f->plugin->start(f->store), -EPROTO);
+	assert_non_null(strstr(fake_host_reason(f->host), "tallyd db migrate"));
+	assert_int_equal(
+		fixture_sql(f, "SELECT count(*) FROM pg_namespace WHERE nspname = 'tally'"), 0);
+	backend_config.migrate = MIGRATE_AUTO;
+	assert_int_equal(f->plugin->start(f->store), 0);
+	fixture_restart(f);
+	backend_config.migrate = MIGRATE_CHECK;
+	fixture_restart(f);
+	assert_int_equal(f->plugin->output->prepare(f->store, &log_table), -ENOENT);
+	backend_config.migrate = MIGRATE_AUTO;
+	fixture_restart(f);
+	assert_int_equal(f->plugin->output->prepare(f->store, &log_table), 0);
+}
+
+static void rows_that_the_database_refuses_are_found_and_kept_aside(void **state)
+{
+	struct fixture *f = *state;
+	char path[200], line[600] = "";
+	struct tally_batch *batch = fixture_batch(f, &log_table);
+	for (int i = 0; i < 100; i++) {
+		put_log(f, batch, T0 + i * SECOND, "x", i, i == 41 ? "bad \xff byte" : "good");
+		if (i == 77) {
+			struct tally_cell *row =
+				(struct tally_cell *)(uintptr_t)batch->cells + (size_t)i * L_N;
+			tally_put_text(row, L_MESSAGE, "a\0b", 3);
+		}
+	}
+	fixture_write(f, batch);
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM lines"), 98);
+	assert_int_equal(fake_host_rejected(f->host), 2);
+	snprintf(path, sizeof(path), "%s/%s.rejected.ndjson", f->folder, f->ctx->name);
+	FILE *file = fopen(path, "r");
+	assert_non_null(file);
+	assert_non_null(fgets(line, sizeof(line), file));
+	assert_non_null(strstr(line, "\"table\":\"lines\""));
+	assert_non_null(strstr(line, "22021"));
+	assert_non_null(strstr(line, "\"sequence\":41"));
+	assert_non_null(fgets(line, sizeof(line), file));
+	assert_null(fgets(line, sizeof(line), file));
+	fclose(file);
+}
+
+static void a_tag_that_the_database_refuses_costs_only_its_rows(void **state)
+{
+	struct fixture *f = *state;
+	struct tally_batch *batch = fixture_batch(f, &series_table);
+	put_series(f, batch, T0, "good", 1, 1);
+	put_series(f, batch, T0, "bad\xfe", 1, 1);
+	put_series(f, batch, T0, "fine", 1, 1);
+	fixture_write(f, batch);
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples"), 2);
+	assert_int_equal(fake_host_rejected(f->host), 1);
+}
+
+static void rows_of_other_days_get_their_partitions(void **state)
+{
+	struct fixture *f = *state;
+	struct tally_batch *batch = fixture_batch(f, &series_table);
+	for (int day = -6; day <= 0; day++)
+		put_series(f, batch, T0 + day * DAY, "a", 1, 1);
+	put_series(f, batch, T0 - 8 * DAY, "a", 1, 1);
+	put_series(f, batch, T0 + 2 * DAY, "a", 1, 1);
+	fixture_write(f, batch);
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples"), 7);
+	assert_int_equal(fake_host_rejected(f->host), 2);
+}
+
+static void one_transaction_holds_all_entries_of_a_write(void **state)
+{
+	struct fixture *f = *state;
+	struct tally_batch *batches[4] = {
+		fixture_batch(f, &series_table), fixture_batch(f, &log_table),
+		fixture_batch(f, &series_table), fixture_batch(f, &state_table)};
+	struct tally_entry entries[4];
+	uint8_t verdicts[4] = {0};
+	struct tally_batch *first = fixture_batch(f, &state_table); /* careful after a start */
+	fixture_write(f, first);
+	put_series(f, batches[0], T0, "a", 1, 1);
+	put_log(f, batches[1], T0, "x", 1, "m");
+	put_series(f, batches[2], T0 + SECOND, "a", 1, 1);
+	tally_put_int(tally_batch_row(f->ctx, batches[3]), I_TIME, T0);
+	for (uint64_t i = 0; i < 4; i++)
+		entries[i] = (struct tally_entry){batches[i], i + 2, "w"};
+	assert_int_equal(f->plugin->output->write(f->store, entries, 4, verdicts), 0);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(verdicts[i], TALLY_DONE);
+	assert_int_equal(
+		fixture_sql(f, "SELECT count(DISTINCT xmin::text) FROM (SELECT xmin FROM "
+			       "tally.lines_rows UNION ALL SELECT xmin FROM "
+			       "tally.things_rows UNION ALL SELECT xmin FROM tally.ledger) x"),
+		1);
+	assert_int_equal(fixture_sql(f, "SELECT sequence FROM tally.ledger"), 5);
+	/* Some again, as after a lost answer, with a new one. */
+	entries[0].sequence = 4;
+	entries[1].sequence = 5;
+	entries[2].sequence = 6;
+	assert_int_equal(f->plugin->output->write(f->store, entries, 3, verdicts), 0);
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples"), 2);
+	assert_int_equal(fixture_sql(f, "SELECT sequence FROM tally.ledger"), 6);
+	for (int i = 0; i < 4; i++)
+		tally_batch_drop(f->ctx, batches[i]);
+}
+
+int main(void)
+{
+#define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
+	const struct CMUnitTest tests[] = {
+		STORE_TEST(an_edited_migration_is_noticed),
+		STORE_TEST(with_migrate_check_nothing_is_changed_and_what_lacks_is_said),
+		STORE_TEST(rows_that_the_database_refuses_are_found_and_kept_aside),
+		STORE_TEST(a_tag_that_the_database_refuses_costs_only_its_rows),
+		STORE_TEST(rows_of_other_days_get_their_partitions),
+		STORE_TEST(one_transaction_holds_all_entries_of_a_write),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
