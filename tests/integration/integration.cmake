@@ -14,8 +14,6 @@ endfunction()
 
 tallyd_integration_test(daemon LABELS story)
 tallyd_integration_test(collect)
-tallyd_integration_test(faults)
-tallyd_integration_test(engine_faults)
 tallyd_integration_test(install)
 tallyd_integration_test(fleet)
 tallyd_integration_test(status)
