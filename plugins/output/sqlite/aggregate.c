@@ -15,6 +15,7 @@
 #include "condition.h"
 #include "database.h"
 #include "feed.h"
+#include "schema.h"
 
 /* Parameters after those of the filters. */
 enum { AGGREGATE_SERIES, AGGREGATE_FROM, AGGREGATE_TO };

@@ -2,10 +2,10 @@
 #ifndef TALLYD_SQLITE_AGGREGATE_H
 #define TALLYD_SQLITE_AGGREGATE_H
 
-#include <store_answer.h>
-#include "coverage.h"
-#include <store_question.h>
 #include "readers.h"
+#include "store_answer.h"
+#include "store_coverage.h"
+#include "store_question.h"
 
 int aggregate_run(struct reader *reader, const struct question *question,
 		  const struct coverage *coverage, struct answer *answer);

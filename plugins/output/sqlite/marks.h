@@ -10,11 +10,6 @@
 
 #include "schema.h"
 
-struct marks {
-	int64_t rolled_to[N_LEVELS]; /* INT64_MIN: nothing is */
-	int64_t kept_from[N_LEVELS]; /* INT64_MIN: nothing was deleted */
-};
-
 int marks_load(struct tally_ctx *ctx, sqlite3 *db, const char *table, struct marks *ret);
 int marks_set_rolled_to(struct tally_ctx *ctx, sqlite3 *db, const char *table,
 			enum schema_level level, int64_t time);

@@ -7,7 +7,7 @@
 #define TALLYD_SQLITE_PARTS_H
 
 #include "schema.h"
-#include <store_sheet.h>
+#include "store_sheet.h"
 
 /* Of columns, or of parameters, from at on: as many as schema_n_parts(). */
 void parts_read(sqlite3_stmt *row, int at, const struct sheet_field *field,

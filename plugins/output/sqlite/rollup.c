@@ -10,8 +10,8 @@
 
 #include "cleanup.h"
 #include "database.h"
-#include "parts.h"
 #include "feed.h"
+#include "parts.h"
 
 enum { ROLLUP_LATE_AT_ONCE = 500, ROLLUP_LOOK_BACK = 16 };
 /* Rows this close to deleted ones may lack the sample that their counters go on from. */

@@ -9,8 +9,8 @@
 #include <sqlite3.h>
 #include <tallyd/host.h>
 
-#include <store_catalog.h>
 #include "marks.h"
+#include "store_catalog.h"
 
 /* How long a minute stays open for rows that are still on their way. */
 #define ROLLUP_GRACE INT64_C(60000000000)

@@ -2,9 +2,9 @@
 #ifndef TALLYD_SQLITE_SCAN_H
 #define TALLYD_SQLITE_SCAN_H
 
-#include <store_answer.h>
-#include <store_question.h>
 #include "readers.h"
+#include "store_answer.h"
+#include "store_question.h"
 
 int scan_run(struct reader *reader, const struct question *question, struct answer *answer);
 

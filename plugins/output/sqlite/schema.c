@@ -11,22 +11,6 @@
 #include "database.h"
 #include "parts.h"
 
-#define NS_PER_SECOND INT64_C(1000000000)
-
-const struct schema_level_info schema_levels[N_LEVELS] = {
-	[LEVEL_ROWS] = {"", 0},
-	[LEVEL_MINUTE] = {"_1min", 60 * NS_PER_SECOND},
-	[LEVEL_HOUR] = {"_1h", 3600 * NS_PER_SECOND},
-	[LEVEL_DAY] = {"_1d", 86400 * NS_PER_SECOND},
-};
-const char *const schema_parts[N_PARTS] = {"count", "sum",      "min", "max",
-					   "last",  "increase", "span"};
-
-uint32_t schema_n_parts(const struct tally_column *column)
-{
-	return column->role == TALLY_COUNTER ? N_PARTS : PART_INCREASE;
-}
-
 static const char *schema_type(const struct tally_column *column)
 {
 	switch (column->type) {

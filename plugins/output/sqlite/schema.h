@@ -16,39 +16,11 @@
 #include <sqlite3.h>
 #include <tallyd/host.h>
 
-#include <store_catalog.h>
+#include "store_catalog.h"
+#include "store_schema.h"
 
 /* Of a tag, for sqlite3_str_appendf(): its alias and its name.  NULL comes after all text. */
 #define SCHEMA_KEY "ifnull(%s\"%w\", x'')"
-
-enum schema_level { LEVEL_ROWS, LEVEL_MINUTE, LEVEL_HOUR, LEVEL_DAY, N_LEVELS };
-
-struct schema_level_info {
-	const char *suffix; /* of the contract's name; "" for the rows themselves */
-	int64_t bucket;     /* ns */
-};
-extern const struct schema_level_info schema_levels[N_LEVELS];
-
-/* The start of the bucket that holds a time, also before 1970. */
-static inline int64_t schema_floor(int64_t time, int64_t bucket)
-{
-	int64_t rest = time % bucket;
-	return rest < 0 ? time - rest - bucket : time - rest;
-}
-
-/* The parts of a rolled-up number, in the order of its columns. */
-enum schema_part {
-	PART_COUNT,
-	PART_SUM,
-	PART_MIN,
-	PART_MAX,
-	PART_LAST,
-	PART_INCREASE, /* counters only, as the next */
-	PART_SPAN,
-	N_PARTS
-};
-extern const char *const schema_parts[N_PARTS];
-uint32_t schema_n_parts(const struct tally_column *column);
 
 /*
  * Makes room for a table: creates it, or adds the columns it does not have yet; one transaction.

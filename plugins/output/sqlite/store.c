@@ -11,15 +11,16 @@
 #include <sys/file.h>
 
 #include "aggregate.h"
-#include <store_answer.h>
-#include "cleanup.h"
 #include "catalog_file.h"
-#include "coverage.h"
+#include "cleanup.h"
 #include "database.h"
+#include "marks.h"
 #include "migration.h"
-#include <store_question.h>
 #include "retention.h"
 #include "scan.h"
+#include "store_answer.h"
+#include "store_coverage.h"
+#include "store_question.h"
 
 /* A file beside the database, since SQLite's own locks are dropped whenever any descriptor of the
  * database itself is closed. */
@@ -116,9 +117,14 @@ static int store_read(struct reader *reader, const struct question *question, ta
 		      void *arg)
 {
 	struct coverage coverage = {.level = LEVEL_ROWS};
-	int r = question->raw ? 0 : coverage_find(reader, question, &coverage);
+	struct marks marks;
+	int r = question->raw
+			? 0
+			: marks_load(reader->ctx, reader->db, question->stored->table.name, &marks);
 	if (r < 0)
 		return r;
+	if (!question->raw)
+		coverage_find(question, &marks, &coverage);
 	auto_free struct answer *answer = malloc(sizeof(*answer));
 	if (!answer)
 		return tally_fail(reader->ctx, ENOMEM, "no memory");

@@ -11,8 +11,8 @@
 #include <tallyd/host.h>
 #include <tallyd/query.h>
 
-#include <store_catalog.h>
 #include "readers.h"
+#include "store_catalog.h"
 #include "upkeep.h"
 #include "writer.h"
 

@@ -5,8 +5,8 @@
 #include <sqlite3.h>
 #include <tallyd/host.h>
 
-#include <store_catalog.h>
 #include "series.h"
+#include "store_catalog.h"
 
 struct writer_table {
 	struct writer_table *next;

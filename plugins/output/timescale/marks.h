@@ -8,11 +8,6 @@
 #include "pg_connection.h"
 #include "schema.h"
 
-struct marks {
-	int64_t rolled_to[N_LEVELS]; /* INT64_MIN: nothing is */
-	int64_t kept_from[N_LEVELS]; /* INT64_MIN: nothing was deleted */
-};
-
 int marks_load(struct pg_connection *pg, const char *table, struct marks *ret);
 int marks_set_rolled_to(struct pg_connection *pg, const char *table, enum schema_level level,
 			int64_t time);

@@ -11,21 +11,6 @@
 
 #include "pg_value.h"
 
-const struct schema_level_info schema_levels[N_LEVELS] = {
-	[LEVEL_ROWS] = {"", 0, ""},
-	[LEVEL_MINUTE] = {"_1min", INT64_C(60000000000), "1 minute"},
-	[LEVEL_HOUR] = {"_1h", INT64_C(3600000000000), "1 hour"},
-	[LEVEL_DAY] = {"_1d", INT64_C(86400000000000), "1 day"},
-};
-
-const char *const schema_parts[N_PARTS] = {"count", "sum",      "min", "max",
-					   "last",  "increase", "span"};
-
-uint32_t schema_n_parts(const struct tally_column *column)
-{
-	return column->role == TALLY_COUNTER ? N_PARTS : PART_INCREASE;
-}
-
 uint16_t schema_part_type(const struct tally_column *column, enum schema_part part)
 {
 	if (part == PART_COUNT)

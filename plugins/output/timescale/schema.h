@@ -18,36 +18,8 @@
 #include "pg_text.h"
 #include "server.h"
 #include "store_catalog.h"
+#include "store_schema.h"
 
-enum schema_level { LEVEL_ROWS, LEVEL_MINUTE, LEVEL_HOUR, LEVEL_DAY, N_LEVELS };
-
-struct schema_level_info {
-	const char *suffix; /* of the contract's name; "" for the rows themselves */
-	int64_t bucket;     /* ns */
-	const char *width;  /* as SQL's interval */
-};
-extern const struct schema_level_info schema_levels[N_LEVELS];
-
-/* The start of the bucket that holds a time, also before 1970. */
-static inline int64_t schema_floor(int64_t time, int64_t bucket)
-{
-	int64_t rest = time % bucket;
-	return rest < 0 ? time - rest - bucket : time - rest;
-}
-
-/* The parts of a rolled-up number, in the order of its columns. */
-enum schema_part {
-	PART_COUNT,
-	PART_SUM,
-	PART_MIN,
-	PART_MAX,
-	PART_LAST,
-	PART_INCREASE, /* counters only, as the next */
-	PART_SPAN,
-	N_PARTS
-};
-extern const char *const schema_parts[N_PARTS];
-uint32_t schema_n_parts(const struct tally_column *column);
 /* A BOOL is rolled up as 0 and 1. */
 uint16_t schema_part_type(const struct tally_column *column, enum schema_part part);
 

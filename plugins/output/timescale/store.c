@@ -10,10 +10,11 @@
 
 #include "aggregate.h"
 #include "cleanup.h"
-#include "coverage.h"
+#include "marks.h"
 #include "migration.h"
 #include "scan.h"
 #include "store_answer.h"
+#include "store_coverage.h"
 
 #define STORE_RELOAD INT64_C(1000000000) /* not more often, for names that are not known */
 #define STORE_TABLES INT64_C(5000000000) /* deadline of store_tables() */
@@ -99,9 +100,12 @@ static int store_read(struct pg_connection *pg, const struct question *question,
 		      tally_rows_fn *rows, void *arg)
 {
 	struct coverage coverage = {.level = LEVEL_ROWS};
-	int r = question->raw ? 0 : coverage_find(pg, question, &coverage);
+	struct marks marks;
+	int r = question->raw ? 0 : marks_load(pg, question->stored->table.name, &marks);
 	if (r < 0)
 		return r;
+	if (!question->raw)
+		coverage_find(question, &marks, &coverage);
 	auto_free struct answer *answer = malloc(sizeof(*answer));
 	if (!answer)
 		return tally_fail(pg->ctx, ENOMEM, "no memory");

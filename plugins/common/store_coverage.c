@@ -1,7 +1,5 @@
 /* Recursion from the coarsest level down: the middle from it, head and tail from finer ones. */
-#include "coverage.h"
-
-#include "marks.h"
+#include "store_coverage.h"
 
 /* Only numbers are rolled up, and only as a whole. */
 static bool coverage_is_rolled(const struct question *question)
@@ -52,24 +50,19 @@ static void coverage_split(struct coverage *coverage, const int64_t rolled_to[N_
 	coverage_split(coverage, rolled_to, finer, end, to);
 }
 
-int coverage_find(struct reader *reader, const struct question *question, struct coverage *ret)
+void coverage_find(const struct question *question, const struct marks *marks, struct coverage *ret)
 {
 	const struct tally_query *query = question->query;
-	struct marks marks;
 	enum schema_level level = LEVEL_ROWS;
 	*ret = (struct coverage){.level = LEVEL_ROWS};
 	if (question->stored->table.kind == TALLY_STATE) {
 		coverage_add(ret, LEVEL_ROWS, INT64_MIN, INT64_MAX); /* whatever the range is */
-		return 0;
+		return;
 	}
-	int r = marks_load(reader->ctx, reader->db, question->stored->table.name, &marks);
-	if (r < 0)
-		return r;
 	if (coverage_is_rolled(question)) {
 		level = LEVEL_DAY;
 		while (level > LEVEL_ROWS && query->bucket % schema_levels[level].bucket != 0)
 			level = (enum schema_level)(level - 1);
 	}
-	coverage_split(ret, marks.rolled_to, level, query->from, query->to);
-	return 0;
+	coverage_split(ret, marks->rolled_to, level, query->from, query->to);
 }

@@ -3,12 +3,11 @@
  * as far as it is rolled up, and finer ones, in the end the rows themselves, for both ends of
  * the range.  The pieces cover each time once.
  */
-#ifndef TALLYD_TIMESCALE_COVERAGE_H
-#define TALLYD_TIMESCALE_COVERAGE_H
+#ifndef TALLYD_PLUGINS_COMMON_STORE_COVERAGE_H
+#define TALLYD_PLUGINS_COMMON_STORE_COVERAGE_H
 
-#include "pg_connection.h"
-#include "schema.h"
 #include "store_question.h"
+#include "store_schema.h"
 
 struct coverage_piece {
 	enum schema_level level;
@@ -23,6 +22,7 @@ struct coverage {
 	struct coverage_piece pieces[COVERAGE_MAX_PIECES]; /* in the order of time */
 };
 
-int coverage_find(struct pg_connection *pg, const struct question *question, struct coverage *ret);
+void coverage_find(const struct question *question, const struct marks *marks,
+		   struct coverage *ret);
 
 #endif

@@ -1,0 +1,43 @@
+/* How rollups lie in a store: a table per level, a column per part of each number. */
+#ifndef TALLYD_PLUGINS_COMMON_STORE_SCHEMA_H
+#define TALLYD_PLUGINS_COMMON_STORE_SCHEMA_H
+
+#include <tallyd/host.h>
+
+enum schema_level { LEVEL_ROWS, LEVEL_MINUTE, LEVEL_HOUR, LEVEL_DAY, N_LEVELS };
+
+struct schema_level_info {
+	const char *suffix; /* of the contract's name; "" for the rows themselves */
+	int64_t bucket;     /* ns */
+	const char *width;  /* as SQL's interval */
+};
+extern const struct schema_level_info schema_levels[N_LEVELS];
+
+/* The start of the bucket that holds a time, also before 1970. */
+static inline int64_t schema_floor(int64_t time, int64_t bucket)
+{
+	int64_t rest = time % bucket;
+	return rest < 0 ? time - rest - bucket : time - rest;
+}
+
+/* The parts of a rolled-up number, in the order of its columns. */
+enum schema_part {
+	PART_COUNT,
+	PART_SUM,
+	PART_MIN,
+	PART_MAX,
+	PART_LAST,
+	PART_INCREASE, /* counters only, as the next */
+	PART_SPAN,
+	N_PARTS
+};
+extern const char *const schema_parts[N_PARTS];
+uint32_t schema_n_parts(const struct tally_column *column);
+
+/* Of a table: up to when each level is rolled up, and since when its rows are all there. */
+struct marks {
+	int64_t rolled_to[N_LEVELS]; /* INT64_MIN: nothing is */
+	int64_t kept_from[N_LEVELS]; /* INT64_MIN: nothing was deleted */
+};
+
+#endif
