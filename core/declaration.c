@@ -238,6 +238,15 @@ static int declaration_check_cache(const struct tally_keeper *cache, struct erro
 	return 0;
 }
 
+static int declaration_check_watcher(const struct tally_watcher *watcher, struct error *error)
+{
+	int r = declaration_check_size("watcher", watcher->size,
+				       DECLARATION_LEAST(tally_watcher, watch), error);
+	if (r == 0 && !watcher->watch)
+		return error_set(error, EINVAL, "watcher: needs watch()");
+	return r;
+}
+
 static int declaration_check_facets(const struct tally_plugin *plugin, struct error *error)
 {
 	int r = 0;
@@ -251,6 +260,8 @@ static int declaration_check_facets(const struct tally_plugin *plugin, struct er
 		r = declaration_check_store(plugin->store, error);
 	if (r == 0 && plugin->cache)
 		r = declaration_check_cache(plugin->cache, error);
+	if (r == 0 && plugin->watcher)
+		r = declaration_check_watcher(plugin->watcher, error);
 	return r;
 }
 

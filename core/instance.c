@@ -124,12 +124,18 @@ static void instance_offer(struct instance *instance)
 	if (instance_offers(instance))
 		capability_attach(instance->setup.capabilities, instance->name, instance->plugin,
 				  instance->self);
+	if (instance->plugin->watcher &&
+	    watchers_attach(router_watchers(instance->setup.services->router),
+			    instance->plugin->watcher, instance->self) < 0)
+		log_message(TALLY_ERROR, instance->name, "sees no rows pass: no memory");
 }
 
 /* Queries have deadlines, so this ends; if it does not, the main thread gives us up. */
 static void instance_withdraw(struct instance *instance)
 {
 	metric_set(instance->up, 0);
+	if (instance->plugin->watcher)
+		watchers_detach(router_watchers(instance->setup.services->router), instance->self);
 	if (!instance_offers(instance))
 		return;
 	while (!capability_detach(instance->setup.capabilities, instance->name,

@@ -25,6 +25,7 @@ struct router_set {
 struct router {
 	struct metrics *metrics;
 	struct positions *positions;
+	struct watchers *watchers;
 	pthread_mutex_t lock; /* set, and users of any set */
 	pthread_cond_t unused;
 	struct router_set *set;
@@ -45,11 +46,14 @@ struct router *router_create(struct metrics *metrics, struct positions *position
 {
 	struct router *router = calloc(1, sizeof(*router));
 	struct router_set *set = router_set_create(NULL, 0);
-	if (!router || !set) {
+	struct watchers *watchers = watchers_create();
+	if (!router || !set || !watchers) {
 		free(router);
 		free(set);
+		watchers_destroy(watchers);
 		return NULL;
 	}
+	router->watchers = watchers;
 	router->metrics = metrics;
 	router->positions = positions;
 	router->set = set;
@@ -62,10 +66,16 @@ void router_destroy(struct router *router)
 {
 	if (!router)
 		return;
+	watchers_destroy(router->watchers);
 	free(router->set);
 	pthread_cond_destroy(&router->unused);
 	pthread_mutex_destroy(&router->lock);
 	free(router);
+}
+
+struct watchers *router_watchers(struct router *router)
+{
+	return router->watchers;
 }
 
 static struct router_set *router_enter(struct router *router)
@@ -232,8 +242,10 @@ int router_emit(struct router *router, const struct router_source *from, struct 
 		.cancelled = routing_cancelled,
 		.arg = &routing,
 	};
-	if (batch->n_rows > 0)
+	if (batch->n_rows > 0) {
+		watchers_show(router->watchers, batch);
 		routing_run(router, &routing);
+	}
 	positions_close(router->positions, routing.origin.mark, routing.n_refused == 0);
 	batch_drop(batch);
 	return routing.error;

@@ -9,6 +9,7 @@
 #include <tallyd/plugin.h>
 
 #include "journal.h"
+#include "watchers.h"
 
 struct router;
 
@@ -24,11 +25,14 @@ void router_destroy(struct router *router);
 enum { ROUTER_MAX_JOURNALS = 64 };
 int router_set(struct router *router, struct journal *const *journals, size_t n);
 
+struct watchers *router_watchers(struct router *router);
+
 /*
- * Takes over the batch's reference.  Counts rows as collected{input,table}; of those that reach no
- * journal, rows nobody wants as dropped{input,reason="no_output"}, rows given up while stopping as
- * reason="shutdown", rows that a buffer failed to take as reason="buffer_error".  If only some of
- * the journals that want them take them, the others' outputs count them as routed and dropped.
+ * Takes over the batch's reference and shows it to the watchers.  Counts rows as
+ * collected{input,table}; of those that reach no journal, rows nobody wants as
+ * dropped{input,reason="no_output"}, rows given up while stopping as reason="shutdown", rows that a
+ * buffer failed to take as reason="buffer_error".  If only some of the journals that want them take
+ * them, the others' outputs count them as routed and dropped.
  */
 struct router_source {
 	const char *input;

@@ -1,8 +1,9 @@
 /*
  * What the daemon does for a plugin.  Plugins call the tally_*() wrappers below; each says
  * in its name what it does and here what it promises.  log, count, gauge, stopping, now,
- * query, get, set, samples, fail and reason may be called from any thread of the plugin's
- * own; the rest from the thread the core called it on.
+ * query, get, set, samples, fail, reason and, of a batch that was emitted, keep, drop and
+ * bytes may be called from any thread of the plugin's own; the rest from the thread the core
+ * called it on.
  */
 #ifndef TALLYD_HOST_H
 #define TALLYD_HOST_H

@@ -5,7 +5,7 @@
  * Three rules carry the whole contract:
  *   threads    the core calls one instance from one thread at a time, so plugins may
  *              block; only interrupt(), reconfigure() and the facets' query(), tables(),
- *              get() and set() run beside it.
+ *              get(), set() and watch() run beside it.
  *   ownership  what you emit is gone; what you are handed is on loan until you return.
  *   errors     return 0 or what tally_fail() returns (-errno); the core logs it once,
  *              counts it and tries again.
@@ -234,6 +234,19 @@ struct tally_keeper { /* "cache"; thread-safe */
 	int (*set)(void *self, const char *key, const void *data, size_t len, int64_t ttl_ns);
 };
 
+/*
+ * Sees the rows of all inputs as they pass, in the order in which each input emits them, just
+ * before a buffer takes them: for showing them, or for forgetting what they make old.  Nothing is
+ * routed here, kept for it or counted.
+ */
+struct tally_watcher {
+	uint32_t size;
+	uint32_t reserved;
+	/* Between start() and stop(), from the inputs' threads, several at once: they wait for
+	 * it, so it must not block.  The batch is on loan; tally_batch_keep() keeps it. */
+	void (*watch)(void *self, const struct tally_batch *batch);
+};
+
 /* A command line for one configured instance: `tallyd db migrate` gives argv = {"migrate"}. */
 struct tally_command {
 	uint32_t size;
@@ -275,6 +288,8 @@ struct tally_plugin {
 	 * prints to stdout.  Nothing else of the instance was called.  -EINVAL: no such command. */
 	int (*command)(struct tally_ctx *ctx, const void *config,
 		       const struct tally_command *command);
+
+	const struct tally_watcher *watcher;
 };
 
 /* TALLY_PLUGIN(.name = "…", .version = "…", …): the one exported function of a plugin. */

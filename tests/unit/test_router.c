@@ -114,6 +114,29 @@ static void an_empty_batch_goes_nowhere(void **state)
 	journal_detach(x);
 }
 
+static void count_rows(void *self, const struct tally_batch *batch)
+{
+	*(uint32_t *)self += batch->n_rows;
+}
+
+static void a_watcher_sees_what_passes_until_it_is_detached(void **state)
+{
+	static const struct tally_watcher watcher = {.size = sizeof(watcher), .watch = count_rows};
+	struct watchers *watchers = router_watchers(router);
+	uint32_t rows = 0, others = 0;
+	(void)state;
+	assert_int_equal(watchers_attach(watchers, &watcher, &rows), 0);
+	assert_int_equal(watchers_attach(watchers, &watcher, &others), 0);
+	assert_int_equal(emit(&pipeline_a, NULL, 0), 0);
+	watchers_detach(watchers, &rows);
+	watchers_detach(watchers, &rows);
+	assert_int_equal(emit(&pipeline_a, NULL, 0), 0);
+	assert_int_equal(rows, 10);
+	assert_int_equal(others, 20);
+	/* It is no output: what nobody else wants is dropped all the same. */
+	assert_int_equal(input_sum("tallyd_rows_dropped_total", "reason=\"no_output\""), 20);
+}
+
 static void too_many_journals_are_refused(void **state)
 {
 	struct journal *journals[ROUTER_MAX_JOURNALS + 1] = {0};
@@ -395,6 +418,7 @@ int main(void)
 		TEST(rows_that_nobody_wants_are_dropped_and_counted),
 		TEST(each_journal_that_wants_the_table_gets_it_once),
 		TEST(an_empty_batch_goes_nowhere),
+		TEST(a_watcher_sees_what_passes_until_it_is_detached),
 		TEST(too_many_journals_are_refused),
 		TEST(rows_given_up_while_stopping_are_counted),
 		TEST(rows_that_only_some_journals_take_are_counted_at_the_others),
