@@ -1,0 +1,89 @@
+#include "address.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/un.h>
+
+enum { ADDRESS_PORT = 6379 };
+
+static const char *after(const char *text, const char *scheme)
+{
+	size_t len = strlen(scheme);
+	return strncmp(text, scheme, len) == 0 ? text + len : NULL;
+}
+
+static const char *parse_socket(const char *path, struct address *ret)
+{
+	if (*path != '/')
+		return "needs a full path (try unix:///run/redis/redis-server.sock)";
+	if (strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+		return "is longer than a socket's path can be (107 bytes)";
+	snprintf(ret->place, sizeof(ret->place), "%s", path);
+	ret->port = 0;
+	return NULL;
+}
+
+static bool parse_port(const char *text, size_t len, int *ret)
+{
+	int port = 0;
+	if (len < 1 || len > 5)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		if (!isdigit((unsigned char)text[i]))
+			return false;
+		port = port * 10 + (text[i] - '0');
+	}
+	*ret = port;
+	return port >= 1 && port <= 65535;
+}
+
+/* Without the brackets of an IPv6 address. */
+static bool parse_host(const char *text, size_t len, struct address *ret)
+{
+	bool bracketed = len > 2 && text[0] == '[' && text[len - 1] == ']';
+	if (bracketed) {
+		text++;
+		len -= 2;
+	}
+	for (size_t i = 0; i < len; i++)
+		if (!isalnum((unsigned char)text[i]) && !strchr(bracketed ? ":." : ".-_", text[i]))
+			return false;
+	if (len == 0 || len >= sizeof(ret->place))
+		return false;
+	snprintf(ret->place, sizeof(ret->place), "%.*s", (int)len, text);
+	return true;
+}
+
+static const char *parse_tcp(const char *text, struct address *ret)
+{
+	size_t len = strcspn(text, "/");
+	const char *colon = memrchr(text, ':', len), *bracket = memrchr(text, ']', len);
+	if (strchr(text, '@'))
+		return "holds a user or a password: give them as user and password, which are "
+		       "not shown";
+	if (text[len] && text[len + 1])
+		return "has a path: give the database as db";
+	ret->port = ADDRESS_PORT;
+	if (colon && colon > bracket) {
+		if (!parse_port(colon + 1, (size_t)(text + len - colon - 1), &ret->port))
+			return "needs a port from 1 to 65535";
+		len = (size_t)(colon - text);
+	}
+	return parse_host(text, len, ret) ? NULL : "needs a host's name or address";
+}
+
+const char *address_parse(const char *url, struct address *ret)
+{
+	const char *rest = after(url, "unix://");
+	if (rest)
+		return parse_socket(rest, ret);
+	rest = after(url, "redis://");
+	if (rest)
+		return parse_tcp(rest, ret);
+	if (after(url, "rediss://"))
+		return "asks for TLS, which this tallyd cannot do: put a TLS proxy between "
+		       "(stunnel, or Redis on this machine)";
+	return "begins with neither redis:// nor unix://";
+}

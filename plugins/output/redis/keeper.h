@@ -1,0 +1,25 @@
+/*
+ * The cache facet: get and set of values under `<prefix>v1:cache:`, from any thread, each within
+ * cache_timeout.  Nobody who asks ever connects: links are made by a thread of the keeper's own.
+ * After the first failure, a late answer among them, all links are closed and Redis is not asked
+ * until that thread has reached it again, at first after half a second, then after up to 5.
+ */
+#ifndef TALLYD_REDIS_KEEPER_H
+#define TALLYD_REDIS_KEEPER_H
+
+#include "link.h"
+
+struct keeper;
+
+/* how: a closed link that says where to; wake_fd is the keeper's own.  -errno as after
+ * tally_fail(). */
+int keeper_start(const struct link *how, struct keeper **ret);
+void keeper_stop(struct keeper *keeper); /* NULL is fine; nobody is inside */
+
+/* As in struct tally_keeper.  -EBUSY: resting, or no link came free in time; -E2BIG: longer than
+ * REDIS_MAX_VALUE. */
+int keeper_get(struct keeper *keeper, const char *key, struct tally_blob *ret);
+int keeper_set(struct keeper *keeper, const char *key, const void *data, size_t len,
+	       int64_t ttl_ns);
+
+#endif

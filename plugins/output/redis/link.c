@@ -1,0 +1,215 @@
+#include "link.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum { LINK_CHUNK = 16 << 10 };
+
+void link_close(struct link *link)
+{
+	if (link->redis)
+		redisFree(link->redis);
+	link->redis = NULL;
+}
+
+bool link_is_quiet(const struct link *link)
+{
+	char byte;
+	return link->redis && link->redis->reader->pos == link->redis->reader->len &&
+	       recv(link->redis->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+/* ---- Waiting ------------------------------------------------------------- */
+
+/* events that have come, or -errno. */
+static int link_wait(struct link *link, short events, int64_t deadline)
+{
+	struct pollfd fds[] = {{.fd = link->redis->fd, .events = events},
+			       {.fd = link->wake_fd, .events = POLLIN}};
+	int64_t left = deadline - tally_monotonic(link->ctx);
+	int ms = left <= 0 ? 0 : (int)((left + 999999) / 1000000);
+	int r = poll(fds, 2, ms);
+	if (r < 0 && errno != EINTR)
+		return tally_fail(link->ctx, errno, "poll: %s", strerror(errno));
+	if (r > 0 && fds[1].revents)
+		return tally_fail(link->ctx, ECANCELED, "interrupted");
+	if (r > 0)
+		return fds[0].revents;
+	if (tally_monotonic(link->ctx) >= deadline)
+		return tally_fail(link->ctx, ETIMEDOUT, "Redis did not answer in time");
+	return 0;
+}
+
+/* ---- Sending and receiving ----------------------------------------------- */
+
+struct talk {
+	struct link *link;
+	const struct commands *commands;
+	link_reply_fn *each;
+	void *arg;
+	size_t sent, received; /* bytes; received: since the last reply */
+	uint32_t replies;
+};
+
+static int talk_send(struct talk *talk)
+{
+	const struct json_writer *bytes = &talk->commands->bytes;
+	ssize_t n = send(talk->link->redis->fd, bytes->data + talk->sent, bytes->len - talk->sent,
+			 MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (n >= 0)
+		talk->sent += (size_t)n;
+	else if (errno != EAGAIN && errno != EINTR)
+		return tally_fail(talk->link->ctx, errno, "sending: %s", strerror(errno));
+	return 0;
+}
+
+static int talk_feed(struct talk *talk, const char *data, size_t len)
+{
+	redisReader *reader = talk->link->redis->reader;
+	talk->received += len;
+	if (talk->received > REDIS_MAX_REPLY)
+		return tally_fail(talk->link->ctx, EBADMSG, "a reply is longer than %d bytes",
+				  REDIS_MAX_REPLY);
+	if (redisReaderFeed(reader, data, len) != REDIS_OK)
+		return tally_fail(talk->link->ctx, EBADMSG, "%s", reader->errstr);
+	return 0;
+}
+
+static int talk_receive(struct talk *talk)
+{
+	char data[LINK_CHUNK];
+	ssize_t n = recv(talk->link->redis->fd, data, sizeof(data), MSG_DONTWAIT);
+	if (n > 0)
+		return talk_feed(talk, data, (size_t)n);
+	if (n == 0)
+		return tally_fail(talk->link->ctx, ECONNRESET, "Redis closed the connection");
+	if (errno == EAGAIN || errno == EINTR)
+		return 0;
+	return tally_fail(talk->link->ctx, errno, "receiving: %s", strerror(errno));
+}
+
+/* Gives out the replies that are complete. */
+static int talk_give(struct talk *talk)
+{
+	redisReader *reader = talk->link->redis->reader;
+	int r = 0;
+	while (r == 0 && talk->replies < talk->commands->n) {
+		void *got = NULL;
+		if (redisReaderGetReply(reader, &got) != REDIS_OK)
+			return tally_fail(talk->link->ctx, EBADMSG, "%s", reader->errstr);
+		if (!got)
+			return 0;
+		redisReply *reply = got;
+		talk->received = 0;
+		r = talk->each(talk->arg, talk->replies++, &reply);
+		if (reply)
+			freeReplyObject(reply);
+	}
+	return r;
+}
+
+static int talk_step(struct talk *talk, int64_t deadline)
+{
+	bool sending = talk->sent < talk->commands->bytes.len;
+	int events = link_wait(talk->link, (short)(POLLIN | (sending ? POLLOUT : 0)), deadline);
+	int r = events < 0 ? events : 0;
+	if (r == 0 && events & POLLOUT)
+		r = talk_send(talk);
+	if (r == 0 && events & (POLLIN | POLLHUP | POLLERR))
+		r = talk_receive(talk);
+	return r < 0 ? r : talk_give(talk);
+}
+
+int link_talk(struct link *link, const struct commands *commands, link_reply_fn *each, void *arg,
+	      int64_t deadline)
+{
+	struct talk talk = {.link = link, .commands = commands, .each = each, .arg = arg};
+	int r = 0;
+	while (r == 0 && (talk.replies < commands->n || talk.sent < commands->bytes.len))
+		r = talk_step(&talk, deadline);
+	return r;
+}
+
+int link_refused(struct link *link, const redisReply *reply)
+{
+	return tally_fail(link->ctx, EPROTO, "Redis says: %.*s", (int)reply->len, reply->str);
+}
+
+/* ---- Opening ------------------------------------------------------------- */
+
+/* None of our commands is answered with an array, and one could be of any length. */
+static void *link_no_array(const redisReadTask *task, int n)
+{
+	(void)task;
+	(void)n;
+	return NULL;
+}
+
+static int link_connect(struct link *link, int64_t deadline)
+{
+	const struct address *address = link->address;
+	link->redis = address->port ? redisConnectNonBlock(address->place, address->port)
+				    : redisConnectUnixNonBlock(address->place);
+	if (!link->redis)
+		return tally_fail(link->ctx, ENOMEM, "no memory");
+	if (link->redis->err)
+		return tally_fail(link->ctx, ECONNREFUSED, "%s: %s", link->config->url,
+				  link->redis->errstr);
+	link->functions = *link->redis->reader->fn;
+	link->functions.createArray = link_no_array;
+	link->redis->reader->fn = &link->functions;
+	int r = 0, error = 0;
+	while (r == 0)
+		r = link_wait(link, POLLOUT, deadline);
+	if (r < 0)
+		return r;
+	socklen_t len = sizeof(error);
+	getsockopt(link->redis->fd, SOL_SOCKET, SO_ERROR, &error, &len);
+	return error ? tally_fail(link->ctx, error, "%s: %s", link->config->url, strerror(error))
+		     : 0;
+}
+
+static int link_greeted(void *arg, uint32_t i, redisReply **reply)
+{
+	(void)i;
+	return (*reply)->type == REDIS_REPLY_ERROR ? link_refused(arg, *reply) : 0;
+}
+
+/* Who we are and where to; PING shows that we may, where nobody is asked. */
+static int link_greet(struct link *link, int64_t deadline)
+{
+	const struct redis_config *config = link->config;
+	struct commands commands;
+	commands_init(&commands, 64 << 10);
+	if (config->password) {
+		commands_begin(&commands, config->user ? 3 : 2);
+		commands_add_text(&commands, "AUTH");
+		if (config->user)
+			commands_add_text(&commands, config->user);
+		commands_add_text(&commands, config->password);
+	}
+	if (config->db) {
+		commands_begin(&commands, 2);
+		commands_add_text(&commands, "SELECT");
+		commands_add_number(&commands, config->db);
+	}
+	commands_begin(&commands, 1);
+	commands_add_text(&commands, "PING");
+	int r = commands.bytes.error ? tally_fail(link->ctx, -commands.bytes.error, "no memory")
+				     : link_talk(link, &commands, link_greeted, link, deadline);
+	commands_done(&commands);
+	return r;
+}
+
+int link_open(struct link *link, int64_t deadline)
+{
+	int r = link_connect(link, deadline);
+	if (r == 0)
+		r = link_greet(link, deadline);
+	if (r < 0)
+		link_close(link);
+	tally_count(link->ctx, r < 0 ? REDIS_CONNECT_ERRORS : REDIS_CONNECTS, 1);
+	return r;
+}

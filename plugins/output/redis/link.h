@@ -1,0 +1,44 @@
+/*
+ * One connection to Redis.  link_open() connects, shows the password and chooses the database;
+ * link_talk() sends commands and reads their replies in one round trip.  Every wait ends at the
+ * deadline or when wake_fd becomes readable, and no reply is taken beyond its bound.  A link that
+ * failed must be closed, since nobody knows which replies are still on their way.  One thread at a
+ * time.  hiredis connects and parses; sending and receiving is ours, for the deadlines.
+ */
+#ifndef TALLYD_REDIS_LINK_H
+#define TALLYD_REDIS_LINK_H
+
+#include <hiredis/hiredis.h>
+
+#include "address.h"
+#include "commands.h"
+#include "redis.h"
+
+struct link {
+	struct tally_ctx *ctx;
+	const struct redis_config *config;
+	const struct address *address;
+	int wake_fd;
+	redisContext *redis; /* NULL: closed */
+	redisReplyObjectFunctions functions;
+};
+
+/* Is on loan, or takes it by setting *reply to NULL.  Non-zero ends the talk with that. */
+typedef int link_reply_fn(void *arg, uint32_t i, redisReply **reply);
+
+/* 0, or -errno as after tally_fail(); then it is closed. */
+int link_open(struct link *link, int64_t deadline);
+void link_close(struct link *link);
+
+/* Open, and nothing that was not asked for has come: neither bytes nor the other side's close. */
+bool link_is_quiet(const struct link *link);
+
+/* Sends all and gives each reply to `each`.  -ETIMEDOUT, -ECANCELED (woken), -EBADMSG, …: as after
+ * tally_fail(). */
+int link_talk(struct link *link, const struct commands *commands, link_reply_fn *each, void *arg,
+	      int64_t deadline);
+
+/* What a reply of type error becomes: as after tally_fail(). */
+int link_refused(struct link *link, const redisReply *reply);
+
+#endif

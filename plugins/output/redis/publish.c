@@ -1,0 +1,174 @@
+#include "publish.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { PUBLISH_NAME_SIZE = 256, PUBLISH_MARK_MS = 24 * 3600 * 1000 };
+
+static int64_t publish_ttl_ms(const struct redis_config *config)
+{
+	return config->ttl / 1000000;
+}
+
+/* ---- Messages ------------------------------------------------------------ */
+
+static void write_cell(struct json_writer *json, const struct tally_column *column,
+		       const struct tally_cell *cell)
+{
+	if (!cell->set)
+		json_write_null(json);
+	else if (column->type == TALLY_TIME)
+		json_write_time(json, cell->i);
+	else if (column->type == TALLY_INT)
+		json_write_int(json, cell->i);
+	else if (column->type == TALLY_REAL)
+		json_write_real(json, cell->f);
+	else if (column->type == TALLY_BOOL)
+		json_write_bool(json, cell->i != 0);
+	else if (column->type == TALLY_JSON)
+		json_write_json(json, cell->text, cell->len);
+	else
+		json_write_text(json, cell->text, cell->len);
+}
+
+static void add_json(struct commands *commands, const struct tally_table *table,
+		     const struct tally_cell *cells)
+{
+	struct json_writer json;
+	json_writer_init(&json, REDIS_MAX_ROW);
+	json_begin_object(&json);
+	for (uint32_t c = 0; c < table->n_columns; c++) {
+		json_write_key(&json, table->columns[c].name);
+		write_cell(&json, &table->columns[c], &cells[c]);
+	}
+	json_end_object(&json);
+	if (json.error)
+		commands->bytes.error = json.error;
+	else
+		commands_add(commands, json.data, json.len);
+	json_writer_done(&json);
+}
+
+static void publish_message(struct commands *commands, const struct redis_config *config,
+			    const struct tally_table *table, const struct tally_cell *cells)
+{
+	char channel[PUBLISH_NAME_SIZE];
+	snprintf(channel, sizeof(channel), "%s" REDIS_LAYOUT "rows:%s", config->prefix,
+		 table->name);
+	commands_begin(commands, 3);
+	commands_add_text(commands, "PUBLISH");
+	commands_add_text(commands, channel);
+	add_json(commands, table, cells);
+}
+
+/* ---- Hashes -------------------------------------------------------------- */
+
+/* Of the tag that says which container; NULL: the row is about none. */
+static const struct tally_cell *find_container(const struct tally_table *table,
+					       const struct tally_cell *cells)
+{
+	for (uint32_t c = 0; table->kind != TALLY_LOG && c < table->n_columns; c++)
+		if (table->columns[c].role == TALLY_TAG && cells[c].set && cells[c].len <= 128 &&
+		    strcmp(table->columns[c].name, "container_id") == 0)
+			return &cells[c];
+	return NULL;
+}
+
+static void begin_hash(struct commands *commands, const struct redis_config *config,
+		       const char *command, const struct tally_cell *container, uint32_t n_words)
+{
+	char key[PUBLISH_NAME_SIZE];
+	int len = snprintf(key, sizeof(key), "%s" REDIS_LAYOUT "container:%.*s", config->prefix,
+			   (int)container->len, container->text);
+	commands_begin(commands, 2 + n_words);
+	commands_add_text(commands, command);
+	commands_add(commands, key, (size_t)len);
+}
+
+/* `stats.cpu_percent` of container_stats. */
+static void add_field(struct commands *commands, const struct tally_table *table, uint32_t c)
+{
+	static const char common[] = "container_";
+	size_t skip = strncmp(table->name, common, strlen(common)) == 0 ? strlen(common) : 0;
+	char field[PUBLISH_NAME_SIZE];
+	snprintf(field, sizeof(field), "%s.%s", table->name + skip, table->columns[c].name);
+	commands_add_text(commands, field);
+}
+
+/* As in a message, but texts without quotes and escapes. */
+static void add_value(struct commands *commands, const struct tally_column *column,
+		      const struct tally_cell *cell)
+{
+	char number[64];
+	struct json_writer json;
+	if (column->type == TALLY_TEXT || column->type == TALLY_JSON) {
+		commands_add(commands, cell->text, cell->len);
+		return;
+	}
+	json_writer_init(&json, sizeof(number));
+	write_cell(&json, column, cell);
+	bool quoted = json.len >= 2 && json.data[0] == '"';
+	if (json.error)
+		commands->bytes.error = json.error;
+	else
+		commands_add(commands, json.data + quoted, json.len - 2 * quoted);
+	json_writer_done(&json);
+}
+
+static void add_fields(struct commands *commands, const struct tally_table *table,
+		       const struct tally_cell *cells, bool set)
+{
+	for (uint32_t c = 0; c < table->n_columns; c++) {
+		if ((cells[c].set != 0) != set)
+			continue;
+		add_field(commands, table, c);
+		if (set)
+			add_value(commands, &table->columns[c], &cells[c]);
+	}
+}
+
+static void publish_hash(struct commands *commands, const struct redis_config *config,
+			 const struct tally_table *table, const struct tally_cell *cells)
+{
+	const struct tally_cell *container = find_container(table, cells);
+	uint32_t n_set = 0;
+	if (!container)
+		return;
+	for (uint32_t c = 0; c < table->n_columns; c++)
+		n_set += cells[c].set != 0;
+	begin_hash(commands, config, "HSET", container, 2 * n_set);
+	add_fields(commands, table, cells, true);
+	if (n_set < table->n_columns) {
+		begin_hash(commands, config, "HDEL", container, table->n_columns - n_set);
+		add_fields(commands, table, cells, false);
+	}
+	begin_hash(commands, config, "PEXPIRE", container, 1);
+	commands_add_number(commands, publish_ttl_ms(config));
+}
+
+/* ---- All ----------------------------------------------------------------- */
+
+void publish_row(struct commands *commands, const struct redis_config *config,
+		 const struct tally_batch *batch, uint32_t row)
+{
+	const struct tally_table *table = batch->table;
+	const struct tally_cell *cells = &batch->cells[(size_t)row * table->n_columns];
+	publish_hash(commands, config, table, cells);
+	publish_message(commands, config, table, cells);
+}
+
+void publish_mark(struct commands *commands, const struct redis_config *config,
+		  const struct tally_entry *entry)
+{
+	char key[PUBLISH_NAME_SIZE], mark[PUBLISH_NAME_SIZE];
+	snprintf(key, sizeof(key), "%s" REDIS_LAYOUT "cache:rows:%s", config->prefix,
+		 entry->batch->table->name);
+	snprintf(mark, sizeof(mark), "%s:%" PRIu64, entry->writer, entry->sequence);
+	commands_begin(commands, 5);
+	commands_add_text(commands, "SET");
+	commands_add_text(commands, key);
+	commands_add_text(commands, mark);
+	commands_add_text(commands, "PX");
+	commands_add_number(commands, PUBLISH_MARK_MS);
+}

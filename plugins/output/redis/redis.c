@@ -1,0 +1,166 @@
+/*
+ * The plugin: publishes the newest rows in Redis, for whoever wants to read or follow them there,
+ * and keeps bytes in it for others (the cache facet).  start() connects, so that a wrong address or
+ * password shows at once; after that the writer and the keeper reconnect, each by itself.
+ */
+#include "redis.h"
+
+#include <cleanup.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#include "keeper.h"
+#include "writer.h"
+
+struct redis {
+	struct link how;
+	struct address address;
+	struct writer writer;
+	struct keeper *keeper;
+};
+
+#define OPTION(key) .name = #key, .offset = offsetof(struct redis_config, key)
+
+static const struct tally_option redis_options[] = {
+	{OPTION(url), .type = TALLY_OPT_STRING, .fallback = "redis://127.0.0.1:6379",
+	 .help = "Where Redis is: redis://HOST:PORT or unix:///PATH."},
+	{OPTION(user), .type = TALLY_OPT_STRING, .help = "For AUTH, with Redis 6 and newer."},
+	{OPTION(password), .type = TALLY_OPT_STRING, .flags = TALLY_OPT_SECRET,
+	 .help = "For AUTH.  It is sent as it is: to another machine only through a TLS proxy."},
+	{OPTION(db), .type = TALLY_OPT_INT, .fallback = "0", .accepts = "0..65535",
+	 .help = "The database's number."},
+	{OPTION(prefix), .type = TALLY_OPT_STRING,
+	 .fallback = "tally:", .help = "What all keys and channels begin with."},
+	{OPTION(ttl), .type = TALLY_OPT_DURATION, .fallback = "10min", .accepts = "1s..30d",
+	 .help = "A container's hash goes when nothing was written to it for so long."},
+	{OPTION(timeout), .type = TALLY_OPT_DURATION, .fallback = "2s", .accepts = "10ms..1min",
+	 .help = "How long connecting, or publishing a batch, may take."},
+	{OPTION(cache_timeout), .type = TALLY_OPT_DURATION, .fallback = "5ms",
+	 .accepts = "100us..10s",
+	 .help = "As a cache: how long one question may take; after a longer one Redis is left "
+		 "alone for a while."},
+	{.name = NULL},
+};
+
+static const struct tally_metric redis_metrics[] = {
+	[REDIS_PUBLISHED] = {.name = "published", .help = "Rows published."},
+	[REDIS_FOREIGN_KEYS] = {.name = "foreign_keys",
+				.help = "Times that a container's key held something else."},
+	[REDIS_CONNECTS] = {.name = "connects", .help = "Connections made."},
+	[REDIS_CONNECT_ERRORS] = {.name = "connect_errors",
+				  .help = "Connections that could not be made."},
+	[REDIS_CACHE_AVAILABLE] = {.name = "cache_available",
+				   .help = "1: it is asked as a cache; 0: it rests after a failure "
+					   "or a late answer.",
+				   .kind = TALLY_METRIC_GAUGE},
+	{.name = NULL},
+};
+
+static int redis_check(struct tally_ctx *ctx, const struct redis_config *config,
+		       struct address *ret)
+{
+	const char *problem = address_parse(config->url, ret);
+	if (problem)
+		return tally_fail(ctx, EINVAL, "url: %s", problem);
+	if (config->user && !config->password)
+		return tally_fail(ctx, EINVAL, "user: needs a password too");
+	if (strlen(config->prefix) > 64)
+		return tally_fail(ctx, EINVAL, "prefix: is longer than 64 bytes");
+	return 0;
+}
+
+static int redis_create(struct tally_ctx *ctx, const void *config, void **ret_self)
+{
+	auto_free struct redis *redis = calloc(1, sizeof(*redis));
+	if (!redis)
+		return tally_fail(ctx, ENOMEM, "no memory");
+	int r = redis_check(ctx, config, &redis->address);
+	if (r < 0)
+		return r;
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (fd < 0)
+		return tally_fail(ctx, errno, "eventfd: %s", strerror(errno));
+	redis->how = (struct link){.ctx = ctx, .config = config, .wake_fd = fd};
+	redis->how.address = &redis->address;
+	*ret_self = TAKE(redis);
+	return 0;
+}
+
+static void redis_destroy(void *self)
+{
+	struct redis *redis = self;
+	close(redis->how.wake_fd);
+	free(redis);
+}
+
+static int redis_start(void *self)
+{
+	struct redis *redis = self;
+	uint64_t interrupts;
+	while (read(redis->how.wake_fd, &interrupts, sizeof(interrupts)) > 0)
+		;
+	writer_init(&redis->writer, &redis->how);
+	int r = writer_connect(&redis->writer);
+	if (r == 0)
+		r = keeper_start(&redis->how, &redis->keeper);
+	if (r < 0)
+		writer_done(&redis->writer);
+	return r;
+}
+
+static void redis_interrupt(void *self)
+{
+	struct redis *redis = self;
+	uint64_t one = 1;
+	ssize_t n = write(redis->how.wake_fd, &one, sizeof(one));
+	(void)n; /* full: it is readable already */
+}
+
+static void redis_stop(void *self)
+{
+	struct redis *redis = self;
+	keeper_stop(redis->keeper);
+	redis->keeper = NULL;
+	writer_done(&redis->writer);
+}
+
+/* Redis has no tables. */
+static int redis_prepare(void *self, const struct tally_table *table)
+{
+	(void)self;
+	(void)table;
+	return 0;
+}
+
+static int redis_write(void *self, const struct tally_entry *entries, uint32_t n, uint8_t *verdicts)
+{
+	struct redis *redis = self;
+	return writer_write(&redis->writer, entries, n, verdicts);
+}
+
+static int redis_get(void *self, const char *key, struct tally_blob *ret)
+{
+	struct redis *redis = self;
+	return keeper_get(redis->keeper, key, ret);
+}
+
+static int redis_set(void *self, const char *key, const void *data, size_t len, int64_t ttl_ns)
+{
+	struct redis *redis = self;
+	return keeper_set(redis->keeper, key, data, len, ttl_ns);
+}
+
+static const struct tally_output redis_output = {
+	.size = sizeof(redis_output), .prepare = redis_prepare, .write = redis_write};
+static const struct tally_keeper redis_keeper = {
+	.size = sizeof(redis_keeper), .get = redis_get, .set = redis_set};
+
+TALLY_PLUGIN(.name = "redis", .version = TALLYD_VERSION,
+	     .help = "Publishes the newest rows in Redis, and keeps answers there for several API "
+		     "processes.",
+	     .options = redis_options, .metrics = redis_metrics,
+	     .config_size = sizeof(struct redis_config), .create = redis_create,
+	     .start = redis_start, .interrupt = redis_interrupt, .stop = redis_stop,
+	     .destroy = redis_destroy, .output = &redis_output, .cache = &redis_keeper)

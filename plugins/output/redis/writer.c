@@ -1,0 +1,117 @@
+#include "writer.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "publish.h"
+
+void writer_init(struct writer *writer, const struct link *how)
+{
+	writer->link = *how;
+	commands_init(&writer->commands, REDIS_MAX_COMMANDS + REDIS_MAX_ROW);
+}
+
+void writer_done(struct writer *writer)
+{
+	link_close(&writer->link);
+	commands_done(&writer->commands);
+}
+
+int writer_connect(struct writer *writer)
+{
+	struct link *link = &writer->link;
+	if (link->redis && !link_is_quiet(link))
+		link_close(link);
+	return link->redis ? 0
+			   : link_open(link, tally_monotonic(link->ctx) + link->config->timeout);
+}
+
+/* ---- Writing ------------------------------------------------------------- */
+
+/* Somebody else's key of another type is left alone: the row has been published all the same. */
+static int writer_reply(void *arg, uint32_t i, redisReply **reply)
+{
+	struct writer *writer = arg;
+	struct tally_ctx *ctx = writer->link.ctx;
+	(void)i;
+	if ((*reply)->type != REDIS_REPLY_ERROR)
+		return 0;
+	if (strncmp((*reply)->str, "WRONGTYPE", strlen("WRONGTYPE")) != 0)
+		return link_refused(&writer->link, *reply);
+	tally_count(ctx, REDIS_FOREIGN_KEYS, 1);
+	tally_log(ctx, TALLY_WARNING, "a key under \"%s\" is not ours and is left as it is",
+		  writer->link.config->prefix);
+	return 0;
+}
+
+static int writer_flush(struct writer *writer)
+{
+	struct link *link = &writer->link;
+	int64_t deadline = tally_monotonic(link->ctx) + link->config->timeout;
+	int r = link_talk(link, &writer->commands, writer_reply, writer, deadline);
+	commands_clear(&writer->commands);
+	return r;
+}
+
+/* A row that does not fit is taken out again and refused. */
+static int writer_add_row(struct writer *writer, const struct tally_batch *batch, uint32_t row)
+{
+	struct commands *commands = &writer->commands;
+	const struct link *link = &writer->link;
+	size_t len = commands->bytes.len;
+	uint32_t n = commands->n;
+	publish_row(commands, link->config, batch, row);
+	int error = commands->bytes.error;
+	if (error == 0)
+		return 0;
+	commands->bytes.error = 0;
+	commands->bytes.len = len;
+	commands->n = n;
+	if (error != -E2BIG)
+		return tally_fail(link->ctx, -error, "no memory");
+	tally_reject_row(link->ctx, batch, row, "too large for one message");
+	return 0;
+}
+
+static int writer_add(struct writer *writer, const struct tally_entry *entry)
+{
+	struct commands *commands = &writer->commands;
+	int r = 0;
+	for (uint32_t row = 0; r == 0 && row < entry->batch->n_rows; row++) {
+		if (commands->bytes.len >= REDIS_MAX_COMMANDS)
+			r = writer_flush(writer);
+		if (r == 0)
+			r = writer_add_row(writer, entry->batch, row);
+	}
+	if (r == 0)
+		publish_mark(commands, writer->link.config, entry);
+	return r;
+}
+
+static int writer_send_all(struct writer *writer, const struct tally_entry *entries, uint32_t n)
+{
+	int r = 0;
+	commands_clear(&writer->commands);
+	for (uint32_t i = 0; r == 0 && i < n; i++)
+		r = writer_add(writer, &entries[i]);
+	return r < 0 ? r : writer_flush(writer);
+}
+
+int writer_write(struct writer *writer, const struct tally_entry *entries, uint32_t n,
+		 uint8_t *verdicts)
+{
+	uint64_t rows = 0;
+	int r = writer_connect(writer);
+	if (r == 0)
+		r = writer_send_all(writer, entries, n);
+	if (r < 0) {
+		link_close(&writer->link);
+		return r;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		verdicts[i] = TALLY_DONE;
+		rows += entries[i].batch->n_rows;
+	}
+	tally_count(writer->link.ctx, REDIS_PUBLISHED, rows);
+	return 0;
+}

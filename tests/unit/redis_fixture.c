@@ -1,0 +1,119 @@
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "redis_fixture.h"
+
+#include <cmocka.h>
+
+static const char *redis_folder(void)
+{
+	const char *folder = getenv("TALLYD_TEST_REDIS");
+	return folder ? folder : "/nonexistent";
+}
+
+struct redis_fixture *redis_prepare(void)
+{
+	struct redis_fixture *fixture = calloc(1, sizeof(*fixture));
+	fixture->host = fake_host_create("output.redis");
+	fixture->ctx = fake_host_ctx(fixture->host);
+	snprintf(fixture->url, sizeof(fixture->url), "unix://%s/redis.sock", redis_folder());
+	fixture->config = (struct redis_config){.url = fixture->url,
+						.prefix = "tally:",
+						.ttl = 600 * REDIS_SECOND,
+						.timeout = 30 * REDIS_SECOND,
+						.cache_timeout = 30 * REDIS_SECOND};
+	return fixture;
+}
+
+int redis_begin(struct redis_fixture *fixture)
+{
+	int r = tally_plugin()->create(fixture->ctx, &fixture->config, &fixture->plugin);
+	return r < 0 ? r : tally_plugin()->start(fixture->plugin);
+}
+
+void redis_finish(struct redis_fixture *fixture)
+{
+	if (fixture->plugin) {
+		tally_plugin()->stop(fixture->plugin);
+		tally_plugin()->destroy(fixture->plugin);
+	}
+	if (fixture->client)
+		redisFree(fixture->client);
+	fake_host_destroy(fixture->host);
+	free(fixture);
+}
+
+int redis_set_up(void **state)
+{
+	struct redis_fixture *fixture = redis_prepare();
+	char path[200];
+	snprintf(path, sizeof(path), "%s/redis.sock", redis_folder());
+	fixture->client = redisConnectUnix(path);
+	if (!fixture->client || fixture->client->err)
+		fail_msg("no Redis: run this by tests/support/redis.py");
+	freeReplyObject(redis_ask(fixture, "FLUSHALL"));
+	assert_int_equal(redis_begin(fixture), 0);
+	*state = fixture;
+	return 0;
+}
+
+int redis_tear_down(void **state)
+{
+	redis_finish(*state);
+	return 0;
+}
+
+redisReply *redis_ask(struct redis_fixture *fixture, const char *format, ...)
+{
+	va_list ap;
+	va_start(ap, format);
+	redisReply *reply = redisvCommand(fixture->client, format, ap);
+	va_end(ap);
+	if (!reply)
+		fail_msg("%s: %s", format, fixture->client->errstr);
+	return reply;
+}
+
+void redis_expect(struct redis_fixture *fixture, const char *value, const char *format, ...)
+{
+	va_list ap;
+	va_start(ap, format);
+	redisReply *reply = redisvCommand(fixture->client, format, ap);
+	va_end(ap);
+	assert_non_null(reply);
+	if (!value)
+		assert_int_equal(reply->type, REDIS_REPLY_NIL);
+	else if (!reply->str || strcmp(reply->str, value) != 0)
+		fail_msg("%s: \"%s\" instead of \"%s\"", format, reply->str ? reply->str : "(nil)",
+			 value);
+	freeReplyObject(reply);
+}
+
+void redis_signal(int signal)
+{
+	char path[200];
+	int pid = 0;
+	snprintf(path, sizeof(path), "%s/pid", redis_folder());
+	FILE *file = fopen(path, "re");
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%d", &pid), 1);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(kill(pid, signal), 0);
+}
+
+bool redis_eventually(bool (*condition)(void *arg), void *arg)
+{
+	for (int i = 0; i < 3000; i++) {
+		if (condition(arg))
+			return true;
+		usleep(10000);
+	}
+	return false;
+}

@@ -1,0 +1,188 @@
+/* Replies that no Redis gives: halves, endless ones, arrays, nonsense. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "redis_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+/* Answers PING as it should and whatever comes after that with `reply`, over and over if endless;
+ * then it keeps the connection open until the other side closes it. */
+enum { GUESTS = 16 };
+
+struct villain {
+	int fd;
+	pthread_t thread, guests[GUESTS];
+	int n_guests;
+	const char *reply;
+	bool endless;
+};
+
+static void villain_send(int fd, const char *text)
+{
+	ssize_t n = send(fd, text, strlen(text), MSG_NOSIGNAL);
+	(void)n;
+}
+
+static void villain_talk(const struct villain *villain, int fd)
+{
+	char bytes[4096];
+	for (bool greeted = false; recv(fd, bytes, sizeof(bytes), 0) > 0; greeted = true) {
+		villain_send(fd, greeted ? villain->reply : "+PONG\r\n");
+		while (greeted && villain->endless &&
+		       send(fd, villain->reply, strlen(villain->reply), MSG_NOSIGNAL) > 0)
+			;
+	}
+}
+
+struct visit {
+	const struct villain *villain;
+	int fd;
+};
+
+static void *villain_serve(void *arg)
+{
+	struct visit *visit = arg;
+	villain_talk(visit->villain, visit->fd);
+	close(visit->fd);
+	free(visit);
+	return NULL;
+}
+
+static void *villain_run(void *arg)
+{
+	struct villain *villain = arg;
+	int fd;
+	while (villain->n_guests < GUESTS && (fd = accept(villain->fd, NULL, NULL)) >= 0) {
+		struct visit *visit = malloc(sizeof(*visit));
+		*visit = (struct visit){villain, fd};
+		pthread_create(&villain->guests[villain->n_guests++], NULL, villain_serve, visit);
+	}
+	for (int i = 0; i < villain->n_guests; i++)
+		pthread_join(villain->guests[i], NULL);
+	return NULL;
+}
+
+static struct redis_fixture *meet(struct villain *villain)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET};
+	socklen_t len = sizeof(address);
+	struct redis_fixture *fixture = redis_prepare();
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	villain->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(villain->fd, (struct sockaddr *)&address, len), 0);
+	assert_int_equal(listen(villain->fd, 10), 0);
+	assert_int_equal(getsockname(villain->fd, (struct sockaddr *)&address, &len), 0);
+	snprintf(fixture->url, sizeof(fixture->url), "redis://127.0.0.1:%d",
+		 ntohs(address.sin_port));
+	pthread_create(&villain->thread, NULL, villain_run, villain);
+	return fixture;
+}
+
+static void part(struct villain *villain, struct redis_fixture *fixture)
+{
+	redis_finish(fixture);
+	shutdown(villain->fd, SHUT_RDWR);
+	pthread_join(villain->thread, NULL);
+	close(villain->fd);
+}
+
+static const struct tally_column time_column = {.name = "time", .type = TALLY_TIME};
+static const struct tally_table table = {.name = "ticks",
+					 .columns = &time_column,
+					 .n_columns = 1,
+					 .kind = TALLY_SERIES,
+					 .revision = 1};
+
+static int write_row(struct redis_fixture *fixture)
+{
+	uint8_t verdict = TALLY_RETRY;
+	struct tally_batch *batch = tally_batch_new(fixture->ctx, &table);
+	tally_put_int(tally_batch_row(fixture->ctx, batch), 0, 1);
+	struct tally_entry entry = {batch, 1, "me"};
+	int r = tally_plugin()->output->write(fixture->plugin, &entry, 1, &verdict);
+	tally_batch_drop(fixture->ctx, batch);
+	assert_int_equal(verdict, TALLY_RETRY);
+	return r;
+}
+
+static void expect_failure(struct villain villain, int error, const char *why)
+{
+	struct redis_fixture *fixture = meet(&villain);
+	fixture->config.timeout = error == ETIMEDOUT ? REDIS_SECOND : 30 * REDIS_SECOND;
+	assert_int_equal(redis_begin(fixture), 0);
+	assert_int_equal(write_row(fixture), -error);
+	if (!strstr(fake_host_reason(fixture->host), why))
+		fail_msg("\"%s\" does not say \"%s\"", fake_host_reason(fixture->host), why);
+	part(&villain, fixture);
+}
+
+static void half_a_reply_ends_with_the_deadline(void **state)
+{
+	(void)state;
+	expect_failure((struct villain){.reply = "$100\r\nabc"}, ETIMEDOUT, "in time");
+}
+
+static void an_endless_reply_is_cut_off(void **state)
+{
+	char text[4097];
+	(void)state;
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	memcpy(text, "$500000000\r\n", 12);
+	expect_failure((struct villain){.reply = text, .endless = true}, EBADMSG, "longer than");
+}
+
+static void arrays_are_refused_before_there_is_room_for_them(void **state)
+{
+	(void)state;
+	expect_failure((struct villain){.reply = "*2147483647\r\n:1\r\n"}, EBADMSG, "");
+	expect_failure((struct villain){.reply = "*-2\r\n:1\r\n"}, EBADMSG, "");
+}
+
+static void nonsense_is_refused(void **state)
+{
+	(void)state;
+	expect_failure((struct villain){.reply = "HTTP/1.1 400 Bad Request\r\n\r\n"}, EBADMSG,
+		       "Protocol error");
+}
+
+static void bytes_that_nobody_asked_for_end_the_connection(void **state)
+{
+	struct villain villain = {.reply = "+OK\r\n+OK\r\n+OK\r\n+OK\r\n"};
+	struct redis_fixture *fixture = meet(&villain);
+	struct tally_batch *batch = tally_batch_new(fixture->ctx, &table);
+	uint8_t verdict = TALLY_RETRY;
+	tally_put_int(tally_batch_row(fixture->ctx, batch), 0, 1);
+	struct tally_entry entry = {batch, 1, "me"};
+	(void)state;
+	assert_int_equal(redis_begin(fixture), 0);
+	assert_int_equal(tally_plugin()->output->write(fixture->plugin, &entry, 1, &verdict), 0);
+	uint64_t connects = fake_host_metric(fixture->host, REDIS_CONNECTS);
+	assert_int_equal(tally_plugin()->output->write(fixture->plugin, &entry, 1, &verdict), 0);
+	assert_true(fake_host_metric(fixture->host, REDIS_CONNECTS) > connects);
+	tally_batch_drop(fixture->ctx, batch);
+	part(&villain, fixture);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(half_a_reply_ends_with_the_deadline),
+		cmocka_unit_test(an_endless_reply_is_cut_off),
+		cmocka_unit_test(arrays_are_refused_before_there_is_room_for_them),
+		cmocka_unit_test(nonsense_is_refused),
+		cmocka_unit_test(bytes_that_nobody_asked_for_end_the_connection),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
