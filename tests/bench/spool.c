@@ -8,9 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <sqlite3.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,66 +17,16 @@
 
 #include "batch.h"
 #include "batch_codec.h"
-#include "delivery.h"
 #include "fake_host.h"
+#include "line.h"
 #include "options.h"
-#include "router.h"
 #include "util/clock.h"
 
-enum { BENCH_COLUMNS = 12, BENCH_BATCHES = 64, BENCH_CAPACITY = 8 << 20 };
+enum { BENCH_BATCHES = 64, BENCH_CAPACITY = 8 << 20 };
 enum { BENCH_FULL, BENCH_NORMAL };
-
-static const struct tally_column bench_columns[BENCH_COLUMNS] = {
-	{.name = "time", .type = TALLY_TIME},
-	{.name = "host", .type = TALLY_TEXT, .role = TALLY_TAG},
-	{.name = "name", .type = TALLY_TEXT, .role = TALLY_TAG},
-	{.name = "a", .type = TALLY_INT, .role = TALLY_COUNTER},
-	{.name = "b", .type = TALLY_INT, .role = TALLY_COUNTER},
-	{.name = "c", .type = TALLY_INT, .role = TALLY_COUNTER},
-	{.name = "d", .type = TALLY_INT},
-	{.name = "e", .type = TALLY_INT},
-	{.name = "f", .type = TALLY_INT},
-	{.name = "g", .type = TALLY_REAL},
-	{.name = "h", .type = TALLY_REAL},
-	{.name = "i", .type = TALLY_REAL},
-};
-static const struct tally_table bench_table = {.name = "bench",
-					       .help = "",
-					       .columns = bench_columns,
-					       .n_columns = BENCH_COLUMNS,
-					       .kind = TALLY_SERIES,
-					       .revision = 1};
 
 static const char *bench_plugins, *bench_folder;
 static int64_t bench_ns;
-
-static void bench_fail(const char *what)
-{
-	fprintf(stderr, "bench_spool: %s\n", what);
-	exit(1);
-}
-
-/* first: no two rows of a run have the same time. */
-static struct tally_batch *bench_batch(uint32_t rows, int64_t first)
-{
-	struct tally_batch *batch = batch_create(&bench_table);
-	if (!batch)
-		bench_fail("no memory");
-	const char *host = batch_copy(batch, "a-host.example.org", 18);
-	for (int64_t r = 0; r < rows; r++) {
-		char name[32];
-		int len = snprintf(name, sizeof(name), "container-%" PRId64, r % 500);
-		struct tally_cell *row = batch_row(batch);
-		tally_put_int(row, 0, first + r / 500);
-		tally_put_text(row, 1, host, 18);
-		tally_put_text(row, 2, batch_copy(batch, name, (size_t)len), (size_t)len);
-		for (uint32_t c = 3; c < 9; c++)
-			tally_put_int(row, c, r * c);
-		for (uint32_t c = 9; c < BENCH_COLUMNS; c++)
-			tally_put_real(row, c, (double)r / c);
-	}
-	return batch;
-}
 
 static void bench_path(char *ret, size_t size, const char *name)
 {
@@ -165,124 +113,39 @@ static void bench_unmake(struct bench_instance *instance)
 	fake_host_destroy(instance->host);
 }
 
-/* ---- An output that counts ---------------------------------------------------- */
-
-static uint64_t bench_written;
-
-static int bench_write(void *self, const struct tally_entry *entries, uint32_t n, uint8_t *verdicts)
-{
-	(void)self;
-	for (uint32_t i = 0; i < n; i++) {
-		bench_written += entries[i].batch->n_rows;
-		verdicts[i] = TALLY_DONE;
-	}
-	return 0;
-}
-
-static const struct tally_output bench_output = {.size = sizeof(bench_output),
-						 .write = bench_write};
-
-static const struct error *bench_reason(void)
-{
-	static const struct error none;
-	return &none;
-}
-
 /* ---- The pipeline ------------------------------------------------------------- */
-
-struct bench {
-	struct bench_instance buffer, store;
-	struct metrics *metrics;
-	struct positions *positions;
-	struct journal *journal;
-	struct router *router;
-	struct delivery *delivery;
-	atomic_bool stopping;
-	int64_t drain_deadline;
-};
-
-static bool bench_stopping(void *arg)
-{
-	struct bench *bench = arg;
-	return atomic_load(&bench->stopping);
-}
-
-static void *bench_deliver(void *arg)
-{
-	struct bench *bench = arg;
-	delivery_run(bench->delivery, bench_stopping, bench, &bench->drain_deadline);
-	return NULL;
-}
-
-static void bench_start(struct bench *bench, const struct bench_case *c)
-{
-	const struct journal_settings settings = {
-		.batch_size = c->rows, .batch_timeout = CLOCK_SECOND, .on_full = JOURNAL_BLOCK};
-	struct error error;
-	bench_clean();
-	bench_make(&bench->buffer, "buffer.spool", c->buffer, c);
-	if (c->to_sqlite)
-		bench_make(&bench->store, "output.sqlite", "sqlite", c);
-	bench->metrics = metrics_create();
-	if (!bench->metrics || positions_create("bench.positions", &bench->positions, &error) < 0)
-		bench_fail("cannot start");
-	struct journal_setup journal = {.name = "buffer.spool",
-					.buffer = bench->buffer.plugin->buffer,
-					.self = bench->buffer.self,
-					.metrics = bench->metrics,
-					.positions = bench->positions};
-	if (journal_create(&journal, &settings, &bench->journal, &error) < 0)
-		bench_fail(error.text);
-	struct delivery_setup delivery = {.name = "output.bench",
-					  .output = c->to_sqlite ? bench->store.plugin->output
-								 : &bench_output,
-					  .self = bench->store.self,
-					  .journal = bench->journal,
-					  .metrics = bench->metrics,
-					  .reason = bench_reason};
-	bench->delivery = delivery_create(&delivery, &error);
-	bench->router = router_create(bench->metrics, bench->positions);
-	if (!bench->delivery || !bench->router || router_set(bench->router, &bench->journal, 1) < 0)
-		bench_fail("cannot connect");
-}
-
-static void bench_stop(struct bench *bench, bool to_sqlite)
-{
-	delivery_destroy(bench->delivery);
-	router_destroy(bench->router);
-	journal_destroy(bench->journal);
-	bench_unmake(&bench->buffer);
-	if (to_sqlite)
-		bench_unmake(&bench->store);
-	positions_destroy(bench->positions);
-	metrics_destroy(bench->metrics);
-	bench_clean();
-}
 
 /* Until all that was emitted is written. */
 static double bench_run(const struct bench_case *c)
 {
-	struct bench bench = {0};
-	const struct router_source from = {.input = "input.bench"};
+	struct bench_instance buffer, store = {.self = NULL};
 	char position[32];
-	pthread_t thread;
 	uint64_t rows = 0;
-	bench_start(&bench, c);
-	bench_written = 0;
-	pthread_create(&thread, NULL, bench_deliver, &bench);
+	bench_clean();
+	bench_counted = 0;
+	bench_make(&buffer, "buffer.spool", c->buffer, c);
+	if (c->to_sqlite)
+		bench_make(&store, "output.sqlite", "sqlite", c);
+	struct bench_line line = {.buffer = buffer.plugin->buffer,
+				  .buffer_self = buffer.self,
+				  .output = c->to_sqlite ? store.plugin->output : &bench_counting,
+				  .output_self = store.self,
+				  .batch_size = c->rows};
+	line_start(&line);
 	int64_t start = clock_monotonic();
 	for (; clock_monotonic() - start < bench_ns; rows += c->rows) {
 		snprintf(position, sizeof(position), "%" PRIu64, rows);
-		router_emit(bench.router, &from, bench_batch(c->rows, (int64_t)rows), "source",
-			    position);
+		line_emit(&line, bench_batch(c->rows, (int64_t)rows), position);
 	}
-	atomic_store(&bench.stopping, true);
-	journal_wake(bench.journal);
-	pthread_join(thread, NULL);
+	line_drain(&line);
 	int64_t took = clock_monotonic() - start;
-	if (!c->to_sqlite && bench_written != rows)
+	if (!c->to_sqlite && bench_counted != rows)
 		bench_fail("rows were lost");
-	bench_stop(&bench, c->to_sqlite);
+	line_stop(&line);
+	bench_unmake(&buffer);
+	if (c->to_sqlite)
+		bench_unmake(&store);
+	bench_clean();
 	return (double)rows * 1e9 / (double)took;
 }
 
