@@ -103,6 +103,13 @@ void http_finish(struct http_fixture *fixture)
 	fake_host_destroy(fixture->host);
 }
 
+int http_tear_down(void **state)
+{
+	http_finish(*state);
+	free(*state);
+	return 0;
+}
+
 /* ---- Rows ---------------------------------------------------------------- */
 
 static int64_t ago(int seconds)
@@ -236,6 +243,14 @@ struct http_answer http_get(const struct http_fixture *fixture, const char *targ
 			     target) > 0);
 	struct http_answer answer = http_raw(fixture, request);
 	free(request);
+	return answer;
+}
+
+struct http_answer http_ok(void **state, const char *target)
+{
+	struct http_answer answer = http_get(*state, target);
+	if (answer.status != 200)
+		fail_msg("%s: %d %s", target, answer.status, answer.body ? answer.body : "");
 	return answer;
 }
 

@@ -26,6 +26,7 @@ struct http_fixture {
 void http_prepare(struct http_fixture *fixture);
 void http_start(struct http_fixture *fixture); /* after prepare, perhaps with another config */
 void http_finish(struct http_fixture *fixture);
+int http_tear_down(void **state); /* finishes and frees *state */
 
 /* Rows in the store.  age: seconds before HTTP_NOW. */
 void http_add_container(struct http_fixture *fixture, const char *host, const char *id,
@@ -49,6 +50,7 @@ void http_send(int fd, const char *text, size_t len);
 struct http_answer http_read(int fd);
 struct http_answer http_raw(const struct http_fixture *fixture, const char *request);
 struct http_answer http_get(const struct http_fixture *fixture, const char *target);
+struct http_answer http_ok(void **state, const char *target); /* a 200 or the test fails */
 void http_free(struct http_answer *answer);
 
 /* The value of a header; NULL: there is none.  In a buffer of the thread. */

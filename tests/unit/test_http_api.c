@@ -49,13 +49,6 @@ static int set_up_empty(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
-{
-	http_finish(*state);
-	free(*state);
-	return 0;
-}
-
 /* A value by a path like "data.0.stats.time"; NULL: none. */
 static json_t *at(json_t *json, const char *path)
 {
@@ -75,17 +68,9 @@ static const char *text_at(const struct http_answer *answer, const char *path)
 	return text ? text : "(none)";
 }
 
-static struct http_answer ok(void **state, const char *target)
-{
-	struct http_answer answer = http_get(*state, target);
-	if (answer.status != 200 || !answer.json)
-		fail_msg("%s: %d %s", target, answer.status, answer.body ? answer.body : "");
-	return answer;
-}
-
 static size_t count(void **state, const char *target)
 {
-	struct http_answer answer = ok(state, target);
+	struct http_answer answer = http_ok(state, target);
 	size_t n = json_array_size(at(answer.json, "data"));
 	http_free(&answer);
 	return n;
@@ -95,7 +80,7 @@ static size_t count(void **state, const char *target)
 
 static void containers_are_listed_with_their_newest_readings(void **state)
 {
-	struct http_answer answer = ok(state, "/api/v1/containers");
+	struct http_answer answer = http_ok(state, "/api/v1/containers");
 	assert_int_equal(json_array_size(at(answer.json, "data")), 3);
 	assert_string_equal(text_at(&answer, "data.0.container_id"), ID_WEB);
 	assert_string_equal(text_at(&answer, "data.0.host"), "alpha");
@@ -140,7 +125,7 @@ static size_t walk(void **state, const char *first, const char *key, char (*ret)
 	size_t n = 0;
 	snprintf(target, sizeof(target), "%s", first);
 	for (;;) {
-		struct http_answer answer = ok(state, target);
+		struct http_answer answer = http_ok(state, target);
 		json_t *data = at(answer.json, "data");
 		for (size_t i = 0; i < json_array_size(data) && n < max; i++) {
 			json_t *value = json_object_get(json_array_get(data, i), key);
@@ -186,7 +171,7 @@ static void every_container_of_a_long_page_has_its_own_readings(void **state)
 		/* some are read rarely */
 		http_add_stats(fixture, "alpha", id, id, i % 2 ? 3600 : 1, i, 0);
 	}
-	struct http_answer answer = ok(state, "/api/v1/containers?limit=250");
+	struct http_answer answer = http_ok(state, "/api/v1/containers?limit=250");
 	for (int i = 0; i < 250; i++) {
 		json_t *stats =
 			json_object_get(json_array_get(at(answer.json, "data"), i), "stats");
@@ -205,15 +190,15 @@ static void a_container_is_found_by_id_prefix_and_name(void **state)
 	for (size_t i = 0; i < 3; i++) {
 		char target[200];
 		snprintf(target, sizeof(target), "/api/v1/containers/%s", words[i]);
-		struct http_answer answer = ok(state, target);
+		struct http_answer answer = http_ok(state, target);
 		assert_string_equal(text_at(&answer, "container_id"), ID_WEB);
 		assert_string_equal(text_at(&answer, "stats.time"), "2026-01-01T12:00:00Z");
 		http_free(&answer);
 	}
-	struct http_answer gone = ok(state, "/api/v1/containers/333");
+	struct http_answer gone = http_ok(state, "/api/v1/containers/333");
 	assert_string_equal(text_at(&gone, "gone_at"), "2026-01-01T11:59:00Z");
 	http_free(&gone);
-	struct http_answer twin = ok(state, "/api/v1/containers/db?host=beta");
+	struct http_answer twin = http_ok(state, "/api/v1/containers/db?host=beta");
 	assert_string_equal(text_at(&twin, "container_id"), ID_TWIN);
 	http_free(&twin);
 }
@@ -236,7 +221,7 @@ static void names_that_are_not_utf_8_do_no_harm(void **state)
 	fake_store_text(fixture->store, row, "container_id", "id");
 	fake_store_bytes(fixture->store, row, "name", "a\xff\"\n<", 5);
 	fake_store_bytes(fixture->store, row, "labels", "{\"k\":\"\xff\"}", 9);
-	struct http_answer answer = ok(state, "/api/v1/containers");
+	struct http_answer answer = http_ok(state, "/api/v1/containers");
 	assert_string_equal(text_at(&answer, "data.0.name"), "a\xef\xbf\xbd\"\n<");
 	assert_string_equal(text_at(&answer, "data.0.labels"), "{\"k\":\"\xef\xbf\xbd\"}");
 	http_free(&answer);
@@ -249,7 +234,7 @@ static void an_empty_store_gives_empty_lists(void **state)
 	assert_int_equal(count(state, "/api/v1/top"), 0);
 	assert_int_equal(count(state, "/api/v1/hosts"), 0);
 	assert_int_equal(count(state, "/api/v1/tables/notes"), 0);
-	struct http_answer answer = ok(state, "/readyz");
+	struct http_answer answer = http_ok(state, "/readyz");
 	assert_true(json_is_null(at(answer.json, "age_seconds")));
 	http_free(&answer);
 	http_expect_problem(*state, "/api/v1/containers/web", 404, NULL, "web");
@@ -280,7 +265,7 @@ static void a_store_without_any_tables_gives_empty_lists(void **state)
 
 static void the_latest_readings_are_one_row_a_container(void **state)
 {
-	struct http_answer answer = ok(state, "/api/v1/stats/latest?fields=mem_used_bytes");
+	struct http_answer answer = http_ok(state, "/api/v1/stats/latest?fields=mem_used_bytes");
 	assert_int_equal(json_array_size(at(answer.json, "data")), 2);
 	assert_string_equal(text_at(&answer, "data.0.name"), "web");
 	assert_int_equal(json_integer_value(at(answer.json, "data.0.mem_used_bytes")), 1000);
@@ -294,7 +279,7 @@ static void a_renamed_container_has_one_latest_row(void **state)
 {
 	struct http_fixture *fixture = *state;
 	http_add_stats(fixture, "beta", ID_TWIN, "db-renamed", 1, 1, 8);
-	struct http_answer answer = ok(state, "/api/v1/stats/latest?host=beta");
+	struct http_answer answer = http_ok(state, "/api/v1/stats/latest?host=beta");
 	assert_int_equal(json_array_size(at(answer.json, "data")), 1);
 	assert_string_equal(text_at(&answer, "data.0.name"), "db-renamed");
 	http_free(&answer);
@@ -304,22 +289,22 @@ static void old_readings_are_the_latest_when_collecting_has_stopped(void **state
 {
 	struct http_fixture *fixture = *state;
 	http_add_stats(fixture, "alpha", ID_WEB, "web", 7200, 3, 8);
-	struct http_answer answer = ok(state, "/api/v1/stats/latest");
+	struct http_answer answer = http_ok(state, "/api/v1/stats/latest");
 	assert_string_equal(text_at(&answer, "data.0.time"), "2026-01-01T10:00:00Z");
 	http_free(&answer);
-	answer = ok(state, "/readyz");
+	answer = http_ok(state, "/readyz");
 	assert_int_equal(json_integer_value(at(answer.json, "age_seconds")), 7200);
 	http_free(&answer);
 }
 
 static void the_top_is_sorted(void **state)
 {
-	struct http_answer answer = ok(state, "/api/v1/top?by=cpu&limit=1");
+	struct http_answer answer = http_ok(state, "/api/v1/top?by=cpu&limit=1");
 	assert_int_equal(json_array_size(at(answer.json, "data")), 1);
 	assert_string_equal(text_at(&answer, "data.0.host"), "beta");
 	assert_true(json_real_value(at(answer.json, "data.0.value")) == 99.5);
 	http_free(&answer);
-	answer = ok(state, "/api/v1/top?by=net");
+	answer = http_ok(state, "/api/v1/top?by=net");
 	assert_string_equal(text_at(&answer, "meta.unit"), "bytes/s");
 	assert_int_equal(json_array_size(at(answer.json, "data")), 1); /* one has one sample */
 	assert_int_equal(json_integer_value(at(answer.json, "data.0.value")), 100);
@@ -330,12 +315,12 @@ static void the_top_is_sorted(void **state)
 
 static void hosts_and_summary_add_up(void **state)
 {
-	struct http_answer answer = ok(state, "/api/v1/hosts");
+	struct http_answer answer = http_ok(state, "/api/v1/hosts");
 	assert_int_equal(json_array_size(at(answer.json, "data")), 2);
 	assert_int_equal(json_integer_value(at(answer.json, "data.0.containers")), 2);
 	assert_int_equal(json_integer_value(at(answer.json, "data.0.running")), 1);
 	http_free(&answer);
-	answer = ok(state, "/api/v1/summary");
+	answer = http_ok(state, "/api/v1/summary");
 	assert_int_equal(json_integer_value(at(answer.json, "containers")), 3);
 	assert_int_equal(json_integer_value(at(answer.json, "states.running")), 2);
 	assert_true(json_real_value(at(answer.json, "cpu_percent")) == 109.5);
@@ -347,7 +332,7 @@ static void hosts_and_summary_add_up(void **state)
 
 static void any_declared_table_can_be_read(void **state)
 {
-	struct http_answer answer = ok(state, "/api/v1/tables");
+	struct http_answer answer = http_ok(state, "/api/v1/tables");
 	assert_int_equal(json_array_size(at(answer.json, "data")), 3);
 	assert_string_equal(text_at(&answer, "data.2.name"), "notes");
 	assert_string_equal(text_at(&answer, "data.2.kind"), "log");
@@ -389,19 +374,19 @@ static void rows_of_a_table_come_in_pages(void **state)
 
 static void the_daemon_tells_about_itself(void **state)
 {
-	struct http_answer answer = ok(state, "/api/v1/version");
+	struct http_answer answer = http_ok(state, "/api/v1/version");
 	assert_string_equal(text_at(&answer, "version"), "0.0.0-test");
 	http_free(&answer);
 	assert_int_equal(count(state, "/api/v1/plugins"), 0);
-	answer = ok(state, "/api/v1/pipeline");
+	answer = http_ok(state, "/api/v1/pipeline");
 	assert_string_equal(text_at(&answer, "outputs.0.output"), "output.sqlite");
 	assert_string_equal(text_at(&answer, "outputs.0.table"), "container_stats");
 	assert_int_equal(json_integer_value(at(answer.json, "outputs.0.stored")), 42);
 	http_free(&answer);
-	answer = ok(state, "/healthz");
+	answer = http_ok(state, "/healthz");
 	assert_string_equal(http_header(&answer, "Cache-Control"), "no-store");
 	http_free(&answer);
-	answer = ok(state, "/readyz");
+	answer = http_ok(state, "/readyz");
 	assert_string_equal(text_at(&answer, "newest_stats"), "2026-01-01T12:00:00Z");
 	http_free(&answer);
 }
@@ -422,7 +407,7 @@ static void metrics_are_in_the_text_format(void **state)
 static void requests_are_counted_by_class_and_status(void **state)
 {
 	struct http_fixture *fixture = *state;
-	struct http_answer answer = ok(state, "/api/v1/containers");
+	struct http_answer answer = http_ok(state, "/api/v1/containers");
 	http_free(&answer);
 	http_expect_problem(fixture, "/api/v1/containers?limit=x", 400, "limit", "");
 	assert_int_equal(fake_host_metric(fixture->host, HTTP_REQUESTS), 1);
@@ -464,7 +449,7 @@ static void mistyped_parameters_are_named(void **state)
 static void a_failing_store_is_unavailable_not_a_crash(void **state)
 {
 	struct http_fixture *fixture = *state;
-	struct http_answer answer = ok(state, "/api/v1/containers");
+	struct http_answer answer = http_ok(state, "/api/v1/containers");
 	http_free(&answer);
 	static const struct {
 		int error;
@@ -522,8 +507,8 @@ static void a_taken_port_is_explained_and_free_after_stop(void **state)
 	http_finish(&second);
 }
 
-#define WITH_DATA(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
-#define EMPTY(test) cmocka_unit_test_setup_teardown(test, set_up_empty, tear_down)
+#define WITH_DATA(test) cmocka_unit_test_setup_teardown(test, set_up, http_tear_down)
+#define EMPTY(test) cmocka_unit_test_setup_teardown(test, set_up_empty, http_tear_down)
 
 int main(void)
 {

@@ -92,22 +92,7 @@ static int set_up_without_tables(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
-{
-	http_finish(*state);
-	free(*state);
-	return 0;
-}
-
 /* ---- Looking ------------------------------------------------------------- */
-
-static struct http_answer ok(void **state, const char *target)
-{
-	struct http_answer answer = http_get(*state, target);
-	if (answer.status != 200)
-		fail_msg("%s: %d %s", target, answer.status, answer.body ? answer.body : "");
-	return answer;
-}
 
 /* Two members of all rows, as "alpha/x alpha/y"; the pages are followed to their end. */
 static const char *all(void **state, const char *first, const char *left, const char *right)
@@ -119,7 +104,7 @@ static const char *all(void **state, const char *first, const char *left, const 
 	text[0] = '\0';
 	snprintf(target, sizeof(target), "%s", first);
 	while (more) {
-		struct http_answer answer = ok(state, target);
+		struct http_answer answer = http_ok(state, target);
 		json_t *row, *data = json_object_get(answer.json, "data");
 		size_t i;
 		json_array_foreach(data, i, row) len += (size_t)snprintf(
@@ -154,7 +139,7 @@ static void images_are_listed_by_host_and_id(void **state)
 	assert_string_equal(all(state, "/api/v1/images?limit=2", "host", "image_id"),
 			    "alpha/sha256:aaaa000000000 alpha/sha256:bbbb000000000 "
 			    "alpha/sha256:bbdb000000000 beta/sha256:bbbb000000000");
-	struct http_answer answer = ok(state, "/api/v1/images?host=alpha&dangling=yes");
+	struct http_answer answer = http_ok(state, "/api/v1/images?host=alpha&dangling=yes");
 	json_t *image = entry(&answer, 0);
 	assert_int_equal(json_array_size(json_object_get(answer.json, "data")), 1);
 	assert_true(json_is_true(json_object_get(image, "dangling")));
@@ -175,7 +160,7 @@ static void images_are_narrowed_down(void **state)
 			    "beta/sha256:aaaa000000000 beta/sha256:bbbb000000000");
 	http_expect_problem(*state, "/api/v1/images?gone=maybe", 400, "gone", "no|yes");
 	http_expect_problem(*state, "/api/v1/images?dangling=1", 400, "dangling", "yes|no");
-	struct http_answer answer = ok(state, "/api/v1/images?format=csv&host=beta");
+	struct http_answer answer = http_ok(state, "/api/v1/images?format=csv&host=beta");
 	assert_non_null(strstr(answer.body, "beta," NEW ",\"[\"\"web:latest\"\"]\""));
 	http_free(&answer);
 }
@@ -187,15 +172,15 @@ static void an_image_is_found_by_id_prefix_and_reference(void **state)
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
 		char target[256];
 		snprintf(target, sizeof(target), "/api/v1/images/%s", words[i]);
-		struct http_answer answer = ok(state, target);
+		struct http_answer answer = http_ok(state, target);
 		assert_string_equal(text_of(answer.json, "image_id"), NEW);
 		assert_int_equal(json_array_size(json_object_get(answer.json, "hosts")), 2);
 		http_free(&answer);
 	}
-	struct http_answer answer = ok(state, "/api/v1/images/ghcr.io%2Fx%2Fdb:16");
+	struct http_answer answer = http_ok(state, "/api/v1/images/ghcr.io%2Fx%2Fdb:16");
 	assert_string_equal(text_of(answer.json, "image_id"), DB);
 	http_free(&answer);
-	answer = ok(state, "/api/v1/images/aaaa?host=beta"); /* gone there */
+	answer = http_ok(state, "/api/v1/images/aaaa?host=beta"); /* gone there */
 	assert_int_equal(json_array_size(json_object_get(answer.json, "hosts")), 1);
 	http_free(&answer);
 	http_expect_problem(*state, "/api/v1/images/bb", 409, NULL, "sha256:bbdb00000000 on alpha");
@@ -207,7 +192,8 @@ static void an_image_is_found_by_id_prefix_and_reference(void **state)
 
 static void versions_say_who_runs_what(void **state)
 {
-	struct http_answer answer = ok(state, "/api/v1/images/versions?reference=web&host=alpha");
+	struct http_answer answer =
+		http_ok(state, "/api/v1/images/versions?reference=web&host=alpha");
 	json_t *web = entry(&answer, 0);
 	assert_int_equal(json_array_size(json_object_get(answer.json, "data")), 1);
 	assert_string_equal(text_of(web, "reference"), "web:latest");
@@ -254,10 +240,10 @@ static void what_inputs_write_wrongly_does_no_harm(void **state)
 					   0, false});
 	add_image(fixture,
 		  &(struct image){"gamma", NEW, "[\"x\xff\",1,\"y\"]", "\"text\"", 0, false});
-	struct http_answer answer = ok(state, "/api/v1/images/versions?host=gamma");
+	struct http_answer answer = http_ok(state, "/api/v1/images/versions?host=gamma");
 	assert_non_null(answer.json);
 	http_free(&answer);
-	answer = ok(state, "/api/v1/images?host=gamma");
+	answer = http_ok(state, "/api/v1/images?host=gamma");
 	assert_non_null(answer.json);
 	http_free(&answer);
 }
@@ -269,7 +255,7 @@ static void without_their_tables_there_are_no_images(void **state)
 	http_expect_problem(*state, "/api/v1/images/web", 404, NULL, "web");
 }
 
-#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, http_tear_down)
 
 int main(void)
 {
@@ -281,7 +267,7 @@ int main(void)
 		TEST(versions_come_by_host_and_reference),
 		TEST(what_inputs_write_wrongly_does_no_harm),
 		cmocka_unit_test_setup_teardown(without_their_tables_there_are_no_images,
-						set_up_without_tables, tear_down),
+						set_up_without_tables, http_tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

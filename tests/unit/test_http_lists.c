@@ -82,28 +82,13 @@ static int set_up(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
-{
-	http_finish(*state);
-	free(*state);
-	return 0;
-}
-
 /* ---- Looking ------------------------------------------------------------- */
-
-static struct http_answer ok(void **state, const char *target)
-{
-	struct http_answer answer = http_get(*state, target);
-	if (answer.status != 200)
-		fail_msg("%s: %d %s", target, answer.status, answer.body ? answer.body : "");
-	return answer;
-}
 
 /* The values of one member, in their order: "a|b|c". */
 static const char *all(void **state, const char *target, const char *member)
 {
 	static char text[4096];
-	struct http_answer answer = ok(state, target);
+	struct http_answer answer = http_ok(state, target);
 	json_t *data = json_object_get(answer.json, "data");
 	size_t len = 0;
 	assert_true(json_is_array(data));
@@ -191,7 +176,7 @@ static void any_bytes_make_valid_json(void **state)
 	struct tally_cell *row = add_row(fixture, "container_logs", HTTP_NOW - 1, ID_WEB, "web");
 	fake_store_bytes(fixture->store, row, "message", bytes, 768);
 	fake_store_bytes(fixture->store, row, "stream", "\xe2\x82", 2);
-	struct http_answer answer = ok(state, "/api/v1/logs?limit=1");
+	struct http_answer answer = http_ok(state, "/api/v1/logs?limit=1");
 	answer.json = json_loadb(answer.body, answer.len, JSON_ALLOW_NUL, NULL);
 	assert_non_null(answer.json);
 	json_t *line = json_array_get(json_object_get(answer.json, "data"), 0);
@@ -201,7 +186,7 @@ static void any_bytes_make_valid_json(void **state)
 	assert_string_equal(json_string_value(json_object_get(line, "stream")),
 			    "\xef\xbf\xbd\xef\xbf\xbd");
 	http_free(&answer);
-	answer = ok(state, "/api/v1/logs?limit=1&format=ndjson");
+	answer = http_ok(state, "/api/v1/logs?limit=1&format=ndjson");
 	json_t *row_json = json_loadb(answer.body, answer.len, JSON_ALLOW_NUL, NULL);
 	assert_non_null(row_json);
 	assert_int_equal(strcspn(answer.body, "\n"), answer.len - 1);
@@ -211,7 +196,8 @@ static void any_bytes_make_valid_json(void **state)
 
 static void logs_come_as_ndjson_and_csv(void **state)
 {
-	struct http_answer answer = ok(state, "/api/v1/logs?format=ndjson&limit=1&stream=stderr");
+	struct http_answer answer =
+		http_ok(state, "/api/v1/logs?format=ndjson&limit=1&stream=stderr");
 	char next[2048];
 	assert_string_equal(http_header(&answer, "Content-Type"),
 			    "application/x-ndjson; charset=utf-8");
@@ -222,7 +208,7 @@ static void logs_come_as_ndjson_and_csv(void **state)
 		"\"level\":\"warning\",\"sequence\":0}\n");
 	assert_true(next_target(&answer, next, sizeof(next)));
 	http_free(&answer);
-	answer = ok(state, "/api/v1/logs?format=csv&q=refused");
+	answer = http_ok(state, "/api/v1/logs?format=csv&q=refused");
 	assert_string_equal(http_header(&answer, "Content-Type"), "text/csv; charset=utf-8");
 	assert_string_equal(answer.body,
 			    "time,host,container_id,name,stream,message,level,sequence\r\n"
@@ -300,11 +286,11 @@ static void pages_show_each_line_once_while_lines_are_added(void **state)
 static void a_cursor_reaches_no_further_than_anybody_may(void **state)
 {
 	struct http_fixture *fixture = *state;
-	struct http_answer answer = ok(state, "/api/v1/logs?limit=1&from=now-29d");
+	struct http_answer answer = http_ok(state, "/api/v1/logs?limit=1&from=now-29d");
 	char next[2048];
 	assert_true(next_target(&answer, next, sizeof(next)));
 	http_free(&answer);
-	tear_down(state);
+	http_tear_down(state);
 	set_up(state);
 	fixture = *state;
 	fixture->config.max_query_range_days = 7;
@@ -323,7 +309,7 @@ static void events_of_the_last_day_come_newest_first(void **state)
 	assert_string_equal(all(state, "/api/v1/events", "action"), "oom|die|start");
 	assert_string_equal(all(state, "/api/v1/events?from=now-1h&order=asc", "action"),
 			    "die|oom");
-	struct http_answer answer = ok(state, "/api/v1/events?action=die");
+	struct http_answer answer = http_ok(state, "/api/v1/events?action=die");
 	json_t *event = json_array_get(json_object_get(answer.json, "data"), 0);
 	assert_int_equal(json_integer_value(json_object_get(event, "exit_code")), 137);
 	assert_true(json_is_null(json_object_get(event, "oom")));
@@ -339,13 +325,13 @@ static void events_are_narrowed_down(void **state)
 	assert_string_equal(all(state, "/api/v1/containers/db/events", "action"), "oom");
 	assert_string_equal(all(state, "/api/v1/events?image=nginx:*&name=db", "action"), "oom");
 	assert_string_equal(all(state, "/api/v1/events?image=nginx", "action"), "");
-	struct http_answer answer = ok(state, "/api/v1/events?format=csv&action=die");
+	struct http_answer answer = http_ok(state, "/api/v1/events?format=csv&action=die");
 	assert_non_null(
 		strstr(answer.body, ",die,web,nginx:1.25,137,,,,\"{\"\"a\"\":\"\"b\"\"}\""));
 	http_free(&answer);
 }
 
-#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, http_tear_down)
 
 int main(void)
 {

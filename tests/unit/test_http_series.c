@@ -32,21 +32,6 @@ static int set_up(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
-{
-	http_finish(*state);
-	free(*state);
-	return 0;
-}
-
-static struct http_answer ok(void **state, const char *target)
-{
-	struct http_answer answer = http_get(*state, target);
-	if (answer.status != 200)
-		fail_msg("%s: %d %s", target, answer.status, answer.body ? answer.body : "");
-	return answer;
-}
-
 static json_t *member(const struct http_answer *answer, const char *name)
 {
 	return json_object_get(answer->json, name);
@@ -63,7 +48,7 @@ static const char *meta_text(const struct http_answer *answer, const char *group
 static void a_series_is_columns_on_a_grid_with_nulls_for_gaps(void **state)
 {
 	struct http_answer answer =
-		ok(state, WEB_STATS "?from=now-2m&to=now&step=30s&fields=cpu_percent");
+		http_ok(state, WEB_STATS "?from=now-2m&to=now&step=30s&fields=cpu_percent");
 	json_t *cpu = member(&answer, "cpu_percent");
 	json_t *time = member(&answer, "time");
 	assert_int_equal(json_array_size(time), 4);
@@ -83,7 +68,7 @@ static void a_series_is_columns_on_a_grid_with_nulls_for_gaps(void **state)
 
 static void all_numbers_are_given_by_default_counters_as_rates(void **state)
 {
-	struct http_answer answer = ok(state, WEB_STATS "?from=now-30s&step=30s");
+	struct http_answer answer = http_ok(state, WEB_STATS "?from=now-30s&step=30s");
 	assert_non_null(member(&answer, "cpu_percent"));
 	assert_non_null(member(&answer, "mem_used_bytes"));
 	assert_null(member(&answer, "name"));
@@ -93,11 +78,11 @@ static void all_numbers_are_given_by_default_counters_as_rates(void **state)
 	assert_true(json_number_value(json_array_get(rx, 0)) == 100);
 	assert_true(json_is_null(json_array_get(member(&answer, "net_tx_bytes"), 0)));
 	http_free(&answer);
-	answer = ok(state, WEB_STATS "?from=now-30s&step=30s&agg=last");
+	answer = http_ok(state, WEB_STATS "?from=now-30s&step=30s&agg=last");
 	rx = member(&answer, "net_rx_bytes");
 	assert_int_equal(json_integer_value(json_array_get(rx, 0)), 99000);
 	http_free(&answer);
-	answer = ok(state, WEB_STATS "?from=now-30s&step=30s&agg=rate");
+	answer = http_ok(state, WEB_STATS "?from=now-30s&step=30s&agg=rate");
 	assert_null(member(&answer, "cpu_percent"));
 	assert_non_null(member(&answer, "net_rx_bytes"));
 	http_free(&answer);
@@ -105,8 +90,8 @@ static void all_numbers_are_given_by_default_counters_as_rates(void **state)
 
 static void the_window_is_widened_to_whole_steps(void **state)
 {
-	struct http_answer answer =
-		ok(state, WEB_STATS "?from=2026-01-01T11:58:07Z&to=2026-01-01T11:59:01Z&step=1m");
+	struct http_answer answer = http_ok(
+		state, WEB_STATS "?from=2026-01-01T11:58:07Z&to=2026-01-01T11:59:01Z&step=1m");
 	assert_int_equal(json_array_size(member(&answer, "time")), 2);
 	assert_string_equal(meta_text(&answer, NULL, "from"), "2026-01-01T11:58:00Z");
 	assert_string_equal(meta_text(&answer, NULL, "to"), "2026-01-01T12:00:00Z");
@@ -128,7 +113,7 @@ static void points_are_a_most_and_give_round_steps(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		char target[200];
 		snprintf(target, sizeof(target), WEB_STATS "%s", cases[i].query);
-		struct http_answer answer = ok(state, target);
+		struct http_answer answer = http_ok(state, target);
 		json_t *meta = member(&answer, "meta");
 		assert_int_equal(json_integer_value(json_object_get(meta, "step")), cases[i].step);
 		assert_int_equal(json_integer_value(json_object_get(meta, "points")),
@@ -143,21 +128,21 @@ static void a_series_comes_as_rows_csv_and_ndjson(void **state)
 				     "&agg=max";
 	char target[300];
 	snprintf(target, sizeof(target), "%s&format=rows", base);
-	struct http_answer answer = ok(state, target);
+	struct http_answer answer = http_ok(state, target);
 	json_t *row = json_array_get(member(&answer, "data"), 0);
 	assert_int_equal(json_integer_value(json_object_get(row, "mem_used_bytes")), 1120);
 	assert_string_equal(json_string_value(json_object_get(row, "time")),
 			    "2026-01-01T11:58:00Z");
 	http_free(&answer);
 	snprintf(target, sizeof(target), "%s&format=csv", base);
-	answer = ok(state, target);
+	answer = http_ok(state, target);
 	assert_string_equal(http_header(&answer, "Content-Type"), "text/csv; charset=utf-8");
 	assert_string_equal(answer.body, "time,mem_used_bytes,cpu_percent\r\n"
 					 "2026-01-01T11:58:00Z,1120,30\r\n"
 					 "2026-01-01T11:59:00Z,1050,12.5\r\n");
 	http_free(&answer);
 	snprintf(target, sizeof(target), "%s&format=ndjson&times=s", base);
-	answer = ok(state, target);
+	answer = http_ok(state, target);
 	assert_string_equal(answer.body,
 			    "{\"time\":1767268680,\"mem_used_bytes\":1120,\"cpu_percent\":30}\n"
 			    "{\"time\":1767268740,\"mem_used_bytes\":1050,\"cpu_percent\":12.5}\n");
@@ -167,8 +152,8 @@ static void a_series_comes_as_rows_csv_and_ndjson(void **state)
 static void gaps_are_empty_in_csv(void **state)
 {
 	struct http_answer answer =
-		ok(state, WEB_STATS "?from=now-90s&to=now-30s&step=30s&fields=mem_used_bytes"
-				    "&format=csv&agg=min");
+		http_ok(state, WEB_STATS "?from=now-90s&to=now-30s&step=30s&fields=mem_used_bytes"
+					 "&format=csv&agg=min");
 	assert_string_equal(answer.body, "time,mem_used_bytes\r\n"
 					 "2026-01-01T11:58:30Z,\r\n"
 					 "2026-01-01T11:59:00Z,1040\r\n");
@@ -177,9 +162,9 @@ static void gaps_are_empty_in_csv(void **state)
 
 static void many_containers_share_one_grid(void **state)
 {
-	struct http_answer answer =
-		ok(state, "/api/v1/stats?ids=db,1111,web&from=now-1m&step=30s&fields=cpu_percent,"
-			  "mem_used_bytes&times=ms");
+	struct http_answer answer = http_ok(
+		state, "/api/v1/stats?ids=db,1111,web&from=now-1m&step=30s&fields=cpu_percent,"
+		       "mem_used_bytes&times=ms");
 	json_t *series = member(&answer, "series");
 	assert_int_equal(json_array_size(series), 2); /* web was named twice */
 	json_t *db = json_array_get(series, 0), *web = json_array_get(series, 1);
@@ -193,8 +178,9 @@ static void many_containers_share_one_grid(void **state)
 	/* not a number in the store */
 	assert_true(json_is_null(json_array_get(json_object_get(db, "cpu_percent"), 1)));
 	http_free(&answer);
-	answer = ok(state, "/api/v1/stats?ids=web,db&from=now-30s&step=30s&fields=mem_used_bytes"
-			   "&format=csv");
+	answer = http_ok(state,
+			 "/api/v1/stats?ids=web,db&from=now-30s&step=30s&fields=mem_used_bytes"
+			 "&format=csv");
 	assert_string_equal(answer.body, "time,container_id,mem_used_bytes\r\n"
 					 "2026-01-01T11:59:30Z," ID_WEB ",1020\r\n"
 					 "2026-01-01T11:59:30Z," ID_DB ",1015\r\n");
@@ -252,7 +238,7 @@ static void a_limit_on_points_holds_for_the_default_too(void **state)
 	http_finish(&fixture);
 }
 
-#define WITH_DATA(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define WITH_DATA(test) cmocka_unit_test_setup_teardown(test, set_up, http_tear_down)
 
 int main(void)
 {

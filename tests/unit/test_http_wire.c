@@ -27,13 +27,6 @@ static int set_up(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
-{
-	http_finish(*state);
-	free(*state);
-	return 0;
-}
-
 static int64_t now(void)
 {
 	struct timespec ts;
@@ -340,7 +333,7 @@ static void many_clients_at_once_are_all_answered(void **state)
 	}
 }
 
-#define SERVED(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define SERVED(test) cmocka_unit_test_setup_teardown(test, set_up, http_tear_down)
 
 int main(void)
 {
