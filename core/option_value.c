@@ -25,6 +25,7 @@ static const struct option_type option_types[] = {
 	[TALLY_OPT_CHOICE] = {sizeof(int64_t), NULL, NULL},
 	[TALLY_OPT_STORE] = {sizeof(struct tally_store *), NULL, NULL},
 	[TALLY_OPT_CACHE] = {sizeof(struct tally_cache *), NULL, NULL},
+	[TALLY_OPT_CACHES] = {sizeof(const struct tally_named_cache *), NULL, NULL},
 };
 
 size_t option_value_size(uint32_t type)
@@ -177,6 +178,25 @@ static int option_list(const char *text, const char *const **ret, struct arena *
 	return 0;
 }
 
+static int option_caches(const char *text, const struct tally_named_cache **ret,
+			 struct arena *arena, struct error *error)
+{
+	const char *const *names;
+	size_t n = 0;
+	int r = option_list(text, &names, arena, error);
+	if (r < 0)
+		return r;
+	while (names[n])
+		n++;
+	struct tally_named_cache *caches = arena_alloc(arena, (n + 1) * sizeof(*caches));
+	if (!caches)
+		return error_set(error, ENOMEM, "out of memory");
+	for (size_t i = 0; i <= n; i++)
+		caches[i] = (struct tally_named_cache){.name = names[i]};
+	*ret = caches;
+	return 0;
+}
+
 /* ---- All --------------------------------------------------------------------- */
 
 static int option_bool(const struct tally_option *option, const char *text, bool *ret,
@@ -218,6 +238,8 @@ int option_value_set(const struct tally_option *option, const char *text, void *
 		return option_list(text, place, arena, error);
 	case TALLY_OPT_STRING:
 		return option_string(text, place, arena, error);
+	case TALLY_OPT_CACHES:
+		return option_caches(text, place, arena, error);
 	default: /* a reference: bound by who knows the instances */
 		memset(place, 0, sizeof(void *));
 		return *text ? 0 : error_set(error, EINVAL, "names nothing");

@@ -160,11 +160,40 @@ static int options_source(const struct options_pass *pass, const struct options_
 	return 0;
 }
 
+/* "memory" in "memory|off" */
+static bool options_accepts(const struct tally_option *option, const char *word)
+{
+	size_t len = strlen(word);
+	for (const char *p = option->accepts; p; p = strchr(p, '|')) {
+		p += *p == '|';
+		if (strncmp(p, word, len) == 0 && (p[len] == '|' || !p[len]))
+			return true;
+	}
+	return false;
+}
+
+static int options_bind_each(const struct options_pass *pass, const struct tally_option *option,
+			     struct tally_named_cache *caches, struct error *error)
+{
+	for (; caches->name; caches++) {
+		void *cache = NULL;
+		if (options_accepts(option, caches->name))
+			continue;
+		int r = pass->bind(pass->bind_arg, option, caches->name, &cache, error);
+		if (r < 0)
+			return r;
+		caches->cache = cache;
+	}
+	return 0;
+}
+
 static int options_bind(const struct options_pass *pass, const struct options_item *item,
 			const char *text, struct error *error)
 {
 	uint32_t type = item->option->type;
 	void **place = (void **)(void *)((char *)item->base + item->option->offset);
+	if (pass->bind && text && type == TALLY_OPT_CACHES)
+		return options_bind_each(pass, item->option, *place, error);
 	if (!pass->bind || !text || (type != TALLY_OPT_STORE && type != TALLY_OPT_CACHE))
 		return 0;
 	return pass->bind(pass->bind_arg, item->option, text, place, error);

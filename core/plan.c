@@ -234,7 +234,7 @@ static int plan_no_instance(const struct plan *plan, enum plan_kind kind, const 
 			 part);
 }
 
-/* Binds STORE and CACHE options. */
+/* Binds STORE, CACHE and CACHES options. */
 static int plan_bind(void *arg, const struct tally_option *option, const char *name, void **ret,
 		     struct error *error)
 {

@@ -45,7 +45,8 @@ static const char *describe_option_type(uint32_t type)
 					    [TALLY_OPT_LIST] = "list",
 					    [TALLY_OPT_CHOICE] = "one of",
 					    [TALLY_OPT_STORE] = "name of a store",
-					    [TALLY_OPT_CACHE] = "name of a cache"};
+					    [TALLY_OPT_CACHE] = "name of a cache",
+					    [TALLY_OPT_CACHES] = "list of caches"};
 	return DESCRIBE(names, type);
 }
 

@@ -102,6 +102,12 @@ enum tally_option_type {
 	TALLY_OPT_CHOICE,   /* int64_t: the index in accepts */
 	TALLY_OPT_STORE,    /* struct tally_store *: the name of an instance, like sqlite */
 	TALLY_OPT_CACHE,    /* struct tally_cache *: likewise */
+	TALLY_OPT_CACHES,   /* const struct tally_named_cache *, ends with .name = NULL */
+};
+
+struct tally_named_cache {
+	const char *name;
+	struct tally_cache *cache; /* NULL: the name is one of the words in accepts */
 };
 
 /* SECRET: masked wherever it is shown; `<name>_file = PATH` sets it from a file. */
@@ -110,7 +116,7 @@ enum tally_option_flag { TALLY_OPT_REQUIRED = 1, TALLY_OPT_SECRET = 2 };
 struct tally_option {
 	const char *name;
 	const char *fallback; /* as it would be written; NULL: zero, false, NULL */
-	const char *accepts;  /* numbers: "1..65535", "100ms..", "..1Gi"; CHOICE: "a|b|c" */
+	const char *accepts;  /* numbers: "1..65535", "100ms..", "..1Gi"; CHOICE and CACHES: "a|b|c" */
 	const char *help;
 	uint32_t type, flags;
 	size_t offset; /* in the plugin's config struct */

@@ -18,6 +18,7 @@ struct everything {
 	const char *endpoint, *token, *path;
 	const char *const *include;
 	struct tally_store *store;
+	const struct tally_named_cache *caches;
 };
 #define AT(field) offsetof(struct everything, field)
 
@@ -31,6 +32,7 @@ static const struct tally_option everything_options[] = {
 	{"token", NULL, NULL, "Who", TALLY_OPT_STRING, TALLY_OPT_SECRET, AT(token)},
 	{"include", NULL, NULL, "What", TALLY_OPT_LIST, 0, AT(include)},
 	{"store", NULL, NULL, "Whom", TALLY_OPT_STORE, 0, AT(store)},
+	{"caches", NULL, "memory|off", "Whose", TALLY_OPT_CACHES, 0, AT(caches)},
 	{.name = NULL},
 };
 static const struct tally_option required_options[] = {
@@ -279,7 +281,7 @@ static void a_secret_of_another_type_is_not_quoted_when_wrong(void **state)
 static int bind_or_refuse(void *arg, const struct tally_option *option, const char *name,
 			  void **ret, struct error *error)
 {
-	assert_string_equal(option->name, "store");
+	assert_true(option->type == TALLY_OPT_STORE || option->type == TALLY_OPT_CACHES);
 	if (strcmp(name, "sqlite") != 0)
 		return error_set(error, ENOENT, "there is no %s", name);
 	*ret = arg;
@@ -296,6 +298,30 @@ static void a_reference_is_bound_or_told(void **state)
 			 -EINVAL);
 	assert_string_equal(fixture->problems.texts[0],
 			    "t.conf:2: [input.a] store: there is no moon");
+}
+
+static void caches_are_bound_in_their_order_and_words_left_alone(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct tally_named_cache *caches;
+	assert_int_equal(parse_with(fixture, everything_options, bind_or_refuse, ""), 0);
+	assert_null(fixture->values.caches);
+	assert_int_equal(
+		parse_with(fixture, everything_options, bind_or_refuse, "caches = memory, sqlite"),
+		0);
+	caches = fixture->values.caches;
+	assert_string_equal(caches[0].name, "memory");
+	assert_null(caches[0].cache);
+	assert_string_equal(caches[1].name, "sqlite");
+	assert_ptr_equal(caches[1].cache, fixture);
+	assert_null(caches[2].name);
+	for (size_t i = 0; i < 2; i++) { /* a part of a word is none */
+		assert_int_equal(parse_with(fixture, everything_options, bind_or_refuse,
+					    i ? "caches = mem" : "caches = memory, off, moon"),
+				 -EINVAL);
+		assert_non_null(strstr(fixture->problems.texts[i],
+				       i ? "caches: there is no mem" : "caches: there is no moon"));
+	}
 }
 
 static void options_are_equal_by_value_and_not_by_place(void **state)
@@ -342,6 +368,7 @@ int main(void)
 		TEST(a_bad_secret_file_is_refused),
 		TEST(a_secret_of_another_type_is_not_quoted_when_wrong),
 		TEST(a_reference_is_bound_or_told),
+		TEST(caches_are_bound_in_their_order_and_words_left_alone),
 		TEST(options_are_equal_by_value_and_not_by_place),
 		TEST(without_a_section_all_is_default),
 	};
