@@ -385,15 +385,3 @@ void pg_rollback(struct pg_connection *pg)
 	pg->fault = fault;
 	memcpy(pg->sqlstate, sqlstate, sizeof(sqlstate));
 }
-
-void pg_cancel(struct pg_connection *pg)
-{
-	char ignored[256];
-	PGcancel *cancel = pg->conn && PQtransactionStatus(pg->conn) == PQTRANS_ACTIVE
-				   ? PQgetCancel(pg->conn)
-				   : NULL;
-	if (!cancel)
-		return;
-	PQcancel(cancel, ignored, sizeof(ignored));
-	PQfreeCancel(cancel);
-}

@@ -65,7 +65,7 @@ int pg_copy_end(struct pg_connection *pg);
 
 /* Ends whatever transaction is open; closes the connection if it cannot. */
 void pg_rollback(struct pg_connection *pg);
-/* Asks the server to stop what it is doing for us. */
+/* Asks the server to stop what it is doing for us; waits for nothing. */
 void pg_cancel(struct pg_connection *pg);
 
 static inline void pg_clear(PGresult **result)

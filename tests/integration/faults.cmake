@@ -9,3 +9,5 @@ endfunction()
 
 tallyd_fault_test(engine)
 tallyd_fault_test(lies_and_disks)
+tallyd_fault_test(kill)
+tallyd_fault_test(database)
