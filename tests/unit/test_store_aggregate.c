@@ -266,6 +266,25 @@ static void a_late_row_is_rolled_up_as_if_it_had_been_in_time(void **state)
 	compare_buckets(f, T0 - DAY, T0 + DAY, DAY, true, "samples_1d");
 }
 
+static void a_minute_without_an_increase_adds_none_to_its_hour(void **state)
+{
+	struct fixture *f = *state;
+	const struct tally_select rate[] = {{.column = "total", .aggregate = TALLY_RATE}};
+	struct tally_query query = query_of("samples", rate, 1);
+	struct rows rows;
+	struct tally_batch *batch = fixture_batch(f, &series_table);
+	put_series(f, batch, T0 + MINUTE, "a", 1, 100);
+	put_series(f, batch, T0 + 11 * MINUTE, "a", 1, 40); /* it fell */
+	put_series(f, batch, T0 + 21 * MINUTE, "a", 1, 100);
+	fixture_write(f, batch);
+	upkeep_at(f, T0 + 2 * DAY);
+	query.bucket = HOUR;
+	assert_int_equal(ask(f, &query, &rows), 0);
+	assert_string_equal(rows.table, "samples_1h");
+	assert_true(fabs(rows_at(&rows, 0, 1)->f - 0.1) < 1e-9);
+	rows_free(&rows);
+}
+
 static void one_bucket_over_all_has_the_time_of_the_newest_row(void **state)
 {
 	struct fixture *f = *state;
@@ -421,6 +440,7 @@ int main(void)
 		STORE_TEST(rollups_answer_as_the_rows_do),
 		STORE_TEST(what_is_not_rolled_up_yet_comes_from_the_rows),
 		STORE_TEST(a_late_row_is_rolled_up_as_if_it_had_been_in_time),
+		STORE_TEST(a_minute_without_an_increase_adds_none_to_its_hour),
 		STORE_TEST(one_bucket_over_all_has_the_time_of_the_newest_row),
 		STORE_TEST(the_latest_of_every_group_is_its_newest_row),
 		STORE_TEST(filters_choose_what_is_aggregated),

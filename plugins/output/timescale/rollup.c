@@ -33,16 +33,16 @@ static bool rollup_is_counter(const struct rollup *rollup, uint32_t i)
 
 /* ---- Statements --------------------------------------------------------------- */
 
-/* Of integers, what bigint can hold. */
+/* Of integers, what bigint can hold; greatest() would make a number of no value at all. */
 static void rollup_sum(struct pg_text *sql, const struct tally_column *column, const char *what)
 {
 	if (column->type == TALLY_REAL)
 		pg_text_add(sql, ", sum(%s)", what);
 	else
 		pg_text_add(sql,
-			    ", least(greatest(sum(%s), -9223372036854775808), "
-			    "9223372036854775807)::bigint",
-			    what);
+			    ", case when count(%s) > 0 then least(greatest(sum(%s), "
+			    "-9223372036854775808), 9223372036854775807)::bigint end",
+			    what, what);
 }
 
 static void rollup_head(const struct rollup *rollup, enum schema_level level, struct pg_text *sql)
