@@ -37,24 +37,15 @@ static int latest_ask(struct ask *ask, struct rowset *ret)
 	return 0;
 }
 
-static int compare_text(const struct tally_cell *a, const struct tally_cell *b)
-{
-	uint32_t len = a->len < b->len ? a->len : b->len;
-	if (!a->set || !b->set)
-		return (int)a->set - (int)b->set;
-	int order = len ? memcmp(a->text, b->text, len) : 0;
-	return order ? order : (a->len > b->len) - (a->len < b->len);
-}
-
 /* By host and id; of one container the newest first. */
 static int compare_rows(const void *left, const void *right, void *arg)
 {
 	const struct rowset *rows = arg;
 	const struct tally_cell *a = rowset_row(rows, *(const uint32_t *)left);
 	const struct tally_cell *b = rowset_row(rows, *(const uint32_t *)right);
-	int order = compare_text(&a[LATEST_HOST], &b[LATEST_HOST]);
+	int order = cell_compare(&a[LATEST_HOST], &b[LATEST_HOST]);
 	if (order == 0)
-		order = compare_text(&a[LATEST_ID], &b[LATEST_ID]);
+		order = cell_compare(&a[LATEST_ID], &b[LATEST_ID]);
 	if (order == 0)
 		order = (a[LATEST_TIME].i < b[LATEST_TIME].i) -
 			(a[LATEST_TIME].i > b[LATEST_TIME].i);
@@ -63,8 +54,8 @@ static int compare_rows(const void *left, const void *right, void *arg)
 
 static bool same_container(const struct tally_cell *a, const struct tally_cell *b)
 {
-	return compare_text(&a[LATEST_HOST], &b[LATEST_HOST]) == 0 &&
-	       compare_text(&a[LATEST_ID], &b[LATEST_ID]) == 0;
+	return cell_compare(&a[LATEST_HOST], &b[LATEST_HOST]) == 0 &&
+	       cell_compare(&a[LATEST_ID], &b[LATEST_ID]) == 0;
 }
 
 /* latest->order: rows sorted, without older ones of the same container. */
@@ -172,9 +163,9 @@ const struct tally_cell *latest_find(const struct latest *latest, const struct t
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
 		const struct tally_cell *row = latest_row(latest, middle);
-		int order = compare_text(&row[LATEST_HOST], host);
+		int order = cell_compare(&row[LATEST_HOST], host);
 		if (order == 0)
-			order = compare_text(&row[LATEST_ID], id);
+			order = cell_compare(&row[LATEST_ID], id);
 		if (order == 0)
 			return row;
 		if (order < 0)

@@ -148,3 +148,12 @@ bool cell_equals(const struct tally_cell *cell, const char *text)
 {
 	return cell->set && cell->len == strlen(text) && memcmp(cell->text, text, cell->len) == 0;
 }
+
+int cell_compare(const struct tally_cell *a, const struct tally_cell *b)
+{
+	uint32_t len = a->len < b->len ? a->len : b->len;
+	if (!a->set || !b->set)
+		return (int)a->set - (int)b->set;
+	int order = len ? memcmp(a->text, b->text, len) : 0;
+	return order ? order : (a->len > b->len) - (a->len < b->len);
+}

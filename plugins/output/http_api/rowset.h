@@ -36,6 +36,8 @@ static inline const struct tally_cell *rowset_row(const struct rowset *rows, uin
 /* A cell as JSON by the type of its column. */
 void rowset_write_cell(struct json_writer *json, uint16_t type, const struct tally_cell *cell);
 
-bool cell_equals(const struct tally_cell *cell, const char *text); /* a TEXT cell */
+/* Of TEXT cells. */
+bool cell_equals(const struct tally_cell *cell, const char *text);
+int cell_compare(const struct tally_cell *a, const struct tally_cell *b); /* NULL comes first */
 
 #endif
