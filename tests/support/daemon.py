@@ -152,8 +152,10 @@ class Tallyd:
     def url(self):
         return f"http://127.0.0.1:{self.port}"
 
-    def get(self, path, timeout=10, headers=None):
-        request = urllib.request.Request(self.url + path, headers=headers or {})
+    def get(self, path, timeout=10, headers=None, port=None):
+        """port: of another instance of the API."""
+        url = f"http://127.0.0.1:{port or self.port}{path}"
+        request = urllib.request.Request(url, headers=headers or {})
         try:
             with urllib.request.urlopen(request, timeout=timeout) as answer:
                 body = answer.read()

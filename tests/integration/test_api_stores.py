@@ -1,0 +1,436 @@
+"""The same rows in SQLite, in plain PostgreSQL and in TimescaleDB, written by one daemon through each
+store's plugin: every endpoint gives the same answer over each of them, to the byte.
+
+What may differ is said where it does: see test_readiness and test_the_daemon_itself.
+"""
+
+import json
+import math
+import random
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote
+
+import pytest
+
+from daemon import Tallyd, build_dir, free_port
+from pg import Postgres, Timescale
+from waiting import wait_for
+
+SECOND, MINUTE, HOUR, DAY = 1, 60, 3600, 86400
+WEB, DB, OLD, TWIN = ("1" * 64, "11" + "2" * 62, "3" * 64, "4" * 64)
+IMAGE_A, IMAGE_B = "sha256:" + "a" * 64, "sha256:" + "b" * 64
+HOSTS = {WEB: ("alpha", "web"), DB: ("alpha", "db"), OLD: ("alpha", "web"), TWIN: ("beta", "db")}
+INPUT = "[input.replay]\nfile = {dir}/rows\ninterval = 100ms\n[buffer.batch]\nbatch_timeout = 50ms\n"
+
+
+def ns(seconds):
+    return round(seconds * 1000) * 1_000_000
+
+
+# ---- Rows
+
+
+def stats_row(container, at, n):
+    """With gaps in it, and counters that begin anew now and then."""
+    host, name = HOSTS[container]
+    since = n % 97
+    cpu = None if n % 31 == 0 else 40 + 30 * math.sin(n / 9) + len(name)
+    return [ns(at), host, container, name,
+            since * 7_000_000_001, since * 5_000_000_000, None, n * 1_000_000_000, cpu, 2,
+            since // 3, since * 1_000_003, 100_000_000 + n * 4096, 90_000_000 + n * 4096,
+            2**31, (90_000_000 + n * 4096) / 2**31 * 100, None if n % 2 else 50_000_000, 1_000_000,
+            since * 11, 0, 5 + n % 3, None, since * 1500, since * 900, since * 10, since * 8]
+
+
+def stats_rows(base):
+    for container in (WEB, TWIN, OLD):
+        end = base - 2 * DAY if container == OLD else base
+        seldom = range(int(base - 5 * DAY), int(base - 3 * HOUR), 10 * MINUTE)
+        often = range(int(base - 3 * HOUR), int(base) + 1, 15)
+        for n, at in enumerate([*seldom, *often]):
+            if at <= end and n % 53 != 7:
+                yield stats_row(container, at + 0.25 * (container == TWIN), n)
+
+
+def info_rows(base):
+    labels = {"app": "web", "env": "prod", "a.b/c": "x=y", "quo\"te": "\\", "empty": ""}
+    for container, state, gone in ((WEB, "running", None), (DB, "exited", None),
+                                   (OLD, "removed", base - 2 * DAY), (TWIN, "running", None)):
+        host, name = HOSTS[container]
+        yield [ns(base), host, container, name, f"{name}:1.25", IMAGE_A, state, f"{state} a while",
+               "healthy" if container == WEB else None, 3 if state == "exited" else None,
+               container == DB, 2, ns(base - 6 * DAY), ns(base - 5 * DAY) + 123456000,
+               gone and ns(gone), "run 'it' \"now\" \u2028 \U0001f433\n", "[ {\"b\": 1, \"a\": 2.50} ]",
+               json.dumps({**labels, "app": name}), "shop" if container != DB else None, name,
+               0.5, 2**53 + 1, None, gone and ns(gone), "ok"]
+
+
+def event_rows(base):
+    for n in range(120):
+        container = (WEB, DB, TWIN)[n % 3]
+        host, name = HOSTS[container]
+        action = ("create", "start", "die", "health_status")[n % 4]
+        yield [ns(base - n * 20 * MINUTE) + n * 1000, host, container, action, name, f"{name}:1.25",
+               3 if action == "die" else None, None, action == "die" or None,
+               "healthy" if action == "health_status" else None, "{\"oldName\":\"/x\", \"n\": \"1\"}"]
+
+
+MESSAGES = ["plain", "MiXed Case ÄÖ äö", "100 % _sure_ [a-z]* \\ back", "", " lead and trail ",
+            "tab\tand \x1b[1mcolour\x7f", "\U0001f433 whale", "quote \" and ' and \\\" "]
+
+
+def log_rows(base):
+    for n in range(400):
+        container = (WEB, TWIN)[n % 2]
+        host, name = HOSTS[container]
+        yield [ns(base - (n // 4) * 9) + n // 8 * 1000, host, container, name,
+               ("stdout", "stderr")[n % 3 == 0], f"{MESSAGES[n % 8]} {n}" if n % 8 != 3 else "",
+               (None, "info", "error")[n % 3], n]
+
+
+def image_rows(base):
+    users = json.dumps([{"container_id": WEB, "name": "web", "state": "running", "reference": "web",
+                         "outdated": True, "outdated_since": "2026-01-01T00:00:00Z"}])
+    yield [ns(base), "alpha", IMAGE_A, "[]", "[\"web@sha256:0\"]", ns(base - 9 * DAY), 123, None, 1,
+           False, 1, ns(base - DAY), users, None]
+    yield [ns(base), "alpha", IMAGE_B, "[\"web:latest\", \"x.y:5/team/web:2\"]", "[]", ns(base - DAY),
+           456, 7, 0, False, 0, None, "[]", None]
+    yield [ns(base), "beta", IMAGE_B, "[\"web:latest\"]", "[]", ns(base - DAY), 456, 7, 0, False, 0,
+           None, "[]", None]
+    yield [ns(base), "beta", IMAGE_A, "[]", "[]", None, 1, None, 0, True, 0, None, "[]", ns(base)]
+
+
+def version_rows(base):
+    yield [ns(base - 3 * DAY), "alpha", "web:latest", IMAGE_A, None, None, "added"]
+    yield [ns(base - DAY), "alpha", "web:latest", IMAGE_B, "web@sha256:1", IMAGE_A, "moved"]
+    yield [ns(base - DAY) + 1000, "beta", "web:latest", IMAGE_B, None, None, "added"]
+    yield [ns(base - HOUR), "beta", "old:1", None, None, IMAGE_A, "removed"]
+
+
+def note_rows(base):
+    for n in range(60):
+        yield [ns(base - (n // 3) * 60), ("ann", "bob \u00e9", "%_*")[n % 3], n, f"note {n}"]
+
+
+def weather_rows(base):
+    for n in range(200):
+        yield [ns(base - n * 45) + 7000, ("here", "there")[n % 2], [1e-7, -1.5, 1e21, 0.1, None][n % 5],
+               2**62 + (200 - n), n % 3 == 0, "{\"z\": [1, 2], \"a\": null}" if n % 2 else None]
+
+
+TABLES = {"container_stats": stats_rows, "container_info": info_rows, "container_events": event_rows,
+          "container_logs": log_rows, "docker_images": image_rows, "image_versions": version_rows,
+          "notes": note_rows, "weather": weather_rows}
+
+
+# ---- The stores
+
+
+class Stores:
+    """One daemon that writes into all of them, and an API over each."""
+
+    def __init__(self, folder, conninfos):
+        self.ports = {"sqlite": free_port()}
+        sections = INPUT + "[output.sqlite]\npath = {db}\n"
+        for name, conninfo in conninfos.items():
+            self.ports[name] = free_port()
+            sections += f"[output.timescale:{name}]\nconninfo = {conninfo}\n"
+        for name, port in self.ports.items():
+            store = name if name == "sqlite" else f"timescale:{name}"
+            sections += (f"[output.http_api:{name}]\nlisten = 127.0.0.1:{port}\nstore = {store}\n"
+                         "cache = off\nquery_timeout = 60s\nmax_connections_per_address = 256\n")
+        build = build_dir()
+        self.daemon = Tallyd(folder, sections, port=self.ports["sqlite"],
+                             plugin_dir=f"{build}/lib/tallyd/plugins:{build}/tests/plugins")
+        self.rows = folder / "rows"
+        self.rows.touch()
+        self.emitted = 0
+
+    def emit(self, table, rows):
+        rows = list(rows)
+        line = json.dumps({"table": table, "rows": rows}, ensure_ascii=False) + "\n"
+        with open(self.rows, "ab") as file:
+            file.write(line.encode())
+        self.emitted += len(rows)
+
+    def stored(self, store):
+        output = store if store == "sqlite" else f"timescale:{store}"
+        return self.daemon.metric("tallyd_rows_stored_total",
+                                  output=f"output.{output}") == self.emitted
+
+    def wait_stored(self, *stores):
+        self.daemon.wait(lambda: all(self.stored(s) for s in stores), "all rows are stored", 90)
+
+    def get(self, store, path):
+        answer = self.daemon.get(path, timeout=90, port=self.ports[store])
+        assert answer.status, f"{store} {path}: {answer.body!r}"
+        return answer
+
+    def ask(self, path):
+        """What each store answers."""
+        with ThreadPoolExecutor(len(self.ports)) as pool:
+            return dict(zip(self.ports, pool.map(lambda name: self.get(name, path), self.ports)))
+
+
+def seen(answer):
+    headers = [f"{name}: {answer.headers.get(name)}" for name in ("Content-Type", "Link", "ETag")]
+    return f"{answer.body.decode()}\n{answer.status} {headers}"
+
+
+def difference(one, other):
+    """Where two texts part."""
+    at = next((i for i, (a, b) in enumerate(zip(one, other)) if a != b), min(len(one), len(other)))
+    return f"at {at}: …{one[max(0, at - 80):at + 80]!r} against …{other[max(0, at - 80):at + 80]!r}"
+
+
+@pytest.fixture(scope="module")
+def base():
+    return time.time() // HOUR * HOUR - HOUR
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory, base):
+    plain, tsl = Postgres(), Timescale()
+    try:
+        assert tsl.available(), "no TimescaleDB: neither node nor its package"
+        conninfos = {"plain": plain.start().conninfo(), "tsl": tsl.start().conninfo()}
+        made = Stores(tmp_path_factory.mktemp("stores"), conninfos)
+        made.daemon.start()
+        for table, rows in TABLES.items():
+            made.emit(table, rows(base))
+        made.wait_stored(*made.ports)
+        yield made
+        made.daemon.stop()
+    finally:
+        plain.leave()
+        tsl.leave()
+
+
+@pytest.fixture
+def same(stores, base):
+    """same(path) wants one answer, with {N} for N seconds after the newest row; returns it."""
+
+    def check(path, status=200):
+        path = re.sub(r"\{(-?\d+)\}", lambda m: f"{base + int(m[1]):.0f}", path)
+        answers = stores.ask(path)
+        first = answers["sqlite"]
+        for name, answer in answers.items():
+            if seen(answer) != seen(first):
+                pytest.fail(f"{path}: sqlite and {name} differ " +
+                            difference(seen(first), seen(answer)), pytrace=False)
+        assert first.status == status, f"{path}: {first.status} {first.body[:300]!r}"
+        return first
+
+    return check
+
+
+def pages(same, path):
+    """All rows of all pages, each page the same everywhere."""
+    while path:
+        answer = same(path)
+        yield from answer.json["data"]
+        link = answer.headers.get("Link")
+        path = link and link[1:link.index(">")]
+
+
+# ---- Lists
+
+
+@pytest.mark.parametrize("query, n", [
+    ("", 3), ("host=alpha", 2), ("host=alpha&host=beta", 3), ("state=running&state=exited", 3),
+    ("name=w*", 1), ("name=db", 2), ("name=*b&name=?b", 2), ("image=db:*", 2), ("health=healthy", 1),
+    ("label=app%3Dweb", 1), ("label=env", 3), ("label=a.b%2Fc%3Dx%3Dy", 3), ("label=quo%22te%3D%5C", 3),
+    ("label=empty%3D", 3), ("label=ap", 0), ("project=shop", 2), ("gone=yes", 4), ("host=nope", 0)])
+def test_containers(same, query, n):
+    assert len(same(f"/api/v1/containers?{query}").json["data"]) == n
+    assert len(list(pages(same, f"/api/v1/containers?limit=1&{query}"))) == n
+
+
+@pytest.mark.parametrize("path, status", [
+    ("web", 200), ("db?host=beta", 200), ("db", 409), ("44", 200), ("1" * 64, 200), ("1", 409), ("no", 404),
+    ("web/stats?format=rows&from={-600}&to={1}", 200), ("db?host=x", 404), ("3333", 200)])
+def test_one_container(same, path, status):
+    same(f"/api/v1/containers/{path}", status)
+
+
+LINES = "from={-86400}&to={1}&"
+
+
+@pytest.mark.parametrize("query, n", [
+    ("", 400), ("order=asc", 400), ("stream=stderr", 134), ("level=error", 133),
+    ("level=info&level=error", 266), ("q=plain", 50), ("q=MIXED", 50), ("q=" + quote("äö"), 50),
+    ("q=" + quote("ÄÖ ÄÖ"), 0), ("q=" + quote("% _sure_ [a-z]* \\"), 50), ("q=" + quote("\\\" "), 50),
+    ("q=whale&q=2", None), ("container=web", 200), ("container=web&container=" + TWIN, 400),
+    ("host=beta", 200), ("name=w*", 200), ("name=" + quote("[w]eb"), 0), ("q=" + quote("\x1b[1m"), 50)])
+def test_logs(same, query, n):
+    rows = list(pages(same, f"/api/v1/logs?{LINES}limit=90&{query}"))
+    assert len({row["sequence"] for row in rows}) == len(rows) and len(rows) == (n or len(rows)) > -1
+    for form in ("ndjson", "csv"):
+        same(f"/api/v1/logs?{LINES}limit=1000&format={form}&{query}")
+
+
+def test_logs_of_one_container(same):
+    assert len(same(f"/api/v1/containers/web/logs?{LINES}limit=1000&q=plain").json["data"]) == 50
+    assert same("/api/v1/containers/web/logs?from={-9}&to={0}").json["data"]
+
+
+@pytest.mark.parametrize("query, n", [
+    ("", 120), ("order=asc", 120), ("action=die", 30), ("action=die&action=start", 60), ("name=d*", 80),
+    ("image=web:1.25", 40), ("container=44", 40), ("host=beta&action=die", 10)])
+def test_events(same, query, n):
+    rows = list(pages(same, f"/api/v1/events?from={{-432000}}&to={{1}}&limit=17&{query}"))
+    assert len(rows) == n
+    same(f"/api/v1/events?from={{-432000}}&to={{1}}&format=csv&limit=500&{query}")
+
+
+@pytest.mark.parametrize("path", [
+    "images", "images?host=beta", "images?reference=WEB:L", "images?dangling=yes&gone=yes", "images?outdated=yes",
+    "images?gone=yes&limit=1", "images?format=csv", "images/web", "images/" + "b" * 12, "images/x.y:5%2Fteam%2Fweb:2",
+    "images/versions", "images/versions?reference=web", "images/versions?reference=*:1", "images/versions?limit=1",
+    "images/versions?outdated=yes", "images/versions?host=beta&from={-7200}&to={1}"])
+def test_images(same, path):
+    same(f"/api/v1/{path}")
+
+
+@pytest.mark.parametrize("path", ["hosts", "summary", "tables", "stats/latest", "stats/latest?host=beta",
+                                  "stats/latest?fields=cpu_percent,net_rx_bytes", "top?window=1d",
+                                  "top?window=1d&by=mem&limit=1", "top?window=1d&by=net", "top?window=1d&by=blk",
+                                  "top?window=1d&host=beta"])
+def test_what_is_now(same, path):
+    same(f"/api/v1/{path}")
+
+
+@pytest.mark.parametrize("query", ["notes?", "notes?order=desc&", "notes?author=ann&", "notes?author=%25_*&author=ann&",
+                                   "weather?", "weather?order=desc&", "weather?place=here&", "container_events?",
+                                   "container_stats?order=desc&name=web&", "container_info?", "container_info?host=beta&"])
+def test_tables(same, query):
+    rows = list(pages(same, f"/api/v1/tables/{query}from={{-7200}}&to={{1}}&limit=37"))
+    assert len(rows) == len({json.dumps(row) for row in rows}) > 0
+
+
+# ---- Wrong questions
+
+
+@pytest.mark.parametrize("path, status", [
+    ("containers?limt=1", 400), ("containers?limit=0", 400), ("containers?cursor=x", 400), ("containers/no/stats", 404),
+    ("containers/web/stats?fields=nope", 400), ("containers/web/stats?step=0.5s", 400), ("containers/web/stats?agg=median", 400),
+    ("containers/web/stats?from=now-31d", 400), ("containers/web/stats?from=yesterday", 400),
+    ("containers/web/stats?step=1s&from=now-1d", 400), ("containers/web/stats?agg=rate&fields=cpu_percent", 400),
+    ("logs?order=up", 400), ("logs?stream=both", 400), ("logs?level=loud", 400), ("logs?container=nope", 404),
+    ("events?cursor=AAAA", 400), ("images/nope", 404), ("images/versions?reference=", 400), ("tables/nope", 404),
+    ("tables/weather?celsius=1", 400), ("top?by=luck", 400), ("stats", 400), ("stats?ids=web,nope", 404), ("nope", 404)])
+def test_wrong_questions(same, path, status):
+    answer = same(f"/api/v1/{path}", status)
+    assert answer.headers["Content-Type"].startswith("application/problem+json")
+
+
+# ---- The daemon
+
+
+def test_readiness(stores):
+    """age_seconds is of the moment that the question came."""
+    answers = [answer.json for answer in stores.ask("/readyz").values()]
+    assert all(answer.pop("age_seconds") > HOUR for answer in answers)
+    assert all(answer == answers[0] for answer in answers)
+
+
+def test_the_daemon_itself(same):
+    """/metrics and /api/v1/pipeline count what goes on; it is one daemon, so there is one answer."""
+    for path in ("/api/v1/version", "/api/v1/plugins", "/healthz", "/openapi.json", "/docs", "/"):
+        same(path)
+
+
+# ---- Paging while rows are added
+
+PAGED = [
+    ("notes", "/api/v1/tables/notes?", lambda at, n: [ns(at), "ann", 1000 + n, f"added {n}"]),
+    ("container_logs", "/api/v1/logs?", lambda at, n: [
+        ns(at), "alpha", WEB, "web", "stdout", f"added {n}", None, 100000 + n]),
+    ("container_events", "/api/v1/events?", lambda at, n: [
+        ns(at) + n % 10**6 * 1000, "alpha", WEB, "start", "web", "web:1.25", None, None, None, None, "{}"]),
+]
+"""Table, list of it, and a row more."""
+
+
+def walk(stores, store, path, between):
+    rows = []
+    while path:
+        answer = stores.get(store, path)
+        assert answer.status == 200, answer.body
+        rows += [json.dumps(row) for row in answer.json["data"]]
+        link = answer.headers.get("Link")
+        path = link and link[1:link.index(">")]
+        between()
+    return rows
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+@pytest.mark.parametrize("table, path, row", PAGED, ids=[table for table, _, _ in PAGED])
+@pytest.mark.parametrize("store", ["sqlite", "plain"])
+def test_pages_give_each_row_once_while_rows_are_added(stores, base, store, table, path, row, order):
+    """Anywhere in time: what was there before comes once, what is added at most once."""
+    dice = random.Random(f"{store} {table} {order}")
+    added = iter(range(dice.randrange(10**6), 10**9))
+    path = f"{path}from={base - 7200:.0f}&to={base + 1:.0f}&order={order}&limit="
+
+    def add():
+        stores.emit(table, [row(base - dice.randrange(7200), next(added))
+                            for _ in range(dice.randrange(1, 40))])
+        stores.wait_stored(store)
+
+    add()
+    before = walk(stores, store, f"{path}10000", lambda: None)
+    limit = len(before) // 12 + dice.randrange(1, 5)
+    paged = walk(stores, store, f"{path}{limit}", lambda: dice.random() < 0.5 and add())
+    after = walk(stores, store, f"{path}10000", lambda: None)
+    assert len(paged) == len(set(paged))
+    assert set(before) <= set(paged) <= set(after)
+
+
+# ---- Series, from rows and from rollups
+
+GRIDS = [
+    ("from={-600}&to={1}", "container_stats"),
+    ("from={-3600}&to={0}&step=60s", "container_stats_1min"),
+    ("from={-3600}&to={0}&step=90s", "container_stats"),
+    ("from={-10800}&to={0}&step=5m", "container_stats_1min"),
+    ("from={-10793}&to={-17}&points=20", "container_stats_1min"),
+    ("from={-86400}&to={0}&step=1h", "container_stats_1h"),
+    ("from={-400000}&to={-1000}&step=7h", "container_stats_1h"),
+    ("from={-432000}&to={0}&step=1d", "container_stats_1d"),
+    ("from={-432000}&to={0}&points=300", "container_stats_1min"),
+    ("from={-2000000}&to={-1900000}", None),
+]
+
+
+@pytest.fixture(scope="module")
+def rolled(stores, base):
+    """All stores have rolled their readings up."""
+    path = f"/api/v1/containers/web/stats?from={base - 2 * DAY:.0f}&to={base:.0f}&step="
+
+    def done():
+        return all(answer.json["meta"]["source"] == f"container_stats_{level}"
+                   for step, level in (("1m", "1min"), ("1h", "1h"), ("1d", "1d"))
+                   for answer in stores.ask(path + step).values())
+
+    wait_for(done, 120, "the readings are rolled up")
+
+
+@pytest.mark.parametrize("grid, source", GRIDS)
+def test_series(same, rolled, grid, source):
+    one = same(f"/api/v1/containers/web/stats?{grid}").json
+    assert one["meta"]["source"] == source
+    assert source is None or any(value is not None for value in one["cpu_percent"])
+    for agg in ("avg", "min", "max", "last", "rate"):
+        same(f"/api/v1/containers/44/stats?{grid}&agg={agg}")
+    same(f"/api/v1/stats?ids=web,44,{OLD}&{grid}&fields=cpu_percent,net_rx_bytes,pids")
+
+
+@pytest.mark.parametrize("form", ["rows", "csv", "ndjson"])
+@pytest.mark.parametrize("times", ["rfc3339", "s", "ms"])
+def test_formats_of_series(same, rolled, form, times):
+    how = f"from={{-10800}}&to={{0}}&step=10m&format={form}&times={times}"
+    same(f"/api/v1/containers/web/stats?{how}")
+    same(f"/api/v1/stats?ids=web,44&fields=cpu_percent,mem_used_bytes&{how}")
