@@ -90,6 +90,7 @@ static int set_up(void **state)
 	for (int age = 60; age >= 0; age -= 10)
 		http_add_stats(fixture, "alpha", ID_WEB, "web", age, 10 + age, 6000 - 100 * age);
 	http_add_note(fixture, 5, "ann", 1, "x");
+	fixture->config.container_metrics = true;
 	http_start(fixture);
 	*state = fixture;
 	struct http_answer answer = http_get(fixture, "/openapi.json");
@@ -314,6 +315,7 @@ static const struct sight sights[] = {
 	{"/healthz", "/healthz"},
 	{"/readyz", "/readyz"},
 	{"/metrics", "/metrics"},
+	{"/metrics/containers", "/metrics/containers?host=alpha"},
 	{"/openapi.json", "/openapi.json"},
 	{"/docs", "/docs"},
 	{"/", "/"},

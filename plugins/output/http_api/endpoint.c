@@ -42,6 +42,7 @@ const struct endpoint endpoints[] = {
 	{"/healthz", health_live, NULL, HTTP_HEALTH, true},
 	{"/readyz", health_ready, NULL, HTTP_HEALTH, false},
 	{"/metrics", metrics_text, NULL, HTTP_METRICS, true},
+	{"/metrics/containers", metrics_containers, "host+", HTTP_METRICS, false},
 	{"/openapi.json", openapi_document, "", HTTP_OTHER, true},
 	{"/docs", openapi_page, "", HTTP_OTHER, true},
 	{"/", index_page, NULL, HTTP_OTHER, true},

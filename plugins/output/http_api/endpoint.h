@@ -47,7 +47,7 @@ endpoint_fn stats_latest, stats_many, stats_top;
 endpoint_fn hosts_list, hosts_summary;
 endpoint_fn tables_list, tables_rows;
 endpoint_fn daemon_version, daemon_plugins, daemon_pipeline;
-endpoint_fn health_live, health_ready, metrics_text, index_page;
+endpoint_fn health_live, health_ready, metrics_text, metrics_containers, index_page;
 endpoint_fn openapi_document, openapi_page;
 
 /* All of them, for listing; ends with .path = NULL. */

@@ -1,4 +1,6 @@
 /* /metrics: what the daemon counts, as Prometheus reads it (text format 0.0.4). */
+#include "exposition.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +12,7 @@ struct exposition {
 	char name[128]; /* of the last sample, to say HELP and TYPE once */
 };
 
-static void write_word(struct json_writer *text, const char *word)
+void exposition_word(struct json_writer *text, const char *word)
 {
 	json_write_raw(text, word, strlen(word));
 }
@@ -23,28 +25,47 @@ static void write_help(struct json_writer *text, const char *help)
 		json_write_raw(text, help, run);
 		help += run;
 		if (*help)
-			write_word(text, *help++ == '\n' ? "\\n" : "\\\\");
+			exposition_word(text, *help++ == '\n' ? "\\n" : "\\\\");
 	}
 }
 
-static void write_head(struct json_writer *text, const struct tally_sample *sample)
+void exposition_head(struct json_writer *text, const char *name, const char *help, uint32_t kind)
 {
-	write_word(text, "# HELP ");
-	write_word(text, sample->name);
-	write_word(text, " ");
-	write_help(text, sample->help ? sample->help : "");
-	write_word(text, "\n# TYPE ");
-	write_word(text, sample->name);
-	write_word(text, sample->kind == TALLY_METRIC_COUNTER ? " counter\n" : " gauge\n");
+	exposition_word(text, "# HELP ");
+	exposition_word(text, name);
+	exposition_word(text, " ");
+	write_help(text, help);
+	exposition_word(text, "\n# TYPE ");
+	exposition_word(text, name);
+	exposition_word(text, kind == TALLY_METRIC_COUNTER ? " counter\n" : " gauge\n");
 }
 
-static void write_value(struct json_writer *text, double value)
+void exposition_label(struct json_writer *text, const char *value, size_t len)
 {
+	for (size_t i = 0, n; i < len; i += n) {
+		n = json_utf8_length(value + i, len - i);
+		if (n == 0) {
+			n = 1;
+			exposition_word(text, "\uFFFD");
+		} else if (value[i] == '\n') {
+			exposition_word(text, "\\n");
+		} else {
+			if (value[i] == '"' || value[i] == '\\')
+				exposition_word(text, "\\");
+			json_write_raw(text, value + i, n);
+		}
+	}
+}
+
+void exposition_value(struct json_writer *text, double value)
+{
+	exposition_word(text, " ");
 	text->comma = false;
 	if (isfinite(value))
 		json_write_real(text, value);
 	else
-		write_word(text, isnan(value) ? "NaN" : value < 0 ? "-Inf" : "+Inf");
+		exposition_word(text, isnan(value) ? "NaN" : value < 0 ? "-Inf" : "+Inf");
+	exposition_word(text, "\n");
 }
 
 static int write_sample(void *arg, const struct tally_sample *sample)
@@ -52,18 +73,16 @@ static int write_sample(void *arg, const struct tally_sample *sample)
 	struct exposition *exposition = arg;
 	struct json_writer *text = exposition->text;
 	if (strcmp(exposition->name, sample->name) != 0) {
-		write_head(text, sample);
+		exposition_head(text, sample->name, sample->help ? sample->help : "", sample->kind);
 		snprintf(exposition->name, sizeof(exposition->name), "%s", sample->name);
 	}
-	write_word(text, sample->name);
+	exposition_word(text, sample->name);
 	if (sample->labels && *sample->labels) {
-		write_word(text, "{");
-		write_word(text, sample->labels);
-		write_word(text, "}");
+		exposition_word(text, "{");
+		exposition_word(text, sample->labels);
+		exposition_word(text, "}");
 	}
-	write_word(text, " ");
-	write_value(text, sample->value);
-	write_word(text, "\n");
+	exposition_value(text, sample->value);
 	return text->error;
 }
 

@@ -110,6 +110,8 @@ static const struct tally_option http_options[] = {
 	{OPTION(allowed_hosts), .type = TALLY_OPT_LIST,
 	 .help = "On loopback and without tokens: names that requests may call this machine by, "
 		 "besides localhost and addresses."},
+	{OPTION(container_metrics), .type = TALLY_OPT_BOOL, .fallback = "no",
+	 .help = "Serve /metrics/containers: newest readings under the names that cAdvisor uses."},
 	{OPTION(max_query_range_days), .type = TALLY_OPT_INT, .fallback = "30",
 	 .accepts = "1..3650", .help = "Longest time between from and to."},
 	{OPTION(max_results_per_query), .type = TALLY_OPT_INT, .fallback = "10000",

@@ -20,7 +20,7 @@ struct http_config {
 	int64_t max_query_range_days, max_results_per_query;
 	int64_t query_timeout;
 	int64_t threads, max_connections, max_connections_per_address;
-	bool insecure;
+	bool insecure, container_metrics;
 	const char *tokens_file;          /* NULL: nobody is asked */
 	const char *const *allowed_hosts; /* NULL: none but this machine's own names */
 	const char *const *cache;         /* NULL: off */

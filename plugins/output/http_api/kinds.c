@@ -19,6 +19,7 @@ static const struct {
 	{stats_latest, KIND_STATS},
 	{stats_top, KIND_STATS},
 	{tables_rows, KIND_STATS},
+	{metrics_containers, KIND_STATS},
 	{containers_stats, KIND_HISTORY},
 	{stats_many, KIND_HISTORY},
 };
