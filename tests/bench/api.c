@@ -8,7 +8,7 @@
 
 int main(void)
 {
-	static const char *const memory[] = {"memory", NULL};
+	static const struct tally_named_cache memory[] = {{"memory", NULL}, {NULL, NULL}};
 	struct http_fixture fixture;
 	char id[16], name[16];
 	http_prepare(&fixture);

@@ -14,7 +14,7 @@
 #include "util/clock.h"
 #include "util/error.h"
 
-enum { FAKE_METRICS = 64, FAKE_REASON_SIZE = 1024 };
+enum { FAKE_METRICS = 256, FAKE_REASON_SIZE = 1024 };
 
 struct fake_emitted {
 	const struct tally_batch *batch;
@@ -44,6 +44,11 @@ struct fake_host {
 
 struct tally_store {
 	const struct tally_reader *reader;
+	void *self;
+};
+
+struct tally_cache {
+	const struct tally_keeper *keeper;
 	void *self;
 };
 
@@ -255,6 +260,20 @@ static int fake_store_tables(struct tally_ctx *ctx, struct tally_store *store, t
 	return store->reader->tables(store->self, each, arg);
 }
 
+static int fake_cache_get(struct tally_ctx *ctx, struct tally_cache *cache, const char *key,
+			  struct tally_blob *ret)
+{
+	(void)ctx;
+	return cache->keeper->get(cache->self, key, ret);
+}
+
+static int fake_cache_set(struct tally_ctx *ctx, struct tally_cache *cache, const char *key,
+			  const void *data, size_t len, int64_t ttl_ns)
+{
+	(void)ctx;
+	return cache->keeper->set(cache->self, key, data, len, ttl_ns);
+}
+
 static const struct tally_host fake_vtable = {
 	.size = sizeof(struct tally_host),
 	.version = "0.0.0-test",
@@ -283,6 +302,8 @@ static const struct tally_host fake_vtable = {
 	.samples = fake_samples,
 	.query = fake_query,
 	.store_tables = fake_store_tables,
+	.cache_get = fake_cache_get,
+	.cache_set = fake_cache_set,
 };
 
 struct fake_host *fake_host_create(const char *instance_name)
@@ -437,4 +458,18 @@ struct tally_store *fake_host_store(struct fake_host *host, const struct tally_r
 void fake_host_store_free(struct tally_store *store)
 {
 	free(store);
+}
+
+struct tally_cache *fake_host_cache(const struct tally_keeper *keeper, void *self)
+{
+	struct tally_cache *cache = calloc(1, sizeof(*cache));
+	if (!cache)
+		abort();
+	*cache = (struct tally_cache){keeper, self};
+	return cache;
+}
+
+void fake_host_cache_free(struct tally_cache *cache)
+{
+	free(cache);
 }

@@ -50,5 +50,8 @@ void fake_host_set_emit_result(struct fake_host *host, int result);
 struct tally_store *fake_host_store(struct fake_host *host, const struct tally_reader *reader,
 				    void *self);
 void fake_host_store_free(struct tally_store *store);
+/* Likewise a cache. */
+struct tally_cache *fake_host_cache(const struct tally_keeper *keeper, void *self);
+void fake_host_cache_free(struct tally_cache *cache);
 
 #endif

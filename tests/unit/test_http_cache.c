@@ -22,9 +22,9 @@ const struct tally_plugin *tally_plugin(void);
 #define LIST "/api/v1/containers"
 #define MS (HTTP_SECOND / 1000)
 
-static const char *const memory[] = {"memory", NULL};
+static const struct tally_named_cache memory[] = {{"memory", NULL}, {NULL, NULL}};
 
-static struct http_fixture *begin(const char *const *cache, int64_t ttl)
+static struct http_fixture *begin(const struct tally_named_cache *cache, int64_t ttl)
 {
 	struct http_fixture *fixture = calloc(1, sizeof(*fixture));
 	char id[16], name[16];
@@ -252,7 +252,7 @@ static const char *const same_targets[] = {
 
 static void answers_are_the_same_with_the_cache_on_and_off(void **state)
 {
-	static const char *const off[] = {"off", NULL};
+	static const struct tally_named_cache off[] = {{"off", NULL}, {NULL, NULL}};
 	struct http_fixture *without = begin(off, HTTP_SECOND);
 	http_start(without);
 	for (size_t i = 0; i < sizeof(same_targets) / sizeof(*same_targets); i++) {
@@ -498,17 +498,25 @@ static void stopping_answers_all_who_share_a_flight(void **state)
 	free(fixture);
 }
 
-static void only_places_that_exist_can_be_named(void **state)
+static void the_memory_comes_first_and_off_stands_alone(void **state)
 {
-	static const char *const wrong[] = {"memory", "redis", NULL};
-	struct http_fixture *fixture = begin(wrong, HTTP_SECOND);
+	static const struct tally_named_cache wrong[][5] = {
+		{{"redis", NULL}},
+		{{"memory", NULL}, {"off", NULL}},
+		{{"off", NULL}, {"memory", NULL}},
+		{{"memory", NULL}, {"memory", NULL}},
+		{{"memory", NULL}, {"a", NULL}, {"b", NULL}, {"c", NULL}},
+	};
 	(void)state;
-	assert_int_equal(tally_plugin()->create(fake_host_ctx(fixture->host), &fixture->config,
-						&fixture->plugin),
-			 -EINVAL);
-	assert_non_null(strstr(fake_host_reason(fixture->host), "\"redis\" is neither"));
-	http_finish(fixture);
-	free(fixture);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		struct http_fixture *fixture = begin(wrong[i], HTTP_SECOND);
+		assert_int_equal(tally_plugin()->create(fake_host_ctx(fixture->host),
+							&fixture->config, &fixture->plugin),
+				 -EINVAL);
+		assert_non_null(strstr(fake_host_reason(fixture->host), "cache: "));
+		http_finish(fixture);
+		free(fixture);
+	}
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -534,7 +542,7 @@ int main(void)
 		SHORT(a_slow_store_leaves_old_answers_marked_stale),
 		SHORT(a_dead_store_leaves_old_answers_marked_stale_else_503),
 		cmocka_unit_test(stopping_answers_all_who_share_a_flight),
-		cmocka_unit_test(only_places_that_exist_can_be_named),
+		cmocka_unit_test(the_memory_comes_first_and_off_stands_alone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

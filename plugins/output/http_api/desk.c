@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cache.h"
+#include "levels.h"
 #include "room.h"
 #include "tables.h"
 
@@ -19,7 +20,8 @@ struct desk {
 	const struct http_config *config;
 	struct tables *tables;
 	struct room *room;
-	struct cache *cache; /* NULL: nothing is kept */
+	struct cache *cache;   /* NULL: nothing is kept */
+	struct levels *levels; /* behind it; NULL: none */
 };
 
 /* ---- Flights ------------------------------------------------------------- */
@@ -49,10 +51,9 @@ static void desk_call(const struct desk *desk, const struct request *request, st
 	};
 }
 
-/* In a worker. */
-static struct parcel *desk_fly(void *arg, struct flight *flight, bool *ret_late)
+/* In a worker: what the store says. */
+static struct parcel *desk_fetch(struct desk *desk, const struct flight *flight)
 {
-	struct desk *desk = arg;
 	const struct request *request = flight->source;
 	const struct desk_flight on = {desk->room, flight};
 	struct reply reply;
@@ -66,8 +67,23 @@ static struct parcel *desk_fly(void *arg, struct flight *flight, bool *ret_late)
 	struct parcel *parcel =
 		parcel_pack(&reply, tally_monotonic(desk->ctx), flight->key || request->gzip);
 	reply_done(&reply);
+	return parcel;
+}
+
+/* In a worker. */
+static struct parcel *desk_fly(void *arg, struct flight *flight, bool *ret_late)
+{
+	struct desk *desk = arg;
+	enum http_kind kind = flight->source->kind;
 	if (!flight->key)
-		return parcel;
+		return desk_fetch(desk, flight);
+	uint64_t mark = levels_mark(desk->levels, kind);
+	struct parcel *parcel = levels_find(desk->levels, kind, flight->key);
+	flight->shared = parcel != NULL;
+	if (!parcel) {
+		parcel = desk_fetch(desk, flight);
+		levels_keep(desk->levels, kind, flight->key, parcel, mark);
+	}
 	struct parcel *given = cache_land(desk->cache, flight, parcel, ret_late);
 	parcel_drop(parcel);
 	return given;
@@ -174,15 +190,28 @@ int desk_ask(struct desk *desk, struct request *request, struct MHD_Connection *
 
 void desk_forget(struct desk *desk, enum http_kind kind)
 {
+	levels_forget(desk->levels, kind);
 	if (desk->cache)
 		cache_forget(desk->cache, kind);
+}
+
+static void desk_changed(void *arg, enum http_kind kind)
+{
+	desk_forget(arg, kind);
 }
 
 /* ---- Opening and closing ------------------------------------------------- */
 
 static bool desk_keeps(const struct http_config *config)
 {
-	return config->cache && config->cache[0] && strcmp(config->cache[0], "off") != 0;
+	return config->cache && config->cache->name && strcmp(config->cache->name, "off") != 0;
+}
+
+static int desk_open_cache(struct desk *desk)
+{
+	desk->cache = cache_create(desk->ctx, desk->config);
+	return desk->cache ? levels_open(desk->ctx, desk->config, desk_changed, desk, &desk->levels)
+			   : -ENOMEM;
 }
 
 static int desk_prepare(struct desk *desk)
@@ -191,11 +220,9 @@ static int desk_prepare(struct desk *desk)
 	desk->tables = tables_create(desk->ctx, desk->config->store);
 	if (!desk->tables)
 		return -ENOMEM;
-	if (desk_keeps(desk->config)) {
-		desk->cache = cache_create(desk->ctx, desk->config);
-		if (!desk->cache)
-			return -ENOMEM;
-	}
+	int r = desk_keeps(desk->config) ? desk_open_cache(desk) : 0;
+	if (r < 0)
+		return r;
 	return room_open(desk->ctx, threads, threads * DESK_JOBS_PER_THREAD, desk_fly, desk,
 			 &desk->room);
 }
@@ -225,6 +252,7 @@ void desk_free(struct desk *desk)
 {
 	if (!desk)
 		return;
+	levels_close(desk->levels);
 	cache_destroy(desk->cache);
 	if (desk->room)
 		room_free(desk->room);

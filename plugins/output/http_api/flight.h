@@ -20,7 +20,8 @@ struct flight {
 	int64_t started;        /* monotonic */
 	unsigned generation;    /* of its kind when it was begun: the cache's */
 	bool landed;
-	bool late; /* result is an old one, since there is no new one */
+	bool late;   /* result is an old one, since there is no new one */
+	bool shared; /* result was made for others, by another process perhaps */
 	struct parcel *result;
 	struct request *waiters;
 	struct flight *next_job;

@@ -20,14 +20,23 @@ struct http_api {
 	struct server *server;
 };
 
+/* Off, or the memory and up to two more behind it. */
 static int http_check_cache(struct tally_ctx *ctx, const struct http_config *config)
 {
-	const char *const *word = config->cache;
-	if (!word || !*word)
+	const struct tally_named_cache *level = config->cache;
+	bool off = level && level->name && strcmp(level->name, "off") == 0;
+	if (!level || !level->name || (off && !level[1].name))
 		return 0;
-	if ((strcmp(*word, "memory") != 0 && strcmp(*word, "off") != 0) || word[1])
-		return tally_fail(ctx, EINVAL, "cache: \"%s\" is neither memory nor off",
-				  word[1] ? word[1] : *word);
+	if (off || strcmp(level->name, "memory") != 0)
+		return tally_fail(ctx, EINVAL, "cache: begins with memory, or is just off");
+	for (int n = 1; level[n].name; n++) {
+		if (strcmp(level[n].name, "memory") == 0 || strcmp(level[n].name, "off") == 0)
+			return tally_fail(ctx, EINVAL, "cache: \"%s\" stands behind memory",
+					  level[n].name);
+		if (n > HTTP_LEVELS)
+			return tally_fail(ctx, EINVAL, "cache: at most %d behind memory",
+					  HTTP_LEVELS);
+	}
 	return 0;
 }
 
@@ -125,9 +134,13 @@ static const struct tally_option http_options[] = {
 	 .help = "Connections open at the same time; others are closed at once."},
 	{OPTION(max_connections_per_address), .type = TALLY_OPT_INT, .fallback = "64",
 	 .accepts = "1..10000", .help = "Of these, from one address."},
-	{OPTION(cache), .type = TALLY_OPT_LIST, .fallback = "memory",
-	 .help = "Where finished answers are kept for a while: memory; off, or nothing, for "
-		 "nowhere."},
+	{OPTION(cache), .type = TALLY_OPT_CACHES, .fallback = "memory", .accepts = "memory|off",
+	 .help = "Where finished answers are kept for a while: memory, and behind it outputs that "
+		 "are caches, as redis; off for nowhere."},
+	{OPTION(cache_scope), .type = TALLY_OPT_STRING,
+	 .help = "A name for the data served: daemons over the same data that give the same name "
+		 "share answers in the caches behind memory. Default: this daemon shares with "
+		 "none."},
 	{OPTION(cache_size), .type = TALLY_OPT_SIZE, .fallback = "32Mi", .accepts = "64Ki..64Gi",
 	 .help = "Memory for them; what was not asked for longest goes first."},
 	{OPTION(cache_ttl_containers), .type = TALLY_OPT_DURATION, .fallback = "10s",

@@ -23,7 +23,8 @@ struct http_config {
 	bool insecure, container_metrics;
 	const char *tokens_file;          /* NULL: nobody is asked */
 	const char *const *allowed_hosts; /* NULL: none but this machine's own names */
-	const char *const *cache;         /* NULL: off */
+	const struct tally_named_cache *cache;
+	const char *cache_scope; /* NULL: nothing is shared with another daemon */
 	int64_t cache_size;
 	int64_t cache_ttl_containers, cache_ttl_stats, cache_ttl_images, cache_ttl_history;
 };
@@ -47,6 +48,18 @@ enum http_class {
 enum http_kind { KIND_CONTAINERS, KIND_STATS, KIND_IMAGES, KIND_HISTORY, KIND_NONE };
 
 enum { HTTP_STATUS_CLASSES = 3 }; /* 2xx and 3xx, 4xx, 5xx */
+
+/* Of a cache behind the memory. */
+enum http_level_result {
+	HTTP_LEVEL_HIT,
+	HTTP_LEVEL_MISS,
+	HTTP_LEVEL_ERROR,
+	HTTP_LEVEL_TIMEOUT,
+	HTTP_LEVEL_REFUSED, /* what was there was not ours, or damaged */
+	HTTP_LEVEL_RESULTS
+};
+enum { HTTP_LEVELS = 2 }; /* at most */
+
 enum http_cache_result { HTTP_CACHE_HIT, HTTP_CACHE_MISS, HTTP_CACHE_STALE, HTTP_CACHE_RESULTS };
 
 /* In the order of http_metrics[]: first requests_total, by class and status class. */
@@ -61,7 +74,9 @@ enum http_metric {
 	HTTP_STORE_ERRORS,
 	HTTP_DENIED,
 	HTTP_CACHE_REQUESTS, /* by kind and result: hit, miss, stale */
-	HTTP_CACHE_BYTES = HTTP_CACHE_REQUESTS + KIND_NONE * HTTP_CACHE_RESULTS,
+	/* by level, kind and result */
+	HTTP_LEVEL_REQUESTS = HTTP_CACHE_REQUESTS + KIND_NONE * HTTP_CACHE_RESULTS,
+	HTTP_CACHE_BYTES = HTTP_LEVEL_REQUESTS + HTTP_LEVELS * KIND_NONE * HTTP_LEVEL_RESULTS,
 	HTTP_CACHE_ENTRIES,
 	HTTP_CACHE_EVICTIONS,
 };

@@ -24,6 +24,22 @@
 	}
 #define CACHE_OF(of) CACHE(of, "hit"), CACHE(of, "miss"), CACHE(of, "stale")
 
+#define LEVEL(level, of, result)                                                                   \
+	{                                                                                          \
+		.name = "cache_level_requests_total",                                              \
+		.help = "Answers looked for in a cache behind the memory, 2 being the second "     \
+			"that "                                                                    \
+			"is named; refused: what was there was damaged or not ours.",              \
+		.labels = "level=\"" level "\",kind=\"" of "\",result=\"" result "\"",             \
+		.kind = TALLY_METRIC_COUNTER                                                       \
+	}
+#define LEVEL_OF(level, of)                                                                        \
+	LEVEL(level, of, "hit"), LEVEL(level, of, "miss"), LEVEL(level, of, "error"),              \
+		LEVEL(level, of, "timeout"), LEVEL(level, of, "refused")
+#define LEVEL_ALL(level)                                                                           \
+	LEVEL_OF(level, "containers"), LEVEL_OF(level, "stats"), LEVEL_OF(level, "images"),        \
+		LEVEL_OF(level, "history")
+
 const struct tally_metric http_metrics[] = {
 	REQUESTS_OF("containers"),
 	REQUESTS_OF("stats"),
@@ -56,6 +72,8 @@ const struct tally_metric http_metrics[] = {
 	CACHE_OF("stats"),
 	CACHE_OF("images"),
 	CACHE_OF("history"),
+	LEVEL_ALL("2"),
+	LEVEL_ALL("3"),
 	{.name = "cache_bytes",
 	 .unit = "bytes",
 	 .help = "Memory that kept answers hold.",

@@ -9,8 +9,9 @@ enum { PARCEL_GZIP_LEVEL = 1 };
 
 /* Not against forgers: who can choose what is stored can only make his own answer look unchanged.
  */
-static uint64_t parcel_hash(const char *data, size_t len)
+uint64_t parcel_hash(const void *bytes, size_t len)
 {
+	const char *data = bytes;
 	uint64_t hash = UINT64_C(0x9e3779b97f4a7c15) ^ len, word;
 	for (; len > 0; data += sizeof(word)) {
 		size_t part = len < sizeof(word) ? len : sizeof(word);
@@ -23,7 +24,7 @@ static uint64_t parcel_hash(const char *data, size_t len)
 	return hash;
 }
 
-static void parcel_sign(struct parcel *parcel)
+void parcel_sign(struct parcel *parcel)
 {
 	uint64_t hash =
 		parcel_hash(parcel->body[PARCEL_IDENTITY].data, parcel->body[PARCEL_IDENTITY].len);

@@ -35,4 +35,8 @@ struct parcel *parcel_keep(struct parcel *parcel); /* NULL is fine, also below *
 void parcel_drop(struct parcel *parcel);
 size_t parcel_bytes(const struct parcel *parcel); /* memory it holds */
 
+/* Of contents: not against forgers. */
+uint64_t parcel_hash(const void *bytes, size_t len);
+void parcel_sign(struct parcel *parcel); /* gives both bodies their ETags */
+
 #endif

@@ -98,6 +98,8 @@ static void request_take_result(struct request *request, const struct flight *fl
 		reply_unavailable(&request->reply, "out of memory");
 	if (flight->late)
 		request->origin = ORIGIN_STALE;
+	else if (flight->shared)
+		request->origin = ORIGIN_HIT;
 }
 
 int room_join(struct room *room, struct flight *flight, struct request *request,
