@@ -1,8 +1,9 @@
 /*
  * bench_ingest PLUGIN_DIR [SECONDS]: rows per second into container_stats, from an emit through
- * buffer.batch and delivery to rows committed by output.timescale, ledger included; beside a bare
- * COPY BINARY of the same rows into the same table with as many rows a transaction, both over one
- * connection.  TALLYD_TEST_CONNINFO says where.  Medians of RUNS that take turns.
+ * buffer.batch and delivery to rows committed by output.timescale, ledger included; beside bare
+ * threads that COPY BINARY the same rows into the same table with as many rows a transaction over
+ * as many connections.  TALLYD_TEST_CONNINFO says where.  Medians of RUNS that take turns, and of
+ * the ratios of those that were neighbours.
  */
 #include <dlfcn.h>
 #include <inttypes.h>
@@ -21,13 +22,13 @@
 #include "store.h"
 #include "util/clock.h"
 
-enum { RUNS = 3, CONTAINERS = 100 };
+enum { RUNS = 5, CONTAINERS = 100, MAX_CONNECTIONS = 4 };
 
 static const struct tally_plugin *batch_plugin, *timescale_plugin;
 static const struct tally_table *table;
 static const char *conninfo;
 static char ids[CONTAINERS][65];
-static int64_t tick; /* of the last sweep, ns: each has a time of its own */
+static _Atomic int64_t tick; /* of the last sweep, ns: each has a time of its own */
 
 static void fail(const char *what)
 {
@@ -50,7 +51,7 @@ static const struct tally_plugin *load(const char *folder, const char *name)
 
 /* ---- Rows --------------------------------------------------------------------- */
 
-static void fill(struct tally_cell *row, int64_t i)
+static void fill(struct tally_cell *row, int64_t i, int64_t time)
 {
 	for (uint32_t c = 1; c < table->n_columns; c++) {
 		if (table->columns[c].role == TALLY_TAG)
@@ -60,16 +61,17 @@ static void fill(struct tally_cell *row, int64_t i)
 		else
 			tally_put_int(row, c, i * c);
 	}
-	tally_put_int(row, 0, tick);
+	tally_put_int(row, 0, time);
 }
 
 static struct tally_batch *make_batch(uint32_t rows)
 {
 	struct tally_batch *batch = batch_create(table);
+	int64_t time = 0;
 	for (uint32_t i = 0; i < rows; i++) {
 		if (i % CONTAINERS == 0)
-			tick += 10000;
-		fill(batch_row(batch), i);
+			time = tick += 10000;
+		fill(batch_row(batch), i, time);
 	}
 	return batch;
 }
@@ -106,17 +108,19 @@ static void *deliver(void *arg)
 	return NULL;
 }
 
-static void start(struct bench *bench, uint32_t rows)
+static void start(struct bench *bench, uint32_t rows, uint32_t connections)
 {
 	static const int64_t capacity = 64 << 20; /* the plugin's whole configuration */
 	static struct timescale_config config;
-	const struct journal_settings settings = {
-		.batch_size = rows, .batch_timeout = CLOCK_SECOND, .on_full = JOURNAL_BLOCK};
+	const struct journal_settings settings = {.batch_size = rows * connections,
+						  .batch_timeout = CLOCK_SECOND,
+						  .on_full = JOURNAL_BLOCK};
 	struct error error;
 	config = (struct timescale_config){.conninfo = conninfo,
 					   .schema = "public",
 					   .retention_raw = 7 * 86400 * CLOCK_SECOND,
 					   .timeout = 20 * CLOCK_SECOND,
+					   .connections = connections,
 					   .readers = 1};
 	bench->hosts[0] = fake_host_create("buffer.batch");
 	bench->hosts[1] = fake_host_create("output.timescale");
@@ -160,13 +164,13 @@ static void stop(struct bench *bench)
 	fake_host_destroy(bench->hosts[1]);
 }
 
-static double run_ours(uint32_t rows, int64_t ns)
+static double run_ours(uint32_t rows, uint32_t connections, int64_t ns)
 {
 	struct bench bench = {0};
 	const struct router_source from = {.input = "input.bench"};
 	pthread_t thread;
 	uint64_t n = 0;
-	start(&bench, rows);
+	start(&bench, rows, connections);
 	pthread_create(&thread, NULL, deliver, &bench);
 	int64_t began = clock_monotonic();
 	for (; clock_monotonic() - began < ns; n += rows)
@@ -183,9 +187,16 @@ static double run_ours(uint32_t rows, int64_t ns)
 
 /* ---- The floor ---------------------------------------------------------------- */
 
-static char *put_row(char *at, struct tally_cell *row, uint16_t n_fields, int64_t i)
+struct floor {
+	pthread_t thread;
+	const char *sql;
+	uint32_t rows;
+	int64_t until;
+	uint64_t n; /* rows stored */
+};
+
+static char *put_row(char *at, const struct tally_cell *row, uint16_t n_fields, int64_t i)
 {
-	fill(row, i);
 	at = pg_put_32(pg_put_32(pg_put_16(at, n_fields), 4), (uint32_t)(1 + i % CONTAINERS));
 	for (uint32_t c = 0; c < table->n_columns; c++)
 		if (table->columns[c].role != TALLY_TAG)
@@ -193,18 +204,21 @@ static char *put_row(char *at, struct tally_cell *row, uint16_t n_fields, int64_
 	return at;
 }
 
-static void copy_once(PGconn *conn, const char *sql, uint32_t rows, char *bytes)
+static void copy_once(PGconn *conn, const struct floor *floor)
 {
-	static struct tally_cell row[CATALOG_MAX_COLUMNS];
+	struct tally_cell row[CATALOG_MAX_COLUMNS];
+	char bytes[100000], *at = bytes;
 	uint16_t n_fields = 1;
+	int64_t time = 0;
+	memset(row, 0, sizeof(row));
 	for (uint32_t c = 0; c < table->n_columns; c++)
 		n_fields += table->columns[c].role != TALLY_TAG;
-	PQclear(PQexec(conn, sql));
+	PQclear(PQexec(conn, floor->sql));
 	PQputCopyData(conn, "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0", 19);
-	char *at = bytes;
-	for (uint32_t i = 0; i < rows; i++) {
+	for (uint32_t i = 0; i < floor->rows; i++) {
 		if (i % CONTAINERS == 0)
-			tick += 10000;
+			time = tick += 10000;
+		fill(row, i, time);
 		at = put_row(at, row, n_fields, i);
 		if (at - bytes < 60000)
 			continue;
@@ -219,11 +233,20 @@ static void copy_once(PGconn *conn, const char *sql, uint32_t rows, char *bytes)
 			fail(PQresultErrorMessage(result));
 }
 
-static double run_floor(uint32_t rows, int64_t ns)
+static void *floor_thread(void *arg)
 {
-	static char bytes[100000];
-	struct pg_text sql = {0};
+	struct floor *floor = arg;
 	PGconn *conn = PQconnectdb(conninfo);
+	for (; clock_monotonic() < floor->until; floor->n += floor->rows)
+		copy_once(conn, floor);
+	PQfinish(conn);
+	return NULL;
+}
+
+static double run_floor(uint32_t rows, uint32_t connections, int64_t ns)
+{
+	struct floor floors[MAX_CONNECTIONS];
+	struct pg_text sql = {0};
 	uint64_t n = 0;
 	pg_text_add(&sql, "copy tally.\"%s_rows\" (_series", table->name);
 	for (uint32_t c = 0; c < table->n_columns; c++)
@@ -231,10 +254,15 @@ static double run_floor(uint32_t rows, int64_t ns)
 			pg_text_add(&sql, ", \"%s\"", table->columns[c].name);
 	pg_text_add(&sql, ") from stdin (format binary)");
 	int64_t began = clock_monotonic();
-	for (; clock_monotonic() - began < ns; n += rows)
-		copy_once(conn, sql.data, rows, bytes);
+	for (uint32_t i = 0; i < connections; i++) {
+		floors[i] = (struct floor){.sql = sql.data, .rows = rows, .until = began + ns};
+		pthread_create(&floors[i].thread, NULL, floor_thread, &floors[i]);
+	}
+	for (uint32_t i = 0; i < connections; i++) {
+		pthread_join(floors[i].thread, NULL);
+		n += floors[i].n;
+	}
 	int64_t took = clock_monotonic() - began;
-	PQfinish(conn);
 	pg_text_done(&sql);
 	return (double)n * 1e9 / (double)took;
 }
@@ -251,24 +279,32 @@ static void empty(void)
 {
 	char sql[200];
 	PGconn *conn = PQconnectdb(conninfo);
-	snprintf(sql, sizeof(sql), "truncate tally.\"%s_rows\"; checkpoint", table->name);
+	snprintf(sql, sizeof(sql), "truncate tally.\"%s_rows\", tally.late; checkpoint",
+		 table->name);
 	PQclear(PQexec(conn, sql));
 	PQfinish(conn);
 }
 
-static void compare(uint32_t rows, int64_t ns)
+static double median(double *of)
 {
-	double ours[RUNS], floors[RUNS];
+	qsort(of, RUNS, sizeof(*of), by_size);
+	return of[RUNS / 2];
+}
+
+static void compare(uint32_t rows, uint32_t connections, int64_t ns)
+{
+	double ours[RUNS], floors[RUNS], ratios[RUNS];
 	for (int i = 0; i < RUNS; i++) {
 		empty();
-		ours[i] = run_ours(rows, ns);
+		ours[i] = run_ours(rows, connections, ns);
 		empty();
-		floors[i] = run_floor(rows, ns);
+		floors[i] = run_floor(rows, connections, ns);
+		ratios[i] = ours[i] / floors[i];
 	}
-	qsort(ours, RUNS, sizeof(ours[0]), by_size);
-	qsort(floors, RUNS, sizeof(floors[0]), by_size);
-	printf("%5u rows a transaction: tallyd %8.0f rows/s, bare COPY %8.0f, ratio %.2f\n", rows,
-	       ours[RUNS / 2], floors[RUNS / 2], ours[RUNS / 2] / floors[RUNS / 2]);
+	double ratio = median(ratios); /* sorted, for the spread */
+	printf("%u x %5u rows a transaction: tallyd %8.0f rows/s, bare COPY %8.0f, ratio %.2f "
+	       "(%.2f-%.2f)\n",
+	       connections, rows, median(ours), median(floors), ratio, ratios[0], ratios[RUNS - 1]);
 }
 
 int main(int argc, char **argv)
@@ -276,7 +312,7 @@ int main(int argc, char **argv)
 	conninfo = getenv("TALLYD_TEST_CONNINFO");
 	if (argc < 2 || !conninfo)
 		fail("usage: TALLYD_TEST_CONNINFO=… bench_ingest PLUGIN_DIR [SECONDS]");
-	int64_t ns = (int64_t)((argc > 2 ? strtod(argv[2], NULL) : 3) * 1e9);
+	int64_t ns = (int64_t)((argc > 2 ? strtod(argv[2], NULL) : 2) * 1e9);
 	batch_plugin = load(argv[1], "batch");
 	timescale_plugin = load(argv[1], "timescale");
 	table = load(argv[1], "docker_stats")->tables[0];
@@ -284,9 +320,11 @@ int main(int argc, char **argv)
 	for (int i = 0; i < CONTAINERS; i++)
 		snprintf(ids[i], sizeof(ids[i]), "%064d", i);
 	printf("%s: %u columns\n", table->name, table->n_columns);
-	run_ours(1000, ns / 10); /* makes the table and its series */
-	compare(500, ns);
-	compare(1000, ns);
-	compare(5000, ns);
+	run_ours(1000, 1, ns / 10); /* makes the table and its series */
+	for (uint32_t connections = 1; connections <= 2; connections++) {
+		compare(500, connections, ns);
+		compare(1000, connections, ns);
+		compare(5000, connections, ns);
+	}
 	return 0;
 }

@@ -201,8 +201,8 @@ def test_each_role_can_do_its_part_and_no_more(daemon, server, database):
         grant usage on schema tally, public to {database}_writer, {database}_reader;
         grant select, insert, update, delete on all tables in schema tally to {database}_writer;
         grant usage on all sequences in schema tally to {database}_writer;
-        grant execute on function tally.ledger_advance, tally.make_partitions
-            to {database}_writer;
+        grant execute on function tally.ledger_advance, tally.ledger_note, tally.hold_series,
+            tally.make_partitions to {database}_writer;
         grant select on all tables in schema tally, public to {database}_reader;
         """, database)
     writer = server.conninfo(database).replace("user=tally", f"user={database}_writer")

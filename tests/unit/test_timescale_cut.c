@@ -21,8 +21,10 @@
 
 #include <cmocka.h>
 
-/* One connection at a time is enough: maintenance is off and nobody queries. */
+enum { PAIRS = 8 };
+
 struct proxy {
+	int pairs[PAIRS][2]; /* client and server; -1: none */
 	int listener;
 	uint16_t port;
 	char server[108];
@@ -60,34 +62,53 @@ static bool proxy_pass(int from, int to, atomic_long *passed, const atomic_long 
 	return atomic_load(cut) < 0 || atomic_load(passed) < atomic_load(cut);
 }
 
-static void proxy_serve(struct proxy *proxy, int client)
+static void proxy_accept(struct proxy *proxy)
 {
-	int server = proxy_connect(proxy);
-	bool goes_on = true;
-	while (goes_on && !atomic_load(&proxy->stop)) {
-		struct pollfd fds[2] = {{.fd = client, .events = POLLIN},
-					{.fd = server, .events = POLLIN}};
-		poll(fds, 2, 50);
-		if (fds[0].revents)
-			goes_on = proxy_pass(client, server, &proxy->up, &proxy->cut_up);
-		if (goes_on && fds[1].revents)
-			goes_on = proxy_pass(server, client, &proxy->down, &proxy->cut_down);
+	int i = 0, client = accept(proxy->listener, NULL, NULL);
+	while (i < PAIRS && proxy->pairs[i][0] >= 0)
+		i++;
+	assert_true(client >= 0 && i < PAIRS);
+	proxy->pairs[i][0] = client;
+	proxy->pairs[i][1] = proxy_connect(proxy);
+}
+
+static void proxy_close(int pair[2])
+{
+	for (int i = 0; i < 2 && pair[i] >= 0; i++) {
+		close(pair[i]);
+		pair[i] = -1;
 	}
-	close(server);
-	close(client);
+}
+
+static void proxy_serve(struct proxy *proxy, int pair[2], const struct pollfd fds[2])
+{
+	bool goes_on = true;
+	if (fds[0].revents)
+		goes_on = proxy_pass(pair[0], pair[1], &proxy->up, &proxy->cut_up);
+	if (goes_on && fds[1].revents)
+		goes_on = proxy_pass(pair[1], pair[0], &proxy->down, &proxy->cut_down);
+	if (!goes_on)
+		proxy_close(pair);
 }
 
 static void *proxy_run(void *arg)
 {
 	struct proxy *proxy = arg;
+	struct pollfd fds[2 * PAIRS + 1];
 	while (!atomic_load(&proxy->stop)) {
-		struct pollfd fd = {.fd = proxy->listener, .events = POLLIN};
-		if (poll(&fd, 1, 50) <= 0)
+		for (int i = 0; i < 2 * PAIRS; i++)
+			fds[i] = (struct pollfd){proxy->pairs[i / 2][i % 2], POLLIN, 0};
+		fds[2 * PAIRS] = (struct pollfd){proxy->listener, POLLIN, 0};
+		if (poll(fds, 2 * PAIRS + 1, 50) <= 0)
 			continue;
-		int client = accept(proxy->listener, NULL, NULL);
-		if (client >= 0)
-			proxy_serve(proxy, client);
+		for (int i = 0; i < PAIRS; i++)
+			if (proxy->pairs[i][0] >= 0)
+				proxy_serve(proxy, proxy->pairs[i], &fds[2 * i]);
+		if (fds[2 * PAIRS].revents)
+			proxy_accept(proxy);
 	}
+	for (int i = 0; i < PAIRS; i++)
+		proxy_close(proxy->pairs[i]);
 	return NULL;
 }
 
@@ -107,6 +128,8 @@ static void proxy_start(struct proxy *proxy, const char *conninfo)
 	snprintf(proxy->server, sizeof(proxy->server), "%s/.s.PGSQL.%s",
 		 conninfo_value(options, "host"), conninfo_value(options, "port"));
 	PQconninfoFree(options);
+	for (int i = 0; i < 2 * PAIRS; i++)
+		proxy->pairs[i / 2][i % 2] = -1;
 	proxy->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(proxy->listener, (struct sockaddr *)&address, len), 0);
 	assert_int_equal(listen(proxy->listener, 10), 0);
@@ -124,108 +147,137 @@ static void proxy_stop(struct proxy *proxy)
 	close(proxy->listener);
 }
 
+enum { ENTRIES = 3 };
+
 struct cutting {
 	struct fixture *f;
 	struct proxy proxy;
-	struct tally_batch *series, *state;
+	struct tally_batch *batches[ENTRIES]; /* two of a series, one of a state */
 	uint64_t sequence;
 	int64_t rows;
+	int rows_each; /* of a series */
 	unsigned failed;
 };
-
-/* Two entries: new rows of a series, and a state. */
-static int cutting_write(struct cutting *c, uint8_t verdicts[2])
-{
-	const struct tally_entry entries[2] = {{c->series, c->sequence + 1, "w"},
-					       {c->state, c->sequence + 2, "w"}};
-	memset(verdicts, TALLY_RETRY, 2);
-	return c->f->plugin->output->write(c->f->store, entries, 2, verdicts);
-}
 
 static void cutting_make(struct cutting *c)
 {
 	struct fixture *f = c->f;
-	c->series = fixture_batch(f, &series_table);
-	for (int i = 0; i < 5; i++)
-		put_series(f, c->series, T0 + (c->rows + i) * SECOND / 10, "a", 1, 1);
-	c->state = fixture_batch(f, &state_table);
-	tally_put_int(tally_batch_row(f->ctx, c->state), I_TIME, T0 + c->rows * SECOND / 10);
+	for (int b = 0; b < 2; b++) {
+		c->batches[b] = fixture_batch(f, &series_table);
+		for (int i = 0; i < c->rows_each; i++)
+			put_series(f, c->batches[b], T0 + (c->rows + i) * SECOND / 1000,
+				   b ? "b" : "a", 1, 1);
+	}
+	c->batches[2] = fixture_batch(f, &state_table);
+	tally_put_int(tally_batch_row(f->ctx, c->batches[2]), I_TIME, T0 + c->rows * SECOND / 1000);
 }
 
-static void cutting_check(struct cutting *c)
+/* Offers what has no verdict yet, as the core does. */
+static int cutting_write(struct cutting *c, uint8_t verdicts[ENTRIES])
 {
-	c->rows += 5;
-	c->sequence += 2;
-	assert_int_equal(fixture_sql(c->f, "SELECT count(*) FROM samples"), c->rows);
-	assert_int_equal(fixture_sql(c->f, "SELECT sequence FROM tally.ledger"),
+	struct tally_entry entries[ENTRIES];
+	uint8_t given[ENTRIES] = {0};
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < ENTRIES; i++)
+		if (verdicts[i] == TALLY_RETRY)
+			entries[n++] =
+				(struct tally_entry){c->batches[i], c->sequence + 1 + i, "w"};
+	int r = c->f->plugin->output->write(c->f->store, entries, n, given);
+	for (uint32_t i = ENTRIES; i-- > 0;)
+		if (verdicts[i] == TALLY_RETRY)
+			verdicts[i] = given[--n];
+	return r;
+}
+
+static void cutting_check(struct cutting *c, const uint8_t verdicts[ENTRIES])
+{
+	c->rows += c->rows_each;
+	c->sequence += ENTRIES;
+	for (int i = 0; i < ENTRIES; i++) {
+		assert_int_equal(verdicts[i], TALLY_DONE);
+		tally_batch_drop(c->f->ctx, c->batches[i]);
+	}
+	assert_int_equal(fixture_sql(c->f, "SELECT count(*) FROM samples"), 2 * c->rows);
+	assert_int_equal(fixture_sql(c->f, "SELECT max(sequence) FROM (SELECT sequence FROM "
+					   "tally.ledger UNION ALL SELECT sequence FROM "
+					   "tally.ledger_ahead) l"),
 			 (int64_t)c->sequence);
-	assert_int_equal(fixture_sql(c->f, "SELECT (extract(epoch FROM time) * 10)::bigint FROM "
+	assert_int_equal(fixture_sql(c->f, "SELECT (extract(epoch FROM time) * 1000)::bigint FROM "
 					   "things"),
-			 T0 / SECOND * 10 + c->rows - 5);
-	tally_batch_drop(c->f->ctx, c->series);
-	tally_batch_drop(c->f->ctx, c->state);
+			 T0 / SECOND * 1000 + c->rows - c->rows_each);
 }
 
-/* One write that is cut after some more bytes; -1: it went through.  Then it is offered again. */
-static int cutting_once(struct cutting *c, atomic_long *cut, const atomic_long *passed, long bytes)
+static void cutting_works(struct cutting *c)
 {
-	uint8_t verdicts[2];
+	uint8_t verdicts[ENTRIES] = {0};
+	cutting_make(c);
+	assert_int_equal(cutting_write(c, verdicts), 0);
+	cutting_check(c, verdicts);
+}
+
+/* One write that is cut after some more bytes; false: it went through.  Then it is offered again.
+ */
+static bool cutting_once(struct cutting *c, atomic_long *cut, const atomic_long *passed, long bytes)
+{
+	uint8_t verdicts[ENTRIES] = {0};
 	cutting_make(c);
 	atomic_store(cut, atomic_load(passed) + bytes);
 	int first = cutting_write(c, verdicts), r = first;
 	atomic_store(cut, -1);
-	if (first < 0)
-		assert_int_equal(verdicts[0], TALLY_RETRY);
 	for (int tries = 0; r < 0 && tries < 20; tries++)
 		r = cutting_write(c, verdicts);
 	if (r < 0)
 		fail_msg("%s", fake_host_reason(c->f->host));
-	assert_int_equal(verdicts[0], TALLY_DONE);
-	assert_int_equal(verdicts[1], TALLY_DONE);
-	cutting_check(c);
+	cutting_check(c, verdicts);
 	c->failed += first < 0;
-	return first;
+	return first < 0;
 }
 
 static void cutting_all(struct cutting *c, atomic_long *cut, const atomic_long *passed, long step)
 {
-	uint8_t verdicts[2];
-	long bytes = 1;
-	while (cutting_once(c, cut, passed, bytes) < 0) {
-		bytes += step;
-		cutting_make(c); /* one that works, so that the next is a first attempt again */
-		assert_int_equal(cutting_write(c, verdicts), 0);
-		cutting_check(c);
-	}
+	for (long bytes = 1; cutting_once(c, cut, passed, bytes); bytes += step)
+		cutting_works(c); /* so that the next is a first attempt again */
+}
+
+static void cutting_run(struct cutting *c, long step_up, long step_down)
+{
+	char conninfo[200];
+	proxy_start(&c->proxy, backend_config.conninfo);
+	snprintf(conninfo, sizeof(conninfo), "host=127.0.0.1 port=%u user=tally dbname=postgres",
+		 c->proxy.port);
+	c->f->plugin->stop(c->f->store);
+	const char *direct = backend_config.conninfo;
+	backend_config.conninfo = conninfo;
+	assert_int_equal(c->f->plugin->start(c->f->store), 0);
+	backend_config.conninfo = direct;
+	cutting_works(c);
+	cutting_all(c, &c->proxy.cut_up, &c->proxy.up, step_up);
+	cutting_all(c, &c->proxy.cut_down, &c->proxy.down, step_down);
+	assert_true(c->failed > 30);
+	print_message("cut at %u points\n", c->failed);
+	proxy_stop(&c->proxy);
 }
 
 static void wherever_the_connection_is_cut_each_row_is_stored_once(void **state)
 {
-	struct cutting c = {.f = *state};
-	char conninfo[200];
-	uint8_t verdicts[2];
-	proxy_start(&c.proxy, backend_config.conninfo);
-	snprintf(conninfo, sizeof(conninfo), "host=127.0.0.1 port=%u user=tally dbname=postgres",
-		 c.proxy.port);
-	c.f->plugin->stop(c.f->store);
-	const char *direct = backend_config.conninfo;
-	backend_config.conninfo = conninfo;
-	assert_int_equal(c.f->plugin->start(c.f->store), 0);
-	backend_config.conninfo = direct; /* for fixture_sql() */
-	cutting_make(&c);
-	assert_int_equal(cutting_write(&c, verdicts), 0);
-	cutting_check(&c);
-	cutting_all(&c, &c.proxy.cut_up, &c.proxy.up, 37);
-	cutting_all(&c, &c.proxy.cut_down, &c.proxy.down, 5);
-	assert_true(c.failed > 30);
-	print_message("cut at %u points\n", c.failed);
-	proxy_stop(&c.proxy);
+	struct cutting c = {.f = *state, .rows_each = 5};
+	cutting_run(&c, 61, 8);
+}
+
+static void wherever_two_connections_are_cut_each_row_is_stored_once(void **state)
+{
+	struct cutting c = {.f = *state, .rows_each = LANES_WORTH};
+	backend_config.connections = 2;
+	cutting_run(&c, 499, 13);
+	assert_true(fixture_sql(c.f, "SELECT count(*) FROM tally.ledger_ahead") > 0);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(
-		wherever_the_connection_is_cut_each_row_is_stored_once, fixture_setup,
-		fixture_teardown)};
+#define CUT_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
+	const struct CMUnitTest tests[] = {
+		CUT_TEST(wherever_the_connection_is_cut_each_row_is_stored_once),
+		CUT_TEST(wherever_two_connections_are_cut_each_row_is_stored_once),
+	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

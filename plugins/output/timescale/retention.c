@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "dead_series.h"
+
 #define RETENTION_SECOND INT64_C(1000000000)
 
 static const char *retention_time(const struct stored_table *stored, enum schema_level level)
@@ -46,6 +48,7 @@ static int64_t retention_before(const struct retention *retention,
 	return before == INT64_MIN ? before : schema_floor(before, schema_levels[LEVEL_DAY].bucket);
 }
 
+/* 1: something may have been deleted. */
 static int retention_level(const struct retention *retention, const struct stored_table *stored,
 			   const struct marks *marks, enum schema_level level)
 {
@@ -62,7 +65,7 @@ static int retention_level(const struct retention *retention, const struct store
 		r = pg_exec(pg, "commit");
 	if (r < 0)
 		pg_rollback(pg);
-	return r;
+	return r < 0 ? r : 1;
 }
 
 /* Things that have been gone for long. */
@@ -81,11 +84,15 @@ int retention_run(const struct retention *retention, const struct stored_table *
 	struct marks marks;
 	if (stored->table.kind == TALLY_STATE)
 		return retention_gone(retention, stored);
-	int last = stored->n_numbers ? LEVEL_DAY : LEVEL_ROWS;
+	int last = stored->n_numbers ? LEVEL_DAY : LEVEL_ROWS, deleted = 0;
 	int r = marks_load(retention->pg, stored->table.name, &marks);
-	for (int level = LEVEL_ROWS; r == 0 && level <= last; level++)
+	for (int level = LEVEL_ROWS; r >= 0 && level <= last; level++) {
 		r = retention_level(retention, stored, &marks, (enum schema_level)level);
-	return r;
+		deleted = deleted || r > 0;
+	}
+	if (r >= 0 && deleted)
+		r = dead_series_delete(retention->pg, stored);
+	return r < 0 ? r : 0;
 }
 
 int retention_partitions(const struct retention *retention, const struct stored_table *stored)

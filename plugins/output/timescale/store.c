@@ -38,7 +38,7 @@ int store_migrate(struct store *store, struct pg_connection *pg, bool make)
 
 static int store_open(struct store *store)
 {
-	struct writer *writer = &store->writer;
+	struct writer *writer = &store->lanes.all[0].writer;
 	int r = writer_connect(writer);
 	if (r == 0)
 		r = store_migrate(store, &writer->pg, store->config->migrate == MIGRATE_AUTO);
@@ -65,18 +65,20 @@ int store_start(struct store *store)
 	store->upkeep.pg.conn = NULL;
 	store->reloaded = 0;
 	store->dead = (struct dead_letter){.ctx = store->ctx, .max = config->dead_letter_max_size};
-	store->writer = (struct writer){.ctx = store->ctx,
-					.pg = {.ctx = store->ctx,
-					       .timeout = config->timeout,
-					       .interrupt_fd = store->interrupt_fd},
-					.conninfo = config->conninfo,
-					.where = {.server = &store->server,
-						  .views = config->schema,
-						  .catalog = &store->catalog,
-						  .make = config->migrate == MIGRATE_AUTO},
-					.retention = config->retention_raw,
-					.dead = &store->dead,
-					.careful = true};
+	const struct writer writer = {.ctx = store->ctx,
+				      .pg = {.ctx = store->ctx,
+					     .timeout = config->timeout,
+					     .interrupt_fd = store->interrupt_fd},
+				      .conninfo = config->conninfo,
+				      .where = {.server = &store->server,
+						.views = config->schema,
+						.catalog = &store->catalog,
+						.make = config->migrate == MIGRATE_AUTO},
+				      .retention = config->retention_raw,
+				      .dead = &store->dead,
+				      .careful = true};
+	lanes_init(&store->lanes, &writer,
+		   config->connections > 1 ? (uint32_t)config->connections : 1);
 	readers_init(&store->readers, store->ctx,
 		     config->reader_conninfo ? config->reader_conninfo : config->conninfo,
 		     (uint32_t)config->readers);
@@ -90,7 +92,7 @@ void store_stop(struct store *store)
 {
 	upkeep_stop(store);
 	readers_done(&store->readers);
-	writer_done(&store->writer);
+	lanes_done(&store->lanes);
 	catalog_done(&store->catalog);
 }
 

@@ -1,5 +1,5 @@
 /*
- * One store: a connection that writes (the instance's thread), a pool that reads (whoever asks),
+ * One store: connections that write (the instance's thread), a pool that reads (whoever asks),
  * one that maintains (a thread of its own).  They share the catalog, and nothing else.
  */
 #ifndef TALLYD_TIMESCALE_STORE_H
@@ -9,13 +9,13 @@
 #include <tallyd/query.h>
 
 #include "dead_letter.h"
+#include "lanes.h"
 #include "pg_value.h"
 #include "readers.h"
 #include "schema.h"
 #include "server.h"
 #include "store_catalog.h"
 #include "upkeep.h"
-#include "writer.h"
 
 /* As the plugin declares them. */
 enum { METRIC_ROLLUP_LAG, METRIC_UPKEEP_SUCCESS, METRIC_UPKEEP_ERRORS, METRIC_LEADER };
@@ -27,7 +27,7 @@ struct timescale_config {
 	int64_t migrate;                                          /* MIGRATE_… */
 	int64_t retention_raw, retention_rollup, retention_daily; /* ns */
 	int64_t compress_after, timeout;                          /* ns */
-	int64_t readers, dead_letter_max_size;
+	int64_t connections, readers, dead_letter_max_size;
 	bool maintenance;
 };
 
@@ -38,7 +38,7 @@ struct store {
 	struct server server;
 	struct catalog catalog;
 	struct dead_letter dead;
-	struct writer writer;
+	struct lanes lanes; /* that write */
 	struct readers readers;
 	struct upkeep upkeep;
 	pthread_mutex_t lock; /* guards reloaded */

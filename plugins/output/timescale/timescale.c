@@ -45,6 +45,9 @@ static const struct tally_option timescale_options[] = {
 		 "edition)."},
 	{OPTION(timeout), .type = TALLY_OPT_DURATION, .fallback = "20s", .accepts = "1s..50s",
 	 .help = "How long one statement of a write may take."},
+	{OPTION(connections), .type = TALLY_OPT_INT, .fallback = "1", .accepts = "1..16",
+	 .help = "That write at once.  A write of batch_size rows is dealt out to them, so raise "
+		 "that along with it."},
 	{OPTION(readers), .type = TALLY_OPT_INT, .fallback = "4", .accepts = "1..64",
 	 .help = "Connections for queries; opened when they are wanted."},
 	{OPTION(dead_letter_max_size), .type = TALLY_OPT_SIZE, .fallback = "16Mi",
@@ -117,14 +120,14 @@ static void timescale_stop(void *self)
 static int timescale_prepare(void *self, const struct tally_table *table)
 {
 	struct store *store = self;
-	return writer_prepare(&store->writer, table);
+	return writer_prepare(&store->lanes.all[0].writer, table);
 }
 
 static int timescale_write(void *self, const struct tally_entry *entries, uint32_t n,
 			   uint8_t *verdicts)
 {
 	struct store *store = self;
-	return writer_write(&store->writer, entries, n, verdicts);
+	return lanes_write(&store->lanes, entries, n, verdicts);
 }
 
 static int timescale_query(void *self, const struct tally_query *query, tally_rows_fn *rows,

@@ -1,8 +1,8 @@
 /*
- * write(): connect → make room for unknown tables → find every row's series → one script: BEGIN,
- * the ledger, a COPY per table, late marks, COMMIT.  If that fails of what is in the rows, or the
- * last attempt's end is not known: writer_careful.c.  What could only be retried is left to the
- * core, which backs off.
+ * write(): connect → make room for unknown tables → find every row's series → writer_fast.c.  If
+ * that fails of what is in the rows, or the last attempt's end is not known: writer_careful.c.
+ * Where series were deleted that are remembered here, all of it once more.  What could only be
+ * retried is left to the core, which backs off.
  */
 #include "writer.h"
 
@@ -14,9 +14,7 @@
 
 #include "pg_value.h"
 
-enum { WRITER_CHUNK = 64 << 10, WRITER_MAX_FAULTS = 100000, WRITER_MAX_MINUTES = 4096 };
-/* A row older than this may find its minute rolled up already; see rollup.h. */
-#define WRITER_LATE INT64_C(30000000000)
+enum { WRITER_MAX_FAULTS = 100000 };
 
 /* ---- The connection ----------------------------------------------------------- */
 
@@ -25,6 +23,7 @@ int writer_connect(struct writer *writer)
 	char setup[400];
 	if (pg_is_open(&writer->pg))
 		return 0;
+	writer->generation = 0;
 	int64_t ms = writer->pg.timeout / 1000000;
 	snprintf(setup, sizeof(setup),
 		 "set statement_timeout = %" PRId64 "; set idle_in_transaction_session_timeout = "
@@ -115,200 +114,14 @@ int writer_reject(struct writer *writer, struct writer_part *part, uint32_t row,
 	return 0;
 }
 
-static void writer_tell_faults(struct writer *writer)
+void writer_tell_faults(struct writer *writer)
 {
 	for (uint32_t i = 0; i < writer->n_faults; i++) {
 		const struct writer_fault *fault = &writer->faults[i];
 		tally_reject_row(writer->ctx, fault->batch, fault->row, fault->why);
 		dead_letter_put(writer->dead, fault->batch, fault->row, fault->why);
 	}
-}
-
-/* ---- The script --------------------------------------------------------------- */
-
-static bool writer_is_copied(const struct writer_part *part)
-{
-	return !part->refused && part->n_good > 0 && part->table->stored->table.kind != TALLY_STATE;
-}
-
-/* One call per run of entries of one writer. */
-static int writer_script_ledger(struct writer *writer)
-{
-	for (uint32_t i = 0; i < writer->n_parts;) {
-		const struct tally_entry *first = writer->parts[i].entry, *last = first;
-		for (i++; i < writer->n_parts && first->writer && writer->parts[i].entry->writer &&
-			  strcmp(first->writer, writer->parts[i].entry->writer) == 0;
-		     i++)
-			last = writer->parts[i].entry;
-		if (!first->writer)
-			continue;
-		char *name = PQescapeLiteral(writer->pg.conn, first->writer, strlen(first->writer));
-		if (!name)
-			return tally_fail(writer->ctx, ENOMEM, "no memory");
-		pg_text_add(&writer->script,
-			    "select tally.ledger_advance(%s, %" PRIu64 ", %" PRIu64 ");", name,
-			    first->sequence, last->sequence);
-		PQfreemem(name);
-	}
-	return 0;
-}
-
-/* Whether an earlier part has the same table, and so its rows go with that one's COPY. */
-static bool writer_goes_with(const struct writer *writer, uint32_t i)
-{
-	for (uint32_t j = 0; j < i; j++)
-		if (writer_is_copied(&writer->parts[j]) &&
-		    writer->parts[j].table == writer->parts[i].table)
-			return true;
-	return false;
-}
-
-static void writer_script_copies(struct writer *writer)
-{
-	for (uint32_t i = 0; i < writer->n_parts; i++)
-		if (writer_is_copied(&writer->parts[i]) && !writer_goes_with(writer, i))
-			pg_text_add(&writer->script, "%s;", writer->parts[i].table->copy);
-}
-
-static int writer_by_time(const void *a, const void *b)
-{
-	const int64_t *left = a, *right = b;
-	return (*left > *right) - (*left < *right);
-}
-
-/* The minutes of a part's late rows, and those after: their counters go on from the late ones. */
-static uint32_t writer_late_minutes(const struct writer *writer, const struct writer_part *part,
-				    int64_t *ret)
-{
-	const int64_t minute = schema_levels[LEVEL_MINUTE].bucket;
-	int64_t before = writer->where.now - WRITER_LATE, last = INT64_MIN;
-	uint32_t n = 0;
-	for (uint32_t row = 0; row < part->batch->n_rows && n + 2 <= WRITER_MAX_MINUTES; row++) {
-		int64_t time = writer_cell(part, row, 0)->i;
-		if (!part->series[row] || time >= before)
-			continue;
-		int64_t bucket = schema_floor(time, minute);
-		if (bucket == last)
-			continue;
-		last = bucket;
-		ret[n++] = bucket;
-		ret[n++] = bucket + minute;
-	}
-	qsort(ret, n, sizeof(*ret), writer_by_time);
-	return n;
-}
-
-void writer_script_late(struct writer *writer, const struct writer_part *part)
-{
-	int64_t minutes[WRITER_MAX_MINUTES];
-	if (part->refused || part->table->stored->n_numbers == 0)
-		return;
-	uint32_t n = writer_late_minutes(writer, part, minutes);
-	if (n == 0)
-		return;
-	pg_text_add(&writer->script,
-		    "insert into tally.late select '%s', to_timestamp(s), '%s' "
-		    "from unnest('{",
-		    part->table->stored->table.name, writer->ctx->writer);
-	for (uint32_t i = 0; i < n; i++)
-		if (i == 0 || minutes[i] != minutes[i - 1])
-			pg_text_add(&writer->script, "%s%" PRId64, i ? "," : "",
-				    minutes[i] / 1000000000);
-	pg_text_add(&writer->script, "}'::bigint[]) as s on conflict do nothing;");
-}
-
-static int writer_script(struct writer *writer, bool *ret_more)
-{
-	pg_text_clear(&writer->script);
-	pg_text_add(&writer->script, "begin;");
-	int r = writer_script_ledger(writer);
-	writer_script_copies(writer);
-	*ret_more = false;
-	for (uint32_t i = 0; i < writer->n_parts; i++) {
-		const struct writer_part *part = &writer->parts[i];
-		writer_script_late(writer, part);
-		*ret_more |= !part->refused && part->n_good > 0 && !writer_is_copied(part);
-	}
-	if (!*ret_more)
-		pg_text_add(&writer->script, "commit");
-	return writer->script.failed ? tally_fail(writer->ctx, ENOMEM, "no memory") : r;
-}
-
-/* ---- Running it --------------------------------------------------------------- */
-
-static int writer_copy_rows(struct writer *writer, const struct writer_part *part)
-{
-	struct pg_text *bytes = &writer->bytes;
-	for (uint32_t row = 0; row < part->batch->n_rows; row++) {
-		if (!part->series[row])
-			continue;
-		encode_copy(bytes, part, row);
-		if (bytes->failed)
-			return tally_fail(writer->ctx, ENOMEM, "no memory");
-		if (bytes->len < WRITER_CHUNK)
-			continue;
-		int r = pg_copy_put(&writer->pg, bytes->data, bytes->len);
-		if (r < 0)
-			return r;
-		pg_text_clear(bytes);
-	}
-	return 0;
-}
-
-/* The rows of all parts of one table, as one COPY. */
-static int writer_copy_table(struct writer *writer, const struct writer_table *table)
-{
-	static const char head[19] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0", end[2] = "\377\377";
-	int r = 0;
-	pg_text_clear(&writer->bytes);
-	pg_text_bytes(&writer->bytes, head, sizeof(head));
-	for (uint32_t i = 0; r == 0 && i < writer->n_parts; i++)
-		if (writer_is_copied(&writer->parts[i]) && writer->parts[i].table == table)
-			r = writer_copy_rows(writer, &writer->parts[i]);
-	pg_text_bytes(&writer->bytes, end, sizeof(end));
-	if (r == 0)
-		r = pg_copy_put(&writer->pg, writer->bytes.data, writer->bytes.len);
-	return r == 0 ? pg_copy_end(&writer->pg) : r;
-}
-
-static uint32_t writer_next_copy(const struct writer *writer, uint32_t i)
-{
-	while (i < writer->n_parts &&
-	       (!writer_is_copied(&writer->parts[i]) || writer_goes_with(writer, i)))
-		i++;
-	return i;
-}
-
-static int writer_run_script(struct writer *writer)
-{
-	PGresult *result = NULL;
-	uint32_t at = 0;
-	int r = pg_send_script(&writer->pg, writer->script.data);
-	while (r == 0 && (r = pg_next(&writer->pg, &result)) == 0 && result) {
-		bool copying = PQresultStatus(result) == PGRES_COPY_IN;
-		PQclear(result);
-		if (!copying)
-			continue;
-		at = writer_next_copy(writer, at);
-		r = writer_copy_table(writer, writer->parts[at++].table);
-	}
-	return r;
-}
-
-static int writer_write_fast(struct writer *writer)
-{
-	bool more = false;
-	int r = writer_script(writer, &more);
-	if (r == 0)
-		r = writer_run_script(writer);
-	for (uint32_t i = 0; more && r == 0 && i < writer->n_parts; i++) {
-		const struct writer_part *part = &writer->parts[i];
-		if (!part->refused && part->n_good > 0 && !writer_is_copied(part))
-			r = writer_insert(writer, part, 0, part->batch->n_rows);
-	}
-	if (more && r == 0)
-		r = pg_exec(&writer->pg, "commit");
-	return r;
+	writer->n_faults = 0;
 }
 
 /* ---- One write ---------------------------------------------------------------- */
@@ -332,10 +145,26 @@ static int writer_make_part(struct writer *writer, const struct tally_entry *ent
 	return 0;
 }
 
+/* What is remembered of series holds for one generation of them. */
+static int writer_know_generation(struct writer *writer)
+{
+	auto_result PGresult *result = NULL;
+	if (writer->generation)
+		return 0;
+	for (struct writer_table *table = writer->tables; table; table = table->next)
+		keys_clear(table->keys);
+	int r = pg_query(&writer->pg, "select series from tally.generation", NULL, &result);
+	if (r == 0 && PQntuples(result) != 1)
+		return tally_fail(writer->ctx, EPROTO, "tally.generation has no row");
+	if (r == 0)
+		writer->generation = pg_get_64(PQgetvalue(result, 0, 0));
+	return r;
+}
+
 /* All tables first: preparing one may replace what an earlier part points to. */
 static int writer_make_parts(struct writer *writer, const struct tally_entry *entries, uint32_t n)
 {
-	int r = 0;
+	int r = writer_know_generation(writer);
 	for (uint32_t i = 0; r == 0 && i < n; i++) {
 		r = writer_prepare(writer, entries[i].batch->table);
 		r = r == -EINVAL ? 0 : r;
@@ -350,10 +179,20 @@ static int writer_make_parts(struct writer *writer, const struct tally_entry *en
 	return r;
 }
 
+static bool writer_is_outdated(const struct writer *writer)
+{
+	return strcmp(writer->pg.sqlstate, "TL002") == 0;
+}
+
 /* What went wrong may lie in what we remember of the schema. */
 static void writer_failed(struct writer *writer)
 {
 	pg_rollback(&writer->pg);
+	writer->n_faults = 0;
+	if (writer_is_outdated(writer)) {
+		writer->generation = 0;
+		return;
+	}
 	writer->careful = true;
 	if (writer->pg.fault == PG_FAULT_SCHEMA)
 		writer_forget_tables(writer);
@@ -367,7 +206,8 @@ static int writer_attempt(struct writer *writer)
 		if (r == 0)
 			return 0;
 		pg_rollback(&writer->pg);
-		if (writer->pg.fault == PG_FAULT_RETRY || writer->pg.fault == PG_FAULT_SCHEMA)
+		if (writer->pg.fault == PG_FAULT_RETRY || writer->pg.fault == PG_FAULT_SCHEMA ||
+		    writer_is_outdated(writer))
 			return r;
 	}
 	return writer_write_careful(writer);
@@ -380,13 +220,14 @@ static void writer_free_parts(struct writer *writer)
 	free(writer->parts);
 	writer->parts = NULL;
 	writer->n_parts = 0;
-	writer->n_faults = 0;
 }
 
-int writer_write(struct writer *writer, const struct tally_entry *entries, uint32_t n,
-		 uint8_t *verdicts)
+static int writer_once(struct writer *writer, const struct tally_entry *entries, uint32_t n,
+		       uint8_t *verdicts)
 {
 	writer->pg.fault = PG_FAULT_NONE;
+	writer->pg.sqlstate[0] = '\0';
+	writer->n_faults = 0;
 	writer->parts = calloc(n, sizeof(*writer->parts));
 	int r = writer->parts ? writer_connect(writer)
 			      : tally_fail(writer->ctx, ENOMEM, "no memory");
@@ -394,14 +235,19 @@ int writer_write(struct writer *writer, const struct tally_entry *entries, uint3
 		r = writer_make_parts(writer, entries, n);
 	if (r == 0)
 		r = writer_attempt(writer);
-	if (r == 0) {
+	if (r == 0)
 		writer->careful = false;
-		writer_tell_faults(writer);
-		for (uint32_t i = 0; i < n; i++)
-			verdicts[i] = writer->parts[i].refused ? TALLY_REJECT : TALLY_DONE;
-	} else {
+	else
 		writer_failed(writer);
-	}
+	for (uint32_t i = 0; r == 0 && i < n; i++)
+		verdicts[i] = writer->parts[i].refused ? TALLY_REJECT : TALLY_DONE;
 	writer_free_parts(writer);
 	return r;
+}
+
+int writer_write(struct writer *writer, const struct tally_entry *entries, uint32_t n,
+		 uint8_t *verdicts)
+{
+	int r = writer_once(writer, entries, n, verdicts);
+	return r < 0 && writer_is_outdated(writer) ? writer_once(writer, entries, n, verdicts) : r;
 }

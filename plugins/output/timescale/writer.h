@@ -2,7 +2,7 @@
  * Entries into the database: one transaction for all of them and for the ledger, which names the
  * last entry of each writer, so that an entry offered again after a lost answer changes nothing.
  * The first attempt is COPY; whatever it fails of, the next goes row by row where it must, and
- * absorbs what is there already.  Used by the instance's thread alone.
+ * absorbs what is there already.  Used by one thread at a time.
  */
 #ifndef TALLYD_TIMESCALE_WRITER_H
 #define TALLYD_TIMESCALE_WRITER_H
@@ -43,11 +43,15 @@ struct writer {
 	struct tally_ctx *ctx;
 	struct pg_connection pg;
 	const char *conninfo;
+	char name[100]; /* what late marks are made under */
 	struct schema_where where;
 	int64_t retention; /* older rows are not taken */
 	struct dead_letter *dead;
 	struct writer_table *tables;
-	bool careful; /* the last attempt may have been carried out */
+	bool careful;                   /* the last attempt may have been carried out */
+	int64_t generation;             /* of the series that keys remember; 0: none yet */
+	const struct tally_entry *take; /* of which others write a part meanwhile; NULL: none do */
+	uint32_t n_take;
 	struct writer_part *parts;
 	uint32_t n_parts;
 	struct writer_fault *faults;
@@ -60,9 +64,10 @@ void writer_disconnect(struct writer *writer);
 void writer_done(struct writer *writer);
 
 int writer_prepare(struct writer *writer, const struct tally_table *table);
-/* As in struct tally_output. */
+/* As in struct tally_output; but what becomes of single rows is told by the next. */
 int writer_write(struct writer *writer, const struct tally_entry *entries, uint32_t n,
 		 uint8_t *verdicts);
+void writer_tell_faults(struct writer *writer); /* on the instance's thread */
 
 /* ---- Between the writer's own files -------------------------------------------- */
 
@@ -93,14 +98,19 @@ void encode_copy(struct pg_text *to, const struct writer_part *part, uint32_t ro
 void encode_array(struct pg_text *to, const struct writer_part *part, int column, uint32_t from,
 		  uint32_t until);
 
+/* writer_fast.c */
+int writer_write_fast(struct writer *writer);
+/* Appends to writer->script what marks the minutes of late rows. */
+void writer_script_late(struct writer *writer, const struct writer_part *part);
+
+/* writer_ledger.c: appends to writer->script what notes the entries of [from, until). */
+int writer_script_ledger(struct writer *writer, uint32_t from, uint32_t until);
+
 /* writer_careful.c */
 int writer_write_careful(struct writer *writer);
 /* The rows of [from, to) with the table's insert statement. */
 int writer_insert(struct writer *writer, const struct writer_part *part, uint32_t from,
 		  uint32_t until);
-
-/* writer.c: appends to writer->script what marks the minutes of late rows. */
-void writer_script_late(struct writer *writer, const struct writer_part *part);
 
 /* Told and counted when the transaction is through. */
 int writer_reject(struct writer *writer, struct writer_part *part, uint32_t row, const char *why);

@@ -91,28 +91,25 @@ static int careful_rows(struct writer *writer, struct writer_part *part, uint32_
 /* ---- Entries ------------------------------------------------------------------ */
 
 /* 1: written before. */
-static int careful_ledger(struct writer *writer, const struct tally_entry *entry)
+static int careful_ledger(struct writer *writer, uint32_t i)
 {
 	struct pg_connection *pg = &writer->pg;
-	if (!entry->writer)
-		return 0;
-	char *name = PQescapeLiteral(pg->conn, entry->writer, strlen(entry->writer));
-	if (!name)
-		return tally_fail(writer->ctx, ENOMEM, "no memory");
-	int r = pg_execf(
-		pg, "savepoint entry; select tally.ledger_advance(%s, %" PRIu64 ", %" PRIu64 ")",
-		name, entry->sequence, entry->sequence);
-	PQfreemem(name);
+	pg_text_clear(&writer->script);
+	pg_text_add(&writer->script, "savepoint entry;");
+	int r = writer_script_ledger(writer, i, i + 1);
+	if (r == 0)
+		r = pg_exec(pg, writer->script.data);
 	if (r == 0 || strcmp(pg->sqlstate, "TL001") != 0)
 		return r;
 	r = pg_exec(pg, "rollback to entry");
 	return r == 0 ? 1 : r;
 }
 
-static int careful_entry(struct writer *writer, struct writer_part *part)
+static int careful_entry(struct writer *writer, uint32_t i)
 {
+	struct writer_part *part = &writer->parts[i];
 	writer->pg.sqlstate[0] = '\0';
-	int r = careful_ledger(writer, part->entry);
+	int r = part->entry->writer ? careful_ledger(writer, i) : 0;
 	if (r != 0)
 		return r < 0 ? r : 0;
 	r = careful_rows(writer, part, 0, part->batch->n_rows);
@@ -125,10 +122,11 @@ static int careful_entry(struct writer *writer, struct writer_part *part)
 
 static int careful_transaction(struct writer *writer)
 {
-	int r = pg_exec(&writer->pg, "begin");
+	int r = pg_execf(&writer->pg, "begin; select tally.hold_series(%" PRId64 ")",
+			 writer->generation);
 	for (uint32_t i = 0; r == 0 && i < writer->n_parts; i++)
 		if (!writer->parts[i].refused)
-			r = careful_entry(writer, &writer->parts[i]);
+			r = careful_entry(writer, i);
 	if (r == 0)
 		r = pg_exec(&writer->pg, "commit");
 	if (r < 0)

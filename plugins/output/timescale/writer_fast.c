@@ -1,0 +1,181 @@
+/*
+ * The first attempt, in as few round trips as can be: one script, which is BEGIN, the ledger, a
+ * COPY per table, late marks, COMMIT; the rows follow when the server asks for them.  With rows of
+ * a STATE table there are more: their upserts have parameters, which a script cannot have.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "writer.h"
+
+enum { WRITER_CHUNK = 64 << 10, WRITER_MAX_MINUTES = 4096 };
+/* A row older than this may find its minute rolled up already; see rollup.h. */
+#define WRITER_LATE INT64_C(30000000000)
+
+/* ---- The script --------------------------------------------------------------- */
+
+static bool writer_is_copied(const struct writer_part *part)
+{
+	return !part->refused && part->n_good > 0 && part->table->stored->table.kind != TALLY_STATE;
+}
+
+/* Whether an earlier part has the same table, and so its rows go with that one's COPY. */
+static bool writer_goes_with(const struct writer *writer, uint32_t i)
+{
+	for (uint32_t j = 0; j < i; j++)
+		if (writer_is_copied(&writer->parts[j]) &&
+		    writer->parts[j].table == writer->parts[i].table)
+			return true;
+	return false;
+}
+
+static void writer_script_copies(struct writer *writer)
+{
+	for (uint32_t i = 0; i < writer->n_parts; i++)
+		if (writer_is_copied(&writer->parts[i]) && !writer_goes_with(writer, i))
+			pg_text_add(&writer->script, "%s;", writer->parts[i].table->copy);
+}
+
+static int writer_by_time(const void *a, const void *b)
+{
+	const int64_t *left = a, *right = b;
+	return (*left > *right) - (*left < *right);
+}
+
+/* The minutes of a part's late rows, and those after: their counters go on from the late ones. */
+static uint32_t writer_late_minutes(const struct writer *writer, const struct writer_part *part,
+				    int64_t *ret)
+{
+	const int64_t minute = schema_levels[LEVEL_MINUTE].bucket;
+	int64_t before = writer->where.now - WRITER_LATE, last = INT64_MIN;
+	uint32_t n = 0;
+	for (uint32_t row = 0; row < part->batch->n_rows && n + 2 <= WRITER_MAX_MINUTES; row++) {
+		int64_t time = writer_cell(part, row, 0)->i;
+		if (!part->series[row] || time >= before)
+			continue;
+		int64_t bucket = schema_floor(time, minute);
+		if (bucket == last)
+			continue;
+		last = bucket;
+		ret[n++] = bucket;
+		ret[n++] = bucket + minute;
+	}
+	qsort(ret, n, sizeof(*ret), writer_by_time);
+	return n;
+}
+
+void writer_script_late(struct writer *writer, const struct writer_part *part)
+{
+	int64_t minutes[WRITER_MAX_MINUTES];
+	if (part->refused || part->table->stored->n_numbers == 0)
+		return;
+	uint32_t n = writer_late_minutes(writer, part, minutes);
+	if (n == 0)
+		return;
+	pg_text_add(&writer->script,
+		    "insert into tally.late select '%s', to_timestamp(s), '%s' "
+		    "from unnest('{",
+		    part->table->stored->table.name, writer->name);
+	for (uint32_t i = 0; i < n; i++)
+		if (i == 0 || minutes[i] != minutes[i - 1])
+			pg_text_add(&writer->script, "%s%" PRId64, i ? "," : "",
+				    minutes[i] / 1000000000);
+	pg_text_add(&writer->script, "}'::bigint[]) as s on conflict do nothing;");
+}
+
+static int writer_script(struct writer *writer, bool *ret_more)
+{
+	pg_text_clear(&writer->script);
+	pg_text_add(&writer->script, "begin; select tally.hold_series(%" PRId64 ");",
+		    writer->generation);
+	int r = writer_script_ledger(writer, 0, writer->n_parts);
+	writer_script_copies(writer);
+	*ret_more = false;
+	for (uint32_t i = 0; i < writer->n_parts; i++) {
+		const struct writer_part *part = &writer->parts[i];
+		writer_script_late(writer, part);
+		*ret_more |= !part->refused && part->n_good > 0 && !writer_is_copied(part);
+	}
+	if (!*ret_more)
+		pg_text_add(&writer->script, "commit");
+	return writer->script.failed ? tally_fail(writer->ctx, ENOMEM, "no memory") : r;
+}
+
+/* ---- Running it --------------------------------------------------------------- */
+
+static int writer_copy_rows(struct writer *writer, const struct writer_part *part)
+{
+	struct pg_text *bytes = &writer->bytes;
+	for (uint32_t row = 0; row < part->batch->n_rows; row++) {
+		if (!part->series[row])
+			continue;
+		encode_copy(bytes, part, row);
+		if (bytes->failed)
+			return tally_fail(writer->ctx, ENOMEM, "no memory");
+		if (bytes->len < WRITER_CHUNK)
+			continue;
+		int r = pg_copy_put(&writer->pg, bytes->data, bytes->len);
+		if (r < 0)
+			return r;
+		pg_text_clear(bytes);
+	}
+	return 0;
+}
+
+/* The rows of all parts of one table, as one COPY. */
+static int writer_copy_table(struct writer *writer, const struct writer_table *table)
+{
+	static const char head[19] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0", end[2] = "\377\377";
+	int r = 0;
+	pg_text_clear(&writer->bytes);
+	pg_text_bytes(&writer->bytes, head, sizeof(head));
+	for (uint32_t i = 0; r == 0 && i < writer->n_parts; i++)
+		if (writer_is_copied(&writer->parts[i]) && writer->parts[i].table == table)
+			r = writer_copy_rows(writer, &writer->parts[i]);
+	pg_text_bytes(&writer->bytes, end, sizeof(end));
+	if (r == 0)
+		r = pg_copy_put(&writer->pg, writer->bytes.data, writer->bytes.len);
+	return r == 0 ? pg_copy_end(&writer->pg) : r;
+}
+
+static uint32_t writer_next_copy(const struct writer *writer, uint32_t i)
+{
+	while (i < writer->n_parts &&
+	       (!writer_is_copied(&writer->parts[i]) || writer_goes_with(writer, i)))
+		i++;
+	return i;
+}
+
+static int writer_run_script(struct writer *writer)
+{
+	PGresult *result = NULL;
+	uint32_t at = 0;
+	int r = pg_send_script(&writer->pg, writer->script.data);
+	while (r == 0 && (r = pg_next(&writer->pg, &result)) == 0 && result) {
+		bool copying = PQresultStatus(result) == PGRES_COPY_IN;
+		PQclear(result);
+		if (!copying)
+			continue;
+		at = writer_next_copy(writer, at);
+		r = writer_copy_table(writer, writer->parts[at++].table);
+	}
+	return r;
+}
+
+int writer_write_fast(struct writer *writer)
+{
+	bool more = false;
+	int r = writer_script(writer, &more);
+	if (r == 0)
+		r = writer_run_script(writer);
+	for (uint32_t i = 0; more && r == 0 && i < writer->n_parts; i++) {
+		const struct writer_part *part = &writer->parts[i];
+		if (!part->refused && part->n_good > 0 && !writer_is_copied(part))
+			r = writer_insert(writer, part, 0, part->batch->n_rows);
+	}
+	if (more && r == 0)
+		r = pg_exec(&writer->pg, "commit");
+	return r;
+}

@@ -1,0 +1,71 @@
+/*
+ * What a transaction notes of itself in the ledger.  One that holds all entries of a write moves
+ * its writer's mark.  Of several side by side each notes its entries one by one, and the one that
+ * has the first moves the mark up to it, since the core offers nothing before all earlier is
+ * settled.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "writer.h"
+
+static bool ledger_is_same(const struct tally_entry *a, const struct tally_entry *b)
+{
+	return a->writer && b->writer && strcmp(a->writer, b->writer) == 0;
+}
+
+static bool ledger_leads(const struct writer *writer, const struct tally_entry *entry)
+{
+	uint32_t i = 0;
+	while (i < writer->n_take && !ledger_is_same(&writer->take[i], entry))
+		i++;
+	return i < writer->n_take && writer->take[i].sequence == entry->sequence;
+}
+
+static void ledger_note(struct writer *writer, const char *name, uint32_t from, uint32_t until)
+{
+	struct pg_text *script = &writer->script;
+	const struct tally_entry *first = writer->parts[from].entry;
+	pg_text_add(script, "select tally.ledger_note(%s, ", name);
+	if (ledger_leads(writer, first))
+		pg_text_add(script, "%" PRIu64, first->sequence - 1);
+	else
+		pg_text_add(script, "null");
+	for (uint32_t i = from; i < until; i++)
+		pg_text_add(script, "%s%" PRIu64, i == from ? ", '{" : ",",
+			    writer->parts[i].entry->sequence);
+	pg_text_add(script, "}');");
+}
+
+static int ledger_run(struct writer *writer, uint32_t from, uint32_t until)
+{
+	const struct tally_entry *first = writer->parts[from].entry;
+	if (!first->writer)
+		return 0;
+	char *name = PQescapeLiteral(writer->pg.conn, first->writer, strlen(first->writer));
+	if (!name)
+		return tally_fail(writer->ctx, ENOMEM, "no memory");
+	if (writer->take)
+		ledger_note(writer, name, from, until);
+	else
+		pg_text_add(&writer->script,
+			    "select tally.ledger_advance(%s, %" PRIu64 ", %" PRIu64 ");", name,
+			    first->sequence, writer->parts[until - 1].entry->sequence);
+	PQfreemem(name);
+	return 0;
+}
+
+int writer_script_ledger(struct writer *writer, uint32_t from, uint32_t until)
+{
+	int r = 0;
+	while (r == 0 && from < until) {
+		uint32_t end = from + 1;
+		while (end < until &&
+		       ledger_is_same(writer->parts[from].entry, writer->parts[end].entry))
+			end++;
+		r = ledger_run(writer, from, end);
+		from = end;
+	}
+	return r;
+}

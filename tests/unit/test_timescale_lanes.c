@@ -1,0 +1,163 @@
+/* Several connections that write at once: who writes what, and that the ledger knows every entry
+ * whichever of them wrote it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "timescale_fixture.h"
+
+#include <cmocka.h>
+
+enum { ROWS = 2 * LANES_WORTH };
+
+static void open_lanes(struct fixture *f, int64_t n)
+{
+	backend_config.connections = n;
+	fixture_restart(f);
+}
+
+/* Rows from second to second, of a thing of their own. */
+static struct tally_batch *samples(struct fixture *f, const char *id, int rows)
+{
+	struct tally_batch *batch = fixture_batch(f, &series_table);
+	for (int i = 0; i < rows; i++)
+		put_series(f, batch, T0 + i * SECOND / 10, id, 1, i);
+	return batch;
+}
+
+static void write_all(struct fixture *f, struct tally_batch **batches, uint32_t n, uint64_t first)
+{
+	struct tally_entry entries[16];
+	uint8_t verdicts[16] = {0};
+	for (uint32_t i = 0; i < n; i++)
+		entries[i] = (struct tally_entry){batches[i], first + i, "w"};
+	if (f->plugin->output->write(f->store, entries, n, verdicts) != 0)
+		fail_msg("write: %s", fake_host_reason(f->host));
+	for (uint32_t i = 0; i < n; i++) {
+		assert_int_equal(verdicts[i], TALLY_DONE);
+		tally_batch_drop(f->ctx, batches[i]);
+	}
+}
+
+static void write_four(struct fixture *f, const char *id, uint64_t first)
+{
+	struct tally_batch *batches[4];
+	for (int i = 0; i < 4; i++) {
+		char name[20];
+		snprintf(name, sizeof(name), "%s%d", id, i);
+		batches[i] = samples(f, name, ROWS);
+	}
+	write_all(f, batches, 4, first);
+}
+
+/* That wrote the things whose name begins with b. */
+static int64_t transactions(struct fixture *f)
+{
+	return fixture_sql(f, "SELECT count(DISTINCT r.xmin::text) FROM tally.samples_rows r JOIN "
+			      "tally.samples_series s USING (_series) WHERE s.container_id LIKE "
+			      "'b%'");
+}
+
+static void a_write_is_dealt_out_to_the_connections(void **state)
+{
+	struct fixture *f = *state;
+	open_lanes(f, 3);
+	write_four(f, "a", 1); /* the first ones go by steps, which look like transactions */
+	write_four(f, "b", 5);
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples"), 8 * ROWS);
+	assert_int_equal(transactions(f), 3);
+}
+
+static void a_small_write_stays_one_transaction(void **state)
+{
+	struct fixture *f = *state;
+	struct tally_batch *batches[2] = {samples(f, "b1", 5), samples(f, "b2", 5)};
+	open_lanes(f, 4);
+	write_four(f, "a", 1);
+	write_all(f, batches, 2, 5);
+	assert_int_equal(transactions(f), 1);
+	assert_int_equal(fixture_sql(f, "SELECT sequence FROM tally.ledger"), 6);
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM tally.ledger_ahead"), 0);
+}
+
+/* As after a crash of the daemon, before its buffer noted what was settled; and its operator
+ * changed the number meanwhile. */
+static void entries_are_known_again_with_any_number_of_connections(void **state)
+{
+	struct fixture *f = *state;
+	static const int64_t connections[] = {2, 3, 1, 16};
+	open_lanes(f, 2);
+	write_four(f, "a", 1);
+	write_four(f, "b", 5);
+	for (int i = 0; i < 4; i++) {
+		open_lanes(f, connections[i]);
+		write_four(f, "other", 1);
+		write_four(f, "other", 5);
+		assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples"), 8 * ROWS);
+	}
+	write_four(f, "c", 9);
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples"), 12 * ROWS);
+}
+
+static void the_ledger_does_not_grow(void **state)
+{
+	struct fixture *f = *state;
+	open_lanes(f, 2);
+	for (uint64_t i = 0; i < 5; i++)
+		write_four(f, "a", 1 + 4 * i);
+	assert_int_equal(fixture_sql(f, "SELECT sequence FROM tally.ledger"), 16);
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM tally.ledger_ahead"), 4);
+	open_lanes(f, 1);
+	write_four(f, "b", 21);
+	assert_int_equal(fixture_sql(f, "SELECT sequence FROM tally.ledger"), 24);
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM tally.ledger_ahead"), 0);
+}
+
+/* Of rows with one time the last one written stands. */
+static void rows_of_a_state_keep_their_order(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const states[] = {"created", "running", "paused", "exited"};
+	struct tally_batch *batches[8];
+	open_lanes(f, 3);
+	for (int i = 0; i < 4; i++) {
+		batches[2 * i] = samples(f, states[i], ROWS);
+		batches[2 * i + 1] = fixture_batch(f, &state_table);
+		tally_put_int(tally_batch_row(f->ctx, batches[2 * i + 1]), I_TIME, T0);
+		put_text(f, batches[2 * i + 1], I_STATE, states[i]);
+	}
+	write_all(f, batches, 8, 1);
+	assert_int_equal(
+		fixture_sql(f, "SELECT count(*) = 1 AND min(state) = 'exited' FROM things"), 1);
+}
+
+static void a_row_that_is_refused_costs_no_other_connection_anything(void **state)
+{
+	struct fixture *f = *state;
+	struct tally_batch *batches[2] = {samples(f, "a", ROWS), samples(f, "b", ROWS)};
+	static const char bad[] = {'\xff', '\0'};
+	open_lanes(f, 2);
+	put_series(f, batches[1], T0, "c", 1, 1);
+	put_text(f, batches[1], S_NOTE, bad);
+	write_all(f, batches, 2, 1);
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples"), 2 * ROWS);
+	assert_int_equal(fake_host_rejected(f->host), 1);
+}
+
+int main(void)
+{
+#define LANES_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
+	const struct CMUnitTest tests[] = {
+		LANES_TEST(a_write_is_dealt_out_to_the_connections),
+		LANES_TEST(a_small_write_stays_one_transaction),
+		LANES_TEST(entries_are_known_again_with_any_number_of_connections),
+		LANES_TEST(the_ledger_does_not_grow),
+		LANES_TEST(rows_of_a_state_keep_their_order),
+		LANES_TEST(a_row_that_is_refused_costs_no_other_connection_anything),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
