@@ -97,7 +97,7 @@ static void slot_start(struct docker_fetch *fetch, struct docker_transfer *slot,
 	slot->index = progress->started++;
 	slot->busy = true;
 	job->path(job->arg, slot->index, path);
-	docker_transfer_prepare(slot, fetch->endpoint, path, job);
+	docker_transfer_prepare(slot, path, job);
 	curl_multi_add_handle(fetch->multi, slot->easy);
 }
 

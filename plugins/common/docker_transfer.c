@@ -74,6 +74,9 @@ struct docker_transfer *docker_transfer_create(const struct docker_endpoint *end
 	}
 	if (endpoint->path[0])
 		curl_easy_setopt(transfer->easy, CURLOPT_UNIX_SOCKET_PATH, endpoint->path);
+	/* Where the connection goes; what is asked for is set as the target, since an address is
+	 * taken apart, and its path escaped, each time. */
+	curl_easy_setopt(transfer->easy, CURLOPT_URL, endpoint->url);
 	set_tls(transfer, tls);
 	curl_easy_setopt(transfer->easy, CURLOPT_PROXY, "");
 	curl_easy_setopt(transfer->easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -91,19 +94,16 @@ struct docker_transfer *docker_transfer_create(const struct docker_endpoint *end
 	return transfer;
 }
 
-void docker_transfer_prepare(struct docker_transfer *transfer,
-			     const struct docker_endpoint *endpoint, const char *path,
+void docker_transfer_prepare(struct docker_transfer *transfer, const char *path,
 			     const struct fetch_job *job)
 {
-	char url[DOCKER_ENDPOINT_SIZE + FETCH_PATH_SIZE];
 	transfer->len = 0;
 	transfer->max = job->max_bytes;
 	transfer->too_big = false;
 	transfer->error[0] = '\0';
 	if (transfer->body)
 		transfer->body[0] = '\0';
-	snprintf(url, sizeof(url), "%s%s", endpoint->url, path);
-	curl_easy_setopt(transfer->easy, CURLOPT_URL, url);
+	curl_easy_setopt(transfer->easy, CURLOPT_REQUEST_TARGET, path);
 	curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, (long)(job->timeout / ms_ns));
 }
 

@@ -25,8 +25,7 @@ struct docker_transfer *docker_transfer_create(const struct docker_endpoint *end
 void docker_transfer_destroy(struct docker_transfer *transfer);
 
 /* For the next request, bounded as the job says. */
-void docker_transfer_prepare(struct docker_transfer *transfer,
-			     const struct docker_endpoint *endpoint, const char *path,
+void docker_transfer_prepare(struct docker_transfer *transfer, const char *path,
 			     const struct fetch_job *job);
 
 /* What came of it.  The body is on loan to ret until take_back(). */

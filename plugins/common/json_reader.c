@@ -140,6 +140,14 @@ static bool read_escape(struct json_reader *json, char **out)
 	return !problem || unexpected(json, problem);
 }
 
+/* The first byte that cannot be taken as it is. */
+static char *plain_end(char *at, const char *end)
+{
+	while (at < end && *at != '"' && *at != '\\' && (unsigned char)*at >= 0x20)
+		at++;
+	return at;
+}
+
 /* An escape is never shorter than what it means, so the text shrinks in its place and a NUL
  * fits where the quote was. */
 bool json_read_text(struct json_reader *json, struct json_text *ret)
@@ -150,7 +158,8 @@ bool json_read_text(struct json_reader *json, struct json_text *ret)
 	}
 	if (look(json) != '"')
 		return unexpected(json, "a string was expected");
-	char *begin = ++json->at, *out = begin;
+	char *begin = ++json->at, *out = plain_end(begin, json->end);
+	json->at = out;
 	while (json->at < json->end && *json->at != '"') {
 		if ((unsigned char)*json->at < 0x20)
 			return json_fail(json, "a control character in a string");
@@ -173,7 +182,7 @@ bool json_read_text(struct json_reader *json, struct json_text *ret)
 
 static bool skip_text(struct json_reader *json)
 {
-	json->at++;
+	json->at = plain_end(json->at + 1, json->end);
 	while (json->at < json->end && *json->at != '"') {
 		char ignored[4], *out = ignored;
 		if ((unsigned char)*json->at < 0x20)
