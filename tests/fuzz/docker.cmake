@@ -4,3 +4,4 @@ tallyd_fuzz_target(docker_inspect SOURCES fuzz/fuzz_docker_inspect.c
 	LIBRARIES docker_status_objects)
 tallyd_fuzz_target(docker_event SOURCES fuzz/fuzz_docker_event.c LIBRARIES docker_status_objects)
 tallyd_fuzz_target(docker_images SOURCES fuzz/fuzz_docker_images.c LIBRARIES docker_images_objects)
+tallyd_fuzz_target(registry SOURCES fuzz/fuzz_registry.c LIBRARIES docker_images_objects)

@@ -12,11 +12,10 @@ from waiting import wait_for
 @pytest.fixture
 def collect(tallyd, engine):
     """Looks at everything once an hour, so that whatever is seen came by an event."""
-    def make(**options):
+    def make(text="interval = 1h\n", **options):
         daemon = tallyd(f"""
 [input.docker_images]
-interval = 1h
-endpoint = {engine.endpoint}
+{text}endpoint = {engine.endpoint}
 [buffer.batch]
 batch_timeout = 200ms
 [output.sqlite]
@@ -49,7 +48,7 @@ def image(daemon, image_id, columns):
 
 def build(engine, reference, label):
     """A new image, made of the one that there is; returns its id."""
-    name, _, tag = reference.partition(":")
+    name, _, tag = reference.rpartition(":")
     container = engine.create(f"maker{time.monotonic_ns()}", "true")
     made = engine.api("POST", f"/commit?container={container}&repo={name}&tag={tag}"
                       f"&changes=LABEL%20of={label}")

@@ -2,7 +2,10 @@
 """A Docker Engine for tests, alone in network and mount namespaces of its own.
 
 Started with a pipe as stdin; commands come as lines, each answered by one JSON line:
-    start | stop | kill | pause | resume
+    start | stop | kill | pause | resume | registry PORT
+With a folder of certificates as argument (ca.pem, server.pem, server-key.pem) it also listens on
+127.0.0.1 of the machine, by TLS, and lets in whom that CA has signed.  A registry is Debian's
+docker-registry, on 127.0.0.1:PORT both of the engine's network namespace and of the machine's.
 End of file, SIGTERM or SIGHUP removes everything: containers, dockerd, shims, cgroups, files.  As
 the pipe ends when the starter dies, by whatever means, nothing is left behind.
 Needs root; `sudo -n` is tried when started without.
@@ -49,14 +52,38 @@ def request(path, method, url, body=None, timeout=30):
         connection.close()
 
 
+REGISTRY = """version: 0.1
+log: {{level: error}}
+storage: {{filesystem: {{rootdirectory: {folder}}}, delete: {{enabled: true}}}}
+http: {{addr: "127.0.0.1:{port}"}}
+"""
+
+
 class Dockerd:
-    def __init__(self):
+    def __init__(self, certificates=None):
         # Short: a unix socket's path ends at 107 bytes.
         self.dir = Path(tempfile.mkdtemp(prefix="tallyd-", dir="/tmp"))
         self.dir.chmod(0o755)
         self.socket = str(self.dir / "docker.sock")
         self.cgroup = self.dir.name
         self.process = None
+        self.certificates = certificates
+        self.listener = None
+        if certificates:
+            # Made here, since the engine has another network.
+            self.listener = socket.create_server(("127.0.0.1", 0))
+            self.listener.set_inheritable(True)
+
+    @property
+    def port(self):
+        return self.listener.getsockname()[1] if self.listener else None
+
+    def tls(self):
+        if not self.listener:
+            return []
+        return ["--host=fd://", "--tlsverify", f"--tlscacert={self.certificates}/ca.pem",
+                f"--tlscert={self.certificates}/server.pem",
+                f"--tlskey={self.certificates}/server-key.pem"]
 
     def command(self):
         options = {
@@ -68,19 +95,32 @@ class Dockerd:
             "--group": os.environ.get("SUDO_GID", "0"),
         }
         flags = ["--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"]
-        words = [str(word) for pair in options.items() for word in pair] + flags
-        return ["unshare", "--net", "--mount", "--", "/bin/sh", "-c",
-                'ip link set lo up && exec dockerd "$@"', "dockerd", *words]
+        words = [str(word) for pair in options.items() for word in pair] + flags + self.tls()
+        script = 'ip link set lo up && exec dockerd "$@"'
+        if self.listener:  # as systemd hands sockets over
+            script = f"export LISTEN_PID=$$ LISTEN_FDS=1; {script} 3<&{self.listener.fileno()}"
+        return ["unshare", "--net", "--mount", "--", "/bin/sh", "-c", script, "dockerd", *words]
 
     def start(self):
         with open(self.dir / "log", "ab") as log:
             self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, start_new_session=True)
+                                            stderr=log, start_new_session=True,
+                                            pass_fds=[self.listener] if self.listener else [])
         end = time.monotonic() + START_SECONDS
         while not self.answers():
             if self.process.poll() is not None or time.monotonic() > end:
                 raise RuntimeError("dockerd does not start:\n" + self.log_tail())
             time.sleep(0.05)
+
+    def registry(self, port):
+        """One in each network, over the same files."""
+        config = self.dir / "registry.yml"
+        config.write_text(REGISTRY.format(folder=self.dir / "registry", port=port))
+        serve = ["docker-registry", "serve", str(config)]
+        with open(self.dir / "registry.log", "ab") as log:
+            for where in ([], ["nsenter", f"--net=/proc/{self.process.pid}/ns/net", "--"]):
+                subprocess.Popen(where + serve, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                 start_new_session=True)
 
     def answers(self):
         try:
@@ -162,7 +202,10 @@ class Dockerd:
             time.sleep(0.05)
 
     def remove_cgroups(self):
-        for top in Path("/sys/fs/cgroup").glob(f"**/{self.cgroup}"):
+        # os.walk() does not mind what goes meanwhile.
+        tops = [os.path.join(folder, self.cgroup)
+                for folder, inside, _ in os.walk("/sys/fs/cgroup") if self.cgroup in inside]
+        for top in tops:
             for folder, _, _ in os.walk(top, topdown=False):
                 try:
                     os.rmdir(folder)
@@ -177,11 +220,13 @@ def serve(engine):
         "kill": engine.kill,
         "pause": lambda: engine.send(signal.SIGSTOP),
         "resume": lambda: engine.send(signal.SIGCONT),
+        "registry": engine.registry,
     }
     for line in sys.stdin:
-        answer = {"socket": engine.socket, "dir": str(engine.dir)}
+        answer = {"socket": engine.socket, "dir": str(engine.dir), "port": engine.port}
+        action, *words = line.split()
         try:
-            actions[line.strip()]()
+            actions[action](*words)
         except (KeyError, RuntimeError, OSError) as error:
             answer["error"] = str(error)
         answer["pid"] = engine.process.pid if engine.process else None
@@ -198,7 +243,7 @@ def main():
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the starter, whose end we see
     signal.signal(signal.SIGTERM, leave)
     signal.signal(signal.SIGHUP, leave)
-    engine = Dockerd()
+    engine = Dockerd(*sys.argv[1:])
     try:
         serve(engine)
     finally:

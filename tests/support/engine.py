@@ -38,8 +38,10 @@ def busybox_tree():
 class Engine:
     """start() it, and leave() it in the end; containers of a test go with remove_all()."""
 
-    def __init__(self):
-        self.process = self.socket = self.dir = self.pid = None
+    def __init__(self, certificates=None):
+        """certificates: a folder of them, to listen by TLS too; see dockerd.py."""
+        self.words = [str(certificates)] if certificates else []
+        self.process = self.socket = self.dir = self.pid = self.port = None
 
     @property
     def endpoint(self):
@@ -49,7 +51,7 @@ class Engine:
 
     def enter(self):
         self.process = subprocess.Popen(
-            [sys.executable, str(Path(dockerd.__file__))], stdin=subprocess.PIPE,
+            [sys.executable, str(Path(dockerd.__file__)), *self.words], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, text=True, start_new_session=True)
         try:
             self.tell("start")
@@ -64,7 +66,7 @@ class Engine:
         self.process.wait(90)
 
     def tell(self, command):
-        """start, stop, kill, pause or resume."""
+        """start, stop, kill, pause, resume, or registry PORT."""
         self.process.stdin.write(command + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
@@ -74,6 +76,7 @@ class Engine:
         if "error" in answer:
             raise RuntimeError(answer["error"])
         self.socket, self.dir, self.pid = answer["socket"], answer["dir"], answer["pid"]
+        self.port = answer["port"]
 
     def alive(self):
         try:

@@ -37,6 +37,7 @@ static const char *text_for(const struct tally_column *column)
 		{"attributes", "{\"a\":\"b\"}"},
 		{"tags", "[\"web:1\"]"},
 		{"digests", "[]"},
+		{"registry", "[]"},
 		{"image_id", "sha256:abcd"},
 		{"reference", "web:1"},
 		{"change", "moved"},

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cleanup.h"
 #include "docker_images.h"
 #include "row_memory.h"
 
@@ -55,6 +56,8 @@ struct look {
 	enum docker_look what;
 	struct image_list images;
 	struct docker_list containers;
+	struct registry_says *says; /* NULL: no registry is asked */
+	uint32_t n_says;
 	struct tally_batch *batch;
 };
 
@@ -76,11 +79,27 @@ static int list_images(struct look *look)
 	return 0;
 }
 
+/* Tells which references are in use, and asks what is known of them. */
+static int ask_registries(struct look *look)
+{
+	struct docker_images *self = look->self;
+	auto_free const char **references = NULL;
+	if (!self->registry)
+		return 0;
+	if (image_users_references(&self->users, &references) == 0 &&
+	    registry_check_want(self->registry, references, self->users.n) &&
+	    registry_check_answers(self->registry, &look->says, &look->n_says))
+		return 0;
+	return tally_fail(self->ctx, ENOMEM, "no memory for what registries say");
+}
+
 static int make_rows(struct look *look)
 {
 	struct docker_images *self = look->self;
 	const struct image_sight sight = {.images = &look->images,
 					  .users = &self->users,
+					  .registry = look->says,
+					  .n_registry = look->n_says,
 					  .time = tally_now(self->ctx),
 					  .repeats = look->what == DOCKER_LOOK_NAMED ||
 						     self->restarted};
@@ -124,7 +143,9 @@ static int look_at(struct look *look)
 	if (r < 0)
 		return r;
 	image_users_judge(&self->users, &look->images, &self->versions);
-	r = make_rows(look);
+	r = ask_registries(look);
+	if (r == 0)
+		r = make_rows(look);
 	return r < 0 ? r : deliver(look);
 }
 
@@ -134,6 +155,7 @@ int images_look(void *arg, enum docker_look what)
 	int r = look_at(&look);
 	if (look.batch)
 		tally_batch_drop(look.self->ctx, look.batch);
+	free(look.says);
 	image_list_done(&look.images);
 	docker_list_done(&look.containers);
 	return r;
@@ -174,7 +196,13 @@ static int images_run(void *arg)
 					      .event = images_event,
 					      .look = images_look,
 					      .arg = self};
-	return docker_follow(&job);
+	int r = self->registry ? registry_check_start(self->registry) : 0;
+	if (r < 0)
+		return r;
+	r = docker_follow(&job);
+	if (self->registry)
+		registry_check_stop(self->registry);
+	return r;
 }
 
 static int images_start(void *arg)
@@ -205,8 +233,21 @@ static void images_destroy(void *arg)
 		tally_batch_drop(self->ctx, self->last);
 	image_users_done(&self->users);
 	versions_done(&self->versions);
+	registry_check_destroy(self->registry);
 	docker_destroy(self->docker);
 	free(self);
+}
+
+static int create_registry(struct docker_images *self)
+{
+	static const struct registry_metrics metrics = {
+		METRIC_REGISTRY_CALLS, METRIC_REGISTRY_ERRORS, METRIC_REGISTRY_SECONDS};
+	const struct images_config *config = self->config;
+	if (!config->registry.check)
+		return 0;
+	self->registry = registry_check_create(self->ctx, &config->registry, config->docker.timeout,
+					       &metrics);
+	return self->registry ? 0 : tally_fail(self->ctx, ENOMEM, "no memory");
 }
 
 static int images_create(struct tally_ctx *ctx, const void *config, void **ret_self)
@@ -217,8 +258,10 @@ static int images_create(struct tally_ctx *ctx, const void *config, void **ret_s
 	self->ctx = ctx;
 	self->config = config;
 	int r = docker_create(ctx, &self->config->docker, &self->docker);
+	if (r == 0)
+		r = create_registry(self);
 	if (r < 0) {
-		free(self);
+		images_destroy(self);
 		return r;
 	}
 	*ret_self = self;
@@ -229,14 +272,42 @@ static const struct tally_option images_options[] = {
 	DOCKER_ENDPOINT_OPTIONS(offsetof(struct images_config, docker)),
 	DOCKER_TLS_OPTIONS(offsetof(struct images_config, docker)),
 	DOCKER_FOLLOW_OPTIONS(offsetof(struct images_config, follow), "60s"),
+	{.name = "registry_check",
+	 .fallback = "no",
+	 .help = "whether to ask registries which digest the references have by now that "
+		 "containers were made from: a HEAD each, without a login",
+	 .type = TALLY_OPT_BOOL,
+	 .offset = offsetof(struct images_config, registry.check)},
+	{.name = "registry_interval",
+	 .fallback = "6h",
+	 .accepts = "1s..30d",
+	 .help = "how often to ask for each reference; hours, where others' registries are asked",
+	 .type = TALLY_OPT_DURATION,
+	 .offset = offsetof(struct images_config, registry.interval)},
+	{.name = "registry_insecure",
+	 .help = "registries to ask by plain HTTP, as host or host:port; those on this machine are "
+		 "asked so anyway",
+	 .type = TALLY_OPT_LIST,
+	 .offset = offsetof(struct images_config, registry.insecure)},
 	{0}};
 
-static const struct tally_metric images_metrics[] = {DOCKER_METRICS,
-						     DOCKER_FOLLOW_METRICS,
-						     [METRIC_IMAGES] = {.name = "images",
-									.help = "Images there are.",
-									.kind = TALLY_METRIC_GAUGE},
-						     {0}};
+static const struct tally_metric images_metrics[] = {
+	DOCKER_METRICS,
+	DOCKER_FOLLOW_METRICS,
+	[METRIC_IMAGES] = {.name = "images",
+			   .help = "Images there are.",
+			   .kind = TALLY_METRIC_GAUGE},
+	[METRIC_REGISTRY_CALLS] = {.name = "registry_calls_total",
+				   .help = "References that a registry was asked about.",
+				   .kind = TALLY_METRIC_COUNTER},
+	[METRIC_REGISTRY_ERRORS] = {.name = "registry_errors_total",
+				    .help = "Of these, the ones that got no digest.",
+				    .kind = TALLY_METRIC_COUNTER},
+	[METRIC_REGISTRY_SECONDS] = {.name = "registry_seconds_total",
+				     .unit = "ns",
+				     .help = "Time until registries had answered.",
+				     .kind = TALLY_METRIC_COUNTER},
+	{0}};
 
 static const struct tally_table *const images_tables[] = {&images_table, &versions_table, NULL};
 

@@ -8,9 +8,15 @@
 struct images_config {
 	struct docker_config docker;
 	struct docker_follow_config follow;
+	struct registry_config registry;
 };
 
-enum images_metric { METRIC_IMAGES = DOCKER_FOLLOW_METRICS_END };
+enum images_metric {
+	METRIC_IMAGES = DOCKER_FOLLOW_METRICS_END,
+	METRIC_REGISTRY_CALLS,
+	METRIC_REGISTRY_ERRORS,
+	METRIC_REGISTRY_SECONDS
+};
 
 struct docker_images {
 	struct tally_ctx *ctx;
@@ -18,8 +24,9 @@ struct docker_images {
 	struct docker *docker;
 	struct versions versions;
 	struct image_users users;
-	const struct tally_batch *last; /* what the last look emitted; NULL: none yet */
-	bool restarted;                 /* that was another daemon's */
+	struct registry_check *registry; /* NULL: none is asked */
+	const struct tally_batch *last;  /* what the last look emitted; NULL: none yet */
+	bool restarted;                  /* that was another daemon's */
 };
 
 /* Asks the engine, and emits what it says. */

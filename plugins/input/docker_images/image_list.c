@@ -161,10 +161,15 @@ static const char *without(const char *text, const char *begin)
 	return strncmp(text, begin, len) == 0 ? text + len : text;
 }
 
-void image_reference_normal(const char *reference, char ret[IMAGE_REFERENCE_MAX])
+static const char *familiar(const char *reference)
 {
 	const char *name = without(without(reference, "index.docker.io/"), "docker.io/");
-	name = without(name, "library/");
+	return without(name, "library/");
+}
+
+void image_reference_normal(const char *reference, char ret[IMAGE_REFERENCE_MAX])
+{
+	const char *name = familiar(reference);
 	const char *last = strrchr(name, '/');
 	bool tagged = strchr(last ? last : name, ':');
 	ret[0] = '\0';
@@ -219,4 +224,20 @@ const char *image_list_digest(const struct image_list *list, uint32_t image, con
 			return digest + len + 1;
 	}
 	return NULL;
+}
+
+enum image_known image_list_known_as(const struct image_list *list, uint32_t image,
+				     const char *normal, const char *digest)
+{
+	size_t len = repository_length(normal);
+	enum image_known known = IMAGE_NOT_KNOWN;
+	for (uint32_t i = 0; i < list->digests.n && known != IMAGE_KNOWN_AS; i++) {
+		const char *name = familiar(list->digests.items[i].name);
+		if (list->digests.items[i].image != image || strncmp(name, normal, len) != 0 ||
+		    name[len] != '@')
+			continue;
+		known = strcmp(name + len + 1, digest) == 0 ? IMAGE_KNOWN_AS
+							    : IMAGE_KNOWN_OTHERWISE;
+	}
+	return known;
 }

@@ -47,6 +47,11 @@ const struct image *image_list_resolve(const struct image_list *list, const char
 /* The digest, sha256:…, that the repository of a reference knows an image by.  NULL: none. */
 const char *image_list_digest(const struct image_list *list, uint32_t image, const char *reference);
 
+/* Whether the repository of a reference knows an image by that digest. */
+enum image_known { IMAGE_NOT_KNOWN, IMAGE_KNOWN_AS, IMAGE_KNOWN_OTHERWISE };
+enum image_known image_list_known_as(const struct image_list *list, uint32_t image,
+				     const char *normal, const char *digest);
+
 enum { IMAGE_REFERENCE_MAX = 512 };
 
 /* What a reference means: box, box:latest and docker.io/library/box:latest are one.  "": it does

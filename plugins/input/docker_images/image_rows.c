@@ -126,6 +126,82 @@ static void put_users(struct row *row, const struct image_users *users, const ch
 		tally_put_int(row->cells, IMAGES_OUTDATED_SINCE, sums.since);
 }
 
+/* ---- What registries say of an image ---- */
+
+/* It points here, or a container was made from it. */
+static bool is_about(const struct registry_says *says, const struct image_sight *sight, uint32_t i)
+{
+	char normal[IMAGE_REFERENCE_MAX];
+	const struct image_names *tags = &sight->images->tags;
+	const char *id = sight->images->items[i].id;
+	for (uint32_t t = 0; t < tags->n; t++) {
+		if (tags->items[t].image != i)
+			continue;
+		image_reference_normal(tags->items[t].name, normal);
+		if (strcmp(normal, says->reference) == 0)
+			return true;
+	}
+	for (uint32_t u = 0; u < sight->users->n; u++) {
+		const struct image_user *user = &sight->users->items[u];
+		if (strcmp(user->container->image_id, id) != 0 || !user->reference)
+			continue;
+		image_reference_normal(user->reference, normal);
+		if (strcmp(normal, says->reference) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void write_says(struct json_writer *json, const struct registry_says *says,
+		       enum image_known known)
+{
+	json_begin_object(json);
+	write_text(json, "reference", says->reference);
+	write_text(json, "digest", says->digest);
+	json_write_key(json, "current");
+	if (known == IMAGE_NOT_KNOWN)
+		json_write_null(json);
+	else
+		json_write_bool(json, known == IMAGE_KNOWN_AS);
+	json_write_key(json, "checked_at");
+	if (says->checked_at)
+		json_write_time(json, says->checked_at);
+	else
+		json_write_null(json);
+	write_text(json, "problem", says->problem);
+	json_end_object(json);
+}
+
+static void put_registry(struct row *row, const struct image_sight *sight, uint32_t i)
+{
+	struct json_writer json;
+	int64_t checked = 0;
+	bool compared = false, other = false;
+	json_writer_init(&json, ROWS_JSON);
+	json_begin_array(&json);
+	for (uint32_t s = 0; s < sight->n_registry; s++) {
+		const struct registry_says *says = &sight->registry[s];
+		enum image_known known = IMAGE_NOT_KNOWN;
+		if (!is_about(says, sight, i))
+			continue;
+		if (says->digest[0])
+			known = image_list_known_as(sight->images, i, says->reference,
+						    says->digest);
+		compared |= known != IMAGE_NOT_KNOWN;
+		other |= known == IMAGE_KNOWN_OTHERWISE;
+		checked = says->checked_at > checked ? says->checked_at : checked;
+		write_says(&json, says, known);
+	}
+	json_end_array(&json);
+	put_json(row, IMAGES_REGISTRY, &json);
+	if (compared)
+		tally_put_int(row->cells, IMAGES_UPDATE_AVAILABLE, other);
+	if (checked)
+		tally_put_int(row->cells, IMAGES_REGISTRY_CHECKED_AT, checked);
+}
+
+/* ---- A row ---- */
+
 static void put_number(struct row *row, enum images_column column, const struct json_int *number)
 {
 	if (number->set)
@@ -147,6 +223,8 @@ static void put_image(struct row *row, const struct image_sight *sight, uint32_t
 	put_number(row, IMAGES_SIZE_BYTES, &image->size);
 	put_number(row, IMAGES_SHARED_SIZE_BYTES, &image->shared_size);
 	put_users(row, sight->users, image->id);
+	if (sight->registry)
+		put_registry(row, sight, i);
 }
 
 int image_rows_add(struct tally_ctx *ctx, struct tally_batch *batch,

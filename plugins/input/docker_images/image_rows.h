@@ -4,11 +4,14 @@
 
 #include "image_tables.h"
 #include "image_users.h"
+#include "registry_check.h"
 
 /* What a look has found. */
 struct image_sight {
 	const struct image_list *images;
 	const struct image_users *users;
+	const struct registry_says *registry; /* NULL: none is asked */
+	uint32_t n_registry;
 	int64_t time;
 	bool repeats; /* also what was gone before, since its row may have been lost */
 };

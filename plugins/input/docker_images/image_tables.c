@@ -35,6 +35,17 @@ static const struct tally_column images_columns[IMAGES_COLUMNS] = {
 				  "state, reference, outdated, outdated_since"),
 	[IMAGES_GONE_AT] =
 		COLUMN("gone_at", NULL, TIME, GONE, "since when it is not listed any more"),
+	[IMAGES_REGISTRY] = COLUMN("registry", NULL, JSON, FIELD,
+				   "with registry_check: an array of what registries say about the "
+				   "references in use that point here, or that its containers were "
+				   "made from: reference, digest, current, checked_at, problem"),
+	[IMAGES_UPDATE_AVAILABLE] =
+		COLUMN("update_available", NULL, BOOL, FIELD,
+		       "with registry_check: whether a registry has another image under one of "
+		       "these references by now; NULL: it is not known"),
+	[IMAGES_REGISTRY_CHECKED_AT] =
+		COLUMN("registry_checked_at", NULL, TIME, FIELD,
+		       "with registry_check: when a registry answered last about one of them"),
 };
 
 const struct tally_table images_table = {
@@ -43,7 +54,7 @@ const struct tally_table images_table = {
 	.columns = images_columns,
 	.n_columns = IMAGES_COLUMNS,
 	.kind = TALLY_STATE,
-	.revision = 1,
+	.revision = 2,
 };
 
 static const struct tally_column versions_columns[VERSIONS_COLUMNS] = {

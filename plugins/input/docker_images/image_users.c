@@ -62,6 +62,17 @@ void image_users_done(struct image_users *users)
 	*users = (struct image_users){0};
 }
 
+int image_users_references(const struct image_users *users, const char ***ret)
+{
+	const char **references = calloc(users->n + 1, sizeof(*references));
+	if (!references)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < users->n; i++)
+		references[i] = users->items[i].reference ? users->items[i].reference : "";
+	*ret = references;
+	return 0;
+}
+
 /* ---- Inspecting those of which the list says an id ---- */
 
 struct inspection {

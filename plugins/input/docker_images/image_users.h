@@ -29,6 +29,10 @@ int image_users_renew(struct image_users *users, struct tally_ctx *ctx, struct d
 		      const struct docker_list *list);
 void image_users_judge(struct image_users *users, const struct image_list *images,
 		       const struct versions *versions);
+
+/* The references they were made from; the caller frees *ret, not the texts.  -ENOMEM. */
+int image_users_references(const struct image_users *users, const char ***ret);
+
 void image_users_done(struct image_users *users);
 
 #endif

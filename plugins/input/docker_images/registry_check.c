@@ -1,0 +1,330 @@
+#include "registry_check.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+static const int64_t second_ns = 1000000000, first_pause_ns = INT64_C(60000000000);
+
+enum { CHECK_HOSTS = 64, CHECK_DOUBLINGS = 10 };
+
+/* A reference in use. */
+struct wanted {
+	struct registry_says says;
+	int64_t due; /* monotonic ns */
+};
+
+/* A registry that did not answer as it should. */
+struct trouble {
+	char host[REGISTRY_HOST_MAX];
+	unsigned failures; /* in a row */
+	int64_t until;     /* monotonic ns; not asked before; 0: a free place */
+};
+
+struct registry_check {
+	struct tally_ctx *ctx;
+	const struct registry_config *config;
+	struct registry_metrics metrics;
+	int64_t timeout;
+	pthread_t thread;
+	bool running;
+	atomic_bool over; /* of the thread: it should end */
+	int wake_fd;
+	struct trouble troubles[CHECK_HOSTS]; /* the thread's alone */
+	pthread_mutex_t lock;                 /* of the two below */
+	struct wanted *items;                 /* in the order of references */
+	uint32_t n;
+};
+
+static int64_t monotonic(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * second_ns + now.tv_nsec;
+}
+
+static int by_reference(const void *a, const void *b)
+{
+	const struct wanted *left = a, *right = b;
+	return strcmp(left->says.reference, right->says.reference);
+}
+
+/* ---- Registries in trouble ---- */
+
+static struct trouble *trouble_find(struct registry_check *check, const char *host)
+{
+	for (uint32_t i = 0; i < CHECK_HOSTS; i++)
+		if (strcmp(check->troubles[i].host, host) == 0)
+			return &check->troubles[i];
+	return NULL;
+}
+
+/* In a free place, else in that of the one that ends first. */
+static struct trouble *trouble_begin(struct registry_check *check, const char *host)
+{
+	struct trouble *trouble = &check->troubles[0];
+	for (uint32_t i = 1; i < CHECK_HOSTS; i++)
+		if (check->troubles[i].until < trouble->until)
+			trouble = &check->troubles[i];
+	*trouble = (struct trouble){0};
+	memcpy(trouble->host, host, strlen(host));
+	return trouble;
+}
+
+static int64_t pause_after(const struct registry_check *check, const struct registry_answer *answer,
+			   unsigned failures)
+{
+	unsigned doublings = failures < CHECK_DOUBLINGS ? failures : CHECK_DOUBLINGS;
+	int64_t pause = first_pause_ns << doublings;
+	if (answer->retry_after > 0)
+		return answer->retry_after;
+	return pause < check->config->interval ? pause : check->config->interval;
+}
+
+/* The registry's own failure, not one reference's. */
+static bool is_trouble(const struct registry_answer *answer)
+{
+	return answer->error && answer->error != ENOENT && answer->error != EACCES;
+}
+
+static void take_trouble(struct registry_check *check, const char *host,
+			 const struct registry_answer *answer)
+{
+	struct trouble *trouble = trouble_find(check, host);
+	if (!is_trouble(answer)) {
+		if (trouble) {
+			tally_log(check->ctx, TALLY_NOTICE, "registry %s: answers again", host);
+			*trouble = (struct trouble){0};
+		}
+		return;
+	}
+	if (!trouble)
+		trouble = trouble_begin(check, host);
+	int64_t pause = pause_after(check, answer, trouble->failures++);
+	trouble->until = monotonic() + pause;
+	tally_log(check->ctx, trouble->failures == 1 ? TALLY_WARNING : TALLY_DEBUG,
+		  "registry %s: %s; not asked again before %.0f s", host, answer->reason,
+		  (double)pause / 1e9);
+}
+
+/* ---- Asking ---- */
+
+static void count(const struct registry_check *check, const struct registry_answer *answer)
+{
+	tally_count(check->ctx, check->metrics.calls, 1);
+	if (answer->error)
+		tally_count(check->ctx, check->metrics.errors, 1);
+	if (answer->took > 0)
+		tally_count(check->ctx, check->metrics.seconds, (uint64_t)answer->took);
+}
+
+/* A digest that was known stays if only asking failed. */
+static void store(struct registry_check *check, const struct registry_says *asked,
+		  const struct registry_answer *answer)
+{
+	struct wanted key = {.says = *asked};
+	pthread_mutex_lock(&check->lock);
+	struct wanted *item =
+		check->n ? bsearch(&key, check->items, check->n, sizeof(key), by_reference) : NULL;
+	if (item) {
+		memcpy(item->says.problem, answer->reason, sizeof(item->says.problem));
+		if (!is_trouble(answer)) {
+			memcpy(item->says.digest, answer->digest, sizeof(item->says.digest));
+			item->says.checked_at = tally_now(check->ctx);
+			item->due = monotonic() + check->config->interval;
+		}
+	}
+	pthread_mutex_unlock(&check->lock);
+}
+
+/* False: told to stop. */
+static bool ask(struct registry_check *check, struct registry_http *http,
+		const struct registry_says *says)
+{
+	struct registry_name name;
+	struct registry_answer answer;
+	registry_name_parse(says->reference, &name);
+	registry_http_ask(http, &name, &answer);
+	if (answer.error == ECANCELED)
+		return false;
+	count(check, &answer);
+	take_trouble(check, name.host, &answer);
+	store(check, says, &answer);
+	return true;
+}
+
+/* When this reference may be asked for. */
+static int64_t due_of(struct registry_check *check, const struct wanted *item)
+{
+	struct registry_name name;
+	registry_name_parse(item->says.reference, &name);
+	const struct trouble *trouble = trouble_find(check, name.host);
+	return trouble && trouble->until > item->due ? trouble->until : item->due;
+}
+
+/* Which is due first, and when; INT64_MAX: there is none. */
+static int64_t next(struct registry_check *check, struct registry_says *ret)
+{
+	int64_t first = INT64_MAX;
+	pthread_mutex_lock(&check->lock);
+	for (uint32_t i = 0; i < check->n; i++) {
+		int64_t due = due_of(check, &check->items[i]);
+		if (due >= first)
+			continue;
+		first = due;
+		*ret = check->items[i].says;
+	}
+	pthread_mutex_unlock(&check->lock);
+	return first;
+}
+
+/* False: told to stop. */
+static bool wait_until(struct registry_check *check, int64_t due)
+{
+	struct pollfd fds[] = {{.fd = tally_stop_fd(check->ctx), .events = POLLIN},
+			       {.fd = check->wake_fd, .events = POLLIN}};
+	int64_t wait_ms = due == INT64_MAX ? -1 : (due - monotonic()) / 1000000 + 1;
+	uint64_t woken;
+	if (wait_ms > INT32_MAX)
+		wait_ms = INT32_MAX;
+	if (poll(fds, 2, wait_ms < -1 ? 0 : (int)wait_ms) > 0 && fds[1].revents &&
+	    read(check->wake_fd, &woken, sizeof(woken)) < 0)
+		return false;
+	return !fds[0].revents;
+}
+
+static void *run(void *arg)
+{
+	struct registry_check *check = arg;
+	struct registry_says says;
+	struct registry_http *http = registry_http_create(check->config->insecure, check->timeout,
+							  tally_stop_fd(check->ctx));
+	if (!http)
+		tally_log(check->ctx, TALLY_ERROR, "no memory to ask registries: none is asked");
+	bool going = http;
+	while (going && !check->over) {
+		int64_t due = next(check, &says);
+		going = due <= monotonic() ? ask(check, http, &says) : wait_until(check, due);
+	}
+	registry_http_destroy(http);
+	return NULL;
+}
+
+/* ---- From the plugin's own thread ---- */
+
+/* Sorted, each once. */
+static uint32_t fill(struct wanted *items, const char *const *references, uint32_t n)
+{
+	struct registry_name name;
+	uint32_t filled = 0, kept = 0;
+	for (uint32_t i = 0; i < n && filled < REGISTRY_REFERENCES; i++)
+		if (registry_name_parse(references[i], &name))
+			image_reference_normal(references[i], items[filled++].says.reference);
+	if (filled == 0)
+		return 0;
+	qsort(items, filled, sizeof(struct wanted), by_reference);
+	for (uint32_t i = 1; i < filled; i++)
+		if (by_reference(&items[i], &items[kept]) != 0)
+			items[++kept] = items[i];
+	return kept + 1;
+}
+
+/* That its counter is full says that it is awake already. */
+static void wake(const struct registry_check *check)
+{
+	static const uint64_t one = 1;
+	ssize_t written = write(check->wake_fd, &one, sizeof(one));
+	(void)written;
+}
+
+bool registry_check_want(struct registry_check *check, const char *const *references, uint32_t n)
+{
+	uint32_t most = n < REGISTRY_REFERENCES ? n : REGISTRY_REFERENCES;
+	struct wanted *fresh = calloc(most + 1, sizeof(struct wanted));
+	if (!fresh)
+		return false;
+	most = fill(fresh, references, n);
+	pthread_mutex_lock(&check->lock);
+	for (uint32_t i = 0; check->n && i < most; i++) {
+		const struct wanted *known = bsearch(&fresh[i], check->items, check->n,
+						     sizeof(struct wanted), by_reference);
+		if (known)
+			fresh[i] = *known;
+	}
+	free(check->items);
+	check->items = fresh;
+	check->n = most;
+	pthread_mutex_unlock(&check->lock);
+	wake(check);
+	return true;
+}
+
+bool registry_check_answers(struct registry_check *check, struct registry_says **ret,
+			    uint32_t *ret_n)
+{
+	pthread_mutex_lock(&check->lock);
+	struct registry_says *all = calloc(check->n + 1, sizeof(*all));
+	for (uint32_t i = 0; all && i < check->n; i++)
+		all[i] = check->items[i].says;
+	uint32_t n = check->n;
+	pthread_mutex_unlock(&check->lock);
+	if (!all)
+		return false;
+	*ret = all;
+	*ret_n = n;
+	return true;
+}
+
+int registry_check_start(struct registry_check *check)
+{
+	check->over = false;
+	int error = pthread_create(&check->thread, NULL, run, check);
+	if (error)
+		return tally_fail(check->ctx, error, "cannot start a thread to ask registries: %s",
+				  strerror(error));
+	check->running = true;
+	return 0;
+}
+
+void registry_check_stop(struct registry_check *check)
+{
+	check->over = true;
+	wake(check);
+	if (check->running)
+		pthread_join(check->thread, NULL);
+	check->running = false;
+}
+
+struct registry_check *registry_check_create(struct tally_ctx *ctx,
+					     const struct registry_config *config, int64_t timeout,
+					     const struct registry_metrics *metrics)
+{
+	struct registry_check *check = calloc(1, sizeof(*check));
+	if (!check)
+		return NULL;
+	*check = (struct registry_check){
+		.ctx = ctx, .config = config, .timeout = timeout, .metrics = *metrics};
+	pthread_mutex_init(&check->lock, NULL);
+	check->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (check->wake_fd >= 0)
+		return check;
+	registry_check_destroy(check);
+	return NULL;
+}
+
+void registry_check_destroy(struct registry_check *check)
+{
+	if (!check)
+		return;
+	if (check->wake_fd >= 0)
+		close(check->wake_fd);
+	pthread_mutex_destroy(&check->lock);
+	free(check->items);
+	free(check);
+}

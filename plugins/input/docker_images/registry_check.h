@@ -1,0 +1,63 @@
+/*
+ * What registries say about the references that containers were made from, asked by a thread of its
+ * own so that no look waits for the internet: one request at a time, each reference once in
+ * `registry_interval`.
+ *
+ * Happy path: registry_check_start(), and at each look registry_check_want() what is in use, and
+ * registry_check_answers() for the rows.  What can fail: a registry; then it is left alone for as
+ * long as its Retry-After says, else for a minute and twice as long each time up to the interval,
+ * with one message at the beginning and one at the end.  A reference that the registry does not
+ * know is its own business.  Nothing is kept over a restart.
+ */
+#ifndef TALLYD_REGISTRY_CHECK_H
+#define TALLYD_REGISTRY_CHECK_H
+
+#include <tallyd/host.h>
+
+#include "image_list.h"
+#include "registry_http.h"
+
+/* Part of the config of docker_images. */
+struct registry_config {
+	const char *const *insecure;
+	int64_t interval;
+	bool check;
+};
+
+enum { REGISTRY_REFERENCES = 1024 };
+
+/* Of one reference. */
+struct registry_says {
+	char reference[IMAGE_REFERENCE_MAX]; /* as image_reference_normal() has it */
+	char digest[REGISTRY_DIGEST_MAX];    /* ""; none, or not known yet */
+	char problem[REGISTRY_REASON_MAX];   /* with the last answer; "": none */
+	int64_t checked_at;                  /* ns since 1970; 0: not yet */
+};
+
+/* The plugin's metrics that are counted here. */
+struct registry_metrics {
+	uint32_t calls, errors, seconds;
+};
+
+struct registry_check;
+
+/* timeout: ns for one request.  NULL: no memory. */
+struct registry_check *registry_check_create(struct tally_ctx *ctx,
+					     const struct registry_config *config, int64_t timeout,
+					     const struct registry_metrics *metrics);
+void registry_check_destroy(struct registry_check *check);
+
+/* 0, or what tally_fail() returned. */
+int registry_check_start(struct registry_check *check);
+/* Waits for what is being asked, unless the instance is told to stop. */
+void registry_check_stop(struct registry_check *check);
+
+/* These n references are in use; what is known of them stays, all others are forgotten.  Those that
+ * are in no registry are left out.  False: no memory, then all stays as it was. */
+bool registry_check_want(struct registry_check *check, const char *const *references, uint32_t n);
+
+/* What is known of each reference, in their order; the caller frees *ret.  False: no memory. */
+bool registry_check_answers(struct registry_check *check, struct registry_says **ret,
+			    uint32_t *ret_n);
+
+#endif

@@ -1,0 +1,75 @@
+#include "registry_name.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "image_list.h"
+
+#define LOWER "abcdefghijklmnopqrstuvwxyz"
+#define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define DIGITS "0123456789"
+
+static const char hub[] = "registry-1.docker.io";
+
+/* Copies len bytes; false: too many, none, or other characters than those. */
+static bool take(const char *text, size_t len, const char *accept, char *ret, size_t size)
+{
+	if (len == 0 || len >= size || strspn(text, accept) < len)
+		return false;
+	memcpy(ret, text, len);
+	ret[len] = '\0';
+	return true;
+}
+
+/* The first part of a name is a host if it looks like one.  Source: the engine's
+ * reference.splitDockerDomain(). */
+static size_t host_length(const char *name)
+{
+	size_t len = strcspn(name, "/");
+	bool has_mark = strcspn(name, ".:") < len;
+	if (!name[len] || (!has_mark && strncmp(name, "localhost/", 10) != 0))
+		return 0;
+	return len;
+}
+
+bool registry_name_parse(const char *reference, struct registry_name *ret)
+{
+	char normal[IMAGE_REFERENCE_MAX];
+	struct registry_name name;
+	image_reference_normal(reference, normal);
+	if (!normal[0])
+		return false;
+	size_t host = host_length(normal);
+	const char *repository = normal + host + (host > 0), *tag = strrchr(repository, ':');
+	if (!tag ||
+	    !take(tag + 1, strlen(tag + 1), LOWER UPPER DIGITS "_.-", name.tag, sizeof(name.tag)))
+		return false;
+	if (!take(repository, (size_t)(tag - repository), LOWER DIGITS "._-/", name.repository,
+		  sizeof(name.repository)))
+		return false;
+	if (host > 0) {
+		if (!take(normal, host, LOWER UPPER DIGITS ".-:[]", name.host, sizeof(name.host)))
+			return false;
+		*ret = name;
+		return true;
+	}
+	snprintf(name.host, sizeof(name.host), "%s", hub);
+	const char *official = strchr(name.repository, '/') ? "" : "library/";
+	int len = snprintf(ret->repository, sizeof(ret->repository), "%s%s", official,
+			   name.repository);
+	memcpy(ret->host, name.host, sizeof(name.host));
+	memcpy(ret->tag, name.tag, sizeof(name.tag));
+	return len > 0 && (size_t)len < sizeof(ret->repository);
+}
+
+bool registry_is_plain(const char *host, const char *const *insecure)
+{
+	for (; insecure && *insecure; insecure++)
+		if (strcmp(host, *insecure) == 0)
+			return true;
+	size_t len = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":");
+	if (strncmp(host, "127.", 4) == 0)
+		return strspn(host, DIGITS ".") >= len;
+	return (len == 9 && strncmp(host, "localhost", len) == 0) ||
+	       (len == 5 && strncmp(host, "[::1]", len) == 0);
+}

@@ -1,0 +1,24 @@
+/*
+ * What a reference says about where its image comes from: web → registry-1.docker.io, library/web,
+ * latest.  Only parses; no I/O.
+ */
+#ifndef TALLYD_REGISTRY_NAME_H
+#define TALLYD_REGISTRY_NAME_H
+
+#include <stdbool.h>
+
+enum { REGISTRY_HOST_MAX = 256, REGISTRY_REPOSITORY_MAX = 256, REGISTRY_TAG_MAX = 129 };
+
+struct registry_name {
+	char host[REGISTRY_HOST_MAX]; /* with its port, if it has one */
+	char repository[REGISTRY_REPOSITORY_MAX];
+	char tag[REGISTRY_TAG_MAX];
+};
+
+/* False: no registry can be asked for it, as it is an id or a digest or not a reference. */
+bool registry_name_parse(const char *reference, struct registry_name *ret);
+
+/* Whether a host is spoken to by plain HTTP: this machine, or one that is listed, with its port. */
+bool registry_is_plain(const char *host, const char *const *insecure);
+
+#endif
