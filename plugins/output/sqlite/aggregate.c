@@ -16,6 +16,7 @@
 #include "database.h"
 #include "feed.h"
 #include "schema.h"
+#include "store_totals.h"
 
 /* Parameters after those of the filters. */
 enum { AGGREGATE_SERIES, AGGREGATE_FROM, AGGREGATE_TO };
@@ -26,46 +27,16 @@ struct aggregate {
 	struct reader *reader;
 	const struct question *question;
 	const struct coverage *coverage;
-	struct answer *answer;
 	sqlite3_stmt *series;
 	sqlite3_stmt *rows[N_LEVELS]; /* by level */
 	sqlite3_stmt *before;         /* rows before the range; NULL: no rate is asked for */
-	struct sheet sheet;
+	struct totals totals;
 	struct feed feed;
-	struct sheet_field fields[CATALOG_MAX_COLUMNS];
-	uint16_t columns[CATALOG_MAX_COLUMNS];  /* of fields */
-	uint32_t field_of[CATALOG_MAX_COLUMNS]; /* of query->select */
-	struct tally_cell *keys;                /* n_group_by cells per group, texts owned */
-	uint32_t n_groups, n_used;              /* the last group is used if it has a bucket */
-	bool rates;
+	struct tally_cell *keys;   /* n_group_by cells per group, texts owned */
+	uint32_t n_groups, n_used; /* the last group is used if it has a bucket */
 };
 
-/* ---- Fields and statements -------------------------------------------------------- */
-
-static uint32_t aggregate_field(struct aggregate *a, uint16_t column)
-{
-	uint32_t f = 0;
-	while (f < a->sheet.n_fields && a->columns[f] != column)
-		f++;
-	if (f == a->sheet.n_fields) {
-		const struct tally_column *c = &a->question->stored->table.columns[column];
-		bool counter = c->role == TALLY_COUNTER && catalog_is_number(c);
-		a->fields[f] = (struct sheet_field){.type = c->type, .counter = counter};
-		a->columns[f] = column;
-		a->sheet.n_fields++;
-	}
-	return f;
-}
-
-static void aggregate_fields(struct aggregate *a)
-{
-	const struct tally_query *query = a->question->query;
-	sheet_init(&a->sheet, a->reader->ctx, a->fields, 0, query->bucket, query->limit);
-	for (uint32_t i = 0; i < query->n_select; i++) {
-		a->field_of[i] = aggregate_field(a, a->question->select[i]);
-		a->rates |= query->select[i].aggregate == TALLY_RATE;
-	}
-}
+/* ---- Statements ------------------------------------------------------------------- */
 
 static bool aggregate_is_state(const struct aggregate *a)
 {
@@ -102,8 +73,8 @@ static int aggregate_prepare_series(struct aggregate *a)
 static void aggregate_append_fields(const struct aggregate *a, sqlite3_str *sql)
 {
 	const struct tally_table *table = &a->question->stored->table;
-	for (uint32_t f = 0; f < a->sheet.n_fields; f++) {
-		const struct tally_column *column = &table->columns[a->columns[f]];
+	for (uint32_t f = 0; f < a->totals.sheet.n_fields; f++) {
+		const struct tally_column *column = &table->columns[a->totals.columns[f]];
 		bool tag = column->role == TALLY_TAG && !aggregate_is_state(a);
 		sqlite3_str_appendf(sql, ", %s.\"%w\"", tag ? "s" : "r", column->name);
 	}
@@ -160,8 +131,8 @@ static int aggregate_prepare_level(struct aggregate *a, enum schema_level level)
 	int free_parameter = CONDITION_FREE(a->question);
 	sqlite3_str *sql = sqlite3_str_new(a->reader->db);
 	sqlite3_str_appendf(sql, "SELECT time, newest, rows");
-	for (uint32_t f = 0; f < a->sheet.n_fields; f++) {
-		const struct tally_column *column = &table->columns[a->columns[f]];
+	for (uint32_t f = 0; f < a->totals.sheet.n_fields; f++) {
+		const struct tally_column *column = &table->columns[a->totals.columns[f]];
 		for (uint32_t part = 0; part < schema_n_parts(column); part++)
 			sqlite3_str_appendf(sql, ", \"%w_%s\"", column->name, schema_parts[part]);
 	}
@@ -184,7 +155,7 @@ static int aggregate_prepare_all(struct aggregate *a)
 		r = level == LEVEL_ROWS ? aggregate_prepare_rows(a)
 					: aggregate_prepare_level(a, level);
 	}
-	if (r == 0 && a->rates)
+	if (r == 0 && a->totals.rates)
 		r = aggregate_prepare_before(a);
 	return r;
 }
@@ -259,9 +230,9 @@ static int aggregate_next_group(struct aggregate *a)
 {
 	if (aggregate_same_group(a))
 		return 0;
-	if (a->n_groups > 0 && a->sheet.n_buckets == a->n_used)
+	if (a->n_groups > 0 && a->totals.sheet.n_buckets == a->n_used)
 		aggregate_free_key(a, --a->n_groups);
-	a->n_used = a->sheet.n_buckets;
+	a->n_used = a->totals.sheet.n_buckets;
 	size_t size = (a->n_groups + 1) * a->question->query->n_group_by * sizeof(*a->keys);
 	struct tally_cell *keys = realloc(a->keys, size + 1);
 	if (!keys)
@@ -290,10 +261,10 @@ static int aggregate_look_back(struct aggregate *a, int64_t series,
 {
 	int r;
 	bool more = true;
-	sheet_begin_piece(&a->sheet);
+	sheet_begin_piece(&a->totals.sheet);
 	aggregate_bind(a, a->before, series, piece);
 	while (more && (r = database_step(a->reader->ctx, a->before)) > 0)
-		more = feed_look_back(&a->feed, &a->sheet, a->before);
+		more = feed_look_back(&a->feed, &a->totals.sheet, a->before);
 	sqlite3_reset(a->before);
 	return more ? r : 0;
 }
@@ -308,8 +279,8 @@ static int aggregate_piece(struct aggregate *a, int64_t series, const struct cov
 		return r;
 	aggregate_bind(a, row, series, piece);
 	while ((r = database_step(a->reader->ctx, row)) > 0) {
-		r = piece->level == LEVEL_ROWS ? feed_row(&a->feed, &a->sheet, row)
-					       : feed_rolled(&a->feed, &a->sheet, row);
+		r = piece->level == LEVEL_ROWS ? feed_row(&a->feed, &a->totals.sheet, row)
+					       : feed_rolled(&a->feed, &a->totals.sheet, row);
 		if (r < 0) {
 			sqlite3_reset(row);
 			return r;
@@ -323,7 +294,7 @@ static int aggregate_one_series(struct aggregate *a)
 	int64_t series = sqlite3_column_int64(a->series, 0);
 	int r = aggregate_next_group(a);
 	if (r == 0)
-		sheet_begin_series(&a->sheet, a->n_groups - 1, series);
+		sheet_begin_series(&a->totals.sheet, a->n_groups - 1, series);
 	for (uint32_t i = 0; r == 0 && i < a->coverage->n_pieces; i++)
 		r = aggregate_piece(a, series, &a->coverage->pieces[i]);
 	return r;
@@ -339,52 +310,14 @@ static int aggregate_read(struct aggregate *a)
 
 /* ---- Answering ------------------------------------------------------------------------ */
 
-static int64_t aggregate_time(const struct sheet *sheet, const struct sheet_bucket *bucket)
+static int aggregate_put_group(void *arg, struct tally_cell *row, uint32_t group)
 {
-	return sheet->bucket ? bucket->start : bucket->newest;
-}
-
-static int aggregate_order(const void *left, const void *right, void *arg)
-{
-	const struct sheet_bucket *const *a = left, *const *b = right;
-	const struct sheet *sheet = arg;
-	int64_t time_a = aggregate_time(sheet, *a), time_b = aggregate_time(sheet, *b);
-	if (time_a != time_b)
-		return time_a < time_b ? -1 : 1;
-	return ((*a)->group > (*b)->group) - ((*a)->group < (*b)->group);
-}
-
-static int aggregate_answer_row(struct aggregate *a, struct sheet_bucket *bucket)
-{
-	const struct tally_query *query = a->question->query;
-	struct tally_cell *row = NULL;
-	int r = answer_row(a->answer, &row);
-	if (r != 0)
-		return r;
-	tally_put_int(row, 0, aggregate_time(&a->sheet, bucket));
-	const struct tally_cell *key = aggregate_key(a, bucket->group);
-	for (uint32_t i = 0; r == 0 && i < query->n_group_by; i++)
-		r = answer_put(a->answer, row, 1 + i, &key[i]);
-	for (uint32_t i = 0; r == 0 && i < query->n_select; i++) {
-		struct tally_cell cell =
-			sheet_value(&a->sheet, bucket, a->field_of[i], query->select[i].aggregate);
-		r = answer_put(a->answer, row, 1 + query->n_group_by + i, &cell);
-	}
-	return r;
-}
-
-static int aggregate_answer(struct aggregate *a)
-{
-	struct sheet *sheet = &a->sheet;
+	struct aggregate *a = arg;
+	const struct tally_cell *key = aggregate_key(a, group);
 	int r = 0;
-	if (sheet->n_buckets)
-		qsort_r(sheet->buckets, sheet->n_buckets, sizeof(*sheet->buckets), aggregate_order,
-			sheet);
-	for (uint32_t i = 0; r == 0 && i < sheet->n_buckets; i++) {
-		uint32_t at = a->question->query->newest_first ? sheet->n_buckets - 1 - i : i;
-		r = aggregate_answer_row(a, sheet->buckets[at]);
-	}
-	return r == 0 ? answer_finish(a->answer) : r;
+	for (uint32_t i = 0; r == 0 && i < a->question->query->n_group_by; i++)
+		r = answer_put(a->totals.answer, row, 1 + i, &key[i]);
+	return r;
 }
 
 static void aggregate_done(struct aggregate *a)
@@ -396,7 +329,7 @@ static void aggregate_done(struct aggregate *a)
 	for (uint32_t i = 0; i < a->n_groups; i++)
 		aggregate_free_key(a, i);
 	free(a->keys);
-	sheet_done(&a->sheet);
+	totals_done(&a->totals);
 }
 
 int aggregate_run(struct reader *reader, const struct question *question,
@@ -408,11 +341,10 @@ int aggregate_run(struct reader *reader, const struct question *question,
 	a->reader = reader;
 	a->question = question;
 	a->coverage = coverage;
-	a->answer = answer;
-	aggregate_fields(a);
+	totals_init(&a->totals, question, answer);
 	int r = aggregate_read(a);
 	if (r == 0)
-		r = aggregate_answer(a);
+		r = totals_answer(&a->totals, aggregate_put_group, a);
 	aggregate_done(a);
 	return r;
 }

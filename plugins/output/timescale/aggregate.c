@@ -7,15 +7,14 @@
 #include "aggregate.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cleanup.h"
 #include "condition.h"
+#include "feed.h"
 #include "pg_value.h"
-#include "store_sheet.h"
-#include "stream.h"
+#include "store_totals.h"
 
 /* How many rows back a counter's last sample is looked for. */
 enum { AGGREGATE_LOOK_BACK = 16 };
@@ -29,7 +28,6 @@ struct aggregate {
 	struct pg_connection *pg;
 	const struct question *question;
 	const struct coverage *coverage;
-	struct answer *answer;
 	struct parameters parameters;
 	struct pg_text sql;
 	PGresult *list; /* series and group columns; groups point to their first row in it */
@@ -38,13 +36,8 @@ struct aggregate {
 	int *groups;
 	uint32_t n_groups;
 	struct stream rows[COVERAGE_MAX_PIECES], before[COVERAGE_MAX_PIECES];
-	struct sheet sheet;
-	struct sheet_field fields[CATALOG_MAX_COLUMNS];
-	uint16_t columns[CATALOG_MAX_COLUMNS];  /* of fields */
-	uint32_t field_of[CATALOG_MAX_COLUMNS]; /* of query->select */
-	struct tally_cell cells[CATALOG_MAX_COLUMNS];
-	struct sheet_measure measures[CATALOG_MAX_COLUMNS];
-	bool rates;
+	struct totals totals;
+	struct feed feed;
 };
 
 static const struct tally_table *aggregate_table(const struct aggregate *a)
@@ -63,33 +56,6 @@ static void aggregate_new_statement(struct aggregate *a)
 	parameters_done(&a->parameters);
 	a->parameters.n = 0;
 	a->parameters.failed = false;
-}
-
-/* ---- Fields ------------------------------------------------------------------- */
-
-static uint32_t aggregate_field(struct aggregate *a, uint16_t column)
-{
-	uint32_t f = 0;
-	while (f < a->sheet.n_fields && a->columns[f] != column)
-		f++;
-	if (f == a->sheet.n_fields) {
-		const struct tally_column *c = &aggregate_table(a)->columns[column];
-		bool counter = c->role == TALLY_COUNTER && catalog_is_number(c);
-		a->fields[f] = (struct sheet_field){.type = c->type, .counter = counter};
-		a->columns[f] = column;
-		a->sheet.n_fields++;
-	}
-	return f;
-}
-
-static void aggregate_fields(struct aggregate *a)
-{
-	const struct tally_query *query = a->question->query;
-	sheet_init(&a->sheet, a->pg->ctx, a->fields, 0, query->bucket, query->limit);
-	for (uint32_t i = 0; i < query->n_select; i++) {
-		a->field_of[i] = aggregate_field(a, a->question->select[i]);
-		a->rates |= query->select[i].aggregate == TALLY_RATE;
-	}
 }
 
 /* ---- Series and groups -------------------------------------------------------- */
@@ -176,8 +142,9 @@ static int aggregate_list(struct aggregate *a)
 
 static void aggregate_append_fields(struct aggregate *a)
 {
-	for (uint32_t f = 0; f < a->sheet.n_fields; f++) {
-		const struct tally_column *column = &aggregate_table(a)->columns[a->columns[f]];
+	for (uint32_t f = 0; f < a->totals.sheet.n_fields; f++) {
+		const struct tally_column *column =
+			&aggregate_table(a)->columns[a->totals.columns[f]];
 		bool tag = column->role == TALLY_TAG && !aggregate_is_state(a);
 		pg_text_add(&a->sql, ", %s.\"%s\"", tag ? "s" : "r", column->name);
 	}
@@ -248,8 +215,9 @@ static void aggregate_append_rows(struct aggregate *a, const struct coverage_pie
 static void aggregate_append_rolled(struct aggregate *a, const struct coverage_piece *piece)
 {
 	pg_text_add(&a->sql, "select r._series, r.time, r.newest, r.rows");
-	for (uint32_t f = 0; f < a->sheet.n_fields; f++) {
-		const struct tally_column *column = &aggregate_table(a)->columns[a->columns[f]];
+	for (uint32_t f = 0; f < a->totals.sheet.n_fields; f++) {
+		const struct tally_column *column =
+			&aggregate_table(a)->columns[a->totals.columns[f]];
 		for (uint32_t part = 0; part < schema_n_parts(column); part++)
 			pg_text_add(&a->sql, ", r.\"%s_%s\"", column->name, schema_parts[part]);
 	}
@@ -279,7 +247,7 @@ static int aggregate_open(struct aggregate *a, uint32_t i)
 	const struct coverage_piece *piece = &a->coverage->pieces[i];
 	aggregate_piece_statement(a, piece);
 	int r = stream_open(&a->rows[i], a->pg, i, &a->sql, &a->parameters);
-	if (r < 0 || !a->rates || piece->level != LEVEL_ROWS)
+	if (r < 0 || !a->totals.rates || piece->level != LEVEL_ROWS)
 		return r;
 	aggregate_new_statement(a);
 	aggregate_append_newest(a, INT64_MIN, piece->from, AGGREGATE_LOOK_BACK);
@@ -288,60 +256,13 @@ static int aggregate_open(struct aggregate *a, uint32_t i)
 
 /* ---- Reading ------------------------------------------------------------------ */
 
-static void aggregate_cells(struct aggregate *a, const struct stream *stream)
-{
-	for (uint32_t f = 0; f < a->sheet.n_fields; f++)
-		a->cells[f] = stream_cell(stream, 2 + (int)f, a->fields[f].type);
-}
-
-static union sheet_number aggregate_number(struct tally_cell cell, bool real)
-{
-	return real ? (union sheet_number){.f = cell.f} : (union sheet_number){.i = cell.i};
-}
-
-static void aggregate_measure(const struct stream *stream, int at, bool real, bool counter,
-			      struct sheet_measure *ret)
-{
-	uint16_t type = real ? TALLY_REAL : TALLY_INT;
-	struct tally_cell sum = stream_cell(stream, at + PART_SUM, type);
-	*ret = (struct sheet_measure){
-		.count = stream_cell(stream, at + PART_COUNT, TALLY_INT).i,
-		.sum_i = real ? 0 : sum.i,
-		.sum_f = real ? sum.f : 0,
-		.min = aggregate_number(stream_cell(stream, at + PART_MIN, type), real),
-		.max = aggregate_number(stream_cell(stream, at + PART_MAX, type), real),
-		.last = stream_cell(stream, at + PART_LAST, type)};
-	if (!counter)
-		return;
-	double span = stream_cell(stream, at + PART_SPAN, TALLY_REAL).f;
-	ret->span = llround(span * 1e6) * 1000;
-	ret->increase = aggregate_number(stream_cell(stream, at + PART_INCREASE, type), real);
-}
-
-static int aggregate_rolled_row(struct aggregate *a, const struct stream *stream)
-{
-	const struct sheet_rolled rolled = {.time = stream_time(stream),
-					    .newest = stream_cell(stream, 2, TALLY_TIME).i,
-					    .rows = stream_cell(stream, 3, TALLY_INT).i,
-					    .measures = a->measures};
-	int at = 4;
-	for (uint32_t f = 0; f < a->sheet.n_fields; f++) {
-		const struct sheet_field *field = &a->fields[f];
-		aggregate_measure(stream, at, field->type == TALLY_REAL, field->counter,
-				  &a->measures[f]);
-		at += field->counter ? N_PARTS : PART_INCREASE;
-	}
-	return sheet_add_rolled(&a->sheet, &rolled);
-}
-
 static int aggregate_look_back(struct aggregate *a, struct stream *before, int32_t series)
 {
 	bool more = true;
 	int r;
-	sheet_begin_piece(&a->sheet);
+	sheet_begin_piece(&a->totals.sheet);
 	while (more && (r = stream_is_at(before, series)) > 0) {
-		aggregate_cells(a, before);
-		more = sheet_look_back(&a->sheet, a->cells, stream_time(before));
+		more = feed_look_back(&a->feed, &a->totals.sheet, before);
 		r = stream_next(before);
 		if (r < 0)
 			return r;
@@ -355,12 +276,8 @@ static int aggregate_piece(struct aggregate *a, uint32_t i, int32_t series)
 	bool rolled = a->coverage->pieces[i].level != LEVEL_ROWS;
 	int r = rolled ? 0 : aggregate_look_back(a, &a->before[i], series);
 	while (r == 0 && (r = stream_is_at(rows, series)) > 0) {
-		if (rolled) {
-			r = aggregate_rolled_row(a, rows);
-		} else {
-			aggregate_cells(a, rows);
-			r = sheet_row(&a->sheet, a->cells, stream_time(rows));
-		}
+		r = rolled ? feed_rolled(&a->feed, &a->totals.sheet, rows)
+			   : feed_row(&a->feed, &a->totals.sheet, rows);
 		if (r == 0)
 			r = stream_next(rows);
 	}
@@ -373,7 +290,7 @@ static int aggregate_read(struct aggregate *a)
 	for (uint32_t i = 0; r == 0 && a->n_series && i < a->coverage->n_pieces; i++)
 		r = aggregate_open(a, i);
 	for (uint32_t s = 0; r == 0 && s < a->n_series; s++) {
-		sheet_begin_series(&a->sheet, a->series[s].group, a->series[s].id);
+		sheet_begin_series(&a->totals.sheet, a->series[s].group, a->series[s].id);
 		for (uint32_t i = 0; r == 0 && i < a->coverage->n_pieces; i++)
 			r = aggregate_piece(a, i, a->series[s].id);
 	}
@@ -382,64 +299,20 @@ static int aggregate_read(struct aggregate *a)
 
 /* ---- Answering ---------------------------------------------------------------- */
 
-static int64_t aggregate_time(const struct sheet *sheet, const struct sheet_bucket *bucket)
+static int aggregate_put_group(void *arg, struct tally_cell *row, uint32_t group)
 {
-	return sheet->bucket ? bucket->start : bucket->newest;
-}
-
-static int aggregate_order(const void *left, const void *right, void *arg)
-{
-	const struct sheet_bucket *const *a = left, *const *b = right;
-	int64_t time_a = aggregate_time(arg, *a), time_b = aggregate_time(arg, *b);
-	if (time_a != time_b)
-		return time_a < time_b ? -1 : 1;
-	return ((*a)->group > (*b)->group) - ((*a)->group < (*b)->group);
-}
-
-static int aggregate_put_group(struct aggregate *a, struct tally_cell *row, uint32_t group)
-{
+	struct aggregate *a = arg;
 	int r = 0;
 	for (uint32_t i = 0; r == 0 && i < a->question->query->n_group_by; i++) {
 		int at = a->groups[group], column = 1 + (int)i;
 		if (PQgetisnull(a->list, at, column))
 			continue;
-		struct tally_cell cell = pg_get_cell(a->answer->columns[column].type,
+		struct tally_cell cell = pg_get_cell(a->totals.answer->columns[column].type,
 						     PQgetvalue(a->list, at, column),
 						     PQgetlength(a->list, at, column));
-		r = answer_put(a->answer, row, 1 + i, &cell);
+		r = answer_put(a->totals.answer, row, 1 + i, &cell);
 	}
 	return r;
-}
-
-static int aggregate_answer_row(struct aggregate *a, struct sheet_bucket *bucket)
-{
-	const struct tally_query *query = a->question->query;
-	struct tally_cell *row = NULL;
-	int r = answer_row(a->answer, &row);
-	if (r != 0)
-		return r;
-	tally_put_int(row, 0, aggregate_time(&a->sheet, bucket));
-	r = aggregate_put_group(a, row, bucket->group);
-	for (uint32_t i = 0; r == 0 && i < query->n_select; i++) {
-		struct tally_cell cell =
-			sheet_value(&a->sheet, bucket, a->field_of[i], query->select[i].aggregate);
-		r = answer_put(a->answer, row, 1 + query->n_group_by + i, &cell);
-	}
-	return r;
-}
-
-static int aggregate_answer(struct aggregate *a)
-{
-	struct sheet *sheet = &a->sheet;
-	int r = 0;
-	if (sheet->n_buckets)
-		qsort_r(sheet->buckets, sheet->n_buckets, sizeof(*sheet->buckets), aggregate_order,
-			sheet);
-	for (uint32_t i = 0; r == 0 && i < sheet->n_buckets; i++) {
-		uint32_t at = a->question->query->newest_first ? sheet->n_buckets - 1 - i : i;
-		r = aggregate_answer_row(a, sheet->buckets[at]);
-	}
-	return r == 0 ? answer_finish(a->answer) : r;
 }
 
 static void aggregate_done(struct aggregate *a)
@@ -448,7 +321,7 @@ static void aggregate_done(struct aggregate *a)
 		stream_close(&a->rows[i]);
 		stream_close(&a->before[i]);
 	}
-	sheet_done(&a->sheet);
+	totals_done(&a->totals);
 	parameters_done(&a->parameters);
 	pg_text_done(&a->sql);
 	PQclear(a->list);
@@ -465,11 +338,10 @@ int aggregate_run(struct pg_connection *pg, const struct question *question,
 	a->pg = pg;
 	a->question = question;
 	a->coverage = coverage;
-	a->answer = answer;
-	aggregate_fields(a);
+	totals_init(&a->totals, question, answer);
 	int r = aggregate_read(a);
 	if (r == 0)
-		r = aggregate_answer(a);
+		r = totals_answer(&a->totals, aggregate_put_group, a);
 	aggregate_done(a);
 	return r;
 }
