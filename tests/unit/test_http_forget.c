@@ -138,6 +138,17 @@ static void after_a_change_answers_are_kept_for_a_moment_only(void **state)
 	assert_int_equal(age(shelf, "/list"), CACHE_FRESH);
 }
 
+static void every_question_to_the_store_has_a_kind(void **state)
+{
+	(void)state;
+	for (const struct endpoint *endpoint = endpoints; endpoint->path; endpoint++)
+		if (!endpoint->direct && strncmp(endpoint->path, "/api/", 5) == 0 &&
+		    !strstr(endpoint->path, "/stream/") && kind_of(endpoint) == KIND_NONE)
+			fail_msg("%s", endpoint->path);
+	assert_string_equal(kind_sources(KIND_CONTAINERS)[0], "container_events");
+	assert_null(kind_sources(KIND_HISTORY)[0]);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -146,6 +157,7 @@ int main(void)
 		TEST(a_change_makes_answers_of_its_kind_old),
 		TEST(nobody_joins_a_flight_that_began_before_a_change),
 		TEST(what_such_a_flight_brings_is_old),
+		cmocka_unit_test(every_question_to_the_store_has_a_kind),
 		TEST(after_a_change_answers_are_kept_for_a_moment_only),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

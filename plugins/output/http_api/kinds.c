@@ -20,6 +20,13 @@ static const struct {
 	{stats_top, KIND_STATS},
 	{tables_rows, KIND_STATS},
 	{metrics_containers, KIND_STATS},
+	{containers_logs, KIND_STATS},
+	{containers_events, KIND_STATS},
+	{logs_list, KIND_STATS},
+	{events_list, KIND_STATS},
+	{images_list, KIND_IMAGES},
+	{images_one, KIND_IMAGES},
+	{images_versions, KIND_IMAGES},
 	{containers_stats, KIND_HISTORY},
 	{stats_many, KIND_HISTORY},
 };
@@ -46,6 +53,16 @@ int64_t kind_ttl(const struct http_config *config, enum http_kind kind)
 	default:
 		return 0;
 	}
+}
+
+const char *const *kind_sources(enum http_kind kind)
+{
+	static const char *const none[] = {NULL};
+	static const char *const sources[][KIND_MAX_SOURCES + 1] = {
+		[KIND_CONTAINERS] = {"container_events"},
+		[KIND_IMAGES] = {"container_events", "docker_images", "image_versions"},
+	};
+	return kind == KIND_CONTAINERS || kind == KIND_IMAGES ? sources[kind] : none;
 }
 
 /* ---- Keys ---------------------------------------------------------------- */

@@ -10,6 +10,11 @@ enum http_kind kind_of(const struct endpoint *endpoint);
 /* For how long, in ns; 0: not at all. */
 int64_t kind_ttl(const struct http_config *config, enum http_kind kind);
 
+/* Names of the tables whose rows make such answers old at once, whatever their time; ends with
+ * NULL. */
+enum { KIND_MAX_SOURCES = 3 };
+const char *const *kind_sources(enum http_kind kind);
+
 /*
  * What two requests must have in common to get the same answer: for series, from and to on the
  * grid of their step, so that everybody who looks at about the same time shares one; else the

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -59,24 +60,32 @@ static enum http_level_result levels_result(int r)
 
 /* ---- Marks --------------------------------------------------------------- */
 
-static const char *const levels_tables[KIND_NONE] = {
-	[KIND_CONTAINERS] = "rows:container_events",
-	[KIND_IMAGES] = "rows:image_versions",
-};
-
-/* Whether the mark was read: 0, no rows of that table were ever written there. */
-static bool levels_read_mark(const struct levels *levels, enum http_kind kind, uint64_t *ret)
+/* Of one table in one cache: 0, no rows of it were ever written there. */
+static int levels_read(const struct levels *levels, struct tally_cache *cache, const char *table,
+		       uint64_t *ret)
 {
 	struct tally_blob blob;
-	uint64_t mark = 0;
-	for (const struct tally_named_cache *level = levels->caches; level->name; level++) {
-		int r = tally_cache_get(levels->ctx, level->cache, levels_tables[kind], &blob);
-		if (r < 0 && r != -ENOENT)
-			return false;
-		if (r < 0)
-			continue;
-		mark ^= parcel_hash(blob.data, blob.len);
-		blob.release(blob.owner);
+	char key[64];
+	*ret = 0;
+	snprintf(key, sizeof(key), "rows:%s", table);
+	int r = tally_cache_get(levels->ctx, cache, key, &blob);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	*ret = parcel_hash(blob.data, blob.len);
+	blob.release(blob.owner);
+	return 0;
+}
+
+/* Of all that such answers are made of; false: not all could be read. */
+static bool levels_read_mark(const struct levels *levels, enum http_kind kind, uint64_t *ret)
+{
+	uint64_t mark = 0, one;
+	for (const char *const *table = kind_sources(kind); *table; table++) {
+		for (const struct tally_named_cache *level = levels->caches; level->name; level++) {
+			if (levels_read(levels, level->cache, *table, &one) < 0)
+				return false;
+			mark = mark * 31 + one;
+		}
 	}
 	*ret = mark;
 	return true;
@@ -104,8 +113,7 @@ static void *levels_watch(void *arg)
 	while (!levels->stopping) {
 		pthread_mutex_unlock(&levels->lock);
 		for (enum http_kind kind = 0; kind < KIND_NONE; kind++)
-			if (levels_tables[kind])
-				levels_look_at(levels, kind);
+			levels_look_at(levels, kind);
 		int64_t next = tally_monotonic(levels->ctx) + levels_look;
 		struct timespec until = {.tv_sec = next / HTTP_SECOND,
 					 .tv_nsec = next % HTTP_SECOND};
