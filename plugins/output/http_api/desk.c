@@ -195,6 +195,14 @@ void desk_forget(struct desk *desk, enum http_kind kind)
 		cache_forget(desk->cache, kind);
 }
 
+void desk_forget_table(struct desk *desk, const char *table)
+{
+	for (enum http_kind kind = 0; kind < KIND_NONE; kind++)
+		for (const char *const *source = kind_sources(kind); *source; source++)
+			if (strcmp(*source, table) == 0)
+				desk_forget(desk, kind);
+}
+
 static void desk_changed(void *arg, enum http_kind kind)
 {
 	desk_forget(arg, kind);
