@@ -362,7 +362,7 @@ static void a_query_past_its_deadline_is_ended(void **state)
 {
 	struct fixture *f = *state;
 	static const struct tally_select select = {.column = "value", .aggregate = TALLY_AVG};
-	for (int64_t b = 0; b < 20; b++) {
+	for (int64_t b = 0; b < 6; b++) {
 		struct tally_batch *batch = fixture_batch(f, &series_table);
 		for (int64_t i = 0; i < 5000; i++)
 			put_series(f, batch, T0 + (b * 5000 + i) * SECOND, "a", 1, 1);
