@@ -61,6 +61,7 @@ static void a_series_is_columns_on_a_grid_with_nulls_for_gaps(void **state)
 	assert_int_equal(json_integer_value(json_object_get(member(&answer, "meta"), "step")), 30);
 	assert_string_equal(meta_text(&answer, NULL, "container_id"), ID_WEB);
 	assert_string_equal(meta_text(&answer, NULL, "source"), "container_stats");
+	assert_string_equal(meta_text(&answer, NULL, "newest"), "2026-01-01T11:59:50Z");
 	assert_string_equal(meta_text(&answer, "units", "cpu_percent"), "percent");
 	assert_string_equal(meta_text(&answer, "agg", "cpu_percent"), "avg");
 	http_free(&answer);

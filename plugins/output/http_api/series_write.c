@@ -88,6 +88,11 @@ static void write_meta(const struct series *series)
 	json_write_int(json, series->window.points);
 	json_write_key(json, "source");
 	json_write_string(json, series->rows.source[0] ? series->rows.source : NULL);
+	json_write_key(json, "newest");
+	if (series->newest)
+		json_write_time(json, series->newest);
+	else
+		json_write_null(json);
 	write_fields_meta(series);
 	json_end_object(json);
 }
