@@ -131,6 +131,18 @@ static int explain_connect(const struct docker_transfer *transfer, char ret[FETC
 	return error;
 }
 
+/* By TLS 1.3 an engine that does not trust us says so, or just goes, when our handshake is over. */
+static int explain_cut(const struct docker_transfer *transfer, char ret[FETCH_REASON_SIZE])
+{
+	curl_off_t handshake = 0;
+	curl_easy_getinfo(transfer->easy, CURLINFO_APPCONNECT_TIME_T, &handshake);
+	bool new_tls = handshake > 0 && transfer->len == 0;
+	snprintf(ret, FETCH_REASON_SIZE, "the connection was cut after %zu bytes%s%.200s%s",
+		 transfer->len, transfer->error[0] ? ": " : "", transfer->error,
+		 new_tls ? "; does the engine trust our certificate (tls_cert)?" : "");
+	return ECONNRESET;
+}
+
 /* Puts the reason into ret and returns an errno. */
 static int explain(const struct docker_transfer *transfer, CURLcode code,
 		   char ret[FETCH_REASON_SIZE])
@@ -143,10 +155,9 @@ static int explain(const struct docker_transfer *transfer, CURLcode code,
 		return ETIMEDOUT;
 	case CURLE_PARTIAL_FILE:
 	case CURLE_RECV_ERROR:
+	case CURLE_SEND_ERROR:
 	case CURLE_GOT_NOTHING:
-		snprintf(ret, FETCH_REASON_SIZE, "the connection was cut after %zu bytes%s%s",
-			 transfer->len, transfer->error[0] ? ": " : "", transfer->error);
-		return ECONNRESET;
+		return explain_cut(transfer, ret);
 	case CURLE_WRITE_ERROR:
 		snprintf(ret, FETCH_REASON_SIZE,
 			 transfer->too_big ? "the answer is longer than %zu bytes"

@@ -1,1 +1,2 @@
 tallyd_integration_test(registry LABELS story)
+tallyd_integration_test(engines)

@@ -72,7 +72,6 @@ class Dockerd:
         if certificates:
             # Made here, since the engine has another network.
             self.listener = socket.create_server(("127.0.0.1", 0))
-            self.listener.set_inheritable(True)
 
     @property
     def port(self):
@@ -105,7 +104,7 @@ class Dockerd:
         with open(self.dir / "log", "ab") as log:
             self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=log, start_new_session=True,
-                                            pass_fds=[self.listener] if self.listener else [])
+                                            pass_fds=[self.listener.fileno()] if self.listener else [])
         end = time.monotonic() + START_SECONDS
         while not self.answers():
             if self.process.poll() is not None or time.monotonic() > end:
