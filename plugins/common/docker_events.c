@@ -2,15 +2,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "docker_stream.h"
 
-static const int64_t ms_ns = 1000000, second_ns = 1000000000;
+static const int64_t second_ns = 1000000000;
 static const int64_t back_off_first = 500000000, back_off_last = INT64_C(30000000000);
 
 enum {
@@ -295,29 +293,6 @@ int docker_events_act(struct docker_events *events, unsigned *ret_news)
 	    tally_monotonic(events->setup.ctx) >= events->deadline)
 		give_up(events);
 	*ret_news = events->news;
-	return r;
-}
-
-/* -ECANCELED. */
-static int poll_once(struct docker_events *events, int64_t until)
-{
-	struct pollfd fds[] = {{tally_stop_fd(events->setup.ctx), POLLIN, 0},
-			       {docker_events_fd(events), POLLIN, 0}};
-	int64_t due = docker_events_due(events);
-	int64_t wait = (due < until ? due : until) - tally_monotonic(events->setup.ctx);
-	int64_t ms = wait <= 0 ? 0 : (wait + ms_ns - 1) / ms_ns;
-	poll(fds, 2, ms > INT_MAX ? INT_MAX : (int)ms);
-	return fds[0].revents ? -ECANCELED : 0;
-}
-
-int docker_events_wait(struct docker_events *events, int64_t until, unsigned *ret_news)
-{
-	int r;
-	do {
-		r = docker_events_act(events, ret_news);
-		if (r == 0 && !*ret_news)
-			r = poll_once(events, until);
-	} while (r == 0 && !*ret_news && tally_monotonic(events->setup.ctx) < until);
 	return r;
 }
 

@@ -2,14 +2,13 @@
  * The engine's event stream, followed for ever: one GET /events of its own beside whatever else
  * the instance asks, filtered by the engine, read line by line, opened again whenever it ends.
  *
- * Happy path: create, then wait() again and again; it hands each event over, in the order in which
- * they came, and says what else happened.  Who watches other descriptors, too, polls events_fd()
- * beside them until events_due(), and calls act() instead.  Whoever follows something should look
- * at all of it after each DOCKER_EVENTS_OPENED, since an engine keeps 256 events only and none over
- * its own end. What can fail: the stream is refused, or ends; then it is opened again after 0.5 s,
- * 1 s … 30 s, each a little at random, with what came since 1 s before the last event, less what
- * was handed over already.  A line that is no event, or longer than DOCKER_EVENTS_LINE, is told and
- * left out.
+ * Happy path: create, then poll events_fd() until events_due() and act(), again and again; it hands
+ * each event over, in the order in which they came, and says what else happened.  Whoever follows
+ * something should look at all of it after each DOCKER_EVENTS_OPENED, since an engine keeps 256
+ * events only and none over its own end. What can fail: the stream is refused, or ends; then it is
+ * opened again after 0.5 s, 1 s … 30 s, each a little at random, with what came since 1 s before
+ * the last event, less what was handed over already.  A line that is no event, or longer than
+ * DOCKER_EVENTS_LINE, is told and left out.
  *
  * One thread, that of its docker.  docker_follow.h is the loop around it that most want.
  */
@@ -42,14 +41,11 @@ struct docker_events;
 int docker_events_create(const struct docker_events_setup *setup, struct docker_events **ret);
 void docker_events_destroy(struct docker_events *events);
 
-/* Until there is news (a set of docker_events_news), or tally_monotonic() is there.  -ECANCELED:
- * told to stop. */
-int docker_events_wait(struct docker_events *events, int64_t until, unsigned *ret_news);
-
-/* The same in parts: readable when there is something to do; monotonic ns when to act at the
- * latest, INT64_MAX: never; and what wait() does when either has come. */
+/* Readable when there is something to do; monotonic ns when to act at the latest, INT64_MAX:
+ * never. */
 int docker_events_fd(const struct docker_events *events);
 int64_t docker_events_due(const struct docker_events *events);
+/* Does not wait; news is a set of docker_events_news.  -ECANCELED: told to stop. */
 int docker_events_act(struct docker_events *events, unsigned *ret_news);
 
 bool docker_events_is_open(const struct docker_events *events);

@@ -1,9 +1,10 @@
 #include "docker_follow.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 
-static const int64_t second_ns = 1000000000;
+static const int64_t ms_ns = 1000000, second_ns = 1000000000;
 static const int64_t back_off_first = 500000000, back_off_last = INT64_C(30000000000);
 static const int64_t idle_ns = INT64_C(10000000000);
 static const int64_t replay_ns = 50000000; /* for the events that come with a stream's begin */
@@ -185,10 +186,46 @@ static int take_news(struct follow *follow, unsigned news)
 	return r < 0 ? judge(follow, r) : 0;
 }
 
+/* ---- Waiting ---- */
+
+enum { FD_STOP, FD_EVENTS, FD_BESIDE, FDS = FD_BESIDE + DOCKER_FOLLOW_FDS };
+
+/* After a look that failed the next is one at everything, when its time has come. */
+static bool wants_look(const struct follow *follow)
+{
+	const struct docker_follow_job *job = follow->job;
+	return job->beside && !follow->anew && job->beside->wants(job->arg);
+}
+
+/* -ECANCELED: told to stop. */
+static int wait(struct follow *follow)
+{
+	const struct docker_follow_job *job = follow->job;
+	struct pollfd fds[FDS] = {{tally_stop_fd(job->ctx), POLLIN, 0},
+				  {docker_events_fd(follow->events), POLLIN, 0},
+				  {-1, 0, 0},
+				  {-1, 0, 0}};
+	int64_t due = earlier(next_due(follow), docker_events_due(follow->events));
+	if (job->beside)
+		due = earlier(due, job->beside->wait(job->arg, fds + FD_BESIDE));
+	int64_t left = due - tally_monotonic(job->ctx);
+	int64_t ms = left <= 0 ? 0 : (left + ms_ns - 1) / ms_ns;
+	poll(fds, FDS, ms > INT_MAX ? INT_MAX : (int)ms);
+	if (fds[FD_STOP].revents)
+		return -ECANCELED;
+	if (job->beside)
+		job->beside->act(job->arg, fds + FD_BESIDE);
+	return 0;
+}
+
 static int follow_turn(struct follow *follow)
 {
 	unsigned news = 0;
-	int r = docker_events_wait(follow->events, next_due(follow), &news);
+	if (wants_look(follow))
+		follow->named = tally_monotonic(follow->ctx);
+	int r = wait(follow);
+	if (r == 0)
+		r = docker_events_act(follow->events, &news);
 	if (r == 0)
 		r = take_news(follow, news);
 	return r == 0 ? act(follow) : r;

@@ -12,6 +12,8 @@
 #ifndef TALLYD_PLUGINS_COMMON_DOCKER_FOLLOW_H
 #define TALLYD_PLUGINS_COMMON_DOCKER_FOLLOW_H
 
+#include <poll.h>
+
 #include "docker_events.h"
 
 enum docker_look {
@@ -23,6 +25,18 @@ enum docker_look {
 /* Part of the config of such an input; these are the core's options for those that gather. */
 struct docker_follow_config {
 	int64_t interval, jitter;
+};
+
+enum { DOCKER_FOLLOW_FDS = 2 };
+
+/* What an input waits for beside events. */
+struct docker_follow_beside {
+	/* Should something be looked at? */
+	bool (*wants)(void *arg);
+	/* What to poll for, of none at first, and until when, monotonic ns. */
+	int64_t (*wait)(void *arg, struct pollfd fds[DOCKER_FOLLOW_FDS]);
+	/* After each wait. */
+	void (*act)(void *arg, const struct pollfd fds[DOCKER_FOLLOW_FDS]);
 };
 
 struct docker_follow_job {
@@ -38,6 +52,7 @@ struct docker_follow_job {
 	int (*flush)(void *arg);
 	/* Connected already.  0, or what tally_fail() returned. */
 	int (*look)(void *arg, enum docker_look what);
+	const struct docker_follow_beside *beside; /* NULL: nothing */
 	void *arg;
 };
 

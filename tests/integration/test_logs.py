@@ -35,6 +35,26 @@ printf 'the end'
 """
 
 
+# The same for messages of three lines.
+MESSAGES = """
+i=0
+while [ $i -lt {n} ]; do
+  echo "at $i"; echo "  one of $i"; echo "  two of $i"
+  echo "at $i" >&2; echo "  err of $i" >&2
+  {pause}
+  i=$((i+1))
+done
+"""
+
+# Ended by nothing but the next one and the end of the log, however slow the machine.
+JOINED = "multiline_start = ^at\nmultiline_timeout = 1h"
+
+
+def messages(n):
+    return {"stdout": [f"at {i}\n  one of {i}\n  two of {i}" for i in range(n)],
+            "stderr": [f"at {i}\n  err of {i}" for i in range(n)]}
+
+
 def printer(n, pause=""):
     return PRINTER.format(n=n, pause=pause)
 
@@ -83,8 +103,7 @@ def count(daemon, name):
     return daemon.sql("select count(*) from container_logs where name = ?", name)[0][0]
 
 
-def check(daemon, name, n, seconds=60):
-    wanted = printed(n)
+def check(daemon, name, wanted, seconds=60):
     total = sum(len(lines) for lines in wanted.values())
     try:
         daemon.wait(lambda: count(daemon, name) >= total, f"{total} lines of {name}", seconds)
@@ -115,8 +134,8 @@ def test_every_line_of_every_kind_of_container_is_stored(engine, follow):
     engine.api("POST", f"/containers/{terminal}/start")
     engine.run("quick", "echo born; exit 0")
     engine.run("unread", "echo unread; sleep 1000000", LogConfig={"Type": "none"})
-    check(daemon, "before", 300)
-    check(daemon, "after", 300)
+    check(daemon, "before", printed(300))
+    check(daemon, "after", printed(300))
     daemon.wait(lambda: count(daemon, "quick") == 1, "the line of quick")
     lines = 300 * 2 + 3 + 1
     daemon.wait(lambda: count(daemon, "terminal") == lines, "the lines of the terminal")
@@ -195,12 +214,13 @@ def test_both_sources_give_the_same_rows(engine, tallyd):
 
 
 def test_files_lose_nothing_at_rotations_under_flood(engine, tallyd):
-    # 40 MB through files of 1 MB, three of them kept.
+    # 40 MB through files of 1 MB, 16 of them kept, with pauses for a reader that gets no CPU.
     n = 400_000
     text = SECTIONS.format(endpoint=engine.endpoint, options="source = file")
     daemon = tallyd(text).start()
-    engine.run("flood", f"seq 0 {n - 1}", LogConfig={
-        "Type": "json-file", "Config": {"max-size": "1m", "max-file": "3"}})
+    engine.run("flood", "i=0; while [ $i -lt 400000 ]; do seq $i $((i+19999)); usleep 200000; "
+               "i=$((i+20000)); done", LogConfig={
+                   "Type": "json-file", "Config": {"max-size": "1m", "max-file": "16"}})
     engine.wait("flood")
     daemon.wait(lambda: count(daemon, "flood") >= n, "all lines", 120)
     found = [int(m) for m, in daemon.sql("select message from container_logs where name = 'flood' "
@@ -221,56 +241,74 @@ def test_the_source_may_change_between_two_starts(engine, follow):
         before = daemon.sql("select count(*) from container_logs")[0][0]
         daemon.start()
         daemon.wait(lambda b=before: count(daemon, "talker") > b, "more lines")
-    check(daemon, "talker", n)
+    check(daemon, "talker", printed(n))
 
 
-def test_kill_9_at_any_instant_neither_loses_nor_doubles_a_line(engine, follow, tmp_path):
+def test_lines_that_belong_together_are_one_row(engine, follow):
+    daemon = follow("multiline_start = ^at\nmultiline_timeout = 500ms")
+    engine.run("ended", MESSAGES.format(n=200, pause=""))
+    engine.run("waiting", "printf 'no start\\nat last\\n\\n  more\\n'; sleep 1000000")
+    daemon.wait(lambda: count(daemon, "waiting") == 2, "what nothing follows")
+    assert stored(daemon, "waiting")["stdout"] == ["no start", "at last\n\n  more"]
+    engine.wait("ended")
+    daemon.wait(lambda: stored(daemon, "ended")["stdout"][-1:] == messages(200)["stdout"][-1:],
+                "the end of ended")
+
+
+def test_30_kills_at_any_instant_neither_lose_nor_double_a_line(engine, tallyd, source):
     seed = random.randrange(1 << 30)
     dice = random.Random(seed)
     print("seed", seed)
-    n = 4000
+    n, wanted = 3000, {}
     rotated = {"Type": "json-file", "Config": {"max-size": "4m", "max-file": "4"}}
-    daemon = follow()
-    names = [f"talker{i}" for i in range(3)]
-    for name in names:
-        engine.run(name, printer(n, "usleep 2000"), LogConfig=rotated)
+    text = SECTIONS.format(endpoint=engine.endpoint,
+                           options=f"source = {source}\ninclude = name=talker*")
+    text += (f"[input.docker_logs:joined]\nendpoint = {engine.endpoint}\nsource = {source}\n"
+             f"include = name=joined*\n{JOINED}\n")
+    daemon = tallyd(text).start()
+    for i in range(2):
+        engine.run(f"talker{i}", printer(n, "usleep 2000"), LogConfig=rotated)
+        wanted[f"talker{i}"] = printed(n)
+    engine.run("joined", MESSAGES.format(n=n, pause="usleep 2000"), LogConfig=rotated)
+    wanted["joined"] = messages(n)
     kills = 0
-    while any(engine.inspect(name)["State"]["Running"] for name in names) or kills < 10:
-        time.sleep(dice.uniform(0.05, 1.2))
+    while any(engine.inspect(name)["State"]["Running"] for name in wanted) or kills < 30:
+        time.sleep(dice.uniform(0.05, 0.8))
         daemon.kill9()
         kills += 1
         daemon.start(ready=None)
     print("kills", kills)
     wait_for(lambda: daemon.get("/healthz").status == 200)
-    for name in names:
-        check(daemon, name, n)
-    assert kills >= 10
+    for name, lines in wanted.items():
+        check(daemon, name, lines)
 
 
 def test_a_restart_of_the_engine_neither_loses_nor_doubles_a_line(engine, follow):
     n = 500
     daemon = follow()
     engine.run("first", printer(n))
-    check(daemon, "first", n)
+    check(daemon, "first", printed(n))
     engine.tell("kill")
-    daemon.says("starting it again")
+    daemon.says("trying again")
     engine.tell("start")
+    daemon.says("followed again")
+    assert daemon.log.count(" error ") == 1, "told once"
     engine.run("second", printer(n))
-    check(daemon, "second", n)
-    check(daemon, "first", n)
+    check(daemon, "second", printed(n))
+    check(daemon, "first", printed(n))
 
 
 def test_a_hanging_engine_is_noticed_and_lines_come_after_it(engine, follow):
     daemon = follow("timeout = 1s")
     engine.run("first", printer(200))
-    check(daemon, "first", 200)
+    check(daemon, "first", printed(200))
     engine.tell("pause")
     try:
-        daemon.says("starting it again", 40)
+        daemon.says("trying again", 40)
     finally:
         engine.tell("resume")
     engine.run("second", printer(200))
-    check(daemon, "second", 200)
+    check(daemon, "second", printed(200))
 
 
 def test_a_container_removed_in_the_middle_is_no_fault(engine, follow):
@@ -285,11 +323,27 @@ def test_a_container_removed_in_the_middle_is_no_fault(engine, follow):
     assert daemon.metric("tallyd_instance_up", instance="input.docker_logs") == 1
 
 
-def test_memory_is_bounded_while_many_flood_and_the_store_is_slow(engine, follow):
-    # 16 that print as fast as they can; what is not stored yet waits in the engine.
-    daemon = follow("first_sight = new")
-    for i in range(16):
-        engine.run(f"flood{i}", "yes 'a line that is not very short but not long either'")
-    daemon.wait(lambda: daemon.metric("tallyd_rows_stored_total") > 200_000, "many rows", 120)
+def test_twenty_that_talk_at_once_are_stored_to_the_line(engine, follow):
+    daemon, n = follow(), 300
+    ids = engine.run_many("talker", 20, command=["sh", "-c", printer(n, "usleep 10000")])
+    for i in range(len(ids)):
+        check(daemon, f"talker{i:03d}", printed(n))
+    assert daemon.metric("tallyd_docker_logs_gaps_total") == 0
+    assert daemon.metric("tallyd_rows_dropped_total") == 0
+    if daemon.metric("tallyd_docker_logs_engine_calls_total", call="logs") == 0:
+        assert "source = file" in (daemon.dir / "tallyd.conf").read_text()
+
+
+def test_memory_is_bounded_while_twenty_flood_and_the_store_is_slow(engine, tallyd, source):
+    # As fast as they can; what is not stored yet waits in the engine, and nothing is dropped.
+    capacity = 8 << 20
+    text = SECTIONS.format(endpoint=engine.endpoint,
+                           options=f"source = {source}\nfirst_sight = new")
+    daemon = tallyd(text.replace("[buffer.batch]", "[buffer.batch]\ncapacity = 8Mi")).start()
+    engine.run_many("flood", 20, command=["yes", "a line neither very short nor very long"],
+                    LogConfig={"Type": "json-file", "Config": {"max-size": "10m", "max-file": "2"}})
+    daemon.wait(lambda: daemon.metric("tallyd_rows_stored_total") > 50_000, "many rows", 120)
+    assert daemon.metric("tallyd_buffer_bytes") <= capacity
+    assert daemon.metric("tallyd_rows_dropped_total") == 0
     assert daemon.rss < 900 << 20  # with the sanitizers' own
     engine.remove_all()

@@ -184,9 +184,10 @@ static int fake_emit(struct tally_ctx *ctx, struct tally_batch *batch, const cha
 		     const char *position)
 {
 	struct fake_host *host = fake_of(ctx);
-	if (host->emit_result < 0) {
+	int result = __atomic_load_n(&host->emit_result, __ATOMIC_RELAXED);
+	if (result < 0) {
 		batch_drop(batch);
-		return host->emit_result;
+		return result;
 	}
 	pthread_mutex_lock(&host->lock);
 	struct fake_emitted *grown =
@@ -441,7 +442,7 @@ void fake_host_stop(struct fake_host *host)
 
 void fake_host_set_emit_result(struct fake_host *host, int result)
 {
-	host->emit_result = result;
+	__atomic_store_n(&host->emit_result, result, __ATOMIC_RELAXED);
 }
 
 struct tally_store *fake_host_store(struct fake_host *host, const struct tally_reader *reader,

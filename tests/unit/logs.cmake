@@ -4,5 +4,7 @@ tallyd_unit_test(docker_logs_resume SOURCES unit/test_docker_logs_resume.c
 	LIBRARIES docker_logs_objects)
 tallyd_unit_test(docker_logs_file SOURCES unit/test_docker_logs_file.c
 	LIBRARIES docker_logs_objects)
+tallyd_unit_test(docker_logs_message SOURCES unit/test_docker_logs_message.c
+	LIBRARIES docker_logs_objects)
 tallyd_unit_test(docker_logs SOURCES unit/test_docker_logs.c unit/docker_fixture.c
 	LIBRARIES docker_logs_objects)

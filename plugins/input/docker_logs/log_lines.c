@@ -44,6 +44,7 @@ static bool join_add(struct log_join *join, const struct log_part *part, size_t 
 static bool take(struct log_lines *lines, struct log_line *line, log_line_fn *each, void *arg)
 {
 	uint32_t ordinal;
+	line->before = lines->resume.taken[line->stream];
 	if (!log_resume_take(&lines->resume, line->stream, line->time, &ordinal)) {
 		lines->repeats++;
 		return true;

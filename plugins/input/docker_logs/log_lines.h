@@ -14,6 +14,7 @@ struct log_line {
 	char *text;
 	size_t len, cut; /* bytes; those over the bound are cut */
 	enum log_stream stream;
+	struct log_mark before; /* what was taken of its stream before it */
 };
 
 struct log_join {

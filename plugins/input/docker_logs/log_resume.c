@@ -48,6 +48,18 @@ bool log_resume_take(struct log_resume *resume, enum log_stream stream, int64_t 
 	return true;
 }
 
+/* If it was the first of its stream, nothing before it counts all the same. */
+void log_resume_hold(struct log_resume *resume, enum log_stream stream, struct log_mark before,
+		     int64_t time)
+{
+	struct log_mark *taken = &resume->taken[stream];
+	if (before.time == 0)
+		before = (struct log_mark){time - 1, UINT32_MAX};
+	if (is_behind(taken, &before))
+		*taken = before;
+	log_resume_begin(resume, stream, time);
+}
+
 void log_resume_rewind(struct log_resume *resume)
 {
 	memset(resume->seen, 0, sizeof(resume->seen));

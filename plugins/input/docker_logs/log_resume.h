@@ -35,6 +35,9 @@ bool log_resume_comes_again(const struct log_resume *resume, enum log_stream str
 /* A whole line has come.  false: it was taken before. */
 bool log_resume_take(struct log_resume *resume, enum log_stream stream, int64_t time,
 		     uint32_t *ret_ordinal);
+/* The line of that time was taken, and those after it, but shall not count as such. */
+void log_resume_hold(struct log_resume *resume, enum log_stream stream, struct log_mark before,
+		     int64_t time);
 void log_resume_rewind(struct log_resume *resume);
 bool log_resume_is_empty(const struct log_resume *resume);
 /* All lines after now count, none before. */

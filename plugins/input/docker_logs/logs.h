@@ -5,16 +5,17 @@
 #ifndef TALLYD_LOGS_H
 #define TALLYD_LOGS_H
 
+#include "docker_follow.h"
 #include "docker_stream.h"
 #include "log_file.h"
 #include "log_frames.h"
+#include "log_message.h"
 #include "log_raw.h"
-#include "logs_events.h"
 #include "logs_inspect.h"
 #include "logs_rows.h"
 
 enum logs_metric {
-	METRIC_CONTAINERS = DOCKER_METRICS_END,
+	METRIC_CONTAINERS = DOCKER_FOLLOW_METRICS_END,
 	METRIC_UNREADABLE,
 	METRIC_NOT_FOLLOWED,
 	METRIC_READS,
@@ -39,6 +40,8 @@ struct logs_config {
 	const char *first_sight;
 	int64_t source;
 	int64_t max_line, max_containers, rate_limit;
+	const char *multiline_start; /* NULL: each line is a message */
+	int64_t multiline_timeout, multiline_lines;
 };
 
 enum follow_state {
@@ -59,12 +62,15 @@ enum follow_reason {
 	REASON_NOT_EMITTED,
 };
 
+enum logs_event { LOGS_START, LOGS_DIE, LOGS_RENAME, LOGS_DESTROY };
+
 struct docker_logs;
 
 struct follower {
 	struct docker_logs *logs;
 	struct logs_rows rows;
 	struct log_lines lines;
+	struct log_messages messages;
 	struct log_frames frames;
 	struct log_raw raw;
 	enum follow_state state;
@@ -85,7 +91,7 @@ struct follower {
 	bool begun;                   /* a part has come on this stream */
 	bool widest;                  /* it begins as early as there is anything */
 	bool refused;                 /* told about */
-	unsigned width;               /* how far back it begins, a step of logs_follow.c */
+	unsigned width;               /* how far back it begins, a step of logs_api.c */
 	int64_t opened;               /* monotonic ns */
 	int64_t due, delay;           /* of FOLLOW_WAITING */
 	double tokens;                /* of the rate limit */
@@ -96,6 +102,7 @@ struct docker_logs {
 	struct tally_ctx *ctx;
 	const struct logs_config *config;
 	struct logs_first first;
+	struct log_rule rule;
 	struct docker *docker;
 	struct docker_reach reach;
 	struct docker_streams *streams; /* NULL: not in a session */
@@ -108,14 +115,11 @@ struct docker_logs {
 	bool hot;            /* some have more */
 	int64_t missing_due; /* monotonic ns to look for files that were not there; 0: none */
 	bool told_of_files;
-	struct docker_stream *event_stream;
-	struct logs_events events;
 	int64_t started;         /* wall clock, of the instance */
 	int64_t wall, monotonic; /* when the clocks were compared last */
-	int64_t ping_due, list_due, events_due, waiting_since; /* monotonic ns */
-	size_t waiting; /* bytes of rows that are not handed over */
-	bool attention; /* a follower's state wants to be looked at */
-	bool suspect;   /* a connection was lost: is the engine there? */
+	int64_t waiting_since;   /* monotonic ns */
+	size_t waiting;          /* bytes of rows that are not handed over */
+	bool attention;          /* a follower's state wants to be looked at */
 	bool told_not_followed;
 };
 
@@ -124,23 +128,39 @@ struct docker_logs {
 struct follower *follower_create(struct docker_logs *logs, const char *id);
 /* Closes its stream; rows that wait are dropped. */
 void follower_destroy(struct follower *follower);
+/* For messages. */
+const char *follower_name(const struct follower *follower);
 /* Of an inspect. */
 void follower_learn(struct follower *follower, const struct logs_facts *facts);
 void follower_on_event(struct follower *follower, enum logs_event event);
 /* Failed with something that may pass. */
 void follower_wait(struct follower *follower);
-/* The session ends: its stream is gone, the rest stays for the next. */
-void follower_suspend(struct follower *follower);
-/* Hands over the rows that wait.  Not from within a call of its stream. */
-void follower_flush(struct follower *follower);
-
-/* Makes lines and rows of what came by any source.  false: the reason is in the follower. */
-bool follower_part(void *arg, const struct log_part *part);
+/* Failed for good, which is told once. */
+void follower_bar(struct follower *follower, const char *why);
 /* What was handed over may not be safe, or reading failed: again after a while, from where it is.
  */
 void follower_read_again(struct follower *follower);
 /* All that there was has been read. */
 void follower_ended(struct follower *follower);
+/* The session ends: its stream is gone, the rest stays for the next. */
+void follower_suspend(struct follower *follower);
+
+/* ---- logs_take.c: its lines and rows ---- */
+
+/* Makes lines and rows of what came by any source.  false: the reason is in the follower. */
+bool follower_part(void *arg, const struct log_part *part);
+/* The last line may lack its newline.  false: as above. */
+bool follower_finish(struct follower *follower);
+/* Ends messages that were due at a time, after all that there is was read. */
+void follower_end_messages(struct follower *follower, int64_t due);
+/* Hands over the rows that wait.  Not from within a call of its stream. */
+void follower_flush(struct follower *follower);
+void follower_drop_rows(struct follower *follower);
+
+/* ---- logs_api.c ---- */
+
+/* Opens a stream; what comes of it is the follower's state. */
+void api_open(struct follower *follower);
 
 /* ---- logs_files.c: the engine's files ---- */
 
@@ -152,8 +172,17 @@ void files_notice(struct docker_logs *logs);
 /* A chunk of each that may have more.  true: there still is some. */
 bool files_read(struct docker_logs *logs);
 
-/* ---- docker_logs.c ---- */
+/* ---- logs_look.c: which containers ---- */
 
+/* Follows one more.  chosen: it has passed the operator's patterns. */
+void logs_add(struct docker_logs *logs, const char *id, bool chosen);
+/* Inspects those that wait for it; whole: of all there are.  0, or what tally_fail() returned. */
+int logs_look(struct docker_logs *logs, bool whole);
+
+/* ---- logs_session.c ---- */
+
+/* The input's run(). */
+int logs_session(void *arg);
 /* Notices a clock that was set back; call it between reading bytes and looking into them. */
 void logs_check_clock(struct docker_logs *logs);
 

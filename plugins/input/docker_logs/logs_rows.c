@@ -58,8 +58,6 @@ int logs_rows_add(struct logs_rows *rows, const struct log_line *line)
 		logs_rows_drop(rows);
 		return -ENOMEM;
 	}
-	if (rows->terminal && line->cut == 0 && len > 0 && line->text[len - 1] == '\r')
-		len--;
 	const char *message = clean_copy(rows, line->text, &len, line->cut > 0);
 	struct tally_cell *row = message ? tally_batch_row(rows->ctx, rows->batch) : NULL;
 	if (!row)

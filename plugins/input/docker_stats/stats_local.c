@@ -38,7 +38,7 @@ static int look_at_events(struct stats_local *local)
 	unsigned news = 0;
 	if (!local->events)
 		return 0;
-	int r = docker_events_wait(local->events, tally_monotonic(local->ctx), &news);
+	int r = docker_events_act(local->events, &news);
 	local->changed |= (news & DOCKER_EVENTS_OPENED) != 0;
 	/* It has just been heard of, so it may answer again. */
 	if (local->failed && (news & (DOCKER_EVENTS_OPENED | DOCKER_EVENTS_SOME)))
