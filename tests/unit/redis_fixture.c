@@ -50,6 +50,22 @@ void redis_finish(struct redis_fixture *fixture)
 	free(fixture);
 }
 
+bool redis_eventually(bool (*condition)(void *arg), void *arg)
+{
+	for (int i = 0; i < 3000; i++) {
+		if (condition(arg))
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
+bool redis_is_available(void *arg)
+{
+	struct redis_fixture *fixture = arg;
+	return fake_host_metric(fixture->host, REDIS_CACHE_AVAILABLE) == 1;
+}
+
 int redis_set_up(void **state)
 {
 	struct redis_fixture *fixture = redis_prepare();
@@ -60,6 +76,7 @@ int redis_set_up(void **state)
 		fail_msg("no Redis: run this by tests/support/redis.py");
 	freeReplyObject(redis_ask(fixture, "FLUSHALL"));
 	assert_int_equal(redis_begin(fixture), 0);
+	assert_true(redis_eventually(redis_is_available, fixture));
 	*state = fixture;
 	return 0;
 }
@@ -106,14 +123,4 @@ void redis_signal(int signal)
 	assert_int_equal(fscanf(file, "%d", &pid), 1);
 	assert_int_equal(fclose(file), 0);
 	assert_int_equal(kill(pid, signal), 0);
-}
-
-bool redis_eventually(bool (*condition)(void *arg), void *arg)
-{
-	for (int i = 0; i < 3000; i++) {
-		if (condition(arg))
-			return true;
-		usleep(10000);
-	}
-	return false;
 }

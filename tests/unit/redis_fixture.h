@@ -23,7 +23,7 @@ struct redis_fixture *redis_prepare(void);
 int redis_begin(struct redis_fixture *fixture); /* creates and starts */
 void redis_finish(struct redis_fixture *fixture);
 
-int redis_set_up(void **state); /* prepared, begun, with a client and an empty Redis */
+int redis_set_up(void **state); /* begun, available, with a client and an empty Redis */
 int redis_tear_down(void **state);
 
 /* Owes freeReplyObject(); fails the test when there is no reply. */
@@ -34,6 +34,7 @@ void redis_expect(struct redis_fixture *fixture, const char *value, const char *
 /* Sends SIGSTOP, SIGCONT to the server. */
 void redis_signal(int signal);
 
+bool redis_is_available(void *fixture);                         /* as a cache */
 bool redis_eventually(bool (*condition)(void *arg), void *arg); /* within 30 s */
 
 #endif

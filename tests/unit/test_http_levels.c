@@ -38,10 +38,10 @@ struct pantry {
 static int pantry_get(void *self, const char *key, struct tally_blob *ret)
 {
 	struct pantry *pantry = self;
-	int r = -ENOENT;
 	pthread_mutex_lock(&pantry->lock);
+	int r = pantry->error ? pantry->error : -ENOENT;
 	pantry->looks += strcmp(key, MARK) == 0;
-	for (size_t i = 0; i < pantry->n; i++) {
+	for (size_t i = 0; !pantry->error && i < pantry->n; i++) {
 		if (strcmp(pantry->shelves[i].key, key) != 0)
 			continue;
 		char *copy = malloc(pantry->shelves[i].len + 1);
@@ -49,10 +49,7 @@ static int pantry_get(void *self, const char *key, struct tally_blob *ret)
 		*ret = (struct tally_blob){copy, pantry->shelves[i].len, free, copy};
 		r = 0;
 	}
-	r = pantry->error ? pantry->error : r;
 	pthread_mutex_unlock(&pantry->lock);
-	if (pantry->error && r == pantry->error)
-		*ret = (struct tally_blob){0};
 	return r;
 }
 
@@ -77,8 +74,18 @@ static int pantry_set(void *self, const char *key, const void *data, size_t len,
 {
 	struct pantry *pantry = self;
 	assert_true(ttl_ns > 0);
+	pthread_mutex_lock(&pantry->lock);
+	int error = pantry->error;
 	pantry->sets++;
-	return pantry->error ? pantry->error : pantry_put(pantry, key, data, len);
+	pthread_mutex_unlock(&pantry->lock);
+	return error ? error : pantry_put(pantry, key, data, len);
+}
+
+static void pantry_fail(struct pantry *pantry, int error)
+{
+	pthread_mutex_lock(&pantry->lock);
+	pantry->error = error;
+	pthread_mutex_unlock(&pantry->lock);
 }
 
 static const struct tally_keeper pantry_keeper = {
@@ -233,7 +240,7 @@ static void a_cache_that_fails_changes_no_answer(void **state)
 	char target[64];
 	http_start(&house->second);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		house->pantry.error = cases[i].error;
+		pantry_fail(&house->pantry, cases[i].error);
 		uint64_t before = counted(&house->second, cases[i].result);
 		snprintf(target, sizeof(target), LIST "?limit=%zu", i + 1);
 		expect_same(house, target, "miss");

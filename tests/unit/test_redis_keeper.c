@@ -25,19 +25,6 @@ static int set(struct redis_fixture *fixture, const char *key, const char *value
 					  60 * REDIS_SECOND);
 }
 
-static bool is_available(void *arg)
-{
-	struct redis_fixture *fixture = arg;
-	return fake_host_metric(fixture->host, REDIS_CACHE_AVAILABLE) == 1;
-}
-
-static int set_up(void **state)
-{
-	redis_set_up(state);
-	assert_true(redis_eventually(is_available, *state));
-	return 0;
-}
-
 static void expect(struct redis_fixture *fixture, const char *key, const char *value)
 {
 	struct tally_blob blob;
@@ -141,7 +128,7 @@ static void a_cache_that_rests_can_be_stopped(void **state)
 	struct tally_blob blob;
 	(void)state;
 	assert_int_equal(redis_begin(fixture), 0);
-	assert_true(redis_eventually(is_available, fixture));
+	assert_true(redis_eventually(redis_is_available, fixture));
 	redis_signal(SIGSTOP);
 	fixture->config.cache_timeout = 1;
 	int r = get(fixture, "k", &blob);
@@ -153,7 +140,7 @@ static void a_cache_that_rests_can_be_stopped(void **state)
 	assert_int_equal(r, -ETIMEDOUT);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, redis_tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, redis_set_up, redis_tear_down)
 
 int main(void)
 {

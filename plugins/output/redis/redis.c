@@ -45,11 +45,11 @@ static const struct tally_option redis_options[] = {
 };
 
 static const struct tally_metric redis_metrics[] = {
-	[REDIS_PUBLISHED] = {.name = "published", .help = "Rows published."},
-	[REDIS_FOREIGN_KEYS] = {.name = "foreign_keys",
+	[REDIS_PUBLISHED] = {.name = "published_total", .help = "Rows published."},
+	[REDIS_FOREIGN_KEYS] = {.name = "foreign_keys_total",
 				.help = "Times that a container's key held something else."},
-	[REDIS_CONNECTS] = {.name = "connects", .help = "Connections made."},
-	[REDIS_CONNECT_ERRORS] = {.name = "connect_errors",
+	[REDIS_CONNECTS] = {.name = "connects_total", .help = "Connections made."},
+	[REDIS_CONNECT_ERRORS] = {.name = "connect_errors_total",
 				  .help = "Connections that could not be made."},
 	[REDIS_CACHE_AVAILABLE] = {.name = "cache_available",
 				   .help = "1: it is asked as a cache; 0: it rests after a failure "
