@@ -255,7 +255,7 @@ int option_value_check_accepts(const struct tally_option *option, struct error *
 		return option->accepts && *option->accepts
 			       ? 0
 			       : error_set(error, EINVAL, "a choice needs `accepts`, as \"a|b\"");
-	if (!option->accepts)
+	if (!option->accepts || option->type == TALLY_OPT_CACHES)
 		return 0;
 	if (number && option_range(option, &min, &max) == 0 && min <= max)
 		return 0;

@@ -300,6 +300,15 @@ static void a_reference_is_bound_or_told(void **state)
 			    "t.conf:2: [input.a] store: there is no moon");
 }
 
+static void the_declaration_of_each_type_is_sound(void **state)
+{
+	struct error error;
+	(void)state;
+	for (const struct tally_option *option = everything_options; option->name; option++)
+		if (options_check(option, sizeof(struct everything), &error) < 0)
+			fail_msg("%s", error.text);
+}
+
 static void caches_are_bound_in_their_order_and_words_left_alone(void **state)
 {
 	struct fixture *fixture = *state;
@@ -368,6 +377,7 @@ int main(void)
 		TEST(a_bad_secret_file_is_refused),
 		TEST(a_secret_of_another_type_is_not_quoted_when_wrong),
 		TEST(a_reference_is_bound_or_told),
+		cmocka_unit_test(the_declaration_of_each_type_is_sound),
 		TEST(caches_are_bound_in_their_order_and_words_left_alone),
 		TEST(options_are_equal_by_value_and_not_by_place),
 		TEST(without_a_section_all_is_default),
