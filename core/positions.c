@@ -20,7 +20,8 @@ struct position_mark {
 	struct position_mark *next; /* of its source */
 	struct positions_source *source;
 	unsigned holds;
-	bool lost; /* not all of its rows were taken */
+	bool lost;   /* not all of its rows were taken */
+	bool passed; /* lost, and its input has begun before it again */
 	char text[];
 };
 
@@ -309,23 +310,50 @@ void positions_forget(struct positions *positions, const void *journal)
 
 /* ---- Asking and keeping ------------------------------------------------------- */
 
-int positions_get(struct positions *positions, const char *source, char *ret, size_t size)
+static int positions_copy(const char *text, char *ret, size_t size)
+{
+	if (!text)
+		return -ENOENT;
+	size_t needed = strlen(text) + 1;
+	if (needed > size)
+		return -ERANGE;
+	memcpy(ret, text, needed);
+	return 0;
+}
+
+/* Its input begins anew: what was lost comes again, behind what is there. */
+static struct positions_source *positions_begin(struct positions *positions, const char *source)
 {
 	size_t at;
-	int r = -ENOENT;
+	if (!positions_find(positions, source, &at))
+		return NULL;
+	positions->sources[at]->broken = false;
+	positions->sources[at]->used = ++positions->calls;
+	return positions->sources[at];
+}
+
+int positions_get(struct positions *positions, const char *source, char *ret, size_t size)
+{
 	pthread_mutex_lock(&positions->lock);
-	if (positions_find(positions, source, &at)) {
-		struct positions_source *found = positions->sources[at];
-		found->broken = false;
-		found->used = ++positions->calls;
-		size_t needed = found->safe ? strlen(found->safe) + 1 : 0;
-		if (needed > size)
-			r = -ERANGE;
-		else if (needed > 0) {
-			memcpy(ret, found->safe, needed);
-			r = 0;
-		}
+	const struct positions_source *found = positions_begin(positions, source);
+	int r = positions_copy(found ? found->safe : NULL, ret, size);
+	pthread_mutex_unlock(&positions->lock);
+	return r;
+}
+
+int positions_get_pending(struct positions *positions, const char *source, char *ret, size_t size)
+{
+	const char *newest = NULL;
+	bool unbroken = true;
+	pthread_mutex_lock(&positions->lock);
+	struct positions_source *found = positions_begin(positions, source);
+	for (struct position_mark *mark = found ? found->first : NULL; mark; mark = mark->next) {
+		unbroken = unbroken && (!mark->lost || mark->passed);
+		mark->passed = mark->lost;
+		if (unbroken && !mark->lost)
+			newest = mark->text;
 	}
+	int r = positions_copy(newest, ret, size);
 	pthread_mutex_unlock(&positions->lock);
 	return r;
 }

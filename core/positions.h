@@ -47,6 +47,9 @@ void positions_forget(struct positions *positions, const void *journal);
 
 /* The newest that counts.  -ENOENT: none; -ERANGE: it does not fit. */
 int positions_get(struct positions *positions, const char *source, char *ret, size_t size);
+/* The newest whose rows, and all before them, are at least on their way: where an input goes on
+ * that is started anew while the daemon lives.  -ENOENT: nothing is on its way. */
+int positions_get_pending(struct positions *positions, const char *source, char *ret, size_t size);
 /* Writes the file anew, if anything has changed; call it now and then, and at the end. */
 int positions_save(struct positions *positions, struct error *error);
 

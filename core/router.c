@@ -258,7 +258,9 @@ int router_position(struct router *router, const struct tally_table *const *tabl
 	struct router_set *set = router_enter(router);
 	int r = -ENOENT;
 	size_t wanted = 0;
-	int kept = positions_get(router->positions, source, ret, size);
+	int kept = positions_get_pending(router->positions, source, ret, size);
+	if (kept == -ENOENT)
+		kept = positions_get(router->positions, source, ret, size);
 	for (size_t i = 0; i < set->n; i++)
 		wanted += journal_wants(set->journals[i], tables);
 	if (wanted <= 1 || kept == -ENOENT)

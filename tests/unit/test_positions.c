@@ -159,6 +159,42 @@ static void what_a_journal_took_with_it_never_counts(void **state)
 	assert_nowhere("s");
 }
 
+static void assert_pending(const char *source, const char *position)
+{
+	char text[POSITIONS_MAX_TEXT + 1];
+	int r = positions_get_pending(positions, source, text, sizeof(text));
+	assert_int_equal(r, position ? 0 : -ENOENT);
+	if (position)
+		assert_string_equal(text, position);
+}
+
+static void an_input_that_starts_anew_goes_on_behind_what_is_on_its_way(void **state)
+{
+	(void)state;
+	assert_pending("s", NULL);
+	push("s", "one", &journal_a, 1);
+	push("s", "two", &journal_a, 2);
+	assert_pending("s", "two");
+	assert_nowhere("s"); /* after a crash */
+	positions_acknowledge(positions, &journal_a, 2);
+	assert_pending("s", NULL);
+	assert_at("s", "two");
+}
+
+static void an_input_that_starts_anew_goes_on_before_what_was_given_up(void **state)
+{
+	(void)state;
+	push("s", "one", &journal_a, 1);
+	positions_close(positions, positions_open(positions, "s", "two"), false);
+	push("s", "three", &journal_a, 2);
+	assert_pending("s", "one");
+	push("s", "two", &journal_a, 3); /* again */
+	assert_pending("s", "two");
+	assert_pending("s", "two");
+	positions_acknowledge(positions, &journal_a, 3);
+	assert_at("s", "two");
+}
+
 /* ---- What is kept ------------------------------------------------------------- */
 
 static void what_counts_survives_a_restart(void **state)
@@ -299,6 +335,8 @@ int main(void)
 		TEST(sources_do_not_wait_for_each_other),
 		TEST(nothing_counts_behind_rows_that_were_given_up),
 		TEST(what_a_journal_took_with_it_never_counts),
+		TEST(an_input_that_starts_anew_goes_on_behind_what_is_on_its_way),
+		TEST(an_input_that_starts_anew_goes_on_before_what_was_given_up),
 		TEST(what_counts_survives_a_restart),
 		TEST(the_file_is_written_only_when_something_changed),
 		TEST(a_save_that_failed_is_made_up_for),
