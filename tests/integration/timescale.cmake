@@ -1,1 +1,2 @@
 tallyd_integration_test(timescale LABELS story)
+tallyd_integration_test(timescale_replica)

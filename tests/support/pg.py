@@ -4,8 +4,9 @@ folder, a socket and a port that nobody else uses; removed afterwards.
 
 As a program: pg.py COMMAND … runs a command with TALLYD_TEST_CONNINFO pointing to such a server;
 pg.py --durable COMMAND … to one that flushes to disk as it does in production;
-pg.py --timescaledb COMMAND … to a TimescaleDB: the one that TALLYD_TEST_TIMESCALE names, or else the
-one in timescaledb/, and then TALLYD_TEST_ONE_BACKEND is set.  77: there is none to be had.
+pg.py --timescaledb COMMAND … to a TimescaleDB: a database of its own, dropped afterwards, at the
+server that TALLYD_TEST_TIMESCALE names (a conninfo whose user may create databases), or else the one
+in timescaledb/, and then TALLYD_TEST_ONE_BACKEND is set.  1: there is none to be had.
 """
 
 import os
@@ -16,6 +17,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import urllib.parse
 from contextlib import closing
 from pathlib import Path
 
@@ -34,13 +36,16 @@ def free_port():
 
 
 class Postgres:
-    """With start() and stop() as often as wanted; leave() ends and removes it."""
+    """With start() and stop() as often as wanted; leave() ends and removes it.
+
+    Of a primary it is a streaming replica.
+    """
 
     settings = {"fsync": "off", "max_connections": "60", "shared_buffers": "128MB",
                 "log_min_messages": "warning", "logging_collector": "off",
                 "dynamic_shared_memory_type": "posix", "timezone": "UTC"}
 
-    def __init__(self, **settings):
+    def __init__(self, primary=None, **settings):
         self.folder = Path(tempfile.mkdtemp(prefix="tallyd-pg-"))
         self.data = self.folder / "data"
         self.port = free_port()
@@ -50,8 +55,12 @@ class Postgres:
         self.user = None if os.geteuid() else pwd.getpwnam("postgres")
         if self.user:
             os.chown(self.folder, self.user.pw_uid, self.user.pw_gid)
-        self._run("initdb", "-D", self.data, "-U", "tally", "-A", "trust", "-E", "UTF8",
-                  "--locale=C.UTF-8", "--no-sync")
+        if primary:
+            self._run("pg_basebackup", "-D", self.data, "-R", "-c", "fast", "--no-sync", "-d",
+                      primary.conninfo())
+        else:
+            self._run("initdb", "-D", self.data, "-U", "tally", "-A", "trust", "-E", "UTF8",
+                      "--locale=C.UTF-8", "--no-sync")
 
     def _as_user(self):
         if not self.user:
@@ -165,6 +174,29 @@ def run(command, server, **more):
         server.leave()
 
 
+def psql(conninfo, text):
+    subprocess.run([str(programs() / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", conninfo,
+                    "-c", text], check=True, stdin=subprocess.DEVNULL, timeout=60)
+
+
+def with_database(conninfo, name):
+    if "://" not in conninfo:
+        return f"{conninfo} dbname={name}"
+    parts = urllib.parse.urlsplit(conninfo)
+    return urllib.parse.urlunsplit(parts._replace(path=f"/{name}"))
+
+
+def run_at(command, conninfo):
+    """In a database of its own at a server that is there."""
+    name = f"tallyd_test_{os.getpid()}"
+    psql(conninfo, f"create database {name} encoding 'UTF8' template template0")
+    try:
+        return subprocess.run(command, check=False, env={
+            **os.environ, "TALLYD_TEST_CONNINFO": with_database(conninfo, name)}).returncode
+    finally:
+        psql(conninfo, f"drop database {name} with (force)")
+
+
 def main(command):
     if command[0] == "--durable":
         return run(command[1:], Postgres(fsync="on", shared_buffers="512MB", max_wal_size="4GB"))
@@ -172,8 +204,7 @@ def main(command):
         return run(command, Postgres())
     given = os.environ.get("TALLYD_TEST_TIMESCALE")
     if given:
-        return subprocess.run(command[1:], check=False,
-                              env={**os.environ, "TALLYD_TEST_CONNINFO": given}).returncode
+        return run_at(command[1:], given)
     server = Timescale()
     if not server.available():
         print("no TimescaleDB: neither TALLYD_TEST_TIMESCALE nor node with its package")
