@@ -1,2 +1,3 @@
 tallyd_integration_test(registry LABELS story)
 tallyd_integration_test(engines)
+tallyd_integration_test(requests)
