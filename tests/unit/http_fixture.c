@@ -76,6 +76,10 @@ void http_prepare(struct http_fixture *fixture)
 		.threads = 2,
 		.max_connections = 64,
 		.max_connections_per_address = 64,
+		.live_memory = 1 << 20,
+		.live_client_memory = 64 << 10,
+		.live_heartbeat = 15 * HTTP_SECOND,
+		.max_streams = 32,
 	};
 }
 

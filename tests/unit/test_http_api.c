@@ -423,7 +423,7 @@ static void what_is_not_there_is_not_found(void **state)
 					      "/api/v1/",
 					      "/api/v1/containers/",
 					      "/api/v1/containers/web/nope",
-					      "/api/v1/stream/stats",
+					      "/api/v1/stream/nope",
 					      "//",
 					      "/healthz/"};
 	for (size_t i = 0; i < sizeof(targets) / sizeof(*targets); i++)

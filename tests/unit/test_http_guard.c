@@ -19,6 +19,7 @@ const struct tally_plugin *tally_plugin(void);
 
 #define ALL "all-of-it-0123456789"
 #define STATS "only-stats-0123456789"
+#define STREAM "only-streams-0123456789"
 
 static char path[] = "/tmp/tallyd-tokens-XXXXXX";
 
@@ -105,6 +106,17 @@ static void a_token_opens_what_its_scopes_say(void **state)
 	assert_int_equal(answer.status, 403);
 	assert_non_null(strstr(http_header(&answer, "WWW-Authenticate"), "insufficient_scope"));
 	http_free(&answer);
+}
+
+static void a_stream_takes_its_own_scope_and_that_of_its_rows(void **state)
+{
+	write_tokens(ALL " read\n" STATS " stats\n" STREAM " stream stats\n", 0600);
+	http_start(*state);
+	assert_int_equal(status(*state, "/api/v1/stream/stats?nope", BEARER(ALL)), 400);
+	assert_int_equal(status(*state, "/api/v1/stream/stats?nope", BEARER(STREAM)), 400);
+	assert_int_equal(status(*state, "/api/v1/stream/logs", BEARER(STREAM)), 403);
+	assert_int_equal(status(*state, "/api/v1/stream/stats", BEARER(STATS)), 403);
+	assert_int_equal(status(*state, "/api/v1/stream/stats", "Host: x\r\n"), 401);
 }
 
 static void a_changed_file_is_read_again_unless_it_is_wrong(void **state)
@@ -199,6 +211,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(without_a_token_only_healthz_answers),
 		TEST(a_token_opens_what_its_scopes_say),
+		TEST(a_stream_takes_its_own_scope_and_that_of_its_rows),
 		TEST(a_changed_file_is_read_again_unless_it_is_wrong),
 		TEST(a_file_that_is_wrong_or_open_to_others_is_refused),
 		TEST(with_tokens_a_public_address_is_fine),

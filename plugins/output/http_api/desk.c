@@ -19,6 +19,7 @@ struct desk {
 	struct tally_ctx *ctx;
 	const struct http_config *config;
 	struct tables *tables;
+	struct live *live;
 	struct room *room;
 	struct cache *cache;   /* NULL: nothing is kept */
 	struct levels *levels; /* behind it; NULL: none */
@@ -48,6 +49,8 @@ static void desk_call(const struct desk *desk, const struct request *request, st
 		.segment = request->segment,
 		.now = request->now,
 		.deadline = request->deadline,
+		.live = desk->live,
+		.last_event_id = request->last_event_id,
 	};
 }
 
@@ -235,13 +238,15 @@ static int desk_prepare(struct desk *desk)
 			 &desk->room);
 }
 
-int desk_open(struct tally_ctx *ctx, const struct http_config *config, struct desk **ret)
+int desk_open(struct tally_ctx *ctx, const struct http_config *config, struct live *live,
+	      struct desk **ret)
 {
 	struct desk *desk = calloc(1, sizeof(*desk));
 	if (!desk)
 		return -ENOMEM;
 	desk->ctx = ctx;
 	desk->config = config;
+	desk->live = live;
 	int r = desk_prepare(desk);
 	if (r < 0) {
 		desk_free(desk);

@@ -14,6 +14,7 @@
 
 struct tables;
 struct catalog;
+struct live;
 
 struct call {
 	struct tally_ctx *ctx;
@@ -25,6 +26,8 @@ struct call {
 	const char *segment; /* what {…} in the path stands for; NULL: nothing */
 	int64_t now;         /* wall time of the request, the same for all its parts */
 	int64_t deadline;    /* monotonic */
+	struct live *live;
+	const char *last_event_id;          /* NULL: none */
 	bool (*abandoned)(const void *arg); /* nobody waits for the answer any more */
 	const void *abandoned_arg;
 	struct reply *reply;
@@ -37,11 +40,13 @@ struct endpoint {
 	endpoint_fn *answer;
 	const char *params; /* names allowed, "from to label+"; +: may be repeated; NULL: any */
 	enum http_class class;
-	bool direct; /* asks no store, so it is answered on the spot */
+	bool direct;     /* asks no store, so it is answered on the spot */
+	unsigned scopes; /* that a token needs besides its class: a bit per enum http_class */
 };
 
 endpoint_fn containers_list, containers_one, containers_stats, containers_logs, containers_events;
 endpoint_fn logs_list, events_list;
+endpoint_fn stream_stats, stream_logs, stream_events;
 endpoint_fn images_list, images_one, images_versions;
 endpoint_fn stats_latest, stats_many, stats_top;
 endpoint_fn hosts_list, hosts_summary;

@@ -61,10 +61,12 @@ int guard_check(const struct guard *guard, struct request *request,
 		return -1;
 	if (!guard->tokens || (request->endpoint && request->endpoint->answer == health_live))
 		return 0;
-	enum http_class class = request->endpoint ? request->endpoint->class : HTTP_OTHER;
+	const struct endpoint *endpoint = request->endpoint;
+	bool any = !endpoint || endpoint->class == HTTP_OTHER;
+	unsigned scopes = any ? 0 : 1U << endpoint->class | endpoint->scopes;
 	const char *shown = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
 							MHD_HTTP_HEADER_AUTHORIZATION);
-	switch (tokens_check(guard->tokens, shown, class)) {
+	switch (tokens_check(guard->tokens, shown, scopes)) {
 	case TOKENS_GOOD:
 		return 0;
 	case TOKENS_NOT_ENOUGH:

@@ -10,7 +10,11 @@
 
 /* A quiet connection ends after 30 s by itself; then 30 s more for a whole request's head. */
 static const int64_t guest_limits[] = {
-	[GUEST_SPEAKS] = 60 * HTTP_SECOND, [GUEST_WAITS] = 0, [GUEST_LISTENS] = 300 * HTTP_SECOND};
+	[GUEST_SPEAKS] = 60 * HTTP_SECOND,
+	[GUEST_WAITS] = 0,
+	[GUEST_LISTENS] = 300 * HTTP_SECOND,
+	[GUEST_STREAMS] = 120 * HTTP_SECOND, /* twice the longest heartbeat */
+};
 
 struct guest {
 	int fd;

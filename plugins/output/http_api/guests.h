@@ -23,6 +23,7 @@ enum guest_state {
 	GUEST_SPEAKS,  /* its next request is awaited */
 	GUEST_WAITS,   /* for us: no end but the request's own */
 	GUEST_LISTENS, /* the answer is on its way */
+	GUEST_STREAMS, /* it has just taken a part of one that has no end */
 };
 /* HTTP thread. */
 void guests_set(struct guests *guests, struct MHD_Connection *connection, enum guest_state state);

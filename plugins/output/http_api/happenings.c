@@ -13,7 +13,7 @@ static const struct list_filter log_filters[] = {
 	{"name", "name", TALLY_GLOB, NULL},
 	{.param = NULL},
 };
-static const struct list logs = {"container_logs", log_filters, 3600 * HTTP_SECOND};
+const struct list logs_of_containers = {"container_logs", log_filters, 3600 * HTTP_SECOND};
 
 static const struct list_filter event_filters[] = {
 	{"action", "action", TALLY_EQUALS, NULL},
@@ -22,16 +22,16 @@ static const struct list_filter event_filters[] = {
 	{"image", "image", TALLY_GLOB, NULL},
 	{.param = NULL},
 };
-static const struct list events = {"container_events", event_filters, HTTP_DAY};
+const struct list events_of_containers = {"container_events", event_filters, HTTP_DAY};
 
 int logs_list(struct call *call)
 {
-	return list_answer(call, &logs, NULL);
+	return list_answer(call, &logs_of_containers, NULL);
 }
 
 int events_list(struct call *call)
 {
-	return list_answer(call, &events, NULL);
+	return list_answer(call, &events_of_containers, NULL);
 }
 
 static int answer_one(struct call *call, const struct list *list)
@@ -43,10 +43,10 @@ static int answer_one(struct call *call, const struct list *list)
 
 int containers_logs(struct call *call)
 {
-	return answer_one(call, &logs);
+	return answer_one(call, &logs_of_containers);
 }
 
 int containers_events(struct call *call)
 {
-	return answer_one(call, &events);
+	return answer_one(call, &events_of_containers);
 }

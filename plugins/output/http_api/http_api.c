@@ -91,6 +91,12 @@ static int http_start(void *self)
 	return 0;
 }
 
+static void http_watch(void *self, const struct tally_batch *batch)
+{
+	struct http_api *api = self;
+	server_watch(api->server, batch);
+}
+
 static void http_stop(void *self)
 {
 	struct http_api *api = self;
@@ -102,6 +108,9 @@ static void http_destroy(void *self)
 {
 	free(self);
 }
+
+static const struct tally_watcher http_watcher = {.size = sizeof(http_watcher),
+						  .watch = http_watch};
 
 #define OPTION(field) .name = #field, .offset = offsetof(struct http_config, field)
 
@@ -151,10 +160,28 @@ static const struct tally_option http_options[] = {
 	 .accepts = "0s..1d", .help = "How long answers about images are kept."},
 	{OPTION(cache_ttl_history), .type = TALLY_OPT_DURATION, .fallback = "30s",
 	 .accepts = "0s..1d", .help = "How long series are kept."},
+	{OPTION(live), .type = TALLY_OPT_CHOICE, .fallback = "auto",
+	 .accepts = "auto|pipeline|store|off",
+	 .help = "Where streams get their rows: from what this daemon's inputs read (pipeline); "
+		 "from the store, asked every second while anybody follows (store); from the "
+		 "inputs once they have read some, till then from the store (auto); or there are "
+		 "no streams."},
+	{OPTION(live_memory), .type = TALLY_OPT_SIZE, .fallback = "4Mi", .accepts = "64Ki..1Gi",
+	 .help = "Memory for the newest rows of each kind of stream, for all its clients; who "
+		 "falls behind them misses some, and is told so."},
+	{OPTION(live_client_memory), .type = TALLY_OPT_SIZE, .fallback = "256Ki",
+	 .accepts = "16Ki..16Mi",
+	 .help = "Memory for one client's events on their way; no event is larger, and what a "
+		 "client has missed is told up to this."},
+	{OPTION(live_heartbeat), .type = TALLY_OPT_DURATION, .fallback = "15s",
+	 .accepts = "1s..1min", .help = "A stream that is silent says so, so often."},
+	{OPTION(max_streams), .type = TALLY_OPT_INT, .fallback = "128", .accepts = "1..10000",
+	 .help = "Clients that may follow streams at the same time; others get a 503."},
 	{.name = NULL},
 };
 
 TALLY_PLUGIN(.name = "http_api", .version = TALLYD_VERSION,
 	     .help = "Serves what a store holds over HTTP, as JSON.", .options = http_options,
 	     .config_size = sizeof(struct http_config), .metrics = http_metrics,
-	     .create = http_create, .start = http_start, .stop = http_stop, .destroy = http_destroy)
+	     .create = http_create, .start = http_start, .stop = http_stop, .destroy = http_destroy,
+	     .watcher = &http_watcher)

@@ -27,7 +27,12 @@ struct http_config {
 	const char *cache_scope; /* NULL: nothing is shared with another daemon */
 	int64_t cache_size;
 	int64_t cache_ttl_containers, cache_ttl_stats, cache_ttl_images, cache_ttl_history;
+	int64_t live; /* enum http_live */
+	int64_t live_memory, live_client_memory, live_heartbeat, max_streams;
 };
+
+/* Where streams get their rows from; in the order of the option's choices. */
+enum http_live { HTTP_LIVE_AUTO, HTTP_LIVE_PIPELINE, HTTP_LIVE_STORE, HTTP_LIVE_OFF };
 
 /* What requests are counted under. */
 enum http_class {
@@ -40,6 +45,7 @@ enum http_class {
 	HTTP_DAEMON,
 	HTTP_HEALTH,
 	HTTP_METRICS,
+	HTTP_STREAM,
 	HTTP_OTHER,
 	HTTP_CLASSES
 };
@@ -79,6 +85,8 @@ enum http_metric {
 	HTTP_CACHE_BYTES = HTTP_LEVEL_REQUESTS + HTTP_LEVELS * KIND_NONE * HTTP_LEVEL_RESULTS,
 	HTTP_CACHE_ENTRIES,
 	HTTP_CACHE_EVICTIONS,
+	HTTP_STREAMS,
+	HTTP_STREAM_MISSED,
 };
 
 extern const struct tally_metric http_metrics[];

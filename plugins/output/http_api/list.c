@@ -68,6 +68,14 @@ int list_read_flag(struct call *call, const char *param, bool *ret)
 	return r;
 }
 
+int list_check_choice(struct call *call, const struct list_filter *filter, const char *value)
+{
+	if (!filter->choices || choice_of(filter->choices, value) >= 0)
+		return 0;
+	return reply_problem(call->reply, 400, filter->param, "\"%s\" is none of %s", value,
+			     filter->choices);
+}
+
 static int filter_one(struct call *call, const struct list_filter *filter, struct ask *ask,
 		      const char *value)
 {
@@ -78,9 +86,8 @@ static int filter_one(struct call *call, const struct list_filter *filter, struc
 		return reply_problem(call->reply, 400, filter->param,
 				     "%s of this store has no column %s", ask->table->name,
 				     filter->column);
-	if (filter->choices && choice_of(filter->choices, value) < 0)
-		return reply_problem(call->reply, 400, filter->param, "\"%s\" is none of %s", value,
-				     filter->choices);
+	if (list_check_choice(call, filter, value) < 0)
+		return -EINVAL;
 	if (match == TALLY_GLOB && !strpbrk(value, "*?"))
 		match = TALLY_EQUALS;
 	if (column->type == TALLY_BOOL || column->type == TALLY_INT)
@@ -181,6 +188,17 @@ static void write_object(const struct listing *listing, const struct tally_cell 
 	for (uint32_t i = 0; i < listing->n; i++) {
 		json_write_key(json, listing->columns[i]->name);
 		rowset_write_cell(json, listing->rows.types[1 + i], &row[1 + i]);
+	}
+	json_end_object(json);
+}
+
+void list_write_row(struct json_writer *json, const struct tally_table *table,
+		    const struct tally_cell *row)
+{
+	json_begin_object(json);
+	for (uint32_t i = 0; i < table->n_columns; i++) {
+		json_write_key(json, table->columns[i].name);
+		rowset_write_cell(json, table->columns[i].type, &row[i]);
 	}
 	json_end_object(json);
 }

@@ -21,6 +21,8 @@ struct list {
 	int64_t back;                      /* ns: the range unless from says otherwise */
 };
 
+extern const struct list logs_of_containers, events_of_containers;
+
 /* container: only its rows; NULL: those of the containers that container= names, or of all.
  * A table that the store does not have gives an empty list. */
 int list_answer(struct call *call, const struct list *list, const struct container *container);
@@ -30,6 +32,13 @@ int list_read_format(struct call *call, enum list_format *ret); /* 0, or a probl
 
 /* yes or no; a problem if it is neither. */
 int list_read_flag(struct call *call, const char *param, bool *ret);
+
+/* 0, or a problem: not among the filter's choices. */
+int list_check_choice(struct call *call, const struct list_filter *filter, const char *value);
+
+/* A row of a table as an object. */
+void list_write_row(struct json_writer *json, const struct tally_table *table,
+		    const struct tally_cell *row);
 
 void list_write_empty(struct json_writer *json);
 

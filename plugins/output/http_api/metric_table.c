@@ -50,6 +50,7 @@ const struct tally_metric http_metrics[] = {
 	REQUESTS_OF("daemon"),
 	REQUESTS_OF("health"),
 	REQUESTS_OF("metrics"),
+	REQUESTS_OF("stream"),
 	REQUESTS_OF("other"),
 	{.name = "request_seconds_total",
 	 .unit = "ns",
@@ -81,6 +82,10 @@ const struct tally_metric http_metrics[] = {
 	{.name = "cache_entries", .help = "Answers that are kept.", .kind = TALLY_METRIC_GAUGE},
 	{.name = "cache_evictions_total",
 	 .help = "Answers given up before their time to make room.",
+	 .kind = TALLY_METRIC_COUNTER},
+	{.name = "streams", .help = "Clients that follow a stream.", .kind = TALLY_METRIC_GAUGE},
+	{.name = "stream_missed_total",
+	 .help = "Events that clients of streams were told they had missed, being too slow.",
 	 .kind = TALLY_METRIC_COUNTER},
 	{.name = NULL},
 };

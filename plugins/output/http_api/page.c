@@ -36,8 +36,7 @@ int page_read_limit(struct call *call, uint32_t fallback, uint32_t *ret)
 	return 0;
 }
 
-/* As query.h says of `after`: time and tags and order; of a STATE table the tags. */
-static bool page_is_key(const struct tally_table *table, uint32_t column)
+bool page_is_key(const struct tally_table *table, uint32_t column)
 {
 	uint16_t role = table->columns[column].role;
 	if (column == 0)

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stream.h"
+
 enum { PARCEL_GZIP_LEVEL = 1 };
 
 /* Not against forgers: who can choose what is stored can only make his own answer look unchanged.
@@ -68,6 +70,8 @@ struct parcel *parcel_pack(struct reply *reply, int64_t made, bool gzip)
 	parcel->made = made;
 	parcel->link = reply->link;
 	reply->link = NULL;
+	parcel->stream = reply->stream;
+	reply->stream = NULL;
 	size_t len = reply->body.len;
 	char *fitted = len ? realloc(reply->body.data, len) : NULL;
 	parcel->body[PARCEL_IDENTITY].data = fitted ? fitted : reply->body.data;
@@ -94,6 +98,7 @@ void parcel_drop(struct parcel *parcel)
 	for (int i = 0; i < PARCEL_CODINGS; i++)
 		free(parcel->body[i].data);
 	free(parcel->link);
+	stream_free(parcel->stream);
 	free(parcel);
 }
 

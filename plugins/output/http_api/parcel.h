@@ -18,6 +18,7 @@ struct parcel {
 	unsigned status;
 	const char *type, *allow, *challenge; /* static, as in struct reply */
 	char *link;
+	struct stream *stream; /* instead of a body, until it is on its way; NULL: none */
 	unsigned retry_after;
 	bool close;
 	struct {

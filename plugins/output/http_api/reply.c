@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "http_api.h"
+#include "stream.h"
 
 enum { REPLY_DETAIL_SIZE = 1024, REPLY_RETRY_SECONDS = 2 };
 
@@ -27,6 +28,8 @@ void reply_done(struct reply *reply)
 	json_writer_done(&reply->body);
 	free(reply->link);
 	reply->link = NULL;
+	stream_free(reply->stream);
+	reply->stream = NULL;
 }
 
 static const char *reply_title(unsigned status)

@@ -7,12 +7,15 @@
 
 #include <json_writer.h>
 
+struct stream;
+
 extern const char reply_json[], reply_csv[], reply_ndjson[], reply_metrics[], reply_html[];
 
 struct reply {
 	unsigned status;  /* 0: nothing decided yet */
 	const char *type; /* of the content, static */
 	struct json_writer body;
+	struct stream *stream; /* instead of a body; owned; NULL: none */
 	char *link;            /* value of a Link header, or NULL */
 	const char *allow;     /* value of an Allow header, static, or NULL */
 	const char *challenge; /* value of a WWW-Authenticate header, static, or NULL */

@@ -1,5 +1,6 @@
 #include "request.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,15 @@ struct request *request_create(const char *raw)
 	return request;
 }
 
+int request_read_mark(struct request *request, struct MHD_Connection *connection)
+{
+	const char *id = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Last-Event-ID");
+	if (!id || !*id)
+		return 0;
+	request->last_event_id = strdup(id);
+	return request->last_event_id ? 0 : -ENOMEM;
+}
+
 struct request *request_keep(struct request *request)
 {
 	atomic_fetch_add_explicit(&request->references, 1, memory_order_relaxed);
@@ -34,6 +44,7 @@ void request_drop(struct request *request)
 	parcel_drop(request->parcel);
 	parcel_drop(request->fallback);
 	target_done(&request->target);
+	free(request->last_event_id);
 	free(request->raw);
 	free(request);
 }

@@ -40,6 +40,8 @@ struct request {
 	int64_t started, deadline;
 	enum http_kind kind;
 	bool gzip; /* its client takes that */
+	bool head;
+	char *last_event_id; /* NULL: none */
 
 	/* The answer: a reply being written, or a finished one.  Written by who took the request,
 	 * read by the connection after that. */
@@ -57,6 +59,8 @@ struct request {
 };
 
 struct request *request_create(const char *raw); /* NULL: no memory */
+/* Takes the Last-Event-ID over from the headers.  -ENOMEM. */
+int request_read_mark(struct request *request, struct MHD_Connection *connection);
 struct request *request_keep(struct request *request);
 void request_drop(struct request *request);
 

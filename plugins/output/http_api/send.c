@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "accept.h"
+#include "stream.h"
 
 static const char *header_of(struct MHD_Connection *connection, const char *name)
 {
@@ -21,8 +22,9 @@ static void add_number(struct MHD_Response *response, const char *name, int64_t 
 
 static bool is_validated(const struct request *request)
 {
-	return request->parcel->status == 200 && request->endpoint &&
-	       request->endpoint->class != HTTP_HEALTH && request->endpoint->class != HTTP_METRICS;
+	enum http_class class = request->endpoint ? request->endpoint->class : HTTP_OTHER;
+	return request->parcel->status == 200 && request->endpoint && class != HTTP_HEALTH &&
+	       class != HTTP_METRICS && class != HTTP_STREAM;
 }
 
 /* Kept by clients as long as here; what is not kept here they ask about each time. */
@@ -96,7 +98,20 @@ static struct MHD_Response *full_answer(struct parcel *parcel, enum parcel_codin
 	return response;
 }
 
-enum MHD_Result send_answer(const struct http_config *config, const struct request *request,
+/* One that has no end, unless only its head is wanted: libmicrohttpd would end that in a chunk. */
+static struct MHD_Response *any_answer(const struct sender *sender, const struct request *request,
+				       enum parcel_coding coding, struct MHD_Connection *connection)
+{
+	struct parcel *parcel = request->parcel;
+	if (!parcel->stream || request->head)
+		return full_answer(parcel, coding);
+	struct MHD_Response *response = stream_response(parcel->stream, connection, sender->guests);
+	if (response)
+		parcel->stream = NULL;
+	return response;
+}
+
+enum MHD_Result send_answer(const struct sender *sender, const struct request *request,
 			    struct MHD_Connection *connection, int64_t now, unsigned *ret_status)
 {
 	struct parcel *parcel = request->parcel;
@@ -107,11 +122,11 @@ enum MHD_Result send_answer(const struct http_config *config, const struct reque
 							   parcel->body[coding].etag);
 	struct MHD_Response *response =
 		known ? MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT)
-		      : full_answer(parcel, coding);
+		      : any_answer(sender, request, coding, connection);
 	if (!response)
 		return MHD_NO;
 	*ret_status = known ? 304 : parcel->status;
-	add_meta(config, response, request, coding);
+	add_meta(sender->config, response, request, coding);
 	add_origin(response, request, now);
 	add_rare(response, parcel);
 	enum MHD_Result r = MHD_queue_response(connection, *ret_status, response);

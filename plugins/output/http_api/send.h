@@ -9,8 +9,15 @@
 
 #include "request.h"
 
+struct guests;
+
+struct sender {
+	const struct http_config *config;
+	struct guests *guests;
+};
+
 /* HTTP thread; request->parcel is set.  now: monotonic.  ret_status: what is said. */
-enum MHD_Result send_answer(const struct http_config *config, const struct request *request,
+enum MHD_Result send_answer(const struct sender *sender, const struct request *request,
 			    struct MHD_Connection *connection, int64_t now, unsigned *ret_status);
 
 #endif

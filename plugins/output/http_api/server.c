@@ -13,6 +13,7 @@
 #include "guard.h"
 #include "guests.h"
 #include "listen.h"
+#include "live.h"
 #include "request.h"
 #include "send.h"
 
@@ -26,6 +27,7 @@ struct server {
 	struct tally_ctx *ctx;
 	const struct http_config *config;
 	struct MHD_Daemon *daemon;
+	struct live *live;
 	struct desk *desk;
 	struct guard guard;
 	struct guests *guests;
@@ -64,7 +66,8 @@ static enum MHD_Result server_queue(struct server *server, struct request *reque
 	if (!request->parcel)
 		return MHD_NO;
 	guests_set(server->guests, connection, GUEST_LISTENS);
-	enum MHD_Result r = send_answer(server->config, request, connection, now, &status);
+	const struct sender sender = {server->config, server->guests};
+	enum MHD_Result r = send_answer(&sender, request, connection, now, &status);
 	if (r == MHD_YES)
 		server_count(server, request, status, now);
 	return r;
@@ -133,6 +136,9 @@ static enum MHD_Result server_accept(struct server *server, struct request *requ
 	request->now = tally_now(server->ctx);
 	request->started = tally_monotonic(server->ctx);
 	request->deadline = request->started + server->config->query_timeout;
+	request->head = strcmp(method, "HEAD") == 0;
+	if (request_read_mark(request, connection) < 0)
+		return MHD_NO;
 	request->gzip = accept_gzip(
 		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept-Encoding"));
 	if (filter_check(connection, method, request->raw, &request->reply) == 0) {
@@ -218,6 +224,7 @@ static void server_free(struct server *server)
 {
 	guests_close(server->guests);
 	desk_free(server->desk);
+	live_free(server->live);
 	tokens_close(server->guard.tokens);
 	free(server);
 }
@@ -226,7 +233,14 @@ static void server_free(struct server *server)
 static int server_prepare(struct server *server)
 {
 	int r = guests_open(server->ctx, &server->guests);
-	return r < 0 ? r : desk_open(server->ctx, server->config, &server->desk);
+	if (r == 0)
+		r = live_open(server->ctx, server->config, &server->live);
+	if (r < 0)
+		return r;
+	r = desk_open(server->ctx, server->config, server->live, &server->desk);
+	if (r < 0)
+		live_close(server->live);
+	return r;
 }
 
 /* Before anything else is there, with errors of its own. */
@@ -262,6 +276,7 @@ int server_start(struct tally_ctx *ctx, const struct http_config *config,
 	r = server_listen(server);
 	if (r < 0) {
 		desk_close(server->desk);
+		live_close(server->live);
 		server_free(server);
 		return tally_fail(ctx, -r, "cannot start the HTTP server: %s", strerror(-r));
 	}
@@ -279,9 +294,23 @@ static void server_linger(struct server *server)
 void server_stop(struct server *server)
 {
 	MHD_quiesce_daemon(server->daemon);
-	desk_close(server->desk); /* nothing is suspended after this */
+	desk_close(server->desk);
+	live_close(server->live); /* nothing is suspended after this */
 	server_linger(server);
 	MHD_stop_daemon(server->daemon);
 	close(server->listen_fd);
 	server_free(server);
+}
+
+/* Does the list of containers look different after this? */
+static bool server_is_change(const struct tally_batch *batch)
+{
+	return strcmp(batch->table->name, "container_events") == 0;
+}
+
+void server_watch(struct server *server, const struct tally_batch *batch)
+{
+	if (server_is_change(batch))
+		desk_forget(server->desk, KIND_CONTAINERS);
+	live_watch(server->live, batch);
 }

@@ -23,4 +23,7 @@ int server_start(struct tally_ctx *ctx, const struct http_config *config,
 /* Answers what waits with 503, gives open answers a moment to leave, closes everything. */
 void server_stop(struct server *server);
 
+/* Rows pass on their way to a store.  Any thread, between start and stop; does not block. */
+void server_watch(struct server *server, const struct tally_batch *batch);
+
 #endif

@@ -44,6 +44,7 @@ static unsigned token_scope(const char *word)
 		[HTTP_DAEMON] = "daemon",
 		[HTTP_HEALTH] = "health",
 		[HTTP_METRICS] = "metrics",
+		[HTTP_STREAM] = "stream",
 	};
 	if (strcmp(word, "read") == 0)
 		return ~0U;
@@ -76,7 +77,7 @@ static const char *tokens_read_line(char *line, struct token_list *list)
 		unsigned scope = token_scope(word);
 		if (!scope)
 			return "no such scope (read, or containers, stats, logs, events, images, "
-			       "tables, daemon, health, metrics)";
+			       "tables, daemon, health, metrics, stream)";
 		token->scopes |= scope;
 	}
 	return NULL;
@@ -175,11 +176,10 @@ static unsigned token_equals(const char *a, const char *b)
 	return (differ - 1) & ~differ & 0x80000000U ? ~0U : 0;
 }
 
-enum tokens_verdict tokens_check(struct tokens *tokens, const char *authorization,
-				 enum http_class class)
+enum tokens_verdict tokens_check(struct tokens *tokens, const char *authorization, unsigned scopes)
 {
 	char given[TOKENS_MAX_LENGTH] = "";
-	unsigned scopes = 0;
+	unsigned has = 0;
 	tokens_refresh(tokens);
 	if (!authorization || strncasecmp(authorization, "Bearer ", 7) != 0)
 		return TOKENS_MISSING;
@@ -189,10 +189,10 @@ enum tokens_verdict tokens_check(struct tokens *tokens, const char *authorizatio
 		return TOKENS_UNKNOWN;
 	memcpy(given, authorization, len);
 	for (uint32_t i = 0; i < tokens->list.n; i++)
-		scopes |= tokens->list.token[i].scopes &
-			  token_equals(given, tokens->list.token[i].text);
+		has |= tokens->list.token[i].scopes &
+		       token_equals(given, tokens->list.token[i].text);
 	explicit_bzero(given, sizeof(given));
-	if (!scopes)
+	if (!has)
 		return TOKENS_UNKNOWN;
-	return class == HTTP_OTHER || (scopes & 1U << class) ? TOKENS_GOOD : TOKENS_NOT_ENOUGH;
+	return (has & scopes) == scopes ? TOKENS_GOOD : TOKENS_NOT_ENOUGH;
 }

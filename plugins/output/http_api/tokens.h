@@ -1,7 +1,8 @@
 /*
  * Who may ask for what: a file of lines `token scope…`, read again when it changes.  A scope is a
- * kind of endpoint, as `endpoint` in the metrics (containers, stats, logs, …), or `read` for all.
- * Empty lines and those that begin with # are skipped.  HTTP thread, but for opening.
+ * kind of endpoint, as `endpoint` in the metrics (containers, stats, logs, …), or `read` for all;
+ * to follow a stream of logs takes `logs stream`. Empty lines and those that begin with # are
+ * skipped.  HTTP thread, but for opening.
  */
 #ifndef TALLYD_HTTP_TOKENS_H
 #define TALLYD_HTTP_TOKENS_H
@@ -20,9 +21,9 @@ void tokens_close(struct tokens *tokens); /* NULL is fine */
 
 enum tokens_verdict { TOKENS_GOOD, TOKENS_MISSING, TOKENS_UNKNOWN, TOKENS_NOT_ENOUGH };
 
-/* authorization: the value of that header, or NULL.  Takes as long whichever token it is, and
+/* scopes: a bit per enum http_class, all of which it must have; 0: any token will do.
+ * authorization: the value of that header, or NULL.  Takes as long whichever token it is, and
  * whether any. */
-enum tokens_verdict tokens_check(struct tokens *tokens, const char *authorization,
-				 enum http_class class);
+enum tokens_verdict tokens_check(struct tokens *tokens, const char *authorization, unsigned scopes);
 
 #endif

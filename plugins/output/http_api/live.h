@@ -1,0 +1,54 @@
+/*
+ * What streams show: three feeds, filled from the rows that pass through this daemon, or, where
+ *none do (an api process of its own), by asking the store every second for all clients of a kind,
+ *and only while there are any.
+ *
+ *	an input       live_watch()     keeps its batch in a feed, nudges the waker
+ *	the waker      resumes the streams that wait for it, and those that were silent for long
+ *	HTTP thread    stream.c         takes rows out of the feed, live_wait() when there are no
+ *more
+ *
+ * Lock order: the live lock, then a feed's, or libmicrohttpd's own by suspending.
+ */
+#ifndef TALLYD_HTTP_LIVE_H
+#define TALLYD_HTTP_LIVE_H
+
+#include <microhttpd.h>
+#include <tallyd/host.h>
+
+#include "feed.h"
+#include "http_api.h"
+
+struct live;
+struct stream;
+
+enum live_kind { LIVE_STATS, LIVE_LOGS, LIVE_EVENTS, LIVE_KINDS };
+
+/* -errno: no memory, no threads. */
+int live_open(struct tally_ctx *ctx, const struct http_config *config, struct live **ret);
+/* Ends all streams, and those to come; returns when no thread runs any more. */
+void live_close(struct live *live);
+void live_free(struct live *live); /* after all connections are gone; NULL is fine */
+
+/* Rows pass.  Any thread; never waits for a client or a store. */
+void live_watch(struct live *live, const struct tally_batch *batch);
+
+/* ---- For streams --------------------------------------------------------- */
+
+struct feed *live_feed(struct live *live, enum live_kind kind);
+/* The store is asked: rows may be in the feed that are older than a stream is. */
+bool live_is_polled(struct live *live, enum live_kind kind);
+
+/* -EBUSY: there are max_streams; -ESHUTDOWN.  Else owes live_leave(). */
+int live_enter(struct live *live, struct stream *stream);
+void live_leave(struct live *live, struct stream *stream);
+
+enum live_prospect {
+	LIVE_MORE,    /* rows have come meanwhile */
+	LIVE_WAITING, /* its connection is suspended now */
+	LIVE_OVER,
+};
+/* HTTP thread: nothing to send up to that row. */
+enum live_prospect live_wait(struct live *live, struct stream *stream);
+
+#endif

@@ -1,0 +1,123 @@
+#include "mark.h"
+
+#include <cleanup.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cursor.h"
+#include "page.h"
+
+void mark_done(struct mark *mark)
+{
+	free(mark->memory);
+	mark->memory = NULL;
+}
+
+static bool is_text(uint16_t type)
+{
+	return type == TALLY_TEXT || type == TALLY_JSON;
+}
+
+/* ---- Text ---------------------------------------------------------------- */
+
+static uint32_t mark_types(const struct tally_table *table, uint16_t types[MARK_MAX_KEY])
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < table->n_columns && n < MARK_MAX_KEY; i++)
+		if (page_is_key(table, i))
+			types[n++] = table->columns[i].type;
+	return n;
+}
+
+void mark_write(struct json_writer *out, uint32_t epoch, uint64_t number,
+		const struct tally_table *table, const struct tally_cell *row)
+{
+	uint16_t types[MARK_MAX_KEY];
+	struct tally_cell key[MARK_MAX_KEY];
+	char head[40];
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < table->n_columns && n < MARK_MAX_KEY; i++) {
+		if (!page_is_key(table, i))
+			continue;
+		types[n] = table->columns[i].type;
+		key[n++] = row[i];
+	}
+	auto_free char *cursor = cursor_write(types, key, n);
+	snprintf(head, sizeof(head), "%08" PRIx32 ".%" PRIu64 ".", epoch, number);
+	json_write_raw(out, head, strlen(head));
+	if (cursor)
+		json_write_raw(out, cursor, strlen(cursor));
+}
+
+bool mark_read_number(const char *text, struct mark *ret)
+{
+	char *dot, *end;
+	unsigned long epoch = strtoul(text, &dot, 16);
+	if (dot != text + 8 || *dot != '.' || dot[1] < '0' || dot[1] > '9')
+		return false;
+	ret->number = strtoull(dot + 1, &end, 10);
+	ret->epoch = (uint32_t)epoch;
+	return *end == '.';
+}
+
+int mark_read_key(const char *text, const struct tally_table *table, struct mark *ret)
+{
+	uint16_t types[MARK_MAX_KEY];
+	uint32_t n = mark_types(table, types);
+	const char *cursor = strrchr(text, '.');
+	if (!cursor)
+		return -EINVAL;
+	int r = cursor_read(cursor + 1, types, n, ret->key, &ret->memory);
+	if (r < 0)
+		return r;
+	if (!ret->key[0].set || ret->key[0].i < 0)
+		return -EINVAL;
+	ret->n_key = n;
+	return 0;
+}
+
+/* ---- Order --------------------------------------------------------------- */
+
+static int compare_cells(uint16_t type, const struct tally_cell *a, const struct tally_cell *b)
+{
+	if (!a->set || !b->set)
+		return (int)a->set - (int)b->set;
+	if (!is_text(type))
+		return (a->i > b->i) - (a->i < b->i);
+	uint32_t len = a->len < b->len ? a->len : b->len;
+	int order = len ? memcmp(a->text, b->text, len) : 0;
+	return order ? order : (a->len > b->len) - (a->len < b->len);
+}
+
+bool mark_precedes(const struct mark *mark, const struct tally_table *table,
+		   const struct tally_cell *row)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < table->n_columns && n < mark->n_key; i++) {
+		if (!page_is_key(table, i))
+			continue;
+		int order = compare_cells(table->columns[i].type, &mark->key[n++], &row[i]);
+		if (order)
+			return order < 0;
+	}
+	return mark->n_key == 0;
+}
+
+uint64_t mark_hash(const struct tally_table *table, const struct tally_cell *row)
+{
+	uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
+	for (uint32_t i = 0; i < table->n_columns; i++) {
+		if (!page_is_key(table, i))
+			continue;
+		bool text = is_text(table->columns[i].type);
+		const char *bytes = text ? row[i].text : (const char *)&row[i].i;
+		size_t len = !row[i].set ? 0 : text ? row[i].len : sizeof(row[i].i);
+		for (size_t k = 0; k < len; k++)
+			hash = (hash ^ (unsigned char)bytes[k]) * UINT64_C(1099511628211);
+		hash = (hash ^ 0x100) * UINT64_C(1099511628211);
+	}
+	return hash;
+}

@@ -1,0 +1,158 @@
+#include "sieve.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "tables.h"
+
+enum { SIEVE_MAX_RULES = 2 * PARAMS_MAX };
+
+/* ---- Reading ------------------------------------------------------------- */
+
+static int sieve_add(struct call *call, struct sieve *sieve, struct sieve_rule rule,
+		     const char *value)
+{
+	if (!sieve->rules)
+		sieve->rules = calloc(SIEVE_MAX_RULES, sizeof(*sieve->rules));
+	rule.value = strdup(value);
+	if (!sieve->rules || !rule.value || sieve->n == SIEVE_MAX_RULES) {
+		free(rule.value);
+		return reply_unavailable(call->reply, "out of memory");
+	}
+	sieve->rules[sieve->n++] = rule;
+	return 0;
+}
+
+static int sieve_add_container(struct call *call, struct sieve *sieve, const char *word)
+{
+	struct container container;
+	int r = container_find(call, word, "container", &container);
+	if (r == 0)
+		r = sieve_add(call, sieve, (struct sieve_rule){"container_id", TALLY_EQUALS, NULL},
+			      container.id);
+	if (r == 0)
+		r = sieve_add(call, sieve, (struct sieve_rule){"host", TALLY_EQUALS, NULL},
+			      container.host);
+	return r;
+}
+
+static int sieve_add_param(struct call *call, struct sieve *sieve, const struct list_filter *filter,
+			   const char *value)
+{
+	uint32_t match = filter->match;
+	int r = list_check_choice(call, filter, value);
+	if (r < 0)
+		return r;
+	if (match == TALLY_GLOB && !strpbrk(value, "*?"))
+		match = TALLY_EQUALS;
+	return sieve_add(call, sieve, (struct sieve_rule){filter->column, match, NULL}, value);
+}
+
+int sieve_read(struct call *call, const struct list_filter *filters, struct sieve *ret)
+{
+	int r = 0;
+	*ret = (struct sieve){.n = 0};
+	for (uint32_t i = 0; r == 0 && i < call->target->n_params; i++) {
+		const struct param *param = &call->target->params[i];
+		if (strcmp(param->name, "container") == 0)
+			r = sieve_add_container(call, ret, param->value);
+		for (const struct list_filter *f = filters; r == 0 && f->param; f++)
+			if (strcmp(f->param, param->name) == 0)
+				r = sieve_add_param(call, ret, f, param->value);
+	}
+	return r;
+}
+
+void sieve_done(struct sieve *sieve)
+{
+	for (uint32_t i = 0; i < sieve->n; i++)
+		free(sieve->rules[i].value);
+	free(sieve->rules);
+	*sieve = (struct sieve){.n = 0};
+}
+
+void sieve_ask(const struct sieve *sieve, struct ask *ask)
+{
+	for (uint32_t i = 0; i < sieve->n; i++) {
+		const struct sieve_rule *rule = &sieve->rules[i];
+		const struct tally_column *column = table_column(ask->table, rule->column);
+		if (column)
+			ask_text(ask, column, rule->match, rule->value);
+	}
+}
+
+/* ---- Holding a row against it -------------------------------------------- */
+
+bool sieve_glob(const char *pattern, const char *text, size_t len)
+{
+	const char *star = NULL, *end = text + len, *retry = text;
+	while (text < end) {
+		if (*pattern == '*') {
+			star = pattern++;
+			retry = text;
+		} else if (*pattern == '?' || (*pattern && *pattern == *text)) {
+			size_t step =
+				*pattern == '?' ? json_utf8_length(text, (size_t)(end - text)) : 1;
+			text += step ? step : 1;
+			pattern++;
+		} else if (star) {
+			pattern = star + 1;
+			text = ++retry;
+		} else {
+			return false;
+		}
+	}
+	return pattern[strspn(pattern, "*")] == '\0';
+}
+
+static bool contains(const struct tally_cell *cell, const char *value)
+{
+	size_t len = strlen(value);
+	for (size_t i = 0; i + len <= cell->len; i++)
+		if (strncasecmp(cell->text + i, value, len) == 0)
+			return true;
+	return false;
+}
+
+static bool rule_passes(const struct sieve_rule *rule, const struct tally_cell *cell)
+{
+	if (!cell->set)
+		return false;
+	if (rule->match == TALLY_CONTAINS)
+		return contains(cell, rule->value);
+	if (rule->match == TALLY_GLOB)
+		return sieve_glob(rule->value, cell->text, cell->len);
+	return cell_equals(cell, rule->value);
+}
+
+/* Is there an EQUALS on the same column that the row passes? */
+static bool alternative_passes(const struct sieve *sieve, const char *column,
+			       const struct tally_cell *cell)
+{
+	for (uint32_t i = 0; i < sieve->n; i++)
+		if (sieve->rules[i].match == TALLY_EQUALS &&
+		    strcmp(sieve->rules[i].column, column) == 0 &&
+		    rule_passes(&sieve->rules[i], cell))
+			return true;
+	return false;
+}
+
+bool sieve_passes(const struct sieve *sieve, const struct tally_table *table,
+		  const struct tally_cell *row)
+{
+	for (uint32_t i = 0; i < sieve->n; i++) {
+		const struct sieve_rule *rule = &sieve->rules[i];
+		const struct tally_column *column = table_column(table, rule->column);
+		if (!column)
+			return false;
+		const struct tally_cell *cell = &row[column - table->columns];
+		bool passes = rule->match == TALLY_EQUALS
+				      ? alternative_passes(sieve, rule->column, cell)
+				      : rule_passes(rule, cell);
+		if (!passes)
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,67 @@
+/*
+ * One client of a stream of Server-Sent Events.  Made in a worker, which may first ask the store
+ * for what the client has missed; then read by the HTTP thread.  What it holds in memory is bounded
+ * by live_client_memory: rows stay in the feed, and who is too slow for that is told how many it
+ * missed.
+ */
+#ifndef TALLYD_HTTP_STREAM_H
+#define TALLYD_HTTP_STREAM_H
+
+#include <json_writer.h>
+
+#include "endpoint.h"
+#include "live.h"
+#include "mark.h"
+#include "seen.h"
+#include "sieve.h"
+
+struct guests;
+
+struct stream {
+	struct live *live;
+	struct tally_ctx *ctx;
+	const struct http_config *config;
+	enum live_kind kind;
+	struct feed *feed;
+	uint32_t epoch;
+	bool entered;
+	struct sieve sieve;
+
+	/* Rows of the feed that come before `after`, or that the store gave already, are left out.
+	 */
+	bool has_after;
+	struct mark after;
+	struct seen given;
+
+	/* The HTTP thread's, once the stream is on its way. */
+	uint64_t at;            /* the next row, in the feed */
+	struct json_writer out; /* events that are still to be sent */
+	size_t sent;            /* of out */
+	int64_t spoke;          /* monotonic, when something was sent last */
+	struct guests *guests;
+	struct MHD_Connection *connection;
+
+	/* Guarded by the live lock. */
+	bool suspended;
+	struct stream *previous, *next; /* that are suspended */
+	struct stream *next_ready;
+};
+
+void stream_free(struct stream *stream); /* NULL is fine; not while it is suspended */
+
+/* In a worker, with sieve set: puts it where the client was, or at the end.  0, or a problem. */
+int stream_resume(struct stream *stream, struct call *call, const struct list *list);
+
+/* Adds one event.  false: it is larger than the bound, or there is no memory; nothing is added. */
+bool stream_write_row(struct stream *stream, uint32_t epoch, uint64_t number,
+		      const struct tally_table *table, const struct tally_cell *row);
+void stream_write_lagged(struct stream *stream, uint64_t missed);
+
+extern const char stream_type[]; /* of the content */
+
+/* A response that goes on for ever, which takes the stream over; NULL: no memory, and it did not.
+ */
+struct MHD_Response *stream_response(struct stream *stream, struct MHD_Connection *connection,
+				     struct guests *guests);
+
+#endif

@@ -1,0 +1,171 @@
+/*
+ * Where a stream begins.  Without Last-Event-ID: at the end.  With one of this process whose next
+ * row is still in the feed: there, exactly.  Else the store is asked for what came after it, and
+ * the feed is gone through from its oldest row, but for what the store gave: so nothing is missed
+ * that is on its way into the store, and nothing comes twice.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "stream.h"
+#include "tables.h"
+
+enum { RESUME_ROWS = 10000 };
+
+static const int64_t resume_stats = 600 * HTTP_SECOND; /* how old a newest reading may be */
+
+/* ---- What the store has -------------------------------------------------- */
+
+static int resume_ask(struct stream *stream, struct call *call, const struct tally_table *table,
+		      struct rowset *ret)
+{
+	struct ask ask;
+	int64_t from = stream->after.key[0].i;
+	if (stream->kind == LIVE_STATS && from < call->now - resume_stats)
+		from = call->now - resume_stats;
+	ask_init(&ask, call, table);
+	for (uint32_t i = 1; i < table->n_columns; i++)
+		ask_select(&ask, &table->columns[i], TALLY_RAW);
+	sieve_ask(&stream->sieve, &ask);
+	ask.query.newest_first = 1;
+	ask.query.from = from;
+	if (ask.query.limit > RESUME_ROWS)
+		ask.query.limit = RESUME_ROWS;
+	return ask_store(&ask, ret);
+}
+
+/* Of readings one per container, the newest. */
+static uint64_t resume_thing(const struct tally_table *table, const struct tally_cell *row)
+{
+	struct tally_cell cells[MARK_MAX_KEY];
+	const struct tally_column *columns[] = {table_column(table, "host"),
+						table_column(table, "container_id")};
+	struct tally_column key[] = {{.type = TALLY_TIME},
+				     {.type = TALLY_TEXT, .role = TALLY_TAG},
+				     {.type = TALLY_TEXT, .role = TALLY_TAG}};
+	const struct tally_table shape = {.columns = key, .n_columns = 3, .kind = TALLY_SERIES};
+	cells[0] = (struct tally_cell){.set = 0};
+	for (int i = 0; i < 2; i++)
+		cells[1 + i] = columns[i] ? row[columns[i] - table->columns]
+					  : (struct tally_cell){.set = 0};
+	return mark_hash(&shape, cells);
+}
+
+/* Leaves, of rows from the newest to the oldest, those to be given; in place.  -ENOMEM. */
+static int resume_choose(struct stream *stream, const struct tally_table *table,
+			 struct rowset *rows)
+{
+	struct seen things = {.slots = NULL};
+	uint32_t n = 0;
+	if (seen_init(&stream->given, rows->n_rows) < 0 || seen_init(&things, rows->n_rows) < 0)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < rows->n_rows; i++) {
+		const struct tally_cell *row = rowset_row(rows, i);
+		if (!mark_precedes(&stream->after, table, row))
+			continue;
+		seen_add(&stream->given, mark_hash(table, row));
+		if (stream->kind == LIVE_STATS && !seen_add(&things, resume_thing(table, row)))
+			continue;
+		memmove(&rows->cells[(size_t)n++ * rows->n_columns], row,
+			rows->n_columns * sizeof(*row));
+	}
+	rows->n_rows = n;
+	seen_done(&things);
+	return 0;
+}
+
+/* How many of the newest fit into what a client may hold. */
+static uint32_t resume_fit(struct stream *stream, const struct tally_table *table,
+			   const struct rowset *rows)
+{
+	size_t before = stream->out.len, room = stream->out.max, len = 0;
+	uint32_t n = 0;
+	room -= before + room / 8; /* also for saying that some are missing */
+	for (; n < rows->n_rows && len <= room; n++) {
+		if (!stream_write_row(stream, 0, 0, table, rowset_row(rows, n)))
+			break;
+		room -= len;
+		len = stream->out.len - before;
+		stream->out.len = before;
+	}
+	return len > room ? n - 1 : n;
+}
+
+static void resume_write(struct stream *stream, const struct tally_table *table,
+			 const struct rowset *rows)
+{
+	uint32_t n = resume_fit(stream, table, rows);
+	if (n < rows->n_rows)
+		stream_write_lagged(stream, rows->n_rows - n);
+	while (n-- > 0)
+		stream_write_row(stream, 0, 0, table, rowset_row(rows, n));
+}
+
+/* Readings of the feed that are older than those given would go back in time. */
+static void resume_forget_older(struct stream *stream, const struct rowset *rows)
+{
+	if (stream->kind != LIVE_STATS || rows->n_rows == 0)
+		return;
+	stream->after.key[0] = rowset_row(rows, 0)[0];
+	stream->after.n_key = 1;
+}
+
+static int resume_from_store(struct stream *stream, struct call *call,
+			     const struct tally_table *table)
+{
+	struct rowset rows auto_rowset;
+	int r = resume_ask(stream, call, table, &rows);
+	if (r < 0)
+		return r;
+	if (resume_choose(stream, table, &rows) < 0)
+		return reply_unavailable(call->reply, "out of memory");
+	resume_write(stream, table, &rows);
+	resume_forget_older(stream, &rows);
+	return 0;
+}
+
+/* ---- Where to begin ------------------------------------------------------ */
+
+/* Only rows from now on, although older ones may come out of the store. */
+static void resume_now(struct stream *stream, const struct call *call)
+{
+	stream->at = feed_span(stream->feed).next;
+	if (!live_is_polled(stream->live, stream->kind))
+		return;
+	stream->has_after = true;
+	stream->after.key[0] = (struct tally_cell){.i = call->now, .set = 1};
+	stream->after.n_key = 1;
+}
+
+static int resume_by_key(struct stream *stream, struct call *call, const struct list *list)
+{
+	const struct tally_table *table;
+	int r = call_table(call, list->table, &table);
+	if (r < 0)
+		return r;
+	if (!table || mark_read_key(call->last_event_id, table, &stream->after) < 0) {
+		stream_write_lagged(stream, 0);
+		resume_now(stream, call);
+		return 0;
+	}
+	stream->has_after = true;
+	stream->at = feed_span(stream->feed).oldest;
+	return resume_from_store(stream, call, table);
+}
+
+int stream_resume(struct stream *stream, struct call *call, const struct list *list)
+{
+	struct feed_span span = feed_span(stream->feed);
+	struct mark mark = {.n_key = 0};
+	stream->epoch = span.epoch;
+	if (!call->last_event_id) {
+		resume_now(stream, call);
+		return 0;
+	}
+	if (mark_read_number(call->last_event_id, &mark) && mark.epoch == span.epoch &&
+	    mark.number + 1 >= span.oldest && mark.number < span.next) {
+		stream->at = mark.number + 1;
+		return 0;
+	}
+	return resume_by_key(stream, call, list);
+}
