@@ -1,2 +1,3 @@
 tallyd_integration_test(timescale LABELS story)
 tallyd_integration_test(timescale_replica)
+tallyd_integration_test(timescale_plans)

@@ -133,6 +133,9 @@ void readers_give_back(struct readers *readers, struct pg_connection *pg)
 	pg->deadline = tally_monotonic(readers->ctx) + READERS_PAUSE;
 	if (pg->conn && PQtransactionStatus(pg->conn) == PQTRANS_ACTIVE)
 		pg_cancel(pg); /* whoever asked had enough */
+	/* Not rolled back: only what ends well is in the server's log of plans (auto_explain). */
+	if (pg->conn && PQtransactionStatus(pg->conn) == PQTRANS_INTRANS)
+		(void)pg_exec(pg, "commit");
 	pg_rollback(pg);
 	pthread_mutex_lock(&readers->lock);
 	for (uint32_t i = 0; i < readers->n; i++)

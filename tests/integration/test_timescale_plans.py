@@ -1,0 +1,118 @@
+"""What the API asks goes by the indexes that there are, and there are no others: seen in the plans that
+the server chose, with auto_explain, over half a day of twenty containers.
+"""
+
+import re
+
+import pytest
+
+from pg import Postgres
+
+SECTIONS = """
+[input.docker_stats]
+endpoint = unix:///nowhere/docker.sock
+[input.docker_status]
+endpoint = unix:///nowhere/docker.sock
+[input.docker_images]
+endpoint = unix:///nowhere/docker.sock
+[input.docker_logs]
+endpoint = unix:///nowhere/docker.sock
+enabled = yes
+[buffer.batch]
+[output.timescale]
+conninfo = %s
+maintenance = no
+[output.http_api]
+listen = 127.0.0.1:{port}
+store = timescale
+"""
+CONTAINERS, HOURS = 20, 12
+# Cut by time and large; a question about a part of them reads no other part.  What costs next to
+# nothing is a day with hardly a row.
+LARGE = re.compile(r"Seq Scan on container_(?:stats|logs|events)_rows\w* \w+  \(cost=[\d.]+\.\.(\d+)")
+CHEAP = 40
+
+
+@pytest.fixture(scope="module")
+def server():
+    postgres = Postgres(shared_preload_libraries="auto_explain",
+                        **{"auto_explain.log_min_duration": "0"}).start()
+    yield postgres
+    postgres.leave()
+
+
+def fill(server, table, every):
+    """A row of each container every so many seconds; each tag that tells things apart is its number."""
+    columns = server.sql("select name, type, role from tally.columns where \"table\" = "
+                         f"'{table}' order by position")
+    tags = [name for name, _, role in columns if role == "tag"]
+    values = {"int": "t * 10 + c", "real": "c + t % 7", "bool": "true", "json": "'{}'",
+              "text": "'text ' || t", "time": "to_timestamp(t)"}
+    tag = {"container_id": "lpad(c::text, 64, '0')", "name": "'n' || c"}
+    expressions = ", ".join(tag.get(name, "'testhost'") for name in tags)
+    server.sql(f"insert into tally.{table}_series select c, sha256(c::text::bytea), {expressions} "
+               f"from generate_series(1, {CONTAINERS}) c")
+    fields = [(name, kind) for name, kind, role in columns if role != "tag"]
+    server.sql(f"""
+        select tally.make_partitions('{table}_rows', now() - interval '{HOURS} hours', now());
+        insert into tally.{table}_rows (_series, {", ".join(name for name, _ in fields)})
+        select c, {", ".join(values[kind] for _, kind in fields)}
+        from generate_series(extract(epoch from now())::bigint - {HOURS * 3600},
+            extract(epoch from now())::bigint - 60, {every}) t, generate_series(1, {CONTAINERS}) c;
+        analyze""")
+
+
+@pytest.fixture(scope="module")
+def plans(server, tmp_path_factory):
+    """(the daemon, ask): ask gives the plans of what an API call made the server do."""
+    from daemon import Tallyd  # pylint: disable=import-outside-toplevel
+    daemon = Tallyd(tmp_path_factory.mktemp("tallyd"), SECTIONS % server.conninfo())
+    assert daemon.call("db", "migrate").returncode == 0
+    for table, every in (("container_stats", 60), ("container_logs", 60), ("container_events", 600)):
+        fill(server, table, every)
+    server.sql("insert into tally.container_info_rows (_key, time, host, container_id, name, state) "
+               "select sha256(c::text::bytea), now(), 'testhost', lpad(c::text, 64, '0'), 'n' || c, "
+               f"'running' from generate_series(1, {CONTAINERS}) c")
+    daemon.start()
+
+    def ask(path):
+        before = len(server.log)
+        answer = daemon.json(path)
+        return answer, server.log[before:]
+
+    yield ask
+    daemon.stop()
+
+
+ONE = f"{7:064}"
+QUESTIONS = {
+    "/api/v1/containers?limit=1000": "container_stats",
+    "/api/v1/stats/latest": "container_stats",
+    f"/api/v1/containers/{ONE}/stats?from=now-1h": "container_stats",
+    f"/api/v1/containers/{ONE}/stats?from=now-24h&points=300": "container_stats",
+    f"/api/v1/stats?ids={ONE}&from=now-2h&step=30s": "container_stats",
+    "/api/v1/top?by=cpu": "container_stats",
+    f"/api/v1/logs?container={ONE}&limit=50": "container_logs",
+    "/api/v1/logs?limit=50": "container_logs",
+    f"/api/v1/events?container={ONE}&limit=50": "container_events",
+    f"/api/v1/tables/container_stats?container_id={ONE}&order=desc&limit=10": "container_stats",
+}
+
+
+@pytest.mark.parametrize("path", QUESTIONS)
+def test_a_question_goes_by_an_index(plans, path):
+    answer, told = plans(path)
+    assert answer
+    used = re.findall(r"Index (?:Only )?Scan (?:Backward )?using (\w+)", told)
+    used += re.findall(r"Bitmap Index Scan on (\w+)", told)
+    assert any(name.startswith(QUESTIONS[path]) for name in used), told[-6000:]
+    assert all(int(cost) < CHEAP for cost in LARGE.findall(told)), told[-6000:]
+
+
+def test_there_is_no_index_but_the_keys(server, plans):
+    """A key is there to keep rows apart; the rows' key is the one that questions go by, too."""
+    assert plans
+    others = server.sql("select indexrelid::regclass from pg_index i join pg_class c on c.oid = "
+                        "i.indrelid where c.relnamespace = 'tally'::regnamespace and not exists "
+                        "(select from pg_constraint k where k.conindid = i.indexrelid)")
+    assert others == []
