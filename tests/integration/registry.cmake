@@ -1,3 +1,4 @@
-tallyd_integration_test(registry LABELS story)
+tallyd_integration_test(registry)
 tallyd_integration_test(engines)
 tallyd_integration_test(requests)
+tallyd_integration_test(podman)
