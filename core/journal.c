@@ -235,10 +235,25 @@ int journal_drop_damaged(struct journal *journal, uint64_t after_sequence)
 	return 0;
 }
 
+/* An output that failed has them on loan until it tries again, but in nobody's hands. */
+static bool journal_untake_idle(struct journal *journal)
+{
+	bool any = false;
+	for (struct journal_reader *reader = journal->readers; reader; reader = reader->next) {
+		if (reader->writing || reader->n_taken == 0)
+			continue;
+		journal_reader_untake(reader);
+		any = true;
+	}
+	return any;
+}
+
 static int journal_drop_oldest(struct journal *journal)
 {
 	struct tally_entry entry;
 	int r = journal->buffer->drop_oldest(journal->self, 0, &entry);
+	if (r == -ENOENT && journal_untake_idle(journal))
+		r = journal->buffer->drop_oldest(journal->self, 0, &entry);
 	if (r == -ENOENT)
 		return -ENOSPC; /* all of it is being written: the new one goes instead */
 	if (r < 0)

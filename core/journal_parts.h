@@ -40,6 +40,7 @@ struct journal_reader {
 	struct tally_entry taken[JOURNAL_TAKE_MAX];
 	uint32_t n_taken;
 	uint64_t taken_rows;
+	bool writing; /* the output has them in its hands, and is not waiting to try again */
 	/* Settled behind one that is not, in order: those of a take before a detach, and of one
 	 * since. */
 	uint64_t done[2 * JOURNAL_TAKE_MAX];

@@ -68,6 +68,7 @@ void journal_reader_untake(struct journal_reader *reader)
 	uint32_t n;
 	reader->n_taken = 0;
 	reader->taken_rows = 0;
+	reader->writing = false;
 	reader->given = reader->cursor;
 	journal->buffer->peek(journal->self, reader->id, true, 0, &none, 0, &n);
 }
@@ -205,6 +206,7 @@ int journal_take(struct journal_reader *reader, int64_t deadline,
 	int n = (int)reader->n_taken;
 	if (n == 0)
 		n = journal_take_due(reader, deadline);
+	reader->writing = n > 0;
 	if (n > 0)
 		memcpy(ret, reader->taken, (size_t)n * sizeof(*ret));
 	pthread_mutex_unlock(&reader->journal->lock);
@@ -251,6 +253,7 @@ int journal_settle(struct journal_reader *reader, const struct journal_outcome *
 	}
 	metrics_end(journal->metrics);
 	reader->n_taken = kept;
+	reader->writing = false;
 	int r = journal_reader_advance(reader);
 	pthread_mutex_unlock(&journal->lock);
 	return r;

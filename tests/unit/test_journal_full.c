@@ -110,6 +110,34 @@ static void drop_oldest_drops_the_new_one_when_all_else_is_being_written(void **
 	pipeline_stop(&p);
 }
 
+static void drop_oldest_drops_what_an_output_failed_to_write(void **state)
+{
+	struct journal_settings settings = pipeline_settings(JOURNAL_DROP_OLDEST);
+	(void)state;
+	pipeline_start(&p, CAPACITY, JOURNAL_DROP_OLDEST);
+	settings.batch_size = 1000;
+	journal_configure(p.journal, &settings);
+	struct journal_reader *dead = pipeline_attach(&p, "dead", NULL);
+	struct journal_reader *alive = pipeline_attach(&p, "alive", NULL);
+	fill(7);
+	assert_int_equal(journal_take(dead, JOURNAL_NOW, entries), 7);
+	pipeline_settle(dead, 7, 0); /* until it tries again */
+	for (int i = 0; i < 10; i++) {
+		pipeline_consume(alive);
+		fill(1);
+	}
+	pipeline_consume(alive);
+	assert_int_equal(dropped("alive", "buffer_full"), 0);
+	assert_int_equal(dropped("dead", "buffer_full"), 100);
+	assert_int_equal(journal_take(dead, JOURNAL_NOW, entries), 7);
+	pipeline_settle(dead, 7, 7);
+	pipeline_check_balance(p.metrics, "alive");
+	pipeline_check_balance(p.metrics, "dead");
+	journal_detach(dead);
+	journal_detach(alive);
+	pipeline_stop(&p);
+}
+
 static void a_slow_reader_loses_rows_and_a_fast_one_none(void **state)
 {
 	(void)state;
@@ -444,6 +472,7 @@ int main(void)
 		cmocka_unit_test(drop_oldest_keeps_the_newest),
 		cmocka_unit_test(drop_oldest_leaves_alone_what_is_being_written),
 		cmocka_unit_test(drop_oldest_drops_the_new_one_when_all_else_is_being_written),
+		cmocka_unit_test(drop_oldest_drops_what_an_output_failed_to_write),
 		cmocka_unit_test(a_slow_reader_loses_rows_and_a_fast_one_none),
 		cmocka_unit_test(what_can_never_fit_is_dropped_and_never_waited_for),
 		cmocka_unit_test(what_does_not_fit_into_an_empty_buffer_never_fits),
