@@ -6,6 +6,7 @@
 #include "delivery.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,8 +164,9 @@ static void delivery_explain(const struct delivery *delivery, int r, const char 
 			     struct error *error)
 {
 	const struct error *reason = delivery->setup.reason();
-	bool said = reason->code == -r && reason->text[0];
-	error_set(error, -r, "%s%s", what, said ? reason->text : strerror(-r));
+	int code = r == INT_MIN ? EIO : -r;
+	bool said = reason->code == code && reason->text[0];
+	error_set(error, code, "%s%s", what, said ? reason->text : strerror(code));
 }
 
 /* ---- Backing off -------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include "host.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -55,9 +56,10 @@ const struct error *host_reason(void)
 
 int host_explain(int r, struct error *error)
 {
+	int code = r == INT_MIN ? EIO : -r;
 	if (host_error.text[0])
-		return error_set(error, -r, "%s", host_error.text);
-	return error_set(error, -r, "%s", strerror(-r));
+		return error_set(error, code, "%s", host_error.text);
+	return error_set(error, code, "%s", strerror(code));
 }
 
 static void host_report(struct tally_ctx *ctx, int error, const char *fmt, va_list ap)
@@ -172,11 +174,26 @@ static int host_batch_decode(struct tally_ctx *ctx, const void *bytes, size_t le
 	return r;
 }
 
+static bool host_declares(const struct host *host, const struct tally_table *table)
+{
+	const struct tally_table *const *at = host->plugin->tables;
+	while (at && *at && *at != table)
+		at++;
+	return at && *at;
+}
+
 static int host_emit(struct tally_ctx *ctx, struct tally_batch *batch, const char *source,
 		     const char *position)
 {
 	struct host *host = host_of(ctx);
 	const struct host_services *services = host->services;
+	if (!host_declares(host, batch->table)) {
+		/* Nobody has checked it; an output that cannot take it would wait for ever. */
+		error_set(&host_error, EINVAL, "it emits rows of %s, which it does not declare",
+			  batch->table->name);
+		batch_drop(batch);
+		return -EINVAL;
+	}
 	if (services->emit)
 		return services->emit(services->emit_arg, ctx->name, batch);
 	return router_emit(services->router, &host->from, batch, source, position);

@@ -13,6 +13,7 @@ tallyd_fault_test(kill)
 tallyd_fault_test(database)
 tallyd_fault_test(machine)
 tallyd_fault_test(reload)
+tallyd_fault_test(plugins)
 
 # Preloaded, so not built with sanitizers.
 add_library(test_clock_shim MODULE ${PROJECT_SOURCE_DIR}/tests/integration/faults/clock_shim.c)

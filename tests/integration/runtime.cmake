@@ -1,6 +1,6 @@
 # Plugins that do as a test tells them, in <build>/tests/plugins: a daemon under test gets them with
 # plugin_dir = …/lib/tallyd/plugins:…/tests/plugins.
-foreach(name counter recorder)
+foreach(name counter misfit recorder)
 	add_library(test_plugin_${name} MODULE ${PROJECT_SOURCE_DIR}/tests/integration/plugins/${name}.c)
 	target_link_libraries(test_plugin_${name} PRIVATE tallyd_flags)
 	target_link_options(test_plugin_${name} PRIVATE -Wl,-z,now)

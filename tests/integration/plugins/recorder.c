@@ -4,6 +4,7 @@
  *   nostart  start() fails
  *   fail     write() fails as a whole
  *   retry    every verdict is TALLY_RETRY      reject  … TALLY_REJECT
+ *   garbage  verdicts and what write() returns are no such thing
  *   block    write() waits until the file says something else, or tally_stopping()
  *   hang     likewise, but does not heed tally_stopping()
  * What it is asked to prepare stands in the file as {"prepare":"TABLE"}.
@@ -139,6 +140,10 @@ static int recorder_write(void *self, const struct tally_entry *entries, uint32_
 		return tally_fail(recorder->ctx, EIO, "told to fail");
 	if (recorder_told(recorder, "retry"))
 		return 0;
+	if (recorder_told(recorder, "garbage")) {
+		memset(verdicts, 0xa5, n);
+		return 4711;
+	}
 	bool reject = recorder_told(recorder, "reject");
 	for (uint32_t i = 0; i < n && !reject; i++)
 		recorder_entry(recorder->file, &entries[i]);
