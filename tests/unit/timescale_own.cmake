@@ -1,4 +1,6 @@
-# What only this store has, and needs a server with several connections.
+# What only this store has.  Those first need several connections at once.
 foreach(area IN ITEMS lanes series)
 	tallyd_timescale_test(${area} test_timescale_${area}.c)
 endforeach()
+tallyd_timescale_test(order test_timescale_order.c)
+tallyd_timescale_test_tsl(order)
