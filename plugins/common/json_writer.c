@@ -7,9 +7,10 @@
 #include <string.h>
 
 #include "json_check.h"
+#include "json_real.h"
 #include "rfc3339.h"
 
-enum { JSON_FIRST_SIZE = 1024, JSON_NUMBER_SIZE = 32 };
+enum { JSON_FIRST_SIZE = 1024, JSON_NUMBER_SIZE = JSON_REAL_SIZE };
 
 static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
 
@@ -178,6 +179,8 @@ void json_write_real(struct json_writer *json, double value)
 		return;
 	}
 	size_t len = json_format_decimal(text, value);
+	if (len == 0)
+		len = json_real_shortest(text, value);
 	if (len == 0)
 		len = json_format_exact(text, value);
 	json_write_word(json, text, len);

@@ -2,6 +2,7 @@
 #include <float.h>
 #include <jansson.h>
 #include <json_check.h>
+#include <json_real.h>
 #include <json_writer.h>
 #include <math.h>
 #include <stdlib.h>
@@ -129,6 +130,40 @@ static void every_real_reads_back_as_it_was(void **state)
 	}
 }
 
+/* What printf finds by trying. */
+static void ordinary_reals_have_the_fewest_digits(void **state)
+{
+	(void)state;
+	uint64_t seed = 88172645463325252;
+	for (int i = 0; i < 200000; i++) {
+		char shortest[JSON_REAL_SIZE + 1] = "", wanted[64];
+		seed ^= seed << 13;
+		seed ^= seed >> 7;
+		seed ^= seed << 17;
+		double value =
+			ldexp((double)(seed >> 11 | UINT64_C(1) << 52), -53 - (int)(seed % 8));
+		value = (seed & 1 ? -value : value) * (double)(1 + i % 1000);
+		if (json_real_shortest(shortest, value) == 0)
+			continue;
+		int precision = 14;
+		do
+			snprintf(wanted, sizeof(wanted), "%.*g", ++precision, value);
+		while (strtod(wanted, NULL) != value);
+		assert_string_equal(shortest, wanted);
+	}
+	static const double powers[] = {0.5, 0.25, 0.0009765625, 0.125 + 1.0 / (1LL << 50)};
+	for (size_t i = 0; i < sizeof(powers) / sizeof(*powers); i++) {
+		char text[JSON_REAL_SIZE + 1] = "";
+		assert_true(json_real_shortest(text, powers[i]) > 0);
+		assert_true(strtod(text, NULL) == powers[i]);
+	}
+	char text[JSON_REAL_SIZE];
+	assert_int_equal(json_real_shortest(text, 0.0), 0);
+	assert_int_equal(json_real_shortest(text, 3.0), 0);
+	assert_int_equal(json_real_shortest(text, 1e300), 0);
+	assert_int_equal(json_real_shortest(text, INFINITY), 0);
+}
+
 static void times_are_rfc_3339(void **state)
 {
 	(void)state;
@@ -207,6 +242,7 @@ int main(void)
 		cmocka_unit_test(integers_are_written_to_their_ends),
 		cmocka_unit_test(reals_are_short_and_what_is_no_number_is_null),
 		cmocka_unit_test(every_real_reads_back_as_it_was),
+		cmocka_unit_test(ordinary_reals_have_the_fewest_digits),
 		cmocka_unit_test(times_are_rfc_3339),
 		cmocka_unit_test(json_is_embedded_only_if_it_is_json),
 		cmocka_unit_test(the_bound_holds_and_the_error_sticks),
