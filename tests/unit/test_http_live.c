@@ -194,9 +194,10 @@ static struct event next_event(struct client *client)
 	static char text[256 << 10];
 	struct event event = {.data = NULL};
 	char *rest;
+	int beats = 0;
 	do
 		read_to(client, "\n\n", text, sizeof(text));
-	while (text[0] == ':');
+	while (text[0] == ':' && beats++ < 3);
 	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
 		if (strncmp(line, "id: ", 4) == 0)
 			snprintf(event.id, sizeof(event.id), "%s", line + 4);

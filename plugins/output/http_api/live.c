@@ -143,8 +143,11 @@ int live_enter(struct live *live, struct stream *stream)
 			source->generation++;
 			pthread_cond_signal(&live->ask);
 		}
+		const struct feed_span span = feed_span(&source->feed);
 		tally_gauge(live->ctx, HTTP_STREAMS, ++live->n_streams);
 		stream->entered = true;
+		stream->epoch = span.epoch;
+		stream->at = span.next;
 	}
 	pthread_mutex_unlock(&live->lock);
 	return r;

@@ -39,7 +39,8 @@ struct feed *live_feed(struct live *live, enum live_kind kind);
 /* The store is asked: rows may be in the feed that are older than a stream is. */
 bool live_is_polled(struct live *live, enum live_kind kind);
 
-/* -EBUSY: there are max_streams; -ESHUTDOWN.  Else owes live_leave(). */
+/* Puts it at the end of its feed.  -EBUSY: there are max_streams; -ESHUTDOWN.  Else owes
+ * live_leave(). */
 int live_enter(struct live *live, struct stream *stream);
 void live_leave(struct live *live, struct stream *stream);
 

@@ -126,10 +126,10 @@ static int resume_from_store(struct stream *stream, struct call *call,
 
 /* ---- Where to begin ------------------------------------------------------ */
 
-/* Only rows from now on, although older ones may come out of the store. */
+/* Where live_enter() put it: only rows from now on, although older ones may come out of the store.
+ */
 static void resume_now(struct stream *stream, const struct call *call)
 {
-	stream->at = feed_span(stream->feed).next;
 	if (!live_is_polled(stream->live, stream->kind))
 		return;
 	stream->has_after = true;
@@ -157,12 +157,11 @@ int stream_resume(struct stream *stream, struct call *call, const struct list *l
 {
 	struct feed_span span = feed_span(stream->feed);
 	struct mark mark = {.n_key = 0};
-	stream->epoch = span.epoch;
 	if (!call->last_event_id) {
 		resume_now(stream, call);
 		return 0;
 	}
-	if (mark_read_number(call->last_event_id, &mark) && mark.epoch == span.epoch &&
+	if (mark_read_number(call->last_event_id, &mark) && mark.epoch == stream->epoch &&
 	    mark.number + 1 >= span.oldest && mark.number < span.next) {
 		stream->at = mark.number + 1;
 		return 0;
