@@ -1,1 +1,2 @@
 tallyd_fuzz_target(log_frames SOURCES fuzz/fuzz_log_frames.c LIBRARIES docker_logs_objects)
+tallyd_fuzz_target(log_message SOURCES fuzz/fuzz_log_message.c LIBRARIES docker_logs_objects)

@@ -69,11 +69,16 @@ static struct log_line message_line(const struct log_message *message, enum log_
 
 /* ---- Where one ends ---- */
 
+/* A copy that ends, since regexec() may look for the end. */
 static bool fits(const struct log_rule *rule, const struct log_line *line)
 {
 	size_t len = line->len < MESSAGE_REACH ? line->len : MESSAGE_REACH;
 	regmatch_t range = {.rm_so = 0, .rm_eo = (regoff_t)len};
-	return regexec(&rule->start, len ? line->text : "", 1, &range, REG_STARTEND) == 0;
+	char text[MESSAGE_REACH + 1];
+	if (len > 0)
+		memcpy(text, line->text, len);
+	text[len] = '\0';
+	return regexec(&rule->start, text, 1, &range, REG_STARTEND) == 0;
 }
 
 static bool belongs(const struct log_message *message, const struct log_rule *rule,
