@@ -6,7 +6,8 @@ As a program: pg.py COMMAND … runs a command with TALLYD_TEST_CONNINFO pointin
 pg.py --durable COMMAND … to one that flushes to disk as it does in production;
 pg.py --timescaledb COMMAND … to a TimescaleDB: a database of its own, dropped afterwards, at the
 server that TALLYD_TEST_TIMESCALE names (a conninfo whose user may create databases), or else the one
-in timescaledb/, and then TALLYD_TEST_ONE_BACKEND is set.  1: there is none to be had.
+in timescaledb/, and then TALLYD_TEST_ONE_BACKEND is set;
+pg.py --apache COMMAND … to the one in timescaledb/ as its Apache edition.  1: there is none to be had.
 """
 
 import os
@@ -200,10 +201,12 @@ def run_at(command, conninfo):
 def main(command):
     if command[0] == "--durable":
         return run(command[1:], Postgres(fsync="on", shared_buffers="512MB", max_wal_size="4GB"))
-    if command[0] != "--timescaledb":
+    if command[0] == "--apache":
+        os.environ["TALLYD_TEST_APACHE"] = "1"
+    elif command[0] != "--timescaledb":
         return run(command, Postgres())
     given = os.environ.get("TALLYD_TEST_TIMESCALE")
-    if given:
+    if given and command[0] != "--apache":
         return run_at(command[1:], given)
     server = Timescale()
     if not server.available():

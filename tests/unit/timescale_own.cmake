@@ -4,3 +4,7 @@ foreach(area IN ITEMS lanes series)
 endforeach()
 tallyd_timescale_test(order test_timescale_order.c)
 tallyd_timescale_test_tsl(order)
+add_test(NAME unit_timescale_upkeep_apache
+	COMMAND ${PG} --apache $<TARGET_FILE:test_timescale_upkeep>)
+set_tests_properties(unit_timescale_upkeep_apache PROPERTIES LABELS unit TIMEOUT 600
+	RESOURCE_LOCK timescaledb_package)

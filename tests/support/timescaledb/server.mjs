@@ -7,6 +7,9 @@
  * there is no cancel and no statement_timeout.  Statements have no names of their own, and a COPY
  * FROM STDIN is gathered and run when its data is complete.
  *
+ * With TALLYD_TEST_APACHE it says that it is the Apache edition, and refuses what that does not have.
+ * The library itself cannot be told to: its licence is set before it is loaded, or never.
+ *
  * usage: node server.mjs PORT; says "ready" when it is.
  */
 import net from 'node:net'
@@ -47,6 +50,19 @@ const statements = script =>
   (script.match(/(?:'(?:[^']|'')*'|"[^"]*"|(\$\w*\$)[\s\S]*?\1|[^;'"$]|\$)+/g) ?? [])
     .map(s => s.trim()).filter(Boolean)
 const isCopy = sql => /^copy\b[\s\S]*\bfrom\s+stdin\b/i.test(sql)
+
+// ---- The edition
+
+const apache = m => {
+  if (!process.env.TALLYD_TEST_APACHE || !'QP'.includes(type(m))) return m
+  const [, name, sql, rest] = type(m) === 'Q'
+    ? [null, '', m.toString('latin1', 5, m.length - 1), '']
+    : m.toString('latin1', 5).match(/^([^\0]*\0)([^\0]*)(\0[\s\S]*)$/)
+  const said = /timescaledb\.compress|compress_chunk|timescaledb\.continuous|add_\w+_policy/.test(sql)
+    ? "do $$ begin raise 'not in the Apache edition' using errcode = '0A000'; end $$"
+    : sql.replace("current_setting('timescaledb.license', true)", "'apache'")
+  return message(type(m), Buffer.from(name + said + (rest || '\0'), 'latin1'))
+}
 
 // ---- The backend
 
@@ -173,7 +189,7 @@ class Connection {
       if (this.bytes.length < end) return
       const m = this.bytes.subarray(0, end)
       this.bytes = this.bytes.subarray(end)
-      if (this.started) await this.handle(m)
+      if (this.started) await this.handle(apache(m))
       else this.startup(m)
     }
   }
