@@ -19,8 +19,8 @@ struct options_target {
 	void *base;                         /* the struct that their offsets are in */
 };
 
-/* Finds what a STORE or CACHE option names, or one name of CACHES.  Returns 0 and a handle (which may be NULL, when
- * only checking), or -errno with why in error. */
+/* Finds what a STORE or CACHE option names, or one name of CACHES.  Returns 0 and a handle (which
+ * may be NULL, when only checking), or -errno with why in error. */
 typedef int options_bind_fn(void *arg, const struct tally_option *option, const char *name,
 			    void **ret, struct error *error);
 
