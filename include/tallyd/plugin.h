@@ -116,8 +116,7 @@ enum tally_option_flag { TALLY_OPT_REQUIRED = 1, TALLY_OPT_SECRET = 2 };
 struct tally_option {
 	const char *name;
 	const char *fallback; /* as it would be written; NULL: zero, false, NULL */
-	const char
-		*accepts; /* numbers: "1..65535", "100ms..", "..1Gi"; CHOICE and CACHES: "a|b|c" */
+	const char *accepts;  /* numbers: "1..65535", "100ms..", "..1Gi"; words: "a|b|c" */
 	const char *help;
 	uint32_t type, flags;
 	size_t offset; /* in the plugin's config struct */

@@ -191,7 +191,7 @@ int desk_ask(struct desk *desk, struct request *request, struct MHD_Connection *
 	return desk_ask_kept(desk, request, key, connection);
 }
 
-void desk_forget(struct desk *desk, enum http_kind kind)
+static void desk_forget(struct desk *desk, enum http_kind kind)
 {
 	levels_forget(desk->levels, kind);
 	if (desk->cache)

@@ -25,10 +25,8 @@ int desk_open(struct tally_ctx *ctx, const struct http_config *config, struct li
 void desk_close(struct desk *desk);
 void desk_free(struct desk *desk); /* NULL is fine */
 
-/* Something of that kind has changed: what is kept of it, here and behind the memory, is old.  Any
- * thread, until desk_free(). */
-void desk_forget(struct desk *desk, enum http_kind kind);
-/* Rows of that table have come: forgets all that is made of them. */
+/* Rows of that table have come: what is made of them and kept, here and behind the memory, is old.
+ * Any thread, until desk_free(). */
 void desk_forget_table(struct desk *desk, const char *table);
 
 /* Of a routed request.  0: it waits, and must not be looked at before its connection is resumed;

@@ -24,6 +24,9 @@ static const struct {
 	{containers_events, KIND_STATS},
 	{logs_list, KIND_STATS},
 	{events_list, KIND_STATS},
+	{images_list, KIND_IMAGES},
+	{images_one, KIND_IMAGES},
+	{images_versions, KIND_IMAGES},
 	{containers_stats, KIND_HISTORY},
 	{stats_many, KIND_HISTORY},
 };

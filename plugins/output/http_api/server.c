@@ -302,15 +302,8 @@ void server_stop(struct server *server)
 	server_free(server);
 }
 
-/* Does the list of containers look different after this? */
-static bool server_is_change(const struct tally_batch *batch)
-{
-	return strcmp(batch->table->name, "container_events") == 0;
-}
-
 void server_watch(struct server *server, const struct tally_batch *batch)
 {
-	if (server_is_change(batch))
-		desk_forget(server->desk, KIND_CONTAINERS);
+	desk_forget_table(server->desk, batch->table->name);
 	live_watch(server->live, batch);
 }
