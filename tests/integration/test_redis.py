@@ -124,10 +124,12 @@ def level(daemon, result, kind="containers"):
 
 def fill(site, *apis):
     """Both containers are stored and published, and every API knows that; then it is quiet."""
-    site.show(WEB, "running")
-    site.show(DB, "exited")
-    for api in apis:
-        api.wait(lambda api=api: states(api) == {"web": "running", "db": "exited"}, "both are there")
+    def filled():
+        site.show(WEB, "running")
+        site.show(DB, "exited")
+        return all(states(api) == {"web": "running", "db": "exited"} for api in apis)
+
+    wait_for(filled, 60, every=0.5)
     wait_for(lambda: site.redis.hash(site.key(DB)).get("events.name") == "db", 30)
 
 

@@ -297,6 +297,26 @@ static void a_change_elsewhere_shows_though_the_memory_is_fresh(void **state)
 	fail_msg("the list is still that of before the change");
 }
 
+/* It may have moved before it could be read. */
+static void a_mark_that_is_seen_late_counts_as_a_change(void **state)
+{
+	struct house *house = *state;
+	stop_first(house);
+	pantry_fail(&house->pantry, -EBUSY);
+	http_start(&house->second);
+	wait_for_two_looks(house);
+	assert_true(is_origin(&house->second, "miss"));
+	assert_true(is_origin(&house->second, "hit"));
+	pantry_put(&house->pantry, MARK, "worker:1", 8);
+	pantry_fail(&house->pantry, 0);
+	for (int i = 0; i < 3000; i++) {
+		if (is_origin(&house->second, "miss"))
+			return;
+		usleep(10000);
+	}
+	fail_msg("the list is still that of before");
+}
+
 static void what_was_made_before_a_change_is_not_taken(void **state)
 {
 	struct house *house = *state;
@@ -396,6 +416,7 @@ int main(void)
 		TEST(what_is_damaged_is_refused_counted_and_replaced),
 		TEST(a_cache_that_fails_changes_no_answer),
 		TEST(a_change_elsewhere_shows_though_the_memory_is_fresh),
+		TEST(a_mark_that_is_seen_late_counts_as_a_change),
 		TEST(what_was_made_before_a_change_is_not_taken),
 		cmocka_unit_test(a_sealed_answer_opens_to_the_same),
 		cmocka_unit_test(a_link_that_would_begin_another_header_is_refused),

@@ -29,6 +29,7 @@ struct levels {
 	struct {
 		uint64_t mark;
 		bool known;      /* the mark, once it was seen */
+		bool missed;     /* it could not be read at some time */
 		int64_t changed; /* wall time; 0: never */
 	} kinds[KIND_NONE];
 };
@@ -91,15 +92,20 @@ static bool levels_read_mark(const struct levels *levels, enum http_kind kind, u
 	return true;
 }
 
+/* The first mark that is seen is no change, unless answers may have been kept before it. */
 static void levels_look_at(struct levels *levels, enum http_kind kind)
 {
 	uint64_t mark;
-	if (!levels_read_mark(levels, kind, &mark))
-		return;
+	bool read = levels_read_mark(levels, kind, &mark), changed = false;
 	pthread_mutex_lock(&levels->lock);
-	bool changed = levels->kinds[kind].known && levels->kinds[kind].mark != mark;
-	levels->kinds[kind].mark = mark;
-	levels->kinds[kind].known = true;
+	if (!read) {
+		levels->kinds[kind].missed = true;
+	} else {
+		changed = levels->kinds[kind].known ? levels->kinds[kind].mark != mark
+						    : levels->kinds[kind].missed;
+		levels->kinds[kind].mark = mark;
+		levels->kinds[kind].known = true;
+	}
 	pthread_mutex_unlock(&levels->lock);
 	if (changed)
 		levels->changed(levels->arg, kind);
