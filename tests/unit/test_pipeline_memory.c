@@ -15,6 +15,7 @@
 
 #include "batch.h"
 #include "batch_codec.h"
+#include "config.h"
 #include "fake_host.h"
 #include "journal.h"
 #include "metrics.h"
@@ -280,9 +281,36 @@ static void the_pipeline_survives_any_allocation_that_fails(void **state)
 	fake_host_destroy(host);
 }
 
+/* ---- The configuration -------------------------------------------------------- */
+
+static unsigned use_config(void)
+{
+	static const char text[] = "[tallyd]\nhost = ${NOT_SET:-a host}\n"
+				   "[input.counter:one]\ninterval = 5s\n; and\nrows = 10\n"
+				   "[output.sqlite]\npath = /somewhere\ntables = a*, !b\n";
+	struct problems problems;
+	struct config *config = NULL;
+	problems_init(&problems);
+	int r = config_parse("t.conf", text, sizeof(text) - 1, &config, &problems);
+	if (r < 0)
+		assert_null(config);
+	else
+		assert_int_equal(config->n_sections, 3);
+	config_destroy(config);
+	problems_done(&problems);
+	return r < 0;
+}
+
+static void the_configuration_survives_any_allocation_that_fails(void **state)
+{
+	(void)state;
+	torture(use_config);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_configuration_survives_any_allocation_that_fails),
 		cmocka_unit_test(batches_survive_any_allocation_that_fails),
 		cmocka_unit_test(the_codec_survives_any_allocation_that_fails),
 		cmocka_unit_test(the_pipeline_survives_any_allocation_that_fails),
