@@ -25,6 +25,7 @@ FLOOD_SECONDS = 8
 OLD_LINES = 2_000_000
 TALKERS, RATE, TALK_SECONDS, LOOK_SECONDS = 100, 100, 45, 10
 LARGE = {"Type": "json-file", "Config": {"max-size": "500m", "max-file": "3"}}
+SMALL = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "2"}}
 FLOOR = build_dir() / "bin" / "bench_logs_floor"
 
 OUTPUTS = {
@@ -138,14 +139,45 @@ def talkers(engine, source):
     engine.remove_all()
 
 
+def all_talkers(engine):
+    print(f"{TALKERS} containers at {RATE} lines/s:")
+    for source in ("api", "file"):
+        talkers(engine, source)
+
+
+def crowd(engine):
+    """Far more is printed than can be read: what is not read waits in the engine's files."""
+    print(f"{TALKERS} containers that flood, {FLOOD_SECONDS} s each:")
+    for source in ("api", "file"):
+        with tempfile.TemporaryDirectory() as folder:
+            daemon = start(folder, engine, source)
+            gate = Path(folder) / "gate"
+            gate.mkdir()
+            engine.run_many("crowd", TALKERS, Binds=[f"{gate}:/gate:ro"], LogConfig=SMALL,
+                                  command=f"until [ -e /gate/go ]; do usleep 500000; done; "
+                                  f"timeout {FLOOD_SECONDS} yes 'a line neither short nor long'; true")
+            begun, most = time.monotonic(), 0
+            (gate / "go").touch()
+            while time.monotonic() < begun + FLOOD_SECONDS:
+                most = max(most, daemon.rss)
+                time.sleep(0.1)
+            rate = rows(daemon) / (time.monotonic() - begun)
+            print(f"  source = {source:4}  {rate:6.0f} rows/s   at most {most / 1e6:.0f} MB resident, "
+                  f"{daemon.metric('tallyd_buffer_bytes') / 1e6:.0f} MB in the buffer   "
+                  f"dropped {daemon.metric('tallyd_rows_dropped_total'):.0f}   files missed "
+                  f"{daemon.metric('tallyd_docker_logs_gaps_total'):.0f}")
+            daemon.stop()
+        engine.remove_all()
+
+
+PARTS = {"flood": flood, "old": old_log, "talkers": all_talkers, "crowd": crowd}
+
+
 def main():
     engine = Engine().enter()
     try:
-        flood(engine)
-        old_log(engine)
-        print(f"{TALKERS} containers at {RATE} lines/s:")
-        for source in ("api", "file"):
-            talkers(engine, source)
+        for part in sys.argv[1:] or PARTS:
+            PARTS[part](engine)
     finally:
         engine.leave()
 
