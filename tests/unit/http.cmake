@@ -29,3 +29,7 @@ tallyd_unit_test(http_live SOURCES unit/test_http_live.c unit/http_fixture.c
 	${INPUTS}/docker_logs/logs_table.c ${INPUTS}/docker_status/events_table.c
 	LIBRARIES http_api_objects)
 target_include_directories(test_http_live PRIVATE ${INPUTS})
+tallyd_unit_test(http_cors SOURCES unit/test_http_cors.c unit/http_fixture.c
+	LIBRARIES http_api_objects)
+tallyd_unit_test(http_tls SOURCES unit/test_http_tls.c unit/http_fixture.c
+	LIBRARIES http_api_objects PkgConfig::GNUTLS)

@@ -49,13 +49,44 @@ static const char *filter_header(struct headers *headers, const char *name, size
 	return NULL;
 }
 
+/* A bare CR above all, which others may take for the end of the line. */
+static bool filter_has_control(const char *value, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (((unsigned char)value[i] < ' ' && value[i] != '\t') || value[i] == 0x7f)
+			return true;
+	return false;
+}
+
+/*
+ * libmicrohttpd 0.9.75 adds a folded line to the header's name, in a copy: `Content-Length:\\r\\n
+ * 44` would be one called Content-Length44.  Of a header on one line the value stands behind the
+ * name, as it came, with nothing but blanks and the overwritten colon between them.
+ */
+static bool filter_is_one_line(const char *name, size_t name_len, const char *value)
+{
+	uintptr_t begin = (uintptr_t)name + name_len, end = (uintptr_t)value;
+	if (end < begin || end - begin > 2 * HTTP_MAX_HEADERS)
+		return false;
+	for (const char *at = name + name_len; at < value; at++)
+		if (*at != '\0' && *at != ' ' && *at != '\t')
+			return false;
+	return true;
+}
+
 static enum MHD_Result filter_each(void *arg, enum MHD_ValueKind kind, const char *name,
 				   size_t name_len, const char *value, size_t value_len)
 {
 	struct headers *headers = arg;
 	(void)kind;
-	(void)value_len;
-	headers->problem = filter_header(headers, name, name_len, value ? value : "");
+	if (!value)
+		value = name + name_len;
+	if (!filter_is_one_line(name, name_len, value))
+		headers->problem = "a header that goes on in the next line";
+	else if (filter_has_control(value, value_len))
+		headers->problem = "a control character in a header";
+	else
+		headers->problem = filter_header(headers, name, name_len, value);
 	return headers->problem ? MHD_NO : MHD_YES;
 }
 

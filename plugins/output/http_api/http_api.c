@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cors.h"
 #include "listen.h"
 #include "server.h"
 
@@ -40,6 +41,24 @@ static int http_check_cache(struct tally_ctx *ctx, const struct http_config *con
 	return 0;
 }
 
+static int http_check_web(struct tally_ctx *ctx, const struct http_config *config)
+{
+	const char *odd = cors_check(config->cors_origins);
+	if (odd)
+		return tally_fail(ctx, EINVAL,
+				  "cors_origins: \"%s\" is no origin (try https://example.org)",
+				  odd);
+	if (config->tokens_file && cors_allows_all(config->cors_origins))
+		return tally_fail(ctx, EINVAL,
+				  "cors_origins: * lets any page read what tokens_file is to "
+				  "guard; name the origins");
+	if (!config->tls_cert != !config->tls_key)
+		return tally_fail(ctx, EINVAL,
+				  "%s: is missing: a certificate and its key go together",
+				  config->tls_cert ? "tls_key" : "tls_cert");
+	return 0;
+}
+
 static int http_check(struct tally_ctx *ctx, const struct http_config *config,
 		      struct listen_address *ret)
 {
@@ -54,7 +73,8 @@ static int http_check(struct tally_ctx *ctx, const struct http_config *config,
 				  "asked who they are; give a tokens_file, listen on 127.0.0.1 "
 				  "behind a proxy that asks, or say insecure = yes",
 				  config->listen);
-	return http_check_cache(ctx, config);
+	int r = http_check_web(ctx, config);
+	return r < 0 ? r : http_check_cache(ctx, config);
 }
 
 static int http_create(struct tally_ctx *ctx, const void *config, void **ret_self)
@@ -87,7 +107,8 @@ static int http_start(void *self)
 		close(fd);
 		return r;
 	}
-	tally_log(api->ctx, TALLY_NOTICE, "listening on http://%s/", text);
+	tally_log(api->ctx, TALLY_NOTICE, "listening on http%s://%s/",
+		  api->config->tls_cert ? "s" : "", text);
 	return 0;
 }
 
@@ -125,6 +146,14 @@ static const struct tally_option http_options[] = {
 	{OPTION(tokens_file), .type = TALLY_OPT_STRING,
 	 .help = "A file of lines `token scope…`: whoever asks must show one of these. Others may "
 		 "not read it; it is read again when it changes."},
+	{OPTION(tls_cert), .type = TALLY_OPT_STRING,
+	 .help = "A file with a certificate in PEM, and those up to its root: then connections are "
+		 "by TLS only. It is read again when it changes."},
+	{OPTION(tls_key), .type = TALLY_OPT_STRING,
+	 .help = "The file with its key, in PEM, that others may not read."},
+	{OPTION(cors_origins), .type = TALLY_OPT_LIST,
+	 .help = "Web pages of these origins (https://example.org) may read answers; * for all, "
+		 "only without tokens. Default: none."},
 	{OPTION(allowed_hosts), .type = TALLY_OPT_LIST,
 	 .help = "On loopback and without tokens: names that requests may call this machine by, "
 		 "besides localhost and addresses."},

@@ -21,6 +21,8 @@ struct http_config {
 	int64_t query_timeout;
 	int64_t threads, max_connections, max_connections_per_address;
 	bool insecure, container_metrics;
+	const char *tls_cert, *tls_key;   /* files; NULL: no TLS */
+	const char *const *cors_origins;  /* NULL: none */
 	const char *tokens_file;          /* NULL: nobody is asked */
 	const char *const *allowed_hosts; /* NULL: none but this machine's own names */
 	const struct tally_named_cache *cache;

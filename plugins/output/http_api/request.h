@@ -41,6 +41,8 @@ struct request {
 	enum http_kind kind;
 	bool gzip; /* its client takes that */
 	bool head;
+	bool preflight;
+	const char *cors;    /* as cors_match() */
 	char *last_event_id; /* NULL: none */
 
 	/* The answer: a reply being written, or a finished one.  Written by who took the request,

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "accept.h"
+#include "cors.h"
 #include "stream.h"
 
 static const char *header_of(struct MHD_Connection *connection, const char *name)
@@ -129,6 +130,7 @@ enum MHD_Result send_answer(const struct sender *sender, const struct request *r
 	add_meta(sender->config, response, request, coding);
 	add_origin(response, request, now);
 	add_rare(response, parcel);
+	cors_add_headers(sender->config, request->cors, request->preflight, response);
 	enum MHD_Result r = MHD_queue_response(connection, *ret_status, response);
 	MHD_destroy_response(response);
 	return r;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "accept.h"
+#include "cors.h"
 #include "desk.h"
 #include "filter.h"
 #include "guard.h"
@@ -16,6 +17,7 @@
 #include "live.h"
 #include "request.h"
 #include "send.h"
+#include "tls.h"
 
 enum {
 	SERVER_IDLE_SECONDS = 30,
@@ -31,6 +33,7 @@ struct server {
 	struct desk *desk;
 	struct guard guard;
 	struct guests *guests;
+	struct tls *tls; /* NULL: none */
 	int listen_fd;
 	atomic_int open; /* requests between their first line and the end of their answer */
 };
@@ -113,6 +116,10 @@ static enum MHD_Result server_dispatch(struct server *server, struct request *re
 				       struct MHD_Connection *connection)
 {
 	request->stage = REQUEST_TAKEN;
+	if (request->preflight) { /* no token comes with it */
+		request->reply.status = 204;
+		return server_queue(server, request, connection);
+	}
 	int routed = server_route(request);
 	if (guard_check(&server->guard, request, connection) < 0) {
 		tally_count(server->ctx, HTTP_DENIED, 1);
@@ -141,7 +148,10 @@ static enum MHD_Result server_accept(struct server *server, struct request *requ
 		return MHD_NO;
 	request->gzip = accept_gzip(
 		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept-Encoding"));
-	if (filter_check(connection, method, request->raw, &request->reply) == 0) {
+	request->cors = cors_match(server->config, connection);
+	request->preflight = request->cors && cors_is_preflight(connection, method);
+	if (filter_check(connection, request->preflight ? "GET" : method, request->raw,
+			 &request->reply) == 0) {
 		request->stage = REQUEST_ACCEPTED;
 		return MHD_YES;
 	}
@@ -200,14 +210,26 @@ __attribute__((format(printf, 2, 0))) static void server_log(void *arg, const ch
 	tally_log(server->ctx, TALLY_DEBUG, "libmicrohttpd: %s", text);
 }
 
+static void server_connection(void *arg, struct MHD_Connection *connection, void **context,
+			      enum MHD_ConnectionNotificationCode what)
+{
+	struct server *server = arg;
+	if (what == MHD_CONNECTION_NOTIFY_STARTED)
+		tls_use(server->tls);
+	guests_notify(server->guests, connection, context, what);
+}
+
 /* ---- Starting and stopping ----------------------------------------------- */
 
 static int server_listen(struct server *server)
 {
 	const struct http_config *config = server->config;
+	const struct MHD_OptionItem tls[] = {
+		{MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(uintptr_t)tls_retrieve},
+		{MHD_OPTION_END, 0, NULL}};
 	server->daemon = MHD_start_daemon(
 		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO |
-			MHD_USE_ERROR_LOG,
+			MHD_USE_ERROR_LOG | (server->tls ? MHD_USE_TLS : 0U),
 		0, NULL, NULL, server_handle, server, MHD_OPTION_EXTERNAL_LOGGER, server_log,
 		server, MHD_OPTION_LISTEN_SOCKET, server->listen_fd, MHD_OPTION_STRICT_FOR_CLIENT,
 		1, MHD_OPTION_CONNECTION_LIMIT, (unsigned)config->max_connections,
@@ -215,8 +237,8 @@ static int server_listen(struct server *server)
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_IDLE_SECONDS,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVER_CONNECTION_MEMORY,
 		MHD_OPTION_URI_LOG_CALLBACK, server_uri, server, MHD_OPTION_NOTIFY_CONNECTION,
-		guests_notify, server->guests, MHD_OPTION_NOTIFY_COMPLETED, server_completed,
-		server, MHD_OPTION_END);
+		server_connection, server, MHD_OPTION_NOTIFY_COMPLETED, server_completed, server,
+		MHD_OPTION_ARRAY, server->tls ? tls : tls + 1, MHD_OPTION_END);
 	return server->daemon ? 0 : -EIO;
 }
 
@@ -226,6 +248,7 @@ static void server_free(struct server *server)
 	desk_free(server->desk);
 	live_free(server->live);
 	tokens_close(server->guard.tokens);
+	tls_close(server->tls);
 	free(server);
 }
 
@@ -250,9 +273,12 @@ static int server_set_guard(struct server *server, const struct listen_address *
 	server->guard.also = config->allowed_hosts;
 	server->guard.own_names =
 		!config->tokens_file && !config->insecure && listen_is_loopback(address);
-	return config->tokens_file
-		       ? tokens_open(server->ctx, config->tokens_file, &server->guard.tokens)
-		       : 0;
+	int r = config->tls_cert
+			? tls_open(server->ctx, config->tls_cert, config->tls_key, &server->tls)
+			: 0;
+	if (r == 0 && config->tokens_file)
+		r = tokens_open(server->ctx, config->tokens_file, &server->guard.tokens);
+	return r;
 }
 
 int server_start(struct tally_ctx *ctx, const struct http_config *config,
@@ -265,6 +291,7 @@ int server_start(struct tally_ctx *ctx, const struct http_config *config,
 	atomic_init(&server->open, 0);
 	int r = server_set_guard(server, address);
 	if (r < 0) {
+		tls_close(server->tls);
 		free(server);
 		return r;
 	}

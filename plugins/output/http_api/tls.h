@@ -1,0 +1,25 @@
+/*
+ * The certificate and key that connections are opened with, from two files in PEM.  They are looked
+ * at again when a connection comes, at most once a second, so that a renewed certificate is used
+ * without anybody being cut off; files that have become wrong leave what was read before.
+ */
+#ifndef TALLYD_HTTP_TLS_H
+#define TALLYD_HTTP_TLS_H
+
+#include <gnutls/abstract.h>
+#include <tallyd/host.h>
+
+struct tls;
+
+/* What tally_fail() returned: a file cannot be read, others may read the key, or they are no pair.
+ */
+int tls_open(struct tally_ctx *ctx, const char *cert_path, const char *key_path, struct tls **ret);
+void tls_close(struct tls *tls); /* after the daemon was stopped; NULL is fine */
+
+/* HTTP thread: a connection has come, whose handshake this thread will do.  libmicrohttpd gives the
+ * function below no argument of ours. */
+void tls_use(struct tls *tls);
+/* For MHD_OPTION_HTTPS_CERT_CALLBACK. */
+gnutls_certificate_retrieve_function2 tls_retrieve;
+
+#endif
