@@ -59,8 +59,8 @@ static bool filter_has_control(const char *value, size_t len)
 }
 
 /*
- * libmicrohttpd 0.9.75 adds a folded line to the header's name, in a copy: a folded Content-Length of
- * 44 would be one called Content-Length44.  Of a header on one line the value stands behind the
+ * libmicrohttpd 0.9.75 adds a folded line to the header's name, in a copy: a folded Content-Length
+ * of 44 would be one called Content-Length44.  Of a header on one line the value stands behind the
  * name, as it came, with nothing but blanks and the overwritten colon between them.
  */
 static bool filter_is_one_line(const char *name, size_t name_len, const char *value)
