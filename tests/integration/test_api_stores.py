@@ -1,7 +1,8 @@
 """The same rows in SQLite, in plain PostgreSQL and in TimescaleDB, written by one daemon through each
 store's plugin: every endpoint gives the same answer over each of them, to the byte.
 
-What may differ is said where it does: see test_readiness and test_the_daemon_itself.
+What may differ is said where it does: see test_readiness, test_the_daemon_itself and
+test_times_below_a_microsecond.
 """
 
 import json
@@ -161,7 +162,7 @@ class Stores:
                                   output=f"output.{output}") == self.emitted
 
     def wait_stored(self, *stores):
-        self.daemon.wait(lambda: all(self.stored(s) for s in stores), "all rows are stored", 90)
+        self.daemon.wait(lambda: all(self.stored(s) for s in stores), "all rows are stored", 180)
 
     def get(self, store, path):
         answer = self.daemon.get(path, timeout=90, port=self.ports[store])
@@ -340,6 +341,16 @@ def test_the_daemon_itself(same):
     """/metrics and /api/v1/pipeline count what goes on; it is one daemon, so there is one answer."""
     for path in ("/api/v1/version", "/api/v1/plugins", "/healthz", "/openapi.json", "/docs", "/"):
         same(path)
+
+
+def test_times_below_a_microsecond(stores, base):
+    """PostgreSQL keeps times to the microsecond and cuts off the rest; SQLite keeps all."""
+    at = base - 3 * HOUR
+    stores.emit("notes", [[ns(at) + 123456789, "ann", 1, "short"]])
+    stores.wait_stored(*stores.ports)
+    path = f"/api/v1/tables/notes?from={at:.0f}&to={at + 1:.0f}"
+    times = {name: answer.json["data"][0]["time"][-11:] for name, answer in stores.ask(path).items()}
+    assert times == {"sqlite": ".123456789Z", "plain": ":00.123456Z", "tsl": ":00.123456Z"}
 
 
 # ---- Paging while rows are added
