@@ -223,12 +223,11 @@ static bool levels_is_quiet(struct levels *levels, enum http_kind kind)
 	return quiet;
 }
 
-void levels_keep(struct levels *levels, enum http_kind kind, const char *key,
-		 const struct parcel *parcel, uint64_t mark)
+static void levels_share(struct levels *levels, enum http_kind kind, const char *key,
+			 const struct parcel *parcel, uint64_t mark)
 {
-	if (!levels || !parcel || parcel->status != 200 || !levels_is_quiet(levels, kind))
-		return;
-	auto_free char *full = levels_key(levels, key), *bytes = NULL;
+	auto_free char *bytes = NULL;
+	auto_free char *full = levels_key(levels, key);
 	struct seal seal = {full, mark, tally_now(levels->ctx)};
 	size_t len;
 	if (!full || seal_pack(parcel, &seal, &bytes, &len) < 0)
@@ -239,6 +238,13 @@ void levels_keep(struct levels *levels, enum http_kind kind, const char *key,
 		if (r < 0 && r != -E2BIG)
 			levels_count(levels, i, kind, levels_result(r));
 	}
+}
+
+void levels_keep(struct levels *levels, enum http_kind kind, const char *key,
+		 const struct parcel *parcel, uint64_t mark)
+{
+	if (levels && parcel && parcel->status == 200 && levels_is_quiet(levels, kind))
+		levels_share(levels, kind, key, parcel, mark);
 }
 
 /* ---- Opening and closing ------------------------------------------------- */

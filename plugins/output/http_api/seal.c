@@ -63,15 +63,16 @@ int seal_pack(const struct parcel *parcel, const struct seal *seal, char **ret, 
 	}
 	if (len > SEAL_MAX || seal_type(parcel->type) == SEAL_TYPES)
 		return -E2BIG;
-	char *bytes = malloc(len), *end = bytes + sizeof(head);
+	char *bytes = malloc(len);
 	if (!bytes)
 		return -ENOMEM;
-	memcpy(bytes, &head, sizeof(head));
+	char *end = bytes + sizeof(head);
 	for (int i = 0; i < SEAL_PARTS; i++) {
 		if (parts[i].len)
 			memcpy(end, parts[i].data, parts[i].len);
 		end += parts[i].len;
 	}
+	memcpy(bytes, &head, sizeof(head));
 	head.checksum = seal_checksum(bytes, len);
 	memcpy(bytes, &head, sizeof(head));
 	*ret = bytes;
