@@ -28,7 +28,7 @@ static const struct tally_plugin *batch_plugin, *timescale_plugin;
 static const struct tally_table *table;
 static const char *conninfo;
 static char ids[CONTAINERS][65];
-static _Atomic int64_t tick; /* of the last sweep, ns: each has a time of its own */
+static int64_t tick; /* of the last sweep, ns: each has a time of its own */
 
 static void fail(const char *what)
 {
@@ -64,13 +64,18 @@ static void fill(struct tally_cell *row, int64_t i, int64_t time)
 	tally_put_int(row, 0, time);
 }
 
+static int64_t next_tick(void)
+{
+	return __atomic_add_fetch(&tick, 10000, __ATOMIC_RELAXED);
+}
+
 static struct tally_batch *make_batch(uint32_t rows)
 {
 	struct tally_batch *batch = batch_create(table);
 	int64_t time = 0;
 	for (uint32_t i = 0; i < rows; i++) {
 		if (i % CONTAINERS == 0)
-			time = tick += 10000;
+			time = next_tick();
 		fill(batch_row(batch), i, time);
 	}
 	return batch;
@@ -217,7 +222,7 @@ static void copy_once(PGconn *conn, const struct floor *floor)
 	PQputCopyData(conn, "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0", 19);
 	for (uint32_t i = 0; i < floor->rows; i++) {
 		if (i % CONTAINERS == 0)
-			time = tick += 10000;
+			time = next_tick();
 		fill(row, i, time);
 		at = put_row(at, row, n_fields, i);
 		if (at - bytes < 60000)

@@ -137,6 +137,11 @@ static void make_rows(void)
 	pg_text_done(&text);
 }
 
+static int64_t rows_made(void)
+{
+	return containers * days * (DAY / SECOND / EVERY);
+}
+
 /* ---- Size --------------------------------------------------------------------- */
 
 static double size_of(const char *suffix)
@@ -158,14 +163,13 @@ static double size_of(const char *suffix)
 static void tell_size(const char *what, bool rolled)
 {
 	double raw = size_of(""), all = raw;
-	printf("%s: %.0f bytes a row with its index\n", what,
-	       raw / (double)(containers * days * DAY / SECOND / EVERY));
+	printf("%s: %.0f bytes a row with its index\n", what, raw / (double)rows_made());
 	if (!rolled)
 		return;
 	for (int level = LEVEL_MINUTE; level < N_LEVELS; level++)
 		all += size_of(schema_levels[level].suffix);
 	printf("with the rollups: %.2f MB a container and day\n",
-	       all / 1e6 / (double)(containers * days));
+	       all / 1e6 / (double)containers / (double)days);
 }
 
 /* ---- Questions ---------------------------------------------------------------- */
@@ -198,8 +202,9 @@ static void ask(const char *what, struct tally_query *query)
 		took[i] = clock_monotonic() - began;
 	}
 	qsort(took, RUNS, sizeof(*took), by_size);
+	int64_t median = took[RUNS / 2], worst = took[RUNS - 1];
 	printf("%-36s %6u rows  median %7.2f ms  worst %7.2f ms\n", what, rows,
-	       (double)took[RUNS / 2] / 1e6, (double)took[RUNS - 1] / 1e6);
+	       (double)median / 1e6, (double)worst / 1e6);
 }
 
 static const char *const tags[] = {"host", "container_id", "name"};
@@ -262,8 +267,7 @@ int main(int argc, char **argv)
 	int64_t made = clock_monotonic();
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	printf("%" PRId64 " containers, %" PRId64 " days, every %d s: %.2f M rows made in %.0f s\n",
-	       containers, days, EVERY, (double)(containers * days * 8640) / 1e6,
-	       (double)(made - began) / 1e9);
+	       containers, days, EVERY, (double)rows_made() / 1e6, (double)(made - began) / 1e9);
 	tell_size("as written", false);
 	if (upkeep_run(store) != 0)
 		fail(fake_host_reason(host));
