@@ -340,8 +340,13 @@ def test_memory_is_bounded_while_twenty_flood_and_the_store_is_slow(engine, tall
     text = SECTIONS.format(endpoint=engine.endpoint,
                            options=f"source = {source}\nfirst_sight = new")
     daemon = tallyd(text.replace("[buffer.batch]", "[buffer.batch]\ncapacity = 8Mi")).start()
-    engine.run_many("flood", 20, command=["yes", "a line neither very short nor very long"],
-                    LogConfig={"Type": "json-file", "Config": {"max-size": "10m", "max-file": "2"}})
+    gate = daemon.dir / "gate"
+    gate.mkdir()
+    engine.run_many("flood", 20, Binds=[f"{gate}:/gate:ro"], command=(
+        "until [ -e /gate/go ]; do usleep 200000; done; "
+        "timeout 10 yes 'a line neither very short nor very long'; true"),
+        LogConfig={"Type": "json-file", "Config": {"max-size": "10m", "max-file": "2"}})
+    (gate / "go").touch()
     daemon.wait(lambda: daemon.metric("tallyd_rows_stored_total") > 50_000, "many rows", 120)
     assert daemon.metric("tallyd_buffer_bytes") <= capacity
     assert daemon.metric("tallyd_rows_dropped_total") == 0
