@@ -4,6 +4,7 @@ tallyd with `source = cgroup` beside a bare C loop that only reads the same file
 
     collect.py                 both, of 100
     collect.py files [COUNT]   the files only
+    collect.py many [COUNT]    whether 500 real ones at 5 s are collected without an overrun
 
 The floor is a client in C that makes the same requests and throws the answers away.  Beside it
 stands what most collectors do: stream=false, for which the engine takes two samples.  CPU is user
@@ -198,15 +199,50 @@ def from_engine(engine):
         print(measured.line(found[0]))
 
 
+# ---- Without an overrun
+
+MANY = 500
+MANY_SWEEPS = 12
+
+
+def many(engine, count):
+    """From each source at 5 s, into SQLite: sweeps, how long they take, what was skipped."""
+    print(f"{count} containers at 5 s, {MANY_SWEEPS} sweeps")
+    print(f"{'source':8} {'sweeps':>6} {'skipped':>7} {'errors':>6} {'interval, s':>11} "
+          f"{'wall of a sweep, s':>18} {'own CPU, ms':>11} {'rows of each':>12}")
+    for source in ("api", "cgroup"):
+        with tempfile.TemporaryDirectory() as folder:
+            daemon = Tallyd(folder, f"[input.docker_stats]\ninterval = 5s\nsource = {source}\n"
+                            f"endpoint = {engine.endpoint}\n{SQLITE}").start()
+            metric = daemon.metric
+            wait_for(lambda: metric("tallyd_gathers_total") >= 2, 120)
+            first, seconds = metric("tallyd_gathers_total"), metric("tallyd_gather_seconds_total")
+            own = exact_cpu(daemon.process.pid)
+            # Seldom, as being asked for metrics costs the daemon more than a sweep of files.
+            wait_for(lambda: metric("tallyd_gathers_total") >= first + MANY_SWEEPS, 300, every=10)
+            n = metric("tallyd_gathers_total") - first
+            own = 1000 * (exact_cpu(daemon.process.pid) - own) / n
+            seconds = (metric("tallyd_gather_seconds_total") - seconds) / n
+            rows = daemon.sql("select count(*), count(distinct container_id) from container_stats")
+            print(f"{source:8} {n:6.0f} {metric('tallyd_gathers_skipped_total'):7.0f} "
+                  f"{metric('tallyd_gather_errors_total'):6.0f} "
+                  f"{metric('tallyd_docker_stats_interval_seconds'):11.1f} {seconds:18.2f} "
+                  f"{own:11.1f} {rows[0][0] / max(1, rows[0][1]):12.1f}")
+            daemon.stop()
+
+
 def main():
-    files_only = len(sys.argv) > 1 and sys.argv[1] == "files"
-    containers = int(sys.argv[2]) if files_only and len(sys.argv) > 2 else CONTAINERS
+    what = sys.argv[1] if len(sys.argv) > 1 else "both"
+    containers = int(sys.argv[2]) if len(sys.argv) > 2 else MANY if what == "many" else CONTAINERS
     engine = Engine().enter()
     try:
         ids = engine.run_many("bench", containers, NetworkMode="host")
-        if not files_only:
-            from_engine(engine)
-        from_files(engine, ids)
+        if what == "many":
+            many(engine, containers)
+        else:
+            if what != "files":
+                from_engine(engine)
+            from_files(engine, ids)
         engine.remove_all()  # at once; the engine's keeper would take its time
     finally:
         engine.leave()
