@@ -18,6 +18,7 @@ enum pg_oid {
 	PG_BOOL = 16,
 	PG_BYTEA = 17,
 	PG_INT8 = 20,
+	PG_INT2 = 21,
 	PG_INT4 = 23,
 	PG_TEXT = 25,
 	PG_JSON = 114,
@@ -48,6 +49,13 @@ static inline int64_t pg_time_from_ns(int64_t ns)
 {
 	int64_t us = ns / 1000;
 	return us - (ns % 1000 < 0) - PG_EPOCH;
+}
+
+/* What the above leaves out, 0 to 999. */
+static inline uint16_t pg_time_nanos(int64_t ns)
+{
+	int64_t rest = ns % 1000;
+	return (uint16_t)(rest < 0 ? rest + 1000 : rest);
 }
 
 /* The first microsecond that is not before. */
@@ -92,6 +100,13 @@ static inline int64_t pg_get_64(const char *from)
 	uint64_t v;
 	memcpy(&v, from, sizeof(v));
 	return (int64_t)be64toh(v);
+}
+
+static inline int16_t pg_get_16(const char *from)
+{
+	uint16_t v;
+	memcpy(&v, from, sizeof(v));
+	return (int16_t)be16toh(v);
 }
 
 static inline int32_t pg_get_32(const char *from)

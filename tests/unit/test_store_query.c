@@ -275,6 +275,47 @@ static void paging_backwards_gives_each_row_once_too(void **state)
 	page_through(*state, true);
 }
 
+/* A container that prints fast: the lines are nanoseconds apart. */
+static void rows_of_one_microsecond_are_all_there_in_their_order(void **state)
+{
+	struct fixture *f = *state;
+	for (int again = 0; again < 2; again++) {
+		struct tally_batch *batch = fixture_batch(f, &log_table);
+		put_log(f, batch, T0 + 1, "out", 0, "a");
+		put_log(f, batch, T0 + 2, "out", 0, "b");
+		put_log(f, batch, T0 + 2, "out", 1, "c");
+		put_log(f, batch, T0 + 999, "out", 0, "d");
+		put_log(f, batch, T0 + 1000, "out", 0, "e");
+		fixture_write(f, batch);
+	}
+	struct tally_query query = query_of("lines", select_log, 2);
+	assert_messages(f, &query, 1, "a b c d e ");
+	query.newest_first = 1;
+	assert_messages(f, &query, 1, "e d c b a ");
+	query.newest_first = 0;
+	query.from = T0 + 2;
+	query.to = T0 + 999;
+	assert_messages(f, &query, 1, "b c ");
+	query.to = T0 + 1000;
+	assert_messages(f, &query, 1, "b c d ");
+	struct rows rows;
+	assert_int_equal(ask(f, &query, &rows), 0);
+	assert_int_equal(rows_at(&rows, 2, 0)->i, T0 + 999);
+	rows_free(&rows);
+	query.from = 0;
+	const struct tally_cell after[] = {
+		{.i = T0 + 2, .set = 1},
+		{.text = "h1", .len = 2, .set = 1},
+		{.text = "out", .len = 3, .set = 1},
+		{.i = 0, .set = 1},
+	};
+	query.after = after;
+	query.n_after = 4;
+	assert_messages(f, &query, 1, "c d ");
+	query.newest_first = 1;
+	assert_messages(f, &query, 1, "a ");
+}
+
 static void a_state_table_is_paged_in_the_order_of_its_key(void **state)
 {
 	struct fixture *f = *state;
@@ -457,6 +498,7 @@ int main(void)
 		STORE_TEST(filters_apply_to_tags_and_fields_of_a_series),
 		STORE_TEST(paging_gives_each_row_once_while_rows_are_added),
 		STORE_TEST(paging_backwards_gives_each_row_once_too),
+		STORE_TEST(rows_of_one_microsecond_are_all_there_in_their_order),
 		STORE_TEST(a_state_table_is_paged_in_the_order_of_its_key),
 		STORE_TEST(what_is_not_known_is_refused_by_name),
 		STORE_TEST(a_callback_that_says_stop_is_obeyed),

@@ -6,11 +6,15 @@
 
 #include <string.h>
 
+#include "pg_value.h"
+#include "schema.h"
+
 struct condition {
 	struct pg_text *sql;
 	struct parameters *parameters;
 	const struct tally_column *column;
 	const char *alias;
+	bool nanos; /* the column goes with _nanos */
 };
 
 /* JSON is matched as the text it is. */
@@ -155,7 +159,7 @@ void condition_append(struct pg_text *sql, struct parameters *parameters,
 		const struct tally_column *column =
 			&question->stored->table.columns[question->filter[i]];
 		bool tag = column->role == TALLY_TAG;
-		const struct condition c = {sql, parameters, column, tag ? tags : fields};
+		const struct condition c = {sql, parameters, column, tag ? tags : fields, false};
 		if (!(sides & (tag ? CONDITION_TAGS : CONDITION_FIELDS)))
 			continue;
 		if (question->query->filters[i].match == TALLY_EQUALS) {
@@ -171,6 +175,11 @@ void condition_append(struct pg_text *sql, struct parameters *parameters,
 static void condition_follows(const struct condition *c, const struct tally_cell *cell, bool turned)
 {
 	const char *a = c->alias, *name = c->column->name;
+	if (c->nanos) {
+		pg_text_add(c->sql, "(%s\"%s\", %s_nanos) %c ($%d, %u)", a, name, a,
+			    turned ? '<' : '>', condition_value(c, cell), pg_time_nanos(cell->i));
+		return;
+	}
 	if (!cell->set) {
 		pg_text_add(c->sql, turned ? "%s\"%s\" is not null" : "false", a, name);
 		return;
@@ -188,6 +197,8 @@ static void condition_same(const struct condition *c, const struct tally_cell *c
 	else
 		pg_text_add(c->sql, "%s\"%s\" = $%d", c->alias, c->column->name,
 			    condition_value(c, cell));
+	if (c->nanos)
+		pg_text_add(c->sql, " and %s_nanos = %u", c->alias, pg_time_nanos(cell->i));
 }
 
 void condition_append_after(struct pg_text *sql, struct parameters *parameters,
@@ -200,7 +211,8 @@ void condition_append_after(struct pg_text *sql, struct parameters *parameters,
 	for (uint32_t i = 0; i < stored->n_key; i++) {
 		const struct tally_column *column = &stored->table.columns[stored->key[i]];
 		const struct condition c = {sql, parameters, column,
-					    column->role == TALLY_TAG ? tags : fields};
+					    column->role == TALLY_TAG ? tags : fields,
+					    stored->key[i] == 0 && schema_has_nanos(stored)};
 		pg_text_add(sql, i ? " or (" : " and (");
 		condition_follows(&c, &query->after[i], query->newest_first);
 		if (i + 1 == stored->n_key)

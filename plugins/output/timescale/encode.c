@@ -2,22 +2,29 @@
 #include "pg_value.h"
 #include "writer.h"
 
+static char *encode_nanos(char *to, const struct writer_part *part, uint32_t row)
+{
+	return pg_put_16(pg_put_32(to, 2), pg_time_nanos(writer_cell(part, row, 0)->i));
+}
+
 void encode_copy(struct pg_text *to, const struct writer_part *part, uint32_t row)
 {
 	const struct writer_table *table = part->table;
 	const struct tally_column *columns = table->stored->table.columns;
-	size_t room = 2 + 8;
+	size_t room = 2 + 8 + 6;
 	for (uint32_t i = 0; i < table->n_fields; i++)
 		room += pg_cell_room(columns[table->fields[i]].type,
 				     writer_cell(part, row, table->fields[i]));
 	char *at = pg_text_room(to, room);
 	if (!at)
 		return;
-	at = pg_put_16(at, (uint16_t)(table->n_fields + 1));
+	at = pg_put_16(at, (uint16_t)(table->n_fields + 1 + table->nanos));
 	at = pg_put_32(pg_put_32(at, 4), part->series[row]);
 	for (uint32_t i = 0; i < table->n_fields; i++)
 		at = pg_put_cell(at, columns[table->fields[i]].type,
 				 writer_cell(part, row, table->fields[i]));
+	if (table->nanos)
+		at = encode_nanos(at, part, row);
 	to->len = (size_t)(at - to->data);
 }
 
@@ -34,28 +41,38 @@ static void encode_key(struct pg_text *to, const struct writer_part *part, uint3
 static void encode_element(struct pg_text *to, const struct writer_part *part, int column,
 			   uint32_t row)
 {
-	if (column == -2) {
+	enum { ROOM = 8 };
+	if (column == ENCODE_KEY) {
 		encode_key(to, part, row);
 		return;
 	}
-	static const struct tally_cell none;
-	uint16_t type =
-		column < 0 ? (uint16_t)TALLY_INT : part->table->stored->table.columns[column].type;
 	const struct tally_cell *cell =
-		column < 0 ? &none : writer_cell(part, row, (uint32_t)column);
-	char *at = pg_text_room(to, pg_cell_room(type, cell));
+		column < 0 ? NULL : writer_cell(part, row, (uint32_t)column);
+	uint16_t type = column < 0 ? 0 : part->table->stored->table.columns[column].type;
+	char *at = pg_text_room(to, cell ? pg_cell_room(type, cell) : ROOM);
 	if (!at)
 		return;
-	at = column < 0 ? pg_put_32(pg_put_32(at, 4), part->series[row])
-			: pg_put_cell(at, type, cell);
+	if (cell)
+		at = pg_put_cell(at, type, cell);
+	else if (column == ENCODE_NANOS)
+		at = encode_nanos(at, part, row);
+	else
+		at = pg_put_32(pg_put_32(at, 4), part->series[row]);
 	to->len = (size_t)(at - to->data);
 }
 
 static uint32_t encode_oid(const struct writer_part *part, int column)
 {
-	if (column == -2)
+	switch (column) {
+	case ENCODE_KEY:
 		return PG_BYTEA;
-	return column < 0 ? PG_INT4 : pg_value_oid(part->table->stored->table.columns[column].type);
+	case ENCODE_NANOS:
+		return PG_INT2;
+	case ENCODE_SERIES:
+		return PG_INT4;
+	default:
+		return pg_value_oid(part->table->stored->table.columns[column].type);
+	}
 }
 
 void encode_array(struct pg_text *to, const struct writer_part *part, int column, uint32_t from,

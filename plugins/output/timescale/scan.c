@@ -11,6 +11,7 @@
 #include "cleanup.h"
 #include "condition.h"
 #include "pg_value.h"
+#include "schema.h"
 
 struct scan {
 	const struct question *question;
@@ -34,7 +35,7 @@ static const char *scan_alias(const struct scan *scan, const struct tally_column
 	return column->role == TALLY_TAG && !scan_is_state(scan) ? "s." : "r.";
 }
 
-/* The columns of the answer: the time, then those selected. */
+/* The columns of the answer: the time, then those selected; and what belongs to the time. */
 static void scan_append_columns(struct scan *scan)
 {
 	const struct question *question = scan->question;
@@ -43,6 +44,8 @@ static void scan_append_columns(struct scan *scan)
 		const struct tally_column *column = scan_column(scan, question->select[i]);
 		pg_text_add(&scan->sql, ", %s\"%s\"", scan_alias(scan, column), column->name);
 	}
+	if (schema_has_nanos(question->stored))
+		pg_text_add(&scan->sql, ", r._nanos");
 }
 
 static void scan_append_order(struct scan *scan)
@@ -53,6 +56,8 @@ static void scan_append_order(struct scan *scan)
 		const struct tally_column *column = scan_column(scan, stored->key[i]);
 		pg_text_add(&scan->sql, "%s%s\"%s\"%s", i ? ", " : " order by ",
 			    scan_alias(scan, column), column->name, direction);
+		if (i == 0 && schema_has_nanos(stored))
+			pg_text_add(&scan->sql, ", r._nanos%s", direction);
 	}
 	pg_text_add(&scan->sql, " limit %u", scan->question->query->limit);
 }
@@ -68,14 +73,29 @@ static void scan_append_state(struct scan *scan)
 	scan_append_order(scan);
 }
 
+/* Twice the same: the time alone says which partitions need not be looked at. */
+static void scan_append_limit(struct scan *scan, const char *operator, int64_t limit)
+{
+	const char *time = scan_column(scan, 0)->name;
+	const struct tally_cell cell = {.i = limit, .set = 1};
+	int parameter = parameters_cell(&scan->parameters, TALLY_TIME, &cell);
+	pg_text_add(&scan->sql, " and r.\"%s\" %c= $%d and (r.\"%s\", r._nanos) %s ($%d, %u)", time,
+		    *operator, parameter, time, operator, parameter, pg_time_nanos(limit));
+}
+
 /* The range, narrowed to where the page goes on. */
 static void scan_append_range(struct scan *scan)
 {
 	const struct tally_query *query = scan->question->query;
 	const char *time = scan_column(scan, 0)->name;
-	pg_text_add(&scan->sql, " and r.\"%s\" >= $%d and r.\"%s\" < $%d", time,
-		    parameters_time(&scan->parameters, query->from), time,
-		    parameters_time(&scan->parameters, query->to));
+	if (schema_has_nanos(scan->question->stored)) {
+		scan_append_limit(scan, ">=", query->from);
+		scan_append_limit(scan, "<", query->to);
+	} else {
+		pg_text_add(&scan->sql, " and r.\"%s\" >= $%d and r.\"%s\" < $%d", time,
+			    parameters_time(&scan->parameters, query->from), time,
+			    parameters_time(&scan->parameters, query->to));
+	}
 	if (query->after && query->after[0].set)
 		pg_text_add(&scan->sql, " and r.\"%s\" %s $%d", time,
 			    query->newest_first ? "<=" : ">=",
@@ -96,6 +116,8 @@ static void scan_append_rows(struct scan *scan)
 	condition_append(&scan->sql, &scan->parameters, scan->question, CONDITION_FIELDS, "", "r.");
 	condition_append_after(&scan->sql, &scan->parameters, scan->question, "s.", "r.");
 	pg_text_add(&scan->sql, " order by r.\"%s\"%s", scan_column(scan, 0)->name, direction);
+	if (schema_has_nanos(stored))
+		pg_text_add(&scan->sql, ", r._nanos%s", direction);
 	if (stored->order)
 		pg_text_add(&scan->sql, ", r.\"%s\"%s", scan_column(scan, stored->order)->name,
 			    direction);
@@ -107,13 +129,16 @@ static void scan_append_rows(struct scan *scan)
 static int scan_row(struct scan *scan, const PGresult *result)
 {
 	struct tally_cell *row = NULL;
+	uint32_t n = scan->answer->table.n_columns;
 	int r = answer_row(scan->answer, &row);
-	for (uint32_t c = 0; r == 0 && c < scan->answer->table.n_columns; c++) {
+	for (uint32_t c = 0; r == 0 && c < n; c++) {
 		if (PQgetisnull(result, 0, (int)c))
 			continue;
 		struct tally_cell cell =
 			pg_get_cell(scan->answer->columns[c].type, PQgetvalue(result, 0, (int)c),
 				    PQgetlength(result, 0, (int)c));
+		if (c == 0 && PQnfields(result) > (int)n)
+			cell.i += pg_get_16(PQgetvalue(result, 0, (int)n));
 		r = answer_put(scan->answer, row, c, &cell);
 	}
 	return r;

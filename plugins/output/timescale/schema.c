@@ -21,6 +21,11 @@ uint16_t schema_part_type(const struct tally_column *column, enum schema_part pa
 	return TALLY_INT;
 }
 
+bool schema_has_nanos(const struct stored_table *stored)
+{
+	return stored->table.kind == TALLY_LOG;
+}
+
 bool schema_is_cut(const struct stored_table *stored, enum schema_level level)
 {
 	return stored->table.kind != TALLY_STATE &&

@@ -7,6 +7,7 @@
  *   SERIES       <table>_1min_rows _series, time, newest, rows, and per number _count, _sum, _min,
  *                                  _max, _last, per counter also _increase and _span (seconds);
  *                                  by day as well; _1h_rows and _1d_rows are plain tables
+ *   LOG          <table>_rows      after the time also _nanos, what its microseconds leave out
  *   STATE        <table>_rows      _key, the declared columns
  *
  * And the contract's names as views: <table>, <table>_1min, …, in the schema that is configured.
@@ -22,6 +23,10 @@
 
 /* A BOOL is rolled up as 0 and 1. */
 uint16_t schema_part_type(const struct tally_column *column, enum schema_part part);
+
+/* Whether the rows have _nanos: lines of a log that are closer than a microsecond are no less two
+ * lines. */
+bool schema_has_nanos(const struct stored_table *stored);
 
 /* Tables that are cut by time: the rows and the minutes, not those of a STATE. */
 bool schema_is_cut(const struct stored_table *stored, enum schema_level level);

@@ -74,7 +74,10 @@ static void schema_create_rows(struct pg_text *sql, const struct schema_where *w
 		if (c == 0 || (stored->order && c == stored->order))
 			pg_text_add(sql, " not null");
 	}
-	pg_text_add(sql, ", primary key (_series, \"%s\"", time);
+	const char *nanos = schema_has_nanos(stored) ? ", _nanos" : "";
+	if (*nanos)
+		pg_text_add(sql, "%s smallint not null", nanos);
+	pg_text_add(sql, ", primary key (_series, \"%s\"%s", time, nanos);
 	if (stored->order)
 		pg_text_add(sql, ", \"%s\"", table->columns[stored->order].name);
 	pg_text_add(sql, "))%s", schema_partitioned(where));
@@ -87,8 +90,8 @@ static void schema_create_rows(struct pg_text *sql, const struct schema_where *w
 	pg_text_add(sql,
 		    "alter table tally.\"%s_rows\" set (timescaledb.compress, "
 		    "timescaledb.compress_segmentby = '_series', timescaledb.compress_orderby = "
-		    "'\"%s\" desc",
-		    table->name, time);
+		    "'\"%s\" desc%s%s",
+		    table->name, time, nanos, *nanos ? " desc" : "");
 	if (stored->order)
 		pg_text_add(sql, ", \"%s\" desc", table->columns[stored->order].name);
 	pg_text_add(sql, "');");

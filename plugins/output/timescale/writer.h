@@ -19,6 +19,7 @@ struct writer_table {
 	struct keys *keys; /* not of a STATE table */
 	uint32_t n_fields; /* columns that stand in <table>_rows */
 	uint16_t fields[CATALOG_MAX_COLUMNS];
+	bool nanos;          /* and last _nanos, see schema.h */
 	char *copy, *insert; /* statements */
 };
 
@@ -94,7 +95,8 @@ int writer_find_series(struct writer *writer, struct writer_part *part);
 
 /* encode.c */
 void encode_copy(struct pg_text *to, const struct writer_part *part, uint32_t row);
-/* Column c of the good rows in [from, to) as an array; -1: the series, -2: the tags' key. */
+/* Column c of the good rows in [from, to) as an array, or one of these. */
+enum { ENCODE_SERIES = -1, ENCODE_KEY = -2, ENCODE_NANOS = -3 };
 void encode_array(struct pg_text *to, const struct writer_part *part, int column, uint32_t from,
 		  uint32_t until);
 

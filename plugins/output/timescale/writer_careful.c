@@ -12,23 +12,30 @@
 #include "pg_value.h"
 #include "writer.h"
 
+/* What an insert's parameter holds. */
+static int writer_column(const struct writer_table *table, int parameter)
+{
+	if (parameter == 0)
+		return table->stored->table.kind == TALLY_STATE ? ENCODE_KEY : ENCODE_SERIES;
+	return parameter <= (int)table->n_fields ? table->fields[parameter - 1] : ENCODE_NANOS;
+}
+
 int writer_insert(struct writer *writer, const struct writer_part *part, uint32_t from,
 		  uint32_t until)
 {
 	const struct writer_table *table = part->table;
-	const char *values[CATALOG_MAX_COLUMNS + 1];
-	Oid types[CATALOG_MAX_COLUMNS + 1] = {0};
-	int lengths[CATALOG_MAX_COLUMNS + 1];
-	size_t starts[CATALOG_MAX_COLUMNS + 2];
+	enum { MAX = CATALOG_MAX_COLUMNS + 2 };
+	const char *values[MAX];
+	Oid types[MAX] = {0};
+	int lengths[MAX];
+	size_t starts[MAX + 1];
 	struct pg_text *bytes = &writer->bytes;
 	auto_result PGresult *result = NULL;
-	int n = (int)table->n_fields + 1;
-	bool state = table->stored->table.kind == TALLY_STATE;
+	int n = (int)table->n_fields + 1 + table->nanos;
 	pg_text_clear(bytes);
 	for (int i = 0; i < n; i++) {
 		starts[i] = bytes->len;
-		encode_array(bytes, part, i == 0 ? (state ? -2 : -1) : (int)table->fields[i - 1],
-			     from, until);
+		encode_array(bytes, part, writer_column(table, i), from, until);
 	}
 	starts[n] = bytes->len;
 	if (bytes->failed)

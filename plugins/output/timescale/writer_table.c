@@ -27,7 +27,7 @@ static void writer_copy_statement(struct pg_text *sql, const struct writer_table
 {
 	pg_text_add(sql, "copy tally.\"%s_rows\" (_series", table->stored->table.name);
 	writer_field_list(sql, table, "");
-	pg_text_add(sql, ") from stdin (format binary)");
+	pg_text_add(sql, "%s) from stdin (format binary)", table->nanos ? ", _nanos" : "");
 }
 
 static void writer_unnest(struct pg_text *sql, const struct writer_table *table, const char *first)
@@ -36,6 +36,8 @@ static void writer_unnest(struct pg_text *sql, const struct writer_table *table,
 	for (uint32_t i = 0; i < table->n_fields; i++)
 		pg_text_add(sql, ", $%u::%s[]", i + 2,
 			    pg_value_type(table->stored->table.columns[table->fields[i]].type));
+	if (table->nanos)
+		pg_text_add(sql, ", $%u::smallint[]", table->n_fields + 2);
 	pg_text_add(sql, ")");
 }
 
@@ -43,7 +45,7 @@ static void writer_insert_statement(struct pg_text *sql, const struct writer_tab
 {
 	pg_text_add(sql, "insert into tally.\"%s_rows\" (_series", table->stored->table.name);
 	writer_field_list(sql, table, "");
-	pg_text_add(sql, ") select * from ");
+	pg_text_add(sql, "%s) select * from ", table->nanos ? ", _nanos" : "");
 	writer_unnest(sql, table, "int");
 	pg_text_add(sql, " on conflict do nothing");
 }
@@ -92,6 +94,7 @@ int writer_table_create(struct tally_ctx *ctx, const struct stored_table *stored
 	if (!table)
 		return tally_fail(ctx, ENOMEM, "no memory");
 	table->stored = stored;
+	table->nanos = schema_has_nanos(stored);
 	table->keys = keys_create();
 	for (uint32_t c = 0; c < stored->table.n_columns; c++)
 		if (writer_is_state(table) || stored->table.columns[c].role != TALLY_TAG)
