@@ -1,0 +1,1 @@
+tallyd_integration_test(live TIMEOUT 300)
