@@ -98,3 +98,28 @@ def test_lines_arrive_once_although_the_client_comes_and_goes(daemon, engine):
         last = again.last
         again.close()
     assert said == [f"line {i}" for i in range(300)]
+
+
+def test_after_a_restart_the_store_gives_what_was_missed(daemon, engine):
+    stream = Stream(daemon, "/api/v1/stream/logs?name=speaker")
+    engine.run("speaker", "i=0; while [ $i -lt 200 ]; do echo line $i; i=$((i+1)); "
+                          "usleep 20000; done; sleep 1000000")
+    said = [row["message"] for row in stream.rows(20)]
+    stream.close()
+    daemon.stop()
+    daemon.start()
+    daemon.wait(lambda: len(daemon.get("/api/v1/logs?name=speaker&limit=1000").json["data"]) == 200,
+                "all lines are stored")
+    again = Stream(daemon, "/api/v1/stream/logs?name=speaker", stream.last)
+    said += [row["message"] for row in again.rows(180)]
+    again.close()
+    assert said == [f"line {i}" for i in range(200)]
+
+
+def test_a_daemon_stops_although_streams_are_open(daemon):
+    streams = [Stream(daemon, f"/api/v1/stream/{kind}") for kind in ("stats", "logs", "events")
+               for _ in range(7)]
+    daemon.stop()
+    assert all(stream.block() is None for stream in streams)
+    for stream in streams:
+        stream.close()
