@@ -11,13 +11,19 @@
 
 enum { JOURNAL_LABELS_SIZE = 512 };
 
-static struct metric *journal_count_metric(const struct journal_reader *reader, const char *name,
-					   const char *table, const char *help)
+static void journal_count_show(const struct journal_reader *reader, struct journal_table *table)
 {
+	struct metrics *metrics = reader->journal->metrics;
 	char labels[JOURNAL_LABELS_SIZE] = "";
 	metrics_label(labels, sizeof(labels), "output", reader->output);
-	metrics_label(labels, sizeof(labels), "table", table);
-	return metrics_counter(reader->journal->metrics, name, labels, NULL, help);
+	metrics_label(labels, sizeof(labels), "table", table->name);
+	table->routed = metrics_counter(metrics, "tallyd_rows_routed_total", labels, NULL,
+					"Rows given to an output's buffer for it.");
+	table->stored = metrics_counter(metrics, "tallyd_rows_stored_total", labels, NULL,
+					"Rows an output has written.");
+	table->shown_waiting =
+		metrics_gauge(metrics, "tallyd_rows_waiting", labels, NULL,
+			      "Rows in a buffer that the output has still to write.");
 }
 
 struct journal_table *journal_count_table(struct journal_reader *reader, const char *name)
@@ -37,10 +43,7 @@ struct journal_table *journal_count_table(struct journal_reader *reader, const c
 	*table = (struct journal_table){.name = copy};
 	table->wanted =
 		!reader->globs || globs_match((const char *const *)reader->globs, table->name);
-	table->routed = journal_count_metric(reader, "tallyd_rows_routed_total", name,
-					     "Rows given to an output's buffer for it.");
-	table->stored = journal_count_metric(reader, "tallyd_rows_stored_total", name,
-					     "Rows an output has written.");
+	journal_count_show(reader, table);
 	return table;
 }
 
@@ -56,7 +59,7 @@ static void journal_count_waiting(struct journal_reader *reader, struct journal_
 {
 	reader->waiting += waiting - table->waiting;
 	table->waiting = waiting;
-	metric_set(reader->shown_waiting, (int64_t)reader->waiting);
+	metric_set(table->shown_waiting, (int64_t)waiting);
 }
 
 void journal_count_routed(struct journal_reader *reader, struct journal_table *table, uint64_t rows)

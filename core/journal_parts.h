@@ -15,7 +15,7 @@ struct journal_table {
 	char *name;
 	bool wanted;
 	uint64_t waiting; /* rows */
-	struct metric *routed, *stored;
+	struct metric *routed, *stored, *shown_waiting;
 };
 
 struct journal_reader {
@@ -32,7 +32,6 @@ struct journal_reader {
 	uint64_t cursor;  /* settled up to here */
 	uint64_t given;   /* peeked up to here */
 	uint64_t waiting; /* rows, of all tables */
-	struct metric *shown_waiting;
 	struct journal_table *tables;
 	size_t n_tables;
 

@@ -156,7 +156,6 @@ void journal_reader_free(struct journal_reader *reader)
 
 static struct journal_reader *journal_reader_create(struct journal *journal, const char *output)
 {
-	char labels[512] = "";
 	struct journal_reader *reader = calloc(1, sizeof(*reader));
 	if (!reader)
 		return NULL;
@@ -167,10 +166,6 @@ static struct journal_reader *journal_reader_create(struct journal *journal, con
 		journal_reader_free(reader);
 		return NULL;
 	}
-	metrics_label(labels, sizeof(labels), "output", output);
-	reader->shown_waiting =
-		metrics_gauge(journal->metrics, "tallyd_rows_waiting", labels, NULL,
-			      "Rows in a buffer that the output has still to write.");
 	return reader;
 }
 

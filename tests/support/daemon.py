@@ -215,7 +215,7 @@ class Tallyd:
             return sums
 
         def output(labels):
-            return label(labels, "output")
+            return label(labels, "output") and (label(labels, "output"), label(labels, "table"))
 
         routed = total("tallyd_rows_routed_total", output)
         stored = total("tallyd_rows_stored_total", output)

@@ -1,7 +1,7 @@
 /*
  * /api/v1/pipeline: the balance, to the row.  Of every output and table: routed = stored +
- * dropped + waiting; what waits is counted per output.  Of every input and table: collected, and
- * what was dropped before it reached any output.
+ * dropped + waiting.  Of every input and table: collected, and what was dropped before it reached
+ * any output.
  */
 #include <cleanup.h>
 #include <stdio.h>
@@ -18,12 +18,11 @@ struct dropped {
 	double rows;
 };
 
-/* One instance, or one instance and table. */
+/* One instance and table. */
 struct line {
 	char instance[LABEL_SIZE], table[64];
-	bool output, waits; /* waits: rows are those that wait; there is no table */
-	double in, stored;  /* collected or routed; stored */
-	double waiting;
+	bool output;
+	double in, stored, waiting; /* in: collected or routed */
 	struct dropped dropped[REASONS_MAX];
 	uint32_t n_dropped;
 };
@@ -80,14 +79,14 @@ static void line_set(struct line *line, const struct tally_sample *sample)
 
 static int read_sample(void *arg, const struct tally_sample *sample)
 {
-	char instance[LABEL_SIZE], table[64] = "";
+	char instance[LABEL_SIZE], table[64];
 	if (strncmp(sample->name, "tallyd_rows_", strlen("tallyd_rows_")) != 0)
 		return 0;
 	bool output = sample_label(sample->labels, "output", instance, sizeof(instance));
 	if (!output && !sample_label(sample->labels, "input", instance, sizeof(instance)))
 		return 0;
 	if (!sample_label(sample->labels, "table", table, sizeof(table)))
-		table[0] = '\0';
+		return 0;
 	struct line *line = balance_line(arg, output, instance, table);
 	if (line)
 		line_set(line, sample);
@@ -108,8 +107,10 @@ static void write_line(struct json_writer *json, const struct line *line)
 	json_write_key(json, "table");
 	json_write_string(json, line->table);
 	write_count(json, line->output ? "routed" : "collected", line->in);
-	if (line->output)
+	if (line->output) {
 		write_count(json, "stored", line->stored);
+		write_count(json, "waiting", line->waiting);
+	}
 	json_write_key(json, "dropped");
 	json_begin_object(json);
 	for (uint32_t i = 0; i < line->n_dropped; i++)
@@ -123,20 +124,9 @@ static void write_lines(struct json_writer *json, const struct balance *balance,
 	json_write_key(json, output ? "outputs" : "inputs");
 	json_begin_array(json);
 	for (uint32_t i = 0; i < balance->n; i++)
-		if (balance->lines[i].output == output && balance->lines[i].table[0])
+		if (balance->lines[i].output == output)
 			write_line(json, &balance->lines[i]);
 	json_end_array(json);
-}
-
-/* What waits in a buffer for an output is not known by table. */
-static void write_waiting(struct json_writer *json, const struct balance *balance)
-{
-	json_write_key(json, "waiting");
-	json_begin_object(json);
-	for (uint32_t i = 0; i < balance->n; i++)
-		if (balance->lines[i].output && !balance->lines[i].table[0])
-			write_count(json, balance->lines[i].instance, balance->lines[i].waiting);
-	json_end_object(json);
 }
 
 int daemon_pipeline(struct call *call)
@@ -149,7 +139,6 @@ int daemon_pipeline(struct call *call)
 	json_begin_object(json);
 	write_lines(json, &balance, false);
 	write_lines(json, &balance, true);
-	write_waiting(json, &balance);
 	json_end_object(json);
 	return 0;
 }
