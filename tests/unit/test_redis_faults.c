@@ -122,8 +122,8 @@ static void expect_failure(struct villain villain, int error, const char *why)
 	fixture->config.timeout = error == ETIMEDOUT ? REDIS_SECOND : 30 * REDIS_SECOND;
 	assert_int_equal(redis_begin(fixture), 0);
 	assert_int_equal(write_row(fixture), -error);
-	if (!strstr(fake_host_reason(fixture->host), why))
-		fail_msg("\"%s\" does not say \"%s\"", fake_host_reason(fixture->host), why);
+	if (!strstr(tally_reason(fixture->ctx), why))
+		fail_msg("\"%s\" does not say \"%s\"", tally_reason(fixture->ctx), why);
 	part(&villain, fixture);
 }
 

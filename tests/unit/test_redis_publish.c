@@ -187,7 +187,7 @@ static void what_redis_cannot_take_now_is_retried(void **state)
 	redis_expect(fixture, "OK", "CONFIG SET maxmemory 1");
 	assert_true(write_one(fixture, make(fixture, &stats, "c1", "x"), &verdict) < 0);
 	assert_int_equal(verdict, TALLY_RETRY);
-	assert_non_null(strstr(fake_host_reason(fixture->host), "OOM"));
+	assert_non_null(strstr(tally_reason(fixture->ctx), "OOM"));
 	redis_expect(fixture, "OK", "CONFIG SET maxmemory 0");
 	write_done(fixture, make(fixture, &stats, "c1", "x"));
 }
@@ -237,9 +237,9 @@ static void a_password_and_a_database_are_used(void **state)
 static void expect_no_entry(struct redis_fixture *fixture, const char *why)
 {
 	assert_true(redis_begin(fixture) < 0);
-	if (!strstr(fake_host_reason(fixture->host), why))
-		fail_msg("\"%s\" does not say \"%s\"", fake_host_reason(fixture->host), why);
-	assert_null(strstr(fake_host_reason(fixture->host), "wr0ng"));
+	if (!strstr(tally_reason(fixture->ctx), why))
+		fail_msg("\"%s\" does not say \"%s\"", tally_reason(fixture->ctx), why);
+	assert_null(strstr(tally_reason(fixture->ctx), "wr0ng"));
 	assert_int_equal(fake_host_metric(fixture->host, REDIS_CONNECT_ERRORS), 1);
 	tally_plugin()->destroy(fixture->plugin);
 	fixture->plugin = NULL;
@@ -288,8 +288,8 @@ static void urls_say_what_is_wrong_with_them(void **state)
 		struct redis_fixture *fixture = redis_prepare();
 		fixture->config.url = cases[i].url;
 		assert_int_equal(redis_begin(fixture), -EINVAL);
-		if (!strstr(fake_host_reason(fixture->host), cases[i].why))
-			fail_msg("%s: %s", cases[i].url, fake_host_reason(fixture->host));
+		if (!strstr(tally_reason(fixture->ctx), cases[i].why))
+			fail_msg("%s: %s", cases[i].url, tally_reason(fixture->ctx));
 		redis_finish(fixture);
 	}
 }

@@ -76,7 +76,7 @@ static void schema_create_rows(struct pg_text *sql, const struct schema_where *w
 	}
 	const char *nanos = schema_has_nanos(stored) ? ", _nanos" : "";
 	if (*nanos)
-		pg_text_add(sql, "%s smallint not null", nanos);
+		pg_text_add(sql, "%s smallint not null default 0", nanos);
 	pg_text_add(sql, ", primary key (_series, \"%s\"%s", time, nanos);
 	if (stored->order)
 		pg_text_add(sql, ", \"%s\"", table->columns[stored->order].name);
