@@ -103,8 +103,13 @@ static void json_separate(struct json_writer *json)
 
 static void json_write_word(struct json_writer *json, const char *word, size_t len)
 {
-	json_separate(json);
-	json_write_raw(json, word, len);
+	if (!json_reserve(json, len + 1))
+		return;
+	char *at = json->data + json->len;
+	*at = ',';
+	memcpy(at + json->comma, word, len);
+	json->len += len + json->comma;
+	json->comma = true;
 }
 
 void json_write_null(struct json_writer *json)
@@ -120,10 +125,15 @@ void json_write_bool(struct json_writer *json, bool value)
 /* The digits stand at the end of the buffer; returns where they begin. */
 static char *json_format_digits(char *end, uint64_t value)
 {
-	do {
-		*--end = (char)('0' + value % 10);
-		value /= 10;
-	} while (value);
+	static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+				    "25262728293031323334353637383940414243444546474849"
+				    "50515253545556575859606162636465666768697071727374"
+				    "75767778798081828384858687888990919293949596979899";
+	for (; value >= 100; value /= 100)
+		memcpy(end -= 2, pairs + 2 * (value % 100), 2);
+	if (value >= 10)
+		return memcpy(end - 2, pairs + 2 * value, 2);
+	*--end = (char)('0' + value);
 	return end;
 }
 

@@ -1,5 +1,7 @@
 #include "store_schema.h"
 
+#include <tallyd/query.h>
+
 const struct schema_level_info schema_levels[N_LEVELS] = {
 	[LEVEL_ROWS] = {"", 0, ""},
 	[LEVEL_MINUTE] = {"_1min", INT64_C(60000000000), "1 minute"},
@@ -13,4 +15,28 @@ const char *const schema_parts[N_PARTS] = {"count", "sum",      "min", "max",
 uint32_t schema_n_parts(const struct tally_column *column)
 {
 	return column->role == TALLY_COUNTER ? N_PARTS : PART_INCREASE;
+}
+
+uint8_t schema_all_parts(const struct tally_column *column)
+{
+	return (uint8_t)((1U << schema_n_parts(column)) - 1);
+}
+
+uint8_t schema_parts_of(uint32_t aggregate)
+{
+	const unsigned count = 1U << PART_COUNT;
+	switch (aggregate) {
+	case TALLY_MIN:
+		return (uint8_t)(count | 1U << PART_MIN);
+	case TALLY_MAX:
+		return (uint8_t)(count | 1U << PART_MAX);
+	case TALLY_LAST:
+		return (uint8_t)(count | 1U << PART_LAST);
+	case TALLY_RATE:
+		return (uint8_t)(count | 1U << PART_INCREASE | 1U << PART_SPAN);
+	case TALLY_COUNT:
+		return (uint8_t)count;
+	default: /* TALLY_AVG, TALLY_SUM */
+		return (uint8_t)(count | 1U << PART_SUM);
+	}
 }

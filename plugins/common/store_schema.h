@@ -33,6 +33,9 @@ enum schema_part {
 };
 extern const char *const schema_parts[N_PARTS];
 uint32_t schema_n_parts(const struct tally_column *column);
+/* As bits 1 << part: all that there are, and those that an aggregate is made of. */
+uint8_t schema_all_parts(const struct tally_column *column);
+uint8_t schema_parts_of(uint32_t aggregate);
 
 /* Of a table: up to when each level is rolled up, and since when its rows are all there. */
 struct marks {

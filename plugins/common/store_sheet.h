@@ -49,6 +49,7 @@ struct sheet_baseline {
 struct sheet_field {
 	uint16_t type;
 	bool counter;
+	uint8_t parts; /* of a rolled-up bucket those that count: bits of enum schema_part */
 	struct sheet_baseline baseline;
 };
 
@@ -78,7 +79,8 @@ void sheet_begin_piece(struct sheet *sheet);
  * earlier one is needed.  cells: one per field, here and below. */
 bool sheet_look_back(struct sheet *sheet, const struct tally_cell *cells, int64_t time);
 int sheet_row(struct sheet *sheet, const struct tally_cell *cells, int64_t time);
-/* A bucket that was rolled up: of each field count, sum, min, max, last, increase and span. */
+/* A bucket that was rolled up: of each field those of count, sum, min, max, last, increase and span
+ * that its parts name. */
 struct sheet_rolled {
 	int64_t time, newest, rows;
 	const struct sheet_measure *measures;

@@ -2,6 +2,13 @@
 
 #include <stdlib.h>
 
+#include "store_schema.h"
+
+static const struct tally_column *totals_column(const struct totals *totals, uint32_t f)
+{
+	return &totals->question->stored->table.columns[totals->columns[f]];
+}
+
 static uint32_t totals_field(struct totals *totals, uint16_t column)
 {
 	uint32_t f = 0;
@@ -25,7 +32,10 @@ void totals_init(struct totals *totals, const struct question *question, struct 
 	totals->rates = false;
 	sheet_init(&totals->sheet, answer->ctx, totals->fields, 0, query->bucket, query->limit);
 	for (uint32_t i = 0; i < query->n_select; i++) {
-		totals->field_of[i] = totals_field(totals, question->select[i]);
+		uint32_t f = totals_field(totals, question->select[i]);
+		totals->field_of[i] = f;
+		totals->fields[f].parts |= schema_parts_of(query->select[i].aggregate) &
+					   schema_all_parts(totals_column(totals, f));
 		totals->rates |= query->select[i].aggregate == TALLY_RATE;
 	}
 }

@@ -1,5 +1,5 @@
 """What clients cost that only hold on: 2,000 idle keep-alive connections, then 1,000 streams that
-follow events, of one daemon on SQLite; and how fast an answer is beside them.
+follow events, each of a daemon on SQLite; and how fast an answer is beside them.
 """
 
 import http.client
@@ -53,31 +53,29 @@ def show(daemon, what, before, n):
           f"an answer {median * 1e6:5.0f} µs, at most {worst * 1e6:6.0f} µs", flush=True)
 
 
-def main():
-    resource.setrlimit(resource.RLIMIT_NOFILE, (8192, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+def hold(what, target, n, begun):
+    """n clients that ask a daemon of their own for target and read until begun says so."""
+    clients = []
     with tempfile.TemporaryDirectory() as folder:
         daemon = Tallyd(folder, SECTIONS).start("/api/v1/containers")
         try:
             answers(daemon.port)
             before = daemon.rss
             show(daemon, "nobody", before, 0)
-            idle = []
-            for _ in range(2000):
-                client, answer = connection(daemon.port, "/api/v1/version")
-                assert answer.status == 200 and answer.read()
-                idle.append(client)
-            show(daemon, "2000 idle connections", before, len(idle))
-            for client in idle:
-                client.close()
-            streams = []
-            before = daemon.rss
-            for _ in range(1000):
-                client, answer = connection(daemon.port, "/api/v1/stream/events")
-                assert answer.status == 200 and answer.readline() == b"retry: 2000\n"
-                streams.append((client, answer))
-            show(daemon, "1000 streams", before, len(streams))
+            for _ in range(n):
+                client, answer = connection(daemon.port, target)
+                assert answer.status == 200 and begun(answer)
+                clients.append((client, answer))
+            show(daemon, f"{n} {what}", before, n)
         finally:
             daemon.stop()
+
+
+def main():
+    resource.setrlimit(resource.RLIMIT_NOFILE, (8192, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    hold("idle connections", "/api/v1/version", 2000, lambda answer: answer.read())
+    hold("streams", "/api/v1/stream/events", 1000,
+         lambda answer: answer.readline() == b"retry: 2000\n")
 
 
 main()

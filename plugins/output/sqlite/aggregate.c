@@ -15,6 +15,7 @@
 #include "condition.h"
 #include "database.h"
 #include "feed.h"
+#include "parts.h"
 #include "schema.h"
 #include "store_totals.h"
 
@@ -133,8 +134,7 @@ static int aggregate_prepare_level(struct aggregate *a, enum schema_level level)
 	sqlite3_str_appendf(sql, "SELECT time, newest, rows");
 	for (uint32_t f = 0; f < a->totals.sheet.n_fields; f++) {
 		const struct tally_column *column = &table->columns[a->totals.columns[f]];
-		for (uint32_t part = 0; part < schema_n_parts(column); part++)
-			sqlite3_str_appendf(sql, ", \"%w_%s\"", column->name, schema_parts[part]);
+		parts_append_columns(sql, column, parts_needed(&a->totals.fields[f]));
 	}
 	sqlite3_str_appendf(sql,
 			    " FROM \"%w%s_rows\" WHERE _series = ?%d AND time >= ?%d AND time < "

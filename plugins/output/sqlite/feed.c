@@ -30,9 +30,7 @@ int feed_rolled(struct feed *feed, struct sheet *sheet, sqlite3_stmt *row)
 					    .rows = sqlite3_column_int64(row, FEED_ROWS),
 					    .measures = feed->measures};
 	int at = FEED_PARTS;
-	for (uint32_t f = 0; f < sheet->n_fields; f++) {
-		parts_read(row, at, &sheet->fields[f], &feed->measures[f]);
-		at += sheet->fields[f].counter ? N_PARTS : PART_INCREASE;
-	}
+	for (uint32_t f = 0; f < sheet->n_fields; f++)
+		at = parts_read(row, at, &sheet->fields[f], &feed->measures[f]);
 	return sheet_add_rolled(sheet, &rolled);
 }

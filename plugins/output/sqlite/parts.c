@@ -6,41 +6,74 @@ static int64_t parts_distance(int64_t from, int64_t to)
 	return (int64_t)((uint64_t)from - (uint64_t)to);
 }
 
-static void parts_read_integers(sqlite3_stmt *row, int at, struct sheet_measure *ret)
+uint8_t parts_needed(const struct sheet_field *field)
 {
-	int64_t max = sqlite3_column_int64(row, at + PART_MAX);
+	const unsigned distances = 1U << PART_SUM | 1U << PART_MIN | 1U << PART_LAST;
+	if (field->type == TALLY_REAL || !(field->parts & distances))
+		return field->parts;
+	return (uint8_t)(field->parts | 1U << PART_MAX);
+}
+
+void parts_append_columns(sqlite3_str *sql, const struct tally_column *column, uint8_t parts)
+{
+	for (uint32_t part = 0; part < N_PARTS; part++)
+		if (parts >> part & 1)
+			sqlite3_str_appendf(sql, ", \"%w_%s\"", column->name, schema_parts[part]);
+}
+
+/* Where the parts stand in the row. */
+struct parts_at {
+	sqlite3_stmt *row;
+	int column[N_PARTS]; /* -1: not there */
+};
+
+static int64_t parts_int(const struct parts_at *at, enum schema_part part)
+{
+	return at->column[part] < 0 ? 0 : sqlite3_column_int64(at->row, at->column[part]);
+}
+
+static double parts_real(const struct parts_at *at, enum schema_part part)
+{
+	return at->column[part] < 0 ? 0 : sqlite3_column_double(at->row, at->column[part]);
+}
+
+static void parts_read_integers(const struct parts_at *at, struct sheet_measure *ret)
+{
+	int64_t max = parts_int(at, PART_MAX);
 	ret->max.i = max;
-	ret->min.i = parts_distance(max, sqlite3_column_int64(row, at + PART_MIN));
-	ret->last.i = parts_distance(max, sqlite3_column_int64(row, at + PART_LAST));
-	ret->sum_i = (__int128)max * ret->count - sqlite3_column_int64(row, at + PART_SUM);
+	ret->min.i = parts_distance(max, parts_int(at, PART_MIN));
+	ret->last.i = parts_distance(max, parts_int(at, PART_LAST));
+	ret->sum_i = (__int128)max * ret->count - parts_int(at, PART_SUM);
+	ret->increase.i = parts_int(at, PART_INCREASE);
 }
 
-static void parts_read_reals(sqlite3_stmt *row, int at, struct sheet_measure *ret)
+static void parts_read_reals(const struct parts_at *at, struct sheet_measure *ret)
 {
-	ret->max.f = sqlite3_column_double(row, at + PART_MAX);
-	ret->min.f = sqlite3_column_double(row, at + PART_MIN);
-	ret->last.f = sqlite3_column_double(row, at + PART_LAST);
-	ret->sum_f = sqlite3_column_double(row, at + PART_SUM);
+	ret->max.f = parts_real(at, PART_MAX);
+	ret->min.f = parts_real(at, PART_MIN);
+	ret->last.f = parts_real(at, PART_LAST);
+	ret->sum_f = parts_real(at, PART_SUM);
+	ret->increase.f = parts_real(at, PART_INCREASE);
 }
 
-void parts_read(sqlite3_stmt *row, int at, const struct sheet_field *field,
-		struct sheet_measure *ret)
+int parts_read(sqlite3_stmt *row, int first, const struct sheet_field *field,
+	       struct sheet_measure *ret)
 {
-	*ret = (struct sheet_measure){.count = sqlite3_column_int64(row, at + PART_COUNT)};
+	const uint8_t parts = parts_needed(field);
+	struct parts_at at = {.row = row};
+	for (uint32_t part = 0; part < N_PARTS; part++)
+		at.column[part] = parts >> part & 1 ? first++ : -1;
+	*ret = (struct sheet_measure){.count = parts_int(&at, PART_COUNT)};
 	if (ret->count == 0)
-		return;
-	ret->last.set = sqlite3_column_type(row, at + PART_LAST) != SQLITE_NULL;
+		return first;
+	ret->last.set = at.column[PART_LAST] >= 0 &&
+			sqlite3_column_type(row, at.column[PART_LAST]) != SQLITE_NULL;
+	ret->span = parts_int(&at, PART_SPAN);
 	if (field->type == TALLY_REAL)
-		parts_read_reals(row, at, ret);
+		parts_read_reals(&at, ret);
 	else
-		parts_read_integers(row, at, ret);
-	if (!field->counter)
-		return;
-	ret->span = sqlite3_column_int64(row, at + PART_SPAN);
-	if (field->type == TALLY_REAL)
-		ret->increase.f = sqlite3_column_double(row, at + PART_INCREASE);
-	else
-		ret->increase.i = sqlite3_column_int64(row, at + PART_INCREASE);
+		parts_read_integers(&at, ret);
+	return first;
 }
 
 /* The sum of the distances of all values; beyond 64 bits it is cut off. */

@@ -9,9 +9,13 @@
 #include "schema.h"
 #include "store_sheet.h"
 
-/* Of columns, or of parameters, from at on: as many as schema_n_parts(). */
-void parts_read(sqlite3_stmt *row, int at, const struct sheet_field *field,
-		struct sheet_measure *ret);
+/* What must be read for a field's parts. */
+uint8_t parts_needed(const struct sheet_field *field);
+void parts_append_columns(sqlite3_str *sql, const struct tally_column *column, uint8_t parts);
+/* From columns on that parts_needed() names; returns the one after them. */
+int parts_read(sqlite3_stmt *row, int first, const struct sheet_field *field,
+	       struct sheet_measure *ret);
+/* Into parameters from at on: as many as schema_n_parts(). */
 void parts_bind(sqlite3_stmt *put, int at, const struct sheet_field *field,
 		const struct sheet_measure *measure);
 

@@ -107,7 +107,8 @@ static int rollup_prepare(struct rollup *rollup)
 	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++)
 		rollup->fields[i] = (struct sheet_field){
 			.type = rollup_column(rollup, i)->type,
-			.counter = rollup_column(rollup, i)->role == TALLY_COUNTER};
+			.counter = rollup_column(rollup, i)->role == TALLY_COUNTER,
+			.parts = schema_all_parts(rollup_column(rollup, i))};
 	sheet_init(&rollup->sheet, rollup->ctx, rollup->fields, rollup->stored->n_numbers,
 		   schema_levels[rollup->level].bucket, UINT32_MAX);
 	int r = rollup_prepare_from(rollup, false);

@@ -218,8 +218,10 @@ static void aggregate_append_rolled(struct aggregate *a, const struct coverage_p
 	for (uint32_t f = 0; f < a->totals.sheet.n_fields; f++) {
 		const struct tally_column *column =
 			&aggregate_table(a)->columns[a->totals.columns[f]];
-		for (uint32_t part = 0; part < schema_n_parts(column); part++)
-			pg_text_add(&a->sql, ", r.\"%s_%s\"", column->name, schema_parts[part]);
+		for (uint32_t part = 0; part < N_PARTS; part++)
+			if (a->totals.fields[f].parts >> part & 1)
+				pg_text_add(&a->sql, ", r.\"%s_%s\"", column->name,
+					    schema_parts[part]);
 	}
 	pg_text_add(&a->sql, " from tally.\"%s%s_rows\" r where r._series = any($%d)",
 		    aggregate_table(a)->name, schema_levels[piece->level].suffix,

@@ -24,29 +24,31 @@ int feed_row(struct feed *feed, struct sheet *sheet, const struct stream *stream
 	return sheet_row(sheet, feed->cells, stream_time(stream));
 }
 
-static union sheet_number feed_number(struct tally_cell cell, bool real)
+static union sheet_number feed_number(const struct tally_cell *cell, bool real)
 {
-	return real ? (union sheet_number){.f = cell.f} : (union sheet_number){.i = cell.i};
+	return real ? (union sheet_number){.f = cell->f} : (union sheet_number){.i = cell->i};
 }
 
-static void feed_measure(const struct stream *stream, int at, const struct sheet_field *field,
-			 struct sheet_measure *ret)
+/* Returns the column after its parts. */
+static int feed_measure(const struct stream *stream, int at, const struct sheet_field *field,
+			struct sheet_measure *ret)
 {
+	struct tally_cell parts[N_PARTS] = {0};
 	bool real = field->type == TALLY_REAL;
-	uint16_t type = real ? TALLY_REAL : TALLY_INT;
-	struct tally_cell sum = stream_cell(stream, at + PART_SUM, type);
-	*ret = (struct sheet_measure){
-		.count = stream_cell(stream, at + PART_COUNT, TALLY_INT).i,
-		.sum_i = real ? 0 : sum.i,
-		.sum_f = real ? sum.f : 0,
-		.min = feed_number(stream_cell(stream, at + PART_MIN, type), real),
-		.max = feed_number(stream_cell(stream, at + PART_MAX, type), real),
-		.last = stream_cell(stream, at + PART_LAST, type)};
-	if (!field->counter)
-		return;
-	double span = stream_cell(stream, at + PART_SPAN, TALLY_REAL).f;
-	ret->span = llround(span * 1e6) * 1000;
-	ret->increase = feed_number(stream_cell(stream, at + PART_INCREASE, type), real);
+	for (uint32_t part = 0; part < N_PARTS; part++) {
+		bool whole = part == PART_COUNT || (!real && part != PART_SPAN);
+		if (field->parts >> part & 1)
+			parts[part] = stream_cell(stream, at++, whole ? TALLY_INT : TALLY_REAL);
+	}
+	*ret = (struct sheet_measure){.count = parts[PART_COUNT].i,
+				      .sum_i = real ? 0 : parts[PART_SUM].i,
+				      .sum_f = real ? parts[PART_SUM].f : 0,
+				      .min = feed_number(&parts[PART_MIN], real),
+				      .max = feed_number(&parts[PART_MAX], real),
+				      .increase = feed_number(&parts[PART_INCREASE], real),
+				      .span = llround(parts[PART_SPAN].f * 1e6) * 1000,
+				      .last = parts[PART_LAST]};
+	return at;
 }
 
 int feed_rolled(struct feed *feed, struct sheet *sheet, const struct stream *stream)
@@ -57,9 +59,7 @@ int feed_rolled(struct feed *feed, struct sheet *sheet, const struct stream *str
 					    .rows = stream_cell(stream, FEED_ROWS, TALLY_INT).i,
 					    .measures = feed->measures};
 	int at = FEED_PARTS;
-	for (uint32_t f = 0; f < sheet->n_fields; f++) {
-		feed_measure(stream, at, &sheet->fields[f], &feed->measures[f]);
-		at += sheet->fields[f].counter ? N_PARTS : PART_INCREASE;
-	}
+	for (uint32_t f = 0; f < sheet->n_fields; f++)
+		at = feed_measure(stream, at, &sheet->fields[f], &feed->measures[f]);
 	return sheet_add_rolled(sheet, &rolled);
 }
