@@ -230,7 +230,8 @@ int pg_send_script(struct pg_connection *pg, const char *sql)
 	return pg_flush(pg, pg_until(pg));
 }
 
-int pg_send(struct pg_connection *pg, const char *sql, const struct pg_params *params)
+/* All in binary, both ways. */
+static int pg_send_params(struct pg_connection *pg, const char *sql, const struct pg_params *params)
 {
 	static const struct pg_params none;
 	int formats[600];
@@ -245,6 +246,14 @@ int pg_send(struct pg_connection *pg, const char *sql, const struct pg_params *p
 	if (!PQsendQueryParams(pg->conn, sql, params->n, params->types, params->values,
 			       params->lengths, formats, 1))
 		return pg_fail_connection(pg);
+	return 0;
+}
+
+int pg_send(struct pg_connection *pg, const char *sql, const struct pg_params *params)
+{
+	int r = pg_send_params(pg, sql, params);
+	if (r < 0)
+		return r;
 	PQsetSingleRowMode(pg->conn);
 	return pg_flush(pg, pg_until(pg));
 }
@@ -314,20 +323,10 @@ int pg_execf(struct pg_connection *pg, const char *fmt, ...)
 int pg_query(struct pg_connection *pg, const char *sql, const struct pg_params *params,
 	     PGresult **ret)
 {
-	static const struct pg_params none;
-	int formats[600];
 	PGresult *result = NULL, *answer = NULL;
-	params = params ? params : &none;
-	if (!pg->conn)
-		return pg_closed(pg);
-	if (params->n > (int)(sizeof(formats) / sizeof(formats[0])))
-		return tally_fail(pg->ctx, EINVAL, "too many parameters");
-	for (int i = 0; i < params->n; i++)
-		formats[i] = 1;
-	if (!PQsendQueryParams(pg->conn, sql, params->n, params->types, params->values,
-			       params->lengths, formats, 1))
-		return pg_fail_connection(pg);
-	int r = pg_flush(pg, pg_until(pg));
+	int r = pg_send_params(pg, sql, params);
+	if (r == 0)
+		r = pg_flush(pg, pg_until(pg));
 	while (r == 0 && (r = pg_next(pg, &result)) == 0 && result) {
 		PQclear(answer);
 		answer = result;

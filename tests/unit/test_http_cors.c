@@ -24,13 +24,6 @@ static int set_up(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
-{
-	http_finish(*state);
-	free(*state);
-	return 0;
-}
-
 static struct http_answer ask(struct http_fixture *fixture, const char *method, const char *headers)
 {
 	char request[600];
@@ -131,7 +124,7 @@ static void what_is_no_origin_is_refused(void **state)
 	assert_null(cors_check(NULL));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, http_tear_down)
 
 int main(void)
 {

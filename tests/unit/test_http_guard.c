@@ -47,8 +47,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	http_finish(*state);
-	free(*state);
+	http_tear_down(state);
 	unlink(path);
 	return 0;
 }

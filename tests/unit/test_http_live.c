@@ -39,13 +39,6 @@ static int set_up(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
-{
-	http_finish(*state);
-	free(*state);
-	return 0;
-}
-
 /* ---- Rows ---------------------------------------------------------------- */
 
 static int64_t at(int second)
@@ -692,7 +685,7 @@ static void streams_can_be_switched_off(void **state)
 	http_expect_problem(fixture, "/api/v1/stream/logs", 404, NULL, "live = off");
 }
 
-#define WITH(test, set) cmocka_unit_test_setup_teardown(test, set, tear_down)
+#define WITH(test, set) cmocka_unit_test_setup_teardown(test, set, http_tear_down)
 #define SERVED(test) WITH(test, set_up)
 
 int main(void)

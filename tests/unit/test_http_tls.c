@@ -77,8 +77,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	http_finish(*state);
-	free(*state);
+	http_tear_down(state);
 	unlink(cert_path);
 	unlink(key_path);
 	rmdir(folder);

@@ -117,14 +117,14 @@ static int store_read(struct reader *reader, const struct question *question, ta
 		      void *arg)
 {
 	struct coverage coverage = {.level = LEVEL_ROWS};
-	struct marks marks;
-	int r = question->raw
-			? 0
-			: marks_load(reader->ctx, reader->db, question->stored->table.name, &marks);
-	if (r < 0)
-		return r;
-	if (!question->raw)
+	int r = 0;
+	if (!question->raw) {
+		struct marks marks;
+		r = marks_load(reader->ctx, reader->db, question->stored->table.name, &marks);
+		if (r < 0)
+			return r;
 		coverage_find(question, &marks, &coverage);
+	}
 	auto_free struct answer *answer = malloc(sizeof(*answer));
 	if (!answer)
 		return tally_fail(reader->ctx, ENOMEM, "no memory");

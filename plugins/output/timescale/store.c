@@ -102,12 +102,14 @@ static int store_read(struct pg_connection *pg, const struct question *question,
 		      tally_rows_fn *rows, void *arg)
 {
 	struct coverage coverage = {.level = LEVEL_ROWS};
-	struct marks marks;
-	int r = question->raw ? 0 : marks_load(pg, question->stored->table.name, &marks);
-	if (r < 0)
-		return r;
-	if (!question->raw)
+	int r = 0;
+	if (!question->raw) {
+		struct marks marks;
+		r = marks_load(pg, question->stored->table.name, &marks);
+		if (r < 0)
+			return r;
 		coverage_find(question, &marks, &coverage);
+	}
 	auto_free struct answer *answer = malloc(sizeof(*answer));
 	if (!answer)
 		return tally_fail(pg->ctx, ENOMEM, "no memory");
