@@ -25,10 +25,12 @@ tallyd_unit_test(http_cache SOURCES unit/test_http_cache.c unit/http_fixture.c
 	LIBRARIES http_api_objects)
 tallyd_unit_test(http_guard SOURCES unit/test_http_guard.c unit/http_fixture.c
 	LIBRARIES http_api_objects)
-tallyd_unit_test(http_live SOURCES unit/test_http_live.c unit/http_fixture.c
-	${INPUTS}/docker_logs/logs_table.c ${INPUTS}/docker_status/events_table.c
-	LIBRARIES http_api_objects)
-target_include_directories(test_http_live PRIVATE ${INPUTS})
+foreach(area IN ITEMS live live_resume live_sources live_old)
+	tallyd_unit_test(http_${area} SOURCES unit/test_http_${area}.c unit/sse_fixture.c
+		unit/http_fixture.c ${INPUTS}/docker_logs/logs_table.c
+		${INPUTS}/docker_status/events_table.c LIBRARIES http_api_objects)
+	target_include_directories(test_http_${area} PRIVATE ${INPUTS})
+endforeach()
 tallyd_unit_test(http_cors SOURCES unit/test_http_cors.c unit/http_fixture.c
 	LIBRARIES http_api_objects)
 tallyd_unit_test(http_tls SOURCES unit/test_http_tls.c unit/http_fixture.c

@@ -1,0 +1,177 @@
+/* Clients of streams that come back: what they missed comes out of the feed, or of the store. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cursor.h"
+#include "sse_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+static void who_comes_back_misses_none_and_gets_none_twice(void **state)
+{
+	struct http_fixture *fixture = *state;
+	char id[400];
+	struct sse_client *client = sse_follow(fixture, "/api/v1/stream/logs", NULL);
+	sse_pass_line(fixture, 5, "abc", "one");
+	sse_pass_line(fixture, 2, "def", "two"); /* another clock, or another way */
+	sse_expect_line(client, "one", id);
+	sse_expect_line(client, "two", NULL);
+	sse_leave(client);
+	sse_pass_line(fixture, 3, "def", "three");
+	client = sse_follow(fixture, "/api/v1/stream/logs", id);
+	sse_expect_line(client, "two", id);
+	sse_expect_line(client, "three", id);
+	sse_leave(client);
+	client = sse_follow(fixture, "/api/v1/stream/logs", id);
+	sse_pass_line(fixture, 1, "abc", "four");
+	sse_expect_line(client, "four", NULL);
+	sse_leave(client);
+}
+
+/* An id of an earlier process: its key is all that counts. */
+static void make_id(struct http_fixture *fixture, int second, const char *message, char id[400])
+{
+	char old[400];
+	struct sse_client *client = sse_follow(fixture, "/api/v1/stream/logs", NULL);
+	sse_pass_line(fixture, second, "abc", message);
+	sse_expect_line(client, message, old);
+	sse_leave(client);
+	snprintf(id, 400, "00000001.7%s", strrchr(old, '.'));
+}
+
+static int set_up_stored(void **state)
+{
+	sse_prepare(state);
+	struct http_fixture *fixture = *state;
+	sse_store_line(fixture, 1, "abc", "one");
+	sse_store_line(fixture, 1, "def", "same time, after it");
+	sse_store_line(fixture, 2, "abc", "two");
+	sse_store_line(fixture, 3, "def", "three");
+	http_start(fixture);
+	return 0;
+}
+
+static void what_only_the_store_has_is_brought_first(void **state)
+{
+	struct http_fixture *fixture = *state;
+	char id[400];
+	make_id(fixture, 1, "one", id);
+	sse_pass_line(fixture, 3, "def", "three"); /* stored too, by now */
+	sse_pass_line(fixture, 4, "abc", "four");  /* not yet */
+	struct sse_client *client = sse_follow(fixture, "/api/v1/stream/logs", id);
+	sse_expect_line(client, "same time, after it", NULL);
+	sse_expect_line(client, "two", NULL);
+	sse_expect_line(client, "three", NULL);
+	sse_expect_line(client, "four", NULL);
+	sse_pass_line(fixture, 5, "abc", "five");
+	sse_expect_line(client, "five", NULL);
+	sse_leave(client);
+	client = sse_follow(fixture, "/api/v1/stream/logs?container=db", id);
+	sse_expect_line(client, "same time, after it", NULL);
+	sse_expect_line(client, "three", id);
+	sse_leave(client);
+	client = sse_follow(fixture, "/api/v1/stream/logs", id);
+	sse_expect_line(client, "four", NULL);
+	sse_leave(client);
+}
+
+static void an_id_that_is_none_begins_anew_and_says_so(void **state)
+{
+	static const char *const ids[] = {"7",           "zz",   "00000001.5.AAAA",
+					  "00000001.5.", "....", "-1"};
+	struct http_fixture *fixture = *state;
+	for (int i = 0; i < 6; i++) {
+		struct sse_client *client = sse_follow(fixture, "/api/v1/stream/logs", ids[i]);
+		assert_int_equal(sse_expect_lagged(client), 0);
+		sse_pass_line(fixture, 10 + i, "abc", "now");
+		sse_expect_line(client, "now", NULL);
+		sse_leave(client);
+	}
+}
+
+static int set_up_many(void **state)
+{
+	char message[1000];
+	sse_prepare(state);
+	struct http_fixture *fixture = *state;
+	memset(message, 'x', sizeof(message));
+	for (int i = 0; i < 100; i++) {
+		snprintf(message, sizeof(message), "%0900d", i);
+		sse_store_line(fixture, 2 + i, "abc", message);
+	}
+	http_start(fixture);
+	return 0;
+}
+
+static void of_too_much_the_newest_come_and_the_rest_is_counted(void **state)
+{
+	struct http_fixture *fixture = *state;
+	char id[400];
+	make_id(fixture, 1, "one", id);
+	struct sse_client *client = sse_follow(fixture, "/api/v1/stream/logs", id);
+	uint64_t missed = sse_expect_lagged(client);
+	assert_in_range(missed, 10, 90); /* 64 KiB hold about half */
+	for (int i = (int)missed; i < 100; i++) {
+		struct sse_event event = sse_next(client);
+		assert_int_equal(strtol(sse_text(&event, "message"), NULL, 10), i);
+		json_decref(event.data);
+	}
+	sse_leave(client);
+}
+
+static int set_up_readings(void **state)
+{
+	sse_prepare(state);
+	struct http_fixture *fixture = *state;
+	for (int i = 0; i < 5; i++) {
+		http_add_stats(fixture, "alpha", "abc", "web", 50 - 10 * i, i, 0);
+		http_add_stats(fixture, "alpha", "def", "db", 49 - 10 * i, 10 + i, 0);
+	}
+	fixture->config.live = HTTP_LIVE_STORE;
+	http_start(fixture);
+	return 0;
+}
+
+static void of_readings_the_newest_of_each_container_comes(void **state)
+{
+	struct http_fixture *fixture = *state;
+	static const uint16_t types[] = {TALLY_TIME, TALLY_TEXT, TALLY_TEXT, TALLY_TEXT};
+	struct tally_cell key[4];
+	char id[400];
+	tally_put_int(key, 0, sse_at(-50));
+	sse_put_text(key, 1, "alpha");
+	sse_put_text(key, 2, "abc");
+	sse_put_text(key, 3, "web");
+	char *cursor = cursor_write(types, key, 4);
+	snprintf(id, sizeof(id), "00000001.1.%s", cursor);
+	free(cursor);
+	struct sse_client *client = sse_follow(fixture, "/api/v1/stream/stats", id);
+	struct sse_event event = sse_next(client);
+	assert_string_equal(event.name, "");
+	assert_true(json_number_value(json_object_get(event.data, "cpu_percent")) == 4);
+	json_decref(event.data);
+	event = sse_next(client);
+	assert_true(json_number_value(json_object_get(event.data, "cpu_percent")) == 14);
+	json_decref(event.data);
+	sse_leave(client);
+}
+
+#define WITH(test, set) cmocka_unit_test_setup_teardown(test, set, http_tear_down)
+#define SERVED(test) WITH(test, sse_set_up)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SERVED(who_comes_back_misses_none_and_gets_none_twice),
+		WITH(what_only_the_store_has_is_brought_first, set_up_stored),
+		SERVED(an_id_that_is_none_begins_anew_and_says_so),
+		WITH(of_too_much_the_newest_come_and_the_rest_is_counted, set_up_many),
+		WITH(of_readings_the_newest_of_each_container_comes, set_up_readings),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
