@@ -1,25 +1,16 @@
 #include "docker_fetch.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "docker_multi.h"
 #include "docker_transfer.h"
-
-enum { FETCH_EVENTS = 64 };
-
-static const int64_t ms_ns = 1000000;
 
 struct docker_fetch {
 	const struct docker_endpoint *endpoint;
 	struct fetch_tls tls;
-	CURLM *multi;
-	int epoll_fd, stop_fd;
-	int64_t timer; /* monotonic ns when curl wants to be called; -1: never */
+	struct docker_multi multi;
 	struct docker_transfer **slots;
 	uint32_t n_slots;
 };
@@ -30,43 +21,6 @@ struct fetch_progress {
 	uint32_t started, ended;
 	int64_t begun, last_end;
 };
-
-static int64_t now_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 * ms_ns + now.tv_nsec;
-}
-
-/* ---- What curl calls ---- */
-
-static int on_timer(CURLM *multi, long timeout_ms, void *arg)
-{
-	struct docker_fetch *fetch = arg;
-	(void)multi;
-	fetch->timer = timeout_ms < 0 ? -1 : now_ns() + timeout_ms * ms_ns;
-	return 0;
-}
-
-static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
-{
-	struct docker_fetch *fetch = arg;
-	struct epoll_event event = {.data.fd = fd};
-	(void)easy;
-	if (what == CURL_POLL_REMOVE) {
-		epoll_ctl(fetch->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
-		return 0;
-	}
-	if (what & CURL_POLL_IN)
-		event.events |= EPOLLIN;
-	if (what & CURL_POLL_OUT)
-		event.events |= EPOLLOUT;
-	if (epoll_ctl(fetch->epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) < 0)
-		return -1;
-	if (!known)
-		curl_multi_assign(fetch->multi, fd, fetch);
-	return 0;
-}
 
 /* ---- Slots ---- */
 
@@ -85,7 +39,7 @@ static int slots_reserve(struct docker_fetch *fetch, uint32_t n)
 			return -ENOMEM;
 		fetch->slots[fetch->n_slots++] = slot;
 	}
-	curl_multi_setopt(fetch->multi, CURLMOPT_MAXCONNECTS, (long)n);
+	curl_multi_setopt(fetch->multi.curl, CURLMOPT_MAXCONNECTS, (long)n);
 	return 0;
 }
 
@@ -98,7 +52,7 @@ static void slot_start(struct docker_fetch *fetch, struct docker_transfer *slot,
 	slot->busy = true;
 	job->path(job->arg, slot->index, path);
 	docker_transfer_prepare(slot, path, job);
-	curl_multi_add_handle(fetch->multi, slot->easy);
+	curl_multi_add_handle(fetch->multi.curl, slot->easy);
 }
 
 /* ---- Ends ---- */
@@ -109,10 +63,10 @@ static void slot_end(struct docker_fetch *fetch, struct docker_transfer *slot, C
 	char reason[FETCH_REASON_SIZE] = "";
 	struct fetch_answer answer = {.reason = reason};
 	docker_transfer_answer(slot, code, &answer, reason);
-	curl_multi_remove_handle(fetch->multi, slot->easy);
+	curl_multi_remove_handle(fetch->multi.curl, slot->easy);
 	slot->busy = false;
 	progress->ended++;
-	progress->last_end = now_ns();
+	progress->last_end = docker_multi_now();
 	progress->job->done(progress->job->arg, slot->index, &answer);
 	docker_transfer_take_back(slot, &answer);
 }
@@ -122,7 +76,7 @@ static void reap(struct docker_fetch *fetch, struct fetch_progress *progress)
 {
 	struct CURLMsg *message;
 	int left;
-	while ((message = curl_multi_info_read(fetch->multi, &left)) != NULL) {
+	while ((message = curl_multi_info_read(fetch->multi.curl, &left)) != NULL) {
 		struct docker_transfer *slot = NULL;
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &slot);
 		slot_end(fetch, slot, message->data.result, progress);
@@ -134,48 +88,19 @@ static void reap(struct docker_fetch *fetch, struct fetch_progress *progress)
 /* ---- Waiting ---- */
 
 /* When to look again at the latest, even if nothing happens. */
-static int64_t next_look(const struct docker_fetch *fetch, const struct fetch_progress *progress)
+static int64_t next_look(const struct fetch_progress *progress)
 {
 	const struct fetch_job *job = progress->job;
 	int64_t look = progress->begun + 2 * job->timeout;
 	if (job->patience && progress->last_end + job->patience < look)
 		look = progress->last_end + job->patience;
-	if (fetch->timer >= 0 && fetch->timer < look)
-		look = fetch->timer;
 	return look;
-}
-
-/* -ECANCELED: told to stop. */
-static int wait_and_act(struct docker_fetch *fetch, const struct fetch_progress *progress)
-{
-	struct epoll_event events[FETCH_EVENTS];
-	int running;
-	int64_t wait = next_look(fetch, progress) - now_ns();
-	int timeout_ms = wait <= 0 ? 0 : (int)((wait + ms_ns - 1) / ms_ns);
-	int n = epoll_wait(fetch->epoll_fd, events, FETCH_EVENTS, timeout_ms);
-	for (int i = 0; i < n; i++) {
-		int what = 0;
-		if (events[i].data.fd == fetch->stop_fd)
-			return -ECANCELED;
-		if (events[i].events & EPOLLIN)
-			what |= CURL_CSELECT_IN;
-		if (events[i].events & EPOLLOUT)
-			what |= CURL_CSELECT_OUT;
-		if (events[i].events & (EPOLLERR | EPOLLHUP))
-			what |= CURL_CSELECT_ERR;
-		curl_multi_socket_action(fetch->multi, events[i].data.fd, what, &running);
-	}
-	if (fetch->timer >= 0 && fetch->timer <= now_ns()) {
-		fetch->timer = -1;
-		curl_multi_socket_action(fetch->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-	}
-	return 0;
 }
 
 static bool out_of_time(const struct fetch_progress *progress)
 {
 	const struct fetch_job *job = progress->job;
-	int64_t now = now_ns();
+	int64_t now = docker_multi_now();
 	if (now >= progress->begun + 2 * job->timeout)
 		return true;
 	return job->patience && progress->ended * 2 >= job->n &&
@@ -186,7 +111,7 @@ static void cancel_all(struct docker_fetch *fetch)
 {
 	for (uint32_t i = 0; i < fetch->n_slots; i++)
 		if (fetch->slots[i]->busy) {
-			curl_multi_remove_handle(fetch->multi, fetch->slots[i]->easy);
+			curl_multi_remove_handle(fetch->multi.curl, fetch->slots[i]->easy);
 			fetch->slots[i]->busy = false;
 		}
 }
@@ -206,7 +131,7 @@ static void give_up(struct docker_fetch *fetch, struct fetch_progress *progress)
 
 int fetch_run(struct docker_fetch *fetch, const struct fetch_job *job)
 {
-	int64_t now = now_ns();
+	int64_t now = docker_multi_now();
 	struct fetch_progress progress = {.job = job, .begun = now, .last_end = now};
 	uint32_t at_once = job->at_once < job->n ? job->at_once : job->n;
 	int r = slots_reserve(fetch, at_once);
@@ -215,7 +140,7 @@ int fetch_run(struct docker_fetch *fetch, const struct fetch_job *job)
 	for (uint32_t i = 0; i < at_once; i++)
 		slot_start(fetch, fetch->slots[i], &progress);
 	while (progress.ended < job->n) {
-		r = wait_and_act(fetch, &progress);
+		r = docker_multi_act(&fetch->multi, next_look(&progress));
 		if (r < 0) {
 			cancel_all(fetch);
 			return r;
@@ -229,36 +154,13 @@ int fetch_run(struct docker_fetch *fetch, const struct fetch_job *job)
 
 /* ---- Making and unmaking ---- */
 
-static int fetch_init_multi(struct docker_fetch *fetch)
-{
-	fetch->multi = curl_multi_init();
-	if (!fetch->multi)
-		return -ENOMEM;
-	curl_multi_setopt(fetch->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-	curl_multi_setopt(fetch->multi, CURLMOPT_SOCKETDATA, fetch);
-	curl_multi_setopt(fetch->multi, CURLMOPT_TIMERFUNCTION, on_timer);
-	curl_multi_setopt(fetch->multi, CURLMOPT_TIMERDATA, fetch);
-	return 0;
-}
-
-static int fetch_init_epoll(struct docker_fetch *fetch)
-{
-	struct epoll_event stop = {.events = EPOLLIN, .data.fd = fetch->stop_fd};
-	fetch->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (fetch->epoll_fd < 0)
-		return -errno;
-	return epoll_ctl(fetch->epoll_fd, EPOLL_CTL_ADD, fetch->stop_fd, &stop) < 0 ? -errno : 0;
-}
-
 void fetch_destroy(struct docker_fetch *fetch)
 {
 	if (!fetch)
 		return;
 	for (uint32_t i = 0; i < fetch->n_slots; i++)
 		docker_transfer_destroy(fetch->slots[i]);
-	curl_multi_cleanup(fetch->multi);
-	if (fetch->epoll_fd >= 0)
-		close(fetch->epoll_fd);
+	docker_multi_done(&fetch->multi);
 	free(fetch->slots);
 	free(fetch);
 }
@@ -266,16 +168,11 @@ void fetch_destroy(struct docker_fetch *fetch)
 int fetch_create(const struct docker_endpoint *endpoint, const struct fetch_tls *tls, int stop_fd,
 		 struct docker_fetch **ret)
 {
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-		return -ENOMEM;
 	struct docker_fetch *fetch = calloc(1, sizeof(*fetch));
 	if (!fetch)
 		return -ENOMEM;
-	*fetch = (struct docker_fetch){
-		.endpoint = endpoint, .tls = *tls, .epoll_fd = -1, .stop_fd = stop_fd, .timer = -1};
-	int r = fetch_init_multi(fetch);
-	if (r == 0)
-		r = fetch_init_epoll(fetch);
+	*fetch = (struct docker_fetch){.endpoint = endpoint, .tls = *tls};
+	int r = docker_multi_init(&fetch->multi, stop_fd);
 	if (r < 0) {
 		fetch_destroy(fetch);
 		return r;

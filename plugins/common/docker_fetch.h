@@ -1,7 +1,6 @@
 /*
- * Many GETs at once to one engine, over kept-alive connections: a curl multi handle driven by
- * epoll and curl_multi_socket_action, since curl_multi_perform looks at every transfer each time
- * and so costs the square of their number.  Knows HTTP and the endpoint, nothing of Docker.
+ * Many GETs at once to one engine, over kept-alive connections.  Knows HTTP and the endpoint,
+ * nothing of Docker.
  *
  * Happy path: start up to at_once transfers; as each ends hand its answer over and start the next
  * in its place.  What can fail: a connection, one answer (too late, too long, cut off), or all

@@ -1,17 +1,14 @@
 #include "docker_stream.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "docker_multi.h"
 #include "docker_transfer.h"
 
-enum { STREAM_EVENTS = 64, STREAM_BUFFER = 65536, STREAM_REFUSAL = 512 };
+enum { STREAM_BUFFER = 65536, STREAM_REFUSAL = 512 };
 
 static const int64_t ms_ns = 1000000;
 
@@ -32,48 +29,11 @@ struct docker_stream {
 struct docker_streams {
 	struct docker *docker;
 	struct docker_reach reach;
-	CURLM *multi;
-	int epoll_fd;
-	int64_t timer; /* monotonic ns when curl wants to be called; -1: never */
+	struct docker_multi multi;
 	struct docker_stream *first;
 };
 
-static int64_t now_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 * ms_ns + now.tv_nsec;
-}
-
 /* ---- What curl calls ---- */
-
-static int on_timer(CURLM *multi, long timeout_ms, void *arg)
-{
-	struct docker_streams *streams = arg;
-	(void)multi;
-	streams->timer = timeout_ms < 0 ? -1 : now_ns() + timeout_ms * ms_ns;
-	return 0;
-}
-
-static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
-{
-	struct docker_streams *streams = arg;
-	struct epoll_event event = {.data.fd = fd};
-	(void)easy;
-	if (what == CURL_POLL_REMOVE) {
-		epoll_ctl(streams->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
-		return 0;
-	}
-	if (what & CURL_POLL_IN)
-		event.events |= EPOLLIN;
-	if (what & CURL_POLL_OUT)
-		event.events |= EPOLLOUT;
-	if (epoll_ctl(streams->epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) < 0)
-		return -1;
-	if (!known)
-		curl_multi_assign(streams->multi, fd, streams);
-	return 0;
-}
 
 /* The empty line is the end of the headers. */
 static size_t on_header(char *line, size_t one, size_t len, void *arg)
@@ -85,7 +45,8 @@ static size_t on_header(char *line, size_t one, size_t len, void *arg)
 	curl_easy_getinfo(stream->transfer->easy, CURLINFO_RESPONSE_CODE, &stream->status);
 	if (stream->status != 200)
 		return len;
-	const struct fetch_answer agreed = {.status = 200, .took = now_ns() - stream->begun};
+	const struct fetch_answer agreed = {.status = 200,
+					    .took = docker_multi_now() - stream->begun};
 	docker_count(stream->docker, stream->call, &agreed);
 	if (stream->calls->opened)
 		stream->calls->opened(stream->arg);
@@ -119,7 +80,7 @@ static void stream_free(struct docker_streams *streams, struct docker_stream *st
 	*stream->link = stream->next;
 	if (stream->next)
 		stream->next->link = stream->link;
-	curl_multi_remove_handle(streams->multi, stream->transfer->easy);
+	curl_multi_remove_handle(streams->multi.curl, stream->transfer->easy);
 	docker_transfer_destroy(stream->transfer);
 	free(stream);
 }
@@ -157,14 +118,14 @@ int streams_open(struct docker_streams *streams, const struct stream_request *re
 	stream->call = request->call;
 	stream->calls = request->calls;
 	stream->arg = request->arg;
-	stream->begun = now_ns();
+	stream->begun = docker_multi_now();
 	stream->next = streams->first;
 	stream->link = &streams->first;
 	if (stream->next)
 		stream->next->link = &stream->next;
 	streams->first = stream;
 	stream_prepare(streams, stream, request->path);
-	if (curl_multi_add_handle(streams->multi, stream->transfer->easy) != CURLM_OK) {
+	if (curl_multi_add_handle(streams->multi.curl, stream->transfer->easy) != CURLM_OK) {
 		stream_free(streams, stream);
 		return -ENOMEM;
 	}
@@ -204,7 +165,7 @@ static void reap(struct docker_streams *streams)
 {
 	struct CURLMsg *message;
 	int left;
-	while ((message = curl_multi_info_read(streams->multi, &left)) != NULL) {
+	while ((message = curl_multi_info_read(streams->multi.curl, &left)) != NULL) {
 		struct docker_stream *stream = NULL;
 		char reason[FETCH_REASON_SIZE] = "", body[STREAM_REFUSAL];
 		struct fetch_answer answer = {.reason = reason};
@@ -220,39 +181,20 @@ static void reap(struct docker_streams *streams)
 	}
 }
 
-static void act_on(struct docker_streams *streams, const struct epoll_event *event)
-{
-	int what = 0, running;
-	if (event->events & EPOLLIN)
-		what |= CURL_CSELECT_IN;
-	if (event->events & EPOLLOUT)
-		what |= CURL_CSELECT_OUT;
-	if (event->events & (EPOLLERR | EPOLLHUP))
-		what |= CURL_CSELECT_ERR;
-	curl_multi_socket_action(streams->multi, event->data.fd, what, &running);
-}
-
 void streams_act(struct docker_streams *streams)
 {
-	struct epoll_event events[STREAM_EVENTS];
-	int running, n = epoll_wait(streams->epoll_fd, events, STREAM_EVENTS, 0);
-	for (int i = 0; i < n; i++)
-		act_on(streams, &events[i]);
-	if (streams->timer >= 0 && streams->timer <= now_ns()) {
-		streams->timer = -1;
-		curl_multi_socket_action(streams->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-	}
+	docker_multi_act(&streams->multi, 0);
 	reap(streams);
 }
 
 int streams_fd(const struct docker_streams *streams)
 {
-	return streams->epoll_fd;
+	return streams->multi.epoll_fd;
 }
 
 int64_t streams_due(const struct docker_streams *streams)
 {
-	return streams->timer;
+	return streams->multi.timer;
 }
 
 /* ---- Making and unmaking ---- */
@@ -263,37 +205,18 @@ void streams_destroy(struct docker_streams *streams)
 		return;
 	while (streams->first)
 		stream_free(streams, streams->first);
-	curl_multi_cleanup(streams->multi);
-	if (streams->epoll_fd >= 0)
-		close(streams->epoll_fd);
+	docker_multi_done(&streams->multi);
 	free(streams);
-}
-
-static int streams_init(struct docker_streams *streams)
-{
-	streams->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (streams->epoll_fd < 0)
-		return -errno;
-	streams->multi = curl_multi_init();
-	if (!streams->multi)
-		return -ENOMEM;
-	curl_multi_setopt(streams->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-	curl_multi_setopt(streams->multi, CURLMOPT_SOCKETDATA, streams);
-	curl_multi_setopt(streams->multi, CURLMOPT_TIMERFUNCTION, on_timer);
-	curl_multi_setopt(streams->multi, CURLMOPT_TIMERDATA, streams);
-	return 0;
 }
 
 int streams_create(struct docker *docker, struct docker_streams **ret)
 {
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-		return -ENOMEM;
 	struct docker_streams *streams = calloc(1, sizeof(*streams));
 	if (!streams)
 		return -ENOMEM;
-	*streams = (struct docker_streams){.docker = docker, .epoll_fd = -1, .timer = -1};
+	streams->docker = docker;
 	docker_reach(docker, &streams->reach);
-	int r = streams_init(streams);
+	int r = docker_multi_init(&streams->multi, -1);
 	if (r < 0) {
 		streams_destroy(streams);
 		return r;

@@ -1,7 +1,7 @@
 /*
- * Answers that do not end: many GETs to one engine held open at once, on one curl multi handle
- * driven by epoll.  Knows HTTP and how to reach the engine, nothing of what flows; counts each
- * request, its time until the engine agrees, as docker.h does.  One thread.
+ * Answers that do not end: many GETs to one engine held open at once.  Knows HTTP and how
+ * to reach the engine, nothing of what flows; counts each request, its time until the engine
+ * agrees, as docker.h does.  One thread.
  *
  * Happy path: streams_open() each; wait until streams_fd() is readable or streams_due() has come,
  * then streams_act(), which calls opened(), data() and ended() of whatever has moved. Back-pressure

@@ -1,6 +1,6 @@
 /*
- * One GET at a time within a docker_fetch: a curl handle with its connection's settings and a body
- * of bounded size, used again and again.  Only docker_fetch.c calls this.
+ * One GET at a time: a curl handle with its connection's settings and a body of bounded size, used
+ * again and again.  Only docker_fetch.c and docker_stream.c call this.
  */
 #ifndef TALLYD_PLUGINS_COMMON_DOCKER_TRANSFER_H
 #define TALLYD_PLUGINS_COMMON_DOCKER_TRANSFER_H
