@@ -5,6 +5,8 @@ tallyd_unit_test(docker_stats SOURCES unit/test_docker_stats.c unit/docker_fixtu
 	LIBRARIES docker_stats_objects)
 tallyd_unit_test(docker_status SOURCES unit/test_docker_status.c unit/docker_fixture.c
 	LIBRARIES docker_status_objects)
+tallyd_unit_test(docker_events SOURCES unit/test_docker_events.c unit/docker_fixture.c
+	LIBRARIES docker_status_objects)
 tallyd_unit_test(docker_follow SOURCES unit/test_docker_follow.c unit/docker_fixture.c
 	LIBRARIES docker_status_objects)
 tallyd_unit_test(docker_images SOURCES unit/test_docker_images.c unit/docker_fixture.c

@@ -178,6 +178,28 @@ int fixture_gather(struct docker_fixture *fixture)
 	return fixture->plugin->input->gather(fixture->self);
 }
 
+/* ---- In a thread ---- */
+
+static void *run(void *arg)
+{
+	struct docker_fixture *fixture = arg;
+	fixture->result = fixture->plugin->input->run(fixture->self);
+	return NULL;
+}
+
+void fixture_run(struct docker_fixture *fixture)
+{
+	assert_int_equal(fixture_start(fixture), 0);
+	assert_int_equal(pthread_create(&fixture->thread, NULL, run, fixture), 0);
+}
+
+void fixture_end(struct docker_fixture *fixture)
+{
+	fake_host_stop(fixture->host);
+	pthread_join(fixture->thread, NULL);
+	assert_int_equal(fixture->result, 0);
+}
+
 /* ---- What came out ---- */
 
 uint32_t fixture_rows(struct docker_fixture *fixture)

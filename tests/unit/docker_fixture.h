@@ -5,8 +5,11 @@
 #ifndef TALLYD_TESTS_DOCKER_FIXTURE_H
 #define TALLYD_TESTS_DOCKER_FIXTURE_H
 
+#include <pthread.h>
+
 #include "fake_engine.h"
 #include "fake_host.h"
+#include "waiting.h"
 
 #define DOCKER_20 "docker-20.10.24-cgroupv1"
 #define DOCKER_26 "docker-26.1.5-cgroupv1"
@@ -26,6 +29,8 @@ struct docker_fixture {
 	void *self;              /* NULL: not created yet */
 	int (*look)(void *self); /* what fixture_gather() does with an input that follows */
 	char *state_dir;
+	pthread_t thread; /* of fixture_run() */
+	int result;       /* of the plugin's run() */
 };
 
 const struct tally_plugin *tally_plugin(void);
@@ -43,6 +48,11 @@ int fixture_start(struct docker_fixture *fixture);
 /* Stops and destroys it, and starts a new one, as a restart of the daemon does. */
 int fixture_restart(struct docker_fixture *fixture);
 int fixture_gather(struct docker_fixture *fixture); /* forgets what was emitted before */
+
+/* Starts an input that follows, and lets it in a thread, as the core does; the fixture stays where
+ * it is.  When it has ended, what it emitted and logged may be read. */
+void fixture_run(struct docker_fixture *fixture);
+void fixture_end(struct docker_fixture *fixture);
 
 /* Of what the last gather emitted; fail the test if there is no such row. */
 const struct tally_cell *fixture_cell(struct docker_fixture *fixture, const char *name,

@@ -7,6 +7,7 @@
 #include "journal.h"
 #include "metrics.h"
 #include "positions.h"
+#include "waiting.h"
 
 struct pipeline {
 	struct fake_host *host;
@@ -50,15 +51,5 @@ double pipeline_sum(struct metrics *metrics, const char *name, const char *label
 		    const char *other);
 /* routed = stored + waiting + dropped, for output="…". */
 void pipeline_check_balance(struct metrics *metrics, const char *output);
-
-#define WAIT_UNTIL(condition)                                                                      \
-	do {                                                                                       \
-		int64_t deadline_ = clock_monotonic() + 20 * CLOCK_SECOND;                         \
-		while (!(condition)) {                                                             \
-			if (clock_monotonic() > deadline_)                                         \
-				fail_msg("never came: %s", #condition);                            \
-			usleep(1000);                                                              \
-		}                                                                                  \
-	} while (0)
 
 #endif

@@ -24,13 +24,6 @@ static struct docker_fixture gathered(const char *recorded)
 	return fixture;
 }
 
-static int64_t now_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * second_ns + now.tv_nsec;
-}
-
 /* ---- Recorded answers → rows ---- */
 
 static void a_sweep_of_20_10_gives_a_row_of_each_that_runs(void **state)
@@ -257,7 +250,7 @@ static void a_container_that_hangs_harms_no_other_and_is_left_out_for_a_while(vo
 	assert_int_equal(fixture_rows(&f), 8);
 	assert_non_null(strstr(fake_host_log(f.host, TALLY_WARNING), "web1"));
 	uint32_t asked = fake_engine_asked(f.engine, id);
-	int64_t later = now_ns() + 10 * second_ns;
+	int64_t later = clock_monotonic() + 10 * second_ns;
 	fake_host_set_monotonic(f.host, later);
 	assert_int_equal(fixture_gather(&f), 0);
 	assert_int_equal(fake_engine_asked(f.engine, id), asked);
@@ -276,9 +269,9 @@ static void a_few_that_hang_are_given_up_before_their_timeout(void **state)
 	fixture_set_ns(&f, "timeout", 60 * second_ns);
 	fake_engine_set(f.engine, fixture_id(&f, "tty1", id), 200, "{}", FAKE_HANGS);
 	assert_int_equal(fixture_start(&f), 0);
-	int64_t begun = now_ns();
+	int64_t begun = clock_monotonic();
 	assert_int_equal(fixture_gather(&f), 0);
-	assert_true(now_ns() - begun < 20 * second_ns);
+	assert_true(clock_monotonic() - begun < 20 * second_ns);
 	assert_int_equal(fixture_rows(&f), 8);
 	fixture_done(&f);
 }
@@ -479,7 +472,7 @@ static void two_sweeps_over_half_the_interval_stretch_it_and_say_so_once(void **
 	assert_int_equal(fixture_gather(&f), 0);
 	assert_int_equal(fake_engine_asked(f.engine, "/containers/json"), sweeps);
 	assert_string_equal(fake_host_log(f.host, TALLY_DEBUG), "");
-	fake_host_set_monotonic(f.host, now_ns() + 1000 * second_ns);
+	fake_host_set_monotonic(f.host, clock_monotonic() + 1000 * second_ns);
 	assert_int_equal(fixture_gather(&f), 0);
 	assert_int_equal(fake_engine_asked(f.engine, "/containers/json"), sweeps + 1);
 	fixture_done(&f);
@@ -531,8 +524,8 @@ static void a_sweep_that_fails_stretches_nothing_however_long_it_took(void **sta
 static void *stop_when_asked(void *arg)
 {
 	struct docker_fixture *f = arg;
-	int64_t deadline = now_ns() + 10 * second_ns;
-	while (!fake_engine_asked(f->engine, "/stats") && now_ns() < deadline)
+	int64_t deadline = clock_monotonic() + 10 * second_ns;
+	while (!fake_engine_asked(f->engine, "/stats") && clock_monotonic() < deadline)
 		sched_yield();
 	fake_host_stop(f->host);
 	return NULL;
@@ -548,9 +541,9 @@ static void a_sweep_that_waits_ends_at_once_when_told_to_stop(void **state)
 	fake_engine_set(f.engine, "/stats", 200, "", FAKE_HANGS);
 	assert_int_equal(fixture_start(&f), 0);
 	assert_int_equal(pthread_create(&thread, NULL, stop_when_asked, &f), 0);
-	int64_t begun = now_ns();
+	int64_t begun = clock_monotonic();
 	assert_int_equal(fixture_gather(&f), -ECANCELED);
-	assert_true(now_ns() - begun < 10 * second_ns);
+	assert_true(clock_monotonic() - begun < 10 * second_ns);
 	pthread_join(thread, NULL);
 	fixture_done(&f);
 }

@@ -13,7 +13,7 @@
 
 #include "instance.h"
 #include "log.h"
-#include "util/clock.h"
+#include "waiting.h"
 
 #include <cmocka.h>
 
@@ -171,14 +171,6 @@ static void start(struct world *world, enum plan_kind kind, const struct tally_p
 	assert_int_equal(instance_start(world->instance, &error), 0);
 }
 
-#define WAIT_FOR(condition)                                                                        \
-	do {                                                                                       \
-		int64_t deadline_ = clock_monotonic() + 20 * CLOCK_SECOND;                         \
-		while (!(condition) && clock_monotonic() < deadline_)                              \
-			poll(NULL, 0, 2);                                                          \
-		assert_true(condition);                                                            \
-	} while (0)
-
 static void stop(struct world *world)
 {
 	instance_stop(world->instance, clock_monotonic());
@@ -219,8 +211,8 @@ static void a_start_that_fails_is_tried_until_it_works(void **state)
 	struct world *world = *state;
 	atomic_store(&told.failing_starts, 2);
 	start(world, PLAN_INPUT, &gatherer);
-	WAIT_FOR(instance_tried(world->instance));
-	WAIT_FOR(instance_up(world->instance));
+	WAIT_UNTIL(instance_tried(world->instance));
+	WAIT_UNTIL(instance_up(world->instance));
 	assert_int_equal(atomic_load(&told.starts), 3);
 	assert_int_equal(atomic_load(&told.stops), 0);
 	stop(world);
@@ -233,7 +225,7 @@ static void stopping_ends_a_start_that_is_blocked(void **state)
 	struct world *world = *state;
 	atomic_store(&told.block_start, true);
 	start(world, PLAN_INPUT, &gatherer);
-	WAIT_FOR(atomic_load(&told.in_call));
+	WAIT_UNTIL(atomic_load(&told.in_call));
 	assert_false(instance_tried(world->instance));
 	stop(world);
 	assert_true(atomic_load(&told.interrupts) > 0);
@@ -245,7 +237,7 @@ static void stopping_ends_the_wait_between_two_attempts_to_start(void **state)
 	struct world *world = *state;
 	atomic_store(&told.failing_starts, 1000);
 	start(world, PLAN_INPUT, &gatherer);
-	WAIT_FOR(atomic_load(&told.starts) == 3);
+	WAIT_UNTIL(atomic_load(&told.starts) == 3);
 	int64_t before = clock_monotonic();
 	stop(world);
 	assert_true(clock_monotonic() - before < CLOCK_SECOND);
@@ -256,7 +248,7 @@ static void stopping_ends_a_gather_that_is_blocked(void **state)
 	struct world *world = *state;
 	atomic_store(&told.block_gather, true);
 	start(world, PLAN_INPUT, &gatherer);
-	WAIT_FOR(atomic_load(&told.in_call));
+	WAIT_UNTIL(atomic_load(&told.in_call));
 	stop(world);
 	assert_int_equal(atomic_load(&told.stops), 1);
 }
@@ -265,7 +257,7 @@ static void gathers_go_on_at_their_interval_and_are_counted(void **state)
 {
 	struct world *world = *state;
 	start(world, PLAN_INPUT, &gatherer);
-	WAIT_FOR(atomic_load(&told.gathers) >= 5);
+	WAIT_UNTIL(atomic_load(&told.gathers) >= 5);
 	stop(world);
 	int gathers = atomic_load(&told.gathers);
 	assert_int_equal(value_of(world, "tallyd_gathers_total", "input=\"input.told\""), gathers);
@@ -281,7 +273,7 @@ static void ticks_that_a_long_gather_ran_over_are_skipped_and_counted(void **sta
 	struct world *world = *state;
 	atomic_store(&told.gather_ms, 350);
 	start(world, PLAN_INPUT, &gatherer);
-	WAIT_FOR(value_of(world, "tallyd_gathers_skipped_total", "input=\"input.told\"") >= 4);
+	WAIT_UNTIL(value_of(world, "tallyd_gathers_skipped_total", "input=\"input.told\"") >= 4);
 	assert_true(atomic_load(&told.gathers) <= 4);
 }
 
@@ -290,10 +282,10 @@ static void a_follower_that_ends_early_is_stopped_and_started_again(void **state
 	struct world *world = *state;
 	atomic_store(&told.early_returns, 2);
 	start(world, PLAN_INPUT, &follower);
-	WAIT_FOR(atomic_load(&told.runs) == 3);
+	WAIT_UNTIL(atomic_load(&told.runs) == 3);
 	assert_int_equal(atomic_load(&told.starts), 3);
 	assert_int_equal(atomic_load(&told.stops), 2);
-	WAIT_FOR(instance_up(world->instance));
+	WAIT_UNTIL(instance_up(world->instance));
 }
 
 static void a_service_answers_while_it_runs_and_not_after(void **state)
@@ -303,7 +295,7 @@ static void a_service_answers_while_it_runs_and_not_after(void **state)
 	void *slot = capability_slot(world->capabilities, TALLY_OPT_STORE, "output.told");
 	assert_int_equal(capability_query(slot, NULL, NULL, NULL, &error), -ENOTCONN);
 	start(world, PLAN_OUTPUT, &service);
-	WAIT_FOR(capability_query(slot, NULL, NULL, NULL, &error) >= 0);
+	WAIT_UNTIL(capability_query(slot, NULL, NULL, NULL, &error) >= 0);
 	stop(world);
 	assert_int_equal(capability_query(slot, NULL, NULL, NULL, &error), -ENOTCONN);
 	assert_int_equal(atomic_load(&told.starts), 1);
@@ -313,7 +305,7 @@ static void metrics_are_named_as_prometheus_has_it(void **state)
 {
 	struct world *world = *state;
 	start(world, PLAN_INPUT, &gatherer);
-	WAIT_FOR(instance_up(world->instance));
+	WAIT_UNTIL(instance_up(world->instance));
 	tally_count(told.ctx, 1, 5);
 	assert_int_equal(
 		value_of(world, "tallyd_told_wait_seconds_total", "instance=\"input.told\""), 5);

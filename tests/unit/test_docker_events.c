@@ -1,0 +1,153 @@
+/* What engines told of their containers becomes rows of container_events. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "docker_fixture.h"
+#include "events_table.h"
+
+#include <cmocka.h>
+
+static uint32_t events(struct docker_fixture *f)
+{
+	return fake_host_rows(f->host, "container_events");
+}
+
+static const struct tally_cell *event_cell(struct docker_fixture *f, uint32_t i,
+					   enum events_column column)
+{
+	const struct tally_cell *row = fake_host_row(f->host, "container_events", i);
+	assert_non_null(row);
+	return &row[column];
+}
+
+static bool event_is(struct docker_fixture *f, uint32_t i, enum events_column column,
+		     const char *text)
+{
+	const struct tally_cell *cell = event_cell(f, i, column);
+	bool same = cell->set && cell->len == strlen(text) && !memcmp(cell->text, text, cell->len);
+	if (!same)
+		print_error("event %u, column %d is \"%.*s\", not \"%s\"\n", i, column,
+			    cell->set ? (int)cell->len : 4, cell->set ? cell->text : "NULL", text);
+	return same;
+}
+
+static void set_events(struct docker_fixture *f, const char *recorded)
+{
+	char path[400];
+	size_t len;
+	snprintf(path, sizeof(path), "%s/docker/%s/events.ndjson", TEST_DATA_DIR, recorded);
+	char *lines = fake_engine_read_file(path, &len);
+	fake_engine_set(f->engine, "/events", 200, lines, FAKE_STREAMS);
+	free(lines);
+}
+
+static struct docker_fixture replay(const char *recorded)
+{
+	struct docker_fixture f;
+	fixture_init(&f, recorded);
+	set_events(&f, recorded);
+	fixture_run(&f);
+	WAIT_UNTIL(fixture_metric(&f, "event_stream_open", "") == 1 &&
+		   fixture_metric(&f, "containers", "") > 0);
+	fixture_end(&f);
+	return f;
+}
+
+static void check_story(struct docker_fixture *f, const char *const *actions)
+{
+	uint32_t i = 0;
+	for (; actions[i]; i++)
+		assert_true(event_is(f, i, EVENTS_ACTION, actions[i]));
+	assert_int_equal(events(f), i);
+}
+
+static void events_of_20_10_become_rows(void **state)
+{
+	static const char *const actions[] = {
+		"create",  "start", "pause",   "unpause", "rename",  "update",
+		"kill",    "kill",  "kill",    "die",     "stop",    "start",
+		"restart", "kill",  "kill",    "die",     "stop",    "start",
+		"kill",    "die",   "destroy", "create",  "start",   "oom",
+		"kill",    "die",   "destroy", "create",  "start",   "health_status",
+		"kill",    "die",   "destroy", "pause",   "unpause", NULL};
+	struct docker_fixture f = replay(DOCKER_20);
+	(void)state;
+	check_story(&f, actions);
+	assert_int_equal(event_cell(&f, 0, EVENTS_TIME)->i, INT64_C(1795452639653547078));
+	assert_true(event_is(&f, 0, EVENTS_HOST, "testhost"));
+	assert_true(event_is(&f, 0, EVENTS_NAME, "ev1"));
+	assert_true(event_is(&f, 0, EVENTS_IMAGE, "testbox:1"));
+	assert_false(event_cell(&f, 0, EVENTS_ATTRIBUTES)->set);
+	assert_true(event_is(&f, 4, EVENTS_NAME, "ev1b"));
+	assert_true(event_is(&f, 4, EVENTS_ATTRIBUTES, "{\"oldName\":\"/ev1\"}"));
+	assert_int_equal(event_cell(&f, 8, EVENTS_SIGNAL)->i, 9);
+	assert_int_equal(event_cell(&f, 9, EVENTS_EXIT_CODE)->i, 137);
+	assert_int_equal(event_cell(&f, 9, EVENTS_OOM)->i, 0);
+	assert_int_equal(event_cell(&f, 23, EVENTS_OOM)->i, 1);
+	assert_int_equal(event_cell(&f, 25, EVENTS_OOM)->i, 1);
+	assert_true(event_is(&f, 29, EVENTS_HEALTH, "unhealthy"));
+	assert_true(event_is(&f, 33, EVENTS_NAME, "web1"));
+	assert_false(
+		event_cell(&f, 33, EVENTS_ATTRIBUTES)->set); /* its labels are not among them */
+	assert_string_equal(fake_host_position(f.host, 0), "1795452647672819559");
+	fixture_done(&f);
+}
+
+static void events_of_29_become_rows(void **state)
+{
+	static const char *const actions[] = {
+		"create",  "start", "pause",   "unpause", "rename",  "update",
+		"kill",    "kill",  "kill",    "stop",    "die",     "start",
+		"restart", "kill",  "kill",    "stop",    "die",     "start",
+		"kill",    "die",   "destroy", "create",  "start",   "oom",
+		"kill",    "die",   "destroy", "create",  "start",   "health_status",
+		"kill",    "die",   "destroy", "pause",   "unpause", NULL};
+	struct docker_fixture f = replay(DOCKER_29);
+	(void)state;
+	check_story(&f, actions);
+	assert_true(event_is(&f, 31, EVENTS_ATTRIBUTES, "{\"execDuration\":\"3\"}"));
+	fixture_done(&f);
+}
+
+static void podmans_words_become_dockers(void **state)
+{
+	static const char *const actions[] = {"create", "start", "kill",    "die",
+					      "start",  "die",   "destroy", NULL};
+	struct docker_fixture f = replay(PODMAN);
+	(void)state;
+	check_story(&f, actions);
+	assert_int_equal(event_cell(&f, 3, EVENTS_EXIT_CODE)->i, 137);
+	fixture_done(&f);
+}
+
+static void only_what_passes_the_filters_becomes_a_row(void **state)
+{
+	static const char *const exclude[] = {"name=ev*", "label=maintainer=test", NULL};
+	struct docker_fixture f;
+	(void)state;
+	fixture_init(&f, NULL);
+	fake_engine_set(f.engine, "/containers/json", 200, "[]", FAKE_ANSWERS);
+	fixture_set_list(&f, "exclude", exclude);
+	set_events(&f, DOCKER_20);
+	fixture_run(&f);
+	WAIT_UNTIL(fake_engine_asked(f.engine, "/containers/json?all=1 ") > 0);
+	fixture_end(&f);
+	assert_int_equal(events(&f), 12); /* of oomc and hc */
+	fixture_done(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(events_of_20_10_become_rows),
+		cmocka_unit_test(events_of_29_become_rows),
+		cmocka_unit_test(podmans_words_become_dockers),
+		cmocka_unit_test(only_what_passes_the_filters_becomes_a_row),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
