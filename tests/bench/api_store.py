@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
-from daemon import Tallyd, build_dir  # noqa: E402
+from daemon import Tallyd  # noqa: E402
 from pg import Postgres  # noqa: E402
 from waiting import wait_for  # noqa: E402
 
@@ -87,9 +87,7 @@ def floor(postgres, end, seconds, folder):
 
 
 def measure(store, section, folder, end, seconds):
-    build = build_dir()
-    daemon = Tallyd(folder / store, SECTIONS % (section, store),
-                    plugin_dir=f"{build}/lib/tallyd/plugins:{build}/tests/plugins")
+    daemon = Tallyd(folder / store, SECTIONS % (section, store))
     os.link(folder / "rows", daemon.dir / "rows")
     daemon.start()
     try:

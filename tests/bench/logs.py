@@ -41,11 +41,10 @@ def floor(*words):
 
 
 def start(folder, engine, source, output="stored", options=""):
-    plugins = f"{build_dir()}/lib/tallyd/plugins:{build_dir()}/tests/plugins"
     return Tallyd(folder, f"[input.docker_logs]\nsource = {source}\nendpoint = {engine.endpoint}\n"
                   f"{options}\n[buffer.batch]\n{OUTPUTS[output]}"
                   "[output.http_api]\nlisten = 127.0.0.1:{port}\nstore = sqlite\n",
-                  build=build_dir(), plugin_dir=plugins).start()
+                  build=build_dir()).start()
 
 
 def rows(daemon, output="stored"):

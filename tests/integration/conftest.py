@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
-from daemon import Tallyd  # noqa: E402  (found by the path above)
+from daemon import STORED, Tallyd  # noqa: E402  (found by the path above)
 from engine import Engine  # noqa: E402
 from fake_engine import FakeEngine  # noqa: E402
 
@@ -70,14 +70,7 @@ endpoint = {endpoint}
 [input.docker_status]
 interval = {interval}
 endpoint = {endpoint}
-[buffer.batch]
-batch_timeout = 200ms
-[output.sqlite]
-path = {{db}}
-[output.http_api]
-listen = 127.0.0.1:{{port}}
-store = sqlite
-"""
+{STORED}"""
 
 
 @pytest.fixture

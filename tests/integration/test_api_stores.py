@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import pytest
 
-from daemon import Tallyd, build_dir, free_port
+from daemon import Tallyd, free_port
 from pg import Postgres, Timescale
 from waiting import wait_for
 
@@ -142,9 +142,7 @@ class Stores:
             store = name if name == "sqlite" else f"timescale:{name}"
             sections += (f"[output.http_api:{name}]\nlisten = 127.0.0.1:{port}\nstore = {store}\n"
                          "cache = off\nquery_timeout = 60s\nmax_connections_per_address = 256\n")
-        build = build_dir()
-        self.daemon = Tallyd(folder, sections, port=self.ports["sqlite"],
-                             plugin_dir=f"{build}/lib/tallyd/plugins:{build}/tests/plugins")
+        self.daemon = Tallyd(folder, sections, port=self.ports["sqlite"])
         self.rows = folder / "rows"
         self.rows.touch()
         self.emitted = 0

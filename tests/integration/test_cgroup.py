@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon import STORED
 from waiting import wait_for
 
 MOMENTARY = {"time", "cpu_system_ns", "cpu_percent"}
@@ -17,14 +18,7 @@ def stats_only(endpoint, source, interval="1s"):
 interval = {interval}
 endpoint = {endpoint}
 source = {source}
-[buffer.batch]
-batch_timeout = 200ms
-[output.sqlite]
-path = {{db}}
-[output.http_api]
-listen = 127.0.0.1:{{port}}
-store = sqlite
-"""
+{STORED}"""
 
 
 def rows(daemon):

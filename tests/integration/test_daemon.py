@@ -10,7 +10,6 @@ import threading
 from contextlib import closing
 
 from conftest import sections
-from waiting import wait_for
 
 
 def start(tallyd, fake_engine, **options):
@@ -28,23 +27,13 @@ def collecting(daemon):
                 "rows are stored")
 
 
-def balanced(daemon):
-    """Every row is accounted for (asked again when it was asked between two counters)."""
-    def none_wrong():
-        wrong = daemon.imbalances()
-        assert not wrong, wrong
-        return True
-
-    wait_for(none_wrong, 10, "the balance holds")
-
-
 def test_rows_go_from_the_engine_to_the_store_and_to_the_api(tallyd, fake_engine):
     daemon = start(tallyd, fake_engine)
     daemon.wait(lambda: daemon.get("/readyz").status == 200, "/readyz")
     collecting(daemon)
     daemon.wait(lambda: "steady" in daemon.containers(), "steady is listed")
     assert daemon.containers()["steady"]["image"] == "busybox:test"
-    balanced(daemon)
+    daemon.balanced()
     daemon.stop()
     assert daemon.sql("pragma integrity_check") == [("ok",)]
 
@@ -70,7 +59,7 @@ def test_a_reader_hammering_the_api_disturbs_nothing(tallyd, fake_engine):
         thread.join()
     assert not wrong
     collecting(daemon)
-    balanced(daemon)
+    daemon.balanced()
 
 
 def test_sighup_restarts_only_what_changed(tallyd, fake_engine):
@@ -105,7 +94,7 @@ def test_kill_9_leaves_a_good_database_and_it_goes_on(tallyd, fake_engine):
     assert first.sql("pragma integrity_check") == [("ok",)]
     second = start(tallyd, fake_engine, state_dir=first.state_dir)
     second.wait(lambda: rows(second) > stored, "more rows than before")
-    balanced(second)
+    second.balanced()
     times = second.sql("select count(*), count(distinct time) from container_stats")[0]
     assert times[0] == times[1], "a row is stored twice"
 

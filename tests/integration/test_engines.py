@@ -3,6 +3,7 @@
 import pytest
 
 from certificates import Authority
+from daemon import STORED
 from engine import Engine
 
 
@@ -40,16 +41,6 @@ def reach(address, ca, cert=None, key=None):
 def by_client(distant, authority, name="client"):
     return reach(f"127.0.0.1:{distant.port}", authority.file("ca.pem"),
                  authority.file(f"{name}.pem"), authority.file(f"{name}-key.pem"))
-
-
-STORED = """[buffer.batch]
-batch_timeout = 200ms
-[output.sqlite]
-path = {db}
-[output.http_api]
-listen = 127.0.0.1:{port}
-store = sqlite
-"""
 
 
 def test_two_engines_are_watched_by_two_instances_and_one_of_them_by_tls(

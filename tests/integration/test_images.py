@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from daemon import STORED
 from engine import IMAGE, busybox_tree
 from waiting import wait_for
 
@@ -16,14 +17,7 @@ def collect(tallyd, engine):
         daemon = tallyd(f"""
 [input.docker_images]
 {text}endpoint = {engine.endpoint}
-[buffer.batch]
-batch_timeout = 200ms
-[output.sqlite]
-path = {{db}}
-[output.http_api]
-listen = 127.0.0.1:{{port}}
-store = sqlite
-""", **options).start()
+{STORED}""", **options).start()
         daemon.wait(lambda: versions(daemon, IMAGE), "all was looked at")
         return daemon
 

@@ -6,20 +6,18 @@ from collections import Counter
 
 import pytest
 
+from daemon import STORED
 from waiting import wait_for
 
-SECTIONS = """
+
+
+def sections(engine, options):
+    return f"""
 [input.docker_logs]
-endpoint = {endpoint}
+endpoint = {engine.endpoint}
 {options}
-[buffer.batch]
-batch_timeout = 200ms
-[output.sqlite]
-path = {{db}}
-[output.http_api]
-listen = 127.0.0.1:{{port}}
-store = sqlite
-"""
+{STORED}"""
+
 
 # Numbered lines on both streams, each hundredth 40,000 bytes long: three parts of the engine's.
 PRINTER = """
@@ -79,9 +77,7 @@ def follow(tallyd, engine, source):
     """follow() starts a daemon that stores the logs of all containers."""
 
     def make(options="", **more):
-        options = f"source = {source}\n{options}"
-        text = SECTIONS.format(endpoint=engine.endpoint, options=options)
-        return tallyd(text, **more).start()
+        return tallyd(sections(engine, f"source = {source}\n{options}"), **more).start()
 
     return make
 
@@ -200,7 +196,7 @@ def test_first_sight_is_as_much_as_wanted(engine, follow, sight, wanted):
 def test_both_sources_give_the_same_rows(engine, tallyd):
     # Both into one store, which keeps one row per key: were there any difference in time, stream or
     # sequence, there would be more.
-    text = SECTIONS.format(endpoint=engine.endpoint, options="source = api")
+    text = sections(engine, "source = api")
     text += f"[input.docker_logs:files]\nendpoint = {engine.endpoint}\nsource = file\n"
     daemon = tallyd(text).start()
     engine.run("both", printer(500) + "printf '\\303\\251 \\377 \\000 \\r\\n'")
@@ -216,7 +212,7 @@ def test_both_sources_give_the_same_rows(engine, tallyd):
 def test_files_lose_nothing_at_rotations_under_flood(engine, tallyd):
     # 40 MB through files of 1 MB, 16 of them kept, with pauses for a reader that gets no CPU.
     n = 400_000
-    text = SECTIONS.format(endpoint=engine.endpoint, options="source = file")
+    text = sections(engine, "source = file")
     daemon = tallyd(text).start()
     engine.run("flood", "i=0; while [ $i -lt 400000 ]; do seq $i $((i+19999)); usleep 200000; "
                "i=$((i+20000)); done", LogConfig={
@@ -237,7 +233,7 @@ def test_the_source_may_change_between_two_starts(engine, follow):
     for source in ("api", "file", "api", "file"):
         daemon.wait(lambda: count(daemon, "talker") > 0, "lines")
         daemon.kill9()
-        daemon.configure(SECTIONS.format(endpoint=engine.endpoint, options=f"source = {source}"))
+        daemon.configure(sections(engine, f"source = {source}"))
         before = daemon.sql("select count(*) from container_logs")[0][0]
         daemon.start()
         daemon.wait(lambda b=before: count(daemon, "talker") > b, "more lines")
@@ -261,8 +257,7 @@ def test_30_kills_at_any_instant_neither_lose_nor_double_a_line(engine, tallyd, 
     print("seed", seed)
     n, wanted = 3000, {}
     rotated = {"Type": "json-file", "Config": {"max-size": "4m", "max-file": "4"}}
-    text = SECTIONS.format(endpoint=engine.endpoint,
-                           options=f"source = {source}\ninclude = name=talker*")
+    text = sections(engine, f"source = {source}\ninclude = name=talker*")
     text += (f"[input.docker_logs:joined]\nendpoint = {engine.endpoint}\nsource = {source}\n"
              f"include = name=joined*\n{JOINED}\n")
     daemon = tallyd(text).start()
@@ -337,8 +332,7 @@ def test_twenty_that_talk_at_once_are_stored_to_the_line(engine, follow):
 def test_memory_is_bounded_while_twenty_flood_and_the_store_is_slow(engine, tallyd, source):
     # As fast as they can; what is not stored yet waits in the engine, and nothing is dropped.
     capacity = 8 << 20
-    text = SECTIONS.format(endpoint=engine.endpoint,
-                           options=f"source = {source}\nfirst_sight = new")
+    text = sections(engine, f"source = {source}\nfirst_sight = new")
     daemon = tallyd(text.replace("[buffer.batch]", "[buffer.batch]\ncapacity = 8Mi")).start()
     gate = daemon.dir / "gate"
     gate.mkdir()

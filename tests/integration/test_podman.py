@@ -2,6 +2,7 @@
 
 import pytest
 
+from daemon import STORED
 from podman import IMAGE, Podman
 
 
@@ -31,14 +32,7 @@ endpoint = {podman.endpoint}
 enabled = yes
 source = api
 endpoint = {podman.endpoint}
-[buffer.batch]
-batch_timeout = 200ms
-[output.sqlite]
-path = {{db}}
-[output.http_api]
-listen = 127.0.0.1:{{port}}
-store = sqlite
-""").start()
+{STORED}""").start()
 
     def rows(columns, table, container):
         return daemon.sql(f"select {columns} from {table} where container_id = ?", container)

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from daemon import ROOT, build_dir
+from daemon import ROOT
 
 SECTIONS = """
 [input.replay]
@@ -84,11 +84,8 @@ def stats(at, container, name, cells):
 
 @pytest.fixture
 def daemon(tallyd):
-    build = build_dir()
-
     def make(extra, *batches):
-        made = tallyd(SECTIONS % extra,
-                      plugin_dir=f"{build}/lib/tallyd/plugins:{build}/tests/plugins")
+        made = tallyd(SECTIONS % extra)
         rows = 0
         with open(made.dir / "rows", "w", encoding="utf-8") as file:
             for table, batch in batches:

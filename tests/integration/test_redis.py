@@ -11,7 +11,6 @@ import time
 
 import pytest
 
-from daemon import build_dir
 from pg import Postgres
 from redis import Redis
 from waiting import wait_for
@@ -85,9 +84,7 @@ class Site:
         self.rows = None
 
     def make(self, sections, **values):
-        build = build_dir()
-        return self.tallyd(sections % {**self.values, **values},
-                           plugin_dir=f"{build}/lib/tallyd/plugins:{build}/tests/plugins")
+        return self.tallyd(sections % {**self.values, **values})
 
     def worker(self, **values):
         daemon = self.make(WORKER, **values)

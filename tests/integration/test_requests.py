@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon import ROOT
+from daemon import ROOT, STORED
 from recording_proxy import RecordingProxy
 from test_images import build
 from waiting import wait_for
@@ -58,14 +58,7 @@ def test_each_input_asks_for_what_its_readme_says_by_get_alone(engine, proxies, 
 [input.docker_stats:tcp]
 endpoint = {proxies["tcp"].endpoint}
 interval = 1s
-[buffer.batch]
-batch_timeout = 200ms
-[output.sqlite]
-path = {{db}}
-[output.http_api]
-listen = 127.0.0.1:{{port}}
-store = sqlite
-""").start()
+{STORED}""").start()
     late = engine.run("late", "echo line; sleep 1000000")
     # `auto` asks for no stats where it reads files, and for no inspects where it does not.
     asked = {name: proxies[name].asked for name in INPUTS}
@@ -110,14 +103,7 @@ def test_a_container_that_is_removed_in_the_middle_of_a_sweep_is_no_error(engine
 [input.docker_stats]
 endpoint = {proxies["tcp"].endpoint}
 interval = 2s
-[buffer.batch]
-batch_timeout = 200ms
-[output.sqlite]
-path = {{db}}
-[output.http_api]
-listen = 127.0.0.1:{{port}}
-store = sqlite
-""").start()
+{STORED}""").start()
     for turn in range(2):
         # This engine answers at its next tick of a second, so that there is time to remove it.
         victim = engine.run(f"victim{turn}")

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from daemon import build_dir
 from waiting import wait_for
 
 COUNTER = """
@@ -38,11 +37,9 @@ ALL = COUNTER + BATCH + RECORDER
 @pytest.fixture
 def daemon(tallyd):
     """daemon(sections) makes a daemon with the test plugins; its files are empty."""
-    build = build_dir()
 
     def make(text=ALL, **options):
-        made = tallyd(text, plugin_dir=f"{build}/lib/tallyd/plugins:{build}/tests/plugins",
-                      **options)
+        made = tallyd(text, **options)
         for name in ("counter.control", "recorder.control"):
             (made.dir / name).touch()
         return made

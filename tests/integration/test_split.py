@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from daemon import ROOT, build_dir
+from daemon import ROOT
 from pg import Postgres
 from waiting import wait_for
 
@@ -57,9 +57,7 @@ def database(server):
 
 class Worker:
     def __init__(self, tallyd, conninfo):
-        build = build_dir()
-        self.daemon = tallyd(WORKER % conninfo,
-                             plugin_dir=f"{build}/lib/tallyd/plugins:{build}/tests/plugins")
+        self.daemon = tallyd(WORKER % conninfo)
         self.rows = self.daemon.dir / "rows"
         self.rows.touch()
 

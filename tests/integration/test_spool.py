@@ -14,9 +14,7 @@ from contextlib import closing
 
 import pytest
 
-from daemon import build_dir
-from test_runtime import numbers, tell, unbroken
-from waiting import wait_for
+from test_runtime import daemon, numbers, tell, unbroken  # noqa: F401 (a fixture)
 
 API = """
 [output.http_api]
@@ -38,20 +36,6 @@ batch_timeout = 50ms
 """ + (f"[output.sqlite]\nbuffer = {buffer}\npath = {{db}}\n{API}" if output == "sqlite" else
        f"[output.recorder]\nbuffer = {buffer}\npath = {{dir}}/recorded\n"
        "control = {dir}/recorder.control\n")
-
-
-@pytest.fixture
-def daemon(tallyd):
-    build = build_dir()
-
-    def make(text, **options):
-        made = tallyd(text, plugin_dir=f"{build}/lib/tallyd/plugins:{build}/tests/plugins",
-                      **options)
-        for name in ("counter.control", "recorder.control"):
-            (made.dir / name).touch()
-        return made
-
-    return make
 
 
 def start(daemon):
@@ -88,15 +72,6 @@ def exact(daemon):
     assert spool(daemon, "select count(*) from entry") == [(0,)]
 
 
-def balanced(daemon):
-    def none_wrong():
-        wrong = daemon.imbalances()
-        assert not wrong, wrong
-        return True
-
-    wait_for(none_wrong, 10, "the balance holds")
-
-
 def kill_at_random(daemon, times, ready="started"):
     for _ in range(times):
         daemon.start(ready=ready)
@@ -121,7 +96,7 @@ def test_kill_9_at_any_instant_neither_loses_nor_doubles_a_row(daemon, sync):
     start(d)
     before = stored(d)[0]
     d.wait(lambda: stored(d)[0] > before + 100, "rows are stored")
-    balanced(d)
+    d.balanced()
     d.stop()
     assert stored(d)[0] > 1000
     exact(d)
@@ -189,7 +164,7 @@ def test_reloading_under_load_neither_loses_nor_doubles_a_row(daemon):
     d.configure(sections() + "[output.sqlite:b]\npaht = x\n")
     d.hup()
     d.says("paht", after=mark)
-    balanced(d)
+    d.balanced()
     d.stop()
     exact(d)
 
@@ -230,10 +205,10 @@ def test_when_it_is_full_and_told_so_it_drops_and_counts(daemon):
     tell(d, "recorder", "fail")
     start(d)
     d.wait(lambda: d.metric("tallyd_rows_dropped_total", reason="buffer_full") > 3000, "drops")
-    balanced(d)
+    d.balanced()
     tell(d, "recorder", "")
     d.wait(lambda: d.metric("tallyd_rows_stored_total", output="output.recorder") > 5000, "stored", 60)
-    balanced(d)
+    d.balanced()
     tell(d, "counter", "fail")
     d.wait(lambda: d.metric("tallyd_rows_waiting", output="output.recorder") == 0, "all is written")
     collected = d.metric("tallyd_rows_collected_total", table="counter")
@@ -262,11 +237,11 @@ def test_a_full_disk_loses_nothing_and_it_goes_on_by_itself(daemon, small_disk):
             while True:
                 file.write(b"\0" * 4096)
     d.says("no room in the file system", 90)
-    balanced(d)
+    d.balanced()
     ballast.unlink()
     before = stored(d)[0]
     d.wait(lambda: stored(d)[0] > before + 200, "rows are stored again", 60)
-    balanced(d)
+    d.balanced()
     assert d.metric("tallyd_rows_dropped_total", output="output.sqlite") == 0
     d.stop()
     with closing(sqlite3.connect(small_disk / "spool")) as db:

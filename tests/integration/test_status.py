@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
+from daemon import STORED
 from dockerd import request
 from waiting import wait_for
 
@@ -32,14 +33,7 @@ def sections(engine, interval="1h"):
 [input.docker_status]
 interval = {interval}
 endpoint = {engine.endpoint}
-[buffer.batch]
-batch_timeout = 200ms
-[output.sqlite]
-path = {{db}}
-[output.http_api]
-listen = 127.0.0.1:{{port}}
-store = sqlite
-"""
+{STORED}"""
 
 
 def info(daemon, container, columns):

@@ -16,6 +16,17 @@ from waiting import Hopeless, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 
+# What most installations have behind their inputs.
+STORED = """\
+[buffer.batch]
+batch_timeout = 200ms
+[output.sqlite]
+path = {db}
+[output.http_api]
+listen = 127.0.0.1:{port}
+store = sqlite
+"""
+
 
 def build_dir():
     return Path(os.environ.get("TALLYD_BUILD_DIR", ROOT / "build-asan"))
@@ -49,7 +60,8 @@ class Tallyd:
         self.dir.mkdir(parents=True, exist_ok=True)
         self.build = Path(build or build_dir())
         self.binary = options.get("binary", self.build / "bin" / "tallyd")
-        self.plugin_dir = options.get("plugin_dir", self.build / "lib" / "tallyd" / "plugins")
+        self.plugin_dir = options.get(
+            "plugin_dir", f"{self.build}/lib/tallyd/plugins:{self.build}/tests/plugins")
         self.state_dir = Path(options.get("state_dir", self.dir / "state"))
         self.db_path = Path(options.get("db", self.state_dir / "tallyd.db"))
         self.port = options.get("port") or free_port()
@@ -227,6 +239,15 @@ class Tallyd:
             if rows != sum(found):
                 wrong.append(f"{name}: routed {rows} != stored, waiting, dropped {found}")
         return wrong
+
+    def balanced(self):
+        """Every row is accounted for (asked again when it was asked between two counters)."""
+        def none_wrong():
+            wrong = self.imbalances()
+            assert not wrong, wrong
+            return True
+
+        wait_for(none_wrong, 10, "the balance holds")
 
 
 def label(labels, name):

@@ -4,7 +4,6 @@ import itertools
 
 import pytest
 
-from daemon import build_dir
 from pg import Postgres
 
 names = (f"db{n}" for n in itertools.count())
@@ -29,14 +28,3 @@ def server(server_process):
 @pytest.fixture
 def database(server):
     return server.create(next(names))
-
-
-@pytest.fixture
-def daemon(tallyd):
-    """daemon(sections) makes a daemon with the test plugins."""
-    build = build_dir()
-
-    def make(text, **options):
-        return tallyd(text, plugin_dir=f"{build}/lib/tallyd/plugins:{build}/tests/plugins", **options)
-
-    return make

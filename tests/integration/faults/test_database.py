@@ -18,7 +18,7 @@ pytest_plugins = ("services",)
 
 
 @pytest.fixture
-def run(daemon, server, database):
+def run(tallyd, server, database):
     """run(conninfo, more) starts a daemon that stores in both; .grows() waits for more in PostgreSQL;
     .proven() ends it, with the proof."""
 
@@ -26,7 +26,7 @@ def run(daemon, server, database):
         def __init__(self, conninfo=None, more="", where=None):
             self.server, self.database = where or server, "postgres" if where else database
             self.conninfo = conninfo or self.server.conninfo(self.database)
-            self.d = daemon(self.text(self.conninfo, more)).start()
+            self.d = tallyd(self.text(self.conninfo, more)).start()
 
         @staticmethod
         def text(conninfo, more=""):

@@ -3,7 +3,7 @@
 import pytest
 
 from conftest import sections
-from test_daemon import balanced, collecting
+from test_daemon import collecting
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_an_engine_that_goes_is_told_and_found_again(tallyd, fresh, end):
     fresh.run("second")
     daemon.wait(lambda: daemon.containers()["second"]["state"] == "running", "seen again", 60)
     collecting(daemon)
-    balanced(daemon)
+    daemon.balanced()
 
 
 def test_an_engine_that_hangs_costs_a_timeout_only(tallyd, fresh):
@@ -50,7 +50,7 @@ def test_an_engine_that_hangs_costs_a_timeout_only(tallyd, fresh):
     assert "watched" in daemon.containers()
     fresh.tell("resume")
     collecting(daemon)
-    balanced(daemon)
+    daemon.balanced()
 
 
 def test_stop_does_not_wait_for_an_engine_that_hangs(tallyd, fresh):

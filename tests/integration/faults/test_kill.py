@@ -17,8 +17,8 @@ def kill_at_random(d, turn):
     d.kill9()
 
 
-def test_60_kills_neither_lose_nor_double_a_row_in_either_store(daemon, server, database):
-    d = daemon(counter() + counter("counter:slow", 7, "130ms") + spool("sync = normal") + SQLITE +
+def test_60_kills_neither_lose_nor_double_a_row_in_either_store(tallyd, server, database):
+    d = tallyd(counter() + counter("counter:slow", 7, "130ms") + spool("sync = normal") + SQLITE +
                timescale(server.conninfo(database)) + API)
     for turn in range(KILLS):
         kill_at_random(d, turn)

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from conftest import sections
-from test_daemon import balanced, collecting, rows
+from test_daemon import collecting, rows
 from waiting import wait_for
 
 
@@ -27,7 +27,7 @@ def test_an_engine_that_misbehaves_is_told_and_forgiven(tallyd, fake_engine, mod
     assert daemon.rss < 400 << 20  # of a daemon under a sanitizer
     fake_engine.mode = "good"
     collecting(daemon)
-    balanced(daemon)
+    daemon.balanced()
 
 
 def test_an_engine_that_is_not_there_yet_is_waited_for(tallyd, fake_engine):
@@ -79,11 +79,11 @@ def test_a_full_disk_loses_nothing(tallyd, fake_engine, small_disk):
     assert "full" in daemon.log
     daemon.wait(lambda: daemon.metric("tallyd_rows_waiting", output="output.sqlite") > 2,
                 "rows wait")
-    balanced(daemon)
+    daemon.balanced()
     ballast.unlink()
     daemon.wait(lambda: daemon.metric("tallyd_rows_waiting", output="output.sqlite") <= 1,
                 "what waited is written", 90)
-    balanced(daemon)
+    daemon.balanced()
     assert daemon.metric("tallyd_rows_dropped_total", output="output.sqlite") == 0
     collected = daemon.metric("tallyd_rows_collected_total", table="container_stats")
     wait_for(lambda: rows(daemon) >= collected, 20, "each row is in the database")
@@ -98,4 +98,4 @@ def test_a_full_buffer_drops_what_it_says(tallyd, fake_engine, small_disk):
         db=small_disk / "tallyd.db").start()
     daemon.wait(lambda: daemon.metric("tallyd_rows_dropped_total", reason="buffer_full") > 0,
                 "rows are dropped", 60)
-    balanced(daemon)
+    daemon.balanced()

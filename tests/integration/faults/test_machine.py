@@ -43,8 +43,8 @@ exec {build_dir()}/bin/tallyd "$@"
 STEPS = [HOUR, -HOUR, 11 * HOUR, -11 * HOUR, 0]
 
 
-def test_a_clock_that_is_set_changes_nothing_but_times(daemon, server, database, clock):
-    d = daemon(counter() + spool() + SQLITE + timescale(server.conninfo(database)) + API,
+def test_a_clock_that_is_set_changes_nothing_but_times(tallyd, server, database, clock):
+    d = tallyd(counter() + spool() + SQLITE + timescale(server.conninfo(database)) + API,
                binary=clock.binary).start()
     for ns in STEPS:
         clock(ns)
@@ -76,9 +76,9 @@ def limit(d, n):
     return resource.prlimit(d.process.pid, resource.RLIMIT_NOFILE, n)
 
 
-def test_without_descriptors_it_waits_and_goes_on_when_there_are_some(daemon, server, database,
+def test_without_descriptors_it_waits_and_goes_on_when_there_are_some(tallyd, server, database,
                                                                      fake_engine):
-    d = daemon(counter() + spool() + SQLITE + timescale(server.conninfo(database)) + API +
+    d = tallyd(counter() + spool() + SQLITE + timescale(server.conninfo(database)) + API +
                f"[input.docker_stats]\ninterval = 1s\nendpoint = {fake_engine.endpoint}\n").start()
     d.wait(lambda: rows(in_postgres(server, database)) > 100, "rows are stored")
     collecting(d)

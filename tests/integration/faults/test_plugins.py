@@ -27,8 +27,8 @@ def goes_on(d, more=300):
     d.wait(lambda: rows(in_sqlite(d)) >= before + more, "SQLite goes on")
 
 
-def test_garbage_verdicts_are_told_and_the_rows_offered_again(daemon):
-    d = daemon(counter() + spool() + SQLITE + recorder() + API)
+def test_garbage_verdicts_are_told_and_the_rows_offered_again(tallyd):
+    d = tallyd(counter() + spool() + SQLITE + recorder() + API)
     tell(d, "recorder", "garbage")
     d.start()
     d.says("output.recorder: ")
@@ -45,8 +45,8 @@ def test_garbage_verdicts_are_told_and_the_rows_offered_again(daemon):
     assert in_sqlite(d) == emitted(d)
 
 
-def test_rows_of_the_wrong_shape_harm_nobody_else(daemon, server, database):
-    d = daemon(counter() + spool() + SQLITE + timescale(server.conninfo(database)) + API +
+def test_rows_of_the_wrong_shape_harm_nobody_else(tallyd, server, database):
+    d = tallyd(counter() + spool() + SQLITE + timescale(server.conninfo(database)) + API +
                "[input.misfit]\ninterval = 100ms\n").start()
     d.wait(lambda: d.metric("tallyd_gathers_total", input="input.misfit") > 60, "all was tried", 60)
     goes_on(d)
@@ -60,8 +60,8 @@ def test_rows_of_the_wrong_shape_harm_nobody_else(daemon, server, database):
     assert in_sqlite(d) == in_postgres(server, database) == emitted(d)
 
 
-def test_an_output_that_blocks_for_ever_delays_nobody_and_loses_nothing(daemon):
-    d = daemon(counter() + spool() + SQLITE + recorder() + API, globals="drain_timeout = 500ms")
+def test_an_output_that_blocks_for_ever_delays_nobody_and_loses_nothing(tallyd):
+    d = tallyd(counter() + spool() + SQLITE + recorder() + API, globals="drain_timeout = 500ms")
     tell(d, "recorder", "hang")
     d.start()
     d.wait(lambda: d.metric("tallyd_rows_waiting", output="output.recorder") > 200, "rows wait")
@@ -82,8 +82,8 @@ def test_an_output_that_blocks_for_ever_delays_nobody_and_loses_nothing(daemon):
     assert in_sqlite(d) == emitted(d)
 
 
-def test_an_input_that_blocks_for_ever_delays_no_other(daemon):
-    d = daemon(counter() + counter("counter:b") + spool() + SQLITE + API)
+def test_an_input_that_blocks_for_ever_delays_no_other(tallyd):
+    d = tallyd(counter() + counter("counter:b") + spool() + SQLITE + API)
     tell(d, "counter:b", "hang")
     d.start()
     d.says("told to hang")
@@ -104,8 +104,8 @@ def missing(d, output):
 SMALL = "[buffer.batch:dead]\nbatch_timeout = 50ms\ncapacity = 64Ki\non_full = drop_oldest\n"
 
 
-def test_a_dead_output_with_a_small_buffer_of_its_own_delays_no_other(daemon):
-    d = daemon(counter() + spool() + SQLITE + API + SMALL + recorder(buffer="batch:dead"))
+def test_a_dead_output_with_a_small_buffer_of_its_own_delays_no_other(tallyd):
+    d = tallyd(counter() + spool() + SQLITE + API + SMALL + recorder(buffer="batch:dead"))
     tell(d, "recorder", "fail")
     d.start()
     d.wait(lambda: d.metric("tallyd_rows_dropped_total", reason="buffer_full") > 500, "rows are dropped")
@@ -121,10 +121,10 @@ def test_a_dead_output_with_a_small_buffer_of_its_own_delays_no_other(daemon):
     assert found[0] == found[1] == found[2]
 
 
-def test_a_full_buffer_that_is_shared_does_to_all_what_on_full_says(daemon):
+def test_a_full_buffer_that_is_shared_does_to_all_what_on_full_says(tallyd):
     shared = "[buffer.batch]\nbatch_timeout = 50ms\ncapacity = 64Ki\non_full = %s\n"
     text = counter() + SQLITE.replace("spool", "batch") + API + recorder(buffer="batch")
-    d = daemon(text + shared % "drop_oldest")
+    d = tallyd(text + shared % "drop_oldest")
     tell(d, "recorder", "fail")
     d.start()
     d.wait(lambda: d.metric("tallyd_rows_dropped_total", output="output.recorder") > 500, "drops")

@@ -28,11 +28,11 @@ def errors(d):
     return d.metric("tallyd_log_messages_total", level="error")
 
 
-def test_instances_come_change_and_go_under_load(daemon):
+def test_instances_come_change_and_go_under_load(tallyd):
     def text(more=""):
         return counter(rows=random.choice([40, 50, 60])) + spool() + SQLITE + API + more
 
-    d = daemon(text(), globals="drain_timeout = 5s").start()
+    d = tallyd(text(), globals="drain_timeout = 5s").start()
     for turn in range(20):
         bad = turn % 4 == 3
         guests = random.sample(GUESTS, random.randrange(len(GUESTS)))
