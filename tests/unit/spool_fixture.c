@@ -25,14 +25,17 @@ struct config {
 };
 static struct config config;
 
-void spool_test_begin(struct spool_test *test)
+struct spool_test t;
+
+int spool_test_setup(void **state)
 {
-	*test = (struct spool_test){0};
+	(void)state;
+	t = (struct spool_test){.folder = "/tmp/tallyd-spool-XXXXXX"};
 	spool_calls = tally_plugin()->buffer;
-	snprintf(test->folder, sizeof(test->folder), "/tmp/tallyd-spool-XXXXXX");
-	assert_non_null(mkdtemp(test->folder));
-	snprintf(test->path, sizeof(test->path), "%s/in/spool", test->folder);
-	test->host = fake_host_create("buffer.spool");
+	assert_non_null(mkdtemp(t.folder));
+	snprintf(t.path, sizeof(t.path), "%s/in/spool", t.folder);
+	t.host = fake_host_create("buffer.spool");
+	return 0;
 }
 
 static void remove_folder(const char *folder)
@@ -54,11 +57,13 @@ static void remove_folder(const char *folder)
 	rmdir(folder);
 }
 
-void spool_test_end(struct spool_test *test)
+int spool_test_teardown(void **state)
 {
-	spool_test_close(test);
-	fake_host_destroy(test->host);
-	remove_folder(test->folder);
+	(void)state;
+	spool_test_close(&t);
+	fake_host_destroy(t.host);
+	remove_folder(t.folder);
+	return 0;
 }
 
 int spool_test_try(struct spool_test *test, int64_t capacity, enum spool_test_sync sync)

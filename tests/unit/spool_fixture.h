@@ -4,6 +4,8 @@
 
 #include "pipeline_fixture.h"
 
+enum { MIB = 1 << 20 };
+
 enum spool_test_sync { SPOOL_TEST_FULL, SPOOL_TEST_NORMAL };
 
 struct spool_test {
@@ -16,8 +18,13 @@ struct spool_test {
 
 extern const struct tally_buffer *spool_calls;
 
-void spool_test_begin(struct spool_test *test);
-void spool_test_end(struct spool_test *test); /* closes it, removes the folder */
+/* Of the tests below SPOOL_TEST(). */
+extern struct spool_test t;
+
+#define SPOOL_TEST(f) cmocka_unit_test_setup_teardown(f, spool_test_setup, spool_test_teardown)
+int spool_test_setup(void **state);
+int spool_test_teardown(void **state); /* closes it, removes the folder */
+
 /* As start() says. */
 int spool_test_try(struct spool_test *test, int64_t capacity, enum spool_test_sync sync);
 void spool_test_open(struct spool_test *test, int64_t capacity);

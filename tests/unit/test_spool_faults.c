@@ -1,4 +1,4 @@
-/* What goes wrong with a spool: real files cut short and overwritten, a real disk that is full. */
+/* What goes wrong with a spool: real files cut short and overwritten, two daemons on one. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,24 +16,6 @@
 #include "spool_fixture.h"
 
 #include <cmocka.h>
-
-enum { MIB = 1 << 20 };
-
-static struct spool_test t;
-
-static int begin(void **state)
-{
-	(void)state;
-	spool_test_begin(&t);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	spool_test_end(&t);
-	return 0;
-}
 
 /* A spool with 300 rows in 30 entries for "o", closed. */
 static void fill(void)
@@ -293,154 +274,24 @@ static void two_sections_with_one_path_are_told(void **state)
 	t.self = first;
 }
 
-/* ---- Full --------------------------------------------------------------------- */
-
-static int64_t on_disk(void)
-{
-	int64_t wal = spool_test_file_size(&t, "-wal");
-	return spool_test_file_size(&t, "") + (wal > 0 ? wal : 0);
-}
-
-static void it_never_takes_more_of_the_disk_than_its_capacity(void **state)
-{
-	(void)state;
-	spool_test_open(&t, 2 * MIB);
-	uint32_t reader = spool_test_reader(&t, "o", 0);
-	int64_t next = 0, oldest = 0, r, settled = 0, largest = 0;
-	for (int round = 0; round < 6; round++) {
-		uint32_t rows = 20 + 137 * (uint32_t)round;
-		while ((r = spool_test_push(&t, rows, next, "p")) > 0) {
-			next += rows;
-			settled = r;
-			assert_true(on_disk() <= 2 * MIB);
-		}
-		assert_int_equal(r, -ENOSPC);
-		if (on_disk() > largest)
-			largest = on_disk();
-		assert_true(largest > MIB);
-		spool_test_expect(&t, reader, true, oldest, next);
-		oldest = next;
-		assert_int_equal(spool_calls->settle(t.self, reader, (uint64_t)settled), 0);
-		assert_true(on_disk() <= 2 * MIB);
-	}
-	assert_int_equal(spool_test_usage(&t).entries, 0);
-	assert_int_equal(spool_test_push(&t, 10000, 0, NULL), -EMSGSIZE);
-}
-
-static void a_full_spool_drops_the_oldest_if_told_so(void **state)
-{
-	struct journal_reader *reader;
-	struct error error;
-	(void)state;
-	spool_test_open_journal(&t, MIB, JOURNAL_DROP_OLDEST);
-	assert_int_equal(journal_attach(t.journal, "o", NULL, &reader, &error), 0);
-	for (int i = 0; i < 100; i++)
-		assert_int_equal(spool_test_push_journal(&t, 10, 10 * i, 2000), 0);
-	double dropped = pipeline_sum(t.metrics, "tallyd_rows_dropped_total", "buffer_full", NULL);
-	assert_true(dropped >= 600);
-	pipeline_check_balance(t.metrics, "o");
-	struct tally_entry entries[JOURNAL_TAKE_MAX];
-	assert_true(journal_take(reader, JOURNAL_NOW, entries) > 0);
-	assert_int_equal(pipeline_first(entries[0].batch), dropped);
-	pipeline_settle(reader, 1, 1);
-	assert_int_equal(pipeline_consume(reader), 990 - dropped);
-	pipeline_check_balance(t.metrics, "o");
-	journal_detach(reader);
-}
-
-static void what_can_never_fit_is_dropped_as_too_large(void **state)
-{
-	struct journal_reader *reader;
-	struct error error;
-	(void)state;
-	spool_test_open_journal(&t, MIB, JOURNAL_BLOCK);
-	assert_int_equal(journal_attach(t.journal, "o", NULL, &reader, &error), 0);
-	assert_int_equal(spool_test_push_journal(&t, 10, 0, 100000), 0);
-	assert_int_equal(pipeline_sum(t.metrics, "tallyd_rows_dropped_total", "too_large", NULL),
-			 10);
-	pipeline_check_balance(t.metrics, "o");
-	journal_detach(reader);
-}
-
-/* A file system of 2 MiB; false: this user may not mount. */
-static bool small_disk(char *folder, size_t size)
-{
-	snprintf(folder, size, "%s/in", t.folder);
-	assert_int_equal(mkdir(folder, 0700), 0);
-	return mount("tallyd-test", folder, "tmpfs", 0, "size=2m") == 0;
-}
-
-static void fill_disk(const char *path)
-{
-	static const char zeroes[4096];
-	FILE *file = fopen(path, "w");
-	assert_non_null(file);
-	setvbuf(file, NULL, _IONBF, 0);
-	while (fwrite(zeroes, 1, sizeof(zeroes), file) == sizeof(zeroes))
-		;
-	fclose(file);
-}
-
-static void a_full_disk_is_told_and_gone_on_from_when_there_is_room(void **state)
-{
-	char folder[128], ballast[160];
-	int64_t next = 0, r;
-	(void)state;
-	if (!small_disk(folder, sizeof(folder)))
-		skip();
-	snprintf(ballast, sizeof(ballast), "%s/ballast", folder);
-	spool_test_open(&t, 64 * MIB);
-	uint32_t reader = spool_test_reader(&t, "o", 0);
-	for (; next < 1000; next += 10)
-		assert_true(spool_test_push(&t, 10, next, "p") > 0);
-	fill_disk(ballast);
-	while ((r = spool_test_push(&t, 10, next, "p")) > 0)
-		next += 10;
-	assert_int_equal(r, -ENOSPC);
-	assert_int_equal(spool_test_push(&t, 10, next, "p"), -ENOSPC);
-	assert_non_null(strstr(fake_host_log(t.host, TALLY_ERROR), "no room in the file system"));
-	spool_test_expect(&t, reader, true, 0, next);
-	assert_int_equal(unlink(ballast), 0);
-	int64_t last = spool_test_push(&t, 10, next, "p");
-	assert_true(last > 0);
-	next += 10;
-	spool_test_expect(&t, reader, true, 0, next);
-	assert_non_null(strstr(fake_host_log(t.host, TALLY_NOTICE), "room again"));
-	fill_disk(ballast); /* and once more, over a restart */
-	spool_test_close(&t);
-	assert_int_equal(unlink(ballast), 0);
-	spool_test_open(&t, 64 * MIB);
-	reader = spool_test_reader(&t, "o", (uint64_t)next);
-	spool_test_expect(&t, reader, true, 0, next);
-	assert_int_equal(spool_calls->settle(t.self, reader, (uint64_t)last), 0);
-	assert_int_equal(spool_test_files(&t, "corrupt"), 0);
-	spool_test_close(&t);
-	assert_int_equal(umount2(folder, MNT_DETACH), 0);
-}
-
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 	const struct CMUnitTest tests[] = {
-		TEST(garbage_is_set_aside),
-		TEST(a_file_shorter_than_a_page_is_set_aside),
-		TEST(a_truncated_file_is_set_aside_and_its_rows_are_told),
-		TEST(a_file_cut_anywhere_never_stops_the_daemon),
-		TEST(another_database_is_set_aside_whole),
-		TEST(a_newer_format_is_set_aside),
-		TEST(a_file_that_was_not_closed_is_read_in_full),
-		TEST(a_folder_in_its_place_is_told_and_left_alone),
-		TEST(a_torn_tail_costs_only_what_was_torn),
-		TEST(garbage_at_the_tail_costs_only_what_it_covers),
-		TEST(a_file_truncated_to_nothing_beside_its_log_is_told),
-		TEST(after_another_boot_no_sequence_comes_again),
-		TEST(a_damaged_entry_is_dropped_and_counted_and_the_rest_delivered),
-		TEST(a_second_daemon_is_told_and_touches_nothing),
-		TEST(two_sections_with_one_path_are_told),
-		TEST(it_never_takes_more_of_the_disk_than_its_capacity),
-		TEST(a_full_spool_drops_the_oldest_if_told_so),
-		TEST(what_can_never_fit_is_dropped_as_too_large),
-		TEST(a_full_disk_is_told_and_gone_on_from_when_there_is_room),
+		SPOOL_TEST(garbage_is_set_aside),
+		SPOOL_TEST(a_file_shorter_than_a_page_is_set_aside),
+		SPOOL_TEST(a_truncated_file_is_set_aside_and_its_rows_are_told),
+		SPOOL_TEST(a_file_cut_anywhere_never_stops_the_daemon),
+		SPOOL_TEST(another_database_is_set_aside_whole),
+		SPOOL_TEST(a_newer_format_is_set_aside),
+		SPOOL_TEST(a_file_that_was_not_closed_is_read_in_full),
+		SPOOL_TEST(a_folder_in_its_place_is_told_and_left_alone),
+		SPOOL_TEST(a_torn_tail_costs_only_what_was_torn),
+		SPOOL_TEST(garbage_at_the_tail_costs_only_what_it_covers),
+		SPOOL_TEST(a_file_truncated_to_nothing_beside_its_log_is_told),
+		SPOOL_TEST(after_another_boot_no_sequence_comes_again),
+		SPOOL_TEST(a_damaged_entry_is_dropped_and_counted_and_the_rest_delivered),
+		SPOOL_TEST(a_second_daemon_is_told_and_touches_nothing),
+		SPOOL_TEST(two_sections_with_one_path_are_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

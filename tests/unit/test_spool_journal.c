@@ -1,7 +1,6 @@
 /* A spool when all goes well: what is pushed is read, settled, kept over restarts, and let go. */
 #include <errno.h>
 #include <setjmp.h>
-#include <sqlite3.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -14,24 +13,6 @@
 #include "spool_fixture.h"
 
 #include <cmocka.h>
-
-enum { MIB = 1 << 20 };
-
-static struct spool_test t;
-
-static int begin(void **state)
-{
-	(void)state;
-	spool_test_begin(&t);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	spool_test_end(&t);
-	return 0;
-}
 
 static const char *position(void)
 {
@@ -329,89 +310,23 @@ static void a_folder_may_be_a_link(void **state)
 	assert_int_equal(spool_test_push(&t, 1, 0, NULL), 1);
 }
 
-/* ---- What has reached the disk ------------------------------------------------ */
-
-/* All of SQLite's files go through here: which has been written to since it was flushed? */
-static sqlite3_io_methods watched;
-static const sqlite3_io_methods *plain;
-static sqlite3_file *unflushed;
-
-static int watched_write(sqlite3_file *file, const void *bytes, int n, sqlite3_int64 at)
-{
-	unflushed = file;
-	return plain->xWrite(file, bytes, n, at);
-}
-
-static int watched_sync(sqlite3_file *file, int flags)
-{
-	int code = plain->xSync(file, flags);
-	if (file == unflushed)
-		unflushed = NULL;
-	return code;
-}
-
-static int (*plain_open)(sqlite3_vfs *, const char *, sqlite3_file *, int, int *);
-
-static int watched_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
-			int *ret_flags)
-{
-	int code = plain_open(vfs, name, file, flags, ret_flags);
-	if (code != SQLITE_OK || !(flags & SQLITE_OPEN_WAL))
-		return code;
-	plain = file->pMethods;
-	watched = *plain;
-	watched.xWrite = watched_write;
-	watched.xSync = watched_sync;
-	file->pMethods = &watched;
-	return code;
-}
-
-static void with_sync_full_each_push_has_been_flushed_when_it_returns(void **state)
-{
-	static const enum spool_test_sync modes[] = {SPOOL_TEST_FULL, SPOOL_TEST_NORMAL};
-	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
-	(void)state;
-	plain_open = vfs->xOpen;
-	vfs->xOpen = watched_open;
-	for (int m = 0; m < 2; m++) {
-		int waited = 0;
-		assert_int_equal(spool_test_try(&t, 16 * MIB, modes[m]), 0);
-		uint32_t reader = spool_test_reader(&t, "o", 0);
-		for (int i = 0; i < 50; i++) {
-			int64_t sequence = spool_test_push(&t, 10, 10 * i, "p");
-			assert_true(sequence > 0);
-			waited += unflushed == NULL;
-			settle(reader, (uint64_t)sequence);
-			assert_non_null(unflushed); /* cursors go along with the next push */
-		}
-		if (modes[m] == SPOOL_TEST_FULL)
-			assert_int_equal(waited, 50);
-		else
-			assert_true(waited < 5);
-		spool_test_close(&t);
-	}
-	vfs->xOpen = plain_open;
-}
-
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 	const struct CMUnitTest tests[] = {
-		TEST(what_is_pushed_is_read_in_order_and_gone_when_settled),
-		TEST(peek_keeps_to_both_limits),
-		TEST(a_restart_goes_on_where_it_was),
-		TEST(sequences_go_on_after_everything_was_settled),
-		TEST(a_new_file_has_another_writer),
-		TEST(a_position_comes_with_its_rows),
-		TEST(of_too_many_sources_the_oldest_is_forgotten),
-		TEST(an_entry_goes_when_the_last_reader_has_settled_it),
-		TEST(a_reader_that_nobody_opens_again_holds_nothing),
-		TEST(the_counts_are_right_after_a_restart),
-		TEST(much_that_is_unwanted_is_passed_over_in_bounded_memory),
-		TEST(an_old_backlog_is_decoded_as_it_was),
-		TEST(the_folder_and_the_file_are_private),
-		TEST(a_folder_may_be_a_link),
-		TEST(with_sync_full_each_push_has_been_flushed_when_it_returns),
+		SPOOL_TEST(what_is_pushed_is_read_in_order_and_gone_when_settled),
+		SPOOL_TEST(peek_keeps_to_both_limits),
+		SPOOL_TEST(a_restart_goes_on_where_it_was),
+		SPOOL_TEST(sequences_go_on_after_everything_was_settled),
+		SPOOL_TEST(a_new_file_has_another_writer),
+		SPOOL_TEST(a_position_comes_with_its_rows),
+		SPOOL_TEST(of_too_many_sources_the_oldest_is_forgotten),
+		SPOOL_TEST(an_entry_goes_when_the_last_reader_has_settled_it),
+		SPOOL_TEST(a_reader_that_nobody_opens_again_holds_nothing),
+		SPOOL_TEST(the_counts_are_right_after_a_restart),
+		SPOOL_TEST(much_that_is_unwanted_is_passed_over_in_bounded_memory),
+		SPOOL_TEST(an_old_backlog_is_decoded_as_it_was),
+		SPOOL_TEST(the_folder_and_the_file_are_private),
+		SPOOL_TEST(a_folder_may_be_a_link),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

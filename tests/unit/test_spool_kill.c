@@ -30,8 +30,6 @@ struct known {
 	int64_t pushed, settled;
 };
 
-static struct spool_test t;
-
 static void note(int fd, struct known known)
 {
 	if (write(fd, &known, sizeof(known)) != sizeof(known))
@@ -146,7 +144,6 @@ static struct known look(void)
 static void kill_at_random_instants(enum spool_test_sync sync)
 {
 	struct known known = {0, 0};
-	spool_test_begin(&t);
 	for (int i = 0; i < KILLS; i++) {
 		known = run_and_kill(known, sync);
 		spool_test_open(&t, CAPACITY);
@@ -160,7 +157,6 @@ static void kill_at_random_instants(enum spool_test_sync sync)
 		known = found;
 	}
 	assert_true(known.pushed > 1000);
-	spool_test_end(&t);
 }
 
 static void kill_9_loses_and_repeats_nothing_with_sync_normal(void **state)
@@ -178,8 +174,8 @@ static void kill_9_loses_and_repeats_nothing_with_sync_full(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(kill_9_loses_and_repeats_nothing_with_sync_normal),
-		cmocka_unit_test(kill_9_loses_and_repeats_nothing_with_sync_full),
+		SPOOL_TEST(kill_9_loses_and_repeats_nothing_with_sync_normal),
+		SPOOL_TEST(kill_9_loses_and_repeats_nothing_with_sync_full),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
