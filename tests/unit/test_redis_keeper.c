@@ -122,6 +122,43 @@ static void idle_links_that_were_closed_are_replaced(void **state)
 	assert_int_equal(fake_host_metric(fixture->host, REDIS_CACHE_AVAILABLE), 1);
 }
 
+static void *ask(void *arg)
+{
+	struct tally_blob blob;
+	if (get(arg, "k", &blob) == 0)
+		blob.release(blob.owner);
+	return NULL;
+}
+
+/* The writer's, the keeper's and the test's own. */
+static bool three_are_connected(void *arg)
+{
+	redisReply *reply = redis_ask(arg, "CLIENT LIST TYPE normal");
+	int n = 0;
+	for (const char *at = reply->str; (at = strchr(at, '\n')); at++)
+		n++;
+	freeReplyObject(reply);
+	return n == 3;
+}
+
+/* One waits for its answer and another for a link of its own, when the first gives up. */
+static void a_link_that_was_being_opened_at_a_failure_is_closed(void **state)
+{
+	struct redis_fixture *fixture = *state;
+	pthread_t threads[2];
+	assert_int_equal(set(fixture, "k", "x"), 0);
+	assert_true(three_are_connected(fixture));
+	redis_signal(SIGSTOP);
+	fixture->config.cache_timeout = REDIS_SECOND;
+	for (int i = 0; i < 2; i++)
+		pthread_create(&threads[i], NULL, ask, fixture);
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	redis_signal(SIGCONT);
+	assert_true(redis_eventually(answers, fixture));
+	assert_true(redis_eventually(three_are_connected, fixture));
+}
+
 static void a_cache_that_rests_can_be_stopped(void **state)
 {
 	struct redis_fixture *fixture = redis_prepare();
@@ -151,6 +188,7 @@ int main(void)
 		TEST(more_threads_than_links_all_get_their_own_answers),
 		TEST(after_a_late_answer_redis_is_left_alone_and_then_asked_again),
 		TEST(idle_links_that_were_closed_are_replaced),
+		TEST(a_link_that_was_being_opened_at_a_failure_is_closed),
 		TEST(a_cache_that_rests_can_be_stopped),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

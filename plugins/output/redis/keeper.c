@@ -149,6 +149,8 @@ static void keeper_connect(struct keeper *keeper)
 	}
 	pthread_mutex_lock(&keeper->lock);
 	if (r < 0 || life != keeper->life) {
+		if (link)
+			link_close(link);
 		free(link);
 		keeper->n_links--;
 		if (r < 0 && r != -ECANCELED)
