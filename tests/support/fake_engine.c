@@ -143,6 +143,17 @@ static void note(struct fake_engine *engine, const char *line)
 		engine->other_method = true;
 }
 
+/* All that are late wait for the last of them, so that however slow the machine they come together.
+ */
+static void put_off(struct fake_engine *engine, int64_t due)
+{
+	for (uint32_t i = 0; i < ENGINE_CONNECTIONS; i++) {
+		struct engine_connection *connection = &engine->connections[i];
+		if (connection->waiting && connection->answer.fault == FAKE_LATE)
+			connection->due = due;
+	}
+}
+
 static void take_request(struct fake_engine *engine, struct engine_connection *connection)
 {
 	connection->request[strcspn(connection->request, "\r")] = '\0';
@@ -154,7 +165,7 @@ static void take_request(struct fake_engine *engine, struct engine_connection *c
 		engine->most_at_once = engine->at_once;
 	connection->due = connection->answer.fault == FAKE_HANGS ? 0 : now_ms();
 	if (connection->answer.fault == FAKE_LATE)
-		connection->due += ENGINE_LATE_MS;
+		put_off(engine, connection->due + ENGINE_LATE_MS);
 }
 
 static void read_more(struct fake_engine *engine, struct engine_connection *connection)

@@ -14,7 +14,7 @@ enum fake_fault {
 	FAKE_ANSWERS,
 	FAKE_HANGS,   /* takes the request, never answers */
 	FAKE_CUTS,    /* sends half of the body, then closes */
-	FAKE_LATE,    /* answers after 200 ms */
+	FAKE_LATE,    /* answers 200 ms after the last that is late was asked */
 	FAKE_STREAMS, /* answers with the body as a first chunk, and stays open for push() */
 };
 
