@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "positions_file.h"
+#include "positions_table.h"
 #include "util/cleanup.h"
 
 struct position_mark {
@@ -23,13 +24,6 @@ struct position_mark {
 	bool lost;   /* not all of its rows were taken */
 	bool passed; /* lost, and its input has begun before it again */
 	char text[];
-};
-
-struct positions_source {
-	char *name, *safe; /* safe NULL: none yet */
-	struct position_mark *first, **last;
-	bool broken;
-	uint64_t used; /* the last time, in calls */
 };
 
 struct positions_hold {
@@ -47,131 +41,20 @@ struct positions_journal {
 struct positions {
 	pthread_mutex_t lock; /* everything here; a leaf */
 	char *path;
-	struct positions_source **sources; /* sorted by name */
-	size_t n, capacity;
+	struct positions_table table;
 	struct positions_journal *journals;
 	uint64_t calls;
-	bool changed; /* since the file was written */
 };
 
-/* ---- Sources ------------------------------------------------------------------ */
-
-static void positions_source_free(struct positions_source *source)
-{
-	while (source->first) {
-		struct position_mark *mark = source->first;
-		source->first = mark->next;
-		free(mark);
-	}
-	free(source->name);
-	free(source->safe);
-	free(source);
-}
-
-static bool positions_find(const struct positions *positions, const char *name, size_t *ret_at)
-{
-	size_t low = 0, high = positions->n;
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-		int order = strcmp(positions->sources[middle]->name, name);
-		if (order == 0) {
-			*ret_at = middle;
-			return true;
-		}
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	*ret_at = low;
-	return false;
-}
-
-/* The one not used for longest; none while all have marks. */
-static void positions_evict(struct positions *positions)
-{
-	size_t oldest = positions->n;
-	for (size_t i = 0; i < positions->n; i++)
-		if (!positions->sources[i]->first &&
-		    (oldest == positions->n ||
-		     positions->sources[i]->used < positions->sources[oldest]->used))
-			oldest = i;
-	if (oldest == positions->n)
-		return;
-	positions_source_free(positions->sources[oldest]);
-	positions->n--;
-	memmove(positions->sources + oldest, positions->sources + oldest + 1,
-		(positions->n - oldest) * sizeof(struct positions_source *));
-	positions->changed = true;
-}
-
-static bool positions_grow(struct positions *positions)
-{
-	size_t capacity = positions->capacity ? positions->capacity * 2 : 16;
-	if (positions->n < positions->capacity)
-		return true;
-	struct positions_source **sources =
-		reallocarray(positions->sources, capacity, sizeof(struct positions_source *));
-	if (!sources)
-		return false;
-	positions->sources = sources;
-	positions->capacity = capacity;
-	return true;
-}
-
-static struct positions_source *positions_source_create(const char *name)
-{
-	struct positions_source *source = calloc(1, sizeof(*source));
-	if (!source)
-		return NULL;
-	source->last = &source->first;
-	source->name = strdup(name);
-	if (source->name)
-		return source;
-	free(source);
-	return NULL;
-}
-
-/* NULL: no memory, or too many that are all in use. */
-static struct positions_source *positions_source(struct positions *positions, const char *name)
-{
-	size_t at;
-	if (positions_find(positions, name, &at))
-		return positions->sources[at];
-	if (positions->n == POSITIONS_MAX_SOURCES)
-		positions_evict(positions);
-	if (positions->n == POSITIONS_MAX_SOURCES || !positions_grow(positions))
-		return NULL;
-	struct positions_source *source = positions_source_create(name);
-	if (!source)
-		return NULL;
-	positions_find(positions, name, &at);
-	memmove(positions->sources + at + 1, positions->sources + at,
-		(positions->n - at) * sizeof(struct positions_source *));
-	positions->sources[at] = source;
-	positions->n++;
-	return source;
-}
-
 /* ---- Marks -------------------------------------------------------------------- */
-
-static int positions_set_safe(struct positions_source *source, const char *text)
-{
-	char *copy = strdup(text);
-	if (!copy)
-		return -ENOMEM;
-	free(source->safe);
-	source->safe = copy;
-	return 0;
-}
 
 /* Takes the marks that nobody holds off the front; the last of them is where to resume. */
 static void positions_advance(struct positions *positions, struct positions_source *source)
 {
 	while (source->first && source->first->holds == 0) {
 		struct position_mark *mark = source->first;
-		if (!mark->lost && positions_set_safe(source, mark->text) == 0)
-			positions->changed = true;
+		if (!mark->lost && positions_source_set(source, mark->text) == 0)
+			positions->table.changed = true;
 		source->first = mark->next;
 		if (!source->first)
 			source->last = &source->first;
@@ -200,6 +83,15 @@ static struct position_mark *positions_mark_create(struct positions_source *sour
 	return mark;
 }
 
+static void positions_drop_marks(struct positions_source *source)
+{
+	while (source->first) {
+		struct position_mark *mark = source->first;
+		source->first = mark->next;
+		free(mark);
+	}
+}
+
 struct position_mark *positions_open(struct positions *positions, const char *source,
 				     const char *position)
 {
@@ -207,7 +99,7 @@ struct position_mark *positions_open(struct positions *positions, const char *so
 	if (strlen(source) > POSITIONS_MAX_NAME)
 		return NULL;
 	pthread_mutex_lock(&positions->lock);
-	struct positions_source *of = positions_source(positions, source);
+	struct positions_source *of = positions_table_add(&positions->table, source);
 	if (of) {
 		of->used = ++positions->calls;
 		if (!of->broken && strlen(position) <= POSITIONS_MAX_TEXT)
@@ -324,12 +216,12 @@ static int positions_copy(const char *text, char *ret, size_t size)
 /* Its input begins anew: what was lost comes again, behind what is there. */
 static struct positions_source *positions_begin(struct positions *positions, const char *source)
 {
-	size_t at;
-	if (!positions_find(positions, source, &at))
+	struct positions_source *found = positions_table_find(&positions->table, source);
+	if (!found)
 		return NULL;
-	positions->sources[at]->broken = false;
-	positions->sources[at]->used = ++positions->calls;
-	return positions->sources[at];
+	found->broken = false;
+	found->used = ++positions->calls;
+	return found;
 }
 
 int positions_get(struct positions *positions, const char *source, char *ret, size_t size)
@@ -364,10 +256,11 @@ static int positions_text(struct positions *positions, char **ret, size_t *ret_l
 	if (!file)
 		return -ENOMEM;
 	positions_file_begin(file);
-	for (size_t i = 0; i < positions->n; i++)
-		if (positions->sources[i]->safe)
-			positions_file_line(file, positions->sources[i]->name,
-					    positions->sources[i]->safe);
+	for (size_t i = 0; i < positions->table.n; i++) {
+		const struct positions_source *source = positions->table.sources[i];
+		if (source->safe)
+			positions_file_line(file, source->name, source->safe);
+	}
 	bool failed = ferror(file);
 	return fclose(file) != 0 || failed ? -ENOMEM : 0;
 }
@@ -377,9 +270,9 @@ int positions_save(struct positions *positions, struct error *error)
 	auto_free char *text = NULL;
 	size_t len = 0;
 	pthread_mutex_lock(&positions->lock);
-	bool changed = positions->changed;
+	bool changed = positions->table.changed;
 	int r = changed ? positions_text(positions, &text, &len) : 0;
-	positions->changed = false;
+	positions->table.changed = false;
 	pthread_mutex_unlock(&positions->lock);
 	if (r < 0)
 		error_set(error, -r, "no memory");
@@ -388,7 +281,7 @@ int positions_save(struct positions *positions, struct error *error)
 	if (r == 0)
 		return 0;
 	pthread_mutex_lock(&positions->lock);
-	positions->changed = true;
+	positions->table.changed = true;
 	pthread_mutex_unlock(&positions->lock);
 	return r;
 }
@@ -397,22 +290,16 @@ static int positions_load_line(void *arg, const char *source, const char *positi
 {
 	if (strlen(source) > POSITIONS_MAX_NAME || strlen(position) > POSITIONS_MAX_TEXT)
 		return -EBADMSG;
-	struct positions_source *of = positions_source(arg, source);
-	return of ? positions_set_safe(of, position) : -ENOMEM;
-}
-
-static void positions_clear(struct positions *positions)
-{
-	for (size_t i = 0; i < positions->n; i++)
-		positions_source_free(positions->sources[i]);
-	positions->n = 0;
+	struct positions *positions = arg;
+	struct positions_source *of = positions_table_add(&positions->table, source);
+	return of ? positions_source_set(of, position) : -ENOMEM;
 }
 
 /* The file stays there to be looked at, out of the way of the next. */
 static int positions_set_aside(struct positions *positions, struct error *error)
 {
 	auto_free char *aside = NULL;
-	positions_clear(positions);
+	positions_table_clear(&positions->table);
 	if (asprintf(&aside, "%s.damaged", positions->path) < 0)
 		aside = NULL;
 	if (!aside || rename(positions->path, aside) < 0)
@@ -449,8 +336,9 @@ void positions_destroy(struct positions *positions)
 		return;
 	while (positions->journals)
 		positions_forget(positions, positions->journals->journal);
-	positions_clear(positions);
-	free(positions->sources);
+	for (size_t i = 0; i < positions->table.n; i++)
+		positions_drop_marks(positions->table.sources[i]);
+	positions_table_done(&positions->table);
 	free(positions->path);
 	pthread_mutex_destroy(&positions->lock);
 	free(positions);
