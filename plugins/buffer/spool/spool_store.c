@@ -10,138 +10,7 @@
 #include "spool_store.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-
-static const char *const spool_sql[SPOOL_N_STATEMENTS] = {
-	[SPOOL_BEGIN] = "BEGIN IMMEDIATE",
-	[SPOOL_COMMIT] = "COMMIT",
-	[SPOOL_INSERT] = "INSERT INTO entry VALUES (?1, ?2, ?3, ?4)",
-	[SPOOL_NEXT] = "SELECT sequence FROM entry WHERE sequence > ?1 ORDER BY sequence LIMIT 1",
-	[SPOOL_READ] = "SELECT sequence, table_name, rows, batch FROM entry WHERE sequence = ?1",
-	[SPOOL_SURVEY] = "SELECT sequence, table_name, rows FROM entry WHERE sequence > ?1 "
-			 "ORDER BY sequence",
-	[SPOOL_READERS] = "SELECT settled, name, 0 FROM reader",
-	[SPOOL_WAITING] = "SELECT coalesce(sum(rows), 0) FROM entry WHERE sequence > ?1",
-	[SPOOL_COUNT_UP_TO] = "SELECT count(*), coalesce(sum(rows), 0) FROM entry "
-			      "WHERE sequence <= ?1",
-	[SPOOL_DELETE_UP_TO] = "DELETE FROM entry WHERE sequence <= ?1",
-	[SPOOL_DELETE_ONE] = "DELETE FROM entry WHERE sequence = ?1",
-	[SPOOL_NOTE_LAST] = "UPDATE spool SET last_sequence = ?1",
-	[SPOOL_READER_SET] = "INSERT INTO reader VALUES (?1, ?2) "
-			     "ON CONFLICT (name) DO UPDATE SET settled = excluded.settled",
-	[SPOOL_READER_DELETE] = "DELETE FROM reader WHERE name = ?1",
-	[SPOOL_POSITION_UPDATE] = "UPDATE position SET position = ?2, sequence = ?3 "
-				  "WHERE source = ?1",
-	[SPOOL_POSITION_INSERT] = "INSERT INTO position VALUES (?1, ?2, ?3)",
-	[SPOOL_POSITION_EVICT] = "DELETE FROM position WHERE source = "
-				 "(SELECT source FROM position ORDER BY sequence LIMIT 1)",
-	[SPOOL_POSITION_GET] = "SELECT position FROM position WHERE source = ?1",
-	[SPOOL_PAGES] = "PRAGMA page_count",
-	[SPOOL_FREE_PAGES] = "PRAGMA freelist_count",
-};
-
-/* ---- Errors ------------------------------------------------------------------- */
-
-static int spool_store_errno(sqlite3 *db)
-{
-	int system = sqlite3_system_errno(db);
-	switch (sqlite3_errcode(db) & 0xff) {
-	case SQLITE_FULL:
-		return ENOSPC;
-	case SQLITE_IOERR:
-		return system == ENOSPC || system == EDQUOT ? ENOSPC : EIO;
-	case SQLITE_BUSY:
-	case SQLITE_LOCKED:
-		return EBUSY;
-	case SQLITE_NOMEM:
-		return ENOMEM;
-	case SQLITE_READONLY:
-		return EROFS;
-	case SQLITE_CANTOPEN:
-		return EACCES;
-	case SQLITE_CORRUPT:
-	case SQLITE_NOTADB:
-	case SQLITE_CONSTRAINT: /* the same sequence twice */
-		return EBADMSG;
-	default:
-		return EIO;
-	}
-}
-
-int spool_store_fail(struct spool_store *store)
-{
-	int error = spool_store_errno(store->db);
-	if (error == EBADMSG)
-		store->damaged = true;
-	if (error == EBUSY)
-		return tally_fail(store->ctx, error,
-				  "%s: in use by another process; a spool is for one daemon and "
-				  "one [buffer.spool] section",
-				  store->path);
-	return tally_fail(store->ctx, error, "%s: %s", store->path, sqlite3_errmsg(store->db));
-}
-
-/* ---- Statements --------------------------------------------------------------- */
-
-int spool_store_prepare(struct spool_store *store)
-{
-	for (int i = 0; i < SPOOL_N_STATEMENTS; i++)
-		if (sqlite3_prepare_v3(store->db, spool_sql[i], -1, SQLITE_PREPARE_PERSISTENT,
-				       &store->statements[i], NULL) != SQLITE_OK)
-			return spool_store_fail(store);
-	return 0;
-}
-
-static void spool_store_bind_int(struct spool_store *store, enum spool_statement which, int at,
-				 uint64_t value)
-{
-	sqlite3_bind_int64(store->statements[which], at, (sqlite3_int64)value);
-}
-
-static void spool_store_bind_text(struct spool_store *store, enum spool_statement which, int at,
-				  const char *text)
-{
-	sqlite3_bind_text(store->statements[which], at, text, -1, SQLITE_STATIC);
-}
-
-static void spool_store_reset(struct spool_store *store, enum spool_statement which)
-{
-	sqlite3_reset(store->statements[which]);
-	sqlite3_clear_bindings(store->statements[which]);
-}
-
-/* 1: a row, to be reset later; 0: done. */
-static int spool_store_step(struct spool_store *store, enum spool_statement which)
-{
-	int code = sqlite3_step(store->statements[which]);
-	if (code == SQLITE_ROW)
-		return 1;
-	int r = code == SQLITE_DONE ? 0 : spool_store_fail(store);
-	spool_store_reset(store, which);
-	return r;
-}
-
-static uint64_t spool_store_column(struct spool_store *store, enum spool_statement which, int at)
-{
-	return (uint64_t)sqlite3_column_int64(store->statements[which], at);
-}
-
-/* The number in the first row, and perhaps one beside it. */
-static int spool_store_numbers(struct spool_store *store, enum spool_statement which, uint64_t *ret,
-			       uint64_t *ret_second)
-{
-	int r = spool_store_step(store, which);
-	if (r == 0)
-		return -ENOENT;
-	if (r < 0)
-		return r;
-	*ret = spool_store_column(store, which, 0);
-	if (ret_second)
-		*ret_second = spool_store_column(store, which, 1);
-	spool_store_reset(store, which);
-	return 0;
-}
 
 /* ---- Transactions ------------------------------------------------------------- */
 
@@ -166,8 +35,8 @@ static int spool_store_set_sync(struct spool_store *store, bool full)
 void spool_store_measure(struct spool_store *store)
 {
 	uint64_t pages, unused;
-	if (spool_store_numbers(store, SPOOL_PAGES, &pages, NULL) == 0 &&
-	    spool_store_numbers(store, SPOOL_FREE_PAGES, &unused, NULL) == 0)
+	if (spool_numbers(store, SPOOL_PAGES, &pages, NULL) == 0 &&
+	    spool_numbers(store, SPOOL_FREE_PAGES, &unused, NULL) == 0)
 		store->bytes = (pages - unused) * SPOOL_PAGE;
 }
 
@@ -175,12 +44,12 @@ static int spool_store_try(struct spool_store *store, spool_change_fn *fn, const
 {
 	struct spool_change change = {store->last_sequence, store->entries, store->rows,
 				      store->positions};
-	int r = spool_store_step(store, SPOOL_BEGIN);
+	int r = spool_step(store, SPOOL_BEGIN);
 	if (r < 0)
 		return r;
 	r = fn(store, arg, &change);
 	if (r == 0)
-		r = spool_store_step(store, SPOOL_COMMIT);
+		r = spool_step(store, SPOOL_COMMIT);
 	if (r < 0) {
 		if (!sqlite3_get_autocommit(store->db))
 			sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
@@ -223,10 +92,10 @@ int spool_store_limit_wal(struct spool_store *store, uint64_t bytes)
 static int spool_store_put_position(struct spool_store *store, enum spool_statement which,
 				    const struct spool_store_push *push, uint64_t sequence)
 {
-	spool_store_bind_text(store, which, 1, push->source);
-	spool_store_bind_text(store, which, 2, push->position);
-	spool_store_bind_int(store, which, 3, sequence);
-	return spool_store_step(store, which);
+	spool_bind_text(store, which, 1, push->source);
+	spool_bind_text(store, which, 2, push->position);
+	spool_bind_int(store, which, 3, sequence);
+	return spool_step(store, which);
 }
 
 static int spool_store_note_position(struct spool_store *store, const struct spool_store_push *push,
@@ -241,7 +110,7 @@ static int spool_store_note_position(struct spool_store *store, const struct spo
 	if (r < 0 || change->positions <= SPOOL_POSITIONS_MAX)
 		return r;
 	change->positions--;
-	return spool_store_step(store, SPOOL_POSITION_EVICT);
+	return spool_step(store, SPOOL_POSITION_EVICT);
 }
 
 static int spool_store_do_push(struct spool_store *store, const void *arg,
@@ -251,12 +120,12 @@ static int spool_store_do_push(struct spool_store *store, const void *arg,
 	change->last_sequence++;
 	change->entries++;
 	change->rows += push->rows;
-	spool_store_bind_int(store, SPOOL_INSERT, 1, change->last_sequence);
-	spool_store_bind_text(store, SPOOL_INSERT, 2, push->table);
-	spool_store_bind_int(store, SPOOL_INSERT, 3, push->rows);
+	spool_bind_int(store, SPOOL_INSERT, 1, change->last_sequence);
+	spool_bind_text(store, SPOOL_INSERT, 2, push->table);
+	spool_bind_int(store, SPOOL_INSERT, 3, push->rows);
 	sqlite3_bind_blob64(store->statements[SPOOL_INSERT], 4, push->bytes, push->len,
 			    SQLITE_STATIC);
-	int r = spool_store_step(store, SPOOL_INSERT);
+	int r = spool_step(store, SPOOL_INSERT);
 	if (r < 0 || !push->position)
 		return r;
 	return spool_store_note_position(store, push, change);
@@ -288,8 +157,8 @@ int spool_store_next(struct spool_store *store, uint64_t after, uint64_t *ret)
 {
 	if (after >= store->last_sequence)
 		return -ENOENT;
-	spool_store_bind_int(store, SPOOL_NEXT, 1, after);
-	return spool_store_numbers(store, SPOOL_NEXT, ret, NULL);
+	spool_bind_int(store, SPOOL_NEXT, 1, after);
+	return spool_numbers(store, SPOOL_NEXT, ret, NULL);
 }
 
 static struct spool_store_entry spool_store_row(struct spool_store *store,
@@ -298,7 +167,7 @@ static struct spool_store_entry spool_store_row(struct spool_store *store,
 	sqlite3_stmt *statement = store->statements[which];
 	const void *name = sqlite3_column_text(statement, 1);
 	return (struct spool_store_entry){
-		.sequence = spool_store_column(store, which, 0),
+		.sequence = spool_column(store, which, 0),
 		.table = name ? name : "",
 		.rows = (uint32_t)sqlite3_column_int64(statement, 2),
 	};
@@ -307,8 +176,8 @@ static struct spool_store_entry spool_store_row(struct spool_store *store,
 int spool_store_read(struct spool_store *store, uint64_t sequence, spool_store_use_fn *use,
 		     void *arg)
 {
-	spool_store_bind_int(store, SPOOL_READ, 1, sequence);
-	int r = spool_store_step(store, SPOOL_READ);
+	spool_bind_int(store, SPOOL_READ, 1, sequence);
+	int r = spool_step(store, SPOOL_READ);
 	if (r == 0)
 		return -ENOENT;
 	if (r < 0)
@@ -317,7 +186,7 @@ int spool_store_read(struct spool_store *store, uint64_t sequence, spool_store_u
 	entry.bytes = sqlite3_column_blob(store->statements[SPOOL_READ], 3);
 	entry.len = (size_t)sqlite3_column_bytes(store->statements[SPOOL_READ], 3);
 	r = use(arg, &entry);
-	spool_store_reset(store, SPOOL_READ);
+	spool_reset(store, SPOOL_READ);
 	return r;
 }
 
@@ -326,20 +195,20 @@ static int spool_store_each(struct spool_store *store, enum spool_statement whic
 			    spool_store_use_fn *use, void *arg)
 {
 	int r;
-	while ((r = spool_store_step(store, which)) > 0) {
+	while ((r = spool_step(store, which)) > 0) {
 		struct spool_store_entry entry = spool_store_row(store, which);
 		r = use(arg, &entry);
 		if (r != 0)
 			break;
 	}
-	spool_store_reset(store, which);
+	spool_reset(store, which);
 	return r;
 }
 
 int spool_store_survey(struct spool_store *store, uint64_t after, spool_store_use_fn *use,
 		       void *arg)
 {
-	spool_store_bind_int(store, SPOOL_SURVEY, 1, after);
+	spool_bind_int(store, SPOOL_SURVEY, 1, after);
 	return spool_store_each(store, SPOOL_SURVEY, use, arg);
 }
 
@@ -350,21 +219,21 @@ int spool_store_readers(struct spool_store *store, spool_store_use_fn *use, void
 
 int spool_store_waiting(struct spool_store *store, uint64_t after, uint64_t *ret_rows)
 {
-	spool_store_bind_int(store, SPOOL_WAITING, 1, after);
-	return spool_store_numbers(store, SPOOL_WAITING, ret_rows, NULL);
+	spool_bind_int(store, SPOOL_WAITING, 1, after);
+	return spool_numbers(store, SPOOL_WAITING, ret_rows, NULL);
 }
 
 int spool_store_position(struct spool_store *store, const char *source, char **ret)
 {
-	spool_store_bind_text(store, SPOOL_POSITION_GET, 1, source);
-	int r = spool_store_step(store, SPOOL_POSITION_GET);
+	spool_bind_text(store, SPOOL_POSITION_GET, 1, source);
+	int r = spool_step(store, SPOOL_POSITION_GET);
 	if (r == 0)
 		return -ENOENT;
 	if (r < 0)
 		return r;
 	const void *text = sqlite3_column_text(store->statements[SPOOL_POSITION_GET], 0);
 	char *copy = text ? strdup(text) : NULL;
-	spool_store_reset(store, SPOOL_POSITION_GET);
+	spool_reset(store, SPOOL_POSITION_GET);
 	if (!copy)
 		return tally_fail(store->ctx, ENOMEM, "no memory");
 	*ret = copy;
@@ -377,14 +246,14 @@ static int spool_store_delete_up_to(struct spool_store *store, uint64_t sequence
 				    struct spool_change *change)
 {
 	uint64_t entries, rows;
-	spool_store_bind_int(store, SPOOL_COUNT_UP_TO, 1, sequence);
-	int r = spool_store_numbers(store, SPOOL_COUNT_UP_TO, &entries, &rows);
+	spool_bind_int(store, SPOOL_COUNT_UP_TO, 1, sequence);
+	int r = spool_numbers(store, SPOOL_COUNT_UP_TO, &entries, &rows);
 	if (r < 0 || entries == 0)
 		return r;
 	change->entries -= entries;
 	change->rows -= rows;
-	spool_store_bind_int(store, SPOOL_DELETE_UP_TO, 1, sequence);
-	return spool_store_step(store, SPOOL_DELETE_UP_TO);
+	spool_bind_int(store, SPOOL_DELETE_UP_TO, 1, sequence);
+	return spool_step(store, SPOOL_DELETE_UP_TO);
 }
 
 struct spool_passing {
@@ -396,9 +265,9 @@ static int spool_store_do_settle(struct spool_store *store, const void *arg,
 				 struct spool_change *change)
 {
 	const struct spool_passing *passing = arg;
-	spool_store_bind_text(store, SPOOL_READER_SET, 1, passing->reader);
-	spool_store_bind_int(store, SPOOL_READER_SET, 2, passing->settled);
-	int r = spool_store_step(store, SPOOL_READER_SET);
+	spool_bind_text(store, SPOOL_READER_SET, 1, passing->reader);
+	spool_bind_int(store, SPOOL_READER_SET, 2, passing->settled);
+	int r = spool_step(store, SPOOL_READER_SET);
 	return r < 0 ? r : spool_store_delete_up_to(store, passing->delete_up_to, change);
 }
 
@@ -412,16 +281,16 @@ int spool_store_settle(struct spool_store *store, const char *reader, uint64_t s
 /* No cursor may show the last sequence any more, nor an entry. */
 static int spool_store_note_last(struct spool_store *store)
 {
-	spool_store_bind_int(store, SPOOL_NOTE_LAST, 1, store->last_sequence);
-	return spool_store_step(store, SPOOL_NOTE_LAST);
+	spool_bind_int(store, SPOOL_NOTE_LAST, 1, store->last_sequence);
+	return spool_step(store, SPOOL_NOTE_LAST);
 }
 
 static int spool_store_do_forget(struct spool_store *store, const void *arg,
 				 struct spool_change *change)
 {
 	const struct spool_passing *passing = arg;
-	spool_store_bind_text(store, SPOOL_READER_DELETE, 1, passing->reader);
-	int r = spool_store_step(store, SPOOL_READER_DELETE);
+	spool_bind_text(store, SPOOL_READER_DELETE, 1, passing->reader);
+	int r = spool_step(store, SPOOL_READER_DELETE);
 	if (r == 0)
 		r = spool_store_note_last(store);
 	return r < 0 ? r : spool_store_delete_up_to(store, passing->delete_up_to, change);
@@ -444,8 +313,8 @@ static int spool_store_do_delete(struct spool_store *store, const void *arg,
 	const struct spool_dropping *dropping = arg;
 	change->entries--;
 	change->rows -= dropping->rows;
-	spool_store_bind_int(store, SPOOL_DELETE_ONE, 1, dropping->sequence);
-	int r = spool_store_step(store, SPOOL_DELETE_ONE);
+	spool_bind_int(store, SPOOL_DELETE_ONE, 1, dropping->sequence);
+	int r = spool_step(store, SPOOL_DELETE_ONE);
 	return r < 0 ? r : spool_store_note_last(store);
 }
 

@@ -3,10 +3,11 @@
  * database, and every change of them one transaction.  Knows nothing of batches: an entry is bytes.
  * Not for several threads at once.
  *
- *	spool     one row: whose sequences these are, the last one when no entry shows it any more,
- *and the boot of the machine in which it was opened ('' once it was closed) entry     sequence,
- *table name, rows, the batch as bytes reader    per output, up to where it has settled position per
- *source, where its input may resume
+ * - spool: one row: whose sequences these are, the last one when no entry shows it any more, the
+ *            boot in which it was opened ('' once it was closed)
+ * - entry: sequence, table name, rows, the batch as bytes
+ * - reader: per output, up to where it has settled
+ * - position: per source, where its input may resume
  *
  * All functions here return 0 or what tally_fail() returns.  -ENOSPC: no room in the file system;
  * -EBADMSG: the file is damaged, or what was asked for in it.
@@ -14,38 +15,15 @@
 #ifndef TALLYD_SPOOL_STORE_H
 #define TALLYD_SPOOL_STORE_H
 
-#include <sqlite3.h>
 #include <tallyd/host.h>
+
+#include "spool_statement.h"
 
 enum {
 	SPOOL_FORMAT = 1,               /* user_version */
 	SPOOL_APPLICATION = 0x74537031, /* application_id: "tSp1" */
 	SPOOL_PAGE = 4096,
 	SPOOL_POSITIONS_MAX = 4096, /* of more sources the one not heard of for longest goes */
-};
-
-enum spool_statement {
-	SPOOL_BEGIN,
-	SPOOL_COMMIT,
-	SPOOL_INSERT,
-	SPOOL_NEXT,
-	SPOOL_READ,
-	SPOOL_SURVEY,
-	SPOOL_READERS,
-	SPOOL_WAITING,
-	SPOOL_COUNT_UP_TO,
-	SPOOL_DELETE_UP_TO,
-	SPOOL_DELETE_ONE,
-	SPOOL_NOTE_LAST,
-	SPOOL_READER_SET,
-	SPOOL_READER_DELETE,
-	SPOOL_POSITION_UPDATE,
-	SPOOL_POSITION_INSERT,
-	SPOOL_POSITION_EVICT,
-	SPOOL_POSITION_GET,
-	SPOOL_PAGES,
-	SPOOL_FREE_PAGES,
-	SPOOL_N_STATEMENTS,
 };
 
 struct spool_store {
@@ -79,8 +57,6 @@ void spool_store_close(struct spool_store *store); /* NULL is fine */
 
 /* ---- spool_store.c ---- */
 
-int spool_store_prepare(struct spool_store *store);
-int spool_store_fail(struct spool_store *store); /* reports the last error of the connection */
 void spool_store_measure(struct spool_store *store);
 /* The WAL is written back into the file when it has so many bytes. */
 int spool_store_limit_wal(struct spool_store *store, uint64_t bytes);
