@@ -1,1 +1,2 @@
+tallyd_integration_test(http_limits LABELS story)
 tallyd_integration_test(http_lists)

@@ -6,6 +6,8 @@ tallyd_unit_test(http_series SOURCES unit/test_http_series.c unit/http_fixture.c
 	LIBRARIES http_api_objects)
 tallyd_unit_test(http_wire SOURCES unit/test_http_wire.c unit/http_fixture.c
 	LIBRARIES http_api_objects)
+tallyd_unit_test(http_guests SOURCES unit/test_http_guests.c unit/http_fixture.c
+	LIBRARIES http_api_objects)
 # The tables as their inputs declare them.
 set(INPUTS ${PROJECT_SOURCE_DIR}/plugins/input)
 tallyd_unit_test(http_lists SOURCES unit/test_http_lists.c unit/http_fixture.c

@@ -73,6 +73,7 @@ void http_prepare(struct http_fixture *fixture)
 		.max_query_range_days = 30,
 		.max_results_per_query = 10000,
 		.query_timeout = 5 * HTTP_SECOND,
+		.client_timeout = 30 * HTTP_SECOND,
 		.threads = 2,
 		.max_connections = 64,
 		.max_connections_per_address = 64,

@@ -204,25 +204,6 @@ static void one_connection_serves_many_requests(void **state)
 	http_free(&answer);
 }
 
-/* Sends a byte now and then for ever, until it is hung up on. */
-static void a_client_that_dribbles_is_hung_up_on(void **state)
-{
-	struct http_fixture *fixture = *state;
-	char byte;
-	int fd = http_connect(fixture);
-	http_send(fd, "GET /hea", 8);
-	struct http_answer answer = http_get(fixture, "/healthz"); /* both are in by now */
-	http_free(&answer);
-	fake_host_set_monotonic(fixture->host, now() + 50 * HTTP_SECOND);
-	http_send(fd, "lthz HT", 7);
-	assert_int_equal(recv(fd, &byte, 1, MSG_DONTWAIT), -1);
-	fake_host_set_monotonic(fixture->host, now() + 70 * HTTP_SECOND);
-	assert_int_equal(recv(fd, &byte, 1, 0), 0);
-	assert_int_equal(fake_host_metric(fixture->host, HTTP_SLOW), 1);
-	close(fd);
-	fake_host_set_monotonic(fixture->host, 0);
-}
-
 /* ---- Slow stores --------------------------------------------------------- */
 
 static void a_hanging_store_gives_503_in_time_and_health_stays(void **state)
@@ -386,7 +367,6 @@ int main(void)
 		SERVED(head_has_the_length_but_no_body),
 		SERVED(too_long_targets_and_headers_are_refused),
 		SERVED(one_connection_serves_many_requests),
-		SERVED(a_client_that_dribbles_is_hung_up_on),
 		SERVED(a_hanging_store_gives_503_in_time_and_health_stays),
 		SERVED(a_full_queue_turns_requests_away_at_once),
 		SERVED(stopping_answers_those_who_wait),

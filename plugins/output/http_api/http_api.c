@@ -166,12 +166,17 @@ static const struct tally_option http_options[] = {
 	{OPTION(query_timeout), .type = TALLY_OPT_DURATION, .fallback = "5s",
 	 .accepts = "100ms..10min",
 	 .help = "A request that the store has not answered by then gets a 503."},
+	{OPTION(client_timeout), .type = TALLY_OPT_DURATION, .fallback = "30s",
+	 .accepts = "1s..10min",
+	 .help = "Who sends or takes nothing for so long is hung up on; so is who takes more than "
+		 "twice this for a request's head, or ten times this for an answer."},
 	{OPTION(threads), .type = TALLY_OPT_INT, .fallback = "4", .accepts = "1..64",
 	 .help = "Requests that may be with the store at the same time."},
 	{OPTION(max_connections), .type = TALLY_OPT_INT, .fallback = "256", .accepts = "1..10000",
 	 .help = "Connections open at the same time; others are closed at once."},
 	{OPTION(max_connections_per_address), .type = TALLY_OPT_INT, .fallback = "64",
-	 .accepts = "1..10000", .help = "Of these, from one address."},
+	 .accepts = "1..10000",
+	 .help = "Of these, from one address, or from one network of IPv6 (/64)."},
 	{OPTION(cache), .type = TALLY_OPT_CACHES, .fallback = "memory", .accepts = "memory|off",
 	 .help = "Where finished answers are kept for a while: memory, and behind it outputs that "
 		 "are caches, as redis; off for nowhere."},

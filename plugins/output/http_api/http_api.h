@@ -9,16 +9,17 @@
 #define HTTP_DAY (86400 * HTTP_SECOND)
 
 enum {
-	HTTP_MAX_TARGET = 8 << 10,  /* bytes of path and query */
-	HTTP_MAX_HEADERS = 8 << 10, /* bytes of all header lines */
-	HTTP_MAX_BODY = 16 << 20,   /* of an answer */
+	HTTP_MAX_TARGET = 8 << 10,    /* bytes of path and query */
+	HTTP_MAX_HEADERS = 8 << 10,   /* bytes of all header lines */
+	HTTP_MAX_BODY = 16 << 20,     /* of an answer */
+	HTTP_MAX_OUTGOING = 64 << 20, /* of answers on their way, each with its other coding */
 };
 
 struct http_config {
 	const char *listen;
 	struct tally_store *store;
 	int64_t max_query_range_days, max_results_per_query;
-	int64_t query_timeout;
+	int64_t query_timeout, client_timeout;
 	int64_t threads, max_connections, max_connections_per_address;
 	bool insecure, container_metrics;
 	const char *tls_cert, *tls_key;   /* files; NULL: no TLS */
@@ -81,6 +82,8 @@ enum http_metric {
 	HTTP_TIMEOUTS,
 	HTTP_STORE_ERRORS,
 	HTTP_DENIED,
+	HTTP_FULL,
+	HTTP_FULL_ADDRESS,
 	HTTP_CACHE_REQUESTS, /* by kind and result: hit, miss, stale */
 	/* by level, kind and result */
 	HTTP_LEVEL_REQUESTS = HTTP_CACHE_REQUESTS + KIND_NONE * HTTP_CACHE_RESULTS,

@@ -11,7 +11,8 @@
 #define REFUSED(why)                                                                               \
 	{                                                                                          \
 		.name = "refused_total",                                                           \
-		.help = "Requests turned away, and clients hung up on for being slow.",            \
+		.help = "Requests and connections turned away, and clients hung up on for "        \
+			"being slow.",                                                             \
 		.labels = "reason=\"" why "\"", .kind = TALLY_METRIC_COUNTER                       \
 	}
 
@@ -69,6 +70,8 @@ const struct tally_metric http_metrics[] = {
 	 .help = "Queries that the store refused, failed or left unanswered.",
 	 .kind = TALLY_METRIC_COUNTER},
 	REFUSED("denied"),
+	REFUSED("connections"),
+	REFUSED("connections_per_address"),
 	CACHE_OF("containers"),
 	CACHE_OF("stats"),
 	CACHE_OF("images"),

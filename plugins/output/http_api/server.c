@@ -20,8 +20,9 @@
 #include "tls.h"
 
 enum {
-	SERVER_IDLE_SECONDS = 30,
-	SERVER_CONNECTION_MEMORY = 32 << 10, /* so that 8 KiB of target and of headers fit */
+	/* So that 8 KiB of target and of headers fit; no more, since libmicrohttpd clears it after
+	 * each request. */
+	SERVER_CONNECTION_MEMORY = 24 << 10,
 	SERVER_GRACE_MS = 500,
 };
 
@@ -68,7 +69,7 @@ static enum MHD_Result server_queue(struct server *server, struct request *reque
 		request->parcel = parcel_pack(&request->reply, now, request->gzip);
 	if (!request->parcel)
 		return MHD_NO;
-	guests_set(server->guests, connection, GUEST_LISTENS);
+	guests_listen(server->guests, connection, parcel_bytes(request->parcel));
 	const struct sender sender = {server->config, server->guests};
 	enum MHD_Result r = send_answer(&sender, request, connection, now, &status);
 	if (r == MHD_YES)
@@ -193,7 +194,8 @@ static void server_completed(void *arg, struct MHD_Connection *connection, void 
 			     enum MHD_RequestTerminationCode why)
 {
 	struct server *server = arg;
-	(void)why;
+	if (why == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED)
+		guests_late(server->guests, connection);
 	guests_set(server->guests, connection, GUEST_SPEAKS);
 	if (*state)
 		atomic_fetch_sub(&server->open, 1);
@@ -221,6 +223,7 @@ static void server_connection(void *arg, struct MHD_Connection *connection, void
 
 /* ---- Starting and stopping ----------------------------------------------- */
 
+/* One connection more than may be, for guests_admit() to turn it away. */
 static int server_listen(struct server *server)
 {
 	const struct http_config *config = server->config;
@@ -230,11 +233,11 @@ static int server_listen(struct server *server)
 	server->daemon = MHD_start_daemon(
 		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO |
 			MHD_USE_ERROR_LOG | (server->tls ? MHD_USE_TLS : 0U),
-		0, NULL, NULL, server_handle, server, MHD_OPTION_EXTERNAL_LOGGER, server_log,
-		server, MHD_OPTION_LISTEN_SOCKET, server->listen_fd, MHD_OPTION_STRICT_FOR_CLIENT,
-		1, MHD_OPTION_CONNECTION_LIMIT, (unsigned)config->max_connections,
-		MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)config->max_connections_per_address,
-		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_IDLE_SECONDS,
+		0, guests_admit, server->guests, server_handle, server, MHD_OPTION_EXTERNAL_LOGGER,
+		server_log, server, MHD_OPTION_LISTEN_SOCKET, server->listen_fd,
+		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_LIMIT,
+		(unsigned)config->max_connections + 1, MHD_OPTION_CONNECTION_TIMEOUT,
+		(unsigned)((config->client_timeout + HTTP_SECOND - 1) / HTTP_SECOND),
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVER_CONNECTION_MEMORY,
 		MHD_OPTION_URI_LOG_CALLBACK, server_uri, server, MHD_OPTION_NOTIFY_CONNECTION,
 		server_connection, server, MHD_OPTION_NOTIFY_COMPLETED, server_completed, server,
@@ -255,7 +258,7 @@ static void server_free(struct server *server)
 /* What stands around the daemon, which is started last. */
 static int server_prepare(struct server *server)
 {
-	int r = guests_open(server->ctx, &server->guests);
+	int r = guests_open(server->ctx, server->config, &server->guests);
 	if (r == 0)
 		r = live_open(server->ctx, server->config, &server->live);
 	if (r < 0)
