@@ -21,26 +21,44 @@ static char *real_put_integer(char *at, uint64_t value)
 	return at + (end - first);
 }
 
-/* below, above: how far it may be off.  NULL: it would have to carry. */
-static char *real_put_fraction(char *at, uint64_t fraction, unsigned __int128 below,
-			       unsigned __int128 above)
+/* Of a number that may be off by less than half: is this as good as nothing, or as one? */
+static bool real_is_done(uint64_t fraction, uint64_t half)
 {
-	const unsigned __int128 one = (unsigned __int128)1 << 64;
-	for (;;) {
-		unsigned __int128 ten = (unsigned __int128)fraction * 10;
-		char digit = (char)(ten >> 64);
-		fraction = (uint64_t)ten;
-		below *= 10;
-		above *= 10;
-		bool down = fraction<below, up = fraction + above> one;
-		if (up && (!down || fraction >> 63))
-			digit++;
-		if (digit > 9)
-			return NULL;
-		*at++ = (char)('0' + digit);
-		if (down || up)
-			return at;
+	return fraction < half || -fraction < half;
+}
+
+/* Takes the digits before the point of fraction * times off. */
+static unsigned real_next(uint64_t *fraction, unsigned times)
+{
+	unsigned __int128 product = (unsigned __int128)*fraction * times;
+	*fraction = (uint64_t)product;
+	return (unsigned)(product >> 64);
+}
+
+/*
+ * Two digits at a time as long as neither is the last: what is done after the first is done after
+ * the second too.  fraction > 0, half > 0.  NULL: it would have to carry.
+ */
+static char *real_put_fraction(char *at, uint64_t fraction, uint64_t half)
+{
+	uint64_t rest = fraction;
+	unsigned digits = real_next(&rest, 100);
+	for (; half <= UINT64_MAX / 100 && !real_is_done(rest, half * 100); half *= 100) {
+		*at++ = (char)('0' + digits / 10);
+		*at++ = (char)('0' + digits % 10);
+		fraction = rest;
+		digits = real_next(&rest, 100);
 	}
+	for (bool done = false; !done; half *= 10) {
+		digits = real_next(&fraction, 10);
+		done = half > UINT64_MAX / 10 || real_is_done(fraction, half * 10);
+		if (done)
+			digits += fraction >> 63;
+		if (digits > 9)
+			return NULL;
+		*at++ = (char)('0' + digits);
+	}
+	return at;
 }
 
 size_t json_real_shortest(char ret[JSON_REAL_SIZE], double value)
@@ -54,13 +72,13 @@ size_t json_real_shortest(char ret[JSON_REAL_SIZE], double value)
 	uint64_t fraction = m << (64 - shift), half = UINT64_C(1) << (63 - shift);
 	if (fraction == 0)
 		return 0;
-	/* The next double below a power of two is nearer. */
-	uint64_t below = m == UINT64_C(1) << REAL_BITS ? half / 2 : half;
+	if (m == UINT64_C(1) << REAL_BITS)
+		half /= 2; /* the next double below a power of two is nearer */
 	char *at = ret;
 	if (bits >> 63)
 		*at++ = '-';
 	at = real_put_integer(at, m >> shift);
 	*at++ = '.';
-	at = real_put_fraction(at, fraction, below, half);
+	at = real_put_fraction(at, fraction, half);
 	return at ? (size_t)(at - ret) : 0;
 }

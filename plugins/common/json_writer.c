@@ -101,15 +101,24 @@ static void json_separate(struct json_writer *json)
 	json->comma = true;
 }
 
-static void json_write_word(struct json_writer *json, const char *word, size_t len)
+/* Room for a word behind what there is, and its comma; NULL: an error. */
+static inline char *json_add_word(struct json_writer *json, size_t len)
 {
 	if (!json_reserve(json, len + 1))
-		return;
+		return NULL;
 	char *at = json->data + json->len;
 	*at = ',';
-	memcpy(at + json->comma, word, len);
+	at += json->comma;
 	json->len += len + json->comma;
 	json->comma = true;
+	return at;
+}
+
+static void json_write_word(struct json_writer *json, const char *word, size_t len)
+{
+	char *at = json_add_word(json, len);
+	if (at)
+		memcpy(at, word, len);
 }
 
 void json_write_null(struct json_writer *json)
@@ -129,22 +138,39 @@ static char *json_format_digits(char *end, uint64_t value)
 				    "25262728293031323334353637383940414243444546474849"
 				    "50515253545556575859606162636465666768697071727374"
 				    "75767778798081828384858687888990919293949596979899";
-	for (; value >= 100; value /= 100)
+	for (; value >= 10000; value /= 10000) {
+		unsigned four = (unsigned)(value % 10000);
+		memcpy(end -= 2, pairs + 2 * (four % 100), 2);
+		memcpy(end -= 2, pairs + 2 * (four / 100), 2);
+	}
+	if (value >= 100) {
 		memcpy(end -= 2, pairs + 2 * (value % 100), 2);
+		value /= 100;
+	}
 	if (value >= 10)
 		return memcpy(end - 2, pairs + 2 * value, 2);
 	*--end = (char)('0' + value);
 	return end;
 }
 
+static size_t json_count_digits(uint64_t value)
+{
+	size_t n = 1;
+	for (; value >= 10000; value /= 10000)
+		n += 4;
+	return n + (value >= 10) + (value >= 100) + (value >= 1000);
+}
+
 void json_write_int(struct json_writer *json, int64_t value)
 {
-	char text[JSON_NUMBER_SIZE];
-	char *end = text + sizeof(text);
-	char *at = json_format_digits(end, value < 0 ? -(uint64_t)value : (uint64_t)value);
+	uint64_t magnitude = value < 0 ? -(uint64_t)value : (uint64_t)value;
+	size_t len = json_count_digits(magnitude) + (value < 0);
+	char *at = json_add_word(json, len);
+	if (!at)
+		return;
+	json_format_digits(at + len, magnitude);
 	if (value < 0)
-		*--at = '-';
-	json_write_word(json, at, (size_t)(end - at));
+		*at = '-';
 }
 
 /*
