@@ -1,14 +1,17 @@
 #!/bin/bash
-# Kept answers of 2 KB and of 100 containers, beside nginx with the same bytes in a file: the
-# servers on one core in turn, wrk on another.  usage: api.sh BENCH_API
+# Kept answers of 2 KB and of 100 containers, beside nginx with the same bytes in a file, in turns:
+# the servers on one core and wrk on another, then all of them wherever they like.  Medians of
+# BENCH_ROUNDS (3) rounds of BENCH_SECONDS (3).  usage: api.sh BENCH_API
 set -euo pipefail
-seconds=${BENCH_SECONDS:-5}
+seconds=${BENCH_SECONDS:-3} rounds=${BENCH_ROUNDS:-3}
 folder=$(mktemp -d)
 port=$((20000 + $$ % 20000))
 chmod 755 "$folder"
 
+# In a session of its own, as nginx makes one for itself: the kernel shares processors out by
+# session, so with wrk in the same one the server would get half of what nginx gets.
 mkfifo "$folder/hold"
-taskset -c 0 "$1" <"$folder/hold" >"$folder/port" &
+setsid "$1" <"$folder/hold" >"$folder/port" &
 server=$!
 exec 3>"$folder/hold"
 finish() {
@@ -24,24 +27,50 @@ ours=http://127.0.0.1:$(cat "$folder/port")/api/v1/containers
 curl -sf "$ours?limit=6" >"$folder/small"
 curl -sf "$ours" >"$folder/list"
 cat >"$folder/nginx.conf" <<END
-worker_processes 1; worker_cpu_affinity 01; pid $folder/pid; error_log $folder/error.log;
+worker_processes 1; pid $folder/pid; error_log $folder/error.log;
 events { worker_connections 1024; }
 http { access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000; open_file_cache max=10;
   default_type application/json; server { listen 127.0.0.1:$port; root $folder; } }
 END
 nginx -c "$folder/nginx.conf" 2>/dev/null 3>&-
+until [ -s "$folder/pid" ]; do sleep 0.05; done
+worker=$(pgrep -P "$(cat "$folder/pid")")
 
-measure() { # URL: requests per second and the 99th percentile
-	taskset -c 1 wrk -t1 -c64 -d"${seconds}s" --latency "$1" |
-		awk '/99%/ {p = $2} /Requests\/sec/ {r = $2} /Non-2xx|Socket errors/ {e = $0} END {print r, p, e}'
+measure() { # URL: requests per second, the 99th percentile in ms, and what went wrong
+	taskset -c "$load" wrk -t1 -c64 -d"${seconds}s" --latency "$1" | awk '
+		/99%/ {p = $2 ~ /us$/ ? $2 / 1000 : $2 ~ /ms$/ ? $2 + 0 : $2 * 1000}
+		/Requests\/sec/ {r = $2}
+		/Non-2xx|Socket errors/ {e = $0}
+		END {print r, p, e}'
 }
 
-for what in small list; do
-	url=$ours
-	[ $what = list ] || url="$ours?limit=6"
-	read -r a_rate a_p99 a_errors <<<"$(measure "$url")"
-	read -r b_rate b_p99 b_errors <<<"$(measure "http://127.0.0.1:$port/$what")"
-	printf '%s, %d bytes: %.0f req/s, p99 %s; nginx %.0f req/s, p99 %s; ratio %s %s\n' \
-		$what "$(stat -c %s "$folder/$what")" "$a_rate" "$a_p99" "$b_rate" "$b_p99" \
-		"$(awk "BEGIN {printf \"%.2f\", $a_rate / $b_rate}")" "$a_errors$b_errors"
+median() { # FILE COLUMN
+	cut -d' ' -f"$2" "$folder/$1" | sort -n | sed -n "$(((rounds + 1) / 2))p"
+}
+
+compare() { # WHAT URL
+	rm -f "$folder/ours" "$folder/nginx"
+	for ((round = 0; round < rounds; round++)); do
+		measure "$2" >>"$folder/ours"
+		measure "http://127.0.0.1:$port/$1" >>"$folder/nginx"
+	done
+	printf '%s, %d bytes, %s: %.0f req/s, p99 %.2f ms; nginx %.0f req/s, p99 %.2f ms; ratio %s\n' \
+		"$1" "$(stat -c %s "$folder/$1")" "$where" "$(median ours 1)" "$(median ours 2)" \
+		"$(median nginx 1)" "$(median nginx 2)" \
+		"$(awk "BEGIN {printf \"%.2f\", $(median ours 1) / $(median nginx 1)}")"
+	grep -h '[A-Z]' "$folder/ours" "$folder/nginx" || true # errors, if any
+}
+
+all=0-$(($(nproc) - 1))
+for where in "a core each" unpinned; do
+	load=1
+	taskset -acp 0 $server >/dev/null
+	taskset -cp 0 "$worker" >/dev/null
+	if [ "$where" = unpinned ]; then
+		load=$all
+		taskset -acp "$all" $server >/dev/null
+		taskset -cp "$all" "$worker" >/dev/null
+	fi
+	compare small "$ours?limit=6"
+	compare list "$ours"
 done
