@@ -7,10 +7,12 @@ With a folder of certificates as argument (ca.pem, server.pem, server-key.pem) i
 127.0.0.1 of the machine, by TLS, and lets in whom that CA has signed.  A registry is Debian's
 docker-registry, on 127.0.0.1:PORT both of the engine's network namespace and of the machine's.
 End of file, SIGTERM or SIGHUP removes everything: containers, dockerd, shims, cgroups, files.  As
-the pipe ends when the starter dies, by whatever means, nothing is left behind.
+the pipe ends when the starter dies, by whatever means, nothing is left behind.  What one leaves that
+is killed itself is removed by the next that starts.
 Needs root; `sudo -n` is tried when started without.
 """
 
+import fcntl
 import http.client
 import json
 import os
@@ -23,6 +25,7 @@ import tempfile
 import time
 from pathlib import Path
 
+KEPT = "kept"
 START_SECONDS = 60
 STOP_SECONDS = 20
 
@@ -59,13 +62,93 @@ http: {{addr: "127.0.0.1:{port}"}}
 """
 
 
+# ---- What an engine leaves: all of it bears its folder's name
+
+
+def lock(path, flags):
+    """An open file that nobody else has locked, or None.  It is let go when this process ends."""
+    file = os.fdopen(os.open(path, os.O_RDWR | os.O_NOFOLLOW | flags, 0o600), "r+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        return None
+    return file
+
+
+def make_folder():
+    """Its path, and the lock in it that shows that somebody keeps it."""
+    # Short: a unix socket's path ends at 107 bytes.
+    folder = Path(tempfile.mkdtemp(prefix="tallyd-", dir="/tmp"))
+    folder.chmod(0o755)
+    # Under its name only when it is locked, so that nobody takes it for one left behind.
+    kept = lock(folder / "new", os.O_CREAT)
+    (folder / "new").rename(folder / KEPT)
+    return folder, kept
+
+
+def remove_dead():
+    """Removes what keepers have left that were killed; those that live hold their locks."""
+    for path in Path("/tmp").glob(f"tallyd-*/{KEPT}"):
+        try:
+            ours = path.parent.lstat().st_uid == os.geteuid()
+            kept = lock(path, 0) if ours else None
+        except OSError:
+            continue  # it has just been removed
+        if kept:
+            remove(path.parent)
+            kept.close()
+
+
+def remove(folder):
+    """containerd and shims have the folder's name in their arguments, containers the cgroup."""
+    kill_those(lambda proc: has_argument(proc, folder)
+               or f"/{folder.name}/" in (proc / "cgroup").read_text())
+    remove_cgroups(folder.name)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def has_argument(proc, text):
+    return str(text).encode() in (proc / "cmdline").read_bytes()
+
+
+def kill_those(chosen):
+    """Kills the processes that chosen(their folder in /proc), until there are none."""
+    def is_chosen(proc):
+        try:
+            return int(proc.name) != os.getpid() and chosen(proc)
+        except OSError:
+            return False  # it ended
+
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        found = [int(p.name) for p in Path("/proc").glob("[0-9]*") if is_chosen(p)]
+        if not found:
+            return
+        for pid in found:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        time.sleep(0.05)
+
+
+def remove_cgroups(name):
+    # os.walk() does not mind what goes meanwhile.
+    tops = [os.path.join(folder, name)
+            for folder, inside, _ in os.walk("/sys/fs/cgroup") if name in inside]
+    for top in tops:
+        for folder, _, _ in os.walk(top, topdown=False):
+            try:
+                os.rmdir(folder)
+            except OSError:
+                pass
+
+
 class Dockerd:
     def __init__(self, certificates=None):
-        # Short: a unix socket's path ends at 107 bytes.
-        self.dir = Path(tempfile.mkdtemp(prefix="tallyd-", dir="/tmp"))
-        self.dir.chmod(0o755)
+        self.dir, self.kept = make_folder()
         self.socket = str(self.dir / "docker.sock")
-        self.cgroup = self.dir.name
         self.process = None
         self.certificates = certificates
         self.listener = None
@@ -90,7 +173,7 @@ class Dockerd:
             "--data-root": self.dir / "data",
             "--exec-root": self.dir / "exec",
             "--pidfile": self.dir / "pid",
-            "--cgroup-parent": f"/{self.cgroup}",
+            "--cgroup-parent": f"/{self.dir.name}",
             "--group": os.environ.get("SUDO_GID", "0"),
         }
         flags = ["--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"]
@@ -148,10 +231,9 @@ class Dockerd:
         # Its containerd dies with it, but later, and stays a zombie until init looks; a new
         # dockerd that finds the old one's id alive would wait for its socket for ever.
         containerd = self.dir / "exec/containerd"
-        self.kill_those(lambda proc: self.has_argument(proc, containerd / "containerd.toml"))
-        (containerd / "containerd.pid").unlink(missing_ok=True)
+        kill_those(lambda proc: has_argument(proc, containerd / "containerd.toml"))
         # One that is not reaped yet has no arguments any more, but still its number.
-        (self.dir / "exec/containerd/containerd.pid").unlink(missing_ok=True)
+        (containerd / "containerd.pid").unlink(missing_ok=True)
 
     def remove_containers(self):
         _, body = request(self.socket, "GET", "/containers/json?all=1")
@@ -166,50 +248,7 @@ class Dockerd:
             pass  # the engine is dead or stuck: what it ran is killed below
         if self.process:
             self.stop()
-        self.kill_leftovers()
-        self.remove_cgroups()
-        shutil.rmtree(self.dir, ignore_errors=True)
-
-    def kill_leftovers(self):
-        """containerd and shims have the folder's name in their arguments, containers the cgroup."""
-        self.kill_those(lambda proc: self.has_argument(proc, self.dir)
-                        or f"/{self.cgroup}/" in (proc / "cgroup").read_text())
-
-    @staticmethod
-    def has_argument(proc, text):
-        return str(text).encode() in (proc / "cmdline").read_bytes()
-
-    @staticmethod
-    def kill_those(chosen):
-        """Kills the processes that chosen(their folder in /proc), until there are none."""
-        def is_chosen(proc):
-            try:
-                return int(proc.name) != os.getpid() and chosen(proc)
-            except OSError:
-                return False  # it ended
-
-        end = time.monotonic() + 5
-        while time.monotonic() < end:
-            found = [int(p.name) for p in Path("/proc").glob("[0-9]*") if is_chosen(p)]
-            if not found:
-                return
-            for pid in found:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
-            time.sleep(0.05)
-
-    def remove_cgroups(self):
-        # os.walk() does not mind what goes meanwhile.
-        tops = [os.path.join(folder, self.cgroup)
-                for folder, inside, _ in os.walk("/sys/fs/cgroup") if self.cgroup in inside]
-        for top in tops:
-            for folder, _, _ in os.walk(top, topdown=False):
-                try:
-                    os.rmdir(folder)
-                except OSError:
-                    pass
+        remove(self.dir)
 
 
 def serve(engine):
@@ -229,6 +268,7 @@ def serve(engine):
         except (KeyError, RuntimeError, OSError) as error:
             answer["error"] = str(error)
         answer["pid"] = engine.process.pid if engine.process else None
+        answer["keeper"] = os.getpid()
         print(json.dumps(answer), flush=True)
 
 
@@ -242,6 +282,7 @@ def main():
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the starter, whose end we see
     signal.signal(signal.SIGTERM, leave)
     signal.signal(signal.SIGHUP, leave)
+    remove_dead()
     engine = Dockerd(*sys.argv[1:])
     try:
         serve(engine)

@@ -41,7 +41,7 @@ class Engine:
     def __init__(self, certificates=None):
         """certificates: a folder of them, to listen by TLS too; see dockerd.py."""
         self.words = [str(certificates)] if certificates else []
-        self.process = self.socket = self.dir = self.pid = self.port = None
+        self.process = self.socket = self.dir = self.pid = self.port = self.keeper = None
 
     @property
     def endpoint(self):
@@ -76,7 +76,7 @@ class Engine:
         if "error" in answer:
             raise RuntimeError(answer["error"])
         self.socket, self.dir, self.pid = answer["socket"], answer["dir"], answer["pid"]
-        self.port = answer["port"]
+        self.port, self.keeper = answer["port"], answer["keeper"]
 
     def alive(self):
         try:
