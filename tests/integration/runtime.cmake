@@ -1,5 +1,4 @@
-# Plugins that do as a test tells them, in <build>/tests/plugins: a daemon under test gets them with
-# plugin_dir = …/lib/tallyd/plugins:…/tests/plugins.
+# Plugins that do as a test tells them, in <build>/tests/plugins, where a daemon under test finds them.
 foreach(name counter misfit recorder)
 	add_library(test_plugin_${name} MODULE ${PROJECT_SOURCE_DIR}/tests/integration/plugins/${name}.c)
 	target_link_libraries(test_plugin_${name} PRIVATE tallyd_flags)
@@ -8,3 +7,4 @@ foreach(name counter misfit recorder)
 		LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/plugins)
 endforeach()
 tallyd_integration_test(runtime LABELS story)
+tallyd_integration_test(reloading LABELS story)

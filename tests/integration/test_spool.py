@@ -14,7 +14,7 @@ from contextlib import closing
 
 import pytest
 
-from test_runtime import daemon, numbers, tell, unbroken  # noqa: F401 (a fixture)
+from counting import daemon, numbers, tell, unbroken  # noqa: F401 (a fixture)
 
 API = """
 [output.http_api]

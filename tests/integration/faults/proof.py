@@ -41,13 +41,6 @@ store = sqlite
 """
 
 
-def tell(d, who, word):
-    """Atomically, since plugins read it at any time."""
-    fresh = d.dir / "control.new"
-    fresh.write_text(word)
-    fresh.rename(d.dir / f"{who}.control")
-
-
 # ---- Counting
 
 STORED = "select instance, count(*), count(distinct n), max(n) from counter group by instance"

@@ -1,11 +1,11 @@
 """Plugins that block for ever, answer garbage or emit rows of the wrong shape, and outputs that are
 dead: whoever does, the others go on."""
 
-import json
 import signal
 
+from counting import numbers, tell
 from proof import (API, SQLITE, all_routed, balanced, counter, emitted, in_postgres, in_sqlite, left,
-                   rows, spool, tell, timescale)
+                   rows, spool, timescale)
 
 pytest_plugins = ("services",)
 
@@ -13,13 +13,6 @@ pytest_plugins = ("services",)
 def recorder(name="recorder", buffer="spool", more=""):
     return (f"[output.{name}]\nbuffer = {buffer}\npath = {{dir}}/recorded\n"
             f"control = {{dir}}/recorder.control\n{more}\n")
-
-
-def recorded(d):
-    """Numbers that the recorder wrote down."""
-    path = d.dir / "recorded"
-    lines = path.read_text().splitlines() if path.exists() else []
-    return [row["n"] for row in map(json.loads, lines) if "n" in row]
 
 
 def goes_on(d, more=300):
@@ -36,12 +29,12 @@ def test_garbage_verdicts_are_told_and_the_rows_offered_again(tallyd):
     goes_on(d)
     balanced(d)
     tell(d, "recorder", "")
-    d.wait(lambda: len(recorded(d)) > 300, "rows are recorded", 60)
+    d.wait(lambda: len(numbers(d)) > 300, "rows are recorded", 60)
     all_routed(d, "output.sqlite", "output.recorder")
     d.stop()
     assert left(d) == 0
     highest = emitted(d)["input.counter"][0]
-    assert recorded(d) == list(range(1, highest + 1))
+    assert numbers(d) == list(range(1, highest + 1))
     assert in_sqlite(d) == emitted(d)
 
 
@@ -78,7 +71,7 @@ def test_an_output_that_blocks_for_ever_delays_nobody_and_loses_nothing(tallyd):
     d.stop()
     assert left(d) == 0
     highest = emitted(d)["input.counter"][0]
-    assert sorted(set(recorded(d))) == list(range(1, highest + 1))
+    assert sorted(set(numbers(d))) == list(range(1, highest + 1))
     assert in_sqlite(d) == emitted(d)
 
 
