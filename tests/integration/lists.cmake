@@ -1,2 +1,2 @@
 tallyd_integration_test(http_limits LABELS story)
-tallyd_integration_test(http_lists)
+tallyd_integration_test(http_lists LABELS story)

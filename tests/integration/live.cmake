@@ -1,1 +1,1 @@
-tallyd_integration_test(live TIMEOUT 300)
+tallyd_integration_test(live LABELS story TIMEOUT 300)

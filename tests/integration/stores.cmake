@@ -9,6 +9,6 @@ target_link_libraries(test_plugin_replay PRIVATE tallyd_flags tallyd_plugins_com
 target_link_options(test_plugin_replay PRIVATE -Wl,-z,now)
 set_target_properties(test_plugin_replay PROPERTIES PREFIX "" OUTPUT_NAME replay
 	LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/plugins)
-tallyd_integration_test(api_stores TIMEOUT 600)
-tallyd_integration_test(prometheus)
+tallyd_integration_test(api_stores LABELS story TIMEOUT 600)
+tallyd_integration_test(prometheus LABELS story)
 tallyd_integration_test(split LABELS story)
