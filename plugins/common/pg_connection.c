@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "pg_text.h"
+#include "pg_wire.h"
 
 /* ---- Faults ------------------------------------------------------------------- */
 
@@ -62,8 +63,8 @@ static int pg_errno(enum pg_fault fault, const char *sqlstate)
 	}
 }
 
-/* Of PQerrorMessage(): its lines tell about hosts and users, never about passwords. */
-static int pg_fail_connection(struct pg_connection *pg)
+/* PQerrorMessage()'s lines tell about hosts and users, never about passwords. */
+int pg_fail_connection(struct pg_connection *pg)
 {
 	char text[400];
 	snprintf(text, sizeof(text), "%s", PQerrorMessage(pg->conn));
@@ -76,7 +77,7 @@ static int pg_fail_connection(struct pg_connection *pg)
 	return tally_fail(pg->ctx, ENOTCONN, "%s", text[0] ? text : "the connection was lost");
 }
 
-static int pg_fail_result(struct pg_connection *pg, const PGresult *result)
+int pg_fail_result(struct pg_connection *pg, const PGresult *result)
 {
 	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
@@ -90,7 +91,7 @@ static int pg_fail_result(struct pg_connection *pg, const PGresult *result)
 
 /* ---- Waiting ------------------------------------------------------------------ */
 
-static int64_t pg_until(const struct pg_connection *pg)
+int64_t pg_until(const struct pg_connection *pg)
 {
 	int64_t until = tally_monotonic(pg->ctx) + pg->timeout;
 	return pg->deadline && pg->deadline < until ? pg->deadline : until;
@@ -124,9 +125,8 @@ static int pg_wait(struct pg_connection *pg, short events, int64_t until)
 	}
 }
 
-/* Until all that was sent has left; what comes meanwhile is taken in, so that neither side waits
- * for the other. */
-static int pg_flush(struct pg_connection *pg, int64_t until)
+/* What comes meanwhile is taken in, so that neither side waits for the other. */
+int pg_flush(struct pg_connection *pg, int64_t until)
 {
 	int left;
 	while ((left = PQflush(pg->conn)) > 0) {
@@ -139,7 +139,7 @@ static int pg_flush(struct pg_connection *pg, int64_t until)
 	return left < 0 ? pg_fail_connection(pg) : 0;
 }
 
-static int pg_receive(struct pg_connection *pg, PGresult **ret)
+int pg_receive(struct pg_connection *pg, PGresult **ret)
 {
 	int64_t until = pg_until(pg);
 	while (PQisBusy(pg->conn)) {
@@ -200,6 +200,7 @@ void pg_close(struct pg_connection *pg)
 {
 	PQfinish(pg->conn);
 	pg->conn = NULL;
+	pg_forget(pg);
 }
 
 bool pg_is_open(const struct pg_connection *pg)
@@ -214,7 +215,7 @@ bool pg_in_transaction(const struct pg_connection *pg)
 
 /* ---- Sending and receiving ---------------------------------------------------- */
 
-static int pg_closed(struct pg_connection *pg)
+int pg_closed(struct pg_connection *pg)
 {
 	pg->fault = PG_FAULT_RETRY;
 	pg->sqlstate[0] = '\0';
@@ -234,12 +235,12 @@ int pg_send_script(struct pg_connection *pg, const char *sql)
 static int pg_send_params(struct pg_connection *pg, const char *sql, const struct pg_params *params)
 {
 	static const struct pg_params none;
-	int formats[600];
+	int formats[PG_PARAMS_MAX];
 	if (!pg->conn)
 		return pg_closed(pg);
 	if (!params)
 		params = &none;
-	if (params->n > (int)(sizeof(formats) / sizeof(formats[0])))
+	if (params->n > PG_PARAMS_MAX)
 		return tally_fail(pg->ctx, EINVAL, "too many parameters");
 	for (int i = 0; i < params->n; i++)
 		formats[i] = 1;
@@ -258,7 +259,7 @@ int pg_send(struct pg_connection *pg, const char *sql, const struct pg_params *p
 	return pg_flush(pg, pg_until(pg));
 }
 
-static bool pg_is_error(const PGresult *result)
+bool pg_is_error(const PGresult *result)
 {
 	ExecStatusType status = PQresultStatus(result);
 	return status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE;

@@ -24,12 +24,13 @@ enum pg_fault {
 
 struct pg_connection {
 	struct tally_ctx *ctx;
-	PGconn *conn;        /* NULL: closed */
-	int64_t timeout;     /* ns, of each call */
-	int64_t deadline;    /* ns, CLOCK_MONOTONIC, of all; 0: only the timeout counts */
-	int interrupt_fd;    /* readable: give up; -1: none */
-	enum pg_fault fault; /* of the last call that failed */
-	char sqlstate[6];    /* likewise; "" if the server did not say one */
+	PGconn *conn;                 /* NULL: closed */
+	int64_t timeout;              /* ns, of each call */
+	int64_t deadline;             /* ns, CLOCK_MONOTONIC, of all; 0: only the timeout counts */
+	int interrupt_fd;             /* readable: give up; -1: none */
+	enum pg_fault fault;          /* of the last call that failed */
+	char sqlstate[6];             /* likewise; "" if the server did not say one */
+	struct pg_prepared *prepared; /* statements of pg_ask(); NULL: none yet */
 };
 
 struct pg_params {
@@ -52,6 +53,15 @@ __attribute__((format(printf, 2, 3))) int pg_execf(struct pg_connection *pg, con
 /* One statement with binary parameters (NULL: none) and a binary answer: PQclear() it. */
 int pg_query(struct pg_connection *pg, const char *sql, const struct pg_params *params,
 	     PGresult **ret);
+
+struct pg_statement {
+	const char *sql;
+	const struct pg_params *params; /* NULL: none */
+};
+enum { PG_ASK_MAX = 32, PG_PARAMS_MAX = 600 };
+/* Several such statements in one round trip, as pg_query() would ask them one by one, which the
+ * server keeps prepared for the next time.  ret: an answer for each; all NULL after an error. */
+int pg_ask(struct pg_connection *pg, const struct pg_statement *statements, int n, PGresult **ret);
 /* Row by row, for long answers: send, then next until it gives NULL. */
 int pg_send(struct pg_connection *pg, const char *sql, const struct pg_params *params);
 int pg_next(struct pg_connection *pg, PGresult **ret);

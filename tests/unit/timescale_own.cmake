@@ -1,5 +1,5 @@
 # What only this store has.  Those first need several connections at once.
-foreach(area IN ITEMS lanes series)
+foreach(area IN ITEMS lanes series read)
 	tallyd_timescale_test(${area} test_timescale_${area}.c)
 endforeach()
 tallyd_timescale_test(order test_timescale_order.c)

@@ -1,8 +1,12 @@
 /*
- * First the series that the filters leave, with their groups.  Then, in the order of series, the
- * rows of each piece of the range side by side, so that every series is fed to the sheet in one
- * go and in the order of time.  If only the last values are wanted, one row of each series is
- * read.  Queries here and in SQLite's store use the same sums, so that they agree.
+ * First the marks and the series that the filters leave, with their groups.  Then the rows of each
+ * piece of the range, in the order of series; these are read side by side, so that every series is
+ * fed to the sheet in one go and in the order of time.  If only the last values are wanted, one
+ * row of each series is read.  Queries here and in SQLite's store use the same sums, so that they
+ * agree.
+ *
+ * These are two round trips, as long as each piece is of a size to be had whole.  If one is not,
+ * all is asked again, and the pieces page by page.
  */
 #include "aggregate.h"
 
@@ -10,14 +14,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aggregate_sql.h"
 #include "cleanup.h"
-#include "condition.h"
 #include "feed.h"
+#include "marks.h"
 #include "pg_value.h"
-#include "store_totals.h"
+#include "readers.h"
+#include "stream.h"
 
-/* How many rows back a counter's last sample is looked for. */
-enum { AGGREGATE_LOOK_BACK = 16 };
+/* Of a piece that is had whole, in memory. */
+enum { AGGREGATE_MAX_BYTES = 8 << 20, AGGREGATE_NUMBER_BYTES = 32, AGGREGATE_TEXT_BYTES = 512 };
 
 struct aggregate_series {
 	int32_t id;
@@ -27,70 +33,46 @@ struct aggregate_series {
 struct aggregate {
 	struct pg_connection *pg;
 	const struct question *question;
-	const struct coverage *coverage;
-	struct parameters parameters;
-	struct pg_text sql;
+	struct coverage coverage;
 	PGresult *list; /* series and group columns; groups point to their first row in it */
 	struct aggregate_series *series;
+	int32_t *ids;
 	uint32_t n_series;
 	int *groups;
 	uint32_t n_groups;
+	bool paged, cut; /* pieces come page by page; one that should not was too large */
 	struct stream rows[COVERAGE_MAX_PIECES], before[COVERAGE_MAX_PIECES];
+	struct answer *answer;
 	struct totals totals;
 	struct feed feed;
 };
 
-static const struct tally_table *aggregate_table(const struct aggregate *a)
-{
-	return &a->question->stored->table;
-}
-
-static bool aggregate_is_state(const struct aggregate *a)
-{
-	return aggregate_table(a)->kind == TALLY_STATE;
-}
-
-static void aggregate_new_statement(struct aggregate *a)
-{
-	pg_text_clear(&a->sql);
-	parameters_done(&a->parameters);
-	a->parameters.n = 0;
-	a->parameters.failed = false;
-}
-
 /* ---- Series and groups -------------------------------------------------------- */
 
-static void aggregate_append_groups(struct aggregate *a, const char *before, const char *alias)
+static int aggregate_ask_list(struct aggregate *a, struct aggregate_sql *list, PGresult **ret_marks)
 {
-	for (uint32_t i = 0; i < a->question->query->n_group_by; i++)
-		pg_text_add(&a->sql, "%s%s\"%s\"", i ? ", " : before, alias,
-			    aggregate_table(a)->columns[a->question->group[i]].name);
-}
-
-/* Each row of a STATE table is a series of its own, by its number in one and the same order. */
-static void aggregate_append_number(struct aggregate *a)
-{
-	pg_text_add(&a->sql, "select (row_number() over (order by r._key))::int");
-}
-
-static void aggregate_list_statement(struct aggregate *a)
-{
-	const char *name = aggregate_table(a)->name;
-	aggregate_new_statement(a);
-	if (aggregate_is_state(a)) {
-		aggregate_append_number(a);
-		aggregate_append_groups(a, ", ", "r.");
-		pg_text_add(&a->sql, " from tally.\"%s_rows\" r where true", name);
-		condition_append(&a->sql, &a->parameters, a->question,
-				 CONDITION_TAGS | CONDITION_FIELDS, "r.", "r.");
-		aggregate_append_groups(a, " order by ", "r.");
-		return;
-	}
-	pg_text_add(&a->sql, "select s._series");
-	aggregate_append_groups(a, ", ", "s.");
-	pg_text_add(&a->sql, " from tally.\"%s_series\" s where true", name);
-	condition_append(&a->sql, &a->parameters, a->question, CONDITION_TAGS, "s.", "");
-	aggregate_append_groups(a, " order by ", "s.");
+	enum { MARKS = READERS_BEGIN, LIST, N };
+	struct readers_begin begin;
+	struct marks_table marks;
+	struct pg_statement statements[N];
+	struct pg_params params;
+	PGresult *results[N];
+	int r = readers_begin(a->pg, &begin, statements);
+	if (r == 0)
+		r = parameters_get(a->pg->ctx, &list->parameters, &params);
+	if (r < 0)
+		return r;
+	marks_of(&marks, a->question->stored->table.name);
+	statements[MARKS] = (struct pg_statement){marks_statement, &marks.params};
+	statements[LIST] = (struct pg_statement){list->sql.data, &params};
+	r = pg_ask(a->pg, statements, N, results);
+	if (r < 0)
+		return r;
+	for (int i = 0; i < READERS_BEGIN; i++)
+		PQclear(results[i]);
+	*ret_marks = results[MARKS];
+	a->list = results[LIST];
+	return 0;
 }
 
 static bool aggregate_same_group(const struct aggregate *a, int left, int right)
@@ -113,20 +95,13 @@ static int aggregate_by_id(const void *left, const void *right)
 	return (a->id > b->id) - (a->id < b->id);
 }
 
-static int aggregate_list(struct aggregate *a)
+static int aggregate_take_list(struct aggregate *a)
 {
-	struct pg_params params;
-	aggregate_list_statement(a);
-	int r = a->sql.failed ? tally_fail(a->pg->ctx, ENOMEM, "no memory")
-			      : parameters_get(a->pg->ctx, &a->parameters, &params);
-	if (r == 0)
-		r = pg_query(a->pg, a->sql.data, &params, &a->list);
-	if (r < 0)
-		return r;
 	int n = PQntuples(a->list);
 	a->series = calloc((size_t)n + 1, sizeof(*a->series));
 	a->groups = calloc((size_t)n + 1, sizeof(*a->groups));
-	if (!a->series || !a->groups)
+	a->ids = calloc((size_t)n + 1, sizeof(*a->ids));
+	if (!a->series || !a->groups || !a->ids)
 		return tally_fail(a->pg->ctx, ENOMEM, "no memory");
 	for (int row = 0; row < n; row++) {
 		if (row == 0 || !aggregate_same_group(a, row - 1, row))
@@ -135,125 +110,120 @@ static int aggregate_list(struct aggregate *a)
 			pg_get_32(PQgetvalue(a->list, row, 0)), a->n_groups - 1};
 	}
 	qsort(a->series, a->n_series, sizeof(*a->series), aggregate_by_id);
+	for (uint32_t i = 0; i < a->n_series; i++)
+		a->ids[i] = a->series[i].id;
 	return 0;
 }
 
-/* ---- Statements --------------------------------------------------------------- */
-
-static void aggregate_append_fields(struct aggregate *a)
+/* Begins the transaction, too, and says what data there are. */
+static int aggregate_list(struct aggregate *a, struct marks *marks)
 {
-	for (uint32_t f = 0; f < a->totals.sheet.n_fields; f++) {
-		const struct tally_column *column =
-			&aggregate_table(a)->columns[a->totals.columns[f]];
-		bool tag = column->role == TALLY_TAG && !aggregate_is_state(a);
-		pg_text_add(&a->sql, ", %s.\"%s\"", tag ? "s" : "r", column->name);
-	}
-}
-
-static int aggregate_append_ids(struct aggregate *a)
-{
-	auto_free int32_t *ids = calloc(a->n_series + 1, sizeof(*ids));
-	if (!ids) {
-		a->parameters.failed = true;
-		return 0;
-	}
-	for (uint32_t i = 0; i < a->n_series; i++)
-		ids[i] = a->series[i].id;
-	return parameters_ints(&a->parameters, ids, a->n_series);
-}
-
-static void aggregate_append_range(struct aggregate *a, const char *time, int64_t from, int64_t to)
-{
-	pg_text_add(&a->sql, " and r.\"%s\" >= $%d and r.\"%s\" < $%d", time,
-		    parameters_time(&a->parameters, from), time,
-		    parameters_time(&a->parameters, to));
-}
-
-/* At most so many rows of each series, the newest first. */
-static void aggregate_append_newest(struct aggregate *a, int64_t from, int64_t to, int limit)
-{
-	const char *name = aggregate_table(a)->name, *time = aggregate_table(a)->columns[0].name;
-	pg_text_add(&a->sql, "select s._series, r.\"%s\"", time);
-	aggregate_append_fields(a);
-	pg_text_add(&a->sql,
-		    " from tally.\"%s_series\" s cross join lateral (select r.* from "
-		    "tally.\"%s_rows\" r where r._series = s._series",
-		    name, name);
-	aggregate_append_range(a, time, from, to);
-	condition_append(&a->sql, &a->parameters, a->question, CONDITION_FIELDS, "", "r.");
-	pg_text_add(&a->sql,
-		    " order by r.\"%s\" desc limit %d) r where s._series = any($%d) order by "
-		    "s._series, r.\"%s\" desc",
-		    time, limit, aggregate_append_ids(a), time);
-}
-
-static void aggregate_append_state(struct aggregate *a)
-{
-	aggregate_append_number(a);
-	pg_text_add(&a->sql, ", r.\"%s\"", aggregate_table(a)->columns[0].name);
-	aggregate_append_fields(a);
-	pg_text_add(&a->sql, " from tally.\"%s_rows\" r where true", aggregate_table(a)->name);
-	condition_append(&a->sql, &a->parameters, a->question, CONDITION_TAGS | CONDITION_FIELDS,
-			 "r.", "r.");
-	pg_text_add(&a->sql, " order by 1");
-}
-
-static void aggregate_append_rows(struct aggregate *a, const struct coverage_piece *piece)
-{
-	const char *name = aggregate_table(a)->name, *time = aggregate_table(a)->columns[0].name;
-	pg_text_add(&a->sql, "select r._series, r.\"%s\"", time);
-	aggregate_append_fields(a);
-	pg_text_add(&a->sql,
-		    " from tally.\"%s_rows\" r join tally.\"%s_series\" s on s._series = r._series "
-		    "where r._series = any($%d)",
-		    name, name, aggregate_append_ids(a));
-	aggregate_append_range(a, time, piece->from, piece->to);
-	condition_append(&a->sql, &a->parameters, a->question, CONDITION_FIELDS, "", "r.");
-	pg_text_add(&a->sql, " order by r._series, r.\"%s\"", time);
-}
-
-static void aggregate_append_rolled(struct aggregate *a, const struct coverage_piece *piece)
-{
-	pg_text_add(&a->sql, "select r._series, r.time, r.newest, r.rows");
-	for (uint32_t f = 0; f < a->totals.sheet.n_fields; f++) {
-		const struct tally_column *column =
-			&aggregate_table(a)->columns[a->totals.columns[f]];
-		for (uint32_t part = 0; part < N_PARTS; part++)
-			if (a->totals.fields[f].parts >> part & 1)
-				pg_text_add(&a->sql, ", r.\"%s_%s\"", column->name,
-					    schema_parts[part]);
-	}
-	pg_text_add(&a->sql, " from tally.\"%s%s_rows\" r where r._series = any($%d)",
-		    aggregate_table(a)->name, schema_levels[piece->level].suffix,
-		    aggregate_append_ids(a));
-	aggregate_append_range(a, "time", piece->from, piece->to);
-	pg_text_add(&a->sql, " order by r._series, r.time");
-}
-
-static void aggregate_piece_statement(struct aggregate *a, const struct coverage_piece *piece)
-{
-	const struct question *question = a->question;
-	aggregate_new_statement(a);
-	if (aggregate_is_state(a))
-		aggregate_append_state(a);
-	else if (piece->level != LEVEL_ROWS)
-		aggregate_append_rolled(a, piece);
-	else if (question->only_last && question->query->bucket == 0)
-		aggregate_append_newest(a, piece->from, piece->to, 1);
-	else
-		aggregate_append_rows(a, piece);
-}
-
-static int aggregate_open(struct aggregate *a, uint32_t i)
-{
-	const struct coverage_piece *piece = &a->coverage->pieces[i];
-	aggregate_piece_statement(a, piece);
-	int r = stream_open(&a->rows[i], a->pg, i, &a->sql, &a->parameters);
-	if (r < 0 || !a->totals.rates || piece->level != LEVEL_ROWS)
+	auto_result PGresult *result = NULL;
+	auto_free struct aggregate_sql *list = malloc(sizeof(*list));
+	if (!list)
+		return tally_fail(a->pg->ctx, ENOMEM, "no memory");
+	aggregate_sql_init(list, a->question);
+	aggregate_sql_list(list);
+	int r = list->sql.failed ? tally_fail(a->pg->ctx, ENOMEM, "no memory")
+				 : aggregate_ask_list(a, list, &result);
+	aggregate_sql_done(list);
+	if (r < 0)
 		return r;
-	aggregate_new_statement(a);
-	aggregate_append_newest(a, INT64_MIN, piece->from, AGGREGATE_LOOK_BACK);
-	return stream_open(&a->before[i], a->pg, COVERAGE_MAX_PIECES + i, &a->sql, &a->parameters);
+	marks_read(result, marks);
+	return aggregate_take_list(a);
+}
+
+/* ---- Asking for all at once --------------------------------------------------- */
+
+/* Rows of so many columns that fit into AGGREGATE_MAX_BYTES. */
+static uint32_t aggregate_most(const struct aggregate *a)
+{
+	uint32_t bytes = 4 * AGGREGATE_NUMBER_BYTES;
+	for (uint32_t f = 0; f < a->totals.sheet.n_fields; f++) {
+		uint16_t type = a->totals.fields[f].type;
+		bool text = type == TALLY_TEXT || type == TALLY_JSON;
+		bytes += text ? AGGREGATE_TEXT_BYTES : N_PARTS * AGGREGATE_NUMBER_BYTES;
+	}
+	return AGGREGATE_MAX_BYTES / bytes;
+}
+
+/* The streams that there are, and their statements. */
+struct aggregate_asked {
+	uint32_t n;
+	struct stream *streams[PG_ASK_MAX];
+	struct aggregate_sql statements[PG_ASK_MAX];
+};
+
+static struct aggregate_sql *aggregate_add(const struct aggregate *a, struct aggregate_asked *asked,
+					   struct stream *stream)
+{
+	struct aggregate_sql *statement = &asked->statements[asked->n];
+	asked->streams[asked->n++] = stream;
+	aggregate_sql_init(statement, a->question);
+	statement->totals = &a->totals;
+	statement->ids = a->ids;
+	statement->n_ids = a->n_series;
+	return statement;
+}
+
+static void aggregate_add_all(struct aggregate *a, struct aggregate_asked *asked)
+{
+	for (uint32_t i = 0; i < a->coverage.n_pieces; i++) {
+		const struct coverage_piece *piece = &a->coverage.pieces[i];
+		aggregate_sql_piece(aggregate_add(a, asked, &a->rows[i]), piece);
+		if (a->totals.rates && piece->level == LEVEL_ROWS)
+			aggregate_sql_before(aggregate_add(a, asked, &a->before[i]), piece);
+	}
+}
+
+static int aggregate_ask(struct aggregate *a, struct aggregate_asked *asked)
+{
+	struct pg_statement statements[PG_ASK_MAX];
+	struct pg_params params[PG_ASK_MAX];
+	PGresult *results[PG_ASK_MAX];
+	uint32_t most = aggregate_most(a);
+	int r = 0;
+	for (uint32_t i = 0; r == 0 && i < asked->n; i++) {
+		struct aggregate_sql *statement = &asked->statements[i];
+		pg_text_add(&statement->sql, " limit %u", most + 1);
+		r = statement->sql.failed
+			    ? tally_fail(a->pg->ctx, ENOMEM, "no memory")
+			    : parameters_get(a->pg->ctx, &statement->parameters, &params[i]);
+		statements[i] = (struct pg_statement){statement->sql.data, &params[i]};
+	}
+	statements[asked->n] = (struct pg_statement){"commit", NULL};
+	if (r == 0)
+		r = pg_ask(a->pg, statements, (int)asked->n + 1, results);
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; i < asked->n; i++) {
+		stream_take(asked->streams[i], results[i]);
+		a->cut |= PQntuples(results[i]) > (int)most;
+	}
+	PQclear(results[asked->n]);
+	return 0;
+}
+
+static int aggregate_open(const struct aggregate *a, struct aggregate_asked *asked)
+{
+	int r = 0;
+	for (uint32_t i = 0; r == 0 && i < asked->n; i++)
+		r = stream_open(asked->streams[i], a->pg, i, &asked->statements[i].sql,
+				&asked->statements[i].parameters);
+	return r;
+}
+
+static int aggregate_start(struct aggregate *a)
+{
+	auto_free struct aggregate_asked *asked = malloc(sizeof(*asked));
+	if (!asked)
+		return tally_fail(a->pg->ctx, ENOMEM, "no memory");
+	asked->n = 0;
+	aggregate_add_all(a, asked);
+	int r = a->paged ? aggregate_open(a, asked) : aggregate_ask(a, asked);
+	for (uint32_t i = 0; i < asked->n; i++)
+		aggregate_sql_done(&asked->statements[i]);
+	return r;
 }
 
 /* ---- Reading ------------------------------------------------------------------ */
@@ -275,7 +245,7 @@ static int aggregate_look_back(struct aggregate *a, struct stream *before, int32
 static int aggregate_piece(struct aggregate *a, uint32_t i, int32_t series)
 {
 	struct stream *rows = &a->rows[i];
-	bool rolled = a->coverage->pieces[i].level != LEVEL_ROWS;
+	bool rolled = a->coverage.pieces[i].level != LEVEL_ROWS;
 	int r = rolled ? 0 : aggregate_look_back(a, &a->before[i], series);
 	while (r == 0 && (r = stream_is_at(rows, series)) > 0) {
 		r = rolled ? feed_rolled(&a->feed, &a->totals.sheet, rows)
@@ -286,14 +256,12 @@ static int aggregate_piece(struct aggregate *a, uint32_t i, int32_t series)
 	return r;
 }
 
-static int aggregate_read(struct aggregate *a)
+static int aggregate_feed(struct aggregate *a)
 {
-	int r = aggregate_list(a);
-	for (uint32_t i = 0; r == 0 && a->n_series && i < a->coverage->n_pieces; i++)
-		r = aggregate_open(a, i);
+	int r = 0;
 	for (uint32_t s = 0; r == 0 && s < a->n_series; s++) {
 		sheet_begin_series(&a->totals.sheet, a->series[s].group, a->series[s].id);
-		for (uint32_t i = 0; r == 0 && i < a->coverage->n_pieces; i++)
+		for (uint32_t i = 0; r == 0 && i < a->coverage.n_pieces; i++)
 			r = aggregate_piece(a, i, a->series[s].id);
 	}
 	return r;
@@ -309,10 +277,10 @@ static int aggregate_put_group(void *arg, struct tally_cell *row, uint32_t group
 		int at = a->groups[group], column = 1 + (int)i;
 		if (PQgetisnull(a->list, at, column))
 			continue;
-		struct tally_cell cell = pg_get_cell(a->totals.answer->columns[column].type,
+		struct tally_cell cell = pg_get_cell(a->answer->columns[column].type,
 						     PQgetvalue(a->list, at, column),
 						     PQgetlength(a->list, at, column));
-		r = answer_put(a->totals.answer, row, 1 + i, &cell);
+		r = answer_put(a->answer, row, 1 + i, &cell);
 	}
 	return r;
 }
@@ -324,26 +292,55 @@ static void aggregate_done(struct aggregate *a)
 		stream_close(&a->before[i]);
 	}
 	totals_done(&a->totals);
-	parameters_done(&a->parameters);
-	pg_text_done(&a->sql);
 	PQclear(a->list);
 	free(a->series);
+	free(a->ids);
 	free(a->groups);
 }
 
-int aggregate_run(struct pg_connection *pg, const struct question *question,
-		  const struct coverage *coverage, struct answer *answer)
+/* In a transaction of its own, which is over if the data came at once. */
+static int aggregate_read(struct aggregate *a, tally_rows_fn *rows, void *arg)
+{
+	struct marks marks;
+	int r = aggregate_list(a, &marks);
+	if (r < 0)
+		return r;
+	coverage_find(a->question, &marks, &a->coverage);
+	answer_init(a->answer, a->pg->ctx, a->question, schema_levels[a->coverage.level].suffix,
+		    rows, arg);
+	totals_init(&a->totals, a->question, a->answer);
+	if (a->n_series && a->coverage.n_pieces)
+		r = aggregate_start(a);
+	if (r < 0 || a->cut)
+		return r;
+	r = aggregate_feed(a);
+	return r == 0 ? totals_answer(&a->totals, aggregate_put_group, a) : r;
+}
+
+/* *paged: also whether that is how it has to be asked. */
+static int aggregate_try(struct pg_connection *pg, const struct question *question, bool *paged,
+			 tally_rows_fn *rows, void *arg)
 {
 	auto_free struct aggregate *a = calloc(1, sizeof(*a));
-	if (!a)
+	auto_free struct answer *answer = malloc(sizeof(*answer));
+	if (!a || !answer)
 		return tally_fail(pg->ctx, ENOMEM, "no memory");
+	answer->batch = NULL;
 	a->pg = pg;
 	a->question = question;
-	a->coverage = coverage;
-	totals_init(&a->totals, question, answer);
-	int r = aggregate_read(a);
-	if (r == 0)
-		r = totals_answer(&a->totals, aggregate_put_group, a);
+	a->answer = answer;
+	a->paged = *paged;
+	int r = aggregate_read(a, rows, arg);
+	*paged = a->cut;
+	answer_done(answer);
 	aggregate_done(a);
 	return r;
+}
+
+int aggregate_run(struct pg_connection *pg, const struct question *question, tally_rows_fn *rows,
+		  void *arg)
+{
+	bool paged = false;
+	int r = aggregate_try(pg, question, &paged, rows, arg);
+	return r == 0 && paged ? aggregate_try(pg, question, &paged, rows, arg) : r;
 }

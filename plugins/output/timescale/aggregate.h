@@ -3,10 +3,10 @@
 #define TALLYD_TIMESCALE_AGGREGATE_H
 
 #include "pg_connection.h"
-#include "store_answer.h"
-#include "store_coverage.h"
+#include "store_question.h"
 
-int aggregate_run(struct pg_connection *pg, const struct question *question,
-		  const struct coverage *coverage, struct answer *answer);
+/* On a connection that is in no transaction. */
+int aggregate_run(struct pg_connection *pg, const struct question *question, tally_rows_fn *rows,
+		  void *arg);
 
 #endif

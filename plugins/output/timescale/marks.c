@@ -12,25 +12,38 @@ static int64_t marks_time(const PGresult *result, int row, int column)
 		       : pg_time_to_ns(pg_get_64(PQgetvalue(result, row, column)));
 }
 
-int marks_load(struct pg_connection *pg, const char *table, struct marks *ret)
+const char marks_statement[] =
+	"select level, rolled_to, kept_from from tally.marks where \"table\" = $1";
+
+void marks_of(struct marks_table *room, const char *table)
 {
-	const Oid types[] = {PG_TEXT};
-	const char *values[] = {table};
-	const int lengths[] = {(int)strlen(table)};
-	const struct pg_params params = {1, types, values, lengths};
-	auto_result PGresult *result = NULL;
+	static const Oid type = PG_TEXT;
+	room->name = table;
+	room->length = (int)strlen(table);
+	room->params = (struct pg_params){1, &type, &room->name, &room->length};
+}
+
+void marks_read(const PGresult *result, struct marks *ret)
+{
 	for (int level = 0; level < N_LEVELS; level++)
 		ret->rolled_to[level] = ret->kept_from[level] = INT64_MIN;
-	int r = pg_query(pg,
-			 "select level, rolled_to, kept_from from tally.marks where \"table\" = $1",
-			 &params, &result);
-	for (int row = 0; r == 0 && row < PQntuples(result); row++) {
+	for (int row = 0; row < PQntuples(result); row++) {
 		int level = pg_get_32(PQgetvalue(result, row, 0));
 		if (level < 0 || level >= N_LEVELS)
 			continue;
 		ret->rolled_to[level] = marks_time(result, row, 1);
 		ret->kept_from[level] = marks_time(result, row, 2);
 	}
+}
+
+int marks_load(struct pg_connection *pg, const char *table, struct marks *ret)
+{
+	struct marks_table of;
+	auto_result PGresult *result = NULL;
+	marks_of(&of, table);
+	int r = pg_query(pg, marks_statement, &of.params, &result);
+	if (r == 0)
+		marks_read(result, ret);
 	return r;
 }
 

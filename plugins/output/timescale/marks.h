@@ -8,6 +8,16 @@
 #include "pg_connection.h"
 #include "schema.h"
 
+/* For pg_ask(): the statement and its one parameter; and what its answer says. */
+extern const char marks_statement[];
+struct marks_table {
+	const char *name;
+	int length;
+	struct pg_params params;
+};
+void marks_of(struct marks_table *room, const char *table);
+void marks_read(const PGresult *result, struct marks *ret);
+
 int marks_load(struct pg_connection *pg, const char *table, struct marks *ret);
 int marks_set_rolled_to(struct pg_connection *pg, const char *table, enum schema_level level,
 			int64_t time);

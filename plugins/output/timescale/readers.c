@@ -2,11 +2,15 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <time.h>
 
+#include "pg_value.h"
+
 #define READERS_PAUSE INT64_C(1000000000)
 #define READERS_TIMEOUT INT64_C(60000000000) /* no query's deadline is this far */
+#define READERS_MORE INT64_C(100000000)
 
 void readers_init(struct readers *readers, struct tally_ctx *ctx, const char *conninfo, uint32_t n)
 {
@@ -85,31 +89,19 @@ static int readers_open(struct readers *readers, struct pg_connection *pg)
 	return r;
 }
 
-static int readers_begin(struct readers *readers, struct pg_connection *pg, int64_t deadline)
+/* Nothing is on its way to an idle connection but its end. */
+static bool readers_is_alive(const struct pg_connection *pg)
 {
-	int64_t left = deadline - tally_monotonic(readers->ctx);
-	if (left <= 0)
-		return tally_fail(readers->ctx, ETIMEDOUT, "the query ran into its deadline");
-	/* A little more than the server is given, for its message to arrive. */
-	pg->deadline = deadline + 100000000;
-	return pg_execf(pg,
-			"begin isolation level repeatable read read only; set local "
-			"statement_timeout = %" PRId64,
-			left / 1000000 + 1);
+	struct pollfd fd = {.fd = pg->conn ? PQsocket(pg->conn) : -1, .events = POLLIN};
+	return pg_is_open(pg) && poll(&fd, 1, 0) == 0;
 }
 
 static int readers_ready(struct readers *readers, struct pg_connection *pg, int64_t deadline)
 {
-	bool was_open = pg_is_open(pg);
 	pg->deadline = 0;
-	int r = was_open ? 0 : readers_open(readers, pg);
-	if (r == 0)
-		r = readers_begin(readers, pg, deadline);
-	if (r == -ENOTCONN && was_open) { /* it was cut while idle */
-		r = readers_open(readers, pg);
-		if (r == 0)
-			r = readers_begin(readers, pg, deadline);
-	}
+	int r = readers_is_alive(pg) ? 0 : readers_open(readers, pg);
+	/* A little more than the server is given, for its message to arrive. */
+	pg->deadline = deadline + READERS_MORE;
 	return r;
 }
 
@@ -143,4 +135,33 @@ void readers_give_back(struct readers *readers, struct pg_connection *pg)
 			readers->all[i].taken = false;
 	pthread_cond_signal(&readers->given_back);
 	pthread_mutex_unlock(&readers->lock);
+}
+
+int readers_begin(const struct pg_connection *pg, struct readers_begin *room,
+		  struct pg_statement *ret)
+{
+	static const Oid type = PG_TEXT;
+	int64_t left = pg->deadline - READERS_MORE - tally_monotonic(pg->ctx);
+	if (left <= 0)
+		return tally_fail(pg->ctx, ETIMEDOUT, "the query ran into its deadline");
+	room->length = snprintf(room->text, sizeof(room->text), "%" PRId64, left / 1000000 + 1);
+	room->value = room->text;
+	room->params = (struct pg_params){1, &type, &room->value, &room->length};
+	ret[0] = (struct pg_statement){"begin isolation level repeatable read read only", NULL};
+	ret[1] = (struct pg_statement){"select set_config('statement_timeout', $1, true)",
+				       &room->params};
+	return 0;
+}
+
+int readers_begin_now(struct pg_connection *pg)
+{
+	struct readers_begin room;
+	struct pg_statement statements[READERS_BEGIN];
+	PGresult *results[READERS_BEGIN];
+	int r = readers_begin(pg, &room, statements);
+	if (r == 0)
+		r = pg_ask(pg, statements, READERS_BEGIN, results);
+	for (int i = 0; r == 0 && i < READERS_BEGIN; i++)
+		PQclear(results[i]);
+	return r;
 }

@@ -1,8 +1,8 @@
 /*
  * A few connections of their own for the many threads that ask, so that a slow query never holds up
- * a write.  They are opened when they are wanted.  Whoever takes one has a read-only transaction
- * with one snapshot until it is given back; the server stops what runs past the deadline, and if
- * it does not answer, the connection is cut.
+ * a write.  They are opened when they are wanted.  Whoever takes one begins a read-only transaction
+ * with one snapshot; the server stops what runs past the deadline, and if it does not answer, the
+ * connection is cut.
  */
 #ifndef TALLYD_TIMESCALE_READERS_H
 #define TALLYD_TIMESCALE_READERS_H
@@ -33,5 +33,18 @@ void readers_close(struct readers *readers); /* nobody has taken one */
 /* -ETIMEDOUT: none was free before the deadline (monotonic ns); -ENOTCONN: no server. */
 int readers_take(struct readers *readers, int64_t deadline, struct pg_connection **ret);
 void readers_give_back(struct readers *readers, struct pg_connection *pg);
+
+/* The transaction, as the first two statements of a pg_ask(); room: what they point to. */
+enum { READERS_BEGIN = 2 };
+struct readers_begin {
+	char text[24];
+	const char *value;
+	int length;
+	struct pg_params params;
+};
+int readers_begin(const struct pg_connection *pg, struct readers_begin *room,
+		  struct pg_statement *ret);
+/* Or by itself. */
+int readers_begin_now(struct pg_connection *pg);
 
 #endif

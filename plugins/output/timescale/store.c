@@ -10,11 +10,9 @@
 
 #include "aggregate.h"
 #include "cleanup.h"
-#include "marks.h"
 #include "migration.h"
 #include "scan.h"
 #include "store_answer.h"
-#include "store_coverage.h"
 
 #define STORE_RELOAD INT64_C(1000000000) /* not more often, for names that are not known */
 #define STORE_TABLES INT64_C(5000000000) /* deadline of store_tables() */
@@ -98,24 +96,16 @@ void store_stop(struct store *store)
 
 /* ---- Reading ------------------------------------------------------------------ */
 
-static int store_read(struct pg_connection *pg, const struct question *question,
+static int store_scan(struct pg_connection *pg, const struct question *question,
 		      tally_rows_fn *rows, void *arg)
 {
-	struct coverage coverage = {.level = LEVEL_ROWS};
-	int r = 0;
-	if (!question->raw) {
-		struct marks marks;
-		r = marks_load(pg, question->stored->table.name, &marks);
-		if (r < 0)
-			return r;
-		coverage_find(question, &marks, &coverage);
-	}
 	auto_free struct answer *answer = malloc(sizeof(*answer));
 	if (!answer)
 		return tally_fail(pg->ctx, ENOMEM, "no memory");
-	answer_init(answer, pg->ctx, question, schema_levels[coverage.level].suffix, rows, arg);
-	r = question->raw ? scan_run(pg, question, answer)
-			  : aggregate_run(pg, question, &coverage, answer);
+	answer_init(answer, pg->ctx, question, "", rows, arg);
+	int r = readers_begin_now(pg);
+	if (r == 0)
+		r = scan_run(pg, question, answer);
 	answer_done(answer);
 	return r;
 }
@@ -156,7 +146,10 @@ int store_query(struct store *store, const struct tally_query *query, tally_rows
 		return r;
 	r = store_check(store, pg, query, question);
 	if (r == 0)
-		r = store_read(pg, question, rows, arg);
+		r = question->raw ? store_scan(pg, question, rows, arg)
+				  : aggregate_run(pg, question, rows, arg);
+	if (r == -ETIMEDOUT)
+		r = tally_fail(store->ctx, ETIMEDOUT, "the query ran into its deadline");
 	readers_give_back(&store->readers, pg);
 	return r;
 }

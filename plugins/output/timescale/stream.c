@@ -41,6 +41,11 @@ int stream_open(struct stream *stream, struct pg_connection *pg, uint32_t number
 	return stream_fetch(stream);
 }
 
+void stream_take(struct stream *stream, PGresult *whole)
+{
+	*stream = (struct stream){.page = whole, .last_page = true};
+}
+
 void stream_close(struct stream *stream)
 {
 	PQclear(stream->page);

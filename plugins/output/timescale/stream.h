@@ -1,6 +1,7 @@
 /*
- * A long answer page by page, through a cursor of the transaction that is open: several of them can
- * be read side by side.  Its first two columns are the series and the time.
+ * An answer row by row; a long one page by page, through a cursor of the transaction that is open,
+ * so that several of them can be read side by side.  Its first two columns are the series and the
+ * time.
  */
 #ifndef TALLYD_TIMESCALE_STREAM_H
 #define TALLYD_TIMESCALE_STREAM_H
@@ -17,6 +18,8 @@ struct stream {
 
 int stream_open(struct stream *stream, struct pg_connection *pg, uint32_t number,
 		const struct pg_text *sql, struct parameters *parameters);
+/* An answer that is there as a whole, which it takes. */
+void stream_take(struct stream *stream, PGresult *whole);
 void stream_close(struct stream *stream);
 /* Whether the row at hand is of that series; goes past those of smaller ones.  -errno. */
 int stream_is_at(struct stream *stream, int32_t series);

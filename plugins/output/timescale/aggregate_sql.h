@@ -1,0 +1,30 @@
+/* The statements that an aggregate query asks. */
+#ifndef TALLYD_TIMESCALE_AGGREGATE_SQL_H
+#define TALLYD_TIMESCALE_AGGREGATE_SQL_H
+
+#include "parameters.h"
+#include "store_coverage.h"
+#include "store_totals.h"
+
+/* One statement under construction. */
+struct aggregate_sql {
+	const struct question *question;
+	const struct totals *totals; /* not for the list; nor ids */
+	const int32_t *ids;
+	uint32_t n_ids;
+	struct pg_text sql;
+	struct parameters parameters;
+};
+
+void aggregate_sql_init(struct aggregate_sql *a, const struct question *question);
+void aggregate_sql_done(struct aggregate_sql *a);
+
+/* The series that the filters leave and their groups, in the order of groups. */
+void aggregate_sql_list(struct aggregate_sql *a);
+/* Of those series what lies in a piece, in the order of series and time: both, then the fields, or
+ * of a rolled-up piece its columns as feed.h says. */
+void aggregate_sql_piece(struct aggregate_sql *a, const struct coverage_piece *piece);
+/* And the rows before it, the newest first, that its counters go on from. */
+void aggregate_sql_before(struct aggregate_sql *a, const struct coverage_piece *piece);
+
+#endif

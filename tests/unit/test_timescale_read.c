@@ -1,0 +1,204 @@
+/*
+ * Questions and what may come between: a server that stops them, a connection that is lost before
+ * or meanwhile, statements that make room for others, rows that are rolled up at the same time.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rollup.h"
+#include "timescale_fixture.h"
+#include "util/clock.h"
+
+#include <cmocka.h>
+
+enum { SAMPLES = 2160, EVERY = 10 };
+static const struct tally_select counted = {.column = "value", .aggregate = TALLY_COUNT};
+static const char backends[] =
+	"select count(*) from pg_stat_activity where application_name = 'tallyd reader'";
+
+static void write_samples(struct fixture *f)
+{
+	struct tally_batch *batch = fixture_batch(f, &series_table);
+	for (int64_t i = 0; i < SAMPLES; i++)
+		put_series(f, batch, T0 + i * EVERY * SECOND, "a", 1, i);
+	fixture_write(f, batch);
+}
+
+/* All of them, by the minute. */
+static int count(struct fixture *f, int64_t deadline, int64_t *ret)
+{
+	struct tally_query query = query_of("samples", &counted, 1);
+	struct rows rows = {0};
+	query.from = T0;
+	query.to = T0 + DAY;
+	query.bucket = MINUTE;
+	query.deadline = clock_monotonic() + deadline;
+	int r = ask(f, &query, &rows);
+	*ret = 0;
+	for (uint32_t i = 0; i < rows.n; i++)
+		*ret += rows_at(&rows, i, 1)->i;
+	rows_free(&rows);
+	return r;
+}
+
+static void assert_all_are_counted(struct fixture *f)
+{
+	int64_t n;
+	if (count(f, 60 * SECOND, &n) != 0)
+		fail_msg("%s", fake_host_reason(f->host));
+	assert_int_equal(n, SAMPLES);
+}
+
+/* Until it is given back nobody reads samples. */
+static PGconn *lock_samples(void)
+{
+	PGconn *conn = PQconnectdb(getenv("TALLYD_TEST_CONNINFO"));
+	PGresult *result = PQexec(conn, "begin; lock table tally.samples_rows");
+	assert_int_equal(PQresultStatus(result), PGRES_COMMAND_OK);
+	PQclear(result);
+	return conn;
+}
+
+static void what_the_server_stops_leaves_its_connection_usable(void **state)
+{
+	struct fixture *f = *state;
+	int64_t n;
+	write_samples(f);
+	assert_all_are_counted(f);
+	int64_t pid = fixture_sql(f, "select pid from pg_stat_activity where application_name = "
+				     "'tallyd reader'");
+	PGconn *lock = lock_samples();
+	assert_int_equal(count(f, 300 * CLOCK_MS, &n), -ETIMEDOUT);
+	assert_non_null(strstr(fake_host_reason(f->host), "deadline"));
+	PQfinish(lock);
+	assert_all_are_counted(f);
+	assert_int_equal(fixture_sql(f, backends), 1);
+	assert_int_equal(fixture_sql(f, "select pid from pg_stat_activity where application_name "
+					"= 'tallyd reader'"),
+			 pid);
+}
+
+static void terminate_readers(struct fixture *f)
+{
+	fixture_sql(f, "select pg_terminate_backend(pid, 30000) from pg_stat_activity where "
+		       "application_name = 'tallyd reader'");
+}
+
+static void a_reader_that_was_lost_is_another_one_for_the_next_question(void **state)
+{
+	struct fixture *f = *state;
+	write_samples(f);
+	for (int i = 0; i < 3; i++) {
+		assert_all_are_counted(f);
+		assert_int_equal(fixture_sql(f, backends), 1);
+		terminate_readers(f);
+	}
+}
+
+static void *terminate_when_it_waits(void *arg)
+{
+	int64_t until = clock_monotonic() + 30 * CLOCK_SECOND;
+	while (clock_monotonic() < until &&
+	       fixture_sql(arg, "select count(*) from pg_stat_activity where application_name = "
+				"'tallyd reader' and wait_event_type = 'Lock'") == 0)
+		sched_yield();
+	terminate_readers(arg);
+	return NULL;
+}
+
+static void a_reader_that_is_lost_in_the_middle_is_said_and_the_next_question_answered(void **state)
+{
+	struct fixture *f = *state;
+	pthread_t thread;
+	int64_t n;
+	write_samples(f);
+	assert_all_are_counted(f);
+	PGconn *lock = lock_samples();
+	assert_int_equal(pthread_create(&thread, NULL, terminate_when_it_waits, f), 0);
+	assert_int_not_equal(count(f, 60 * SECOND, &n), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_non_null(strstr(fake_host_reason(f->host), "terminat"));
+	PQfinish(lock);
+	assert_all_are_counted(f);
+}
+
+/* Each limit on value is a condition more, and a statement of its own. */
+static void of_many_kinds_of_questions_the_latest_stay_prepared(void **state)
+{
+	enum { KINDS = 40 };
+	struct fixture *f = *state;
+	struct tally_filter filters[KINDS];
+	struct tally_query query = query_of("samples", &counted, 1);
+	struct rows rows;
+	write_samples(f);
+	query.filters = filters;
+	for (uint32_t i = 0; i < 2 * KINDS; i++) {
+		query.n_filters = 1 + i % KINDS;
+		filters[i % KINDS] = (struct tally_filter){
+			.column = "value", .match = TALLY_GREATER, .value = {.f = 0, .set = 1}};
+		assert_int_equal(ask(f, &query, &rows), 0);
+		assert_int_equal(rows_at(&rows, 0, 1)->i, SAMPLES);
+		rows_free(&rows);
+	}
+	assert_int_equal(fixture_sql(f, backends), 1);
+}
+
+struct rolling {
+	struct fixture *f;
+	atomic_bool done;
+};
+
+static void *roll_step_by_step(void *arg)
+{
+	struct rolling *rolling = arg;
+	struct store *store = rolling->f->store;
+	struct rollup rollup = {.pg = &store->upkeep.pg,
+				.server = &store->server,
+				.stored = catalog_find(&store->catalog, "samples"),
+				.now = T0 + DAY,
+				.span = 10 * MINUTE};
+	while (rollup_step(&rollup) > 0)
+		;
+	atomic_store(&rolling->done, true);
+	return NULL;
+}
+
+static void rows_that_are_rolled_up_meanwhile_count_once(void **state)
+{
+	struct fixture *f = *state;
+	struct rolling rolling = {.f = f};
+	pthread_t thread;
+	fake_host_set_now(f->host, T0 + MINUTE);
+	upkeep_at(f, T0 + MINUTE); /* its connection */
+	write_samples(f);
+	assert_int_equal(pthread_create(&thread, NULL, roll_step_by_step, &rolling), 0);
+	bool last;
+	do {
+		last = atomic_load(&rolling.done);
+		assert_all_are_counted(f);
+	} while (!last);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(fixture_sql(f, "select sum(rows) from samples_1h"), SAMPLES);
+}
+
+int main(void)
+{
+#define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
+	const struct CMUnitTest tests[] = {
+		STORE_TEST(what_the_server_stops_leaves_its_connection_usable),
+		STORE_TEST(a_reader_that_was_lost_is_another_one_for_the_next_question),
+		STORE_TEST(
+			a_reader_that_is_lost_in_the_middle_is_said_and_the_next_question_answered),
+		STORE_TEST(of_many_kinds_of_questions_the_latest_stay_prepared),
+		STORE_TEST(rows_that_are_rolled_up_meanwhile_count_once),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
