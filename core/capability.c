@@ -246,3 +246,19 @@ int capability_set(struct tally_cache *cache, const char *key, const void *data,
 	capability_leave(slot);
 	return r;
 }
+
+int capability_follow(struct tally_cache *cache, const struct capability_following *what,
+		      struct error *error)
+{
+	struct capability *slot = (struct capability *)cache, running;
+	int r = capability_enter(slot, &running, error);
+	if (r < 0)
+		return r;
+	const struct tally_keeper *keeper = running.plugin->cache;
+	bool can = keeper && keeper->size > offsetof(struct tally_keeper, follow) && keeper->follow;
+	r = can ? keeper->follow(running.self, what->channels, what->stop_fd, what->heard,
+				 what->arg)
+		: error_set(error, ENOTSUP, "%s has no channels to follow", slot->name);
+	capability_leave(slot);
+	return r;
+}

@@ -32,9 +32,18 @@ int capability_query(struct tally_store *store, const struct tally_query *query,
 		     tally_rows_fn *rows, void *arg, struct error *error);
 int capability_tables(struct tally_store *store, tally_table_fn *each, void *arg,
 		      struct error *error);
+/* What to follow, and who hears it. */
+struct capability_following {
+	const char *const *channels;
+	int stop_fd;
+	tally_heard_fn *heard;
+	void *arg;
+};
 int capability_get(struct tally_cache *cache, const char *key, struct tally_blob *ret,
 		   struct error *error);
 int capability_set(struct tally_cache *cache, const char *key, const void *data, size_t len,
 		   int64_t ttl_ns, struct error *error);
+int capability_follow(struct tally_cache *cache, const struct capability_following *what,
+		      struct error *error);
 
 #endif

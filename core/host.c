@@ -288,6 +288,15 @@ static int host_cache_set(struct tally_ctx *ctx, struct tally_cache *cache, cons
 	return capability_set(cache, key, data, len, ttl_ns, &host_error);
 }
 
+static int host_cache_follow(struct tally_ctx *ctx, struct tally_cache *cache,
+			     const char *const *channels, int stop_fd, tally_heard_fn *heard,
+			     void *arg)
+{
+	(void)ctx;
+	const struct capability_following what = {channels, stop_fd, heard, arg};
+	return capability_follow(cache, &what, &host_error);
+}
+
 static const struct tally_host host_vtable = {
 	.size = sizeof(struct tally_host),
 	.version = TALLYD_VERSION,
@@ -318,6 +327,7 @@ static const struct tally_host host_vtable = {
 	.store_tables = host_store_tables,
 	.cache_get = host_cache_get,
 	.cache_set = host_cache_set,
+	.cache_follow = host_cache_follow,
 };
 
 /* ---- Making one ---- */

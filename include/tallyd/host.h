@@ -1,7 +1,7 @@
 /*
  * What the daemon does for a plugin.  Plugins call the tally_*() wrappers below; each says
  * in its name what it does and here what it promises.  log, count, gauge, stopping, now,
- * query, get, set, samples, fail, reason and, of a batch that was emitted, keep, drop and
+ * query, get, set, follow, samples, fail, reason and, of a batch that was emitted, keep, drop and
  * bytes may be called from any thread of the plugin's own; the rest from the thread the core
  * called it on.
  */
@@ -73,6 +73,9 @@ struct tally_host {
 			 struct tally_blob *ret);
 	int (*cache_set)(struct tally_ctx *ctx, struct tally_cache *cache, const char *key,
 			 const void *data, size_t len, int64_t ttl_ns);
+	int (*cache_follow)(struct tally_ctx *ctx, struct tally_cache *cache,
+			    const char *const *channels, int stop_fd, tally_heard_fn *heard,
+			    void *arg);
 };
 
 struct tally_ctx {
@@ -297,6 +300,14 @@ static inline int tally_cache_set(struct tally_ctx *ctx, struct tally_cache *cac
 				  const void *data, size_t len, int64_t ttl_ns)
 {
 	return ctx->host->cache_set(ctx, cache, key, data, len, ttl_ns);
+}
+
+/* Blocks, as struct tally_keeper says.  -ENOTSUP: that cache has no channels. */
+static inline int tally_cache_follow(struct tally_ctx *ctx, struct tally_cache *cache,
+				     const char *const *channels, int stop_fd,
+				     tally_heard_fn *heard, void *arg)
+{
+	return ctx->host->cache_follow(ctx, cache, channels, stop_fd, heard, arg);
 }
 
 #ifdef __cplusplus

@@ -5,7 +5,7 @@
  * Three rules carry the whole contract:
  *   threads    the core calls one instance from one thread at a time, so plugins may
  *              block; only interrupt(), reconfigure() and the facets' query(), tables(),
- *              get(), set() and watch() run beside it.
+ *              get(), set(), follow() and watch() run beside it.
  *   ownership  what you emit is gone; what you are handed is on loan until you return.
  *   errors     return 0 or what tally_fail() returns (-errno); the core logs it once,
  *              counts it and tries again.
@@ -234,10 +234,19 @@ struct tally_blob { /* bytes on loan: call release(owner) when done */
 	void *owner;
 };
 
+/* text is on loan and may be written to. */
+typedef int tally_heard_fn(void *arg, const char *channel, char *text, size_t len);
+
 struct tally_keeper { /* "cache"; thread-safe */
 	uint32_t size;
 	int (*get)(void *self, const char *key, struct tally_blob *ret); /* -ENOENT: a miss */
 	int (*set)(void *self, const char *key, const void *data, size_t len, int64_t ttl_ns);
+	/* Optional: what others publish on these channels (NULL ends them) from now on, until heard
+	 * returns non-zero, which is returned; -ECANCELED: stop_fd has become readable; else
+	 * -errno, and something may have been missed.  heard(arg, NULL, NULL, 0) when all channels
+	 * are followed, and whenever there is no more at the moment. */
+	int (*follow)(void *self, const char *const *channels, int stop_fd, tally_heard_fn *heard,
+		      void *arg);
 };
 
 /*

@@ -1,1 +1,2 @@
 tallyd_integration_test(redis LABELS story)
+tallyd_integration_test(live_split)

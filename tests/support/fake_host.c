@@ -272,6 +272,16 @@ static int fake_cache_get(struct tally_ctx *ctx, struct tally_cache *cache, cons
 	return cache->keeper->get(cache->self, key, ret);
 }
 
+static int fake_cache_follow(struct tally_ctx *ctx, struct tally_cache *cache,
+			     const char *const *channels, int stop_fd, tally_heard_fn *heard,
+			     void *arg)
+{
+	(void)ctx;
+	if (!cache->keeper->follow)
+		return -ENOTSUP;
+	return cache->keeper->follow(cache->self, channels, stop_fd, heard, arg);
+}
+
 static int fake_cache_set(struct tally_ctx *ctx, struct tally_cache *cache, const char *key,
 			  const void *data, size_t len, int64_t ttl_ns)
 {
@@ -309,6 +319,7 @@ static const struct tally_host fake_vtable = {
 	.store_tables = fake_store_tables,
 	.cache_get = fake_cache_get,
 	.cache_set = fake_cache_set,
+	.cache_follow = fake_cache_follow,
 };
 
 struct fake_host *fake_host_create(const char *instance_name)

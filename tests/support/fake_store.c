@@ -87,8 +87,9 @@ struct tally_cell *fake_store_row(struct fake_store *store, const char *table)
 {
 	struct fake_rows *rows = fake_memory(fake_find(store, table));
 	size_t width = rows->table->n_columns;
-	rows->cells =
-		fake_memory(reallocarray(rows->cells, (rows->n + 1) * width, sizeof(*rows->cells)));
+	if ((rows->n & (rows->n - 1)) == 0) /* full: 0, 1, 2, 4 … */
+		rows->cells = fake_memory(reallocarray(
+			rows->cells, (rows->n ? 2 * rows->n : 1) * width, sizeof(*rows->cells)));
 	struct tally_cell *row = rows->cells + rows->n++ * width;
 	memset(row, 0, width * sizeof(*row));
 	store->last = row;

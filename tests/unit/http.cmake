@@ -27,7 +27,7 @@ tallyd_unit_test(http_cache SOURCES unit/test_http_cache.c unit/http_fixture.c
 	LIBRARIES http_api_objects)
 tallyd_unit_test(http_guard SOURCES unit/test_http_guard.c unit/http_fixture.c
 	LIBRARIES http_api_objects)
-foreach(area IN ITEMS live live_resume live_sources live_old)
+foreach(area IN ITEMS live live_resume live_sources live_follow live_old)
 	tallyd_unit_test(http_${area} SOURCES unit/test_http_${area}.c unit/sse_fixture.c
 		unit/http_fixture.c ${INPUTS}/docker_logs/logs_table.c
 		${INPUTS}/docker_status/events_table.c LIBRARIES http_api_objects)

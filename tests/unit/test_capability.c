@@ -66,12 +66,35 @@ static int blob_get(void *self, const char *key, struct tally_blob *ret)
 	return 0;
 }
 
+static int one_follow(void *self, const char *const *channels, int stop_fd, tally_heard_fn *heard,
+		      void *arg)
+{
+	char text[] = "text";
+	(void)self;
+	assert_int_equal(stop_fd, 7);
+	return heard(arg, channels[0], text, 4);
+}
+
+static int hear(void *arg, const char *channel, char *text, size_t len)
+{
+	(void)arg;
+	assert_string_equal(channel, "rows:a");
+	assert_memory_equal(text, "text", len);
+	return 3;
+}
+
 static const struct tally_reader slow_reader = {.size = sizeof(slow_reader), .query = slow_query};
 static const struct tally_reader fast_reader = {.size = sizeof(fast_reader), .query = count_query};
 static const struct tally_keeper keeper = {.size = sizeof(keeper), .get = blob_get};
+static const struct tally_keeper channels_keeper = {
+	.size = sizeof(keeper), .get = blob_get, .follow = one_follow};
+static const struct tally_keeper older_keeper = {
+	.size = offsetof(struct tally_keeper, follow), .get = blob_get, .follow = one_follow};
 static const struct tally_plugin slow_plugin = {.name = "slow", .store = &slow_reader};
 static const struct tally_plugin fast_plugin = {.name = "fast", .store = &fast_reader};
 static const struct tally_plugin cache_plugin = {.name = "cache", .cache = &keeper};
+static const struct tally_plugin channels_plugin = {.name = "heard", .cache = &channels_keeper};
+static const struct tally_plugin older_plugin = {.name = "older", .cache = &older_keeper};
 
 static void slow_init(struct slow_store *store)
 {
@@ -210,9 +233,35 @@ static void queries_never_reach_an_instance_after_its_detach(void **state)
 	capabilities_destroy(capabilities);
 }
 
+static int follow_on(const struct tally_plugin *plugin, struct error *error)
+{
+	static const char *const names[] = {"rows:a", NULL};
+	const struct capability_following what = {names, 7, hear, NULL};
+	struct capabilities *capabilities = capabilities_create();
+	void *slot = capability_slot(capabilities, TALLY_OPT_CACHE, "output.redis");
+	if (plugin)
+		capability_attach(capabilities, "output.redis", plugin, NULL);
+	int r = capability_follow(slot, &what, error);
+	capabilities_destroy(capabilities);
+	return r;
+}
+
+static void only_a_cache_that_has_channels_is_followed(void **state)
+{
+	struct error error = {0};
+	(void)state;
+	assert_int_equal(follow_on(&channels_plugin, &error), 3);
+	assert_int_equal(follow_on(NULL, &error), -ENOTCONN);
+	assert_int_equal(follow_on(&fast_plugin, &error), -ENOTSUP);
+	assert_int_equal(follow_on(&cache_plugin, &error), -ENOTSUP);
+	assert_int_equal(follow_on(&older_plugin, &error), -ENOTSUP);
+	assert_string_equal(error.text, "output.redis has no channels to follow");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(only_a_cache_that_has_channels_is_followed),
 		cmocka_unit_test(an_instance_that_does_not_run_is_not_connected),
 		cmocka_unit_test(a_slot_stays_the_same_over_incarnations),
 		cmocka_unit_test(detaching_waits_for_the_query_in_flight_and_refuses_new_ones),

@@ -175,9 +175,62 @@ static void bytes_that_nobody_asked_for_end_the_connection(void **state)
 	part(&villain, fixture);
 }
 
+static int hear_nothing(void *arg, const char *channel, char *text, size_t len)
+{
+	(void)arg;
+	(void)channel;
+	(void)text;
+	(void)len;
+	return 0;
+}
+
+static void what_is_no_message_ends_following(void **state)
+{
+	static const char *const channels[] = {"rows:a", NULL};
+	static const char *const replies[] = {
+		"+OK\r\n",
+		"$5\r\nhello\r\n",
+		"*2147483647\r\n:1\r\n",
+		"*4\r\n:1\r\n:2\r\n:3\r\n:4\r\n",
+		"*-1\r\n",
+		"*0\r\n",
+		"*3\r\n:1\r\n:2\r\n:3\r\n",
+		"*3\r\n$7\r\nmessage\r\n:2\r\n:3\r\n",
+		"*3\r\n$7\r\nmessage\r\n$-1\r\n$-1\r\n",
+		"*3\r\n$7\r\nmessage\r\n$12\r\nother:rows:a\r\n$1\r\nx\r\n",
+		"*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n",
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(replies) / sizeof(*replies); i++) {
+		struct villain villain = {.reply = replies[i]};
+		struct redis_fixture *fixture = meet(&villain);
+		assert_int_equal(redis_begin(fixture), 0);
+		assert_int_equal(tally_plugin()->cache->follow(fixture->plugin, channels, -1,
+							       hear_nothing, NULL),
+				 -EBADMSG);
+		part(&villain, fixture);
+	}
+}
+
+static void a_refusal_to_follow_is_told(void **state)
+{
+	static const char *const channels[] = {"rows:a", NULL};
+	struct villain villain = {.reply = "-NOPERM this user has no permissions\r\n"};
+	struct redis_fixture *fixture = meet(&villain);
+	(void)state;
+	assert_int_equal(redis_begin(fixture), 0);
+	assert_int_equal(
+		tally_plugin()->cache->follow(fixture->plugin, channels, -1, hear_nothing, NULL),
+		-EPROTO);
+	assert_non_null(strstr(tally_reason(fixture->ctx), "NOPERM"));
+	part(&villain, fixture);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_no_message_ends_following),
+		cmocka_unit_test(a_refusal_to_follow_is_told),
 		cmocka_unit_test(half_a_reply_ends_with_the_deadline),
 		cmocka_unit_test(an_endless_reply_is_cut_off),
 		cmocka_unit_test(arrays_are_refused_before_there_is_room_for_them),

@@ -68,6 +68,14 @@ void feed_add(struct feed *feed, struct lot *lot)
 	lot_drop(lot); /* it alone is too large: everybody missed it */
 }
 
+void feed_skip(struct feed *feed, uint64_t n_rows)
+{
+	pthread_mutex_lock(&feed->lock);
+	feed_empty(feed);
+	feed->next += n_rows;
+	pthread_mutex_unlock(&feed->lock);
+}
+
 void feed_clear(struct feed *feed)
 {
 	pthread_mutex_lock(&feed->lock);

@@ -30,6 +30,8 @@ int feed_init(struct feed *feed, size_t max); /* -ENOMEM */
 void feed_done(struct feed *feed);
 
 void feed_add(struct feed *feed, struct lot *lot); /* takes the reference over */
+/* So many rows come next that nobody can see: all who read miss them, and those before. */
+void feed_skip(struct feed *feed, uint64_t n_rows);
 /* Rows have gone by unseen: numbers begin anew. */
 void feed_clear(struct feed *feed);
 

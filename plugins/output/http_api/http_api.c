@@ -198,8 +198,9 @@ static const struct tally_option http_options[] = {
 	 .accepts = "auto|pipeline|store|off",
 	 .help = "Where streams get their rows: from what this daemon's inputs read (pipeline); "
 		 "from the store, asked every second while anybody follows (store); from the "
-		 "inputs once they have read some, till then from the store (auto); or there are "
-		 "no streams."},
+		 "inputs once they have read some, till then from the store and from what is "
+		 "published in the first cache behind memory, if that is redis (auto); or there "
+		 "are no streams."},
 	{OPTION(live_memory), .type = TALLY_OPT_SIZE, .fallback = "4Mi", .accepts = "64Ki..1Gi",
 	 .help = "Memory for the newest rows of each kind of stream, for all its clients; who "
 		 "falls behind them misses some, and is told so."},

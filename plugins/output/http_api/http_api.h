@@ -92,6 +92,8 @@ enum http_metric {
 	HTTP_CACHE_EVICTIONS,
 	HTTP_STREAMS,
 	HTTP_STREAM_MISSED,
+	HTTP_STREAM_FOLLOWED,
+	HTTP_STREAM_REFUSED,
 };
 
 extern const struct tally_metric http_metrics[];

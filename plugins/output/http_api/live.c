@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "live_parts.h"
 #include "stream.h"
@@ -105,7 +107,8 @@ void live_watch(struct live *live, const struct tally_batch *batch)
 		struct live_source *source = &live->sources[i];
 		if (strcmp(source->table, batch->table->name) != 0)
 			continue;
-		atomic_store(&source->passes, true);
+		if (!atomic_exchange(&source->passes, true))
+			eventfd_write(live->follow_fd, 1);
 		struct lot *lot = lot_of_batch(live->ctx, batch);
 		if (lot)
 			feed_add(&source->feed, lot);
@@ -119,14 +122,47 @@ struct feed *live_feed(struct live *live, enum live_kind kind)
 	return &live->sources[kind].feed;
 }
 
-bool live_is_polled(struct live *live, enum live_kind kind)
+bool live_is_polled(const struct live *live, enum live_kind kind)
 {
 	if (live->config->live == HTTP_LIVE_STORE)
 		return true;
 	return live->config->live == HTTP_LIVE_AUTO && !atomic_load(&live->sources[kind].passes);
 }
 
+int64_t live_clock(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * HTTP_SECOND + now.tv_nsec;
+}
+
+bool live_is_wanted(const struct live *live, const struct live_source *source)
+{
+	return source->wanted && live_is_polled(live, (enum live_kind)(source - live->sources));
+}
+
+void live_want(struct live *live)
+{
+	pthread_cond_signal(&live->ask);
+	pthread_cond_signal(&live->follow);
+	eventfd_write(live->follow_fd, 1);
+}
+
 /* ---- Streams ------------------------------------------------------------- */
+
+/* With the live lock: nobody has asked for it for a while. */
+static void live_begin(struct live *live, struct live_source *source)
+{
+	feed_clear(&source->feed);
+	source->wanted = true;
+	source->due = 0;
+	source->generation++;
+	pthread_mutex_lock(&source->lock);
+	recent_clear(&source->recent);
+	source->recent_generation = source->generation;
+	pthread_mutex_unlock(&source->lock);
+	live_want(live);
+}
 
 int live_enter(struct live *live, struct stream *stream)
 {
@@ -138,11 +174,9 @@ int live_enter(struct live *live, struct stream *stream)
 	} else if (live->n_streams >= live->config->max_streams) {
 		r = -EBUSY;
 	} else {
-		if (source->streams++ == 0 && live_is_polled(live, stream->kind)) {
-			feed_clear(&source->feed); /* nobody has asked for a while */
-			source->generation++;
-			pthread_cond_signal(&live->ask);
-		}
+		source->streams++;
+		if (!source->wanted && live_is_polled(live, stream->kind))
+			live_begin(live, source);
 		const struct feed_span span = feed_span(&source->feed);
 		tally_gauge(live->ctx, HTTP_STREAMS, ++live->n_streams);
 		stream->entered = true;
@@ -155,8 +189,10 @@ int live_enter(struct live *live, struct stream *stream)
 
 void live_leave(struct live *live, struct stream *stream)
 {
+	struct live_source *source = &live->sources[stream->kind];
 	pthread_mutex_lock(&live->lock);
-	live->sources[stream->kind].streams--;
+	if (--source->streams == 0)
+		source->left = live_clock();
 	tally_gauge(live->ctx, HTTP_STREAMS, --live->n_streams);
 	pthread_mutex_unlock(&live->lock);
 }
@@ -186,24 +222,35 @@ enum live_prospect live_wait(struct live *live, struct stream *stream)
 
 static void live_init(struct live *live)
 {
-	static const char *const tables[] = {[LIVE_STATS] = "container_stats",
-					     [LIVE_LOGS] = "container_logs",
-					     [LIVE_EVENTS] = "container_events"};
+	static const char *const channels[] = {[LIVE_STATS] = "rows:container_stats",
+					       [LIVE_LOGS] = "rows:container_logs",
+					       [LIVE_EVENTS] = "rows:container_events"};
 	pthread_condattr_t monotonic;
-	for (int i = 0; i < LIVE_KINDS; i++)
-		live->sources[i].table = tables[i];
+	for (int i = 0; i < LIVE_KINDS; i++) {
+		live->sources[i].channel = channels[i];
+		live->sources[i].table = strchr(channels[i], ':') + 1;
+		pthread_mutex_init(&live->sources[i].lock, NULL);
+	}
+	live->follow_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_mutex_init(&live->lock, NULL);
 	pthread_mutex_init(&live->nudge_lock, NULL);
 	pthread_cond_init(&live->nudge, &monotonic);
 	pthread_cond_init(&live->ask, &monotonic);
+	pthread_cond_init(&live->follow, &monotonic);
 	pthread_condattr_destroy(&monotonic);
+}
+
+static bool live_may_follow(const struct http_config *config)
+{
+	return config->live == HTTP_LIVE_AUTO && config->cache && config->cache[0].name &&
+	       config->cache[1].name;
 }
 
 static int live_prepare(struct live *live)
 {
-	int r = 0;
+	int r = live->follow_fd < 0 ? -EMFILE : 0;
 	for (int i = 0; i < LIVE_KINDS && r == 0; i++)
 		r = feed_init(&live->sources[i].feed, (size_t)live->config->live_memory);
 	if (r < 0 || live->config->live == HTTP_LIVE_OFF)
@@ -217,6 +264,10 @@ static int live_prepare(struct live *live)
 		return r;
 	r = -pthread_create(&live->poller, NULL, live_poll, live);
 	live->has_poller = r == 0;
+	if (r < 0 || !live_may_follow(live->config))
+		return r;
+	r = -pthread_create(&live->follower, NULL, live_follow, live);
+	live->has_follower = r == 0;
 	return r;
 }
 
@@ -243,7 +294,7 @@ void live_close(struct live *live)
 	static const bool none[LIVE_KINDS];
 	pthread_mutex_lock(&live->lock);
 	live->closed = true;
-	pthread_cond_signal(&live->ask);
+	live_want(live);
 	pthread_mutex_unlock(&live->lock);
 	live_resume(live, none);
 	live_nudge(live, &live->sources[0]);
@@ -251,7 +302,9 @@ void live_close(struct live *live)
 		pthread_join(live->waker, NULL);
 	if (live->has_poller)
 		pthread_join(live->poller, NULL);
-	live->has_waker = live->has_poller = false;
+	if (live->has_follower)
+		pthread_join(live->follower, NULL);
+	live->has_waker = live->has_poller = live->has_follower = false;
 }
 
 void live_free(struct live *live)
@@ -259,10 +312,17 @@ void live_free(struct live *live)
 	if (!live)
 		return;
 	for (int i = 0; i < LIVE_KINDS; i++) {
-		feed_done(&live->sources[i].feed);
-		seen_done(&live->sources[i].seen);
+		struct live_source *source = &live->sources[i];
+		feed_done(&source->feed);
+		recent_clear(&source->recent);
+		rowset_done(&source->held);
+		catalog_drop(source->catalog);
+		pthread_mutex_destroy(&source->lock);
 	}
+	if (live->follow_fd >= 0)
+		close(live->follow_fd);
 	tables_destroy(live->tables);
+	pthread_cond_destroy(&live->follow);
 	pthread_cond_destroy(&live->ask);
 	pthread_cond_destroy(&live->nudge);
 	pthread_mutex_destroy(&live->nudge_lock);

@@ -1,14 +1,15 @@
 /*
  * What streams show: three feeds, filled from the rows that pass through this daemon, or, where
- *none do (an api process of its own), by asking the store every second for all clients of a kind,
- *and only while there are any.
+ * none do (an api process of its own), from the channels of a cache that workers publish on and
+ * from the store, both for all clients of a kind, and only while there are any.
  *
  *	an input       live_watch()     keeps its batch in a feed, nudges the waker
+ *	the poller     live_poll.c      asks the store for what nobody has shown yet
+ *	the follower   live_follow.c    hears what workers publish, ahead of the store
  *	the waker      resumes the streams that wait for it, and those that were silent for long
- *	HTTP thread    stream.c         takes rows out of the feed, live_wait() when there are no
- *more
+ *	HTTP thread    stream.c         takes rows out of the feed, live_wait() when it has no more
  *
- * Lock order: the live lock, then a feed's, or libmicrohttpd's own by suspending.
+ * Lock order: the live lock, then a source's, then a feed's, or libmicrohttpd's own by suspending.
  */
 #ifndef TALLYD_HTTP_LIVE_H
 #define TALLYD_HTTP_LIVE_H
@@ -37,7 +38,7 @@ void live_watch(struct live *live, const struct tally_batch *batch);
 
 struct feed *live_feed(struct live *live, enum live_kind kind);
 /* The store is asked: rows may be in the feed that are older than a stream is. */
-bool live_is_polled(struct live *live, enum live_kind kind);
+bool live_is_polled(const struct live *live, enum live_kind kind);
 
 /* Puts it at the end of its feed.  -EBUSY: there are max_streams; -ESHUTDOWN.  Else owes
  * live_leave(). */

@@ -1,4 +1,6 @@
-/* What live.c (streams, and waking them) and live_poll.c (asking the store) share.  Nobody else's.
+/*
+ * What live.c (streams, and waking them), live_poll.c (asking the store), live_follow.c (hearing
+ * channels) and news.c (what these two bring) share.  Nobody else's.
  */
 #ifndef TALLYD_HTTP_LIVE_PARTS_H
 #define TALLYD_HTTP_LIVE_PARTS_H
@@ -6,20 +8,28 @@
 #include <stdatomic.h>
 
 #include "live.h"
-#include "seen.h"
+#include "recent.h"
+#include "rowset.h"
 #include "tables.h"
 
 struct live_source {
+	const char *channel; /* rows:TABLE */
 	const char *table;
 	struct feed feed;
 	atomic_bool passes; /* rows of it pass through this daemon */
 	atomic_bool fresh;  /* there are rows that waiting streams have not seen */
 	/* Guarded by the live lock. */
 	uint32_t streams;
-	unsigned generation; /* of polling: grows when the first stream comes */
-	/* The poller's. */
-	unsigned polled_generation;
-	struct seen seen; /* rows of the last poll */
+	bool wanted;                   /* fetched: there are streams, or were a moment ago */
+	int64_t left, due;             /* monotonic: the last one went; the store is to be asked */
+	unsigned generation;           /* of fetching: grows when it begins */
+	const struct catalog *catalog; /* as the store had it last; NULL: not known */
+
+	pthread_mutex_t lock; /* guards what is below */
+	struct recent recent;
+	unsigned recent_generation;
+	int64_t hold;       /* monotonic: what is heard waits for a poll that begins then; 0: no */
+	struct rowset held; /* such rows */
 };
 
 struct live {
@@ -31,20 +41,30 @@ struct live {
 	pthread_mutex_t lock;
 	uint32_t n_streams;
 	struct stream *waiting; /* suspended */
-	bool closed;
-	pthread_cond_t ask; /* a first stream came, or it is over */
+	bool closed, followed;  /* followed: the channels of all that is wanted */
+	pthread_cond_t ask;     /* what is wanted has changed, or is due; or it is over */
+	pthread_cond_t follow;  /* likewise, but for being due */
+	int follow_fd;          /* readable: likewise */
 
 	pthread_mutex_t nudge_lock; /* guards nudged; nothing is taken under it */
 	pthread_cond_t nudge;
 	bool nudged;
 
-	pthread_t waker, poller;
-	bool has_waker, has_poller;
+	pthread_t waker, poller, follower;
+	bool has_waker, has_poller, has_follower;
 };
 
 /* Wakes the streams of a source, soon. */
 void live_nudge(struct live *live, struct live_source *source);
 
-void *live_poll(void *live); /* the poller's thread */
+/* With the live lock: rows of it are to be fetched. */
+bool live_is_wanted(const struct live *live, const struct live_source *source);
+/* Tells poller and follower that this has changed. */
+void live_want(struct live *live);
+
+int64_t live_clock(void); /* monotonic, also where a test holds the host's clock */
+
+void *live_poll(void *live);   /* the poller's thread */
+void *live_follow(void *live); /* the follower's */
 
 #endif

@@ -1,162 +1,183 @@
 /*
  * Where no rows pass through this daemon the store is asked, every second, for the rows of the last
- * half minute, since hosts write in batches and their clocks differ; those that the last answer had
- * already are left out.  One question per kind, however many clients there are; none without any.
- * What can fail: the store; then the next second brings what this one did not.
+ * half minute, since hosts write in batches and their clocks differ; those that were shown already
+ * are left out.  One question per kind, however many clients there are; none without any.  While
+ * channels are followed and bring all that the store has it is asked more seldom.
+ * What can fail: the store; then the next question brings what this one did not.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <tallyd/query.h>
 #include <time.h>
 
 #include "live_parts.h"
-#include "mark.h"
+#include "news.h"
 
-enum { POLL_ROWS = 10000, POLL_MAX_BYTES = 16 << 20 };
-static const int64_t poll_back = 30 * HTTP_SECOND;
+static const int64_t poll_often = HTTP_SECOND, poll_seldom = 5 * HTTP_SECOND;
+static const int64_t poll_grace = 2 * HTTP_SECOND; /* for the channels: they have the right order */
+static const int64_t poll_linger = 30 * HTTP_SECOND; /* for clients that come back at once */
 
 /* ---- Asking -------------------------------------------------------------- */
 
-/* Fills with the newest rows, newest first; full: there were more. */
 static int poll_take(void *arg, const struct tally_batch *batch)
 {
-	struct rowset *rows = arg;
-	int r = rowset_add(rows, batch);
-	return r == 0 && rows->bytes > POLL_MAX_BYTES ? -E2BIG : r;
+	struct news *news = arg;
+	if (batch->table->n_columns != news->table->n_columns)
+		return -EPROTO;
+	news_add(news, batch);
+	return 0;
 }
 
-static int poll_ask(struct live *live, const struct tally_table *table, struct rowset *ret)
+struct poll {
+	unsigned generation;
+	bool releases; /* what is heard has waited for this one */
+	int64_t from, to;
+};
+
+static int poll_ask(struct live *live, struct news *news, const struct poll *poll)
 {
 	struct tally_select select[ROWSET_MAX_COLUMNS];
+	const struct tally_table *table = news->table;
 	uint32_t n = 0;
-	if (table->n_columns > ROWSET_MAX_COLUMNS)
-		return -EINVAL;
 	for (uint32_t i = 1; i < table->n_columns; i++)
 		select[n++] = (struct tally_select){.column = table->columns[i].name};
 	const struct tally_query query = {
 		.size = sizeof(query),
 		.newest_first = 1,
 		.table = table->name,
-		.from = tally_now(live->ctx) - poll_back,
-		.to = INT64_MAX,
+		.from = poll->from,
+		.to = poll->to,
 		.select = select,
 		.n_select = n,
-		.limit = POLL_ROWS,
+		.limit = 2 * RECENT_ROWS,
 		.deadline = tally_monotonic(live->ctx) + live->config->query_timeout,
 	};
-	rowset_init(ret, table->n_columns);
-	int r = tally_query(live->ctx, live->config->store, &query, poll_take, ret);
-	return r == -E2BIG ? 0 : r;
+	news->newest_first = true;
+	return tally_query(live->ctx, live->config->store, &query, poll_take, news);
 }
 
-/* ---- What is new --------------------------------------------------------- */
-
-/* Leaves those that the last answer did not have, oldest first.  -ENOMEM. */
-static int poll_choose(struct live_source *source, const struct tally_table *table,
-		       struct rowset *rows)
+static void poll_begin(struct live *live, struct live_source *source, struct poll *ret)
 {
-	struct seen now;
-	uint32_t n = 0;
-	size_t width = rows->n_columns;
-	if (seen_init(&now, rows->n_rows) < 0)
-		return -ENOMEM;
-	struct tally_cell *cells = malloc((rows->n_rows + 1) * width * sizeof(*cells));
-	for (uint32_t i = rows->n_rows; cells && i-- > 0;) {
-		const struct tally_cell *row = rowset_row(rows, i);
-		uint64_t hash = mark_hash(table, row);
-		if (seen_add(&now, hash) && !seen_has(&source->seen, hash))
-			memcpy(&cells[n++ * width], row, width * sizeof(*cells));
-	}
-	if (!cells) {
-		seen_done(&now);
-		return -ENOMEM;
-	}
-	seen_done(&source->seen);
-	source->seen = now;
-	free(rows->cells);
-	rows->cells = cells;
-	rows->n_rows = n;
-	return 0;
+	int64_t now = tally_now(live->ctx);
+	pthread_mutex_lock(&live->lock);
+	bool followed = live->followed;
+	ret->generation = source->generation;
+	pthread_mutex_unlock(&live->lock);
+	pthread_mutex_lock(&source->lock);
+	ret->to = followed && source->hold == 0 ? now - poll_grace : INT64_MAX;
+	ret->releases = source->hold && source->hold <= live_clock();
+	recent_advance(&source->recent, now);
+	ret->from = source->recent.horizon;
+	pthread_mutex_unlock(&source->lock);
 }
 
-/* Not if rows have begun to pass meanwhile, or nobody is left. */
-static void poll_show(struct live *live, struct live_source *source, struct lot *lot)
+/* The follower waits for it, to read rows by it. */
+static void poll_learn(struct live *live, struct live_source *source, const struct catalog *catalog)
 {
 	pthread_mutex_lock(&live->lock);
-	bool wanted = live_is_polled(live, (enum live_kind)(source - live->sources)) &&
-		      source->streams > 0 && source->generation == source->polled_generation;
-	if (wanted)
-		feed_add(&source->feed, lot);
+	const struct catalog *old = source->catalog;
+	source->catalog = catalog_keep(catalog);
+	if (!old)
+		live_want(live);
 	pthread_mutex_unlock(&live->lock);
-	if (wanted)
-		live_nudge(live, source);
-	else
-		lot_drop(lot);
+	catalog_drop(old);
 }
 
-static int poll_rows(struct live *live, struct live_source *source, const struct catalog *catalog)
+static void poll_release(struct live *live, struct live_source *source, const struct poll *poll,
+			 const struct catalog *catalog)
 {
-	struct rowset rows;
-	const struct tally_table *table = catalog_find(catalog, source->table);
-	if (!table) {
-		catalog_drop(catalog);
-		return 0;
+	struct news news;
+	bool any = true;
+	while (any && news_init(&news, source, poll->generation, catalog_keep(catalog)) == 0) {
+		any = news_release(&news);
+		news_show(&news, live);
 	}
-	int r = poll_ask(live, table, &rows);
-	if (r == 0)
-		r = poll_choose(source, table, &rows);
-	if (r < 0 || rows.n_rows == 0) {
-		rowset_done(&rows);
-		catalog_drop(catalog);
+}
+
+/* Also after a failure what came before it is shown. */
+static int poll_rows(struct live *live, struct live_source *source, bool *ret_found)
+{
+	const struct catalog *catalog;
+	struct news news;
+	struct poll poll;
+	int r = tables_get(live->tables, source->table, &catalog);
+	if (r < 0)
 		return r;
+	poll_begin(live, source, &poll);
+	r = news_init(&news, source, poll.generation, catalog_keep(catalog));
+	if (r == 0) {
+		poll_learn(live, source, catalog);
+		r = poll_ask(live, &news, &poll);
+		*ret_found = news.found > 0 || poll.to == INT64_MAX;
+		news_show(&news, live);
 	}
-	struct lot *lot = lot_of_rows(&rows, table, catalog);
-	if (!lot) {
-		catalog_drop(catalog);
-		return -ENOMEM;
-	}
-	poll_show(live, source, lot);
-	return 0;
+	if (poll.releases)
+		poll_release(live, source, &poll, catalog);
+	catalog_drop(catalog);
+	return r == -ENOENT ? 0 : r;
 }
 
 static void poll_source(struct live *live, struct live_source *source)
 {
-	const struct catalog *catalog;
-	int r = tables_get(live->tables, source->table, &catalog);
-	if (r == 0)
-		r = poll_rows(live, source, catalog);
+	bool found = false;
+	int r = poll_rows(live, source, &found);
 	if (r < 0) {
 		tally_count(live->ctx, HTTP_STORE_ERRORS, 1);
 		tally_log(live->ctx, TALLY_WARNING, "streams of %s: the store did not answer: %s",
 			  source->table, strerror(-r));
 	}
+	pthread_mutex_lock(&live->lock);
+	if (live->followed && r == 0 && !found && source->due)
+		source->due = live_clock() + poll_seldom;
+	pthread_mutex_unlock(&live->lock);
 }
 
 /* ---- The thread ---------------------------------------------------------- */
 
-/* Those that are to be asked for now; false: it is over. */
-static bool poll_await(struct live *live, bool wanted[LIVE_KINDS], bool wait)
+/* With the live lock: nobody has been there for a while. */
+static void poll_forget(struct live *live, struct live_source *source)
 {
-	struct timespec until;
+	source->wanted = false;
+	feed_clear(&source->feed);
+	pthread_mutex_lock(&source->lock);
+	recent_clear(&source->recent);
+	pthread_mutex_unlock(&source->lock);
+	live_want(live);
+}
+
+/* With the live lock: which are due now; ret_next: when the next one is. */
+static bool poll_choose(struct live *live, bool due[LIVE_KINDS], int64_t *ret_next)
+{
+	int64_t now = live_clock();
 	bool any = false;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec++;
+	*ret_next = INT64_MAX;
+	for (int i = 0; i < LIVE_KINDS; i++) {
+		struct live_source *source = &live->sources[i];
+		if (source->wanted && source->streams == 0 && now - source->left >= poll_linger)
+			poll_forget(live, source);
+		bool wanted = live_is_wanted(live, source);
+		due[i] = wanted && source->due <= now;
+		any |= due[i];
+		if (due[i])
+			source->due = now + poll_often;
+		else if (wanted && source->due < *ret_next)
+			*ret_next = source->due;
+	}
+	return any;
+}
+
+/* false: it is over. */
+static bool poll_await(struct live *live, bool due[LIVE_KINDS])
+{
+	int64_t next;
 	pthread_mutex_lock(&live->lock);
-	if (wait && !live->closed)
-		pthread_cond_timedwait(&live->ask, &live->lock, &until);
-	while (!live->closed && !any) {
-		for (int i = 0; i < LIVE_KINDS; i++) {
-			struct live_source *source = &live->sources[i];
-			wanted[i] = source->streams > 0 && live_is_polled(live, (enum live_kind)i);
-			any |= wanted[i];
-			if (!wanted[i] || source->polled_generation == source->generation)
-				continue;
-			source->polled_generation = source->generation;
-			seen_done(&source->seen);
-		}
-		if (!any)
+	while (!live->closed && !poll_choose(live, due, &next)) {
+		struct timespec until = {.tv_sec = next / HTTP_SECOND,
+					 .tv_nsec = next % HTTP_SECOND};
+		if (next == INT64_MAX)
 			pthread_cond_wait(&live->ask, &live->lock);
+		else
+			pthread_cond_timedwait(&live->ask, &live->lock, &until);
 	}
 	bool closed = live->closed;
 	pthread_mutex_unlock(&live->lock);
@@ -166,13 +187,12 @@ static bool poll_await(struct live *live, bool wanted[LIVE_KINDS], bool wait)
 void *live_poll(void *arg)
 {
 	struct live *live = arg;
-	bool wanted[LIVE_KINDS], wait = false;
+	bool due[LIVE_KINDS];
 	pthread_setname_np(pthread_self(), "http-poll");
-	while (poll_await(live, wanted, wait)) {
+	while (poll_await(live, due)) {
 		for (int i = 0; i < LIVE_KINDS; i++)
-			if (wanted[i])
+			if (due[i])
 				poll_source(live, &live->sources[i]);
-		wait = true;
 	}
 	return NULL;
 }

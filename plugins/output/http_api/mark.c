@@ -81,6 +81,16 @@ int mark_read_key(const char *text, const struct tally_table *table, struct mark
 
 /* ---- Order --------------------------------------------------------------- */
 
+/* A row of a series is the same row in a store that keeps microseconds. */
+static struct tally_cell mark_cell(const struct tally_table *table, uint32_t column,
+				   const struct tally_cell *cell)
+{
+	struct tally_cell ret = *cell;
+	if (column == 0 && table->kind == TALLY_SERIES)
+		ret.i -= ret.i % 1000;
+	return ret;
+}
+
 static int compare_cells(uint16_t type, const struct tally_cell *a, const struct tally_cell *b)
 {
 	if (!a->set || !b->set)
@@ -99,7 +109,9 @@ bool mark_precedes(const struct mark *mark, const struct tally_table *table,
 	for (uint32_t i = 0; i < table->n_columns && n < mark->n_key; i++) {
 		if (!page_is_key(table, i))
 			continue;
-		int order = compare_cells(table->columns[i].type, &mark->key[n++], &row[i]);
+		const struct tally_cell a = mark_cell(table, i, &mark->key[n++]);
+		const struct tally_cell b = mark_cell(table, i, &row[i]);
+		int order = compare_cells(table->columns[i].type, &a, &b);
 		if (order)
 			return order < 0;
 	}
@@ -112,9 +124,10 @@ uint64_t mark_hash(const struct tally_table *table, const struct tally_cell *row
 	for (uint32_t i = 0; i < table->n_columns; i++) {
 		if (!page_is_key(table, i))
 			continue;
+		const struct tally_cell cell = mark_cell(table, i, &row[i]);
 		bool text = is_text(table->columns[i].type);
-		const char *bytes = text ? row[i].text : (const char *)&row[i].i;
-		size_t len = !row[i].set ? 0 : text ? row[i].len : sizeof(row[i].i);
+		const char *bytes = text ? cell.text : (const char *)&cell.i;
+		size_t len = !cell.set ? 0 : text ? cell.len : sizeof(cell.i);
 		for (size_t k = 0; k < len; k++)
 			hash = (hash ^ (unsigned char)bytes[k]) * UINT64_C(1099511628211);
 		hash = (hash ^ 0x100) * UINT64_C(1099511628211);

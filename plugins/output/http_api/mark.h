@@ -30,7 +30,8 @@ bool mark_read_number(const char *text, struct mark *ret);
 /* The key, of that table.  -EINVAL, -ENOMEM.  Owes mark_done(). */
 int mark_read_key(const char *text, const struct tally_table *table, struct mark *ret);
 
-/* Does the row come after the mark, in the order of time, tags, order? */
+/* Does the row come after the mark, in the order of time, tags, order?  Here and below times of a
+ * series count to the microsecond. */
 bool mark_precedes(const struct mark *mark, const struct tally_table *table,
 		   const struct tally_cell *row);
 /* Of the key: equal for the same row wherever it comes from. */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWSET_TEXT_SIZE = 64 << 10, ROWSET_FIRST_CELLS = 256 };
+enum { ROWSET_TEXT_LEAST = 1 << 10, ROWSET_TEXT_MOST = 64 << 10, ROWSET_FIRST_CELLS = 32 };
 
 struct rowset_text {
 	struct rowset_text *next;
@@ -55,9 +55,14 @@ static int rowset_reserve(struct rowset *rows, size_t more)
 	return 0;
 }
 
+/* Grows with what there is, since some are kept for long that hold a row. */
 static int rowset_text_block(struct rowset *rows, size_t len)
 {
-	size_t size = len > ROWSET_TEXT_SIZE ? len : ROWSET_TEXT_SIZE;
+	size_t size = rows->bytes < ROWSET_TEXT_MOST ? rows->bytes : ROWSET_TEXT_MOST;
+	if (size < ROWSET_TEXT_LEAST)
+		size = ROWSET_TEXT_LEAST;
+	if (size < len)
+		size = len;
 	struct rowset_text *block = malloc(sizeof(*block) + size);
 	if (!block)
 		return -ENOMEM;

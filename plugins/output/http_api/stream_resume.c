@@ -20,7 +20,7 @@ static int resume_ask(struct stream *stream, struct call *call, const struct tal
 		      struct rowset *ret)
 {
 	struct ask ask;
-	int64_t from = stream->after.key[0].i;
+	int64_t from = stream->after.key[0].i / 1000 * 1000;
 	if (stream->kind == LIVE_STATS && from < call->now - resume_stats)
 		from = call->now - resume_stats;
 	ask_init(&ask, call, table);

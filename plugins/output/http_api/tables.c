@@ -86,6 +86,12 @@ void catalog_drop(const struct catalog *catalog)
 	free(snapshot);
 }
 
+const struct catalog *catalog_keep(const struct catalog *catalog)
+{
+	atomic_fetch_add(&((struct snapshot *)(uintptr_t)catalog)->references, 1);
+	return catalog;
+}
+
 static int snapshot_add(void *arg, const struct tally_table *table)
 {
 	struct snapshot *snapshot = arg;

@@ -23,6 +23,7 @@ void tables_destroy(struct tables *tables);
 int tables_get(struct tables *tables, const char *name, const struct catalog **ret);
 /* The same, from the store, however fresh the remembered ones are. */
 int tables_reload(struct tables *tables, const struct catalog **ret);
+const struct catalog *catalog_keep(const struct catalog *catalog);
 void catalog_drop(const struct catalog *catalog);
 
 const struct tally_table *catalog_find(const struct catalog *catalog, const char *name);

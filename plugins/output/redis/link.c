@@ -27,13 +27,14 @@ bool link_is_quiet(const struct link *link)
 static int link_wait(struct link *link, short events, int64_t deadline)
 {
 	struct pollfd fds[] = {{.fd = link->redis->fd, .events = events},
-			       {.fd = link->wake_fd, .events = POLLIN}};
+			       {.fd = link->wake_fd, .events = POLLIN},
+			       {.fd = link->stop_fd, .events = POLLIN}};
 	int64_t left = deadline - tally_monotonic(link->ctx);
 	int ms = left <= 0 ? 0 : (int)((left + 999999) / 1000000);
-	int r = poll(fds, 2, ms);
+	int r = poll(fds, 3, ms);
 	if (r < 0 && errno != EINTR)
 		return tally_fail(link->ctx, errno, "poll: %s", strerror(errno));
-	if (r > 0 && fds[1].revents)
+	if (r > 0 && (fds[1].revents || fds[2].revents))
 		return tally_fail(link->ctx, ECANCELED, "interrupted");
 	if (r > 0)
 		return fds[0].revents;
@@ -49,8 +50,8 @@ struct talk {
 	const struct commands *commands;
 	link_reply_fn *each;
 	void *arg;
-	size_t sent, received; /* bytes; received: since the last reply */
-	uint32_t replies;
+	size_t sent; /* bytes */
+	uint32_t replies, wanted;
 };
 
 static int talk_send(struct talk *talk)
@@ -68,12 +69,13 @@ static int talk_send(struct talk *talk)
 static int talk_feed(struct talk *talk, const char *data, size_t len)
 {
 	redisReader *reader = talk->link->redis->reader;
-	talk->received += len;
-	if (talk->received > REDIS_MAX_REPLY)
-		return tally_fail(talk->link->ctx, EBADMSG, "a reply is longer than %d bytes",
-				  REDIS_MAX_REPLY);
+	struct link *link = talk->link;
+	link->received += len;
+	if (link->received > link->max_reply)
+		return tally_fail(link->ctx, EBADMSG, "a reply is longer than %zu bytes",
+				  link->max_reply);
 	if (redisReaderFeed(reader, data, len) != REDIS_OK)
-		return tally_fail(talk->link->ctx, EBADMSG, "%s", reader->errstr);
+		return tally_fail(link->ctx, EBADMSG, "%s", reader->errstr);
 	return 0;
 }
 
@@ -95,14 +97,14 @@ static int talk_give(struct talk *talk)
 {
 	redisReader *reader = talk->link->redis->reader;
 	int r = 0;
-	while (r == 0 && talk->replies < talk->commands->n) {
+	while (r == 0 && talk->replies < talk->wanted) {
 		void *got = NULL;
 		if (redisReaderGetReply(reader, &got) != REDIS_OK)
 			return tally_fail(talk->link->ctx, EBADMSG, "%s", reader->errstr);
 		if (!got)
 			return 0;
 		redisReply *reply = got;
-		talk->received = 0;
+		talk->link->received = 0;
 		r = talk->each(talk->arg, talk->replies++, &reply);
 		if (reply)
 			freeReplyObject(reply);
@@ -127,9 +129,19 @@ int link_talk(struct link *link, const struct commands *commands, link_reply_fn 
 {
 	struct talk talk = {.link = link, .commands = commands, .each = each, .arg = arg};
 	int r = 0;
-	while (r == 0 && (talk.replies < commands->n || talk.sent < commands->bytes.len))
+	talk.wanted = each ? commands->n : 0;
+	while (r == 0 && (talk.replies < talk.wanted || talk.sent < commands->bytes.len))
 		r = talk_step(&talk, deadline);
 	return r;
+}
+
+int link_listen(struct link *link, link_reply_fn *each, void *arg, int64_t deadline)
+{
+	static const struct commands none;
+	struct talk talk = {.link = link, .commands = &none, .each = each, .arg = arg};
+	talk.wanted = UINT32_MAX;
+	int r = talk_give(&talk);
+	return r == 0 && talk.replies == 0 ? talk_step(&talk, deadline) : r;
 }
 
 int link_refused(struct link *link, const redisReply *reply)
@@ -139,12 +151,10 @@ int link_refused(struct link *link, const redisReply *reply)
 
 /* ---- Opening ------------------------------------------------------------- */
 
-/* None of our commands is answered with an array, and one could be of any length. */
-static void *link_no_array(const redisReadTask *task, int n)
+static void *link_make_array(const redisReadTask *task, int n)
 {
-	(void)task;
-	(void)n;
-	return NULL;
+	const struct link *link = task->privdata;
+	return n > 0 && n <= link->max_array ? link->make_array(task, n) : NULL;
 }
 
 static int link_connect(struct link *link, int64_t deadline)
@@ -158,8 +168,11 @@ static int link_connect(struct link *link, int64_t deadline)
 		return tally_fail(link->ctx, ECONNREFUSED, "%s: %s", link->config->url,
 				  link->redis->errstr);
 	link->functions = *link->redis->reader->fn;
-	link->functions.createArray = link_no_array;
+	link->make_array = link->functions.createArray;
+	link->functions.createArray = link_make_array;
 	link->redis->reader->fn = &link->functions;
+	link->redis->reader->privdata = link;
+	link->received = 0;
 	int r = 0, error = 0;
 	while (r == 0)
 		r = link_wait(link, POLLOUT, deadline);

@@ -1,7 +1,8 @@
 /*
  * One connection to Redis.  link_open() connects, shows the password and chooses the database;
- * link_talk() sends commands and reads their replies in one round trip.  Every wait ends at the
- * deadline or when wake_fd becomes readable, and no reply is taken beyond its bound.  A link that
+ * link_talk() sends commands and reads their replies in one round trip; link_listen() reads what
+ * comes unasked.  Every wait ends at the deadline or when wake_fd or stop_fd becomes readable, and
+ * no reply is taken beyond its bound.  A link that
  * failed must be closed, since nobody knows which replies are still on their way.  One thread at a
  * time.  hiredis connects and parses; sending and receiving is ours, for the deadlines.
  */
@@ -18,9 +19,13 @@ struct link {
 	struct tally_ctx *ctx;
 	const struct redis_config *config;
 	const struct address *address;
-	int wake_fd;
-	redisContext *redis; /* NULL: closed */
+	int wake_fd, stop_fd; /* -1: none */
+	size_t max_reply;     /* bytes */
+	int max_array;        /* elements; one on the wire could be of any length */
+	redisContext *redis;  /* NULL: closed */
 	redisReplyObjectFunctions functions;
+	void *(*make_array)(const redisReadTask *task, int n);
+	size_t received; /* bytes since the last reply */
 };
 
 /* Is on loan, or takes it by setting *reply to NULL.  Non-zero ends the talk with that. */
@@ -37,6 +42,9 @@ bool link_is_quiet(const struct link *link);
  * tally_fail(). */
 int link_talk(struct link *link, const struct commands *commands, link_reply_fn *each, void *arg,
 	      int64_t deadline);
+/* Waits for something to come, and gives all that is complete.  each NULL: link_talk() sends and
+ * leaves the replies to this. */
+int link_listen(struct link *link, link_reply_fn *each, void *arg, int64_t deadline);
 
 /* What a reply of type error becomes: as after tally_fail(). */
 int link_refused(struct link *link, const redisReply *reply);

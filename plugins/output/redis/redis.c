@@ -1,7 +1,8 @@
 /*
  * The plugin: publishes the newest rows in Redis, for whoever wants to read or follow them there,
- * and keeps bytes in it for others (the cache facet).  start() connects, so that a wrong address or
- * password shows at once; after that the writer and the keeper reconnect, each by itself.
+ * keeps bytes in it for others, and follows for them what is published there (the cache facet).
+ * start() connects, so that a wrong address or password shows at once; after that the writer and
+ * the keeper reconnect, each by itself.
  */
 #include "redis.h"
 
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
+#include "follow.h"
 #include "keeper.h"
 #include "writer.h"
 
@@ -82,7 +84,8 @@ static int redis_create(struct tally_ctx *ctx, const void *config, void **ret_se
 	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (fd < 0)
 		return tally_fail(ctx, errno, "eventfd: %s", strerror(errno));
-	redis->how = (struct link){.ctx = ctx, .config = config, .wake_fd = fd};
+	redis->how = (struct link){.ctx = ctx, .config = config, .wake_fd = fd, .stop_fd = -1};
+	redis->how.max_reply = REDIS_MAX_REPLY;
 	redis->how.address = &redis->address;
 	*ret_self = TAKE(redis);
 	return 0;
@@ -152,10 +155,19 @@ static int redis_set(void *self, const char *key, const void *data, size_t len, 
 	return keeper_set(redis->keeper, key, data, len, ttl_ns);
 }
 
+static int redis_follow(void *self, const char *const *channels, int stop_fd, tally_heard_fn *heard,
+			void *arg)
+{
+	struct redis *redis = self;
+	struct link how = redis->how;
+	how.stop_fd = stop_fd;
+	return follow_run(&how, channels, heard, arg);
+}
+
 static const struct tally_output redis_output = {
 	.size = sizeof(redis_output), .prepare = redis_prepare, .write = redis_write};
 static const struct tally_keeper redis_keeper = {
-	.size = sizeof(redis_keeper), .get = redis_get, .set = redis_set};
+	.size = sizeof(redis_keeper), .get = redis_get, .set = redis_set, .follow = redis_follow};
 
 TALLY_PLUGIN(.name = "redis", .version = TALLYD_VERSION,
 	     .help = "Publishes the newest rows in Redis, and keeps answers there for several API "

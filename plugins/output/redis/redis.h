@@ -8,6 +8,7 @@
 
 enum {
 	REDIS_MAX_REPLY = 1 << 20,    /* bytes of one */
+	REDIS_MAX_MESSAGE = 4 << 20,  /* bytes of one that is followed */
 	REDIS_MAX_VALUE = 256 << 10,  /* kept for others; more cannot be read within a few ms */
 	REDIS_MAX_COMMANDS = 4 << 20, /* bytes sent in one go, plus one row */
 	REDIS_MAX_ROW = 32 << 20,     /* bytes of the commands of one row */

@@ -1,0 +1,15 @@
+/*
+ * Follows channels under `<prefix>v1:` on a connection of its own.  Redis that is silent for
+ * `timeout` is asked whether it lives.  Any thread; ends as struct tally_keeper says, also when the
+ * plugin is interrupted.
+ */
+#ifndef TALLYD_REDIS_FOLLOW_H
+#define TALLYD_REDIS_FOLLOW_H
+
+#include "link.h"
+
+/* how: a closed link that says where to, with the stop_fd. */
+int follow_run(const struct link *how, const char *const *channels, tally_heard_fn *heard,
+	       void *arg);
+
+#endif

@@ -1,0 +1,252 @@
+"""Streams of api processes that have no inputs: what a worker publishes in Redis comes at once, what
+Redis did not bring comes out of the database, and nothing comes twice or not at all.
+
+The worker's input emits what a test writes into a file; PostgreSQL is the store.
+"""
+
+import itertools
+import json
+import threading
+import time
+
+import pytest
+
+from daemon import build_dir
+from pg import Postgres
+from redis import Redis
+from sse import Stream
+from waiting import wait_for
+
+names = (f"live{n}" for n in itertools.count())
+WEB = "1" * 64
+LOGS = "/api/v1/stream/logs"
+
+WORKER = """
+[input.replay]
+file = {dir}/rows
+interval = 100ms
+[buffer.batch]
+batch_timeout = %(store_delay)s
+[buffer.batch:redis]
+batch_timeout = 10ms
+on_full = drop_oldest
+[output.timescale]
+conninfo = %(conninfo)s
+[output.redis]
+url = %(url)s
+buffer = batch:redis
+timeout = 2s
+"""
+API = """
+[buffer.batch]
+[output.timescale]
+conninfo = %(conninfo)s
+maintenance = no
+[output.redis]
+url = %(url)s
+timeout = 2s
+[output.http_api]
+listen = 127.0.0.1:{port}
+store = timescale
+cache = memory, redis
+"""
+
+
+@pytest.fixture(scope="module")
+def server():
+    postgres = Postgres()
+    postgres.start()
+    yield postgres
+    postgres.leave()
+
+
+@pytest.fixture
+def redis():
+    made = Redis().start()
+    yield made
+    made.leave()
+
+
+class Site:
+    """A worker and api processes over the same database and the same Redis."""
+
+    def __init__(self, tallyd, server, redis):
+        self.tallyd, self.server, self.redis = tallyd, server, redis
+        self.database = server.create(next(names))
+        self.values = {"conninfo": server.conninfo(self.database), "url": redis.url,
+                       "store_delay": "50ms"}
+        self.sequence = itertools.count()
+        self.rows = None
+
+    def make(self, sections, **values):
+        build = build_dir()
+        return self.tallyd(sections % {**self.values, **values},
+                           plugin_dir=f"{build}/lib/tallyd/plugins:{build}/tests/plugins",
+                           globals="drain_timeout = 500ms")
+
+    def worker(self, **values):
+        daemon = self.make(WORKER, **values)
+        self.rows = daemon.dir / "rows"
+        self.rows.touch()
+        daemon.start(ready=None)
+        daemon.says("output.timescale: started", 60)
+        daemon.says("output.redis: started", 60)
+        return daemon
+
+    def api(self):
+        daemon = self.make(API).start()
+        daemon.says("output.redis: started", 60)
+        return daemon
+
+    def say(self, *messages):
+        rows = [[time.time_ns(), "alpha", WEB, "web", "stdout", message, None, next(self.sequence)]
+                for message in messages]
+        with open(self.rows, "a", encoding="utf-8") as file:
+            file.write(json.dumps({"table": "container_logs", "rows": rows}) + "\n")
+
+    def happen(self, action, at):
+        with open(self.rows, "a", encoding="utf-8") as file:
+            file.write(json.dumps({"table": "container_events",
+                                   "rows": [[at, "alpha", WEB, action, "web"]]}) + "\n")
+
+    def stored(self):
+        return {row[0] for row in self.server.sql("select message from container_logs", self.database)}
+
+
+@pytest.fixture
+def site(tallyd, server, redis):
+    return Site(tallyd, server, redis)
+
+
+def followed(api):
+    """Says the API: all channels of open streams are heard."""
+    return api.metric("tallyd_http_api_stream_followed") == 1
+
+
+def knows_lines(api):
+    answer = api.get("/api/v1/logs?limit=1")
+    return answer.status == 200 and answer.json["data"]
+
+
+def messages(stream, n):
+    return [row["message"] for row in stream.rows(n)]
+
+
+def test_a_time_that_the_store_cuts_is_that_of_the_same_row(site):
+    """Workers know nanoseconds, PostgreSQL microseconds."""
+    site.worker()
+    api = site.api()
+    stream = Stream(api, "/api/v1/stream/events")
+    api.wait(lambda: followed(api), "the channels are followed")
+    for n in range(5):
+        site.happen(f"exec_{n}", time.time_ns() // 1000 * 1000 + 789)
+    assert [row["action"] for row in stream.rows(5)] == [f"exec_{n}" for n in range(5)]
+    site.redis.stop()  # the next one is the store's, which has the others too
+    site.happen("die", time.time_ns() // 1000 * 1000 + 789)
+    assert stream.rows(1)[0]["action"] == "die"
+    last = stream.last
+    stream.close()
+    site.happen("start", time.time_ns() // 1000 * 1000 + 789)
+    stream = Stream(api, "/api/v1/stream/events", last)
+    assert stream.rows(1)[0]["action"] == "start"
+    stream.close()
+
+
+class Talker:
+    """Says `word 0`, `word 1` … while it is talking."""
+
+    def __init__(self, site, word):
+        self.site, self.word, self.said = site, word, []
+        self.silent = threading.Event()
+        self.thread = threading.Thread(target=self.talk)
+
+    def talk(self):
+        while not self.silent.wait(0.02):
+            self.said.append(f"{self.word} {len(self.said)}")
+            self.site.say(self.said[-1])
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.silent.set()
+        self.thread.join()
+
+
+def test_what_is_published_comes_before_it_is_stored(site):
+    site.worker(store_delay="1h")
+    api = site.api()
+    stream = Stream(api, LOGS)
+    api.wait(lambda: followed(api), "the channels are followed")
+    with Talker(site, "hello"):
+        assert messages(stream, 3)[0].startswith("hello")
+        assert site.stored() == set()
+    stream.close()
+
+
+def test_nothing_is_lost_or_doubled_while_redis_dies_and_comes_back(site):
+    site.worker()
+    api = site.api()
+    stream = Stream(api, LOGS)
+    api.wait(lambda: followed(api), "the channels are followed")
+    with Talker(site, "line") as talker:
+        heard = messages(stream, 30)
+        site.redis.stop()
+        api.wait(lambda: not followed(api), "Redis is missed")
+        heard += messages(stream, 100)
+        site.redis.start()
+        api.wait(lambda: followed(api), "the channels are followed again", 60)
+        heard += messages(stream, 100)
+    first = talker.said.index(heard[0])
+    heard += messages(stream, len(talker.said) - first - len(heard))
+    assert sorted(heard) == sorted(talker.said[first:])
+    wait_for(lambda: site.stored() == set(talker.said), 30)
+    stream.close()
+
+
+def test_who_comes_back_goes_on_whatever_brought_the_last_row(site):
+    """By Redis, by the store while Redis is gone, and at another process."""
+    site.worker()
+    first, second = site.api(), site.api()
+    heard, last = [], None
+    with Talker(site, "line") as talker:
+        for api in (first, second):
+            api.wait(lambda api=api: knows_lines(api), "its store has lines")
+        for api, redis in ((first, True), (first, True), (second, True), (second, False),
+                           (first, False), (first, False)):
+            if not redis:
+                site.redis.stop()
+            stream = Stream(api, LOGS, last)
+            api.wait(lambda: followed(api) == redis, "Redis is there or not", 60)
+            heard += messages(stream, 40)
+            last = stream.last
+            stream.close()
+    begin = talker.said.index(heard[0])
+    stream = Stream(second, LOGS, last)
+    heard += messages(stream, len(talker.said) - begin - len(heard))
+    assert sorted(heard) == sorted(talker.said[begin:])
+    stream.close()
+
+
+def test_what_is_no_row_is_refused_and_counted(site):
+    site.worker()
+    api = site.api()
+    stream = Stream(api, LOGS)
+    api.wait(lambda: followed(api), "the channels are followed")
+    garbage = (b"", b"{", b"[]", b"null", b'{"time":1}', b'{"time":"today"}', b"\xff\0" * 5000,
+               b'{"message":"no time"}', b'{"time":"2026-01-01T00:00:00Z","time":"2026-01-01T00:00:00Z"}',
+               b'{"time":"2026-01-01T00:00:00Z","sequence":1e400}', b"[" * 100000)
+    with Talker(site, "line"):
+        messages(stream, 1)  # so that the columns are known
+        for text in garbage:
+            site.redis.cli("-x", "PUBLISH", "tally:v1:rows:container_logs", data=text)
+        api.wait(lambda: api.metric("tallyd_http_api_stream_refused_total") == len(garbage),
+                 "all is counted")
+        assert followed(api)
+        # More than a message may hold: the connection is given up, and made anew.
+        site.redis.cli("-x", "PUBLISH", "tally:v1:rows:container_logs", data=b"x" * (5 << 20))
+        api.says("longer than")
+        api.wait(lambda: followed(api), "the channels are followed again")
+        assert all(message.startswith("line") for message in messages(stream, 20))
+    stream.close()

@@ -1,0 +1,210 @@
+/* Where no rows pass, streams hear what workers publish on the channels of a cache. */
+#include <errno.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sse_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#define LOGS "/api/v1/stream/logs"
+
+/* A cache whose channels carry what a test says; a message of NULL ends the connection. */
+struct station {
+	int pipe[2];
+	atomic_uint followers; /* who came so far */
+	bool has_logs_only;    /* what was asked for last */
+};
+
+static struct station station;
+
+static int station_follow(void *self, const char *const *channels, int stop_fd,
+			  tally_heard_fn *heard, void *arg)
+{
+	struct pollfd fds[] = {{.fd = station.pipe[0], .events = POLLIN},
+			       {.fd = stop_fd, .events = POLLIN}};
+	(void)self;
+	station.has_logs_only = strcmp(channels[0], "rows:container_logs") == 0 && !channels[1];
+	atomic_fetch_add(&station.followers, 1);
+	for (;;) {
+		char *text;
+		heard(arg, NULL, NULL, 0);
+		assert_true(poll(fds, 2, -1) > 0);
+		if (fds[1].revents)
+			return -ECANCELED;
+		assert_int_equal(read(station.pipe[0], &text, sizeof(text)), sizeof(text));
+		if (!text)
+			return -ECONNRESET;
+		heard(arg, "rows:container_logs", text, strlen(text));
+		free(text);
+	}
+}
+
+static int station_get(void *self, const char *key, struct tally_blob *ret)
+{
+	(void)self;
+	(void)key;
+	(void)ret;
+	return -ENOENT;
+}
+
+static const struct tally_keeper station_keeper = {
+	.size = sizeof(station_keeper), .get = station_get, .follow = station_follow};
+
+static void say(const char *text)
+{
+	char *copy = text ? strdup(text) : NULL;
+	assert_int_equal(write(station.pipe[1], &copy, sizeof(copy)), sizeof(copy));
+}
+
+static void say_line(int second, const char *message)
+{
+	char text[400];
+	snprintf(text, sizeof(text),
+		 "{\"time\":\"2026-01-01T12:00:%02dZ\",\"host\":\"alpha\",\"container_id\":\"abc\","
+		 "\"name\":\"web\",\"stream\":\"stdout\",\"message\":\"%s\",\"level\":null,"
+		 "\"sequence\":0,\"new\":{\"a\":[1]}}",
+		 second, message);
+	say(text);
+}
+
+static int set_up(void **state)
+{
+	static struct tally_named_cache caches[3] = {{.name = "memory"}, {.name = "redis"}};
+	sse_prepare(state);
+	struct http_fixture *fixture = *state;
+	assert_int_equal(pipe(station.pipe), 0);
+	atomic_store(&station.followers, 0);
+	caches[1].cache = fake_host_cache(&station_keeper, NULL);
+	fixture->config.cache = caches;
+	fixture->config.cache_size = 1 << 20;
+	fixture->config.live = HTTP_LIVE_AUTO;
+	sse_store_line(fixture, 1, "abc", "stored");
+	http_start(fixture);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct tally_cache *cache = ((struct http_fixture *)*state)->config.cache[1].cache;
+	http_tear_down(state);
+	fake_host_cache_free(cache);
+	close(station.pipe[0]);
+	close(station.pipe[1]);
+	return 0;
+}
+
+static void wait_for(struct http_fixture *fixture, uint32_t metric, uint64_t value)
+{
+	int64_t end = sse_monotonic() + 30 * HTTP_SECOND;
+	while (fake_host_metric(fixture->host, metric) != value && sse_monotonic() < end)
+		usleep(1000);
+	assert_int_equal(fake_host_metric(fixture->host, metric), value);
+}
+
+/* Its first line comes from the store, so that the columns are known. */
+static struct sse_client *follow(struct http_fixture *fixture)
+{
+	struct sse_client *client = sse_follow(fixture, LOGS, NULL);
+	sse_expect_line(client, "stored", NULL);
+	wait_for(fixture, HTTP_STREAM_FOLLOWED, 1);
+	return client;
+}
+
+static void what_is_heard_is_shown_but_once(void **state)
+{
+	struct sse_client *client = follow(*state);
+	assert_true(station.has_logs_only);
+	say_line(1, "stored");
+	say_line(2, "one");
+	say_line(2, "one");
+	say_line(3, "two");
+	sse_expect_line(client, "one", NULL);
+	sse_expect_line(client, "two", NULL);
+	sse_leave(client);
+}
+
+static void what_is_older_than_half_a_minute_is_not_shown(void **state)
+{
+	struct sse_client *client = follow(*state);
+	say("{\"time\":\"2026-01-01T11:59:29Z\",\"message\":\"long ago\"}");
+	say_line(2, "now");
+	sse_expect_line(client, "now", NULL);
+	sse_leave(client);
+}
+
+static void what_is_no_row_is_counted(void **state)
+{
+	static const char *const garbage[] = {
+		"",
+		"{",
+		"[]",
+		"null",
+		"{}",
+		"{\"time\":null}",
+		"{\"time\":12}",
+		"{\"time\":\"2026-01-01\"}",
+		"{\"time\":\"2026-01-01T12:00:02Z\"}}",
+		"{\"time\":\"2026-01-01T12:00:02Z\",\"host\":{}}",
+		"{\"time\":\"2026-01-01T12:00:02Z\",\"sequence\":\"1\"}",
+		"{\"time\":\"2026-01-01T12:00:02Z\",\"host\":\"a\",\"host\":\"b\"}",
+	};
+	struct sse_client *client = follow(*state);
+	for (size_t i = 0; i < sizeof(garbage) / sizeof(*garbage); i++)
+		say(garbage[i]);
+	say_line(2, "good");
+	sse_expect_line(client, "good", NULL);
+	wait_for(*state, HTTP_STREAM_REFUSED, sizeof(garbage) / sizeof(*garbage));
+	sse_leave(client);
+}
+
+static void a_lost_connection_is_made_anew(void **state)
+{
+	struct sse_client *client = follow(*state);
+	char id[400];
+	for (unsigned i = 2; i < 4; i++) {
+		say_line((int)i, "heard");
+		sse_expect_line(client, "heard", id);
+		say(NULL);
+		int64_t end = sse_monotonic() + 30 * HTTP_SECOND;
+		while (atomic_load(&station.followers) < i && sse_monotonic() < end)
+			usleep(1000);
+	}
+	wait_for(*state, HTTP_STREAM_FOLLOWED, 1);
+	sse_leave(client);
+	say_line(4, "while it was away");
+	client = sse_follow(*state, LOGS, id);
+	sse_expect_line(client, "while it was away", NULL);
+	sse_leave(client);
+}
+
+static void once_rows_pass_nothing_is_followed(void **state)
+{
+	struct sse_client *client = follow(*state);
+	sse_pass_line(*state, 2, "abc", "passes");
+	sse_expect_line(client, "passes", NULL);
+	wait_for(*state, HTTP_STREAM_FOLLOWED, 0);
+	sse_leave(client);
+}
+
+#define STATION(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		STATION(what_is_heard_is_shown_but_once),
+		STATION(what_is_older_than_half_a_minute_is_not_shown),
+		STATION(what_is_no_row_is_counted),
+		STATION(a_lost_connection_is_made_anew),
+		STATION(once_rows_pass_nothing_is_followed),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

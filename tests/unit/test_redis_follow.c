@@ -1,0 +1,152 @@
+/* Channels of a real Redis, followed for others. */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "redis_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+struct listener {
+	struct redis_fixture *fixture;
+	pthread_t thread;
+	int stop_fd, result, returned; /* what heard() returns, what follow() did */
+	atomic_bool followed;
+	atomic_uint n;
+	char heard[4][200];
+};
+
+static int hear(void *arg, const char *channel, char *text, size_t len)
+{
+	struct listener *listener = arg;
+	if (!channel) {
+		atomic_store(&listener->followed, true);
+		return 0;
+	}
+	unsigned n = atomic_load(&listener->n);
+	if (n < 4)
+		snprintf(listener->heard[n], sizeof(listener->heard[n]), "%s %.*s", channel,
+			 (int)len, text);
+	atomic_store(&listener->n, n + 1);
+	return listener->result;
+}
+
+static void *listen_on(void *arg)
+{
+	static const char *const channels[] = {"rows:a", "rows:b", NULL};
+	struct listener *listener = arg;
+	listener->returned = tally_plugin()->cache->follow(listener->fixture->plugin, channels,
+							   listener->stop_fd, hear, listener);
+	return NULL;
+}
+
+static bool is_followed(void *arg)
+{
+	return atomic_load(&((struct listener *)arg)->followed);
+}
+
+static bool has_heard(void *arg)
+{
+	return atomic_load(&((struct listener *)arg)->n) > 0;
+}
+
+static struct listener *begin(struct redis_fixture *fixture, int result)
+{
+	struct listener *listener = calloc(1, sizeof(*listener));
+	listener->fixture = fixture;
+	listener->result = result;
+	listener->stop_fd = eventfd(0, EFD_CLOEXEC);
+	pthread_create(&listener->thread, NULL, listen_on, listener);
+	assert_true(redis_eventually(is_followed, listener));
+	return listener;
+}
+
+static int end(struct listener *listener)
+{
+	pthread_join(listener->thread, NULL);
+	int returned = listener->returned;
+	close(listener->stop_fd);
+	free(listener);
+	return returned;
+}
+
+static void what_is_published_is_heard_in_its_order(void **state)
+{
+	struct redis_fixture *fixture = *state;
+	struct listener *listener = begin(fixture, 0);
+	freeReplyObject(redis_ask(fixture, "PUBLISH tally:v1:rows:a one"));
+	freeReplyObject(redis_ask(fixture, "PUBLISH tally:v1:rows:c none"));
+	freeReplyObject(redis_ask(fixture, "PUBLISH tally:v1:rows:b %b", "t\0o", (size_t)3));
+	freeReplyObject(redis_ask(fixture, "PUBLISH tally:v1:rows:a three"));
+	for (int i = 0; i < 3000 && atomic_load(&listener->n) < 3; i++)
+		usleep(10000);
+	assert_int_equal(atomic_load(&listener->n), 3);
+	assert_string_equal(listener->heard[0], "rows:a one");
+	assert_string_equal(listener->heard[1], "rows:b t");
+	assert_string_equal(listener->heard[2], "rows:a three");
+	assert_int_equal(eventfd_write(listener->stop_fd, 1), 0);
+	assert_int_equal(end(listener), -ECANCELED);
+}
+
+static void who_has_heard_enough_ends_it(void **state)
+{
+	struct redis_fixture *fixture = *state;
+	struct listener *listener = begin(fixture, 7);
+	freeReplyObject(redis_ask(fixture, "PUBLISH tally:v1:rows:a one"));
+	assert_true(redis_eventually(has_heard, listener));
+	assert_int_equal(end(listener), 7);
+}
+
+static void interrupting_the_plugin_ends_it(void **state)
+{
+	struct redis_fixture *fixture = *state;
+	struct listener *listener = begin(fixture, 0);
+	tally_plugin()->interrupt(fixture->plugin);
+	assert_int_equal(end(listener), -ECANCELED);
+}
+
+static int set_up_hasty(void **state)
+{
+	redis_set_up(state);
+	struct redis_fixture *fixture = *state;
+	fixture->config.timeout = REDIS_SECOND;
+	return 0;
+}
+
+static void silence_is_fine_as_long_as_it_lives(void **state)
+{
+	struct redis_fixture *fixture = *state;
+	struct listener *listener = begin(fixture, 0);
+	for (unsigned i = 0; i < 3; i++) { /* each as long as it takes until it is asked */
+		atomic_store(&listener->followed, false);
+		assert_true(redis_eventually(is_followed, listener));
+	}
+	freeReplyObject(redis_ask(fixture, "PUBLISH tally:v1:rows:a one"));
+	assert_true(redis_eventually(has_heard, listener));
+	redis_signal(SIGSTOP);
+	assert_int_equal(end(listener), -ETIMEDOUT);
+	redis_signal(SIGCONT);
+}
+
+#define REDIS(test, set) cmocka_unit_test_setup_teardown(test, set, redis_tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		REDIS(what_is_published_is_heard_in_its_order, redis_set_up),
+		REDIS(who_has_heard_enough_ends_it, redis_set_up),
+		REDIS(interrupting_the_plugin_ends_it, redis_set_up),
+		REDIS(silence_is_fine_as_long_as_it_lives, set_up_hasty),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
