@@ -1,4 +1,5 @@
-"""The same rows in SQLite, in plain PostgreSQL and in TimescaleDB, written by one daemon through each
+"""The same rows in SQLite, in plain PostgreSQL and in TimescaleDB (the one that
+TALLYD_TEST_TIMESCALE names, if it does), written by one daemon through each
 store's plugin: every endpoint gives the same answer over each of them, to the byte.
 
 What may differ is said where it does: see test_readiness, test_the_daemon_itself and
@@ -7,6 +8,7 @@ test_times_below_a_microsecond.
 
 import json
 import math
+import os
 import random
 import re
 import time
@@ -16,7 +18,7 @@ from urllib.parse import quote
 import pytest
 
 from daemon import Tallyd, free_port
-from pg import Postgres, Timescale
+from pg import Given, Postgres, Timescale
 from waiting import wait_for
 
 SECOND, MINUTE, HOUR, DAY = 1, 60, 3600, 86400
@@ -189,11 +191,21 @@ def base():
     return time.time() // HOUR * HOUR - HOUR
 
 
+def timescaledb():
+    """The server, and the conninfo of a database there."""
+    if "TALLYD_TEST_TIMESCALE" in os.environ:
+        given = Given()
+        return given, given.conninfo(given.create("stores"))
+    tsl = Timescale()
+    return tsl, tsl.start().conninfo()
+
+
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory, base):
-    plain, tsl = Postgres(), Timescale()
+    plain = Postgres()
+    tsl, conninfo = timescaledb()
     try:
-        conninfos = {"plain": plain.start().conninfo(), "tsl": tsl.start().conninfo()}
+        conninfos = {"plain": plain.start().conninfo(), "tsl": conninfo}
         made = Stores(tmp_path_factory.mktemp("stores"), conninfos)
         made.daemon.start()
         for table, rows in TABLES.items():

@@ -4,10 +4,13 @@ folder, a socket and a port that nobody else uses; removed afterwards.
 
 As a program: pg.py COMMAND … runs a command with TALLYD_TEST_CONNINFO pointing to such a server;
 pg.py --durable COMMAND … to one that flushes to disk as it does in production;
+pg.py --several COMMAND … to one, and then to the one that TALLYD_TEST_TIMESCALE names, if it does;
 pg.py --timescaledb COMMAND … to a TimescaleDB: a database of its own, dropped afterwards, at the
 server that TALLYD_TEST_TIMESCALE names (a conninfo whose user may create databases), or else the one
 in timescaledb/, and then TALLYD_TEST_ONE_BACKEND is set;
 pg.py --apache COMMAND … to the one in timescaledb/ as its Apache edition.  1: there is none to be had.
+
+TALLYD_TEST_POSTGRES="name=value …" are settings of a server of the tests' own.
 """
 
 import os
@@ -36,6 +39,32 @@ def free_port():
         return s.getsockname()[1]
 
 
+def psql(conninfo, text):
+    """Rows of text cells."""
+    answer = subprocess.run(
+        [str(programs() / "psql"), "-X", "-q", "-A", "-t", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-d",
+         conninfo, "-c", text],
+        capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60, check=False)
+    if answer.returncode:
+        raise RuntimeError(answer.stderr)
+    return [line.split("\t") for line in answer.stdout.splitlines()]
+
+
+def with_database(conninfo, name):
+    if "://" not in conninfo:
+        return f"{conninfo} dbname={name}"
+    parts = urllib.parse.urlsplit(conninfo)
+    return urllib.parse.urlunsplit(parts._replace(path=f"/{name}"))
+
+
+def as_user(conninfo, user, password):
+    if "://" not in conninfo:
+        return f"{conninfo} user={user} password={password}"
+    parts = urllib.parse.urlsplit(conninfo)
+    where = parts.netloc.rpartition("@")[2]
+    return urllib.parse.urlunsplit(parts._replace(netloc=f"{user}:{password}@{where}"))
+
+
 class Postgres:
     """With start() and stop() as often as wanted; leave() ends and removes it.
 
@@ -51,7 +80,8 @@ class Postgres:
         self.data = self.folder / "data"
         self.port = free_port()
         self.process = None
-        self.settings = {**self.settings, **settings}
+        given = dict(word.split("=", 1) for word in os.environ.get("TALLYD_TEST_POSTGRES", "").split())
+        self.settings = {**self.settings, **given, **settings}
         # PostgreSQL refuses to run as root.
         self.user = None if os.geteuid() else pwd.getpwnam("postgres")
         if self.user:
@@ -114,18 +144,38 @@ class Postgres:
         return f"host={self.folder} port={self.port} user=tally dbname={database}"
 
     def sql(self, text, database="postgres"):
-        """Rows of text cells."""
-        answer = subprocess.run(
-            [str(programs() / "psql"), "-X", "-q", "-A", "-t", "-F", "\t", "-v",
-             "ON_ERROR_STOP=1", "-d", self.conninfo(database), "-c", text],
-            capture_output=True, text=True, timeout=60, check=False)
-        if answer.returncode:
-            raise RuntimeError(answer.stderr)
-        return [line.split("\t") for line in answer.stdout.splitlines()]
+        return psql(self.conninfo(database), text)
 
     def create(self, database):
         self.sql(f"create database {database}")
         return database
+
+
+class Given:
+    """The server that TALLYD_TEST_TIMESCALE names: databases of the tests' own, until leave()."""
+
+    def __init__(self):
+        self.given = os.environ["TALLYD_TEST_TIMESCALE"]
+        self.made = []
+
+    def conninfo(self, database=None):
+        return with_database(self.given, database) if database else self.given
+
+    def sql(self, text, database=None):
+        return psql(self.conninfo(database), text)
+
+    def create(self, database):
+        name = f"tallyd_test_{os.getpid()}_{database}"
+        self.sql(f"create database {name} encoding 'UTF8' template template0")
+        self.made.append(name)
+        return name
+
+    def start(self):
+        return self
+
+    def leave(self):
+        for name in self.made:
+            self.sql(f"drop database {name} with (force)")
 
 
 class Timescale:
@@ -180,39 +230,29 @@ def run(command, server, **more):
         server.leave()
 
 
-def psql(conninfo, text):
-    subprocess.run([str(programs() / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", conninfo,
-                    "-c", text], check=True, stdin=subprocess.DEVNULL, timeout=60)
-
-
-def with_database(conninfo, name):
-    if "://" not in conninfo:
-        return f"{conninfo} dbname={name}"
-    parts = urllib.parse.urlsplit(conninfo)
-    return urllib.parse.urlunsplit(parts._replace(path=f"/{name}"))
-
-
-def run_at(command, conninfo):
-    """In a database of its own at a server that is there."""
-    name = f"tallyd_test_{os.getpid()}"
-    psql(conninfo, f"create database {name} encoding 'UTF8' template template0")
+def run_at_given(command):
+    server = Given()
     try:
+        conninfo = server.conninfo(server.create("unit"))
         return subprocess.run(command, check=False, env={
-            **os.environ, "TALLYD_TEST_CONNINFO": with_database(conninfo, name)}).returncode
+            **os.environ, "TALLYD_TEST_CONNINFO": conninfo}).returncode
     finally:
-        psql(conninfo, f"drop database {name} with (force)")
+        server.leave()
 
 
 def main(command):
+    given = os.environ.get("TALLYD_TEST_TIMESCALE")
     if command[0] == "--durable":
         return run(command[1:], Postgres(fsync="on", shared_buffers="512MB", max_wal_size="4GB"))
+    if command[0] == "--several":
+        failed = run(command[1:], Postgres())
+        return failed or (run_at_given(command[1:]) if given else 0)
     if command[0] == "--apache":
         os.environ["TALLYD_TEST_APACHE"] = "1"
     elif command[0] != "--timescaledb":
         return run(command, Postgres())
-    given = os.environ.get("TALLYD_TEST_TIMESCALE")
-    if given and command[0] != "--apache":
-        return run_at(command[1:], given)
+    elif given:
+        return run_at_given(command[1:])
     try:
         return run(command[1:], Timescale(), TALLYD_TEST_ONE_BACKEND="1")
     except RuntimeError as error:

@@ -3,6 +3,7 @@
  * rows are there exactly once when the write has been told to be done.
  */
 #include <arpa/inet.h>
+#include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -27,7 +28,8 @@ struct proxy {
 	int pairs[PAIRS][2]; /* client and server; -1: none */
 	int listener;
 	uint16_t port;
-	char server[108];
+	struct sockaddr_storage server;
+	socklen_t server_len;
 	pthread_t thread;
 	atomic_bool stop;
 	atomic_long up, down;         /* bytes let through to the server, and from it */
@@ -36,11 +38,10 @@ struct proxy {
 
 static int proxy_connect(const struct proxy *proxy)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", proxy->server);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(proxy->server.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_true(fd >= 0);
-	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(connect(fd, (const struct sockaddr *)&proxy->server, proxy->server_len),
+			 0);
 	return fd;
 }
 
@@ -112,22 +113,50 @@ static void *proxy_run(void *arg)
 	return NULL;
 }
 
-static const char *conninfo_value(PQconninfoOption *options, const char *name)
+static void proxy_find_server(struct proxy *proxy, const char *host, const char *port)
 {
-	while (strcmp(options->keyword, name) != 0)
-		options++;
-	return options->val;
+	struct sockaddr_un *address = (struct sockaddr_un *)&proxy->server;
+	struct addrinfo *found = NULL;
+	if (host[0] == '/') {
+		*address = (struct sockaddr_un){.sun_family = AF_UNIX};
+		snprintf(address->sun_path, sizeof(address->sun_path), "%s/.s.PGSQL.%s", host,
+			 port);
+		proxy->server_len = sizeof(*address);
+		return;
+	}
+	assert_int_equal(
+		getaddrinfo(host, port, &(struct addrinfo){.ai_socktype = SOCK_STREAM}, &found), 0);
+	memcpy(&proxy->server, found->ai_addr, found->ai_addrlen);
+	proxy->server_len = found->ai_addrlen;
+	freeaddrinfo(found);
 }
 
-static void proxy_start(struct proxy *proxy, const char *conninfo)
+static bool is_where(const char *keyword)
+{
+	return strcmp(keyword, "host") == 0 || strcmp(keyword, "hostaddr") == 0 ||
+	       strcmp(keyword, "port") == 0;
+}
+
+/* The same database, by the proxy. */
+static void proxy_conninfo(const struct proxy *proxy, const PQconninfoOption *options, FILE *to)
+{
+	fprintf(to, "host=127.0.0.1 port=%u", proxy->port);
+	for (; options->keyword; options++) {
+		if (!options->val || !options->val[0] || is_where(options->keyword))
+			continue;
+		fprintf(to, " %s='", options->keyword);
+		for (const char *at = options->val; *at; at++)
+			fprintf(to, *at == '\'' || *at == '\\' ? "\\%c" : "%c", *at);
+		fputc('\'', to);
+	}
+}
+
+/* ret: the conninfo by the proxy. */
+static void proxy_start(struct proxy *proxy, const char *conninfo, size_t size, char *ret)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET,
 				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(address);
-	PQconninfoOption *options = PQconninfoParse(conninfo, NULL);
-	snprintf(proxy->server, sizeof(proxy->server), "%s/.s.PGSQL.%s",
-		 conninfo_value(options, "host"), conninfo_value(options, "port"));
-	PQconninfoFree(options);
 	for (int i = 0; i < 2 * PAIRS; i++)
 		proxy->pairs[i / 2][i % 2] = -1;
 	proxy->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -137,6 +166,14 @@ static void proxy_start(struct proxy *proxy, const char *conninfo)
 	proxy->port = ntohs(address.sin_port);
 	atomic_store(&proxy->cut_up, -1);
 	atomic_store(&proxy->cut_down, -1);
+	PGconn *conn = PQconnectdb(conninfo);
+	PQconninfoOption *options = PQconninfo(conn);
+	FILE *out = fmemopen(ret, size, "w");
+	proxy_find_server(proxy, PQhost(conn), PQport(conn));
+	proxy_conninfo(proxy, options, out);
+	assert_int_equal(fclose(out), 0);
+	PQconninfoFree(options);
+	PQfinish(conn);
 	assert_int_equal(pthread_create(&proxy->thread, NULL, proxy_run, proxy), 0);
 }
 
@@ -241,10 +278,8 @@ static void cutting_all(struct cutting *c, atomic_long *cut, const atomic_long *
 
 static void cutting_run(struct cutting *c, long step_up, long step_down)
 {
-	char conninfo[200];
-	proxy_start(&c->proxy, backend_config.conninfo);
-	snprintf(conninfo, sizeof(conninfo), "host=127.0.0.1 port=%u user=tally dbname=postgres",
-		 c->proxy.port);
+	char conninfo[2000];
+	proxy_start(&c->proxy, backend_config.conninfo, sizeof(conninfo), conninfo);
 	c->f->plugin->stop(c->f->store);
 	const char *direct = backend_config.conninfo;
 	backend_config.conninfo = conninfo;

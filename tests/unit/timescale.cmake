@@ -8,7 +8,7 @@ function(tallyd_timescale_test area source)
 	add_executable(test_timescale_${area} unit/${source})
 	target_link_libraries(test_timescale_${area} PRIVATE tallyd_flags timescale_fixture
 		timescale_objects tallyd_test_support tallyd_plugins_common m)
-	add_test(NAME unit_timescale_${area} COMMAND ${PG} $<TARGET_FILE:test_timescale_${area}>)
+	add_test(NAME unit_timescale_${area} COMMAND ${PG} ${ARGN} $<TARGET_FILE:test_timescale_${area}>)
 	set_tests_properties(unit_timescale_${area} PROPERTIES LABELS unit TIMEOUT 300)
 endfunction()
 
@@ -29,4 +29,4 @@ foreach(area IN ITEMS database upkeep)
 	tallyd_timescale_test(${area} test_timescale_${area}.c)
 	tallyd_timescale_test_tsl(${area})
 endforeach()
-tallyd_timescale_test(cut test_timescale_cut.c) # needs several connections at once
+tallyd_timescale_test(cut test_timescale_cut.c --several) # needs several connections at once
