@@ -1,10 +1,11 @@
 /*
- * A tree of values as the bytes command; jansson must read what was written, and what json_check()
- * takes for JSON must be JSON to jansson too.
+ * A tree of values as the bytes command; jansson must read what was written, reals must read back
+ * as they were, and what json_check() takes for JSON must be JSON to jansson too.
  */
 #include <jansson.h>
 #include <json_check.h>
 #include <json_writer.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,6 +29,20 @@ static size_t take(struct input *input, char *ret, size_t max)
 }
 
 static void write_value(struct json_writer *json, struct input *input, int depth);
+
+/* What is read back is the same. */
+static void write_real(struct json_writer *json, double value)
+{
+	char text[64] = "";
+	struct json_writer alone;
+	json_write_real(json, value);
+	json_writer_init(&alone, sizeof(text) - 1);
+	json_write_real(&alone, value);
+	memcpy(text, alone.data, alone.len);
+	if (isfinite(value) ? strtod(text, NULL) != value : strcmp(text, "null") != 0)
+		abort();
+	json_writer_done(&alone);
+}
 
 static void write_list(struct json_writer *json, struct input *input, int depth, bool object)
 {
@@ -62,7 +77,7 @@ static void write_value(struct json_writer *json, struct input *input, int depth
 	case 1:
 		take(input, bytes, sizeof(bytes));
 		memcpy(&real, bytes, sizeof(real));
-		json_write_real(json, real);
+		write_real(json, real);
 		break;
 	case 2:
 		len = take(input, bytes, sizeof(bytes));

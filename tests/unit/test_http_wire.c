@@ -186,6 +186,20 @@ static void too_long_targets_and_headers_are_refused(void **state)
 	free(request);
 }
 
+static void an_answer_that_would_be_too_large_is_refused(void **state)
+{
+	char *text = malloc(HTTP_MAX_BODY / 4);
+	memset(text, 'a', HTTP_MAX_BODY / 4 - 1);
+	text[HTTP_MAX_BODY / 4 - 1] = '\0';
+	for (int i = 0; i < 4; i++)
+		http_add_note(*state, 1 + i, "ann", i, text);
+	http_expect_problem(*state, "/api/v1/tables/notes", 413, NULL, "16 MiB");
+	struct http_answer answer = http_ok(state, "/api/v1/tables/notes?limit=3");
+	assert_int_equal(json_array_size(json_object_get(answer.json, "data")), 3);
+	http_free(&answer);
+	free(text);
+}
+
 static void one_connection_serves_many_requests(void **state)
 {
 	int fd = http_connect(*state);
@@ -366,6 +380,7 @@ int main(void)
 		SERVED(only_get_and_head_are_taken),
 		SERVED(head_has_the_length_but_no_body),
 		SERVED(too_long_targets_and_headers_are_refused),
+		SERVED(an_answer_that_would_be_too_large_is_refused),
 		SERVED(one_connection_serves_many_requests),
 		SERVED(a_hanging_store_gives_503_in_time_and_health_stays),
 		SERVED(a_full_queue_turns_requests_away_at_once),

@@ -194,6 +194,9 @@ static void server_completed(void *arg, struct MHD_Connection *connection, void 
 			     enum MHD_RequestTerminationCode why)
 {
 	struct server *server = arg;
+	const struct request *request = *state;
+	if (request && request->stage == REQUEST_NEW && why == MHD_REQUEST_TERMINATED_WITH_ERROR)
+		tally_count(server->ctx, HTTP_MALFORMED, 1); /* libmicrohttpd has refused it */
 	if (why == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED)
 		guests_late(server->guests, connection);
 	guests_set(server->guests, connection, GUEST_SPEAKS);
