@@ -19,6 +19,7 @@ static int set_up(void **state)
 {
 	struct http_fixture *fixture = calloc(1, sizeof(*fixture));
 	http_prepare(fixture);
+	fixture->config.query_timeout = 60 * HTTP_SECOND; /* answers are large here */
 	http_start(fixture);
 	*state = fixture;
 	return 0;

@@ -188,12 +188,14 @@ static void too_long_targets_and_headers_are_refused(void **state)
 
 static void an_answer_that_would_be_too_large_is_refused(void **state)
 {
+	struct http_fixture *fixture = *state;
 	char *text = malloc(HTTP_MAX_BODY / 4);
+	fixture->config.query_timeout = 60 * HTTP_SECOND;
 	memset(text, 'a', HTTP_MAX_BODY / 4 - 1);
 	text[HTTP_MAX_BODY / 4 - 1] = '\0';
 	for (int i = 0; i < 4; i++)
-		http_add_note(*state, 1 + i, "ann", i, text);
-	http_expect_problem(*state, "/api/v1/tables/notes", 413, NULL, "16 MiB");
+		http_add_note(fixture, 1 + i, "ann", i, text);
+	http_expect_problem(fixture, "/api/v1/tables/notes", 413, NULL, "16 MiB");
 	struct http_answer answer = http_ok(state, "/api/v1/tables/notes?limit=3");
 	assert_int_equal(json_array_size(json_object_get(answer.json, "data")), 3);
 	http_free(&answer);
