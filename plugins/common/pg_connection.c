@@ -55,7 +55,6 @@ static int pg_errno(enum pg_fault fault, const char *sqlstate)
 	case PG_FAULT_DUPLICATE:
 		return EEXIST;
 	case PG_FAULT_SCHEMA:
-		return ENOENT;
 	case PG_FAULT_OTHER:
 		return EIO;
 	default:

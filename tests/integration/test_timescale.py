@@ -1,10 +1,12 @@
 """The daemon and a PostgreSQL of the tests' own: down at the start, crashing in between, many
-daemons at once, roles that may only do their part.
+daemons at once, roles that may only do their part.  What needs no crash also runs at the server that
+TALLYD_TEST_TIMESCALE names.
 
 The input counter emits 1, 2, 3 …, so that each test can say to the row what is missing or doubled.
 """
 
 import itertools
+import os
 import signal
 import subprocess
 from pathlib import Path
@@ -12,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from daemon import build_dir
-from pg import Postgres
+from pg import Given, Postgres, as_user
 from waiting import wait_for
 
 MIGRATIONS = len(list((Path(__file__).resolve().parents[2] / "sql/timescale").glob("*.sql")))
@@ -34,12 +36,16 @@ store = timescale
 """
 
 
-@pytest.fixture(scope="session")
-def server():
-    postgres = Postgres(fsync="on")
-    postgres.start()
-    yield postgres
-    postgres.leave()
+SERVERS = ["own", "given"] if "TALLYD_TEST_TIMESCALE" in os.environ else ["own"]
+stops_it = pytest.mark.parametrize("server", ["own"], indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session", params=SERVERS)
+def server(request):
+    made = Given() if request.param == "given" else Postgres(fsync="on")
+    made.start()
+    yield made
+    made.leave()
 
 
 @pytest.fixture
@@ -62,6 +68,13 @@ def daemon(tallyd, server, database):
 
 def plain_sections(server, database):
     return SECTIONS % (server.conninfo(database), "")
+
+
+def mode(server, database):
+    """Which one the store runs in there."""
+    row = server.sql("select count(*), coalesce(current_setting('timescaledb.license', true), '') "
+                     "from pg_extension where extname = 'timescaledb'", database)[0]
+    return "plain" if row[0] == "0" else "apache" if row[1] == "apache" else "tsl"
 
 
 def stored(server, database):
@@ -88,6 +101,7 @@ def test_rows_reach_the_database_and_come_back_over_http(daemon, server, databas
     finish(d, server, database)
 
 
+@stops_it
 def test_a_database_that_is_down_at_the_start_gets_every_row_later(daemon, server, database):
     server.stop()
     try:
@@ -100,6 +114,7 @@ def test_a_database_that_is_down_at_the_start_gets_every_row_later(daemon, serve
     finish(d, server, database)
 
 
+@stops_it
 def test_a_server_that_crashes_and_comes_back_loses_and_doubles_nothing(daemon, server, database):
     d = daemon().start()
     d.wait(lambda: stored(server, database)[0] >= 30, "rows are stored")
@@ -122,6 +137,45 @@ def test_sessions_that_are_ended_by_the_server_are_opened_again(daemon, server, 
     finish(d, server, database)
 
 
+def drop(server, database):
+    """Drops the rows; the highest number among them."""
+    text = "begin; lock table tally.counter_rows; select max(n) from tally.counter_rows; " \
+           "drop table tally.counter_rows cascade; commit"
+    return int(server.sql(text, database)[0][0])
+
+
+def all_after(daemon, server, database, dropped):
+    """Stops it; then all that had waited, and all that came, is there."""
+    daemon.stop()
+    rows, distinct, highest = stored(server, database)
+    assert rows == distinct == highest - dropped > 0
+
+
+def test_a_table_that_is_dropped_comes_back_with_all_that_waited(daemon, server, database):
+    d = daemon().start()
+    d.wait(lambda: stored(server, database)[0] >= 30, "rows are stored")
+    dropped = drop(server, database)
+    d.wait(lambda: stored(server, database)[0] >= 30, "rows are stored again", 60)
+    assert "somebody dropped tally.counter_rows: made again" in d.log
+    assert d.metric("tallyd_timescale_tables_mended_total") == 1
+    wait_for(lambda: not d.imbalances(), what="the balance")
+    all_after(d, server, database, dropped)
+
+
+def test_a_daemon_that_may_not_make_tables_waits_for_one_that_is_dropped(daemon, server, database):
+    assert daemon().call("db", "migrate").returncode == 0
+    d = daemon("migrate = check\nmaintenance = no").start()
+    d.wait(lambda: stored(server, database)[0] >= 30, "rows are stored")
+    dropped = drop(server, database)
+    d.says("somebody dropped tally.counter_rows, and migrate = check: run tallyd db migrate", 60)
+    d.wait(lambda: d.metric("tallyd_rows_waiting") >= 30, "rows wait")
+    assert "somebody dropped tally.counter_rows: tallyd db migrate" in d.call("db", "status").stdout
+    assert d.get("/api/v1/tables/counter").status == 503
+    assert daemon().call("db", "migrate").returncode == 0
+    d.wait(lambda: stored(server, database)[0] >= 30, "rows are stored again", 60)
+    all_after(d, server, database, dropped)
+
+
 def test_a_daemon_that_is_started_again_goes_on(daemon, server, database):
     d = daemon()
     for rows in (30, 60, 90):
@@ -138,7 +192,13 @@ def test_a_dump_is_restored_and_daemons_go_on_there(daemon, server, database, tm
     restored = server.create(next(names))
     dump = tmp_path / "dump"
     subprocess.run(["pg_dump", "-Fc", "-f", dump, "-d", server.conninfo(database)], check=True)
+    timescale = mode(server, database) != "plain"
+    if timescale:
+        server.sql("create extension timescaledb", restored)
+        server.sql("select timescaledb_pre_restore()", restored)
     subprocess.run(["pg_restore", "-d", server.conninfo(restored), dump], check=True)
+    if timescale:
+        server.sql("select timescaledb_post_restore()", restored)
     assert stored(server, restored) == before
     d.configure(plain_sections(server, restored))
     d.start()
@@ -175,7 +235,7 @@ def test_status_says_mode_migrations_and_tables(daemon, server, database):
     d = daemon()
     answer = d.call("db", "status")
     assert answer.returncode == 0, answer.stderr
-    assert "mode plain" in answer.stdout and f"{MIGRATIONS} migrations to apply" in answer.stdout
+    assert f"mode {mode(server, database)}" in answer.stdout and f"{MIGRATIONS} migrations to apply" in answer.stdout
     d.call("db", "migrate")
     answer = d.call("db", "status")
     assert "all migrations applied" in answer.stdout and "table counter (log)" in answer.stdout
@@ -183,6 +243,7 @@ def test_status_says_mode_migrations_and_tables(daemon, server, database):
     assert d.call("db", "drop").returncode == 2
 
 
+@stops_it
 def test_a_password_is_never_told(daemon, server, database):
     d = daemon(conninfo=f"host=127.0.0.1 port={server.port} user=nobody password=xyzzy42 "
                         f"dbname={database}_not")
@@ -194,9 +255,19 @@ def test_a_password_is_never_told(daemon, server, database):
     d.stop()
 
 
-def test_each_role_can_do_its_part_and_no_more(daemon, server, database):
-    server.sql(f"create role {database}_writer login; create role {database}_reader login",
-               database)
+@pytest.fixture
+def roles(server, database):
+    """Those of docs/timescale.md: conninfos of one that writes and of one that reads."""
+    made = [f"{database}_writer", f"{database}_reader"]
+    for role in made:
+        server.sql(f"create role {role} login password 'secret'")
+    yield [as_user(server.conninfo(database), role, "secret") for role in made]
+    server.sql(f"drop owned by {', '.join(made)}", database)
+    server.sql(f"drop role {', '.join(made)}")
+
+
+def test_each_role_can_do_its_part_and_no_more(daemon, server, database, roles):
+    writer, reader = roles
     d = daemon()
     assert d.call("db", "migrate").returncode == 0
     server.sql(f"""
@@ -208,8 +279,6 @@ def test_each_role_can_do_its_part_and_no_more(daemon, server, database):
         grant select on all tables in schema tally, public to {database}_reader;
         alter role {database}_reader set statement_timeout = '1s';
         """, database)
-    writer = server.conninfo(database).replace("user=tally", f"user={database}_writer")
-    reader = server.conninfo(database).replace("user=tally", f"user={database}_reader")
     d = daemon(f"migrate = check\nmaintenance = no\nreader_conninfo = {reader}", writer)
     d.start()
     d.wait(lambda: stored(server, database)[0] >= 30, "rows are stored")

@@ -1,9 +1,11 @@
 # What only this store has.  Those first need several connections at once.
 foreach(area IN ITEMS lanes series read)
-	tallyd_timescale_test(${area} test_timescale_${area}.c)
+	tallyd_timescale_test(${area} test_timescale_${area}.c --several)
 endforeach()
-tallyd_timescale_test(order test_timescale_order.c)
-tallyd_timescale_test_tsl(order)
+foreach(area IN ITEMS order mend)
+	tallyd_timescale_test(${area} test_timescale_${area}.c)
+	tallyd_timescale_test_tsl(${area})
+endforeach()
 add_test(NAME unit_timescale_upkeep_apache
 	COMMAND ${PG} --apache $<TARGET_FILE:test_timescale_upkeep>)
 set_tests_properties(unit_timescale_upkeep_apache PROPERTIES LABELS unit TIMEOUT 600

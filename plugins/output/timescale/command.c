@@ -17,13 +17,14 @@ bool command_is_schema(const char *name)
 
 /* ---- migrate ------------------------------------------------------------------ */
 
-static int command_tables(struct store *store, struct pg_connection *pg,
-			  const struct tally_table *const *tables)
+static int command_tables(struct store *store, const struct tally_table *const *tables)
 {
+	struct pg_connection *pg = &store->upkeep.pg;
 	const struct schema_where where = {.server = &store->server,
 					   .views = store->config->schema,
 					   .catalog = &store->catalog,
 					   .make = true,
+					   .doubt = true,
 					   .now = tally_now(store->ctx)};
 	int r = schema_load_catalog(pg, &store->catalog);
 	for (; r == 0 && tables && *tables; tables++) {
@@ -35,12 +36,11 @@ static int command_tables(struct store *store, struct pg_connection *pg,
 	return r;
 }
 
-static int command_migrate(struct store *store, struct pg_connection *pg,
-			   const struct tally_command *command)
+static int command_migrate(struct store *store, const struct tally_command *command)
 {
-	int r = store_migrate(store, pg, true);
+	int r = store_migrate(store, &store->upkeep.pg, true);
 	if (r == 0)
-		r = command_tables(store, pg, command->tables);
+		r = command_tables(store, command->tables);
 	if (r == 0)
 		printf("  up to date\n");
 	return r;
@@ -70,8 +70,20 @@ static int command_list(struct pg_connection *pg, const char *sql)
 	return r;
 }
 
-static int command_details(struct pg_connection *pg, const struct server *server)
+static int command_lacking(void *arg, const struct tally_table *table)
 {
+	struct store *store = arg;
+	char told[200];
+	int r = schema_lacks(&store->upkeep.pg, catalog_find(&store->catalog, table->name), told,
+			     sizeof(told));
+	if (r == 0 && told[0])
+		printf("  somebody dropped %s: tallyd db migrate\n", told);
+	return r;
+}
+
+static int command_details(struct store *store)
+{
+	struct pg_connection *pg = &store->upkeep.pg;
 	int r = command_list(
 		pg, "select 'table ' || t.name || ' (' || t.kind || ')' || coalesce(', rolled up "
 		    "to ' || to_char(m.rolled_to, 'YYYY-MM-DD\"T\"HH24:MI:SSZ'), '') from "
@@ -83,17 +95,20 @@ static int command_details(struct pg_connection *pg, const struct server *server
 			    "to_char(succeeded, 'YYYY-MM-DD\"T\"HH24:MI:SSZ'), '') || coalesce(', "
 			    "failed ' || to_char(failed, 'YYYY-MM-DD\"T\"HH24:MI:SSZ') || ': ' || "
 			    "error, '') from tally.upkeep order by job");
-	if (r == 0 && server->timescale[0])
+	if (r == 0 && store->server.timescale[0])
 		r = command_list(pg, "select 'job ' || j.job_id || ' of TimescaleDB itself: ' || "
 				     "j.proc_name || ', last run ' || coalesce(s.last_run_status, "
 				     "'never') from timescaledb_information.jobs j left join "
 				     "timescaledb_information.job_stats s using (job_id) where "
 				     "j.hypertable_schema = 'tally' order by j.job_id");
-	return r;
+	if (r == 0)
+		r = schema_load_catalog(pg, &store->catalog);
+	return r == 0 ? catalog_each(&store->catalog, command_lacking, store) : r;
 }
 
-static int command_status(struct store *store, struct pg_connection *pg)
+static int command_status(struct store *store)
 {
+	struct pg_connection *pg = &store->upkeep.pg;
 	int missing = 0;
 	int r = server_find_out(pg, &store->server);
 	if (r == 0)
@@ -106,25 +121,27 @@ static int command_status(struct store *store, struct pg_connection *pg)
 		return 0;
 	}
 	printf("  all migrations applied\n");
-	return command_details(pg, &store->server);
+	return command_details(store);
 }
 
 /* ---- Both --------------------------------------------------------------------- */
 
 int command_run(struct tally_ctx *ctx, const void *config, const struct tally_command *command)
 {
-	struct store store = {.ctx = ctx, .config = config};
-	struct pg_connection pg = {.ctx = ctx, .timeout = COMMAND_TIMEOUT, .interrupt_fd = -1};
+	struct store store = {
+		.ctx = ctx,
+		.config = config,
+		.upkeep.pg = {.ctx = ctx, .timeout = COMMAND_TIMEOUT, .interrupt_fd = -1}};
 	const char *verb = command->argc > 0 ? command->argv[0] : "";
 	bool migrate = strcmp(verb, "migrate") == 0;
 	if (!migrate && strcmp(verb, "status") != 0)
 		return tally_fail(ctx, EINVAL, "migrate or status, not \"%s\"", verb);
 	catalog_init(&store.catalog);
-	int r = pg_open(&pg, store.config->conninfo,
+	int r = pg_open(&store.upkeep.pg, store.config->conninfo,
 			"set timezone = 'UTC'; set application_name = 'tallyd db'");
 	if (r == 0)
-		r = migrate ? command_migrate(&store, &pg, command) : command_status(&store, &pg);
-	pg_close(&pg);
+		r = migrate ? command_migrate(&store, command) : command_status(&store);
+	pg_close(&store.upkeep.pg);
 	catalog_done(&store.catalog);
 	return r;
 }

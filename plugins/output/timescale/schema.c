@@ -192,11 +192,13 @@ int schema_ensure(struct pg_connection *pg, const struct schema_where *where,
 {
 	const struct stored_table *old = catalog_find(where->catalog, table->name);
 	struct stored_table *all = NULL;
-	if (old && schema_is_stored(old, table)) {
+	int r = where->doubt ? schema_mend(pg, where, old) : 0;
+	if (r == 0 && old && schema_is_stored(old, table)) {
 		*ret_stored = old;
 		return 0;
 	}
-	int r = schema_check(pg->ctx, table);
+	if (r == 0)
+		r = schema_check(pg->ctx, table);
 	if (r == 0 && old)
 		r = schema_merge(pg->ctx, old, table, &all);
 	if (r < 0)

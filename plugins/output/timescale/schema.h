@@ -43,10 +43,19 @@ struct schema_where {
 	const char *views; /* the schema where the views are */
 	struct catalog *catalog;
 	bool make;
+	bool doubt;  /* what the catalog says may not be so: look at the tables themselves */
 	int64_t now; /* for the first partitions */
 };
 int schema_ensure(struct pg_connection *pg, const struct schema_where *where,
 		  const struct tally_table *table, const struct stored_table **ret_stored);
+
+/* schema_mend.c: makes again, empty, what somebody has dropped of a table that the catalog has, and
+ * says so; -ENOENT: it may not be made, -EPROTO: it cannot. */
+int schema_mend(struct pg_connection *pg, const struct schema_where *where,
+		const struct stored_table *stored);
+/* What lacks, as a list for the operator; "" if nothing does. */
+int schema_lacks(struct pg_connection *pg, const struct stored_table *stored, char *ret,
+		 size_t size);
 
 /* The catalog as it is kept in tally.tables and tally.columns. */
 int schema_load_catalog(struct pg_connection *pg, struct catalog *catalog);

@@ -2,16 +2,22 @@
 #include "schema_sql.h"
 
 #include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "pg_value.h"
 
 /* ---- Columns ------------------------------------------------------------------ */
 
 /* Text is compared byte by byte, as query.h says. */
+static const char *schema_type(const struct tally_column *column)
+{
+	return column->type == TALLY_TEXT ? "text collate \"C\"" : pg_value_type(column->type);
+}
+
 static void schema_column(struct pg_text *sql, const struct tally_column *column)
 {
-	pg_text_add(sql, ", \"%s\" %s%s", column->name, pg_value_type(column->type),
-		    column->type == TALLY_TEXT ? " collate \"C\"" : "");
+	pg_text_add(sql, ", \"%s\" %s", column->name, schema_type(column));
 }
 
 static void schema_part_columns(struct pg_text *sql, const char *before,
@@ -150,6 +156,95 @@ void schema_sql_create(struct pg_text *sql, const struct schema_where *where,
 		schema_create_rollups(sql, where, stored);
 }
 
+enum schema_level schema_sql_level(const char *suffix)
+{
+	int level = LEVEL_DAY;
+	while (level > LEVEL_ROWS && strncmp(suffix, schema_levels[level].suffix,
+					     strlen(schema_levels[level].suffix)) != 0)
+		level--;
+	return (enum schema_level)level;
+}
+
+void schema_sql_relation(struct pg_text *sql, const struct schema_where *where,
+			 const struct stored_table *stored, const char *suffix)
+{
+	if (strcmp(suffix, "_series") == 0)
+		schema_create_series(sql, stored);
+	else if (strcmp(suffix, "_rows") != 0)
+		schema_create_rollup(sql, where, stored, schema_sql_level(suffix));
+	else if (stored->table.kind == TALLY_STATE)
+		schema_create_state(sql, stored);
+	else
+		schema_create_rows(sql, where, stored);
+}
+
+/* ---- What there should be ------------------------------------------------------ */
+
+static void schema_expect(struct pg_text *sql, const char *suffix, const char *name,
+			  const char *part, const char *type)
+{
+	pg_text_add(sql, "%s('%s', '%s%s%s', '%s')", sql->len ? ", " : "", suffix, name,
+		    *part ? "_" : "", part, type);
+}
+
+static void schema_expect_rows(struct pg_text *sql, const struct stored_table *stored)
+{
+	const struct tally_table *table = &stored->table;
+	schema_expect(sql, "_rows", table->kind == TALLY_STATE ? "_key" : "_series", "", "");
+	if (schema_has_nanos(stored))
+		schema_expect(sql, "_rows", "_nanos", "", "");
+	for (uint32_t c = 0; c < table->n_columns; c++) {
+		bool key = c == 0 || (stored->order && c == stored->order);
+		if (schema_in_rows(stored, c))
+			schema_expect(sql, "_rows", table->columns[c].name, "",
+				      key ? "" : schema_type(&table->columns[c]));
+	}
+}
+
+static void schema_expect_series(struct pg_text *sql, const struct stored_table *stored)
+{
+	schema_expect(sql, "_series", "_series", "", "");
+	schema_expect(sql, "_series", "_key", "", "");
+	for (uint32_t i = 0; i < stored->n_tags; i++)
+		schema_expect(sql, "_series", stored->table.columns[stored->tags[i]].name, "", "");
+}
+
+static void schema_expect_rollup(struct pg_text *sql, const struct stored_table *stored,
+				 enum schema_level level)
+{
+	char suffix[16];
+	snprintf(suffix, sizeof(suffix), "%s_rows", schema_levels[level].suffix);
+	static const char *const own[] = {"_series", "time", "newest", "rows"};
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		schema_expect(sql, suffix, own[i], "", "");
+	for (uint32_t i = 0; i < stored->n_numbers; i++) {
+		const struct tally_column *column = &stored->table.columns[stored->numbers[i]];
+		for (uint32_t part = 0; part < schema_n_parts(column); part++)
+			schema_expect(
+				sql, suffix, column->name, schema_parts[part],
+				pg_value_type(schema_part_type(column, (enum schema_part)part)));
+	}
+}
+
+void schema_sql_lacks(struct pg_text *sql, const struct stored_table *stored)
+{
+	auto_pg_text struct pg_text expected = {0};
+	if (stored->table.kind != TALLY_STATE)
+		schema_expect_series(&expected, stored);
+	schema_expect_rows(&expected, stored);
+	for (int level = LEVEL_MINUTE; stored->n_numbers && level < N_LEVELS; level++)
+		schema_expect_rollup(&expected, stored, (enum schema_level)level);
+	pg_text_add(
+		sql,
+		"select suffix, case when relation is null then '' else name end, min(type) "
+		"from (select *, to_regclass(format('tally.%%I', '%s' || suffix)) as relation "
+		"from (values %s) v (suffix, name, type)) w where relation is null or not exists "
+		"(select from pg_attribute a where a.attrelid = w.relation and a.attname = "
+		"w.name and not a.attisdropped) group by 1, 2 order by 1, 2",
+		stored->table.name, expected.failed ? "" : expected.data);
+	sql->failed = sql->failed || expected.failed;
+}
+
 /* ---- Growing ------------------------------------------------------------------ */
 
 static void schema_add_column(struct pg_text *sql, const struct stored_table *old,
@@ -159,9 +254,8 @@ static void schema_add_column(struct pg_text *sql, const struct stored_table *ol
 	bool tag = column->role == TALLY_TAG && old->table.kind != TALLY_STATE;
 	bool number = old->table.kind == TALLY_SERIES && column->role != TALLY_TAG &&
 		      catalog_is_number(column);
-	pg_text_add(sql, "alter table tally.\"%s_%s\" add column \"%s\" %s%s;", name,
-		    tag ? "series" : "rows", column->name, pg_value_type(column->type),
-		    column->type == TALLY_TEXT ? " collate \"C\"" : "");
+	pg_text_add(sql, "alter table tally.\"%s_%s\" add column \"%s\" %s;", name,
+		    tag ? "series" : "rows", column->name, schema_type(column));
 	if (!number || !old->n_numbers)
 		return;
 	for (int level = LEVEL_MINUTE; level < N_LEVELS; level++)

@@ -71,6 +71,9 @@ static const struct tally_metric timescale_metrics[] = {
 	[METRIC_LEADER] = {.name = "leader",
 			   .help = "1: this daemon maintains the database.",
 			   .kind = TALLY_METRIC_GAUGE},
+	[METRIC_MENDED] = {.name = "tables_mended",
+			   .help = "Tables that somebody had dropped, or a part of them, and that "
+				   "were made again."},
 	{.name = NULL},
 };
 

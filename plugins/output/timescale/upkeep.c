@@ -91,10 +91,8 @@ static int upkeep_roll(struct store *store, const struct stored_table *stored)
 	return r;
 }
 
-static int upkeep_table(void *arg, const struct tally_table *table)
+static int upkeep_keep(struct store *store, const struct stored_table *stored)
 {
-	struct store *store = arg;
-	const struct stored_table *stored = catalog_find(&store->catalog, table->name);
 	const struct timescale_config *config = store->config;
 	const struct retention retention = {.pg = &store->upkeep.pg,
 					    .server = &store->server,
@@ -111,6 +109,42 @@ static int upkeep_table(void *arg, const struct tally_table *table)
 	if (r == 0 && !upkeep_stopping(&store->upkeep))
 		r = retention_compress(&retention, stored);
 	return r;
+}
+
+struct round {
+	struct store *store;
+	int result; /* of the first table that failed */
+	char why[300];
+};
+
+/* What is wrong with one table holds up no other. */
+static int upkeep_table(void *arg, const struct tally_table *table)
+{
+	struct round *round = arg;
+	struct store *store = round->store;
+	struct pg_connection *pg = &store->upkeep.pg;
+	const struct stored_table *stored = catalog_find(&store->catalog, table->name);
+	const struct schema_where where = {.server = &store->server,
+					   .views = store->config->schema,
+					   .make = store->config->migrate == MIGRATE_AUTO,
+					   .now = tally_now(store->ctx)};
+	pg->fault = PG_FAULT_NONE;
+	int r = upkeep_keep(store, stored);
+	if (r < 0 && pg->fault == PG_FAULT_SCHEMA && schema_mend(pg, &where, stored) == 0)
+		r = upkeep_keep(store, stored);
+	if (r < 0 && round->result == 0) {
+		round->result = r;
+		snprintf(round->why, sizeof(round->why), "table %s: %s", table->name,
+			 tally_reason(store->ctx));
+	}
+	return pg_is_open(pg) ? 0 : r;
+}
+
+static int upkeep_tables(struct store *store)
+{
+	struct round round = {.store = store};
+	int r = catalog_each(&store->catalog, upkeep_table, &round);
+	return round.result < 0 ? tally_fail(store->ctx, -round.result, "%s", round.why) : r;
 }
 
 /* ---- Telling ------------------------------------------------------------------ */
@@ -139,7 +173,7 @@ int upkeep_run(struct store *store)
 		return r;
 	r = schema_load_catalog(&store->upkeep.pg, &store->catalog);
 	if (r == 0)
-		r = catalog_each(&store->catalog, upkeep_table, store);
+		r = upkeep_tables(store);
 	if (r == 0)
 		upkeep_report(store);
 	upkeep_note(store, r);

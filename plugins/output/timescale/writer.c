@@ -1,8 +1,8 @@
 /*
  * write(): connect → make room for unknown tables → find every row's series → writer_fast.c.  If
  * that fails of what is in the rows, or the last attempt's end is not known: writer_careful.c.
- * Where series were deleted that are remembered here, all of it once more.  What could only be
- * retried is left to the core, which backs off.
+ * Where series were deleted that are remembered here, or tables dropped, all of it once more.  What
+ * could only be retried is left to the core, which backs off.
  */
 #include "writer.h"
 
@@ -76,6 +76,8 @@ int writer_prepare(struct writer *writer, const struct tally_table *declared)
 	writer->where.now = tally_now(writer->ctx);
 	if (r == 0)
 		r = schema_ensure(&writer->pg, &writer->where, declared, &stored);
+	if (r < 0 && writer->pg.fault == PG_FAULT_SCHEMA)
+		writer->where.doubt = true;
 	if (r < 0 || (*place && (*place)->stored == stored))
 		return r;
 	r = writer_table_create(writer->ctx, stored, &table);
@@ -164,11 +166,13 @@ static int writer_know_generation(struct writer *writer)
 /* All tables first: preparing one may replace what an earlier part points to. */
 static int writer_make_parts(struct writer *writer, const struct tally_entry *entries, uint32_t n)
 {
-	int r = writer_know_generation(writer);
+	int r = 0;
 	for (uint32_t i = 0; r == 0 && i < n; i++) {
 		r = writer_prepare(writer, entries[i].batch->table);
 		r = r == -EINVAL ? 0 : r;
 	}
+	if (r == 0)
+		r = writer_know_generation(writer);
 	for (uint32_t i = 0; r == 0 && i < n; i++) {
 		r = writer_make_part(writer, &entries[i], &writer->parts[i]);
 		writer->n_parts++;
@@ -194,8 +198,11 @@ static void writer_failed(struct writer *writer)
 		return;
 	}
 	writer->careful = true;
-	if (writer->pg.fault == PG_FAULT_SCHEMA)
+	if (writer->pg.fault == PG_FAULT_SCHEMA) {
 		writer_forget_tables(writer);
+		writer->generation = 0;
+		writer->where.doubt = true;
+	}
 }
 
 static int writer_attempt(struct writer *writer)
@@ -236,7 +243,7 @@ static int writer_once(struct writer *writer, const struct tally_entry *entries,
 	if (r == 0)
 		r = writer_attempt(writer);
 	if (r == 0)
-		writer->careful = false;
+		writer->careful = writer->where.doubt = false;
 	else
 		writer_failed(writer);
 	for (uint32_t i = 0; r == 0 && i < n; i++)
@@ -248,6 +255,9 @@ static int writer_once(struct writer *writer, const struct tally_entry *entries,
 int writer_write(struct writer *writer, const struct tally_entry *entries, uint32_t n,
 		 uint8_t *verdicts)
 {
+	bool doubted = writer->where.doubt;
 	int r = writer_once(writer, entries, n, verdicts);
-	return r < 0 && writer_is_outdated(writer) ? writer_once(writer, entries, n, verdicts) : r;
+	if (r < 0 && (writer_is_outdated(writer) || (writer->where.doubt && !doubted)))
+		r = writer_once(writer, entries, n, verdicts);
+	return r;
 }

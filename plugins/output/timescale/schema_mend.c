@@ -1,0 +1,194 @@
+/*
+ * Somebody dropped a table or a column that the catalog has: look what lacks → make it again, empty
+ * → note since when the rows are all there, and what has to be rolled up anew → say so.  One
+ * transaction, in which nobody writes rows.  What tells the rows apart or whose they are cannot be
+ * made again; then everything stays as it is, and so do the rows that wait to be written.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "marks.h"
+#include "migration.h"
+#include "schema_sql.h"
+#include "store.h"
+
+static int mend_look(struct pg_connection *pg, const struct stored_table *stored, PGresult **ret)
+{
+	auto_pg_text struct pg_text sql = {0};
+	schema_sql_lacks(&sql, stored);
+	if (sql.failed)
+		return tally_fail(pg->ctx, ENOMEM, "no memory");
+	return pg_query(pg, sql.data, NULL, ret);
+}
+
+static const char *mend_suffix(const PGresult *lacks, int row)
+{
+	return PQgetvalue(lacks, row, 0);
+}
+
+static const char *mend_column(const PGresult *lacks, int row)
+{
+	return PQgetvalue(lacks, row, 1);
+}
+
+static const char *mend_type(const PGresult *lacks, int row)
+{
+	return PQgetvalue(lacks, row, 2);
+}
+
+static bool mend_is_relation(const PGresult *lacks, int row)
+{
+	return !mend_column(lacks, row)[0];
+}
+
+static void mend_list(const struct stored_table *stored, const PGresult *lacks, char *ret,
+		      size_t size)
+{
+	size_t len = 0;
+	ret[0] = '\0';
+	for (int row = 0; row < PQntuples(lacks) && len < size; row++)
+		len += (size_t)snprintf(ret + len, size - len, "%stally.%s%s%s%s", row ? ", " : "",
+					stored->table.name, mend_suffix(lacks, row),
+					mend_is_relation(lacks, row) ? "" : ".",
+					mend_column(lacks, row));
+}
+
+int schema_lacks(struct pg_connection *pg, const struct stored_table *stored, char *ret,
+		 size_t size)
+{
+	auto_result PGresult *lacks = NULL;
+	int r = mend_look(pg, stored, &lacks);
+	if (r == 0)
+		mend_list(stored, lacks, ret, size);
+	return r;
+}
+
+/* ---- Making ------------------------------------------------------------------- */
+
+/* Columns of the key; and the series, if there is anything that refers to them. */
+static bool mend_is_possible(const struct stored_table *stored, const PGresult *lacks)
+{
+	int relations = stored->table.kind == TALLY_STATE ? 1 : stored->n_numbers ? 5 : 2;
+	bool series = false;
+	for (int row = 0; row < PQntuples(lacks); row++) {
+		relations -= mend_is_relation(lacks, row);
+		series = series || strcmp(mend_suffix(lacks, row), "_series") == 0;
+		if (!mend_is_relation(lacks, row) && !mend_type(lacks, row)[0])
+			return false;
+	}
+	return !series || relations == 0;
+}
+
+/* Rows are complete from now on; a rollup is made anew from what the level below still has. */
+static int mend_mark(struct pg_connection *pg, const struct schema_where *where, const char *table,
+		     enum schema_level level)
+{
+	if (level == LEVEL_ROWS)
+		return marks_set_kept_from(pg, table, level, where->now);
+	return pg_execf(
+		pg,
+		"delete from tally.marks where \"table\" = '%s' and level = %d; insert into "
+		"tally.marks (\"table\", level, kept_from) select \"table\", %d, kept_from "
+		"from tally.marks where \"table\" = '%s' and level = %d",
+		table, level, level, table, level - 1);
+}
+
+static int mend_marks(struct pg_connection *pg, const struct schema_where *where,
+		      const struct stored_table *stored, const PGresult *lacks)
+{
+	int r = 0;
+	for (int level = LEVEL_ROWS; level < N_LEVELS; level++) {
+		bool lacking = false;
+		for (int row = 0; row < PQntuples(lacks); row++)
+			lacking = lacking || schema_sql_level(mend_suffix(lacks, row)) ==
+						     (enum schema_level)level;
+		if (r == 0 && lacking && stored->table.kind != TALLY_STATE)
+			r = mend_mark(pg, where, stored->table.name, (enum schema_level)level);
+	}
+	return r;
+}
+
+static int mend_make(struct pg_connection *pg, const struct schema_where *where,
+		     const struct stored_table *stored, const PGresult *lacks)
+{
+	auto_pg_text struct pg_text sql = {0};
+	for (int row = 0; row < PQntuples(lacks); row++) {
+		const char *suffix = mend_suffix(lacks, row);
+		if (mend_is_relation(lacks, row))
+			schema_sql_relation(&sql, where, stored, suffix);
+		else
+			pg_text_add(&sql, "alter table tally.\"%s%s\" add column \"%s\" %s;",
+				    stored->table.name, suffix, mend_column(lacks, row),
+				    mend_type(lacks, row));
+		if (strcmp(suffix, "_series") == 0) /* nobody may go by what he remembers */
+			pg_text_add(&sql,
+				    "update tally.generation set series = greatest(series + 1, "
+				    "(date_part('epoch', clock_timestamp()) * 1e6)::bigint);");
+	}
+	schema_sql_views(&sql, where->views, stored);
+	if (sql.failed)
+		return tally_fail(pg->ctx, ENOMEM, "no memory");
+	int r = pg_exec(pg, sql.data);
+	if (r == 0)
+		r = mend_marks(pg, where, stored, lacks);
+	return r == 0 ? schema_store_table(pg, &stored->table) : r;
+}
+
+/* ---- All of it ---------------------------------------------------------------- */
+
+static int mend_in_transaction(struct pg_connection *pg, const struct schema_where *where,
+			       const struct stored_table *stored, char *told, size_t size)
+{
+	auto_result PGresult *lacks = NULL;
+	int r = pg_execf(pg,
+			 "begin; set local lock_timeout = '5s'; select "
+			 "pg_advisory_xact_lock(1952541804, hashtext('%s')); select "
+			 "pg_advisory_xact_lock(1952541804, 3)",
+			 stored->table.name);
+	if (r == 0)
+		r = mend_look(pg, stored, &lacks);
+	if (r < 0)
+		return r;
+	mend_list(stored, lacks, told, size);
+	if (!mend_is_possible(stored, lacks))
+		return tally_fail(pg->ctx, EPROTO,
+				  "table %s: somebody dropped %s, which cannot be made again "
+				  "beside what is left: restore it, or drop the rest of it too",
+				  stored->table.name, told);
+	if (told[0])
+		r = mend_make(pg, where, stored, lacks);
+	return r == 0 ? pg_exec(pg, "commit") : r;
+}
+
+static int mend_refuse(struct pg_connection *pg, const struct stored_table *stored)
+{
+	char told[200];
+	int r = schema_lacks(pg, stored, told, sizeof(told));
+	if (r < 0 || !told[0])
+		return r;
+	return tally_fail(
+		pg->ctx, ENOENT,
+		"table %s: somebody dropped %s, and migrate = check: run tallyd db migrate",
+		stored->table.name, told);
+}
+
+int schema_mend(struct pg_connection *pg, const struct schema_where *where,
+		const struct stored_table *stored)
+{
+	char told[200];
+	int r = where->make ? migration_run(pg, migrations) : 0;
+	if (r < 0 || !stored)
+		return r;
+	if (!where->make)
+		return mend_refuse(pg, stored);
+	r = mend_in_transaction(pg, where, stored, told, sizeof(told));
+	if (r < 0) {
+		pg_rollback(pg);
+	} else if (told[0]) {
+		tally_count(pg->ctx, METRIC_MENDED, 1);
+		tally_log(pg->ctx, TALLY_ERROR,
+			  "table %s: somebody dropped %s: made again, but what was in it is lost",
+			  stored->table.name, told);
+	}
+	return r;
+}
