@@ -118,13 +118,17 @@ typedef const struct tally_plugin *loader_entry_fn(void);
 static int loader_find_entry(const char *path, lt_dlhandle handle, loader_entry_fn **ret,
 			     struct error *error)
 {
-	void *symbol = lt_dlsym(handle, "tally_plugin");
-	if (!symbol)
+	/* ISO C has no cast for this. */
+	const union {
+		void *object;
+		loader_entry_fn *function;
+	} symbol = {lt_dlsym(handle, "tally_plugin")};
+	if (!symbol.object)
 		return error_set(error, ENOEXEC,
 				 "%s: exports no tally_plugin(): it is no tallyd plugin; one "
 				 "declares itself with TALLY_PLUGIN(…)",
 				 path);
-	memcpy(ret, &symbol, sizeof(symbol)); /* ISO C has no cast for this */
+	*ret = symbol.function;
 	return 0;
 }
 

@@ -117,8 +117,8 @@ int row_memory_read(struct tally_ctx *ctx, const struct tally_table *table,
 	if (r == -ENOENT)
 		return r;
 	if (r == 0)
-		r = tally_batch_decode(ctx, bytes, len, &batch);
-	if (r < 0) {
+		(void)tally_batch_decode(ctx, bytes, len, &batch);
+	if (!batch) {
 		tally_log(ctx, TALLY_WARNING,
 			  "%s: cannot be read: what went while the daemon was down stays unnoticed",
 			  path);

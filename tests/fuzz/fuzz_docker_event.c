@@ -21,7 +21,8 @@ static void make_row(const struct docker_event *event)
 	struct tally_batch *batch = tally_batch_new(ctx, &events_table);
 	const struct json_text id = {event->id, strlen(event->id)};
 	status_event_passes(event, &match);
-	if (!docker_is_id(&id) || status_event_row(ctx, batch, event, true) < 0)
+	if (!docker_is_id(&id) ||
+	    status_event_row(ctx, batch, event, status_event_action(event), true) < 0)
 		abort();
 	tally_batch_drop(ctx, batch);
 }

@@ -83,7 +83,7 @@ void spool_shrink(struct spool *spool)
 	spool_held_shrink(&spool->held, SPOOL_CACHE, spool_on_loan, spool);
 }
 
-static int spool_begin_reader(struct spool *spool, const char *name)
+static int spool_begin_reader(struct spool *spool, const char *name, struct spool_reader **ret)
 {
 	uint64_t oldest;
 	int r = spool_store_next(spool->store, 0, &oldest);
@@ -93,17 +93,17 @@ static int spool_begin_reader(struct spool *spool, const char *name)
 	r = spool_store_settle(spool->store, name, settled, 0);
 	if (r < 0)
 		return r;
-	return spool_add_reader(spool, name, settled) ? 0
-						      : tally_fail(spool->ctx, ENOMEM, "no memory");
+	*ret = spool_add_reader(spool, name, settled);
+	return *ret ? 0 : tally_fail(spool->ctx, ENOMEM, "no memory");
 }
 
 int spool_open_reader(void *self, const char *name, uint32_t *ret_reader, uint64_t *ret_rows)
 {
 	struct spool *spool = self;
-	int r = spool_find_reader(spool, name) ? 0 : spool_begin_reader(spool, name);
+	struct spool_reader *reader = spool_find_reader(spool, name);
+	int r = reader ? 0 : spool_begin_reader(spool, name, &reader);
 	if (r < 0)
 		return r;
-	struct spool_reader *reader = spool_find_reader(spool, name);
 	reader->given = reader->settled;
 	reader->open = true;
 	*ret_reader = (uint32_t)(reader - spool->readers);
@@ -206,9 +206,10 @@ static int spool_fetch_next(struct spool *spool, const struct spool_reader *read
 		r = spool_store_next(spool->store, reader->given, &sequence);
 	if (r == 0)
 		r = spool_fetch(spool, sequence);
-	if (r == 0)
-		*ret = spool_held_find(&spool->held, sequence);
-	return r;
+	if (r < 0)
+		return r;
+	*ret = spool_held_find(&spool->held, sequence);
+	return *ret ? 0 : -ENOENT;
 }
 
 int spool_peek(void *self, uint32_t reader_id, bool rewind, uint32_t max_rows,

@@ -334,7 +334,9 @@ static int read_memory(struct cgroup_host *host)
 {
 	struct cgroup_span text;
 	auto_close int fd = open_below_root("/proc/meminfo", 0);
-	int r = fd < 0 ? -errno : read_whole(host, fd, &text);
+	if (fd < 0)
+		return errno;
+	int r = read_whole(host, fd, &text);
 	if (r == 0)
 		host->memory = cgroup_text_memory(text).value;
 	return -r;

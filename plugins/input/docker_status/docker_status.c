@@ -59,12 +59,13 @@ static void learn(struct docker_status *self, const char *action, const struct d
 			 event->id);
 }
 
-static void add_event(struct docker_status *self, const struct docker_event *event)
+static void add_event(struct docker_status *self, const char *action,
+		      const struct docker_event *event)
 {
 	bool oom = find_oomed(self, event->id);
 	if (!self->events)
 		self->events = tally_batch_new(self->ctx, &events_table);
-	if (!self->events || status_event_row(self->ctx, self->events, event, oom) < 0)
+	if (!self->events || status_event_row(self->ctx, self->events, event, action, oom) < 0)
 		self->no_memory = true;
 	self->event_time = event->time;
 }
@@ -77,7 +78,7 @@ static bool status_event(void *arg, const struct docker_event *event)
 			!status_event_passes(event, &self->config->docker.match)))
 		return false;
 	learn(self, action, event);
-	add_event(self, event);
+	add_event(self, action, event);
 	name(self, event->id);
 	return true;
 }

@@ -139,9 +139,8 @@ static void put_kind(struct event_row *row, const char *action, bool oom)
 }
 
 int status_event_row(struct tally_ctx *ctx, struct tally_batch *batch,
-		     const struct docker_event *event, bool oom)
+		     const struct docker_event *event, const char *action, bool oom)
 {
-	const char *action = status_event_action(event);
 	struct event_row row = {ctx, batch, tally_batch_row(ctx, batch), event, false};
 	if (!row.cells)
 		return -ENOMEM;

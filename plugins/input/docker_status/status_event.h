@@ -18,8 +18,8 @@ const char *status_event_action(const struct docker_event *event);
 /* By what the event itself says of its container. */
 bool status_event_passes(const struct docker_event *event, const struct match *match);
 
-/* oom: of this run, for a die.  -ENOMEM. */
+/* action: its status_event_action(); oom: of this run, for a die.  -ENOMEM. */
 int status_event_row(struct tally_ctx *ctx, struct tally_batch *batch,
-		     const struct docker_event *event, bool oom);
+		     const struct docker_event *event, const char *action, bool oom);
 
 #endif

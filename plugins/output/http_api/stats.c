@@ -71,7 +71,7 @@ static int find_all(struct call *call, char *words, struct container *containers
 int stats_many(struct call *call)
 {
 	const char *ids = target_param(call->target, "ids");
-	uint32_t n;
+	uint32_t n = 0;
 	if (!ids || !*ids)
 		return reply_problem(call->reply, 400, "ids",
 				     "say which containers: ids=ID,ID (ids, beginnings of ids, or "

@@ -155,12 +155,13 @@ static char *write_entries(const struct image_facts *facts, const struct place *
 		if (!is_after(place, fact) ||
 		    (place->only_outdated && count_outdated(fact, n) == 0))
 			continue;
-		if (shown++ == place->limit) {
+		if (last && shown == place->limit) {
 			fact_cells(last, cells);
 			return cursor_write(cursor_types, cells, 2);
 		}
 		write_entry(json, fact, n);
 		last = fact;
+		shown++;
 	}
 	return NULL;
 }

@@ -143,7 +143,7 @@ int store_query(struct store *store, const struct tally_query *query, tally_rows
 	int r = question_check(store->ctx, &store->catalog, query, &question);
 	if (r == 0)
 		r = readers_take(&store->readers, store->ctx, query->deadline, &reader);
-	if (r < 0)
+	if (!reader)
 		return r;
 	r = reader_result(reader, store_read(reader, &question, rows, arg));
 	readers_give_back(&store->readers, reader);
