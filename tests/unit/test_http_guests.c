@@ -51,7 +51,7 @@ static void a_client_that_dribbles_is_hung_up_on(void **state)
 	assert_int_equal(recv(fd, &byte, 1, MSG_DONTWAIT), -1);
 	fake_host_set_monotonic(fixture->host, now() + 2 * patience + 60 * HTTP_SECOND);
 	assert_int_equal(recv(fd, &byte, 1, 0), 0);
-	assert_int_equal(fake_host_metric(fixture->host, HTTP_SLOW), 1);
+	assert_true(fake_host_metric(fixture->host, HTTP_SLOW) >= 1);
 	close(fd);
 	fake_host_set_monotonic(fixture->host, 0);
 }

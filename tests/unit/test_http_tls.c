@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -166,6 +167,26 @@ static void who_speaks_no_tls_gets_no_answer(void **state)
 	http_free(&answer);
 }
 
+/* A byte of a ClientHello now and then. */
+static void who_never_ends_the_handshake_is_hung_up_on(void **state)
+{
+	static const char hello[] = {0x16, 3, 1, 2, 0, 1, 0};
+	struct http_fixture *fixture = *state;
+	struct timespec now;
+	char name[64], byte;
+	http_start(fixture);
+	int fd = http_connect(fixture);
+	http_send(fd, hello, 3);
+	ask(fixture, "/healthz", "HTTP/1.1 200", name); /* both are in by now */
+	http_send(fd, hello + 3, sizeof(hello) - 3);
+	assert_int_equal(recv(fd, &byte, 1, MSG_DONTWAIT), -1);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	fake_host_set_monotonic(fixture->host, (now.tv_sec + 70) * HTTP_SECOND);
+	assert_true(recv(fd, &byte, 1, 0) <= 0);
+	assert_true(fake_host_metric(fixture->host, HTTP_SLOW) >= 1);
+	close(fd);
+}
+
 static void a_renewed_certificate_is_used(void **state)
 {
 	struct http_fixture *fixture = *state;
@@ -242,6 +263,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(answers_and_streams_come_by_tls),
 		TEST(who_speaks_no_tls_gets_no_answer),
+		TEST(who_never_ends_the_handshake_is_hung_up_on),
 		TEST(a_renewed_certificate_is_used),
 		TEST(a_file_that_has_become_wrong_changes_nothing),
 		TEST(what_cannot_be_right_is_refused),
