@@ -98,16 +98,19 @@ class Site:
         daemon.says("output.redis: started", 60)
         return daemon
 
-    def say(self, *messages):
-        rows = [[time.time_ns(), "alpha", WEB, "web", "stdout", message, None, next(self.sequence)]
-                for message in messages]
+    def emit(self, table, *rows):
         with open(self.rows, "a", encoding="utf-8") as file:
-            file.write(json.dumps({"table": "container_logs", "rows": rows}) + "\n")
+            file.write(json.dumps({"table": table, "rows": rows}) + "\n")
+
+    def say(self, *messages):
+        self.emit("container_logs", *([time.time_ns(), "alpha", WEB, "web", "stdout", message, None,
+                                       next(self.sequence)] for message in messages))
+
+    def know(self, container):
+        self.emit("container_info", [time.time_ns(), "alpha", container, "web", "web:1", None, "running"])
 
     def happen(self, action, at):
-        with open(self.rows, "a", encoding="utf-8") as file:
-            file.write(json.dumps({"table": "container_events",
-                                   "rows": [[at, "alpha", WEB, action, "web"]]}) + "\n")
+        self.emit("container_events", [at, "alpha", WEB, action, "web"])
 
     def stored(self):
         return {row[0] for row in self.server.sql("select message from container_logs", self.database)}
@@ -227,6 +230,31 @@ def test_who_comes_back_goes_on_whatever_brought_the_last_row(site):
     heard += messages(stream, len(talker.said) - begin - len(heard))
     assert sorted(heard) == sorted(talker.said[begin:])
     stream.close()
+
+
+def test_a_client_that_comes_before_the_store_begins_when_that_is_there(site):
+    """As browsers do, it comes back after a 200 that ends."""
+    site.server.sql(f'alter database "{site.database}" rename to "not_yet_{site.database}"')
+    api = site.make(API).start()
+    assert api.get("/api/v1/containers").status == 503
+    streams = []
+
+    def begun():
+        stream = Stream(api, f"{LOGS}?container=web")
+        if stream.reason:
+            assert "not running" in stream.reason or "no container" in stream.reason
+            return False
+        streams.append(stream)
+        return True
+
+    assert not begun()
+    site.server.sql(f'alter database "not_yet_{site.database}" rename to "{site.database}"')
+    site.worker()
+    with Talker(site, "line"):
+        site.know(WEB)
+        wait_for(begun, 60)
+        assert messages(streams[0], 1)[0].startswith("line")
+    streams[0].close()
 
 
 def test_what_is_no_row_is_refused_and_counted(site):

@@ -81,7 +81,8 @@ class Site:
         self.tallyd, self.redis = tallyd, redis
         self.values = {"conninfo": conninfo, "url": redis.url, "timeout": "30s", "extra": "",
                        "cache_timeout": "10s", "cache": "memory, redis"}
-        self.rows = None
+        self.rows = self.image = None
+        self.versions = itertools.count()
 
     def make(self, sections, **values):
         return self.tallyd(sections % {**self.values, **values})
@@ -103,7 +104,8 @@ class Site:
         """The container is in that state, and something has happened to it."""
         now = time.time_ns()
         name = "web" if container == WEB else "db"
-        self.emit("container_info", [now, "alpha", container, name, f"{name}:1", None, state])
+        self.image = f"{name}:{next(self.versions)}"
+        self.emit("container_info", [now, "alpha", container, name, self.image, None, state])
         self.emit("container_events", [now, "alpha", container, "update", name])
 
     def key(self, container):
@@ -127,6 +129,7 @@ def fill(site, *apis):
         return all(states(api) == {"web": "running", "db": "exited"} for api in apis)
 
     wait_for(filled, 60, every=0.5)
+    wait_for(lambda: all(api.containers()["db"]["image"] == site.image for api in apis), 60)
     wait_for(lambda: site.redis.hash(site.key(DB)).get("events.name") == "db", 30)
 
 

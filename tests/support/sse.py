@@ -14,7 +14,9 @@ class Stream:
         self.answer = self.connection.getresponse()
         assert self.answer.status == 200, self.answer.read()
         assert self.answer.headers["Content-Type"].startswith("text/event-stream")
-        assert self.block() == ["retry: 2000"]
+        retry, *self.reason = self.block()  # why it ends at once, if it does
+        assert retry == "retry: 2000"
+        self.reason = "".join(self.reason)
         self.last = last
 
     def block(self):

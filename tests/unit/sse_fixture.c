@@ -218,3 +218,26 @@ int64_t sse_monotonic(void)
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec * HTTP_SECOND + ts.tv_nsec;
 }
+
+void sse_expect_excuse(const struct http_fixture *fixture, const char *target, const char *last,
+		       const char *detail)
+{
+	struct sse_client *client = malloc(sizeof(*client));
+	static const char begin[] = "retry: 2000\n: ";
+	char head[2000], rest[2000];
+	ask_for(fixture, target, last, client);
+	sse_read_to(client, "\r\n\r\n", head, sizeof(head));
+	assert_non_null(strstr(head, " 200 "));
+	assert_non_null(strstr(head, "Content-Type: text/event-stream"));
+	assert_non_null(strstr(head, "Cache-Control: no-store"));
+	sse_read_to(client, "\n\n", rest, sizeof(rest));
+	assert_memory_equal(rest, begin, sizeof(begin) - 1);
+	json_t *problem = json_loads(rest + sizeof(begin) - 1, 0, NULL);
+	assert_int_equal(json_integer_value(json_object_get(problem, "status")), 503);
+	if (!strstr(json_string_value(json_object_get(problem, "detail")), detail))
+		fail_msg("%s does not say %s", rest, detail);
+	json_decref(problem);
+	assert_int_equal(client->len, 0);
+	assert_int_equal(recv(client->fd, rest, sizeof(rest), 0), 0);
+	sse_leave(client);
+}

@@ -40,6 +40,9 @@ struct sse_event {
 /* Up to the first events: the stream is open.  last: NULL, or its Last-Event-ID. */
 struct sse_client *sse_follow(const struct http_fixture *fixture, const char *target,
 			      const char *last);
+/* Wants a stream that ends at once, with the problem as a comment. */
+void sse_expect_excuse(const struct http_fixture *fixture, const char *target, const char *last,
+		       const char *detail);
 void sse_leave(struct sse_client *client);
 /* Reads on until that is there; returns what stands before it, and forgets both. */
 void sse_read_to(struct sse_client *client, const char *end, char *ret, size_t size);

@@ -1,4 +1,5 @@
 /* Clients of streams that come back: what they missed comes out of the feed, or of the store. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -161,6 +162,56 @@ static void of_readings_the_newest_of_each_container_comes(void **state)
 	sse_leave(client);
 }
 
+/* ---- Not now ------------------------------------------------------------- */
+
+static void what_cannot_begin_now_ends_as_browsers_survive_it(void **state)
+{
+	struct http_fixture *fixture = *state;
+	char id[400];
+	make_id(fixture, 1, "one", id);
+	fake_store_fail(fixture->store, -ENOTCONN);
+	sse_expect_excuse(fixture, "/api/v1/stream/logs", id, "store is not running");
+	sse_expect_excuse(fixture, "/api/v1/stream/logs?container=web", NULL, "not running");
+	sse_leave(sse_follow(fixture, "/api/v1/stream/logs", NULL));
+	fake_store_fail(fixture->store, 0);
+	struct sse_client *client = sse_follow(fixture, "/api/v1/stream/logs", id);
+	sse_expect_line(client, "same time, after it", NULL);
+	sse_leave(client);
+}
+
+static int set_up_impatient(void **state)
+{
+	sse_prepare(state);
+	struct http_fixture *fixture = *state;
+	fixture->config.query_timeout = HTTP_SECOND / 2;
+	http_start(fixture);
+	return 0;
+}
+
+static void a_store_that_hangs_is_no_reason_to_give_up(void **state)
+{
+	struct http_fixture *fixture = *state;
+	fake_store_hang(fixture->store, true);
+	sse_expect_excuse(fixture, "/api/v1/stream/logs?container=web", NULL, "in time");
+	fake_store_hang(fixture->store, false);
+	sse_leave(sse_follow(fixture, "/api/v1/stream/logs", NULL));
+}
+
+static int set_up_empty(void **state)
+{
+	struct http_fixture *fixture = calloc(1, sizeof(*fixture));
+	http_prepare(fixture);
+	fixture->config.live = HTTP_LIVE_PIPELINE;
+	http_start(fixture);
+	*state = fixture;
+	return 0;
+}
+
+static void where_the_store_has_no_table_yet_who_comes_back_waits(void **state)
+{
+	sse_expect_excuse(*state, "/api/v1/stream/logs", "00000001.7.AAAA", "no container_logs");
+}
+
 #define WITH(test, set) cmocka_unit_test_setup_teardown(test, set, http_tear_down)
 #define SERVED(test) WITH(test, sse_set_up)
 
@@ -172,6 +223,9 @@ int main(void)
 		SERVED(an_id_that_is_none_begins_anew_and_says_so),
 		WITH(of_too_much_the_newest_come_and_the_rest_is_counted, set_up_many),
 		WITH(of_readings_the_newest_of_each_container_comes, set_up_readings),
+		WITH(what_cannot_begin_now_ends_as_browsers_survive_it, set_up_stored),
+		WITH(a_store_that_hangs_is_no_reason_to_give_up, set_up_impatient),
+		WITH(where_the_store_has_no_table_yet_who_comes_back_waits, set_up_empty),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -211,7 +211,7 @@ static const struct tally_option http_options[] = {
 	{OPTION(live_heartbeat), .type = TALLY_OPT_DURATION, .fallback = "15s",
 	 .accepts = "1s..1min", .help = "A stream that is silent says so, so often."},
 	{OPTION(max_streams), .type = TALLY_OPT_INT, .fallback = "128", .accepts = "1..10000",
-	 .help = "Clients that may follow streams at the same time; others get a 503."},
+	 .help = "Clients that may follow streams at the same time; others are told to come back."},
 	{.name = NULL},
 };
 

@@ -17,6 +17,7 @@
 #include "live.h"
 #include "request.h"
 #include "send.h"
+#include "stream.h"
 #include "tls.h"
 
 enum {
@@ -65,8 +66,11 @@ static enum MHD_Result server_queue(struct server *server, struct request *reque
 {
 	int64_t now = tally_monotonic(server->ctx);
 	unsigned status;
-	if (!request->parcel)
+	if (!request->parcel) {
+		if (request->endpoint && request->endpoint->class == HTTP_STREAM)
+			stream_excuse(&request->reply);
 		request->parcel = parcel_pack(&request->reply, now, request->gzip);
+	}
 	if (!request->parcel)
 		return MHD_NO;
 	guests_listen(server->guests, connection, parcel_bytes(request->parcel));

@@ -59,6 +59,10 @@ void stream_write_lagged(struct stream *stream, uint64_t missed);
 
 extern const char stream_type[]; /* of the content */
 
+/* A 503 becomes a stream that ends at once, with the problem as a comment and when to come back:
+ * browsers give up for good on a stream that begins with anything but a 200. */
+void stream_excuse(struct reply *reply);
+
 /* A response that goes on for ever, which takes the stream over; NULL: no memory, and it did not.
  */
 struct MHD_Response *stream_response(struct stream *stream, struct MHD_Connection *connection,

@@ -143,7 +143,9 @@ static int resume_by_key(struct stream *stream, struct call *call, const struct 
 	int r = call_table(call, list->table, &table);
 	if (r < 0)
 		return r;
-	if (!table || mark_read_key(call->last_event_id, table, &stream->after) < 0) {
+	if (!table)
+		return reply_unavailable(call->reply, "the store has no %s yet", list->table);
+	if (mark_read_key(call->last_event_id, table, &stream->after) < 0) {
 		stream_write_lagged(stream, 0);
 		resume_now(stream, call);
 		return 0;

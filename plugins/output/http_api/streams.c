@@ -1,5 +1,6 @@
 /* /api/v1/stream/…: what containers use, print and go through, as it comes. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "stream.h"
@@ -12,6 +13,24 @@ static const struct list_filter stats_filters[] = {
 	{.param = NULL},
 };
 static const struct list stats_of_containers = {"container_stats", stats_filters, 0};
+
+void stream_excuse(struct reply *reply)
+{
+	struct json_writer text;
+	char retry[40];
+	if (reply->status != 503)
+		return;
+	int len = snprintf(retry, sizeof(retry), "retry: %u000\n: ", reply->retry_after);
+	json_writer_init(&text, HTTP_MAX_BODY);
+	json_write_raw(&text, retry, (size_t)len);
+	json_write_raw(&text, reply->body.data, reply->body.len);
+	json_write_raw(&text, "\n\n", 2);
+	reply_done(reply);
+	reply->body = text;
+	reply->status = 200;
+	reply->type = stream_type;
+	reply->retry_after = 0;
+}
 
 static int stream_prepare(struct stream *stream, struct call *call, const struct list *list)
 {
@@ -43,6 +62,7 @@ static int stream_answer(struct call *call, enum live_kind kind, const struct li
 	int r = stream_prepare(stream, call, list);
 	if (r < 0) {
 		stream_free(stream);
+		stream_excuse(call->reply);
 		return r;
 	}
 	call->reply->stream = stream;
