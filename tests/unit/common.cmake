@@ -1,2 +1,3 @@
 tallyd_unit_test(rfc3339 SOURCES unit/test_rfc3339.c)
 tallyd_unit_test(batch SOURCES unit/test_batch.c)
+tallyd_unit_test(store_rounds SOURCES unit/test_store_rounds.c)

@@ -40,7 +40,7 @@ struct store {
 	int lock_fd; /* held so that no other daemon writes the same file */
 	struct catalog catalog;
 	struct readers readers;
-	struct upkeep upkeep;
+	struct rounds upkeep;
 	pthread_mutex_t turn; /* guards the rest; held over one transaction */
 	sqlite3 *db;
 	struct writer writer;

@@ -5,10 +5,6 @@
  */
 #include "upkeep.h"
 
-#include <errno.h>
-#include <string.h>
-#include <time.h>
-
 #include "database.h"
 #include "retention.h"
 #include "rollup.h"
@@ -23,14 +19,6 @@ struct upkeep_round {
 	struct store *store;
 	int error; /* the last one */
 };
-
-static bool upkeep_stopping(struct upkeep *upkeep)
-{
-	pthread_mutex_lock(&upkeep->lock);
-	bool stop = upkeep->stop;
-	pthread_mutex_unlock(&upkeep->lock);
-	return stop;
-}
 
 static int upkeep_roll_step(struct store *store, const struct stored_table *stored, int64_t closed,
 			    int64_t span)
@@ -54,7 +42,7 @@ static int upkeep_roll(struct store *store, const struct stored_table *stored)
 	int64_t closed = tally_now(store->ctx) - ROLLUP_GRACE;
 	int64_t span = schema_levels[LEVEL_HOUR].bucket;
 	int r = stored->n_numbers > 0;
-	while (r > 0 && !upkeep_stopping(&store->upkeep)) {
+	while (r > 0 && !rounds_stopping(&store->upkeep)) {
 		int64_t began = tally_monotonic(store->ctx);
 		r = upkeep_roll_step(store, stored, closed, span);
 		int64_t took = tally_monotonic(store->ctx) - began;
@@ -70,7 +58,7 @@ static int upkeep_delete(struct store *store, const struct stored_table *stored)
 {
 	int64_t now = tally_now(store->ctx);
 	int r = 1, rounds = 0;
-	for (; r > 0 && !upkeep_stopping(&store->upkeep); rounds++) {
+	for (; r > 0 && !rounds_stopping(&store->upkeep); rounds++) {
 		pthread_mutex_lock(&store->turn);
 		r = retention_step(store, stored, now);
 		if (r == 0 && rounds > 0)
@@ -99,7 +87,7 @@ static int upkeep_make_room(struct store *store)
 {
 	int64_t fill = 0;
 	int enough = RETENTION_FULL, r = 1;
-	while (r > 0 && !upkeep_stopping(&store->upkeep)) {
+	while (r > 0 && !rounds_stopping(&store->upkeep)) {
 		pthread_mutex_lock(&store->turn);
 		r = retention_fill(store, &fill);
 		if (r == 0 && fill >= enough)
@@ -113,7 +101,7 @@ static int upkeep_make_room(struct store *store)
 static int upkeep_shrink(struct store *store)
 {
 	int r = 1;
-	while (r > 0 && !upkeep_stopping(&store->upkeep)) {
+	while (r > 0 && !rounds_stopping(&store->upkeep)) {
 		pthread_mutex_lock(&store->turn);
 		r = retention_shrink(store);
 		if (r == 0)
@@ -170,63 +158,25 @@ int upkeep_run(struct store *store)
 	return round.error;
 }
 
-/* ---- The thread -------------------------------------------------------------------------- */
+/* ---- The thread --------------------------------------------------------------- */
 
-/* True: it is time to stop. */
-static bool upkeep_wait(struct upkeep *upkeep)
+static int upkeep_round(void *store)
 {
-	struct timespec until;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += UPKEEP_EVERY_SECONDS;
-	int timed_out = 0;
-	pthread_mutex_lock(&upkeep->lock);
-	while (!upkeep->stop && !timed_out)
-		timed_out = pthread_cond_timedwait(&upkeep->wake, &upkeep->lock, &until);
-	bool stop = upkeep->stop;
-	pthread_mutex_unlock(&upkeep->lock);
-	return stop;
-}
-
-static void *upkeep_thread(void *arg)
-{
-	struct store *store = arg;
-	pthread_setname_np(pthread_self(), "sqlite-upkeep");
-	while (!upkeep_wait(&store->upkeep)) {
-		if (upkeep_run(store) >= 0)
-			continue;
-		tally_count(store->ctx, METRIC_UPKEEP_ERRORS, 1);
-		tally_log(store->ctx, TALLY_WARNING, "upkeep: %s; trying again in %d s",
-			  tally_reason(store->ctx), UPKEEP_EVERY_SECONDS);
-	}
-	return NULL;
+	return upkeep_run(store);
 }
 
 int upkeep_start(struct store *store)
 {
-	struct upkeep *upkeep = &store->upkeep;
-	pthread_condattr_t monotonic;
-	*upkeep = (struct upkeep){.lock = PTHREAD_MUTEX_INITIALIZER};
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&upkeep->wake, &monotonic);
-	pthread_condattr_destroy(&monotonic);
-	int error = pthread_create(&upkeep->thread, NULL, upkeep_thread, store);
-	upkeep->running = error == 0;
-	return error ? tally_fail(store->ctx, error, "no thread for upkeep: %s", strerror(error))
-		     : 0;
+	store->upkeep = (struct rounds){.ctx = store->ctx,
+					.name = "sqlite-upkeep",
+					.seconds = UPKEEP_EVERY_SECONDS,
+					.errors = METRIC_UPKEEP_ERRORS,
+					.run = upkeep_round,
+					.arg = store};
+	return rounds_start(&store->upkeep);
 }
 
 void upkeep_stop(struct store *store)
 {
-	struct upkeep *upkeep = &store->upkeep;
-	if (!upkeep->running)
-		return;
-	pthread_mutex_lock(&upkeep->lock);
-	upkeep->stop = true;
-	pthread_cond_signal(&upkeep->wake);
-	pthread_mutex_unlock(&upkeep->lock);
-	pthread_join(upkeep->thread, NULL);
-	upkeep->running = false;
-	pthread_cond_destroy(&upkeep->wake);
-	pthread_mutex_destroy(&upkeep->lock);
+	rounds_stop(&store->upkeep);
 }

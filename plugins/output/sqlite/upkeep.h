@@ -6,18 +6,9 @@
 #ifndef TALLYD_SQLITE_UPKEEP_H
 #define TALLYD_SQLITE_UPKEEP_H
 
-#include <pthread.h>
-#include <stdbool.h>
+#include "store_rounds.h"
 
 struct store;
-
-struct upkeep {
-	pthread_t thread;
-	bool running;
-	pthread_mutex_t lock; /* guards stop */
-	pthread_cond_t wake;
-	bool stop;
-};
 
 int upkeep_start(struct store *store);
 void upkeep_stop(struct store *store); /* waits for the transaction it is in */

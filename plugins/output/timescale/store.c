@@ -59,7 +59,7 @@ int store_start(struct store *store)
 	while (read(store->interrupt_fd, &interrupts, sizeof(interrupts)) > 0)
 		;
 	catalog_init(&store->catalog);
-	store->upkeep.running = false;
+	store->upkeep.rounds.running = false;
 	store->upkeep.pg.conn = NULL;
 	store->reloaded = 0;
 	store->dead = (struct dead_letter){.ctx = store->ctx, .max = config->dead_letter_max_size};

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
 
 #include "retention.h"
 #include "rollup.h"
@@ -18,14 +17,6 @@ enum { UPKEEP_EVERY_SECONDS = 15 };
 #define UPKEEP_LONG_STEP INT64_C(500000000)  /* ns */
 #define UPKEEP_SHORT_STEP INT64_C(100000000) /* ns */
 #define UPKEEP_STATEMENT_TIMEOUT INT64_C(600000000000)
-
-static bool upkeep_stopping(struct upkeep *upkeep)
-{
-	pthread_mutex_lock(&upkeep->lock);
-	bool stop = upkeep->stop;
-	pthread_mutex_unlock(&upkeep->lock);
-	return stop;
-}
 
 /* ---- The leader --------------------------------------------------------------- */
 
@@ -79,7 +70,7 @@ static int upkeep_roll(struct store *store, const struct stored_table *stored)
 				.now = tally_now(store->ctx),
 				.span = schema_levels[LEVEL_HOUR].bucket};
 	int r = 1;
-	while (r > 0 && !upkeep_stopping(&store->upkeep)) {
+	while (r > 0 && !rounds_stopping(&store->upkeep.rounds)) {
 		int64_t began = tally_monotonic(store->ctx);
 		r = rollup_step(&rollup);
 		int64_t took = tally_monotonic(store->ctx) - began;
@@ -101,12 +92,13 @@ static int upkeep_keep(struct store *store, const struct stored_table *stored)
 					    .rollup = config->retention_rollup,
 					    .daily = config->retention_daily,
 					    .compress_after = config->compress_after};
-	int r = upkeep_stopping(&store->upkeep) ? 0 : retention_partitions(&retention, stored);
+	int r = rounds_stopping(&store->upkeep.rounds) ? 0
+						       : retention_partitions(&retention, stored);
 	if (r == 0)
 		r = upkeep_roll(store, stored);
-	if (r == 0 && !upkeep_stopping(&store->upkeep))
+	if (r == 0 && !rounds_stopping(&store->upkeep.rounds))
 		r = retention_run(&retention, stored);
-	if (r == 0 && !upkeep_stopping(&store->upkeep))
+	if (r == 0 && !rounds_stopping(&store->upkeep.rounds))
 		r = retention_compress(&retention, stored);
 	return r;
 }
@@ -186,69 +178,28 @@ int upkeep_run(struct store *store)
 
 /* ---- The thread --------------------------------------------------------------- */
 
-/* True: it is time to stop. */
-static bool upkeep_wait(struct upkeep *upkeep, int seconds)
+static int upkeep_round(void *store)
 {
-	struct timespec until;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += seconds;
-	int timed_out = 0;
-	pthread_mutex_lock(&upkeep->lock);
-	while (!upkeep->stop && !timed_out)
-		timed_out = pthread_cond_timedwait(&upkeep->wake, &upkeep->lock, &until);
-	bool stop = upkeep->stop;
-	pthread_mutex_unlock(&upkeep->lock);
-	return stop;
-}
-
-static void *upkeep_thread(void *arg)
-{
-	struct store *store = arg;
-	pthread_setname_np(pthread_self(), "timescale-up");
-	while (!upkeep_wait(&store->upkeep, UPKEEP_EVERY_SECONDS)) {
-		if (upkeep_run(store) >= 0)
-			continue;
-		tally_count(store->ctx, METRIC_UPKEEP_ERRORS, 1);
-		tally_log(store->ctx, TALLY_WARNING, "upkeep: %s; trying again in %d s",
-			  tally_reason(store->ctx), UPKEEP_EVERY_SECONDS);
-	}
-	return NULL;
+	return upkeep_run(store);
 }
 
 int upkeep_start(struct store *store)
 {
 	struct upkeep *upkeep = &store->upkeep;
-	pthread_condattr_t monotonic;
-	*upkeep = (struct upkeep){.lock = PTHREAD_MUTEX_INITIALIZER,
-				  .pg = {.ctx = store->ctx,
+	*upkeep = (struct upkeep){.pg = {.ctx = store->ctx,
 					 .timeout = UPKEEP_STATEMENT_TIMEOUT,
-					 .interrupt_fd = store->interrupt_fd}};
-	if (!store->config->maintenance)
-		return 0;
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&upkeep->wake, &monotonic);
-	pthread_condattr_destroy(&monotonic);
-	int error = pthread_create(&upkeep->thread, NULL, upkeep_thread, store);
-	upkeep->running = error == 0;
-	if (!error)
-		return 0;
-	pthread_cond_destroy(&upkeep->wake);
-	return tally_fail(store->ctx, error, "no thread for upkeep: %s", strerror(error));
+					 .interrupt_fd = store->interrupt_fd},
+				  .rounds = {.ctx = store->ctx,
+					     .name = "timescale-up",
+					     .seconds = UPKEEP_EVERY_SECONDS,
+					     .errors = METRIC_UPKEEP_ERRORS,
+					     .run = upkeep_round,
+					     .arg = store}};
+	return store->config->maintenance ? rounds_start(&upkeep->rounds) : 0;
 }
 
 void upkeep_stop(struct store *store)
 {
-	struct upkeep *upkeep = &store->upkeep;
-	if (upkeep->running) {
-		pthread_mutex_lock(&upkeep->lock);
-		upkeep->stop = true;
-		pthread_cond_signal(&upkeep->wake);
-		pthread_mutex_unlock(&upkeep->lock);
-		pthread_join(upkeep->thread, NULL);
-		upkeep->running = false;
-		pthread_cond_destroy(&upkeep->wake);
-		pthread_mutex_destroy(&upkeep->lock);
-	}
-	pg_close(&upkeep->pg);
+	rounds_stop(&store->upkeep.rounds);
+	pg_close(&store->upkeep.pg);
 }

@@ -7,20 +7,14 @@
 #ifndef TALLYD_TIMESCALE_UPKEEP_H
 #define TALLYD_TIMESCALE_UPKEEP_H
 
-#include <pthread.h>
-#include <stdbool.h>
-
 #include "pg_connection.h"
+#include "store_rounds.h"
 
 struct store;
 
 struct upkeep {
 	struct pg_connection pg; /* the thread's alone */
-	pthread_t thread;
-	bool running;
-	pthread_mutex_t lock; /* guards stop */
-	pthread_cond_t wake;
-	bool stop;
+	struct rounds rounds;
 };
 
 int upkeep_start(struct store *store);

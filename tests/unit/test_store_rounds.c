@@ -1,0 +1,76 @@
+/* A thread that does its rounds until it is told to stop. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "fake_host.h"
+#include "store_rounds.h"
+#include "waiting.h"
+
+#include <cmocka.h>
+
+enum { ERRORS };
+
+struct counted {
+	struct fake_host *host;
+	atomic_int rounds;
+};
+
+/* Every other one fails. */
+static int round_of(void *arg)
+{
+	struct counted *counted = arg;
+	if (atomic_fetch_add(&counted->rounds, 1) % 2 == 0)
+		return tally_fail(fake_host_ctx(counted->host), EIO, "told to fail");
+	return 0;
+}
+
+static struct rounds rounds_of(struct counted *counted, int seconds)
+{
+	return (struct rounds){.ctx = fake_host_ctx(counted->host),
+			       .name = "rounds",
+			       .seconds = seconds,
+			       .errors = ERRORS,
+			       .run = round_of,
+			       .arg = counted};
+}
+
+static void a_round_that_fails_is_counted_and_told_and_the_next_one_comes(void **state)
+{
+	struct counted counted = {.host = fake_host_create("output.store")};
+	struct rounds rounds = rounds_of(&counted, 0);
+	(void)state;
+	assert_int_equal(rounds_start(&rounds), 0);
+	WAIT_UNTIL(atomic_load(&counted.rounds) >= 4);
+	rounds_stop(&rounds);
+	int rounds_were = atomic_load(&counted.rounds);
+	assert_int_equal(fake_host_metric(counted.host, ERRORS), (rounds_were + 1) / 2);
+	assert_non_null(strstr(fake_host_log(counted.host, TALLY_WARNING),
+			       "upkeep: told to fail; trying again in 0 s"));
+	assert_true(rounds_stopping(&rounds));
+	fake_host_destroy(counted.host);
+}
+
+static void one_that_sleeps_is_woken_to_stop(void **state)
+{
+	struct counted counted = {.host = fake_host_create("output.store")};
+	struct rounds rounds = rounds_of(&counted, 100000);
+	(void)state;
+	assert_int_equal(rounds_start(&rounds), 0);
+	rounds_stop(&rounds);
+	rounds_stop(&rounds); /* and again is fine */
+	assert_int_equal(atomic_load(&counted.rounds), 0);
+	fake_host_destroy(counted.host);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_round_that_fails_is_counted_and_told_and_the_next_one_comes),
+		cmocka_unit_test(one_that_sleeps_is_woken_to_stop),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
