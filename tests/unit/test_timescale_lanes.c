@@ -117,6 +117,22 @@ static void the_ledger_does_not_grow(void **state)
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM tally.ledger_ahead"), 0);
 }
 
+/* Nor what a transaction reads of it, with what was deleted since the last vacuum. */
+static void the_ledger_does_not_slow_down(void **state)
+{
+	struct fixture *f = *state;
+	fixture_sql(f, "ALTER TABLE tally.ledger_ahead SET (autovacuum_enabled = off)");
+	fixture_sql(f, "DO $$ BEGIN FOR i IN 1..5000 LOOP PERFORM tally.ledger_note('w', i - 1, "
+		       "ARRAY[i]); COMMIT; END LOOP; END $$");
+	int64_t pages = fixture_sql(
+		f, "CREATE FUNCTION pg_temp.pages(i int) RETURNS text LANGUAGE plpgsql AS $$ "
+		   "DECLARE plan json; BEGIN EXECUTE format('EXPLAIN (ANALYZE, BUFFERS, FORMAT "
+		   "JSON) SELECT tally.ledger_note(''w'', %s, ARRAY[%s])', i - 1, i) INTO plan; "
+		   "RETURN plan -> 0 -> 'Plan' ->> 'Shared Hit Blocks'; END $$; SELECT "
+		   "pg_temp.pages(5001); SELECT pg_temp.pages(5002)");
+	assert_in_range(pages, 1, 35);
+}
+
 /* Of rows with one time the last one written stands. */
 static void rows_of_a_state_keep_their_order(void **state)
 {
@@ -156,6 +172,7 @@ int main(void)
 		LANES_TEST(a_small_write_stays_one_transaction),
 		LANES_TEST(entries_are_known_again_with_any_number_of_connections),
 		LANES_TEST(the_ledger_does_not_grow),
+		LANES_TEST(the_ledger_does_not_slow_down),
 		LANES_TEST(rows_of_a_state_keep_their_order),
 		LANES_TEST(a_row_that_is_refused_costs_no_other_connection_anything),
 	};
