@@ -1,27 +1,5 @@
 #include "pg_value.h"
 
-char *pg_put_cell(char *to, uint16_t type, const struct tally_cell *cell)
-{
-	if (!cell->set)
-		return pg_put_32(to, UINT32_MAX);
-	switch (type) {
-	case TALLY_TEXT:
-	case TALLY_JSON:
-		to = pg_put_32(to, cell->len);
-		if (cell->len)
-			memcpy(to, cell->text, cell->len);
-		return to + cell->len;
-	case TALLY_BOOL:
-		to = pg_put_32(to, 1);
-		*to = cell->i != 0;
-		return to + 1;
-	case TALLY_TIME:
-		return pg_put_64(pg_put_32(to, 8), (uint64_t)pg_time_from_ns(cell->i));
-	default: /* INT, and REAL by its bits */
-		return pg_put_64(pg_put_32(to, 8), (uint64_t)cell->i);
-	}
-}
-
 struct tally_cell pg_get_cell(uint16_t type, const char *data, int len)
 {
 	struct tally_cell cell = {.set = 1};

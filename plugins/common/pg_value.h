@@ -36,6 +36,11 @@ static inline uint32_t pg_value_oid(uint16_t type)
 	return oids[type];
 }
 
+static inline bool pg_value_is_text(uint16_t type)
+{
+	return type == TALLY_TEXT || type == TALLY_JSON;
+}
+
 /* As SQL writes it. */
 static inline const char *pg_value_type(uint16_t type)
 {
@@ -119,12 +124,33 @@ static inline int32_t pg_get_32(const char *from)
 /* What pg_put_cell() writes at most. */
 static inline size_t pg_cell_room(uint16_t type, const struct tally_cell *cell)
 {
-	bool text = type == TALLY_TEXT || type == TALLY_JSON;
-	return sizeof(uint32_t) + (text && cell->set ? cell->len : sizeof(uint64_t));
+	return sizeof(uint32_t) +
+	       (pg_value_is_text(type) && cell->set ? cell->len : sizeof(uint64_t));
 }
 
 /* Its length (or -1: NULL) and its bytes; returns what follows. */
-char *pg_put_cell(char *to, uint16_t type, const struct tally_cell *cell);
+static inline char *pg_put_cell(char *to, uint16_t type, const struct tally_cell *cell)
+{
+	if (!cell->set)
+		return pg_put_32(to, UINT32_MAX);
+	switch (type) {
+	case TALLY_TEXT:
+	case TALLY_JSON:
+		to = pg_put_32(to, cell->len);
+		if (cell->len)
+			memcpy(to, cell->text, cell->len);
+		return to + cell->len;
+	case TALLY_BOOL:
+		to = pg_put_32(to, 1);
+		*to = cell->i != 0;
+		return to + 1;
+	case TALLY_TIME:
+		return pg_put_64(pg_put_32(to, 8), (uint64_t)pg_time_from_ns(cell->i));
+	default: /* INT, and REAL by its bits */
+		return pg_put_64(pg_put_32(to, 8), (uint64_t)cell->i);
+	}
+}
+
 /* From a binary result; text points into it. */
 struct tally_cell pg_get_cell(uint16_t type, const char *data, int len);
 

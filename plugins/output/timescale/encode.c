@@ -11,8 +11,8 @@ void encode_copy(struct pg_text *to, const struct writer_part *part, uint32_t ro
 {
 	const struct writer_table *table = part->table;
 	const struct tally_column *columns = table->stored->table.columns;
-	size_t room = 2 + 8 + 6;
-	for (uint32_t i = 0; i < table->n_fields; i++)
+	size_t room = 2 + 8 + 6 + (size_t)table->n_fields * 12;
+	for (uint32_t i = 0; table->texts && i < table->n_fields; i++)
 		room += pg_cell_room(columns[table->fields[i]].type,
 				     writer_cell(part, row, table->fields[i]));
 	char *at = pg_text_room(to, room);

@@ -20,6 +20,7 @@ struct writer_table {
 	uint32_t n_fields; /* columns that stand in <table>_rows */
 	uint16_t fields[CATALOG_MAX_COLUMNS];
 	bool nanos;          /* and last _nanos, see schema.h */
+	bool texts;          /* some of the fields are */
 	char *copy, *insert; /* statements */
 };
 

@@ -99,6 +99,8 @@ int writer_table_create(struct tally_ctx *ctx, const struct stored_table *stored
 	for (uint32_t c = 0; c < stored->table.n_columns; c++)
 		if (writer_is_state(table) || stored->table.columns[c].role != TALLY_TAG)
 			table->fields[table->n_fields++] = (uint16_t)c;
+	for (uint32_t i = 0; i < table->n_fields; i++)
+		table->texts |= pg_value_is_text(stored->table.columns[table->fields[i]].type);
 	int r = table->keys ? writer_table_statements(ctx, table)
 			    : tally_fail(ctx, ENOMEM, "no memory");
 	if (r < 0) {
@@ -134,17 +136,18 @@ void writer_part_map(struct writer_part *part)
 void writer_part_key(const struct writer_part *part, uint32_t row, struct pg_text *ret)
 {
 	const struct stored_table *stored = part->table->stored;
-	size_t end = ret->len;
-	for (uint32_t i = 0; i < stored->n_tags; i++) {
-		uint16_t c = stored->tags[i];
-		const struct tally_cell *cell = writer_cell(part, row, c);
-		uint16_t type = stored->table.columns[c].type;
-		char *to = pg_text_room(ret, pg_cell_room(type, cell));
-		if (!to)
-			return;
-		ret->len = (size_t)(pg_put_cell(to, type, cell) - ret->data);
+	const struct tally_column *columns = stored->table.columns;
+	size_t room = 0;
+	for (uint32_t i = 0; i < stored->n_tags; i++)
+		room += pg_cell_room(columns[stored->tags[i]].type,
+				     writer_cell(part, row, stored->tags[i]));
+	char *to = pg_text_room(ret, room), *end = to;
+	for (uint32_t i = 0; to && i < stored->n_tags; i++) {
+		const struct tally_cell *cell = writer_cell(part, row, stored->tags[i]);
+		to = pg_put_cell(to, columns[stored->tags[i]].type, cell);
 		if (cell->set)
-			end = ret->len;
+			end = to;
 	}
-	ret->len = end;
+	if (to)
+		ret->len = (size_t)(end - ret->data);
 }
