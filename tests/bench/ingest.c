@@ -117,7 +117,8 @@ static void start(struct bench *bench, uint32_t rows, uint32_t connections)
 {
 	static const int64_t capacity = 64 << 20; /* the plugin's whole configuration */
 	static struct timescale_config config;
-	const struct journal_settings settings = {.batch_size = rows * connections,
+	uint32_t transactions = connections > 1 ? connections * LANES_TURNS : 1; /* of a write */
+	const struct journal_settings settings = {.batch_size = rows * transactions,
 						  .batch_timeout = CLOCK_SECOND,
 						  .on_full = JOURNAL_BLOCK};
 	struct error error;

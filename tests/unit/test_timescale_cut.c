@@ -184,12 +184,13 @@ static void proxy_stop(struct proxy *proxy)
 	close(proxy->listener);
 }
 
-enum { ENTRIES = 3 };
+enum { ENTRIES = 5 };
 
 struct cutting {
 	struct fixture *f;
 	struct proxy proxy;
-	struct tally_batch *batches[ENTRIES]; /* two of a series, one of a state */
+	struct tally_batch *batches[ENTRIES]; /* of a series, and the last one of a state */
+	uint32_t n;
 	uint64_t sequence;
 	int64_t rows;
 	int rows_each; /* of a series */
@@ -199,14 +200,17 @@ struct cutting {
 static void cutting_make(struct cutting *c)
 {
 	struct fixture *f = c->f;
-	for (int b = 0; b < 2; b++) {
+	static const char *const ids[] = {"a", "b", "c", "d"};
+	uint32_t last = c->n - 1;
+	for (uint32_t b = 0; b < last; b++) {
 		c->batches[b] = fixture_batch(f, &series_table);
 		for (int i = 0; i < c->rows_each; i++)
-			put_series(f, c->batches[b], T0 + (c->rows + i) * SECOND / 1000,
-				   b ? "b" : "a", 1, 1);
+			put_series(f, c->batches[b], T0 + (c->rows + i) * SECOND / 1000, ids[b], 1,
+				   1);
 	}
-	c->batches[2] = fixture_batch(f, &state_table);
-	tally_put_int(tally_batch_row(f->ctx, c->batches[2]), I_TIME, T0 + c->rows * SECOND / 1000);
+	c->batches[last] = fixture_batch(f, &state_table);
+	tally_put_int(tally_batch_row(f->ctx, c->batches[last]), I_TIME,
+		      T0 + c->rows * SECOND / 1000);
 }
 
 /* Offers what has no verdict yet, as the core does. */
@@ -215,12 +219,12 @@ static int cutting_write(struct cutting *c, uint8_t verdicts[ENTRIES])
 	struct tally_entry entries[ENTRIES];
 	uint8_t given[ENTRIES] = {0};
 	uint32_t n = 0;
-	for (uint32_t i = 0; i < ENTRIES; i++)
+	for (uint32_t i = 0; i < c->n; i++)
 		if (verdicts[i] == TALLY_RETRY)
 			entries[n++] =
 				(struct tally_entry){c->batches[i], c->sequence + 1 + i, "w"};
 	int r = c->f->plugin->output->write(c->f->store, entries, n, given);
-	for (uint32_t i = ENTRIES; i-- > 0;)
+	for (uint32_t i = c->n; i-- > 0;)
 		if (verdicts[i] == TALLY_RETRY)
 			verdicts[i] = given[--n];
 	return r;
@@ -229,12 +233,12 @@ static int cutting_write(struct cutting *c, uint8_t verdicts[ENTRIES])
 static void cutting_check(struct cutting *c, const uint8_t verdicts[ENTRIES])
 {
 	c->rows += c->rows_each;
-	c->sequence += ENTRIES;
-	for (int i = 0; i < ENTRIES; i++) {
+	c->sequence += c->n;
+	for (uint32_t i = 0; i < c->n; i++) {
 		assert_int_equal(verdicts[i], TALLY_DONE);
 		tally_batch_drop(c->f->ctx, c->batches[i]);
 	}
-	assert_int_equal(fixture_sql(c->f, "SELECT count(*) FROM samples"), 2 * c->rows);
+	assert_int_equal(fixture_sql(c->f, "SELECT count(*) FROM samples"), (c->n - 1) * c->rows);
 	assert_int_equal(fixture_sql(c->f, "SELECT max(sequence) FROM (SELECT sequence FROM "
 					   "tally.ledger UNION ALL SELECT sequence FROM "
 					   "tally.ledger_ahead) l"),
@@ -295,16 +299,25 @@ static void cutting_run(struct cutting *c, long step_up, long step_down)
 
 static void wherever_the_connection_is_cut_each_row_is_stored_once(void **state)
 {
-	struct cutting c = {.f = *state, .rows_each = 5};
+	struct cutting c = {.f = *state, .n = 3, .rows_each = 5};
 	cutting_run(&c, 61, 8);
 }
 
 static void wherever_two_connections_are_cut_each_row_is_stored_once(void **state)
 {
-	struct cutting c = {.f = *state, .rows_each = LANES_WORTH};
+	struct cutting c = {.f = *state, .n = 3, .rows_each = LANES_WORTH};
 	backend_config.connections = 2;
 	cutting_run(&c, 499, 13);
 	assert_true(fixture_sql(c.f, "SELECT count(*) FROM tally.ledger_ahead") > 0);
+}
+
+static void
+wherever_connections_with_several_transactions_are_cut_each_row_is_stored_once(void **state)
+{
+	struct cutting c = {.f = *state, .n = ENTRIES, .rows_each = LANES_FULL};
+	backend_config.connections = 2;
+	cutting_run(&c, 4999, 53);
+	assert_true(fixture_sql(c.f, "SELECT count(*) FROM tally.ledger_ahead") > 2);
 }
 
 int main(void)
@@ -313,6 +326,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CUT_TEST(wherever_the_connection_is_cut_each_row_is_stored_once),
 		CUT_TEST(wherever_two_connections_are_cut_each_row_is_stored_once),
+		CUT_TEST(
+			wherever_connections_with_several_transactions_are_cut_each_row_is_stored_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-enum { ROWS = 2 * LANES_WORTH };
+enum { ROWS = 2 * LANES_WORTH, MANY = 2 * LANES_TURNS };
 
 static void open_lanes(struct fixture *f, int64_t n)
 {
@@ -43,15 +43,20 @@ static void write_all(struct fixture *f, struct tally_batch **batches, uint32_t 
 	}
 }
 
+static void write_several(struct fixture *f, const char *id, uint64_t first, uint32_t n, int rows)
+{
+	struct tally_batch *batches[MANY];
+	for (uint32_t i = 0; i < n; i++) {
+		char name[20];
+		snprintf(name, sizeof(name), "%s%u", id, i);
+		batches[i] = samples(f, name, rows);
+	}
+	write_all(f, batches, n, first);
+}
+
 static void write_four(struct fixture *f, const char *id, uint64_t first)
 {
-	struct tally_batch *batches[4];
-	for (int i = 0; i < 4; i++) {
-		char name[20];
-		snprintf(name, sizeof(name), "%s%d", id, i);
-		batches[i] = samples(f, name, ROWS);
-	}
-	write_all(f, batches, 4, first);
+	write_several(f, id, first, 4, ROWS);
 }
 
 /* That wrote the things whose name begins with b. */
@@ -70,6 +75,18 @@ static void a_write_is_dealt_out_to_the_connections(void **state)
 	write_four(f, "b", 5);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples"), 8 * ROWS);
 	assert_int_equal(transactions(f), 3);
+}
+
+/* So that none of them waits for a slower one but at the end. */
+static void a_large_write_is_more_transactions_than_there_are_connections(void **state)
+{
+	struct fixture *f = *state;
+	open_lanes(f, 2);
+	write_four(f, "a", 1);
+	write_several(f, "b", 5, MANY, LANES_FULL);
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples"),
+			 4 * ROWS + MANY * LANES_FULL);
+	assert_int_equal(transactions(f), MANY);
 }
 
 static void a_small_write_stays_one_transaction(void **state)
@@ -164,17 +181,33 @@ static void a_row_that_is_refused_costs_no_other_connection_anything(void **stat
 	assert_int_equal(fake_host_rejected(f->host), 1);
 }
 
+static void rows_that_are_refused_are_told_of_every_transaction(void **state)
+{
+	struct fixture *f = *state;
+	struct tally_batch *batches[MANY];
+	open_lanes(f, 2);
+	for (int i = 0; i < MANY; i++) {
+		batches[i] = samples(f, "a", LANES_FULL);
+		put_series(f, batches[i], T0 + 30 * DAY, "too far ahead", 1, 1);
+	}
+	write_all(f, batches, MANY, 1);
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples"), LANES_FULL);
+	assert_int_equal(fake_host_rejected(f->host), MANY);
+}
+
 int main(void)
 {
 #define LANES_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		LANES_TEST(a_write_is_dealt_out_to_the_connections),
+		LANES_TEST(a_large_write_is_more_transactions_than_there_are_connections),
 		LANES_TEST(a_small_write_stays_one_transaction),
 		LANES_TEST(entries_are_known_again_with_any_number_of_connections),
 		LANES_TEST(the_ledger_does_not_grow),
 		LANES_TEST(the_ledger_does_not_slow_down),
 		LANES_TEST(rows_of_a_state_keep_their_order),
 		LANES_TEST(a_row_that_is_refused_costs_no_other_connection_anything),
+		LANES_TEST(rows_that_are_refused_are_told_of_every_transaction),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,8 @@
 /*
- * Deal out → every lane writes, the first on the caller's thread → verdicts back to their places.
- * What a lane could not write is offered again, and may go to another then: the ledger knows
- * entries, not lanes.
+ * Deal out → every lane writes slices while there are any, the first on the caller's thread →
+ * verdicts back to their places.  A lane that fails takes no more: it would most likely fail again.
+ * What was not written is offered again, and may go to another lane then: the ledger knows entries,
+ * not lanes.
  */
 #include "lanes.h"
 
@@ -34,15 +35,19 @@ void lanes_done(struct lanes *lanes)
 
 /* ---- Dealing ------------------------------------------------------------------ */
 
-static uint32_t lanes_worth(const struct lanes *lanes, const struct tally_entry *entries,
-			    uint32_t n)
+static uint32_t lanes_slices(const struct lanes *lanes, const struct tally_entry *entries,
+			     uint32_t n)
 {
 	uint64_t rows = 0;
 	for (uint32_t i = 0; i < n; i++)
 		rows += entries[i].batch->n_rows;
-	uint64_t worth = rows / LANES_WORTH;
-	worth = worth < lanes->n ? worth : lanes->n;
-	return worth ? (uint32_t)worth : 1;
+	uint64_t slices = rows / LANES_FULL, most = (uint64_t)lanes->n * LANES_TURNS;
+	if (slices < lanes->n) {
+		slices = rows / LANES_WORTH;
+		most = lanes->n;
+	}
+	slices = slices < most ? slices : most;
+	return slices ? (uint32_t)slices : 1;
 }
 
 static uint32_t lanes_least(const uint64_t *rows, uint32_t n)
@@ -54,83 +59,96 @@ static uint32_t lanes_least(const uint64_t *rows, uint32_t n)
 	return least;
 }
 
-/* Which lane takes each entry. */
-static void lanes_choose(const struct tally_entry *entries, uint32_t n, uint32_t n_lanes,
+/* Which slice each entry is in. */
+static void lanes_choose(const struct tally_entry *entries, uint32_t n, uint32_t n_slices,
 			 uint8_t *ret)
 {
-	uint64_t rows[LANES_MAX] = {0};
+	uint64_t rows[LANES_MAX * LANES_TURNS] = {0};
 	for (uint32_t i = 0; i < n; i++) {
 		bool ordered = entries[i].batch->table->kind == TALLY_STATE;
-		uint32_t lane = ordered ? 0 : lanes_least(rows, n_lanes);
-		ret[i] = (uint8_t)lane;
-		rows[lane] += entries[i].batch->n_rows;
+		uint32_t slice = ordered ? 0 : lanes_least(rows, n_slices);
+		ret[i] = (uint8_t)slice;
+		rows[slice] += entries[i].batch->n_rows;
 	}
 }
 
-/* Returns how many lanes have something to write; the first always has. */
-static uint32_t lanes_deal(struct lanes *lanes, const struct tally_entry *entries, uint32_t n,
-			   uint8_t *chosen)
+/* Only slices that have something. */
+static void lanes_deal(struct lanes *lanes, const struct tally_entry *entries, uint32_t n,
+		       uint8_t *chosen)
 {
-	uint32_t at = 0, busy = 0;
-	lanes_choose(entries, n, lanes_worth(lanes, entries, n), chosen);
-	for (uint32_t l = 0; l < lanes->n; l++) {
-		lanes->all[l].from = at;
+	uint32_t at = 0, n_slices = lanes_slices(lanes, entries, n);
+	lanes_choose(entries, n, n_slices, chosen);
+	lanes->n_slices = 0;
+	for (uint32_t s = 0; s < n_slices; s++) {
+		struct slice *slice = &lanes->slices[lanes->n_slices];
+		*slice = (struct slice){.from = at};
 		for (uint32_t i = 0; i < n; i++) {
-			if (chosen[i] != l)
+			if (chosen[i] != s)
 				continue;
 			lanes->entries[at] = entries[i];
 			lanes->places[at++] = i;
 		}
-		lanes->all[l].until = at;
-		busy += at > lanes->all[l].from;
+		slice->until = at;
+		lanes->n_slices += at > slice->from;
 	}
-	return busy;
 }
 
 /* ---- Writing ------------------------------------------------------------------ */
 
-static void *lane_write(void *arg)
+static int lane_write(struct lane *lane, struct slice *slice)
+{
+	struct lanes *lanes = lane->lanes;
+	slice->result = writer_write(&lane->writer, lanes->entries + slice->from,
+				     slice->until - slice->from, lanes->verdicts + slice->from);
+	snprintf(slice->why, sizeof(slice->why), "%s", tally_reason(lanes->ctx));
+	return slice->result;
+}
+
+static void *lane_run(void *arg)
 {
 	struct lane *lane = arg;
 	struct lanes *lanes = lane->lanes;
-	lane->result = writer_write(&lane->writer, lanes->entries + lane->from,
-				    lane->until - lane->from, lanes->verdicts + lane->from);
-	snprintf(lane->why, sizeof(lane->why), "%s", tally_reason(lanes->ctx));
+	uint32_t next;
+	int r = 0;
+	while (r == 0 && (next = atomic_fetch_add(&lanes->next, 1)) < lanes->n_slices)
+		r = lane_write(lane, &lanes->slices[next]);
 	return NULL;
 }
 
+/* Without a thread there is one lane less. */
 static void lanes_run(struct lanes *lanes)
 {
+	uint32_t n = lanes->n_slices < lanes->n ? lanes->n_slices : lanes->n;
 	pthread_t threads[LANES_MAX];
 	bool started[LANES_MAX] = {false};
-	for (uint32_t l = 1; l < lanes->n; l++)
-		if (lanes->all[l].until > lanes->all[l].from)
-			started[l] =
-				pthread_create(&threads[l], NULL, lane_write, &lanes->all[l]) == 0;
-	lane_write(&lanes->all[0]);
-	for (uint32_t l = 1; l < lanes->n; l++) {
+	atomic_store(&lanes->next, 0);
+	for (uint32_t l = 1; l < n; l++)
+		started[l] = pthread_create(&threads[l], NULL, lane_run, &lanes->all[l]) == 0;
+	lane_run(&lanes->all[0]);
+	for (uint32_t l = 1; l < n; l++)
 		if (started[l])
 			pthread_join(threads[l], NULL);
-		else if (lanes->all[l].until > lanes->all[l].from)
-			lane_write(&lanes->all[l]);
+}
+
+/* What was said on the lane's own thread. */
+static int slice_settle(const struct lanes *lanes, const struct slice *slice, uint8_t *verdicts)
+{
+	for (uint32_t i = slice->from; i < slice->until; i++) {
+		verdicts[lanes->places[i]] = lanes->verdicts[i];
+		if (lanes->verdicts[i] == TALLY_REJECT)
+			(void)tally_fail(lanes->ctx, EINVAL, "%s", slice->why);
 	}
+	return slice->result < 0 ? tally_fail(lanes->ctx, -slice->result, "%s", slice->why) : 0;
 }
 
 static int lanes_settle(struct lanes *lanes, uint8_t *verdicts)
 {
 	int r = 0;
-	for (uint32_t l = 0; l < lanes->n; l++) {
-		struct lane *lane = &lanes->all[l];
-		if (lane->until == lane->from)
-			continue;
-		writer_tell_faults(&lane->writer);
-		for (uint32_t i = lane->from; i < lane->until; i++) {
-			verdicts[lanes->places[i]] = lanes->verdicts[i];
-			if (lanes->verdicts[i] == TALLY_REJECT) /* said on its own thread */
-				(void)tally_fail(lanes->ctx, EINVAL, "%s", lane->why);
-		}
-		if (lane->result < 0 && r == 0)
-			r = tally_fail(lanes->ctx, -lane->result, "%s", lane->why);
+	for (uint32_t l = 0; l < lanes->n; l++)
+		writer_tell_faults(&lanes->all[l].writer);
+	for (uint32_t s = 0; s < lanes->n_slices; s++) {
+		int failed = slice_settle(lanes, &lanes->slices[s], verdicts);
+		r = failed < 0 ? failed : r;
 	}
 	return r;
 }
@@ -146,9 +164,9 @@ static int lanes_write_dealt(struct lanes *lanes, const struct tally_entry *entr
 	lanes->verdicts = dealt; /* all TALLY_RETRY, which is 0 */
 	lanes->entries = runs;
 	lanes->places = places;
-	bool shared = lanes_deal(lanes, entries, n, chosen) > 1;
+	lanes_deal(lanes, entries, n, chosen);
+	bool shared = lanes->n_slices > 1;
 	for (uint32_t l = 0; l < lanes->n; l++) {
-		lanes->all[l].result = 0;
 		lanes->all[l].writer.take = shared ? entries : NULL;
 		lanes->all[l].writer.n_take = shared ? n : 0;
 	}

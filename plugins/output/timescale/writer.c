@@ -123,7 +123,7 @@ void writer_tell_faults(struct writer *writer)
 		tally_reject_row(writer->ctx, fault->batch, fault->row, fault->why);
 		dead_letter_put(writer->dead, fault->batch, fault->row, fault->why);
 	}
-	writer->n_faults = 0;
+	writer->n_faults = writer->n_sure = 0;
 }
 
 /* ---- One write ---------------------------------------------------------------- */
@@ -192,7 +192,7 @@ static bool writer_is_outdated(const struct writer *writer)
 static void writer_failed(struct writer *writer)
 {
 	pg_rollback(&writer->pg);
-	writer->n_faults = 0;
+	writer->n_faults = writer->n_sure;
 	if (writer_is_outdated(writer)) {
 		writer->generation = 0;
 		return;
@@ -203,6 +203,12 @@ static void writer_failed(struct writer *writer)
 		writer->generation = 0;
 		writer->where.doubt = true;
 	}
+}
+
+static void writer_is_through(struct writer *writer)
+{
+	writer->careful = writer->where.doubt = false;
+	writer->n_sure = writer->n_faults;
 }
 
 static int writer_attempt(struct writer *writer)
@@ -234,7 +240,6 @@ static int writer_once(struct writer *writer, const struct tally_entry *entries,
 {
 	writer->pg.fault = PG_FAULT_NONE;
 	writer->pg.sqlstate[0] = '\0';
-	writer->n_faults = 0;
 	writer->parts = calloc(n, sizeof(*writer->parts));
 	int r = writer->parts ? writer_connect(writer)
 			      : tally_fail(writer->ctx, ENOMEM, "no memory");
@@ -242,10 +247,10 @@ static int writer_once(struct writer *writer, const struct tally_entry *entries,
 		r = writer_make_parts(writer, entries, n);
 	if (r == 0)
 		r = writer_attempt(writer);
-	if (r == 0)
-		writer->careful = writer->where.doubt = false;
-	else
+	if (r < 0)
 		writer_failed(writer);
+	else
+		writer_is_through(writer);
 	for (uint32_t i = 0; r == 0 && i < n; i++)
 		verdicts[i] = writer->parts[i].refused ? TALLY_REJECT : TALLY_DONE;
 	writer_free_parts(writer);

@@ -58,6 +58,7 @@ struct writer {
 	uint32_t n_parts;
 	struct writer_fault *faults;
 	uint32_t n_faults, faults_size;
+	uint32_t n_sure; /* of them, those of transactions that are through, and not told yet */
 	struct pg_text bytes, script;
 };
 
@@ -66,7 +67,8 @@ void writer_disconnect(struct writer *writer);
 void writer_done(struct writer *writer);
 
 int writer_prepare(struct writer *writer, const struct tally_table *table);
-/* As in struct tally_output; but what becomes of single rows is told by the next. */
+/* As in struct tally_output, several in turn; but what becomes of single rows is told by the next.
+ */
 int writer_write(struct writer *writer, const struct tally_entry *entries, uint32_t n,
 		 uint8_t *verdicts);
 void writer_tell_faults(struct writer *writer); /* on the instance's thread */
