@@ -4,11 +4,12 @@ logs of real containers in test_logs.py."""
 import random
 import time
 
+import pytest
 from proof import (API, SQLITE, balanced, counter, emitted, in_postgres, in_sqlite, left, rows, spool,
                    timescale)
 
 pytest_plugins = ("services",)
-KILLS = 60
+KILLS = 30
 
 
 def kill_at_random(d, turn):
@@ -17,9 +18,12 @@ def kill_at_random(d, turn):
     d.kill9()
 
 
-def test_60_kills_neither_lose_nor_double_a_row_in_either_store(tallyd, server, database):
-    d = tallyd(counter() + counter("counter:slow", 7, "130ms") + spool("sync = normal") + SQLITE +
-               timescale(server.conninfo(database)) + API)
+@pytest.mark.parametrize("connections", [1, 2])
+def test_30_kills_neither_lose_nor_double_a_row_in_either_store(tallyd, server, database,
+                                                                connections):
+    d = tallyd(counter(rows=200) + counter("counter:slow", 7, "130ms") +
+               spool("sync = normal\nbatch_size = 4000") + SQLITE +
+               timescale(server.conninfo(database), f"connections = {connections}") + API)
     for turn in range(KILLS):
         kill_at_random(d, turn)
     before = rows(in_sqlite(d))
