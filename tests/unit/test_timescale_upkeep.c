@@ -1,6 +1,9 @@
 /* What maintenance does over weeks, and that no order of its jobs costs what should be kept. */
+#include <inttypes.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -139,6 +142,117 @@ static void old_chunks_are_compressed_and_still_answer_and_take_late_rows(void *
 	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1d"), 181);
 }
 
+/* Of the database itself; its clock is years ahead of ours, so everything is old to it. */
+static int64_t add_policy(struct fixture *f)
+{
+	return fixture_sql(f,
+			   "SELECT add_compression_policy('tally.samples_rows', INTERVAL '1 day', "
+			   "schedule_interval => INTERVAL '1 s', initial_start => now())");
+}
+
+static void what_others_delete_spoils_no_rollup(void **state)
+{
+	struct fixture *f = *state;
+	write_hours(f, T0, 3);
+	struct tally_batch *batch = fixture_batch(f, &series_table);
+	put_series(f, batch, T0 + HOUR + SECOND, "a", 1, 1);
+	fixture_write(f, batch);
+	upkeep_at(f, T0 + 2 * DAY);
+	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1min"), 181);
+	fixture_sql(f, "DELETE FROM tally.samples_rows");
+	batch = fixture_batch(f, &series_table);
+	put_series(f, batch, T0 + HOUR + 30 * SECOND, "a", 1, 1);
+	fixture_write(f, batch);
+	upkeep_at(f, T0 + 2 * DAY);
+	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1min"), 181);
+	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1d"), 181);
+}
+
+static void policies_of_the_database_are_told(void **state)
+{
+	struct fixture *f = *state;
+	if (!compresses(f))
+		skip();
+	write_hours(f, T0, 3);
+	upkeep_at(f, T0);
+	assert_int_equal(fake_host_metric(f->host, METRIC_POLICIES), 0);
+	(void)add_policy(f);
+	upkeep_at(f, T0);
+	assert_int_equal(fake_host_metric(f->host, METRIC_POLICIES), 1);
+}
+
+static void write_some_way(struct fixture *f, struct tally_batch *batch)
+{
+	uint8_t verdict = TALLY_RETRY;
+	f->sequence++;
+	for (int tries = 0; verdict == TALLY_RETRY && tries < 100; tries++)
+		(void)fixture_try(f, batch, f->sequence, &verdict);
+	assert_int_equal(verdict, TALLY_DONE);
+	tally_batch_drop(f->ctx, batch);
+}
+
+static void write_hour_and_a_late_row(struct fixture *f, int i)
+{
+	struct tally_batch *batch = fixture_batch(f, &series_table);
+	int64_t from = T0 + (3 + i) * HOUR;
+	fake_host_set_now(f->host, from + HOUR);
+	for (int j = 0; j < 60; j++)
+		put_series(f, batch, from + j * MINUTE, "a", 1, j);
+	put_series(f, batch, T0 + HOUR + i * SECOND + SECOND / 2, "a", 1, 1);
+	write_some_way(f, batch);
+}
+
+struct runner {
+	pthread_t thread;
+	atomic_bool stop;
+	int64_t job;
+	int runs;
+};
+
+/* As the server's own workers do, whether it has any to spare or not. */
+static void *run_policy(void *arg)
+{
+	struct runner *runner = arg;
+	char call[40];
+	snprintf(call, sizeof(call), "call run_job(%" PRId64 ")", runner->job);
+	PGconn *conn = PQconnectdb(backend_config.conninfo);
+	while (!atomic_load(&runner->stop)) {
+		PGresult *result = PQexec(conn, call);
+		runner->runs += PQresultStatus(result) == PGRES_COMMAND_OK;
+		PQclear(result);
+	}
+	PQfinish(conn);
+	return NULL;
+}
+
+/* It compresses the day that is being written, over and over, while we do, too. */
+static void a_policy_that_runs_meanwhile_costs_no_row(void **state)
+{
+	struct runner runner = {.runs = 0};
+	struct fixture *f = *state;
+	static const char *const levels[] = {"samples", "samples_1min", "samples_1h", "samples_1d"};
+	if (!compresses(f) || getenv("TALLYD_TEST_ONE_BACKEND"))
+		skip();
+	write_hours(f, T0, 1);
+	runner.job = add_policy(f);
+	assert_int_equal(pthread_create(&runner.thread, NULL, run_policy, &runner), 0);
+	for (int i = 0; i < 60; i++) {
+		write_hour_and_a_late_row(f, i);
+		if (i % 5 == 0)
+			(void)upkeep_run(f->store); /* may have to wait for the next round */
+	}
+	atomic_store(&runner.stop, true);
+	pthread_join(runner.thread, NULL);
+	assert_true(runner.runs > 0);
+	upkeep_at(f, T0 + 4 * DAY);
+	assert_int_equal(count(f, levels[0]), 60 + 60 * 61);
+	for (int level = 1; level < 4; level++) {
+		char sql[60];
+		snprintf(sql, sizeof(sql), "SELECT sum(rows) FROM %s", levels[level]);
+		assert_int_equal(fixture_sql(f, sql), 60 + 60 * 61);
+	}
+}
+
 static void only_the_leader_does_it(void **state)
 {
 	struct fixture *f = *state;
@@ -158,7 +272,12 @@ static void only_the_leader_does_it(void **state)
 	assert_int_equal(count(f, "samples_1min"), 60);
 	assert_int_equal(upkeep_run(f->store), 0);
 	assert_int_equal(
-		fixture_sql(f, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), 1);
+		fixture_sql(
+			f,
+			"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = "
+			"1952541804 AND database = (SELECT oid FROM pg_database WHERE "
+			"datname = current_database())"),
+		1);
 }
 
 int main(void)
@@ -171,6 +290,9 @@ int main(void)
 		STORE_TEST(a_changed_retention_is_in_force_after_a_restart),
 		STORE_TEST(logs_go_after_retention_raw_and_things_when_they_are_long_gone),
 		STORE_TEST(old_chunks_are_compressed_and_still_answer_and_take_late_rows),
+		STORE_TEST(what_others_delete_spoils_no_rollup),
+		STORE_TEST(policies_of_the_database_are_told),
+		STORE_TEST(a_policy_that_runs_meanwhile_costs_no_row),
 		STORE_TEST(only_the_leader_does_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

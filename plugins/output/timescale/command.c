@@ -96,11 +96,14 @@ static int command_details(struct store *store)
 			    "failed ' || to_char(failed, 'YYYY-MM-DD\"T\"HH24:MI:SSZ') || ': ' || "
 			    "error, '') from tally.upkeep order by job");
 	if (r == 0 && store->server.timescale[0])
-		r = command_list(pg, "select 'job ' || j.job_id || ' of TimescaleDB itself: ' || "
-				     "j.proc_name || ', last run ' || coalesce(s.last_run_status, "
-				     "'never') from timescaledb_information.jobs j left join "
-				     "timescaledb_information.job_stats s using (job_id) where "
-				     "j.hypertable_schema = 'tally' order by j.job_id");
+		r = command_list(pg,
+				 "select 'policy ' || j.job_id || ' of TimescaleDB itself, not "
+				 "needed: ' || j.proc_name || ' of ' || j.hypertable_name || "
+				 "', last run ' || coalesce(s.last_run_status, 'never') || "
+				 "coalesce(', ' || s.total_failures || ' of ' || s.total_runs || "
+				 "' failed', '') from timescaledb_information.jobs j left join "
+				 "timescaledb_information.job_stats s using (job_id) where "
+				 "j.hypertable_schema = 'tally' order by j.job_id");
 	if (r == 0)
 		r = schema_load_catalog(pg, &store->catalog);
 	return r == 0 ? catalog_each(&store->catalog, command_lacking, store) : r;

@@ -56,7 +56,8 @@ static void rollup_head(const struct rollup *rollup, enum schema_level level, st
 	pg_text_add(sql, ") ");
 }
 
-static void rollup_tail(const struct rollup *rollup, struct pg_text *sql)
+/* Never to fewer rows than there were: somebody else has deleted some since. */
+static void rollup_tail(const struct rollup *rollup, enum schema_level level, struct pg_text *sql)
 {
 	pg_text_add(sql, " on conflict (_series, time) do update set newest = excluded.newest, "
 			 "rows = excluded.rows");
@@ -65,6 +66,8 @@ static void rollup_tail(const struct rollup *rollup, struct pg_text *sql)
 			pg_text_add(sql, ", \"%s_%s\" = excluded.\"%s_%s\"",
 				    rollup_column(rollup, i)->name, schema_parts[part],
 				    rollup_column(rollup, i)->name, schema_parts[part]);
+	pg_text_add(sql, " where excluded.rows >= \"%s%s_rows\".rows", rollup_name(rollup),
+		    schema_levels[level].suffix);
 }
 
 /* Number i of a row under the name ni; a BOOL as 0 or 1. */
@@ -159,7 +162,7 @@ static void rollup_minutes(const struct rollup *rollup, struct pg_text *sql, int
 		rollup_minute_parts(rollup, sql, i);
 	pg_text_add(sql, " from w where t >= to_timestamp(%" PRId64 ") group by _series, b",
 		    from / ROLLUP_SECOND);
-	rollup_tail(rollup, sql);
+	rollup_tail(rollup, LEVEL_MINUTE, sql);
 }
 
 static void rollup_coarser_parts(const struct rollup *rollup, struct pg_text *sql, uint32_t i)
@@ -196,7 +199,7 @@ static void rollup_coarser(const struct rollup *rollup, enum schema_level level,
 		    ") and time < to_timestamp(%" PRId64 ")) w group by _series, b",
 		    width, width, rollup_name(rollup), schema_levels[level - 1].suffix,
 		    from / ROLLUP_SECOND, to / ROLLUP_SECOND);
-	rollup_tail(rollup, sql);
+	rollup_tail(rollup, level, sql);
 }
 
 /* Whole buckets of a level, in the transaction that is open. */

@@ -74,6 +74,13 @@ static const struct tally_metric timescale_metrics[] = {
 	[METRIC_MENDED] = {.name = "tables_mended",
 			   .help = "Tables that somebody had dropped, or a part of them, and that "
 				   "were made again."},
+	[METRIC_POLICIES] = {.name = "policies",
+			     .help = "Policies of TimescaleDB itself on the store's tables, which "
+				     "need none; of the leader.",
+			     .kind = TALLY_METRIC_GAUGE},
+	[METRIC_POLICIES_FAILED] = {.name = "policies_failed",
+				    .help = "Those of them whose last run failed; of the leader.",
+				    .kind = TALLY_METRIC_GAUGE},
 	{.name = NULL},
 };
 

@@ -157,6 +157,21 @@ static void upkeep_report(struct store *store)
 	tally_gauge(store->ctx, METRIC_UPKEEP_SUCCESS, tally_now(store->ctx));
 }
 
+/* What the database itself does to the tables besides, if somebody told it to. */
+static void upkeep_report_policies(struct store *store)
+{
+	auto_result PGresult *result = NULL;
+	if (!store->server.timescale[0] ||
+	    pg_query(&store->upkeep.pg,
+		     "select count(*), count(*) filter (where s.last_run_status = 'Failed') from "
+		     "timescaledb_information.jobs j left join timescaledb_information.job_stats s "
+		     "using (job_id) where j.hypertable_schema = 'tally'",
+		     NULL, &result) < 0)
+		return;
+	tally_gauge(store->ctx, METRIC_POLICIES, pg_get_64(PQgetvalue(result, 0, 0)));
+	tally_gauge(store->ctx, METRIC_POLICIES_FAILED, pg_get_64(PQgetvalue(result, 0, 1)));
+}
+
 int upkeep_run(struct store *store)
 {
 	int r = upkeep_lead(store);
@@ -169,6 +184,7 @@ int upkeep_run(struct store *store)
 	if (r == 0)
 		upkeep_report(store);
 	upkeep_note(store, r);
+	upkeep_report_policies(store);
 	if (r == 0) /* one hold of the lock is enough */
 		r = pg_exec(&store->upkeep.pg, "select pg_advisory_unlock(1952541804, 2) where "
 					       "(select count(*) from pg_locks where locktype = "
