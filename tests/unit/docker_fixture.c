@@ -178,6 +178,15 @@ int fixture_gather(struct docker_fixture *fixture)
 	return fixture->plugin->input->gather(fixture->self);
 }
 
+struct docker_fixture fixture_gathered(const char *recorded)
+{
+	struct docker_fixture fixture;
+	fixture_init(&fixture, recorded);
+	assert_int_equal(fixture_start(&fixture), 0);
+	assert_int_equal(fixture_gather(&fixture), 0);
+	return fixture;
+}
+
 /* ---- In a thread ---- */
 
 static void *run(void *arg)

@@ -49,6 +49,9 @@ int fixture_start(struct docker_fixture *fixture);
 int fixture_restart(struct docker_fixture *fixture);
 int fixture_gather(struct docker_fixture *fixture); /* forgets what was emitted before */
 
+/* One that has been started and has gathered once. */
+struct docker_fixture fixture_gathered(const char *recorded);
+
 /* Starts an input that follows, and lets it in a thread, as the core does; the fixture stays where
  * it is.  When it has ended, what it emitted and logged may be read. */
 void fixture_run(struct docker_fixture *fixture);

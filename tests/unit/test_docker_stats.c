@@ -11,20 +11,11 @@
 
 #include <cmocka.h>
 
-static struct docker_fixture gathered(const char *recorded)
-{
-	struct docker_fixture fixture;
-	fixture_init(&fixture, recorded);
-	assert_int_equal(fixture_start(&fixture), 0);
-	assert_int_equal(fixture_gather(&fixture), 0);
-	return fixture;
-}
-
 /* ---- Recorded answers → rows ---- */
 
 static void a_sweep_of_20_10_gives_a_row_of_each_that_runs(void **state)
 {
-	struct docker_fixture f = gathered(DOCKER_20);
+	struct docker_fixture f = fixture_gathered(DOCKER_20);
 	(void)state;
 	/* web2's answer was not recorded: a 404, gone; flapping is between two runs. */
 	assert_int_equal(fixture_rows(&f), 9);
@@ -55,7 +46,7 @@ static void a_sweep_of_20_10_gives_a_row_of_each_that_runs(void **state)
 
 static void what_the_engine_does_not_say_is_null_and_not_0(void **state)
 {
-	struct docker_fixture f = gathered(DOCKER_20);
+	struct docker_fixture f = fixture_gathered(DOCKER_20);
 	(void)state;
 	assert_true(fixture_is_null(&f, "web1", "cpu_percent"));
 	assert_true(fixture_is_null(&f, "web1", "pids_limit"));
@@ -68,7 +59,7 @@ static void what_the_engine_does_not_say_is_null_and_not_0(void **state)
 
 static void answers_of_26_without_a_name_get_it_from_the_request(void **state)
 {
-	struct docker_fixture f = gathered(DOCKER_26);
+	struct docker_fixture f = fixture_gathered(DOCKER_26);
 	(void)state;
 	assert_int_equal(fixture_int(&f, "web1", "cpu_usage_ns"), 337640900);
 	assert_int_equal(fixture_int(&f, "web1", "mem_file_bytes"), 4096);
@@ -82,7 +73,7 @@ static void answers_of_26_without_a_name_get_it_from_the_request(void **state)
 
 static void cgroup_v2_is_read_with_its_unlimited_pids(void **state)
 {
-	struct docker_fixture f = gathered(DOCKER_26_V2);
+	struct docker_fixture f = fixture_gathered(DOCKER_26_V2);
 	(void)state;
 	assert_true(fixture_is_null(&f, "web1", "pids_limit"));
 	assert_int_equal(fixture_int(&f, "pidslimit", "pids_limit"), 50);
@@ -101,7 +92,7 @@ static void cgroup_v2_is_read_with_its_unlimited_pids(void **state)
 
 static void a_sweep_of_29_goes_over_8_connections(void **state)
 {
-	struct docker_fixture f = gathered(DOCKER_29);
+	struct docker_fixture f = fixture_gathered(DOCKER_29);
 	(void)state;
 	assert_int_equal(fixture_int(&f, "web1", "cpu_usage_ns"), 364493073);
 	assert_int_equal(fixture_int(&f, "web1", "net_tx_bytes"), 126);
@@ -113,7 +104,7 @@ static void a_sweep_of_29_goes_over_8_connections(void **state)
 
 static void podman_without_a_memory_map_still_gives_a_row(void **state)
 {
-	struct docker_fixture f = gathered(PODMAN);
+	struct docker_fixture f = fixture_gathered(PODMAN);
 	(void)state;
 	assert_int_equal(fixture_int(&f, "web1", "cpu_usage_ns"), 38506919);
 	assert_int_equal(fixture_int(&f, "web1", "mem_used_bytes"), 262144);

@@ -14,15 +14,6 @@
 
 static const int64_t second_ns = 1000000000;
 
-static struct docker_fixture gathered(const char *recorded)
-{
-	struct docker_fixture fixture;
-	fixture_init(&fixture, recorded);
-	assert_int_equal(fixture_start(&fixture), 0);
-	assert_int_equal(fixture_gather(&fixture), 0);
-	return fixture;
-}
-
 /* ---- Faults ---- */
 
 static void a_container_that_hangs_harms_no_other_and_is_left_out_for_a_while(void **state)
@@ -164,7 +155,7 @@ static void a_container_that_goes_during_the_sweep_is_no_error(void **state)
 
 static void an_engine_that_dies_is_named_and_found_again(void **state)
 {
-	struct docker_fixture f = gathered(DOCKER_20);
+	struct docker_fixture f = fixture_gathered(DOCKER_20);
 	(void)state;
 	fake_engine_die(f.engine);
 	assert_int_equal(fixture_gather(&f), -ECONNREFUSED);
@@ -179,7 +170,7 @@ static void an_engine_that_dies_is_named_and_found_again(void **state)
 
 static void an_engine_that_is_another_after_a_restart_is_asked_in_its_version(void **state)
 {
-	struct docker_fixture f = gathered(DOCKER_20);
+	struct docker_fixture f = fixture_gathered(DOCKER_20);
 	(void)state;
 	fake_engine_die(f.engine);
 	assert_true(fixture_gather(&f) < 0);
@@ -195,7 +186,7 @@ static void an_engine_that_is_another_after_a_restart_is_asked_in_its_version(vo
 
 static void every_request_is_a_get_for_one_shot_stats(void **state)
 {
-	struct docker_fixture f = gathered(DOCKER_20);
+	struct docker_fixture f = fixture_gathered(DOCKER_20);
 	(void)state;
 	assert_true(fake_engine_only_get(f.engine));
 	assert_int_equal(fake_engine_asked(f.engine, "/stats?stream=false&one-shot=true"), 11);

@@ -12,6 +12,8 @@
 #include <tallyd/host.h>
 #include <time.h>
 
+#include "told.h"
+
 enum { COUNTER_COLUMNS = 16 };
 #define VALUE(n)                                                                                   \
 	{                                                                                          \
@@ -80,15 +82,7 @@ struct counter {
 
 static bool counter_told(const struct counter *counter, const char *word)
 {
-	char text[32] = "";
-	FILE *file = counter->config->control ? fopen(counter->config->control, "r") : NULL;
-	if (!file)
-		return false;
-	if (!fgets(text, sizeof(text), file))
-		text[0] = '\0';
-	fclose(file);
-	text[strcspn(text, "\n")] = '\0';
-	return strcmp(text, word) == 0;
+	return told(counter->config->control, word);
 }
 
 static int counter_create(struct tally_ctx *ctx, const void *config, void **ret_self)

@@ -18,6 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "told.h"
+
 struct recorder_config {
 	const char *path, *control;
 };
@@ -43,15 +45,7 @@ struct recorder {
 
 static bool recorder_told(const struct recorder *recorder, const char *word)
 {
-	char text[32] = "";
-	FILE *file = recorder->config->control ? fopen(recorder->config->control, "r") : NULL;
-	if (!file)
-		return false;
-	if (!fgets(text, sizeof(text), file))
-		text[0] = '\0';
-	fclose(file);
-	text[strcspn(text, "\n")] = '\0';
-	return strcmp(text, word) == 0;
+	return told(recorder->config->control, word);
 }
 
 static int recorder_create(struct tally_ctx *ctx, const void *config, void **ret_self)
