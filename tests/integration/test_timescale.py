@@ -13,28 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from daemon import build_dir
+from counting import into_timescale
 from pg import Given, Postgres, as_user
 from waiting import wait_for
 
 MIGRATIONS = len(list((Path(__file__).resolve().parents[2] / "sql/timescale").glob("*.sql")))
 names = (f"db{n}" for n in itertools.count())
-
-SECTIONS = """
-[input.counter]
-interval = 100ms
-rows = 10
-control = {dir}/counter.control
-[buffer.batch]
-batch_timeout = 100ms
-[output.timescale]
-conninfo = %s
-%s
-[output.http_api]
-listen = 127.0.0.1:{port}
-store = timescale
-"""
-
 
 SERVERS = ["own", "given"] if "TALLYD_TEST_TIMESCALE" in os.environ else ["own"]
 stops_it = pytest.mark.parametrize("server", ["own"], indirect=True, scope="session")
@@ -55,19 +39,10 @@ def database(server):
 
 @pytest.fixture
 def daemon(tallyd, server, database):
-    build = build_dir()
-
     def make(extra="", conninfo=None):
-        made = tallyd(SECTIONS % (conninfo or server.conninfo(database), extra),
-                      plugin_dir=f"{build}/lib/tallyd/plugins:{build}/tests/plugins")
-        (made.dir / "counter.control").touch()
-        return made
+        return tallyd(into_timescale(conninfo or server.conninfo(database), extra))
 
     return make
-
-
-def plain_sections(server, database):
-    return SECTIONS % (server.conninfo(database), "")
 
 
 def mode(server, database):
@@ -200,7 +175,7 @@ def test_a_dump_is_restored_and_daemons_go_on_there(daemon, server, database, tm
     if timescale:
         server.sql("select timescaledb_post_restore()", restored)
     assert stored(server, restored) == before
-    d.configure(plain_sections(server, restored))
+    d.configure(into_timescale(server.conninfo(restored)))
     d.start()
     d.wait(lambda: stored(server, restored)[0] > before[0] + 30, "it goes on")
     finish(d, server, restored)

@@ -11,24 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from daemon import build_dir
+from counting import into_timescale
 from pg import Postgres
 
 SUPPORT = Path(__file__).resolve().parents[1] / "support"
-SECTIONS = """
-[input.counter]
-interval = 100ms
-rows = 10
-control = {dir}/counter.control
-[buffer.batch]
-batch_timeout = 100ms
-[output.timescale]
-conninfo = %s
-%s
-[output.http_api]
-listen = 127.0.0.1:{port}
-store = timescale
-"""
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +34,7 @@ def replica(primary):
 @pytest.fixture
 def daemon(tallyd, primary):
     def make(database, extra=""):
-        build = build_dir()
-        made = tallyd(SECTIONS % (primary.conninfo(primary.create(database)), extra),
-                      plugin_dir=f"{build}/lib/tallyd/plugins:{build}/tests/plugins")
-        (made.dir / "counter.control").touch()
-        return made
+        return tallyd(into_timescale(primary.conninfo(primary.create(database)), extra))
 
     return make
 

@@ -26,6 +26,18 @@ control = {dir}/recorder.control
 ALL = COUNTER + BATCH + RECORDER
 
 
+def into_timescale(conninfo, more=""):
+    """Counted into PostgreSQL, with an API over it."""
+    return f"""{COUNTER}{BATCH}
+[output.timescale]
+conninfo = {conninfo}
+{more}
+[output.http_api]
+listen = 127.0.0.1:{{port}}
+store = timescale
+"""
+
+
 @pytest.fixture
 def daemon(tallyd):
     """daemon(sections) makes a daemon with the test plugins; its files are empty."""
