@@ -287,7 +287,10 @@ static void empty(void)
 	PGconn *conn = PQconnectdb(conninfo);
 	snprintf(sql, sizeof(sql), "truncate tally.\"%s_rows\", tally.late; checkpoint",
 		 table->name);
-	PQclear(PQexec(conn, sql));
+	PGresult *result = PQexec(conn, sql);
+	if (PQresultStatus(result) != PGRES_COMMAND_OK)
+		fail(PQresultErrorMessage(result));
+	PQclear(result);
 	PQfinish(conn);
 }
 
