@@ -25,7 +25,7 @@ static const int64_t backoff_slice = CLOCK_SECOND / 5; /* how often a draining o
 
 bool instance_writes(const struct instance *instance)
 {
-	return instance->origin->kind == PLAN_OUTPUT && instance->plugin->output;
+	return instance->origin->kind == PLAN_OUTPUT && instance->origin->buffer;
 }
 
 bool instance_over(const struct instance *instance)

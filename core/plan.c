@@ -182,6 +182,18 @@ static const struct config_section *plan_find_section(const struct plan *plan, e
 	return NULL;
 }
 
+/* Without inputs no rows come, and so none wait. */
+static bool plan_has_inputs(const struct plan *plan)
+{
+	const char *kind = plan_kind_name(PLAN_INPUT);
+	for (size_t i = 0; i < plan->config->n_sections; i++) {
+		const struct config_section *section = &plan->config->sections[i];
+		if (strcmp(section->kind, kind) == 0 && plan_is_enabled(section))
+			return true;
+	}
+	return false;
+}
+
 typedef bool plan_wanted_fn(const struct tally_plugin *plugin);
 
 static bool plan_is_store(const struct tally_plugin *plugin)
@@ -268,9 +280,11 @@ static void plan_bind_buffer(struct plan_memory *memory, struct plan_instance *i
 	instance->buffer = plan_find_part(&memory->plan, PLAN_BUFFER, name);
 	if (instance->buffer)
 		return;
+	const struct options_value *value = options_find(instance->options, "buffer");
+	if (!value->file && !plan_has_inputs(&memory->plan))
+		return;
 	if (plan_no_instance(&memory->plan, PLAN_BUFFER, name, plan_is_buffer, &error) == -EAGAIN)
 		return;
-	const struct options_value *value = options_find(instance->options, "buffer");
 	const struct config_section *section = instance->section;
 	problems_add(memory->problems, value->file ? value->file : section->file,
 		     value->file ? value->line : section->line, "%s: buffer = %s: %s",
@@ -383,5 +397,5 @@ const struct plan_instance *plan_find(const struct plan *plan, const char *name)
 bool plan_instance_equal(const struct plan_instance *a, const struct plan_instance *b)
 {
 	return strcmp(a->name, b->name) == 0 && a->plugin == b->plugin &&
-	       options_equal(a->options, b->options);
+	       !a->buffer == !b->buffer && options_equal(a->options, b->options);
 }

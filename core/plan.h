@@ -45,7 +45,7 @@ struct plan_instance {
 	void *config; /* plugin->config_size bytes, filled; STORE and CACHE options hold ref slots
 		       */
 	struct options *options;
-	const struct plan_instance *buffer; /* outputs that write */
+	const struct plan_instance *buffer; /* outputs that write; NULL: no rows come to it */
 };
 
 struct plan {

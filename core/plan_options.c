@@ -66,7 +66,8 @@ static const struct tally_option plan_write_options[] = {
 	PLAN_ENABLED,
 	{.name = "buffer",
 	 .fallback = "batch",
-	 .help = "The buffer it reads from: batch is [buffer.batch]; outputs may share one",
+	 .help = "The buffer it reads from: batch is [buffer.batch]; outputs may share one; "
+		 "without inputs none is needed",
 	 .type = TALLY_OPT_STRING,
 	 .offset = COMMON(buffer)},
 	{.name = "tables",

@@ -11,7 +11,6 @@ import time
 
 import pytest
 
-from daemon import build_dir
 from pg import Postgres
 from redis import Redis
 from sse import Stream
@@ -38,7 +37,6 @@ buffer = batch:redis
 timeout = 2s
 """
 API = """
-[buffer.batch]
 [output.timescale]
 conninfo = %(conninfo)s
 maintenance = no
@@ -79,10 +77,7 @@ class Site:
         self.rows = None
 
     def make(self, sections, **values):
-        build = build_dir()
-        return self.tallyd(sections % {**self.values, **values},
-                           plugin_dir=f"{build}/lib/tallyd/plugins:{build}/tests/plugins",
-                           globals="drain_timeout = 500ms")
+        return self.tallyd(sections % {**self.values, **values}, globals="drain_timeout = 500ms")
 
     def worker(self, **values):
         daemon = self.make(WORKER, **values)

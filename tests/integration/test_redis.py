@@ -36,7 +36,6 @@ buffer = batch:redis
 timeout = %(timeout)s
 """
 API = """
-[buffer.batch]
 [output.timescale]
 conninfo = %(conninfo)s
 maintenance = no

@@ -28,7 +28,6 @@ conninfo = %s
 migrate = check
 maintenance = no
 tables = !*
-[buffer.batch]
 [output.http_api]
 listen = 127.0.0.1:{port}
 store = timescale
@@ -129,3 +128,20 @@ def test_the_api_may_not_write(worker, api, server, database):
         may = server.sql(f"select has_table_privilege('tally_api', '{table[0]}', "
                          "'insert,update,delete,truncate')", database)
         assert may == [["f"]], table
+
+
+def test_a_daemon_that_gets_inputs_later_begins_to_write(tallyd):
+    """Without inputs it needs no buffer; with them its outputs get one, by a reload."""
+    served = "[output.sqlite]\n[output.http_api]\nlisten = 127.0.0.1:{port}\n"
+    daemon = tallyd(served).start(ready="/readyz")
+    rows = daemon.dir / "rows"
+    rows.write_text(json.dumps({"table": "notes", "rows": [[time.time_ns(), "me", 1, "hello"]]}) + "\n")
+    daemon.configure(served + "[input.replay]\nfile = {dir}/rows\n[buffer.batch]\n")
+    daemon.hup()
+    daemon.wait(lambda: daemon.metric("tallyd_rows_stored_total", table="notes") == 1, "it is stored")
+    assert not daemon.imbalances()
+    daemon.configure(served)
+    daemon.hup()
+    daemon.says("input.replay: stopped")
+    daemon.wait(lambda: daemon.get("/api/v1/tables/notes").json["data"][0]["text"] == "hello",
+                "it serves without")

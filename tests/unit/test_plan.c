@@ -128,12 +128,19 @@ static void a_section_that_is_not_enabled_is_as_if_it_were_not_there(void **stat
 static void a_missing_buffer_is_told_where_it_is_named(void **state)
 {
 	struct fixture *fixture = *state;
-	assert_refused(fixture, "[output.sink]\npath = /x\n",
+	assert_refused(fixture, "[output.sink]\npath = /x\n[input.probe]\n",
 		       "t.conf:1: output.sink: buffer = batch: there is no [buffer.batch]; add it "
 		       "or name another");
 	assert_refused(fixture, "[output.sink]\npath = /x\nbuffer = shelve\n[buffer.shelf]\n",
 		       "t.conf:3: output.sink: buffer = shelve: there is no [buffer.shelve] (did "
 		       "you mean shelf?)");
+}
+
+static void without_inputs_no_buffer_is_needed(void **state)
+{
+	struct fixture *fixture = *state;
+	assert_int_equal(make(fixture, NULL, "[output.sink]\npath = /x\n"), 0);
+	assert_null(plan_find(fixture->plan, "output.sink")->buffer);
 }
 
 static void a_store_must_be_there_and_be_one(void **state)
@@ -225,6 +232,7 @@ int main(void)
 		TEST(without_slots_references_are_checked_and_stay_null),
 		TEST(a_section_that_is_not_enabled_is_as_if_it_were_not_there),
 		TEST(a_missing_buffer_is_told_where_it_is_named),
+		TEST(without_inputs_no_buffer_is_needed),
 		TEST(a_store_must_be_there_and_be_one),
 		TEST(a_reference_to_a_broken_section_adds_no_second_problem),
 		TEST(a_plugin_in_the_wrong_kind_of_section_is_told),
