@@ -20,8 +20,8 @@
 /* A cache whose channels carry what a test says; a message of NULL ends the connection. */
 struct station {
 	int pipe[2];
-	atomic_uint followers; /* who came so far */
-	bool has_logs_only;    /* what was asked for last */
+	atomic_uint followers;     /* who came so far */
+	atomic_bool has_logs_only; /* what was asked for last */
 };
 
 static struct station station;
@@ -32,7 +32,8 @@ static int station_follow(void *self, const char *const *channels, int stop_fd,
 	struct pollfd fds[] = {{.fd = station.pipe[0], .events = POLLIN},
 			       {.fd = stop_fd, .events = POLLIN}};
 	(void)self;
-	station.has_logs_only = strcmp(channels[0], "rows:container_logs") == 0 && !channels[1];
+	atomic_store(&station.has_logs_only,
+		     strcmp(channels[0], "rows:container_logs") == 0 && !channels[1]);
 	atomic_fetch_add(&station.followers, 1);
 	for (;;) {
 		char *text;
@@ -122,7 +123,7 @@ static struct sse_client *follow(struct http_fixture *fixture)
 static void what_is_heard_is_shown_but_once(void **state)
 {
 	struct sse_client *client = follow(*state);
-	assert_true(station.has_logs_only);
+	assert_true(atomic_load(&station.has_logs_only));
 	say_line(1, "stored");
 	say_line(2, "one");
 	say_line(2, "one");
