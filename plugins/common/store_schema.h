@@ -4,7 +4,8 @@
 
 #include <tallyd/host.h>
 
-enum schema_level { LEVEL_ROWS, LEVEL_MINUTE, LEVEL_HOUR, LEVEL_DAY, N_LEVELS };
+/* Each is rolled up from the one before it. */
+enum schema_level { LEVEL_ROWS, LEVEL_MINUTE, LEVEL_FIVE, LEVEL_HOUR, LEVEL_DAY, N_LEVELS };
 
 struct schema_level_info {
 	const char *suffix; /* of the contract's name; "" for the rows themselves */
@@ -42,5 +43,8 @@ struct marks {
 	int64_t rolled_to[N_LEVELS]; /* INT64_MIN: nothing is */
 	int64_t kept_from[N_LEVELS]; /* INT64_MIN: nothing was deleted */
 };
+/* False while a level that an older version did not have catches up with the coarser ones: until
+ * then these cannot be computed again, and late rows wait. */
+bool schema_is_caught_up(const struct marks *marks);
 
 #endif

@@ -275,17 +275,17 @@ static void sheet_add_parts(const struct sheet_field *field, struct sheet_measur
 	bool real = field->type == TALLY_REAL;
 	if (newest)
 		m->last = rolled->last;
+	m->span += rolled->span;
+	if (real)
+		m->increase.f += rolled->increase.f;
+	else
+		m->increase.i += rolled->increase.i;
 	if (rolled->count == 0)
 		return;
 	sheet_extend(m, real, rolled->min, rolled->max);
 	m->count += rolled->count;
 	m->sum_f += rolled->sum_f;
 	m->sum_i += rolled->sum_i;
-	m->span += rolled->span;
-	if (real)
-		m->increase.f += rolled->increase.f;
-	else
-		m->increase.i += rolled->increase.i;
 }
 
 int sheet_add_rolled(struct sheet *sheet, const struct sheet_rolled *rolled)

@@ -30,12 +30,14 @@ void totals_init(struct totals *totals, const struct question *question, struct 
 	totals->question = question;
 	totals->answer = answer;
 	totals->rates = false;
+	totals->newest = query->bucket == 0;
 	sheet_init(&totals->sheet, answer->ctx, totals->fields, 0, query->bucket, query->limit);
 	for (uint32_t i = 0; i < query->n_select; i++) {
 		uint32_t f = totals_field(totals, question->select[i]);
 		totals->field_of[i] = f;
 		totals->fields[f].parts |= schema_parts_of(query->select[i].aggregate) &
 					   schema_all_parts(totals_column(totals, f));
+		totals->newest |= query->select[i].aggregate == TALLY_LAST;
 		totals->rates |= query->select[i].aggregate == TALLY_RATE;
 	}
 }

@@ -17,6 +17,7 @@ struct totals {
 	uint16_t columns[CATALOG_MAX_COLUMNS];  /* of fields */
 	uint32_t field_of[CATALOG_MAX_COLUMNS]; /* of query->select */
 	bool rates;                             /* one is asked for */
+	bool newest;                            /* it matters which row is the newest */
 };
 
 void totals_init(struct totals *totals, const struct question *question, struct answer *answer);

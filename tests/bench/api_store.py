@@ -75,12 +75,11 @@ def floor(postgres, end, seconds, folder):
     script = folder / "floor.sql"
     script.write_text(
         f"\\set s random(1, {CONTAINERS})\n\\set f random(0, {(HOURS - 24) * 3600})\n"
-        "select date_bin('5 min', time, 'epoch'), sum(cpu_percent_sum) / sum(cpu_percent_count), "
-        "sum(mem_used_bytes_sum) / sum(mem_used_bytes_count), sum(net_rx_bytes_increase) / "
-        "sum(net_rx_bytes_span), sum(net_tx_bytes_increase) / sum(net_tx_bytes_span) from "
-        "tally.container_stats_1min_rows where _series = :s and time >= "
+        "select time, cpu_percent_sum / cpu_percent_count, mem_used_bytes_sum / mem_used_bytes_count, "
+        "net_rx_bytes_increase / net_rx_bytes_span, net_tx_bytes_increase / net_tx_bytes_span from "
+        "tally.container_stats_5min_rows where _series = :s and time >= "
         f"to_timestamp({end - HOURS * 3600:.0f} + :f) and time < "
-        f"to_timestamp({end - HOURS * 3600 + 86400:.0f} + :f) group by 1;\n")
+        f"to_timestamp({end - HOURS * 3600 + 86400:.0f} + :f) order by time;\n")
     out = subprocess.run(["pgbench", "-n", "-M", "prepared", "-c4", "-T", str(seconds), "-f", script,
                           postgres.conninfo()], capture_output=True, text=True, check=True).stdout
     return float(re.search(r"tps = (\S+)", out)[1])
@@ -93,15 +92,15 @@ def measure(store, section, folder, end, seconds):
     try:
         daemon.wait(lambda: daemon.metric("tallyd_rows_stored_total") == CONTAINERS * (HOURS * 60 + 1),
                     "all rows are stored", 600)
-        path = f"/api/v1/containers/web000/stats?from={end - 86400:.0f}&to={end:.0f}&points=300&fields="
-        wait_for(lambda: daemon.json(path + FIELDS)["meta"]["source"] == "container_stats_1min", 300)
+        path = f"/api/v1/containers/web000/stats?from=%d&to={end:.0f}&points=%d&fields={FIELDS}"
+        wait_for(lambda: daemon.json(path % (end - 600, 2))["meta"]["source"] == "container_stats_5min", 300)
         script = folder / "ask.lua"
         for start, length in ((0, 1), (10000, seconds)):  # first to warm up
             script.write_text(SCRIPT % (start, (HOURS - 24) * 12, CONTAINERS, CONTAINERS,
                                         end - HOURS * 3600, FIELDS))
             found = rate(daemon.url, script, length)
             wait_for(lambda: daemon.metric("tallyd_http_api_requests_in_flight") == 0, 60)
-        size = len(daemon.get(path + FIELDS).body)
+        size = len(daemon.get(path % (end - 86400, 300)).body)
         print(f"{store}: {found[0]:.0f} req/s, p99 {found[1]}, {size} bytes each {found[2]}", flush=True)
         return found[0]
     finally:

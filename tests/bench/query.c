@@ -186,6 +186,13 @@ static int by_size(const void *a, const void *b)
 	return (*left > *right) - (*left < *right);
 }
 
+static void tell(const char *what, uint32_t rows, int64_t took[RUNS])
+{
+	qsort(took, RUNS, sizeof(*took), by_size);
+	printf("%-36s %6u rows  median %7.2f ms  worst %7.2f ms\n", what, rows,
+	       (double)took[RUNS / 2] / 1e6, (double)took[RUNS - 1] / 1e6);
+}
+
 static void ask(const char *what, struct tally_query *query)
 {
 	int64_t took[RUNS];
@@ -201,10 +208,47 @@ static void ask(const char *what, struct tally_query *query)
 			fail(fake_host_reason(host));
 		took[i] = clock_monotonic() - began;
 	}
-	qsort(took, RUNS, sizeof(*took), by_size);
-	int64_t median = took[RUNS / 2], worst = took[RUNS - 1];
-	printf("%-36s %6u rows  median %7.2f ms  worst %7.2f ms\n", what, rows,
-	       (double)median / 1e6, (double)worst / 1e6);
+	tell(what, rows, took);
+}
+
+/* Takes the rows of a COPY and throws them away. */
+static uint32_t discard(PGconn *conn, const char *copy)
+{
+	char *row = NULL;
+	uint32_t rows = 0;
+	PGresult *result = PQexec(conn, copy);
+	if (PQresultStatus(result) != PGRES_COPY_OUT)
+		fail(PQerrorMessage(conn));
+	PQclear(result);
+	for (; PQgetCopyData(conn, &row, 0) > 0; rows++)
+		PQfreemem(row);
+	while ((result = PQgetResult(conn)))
+		PQclear(result);
+	return rows - 1; /* the last is the end */
+}
+
+/* The floor of the hours: the server sends what they are made of, in order, and nobody looks at it.
+ */
+static void ask_floor(void)
+{
+	int64_t took[RUNS];
+	uint32_t rows = 0;
+	struct pg_text copy = {0};
+	PGconn *conn = PQconnectdb(getenv("TALLYD_TEST_CONNINFO"));
+	pg_text_add(&copy,
+		    "copy (select _series, time, cpu_usage_ns_increase, cpu_usage_ns_span, "
+		    "mem_used_bytes_count, mem_used_bytes_sum from tally.\"%s_1h_rows\" where time "
+		    ">= to_timestamp(%" PRId64 ") and time < to_timestamp(%" PRId64
+		    ") order by _series, time) to stdout (format binary)",
+		    table->name, NOW / SECOND - days * (DAY / SECOND), NOW / SECOND);
+	for (int i = 0; i < RUNS; i++) {
+		int64_t began = clock_monotonic();
+		rows = discard(conn, copy.data);
+		took[i] = clock_monotonic() - began;
+	}
+	tell("floor: the hours, copied", rows, took);
+	PQfinish(conn);
+	pg_text_done(&copy);
 }
 
 static const char *const tags[] = {"host", "container_id", "name"};
@@ -249,6 +293,7 @@ static void ask_series(void)
 				     .group_by = tags,
 				     .n_group_by = 3};
 	ask("all days of all by the hour", &query);
+	ask_floor();
 	query.from = NOW - HOUR;
 	query.bucket = 0;
 	ask("last hour of all, for the top 10", &query);

@@ -423,12 +423,13 @@ GRIDS = [
     ("from={-600}&to={1}", "container_stats"),
     ("from={-3600}&to={0}&step=60s", "container_stats_1min"),
     ("from={-3600}&to={0}&step=90s", "container_stats"),
-    ("from={-10800}&to={0}&step=5m", "container_stats_1min"),
-    ("from={-10793}&to={-17}&points=20", "container_stats_1min"),
+    ("from={-10800}&to={0}&step=2m", "container_stats_1min"),
+    ("from={-10800}&to={0}&step=5m", "container_stats_5min"),
+    ("from={-10793}&to={-17}&points=20", "container_stats_5min"),
     ("from={-86400}&to={0}&step=1h", "container_stats_1h"),
     ("from={-400000}&to={-1000}&step=7h", "container_stats_1h"),
     ("from={-432000}&to={0}&step=1d", "container_stats_1d"),
-    ("from={-432000}&to={0}&points=300", "container_stats_1min"),
+    ("from={-432000}&to={0}&points=300", "container_stats_5min"),
     ("from={-2000000}&to={-1900000}", None),
 ]
 

@@ -100,3 +100,17 @@ void fixture_hold_readers(struct fixture *fixture, bool hold)
 			readers_give_back(&fixture->store->readers, held[i]);
 	}
 }
+
+void fixture_make_older(struct fixture *fixture)
+{
+	static const char *const steps[] = {
+		"DROP VIEW samples_5min",
+		"DROP TABLE samples_5min_rows",
+		"DELETE FROM tally_rollups WHERE level = 2",
+		"UPDATE tally_rollups SET level = 2 WHERE level = 3",
+		"UPDATE tally_rollups SET level = 3 WHERE level = 4",
+		"DELETE FROM tally_migrations WHERE version = 3",
+	};
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+		fixture_sql(fixture, steps[i]);
+}

@@ -206,7 +206,10 @@ static void compare_rolled_up(struct fixture *f)
 	compare_buckets(f, T0, T0 + 2 * HOUR, MINUTE, false, "samples_1min");
 	compare_buckets(f, T0 + 1000 * SECOND, T0 + 4130 * SECOND, 7 * MINUTE, true,
 			"samples_1min");
-	compare_buckets(f, T0 + 1000 * SECOND, T0 + 4130 * SECOND, HOUR, false, "samples_1min");
+	compare_buckets(f, T0, T0 + 2 * HOUR, 5 * MINUTE, true, "samples_5min");
+	compare_buckets(f, T0 + 1000 * SECOND, T0 + 4130 * SECOND, 10 * MINUTE, true,
+			"samples_5min");
+	compare_buckets(f, T0 + 1000 * SECOND, T0 + 4130 * SECOND, HOUR, false, "samples_5min");
 	compare_buckets(f, T0 - 20 * SECOND, T0 + 2 * HOUR, HOUR, true, "samples_1h");
 	compare_buckets(f, T0 - HOUR, T0 + 2 * HOUR, DAY, false, "samples_1h");
 }
@@ -232,8 +235,10 @@ static void rollups_answer_as_the_rows_do(void **state)
 			 0);
 	/* And it is they that answer. */
 	fixture_sql(f, "DELETE FROM @@samples_rows");
-	compare_buckets(f, T0, T0 + 2 * HOUR, 10 * MINUTE, true, "samples_1min");
+	compare_buckets(f, T0, T0 + 2 * HOUR, 2 * MINUTE, true, "samples_1min");
 	fixture_sql(f, "DELETE FROM @@samples_1min_rows");
+	compare_buckets(f, T0, T0 + 2 * HOUR, 10 * MINUTE, true, "samples_5min");
+	fixture_sql(f, "DELETE FROM @@samples_5min_rows");
 	compare_buckets(f, T0, T0 + 2 * HOUR, HOUR, true, "samples_1h");
 	fixture_sql(f, "DELETE FROM @@samples_1h_rows");
 	compare_buckets(f, T0 - DAY, T0 + DAY, DAY, false, "samples_1d");
@@ -259,6 +264,35 @@ static void a_late_row_is_rolled_up_as_if_it_had_been_in_time(void **state)
 	upkeep_at(f, T0 + 2 * DAY);
 	write_some_samples(f, 1, 3);
 	fixture_restart(f);
+	write_some_samples(f, 2, 3);
+	upkeep_at(f, T0 + 2 * DAY);
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM @late"), 0);
+	compare_rolled_up(f);
+	compare_buckets(f, T0 - DAY, T0 + DAY, DAY, true, "samples_1d");
+}
+
+static void an_older_store_answers_from_its_minutes_until_it_has_five(void **state)
+{
+	struct fixture *f = *state;
+	write_samples(f);
+	upkeep_at(f, T0 + 2 * DAY);
+	fixture_make_older(f);
+	fixture_restart(f);
+	compare_buckets(f, T0, T0 + 2 * HOUR, 10 * MINUTE, true, "samples_1min");
+	compare_buckets(f, T0 - 20 * SECOND, T0 + 2 * HOUR, HOUR, true, "samples_1h");
+	upkeep_at(f, T0 + 2 * DAY);
+	compare_rolled_up(f);
+}
+
+static void late_rows_wait_until_an_older_store_has_its_five_minutes(void **state)
+{
+	struct fixture *f = *state;
+	make_samples();
+	write_some_samples(f, 0, 3);
+	upkeep_at(f, T0 + 2 * DAY);
+	fixture_make_older(f);
+	fixture_restart(f);
+	write_some_samples(f, 1, 3);
 	write_some_samples(f, 2, 3);
 	upkeep_at(f, T0 + 2 * DAY);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM @late"), 0);
@@ -440,6 +474,8 @@ int main(void)
 		STORE_TEST(rollups_answer_as_the_rows_do),
 		STORE_TEST(what_is_not_rolled_up_yet_comes_from_the_rows),
 		STORE_TEST(a_late_row_is_rolled_up_as_if_it_had_been_in_time),
+		STORE_TEST(an_older_store_answers_from_its_minutes_until_it_has_five),
+		STORE_TEST(late_rows_wait_until_an_older_store_has_its_five_minutes),
 		STORE_TEST(a_minute_without_an_increase_adds_none_to_its_hour),
 		STORE_TEST(one_bucket_over_all_has_the_time_of_the_newest_row),
 		STORE_TEST(the_latest_of_every_group_is_its_newest_row),

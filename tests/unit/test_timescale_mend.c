@@ -86,8 +86,8 @@ static void rows_never_get_the_tags_of_others(void **state)
 		assert_true(fixture_try(f, batch, f->sequence, &verdict) < 0);
 	assert_non_null(strstr(fake_host_reason(f->host), "somebody dropped tally.samples_series"));
 	assert_int_equal(fake_host_rejected(f->host), 0);
-	static const char *const rest[] = {"", "_1min", "_1h", "_1d"};
-	for (int i = 0; i < 4; i++) {
+	static const char *const rest[] = {"", "_1min", "_5min", "_1h", "_1d"};
+	for (int i = 0; i < 5; i++) {
 		char sql[80];
 		snprintf(sql, sizeof(sql), "DROP TABLE tally.samples%s_rows CASCADE", rest[i]);
 		fixture_sql(f, sql);

@@ -95,6 +95,7 @@ static void in_whatever_order_the_jobs_run_every_row_is_in_the_days(void **state
 		fixture_sql(f, "TRUNCATE tally.marks, tally.late");
 		if (order > 0)
 			fixture_sql(f, "TRUNCATE tally.samples_rows, tally.samples_1min_rows, "
+				       "tally.samples_5min_rows, "
 				       "tally.samples_1h_rows, tally.samples_1d_rows");
 		run_order(f, orders[order]);
 		job_roll(f, catalog_find(&f->store->catalog, "samples"), T0 + (DAYS + 1) * DAY);

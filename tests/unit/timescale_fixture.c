@@ -104,3 +104,10 @@ void fixture_hold_readers(struct fixture *fixture, bool hold)
 			readers_give_back(&fixture->store->readers, held[i]);
 	}
 }
+
+void fixture_make_older(struct fixture *fixture)
+{
+	fixture_sql(fixture, "drop view samples_5min; drop table tally.samples_5min_rows; "
+			     "delete from tally.marks where level = 4; "
+			     "delete from tally.migrations where version = 6");
+}

@@ -64,7 +64,7 @@ int parts_read(sqlite3_stmt *row, int first, const struct sheet_field *field,
 	for (uint32_t part = 0; part < N_PARTS; part++)
 		at.column[part] = parts >> part & 1 ? first++ : -1;
 	*ret = (struct sheet_measure){.count = parts_int(&at, PART_COUNT)};
-	if (ret->count == 0)
+	if (ret->count == 0 && at.column[PART_COUNT] >= 0)
 		return first;
 	ret->last.set = at.column[PART_LAST] >= 0 &&
 			sqlite3_column_type(row, at.column[PART_LAST]) != SQLITE_NULL;

@@ -321,6 +321,7 @@ static int rollup_level(struct rollup *rollup, int64_t closed, int64_t span)
 		rollup_name(rollup), rollup->level);
 	int64_t target = schema_floor(closed, schema_levels[rollup->level].bucket);
 	int r = sql ? database_int(rollup->ctx, rollup->db, sql, &late) : -ENOMEM;
+	late = late && schema_is_caught_up(&rollup->marks);
 	if (r < 0 || (!late && rollup->marks.rolled_to[rollup->level] >= target))
 		return r;
 	r = rollup_prepare(rollup);

@@ -11,6 +11,12 @@
 #include "database.h"
 #include "parts.h"
 
+struct schema_complete {
+	struct tally_ctx *ctx;
+	struct catalog *catalog;
+	sqlite3 *db;
+};
+
 static const char *schema_type(const struct tally_column *column)
 {
 	switch (column->type) {
@@ -193,6 +199,35 @@ static int schema_create(struct tally_ctx *ctx, sqlite3 *db, const struct stored
 	}
 	if (r == 0 && stored->n_numbers)
 		r = schema_create_rollups(ctx, db, stored);
+	return r;
+}
+
+/* The level that an older file does not have. */
+static int schema_complete_table(void *arg, const struct tally_table *table)
+{
+	const struct schema_complete *complete = arg;
+	const struct stored_table *stored = catalog_find(complete->catalog, table->name);
+	int64_t there = 0;
+	if (!stored->n_numbers)
+		return 0;
+	auto_text char *sql =
+		sqlite3_mprintf("SELECT count(*) FROM sqlite_master WHERE name = '%q%s_rows'",
+				table->name, schema_levels[LEVEL_FIVE].suffix);
+	int r = sql ? database_int(complete->ctx, complete->db, sql, &there)
+		    : tally_fail(complete->ctx, ENOMEM, "no memory");
+	if (r == 0 && !there)
+		r = schema_create_rollup(complete->ctx, complete->db, stored, LEVEL_FIVE);
+	if (r == 0 && !there)
+		r = schema_derive(complete->ctx, complete->db, stored);
+	return r;
+}
+
+int schema_complete(struct tally_ctx *ctx, struct catalog *catalog, sqlite3 *db)
+{
+	struct schema_complete complete = {ctx, catalog, db};
+	int r = database_begin(ctx, db);
+	if (r == 0)
+		r = database_end(ctx, db, catalog_each(catalog, schema_complete_table, &complete));
 	return r;
 }
 

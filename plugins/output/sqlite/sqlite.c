@@ -17,7 +17,7 @@ static const struct tally_option sqlite_options[] = {
 	{OPTION(retention_raw), .type = TALLY_OPT_DURATION, .fallback = "7d", .accepts = "1h..",
 	 .help = "How long rows are kept; those of a series at least until they are rolled up."},
 	{OPTION(retention_rollup), .type = TALLY_OPT_DURATION, .fallback = "30d", .accepts = "1h..",
-	 .help = "How long rollups per minute and hour are kept, and things that are gone."},
+	 .help = "How long rollups up to those per hour are kept, and things that are gone."},
 	{OPTION(retention_daily), .type = TALLY_OPT_DURATION, .fallback = "400d", .accepts = "1d..",
 	 .help = "How long rollups per day are kept."},
 	{OPTION(max_size), .type = TALLY_OPT_SIZE, .fallback = "4Gi", .accepts = "1Mi..",

@@ -18,6 +18,7 @@
 #include "migration.h"
 #include "retention.h"
 #include "scan.h"
+#include "schema.h"
 #include "store_answer.h"
 #include "store_coverage.h"
 #include "store_question.h"
@@ -54,6 +55,8 @@ static int store_open(struct store *store)
 		r = migration_run(store->ctx, store->db, migrations);
 	if (r == 0)
 		r = catalog_load(store->ctx, &store->catalog, store->db);
+	if (r == 0)
+		r = schema_complete(store->ctx, &store->catalog, store->db);
 	if (r == 0)
 		r = writer_start(&store->writer, store->ctx, &store->catalog, store->db);
 	if (r == 0)

@@ -135,7 +135,7 @@ static void aggregate_append_rows(struct aggregate_sql *a, const struct coverage
 
 static void aggregate_append_rolled(struct aggregate_sql *a, const struct coverage_piece *piece)
 {
-	pg_text_add(&a->sql, "select r._series, r.time, r.newest, r.rows");
+	pg_text_add(&a->sql, "select r._series, r.time");
 	for (uint32_t f = 0; f < a->totals->sheet.n_fields; f++) {
 		const struct tally_column *column =
 			&aggregate_table(a)->columns[a->totals->columns[f]];
@@ -144,6 +144,8 @@ static void aggregate_append_rolled(struct aggregate_sql *a, const struct covera
 				pg_text_add(&a->sql, ", r.\"%s_%s\"", column->name,
 					    schema_parts[part]);
 	}
+	if (a->totals->newest)
+		pg_text_add(&a->sql, ", r.newest");
 	pg_text_add(&a->sql, " from tally.\"%s%s_rows\" r where r._series = any($%d)",
 		    aggregate_table(a)->name, schema_levels[piece->level].suffix,
 		    parameters_ints(&a->parameters, a->ids, a->n_ids));

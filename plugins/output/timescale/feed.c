@@ -4,7 +4,7 @@
 
 #include "store_schema.h"
 
-enum { FEED_FIELDS = 2, FEED_NEWEST = 2, FEED_ROWS, FEED_PARTS };
+enum { FEED_FIELDS = 2 };
 
 static void feed_read(struct feed *feed, const struct sheet *sheet, const struct stream *stream)
 {
@@ -53,13 +53,11 @@ static int feed_measure(const struct stream *stream, int at, const struct sheet_
 
 int feed_rolled(struct feed *feed, struct sheet *sheet, const struct stream *stream)
 {
-	const struct sheet_rolled rolled = {.time = stream_time(stream),
-					    .newest =
-						    stream_cell(stream, FEED_NEWEST, TALLY_TIME).i,
-					    .rows = stream_cell(stream, FEED_ROWS, TALLY_INT).i,
-					    .measures = feed->measures};
-	int at = FEED_PARTS;
+	struct sheet_rolled rolled = {.time = stream_time(stream), .measures = feed->measures};
+	int at = FEED_FIELDS;
 	for (uint32_t f = 0; f < sheet->n_fields; f++)
 		at = feed_measure(stream, at, &sheet->fields[f], &feed->measures[f]);
+	rolled.newest =
+		at < PQnfields(stream->page) ? stream_cell(stream, at, TALLY_TIME).i : rolled.time;
 	return sheet_add_rolled(sheet, &rolled);
 }

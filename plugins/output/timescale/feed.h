@@ -12,8 +12,9 @@ struct feed {
 	struct sheet_measure measures[CATALOG_MAX_COLUMNS];
 };
 
-/* As sheet_look_back(), sheet_row() and sheet_add_rolled().  Of a rolled-up bucket the time of its
- * newest row and its rows follow the time, then the parts of each field in their order. */
+/* As sheet_look_back(), sheet_row() and sheet_add_rolled().  Of a rolled-up bucket the parts of
+ * each field follow the time, in their order, and then, if it matters, the time of its newest row.
+ */
 bool feed_look_back(struct feed *feed, struct sheet *sheet, const struct stream *stream);
 int feed_row(struct feed *feed, struct sheet *sheet, const struct stream *stream);
 int feed_rolled(struct feed *feed, struct sheet *sheet, const struct stream *stream);

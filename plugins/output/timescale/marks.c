@@ -5,6 +5,17 @@
 
 #include "pg_value.h"
 
+const int marks_numbers[N_LEVELS] = {
+	[LEVEL_ROWS] = 0, [LEVEL_MINUTE] = 1, [LEVEL_FIVE] = 4, [LEVEL_HOUR] = 2, [LEVEL_DAY] = 3};
+
+static int marks_level(int number)
+{
+	int level = 0;
+	while (level < N_LEVELS && marks_numbers[level] != number)
+		level++;
+	return level;
+}
+
 static int64_t marks_time(const PGresult *result, int row, int column)
 {
 	return PQgetisnull(result, row, column)
@@ -28,8 +39,8 @@ void marks_read(const PGresult *result, struct marks *ret)
 	for (int level = 0; level < N_LEVELS; level++)
 		ret->rolled_to[level] = ret->kept_from[level] = INT64_MIN;
 	for (int row = 0; row < PQntuples(result); row++) {
-		int level = pg_get_32(PQgetvalue(result, row, 0));
-		if (level < 0 || level >= N_LEVELS)
+		int level = marks_level((int)pg_get_32(PQgetvalue(result, row, 0)));
+		if (level == N_LEVELS)
 			continue;
 		ret->rolled_to[level] = marks_time(result, row, 1);
 		ret->kept_from[level] = marks_time(result, row, 2);
@@ -55,7 +66,7 @@ int marks_set_rolled_to(struct pg_connection *pg, const char *table, enum schema
 			"insert into tally.marks (\"table\", level, rolled_to) values ('%s', %d, "
 			"to_timestamp(%" PRId64 ")) on conflict (\"table\", level) do update set "
 			"rolled_to = excluded.rolled_to",
-			table, level, time / 1000000000);
+			table, marks_numbers[level], time / 1000000000);
 }
 
 int marks_set_kept_from(struct pg_connection *pg, const char *table, enum schema_level level,
@@ -65,5 +76,5 @@ int marks_set_kept_from(struct pg_connection *pg, const char *table, enum schema
 			"insert into tally.marks as m (\"table\", level, kept_from) values ('%s', "
 			"%d, to_timestamp(%" PRId64 ")) on conflict (\"table\", level) do update "
 			"set kept_from = greatest(m.kept_from, excluded.kept_from)",
-			table, level, time / 1000000000);
+			table, marks_numbers[level], time / 1000000000);
 }

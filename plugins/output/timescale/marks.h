@@ -18,6 +18,9 @@ struct marks_table {
 void marks_of(struct marks_table *room, const char *table);
 void marks_read(const PGresult *result, struct marks *ret);
 
+/* Levels as tally.marks has them: one that was added later is unknown to an older tallyd. */
+extern const int marks_numbers[N_LEVELS];
+
 int marks_load(struct pg_connection *pg, const char *table, struct marks *ret);
 int marks_set_rolled_to(struct pg_connection *pg, const char *table, enum schema_level level,
 			int64_t time);

@@ -40,6 +40,7 @@ static int64_t retention_before(const struct retention *retention,
 {
 	const int64_t ages[N_LEVELS] = {[LEVEL_ROWS] = retention->raw,
 					[LEVEL_MINUTE] = retention->rollup,
+					[LEVEL_FIVE] = retention->rollup,
 					[LEVEL_HOUR] = retention->rollup,
 					[LEVEL_DAY] = retention->daily};
 	int64_t before = retention->now - ages[level];

@@ -358,7 +358,7 @@ static int rollup_in_transaction(const struct rollup *rollup)
 {
 	struct marks marks;
 	int r = marks_load(rollup->pg, rollup_name(rollup), &marks);
-	if (r == 0)
+	if (r == 0 && schema_is_caught_up(&marks))
 		r = rollup_late(rollup, &marks);
 	for (int level = LEVEL_MINUTE; r == 0 && level < N_LEVELS; level++)
 		r = rollup_ahead(rollup, &marks, (enum schema_level)level);

@@ -68,7 +68,9 @@ int schema_lacks(struct pg_connection *pg, const struct stored_table *stored, ch
 /* Columns of the key; and the series, if there is anything that refers to them. */
 static bool mend_is_possible(const struct stored_table *stored, const PGresult *lacks)
 {
-	int relations = stored->table.kind == TALLY_STATE ? 1 : stored->n_numbers ? 5 : 2;
+	int relations = stored->table.kind == TALLY_STATE ? 1
+			: stored->n_numbers               ? 1 + N_LEVELS
+							  : 2;
 	bool series = false;
 	for (int row = 0; row < PQntuples(lacks); row++) {
 		relations -= mend_is_relation(lacks, row);
@@ -90,7 +92,7 @@ static int mend_mark(struct pg_connection *pg, const struct schema_where *where,
 		"delete from tally.marks where \"table\" = '%s' and level = %d; insert into "
 		"tally.marks (\"table\", level, kept_from) select \"table\", %d, kept_from "
 		"from tally.marks where \"table\" = '%s' and level = %d",
-		table, level, level, table, level - 1);
+		table, marks_numbers[level], marks_numbers[level], table, marks_numbers[level - 1]);
 }
 
 static int mend_marks(struct pg_connection *pg, const struct schema_where *where,

@@ -36,7 +36,7 @@ static const struct tally_option timescale_options[] = {
 		 "rolled up."},
 	{OPTION(retention_rollup), .type = TALLY_OPT_DURATION, .fallback = "30d",
 	 .accepts = "1d..10000d",
-	 .help = "How long rollups per minute and hour are kept, and things that are gone."},
+	 .help = "How long rollups up to those per hour are kept, and things that are gone."},
 	{OPTION(retention_daily), .type = TALLY_OPT_DURATION, .fallback = "400d",
 	 .accepts = "1d..10000d", .help = "How long rollups per day are kept."},
 	{OPTION(compress_after), .type = TALLY_OPT_DURATION, .fallback = "1d",
