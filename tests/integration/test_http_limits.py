@@ -11,8 +11,6 @@ from collections import Counter
 
 import pytest
 
-from daemon import build_dir
-
 SECTIONS = """
 [input.replay]
 file = {dir}/rows
@@ -31,11 +29,8 @@ LARGE = f"/api/v1/tables/notes?limit={ROWS}"  # more than the kernel takes off o
 
 @pytest.fixture
 def daemon(tallyd):
-    build = build_dir()
-
     def make(options=""):
-        made = tallyd(SECTIONS + options,
-                      plugin_dir=f"{build}/lib/tallyd/plugins:{build}/tests/plugins")
+        made = tallyd(SECTIONS + options)
         (made.dir / "rows").touch()
         return made.start()
 

@@ -331,14 +331,18 @@ void fake_engine_set_file(struct fake_engine *engine, const char *part, const ch
 	add_rule(engine, &rule);
 }
 
+static bool is_stream_of(const struct engine_connection *connection, const char *part)
+{
+	return connection->fd >= 0 && connection->streams && strstr(connection->request, part);
+}
+
 uint32_t fake_engine_push(struct fake_engine *engine, const char *part, const char *text)
 {
 	uint32_t n = 0;
 	pthread_mutex_lock(&engine->lock);
 	for (uint32_t i = 0; i < ENGINE_CONNECTIONS; i++) {
 		struct engine_connection *connection = &engine->connections[i];
-		if (connection->fd < 0 || !connection->streams ||
-		    !strstr(connection->request, part))
+		if (!is_stream_of(connection, part))
 			continue;
 		send_chunk(connection->fd, text, strlen(text));
 		n++;
@@ -352,8 +356,7 @@ void fake_engine_end_streams(struct fake_engine *engine, const char *part, bool 
 	pthread_mutex_lock(&engine->lock);
 	for (uint32_t i = 0; i < ENGINE_CONNECTIONS; i++) {
 		struct engine_connection *connection = &engine->connections[i];
-		if (connection->fd < 0 || !connection->streams ||
-		    !strstr(connection->request, part))
+		if (!is_stream_of(connection, part))
 			continue;
 		if (orderly)
 			send_all(connection->fd, "0\r\n\r\n", 5);
