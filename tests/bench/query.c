@@ -150,8 +150,10 @@ static double size_of(const char *suffix)
 	bool plain = ((struct store *)store)->server.mode == SERVER_PLAIN;
 	pg_text_add(
 		&text,
-		plain ? "select sum(pg_total_relation_size(relid)) from "
-			"pg_partition_tree('tally.%s%s_rows')"
+		plain ? "select coalesce(sum(pg_total_relation_size(p.relid)), "
+			"pg_total_relation_size(h.oid)) from pg_class h left join lateral "
+			"pg_partition_tree(h.oid) p on true where h.oid = "
+			"'tally.%s%s_rows'::regclass group by h.oid"
 		      : "select coalesce(hypertable_size(h.oid), pg_total_relation_size(h.oid)) "
 			"from pg_class h where h.oid = 'tally.%s%s_rows'::regclass",
 		table->name, suffix);
