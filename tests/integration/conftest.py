@@ -6,6 +6,7 @@ with all it ran, also when the run is interrupted.
 
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -40,15 +41,18 @@ def tallyd(tmp_path):
     """
     made = []
 
-    def make(sections, **options):
-        daemon = Tallyd(tmp_path / f"tallyd{len(made)}", sections, **options)
-        made.append(daemon)
-        return daemon
-
-    yield make
-    for daemon in made:
+    def end(daemon):
         if daemon.running:
             daemon.stop()
+
+    with ExitStack() as all_end:  # also when one of them ends badly
+        def make(sections, **options):
+            daemon = Tallyd(tmp_path / f"tallyd{len(made)}", sections, **options)
+            made.append(daemon)
+            all_end.callback(end, daemon)
+            return daemon
+
+        yield make
 
 
 @pytest.fixture

@@ -135,7 +135,11 @@ class Tallyd:
         if self.process is None:
             return
         self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(seconds)
+        try:
+            status = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill9()
+            raise AssertionError(f"tallyd did not end\n--- log\n{self.log[-6000:]}") from None
         self.process = None
         assert status == 0, f"tallyd exited with {status}\n--- log\n{self.log[-6000:]}"
 

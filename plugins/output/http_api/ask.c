@@ -21,11 +21,11 @@ static int ask_explain(struct call *call, int error)
 				     tally_reason(call->ctx));
 	if (error == -ETIMEDOUT)
 		return reply_unavailable(call->reply, "the store did not answer in time");
-	if (error == -ENOTCONN)
-		return reply_unavailable(call->reply, "the store is not running");
 	tally_log(call->ctx, TALLY_WARNING, "the store did not answer a query: %s (%s)",
 		  strerror(-error), tally_reason(call->ctx));
-	return reply_unavailable(call->reply, "the store failed; tallyd's log says why");
+	return reply_unavailable(call->reply,
+				 error == -ENOTCONN ? "the store is not running"
+						    : "the store failed; tallyd's log says why");
 }
 
 int call_table(struct call *call, const char *name, const struct tally_table **ret)
