@@ -23,9 +23,9 @@ static int ask_explain(struct call *call, int error)
 		return reply_unavailable(call->reply, "the store did not answer in time");
 	tally_log(call->ctx, TALLY_WARNING, "the store did not answer a query: %s (%s)",
 		  strerror(-error), tally_reason(call->ctx));
-	return reply_unavailable(call->reply,
-				 error == -ENOTCONN ? "the store is not running"
-						    : "the store failed; tallyd's log says why");
+	return reply_unavailable(call->reply, error == -ENOTCONN
+						      ? "the store is not running"
+						      : "the store failed; tallyd's log says why");
 }
 
 int call_table(struct call *call, const char *name, const struct tally_table **ret)
