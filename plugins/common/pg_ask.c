@@ -2,37 +2,15 @@
  * libpq's pipeline mode for the length of one call: everything is sent, with one Sync at its end,
  * then all is received.  After an error the server skips the rest, and so does what is received.
  *
- * A statement is prepared the first time it is asked, and the one not asked for longest makes
- * room. Names are nobody else's, also where several connections share a session.
+ * A statement is prepared the first time it is asked (pg_prepared.h).
  */
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "pg_prepared.h"
 #include "pg_wire.h"
-
-enum { PREPARED_MAX = 32 };
-
-struct pg_prepared {
-	uint64_t clock;
-	struct {
-		char *sql; /* NULL: free */
-		char name[40];
-		uint64_t asked; /* by clock */
-		bool there;     /* the server said so */
-	} all[PREPARED_MAX];
-};
-
-void pg_forget(struct pg_connection *pg)
-{
-	for (int i = 0; pg->prepared && i < PREPARED_MAX; i++)
-		free(pg->prepared->all[i].sql);
-	free(pg->prepared);
-	pg->prepared = NULL;
-}
 
 /* What was sent, and whose answers come in this order. */
 struct ask {
@@ -56,28 +34,12 @@ static int ask_sent(struct ask *ask, int statement, int prepared, int ok)
 
 /* ---- Preparing ---------------------------------------------------------------- */
 
-/* The one with this text, or else a free one, or else the oldest. */
-static int ask_find(const struct pg_prepared *prepared, const char *sql)
-{
-	int found = 0;
-	for (int i = 0; i < PREPARED_MAX; i++) {
-		if (prepared->all[i].sql && strcmp(prepared->all[i].sql, sql) == 0)
-			return i;
-		if (prepared->all[i].asked < prepared->all[found].asked)
-			found = i;
-	}
-	return found;
-}
-
 static int ask_forget(struct ask *ask, int at)
 {
-	struct pg_prepared *prepared = ask->pg->prepared;
+	const struct pg_prepared *prepared = ask->pg->prepared;
 	char sql[64];
-	free(prepared->all[at].sql);
-	prepared->all[at].sql = NULL;
 	if (!prepared->all[at].there)
 		return 0;
-	prepared->all[at].there = false;
 	ask->forgets = true;
 	snprintf(sql, sizeof(sql), "deallocate %s", prepared->all[at].name);
 	return ask_sent(ask, -1, -1,
@@ -86,17 +48,13 @@ static int ask_forget(struct ask *ask, int at)
 
 static int ask_prepare(struct ask *ask, const struct pg_statement *statement, int at)
 {
-	static atomic_uint names;
 	struct pg_prepared *prepared = ask->pg->prepared;
 	const struct pg_params *params = statement->params;
 	int r = ask_forget(ask, at);
 	if (r < 0)
 		return r;
-	prepared->all[at].sql = strdup(statement->sql);
-	if (!prepared->all[at].sql)
+	if (pg_prepared_name(prepared, at, statement->sql) < 0)
 		return tally_fail(ask->pg->ctx, ENOMEM, "no memory");
-	snprintf(prepared->all[at].name, sizeof(prepared->all[at].name), "tally_%d_%u",
-		 (int)getpid(), atomic_fetch_add(&names, 1));
 	return ask_sent(ask, -1, at,
 			PQsendPrepare(ask->pg->conn, prepared->all[at].name, statement->sql,
 				      params ? params->n : 0, params ? params->types : NULL));
@@ -109,7 +67,7 @@ static int ask_send_one(struct ask *ask, const struct pg_statement *statement, i
 	static const struct pg_params none;
 	const struct pg_params *params = statement->params ? statement->params : &none;
 	struct pg_prepared *prepared = ask->pg->prepared;
-	int at = ask_find(prepared, statement->sql), formats[PG_PARAMS_MAX], r = 0;
+	int at = pg_prepared_find(prepared, statement->sql), formats[PG_PARAMS_MAX], r = 0;
 	if (params->n > PG_PARAMS_MAX)
 		return tally_fail(ask->pg->ctx, EINVAL, "too many parameters");
 	for (int i = 0; i < params->n; i++)
@@ -187,18 +145,6 @@ static int ask_receive(struct ask *ask, PGresult **ret)
 	return r < 0 ? r : failed;
 }
 
-/* Those that the server has not got are prepared anew the next time. */
-static void ask_settle(struct pg_connection *pg)
-{
-	for (int i = 0; pg->prepared && i < PREPARED_MAX; i++) {
-		if (pg->prepared->all[i].there)
-			continue;
-		free(pg->prepared->all[i].sql);
-		pg->prepared->all[i].sql = NULL;
-		pg->prepared->all[i].asked = 0;
-	}
-}
-
 int pg_ask(struct pg_connection *pg, const struct pg_statement *statements, int n, PGresult **ret)
 {
 	struct ask ask = {.pg = pg, .n = n};
@@ -215,7 +161,8 @@ int pg_ask(struct pg_connection *pg, const struct pg_statement *statements, int 
 		r = ask_receive(&ask, ret);
 	if (r == 0)
 		return 0;
-	ask_settle(pg);
+	if (pg->prepared)
+		pg_prepared_settle(pg->prepared);
 	if (ask.forgets)
 		pg_close(pg); /* it may have been skipped, and nobody knows of it any more */
 	for (int i = 0; i < n; i++) {

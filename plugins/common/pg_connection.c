@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pg_prepared.h"
 #include "pg_text.h"
 #include "pg_wire.h"
 
@@ -199,7 +200,8 @@ void pg_close(struct pg_connection *pg)
 {
 	PQfinish(pg->conn);
 	pg->conn = NULL;
-	pg_forget(pg);
+	pg_prepared_free(pg->prepared);
+	pg->prepared = NULL;
 }
 
 bool pg_is_open(const struct pg_connection *pg)

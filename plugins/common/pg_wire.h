@@ -16,7 +16,4 @@ int64_t pg_until(const struct pg_connection *pg);
 int pg_flush(struct pg_connection *pg, int64_t until);
 int pg_receive(struct pg_connection *pg, PGresult **ret);
 
-/* The statements that a closed connection had prepared. */
-void pg_forget(struct pg_connection *pg);
-
 #endif
