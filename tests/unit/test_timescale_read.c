@@ -1,6 +1,7 @@
 /*
  * Questions and what may come between: a server that stops them, a connection that is lost before
- * or meanwhile, statements that make room for others, rows that are rolled up at the same time.
+ * or meanwhile, statements that make room for others, answers that are had in pieces, rows that are
+ * rolled up at the same time.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -151,6 +152,59 @@ static void of_many_kinds_of_questions_the_latest_stay_prepared(void **state)
 	assert_int_equal(fixture_sql(f, backends), 1);
 }
 
+enum { MINUTES = 9000, IDS = 5, PACE = 7 }; /* more rows than an answer holds in one piece */
+
+/* Those of the later half first. */
+static void write_minutes(struct fixture *f)
+{
+	static const char *const ids[IDS] = {"a", "b", "c", "d", "e"};
+	struct tally_batch *batch = fixture_batch(f, &series_table);
+	for (int64_t i = 0; i < MINUTES; i++) {
+		int64_t minute = (i + MINUTES / 2) % MINUTES;
+		for (int id = 0; id < IDS; id++)
+			put_series(f, batch, T0 + minute * MINUTE, ids[id], 1, minute * PACE);
+	}
+	fixture_write(f, batch);
+}
+
+/* Every series grew at one pace from its first minute on. */
+static void assert_minutes(struct fixture *f, int64_t minutes)
+{
+	static const char *const by[] = {"container_id"};
+	static const struct tally_select select[] = {{"value", TALLY_COUNT, 0},
+						     {"total", TALLY_RATE, 0}};
+	struct tally_query query = query_of("samples", select, 2);
+	struct rows rows;
+	query.to = T0 + minutes * MINUTE;
+	query.bucket = MINUTE;
+	query.group_by = by;
+	query.n_group_by = 1;
+	query.limit = MINUTES * IDS;
+	if (ask(f, &query, &rows) != 0)
+		fail_msg("%s", fake_host_reason(f->host));
+	assert_int_equal(rows.n, minutes * IDS);
+	for (uint32_t i = 0; i < rows.n; i++) {
+		const struct tally_cell *rate = rows_at(&rows, i, 3);
+		assert_int_equal(rows_at(&rows, i, 2)->i, 1);
+		assert_int_equal(rate->set, i >= IDS);
+		if (rate->set)
+			assert_float_equal(rate->f, PACE / 60.0, 1e-9);
+	}
+	rows_free(&rows);
+}
+
+static void long_answers_are_what_short_ones_are(void **state)
+{
+	struct fixture *f = *state;
+	fake_host_set_now(f->host, T0 + MINUTES * MINUTE);
+	write_minutes(f);
+	assert_minutes(f, MINUTES / 2);
+	assert_minutes(f, MINUTES);
+	upkeep_at(f, T0 + (MINUTES + 10) * MINUTE);
+	assert_minutes(f, MINUTES / 2);
+	assert_minutes(f, MINUTES);
+}
+
 struct rolling {
 	struct fixture *f;
 	atomic_bool done;
@@ -198,6 +252,7 @@ int main(void)
 		STORE_TEST(
 			a_reader_that_is_lost_in_the_middle_is_said_and_the_next_question_answered),
 		STORE_TEST(of_many_kinds_of_questions_the_latest_stay_prepared),
+		STORE_TEST(long_answers_are_what_short_ones_are),
 		STORE_TEST(rows_that_are_rolled_up_meanwhile_count_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,6 +23,7 @@ void aggregate_sql_init(struct aggregate_sql *a, const struct question *question
 	a->totals = NULL;
 	a->ids = NULL;
 	a->n_ids = 0;
+	a->in_order = false;
 	a->sql = (struct pg_text){0};
 	a->parameters.n = 0;
 	a->parameters.failed = false;
@@ -87,6 +88,12 @@ static void aggregate_append_range(struct aggregate_sql *a, const char *time, in
 		    parameters_time(&a->parameters, to));
 }
 
+static void aggregate_append_order(struct aggregate_sql *a, const char *time)
+{
+	if (a->in_order)
+		pg_text_add(&a->sql, " order by r._series, r.\"%s\"", time);
+}
+
 /* How many rows back a counter's last sample is looked for. */
 enum { AGGREGATE_LOOK_BACK = 16 };
 
@@ -130,7 +137,7 @@ static void aggregate_append_rows(struct aggregate_sql *a, const struct coverage
 		    name, name, parameters_ints(&a->parameters, a->ids, a->n_ids));
 	aggregate_append_range(a, time, piece->from, piece->to);
 	condition_append(&a->sql, &a->parameters, a->question, CONDITION_FIELDS, "", "r.");
-	pg_text_add(&a->sql, " order by r._series, r.\"%s\"", time);
+	aggregate_append_order(a, time);
 }
 
 static void aggregate_append_rolled(struct aggregate_sql *a, const struct coverage_piece *piece)
@@ -150,7 +157,7 @@ static void aggregate_append_rolled(struct aggregate_sql *a, const struct covera
 		    aggregate_table(a)->name, schema_levels[piece->level].suffix,
 		    parameters_ints(&a->parameters, a->ids, a->n_ids));
 	aggregate_append_range(a, "time", piece->from, piece->to);
-	pg_text_add(&a->sql, " order by r._series, r.time");
+	aggregate_append_order(a, "time");
 }
 
 void aggregate_sql_piece(struct aggregate_sql *a, const struct coverage_piece *piece)

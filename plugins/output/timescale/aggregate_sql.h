@@ -12,6 +12,7 @@ struct aggregate_sql {
 	const struct totals *totals; /* not for the list; nor ids */
 	const int32_t *ids;
 	uint32_t n_ids;
+	bool in_order;
 	struct pg_text sql;
 	struct parameters parameters;
 };
@@ -21,8 +22,8 @@ void aggregate_sql_done(struct aggregate_sql *a);
 
 /* The series that the filters leave and their groups, in the order of groups. */
 void aggregate_sql_list(struct aggregate_sql *a);
-/* Of those series what lies in a piece, in the order of series and time: both, then the fields, or
- * of a rolled-up piece its columns as feed.h says. */
+/* Of those series what lies in a piece: series and time, then the fields, or of a rolled-up piece
+ * its columns as feed.h says.  They are the order of the rows only if that is asked for. */
 void aggregate_sql_piece(struct aggregate_sql *a, const struct coverage_piece *piece);
 /* And the rows before it, the newest first, that its counters go on from. */
 void aggregate_sql_before(struct aggregate_sql *a, const struct coverage_piece *piece);

@@ -8,11 +8,14 @@
 
 #include "parameters.h"
 
+struct stream_place;
+
 struct stream {
 	struct pg_connection *pg; /* NULL: not open, and at its end */
 	uint32_t number;
 	PGresult *page;
-	int row;
+	struct stream_place *order; /* NULL: as the rows came */
+	int at, row;                /* in that order, and where it is on the page */
 	bool last_page;
 };
 
@@ -20,6 +23,8 @@ int stream_open(struct stream *stream, struct pg_connection *pg, uint32_t number
 		const struct pg_text *sql, struct parameters *parameters);
 /* An answer that is there as a whole, which it takes. */
 void stream_take(struct stream *stream, PGresult *whole);
+/* Such an answer in the order of series and time, if it came in another; -ENOMEM. */
+int stream_sort(struct stream *stream);
 void stream_close(struct stream *stream);
 /* Whether the row at hand is of that series; goes past those of smaller ones.  -errno. */
 int stream_is_at(struct stream *stream, int32_t series);
