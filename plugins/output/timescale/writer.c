@@ -128,19 +128,20 @@ void writer_tell_faults(struct writer *writer)
 
 /* ---- One write ---------------------------------------------------------------- */
 
-static int writer_make_part(struct writer *writer, const struct tally_entry *entry,
-			    struct writer_part *part)
+/* -EINVAL, of what cannot be stored at all, is noted in the part. */
+static int writer_prepare_part(struct writer *writer, const struct tally_entry *entry,
+			       struct writer_part *part)
 {
 	*part = (struct writer_part){.entry = entry, .batch = entry->batch};
 	int r = writer_prepare(writer, entry->batch->table);
-	if (r == -EINVAL) {
-		part->refused = true;
-		return 0;
-	}
-	if (r < 0)
-		return r;
-	part->table = *writer_place(writer, entry->batch->table->name);
-	part->series = calloc(entry->batch->n_rows + 1, sizeof(*part->series));
+	part->refused = r == -EINVAL;
+	return part->refused ? 0 : r;
+}
+
+static int writer_make_part(struct writer *writer, struct writer_part *part)
+{
+	part->table = *writer_place(writer, part->batch->table->name);
+	part->series = calloc(part->batch->n_rows + 1, sizeof(*part->series));
 	if (!part->series)
 		return tally_fail(writer->ctx, ENOMEM, "no memory");
 	writer_part_map(part);
@@ -163,20 +164,19 @@ static int writer_know_generation(struct writer *writer)
 	return r;
 }
 
-/* All tables first: preparing one may replace what an earlier part points to. */
+/* All tables first, and each once: preparing one may replace what an earlier part points to, also
+ * because another connection has just changed the catalog. */
 static int writer_make_parts(struct writer *writer, const struct tally_entry *entries, uint32_t n)
 {
 	int r = 0;
-	for (uint32_t i = 0; r == 0 && i < n; i++) {
-		r = writer_prepare(writer, entries[i].batch->table);
-		r = r == -EINVAL ? 0 : r;
-	}
+	for (; r == 0 && writer->n_parts < n; writer->n_parts++)
+		r = writer_prepare_part(writer, &entries[writer->n_parts],
+					&writer->parts[writer->n_parts]);
 	if (r == 0)
 		r = writer_know_generation(writer);
-	for (uint32_t i = 0; r == 0 && i < n; i++) {
-		r = writer_make_part(writer, &entries[i], &writer->parts[i]);
-		writer->n_parts++;
-	}
+	for (uint32_t i = 0; r == 0 && i < n; i++)
+		if (!writer->parts[i].refused)
+			r = writer_make_part(writer, &writer->parts[i]);
 	for (uint32_t i = 0; r == 0 && i < n; i++)
 		if (!writer->parts[i].refused)
 			r = writer_find_series(writer, &writer->parts[i]);
