@@ -186,6 +186,37 @@ static void too_long_targets_and_headers_are_refused(void **state)
 	free(request);
 }
 
+/* Each is a structure to libmicrohttpd, which would run out of memory for the connection over them.
+ */
+static void many_parameters_are_refused_at_once(void **state)
+{
+	static const unsigned counts[] = {100, 350, 400, 1000, 4000};
+	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++) {
+		char target[HTTP_MAX_TARGET] = "/api/v1/version?";
+		size_t len = strlen(target);
+		for (unsigned k = 0; k < counts[i]; k++, len += 2)
+			memcpy(target + len, "a&", 3);
+		int64_t began = now();
+		http_expect_problem(*state, target, 400, NULL, "too many parts");
+		assert_true(now() - began < 5 * HTTP_SECOND); /* no timeout of the connection */
+	}
+}
+
+/* No header holds a link to the next page that is as long as a URI may be. */
+static void a_next_page_whose_link_is_too_long_is_in_the_body(void **state)
+{
+	struct http_fixture *fixture = *state;
+	char target[HTTP_MAX_TARGET] = "/api/v1/containers?limit=1&name=";
+	size_t len = strlen(target);
+	memset(target + len, '*', 5000);
+	http_add_container(fixture, "alpha", "def", "db", "running");
+	struct http_answer answer = http_get(fixture, target);
+	assert_int_equal(answer.status, 200);
+	assert_null(http_header(&answer, "Link"));
+	assert_true(json_is_string(json_object_get(answer.json, "next_cursor")));
+	http_free(&answer);
+}
+
 static void an_answer_that_would_be_too_large_is_refused(void **state)
 {
 	struct http_fixture *fixture = *state;
@@ -382,6 +413,8 @@ int main(void)
 		SERVED(only_get_and_head_are_taken),
 		SERVED(head_has_the_length_but_no_body),
 		SERVED(too_long_targets_and_headers_are_refused),
+		SERVED(many_parameters_are_refused_at_once),
+		SERVED(a_next_page_whose_link_is_too_long_is_in_the_body),
 		SERVED(an_answer_that_would_be_too_large_is_refused),
 		SERVED(one_connection_serves_many_requests),
 		SERVED(a_hanging_store_gives_503_in_time_and_health_stays),

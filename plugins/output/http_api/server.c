@@ -189,8 +189,12 @@ static void *server_uri(void *arg, const char *uri, struct MHD_Connection *conne
 	struct server *server = arg;
 	(void)connection;
 	struct request *request = uri ? request_create(uri) : NULL;
-	if (request)
-		atomic_fetch_add(&server->open, 1);
+	if (!request)
+		return NULL;
+	atomic_fetch_add(&server->open, 1);
+	char *query = strchr(uri, '?');
+	if (query && query[1])
+		query[1] = '\0';
 	return request;
 }
 
@@ -204,6 +208,11 @@ static void server_completed(void *arg, struct MHD_Connection *connection, void 
 	if (why == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED)
 		guests_late(server->guests, connection);
 	guests_set(server->guests, connection, GUEST_SPEAKS);
+/*
+ * libmicrohttpd 0.9.75 would go on to take the query apart, for nobody; where that does not fit
+ * into the connection's memory it refuses the request and then waits for its headers, which it has
+ * dropped.  The URI is its own buffer, so there is no query left for it.
+ */
 	if (*state)
 		atomic_fetch_sub(&server->open, 1);
 	request_drop(*state);
