@@ -283,6 +283,18 @@ static void pages_show_each_line_once_while_lines_are_added(void **state)
 	}
 }
 
+/* Rows without a cursor beside them would look like all there are. */
+static void without_room_for_a_link_there_is_no_page(void **state)
+{
+	char target[HTTP_MAX_TARGET] = "/api/v1/logs?format=csv&limit=1&name=";
+	size_t len = strlen(target);
+	memset(target + len, '*', 5000);
+	http_expect_problem(*state, target, 414, NULL, "format=json");
+	memcpy(target, "/api/v1/logs?format=csv&limit=9", 31);
+	struct http_answer answer = http_ok(state, target);
+	http_free(&answer);
+}
+
 static void a_cursor_reaches_no_further_than_anybody_may(void **state)
 {
 	struct http_fixture *fixture = *state;
@@ -343,6 +355,7 @@ int main(void)
 		TEST(any_bytes_make_valid_json),
 		TEST(logs_come_as_ndjson_and_csv),
 		TEST(pages_show_each_line_once_while_lines_are_added),
+		TEST(without_room_for_a_link_there_is_no_page),
 		TEST(a_cursor_reaches_no_further_than_anybody_may),
 		TEST(events_of_the_last_day_come_newest_first),
 		TEST(events_are_narrowed_down),

@@ -247,19 +247,19 @@ static void write_csv(const struct listing *listing)
 	}
 }
 
-static void listing_write(const struct listing *listing)
+static int listing_write(const struct listing *listing)
 {
 	struct reply *reply = listing->call->reply;
 	if (listing->format == LIST_JSON) {
 		write_json(listing);
-		return;
+		return 0;
 	}
 	reply->type = listing->format == LIST_CSV ? reply_csv : reply_ndjson;
 	if (listing->format == LIST_CSV)
 		write_csv(listing);
 	else
 		write_ndjson(listing);
-	page_link_next(&listing->page, listing->call, &listing->rows, listing->columns);
+	return page_link_next(&listing->page, listing->call, &listing->rows, listing->columns);
 }
 
 void list_write_empty(struct json_writer *json)
@@ -298,7 +298,5 @@ int list_answer(struct call *call, const struct list *list, const struct contain
 	r = page_read_back(call, listing.table, list->back, &listing.page);
 	if (r == 0)
 		r = listing_ask(&listing, list, container);
-	if (r == 0)
-		listing_write(&listing);
-	return r;
+	return r < 0 ? r : listing_write(&listing);
 }

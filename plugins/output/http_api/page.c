@@ -10,8 +10,10 @@
 #include "cursor.h"
 #include "window.h"
 
-/* The key, and the range before it. */
-enum { PAGE_MAX_CELLS = PAGE_MAX_KEY + 2 };
+enum {
+	PAGE_MAX_CELLS = PAGE_MAX_KEY + 2, /* the key, and the range before it */
+	PAGE_MAX_LINK = 4 << 10,           /* what leaves room for other headers */
+};
 
 void page_done(struct page *page)
 {
@@ -169,11 +171,11 @@ static void write_escaped(struct json_writer *text, const char *raw, size_t len)
 	}
 }
 
-/* The request's own target with another cursor. */
+/* The request's own target with another cursor.  NULL: it is too long, or there is no memory. */
 static char *page_link(const char *raw, const char *cursor)
 {
 	struct json_writer text;
-	json_writer_init(&text, 4 * HTTP_MAX_TARGET);
+	json_writer_init(&text, PAGE_MAX_LINK);
 	size_t path = strcspn(raw, "?");
 	json_write_raw(&text, "<", 1);
 	write_escaped(&text, raw, path);
@@ -203,12 +205,17 @@ static char *page_next(const struct page *page, const struct rowset *rows,
 	return page_cursor(page, rowset_row(rows, page->limit - 1), columns, rows->n_columns - 1);
 }
 
-void page_link_next(const struct page *page, struct call *call, const struct rowset *rows,
-		    const struct tally_column *const *columns)
+int page_link_next(const struct page *page, struct call *call, const struct rowset *rows,
+		   const struct tally_column *const *columns)
 {
 	auto_free char *cursor = page_next(page, rows, columns);
-	if (cursor)
-		call->reply->link = page_link(call->raw, cursor);
+	char *link = cursor ? page_link(call->raw, cursor) : NULL;
+	if (cursor && !link)
+		return reply_problem(call->reply, 414, NULL,
+				     "the URI is too long for a link to the next page; "
+				     "format=json has next_cursor");
+	call->reply->link = link;
+	return 0;
 }
 
 void page_finish_with(struct call *call, const char *cursor)

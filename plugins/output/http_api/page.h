@@ -37,13 +37,14 @@ int page_read_back(struct call *call, const struct tally_table *table, int64_t b
 void page_ask(const struct page *page, struct ask *ask);
 /* Rows to show. */
 uint32_t page_rows(const struct page *page, const struct rowset *rows);
-/* Closes a list: next_cursor and the Link header.  columns: of rows, after the time. */
+/* Closes a list: next_cursor and, unless that would be too long, the Link header.  columns: of
+ * rows, after the time. */
 void page_finish(const struct page *page, struct call *call, const struct rowset *rows,
 		 const struct tally_column *const *columns);
 
-/* Only the header, for formats that have no room for more. */
-void page_link_next(const struct page *page, struct call *call, const struct rowset *rows,
-		    const struct tally_column *const *columns);
+/* Only the header, for formats that have no room for more.  0, or a problem. */
+int page_link_next(const struct page *page, struct call *call, const struct rowset *rows,
+		   const struct tally_column *const *columns);
 /* The same as page_finish() with a cursor of another making; NULL: this is the last page. */
 void page_finish_with(struct call *call, const char *cursor);
 
