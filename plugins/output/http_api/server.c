@@ -136,15 +136,15 @@ static enum MHD_Result server_dispatch(struct server *server, struct request *re
 		server_answer(server, request);
 		return server_queue(server, request, connection);
 	}
-	return desk_ask(server->desk, request, connection) == 0
-		       ? MHD_YES
-		       : server_queue(server, request, connection);
+	if (desk_ask(server->desk, request, connection) != 0)
+		return server_queue(server, request, connection);
+	guests_set(server->guests, connection, GUEST_WAITS);
+	return MHD_YES;
 }
 
 static enum MHD_Result server_accept(struct server *server, struct request *request,
 				     struct MHD_Connection *connection, const char *method)
 {
-	guests_set(server->guests, connection, GUEST_WAITS);
 	request->now = tally_now(server->ctx);
 	request->started = tally_monotonic(server->ctx);
 	request->deadline = request->started + server->config->query_timeout;
