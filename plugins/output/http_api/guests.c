@@ -38,6 +38,7 @@ struct guests {
 	size_t bytes;           /* of answers that are listened to */
 	unsigned refused, slow; /* since it was told last */
 	int64_t tell_after;     /* monotonic */
+	bool door_closed;       /* nobody comes in any more */
 	bool closed;
 	pthread_t watcher;
 };
@@ -85,13 +86,20 @@ enum MHD_Result guests_admit(void *arg, const struct sockaddr *address, socklen_
 		all++;
 		same += guest->address == wanted;
 	}
-	bool full = all >= guests->config->max_connections;
+	bool open = !guests->door_closed, full = all >= guests->config->max_connections;
 	bool fits = !full && same < guests->config->max_connections_per_address;
-	guests->refused += !fits;
+	guests->refused += open && !fits;
 	pthread_mutex_unlock(&guests->lock);
-	if (!fits)
+	if (open && !fits)
 		tally_count(guests->ctx, full ? HTTP_FULL : HTTP_FULL_ADDRESS, 1);
-	return fits ? MHD_YES : MHD_NO;
+	return open && fits ? MHD_YES : MHD_NO;
+}
+
+void guests_close_door(struct guests *guests)
+{
+	pthread_mutex_lock(&guests->lock);
+	guests->door_closed = true;
+	pthread_mutex_unlock(&guests->lock);
 }
 
 static void guests_enter(struct guests *guests, struct MHD_Connection *connection, void **context)

@@ -21,6 +21,7 @@ void guests_close(struct guests *guests); /* after the daemon was stopped; NULL 
 
 /* An MHD_AcceptPolicyCallback; arg: the guests. */
 enum MHD_Result guests_admit(void *arg, const struct sockaddr *address, socklen_t len);
+void guests_close_door(struct guests *guests); /* admits nobody from now on */
 
 /* For MHD_OPTION_NOTIFY_CONNECTION; arg: the guests. */
 void guests_notify(void *arg, struct MHD_Connection *connection, void **context,

@@ -1,6 +1,7 @@
 #include "server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -250,9 +251,9 @@ static int server_listen(struct server *server)
 		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO |
 			MHD_USE_ERROR_LOG | (server->tls ? MHD_USE_TLS : 0U),
 		0, guests_admit, server->guests, server_handle, server, MHD_OPTION_EXTERNAL_LOGGER,
-		server_log, server, MHD_OPTION_LISTEN_SOCKET, server->listen_fd,
-		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_LIMIT,
-		(unsigned)config->max_connections + 1, MHD_OPTION_CONNECTION_TIMEOUT,
+		server_log, server, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned)config->max_connections + 1,
+		MHD_OPTION_CONNECTION_TIMEOUT,
 		(unsigned)((config->client_timeout + HTTP_SECOND - 1) / HTTP_SECOND),
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVER_CONNECTION_MEMORY,
 		MHD_OPTION_URI_LOG_CALLBACK, server_uri, server, MHD_OPTION_NOTIFY_CONNECTION,
@@ -265,6 +266,10 @@ static void server_free(struct server *server)
 {
 	guests_close(server->guests);
 	desk_free(server->desk);
+	int fd = fcntl(server->listen_fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	/* The socket is its own from here: when it cannot start it may close it, or not. */
 	live_free(server->live);
 	tokens_close(server->guard.tokens);
 	tls_close(server->tls);
@@ -339,7 +344,7 @@ static void server_linger(struct server *server)
 
 void server_stop(struct server *server)
 {
-	MHD_quiesce_daemon(server->daemon);
+	guests_close_door(server->guests);
 	desk_close(server->desk);
 	live_close(server->live); /* nothing is suspended after this */
 	server_linger(server);
@@ -353,3 +358,5 @@ void server_watch(struct server *server, const struct tally_batch *batch)
 	desk_forget_table(server->desk, batch->table->name);
 	live_watch(server->live, batch);
 }
+/* Not MHD_quiesce_daemon(), which aborts the process when it meets libmicrohttpd's own thread just
+ * where that looks for new connections (0.9.75). */
