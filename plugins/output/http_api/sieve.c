@@ -1,5 +1,6 @@
 #include "sieve.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,12 +108,29 @@ bool sieve_glob(const char *pattern, const char *text, size_t len)
 	return pattern[strspn(pattern, "*")] == '\0';
 }
 
+/* The first place in [at, end) of a letter, upper or lower case. */
+static const char *find_letter(const char *at, const char *end, char letter)
+{
+	int upper = toupper((unsigned char)letter), lower = tolower((unsigned char)letter);
+	const char *found = memchr(at, lower, (size_t)(end - at));
+	if (upper == lower)
+		return found;
+	const char *other = memchr(at, upper, (size_t)((found ? found : end) - at));
+	return other ? other : found;
+}
+
+/* On the HTTP thread, over all that a feed holds: most of it is passed over by memchr(). */
 static bool contains(const struct tally_cell *cell, const char *value)
 {
 	size_t len = strlen(value);
-	for (size_t i = 0; i + len <= cell->len; i++)
-		if (strncasecmp(cell->text + i, value, len) == 0)
+	if (len == 0 || len > cell->len)
+		return len == 0;
+	const char *at = cell->text, *end = cell->text + cell->len - len + 1;
+	while ((at = find_letter(at, end, *value))) {
+		if (strncasecmp(at, value, len) == 0)
 			return true;
+		at++;
+	}
 	return false;
 }
 
