@@ -1,6 +1,7 @@
 #include "parcel.h"
 
 #include <libdeflate.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,15 +37,44 @@ void parcel_sign(struct parcel *parcel)
 		 (unsigned long long)hash);
 }
 
+/* Making a compressor takes half as long as an answer of 20 KB does, so each thread keeps one. */
+static pthread_key_t parcel_compressors;
+static bool parcel_has_compressors;
+
+static void parcel_free_compressor(void *compressor)
+{
+	libdeflate_free_compressor(compressor);
+}
+
+static void parcel_make_key(void)
+{
+	parcel_has_compressors =
+		pthread_key_create(&parcel_compressors, parcel_free_compressor) == 0;
+}
+
+static struct libdeflate_compressor *parcel_compressor(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	pthread_once(&once, parcel_make_key);
+	struct libdeflate_compressor *own =
+		parcel_has_compressors ? pthread_getspecific(parcel_compressors) : NULL;
+	if (own || !parcel_has_compressors)
+		return own;
+	own = libdeflate_alloc_compressor(PARCEL_GZIP_LEVEL);
+	if (own && pthread_setspecific(parcel_compressors, own) == 0)
+		return own;
+	libdeflate_free_compressor(own);
+	return NULL;
+}
+
 /* Without memory, or without gain, there is simply none. */
 static void parcel_squeeze(struct parcel *parcel)
 {
 	const char *data = parcel->body[PARCEL_IDENTITY].data;
 	size_t len = parcel->body[PARCEL_IDENTITY].len;
-	struct libdeflate_compressor *gzip = libdeflate_alloc_compressor(PARCEL_GZIP_LEVEL);
+	struct libdeflate_compressor *gzip = parcel_compressor();
 	char *out = gzip ? malloc(len) : NULL;
 	size_t out_len = out ? libdeflate_gzip_compress(gzip, data, len, out, len) : 0;
-	libdeflate_free_compressor(gzip);
 	if (out_len == 0) {
 		free(out);
 		return;
