@@ -26,6 +26,7 @@ enum {
 	 * each request. */
 	SERVER_CONNECTION_MEMORY = 24 << 10,
 	SERVER_GRACE_MS = 500,
+	SERVER_FIXED = 3, /* answers that never change */
 };
 
 struct server {
@@ -36,7 +37,9 @@ struct server {
 	struct desk *desk;
 	struct guard guard;
 	struct guests *guests;
-	struct tls *tls; /* NULL: none */
+	struct sender sender;
+	struct tls *tls;                    /* NULL: none */
+	struct parcel *fixed[SERVER_FIXED]; /* once they were asked for */
 	int listen_fd;
 	atomic_int open; /* requests between their first line and the end of their answer */
 };
@@ -81,9 +84,21 @@ static enum MHD_Result server_queue(struct server *server, struct request *reque
 		server_count(server, request, status, now);
 	return r;
 }
+/* Where the answer to a request is kept that is always the same; NULL: nowhere. */
+static struct parcel **server_fixed(struct server *server, const struct request *request)
+{
+	static endpoint_fn *const fixed[SERVER_FIXED] = {openapi_document, openapi_page,
+							 index_page};
+	for (int i = 0; i < SERVER_FIXED && request->target.n_params == 0; i++)
+		if (fixed[i] == request->endpoint->answer)
+			return &server->fixed[i];
+	return NULL;
+}
+
 
 /* At once, of endpoints that are direct. */
 static void server_answer(struct server *server, struct request *request)
+	struct parcel **fixed = server_fixed(server, request);
 {
 	struct call call = {
 		.ctx = server->ctx,
@@ -95,7 +110,12 @@ static void server_answer(struct server *server, struct request *request)
 		.deadline = request->deadline,
 		.reply = &request->reply,
 	};
-	endpoint_answer(request->endpoint, &call);
+	if (!fixed || !*fixed)
+		endpoint_answer(request->endpoint, &call);
+	if (fixed && !*fixed)
+		*fixed = parcel_pack(&request->reply, request->started, true);
+	if (fixed)
+		request->parcel = parcel_keep(*fixed);
 }
 
 /* ---- Receiving ----------------------------------------------------------- */
@@ -267,6 +287,9 @@ static void server_free(struct server *server)
 	guests_close(server->guests);
 	desk_free(server->desk);
 	int fd = fcntl(server->listen_fd, F_DUPFD_CLOEXEC, 0);
+	ready_clear(&server->sender.ready);
+	for (int i = 0; i < SERVER_FIXED; i++)
+		parcel_drop(server->fixed[i]);
 	if (fd < 0)
 		return -errno;
 	/* The socket is its own from here: when it cannot start it may close it, or not. */
