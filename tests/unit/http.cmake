@@ -25,6 +25,8 @@ tallyd_unit_test(http_openapi SOURCES unit/test_http_openapi.c unit/http_schema.
 target_include_directories(test_http_openapi PRIVATE ${INPUTS})
 tallyd_unit_test(http_cache SOURCES unit/test_http_cache.c unit/http_fixture.c
 	LIBRARIES http_api_objects)
+tallyd_unit_test(http_ready SOURCES unit/test_http_ready.c unit/http_fixture.c
+	LIBRARIES http_api_objects)
 tallyd_unit_test(http_guard SOURCES unit/test_http_guard.c unit/http_fixture.c
 	LIBRARIES http_api_objects)
 foreach(area IN ITEMS live live_resume live_sources live_follow live_old)

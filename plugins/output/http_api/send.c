@@ -44,7 +44,7 @@ static void add_cache_control(const struct http_config *config, struct MHD_Respo
 	MHD_add_response_header(response, "Cache-Control", text);
 }
 
-static void add_origin(struct MHD_Response *response, const struct request *request, int64_t now)
+static void add_origin(struct MHD_Response *response, const struct request *request, int64_t age)
 {
 	static const char *const names[] = {[ORIGIN_OFF] = "off",
 					    [ORIGIN_MISS] = "miss",
@@ -52,7 +52,7 @@ static void add_origin(struct MHD_Response *response, const struct request *requ
 					    [ORIGIN_STALE] = "stale"};
 	MHD_add_response_header(response, "X-Cache", names[request->origin]);
 	if (request->origin == ORIGIN_HIT || request->origin == ORIGIN_STALE)
-		add_number(response, "Age", (now - request->parcel->made) / HTTP_SECOND);
+		add_number(response, "Age", age);
 }
 
 /* ---- Headers ------------------------------------------------------------- */
@@ -112,26 +112,48 @@ static struct MHD_Response *any_answer(const struct sender *sender, const struct
 	return response;
 }
 
-enum MHD_Result send_answer(const struct sender *sender, const struct request *request,
+/* With its headers.  It also goes with a 304, of which libmicrohttpd sends no more than these. */
+static struct MHD_Response *new_answer(const struct sender *sender, const struct request *request,
+				       struct MHD_Connection *connection,
+				       const struct ready_key *key)
+{
+	struct MHD_Response *response = any_answer(sender, request, key->coding, connection);
+	if (!response)
+		return NULL;
+	add_meta(sender->config, response, request, key->coding);
+	add_origin(response, request, key->age);
+	add_rare(response, request->parcel);
+	cors_add_headers(sender->config, request->cors, request->preflight, response);
+	return response;
+}
+
+static bool is_known(const struct request *request, struct MHD_Connection *connection,
+		     enum parcel_coding coding)
+{
+	return is_validated(request) && accept_none_match(header_of(connection, "If-None-Match"),
+							  request->parcel->body[coding].etag);
+}
+
+enum MHD_Result send_answer(struct sender *sender, const struct request *request,
 			    struct MHD_Connection *connection, int64_t now, unsigned *ret_status)
 {
 	struct parcel *parcel = request->parcel;
-	enum parcel_coding coding =
-		request->gzip && parcel->body[PARCEL_GZIP].data ? PARCEL_GZIP : PARCEL_IDENTITY;
-	bool known =
-		is_validated(request) && accept_none_match(header_of(connection, "If-None-Match"),
-							   parcel->body[coding].etag);
+	const struct ready_key key = {
+		.parcel = parcel,
+		.coding = request->gzip && parcel->body[PARCEL_GZIP].data ? PARCEL_GZIP
+									  : PARCEL_IDENTITY,
+		.age = (now - parcel->made) / HTTP_SECOND,
+	};
+	/* What is kept will be asked for again; pages of other origins get headers of their own. */
+	bool again = request->origin == ORIGIN_HIT && !request->cors;
+	struct MHD_Response *ready = again ? ready_find(&sender->ready, &key) : NULL;
 	struct MHD_Response *response =
-		known ? MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT)
-		      : any_answer(sender, request, coding, connection);
+		ready ? ready : new_answer(sender, request, connection, &key);
 	if (!response)
 		return MHD_NO;
-	*ret_status = known ? 304 : parcel->status;
-	add_meta(sender->config, response, request, coding);
-	add_origin(response, request, now);
-	add_rare(response, parcel);
-	cors_add_headers(sender->config, request->cors, request->preflight, response);
+	*ret_status = is_known(request, connection, key.coding) ? 304 : parcel->status;
 	enum MHD_Result r = MHD_queue_response(connection, *ret_status, response);
-	MHD_destroy_response(response);
+	if (!ready && !(again && ready_take(&sender->ready, &key, response)))
+		MHD_destroy_response(response);
 	return r;
 }

@@ -7,6 +7,7 @@
 
 #include <microhttpd.h>
 
+#include "ready.h"
 #include "request.h"
 
 struct guests;
@@ -14,10 +15,11 @@ struct guests;
 struct sender {
 	const struct http_config *config;
 	struct guests *guests;
+	struct ready ready;
 };
 
 /* HTTP thread; request->parcel is set.  now: monotonic.  ret_status: what is said. */
-enum MHD_Result send_answer(const struct sender *sender, const struct request *request,
+enum MHD_Result send_answer(struct sender *sender, const struct request *request,
 			    struct MHD_Connection *connection, int64_t now, unsigned *ret_status);
 
 #endif

@@ -78,12 +78,12 @@ static enum MHD_Result server_queue(struct server *server, struct request *reque
 	if (!request->parcel)
 		return MHD_NO;
 	guests_listen(server->guests, connection, parcel_bytes(request->parcel));
-	const struct sender sender = {server->config, server->guests};
-	enum MHD_Result r = send_answer(&sender, request, connection, now, &status);
+	enum MHD_Result r = send_answer(&server->sender, request, connection, now, &status);
 	if (r == MHD_YES)
 		server_count(server, request, status, now);
 	return r;
 }
+
 /* Where the answer to a request is kept that is always the same; NULL: nowhere. */
 static struct parcel **server_fixed(struct server *server, const struct request *request)
 {
@@ -95,11 +95,10 @@ static struct parcel **server_fixed(struct server *server, const struct request 
 	return NULL;
 }
 
-
 /* At once, of endpoints that are direct. */
 static void server_answer(struct server *server, struct request *request)
-	struct parcel **fixed = server_fixed(server, request);
 {
+	struct parcel **fixed = server_fixed(server, request);
 	struct call call = {
 		.ctx = server->ctx,
 		.config = server->config,
@@ -205,6 +204,11 @@ static enum MHD_Result server_handle(void *arg, struct MHD_Connection *connectio
 	return server_queue(arg, request, connection);
 }
 
+/*
+ * libmicrohttpd 0.9.75 would go on to take the query apart, for nobody; where that does not fit
+ * into the connection's memory it refuses the request and then waits for its headers, which it has
+ * dropped.  The URI is its own buffer, so there is no query left for it.
+ */
 static void *server_uri(void *arg, const char *uri, struct MHD_Connection *connection)
 {
 	struct server *server = arg;
@@ -229,11 +233,6 @@ static void server_completed(void *arg, struct MHD_Connection *connection, void 
 	if (why == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED)
 		guests_late(server->guests, connection);
 	guests_set(server->guests, connection, GUEST_SPEAKS);
-/*
- * libmicrohttpd 0.9.75 would go on to take the query apart, for nobody; where that does not fit
- * into the connection's memory it refuses the request and then waits for its headers, which it has
- * dropped.  The URI is its own buffer, so there is no query left for it.
- */
 	if (*state)
 		atomic_fetch_sub(&server->open, 1);
 	request_drop(*state);
@@ -267,6 +266,10 @@ static int server_listen(struct server *server)
 	const struct MHD_OptionItem tls[] = {
 		{MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(uintptr_t)tls_retrieve},
 		{MHD_OPTION_END, 0, NULL}};
+	int fd = fcntl(server->listen_fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	/* The socket is its own from here: when it cannot start it may close it, or not. */
 	server->daemon = MHD_start_daemon(
 		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO |
 			MHD_USE_ERROR_LOG | (server->tls ? MHD_USE_TLS : 0U),
@@ -284,15 +287,11 @@ static int server_listen(struct server *server)
 
 static void server_free(struct server *server)
 {
-	guests_close(server->guests);
-	desk_free(server->desk);
-	int fd = fcntl(server->listen_fd, F_DUPFD_CLOEXEC, 0);
 	ready_clear(&server->sender.ready);
 	for (int i = 0; i < SERVER_FIXED; i++)
 		parcel_drop(server->fixed[i]);
-	if (fd < 0)
-		return -errno;
-	/* The socket is its own from here: when it cannot start it may close it, or not. */
+	guests_close(server->guests);
+	desk_free(server->desk);
 	live_free(server->live);
 	tokens_close(server->guard.tokens);
 	tls_close(server->tls);
@@ -303,6 +302,7 @@ static void server_free(struct server *server)
 static int server_prepare(struct server *server)
 {
 	int r = guests_open(server->ctx, server->config, &server->guests);
+	server->sender = (struct sender){.config = server->config, .guests = server->guests};
 	if (r == 0)
 		r = live_open(server->ctx, server->config, &server->live);
 	if (r < 0)
@@ -365,6 +365,8 @@ static void server_linger(struct server *server)
 		usleep(10000);
 }
 
+/* Not MHD_quiesce_daemon(), which aborts the process when it meets libmicrohttpd's own thread just
+ * where that looks for new connections (0.9.75). */
 void server_stop(struct server *server)
 {
 	guests_close_door(server->guests);
@@ -381,5 +383,3 @@ void server_watch(struct server *server, const struct tally_batch *batch)
 	desk_forget_table(server->desk, batch->table->name);
 	live_watch(server->live, batch);
 }
-/* Not MHD_quiesce_daemon(), which aborts the process when it meets libmicrohttpd's own thread just
- * where that looks for new connections (0.9.75). */
