@@ -7,9 +7,12 @@
 #include "http_api.h"
 
 struct headers {
-	unsigned content_lengths, hosts;
+	unsigned content_lengths, hosts, authorizations;
+	size_t bytes; /* of their lines */
 	const char *problem;
 };
+
+enum { FILTER_LINE_END = 2 }; /* CR and LF */
 
 /* token of RFC 9110, section 5.6.2 */
 static bool filter_is_token(const char *text, size_t len)
@@ -46,6 +49,8 @@ static const char *filter_header(struct headers *headers, const char *name, size
 		return filter_content_length(headers, value);
 	if (strcasecmp(name, "Host") == 0 && headers->hosts++)
 		return "more than one Host";
+	if (strcasecmp(name, "Authorization") == 0 && headers->authorizations++)
+		return "more than one Authorization";
 	return NULL;
 }
 
@@ -81,6 +86,7 @@ static enum MHD_Result filter_each(void *arg, enum MHD_ValueKind kind, const cha
 	(void)kind;
 	if (!value)
 		value = name + name_len;
+	headers->bytes += (size_t)(value + value_len - name) + FILTER_LINE_END;
 	if (!filter_is_one_line(name, name_len, value))
 		headers->problem = "a header that goes on in the next line";
 	else if (filter_has_control(value, value_len))
@@ -97,33 +103,60 @@ static size_t filter_header_bytes(struct MHD_Connection *connection)
 	return info ? info->header_size : 0;
 }
 
-static int filter_refuse(struct MHD_Connection *connection, const char *method, const char *raw,
-			 struct reply *reply)
+/*
+ * libmicrohttpd ends texts at a NUL, takes several blanks for one and a bare LF for the end of a
+ * line, and leaves no trace of it but this: what it read is more, or less, than all that it tells.
+ */
+static bool filter_adds_up(const struct filter_line *line, const struct headers *headers,
+			   size_t header_bytes)
+{
+	size_t first = strlen(line->method) + strlen(line->raw) + strlen(line->version) + 2;
+	return first + FILTER_LINE_END + headers->bytes + FILTER_LINE_END == header_bytes;
+}
+
+/* NULL: its URI and headers can be read in one way only. */
+static const char *filter_oddity(struct MHD_Connection *connection, const struct filter_line *line)
 {
 	struct headers headers = {0};
-	size_t target_len = strlen(raw);
+	for (const char *at = line->raw; *at; at++)
+		if ((unsigned char)*at <= ' ' || *at == 0x7f)
+			return "a blank or a control character in the URI";
+	if (strcasestr(line->raw, "%00"))
+		return "a NUL in the URI";
+	MHD_get_connection_values_n(connection, MHD_HEADER_KIND, filter_each, &headers);
+	if (headers.problem)
+		return headers.problem;
+	if (!headers.hosts && strcmp(line->version, "HTTP/1.0") != 0)
+		return "no Host";
+	if (!filter_adds_up(line, &headers, filter_header_bytes(connection)))
+		return "a NUL, a line that ends without CR, or blanks where none belong";
+	return NULL;
+}
+
+static int filter_refuse(struct MHD_Connection *connection, const struct filter_line *line,
+			 struct reply *reply)
+{
+	size_t target_len = strlen(line->raw);
 	if (target_len > HTTP_MAX_TARGET)
 		return reply_problem(reply, 414, NULL, "the URI is longer than %d bytes",
 				     HTTP_MAX_TARGET);
 	if (filter_header_bytes(connection) > target_len + HTTP_MAX_HEADERS)
 		return reply_problem(reply, 431, NULL, "the headers are longer than %d bytes",
 				     HTTP_MAX_HEADERS);
-	if (strcasestr(raw, "%00"))
-		return reply_problem(reply, 400, NULL, "a NUL in the URI");
-	MHD_get_connection_values_n(connection, MHD_HEADER_KIND, filter_each, &headers);
-	if (headers.problem)
-		return reply_problem(reply, 400, NULL, "%s", headers.problem);
-	if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0)
-		return 0;
-	reply_problem(reply, 405, NULL, "only GET and HEAD are answered here");
-	reply->allow = "GET, HEAD";
-	return -EINVAL;
+	if (strcmp(line->method, "GET") != 0 && strcmp(line->method, "HEAD") != 0 &&
+	    !line->preflight) {
+		reply_problem(reply, 405, NULL, "only GET and HEAD are answered here");
+		reply->allow = "GET, HEAD";
+		return -EINVAL;
+	}
+	const char *oddity = filter_oddity(connection, line);
+	return oddity ? reply_problem(reply, 400, NULL, "%s", oddity) : 0;
 }
 
-int filter_check(struct MHD_Connection *connection, const char *method, const char *raw,
+int filter_check(struct MHD_Connection *connection, const struct filter_line *line,
 		 struct reply *reply)
 {
-	int r = filter_refuse(connection, method, raw, reply);
+	int r = filter_refuse(connection, line, reply);
 	reply->close = r < 0;
 	return r;
 }

@@ -10,8 +10,14 @@
 
 #include "reply.h"
 
+/* The first line of a request. */
+struct filter_line {
+	const char *method, *raw, *version; /* raw: the URI as it came */
+	bool preflight;                     /* OPTIONS is taken */
+};
+
 /* 0, or a problem written to reply, with reply->close set. */
-int filter_check(struct MHD_Connection *connection, const char *method, const char *raw,
+int filter_check(struct MHD_Connection *connection, const struct filter_line *line,
 		 struct reply *reply);
 
 #endif

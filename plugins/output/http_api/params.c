@@ -1,7 +1,7 @@
 #include "params.h"
 
 #include <errno.h>
-#include <stdbool.h>
+#include <json_writer.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,6 +87,31 @@ void target_done(struct target *target)
 {
 	free(target->memory);
 	target->memory = NULL;
+}
+
+static bool is_utf8(const char *text)
+{
+	for (size_t left = strlen(text), step; left > 0; text += step, left -= step) {
+		step = json_utf8_length(text, left);
+		if (step == 0)
+			return false;
+	}
+	return true;
+}
+
+bool target_is_utf8(const struct target *target, const char **ret_param)
+{
+	for (uint32_t i = 0; i < target->n_segments; i++)
+		if (!is_utf8(target->segments[i])) {
+			*ret_param = NULL;
+			return false;
+		}
+	for (uint32_t i = 0; i < target->n_params; i++)
+		if (!is_utf8(target->params[i].name) || !is_utf8(target->params[i].value)) {
+			*ret_param = target->params[i].name;
+			return false;
+		}
+	return true;
 }
 
 const char *target_param(const struct target *target, const char *name)

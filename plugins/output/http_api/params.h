@@ -5,6 +5,7 @@
 #ifndef TALLYD_HTTP_PARAMS_H
 #define TALLYD_HTTP_PARAMS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,10 @@ struct target {
  * -ENOMEM.  On success owes target_done(). */
 int target_parse(const char *raw, struct target *ret);
 void target_done(struct target *target);
+
+/* Whether all of it is UTF-8; else *ret_param is the name of the parameter that is not, NULL: the
+ * path. */
+bool target_is_utf8(const struct target *target, const char **ret_param);
 
 /* The first value; NULL: not given. */
 const char *target_param(const struct target *target, const char *name);

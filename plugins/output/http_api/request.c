@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 struct request *request_create(const char *raw)
 {
@@ -18,6 +19,32 @@ struct request *request_create(const char *raw)
 	reply_init(&request->reply);
 	request->kind = KIND_NONE;
 	return request;
+}
+
+/* Where the host begins; NULL: it is no absolute URI. */
+static char *request_authority(char *raw)
+{
+	static const char *const schemes[] = {"http://", "https://"};
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(*schemes); i++)
+		if (strncasecmp(raw, schemes[i], strlen(schemes[i])) == 0)
+			return raw + strlen(schemes[i]);
+	return NULL;
+}
+
+int request_read_target(struct request *request, struct MHD_Connection *connection)
+{
+	char *authority = request_authority(request->raw);
+	if (!authority)
+		return 0;
+	const char *host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Host");
+	size_t len = strcspn(authority, "/?");
+	if (len == 0 || !host || strlen(host) != len || strncasecmp(host, authority, len) != 0)
+		return -EINVAL;
+	char *path = authority + len;
+	if (*path != '/')
+		*--path = '/';
+	memmove(request->raw, path, strlen(path) + 1);
+	return 0;
 }
 
 int request_read_mark(struct request *request, struct MHD_Connection *connection)

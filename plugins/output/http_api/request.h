@@ -32,7 +32,7 @@ enum request_origin { ORIGIN_OFF, ORIGIN_MISS, ORIGIN_HIT, ORIGIN_STALE };
 struct request {
 	atomic_int references;
 	struct MHD_Connection *connection; /* valid while WAITING, and for who took it out */
-	char *raw;                         /* path and query as they came */
+	char *raw;                         /* path and query */
 	struct target target;
 	const struct endpoint *endpoint; /* NULL: there is none */
 	const char *segment;             /* of the target, as in struct call */
@@ -61,6 +61,9 @@ struct request {
 };
 
 struct request *request_create(const char *raw); /* NULL: no memory */
+/* Of "http://host/path" only the path is left, as RFC 9112, section 3.2.2, has it.  -EINVAL: the
+ * host is not that of the header. */
+int request_read_target(struct request *request, struct MHD_Connection *connection);
 /* Takes the Last-Event-ID over from the headers.  -ENOMEM. */
 int request_read_mark(struct request *request, struct MHD_Connection *connection);
 struct request *request_keep(struct request *request);

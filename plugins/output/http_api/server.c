@@ -131,6 +131,9 @@ static int server_route(struct request *request)
 				     r == -E2BIG ? "too many parts in the URI"
 						 : "the URI is not a path with a query, or has a "
 						   "wrong %% escape");
+	const char *param;
+	if (!target_is_utf8(&request->target, &param))
+		return reply_problem(reply, 400, param, "not UTF-8");
 	request->endpoint = endpoint_find(&request->target, &request->segment);
 	if (!request->endpoint)
 		return reply_problem(reply, 404, NULL, "there is nothing here; / lists what is");
@@ -162,25 +165,37 @@ static enum MHD_Result server_dispatch(struct server *server, struct request *re
 	return MHD_YES;
 }
 
+/* 0, or a problem in request->reply. */
+static int server_read_headers(struct request *request, struct MHD_Connection *connection,
+			       const char *method, const char *version)
+{
+	request->head = strcmp(method, "HEAD") == 0;
+	request->gzip = accept_gzip(
+		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept-Encoding"));
+	request->preflight = request->cors && cors_is_preflight(connection, method);
+	const struct filter_line line = {method, request->raw, version, request->preflight};
+	int r = filter_check(connection, &line, &request->reply);
+	if (r == 0 && request_read_target(request, connection) < 0)
+		r = reply_problem(&request->reply, 400, NULL,
+				  "the URI names another host than the header Host");
+	return r;
+}
+
 static enum MHD_Result server_accept(struct server *server, struct request *request,
-				     struct MHD_Connection *connection, const char *method)
+				     struct MHD_Connection *connection, const char *method,
+				     const char *version)
 {
 	request->now = tally_now(server->ctx);
 	request->started = tally_monotonic(server->ctx);
 	request->deadline = request->started + server->config->query_timeout;
-	request->head = strcmp(method, "HEAD") == 0;
+	request->cors = cors_match(server->config, connection);
 	if (request_read_mark(request, connection) < 0)
 		return MHD_NO;
-	request->gzip = accept_gzip(
-		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept-Encoding"));
-	request->cors = cors_match(server->config, connection);
-	request->preflight = request->cors && cors_is_preflight(connection, method);
-	if (filter_check(connection, request->preflight ? "GET" : method, request->raw,
-			 &request->reply) == 0) {
+	if (server_read_headers(request, connection, method, version) == 0) {
 		request->stage = REQUEST_ACCEPTED;
 		return MHD_YES;
 	}
-	tally_count(server->ctx, HTTP_MALFORMED, 1);
+	tally_count(server->ctx, HTTP_MALFORMED, request->reply.status != 405);
 	request->stage = REQUEST_TAKEN;
 	return server_queue(server, request, connection);
 }
@@ -193,12 +208,11 @@ static enum MHD_Result server_handle(void *arg, struct MHD_Connection *connectio
 {
 	struct request *request = *state;
 	(void)url;
-	(void)version;
 	(void)upload;
 	if (!request || *upload_len)
 		return MHD_NO;
 	if (request->stage == REQUEST_NEW)
-		return server_accept(arg, request, connection, method);
+		return server_accept(arg, request, connection, method, version);
 	if (request->stage == REQUEST_ACCEPTED)
 		return server_dispatch(arg, request, connection);
 	return server_queue(arg, request, connection);
@@ -259,7 +273,8 @@ static void server_connection(void *arg, struct MHD_Connection *connection, void
 
 /* ---- Starting and stopping ----------------------------------------------- */
 
-/* One connection more than may be, for guests_admit() to turn it away. */
+/* One connection more than may be, for guests_admit() to turn it away.  Not strict for clients: the
+ * filter is, and its refusals say what is wrong. */
 static int server_listen(struct server *server)
 {
 	const struct http_config *config = server->config;
@@ -274,9 +289,8 @@ static int server_listen(struct server *server)
 		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO |
 			MHD_USE_ERROR_LOG | (server->tls ? MHD_USE_TLS : 0U),
 		0, guests_admit, server->guests, server_handle, server, MHD_OPTION_EXTERNAL_LOGGER,
-		server_log, server, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned)config->max_connections + 1,
-		MHD_OPTION_CONNECTION_TIMEOUT,
+		server_log, server, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+		(unsigned)config->max_connections + 1, MHD_OPTION_CONNECTION_TIMEOUT,
 		(unsigned)((config->client_timeout + HTTP_SECOND - 1) / HTTP_SECOND),
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVER_CONNECTION_MEMORY,
 		MHD_OPTION_URI_LOG_CALLBACK, server_uri, server, MHD_OPTION_NOTIFY_CONNECTION,
