@@ -173,6 +173,20 @@ void json_write_int(struct json_writer *json, int64_t value)
 		*at = '-';
 }
 
+/* Bytes, above all: averages of sizes are often whole, and large. */
+static size_t json_format_whole(char ret[JSON_NUMBER_SIZE], double value)
+{
+	double magnitude = fabs(value);
+	if (magnitude >= 1e15 || magnitude != (double)(uint64_t)magnitude)
+		return 0;
+	char text[JSON_NUMBER_SIZE], *end = text + sizeof(text);
+	char *at = json_format_digits(end, (uint64_t)magnitude);
+	if (value < 0)
+		*--at = '-';
+	memcpy(ret, at, (size_t)(end - at));
+	return (size_t)(end - at);
+}
+
 /*
  * Most readings have few decimals.  If the millionths of a number, divided again, give the
  * number back, then those decimals read back as it too: both are one correctly rounded division.
@@ -181,7 +195,7 @@ static size_t json_format_decimal(char ret[JSON_NUMBER_SIZE], double value)
 {
 	double magnitude = fabs(value);
 	if (magnitude >= 1e9)
-		return 0;
+		return json_format_whole(ret, value);
 	uint64_t millionths = (uint64_t)(magnitude * 1e6 + 0.5);
 	if ((double)millionths / 1e6 != magnitude)
 		return 0;

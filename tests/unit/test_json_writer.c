@@ -89,8 +89,10 @@ static void reals_are_short_and_what_is_no_number_is_null(void **state)
 	(void)state;
 	struct json_writer json;
 	json_writer_init(&json, 1000);
-	const double values[] = {0,   -0.0, 1.5,      -2.25,    0.1,      100,       1e6,
-				 1e9, 1e21, 0.000001, 12.34567, 0.999999, -0.000001, 1e-7};
+	const double values[] = {
+		0,    -0.0,     1.5,      -2.25,    0.1,       100,  1e6,        1e9,
+		1e21, 0.000001, 12.34567, 0.999999, -0.000001, 1e-7, 4294967296, -999999999999999,
+		1e15, 1e9 + 0.5};
 	json_begin_array(&json);
 	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)
 		json_write_real(&json, values[i]);
@@ -99,7 +101,8 @@ static void reals_are_short_and_what_is_no_number_is_null(void **state)
 	json_write_real(&json, -INFINITY);
 	json_end_array(&json);
 	assert_written(&json, "[0,0,1.5,-2.25,0.1,100,1000000,1000000000,1e+21,0.000001,12.34567,"
-			      "0.999999,-0.000001,1e-07,null,null,null]");
+			      "0.999999,-0.000001,1e-07,4294967296,-999999999999999,1e+15,"
+			      "1000000000.5,null,null,null]");
 }
 
 static void every_real_reads_back_as_it_was(void **state)
