@@ -26,6 +26,7 @@ struct delivery {
 	struct delivery_setup setup;
 	struct journal_reader *reader;
 	struct delivery_prepared prepared;
+	struct delivery_prepared refused_told; /* tables that the output cannot take */
 	struct metric *writes, *errors, *time;
 	bool told_garbage;
 
@@ -41,7 +42,8 @@ struct delivery {
 	struct tally_entry entries[JOURNAL_TAKE_MAX];
 	uint8_t verdicts[JOURNAL_TAKE_MAX];
 	struct journal_outcome outcomes[JOURNAL_TAKE_MAX];
-	uint32_t n; /* of the attempt that is under way */
+	bool refused[JOURNAL_TAKE_MAX]; /* with their tables: they are not written */
+	uint32_t n;                     /* of the attempt that is under way */
 };
 
 /* ---- Life --------------------------------------------------------------------- */
@@ -82,6 +84,7 @@ void delivery_destroy(struct delivery *delivery)
 		return;
 	journal_detach(delivery->reader);
 	free(delivery->prepared.fingerprints);
+	free(delivery->refused_told.fingerprints);
 	free(delivery);
 }
 
@@ -249,8 +252,18 @@ static void delivery_garbage(struct delivery *delivery, uint32_t i)
 	delivery_retry(delivery, i);
 }
 
+/* Told when the table was refused. */
+static void delivery_refuse(struct delivery *delivery, uint32_t i)
+{
+	delivery->outcomes[i] = (struct journal_outcome){true, delivery->entries[i].batch->n_rows};
+}
+
 static void delivery_judge(struct delivery *delivery, uint32_t i)
 {
+	if (delivery->refused[i]) {
+		delivery_refuse(delivery, i);
+		return;
+	}
 	switch (delivery->verdicts[i]) {
 	case TALLY_DONE:
 		delivery_done(delivery, i);
@@ -299,13 +312,51 @@ static int delivery_prepare_table(struct delivery *delivery, const struct tally_
 	return 0;
 }
 
+/* -EINVAL: it stays so whatever is tried, and must not hold up the other tables.  It is asked each
+ * time, since whoever is at fault may mend it. */
+static int delivery_prepare_entry(struct delivery *delivery, uint32_t i, struct error *error)
+{
+	const struct tally_table *table = delivery->entries[i].batch->table;
+	int r = delivery_prepare_table(delivery, table, error);
+	delivery->refused[i] = r == -EINVAL;
+	if (r != -EINVAL)
+		return r;
+	uint64_t fingerprint = delivery_fingerprint(table);
+	if (!delivery_is_prepared(&delivery->refused_told, fingerprint))
+		log_message(TALLY_ERROR, delivery->setup.name,
+			    "%s; its rows are rejected, and counted", error->text);
+	delivery_remember_prepared(&delivery->refused_told, fingerprint);
+	return 0;
+}
+
 static int delivery_prepare(struct delivery *delivery, struct error *error)
 {
 	int r = 0;
 	if (!delivery->setup.output->prepare)
 		return 0;
 	for (uint32_t i = 0; i < delivery->n && r == 0; i++)
-		r = delivery_prepare_table(delivery, delivery->entries[i].batch->table, error);
+		r = delivery_prepare_entry(delivery, i, error);
+	return r;
+}
+
+/* The entries that are not refused, in a row. */
+static int delivery_write_entries(struct delivery *delivery)
+{
+	struct tally_entry entries[JOURNAL_TAKE_MAX];
+	uint8_t verdicts[JOURNAL_TAKE_MAX];
+	uint32_t places[JOURNAL_TAKE_MAX], n = 0;
+	memset(verdicts, TALLY_RETRY, sizeof(verdicts));
+	for (uint32_t i = 0; i < delivery->n; i++) {
+		if (delivery->refused[i])
+			continue;
+		entries[n] = delivery->entries[i];
+		places[n++] = i;
+	}
+	if (n == 0)
+		return 0;
+	int r = delivery->setup.output->write(delivery->setup.self, entries, n, verdicts);
+	for (uint32_t i = 0; i < n; i++)
+		delivery->verdicts[places[i]] = verdicts[i];
 	return r;
 }
 
@@ -315,8 +366,7 @@ static int delivery_write(struct delivery *delivery, struct error *error)
 	if (r < 0)
 		return r;
 	int64_t before = clock_monotonic();
-	r = delivery->setup.output->write(delivery->setup.self, delivery->entries, delivery->n,
-					  delivery->verdicts);
+	r = delivery_write_entries(delivery);
 	metric_add(delivery->writes, 1);
 	metric_add(delivery->time, (uint64_t)(clock_monotonic() - before));
 	if (r < 0)
@@ -345,6 +395,7 @@ static void delivery_attempt(struct delivery *delivery, uint32_t n)
 	delivery->n = n;
 	memset(delivery->verdicts, TALLY_RETRY, n);
 	memset(delivery->outcomes, 0, n * sizeof(delivery->outcomes[0]));
+	memset(delivery->refused, 0, n * sizeof(delivery->refused[0]));
 	int r = delivery_write(delivery, &error);
 	uint64_t waited = delivery->failures ? delivery_waiting(delivery) : 0;
 	uint32_t again = delivery_settle(delivery, &settled);

@@ -35,6 +35,8 @@ bool delivery_is_prepared(const struct delivery_prepared *prepared, uint64_t fin
 
 void delivery_remember_prepared(struct delivery_prepared *prepared, uint64_t fingerprint)
 {
+	if (delivery_is_prepared(prepared, fingerprint))
+		return;
 	uint64_t *grown = reallocarray(prepared->fingerprints, prepared->n + 1, sizeof(*grown));
 	if (!grown)
 		return;

@@ -159,7 +159,9 @@ enum tally_verdict {
 struct tally_output {
 	uint32_t size;
 	/* Called after start() for every table that is routed here, and before its first
-	 * batch if that comes later; makes room for it. */
+	 * batch if that comes later; makes room for it.  -EINVAL: that cannot be; the table's
+	 * batches are rejected without being written.  Another error: all waits, and it is
+	 * called again. */
 	int (*prepare)(void *self, const struct tally_table *table);
 	/* Writes all in one transaction where there are such.  verdicts: one per entry, all
 	 * TALLY_RETRY on entry.  A negative return counts as a failed attempt; verdicts

@@ -41,7 +41,8 @@ struct output {
 	int64_t stored[STORED_MAX];
 	atomic_uint n_stored;
 
-	int prepare_fails; /* so many times */
+	int prepare_fails;                 /* so many times */
+	const struct tally_table *refuses; /* NULL: none */
 	unsigned n_prepared;
 	bool wrote_unprepared;
 	const struct tally_table *prepared[8];
@@ -65,6 +66,8 @@ static int output_prepare(void *self, const struct tally_table *table)
 	struct output *output = self;
 	if (output->prepare_fails-- > 0)
 		return output_fail(EACCES, "may not create tables");
+	if (table == output->refuses)
+		return output_fail(EINVAL, "it is stored with another type");
 	output->prepared[output->n_prepared++] = table;
 	return 0;
 }
@@ -232,6 +235,40 @@ static void rows_wait_while_a_table_cannot_be_prepared(void **state)
 	assert_int_equal(counted("tallyd_write_errors_total"), 2);
 	assert_false(o.wrote_unprepared);
 	assert_stored_in_order(3);
+}
+
+static void a_table_that_cannot_be_stored_holds_up_no_other(void **state)
+{
+	(void)state;
+	o.refuses = &pipeline_b;
+	push(2);
+	pipeline_push(&p, &pipeline_b, 10, 0, 0);
+	push(3);
+	pipeline_push(&p, &pipeline_b, 10, 0, 0);
+	run();
+	WAIT_UNTIL(atomic_load(&o.n_stored) == 5);
+	assert_int_equal(drain(0), 0);
+	assert_false(o.wrote_unprepared);
+	assert_int_equal(counted("tallyd_write_errors_total"), 0);
+	assert_int_equal(pipeline_sum(p.metrics, "tallyd_rows_dropped_total", "reason=\"rejected\"",
+				      "table=\"b\""),
+			 20);
+	pipeline_check_balance(p.metrics, "o");
+}
+
+/* Its first rows are lost, but told and counted; those after it was mended are not. */
+static void a_table_that_was_refused_is_asked_for_again(void **state)
+{
+	(void)state;
+	o.refuses = &pipeline_b;
+	pipeline_push(&p, &pipeline_b, 10, 0, 0);
+	run();
+	WAIT_UNTIL(delivery_waiting(o.delivery) == 0);
+	o.refuses = NULL;
+	pipeline_push(&p, &pipeline_b, 10, 0, 0);
+	WAIT_UNTIL(atomic_load(&o.n_stored) == 1);
+	assert_int_equal(drain(0), 0);
+	assert_false(o.wrote_unprepared);
 }
 
 /* ---- Failing ------------------------------------------------------------------ */
@@ -517,6 +554,8 @@ int main(void)
 		TEST(rows_are_written_in_order_and_settled),
 		TEST(a_table_is_prepared_once_before_its_first_rows),
 		TEST(rows_wait_while_a_table_cannot_be_prepared),
+		TEST(a_table_that_cannot_be_stored_holds_up_no_other),
+		TEST(a_table_that_was_refused_is_asked_for_again),
 		TEST(failing_now_and_then_loses_nothing_and_repeats_nothing),
 		TEST(what_is_retried_keeps_its_order),
 		TEST(verdicts_stand_even_if_the_write_fails),
