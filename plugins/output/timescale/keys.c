@@ -10,15 +10,11 @@
 enum { KEYS_FIRST_SLOTS = 1024 };
 #define KEYS_MAX_BYTES ((size_t)64 << 20)
 
-struct keys_slot {
-	uint64_t hash;
-	size_t at;
-	uint32_t len, series; /* series 0: free */
-};
-
 struct keys {
-	struct keys_slot *slots;
+	uint32_t *slots; /* entry + 1; 0: free */
 	uint32_t n_slots, n;
+	struct keys_entry *entries; /* room for half as many as there are slots */
+	uint32_t last;              /* entry that was found last */
 	struct pg_text bytes;
 };
 
@@ -32,6 +28,7 @@ void keys_destroy(struct keys *keys)
 	if (!keys)
 		return;
 	free(keys->slots);
+	free(keys->entries);
 	pg_text_done(&keys->bytes);
 	free(keys);
 }
@@ -40,7 +37,7 @@ void keys_clear(struct keys *keys)
 {
 	if (keys->slots)
 		memset(keys->slots, 0, keys->n_slots * sizeof(*keys->slots));
-	keys->n = 0;
+	keys->n = keys->last = 0;
 	pg_text_clear(&keys->bytes);
 }
 
@@ -65,37 +62,65 @@ static uint64_t keys_hash(const char *bytes, size_t len)
 	return keys_mix(keys_mix(one, words[0]), keys_mix(other, words[1]));
 }
 
-static struct keys_slot *keys_slot(const struct keys *keys, uint64_t hash, const void *tags,
-				   size_t len)
+static uint32_t *keys_slot(const struct keys *keys, uint64_t hash, const void *tags, size_t len)
 {
 	for (uint32_t at = (uint32_t)hash;; at++) {
-		struct keys_slot *slot = &keys->slots[at & (keys->n_slots - 1)];
-		if (slot->series == 0 || (slot->hash == hash && slot->len == len &&
-					  memcmp(keys->bytes.data + slot->at, tags, len) == 0))
+		uint32_t *slot = &keys->slots[at & (keys->n_slots - 1)];
+		if (*slot == 0)
+			return slot;
+		const struct keys_entry *entry = &keys->entries[*slot - 1];
+		if (entry->hash == hash && entry->len == len &&
+		    memcmp(keys->bytes.data + entry->at, tags, len) == 0)
 			return slot;
 	}
 }
 
-uint32_t keys_find(const struct keys *keys, const void *tags, size_t len)
+/* ---- Finding ------------------------------------------------------------------ */
+
+const struct keys_entry *keys_guess(const struct keys *keys, const char **ret_tags)
 {
-	return keys->n ? keys_slot(keys, keys_hash(tags, len), tags, len)->series : 0;
+	if (keys->n == 0)
+		return NULL;
+	const struct keys_entry *entry = &keys->entries[keys->entries[keys->last].next];
+	*ret_tags = keys->bytes.data + entry->at;
+	return entry;
 }
+
+void keys_guessed_right(struct keys *keys, const struct keys_entry *entry)
+{
+	keys->last = (uint32_t)(entry - keys->entries);
+}
+
+uint32_t keys_find(struct keys *keys, const void *tags, size_t len)
+{
+	uint32_t slot = keys->n ? *keys_slot(keys, keys_hash(tags, len), tags, len) : 0;
+	if (slot == 0)
+		return 0;
+	keys->entries[keys->last].next = slot - 1;
+	keys->last = slot - 1;
+	return keys->entries[slot - 1].series;
+}
+
+/* ---- Adding ------------------------------------------------------------------- */
 
 static bool keys_grow(struct keys *keys)
 {
 	if (2 * (keys->n + 1) <= keys->n_slots)
 		return true;
-	uint32_t n_old = keys->n_slots, n = n_old ? 2 * n_old : KEYS_FIRST_SLOTS;
-	struct keys_slot *old = keys->slots, *slots = calloc(n, sizeof(*slots));
+	uint32_t n = keys->n_slots ? 2 * keys->n_slots : KEYS_FIRST_SLOTS;
+	struct keys_entry *entries = realloc(keys->entries, n / 2 * sizeof(*entries));
+	if (!entries)
+		return false;
+	keys->entries = entries;
+	uint32_t *slots = calloc(n, sizeof(*slots));
 	if (!slots)
 		return false;
+	free(keys->slots);
 	keys->slots = slots;
 	keys->n_slots = n;
-	for (uint32_t i = 0; i < n_old; i++)
-		if (old[i].series)
-			*keys_slot(keys, old[i].hash, keys->bytes.data + old[i].at, old[i].len) =
-				old[i];
-	free(old);
+	for (uint32_t i = 0; i < keys->n; i++)
+		*keys_slot(keys, entries[i].hash, keys->bytes.data + entries[i].at,
+			   entries[i].len) = i + 1;
 	return true;
 }
 
@@ -106,14 +131,17 @@ void keys_add(struct keys *keys, const void *tags, size_t len, uint32_t series)
 	if (series == 0 || !keys_grow(keys))
 		return;
 	uint64_t hash = keys_hash(tags, len);
+	uint32_t *slot = keys_slot(keys, hash, tags, len);
+	if (*slot) {
+		keys->entries[*slot - 1].series = series;
+		return;
+	}
 	size_t at = keys->bytes.len;
 	pg_text_bytes(&keys->bytes, tags, len);
 	if (keys->bytes.failed) {
 		keys_clear(keys);
 		return;
 	}
-	struct keys_slot *slot = keys_slot(keys, hash, tags, len);
-	if (slot->series == 0)
-		keys->n++;
-	*slot = (struct keys_slot){hash, at, (uint32_t)len, series};
+	keys->entries[keys->n] = (struct keys_entry){hash, at, (uint32_t)len, series, 0};
+	*slot = ++keys->n;
 }

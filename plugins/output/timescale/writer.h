@@ -94,6 +94,8 @@ static inline const struct tally_cell *writer_cell(const struct writer_part *par
 void writer_part_key(const struct writer_part *part, uint32_t row, struct pg_text *ret);
 
 /* writer_series.c: checks the rows and fills part->series. */
+/* Whether they are these, without making them. */
+bool writer_part_has_key(const struct writer_part *part, uint32_t row, const char *key, size_t len);
 int writer_find_series(struct writer *writer, struct writer_part *part);
 
 /* encode.c */

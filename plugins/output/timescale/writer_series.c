@@ -133,6 +133,23 @@ static int series_create(struct writer *writer, const struct writer_part *part)
 	return series_run(writer, part, sql.data, stored->n_tags + 1, &result);
 }
 
+/* 0: the cache does not know it; -ENOMEM.  room: for its key, if it has to be made. */
+static int64_t series_of(const struct writer_part *part, uint32_t row, struct pg_text *room)
+{
+	struct keys *keys = part->table->keys;
+	const char *tags;
+	const struct keys_entry *guess = keys_guess(keys, &tags);
+	if (guess && writer_part_has_key(part, row, tags, guess->len)) {
+		keys_guessed_right(keys, guess);
+		return guess->series;
+	}
+	pg_text_clear(room);
+	writer_part_key(part, row, room);
+	if (room->failed)
+		return -ENOMEM;
+	return keys_find(keys, room->data ? room->data : "", room->len);
+}
+
 /* ---- Filling in --------------------------------------------------------------- */
 
 /* Fills in what the cache knows; rows with unknown ones are marked in ret_missing. */
@@ -145,17 +162,12 @@ static int series_fill(struct writer *writer, struct writer_part *part, uint32_t
 	for (uint32_t row = 0; row < part->batch->n_rows; row++) {
 		if (!part->series[row])
 			continue;
-		pg_text_clear(&key);
-		writer_part_key(part, row, &key);
-		if (key.failed)
+		int64_t series = series_of(part, row, &key);
+		if (series < 0)
 			return tally_fail(writer->ctx, ENOMEM, "no memory");
-		uint32_t series = keys_find(part->table->keys, key.data ? key.data : "", key.len);
-		if (series) {
-			part->series[row] = series;
-			continue;
-		}
-		ret_missing[row] = 1;
-		(*ret_n)++;
+		part->series[row] = series ? (uint32_t)series : part->series[row];
+		ret_missing[row] = series == 0;
+		*ret_n += series == 0;
 	}
 	return 0;
 }

@@ -151,3 +151,24 @@ void writer_part_key(const struct writer_part *part, uint32_t row, struct pg_tex
 	if (to)
 		ret->len = (size_t)(end - ret->data);
 }
+
+bool writer_part_has_key(const struct writer_part *part, uint32_t row, const char *key, size_t len)
+{
+	const struct stored_table *stored = part->table->stored;
+	const char *end = key + len;
+	char one[sizeof(uint32_t) + sizeof(uint64_t)];
+	for (uint32_t i = 0; i < stored->n_tags; i++) {
+		const struct tally_cell *cell = writer_cell(part, row, stored->tags[i]);
+		uint16_t type = stored->table.columns[stored->tags[i]].type;
+		bool text = pg_value_is_text(type) && cell->set;
+		char *to = text ? pg_put_32(one, cell->len) : pg_put_cell(one, type, cell);
+		size_t head = (size_t)(to - one), tail = text ? cell->len : 0;
+		if (key == end && !cell->set)
+			continue; /* NULLs at the end leave no trace */
+		if ((size_t)(end - key) < head + tail || memcmp(key, one, head) != 0 ||
+		    (tail && memcmp(key + head, cell->text, tail) != 0))
+			return false;
+		key += head + tail;
+	}
+	return key == end;
+}
