@@ -34,7 +34,7 @@ enum pg_fault pg_fault_of(const char *sqlstate)
 		{"55P03", PG_FAULT_RETRY},     {"25006", PG_FAULT_RETRY},
 		{"25P03", PG_FAULT_RETRY},     {"23505", PG_FAULT_DUPLICATE},
 		{"23514", PG_FAULT_PARTITION}, {"22", PG_FAULT_VALUE},
-		{"23502", PG_FAULT_VALUE},     {"54000", PG_FAULT_VALUE},
+		{"23502", PG_FAULT_VALUE},     {"54", PG_FAULT_VALUE},
 		{"42P01", PG_FAULT_SCHEMA},    {"42703", PG_FAULT_SCHEMA},
 		{"3F000", PG_FAULT_SCHEMA},    {"58", PG_FAULT_RETRY},
 	};

@@ -2,6 +2,7 @@
 foreach(area IN ITEMS lanes series read)
 	tallyd_timescale_test(${area} test_timescale_${area}.c --several)
 endforeach()
+tallyd_timescale_test(rows test_timescale_rows.c)
 foreach(area IN ITEMS order mend)
 	tallyd_timescale_test(${area} test_timescale_${area}.c)
 	tallyd_timescale_test_tsl(${area})

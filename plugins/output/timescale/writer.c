@@ -14,8 +14,6 @@
 
 #include "pg_value.h"
 
-enum { WRITER_MAX_FAULTS = 100000 };
-
 /* ---- The connection ----------------------------------------------------------- */
 
 int writer_connect(struct writer *writer)
@@ -28,7 +26,8 @@ int writer_connect(struct writer *writer)
 	snprintf(setup, sizeof(setup),
 		 "set statement_timeout = %" PRId64 "; set idle_in_transaction_session_timeout = "
 		 "%" PRId64 "; set lock_timeout = %" PRId64 "; set timezone = 'UTC'; set "
-		 "application_name = 'tallyd writer'",
+		 "default_transaction_isolation = 'read committed'; set application_name = "
+		 "'tallyd writer'",
 		 ms, ms, ms);
 	return pg_open(&writer->pg, writer->conninfo, setup);
 }
@@ -47,10 +46,18 @@ static void writer_forget_tables(struct writer *writer)
 	}
 }
 
+/* All but the first n. */
+static void writer_forget_faults(struct writer *writer, uint32_t n)
+{
+	while (writer->n_faults > n)
+		free(writer->faults[--writer->n_faults].told);
+}
+
 void writer_done(struct writer *writer)
 {
 	writer_disconnect(writer);
 	writer_forget_tables(writer);
+	writer_forget_faults(writer, 0);
 	free(writer->faults);
 	writer->faults = NULL;
 	writer->faults_size = 0;
@@ -95,24 +102,34 @@ int writer_prepare(struct writer *writer, const struct tally_table *declared)
 
 /* ---- Rejected rows ------------------------------------------------------------ */
 
-int writer_reject(struct writer *writer, struct writer_part *part, uint32_t row, const char *why)
+/* Each row is rejected once at most, so there are no more than the write has. */
+static int writer_grow_faults(struct writer *writer)
+{
+	uint32_t size = writer->faults_size ? 2 * writer->faults_size : 64;
+	struct writer_fault *faults = realloc(writer->faults, size * sizeof(*faults));
+	if (!faults)
+		return tally_fail(writer->ctx, ENOMEM, "no memory for rejected rows");
+	writer->faults = faults;
+	writer->faults_size = size;
+	return 0;
+}
+
+int writer_reject(struct writer *writer, struct writer_part *part, uint32_t row, const char *why,
+		  const char *told)
 {
 	part->series[row] = 0;
-	if (writer->n_faults == writer->faults_size) {
-		uint32_t size = writer->faults_size ? 2 * writer->faults_size : 64;
-		struct writer_fault *faults =
-			size > WRITER_MAX_FAULTS
-				? NULL
-				: realloc(writer->faults, size * sizeof(*writer->faults));
-		if (!faults)
-			return tally_fail(writer->ctx, ENOMEM, "no memory for rejected rows");
-		writer->faults = faults;
-		writer->faults_size = size;
-	}
-	struct writer_fault *fault = &writer->faults[writer->n_faults++];
-	fault->batch = part->batch;
-	fault->row = row;
-	snprintf(fault->why, sizeof(fault->why), "%s", why);
+	int r = writer->n_faults == writer->faults_size ? writer_grow_faults(writer) : 0;
+	if (r < 0)
+		return r;
+	char *copy = told ? strdup(told) : NULL;
+	writer->faults[writer->n_faults++] = (struct writer_fault){
+		.batch = part->batch,
+		.row = row,
+		.why = copy  ? copy
+		       : why ? why
+			     : "the database refuses it",
+		.told = copy,
+	};
 	return 0;
 }
 
@@ -123,7 +140,8 @@ void writer_tell_faults(struct writer *writer)
 		tally_reject_row(writer->ctx, fault->batch, fault->row, fault->why);
 		dead_letter_put(writer->dead, fault->batch, fault->row, fault->why);
 	}
-	writer->n_faults = writer->n_sure = 0;
+	writer_forget_faults(writer, 0);
+	writer->n_sure = 0;
 }
 
 /* ---- One write ---------------------------------------------------------------- */
@@ -192,7 +210,7 @@ static bool writer_is_outdated(const struct writer *writer)
 static void writer_failed(struct writer *writer)
 {
 	pg_rollback(&writer->pg);
-	writer->n_faults = writer->n_sure;
+	writer_forget_faults(writer, writer->n_sure);
 	if (writer_is_outdated(writer)) {
 		writer->generation = 0;
 		return;

@@ -33,12 +33,14 @@ struct writer_part {
 	int16_t map[CATALOG_MAX_COLUMNS]; /* where a stored column stands in the batch, or -1 */
 	uint32_t *series;                 /* per row; 0: the row is not to be stored */
 	uint32_t n_good;
+	bool known; /* the ledger has it: it was written before */
 };
 
 struct writer_fault {
 	const struct tally_batch *batch;
 	uint32_t row;
-	char why[160];
+	const char *why;
+	char *told; /* why, if it is not ours: by the database */
 };
 
 struct writer {
@@ -92,10 +94,10 @@ static inline const struct tally_cell *writer_cell(const struct writer_part *par
 /* The tags as bytes, appended; NULLs at the end leave no trace, so that a tag added later changes
  * no key. */
 void writer_part_key(const struct writer_part *part, uint32_t row, struct pg_text *ret);
-
-/* writer_series.c: checks the rows and fills part->series. */
 /* Whether they are these, without making them. */
 bool writer_part_has_key(const struct writer_part *part, uint32_t row, const char *key, size_t len);
+
+/* writer_series.c: checks the rows and fills part->series. */
 int writer_find_series(struct writer *writer, struct writer_part *part);
 
 /* encode.c */
@@ -107,8 +109,9 @@ void encode_array(struct pg_text *to, const struct writer_part *part, int column
 
 /* writer_fast.c */
 int writer_write_fast(struct writer *writer);
-/* Appends to writer->script what marks the minutes of late rows. */
-void writer_script_late(struct writer *writer, const struct writer_part *part);
+/* Appends to writer->script what marks the minutes of late rows: as late as can be, so that what
+ * has become late until COMMIT is not missed. */
+int writer_script_late(struct writer *writer);
 
 /* writer_ledger.c: appends to writer->script what notes the entries of [from, until). */
 int writer_script_ledger(struct writer *writer, uint32_t from, uint32_t until);
@@ -119,7 +122,8 @@ int writer_write_careful(struct writer *writer);
 int writer_insert(struct writer *writer, const struct writer_part *part, uint32_t from,
 		  uint32_t until);
 
-/* Told and counted when the transaction is through. */
-int writer_reject(struct writer *writer, struct writer_part *part, uint32_t row, const char *why);
+/* Told and counted when the transaction is through.  why: static; told: instead, copied. */
+int writer_reject(struct writer *writer, struct writer_part *part, uint32_t row, const char *why,
+		  const char *told);
 
 #endif

@@ -68,7 +68,7 @@ static int careful_narrow(struct writer *writer, struct writer_part *part, uint3
 	if (careful_good(part, from, until) == 1) {
 		while (!part->series[from])
 			from++;
-		return writer_reject(writer, part, from, why);
+		return writer_reject(writer, part, from, NULL, why);
 	}
 	uint32_t middle = from + (until - from) / 2;
 	int r = careful_rows(writer, part, from, middle);
@@ -117,14 +117,20 @@ static int careful_entry(struct writer *writer, uint32_t i)
 	struct writer_part *part = &writer->parts[i];
 	writer->pg.sqlstate[0] = '\0';
 	int r = part->entry->writer ? careful_ledger(writer, i) : 0;
+	part->known = r > 0;
 	if (r != 0)
 		return r < 0 ? r : 0;
-	r = careful_rows(writer, part, 0, part->batch->n_rows);
-	if (r < 0)
-		return r;
+	return careful_rows(writer, part, 0, part->batch->n_rows);
+}
+
+static int careful_commit(struct writer *writer)
+{
 	pg_text_clear(&writer->script);
-	writer_script_late(writer, part);
-	return writer->script.len ? pg_exec(&writer->pg, writer->script.data) : 0;
+	int r = writer_script_late(writer);
+	pg_text_add(&writer->script, "commit");
+	if (r == 0 && writer->script.failed)
+		r = tally_fail(writer->ctx, ENOMEM, "no memory");
+	return r == 0 ? pg_exec(&writer->pg, writer->script.data) : r;
 }
 
 static int careful_transaction(struct writer *writer)
@@ -135,7 +141,7 @@ static int careful_transaction(struct writer *writer)
 		if (!writer->parts[i].refused)
 			r = careful_entry(writer, i);
 	if (r == 0)
-		r = pg_exec(&writer->pg, "commit");
+		r = careful_commit(writer);
 	if (r < 0)
 		pg_rollback(&writer->pg);
 	return r;

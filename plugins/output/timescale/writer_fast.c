@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cleanup.h"
 #include "writer.h"
 
-enum { WRITER_CHUNK = 64 << 10, WRITER_MAX_MINUTES = 4096 };
+enum { WRITER_CHUNK = 64 << 10 };
 /* A row older than this may find its minute rolled up already; see rollup.h. */
 #define WRITER_LATE INT64_C(30000000000)
 
@@ -38,24 +39,28 @@ static void writer_script_copies(struct writer *writer)
 			pg_text_add(&writer->script, "%s;", writer->parts[i].table->copy);
 }
 
+static bool writer_is_late(const struct writer_part *part, uint32_t row, int64_t before)
+{
+	return part->series[row] && writer_cell(part, row, 0)->i < before;
+}
+
 static int writer_by_time(const void *a, const void *b)
 {
 	const int64_t *left = a, *right = b;
 	return (*left > *right) - (*left < *right);
 }
 
-/* The minutes of a part's late rows, and those after: their counters go on from the late ones. */
-static uint32_t writer_late_minutes(const struct writer *writer, const struct writer_part *part,
-				    int64_t *ret)
+/* The minutes of late rows, and those after: their counters go on from the late ones.  Twice as
+ * many as there are such rows at most. */
+static uint32_t writer_late_minutes(const struct writer_part *part, int64_t before, int64_t *ret)
 {
 	const int64_t minute = schema_levels[LEVEL_MINUTE].bucket;
-	int64_t before = writer->where.now - WRITER_LATE, last = INT64_MIN;
+	int64_t last = INT64_MIN;
 	uint32_t n = 0;
-	for (uint32_t row = 0; row < part->batch->n_rows && n + 2 <= WRITER_MAX_MINUTES; row++) {
-		int64_t time = writer_cell(part, row, 0)->i;
-		if (!part->series[row] || time >= before)
+	for (uint32_t row = 0; row < part->batch->n_rows; row++) {
+		if (!writer_is_late(part, row, before))
 			continue;
-		int64_t bucket = schema_floor(time, minute);
+		int64_t bucket = schema_floor(writer_cell(part, row, 0)->i, minute);
 		if (bucket == last)
 			continue;
 		last = bucket;
@@ -66,14 +71,9 @@ static uint32_t writer_late_minutes(const struct writer *writer, const struct wr
 	return n;
 }
 
-void writer_script_late(struct writer *writer, const struct writer_part *part)
+static void writer_script_minutes(struct writer *writer, const struct writer_part *part,
+				  const int64_t *minutes, uint32_t n)
 {
-	int64_t minutes[WRITER_MAX_MINUTES];
-	if (part->refused || part->table->stored->n_numbers == 0)
-		return;
-	uint32_t n = writer_late_minutes(writer, part, minutes);
-	if (n == 0)
-		return;
 	pg_text_add(&writer->script,
 		    "insert into tally.late select '%s', to_timestamp(s), '%s' "
 		    "from unnest('{",
@@ -85,6 +85,33 @@ void writer_script_late(struct writer *writer, const struct writer_part *part)
 	pg_text_add(&writer->script, "}'::bigint[]) as s on conflict do nothing;");
 }
 
+static int writer_script_late_part(struct writer *writer, const struct writer_part *part,
+				   int64_t before)
+{
+	uint32_t n = 0;
+	for (uint32_t row = 0; row < part->batch->n_rows; row++)
+		n += writer_is_late(part, row, before);
+	if (n == 0)
+		return 0;
+	auto_free int64_t *minutes = calloc(n, 2 * sizeof(*minutes));
+	if (!minutes)
+		return tally_fail(writer->ctx, ENOMEM, "no memory");
+	writer_script_minutes(writer, part, minutes, writer_late_minutes(part, before, minutes));
+	return 0;
+}
+
+int writer_script_late(struct writer *writer)
+{
+	int64_t before = tally_now(writer->ctx) - WRITER_LATE;
+	int r = 0;
+	for (uint32_t i = 0; r == 0 && i < writer->n_parts; i++) {
+		const struct writer_part *part = &writer->parts[i];
+		if (!part->refused && !part->known && part->table->stored->n_numbers)
+			r = writer_script_late_part(writer, part, before);
+	}
+	return r;
+}
+
 static int writer_script(struct writer *writer, bool *ret_more)
 {
 	pg_text_clear(&writer->script);
@@ -92,10 +119,11 @@ static int writer_script(struct writer *writer, bool *ret_more)
 		    writer->generation);
 	int r = writer_script_ledger(writer, 0, writer->n_parts);
 	writer_script_copies(writer);
+	if (r == 0)
+		r = writer_script_late(writer);
 	*ret_more = false;
 	for (uint32_t i = 0; i < writer->n_parts; i++) {
 		const struct writer_part *part = &writer->parts[i];
-		writer_script_late(writer, part);
 		*ret_more |= !part->refused && part->n_good > 0 && !writer_is_copied(part);
 	}
 	if (!*ret_more)

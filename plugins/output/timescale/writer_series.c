@@ -26,11 +26,9 @@ static const char *series_row_fault(const struct writer *writer, const struct wr
 		return "its time is NULL";
 	if (stored->order && !writer_cell(part, row, stored->order)->set)
 		return "its order is NULL";
-	if (stored->table.kind == TALLY_STATE)
-		return NULL;
 	if (time->i > now + WRITER_DAY)
 		return "its time lies more than a day ahead";
-	if (time->i < now - writer->retention)
+	if (stored->table.kind != TALLY_STATE && time->i < now - writer->retention)
 		return "its time lies before what is kept (retention_raw)";
 	return NULL;
 }
@@ -40,7 +38,7 @@ static int series_check_rows(struct writer *writer, struct writer_part *part)
 	for (uint32_t row = 0; row < part->batch->n_rows; row++) {
 		const char *why = series_row_fault(writer, part, row);
 		part->series[row] = !why;
-		int r = why ? writer_reject(writer, part, row, why) : 0;
+		int r = why ? writer_reject(writer, part, row, why, NULL) : 0;
 		if (r < 0)
 			return r;
 	}
@@ -133,6 +131,8 @@ static int series_create(struct writer *writer, const struct writer_part *part)
 	return series_run(writer, part, sql.data, stored->n_tags + 1, &result);
 }
 
+/* ---- Filling in --------------------------------------------------------------- */
+
 /* 0: the cache does not know it; -ENOMEM.  room: for its key, if it has to be made. */
 static int64_t series_of(const struct writer_part *part, uint32_t row, struct pg_text *room)
 {
@@ -149,8 +149,6 @@ static int64_t series_of(const struct writer_part *part, uint32_t row, struct pg
 		return -ENOMEM;
 	return keys_find(keys, room->data ? room->data : "", room->len);
 }
-
-/* ---- Filling in --------------------------------------------------------------- */
 
 /* Fills in what the cache knows; rows with unknown ones are marked in ret_missing. */
 static int series_fill(struct writer *writer, struct writer_part *part, uint32_t *ret_missing,
@@ -172,16 +170,6 @@ static int series_fill(struct writer *writer, struct writer_part *part, uint32_t
 	return 0;
 }
 
-static int series_reject_missing(struct writer *writer, struct writer_part *part,
-				 const uint32_t *missing, const char *why)
-{
-	int r = 0;
-	for (uint32_t row = 0; r == 0 && row < part->batch->n_rows; row++)
-		if (missing[row])
-			r = writer_reject(writer, part, row, why);
-	return r;
-}
-
 /* One row at a time, so that tags the database refuses cost only their own rows. */
 static int series_create_singly(struct writer *writer, struct writer_part *part,
 				const uint32_t *missing)
@@ -199,7 +187,7 @@ static int series_create_singly(struct writer *writer, struct writer_part *part,
 		alone[row] = 0;
 		if (r < 0 && writer->pg.fault != PG_FAULT_VALUE)
 			return r;
-		r = r < 0 ? writer_reject(writer, part, row, tally_reason(writer->ctx)) : 0;
+		r = r < 0 ? writer_reject(writer, part, row, NULL, tally_reason(writer->ctx)) : 0;
 		if (r < 0)
 			return r;
 	}
@@ -223,9 +211,9 @@ static int series_ask(struct writer *writer, struct writer_part *part, uint32_t 
 		r = series_look_up(writer, &unknown);
 	if (r == 0)
 		r = series_fill(writer, part, missing, &n);
-	return r == 0 && n > 0
-		       ? series_reject_missing(writer, part, missing, "its series cannot be found")
-		       : r;
+	if (r == 0 && n > 0) /* deleted again meanwhile, or no memory: that passes */
+		return tally_fail(writer->ctx, EAGAIN, "the series of %u rows cannot be found", n);
+	return r;
 }
 
 int writer_find_series(struct writer *writer, struct writer_part *part)

@@ -50,7 +50,8 @@ static void writer_insert_statement(struct pg_text *sql, const struct writer_tab
 	pg_text_add(sql, " on conflict do nothing");
 }
 
-/* The newest of each key, and of those with one time the last; not if a newer one is there. */
+/* The newest of each key, and of those with one time the last; not if a newer one is there, unless
+ * that came from a clock that was wrong. */
 static void writer_upsert_statement(struct pg_text *sql, const struct writer_table *table)
 {
 	const char *time = table->stored->table.columns[0].name;
@@ -69,7 +70,9 @@ static void writer_upsert_statement(struct pg_text *sql, const struct writer_tab
 	for (uint32_t i = 0; i < table->n_fields; i++)
 		pg_text_add(sql, ", \"%s\" = excluded.\"%s\"", writer_field(table, i),
 			    writer_field(table, i));
-	pg_text_add(sql, " where excluded.\"%s\" >= r.\"%s\"", time, time);
+	pg_text_add(sql,
+		    " where excluded.\"%s\" >= r.\"%s\" or r.\"%s\" > now() + interval '1 day'",
+		    time, time, time);
 }
 
 static int writer_table_statements(struct tally_ctx *ctx, struct writer_table *table)
