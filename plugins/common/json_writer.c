@@ -358,10 +358,20 @@ void json_write_key(struct json_writer *json, const char *key)
 	json->comma = false;
 }
 
+/* Valid JSON has control characters between its tokens only, so a space stands for any of them. */
+static void json_copy_on_one_line(char *at, const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		at[i] = (unsigned char)text[i] < 0x20 ? ' ' : text[i];
+}
+
 void json_write_json(struct json_writer *json, const char *text, size_t len)
 {
-	if (json_check(text, len))
-		json_write_word(json, text, len);
-	else
+	if (!json_check(text, len)) {
 		json_write_text(json, text, len);
+		return;
+	}
+	char *at = json_add_word(json, len);
+	if (at)
+		json_copy_on_one_line(at, text, len);
 }

@@ -36,7 +36,8 @@ void json_write_real(struct json_writer *json, double value); /* shortest that r
 void json_write_text(struct json_writer *json, const char *text, size_t len);
 void json_write_string(struct json_writer *json, const char *text); /* NULL: null */
 void json_write_time(struct json_writer *json, int64_t ns);         /* RFC 3339, UTC */
-/* Text that should be JSON already: as it is if it is, else as a string. */
+/* Text that should be JSON already: as it is if it is, but on one line, since NDJSON and
+ * Server-Sent Events end at the first newline; else as a string. */
 void json_write_json(struct json_writer *json, const char *text, size_t len);
 
 /* As they are, outside of the grammar: separators of NDJSON, and other formats altogether. */

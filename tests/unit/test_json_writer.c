@@ -188,6 +188,19 @@ static void json_is_embedded_only_if_it_is_json(void **state)
 	assert_written(&json, "[{\"a\": [1, 2.5e3]},\"{\\\"a\\\": }\"]");
 }
 
+static void embedded_json_stays_on_one_line(void **state)
+{
+	static const char pretty[] = "\r\n{\n\t\"a\": [\n\t\t1\n\t],\r\n\"b\":\"\\n \"\n}\n";
+	(void)state;
+	struct json_writer json;
+	json_writer_init(&json, 1000);
+	json_begin_array(&json);
+	json_write_json(&json, pretty, sizeof(pretty) - 1);
+	json_write_json(&json, "\n1\n", 3);
+	json_end_array(&json);
+	assert_written(&json, "[  {  \"a\": [   1  ],  \"b\":\"\\n \" } , 1 ]");
+}
+
 static void the_bound_holds_and_the_error_sticks(void **state)
 {
 	(void)state;
@@ -248,6 +261,7 @@ int main(void)
 		cmocka_unit_test(ordinary_reals_have_the_fewest_digits),
 		cmocka_unit_test(times_are_rfc_3339),
 		cmocka_unit_test(json_is_embedded_only_if_it_is_json),
+		cmocka_unit_test(embedded_json_stays_on_one_line),
 		cmocka_unit_test(the_bound_holds_and_the_error_sticks),
 		cmocka_unit_test(what_is_json_is_told_from_what_is_not),
 		cmocka_unit_test(nesting_has_an_end),
