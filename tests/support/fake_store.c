@@ -75,6 +75,13 @@ void fake_store_table(struct fake_store *store, const struct tally_table *table)
 	store->tables[store->n_tables++] = (struct fake_rows){.table = table};
 }
 
+void fake_store_drop(struct fake_store *store, const char *table)
+{
+	for (uint32_t i = 0; i < store->n_tables; i++)
+		if (strcmp(store->tables[i].table->name, table) == 0 && store->tables[i].n == 0)
+			store->tables[i] = store->tables[--store->n_tables];
+}
+
 static struct fake_rows *fake_find(struct fake_store *store, const char *table)
 {
 	for (uint32_t i = 0; i < store->n_tables; i++)
@@ -448,12 +455,15 @@ static void fake_aggregate(const struct fake_query *q, uint32_t first, uint32_t 
 	int source = q->source[column];
 	bool real = q->table->columns[source].type == TALLY_REAL;
 	struct fake_sum sum = {.n = 0};
-	for (uint32_t i = first; i < q->n; i++) {
+	int64_t newest = INT64_MIN;
+	for (uint32_t i = 0; i < q->n; i++) {
 		const struct tally_cell *cell = &q->rows[i][source];
 		if (!fake_same_group(q, q->rows[first], q->rows[i]))
 			continue;
-		if (aggregate == TALLY_LAST)
+		if (aggregate == TALLY_LAST && q->rows[i][0].i >= newest) {
+			newest = q->rows[i][0].i;
 			*out = *cell;
+		}
 		if (cell->set)
 			fake_sum_add(&sum, q->rows[i][0].i, real ? cell->f : (double)cell->i);
 	}
@@ -476,19 +486,28 @@ static int64_t fake_group_time(const struct fake_query *q, uint32_t first)
 	int64_t time = q->rows[first][0].i;
 	if (q->query->bucket)
 		return fake_bucket(q, q->rows[first]);
-	for (uint32_t i = first; i < q->n; i++)
+	for (uint32_t i = 0; i < q->n; i++)
 		if (fake_same_group(q, q->rows[first], q->rows[i]) && q->rows[i][0].i > time)
 			time = q->rows[i][0].i;
 	return time;
 }
 
+/* Does a group begin here, in the order of the answer? */
+static bool fake_is_new_group(const struct fake_query *q, uint32_t row)
+{
+	uint32_t from = q->query->newest_first ? row + 1 : 0;
+	uint32_t to = q->query->newest_first ? q->n : row;
+	for (uint32_t k = from; k < to; k++)
+		if (fake_same_group(q, q->rows[k], q->rows[row]))
+			return false;
+	return true;
+}
+
 static void fake_grouped(const struct fake_query *q, struct tally_batch *batch)
 {
-	for (uint32_t i = 0; i < q->n && batch->n_rows < q->query->limit; i++) {
-		bool known = false;
-		for (uint32_t k = 0; k < i && !known; k++)
-			known = fake_same_group(q, q->rows[k], q->rows[i]);
-		if (known)
+	for (uint32_t n = 0; n < q->n && batch->n_rows < q->query->limit; n++) {
+		uint32_t i = q->query->newest_first ? q->n - 1 - n : n;
+		if (!fake_is_new_group(q, i))
 			continue;
 		struct tally_cell *out = batch_row(batch);
 		out[0] = (struct tally_cell){.i = fake_group_time(q, i), .set = 1};

@@ -22,6 +22,7 @@ void fake_store_destroy(struct fake_store *store);
 const struct tally_reader *fake_store_reader(void);
 
 void fake_store_table(struct fake_store *store, const struct tally_table *table);
+void fake_store_drop(struct fake_store *store, const char *table); /* while it is empty */
 /* A row of NULLs, valid until the next one; the setters below copy text. */
 struct tally_cell *fake_store_row(struct fake_store *store, const char *table);
 void fake_store_int(struct fake_store *store, struct tally_cell *row, const char *column,

@@ -2,6 +2,8 @@ tallyd_unit_test(json_writer SOURCES unit/test_json_writer.c)
 tallyd_unit_test(http_parts SOURCES unit/test_http_parts.c LIBRARIES http_api_objects)
 tallyd_unit_test(http_api SOURCES unit/test_http_api.c unit/http_fixture.c
 	LIBRARIES http_api_objects)
+tallyd_unit_test(http_find SOURCES unit/test_http_find.c unit/http_fixture.c
+	LIBRARIES http_api_objects)
 tallyd_unit_test(http_series SOURCES unit/test_http_series.c unit/http_fixture.c
 	LIBRARIES http_api_objects)
 tallyd_unit_test(http_wire SOURCES unit/test_http_wire.c unit/http_fixture.c

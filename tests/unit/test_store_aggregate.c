@@ -415,6 +415,23 @@ static void more_rows_than_the_limit_are_refused_with_a_reason(void **state)
 	assert_non_null(strstr(fake_host_reason(f->host), "more than 20 rows"));
 }
 
+/* Three on h1, of which the second is the newest, and a newer one on h2. */
+static void write_things(struct fixture *f)
+{
+	static const int64_t ages[] = {3, 1, 2, 0};
+	struct tally_batch *batch = fixture_batch(f, &state_table);
+	for (int i = 0; i < 4; i++) {
+		char id[] = {(char)('a' + i), 0};
+		struct tally_cell *row = tally_batch_row(f->ctx, batch);
+		tally_put_int(row, I_TIME, T0 - ages[i] * SECOND);
+		put_text(f, batch, I_HOST, i == 3 ? "h2" : "h1");
+		put_text(f, batch, I_ID, id);
+		if (i)
+			put_text(f, batch, I_STATE, "x");
+	}
+	fixture_write(f, batch);
+}
+
 static void a_state_table_can_be_counted(void **state)
 {
 	struct fixture *f = *state;
@@ -422,18 +439,8 @@ static void a_state_table_can_be_counted(void **state)
 						     {"state", TALLY_COUNT, 0}};
 	static const char *const by_host[] = {"host"};
 	struct tally_query query = query_of("things", select, 2);
-	struct tally_batch *batch = fixture_batch(f, &state_table);
 	struct rows rows;
-	for (int i = 0; i < 4; i++) {
-		char id[] = {(char)('a' + i), 0};
-		struct tally_cell *row = tally_batch_row(f->ctx, batch);
-		tally_put_int(row, I_TIME, T0 + i);
-		put_text(f, batch, I_HOST, i == 3 ? "h2" : "h1");
-		put_text(f, batch, I_ID, id);
-		if (i)
-			put_text(f, batch, I_STATE, "x");
-	}
-	fixture_write(f, batch);
+	write_things(f);
 	query.group_by = by_host;
 	query.n_group_by = 1;
 	query.from = query.to = 0;
@@ -443,6 +450,28 @@ static void a_state_table_can_be_counted(void **state)
 	assert_int_equal(rows_at(&rows, 0, 2)->i, 3);
 	assert_int_equal(rows_at(&rows, 0, 3)->i, 2);
 	assert_int_equal(rows_at(&rows, 1, 2)->i, 1);
+	rows_free(&rows);
+}
+
+static void the_newest_row_of_a_state_table_can_be_asked_for(void **state)
+{
+	struct fixture *f = *state;
+	static const struct tally_select select[] = {
+		{"host", TALLY_LAST, 0}, {"id", TALLY_LAST, 0}, {"gone_at", TALLY_LAST, 0}};
+	const struct tally_filter on_h1 = {
+		"host", TALLY_EQUALS, 0, {.text = "h1", .len = 2, .set = 1}};
+	struct tally_query query = query_of("things", select, 3);
+	struct rows rows;
+	write_things(f);
+	query.filters = &on_h1;
+	query.n_filters = 1;
+	query.limit = 1;
+	assert_int_equal(ask(f, &query, &rows), 0);
+	assert_int_equal(rows.n, 1);
+	assert_int_equal(rows_at(&rows, 0, 0)->i, T0 - SECOND);
+	assert_string_equal(rows_at(&rows, 0, 1)->text, "h1");
+	assert_string_equal(rows_at(&rows, 0, 2)->text, "b");
+	assert_int_equal(rows_at(&rows, 0, 3)->set, 0);
 	rows_free(&rows);
 }
 
@@ -482,6 +511,7 @@ int main(void)
 		STORE_TEST(filters_choose_what_is_aggregated),
 		STORE_TEST(more_rows_than_the_limit_are_refused_with_a_reason),
 		STORE_TEST(a_state_table_can_be_counted),
+		STORE_TEST(the_newest_row_of_a_state_table_can_be_asked_for),
 		STORE_TEST(a_sum_of_integers_does_not_wrap),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,9 @@
 
 enum { FIND_LIMIT = 100, FIND_ID_LENGTH = 64, FIND_SHOWN = 5 };
 
+/* Of all that fit: as many as the limit lets through; of these, those that exist; or the newest. */
+enum find_which { FIND_ANY, FIND_EXISTING, FIND_NEWEST };
+
 /* Where the columns of the answer are. */
 enum { FIND_TIME, FIND_HOST, FIND_ID, FIND_NAME, FIND_GONE };
 
@@ -46,20 +49,24 @@ static int search_open(struct search *search, struct call *call)
 	return 0;
 }
 
-static void search_columns(const struct search *search, struct ask *ask)
+static void select_state(const struct search *search, uint32_t aggregate, struct ask *ask)
 {
-	if (search->state) {
-		ask_select(ask, search->host, TALLY_RAW);
-		ask_select(ask, search->id, TALLY_RAW);
-		ask_select(ask, search->name, TALLY_RAW);
-		if (search->gone)
-			ask_select(ask, search->gone, TALLY_RAW);
-		return;
-	}
+	ask_select(ask, search->host, aggregate);
+	ask_select(ask, search->id, aggregate);
+	ask_select(ask, search->name, aggregate);
+	if (search->gone)
+		ask_select(ask, search->gone, aggregate);
+}
+
+/* What limits them is what a rowset may hold: stores refuse groups beyond a limit. */
+static void select_readings(const struct search *search, struct ask *ask)
+{
 	ask_group(ask, search->host);
 	ask_group(ask, search->id);
 	ask_group(ask, search->name);
 	ask->query.from = search->call->now - search->call->config->max_query_range_days * HTTP_DAY;
+	ask->query.newest_first = 1;
+	ask->query.limit = INT32_MAX;
 	for (uint32_t i = 1; i < search->table->n_columns; i++) {
 		if (!column_is_number(&search->table->columns[i]))
 			continue;
@@ -68,18 +75,60 @@ static void search_columns(const struct search *search, struct ask *ask)
 	}
 }
 
-static int search_run(const struct search *search, const struct tally_column *column,
-		      uint32_t match, const char *word, struct rowset *ret)
+static void search_columns(const struct search *search, enum find_which which, struct ask *ask)
 {
+	ask->query.limit = FIND_LIMIT;
+	if (!search->state)
+		select_readings(search, ask);
+	else
+		select_state(search, which == FIND_NEWEST ? TALLY_LAST : TALLY_RAW, ask);
+}
+
+/* One try: what is looked for, and where. */
+struct attempt {
+	const struct search *search;
+	const struct tally_column *column;
+	uint32_t match;
+	const char *word;
+};
+
+static int attempt_run(const struct attempt *attempt, enum find_which which, struct rowset *ret)
+{
+	static const struct tally_cell none = {.set = 0};
+	const struct search *search = attempt->search;
 	struct ask ask;
 	const char *host = target_param(search->call->target, "host");
 	ask_init(&ask, search->call, search->table);
-	search_columns(search, &ask);
-	ask_text(&ask, column, match, word);
+	search_columns(search, which, &ask);
+	ask_text(&ask, attempt->column, attempt->match, attempt->word);
 	if (host)
 		ask_text(&ask, search->host, TALLY_EQUALS, host);
-	ask.query.limit = FIND_LIMIT;
+	if (which == FIND_EXISTING)
+		ask_filter(&ask, search->gone, TALLY_IS_NULL, &none);
 	return ask_store(&ask, ret);
+}
+
+static int attempt_again(const struct attempt *attempt, enum find_which which, struct rowset *rows)
+{
+	rowset_done(rows);
+	return attempt_run(attempt, which, rows);
+}
+
+/*
+ * Rows come in the order of their keys.  So of a name that was recreated often, the one container
+ * that exists may lie beyond the limit, and so may the newest of those that are gone.
+ */
+static int attempt_find(const struct attempt *attempt, struct rowset *rows)
+{
+	const struct search *search = attempt->search;
+	int r = attempt_run(attempt, FIND_ANY, rows);
+	if (r < 0 || !search->state || !search->gone || rows->n_rows < FIND_LIMIT)
+		return r;
+	r = attempt_again(attempt, FIND_EXISTING, rows);
+	if (r < 0 || rows->n_rows > 0)
+		return r;
+	bool by_name = attempt->column == search->name;
+	return attempt_again(attempt, by_name ? FIND_NEWEST : FIND_ANY, rows);
 }
 
 static bool row_is_gone(const struct search *search, const struct rowset *rows, uint32_t row)
@@ -172,8 +221,9 @@ static int choose(const struct search *search, const struct rowset *rows, const 
 static int try_match(const struct search *search, const struct tally_column *column, uint32_t match,
 		     const char *word, struct container *ret, const char *parameter)
 {
+	const struct attempt attempt = {search, column, match, word};
 	struct rowset rows auto_rowset;
-	int r = search_run(search, column, match, word, &rows);
+	int r = attempt_find(&attempt, &rows);
 	return r < 0 ? r : choose(search, &rows, word, parameter, ret);
 }
 
