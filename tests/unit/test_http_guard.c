@@ -1,5 +1,6 @@
 /* Who may ask: bearer tokens from a file, and names that this machine is called by. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,6 +140,43 @@ static void a_changed_file_is_read_again_unless_it_is_wrong(void **state)
 	assert_int_equal(status(fixture, "/metrics", BEARER("another-one-0123456789")), 200);
 }
 
+/* In place of what there is, as old as that. */
+static void replace_tokens(const char *text, mode_t mode)
+{
+	char other[sizeof(path) + 4];
+	struct stat old;
+	assert_int_equal(stat(path, &old), 0);
+	snprintf(other, sizeof(other), "%s.new", path);
+	FILE *file = fopen(other, "we");
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+	const struct timespec times[] = {old.st_atim, old.st_mtim};
+	assert_int_equal(utimensat(AT_FDCWD, other, times, 0), 0);
+	assert_int_equal(chmod(other, mode), 0);
+	assert_int_equal(rename(other, path), 0);
+}
+
+static void a_file_whose_mode_is_set_right_is_read_then(void **state)
+{
+	struct http_fixture *fixture = *state;
+	int is = 401;
+	http_start(fixture);
+	replace_tokens("another-one-0123456789 read\n", 0644);
+	for (int i = 0; i < 3000 && !strstr(fake_host_log(fixture->host, TALLY_ERROR), "chmod 600");
+	     i++) {
+		assert_int_equal(status(fixture, "/metrics", BEARER(ALL)), 200);
+		usleep(10000);
+	}
+	assert_int_equal(chmod(path, 0600), 0);
+	for (int i = 0; i < 3000 && is != 200; i++) {
+		is = status(fixture, "/metrics", BEARER("another-one-0123456789"));
+		usleep(10000);
+	}
+	assert_int_equal(is, 200);
+	assert_int_equal(status(fixture, "/metrics", BEARER(ALL)), 401);
+}
+
 static void expect_refusal(struct http_fixture *fixture, int error, const char *why)
 {
 	struct tally_ctx *ctx = fake_host_ctx(fixture->host);
@@ -212,6 +250,7 @@ int main(void)
 		TEST(a_token_opens_what_its_scopes_say),
 		TEST(a_stream_takes_its_own_scope_and_that_of_its_rows),
 		TEST(a_changed_file_is_read_again_unless_it_is_wrong),
+		TEST(a_file_whose_mode_is_set_right_is_read_then),
 		TEST(a_file_that_is_wrong_or_open_to_others_is_refused),
 		TEST(with_tokens_a_public_address_is_fine),
 		cmocka_unit_test(names_of_this_machine_are_told_from_others),

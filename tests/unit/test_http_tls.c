@@ -219,6 +219,26 @@ static void a_file_that_has_become_wrong_changes_nothing(void **state)
 	assert_non_null(strstr(fake_host_log(fixture->host, TALLY_ERROR), "stays in use"));
 }
 
+static void a_key_whose_mode_is_set_right_is_read_then(void **state)
+{
+	struct http_fixture *fixture = *state;
+	char name[64];
+	http_start(fixture);
+	make_pair("second", 0644);
+	for (int i = 0; i < 3000 && !strstr(fake_host_log(fixture->host, TALLY_ERROR), "chmod 600");
+	     i++) {
+		ask(fixture, "/healthz", "HTTP/1.1 200", name);
+		assert_string_equal(name, "first");
+		usleep(10000);
+	}
+	assert_int_equal(chmod(key_path, 0600), 0);
+	for (int i = 0; i < 3000 && strcmp(name, "second") != 0; i++) {
+		ask(fixture, "/healthz", "HTTP/1.1 200", name);
+		usleep(10000);
+	}
+	assert_string_equal(name, "second");
+}
+
 static void assert_refused(struct http_fixture *fixture, const char *why)
 {
 	void *self;
@@ -266,6 +286,7 @@ int main(void)
 		TEST(who_never_ends_the_handshake_is_hung_up_on),
 		TEST(a_renewed_certificate_is_used),
 		TEST(a_file_that_has_become_wrong_changes_nothing),
+		TEST(a_key_whose_mode_is_set_right_is_read_then),
 		TEST(what_cannot_be_right_is_refused),
 	};
 	gnutls_certificate_allocate_credentials(&trust);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "http_api.h"
+#include "stamp.h"
 
 enum { TLS_MAX_CHAIN = 16, TLS_MAX_FILE = 64 << 10, TLS_KEY_ID = 64 };
 
@@ -26,7 +27,7 @@ struct tls {
 	struct tally_ctx *ctx;
 	const char *cert_path, *key_path;
 	int64_t looked; /* monotonic */
-	struct timespec cert_changed, key_changed;
+	struct stamp cert_read, key_read;
 	struct tls_pair *newest;
 };
 
@@ -138,8 +139,8 @@ static int tls_load(struct tls *tls)
 		r = tls_read(tls, "tls_key", tls->key_path, &key);
 	if (r < 0)
 		return r;
-	tls->cert_changed = cert.stat.st_mtim;
-	tls->key_changed = key.stat.st_mtim;
+	tls->cert_read = stamp_of(&cert.stat);
+	tls->key_read = stamp_of(&key.stat);
 	if (key.stat.st_mode & (S_IRWXO | S_IWGRP))
 		return tally_fail(tls->ctx, EPERM,
 				  "tls_key: %s: others may read or change it (chmod 600)",
@@ -149,21 +150,14 @@ static int tls_load(struct tls *tls)
 
 /* ---- Changes ------------------------------------------------------------- */
 
-static bool tls_has_changed(const char *path, const struct timespec *since)
-{
-	struct stat now;
-	return stat(path, &now) == 0 &&
-	       (now.st_mtim.tv_sec != since->tv_sec || now.st_mtim.tv_nsec != since->tv_nsec);
-}
-
 static void tls_refresh(struct tls *tls)
 {
 	int64_t now = tally_monotonic(tls->ctx);
 	if (now - tls->looked < tls_look)
 		return;
 	tls->looked = now;
-	if (!tls_has_changed(tls->cert_path, &tls->cert_changed) &&
-	    !tls_has_changed(tls->key_path, &tls->key_changed))
+	if (!stamp_is_old(&tls->cert_read, tls->cert_path) &&
+	    !stamp_is_old(&tls->key_read, tls->key_path))
 		return;
 	if (tls_load(tls) == 0)
 		tally_log(tls->ctx, TALLY_NOTICE, "tls_cert, tls_key: read anew");

@@ -8,6 +8,8 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "stamp.h"
+
 enum { TOKENS_LINE_SIZE = 512 };
 
 static const int64_t tokens_look = HTTP_SECOND; /* at the file, at most so often */
@@ -26,7 +28,7 @@ struct tokens {
 	struct tally_ctx *ctx;
 	const char *path;
 	int64_t looked; /* monotonic */
-	struct timespec changed;
+	struct stamp read;
 	struct token_list list;
 };
 
@@ -109,7 +111,7 @@ static int tokens_load(struct tokens *tokens)
 	if (!file || fstat(fileno(file), &stat) < 0)
 		return tally_fail(tokens->ctx, errno, "tokens_file: %s: %s", tokens->path,
 				  strerror(errno));
-	tokens->changed = stat.st_mtim;
+	tokens->read = stamp_of(&stat);
 	if (stat.st_mode & (S_IRWXO | S_IWGRP))
 		return tally_fail(tokens->ctx, EPERM,
 				  "tokens_file: %s: others may read or change it (chmod 600)",
@@ -124,13 +126,11 @@ static int tokens_load(struct tokens *tokens)
 /* A file that is wrong now changes nothing: what was good stays. */
 static void tokens_refresh(struct tokens *tokens)
 {
-	struct stat file;
 	int64_t now = tally_monotonic(tokens->ctx);
 	if (now - tokens->looked < tokens_look)
 		return;
 	tokens->looked = now;
-	if (stat(tokens->path, &file) < 0 || (file.st_mtim.tv_sec == tokens->changed.tv_sec &&
-					      file.st_mtim.tv_nsec == tokens->changed.tv_nsec))
+	if (!stamp_is_old(&tokens->read, tokens->path))
 		return;
 	if (tokens_load(tokens) == 0)
 		tally_log(tokens->ctx, TALLY_NOTICE, "tokens_file: read %u tokens anew",
