@@ -140,6 +140,14 @@ static int tear_down(void **state)
 	return 0;
 }
 
+static void stop_first(struct house *house)
+{
+	tally_plugin()->stop(house->first.plugin);
+	tally_plugin()->destroy(house->first.plugin);
+	house->first.plugin = NULL;
+	house->pantry.looks = 0;
+}
+
 static uint64_t counted(const struct http_fixture *fixture, enum http_level_result result)
 {
 	return fake_host_metric(fixture->host, HTTP_LEVEL_REQUESTS +
@@ -187,6 +195,24 @@ static void another_scope_is_another_world(void **state)
 	http_start(&house->second);
 	expect_same(house, LIST, "miss");
 	assert_int_equal(counted(&house->second, HTTP_LEVEL_MISS), 1);
+}
+
+/* Its store may be another one. */
+static void without_a_scope_each_instance_has_answers_of_its_own(void **state)
+{
+	struct house *house = *state;
+	stop_first(house);
+	house->first.config.cache_scope = house->second.config.cache_scope = NULL;
+	fake_host_ctx(house->second.host)->name = "output.http_api:b";
+	http_start(&house->first);
+	http_start(&house->second);
+	expect_same(house, LIST, "miss");
+	assert_int_equal(house->pantry.sets, 2);
+	stop_first(house);
+	http_start(&house->first); /* and finds them again */
+	struct http_answer answer = http_get(&house->first, LIST);
+	assert_string_equal(http_header(&answer, "X-Cache"), "hit");
+	http_free(&answer);
 }
 
 static void other_limits_are_another_answer(void **state)
@@ -269,14 +295,6 @@ static void wait_for_two_looks(struct house *house)
 	assert_true(looks >= 2);
 }
 
-static void stop_first(struct house *house)
-{
-	tally_plugin()->stop(house->first.plugin);
-	tally_plugin()->destroy(house->first.plugin);
-	house->first.plugin = NULL;
-	house->pantry.looks = 0;
-}
-
 /* The mark is moved by whoever writes rows of events there: another process, on another machine. */
 static void a_change_elsewhere_shows_though_the_memory_is_fresh(void **state)
 {
@@ -335,6 +353,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_one_has_fetched_another_finds),
 		TEST(another_scope_is_another_world),
+		TEST(without_a_scope_each_instance_has_answers_of_its_own),
 		TEST(other_limits_are_another_answer),
 		TEST(only_good_answers_are_shared),
 		TEST(what_is_damaged_is_refused_counted_and_replaced),

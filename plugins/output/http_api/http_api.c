@@ -182,7 +182,7 @@ static const struct tally_option http_options[] = {
 		 "are caches, as redis; off for nowhere."},
 	{OPTION(cache_scope), .type = TALLY_OPT_STRING,
 	 .help = "A name for the data served: daemons over the same data that give the same name "
-		 "share answers in the caches behind memory. Default: this daemon shares with "
+		 "share answers in the caches behind memory. Default: this instance shares with "
 		 "none."},
 	{OPTION(cache_size), .type = TALLY_OPT_SIZE, .fallback = "32Mi", .accepts = "64Ki..64Gi",
 	 .help = "Memory for them; what was not asked for longest goes first."},

@@ -27,7 +27,7 @@ struct http_config {
 	const char *tokens_file;          /* NULL: nobody is asked */
 	const char *const *allowed_hosts; /* NULL: none but this machine's own names */
 	const struct tally_named_cache *cache;
-	const char *cache_scope; /* NULL: nothing is shared with another daemon */
+	const char *cache_scope; /* NULL: nothing is shared with another instance */
 	int64_t cache_size;
 	int64_t cache_ttl_containers, cache_ttl_stats, cache_ttl_images, cache_ttl_history;
 	int64_t live; /* enum http_live */

@@ -20,6 +20,7 @@ struct levels {
 	struct tally_ctx *ctx;
 	const struct http_config *config;
 	const struct tally_named_cache *caches;
+	char *scope; /* what is in the key of whose answers are the same */
 	levels_changed_fn *changed;
 	void *arg;
 	pthread_t thread;
@@ -152,6 +153,16 @@ void levels_forget(struct levels *levels, enum http_kind kind)
 
 /* ---- Answers ------------------------------------------------------------- */
 
+/* Without a name for the data it is this instance's own: another one of the same daemon may serve
+ * another store, whose name a plugin is not told. */
+static char *levels_scope(const struct tally_ctx *ctx, const struct http_config *config)
+{
+	char *scope;
+	int r = config->cache_scope ? asprintf(&scope, "shared:%s", config->cache_scope)
+				    : asprintf(&scope, "own:%s:%s", ctx->writer, ctx->name);
+	return r < 0 ? NULL : scope;
+}
+
 /*
  * The store's data, the daemon's version and whatever else an answer depends on are in the key:
  * what differs in any of these is not shared.
@@ -159,10 +170,9 @@ void levels_forget(struct levels *levels, enum http_kind kind)
 static char *levels_key(const struct levels *levels, const char *key)
 {
 	const struct http_config *config = levels->config;
-	const char *scope = config->cache_scope ? config->cache_scope : levels->ctx->writer;
 	char *full;
 	int r = asprintf(&full, "answers:%s:%zu:%s:%" PRId64 ":%" PRId64 ":%s",
-			 levels->ctx->host->version, strlen(scope), scope,
+			 levels->ctx->host->version, strlen(levels->scope), levels->scope,
 			 config->max_query_range_days, config->max_results_per_query, key);
 	return r < 0 ? NULL : full;
 }
@@ -255,6 +265,11 @@ static struct levels *levels_create(struct tally_ctx *ctx, const struct http_con
 	pthread_condattr_t monotonic;
 	if (!levels)
 		return NULL;
+	levels->scope = levels_scope(ctx, config);
+	if (!levels->scope) {
+		free(levels);
+		return NULL;
+	}
 	levels->ctx = ctx;
 	levels->config = config;
 	levels->caches = config->cache + 1; /* behind the memory */
@@ -270,6 +285,7 @@ static void levels_free(struct levels *levels)
 {
 	pthread_cond_destroy(&levels->stop);
 	pthread_mutex_destroy(&levels->lock);
+	free(levels->scope);
 	free(levels);
 }
 
