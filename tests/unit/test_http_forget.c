@@ -1,4 +1,4 @@
-/* What is kept of a kind is old as soon as something of that kind has changed. */
+/* The cache alone, by a clock of the test's own: what is kept, and how long it is good. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,16 +57,22 @@ static struct flight *begin(struct shelf *shelf, const char *key, enum http_kind
 	return flight;
 }
 
-static void land(struct shelf *shelf, struct flight *flight, const char *body)
+static void land_as(struct shelf *shelf, struct flight *flight, unsigned status, const char *body)
 {
 	struct reply reply;
 	bool late;
 	reply_init(&reply);
+	reply.status = status;
 	json_write_raw(&reply.body, body, strlen(body));
 	struct parcel *parcel = parcel_pack(&reply, shelf->now, false);
 	parcel_drop(cache_land(shelf->cache, flight, parcel, &late));
 	parcel_drop(parcel);
 	flight_drop(flight);
+}
+
+static void land(struct shelf *shelf, struct flight *flight, const char *body)
+{
+	land_as(shelf, flight, 200, body);
 }
 
 static void fill(struct shelf *shelf, const char *key, enum http_kind kind)
@@ -138,6 +144,26 @@ static void after_a_change_answers_are_kept_for_a_moment_only(void **state)
 	assert_int_equal(age(shelf, "/list"), CACHE_FRESH);
 }
 
+/* ---- Mistakes ------------------------------------------------------------ */
+
+static void a_mistake_is_given_for_a_second_and_then_no_more(void **state)
+{
+	struct shelf *shelf = *state;
+	land_as(shelf, begin(shelf, "/nobody", KIND_CONTAINERS), 404, "nobody");
+	advance(shelf, HTTP_SECOND - 1);
+	assert_int_equal(age(shelf, "/nobody"), CACHE_FRESH);
+	advance(shelf, 1);
+	assert_int_equal(age(shelf, "/nobody"), CACHE_NONE);
+}
+
+static void a_mistake_before_a_change_is_none_any_more(void **state)
+{
+	struct shelf *shelf = *state;
+	land_as(shelf, begin(shelf, "/nobody", KIND_CONTAINERS), 404, "nobody");
+	cache_forget(shelf->cache, KIND_CONTAINERS);
+	assert_int_equal(age(shelf, "/nobody"), CACHE_NONE);
+}
+
 static void every_question_to_the_store_has_a_kind(void **state)
 {
 	(void)state;
@@ -157,6 +183,8 @@ int main(void)
 		TEST(a_change_makes_answers_of_its_kind_old),
 		TEST(nobody_joins_a_flight_that_began_before_a_change),
 		TEST(what_such_a_flight_brings_is_old),
+		TEST(a_mistake_is_given_for_a_second_and_then_no_more),
+		TEST(a_mistake_before_a_change_is_none_any_more),
 		cmocka_unit_test(every_question_to_the_store_has_a_kind),
 		TEST(after_a_change_answers_are_kept_for_a_moment_only),
 	};

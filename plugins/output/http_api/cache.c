@@ -159,15 +159,19 @@ static void cache_show(struct cache *cache)
 
 /* ---- Looking up ---------------------------------------------------------- */
 
+/* An answer to a mistake is nothing to fall back on: it may be none any more. */
 static enum cache_age cache_age(const struct cache *cache, const struct cache_entry *entry,
 				int64_t now)
 {
 	if (!entry->parcel || now - entry->parcel->made > cache_longest)
 		return CACHE_NONE;
-	if (entry->generation != cache->kinds[entry->kind].generation)
-		return CACHE_OLD;
-	if (now < entry->fresh_until)
+	bool changed = entry->generation != cache->kinds[entry->kind].generation;
+	if (!changed && now < entry->fresh_until)
 		return CACHE_FRESH;
+	if (entry->parcel->status >= 400)
+		return CACHE_NONE;
+	if (changed)
+		return CACHE_OLD;
 	return now < entry->ageing_until ? CACHE_AGEING : CACHE_OLD;
 }
 
