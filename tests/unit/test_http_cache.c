@@ -375,7 +375,7 @@ static void *hammer(void *arg)
 	struct hammer *own = arg;
 	for (int i = 0; i < 60; i++) {
 		char target[100];
-		snprintf(target, sizeof(target), LIST "/web%d", rand_r(&own->seed) % 8);
+		snprintf(target, sizeof(target), LIST "/web%d", rand_r(&own->seed) % 20);
 		struct http_answer answer =
 			get_with(own->fixture, target, i % 2 ? "Accept-Encoding: gzip\r\n" : "");
 		assert_int_equal(answer.status, 200);
@@ -391,7 +391,7 @@ static void sixteen_clients_at_once_are_all_answered(void **state)
 	struct hammer own[CLIENTS];
 	pthread_t clients[CLIENTS];
 	struct http_fixture *fixture = begin(memory, 5 * MS);
-	fixture->config.cache_size = 4 << 10;
+	fixture->config.cache_size = 10 << 10; /* not all of them */
 	(void)state;
 	http_start(fixture);
 	for (unsigned i = 0; i < CLIENTS; i++) {

@@ -164,6 +164,32 @@ static void a_mistake_before_a_change_is_none_any_more(void **state)
 	assert_int_equal(age(shelf, "/nobody"), CACHE_NONE);
 }
 
+/* ---- Room ---------------------------------------------------------------- */
+
+static void fill_with(struct shelf *shelf, const char *key, size_t len)
+{
+	char *body = malloc(len + 1);
+	memset(body, 'x', len);
+	body[len] = '\0';
+	land(shelf, begin(shelf, key, KIND_CONTAINERS), body);
+	free(body);
+}
+
+static void one_large_answer_drives_nothing_out(void **state)
+{
+	struct shelf *shelf = *state;
+	fill_with(shelf, "/small", 100);
+	fill_with(shelf, "/medium", 120 << 10);
+	fill_with(shelf, "/large", 140 << 10); /* of 1 MiB */
+	fill_with(shelf, "/huge", 2 << 20);
+	assert_int_equal(age(shelf, "/small"), CACHE_FRESH);
+	assert_int_equal(age(shelf, "/medium"), CACHE_FRESH);
+	assert_int_equal(age(shelf, "/large"), CACHE_NONE);
+	assert_int_equal(age(shelf, "/huge"), CACHE_NONE);
+	assert_int_equal(fake_host_metric(shelf->host, HTTP_CACHE_EVICTIONS), 0);
+	assert_int_equal(fake_host_metric(shelf->host, HTTP_CACHE_ENTRIES), 2);
+}
+
 static void every_question_to_the_store_has_a_kind(void **state)
 {
 	(void)state;
@@ -185,6 +211,7 @@ int main(void)
 		TEST(what_such_a_flight_brings_is_old),
 		TEST(a_mistake_is_given_for_a_second_and_then_no_more),
 		TEST(a_mistake_before_a_change_is_none_any_more),
+		TEST(one_large_answer_drives_nothing_out),
 		cmocka_unit_test(every_question_to_the_store_has_a_kind),
 		TEST(after_a_change_answers_are_kept_for_a_moment_only),
 	};

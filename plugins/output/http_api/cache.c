@@ -10,6 +10,8 @@
 #include "request.h"
 
 enum { CACHE_BYTES_PER_BUCKET = 8 << 10, CACHE_MIN_BUCKETS = 64, CACHE_MAX_BUCKETS = 1 << 16 };
+/* No answer takes more than this part of the memory: it would drive out many for one. */
+enum { CACHE_LARGEST_PART = 8 };
 
 static const int64_t cache_brief = HTTP_SECOND;               /* answers to mistakes */
 static const int64_t cache_rest = HTTP_SECOND;                /* after a failure */
@@ -244,7 +246,8 @@ static void cache_fill(struct cache *cache, struct cache_entry *entry, struct pa
 	int64_t ttl = cache_ttl(cache, entry, parcel);
 	size_t weight = cache_weight(entry, parcel);
 	size_t more = weight > entry->bytes ? weight - entry->bytes : 0;
-	if (!cache_make_room(cache, more, entry)) {
+	if (weight > (size_t)cache->config->cache_size / CACHE_LARGEST_PART ||
+	    !cache_make_room(cache, more, entry)) {
 		cache_set_parcel(cache, entry, NULL);
 		return;
 	}

@@ -2,7 +2,8 @@
  * Answers kept in memory, by key, finished, so that a hit is a lookup and a send.  Each is fresh
  * for the time of its kind; after that, for as long again, it is still given while a new one is
  * fetched; and later only if the store is slow or fails.  Answers to mistakes (4xx) are kept
- * briefly, failures not at all.  Bounded in bytes: what was not asked for longest goes first.
+ * briefly, failures and what would fill an eighth of the memory not at all.  Bounded in bytes: what
+ * was not asked for longest goes first.
  * Any thread; one lock, held over no I/O.
  */
 #ifndef TALLYD_HTTP_CACHE_H

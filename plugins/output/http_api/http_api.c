@@ -185,7 +185,9 @@ static const struct tally_option http_options[] = {
 		 "share answers in the caches behind memory. Default: this instance shares with "
 		 "none."},
 	{OPTION(cache_size), .type = TALLY_OPT_SIZE, .fallback = "32Mi", .accepts = "64Ki..64Gi",
-	 .help = "Memory for them; what was not asked for longest goes first."},
+	 .help = "Memory for them; what was not asked for longest goes first. An answer that takes "
+		 "more "
+		 "than an eighth of it is not kept."},
 	{OPTION(cache_ttl_containers), .type = TALLY_OPT_DURATION, .fallback = "10s",
 	 .accepts = "0s..1h", .help = "How long lists of containers, hosts and tables are kept."},
 	{OPTION(cache_ttl_stats), .type = TALLY_OPT_DURATION, .fallback = "2s", .accepts = "0s..1h",
