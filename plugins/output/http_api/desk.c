@@ -166,7 +166,8 @@ static int desk_ask_kept(struct desk *desk, struct request *request, const char 
 	}
 	if (found.parcel) {
 		request->fallback = TAKE(found.parcel);
-		request->until = request->started + desk_patience;
+		if (request->until > request->started + desk_patience)
+			request->until = request->started + desk_patience;
 	}
 	int r = found.flight ? room_join(desk->room, found.flight, request, connection)
 			     : desk_send(desk, key, request, true, connection);

@@ -1,0 +1,117 @@
+/* Who waits for a new answer, and for how long. */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "http_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#define LIST "/api/v1/containers"
+#define MS (HTTP_SECOND / 1000)
+
+static const struct tally_named_cache memory[] = {{"memory", NULL}, {NULL, NULL}};
+
+/* Time stands still: it passes when a test says so. */
+struct desk_fixture {
+	struct http_fixture http; /* first */
+	int64_t now;
+};
+
+static void advance(struct desk_fixture *fixture, int64_t ns)
+{
+	fixture->now += ns;
+	fake_host_set_monotonic(fixture->http.host, fixture->now);
+}
+
+/* Fresh for 100 ms, ageing for 100 more. */
+static int set_up(void **state)
+{
+	struct desk_fixture *fixture = calloc(1, sizeof(*fixture));
+	struct timespec now;
+	http_prepare(&fixture->http);
+	http_add_container(&fixture->http, "alpha", "abc", "web", "running");
+	fixture->http.config.cache = memory;
+	fixture->http.config.cache_size = 1 << 20;
+	fixture->http.config.cache_ttl_containers = 100 * MS;
+	fixture->http.config.threads = 1;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	advance(fixture, now.tv_sec * HTTP_SECOND + now.tv_nsec);
+	*state = fixture;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct desk_fixture *fixture = *state;
+	fake_store_hang(fixture->http.store, false);
+	http_finish(&fixture->http);
+	free(fixture);
+	return 0;
+}
+
+static void expect(struct desk_fixture *fixture, const char *target, int status, const char *origin)
+{
+	struct http_answer answer = http_get(&fixture->http, target);
+	assert_int_equal(answer.status, status);
+	assert_string_equal(http_header(&answer, "X-Cache"), origin);
+	http_free(&answer);
+}
+
+static void wait_for_queue(struct desk_fixture *fixture, unsigned waiting)
+{
+	for (int i = 0; i < 30000; i++) {
+		if (fake_host_metric(fixture->http.host, HTTP_IN_FLIGHT) == waiting &&
+		    fake_store_hanging(fixture->http.store) == 1)
+			return;
+		usleep(1000);
+	}
+	fail_msg("not %u are waiting", waiting);
+}
+
+/* ---- How long ------------------------------------------------------------ */
+
+static void *get_list(void *arg)
+{
+	struct http_answer *answer = malloc(sizeof(*answer));
+	*answer = http_get(arg, LIST);
+	return answer;
+}
+
+static void an_old_answer_comes_within_the_time_of_a_query(void **state)
+{
+	struct desk_fixture *fixture = *state;
+	pthread_t client;
+	void *got;
+	fixture->http.config.query_timeout = 100 * MS;
+	http_start(&fixture->http);
+	expect(fixture, LIST, 200, "miss");
+	advance(fixture, 300 * MS);
+	fake_store_hang(fixture->http.store, true);
+	pthread_create(&client, NULL, get_list, &fixture->http);
+	wait_for_queue(fixture, 1);
+	advance(fixture, 150 * MS);
+	pthread_join(client, &got);
+	struct http_answer *answer = got;
+	assert_int_equal(answer->status, 200);
+	assert_string_equal(http_header(answer, "X-Cache"), "stale");
+	http_free(answer);
+	free(answer);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(an_old_answer_comes_within_the_time_of_a_query),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
