@@ -1,4 +1,4 @@
-/* Who waits for a new answer, and for how long. */
+/* Who waits for a new answer, for how long, and what is counted of it. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +16,8 @@
 
 #define LIST "/api/v1/containers"
 #define MS (HTTP_SECOND / 1000)
+
+enum { QUEUE = 16 }; /* flights that wait, of one worker */
 
 static const struct tally_named_cache memory[] = {{"memory", NULL}, {NULL, NULL}};
 
@@ -106,12 +108,49 @@ static void an_old_answer_comes_within_the_time_of_a_query(void **state)
 	free(answer);
 }
 
+/* ---- Too many ------------------------------------------------------------ */
+
+/* Each asks something else, and does not wait for its answer. */
+static void fill_queue(struct desk_fixture *fixture, int clients[QUEUE + 1])
+{
+	char request[200];
+	fake_store_hang(fixture->http.store, true);
+	for (unsigned i = 0; i <= QUEUE; i++) {
+		int len = snprintf(request, sizeof(request),
+				   "GET " LIST "?limit=%u HTTP/1.1\r\nHost: localhost\r\n\r\n",
+				   i + 1);
+		clients[i] = http_connect(&fixture->http);
+		http_send(clients[i], request, (size_t)len);
+		wait_for_queue(fixture, i + 1);
+	}
+}
+
+static void who_gets_an_old_answer_is_not_turned_away(void **state)
+{
+	struct desk_fixture *fixture = *state;
+	int clients[QUEUE + 1];
+	http_start(&fixture->http);
+	expect(fixture, LIST, 200, "miss");
+	fill_queue(fixture, clients);
+	advance(fixture, 150 * MS);
+	expect(fixture, LIST, 200, "stale"); /* a new one would be fetched behind it */
+	advance(fixture, 150 * MS);
+	expect(fixture, LIST, 200, "stale"); /* it would wait for a new one */
+	assert_int_equal(fake_host_metric(fixture->http.host, HTTP_BUSY), 0);
+	expect(fixture, LIST "?name=x", 503, "miss");
+	assert_int_equal(fake_host_metric(fixture->http.host, HTTP_BUSY), 1);
+	fake_store_hang(fixture->http.store, false);
+	for (unsigned i = 0; i <= QUEUE; i++)
+		close(clients[i]);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(an_old_answer_comes_within_the_time_of_a_query),
+		TEST(who_gets_an_old_answer_is_not_turned_away),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

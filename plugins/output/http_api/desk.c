@@ -92,7 +92,7 @@ static struct parcel *desk_fly(void *arg, struct flight *flight, bool *ret_late)
 	return given;
 }
 
-static bool desk_may_wait(struct request *request, int r)
+static bool desk_may_wait(const struct desk *desk, struct request *request, int r)
 {
 	if (r == 0)
 		return true;
@@ -102,6 +102,7 @@ static bool desk_may_wait(struct request *request, int r)
 		request->parcel = TAKE(request->fallback);
 		request->origin = ORIGIN_STALE;
 	} else if (r == -EBUSY) {
+		tally_count(desk->ctx, HTTP_BUSY, 1);
 		reply_unavailable(&request->reply, "too many requests are waiting already");
 	} else if (r == -ESHUTDOWN) {
 		reply_unavailable(&request->reply, "tallyd is shutting down");
@@ -125,8 +126,6 @@ static int desk_send(struct desk *desk, const char *key, struct request *source,
 		bool late;
 		parcel_drop(cache_land(desk->cache, flight, NULL, &late));
 	}
-	if (r == -EBUSY)
-		tally_count(desk->ctx, HTTP_BUSY, 1);
 	flight_drop(flight);
 	return r;
 }
@@ -171,7 +170,7 @@ static int desk_ask_kept(struct desk *desk, struct request *request, const char 
 	}
 	int r = found.flight ? room_join(desk->room, found.flight, request, connection)
 			     : desk_send(desk, key, request, true, connection);
-	return desk_may_wait(request, r) ? 0 : 1;
+	return desk_may_wait(desk, request, r) ? 0 : 1;
 }
 
 int desk_ask(struct desk *desk, struct request *request, struct MHD_Connection *connection)
@@ -181,7 +180,7 @@ int desk_ask(struct desk *desk, struct request *request, struct MHD_Connection *
 	request->kind = kind_of(request->endpoint);
 	if (!desk->cache || kind_ttl(desk->config, request->kind) == 0) {
 		int r = desk_send(desk, NULL, request, true, connection);
-		return desk_may_wait(request, r) ? 0 : 1;
+		return desk_may_wait(desk, request, r) ? 0 : 1;
 	}
 	desk_call(desk, request, &call);
 	auto_free char *key = kind_key(&call, request->endpoint);
