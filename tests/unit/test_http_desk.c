@@ -1,4 +1,5 @@
 /* Who waits for a new answer, for how long, and what is counted of it. */
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,6 +145,20 @@ static void who_gets_an_old_answer_is_not_turned_away(void **state)
 		close(clients[i]);
 }
 
+/* ---- Questions that are refused ------------------------------------------ */
+
+static void a_bad_question_is_no_failure_of_the_store(void **state)
+{
+	struct desk_fixture *fixture = *state;
+	http_start(&fixture->http);
+	fake_store_fail(fixture->http.store, -EINVAL);
+	http_expect_problem(&fixture->http, LIST, 400, NULL, "cannot answer this");
+	assert_int_equal(fake_host_metric(fixture->http.host, HTTP_STORE_ERRORS), 0);
+	fake_store_fail(fixture->http.store, -EIO);
+	http_expect_problem(&fixture->http, LIST "?limit=1", 503, NULL, "failed");
+	assert_int_equal(fake_host_metric(fixture->http.host, HTTP_STORE_ERRORS), 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -151,6 +166,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(an_old_answer_comes_within_the_time_of_a_query),
 		TEST(who_gets_an_old_answer_is_not_turned_away),
+		TEST(a_bad_question_is_no_failure_of_the_store),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,10 +15,10 @@ static int ask_explain(struct call *call, int error)
 				     ROWSET_MAX_BYTES >> 20);
 	if (error == -ECANCELED)
 		return reply_unavailable(call->reply, "nobody waited for this any more");
-	tally_count(call->ctx, HTTP_STORE_ERRORS, 1);
 	if (error == -EINVAL)
 		return reply_problem(call->reply, 400, NULL, "the store cannot answer this: %s",
 				     tally_reason(call->ctx));
+	tally_count(call->ctx, HTTP_STORE_ERRORS, 1);
 	if (error == -ETIMEDOUT)
 		return reply_unavailable(call->reply, "the store did not answer in time");
 	tally_log(call->ctx, TALLY_WARNING, "the store did not answer a query: %s (%s)",

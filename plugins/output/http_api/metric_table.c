@@ -67,7 +67,7 @@ const struct tally_metric http_metrics[] = {
 	 .help = "Requests answered with 503 because query_timeout had passed.",
 	 .kind = TALLY_METRIC_COUNTER},
 	{.name = "store_errors_total",
-	 .help = "Queries that the store refused, failed or left unanswered.",
+	 .help = "Queries that the store failed or left unanswered.",
 	 .kind = TALLY_METRIC_COUNTER},
 	REFUSED("denied"),
 	REFUSED("connections"),
