@@ -171,6 +171,24 @@ static void a_batch_larger_than_one_go_arrives_whole(void **state)
 	assert_int_equal(fake_host_metric(fixture->host, REDIS_PUBLISHED), 200);
 }
 
+static void a_row_too_large_for_a_message_is_refused_and_not_counted(void **state)
+{
+	struct redis_fixture *fixture = *state;
+	struct tally_batch *batch = make(fixture, &stats, "c1", "small");
+	struct tally_cell *row = tally_batch_row(fixture->ctx, batch);
+	char *text = malloc(REDIS_MAX_ROW + 1);
+	memset(text, 'x', REDIS_MAX_ROW);
+	text[REDIS_MAX_ROW] = '\0';
+	tally_put_int(row, TIME, NOW + 1);
+	put(row, CONTAINER, "c2");
+	put(row, NOTE, tally_batch_copy(fixture->ctx, batch, text, REDIS_MAX_ROW + 1));
+	free(text);
+	write_done(fixture, batch);
+	assert_int_equal(fake_host_rejected(fixture->host), 1);
+	assert_int_equal(fake_host_metric(fixture->host, REDIS_PUBLISHED), 1);
+	redis_expect(fixture, "small", "HGET " KEY " stats.note");
+}
+
 static void a_foreign_key_is_left_alone(void **state)
 {
 	struct redis_fixture *fixture = *state;
@@ -320,6 +338,7 @@ int main(void)
 		TEST(lines_of_a_log_are_no_hash),
 		TEST(each_write_moves_the_mark_of_its_table),
 		TEST(a_batch_larger_than_one_go_arrives_whole),
+		TEST(a_row_too_large_for_a_message_is_refused_and_not_counted),
 		TEST(a_foreign_key_is_left_alone),
 		TEST(what_redis_cannot_take_now_is_retried),
 		TEST(a_lost_connection_is_made_again),

@@ -62,8 +62,10 @@ static int writer_add_row(struct writer *writer, const struct tally_batch *batch
 	uint32_t n = commands->n;
 	publish_row(commands, link->config, batch, row);
 	int error = commands->bytes.error;
-	if (error == 0)
+	if (error == 0) {
+		writer->rows++;
 		return 0;
+	}
 	commands->bytes.error = 0;
 	commands->bytes.len = len;
 	commands->n = n;
@@ -92,6 +94,7 @@ static int writer_send_all(struct writer *writer, const struct tally_entry *entr
 {
 	int r = 0;
 	commands_clear(&writer->commands);
+	writer->rows = 0;
 	for (uint32_t i = 0; r == 0 && i < n; i++)
 		r = writer_add(writer, &entries[i]);
 	return r < 0 ? r : writer_flush(writer);
@@ -100,7 +103,6 @@ static int writer_send_all(struct writer *writer, const struct tally_entry *entr
 int writer_write(struct writer *writer, const struct tally_entry *entries, uint32_t n,
 		 uint8_t *verdicts)
 {
-	uint64_t rows = 0;
 	int r = writer_connect(writer);
 	if (r == 0)
 		r = writer_send_all(writer, entries, n);
@@ -108,10 +110,8 @@ int writer_write(struct writer *writer, const struct tally_entry *entries, uint3
 		link_close(&writer->link);
 		return r;
 	}
-	for (uint32_t i = 0; i < n; i++) {
+	for (uint32_t i = 0; i < n; i++)
 		verdicts[i] = TALLY_DONE;
-		rows += entries[i].batch->n_rows;
-	}
-	tally_count(writer->link.ctx, REDIS_PUBLISHED, rows);
+	tally_count(writer->link.ctx, REDIS_PUBLISHED, writer->rows);
 	return 0;
 }

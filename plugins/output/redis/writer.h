@@ -12,6 +12,7 @@
 struct writer {
 	struct link link;
 	struct commands commands;
+	uint64_t rows; /* of the write at hand, without those that were refused */
 };
 
 void writer_init(struct writer *writer, const struct link *how); /* closed */
