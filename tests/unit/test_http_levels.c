@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "http_fixture.h"
@@ -346,6 +347,47 @@ static void what_was_made_before_a_change_is_not_taken(void **state)
 	assert_int_equal(counted(&house->second, HTTP_LEVEL_MISS), 1);
 }
 
+/* ---- Clocks -------------------------------------------------------------- */
+
+/* An event passes through both. */
+static void pass_event(struct house *house)
+{
+	static const struct tally_column columns[] = {{.name = "time", .type = TALLY_TIME}};
+	static const struct tally_table events = {
+		.name = "container_events", .columns = columns, .n_columns = 1, .kind = TALLY_LOG};
+	struct http_fixture *fixtures[] = {&house->first, &house->second};
+	for (int i = 0; i < 2; i++) {
+		struct tally_ctx *ctx = fake_host_ctx(fixtures[i]->host);
+		struct tally_batch *batch = tally_batch_new(ctx, &events);
+		tally_put_int(tally_batch_row(ctx, batch), 0, HTTP_NOW);
+		tally_plugin()->watcher->watch(fixtures[i]->plugin, batch);
+		tally_batch_drop(ctx, batch);
+	}
+}
+
+static void set_clocks(struct house *house, int64_t now, int64_t monotonic)
+{
+	fake_host_set_now(house->first.host, now);
+	fake_host_set_now(house->second.host, now);
+	fake_host_set_monotonic(house->first.host, monotonic);
+	fake_host_set_monotonic(house->second.host, monotonic);
+}
+
+static void a_clock_that_is_set_back_does_not_end_sharing(void **state)
+{
+	struct house *house = *state;
+	struct timespec ts;
+	http_start(&house->second);
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	pass_event(house);
+	int64_t now = HTTP_NOW - 3600 * HTTP_SECOND, later = (ts.tv_sec + 10) * HTTP_SECOND;
+	set_clocks(house, now, later);
+	struct http_answer answer = http_get(&house->second, LIST "?limit=1");
+	http_free(&answer);
+	set_clocks(house, now + HTTP_SECOND, later + HTTP_SECOND);
+	expect_same(house, LIST "?limit=2", "hit");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -361,6 +403,7 @@ int main(void)
 		TEST(a_change_elsewhere_shows_though_the_memory_is_fresh),
 		TEST(a_mark_that_is_seen_late_counts_as_a_change),
 		TEST(what_was_made_before_a_change_is_not_taken),
+		TEST(a_clock_that_is_set_back_does_not_end_sharing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,9 +29,10 @@ struct levels {
 	bool stopping;
 	struct {
 		uint64_t mark;
-		bool known;      /* the mark, once it was seen */
-		bool missed;     /* it could not be read at some time */
-		int64_t changed; /* wall time; 0: never */
+		bool known;          /* the mark, once it was seen */
+		bool missed;         /* it could not be read at some time */
+		int64_t changed;     /* wall time, as answers of other machines have it */
+		int64_t quiet_after; /* monotonic */
 	} kinds[KIND_NONE];
 };
 
@@ -148,6 +149,7 @@ void levels_forget(struct levels *levels, enum http_kind kind)
 		return;
 	pthread_mutex_lock(&levels->lock);
 	levels->kinds[kind].changed = tally_now(levels->ctx);
+	levels->kinds[kind].quiet_after = tally_monotonic(levels->ctx) + levels_unrest;
 	pthread_mutex_unlock(&levels->lock);
 }
 
@@ -213,10 +215,23 @@ static int levels_get(struct levels *levels, struct tally_cache *cache, enum htt
 	return 0;
 }
 
+/* A change that lies in the future was one before the clock was set back: what is made from now on
+ * is younger. */
+static void levels_mind_clock(struct levels *levels, enum http_kind kind)
+{
+	int64_t now = tally_now(levels->ctx);
+	pthread_mutex_lock(&levels->lock);
+	if (levels->kinds[kind].changed > now)
+		levels->kinds[kind].changed = now;
+	pthread_mutex_unlock(&levels->lock);
+}
+
 struct parcel *levels_find(struct levels *levels, enum http_kind kind, const char *key)
 {
 	struct parcel *found = NULL;
 	auto_free char *full = levels ? levels_key(levels, key) : NULL;
+	if (levels)
+		levels_mind_clock(levels, kind);
 	for (size_t i = 0; full && !found && levels->caches[i].name; i++) {
 		int r = levels_get(levels, levels->caches[i].cache, kind, full, &found);
 		levels_count(levels, i, kind, levels_result(r));
@@ -226,9 +241,9 @@ struct parcel *levels_find(struct levels *levels, enum http_kind kind, const cha
 
 static bool levels_is_quiet(struct levels *levels, enum http_kind kind)
 {
-	int64_t now = tally_now(levels->ctx);
+	int64_t now = tally_monotonic(levels->ctx);
 	pthread_mutex_lock(&levels->lock);
-	bool quiet = now - levels->kinds[kind].changed > levels_unrest;
+	bool quiet = now > levels->kinds[kind].quiet_after;
 	pthread_mutex_unlock(&levels->lock);
 	return quiet;
 }
