@@ -165,6 +165,46 @@ static void an_event_larger_than_the_bound_is_missed(void **state)
 	free(message);
 }
 
+static void add_long_line(struct http_fixture *fixture, struct tally_batch *batch, int second,
+			  char letter, size_t len)
+{
+	struct tally_ctx *ctx = fake_host_ctx(fixture->host);
+	char *message = malloc(len + 1);
+	memset(message, letter, len);
+	message[len] = '\0';
+	sse_fill_line(tally_batch_row(ctx, batch), second, "abc",
+		      tally_batch_copy(ctx, batch, message, len + 1));
+	free(message);
+}
+
+static void expect_long_line(struct sse_client *client, char letter, size_t len)
+{
+	struct sse_event event = sse_next(client);
+	const char *message = sse_text(&event, "message");
+	assert_non_null(message);
+	assert_int_equal(message[0], letter);
+	assert_int_equal(strlen(message), len);
+	json_decref(event.data);
+}
+
+static void an_event_that_fits_alone_is_not_missed(void **state)
+{
+	struct http_fixture *fixture = *state;
+	struct sse_client *client = sse_follow(fixture, "/api/v1/stream/logs", NULL);
+	struct tally_batch *batch = sse_batch(fixture, &logs_table);
+	add_long_line(fixture, batch, 1, 'a', 3000);
+	add_long_line(fixture, batch, 2, 'b', 64000); /* of 64 KiB */
+	add_long_line(fixture, batch, 3, 'c', 80000);
+	add_long_line(fixture, batch, 4, 'd', 64000);
+	sse_pass(fixture, batch);
+	expect_long_line(client, 'a', 3000);
+	expect_long_line(client, 'b', 64000);
+	assert_int_equal(sse_expect_lagged(client), 1);
+	expect_long_line(client, 'd', 64000);
+	assert_int_equal(fake_host_metric(fixture->host, HTTP_STREAM_MISSED), 1);
+	sse_leave(client);
+}
+
 static void there_are_only_so_many_streams(void **state)
 {
 	struct http_fixture *fixture = *state;
@@ -237,6 +277,7 @@ int main(void)
 		SERVED(a_silent_stream_says_that_it_lives),
 		SERVED(a_slow_client_is_told_how_much_it_missed),
 		SERVED(an_event_larger_than_the_bound_is_missed),
+		SERVED(an_event_that_fits_alone_is_not_missed),
 		SERVED(there_are_only_so_many_streams),
 		SERVED(stopping_ends_open_streams),
 		SERVED(clients_that_leave_make_room),

@@ -80,26 +80,35 @@ static bool stream_wants(const struct stream *stream, const struct tally_table *
 	       !seen_has(&stream->given, mark_hash(table, row));
 }
 
-static void stream_add_lot(struct stream *stream, const struct lot *lot, uint32_t row)
+/* false: no room behind what there is; it comes when that has left. */
+static bool stream_add_row(struct stream *stream, const struct lot *lot, uint32_t row)
 {
-	uint64_t missed = 0;
-	for (; row < lot->n_rows && stream->out.len < STREAM_BLOCK; row++, stream->at++) {
-		const struct tally_cell *cells = lot_row(lot, row);
-		if (stream_wants(stream, lot->table, cells) &&
-		    !stream_write_row(stream, stream->epoch, stream->at, lot->table, cells))
-			missed++;
-	}
-	if (missed)
-		stream_write_lagged(stream, missed);
+	const struct tally_cell *cells = lot_row(lot, row);
+	if (!stream_wants(stream, lot->table, cells) ||
+	    stream_write_row(stream, stream->epoch, stream->at, lot->table, cells))
+		return true;
+	if (stream->out.len > 0)
+		return false;
+	stream_write_lagged(stream, 1); /* not even alone */
+	return true;
+}
+
+static bool stream_add_lot(struct stream *stream, const struct lot *lot, uint32_t row)
+{
+	for (; row < lot->n_rows && stream->out.len < STREAM_BLOCK; row++, stream->at++)
+		if (!stream_add_row(stream, lot, row))
+			return false;
+	return true;
 }
 
 static void stream_fill(struct stream *stream)
 {
 	struct json_writer *out = &stream->out;
+	bool room = true;
 	stream->sent = out->len = 0;
 	if (out->size > STREAM_SPARE)
 		json_writer_done(out);
-	while (out->len < STREAM_BLOCK) {
+	while (room && out->len < STREAM_BLOCK) {
 		uint64_t missed;
 		uint32_t row;
 		struct lot *lot = feed_take(stream->feed, &stream->at, &row, &missed);
@@ -107,7 +116,7 @@ static void stream_fill(struct stream *stream)
 			stream_write_lagged(stream, missed);
 		if (!lot)
 			return;
-		stream_add_lot(stream, lot, row);
+		room = stream_add_lot(stream, lot, row);
 		lot_drop(lot);
 	}
 }
