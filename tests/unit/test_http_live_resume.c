@@ -125,6 +125,37 @@ static void of_too_much_the_newest_come_and_the_rest_is_counted(void **state)
 	sse_leave(client);
 }
 
+static int set_up_few(void **state)
+{
+	sse_prepare(state);
+	struct http_fixture *fixture = *state;
+	fixture->config.max_results_per_query = 3;
+	for (int i = 0; i < 4; i++) {
+		char message[20];
+		snprintf(message, sizeof(message), "line %d", i);
+		sse_store_line(fixture, 2 + i, "abc", message);
+	}
+	http_start(fixture);
+	return 0;
+}
+
+static void of_more_than_is_asked_for_the_newest_come_and_it_is_said(void **state)
+{
+	struct http_fixture *fixture = *state;
+	char id[400];
+	make_id(fixture, 1, "one", id);
+	struct sse_client *client = sse_follow(fixture, "/api/v1/stream/logs", id);
+	assert_int_equal(sse_expect_lagged(client), 0);
+	sse_expect_line(client, "line 1", NULL);
+	sse_expect_line(client, "line 2", NULL);
+	sse_expect_line(client, "line 3", NULL);
+	sse_leave(client);
+	make_id(fixture, 2, "line 0", id); /* all that came after it */
+	client = sse_follow(fixture, "/api/v1/stream/logs", id);
+	sse_expect_line(client, "line 1", NULL);
+	sse_leave(client);
+}
+
 static int set_up_readings(void **state)
 {
 	sse_prepare(state);
@@ -222,6 +253,7 @@ int main(void)
 		WITH(what_only_the_store_has_is_brought_first, set_up_stored),
 		SERVED(an_id_that_is_none_begins_anew_and_says_so),
 		WITH(of_too_much_the_newest_come_and_the_rest_is_counted, set_up_many),
+		WITH(of_more_than_is_asked_for_the_newest_come_and_it_is_said, set_up_few),
 		WITH(of_readings_the_newest_of_each_container_comes, set_up_readings),
 		WITH(what_cannot_begin_now_ends_as_browsers_survive_it, set_up_stored),
 		WITH(a_store_that_hangs_is_no_reason_to_give_up, set_up_impatient),

@@ -16,6 +16,12 @@ static const int64_t resume_stats = 600 * HTTP_SECOND; /* how old a newest readi
 
 /* ---- What the store has -------------------------------------------------- */
 
+static uint32_t resume_limit(const struct call *call)
+{
+	int64_t most = call->config->max_results_per_query;
+	return most < RESUME_ROWS ? (uint32_t)most : RESUME_ROWS;
+}
+
 static int resume_ask(struct stream *stream, struct call *call, const struct tally_table *table,
 		      struct rowset *ret)
 {
@@ -29,8 +35,7 @@ static int resume_ask(struct stream *stream, struct call *call, const struct tal
 	sieve_ask(&stream->sieve, &ask);
 	ask.query.newest_first = 1;
 	ask.query.from = from;
-	if (ask.query.limit > RESUME_ROWS)
-		ask.query.limit = RESUME_ROWS;
+	ask.query.limit = resume_limit(call) + 1; /* so that it is known whether there are more */
 	return ask_store(&ask, ret);
 }
 
@@ -76,12 +81,12 @@ static int resume_choose(struct stream *stream, const struct tally_table *table,
 
 /* How many of the newest fit into what a client may hold. */
 static uint32_t resume_fit(struct stream *stream, const struct tally_table *table,
-			   const struct rowset *rows)
+			   const struct rowset *rows, uint32_t most)
 {
 	size_t before = stream->out.len, room = stream->out.max, len = 0;
 	uint32_t n = 0;
 	room -= before + room / 8; /* also for saying that some are missing */
-	for (; n < rows->n_rows && len <= room; n++) {
+	for (; n < most && len <= room; n++) {
 		if (!stream_write_row(stream, 0, 0, table, rowset_row(rows, n)))
 			break;
 		room -= len;
@@ -91,12 +96,14 @@ static uint32_t resume_fit(struct stream *stream, const struct tally_table *tabl
 	return len > room ? n - 1 : n;
 }
 
+/* Of more than the limit nobody knows how many there are. */
 static void resume_write(struct stream *stream, const struct tally_table *table,
-			 const struct rowset *rows)
+			 const struct rowset *rows, uint32_t limit)
 {
-	uint32_t n = resume_fit(stream, table, rows);
+	bool all = rows->n_rows <= limit;
+	uint32_t n = resume_fit(stream, table, rows, all ? rows->n_rows : limit);
 	if (n < rows->n_rows)
-		stream_write_lagged(stream, rows->n_rows - n);
+		stream_write_lagged(stream, all ? rows->n_rows - n : 0);
 	while (n-- > 0)
 		stream_write_row(stream, 0, 0, table, rowset_row(rows, n));
 }
@@ -119,7 +126,7 @@ static int resume_from_store(struct stream *stream, struct call *call,
 		return r;
 	if (resume_choose(stream, table, &rows) < 0)
 		return reply_unavailable(call->reply, "out of memory");
-	resume_write(stream, table, &rows);
+	resume_write(stream, table, &rows, resume_limit(call));
 	resume_forget_older(stream, &rows);
 	return 0;
 }
