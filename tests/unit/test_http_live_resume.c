@@ -169,27 +169,60 @@ static int set_up_readings(void **state)
 	return 0;
 }
 
-static void of_readings_the_newest_of_each_container_comes(void **state)
+static void make_reading_id(int second, char id[400])
 {
-	struct http_fixture *fixture = *state;
 	static const uint16_t types[] = {TALLY_TIME, TALLY_TEXT, TALLY_TEXT, TALLY_TEXT};
 	struct tally_cell key[4];
-	char id[400];
-	tally_put_int(key, 0, sse_at(-50));
+	tally_put_int(key, 0, sse_at(second));
 	sse_put_text(key, 1, "alpha");
 	sse_put_text(key, 2, "abc");
 	sse_put_text(key, 3, "web");
 	char *cursor = cursor_write(types, key, 4);
-	snprintf(id, sizeof(id), "00000001.1.%s", cursor);
+	snprintf(id, 400, "00000001.1.%s", cursor);
 	free(cursor);
-	struct sse_client *client = sse_follow(fixture, "/api/v1/stream/stats", id);
+}
+
+static void expect_reading(struct sse_client *client, const char *name, double cpu)
+{
 	struct sse_event event = sse_next(client);
 	assert_string_equal(event.name, "");
-	assert_true(json_number_value(json_object_get(event.data, "cpu_percent")) == 4);
+	assert_string_equal(sse_text(&event, "name"), name);
+	assert_true(json_number_value(json_object_get(event.data, "cpu_percent")) == cpu);
 	json_decref(event.data);
-	event = sse_next(client);
-	assert_true(json_number_value(json_object_get(event.data, "cpu_percent")) == 14);
-	json_decref(event.data);
+}
+
+static void of_readings_the_newest_of_each_container_comes(void **state)
+{
+	struct http_fixture *fixture = *state;
+	char id[400];
+	make_reading_id(-50, id);
+	struct sse_client *client = sse_follow(fixture, "/api/v1/stream/stats", id);
+	expect_reading(client, "web", 4);
+	expect_reading(client, "db", 14);
+	sse_leave(client);
+}
+
+static int set_up_one_that_has_stopped(void **state)
+{
+	sse_prepare(state);
+	struct http_fixture *fixture = *state;
+	fixture->config.max_results_per_query = 3;
+	http_add_stats(fixture, "alpha", "def", "db", 49, 7, 0);
+	for (int i = 0; i < 5; i++)
+		http_add_stats(fixture, "alpha", "abc", "web", 40 - i, i, 0);
+	fixture->config.live = HTTP_LIVE_STORE;
+	http_start(fixture);
+	return 0;
+}
+
+static void whose_newest_reading_is_older_than_all_others_comes_too(void **state)
+{
+	struct http_fixture *fixture = *state;
+	char id[400];
+	make_reading_id(-60, id);
+	struct sse_client *client = sse_follow(fixture, "/api/v1/stream/stats", id);
+	expect_reading(client, "db", 7);
+	expect_reading(client, "web", 4);
 	sse_leave(client);
 }
 
@@ -255,6 +288,8 @@ int main(void)
 		WITH(of_too_much_the_newest_come_and_the_rest_is_counted, set_up_many),
 		WITH(of_more_than_is_asked_for_the_newest_come_and_it_is_said, set_up_few),
 		WITH(of_readings_the_newest_of_each_container_comes, set_up_readings),
+		WITH(whose_newest_reading_is_older_than_all_others_comes_too,
+		     set_up_one_that_has_stopped),
 		WITH(what_cannot_begin_now_ends_as_browsers_survive_it, set_up_stored),
 		WITH(a_store_that_hangs_is_no_reason_to_give_up, set_up_impatient),
 		WITH(where_the_store_has_no_table_yet_who_comes_back_waits, set_up_empty),

@@ -16,10 +16,48 @@ static const int64_t resume_stats = 600 * HTTP_SECOND; /* how old a newest readi
 
 /* ---- What the store has -------------------------------------------------- */
 
-static uint32_t resume_limit(const struct call *call)
+/* Of readings, one per container, what limits them is what a rowset may hold: stores refuse groups
+ * beyond a limit. */
+static uint32_t resume_limit(const struct stream *stream, const struct call *call)
 {
+	if (stream->kind == LIVE_STATS)
+		return INT32_MAX - 1;
 	int64_t most = call->config->max_results_per_query;
 	return most < RESUME_ROWS ? (uint32_t)most : RESUME_ROWS;
+}
+
+/* Of readings one is asked for per container, the newest. */
+static bool resume_is_group(const struct stream *stream, const struct tally_column *column)
+{
+	return stream->kind == LIVE_STATS && column->role == TALLY_TAG &&
+	       (strcmp(column->name, "host") == 0 || strcmp(column->name, "container_id") == 0);
+}
+
+static void resume_select(const struct stream *stream, const struct tally_table *table,
+			  struct ask *ask)
+{
+	uint32_t aggregate = stream->kind == LIVE_STATS ? TALLY_LAST : TALLY_RAW;
+	for (uint32_t i = 1; i < table->n_columns; i++) {
+		if (resume_is_group(stream, &table->columns[i]))
+			ask_group(ask, &table->columns[i]);
+		else
+			ask_select(ask, &table->columns[i], aggregate);
+	}
+}
+
+/* Groups stand before what was selected: as the table has them, instead. */
+static void resume_sort_cells(const struct stream *stream, const struct tally_table *table,
+			      struct tally_cell *row)
+{
+	struct tally_cell answer[ROWSET_MAX_COLUMNS];
+	uint32_t next = 1;
+	memcpy(answer, row, table->n_columns * sizeof(*row));
+	for (uint32_t i = 1; i < table->n_columns; i++)
+		if (resume_is_group(stream, &table->columns[i]))
+			row[i] = answer[next++];
+	for (uint32_t i = 1; i < table->n_columns; i++)
+		if (!resume_is_group(stream, &table->columns[i]))
+			row[i] = answer[next++];
 }
 
 static int resume_ask(struct stream *stream, struct call *call, const struct tally_table *table,
@@ -30,52 +68,34 @@ static int resume_ask(struct stream *stream, struct call *call, const struct tal
 	if (stream->kind == LIVE_STATS && from < call->now - resume_stats)
 		from = call->now - resume_stats;
 	ask_init(&ask, call, table);
-	for (uint32_t i = 1; i < table->n_columns; i++)
-		ask_select(&ask, &table->columns[i], TALLY_RAW);
+	resume_select(stream, table, &ask);
 	sieve_ask(&stream->sieve, &ask);
 	ask.query.newest_first = 1;
 	ask.query.from = from;
-	ask.query.limit = resume_limit(call) + 1; /* so that it is known whether there are more */
-	return ask_store(&ask, ret);
-}
-
-/* Of readings one per container, the newest. */
-static uint64_t resume_thing(const struct tally_table *table, const struct tally_cell *row)
-{
-	struct tally_cell cells[MARK_MAX_KEY];
-	const struct tally_column *columns[] = {table_column(table, "host"),
-						table_column(table, "container_id")};
-	struct tally_column key[] = {{.type = TALLY_TIME},
-				     {.type = TALLY_TEXT, .role = TALLY_TAG},
-				     {.type = TALLY_TEXT, .role = TALLY_TAG}};
-	const struct tally_table shape = {.columns = key, .n_columns = 3, .kind = TALLY_SERIES};
-	cells[0] = (struct tally_cell){.set = 0};
-	for (int i = 0; i < 2; i++)
-		cells[1 + i] = columns[i] ? row[columns[i] - table->columns]
-					  : (struct tally_cell){.set = 0};
-	return mark_hash(&shape, cells);
+	/* One more, so that it is known whether there are more. */
+	ask.query.limit = resume_limit(stream, call) + 1;
+	int r = ask_store(&ask, ret);
+	for (uint32_t i = 0; r == 0 && i < ret->n_rows; i++)
+		resume_sort_cells(stream, table, &ret->cells[(size_t)i * ret->n_columns]);
+	return r;
 }
 
 /* Leaves, of rows from the newest to the oldest, those to be given; in place.  -ENOMEM. */
 static int resume_choose(struct stream *stream, const struct tally_table *table,
 			 struct rowset *rows)
 {
-	struct seen things = {.slots = NULL};
 	uint32_t n = 0;
-	if (seen_init(&stream->given, rows->n_rows) < 0 || seen_init(&things, rows->n_rows) < 0)
+	if (seen_init(&stream->given, rows->n_rows) < 0)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < rows->n_rows; i++) {
 		const struct tally_cell *row = rowset_row(rows, i);
 		if (!mark_precedes(&stream->after, table, row))
 			continue;
 		seen_add(&stream->given, mark_hash(table, row));
-		if (stream->kind == LIVE_STATS && !seen_add(&things, resume_thing(table, row)))
-			continue;
 		memmove(&rows->cells[(size_t)n++ * rows->n_columns], row,
 			rows->n_columns * sizeof(*row));
 	}
 	rows->n_rows = n;
-	seen_done(&things);
 	return 0;
 }
 
@@ -126,7 +146,7 @@ static int resume_from_store(struct stream *stream, struct call *call,
 		return r;
 	if (resume_choose(stream, table, &rows) < 0)
 		return reply_unavailable(call->reply, "out of memory");
-	resume_write(stream, table, &rows, resume_limit(call));
+	resume_write(stream, table, &rows, resume_limit(stream, call));
 	resume_forget_older(stream, &rows);
 	return 0;
 }
