@@ -4,6 +4,7 @@ tallyd_unit_test(http_api SOURCES unit/test_http_api.c unit/http_fixture.c
 	LIBRARIES http_api_objects)
 tallyd_unit_test(http_find SOURCES unit/test_http_find.c unit/http_fixture.c
 	LIBRARIES http_api_objects)
+tallyd_unit_test(http_tables SOURCES unit/test_http_tables.c LIBRARIES http_api_objects)
 tallyd_unit_test(http_series SOURCES unit/test_http_series.c unit/http_fixture.c
 	LIBRARIES http_api_objects)
 tallyd_unit_test(http_wire SOURCES unit/test_http_wire.c unit/http_fixture.c

@@ -25,6 +25,7 @@ struct tables {
 	pthread_mutex_t lock; /* guards all below */
 	struct snapshot *snapshot;
 	int64_t loaded; /* monotonic */
+	bool loading;   /* somebody is with the store for a new one */
 };
 
 /* ---- Copies -------------------------------------------------------------- */
@@ -152,24 +153,40 @@ void tables_destroy(struct tables *tables)
 	free(tables);
 }
 
+/* With the lock.  One who finds it old fetches a new one, the others go on with it meanwhile. */
 static bool tables_serve(const struct tables *tables, const char *name)
 {
 	if (!tables->snapshot)
 		return false;
 	int64_t age = tally_monotonic(tables->ctx) - tables->loaded;
-	bool missing = name && !catalog_find(&tables->snapshot->catalog, name);
-	return age < (missing ? tables_fresh_missing : tables_fresh);
+	if (name && !catalog_find(&tables->snapshot->catalog, name))
+		return age < tables_fresh_missing;
+	return age < tables_fresh || tables->loading;
+}
+
+static int tables_fetch(struct tables *tables, bool alone, const struct catalog **ret)
+{
+	int r = tables_reload(tables, ret);
+	if (alone) {
+		pthread_mutex_lock(&tables->lock);
+		tables->loading = false;
+		pthread_mutex_unlock(&tables->lock);
+	}
+	return r;
 }
 
 int tables_get(struct tables *tables, const char *name, const struct catalog **ret)
 {
 	pthread_mutex_lock(&tables->lock);
 	struct snapshot *snapshot = tables_serve(tables, name) ? tables->snapshot : NULL;
+	bool alone = !snapshot && !tables->loading;
 	if (snapshot)
 		atomic_fetch_add(&snapshot->references, 1);
+	else
+		tables->loading = true;
 	pthread_mutex_unlock(&tables->lock);
 	if (!snapshot)
-		return tables_reload(tables, ret);
+		return tables_fetch(tables, alone, ret);
 	*ret = &snapshot->catalog;
 	return 0;
 }

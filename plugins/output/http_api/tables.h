@@ -1,6 +1,7 @@
 /*
  * The tables that the store holds, remembered for a few seconds: names in requests are looked up
- * here before any query.  A snapshot is immutable and lives until it is dropped.  Any thread.
+ * here before any query.  After that one caller asks the store anew; until it is back the others
+ * get what there is.  A snapshot is immutable and lives until it is dropped.  Any thread.
  */
 #ifndef TALLYD_HTTP_TABLES_H
 #define TALLYD_HTTP_TABLES_H
