@@ -1,4 +1,5 @@
 /* Streams over a socket: rows pass, and what a client gets of them. */
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -234,6 +235,37 @@ static void stopping_ends_open_streams(void **state)
 	assert_int_equal(tally_plugin()->start(fixture->plugin), 0);
 }
 
+static void *stop(void *arg)
+{
+	tally_plugin()->stop(((struct http_fixture *)arg)->plugin);
+	return NULL;
+}
+
+static void streams_end_although_a_worker_is_still_with_the_store(void **state)
+{
+	static const char request[] = "GET /api/v1/containers HTTP/1.1\r\nHost: localhost\r\n\r\n";
+	struct http_fixture *fixture = *state;
+	struct sse_client *client = sse_follow(fixture, "/api/v1/stream/logs", NULL);
+	int64_t end = sse_monotonic() + 30 * HTTP_SECOND;
+	pthread_t stopping;
+	char rest[100];
+	fake_store_hang(fixture->store, true);
+	int other = http_connect(fixture);
+	http_send(other, request, sizeof(request) - 1);
+	while (fake_store_hanging(fixture->store) == 0 && sse_monotonic() < end)
+		usleep(1000);
+	pthread_create(&stopping, NULL, stop, fixture);
+	ssize_t got = recv(client->fd, rest, sizeof(rest), 0);
+	bool hangs = fake_store_hanging(fixture->store) == 1;
+	fake_store_hang(fixture->store, false);
+	pthread_join(stopping, NULL);
+	close(other);
+	sse_leave(client);
+	assert_int_equal(tally_plugin()->start(fixture->plugin), 0);
+	assert_true(hangs);
+	assert_int_equal(got, 0);
+}
+
 /* They are noticed when something is sent to them in vain. */
 static void clients_that_leave_make_room(void **state)
 {
@@ -280,6 +312,7 @@ int main(void)
 		SERVED(an_event_that_fits_alone_is_not_missed),
 		SERVED(there_are_only_so_many_streams),
 		SERVED(stopping_ends_open_streams),
+		SERVED(streams_end_although_a_worker_is_still_with_the_store),
 		SERVED(clients_that_leave_make_room),
 		WITH(streams_can_be_switched_off, set_up_off),
 	};

@@ -21,7 +21,7 @@ struct live;
 /* live outlives it.  -errno: no memory, no threads. */
 int desk_open(struct tally_ctx *ctx, const struct http_config *config, struct live *live,
 	      struct desk **ret);
-/* Answers whoever waits with 503, and returns when no worker runs any more. */
+/* Ends streams, answers whoever waits with 503, and returns when no worker runs any more. */
 void desk_close(struct desk *desk);
 void desk_free(struct desk *desk); /* NULL is fine */
 

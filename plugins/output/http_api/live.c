@@ -70,7 +70,7 @@ static bool live_await(struct live *live)
 	return nudged;
 }
 
-static bool live_is_over(struct live *live)
+bool live_is_over(struct live *live)
 {
 	pthread_mutex_lock(&live->lock);
 	bool over = live->closed;
@@ -289,7 +289,7 @@ int live_open(struct tally_ctx *ctx, const struct http_config *config, struct li
 	return 0;
 }
 
-void live_close(struct live *live)
+void live_end(struct live *live)
 {
 	static const bool none[LIVE_KINDS];
 	pthread_mutex_lock(&live->lock);
@@ -298,6 +298,11 @@ void live_close(struct live *live)
 	pthread_mutex_unlock(&live->lock);
 	live_resume(live, none);
 	live_nudge(live, &live->sources[0]);
+}
+
+void live_close(struct live *live)
+{
+	live_end(live);
 	if (live->has_waker)
 		pthread_join(live->waker, NULL);
 	if (live->has_poller)

@@ -27,7 +27,9 @@ enum live_kind { LIVE_STATS, LIVE_LOGS, LIVE_EVENTS, LIVE_KINDS };
 
 /* -errno: no memory, no threads. */
 int live_open(struct tally_ctx *ctx, const struct http_config *config, struct live **ret);
-/* Ends all streams, and those to come; returns when no thread runs any more. */
+/* Ends all streams, and those to come; waits for nobody. */
+void live_end(struct live *live);
+/* The same, and returns when no thread runs any more. */
 void live_close(struct live *live);
 void live_free(struct live *live); /* after all connections are gone; NULL is fine */
 

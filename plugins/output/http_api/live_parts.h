@@ -62,6 +62,8 @@ bool live_is_wanted(const struct live *live, const struct live_source *source);
 /* Tells poller and follower that this has changed. */
 void live_want(struct live *live);
 
+bool live_is_over(struct live *live); /* no more is to be shown */
+
 int64_t live_clock(void); /* monotonic, also where a test holds the host's clock */
 
 void *live_poll(void *live);   /* the poller's thread */

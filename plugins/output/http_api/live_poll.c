@@ -19,12 +19,19 @@ static const int64_t poll_linger = 30 * HTTP_SECOND; /* for clients that come ba
 
 /* ---- Asking -------------------------------------------------------------- */
 
+struct poll_answer {
+	struct live *live;
+	struct news *news;
+};
+
 static int poll_take(void *arg, const struct tally_batch *batch)
 {
-	struct news *news = arg;
-	if (batch->table->n_columns != news->table->n_columns)
+	const struct poll_answer *answer = arg;
+	if (batch->table->n_columns != answer->news->table->n_columns)
 		return -EPROTO;
-	news_add(news, batch);
+	if (live_is_over(answer->live))
+		return -ECANCELED;
+	news_add(answer->news, batch);
 	return 0;
 }
 
@@ -37,6 +44,7 @@ struct poll {
 static int poll_ask(struct live *live, struct news *news, const struct poll *poll)
 {
 	struct tally_select select[ROWSET_MAX_COLUMNS];
+	struct poll_answer answer = {live, news};
 	const struct tally_table *table = news->table;
 	uint32_t n = 0;
 	for (uint32_t i = 1; i < table->n_columns; i++)
@@ -53,7 +61,7 @@ static int poll_ask(struct live *live, struct news *news, const struct poll *pol
 		.deadline = tally_monotonic(live->ctx) + live->config->query_timeout,
 	};
 	news->newest_first = true;
-	return tally_query(live->ctx, live->config->store, &query, poll_take, news);
+	return tally_query(live->ctx, live->config->store, &query, poll_take, &answer);
 }
 
 static void poll_begin(struct live *live, struct live_source *source, struct poll *ret)
@@ -121,7 +129,7 @@ static void poll_source(struct live *live, struct live_source *source)
 {
 	bool found = false;
 	int r = poll_rows(live, source, &found);
-	if (r < 0) {
+	if (r < 0 && !live_is_over(live)) {
 		tally_count(live->ctx, HTTP_STORE_ERRORS, 1);
 		tally_log(live->ctx, TALLY_WARNING, "streams of %s: the store did not answer: %s",
 			  source->table, strerror(-r));
@@ -191,7 +199,7 @@ void *live_poll(void *arg)
 	pthread_setname_np(pthread_self(), "http-poll");
 	while (poll_await(live, due)) {
 		for (int i = 0; i < LIVE_KINDS; i++)
-			if (due[i])
+			if (due[i] && !live_is_over(live))
 				poll_source(live, &live->sources[i]);
 	}
 	return NULL;
