@@ -214,6 +214,9 @@ static void there_are_only_so_many_streams(void **state)
 		clients[i] = sse_follow(fixture, "/api/v1/stream/stats", NULL);
 	assert_int_equal(fake_host_metric(fixture->host, HTTP_STREAMS), 32);
 	sse_expect_excuse(fixture, "/api/v1/stream/logs", NULL, "max_streams");
+	const uint32_t streams = HTTP_REQUESTS + HTTP_STREAM * HTTP_STATUS_CLASSES;
+	assert_int_equal(fake_host_metric(fixture->host, streams), 32);
+	assert_int_equal(fake_host_metric(fixture->host, streams + 2), 1);
 	for (int i = 0; i < 32; i++)
 		sse_leave(clients[i]);
 }

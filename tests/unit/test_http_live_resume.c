@@ -257,6 +257,9 @@ static void a_store_that_hangs_is_no_reason_to_give_up(void **state)
 	struct http_fixture *fixture = *state;
 	fake_store_hang(fixture->store, true);
 	sse_expect_excuse(fixture, "/api/v1/stream/logs?container=web", NULL, "in time");
+	assert_int_equal(fake_host_metric(fixture->host,
+					  HTTP_REQUESTS + 2 + HTTP_STREAM * HTTP_STATUS_CLASSES),
+			 1);
 	fake_store_hang(fixture->store, false);
 	sse_leave(sse_follow(fixture, "/api/v1/stream/logs", NULL));
 }

@@ -97,6 +97,7 @@ struct parcel *parcel_pack(struct reply *reply, int64_t made, bool gzip)
 	parcel->challenge = reply->challenge;
 	parcel->retry_after = reply->retry_after;
 	parcel->close = reply->close;
+	parcel->excused = reply->excused;
 	parcel->made = made;
 	parcel->link = reply->link;
 	reply->link = NULL;

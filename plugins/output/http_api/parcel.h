@@ -20,7 +20,7 @@ struct parcel {
 	char *link;
 	struct stream *stream; /* instead of a body, until it is on its way; NULL: none */
 	unsigned retry_after;
-	bool close;
+	bool close, excused;
 	struct {
 		char *data; /* NULL: empty; of gzip: there is none */
 		size_t len;

@@ -21,6 +21,7 @@ struct reply {
 	const char *challenge; /* value of a WWW-Authenticate header, static, or NULL */
 	unsigned retry_after;  /* seconds; 0: none */
 	bool close;            /* the connection cannot be trusted any more */
+	bool excused;          /* a 503 of a stream, which is sent as a 200 */
 };
 
 void reply_init(struct reply *reply);

@@ -53,7 +53,7 @@ static void server_count(struct server *server, const struct request *request, u
 							 [ORIGIN_HIT] = HTTP_CACHE_HIT,
 							 [ORIGIN_STALE] = HTTP_CACHE_STALE};
 	enum http_class class = request->endpoint ? request->endpoint->class : HTTP_OTHER;
-	unsigned hundreds = code / 100;
+	unsigned hundreds = (request->parcel->excused ? 503 : code) / 100;
 	unsigned status = hundreds == 4 ? 1 : hundreds == 5 ? 2 : 0;
 	int64_t took = now - request->started;
 	tally_count(server->ctx, HTTP_REQUESTS + class * HTTP_STATUS_CLASSES + status, 1);

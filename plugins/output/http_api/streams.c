@@ -28,6 +28,7 @@ void stream_excuse(struct reply *reply)
 	reply_done(reply);
 	reply->body = text;
 	reply->status = 200;
+	reply->excused = true;
 	reply->type = stream_type;
 	reply->retry_after = 0;
 }
