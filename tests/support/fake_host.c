@@ -87,7 +87,9 @@ static _Thread_local char fake_said[FAKE_REASON_SIZE]; /* as the core keeps it *
 static void fake_report(struct tally_ctx *ctx, int error, const char *fmt, va_list ap)
 {
 	struct fake_host *host = fake_of(ctx);
-	vsnprintf(fake_said, sizeof(fake_said), fmt, ap);
+	char fresh[FAKE_REASON_SIZE]; /* fmt's arguments may point into the old one */
+	vsnprintf(fresh, sizeof(fresh), fmt, ap);
+	memcpy(fake_said, fresh, sizeof(fake_said));
 	pthread_mutex_lock(&host->lock);
 	memcpy(host->reason, fake_said, sizeof(host->reason));
 	pthread_mutex_unlock(&host->lock);
