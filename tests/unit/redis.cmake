@@ -8,4 +8,4 @@ foreach(area IN ITEMS publish keeper follow)
 	set_tests_properties(unit_redis_${area} PROPERTIES LABELS unit TIMEOUT 120)
 endforeach()
 tallyd_unit_test(redis_faults SOURCES unit/test_redis_faults.c unit/redis_fixture.c
-	LIBRARIES redis_objects)
+	unit/redis_villain.c LIBRARIES redis_objects)

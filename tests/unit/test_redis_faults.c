@@ -1,14 +1,10 @@
 /* Replies that no Redis gives: halves, endless ones, arrays, nonsense. */
 #include <errno.h>
-#include <netinet/in.h>
-#include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "redis_fixture.h"
+#include "redis_villain.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,85 +12,18 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-/* Answers PING as it should and whatever comes after that with `reply`, over and over if endless;
- * then it keeps the connection open until the other side closes it. */
-enum { GUESTS = 16 };
-
-struct villain {
-	int fd;
-	pthread_t thread, guests[GUESTS];
-	int n_guests;
-	const char *reply;
-	bool endless;
-};
-
-static void villain_send(int fd, const char *text)
-{
-	ssize_t n = send(fd, text, strlen(text), MSG_NOSIGNAL);
-	(void)n;
-}
-
-static void villain_talk(const struct villain *villain, int fd)
-{
-	char bytes[4096];
-	for (bool greeted = false; recv(fd, bytes, sizeof(bytes), 0) > 0; greeted = true) {
-		villain_send(fd, greeted ? villain->reply : "+PONG\r\n");
-		while (greeted && villain->endless &&
-		       send(fd, villain->reply, strlen(villain->reply), MSG_NOSIGNAL) > 0)
-			;
-	}
-}
-
-struct visit {
-	const struct villain *villain;
-	int fd;
-};
-
-static void *villain_serve(void *arg)
-{
-	struct visit *visit = arg;
-	villain_talk(visit->villain, visit->fd);
-	close(visit->fd);
-	free(visit);
-	return NULL;
-}
-
-static void *villain_run(void *arg)
-{
-	struct villain *villain = arg;
-	int fd;
-	while (villain->n_guests < GUESTS && (fd = accept(villain->fd, NULL, NULL)) >= 0) {
-		struct visit *visit = malloc(sizeof(*visit));
-		*visit = (struct visit){villain, fd};
-		pthread_create(&villain->guests[villain->n_guests++], NULL, villain_serve, visit);
-	}
-	for (int i = 0; i < villain->n_guests; i++)
-		pthread_join(villain->guests[i], NULL);
-	return NULL;
-}
-
 static struct redis_fixture *meet(struct villain *villain)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET};
-	socklen_t len = sizeof(address);
 	struct redis_fixture *fixture = redis_prepare();
-	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	villain->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(villain->fd, (struct sockaddr *)&address, len), 0);
-	assert_int_equal(listen(villain->fd, 10), 0);
-	assert_int_equal(getsockname(villain->fd, (struct sockaddr *)&address, &len), 0);
-	snprintf(fixture->url, sizeof(fixture->url), "redis://127.0.0.1:%d",
-		 ntohs(address.sin_port));
-	pthread_create(&villain->thread, NULL, villain_run, villain);
+	villain_begin(villain);
+	snprintf(fixture->url, sizeof(fixture->url), "redis://127.0.0.1:%d", villain->port);
 	return fixture;
 }
 
 static void part(struct villain *villain, struct redis_fixture *fixture)
 {
 	redis_finish(fixture);
-	shutdown(villain->fd, SHUT_RDWR);
-	pthread_join(villain->thread, NULL);
-	close(villain->fd);
+	villain_end(villain);
 }
 
 static const struct tally_column time_column = {.name = "time", .type = TALLY_TIME};
@@ -116,21 +45,21 @@ static int write_row(struct redis_fixture *fixture)
 	return r;
 }
 
-static void expect_failure(struct villain villain, int error, const char *why)
+static void expect_failure(struct villain *villain, int error, const char *why)
 {
-	struct redis_fixture *fixture = meet(&villain);
+	struct redis_fixture *fixture = meet(villain);
 	fixture->config.timeout = error == ETIMEDOUT ? REDIS_SECOND : 30 * REDIS_SECOND;
 	assert_int_equal(redis_begin(fixture), 0);
 	assert_int_equal(write_row(fixture), -error);
 	if (!strstr(tally_reason(fixture->ctx), why))
 		fail_msg("\"%s\" does not say \"%s\"", tally_reason(fixture->ctx), why);
-	part(&villain, fixture);
+	part(villain, fixture);
 }
 
 static void half_a_reply_ends_with_the_deadline(void **state)
 {
 	(void)state;
-	expect_failure((struct villain){.reply = "$100\r\nabc"}, ETIMEDOUT, "in time");
+	expect_failure(&(struct villain){.reply = "$100\r\nabc"}, ETIMEDOUT, "in time");
 }
 
 static void an_endless_reply_is_cut_off(void **state)
@@ -140,20 +69,20 @@ static void an_endless_reply_is_cut_off(void **state)
 	memset(text, 'x', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
 	memcpy(text, "$500000000\r\n", 12);
-	expect_failure((struct villain){.reply = text, .endless = true}, EBADMSG, "longer than");
+	expect_failure(&(struct villain){.reply = text, .endless = true}, EBADMSG, "longer than");
 }
 
 static void arrays_are_refused_before_there_is_room_for_them(void **state)
 {
 	(void)state;
-	expect_failure((struct villain){.reply = "*2147483647\r\n:1\r\n"}, EBADMSG, "");
-	expect_failure((struct villain){.reply = "*-2\r\n:1\r\n"}, EBADMSG, "");
+	expect_failure(&(struct villain){.reply = "*2147483647\r\n:1\r\n"}, EBADMSG, "");
+	expect_failure(&(struct villain){.reply = "*-2\r\n:1\r\n"}, EBADMSG, "");
 }
 
 static void nonsense_is_refused(void **state)
 {
 	(void)state;
-	expect_failure((struct villain){.reply = "HTTP/1.1 400 Bad Request\r\n\r\n"}, EBADMSG,
+	expect_failure(&(struct villain){.reply = "HTTP/1.1 400 Bad Request\r\n\r\n"}, EBADMSG,
 		       "Protocol error");
 }
 
