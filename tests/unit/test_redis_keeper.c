@@ -122,6 +122,20 @@ static void idle_links_that_were_closed_are_replaced(void **state)
 	assert_int_equal(fake_host_metric(fixture->host, REDIS_CACHE_AVAILABLE), 1);
 }
 
+/* What its host's name points to may be another one by then. */
+static void a_redis_that_takes_no_writes_is_connected_to_again(void **state)
+{
+	struct redis_fixture *fixture = *state;
+	assert_int_equal(set(fixture, "k", "x"), 0);
+	redis_expect(fixture, "OK", "REPLICAOF 127.0.0.1 1");
+	uint64_t before = fake_host_metric(fixture->host, REDIS_CONNECTS);
+	assert_int_equal(set(fixture, "k", "y"), -EPROTO);
+	assert_non_null(strstr(tally_reason(fixture->ctx), "READONLY"));
+	redis_expect(fixture, "OK", "REPLICAOF NO ONE");
+	assert_true(redis_eventually(answers, fixture));
+	assert_true(fake_host_metric(fixture->host, REDIS_CONNECTS) > before);
+}
+
 static void *ask(void *arg)
 {
 	struct tally_blob blob;
@@ -188,6 +202,7 @@ int main(void)
 		TEST(more_threads_than_links_all_get_their_own_answers),
 		TEST(after_a_late_answer_redis_is_left_alone_and_then_asked_again),
 		TEST(idle_links_that_were_closed_are_replaced),
+		TEST(a_redis_that_takes_no_writes_is_connected_to_again),
 		TEST(a_link_that_was_being_opened_at_a_failure_is_closed),
 		TEST(a_cache_that_rests_can_be_stopped),
 	};

@@ -198,7 +198,10 @@ static int keeper_reply(void *arg, uint32_t i, redisReply **reply)
 	(void)i;
 	if (got->type == REDIS_REPLY_ERROR) {
 		answer->result = link_refused(answer->link, got);
-	} else if (answer->ret && got->type == REDIS_REPLY_STRING) {
+		/* It is a replica now; the next connection may be to what is primary instead. */
+		return strncmp(got->str, "READONLY", strlen("READONLY")) == 0 ? answer->result : 0;
+	}
+	if (answer->ret && got->type == REDIS_REPLY_STRING) {
 		*answer->ret = (struct tally_blob){
 			.data = got->str, .len = got->len, .release = keeper_release, .owner = got};
 		*reply = NULL;
