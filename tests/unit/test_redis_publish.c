@@ -269,7 +269,7 @@ static void a_wrong_password_is_told_and_not_shown(void **state)
 	struct redis_fixture *guarded = redis_prepare();
 	redis_expect(*state, "OK", "CONFIG SET requirepass s3cret");
 	guarded->config.password = "wr0ng";
-	expect_no_entry(guarded, "WRONGPASS");
+	expect_no_entry(guarded, "/redis.sock: Redis says: WRONGPASS");
 	expect_no_entry(redis_prepare(), "NOAUTH");
 	redis_expect(*state, "OK", "CONFIG SET requirepass %s", "");
 }

@@ -60,17 +60,12 @@ static int follow_reply(void *arg, uint32_t i, redisReply **reply)
 
 /* ---- Asking -------------------------------------------------------------- */
 
-static int64_t follow_deadline(const struct follow *follow)
-{
-	return tally_monotonic(follow->link.ctx) + follow->link.config->timeout;
-}
-
 /* The replies come between messages. */
 static int follow_send(struct follow *follow, const struct commands *commands)
 {
 	if (commands->bytes.error)
 		return tally_fail(follow->link.ctx, -commands->bytes.error, "no memory");
-	return link_talk(&follow->link, commands, NULL, NULL, follow_deadline(follow));
+	return link_talk(&follow->link, commands, NULL, NULL, link_deadline(&follow->link));
 }
 
 static int follow_subscribe(struct follow *follow, const char *const *channels)
@@ -107,7 +102,7 @@ static int follow_ask(struct follow *follow)
 
 static int follow_step(struct follow *follow)
 {
-	int r = link_listen(&follow->link, follow_reply, follow, follow_deadline(follow));
+	int r = link_listen(&follow->link, follow_reply, follow, link_deadline(&follow->link));
 	if (r == -ETIMEDOUT && !follow->asked)
 		return follow_ask(follow);
 	follow->asked = false;
@@ -126,7 +121,7 @@ int follow_run(const struct link *how, const char *const *channels, tally_heard_
 	follow.prefix = prefix;
 	follow.link.max_reply = REDIS_MAX_MESSAGE;
 	follow.link.max_array = FOLLOW_MAX_ARRAY;
-	int r = link_open(&follow.link, follow_deadline(&follow));
+	int r = link_open(&follow.link);
 	if (r < 0)
 		return r;
 	r = follow_subscribe(&follow, channels);

@@ -145,7 +145,7 @@ static void keeper_connect(struct keeper *keeper)
 	pthread_mutex_unlock(&keeper->lock);
 	if (link) {
 		*link = keeper->how;
-		r = link_open(link, tally_monotonic(link->ctx) + link->config->timeout);
+		r = link_open(link);
 	}
 	pthread_mutex_lock(&keeper->lock);
 	if (r < 0 || life != keeper->life) {

@@ -157,16 +157,14 @@ static void *link_make_array(const redisReadTask *task, int n)
 	return n > 0 && n <= link->max_array ? link->make_array(task, n) : NULL;
 }
 
-static int link_connect(struct link *link, int64_t deadline)
+static int link_connect(struct link *link, const struct address *address, int64_t deadline)
 {
-	const struct address *address = link->address;
 	link->redis = address->port ? redisConnectNonBlock(address->place, address->port)
 				    : redisConnectUnixNonBlock(address->place);
 	if (!link->redis)
 		return tally_fail(link->ctx, ENOMEM, "no memory");
 	if (link->redis->err)
-		return tally_fail(link->ctx, ECONNREFUSED, "%s: %s", link->config->url,
-				  link->redis->errstr);
+		return tally_fail(link->ctx, ECONNREFUSED, "%s", link->redis->errstr);
 	link->functions = *link->redis->reader->fn;
 	link->make_array = link->functions.createArray;
 	link->functions.createArray = link_make_array;
@@ -180,8 +178,7 @@ static int link_connect(struct link *link, int64_t deadline)
 		return r;
 	socklen_t len = sizeof(error);
 	getsockopt(link->redis->fd, SOL_SOCKET, SO_ERROR, &error, &len);
-	return error ? tally_fail(link->ctx, error, "%s: %s", link->config->url, strerror(error))
-		     : 0;
+	return error ? tally_fail(link->ctx, error, "%s", strerror(error)) : 0;
 }
 
 static int link_greeted(void *arg, uint32_t i, redisReply **reply)
@@ -216,13 +213,24 @@ static int link_greet(struct link *link, int64_t deadline)
 	return r;
 }
 
-int link_open(struct link *link, int64_t deadline)
+int64_t link_deadline(const struct link *link)
 {
-	int r = link_connect(link, deadline);
-	if (r == 0)
-		r = link_greet(link, deadline);
-	if (r < 0)
+	return tally_monotonic(link->ctx) + link->config->timeout;
+}
+
+static int link_open_at(struct link *link, const struct address *address, int64_t deadline)
+{
+	int r = link_connect(link, address, deadline);
+	return r < 0 ? r : link_greet(link, deadline);
+}
+
+int link_open(struct link *link)
+{
+	int r = link_open_at(link, link->address, link_deadline(link));
+	if (r < 0) {
+		tally_fail(link->ctx, -r, "%s: %s", link->config->url, tally_reason(link->ctx));
 		link_close(link);
+	}
 	tally_count(link->ctx, r < 0 ? REDIS_CONNECT_ERRORS : REDIS_CONNECTS, 1);
 	return r;
 }

@@ -2,9 +2,9 @@
  * One connection to Redis.  link_open() connects, shows the password and chooses the database;
  * link_talk() sends commands and reads their replies in one round trip; link_listen() reads what
  * comes unasked.  Every wait ends at the deadline or when wake_fd or stop_fd becomes readable, and
- * no reply is taken beyond its bound.  A link that
- * failed must be closed, since nobody knows which replies are still on their way.  One thread at a
- * time.  hiredis connects and parses; sending and receiving is ours, for the deadlines.
+ * no reply is taken beyond its bound.  A link that failed must be closed, since nobody knows which
+ * replies are still on their way.  One thread at a time. hiredis connects and parses; sending and
+ * receiving is ours, for the deadlines.
  */
 #ifndef TALLYD_REDIS_LINK_H
 #define TALLYD_REDIS_LINK_H
@@ -31,8 +31,8 @@ struct link {
 /* Is on loan, or takes it by setting *reply to NULL.  Non-zero ends the talk with that. */
 typedef int link_reply_fn(void *arg, uint32_t i, redisReply **reply);
 
-/* 0, or -errno as after tally_fail(); then it is closed. */
-int link_open(struct link *link, int64_t deadline);
+/* Within `timeout`.  0, or -errno as after tally_fail(); then it is closed. */
+int link_open(struct link *link);
 void link_close(struct link *link);
 
 /* Open, and nothing that was not asked for has come: neither bytes nor the other side's close. */
@@ -45,6 +45,9 @@ int link_talk(struct link *link, const struct commands *commands, link_reply_fn 
 /* Waits for something to come, and gives all that is complete.  each NULL: link_talk() sends and
  * leaves the replies to this. */
 int link_listen(struct link *link, link_reply_fn *each, void *arg, int64_t deadline);
+
+/* From now on, `timeout`. */
+int64_t link_deadline(const struct link *link);
 
 /* What a reply of type error becomes: as after tally_fail(). */
 int link_refused(struct link *link, const redisReply *reply);

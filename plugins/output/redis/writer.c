@@ -22,8 +22,7 @@ int writer_connect(struct writer *writer)
 	struct link *link = &writer->link;
 	if (link->redis && !link_is_quiet(link))
 		link_close(link);
-	return link->redis ? 0
-			   : link_open(link, tally_monotonic(link->ctx) + link->config->timeout);
+	return link->redis ? 0 : link_open(link);
 }
 
 /* ---- Writing ------------------------------------------------------------- */
@@ -47,8 +46,7 @@ static int writer_reply(void *arg, uint32_t i, redisReply **reply)
 static int writer_flush(struct writer *writer)
 {
 	struct link *link = &writer->link;
-	int64_t deadline = tally_monotonic(link->ctx) + link->config->timeout;
-	int r = link_talk(link, &writer->commands, writer_reply, writer, deadline);
+	int r = link_talk(link, &writer->commands, writer_reply, writer, link_deadline(link));
 	commands_clear(&writer->commands);
 	return r;
 }
