@@ -298,6 +298,7 @@ static void urls_say_what_is_wrong_with_them(void **state)
 		{"redis://host:x", "port from 1"},
 		{"redis://host:6379/2", "as db"},
 		{"redis://u:p@host", "user or a password"},
+		{"redis://u:p/w@host", "user or a password"},
 		{"rediss://host", "TLS"},
 		{"unix://redis.sock", "full path"},
 	};

@@ -1,7 +1,6 @@
 #include "address.h"
 
 #include <ctype.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
@@ -39,16 +38,11 @@ static bool parse_port(const char *text, size_t len, int *ret)
 	return port >= 1 && port <= 65535;
 }
 
-/* Without the brackets of an IPv6 address. */
-static bool parse_host(const char *text, size_t len, struct address *ret)
+/* Letters, digits and some others. */
+static bool parse_name(const char *text, size_t len, const char *others, struct address *ret)
 {
-	bool bracketed = len > 2 && text[0] == '[' && text[len - 1] == ']';
-	if (bracketed) {
-		text++;
-		len -= 2;
-	}
 	for (size_t i = 0; i < len; i++)
-		if (!isalnum((unsigned char)text[i]) && !strchr(bracketed ? ":." : ".-_", text[i]))
+		if (!isalnum((unsigned char)text[i]) && !memchr(others, text[i], strlen(others)))
 			return false;
 	if (len == 0 || len >= sizeof(ret->place))
 		return false;
@@ -56,22 +50,42 @@ static bool parse_host(const char *text, size_t len, struct address *ret)
 	return true;
 }
 
-static const char *parse_tcp(const char *text, struct address *ret)
+/* Without the brackets of an IPv6 address. */
+static bool parse_host(const char *text, size_t len, struct address *ret)
 {
-	size_t len = strcspn(text, "/");
+	bool bracketed = len > 2 && text[0] == '[' && text[len - 1] == ']';
+	return bracketed ? parse_name(text + 1, len - 2, ":.", ret)
+			 : parse_name(text, len, ".-_", ret);
+}
+
+const char *address_parse_host(const char *text, size_t len, int port, struct address *ret)
+{
 	const char *colon = memrchr(text, ':', len), *bracket = memrchr(text, ']', len);
 	if (strchr(text, '@'))
 		return "holds a user or a password: give them as user and password, which are "
 		       "not shown";
-	if (text[len] && text[len + 1])
-		return "has a path: give the database as db";
-	ret->port = ADDRESS_PORT;
+	ret->port = port;
 	if (colon && colon > bracket) {
 		if (!parse_port(colon + 1, (size_t)(text + len - colon - 1), &ret->port))
 			return "needs a port from 1 to 65535";
 		len = (size_t)(colon - text);
 	}
 	return parse_host(text, len, ret) ? NULL : "needs a host's name or address";
+}
+
+bool address_make(const char *host, size_t host_len, const char *port, size_t port_len,
+		  struct address *ret)
+{
+	return parse_port(port, port_len, &ret->port) && parse_name(host, host_len, ":.-_", ret);
+}
+
+static const char *parse_tcp(const char *text, struct address *ret)
+{
+	size_t len = strcspn(text, "/");
+	const char *problem = address_parse_host(text, len, ADDRESS_PORT, ret);
+	if (!problem && text[len] && text[len + 1])
+		problem = "has a path: give the database as db";
+	return problem;
 }
 
 const char *address_parse(const char *url, struct address *ret)
@@ -82,8 +96,8 @@ const char *address_parse(const char *url, struct address *ret)
 	rest = after(url, "redis://");
 	if (rest)
 		return parse_tcp(rest, ret);
-	if (after(url, "rediss://"))
+	if (after(url, "rediss://") || after(url, "rediss+sentinel://"))
 		return "asks for TLS, which this tallyd cannot do: put a TLS proxy between "
 		       "(stunnel, or Redis on this machine)";
-	return "begins with neither redis:// nor unix://";
+	return "begins with neither redis://, redis+sentinel:// nor unix://";
 }

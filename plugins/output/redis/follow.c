@@ -53,7 +53,7 @@ static int follow_reply(void *arg, uint32_t i, redisReply **reply)
 			return 0;
 		}
 	}
-	if (got->type == REDIS_REPLY_ARRAY && is_text(got->element[0], "pong"))
+	if (got->type == REDIS_REPLY_ARRAY && got->elements > 0 && is_text(got->element[0], "pong"))
 		return 0;
 	return tally_fail(follow->link.ctx, EBADMSG, "a reply that was not asked for");
 }

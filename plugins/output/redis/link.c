@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "sentinel.h"
+
 enum { LINK_CHUNK = 16 << 10 };
 
 void link_close(struct link *link)
@@ -154,7 +156,8 @@ int link_refused(struct link *link, const redisReply *reply)
 static void *link_make_array(const redisReadTask *task, int n)
 {
 	const struct link *link = task->privdata;
-	return n > 0 && n <= link->max_array ? link->make_array(task, n) : NULL;
+	bool fits = link->max_array && n >= 0 && n <= link->max_array;
+	return fits ? link->make_array(task, n) : NULL;
 }
 
 static int link_connect(struct link *link, const struct address *address, int64_t deadline)
@@ -200,10 +203,10 @@ static int link_greet(struct link *link, int64_t deadline)
 			commands_add_text(&commands, config->user);
 		commands_add_text(&commands, config->password);
 	}
-	if (config->db) {
+	if (link->db) {
 		commands_begin(&commands, 2);
 		commands_add_text(&commands, "SELECT");
-		commands_add_number(&commands, config->db);
+		commands_add_number(&commands, link->db);
 	}
 	commands_begin(&commands, 1);
 	commands_add_text(&commands, "PING");
@@ -218,19 +221,25 @@ int64_t link_deadline(const struct link *link)
 	return tally_monotonic(link->ctx) + link->config->timeout;
 }
 
-static int link_open_at(struct link *link, const struct address *address, int64_t deadline)
+int link_open_at(struct link *link, const struct address *address, int64_t deadline)
 {
 	int r = link_connect(link, address, deadline);
 	return r < 0 ? r : link_greet(link, deadline);
 }
 
-int link_open(struct link *link)
+static int link_open_plain(struct link *link)
 {
 	int r = link_open_at(link, link->address, link_deadline(link));
-	if (r < 0) {
-		tally_fail(link->ctx, -r, "%s: %s", link->config->url, tally_reason(link->ctx));
+	return r < 0 ? tally_fail(link->ctx, -r, "%s: %s", link->config->url,
+				  tally_reason(link->ctx))
+		     : 0;
+}
+
+int link_open(struct link *link)
+{
+	int r = link->sentinels ? sentinels_open(link->sentinels, link) : link_open_plain(link);
+	if (r < 0)
 		link_close(link);
-	}
 	tally_count(link->ctx, r < 0 ? REDIS_CONNECT_ERRORS : REDIS_CONNECTS, 1);
 	return r;
 }

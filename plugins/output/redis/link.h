@@ -1,10 +1,10 @@
 /*
- * One connection to Redis.  link_open() connects, shows the password and chooses the database;
- * link_talk() sends commands and reads their replies in one round trip; link_listen() reads what
- * comes unasked.  Every wait ends at the deadline or when wake_fd or stop_fd becomes readable, and
- * no reply is taken beyond its bound.  A link that failed must be closed, since nobody knows which
- * replies are still on their way.  One thread at a time. hiredis connects and parses; sending and
- * receiving is ours, for the deadlines.
+ * One connection to Redis.  link_open() connects, to where sentinels say if there are some, shows
+ * the password and chooses the database; link_talk() sends commands and reads their replies in one
+ * round trip; link_listen() reads what comes unasked.  Every wait ends at the deadline or when
+ * wake_fd or stop_fd becomes readable, and no reply is taken beyond its bound.  A link that failed
+ * must be closed, since nobody knows which replies are still on their way.  One thread at a time.
+ * hiredis connects and parses; sending and receiving is ours, for the deadlines.
  */
 #ifndef TALLYD_REDIS_LINK_H
 #define TALLYD_REDIS_LINK_H
@@ -15,13 +15,17 @@
 #include "commands.h"
 #include "redis.h"
 
+struct sentinels;
+
 struct link {
 	struct tally_ctx *ctx;
 	const struct redis_config *config;
 	const struct address *address;
+	struct sentinels *sentinels; /* NULL: Redis is at the address */
+	int64_t db;
 	int wake_fd, stop_fd; /* -1: none */
 	size_t max_reply;     /* bytes */
-	int max_array;        /* elements; one on the wire could be of any length */
+	int max_array;        /* elements, 0: no arrays; one on the wire could be of any length */
 	redisContext *redis;  /* NULL: closed */
 	redisReplyObjectFunctions functions;
 	void *(*make_array)(const redisReadTask *task, int n);
@@ -31,8 +35,11 @@ struct link {
 /* Is on loan, or takes it by setting *reply to NULL.  Non-zero ends the talk with that. */
 typedef int link_reply_fn(void *arg, uint32_t i, redisReply **reply);
 
-/* Within `timeout`.  0, or -errno as after tally_fail(); then it is closed. */
+/* Within `timeout`, with sentinels that for each of them and for Redis.  0, or -errno as after
+ * tally_fail(); then it is closed. */
 int link_open(struct link *link);
+/* The part of it that sentinels are reached by, too; a link that it fails on is left to close. */
+int link_open_at(struct link *link, const struct address *address, int64_t deadline);
 void link_close(struct link *link);
 
 /* Open, and nothing that was not asked for has come: neither bytes nor the other side's close. */

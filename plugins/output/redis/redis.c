@@ -14,11 +14,13 @@
 
 #include "follow.h"
 #include "keeper.h"
+#include "sentinel.h"
 #include "writer.h"
 
 struct redis {
 	struct link how;
 	struct address address;
+	struct sentinels sentinels;
 	struct writer writer;
 	struct keeper *keeper;
 };
@@ -27,10 +29,13 @@ struct redis {
 
 static const struct tally_option redis_options[] = {
 	{OPTION(url), .type = TALLY_OPT_STRING, .fallback = "redis://127.0.0.1:6379",
-	 .help = "Where Redis is: redis://HOST:PORT or unix:///PATH."},
+	 .help = "Where Redis is: redis://HOST:PORT or unix:///PATH; or up to 8 sentinels, "
+		 "which know where: redis+sentinel://HOST:PORT,HOST:PORT/NAME[/DB]."},
 	{OPTION(user), .type = TALLY_OPT_STRING, .help = "For AUTH, with Redis 6 and newer."},
 	{OPTION(password), .type = TALLY_OPT_STRING, .flags = TALLY_OPT_SECRET,
 	 .help = "For AUTH.  It is sent as it is: to another machine only through a TLS proxy."},
+	{OPTION(sentinel_password), .type = TALLY_OPT_STRING, .flags = TALLY_OPT_SECRET,
+	 .help = "For AUTH with sentinels that want one; they are not shown the other."},
 	{OPTION(db), .type = TALLY_OPT_INT, .fallback = "0", .accepts = "0..65535",
 	 .help = "The database's number."},
 	{OPTION(prefix), .type = TALLY_OPT_STRING,
@@ -38,7 +43,7 @@ static const struct tally_option redis_options[] = {
 	{OPTION(ttl), .type = TALLY_OPT_DURATION, .fallback = "10min", .accepts = "1s..30d",
 	 .help = "A container's hash goes when nothing was written to it for so long."},
 	{OPTION(timeout), .type = TALLY_OPT_DURATION, .fallback = "2s", .accepts = "10ms..1min",
-	 .help = "How long connecting, or publishing a batch, may take."},
+	 .help = "How long connecting, or publishing a batch, may take; asking a sentinel, too."},
 	{OPTION(cache_timeout), .type = TALLY_OPT_DURATION, .fallback = "5ms",
 	 .accepts = "100us..10s",
 	 .help = "As a cache: how long one question may take; after a longer one Redis is left "
@@ -60,12 +65,29 @@ static const struct tally_metric redis_metrics[] = {
 	{.name = NULL},
 };
 
-static int redis_check(struct tally_ctx *ctx, const struct redis_config *config,
-		       struct address *ret)
+/* Where to, and to which database. */
+static int redis_aim(struct redis *redis, struct tally_ctx *ctx, const struct redis_config *config)
 {
-	const char *problem = address_parse(config->url, ret);
+	bool sentinels = sentinels_are_meant(config->url);
+	const char *problem = sentinels ? sentinels_parse(config->url, &redis->sentinels)
+					: address_parse(config->url, &redis->address);
 	if (problem)
 		return tally_fail(ctx, EINVAL, "url: %s", problem);
+	if (config->sentinel_password && !sentinels)
+		return tally_fail(ctx, EINVAL, "sentinel_password: url names no sentinels");
+	redis->how.address = &redis->address;
+	redis->how.sentinels = sentinels ? &redis->sentinels : NULL;
+	redis->how.db = config->db;
+	if (!sentinels || redis->sentinels.db < 0)
+		return 0;
+	if (config->db && config->db != redis->sentinels.db)
+		return tally_fail(ctx, EINVAL, "db: is another one than in url");
+	redis->how.db = redis->sentinels.db;
+	return 0;
+}
+
+static int redis_check(struct tally_ctx *ctx, const struct redis_config *config)
+{
 	if (config->user && !config->password)
 		return tally_fail(ctx, EINVAL, "user: needs a password too");
 	if (strlen(config->prefix) > 64)
@@ -78,15 +100,19 @@ static int redis_create(struct tally_ctx *ctx, const void *config, void **ret_se
 	auto_free struct redis *redis = calloc(1, sizeof(*redis));
 	if (!redis)
 		return tally_fail(ctx, ENOMEM, "no memory");
-	int r = redis_check(ctx, config, &redis->address);
+	int r = redis_check(ctx, config);
+	if (r == 0)
+		r = redis_aim(redis, ctx, config);
 	if (r < 0)
 		return r;
 	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (fd < 0)
 		return tally_fail(ctx, errno, "eventfd: %s", strerror(errno));
-	redis->how = (struct link){.ctx = ctx, .config = config, .wake_fd = fd, .stop_fd = -1};
+	redis->how.ctx = ctx;
+	redis->how.config = config;
+	redis->how.wake_fd = fd;
+	redis->how.stop_fd = -1;
 	redis->how.max_reply = REDIS_MAX_REPLY;
-	redis->how.address = &redis->address;
 	*ret_self = TAKE(redis);
 	return 0;
 }

@@ -15,7 +15,7 @@ enum {
 };
 
 struct redis_config {
-	const char *url, *user, *password;
+	const char *url, *user, *password, *sentinel_password;
 	int64_t db;
 	const char *prefix;
 	int64_t ttl, timeout, cache_timeout;
