@@ -12,7 +12,7 @@ import time
 import pytest
 
 from pg import Postgres
-from redis import Redis
+from redis import Redis, Watched
 from waiting import wait_for
 
 names = (f"db{n}" for n in itertools.count())
@@ -34,6 +34,12 @@ conninfo = %(conninfo)s
 url = %(url)s
 buffer = batch:redis
 timeout = %(timeout)s
+%(extra)s
+"""
+METRICS = """
+[output.http_api]
+listen = 127.0.0.1:{port}
+store = timescale
 """
 API = """
 [output.timescale]
@@ -86,8 +92,8 @@ class Site:
     def make(self, sections, **values):
         return self.tallyd(sections % {**self.values, **values})
 
-    def worker(self, **values):
-        daemon = self.make(WORKER, **values)
+    def worker(self, more="", **values):
+        daemon = self.make(WORKER + more, **values)
         self.rows = daemon.dir / "rows"
         self.rows.touch()
         return daemon.start(ready=None)
@@ -254,3 +260,43 @@ def test_a_wrong_password_is_told_never_shown_and_harmless(site):
     assert api.metric("tallyd_instance_up", instance="output.redis") == 0
     assert not re.search("wr0ng|s3cret", api.log + good.log)
     assert "********" in good.call("config", "explain").stdout
+
+
+@pytest.fixture
+def watched():
+    made = Watched()
+    try:
+        yield made.start("s3ntinel")
+    finally:
+        made.leave()
+
+
+def test_after_a_failover_all_goes_on_at_the_new_primary(tallyd, server, watched):
+    """Of the sentinels the one that is asked first dies with the primary."""
+    old = watched.primary()
+    site = Site(tallyd, server.conninfo(server.create(next(names))), old)
+    site.values.update(url=watched.url, timeout="2s", extra="sentinel_password = s3ntinel")
+    worker = site.worker(METRICS)
+    first, second = site.api(), site.api()
+    fill(site, first, second)
+    query = itertools.count(1)
+    wait_for(lambda: shared(site, first, second, query), 60)
+
+    watched.sentinels[0].stop()
+    old.stop()
+    shown = []
+
+    def promoted():
+        shown.append(f"{len(shown) + 1:064x}")
+        site.emit("container_info", [time.time_ns(), "alpha", shown[-1], "web", "web:1", None, "dead"])
+        return watched.primary() is not old
+
+    wait_for(promoted, 60, every=0.2)
+    site.redis = watched.primary()
+    wait_for(lambda: site.redis.cli("ROLE").startswith("master"), 30)
+    wait_for(lambda: all(site.redis.hash(site.key(c)).get("info.state") == "dead" for c in shown), 90)
+    wait_for(lambda: shared(site, first, second, query), 90)
+    wait_for(lambda: worker.metric("tallyd_rows_waiting", output="output.redis") == 0, 30)
+    assert worker.metric("tallyd_rows_dropped_total", output="output.redis") == 0
+    worker.balanced()
+    assert not re.search("s3ntinel", worker.log + first.log + second.log)
