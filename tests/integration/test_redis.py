@@ -203,7 +203,8 @@ def test_a_frozen_redis_changes_no_answer_and_holds_no_row_back(site):
             path = f"{LIST}?limit={next(query)}"
             one, two = api.get(path), plain.get(path)
             assert one.status == two.status == 200 and one.body == two.body
-            return level(api, "timeout") >= 1
+            # an error, if the keeper's own look at Redis was the first to be late
+            return level(api, "timeout") + level(api, "error") >= 1
 
         wait_for(late, 60)
         site.emit("container_info", [time.time_ns(), "alpha", DB, "db", "db:1", None, "paused"])
