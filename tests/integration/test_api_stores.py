@@ -314,10 +314,21 @@ def test_what_is_now(same, path):
 
 @pytest.mark.parametrize("query", ["notes?", "notes?order=desc&", "notes?author=ann&", "notes?author=%25_*&author=ann&",
                                    "weather?", "weather?order=desc&", "weather?place=here&", "container_events?",
-                                   "container_stats?order=desc&name=web&", "container_info?", "container_info?host=beta&"])
+                                   "container_stats?order=desc&name=web&", "container_info?", "container_info?host=beta&", "docker_images?"])
 def test_tables(same, query):
     rows = list(pages(same, f"/api/v1/tables/{query}from={{-7200}}&to={{1}}&limit=37"))
     assert len(rows) == len({json.dumps(row) for row in rows}) > 0
+
+
+@pytest.mark.parametrize("table, key", [("container_info", "container_id"), ("docker_images", "image_id")])
+def test_tables_of_state_in_both_orders(same, table, key):
+    """By their tags, one row and all rows a page."""
+    orders = {f"{order}{limit}": [(row["host"], row[key]) for row in
+                                  pages(same, f"/api/v1/tables/{table}?order={order}&limit={limit}")]
+              for order in ("asc", "desc") for limit in (1, 3, 100)}
+    rows = sorted(orders["asc100"])
+    assert len(rows) == 4
+    assert all(found == (rows if order.startswith("asc") else rows[::-1]) for order, found in orders.items())
 
 
 # ---- Wrong questions

@@ -334,6 +334,23 @@ static void a_state_table_is_paged_in_the_order_of_its_key(void **state)
 	assert_int_equal(ask(f, &query, &rows), -EINVAL);
 }
 
+static void a_state_table_is_paged_backwards_too(void **state)
+{
+	struct fixture *f = *state;
+	const struct tally_select select = {.column = "id"};
+	struct tally_query query = query_of("things", &select, 1);
+	const struct tally_cell after[] = {text("h1"), text("d")};
+	write_things(f);
+	query.limit = 2;
+	query.newest_first = 1;
+	assert_messages(f, &query, 1, "e d ");
+	query.after = after;
+	query.n_after = 2;
+	assert_messages(f, &query, 1, "c b ");
+	query.limit = 3;
+	assert_messages(f, &query, 1, "c b a ");
+}
+
 static void refused(struct fixture *f, const struct tally_query *query, int error,
 		    const char *reason)
 {
@@ -500,6 +517,7 @@ int main(void)
 		STORE_TEST(paging_backwards_gives_each_row_once_too),
 		STORE_TEST(rows_of_one_microsecond_are_all_there_in_their_order),
 		STORE_TEST(a_state_table_is_paged_in_the_order_of_its_key),
+		STORE_TEST(a_state_table_is_paged_backwards_too),
 		STORE_TEST(what_is_not_known_is_refused_by_name),
 		STORE_TEST(a_callback_that_says_stop_is_obeyed),
 		STORE_TEST(a_query_past_its_deadline_is_ended),

@@ -238,7 +238,7 @@ int scan_run(struct reader *reader, const struct question *question, struct answ
 			    .question = question,
 			    .answer = answer,
 			    .left = question->query->limit,
-			    .newest_first = question->query->newest_first && !state};
+			    .newest_first = question->query->newest_first};
 	int r = scan_prepare_page(&scan);
 	if (r == 0)
 		r = state ? scan_page(&scan) : scan_series(&scan);
