@@ -328,6 +328,34 @@ static void hosts_and_summary_add_up(void **state)
 	http_free(&answer);
 }
 
+static void what_no_host_measured_has_no_sum(void **state)
+{
+	http_add_container(*state, "gamma", ID_OLD, "new", "running");
+	struct http_answer answer = http_ok(state, "/api/v1/hosts");
+	assert_string_equal(text_at(&answer, "data.2.host"), "gamma");
+	assert_int_equal(json_integer_value(at(answer.json, "data.2.running")), 1);
+	assert_true(json_is_null(at(answer.json, "data.2.cpu_percent")));
+	assert_true(json_is_null(at(answer.json, "data.2.mem_used_bytes")));
+	assert_true(json_is_null(at(answer.json, "data.2.newest_stats")));
+	assert_true(json_number_value(at(answer.json, "data.1.cpu_percent")) == 99.5);
+	http_free(&answer);
+	answer = http_ok(state, "/api/v1/summary");
+	assert_true(json_number_value(at(answer.json, "cpu_percent")) == 109.5);
+	assert_true(json_number_value(at(answer.json, "mem_used_bytes")) == 2005);
+	http_free(&answer);
+}
+
+static void a_store_without_readings_has_no_sums(void **state)
+{
+	http_add_container(*state, "alpha", ID_WEB, "web", "running");
+	struct http_answer answer = http_ok(state, "/api/v1/summary");
+	assert_int_equal(json_integer_value(at(answer.json, "containers")), 1);
+	assert_true(json_is_null(at(answer.json, "cpu_percent")));
+	assert_true(json_is_null(at(answer.json, "mem_used_bytes")));
+	assert_true(json_is_null(at(answer.json, "newest_stats")));
+	http_free(&answer);
+}
+
 /* ---- Tables -------------------------------------------------------------- */
 
 static void any_declared_table_can_be_read(void **state)
@@ -527,6 +555,8 @@ int main(void)
 		EMPTY(old_readings_are_the_latest_when_collecting_has_stopped),
 		WITH_DATA(the_top_is_sorted),
 		WITH_DATA(hosts_and_summary_add_up),
+		WITH_DATA(what_no_host_measured_has_no_sum),
+		EMPTY(a_store_without_readings_has_no_sums),
 		EMPTY(any_declared_table_can_be_read),
 		WITH_DATA(rows_of_a_table_come_in_pages),
 		WITH_DATA(the_daemon_tells_about_itself),

@@ -11,11 +11,21 @@ enum { GROUPS_MAX = 10000, GROUP_NAME_SIZE = 256 };
 /* Where the columns of the answer are. */
 enum { INFO_TIME, INFO_HOST, INFO_STATE, INFO_HEALTH };
 
+/* Of nothing that was measured there is no sum. */
+struct sum {
+	double value;
+	bool any;
+};
+
+struct usage {
+	struct sum cpu, memory;
+	int64_t newest; /* reading; 0: none */
+};
+
 struct group {
 	char name[GROUP_NAME_SIZE];
 	uint32_t containers, running;
-	double cpu, memory;
-	int64_t newest; /* reading; 0: none */
+	struct usage usage;
 };
 
 struct groups {
@@ -104,17 +114,29 @@ static int read_containers(struct call *call, struct inventory *inventory)
 	return r;
 }
 
-static double latest_number(const struct latest *latest, const struct tally_cell *row,
-			    const char *field)
+static void sum_add(struct sum *sum, const struct sum *more)
+{
+	sum->value += more->value;
+	sum->any |= more->any;
+}
+
+static void usage_add(struct usage *usage, const struct usage *more)
+{
+	sum_add(&usage->cpu, &more->cpu);
+	sum_add(&usage->memory, &more->memory);
+	usage->newest = more->newest > usage->newest ? more->newest : usage->newest;
+}
+
+static struct sum latest_number(const struct latest *latest, const struct tally_cell *row,
+				const char *field)
 {
 	for (uint32_t i = 0; i < latest->fields.n; i++) {
 		const struct tally_cell *cell = &row[LATEST_FIELDS + i];
-		if (strcmp(latest->fields.columns[i]->name, field) != 0 || !cell->set)
-			continue;
-		return latest->rows.types[LATEST_FIELDS + i] == TALLY_REAL ? cell->f
-									   : (double)cell->i;
+		bool real = latest->rows.types[LATEST_FIELDS + i] == TALLY_REAL;
+		if (strcmp(latest->fields.columns[i]->name, field) == 0 && cell->set)
+			return (struct sum){real ? cell->f : (double)cell->i, true};
 	}
-	return 0;
+	return (struct sum){.any = false};
 }
 
 static int read_usage(struct call *call, struct inventory *inventory)
@@ -124,12 +146,11 @@ static int read_usage(struct call *call, struct inventory *inventory)
 	for (uint32_t i = 0; r == 0 && i < latest.n; i++) {
 		const struct tally_cell *row = latest_row(&latest, i);
 		struct group *host = group_for(&inventory->hosts, &row[LATEST_HOST]);
-		if (!host)
-			continue;
-		host->cpu += latest_number(&latest, row, "cpu_percent");
-		host->memory += latest_number(&latest, row, "mem_used_bytes");
-		if (row[LATEST_TIME].i > host->newest)
-			host->newest = row[LATEST_TIME].i;
+		const struct usage usage = {latest_number(&latest, row, "cpu_percent"),
+					    latest_number(&latest, row, "mem_used_bytes"),
+					    row[LATEST_TIME].i};
+		if (host)
+			usage_add(&host->usage, &usage);
 	}
 	return r;
 }
@@ -140,15 +161,22 @@ static int inventory_read(struct call *call, struct inventory *inventory)
 	return r < 0 ? r : read_usage(call, inventory);
 }
 
-static void write_usage(struct json_writer *json, double cpu, double memory, int64_t newest)
+static void write_sum(struct json_writer *json, const char *key, const struct sum *sum)
 {
-	json_write_key(json, "cpu_percent");
-	json_write_real(json, cpu);
-	json_write_key(json, "mem_used_bytes");
-	json_write_real(json, memory);
+	json_write_key(json, key);
+	if (sum->any)
+		json_write_real(json, sum->value);
+	else
+		json_write_null(json);
+}
+
+static void write_usage(struct json_writer *json, const struct usage *usage)
+{
+	write_sum(json, "cpu_percent", &usage->cpu);
+	write_sum(json, "mem_used_bytes", &usage->memory);
 	json_write_key(json, "newest_stats");
-	if (newest)
-		json_write_time(json, newest);
+	if (usage->newest)
+		json_write_time(json, usage->newest);
 	else
 		json_write_null(json);
 }
@@ -172,7 +200,7 @@ int hosts_list(struct call *call)
 		json_write_int(json, host->containers);
 		json_write_key(json, "running");
 		json_write_int(json, host->running);
-		write_usage(json, host->cpu, host->memory, host->newest);
+		write_usage(json, &host->usage);
 		json_end_object(json);
 	}
 	json_end_array(json);
@@ -197,17 +225,12 @@ int hosts_summary(struct call *call)
 {
 	struct inventory inventory auto_inventory = {.containers = 0};
 	struct json_writer *json = &call->reply->body;
-	double cpu = 0, memory = 0;
-	int64_t newest = 0;
+	struct usage usage = {.newest = 0};
 	int r = inventory_read(call, &inventory);
 	if (r < 0)
 		return r;
-	for (uint32_t i = 0; i < inventory.hosts.n; i++) {
-		const struct group *host = &inventory.hosts.list[i];
-		cpu += host->cpu;
-		memory += host->memory;
-		newest = host->newest > newest ? host->newest : newest;
-	}
+	for (uint32_t i = 0; i < inventory.hosts.n; i++)
+		usage_add(&usage, &inventory.hosts.list[i].usage);
 	json_begin_object(json);
 	json_write_key(json, "hosts");
 	json_write_int(json, inventory.hosts.n);
@@ -215,7 +238,7 @@ int hosts_summary(struct call *call)
 	json_write_int(json, inventory.containers);
 	write_counts(json, "states", &inventory.states);
 	write_counts(json, "health", &inventory.health);
-	write_usage(json, cpu, memory, newest);
+	write_usage(json, &usage);
 	json_end_object(json);
 	return 0;
 }
