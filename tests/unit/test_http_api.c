@@ -240,6 +240,29 @@ static void an_empty_store_gives_empty_lists(void **state)
 	http_expect_problem(*state, "/api/v1/containers/web", 404, NULL, "web");
 }
 
+/* What is wrong is wrong before there is a table, too. */
+static const struct {
+	const char *target;
+	int status;
+	const char *parameter;
+} wrong[] = {
+	{"/api/v1/logs?limit=-1", 400, "limit"},
+	{"/api/v1/logs?from=garbage", 400, "from"},
+	{"/api/v1/logs?from=now-31d", 400, "from"},
+	{"/api/v1/logs?level=loud", 400, "level"},
+	{"/api/v1/logs?stream=both", 400, "stream"},
+	{"/api/v1/logs?cursor=AAAA", 400, "cursor"},
+	{"/api/v1/logs?format=csv&level=loud", 400, "level"},
+	{"/api/v1/logs?container=x", 404, "container"},
+	{"/api/v1/events?order=up", 400, "order"},
+	{"/api/v1/images?limit=0", 400, "limit"},
+	{"/api/v1/images?dangling=x", 400, "dangling"},
+	{"/api/v1/images?gone=x", 400, "gone"},
+	{"/api/v1/containers?limit=0", 400, "limit"},
+	{"/api/v1/containers?gone=x", 400, "gone"},
+	{"/api/v1/containers?cursor=AAAA", 400, "cursor"},
+};
+
 static void a_store_without_any_tables_gives_empty_lists(void **state)
 {
 	(void)state;
@@ -257,6 +280,14 @@ static void a_store_without_any_tables_gives_empty_lists(void **state)
 	assert_int_equal(count(&self, "/api/v1/logs?q=x"), 0);
 	assert_int_equal(count(&self, "/api/v1/events?format=json"), 0);
 	http_expect_problem(&fixture, "/api/v1/containers/web/stats", 404, NULL, "web");
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+		http_expect_problem(&fixture, wrong[i].target, wrong[i].status, wrong[i].parameter,
+				    "");
+	struct http_answer csv = http_get(&fixture, "/api/v1/logs?format=csv");
+	assert_int_equal(csv.status, 200);
+	assert_string_equal(http_header(&csv, "Content-Type"), "text/csv; charset=utf-8");
+	assert_int_equal(csv.len, 0); /* nobody knows the columns */
+	http_free(&csv);
 	http_finish(&fixture);
 	fake_store_destroy(bare);
 }
@@ -467,7 +498,7 @@ static void mistyped_parameters_are_named(void **state)
 	http_expect_problem(*state, "/api/v1/containers?limt=1", 400, "limt", "did you mean limit");
 	http_expect_problem(*state, "/api/v1/containers?limit=1&limit=2", 400, "limit",
 			    "more than once");
-	http_expect_problem(*state, "/api/v1/containers?gone=maybe", 400, "gone", "yes nor no");
+	http_expect_problem(*state, "/api/v1/containers?gone=maybe", 400, "gone", "none of no|yes");
 	http_expect_problem(*state, "/api/v1/containers?name=%zz", 400, NULL, "escape");
 	http_expect_problem(*state, "/api/v1/version?x", 400, "x", "no such parameter");
 }

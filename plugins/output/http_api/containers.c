@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "latest.h"
+#include "list.h"
 #include "page.h"
 #include "series.h"
 #include "tables.h"
@@ -130,31 +131,27 @@ static int filter_add(struct call *call, struct ask *ask, const struct param *pa
 static int filter_all(struct call *call, struct ask *ask)
 {
 	const struct tally_column *gone = table_gone(ask->table);
-	const char *with_gone = target_param(call->target, "gone");
-	if (with_gone && strcmp(with_gone, "yes") != 0 && strcmp(with_gone, "no") != 0)
-		return reply_problem(call->reply, 400, "gone", "\"%s\" is neither yes nor no",
-				     with_gone);
-	if (gone && !(with_gone && strcmp(with_gone, "yes") == 0))
+	bool with_gone = false;
+	int r = list_read_flag(call, "gone", &with_gone);
+	if (r == 0 && gone && !with_gone)
 		ask_filter(ask, gone, TALLY_IS_NULL, &(struct tally_cell){.set = 0});
-	for (uint32_t i = 0; i < call->target->n_params; i++) {
-		int r = filter_add(call, ask, &call->target->params[i]);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	for (uint32_t i = 0; r == 0 && i < call->target->n_params; i++)
+		r = filter_add(call, ask, &call->target->params[i]);
+	return r;
 }
 
 /* ---- Endpoints ----------------------------------------------------------- */
 
-static void write_empty_list(struct json_writer *json)
+/* Nobody has written to the table yet. */
+static int answer_nothing(struct call *call)
 {
-	json_begin_object(json);
-	json_write_key(json, "data");
-	json_begin_array(json);
-	json_end_array(json);
-	json_write_key(json, "next_cursor");
-	json_write_null(json);
-	json_end_object(json);
+	bool gone = false;
+	int r = list_check_page(call, HTTP_DAY);
+	if (r == 0)
+		r = list_read_flag(call, "gone", &gone);
+	if (r == 0)
+		list_write_empty(&call->reply->body);
+	return r;
 }
 
 static void write_list(const struct listing *listing, const struct page *page,
@@ -180,10 +177,10 @@ int containers_list(struct call *call)
 	const struct tally_table *table;
 	struct ask ask;
 	int r = call_table(call, "container_info", &table);
-	if (r == 0 && !table)
-		write_empty_list(&call->reply->body);
-	if (r < 0 || !table)
+	if (r < 0)
 		return r;
+	if (!table)
+		return answer_nothing(call);
 	listing_open(&listing, call, table);
 	listing_ask(&listing, &ask);
 	r = page_read(call, table, &page);

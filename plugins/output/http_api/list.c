@@ -6,6 +6,7 @@
 #include "csv.h"
 #include "page.h"
 #include "tables.h"
+#include "window.h"
 
 struct listing {
 	struct call *call;
@@ -273,9 +274,59 @@ void list_write_empty(struct json_writer *json)
 	json_end_object(json);
 }
 
-/* The table is not there yet: nobody has written to it. */
-static int answer_nothing(struct call *call, enum list_format format)
+/* ---- Before there is a table --------------------------------------------- */
+
+int list_check_page(struct call *call, int64_t back)
 {
+	struct window window;
+	uint32_t limit;
+	int r = page_read_limit(call, PAGE_DEFAULT_LIMIT, &limit);
+	if (r == 0)
+		r = window_read_back(call, back, &window);
+	if (r == 0 && target_param(call->target, "cursor"))
+		r = reply_problem(call->reply, 400, "cursor",
+				  "not a cursor of this list: take it from next_cursor");
+	return r;
+}
+
+static int check_choices(struct call *call, const struct list *list)
+{
+	int r = 0;
+	for (uint32_t i = 0; r == 0 && i < call->target->n_params; i++) {
+		const struct param *param = &call->target->params[i];
+		for (const struct list_filter *f = list->filters; r == 0 && f->param; f++)
+			if (strcmp(f->param, param->name) == 0)
+				r = list_check_choice(call, f, param->value);
+	}
+	return r;
+}
+
+/* What a table would have found wrong is wrong without it, too: else a mistyped question goes
+ * unnoticed until the first row is there. */
+static int check_params(struct call *call, const struct list *list,
+			const struct container *container)
+{
+	struct container named[PARAMS_MAX];
+	uint32_t n_named = 0;
+	bool gone = false;
+	int order = 0;
+	int r = list_check_page(call, list->back);
+	if (r == 0)
+		r = read_choice(call, "order", "asc|desc", &order);
+	if (r == 0)
+		r = list_read_flag(call, "gone", &gone);
+	if (r == 0)
+		r = check_choices(call, list);
+	return r == 0 && !container ? find_containers(call, named, &n_named) : r;
+}
+
+/* Nobody has written to the table.  Its columns are not known here, so CSV has no header line. */
+static int answer_nothing(struct call *call, const struct list *list,
+			  const struct container *container, enum list_format format)
+{
+	int r = check_params(call, list, container);
+	if (r < 0)
+		return r;
 	if (format == LIST_JSON)
 		list_write_empty(&call->reply->body);
 	else
@@ -292,7 +343,7 @@ int list_answer(struct call *call, const struct list *list, const struct contain
 	if (r < 0)
 		return r;
 	if (!listing.table)
-		return answer_nothing(call, listing.format);
+		return answer_nothing(call, list, container, listing.format);
 	for (uint32_t i = 1; i < listing.table->n_columns && i < ROWSET_MAX_COLUMNS; i++)
 		listing.columns[listing.n++] = &listing.table->columns[i];
 	r = page_read_back(call, listing.table, list->back, &listing.page);

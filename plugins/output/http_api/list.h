@@ -33,6 +33,10 @@ int list_read_format(struct call *call, enum list_format *ret); /* 0, or a probl
 /* yes or no; a problem if it is neither. */
 int list_read_flag(struct call *call, const char *param, bool *ret);
 
+/* limit, from, to and cursor of a list whose table is not there yet, so that no cursor of it can be
+ * right.  0, or a problem. */
+int list_check_page(struct call *call, int64_t back);
+
 /* 0, or a problem: not among the filter's choices. */
 int list_check_choice(struct call *call, const struct list_filter *filter, const char *value);
 
