@@ -341,7 +341,8 @@ def test_tables_of_state_in_both_orders(same, table, key):
     ("containers/web/stats?step=1s&from=now-1d", 400), ("containers/web/stats?agg=rate&fields=cpu_percent", 400),
     ("logs?order=up", 400), ("logs?stream=both", 400), ("logs?level=loud", 400), ("logs?container=nope", 404),
     ("events?cursor=AAAA", 400), ("images/nope", 404), ("images/versions?reference=", 400), ("tables/nope", 404),
-    ("tables/weather?celsius=1", 400), ("top?by=luck", 400), ("stats", 400), ("stats?ids=web,nope", 404), ("nope", 404)])
+    ("tables/weather?celsius=1", 400), ("top?by=luck", 400), ("stats", 400), ("stats?ids=web,nope", 404),
+    ("stats?ids=db", 409), ("stats?ids=web&host=beta", 404), ("nope", 404)])
 def test_wrong_questions(same, path, status):
     answer = same(f"/api/v1/{path}", status)
     assert answer.headers["Content-Type"].startswith("application/problem+json")
@@ -466,6 +467,7 @@ def test_series(same, rolled, grid, source):
     for agg in ("avg", "min", "max", "last", "rate"):
         same(f"/api/v1/containers/44/stats?{grid}&agg={agg}")
     same(f"/api/v1/stats?ids=web,44,{OLD}&{grid}&fields=cpu_percent,net_rx_bytes,pids")
+    same(f"/api/v1/stats?ids=db&host=beta&{grid}&fields=cpu_percent")
 
 
 @pytest.mark.parametrize("form", ["rows", "csv", "ndjson"])

@@ -35,7 +35,7 @@ const struct endpoint endpoints[] = {
 	{"/api/v1/images/versions", images_versions,
 	 "from to host+ reference outdated limit cursor", HTTP_IMAGES, false, 0},
 	{"/api/v1/images/{}", images_one, "host", HTTP_IMAGES, false, 0},
-	{"/api/v1/stats", stats_many, GRID "ids", HTTP_STATS, false, 0},
+	{"/api/v1/stats", stats_many, GRID "ids host", HTTP_STATS, false, 0},
 	{"/api/v1/stats/latest", stats_latest, "host+ fields", HTTP_STATS, false, 0},
 	{"/api/v1/top", stats_top, "by host+ window limit", HTTP_STATS, false, 0},
 	{"/api/v1/hosts", hosts_list, "", HTTP_DAEMON, false, 0},
