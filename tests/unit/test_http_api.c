@@ -210,6 +210,8 @@ static void what_is_ambiguous_or_unknown_is_said(void **state)
 	http_expect_problem(*state, "/api/v1/containers/nope", 404, NULL, "nope");
 	http_expect_problem(*state, "/api/v1/containers/999/stats", 404, NULL, "999");
 	http_expect_problem(*state, "/api/v1/stats?ids=web,nope", 404, "ids", "nope");
+	http_expect_problem(*state, "/api/v1/containers/web/stats?host=nope", 404, NULL,
+			    "no container \"web\" on host \"nope\"");
 	http_expect_problem(*state, "/api/v1/stats?ids=db", 409, "ids", "host=");
 	struct http_answer answer = http_ok(state, "/api/v1/stats?ids=db&host=beta");
 	assert_string_equal(text_at(&answer, "series.0.container_id"), ID_TWIN);

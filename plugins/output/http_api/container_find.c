@@ -232,6 +232,13 @@ static bool looks_like_id(const char *word)
 	return *word && word[strspn(word, "0123456789abcdef")] == '\0';
 }
 
+static int say_unknown(struct call *call, const char *word, const char *parameter)
+{
+	const char *host = target_param(call->target, "host");
+	return reply_problem(call->reply, 404, parameter, "there is no container \"%s\"%s%.64s%s",
+			     word, host ? " on host \"" : "", host ? host : "", host ? "\"" : "");
+}
+
 int container_find(struct call *call, const char *word, const char *parameter,
 		   struct container *ret)
 {
@@ -246,8 +253,5 @@ int container_find(struct call *call, const char *word, const char *parameter,
 		r = try_match(&search, search.name, TALLY_EQUALS, word, ret, parameter);
 	if (search.table && r == 0 && id)
 		r = try_match(&search, search.id, TALLY_PREFIX, word, ret, parameter);
-	if (r == 0)
-		return reply_problem(call->reply, 404, parameter, "there is no container \"%s\"",
-				     word);
-	return r < 0 ? r : 0;
+	return r == 0 ? say_unknown(call, word, parameter) : r < 0 ? r : 0;
 }
