@@ -296,7 +296,7 @@ def test_events(same, query, n):
 
 
 @pytest.mark.parametrize("path", [
-    "images", "images?host=beta", "images?reference=WEB:L", "images?dangling=yes&gone=yes", "images?outdated=yes",
+    "images", "images?host=beta", "images?reference=WEB:L", "images?dangling=yes&gone=yes", "images?outdated=yes", "images?outdated=no",
     "images?gone=yes&limit=1", "images?format=csv", "images/web", "images/" + "b" * 12, "images/x.y:5%2Fteam%2Fweb:2",
     "images/versions", "images/versions?reference=web", "images/versions?reference=*:1", "images/versions?limit=1",
     "images/versions?outdated=yes", "images/versions?host=beta&from={-7200}&to={1}"])

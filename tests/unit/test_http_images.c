@@ -154,6 +154,9 @@ static void images_are_narrowed_down(void **state)
 			    "alpha/sha256:bbdb000000000");
 	assert_string_equal(all(state, "/api/v1/images?outdated=yes", "host", "image_id"),
 			    "alpha/sha256:aaaa000000000");
+	assert_string_equal(all(state, "/api/v1/images?outdated=no&host=beta", "host", "image_id"),
+			    "beta/sha256:bbbb000000000");
+	http_expect_problem(*state, "/api/v1/images?outdated=maybe", 400, "outdated", "no|yes");
 	assert_string_equal(all(state, "/api/v1/images?dangling=no&host=beta", "host", "image_id"),
 			    "beta/sha256:bbbb000000000");
 	assert_string_equal(all(state, "/api/v1/images?gone=yes&host=beta", "host", "image_id"),
@@ -224,6 +227,11 @@ static void versions_come_by_host_and_reference(void **state)
 	assert_string_equal(
 		all(state, "/api/v1/images/versions?outdated=yes&limit=1", "host", "reference"),
 		"alpha/web:latest");
+	assert_string_equal(
+		all(state, "/api/v1/images/versions?outdated=no&host=beta", "host", "reference"),
+		"beta/web:latest");
+	http_expect_problem(*state, "/api/v1/images/versions?outdated=maybe", 400, "outdated",
+			    "no|yes");
 	assert_string_equal(all(state, "/api/v1/images/versions?reference=*:1*&from=now-1h", "host",
 				"reference"),
 			    "alpha/ghcr.io/x/db:16");

@@ -14,7 +14,7 @@ static const struct list_filter filters[] = {
 	{"host", "host", TALLY_EQUALS, NULL},
 	{"reference", "tags", TALLY_CONTAINS, NULL},
 	{"dangling", "dangling", TALLY_EQUALS, "yes|no"},
-	{"outdated", "outdated", TALLY_GREATER, "yes"},
+	{"outdated", "outdated", TALLY_GREATER, "no|yes"},
 	{.param = NULL},
 };
 static const struct list images = {"docker_images", filters, HTTP_DAY};

@@ -89,6 +89,8 @@ static int filter_one(struct call *call, const struct list_filter *filter, struc
 				     filter->column);
 	if (list_check_choice(call, filter, value) < 0)
 		return -EINVAL;
+	if (column->type == TALLY_INT && strcmp(value, "no") == 0)
+		return 0; /* as if nobody had asked, like gone=no */
 	if (match == TALLY_GLOB && !strpbrk(value, "*?"))
 		match = TALLY_EQUALS;
 	if (column->type == TALLY_BOOL || column->type == TALLY_INT)

@@ -11,7 +11,7 @@ struct list_filter {
 	const char *param, *column;
 	uint32_t match; /* enum tally_match; EQUALS that may hold * and ?: TALLY_GLOB */
 	/* "stdout|stderr": nothing else makes sense; NULL: anything.  Of a BOOL "yes|no"; of an INT
-	 * "yes": it is compared with 0. */
+	 * "no|yes": yes compares it with 0, no leaves it alone. */
 	const char *choices;
 };
 
