@@ -6,6 +6,8 @@ What may differ is said where it does: see test_readiness, test_the_daemon_itsel
 test_times_below_a_microsecond.
 """
 
+import csv
+import io
 import json
 import math
 import os
@@ -307,7 +309,9 @@ def test_images(same, path):
 @pytest.mark.parametrize("path", ["hosts", "summary", "tables", "stats/latest", "stats/latest?host=beta",
                                   "stats/latest?fields=cpu_percent,net_rx_bytes", "top?window=1d",
                                   "top?window=1d&by=mem&limit=1", "top?window=1d&by=net", "top?window=1d&by=blk",
-                                  "top?window=1d&host=beta"])
+                                  "top?window=1d&host=beta", "stats/latest?format=csv",
+                                  "stats/latest?format=ndjson&host=beta", "top?window=1d&by=net&format=csv",
+                                  "top?window=1d&format=ndjson"])
 def test_what_is_now(same, path):
     same(f"/api/v1/{path}")
 
@@ -318,6 +322,23 @@ def test_what_is_now(same, path):
 def test_tables(same, query):
     rows = list(pages(same, f"/api/v1/tables/{query}from={{-7200}}&to={{1}}&limit=37"))
     assert len(rows) == len({json.dumps(row) for row in rows}) > 0
+
+
+@pytest.mark.parametrize("table", [*TABLES])
+def test_tables_as_text(same, table):
+    """Each page is a CSV, or lines of JSON, of its own; the Link header leads on."""
+    rows = {"csv": 0, "ndjson": 0}
+    for form in rows:
+        path = f"/api/v1/tables/{table}?from={{-7200}}&to={{1}}&limit=170&format={form}"
+        while path:
+            answer = same(path)
+            if form == "csv":
+                rows[form] += len(list(csv.DictReader(io.StringIO(answer.body.decode(), newline=""))))
+            else:
+                rows[form] += answer.body.count(b"\n")
+            link = answer.headers.get("Link")
+            path = link and link[1:link.index(">")]
+    assert rows["csv"] == rows["ndjson"] > 0
 
 
 @pytest.mark.parametrize("table, key", [("container_info", "container_id"), ("docker_images", "image_id")])

@@ -350,6 +350,37 @@ static void the_top_is_sorted(void **state)
 	http_expect_problem(*state, "/api/v1/top?window=2y", 400, "window", "duration");
 }
 
+static void assert_text(void **state, const char *target, const char *type, const char *wanted)
+{
+	struct http_answer answer = http_ok(state, target);
+	assert_string_equal(http_header(&answer, "Content-Type"), type);
+	assert_string_equal(answer.body, wanted);
+	http_free(&answer);
+}
+
+static void readings_come_as_ndjson_and_csv(void **state)
+{
+	static const char csv[] = "text/csv; charset=utf-8";
+	static const char ndjson[] = "application/x-ndjson; charset=utf-8";
+	assert_text(state, "/api/v1/stats/latest?fields=mem_used_bytes&format=csv", csv,
+		    "host,container_id,name,time,mem_used_bytes\r\n"
+		    "alpha," ID_WEB ",web,2026-01-01T12:00:00Z,1000\r\n"
+		    "beta," ID_TWIN ",db,2026-01-01T11:59:55Z,1005\r\n");
+	assert_text(state, "/api/v1/stats/latest?fields=cpu_percent&format=ndjson&host=beta",
+		    ndjson,
+		    "{\"host\":\"beta\",\"container_id\":\"" ID_TWIN
+		    "\",\"name\":\"db\",\"time\":\"2026-01-01T11:59:55Z\",\"cpu_percent\":99.5}\n");
+	assert_text(state, "/api/v1/top?format=csv&limit=1", csv,
+		    "time,host,container_id,name,value\r\n"
+		    "2026-01-01T11:59:55Z,beta," ID_TWIN ",db,99.5\r\n");
+	assert_text(
+		state, "/api/v1/top?format=ndjson&limit=1", ndjson,
+		"{\"time\":\"2026-01-01T11:59:55Z\",\"host\":\"beta\",\"container_id\":\"" ID_TWIN
+		"\",\"name\":\"db\",\"value\":99.5}\n");
+	http_expect_problem(*state, "/api/v1/top?format=xml", 400, "format", "json|ndjson|csv");
+	http_expect_problem(*state, "/api/v1/stats/latest?format=rows", 400, "format", "csv");
+}
+
 static void hosts_and_summary_add_up(void **state)
 {
 	struct http_answer answer = http_ok(state, "/api/v1/hosts");
@@ -407,6 +438,27 @@ static void any_declared_table_can_be_read(void **state)
 	http_expect_problem(*state, "/api/v1/tables/notes?autor=x", 400, "autor", "author");
 	http_expect_problem(*state, "/api/v1/tables/notes?number=1", 400, "number", "no such");
 	http_expect_problem(*state, "/api/v1/tables/notes?order=up", 400, "order", "asc");
+}
+
+static void rows_of_a_table_come_as_ndjson_and_csv(void **state)
+{
+	http_add_note(*state, 9, "ann", 1, "a, \"b\"");
+	http_add_note(*state, 8, "bob", 2, "c");
+	struct http_answer answer = http_ok(state, "/api/v1/tables/notes?format=csv&limit=1");
+	assert_string_equal(http_header(&answer, "Content-Type"), "text/csv; charset=utf-8");
+	assert_string_equal(answer.body, "time,author,number,text\r\n"
+					 "2026-01-01T11:59:51Z,ann,1,\"a, \"\"b\"\"\"\r\n");
+	char next[1024];
+	snprintf(next, sizeof(next), "%s", http_header(&answer, "Link"));
+	next[strcspn(next, ">")] = '\0';
+	http_free(&answer);
+	assert_text(state, next + 1, "text/csv; charset=utf-8",
+		    "time,author,number,text\r\n2026-01-01T11:59:52Z,bob,2,c\r\n");
+	assert_text(state, "/api/v1/tables/notes?format=ndjson&author=bob",
+		    "application/x-ndjson; charset=utf-8",
+		    "{\"time\":\"2026-01-01T11:59:52Z\",\"author\":\"bob\",\"number\":2,"
+		    "\"text\":\"c\"}\n");
+	http_expect_problem(*state, "/api/v1/tables/notes?format=xml", 400, "format", "csv");
 }
 
 static void rows_of_a_table_come_in_pages(void **state)
@@ -591,11 +643,13 @@ int main(void)
 		WITH_DATA(a_renamed_container_has_one_latest_row),
 		EMPTY(old_readings_are_the_latest_when_collecting_has_stopped),
 		WITH_DATA(the_top_is_sorted),
+		WITH_DATA(readings_come_as_ndjson_and_csv),
 		WITH_DATA(hosts_and_summary_add_up),
 		WITH_DATA(what_no_host_measured_has_no_sum),
 		EMPTY(a_store_without_readings_has_no_sums),
 		EMPTY(any_declared_table_can_be_read),
 		WITH_DATA(rows_of_a_table_come_in_pages),
+		EMPTY(rows_of_a_table_come_as_ndjson_and_csv),
 		WITH_DATA(the_daemon_tells_about_itself),
 		WITH_DATA(metrics_are_in_the_text_format),
 		WITH_DATA(requests_are_counted_by_class_and_status),

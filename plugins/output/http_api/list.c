@@ -3,27 +3,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "csv.h"
-#include "page.h"
+#include "listing.h"
 #include "tables.h"
 #include "window.h"
-
-struct listing {
-	struct call *call;
-	const struct tally_table *table;
-	const struct tally_column *columns[ROWSET_MAX_COLUMNS]; /* after the time */
-	uint32_t n;
-	enum list_format format;
-	struct page page;
-	struct rowset rows;
-};
-
-static void listing_done(struct listing *listing)
-{
-	page_done(&listing->page);
-	rowset_done(&listing->rows);
-}
-#define auto_listing __attribute__((cleanup(listing_done)))
 
 /* ---- What is asked for --------------------------------------------------- */
 
@@ -151,17 +133,15 @@ static int find_containers(struct call *call, struct container ret[PARAMS_MAX], 
 	return 0;
 }
 
-static int listing_ask(struct listing *listing, const struct list *list,
-		       const struct container *container)
+static int ask_rows(struct listing *listing, const struct list *list,
+		    const struct container *container)
 {
 	struct call *call = listing->call;
 	struct container named[PARAMS_MAX];
 	struct ask ask;
 	uint32_t n_named = 0;
 	int order = listing->table->kind != TALLY_STATE; /* things in the order of their keys */
-	ask_init(&ask, call, listing->table);
-	for (uint32_t i = 0; i < listing->n; i++)
-		ask_select(&ask, listing->columns[i], TALLY_RAW);
+	listing_ask(listing, &ask);
 	int r = read_choice(call, "order", "asc|desc", &order);
 	if (r == 0)
 		r = filter_gone(call, &ask);
@@ -182,19 +162,6 @@ static int listing_ask(struct listing *listing, const struct list *list,
 
 /* ---- How it is shown ----------------------------------------------------- */
 
-static void write_object(const struct listing *listing, const struct tally_cell *row)
-{
-	struct json_writer *json = &listing->call->reply->body;
-	json_begin_object(json);
-	json_write_key(json, listing->table->columns[0].name);
-	rowset_write_cell(json, TALLY_TIME, &row[0]);
-	for (uint32_t i = 0; i < listing->n; i++) {
-		json_write_key(json, listing->columns[i]->name);
-		rowset_write_cell(json, listing->rows.types[1 + i], &row[1 + i]);
-	}
-	json_end_object(json);
-}
-
 void list_write_row(struct json_writer *json, const struct tally_table *table,
 		    const struct tally_cell *row)
 {
@@ -204,65 +171,6 @@ void list_write_row(struct json_writer *json, const struct tally_table *table,
 		rowset_write_cell(json, table->columns[i].type, &row[i]);
 	}
 	json_end_object(json);
-}
-
-static void write_json(const struct listing *listing)
-{
-	struct json_writer *json = &listing->call->reply->body;
-	json_begin_object(json);
-	json_write_key(json, "data");
-	json_begin_array(json);
-	for (uint32_t i = 0; i < page_rows(&listing->page, &listing->rows); i++)
-		write_object(listing, rowset_row(&listing->rows, i));
-	json_end_array(json);
-	page_finish(&listing->page, listing->call, &listing->rows, listing->columns);
-	json_end_object(json);
-}
-
-static void write_ndjson(const struct listing *listing)
-{
-	struct json_writer *json = &listing->call->reply->body;
-	for (uint32_t i = 0; i < page_rows(&listing->page, &listing->rows); i++) {
-		write_object(listing, rowset_row(&listing->rows, i));
-		json_write_raw(json, "\n", 1);
-		json->comma = false;
-	}
-}
-
-static void write_csv(const struct listing *listing)
-{
-	struct json_writer *out = &listing->call->reply->body;
-	csv_write_text(out, listing->table->columns[0].name,
-		       strlen(listing->table->columns[0].name));
-	for (uint32_t i = 0; i < listing->n; i++) {
-		json_write_raw(out, ",", 1);
-		csv_write_text(out, listing->columns[i]->name, strlen(listing->columns[i]->name));
-	}
-	json_write_raw(out, "\r\n", 2);
-	for (uint32_t i = 0; i < page_rows(&listing->page, &listing->rows); i++) {
-		const struct tally_cell *row = rowset_row(&listing->rows, i);
-		csv_write_cell(out, TALLY_TIME, &row[0]);
-		for (uint32_t k = 0; k < listing->n; k++) {
-			json_write_raw(out, ",", 1);
-			csv_write_cell(out, listing->rows.types[1 + k], &row[1 + k]);
-		}
-		json_write_raw(out, "\r\n", 2);
-	}
-}
-
-static int listing_write(const struct listing *listing)
-{
-	struct reply *reply = listing->call->reply;
-	if (listing->format == LIST_JSON) {
-		write_json(listing);
-		return 0;
-	}
-	reply->type = listing->format == LIST_CSV ? reply_csv : reply_ndjson;
-	if (listing->format == LIST_CSV)
-		write_csv(listing);
-	else
-		write_ndjson(listing);
-	return page_link_next(&listing->page, listing->call, &listing->rows, listing->columns);
 }
 
 void list_write_empty(struct json_writer *json)
@@ -346,10 +254,8 @@ int list_answer(struct call *call, const struct list *list, const struct contain
 		return r;
 	if (!listing.table)
 		return answer_nothing(call, list, container, listing.format);
-	for (uint32_t i = 1; i < listing.table->n_columns && i < ROWSET_MAX_COLUMNS; i++)
-		listing.columns[listing.n++] = &listing.table->columns[i];
 	r = page_read_back(call, listing.table, list->back, &listing.page);
 	if (r == 0)
-		r = listing_ask(&listing, list, container);
+		r = ask_rows(&listing, list, container);
 	return r < 0 ? r : listing_write(&listing);
 }

@@ -5,40 +5,45 @@
 
 #include "latest.h"
 #include "series.h"
+#include "sheet.h"
 
 enum { STATS_MAX_IDS = 100 };
 
-static void write_container(const struct latest *latest, const struct tally_cell *row,
-			    struct json_writer *json)
+/* Before there are readings nobody knows their fields. */
+static void learn_columns(const struct latest *latest, struct sheet *sheet)
 {
-	json_begin_object(json);
-	json_write_key(json, "host");
-	rowset_write_cell(json, TALLY_TEXT, &row[LATEST_HOST]);
-	json_write_key(json, "container_id");
-	rowset_write_cell(json, TALLY_TEXT, &row[LATEST_ID]);
-	json_write_key(json, "name");
-	rowset_write_cell(json, TALLY_TEXT, &row[LATEST_NAME]);
-	latest_write_fields(latest, row, json);
-	json_end_object(json);
+	if (latest->fields.n == 0)
+		return;
+	sheet_add(sheet, "host", TALLY_TEXT, LATEST_HOST);
+	sheet_add(sheet, "container_id", TALLY_TEXT, LATEST_ID);
+	sheet_add(sheet, "name", TALLY_TEXT, LATEST_NAME);
+	sheet_add(sheet, "time", TALLY_TIME, LATEST_TIME);
+	for (uint32_t i = 0; i < latest->fields.n; i++)
+		sheet_add(sheet, latest->fields.columns[i]->name,
+			  latest->rows.types[LATEST_FIELDS + i], LATEST_FIELDS + i);
+}
+
+static void write_latest(struct reply *reply, const struct latest *latest, enum list_format format)
+{
+	struct sheet sheet = {.format = format};
+	learn_columns(latest, &sheet);
+	sheet_open(&sheet, reply);
+	sheet_begin(&sheet, reply);
+	for (uint32_t i = 0; i < latest->n; i++)
+		sheet_write(&sheet, reply, latest_row(latest, i));
+	sheet_close(&sheet, reply);
 }
 
 int stats_latest(struct call *call)
 {
 	struct latest latest auto_latest = {.n = 0};
-	struct json_writer *json = &call->reply->body;
-	int r = latest_read(call, &latest);
-	if (r < 0)
-		return r;
-	json_begin_object(json);
-	json_write_key(json, "data");
-	json_begin_array(json);
-	for (uint32_t i = 0; i < latest.n; i++)
-		write_container(&latest, latest_row(&latest, i), json);
-	json_end_array(json);
-	json_write_key(json, "next_cursor");
-	json_write_null(json);
-	json_end_object(json);
-	return 0;
+	enum list_format format;
+	int r = list_read_format(call, &format);
+	if (r == 0)
+		r = latest_read(call, &latest);
+	if (r == 0)
+		write_latest(call->reply, &latest, format);
+	return r;
 }
 
 static bool is_among(const struct container *containers, uint32_t n, const struct container *one)

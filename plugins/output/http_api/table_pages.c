@@ -2,8 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "fields.h"
-#include "page.h"
+#include "listing.h"
 #include "tables.h"
 
 /* ---- What there is ------------------------------------------------------- */
@@ -84,12 +83,6 @@ int tables_list(struct call *call)
 
 /* ---- Rows ---------------------------------------------------------------- */
 
-struct listing {
-	const struct tally_table *table;
-	const struct tally_column *columns[ROWSET_MAX_COLUMNS]; /* after the time */
-	uint32_t n;
-};
-
 /* Tags that may be asked for by text. */
 static int check_params(struct call *call, const struct tally_table *table)
 {
@@ -98,7 +91,7 @@ static int check_params(struct call *call, const struct tally_table *table)
 	for (uint32_t i = 1; i < table->n_columns && n < PAGE_MAX_KEY; i++)
 		if (table->columns[i].role == TALLY_TAG && table->columns[i].type == TALLY_TEXT)
 			tags[n++] = table->columns[i].name;
-	return endpoint_check_params(call, "from to limit cursor order", tags, n);
+	return endpoint_check_params(call, "from to limit cursor order format", tags, n);
 }
 
 static void ask_tags(struct call *call, struct ask *ask)
@@ -121,51 +114,22 @@ static int ask_order(struct call *call, struct ask *ask)
 	return 0;
 }
 
-static void write_rows(struct call *call, const struct listing *listing, const struct page *page,
-		       const struct rowset *rows)
-{
-	struct json_writer *json = &call->reply->body;
-	json_begin_object(json);
-	json_write_key(json, "data");
-	json_begin_array(json);
-	for (uint32_t i = 0; i < page_rows(page, rows); i++) {
-		const struct tally_cell *row = rowset_row(rows, i);
-		json_begin_object(json);
-		json_write_key(json, listing->table->columns[0].name);
-		rowset_write_cell(json, TALLY_TIME, &row[0]);
-		for (uint32_t k = 0; k < listing->n; k++) {
-			json_write_key(json, listing->columns[k]->name);
-			rowset_write_cell(json, rows->types[1 + k], &row[1 + k]);
-		}
-		json_end_object(json);
-	}
-	json_end_array(json);
-	page_finish(page, call, rows, listing->columns);
-	json_end_object(json);
-}
-
 static int answer_rows(struct call *call, const struct tally_table *table)
 {
-	struct page page auto_page = {.memory = NULL};
-	struct rowset rows auto_rowset = {.n_rows = 0};
-	struct listing listing = {.table = table};
+	struct listing listing auto_listing = {.call = call, .table = table};
 	struct ask ask;
-	ask_init(&ask, call, table);
-	for (uint32_t i = 1; i < table->n_columns && listing.n < ROWSET_MAX_COLUMNS - 1; i++) {
-		listing.columns[listing.n++] = &table->columns[i];
-		ask_select(&ask, &table->columns[i], TALLY_RAW);
-	}
-	int r = page_read(call, table, &page);
+	listing_ask(&listing, &ask);
+	int r = page_read(call, table, &listing.page);
+	if (r == 0)
+		r = list_read_format(call, &listing.format);
 	if (r == 0)
 		r = ask_order(call, &ask);
 	if (r < 0)
 		return r;
 	ask_tags(call, &ask);
-	page_ask(&page, &ask);
-	r = ask_store(&ask, &rows);
-	if (r == 0)
-		write_rows(call, &listing, &page, &rows);
-	return r;
+	page_ask(&listing.page, &ask);
+	r = ask_store(&ask, &listing.rows);
+	return r < 0 ? r : listing_write(&listing);
 }
 
 int tables_rows(struct call *call)

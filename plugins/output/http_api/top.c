@@ -7,6 +7,7 @@
 #include "ask.h"
 #include "moment.h"
 #include "page.h"
+#include "sheet.h"
 #include "tables.h"
 
 enum { TOP_LIMIT = 10, TOP_TIME = 0, TOP_HOST, TOP_ID, TOP_NAME, TOP_VALUES };
@@ -23,6 +24,13 @@ static const struct top_kind {
 	{"blk", "bytes/s", TALLY_RATE, {"blk_read_bytes", "blk_write_bytes"}},
 };
 
+struct top {
+	const struct top_kind *kind;
+	int64_t window;
+	uint32_t limit;
+	enum list_format format;
+};
+
 struct entry {
 	const struct tally_cell *row;
 	double value;
@@ -37,8 +45,7 @@ static const struct top_kind *top_find(const char *by)
 }
 
 /* 1: asked; 0: the table has not what is needed, so there is nothing; else a problem. */
-static int top_ask(struct call *call, const struct top_kind *kind, int64_t window,
-		   struct rowset *rows)
+static int top_ask(struct call *call, const struct top *top, struct rowset *rows)
 {
 	static const char *const tags[] = {"host", "container_id", "name"};
 	const struct tally_table *table;
@@ -47,7 +54,7 @@ static int top_ask(struct call *call, const struct top_kind *kind, int64_t windo
 	if (r < 0 || !table)
 		return r;
 	ask_init(&ask, call, table);
-	ask.query.from = call->now - window;
+	ask.query.from = call->now - top->window;
 	ask.query.to = call->now + HTTP_SECOND;
 	ask.query.limit = INT32_MAX; /* what they may take is bounded in bytes */
 	for (int i = 0; i < 3; i++) {
@@ -56,11 +63,11 @@ static int top_ask(struct call *call, const struct top_kind *kind, int64_t windo
 			return 0;
 		ask_group(&ask, tag);
 	}
-	for (int i = 0; kind->columns[i]; i++) {
-		const struct tally_column *column = table_column(table, kind->columns[i]);
+	for (int i = 0; top->kind->columns[i]; i++) {
+		const struct tally_column *column = table_column(table, top->kind->columns[i]);
 		if (!column)
 			return 0;
-		ask_select(&ask, column, kind->aggregate);
+		ask_select(&ask, column, top->kind->aggregate);
 	}
 	for (uint32_t i = 0; i < call->target->n_params; i++)
 		if (strcmp(call->target->params[i].name, "host") == 0)
@@ -104,24 +111,8 @@ static struct entry *top_sort(const struct rowset *rows, uint32_t *ret_n)
 	return entries;
 }
 
-static void write_entry(struct json_writer *json, const struct entry *entry)
+static void write_meta(struct json_writer *json, const struct top_kind *kind)
 {
-	static const char *const names[] = {"time", "host", "container_id", "name"};
-	json_begin_object(json);
-	for (uint32_t i = TOP_TIME; i < TOP_VALUES; i++) {
-		json_write_key(json, names[i]);
-		rowset_write_cell(json, i == TOP_TIME ? TALLY_TIME : TALLY_TEXT, &entry->row[i]);
-	}
-	json_write_key(json, "value");
-	json_write_real(json, entry->value);
-	json_end_object(json);
-}
-
-static void write_top(struct call *call, const struct top_kind *kind, const struct entry *entries,
-		      uint32_t n)
-{
-	struct json_writer *json = &call->reply->body;
-	json_begin_object(json);
 	json_write_key(json, "meta");
 	json_begin_object(json);
 	json_write_key(json, "by");
@@ -129,14 +120,28 @@ static void write_top(struct call *call, const struct top_kind *kind, const stru
 	json_write_key(json, "unit");
 	json_write_string(json, kind->unit);
 	json_end_object(json);
-	json_write_key(json, "data");
-	json_begin_array(json);
-	for (uint32_t i = 0; i < n; i++)
-		write_entry(json, &entries[i]);
-	json_end_array(json);
-	json_write_key(json, "next_cursor");
-	json_write_null(json);
-	json_end_object(json);
+}
+
+static void write_top(struct reply *reply, const struct top *top, const struct entry *entries,
+		      uint32_t n)
+{
+	struct sheet sheet = {.format = top->format};
+	struct tally_cell row[TOP_VALUES + 1];
+	sheet_add(&sheet, "time", TALLY_TIME, TOP_TIME);
+	sheet_add(&sheet, "host", TALLY_TEXT, TOP_HOST);
+	sheet_add(&sheet, "container_id", TALLY_TEXT, TOP_ID);
+	sheet_add(&sheet, "name", TALLY_TEXT, TOP_NAME);
+	sheet_add(&sheet, "value", TALLY_REAL, TOP_VALUES);
+	sheet_open(&sheet, reply);
+	if (top->format == LIST_JSON)
+		write_meta(&reply->body, top->kind);
+	sheet_begin(&sheet, reply);
+	for (uint32_t i = 0; i < n; i++) {
+		memcpy(row, entries[i].row, TOP_VALUES * sizeof(*row));
+		row[TOP_VALUES] = (struct tally_cell){.f = entries[i].value, .set = 1};
+		sheet_write(&sheet, reply, row);
+	}
+	sheet_close(&sheet, reply);
 }
 
 static int read_window(struct call *call, int64_t *ret)
@@ -149,26 +154,31 @@ static int read_window(struct call *call, int64_t *ret)
 	return 0;
 }
 
+static int read_top(struct call *call, struct top *ret)
+{
+	int r = page_read_limit(call, TOP_LIMIT, &ret->limit);
+	if (r == 0)
+		r = read_window(call, &ret->window);
+	return r < 0 ? r : list_read_format(call, &ret->format);
+}
+
 int stats_top(struct call *call)
 {
 	struct rowset rows auto_rowset = {.n_rows = 0};
 	const char *by = target_param(call->target, "by");
-	const struct top_kind *kind = top_find(by ? by : "cpu");
-	int64_t window;
-	uint32_t limit, n;
-	if (!kind)
+	struct top top = {.kind = top_find(by ? by : "cpu")};
+	uint32_t n;
+	if (!top.kind)
 		return reply_problem(call->reply, 400, "by", "\"%s\" is none of cpu, mem, net, blk",
 				     by);
-	int r = page_read_limit(call, TOP_LIMIT, &limit);
+	int r = read_top(call, &top);
 	if (r == 0)
-		r = read_window(call, &window);
-	if (r == 0)
-		r = top_ask(call, kind, window, &rows);
+		r = top_ask(call, &top, &rows);
 	if (r < 0)
 		return r;
 	auto_free struct entry *entries = top_sort(&rows, &n);
 	if (!entries)
 		return reply_unavailable(call->reply, "out of memory");
-	write_top(call, kind, entries, n < limit ? n : limit);
+	write_top(call->reply, &top, entries, n < top.limit ? n : top.limit);
 	return 0;
 }
