@@ -180,7 +180,35 @@ static void near_names_have_small_distances(void **state)
 	assert_int_equal(suggest_distance("limt", "limit"), 1);
 	assert_int_equal(suggest_distance("cpu_precent", "cpu_percent"), 1);
 	assert_int_equal(suggest_distance("", "abc"), 3);
+	assert_int_equal(suggest_distance("LIMIT", "limti"), 1);
 	assert_true(suggest_distance("from", "agg") >= SUGGEST_NEAR);
+}
+
+static void only_what_is_plausible_is_suggested(void **state)
+{
+	static const char *const plausible[][2] = {
+		{"limt", "limit"},    {"form", "from"},          {"frm", "from"},
+		{"hots", "host"},     {"filed", "fields"},       {"Host", "host"},
+		{"ERROR", "error"},   {"warn", "warning"},       {"WARN", "warning"},
+		{"ref", "reference"}, {"containr", "container"},
+	};
+	static const char *const silly[][2] = {
+		{"x", "q"},       {"foo", "from"},      {"q", "to"},  {"", "q"},
+		{"nope", "name"}, {"by", "q"},          {"id", "to"}, {"lo", "logs"},
+		{"loud", "info"}, {"celsius", "place"},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(plausible) / sizeof(*plausible); i++) {
+		unsigned best = SUGGEST_NEAR;
+		if (!suggest_nearer(plausible[i][0], plausible[i][1], &best))
+			fail_msg("%s is not suggested for %s", plausible[i][1], plausible[i][0]);
+		assert_false(suggest_nearer(plausible[i][0], plausible[i][1], &best));
+	}
+	for (size_t i = 0; i < sizeof(silly) / sizeof(*silly); i++) {
+		unsigned best = SUGGEST_NEAR;
+		if (suggest_nearer(silly[i][0], silly[i][1], &best))
+			fail_msg("%s is suggested for %s", silly[i][1], silly[i][0]);
+	}
 }
 
 static void labels_are_read_with_their_escapes(void **state)
@@ -210,6 +238,7 @@ int main(void)
 		cmocka_unit_test(a_cursor_comes_back_as_it_was),
 		cmocka_unit_test(addresses_are_read),
 		cmocka_unit_test(near_names_have_small_distances),
+		cmocka_unit_test(only_what_is_plausible_is_suggested),
 		cmocka_unit_test(labels_are_read_with_their_escapes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

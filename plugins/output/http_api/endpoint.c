@@ -126,11 +126,8 @@ static bool is_allowed(const struct allowed *allowed, const char *name, bool *re
 
 static void nearer(const char *name, const char *candidate, unsigned *best, char *ret, size_t size)
 {
-	unsigned distance = suggest_distance(name, candidate);
-	if (distance >= *best)
-		return;
-	*best = distance;
-	snprintf(ret, size, "; did you mean %s?", candidate);
+	if (suggest_nearer(name, candidate, best))
+		snprintf(ret, size, "; did you mean %s?", candidate);
 }
 
 static int refuse_param(struct call *call, const struct allowed *allowed, const char *name)

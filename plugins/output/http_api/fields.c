@@ -49,11 +49,8 @@ int fields_unknown(struct call *call, const char *parameter, const struct tally_
 	size_t len = 0;
 	for (uint32_t i = 1; i < table->n_columns; i++) {
 		const char *column = table->columns[i].name;
-		unsigned distance = suggest_distance(name, column);
-		if (distance < best) {
-			best = distance;
+		if (suggest_nearer(name, column, &best))
 			snprintf(hint, sizeof(hint), "; did you mean %s?", column);
-		}
 		if (len < sizeof(list))
 			len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s",
 						len ? ", " : "", column);

@@ -1,9 +1,11 @@
 #include "list.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "listing.h"
+#include "suggest.h"
 #include "tables.h"
 #include "window.h"
 
@@ -23,14 +25,29 @@ static int choice_of(const char *choices, const char *text)
 	}
 }
 
+static int refuse_choice(struct call *call, const char *param, const char *choices,
+			 const char *text)
+{
+	char word[64], hint[96] = "";
+	unsigned best = SUGGEST_NEAR;
+	for (const char *at = choices; *at;) {
+		size_t len = strcspn(at, "|");
+		snprintf(word, sizeof(word), "%.*s", (int)len, at);
+		if (suggest_nearer(text, word, &best))
+			snprintf(hint, sizeof(hint), "; did you mean %s?", word);
+		at += len + (at[len] == '|');
+	}
+	return reply_problem(call->reply, 400, param, "\"%s\" is none of %s%s", text, choices,
+			     hint);
+}
+
 /* *ret stays as it is if the parameter is not there. */
 static int read_choice(struct call *call, const char *param, const char *choices, int *ret)
 {
 	const char *text = target_param(call->target, param);
 	int choice = text ? choice_of(choices, text) : *ret;
 	if (choice < 0)
-		return reply_problem(call->reply, 400, param, "\"%s\" is none of %s", text,
-				     choices);
+		return refuse_choice(call, param, choices, text);
 	*ret = choice;
 	return 0;
 }
@@ -55,8 +72,7 @@ int list_check_choice(struct call *call, const struct list_filter *filter, const
 {
 	if (!filter->choices || choice_of(filter->choices, value) >= 0)
 		return 0;
-	return reply_problem(call->reply, 400, filter->param, "\"%s\" is none of %s", value,
-			     filter->choices);
+	return refuse_choice(call, filter->param, filter->choices, value);
 }
 
 static int filter_one(struct call *call, const struct list_filter *filter, struct ask *ask,

@@ -2,10 +2,16 @@
 #ifndef TALLYD_HTTP_SUGGEST_H
 #define TALLYD_HTTP_SUGGEST_H
 
-/* How many letters differ, with a swap of two as one; large if they have little in common. */
+#include <stdbool.h>
+
+/* How many letters differ, upper and lower case alike, with a swap of two as one; large if they
+ * have little in common. */
 unsigned suggest_distance(const char *left, const char *right);
 
-/* Close enough to be worth a question. */
 enum { SUGGEST_NEAR = 3 };
+
+/* Is this what was likely meant, more than any before?  A third of the letters may differ, and
+ * three or more may be the beginning of it.  *best: SUGGEST_NEAR at first. */
+bool suggest_nearer(const char *name, const char *candidate, unsigned *best);
 
 #endif
