@@ -198,8 +198,13 @@ static void wrong_windows_are_named(void **state)
 		{"to=1e3", "to", "is not a time"},
 		{"from=1960-01-01T00:00:00Z", "from", "before 1970"},
 		{"from=now&to=now-1h", "from", "before to"},
-		{"from=now-31d", "from", "30 days"},
+		{"from=now-31d", "from", "30 days, which is max_query_range_days"},
 		{"step=500ms", "step", "at least 1s"},
+		{"step=0", "step", "too short"},
+		{"step=-1", "step", "too short"},
+		{"step=-x", "step", "not a duration"},
+		{"step=9999d", "step", "at most 3650d"},
+		{"step=99999999d", "step", "too long"},
 		{"step=fast", "step", "not a duration"},
 		{"step=1s&from=now-1d", "step", "too many results"},
 		{"step=10s&points=5", "points", "either"},
@@ -222,6 +227,19 @@ static void wrong_windows_are_named(void **state)
 	http_expect_problem(fixture, "/api/v1/stats", 400, "ids", "which containers");
 	http_expect_problem(fixture, "/api/v1/stats?ids=web,db&step=1s&from=now-2h", 400, "step",
 			    "2 containers");
+}
+
+static void a_range_of_one_day_is_no_days(void **state)
+{
+	(void)state;
+	struct http_fixture fixture;
+	http_prepare(&fixture);
+	fixture.config.max_query_range_days = 1;
+	http_add_container(&fixture, "alpha", ID_WEB, "web", "running");
+	http_start(&fixture);
+	http_expect_problem(&fixture, WEB_STATS "?from=now-25h", 400, "from",
+			    "longer than 1 day, which");
+	http_finish(&fixture);
 }
 
 static void a_limit_on_points_holds_for_the_default_too(void **state)
@@ -253,6 +271,7 @@ int main(void)
 		WITH_DATA(many_containers_share_one_grid),
 		WITH_DATA(wrong_windows_are_named),
 		cmocka_unit_test(a_limit_on_points_holds_for_the_default_too),
+		cmocka_unit_test(a_range_of_one_day_is_no_days),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -44,7 +44,7 @@ int span_read(const char *text, int64_t *ret)
 		if (ns > (double)span_max)
 			return -ERANGE;
 		if (ns < 1)
-			return -EINVAL;
+			return -EDOM;
 		*ret = (int64_t)ns;
 		return 0;
 	}
@@ -61,7 +61,9 @@ static int relative_read(const char *text, int64_t now, int64_t *ret)
 	if (*text != '-' && *text != '+' && *text != ' ') /* a '+' that was not escaped */
 		return -EINVAL;
 	int r = span_read(text + 1, &span);
-	if (r < 0)
+	if (r == -EDOM)
+		span = 0;
+	else if (r < 0)
 		return r;
 	*ret = *text == '-' ? now - span : now + span;
 	return 0;

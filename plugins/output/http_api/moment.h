@@ -12,7 +12,7 @@
 int moment_read(const char *text, int64_t now, int64_t *ret);
 
 /* ns, more than 0: "500ms", "10s", "5m" or "5min", "1h", "7d", "2w"; a bare number is seconds.
- * -ERANGE: more than 100 years. */
+ * -ERANGE: more than 100 years; -EDOM: less than 1 ns; -EINVAL: none of these. */
 int span_read(const char *text, int64_t *ret);
 
 #endif

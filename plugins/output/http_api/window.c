@@ -6,7 +6,7 @@
 
 #include "moment.h"
 
-enum { WINDOW_POINTS = 300 };
+enum { WINDOW_POINTS = 300, WINDOW_MAX_STEP_DAYS = 3650 };
 
 static int window_read_moment(struct call *call, const char *name, int64_t *moment)
 {
@@ -40,7 +40,9 @@ int window_read_back(struct call *call, int64_t back, struct window *ret)
 		return reply_problem(call->reply, 400, "from", "from must be before to");
 	if (window.to - window.from > days * HTTP_DAY)
 		return reply_problem(call->reply, 400, "from",
-				     "the range is longer than %" PRId64 " days", days);
+				     "the range is longer than %" PRId64 " day%s, which is "
+				     "max_query_range_days here",
+				     days, days == 1 ? "" : "s");
 	*ret = window;
 	return 0;
 }
@@ -88,11 +90,18 @@ static int window_read_step(struct call *call, const char *text, int64_t *ret_st
 {
 	if (target_param(call->target, "points"))
 		return reply_problem(call->reply, 400, "points", "give either step or points");
-	if (span_read(text, ret_step) < 0 || *ret_step > 3650 * HTTP_DAY)
+	bool negative = *text == '-';
+	int r = span_read(text + negative, ret_step);
+	if (r == -EINVAL)
 		return reply_problem(call->reply, 400, "step",
 				     "\"%s\" is not a duration (try 10s, 5m or 1h)", text);
-	if (*ret_step < HTTP_SECOND)
-		return reply_problem(call->reply, 400, "step", "a step is at least 1s");
+	if (r == -EDOM || negative || (r == 0 && *ret_step < HTTP_SECOND))
+		return reply_problem(call->reply, 400, "step",
+				     "\"%s\" is too short: a step is at least 1s", text);
+	if (r < 0 || *ret_step > WINDOW_MAX_STEP_DAYS * HTTP_DAY)
+		return reply_problem(call->reply, 400, "step",
+				     "\"%s\" is too long: a step is at most %dd", text,
+				     WINDOW_MAX_STEP_DAYS);
 	return 0;
 }
 
