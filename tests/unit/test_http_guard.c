@@ -104,7 +104,61 @@ static void a_token_opens_what_its_scopes_say(void **state)
 	assert_int_equal(status(*state, "/api/v1/stats/latest", BEARER(STATS)), 200);
 	struct http_answer answer = ask(*state, "/api/v1/containers", BEARER(STATS));
 	assert_int_equal(answer.status, 403);
-	assert_non_null(strstr(http_header(&answer, "WWW-Authenticate"), "insufficient_scope"));
+	assert_string_equal(http_header(&answer, "WWW-Authenticate"),
+			    "Bearer realm=\"tallyd\", error=\"insufficient_scope\", "
+			    "scope=\"containers\"");
+	assert_non_null(strstr(answer.body, "takes \\\"containers\\\", or \\\"read\\\""));
+	http_free(&answer);
+}
+
+/* "/a/{}" with something in the place of {}, and a parameter that most refuse. */
+static void write_target(const char *pattern, char *ret, size_t size)
+{
+	size_t len = strcspn(pattern, "{");
+	snprintf(ret, size, "%.*s%s%s?nope", (int)len, pattern, pattern[len] ? "x" : "",
+		 pattern[len] ? pattern + len + 2 : "");
+}
+
+/* A token for each set of scopes that is asked for, called after it. */
+#define TOKEN(scopes) "0123456789abcdef-" scopes
+#define LINE(name, scopes) TOKEN(name) " " scopes "\n"
+#define LINE_OF(scope) LINE(scope, scope)
+static const char tokens[] = LINE_OF("containers") LINE_OF("stats") LINE_OF("logs")
+	LINE_OF("events") LINE_OF("images") LINE_OF("tables") LINE_OF("daemon") LINE_OF("health")
+		LINE_OF("metrics") LINE("stats-stream", "stats stream")
+			LINE("logs-stream", "logs stream") LINE("events-stream", "events stream");
+
+/* The token with the scopes that a refusal names. */
+static void write_bearer(const struct http_answer *refusal, char *ret, size_t size)
+{
+	const char *scope = strstr(http_header(refusal, "WWW-Authenticate"), "scope=\"");
+	assert_non_null(scope);
+	int len = snprintf(ret, size, BEARER(TOKEN("%.*s")), (int)strcspn(scope + 7, "\""),
+			   scope + 7);
+	for (char *at = strstr(ret, "0123456789"); at < ret + len; at++)
+		if (*at == ' ')
+			*at = '-';
+}
+
+static void a_refusal_names_the_scopes_that_would_do(void **state)
+{
+	char target[100], bearer[200];
+	write_tokens(tokens, 0600);
+	http_start(*state);
+	for (const struct endpoint *endpoint = endpoints; endpoint->path; endpoint++) {
+		write_target(endpoint->path, target, sizeof(target));
+		struct http_answer answer = ask(*state, target, BEARER(TOKEN("health")));
+		bool open = endpoint->class == HTTP_HEALTH || endpoint->class == HTTP_OTHER;
+		assert_int_equal(answer.status == 403, !open);
+		if (answer.status == 403) {
+			write_bearer(&answer, bearer, sizeof(bearer));
+			assert_int_not_equal(status(*state, target, bearer), 403);
+			assert_int_not_equal(status(*state, target, bearer), 401);
+		}
+		http_free(&answer);
+	}
+	struct http_answer answer = ask(*state, "/api/v1/stream/logs", BEARER(TOKEN("logs")));
+	assert_non_null(strstr(answer.body, "\\\"logs stream\\\", or \\\"read\\\""));
 	http_free(&answer);
 }
 
@@ -248,6 +302,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(without_a_token_only_healthz_answers),
 		TEST(a_token_opens_what_its_scopes_say),
+		TEST(a_refusal_names_the_scopes_that_would_do),
 		TEST(a_stream_takes_its_own_scope_and_that_of_its_rows),
 		TEST(a_changed_file_is_read_again_unless_it_is_wrong),
 		TEST(a_file_whose_mode_is_set_right_is_read_then),

@@ -53,6 +53,44 @@ static int guard_check_host(const struct guard *guard, struct request *request,
 			     "allowed_hosts");
 }
 
+/* RFC 6750, section 3. */
+#define NEED(bits, words)                                                                          \
+	{                                                                                          \
+		bits, words,                                                                       \
+			"Bearer realm=\"tallyd\", error=\"insufficient_scope\", scope=\"" words    \
+			"\""                                                                       \
+	}
+#define BIT(class) (1U << HTTP_##class)
+
+static const struct need {
+	unsigned scopes;
+	const char *words, *challenge;
+} needs[] = {
+	NEED(BIT(CONTAINERS), "containers"),
+	NEED(BIT(STATS), "stats"),
+	NEED(BIT(LOGS), "logs"),
+	NEED(BIT(EVENTS), "events"),
+	NEED(BIT(IMAGES), "images"),
+	NEED(BIT(TABLES), "tables"),
+	NEED(BIT(DAEMON), "daemon"),
+	NEED(BIT(HEALTH), "health"),
+	NEED(BIT(METRICS), "metrics"),
+	NEED(BIT(STREAM) | BIT(STATS), "stats stream"),
+	NEED(BIT(STREAM) | BIT(LOGS), "logs stream"),
+	NEED(BIT(STREAM) | BIT(EVENTS), "events stream"),
+};
+
+static int guard_say_not_enough(struct reply *reply, unsigned scopes)
+{
+	const struct need *need = needs;
+	while (need->scopes != scopes && need < needs + sizeof(needs) / sizeof(*needs) - 1)
+		need++;
+	reply_problem(reply, 403, NULL,
+		      "this token is not for this: that takes \"%s\", or \"read\"", need->words);
+	reply->challenge = need->challenge;
+	return -1;
+}
+
 int guard_check(const struct guard *guard, struct request *request,
 		struct MHD_Connection *connection)
 {
@@ -70,9 +108,7 @@ int guard_check(const struct guard *guard, struct request *request,
 	case TOKENS_GOOD:
 		return 0;
 	case TOKENS_NOT_ENOUGH:
-		reply_problem(reply, 403, NULL, "this token is not for this");
-		reply->challenge = "Bearer realm=\"tallyd\", error=\"insufficient_scope\"";
-		return -1;
+		return guard_say_not_enough(reply, scopes);
 	case TOKENS_UNKNOWN:
 		reply_problem(reply, 401, NULL, "no such token");
 		reply->challenge = "Bearer realm=\"tallyd\", error=\"invalid_token\"";
