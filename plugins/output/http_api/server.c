@@ -126,11 +126,15 @@ static int server_route(struct request *request)
 	int r = target_parse(request->raw, &request->target);
 	if (r == -ENOMEM)
 		return reply_unavailable(reply, "out of memory");
-	if (r < 0)
+	if (r == -E2BIG)
 		return reply_problem(reply, 400, NULL,
-				     r == -E2BIG ? "too many parts in the URI"
-						 : "the URI is not a path with a query, or has a "
-						   "wrong %% escape");
+				     "too many parts in the URI: a path has at most %d segments, a "
+				     "query %d parameters",
+				     TARGET_MAX_SEGMENTS, PARAMS_MAX);
+	if (r < 0)
+		return reply_problem(
+			reply, 400, NULL,
+			"the URI is not a path with a query, or has a wrong %% escape");
 	const char *param;
 	if (!target_is_utf8(&request->target, &param))
 		return reply_problem(reply, 400, param, "not UTF-8");
