@@ -55,6 +55,42 @@ const struct endpoint endpoints[] = {
 	{.path = NULL},
 };
 
+/* ---- Which one ----------------------------------------------------------- */
+
+/* What an image's name looks like that was not escaped. */
+static int image_with_slashes(struct call *call)
+{
+	char name[256] = "";
+	size_t len = 0;
+	const char *at = call->raw;
+	for (int slashes = 0; slashes < 4; at++)
+		slashes += *at == '/';
+	for (; *at && *at != '?' && len + 4 < sizeof(name); at++) {
+		const char one[] = {*at, '\0'};
+		len += (size_t)snprintf(name + len, sizeof(name) - len, "%s",
+					*at == '/' ? "%2F" : one);
+	}
+	return reply_problem(call->reply, 404, NULL,
+			     "there is nothing here; a / in the name of an image is written %%2F: "
+			     "/api/v1/images/%s",
+			     name);
+}
+
+/* Not among those to be listed. */
+static const struct endpoint slashes = {.path = "/api/v1/images/{}/{}",
+					.answer = image_with_slashes,
+					.class = HTTP_IMAGES,
+					.direct = true};
+
+static bool is_image_with_slashes(const struct target *target)
+{
+	static const char *const path[] = {"api", "v1", "images"};
+	for (uint32_t i = 0; i < 3; i++)
+		if (target->n_segments < 5 || strcmp(target->segments[i], path[i]) != 0)
+			return false;
+	return *target->segments[3] && *target->segments[target->n_segments - 1];
+}
+
 /* Literal segments win over {}, because the table names them first or at other lengths. */
 static bool endpoint_matches(const struct endpoint *endpoint, const struct target *target,
 			     const char **ret_segment)
@@ -82,7 +118,7 @@ const struct endpoint *endpoint_find(const struct target *target, const char **r
 		if (endpoint_matches(endpoint, target, ret_segment))
 			return endpoint;
 	*ret_segment = NULL;
-	return NULL;
+	return is_image_with_slashes(target) ? &slashes : NULL;
 }
 
 /* ---- The names of parameters --------------------------------------------- */
