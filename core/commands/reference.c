@@ -140,21 +140,25 @@ static void reference_label_keys(const char *labels)
 	}
 }
 
-/* Metrics that differ in their labels only are one row; returns the first of the next. */
-static const struct tally_metric *reference_metric(const struct tally_plugin *plugin,
-						   const struct tally_metric *metric)
+static void reference_metric(const struct tally_plugin *plugin, const struct tally_metric *metric)
 {
-	const struct tally_metric *first = metric;
 	char name[REFERENCE_WORDS_SIZE];
 	metrics_declared_name(plugin->name, metric, name, sizeof(name));
 	printf("| `%s` | %s | ", name, metric->kind == TALLY_METRIC_COUNTER ? "counter" : "gauge");
-	reference_label_keys(first->labels);
+	reference_label_keys(metric->labels);
 	printf(" | ");
-	reference_sentence(first->help);
+	reference_sentence(metric->help);
 	printf(" |\n");
-	while (metric->name && strcmp(metric->name, first->name) == 0)
-		metric++;
-	return metric;
+}
+
+/* Metrics that differ in their labels only are one row, wherever they stand in the table. */
+static bool reference_has_metric(const struct tally_plugin *plugin,
+				 const struct tally_metric *metric)
+{
+	for (const struct tally_metric *before = plugin->metrics; before < metric; before++)
+		if (strcmp(before->name, metric->name) == 0)
+			return true;
+	return false;
 }
 
 static void reference_metrics(const struct tally_plugin *plugin)
@@ -162,8 +166,9 @@ static void reference_metrics(const struct tally_plugin *plugin)
 	const struct tally_metric *metric = plugin->metrics;
 	if (metric && metric->name)
 		printf("\n| metric | kind | labels | meaning |\n|---|---|---|---|\n");
-	while (metric && metric->name)
-		metric = reference_metric(plugin, metric);
+	for (; metric && metric->name; metric++)
+		if (!reference_has_metric(plugin, metric))
+			reference_metric(plugin, metric);
 }
 
 /* ---- The page ---------------------------------------------------------------- */

@@ -32,6 +32,11 @@ arguments=$*
 "$1" -p "$2" config reference >"$made"
 status=0
 hold "$page" "$made" || status=1
+twice=$(grep -o '^| `tallyd_[a-z0-9_]*`' "$made" | sort | uniq -d)
+if [ "$twice" ]; then
+	echo "listed more than once: $twice"
+	status=1
+fi
 for file in "$3"/plugins/input/*/README.md; do
 	part_of "$(basename "$(dirname "$file")")" >"$part"
 	if ! grep -qxF -e "$begin" "$file" || ! [ -s "$part" ]; then
