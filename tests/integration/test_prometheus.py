@@ -75,8 +75,8 @@ def check(text):
 
 
 def stats(at, container, name, cells):
-    """A row of container_stats up to pids; cells by their place after the name."""
-    row = [round(at * 1e9), "alpha", container, name] + [None] * 17
+    """A row of container_stats up to pids_limit; cells by their place after the name."""
+    row = [round(at * 1e9), "alpha", container, name] + [None] * 18
     for place, value in cells.items():
         row[4 + place] = value
     return row
@@ -111,10 +111,12 @@ def test_readings_bear_the_names_that_cadvisor_uses(daemon):
     d = daemon(
         "container_metrics = yes",
         ("container_info", [[round(now * 1e9), "alpha", WEB, "web", "nginx:1.25", None, "running",
-                             *[None] * 6, 1767225600 * 10**9, *[None] * 3, json.dumps(LABELS)]]),
+                             *[None] * 6, 1767225600 * 10**9, *[None] * 3, json.dumps(LABELS), None, None, 1.1,
+                             2**29],
+                            [round(now * 1e9), "alpha", BARE, "bare", "busybox", None, "running", *[None] * 18]]),
         ("container_stats", [
             stats(now - 9, WEB, "web", {0: 10**9, 9: 7}),
-            stats(now, WEB, "web", {0: 2_500_000_000, 8: 4096, 9: 2**53, 14: 3, 15: 0, 16: 5}),
+            stats(now, WEB, "web", {0: 2_500_000_000, 8: 4096, 9: 2**53, 14: 3, 15: 0, 16: 5, 17: 99}),
             stats(now, BARE, "bare", {9: 100}),
             stats(now - 3600, OLD, "old", {9: 100})]))
     text = d.get("/metrics/containers").body.decode()
@@ -134,6 +136,11 @@ def test_readings_bear_the_names_that_cadvisor_uses(daemon):
     assert value("start_time_seconds") == 1767225600
     assert value("network_receive_bytes_total") == []
     assert value("memory_working_set_bytes", BARE) == 100
+    assert value("spec_memory_limit_bytes") == 2**29
+    assert value("spec_cpu_quota") == 110_000 and value("spec_cpu_period") == 100_000
+    assert value("threads_max") == 99
+    assert value("spec_memory_limit_bytes", BARE) == value("spec_cpu_quota", BARE) == []
+    assert value("spec_cpu_period", BARE) == value("threads_max", BARE) == []
     assert value("cpu_usage_seconds_total", BARE) == value("start_time_seconds", BARE) == []
     assert value("memory_working_set_bytes", OLD) == []
     labels = next(labels for (n, labels) in found if n == "container_threads")

@@ -9,6 +9,7 @@
 #include <cleanup.h>
 #include <errno.h>
 #include <json_reader.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,21 +71,63 @@ static const struct family {
 	COUNTER("blk_read_ops", "fs_reads_total", OF_FS, 1, "Reads."),
 	COUNTER("blk_write_ops", "fs_writes_total", OF_FS, 1, "Writes."),
 	GAUGE("pids", "threads", "", 1, "Processes and threads."),
+	GAUGE("pids_limit", "threads_max", "", 1, "Processes and threads that it may have."),
 };
 enum { N_FAMILIES = sizeof(families) / sizeof(*families) };
 static const struct family last_seen =
 	GAUGE(NULL, "last_seen", "", NS, "When it was last measured, since 1970.");
-static const struct family start_time =
-	GAUGE(NULL, "start_time_seconds", "", NS, "When its last run began, since 1970.");
 
-/* Where the columns of container_info are. */
-static const char *const info_columns[] = {"host", "container_id", "image", "labels", "started_at"};
-enum { INFO_TIME, INFO_HOST, INFO_ID, INFO_IMAGE, INFO_LABELS, INFO_STARTED, INFO_COLUMNS };
+/* What container_info says.  What has no limit has none to tell: cAdvisor's 0 would be a limit of
+ * nothing.  The cores are quota by period, whichever these are, so they are told per the engine's
+ * own period. */
+enum { PERIOD_US = 100000 };
+
+static double seconds(double ns)
+{
+	return ns / NS;
+}
+
+static double bytes(double n)
+{
+	return n;
+}
+
+static double quota(double cores)
+{
+	return nearbyint(cores * PERIOD_US);
+}
+
+static double period(double cores)
+{
+	(void)cores;
+	return PERIOD_US;
+}
+
+static const struct spec {
+	struct family family;
+	double (*value)(double number);
+} specs[] = {
+	{GAUGE("started_at", "start_time_seconds", "", 1, "When its last run began, since 1970."),
+	 seconds},
+	{GAUGE("mem_limit_bytes", "spec_memory_limit_bytes", "", 1, "Its memory limit."), bytes},
+	{GAUGE("cpu_limit_cores", "spec_cpu_quota", "", 1,
+	       "Its CPU limit, in microseconds per period."),
+	 quota},
+	{GAUGE("cpu_limit_cores", "spec_cpu_period", "", 1, "The period, in microseconds."),
+	 period},
+};
+
+/* What is asked of container_info; the first two must be there. */
+static const char *const info_columns[] = {"host",           "container_id", "image",
+					   "labels",         "started_at",   "mem_limit_bytes",
+					   "cpu_limit_cores"};
+enum { INFO_COLUMNS = sizeof(info_columns) / sizeof(*info_columns), INFO_NEEDED = 2 };
+enum { INFO_HOST = 1, INFO_ID }; /* in a row */
 
 /* A container to tell about. */
 struct subject {
 	const struct tally_cell *reading; /* a row of latest */
-	const struct tally_cell *started; /* NULL: not known */
+	const struct tally_cell *info;    /* a row of info; NULL: there is none */
 	size_t labels, labels_len;        /* in exporter.labels */
 };
 
@@ -92,6 +135,7 @@ struct exporter {
 	struct call *call;
 	struct latest latest;
 	struct rowset info;
+	uint32_t info_at[INFO_COLUMNS]; /* where in its rows; 0: it has no such column */
 	struct json_writer labels;
 	struct subject *subjects;
 	uint32_t n;
@@ -106,6 +150,23 @@ static void exporter_done(struct exporter *exporter)
 	free(exporter->subjects);
 }
 #define auto_exporter __attribute__((cleanup(exporter_done)))
+
+/* Where in a row of container_info a column is; 0: nowhere. */
+static uint32_t info_find(const struct exporter *exporter, const char *column)
+{
+	for (uint32_t i = 0; i < INFO_COLUMNS; i++)
+		if (strcmp(info_columns[i], column) == 0)
+			return exporter->info_at[i];
+	return 0;
+}
+
+/* NULL: not known. */
+static const struct tally_cell *info_cell(const struct exporter *exporter,
+					  const struct subject *subject, const char *column)
+{
+	uint32_t at = info_find(exporter, column);
+	return at && subject->info && subject->info[at].set ? &subject->info[at] : NULL;
+}
 
 /* ---- Labels -------------------------------------------------------------- */
 
@@ -164,25 +225,42 @@ static void write_container_labels(struct json_writer *text, const struct tally_
 	}
 }
 
-static void write_labels(struct exporter *exporter, struct subject *subject,
-			 const struct tally_cell *info)
+static void write_labels(struct exporter *exporter, struct subject *subject)
 {
 	struct json_writer *text = &exporter->labels;
 	const struct tally_cell *reading = subject->reading;
+	const struct tally_cell *image = info_cell(exporter, subject, "image");
+	const struct tally_cell *labels = info_cell(exporter, subject, "labels");
 	subject->labels = text->len;
 	exposition_word(text, "id=\"/docker/");
 	exposition_label(text, reading[LATEST_ID].text, reading[LATEST_ID].len);
 	exposition_word(text, "\"");
 	write_cell(text, ",name", &reading[LATEST_NAME]);
 	write_cell(text, ",host", &reading[LATEST_HOST]);
-	if (info) {
-		write_cell(text, ",image", &info[INFO_IMAGE]);
-		write_container_labels(text, &info[INFO_LABELS]);
-	}
+	if (image)
+		write_cell(text, ",image", image);
+	if (labels)
+		write_container_labels(text, labels);
 	subject->labels_len = text->len - subject->labels;
 }
 
 /* ---- Asking -------------------------------------------------------------- */
+
+/* Those columns of container_info that there are.  false: not enough of them. */
+static bool select_info(struct exporter *exporter, struct ask *ask)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < INFO_COLUMNS; i++) {
+		const struct tally_column *column = table_column(ask->table, info_columns[i]);
+		if (!column && i < INFO_NEEDED)
+			return false;
+		if (!column)
+			continue;
+		ask_select(ask, column, TALLY_RAW);
+		exporter->info_at[i] = ++n;
+	}
+	return true;
+}
 
 /* What containers are, of those that exist; nothing if nobody collects it. */
 static int ask_info(struct exporter *exporter)
@@ -195,12 +273,8 @@ static int ask_info(struct exporter *exporter)
 		return r;
 	ask_init(&ask, call, table);
 	ask.query.limit = INT32_MAX; /* what they may take is bounded in bytes */
-	for (int i = 0; i + 1 < INFO_COLUMNS; i++) {
-		const struct tally_column *column = table_column(table, info_columns[i]);
-		if (!column)
-			return 0;
-		ask_select(&ask, column, TALLY_RAW);
-	}
+	if (!select_info(exporter, &ask))
+		return 0;
 	for (uint32_t i = 0; i < call->target->n_params; i++)
 		ask_text(&ask, table_column(table, "host"), TALLY_EQUALS,
 			 call->target->params[i].value);
@@ -239,8 +313,8 @@ static int find_subjects(struct exporter *exporter)
 		if (reading[LATEST_TIME].i < exporter->call->now - cadvisor_age)
 			continue;
 		subject->reading = reading;
-		subject->started = info && info[INFO_STARTED].set ? &info[INFO_STARTED] : NULL;
-		write_labels(exporter, subject, info);
+		subject->info = info;
+		write_labels(exporter, subject);
 		exporter->n++;
 	}
 	return exporter->labels.error;
@@ -284,6 +358,18 @@ static void write_family(struct exporter *exporter, const struct family *family)
 	}
 }
 
+static void write_spec(struct exporter *exporter, const struct spec *spec)
+{
+	bool real = exporter->info.types[info_find(exporter, spec->family.column)] == TALLY_REAL;
+	for (uint32_t i = 0; i < exporter->n; i++) {
+		const struct subject *subject = &exporter->subjects[i];
+		const struct tally_cell *cell = info_cell(exporter, subject, spec->family.column);
+		if (cell)
+			write_sample(exporter, subject, &spec->family,
+				     spec->value(real ? cell->f : (double)cell->i));
+	}
+}
+
 static void write_all(struct exporter *exporter)
 {
 	for (uint32_t i = 0; i < N_FAMILIES; i++)
@@ -291,10 +377,8 @@ static void write_all(struct exporter *exporter)
 	for (uint32_t i = 0; i < exporter->n; i++)
 		write_sample(exporter, &exporter->subjects[i], &last_seen,
 			     (double)exporter->subjects[i].reading[LATEST_TIME].i);
-	for (uint32_t i = 0; i < exporter->n; i++)
-		if (exporter->subjects[i].started)
-			write_sample(exporter, &exporter->subjects[i], &start_time,
-				     (double)exporter->subjects[i].started->i);
+	for (size_t i = 0; i < sizeof(specs) / sizeof(*specs); i++)
+		write_spec(exporter, &specs[i]);
 }
 
 int metrics_containers(struct call *call)
