@@ -340,6 +340,8 @@ static json_t *content_of(const char *path, const struct http_answer *answer)
 	media[strcspn(media, ";")] = '\0';
 	json_t *responses = member(operation(path), "responses");
 	json_t *response = member(responses, status);
+	if (!response && answer->status == 400)
+		fail_msg("%s: the document has no 400", path);
 	if (!response)
 		response = member(responses, "default");
 	json_t *content = member(member(response, "content"), media);
@@ -348,18 +350,41 @@ static json_t *content_of(const char *path, const struct http_answer *answer)
 	return content;
 }
 
-/* Headers that a good answer has are in the document; its ETag is also the other way. */
-static void check_headers(const char *path, const struct http_answer *answer)
+/* Headers that an answer has are in the document. */
+static void check_headers(const char *path, const char *status, const struct http_answer *answer)
 {
-	json_t *responses = member(operation(path), "responses");
-	json_t *headers = member(member(responses, "200"), "headers");
+	static const char *const names[] = {"Link", "ETag", "X-Cache", "Age", "Cache-Control"};
+	json_t *response = member(member(operation(path), "responses"), status);
+	json_t *headers = member(response, "headers");
 	bool tagged = http_header(answer, "ETag");
-	if (answer->status != 200)
-		return;
-	if (http_header(answer, "Link") && !member(headers, "Link"))
-		fail_msg("%s: the document does not know of Link", path);
-	if (tagged != (member(headers, "ETag") != NULL) || tagged != !!member(responses, "304"))
+	assert_non_null(response);
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names) && tagged; i++)
+		if (http_header(answer, names[i]) && !member(headers, names[i]))
+			fail_msg("%s: of a %s the document lacks %s", path, status, names[i]);
+	if (tagged != (member(headers, "ETag") != NULL))
 		fail_msg("%s: the document is wrong about ETag", path);
+}
+
+/* The same again comes as 304, where the document has that. */
+static void check_not_modified(struct http_fixture *fixture, const struct sight *sight)
+{
+	char request[500];
+	struct http_answer first = http_get(fixture, sight->target);
+	const char *etag = http_header(&first, "ETag");
+	snprintf(request, sizeof(request),
+		 "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nIf-None-Match: "
+		 "%s\r\n\r\n",
+		 sight->target, etag ? etag : "*");
+	if (!etag != !member(member(operation(sight->path), "responses"), "304"))
+		fail_msg("%s: the document is wrong about 304", sight->path);
+	struct http_answer again = etag ? http_raw(fixture, request) : (struct http_answer){0};
+	if (etag) {
+		assert_int_equal(again.status, 304);
+		assert_int_equal(again.len, 0);
+		check_headers(sight->path, "304", &again);
+	}
+	http_free(&again);
+	http_free(&first);
 }
 
 /* Of what has no end only the head. */
@@ -385,7 +410,8 @@ static void check_answer(struct http_fixture *fixture, const char *path, const c
 	const char *said = schema_check(document, schema, value);
 	if (said)
 		fail_msg("%s: %s", target, said);
-	check_headers(path, &answer);
+	if (status == 200)
+		check_headers(path, "200", &answer);
 	json_decref(value);
 	http_free(&answer);
 }
@@ -407,6 +433,79 @@ static void every_answer_fits_its_schema(void **state)
 	}
 }
 
+static void what_is_known_already_is_not_sent_again(void **state)
+{
+	for (size_t i = 0; i < sizeof(sights) / sizeof(*sights); i++)
+		if (strncmp(sights[i].path, "/api/v1/stream/", 15) != 0)
+			check_not_modified(*state, &sights[i]);
+}
+
+/* What is written out as the default changes nothing. */
+static void check_default(struct http_fixture *fixture, const struct sight *sight,
+			  json_t *parameter)
+{
+	const char *name = json_string_value(json_object_get(parameter, "name"));
+	json_t *value = member(member(parameter, "schema"), "default");
+	char target[300];
+	if (!value || strstr(sight->target, name) ||
+	    (strcmp(name, "points") == 0 && strstr(sight->target, "step=")))
+		return;
+	size_t len = (size_t)snprintf(target, sizeof(target), "%s%c%s=", sight->target,
+				      strchr(sight->target, '?') ? '&' : '?', name);
+	if (json_is_integer(value))
+		snprintf(target + len, sizeof(target) - len, "%d", (int)json_integer_value(value));
+	else
+		snprintf(target + len, sizeof(target) - len, "%s", json_string_value(value));
+	struct http_answer bare = http_get(fixture, sight->target);
+	struct http_answer said = http_get(fixture, target);
+	if (said.status != 200 || strcmp(bare.body, said.body) != 0)
+		fail_msg("%s is not the default: %d %s", target, said.status, said.body);
+	http_free(&bare);
+	http_free(&said);
+}
+
+/* limit and points: as many as the configuration allows. */
+static void check_maximum(struct http_fixture *fixture, const struct sight *sight,
+			  json_t *parameter)
+{
+	const char *name = json_string_value(json_object_get(parameter, "name"));
+	json_t *value = member(member(parameter, "schema"), "maximum");
+	char target[300];
+	if (!value || strchr(sight->target, '?'))
+		return;
+	int maximum = (int)json_integer_value(value);
+	snprintf(target, sizeof(target), "%s?%s=%d", sight->target, name, maximum);
+	check_answer(fixture, sight->path, target, 200);
+	snprintf(target, sizeof(target), "%s?%s=%d", sight->target, name, maximum + 1);
+	check_answer(fixture, sight->path, target, 400);
+}
+
+static void defaults_and_limits_are_as_the_document_says(void **state)
+{
+	size_t k;
+	json_t *ref;
+	for (size_t i = 0; i < sizeof(sights) / sizeof(*sights); i++) {
+		if (strncmp(sights[i].path, "/api/v1/stream/", 15) == 0)
+			continue;
+		json_array_foreach(json_object_get(operation(sights[i].path), "parameters"), k, ref)
+		{
+			check_default(*state, &sights[i], schema_resolve(document, ref));
+			check_maximum(*state, &sights[i], schema_resolve(document, ref));
+		}
+	}
+}
+
+static void another_method_is_told_which_there_are(void **state)
+{
+	struct http_answer answer = http_raw(*state, "DELETE /api/v1/logs HTTP/1.1\r\n"
+						     "Host: localhost\r\n\r\n");
+	json_t *responses = member(operation("/api/v1/logs"), "responses");
+	assert_int_equal(answer.status, 405);
+	assert_string_equal(http_header(&answer, "Allow"), "GET, HEAD");
+	assert_non_null(member(member(member(responses, "default"), "headers"), "Allow"));
+	http_free(&answer);
+}
+
 static void every_problem_fits_its_schema(void **state)
 {
 	struct http_fixture *fixture = *state;
@@ -414,6 +513,7 @@ static void every_problem_fits_its_schema(void **state)
 	check_answer(fixture, "/api/v1/containers/{id}/logs", "/api/v1/containers/twin/logs", 409);
 	check_answer(fixture, "/api/v1/images/{id}", "/api/v1/images/nope", 404);
 	check_answer(fixture, "/api/v1/tables/{name}", "/api/v1/tables/nope", 404);
+	check_answer(fixture, "/metrics/containers", "/metrics/containers?nope=1", 400);
 	for (const struct sight *at = sights; strcmp(at->path, "/healthz") != 0; at++) {
 		char target[256];
 		snprintf(target, sizeof(target), "%s%cnope=1", at->target,
@@ -483,6 +583,9 @@ int main(void)
 		TEST(every_column_of_the_tables_is_in_the_document),
 		TEST(every_answer_fits_its_schema),
 		TEST(every_problem_fits_its_schema),
+		TEST(what_is_known_already_is_not_sent_again),
+		TEST(defaults_and_limits_are_as_the_document_says),
+		TEST(another_method_is_told_which_there_are),
 		TEST(the_page_needs_nothing_from_outside),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
