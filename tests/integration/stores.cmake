@@ -11,4 +11,5 @@ set_target_properties(test_plugin_replay PROPERTIES PREFIX "" OUTPUT_NAME replay
 	LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/plugins)
 tallyd_integration_test(api_stores LABELS story TIMEOUT 600)
 tallyd_integration_test(prometheus LABELS story)
+tallyd_integration_test(docs LABELS story)
 tallyd_integration_test(split LABELS story)
