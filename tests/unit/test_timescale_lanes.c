@@ -195,6 +195,35 @@ static void rows_that_are_refused_are_told_of_every_transaction(void **state)
 	assert_int_equal(fake_host_rejected(f->host), MANY);
 }
 
+/* What one connection has looked up may be replaced by what another has just added. */
+static void a_table_may_grow_while_several_write_it(void **state)
+{
+	struct fixture *f = *state;
+	enum { TABLES = 12, BATCHES = 9 };
+	struct tally_column columns[S_N + 1];
+	memcpy(columns, series_table.columns, S_N * sizeof(columns[0]));
+	columns[S_N] = (struct tally_column){.name = "extra", .type = TALLY_INT};
+	open_lanes(f, 3);
+	for (int t = 0; t < TABLES; t++) {
+		char name[20];
+		snprintf(name, sizeof(name), "growing%d", t);
+		struct tally_table old = series_table, grown = series_table;
+		old.name = grown.name = name;
+		grown.columns = columns;
+		grown.n_columns = S_N + 1;
+		grown.revision = 2;
+		struct tally_batch *batches[BATCHES];
+		for (int i = 0; i < BATCHES; i++) {
+			batches[i] = fixture_batch(f, i % 3 == 2 ? &grown : &old);
+			for (int row = 0; row < LANES_WORTH; row++)
+				put_series(f, batches[i], T0 + (i * LANES_WORTH + row) * SECOND,
+					   i % 2 ? "a" : "b", 1, 1);
+		}
+		write_all(f, batches, BATCHES, 1 + (uint64_t)(t * BATCHES));
+	}
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM growing0"), BATCHES * LANES_WORTH);
+}
+
 int main(void)
 {
 #define LANES_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
@@ -208,6 +237,7 @@ int main(void)
 		LANES_TEST(rows_of_a_state_keep_their_order),
 		LANES_TEST(a_row_that_is_refused_costs_no_other_connection_anything),
 		LANES_TEST(rows_that_are_refused_are_told_of_every_transaction),
+		LANES_TEST(a_table_may_grow_while_several_write_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
