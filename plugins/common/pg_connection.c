@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pg_conninfo.h"
 #include "pg_prepared.h"
 #include "pg_text.h"
 #include "pg_wire.h"
@@ -63,7 +64,8 @@ static int pg_errno(enum pg_fault fault, const char *sqlstate)
 	}
 }
 
-/* PQerrorMessage()'s lines tell about hosts and users, never about passwords. */
+/* PQerrorMessage()'s lines tell about hosts, databases and users.  That no piece of a password is
+ * among those is what pg_conninfo_fits() is for. */
 int pg_fail_connection(struct pg_connection *pg)
 {
 	char text[400];
@@ -182,6 +184,11 @@ static PGconn *pg_connect(const char *conninfo)
 int pg_open(struct pg_connection *pg, const char *conninfo, const char *setup)
 {
 	pg_close(pg);
+	if (!pg_conninfo_fits(conninfo)) {
+		pg->fault = PG_FAULT_OTHER;
+		pg->sqlstate[0] = '\0';
+		return tally_fail(pg->ctx, ENOTCONN, "conninfo %s", pg_conninfo_advice);
+	}
 	pg->fault = PG_FAULT_NONE;
 	pg->conn = pg_connect(conninfo);
 	if (!pg->conn)

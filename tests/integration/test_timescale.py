@@ -218,16 +218,46 @@ def test_status_says_mode_migrations_and_tables(daemon, server, database):
     assert d.call("db", "drop").returncode == 2
 
 
+def told(d):
+    """All that a daemon with this configuration says, until it is known that it does not work."""
+    answers = [d.call(*words) for words in (("check",), ("config", "dump"), ("config", "explain"),
+                                            ("db", "status"), ("db", "migrate"))]
+    return "".join(answer.stdout + answer.stderr for answer in answers)
+
+
 @stops_it
 def test_a_password_is_never_told(daemon, server, database):
     d = daemon(conninfo=f"host=127.0.0.1 port={server.port} user=nobody password=xyzzy42 "
                         f"dbname={database}_not")
     d.start(ready="cannot start")
-    answer = d.call("db", "status")
-    assert answer.returncode == 1
-    told = d.log + answer.stdout + answer.stderr + d.call("config", "dump").stdout
-    assert "xyzzy42" not in told
+    assert "xyzzy42" not in d.log + told(d)
     d.stop()
+
+
+@stops_it
+@pytest.mark.parametrize("option", ["conninfo", "reader_conninfo"])
+@pytest.mark.parametrize("conninfo", [
+    "postgresql://u:xyzzy%42zz%RET@127.0.0.1/x",
+    "postgresql://u:xyzzy42/more@127.0.0.1/x",
+    "postgresql://u:12/xyzzy42@127.0.0.1/x",
+    "postgresql://u:more@xyzzy42@127.0.0.1/x",
+    "postgresql://u:more@127.0.0.1/xyzzy42@127.0.0.1/x",
+    "postgresql://u:more@xyzzy42?z@127.0.0.1/x",
+    "host=127.0.0.1 password=more xyzzy42",
+    "host=127.0.0.1 password='more'xyzzy42",
+    "host=127.0.0.1 password=more xyzzy42=more",
+    "host=u:xyzzy42@127.0.0.1 dbname=x",
+    "host=127.0.0.1 dbname=postgresql://u:xyzzy42@127.0.0.1/x",
+    "xyzzy42"])
+def test_a_password_that_is_not_escaped_is_not_told(daemon, server, database, option, conninfo):
+    given = {"conninfo": server.conninfo(database), option: conninfo}
+    d = daemon(f"reader_conninfo = {given.get('reader_conninfo', given['conninfo'])}",
+               given["conninfo"])
+    d.start(ready=None)
+    d.process.wait(30)
+    d.process = None
+    assert f"{option} is not valid" in d.log and "%25, %2F, %3F and %40" in d.log
+    assert "xyzzy" not in d.log + told(d)
 
 
 @pytest.fixture
