@@ -327,6 +327,19 @@ static void the_lag_of_the_rollups_is_a_metric(void **state)
 	assert_int_equal(fake_host_metric(f->host, METRIC_ROLLUP_LAG), 90 * SECOND);
 }
 
+static void the_lag_grows_while_a_table_fails(void **state)
+{
+	struct fixture *f = *state;
+	write_rows(f, T0, SECOND, 60);
+	upkeep_at(f, T0 + HOUR);
+	write_rows(f, T0 + HOUR, SECOND, 60);
+	fixture_sql(f, "CREATE TRIGGER spoilt BEFORE INSERT ON samples_1min_rows BEGIN SELECT "
+		       "RAISE(ABORT, 'spoilt'); END");
+	fake_host_set_now(f->host, T0 + 5 * HOUR);
+	assert_true(upkeep_run(f->store) < 0);
+	assert_true(fake_host_metric(f->host, METRIC_ROLLUP_LAG) >= (uint64_t)(4 * HOUR - MINUTE));
+}
+
 int main(void)
 {
 #define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
@@ -342,6 +355,7 @@ int main(void)
 		STORE_TEST(a_full_disk_is_told_and_got_over),
 		STORE_TEST(writing_asking_and_upkeep_go_on_beside_each_other),
 		STORE_TEST(the_lag_of_the_rollups_is_a_metric),
+		STORE_TEST(the_lag_grows_while_a_table_fails),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -149,7 +149,9 @@ int upkeep_run(struct store *store)
 {
 	struct upkeep_round round = {.store = store};
 	int (*const parts[])(struct store *) = {upkeep_make_room, upkeep_shrink, upkeep_report};
-	round.error = catalog_each(&store->catalog, upkeep_table, &round);
+	int each = catalog_each(&store->catalog, upkeep_table, &round);
+	if (each < 0)
+		round.error = each;
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		int r = parts[i](store);
 		if (r < 0)
