@@ -253,6 +253,61 @@ static void a_policy_that_runs_meanwhile_costs_no_row(void **state)
 	}
 }
 
+/* No round can roll up a minute of many rows any more. */
+static void spoil_rollups(struct fixture *f)
+{
+	fixture_sql(f,
+		    "ALTER TABLE tally.samples_1min_rows ADD CONSTRAINT spoilt CHECK (rows < 9)");
+	struct tally_batch *batch = fixture_batch(f, &series_table);
+	for (int i = 0; i < 10; i++)
+		put_series(f, batch, T0 + 5 * HOUR + i * SECOND, "a", 1, i);
+	fake_host_set_now(f->host, T0 + 5 * HOUR + MINUTE);
+	fixture_write(f, batch);
+}
+
+static int upkeep_fails_at(struct fixture *f, int64_t now)
+{
+	fake_host_set_now(f->host, now);
+	return upkeep_run(f->store);
+}
+
+static void the_lag_grows_while_maintenance_fails(void **state)
+{
+	struct fixture *f = *state;
+	write_hours(f, T0, 1);
+	upkeep_at(f, T0 + 4 * HOUR);
+	uint64_t before = fake_host_metric(f->host, METRIC_ROLLUP_LAG);
+	uint64_t succeeded = fake_host_metric(f->host, METRIC_UPKEEP_SUCCESS);
+	assert_in_range(before, MINUTE, 3 * MINUTE);
+	spoil_rollups(f);
+	for (int hours = 8; hours < 10; hours++) {
+		assert_true(upkeep_fails_at(f, T0 + hours * HOUR) < 0);
+		assert_non_null(strstr(fake_host_reason(f->host), "table samples"));
+		assert_true(fake_host_metric(f->host, METRIC_ROLLUP_LAG) >=
+			    (uint64_t)((hours - 6) * HOUR));
+	}
+	assert_int_equal(fake_host_metric(f->host, METRIC_UPKEEP_SUCCESS), succeeded);
+	fixture_sql(f, "ALTER TABLE tally.samples_1min_rows DROP CONSTRAINT spoilt");
+	upkeep_at(f, T0 + 10 * HOUR);
+	assert_in_range(fake_host_metric(f->host, METRIC_ROLLUP_LAG), MINUTE, 3 * MINUTE);
+}
+
+static void the_lag_grows_while_the_database_is_away(void **state)
+{
+	struct fixture *f = *state;
+	write_hours(f, T0, 1);
+	upkeep_at(f, T0 + 4 * HOUR);
+	const char *conninfo = backend_config.conninfo;
+	backend_config.conninfo = "host=/nowhere";
+	pg_close(&f->store->upkeep.pg);
+	assert_true(upkeep_fails_at(f, T0 + 6 * HOUR) < 0);
+	assert_int_equal(fake_host_metric(f->host, METRIC_LEADER), 0);
+	assert_true(fake_host_metric(f->host, METRIC_ROLLUP_LAG) >= (uint64_t)(2 * HOUR));
+	backend_config.conninfo = conninfo;
+	upkeep_at(f, T0 + 6 * HOUR);
+	assert_int_equal(fake_host_metric(f->host, METRIC_LEADER), 1);
+}
+
 static void only_the_leader_does_it(void **state)
 {
 	struct fixture *f = *state;
@@ -265,6 +320,8 @@ static void only_the_leader_does_it(void **state)
 		0);
 	fake_host_set_now(f->host, T0 + DAY);
 	assert_int_equal(upkeep_run(f->store), 1);
+	assert_int_equal(fake_host_metric(f->host, METRIC_LEADER), 0);
+	assert_int_equal(fake_host_metric(f->host, METRIC_ROLLUP_LAG), 0);
 	assert_int_equal(count(f, "samples_1min"), 0);
 	pg_close(&other);
 	for (int tries = 0; upkeep_run(f->store) != 0; tries++)
@@ -293,6 +350,8 @@ int main(void)
 		STORE_TEST(what_others_delete_spoils_no_rollup),
 		STORE_TEST(policies_of_the_database_are_told),
 		STORE_TEST(a_policy_that_runs_meanwhile_costs_no_row),
+		STORE_TEST(the_lag_grows_while_maintenance_fails),
+		STORE_TEST(the_lag_grows_while_the_database_is_away),
 		STORE_TEST(only_the_leader_does_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,10 +58,13 @@ static const struct tally_option timescale_options[] = {
 };
 
 static const struct tally_metric timescale_metrics[] = {
-	[METRIC_ROLLUP_LAG] = {.name = "rollup_lag",
-			       .unit = "ns",
-			       .help = "How far the rollups are behind the clock; of the leader.",
-			       .kind = TALLY_METRIC_GAUGE},
+	[METRIC_ROLLUP_LAG] =
+		{.name = "rollup_lag",
+		 .unit = "ns",
+		 .help = "How far the rollups are behind the clock; of the leader, also "
+			 "when its maintenance fails.  0: another leads, or there "
+			 "is nothing to roll up.",
+		 .kind = TALLY_METRIC_GAUGE},
 	[METRIC_UPKEEP_SUCCESS] = {.name = "upkeep_success_time",
 				   .unit = "ns",
 				   .help = "When maintenance was last all done, since 1970; of the "

@@ -13,7 +13,7 @@
 #include "rollup.h"
 #include "store.h"
 
-enum { UPKEEP_EVERY_SECONDS = 15 };
+enum { UPKEEP_EVERY_SECONDS = 15, UPKEEP_WHY = 300 };
 #define UPKEEP_LONG_STEP INT64_C(500000000)  /* ns */
 #define UPKEEP_SHORT_STEP INT64_C(100000000) /* ns */
 #define UPKEEP_STATEMENT_TIMEOUT INT64_C(600000000000)
@@ -38,13 +38,11 @@ static int upkeep_lead(struct store *store)
 }
 
 /* The lock was taken once more than it is given back here: it stays as long as the connection. */
-static void upkeep_note(struct store *store, int result)
+static void upkeep_note(struct store *store, int result, const char *error)
 {
 	struct pg_connection *pg = &store->upkeep.pg;
-	char error[300];
 	if (!pg_is_open(pg))
 		return;
-	snprintf(error, sizeof(error), "%s", result < 0 ? tally_reason(store->ctx) : "");
 	char *why = PQescapeLiteral(pg->conn, error, strlen(error));
 	char *leader = PQescapeLiteral(pg->conn, store->ctx->machine, strlen(store->ctx->machine));
 	if (why && leader)
@@ -106,7 +104,7 @@ static int upkeep_keep(struct store *store, const struct stored_table *stored)
 struct round {
 	struct store *store;
 	int result; /* of the first table that failed */
-	char why[300];
+	char why[UPKEEP_WHY];
 };
 
 /* What is wrong with one table holds up no other. */
@@ -141,8 +139,8 @@ static int upkeep_tables(struct store *store)
 
 /* ---- Telling ------------------------------------------------------------------ */
 
-/* How far the minutes of the table that is most behind are behind the clock. */
-static void upkeep_report(struct store *store)
+/* How far the minutes of the table that is most behind are. */
+static void upkeep_read_mark(struct store *store)
 {
 	auto_result PGresult *result = NULL;
 	if (pg_query(&store->upkeep.pg,
@@ -150,11 +148,25 @@ static void upkeep_report(struct store *store)
 		     "where level = 1",
 		     NULL, &result) < 0)
 		return;
-	int64_t lag = 0;
-	if (!PQgetisnull(result, 0, 0))
-		lag = tally_now(store->ctx) - pg_get_64(PQgetvalue(result, 0, 0));
-	tally_gauge(store->ctx, METRIC_ROLLUP_LAG, lag);
-	tally_gauge(store->ctx, METRIC_UPKEEP_SUCCESS, tally_now(store->ctx));
+	bool none = PQgetisnull(result, 0, 0);
+	store->upkeep.rolled_to = none ? 0 : pg_get_64(PQgetvalue(result, 0, 0));
+}
+
+/* Also after a round that failed, or that could not even ask: it is then that it matters.  Until
+ * another is known to lead, what was read last is how far it is. */
+static void upkeep_tell_lag(struct store *store)
+{
+	int64_t rolled_to = store->upkeep.rolled_to;
+	tally_gauge(store->ctx, METRIC_ROLLUP_LAG,
+		    rolled_to ? tally_now(store->ctx) - rolled_to : 0);
+}
+
+/* What is the leader's to tell. */
+static void upkeep_follow(struct store *store)
+{
+	store->upkeep.rolled_to = 0;
+	tally_gauge(store->ctx, METRIC_POLICIES, 0);
+	tally_gauge(store->ctx, METRIC_POLICIES_FAILED, 0);
 }
 
 /* What the database itself does to the tables besides, if somebody told it to. */
@@ -172,23 +184,35 @@ static void upkeep_report_policies(struct store *store)
 	tally_gauge(store->ctx, METRIC_POLICIES_FAILED, pg_get_64(PQgetvalue(result, 0, 1)));
 }
 
+static int upkeep_maintain(struct store *store)
+{
+	char why[UPKEEP_WHY] = "";
+	int r = schema_load_catalog(&store->upkeep.pg, &store->catalog);
+	if (r == 0)
+		r = upkeep_tables(store);
+	if (r < 0)
+		snprintf(why, sizeof(why), "%s", tally_reason(store->ctx));
+	upkeep_note(store, r, why);
+	upkeep_read_mark(store);
+	upkeep_report_policies(store);
+	if (r < 0) /* what was asked since may have failed for another reason */
+		return tally_fail(store->ctx, -r, "%s", why);
+	tally_gauge(store->ctx, METRIC_UPKEEP_SUCCESS, tally_now(store->ctx));
+	/* One hold of the lock is enough. */
+	return pg_exec(&store->upkeep.pg, "select pg_advisory_unlock(1952541804, 2) where (select "
+					  "count(*) from pg_locks where locktype = 'advisory' and "
+					  "pid = pg_backend_pid()) > 1");
+}
+
 int upkeep_run(struct store *store)
 {
 	int r = upkeep_lead(store);
 	tally_gauge(store->ctx, METRIC_LEADER, r == 0);
-	if (r != 0)
-		return r;
-	r = schema_load_catalog(&store->upkeep.pg, &store->catalog);
 	if (r == 0)
-		r = upkeep_tables(store);
-	if (r == 0)
-		upkeep_report(store);
-	upkeep_note(store, r);
-	upkeep_report_policies(store);
-	if (r == 0) /* one hold of the lock is enough */
-		r = pg_exec(&store->upkeep.pg, "select pg_advisory_unlock(1952541804, 2) where "
-					       "(select count(*) from pg_locks where locktype = "
-					       "'advisory' and pid = pg_backend_pid()) > 1");
+		r = upkeep_maintain(store);
+	else if (r > 0)
+		upkeep_follow(store);
+	upkeep_tell_lag(store);
 	return r;
 }
 

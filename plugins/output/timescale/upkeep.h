@@ -15,6 +15,7 @@ struct store;
 struct upkeep {
 	struct pg_connection pg; /* the thread's alone */
 	struct rounds rounds;
+	int64_t rolled_to; /* of the table that is most behind; 0: none, or another leads */
 };
 
 int upkeep_start(struct store *store);
