@@ -4,11 +4,11 @@
 #include <time.h>
 
 /* True: it is time to stop. */
-static bool rounds_wait(struct rounds *rounds)
+static bool rounds_wait(struct rounds *rounds, int seconds)
 {
 	struct timespec until;
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += rounds->seconds;
+	until.tv_sec += seconds;
 	int timed_out = 0;
 	pthread_mutex_lock(&rounds->lock);
 	while (!rounds_stopping(rounds) && !timed_out)
@@ -20,13 +20,17 @@ static bool rounds_wait(struct rounds *rounds)
 static void *rounds_thread(void *arg)
 {
 	struct rounds *rounds = arg;
+	int seconds = rounds->seconds;
 	pthread_setname_np(pthread_self(), rounds->name);
-	while (!rounds_wait(rounds)) {
+	while (!rounds_wait(rounds, seconds)) {
+		seconds = rounds->seconds;
 		if (rounds->run(rounds->arg) >= 0)
 			continue;
+		if (rounds->failed_seconds)
+			seconds = rounds->failed_seconds;
 		tally_count(rounds->ctx, rounds->errors, 1);
 		tally_log(rounds->ctx, TALLY_WARNING, "upkeep: %s; trying again in %d s",
-			  tally_reason(rounds->ctx), rounds->seconds);
+			  tally_reason(rounds->ctx), seconds);
 	}
 	return NULL;
 }

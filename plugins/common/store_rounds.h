@@ -14,6 +14,7 @@ struct rounds {
 	struct tally_ctx *ctx;
 	const char *name;      /* of the thread */
 	int seconds;           /* between two rounds */
+	int failed_seconds;    /* after one that failed; 0: the same */
 	uint32_t errors;       /* the metric that counts those that failed */
 	int (*run)(void *arg); /* one round: < 0 as after tally_fail() */
 	void *arg;

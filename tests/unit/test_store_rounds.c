@@ -54,6 +54,21 @@ static void a_round_that_fails_is_counted_and_told_and_the_next_one_comes(void *
 	fake_host_destroy(counted.host);
 }
 
+static void after_one_that_failed_the_next_may_take_longer_to_come(void **state)
+{
+	struct counted counted = {.host = fake_host_create("output.store")};
+	struct rounds rounds = rounds_of(&counted, 0);
+	(void)state;
+	rounds.failed_seconds = 100000;
+	assert_int_equal(rounds_start(&rounds), 0);
+	WAIT_UNTIL(fake_host_metric(counted.host, ERRORS) == 1);
+	rounds_stop(&rounds);
+	assert_int_equal(atomic_load(&counted.rounds), 1);
+	assert_non_null(strstr(fake_host_log(counted.host, TALLY_WARNING),
+			       "upkeep: told to fail; trying again in 100000 s"));
+	fake_host_destroy(counted.host);
+}
+
 static void one_that_sleeps_is_woken_to_stop(void **state)
 {
 	struct counted counted = {.host = fake_host_create("output.store")};
@@ -70,6 +85,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_round_that_fails_is_counted_and_told_and_the_next_one_comes),
+		cmocka_unit_test(after_one_that_failed_the_next_may_take_longer_to_come),
 		cmocka_unit_test(one_that_sleeps_is_woken_to_stop),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

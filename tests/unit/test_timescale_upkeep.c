@@ -337,6 +337,34 @@ static void only_the_leader_does_it(void **state)
 		1);
 }
 
+/* Tries the leader's lock over a connection of its own, which ends with that. */
+static bool another_could_lead(struct fixture *f)
+{
+	return fixture_sql(f, "SELECT pg_try_advisory_lock(1952541804, 2)") == 1;
+}
+
+static void who_fails_lets_another_lead(void **state)
+{
+	struct fixture *f = *state;
+	if (!backend_several())
+		skip();
+	write_hours(f, T0, 1);
+	for (int i = 0; i < 3; i++)
+		upkeep_at(f, T0 + 4 * HOUR);
+	assert_int_equal(fake_host_metric(f->host, METRIC_LEADER), 1);
+	assert_false(another_could_lead(f));
+	spoil_rollups(f);
+	assert_true(upkeep_fails_at(f, T0 + 8 * HOUR) < 0);
+	assert_int_equal(fake_host_metric(f->host, METRIC_LEADER), 0);
+	assert_true(another_could_lead(f));
+	fixture_sql(f, "ALTER TABLE tally.samples_1min_rows DROP CONSTRAINT spoilt");
+	/* Until the server noticed that the one above has ended. */
+	fake_host_set_now(f->host, T0 + 8 * HOUR);
+	for (int tries = 0; upkeep_run(f->store) != 0; tries++)
+		assert_true(tries < 1000);
+	assert_int_equal(fake_host_metric(f->host, METRIC_LEADER), 1);
+}
+
 int main(void)
 {
 #define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
@@ -353,6 +381,7 @@ int main(void)
 		STORE_TEST(the_lag_grows_while_maintenance_fails),
 		STORE_TEST(the_lag_grows_while_the_database_is_away),
 		STORE_TEST(only_the_leader_does_it),
+		STORE_TEST(who_fails_lets_another_lead),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /*
  * A round: connect and become leader, or leave it at that; read the catalog anew, since other
  * daemons make tables too; then table by table.  What fails is said once a round, noted in
- * tally.upkeep and tried again in the next.
+ * tally.upkeep, and left to whoever leads next: another daemon, or this one after a while.
  */
 #include "upkeep.h"
 
@@ -13,7 +13,8 @@
 #include "rollup.h"
 #include "store.h"
 
-enum { UPKEEP_EVERY_SECONDS = 15, UPKEEP_WHY = 300 };
+/* Whoever fails stays away until every other has come by twice. */
+enum { UPKEEP_EVERY_SECONDS = 15, UPKEEP_FAILED_SECONDS = 40, UPKEEP_WHY = 300 };
 #define UPKEEP_LONG_STEP INT64_C(500000000)  /* ns */
 #define UPKEEP_SHORT_STEP INT64_C(100000000) /* ns */
 #define UPKEEP_STATEMENT_TIMEOUT INT64_C(600000000000)
@@ -29,15 +30,27 @@ static int upkeep_lead(struct store *store)
 		r = pg_open(pg, store->config->conninfo,
 			    "set timezone = 'UTC'; set application_name = 'tallyd upkeep'; set "
 			    "statement_timeout = '10min'; set jit = off");
-	if (r == 0)
-		r = pg_query_text(pg, "select pg_try_advisory_lock(1952541804, 2)::text", leads,
-				  sizeof(leads));
+	if (r == 0) /* once: what is taken again has to be given back as often */
+		r = pg_query_text(pg,
+				  "select (case when exists (select from pg_locks where locktype = "
+				  "'advisory' and pid = pg_backend_pid() and classid = 1952541804 "
+				  "and objid = 2 and objsubid = 2) then true else "
+				  "pg_try_advisory_lock(1952541804, 2) end)::text",
+				  leads, sizeof(leads));
 	if (r < 0)
 		return r;
 	return strcmp(leads, "true") == 0 ? 0 : 1;
 }
 
-/* The lock was taken once more than it is given back here: it stays as long as the connection. */
+/* For another: what fails here, for want of a right or of a disk, may work there. */
+static void upkeep_give_up(struct store *store)
+{
+	struct pg_connection *pg = &store->upkeep.pg;
+	if (!pg_is_open(pg) || pg_exec(pg, "select pg_advisory_unlock(1952541804, 2)") < 0)
+		pg_close(pg);
+	tally_gauge(store->ctx, METRIC_LEADER, 0);
+}
+
 static void upkeep_note(struct store *store, int result, const char *error)
 {
 	struct pg_connection *pg = &store->upkeep.pg;
@@ -195,13 +208,13 @@ static int upkeep_maintain(struct store *store)
 	upkeep_note(store, r, why);
 	upkeep_read_mark(store);
 	upkeep_report_policies(store);
-	if (r < 0) /* what was asked since may have failed for another reason */
-		return tally_fail(store->ctx, -r, "%s", why);
-	tally_gauge(store->ctx, METRIC_UPKEEP_SUCCESS, tally_now(store->ctx));
-	/* One hold of the lock is enough. */
-	return pg_exec(&store->upkeep.pg, "select pg_advisory_unlock(1952541804, 2) where (select "
-					  "count(*) from pg_locks where locktype = 'advisory' and "
-					  "pid = pg_backend_pid()) > 1");
+	if (r == 0) {
+		tally_gauge(store->ctx, METRIC_UPKEEP_SUCCESS, tally_now(store->ctx));
+		return 0;
+	}
+	upkeep_give_up(store);
+	/* What was asked since may have failed for another reason. */
+	return tally_fail(store->ctx, -r, "%s", why);
 }
 
 int upkeep_run(struct store *store)
@@ -232,6 +245,7 @@ int upkeep_start(struct store *store)
 				  .rounds = {.ctx = store->ctx,
 					     .name = "timescale-up",
 					     .seconds = UPKEEP_EVERY_SECONDS,
+					     .failed_seconds = UPKEEP_FAILED_SECONDS,
 					     .errors = METRIC_UPKEEP_ERRORS,
 					     .run = upkeep_round,
 					     .arg = store}};
@@ -242,4 +256,7 @@ void upkeep_stop(struct store *store)
 {
 	rounds_stop(&store->upkeep.rounds);
 	pg_close(&store->upkeep.pg);
+	upkeep_follow(store);
+	upkeep_tell_lag(store);
+	tally_gauge(store->ctx, METRIC_LEADER, 0);
 }
