@@ -17,7 +17,7 @@ from counting import into_timescale
 from pg import Given, Postgres, as_user
 from waiting import wait_for
 
-MIGRATIONS = len(list((Path(__file__).resolve().parents[2] / "sql/timescale").glob("*.sql")))
+MIGRATIONS = len(list((Path(__file__).resolve().parents[2] / "sql/timescale").glob("[0-9]*.sql")))
 names = (f"db{n}" for n in itertools.count())
 
 SERVERS = ["own", "given"] if "TALLYD_TEST_TIMESCALE" in os.environ else ["own"]

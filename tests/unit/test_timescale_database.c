@@ -102,6 +102,41 @@ static void rows_of_other_days_get_their_partitions(void **state)
 	assert_int_equal(fake_host_rejected(f->host), 2);
 }
 
+/* Is it a range that make_partitions() refuses? */
+static bool partitions_are_refused(struct fixture *f, const char *from, const char *to)
+{
+	char sql[300];
+	snprintf(sql, sizeof(sql), "select tally.make_partitions('samples_rows', %s, %s)", from,
+		 to);
+	struct pg_connection pg = {.ctx = f->ctx, .timeout = 10 * SECOND, .interrupt_fd = -1};
+	assert_int_equal(pg_open(&pg, backend_config.conninfo, "begin"), 0);
+	int r = pg_exec(&pg, sql);
+	bool refused = r < 0 && strcmp(pg.sqlstate, "22023") == 0;
+	if (r < 0 && !refused)
+		fail_msg("%s", fake_host_reason(f->host));
+	pg_rollback(&pg);
+	pg_close(&pg);
+	return refused;
+}
+
+static void partitions_are_made_for_days_that_may_be_wanted(void **state)
+{
+	struct fixture *f = *state;
+	struct tally_batch *batch = fixture_batch(f, &series_table);
+	put_series(f, batch, T0, "a", 1, 1);
+	fixture_write(f, batch);
+	assert_true(partitions_are_refused(f, "'-infinity'", "now()"));
+	assert_true(partitions_are_refused(f, "now()", "'infinity'"));
+	assert_true(partitions_are_refused(f, "'-infinity'", "'-infinity'"));
+	assert_true(partitions_are_refused(f, "'9999-01-01'", "'9999-01-01'"));
+	assert_true(partitions_are_refused(f, "now() - interval '401 days'", "now()"));
+	if (f->store->server.mode != SERVER_PLAIN)
+		return; /* it has no native partitions */
+	assert_false(partitions_are_refused(f, "now() - interval '40 days'", "now()"));
+	assert_false(partitions_are_refused(f, "now() - interval '10001 days'",
+					    "now() - interval '10001 days'"));
+}
+
 static void one_transaction_holds_all_entries_of_a_write(void **state)
 {
 	struct fixture *f = *state;
@@ -147,6 +182,7 @@ int main(void)
 		STORE_TEST(rows_that_the_database_refuses_are_found_and_kept_aside),
 		STORE_TEST(a_tag_that_the_database_refuses_costs_only_its_rows),
 		STORE_TEST(rows_of_other_days_get_their_partitions),
+		STORE_TEST(partitions_are_made_for_days_that_may_be_wanted),
 		STORE_TEST(one_transaction_holds_all_entries_of_a_write),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
