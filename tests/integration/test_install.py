@@ -42,6 +42,10 @@ def test_pkg_config_tells_where_things_are(installed):
     assert plugin_dir.is_relative_to(installed) and (plugin_dir / "sqlite.so").exists()
 
 
+def test_the_roles_of_the_database_are_installed(installed):
+    assert [path.parent.name for path in installed.rglob("roles.sql")] == ["tallyd"]
+
+
 def test_the_installed_daemon_finds_its_own_plugins(installed):
     listed = run(installed / "bin" / "tallyd", "plugins", "list")
     for name in ("docker_stats", "docker_status", "batch", "sqlite", "http_api"):

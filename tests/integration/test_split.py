@@ -1,5 +1,5 @@
-"""Worker and API as processes of their own, with a database between them, by roles as in
-examples/split: whichever dies, the other goes on.
+"""Worker and API as processes of their own, with a database between them, by the roles that
+examples/split has: whichever dies, the other goes on.
 """
 
 import json
@@ -8,7 +8,7 @@ import time
 import pytest
 
 from daemon import ROOT
-from pg import Postgres
+from pg import Postgres, run_script
 from waiting import wait_for
 
 WEB = "1" * 64
@@ -48,7 +48,8 @@ def server():
 @pytest.fixture
 def database(server):
     server.sql("create database split")
-    server.sql((ROOT / "examples/split/roles.sql").read_text(), "split")
+    run_script(server.conninfo("split"), ROOT / "sql/timescale/roles.sql", migrator="tally_worker",
+               reader="tally_api")
     yield "split"
     server.sql("drop database split with (force)")
     server.sql("drop role tally_worker; drop role tally_api")

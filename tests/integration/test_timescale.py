@@ -6,18 +6,21 @@ The input counter emits 1, 2, 3 …, so that each test can say to the row what i
 """
 
 import itertools
+import json
 import os
 import signal
 import subprocess
-from pathlib import Path
+import time
 
 import pytest
 
 from counting import into_timescale
-from pg import Given, Postgres, as_user
+from daemon import ROOT
+from pg import Given, Postgres, as_user, run_script
 from waiting import wait_for
 
-MIGRATIONS = len(list((Path(__file__).resolve().parents[2] / "sql/timescale").glob("[0-9]*.sql")))
+MIGRATIONS = len(list((ROOT / "sql/timescale").glob("[0-9]*.sql")))
+ROLES = ROOT / "sql/timescale/roles.sql"
 names = (f"db{n}" for n in itertools.count())
 
 SERVERS = ["own", "given"] if "TALLYD_TEST_TIMESCALE" in os.environ else ["own"]
@@ -260,43 +263,149 @@ def test_a_password_that_is_not_escaped_is_not_told(daemon, server, database, op
     assert "xyzzy" not in d.log + told(d)
 
 
+REPLAY = """
+[input.replay]
+file = {dir}/rows
+interval = 100ms
+"""
+
+
+class Roles:
+    """Those of docs/timescale.md, each database its own, by the script that it names."""
+
+    def __init__(self, server, database):
+        self.server, self.database = server, database
+        self.names = {part: f"{database}_{part}" for part in ("migrator", "writer", "reader")}
+
+    def make(self):
+        """The passwords are the tests' own matter."""
+        run_script(self.server.conninfo(self.database), ROLES, **self.names)
+        for name in self.names.values():
+            self.server.sql(f"alter role {name} password 'secret'")
+
+    def drop(self):
+        # One by one: PostgreSQL trips over defaults of one for another that goes, too.
+        for name in reversed(self.names.values()):
+            self.server.sql(f"drop owned by {name} cascade", self.database)
+            self.server.sql(f"drop role {name}")
+
+    def conninfo(self, part):
+        return as_user(self.server.conninfo(self.database), self.names[part], "secret")
+
+    def refuses(self, part, text):
+        """What the server says to that; None: it does it."""
+        answer = subprocess.run(["psql", "-X", "-d", self.conninfo(part), "-c", text], check=False,
+                                capture_output=True, text=True)
+        return answer.stderr if answer.returncode else None
+
+
 @pytest.fixture
 def roles(server, database):
-    """Those of docs/timescale.md: conninfos of one that writes and of one that reads."""
-    made = [f"{database}_writer", f"{database}_reader"]
-    for role in made:
-        server.sql(f"create role {role} login password 'secret'")
-    yield [as_user(server.conninfo(database), role, "secret") for role in made]
-    server.sql(f"drop owned by {', '.join(made)}", database)
-    server.sql(f"drop role {', '.join(made)}")
+    made = Roles(server, database)
+    if "timescaledb" in server.sql("show shared_preload_libraries")[0][0]:
+        server.sql("create extension timescaledb", database)  # which is not the migrator's right
+    made.make()
+    yield made
+    made.drop()
 
 
-def test_each_role_can_do_its_part_and_no_more(daemon, server, database, roles):
-    writer, reader = roles
-    d = daemon()
-    assert d.call("db", "migrate").returncode == 0
-    server.sql(f"""
-        grant usage on schema tally, public to {database}_writer, {database}_reader;
-        grant select, insert, update, delete on all tables in schema tally to {database}_writer;
-        grant usage on all sequences in schema tally to {database}_writer;
-        grant execute on function tally.ledger_advance, tally.ledger_note, tally.hold_series,
-            tally.make_partitions to {database}_writer;
-        grant select on all tables in schema tally, public to {database}_reader;
-        alter role {database}_reader set statement_timeout = '1s';
-        """, database)
-    d = daemon(f"migrate = check\nmaintenance = no\nreader_conninfo = {reader}", writer)
-    d.start()
+@pytest.fixture
+def migrated(daemon, roles):
+    """The roles, when there are tables."""
+    d = daemon("maintenance = no", roles.conninfo("migrator"))
+    answer = d.call("db", "migrate")
+    assert answer.returncode == 0, answer.stderr
+    roles.make()  # again, as after every migration
+    return roles
+
+
+@pytest.fixture
+def writer(daemon, migrated):
+    return daemon(f"migrate = check\nmaintenance = no\nreader_conninfo = {migrated.conninfo('reader')}",
+                  migrated.conninfo("writer"))
+
+
+def test_who_only_writes_and_who_only_reads_can_do_that(writer, server, database):
+    d = writer.start()
     d.wait(lambda: stored(server, database)[0] >= 30, "rows are stored")
     assert len(d.json("/api/v1/tables/counter?limit=5")["data"]) == 5
+    assert "all migrations applied" in d.call("db", "status").stdout
     finish(d, server, database)
-    for conninfo, text, why in (
-            (reader, "delete from tally.counter_rows", "permission denied"),
-            (reader, "select tally.ledger_advance('x', 1, 1)", "permission denied"),
-            (reader, "create table tally.mine (n int)", "permission denied"),
-            (reader, "select pg_sleep(60)", "statement timeout"),
-            (writer, "drop table tally.counter_rows", "must be owner"),
-            (writer, "alter table tally.counter_rows add mine int", "must be owner"),
-            (writer, "create table tally.mine (n int)", "permission denied")):
-        answer = subprocess.run(["psql", "-X", "-d", conninfo, "-c", text], check=False,
-                                capture_output=True, text=True)
-        assert answer.returncode and why in answer.stderr, (text, answer.stderr)
+
+
+def test_rows_of_a_table_that_comes_later_are_written(daemon, migrated, server, database):
+    """Also of one that keeps the newest of a thing, and of old days: on plain PostgreSQL those need
+    partitions."""
+    config = into_timescale(migrated.conninfo("writer"), "migrate = check\nmaintenance = no") + REPLAY
+    d = daemon()
+    d.configure(into_timescale(migrated.conninfo("migrator")) + REPLAY)
+    (d.dir / "rows").touch()
+    assert d.call("db", "migrate").returncode == 0
+    d.configure(config)
+    now, day = time.time_ns() // 1000 * 1000, 86400 * 10**9
+
+    def emit(table, *rows):
+        with open(d.dir / "rows", "a", encoding="utf-8") as file:
+            file.write(json.dumps({"table": table, "rows": rows}) + "\n")
+
+    def place(n):
+        return [["here", str(n)]] == server.sql(
+            "select place, max(drops) from weather group by place", database)
+
+    emit("weather", *([now - age * day, "here", 1.5, age, True, None] for age in range(6)))
+    emit("container_info", [now, "alpha", "1" * 64, "web", "nginx", None, "running"])
+    d.start()
+    d.wait(lambda: place(5), "rows are stored")
+    migrated.make()  # narrower, and still enough
+    emit("weather", [now + 1000, "here", 1.5, 7, True, None])
+    emit("container_info", [now + 1000, "alpha", "1" * 64, "web", "nginx", None, "exited"])
+    d.wait(lambda: place(7), "rows are stored")
+    d.wait(lambda: server.sql("select state from container_info", database) == [["exited"]],
+           "the newest is stored")
+    d.balanced()
+    d.stop()
+
+
+def test_no_role_can_do_more_than_its_part(migrated, server, database):
+    ours = server.sql("select format('tally.%I', relname) from pg_class where relnamespace = "
+                      "'tally'::regnamespace and relkind in ('r', 'p')", database)
+    may = {"tally.ledger": "insert update", "tally.ledger_ahead": "insert delete",
+           "tally.late": "insert", "tally.counter_rows": "insert", "tally.counter_series": "insert"}
+    for (table,) in ours:
+        for part, granted in (("writer", may.get(table, "")), ("reader", "")):
+            assert migrated.refuses(part, f"select from {table} limit 1") is None
+            for what in ("insert", "update", "delete", "truncate", "references", "trigger"):
+                has = server.sql(f"select has_table_privilege('{migrated.names[part]}', '{table}', "
+                                 f"'{what}')", database)
+                assert has == [["t" if what in granted.split() else "f"]], (part, table, what)
+    for part, text, why in (
+            ("reader", "select tally.ledger_advance('x', 1, 1)", "permission denied"),
+            ("reader", "select tally.make_partitions('counter_rows', now(), now())", "permission denied"),
+            ("reader", "create table tally.mine (n int)", "permission denied"),
+            ("reader", "create view public.mine as select 1", "permission denied"),
+            ("writer", "delete from tally.migrations", "permission denied"),
+            ("writer", "update tally.generation set series = 1", "permission denied"),
+            ("writer", "update tally.marks set rolled_to = null", "permission denied"),
+            ("writer", "delete from tally.counter_rows", "permission denied"),
+            ("writer", "select tally.drop_partitions('counter_rows', now())", "permission denied"),
+            ("writer", "select tally.make_partitions('counter_rows', '-infinity', now())", "no partitions"),
+            ("writer", "drop table tally.counter_rows", "must be owner"),
+            ("writer", "alter table tally.counter_rows add mine int", "must be owner"),
+            ("writer", "create table tally.mine (n int)", "permission denied"),
+            ("writer", "create view public.mine as select 1", "permission denied")):
+        refused = migrated.refuses(part, text)
+        assert refused and why in refused, (text, refused)
+    shown = server.sql(f"select rolconfig from pg_roles where rolname = '{migrated.names['reader']}'")
+    assert shown == [["{statement_timeout=30s}"]]
+
+
+def test_a_daemon_that_may_not_maintain_leaves_it_to_one_that_may(daemon, migrated, server, database):
+    wrong = daemon("migrate = check", migrated.conninfo("writer")).start()
+    wrong.wait(lambda: wrong.metric("tallyd_timescale_upkeep_errors_total") >= 1, "it fails", 60)
+    right = daemon("", migrated.conninfo("migrator")).start()
+    right.wait(lambda: right.metric("tallyd_timescale_upkeep_success_time_seconds") > 0, "it maintains", 60)
+    assert right.metric("tallyd_timescale_leader") == 1
+    assert wrong.metric("tallyd_timescale_leader") == 0
+    assert "permission denied for table marks" in wrong.log
+    right.stop()
+    wrong.stop()

@@ -50,6 +50,16 @@ def psql(conninfo, text):
     return [line.split("\t") for line in answer.stdout.splitlines()]
 
 
+def run_script(conninfo, path, **variables):
+    """As psql -f, with variables."""
+    words = [word for name, value in variables.items() for word in ("-v", f"{name}={value}")]
+    answer = subprocess.run([str(programs() / "psql"), "-X", "-d", conninfo, *words, "-f", str(path)],
+                            capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60,
+                            check=False)
+    if answer.returncode or answer.stderr:
+        raise RuntimeError(answer.stderr)
+
+
 def with_database(conninfo, name):
     if "://" not in conninfo:
         return f"{conninfo} dbname={name}"
