@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "trial.h"
+
 /* Reads [tallyd] alone, since it says where the plugins of the other sections are. */
 static struct registry *load_make_registry(const struct load *load, const struct config *config)
 {
@@ -47,6 +49,8 @@ int load_plan(struct load *load, struct plan **ret, struct problems *problems)
 		return -EINVAL;
 	}
 	int r = load_check(load, config, &plan, problems);
+	if (r == 0 && !problems_count(problems))
+		trial_plan(plan, load->before, load->registry, problems);
 	if (r < 0 || problems_count(problems)) {
 		if (r == 0)
 			plan_destroy(plan);

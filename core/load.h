@@ -1,5 +1,6 @@
 /*
- * From a path to a plan: reads the configuration, finds out where plugins are, checks everything.
+ * From a path to a plan: reads the configuration, finds out where plugins are, checks everything,
+ * and asks the plugins.
  * Main thread only.
  */
 #ifndef TALLYD_CORE_LOAD_H
@@ -18,6 +19,7 @@ struct load {
 	void *slot_arg;
 	struct registry *registry;       /* NULL at first: made, and then the caller's */
 	pthread_rwlock_t *registry_lock; /* held while plugins are loaded; NULL: nobody reads */
+	const struct plan *before;       /* as trial_plan() */
 };
 
 /* -EINVAL on any problem; all are added. */

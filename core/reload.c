@@ -1,6 +1,7 @@
 /*
  * SIGHUP: the configuration is read anew and the daemon becomes what it says.
- *   - anything wrong with it, or a new buffer that does not start: all is told, nothing changes.
+ *   - anything wrong with it, also to a plugin, or a new buffer that does not start: all is told,
+ *     nothing changes.
  *   - what is the same goes on untouched, though it was made from the older plan, which is kept.
  *   - what takes a new configuration while running does; the rest is stopped, inputs first, outputs
  *     that go draining until drain_timeout, and made anew.
@@ -295,6 +296,7 @@ static int reload_load(struct daemon *daemon, struct plan **ret)
 {
 	struct problems problems;
 	problems_init(&problems);
+	daemon->load.before = daemon->plans->plan;
 	int r = load_plan(&daemon->load, ret, &problems);
 	for (size_t i = 0; i < problems.n; i++)
 		log_list(TALLY_ERROR, reload_source, "%s", problems.texts[i]);

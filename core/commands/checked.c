@@ -3,6 +3,8 @@
 #include <limits.h>
 #include <stdio.h>
 
+#include "trial.h"
+
 /* What [tallyd] says, or where they are anyway: its mistakes are told elsewhere. */
 static struct registry *checked_registry_of(const struct config *config)
 {
@@ -33,13 +35,17 @@ static void checked_plan(const struct command_line *line, struct checked *checke
 		return;
 	checked->registry =
 		line->plugin_dir ? registry_create(line->plugin_dir) : checked_registry_of(config);
-	if (!checked->registry) {
+	checked->capabilities = capabilities_create();
+	if (!checked->registry || !checked->capabilities) {
 		config_destroy(config);
 		problems_add(problems, NULL, 0, "out of memory");
 		return;
 	}
-	if (plan_create(config, checked->registry, NULL, NULL, &checked->plan, problems) < 0)
+	if (plan_create(config, checked->registry, capability_slot, checked->capabilities,
+			&checked->plan, problems) < 0)
 		checked->plan = NULL;
+	else if (!problems_count(problems))
+		trial_plan(checked->plan, NULL, checked->registry, problems);
 }
 
 int checked_create(const struct command_line *line, struct checked *ret)
@@ -65,6 +71,7 @@ void checked_destroy(struct checked *checked)
 {
 	plan_destroy(checked->plan);
 	registry_destroy(checked->registry);
+	capabilities_destroy(checked->capabilities);
 }
 
 struct registry *checked_registry(const struct command_line *line)

@@ -1,16 +1,18 @@
 /*
- * What `check`, `config` and `plugins` begin with: the configuration read, its plugins loaded,
- * every problem told on stderr.
+ * What `check`, `config` and `plugins` begin with: the configuration read, its plugins loaded and
+ * asked, every problem told on stderr.
  */
 #ifndef TALLYD_CORE_COMMANDS_CHECKED_H
 #define TALLYD_CORE_COMMANDS_CHECKED_H
 
+#include "capability.h"
 #include "commands/command.h"
 #include "plan.h"
 #include "registry.h"
 
 struct checked {
 	struct registry *registry;
+	struct capabilities *capabilities; /* what STORE and CACHE options are bound to: nobody */
 	struct plan *plan;
 };
 

@@ -88,6 +88,25 @@ def test_a_wrong_configuration_changes_nothing(daemon):
     assert unbroken(numbers(d))
 
 
+def test_what_only_a_plugin_can_refuse_changes_nothing(daemon):
+    api = "[output.http_api]\nlisten = 127.0.0.1:{port}\nstore = sqlite\n[output.sqlite]\ntables = !*\n"
+    d = daemon(ALL + api).start()
+    d.configure(ALL.replace("rows = 10", "rows = 3") + api.replace("127.0.0.1:{port}", "somewhere"))
+    checked = d.call("check")
+    assert checked.returncode == 3 and '[output.http_api] listen: "somewhere" is not' in checked.stderr
+    d.hup()
+    d.says('[output.http_api] listen: "somewhere" is not')
+    d.says("not reloaded, 1 problems; what was running goes on")
+    assert d.get("/healthz").status == 200
+    records(d, 10)
+    d.configure(ALL + api)
+    mark = len(d.log)
+    d.hup()
+    d.says("reloaded: 0 stopped, 0 started", after=mark)
+    d.stop()
+    assert unbroken(numbers(d))
+
+
 def test_globals_are_taken_live_or_told_to_need_a_restart(daemon):
     d = daemon().start(ready="ready:")
     d.globals = "drain_timeout = 3s\nlog_level = debug"

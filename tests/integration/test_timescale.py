@@ -257,9 +257,9 @@ def test_a_password_that_is_not_escaped_is_not_told(daemon, server, database, op
     d = daemon(f"reader_conninfo = {given.get('reader_conninfo', given['conninfo'])}",
                given["conninfo"])
     d.start(ready=None)
-    d.process.wait(30)
+    assert d.process.wait(30) == 3  # the configuration is wrong
     d.process = None
-    assert f"{option} is not valid" in d.log and "%25, %2F, %3F and %40" in d.log
+    assert f"[output.timescale] {option} is not valid" in d.log and "%25, %2F, %3F and %40" in d.log
     assert "xyzzy" not in d.log + told(d)
 
 
@@ -297,6 +297,19 @@ class Roles:
         answer = subprocess.run(["psql", "-X", "-d", self.conninfo(part), "-c", text], check=False,
                                 capture_output=True, text=True)
         return answer.stderr if answer.returncode else None
+
+
+@pytest.mark.parametrize("wrong", ["schema = Bad-Name", "reader_conninfo = host=x dbname=y zz"])
+def test_a_wrong_configuration_leaves_the_store_running(daemon, server, database, wrong):
+    d = daemon().start()
+    d.wait(lambda: stored(server, database)[0] >= 10, "rows are stored")
+    d.configure(into_timescale(server.conninfo(database), wrong))
+    assert d.call("check").returncode == 3
+    d.hup()
+    d.says("not reloaded, 1 problems; what was running goes on")
+    before = stored(server, database)[0]
+    d.wait(lambda: stored(server, database)[0] >= before + 10, "it goes on")
+    finish(d, server, database)
 
 
 @pytest.fixture

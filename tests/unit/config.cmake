@@ -10,7 +10,7 @@ function(tallyd_test_plugin name source)
 	set_property(GLOBAL APPEND PROPERTY TALLYD_TEST_PLUGINS test_plugin_${name})
 endfunction()
 
-foreach(name probe shelf sink asker)
+foreach(name probe shelf sink asker picky)
 	tallyd_test_plugin(${name} ${name}.c)
 endforeach()
 tallyd_test_plugin(broken broken.c)
