@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "cut.h"
 #include "dead_series.h"
 
 #define RETENTION_SECOND INT64_C(1000000000)
@@ -12,25 +13,26 @@ static const char *retention_time(const struct stored_table *stored, enum schema
 	return level == LEVEL_ROWS ? stored->table.columns[0].name : "time";
 }
 
+static int retention_exec(const struct retention *retention, const struct pg_text *sql)
+{
+	if (sql->failed)
+		return tally_fail(retention->pg->ctx, ENOMEM, "no memory");
+	return sql->len ? pg_exec(retention->pg, sql->data) : 0;
+}
+
 static int retention_drop(const struct retention *retention, const struct stored_table *stored,
 			  enum schema_level level, int64_t before)
 {
-	const char *name = stored->table.name, *suffix = schema_levels[level].suffix;
-	int64_t seconds = before / RETENTION_SECOND;
+	const char *name = stored->table.name;
 	if (!schema_is_cut(stored, level))
 		return pg_execf(
 			retention->pg,
 			"delete from tally.\"%s%s_rows\" where \"%s\" < to_timestamp(%" PRId64 ")",
-			name, suffix, retention_time(stored, level), seconds);
-	if (retention->server->mode == SERVER_PLAIN)
-		return pg_execf(retention->pg,
-				"select tally.drop_partitions('%s%s_rows', to_timestamp(%" PRId64
-				"))",
-				name, suffix, seconds);
-	return pg_execf(retention->pg,
-			"select drop_chunks('tally.%s%s_rows', older_than => to_timestamp(%" PRId64
-			"))",
-			name, suffix, seconds);
+			name, schema_levels[level].suffix, retention_time(stored, level),
+			before / RETENTION_SECOND);
+	auto_pg_text struct pg_text sql = {0};
+	cut_drop(&sql, retention->server, name, level, before);
+	return retention_exec(retention, &sql);
 }
 
 /* Up to when a level may be deleted: whole days, and not before the next level has it. */
@@ -98,18 +100,18 @@ int retention_run(const struct retention *retention, const struct stored_table *
 
 int retention_partitions(const struct retention *retention, const struct stored_table *stored)
 {
-	int r = 0;
-	if (retention->server->mode != SERVER_PLAIN)
+	auto_pg_text struct pg_text sql = {0};
+	int64_t until = retention->now + 2 * schema_levels[LEVEL_DAY].bucket;
+	if (!schema_is_cut(stored, LEVEL_ROWS))
 		return 0;
-	for (int level = LEVEL_ROWS; r == 0 && level < N_LEVELS; level++)
-		if (schema_is_cut(stored, (enum schema_level)level))
-			r = pg_execf(retention->pg,
-				     "begin; set local lock_timeout = '2s'; select "
-				     "tally.make_partitions('%s%s_rows', to_timestamp(%" PRId64
-				     "), to_timestamp(%" PRId64 ") + interval '2 days'); commit",
-				     stored->table.name, schema_levels[level].suffix,
-				     retention->now / RETENTION_SECOND,
-				     retention->now / RETENTION_SECOND);
+	for (int level = LEVEL_ROWS; level < N_LEVELS; level++) {
+		if (!schema_is_cut(stored, (enum schema_level)level))
+			continue;
+		pg_text_add(&sql, "begin; set local lock_timeout = '2s';");
+		cut_make(&sql, stored->table.name, (enum schema_level)level, retention->now, until);
+		pg_text_add(&sql, "commit;");
+	}
+	int r = retention_exec(retention, &sql);
 	if (r < 0)
 		pg_rollback(retention->pg);
 	return r;

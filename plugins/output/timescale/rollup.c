@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "cut.h"
 #include "pg_value.h"
 
 enum { ROLLUP_LATE_AT_ONCE = 1000, ROLLUP_LOOK_BACK = 16 };
@@ -209,12 +210,8 @@ static int rollup_range(const struct rollup *rollup, enum schema_level level, in
 	auto_pg_text struct pg_text sql = {0};
 	if (from >= to)
 		return 0;
-	if (rollup->server->mode == SERVER_PLAIN && schema_is_cut(rollup->stored, level))
-		pg_text_add(&sql,
-			    "select tally.make_partitions('%s%s_rows', to_timestamp(%" PRId64
-			    "), to_timestamp(%" PRId64 "));",
-			    rollup_name(rollup), schema_levels[level].suffix, from / ROLLUP_SECOND,
-			    to / ROLLUP_SECOND);
+	if (schema_is_cut(rollup->stored, level))
+		cut_make(&sql, rollup_name(rollup), level, from, to);
 	if (level == LEVEL_MINUTE)
 		rollup_minutes(rollup, &sql, from, to);
 	else

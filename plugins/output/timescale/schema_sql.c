@@ -1,10 +1,10 @@
 /* The statements that make a table, let it grow, and make its views. */
 #include "schema_sql.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "cut.h"
 #include "pg_value.h"
 
 /* ---- Columns ------------------------------------------------------------------ */
@@ -34,26 +34,6 @@ static bool schema_in_rows(const struct stored_table *stored, uint32_t c)
 }
 
 /* ---- Creating ----------------------------------------------------------------- */
-
-static void schema_cut(struct pg_text *sql, const struct schema_where *where, const char *table,
-		       const char *suffix, const char *time)
-{
-	if (where->server->mode == SERVER_PLAIN)
-		pg_text_add(sql,
-			    "select tally.make_partitions('%s%s_rows', to_timestamp(%" PRId64
-			    ") - interval '1 day', to_timestamp(%" PRId64 ") + interval '2 days');",
-			    table, suffix, where->now / 1000000000, where->now / 1000000000);
-	else
-		pg_text_add(sql,
-			    "select create_hypertable('tally.%s%s_rows', '%s', chunk_time_interval "
-			    "=> interval '1 day', create_default_indexes => false);",
-			    table, suffix, time);
-}
-
-static const char *schema_partitioned(const struct schema_where *where)
-{
-	return where->server->mode == SERVER_PLAIN ? " partition by range " : "";
-}
 
 static void schema_create_series(struct pg_text *sql, const struct stored_table *stored)
 {
@@ -86,21 +66,10 @@ static void schema_create_rows(struct pg_text *sql, const struct schema_where *w
 	pg_text_add(sql, ", primary key (_series, \"%s\"%s", time, nanos);
 	if (stored->order)
 		pg_text_add(sql, ", \"%s\"", table->columns[stored->order].name);
-	pg_text_add(sql, "))%s", schema_partitioned(where));
-	if (where->server->mode == SERVER_PLAIN)
-		pg_text_add(sql, "(\"%s\")", time);
+	pg_text_add(sql, "))");
+	cut_clause(sql, where->server, time);
 	pg_text_add(sql, ";");
-	schema_cut(sql, where, table->name, "", time);
-	if (where->server->mode != SERVER_TSL)
-		return;
-	pg_text_add(sql,
-		    "alter table tally.\"%s_rows\" set (timescaledb.compress, "
-		    "timescaledb.compress_segmentby = '_series', timescaledb.compress_orderby = "
-		    "'\"%s\" desc%s%s",
-		    table->name, time, nanos, *nanos ? " desc" : "");
-	if (stored->order)
-		pg_text_add(sql, ", \"%s\" desc", table->columns[stored->order].name);
-	pg_text_add(sql, "');");
+	cut_create(sql, where, stored, LEVEL_ROWS);
 }
 
 static void schema_create_rollup(struct pg_text *sql, const struct schema_where *where,
@@ -108,7 +77,6 @@ static void schema_create_rollup(struct pg_text *sql, const struct schema_where 
 {
 	const struct tally_table *table = &stored->table;
 	const char *suffix = schema_levels[level].suffix;
-	bool cut = schema_is_cut(stored, level);
 	pg_text_add(sql,
 		    "create table tally.\"%s%s_rows\" (_series int not null, time timestamptz not "
 		    "null, newest timestamptz not null, rows bigint not null",
@@ -116,12 +84,11 @@ static void schema_create_rollup(struct pg_text *sql, const struct schema_where 
 	for (uint32_t i = 0; i < stored->n_numbers; i++)
 		schema_part_columns(sql, "", &table->columns[stored->numbers[i]]);
 	pg_text_add(sql, ", primary key (_series, time))");
-	if (cut)
-		pg_text_add(sql, "%s%s", schema_partitioned(where),
-			    where->server->mode == SERVER_PLAIN ? "(time)" : "");
+	if (schema_is_cut(stored, level))
+		cut_clause(sql, where->server, "time");
 	pg_text_add(sql, ";");
-	if (cut)
-		schema_cut(sql, where, table->name, suffix, "time");
+	if (schema_is_cut(stored, level))
+		cut_create(sql, where, stored, level);
 }
 
 static void schema_create_state(struct pg_text *sql, const struct stored_table *stored)

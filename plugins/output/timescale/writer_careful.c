@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cut.h"
 #include "pg_value.h"
 #include "writer.h"
 
@@ -149,6 +150,7 @@ static int careful_transaction(struct writer *writer)
 
 /* ---- Partitions --------------------------------------------------------------- */
 
+/* Of a table that has such; the server need not be one that knows no other. */
 static int careful_make_partitions(struct writer *writer, const struct writer_part *part)
 {
 	int64_t day = schema_levels[LEVEL_DAY].bucket, last = INT64_MIN;
@@ -158,10 +160,10 @@ static int careful_make_partitions(struct writer *writer, const struct writer_pa
 		if (!part->series[row] || schema_floor(time, day) == last)
 			continue;
 		last = schema_floor(time, day);
-		r = pg_execf(&writer->pg,
-			     "select tally.make_partitions('%s_rows', to_timestamp(%" PRId64
-			     "), to_timestamp(%" PRId64 "))",
-			     part->table->stored->table.name, last / 1000000000, last / 1000000000);
+		pg_text_clear(&writer->script);
+		cut_make(&writer->script, part->table->stored->table.name, LEVEL_ROWS, last, last);
+		r = writer->script.failed ? tally_fail(writer->ctx, ENOMEM, "no memory")
+					  : pg_exec(&writer->pg, writer->script.data);
 	}
 	return r;
 }
@@ -180,8 +182,7 @@ static int careful_partitions(struct writer *writer)
 int writer_write_careful(struct writer *writer)
 {
 	int r = careful_transaction(writer);
-	if (r == 0 || writer->pg.fault != PG_FAULT_PARTITION ||
-	    writer->where.server->mode != SERVER_PLAIN)
+	if (r == 0 || writer->pg.fault != PG_FAULT_PARTITION)
 		return r;
 	r = careful_partitions(writer);
 	return r == 0 ? careful_transaction(writer) : r;

@@ -1,0 +1,29 @@
+/*
+ * What is cut by day is either a hypertable or has native partitions, and that is a property of the
+ * relation, not of the server: TimescaleDB may have come to a database that had tables already,
+ * from a dump, too, and then it holds some of both kinds.  So the relation itself is asked, by the
+ * statements that are appended here.
+ */
+#ifndef TALLYD_TIMESCALE_CUT_H
+#define TALLYD_TIMESCALE_CUT_H
+
+#include "schema.h"
+
+/* What a new relation becomes: "partition by range (time)", or "" */
+void cut_clause(struct pg_text *sql, const struct server *server, const char *time);
+/* After it: its first partitions, or a hypertable of it, which is compressed where it can be. */
+void cut_create(struct pg_text *sql, const struct schema_where *where,
+		const struct stored_table *stored, enum schema_level level);
+
+/* Its partitions of [from, to] in ns, if it has such. */
+void cut_make(struct pg_text *sql, const char *table, enum schema_level level, int64_t from,
+	      int64_t to);
+/* The days that lie wholly before a time. */
+void cut_drop(struct pg_text *sql, const struct server *server, const char *table,
+	      enum schema_level level, int64_t before);
+
+/* Of a hypertable: that it can be compressed. */
+void cut_compressed(struct pg_text *sql, const struct stored_table *stored,
+		    enum schema_level level);
+
+#endif
