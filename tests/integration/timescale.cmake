@@ -1,3 +1,4 @@
 tallyd_integration_test(timescale LABELS story)
 tallyd_integration_test(timescale_replica)
 tallyd_integration_test(timescale_plans)
+tallyd_integration_test(timescale_modes)

@@ -1,5 +1,6 @@
 /* What the server can do may change under the tables that are there: TimescaleDB comes, or its
  * licence changes. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -79,12 +80,60 @@ static void a_table_that_is_made_later_is_a_hypertable_beside_them(void **state)
 			 1);
 }
 
+static void that_they_are_not_compressed_is_said(void **state)
+{
+	struct fixture *f = *state;
+	struct server_remarks remarks;
+	made_when(f, SERVER_PLAIN);
+	assert_non_null(strstr(fake_host_log(f->host, TALLY_WARNING),
+			       "still native partitions, not compressed: samples ("));
+	assert_int_equal(
+		server_remark(&f->store->lanes.all[0].writer.pg, &f->store->server, &remarks), 0);
+	assert_non_null(strstr(remarks.partitions, "samples"));
+	assert_string_equal(remarks.compressed, "");
+}
+
+static void that_nothing_can_read_what_is_compressed_is_said(void **state)
+{
+	struct fixture *f = *state;
+	struct server_remarks remarks;
+	struct server server = f->store->server;
+	if (server.mode != SERVER_TSL)
+		skip();
+	write_line(f, T0);
+	upkeep_at(f, T0 + 4 * DAY);
+	server.mode = SERVER_APACHE;
+	assert_int_equal(server_remark(&f->store->lanes.all[0].writer.pg, &server, &remarks), 0);
+	assert_non_null(strstr(remarks.compressed, "1 chunks are compressed"));
+	assert_string_equal(remarks.partitions, "");
+}
+
+/* It would answer without what is compressed. */
+static void an_extension_whose_library_is_not_loaded_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	if (f->store->server.mode != SERVER_PLAIN)
+		skip();
+	f->plugin->stop(f->store);
+	fixture_sql(f, "SET allow_system_table_mods = on; INSERT INTO pg_extension VALUES (99999, "
+		       "'timescaledb', 10, 11, false, '2.28.3', NULL, NULL)");
+	int r = f->plugin->start(f->store);
+	fixture_sql(f, "SET allow_system_table_mods = on; DELETE FROM pg_extension WHERE oid = "
+		       "99999");
+	assert_int_equal(r, -EPROTO);
+	assert_non_null(strstr(fake_host_reason(f->host), "shared_preload_libraries"));
+	assert_int_equal(f->plugin->start(f->store), 0);
+}
+
 int main(void)
 {
 #define MODE_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		MODE_TEST(partitions_of_before_the_extension_go_on),
 		MODE_TEST(a_table_that_is_made_later_is_a_hypertable_beside_them),
+		MODE_TEST(that_they_are_not_compressed_is_said),
+		MODE_TEST(that_nothing_can_read_what_is_compressed_is_said),
+		MODE_TEST(an_extension_whose_library_is_not_loaded_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,7 @@
-/* What kind of server it is.  Found out at every start and by nobody assumed. */
+/*
+ * What kind of server it is.  Found out at every start and by nobody assumed.  It says what new
+ * tables become and what can be done at all; of those that are there, see cut.h.
+ */
 #ifndef TALLYD_TIMESCALE_SERVER_H
 #define TALLYD_TIMESCALE_SERVER_H
 
@@ -18,9 +21,21 @@ struct server {
 
 extern const char *const server_modes[];
 
-/* -EPROTO: too old, or not in UTF-8. */
+/* -EPROTO: too old, not in UTF-8, or without the library of an extension that the database has. */
 int server_find_out(struct pg_connection *pg, struct server *ret);
-/* Creates the extension if the server has it and we may; it is no error if not. */
-void server_offer_extension(struct pg_connection *pg);
+
+/* Whether the server has TimescaleDB and the database does not, and has no tables of ours yet. */
+int server_offers_extension(struct pg_connection *pg, bool *ret);
+/* Creates it then; that it may not is said, unless *told, and no error. */
+int server_offer_extension(struct pg_connection *pg, bool *told);
+
+/* What the operator should know of how tables and server go together; "": all is well. */
+struct server_remarks {
+	char partitions[700]; /* tables that go on as native partitions although it has TimescaleDB
+			       */
+	char compressed[300]; /* what the edition it is now can neither read nor write */
+};
+int server_remark(struct pg_connection *pg, const struct server *server,
+		  struct server_remarks *ret);
 
 #endif

@@ -20,9 +20,9 @@
 int store_migrate(struct store *store, struct pg_connection *pg, bool make)
 {
 	int missing = 0;
-	if (make)
-		server_offer_extension(pg);
-	int r = server_find_out(pg, &store->server);
+	int r = make ? server_offer_extension(pg, &store->told_extension) : 0;
+	if (r == 0)
+		r = server_find_out(pg, &store->server);
 	if (r == 0)
 		r = make ? migration_run(pg, migrations)
 			 : migration_missing(pg, migrations, &missing);
@@ -31,6 +31,17 @@ int store_migrate(struct store *store, struct pg_connection *pg, bool make)
 				  "the database lacks %d migrations, and migrate = check: run "
 				  "tallyd db migrate",
 				  missing);
+	return r;
+}
+
+static int store_remark(struct store *store, struct pg_connection *pg)
+{
+	struct server_remarks remarks;
+	int r = server_remark(pg, &store->server, &remarks);
+	if (r == 0 && remarks.partitions[0])
+		tally_log(store->ctx, TALLY_WARNING, "tables %s", remarks.partitions);
+	if (r == 0 && remarks.compressed[0])
+		tally_log(store->ctx, TALLY_ERROR, "%s", remarks.compressed);
 	return r;
 }
 
@@ -49,7 +60,7 @@ static int store_open(struct store *store)
 			  store->server.version / 10000,
 			  store->server.timescale[0] ? " with TimescaleDB " : "",
 			  store->server.timescale, server_modes[store->server.mode]);
-	return r;
+	return r == 0 ? store_remark(store, &writer->pg) : r;
 }
 
 int store_start(struct store *store)

@@ -44,6 +44,7 @@ struct store {
 	const struct timescale_config *config;
 	int interrupt_fd; /* an eventfd: readable when blocked calls should return */
 	struct server server;
+	bool told_extension; /* that it could not be created */
 	struct catalog catalog;
 	struct dead_letter dead;
 	struct lanes lanes; /* that write */
