@@ -3,6 +3,7 @@ one is installed beside Debian's PostgreSQL.
 """
 
 import itertools
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,27 @@ def test_a_server_that_does_not_load_its_extension_is_not_written_to(daemon, ser
     d.stop()
 
 
+def test_partitions_are_moved_into_hypertables(daemon, server, database, serve, tmp_path):
+    """As docs/timescale.md says."""
+    d = daemon()
+    assert d.call("db", "migrate").returncode == 0
+    writes_on(d, server, database)
+    serve(**LOADED)
+    new = server.create(next(names))
+    moved = daemon(conninfo=server.conninfo(new))
+    assert moved.call("db", "migrate").returncode == 0
+    server.sql("truncate tally.generation, tally.tables, tally.columns", new)
+    for words in (["pg_dump", "-Fc", "--data-only", "--load-via-partition-root", "-n", "tally", "-T",
+                   "tally.migrations", "-f", tmp_path / "dump", "-d", server.conninfo(database)],
+                  ["pg_restore", "--single-transaction", "--exit-on-error", "-d", server.conninfo(new),
+                   tmp_path / "dump"]):
+        subprocess.run(words, check=True)
+    assert stored(server, new) == stored(server, database)
+    assert server.sql("select hypertable_name from timescaledb_information.hypertables", new) == [["counter_rows"]]
+    d.configure(into_timescale(server.conninfo(new)))
+    writes_on(d, server, new)
+
+
 def test_another_licence_says_what_it_cannot_read(daemon, server, database, serve):
     serve(**LOADED)
     d = daemon()
@@ -130,3 +152,7 @@ def test_another_licence_says_what_it_cannot_read(daemon, server, database, serv
     before = stored(server, database)
     d.wait(lambda: stored(server, database) >= before + 60, "rows are stored", 60)
     d.stop()
+    server.sql("select decompress_chunk(c, true) from show_chunks('tally.counter_rows') c", database)
+    serve(**LOADED, **{"timescaledb.license": "apache"})
+    writes_on(d, server, database)
+    assert d.log.count("chunks are compressed") == 1

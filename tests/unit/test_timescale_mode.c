@@ -125,6 +125,31 @@ static void an_extension_whose_library_is_not_loaded_is_refused(void **state)
 	assert_int_equal(f->plugin->start(f->store), 0);
 }
 
+static int64_t compressed(struct fixture *f, const char *of)
+{
+	char sql[200];
+	snprintf(sql, sizeof(sql),
+		 "SELECT count(*) FROM timescaledb_information.chunks WHERE is_compressed AND "
+		 "hypertable_name = '%s'",
+		 of);
+	return fixture_sql(f, sql);
+}
+
+static void tables_of_the_other_edition_are_compressed_from_now_on(void **state)
+{
+	struct fixture *f = *state;
+	if (f->store->server.mode != SERVER_TSL)
+		skip();
+	made_when(f, SERVER_APACHE);
+	upkeep_at(f, T0 + 4 * DAY);
+	assert_int_equal(compressed(f, "samples_rows"), 1);
+	assert_int_equal(compressed(f, "samples_1min_rows"), 1);
+	write_sample(f, T0 + SECOND);
+	write_sample(f, T0 + 3 * DAY);
+	upkeep_at(f, T0 + 6 * DAY);
+	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1min"), 3);
+}
+
 int main(void)
 {
 #define MODE_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
@@ -134,6 +159,7 @@ int main(void)
 		MODE_TEST(that_they_are_not_compressed_is_said),
 		MODE_TEST(that_nothing_can_read_what_is_compressed_is_said),
 		MODE_TEST(an_extension_whose_library_is_not_loaded_is_refused),
+		MODE_TEST(tables_of_the_other_edition_are_compressed_from_now_on),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

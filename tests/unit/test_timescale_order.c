@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "compression.h"
 #include "retention.h"
 #include "rollup.h"
 #include "timescale_fixture.h"
@@ -27,8 +28,7 @@ static struct retention retention_at(struct fixture *f, int64_t now)
 				  .now = now,
 				  .raw = 2 * DAY,
 				  .rollup = 2 * DAY,
-				  .daily = 400 * DAY,
-				  .compress_after = DAY};
+				  .daily = 400 * DAY};
 }
 
 static int job_roll(struct fixture *f, const struct stored_table *stored, int64_t now)
@@ -52,8 +52,11 @@ static int job_delete(struct fixture *f, const struct stored_table *stored, int6
 
 static int job_compress(struct fixture *f, const struct stored_table *stored, int64_t now)
 {
-	const struct retention retention = retention_at(f, now);
-	return retention_compress(&retention, stored);
+	const struct compression compression = {.pg = &f->store->upkeep.pg,
+						.server = &f->store->server,
+						.before = now - HOUR,
+						.again = true};
+	return compression_run(&compression, stored);
 }
 
 static job_fn *const orders[ORDERS][JOBS] = {

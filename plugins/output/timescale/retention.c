@@ -116,26 +116,3 @@ int retention_partitions(const struct retention *retention, const struct stored_
 		pg_rollback(retention->pg);
 	return r;
 }
-
-/* Chunk by chunk, each its own transaction. */
-int retention_compress(const struct retention *retention, const struct stored_table *stored)
-{
-	auto_pg_text struct pg_text sql = {0};
-	auto_result PGresult *chunks = NULL;
-	if (retention->server->mode != SERVER_TSL || stored->table.kind == TALLY_STATE)
-		return 0;
-	pg_text_add(&sql,
-		    "select format('%%I.%%I', chunk_schema, chunk_name) from "
-		    "timescaledb_information.chunks where hypertable_schema = 'tally' and "
-		    "hypertable_name = '%s_rows' and not is_compressed and range_end < "
-		    "to_timestamp(%" PRId64 ") order by range_end",
-		    stored->table.name,
-		    (retention->now - retention->compress_after) / RETENTION_SECOND);
-	if (sql.failed)
-		return tally_fail(retention->pg->ctx, ENOMEM, "no memory");
-	int r = pg_query(retention->pg, sql.data, NULL, &chunks);
-	for (int row = 0; r == 0 && row < PQntuples(chunks); row++)
-		r = pg_execf(retention->pg, "select compress_chunk('%s', true)",
-			     PQgetvalue(chunks, row, 0));
-	return r;
-}

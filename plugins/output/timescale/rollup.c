@@ -366,7 +366,12 @@ int rollup_step(const struct rollup *rollup)
 {
 	if (rollup->stored->n_numbers == 0)
 		return 0;
-	int r = pg_exec(rollup->pg, "begin");
+	/* What is compressed has to be unpacked to be rolled up again, however much it is. */
+	int r = pg_exec(rollup->pg,
+			rollup->server->mode == SERVER_TSL
+				? "begin; set local "
+				  "timescaledb.max_tuples_decompressed_per_dml_transaction = 0"
+				: "begin");
 	int more = r == 0 ? rollup_in_transaction(rollup) : r;
 	r = more < 0 ? more : pg_exec(rollup->pg, "commit");
 	if (r < 0)

@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "compression.h"
 #include "retention.h"
 #include "rollup.h"
 #include "store.h"
@@ -101,8 +102,11 @@ static int upkeep_keep(struct store *store, const struct stored_table *stored)
 					    .now = tally_now(store->ctx),
 					    .raw = config->retention_raw,
 					    .rollup = config->retention_rollup,
-					    .daily = config->retention_daily,
-					    .compress_after = config->compress_after};
+					    .daily = config->retention_daily};
+	const struct compression compression = {.pg = &store->upkeep.pg,
+						.server = &store->server,
+						.before = retention.now - config->compress_after,
+						.again = store->upkeep.compress_again};
 	int r = rounds_stopping(&store->upkeep.rounds) ? 0
 						       : retention_partitions(&retention, stored);
 	if (r == 0)
@@ -110,7 +114,7 @@ static int upkeep_keep(struct store *store, const struct stored_table *stored)
 	if (r == 0 && !rounds_stopping(&store->upkeep.rounds))
 		r = retention_run(&retention, stored);
 	if (r == 0 && !rounds_stopping(&store->upkeep.rounds))
-		r = retention_compress(&retention, stored);
+		r = compression_run(&compression, stored);
 	return r;
 }
 
@@ -146,6 +150,11 @@ static int upkeep_table(void *arg, const struct tally_table *table)
 static int upkeep_tables(struct store *store)
 {
 	struct round round = {.store = store};
+	struct upkeep *upkeep = &store->upkeep;
+	int64_t now = tally_now(store->ctx), passed = now - upkeep->compressed;
+	upkeep->compress_again = passed < 0 || passed >= schema_levels[LEVEL_HOUR].bucket;
+	if (upkeep->compress_again)
+		upkeep->compressed = now;
 	int r = catalog_each(&store->catalog, upkeep_table, &round);
 	return round.result < 0 ? tally_fail(store->ctx, -round.result, "%s", round.why) : r;
 }

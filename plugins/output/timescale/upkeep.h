@@ -16,6 +16,11 @@ struct upkeep {
 	struct pg_connection pg; /* the thread's alone */
 	struct rounds rounds;
 	int64_t rolled_to; /* of the table that is most behind; 0: none, or another leads */
+	/* What late rows lie beside is compressed again once an hour: they come in bursts, for
+	 * minutes when a host was cut off, and each time all their series have there is rewritten.
+	 */
+	int64_t compressed; /* when that was last done, ns */
+	bool compress_again;
 };
 
 int upkeep_start(struct store *store);

@@ -1,0 +1,133 @@
+/* Compression by the maintenance, and what comes late into what is compressed. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "timescale_fixture.h"
+
+#include <cmocka.h>
+
+enum { SERIES = 4, ROWS = 60 };
+
+/* Of some series a row a minute for an hour, some seconds after each. */
+static void write_hour(struct fixture *f, int64_t from, int64_t total)
+{
+	struct tally_batch *batch = fixture_batch(f, &series_table);
+	for (int i = 0; i < ROWS; i++)
+		for (int s = 0; s < SERIES; s++)
+			put_series(f, batch, from + i * MINUTE, (const char[]){(char)('a' + s), 0},
+				   1, total + i);
+	fixture_write(f, batch);
+}
+
+static bool compresses(struct fixture *f)
+{
+	return f->store->server.mode == SERVER_TSL;
+}
+
+/* Chunks that are compressed, all of them or but for what lies beside. */
+static int64_t chunks(struct fixture *f, const char *of, bool whole)
+{
+	char sql[300];
+	snprintf(
+		sql, sizeof(sql),
+		"SELECT count(*) FROM timescaledb_information.chunks WHERE is_compressed AND "
+		"hypertable_name = '%s' AND (_timescaledb_functions.chunk_status(format('%%I.%%I', "
+		"chunk_schema, chunk_name)::regclass) & 8 <> 0) = %s",
+		of, whole ? "false" : "true");
+	return fixture_sql(f, sql);
+}
+
+static void a_chunk_that_got_late_rows_is_compressed_again_an_hour_later(void **state)
+{
+	struct fixture *f = *state;
+	if (!compresses(f))
+		skip();
+	fake_host_set_now(f->host, T0 + HOUR);
+	write_hour(f, T0, 0);
+	upkeep_at(f, T0 + 3 * DAY);
+	assert_int_equal(chunks(f, "samples_rows", true), 1);
+	write_hour(f, T0 + SECOND, 0);
+	upkeep_at(f, T0 + 3 * DAY + 59 * MINUTE);
+	assert_int_equal(chunks(f, "samples_rows", false), 1);
+	upkeep_at(f, T0 + 3 * DAY + HOUR);
+	assert_int_equal(chunks(f, "samples_rows", true), 1);
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples"), 2 * SERIES * ROWS);
+}
+
+static void minutes_are_compressed_a_day_after_their_rows(void **state)
+{
+	struct fixture *f = *state;
+	if (!compresses(f))
+		skip();
+	fake_host_set_now(f->host, T0 + HOUR);
+	write_hour(f, T0, 0);
+	upkeep_at(f, T0 + 2 * DAY + HOUR);
+	assert_int_equal(chunks(f, "samples_rows", true), 1);
+	assert_int_equal(chunks(f, "samples_1min_rows", true), 0);
+	upkeep_at(f, T0 + 3 * DAY + HOUR);
+	assert_int_equal(chunks(f, "samples_1min_rows", true), 1);
+	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1min"), SERIES * ROWS);
+}
+
+static void what_is_rolled_up_again_there_is_right_and_compressed_again(void **state)
+{
+	struct fixture *f = *state;
+	if (!compresses(f))
+		skip();
+	fake_host_set_now(f->host, T0 + HOUR);
+	write_hour(f, T0, 0);
+	upkeep_at(f, T0 + 4 * DAY);
+	write_hour(f, T0 + SECOND, 1000);
+	write_hour(f, T0 + 2 * HOUR, 2000);
+	upkeep_at(f, T0 + 4 * DAY + MINUTE);
+	static const char *const levels[] = {"1min", "5min", "1h", "1d"};
+	for (int i = 0; i < 4; i++) {
+		char sql[120];
+		snprintf(sql, sizeof(sql), "SELECT sum(rows) FROM samples_%s", levels[i]);
+		assert_int_equal(fixture_sql(f, sql), 3 * SERIES * ROWS);
+		snprintf(sql, sizeof(sql), "SELECT max(total_last) FROM samples_%s", levels[i]);
+		assert_int_equal(fixture_sql(f, sql), 2000 + ROWS - 1);
+	}
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples_1min"), 2 * SERIES * ROWS);
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples_1min WHERE rows = 2"),
+			 SERIES * ROWS);
+	assert_int_equal(chunks(f, "samples_1min_rows", false), 1);
+	upkeep_at(f, T0 + 4 * DAY + 2 * HOUR);
+	assert_int_equal(chunks(f, "samples_1min_rows", true), 1);
+	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1min"), 3 * SERIES * ROWS);
+}
+
+/* More of them than TimescaleDB lets one transaction unpack by itself. */
+static void however_much_is_rolled_up_again_there_is_no_limit(void **state)
+{
+	struct fixture *f = *state;
+	if (!compresses(f))
+		skip();
+	fake_host_set_now(f->host, T0 + HOUR);
+	write_hour(f, T0, 0);
+	upkeep_at(f, T0 + 4 * DAY);
+	fixture_sql(f, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET "
+		       "timescaledb.max_tuples_decompressed_per_dml_transaction = 10', "
+		       "current_database()); END $$");
+	fixture_restart(f);
+	write_hour(f, T0 + SECOND, 1000);
+	upkeep_at(f, T0 + 4 * DAY + MINUTE);
+	fixture_sql(f, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I RESET ALL', "
+		       "current_database()); END $$");
+	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1min"), 2 * SERIES * ROWS);
+}
+
+int main(void)
+{
+#define COMPRESS_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
+	const struct CMUnitTest tests[] = {
+		COMPRESS_TEST(a_chunk_that_got_late_rows_is_compressed_again_an_hour_later),
+		COMPRESS_TEST(minutes_are_compressed_a_day_after_their_rows),
+		COMPRESS_TEST(what_is_rolled_up_again_there_is_right_and_compressed_again),
+		COMPRESS_TEST(however_much_is_rolled_up_again_there_is_no_limit),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
