@@ -17,6 +17,21 @@ bool command_is_schema(const char *name)
 
 /* ---- migrate ------------------------------------------------------------------ */
 
+struct command_migration {
+	struct pg_connection *pg;
+	const struct schema_where *where;
+	bool views; /* some could not be made */
+};
+
+static int command_views(void *arg, const struct tally_table *table)
+{
+	struct command_migration *migration = arg;
+	int r = schema_views_mend(migration->pg, migration->where,
+				  catalog_find(migration->where->catalog, table->name));
+	migration->views = migration->views || r > 0;
+	return r < 0 ? r : 0;
+}
+
 static int command_tables(struct store *store, const struct tally_table *const *tables)
 {
 	struct pg_connection *pg = &store->upkeep.pg;
@@ -26,6 +41,7 @@ static int command_tables(struct store *store, const struct tally_table *const *
 					   .make = true,
 					   .doubt = true,
 					   .now = tally_now(store->ctx)};
+	struct command_migration migration = {.pg = pg, .where = &where};
 	int r = schema_load_catalog(pg, &store->catalog);
 	for (; r == 0 && tables && *tables; tables++) {
 		const struct stored_table *stored;
@@ -33,6 +49,10 @@ static int command_tables(struct store *store, const struct tally_table *const *
 		if (r == 0)
 			printf("  table %s\n", (*tables)->name);
 	}
+	if (r == 0)
+		r = catalog_each(&store->catalog, command_views, &migration);
+	if (r == 0 && migration.views)
+		return tally_fail(store->ctx, EPROTO, "not all views could be made");
 	return r;
 }
 

@@ -131,7 +131,6 @@ static int schema_write(struct pg_connection *pg, const struct schema_where *whe
 		schema_sql_grow(&sql, where, old, stored);
 	else
 		schema_sql_create(&sql, where, stored);
-	schema_sql_views(&sql, where->views, stored);
 	if (sql.failed)
 		return tally_fail(pg->ctx, ENOMEM, "no memory");
 	int r = pg_exec(pg, sql.data);
@@ -139,7 +138,11 @@ static int schema_write(struct pg_connection *pg, const struct schema_where *whe
 		return tally_fail(pg->ctx, EINVAL,
 				  "table %s: a name that it needs in the schema tally is taken",
 				  stored->table.name);
-	return r == 0 ? schema_store_table(pg, &stored->table) : r;
+	if (r == 0)
+		r = schema_store_table(pg, &stored->table);
+	if (r == 0)
+		r = schema_views_make(pg, where, stored);
+	return r < 0 ? r : 0;
 }
 
 static int schema_missing(struct pg_connection *pg, const struct tally_table *table)

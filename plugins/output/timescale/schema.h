@@ -43,8 +43,9 @@ struct schema_where {
 	const char *views; /* the schema where the views are */
 	struct catalog *catalog;
 	bool make;
-	bool doubt;  /* what the catalog says may not be so: look at the tables themselves */
-	int64_t now; /* for the first partitions */
+	bool doubt;       /* what the catalog says may not be so: look at the tables themselves */
+	int64_t now;      /* for the first partitions */
+	bool *told_views; /* that there is one that cannot be made; NULL: say it each time */
 };
 int schema_ensure(struct pg_connection *pg, const struct schema_where *where,
 		  const struct tally_table *table, const struct stored_table **ret_stored);
@@ -56,6 +57,21 @@ int schema_mend(struct pg_connection *pg, const struct schema_where *where,
 /* What lacks, as a list for the operator; "" if nothing does. */
 int schema_lacks(struct pg_connection *pg, const struct stored_table *stored, char *ret,
 		 size_t size);
+
+/*
+ * schema_views.c: the views of a table, of which nobody's writing depends: one that cannot be made
+ * is said, and that is all.  Columns are only ever added to one that is there, so that views of
+ * others which stand on it, and what is granted on it, stay.  1: some are not there, or lack
+ * columns.
+ */
+int schema_views_make(struct pg_connection *pg, const struct schema_where *where,
+		      const struct stored_table *stored); /* in the transaction that is open */
+/* Looks, and makes what is not there if where says so. */
+int schema_views_mend(struct pg_connection *pg, const struct schema_where *where,
+		      const struct stored_table *stored);
+/* Only whether each is there, which costs next to nothing. */
+int schema_views_look(struct pg_connection *pg, const struct schema_where *where,
+		      const struct stored_table *stored);
 
 /* The catalog as it is kept in tally.tables and tally.columns. */
 int schema_load_catalog(struct pg_connection *pg, struct catalog *catalog);

@@ -127,13 +127,16 @@ static int mend_make(struct pg_connection *pg, const struct schema_where *where,
 				    "update tally.generation set series = greatest(series + 1, "
 				    "(date_part('epoch', clock_timestamp()) * 1e6)::bigint);");
 	}
-	schema_sql_views(&sql, where->views, stored);
 	if (sql.failed)
 		return tally_fail(pg->ctx, ENOMEM, "no memory");
 	int r = pg_exec(pg, sql.data);
 	if (r == 0)
 		r = mend_marks(pg, where, stored, lacks);
-	return r == 0 ? schema_store_table(pg, &stored->table) : r;
+	if (r == 0)
+		r = schema_store_table(pg, &stored->table);
+	if (r == 0)
+		r = schema_views_make(pg, where, stored);
+	return r < 0 ? r : 0;
 }
 
 /* ---- All of it ---------------------------------------------------------------- */

@@ -1,4 +1,4 @@
-/* The statements that make a table, let it grow, and make its views. */
+/* The statements that make a table and let it grow. */
 #include "schema_sql.h"
 
 #include <stdio.h>
@@ -28,7 +28,7 @@ static void schema_part_columns(struct pg_text *sql, const char *before,
 			    pg_value_type(schema_part_type(column, (enum schema_part)part)));
 }
 
-static bool schema_in_rows(const struct stored_table *stored, uint32_t c)
+bool schema_in_rows(const struct stored_table *stored, uint32_t c)
 {
 	return stored->table.kind == TALLY_STATE || stored->table.columns[c].role != TALLY_TAG;
 }
@@ -240,49 +240,4 @@ void schema_sql_grow(struct pg_text *sql, const struct schema_where *where,
 		schema_add_column(sql, old, &grown->table.columns[c]);
 	if (grown->n_numbers && !old->n_numbers)
 		schema_create_rollups(sql, where, grown);
-}
-
-/* ---- Views -------------------------------------------------------------------- */
-
-static void schema_view(struct pg_text *sql, const char *views, const struct stored_table *stored)
-{
-	const struct tally_table *table = &stored->table;
-	bool state = table->kind == TALLY_STATE;
-	pg_text_add(sql, "create or replace view \"%s\".\"%s\" as select ", views, table->name);
-	for (uint32_t c = 0; c < table->n_columns; c++)
-		pg_text_add(sql, "%s%s.\"%s\"", c ? ", " : "",
-			    schema_in_rows(stored, c) ? "r" : "s", table->columns[c].name);
-	pg_text_add(sql, " from tally.\"%s_rows\" r", table->name);
-	if (!state)
-		pg_text_add(sql, " join tally.\"%s_series\" s using (_series)", table->name);
-	pg_text_add(sql, ";");
-}
-
-/* CREATE OR REPLACE can only append: the tags come first, then the numbers in their order, so a
- * tag that is added later makes the view anew. */
-static void schema_rollup_view(struct pg_text *sql, const char *views,
-			       const struct stored_table *stored, enum schema_level level)
-{
-	const struct tally_table *table = &stored->table;
-	const char *suffix = schema_levels[level].suffix;
-	pg_text_add(sql,
-		    "drop view if exists \"%s\".\"%s%s\"; create view \"%s\".\"%s%s\" as select "
-		    "r.time, r.newest, r.rows",
-		    views, table->name, suffix, views, table->name, suffix);
-	for (uint32_t i = 0; i < stored->n_tags; i++)
-		pg_text_add(sql, ", s.\"%s\"", table->columns[stored->tags[i]].name);
-	for (uint32_t i = 0; i < stored->n_numbers; i++) {
-		const struct tally_column *column = &table->columns[stored->numbers[i]];
-		for (uint32_t part = 0; part < schema_n_parts(column); part++)
-			pg_text_add(sql, ", r.\"%s_%s\"", column->name, schema_parts[part]);
-	}
-	pg_text_add(sql, " from tally.\"%s%s_rows\" r join tally.\"%s_series\" s using (_series);",
-		    table->name, suffix, table->name);
-}
-
-void schema_sql_views(struct pg_text *sql, const char *views, const struct stored_table *stored)
-{
-	schema_view(sql, views, stored);
-	for (int level = LEVEL_MINUTE; stored->n_numbers && level < N_LEVELS; level++)
-		schema_rollup_view(sql, views, stored, (enum schema_level)level);
 }

@@ -8,6 +8,8 @@ void schema_sql_create(struct pg_text *sql, const struct schema_where *where,
 		       const struct stored_table *stored);
 void schema_sql_grow(struct pg_text *sql, const struct schema_where *where,
 		     const struct stored_table *old, const struct stored_table *grown);
+/* Whether a column stands in <table>_rows; else in <table>_series. */
+bool schema_in_rows(const struct stored_table *stored, uint32_t c);
 /* Of a relation by its suffix; of _series and _rows it is LEVEL_ROWS. */
 enum schema_level schema_sql_level(const char *suffix);
 /* One of its relations: _series, _rows, _1min_rows … */
@@ -16,6 +18,5 @@ void schema_sql_relation(struct pg_text *sql, const struct schema_where *where,
 /* A query for what is not there: suffix, column ("": the whole relation), type ("": it cannot be
  * added to what is there). */
 void schema_sql_lacks(struct pg_text *sql, const struct stored_table *stored);
-void schema_sql_views(struct pg_text *sql, const char *views, const struct stored_table *stored);
 
 #endif

@@ -45,6 +45,20 @@ static int store_remark(struct store *store, struct pg_connection *pg)
 	return r;
 }
 
+static int store_view(void *arg, const struct tally_table *table)
+{
+	struct store *store = arg;
+	struct writer *writer = &store->lanes.all[0].writer;
+	const struct stored_table *stored = catalog_find(&store->catalog, table->name);
+	int r = schema_views_mend(&writer->pg, &writer->where, stored);
+	if (r > 0 && !writer->where.make)
+		tally_log(store->ctx, TALLY_WARNING,
+			  "table %s: its views in the schema %s are not all there, and migrate = "
+			  "check: run tallyd db migrate",
+			  table->name, store->config->schema);
+	return r < 0 ? r : 0;
+}
+
 static int store_open(struct store *store)
 {
 	struct writer *writer = &store->lanes.all[0].writer;
@@ -53,6 +67,8 @@ static int store_open(struct store *store)
 		r = store_migrate(store, &writer->pg, store->config->migrate == MIGRATE_AUTO);
 	if (r == 0)
 		r = schema_load_catalog(&writer->pg, &store->catalog);
+	if (r == 0)
+		r = catalog_each(&store->catalog, store_view, store);
 	if (r == 0)
 		r = upkeep_start(store);
 	if (r == 0)

@@ -120,9 +120,24 @@ static int upkeep_keep(struct store *store, const struct stored_table *stored)
 
 struct round {
 	struct store *store;
+	bool views; /* some lack */
 	int result; /* of the first table that failed */
 	char why[UPKEEP_WHY];
 };
+
+/* Of a table that is as it should be. */
+static int upkeep_views(struct round *round, const struct schema_where *where,
+			const struct stored_table *stored)
+{
+	struct pg_connection *pg = &round->store->upkeep.pg;
+	if (!where->make)
+		return 0;
+	int r = schema_views_look(pg, where, stored);
+	if (r > 0)
+		r = schema_views_mend(pg, where, stored);
+	round->views = round->views || r > 0;
+	return r < 0 ? r : 0;
+}
 
 /* What is wrong with one table holds up no other. */
 static int upkeep_table(void *arg, const struct tally_table *table)
@@ -134,11 +149,14 @@ static int upkeep_table(void *arg, const struct tally_table *table)
 	const struct schema_where where = {.server = &store->server,
 					   .views = store->config->schema,
 					   .make = store->config->migrate == MIGRATE_AUTO,
-					   .now = tally_now(store->ctx)};
+					   .now = tally_now(store->ctx),
+					   .told_views = &store->upkeep.told_views};
 	pg->fault = PG_FAULT_NONE;
 	int r = upkeep_keep(store, stored);
 	if (r < 0 && pg->fault == PG_FAULT_SCHEMA && schema_mend(pg, &where, stored) == 0)
 		r = upkeep_keep(store, stored);
+	if (r == 0)
+		r = upkeep_views(round, &where, stored);
 	if (r < 0 && round->result == 0) {
 		round->result = r;
 		snprintf(round->why, sizeof(round->why), "table %s: %s", table->name,
@@ -156,6 +174,7 @@ static int upkeep_tables(struct store *store)
 	if (upkeep->compress_again)
 		upkeep->compressed = now;
 	int r = catalog_each(&store->catalog, upkeep_table, &round);
+	upkeep->told_views = upkeep->told_views && round.views;
 	return round.result < 0 ? tally_fail(store->ctx, -round.result, "%s", round.why) : r;
 }
 

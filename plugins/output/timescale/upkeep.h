@@ -21,6 +21,7 @@ struct upkeep {
 	 */
 	int64_t compressed; /* when that was last done, ns */
 	bool compress_again;
+	bool told_views; /* that there are some that cannot be made */
 };
 
 int upkeep_start(struct store *store);
