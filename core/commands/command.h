@@ -11,6 +11,7 @@ enum command_exit {
 	COMMAND_FAILED = 1, /* it ran and could not do it */
 	COMMAND_USAGE = 2,  /* the command line is wrong */
 	COMMAND_CONFIG = 3, /* the configuration or a plugin is wrong */
+	COMMAND_WRONG = 4,  /* it ran, and what it looked at is not as it should be */
 };
 
 struct command_line {

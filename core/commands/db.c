@@ -59,7 +59,9 @@ static int db_instance(struct db *db, const struct plan_instance *plan)
 	fflush(stdout);
 	if (r < 0)
 		fprintf(stderr, "%s: %s\n", plan->name, error.text);
-	return r < 0 ? COMMAND_FAILED : COMMAND_OK;
+	if (r < 0)
+		return COMMAND_FAILED;
+	return r > 0 ? COMMAND_WRONG : COMMAND_OK;
 }
 
 static int db_run(struct db *db, const struct plan *plan)
@@ -70,8 +72,9 @@ static int db_run(struct db *db, const struct plan *plan)
 		if (!db_means(db, &plan->instances[i]))
 			continue;
 		n++;
-		if (db_instance(db, &plan->instances[i]) != COMMAND_OK)
-			exit_code = COMMAND_FAILED;
+		int found = db_instance(db, &plan->instances[i]);
+		if (exit_code != COMMAND_FAILED && found != COMMAND_OK)
+			exit_code = found;
 	}
 	if (n)
 		return exit_code;

@@ -62,7 +62,8 @@ static int dispatch_help(const struct command_line *line)
 	       "     time is told in the log)\n"
 	       "  1  it could not be done; of run: also when a plugin did not stop\n"
 	       "  2  the command line is wrong\n"
-	       "  3  the configuration or a plugin is wrong\n",
+	       "  3  the configuration or a plugin is wrong\n"
+	       "  4  of db status: something is not as it should be; it is told after a !\n",
 	       TALLYD_SYSCONFDIR);
 	return COMMAND_OK;
 }

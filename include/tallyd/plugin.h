@@ -302,7 +302,8 @@ struct tally_plugin {
 	const struct tally_keeper *cache;
 
 	/* Optional: does what `tallyd db …` asks of the instance with this config and
-	 * prints to stdout.  Nothing else of the instance was called.  -EINVAL: no such command. */
+	 * prints to stdout.  Nothing else of the instance was called.  -EINVAL: no such command;
+	 * 1: it was done, and found something that is not as it should be. */
 	int (*command)(struct tally_ctx *ctx, const void *config,
 		       const struct tally_command *command);
 

@@ -55,6 +55,10 @@ def mode(server, database):
     return "plain" if row[0] == "0" else "apache" if row[1] == "apache" else "tsl"
 
 
+def has_timescale(server):
+    return server.sql("select count(*) from pg_settings where name = 'timescaledb.disable_load'") != [["0"]]
+
+
 def stored(server, database):
     """(rows, distinct numbers, highest number)"""
     if server.sql("select to_regclass('public.counter')", database)[0] == [""]:
@@ -212,11 +216,17 @@ def test_many_daemons_at_once_make_one_table_and_all_write(daemon, server, datab
 def test_status_says_mode_migrations_and_tables(daemon, server, database):
     d = daemon()
     answer = d.call("db", "status")
-    assert answer.returncode == 0, answer.stderr
-    assert f"mode {mode(server, database)}" in answer.stdout and f"{MIGRATIONS} migrations to apply" in answer.stdout
+    assert answer.returncode == 4, answer.stderr
+    assert f"! {MIGRATIONS} migrations to apply" in answer.stdout
+    assert ("tallyd db migrate creates its extension" in answer.stdout) == has_timescale(server)
     d.call("db", "migrate")
     answer = d.call("db", "status")
+    assert answer.returncode == 0, answer.stdout
     assert "all migrations applied" in answer.stdout and "table counter (log)" in answer.stdout
+    assert f"mode {mode(server, database)}" in answer.stdout
+    server.sql("drop view counter", database)
+    answer = d.call("db", "status")
+    assert answer.returncode == 4 and "! table counter: its views" in answer.stdout
     assert d.call("db", "status", "sqlite").returncode == 1
     assert d.call("db", "drop").returncode == 2
 

@@ -1,0 +1,13 @@
+/* What `tallyd db status` says of a database, for people; and for scripts whether all is well. */
+#ifndef TALLYD_TIMESCALE_STATUS_H
+#define TALLYD_TIMESCALE_STATUS_H
+
+#include <tallyd/host.h>
+
+struct store;
+
+/* Prints, over the connection of store->upkeep.  tables: that are declared, NULL at the end.
+ * 1: something is not as it should be. */
+int status_run(struct store *store, const struct tally_table *const *tables);
+
+#endif

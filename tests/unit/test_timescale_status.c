@@ -1,0 +1,164 @@
+/* What `tallyd db status` says is so, and its result tells a script. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "timescale_fixture.h"
+
+#include <cmocka.h>
+
+static char said[8000];
+
+/* What it returns; what it prints is in said. */
+static int command(struct fixture *f, const char *verb, const struct tally_table *const *tables)
+{
+	char *words[] = {(char *)(uintptr_t)verb};
+	const struct tally_command command = {
+		.size = sizeof(command), .argc = 1, .argv = words, .tables = tables};
+	FILE *file = tmpfile();
+	assert_non_null(file);
+	fflush(stdout);
+	int before = dup(STDOUT_FILENO);
+	dup2(fileno(file), STDOUT_FILENO);
+	int r = f->plugin->command(f->ctx, &backend_config, &command);
+	fflush(stdout);
+	dup2(before, STDOUT_FILENO);
+	close(before);
+	rewind(file);
+	said[fread(said, 1, sizeof(said) - 1, file)] = '\0';
+	fclose(file);
+	return r;
+}
+
+static int status(struct fixture *f)
+{
+	static const struct tally_table *const tables[] = {&series_table, NULL};
+	return command(f, "status", tables);
+}
+
+static void assert_said(const char *text)
+{
+	if (!strstr(said, text))
+		fail_msg("no \"%s\" in:\n%s", text, said);
+}
+
+static void write_sample(struct fixture *f, int64_t time)
+{
+	struct tally_batch *batch = fixture_batch(f, &series_table);
+	put_series(f, batch, time, "a", 1, 1);
+	fixture_write(f, batch);
+}
+
+/* All is well. */
+static void begin(struct fixture *f)
+{
+	write_sample(f, T0);
+	upkeep_at(f, T0 + 2 * DAY);
+	if (status(f) != 0)
+		fail_msg("%s", said);
+}
+
+static void it_says_how_far_each_level_is_and_who_maintains(void **state)
+{
+	struct fixture *f = *state;
+	begin(f);
+	assert_said("\n  table samples (series), rolled up to 2023-11-1");
+	assert_said("; seconds behind: 1min ");
+	assert_said(", 5min ");
+	assert_said(", 1h ");
+	assert_said(", 1d ");
+	assert_said(" s ago");
+	if (!backend_several())
+		return;
+	assert_said("maintenance is done by the daemon of process ");
+	f->plugin->stop(f->store);
+	for (int tries = 0; status(f) == 0 && !strstr(said, "by nobody at the moment"); tries++)
+		assert_true(tries < 1000); /* until the server noticed */
+	assert_int_equal(f->plugin->start(f->store), 0);
+}
+
+static void maintenance_that_fails_or_is_long_ago_is_wrong(void **state)
+{
+	struct fixture *f = *state;
+	begin(f);
+	fixture_sql(f, "UPDATE tally.upkeep SET failed = now(), error = 'no luck'");
+	assert_int_equal(status(f), 1);
+	assert_said("\n! maintenance by ");
+	assert_said("Z: no luck\n");
+	fixture_sql(f, "UPDATE tally.upkeep SET error = NULL, succeeded = now() - interval '1 h'");
+	assert_int_equal(status(f), 1);
+	assert_said(", 3600 s ago");
+}
+
+static void what_is_declared_and_not_there_is_wrong(void **state)
+{
+	struct fixture *f = *state;
+	struct tally_column columns[S_N + 1];
+	struct tally_table grown = series_table;
+	const struct tally_table *const more[] = {&grown, &log_table, NULL};
+	begin(f);
+	memcpy(columns, series_table.columns, S_N * sizeof(*columns));
+	columns[S_N] = (struct tally_column){.name = "more", .type = TALLY_INT};
+	grown.columns = columns;
+	grown.n_columns = S_N + 1;
+	assert_int_equal(command(f, "status", more), 1);
+	assert_said("\n! table samples lacks columns that are declared: more: tallyd db migrate");
+	assert_said("\n! table lines is declared and not there: tallyd db migrate");
+	assert_int_equal(command(f, "migrate", more), 0);
+	assert_int_equal(command(f, "status", more), 0);
+}
+
+static void what_somebody_dropped_is_wrong_until_it_is_migrated(void **state)
+{
+	static const struct tally_table *const none[] = {NULL};
+	struct fixture *f = *state;
+	begin(f);
+	fixture_sql(f, "DROP VIEW samples_1h");
+	assert_int_equal(status(f), 1);
+	assert_said("! table samples: its views in the schema public are not all there");
+	fixture_sql(f, "DROP TABLE tally.samples_1d_rows CASCADE");
+	assert_int_equal(status(f), 1);
+	assert_said("! somebody dropped tally.samples_1d_rows: tallyd db migrate");
+	assert_int_equal(command(f, "migrate", none), 0); /* nothing here declares it */
+	assert_int_equal(status(f), 0);
+}
+
+static void a_view_that_cannot_be_made_fails_the_migration(void **state)
+{
+	static const struct tally_table *const none[] = {NULL};
+	struct fixture *f = *state;
+	begin(f);
+	fixture_sql(f, "DROP VIEW samples_1h");
+	fixture_sql(f, "CREATE TABLE public.samples_1h (mine INT)");
+	assert_int_equal(command(f, "migrate", none), -EPROTO);
+	fixture_sql(f, "DROP TABLE public.samples_1h");
+	assert_int_equal(command(f, "migrate", none), 0);
+}
+
+static void migrations_that_lack_are_wrong(void **state)
+{
+	struct fixture *f = *state;
+	fixture_sql(f, "DROP SCHEMA tally CASCADE");
+	assert_int_equal(status(f), 1);
+	assert_said(" migrations to apply: tallyd db migrate\n");
+	assert_non_null(strchr(said, '!'));
+}
+
+int main(void)
+{
+#define STATUS_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
+	const struct CMUnitTest tests[] = {
+		STATUS_TEST(it_says_how_far_each_level_is_and_who_maintains),
+		STATUS_TEST(maintenance_that_fails_or_is_long_ago_is_wrong),
+		STATUS_TEST(what_is_declared_and_not_there_is_wrong),
+		STATUS_TEST(what_somebody_dropped_is_wrong_until_it_is_migrated),
+		STATUS_TEST(a_view_that_cannot_be_made_fails_the_migration),
+		STATUS_TEST(migrations_that_lack_are_wrong),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
