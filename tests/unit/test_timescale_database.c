@@ -28,6 +28,40 @@ static void an_edited_migration_is_noticed(void **state)
 	assert_int_equal(f->plugin->start(f->store), 0);
 }
 
+static void a_migration_whose_row_is_gone_is_not_taken_for_applied(void **state)
+{
+	struct fixture *f = *state;
+	f->plugin->stop(f->store);
+	fixture_sql(f, "DELETE FROM tally.migrations WHERE version = 2");
+	assert_int_equal(f->plugin->start(f->store), -EPROTO);
+	assert_non_null(
+		strstr(fake_host_reason(f->host), "does not have 0002_functions, but 0003"));
+	fixture_sql(f, "DROP SCHEMA tally CASCADE");
+	assert_int_equal(f->plugin->start(f->store), 0);
+}
+
+static void who_holds_the_lock_of_the_migrations_is_said(void **state)
+{
+	struct fixture *f = *state;
+	struct pg_connection other = {.ctx = f->ctx, .timeout = 10 * SECOND, .interrupt_fd = -1};
+	char expected[60];
+	if (!backend_several())
+		skip();
+	f->plugin->stop(f->store);
+	fixture_sql(f, "DROP SCHEMA tally CASCADE");
+	assert_int_equal(pg_open(&other, backend_config.conninfo,
+				 "set application_name = 'slow one'; select "
+				 "pg_advisory_lock(1952541804, 0)"),
+			 0);
+	snprintf(expected, sizeof(expected), "process %d (slow one", PQbackendPID(other.conn));
+	backend_config.timeout = SECOND;
+	assert_int_equal(f->plugin->start(f->store), -EAGAIN);
+	assert_non_null(strstr(fake_host_reason(f->host), expected));
+	pg_close(&other);
+	backend_config.timeout = 20 * SECOND;
+	assert_int_equal(f->plugin->start(f->store), 0);
+}
+
 static void with_migrate_check_nothing_is_changed_and_what_lacks_is_said(void **state)
 {
 	struct fixture *f = *state;
@@ -178,6 +212,8 @@ int main(void)
 #define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(an_edited_migration_is_noticed),
+		STORE_TEST(a_migration_whose_row_is_gone_is_not_taken_for_applied),
+		STORE_TEST(who_holds_the_lock_of_the_migrations_is_said),
 		STORE_TEST(with_migrate_check_nothing_is_changed_and_what_lacks_is_said),
 		STORE_TEST(rows_that_the_database_refuses_are_found_and_kept_aside),
 		STORE_TEST(a_tag_that_the_database_refuses_costs_only_its_rows),

@@ -17,7 +17,7 @@ extern const struct migration migrations[];
 
 /* Applies what is missing, each in a transaction of its own with its record, so that a crash in
  * between leaves whole ones.  -EPROTO: the database belongs to a newer tallyd, or other migrations
- * were applied. */
+ * were applied, or not in their order.  -EAGAIN: somebody holds the lock; the reason says who. */
 int migration_run(struct pg_connection *pg, const struct migration *list);
 
 /* How many of them are missing; reads only.  -EPROTO likewise. */
