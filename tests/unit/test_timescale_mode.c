@@ -150,6 +150,19 @@ static void tables_of_the_other_edition_are_compressed_from_now_on(void **state)
 	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1min"), 3);
 }
 
+/* That a daemon makes while another one does not know of the extension yet. */
+static void a_daemon_that_runs_for_long_notices_what_the_server_is_now(void **state)
+{
+	struct fixture *f = *state;
+	if (f->store->server.mode == SERVER_PLAIN)
+		skip();
+	fake_host_set_now(f->host, T0);
+	write_line(f, T0);
+	f->store->server = (struct server){.mode = SERVER_PLAIN};
+	upkeep_at(f, T0 + 9 * DAY);
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM lines"), 0);
+}
+
 int main(void)
 {
 #define MODE_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
@@ -159,6 +172,7 @@ int main(void)
 		MODE_TEST(that_they_are_not_compressed_is_said),
 		MODE_TEST(that_nothing_can_read_what_is_compressed_is_said),
 		MODE_TEST(an_extension_whose_library_is_not_loaded_is_refused),
+		MODE_TEST(a_daemon_that_runs_for_long_notices_what_the_server_is_now),
 		MODE_TEST(tables_of_the_other_edition_are_compressed_from_now_on),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

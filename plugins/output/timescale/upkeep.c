@@ -77,7 +77,7 @@ static void upkeep_note(struct store *store, int result, const char *error)
 static int upkeep_roll(struct store *store, const struct stored_table *stored)
 {
 	struct rollup rollup = {.pg = &store->upkeep.pg,
-				.server = &store->server,
+				.server = &store->upkeep.server,
 				.stored = stored,
 				.now = tally_now(store->ctx),
 				.span = schema_levels[LEVEL_HOUR].bucket};
@@ -98,13 +98,13 @@ static int upkeep_keep(struct store *store, const struct stored_table *stored)
 {
 	const struct timescale_config *config = store->config;
 	const struct retention retention = {.pg = &store->upkeep.pg,
-					    .server = &store->server,
+					    .server = &store->upkeep.server,
 					    .now = tally_now(store->ctx),
 					    .raw = config->retention_raw,
 					    .rollup = config->retention_rollup,
 					    .daily = config->retention_daily};
 	const struct compression compression = {.pg = &store->upkeep.pg,
-						.server = &store->server,
+						.server = &store->upkeep.server,
 						.before = retention.now - config->compress_after,
 						.again = store->upkeep.compress_again};
 	int r = rounds_stopping(&store->upkeep.rounds) ? 0
@@ -146,7 +146,7 @@ static int upkeep_table(void *arg, const struct tally_table *table)
 	struct store *store = round->store;
 	struct pg_connection *pg = &store->upkeep.pg;
 	const struct stored_table *stored = catalog_find(&store->catalog, table->name);
-	const struct schema_where where = {.server = &store->server,
+	const struct schema_where where = {.server = &store->upkeep.server,
 					   .views = store->config->schema,
 					   .make = store->config->migrate == MIGRATE_AUTO,
 					   .now = tally_now(store->ctx),
@@ -214,7 +214,7 @@ static void upkeep_follow(struct store *store)
 static void upkeep_report_policies(struct store *store)
 {
 	auto_result PGresult *result = NULL;
-	if (!store->server.timescale[0] ||
+	if (!store->upkeep.server.timescale[0] ||
 	    pg_query(&store->upkeep.pg,
 		     "select count(*), count(*) filter (where s.last_run_status = 'Failed') from "
 		     "timescaledb_information.jobs j left join timescaledb_information.job_stats s "
@@ -228,7 +228,9 @@ static void upkeep_report_policies(struct store *store)
 static int upkeep_maintain(struct store *store)
 {
 	char why[UPKEEP_WHY] = "";
-	int r = schema_load_catalog(&store->upkeep.pg, &store->catalog);
+	int r = server_find_out(&store->upkeep.pg, &store->upkeep.server);
+	if (r == 0)
+		r = schema_load_catalog(&store->upkeep.pg, &store->catalog);
 	if (r == 0)
 		r = upkeep_tables(store);
 	if (r < 0)
