@@ -1,0 +1,194 @@
+/*
+ * One INSERT … SELECT for all series.  A minute's rows are joined by those before them, from which
+ * counters go on; a coarser bucket is the sum of the finer ones in it.
+ */
+#include "rollup_sql.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+enum { ROLLUP_LOOK_BACK = 16 };
+#define ROLLUP_SECOND INT64_C(1000000000)
+
+static const char *rollup_name(const struct rollup *rollup)
+{
+	return rollup->stored->table.name;
+}
+
+static const struct tally_column *rollup_column(const struct rollup *rollup, uint32_t i)
+{
+	return &rollup->stored->table.columns[rollup->stored->numbers[i]];
+}
+
+static bool rollup_is_counter(const struct rollup *rollup, uint32_t i)
+{
+	return rollup_column(rollup, i)->role == TALLY_COUNTER;
+}
+
+/* Of integers, what bigint can hold; greatest() would make a number of no value at all. */
+static void rollup_sum(struct pg_text *sql, const struct tally_column *column, const char *what)
+{
+	if (column->type == TALLY_REAL)
+		pg_text_add(sql, ", sum(%s)", what);
+	else
+		pg_text_add(sql,
+			    ", case when count(%s) > 0 then least(greatest(sum(%s), "
+			    "-9223372036854775808), 9223372036854775807)::bigint end",
+			    what, what);
+}
+
+static void rollup_head(const struct rollup *rollup, enum schema_level level, struct pg_text *sql)
+{
+	pg_text_add(sql, "insert into tally.\"%s%s_rows\" (_series, time, newest, rows",
+		    rollup_name(rollup), schema_levels[level].suffix);
+	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++)
+		for (uint32_t part = 0; part < schema_n_parts(rollup_column(rollup, i)); part++)
+			pg_text_add(sql, ", \"%s_%s\"", rollup_column(rollup, i)->name,
+				    schema_parts[part]);
+	pg_text_add(sql, ") ");
+}
+
+/* Never to fewer rows than there were: somebody else has deleted some since. */
+static void rollup_tail(const struct rollup *rollup, enum schema_level level, struct pg_text *sql)
+{
+	pg_text_add(sql, " on conflict (_series, time) do update set newest = excluded.newest, "
+			 "rows = excluded.rows");
+	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++)
+		for (uint32_t part = 0; part < schema_n_parts(rollup_column(rollup, i)); part++)
+			pg_text_add(sql, ", \"%s_%s\" = excluded.\"%s_%s\"",
+				    rollup_column(rollup, i)->name, schema_parts[part],
+				    rollup_column(rollup, i)->name, schema_parts[part]);
+	pg_text_add(sql, " where excluded.rows >= \"%s%s_rows\".rows", rollup_name(rollup),
+		    schema_levels[level].suffix);
+}
+
+/* Number i of a row under the name ni; a BOOL as 0 or 1. */
+static void rollup_row_columns(const struct rollup *rollup, struct pg_text *sql)
+{
+	pg_text_add(sql, "select r._series, r.\"%s\" as t", rollup->stored->table.columns[0].name);
+	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++)
+		pg_text_add(sql, ", r.\"%s\"%s as n%u", rollup_column(rollup, i)->name,
+			    rollup_column(rollup, i)->type == TALLY_BOOL ? "::int::bigint" : "", i);
+}
+
+/* The rows of the range, and before them those that counters go on from. */
+static void rollup_rows(const struct rollup *rollup, struct pg_text *sql, int64_t from, int64_t to)
+{
+	const char *name = rollup_name(rollup), *time = rollup->stored->table.columns[0].name;
+	pg_text_add(sql, "with inside as (");
+	rollup_row_columns(rollup, sql);
+	pg_text_add(sql,
+		    " from tally.\"%s_rows\" r where r.\"%s\" >= to_timestamp(%" PRId64
+		    ") and r.\"%s\" < to_timestamp(%" PRId64
+		    ")), both_ as (select * from inside union all select l.* from (select distinct "
+		    "_series from inside) s cross join lateral (",
+		    name, time, from / ROLLUP_SECOND, time, to / ROLLUP_SECOND);
+	rollup_row_columns(rollup, sql);
+	pg_text_add(sql,
+		    " from tally.\"%s_rows\" r where r._series = s._series and r.\"%s\" < "
+		    "to_timestamp(%" PRId64 ") order by r.\"%s\" desc limit %d) l)",
+		    name, time, from / ROLLUP_SECOND, time, ROLLUP_LOOK_BACK);
+}
+
+/* A window over the rows where the counter is not NULL gives its sample before; where it fell
+ * neither the increase nor the time counts. */
+static void rollup_increase(const struct rollup *rollup, struct pg_text *sql, uint32_t i)
+{
+	pg_text_add(sql, ", case when n%u >= lag(n%u) over w%u then ", i, i, i);
+	if (rollup_column(rollup, i)->type == TALLY_REAL)
+		pg_text_add(sql, "n%u - lag(n%u) over w%u", i, i, i);
+	else
+		pg_text_add(sql,
+			    "case when lag(n%u) over w%u >= 0 or n%u <= 9223372036854775807 + "
+			    "lag(n%u) over w%u then n%u - lag(n%u) over w%u else 0 end",
+			    i, i, i, i, i, i, i, i);
+	pg_text_add(sql,
+		    " end as i%u, case when n%u >= lag(n%u) over w%u then date_part('epoch', t - "
+		    "lag(t) over w%u) end as s%u",
+		    i, i, i, i, i, i);
+}
+
+static void rollup_windows(const struct rollup *rollup, struct pg_text *sql)
+{
+	pg_text_add(sql, ", w as (select *, date_bin('1 minute', t, 'epoch') as b, lead(t) over "
+			 "(partition by _series, date_bin('1 minute', t, 'epoch') order by t) is "
+			 "null as newest_");
+	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++)
+		if (rollup_is_counter(rollup, i))
+			rollup_increase(rollup, sql, i);
+	pg_text_add(sql, " from both_");
+	bool first = true;
+	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++) {
+		if (!rollup_is_counter(rollup, i))
+			continue;
+		pg_text_add(sql, "%s w%u as (partition by _series, n%u is null order by t)",
+			    first ? " window" : ",", i, i);
+		first = false;
+	}
+	pg_text_add(sql, ") ");
+}
+
+static void rollup_minute_parts(const struct rollup *rollup, struct pg_text *sql, uint32_t i)
+{
+	const struct tally_column *column = rollup_column(rollup, i);
+	char what[32];
+	snprintf(what, sizeof(what), "n%u", i);
+	pg_text_add(sql, ", count(n%u)", i);
+	rollup_sum(sql, column, what);
+	pg_text_add(sql, ", min(n%u), max(n%u), max(n%u) filter (where newest_)", i, i, i);
+	if (column->role != TALLY_COUNTER)
+		return;
+	snprintf(what, sizeof(what), "i%u", i);
+	rollup_sum(sql, column, what);
+	pg_text_add(sql, ", sum(s%u)", i);
+}
+
+void rollup_sql_minutes(const struct rollup *rollup, struct pg_text *sql, int64_t from, int64_t to)
+{
+	rollup_head(rollup, LEVEL_MINUTE, sql);
+	rollup_rows(rollup, sql, from, to);
+	rollup_windows(rollup, sql);
+	pg_text_add(sql, "select _series, b, max(t), count(*)");
+	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++)
+		rollup_minute_parts(rollup, sql, i);
+	pg_text_add(sql, " from w where t >= to_timestamp(%" PRId64 ") group by _series, b",
+		    from / ROLLUP_SECOND);
+	rollup_tail(rollup, LEVEL_MINUTE, sql);
+}
+
+static void rollup_coarser_parts(const struct rollup *rollup, struct pg_text *sql, uint32_t i)
+{
+	const struct tally_column *column = rollup_column(rollup, i);
+	const char *name = column->name;
+	char what[64];
+	pg_text_add(sql, ", sum(\"%s_count\")::bigint", name);
+	snprintf(what, sizeof(what), "\"%s_sum\"", name);
+	rollup_sum(sql, column, what);
+	pg_text_add(sql,
+		    ", min(\"%s_min\"), max(\"%s_max\"), max(\"%s_last\") filter (where "
+		    "newest_)",
+		    name, name, name);
+	if (column->role != TALLY_COUNTER)
+		return;
+	snprintf(what, sizeof(what), "\"%s_increase\"", name);
+	rollup_sum(sql, column, what);
+	pg_text_add(sql, ", sum(\"%s_span\")", name);
+}
+
+void rollup_sql_coarser(const struct rollup *rollup, enum schema_level level, struct pg_text *sql,
+			int64_t from, int64_t to)
+{
+	const char *width = schema_levels[level].width;
+	rollup_head(rollup, level, sql);
+	pg_text_add(sql, "select _series, b, max(newest), sum(rows)::bigint");
+	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++)
+		rollup_coarser_parts(rollup, sql, i);
+	pg_text_add(sql,
+		    " from (select *, date_bin('%s', time, 'epoch') as b, lead(time) over "
+		    "(partition by _series, date_bin('%s', time, 'epoch') order by time) is null "
+		    "as newest_ from tally.\"%s%s_rows\" where time >= to_timestamp(%" PRId64
+		    ") and time < to_timestamp(%" PRId64 ")) w group by _series, b",
+		    width, width, rollup_name(rollup), schema_levels[level - 1].suffix,
+		    from / ROLLUP_SECOND, to / ROLLUP_SECOND);
+	rollup_tail(rollup, level, sql);
+}
