@@ -33,14 +33,16 @@ static struct retention retention_at(struct fixture *f, int64_t now)
 
 static int job_roll(struct fixture *f, const struct stored_table *stored, int64_t now)
 {
-	const struct rollup rollup = {.pg = &f->store->upkeep.pg,
-				      .server = &f->store->server,
-				      .stored = stored,
-				      .now = now,
-				      .span = DAY};
+	struct rollup rollup = {.pg = &f->store->upkeep.pg,
+				.server = &f->store->server,
+				.stored = stored,
+				.now = now,
+				.span = DAY};
 	int r = 1;
 	while (r > 0)
-		r = rollup_step(&rollup);
+		r = rollup_ahead(&rollup);
+	for (int more = 1; r == 0 && more > 0; r = more < 0 ? more : 0)
+		more = rollup_late(&rollup);
 	return r;
 }
 

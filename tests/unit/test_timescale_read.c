@@ -219,7 +219,7 @@ static void *roll_step_by_step(void *arg)
 				.stored = catalog_find(&store->catalog, "samples"),
 				.now = T0 + DAY,
 				.span = 10 * MINUTE};
-	while (rollup_step(&rollup) > 0)
+	while (rollup_ahead(&rollup) > 0)
 		;
 	atomic_store(&rolling->done, true);
 	return NULL;

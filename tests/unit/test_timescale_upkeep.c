@@ -116,6 +116,24 @@ static void logs_go_after_retention_raw_and_things_when_they_are_long_gone(void 
 			 1);
 }
 
+/* Whenever marks are taken, somebody marks a minute again. */
+static void marks_without_an_end_hold_up_nothing_else(void **state)
+{
+	struct fixture *f = *state;
+	write_hours(f, T0, 3);
+	fixture_sql(f, "CREATE FUNCTION tally.again() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+		       "INSERT INTO tally.late VALUES ('samples', to_timestamp(1700010000), "
+		       "'other') ON CONFLICT DO NOTHING; RETURN NULL; END $$");
+	fixture_sql(f, "CREATE TRIGGER again AFTER DELETE ON tally.late FOR EACH STATEMENT EXECUTE "
+		       "FUNCTION tally.again()");
+	upkeep_at(f, T0 + 2 * DAY);
+	assert_int_equal(count(f, "tally.late"), 1);
+	assert_int_equal(count(f, "samples_1min"), 180);
+	assert_int_equal(count(f, "samples_1d"), 1);
+	upkeep_at(f, T0 + 9 * DAY);
+	assert_int_equal(count(f, "samples"), 0);
+}
+
 static bool compresses(struct fixture *f)
 {
 	return f->store->server.mode == SERVER_TSL;
@@ -375,6 +393,7 @@ int main(void)
 		STORE_TEST(a_changed_retention_is_in_force_after_a_restart),
 		STORE_TEST(logs_go_after_retention_raw_and_things_when_they_are_long_gone),
 		STORE_TEST(old_chunks_are_compressed_and_still_answer_and_take_late_rows),
+		STORE_TEST(marks_without_an_end_hold_up_nothing_else),
 		STORE_TEST(what_others_delete_spoils_no_rollup),
 		STORE_TEST(policies_of_the_database_are_told),
 		STORE_TEST(a_policy_that_runs_meanwhile_costs_no_row),

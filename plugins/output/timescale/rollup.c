@@ -1,7 +1,8 @@
 /*
- * A step takes late marks if there are any (deleting them first, so that whoever adds one meanwhile
- * is seen next time), else the lowest level that is behind.  What it computes and the watermark are
- * one transaction, so a crash in between loses or doubles nothing.
+ * Going ahead, a step takes the lowest level that is behind.  What it computes and the watermark
+ * are one transaction, so a crash in between loses or doubles nothing.  A late step takes marks
+ * (deleting them first, so that whoever adds one meanwhile is seen next time) and computes anew, of
+ * each level, what it has reached.
  */
 #include "rollup.h"
 
@@ -12,7 +13,7 @@
 #include "pg_value.h"
 #include "rollup_sql.h"
 
-enum { ROLLUP_LATE_AT_ONCE = 1000 };
+enum { ROLLUP_LATE_AT_ONCE = 1000 }; /* minutes */
 /* Rows this close to deleted ones may lack the sample that their counters go on from. */
 #define ROLLUP_MARGIN INT64_C(3600000000000)
 #define ROLLUP_SECOND INT64_C(1000000000)
@@ -98,23 +99,23 @@ static int rollup_late_runs(const struct rollup *rollup, const struct marks *mar
 	return r;
 }
 
-static int rollup_late(const struct rollup *rollup, const struct marks *marks)
+/* 1: as many as are taken at once, so there may be more. */
+static int rollup_late_marks(const struct rollup *rollup, const struct marks *marks)
 {
 	auto_pg_text struct pg_text sql = {0};
 	auto_result PGresult *minutes = NULL;
-	pg_text_add(
-		&sql,
-		"with gone as (delete from tally.late where ctid = any (array(select ctid from "
-		"tally.late where \"table\" = '%s' order by bucket limit %d)) returning bucket) "
-		"select distinct bucket from gone order by bucket",
-		rollup_name(rollup), ROLLUP_LATE_AT_ONCE);
+	pg_text_add(&sql,
+		    "with gone as (delete from tally.late where \"table\" = '%s' and bucket <= "
+		    "(select max(bucket) from (select distinct bucket from tally.late where "
+		    "\"table\" = '%s' order by bucket limit %d) first) returning bucket) select "
+		    "distinct bucket from gone order by bucket",
+		    rollup_name(rollup), rollup_name(rollup), ROLLUP_LATE_AT_ONCE);
 	if (sql.failed)
 		return tally_fail(rollup->pg->ctx, ENOMEM, "no memory");
 	int r = pg_query(rollup->pg, sql.data, NULL, &minutes);
-	if (r < 0 || PQntuples(minutes) == 0)
-		return r;
-	r = rollup_late_runs(rollup, marks, minutes);
-	return r < 0 ? r : 1;
+	if (r == 0)
+		r = rollup_late_runs(rollup, marks, minutes);
+	return r < 0 ? r : PQntuples(minutes) >= ROLLUP_LATE_AT_ONCE;
 }
 
 /* ---- Going ahead -------------------------------------------------------------- */
@@ -152,8 +153,8 @@ static int64_t rollup_closed(const struct rollup *rollup, const struct marks *ma
 	return closed == INT64_MIN ? closed : schema_floor(closed, schema_levels[level].bucket);
 }
 
-static int rollup_ahead(const struct rollup *rollup, const struct marks *marks,
-			enum schema_level level)
+static int rollup_ahead_level(const struct rollup *rollup, const struct marks *marks,
+			      enum schema_level level)
 {
 	int64_t bucket = schema_levels[level].bucket, from = marks->rolled_to[level];
 	int64_t closed = rollup_closed(rollup, marks, level);
@@ -170,18 +171,26 @@ static int rollup_ahead(const struct rollup *rollup, const struct marks *marks,
 	return r < 0 ? r : 1;
 }
 
-static int rollup_in_transaction(const struct rollup *rollup)
+static int rollup_ahead_levels(const struct rollup *rollup, const struct marks *marks)
 {
-	struct marks marks;
-	int r = marks_load(rollup->pg, rollup_name(rollup), &marks);
-	if (r == 0 && schema_is_caught_up(&marks))
-		r = rollup_late(rollup, &marks);
+	int r = 0;
 	for (int level = LEVEL_MINUTE; r == 0 && level < N_LEVELS; level++)
-		r = rollup_ahead(rollup, &marks, (enum schema_level)level);
+		r = rollup_ahead_level(rollup, marks, (enum schema_level)level);
 	return r;
 }
 
-int rollup_step(const struct rollup *rollup)
+/* ---- Steps -------------------------------------------------------------------- */
+
+static int rollup_in_transaction(const struct rollup *rollup, bool late)
+{
+	struct marks marks;
+	int r = marks_load(rollup->pg, rollup_name(rollup), &marks);
+	if (r < 0 || (late && !schema_is_caught_up(&marks)))
+		return r;
+	return late ? rollup_late_marks(rollup, &marks) : rollup_ahead_levels(rollup, &marks);
+}
+
+static int rollup_step(const struct rollup *rollup, bool late)
 {
 	if (rollup->stored->n_numbers == 0)
 		return 0;
@@ -191,9 +200,19 @@ int rollup_step(const struct rollup *rollup)
 				? "begin; set local "
 				  "timescaledb.max_tuples_decompressed_per_dml_transaction = 0"
 				: "begin");
-	int more = r == 0 ? rollup_in_transaction(rollup) : r;
+	int more = r == 0 ? rollup_in_transaction(rollup, late) : r;
 	r = more < 0 ? more : pg_exec(rollup->pg, "commit");
 	if (r < 0)
 		pg_rollback(rollup->pg);
 	return r < 0 ? r : more;
+}
+
+int rollup_ahead(const struct rollup *rollup)
+{
+	return rollup_step(rollup, false);
+}
+
+int rollup_late(const struct rollup *rollup)
+{
+	return rollup_step(rollup, true);
 }

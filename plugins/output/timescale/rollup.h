@@ -23,7 +23,11 @@ struct rollup {
 	int64_t span; /* ns to go ahead at most in one transaction */
 };
 
-/* One transaction's worth of one level, or of late minutes.  1: there is more; 0: all is done. */
-int rollup_step(const struct rollup *rollup);
+/* One transaction's worth of one level.  1: there is more; 0: all that has closed is done. */
+int rollup_ahead(const struct rollup *rollup);
+/* One transaction's worth of minutes with late rows, the oldest first.  It may come after any step
+ * ahead: the coarser levels are computed anew with the minutes.  1: there is more; 0: none is left,
+ * but for those that were marked meanwhile. */
+int rollup_late(const struct rollup *rollup);
 
 #endif

@@ -18,6 +18,8 @@
 enum { UPKEEP_EVERY_SECONDS = 15, UPKEEP_FAILED_SECONDS = 40, UPKEEP_WHY = 300 };
 #define UPKEEP_LONG_STEP INT64_C(500000000)  /* ns */
 #define UPKEEP_SHORT_STEP INT64_C(100000000) /* ns */
+/* For one table in one round; what is left then is the next one's. */
+#define UPKEEP_ROLL_TIME INT64_C(15000000000) /* ns */
 #define UPKEEP_STATEMENT_TIMEOUT INT64_C(600000000000)
 
 /* ---- The leader --------------------------------------------------------------- */
@@ -74,6 +76,27 @@ static void upkeep_note(struct store *store, int result, const char *error)
 
 /* ---- One table ---------------------------------------------------------------- */
 
+/* Step by step until all is done, or it is time for other tables; one at least. */
+static int upkeep_steps(struct store *store, struct rollup *rollup,
+			int (*step)(const struct rollup *), int64_t until)
+{
+	int r = 1;
+	int64_t now = 0;
+	while (r > 0 && now < until && !rounds_stopping(&store->upkeep.rounds)) {
+		int64_t began = tally_monotonic(store->ctx);
+		r = step(rollup);
+		now = tally_monotonic(store->ctx);
+		int64_t took = now - began;
+		if (took > UPKEEP_LONG_STEP && rollup->span > schema_levels[LEVEL_MINUTE].bucket)
+			rollup->span /= 2;
+		else if (took < UPKEEP_SHORT_STEP && rollup->span < schema_levels[LEVEL_DAY].bucket)
+			rollup->span *= 2;
+	}
+	return r < 0 ? r : 0;
+}
+
+/* What has closed comes first, since that has an end; of what comes late there may always be more.
+ */
 static int upkeep_roll(struct store *store, const struct stored_table *stored)
 {
 	struct rollup rollup = {.pg = &store->upkeep.pg,
@@ -81,17 +104,9 @@ static int upkeep_roll(struct store *store, const struct stored_table *stored)
 				.stored = stored,
 				.now = tally_now(store->ctx),
 				.span = schema_levels[LEVEL_HOUR].bucket};
-	int r = 1;
-	while (r > 0 && !rounds_stopping(&store->upkeep.rounds)) {
-		int64_t began = tally_monotonic(store->ctx);
-		r = rollup_step(&rollup);
-		int64_t took = tally_monotonic(store->ctx) - began;
-		if (took > UPKEEP_LONG_STEP && rollup.span > schema_levels[LEVEL_MINUTE].bucket)
-			rollup.span /= 2;
-		else if (took < UPKEEP_SHORT_STEP && rollup.span < schema_levels[LEVEL_DAY].bucket)
-			rollup.span *= 2;
-	}
-	return r;
+	int64_t until = tally_monotonic(store->ctx) + UPKEEP_ROLL_TIME;
+	int r = upkeep_steps(store, &rollup, rollup_ahead, until);
+	return r == 0 ? upkeep_steps(store, &rollup, rollup_late, until) : r;
 }
 
 static int upkeep_keep(struct store *store, const struct stored_table *stored)
