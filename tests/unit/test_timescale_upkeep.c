@@ -1,4 +1,5 @@
 /* What maintenance does over weeks, and that no order of its jobs costs what should be kept. */
+#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -132,6 +133,37 @@ static void marks_without_an_end_hold_up_nothing_else(void **state)
 	assert_int_equal(count(f, "samples_1d"), 1);
 	upkeep_at(f, T0 + 9 * DAY);
 	assert_int_equal(count(f, "samples"), 0);
+}
+
+/* As a server that is too slow for more than 20 minutes of rollups in one transaction. */
+static void make_slow(struct fixture *f)
+{
+	fixture_sql(f,
+		    "CREATE FUNCTION tally.slow() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE "
+		    "n int := 1 + coalesce(nullif(current_setting('test.n', true), ''), '0')::int; "
+		    "BEGIN IF n > 20 THEN RAISE EXCEPTION 'slow' USING ERRCODE = '57014'; END "
+		    "IF; PERFORM set_config('test.n', n::text, true); RETURN NEW; END $$");
+	fixture_sql(f, "CREATE TRIGGER slow BEFORE INSERT ON tally.samples_1min_rows FOR EACH ROW "
+		       "EXECUTE FUNCTION tally.slow()");
+}
+
+static void what_takes_too_long_is_tried_again_in_smaller_steps(void **state)
+{
+	struct fixture *f = *state;
+	write_hours(f, T0, 1);
+	make_slow(f);
+	upkeep_at(f, T0 + 2 * DAY);
+	assert_non_null(strstr(fake_host_log(f->host, TALLY_NOTICE), "60 minutes at once"));
+	assert_int_equal(count(f, "samples_1min"), 60);
+	/* And so is what came late. */
+	struct tally_batch *batch = fixture_batch(f, &series_table);
+	for (int i = 0; i < 60; i++)
+		put_series(f, batch, T0 + HOUR + i * MINUTE + SECOND, "a", 1, i);
+	fixture_write(f, batch);
+	upkeep_at(f, T0 + 2 * DAY);
+	assert_int_equal(count(f, "tally.late"), 0);
+	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1min"), 120);
+	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1d"), 120);
 }
 
 static bool compresses(struct fixture *f)
@@ -394,6 +426,7 @@ int main(void)
 		STORE_TEST(logs_go_after_retention_raw_and_things_when_they_are_long_gone),
 		STORE_TEST(old_chunks_are_compressed_and_still_answer_and_take_late_rows),
 		STORE_TEST(marks_without_an_end_hold_up_nothing_else),
+		STORE_TEST(what_takes_too_long_is_tried_again_in_smaller_steps),
 		STORE_TEST(what_others_delete_spoils_no_rollup),
 		STORE_TEST(policies_of_the_database_are_told),
 		STORE_TEST(a_policy_that_runs_meanwhile_costs_no_row),

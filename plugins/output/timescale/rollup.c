@@ -13,7 +13,6 @@
 #include "pg_value.h"
 #include "rollup_sql.h"
 
-enum { ROLLUP_LATE_AT_ONCE = 1000 }; /* minutes */
 /* Rows this close to deleted ones may lack the sample that their counters go on from. */
 #define ROLLUP_MARGIN INT64_C(3600000000000)
 #define ROLLUP_SECOND INT64_C(1000000000)
@@ -100,22 +99,26 @@ static int rollup_late_runs(const struct rollup *rollup, const struct marks *mar
 }
 
 /* 1: as many as are taken at once, so there may be more. */
-static int rollup_late_marks(const struct rollup *rollup, const struct marks *marks)
+static int rollup_late_marks(struct rollup *rollup, const struct marks *marks)
 {
 	auto_pg_text struct pg_text sql = {0};
 	auto_result PGresult *minutes = NULL;
+	int most = (int)(rollup->span / schema_levels[LEVEL_MINUTE].bucket);
 	pg_text_add(&sql,
 		    "with gone as (delete from tally.late where \"table\" = '%s' and bucket <= "
 		    "(select max(bucket) from (select distinct bucket from tally.late where "
 		    "\"table\" = '%s' order by bucket limit %d) first) returning bucket) select "
 		    "distinct bucket from gone order by bucket",
-		    rollup_name(rollup), rollup_name(rollup), ROLLUP_LATE_AT_ONCE);
+		    rollup_name(rollup), rollup_name(rollup), most);
 	if (sql.failed)
 		return tally_fail(rollup->pg->ctx, ENOMEM, "no memory");
 	int r = pg_query(rollup->pg, sql.data, NULL, &minutes);
 	if (r == 0)
 		r = rollup_late_runs(rollup, marks, minutes);
-	return r < 0 ? r : PQntuples(minutes) >= ROLLUP_LATE_AT_ONCE;
+	if (r < 0)
+		return r;
+	rollup->full = PQntuples(minutes) >= most;
+	return rollup->full;
 }
 
 /* ---- Going ahead -------------------------------------------------------------- */
@@ -153,7 +156,7 @@ static int64_t rollup_closed(const struct rollup *rollup, const struct marks *ma
 	return closed == INT64_MIN ? closed : schema_floor(closed, schema_levels[level].bucket);
 }
 
-static int rollup_ahead_level(const struct rollup *rollup, const struct marks *marks,
+static int rollup_ahead_level(struct rollup *rollup, const struct marks *marks,
 			      enum schema_level level)
 {
 	int64_t bucket = schema_levels[level].bucket, from = marks->rolled_to[level];
@@ -168,10 +171,11 @@ static int rollup_ahead_level(const struct rollup *rollup, const struct marks *m
 	r = rollup_range(rollup, level, from, to);
 	if (r == 0)
 		r = marks_set_rolled_to(rollup->pg, rollup_name(rollup), level, to);
+	rollup->full = level == LEVEL_MINUTE && to - from >= rollup->span;
 	return r < 0 ? r : 1;
 }
 
-static int rollup_ahead_levels(const struct rollup *rollup, const struct marks *marks)
+static int rollup_ahead_levels(struct rollup *rollup, const struct marks *marks)
 {
 	int r = 0;
 	for (int level = LEVEL_MINUTE; r == 0 && level < N_LEVELS; level++)
@@ -181,7 +185,7 @@ static int rollup_ahead_levels(const struct rollup *rollup, const struct marks *
 
 /* ---- Steps -------------------------------------------------------------------- */
 
-static int rollup_in_transaction(const struct rollup *rollup, bool late)
+static int rollup_in_transaction(struct rollup *rollup, bool late)
 {
 	struct marks marks;
 	int r = marks_load(rollup->pg, rollup_name(rollup), &marks);
@@ -190,16 +194,25 @@ static int rollup_in_transaction(const struct rollup *rollup, bool late)
 	return late ? rollup_late_marks(rollup, &marks) : rollup_ahead_levels(rollup, &marks);
 }
 
-static int rollup_step(const struct rollup *rollup, bool late)
+/* One that could be smaller need not go on for as long as the connection lets it: writers may wait
+ * for the marks that it took. */
+static int rollup_begin(const struct rollup *rollup)
 {
+	bool least = rollup->span <= schema_levels[LEVEL_MINUTE].bucket;
+	int r = pg_exec(rollup->pg, least ? "begin" : "begin; set local statement_timeout = '1min'");
+	if (r < 0 || rollup->server->mode != SERVER_TSL)
+		return r;
+	/* What is compressed has to be unpacked to be rolled up again, however much it is. */
+	return pg_exec(rollup->pg,
+		       "set local timescaledb.max_tuples_decompressed_per_dml_transaction = 0");
+}
+
+static int rollup_step(struct rollup *rollup, bool late)
+{
+	rollup->full = false;
 	if (rollup->stored->n_numbers == 0)
 		return 0;
-	/* What is compressed has to be unpacked to be rolled up again, however much it is. */
-	int r = pg_exec(rollup->pg,
-			rollup->server->mode == SERVER_TSL
-				? "begin; set local "
-				  "timescaledb.max_tuples_decompressed_per_dml_transaction = 0"
-				: "begin");
+	int r = rollup_begin(rollup);
 	int more = r == 0 ? rollup_in_transaction(rollup, late) : r;
 	r = more < 0 ? more : pg_exec(rollup->pg, "commit");
 	if (r < 0)
@@ -207,12 +220,12 @@ static int rollup_step(const struct rollup *rollup, bool late)
 	return r < 0 ? r : more;
 }
 
-int rollup_ahead(const struct rollup *rollup)
+int rollup_ahead(struct rollup *rollup)
 {
 	return rollup_step(rollup, false);
 }
 
-int rollup_late(const struct rollup *rollup)
+int rollup_late(struct rollup *rollup)
 {
 	return rollup_step(rollup, true);
 }

@@ -20,14 +20,15 @@ struct rollup {
 	const struct server *server;
 	const struct stored_table *stored;
 	int64_t now;
-	int64_t span; /* ns to go ahead at most in one transaction */
+	int64_t span; /* ns to roll up at most in one transaction, from a minute on */
+	bool full;    /* the last step had so much to do */
 };
 
 /* One transaction's worth of one level.  1: there is more; 0: all that has closed is done. */
-int rollup_ahead(const struct rollup *rollup);
+int rollup_ahead(struct rollup *rollup);
 /* One transaction's worth of minutes with late rows, the oldest first.  It may come after any step
  * ahead: the coarser levels are computed anew with the minutes.  1: there is more; 0: none is left,
  * but for those that were marked meanwhile. */
-int rollup_late(const struct rollup *rollup);
+int rollup_late(struct rollup *rollup);
 
 #endif

@@ -16,8 +16,6 @@
 
 /* Whoever fails stays away until every other has come by twice. */
 enum { UPKEEP_EVERY_SECONDS = 15, UPKEEP_FAILED_SECONDS = 40, UPKEEP_WHY = 300 };
-#define UPKEEP_LONG_STEP INT64_C(500000000)  /* ns */
-#define UPKEEP_SHORT_STEP INT64_C(100000000) /* ns */
 /* For one table in one round; what is left then is the next one's. */
 #define UPKEEP_ROLL_TIME INT64_C(15000000000) /* ns */
 #define UPKEEP_STATEMENT_TIMEOUT INT64_C(600000000000)
@@ -76,21 +74,33 @@ static void upkeep_note(struct store *store, int result, const char *error)
 
 /* ---- One table ---------------------------------------------------------------- */
 
-/* Step by step until all is done, or it is time for other tables; one at least. */
-static int upkeep_steps(struct store *store, struct rollup *rollup,
-			int (*step)(const struct rollup *), int64_t until)
+/* What was too much at once fails no round, or another daemon would lead and try as much again. */
+static int upkeep_timed_out(struct store *store, struct pace *pace)
 {
-	int r = 1;
+	if (!pg_is_open(&store->upkeep.pg) || pace->span <= schema_levels[LEVEL_MINUTE].bucket)
+		return -ETIMEDOUT;
+	tally_log(store->ctx, TALLY_NOTICE,
+		  "table %s: rolling up %d minutes at once took too long, so there will be fewer",
+		  pace->table, (int)(pace->span / schema_levels[LEVEL_MINUTE].bucket));
+	pace_timed_out(pace);
+	return 1;
+}
+
+/* Step by step until all is done, or it is time for other tables; one at least. */
+static int upkeep_steps(struct store *store, struct rollup *rollup, struct pace *pace,
+			int (*step)(struct rollup *), int64_t until)
+{
 	int64_t now = 0;
+	int r = 1;
 	while (r > 0 && now < until && !rounds_stopping(&store->upkeep.rounds)) {
 		int64_t began = tally_monotonic(store->ctx);
+		rollup->span = pace->span;
 		r = step(rollup);
 		now = tally_monotonic(store->ctx);
-		int64_t took = now - began;
-		if (took > UPKEEP_LONG_STEP && rollup->span > schema_levels[LEVEL_MINUTE].bucket)
-			rollup->span /= 2;
-		else if (took < UPKEEP_SHORT_STEP && rollup->span < schema_levels[LEVEL_DAY].bucket)
-			rollup->span *= 2;
+		if (r == -ETIMEDOUT)
+			r = upkeep_timed_out(store, pace);
+		else if (r >= 0)
+			pace_took(pace, now - began, rollup->full);
 	}
 	return r < 0 ? r : 0;
 }
@@ -102,11 +112,13 @@ static int upkeep_roll(struct store *store, const struct stored_table *stored)
 	struct rollup rollup = {.pg = &store->upkeep.pg,
 				.server = &store->upkeep.server,
 				.stored = stored,
-				.now = tally_now(store->ctx),
-				.span = schema_levels[LEVEL_HOUR].bucket};
+				.now = tally_now(store->ctx)};
+	struct pace *pace = pace_find(&store->upkeep.paces, stored->table.name);
+	if (!pace)
+		return tally_fail(store->ctx, ENOMEM, "no memory");
 	int64_t until = tally_monotonic(store->ctx) + UPKEEP_ROLL_TIME;
-	int r = upkeep_steps(store, &rollup, rollup_ahead, until);
-	return r == 0 ? upkeep_steps(store, &rollup, rollup_late, until) : r;
+	int r = upkeep_steps(store, &rollup, pace, rollup_ahead, until);
+	return r == 0 ? upkeep_steps(store, &rollup, pace, rollup_late, until) : r;
 }
 
 static int upkeep_keep(struct store *store, const struct stored_table *stored)
@@ -300,6 +312,7 @@ int upkeep_start(struct store *store)
 void upkeep_stop(struct store *store)
 {
 	rounds_stop(&store->upkeep.rounds);
+	pace_free(&store->upkeep.paces);
 	pg_close(&store->upkeep.pg);
 	upkeep_follow(store);
 	upkeep_tell_lag(store);

@@ -7,6 +7,7 @@
 #ifndef TALLYD_TIMESCALE_UPKEEP_H
 #define TALLYD_TIMESCALE_UPKEEP_H
 
+#include "pace.h"
 #include "pg_connection.h"
 #include "server.h"
 #include "store_rounds.h"
@@ -14,7 +15,8 @@
 struct store;
 
 struct upkeep {
-	struct pg_connection pg; /* the thread's alone */
+	struct pg_connection pg; /* the thread's alone, as the next */
+	struct pace *paces;
 	struct rounds rounds;
 	int64_t rolled_to; /* of the table that is most behind; 0: none, or another leads */
 	struct server server; /* as it is now; a daemon may run for long before it is another one */

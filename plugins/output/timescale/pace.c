@@ -1,0 +1,58 @@
+#include "pace.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store_schema.h"
+
+#define PACE_LONG_STEP INT64_C(500000000)  /* ns */
+#define PACE_SHORT_STEP INT64_C(100000000) /* ns */
+/* What timed out took far longer than a step should. */
+enum { PACE_LESS = 8 };
+
+struct pace *pace_find(struct pace **all, const char *table)
+{
+	struct pace *pace = *all;
+	while (pace && strcmp(pace->table, table) != 0)
+		pace = pace->next;
+	if (pace)
+		return pace;
+	pace = calloc(1, sizeof(*pace));
+	if (!pace)
+		return NULL;
+	snprintf(pace->table, sizeof(pace->table), "%s", table);
+	pace->span = schema_levels[LEVEL_HOUR].bucket;
+	pace->next = *all;
+	*all = pace;
+	return pace;
+}
+
+void pace_free(struct pace **all)
+{
+	while (*all) {
+		struct pace *pace = *all;
+		*all = pace->next;
+		free(pace);
+	}
+}
+
+static void pace_set(struct pace *pace, int64_t span)
+{
+	int64_t least = schema_levels[LEVEL_MINUTE].bucket, most = schema_levels[LEVEL_DAY].bucket;
+	pace->span = span < least ? least : span > most ? most : span;
+}
+
+/* Of a step that had less to do, it says nothing about more that it was short. */
+void pace_took(struct pace *pace, int64_t ns, bool full)
+{
+	if (ns > PACE_LONG_STEP)
+		pace_set(pace, pace->span / 2);
+	else if (ns < PACE_SHORT_STEP && full)
+		pace_set(pace, pace->span * 2);
+}
+
+void pace_timed_out(struct pace *pace)
+{
+	pace_set(pace, pace->span / PACE_LESS);
+}
