@@ -121,6 +121,12 @@ static inline int32_t pg_get_32(const char *from)
 	return (int32_t)be32toh(v);
 }
 
+/* A REAL that is no number is no value; SQLite's store, too, keeps none. */
+static inline bool pg_is_null(uint16_t type, const struct tally_cell *cell)
+{
+	return !cell->set || (type == TALLY_REAL && cell->f != cell->f);
+}
+
 /* What pg_put_cell() writes at most. */
 static inline size_t pg_cell_room(uint16_t type, const struct tally_cell *cell)
 {
@@ -131,7 +137,7 @@ static inline size_t pg_cell_room(uint16_t type, const struct tally_cell *cell)
 /* Its length (or -1: NULL) and its bytes; returns what follows. */
 static inline char *pg_put_cell(char *to, uint16_t type, const struct tally_cell *cell)
 {
-	if (!cell->set)
+	if (pg_is_null(type, cell))
 		return pg_put_32(to, UINT32_MAX);
 	switch (type) {
 	case TALLY_TEXT:

@@ -495,6 +495,71 @@ static void a_sum_of_integers_does_not_wrap(void **state)
 	rows_free(&rows);
 }
 
+static const struct tally_column level_columns[] = {
+	{.name = "time", .type = TALLY_TIME},
+	{.name = "host", .type = TALLY_TEXT, .role = TALLY_TAG},
+	{.name = "level", .type = TALLY_REAL, .role = TALLY_COUNTER},
+};
+static const struct tally_table level_table = {.name = "levels",
+					       .columns = level_columns,
+					       .n_columns = 3,
+					       .kind = TALLY_SERIES,
+					       .revision = 1};
+
+static void put_level(struct fixture *f, struct tally_batch *batch, int64_t time, double level)
+{
+	struct tally_cell *row = tally_batch_row(f->ctx, batch);
+	tally_put_int(row, 0, time);
+	tally_put_real(row, 2, level);
+	put_text(f, batch, 1, "h1");
+}
+
+static const double levels[][2] = {
+	{1.7e308, 1.7e308},  {1.7e308, 1e-320}, {NAN, 3},        {INFINITY, 5}, {1e-320, 1e-320},
+	{-1.7e308, 1.7e308}, {1e300, -1e300},   {1e290, 1e-300}, {0.1, 0.2},
+};
+enum { N_LEVELS_OF_TEST = sizeof(levels) / sizeof(levels[0]) };
+
+static void assert_same_rows(const struct rows *a, const struct rows *b)
+{
+	assert_int_equal(a->n, b->n);
+	for (uint32_t i = 0; i < a->n * a->n_columns; i++) {
+		assert_int_equal(a->cells[i].set, b->cells[i].set);
+		if (a->cells[i].set)
+			assert_int_equal(a->cells[i].i, b->cells[i].i); /* bit by bit */
+	}
+}
+
+static void reals_of_any_size_are_rolled_up_as_they_are_summed(void **state)
+{
+	struct fixture *f = *state;
+	static const struct tally_select select[] = {
+		{"level", TALLY_SUM, 0},  {"level", TALLY_MIN, 0},  {"level", TALLY_MAX, 0},
+		{"level", TALLY_LAST, 0}, {"level", TALLY_RATE, 0}, {"level", TALLY_COUNT, 0}};
+	struct tally_query query = query_of("levels", select, 6);
+	struct tally_batch *batch = fixture_batch(f, &level_table);
+	struct rows before, after;
+	for (int i = 0; i < N_LEVELS_OF_TEST; i++)
+		for (int j = 0; j < 2; j++)
+			put_level(f, batch, T0 + i * MINUTE + j * SECOND, levels[i][j]);
+	fixture_write(f, batch);
+	query.bucket = MINUTE;
+	assert_int_equal(ask(f, &query, &before), 0);
+	assert_true(isinf(rows_at(&before, 0, 1)->f));
+	assert_int_equal(rows_at(&before, 2, 6)->i, 1); /* what is no number is no value */
+	upkeep_at(f, T0 + 2 * DAY);
+	assert_int_equal(ask(f, &query, &after), 0);
+	assert_string_equal(after.table, "levels_1min");
+	assert_same_rows(&before, &after);
+	rows_free(&before);
+	rows_free(&after);
+	query.bucket = DAY;
+	assert_int_equal(ask(f, &query, &after), 0);
+	assert_string_equal(after.table, "levels_1d");
+	assert_true(isinf(rows_at(&after, 0, 1)->f));
+	rows_free(&after);
+}
+
 int main(void)
 {
 #define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
@@ -513,6 +578,7 @@ int main(void)
 		STORE_TEST(a_state_table_can_be_counted),
 		STORE_TEST(the_newest_row_of_a_state_table_can_be_asked_for),
 		STORE_TEST(a_sum_of_integers_does_not_wrap),
+		STORE_TEST(reals_of_any_size_are_rolled_up_as_they_are_summed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

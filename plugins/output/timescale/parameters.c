@@ -50,7 +50,7 @@ int parameters_time(struct parameters *p, int64_t ns)
 
 int parameters_cell(struct parameters *p, uint16_t type, const struct tally_cell *cell)
 {
-	if (!cell->set) {
+	if (pg_is_null(type, cell)) {
 		parameters_add(p, type == TALLY_JSON ? (Oid)PG_TEXT : pg_value_oid(type), -1);
 		return p->n;
 	}

@@ -25,11 +25,31 @@ static bool rollup_is_counter(const struct rollup *rollup, uint32_t i)
 	return rollup_column(rollup, i)->role == TALLY_COUNTER;
 }
 
+/*
+ * sum() of what is no more than float8 can hold, which it would refuse, is Infinity, as it is
+ * where these numbers are summed up in C.  Large ones are summed up as 2^-64 of them, which loses
+ * nothing, and only they, since small ones would become 0, which is refused, too.
+ */
+static void rollup_sum_reals(struct pg_text *sql, const char *what)
+{
+	static const char scaled[] = "sum(%s / 18446744073709551616::float8) filter (where "
+				     "abs(%s) >= '1e290'::float8)";
+	char large[256];
+	snprintf(large, sizeof(large), scaled, what, what);
+	pg_text_add(sql,
+		    ", case when abs(%s) < '4e288'::float8 then %s * 18446744073709551616::float8 "
+		    "+ coalesce(sum(%s) filter (where abs(%s) < '1e290'::float8), 0) when abs(%s) "
+		    "<= '9.7453e288'::float8 then %s * 18446744073709551616::float8 when %s is not "
+		    "null then %s * 'Infinity'::float8 else sum(%s) filter (where abs(%s) < "
+		    "'1e290'::float8) end",
+		    large, large, what, what, large, large, large, large, what, what);
+}
+
 /* Of integers, what bigint can hold; greatest() would make a number of no value at all. */
 static void rollup_sum(struct pg_text *sql, const struct tally_column *column, const char *what)
 {
 	if (column->type == TALLY_REAL)
-		pg_text_add(sql, ", sum(%s)", what);
+		rollup_sum_reals(sql, what);
 	else
 		pg_text_add(sql,
 			    ", case when count(%s) > 0 then least(greatest(sum(%s), "
@@ -95,13 +115,12 @@ static void rollup_rows(const struct rollup *rollup, struct pg_text *sql, int64_
 static void rollup_increase(const struct rollup *rollup, struct pg_text *sql, uint32_t i)
 {
 	pg_text_add(sql, ", case when n%u >= lag(n%u) over w%u then ", i, i, i);
-	if (rollup_column(rollup, i)->type == TALLY_REAL)
-		pg_text_add(sql, "n%u - lag(n%u) over w%u", i, i, i);
-	else
-		pg_text_add(sql,
-			    "case when lag(n%u) over w%u >= 0 or n%u <= 9223372036854775807 + "
-			    "lag(n%u) over w%u then n%u - lag(n%u) over w%u else 0 end",
-			    i, i, i, i, i, i, i, i);
+	bool real = rollup_column(rollup, i)->type == TALLY_REAL;
+	pg_text_add(sql,
+		    "case when lag(n%u) over w%u >= 0 or n%u <= %s + lag(n%u) over w%u then n%u - "
+		    "lag(n%u) over w%u else %s end",
+		    i, i, i, real ? "'1.797e308'::float8" : "9223372036854775807", i, i, i, i, i,
+		    real ? "'Infinity'::float8" : "0");
 	pg_text_add(sql,
 		    " end as i%u, case when n%u >= lag(n%u) over w%u then date_part('epoch', t - "
 		    "lag(t) over w%u) end as s%u",
