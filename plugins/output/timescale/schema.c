@@ -34,33 +34,6 @@ bool schema_is_cut(const struct stored_table *stored, enum schema_level level)
 
 /* ---- Comparing ---------------------------------------------------------------- */
 
-static bool schema_is_name(const char *name)
-{
-	return name && strlen(name) <= 48 && name[0] >= 'a' && name[0] <= 'z' &&
-	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(name);
-}
-
-static int schema_check(struct tally_ctx *ctx, const struct tally_table *table)
-{
-	if (!schema_is_name(table->name))
-		return tally_fail(ctx, EINVAL, "a table cannot have that name");
-	if (table->n_columns == 0 || table->n_columns > CATALOG_MAX_COLUMNS)
-		return tally_fail(ctx, EINVAL, "table %s has %u columns, not 1 to %d", table->name,
-				  table->n_columns, CATALOG_MAX_COLUMNS);
-	if (table->columns[0].type != TALLY_TIME)
-		return tally_fail(ctx, EINVAL, "table %s: its first column is not a time",
-				  table->name);
-	if (table->kind < TALLY_SERIES || table->kind > TALLY_LOG)
-		return tally_fail(ctx, EINVAL, "table %s is of unknown kind %u", table->name,
-				  table->kind);
-	for (uint32_t c = 0; c < table->n_columns; c++)
-		if (table->columns[c].type < TALLY_TIME || table->columns[c].type > TALLY_JSON ||
-		    table->columns[c].role > TALLY_ORDER || !schema_is_name(table->columns[c].name))
-			return tally_fail(ctx, EINVAL, "table %s: column %u is of unknown type",
-					  table->name, c);
-	return 0;
-}
-
 static int schema_merge_column(struct tally_ctx *ctx, const struct stored_table *old,
 			       const struct tally_column *column, struct tally_table *all,
 			       struct tally_column *columns)
@@ -100,6 +73,8 @@ static int schema_merge(struct tally_ctx *ctx, const struct stored_table *old,
 	}
 	for (uint32_t c = 0; old && r == 0 && c < table->n_columns; c++)
 		r = schema_merge_column(ctx, old, &table->columns[c], &all, columns);
+	if (r == 0 && old && all.n_columns > old->table.n_columns)
+		r = schema_check(ctx, &all);
 	if (r < 0)
 		return r;
 	*ret = catalog_copy(&all);

@@ -31,6 +31,9 @@ bool schema_has_nanos(const struct stored_table *stored);
 /* Tables that are cut by time: the rows and the minutes, not those of a STATE. */
 bool schema_is_cut(const struct stored_table *stored, enum schema_level level);
 
+/* schema_check.c: -EINVAL: a table like this cannot be stored, whatever is there. */
+int schema_check(struct tally_ctx *ctx, const struct tally_table *table);
+
 /*
  * Makes room for a table: creates it, or adds the columns it does not have yet; one transaction
  * under an advisory lock, so that of many daemons the first does it and the rest see it.

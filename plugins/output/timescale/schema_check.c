@@ -1,0 +1,60 @@
+/*
+ * What of a declared table can be stored.  A name becomes part of statements as it is, and of the
+ * names of relations; a row of a rollup has to fit into a page.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "schema.h"
+
+/* Of a row, https://www.postgresql.org/docs/15/limits.html: a page without its header. */
+enum { CHECK_ROW_BYTES = 8160, CHECK_HEADER_BYTES = 23, CHECK_OWN_COLUMNS = 4 };
+
+static bool check_is_name(const char *name)
+{
+	return name && strlen(name) <= 48 && name[0] >= 'a' && name[0] <= 'z' &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(name);
+}
+
+static uint32_t check_aligned(uint32_t bytes)
+{
+	return (bytes + 7) / 8 * 8;
+}
+
+/* Every column of a rollup takes eight bytes with what aligns it, and a bit that says it is NULL.
+ */
+static int check_rollup(struct tally_ctx *ctx, const struct tally_table *table)
+{
+	uint32_t columns = CHECK_OWN_COLUMNS;
+	for (uint32_t c = 1; table->kind == TALLY_SERIES && c < table->n_columns; c++)
+		if (table->columns[c].role != TALLY_TAG && catalog_is_number(&table->columns[c]))
+			columns += schema_n_parts(&table->columns[c]);
+	uint32_t bytes = check_aligned(CHECK_HEADER_BYTES + (columns + 7) / 8) + 8 * columns;
+	if (bytes <= CHECK_ROW_BYTES)
+		return 0;
+	return tally_fail(ctx, EINVAL,
+			  "table %s: a row of its rollups would take %u bytes, more than the %d of "
+			  "a page: it can have 142 counters, or 199 other numbers",
+			  table->name, bytes, CHECK_ROW_BYTES);
+}
+
+int schema_check(struct tally_ctx *ctx, const struct tally_table *table)
+{
+	if (!check_is_name(table->name))
+		return tally_fail(ctx, EINVAL, "a table cannot have that name");
+	if (table->n_columns == 0 || table->n_columns > CATALOG_MAX_COLUMNS)
+		return tally_fail(ctx, EINVAL, "table %s has %u columns, not 1 to %d", table->name,
+				  table->n_columns, CATALOG_MAX_COLUMNS);
+	if (table->columns[0].type != TALLY_TIME)
+		return tally_fail(ctx, EINVAL, "table %s: its first column is not a time",
+				  table->name);
+	if (table->kind < TALLY_SERIES || table->kind > TALLY_LOG)
+		return tally_fail(ctx, EINVAL, "table %s is of unknown kind %u", table->name,
+				  table->kind);
+	for (uint32_t c = 0; c < table->n_columns; c++)
+		if (table->columns[c].type < TALLY_TIME || table->columns[c].type > TALLY_JSON ||
+		    table->columns[c].role > TALLY_ORDER || !check_is_name(table->columns[c].name))
+			return tally_fail(ctx, EINVAL, "table %s: column %u is of unknown type",
+					  table->name, c);
+	return check_rollup(ctx, table);
+}
