@@ -5,6 +5,7 @@
 #include "store_catalog.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@ void catalog_init(struct catalog *catalog)
 {
 	pthread_mutex_init(&catalog->lock, NULL);
 	catalog->newest = NULL;
+	catalog->n_refused = 0;
 }
 
 void catalog_done(struct catalog *catalog)
@@ -42,6 +44,20 @@ void catalog_add(struct catalog *catalog, struct stored_table *stored)
 	stored->older = catalog->newest;
 	catalog->newest = stored;
 	pthread_mutex_unlock(&catalog->lock);
+}
+
+bool catalog_refuse(struct catalog *catalog, const char *name)
+{
+	uint32_t i = 0;
+	pthread_mutex_lock(&catalog->lock);
+	size_t size = sizeof(catalog->refused[0]);
+	while (i < catalog->n_refused && strncmp(catalog->refused[i], name, size - 1) != 0)
+		i++;
+	bool first = i == catalog->n_refused && i < CATALOG_MAX_REFUSED;
+	if (first)
+		snprintf(catalog->refused[catalog->n_refused++], size, "%s", name);
+	pthread_mutex_unlock(&catalog->lock);
+	return first;
 }
 
 static int catalog_by_name(const void *a, const void *b)

@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <tallyd/host.h>
 
-enum { CATALOG_MAX_COLUMNS = 256 };
+enum { CATALOG_MAX_COLUMNS = 256, CATALOG_MAX_REFUSED = 16 };
 
 struct stored_table {
 	struct tally_table table; /* owns all it points to */
@@ -22,7 +22,10 @@ struct stored_table {
 
 struct catalog {
 	pthread_mutex_t lock;
-	struct stored_table *newest; /* guarded by lock; all, linked by older */
+	/* Guarded by lock. */
+	struct stored_table *newest; /* all, linked by older */
+	char refused[CATALOG_MAX_REFUSED][64];
+	uint32_t n_refused;
 };
 
 void catalog_init(struct catalog *catalog);
@@ -32,6 +35,8 @@ void catalog_done(struct catalog *catalog);
 const struct stored_table *catalog_find(struct catalog *catalog, const char *name);
 /* Takes the entry. */
 void catalog_add(struct catalog *catalog, struct stored_table *stored);
+/* Notes one that is no table.  True: it is worth telling, for the first time. */
+bool catalog_refuse(struct catalog *catalog, const char *name);
 /* Sorted by name. */
 int catalog_each(struct catalog *catalog, tally_table_fn *each, void *arg);
 

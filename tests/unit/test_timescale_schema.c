@@ -102,11 +102,58 @@ static void a_table_whose_rollups_fit_no_page_is_refused(void **state)
 	}
 }
 
+static int occurrences(const char *text, const char *what)
+{
+	int n = 0;
+	while ((text = strstr(text, what))) {
+		text += strlen(what);
+		n++;
+	}
+	return n;
+}
+
+/* Who may write rows may write there. */
+static void what_somebody_wrote_into_the_catalog_becomes_no_statement(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const steps[] = {
+		"CREATE TABLE tally.victim (n int)",
+		"INSERT INTO tally.tables VALUES ('e'', now(), now()); drop table tally.victim; "
+		"select tally.make_partitions(''e', 'log', 1)",
+		"INSERT INTO tally.columns VALUES ('e'', now(), now()); drop table tally.victim; "
+		"select tally.make_partitions(''e', 0, 'time', 'time', 'field')",
+		"INSERT INTO tally.columns VALUES ('lines', 5, 'x\" int; drop table tally.victim; "
+		"--', 'int', 'field')",
+	};
+	struct tally_batch *batch = fixture_batch(f, &log_table);
+	uint8_t verdict;
+	put_log(f, batch, T0, "x", 1, "m");
+	assert_int_equal(f->plugin->output->prepare(f->store, &log_table), 0);
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+		fixture_sql(f, steps[i]);
+	fixture_restart(f);
+	upkeep_at(f, T0 + 9 * DAY);
+	upkeep_at(f, T0 + 9 * DAY);
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM tally.victim"), 0);
+	const char *log = fake_host_log(f->host, TALLY_ERROR);
+	assert_int_equal(occurrences(log, "is left alone"), 2);
+	assert_non_null(strstr(log, "table lines: column 5"));
+	/* It is not taken for one that is to be made, either: its rows wait. */
+	fake_host_set_now(f->host, T0);
+	assert_int_equal(fixture_try(f, batch, 1, &verdict), -EPROTO);
+	assert_int_equal(fake_host_rejected(f->host), 0);
+	fixture_sql(f, "DELETE FROM tally.columns WHERE name LIKE 'x%'");
+	assert_int_equal(fixture_try(f, batch, 1, &verdict), 0);
+	assert_int_equal(verdict, TALLY_DONE);
+	tally_batch_drop(f->ctx, batch);
+}
+
 int main(void)
 {
 #define SCHEMA_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		SCHEMA_TEST(a_table_whose_rollups_fit_no_page_is_refused),
+		SCHEMA_TEST(what_somebody_wrote_into_the_catalog_becomes_no_statement),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

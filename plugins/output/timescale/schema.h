@@ -33,6 +33,8 @@ bool schema_is_cut(const struct stored_table *stored, enum schema_level level);
 
 /* schema_check.c: -EINVAL: a table like this cannot be stored, whatever is there. */
 int schema_check(struct tally_ctx *ctx, const struct tally_table *table);
+/* Only whether it may become part of statements. */
+int schema_check_form(struct tally_ctx *ctx, const struct tally_table *table);
 
 /*
  * Makes room for a table: creates it, or adds the columns it does not have yet; one transaction
@@ -76,9 +78,13 @@ int schema_views_mend(struct pg_connection *pg, const struct schema_where *where
 int schema_views_look(struct pg_connection *pg, const struct schema_where *where,
 		      const struct stored_table *stored);
 
-/* The catalog as it is kept in tally.tables and tally.columns. */
+/*
+ * The catalog as it is kept in tally.tables and tally.columns.  Whoever may write rows may write
+ * there, so what is no table as schema_check_form() has it is left alone, and said once.
+ */
 int schema_load_catalog(struct pg_connection *pg, struct catalog *catalog);
-/* One table, not put into a catalog; *ret is NULL if it is not there. */
+/* One table, not put into a catalog; *ret is NULL if it is not there.  -EPROTO: it is no such
+ * table; taken for one that is not there it would be made. */
 int schema_load_table(struct pg_connection *pg, const char *name, struct stored_table **ret);
 int schema_store_table(struct pg_connection *pg, const struct tally_table *table);
 

@@ -25,8 +25,10 @@ static const char *catalog_text(const PGresult *result, int row, int column)
 	return PQgetisnull(result, row, column) ? NULL : PQgetvalue(result, row, column);
 }
 
-/* The columns of the table whose first one stands in row; returns the row after its last. */
-static int catalog_read(const PGresult *result, int row, struct stored_table **ret)
+/* The columns of the table whose first one stands in row; ret_next: the row after its last.
+ * -EINVAL: it is no table that there could be. */
+static int catalog_read(struct tally_ctx *ctx, const PGresult *result, int row, int *ret_next,
+			struct stored_table **ret)
 {
 	struct tally_column columns[CATALOG_MAX_COLUMNS];
 	struct tally_table table = {.name = PQgetvalue(result, row, 0),
@@ -43,8 +45,12 @@ static int catalog_read(const PGresult *result, int row, struct stored_table **r
 				.role = catalog_word(result, row, 6, catalog_roles),
 				.unit = catalog_text(result, row, 7),
 				.help = catalog_text(result, row, 8)};
+	*ret_next = row;
+	int r = schema_check_form(ctx, &table);
+	if (r < 0)
+		return r;
 	*ret = catalog_copy(&table);
-	return row;
+	return *ret ? 0 : tally_fail(ctx, ENOMEM, "no memory");
 }
 
 static int catalog_query(struct pg_connection *pg, const char *name, PGresult **ret)
@@ -66,10 +72,18 @@ int schema_load_table(struct pg_connection *pg, const char *name, struct stored_
 	int r = catalog_query(pg, name, &result);
 	if (r < 0)
 		return r;
-	*ret = NULL;
-	if (PQntuples(result) > 0)
-		catalog_read(result, 0, ret);
-	return PQntuples(result) > 0 && !*ret ? tally_fail(pg->ctx, ENOMEM, "no memory") : 0;
+	if (PQntuples(result) == 0) {
+		*ret = NULL;
+		return 0;
+	}
+	int next = 0;
+	r = catalog_read(pg->ctx, result, 0, &next, ret);
+	if (r != -EINVAL)
+		return r;
+	char why[200];
+	snprintf(why, sizeof(why), "%s", tally_reason(pg->ctx));
+	return tally_fail(pg->ctx, EPROTO, "somebody changed tally.tables or tally.columns: %s",
+			  why);
 }
 
 /* An entry is added only if it says more than the one that is there. */
@@ -82,16 +96,28 @@ static void catalog_take(struct catalog *catalog, struct stored_table *stored)
 		catalog_add(catalog, stored);
 }
 
+static void catalog_leave_alone(struct tally_ctx *ctx, struct catalog *catalog, const char *name)
+{
+	if (catalog_refuse(catalog, name))
+		tally_log(ctx, TALLY_ERROR,
+			  "somebody changed tally.tables or tally.columns: %s; what is not a table "
+			  "is left alone",
+			  tally_reason(ctx));
+}
+
 int schema_load_catalog(struct pg_connection *pg, struct catalog *catalog)
 {
 	auto_result PGresult *result = NULL;
 	int r = catalog_query(pg, NULL, &result);
 	for (int row = 0; r == 0 && row < PQntuples(result);) {
 		struct stored_table *stored = NULL;
-		row = catalog_read(result, row, &stored);
-		if (!stored)
-			return tally_fail(pg->ctx, ENOMEM, "no memory");
-		catalog_take(catalog, stored);
+		const char *name = PQgetvalue(result, row, 0);
+		r = catalog_read(pg->ctx, result, row, &row, &stored);
+		if (r == 0)
+			catalog_take(catalog, stored);
+		else if (r == -EINVAL)
+			catalog_leave_alone(pg->ctx, catalog, name);
+		r = r == -EINVAL ? 0 : r;
 	}
 	return r;
 }

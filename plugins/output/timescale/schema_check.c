@@ -38,10 +38,11 @@ static int check_rollup(struct tally_ctx *ctx, const struct tally_table *table)
 			  table->name, bytes, CHECK_ROW_BYTES);
 }
 
-int schema_check(struct tally_ctx *ctx, const struct tally_table *table)
+int schema_check_form(struct tally_ctx *ctx, const struct tally_table *table)
 {
 	if (!check_is_name(table->name))
-		return tally_fail(ctx, EINVAL, "a table cannot have that name");
+		return tally_fail(ctx, EINVAL, "a table cannot have the name \"%.60s\"",
+				  table->name ? table->name : "");
 	if (table->n_columns == 0 || table->n_columns > CATALOG_MAX_COLUMNS)
 		return tally_fail(ctx, EINVAL, "table %s has %u columns, not 1 to %d", table->name,
 				  table->n_columns, CATALOG_MAX_COLUMNS);
@@ -54,7 +55,14 @@ int schema_check(struct tally_ctx *ctx, const struct tally_table *table)
 	for (uint32_t c = 0; c < table->n_columns; c++)
 		if (table->columns[c].type < TALLY_TIME || table->columns[c].type > TALLY_JSON ||
 		    table->columns[c].role > TALLY_ORDER || !check_is_name(table->columns[c].name))
-			return tally_fail(ctx, EINVAL, "table %s: column %u is of unknown type",
+			return tally_fail(ctx, EINVAL,
+					  "table %s: column %u has no type or name of a column",
 					  table->name, c);
-	return check_rollup(ctx, table);
+	return 0;
+}
+
+int schema_check(struct tally_ctx *ctx, const struct tally_table *table)
+{
+	int r = schema_check_form(ctx, table);
+	return r == 0 ? check_rollup(ctx, table) : r;
 }
