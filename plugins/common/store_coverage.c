@@ -28,7 +28,22 @@ static void coverage_add(struct coverage *coverage, enum schema_level level, int
 	coverage->pieces[coverage->n_pieces++] = (struct coverage_piece){level, from, to};
 }
 
-static void coverage_split(struct coverage *coverage, const int64_t rolled_to[N_LEVELS],
+/* Since when a level answers.  What it has deleted may still be there in finer ones, if they are
+ * kept for longer; where they are not, either has as little. */
+static int64_t coverage_begin(const struct marks *marks, enum schema_level level)
+{
+	for (int finer = LEVEL_ROWS; finer < (int)level; finer++)
+		if (marks->kept_from[finer] < marks->kept_from[level])
+			return marks->kept_from[level];
+	return INT64_MIN;
+}
+
+static int64_t coverage_ceil(int64_t time, int64_t size)
+{
+	return time > INT64_MIN + size ? schema_floor(time - 1, size) + size : time;
+}
+
+static void coverage_split(struct coverage *coverage, const struct marks *marks,
 			   enum schema_level level, int64_t from, int64_t to)
 {
 	if (level == LEVEL_ROWS || from >= to) {
@@ -37,17 +52,18 @@ static void coverage_split(struct coverage *coverage, const int64_t rolled_to[N_
 	}
 	int64_t size = schema_levels[level].bucket;
 	enum schema_level finer = (enum schema_level)(level - 1);
-	int64_t first = from > INT64_MIN + size ? schema_floor(from - 1, size) + size : from;
+	int64_t begin = coverage_begin(marks, level);
+	int64_t first = coverage_ceil(from > begin ? from : begin, size);
 	int64_t end = to > INT64_MIN + size ? schema_floor(to, size) : to;
-	if (end > rolled_to[level])
-		end = rolled_to[level];
+	if (end > marks->rolled_to[level])
+		end = marks->rolled_to[level];
 	if (first >= end) {
-		coverage_split(coverage, rolled_to, finer, from, to);
+		coverage_split(coverage, marks, finer, from, to);
 		return;
 	}
-	coverage_split(coverage, rolled_to, finer, from, first);
+	coverage_split(coverage, marks, finer, from, first);
 	coverage_add(coverage, level, first, end);
-	coverage_split(coverage, rolled_to, finer, end, to);
+	coverage_split(coverage, marks, finer, end, to);
 }
 
 void coverage_find(const struct question *question, const struct marks *marks, struct coverage *ret)
@@ -64,5 +80,5 @@ void coverage_find(const struct question *question, const struct marks *marks, s
 		while (level > LEVEL_ROWS && query->bucket % schema_levels[level].bucket != 0)
 			level = (enum schema_level)(level - 1);
 	}
-	coverage_split(ret, marks->rolled_to, level, query->from, query->to);
+	coverage_split(ret, marks, level, query->from, query->to);
 }

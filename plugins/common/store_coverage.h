@@ -1,7 +1,7 @@
 /*
  * Which data answers an aggregate query: the coarsest rollup whose buckets divide the query's, for
- * as far as it is rolled up, and finer ones, in the end the rows themselves, for both ends of
- * the range.  The pieces cover each time once.
+ * as far as it is rolled up and kept, and finer ones, in the end the rows themselves, for both
+ * ends of the range.  The pieces cover each time once.
  */
 #ifndef TALLYD_PLUGINS_COMMON_STORE_COVERAGE_H
 #define TALLYD_PLUGINS_COMMON_STORE_COVERAGE_H

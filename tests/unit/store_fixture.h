@@ -83,6 +83,8 @@ void backend_close(struct fixture *fixture);       /* leaves nothing in the fold
  * itself is written @name, the part of a table that it made @@name. */
 int64_t fixture_sql(struct fixture *fixture, const char *sql);
 int64_t fixture_newest(struct fixture *fixture, const char *view); /* the newest time in a view */
+/* With other retentions from now on. */
+void fixture_keep(struct fixture *fixture, int64_t raw, int64_t rollup);
 /* As it was before there were rollups of samples per five minutes. */
 void fixture_make_older(struct fixture *fixture);
 /* Takes all that answer queries away, and gives them back. */

@@ -300,6 +300,22 @@ static void late_rows_wait_until_an_older_store_has_its_five_minutes(void **stat
 	compare_buckets(f, T0 - DAY, T0 + DAY, DAY, true, "samples_1d");
 }
 
+static void rows_that_are_kept_for_longer_than_their_rollups_answer(void **state)
+{
+	struct fixture *f = *state;
+	fixture_keep(f, 20 * DAY, 2 * DAY);
+	write_samples(f);
+	upkeep_at(f, T0 + 2 * DAY + HOUR); /* some of the minutes are gone, or soon */
+	compare_buckets(f, T0, T0 + 2 * HOUR, MINUTE, true, "samples_1min");
+	compare_buckets(f, T0 - 20 * SECOND, T0 + 2 * HOUR, HOUR, true, "samples_1h");
+	upkeep_at(f, T0 + 5 * DAY);
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples_1min"), 0);
+	compare_buckets(f, T0, T0 + 2 * HOUR, MINUTE, true, "samples");
+	compare_buckets(f, T0, T0 + 2 * HOUR, 5 * MINUTE, false, "samples");
+	compare_buckets(f, T0 - 20 * SECOND, T0 + 2 * HOUR, HOUR, true, "samples");
+	compare_buckets(f, T0 - DAY, T0 + DAY, DAY, true, "samples_1d");
+}
+
 static void a_minute_without_an_increase_adds_none_to_its_hour(void **state)
 {
 	struct fixture *f = *state;
@@ -570,6 +586,7 @@ int main(void)
 		STORE_TEST(a_late_row_is_rolled_up_as_if_it_had_been_in_time),
 		STORE_TEST(an_older_store_answers_from_its_minutes_until_it_has_five),
 		STORE_TEST(late_rows_wait_until_an_older_store_has_its_five_minutes),
+		STORE_TEST(rows_that_are_kept_for_longer_than_their_rollups_answer),
 		STORE_TEST(a_minute_without_an_increase_adds_none_to_its_hour),
 		STORE_TEST(one_bucket_over_all_has_the_time_of_the_newest_row),
 		STORE_TEST(the_latest_of_every_group_is_its_newest_row),

@@ -92,6 +92,13 @@ int64_t fixture_newest(struct fixture *fixture, const char *view)
 	return fixture_sql(fixture, sql);
 }
 
+void fixture_keep(struct fixture *fixture, int64_t raw, int64_t rollup)
+{
+	backend_config.retention_raw = raw;
+	backend_config.retention_rollup = rollup;
+	fixture_restart(fixture);
+}
+
 void fixture_hold_readers(struct fixture *fixture, bool hold)
 {
 	static struct pg_connection *held[READERS];
