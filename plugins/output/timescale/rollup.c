@@ -83,8 +83,9 @@ static int64_t rollup_result_time(const PGresult *result, int row)
 }
 
 /* Minutes that follow each other go together. */
-static int rollup_late_runs(const struct rollup *rollup, const struct marks *marks,
-			    const PGresult *minutes)
+static int
+rollup_each_run(const struct rollup *rollup, const struct marks *marks, const PGresult *minutes,
+		int (*run)(const struct rollup *, const struct marks *, int64_t from, int64_t to))
 {
 	int64_t minute = schema_levels[LEVEL_MINUTE].bucket;
 	int r = 0;
@@ -93,9 +94,35 @@ static int rollup_late_runs(const struct rollup *rollup, const struct marks *mar
 		for (row++; row < PQntuples(minutes) && rollup_result_time(minutes, row) <= to;
 		     row++)
 			to = rollup_result_time(minutes, row) + minute;
-		r = rollup_late_run(rollup, marks, from, to);
+		r = run(rollup, marks, from, to);
 	}
 	return r;
+}
+
+static bool rollup_has_counters(const struct rollup *rollup)
+{
+	const struct stored_table *stored = rollup->stored;
+	uint32_t i = 0;
+	while (i < stored->n_numbers &&
+	       stored->table.columns[stored->numbers[i]].role != TALLY_COUNTER)
+		i++;
+	return i < stored->n_numbers;
+}
+
+/* A run, and the minutes in which its counters go on. */
+static int rollup_late_and_after(const struct rollup *rollup, const struct marks *marks,
+				 int64_t from, int64_t to)
+{
+	auto_pg_text struct pg_text sql = {0};
+	auto_result PGresult *minutes = NULL;
+	int r = rollup_late_run(rollup, marks, from, to);
+	if (r < 0 || marks->rolled_to[LEVEL_MINUTE] <= to || !rollup_has_counters(rollup))
+		return r;
+	rollup_sql_followers(rollup, &sql, from, to, marks->rolled_to[LEVEL_MINUTE]);
+	if (sql.failed)
+		return tally_fail(rollup->pg->ctx, ENOMEM, "no memory");
+	r = pg_query(rollup->pg, sql.data, NULL, &minutes);
+	return r == 0 ? rollup_each_run(rollup, marks, minutes, rollup_late_run) : r;
 }
 
 /* 1: as many as are taken at once, so there may be more. */
@@ -114,7 +141,7 @@ static int rollup_late_marks(struct rollup *rollup, const struct marks *marks)
 		return tally_fail(rollup->pg->ctx, ENOMEM, "no memory");
 	int r = pg_query(rollup->pg, sql.data, NULL, &minutes);
 	if (r == 0)
-		r = rollup_late_runs(rollup, marks, minutes);
+		r = rollup_each_run(rollup, marks, minutes, rollup_late_and_after);
 	if (r < 0)
 		return r;
 	rollup->full = PQntuples(minutes) >= most;

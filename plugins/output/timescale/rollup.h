@@ -1,8 +1,9 @@
 /*
  * Minutes from rows, hours from minutes, days from hours, each by one INSERT … SELECT on the
  * server.  A bucket is rolled up once, some time after it closed; a row that comes later marks its
- * minute in tally.late, and that minute and the one after are rolled up again, with the hour and
- * the day they are in; but only while all that they are made of is still there.
+ * minute in tally.late, and that minute, the one after and the one of the series' next row are
+ * rolled up again, with the hour and the day they are in; but only while all that they are made of
+ * is still there.
  *
  * A writer marks every row that is older than 30 s when it is written.  A minute is rolled up 120 s
  * after its end.  So no row falls between as long as a transaction takes less than, and the clocks

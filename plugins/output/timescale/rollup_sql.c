@@ -211,3 +211,26 @@ void rollup_sql_coarser(const struct rollup *rollup, enum schema_level level, st
 		    from / ROLLUP_SECOND, to / ROLLUP_SECOND);
 	rollup_tail(rollup, level, sql);
 }
+
+/* With each late row's minute its writer marks the one after.  So a series whose last row is in the
+ * last minute needs no other; and the minute before counts, since the pair may have been parted. */
+void rollup_sql_followers(const struct rollup *rollup, struct pg_text *sql, int64_t from,
+			  int64_t to, int64_t until)
+{
+	const char *name = rollup_name(rollup), *time = rollup->stored->table.columns[0].name;
+	int64_t minute = schema_levels[LEVEL_MINUTE].bucket;
+	pg_text_add(
+		sql,
+		"select distinct date_bin('1 minute', n.t, 'epoch') from (select r._series from "
+		"tally.\"%s_rows\" r where r.\"%s\" >= to_timestamp(%" PRId64
+		") and r.\"%s\" < to_timestamp(%" PRId64
+		") group by r._series having max(r.\"%s\") < to_timestamp(%" PRId64 ")) s ",
+		name, time, (from - minute) / ROLLUP_SECOND, time, to / ROLLUP_SECOND, time,
+		(to - minute) / ROLLUP_SECOND);
+	pg_text_add(sql,
+		    "cross join lateral (select r.\"%s\" as t from tally.\"%s_rows\" r where "
+		    "r._series = s._series and r.\"%s\" >= to_timestamp(%" PRId64
+		    ") and r.\"%s\" < to_timestamp(%" PRId64
+		    ") order by r.\"%s\" limit 1) n order by 1",
+		    time, name, time, to / ROLLUP_SECOND, time, until / ROLLUP_SECOND, time);
+}
