@@ -19,7 +19,7 @@ from daemon import ROOT
 from pg import Given, Postgres, as_user, run_script
 from waiting import wait_for
 
-MIGRATIONS = len(list((ROOT / "sql/timescale").glob("[0-9]*.sql")))
+VERSIONS = sorted(int(path.name[:4]) for path in (ROOT / "sql/timescale").glob("[0-9]*.sql"))
 ROLES = ROOT / "sql/timescale/roles.sql"
 names = (f"db{n}" for n in itertools.count())
 
@@ -199,7 +199,7 @@ def test_many_at_once_migrate_a_new_database(daemon, server, database):
         assert "up to date" in out
     assert stored(server, database) == (0, 0, 0)
     versions = server.sql("select version from tally.migrations order by version", database)
-    assert versions == [[str(n + 1)] for n in range(MIGRATIONS)]
+    assert versions == [[str(version)] for version in VERSIONS]
 
 
 def test_many_daemons_at_once_make_one_table_and_all_write(daemon, server, database):
@@ -217,7 +217,7 @@ def test_status_says_mode_migrations_and_tables(daemon, server, database):
     d = daemon()
     answer = d.call("db", "status")
     assert answer.returncode == 4, answer.stderr
-    assert f"! {MIGRATIONS} migrations to apply" in answer.stdout
+    assert f"! {len(VERSIONS)} migrations to apply" in answer.stdout
     assert ("tallyd db migrate creates its extension" in answer.stdout) == has_timescale(server)
     d.call("db", "migrate")
     answer = d.call("db", "status")

@@ -112,10 +112,36 @@ def test_a_question_goes_by_an_index(plans, path):
     assert all(int(cost) < CHEAP for cost in LARGE.findall(told)), told[-6000:]
 
 
-def test_there_is_no_index_but_the_keys(server, plans):
+def test_there_is_no_index_but_the_keys_and_one_on_each_tag(server, plans):
     """A key is there to keep rows apart; the rows' key is the one that questions go by, too."""
     assert plans
-    others = server.sql("select indexrelid::regclass from pg_index i join pg_class c on c.oid = "
-                        "i.indrelid where c.relnamespace = 'tally'::regnamespace and not exists "
+    others = server.sql("select c.relname, a.attname from pg_index i join pg_class c on c.oid = i.indrelid "
+                        "join pg_attribute a on a.attrelid = c.oid and a.attnum = i.indkey[0] "
+                        "where c.relnamespace = 'tally'::regnamespace and i.indnatts = 1 and not exists "
                         "(select from pg_constraint k where k.conindid = i.indexrelid)")
-    assert others == []
+    tags = server.sql("select t.name || '_series', c.name from tally.tables t join tally.columns c on "
+                      "c.\"table\" = t.name where t.kind <> 'state' and c.role = 'tag' and c.type = "
+                      "'text'")
+    assert sorted(others) == sorted(tags) != []
+
+
+@pytest.fixture(scope="module")
+def many(server, plans):
+    """Twenty thousand series, of a hundred hosts."""
+    columns = [name for name, in server.sql(
+        "select name from tally.columns where \"table\" = 'container_stats' and role = 'tag' order by position")]
+    tag = {"container_id": "lpad(c::text, 64, '0')", "name": "'n' || c", "host": "'host' || c % 100"}
+    server.sql(f"""
+        insert into tally.container_stats_series select c, sha256(c::text::bytea),
+            {", ".join(tag.get(name, "'x'") for name in columns)}
+        from generate_series({CONTAINERS + 1}, 20000) c;
+        analyze tally.container_stats_series""")
+    return plans
+
+
+@pytest.mark.parametrize("tag, value", [("container_id", ONE), ("name", "n7"), ("host", "host7")])
+def test_among_many_series_those_with_a_tag_are_found_by_its_index(many, tag, value):
+    for path in (f"/api/v1/tables/container_stats?{tag}={value}&limit=10",
+                 f"/api/v1/tables/container_stats?{tag}={value},{value}x&limit=10"):
+        _, told = many(path)
+        assert f"container_stats_series_{tag}_idx" in told, told[-6000:]

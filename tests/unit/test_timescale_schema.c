@@ -102,6 +102,79 @@ static void a_table_whose_rollups_fit_no_page_is_refused(void **state)
 	}
 }
 
+static int64_t indexes_of_tags(struct fixture *f, const char *table)
+{
+	char sql[300];
+	snprintf(sql, sizeof(sql),
+		 "SELECT count(*) FROM pg_index WHERE indrelid = 'tally.%s_series'::regclass AND "
+		 "pg_get_expr(indpred, indrelid) LIKE '(octet_length(%%) < 2048)'",
+		 table);
+	return fixture_sql(f, sql);
+}
+
+static void a_text_tag_has_an_index_from_the_beginning_or_later(void **state)
+{
+	struct fixture *f = *state;
+	struct tally_column columns[L_N + 1];
+	struct tally_table more = log_table;
+	memcpy(columns, log_table.columns, sizeof(*columns) * L_N);
+	columns[L_N] = (struct tally_column){.name = "zone", .type = TALLY_TEXT, .role = TALLY_TAG};
+	more.columns = columns;
+	more.n_columns++;
+	more.revision++;
+	assert_int_equal(f->plugin->output->prepare(f->store, &log_table), 0);
+	assert_int_equal(indexes_of_tags(f, "lines"), 2);
+	assert_int_equal(f->plugin->output->prepare(f->store, &more), 0);
+	assert_int_equal(indexes_of_tags(f, "lines"), 3);
+	/* As of an older tallyd. */
+	fixture_sql(f, "DROP INDEX tally.lines_series_stream_idx, tally.lines_series_zone_idx");
+	fixture_sql(f, "DELETE FROM tally.migrations WHERE version = 9");
+	fixture_restart(f);
+	assert_int_equal(indexes_of_tags(f, "lines"), 3);
+}
+
+/* Of bytes that cannot be compressed to what fits into an index. */
+static void make_long(char *text, size_t len)
+{
+	uint32_t random = 1;
+	for (size_t i = 0; i < len; i++) {
+		random = random * 1664525 + 1013904223;
+		text[i] = (char)(' ' + (random >> 16) % 90);
+	}
+	text[len] = '\0';
+}
+
+static void a_tag_that_is_too_long_for_an_index_is_a_tag(void **state)
+{
+	struct fixture *f = *state;
+	static const struct tally_select select[] = {{"value", TALLY_COUNT, 0}};
+	struct tally_query query = query_of("samples", select, 1);
+	struct tally_batch *batch = fixture_batch(f, &series_table);
+	struct rows rows;
+	char tag[8000];
+	make_long(tag, sizeof(tag) - 1);
+	put_series(f, batch, T0, tag, 1, 1);
+	put_series(f, batch, T0, "short", 1, 1);
+	fixture_write(f, batch);
+	assert_int_equal(fake_host_rejected(f->host), 0);
+	const struct tally_filter filters[] = {
+		{.column = "container_id",
+		 .match = TALLY_EQUALS,
+		 .value = {.text = tag, .len = sizeof(tag) - 1, .set = 1}},
+		{.column = "container_id",
+		 .match = TALLY_EQUALS,
+		 .value = {.text = "short", .len = 5, .set = 1}},
+	};
+	for (uint32_t n = 1; n <= 2; n++) {
+		query.filters = filters;
+		query.n_filters = n;
+		assert_int_equal(ask(f, &query, &rows), 0);
+		assert_int_equal(rows.n, 1);
+		assert_int_equal(rows_at(&rows, 0, 1)->i, n);
+		rows_free(&rows);
+	}
+}
+
 static int occurrences(const char *text, const char *what)
 {
 	int n = 0;
@@ -153,6 +226,8 @@ int main(void)
 #define SCHEMA_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		SCHEMA_TEST(a_table_whose_rollups_fit_no_page_is_refused),
+		SCHEMA_TEST(a_text_tag_has_an_index_from_the_beginning_or_later),
+		SCHEMA_TEST(a_tag_that_is_too_long_for_an_index_is_a_tag),
 		SCHEMA_TEST(what_somebody_wrote_into_the_catalog_becomes_no_statement),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /*
- * EQUALS filters on one column become one IN (…), everything else its own term.  Columns of text
+ * EQUALS filters on one column become one IN (…), with what an index on a tag wants to hear;
+ * everything else its own term.  Columns of text
  * have the collation "C", so that comparing them is comparing bytes, and lower() knows ASCII only.
  */
 #include "condition.h"
@@ -134,6 +135,21 @@ static bool condition_equals(const struct question *question, uint32_t filter, u
 	       question->filter[filter] == column;
 }
 
+/* Whether the index on the tag has all that a filter may be equal to. */
+static bool condition_is_indexed(const struct question *question, uint16_t column)
+{
+	const struct tally_query *query = question->query;
+	const struct tally_table *table = &question->stored->table;
+	if (table->kind == TALLY_STATE || table->columns[column].role != TALLY_TAG ||
+	    table->columns[column].type != TALLY_TEXT)
+		return false;
+	for (uint32_t i = 0; i < query->n_filters; i++)
+		if (condition_equals(question, i, column) &&
+		    query->filters[i].value.len >= SCHEMA_INDEXED_BYTES)
+			return false;
+	return true;
+}
+
 /* All alternatives at once, where the first of them stands. */
 static void condition_append_equals(const struct condition *c, const struct question *question,
 				    uint32_t first)
@@ -149,6 +165,9 @@ static void condition_append_equals(const struct condition *c, const struct ques
 			pg_text_add(c->sql, "%s$%d", i == first ? " in (" : ", ",
 				    condition_value(c, &question->query->filters[i].value));
 	pg_text_add(c->sql, ")");
+	if (condition_is_indexed(question, column))
+		pg_text_add(c->sql, " and octet_length(%s\"%s\") < %d", c->alias, c->column->name,
+			    SCHEMA_INDEXED_BYTES);
 }
 
 void condition_append(struct pg_text *sql, struct parameters *parameters,

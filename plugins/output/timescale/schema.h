@@ -1,7 +1,8 @@
 /*
  * How a declared table lies in the database; all of it in the schema tally.
  *
- *   SERIES, LOG  <table>_series    _series (a small integer), _key (SHA-256 of the tags), the tags
+ *   SERIES, LOG  <table>_series    _series (a small integer), _key (SHA-256 of the tags), the tags,
+ *                                  of which each text has an index
  *                <table>_rows      _series, time[, order], fields; primary key in that order;
  *                                  a hypertable, or partitioned by day
  *   SERIES       <table>_1min_rows _series, time, newest, rows, and per number _count, _sum, _min,
@@ -20,6 +21,9 @@
 #include "server.h"
 #include "store_catalog.h"
 #include "store_schema.h"
+
+/* The index on a tag holds shorter texts only: a page's third is the most that any could. */
+enum { SCHEMA_INDEXED_BYTES = 2048 };
 
 /* A BOOL is rolled up as 0 and 1. */
 uint16_t schema_part_type(const struct tally_column *column, enum schema_part part);

@@ -35,6 +35,17 @@ bool schema_in_rows(const struct stored_table *stored, uint32_t c)
 
 /* ---- Creating ----------------------------------------------------------------- */
 
+/* As 0009_series_indexes.sql does for older ones. */
+static void schema_index_tag(struct pg_text *sql, const char *table,
+			     const struct tally_column *column)
+{
+	if (column->type == TALLY_TEXT)
+		pg_text_add(sql,
+			    "create index on tally.\"%s_series\" (\"%s\") where "
+			    "octet_length(\"%s\") < %d;",
+			    table, column->name, column->name, SCHEMA_INDEXED_BYTES);
+}
+
 static void schema_create_series(struct pg_text *sql, const struct stored_table *stored)
 {
 	const struct tally_table *table = &stored->table;
@@ -45,6 +56,8 @@ static void schema_create_series(struct pg_text *sql, const struct stored_table 
 	for (uint32_t i = 0; i < stored->n_tags; i++)
 		schema_column(sql, &table->columns[stored->tags[i]]);
 	pg_text_add(sql, ");");
+	for (uint32_t i = 0; i < stored->n_tags; i++)
+		schema_index_tag(sql, table->name, &table->columns[stored->tags[i]]);
 }
 
 static void schema_create_rows(struct pg_text *sql, const struct schema_where *where,
@@ -223,6 +236,8 @@ static void schema_add_column(struct pg_text *sql, const struct stored_table *ol
 		      catalog_is_number(column);
 	pg_text_add(sql, "alter table tally.\"%s_%s\" add column \"%s\" %s;", name,
 		    tag ? "series" : "rows", column->name, schema_type(column));
+	if (tag)
+		schema_index_tag(sql, name, column);
 	if (!number || !old->n_numbers)
 		return;
 	for (int level = LEVEL_MINUTE; level < N_LEVELS; level++)
