@@ -112,6 +112,12 @@ def test_a_question_goes_by_an_index(plans, path):
     assert all(int(cost) < CHEAP for cost in LARGE.findall(told)), told[-6000:]
 
 
+def test_rows_are_read_without_their_tags_if_nobody_asks_for_them(plans):
+    _, told = plans(f"/api/v1/stats?ids={ONE}&from=now-3h&step=30s")
+    assert 'from tally."container_stats_rows" r where' in told, told[-6000:]
+    assert "r join" not in told
+
+
 def test_there_is_no_index_but_the_keys_and_one_on_each_tag(server, plans):
     """A key is there to keep rows apart; the rows' key is the one that questions go by, too."""
     assert plans

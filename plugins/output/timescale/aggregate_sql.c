@@ -126,15 +126,25 @@ static void aggregate_append_state(struct aggregate_sql *a)
 	pg_text_add(&a->sql, " order by 1");
 }
 
+static bool aggregate_has_tags(const struct aggregate_sql *a)
+{
+	uint32_t f = 0;
+	while (f < a->totals->sheet.n_fields &&
+	       aggregate_table(a)->columns[a->totals->columns[f]].role != TALLY_TAG)
+		f++;
+	return f < a->totals->sheet.n_fields;
+}
+
 static void aggregate_append_rows(struct aggregate_sql *a, const struct coverage_piece *piece)
 {
 	const char *name = aggregate_table(a)->name, *time = aggregate_table(a)->columns[0].name;
 	pg_text_add(&a->sql, "select r._series, r.\"%s\"", time);
 	aggregate_append_fields(a);
-	pg_text_add(&a->sql,
-		    " from tally.\"%s_rows\" r join tally.\"%s_series\" s on s._series = r._series "
-		    "where r._series = any($%d)",
-		    name, name, parameters_ints(&a->parameters, a->ids, a->n_ids));
+	pg_text_add(&a->sql, " from tally.\"%s_rows\" r", name);
+	if (aggregate_has_tags(a))
+		pg_text_add(&a->sql, " join tally.\"%s_series\" s on s._series = r._series", name);
+	pg_text_add(&a->sql, " where r._series = any($%d)",
+		    parameters_ints(&a->parameters, a->ids, a->n_ids));
 	aggregate_append_range(a, time, piece->from, piece->to);
 	condition_append(&a->sql, &a->parameters, a->question, CONDITION_FIELDS, "", "r.");
 	aggregate_append_order(a, time);
