@@ -163,41 +163,31 @@ static void pg_ignore_notice(void *arg, const PGresult *result)
 	(void)result;
 }
 
-/* libpq's own deadline per host, because only its blocking call goes on to the next host in time.
- * What stands before dbname are defaults for what the conninfo leaves out. */
-static PGconn *pg_connect(const char *conninfo)
+static void pg_drop(struct pg_connection *pg)
 {
-	static const char *const keys[] = {"connect_timeout",
-					   "tcp_user_timeout",
-					   "keepalives_idle",
-					   "keepalives_interval",
-					   "keepalives_count",
-					   "fallback_application_name",
-					   "dbname",
-					   "client_encoding",
-					   NULL};
-	const char *const values[] = {"5",      "20000",  "30",   "10", "3",
-				      "tallyd", conninfo, "UTF8", NULL};
-	return PQconnectdbParams(keys, values, 1);
+	PQfinish(pg->conn);
+	pg->conn = NULL;
+	pg_prepared_free(pg->prepared);
+	pg->prepared = NULL;
 }
 
 int pg_open(struct pg_connection *pg, const char *conninfo, const char *setup)
 {
-	pg_close(pg);
+	pg_drop(pg);
 	if (!pg_conninfo_fits(conninfo)) {
 		pg->fault = PG_FAULT_OTHER;
 		pg->sqlstate[0] = '\0';
 		return tally_fail(pg->ctx, ENOTCONN, "conninfo %s", pg_conninfo_advice);
 	}
+	int r = pg_connect(pg, conninfo);
+	if (r < 0)
+		return r;
 	pg->fault = PG_FAULT_NONE;
-	pg->conn = pg_connect(conninfo);
-	if (!pg->conn)
-		return tally_fail(pg->ctx, ENOMEM, "no memory");
 	if (PQstatus(pg->conn) != CONNECTION_OK)
 		return pg_fail_connection(pg);
 	PQsetNoticeReceiver(pg->conn, pg_ignore_notice, NULL);
 	PQsetnonblocking(pg->conn, 1);
-	int r = setup ? pg_exec(pg, setup) : 0;
+	r = setup ? pg_exec(pg, setup) : 0;
 	if (r < 0)
 		pg_close(pg);
 	return r;
@@ -205,10 +195,8 @@ int pg_open(struct pg_connection *pg, const char *conninfo, const char *setup)
 
 void pg_close(struct pg_connection *pg)
 {
-	PQfinish(pg->conn);
-	pg->conn = NULL;
-	pg_prepared_free(pg->prepared);
-	pg->prepared = NULL;
+	pg_drop(pg);
+	pg_forget_attempt(pg);
 }
 
 bool pg_is_open(const struct pg_connection *pg)

@@ -31,6 +31,7 @@ struct pg_connection {
 	enum pg_fault fault;          /* of the last call that failed */
 	char sqlstate[6];             /* likewise; "" if the server did not say one */
 	struct pg_prepared *prepared; /* statements of pg_ask(); NULL: none yet */
+	struct pg_attempt *attempt;   /* to connect, that a deadline left; NULL: none */
 };
 
 struct pg_params {
@@ -40,8 +41,9 @@ struct pg_params {
 	const int *lengths;
 };
 
-/* Connects, with libpq's own order of hosts; each has connect_timeout seconds.  setup: SQL to run
- * first, or NULL. */
+/* Connects, with libpq's own order of hosts; each has connect_timeout seconds.  Only a deadline
+ * ends it before, not the timeout; calling it again then goes on with that attempt, to the conninfo
+ * it began with.  setup: SQL to run first, or NULL. */
 int pg_open(struct pg_connection *pg, const char *conninfo, const char *setup);
 void pg_close(struct pg_connection *pg);
 bool pg_is_open(const struct pg_connection *pg);

@@ -10,6 +10,11 @@ int pg_fail_connection(struct pg_connection *pg);
 int pg_fail_result(struct pg_connection *pg, const PGresult *result);
 bool pg_is_error(const PGresult *result);
 
+/* pg_connect.c: sets pg->conn, which may have failed, by the deadline; -ETIMEDOUT: the attempt goes
+ * on, and the next call waits for it. */
+int pg_connect(struct pg_connection *pg, const char *conninfo);
+void pg_forget_attempt(struct pg_connection *pg);
+
 /* When a call that begins now has to end. */
 int64_t pg_until(const struct pg_connection *pg);
 /* Until all that was sent has left. */

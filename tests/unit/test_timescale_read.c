@@ -3,6 +3,7 @@
  * or meanwhile, statements that make room for others, answers that are had in pieces, rows that are
  * rolled up at the same time.
  */
+#include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,8 +12,11 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "rollup.h"
 #include "timescale_fixture.h"
@@ -205,6 +209,139 @@ static void long_answers_are_what_short_ones_are(void **state)
 	assert_minutes(f, MINUTES);
 }
 
+/* A server that says nothing, or nothing more once it has let somebody in. */
+struct silent {
+	int listener;
+	bool lets_in;
+	pthread_t thread;
+	uint16_t port;
+	char conninfo[120];
+};
+
+/* AuthenticationOk, ReadyForQuery. */
+static const char welcome[] = "R\0\0\0\010\0\0\0\0Z\0\0\0\005I";
+
+static void *silent_run(void *arg)
+{
+	struct silent *silent = arg;
+	char startup[1000];
+	int fds[100], n = 0;
+	while (n < 100 && (fds[n] = accept(silent->listener, NULL, NULL)) >= 0) {
+		if (silent->lets_in && read(fds[n], startup, sizeof(startup)) > 0)
+			assert_int_equal(write(fds[n], welcome, sizeof(welcome) - 1),
+					 sizeof(welcome) - 1);
+		n++;
+	}
+	while (n > 0)
+		close(fds[--n]);
+	return NULL;
+}
+
+/* It is asked from now on, in vain. */
+static void silent_start(struct fixture *f, struct silent *silent)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(address);
+	silent->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(silent->listener, (struct sockaddr *)&address, len), 0);
+	assert_int_equal(listen(silent->listener, 10), 0);
+	assert_int_equal(getsockname(silent->listener, (struct sockaddr *)&address, &len), 0);
+	assert_int_equal(pthread_create(&silent->thread, NULL, silent_run, silent), 0);
+	silent->port = ntohs(address.sin_port);
+	snprintf(silent->conninfo, sizeof(silent->conninfo),
+		 "host=127.0.0.1 port=%u user=x dbname=x sslmode=disable gssencmode=disable "
+		 "connect_timeout=30",
+		 silent->port);
+	backend_config.reader_conninfo = silent->conninfo;
+	fixture_restart(f);
+}
+
+static void silent_stop(struct silent *silent)
+{
+	assert_int_equal(shutdown(silent->listener, SHUT_RDWR), 0);
+	assert_int_equal(pthread_join(silent->thread, NULL), 0);
+	close(silent->listener);
+}
+
+/* What it is asked within half a second, and takes no ten. */
+static void assert_in_vain(struct fixture *f, int error)
+{
+	int64_t began = clock_monotonic(), n;
+	assert_int_equal(count(f, SECOND / 2, &n), error);
+	assert_true(clock_monotonic() - began < 10 * SECOND);
+}
+
+static void a_server_that_says_nothing_is_waited_for_until_the_deadline(void **state)
+{
+	struct fixture *f = *state;
+	for (int lets_in = 0; lets_in < 2; lets_in++) {
+		struct silent silent = {.lets_in = lets_in};
+		silent_start(f, &silent);
+		assert_in_vain(f, -ETIMEDOUT);
+		assert_in_vain(f, -ENOTCONN); /* not so soon again */
+		silent_stop(&silent);
+	}
+}
+
+struct asking {
+	struct fixture *f;
+	atomic_int result; /* 1: none yet */
+};
+
+static void *ask_for_long(void *arg)
+{
+	struct asking *asking = arg;
+	int64_t n;
+	atomic_store(&asking->result, count(asking->f, 60 * SECOND, &n));
+	return NULL;
+}
+
+static void whoever_waits_for_a_silent_server_is_interrupted(void **state)
+{
+	struct fixture *f = *state;
+	for (int lets_in = 0; lets_in < 2; lets_in++) {
+		struct silent silent = {.lets_in = lets_in};
+		struct asking asking = {.f = f, .result = 1};
+		pthread_t thread;
+		silent_start(f, &silent);
+		int64_t began = clock_monotonic();
+		assert_int_equal(pthread_create(&thread, NULL, ask_for_long, &asking), 0);
+		while (atomic_load(&asking.result) == 1) {
+			f->plugin->interrupt(f->store);
+			sched_yield();
+		}
+		assert_int_equal(pthread_join(thread, NULL), 0);
+		assert_int_equal(asking.result, -ECANCELED);
+		assert_true(clock_monotonic() - began < 20 * SECOND);
+		silent_stop(&silent);
+	}
+}
+
+/* The first question gives up before the first host does; the attempt goes on to the second. */
+static void a_host_that_is_silent_for_longer_than_a_question_hides_no_other(void **state)
+{
+	struct fixture *f = *state;
+	struct silent silent = {.lets_in = false};
+	char both[1000];
+	int64_t n = 0;
+	write_samples(f);
+	silent_start(f, &silent);
+	PGconn *conn = PQconnectdb(backend_config.conninfo);
+	snprintf(both, sizeof(both),
+		 "host=127.0.0.1,%s port=%u,%s user=%s dbname=%s sslmode=disable "
+		 "connect_timeout=2",
+		 PQhost(conn), silent.port, PQport(conn), PQuser(conn), PQdb(conn));
+	PQfinish(conn);
+	backend_config.reader_conninfo = both;
+	fixture_restart(f);
+	assert_in_vain(f, -ETIMEDOUT);
+	for (int64_t began = clock_monotonic(); count(f, SECOND / 2, &n) != 0;)
+		assert_true(clock_monotonic() - began < 30 * SECOND);
+	assert_int_equal(n, SAMPLES);
+	silent_stop(&silent);
+}
+
 struct rolling {
 	struct fixture *f;
 	atomic_bool done;
@@ -253,6 +390,9 @@ int main(void)
 			a_reader_that_is_lost_in_the_middle_is_said_and_the_next_question_answered),
 		STORE_TEST(of_many_kinds_of_questions_the_latest_stay_prepared),
 		STORE_TEST(long_answers_are_what_short_ones_are),
+		STORE_TEST(a_server_that_says_nothing_is_waited_for_until_the_deadline),
+		STORE_TEST(whoever_waits_for_a_silent_server_is_interrupted),
+		STORE_TEST(a_host_that_is_silent_for_longer_than_a_question_hides_no_other),
 		STORE_TEST(rows_that_are_rolled_up_meanwhile_count_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,8 @@
 #define READERS_TIMEOUT INT64_C(60000000000) /* no query's deadline is this far */
 #define READERS_MORE INT64_C(100000000)
 
-void readers_init(struct readers *readers, struct tally_ctx *ctx, const char *conninfo, uint32_t n)
+void readers_init(struct readers *readers, struct tally_ctx *ctx, const char *conninfo, uint32_t n,
+		  int interrupt_fd)
 {
 	pthread_condattr_t monotonic;
 	*readers = (struct readers){.ctx = ctx, .conninfo = conninfo, .n = n};
@@ -23,7 +24,7 @@ void readers_init(struct readers *readers, struct tally_ctx *ctx, const char *co
 	pthread_condattr_destroy(&monotonic);
 	for (uint32_t i = 0; i < n; i++)
 		readers->all[i].pg = (struct pg_connection){
-			.ctx = ctx, .timeout = READERS_TIMEOUT, .interrupt_fd = -1};
+			.ctx = ctx, .timeout = READERS_TIMEOUT, .interrupt_fd = interrupt_fd};
 }
 
 void readers_close(struct readers *readers)
@@ -98,11 +99,9 @@ static bool readers_is_alive(const struct pg_connection *pg)
 
 static int readers_ready(struct readers *readers, struct pg_connection *pg, int64_t deadline)
 {
-	pg->deadline = 0;
-	int r = readers_is_alive(pg) ? 0 : readers_open(readers, pg);
 	/* A little more than the server is given, for its message to arrive. */
 	pg->deadline = deadline + READERS_MORE;
-	return r;
+	return readers_is_alive(pg) ? 0 : readers_open(readers, pg);
 }
 
 int readers_take(struct readers *readers, int64_t deadline, struct pg_connection **ret)

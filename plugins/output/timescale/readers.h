@@ -26,7 +26,9 @@ struct readers {
 	} all[READERS_MAX];
 };
 
-void readers_init(struct readers *readers, struct tally_ctx *ctx, const char *conninfo, uint32_t n);
+/* interrupt_fd: readable when whoever waits for an answer should give up. */
+void readers_init(struct readers *readers, struct tally_ctx *ctx, const char *conninfo, uint32_t n,
+		  int interrupt_fd);
 void readers_done(struct readers *readers);
 void readers_close(struct readers *readers); /* nobody has taken one */
 

@@ -106,7 +106,7 @@ int store_start(struct store *store)
 		   config->connections > 1 ? (uint32_t)config->connections : 1);
 	readers_init(&store->readers, store->ctx,
 		     config->reader_conninfo ? config->reader_conninfo : config->conninfo,
-		     (uint32_t)config->readers);
+		     (uint32_t)config->readers, store->interrupt_fd);
 	int r = store_open(store);
 	if (r < 0)
 		store_stop(store);
