@@ -41,6 +41,15 @@ struct pg_params {
 	const int *lengths;
 };
 
+/* For setup: a server whose client vanished, host and all, notices within a minute and a half
+ * rather than two hours, and gives its locks to others.  The last is not to be had on every
+ * platform. */
+#define PG_SETUP_VANISHED                                                                          \
+	"set tcp_keepalives_idle = 30; set tcp_keepalives_interval = 10; set "                     \
+	"tcp_keepalives_count "                                                                    \
+	"= 3; do $$ begin perform set_config('client_connection_check_interval', '10s', false); "  \
+	"exception when others then null; end $$; "
+
 /* Connects, with libpq's own order of hosts; each has connect_timeout seconds.  Only a deadline
  * ends it before, not the timeout; calling it again then goes on with that attempt, to the conninfo
  * it began with.  setup: SQL to run first, or NULL. */

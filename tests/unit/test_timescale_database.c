@@ -207,6 +207,53 @@ static void one_transaction_holds_all_entries_of_a_write(void **state)
 		tally_batch_drop(f->ctx, batches[i]);
 }
 
+static void assert_setting(struct pg_connection *pg, const char *name, const char *value)
+{
+	char sql[100], text[60];
+	snprintf(sql, sizeof(sql), "select current_setting('%s')", name);
+	assert_int_equal(pg_query_text(pg, sql, text, sizeof(text)), 0);
+	assert_string_equal(text, value);
+}
+
+static void assert_noticed(struct pg_connection *pg)
+{
+	assert_setting(pg, "tcp_keepalives_idle", "30");
+	assert_setting(pg, "tcp_keepalives_interval", "10");
+	assert_setting(pg, "tcp_keepalives_count", "3");
+	assert_setting(pg, "client_connection_check_interval", "10s");
+}
+
+/* What a client that vanished holds is free again soon. */
+static void the_server_notices_soon_when_a_client_has_vanished(void **state)
+{
+	struct fixture *f = *state;
+	struct pg_connection *reader;
+	char conninfo[1000];
+	if (getenv("TALLYD_TEST_ONE_BACKEND"))
+		skip(); /* it has no sockets of its own */
+	const char *local = strstr(backend_config.conninfo, "host=/");
+	snprintf(conninfo, sizeof(conninfo), "%s%s", backend_config.conninfo,
+		 local ? " host=127.0.0.1" : "");
+	backend_config.conninfo = conninfo;
+	fixture_sql(f,
+		    "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET "
+		    "default_transaction_isolation = serializable', current_database()); END $$");
+	fixture_restart(f);
+	upkeep_at(f, T0);
+	fixture_sql(f, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I RESET "
+		       "default_transaction_isolation', current_database()); END $$");
+	assert_noticed(&f->store->upkeep.pg);
+	assert_setting(&f->store->upkeep.pg, "default_transaction_isolation", "read committed");
+	assert_setting(&f->store->upkeep.pg, "idle_in_transaction_session_timeout", "1min");
+	assert_noticed(&f->store->lanes.all[0].writer.pg);
+	assert_int_equal(
+		readers_take(&f->store->readers, tally_monotonic(f->ctx) + 60 * SECOND, &reader),
+		0);
+	assert_noticed(reader);
+	assert_setting(reader, "idle_in_transaction_session_timeout", "1min");
+	readers_give_back(&f->store->readers, reader);
+}
+
 int main(void)
 {
 #define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
@@ -219,6 +266,7 @@ int main(void)
 		STORE_TEST(a_tag_that_the_database_refuses_costs_only_its_rows),
 		STORE_TEST(rows_of_other_days_get_their_partitions),
 		STORE_TEST(partitions_are_made_for_days_that_may_be_wanted),
+		STORE_TEST(the_server_notices_soon_when_a_client_has_vanished),
 		STORE_TEST(one_transaction_holds_all_entries_of_a_write),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

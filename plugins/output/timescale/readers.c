@@ -84,7 +84,9 @@ static int readers_open(struct readers *readers, struct pg_connection *pg)
 		return tally_fail(readers->ctx, ENOTCONN, "the database cannot be reached");
 	int r = pg_open(
 		pg, readers->conninfo,
-		"set timezone = 'UTC'; set application_name = 'tallyd reader'; set jit = off");
+		PG_SETUP_VANISHED
+		"set timezone = 'UTC'; set application_name = 'tallyd reader'; set jit = off; "
+		"set idle_in_transaction_session_timeout = '1min'");
 	if (r < 0)
 		readers_refused_until(readers, tally_monotonic(readers->ctx) + READERS_PAUSE);
 	return r;

@@ -18,12 +18,13 @@
 
 int writer_connect(struct writer *writer)
 {
-	char setup[400];
+	char setup[800];
 	if (pg_is_open(&writer->pg))
 		return 0;
 	writer->generation = 0;
 	int64_t ms = writer->pg.timeout / 1000000;
 	snprintf(setup, sizeof(setup),
+		 PG_SETUP_VANISHED
 		 "set statement_timeout = %" PRId64 "; set idle_in_transaction_session_timeout = "
 		 "%" PRId64 "; set lock_timeout = %" PRId64 "; set timezone = 'UTC'; set "
 		 "default_transaction_isolation = 'read committed'; set application_name = "
