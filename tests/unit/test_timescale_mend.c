@@ -49,6 +49,36 @@ static void a_dropped_table_comes_back_with_all_that_waits(void **state)
 	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1h"), 2);
 }
 
+/* As docs/timescale.md says how, while a daemon runs that knows it. */
+static void a_table_that_is_removed_stays_away_until_it_is_written_again(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const rest[] = {"_series",    "_rows",    "_1min_rows",
+					   "_5min_rows", "_1h_rows", "_1d_rows"};
+	static const char *const catalog[] = {"columns WHERE \"table\"", "tables WHERE name",
+					      "marks WHERE \"table\"", "late WHERE \"table\""};
+	char sql[100];
+	write_sample(f, T0 - HOUR, "a");
+	upkeep_at(f, T0);
+	for (int i = 0; i < 6; i++) {
+		snprintf(sql, sizeof(sql), "DROP TABLE tally.samples%s CASCADE", rest[i]);
+		fixture_sql(f, sql);
+	}
+	for (int i = 0; i < 4; i++) {
+		snprintf(sql, sizeof(sql), "DELETE FROM tally.%s = 'samples'", catalog[i]);
+		fixture_sql(f, sql);
+	}
+	upkeep_at(f, T0 + HOUR);
+	upkeep_at(f, T0 + 9 * DAY);
+	assert_int_equal(fake_host_metric(f->host, METRIC_MENDED), 0);
+	assert_int_equal(fixture_sql(f, "SELECT to_regclass('tally.samples_rows') IS NULL"), 1);
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM tally.marks"), 0);
+	fake_host_set_now(f->host, T0);
+	write_sample(f, T0, "b");
+	upkeep_at(f, T0 + HOUR);
+	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1min"), 1);
+}
+
 static void a_dropped_column_comes_back(void **state)
 {
 	struct fixture *f = *state;
@@ -214,6 +244,7 @@ int main(void)
 #define MEND_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		MEND_TEST(a_dropped_table_comes_back_with_all_that_waits),
+		MEND_TEST(a_table_that_is_removed_stays_away_until_it_is_written_again),
 		MEND_TEST(a_dropped_column_comes_back),
 		MEND_TEST(a_dropped_rollup_is_made_anew_from_the_level_below),
 		MEND_TEST(rows_never_get_the_tags_of_others),

@@ -169,6 +169,17 @@ static int upkeep_views(struct round *round, const struct schema_where *where,
 	return r < 0 ? r : 0;
 }
 
+/* What somebody took out of tally.tables is not ours to keep, nor to make again. */
+static int upkeep_is_there(struct store *store, const char *table)
+{
+	struct stored_table *there = NULL;
+	int r = schema_load_table(&store->upkeep.pg, table, &there);
+	bool found = there != NULL;
+	if (r == 0)
+		catalog_free(there);
+	return r < 0 ? r : found;
+}
+
 /* What is wrong with one table holds up no other. */
 static int upkeep_table(void *arg, const struct tally_table *table)
 {
@@ -182,7 +193,11 @@ static int upkeep_table(void *arg, const struct tally_table *table)
 					   .now = tally_now(store->ctx),
 					   .told_views = &store->upkeep.told_views};
 	pg->fault = PG_FAULT_NONE;
-	int r = upkeep_keep(store, stored);
+	int r = upkeep_is_there(store, table->name);
+	if (r == 0)
+		return 0;
+	if (r > 0)
+		r = upkeep_keep(store, stored);
 	if (r < 0 && pg->fault == PG_FAULT_SCHEMA && schema_mend(pg, &where, stored) == 0)
 		r = upkeep_keep(store, stored);
 	if (r == 0)
