@@ -102,6 +102,28 @@ static void a_table_whose_rollups_fit_no_page_is_refused(void **state)
 	}
 }
 
+static const char longest[] = "a_name_of_so_many_letters_that_no_more_fit_";
+
+static void a_table_has_a_name_of_which_partitions_can_be_made(void **state)
+{
+	struct fixture *f = *state;
+	struct tally_table table = series_table;
+	char name[] = "a_name_of_so_many_letters_that_no_more_fit_x";
+	assert_int_equal(strlen(longest), 43);
+	table.name = longest;
+	struct tally_batch *batch = fixture_batch(f, &table);
+	for (int day = -2; day <= 0; day++)
+		put_series(f, batch, T0 + day * DAY, "a", 1, 1);
+	fixture_write(f, batch);
+	upkeep_at(f, T0 + 2 * DAY);
+	char sql[100];
+	snprintf(sql, sizeof(sql), "SELECT sum(rows) FROM %s_1min", longest);
+	assert_int_equal(fixture_sql(f, sql), 3);
+	table.name = name;
+	assert_int_equal(f->plugin->output->prepare(f->store, &table), -EINVAL);
+	assert_non_null(strstr(fake_host_reason(f->host), "longer than 43 bytes"));
+}
+
 static int64_t indexes_of_tags(struct fixture *f, const char *table)
 {
 	char sql[300];
@@ -226,6 +248,7 @@ int main(void)
 #define SCHEMA_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		SCHEMA_TEST(a_table_whose_rollups_fit_no_page_is_refused),
+		SCHEMA_TEST(a_table_has_a_name_of_which_partitions_can_be_made),
 		SCHEMA_TEST(a_text_tag_has_an_index_from_the_beginning_or_later),
 		SCHEMA_TEST(a_tag_that_is_too_long_for_an_index_is_a_tag),
 		SCHEMA_TEST(what_somebody_wrote_into_the_catalog_becomes_no_statement),

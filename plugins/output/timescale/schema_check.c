@@ -10,9 +10,13 @@
 /* Of a row, https://www.postgresql.org/docs/15/limits.html: a page without its header. */
 enum { CHECK_ROW_BYTES = 8160, CHECK_HEADER_BYTES = 23, CHECK_OWN_COLUMNS = 4 };
 
+/* Of a name, of the 63 that PostgreSQL keeps: with _increase after a column's; and after a table's,
+ * which may have been stored by an older tallyd, _1min_rows and _pYYYYMMDD. */
+enum { CHECK_NAME_BYTES = 48, CHECK_TABLE_BYTES = 43 };
+
 static bool check_is_name(const char *name)
 {
-	return name && strlen(name) <= 48 && name[0] >= 'a' && name[0] <= 'z' &&
+	return name && strlen(name) <= CHECK_NAME_BYTES && name[0] >= 'a' && name[0] <= 'z' &&
 	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(name);
 }
 
@@ -64,5 +68,8 @@ int schema_check_form(struct tally_ctx *ctx, const struct tally_table *table)
 int schema_check(struct tally_ctx *ctx, const struct tally_table *table)
 {
 	int r = schema_check_form(ctx, table);
+	if (r == 0 && strlen(table->name) > CHECK_TABLE_BYTES)
+		r = tally_fail(ctx, EINVAL, "table %s: its name is longer than %d bytes",
+			       table->name, CHECK_TABLE_BYTES);
 	return r == 0 ? check_rollup(ctx, table) : r;
 }
