@@ -20,11 +20,14 @@ enum { DAYS = 6, ROWS = 6, JOBS = 3, ORDERS = 6 };
 
 typedef int job_fn(struct fixture *f, const struct stored_table *stored, int64_t now);
 
+static struct pace pace = {.lock_timeout = 2000};
+
 /* Rows and minutes for two days only. */
 static struct retention retention_at(struct fixture *f, int64_t now)
 {
 	return (struct retention){.pg = &f->store->upkeep.pg,
 				  .server = &f->store->server,
+				  .pace = &pace,
 				  .now = now,
 				  .raw = 2 * DAY,
 				  .rollup = 2 * DAY,

@@ -166,6 +166,43 @@ static void what_takes_too_long_is_tried_again_in_smaller_steps(void **state)
 	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1d"), 120);
 }
 
+/* As pg_dump does, and questions that take long. */
+static void whoever_reads_for_long_is_not_disturbed_again_and_again(void **state)
+{
+	struct fixture *f = *state;
+	if (getenv("TALLYD_TEST_ONE_BACKEND"))
+		skip(); /* nobody is in anybody's way there */
+	struct pg_connection other = {.ctx = f->ctx, .timeout = 10 * SECOND, .interrupt_fd = -1};
+	write_hours(f, T0, 3);
+	assert_int_equal(pg_open(&other, backend_config.conninfo,
+				 "begin; lock table tally.samples_rows in access share mode"),
+			 0);
+	int64_t now = tally_monotonic(f->ctx);
+	fake_host_set_monotonic(f->host, now);
+	upkeep_at(f, T0 + 9 * DAY);
+	assert_non_null(strstr(fake_host_log(f->host, TALLY_NOTICE), "trying again in 30 s"));
+	const struct pace *pace = pace_find(&f->store->upkeep.paces, "samples");
+	for (int i = 0; i < 6; i++) {
+		int64_t until = pace->until;
+		fake_host_set_monotonic(f->host, until - 1);
+		upkeep_at(f, T0 + 9 * DAY);
+		assert_int_equal(pace->until, until); /* it was not tried */
+		fake_host_set_monotonic(f->host, until);
+		upkeep_at(f, T0 + 9 * DAY);
+		assert_int_equal(pace->until, until + (i < 4 ? (60 << i) * SECOND : 480 * SECOND));
+	}
+	assert_int_equal(pace->lock_timeout, 2000);
+	assert_int_equal(count(f, "samples"), 180);
+	pg_close(&other);
+	for (int tries = 0; pace->until; tries++) {
+		assert_true(tries < 10); /* until the server noticed */
+		fake_host_set_monotonic(f->host, pace->until);
+		upkeep_at(f, T0 + 9 * DAY);
+	}
+	assert_int_equal(count(f, "samples"), 0);
+	assert_int_equal(pace->lock_timeout, 250);
+}
+
 static bool compresses(struct fixture *f)
 {
 	return f->store->server.mode == SERVER_TSL;
@@ -427,6 +464,7 @@ int main(void)
 		STORE_TEST(old_chunks_are_compressed_and_still_answer_and_take_late_rows),
 		STORE_TEST(marks_without_an_end_hold_up_nothing_else),
 		STORE_TEST(what_takes_too_long_is_tried_again_in_smaller_steps),
+		STORE_TEST(whoever_reads_for_long_is_not_disturbed_again_and_again),
 		STORE_TEST(what_others_delete_spoils_no_rollup),
 		STORE_TEST(policies_of_the_database_are_told),
 		STORE_TEST(a_policy_that_runs_meanwhile_costs_no_row),

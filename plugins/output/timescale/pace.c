@@ -6,8 +6,11 @@
 
 #include "store_schema.h"
 
-#define PACE_LONG_STEP INT64_C(500000000)  /* ns */
-#define PACE_SHORT_STEP INT64_C(100000000) /* ns */
+#define PACE_LONG_STEP INT64_C(500000000)              /* ns */
+#define PACE_SHORT_STEP INT64_C(100000000)             /* ns */
+enum { PACE_LOCK_FIRST = 250, PACE_LOCK_MOST = 2000 }; /* ms */
+#define PACE_WAIT_FIRST INT64_C(30000000000)           /* ns */
+#define PACE_WAIT_MOST INT64_C(480000000000)
 /* What timed out took far longer than a step should. */
 enum { PACE_LESS = 8 };
 
@@ -23,6 +26,7 @@ struct pace *pace_find(struct pace **all, const char *table)
 		return NULL;
 	snprintf(pace->table, sizeof(pace->table), "%s", table);
 	pace->span = schema_levels[LEVEL_HOUR].bucket;
+	pace_unblocked(pace);
 	pace->next = *all;
 	*all = pace;
 	return pace;
@@ -55,4 +59,26 @@ void pace_took(struct pace *pace, int64_t ns, bool full)
 void pace_timed_out(struct pace *pace)
 {
 	pace_set(pace, pace->span / PACE_LESS);
+}
+
+bool pace_may_lock(const struct pace *pace, int64_t now)
+{
+	return now >= pace->until;
+}
+
+void pace_blocked(struct pace *pace, int64_t now)
+{
+	pace->wait = pace->wait ? 2 * pace->wait : PACE_WAIT_FIRST;
+	if (pace->wait > PACE_WAIT_MOST)
+		pace->wait = PACE_WAIT_MOST;
+	pace->until = now + pace->wait;
+	pace->lock_timeout *= 2;
+	if (pace->lock_timeout > PACE_LOCK_MOST)
+		pace->lock_timeout = PACE_LOCK_MOST;
+}
+
+void pace_unblocked(struct pace *pace)
+{
+	pace->lock_timeout = PACE_LOCK_FIRST;
+	pace->wait = pace->until = 0;
 }

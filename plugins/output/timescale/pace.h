@@ -1,6 +1,7 @@
 /*
  * What the maintenance remembers of each table from one round to the next: how much time to roll up
- * in one transaction, by how long the last ones took.  Used by its thread alone.
+ * in one transaction, by how long the last ones took; and when to try again to delete, after
+ * somebody was in the way.  Used by its thread alone.
  */
 #ifndef TALLYD_TIMESCALE_PACE_H
 #define TALLYD_TIMESCALE_PACE_H
@@ -10,7 +11,9 @@
 
 struct pace {
 	struct pace *next;
-	int64_t span; /* ns, from a minute to a day */
+	int64_t span;         /* ns, from a minute to a day */
+	int64_t lock_timeout; /* ms, to wait for a lock that makes everybody else wait */
+	int64_t wait, until;  /* ns; monotonic ns: not before is it tried again */
 	char table[64];
 };
 
@@ -22,5 +25,10 @@ void pace_free(struct pace **all);
 void pace_took(struct pace *pace, int64_t ns, bool full);
 /* A step that was ended because it took too long. */
 void pace_timed_out(struct pace *pace);
+
+bool pace_may_lock(const struct pace *pace, int64_t now);
+/* The lock was not to be had: longer until the next time, and for longer then. */
+void pace_blocked(struct pace *pace, int64_t now);
+void pace_unblocked(struct pace *pace);
 
 #endif

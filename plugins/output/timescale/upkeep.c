@@ -110,15 +110,12 @@ static int upkeep_steps(struct store *store, struct rollup *rollup, struct pace 
 
 /* What has closed comes first, since that has an end; of what comes late there may always be more.
  */
-static int upkeep_roll(struct store *store, const struct stored_table *stored)
+static int upkeep_roll(struct store *store, const struct stored_table *stored, struct pace *pace)
 {
 	struct rollup rollup = {.pg = &store->upkeep.pg,
 				.server = &store->upkeep.server,
 				.stored = stored,
 				.now = tally_now(store->ctx)};
-	struct pace *pace = pace_find(&store->upkeep.paces, stored->table.name);
-	if (!pace)
-		return tally_fail(store->ctx, ENOMEM, "no memory");
 	int64_t until = tally_monotonic(store->ctx) + UPKEEP_ROLL_TIME;
 	int r = upkeep_steps(store, &rollup, pace, rollup_ahead, until);
 	return r == 0 ? upkeep_steps(store, &rollup, pace, rollup_late, until) : r;
@@ -127,8 +124,12 @@ static int upkeep_roll(struct store *store, const struct stored_table *stored)
 static int upkeep_keep(struct store *store, const struct stored_table *stored)
 {
 	const struct timescale_config *config = store->config;
+	struct pace *pace = pace_find(&store->upkeep.paces, stored->table.name);
+	if (!pace)
+		return tally_fail(store->ctx, ENOMEM, "no memory");
 	const struct retention retention = {.pg = &store->upkeep.pg,
 					    .server = &store->upkeep.server,
+					    .pace = pace,
 					    .now = tally_now(store->ctx),
 					    .raw = config->retention_raw,
 					    .rollup = config->retention_rollup,
@@ -140,7 +141,7 @@ static int upkeep_keep(struct store *store, const struct stored_table *stored)
 	int r = rounds_stopping(&store->upkeep.rounds) ? 0
 						       : retention_partitions(&retention, stored);
 	if (r == 0)
-		r = upkeep_roll(store, stored);
+		r = upkeep_roll(store, stored, pace);
 	if (r == 0 && !rounds_stopping(&store->upkeep.rounds))
 		r = retention_run(&retention, stored);
 	if (r == 0 && !rounds_stopping(&store->upkeep.rounds))
