@@ -35,7 +35,7 @@ bool schema_in_rows(const struct stored_table *stored, uint32_t c)
 
 /* ---- Creating ----------------------------------------------------------------- */
 
-/* As 0009_series_indexes.sql does for older ones. */
+/* As 0008_series_indexes.sql does for older ones. */
 static void schema_index_tag(struct pg_text *sql, const char *table,
 			     const struct tally_column *column)
 {
