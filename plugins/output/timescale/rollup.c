@@ -226,7 +226,8 @@ static int rollup_in_transaction(struct rollup *rollup, bool late)
 static int rollup_begin(const struct rollup *rollup)
 {
 	bool least = rollup->span <= schema_levels[LEVEL_MINUTE].bucket;
-	int r = pg_exec(rollup->pg, least ? "begin" : "begin; set local statement_timeout = '1min'");
+	int r = pg_exec(rollup->pg,
+			least ? "begin" : "begin; set local statement_timeout = '1min'");
 	if (r < 0 || rollup->server->mode != SERVER_TSL)
 		return r;
 	/* What is compressed has to be unpacked to be rolled up again, however much it is. */

@@ -18,7 +18,7 @@ struct upkeep {
 	struct pg_connection pg; /* the thread's alone, as the next */
 	struct pace *paces;
 	struct rounds rounds;
-	int64_t rolled_to; /* of the table that is most behind; 0: none, or another leads */
+	int64_t rolled_to;    /* of the table that is most behind; 0: none, or another leads */
 	struct server server; /* as it is now; a daemon may run for long before it is another one */
 	/* What late rows lie beside is compressed again once an hour: they come in bursts, for
 	 * minutes when a host was cut off, and each time all their series have there is rewritten.
