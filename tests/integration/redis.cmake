@@ -1,2 +1,2 @@
-tallyd_integration_test(redis LABELS story)
-tallyd_integration_test(live_split)
+tallyd_integration_test(redis BESIDE LABELS story)
+tallyd_integration_test(live_split BESIDE)

@@ -1,1 +1,1 @@
-tallyd_integration_test(spool LABELS story)
+tallyd_integration_test(spool BESIDE LABELS story)

@@ -1,4 +1,4 @@
-tallyd_integration_test(timescale LABELS story)
-tallyd_integration_test(timescale_replica)
-tallyd_integration_test(timescale_plans)
-tallyd_integration_test(timescale_modes)
+tallyd_integration_test(timescale BESIDE LABELS story)
+tallyd_integration_test(timescale_replica BESIDE)
+tallyd_integration_test(timescale_plans BESIDE)
+tallyd_integration_test(timescale_modes BESIDE)
