@@ -109,7 +109,7 @@ def shown(tmp_path_factory):
 def test_sql_for_grafana(shown, query):
     """25 percent of a core, and 1500 bytes each 15 seconds."""
     found = psql(shown.conninfo, shown.filled(query))
-    assert found and all(found[0])
+    assert found and all(found[-1])  # the first minute may hold one reading, of which there is no rate
     if "as metric" in query:
         assert {row[1] for row in found} == {"alpha/web", "alpha/db"}
         assert {float(row[2]) for row in found if row[2]} == {100.0 if "received" in query else 25.0}
