@@ -180,3 +180,23 @@ void catalog_free(struct stored_table *stored)
 	catalog_free_text(table->help);
 	free(stored);
 }
+
+int catalog_check(struct tally_ctx *ctx, const struct tally_table *table)
+{
+	if (table->n_columns == 0 || table->n_columns > CATALOG_MAX_COLUMNS)
+		return tally_fail(ctx, EINVAL, "table %s has %u columns, not 1 to %d", table->name,
+				  table->n_columns, CATALOG_MAX_COLUMNS);
+	if (table->columns[0].type != TALLY_TIME)
+		return tally_fail(ctx, EINVAL, "table %s: its first column is not a time",
+				  table->name);
+	if (table->kind < TALLY_SERIES || table->kind > TALLY_LOG)
+		return tally_fail(ctx, EINVAL, "table %s is of unknown kind %u", table->name,
+				  table->kind);
+	for (uint32_t c = 0; c < table->n_columns; c++)
+		if (table->columns[c].type < TALLY_TIME || table->columns[c].type > TALLY_JSON ||
+		    table->columns[c].role > TALLY_ORDER)
+			return tally_fail(ctx, EINVAL, "table %s: column %.60s is of unknown type",
+					  table->name,
+					  table->columns[c].name ? table->columns[c].name : "");
+	return 0;
+}

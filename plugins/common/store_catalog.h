@@ -40,6 +40,9 @@ bool catalog_refuse(struct catalog *catalog, const char *name);
 /* Sorted by name. */
 int catalog_each(struct catalog *catalog, tally_table_fn *each, void *arg);
 
+/* -EINVAL: no store can have it. */
+int catalog_check(struct tally_ctx *ctx, const struct tally_table *table);
+
 /* -1: no such column. */
 int catalog_column(const struct tally_table *table, const char *name);
 bool catalog_is_number(const struct tally_column *column); /* can be averaged */

@@ -4,16 +4,12 @@ one is installed beside Debian's PostgreSQL.
 
 import itertools
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from counting import into_timescale
 from pg import Postgres
 
-pytestmark = pytest.mark.skipif(
-    not list(Path("/usr/share/postgresql").glob("*/extension/timescaledb.control")),
-    reason="no TimescaleDB is installed")
 names = (f"db{n}" for n in itertools.count())
 LOADED = {"shared_preload_libraries": "timescaledb", "timescaledb.telemetry_level": "off"}
 

@@ -26,31 +26,12 @@ static void part(struct villain *villain, struct redis_fixture *fixture)
 	villain_end(villain);
 }
 
-static const struct tally_column time_column = {.name = "time", .type = TALLY_TIME};
-static const struct tally_table table = {.name = "ticks",
-					 .columns = &time_column,
-					 .n_columns = 1,
-					 .kind = TALLY_SERIES,
-					 .revision = 1};
-
-static int write_row(struct redis_fixture *fixture)
-{
-	uint8_t verdict = TALLY_RETRY;
-	struct tally_batch *batch = tally_batch_new(fixture->ctx, &table);
-	tally_put_int(tally_batch_row(fixture->ctx, batch), 0, 1);
-	struct tally_entry entry = {batch, 1, "me"};
-	int r = tally_plugin()->output->write(fixture->plugin, &entry, 1, &verdict);
-	tally_batch_drop(fixture->ctx, batch);
-	assert_int_equal(verdict, TALLY_RETRY);
-	return r;
-}
-
 static void expect_failure(struct villain *villain, int error, const char *why)
 {
 	struct redis_fixture *fixture = meet(villain);
 	fixture->config.timeout = error == ETIMEDOUT ? REDIS_SECOND : 30 * REDIS_SECOND;
 	assert_int_equal(redis_begin(fixture), 0);
-	assert_int_equal(write_row(fixture), -error);
+	assert_int_equal(redis_write_row(fixture), -error);
 	if (!strstr(tally_reason(fixture->ctx), why))
 		fail_msg("\"%s\" does not say \"%s\"", tally_reason(fixture->ctx), why);
 	part(villain, fixture);
@@ -90,7 +71,7 @@ static void bytes_that_nobody_asked_for_end_the_connection(void **state)
 {
 	struct villain villain = {.reply = "+OK\r\n+OK\r\n+OK\r\n+OK\r\n"};
 	struct redis_fixture *fixture = meet(&villain);
-	struct tally_batch *batch = tally_batch_new(fixture->ctx, &table);
+	struct tally_batch *batch = tally_batch_new(fixture->ctx, &redis_table);
 	uint8_t verdict = TALLY_RETRY;
 	tally_put_int(tally_batch_row(fixture->ctx, batch), 0, 1);
 	struct tally_entry entry = {batch, 1, "me"};

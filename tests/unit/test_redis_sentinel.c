@@ -321,24 +321,6 @@ static void interrupting_ends_the_asking_of_all(void **state)
 
 /* ---- A real Redis -------------------------------------------------------- */
 
-static const struct tally_column time_column = {.name = "time", .type = TALLY_TIME};
-static const struct tally_table table = {.name = "ticks",
-					 .columns = &time_column,
-					 .n_columns = 1,
-					 .kind = TALLY_SERIES,
-					 .revision = 1};
-
-static int write_row(struct redis_fixture *fixture)
-{
-	uint8_t verdict = TALLY_RETRY;
-	struct tally_batch *batch = tally_batch_new(fixture->ctx, &table);
-	tally_put_int(tally_batch_row(fixture->ctx, batch), 0, 1);
-	struct tally_entry entry = {batch, 1, "me"};
-	int r = tally_plugin()->output->write(fixture->plugin, &entry, 1, &verdict);
-	tally_batch_drop(fixture->ctx, batch);
-	return r;
-}
-
 static int keep(struct redis_fixture *fixture)
 {
 	return tally_plugin()->cache->set(fixture->plugin, "k", "x", 1, 60 * REDIS_SECOND);
@@ -364,16 +346,16 @@ static void a_redis_that_was_demoted_is_let_go(void **state)
 	char reply[REPLY_SIZE];
 	struct redis_fixture *fixture = ask_for_redis(&sentinel, reply);
 	assert_int_equal(redis_begin(fixture), 0);
-	assert_int_equal(write_row(fixture), 0);
+	assert_int_equal(redis_write_row(fixture), 0);
 	assert_true(redis_eventually(is_kept, fixture));
 	redis_expect(*state, "OK", "REPLICAOF 127.0.0.1 1");
-	assert_int_equal(write_row(fixture), -EPROTO);
+	assert_int_equal(redis_write_row(fixture), -EPROTO);
 	assert_non_null(strstr(tally_reason(fixture->ctx), "READONLY"));
-	assert_int_equal(write_row(fixture), -EROFS);
+	assert_int_equal(redis_write_row(fixture), -EROFS);
 	assert_int_equal(keep(fixture), -EPROTO);
 	assert_int_equal(fake_host_metric(fixture->host, REDIS_CACHE_AVAILABLE), 0);
 	redis_expect(*state, "OK", "REPLICAOF NO ONE");
-	assert_int_equal(write_row(fixture), 0);
+	assert_int_equal(redis_write_row(fixture), 0);
 	assert_true(redis_eventually(is_kept, fixture));
 	redis_finish(fixture);
 	villain_end(&sentinel);
@@ -387,7 +369,7 @@ static void the_database_of_the_url_is_used(void **state)
 	size_t len = strlen(fixture->url);
 	snprintf(fixture->url + len, sizeof(fixture->url) - len, "/3");
 	assert_int_equal(redis_begin(fixture), 0);
-	assert_int_equal(write_row(fixture), 0);
+	assert_int_equal(redis_write_row(fixture), 0);
 	redis_expect(*state, NULL, "GET tally:v1:cache:rows:ticks");
 	redis_expect(*state, "OK", "SELECT 3");
 	redis_expect(*state, "me:1", "GET tally:v1:cache:rows:ticks");

@@ -277,25 +277,6 @@ static int schema_grow(struct tally_ctx *ctx, sqlite3 *db, const struct stored_t
 
 /* ---- Comparing -------------------------------------------------------------- */
 
-static int schema_check(struct tally_ctx *ctx, const struct tally_table *table)
-{
-	if (table->n_columns == 0 || table->n_columns > CATALOG_MAX_COLUMNS)
-		return tally_fail(ctx, EINVAL, "table %s has %u columns, not 1 to %d", table->name,
-				  table->n_columns, CATALOG_MAX_COLUMNS);
-	if (table->columns[0].type != TALLY_TIME)
-		return tally_fail(ctx, EINVAL, "table %s: its first column is not a time",
-				  table->name);
-	if (table->kind < TALLY_SERIES || table->kind > TALLY_LOG)
-		return tally_fail(ctx, EINVAL, "table %s is of unknown kind %u", table->name,
-				  table->kind);
-	for (uint32_t c = 0; c < table->n_columns; c++)
-		if (table->columns[c].type < TALLY_TIME || table->columns[c].type > TALLY_JSON ||
-		    table->columns[c].role > TALLY_ORDER)
-			return tally_fail(ctx, EINVAL, "table %s: column %s is of unknown type",
-					  table->name, table->columns[c].name);
-	return 0;
-}
-
 /* Appends to all those of table that old does not have; -EINVAL if one is there and differs. */
 static int schema_merge(struct tally_ctx *ctx, const struct stored_table *old,
 			const struct tally_table *table, struct tally_table *all,
@@ -361,7 +342,7 @@ int schema_ensure(struct tally_ctx *ctx, struct catalog *catalog, sqlite3 *db,
 	struct tally_column columns[CATALOG_MAX_COLUMNS];
 	struct tally_table all = *table;
 	const struct stored_table *old = catalog_find(catalog, table->name);
-	int r = schema_check(ctx, table);
+	int r = catalog_check(ctx, table);
 	if (r == 0 && old)
 		r = schema_merge(ctx, old, table, &all, columns);
 	if (r < 0)

@@ -47,22 +47,12 @@ int schema_check_form(struct tally_ctx *ctx, const struct tally_table *table)
 	if (!check_is_name(table->name))
 		return tally_fail(ctx, EINVAL, "a table cannot have the name \"%.60s\"",
 				  table->name ? table->name : "");
-	if (table->n_columns == 0 || table->n_columns > CATALOG_MAX_COLUMNS)
-		return tally_fail(ctx, EINVAL, "table %s has %u columns, not 1 to %d", table->name,
-				  table->n_columns, CATALOG_MAX_COLUMNS);
-	if (table->columns[0].type != TALLY_TIME)
-		return tally_fail(ctx, EINVAL, "table %s: its first column is not a time",
-				  table->name);
-	if (table->kind < TALLY_SERIES || table->kind > TALLY_LOG)
-		return tally_fail(ctx, EINVAL, "table %s is of unknown kind %u", table->name,
-				  table->kind);
-	for (uint32_t c = 0; c < table->n_columns; c++)
-		if (table->columns[c].type < TALLY_TIME || table->columns[c].type > TALLY_JSON ||
-		    table->columns[c].role > TALLY_ORDER || !check_is_name(table->columns[c].name))
-			return tally_fail(ctx, EINVAL,
-					  "table %s: column %u has no type or name of a column",
-					  table->name, c);
-	return 0;
+	int r = catalog_check(ctx, table);
+	for (uint32_t c = 0; r == 0 && c < table->n_columns; c++)
+		if (!check_is_name(table->columns[c].name))
+			r = tally_fail(ctx, EINVAL, "table %s: column %u has no name of a column",
+				       table->name, c);
+	return r;
 }
 
 int schema_check(struct tally_ctx *ctx, const struct tally_table *table)
