@@ -1,6 +1,6 @@
 #include "listing.h"
 
-#include "sheet.h"
+#include "records.h"
 
 void listing_done(struct listing *listing)
 {
@@ -21,17 +21,17 @@ void listing_ask(struct listing *listing, struct ask *ret)
 int listing_write(const struct listing *listing)
 {
 	struct call *call = listing->call;
-	struct sheet sheet = {.format = listing->format};
-	sheet_add(&sheet, listing->table->columns[0].name, TALLY_TIME, 0);
+	struct records records = {.format = listing->format};
+	records_add(&records, listing->table->columns[0].name, TALLY_TIME, 0);
 	for (uint32_t i = 0; i < listing->n; i++)
-		sheet_add(&sheet, listing->columns[i]->name, listing->rows.types[1 + i], 1 + i);
-	sheet_open(&sheet, call->reply);
-	sheet_begin(&sheet, call->reply);
+		records_add(&records, listing->columns[i]->name, listing->rows.types[1 + i], 1 + i);
+	records_open(&records, call->reply);
+	records_begin(&records, call->reply);
 	for (uint32_t i = 0; i < page_rows(&listing->page, &listing->rows); i++)
-		sheet_write(&sheet, call->reply, rowset_row(&listing->rows, i));
+		records_write(&records, call->reply, rowset_row(&listing->rows, i));
 	if (listing->format != LIST_JSON)
 		return page_link_next(&listing->page, call, &listing->rows, listing->columns);
-	sheet_end(&sheet, call->reply);
+	records_end(&records, call->reply);
 	page_finish(&listing->page, call, &listing->rows, listing->columns);
 	json_end_object(&call->reply->body);
 	return 0;

@@ -5,33 +5,33 @@
 
 #include "latest.h"
 #include "series.h"
-#include "sheet.h"
+#include "records.h"
 
 enum { STATS_MAX_IDS = 100 };
 
 /* Before there are readings nobody knows their fields. */
-static void learn_columns(const struct latest *latest, struct sheet *sheet)
+static void learn_columns(const struct latest *latest, struct records *records)
 {
 	if (latest->fields.n == 0)
 		return;
-	sheet_add(sheet, "host", TALLY_TEXT, LATEST_HOST);
-	sheet_add(sheet, "container_id", TALLY_TEXT, LATEST_ID);
-	sheet_add(sheet, "name", TALLY_TEXT, LATEST_NAME);
-	sheet_add(sheet, "time", TALLY_TIME, LATEST_TIME);
+	records_add(records, "host", TALLY_TEXT, LATEST_HOST);
+	records_add(records, "container_id", TALLY_TEXT, LATEST_ID);
+	records_add(records, "name", TALLY_TEXT, LATEST_NAME);
+	records_add(records, "time", TALLY_TIME, LATEST_TIME);
 	for (uint32_t i = 0; i < latest->fields.n; i++)
-		sheet_add(sheet, latest->fields.columns[i]->name,
-			  latest->rows.types[LATEST_FIELDS + i], LATEST_FIELDS + i);
+		records_add(records, latest->fields.columns[i]->name,
+			    latest->rows.types[LATEST_FIELDS + i], LATEST_FIELDS + i);
 }
 
 static void write_latest(struct reply *reply, const struct latest *latest, enum list_format format)
 {
-	struct sheet sheet = {.format = format};
-	learn_columns(latest, &sheet);
-	sheet_open(&sheet, reply);
-	sheet_begin(&sheet, reply);
+	struct records records = {.format = format};
+	learn_columns(latest, &records);
+	records_open(&records, reply);
+	records_begin(&records, reply);
 	for (uint32_t i = 0; i < latest->n; i++)
-		sheet_write(&sheet, reply, latest_row(latest, i));
-	sheet_close(&sheet, reply);
+		records_write(&records, reply, latest_row(latest, i));
+	records_close(&records, reply);
 }
 
 int stats_latest(struct call *call)

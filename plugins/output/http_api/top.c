@@ -7,7 +7,7 @@
 #include "ask.h"
 #include "moment.h"
 #include "page.h"
-#include "sheet.h"
+#include "records.h"
 #include "tables.h"
 
 enum { TOP_LIMIT = 10, TOP_TIME = 0, TOP_HOST, TOP_ID, TOP_NAME, TOP_VALUES };
@@ -125,23 +125,23 @@ static void write_meta(struct json_writer *json, const struct top_kind *kind)
 static void write_top(struct reply *reply, const struct top *top, const struct entry *entries,
 		      uint32_t n)
 {
-	struct sheet sheet = {.format = top->format};
+	struct records records = {.format = top->format};
 	struct tally_cell row[TOP_VALUES + 1];
-	sheet_add(&sheet, "time", TALLY_TIME, TOP_TIME);
-	sheet_add(&sheet, "host", TALLY_TEXT, TOP_HOST);
-	sheet_add(&sheet, "container_id", TALLY_TEXT, TOP_ID);
-	sheet_add(&sheet, "name", TALLY_TEXT, TOP_NAME);
-	sheet_add(&sheet, "value", TALLY_REAL, TOP_VALUES);
-	sheet_open(&sheet, reply);
+	records_add(&records, "time", TALLY_TIME, TOP_TIME);
+	records_add(&records, "host", TALLY_TEXT, TOP_HOST);
+	records_add(&records, "container_id", TALLY_TEXT, TOP_ID);
+	records_add(&records, "name", TALLY_TEXT, TOP_NAME);
+	records_add(&records, "value", TALLY_REAL, TOP_VALUES);
+	records_open(&records, reply);
 	if (top->format == LIST_JSON)
 		write_meta(&reply->body, top->kind);
-	sheet_begin(&sheet, reply);
+	records_begin(&records, reply);
 	for (uint32_t i = 0; i < n; i++) {
 		memcpy(row, entries[i].row, TOP_VALUES * sizeof(*row));
 		row[TOP_VALUES] = (struct tally_cell){.f = entries[i].value, .set = 1};
-		sheet_write(&sheet, reply, row);
+		records_write(&records, reply, row);
 	}
-	sheet_close(&sheet, reply);
+	records_close(&records, reply);
 }
 
 static int read_window(struct call *call, int64_t *ret)
