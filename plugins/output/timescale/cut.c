@@ -5,7 +5,7 @@
 #define CUT_SECOND INT64_C(1000000000)
 #define CUT_DAY (86400 * CUT_SECOND)
 
-static const char *cut_time(const struct stored_table *stored, enum schema_level level)
+const char *cut_time(const struct stored_table *stored, enum schema_level level)
 {
 	return level == LEVEL_ROWS ? stored->table.columns[0].name : "time";
 }

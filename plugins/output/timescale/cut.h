@@ -9,6 +9,9 @@
 
 #include "schema.h"
 
+/* The column of the time in the table of a level. */
+const char *cut_time(const struct stored_table *stored, enum schema_level level);
+
 /* What a new relation becomes: "partition by range (time)", or "" */
 void cut_clause(struct pg_text *sql, const struct server *server, const char *time);
 /* After it: its first partitions, or a hypertable of it, which is compressed where it can be. */

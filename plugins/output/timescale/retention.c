@@ -9,11 +9,6 @@
 
 #define RETENTION_SECOND INT64_C(1000000000)
 
-static const char *retention_time(const struct stored_table *stored, enum schema_level level)
-{
-	return level == LEVEL_ROWS ? stored->table.columns[0].name : "time";
-}
-
 static int retention_exec(const struct retention *retention, const struct pg_text *sql)
 {
 	if (sql->failed)
@@ -29,7 +24,7 @@ static int retention_drop(const struct retention *retention, const struct stored
 		return pg_execf(
 			retention->pg,
 			"delete from tally.\"%s%s_rows\" where \"%s\" < to_timestamp(%" PRId64 ")",
-			name, schema_levels[level].suffix, retention_time(stored, level),
+			name, schema_levels[level].suffix, cut_time(stored, level),
 			before / RETENTION_SECOND);
 	auto_pg_text struct pg_text sql = {0};
 	cut_drop(&sql, retention->server, name, level, before);
