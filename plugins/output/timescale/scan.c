@@ -2,6 +2,9 @@
  * A STATE table is one plain statement.  SERIES and LOG lie by series, but the answer is in the
  * order of time over all series: so each series that the filters leave gives at most a page's
  * rows from its own end of the index, and these are sorted.
+ *
+ * Rows come one by one, since a page of them may be large.  A few of a STATE table are had in one
+ * round trip, with the transaction around it.
  */
 #include "scan.h"
 
@@ -11,7 +14,10 @@
 #include "cleanup.h"
 #include "condition.h"
 #include "pg_value.h"
+#include "readers.h"
 #include "schema.h"
+
+enum { SCAN_FEW = 100 };
 
 struct scan {
 	const struct question *question;
@@ -126,38 +132,67 @@ static void scan_append_rows(struct scan *scan)
 	scan_append_order(scan);
 }
 
-static int scan_row(struct scan *scan, const PGresult *result)
+static int scan_row(struct scan *scan, const PGresult *result, int at)
 {
 	struct tally_cell *row = NULL;
 	uint32_t n = scan->answer->table.n_columns;
 	int r = answer_row(scan->answer, &row);
 	for (uint32_t c = 0; r == 0 && c < n; c++) {
-		if (PQgetisnull(result, 0, (int)c))
+		if (PQgetisnull(result, at, (int)c))
 			continue;
 		struct tally_cell cell =
-			pg_get_cell(scan->answer->columns[c].type, PQgetvalue(result, 0, (int)c),
-				    PQgetlength(result, 0, (int)c));
+			pg_get_cell(scan->answer->columns[c].type, PQgetvalue(result, at, (int)c),
+				    PQgetlength(result, at, (int)c));
 		if (c == 0 && PQnfields(result) > (int)n)
-			cell.i += pg_get_16(PQgetvalue(result, 0, (int)n));
+			cell.i += pg_get_16(PQgetvalue(result, at, (int)n));
 		r = answer_put(scan->answer, row, c, &cell);
 	}
+	return r;
+}
+
+static int scan_one_by_one(struct scan *scan, struct pg_connection *pg,
+			   const struct pg_params *params)
+{
+	PGresult *result = NULL;
+	int r = readers_begin_now(pg);
+	if (r == 0)
+		r = pg_send(pg, scan->sql.data, params);
+	while (r == 0 && (r = pg_next(pg, &result)) == 0 && result) {
+		if (PQresultStatus(result) == PGRES_SINGLE_TUPLE)
+			r = scan_row(scan, result, 0);
+		PQclear(result);
+	}
+	return r;
+}
+
+static int scan_few(struct scan *scan, struct pg_connection *pg, const struct pg_params *params)
+{
+	enum { ROWS = READERS_BEGIN, COMMIT, N };
+	struct readers_begin begin;
+	struct pg_statement statements[N] = {
+		[ROWS] = {scan->sql.data, params}, [COMMIT] = {"commit", NULL}};
+	PGresult *results[N] = {NULL};
+	int r = readers_begin(pg, &begin, statements);
+	if (r == 0)
+		r = pg_ask(pg, statements, N, results);
+	for (int at = 0; r == 0 && at < PQntuples(results[ROWS]); at++)
+		r = scan_row(scan, results[ROWS], at);
+	for (int i = 0; i < N; i++)
+		PQclear(results[i]);
 	return r;
 }
 
 static int scan_read(struct scan *scan, struct pg_connection *pg)
 {
 	struct pg_params params;
-	PGresult *result = NULL;
 	int r = parameters_get(pg->ctx, &scan->parameters, &params);
 	if (r == 0 && scan->sql.failed)
 		r = tally_fail(pg->ctx, ENOMEM, "no memory");
-	if (r == 0)
-		r = pg_send(pg, scan->sql.data, &params);
-	while (r == 0 && (r = pg_next(pg, &result)) == 0 && result) {
-		if (PQresultStatus(result) == PGRES_SINGLE_TUPLE)
-			r = scan_row(scan, result);
-		PQclear(result);
-	}
+	if (r < 0)
+		return r;
+	r = scan_is_state(scan) && scan->question->query->limit <= SCAN_FEW
+		    ? scan_few(scan, pg, &params)
+		    : scan_one_by_one(scan, pg, &params);
 	return r == 0 ? answer_finish(scan->answer) : r;
 }
 

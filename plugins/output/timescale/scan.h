@@ -5,6 +5,7 @@
 #include "pg_connection.h"
 #include "store_answer.h"
 
+/* In a transaction of its own, which whoever gives the connection back ends if it is still open. */
 int scan_run(struct pg_connection *pg, const struct question *question, struct answer *answer);
 
 #endif

@@ -130,9 +130,7 @@ static int store_scan(struct pg_connection *pg, const struct question *question,
 	if (!answer)
 		return tally_fail(pg->ctx, ENOMEM, "no memory");
 	answer_init(answer, pg->ctx, question, "", rows, arg);
-	int r = readers_begin_now(pg);
-	if (r == 0)
-		r = scan_run(pg, question, answer);
+	int r = scan_run(pg, question, answer);
 	answer_done(answer);
 	return r;
 }
