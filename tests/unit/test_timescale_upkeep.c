@@ -203,6 +203,21 @@ static void whoever_reads_for_long_is_not_disturbed_again_and_again(void **state
 	assert_int_equal(pace->lock_timeout, 250);
 }
 
+/* A step costs something however little it takes on: that must not keep it from taking more. */
+static void steps_grow_again_when_the_server_is_no_longer_slow(void **state)
+{
+	struct pace *all = NULL, *pace = pace_find(&all, "samples");
+	(void)state;
+	assert_non_null(pace);
+	for (int i = 0; i < 20; i++)
+		pace_took(pace, SECOND, true);
+	assert_int_equal(pace->span, MINUTE);
+	for (int i = 0; i < 20; i++)
+		pace_took(pace, SECOND / 5 + pace->span / 3600, true);
+	assert_true(pace->span >= 4 * MINUTE);
+	pace_free(&all);
+}
+
 static bool compresses(struct fixture *f)
 {
 	return f->store->server.mode == SERVER_TSL;
@@ -465,6 +480,7 @@ int main(void)
 		STORE_TEST(marks_without_an_end_hold_up_nothing_else),
 		STORE_TEST(what_takes_too_long_is_tried_again_in_smaller_steps),
 		STORE_TEST(whoever_reads_for_long_is_not_disturbed_again_and_again),
+		cmocka_unit_test(steps_grow_again_when_the_server_is_no_longer_slow),
 		STORE_TEST(what_others_delete_spoils_no_rollup),
 		STORE_TEST(policies_of_the_database_are_told),
 		STORE_TEST(a_policy_that_runs_meanwhile_costs_no_row),

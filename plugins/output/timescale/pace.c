@@ -7,7 +7,7 @@
 #include "store_schema.h"
 
 #define PACE_LONG_STEP INT64_C(500000000)              /* ns */
-#define PACE_SHORT_STEP INT64_C(100000000)             /* ns */
+#define PACE_SHORT_STEP (PACE_LONG_STEP / 2)           /* a twofold one is not long */
 enum { PACE_LOCK_FIRST = 250, PACE_LOCK_MOST = 2000 }; /* ms */
 #define PACE_WAIT_FIRST INT64_C(30000000000)           /* ns */
 #define PACE_WAIT_MOST INT64_C(480000000000)

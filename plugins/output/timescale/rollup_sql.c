@@ -91,18 +91,31 @@ static void rollup_row_columns(const struct rollup *rollup, struct pg_text *sql)
 			    rollup_column(rollup, i)->type == TALLY_BOOL ? "::int::bigint" : "", i);
 }
 
+/* The rows of a range, as r.  By way of their series, which the index begins with: without OFFSET
+ * the server would rather read the table, and so all rows of a day for those of each minute. */
+static void rollup_in_range(const struct rollup *rollup, enum schema_level level,
+			    struct pg_text *sql, int64_t from, int64_t to)
+{
+	const char *name = rollup_name(rollup);
+	const char *time = level == LEVEL_ROWS ? rollup->stored->table.columns[0].name : "time";
+	pg_text_add(sql,
+		    " from tally.\"%s_series\" s cross join lateral (select * from "
+		    "tally.\"%s%s_rows\" r where r._series = s._series and r.\"%s\" >= "
+		    "to_timestamp(%" PRId64 ") and r.\"%s\" < to_timestamp(%" PRId64
+		    ") offset 0) r",
+		    name, name, schema_levels[level].suffix, time, from / ROLLUP_SECOND, time,
+		    to / ROLLUP_SECOND);
+}
+
 /* The rows of the range, and before them those that counters go on from. */
 static void rollup_rows(const struct rollup *rollup, struct pg_text *sql, int64_t from, int64_t to)
 {
 	const char *name = rollup_name(rollup), *time = rollup->stored->table.columns[0].name;
 	pg_text_add(sql, "with inside as (");
 	rollup_row_columns(rollup, sql);
-	pg_text_add(sql,
-		    " from tally.\"%s_rows\" r where r.\"%s\" >= to_timestamp(%" PRId64
-		    ") and r.\"%s\" < to_timestamp(%" PRId64
-		    ")), both_ as (select * from inside union all select l.* from (select distinct "
-		    "_series from inside) s cross join lateral (",
-		    name, time, from / ROLLUP_SECOND, time, to / ROLLUP_SECOND);
+	rollup_in_range(rollup, LEVEL_ROWS, sql, from, to);
+	pg_text_add(sql, "), both_ as (select * from inside union all select l.* from (select "
+			 "distinct _series from inside) s cross join lateral (");
 	rollup_row_columns(rollup, sql);
 	pg_text_add(sql,
 		    " from tally.\"%s_rows\" r where r._series = s._series and r.\"%s\" < "
@@ -203,12 +216,12 @@ void rollup_sql_coarser(const struct rollup *rollup, enum schema_level level, st
 	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++)
 		rollup_coarser_parts(rollup, sql, i);
 	pg_text_add(sql,
-		    " from (select *, date_bin('%s', time, 'epoch') as b, lead(time) over "
-		    "(partition by _series, date_bin('%s', time, 'epoch') order by time) is null "
-		    "as newest_ from tally.\"%s%s_rows\" where time >= to_timestamp(%" PRId64
-		    ") and time < to_timestamp(%" PRId64 ")) w group by _series, b",
-		    width, width, rollup_name(rollup), schema_levels[level - 1].suffix,
-		    from / ROLLUP_SECOND, to / ROLLUP_SECOND);
+		    " from (select r.*, date_bin('%s', r.time, 'epoch') as b, lead(r.time) over "
+		    "(partition by r._series, date_bin('%s', r.time, 'epoch') order by r.time) is "
+		    "null as newest_",
+		    width, width);
+	rollup_in_range(rollup, (enum schema_level)(level - 1), sql, from, to);
+	pg_text_add(sql, ") w group by _series, b");
 	rollup_tail(rollup, level, sql);
 }
 
@@ -219,14 +232,11 @@ void rollup_sql_followers(const struct rollup *rollup, struct pg_text *sql, int6
 {
 	const char *name = rollup_name(rollup), *time = rollup->stored->table.columns[0].name;
 	int64_t minute = schema_levels[LEVEL_MINUTE].bucket;
-	pg_text_add(
-		sql,
-		"select distinct date_bin('1 minute', n.t, 'epoch') from (select r._series from "
-		"tally.\"%s_rows\" r where r.\"%s\" >= to_timestamp(%" PRId64
-		") and r.\"%s\" < to_timestamp(%" PRId64
-		") group by r._series having max(r.\"%s\") < to_timestamp(%" PRId64 ")) s ",
-		name, time, (from - minute) / ROLLUP_SECOND, time, to / ROLLUP_SECOND, time,
-		(to - minute) / ROLLUP_SECOND);
+	pg_text_add(sql,
+		    "select distinct date_bin('1 minute', n.t, 'epoch') from (select r._series");
+	rollup_in_range(rollup, LEVEL_ROWS, sql, from - minute, to);
+	pg_text_add(sql, " group by r._series having max(r.\"%s\") < to_timestamp(%" PRId64 ")) s ",
+		    time, (to - minute) / ROLLUP_SECOND);
 	pg_text_add(sql,
 		    "cross join lateral (select r.\"%s\" as t from tally.\"%s_rows\" r where "
 		    "r._series = s._series and r.\"%s\" >= to_timestamp(%" PRId64
