@@ -113,7 +113,8 @@ int writer_write_fast(struct writer *writer);
  * has become late until COMMIT is not missed. */
 int writer_script_late(struct writer *writer);
 
-/* writer_ledger.c: appends to writer->script what notes the entries of [from, until). */
+/* writer_ledger.c: appends to writer->script what notes the entries of [from, until): further
+ * columns of the SELECT that it ends with. */
 int writer_script_ledger(struct writer *writer, uint32_t from, uint32_t until);
 
 /* writer_careful.c */

@@ -103,7 +103,7 @@ static int careful_ledger(struct writer *writer, uint32_t i)
 {
 	struct pg_connection *pg = &writer->pg;
 	pg_text_clear(&writer->script);
-	pg_text_add(&writer->script, "savepoint entry;");
+	pg_text_add(&writer->script, "savepoint entry; select true");
 	int r = writer_script_ledger(writer, i, i + 1);
 	if (r == 0)
 		r = pg_exec(pg, writer->script.data);

@@ -115,9 +115,10 @@ int writer_script_late(struct writer *writer)
 static int writer_script(struct writer *writer, bool *ret_more)
 {
 	pg_text_clear(&writer->script);
-	pg_text_add(&writer->script, "begin; select tally.hold_series(%" PRId64 ");",
+	pg_text_add(&writer->script, "begin; select tally.hold_series(%" PRId64 ")",
 		    writer->generation);
 	int r = writer_script_ledger(writer, 0, writer->n_parts);
+	pg_text_add(&writer->script, ";");
 	writer_script_copies(writer);
 	if (r == 0)
 		r = writer_script_late(writer);

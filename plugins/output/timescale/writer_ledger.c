@@ -27,7 +27,7 @@ static void ledger_note(struct writer *writer, const char *name, uint32_t from, 
 {
 	struct pg_text *script = &writer->script;
 	const struct tally_entry *first = writer->parts[from].entry;
-	pg_text_add(script, "select tally.ledger_note(%s, ", name);
+	pg_text_add(script, ", tally.ledger_note(%s, ", name);
 	if (ledger_leads(writer, first))
 		pg_text_add(script, "%" PRIu64, first->sequence - 1);
 	else
@@ -35,7 +35,7 @@ static void ledger_note(struct writer *writer, const char *name, uint32_t from, 
 	for (uint32_t i = from; i < until; i++)
 		pg_text_add(script, "%s%" PRIu64, i == from ? ", '{" : ",",
 			    writer->parts[i].entry->sequence);
-	pg_text_add(script, "}');");
+	pg_text_add(script, "}')");
 }
 
 static int ledger_run(struct writer *writer, uint32_t from, uint32_t until)
@@ -49,9 +49,8 @@ static int ledger_run(struct writer *writer, uint32_t from, uint32_t until)
 	if (writer->take)
 		ledger_note(writer, name, from, until);
 	else
-		pg_text_add(&writer->script,
-			    "select tally.ledger_advance(%s, %" PRIu64 ", %" PRIu64 ");", name,
-			    first->sequence, writer->parts[until - 1].entry->sequence);
+		pg_text_add(&writer->script, ", tally.ledger_advance(%s, %" PRIu64 ", %" PRIu64 ")",
+			    name, first->sequence, writer->parts[until - 1].entry->sequence);
 	PQfreemem(name);
 	return 0;
 }
