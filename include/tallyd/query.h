@@ -24,8 +24,9 @@ enum tally_aggregate {
 	TALLY_MIN,
 	TALLY_MAX,
 	TALLY_SUM,
-	TALLY_LAST,  /* of the newest row of the bucket, NULL if it is NULL there */
-	TALLY_RATE,  /* REAL per second of a TALLY_COUNTER; a fall is a new start, never negative */
+	TALLY_LAST, /* of the newest row of the bucket, NULL if it is NULL there; of the time column
+		     * (as its MAX) that row's time, rolled up or not */
+	TALLY_RATE, /* REAL per second of a TALLY_COUNTER; a fall is a new start, never negative */
 	TALLY_COUNT, /* INT: values that are not NULL */
 };
 

@@ -40,6 +40,7 @@ void answer_init(struct answer *answer, struct tally_ctx *ctx, const struct ques
 	answer->rows = rows;
 	answer->arg = arg;
 	answer->batch = NULL;
+	answer->n_batches = 0;
 	snprintf(answer->name, sizeof(answer->name), "%s%s", table->name, suffix);
 	answer->table = (struct tally_table){.name = answer->name,
 					     .help = table->help,
@@ -78,8 +79,10 @@ int answer_row(struct answer *answer, struct tally_cell **ret)
 		if (r != 0)
 			return r;
 	}
-	if (!answer->batch)
+	if (!answer->batch) {
 		answer->batch = tally_batch_new(answer->ctx, &answer->table);
+		answer->n_batches++;
+	}
 	struct tally_cell *row = answer->batch ? tally_batch_row(answer->ctx, answer->batch) : NULL;
 	if (!row)
 		return tally_fail(answer->ctx, ENOMEM, "no memory");

@@ -14,6 +14,7 @@ struct answer {
 	tally_rows_fn *rows;
 	void *arg;
 	struct tally_batch *batch;
+	uint32_t n_batches; /* up to this one */
 	struct tally_table table;
 	char name[64];
 	struct tally_column columns[1 + 2 * CATALOG_MAX_COLUMNS];

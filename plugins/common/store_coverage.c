@@ -11,6 +11,8 @@ static bool coverage_is_rolled(const struct question *question)
 	for (uint32_t i = 0; i < query->n_select; i++) {
 		const struct tally_column *column =
 			&question->stored->table.columns[question->select[i]];
+		if (question_is_newest(question, i))
+			continue;
 		if (column->role == TALLY_TAG || !catalog_is_number(column) ||
 		    question->select[i] == 0)
 			return false;

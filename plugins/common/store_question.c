@@ -39,6 +39,12 @@ static bool question_can(const struct question *question, const struct tally_col
 	}
 }
 
+bool question_is_newest(const struct question *question, uint32_t select)
+{
+	uint32_t aggregate = question->query->select[select].aggregate;
+	return question->select[select] == 0 && (aggregate == TALLY_MAX || aggregate == TALLY_LAST);
+}
+
 static int question_select(struct tally_ctx *ctx, struct question *question)
 {
 	const struct tally_query *query = question->query;

@@ -1,12 +1,21 @@
-/* Buckets stand in an array; a hash table with open addressing finds them by group and start. */
+/* Buckets lie in blocks and stand in an array; a hash table with open addressing finds them by
+ * group and start. */
 #include "store_sheet.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { SHEET_FIRST_SLOTS = 256 };
 #define SHEET_MAX_BYTES (UINT64_C(256) << 20)
+enum { SHEET_FIRST_BUCKETS = 4, SHEET_MOST_BUCKETS = 256 }; /* of a block */
+
+struct sheet_block {
+	struct sheet_block *next;
+	uint32_t used, size; /* buckets */
+	_Alignas(max_align_t) char bytes[];
+};
 
 /* The start of the bucket that holds a time, also before 1970. */
 static int64_t sheet_floor(int64_t time, int64_t bucket)
@@ -30,10 +39,14 @@ void sheet_clear(struct sheet *sheet)
 	for (uint32_t i = 0; i < sheet->n_buckets; i++) {
 		for (uint32_t f = 0; f < sheet->n_fields; f++)
 			free(sheet->buckets[i]->measures[f].text);
-		free(sheet->buckets[i]);
+	}
+	while (sheet->blocks) {
+		struct sheet_block *next = sheet->blocks->next;
+		free(sheet->blocks);
+		sheet->blocks = next;
 	}
 	sheet->n_buckets = 0;
-	sheet->current = NULL;
+	sheet->current = sheet->single = NULL;
 	if (sheet->slots)
 		memset(sheet->slots, 0, sheet->n_slots * sizeof(*sheet->slots));
 }
@@ -85,27 +98,62 @@ static int sheet_grow(struct sheet *sheet)
 	return 0;
 }
 
-static int sheet_add(struct sheet *sheet, int64_t start, struct sheet_bucket **ret)
+/* Of zeros; each block holds twice as many as the one before, up to a limit. */
+static struct sheet_bucket *sheet_take(struct sheet *sheet, size_t size)
 {
-	size_t size = sizeof(**ret) + sheet->n_fields * sizeof((*ret)->measures[0]);
-	if (sheet->n_buckets >= sheet->limit)
+	struct sheet_block *block = sheet->blocks;
+	if (!block || block->used == block->size) {
+		uint32_t n = block ? 2 * block->size : SHEET_FIRST_BUCKETS;
+		n = n < SHEET_MOST_BUCKETS ? n : SHEET_MOST_BUCKETS;
+		block = calloc(1, sizeof(*block) + n * size);
+		if (!block)
+			return NULL;
+		block->size = n;
+		block->next = sheet->blocks;
+		sheet->blocks = block;
+	}
+	return (struct sheet_bucket *)(void *)(block->bytes + block->used++ * size);
+}
+
+static size_t sheet_bucket_size(const struct sheet *sheet)
+{
+	return sizeof(struct sheet_bucket) + sheet->n_fields * sizeof(struct sheet_measure);
+}
+
+static int sheet_check_limits(const struct sheet *sheet)
+{
+	uint64_t n = (uint64_t)sheet->n_buckets + sheet->n_complete;
+	if (n >= sheet->limit)
 		return tally_fail(
 			sheet->ctx, EINVAL,
 			"the answer has more than %u rows: ask for fewer groups, a longer "
 			"step or a higher limit",
 			sheet->limit);
-	if ((uint64_t)sheet->n_buckets * size > SHEET_MAX_BYTES)
+	if (n * sheet_bucket_size(sheet) > SHEET_MAX_BYTES)
 		return tally_fail(sheet->ctx, EINVAL,
 				  "the answer is too large: ask for fewer groups or columns, or a "
 				  "longer step");
-	struct sheet_bucket *bucket = calloc(1, size);
-	if (!bucket || sheet_grow(sheet) < 0) {
-		free(bucket);
-		return tally_fail(sheet->ctx, ENOMEM, "no memory");
-	}
+	return 0;
+}
+
+static void sheet_begin_bucket(const struct sheet *sheet, struct sheet_bucket *bucket,
+			       int64_t start)
+{
 	bucket->start = start;
 	bucket->group = sheet->group;
+	bucket->series = sheet->series;
 	bucket->newest = INT64_MIN;
+}
+
+static int sheet_add(struct sheet *sheet, int64_t start, struct sheet_bucket **ret)
+{
+	int r = sheet_check_limits(sheet);
+	if (r < 0)
+		return r;
+	struct sheet_bucket *bucket = sheet_take(sheet, sheet_bucket_size(sheet));
+	if (!bucket || sheet_grow(sheet) < 0)
+		return tally_fail(sheet->ctx, ENOMEM, "no memory");
+	sheet_begin_bucket(sheet, bucket, start);
 	sheet->buckets[sheet->n_buckets++] = bucket;
 	*sheet_slot(sheet, bucket->group, start) = sheet->n_buckets;
 	*ret = bucket;
@@ -128,6 +176,35 @@ static void sheet_settle_rates(const struct sheet *sheet, struct sheet_bucket *b
 	}
 }
 
+int sheet_end_series(struct sheet *sheet)
+{
+	struct sheet_bucket *bucket = sheet->current;
+	sheet->current = NULL;
+	if (!sheet->alone || !bucket)
+		return 0;
+	sheet->n_complete++;
+	return sheet->complete(sheet->complete_arg, bucket);
+}
+
+/* The one bucket that there is of a series that is alone begins anew. */
+static int sheet_turn(struct sheet *sheet, int64_t start)
+{
+	int r = sheet_end_series(sheet);
+	if (r == 0)
+		r = sheet_check_limits(sheet);
+	if (r < 0)
+		return r;
+	if (!sheet->single)
+		sheet->single = sheet_take(sheet, sheet_bucket_size(sheet));
+	else
+		memset(sheet->single, 0, sheet_bucket_size(sheet));
+	if (!sheet->single)
+		return tally_fail(sheet->ctx, ENOMEM, "no memory");
+	sheet_begin_bucket(sheet, sheet->single, start);
+	sheet->current = sheet->single;
+	return 0;
+}
+
 /* The bucket that a time of the series now fed belongs to. */
 static int sheet_find(struct sheet *sheet, int64_t time)
 {
@@ -135,6 +212,8 @@ static int sheet_find(struct sheet *sheet, int64_t time)
 	struct sheet_bucket *bucket = sheet->current;
 	if (bucket && bucket->start == start)
 		return 0;
+	if (sheet->alone)
+		return sheet_turn(sheet, start);
 	uint32_t slot = sheet->n_slots ? *sheet_slot(sheet, sheet->group, start) : 0;
 	bucket = slot ? sheet->buckets[slot - 1] : NULL;
 	if (!bucket) {
@@ -162,7 +241,14 @@ void sheet_begin_series(struct sheet *sheet, uint32_t group, int64_t series)
 	sheet->group = group;
 	sheet->series = series;
 	sheet->current = NULL;
+	sheet->alone = false;
 	sheet_begin_piece(sheet);
+}
+
+void sheet_begin_only_series(struct sheet *sheet, uint32_t group, int64_t series)
+{
+	sheet_begin_series(sheet, group, series);
+	sheet->alone = true;
 }
 
 static union sheet_number sheet_read(const struct tally_cell *cell, bool real)

@@ -53,17 +53,28 @@ struct sheet_field {
 	struct sheet_baseline baseline;
 };
 
+/* What becomes of a bucket that nothing more is fed to; 0 or -errno. */
+typedef int sheet_complete_fn(void *arg, struct sheet_bucket *bucket);
+
+struct sheet_block;
+
 struct sheet {
 	struct tally_ctx *ctx;
 	struct sheet_field *fields;
 	uint32_t n_fields, n_buckets, limit;
 	int64_t bucket; /* ns; 0: one */
 	struct sheet_bucket **buckets;
-	uint32_t *slots; /* index + 1 of a bucket, by group and start */
+	struct sheet_block *blocks; /* that hold them, the newest first */
+	uint32_t *slots;            /* index + 1 of a bucket, by group and start */
 	uint32_t n_slots;
 	uint32_t group; /* of the series now fed, and the series */
 	int64_t series;
 	struct sheet_bucket *current;
+	struct sheet_bucket *single; /* where current is, of a series that is alone in its group */
+	bool alone;
+	uint32_t n_complete; /* buckets that were handed over */
+	sheet_complete_fn *complete;
+	void *complete_arg;
 };
 
 /* fields are borrowed.  Beyond limit buckets feeding fails with -EINVAL. */
@@ -73,6 +84,10 @@ void sheet_done(struct sheet *sheet);
 void sheet_clear(struct sheet *sheet);
 
 void sheet_begin_series(struct sheet *sheet, uint32_t group, int64_t series);
+/* The same of a series that is alone in its group, has no text and is fed in the order of time:
+ * its buckets are handed to sheet->complete, each when it is over, and not kept. */
+void sheet_begin_only_series(struct sheet *sheet, uint32_t group, int64_t series);
+int sheet_end_series(struct sheet *sheet);
 /* Between two stretches of a series that do not touch: the counters begin anew. */
 void sheet_begin_piece(struct sheet *sheet);
 /* Earlier rows, newest first, from whose samples the counters go on.  Returns whether an even

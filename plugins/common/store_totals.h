@@ -6,6 +6,7 @@
 #define TALLYD_PLUGINS_COMMON_STORE_TOTALS_H
 
 #include "store_answer.h"
+#include "store_order.h"
 #include "store_question.h"
 #include "store_sheet.h"
 
@@ -14,10 +15,15 @@ struct totals {
 	struct answer *answer;
 	struct sheet sheet;
 	struct sheet_field fields[CATALOG_MAX_COLUMNS];
-	uint16_t columns[CATALOG_MAX_COLUMNS];  /* of fields */
-	uint32_t field_of[CATALOG_MAX_COLUMNS]; /* of query->select */
-	bool rates;                             /* one is asked for */
-	bool newest;                            /* it matters which row is the newest */
+	uint16_t columns[CATALOG_MAX_COLUMNS]; /* of fields */
+	/* Of query->select; not of the time of the newest row, which every bucket knows. */
+	uint32_t field_of[CATALOG_MAX_COLUMNS];
+	bool rates;                 /* one is asked for */
+	bool newest;                /* it matters which row is the newest */
+	bool texts;                 /* some field is one */
+	struct order_place *places; /* rows of the answer: time, group, and which they are */
+	struct tally_cell *cells;   /* of each row as many as query->select has */
+	uint32_t n_rows, rows_size;
 };
 
 void totals_init(struct totals *totals, const struct question *question, struct answer *answer);

@@ -27,9 +27,9 @@ static const struct tally_select all_aggregates[] = {
 	{"value", TALLY_AVG, 0},  {"value", TALLY_MIN, 0},   {"value", TALLY_MAX, 0},
 	{"value", TALLY_SUM, 0},  {"value", TALLY_LAST, 0},  {"value", TALLY_COUNT, 0},
 	{"total", TALLY_RATE, 0}, {"total", TALLY_MAX, 0},   {"total", TALLY_AVG, 0},
-	{"total", TALLY_SUM, 0},  {"total", TALLY_COUNT, 0},
+	{"total", TALLY_SUM, 0},  {"total", TALLY_COUNT, 0}, {"time", TALLY_LAST, 0},
 };
-enum { N_AGGREGATES = 11 };
+enum { N_AGGREGATES = 11, N_ASKED }; /* of values; of all, the time of the newest row being last */
 
 /* Counters that reset now and then, NULLs here and there, uneven intervals and a gap. */
 static void make_samples(void)
@@ -153,6 +153,8 @@ static void assert_row(const struct rows *rows, uint32_t row, uint32_t first, co
 			fail_msg("row %u aggregate %u: %g (%d), not %g (%d)", row, i, value,
 				 (int)cell->set, n->cells[i], n->set[i]);
 	}
+	assert_int_equal(rows->types[first + N_AGGREGATES], TALLY_TIME);
+	assert_int_equal(rows_at(rows, row, first + N_AGGREGATES)->i, n->newest);
 }
 
 static const char *const by_id[] = {"container_id"};
@@ -161,7 +163,7 @@ static const char *const by_id[] = {"container_id"};
 static void compare_buckets(struct fixture *f, int64_t from, int64_t to, int64_t bucket,
 			    bool grouped, const char *source)
 {
-	struct tally_query query = query_of("samples", all_aggregates, N_AGGREGATES);
+	struct tally_query query = query_of("samples", all_aggregates, N_ASKED);
 	struct rows rows;
 	uint32_t row = 0;
 	query.from = from;
@@ -376,7 +378,7 @@ static void a_minute_without_an_increase_adds_none_to_its_hour(void **state)
 static void one_bucket_over_all_has_the_time_of_the_newest_row(void **state)
 {
 	struct fixture *f = *state;
-	struct tally_query query = query_of("samples", all_aggregates, N_AGGREGATES);
+	struct tally_query query = query_of("samples", all_aggregates, N_ASKED);
 	struct rows rows;
 	write_samples(f);
 	query.to = T0 + DAY;
@@ -460,7 +462,7 @@ static void filters_choose_what_is_aggregated(void **state)
 static void more_rows_than_the_limit_are_refused_with_a_reason(void **state)
 {
 	struct fixture *f = *state;
-	struct tally_query query = query_of("samples", all_aggregates, N_AGGREGATES);
+	struct tally_query query = query_of("samples", all_aggregates, N_ASKED);
 	struct rows rows;
 	write_samples(f);
 	query.bucket = 30 * SECOND;

@@ -56,44 +56,34 @@ static int series_read(struct series *series, const struct tally_table *table)
 	return r;
 }
 
-/* Of all its containers, in its window. */
-static void series_ask(struct series *series, const struct tally_table *table, struct ask *ret)
-{
-	const struct tally_column *id = table_column(table, "container_id");
-	ask_init(ret, series->call, table);
-	ret->query.from = series->window.from;
-	ret->query.to = series->window.to;
-	for (uint32_t i = 0; i < series->n_containers; i++)
-		ask_text(ret, id, TALLY_EQUALS, series->containers[i].id);
-}
-
 static int series_query(struct series *series, const struct tally_table *table)
 {
+	const struct tally_column *id = table_column(table, "container_id");
 	struct ask ask;
-	series_ask(series, table, &ask);
+	ask_init(&ask, series->call, table);
+	for (uint32_t i = 0; i < series->n_containers; i++)
+		ask_text(&ask, id, TALLY_EQUALS, series->containers[i].id);
+	ask.query.from = series->window.from;
+	ask.query.to = series->window.to;
 	ask.query.bucket = series->window.step;
 	ask.query.limit = series->window.points * series->n_containers;
 	if (series->many)
 		ask_group(&ask, table_column(table, "container_id"));
 	series->first = 1 + ask.query.n_group_by;
 	fields_select(&series->fields, &ask);
+	ask_select(&ask, &table->columns[0], TALLY_LAST);
 	return ask_store(&ask, &series->rows);
 }
 
-/* The newest reading lies in the last bucket, which only says when it began. */
-static int series_find_newest(struct series *series, const struct tally_table *table)
+/* A row bears the time at which its bucket begins; after the fields comes that of its newest
+ * reading. */
+static void series_find_newest(struct series *series)
 {
-	struct rowset rows auto_rowset = {.n_rows = 0};
-	struct ask ask;
-	if (series->rows.n_rows == 0)
-		return 0;
-	series_ask(series, table, &ask);
-	ask.query.from = rowset_row(&series->rows, series->rows.n_rows - 1)[0].i;
-	ask_select(&ask, series->fields.columns[0], TALLY_LAST);
-	int r = ask_store(&ask, &rows);
-	if (r == 0 && rows.n_rows)
-		series->newest = rowset_row(&rows, 0)[0].i;
-	return r;
+	uint32_t last = series->rows.n_columns - 1;
+	for (uint32_t i = 0; i < series->rows.n_rows; i++) {
+		int64_t newest = rowset_row(&series->rows, i)[last].i;
+		series->newest = newest > series->newest ? newest : series->newest;
+	}
 }
 
 static uint32_t series_container(const struct series *series, const struct tally_cell *row)
@@ -135,10 +125,10 @@ int series_answer(struct call *call, const struct container *containers, uint32_
 	if (r == 0)
 		r = series_query(&series, table);
 	if (r == 0)
-		r = series_find_newest(&series, table);
-	if (r == 0)
 		r = series_place(&series);
-	if (r == 0)
-		series_write(&series);
-	return r;
+	if (r < 0)
+		return r;
+	series_find_newest(&series);
+	series_write(&series);
+	return 0;
 }

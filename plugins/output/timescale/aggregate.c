@@ -31,15 +31,21 @@ struct aggregate_series {
 	uint32_t group;
 };
 
+/* The last row that bears a group's values, and in which batch. */
+struct aggregate_group {
+	int list; /* first row of the group in the list */
+	uint32_t batch, row;
+};
+
 struct aggregate {
 	struct pg_connection *pg;
 	const struct question *question;
 	struct coverage coverage;
-	PGresult *list; /* series and group columns; groups point to their first row in it */
+	PGresult *list; /* series and group columns */
 	struct aggregate_series *series;
 	int32_t *ids;
 	uint32_t n_series;
-	int *groups;
+	struct aggregate_group *groups;
 	uint32_t n_groups;
 	bool paged, cut; /* pieces come page by page; one that should not was too large */
 	struct stream rows[COVERAGE_MAX_PIECES], before[COVERAGE_MAX_PIECES];
@@ -106,7 +112,7 @@ static int aggregate_take_list(struct aggregate *a)
 		return tally_fail(a->pg->ctx, ENOMEM, "no memory");
 	for (int row = 0; row < n; row++) {
 		if (row == 0 || !aggregate_same_group(a, row - 1, row))
-			a->groups[a->n_groups++] = row;
+			a->groups[a->n_groups++] = (struct aggregate_group){.list = row};
 		a->series[a->n_series++] = (struct aggregate_series){
 			pg_get_32(PQgetvalue(a->list, row, 0)), a->n_groups - 1};
 	}
@@ -282,31 +288,54 @@ static int aggregate_piece(struct aggregate *a, uint32_t i, int32_t series)
 
 static int aggregate_feed(struct aggregate *a)
 {
+	struct sheet *sheet = &a->totals.sheet;
+	bool alone = a->n_groups == a->n_series && !a->totals.texts;
 	int r = 0;
 	for (uint32_t s = 0; r == 0 && s < a->n_series; s++) {
-		sheet_begin_series(&a->totals.sheet, a->series[s].group, a->series[s].id);
+		const struct aggregate_series *series = &a->series[s];
+		if (alone)
+			sheet_begin_only_series(sheet, series->group, series->id);
+		else
+			sheet_begin_series(sheet, series->group, series->id);
 		for (uint32_t i = 0; r == 0 && i < a->coverage.n_pieces; i++)
-			r = aggregate_piece(a, i, a->series[s].id);
+			r = aggregate_piece(a, i, series->id);
+		if (r == 0)
+			r = sheet_end_series(sheet);
 	}
 	return r;
 }
 
 /* ---- Answering ---------------------------------------------------------------- */
 
-static int aggregate_put_group(void *arg, struct tally_cell *row, uint32_t group)
+static int aggregate_copy_group(struct aggregate *a, struct tally_cell *row, int list)
 {
-	struct aggregate *a = arg;
 	int r = 0;
-	for (uint32_t i = 0; r == 0 && i < a->question->query->n_group_by; i++) {
-		int at = a->groups[group], column = 1 + (int)i;
-		if (PQgetisnull(a->list, at, column))
+	for (int c = 1; r == 0 && c <= (int)a->question->query->n_group_by; c++) {
+		if (PQgetisnull(a->list, list, c))
 			continue;
-		struct tally_cell cell = pg_get_cell(a->answer->columns[column].type,
-						     PQgetvalue(a->list, at, column),
-						     PQgetlength(a->list, at, column));
-		r = answer_put(a->answer, row, 1 + i, &cell);
+		struct tally_cell cell =
+			pg_get_cell(a->answer->columns[c].type, PQgetvalue(a->list, list, c),
+				    PQgetlength(a->list, list, c));
+		r = answer_put(a->answer, row, (uint32_t)c, &cell);
 	}
 	return r;
+}
+
+/* A batch holds each text once, however many rows of the group are in it. */
+static int aggregate_put_group(void *arg, struct tally_cell *row, uint32_t number)
+{
+	struct aggregate *a = arg;
+	struct aggregate_group *group = &a->groups[number];
+	const struct tally_batch *batch = a->answer->batch;
+	if (group->batch == a->answer->n_batches) {
+		const struct tally_cell *same =
+			&batch->cells[(size_t)group->row * batch->table->n_columns];
+		memcpy(row + 1, same + 1, a->question->query->n_group_by * sizeof(*row));
+		return 0;
+	}
+	group->batch = a->answer->n_batches;
+	group->row = batch->n_rows - 1;
+	return aggregate_copy_group(a, row, group->list);
 }
 
 static void aggregate_done(struct aggregate *a)

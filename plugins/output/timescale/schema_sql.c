@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <tallyd/query.h>
 
 #include "cut.h"
 #include "pg_value.h"
@@ -20,12 +21,31 @@ static void schema_column(struct pg_text *sql, const struct tally_column *column
 	pg_text_add(sql, ", \"%s\" %s", column->name, schema_type(column));
 }
 
-static void schema_part_columns(struct pg_text *sql, const char *before,
-				const struct tally_column *column)
+static void schema_part_columns(struct pg_text *sql, const struct tally_column *column,
+				uint8_t parts)
 {
-	for (uint32_t part = 0; part < schema_n_parts(column); part++)
-		pg_text_add(sql, ", %s\"%s_%s\" %s", before, column->name, schema_parts[part],
-			    pg_value_type(schema_part_type(column, (enum schema_part)part)));
+	for (uint32_t part = 0; part < N_PARTS; part++)
+		if (parts >> part & 1)
+			pg_text_add(
+				sql, ", \"%s_%s\" %s", column->name, schema_parts[part],
+				pg_value_type(schema_part_type(column, (enum schema_part)part)));
+}
+
+/* What a mean or, of a counter, a rate is made of comes first: the server takes a row apart up to
+ * the last column that is asked for. */
+static void schema_rollup_columns(struct pg_text *sql, const struct stored_table *stored)
+{
+	for (int rest = 0; rest < 2; rest++) {
+		for (uint32_t i = 0; i < stored->n_numbers; i++) {
+			const struct tally_column *column =
+				&stored->table.columns[stored->numbers[i]];
+			uint8_t usual = schema_parts_of(column->role == TALLY_COUNTER ? TALLY_RATE
+										      : TALLY_AVG);
+			schema_part_columns(sql, column,
+					    rest ? schema_all_parts(column) & (uint8_t)~usual
+						 : usual);
+		}
+	}
 }
 
 bool schema_in_rows(const struct stored_table *stored, uint32_t c)
@@ -94,8 +114,7 @@ static void schema_create_rollup(struct pg_text *sql, const struct schema_where 
 		    "create table tally.\"%s%s_rows\" (_series int not null, time timestamptz not "
 		    "null, newest timestamptz not null, rows bigint not null",
 		    table->name, suffix);
-	for (uint32_t i = 0; i < stored->n_numbers; i++)
-		schema_part_columns(sql, "", &table->columns[stored->numbers[i]]);
+	schema_rollup_columns(sql, stored);
 	pg_text_add(sql, ", primary key (_series, time))");
 	if (schema_is_cut(stored, level))
 		cut_clause(sql, where->server, "time");

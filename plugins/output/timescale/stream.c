@@ -4,15 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cleanup.h"
 #include "pg_value.h"
 
 enum { STREAM_PAGE = 2000 };
-
-struct stream_place {
-	int64_t time; /* as the server has it */
-	int32_t series;
-	int row;
-};
 
 static int32_t stream_series_of(const PGresult *page, int row)
 {
@@ -58,35 +53,34 @@ void stream_take(struct stream *stream, PGresult *whole)
 	*stream = (struct stream){.page = whole, .last_page = true};
 }
 
-static int stream_by_place(const void *left, const void *right)
+static struct order_place stream_place(const PGresult *page, int row)
 {
-	const struct stream_place *a = left, *b = right;
-	if (a->series != b->series)
-		return a->series < b->series ? -1 : 1;
-	if (a->time != b->time)
-		return a->time < b->time ? -1 : 1;
-	return (a->row > b->row) - (a->row < b->row);
+	return (struct order_place){pg_get_64(PQgetvalue(page, row, 1)),
+				    (uint32_t)stream_series_of(page, row), (uint32_t)row};
+}
+
+static bool stream_is_before(const struct order_place *a, const struct order_place *b)
+{
+	return a->number != b->number ? a->number < b->number : a->time <= b->time;
 }
 
 int stream_sort(struct stream *stream)
 {
-	int n = PQntuples(stream->page);
+	uint32_t n = (uint32_t)PQntuples(stream->page);
 	bool sorted = true;
-	struct stream_place *order = malloc(((size_t)n + 1) * sizeof(*order));
+	auto_free struct order_place *order = malloc(((size_t)n + 1) * 2 * sizeof(*order));
 	if (!order)
 		return -ENOMEM;
-	for (int row = 0; row < n; row++) {
-		order[row] = (struct stream_place){pg_get_64(PQgetvalue(stream->page, row, 1)),
-						   stream_series_of(stream->page, row), row};
-		sorted = sorted && (row == 0 || stream_by_place(&order[row - 1], &order[row]) < 0);
+	for (uint32_t row = 0; row < n; row++) {
+		order[row] = stream_place(stream->page, (int)row);
+		sorted = sorted && (row == 0 || stream_is_before(&order[row - 1], &order[row]));
 	}
-	if (sorted) {
-		free(order);
+	if (sorted)
 		return 0;
-	}
-	qsort(order, (size_t)n, sizeof(*order), stream_by_place);
-	stream->order = order;
-	stream->row = order[0].row;
+	order_by_time(order, order + n, n);
+	order_by_number(order, order + n, n);
+	stream->row = (int)order[0].at;
+	stream->order = TAKE(order);
 	return 0;
 }
 
@@ -107,7 +101,7 @@ int stream_next(struct stream *stream)
 	stream->at++;
 	if (stream_is_over(stream))
 		return stream->last_page ? 0 : stream_fetch(stream);
-	stream->row = stream->order ? stream->order[stream->at].row : stream->at;
+	stream->row = stream->order ? (int)stream->order[stream->at].at : stream->at;
 	return 0;
 }
 

@@ -7,15 +7,14 @@
 #define TALLYD_TIMESCALE_STREAM_H
 
 #include "parameters.h"
-
-struct stream_place;
+#include "store_order.h"
 
 struct stream {
 	struct pg_connection *pg; /* NULL: not open, and at its end */
 	uint32_t number;
 	PGresult *page;
-	struct stream_place *order; /* NULL: as the rows came */
-	int at, row;                /* in that order, and where it is on the page */
+	struct order_place *order; /* NULL: as the rows came */
+	int at, row;               /* in that order, and where it is on the page */
 	bool last_page;
 };
 
