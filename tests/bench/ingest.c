@@ -113,11 +113,19 @@ static void *deliver(void *arg)
 	return NULL;
 }
 
+/* Of a write: as many as the store deals out, but so that the buffer holds more than one write. */
+static uint32_t transactions_of(uint32_t rows, uint32_t connections)
+{
+	enum { ROWS = 40000 };
+	uint32_t turns = ROWS / (rows * connections);
+	return connections > 1 ? connections * (turns < LANES_TURNS ? turns : LANES_TURNS) : 1;
+}
+
 static void start(struct bench *bench, uint32_t rows, uint32_t connections)
 {
 	static const int64_t capacity = 64 << 20; /* the plugin's whole configuration */
 	static struct timescale_config config;
-	uint32_t transactions = connections > 1 ? connections * LANES_TURNS : 1; /* of a write */
+	uint32_t transactions = transactions_of(rows, connections);
 	const struct journal_settings settings = {.batch_size = rows * transactions,
 						  .batch_timeout = CLOCK_SECOND,
 						  .on_full = JOURNAL_BLOCK};
