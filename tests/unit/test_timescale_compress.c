@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "timescale_fixture.h"
 
@@ -72,6 +74,31 @@ static void minutes_are_compressed_a_day_after_their_rows(void **state)
 	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1min"), SERIES * ROWS);
 }
 
+static void whoever_reads_for_long_makes_compression_wait(void **state)
+{
+	struct fixture *f = *state;
+	if (!compresses(f) || getenv("TALLYD_TEST_ONE_BACKEND"))
+		skip();
+	struct pg_connection other = {.ctx = f->ctx, .timeout = 10 * SECOND, .interrupt_fd = -1};
+	int64_t now = tally_monotonic(f->ctx);
+	fake_host_set_now(f->host, T0 + HOUR);
+	fake_host_set_monotonic(f->host, now);
+	write_hour(f, T0, 0);
+	assert_int_equal(pg_open(&other, backend_config.conninfo,
+				 "begin; lock table tally.samples_rows in access share mode"),
+			 0);
+	upkeep_at(f, T0 + 3 * DAY);
+	assert_int_equal(chunks(f, "samples_rows", true), 0);
+	assert_non_null(strstr(fake_host_log(f->host, TALLY_NOTICE), "trying again in 30 s"));
+	pg_close(&other);
+	for (int tries = 0; chunks(f, "samples_rows", true) == 0; tries++) {
+		assert_true(tries < 10); /* until the server noticed */
+		now += HOUR;
+		fake_host_set_monotonic(f->host, now);
+		upkeep_at(f, T0 + 3 * DAY);
+	}
+}
+
 static void what_is_rolled_up_again_there_is_right_and_compressed_again(void **state)
 {
 	struct fixture *f = *state;
@@ -126,6 +153,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		COMPRESS_TEST(a_chunk_that_got_late_rows_is_compressed_again_an_hour_later),
 		COMPRESS_TEST(minutes_are_compressed_a_day_after_their_rows),
+		COMPRESS_TEST(whoever_reads_for_long_makes_compression_wait),
 		COMPRESS_TEST(what_is_rolled_up_again_there_is_right_and_compressed_again),
 		COMPRESS_TEST(however_much_is_rolled_up_again_there_is_no_limit),
 	};

@@ -58,6 +58,7 @@ static int job_delete(struct fixture *f, const struct stored_table *stored, int6
 static int job_compress(struct fixture *f, const struct stored_table *stored, int64_t now)
 {
 	const struct compression compression = {.pg = &f->store->upkeep.pg,
+						.pace = &pace,
 						.server = &f->store->server,
 						.before = now - HOUR,
 						.again = true};

@@ -22,6 +22,17 @@ static bool compression_mends(const struct server *server)
 	return compression_version(server) >= 2018;
 }
 
+/* Whoever waits for the lock that it takes in the end lets everybody else wait. */
+static int compression_exec(const struct compression *compression, const char *sql)
+{
+	struct pg_connection *pg = compression->pg;
+	int r = pg_execf(pg, "begin; set local lock_timeout = %" PRId64 "; %s; commit",
+			 compression->pace->lock_timeout, sql);
+	if (r < 0)
+		pg_rollback(pg);
+	return r;
+}
+
 static int compression_enable(const struct compression *compression,
 			      const struct stored_table *stored, enum schema_level level)
 {
@@ -38,13 +49,9 @@ static int compression_enable(const struct compression *compression,
 	if (r < 0 || strcmp(not_yet, "true") != 0)
 		return r;
 	pg_text_clear(&sql);
-	pg_text_add(&sql, "begin; set local lock_timeout = '2s';");
 	cut_compressed(&sql, stored, level);
-	pg_text_add(&sql, "commit");
-	r = sql.failed ? tally_fail(pg->ctx, ENOMEM, "no memory") : pg_exec(pg, sql.data);
-	if (r < 0)
-		pg_rollback(pg);
-	return r;
+	return sql.failed ? tally_fail(pg->ctx, ENOMEM, "no memory")
+			  : compression_exec(compression, sql.data);
 }
 
 /* 8 is the bit of what is compressed in part. */
@@ -76,21 +83,42 @@ static int compression_level(const struct compression *compression,
 	if (sql.failed)
 		return tally_fail(pg->ctx, ENOMEM, "no memory");
 	r = pg_query(pg, sql.data, NULL, &chunks);
-	for (int row = 0; r == 0 && row < PQntuples(chunks); row++)
-		r = pg_execf(pg, "select compress_chunk('%s', true)", PQgetvalue(chunks, row, 0));
+	for (int row = 0; r == 0 && row < PQntuples(chunks); row++) {
+		pg_text_clear(&sql);
+		pg_text_add(&sql, "select compress_chunk('%s', true)", PQgetvalue(chunks, row, 0));
+		r = sql.failed ? tally_fail(pg->ctx, ENOMEM, "no memory")
+			       : compression_exec(compression, sql.data);
+		if (r == 0)
+			pace_unblocked(compression->pace);
+	}
 	return r;
+}
+
+/* As of what is deleted, see retention.c. */
+static int compression_blocked(const struct compression *compression,
+			       const struct stored_table *stored, int64_t now)
+{
+	pace_blocked(compression->pace, now);
+	tally_log(compression->pg->ctx, TALLY_NOTICE,
+		  "table %s: what is old cannot be compressed while somebody reads or changes the "
+		  "table; trying again in %d s",
+		  stored->table.name, (int)(compression->pace->wait / COMPRESSION_SECOND));
+	return 0;
 }
 
 /* Minutes a day later than their rows: to roll one up again costs unpacking what lies around it. */
 int compression_run(const struct compression *compression, const struct stored_table *stored)
 {
+	int64_t now = tally_monotonic(compression->pg->ctx);
 	int r = 0;
-	if (compression->server->mode != SERVER_TSL)
+	if (compression->server->mode != SERVER_TSL || !pace_may_lock(compression->pace, now))
 		return 0;
 	if (schema_is_cut(stored, LEVEL_ROWS))
 		r = compression_level(compression, stored, LEVEL_ROWS, compression->before);
 	if (r == 0 && schema_is_cut(stored, LEVEL_MINUTE) && compression_mends(compression->server))
 		r = compression_level(compression, stored, LEVEL_MINUTE,
 				      compression->before - schema_levels[LEVEL_DAY].bucket);
+	if (r < 0 && strcmp(compression->pg->sqlstate, "55P03") == 0)
+		return compression_blocked(compression, stored, now);
 	return r;
 }

@@ -7,13 +7,15 @@
 #ifndef TALLYD_TIMESCALE_COMPRESSION_H
 #define TALLYD_TIMESCALE_COMPRESSION_H
 
+#include "pace.h"
 #include "schema.h"
 
 struct compression {
 	struct pg_connection *pg;
 	const struct server *server;
-	int64_t before; /* what ended by then, ns */
-	bool again;     /* also what is compressed in part */
+	struct pace *pace; /* of the table */
+	int64_t before;    /* what ended by then, ns */
+	bool again;        /* also what is compressed in part */
 };
 
 /* 0 too if the server cannot. */

@@ -1,7 +1,7 @@
 /*
  * What the maintenance remembers of each table from one round to the next: how much time to roll up
- * in one transaction, by how long the last ones took; and when to try again to delete, after
- * somebody was in the way.  Used by its thread alone.
+ * in one transaction, by how long the last ones took; and when to try again to delete or to
+ * compress, after somebody was in the way.  Used by its thread alone.
  */
 #ifndef TALLYD_TIMESCALE_PACE_H
 #define TALLYD_TIMESCALE_PACE_H

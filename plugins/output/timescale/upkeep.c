@@ -136,6 +136,7 @@ static int upkeep_keep(struct store *store, const struct stored_table *stored)
 					    .daily = config->retention_daily};
 	const struct compression compression = {.pg = &store->upkeep.pg,
 						.server = &store->upkeep.server,
+						.pace = pace,
 						.before = retention.now - config->compress_after,
 						.again = store->upkeep.compress_again};
 	int r = rounds_stopping(&store->upkeep.rounds) ? 0
