@@ -15,7 +15,7 @@
 
 enum {
 	LANES_MAX = 16,
-	LANES_TURNS = 16,   /* slices for each lane at most */
+	LANES_TURNS = 16,  /* slices for each lane at most */
 	LANES_FULL = 500,  /* rows of a slice, before there are more slices than lanes */
 	LANES_WORTH = 100, /* rows of a slice at least */
 };
