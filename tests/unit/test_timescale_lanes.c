@@ -31,8 +31,8 @@ static struct tally_batch *samples(struct fixture *f, const char *id, int rows)
 
 static void write_all(struct fixture *f, struct tally_batch **batches, uint32_t n, uint64_t first)
 {
-	struct tally_entry entries[16];
-	uint8_t verdicts[16] = {0};
+	struct tally_entry entries[MANY];
+	uint8_t verdicts[MANY] = {0};
 	for (uint32_t i = 0; i < n; i++)
 		entries[i] = (struct tally_entry){batches[i], first + i, "w"};
 	if (f->plugin->output->write(f->store, entries, n, verdicts) != 0)
