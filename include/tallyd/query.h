@@ -7,6 +7,7 @@
  * from (container_stats, container_stats_1min, …).  Its columns are, in this order: the time
  * (of the row; the start of its bucket; with one bucket over all, of the group's newest row),
  * the group_by columns, the selected ones.
+ * The LAST (or MAX) of the time is that of a bucket's newest row, also of what is rolled up.
  * Rows come in the order of time, then of group_by; of a STATE table in the order of its key.
  */
 #ifndef TALLYD_QUERY_H
@@ -24,9 +25,8 @@ enum tally_aggregate {
 	TALLY_MIN,
 	TALLY_MAX,
 	TALLY_SUM,
-	TALLY_LAST, /* of the newest row of the bucket, NULL if it is NULL there; of the time column
-		     * (as its MAX) that row's time, rolled up or not */
-	TALLY_RATE, /* REAL per second of a TALLY_COUNTER; a fall is a new start, never negative */
+	TALLY_LAST,  /* of the newest row of the bucket, NULL if it is NULL there */
+	TALLY_RATE,  /* REAL per second of a TALLY_COUNTER; a fall is a new start, never negative */
 	TALLY_COUNT, /* INT: values that are not NULL */
 };
 

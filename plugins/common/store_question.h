@@ -23,9 +23,7 @@ struct question {
 	bool filters_fields; /* some filter looks at more than tags */
 };
 
-/* Whether a column asked for is the time of the bucket's newest row: the rows' time, its MAX or
- * LAST.
- */
+/* Whether what is selected is the time of each bucket's newest row: the MAX or LAST of the time. */
 bool question_is_newest(const struct question *question, uint32_t select);
 
 int question_check(struct tally_ctx *ctx, struct catalog *catalog, const struct tally_query *query,

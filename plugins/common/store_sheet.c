@@ -36,10 +36,9 @@ void sheet_init(struct sheet *sheet, struct tally_ctx *ctx, struct sheet_field *
 
 void sheet_clear(struct sheet *sheet)
 {
-	for (uint32_t i = 0; i < sheet->n_buckets; i++) {
+	for (uint32_t i = 0; i < sheet->n_buckets; i++)
 		for (uint32_t f = 0; f < sheet->n_fields; f++)
 			free(sheet->buckets[i]->measures[f].text);
-	}
 	while (sheet->blocks) {
 		struct sheet_block *next = sheet->blocks->next;
 		free(sheet->blocks);

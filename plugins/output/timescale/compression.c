@@ -94,31 +94,21 @@ static int compression_level(const struct compression *compression,
 	return r;
 }
 
-/* As of what is deleted, see retention.c. */
-static int compression_blocked(const struct compression *compression,
-			       const struct stored_table *stored, int64_t now)
-{
-	pace_blocked(compression->pace, now);
-	tally_log(compression->pg->ctx, TALLY_NOTICE,
-		  "table %s: what is old cannot be compressed while somebody reads or changes the "
-		  "table; trying again in %d s",
-		  stored->table.name, (int)(compression->pace->wait / COMPRESSION_SECOND));
-	return 0;
-}
-
 /* Minutes a day later than their rows: to roll one up again costs unpacking what lies around it. */
 int compression_run(const struct compression *compression, const struct stored_table *stored)
 {
-	int64_t now = tally_monotonic(compression->pg->ctx);
+	struct tally_ctx *ctx = compression->pg->ctx;
 	int r = 0;
-	if (compression->server->mode != SERVER_TSL || !pace_may_lock(compression->pace, now))
+	if (compression->server->mode != SERVER_TSL ||
+	    !pace_may_lock(compression->pace, tally_monotonic(ctx)))
 		return 0;
 	if (schema_is_cut(stored, LEVEL_ROWS))
 		r = compression_level(compression, stored, LEVEL_ROWS, compression->before);
 	if (r == 0 && schema_is_cut(stored, LEVEL_MINUTE) && compression_mends(compression->server))
 		r = compression_level(compression, stored, LEVEL_MINUTE,
 				      compression->before - schema_levels[LEVEL_DAY].bucket);
-	if (r < 0 && strcmp(compression->pg->sqlstate, "55P03") == 0)
-		return compression_blocked(compression, stored, now);
-	return r;
+	if (r == 0 || strcmp(compression->pg->sqlstate, "55P03") != 0)
+		return r;
+	pace_blocked(compression->pace, ctx, "what is old cannot be compressed");
+	return 0;
 }

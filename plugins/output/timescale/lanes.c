@@ -59,6 +59,8 @@ static uint32_t lanes_least(const uint64_t *rows, uint32_t n)
 	return least;
 }
 
+_Static_assert(LANES_MAX *LANES_TURNS <= UINT8_MAX + 1, "a slice's number is a byte");
+
 /* Which slice each entry is in. */
 static void lanes_choose(const struct tally_entry *entries, uint32_t n, uint32_t n_slices,
 			 uint8_t *ret)

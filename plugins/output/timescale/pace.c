@@ -6,8 +6,9 @@
 
 #include "store_schema.h"
 
-#define PACE_LONG_STEP INT64_C(500000000)              /* ns */
-#define PACE_SHORT_STEP (PACE_LONG_STEP / 2)           /* a twofold one is not long */
+#define PACE_LONG_STEP INT64_C(500000000)    /* ns */
+#define PACE_SHORT_STEP (PACE_LONG_STEP / 2) /* a twofold one is not long */
+#define PACE_SECOND INT64_C(1000000000)
 enum { PACE_LOCK_FIRST = 250, PACE_LOCK_MOST = 2000 }; /* ms */
 #define PACE_WAIT_FIRST INT64_C(30000000000)           /* ns */
 #define PACE_WAIT_MOST INT64_C(480000000000)
@@ -66,15 +67,18 @@ bool pace_may_lock(const struct pace *pace, int64_t now)
 	return now >= pace->until;
 }
 
-void pace_blocked(struct pace *pace, int64_t now)
+void pace_blocked(struct pace *pace, struct tally_ctx *ctx, const char *what)
 {
 	pace->wait = pace->wait ? 2 * pace->wait : PACE_WAIT_FIRST;
 	if (pace->wait > PACE_WAIT_MOST)
 		pace->wait = PACE_WAIT_MOST;
-	pace->until = now + pace->wait;
+	pace->until = tally_monotonic(ctx) + pace->wait;
 	pace->lock_timeout *= 2;
 	if (pace->lock_timeout > PACE_LOCK_MOST)
 		pace->lock_timeout = PACE_LOCK_MOST;
+	tally_log(ctx, TALLY_NOTICE,
+		  "table %s: %s while somebody reads or changes the table; trying again in %d s",
+		  pace->table, what, (int)(pace->wait / PACE_SECOND));
 }
 
 void pace_unblocked(struct pace *pace)

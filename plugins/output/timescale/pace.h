@@ -6,8 +6,7 @@
 #ifndef TALLYD_TIMESCALE_PACE_H
 #define TALLYD_TIMESCALE_PACE_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include <tallyd/host.h>
 
 struct pace {
 	struct pace *next;
@@ -27,8 +26,9 @@ void pace_took(struct pace *pace, int64_t ns, bool full);
 void pace_timed_out(struct pace *pace);
 
 bool pace_may_lock(const struct pace *pace, int64_t now);
-/* The lock was not to be had: longer until the next time, and for longer then. */
-void pace_blocked(struct pace *pace, int64_t now);
+/* The lock was not to be had: longer until the next time, and for longer then; told, and no
+ * failure. what: "what is too old cannot be deleted". */
+void pace_blocked(struct pace *pace, struct tally_ctx *ctx, const char *what);
 void pace_unblocked(struct pace *pace);
 
 #endif

@@ -47,27 +47,14 @@ static int64_t retention_before(const struct retention *retention,
 	return before == INT64_MIN ? before : schema_floor(before, schema_levels[LEVEL_DAY].bucket);
 }
 
-/* It fails no round, or another daemon would lead and try at once. */
-static int retention_blocked(const struct retention *retention, const struct stored_table *stored,
-			     int64_t now)
-{
-	pace_blocked(retention->pace, now);
-	tally_log(retention->pg->ctx, TALLY_NOTICE,
-		  "table %s: what is too old cannot be deleted while somebody reads or changes the "
-		  "table; trying again in %d s",
-		  stored->table.name, (int)(retention->pace->wait / RETENTION_SECOND));
-	return 0;
-}
-
 /* 1: something may have been deleted. */
 static int retention_level(const struct retention *retention, const struct stored_table *stored,
 			   const struct marks *marks, enum schema_level level)
 {
 	struct pg_connection *pg = retention->pg;
 	int64_t before = retention_before(retention, stored, marks, level);
-	int64_t now = tally_monotonic(pg->ctx);
 	if (before == INT64_MIN || before <= marks->kept_from[level] ||
-	    !pace_may_lock(retention->pace, now))
+	    !pace_may_lock(retention->pace, tally_monotonic(pg->ctx)))
 		return 0;
 	int r = pg_execf(pg, "begin; set local lock_timeout = %" PRId64,
 			 retention->pace->lock_timeout);
@@ -79,8 +66,11 @@ static int retention_level(const struct retention *retention, const struct store
 		r = pg_exec(pg, "commit");
 	if (r < 0)
 		pg_rollback(pg);
-	if (r < 0 && strcmp(pg->sqlstate, "55P03") == 0)
-		return retention_blocked(retention, stored, now);
+	if (r < 0 && strcmp(pg->sqlstate, "55P03") == 0) {
+		/* It fails no round, or another daemon would lead and try at once. */
+		pace_blocked(retention->pace, pg->ctx, "what is too old cannot be deleted");
+		return 0;
+	}
 	if (r == 0)
 		pace_unblocked(retention->pace);
 	return r < 0 ? r : 1;
