@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compression.h"
 #include "timescale_fixture.h"
 
 #include <cmocka.h>
@@ -99,6 +100,48 @@ static void whoever_reads_for_long_makes_compression_wait(void **state)
 	}
 }
 
+/* The same where one backend cannot be in another's way, or there is no TimescaleDB: what is asked
+ * of it is made up, the lock is not. */
+static void a_lock_that_is_not_to_be_had_makes_compression_wait(void **state)
+{
+	struct fixture *f = *state;
+	if (f->store->server.mode != SERVER_PLAIN)
+		skip();
+	const struct server server = {.mode = SERVER_TSL, .timescale = "2.28.3"};
+	struct pace pace = {.lock_timeout = 50, .table = "samples"};
+	struct pg_connection other = {.ctx = f->ctx, .timeout = 10 * SECOND, .interrupt_fd = -1};
+	write_hour(f, T0, 0);
+	upkeep_at(f, T0 + HOUR);
+	const struct compression compression = {
+		.pg = &f->store->upkeep.pg, .server = &server, .pace = &pace, .before = T0};
+	const struct stored_table *stored = catalog_find(&f->store->catalog, "samples");
+	assert_int_equal(
+		pg_open(&other, backend_config.conninfo,
+			"create schema timescaledb_information; create view "
+			"timescaledb_information.hypertables as select ''::text as "
+			"hypertable_schema, ''::text as hypertable_name, true as "
+			"compression_enabled; create view timescaledb_information.chunks as select "
+			"'tally'::text as hypertable_schema, 'samples_rows'::text as "
+			"hypertable_name, 'tally'::text as chunk_schema, 'samples_rows'::text as "
+			"chunk_name, false as is_compressed, to_timestamp(0) as range_end; create "
+			"function compress_chunk(text, bool) returns void language plpgsql as $$ "
+			"begin lock table tally.samples_rows; end $$"),
+		0);
+	assert_int_equal(
+		pg_exec(&other, "begin; lock table tally.samples_rows in access share mode"), 0);
+	assert_int_equal(compression_run(&compression, stored), 0);
+	assert_non_null(strstr(fake_host_log(f->host, TALLY_NOTICE), "cannot be compressed"));
+	assert_false(pace_may_lock(&pace, tally_monotonic(f->ctx)));
+	assert_int_equal(pg_exec(&other, "commit"), 0);
+	pace.until = 0;
+	assert_int_equal(compression_run(&compression, stored), 0);
+	assert_int_equal(pace.wait, 0); /* not blocked again, but done */
+	assert_int_equal(pg_exec(&other, "drop schema timescaledb_information cascade; drop "
+					 "function compress_chunk"),
+			 0);
+	pg_close(&other);
+}
+
 static void what_is_rolled_up_again_there_is_right_and_compressed_again(void **state)
 {
 	struct fixture *f = *state;
@@ -153,6 +196,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		COMPRESS_TEST(a_chunk_that_got_late_rows_is_compressed_again_an_hour_later),
 		COMPRESS_TEST(minutes_are_compressed_a_day_after_their_rows),
+		COMPRESS_TEST(a_lock_that_is_not_to_be_had_makes_compression_wait),
 		COMPRESS_TEST(whoever_reads_for_long_makes_compression_wait),
 		COMPRESS_TEST(what_is_rolled_up_again_there_is_right_and_compressed_again),
 		COMPRESS_TEST(however_much_is_rolled_up_again_there_is_no_limit),
