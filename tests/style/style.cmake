@@ -12,6 +12,7 @@ tallyd_style_test(format ${STYLE}/format.sh)
 tallyd_style_test(headers ${STYLE}/headers.sh)
 tallyd_style_test(abi ${STYLE}/abi.sh)
 tallyd_style_test(scripts ${STYLE}/scripts.sh)
+tallyd_style_test(commit_msg ${STYLE}/commit_msg.sh)
 tallyd_style_test(cppcheck ${STYLE}/cppcheck.sh ${PROJECT_BINARY_DIR})
 tallyd_style_test(clang_tidy ${STYLE}/clang_tidy.sh ${PROJECT_BINARY_DIR})
 # Long, and best begun first, so that the others run beside it.
