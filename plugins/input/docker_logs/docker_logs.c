@@ -91,6 +91,15 @@ static int logs_create(struct tally_ctx *ctx, const void *config, void **ret_sel
 		return r;
 	}
 	docker_reach(logs->docker, &logs->reach);
+	if (logs->config->source == SOURCE_FILE && !logs->reach.endpoint->path[0]) {
+		r = tally_fail(
+			ctx, EINVAL,
+			"source = file: the files are on the engine's machine, and %s may be "
+			"another; use source = auto or api, or a unix:// endpoint",
+			logs->reach.endpoint->text);
+		logs_destroy(TAKE(logs));
+		return r;
+	}
 	*ret_self = TAKE(logs);
 	return 0;
 }
@@ -100,9 +109,9 @@ static const struct tally_option logs_options[] = {
 	{.name = "source",
 	 .fallback = "auto",
 	 .accepts = "auto|api|file",
-	 .help = "file: the engine's own json files, which costs the engine nothing and misses "
-		 "nothing at rotations; api: the engine sends it; auto: file where they can be "
-		 "read",
+	 .help = "file: the engine's own files (Docker's JSON, or the CRI format as Podman has "
+		 "it), which costs the engine nothing and misses nothing at rotations, only on its "
+		 "own machine; api: the engine sends it; auto: file where they can be read",
 	 .type = TALLY_OPT_CHOICE,
 	 .offset = offsetof(struct logs_config, source)},
 	{.name = "first_sight",
@@ -178,8 +187,8 @@ static const struct tally_metric logs_metrics[] = {
 	[METRIC_LIMITED] =
 		LOGS_COUNTER("limited_lines_total", "Lines dropped because of rate_limit."),
 	[METRIC_GARBAGE] = LOGS_COUNTER("garbage_total",
-					"Times that a log was opened anew because what came was "
-					"none."),
+					"Damaged or foreign records in log files, and times that a "
+					"log was opened anew because the engine sent none."),
 	[METRIC_ENGINE_ERRORS] =
 		LOGS_COUNTER("engine_texts_total", "Errors that the engine told within a log."),
 	{0}};

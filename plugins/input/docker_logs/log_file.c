@@ -65,7 +65,7 @@ static void release_first(struct log_file *file)
 	file->n--;
 	memmove(file->held, file->held + 1, file->n * sizeof(struct log_held));
 	file->offset = 0;
-	file->too_long = false;
+	file->too_long = file->nuls = false;
 }
 
 void log_file_close(struct log_file *file)
@@ -87,8 +87,9 @@ static bool record_at(int fd, off_t offset, char *buffer, struct log_part *ret, 
 	}
 	for (char *newline; (newline = memchr(at, '\n', (size_t)(end - at))) != NULL;
 	     at = newline + 1) {
+		size_t size = (size_t)(newline - at);
 		*ret_at = offset + (at - buffer);
-		if (log_record_read(at, (size_t)(newline - at), ret))
+		if (log_record_read(at, size, ret) || log_record_recover(at, size, ret))
 			return true;
 	}
 	return false;
@@ -284,27 +285,60 @@ static bool is_truncated(struct log_file *file)
 	return true;
 }
 
+static void note_bad(struct log_file *file, off_t at)
+{
+	if (file->bad++ == 0)
+		file->bad_at = at;
+}
+
+/* A power cut leaves them where data never reached the disk.  Returns how many there are. */
+static size_t skip_nuls(struct log_file *file, const char *at, const char *end, off_t offset)
+{
+	const char *behind = at;
+	while (behind < end && *behind == '\0')
+		behind++;
+	if (behind > at && !file->nuls)
+		note_bad(file, offset);
+	file->nuls = behind > at && behind == end;
+	return (size_t)(behind - at);
+}
+
+/* false: there is none. */
+static bool read_record(struct log_file *file, char *at, size_t len, off_t offset,
+			struct log_part *ret)
+{
+	if (!file->too_long && log_record_read(at, len, ret))
+		return true;
+	note_bad(file, offset);
+	if (!file->too_long && log_record_recover(at, len, ret))
+		return true;
+	file->alien += !file->too_long && len > 0;
+	return false;
+}
+
 /* The whole records of a chunk.  Returns the bytes done with. */
 static size_t read_records(struct log_file *file, char *bytes, size_t len, log_part_fn *part,
 			   void *arg, bool *ret_stopped)
 {
-	char *at = bytes, *end = bytes + len, *newline;
-	while ((newline = memchr(at, '\n', (size_t)(end - at))) != NULL) {
-		struct log_part record = {0};
-		bool fine = !file->too_long && log_record_read(at, (size_t)(newline - at), &record);
-		at = newline + 1;
-		if (!fine)
-			file->bad++;
-		file->too_long = false;
-		if (fine && !part(arg, &record)) {
-			*ret_stopped = true;
+	char *at = bytes, *end = bytes + len;
+	while (!*ret_stopped) {
+		struct log_part record;
+		if (!file->too_long)
+			at += skip_nuls(file, at, end, file->offset + (at - bytes));
+		char *newline = memchr(at, '\n', (size_t)(end - at));
+		if (!newline)
 			break;
-		}
+		bool fine = read_record(file, at, (size_t)(newline - at),
+					file->offset + (at - bytes), &record);
+		file->good += fine;
+		file->too_long = false;
+		at = newline + 1;
+		*ret_stopped = fine && !part(arg, &record);
 	}
 	return (size_t)(at - bytes);
 }
 
-enum log_file_state log_file_read(struct log_file *file, char *buffer, log_part_fn *part, void *arg)
+int log_file_read(struct log_file *file, char *buffer, log_part_fn *part, void *arg)
 {
 	bool stopped = false;
 	size_t wanted = LOG_FILE_CHUNK, done = 0;
@@ -312,7 +346,7 @@ enum log_file_state log_file_read(struct log_file *file, char *buffer, log_part_
 	do {
 		n = pread(file->held[0].fd, buffer, wanted, file->offset);
 		if (n < 0)
-			return LOG_FILE_FAILED;
+			return -errno;
 		done = read_records(file, buffer, (size_t)n, part, arg, &stopped);
 		wanted *= 2;
 	} while (done == 0 && n > 0 && (size_t)n * 2 == wanted && wanted <= LOG_FILE_BUFFER);
@@ -329,4 +363,11 @@ enum log_file_state log_file_read(struct log_file *file, char *buffer, log_part_
 		return LOG_FILE_END;
 	release_first(file);
 	return LOG_FILE_MORE;
+}
+
+bool log_file_has_record(const struct log_file *file, char *buffer)
+{
+	struct log_part first;
+	off_t at;
+	return file->n > 0 && record_at(file->held[0].fd, 0, buffer, &first, &at);
 }

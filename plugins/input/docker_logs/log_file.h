@@ -1,7 +1,8 @@
 /*
  * The files of one container's log as the engine's json-file driver writes them: PATH, and before
- * it PATH.1, PATH.2, … which it makes by renaming at a rotation.  Files are known by their inode,
- * and their descriptors are held until they are read to the end, whatever they are called by then.
+ * it PATH.1, PATH.2, … which it makes by renaming at a rotation (Podman keeps one file, and puts a
+ * new one in its place).  Files are known by their inode, and their descriptors are held until they
+ * are read to the end, whatever they are called by then.
  *
  * Happy path: log_file_open() finds where to begin, from the end backwards; log_file_read() chunk
  * by chunk until there is no more; then, whenever something may have been written,
@@ -33,10 +34,13 @@ struct log_file {
 	char path[LOG_FILE_PATH];
 	struct log_held held[LOG_FILE_HELD]; /* oldest first; the first is being read */
 	unsigned n;
-	off_t offset;       /* in the first, behind its last whole record */
-	bool too_long;      /* within a record that is longer than the buffer */
-	bool missing;       /* nothing is at the path at this moment */
-	uint64_t gaps, bad; /* files missed; records that are none */
+	off_t offset;         /* in the first, behind its last whole record */
+	bool too_long;        /* within a record that is longer than the buffer */
+	bool missing;         /* nothing is at the path at this moment */
+	bool nuls;            /* within a run of NULs */
+	uint64_t gaps, bad;   /* files missed; places with no record, until the caller takes them */
+	off_t bad_at;         /* the first of them */
+	uint64_t good, alien; /* since it was opened: records; lines that are none */
 };
 
 /* Where to begin in a log. */
@@ -55,10 +59,12 @@ void log_file_close(struct log_file *file);
  * new file at the path. */
 bool log_file_refresh(struct log_file *file);
 
-enum log_file_state { LOG_FILE_MORE, LOG_FILE_END, LOG_FILE_STOPPED, LOG_FILE_FAILED };
+/* Is there any record at the beginning of the oldest file held? */
+bool log_file_has_record(const struct log_file *file, char *buffer);
 
-/* One chunk.  STOPPED: part() said so; FAILED: errno says why. */
-enum log_file_state log_file_read(struct log_file *file, char *buffer, log_part_fn *part,
-				  void *arg);
+enum log_file_state { LOG_FILE_MORE, LOG_FILE_END, LOG_FILE_STOPPED };
+
+/* One chunk.  Returns an enum log_file_state, STOPPED: part() said so; or -errno. */
+int log_file_read(struct log_file *file, char *buffer, log_part_fn *part, void *arg);
 
 #endif

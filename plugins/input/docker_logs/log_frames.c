@@ -31,11 +31,9 @@ static enum log_fed frame_hand_over(const struct log_frames *frames, char *text,
 		calls->engine_error(calls->arg, text, len);
 		return LOG_FED;
 	}
-	size_t used = log_part_time(text, len, &part.time);
-	if (used == 0)
-		return LOG_GARBAGE;
 	char last = frames->cut ? frames->last : text[len - 1];
-	log_part_set_text(&part, text + used, len - used, frames->cut, last);
+	if (!log_part_read(&part, text, len, frames->cut, last))
+		return LOG_GARBAGE;
 	return calls->part(calls->arg, &part) ? LOG_FED : LOG_ENOUGH;
 }
 

@@ -49,6 +49,7 @@ static bool take(struct log_lines *lines, struct log_line *line, log_line_fn *ea
 		lines->repeats++;
 		return true;
 	}
+	lines->resume.open[line->stream] = line->open;
 	line->sequence = (int64_t)ordinal * LOG_STREAMS + line->stream;
 	if (line->len > lines->max) {
 		line->cut += line->len - lines->max;
@@ -57,11 +58,12 @@ static bool take(struct log_lines *lines, struct log_line *line, log_line_fn *ea
 	return each(arg, line);
 }
 
-static bool take_joined(struct log_lines *lines, enum log_stream stream, log_line_fn *each,
-			void *arg)
+static bool take_joined(struct log_lines *lines, enum log_stream stream, bool open,
+			log_line_fn *each, void *arg)
 {
 	struct log_join *join = &lines->joins[stream];
 	struct log_line line = {.time = join->time,
+				.open = open,
 				.text = join->text,
 				.len = join->len,
 				.cut = join->cut,
@@ -76,6 +78,7 @@ static bool take_joined(struct log_lines *lines, enum log_stream stream, log_lin
 void log_lines_restart(struct log_lines *lines)
 {
 	log_resume_rewind(&lines->resume);
+	memset(lines->last, 0, sizeof(lines->last));
 	for (int i = 0; i < LOG_STREAMS; i++)
 		join_clear(&lines->joins[i]);
 }
@@ -89,23 +92,76 @@ static void begin_again(struct log_lines *lines, int64_t time)
 			join_clear(&lines->joins[i]);
 }
 
+/* Lines of one time within a whole second are many, and Podman sends nothing again. */
+static bool comes_again(const struct log_lines *lines, const struct log_part *part)
+{
+	if (part->time < lines->joins[part->stream].time)
+		return true;
+	if (part->cri)
+		return part->time < lines->resume.seen[part->stream].time;
+	return log_resume_comes_again(&lines->resume, part->stream, part->time);
+}
+
 /* false: as the line's function says. */
 static bool begin_line(struct log_lines *lines, const struct log_part *part, log_line_fn *each,
 		       void *arg)
 {
-	struct log_join *join = &lines->joins[part->stream];
-	if (log_resume_comes_again(&lines->resume, part->stream, part->time) ||
-	    part->time < join->time)
+	if (comes_again(lines, part))
 		begin_again(lines, part->time);
-	/* Parts of one line have one time, so the line before had no newline. */
-	return join->time == 0 || take_joined(lines, part->stream, each, arg);
+	/* Else the line before had no newline, as the next is another. */
+	return lines->joins[part->stream].time == 0 ||
+	       take_joined(lines, part->stream, false, each, arg);
+}
+
+/* Does it belong to a line that has begun?  Docker's parts of one line have one time. */
+static bool goes_on(const struct log_lines *lines, const struct log_part *part)
+{
+	int64_t begun = lines->joins[part->stream].time;
+	if (begun == 0 || !part->cri)
+		return begun == part->time;
+	return begun <= part->time && !log_resume_was_open(&lines->resume, part->stream, begun);
+}
+
+static uint64_t hash_part(const struct log_part *part)
+{
+	const uint64_t odd = UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t hash = part->len + part->cut, word;
+	size_t at = 0;
+	for (; at + sizeof(word) <= part->len; at += sizeof(word)) {
+		memcpy(&word, part->text + at, sizeof(word));
+		hash = (hash ^ word) * odd;
+		hash ^= hash >> 32;
+	}
+	word = 0;
+	if (at < part->len)
+		memcpy(&word, part->text + at, part->len - at);
+	return (hash ^ word) * odd;
+}
+
+/*
+ * The end of a line, sent a second time: Docker 20.10 begins the new file of a rotation with what
+ * it sent last.  No two lines that a container wrote have had the same nanosecond and the same
+ * text.
+ */
+static bool is_resent(struct log_lines *lines, const struct log_part *part)
+{
+	struct log_print *last = &lines->last[part->stream];
+	struct log_print print = {part->time, hash_part(part)};
+	bool same = print.time == last->time && print.hash == last->hash;
+	if (part->ends)
+		*last = print;
+	return same && lines->joins[part->stream].time == 0;
 }
 
 bool log_lines_part(struct log_lines *lines, const struct log_part *part, log_line_fn *each,
 		    void *arg)
 {
 	struct log_join *join = &lines->joins[part->stream];
-	if (join->time != part->time && !begin_line(lines, part, each, arg))
+	if (part->resent && is_resent(lines, part)) {
+		lines->repeats++;
+		return true;
+	}
+	if (!goes_on(lines, part) && !begin_line(lines, part, each, arg))
 		return false;
 	if (join->time == 0 && part->ends) {
 		struct log_line line = {.time = part->time,
@@ -119,14 +175,14 @@ bool log_lines_part(struct log_lines *lines, const struct log_part *part, log_li
 		return false;
 	if (!part->ends)
 		log_resume_begin(&lines->resume, part->stream, part->time);
-	return !part->ends || take_joined(lines, part->stream, each, arg);
+	return !part->ends || take_joined(lines, part->stream, false, each, arg);
 }
 
 bool log_lines_end(struct log_lines *lines, log_line_fn *each, void *arg)
 {
 	bool more = true;
 	for (int i = 0; i < LOG_STREAMS && more; i++)
-		more = take_joined(lines, (enum log_stream)i, each, arg);
+		more = take_joined(lines, (enum log_stream)i, true, each, arg);
 	return more;
 }
 

@@ -1,6 +1,10 @@
 /*
  * Lines out of parts: joins the parts of a long line up to a bound, lets only those through that
  * were not taken before (log_resume.h), and numbers those of one time.  Per container.
+ *
+ * A line has the time of its parts; in the CRI format, where each has its own, that of its last. So
+ * what was taken as a line because its container ended is known again when more follows it in the
+ * log: that is the next run's.
  */
 #ifndef TALLYD_LOG_LINES_H
 #define TALLYD_LOG_LINES_H
@@ -14,20 +18,28 @@ struct log_line {
 	char *text;
 	size_t len, cut; /* bytes; those over the bound are cut */
 	enum log_stream stream;
+	bool open;              /* it was not ended, but its container has */
 	struct log_mark before; /* what was taken of its stream before it */
 };
 
 struct log_join {
 	char *text;
 	size_t len, size, cut;
-	int64_t time; /* 0: no line has begun */
+	int64_t time; /* of the last part; 0: no line has begun */
+};
+
+/* A part as it came, to know it again. */
+struct log_print {
+	int64_t time;
+	uint64_t hash;
 };
 
 struct log_lines {
 	size_t max; /* bytes of a line */
 	struct log_resume resume;
 	struct log_join joins[LOG_STREAMS];
-	uint64_t repeats; /* lines that came again */
+	struct log_print last[LOG_STREAMS]; /* of the part that ended a line */
+	uint64_t repeats;                   /* lines that came again */
 };
 
 typedef bool log_line_fn(void *arg, const struct log_line *line);

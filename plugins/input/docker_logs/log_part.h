@@ -1,7 +1,9 @@
 /*
- * What all sources of log lines have in common: a part of a line.  The engine cuts long lines into
+ * What all sources of log lines have in common: a part of a line.  Docker cuts long lines into
  * parts of LOG_PART_FULL bytes that share one timestamp; only the last of them ends in a newline,
- * and a shorter one without is the end of what the container wrote.
+ * and a shorter one without is the end of what the container wrote.  Where the log is written in
+ * the CRI format (Podman, containerd) a part is whatever was read in one go: of any length, with a
+ * time of its own, and its line ends only where the format says so.
  */
 #ifndef TALLYD_LOG_PART_H
 #define TALLYD_LOG_PART_H
@@ -20,7 +22,10 @@ struct log_part {
 	size_t len;
 	size_t cut; /* bytes behind text that were not kept */
 	enum log_stream stream;
-	bool ends; /* its line ends with it */
+	bool ends;    /* its line ends with it */
+	bool cri;     /* the next part of its line may have another time, and be of any length */
+	bool seconds; /* its time is cut to the whole second */
+	bool resent;  /* its source may send it twice in a row, as Docker 20.10 at a rotation */
 };
 
 /* false: the source is not to be read any further. */
@@ -43,5 +48,9 @@ static inline void log_part_set_text(struct log_part *part, char *text, size_t l
 
 /* "2026-11-23T16:18:12.902552239Z text": the length of time and blank, 0: there is no time. */
 size_t log_part_time(const char *text, size_t len, int64_t *ret);
+bool log_part_has_whole_seconds(const char *text);
+/* What an engine sent: sets all but the stream.  false: there is no time in front.  Docker's times
+ * always have nine digits of a second, Podman's none. */
+bool log_part_read(struct log_part *part, char *text, size_t len, size_t cut, char last);
 
 #endif

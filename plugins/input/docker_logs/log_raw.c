@@ -49,10 +49,13 @@ static enum log_fed raw_hand_over(char *line, size_t len, size_t cut, log_part_f
 		size_t used = log_part_time(line, len, &next.time);
 		if (used == 0)
 			return LOG_GARBAGE;
-		size_t text = raw_next_part(line + used, len - used, next.time);
+		/* Within a whole second the program's own times look like the engine's. */
+		size_t text = log_part_has_whole_seconds(line)
+				      ? len - used
+				      : raw_next_part(line + used, len - used, next.time);
 		bool last = used + text == len;
-		log_part_set_text(&next, line + used, text, last ? cut : 0,
-				  last && cut ? '\n' : line[used + text - 1]);
+		log_part_read(&next, line, used + text, last ? cut : 0,
+			      last && cut ? '\n' : line[used + text - 1]);
 		if (!part(arg, &next))
 			return LOG_ENOUGH;
 		line += used + text;

@@ -34,6 +34,31 @@ bool log_resume_comes_again(const struct log_resume *resume, enum log_stream str
 	return time < last;
 }
 
+bool log_resume_was_open(const struct log_resume *resume, enum log_stream stream, int64_t time)
+{
+	const struct log_mark *seen = &resume->seen[stream], *taken = &resume->taken[stream];
+	uint32_t ordinal = seen->time == time ? seen->ordinal + 1 : 0;
+	return resume->open[stream] && taken->time == time && taken->ordinal == ordinal;
+}
+
+void log_resume_round(struct log_resume *resume)
+{
+	for (int i = 0; i < LOG_STREAMS; i++) {
+		int64_t fraction = resume->taken[i].time % second_ns;
+		if (fraction != 0)
+			resume->taken[i] =
+				(struct log_mark){resume->taken[i].time - fraction - 1, UINT32_MAX};
+	}
+}
+
+bool log_resume_is_round(const struct log_resume *resume)
+{
+	for (int i = 0; i < LOG_STREAMS; i++)
+		if (resume->taken[i].time % second_ns != 0)
+			return false;
+	return true;
+}
+
 bool log_resume_take(struct log_resume *resume, enum log_stream stream, int64_t time,
 		     uint32_t *ret_ordinal)
 {
@@ -126,24 +151,36 @@ void log_resume_step_back(struct log_resume *resume, int64_t floor)
 			resume->taken[i] = (struct log_mark){floor, 0};
 }
 
+/* Behind the numbers, if a line was taken without its end: of stdout o, of stderr e. */
 void log_resume_write(const struct log_resume *resume, char ret[LOG_POSITION_SIZE])
 {
 	const struct log_mark *out = &resume->taken[LOG_STDOUT], *err = &resume->taken[LOG_STDERR];
 	snprintf(ret, LOG_POSITION_SIZE,
-		 "1 %" PRId64 ".%" PRIu32 " %" PRId64 " %" PRId64 ".%" PRIu32 " %" PRId64,
+		 "1 %" PRId64 ".%" PRIu32 " %" PRId64 " %" PRId64 ".%" PRIu32 " %" PRId64 "%s%s",
 		 out->time, out->ordinal, resume->begun[LOG_STDOUT], err->time, err->ordinal,
-		 resume->begun[LOG_STDERR]);
+		 resume->begun[LOG_STDERR], resume->open[LOG_STDOUT] ? " o" : "",
+		 resume->open[LOG_STDERR] ? " e" : "");
+}
+
+static bool read_open(const char *text, struct log_resume *ret)
+{
+	ret->open[LOG_STDOUT] = strncmp(text, " o", 2) == 0;
+	text += ret->open[LOG_STDOUT] ? 2 : 0;
+	ret->open[LOG_STDERR] = strncmp(text, " e", 2) == 0;
+	text += ret->open[LOG_STDERR] ? 2 : 0;
+	return *text == '\0';
 }
 
 bool log_resume_read(const char *text, struct log_resume *ret)
 {
 	struct log_resume resume = {0};
 	struct log_mark *out = &resume.taken[LOG_STDOUT], *err = &resume.taken[LOG_STDERR];
-	char rest;
+	int len = 0;
 	if (sscanf(text,
-		   "1 %" SCNd64 ".%" SCNu32 " %" SCNd64 " %" SCNd64 ".%" SCNu32 " %" SCNd64 "%c",
+		   "1 %" SCNd64 ".%" SCNu32 " %" SCNd64 " %" SCNd64 ".%" SCNu32 " %" SCNd64 "%n",
 		   &out->time, &out->ordinal, &resume.begun[LOG_STDOUT], &err->time, &err->ordinal,
-		   &resume.begun[LOG_STDERR], &rest) != 6)
+		   &resume.begun[LOG_STDERR], &len) != 6 ||
+	    !read_open(text + len, &resume))
 		return false;
 	*ret = resume;
 	return true;

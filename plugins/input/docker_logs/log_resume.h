@@ -25,6 +25,7 @@ struct log_resume {
 	struct log_mark taken[LOG_STREAMS];
 	struct log_mark seen[LOG_STREAMS]; /* of this connection, since lines came again */
 	int64_t begun[LOG_STREAMS];        /* of a line of which only parts have come; 0: none */
+	bool open[LOG_STREAMS]; /* the last taken had no end when its container stopped */
 };
 
 /* The first part of a line has come, but not its last. */
@@ -32,6 +33,13 @@ void log_resume_begin(struct log_resume *resume, enum log_stream stream, int64_t
 
 /* A line begins.  Is it one that was sent before on this connection?  Then rewind. */
 bool log_resume_comes_again(const struct log_resume *resume, enum log_stream stream, int64_t time);
+/* Was a line of that time, if it is not to go on, the last taken, and taken without its end? */
+bool log_resume_was_open(const struct log_resume *resume, enum log_stream stream, int64_t time);
+/* The source that follows knows whole seconds only, and sends what was written after the mark: all
+ * that it gives a time within the mark's second is new. */
+void log_resume_round(struct log_resume *resume);
+/* All times that were taken are whole seconds. */
+bool log_resume_is_round(const struct log_resume *resume);
 /* A whole line has come.  false: it was taken before. */
 bool log_resume_take(struct log_resume *resume, enum log_stream stream, int64_t time,
 		     uint32_t *ret_ordinal);

@@ -78,6 +78,10 @@ struct follower {
 	struct docker_stream *stream; /* reading by the API */
 	struct log_file *file;        /* reading the engine's files */
 	char *path;                   /* of the file; NULL: the driver has none */
+	bool alien;                   /* the file is no log that we can read */
+	uint64_t bad;                 /* places in its files with no record, not told yet */
+	off_t bad_at;                 /* the first of them */
+	int64_t bad_due;              /* monotonic ns: not to be told of more before */
 	int watch;                    /* of inotify */
 	bool hot;                     /* there may be more in the file */
 	bool chosen;                  /* passed the patterns by what the list said */
@@ -115,6 +119,7 @@ struct docker_logs {
 	bool hot;            /* some have more */
 	int64_t missing_due; /* monotonic ns to look for files that were not there; 0: none */
 	bool told_of_files;
+	bool seconds;            /* the engine's times are whole seconds: Podman */
 	int64_t started;         /* wall clock, of the instance */
 	int64_t wall, monotonic; /* when the clocks were compared last */
 	int64_t waiting_since;   /* monotonic ns */
@@ -164,8 +169,9 @@ void api_open(struct follower *follower);
 
 /* ---- logs_files.c: the engine's files ---- */
 
-/* false: they cannot be read here, and the follower's state is as it was. */
-bool files_open(struct follower *follower);
+/* Else the follower's state is as it was.  -ENODEV: the container has no file, or it shall not be
+ * used; -EBADMSG: it is no log that we can read; -errno. */
+int files_open(struct follower *follower);
 void files_close(struct follower *follower);
 /* Finds out which were written to. */
 void files_notice(struct docker_logs *logs);

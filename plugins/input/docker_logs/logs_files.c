@@ -6,6 +6,7 @@
  * a rotation; only if there was none it rests until its watch tells.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -14,8 +15,9 @@
 #include "logs.h"
 
 static const int64_t retry_ns = 20000000;
+static const int64_t tell_ns = INT64_C(60000000000);
 
-enum { NOTICE_SIZE = 16384, TRIES = 100 };
+enum { NOTICE_SIZE = 16384, TRIES = 100, ALIEN_LINES = 8 };
 
 static void set_watch(struct follower *follower)
 {
@@ -43,11 +45,11 @@ static bool may_try(const struct follower *follower)
 	       logs->reach.endpoint->path[0];
 }
 
-static void tell_why_not(struct docker_logs *logs, const char *path)
+static void tell_why_not(struct docker_logs *logs, const char *path, int error)
 {
 	if (!logs->told_of_files)
 		tally_log(logs->ctx, TALLY_INFO, "%s: %s: by the API instead", path,
-			  errno == ENOTSUP ? "what is needed is compressed" : strerror(errno));
+			  error == ENOTSUP ? "what is needed is compressed" : strerror(error));
 	logs->told_of_files = true;
 }
 
@@ -65,44 +67,82 @@ static int try_open(struct follower *follower)
 	return r;
 }
 
-bool files_open(struct follower *follower)
+/* One that was no log may be one by now. */
+static int open_log(struct follower *follower)
+{
+	int r = try_open(follower);
+	if (r < 0) {
+		tell_why_not(follower->logs, follower->path, -r);
+		return r;
+	}
+	if (!follower->alien)
+		return 0;
+	if (!log_file_has_record(follower->file, follower->logs->buffer)) {
+		log_file_close(follower->file);
+		return -EBADMSG;
+	}
+	follower->alien = false;
+	return 0;
+}
+
+int files_open(struct follower *follower)
 {
 	struct docker_logs *logs = follower->logs;
-	if (!may_try(follower) || !reserve_buffer(logs))
-		return false;
+	if (!may_try(follower))
+		return -ENODEV;
+	if (!reserve_buffer(logs))
+		return -ENOMEM;
 	follower->file = malloc(sizeof(*follower->file));
 	if (!follower->file)
-		return false;
-	int r = try_open(follower);
+		return -ENOMEM;
+	int r = open_log(follower);
 	if (r < 0) {
 		free(follower->file);
 		follower->file = NULL;
-		errno = -r;
-		tell_why_not(logs, follower->path);
-		errno = -r;
-		return false;
+		return r;
 	}
 	log_lines_restart(&follower->lines);
 	set_watch(follower);
 	follower->begun = follower->hot = logs->hot = true;
 	tally_count(logs->ctx, METRIC_READS, 1);
-	return true;
+	return 0;
 }
 
-static void count_faults(const struct follower *follower)
+/* At once, and then of what came since once in a while. */
+static void tell_bad(struct follower *follower)
+{
+	int64_t now = tally_monotonic(follower->logs->ctx);
+	if (follower->bad == 0 || now < follower->bad_due)
+		return;
+	tally_log(follower->logs->ctx, TALLY_WARNING,
+		  "%s: %s: %" PRIu64 " damaged or foreign records are passed over, the first at "
+		  "byte %lld",
+		  follower_name(follower), follower->file->path, follower->bad,
+		  (long long)follower->bad_at);
+	follower->bad = 0;
+	follower->bad_due = now + tell_ns;
+}
+
+static void count_faults(struct follower *follower)
 {
 	struct log_file *file = follower->file;
 	if (file->gaps)
 		tally_count(follower->logs->ctx, METRIC_GAPS, file->gaps);
-	if (file->bad)
+	if (file->bad) {
 		tally_count(follower->logs->ctx, METRIC_GARBAGE, file->bad);
+		if (follower->bad == 0)
+			follower->bad_at = file->bad_at;
+		follower->bad += file->bad;
+	}
 	file->gaps = file->bad = 0;
+	tell_bad(follower);
 }
 
 void files_close(struct follower *follower)
 {
 	if (!follower->file)
 		return;
+	follower->bad_due = 0;
 	count_faults(follower);
 	if (follower->watch >= 0)
 		inotify_rm_watch(follower->logs->inotify_fd, follower->watch);
@@ -158,29 +198,43 @@ static void rest(struct follower *follower)
 		logs->missing_due = tally_monotonic(logs->ctx) + retry_ns;
 }
 
+/* Many lines, or all there are, and not one that we can read. */
+static bool is_alien(const struct log_file *file, int state)
+{
+	return file->good == 0 && file->alien > 0 &&
+	       (state == LOG_FILE_END || file->alien >= ALIEN_LINES);
+}
+
+/* Nothing was taken of it; the next look goes on by the API. */
+static void leave_file(struct follower *follower)
+{
+	tally_log(follower->logs->ctx, TALLY_WARNING,
+		  "%s: %s: neither Docker's JSON nor the CRI format: by the API instead",
+		  follower_name(follower), follower->file->path);
+	follower->alien = true;
+	follower->bad = 0;
+	files_close(follower);
+	follower->state = FOLLOW_LOOK;
+	follower->logs->attention = true;
+}
+
 static void read_chunk(struct follower *follower)
 {
 	struct docker_logs *logs = follower->logs;
 	uint64_t repeats = follower->lines.repeats;
-	enum log_file_state state =
-		log_file_read(follower->file, logs->buffer, follower_part, follower);
+	int state = log_file_read(follower->file, logs->buffer, follower_part, follower);
 	if (follower->lines.repeats > repeats)
 		tally_count(logs->ctx, METRIC_REPEATS, follower->lines.repeats - repeats);
 	count_faults(follower);
-	switch (state) {
-	case LOG_FILE_MORE:
-		break;
-	case LOG_FILE_END:
+	if (state < 0)
+		tally_log(logs->ctx, TALLY_WARNING, "%s: %s: %s; reading it again",
+			  follower_name(follower), follower->file->path, strerror(-state));
+	if (state < 0 || state == LOG_FILE_STOPPED)
+		follower_read_again(follower);
+	else if (is_alien(follower->file, state))
+		leave_file(follower);
+	else if (state == LOG_FILE_END)
 		rest(follower);
-		break;
-	case LOG_FILE_FAILED:
-		tally_log(logs->ctx, TALLY_WARNING, "%s: %s; reading it again",
-			  follower->file->path, strerror(errno));
-		follower_read_again(follower);
-		break;
-	case LOG_FILE_STOPPED:
-		follower_read_again(follower);
-	}
 }
 
 static void retry_missing(struct docker_logs *logs)

@@ -82,21 +82,27 @@ void follower_bar(struct follower *follower, const char *why)
 	follower->refused = true;
 }
 
+static bool may_pass(int r)
+{
+	return r == -ENOENT || r == -EAGAIN || r == -ENOMEM || r == -EMFILE || r == -ENFILE;
+}
+
 static void begin_reading(struct follower *follower)
 {
 	follower->width = 0;
 	follower->again = false;
 	follower->following = follower->running;
 	follower->reason = REASON_NONE;
-	if (files_open(follower))
+	int r = files_open(follower);
+	if (r == 0)
 		follower->state = FOLLOW_READING;
-	else if (follower->logs->config->source != SOURCE_FILE)
+	else if (follower->logs->config->source != SOURCE_FILE || r == -EBADMSG)
 		api_open(follower);
-	else if (follower->path && (errno == ENOENT || errno == EAGAIN))
+	else if (may_pass(r))
 		follower_wait(follower);
 	else
 		follower_bar(follower,
-			     follower->path ? strerror(errno) : "its logging driver has no file");
+			     follower->path ? strerror(-r) : "its logging driver has no file");
 }
 
 void follower_wait(struct follower *follower)
@@ -146,7 +152,9 @@ static void set_path(struct follower *follower, const struct logs_facts *facts)
 {
 	free(follower->path);
 	follower->path = NULL;
-	if (strcmp(facts->driver, "json-file") == 0 && facts->path[0] == '/')
+	bool has_file = strcmp(facts->driver, "json-file") == 0 ||
+			strcmp(facts->driver, "k8s-file") == 0; /* Podman's own name */
+	if (has_file && facts->path[0] == '/')
 		follower->path = strdup(facts->path);
 }
 
