@@ -346,3 +346,36 @@ def test_memory_is_bounded_while_twenty_flood_and_the_store_is_slow(engine, tall
     assert daemon.metric("tallyd_rows_dropped_total") == 0
     assert daemon.rss < 900 << 20  # with the sanitizers' own
     engine.remove_all()
+
+
+# The sleeps let the follower see each file before the next takes its place.
+@pytest.mark.parametrize("source", ["api"])
+@pytest.mark.parametrize("files", ["1", "3"])
+def test_a_line_that_the_engine_sends_again_at_a_rotation_is_stored_once(engine, follow, files):
+    # An engine of 20.10 begins a new file with the last line of the one before.
+    daemon = follow()
+    engine.run("rotated", "i=0; while [ $i -lt 500 ]; do echo line $i; echo err $i >&2; "
+               "i=$((i+1)); usleep 4000; done; sleep 1000000",
+               LogConfig={"Type": "json-file", "Config": {"max-size": "1k", "max-file": files}})
+    daemon.wait(lambda: "line 499" in stored(daemon, "rotated")["stdout"], "the last line", 60)
+    for stream, lines in stored(daemon, "rotated").items():
+        doubled = [line for line, n in Counter(lines).items() if n > 1]
+        assert doubled == [], stream
+        assert lines == sorted(lines, key=lambda line: int(line.split()[1]))
+    assert daemon.metric("tallyd_docker_logs_repeated_lines_total") > 0, "it did send some again"
+
+
+@pytest.mark.parametrize("source", ["api"])
+def test_a_part_that_the_engine_sends_again_at_a_rotation_is_in_its_line_once(engine, follow):
+    # Three parts a line and two lines a file: most rotations come within a line.
+    daemon = follow()
+    engine.run("long", "i=0; while [ $i -lt 150 ]; do echo $i $(seq $((i*7000)) $((i*7000+6999))); "
+               "i=$((i+1)); usleep 20000; done; echo done; sleep 1000000",
+               LogConfig={"Type": "json-file", "Config": {"max-size": "100k", "max-file": "3"}})
+    daemon.wait(lambda: "done" in stored(daemon, "long")["stdout"], "the last line", 60)
+    lines = stored(daemon, "long")["stdout"]
+    wanted = {" ".join(map(str, [i, *range(i * 7000, i * 7000 + 7000)])) for i in range(150)}
+    wrong = [(line[:20], len(line)) for line in lines[:-1] if line not in wanted]
+    assert wrong == []
+    assert len(lines) == len(set(lines))
+    assert daemon.metric("tallyd_docker_logs_repeated_lines_total") > 0, "it did send some again"

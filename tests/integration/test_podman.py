@@ -52,3 +52,88 @@ endpoint = {podman.endpoint}
     daemon.wait(lambda: len(rows("gone_at", "container_info", watched)) == 1 and
                 rows("gone_at", "container_info", watched)[0][0], "it is seen to go")
     assert daemon.metric("tallyd_gather_errors_total") == 0
+
+
+# Numbered lines on both streams, some of them far longer than what Podman reads in one go, and an
+# end without a newline.
+PRINTER = """
+long=$(head -c 40000 /dev/zero | tr '\\0' x)
+i=0
+while [ $i -lt {n} ]; do
+  echo "out $i"; echo "err $i" >&2
+  [ $((i % 50)) = 0 ] && echo "long $i $long"
+  {pause}
+  i=$((i+1))
+done
+printf 'the end'
+"""
+
+
+def printed(n):
+    out = []
+    for i in range(n):
+        out.append(f"out {i}")
+        if i % 50 == 0:
+            out.append(f"long {i} " + "x" * 40000)
+    return {"stdout": out + ["the end"], "stderr": [f"err {i}" for i in range(n)]}
+
+
+def logs_of(podman, source, options=""):
+    return (f"[input.docker_logs]\nenabled = yes\nsource = {source}\nendpoint = {podman.endpoint}\n"
+            f"{options}\n{STORED}")
+
+
+def stored(daemon, name):
+    rows = daemon.sql("select stream, message from container_logs where name = ? "
+                      "order by time, sequence", name)
+    return {stream: [m for s, m in rows if s == stream] for stream in ("stdout", "stderr")}
+
+
+def check(daemon, name, wanted):
+    total = sum(len(lines) for lines in wanted.values())
+    daemon.wait(lambda: sum(map(len, stored(daemon, name).values())) >= total,
+                f"{total} lines of {name}")
+    found = stored(daemon, name)
+    for stream, lines in wanted.items():
+        assert [m[:20] for m in found[stream]] == [m[:20] for m in lines]
+        assert found[stream] == lines
+
+
+@pytest.mark.parametrize("source", ["auto", "file", "api"])
+def test_every_line_of_podman_s_containers_is_stored(podman, tallyd, source):
+    name = f"printer-{source}"
+    podman.run(name, PRINTER.format(n=120, pause=""))
+    daemon = tallyd(logs_of(podman, source, f"include = name={name}")).start()
+    check(daemon, name, printed(120))
+    # The second run's first line is not the rest of the first run's last.
+    podman.podman("start", name)
+    check(daemon, name, {stream: 2 * lines for stream, lines in printed(120).items()})
+    read = daemon.metric("tallyd_docker_logs_engine_calls_total", call="logs")
+    assert read == 0 if source != "api" else read > 0
+    assert daemon.metric("tallyd_docker_logs_garbage_total") == 0
+    times = [t for t, in daemon.sql("select time from container_logs where stream = 'stderr'")]
+    assert any(t % 10**9 for t in times) == (source != "api"), "as fine as the source has them"
+    podman.podman("rm", "--force", "--time=0", name)
+
+
+@pytest.mark.parametrize("source", ["file", "api"])
+def test_kills_of_the_daemon_neither_lose_nor_double_a_line_of_podman_s(podman, tallyd, source):
+    name, n = f"talker-{source}", 300
+    daemon = tallyd(logs_of(podman, source, f"include = name={name}")).start()
+    podman.run(name, PRINTER.format(n=n, pause="usleep 20000"))
+    for kill in range(1, 7):
+        daemon.wait(lambda k=kill: len(stored(daemon, name)["stderr"]) >= 40 * k, "some lines")
+        daemon.kill9()
+        daemon.start()
+    check(daemon, name, printed(n))
+    podman.podman("rm", "--force", "--time=0", name)
+
+
+def test_new_lines_only_are_all_of_them_though_podman_s_times_are_whole_seconds(podman, tallyd):
+    podman.run("new", "echo old; until [ -e /tmp/go ]; do usleep 10000; done; "
+               "seq 20; sleep 1000000")
+    daemon = tallyd(logs_of(podman, "api", "first_sight = new\ninclude = name=new")).start()
+    daemon.wait(lambda: daemon.metric("tallyd_docker_logs_reads_total") > 0, "it is read")
+    podman.podman("exec", "new", "touch", "/tmp/go")
+    check(daemon, "new", {"stdout": [str(i) for i in range(1, 21)], "stderr": []})
+    podman.podman("rm", "--force", "--time=0", "new")

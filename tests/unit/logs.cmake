@@ -1,5 +1,7 @@
 tallyd_unit_test(log_level SOURCES unit/test_log_level.c LIBRARIES docker_logs_objects)
 tallyd_unit_test(log_record SOURCES unit/test_log_record.c LIBRARIES docker_logs_objects)
+tallyd_unit_test(docker_logs_source SOURCES unit/test_docker_logs_source.c unit/docker_fixture.c
+	LIBRARIES docker_logs_objects)
 tallyd_unit_test(docker_logs_parse SOURCES unit/test_docker_logs_parse.c
 	LIBRARIES docker_logs_objects)
 tallyd_unit_test(docker_logs_resume SOURCES unit/test_docker_logs_resume.c

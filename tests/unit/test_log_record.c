@@ -329,6 +329,54 @@ static void a_file_without_any_record_is_known_as_such(void **state)
 	end(&reader);
 }
 
+/* ---- Parts that an engine sends again ---- */
+
+/* Parts of a line by the letter they are filled with, capitals end it; +: with a next time. */
+static void send_parts(struct reader *reader, const char *parts)
+{
+	static char text[LOG_PART_FULL];
+	int64_t time = time_ns;
+	begin(reader);
+	reader->lines.resends = true;
+	for (; *parts; parts++) {
+		bool ends = *parts >= 'A' && *parts <= 'Z';
+		struct log_part part = {.time = time, .text = text, .ends = ends};
+		time += *parts == '+';
+		if (*parts == '+')
+			continue;
+		part.len = ends ? 10 : LOG_PART_FULL;
+		/* x is one byte over and over, all else does not repeat itself. */
+		for (size_t i = 0; i < part.len; i++)
+			text[i] = (char)(*parts == 'x' ? 'x' : *parts + (int)(i * i / 1000 % 7));
+		assert_true(log_lines_part(&reader->lines, &part, on_line, reader));
+	}
+}
+
+static void parts_sent_again_are_dropped_but_not_those_of_text_that_repeats_itself(void **state)
+{
+	enum { FULL = LOG_PART_FULL };
+	static const struct {
+		const char *parts;
+		uint32_t n;
+		size_t len, repeats;
+	} cases[] = {
+		{"abC", 1, 2 * FULL + 10, 0},   {"aabC", 1, 2 * FULL + 10, 1},
+		{"ababC", 1, 2 * FULL + 10, 2}, {"abCC", 1, 2 * FULL + 10, 1},
+		{"abCbC", 1, 2 * FULL + 10, 2}, {"abC+D", 2, 2 * FULL + 10, 0},
+		{"xxC", 1, 2 * FULL + 10, 0},   {"xxxxC", 1, 4 * FULL + 10, 0},
+		{"xxCxC", 1, 2 * FULL + 10, 2}, {"AA+A", 2, 10, 1},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct reader reader;
+		send_parts(&reader, cases[i].parts);
+		assert_int_equal(reader.n, cases[i].n);
+		assert_int_equal(reader.got[0].len, cases[i].len);
+		assert_int_equal(reader.lines.repeats, cases[i].repeats);
+		end(&reader);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -341,6 +389,8 @@ int main(void)
 		cmocka_unit_test(a_last_line_without_its_end_is_not_joined_with_the_next_run),
 		cmocka_unit_test(a_run_of_nuls_takes_no_record_along),
 		cmocka_unit_test(a_file_without_any_record_is_known_as_such),
+		cmocka_unit_test(
+			parts_sent_again_are_dropped_but_not_those_of_text_that_repeats_itself),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

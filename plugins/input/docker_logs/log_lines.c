@@ -138,26 +138,45 @@ static uint64_t hash_part(const struct log_part *part)
 	return (hash ^ word) * odd;
 }
 
+/* If not, it has from now on. */
+static bool print_has(struct log_print *print, const struct log_part *part)
+{
+	uint64_t hash = hash_part(part);
+	if (print->time != part->time)
+		*print = (struct log_print){.time = part->time};
+	for (uint32_t i = 0; i < print->n && i < LOG_PRINTS; i++)
+		if (print->hashes[i] == hash)
+			return true;
+	print->hashes[print->n++ % LOG_PRINTS] = hash;
+	return false;
+}
+
+/* Only such a text can have two full parts that are equal: their size is a power of two, so what
+ * repeats itself from one to the next does so within them. */
+static bool repeats_itself(const struct log_part *part)
+{
+	size_t period = LOG_PART_FULL / 2;
+	while (period > 1 && period > part->len / 2)
+		period /= 2;
+	return part->len > period &&
+	       memcmp(part->text, part->text + period, part->len - period) == 0;
+}
+
 /*
- * The end of a line, sent a second time: Docker 20.10 begins the new file of a rotation with what
- * it sent last.  No two lines that a container wrote have had the same nanosecond and the same
- * text.
+ * Docker 20.10 begins the new file of a rotation with what it sent last, be it a line or a part of
+ * one.  No two lines that a container wrote have had the same nanosecond and the same text.
  */
 static bool is_resent(struct log_lines *lines, const struct log_part *part)
 {
-	struct log_print *last = &lines->last[part->stream];
-	struct log_print print = {part->time, hash_part(part)};
-	bool same = print.time == last->time && print.hash == last->hash;
-	if (part->ends)
-		*last = print;
-	return same && lines->joins[part->stream].time == 0;
+	bool open = lines->joins[part->stream].time == part->time;
+	return print_has(&lines->last[part->stream], part) && !(open && repeats_itself(part));
 }
 
 bool log_lines_part(struct log_lines *lines, const struct log_part *part, log_line_fn *each,
 		    void *arg)
 {
 	struct log_join *join = &lines->joins[part->stream];
-	if (part->resent && is_resent(lines, part)) {
+	if (lines->resends && !part->cri && is_resent(lines, part)) {
 		lines->repeats++;
 		return true;
 	}

@@ -28,18 +28,22 @@ struct log_join {
 	int64_t time; /* of the last part; 0: no line has begun */
 };
 
-/* A part as it came, to know it again. */
+enum { LOG_PRINTS = 64 };
+
+/* The parts that came last with one time, to know them again. */
 struct log_print {
 	int64_t time;
-	uint64_t hash;
+	uint32_t n;
+	uint64_t hashes[LOG_PRINTS];
 };
 
 struct log_lines {
-	size_t max; /* bytes of a line */
+	size_t max;   /* bytes of a line */
+	bool resends; /* the source sends lines twice in a row: Docker 20.10 at rotations */
 	struct log_resume resume;
 	struct log_join joins[LOG_STREAMS];
-	struct log_print last[LOG_STREAMS]; /* of the part that ended a line */
-	uint64_t repeats;                   /* lines that came again */
+	struct log_print last[LOG_STREAMS];
+	uint64_t repeats; /* lines that came again */
 };
 
 typedef bool log_line_fn(void *arg, const struct log_line *line);

@@ -28,7 +28,6 @@ bool log_part_read(struct log_part *part, char *text, size_t len, size_t cut, ch
 		return false;
 	log_part_set_text(part, text + used, len - used, cut, last);
 	part->seconds = part->cri = log_part_has_whole_seconds(text);
-	part->resent = !part->seconds;
 	if (part->cri)
 		part->ends = len - used + cut > 0 && last == '\n';
 	return true;

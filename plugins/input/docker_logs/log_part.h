@@ -25,7 +25,6 @@ struct log_part {
 	bool ends;    /* its line ends with it */
 	bool cri;     /* the next part of its line may have another time, and be of any length */
 	bool seconds; /* its time is cut to the whole second */
-	bool resent;  /* its source may send it twice in a row, as Docker 20.10 at a rotation */
 };
 
 /* false: the source is not to be read any further. */

@@ -19,8 +19,16 @@ static const int64_t second_ns = 1000000000, ms_ns = 1000000;
 static const uint32_t widths[] = {256, 4096, 65536, 1048576};
 
 enum { WIDTHS = sizeof(widths) / sizeof(widths[0]) };
+enum { API_RESENDS = DOCKER_API_OLDEST }; /* 20.10; later engines do not */
 
 /* ---- Opening ---- */
+
+/* Podman loses lines between the last so many and those that follow, and mixes up the parts of long
+ * ones; to count the lines of a second all of them are needed. */
+static bool by_seconds(const struct follower *follower)
+{
+	return follower->logs->seconds || log_resume_is_round(&follower->lines.resume);
+}
 
 static void begin_where(struct follower *follower, char *ret, size_t size)
 {
@@ -31,10 +39,14 @@ static void begin_where(struct follower *follower, char *ret, size_t size)
 		follower->widest = true;
 		if (follower->limited)
 			snprintf(ret, size, "&tail=%u", follower->logs->first.lines);
-	} else if (follower->width < WIDTHS) {
+	} else if (follower->width < WIDTHS && !by_seconds(follower)) {
 		snprintf(ret, size, "&tail=%u", widths[follower->width]);
 	} else {
 		int64_t since = log_resume_since(resume);
+		/* A mark with a finer time than the engine's lines have cannot be compared with
+		 * them; the engine can, and sends what lies behind it. */
+		if (follower->logs->seconds && !log_resume_is_round(resume))
+			since = log_resume_newest(resume);
 		follower->widest = true;
 		snprintf(ret, size, "&since=%" PRId64 ".%09" PRId64, since / second_ns,
 			 since % second_ns);
@@ -55,6 +67,7 @@ void api_open(struct follower *follower)
 	snprintf(path, sizeof(path),
 		 "/containers/%s/logs?stdout=1&stderr=1&timestamps=1&follow=%d%s",
 		 follower->rows.id, follower->following, where);
+	follower->lines.resends = docker_api(logs->docker) <= API_RESENDS;
 	log_lines_restart(&follower->lines);
 	log_frames_restart(&follower->frames);
 	log_raw_restart(&follower->raw);

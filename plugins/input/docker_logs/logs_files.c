@@ -47,7 +47,7 @@ static bool may_try(const struct follower *follower)
 
 static void tell_why_not(struct docker_logs *logs, const char *path, int error)
 {
-	if (!logs->told_of_files)
+	if (!logs->told_of_files && logs->config->source != SOURCE_FILE)
 		tally_log(logs->ctx, TALLY_INFO, "%s: %s: by the API instead", path,
 			  error == ENOTSUP ? "what is needed is compressed" : strerror(error));
 	logs->told_of_files = true;
@@ -101,6 +101,7 @@ int files_open(struct follower *follower)
 		follower->file = NULL;
 		return r;
 	}
+	follower->lines.resends = false;
 	log_lines_restart(&follower->lines);
 	set_watch(follower);
 	follower->begun = follower->hot = logs->hot = true;

@@ -82,27 +82,40 @@ void follower_bar(struct follower *follower, const char *why)
 	follower->refused = true;
 }
 
-static bool may_pass(int r)
+/* Files are what the operator wants, and cannot be opened. */
+static void wait_or_bar(struct follower *follower, int error)
 {
-	return r == -ENOENT || r == -EAGAIN || r == -ENOMEM || r == -EMFILE || r == -ENFILE;
+	bool may_pass = error == ENOENT || error == EAGAIN || error == ENOMEM || error == EMFILE ||
+			error == ENFILE;
+	if (!may_pass) {
+		follower_bar(follower,
+			     follower->path ? strerror(error) : "its logging driver has no file");
+		return;
+	}
+	if (!follower->refused)
+		tally_log(follower->logs->ctx, TALLY_WARNING,
+			  "%s: its log is not read: %s: %s; tried again", follower_name(follower),
+			  follower->path, strerror(error));
+	follower->refused = true;
+	follower_wait(follower);
 }
 
 static void begin_reading(struct follower *follower)
 {
+	const struct docker_logs *logs = follower->logs;
 	follower->width = 0;
 	follower->again = false;
 	follower->following = follower->running;
 	follower->reason = REASON_NONE;
 	int r = files_open(follower);
-	if (r == 0)
+	if (r == 0) {
 		follower->state = FOLLOW_READING;
-	else if (follower->logs->config->source != SOURCE_FILE || r == -EBADMSG)
+		follower->refused = false;
+	} else if (logs->config->source != SOURCE_FILE || r == -EBADMSG || logs->inotify_fd < 0) {
 		api_open(follower);
-	else if (may_pass(r))
-		follower_wait(follower);
-	else
-		follower_bar(follower,
-			     follower->path ? strerror(-r) : "its logging driver has no file");
+	} else {
+		wait_or_bar(follower, -r);
+	}
 }
 
 void follower_wait(struct follower *follower)

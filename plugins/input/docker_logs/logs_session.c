@@ -11,7 +11,7 @@
 
 #include "logs.h"
 
-static const int64_t ms_ns = 1000000;
+static const int64_t second_ns = 1000000000, ms_ns = 1000000;
 static const int64_t flush_ns = 200000000;
 static const struct docker_follow_config pace = {.interval = INT64_C(60000000000)};
 
@@ -34,6 +34,8 @@ void logs_check_clock(struct docker_logs *logs)
 		return;
 	tally_log(logs->ctx, TALLY_NOTICE,
 		  "the clock was set back: lines of a time may come twice");
+	if (logs->seconds)
+		floor -= floor % second_ns + 1;
 	for (uint32_t i = 0; i < logs->n_followers; i++)
 		log_resume_step_back(&logs->followers[i]->lines.resume, floor);
 }
@@ -173,8 +175,11 @@ static int begin(struct docker_logs *logs)
 		return tally_fail(logs->ctx, -r, "cannot set up the client: %s", strerror(-r));
 	/* Without it files are not read, so no watch is ever missed. */
 	logs->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (logs->inotify_fd < 0 && logs->config->source != SOURCE_API)
+		tally_log(logs->ctx, TALLY_WARNING, "cannot watch files: %s: by the API instead",
+			  strerror(errno));
 	logs->files_due = logs->missing_due = 0;
-	logs->hot = false;
+	logs->hot = logs->seconds = false;
 	return 0;
 }
 

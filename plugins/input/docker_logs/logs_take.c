@@ -92,6 +92,12 @@ static bool begins_early_enough(struct follower *follower, const struct log_part
 {
 	const struct log_resume *resume = &follower->lines.resume;
 	follower->begun = true;
+	if (part->seconds) {
+		follower->logs->seconds = true;
+		if (!follower->widest)
+			return false;
+		log_resume_round(&follower->lines.resume);
+	}
 	if (!follower->widest)
 		return log_resume_covers(resume, part);
 	if (log_resume_has_gap(resume, part))
