@@ -7,6 +7,7 @@
 
 #include "cleanup.h"
 #include "json_map.h"
+#include "json_trim.h"
 
 enum { DOCKER_MAX_VERSION = 64 << 10 };
 
@@ -16,6 +17,7 @@ struct docker {
 	struct docker_endpoint endpoint;
 	struct docker_fetch *fetch; /* NULL: disconnected */
 	unsigned api;               /* 0: not known */
+	bool trims_told;            /* that what is too long is trimmed */
 	bool lost;                  /* the connection was; another engine may be there now */
 };
 
@@ -74,11 +76,37 @@ void docker_count(struct docker *docker, enum docker_call call, const struct fet
 	docker_count_fault(docker, call, answer);
 }
 
+/* Once, until no list needs it. */
+static void tell_trimmed(struct docker *docker, enum docker_call call, uint32_t trimmed)
+{
+	bool told = docker->trims_told;
+	if (call == DOCKER_LIST || call == DOCKER_IMAGES)
+		docker->trims_told = trimmed > 0;
+	if (trimmed && !told)
+		tally_log(docker->ctx, TALLY_WARNING,
+			  "%s: an answer is too long: %u labels and other texts in it are cut at "
+			  "%d bytes or left out beyond %d bytes of one container",
+			  docker->endpoint.text, trimmed, JSON_TRIM_STRING, JSON_TRIM_MEMBERS);
+}
+
 static void count_answer(void *arg, uint32_t i, struct fetch_answer *answer)
 {
 	struct docker_calls *calls = arg;
 	docker_count(calls->docker, calls->call, answer);
+	tell_trimmed(calls->docker, calls->call, answer->trimmed);
 	calls->job->done(calls->job->arg, i, answer);
+}
+
+/* One huge label must not cost all others their place in the answer.  Which tags an image has is
+ * never cut short: what is missing would be taken for removed. */
+static const struct json_trim *trim_of(enum docker_call call)
+{
+	static const char *const keep[] = {"com.docker.compose.project",
+					   "com.docker.compose.service", NULL};
+	static const struct json_trim containers = {.keep = keep}, images = {.whole_arrays = true};
+	if (call == DOCKER_LIST || call == DOCKER_INSPECT)
+		return &containers;
+	return call == DOCKER_IMAGES ? &images : NULL;
 }
 
 int docker_sweep(struct docker *docker, enum docker_call call, const struct fetch_job *job)
@@ -86,6 +114,7 @@ int docker_sweep(struct docker *docker, enum docker_call call, const struct fetc
 	struct docker_calls calls = {docker, call, job};
 	struct fetch_job counted = *job;
 	counted.timeout = docker->config->timeout;
+	counted.trim = trim_of(call);
 	counted.path = add_version;
 	counted.done = count_answer;
 	counted.arg = &calls;

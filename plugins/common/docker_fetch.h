@@ -17,17 +17,19 @@
 enum { FETCH_PATH_SIZE = 512, FETCH_REASON_SIZE = 320 };
 
 struct docker_fetch;
+struct json_trim;
 
 struct fetch_tls {
 	const char *ca, *cert, *key; /* paths of files, or NULL */
 };
 
 struct fetch_answer {
-	int error;    /* 0: the whole answer is here; else an errno, and reason says more */
-	int status;   /* HTTP's */
-	char *body;   /* on loan and NUL-terminated; whoever sets it to NULL must free() it */
-	size_t len;   /* of the body, also when it is cut off */
-	int64_t took; /* ns */
+	int error;        /* 0: the whole answer is here; else an errno, and reason says more */
+	int status;       /* HTTP's */
+	char *body;       /* on loan and NUL-terminated; whoever sets it to NULL must free() it */
+	size_t len;       /* of the body, also when it is cut off */
+	int64_t took;     /* ns */
+	uint32_t trimmed; /* strings and members that were cut or left out */
 	const char *reason;
 };
 
@@ -35,7 +37,10 @@ struct fetch_job {
 	uint32_t n;       /* requests, numbered from 0 */
 	uint32_t at_once; /* at most */
 	size_t max_bytes; /* of one body */
-	int64_t timeout;  /* ns for one request; twice that for all of them */
+	/* NULL: one that is longer is refused.  Else its long strings and members are left out, by
+	 * json_trim.h, and what stays must fit. */
+	const struct json_trim *trim;
+	int64_t timeout; /* ns for one request; twice that for all of them */
 	/* ns; 0: none.  When most have answered and nothing more has come for so long, the rest are
 	 * given up, so that one that hangs does not hold up all others until its timeout. */
 	int64_t patience;

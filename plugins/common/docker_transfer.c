@@ -5,7 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TRANSFER_KEPT_BODY = 16384, TRANSFER_BUFFER = 16384, TRANSFER_IDLE_S = 10 };
+enum {
+	TRANSFER_KEPT_BODY = 16384,
+	TRANSFER_BUFFER = 16384,
+	TRANSFER_IDLE_S = 10,
+	TRANSFER_TRIMS = 16, /* times its bound is read of a body that is trimmed */
+};
 
 static const int64_t ms_ns = 1000000;
 
@@ -25,20 +30,41 @@ static bool body_grow(struct docker_transfer *transfer, size_t wanted)
 	return true;
 }
 
+/* Begins with what has come so far.  False: it is too long even so. */
+static bool trim_body(struct docker_transfer *transfer, const char *data, size_t len)
+{
+	size_t kept = 0;
+	if (!transfer->received) {
+		json_trim_feed(&transfer->trim, transfer->body, &kept, transfer->body,
+			       transfer->len);
+		transfer->received = transfer->len;
+		transfer->len = kept;
+	}
+	transfer->received += len;
+	json_trim_feed(&transfer->trim, transfer->body, &transfer->len, data, len);
+	return transfer->len <= transfer->max &&
+	       transfer->received / TRANSFER_TRIMS <= transfer->max;
+}
+
 static size_t on_body(char *data, size_t one, size_t len, void *arg)
 {
 	struct docker_transfer *transfer = arg;
 	(void)one;
-	transfer->too_big = len > transfer->max - transfer->len;
+	bool trims = transfer->received || len > transfer->max - transfer->len;
+	transfer->too_big = trims && !transfer->trims;
 	if (transfer->too_big)
 		return 0;
 	if (transfer->len + len + 1 > transfer->size &&
 	    !body_grow(transfer, transfer->len + len + 1))
 		return 0;
-	memcpy(transfer->body + transfer->len, data, len);
-	transfer->len += len;
+	if (trims) {
+		transfer->too_big = !trim_body(transfer, data, len);
+	} else {
+		memcpy(transfer->body + transfer->len, data, len);
+		transfer->len += len;
+	}
 	transfer->body[transfer->len] = '\0';
-	return len;
+	return transfer->too_big ? 0 : len;
 }
 
 void docker_transfer_destroy(struct docker_transfer *transfer)
@@ -100,6 +126,10 @@ void docker_transfer_prepare(struct docker_transfer *transfer, const char *path,
 	transfer->len = 0;
 	transfer->max = job->max_bytes;
 	transfer->too_big = false;
+	transfer->received = 0;
+	transfer->trims = job->trim != NULL;
+	if (job->trim)
+		transfer->trim = *job->trim;
 	transfer->error[0] = '\0';
 	if (transfer->body)
 		transfer->body[0] = '\0';
@@ -184,6 +214,8 @@ void docker_transfer_answer(struct docker_transfer *transfer, CURLcode code,
 	ret->body = transfer->body ? transfer->body : no_body;
 	ret->len = transfer->len;
 	ret->took = took_us * 1000;
+	if (transfer->received)
+		ret->trimmed = transfer->trim.cut + transfer->trim.dropped;
 }
 
 /* Big bodies are freed, so that one long list does not stay for ever. */

@@ -9,13 +9,17 @@
 #include <stdbool.h>
 
 #include "docker_fetch.h"
+#include "json_trim.h"
 
 struct docker_transfer {
 	CURL *easy;
 	char *body; /* NULL until there was one */
 	size_t len, size, max;
-	uint32_t index; /* of the request */
+	uint32_t index;  /* of the request */
+	size_t received; /* of a body that is trimmed */
 	bool busy, too_big;
+	bool trims;            /* what is too long is trimmed */
+	struct json_trim trim; /* in use once received is set */
 	char error[CURL_ERROR_SIZE];
 };
 

@@ -1,4 +1,5 @@
 tallyd_unit_test(docker_json SOURCES unit/test_docker_json.c)
+tallyd_unit_test(json_trim SOURCES unit/test_json_trim.c)
 tallyd_unit_test(docker_list SOURCES unit/test_docker_list.c)
 tallyd_unit_test(docker_client SOURCES unit/test_docker_client.c)
 tallyd_unit_test(docker_stats SOURCES unit/test_docker_stats.c unit/docker_fixture.c
