@@ -15,3 +15,4 @@ tallyd_unit_test(docker_follow SOURCES unit/test_docker_follow.c unit/docker_fix
 tallyd_unit_test(docker_images SOURCES unit/test_docker_images.c unit/docker_fixture.c
 	LIBRARIES docker_images_objects)
 tallyd_unit_test(image_registry SOURCES unit/test_image_registry.c LIBRARIES docker_images_objects)
+tallyd_unit_test(health_output SOURCES unit/test_health_output.c LIBRARIES docker_status_objects)

@@ -362,6 +362,45 @@ static void a_list_that_is_damaged_is_an_error_that_says_where(void **state)
 	fixture_done(&f);
 }
 
+/* A list of two containers, the first with labels of so many bytes each. */
+static void set_huge_list(struct docker_fixture *f, size_t bytes)
+{
+	char *body = malloc(bytes + 1000);
+	assert_non_null(body);
+	size_t len = (size_t)snprintf(body, 500,
+				      "[{\"Id\":\"abc\",\"Names\":[\"/one\"],\"State\":\"running\","
+				      "\"Labels\":{\"a\":\"1\",\"huge\":\"");
+	memset(body + len, 'x', bytes);
+	snprintf(body + len + bytes, 500,
+		 "\",\"z\":\"2\"}},{\"Id\":\"def\",\"Names\":[\"/two\"],\"State\":\"running\","
+		 "\"Labels\":{\"tier\":\"web\"}}]");
+	fake_engine_set(f->engine, "/containers/json", 200, body, FAKE_ANSWERS);
+	free(body);
+}
+
+static void one_container_with_huge_labels_costs_no_other_its_row(void **state)
+{
+	static const size_t sizes[] = {900 << 10, DOCKER_MAX_LIST + 1, 2 * DOCKER_MAX_LIST};
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct docker_fixture f = started(NULL);
+		set_inspect(&f, "running", 2);
+		fake_engine_set(f.engine, "/containers/def/json", 200, "{}", FAKE_ANSWERS);
+		set_huge_list(&f, sizes[i]);
+		assert_int_equal(fixture_gather(&f), 0);
+		assert_int_equal(fixture_rows(&f), 2);
+		assert_true(fixture_is_text(&f, "two", "labels", "{\"tier\":\"web\"}"));
+		const struct tally_cell *labels = fixture_cell(&f, "one", "labels");
+		assert_true(labels->len < 20000);
+		assert_memory_equal(labels->text, "{\"a\":\"1\",\"huge\":\"xxx", 20);
+		assert_memory_equal(labels->text + labels->len - 8, "\"z\":\"2\"}", 8);
+		const char *log = fake_host_log(f.host, TALLY_WARNING);
+		assert_non_null(strstr(log, sizes[i] > DOCKER_MAX_LIST ? "an answer is too long"
+								       : "one: of "));
+		fixture_done(&f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -382,6 +421,7 @@ int main(void)
 		cmocka_unit_test(rows_that_were_not_taken_are_not_forgotten),
 		cmocka_unit_test(
 			what_was_followed_once_is_followed_although_its_state_fits_no_more),
+		cmocka_unit_test(one_container_with_huge_labels_costs_no_other_its_row),
 		cmocka_unit_test(a_list_that_is_damaged_is_an_error_that_says_where),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

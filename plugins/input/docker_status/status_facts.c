@@ -3,6 +3,7 @@
 #include "json_map.h"
 
 static const struct json_member probe[] = {
+	{.key = "ExitCode", .rule = JSON_MAP_INT, .slot = FACT_HEALTH_EXIT_CODE},
 	{.key = "Output", .rule = JSON_MAP_TEXT, .slot = FACT_HEALTH_OUTPUT},
 	{0},
 };

@@ -18,6 +18,7 @@ enum status_fact {
 	FACT_CPU_PERIOD,
 	FACT_MEMORY,
 	FACT_PIDS_LIMIT,
+	FACT_HEALTH_EXIT_CODE, /* of the last check */
 	FACT_INTS
 };
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "docker_status.h"
+#include "json_trim.h"
 #include "status_facts.h"
 #include "status_row.h"
 #include "status_table.h"
@@ -115,6 +116,21 @@ static void choose(struct look *look)
 
 /* ---- Inspecting ---- */
 
+/* Of labels that are too long for a row, once. */
+static void tell_cut(const struct look *look, struct subject *subject)
+{
+	const struct json_text *labels = &subject->container->labels;
+	const struct tally_cell *cells = look->batch->cells + (size_t)subject->row * STATUS_COLUMNS;
+	bool cut = cells[STATUS_LABELS].set && cells[STATUS_LABELS].len < labels->len;
+	if (cut && !subject->cut_told)
+		tally_log(look->self->ctx, TALLY_WARNING,
+			  "%.60s: of %zu bytes of labels %u are kept: each is cut at %d bytes, all "
+			  "together at %d",
+			  subject->container->name, labels->len, cells[STATUS_LABELS].len,
+			  JSON_TRIM_STRING, JSON_TRIM_MEMBERS);
+	subject->cut_told = cut;
+}
+
 static void add_row(struct look *look, struct subject *subject, const struct status_facts *facts)
 {
 	const struct status_source source = {subject->container, facts, subject->previous,
@@ -123,6 +139,8 @@ static void add_row(struct look *look, struct subject *subject, const struct sta
 	subject->has_row = true;
 	if (status_row_add(look->self->ctx, look->batch, &source) < 0)
 		look->no_memory = true;
+	else
+		tell_cut(look, subject);
 }
 
 static void inspect_path(void *arg, uint32_t i, char ret[FETCH_PATH_SIZE])

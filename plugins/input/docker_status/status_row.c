@@ -1,11 +1,14 @@
 #include "status_row.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cleanup.h"
+#include "health_output.h"
+#include "json_trim.h"
 
-enum { STATUS_LABEL_SIZE = 256, STATUS_OUTPUT_MAX = 256 };
+enum { STATUS_LABEL_SIZE = 256 };
 
 /* One row under construction. */
 struct row {
@@ -25,16 +28,36 @@ static void put_text(struct row *row, uint32_t column, const char *text, size_t 
 		tally_put_text(row->cells, column, copy, len);
 }
 
-static void put_string(struct row *row, uint32_t column, const char *text)
+/* Cut at a character.  Nobody's name or command line may fill everybody's answers. */
+static void put_bounded(struct row *row, uint32_t column, const char *text, size_t len)
 {
-	put_text(row, column, text, strlen(text));
+	size_t kept = len < JSON_TRIM_STRING ? len : JSON_TRIM_STRING;
+	while (kept > 0 && kept < len && (text[kept] & 0xc0) == 0x80)
+		kept--;
+	put_text(row, column, text, kept);
 }
 
-/* Absent and null are NULL. */
+static void put_string(struct row *row, uint32_t column, const char *text)
+{
+	put_bounded(row, column, text, strlen(text));
+}
+
+/* Absent and null are NULL.  Of what is long each member is bounded. */
 static void put_json(struct row *row, uint32_t column, const struct json_text *json)
 {
-	if (json->at && !(json->len == 4 && memcmp(json->at, "null", 4) == 0))
+	size_t len = 0;
+	if (!json->at || (json->len == 4 && memcmp(json->at, "null", 4) == 0))
+		return;
+	if (json->len <= JSON_TRIM_STRING) {
 		put_text(row, column, json->at, json->len);
+		return;
+	}
+	auto_free char *bounded = malloc(json->len);
+	row->no_memory |= !bounded;
+	if (!bounded)
+		return;
+	json_trim_value(bounded, &len, json->at, json->len);
+	put_text(row, column, bounded, len);
 }
 
 static void put_number(struct row *row, uint32_t column, const struct json_int *number)
@@ -91,27 +114,21 @@ static void put_cpu_limit(struct row *row, const struct status_facts *facts)
 			       (double)quota->value / (double)(period > 0 ? period : 100000));
 }
 
-/* Its first line; checks may print whole pages. */
 static void put_health_output(struct row *row, const struct status_facts *facts)
 {
 	const struct json_text *output = &facts->texts[FACT_HEALTH_OUTPUT];
-	size_t len = 0;
-	if (!output->at)
-		return;
-	while (len < output->len && len < STATUS_OUTPUT_MAX && output->at[len] != '\n' &&
-	       output->at[len] != '\r')
-		len++;
-	/* Not in the middle of a character. */
-	while (len > 0 && len < output->len && (output->at[len] & 0xc0) == 0x80)
-		len--;
-	put_text(row, STATUS_HEALTH_OUTPUT, output->at, len);
+	const struct json_int *code = &facts->ints[FACT_HEALTH_EXIT_CODE];
+	char line[HEALTH_OUTPUT_MAX + 1];
+	if (output->at)
+		put_text(row, STATUS_HEALTH_OUTPUT, line,
+			 health_output_line(output->at, output->len, code->value != 0, line));
 }
 
 static void put_facts(struct row *row, const struct status_facts *facts)
 {
 	const struct json_text *image = &facts->texts[FACT_IMAGE];
 	if (image->at)
-		put_text(row, STATUS_IMAGE, image->at, image->len);
+		put_bounded(row, STATUS_IMAGE, image->at, image->len);
 	put_exit_code(row, facts);
 	put_number(row, STATUS_OOM_KILLED, &facts->ints[FACT_OOM_KILLED]);
 	put_number(row, STATUS_RESTART_COUNT, &facts->ints[FACT_RESTART_COUNT]);

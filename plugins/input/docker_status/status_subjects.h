@@ -15,6 +15,7 @@ struct subject {
 	int64_t destroyed;               /* by its event, ns since 1970; 0: not */
 	const struct tally_batch *batch; /* that has its newest row; one reference is its own */
 	uint32_t row;
+	bool cut_told; /* that its labels are cut */
 	/* While it is looked at: */
 	const struct docker_container *container; /* as listed now */
 	const struct tally_cell *previous;        /* its row before; NULL: new */

@@ -41,7 +41,8 @@ static const struct tally_column status_columns[STATUS_COLUMNS] = {
 	[STATUS_GONE_AT] = COLUMN("gone_at", NULL, TIME, GONE,
 				  "when it was removed, else since when it is not listed any more"),
 	[STATUS_HEALTH_OUTPUT] = COLUMN("health_output", NULL, TEXT, FIELD,
-					"first line of what the last health check said"),
+					"what the last health check said: of one that failed the "
+					"line that says why, else the first"),
 };
 
 const struct tally_table status_table = {

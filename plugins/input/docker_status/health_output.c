@@ -1,0 +1,190 @@
+#include "health_output.h"
+
+#include <string.h>
+
+/* A line as it would stand on a terminal. */
+struct line {
+	const char *at;
+	size_t len;
+};
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* ASCII letters of any case; NULL: it is not in there. */
+static const char *find(const struct line *line, const char *wanted)
+{
+	size_t len = strlen(wanted);
+	for (size_t i = 0; i + len <= line->len; i++)
+		if (strncasecmp(line->at + i, wanted, len) == 0)
+			return line->at + i;
+	return NULL;
+}
+
+static void begin_at(struct line *line, const char *at)
+{
+	line->len -= (size_t)(at - line->at);
+	line->at = at;
+}
+
+static void trim_end(struct line *line)
+{
+	while (line->len > 0 && strchr(" \t\r", line->at[line->len - 1]))
+		line->len--;
+}
+
+/* ---- What is no line ---- */
+
+/* curl's meter: "  0   0   0   0   0   0   0   0 --:--:--  0:00:01 --:--:--     0", and behind it,
+ * on the same line, what curl had to say. */
+static bool is_meter(const struct line *line)
+{
+	size_t colons = 0, i = 0;
+	while (i < line->len && strchr(" 0123456789.:-kMGTPd|h", line->at[i]))
+		colons += line->at[i++] == ':';
+	return colons >= 6;
+}
+
+/* The third of the meter's times ends the last word but one. */
+static void skip_meter(struct line *line)
+{
+	size_t i = 0, colons = 0;
+	while (i < line->len && colons < 6)
+		colons += line->at[i++] == ':';
+	while (i < line->len && (is_digit(line->at[i]) || line->at[i] == '-'))
+		i++;
+	while (i < line->len && line->at[i] == ' ')
+		i++;
+	while (i < line->len && (is_digit(line->at[i]) || line->at[i] == '.'))
+		i++;
+	if (i < line->len && strchr("kMGTP", line->at[i]) &&
+	    !(i + 1 < line->len && is_letter(line->at[i + 1])))
+		i++;
+	begin_at(line, line->at + i);
+}
+
+static bool says_something(const struct line *line)
+{
+	for (size_t i = 0; i < line->len; i++)
+		if (is_letter(line->at[i]) || is_digit(line->at[i]) || (line->at[i] & 0x80))
+			return true;
+	return false;
+}
+
+/* What stands before and behind the progress; false: nothing does. */
+static bool without_progress(struct line *line)
+{
+	const char *head = find(line, "% Total    % Received");
+	if (head)
+		line->len = (size_t)(head - line->at);
+	if (find(line, "Dload  Upload"))
+		line->len = 0;
+	if (is_meter(line))
+		skip_meter(line);
+	trim_end(line);
+	return says_something(line);
+}
+
+/* ---- Which line ---- */
+
+/* As checks and the programs in them put it.  A part of a word is enough. */
+static bool names_error(const struct line *line)
+{
+	static const char *const words[] = {
+		"error",       "fail",        "refused",       "denied",   "timeout",
+		"timed out",   "exception",   "cannot",        "can't",    "could not",
+		"couldn't",    "not found",   "no such",       "no route", "unable",
+		"unreachable", "unhealthy",   "fatal",         "panic",    "exceeded",
+		"not ready",   "not running", "unavailable",   "invalid",  "critical",
+		"no response", "bad address", "reset by peer", "forbidden"};
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (find(line, words[i]))
+			return true;
+	return false;
+}
+
+/* Of a traceback: where it was, not what it was. */
+static bool is_place(const struct line *line)
+{
+	return line->len > 0 && (line->at[0] == ' ' || line->at[0] == '\t');
+}
+
+/* Takes the next line off; what a carriage return has overwritten is not seen. */
+static bool next_line(struct line *rest, struct line *ret)
+{
+	if (rest->len == 0)
+		return false;
+	const char *end = memchr(rest->at, '\n', rest->len);
+	*ret = (struct line){rest->at, end ? (size_t)(end - rest->at) : rest->len};
+	begin_at(rest, ret->at + ret->len + (end != NULL));
+	trim_end(ret);
+	for (const char *last; (last = memrchr(ret->at, '\r', ret->len)) != NULL;) {
+		begin_at(ret, last + 1);
+		break;
+	}
+	return true;
+}
+
+/* ---- Writing it ---- */
+
+/* From the escape on: how long the sequence is. */
+static size_t sequence_length(const char *at, size_t len)
+{
+	size_t i = 2;
+	if (len < 2 || at[1] != '[')
+		return len < 2 ? len : 2;
+	while (i < len && !(at[i] >= 0x40 && at[i] <= 0x7e))
+		i++;
+	return i < len ? i + 1 : len;
+}
+
+static size_t write_line(const struct line *line, char ret[HEALTH_OUTPUT_MAX + 1])
+{
+	size_t len = 0, i = 0;
+	while (i < line->len && len < HEALTH_OUTPUT_MAX) {
+		unsigned char c = (unsigned char)line->at[i];
+		if (c == 0x1b) {
+			i += sequence_length(line->at + i, line->len - i);
+			continue;
+		}
+		if (c >= 0x20 && c != 0x7f && !(len == 0 && c == ' '))
+			ret[len++] = (char)c;
+		else if (len > 0 && c < 0x20)
+			ret[len++] = ' ';
+		i++;
+	}
+	/* Not in the middle of a character. */
+	if (i < line->len && (line->at[i] & 0xc0) == 0x80) {
+		while (len > 0 && (ret[len - 1] & 0xc0) == 0x80)
+			len--;
+		len -= len > 0;
+	}
+	ret[len] = '\0';
+	return len;
+}
+
+size_t health_output_line(const char *output, size_t len, bool failed,
+			  char ret[HEALTH_OUTPUT_MAX + 1])
+{
+	struct line rest = {output, len}, line, chosen = {0};
+	int best = 0;
+	while (next_line(&rest, &line)) {
+		if (!without_progress(&line))
+			continue;
+		int rank = 1 + !is_place(&line);
+		if (failed && names_error(&line))
+			rank += 2;
+		if (rank > best || (failed && rank == best)) {
+			best = rank;
+			chosen = line;
+		}
+	}
+	return write_line(&chosen, ret);
+}
