@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cleanup.h"
 #include "docker_list.h"
 
 static const int64_t second_ns = 1000000000;
@@ -81,6 +82,7 @@ const char *docker_event_parse(char *line, size_t len, struct docker_event *ret,
 	const char *problem = json_finish(&json) ? check(&text) : json.problem;
 	if (problem) {
 		*ret_offset = json_offset(&json);
+		*ret = (struct docker_event){.id = text.id.at ? text.id.at : ""};
 		return problem;
 	}
 	*ret = (struct docker_event){
@@ -101,14 +103,41 @@ bool docker_event_attribute(const struct docker_event *event, const char *key, c
 	return docker_container_label(&holder, key, ret, size);
 }
 
+/* Reads keys in a copy of their own, since reading decodes in place. */
+bool docker_event_raw(const struct docker_event *event, const char *wanted, struct json_text *ret)
+{
+	struct json_reader json;
+	struct json_text key, value;
+	const struct json_text *all = &event->attributes;
+	if (!all->at)
+		return false;
+	auto_free char *copy = strndup(all->at, all->len);
+	if (!copy)
+		return false;
+	json_reader_init(&json, copy, all->len);
+	json_enter_object(&json);
+	while (json_next_key(&json, &key)) {
+		if (!json_read_raw(&json, &value) || !json_text_is(&key, wanted))
+			continue;
+		*ret = (struct json_text){all->at + (value.at - copy), value.len};
+		return true;
+	}
+	return false;
+}
+
 bool docker_event_number(const struct docker_event *event, const char *key, int64_t *ret)
 {
+	struct json_text raw;
 	char text[24], *end;
-	if (!docker_event_attribute(event, key, text, sizeof(text)) || !text[0])
+	if (!docker_event_raw(event, key, &raw) || raw.len >= sizeof(text))
 		return false;
+	bool quoted = raw.at[0] == '"';
+	size_t len = raw.len - (quoted ? 2 : 0);
+	memcpy(text, raw.at + quoted, len);
+	text[len] = '\0';
 	errno = 0;
 	long long number = strtoll(text, &end, 10);
-	if (*end || errno)
+	if (end == text || *end || errno)
 		return false;
 	*ret = number;
 	return true;

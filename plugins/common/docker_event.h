@@ -16,14 +16,17 @@ struct docker_event {
 	struct json_text attributes; /* an object of texts, as sent; at NULL: none */
 };
 
-/* The line is spoilt.  NULL, or what is wrong and at which byte. */
+/* The line is spoilt.  NULL, or what is wrong and at which byte; then only ret->id is set, as far
+ * as it was read: "" if it was not. */
 const char *docker_event_parse(char *line, size_t len, struct docker_event *ret,
 			       size_t *ret_offset);
 
 /* Copies an attribute, cut to fit; false: no such. */
 bool docker_event_attribute(const struct docker_event *event, const char *key, char *ret,
 			    size_t size);
-/* An attribute that is a whole number; false: no such, or none. */
+/* An attribute that is a whole number, as text or as a number; false: no such, or none. */
 bool docker_event_number(const struct docker_event *event, const char *key, int64_t *ret);
+/* An attribute as it stands, whatever it is; false: no such. */
+bool docker_event_raw(const struct docker_event *event, const char *key, struct json_text *ret);
 
 #endif

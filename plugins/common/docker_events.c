@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "docker_list.h"
 #include "docker_stream.h"
+#include "json_trim.h"
 
 static const int64_t second_ns = 1000000000;
 static const int64_t back_off_first = 500000000, back_off_last = INT64_C(30000000000);
@@ -36,7 +38,8 @@ struct docker_events {
 	uint32_t n_seen; /* ever */
 	char *line;
 	size_t len, size;
-	bool too_long; /* the line: wait for its end */
+	struct json_trim trim; /* of the line */
+	bool too_long;         /* the line: wait for its end */
 	char reason[DOCKER_ENDPOINT_SIZE + FETCH_REASON_SIZE];
 };
 
@@ -73,20 +76,40 @@ static bool is_repeated(struct docker_events *events, const struct docker_event 
 	return false;
 }
 
+/* What an event is about: read from as much of it as can be read. */
+static void left_out(struct docker_events *events, const struct docker_event *event,
+		     const char *problem)
+{
+	const struct json_text id = {event->id, strlen(event->id)};
+	bool known = docker_is_id(&id);
+	tally_log(events->setup.ctx, TALLY_WARNING, "%s: an event%s%.12s is left out: %s",
+		  docker_endpoint(events->setup.docker), known ? " of " : "",
+		  known ? event->id : "", problem);
+}
+
 static void take_line(struct docker_events *events)
 {
 	struct docker_event event;
 	size_t offset = 0;
+	char too_long[48];
 	const char *problem = docker_event_parse(events->line, events->len, &event, &offset);
+	if (events->too_long) {
+		snprintf(too_long, sizeof(too_long), "longer than %d bytes", DOCKER_EVENTS_LINE);
+		problem = too_long;
+	}
 	if (problem) {
-		tally_log(events->setup.ctx, TALLY_WARNING, "%s: an event is left out: %s",
-			  docker_endpoint(events->setup.docker), problem);
+		left_out(events, &event, problem);
 		return;
 	}
 	/* Some engines do not filter: what health checks and people execute is nobody's business.
 	 */
 	if (strncmp(event.action, "exec_", 5) == 0 || is_repeated(events, &event))
 		return;
+	if (events->trim.cut + events->trim.dropped > 0)
+		tally_log(events->setup.ctx, TALLY_DEBUG,
+			  "%s: %s of %.12s: %u long texts are cut, %u attributes left out",
+			  docker_endpoint(events->setup.docker), event.action, event.id,
+			  events->trim.cut, events->trim.dropped);
 	events->last = event.time;
 	events->news |= DOCKER_EVENTS_SOME;
 	events->setup.event(events->setup.arg, &event);
@@ -109,27 +132,35 @@ static bool line_reserve(struct docker_events *events, size_t wanted)
 	return true;
 }
 
+/* Among the attributes are all labels of the container, which may be huge. */
+static const char *const kept_attributes[] = {
+	"name",    "image",        "exitCode",          "signal",
+	"oldName", "execDuration", "containerExitCode", "health_status",
+	NULL};
+
+static void line_begin(struct docker_events *events)
+{
+	events->len = 0;
+	events->too_long = false;
+	json_trim_init(&events->trim, kept_attributes);
+}
+
 static void line_add(struct docker_events *events, const char *data, size_t len)
 {
-	if (events->too_long || events->len + len > DOCKER_EVENTS_LINE ||
-	    !line_reserve(events, events->len + len)) {
+	if (events->too_long || !line_reserve(events, events->len + len)) {
 		events->too_long = true;
 		return;
 	}
-	memcpy(events->line + events->len, data, len);
-	events->len += len;
+	json_trim_feed(&events->trim, events->line, &events->len, data, len);
+	events->too_long = events->len > DOCKER_EVENTS_LINE;
 }
 
 static void line_end(struct docker_events *events)
 {
-	if (events->too_long)
-		tally_log(events->setup.ctx, TALLY_WARNING,
-			  "%s: an event is left out: longer than %d bytes",
-			  docker_endpoint(events->setup.docker), DOCKER_EVENTS_LINE);
-	else if (events->len > 0 && !(events->len == 1 && events->line[0] == '\r'))
+	bool blank = events->len == 0 || (events->len == 1 && events->line[0] == '\r');
+	if (events->too_long || !blank)
 		take_line(events);
-	events->len = 0;
-	events->too_long = false;
+	line_begin(events);
 }
 
 static bool on_data(void *arg, char *data, size_t len)
@@ -178,8 +209,7 @@ static void end(struct docker_events *events)
 		events->back_off = back_off_last;
 	events->open = false;
 	events->news |= DOCKER_EVENTS_LOST;
-	events->len = 0;
-	events->too_long = false;
+	line_begin(events);
 }
 
 static void explain(struct docker_events *events, const char *what)
@@ -314,6 +344,7 @@ int docker_events_create(const struct docker_events_setup *setup, struct docker_
 		return -ENOMEM;
 	events->setup = *setup;
 	events->back_off = back_off_first;
+	line_begin(events);
 	docker_reach(setup->docker, &events->reach);
 	int r = streams_create(setup->docker, &events->streams);
 	if (r < 0) {

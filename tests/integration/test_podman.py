@@ -48,6 +48,8 @@ endpoint = {podman.endpoint}
     failed = podman.run("failing", "exit 42")
     daemon.wait(lambda: rows("state, exit_code", "container_info", failed) == [("exited", 42)],
                 "an exit code is seen")
+    daemon.wait(lambda: rows("action, exit_code", "container_events", failed).count(("die", 42)) == 1,
+                "its end is told, with its code")
     podman.podman("rm", "--force", "--time=0", watched, failed)
     daemon.wait(lambda: len(rows("gone_at", "container_info", watched)) == 1 and
                 rows("gone_at", "container_info", watched)[0][0], "it is seen to go")

@@ -125,6 +125,132 @@ static void podmans_words_become_dockers(void **state)
 	fixture_done(&f);
 }
 
+static void podman_is_asked_by_its_own_names(void **state)
+{
+	struct docker_fixture f = replay(PODMAN);
+	(void)state;
+	assert_int_equal(fake_engine_asked(f.engine, "%22die%22"), 1);
+	assert_int_equal(fake_engine_asked(f.engine, "%22died%22"), 1);
+	assert_int_equal(fake_engine_asked(f.engine, "%22remove%22"), 1);
+	fixture_done(&f);
+}
+
+#define EVENT(action, attributes)                                                                  \
+	"{\"Type\":\"container\",\"Action\":\"" action "\",\"Actor\":{\"ID\":\"abc\","             \
+	"\"Attributes\":" attributes "},\"timeNano\":1795450800000000000}\n"
+
+static struct docker_fixture told(const char *lines)
+{
+	struct docker_fixture f;
+	fixture_init(&f, NULL);
+	fake_engine_set(f.engine, "/containers/json", 200, "[]", FAKE_ANSWERS);
+	fake_engine_set(f.engine, "/events", 200, lines, FAKE_STREAMS);
+	fixture_run(&f);
+	WAIT_UNTIL(fake_engine_asked(f.engine, "/containers/json?all=1 ") > 0);
+	fixture_end(&f);
+	return f;
+}
+
+/* An event whose container has labels of so many bytes, as one or as many. */
+static char *labelled(bool many)
+{
+	size_t size = 3 << 20;
+	char *line = malloc(size);
+	assert_non_null(line);
+	size_t len = (size_t)snprintf(line, size,
+				      "{\"Type\":\"container\",\"Action\":\"die\",\"Actor\":{"
+				      "\"ID\":\"abc\",\"Attributes\":{\"aaa\":\"");
+	for (unsigned i = 0; len < size - 300; i++)
+		len += many ? (size_t)snprintf(line + len, 40, "x\",\"b%07u\":\"", i)
+			    : (size_t)snprintf(line + len, 8, "\\u00e9");
+	snprintf(line + len, size - len,
+		 "\",\"exitCode\":\"137\",\"image\":\"box\",\"name\":\"huge\"}},"
+		 "\"timeNano\":1795450800000000000}\n");
+	return line;
+}
+
+static void an_event_with_huge_labels_is_told_without_them(void **state)
+{
+	(void)state;
+	for (int many = 0; many < 2; many++) {
+		char *line = labelled(many);
+		struct docker_fixture f = told(line);
+		free(line);
+		assert_int_equal(events(&f), 1);
+		assert_true(event_is(&f, 0, EVENTS_NAME, "huge"));
+		assert_true(event_is(&f, 0, EVENTS_IMAGE, "box"));
+		assert_int_equal(event_cell(&f, 0, EVENTS_EXIT_CODE)->i, 137);
+		assert_string_equal(fake_host_log(f.host, TALLY_WARNING), "");
+		fixture_done(&f);
+	}
+}
+
+static void an_event_that_is_left_out_names_its_container(void **state)
+{
+	char *line = malloc(1 << 20);
+	(void)state;
+	assert_non_null(line);
+	memset(line, 0, 1 << 20);
+	snprintf(
+		line, 200,
+		"{\"Type\":\"container\",\"Action\":\"die\",\"Actor\":{\"ID\":\"abc\",\"nested\":");
+	memset(line + strlen(line), '[', 400000);
+	line[400000] = '\n';
+	line[400001] = '\0';
+	struct docker_fixture f = told(line);
+	free(line);
+	assert_int_equal(events(&f), 0);
+	assert_non_null(strstr(fake_host_log(f.host, TALLY_WARNING),
+			       "an event of abc is left out: longer than 262144 bytes"));
+	fixture_done(&f);
+}
+
+static void what_an_attribute_should_not_be_is_kept_as_it_is(void **state)
+{
+	static const struct {
+		const char *line, *attributes; /* NULL: none */
+		enum events_column column;
+		int64_t number; /* -1: the column is NULL */
+	} cases[] = {
+		{EVENT("die", "{\"exitCode\":\"137\"}"), NULL, EVENTS_EXIT_CODE, 137},
+		{EVENT("die", "{\"exitCode\":137}"), NULL, EVENTS_EXIT_CODE, 137},
+		{EVENT("die", "{\"containerExitCode\":\"3\"}"), NULL, EVENTS_EXIT_CODE, 3},
+		{EVENT("die", "{\"exitCode\":\"SIGKILL\"}"), "{\"exitCode\":\"SIGKILL\"}",
+		 EVENTS_EXIT_CODE, -1},
+		{EVENT("die", "{\"exitCode\":\"SIGKILL\",\"containerExitCode\":\"9\"}"), NULL,
+		 EVENTS_EXIT_CODE, 9},
+		{EVENT("die", "{\"exitCode\":[1, {\"a\":2}]}"), "{\"exitCode\":[1, {\"a\":2}]}",
+		 EVENTS_EXIT_CODE, -1},
+		{EVENT("die", "{\"exitCode\":\"\",\"signal\":\"x\"}"), NULL, EVENTS_EXIT_CODE, -1},
+		{EVENT("die", "{\"exitCode\":99999999999999999999}"),
+		 "{\"exitCode\":99999999999999999999}", EVENTS_EXIT_CODE, -1},
+		{EVENT("kill", "{\"signal\":\"SIGTERM\"}"), "{\"signal\":\"SIGTERM\"}",
+		 EVENTS_SIGNAL, -1},
+		{EVENT("kill", "{\"signal\":15,\"exitCode\":\"x\"}"), NULL, EVENTS_SIGNAL, 15},
+		{EVENT("rename", "{\"oldName\":{\"was\":\"a\"},\"name\":7}"),
+		 "{\"oldName\":{\"was\":\"a\"},\"name\":7}", EVENTS_NAME, -1},
+		{EVENT("start", "[\"name\",\"x\"]"), "{\"Attributes\":[\"name\",\"x\"]}",
+		 EVENTS_NAME, -1},
+		{EVENT("start", "\"all\""), "{\"Attributes\":\"all\"}", EVENTS_NAME, -1},
+		{EVENT("health_status", "{\"health_status\":{\"a\":1}}"),
+		 "{\"health_status\":{\"a\":1}}", EVENTS_HEALTH, -1},
+		{EVENT("start", "{\"secret label\":1}"), NULL, EVENTS_NAME, -1},
+		{EVENT("start", "null"), NULL, EVENTS_NAME, -1},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct docker_fixture f = told(cases[i].line);
+		assert_int_equal(events(&f), 1);
+		if (cases[i].attributes)
+			assert_true(event_is(&f, 0, EVENTS_ATTRIBUTES, cases[i].attributes));
+		else
+			assert_false(event_cell(&f, 0, EVENTS_ATTRIBUTES)->set);
+		const struct tally_cell *cell = event_cell(&f, 0, cases[i].column);
+		assert_int_equal(cell->set ? cell->i : -1, cases[i].number);
+		fixture_done(&f);
+	}
+}
+
 static void only_what_passes_the_filters_becomes_a_row(void **state)
 {
 	static const char *const exclude[] = {"name=ev*", "label=maintainer=test", NULL};
@@ -147,6 +273,10 @@ int main(void)
 		cmocka_unit_test(events_of_20_10_become_rows),
 		cmocka_unit_test(events_of_29_become_rows),
 		cmocka_unit_test(podmans_words_become_dockers),
+		cmocka_unit_test(podman_is_asked_by_its_own_names),
+		cmocka_unit_test(an_event_with_huge_labels_is_told_without_them),
+		cmocka_unit_test(an_event_that_is_left_out_names_its_container),
+		cmocka_unit_test(what_an_attribute_should_not_be_is_kept_as_it_is),
 		cmocka_unit_test(only_what_passes_the_filters_becomes_a_row),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

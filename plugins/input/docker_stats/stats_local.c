@@ -322,7 +322,7 @@ int stats_local_start(struct stats_local *local)
 	const struct docker_events_setup setup = {
 		.ctx = local->ctx,
 		.docker = local->docker,
-		.filters = "{\"type\":[\"container\"],\"event\":[\"start\",\"die\",\"rename\","
+		.filters = "{\"type\":[\"container\"],\"event\":[\"start\",\"die\",\"died\",\"rename\","
 			   "\"pause\",\"unpause\"]}",
 		.event = on_event,
 		.arg = local};

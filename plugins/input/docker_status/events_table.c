@@ -24,9 +24,11 @@ static const struct tally_column events_columns[EVENTS_COLUMNS] = {
 		       "daemon has seen it"),
 	[EVENTS_HEALTH] =
 		COLUMN("health", TEXT, FIELD, "of health_status: starting, healthy, unhealthy"),
-	[EVENTS_ATTRIBUTES] = COLUMN("attributes", JSON, FIELD,
-				     "what else the engine says that is of this event, as oldName "
-				     "of rename; labels are in container_info"),
+	[EVENTS_ATTRIBUTES] =
+		COLUMN("attributes", JSON, FIELD,
+		       "what else the engine says that is of this event, as oldName "
+		       "of rename, and what is not as expected, as an exitCode that is "
+		       "no number; labels are in container_info"),
 };
 
 const struct tally_table events_table = {

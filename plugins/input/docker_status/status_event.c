@@ -8,11 +8,13 @@
 #include "events_table.h"
 #include "json_writer.h"
 
-enum { EVENT_TEXT_SIZE = 512, EVENT_MAX_ATTRIBUTES = 8192 };
+enum { EVENT_TEXT_SIZE = 512, EVENT_RAW_MAX = 1024, EVENT_MAX_ATTRIBUTES = 16384 };
 
+/* Podman compares its own words, died and remove, although it then tells them as die and destroy.
+ */
 const char status_event_filters[] =
 	"{\"type\":[\"container\"],\"event\":[\"create\",\"start\",\"restart\",\"stop\",\"kill\","
-	"\"die\",\"oom\",\"pause\",\"unpause\",\"rename\",\"update\",\"health_status\","
+	"\"die\",\"died\",\"oom\",\"pause\",\"unpause\",\"rename\",\"update\",\"health_status\","
 	"\"destroy\",\"remove\"]}";
 
 /* What each leaves its container in; "": the same as before, or nobody knows. */
@@ -90,32 +92,93 @@ static void put_attribute(struct event_row *row, uint32_t column, const char *ke
 		put_text(row, column, text, strlen(text));
 }
 
-static void put_number(struct event_row *row, uint32_t column, const char *key)
+static bool put_number(struct event_row *row, uint32_t column, const char *key)
 {
 	int64_t number;
-	if (docker_event_number(row->event, key, &number))
+	bool found = docker_event_number(row->event, key, &number);
+	if (found)
 		tally_put_int(row->cells, column, number);
+	return found;
+}
+
+/* ---- The rest of the attributes ---- */
+
+static bool is_empty(const struct json_text *raw)
+{
+	return (raw->len == 2 && memcmp(raw->at, "\"\"", 2) == 0) ||
+	       (raw->len == 4 && memcmp(raw->at, "null", 4) == 0);
+}
+
+/* As it stands; what is too long as the text of its begin. */
+static void write_raw(struct json_writer *json, const char *key, const struct json_text *raw)
+{
+	json_write_key(json, key);
+	if (raw->len <= EVENT_RAW_MAX)
+		json_write_json(json, raw->at, raw->len);
+	else
+		json_write_text(json, raw->at, EVENT_RAW_MAX);
+}
+
+/* True: it is there, and its column does not hold it, as it is not what it should be. */
+static bool is_left_over(const struct event_row *row, const char *key, uint32_t column,
+			 struct json_text *ret)
+{
+	return !row->cells[column].set && docker_event_raw(row->event, key, ret) && !is_empty(ret);
+}
+
+/* What each action is about, and where it goes; of all actions where there is none. */
+static const struct {
+	const char *action, *key;
+	uint32_t column;
+} event_attributes[] = {
+	{NULL, "name", EVENTS_NAME},
+	{NULL, "image", EVENTS_IMAGE},
+	{"die", "exitCode", EVENTS_EXIT_CODE},
+	{"die", "containerExitCode", EVENTS_EXIT_CODE}, /* Podman's */
+	{"kill", "signal", EVENTS_SIGNAL},
+	{"health_status", "health_status", EVENTS_HEALTH},
+};
+
+static uint32_t write_attributes(struct event_row *row, const char *action,
+				 struct json_writer *json)
+{
+	static const char *const always[] = {"oldName", "execDuration"};
+	struct json_text raw;
+	uint32_t n = 0;
+	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
+		if (docker_event_raw(row->event, always[i], &raw)) {
+			write_raw(json, always[i], &raw);
+			n++;
+		}
+	for (size_t i = 0; i < sizeof(event_attributes) / sizeof(event_attributes[0]); i++) {
+		const char *of = event_attributes[i].action, *key = event_attributes[i].key;
+		if ((of && strcmp(of, action) != 0) ||
+		    !is_left_over(row, key, event_attributes[i].column, &raw))
+			continue;
+		write_raw(json, key, &raw);
+		n++;
+	}
+	return n;
 }
 
 /* Named ones only: among the attributes are all labels, and of some events command lines. */
-static void put_attributes(struct event_row *row)
+static void put_attributes(struct event_row *row, const char *action)
 {
-	static const char *const keys[] = {"oldName", "execDuration"};
+	const struct json_text *all = &row->event->attributes;
 	struct json_writer json;
-	bool any = false;
 	json_writer_init(&json, EVENT_MAX_ATTRIBUTES);
+	bool is_object = all->at && all->at[0] == '{';
 	json_begin_object(&json);
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		char text[EVENT_TEXT_SIZE];
-		if (!docker_event_attribute(row->event, keys[i], text, sizeof(text)))
-			continue;
-		json_write_key(&json, keys[i]);
-		json_write_string(&json, text);
-		any = true;
+	uint32_t n = 0;
+	if (is_object) {
+		n = write_attributes(row, action, &json);
+	} else if (all->at && !is_empty(all)) {
+		write_raw(&json, "Attributes", all);
+		n = 1;
 	}
 	json_end_object(&json);
 	row->no_memory |= json.error == -ENOMEM;
-	if (any && !json.error)
+	if (n > 0 && !json.error)
 		put_text(row, EVENTS_ATTRIBUTES, json.data, json.len);
 	json_writer_done(&json);
 }
@@ -123,7 +186,8 @@ static void put_attributes(struct event_row *row)
 static void put_kind(struct event_row *row, const char *action, bool oom)
 {
 	if (strcmp(action, "die") == 0) {
-		put_number(row, EVENTS_EXIT_CODE, "exitCode");
+		if (!put_number(row, EVENTS_EXIT_CODE, "exitCode"))
+			put_number(row, EVENTS_EXIT_CODE, "containerExitCode");
 		tally_put_int(row->cells, EVENTS_OOM, oom);
 	} else if (strcmp(action, "oom") == 0) {
 		tally_put_int(row->cells, EVENTS_OOM, 1);
@@ -151,6 +215,6 @@ int status_event_row(struct tally_ctx *ctx, struct tally_batch *batch,
 	put_attribute(&row, EVENTS_NAME, "name");
 	put_attribute(&row, EVENTS_IMAGE, "image");
 	put_kind(&row, action, oom);
-	put_attributes(&row);
+	put_attributes(&row, action);
 	return row.no_memory ? -ENOMEM : 0;
 }
