@@ -148,5 +148,44 @@ def test_readings_bear_the_names_that_cadvisor_uses(daemon):
         'container_label_="empty name"', 'container_label_a_b="first"', 'container_label_env="prod"',
         'container_label_x="quote \\" back \\\\ line\\nend \U0001f433"', 'host="alpha"',
         f'id="/docker/{WEB}"', 'image="nginx:1.25"', 'name="web"')
+    assert not any(name == "tallyd_container_labels_cut" for name, _ in found)
     assert d.get("/metrics/containers?host=beta").body == b""
     assert d.get("/metrics/containers?name=web").status == 400
+
+
+def labelled(at, number, labels):
+    return [round(at * 1e9), "alpha", f"{number:064x}", f"huge{number}", "nginx" * 1000, None, "running",
+            *[None] * 10, json.dumps(labels), *[None] * 4]
+
+
+def test_containers_with_huge_labels_cost_no_other_its_place_in_an_answer(daemon):
+    now = time.time()
+    one, many, own = "x" * 900_000, {f"k{i:05d}": "\0" * 9 for i in range(15_000)}, {"tier": "web"}
+    labels = [{"a": "1", "huge": one + str(i), "z": "2"} for i in range(20)] + [many, own]
+    d = daemon("container_metrics = yes",
+               ("container_info", [labelled(now, i, of) for i, of in enumerate(labels)]),
+               ("container_stats", [stats(now, f"{i:064x}", f"huge{i}", {9: 7})
+                                    for i in range(len(labels))]))
+    answer = d.get("/metrics/containers")
+    assert answer.status == 200 and len(answer.body) < 1 << 20
+    found = check(answer.body.decode())
+
+    def of(number, name):
+        return [(labels, value) for (n, labels), value in found.items()
+                if n == name and f'id="/docker/{number:064x}"' in labels]
+
+    assert len(of(21, "container_memory_working_set_bytes")) == 1
+    assert 'container_label_tier="web"' in of(21, "container_memory_working_set_bytes")[0][0]
+    assert not of(21, "tallyd_container_labels_cut")
+    for number in range(20):
+        ((told, _),) = of(number, "container_memory_working_set_bytes")
+        assert {'container_label_a="1"', 'container_label_z="2"'} < set(told)
+        assert 'container_label_huge="' + "x" * 1024 + '"' in told
+        assert [value for _, value in of(number, "tallyd_container_labels_cut")] == [1]
+    assert len(of(20, "tallyd_container_labels_cut")) == 1
+    page = d.get("/api/v1/containers?limit=1000")
+    assert page.status == 200 and len(page.body) < 2 << 20
+    rows = {row["name"]: row for row in json.loads(page.body)["data"]}
+    assert len(rows) == len(labels) and rows["huge21"]["labels"] == own
+    assert rows["huge3"]["labels"]["z"] == "2" and len(rows["huge3"]["labels"]["huge"]) == 16384
+    assert rows["huge20"]["labels"]["k00000"] == "\0" * 9

@@ -49,7 +49,7 @@ void ask_init(struct ask *ask, struct call *call, const struct tally_table *tabl
 {
 	ask->call = call;
 	ask->table = table;
-	ask->too_many = false;
+	ask->too_many = ask->bounded = false;
 	ask->query = (struct tally_query){
 		.size = sizeof(struct tally_query),
 		.table = table->name,
@@ -125,5 +125,6 @@ int ask_more(struct ask *ask, struct rowset *rows)
 int ask_store(struct ask *ask, struct rowset *ret)
 {
 	rowset_init(ret, 1 + ask->query.n_group_by + ask->query.n_select);
+	ret->bounded = ask->bounded;
 	return ask_more(ask, ret);
 }

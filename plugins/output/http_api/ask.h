@@ -26,6 +26,7 @@ struct ask {
 	struct tally_filter filters[ASK_MAX_FILTERS];
 	const char *groups[ASK_MAX_GROUPS];
 	bool too_many;
+	bool bounded; /* as rowset.h has it; set it after ask_init() */
 };
 
 /* A table of the store; NULL: it has none of that name, which is no error.  Valid as long as the

@@ -74,6 +74,12 @@ static const struct family {
 	GAUGE("pids_limit", "threads_max", "", 1, "Processes and threads that it may have."),
 };
 enum { N_FAMILIES = sizeof(families) / sizeof(*families) };
+static const struct family labels_cut = {NULL,
+					 "tallyd_container_labels_cut",
+					 "",
+					 "Labels of it are cut or left out here, as they are long.",
+					 TALLY_METRIC_GAUGE,
+					 1};
 static const struct family last_seen =
 	GAUGE(NULL, "last_seen", "", NS, "When it was last measured, since 1970.");
 
@@ -124,11 +130,16 @@ static const char *const info_columns[] = {"host",           "container_id", "im
 enum { INFO_COLUMNS = sizeof(info_columns) / sizeof(*info_columns), INFO_NEEDED = 2 };
 enum { INFO_HOST = 1, INFO_ID }; /* in a row */
 
+/* Labels are repeated in every sample, so each is bounded, and all of a container are: else one of
+ * them could make the answer too long for everybody. */
+enum { LABEL_MAX = 1024, LABELS_MAX = 8192 };
+
 /* A container to tell about. */
 struct subject {
 	const struct tally_cell *reading; /* a row of latest */
 	const struct tally_cell *info;    /* a row of info; NULL: there is none */
 	size_t labels, labels_len;        /* in exporter.labels */
+	bool labels_cut;                  /* some are, or left out */
 };
 
 struct exporter {
@@ -178,10 +189,19 @@ static void write_label(struct json_writer *text, const char *name, const char *
 	exposition_word(text, "\"");
 }
 
+/* Cut at a character. */
+static size_t bounded(const char *value, size_t len)
+{
+	size_t kept = len < LABEL_MAX ? len : LABEL_MAX;
+	while (kept > 0 && kept < len && ((unsigned char)value[kept] & 0xc0) == 0x80)
+		kept--;
+	return kept;
+}
+
 static void write_cell(struct json_writer *text, const char *name, const struct tally_cell *cell)
 {
 	if (cell->set)
-		write_label(text, name, cell->text, cell->len);
+		write_label(text, name, cell->text, bounded(cell->text, cell->len));
 }
 
 /* Of a container's label's name what a metric's label may have in its name. */
@@ -204,25 +224,40 @@ static bool is_repeated(const struct json_writer *text, size_t from, size_t at)
 	return text->error || memmem(text->data + from, at - from, text->data + at, len) != NULL;
 }
 
-static void write_container_labels(struct json_writer *text, const struct tally_cell *labels)
+/* Nothing if there is one of that name already, or no more room. */
+static void write_container_label(struct json_writer *text, size_t from,
+				  const struct json_text *name, const struct json_text *value,
+				  bool *ret_cut)
+{
+	size_t at = text->len, len = value->at ? bounded(value->at, value->len) : 0;
+	if (at - from + name->len + len > LABELS_MAX) {
+		*ret_cut = true;
+		return;
+	}
+	write_name(text, name);
+	if (is_repeated(text, from, at)) {
+		text->len = at;
+		return;
+	}
+	*ret_cut |= len < value->len;
+	exposition_label(text, value->at ? value->at : "", len);
+	exposition_word(text, "\"");
+}
+
+/* Whether some are cut, or left out as there is no more room. */
+static bool write_container_labels(struct json_writer *text, const struct tally_cell *labels)
 {
 	struct json_reader json;
 	struct json_text name, value;
 	size_t from = text->len;
+	bool cut = false;
 	if (!labels->set)
-		return;
+		return false;
 	json_reader_init(&json, (char *)(uintptr_t)labels->text, labels->len); /* ours */
 	json_enter_object(&json);
-	while (json_next_key(&json, &name) && json_read_text(&json, &value)) {
-		size_t at = text->len;
-		write_name(text, &name);
-		if (is_repeated(text, from, at)) {
-			text->len = at;
-			continue;
-		}
-		exposition_label(text, value.at ? value.at : "", value.len);
-		exposition_word(text, "\"");
-	}
+	while (json_next_key(&json, &name) && json_read_text(&json, &value))
+		write_container_label(text, from, &name, &value, &cut);
+	return cut;
 }
 
 static void write_labels(struct exporter *exporter, struct subject *subject)
@@ -240,7 +275,7 @@ static void write_labels(struct exporter *exporter, struct subject *subject)
 	if (image)
 		write_cell(text, ",image", image);
 	if (labels)
-		write_container_labels(text, labels);
+		subject->labels_cut = write_container_labels(text, labels);
 	subject->labels_len = text->len - subject->labels;
 }
 
@@ -273,6 +308,7 @@ static int ask_info(struct exporter *exporter)
 		return r;
 	ask_init(&ask, call, table);
 	ask.query.limit = INT32_MAX; /* what they may take is bounded in bytes */
+	ask.bounded = true;
 	if (!select_info(exporter, &ask))
 		return 0;
 	for (uint32_t i = 0; i < call->target->n_params; i++)
@@ -379,6 +415,9 @@ static void write_all(struct exporter *exporter)
 			     (double)exporter->subjects[i].reading[LATEST_TIME].i);
 	for (size_t i = 0; i < sizeof(specs) / sizeof(*specs); i++)
 		write_spec(exporter, &specs[i]);
+	for (uint32_t i = 0; i < exporter->n; i++)
+		if (exporter->subjects[i].labels_cut)
+			write_sample(exporter, &exporter->subjects[i], &labels_cut, 1);
 }
 
 int metrics_containers(struct call *call)

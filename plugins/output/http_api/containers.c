@@ -39,6 +39,7 @@ static void listing_open(struct listing *listing, struct call *call,
 static void listing_ask(const struct listing *listing, struct ask *ask)
 {
 	ask_init(ask, listing->call, listing->table);
+	ask->bounded = true;
 	for (uint32_t i = 0; i < listing->n_columns; i++)
 		ask_select(ask, listing->columns[i], TALLY_RAW);
 }

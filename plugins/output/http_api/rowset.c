@@ -1,6 +1,8 @@
 #include "rowset.h"
 
+#include <cleanup.h>
 #include <errno.h>
+#include <json_trim.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,6 +88,36 @@ static int rowset_copy_text(struct rowset *rows, struct tally_cell *cell)
 	return 0;
 }
 
+/* Cut at a character. */
+static void rowset_cut_text(struct tally_cell *cell)
+{
+	uint32_t len = JSON_TRIM_STRING;
+	while (len > 0 && ((unsigned char)cell->text[len] & 0xc0) == 0x80)
+		len--;
+	cell->len = len;
+}
+
+/* Of JSON each member; what is too much even so is not known. */
+static int rowset_copy_bounded(struct rowset *rows, uint16_t type, struct tally_cell *cell)
+{
+	size_t len = 0;
+	if (type == TALLY_TEXT) {
+		rowset_cut_text(cell);
+		return rowset_copy_text(rows, cell);
+	}
+	auto_free char *bounded = malloc(cell->len);
+	if (!bounded)
+		return -ENOMEM;
+	json_trim_value(bounded, &len, cell->text, cell->len);
+	if (len > 2 * JSON_TRIM_MEMBERS) {
+		cell->set = 0;
+		return 0;
+	}
+	cell->text = bounded;
+	cell->len = (uint32_t)len;
+	return rowset_copy_text(rows, cell);
+}
+
 static bool type_is_text(uint16_t type)
 {
 	return type == TALLY_TEXT || type == TALLY_JSON;
@@ -94,9 +126,12 @@ static bool type_is_text(uint16_t type)
 static int rowset_copy_texts(struct rowset *rows, struct tally_cell *cells, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (!cells[i].set || !type_is_text(rows->types[i % rows->n_columns]))
+		uint16_t type = rows->types[i % rows->n_columns];
+		if (!cells[i].set || !type_is_text(type))
 			continue;
-		int r = rowset_copy_text(rows, &cells[i]);
+		int r = rows->bounded && cells[i].len > JSON_TRIM_STRING
+				? rowset_copy_bounded(rows, type, &cells[i])
+				: rowset_copy_text(rows, &cells[i]);
 		if (r < 0) {
 			cells[i].set = 0;
 			return r;

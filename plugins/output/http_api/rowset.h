@@ -16,6 +16,7 @@ struct rowset {
 	char source[ROWSET_SOURCE_SIZE]; /* name of the table that answered; "" before any row */
 	uint16_t types[ROWSET_MAX_COLUMNS];
 	uint32_t n_columns, n_rows;
+	bool bounded; /* no text of a row may fill the answer: each is cut, see json_trim.h */
 	struct tally_cell *cells;
 	size_t cells_max, bytes;
 	struct rowset_text *text;
