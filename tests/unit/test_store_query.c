@@ -196,6 +196,47 @@ static void filters_select_what_they_say(void **state)
 	}
 }
 
+/* NUL and halves of characters are what no text can hold; they are U+FFFD to whoever asks. */
+static void labels_are_found_whatever_characters_the_others_have(void **state)
+{
+	static const char *const labels[] = {
+		"{\"app\":\"web\",\"odd\":\"x\\u0000y\"}",
+		"{\"app\":\"web\",\"odd\":\"\\u0000\\u0000\",\"a\\u0000b\":\"1\"}",
+		"{\"app\":\"web\",\"odd\":\"\\\\u0000 \\\\\\u0000\"}",
+		"{\"app\":\"web\",\"odd\":\"\\ud83d!\\uDE00\\uD83D\\ude00\\ud83d\"}",
+		"{\"app\":\"web\",\"odd\":\"\\\\ud83d\\u20ac\"}",
+	};
+	const struct filter_case cases[] = {
+		{{{"labels", TALLY_HAS, 0, text("app=web")}}, 1, "a b c d e "},
+		{{{"labels", TALLY_HAS, 0, text("odd")}}, 1, "a b c d e "},
+		{{{"labels", TALLY_HAS, 0, text("odd=x\uFFFDy")}}, 1, "a "},
+		{{{"labels", TALLY_HAS, 0, text("odd=x")}}, 1, ""},
+		{{{"labels", TALLY_HAS, 0, text("odd=\uFFFD\uFFFD")}}, 1, "b "},
+		{{{"labels", TALLY_HAS, 0, text("a\uFFFDb=1")}}, 1, "b "},
+		{{{"labels", TALLY_HAS, 0, text("a")}}, 1, ""},
+		{{{"labels", TALLY_HAS, 0, text("odd=\\u0000 \\\uFFFD")}}, 1, "c "},
+		{{{"labels", TALLY_HAS, 0, text("odd=\uFFFD!\uFFFD\U0001f600\uFFFD")}}, 1, "d "},
+		{{{"labels", TALLY_HAS, 0, text("odd=\\ud83d\u20ac")}}, 1, "e "},
+	};
+	struct fixture *f = *state;
+	const struct tally_select select = {.column = "id"};
+	struct tally_batch *batch = fixture_batch(f, &state_table);
+	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
+		const char id[] = {(char)('a' + i), '\0'};
+		tally_put_int(tally_batch_row(f->ctx, batch), I_TIME, T0);
+		put_text(f, batch, I_HOST, "h1");
+		put_text(f, batch, I_ID, id);
+		put_text(f, batch, I_LABELS, labels[i]);
+	}
+	fixture_write(f, batch);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct tally_query query = query_of("things", &select, 1);
+		query.filters = cases[i].filter;
+		query.n_filters = cases[i].n;
+		assert_messages(f, &query, 1, cases[i].expected);
+	}
+}
+
 static void filters_apply_to_tags_and_fields_of_a_series(void **state)
 {
 	struct fixture *f = *state;
@@ -512,6 +553,7 @@ int main(void)
 		STORE_TEST(an_answer_names_its_columns_and_types),
 		STORE_TEST(long_answers_come_in_batches_of_500),
 		STORE_TEST(filters_select_what_they_say),
+		STORE_TEST(labels_are_found_whatever_characters_the_others_have),
 		STORE_TEST(filters_apply_to_tags_and_fields_of_a_series),
 		STORE_TEST(paging_gives_each_row_once_while_rows_are_added),
 		STORE_TEST(paging_backwards_gives_each_row_once_too),

@@ -9,6 +9,7 @@
 
 #include "bind.h"
 #include "database.h"
+#include "json_chars.h"
 
 /* ---- Matching ------------------------------------------------------------------ */
 
@@ -99,16 +100,37 @@ static void condition_sql_glob(sqlite3_context *context, int n, sqlite3_value **
 	condition_call(context, values, condition_glob);
 }
 
+/* SQLite's own functions end a text at \u0000. */
+static void condition_sql_json(sqlite3_context *context, int n, sqlite3_value **values)
+{
+	(void)n;
+	const char *text = (const char *)sqlite3_value_text(values[0]);
+	size_t len = text ? (size_t)sqlite3_value_bytes(values[0]) : 0;
+	if (!text || !json_chars_are_odd(text, len)) {
+		sqlite3_result_value(context, values[0]);
+		return;
+	}
+	char *replaced = sqlite3_malloc64(len);
+	if (!replaced) {
+		sqlite3_result_error_nomem(context);
+		return;
+	}
+	json_chars_replace(text, len, replaced);
+	sqlite3_result_text64(context, replaced, len, sqlite3_free, SQLITE_UTF8);
+}
+
 int condition_register(struct tally_ctx *ctx, sqlite3 *db)
 {
 	static const struct {
 		const char *name;
+		int n;
 		void (*call)(sqlite3_context *, int, sqlite3_value **);
-	} functions[] = {{"tally_prefix", condition_sql_prefix},
-			 {"tally_contains", condition_sql_contains},
-			 {"tally_glob", condition_sql_glob}};
+	} functions[] = {{"tally_prefix", 2, condition_sql_prefix},
+			 {"tally_contains", 2, condition_sql_contains},
+			 {"tally_glob", 2, condition_sql_glob},
+			 {"tally_json", 1, condition_sql_json}};
 	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
-		if (sqlite3_create_function(db, functions[i].name, 2,
+		if (sqlite3_create_function(db, functions[i].name, functions[i].n,
 					    SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
 					    functions[i].call, NULL, NULL) != SQLITE_OK)
 			return database_fail(ctx, db);
@@ -123,7 +145,8 @@ static void condition_has(sqlite3_str *sql, const char *alias, const char *name,
 	sqlite3_str_appendf(
 		sql,
 		"CASE WHEN json_valid(%s\"%w\") AND json_type(%s\"%w\") = 'object' THEN EXISTS "
-		"(SELECT 1 FROM json_each(%s\"%w\") j WHERE CASE instr(?%u, '=') WHEN 0 THEN "
+		"(SELECT 1 FROM json_each(tally_json(%s\"%w\")) j WHERE CASE instr(?%u, '=') WHEN "
+		"0 THEN "
 		"j.key = ?%u ELSE j.key = substr(?%u, 1, instr(?%u, '=') - 1) AND CASE j.type WHEN "
 		"'true' THEN 'true' WHEN 'false' THEN 'false' ELSE CAST(j.atom AS TEXT) END = "
 		"substr(?%u, instr(?%u, '=') + 1) END) END",

@@ -69,20 +69,40 @@ static void condition_contains(const struct condition *c, const struct tally_cel
 	pg_text_add(c->sql, "), lower($%d collate \"C\")) > 0", condition_value(c, value));
 }
 
-/* A text with \u0000 is JSON that PostgreSQL cannot take apart. */
+/*
+ * PostgreSQL stores \u0000 and lone surrogates in JSON, and fails when it takes the text apart, for
+ * whoever asks.  So they become \ufffd, as json_chars.h has it.  Escaped backslashes are put aside
+ * meanwhile, as a character that no JSON has unescaped: "\\u0000" is a backslash and letters.
+ */
+static void condition_json(const struct condition *c)
+{
+	const char *a = c->alias, *name = c->column->name;
+	pg_text_add(c->sql,
+		    "case when %s\"%s\"::text ~ '\\\\u(0000|[dD][89a-fA-F])' then "
+		    "replace(regexp_replace(regexp_replace(replace(replace(%s\"%s\"::text, '\\\\', "
+		    "chr(1)), '\\u0000', '\\ufffd'), ",
+		    a, name, a, name);
+	pg_text_add(c->sql,
+		    "'\\\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\\\u[dD][c-fC-F][0-9a-fA-F]{2})', "
+		    "'\\\\ufffd', 'g'), "
+		    "'(?<!\\\\u[dD][89abAB][0-9a-fA-F]{2})\\\\u[dD][c-fC-F][0-9a-fA-F]{2}', "
+		    "'\\\\ufffd', 'g'), chr(1), '\\\\')::json else %s\"%s\" end",
+		    a, name);
+}
+
 static void condition_has(const struct condition *c, const struct tally_cell *value)
 {
 	static const struct tally_cell null;
 	const char *equals = value->set ? memchr(value->text, '=', value->len) : NULL;
 	size_t key_len = equals ? (size_t)(equals - value->text) : value->len;
-	const char *a = c->alias, *name = c->column->name;
 	int key = value->set ? parameters_text(c->parameters, value->text, key_len)
 			     : parameters_cell(c->parameters, TALLY_TEXT, &null);
-	pg_text_add(c->sql,
-		    "case when json_typeof(%s\"%s\") = 'object' and strpos(%s\"%s\"::text, "
-		    "'\\u0000') = 0 then exists (select from json_each(%s\"%s\") j where j.key = "
-		    "$%d",
-		    a, name, a, name, a, name, key);
+	pg_text_add(
+		c->sql,
+		"case when json_typeof(%s\"%s\") = 'object' then exists (select from json_each(",
+		c->alias, c->column->name);
+	condition_json(c);
+	pg_text_add(c->sql, ") j where j.key = $%d", key);
 	if (equals)
 		pg_text_add(c->sql,
 			    " and json_typeof(j.value) not in ('object', 'array') and j.value #>> "
