@@ -1,6 +1,7 @@
 """Images that go to and come from a registry, and what registries are asked when they may be."""
 
 import json
+import subprocess
 import urllib.request
 
 import pytest
@@ -121,8 +122,9 @@ def test_an_update_in_the_registry_is_seen_and_gone_when_it_is_pulled(engine, co
 
 
 def test_a_tag_that_a_registry_does_not_have_is_no_update(engine, collect, registry):
-    mine = f"{registry}/mine:1"
-    made = build(engine, mine, "unpushed")
+    made, _ = pushed(engine, f"{registry}/mine:1", "pushed")
+    mine = f"{registry}/mine:2"
+    engine.api("POST", f"/images/{made}/tag?repo={registry}/mine&tag=2")
     run(engine, "mine", mine)
     daemon = checking(collect, engine)
     daemon.wait(lambda: says(daemon, made, mine).get("problem") == "no such tag", "it is not there")
@@ -130,10 +132,22 @@ def test_a_tag_that_a_registry_does_not_have_is_no_update(engine, collect, regis
     assert " warning " not in daemon.log
 
 
-def in_use(engine, fake, name):
-    """An image of the fake registry, as if it had been pulled, and a container of it."""
-    reference = f"{fake.host}/box:1"
+def in_use(engine, fake, name, repository="box"):
+    """An image that the engine knows to be of the fake registry, and a container of it: for the
+    engine, in its own network, a real registry is at that address."""
+    reference = f"{fake.host}/{repository}:1"
     made = build(engine, reference, name)
+    if not fake.mirrored:
+        engine.tell(f"registry {fake.host.partition(':')[2]} inside")
+        fake.mirrored = True
+
+    def push():
+        try:
+            return engine.docker("push", reference)
+        except subprocess.CalledProcessError:
+            return None  # it has not started yet
+
+    wait_for(push, 30, "the image is pushed")
     run(engine, name, reference)
     return made, reference
 
@@ -143,7 +157,7 @@ def test_a_token_is_fetched_and_told_to_nobody(engine, collect, fakes):
     made, reference = in_use(engine, fake, "tokened")
     daemon = checking(collect, engine)
     daemon.wait(lambda: says(daemon, made, reference).get("digest") == DIGEST, "it has the digest")
-    assert says(daemon, made, reference)["current"] is None, "it has no digest of ours to compare"
+    assert says(daemon, made, reference)["current"] is False, "ours is another"
     assert [x[1:] for x in fake.asked[:3]] == [
         ("HEAD", "/v2/box/manifests/1"),
         ("GET", "/token?service=fake%20%22registry%22&scope=repository:box:pull"),
@@ -202,6 +216,42 @@ def test_no_registry_is_asked_unless_it_is_wanted(engine, collect, fakes):
                 > looked, "it looks on")
     assert not fake.asked
     assert image(daemon, made, "registry") == (None,)
+
+
+def test_images_that_no_registry_knows_are_asked_for_nowhere(engine, collect, fakes):
+    fake = fakes("good")
+    pulled, reference = in_use(engine, fake, "known")
+    # Built here, and a name of our own for what came from there.
+    own = build(engine, f"{fake.host}/built/here:1", "own")
+    run(engine, "built", f"{fake.host}/built/here:1")
+    engine.api("POST", f"/images/{pulled}/tag?repo={fake.host}/named/here&tag=1")
+    run(engine, "named", f"{fake.host}/named/here:1")
+    daemon = checking(collect, engine)
+    daemon.wait(lambda: says(daemon, pulled, reference).get("digest") == DIGEST, "it is asked for")
+    asked = len(fake.asked)
+    daemon.wait(lambda: len(fake.asked) > asked + 1, "and again")
+    assert {path for _, _, path in fake.asked} == {"/v2/box/manifests/1"}
+    assert says(daemon, own) == {}
+    assert image(daemon, own, "update_available") == (None,)
+
+
+def test_a_repository_that_fails_does_not_starve_the_others(engine, collect, fakes):
+    fake = fakes("partly")
+    failing = {status: in_use(engine, fake, f"box{status}", f"box-{status}")
+               for status in (200, 405, 429, 500)}
+    # Before and behind them, by name.
+    good = [in_use(engine, fake, name, name) for name in ("a-good-one", "z-good-one")]
+    daemon = checking(collect, engine)
+    for made, reference in good:
+        daemon.wait(lambda: says(daemon, made, reference).get("digest") == DIGEST, "it is asked for")
+    calls = len([path for _, _, path in fake.asked if "good" in path])
+    daemon.wait(lambda: len([path for _, _, path in fake.asked if "good" in path]) > calls + 3,
+                "and again and again")
+    expected = {200: "no digest in its answer", 405: "HTTP 405", 429: "too many requests",
+                500: "HTTP 500"}
+    daemon.wait(lambda: {status: says(daemon, *of).get("problem") for status, of in failing.items()}
+                == expected, "each of the others has its problem")
+    assert daemon.log.count("box-500:1: its registry says no digest: HTTP 500") == 1
 
 
 def test_the_daemon_stops_at_once_while_a_registry_is_silent(engine, collect, fakes):

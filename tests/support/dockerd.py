@@ -2,7 +2,7 @@
 """A Docker Engine for tests, alone in network and mount namespaces of its own.
 
 Started with a pipe as stdin; commands come as lines, each answered by one JSON line:
-    start | stop | kill | pause | resume | registry PORT
+    start | stop | kill | pause | resume | registry PORT [inside]
 With a folder of certificates as argument (ca.pem, server.pem, server-key.pem) it also listens on
 127.0.0.1 of the machine, by TLS, and lets in whom that CA has signed.  A registry is Debian's
 docker-registry, on 127.0.0.1:PORT both of the engine's network namespace and of the machine's.
@@ -194,13 +194,14 @@ class Dockerd:
                 raise RuntimeError("dockerd does not start:\n" + self.log_tail())
             time.sleep(0.05)
 
-    def registry(self, port):
-        """One in each network, over the same files."""
-        config = self.dir / "registry.yml"
+    def registry(self, port, only=None):
+        """One in each network, over the same files; `inside`: only in the engine's."""
+        config = self.dir / f"registry{port}.yml"
         config.write_text(REGISTRY.format(folder=self.dir / "registry", port=port))
         serve = ["docker-registry", "serve", str(config)]
         with open(self.dir / "registry.log", "ab") as log:
-            for where in ([], ["nsenter", f"--net=/proc/{self.process.pid}/ns/net", "--"]):
+            inside = ["nsenter", f"--net=/proc/{self.process.pid}/ns/net", "--"]
+            for where in [inside] if only == "inside" else [[], inside]:
                 subprocess.Popen(where + serve, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                  start_new_session=True)
 

@@ -66,7 +66,7 @@ class Engine:
         self.process.wait(90)
 
     def tell(self, command):
-        """start, stop, kill, pause, resume, or registry PORT."""
+        """start, stop, kill, pause, resume, or registry PORT [inside]."""
         self.process.stdin.write(command + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()

@@ -9,8 +9,10 @@
     login      wants a password
     endless    headers without end; tokenless: a token without end
     silent     never answers
+    partly     a repository with a status in its name, as box-500, gets that; all others are good
 """
 
+import re
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -89,6 +91,14 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"X-Filler: " + b"x" * 1012 + b"\r\n")
         self.close_connection = True
 
+    def be_partly(self):
+        """429 is of the whole registry, and of this repository every time."""
+        status = re.match(r"/v2/box-(\d+)/", self.path)
+        if not status:
+            return self.be_good()
+        again = {"Retry_After": "1"} if status[1] == "429" else {}
+        return self.answer(int(status[1]), **again)
+
     def be_silent(self):
         self.server.over.wait(60)
         self.close_connection = True
@@ -106,6 +116,7 @@ class FakeRegistry(ThreadingHTTPServer):
         self.host = f"127.0.0.1:{self.server_port}"
         self.mode, self.elsewhere = mode, elsewhere
         self.asked = []  # (when, method, path)
+        self.mirrored = False  # a real one has its address where the engine is
         self.over = threading.Event()
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 

@@ -84,10 +84,11 @@ static int ask_registries(struct look *look)
 {
 	struct docker_images *self = look->self;
 	auto_free const char **references = NULL;
+	uint32_t n = 0;
 	if (!self->registry)
 		return 0;
-	if (image_users_references(&self->users, &references) == 0 &&
-	    registry_check_want(self->registry, references, self->users.n) &&
+	if (image_users_references(&self->users, &look->images, &references, &n) == 0 &&
+	    registry_check_want(self->registry, references, n) &&
 	    registry_check_answers(self->registry, &look->says, &look->n_says))
 		return 0;
 	return tally_fail(self->ctx, ENOMEM, "no memory for what registries say");

@@ -62,14 +62,35 @@ void image_users_done(struct image_users *users)
 	*users = (struct image_users){0};
 }
 
-int image_users_references(const struct image_users *users, const char ***ret)
+static bool has_digest(const struct image_list *images, const struct image *image,
+		       const char *normal)
+{
+	return image && image_list_known_as(images, (uint32_t)(image - images->items), normal,
+					    "") != IMAGE_NOT_KNOWN;
+}
+
+/* The image it runs, or the one that its reference points to by now. */
+static bool is_of_registry(const struct image_user *user, const struct image_list *images)
+{
+	char normal[IMAGE_REFERENCE_MAX];
+	image_reference_normal(user->reference ? user->reference : "", normal);
+	return normal[0] &&
+	       (has_digest(images, image_list_find(images, user->container->image_id), normal) ||
+		has_digest(images, image_list_resolve(images, user->reference), normal));
+}
+
+int image_users_references(const struct image_users *users, const struct image_list *images,
+			   const char ***ret, uint32_t *ret_n)
 {
 	const char **references = calloc(users->n + 1, sizeof(*references));
+	uint32_t n = 0;
 	if (!references)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < users->n; i++)
-		references[i] = users->items[i].reference ? users->items[i].reference : "";
+		if (is_of_registry(&users->items[i], images))
+			references[n++] = users->items[i].reference;
 	*ret = references;
+	*ret_n = n;
 	return 0;
 }
 

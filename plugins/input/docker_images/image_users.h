@@ -30,8 +30,11 @@ int image_users_renew(struct image_users *users, struct tally_ctx *ctx, struct d
 void image_users_judge(struct image_users *users, const struct image_list *images,
 		       const struct versions *versions);
 
-/* The references they were made from; the caller frees *ret, not the texts.  -ENOMEM. */
-int image_users_references(const struct image_users *users, const char ***ret);
+/* The references they were made from whose repository knows the image by a digest, so that it came
+ * from there or went there; what was only built or named here is nobody else's business.  The
+ * caller frees *ret, not the texts.  -ENOMEM. */
+int image_users_references(const struct image_users *users, const struct image_list *images,
+			   const char ***ret, uint32_t *ret_n);
 
 void image_users_done(struct image_users *users);
 

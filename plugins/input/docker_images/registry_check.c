@@ -17,10 +17,13 @@ enum { CHECK_HOSTS = 64, CHECK_DOUBLINGS = 10 };
 /* A reference in use. */
 struct wanted {
 	struct registry_says says;
-	int64_t due; /* monotonic ns */
+	int64_t due;       /* monotonic ns */
+	int64_t queued;    /* monotonic ns; of those that are due who has waited longest is asked */
+	unsigned failures; /* in a row */
+	bool told;         /* that it fails by itself */
 };
 
-/* A registry that did not answer as it should. */
+/* A registry that could not be reached, or wants to be left alone. */
 struct trouble {
 	char host[REGISTRY_HOST_MAX];
 	unsigned failures; /* in a row */
@@ -87,17 +90,11 @@ static int64_t pause_after(const struct registry_check *check, const struct regi
 	return pause < check->config->interval ? pause : check->config->interval;
 }
 
-/* The registry's own failure, not one reference's. */
-static bool is_trouble(const struct registry_answer *answer)
-{
-	return answer->error && answer->error != ENOENT && answer->error != EACCES;
-}
-
 static void take_trouble(struct registry_check *check, const char *host,
 			 const struct registry_answer *answer)
 {
 	struct trouble *trouble = trouble_find(check, host);
-	if (!is_trouble(answer)) {
+	if (!answer->of_host) {
 		if (trouble) {
 			tally_log(check->ctx, TALLY_NOTICE, "registry %s: answers again", host);
 			*trouble = (struct trouble){0};
@@ -113,6 +110,42 @@ static void take_trouble(struct registry_check *check, const char *host,
 		  (double)pause / 1e9);
 }
 
+/* ---- References in trouble ---- */
+
+/* It says nothing of the reference, although that was asked for as it should be. */
+static bool is_failure(const struct registry_answer *answer)
+{
+	return answer->error && answer->error != ENOENT && answer->error != EACCES;
+}
+
+/* Asked for again later, so that those behind it have their turn.  Of a registry's failure its own
+ * message tells. */
+static void reference_failed(struct registry_check *check, struct wanted *item,
+			     const struct registry_answer *answer)
+{
+	int64_t pause = pause_after(check, answer, item->failures++);
+	item->due = monotonic() + pause;
+	if (answer->of_host)
+		return;
+	tally_log(check->ctx, item->told ? TALLY_DEBUG : TALLY_WARNING,
+		  "%s: its registry says no digest: %s; not asked for again before %.0f s",
+		  item->says.reference, answer->reason, (double)pause / 1e9);
+	item->told = true;
+}
+
+static void reference_answered(struct registry_check *check, struct wanted *item,
+			       const struct registry_answer *answer)
+{
+	if (item->told)
+		tally_log(check->ctx, TALLY_NOTICE, "%s: its registry answers again",
+			  item->says.reference);
+	item->told = false;
+	item->failures = 0;
+	item->due = monotonic() + check->config->interval;
+	memcpy(item->says.digest, answer->digest, sizeof(item->says.digest));
+	item->says.checked_at = tally_now(check->ctx);
+}
+
 /* ---- Asking ---- */
 
 static void count(const struct registry_check *check, const struct registry_answer *answer)
@@ -124,7 +157,8 @@ static void count(const struct registry_check *check, const struct registry_answ
 		tally_count(check->ctx, check->metrics.seconds, (uint64_t)answer->took);
 }
 
-/* A digest that was known stays if only asking failed. */
+/* A digest that was known stays if only asking failed.  Whatever came, it is the last in the queue:
+ * one that always fails must not be asked for instead of all others. */
 static void store(struct registry_check *check, const struct registry_says *asked,
 		  const struct registry_answer *answer)
 {
@@ -133,12 +167,12 @@ static void store(struct registry_check *check, const struct registry_says *aske
 	struct wanted *item =
 		check->n ? bsearch(&key, check->items, check->n, sizeof(key), by_reference) : NULL;
 	if (item) {
+		item->queued = monotonic();
 		memcpy(item->says.problem, answer->reason, sizeof(item->says.problem));
-		if (!is_trouble(answer)) {
-			memcpy(item->says.digest, answer->digest, sizeof(item->says.digest));
-			item->says.checked_at = tally_now(check->ctx);
-			item->due = monotonic() + check->config->interval;
-		}
+		if (is_failure(answer))
+			reference_failed(check, item, answer);
+		else
+			reference_answered(check, item, answer);
 	}
 	pthread_mutex_unlock(&check->lock);
 }
@@ -168,17 +202,21 @@ static int64_t due_of(struct registry_check *check, const struct wanted *item)
 	return trouble && trouble->until > item->due ? trouble->until : item->due;
 }
 
-/* Which is due first, and when; INT64_MAX: there is none. */
+/* Which is to be asked for, and when; INT64_MAX: there is none. */
 static int64_t next(struct registry_check *check, struct registry_says *ret)
 {
-	int64_t first = INT64_MAX;
+	int64_t first = INT64_MAX, queued = INT64_MAX, now = monotonic();
 	pthread_mutex_lock(&check->lock);
 	for (uint32_t i = 0; i < check->n; i++) {
-		int64_t due = due_of(check, &check->items[i]);
-		if (due >= first)
+		const struct wanted *item = &check->items[i];
+		int64_t due = due_of(check, item);
+		/* All that are due already are alike. */
+		due = due < now ? now : due;
+		if (due > first || (due == first && item->queued >= queued))
 			continue;
 		first = due;
-		*ret = check->items[i].says;
+		queued = item->queued;
+		*ret = item->says;
 	}
 	pthread_mutex_unlock(&check->lock);
 	return first;

@@ -4,10 +4,13 @@
  * `registry_interval`.
  *
  * Happy path: registry_check_start(), and at each look registry_check_want() what is in use, and
- * registry_check_answers() for the rows.  What can fail: a registry; then it is left alone for as
- * long as its Retry-After says, else for a minute and twice as long each time up to the interval,
- * with one message at the beginning and one at the end.  A reference that the registry does not
- * know is its own business.  Nothing is kept over a restart.
+ * registry_check_answers() for the rows.  What can fail: a registry that cannot be reached, does
+ * not answer or limits us (429); then it is left alone for as long as its Retry-After says, else
+ * for a minute and twice as long each time up to the interval, with one message at the beginning
+ * and one at the end.  Or a reference by itself (500, 405, no digest): then only that one is,
+ * likewise. Whatever was asked for goes to the end of the queue, so that nothing is starved by
+ * another.  That a registry does not know a reference, or denies it, is an answer.  Nothing is kept
+ * over a restart.
  */
 #ifndef TALLYD_REGISTRY_CHECK_H
 #define TALLYD_REGISTRY_CHECK_H

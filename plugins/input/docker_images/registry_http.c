@@ -93,6 +93,13 @@ static int explain(struct registry_answer *ret, int error, const char *why)
 	return -error;
 }
 
+/* No connection, no answer, or too many requests: not of one repository. */
+static int explain_host(struct registry_answer *ret, int error, const char *why)
+{
+	ret->of_host = true;
+	return explain(ret, error, why);
+}
+
 /* -ECANCELED, or 0 when it has ended. */
 static int wait_for_end(struct registry_http *http, CURLcode *ret)
 {
@@ -143,8 +150,8 @@ static int perform(struct registry_http *http, const char *url, bool head,
 	if (code == CURLE_WRITE_ERROR)
 		return explain(ret, EMSGSIZE, "the answer is too long");
 	if (code == CURLE_OPERATION_TIMEDOUT)
-		return explain(ret, ETIMEDOUT, "no answer in time");
-	return code == CURLE_OK ? 0 : explain(ret, EIO, curl_easy_strerror(code));
+		return explain_host(ret, ETIMEDOUT, "no answer in time");
+	return code == CURLE_OK ? 0 : explain_host(ret, EIO, curl_easy_strerror(code));
 }
 
 /* One HEAD of the manifest; token: an Authorization header's line, or NULL. */
@@ -236,7 +243,7 @@ static int get_token(struct registry_http *http, const struct registry_name *nam
 	if (r < 0)
 		return r;
 	if (ret->status == 429)
-		return explain(ret, EAGAIN, "too many requests");
+		return explain_host(ret, EAGAIN, "too many requests");
 	if (ret->status / 100 == 5)
 		return explain(ret, EPROTO, "whoever gives its tokens fails");
 	*ret_line = ret->status == 200 ? read_token(http) : NULL;
@@ -260,7 +267,7 @@ static void judge(const struct registry_http *http, struct registry_answer *ret)
 	else if (ret->status == 404)
 		explain(ret, ENOENT, "no such tag");
 	else if (ret->status == 429)
-		explain(ret, EAGAIN, "too many requests");
+		explain_host(ret, EAGAIN, "too many requests");
 	else if (ret->status / 100 == 3)
 		explain(ret, EPROTO, "it points elsewhere, which is not followed");
 	else

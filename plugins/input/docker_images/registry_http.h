@@ -17,6 +17,7 @@ enum { REGISTRY_DIGEST_MAX = 72, REGISTRY_REASON_MAX = 160, REGISTRY_CHALLENGE_M
 
 struct registry_answer {
 	int error;                        /* 0: answered with a digest; else an errno, and reason */
+	bool of_host;                     /* the error concerns whatever it is asked for */
 	int status;                       /* HTTP's; 0: none came */
 	char digest[REGISTRY_DIGEST_MAX]; /* sha256:… */
 	int64_t retry_after;              /* ns; 0: not said */
