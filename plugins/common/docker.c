@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "docker_request.h"
 #include "json_map.h"
 #include "json_trim.h"
 
@@ -97,6 +98,27 @@ static void count_answer(void *arg, uint32_t i, struct fetch_answer *answer)
 	calls->job->done(calls->job->arg, i, answer);
 }
 
+int docker_check_request(struct docker *docker, enum docker_call call, const char *path)
+{
+	if (docker_request_is_listed(call, path))
+		return 0;
+	return tally_fail(docker->ctx, EPERM,
+			  "GET %s is not asked: it is not among the requests that are listed",
+			  path);
+}
+
+/* Before the first is sent. */
+static int check_requests(struct docker *docker, enum docker_call call, const struct fetch_job *job)
+{
+	int r = 0;
+	for (uint32_t i = 0; i < job->n && r == 0; i++) {
+		char path[FETCH_PATH_SIZE] = "";
+		job->path(job->arg, i, path);
+		r = docker_check_request(docker, call, path);
+	}
+	return r;
+}
+
 /* One huge label must not cost all others their place in the answer.  Which tags an image has is
  * never cut short: what is missing would be taken for removed. */
 static const struct json_trim *trim_of(enum docker_call call)
@@ -118,7 +140,10 @@ int docker_sweep(struct docker *docker, enum docker_call call, const struct fetc
 	counted.path = add_version;
 	counted.done = count_answer;
 	counted.arg = &calls;
-	int r = fetch_run(docker->fetch, &counted);
+	int r = check_requests(docker, call, job);
+	if (r < 0)
+		return r;
+	r = fetch_run(docker->fetch, &counted);
 	if (r == -ENOMEM)
 		return tally_fail(docker->ctx, ENOMEM, "no memory to ask the engine");
 	return r;

@@ -15,20 +15,9 @@
 #include <stdint.h>
 #include <tallyd/host.h>
 
+#include "docker_call.h"
 #include "docker_fetch.h"
 #include "match.h"
-
-/* What is asked of the engine, for the metrics. */
-enum docker_call {
-	DOCKER_VERSION,
-	DOCKER_LIST,
-	DOCKER_STATS,
-	DOCKER_INSPECT,
-	DOCKER_EVENTS,
-	DOCKER_IMAGES,
-	DOCKER_LOGS,
-	DOCKER_CALLS
-};
 
 enum {
 	DOCKER_API_OLDEST = 41, /* the first with one-shot stats */
@@ -67,15 +56,17 @@ void docker_disconnect(struct docker *docker);
 unsigned docker_api(const struct docker *docker);
 const char *docker_endpoint(const struct docker *docker);
 
-/* path begins behind the version: "/containers/json".  Anything but a 200 is an error.  The caller
- * frees *ret, which is NUL-terminated. */
+/* path begins behind the version: "/containers/json".  Nothing is asked that docker_request.h does
+ * not list: -EPERM.  Anything but a 200 is an error.  The caller frees *ret, which is
+ * NUL-terminated. */
 int docker_get(struct docker *docker, enum docker_call call, const char *path, size_t max_bytes,
 	       char **ret, size_t *ret_len);
 
 /* As fetch_run(): what fails in one answer is the caller's business, docker_explain() helps. */
 int docker_sweep(struct docker *docker, enum docker_call call, const struct fetch_job *job);
 
-/* For a request that does not end, made outside of docker_sweep(). */
+/* For a request that does not end, made outside of docker_sweep().  -EPERM: it is not listed. */
+int docker_check_request(struct docker *docker, enum docker_call call, const char *path);
 void docker_reach(const struct docker *docker, struct docker_reach *ret);
 /* Counts one, as docker_sweep() does. */
 void docker_count(struct docker *docker, enum docker_call call, const struct fetch_answer *answer);

@@ -106,6 +106,9 @@ static void stream_prepare(const struct docker_streams *streams, struct docker_s
 int streams_open(struct docker_streams *streams, const struct stream_request *request,
 		 struct docker_stream **ret)
 {
+	int r = docker_check_request(streams->docker, request->call, request->path);
+	if (r < 0)
+		return r;
 	struct docker_stream *stream = calloc(1, sizeof(*stream));
 	if (!stream)
 		return -ENOMEM;

@@ -41,7 +41,8 @@ struct stream_request {
 	void *arg;
 };
 
-/* The request's calls and arg live until ended(); no call comes from in here. */
+/* -ENOMEM, -EPERM: not listed in docker_request.h.  The request's calls and arg live until ended();
+ * no call comes from in here. */
 int streams_open(struct docker_streams *streams, const struct stream_request *request,
 		 struct docker_stream **ret);
 /* Ends one without a call.  Not from within its own data() or opened(). */

@@ -15,5 +15,10 @@ if(TARGET tallyd)
 		$<TARGET_FILE:tallyd> ${TALLYD_BUILT_PLUGIN_DIR} ${PROJECT_SOURCE_DIR})
 	add_test(NAME config_shipped COMMAND ${PROJECT_SOURCE_DIR}/tests/config/shipped.sh
 		$<TARGET_FILE:tallyd> ${TALLYD_BUILT_PLUGIN_DIR} ${PROJECT_SOURCE_DIR})
-	set_tests_properties(config_reference config_shipped PROPERTIES LABELS config TIMEOUT 60)
+	add_executable(engine_requests config/engine_requests.c)
+	target_link_libraries(engine_requests PRIVATE tallyd_plugins_common)
+	add_test(NAME config_requests COMMAND ${PROJECT_SOURCE_DIR}/tests/config/requests.sh
+		$<TARGET_FILE:engine_requests> ${PROJECT_SOURCE_DIR})
+	set_tests_properties(config_reference config_shipped config_requests
+		PROPERTIES LABELS config TIMEOUT 60)
 endif()

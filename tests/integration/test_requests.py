@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from daemon import ROOT, STORED
-from recording_proxy import RecordingProxy
+from recording_proxy import GuardingProxy, RecordingProxy
 from test_images import build
 from waiting import wait_for
 
@@ -95,6 +95,64 @@ interval = 1s
         for kind in {KINDS[path] for path in documented(name) if path in KINDS}:
             assert daemon.metric(f"tallyd_{name}_engine_seconds_total", call=kind) > 0
             assert daemon.metric(f"tallyd_{name}_engine_errors_total", call=kind) == 0
+
+
+def listed():
+    """docs/security.md: {path: its parameters}, and what its proxy lets through."""
+    text = (ROOT / "docs/security.md").read_text()
+    table = re.findall(r"^\| `GET (/[^`]*)` \|([^|]*)\|", text, re.M)
+    pattern = re.search(r"path_reg (\S+) }", text)[1]
+    return {path: set(re.findall(r"`([^`]+)`", params)) for path, params in table}, pattern
+
+
+def used(line):
+    """The path as it is listed, and the parameters, of a request's first line."""
+    method, target, _ = line.split(" ")
+    path, _, query = target.partition("?")
+    path = re.sub(r"^/v1\.\d+/", "/", path)
+    names = {part.partition("=")[0] for part in query.split("&") if part}
+    return method, re.sub(r"^/containers/[0-9a-f]{64}/", "/containers/{id}/", path), names
+
+
+@pytest.mark.parametrize("source", ["api", "auto"])
+def test_behind_a_proxy_that_allows_only_what_is_listed_everything_is_collected(
+        engine, tallyd, source):
+    paths_listed, pattern = listed()
+
+    def allows(line):
+        method, path, names = used(line)
+        return (method == "GET" and names <= paths_listed.get(path, set())
+                and path in paths_listed
+                and re.search(pattern, line.split(" ")[1].partition("?")[0]) is not None)
+
+    with tempfile.TemporaryDirectory(prefix="tallyd-", dir="/tmp") as folder:
+        proxy = GuardingProxy(engine.socket, Path(folder) / "sock", allows)
+        options = {"docker_stats": f"interval = 1s\nsource = {source}\n",
+                   "docker_status": "interval = 2s\n", "docker_images": "interval = 2s\n",
+                   "docker_logs": f"enabled = yes\nsource = {source}\n"}
+        text = "".join(f"[input.{name}]\nendpoint = {proxy.endpoint}\n{of}"
+                       for name, of in options.items())
+        daemon = tallyd(text + STORED).start()
+        container = engine.run("guarded", "echo a line; sleep 1000000")
+
+        def rows(table, columns="1"):
+            return daemon.sql(f"select {columns} from {table} where container_id = ?", container)
+
+        for table in ("container_stats", "container_info", "container_events"):
+            daemon.wait(lambda t=table: rows(t), f"{table} has it")
+        daemon.wait(lambda: rows("container_logs", "message") == [("a line",)], "so has its log")
+        daemon.wait(lambda: any('"guarded"' in used_by for used_by, in daemon.sql(
+            "select used_by from docker_images")), "so has its image")
+        assert not {key: value for key, value in daemon.metrics().items()
+                    if key[0].endswith("_engine_errors_total") and value}
+        engine.remove("guarded")
+        daemon.wait(lambda: ("removed",) in rows("container_info", "state"), "it is seen to go")
+        assert not proxy.denied
+        asked = {used(line)[1] for line in proxy.asked}
+        if source == "api":
+            assert asked == set(paths_listed), "nothing is listed that is never asked"
+        daemon.stop()
+        proxy.close()
 
 
 def test_a_container_that_is_removed_in_the_middle_of_a_sweep_is_no_error(engine, proxies, tallyd):

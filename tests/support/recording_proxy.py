@@ -60,3 +60,49 @@ class RecordingProxy:
 
     def close(self):
         self.listener.close()
+
+
+class GuardingProxy(RecordingProxy):
+    """Lets through what `allows(request line)` says; all else gets a 403 and is in `denied`."""
+
+    def __init__(self, target, path, allows):
+        self.allows = allows
+        self.denied = []
+        super().__init__(target, path)
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            engine = socket.socket(socket.AF_UNIX)
+            engine.connect(self.target)
+            threading.Thread(target=self.guard, args=(client, engine), daemon=True).start()
+            threading.Thread(target=self.pump, args=(engine, client, None), daemon=True).start()
+
+    def guard(self, client, engine):
+        """Requests have no bodies and wait for their answers."""
+        waiting = b""
+        try:
+            while data := client.recv(65536):
+                waiting += data
+                while b"\r\n\r\n" in waiting:
+                    head, end, waiting = waiting.partition(b"\r\n\r\n")
+                    self.pass_on(head + end, client, engine)
+        except OSError:
+            pass
+        for side in (client, engine):
+            try:
+                side.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def pass_on(self, head, client, engine):
+        line = head.partition(b"\r\n")[0].decode()
+        self.asked.append(line)
+        if self.allows(line):
+            engine.sendall(head)
+            return
+        self.denied.append(line)
+        client.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")

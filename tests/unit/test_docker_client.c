@@ -114,11 +114,13 @@ static void the_version_is_asked_for_once(void **state)
 
 /* ---- One request ---- */
 
-static int get(struct client *client, const char *path, size_t max)
+/* Of a container of that name. */
+static int get(struct client *client, const char *name, size_t max)
 {
-	char *body = NULL;
+	char *body = NULL, path[FETCH_PATH_SIZE];
 	size_t len = 0;
-	int r = docker_get(client->docker, DOCKER_LIST, path, max, &body, &len);
+	snprintf(path, sizeof(path), "/containers%s/json", name);
+	int r = docker_get(client->docker, DOCKER_INSPECT, path, max, &body, &len);
 	if (r < 0)
 		assert_null(body);
 	free(body);
@@ -146,7 +148,7 @@ static void every_way_to_fail_is_named(void **state)
 	assert_int_equal(get(client, "/late", 10), -ETIMEDOUT);
 	fake_engine_set(client->engine, "/cut", 200, "1234567890", FAKE_CUTS);
 	assert_int_equal(get(client, "/cut", 10), -ECONNRESET);
-	reason_has(client, "GET /cut: the connection was cut after 5 bytes");
+	reason_has(client, "GET /containers/cut/json: the connection was cut after 5 bytes");
 	assert_int_equal(get(client, "/none", 100), -ENOENT);
 	reason_has(client, "HTTP 404: page not found");
 	fake_engine_set(client->engine, "/plain", 400, "client is\ttoo old", FAKE_ANSWERS);
@@ -154,6 +156,52 @@ static void every_way_to_fail_is_named(void **state)
 	reason_has(client, "HTTP 400: client is too old");
 	fake_engine_set(client->engine, "/empty", 200, "", FAKE_ANSWERS);
 	assert_int_equal(get(client, "/empty", 100), -EBADMSG);
+	client_destroy(client);
+}
+
+static void nothing_is_asked_that_is_not_listed(void **state)
+{
+	static const struct {
+		enum docker_call call;
+		const char *path;
+		bool listed;
+	} cases[] = {
+		{DOCKER_LIST, "/containers/json", true},
+		{DOCKER_LIST, "/containers/json?all=1&filters=%7B%7D", true},
+		{DOCKER_LIST, "/containers/json?all=1&size=1", false},
+		{DOCKER_LIST, "/containers/jsonx", false},
+		{DOCKER_LIST, "/containers/json/x", false},
+		{DOCKER_LIST, "/containers/json?", false},
+		{DOCKER_LIST, "/containers/json&all=1", false},
+		{DOCKER_IMAGES, "/containers/json", false},
+		{DOCKER_INSPECT, "/containers/abc/json", true},
+		{DOCKER_INSPECT, "/containers//json", false},
+		{DOCKER_INSPECT, "/containers/../json", false},
+		{DOCKER_INSPECT, "/containers/a/b/json", false},
+		{DOCKER_INSPECT, "/containers/a%2fb/json", false},
+		{DOCKER_INSPECT, "/containers/abc/export", false},
+		{DOCKER_LOGS, "/containers/abc/logs?follow=1&since=1.000000000", true},
+		{DOCKER_LOGS, "/containers/abc/archive?path=/etc", false},
+		{DOCKER_EVENTS, "/events?since=1.5&filters=x", true},
+		{DOCKER_VERSION, "/info", false},
+		{DOCKER_VERSION, "", false},
+	};
+	struct client *client = client_create();
+	(void)state;
+	assert_int_equal(docker_connect(client->docker), 0);
+	fake_engine_set(client->engine, "/", 200, "x", FAKE_ANSWERS);
+	uint32_t asked = 0;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *body = NULL;
+		size_t len = 0;
+		int r = docker_get(client->docker, cases[i].call, cases[i].path, 100, &body, &len);
+		asked += cases[i].listed;
+		assert_int_equal(r, cases[i].listed ? 0 : -EPERM);
+		if (!cases[i].listed)
+			reason_has(client, "not among the requests that are listed");
+		assert_int_equal(fake_engine_asked(client->engine, "/v1.41/"), asked);
+		free(body);
+	}
 	client_destroy(client);
 }
 
@@ -189,7 +237,7 @@ struct counted {
 static void counted_path(void *arg, uint32_t i, char ret[FETCH_PATH_SIZE])
 {
 	(void)arg;
-	snprintf(ret, FETCH_PATH_SIZE, "/%s/%u", i % 10 ? "quick" : "hung", i);
+	snprintf(ret, FETCH_PATH_SIZE, "/containers/%s%u/stats", i % 10 ? "quick" : "hung", i);
 }
 
 static void counted_done(void *arg, uint32_t i, struct fetch_answer *answer)
@@ -308,6 +356,7 @@ int main(void)
 		cmocka_unit_test(the_version_is_asked_for_once),
 		cmocka_unit_test(a_body_may_be_as_long_as_its_bound_and_not_a_byte_longer),
 		cmocka_unit_test(every_way_to_fail_is_named),
+		cmocka_unit_test(nothing_is_asked_that_is_not_listed),
 		cmocka_unit_test(a_socket_that_is_not_there_is_told_so),
 		cmocka_unit_test(a_stopped_instance_asks_nothing_more),
 		cmocka_unit_test(many_that_hang_cost_two_timeouts_at_most),
