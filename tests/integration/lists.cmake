@@ -1,2 +1,3 @@
 tallyd_integration_test(http_limits LABELS story)
 tallyd_integration_test(http_lists LABELS story)
+tallyd_integration_test(http_clients BESIDE LABELS story)

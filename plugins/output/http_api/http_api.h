@@ -94,6 +94,7 @@ enum http_metric {
 	HTTP_STREAM_MISSED,
 	HTTP_STREAM_FOLLOWED,
 	HTTP_STREAM_REFUSED,
+	HTTP_CERTIFICATE_EXPIRY,
 };
 
 extern const struct tally_metric http_metrics[];

@@ -96,5 +96,9 @@ const struct tally_metric http_metrics[] = {
 	{.name = "stream_refused_total",
 	 .help = "Messages on these channels that were no rows.",
 	 .kind = TALLY_METRIC_COUNTER},
+	{.name = "certificate_expiry_timestamp_seconds",
+	 .help = "When the first certificate of tls_cert expires, in Unix time; 0: there is no "
+		 "TLS.",
+	 .kind = TALLY_METRIC_GAUGE},
 	{.name = NULL},
 };

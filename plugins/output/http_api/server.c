@@ -284,6 +284,7 @@ static int server_listen(struct server *server)
 	const struct http_config *config = server->config;
 	const struct MHD_OptionItem tls[] = {
 		{MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(uintptr_t)tls_retrieve},
+		{MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)tls_priorities},
 		{MHD_OPTION_END, 0, NULL}};
 	int fd = fcntl(server->listen_fd, F_DUPFD_CLOEXEC, 0);
 	if (fd < 0)
@@ -299,7 +300,7 @@ static int server_listen(struct server *server)
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVER_CONNECTION_MEMORY,
 		MHD_OPTION_URI_LOG_CALLBACK, server_uri, server, MHD_OPTION_NOTIFY_CONNECTION,
 		server_connection, server, MHD_OPTION_NOTIFY_COMPLETED, server_completed, server,
-		MHD_OPTION_ARRAY, server->tls ? tls : tls + 1, MHD_OPTION_END);
+		MHD_OPTION_ARRAY, server->tls ? tls : tls + 2, MHD_OPTION_END);
 	return server->daemon ? 0 : -EIO;
 }
 

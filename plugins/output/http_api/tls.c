@@ -3,17 +3,31 @@
 #include <cleanup.h>
 #include <errno.h>
 #include <gnutls/x509.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
+#include "certificate_expiry.h"
 #include "http_api.h"
 #include "stamp.h"
 
 enum { TLS_MAX_CHAIN = 16, TLS_MAX_FILE = 64 << 10, TLS_KEY_ID = 64 };
 
 static const int64_t tls_look = HTTP_SECOND; /* at the files, at most so often */
+enum { TLS_WATCH_SECONDS = 60 };             /* and at least so often */
+
+/*
+ * TLS 1.2 and 1.3 only, and of 1.2 only what gives forward secrecy and authenticated encryption.
+ * Named one by one, so that neither the library's defaults nor the system's can widen it.  Without
+ * DHE, whose parameters libmicrohttpd would have to be given, and without SHA-1 in signatures.
+ */
+const char tls_priorities[] =
+	"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:-CIPHER-ALL:"
+	"+AES-256-GCM:+CHACHA20-POLY1305:+AES-128-GCM:-MAC-ALL:+AEAD:-SIGN-RSA-SHA1:"
+	"-SIGN-ECDSA-SHA1:%SERVER_PRECEDENCE:%SAFE_RENEGOTIATION";
 
 /* Handshakes that are under way point into one: none goes before the end.  They change rarely. */
 struct tls_pair {
@@ -26,9 +40,14 @@ struct tls_pair {
 struct tls {
 	struct tally_ctx *ctx;
 	const char *cert_path, *key_path;
+	pthread_mutex_t lock; /* guards all below */
+	pthread_cond_t changed;
 	int64_t looked; /* monotonic */
 	struct stamp cert_read, key_read;
 	struct tls_pair *newest;
+	struct certificate_expiry expiry; /* of the newest */
+	bool closed, has_watcher;
+	pthread_t watcher;
 };
 
 static _Thread_local struct tls *tls_current;
@@ -117,10 +136,13 @@ static int tls_parse(const gnutls_datum_t *cert, const gnutls_datum_t *key, stru
 static int tls_add_pair(struct tls *tls, const struct tls_file *cert, const struct tls_file *key)
 {
 	const gnutls_datum_t cert_text = tls_datum(cert), key_text = tls_datum(key);
+	struct certificate_expiry expiry;
 	struct tls_pair *pair = calloc(1, sizeof(*pair));
 	if (!pair)
 		return tally_fail(tls->ctx, ENOMEM, "out of memory");
 	int r = tls_parse(&cert_text, &key_text, pair);
+	if (r == 0)
+		r = certificate_expiry_read(pair->certs, pair->n_certs, &expiry);
 	if (r < 0) {
 		tls_pair_free(pair);
 		return tally_fail(tls->ctx, EINVAL, "tls_cert, tls_key: %s and %s: %s",
@@ -128,6 +150,7 @@ static int tls_add_pair(struct tls *tls, const struct tls_file *cert, const stru
 	}
 	pair->older = tls->newest;
 	tls->newest = pair;
+	tls->expiry = expiry;
 	return 0;
 }
 
@@ -166,11 +189,37 @@ static void tls_refresh(struct tls *tls)
 			  tally_reason(tls->ctx));
 }
 
+static void tls_check(struct tls *tls)
+{
+	tls_refresh(tls);
+	certificate_expiry_check(&tls->expiry, tls->ctx, "tls_cert", tls->cert_path);
+}
+
 void tls_use(struct tls *tls)
 {
 	tls_current = tls;
-	if (tls)
-		tls_refresh(tls);
+	if (!tls)
+		return;
+	pthread_mutex_lock(&tls->lock);
+	tls_check(tls);
+	pthread_mutex_unlock(&tls->lock);
+}
+
+/* Also where nobody connects, a certificate that expires is told of, and a new one is read. */
+static void *tls_watch(void *arg)
+{
+	struct tls *tls = arg;
+	pthread_setname_np(pthread_self(), "http-tls");
+	pthread_mutex_lock(&tls->lock);
+	while (!tls->closed) {
+		struct timespec until;
+		tls_check(tls);
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_sec += TLS_WATCH_SECONDS;
+		pthread_cond_timedwait(&tls->changed, &tls->lock, &until);
+	}
+	pthread_mutex_unlock(&tls->lock);
+	return NULL;
 }
 
 /* NOLINTNEXTLINE(readability-function-size): the signature is GnuTLS's */
@@ -183,7 +232,9 @@ int tls_retrieve(gnutls_session_t session, const gnutls_datum_t *req_ca_rdn, int
 	(void)nreqs;
 	(void)pk_algos;
 	(void)pk_algos_length;
+	pthread_mutex_lock(&tls_current->lock);
 	struct tls_pair *pair = tls_current->newest;
+	pthread_mutex_unlock(&tls_current->lock);
 	*ret_certs = pair->certs;
 	*ret_n = pair->n_certs;
 	*ret_key = pair->key;
@@ -192,14 +243,37 @@ int tls_retrieve(gnutls_session_t session, const gnutls_datum_t *req_ca_rdn, int
 
 /* ---- Opening and closing ------------------------------------------------- */
 
+static void tls_init(struct tls *tls)
+{
+	pthread_condattr_t monotonic;
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_mutex_init(&tls->lock, NULL);
+	pthread_cond_init(&tls->changed, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+}
+
+static int tls_start(struct tls *tls)
+{
+	int r = tls_load(tls);
+	if (r < 0)
+		return r;
+	certificate_expiry_check(&tls->expiry, tls->ctx, "tls_cert", tls->cert_path);
+	int error = pthread_create(&tls->watcher, NULL, tls_watch, tls);
+	tls->has_watcher = error == 0;
+	return error ? tally_fail(tls->ctx, error, "cannot start a thread: %s", strerror(error))
+		     : 0;
+}
+
 int tls_open(struct tally_ctx *ctx, const char *cert_path, const char *key_path, struct tls **ret)
 {
 	struct tls *tls = calloc(1, sizeof(*tls));
 	if (!tls)
 		return tally_fail(ctx, ENOMEM, "out of memory");
 	*tls = (struct tls){.ctx = ctx, .cert_path = cert_path, .key_path = key_path};
+	tls_init(tls);
 	tls->looked = tally_monotonic(ctx);
-	int r = tls_load(tls);
+	int r = tls_start(tls);
 	if (r < 0) {
 		tls_close(tls);
 		return r;
@@ -212,10 +286,18 @@ void tls_close(struct tls *tls)
 {
 	if (!tls)
 		return;
+	pthread_mutex_lock(&tls->lock);
+	tls->closed = true;
+	pthread_cond_signal(&tls->changed);
+	pthread_mutex_unlock(&tls->lock);
+	if (tls->has_watcher)
+		pthread_join(tls->watcher, NULL);
 	while (tls->newest) {
 		struct tls_pair *older = tls->newest->older;
 		tls_pair_free(tls->newest);
 		tls->newest = older;
 	}
+	pthread_cond_destroy(&tls->changed);
+	pthread_mutex_destroy(&tls->lock);
 	free(tls);
 }

@@ -1,7 +1,8 @@
 /*
  * The certificate and key that connections are opened with, from two files in PEM.  They are looked
- * at again when a connection comes, at most once a second, so that a renewed certificate is used
- * without anybody being cut off; files that have become wrong leave what was read before.
+ * at again when a connection comes, at most once a second, and once a minute anyway, so that a
+ * renewed certificate is used without anybody being cut off; files that have become wrong leave
+ * what was read before.  A thread of its own says when the certificate expires.
  */
 #ifndef TALLYD_HTTP_TLS_H
 #define TALLYD_HTTP_TLS_H
@@ -15,6 +16,9 @@ struct tls;
  */
 int tls_open(struct tally_ctx *ctx, const char *cert_path, const char *key_path, struct tls **ret);
 void tls_close(struct tls *tls); /* after the daemon was stopped; NULL is fine */
+
+/* For MHD_OPTION_HTTPS_PRIORITIES: which versions and ciphers. */
+extern const char tls_priorities[];
 
 /* HTTP thread: a connection has come, whose handshake this thread will do.  libmicrohttpd gives the
  * function below no argument of ours. */
