@@ -1,10 +1,16 @@
 """The API to the clients that people have: openssl and curl for TLS, a browser for what it keeps."""
 
+import json
+import os
 import shutil
 import subprocess
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from certificates import Authority
+from waiting import wait_for
 
 SECTIONS = """
 [output.sqlite]
@@ -108,3 +114,90 @@ def test_a_certificate_that_expires_is_warned_of_and_shown(served, tmp_path):
     (tmp_path / "new.pem").rename(tmp_path / "cert.pem")
     served.wait(lambda: shown() == end_of(served.authority.file("ca.pem")), "it is read anew")
     served.says('the certificate "CN=tests" expires in 1 day, at')
+
+
+# ---- A browser
+
+BROWSER = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+           "--disable-background-networking", "--disable-component-update", "--disable-sync",
+           "--disable-dev-shm-usage"]
+
+READ, STATS, WRONG = "read-everything-0123456789", "read-only-stats-0123456789", "no-such-token-0123456789"
+
+FETCHES = """<!doctype html><script>
+async function ask(token) {
+  const answer = await fetch("%s", {headers: {Authorization: `Bearer ${token}`}});
+  return [answer.status, answer.headers.get("WWW-Authenticate"), (await answer.text()).slice(0, 200)];
+}
+(async () => {
+  const answers = [];
+  for (const token of %s)
+    answers.push(await ask(token).catch(error => [0, String(error), ""]));
+  await fetch("/result", {method: "POST", body: JSON.stringify(answers)});
+})();
+</script>"""
+
+
+class Page(BaseHTTPRequestHandler):
+    """One page, and what its script found."""
+
+    def do_GET(self):  # pylint: disable=invalid-name
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(self.server.page.encode())
+
+    def do_POST(self):  # pylint: disable=invalid-name
+        self.server.result = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, format, *args):  # pylint: disable=redefined-builtin
+        pass
+
+
+@pytest.fixture
+def site():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    server.page, server.result = "", None
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@contextmanager
+def browser(url, folder):
+    """Shows a page until the end of the block."""
+    environment = dict(os.environ, HOME=str(folder))
+    with open(folder / "browser.log", "wb") as log, \
+         subprocess.Popen([*BROWSER, f"--user-data-dir={folder}/profile", "--remote-debugging-port=0", url],
+                          stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment) as shown:
+        try:
+            yield shown
+        finally:
+            shown.terminate()
+
+
+def test_a_browser_gives_no_answer_to_a_token_that_it_was_not_for(tallyd, site, tmp_path):
+    """Of one URL: what one token may read is kept by the browser, and not shown to another."""
+    origin = f"http://127.0.0.1:{site.server_port}"
+    tokens = tmp_path / "tokens"
+    tokens.write_text(f"{READ} read\n{STATS} stats\n")
+    tokens.chmod(0o600)
+    daemon = tallyd(SECTIONS + f"tokens_file = {tokens}\ncors_origins = {origin}\n"
+                    "cache = memory\ncache_ttl_containers = 1h\n").start()
+    asked = [READ, READ, STATS, WRONG, READ]
+    site.page = FETCHES % (f"{daemon.url}/api/v1/containers", json.dumps(asked))
+    with browser(origin, tmp_path):
+        answers = wait_for(lambda: site.result, 60, "the page has asked")
+    assert [status for status, _, _ in answers] == [200, 200, 403, 401, 200], answers
+    assert all("data" in text for status, _, text in answers if status == 200)
+    assert 'error="insufficient_scope"' in answers[2][1]  # the page may read that
+    assert 'error="invalid_token"' in answers[3][1]
+    counted = daemon.get("/metrics", headers={"Authorization": f"Bearer {READ}"}).body.decode()
+    ours = next(line for line in counted.splitlines()
+                if "requests_total{" in line and 'endpoint="containers",status="2xx"' in line)
+    assert float(ours.rpartition(" ")[2]) < 3, "the browser keeps nothing, so this shows nothing"

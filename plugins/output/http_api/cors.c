@@ -46,17 +46,15 @@ bool cors_is_preflight(struct MHD_Connection *connection, const char *method)
 	       header_of(connection, "Access-Control-Request-Method");
 }
 
-void cors_add_headers(const struct http_config *config, const char *match, bool preflight,
-		      struct MHD_Response *response)
+void cors_add_headers(const char *match, bool preflight, struct MHD_Response *response)
 {
-	if (config->cors_origins)
-		MHD_add_response_header(response, "Vary", "Origin");
 	if (!match)
 		return;
 	MHD_add_response_header(response, "Access-Control-Allow-Origin", match);
 	if (!preflight) {
 		MHD_add_response_header(response, "Access-Control-Expose-Headers",
-					"Age, ETag, Link, Retry-After, X-Cache");
+					"Age, ETag, Link, Retry-After, WWW-Authenticate, "
+					"X-Cache");
 		return;
 	}
 	MHD_add_response_header(response, "Access-Control-Allow-Methods", "GET, HEAD");

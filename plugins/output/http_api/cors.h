@@ -19,7 +19,6 @@ const char *cors_match(const struct http_config *config, struct MHD_Connection *
 bool cors_is_preflight(struct MHD_Connection *connection, const char *method);
 
 /* match: what cors_match() said, or NULL. */
-void cors_add_headers(const struct http_config *config, const char *match, bool preflight,
-		      struct MHD_Response *response);
+void cors_add_headers(const char *match, bool preflight, struct MHD_Response *response);
 
 #endif

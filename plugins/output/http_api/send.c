@@ -57,11 +57,24 @@ static void add_origin(struct MHD_Response *response, const struct request *requ
 
 /* ---- Headers ------------------------------------------------------------- */
 
+/*
+ * What an answer depends on besides its target.  Authorization is among it wherever tokens are
+ * asked for: a browser keeps answers for all users of a machine's profile, and gives them to
+ * whoever asks next, whatever token he shows.
+ */
+static const char *vary(const struct http_config *config)
+{
+	static const char *const values[2][2] = {
+		{"Accept-Encoding", "Accept-Encoding, Origin"},
+		{"Accept-Encoding, Authorization", "Accept-Encoding, Authorization, Origin"}};
+	return values[config->tokens_file != NULL][config->cors_origins != NULL];
+}
+
 static void add_meta(const struct http_config *config, struct MHD_Response *response,
 		     const struct request *request, enum parcel_coding coding)
 {
 	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-	MHD_add_response_header(response, "Vary", "Accept-Encoding");
+	MHD_add_response_header(response, "Vary", vary(config));
 	if (is_validated(request))
 		MHD_add_response_header(response, "ETag", request->parcel->body[coding].etag);
 	add_cache_control(config, response, request);
@@ -123,7 +136,7 @@ static struct MHD_Response *new_answer(const struct sender *sender, const struct
 	add_meta(sender->config, response, request, key->coding);
 	add_origin(response, request, key->age);
 	add_rare(response, request->parcel);
-	cors_add_headers(sender->config, request->cors, request->preflight, response);
+	cors_add_headers(request->cors, request->preflight, response);
 	return response;
 }
 
