@@ -32,7 +32,7 @@ listen = 127.0.0.1:%d
 store = timescale
 tokens_file = {dir}/tokens
 """
-TOKEN = "0123456789abcdef"
+TOKEN = "0123456789abcdef0123456789abcdef"
 WEB, DB = "1" * 64, "2" * 64
 
 

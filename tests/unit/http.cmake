@@ -32,6 +32,8 @@ tallyd_unit_test(http_ready SOURCES unit/test_http_ready.c unit/http_fixture.c
 	LIBRARIES http_api_objects)
 tallyd_unit_test(http_guard SOURCES unit/test_http_guard.c unit/http_fixture.c
 	LIBRARIES http_api_objects)
+tallyd_unit_test(http_auth_throttle SOURCES unit/test_http_auth_throttle.c
+	LIBRARIES http_api_objects)
 foreach(area IN ITEMS live live_resume live_sources live_follow live_old)
 	tallyd_unit_test(http_${area} SOURCES unit/test_http_${area}.c unit/sse_fixture.c
 		unit/http_fixture.c ${INPUTS}/docker_logs/logs_table.c

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "guard.h"
@@ -184,11 +185,13 @@ static void a_changed_file_is_read_again_unless_it_is_wrong(void **state)
 	assert_int_equal(status(fixture, "/metrics", BEARER(ALL)), 401);
 	assert_int_equal(status(fixture, "/metrics", BEARER("another-one-0123456789")), 200);
 	write_tokens(ALL " everything\n", 0600);
-	for (int i = 0; i < 300 && !strstr(fake_host_log(fixture->host, TALLY_ERROR), "scope");
+	for (int i = 0; i < 3000 && !strstr(fake_host_log(fixture->host, TALLY_ERROR), "scope");
 	     i++) {
-		assert_int_equal(status(fixture, "/metrics", BEARER(ALL)), 401);
+		assert_int_equal(status(fixture, "/metrics", BEARER("another-one-0123456789")),
+				 200);
 		usleep(10000);
 	}
+	assert_int_equal(status(fixture, "/metrics", BEARER(ALL)), 401);
 	assert_non_null(strstr(fake_host_log(fixture->host, TALLY_ERROR), ":1: no such scope"));
 	assert_null(strstr(fake_host_log(fixture->host, TALLY_DEBUG), ALL));
 	assert_int_equal(status(fixture, "/metrics", BEARER("another-one-0123456789")), 200);
@@ -214,7 +217,6 @@ static void replace_tokens(const char *text, mode_t mode)
 static void a_file_whose_mode_is_set_right_is_read_then(void **state)
 {
 	struct http_fixture *fixture = *state;
-	int is = 401;
 	http_start(fixture);
 	replace_tokens("another-one-0123456789 read\n", 0644);
 	for (int i = 0; i < 3000 && !strstr(fake_host_log(fixture->host, TALLY_ERROR), "chmod 600");
@@ -223,12 +225,77 @@ static void a_file_whose_mode_is_set_right_is_read_then(void **state)
 		usleep(10000);
 	}
 	assert_int_equal(chmod(path, 0600), 0);
-	for (int i = 0; i < 3000 && is != 200; i++) {
-		is = status(fixture, "/metrics", BEARER("another-one-0123456789"));
+	for (int i = 0; i < 3000 && status(fixture, "/metrics", BEARER(ALL)) == 200; i++)
 		usleep(10000);
-	}
-	assert_int_equal(is, 200);
+	assert_int_equal(status(fixture, "/metrics", BEARER("another-one-0123456789")), 200);
 	assert_int_equal(status(fixture, "/metrics", BEARER(ALL)), 401);
+}
+
+static void who_shows_wrong_tokens_is_slowed_and_a_right_one_is_let_in(void **state)
+{
+	struct http_fixture *fixture = *state;
+	struct timespec before, after;
+	http_start(fixture);
+	for (int i = 0; i < AUTH_THROTTLE_BURST; i++)
+		assert_int_equal(status(fixture, "/metrics", BEARER("a-wrong-one-0123456789")),
+				 401);
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	struct http_answer answer = ask(fixture, "/metrics", BEARER("a-wrong-one-0123456789"));
+	clock_gettime(CLOCK_MONOTONIC, &after);
+	assert_true((after.tv_sec - before.tv_sec) * 1000 +
+			    (after.tv_nsec - before.tv_nsec) / 1000000 >=
+		    900);
+	assert_int_equal(answer.status, 429);
+	assert_string_equal(http_header(&answer, "X-Cache"), "off");
+	assert_string_equal(http_header(&answer, "Cache-Control"), "no-store");
+	int wait = atoi(http_header(&answer, "Retry-After"));
+	assert_true(wait > 0 && wait <= AUTH_THROTTLE_SECONDS);
+	http_free(&answer);
+	assert_int_equal(status(fixture, "/metrics", BEARER(ALL)), 200);
+	assert_int_equal(status(fixture, "/metrics", "Host: x\r\n"), 401);
+	assert_int_equal(status(fixture, "/healthz", "Host: x\r\n"), 200);
+	assert_int_equal(fake_host_metric(fixture->host, HTTP_THROTTLED), 1);
+	assert_int_equal(fake_host_metric(fixture->host, HTTP_IN_FLIGHT), 0);
+	const char *log = fake_host_log(fixture->host, TALLY_WARNING);
+	assert_non_null(strstr(log, "1 request with a wrong token from 127.0.0.1"));
+	assert_null(strstr(log, "a-wrong-one"));
+}
+
+/* More than there are workers, and the server is stopped meanwhile. */
+static void those_who_are_held_back_hold_up_nobody(void **state)
+{
+	struct http_fixture *fixture = *state;
+	int fds[20];
+	static const char request[] =
+		"GET /metrics HTTP/1.1\r\n" BEARER("a-wrong-one-0123456789") "\r\n";
+	http_start(fixture);
+	for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++) {
+		fds[i] = http_connect(fixture);
+		http_send(fds[i], request, strlen(request));
+	}
+	assert_int_equal(status(fixture, "/api/v1/containers", BEARER(ALL)), 200);
+	tally_plugin()->stop(fixture->plugin);
+	tally_plugin()->destroy(fixture->plugin);
+	fixture->plugin = NULL;
+	for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++)
+		close(fds[i]);
+}
+
+static void every_answer_to_a_token_says_that_it_depends_on_it(void **state)
+{
+	static const char *const origins[] = {"https://a.example", NULL};
+	static const char *const targets[] = {"/api/v1/containers", "/", "/nope", "/metrics",
+					      "/api/v1/hosts"};
+	struct http_fixture *fixture = *state;
+	fixture->config.cors_origins = origins;
+	http_start(fixture);
+	for (size_t i = 0; i < sizeof(targets) / sizeof(*targets); i++)
+		for (int again = 0; again < 2; again++) {
+			struct http_answer answer = ask(fixture, targets[i], BEARER(ALL));
+			assert_string_equal(http_header(&answer, "Vary"),
+					    "Accept-Encoding, Authorization, Origin");
+			http_free(&answer);
+		}
 }
 
 static void expect_refusal(struct http_fixture *fixture, int error, const char *why)
@@ -247,7 +314,9 @@ static void a_file_that_is_wrong_or_open_to_others_is_refused(void **state)
 	write_tokens(ALL " read\n", 0604);
 	expect_refusal(*state, -EPERM, "others may read");
 	write_tokens("short read\n", 0600);
-	expect_refusal(*state, -EINVAL, ":1: a token has 16");
+	expect_refusal(*state, -EINVAL, ":1: a token has 20 to 127 bytes");
+	write_tokens("0123456789abcdef012 read\n", 0600); /* 19 */
+	expect_refusal(*state, -EINVAL, ":1: a token has 20");
 	write_tokens("\n" ALL "\n", 0600);
 	expect_refusal(*state, -EINVAL, ":2: no scope");
 	write_tokens("# nothing\n", 0600);
@@ -306,6 +375,9 @@ int main(void)
 		TEST(a_stream_takes_its_own_scope_and_that_of_its_rows),
 		TEST(a_changed_file_is_read_again_unless_it_is_wrong),
 		TEST(a_file_whose_mode_is_set_right_is_read_then),
+		TEST(who_shows_wrong_tokens_is_slowed_and_a_right_one_is_let_in),
+		TEST(those_who_are_held_back_hold_up_nobody),
+		TEST(every_answer_to_a_token_says_that_it_depends_on_it),
 		TEST(a_file_that_is_wrong_or_open_to_others_is_refused),
 		TEST(with_tokens_a_public_address_is_fine),
 		cmocka_unit_test(names_of_this_machine_are_told_from_others),

@@ -15,6 +15,7 @@ enum { DESK_JOBS_PER_THREAD = 16 };
 
 /* How long who could have an old answer waits for a new one. */
 static const int64_t desk_patience = HTTP_SECOND / 2;
+static const int64_t desk_delay_time = HTTP_SECOND;
 
 struct desk {
 	struct tally_ctx *ctx;
@@ -190,6 +191,18 @@ int desk_ask(struct desk *desk, struct request *request, struct MHD_Connection *
 		return 1;
 	}
 	return desk_ask_kept(desk, request, key, connection);
+}
+
+int desk_delay(struct desk *desk, struct request *request, struct MHD_Connection *connection)
+{
+	request->fallback = parcel_pack(&request->reply, request->started, false);
+	if (!request->fallback)
+		return -ENOMEM;
+	request->until = request->started + desk_delay_time;
+	int r = room_delay(desk->room, request, connection);
+	if (r < 0)
+		request->parcel = TAKE(request->fallback);
+	return r;
 }
 
 static void desk_forget(struct desk *desk, enum http_kind kind)

@@ -33,4 +33,8 @@ void desk_forget_table(struct desk *desk, const char *table);
  * 1: request->parcel or request->reply is its answer. */
 int desk_ask(struct desk *desk, struct request *request, struct MHD_Connection *connection);
 
+/* Holds the answer in request->reply back for a second, without a worker.  0: it waits, as above;
+ * -errno: it does not, and the answer is to be given now. */
+int desk_delay(struct desk *desk, struct request *request, struct MHD_Connection *connection);
+
 #endif

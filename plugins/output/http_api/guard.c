@@ -91,12 +91,35 @@ static int guard_say_not_enough(struct reply *reply, unsigned scopes)
 	return -1;
 }
 
+static int guard_refuse_token(const struct guard *guard, struct request *request,
+			      struct MHD_Connection *connection)
+{
+	static const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	struct reply *reply = &request->reply;
+	unsigned wait = auth_throttle_note(guard->throttle, info ? info->client_addr : &nowhere,
+					   request->started);
+	if (wait) {
+		reply_problem(reply, 429, NULL,
+			      "too many wrong tokens have come from this address");
+		reply->retry_after = wait;
+		reply->close = true;
+		return -1;
+	}
+	reply_problem(reply, 401, NULL, "no such token");
+	reply->challenge = "Bearer realm=\"tallyd\", error=\"invalid_token\"";
+	return -1;
+}
+
 int guard_check(const struct guard *guard, struct request *request,
 		struct MHD_Connection *connection)
 {
 	struct reply *reply = &request->reply;
 	if (guard->own_names && guard_check_host(guard, request, connection) < 0)
 		return -1;
+	if (guard->throttle)
+		auth_throttle_tell(guard->throttle, request->started);
 	if (!guard->tokens || (request->endpoint && request->endpoint->answer == health_live))
 		return 0;
 	const struct endpoint *endpoint = request->endpoint;
@@ -110,9 +133,7 @@ int guard_check(const struct guard *guard, struct request *request,
 	case TOKENS_NOT_ENOUGH:
 		return guard_say_not_enough(reply, scopes);
 	case TOKENS_UNKNOWN:
-		reply_problem(reply, 401, NULL, "no such token");
-		reply->challenge = "Bearer realm=\"tallyd\", error=\"invalid_token\"";
-		return -1;
+		return guard_refuse_token(guard, request, connection);
 	default:
 		reply_problem(reply, 401, NULL, "a token is needed: Authorization: Bearer …");
 		reply->challenge = "Bearer realm=\"tallyd\"";

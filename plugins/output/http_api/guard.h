@@ -8,19 +8,22 @@
 
 #include <microhttpd.h>
 
+#include "auth_throttle.h"
 #include "request.h"
 #include "tokens.h"
 
 struct guard {
-	struct tokens *tokens;   /* NULL: nobody is asked */
-	bool own_names;          /* the Host header must name this machine */
-	const char *const *also; /* or be one of these; NULL: none */
+	struct tokens *tokens;          /* NULL: nobody is asked */
+	struct auth_throttle *throttle; /* there if tokens are */
+	bool own_names;                 /* the Host header must name this machine */
+	const char *const *also;        /* or be one of these; NULL: none */
 };
 
 /* Is this a name or address of loopback, or any address written in numbers? */
 bool guard_is_own_name(const char *host);
 
-/* Of a request that was routed, found or not.  0, or a problem in request->reply. */
+/* Of a request that was routed, found or not.  0, or a problem in request->reply; a 429 is one that
+ * is to be held back for a moment. */
 int guard_check(const struct guard *guard, struct request *request,
 		struct MHD_Connection *connection);
 

@@ -1,13 +1,12 @@
 #include "guests.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 
+#include "client_address.h"
 #include "http_api.h"
 
 /* So many times client_timeout.  A quiet connection ends after one by itself; then there is one
@@ -57,28 +56,11 @@ static void guest_set(struct guests *guests, struct guest *guest, enum guest_sta
 
 /* ---- Coming and going ---------------------------------------------------- */
 
-/* Of IPv6 the network: who has one has all addresses in it. */
-static uint64_t guest_address(const struct sockaddr *address)
-{
-	uint64_t network = 0;
-	uint32_t v4 = 0;
-	if (address->sa_family == AF_INET) {
-		memcpy(&v4, &((const struct sockaddr_in *)address)->sin_addr, sizeof(v4));
-		return v4;
-	}
-	if (address->sa_family != AF_INET6)
-		return 0;
-	const struct in6_addr *v6 = &((const struct sockaddr_in6 *)address)->sin6_addr;
-	memcpy(&network, v6->s6_addr, sizeof(network));
-	memcpy(&v4, v6->s6_addr + 12, sizeof(v4));
-	return IN6_IS_ADDR_V4MAPPED(v6) ? v4 : network;
-}
-
 /* Looks at all of them, 10,000 at most, which is little beside the accept. */
 enum MHD_Result guests_admit(void *arg, const struct sockaddr *address, socklen_t len)
 {
 	struct guests *guests = arg;
-	uint64_t wanted = guest_address(address);
+	uint64_t wanted = client_address_key(address);
 	int64_t all = 0, same = 0;
 	(void)len;
 	pthread_mutex_lock(&guests->lock);
@@ -113,7 +95,7 @@ static void guests_enter(struct guests *guests, struct MHD_Connection *connectio
 	if (!guest)
 		return;
 	guest->fd = fd->connect_fd;
-	guest->address = guest_address(address->client_addr);
+	guest->address = client_address_key(address->client_addr);
 	pthread_mutex_lock(&guests->lock);
 	guest_set(guests, guest, GUEST_SPEAKS, 0);
 	guest->next = guests->first;

@@ -82,6 +82,7 @@ enum http_metric {
 	HTTP_TIMEOUTS,
 	HTTP_STORE_ERRORS,
 	HTTP_DENIED,
+	HTTP_THROTTLED,
 	HTTP_FULL,
 	HTTP_FULL_ADDRESS,
 	HTTP_CACHE_REQUESTS, /* by kind and result: hit, miss, stale */

@@ -70,6 +70,7 @@ const struct tally_metric http_metrics[] = {
 	 .help = "Queries that the store failed or left unanswered.",
 	 .kind = TALLY_METRIC_COUNTER},
 	REFUSED("denied"),
+	REFUSED("throttled"),
 	REFUSED("connections"),
 	REFUSED("connections_per_address"),
 	CACHE_OF("containers"),

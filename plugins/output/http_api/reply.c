@@ -47,6 +47,7 @@ static const char *reply_title(unsigned status)
 		{413, "Content Too Large"},
 		{414, "URI Too Long"},
 		{421, "Misdirected Request"},
+		{429, "Too Many Requests"},
 		{431, "Request Header Fields Too Large"},
 		{500, "Internal Server Error"},
 		{503, "Service Unavailable"},

@@ -14,7 +14,7 @@ struct room {
 	struct flight *jobs, **jobs_end; /* wait for a worker; each holds a reference */
 	uint32_t n_jobs, jobs_max;
 	struct request *first, *last; /* suspended, by `until`; references of their connections */
-	uint32_t n_waiting;
+	uint32_t n_waiting;           /* of them, for the store */
 	bool closed;
 	pthread_t watcher, *workers;
 	uint32_t n_workers;
@@ -34,10 +34,11 @@ static void room_link(struct room *room, struct request *request)
 	*(request->next ? &request->next->previous : &room->last) = request;
 	if (room->first == request)
 		pthread_cond_signal(&room->deadline);
-	tally_gauge(room->ctx, HTTP_IN_FLIGHT, ++room->n_waiting);
+	room->n_waiting += request->flight != NULL;
+	tally_gauge(room->ctx, HTTP_IN_FLIGHT, room->n_waiting);
 }
 
-/* Before anybody can see it, since it may be resumed at once. */
+/* Before anybody can see it, since it may be resumed at once.  flight NULL: it only waits. */
 static void room_suspend(struct room *room, struct flight *flight, struct request *request,
 			 struct MHD_Connection *connection)
 {
@@ -46,10 +47,11 @@ static void room_suspend(struct room *room, struct flight *flight, struct reques
 	request->stage = REQUEST_WAITING;
 	request->flight = flight;
 	request->previous_waiter = NULL;
-	request->next_waiter = flight->waiters;
-	if (flight->waiters)
-		flight->waiters->previous_waiter = request;
-	flight->waiters = request;
+	request->next_waiter = flight ? flight->waiters : NULL;
+	if (request->next_waiter)
+		request->next_waiter->previous_waiter = request;
+	if (flight)
+		flight->waiters = request;
 	room_link(room, request);
 }
 
@@ -59,11 +61,15 @@ static void room_take(struct room *room, struct request *request)
 	struct request *next = request->next_waiter, *previous = request->previous_waiter;
 	*(request->previous ? &request->previous->next : &room->first) = request->next;
 	*(request->next ? &request->next->previous : &room->last) = request->previous;
-	*(previous ? &previous->next_waiter : &request->flight->waiters) = next;
+	if (previous)
+		previous->next_waiter = next;
+	else if (request->flight)
+		request->flight->waiters = next;
 	if (next)
 		next->previous_waiter = previous;
 	request->stage = REQUEST_TAKEN;
-	tally_gauge(room->ctx, HTTP_IN_FLIGHT, --room->n_waiting);
+	room->n_waiting -= request->flight != NULL;
+	tally_gauge(room->ctx, HTTP_IN_FLIGHT, room->n_waiting);
 }
 
 static int room_check(const struct room *room)
@@ -115,6 +121,16 @@ int room_join(struct room *room, struct flight *flight, struct request *request,
 	} else {
 		room_suspend(room, flight, request, connection);
 	}
+	pthread_mutex_unlock(&room->lock);
+	return r;
+}
+
+int room_delay(struct room *room, struct request *request, struct MHD_Connection *connection)
+{
+	pthread_mutex_lock(&room->lock);
+	int r = room->closed ? -ESHUTDOWN : 0;
+	if (r == 0)
+		room_suspend(room, NULL, request, connection);
 	pthread_mutex_unlock(&room->lock);
 	return r;
 }
@@ -193,7 +209,7 @@ static void room_give_up(struct room *room, struct request *request, const char 
 	if (request->fallback) {
 		request->parcel = request->fallback;
 		request->fallback = NULL;
-		request->origin = ORIGIN_STALE;
+		request->origin = request->flight ? ORIGIN_STALE : ORIGIN_OFF;
 	} else {
 		reply_unavailable(&request->reply, "%s", why);
 	}

@@ -38,6 +38,9 @@ int room_enter(struct room *room, struct flight *flight, struct request *request
 int room_join(struct room *room, struct flight *flight, struct request *request,
 	      struct MHD_Connection *connection);
 
+/* The request waits until its time is over, and then gets its fallback.  -ESHUTDOWN. */
+int room_delay(struct room *room, struct request *request, struct MHD_Connection *connection);
+
 /* True once nobody has use for this flight any more. */
 bool room_is_deserted(struct room *room, const struct flight *flight);
 

@@ -144,6 +144,18 @@ static int server_route(struct request *request)
 	return 0;
 }
 
+/* Whoever guesses tokens waits for each answer. */
+static enum MHD_Result server_deny(struct server *server, struct request *request,
+				   struct MHD_Connection *connection)
+{
+	bool throttled = request->reply.status == 429;
+	tally_count(server->ctx, throttled ? HTTP_THROTTLED : HTTP_DENIED, 1);
+	if (!throttled || desk_delay(server->desk, request, connection) < 0)
+		return server_queue(server, request, connection);
+	guests_set(server->guests, connection, GUEST_WAITS);
+	return MHD_YES;
+}
+
 static enum MHD_Result server_dispatch(struct server *server, struct request *request,
 				       struct MHD_Connection *connection)
 {
@@ -153,10 +165,8 @@ static enum MHD_Result server_dispatch(struct server *server, struct request *re
 		return server_queue(server, request, connection);
 	}
 	int routed = server_route(request);
-	if (guard_check(&server->guard, request, connection) < 0) {
-		tally_count(server->ctx, HTTP_DENIED, 1);
-		return server_queue(server, request, connection);
-	}
+	if (guard_check(&server->guard, request, connection) < 0)
+		return server_deny(server, request, connection);
 	if (routed < 0)
 		return server_queue(server, request, connection);
 	if (request->endpoint->direct) {
@@ -313,6 +323,7 @@ static void server_free(struct server *server)
 	desk_free(server->desk);
 	live_free(server->live);
 	tokens_close(server->guard.tokens);
+	auth_throttle_destroy(server->guard.throttle);
 	tls_close(server->tls);
 	free(server);
 }
@@ -342,9 +353,12 @@ static int server_set_guard(struct server *server, const struct listen_address *
 	int r = config->tls_cert
 			? tls_open(server->ctx, config->tls_cert, config->tls_key, &server->tls)
 			: 0;
-	if (r == 0 && config->tokens_file)
-		r = tokens_open(server->ctx, config->tokens_file, &server->guard.tokens);
-	return r;
+	if (r < 0 || !config->tokens_file)
+		return r;
+	server->guard.throttle = auth_throttle_create(server->ctx);
+	return server->guard.throttle
+		       ? tokens_open(server->ctx, config->tokens_file, &server->guard.tokens)
+		       : tally_fail(server->ctx, ENOMEM, "out of memory");
 }
 
 int server_start(struct tally_ctx *ctx, const struct http_config *config,
@@ -357,6 +371,7 @@ int server_start(struct tally_ctx *ctx, const struct http_config *config,
 	atomic_init(&server->open, 0);
 	int r = server_set_guard(server, address);
 	if (r < 0) {
+		auth_throttle_destroy(server->guard.throttle);
 		tls_close(server->tls);
 		free(server);
 		return r;

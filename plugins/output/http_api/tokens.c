@@ -68,7 +68,7 @@ static const char *tokens_read_line(char *line, struct token_list *list)
 	if (list->n == TOKENS_MAX)
 		return "too many tokens";
 	if (len < TOKENS_MIN_LENGTH || len >= TOKENS_MAX_LENGTH)
-		return "a token has 16 to 127 characters";
+		return "a token has 20 to 127 bytes (openssl rand -hex 32 makes a good one)";
 	struct token *token = &list->token[list->n++];
 	*token = (struct token){.scopes = 0};
 	memcpy(token->text, text, len);

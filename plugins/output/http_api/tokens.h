@@ -11,7 +11,7 @@
 
 #include "http_api.h"
 
-enum { TOKENS_MAX = 64, TOKENS_MIN_LENGTH = 16, TOKENS_MAX_LENGTH = 128 };
+enum { TOKENS_MAX = 64, TOKENS_MIN_LENGTH = 20, TOKENS_MAX_LENGTH = 128 };
 
 struct tokens;
 

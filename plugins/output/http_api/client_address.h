@@ -1,0 +1,17 @@
+/*
+ * What clients are told apart by where something is limited per address: of IPv4 the address, of
+ * IPv6 the network (/64), since who has one has all addresses in it.
+ */
+#ifndef TALLYD_HTTP_CLIENT_ADDRESS_H
+#define TALLYD_HTTP_CLIENT_ADDRESS_H
+
+#include <netinet/in.h>
+#include <stdint.h>
+
+/* The same for an IPv4 address that comes as ::ffff:a.b.c.d. */
+uint64_t client_address_key(const struct sockaddr *address);
+
+/* For messages; an address of an unknown kind is "?". */
+void client_address_text(const struct sockaddr *address, char ret[INET6_ADDRSTRLEN]);
+
+#endif
