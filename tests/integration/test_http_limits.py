@@ -72,6 +72,26 @@ def refused(daemon, reason):
     return daemon.metric("tallyd_http_api_refused_total", reason=reason)
 
 
+def whole(client):
+    """All that still comes until it is closed."""
+    answer = b""
+    try:
+        while part := client.recv(65536):
+            answer += part
+    except ConnectionError:
+        pass
+    return answer
+
+
+def refusal(client):
+    """What one too many is told, before its connection is closed."""
+    answer = ask(client, "/metrics") + whole(client)
+    if answer:
+        assert b"application/problem+json" in answer and b"Retry-After: " in answer, answer
+        assert b"max_connections" in answer, answer
+    return status(answer)
+
+
 def test_connections_are_limited_per_address_and_in_all(daemon):
     d = daemon("max_connections = 20\nmax_connections_per_address = 8\nclient_timeout = 10min\n")
     for key in ("127.0.0.2", "127.0.0.3"):  # one that start() asked from has gone by then
@@ -80,7 +100,7 @@ def test_connections_are_limited_per_address_and_in_all(daemon):
         clients = [first] + [connect(d, key) for _ in range(7)]
         assert [status(ask(client)) for client in clients] == ["200"] * 8
         too_many = [connect(d, key) for _ in range(3)]
-        assert [ask(client) for client in too_many] == [b""] * 3
+        assert [refusal(client) for client in too_many] == ["503"] * 3
         if key == "127.0.0.2":
             held = clients
     assert refused(d, "connections_per_address") == 6
@@ -88,14 +108,43 @@ def test_connections_are_limited_per_address_and_in_all(daemon):
 
     rest = [connect(d, f"127.0.0.{n}") for n in (4, 5, 6, 7)]
     assert [status(ask(client)) for client in rest] == ["200"] * 4
-    assert ask(connect(d, "127.0.0.8")) == b""  # though it is the first from there
+    assert refusal(connect(d, "127.0.0.8")) == "503"  # though it is the first from there
     assert [status(ask(client)) for client in held + clients + rest] == ["200"] * 20
     for client in held:
         client.close()
-    d.wait(lambda: status(ask(connect(d, "127.0.0.8"))) == "200", "there is room again")
+    d.wait(lambda: status(ask(connect(d, "127.0.0.8"), "/metrics")) == "200", "there is room again")
     assert refused(d, "connections") >= 1
     assert refused(d, "connections_per_address") == 6
     d.says("connections refused (max_connections")
+
+
+@pytest.mark.parametrize("limit", [
+    "max_connections = 20\nmax_connections_per_address = 20\n",
+    "max_connections = 64\nmax_connections_per_address = 5\n"])
+def test_healthz_is_reachable_however_many_connections_are_open(daemon, limit):
+    d = daemon(limit + "client_timeout = 10min\n")
+    idle = [connect(d) for _ in range(300)]  # of which most are closed again
+    for client in idle[::7]:
+        try:
+            client.sendall(b"GET /healthz HTTP/1.1\r\nX: ")
+        except ConnectionError:
+            pass
+    for address in ("127.0.0.1", "127.0.0.2"):
+        for method in ("GET", "HEAD"):
+            client = connect(d, address)
+            client.sendall(f"{method} /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            answer = whole(client) if address == "127.0.0.1" or "20" in limit else ask(client)
+            assert status(answer) == "200", (address, answer)
+    for target in ("/metrics", "/api/v1/containers", "/", "/nope"):
+        answer = ask(connect(d), target)
+        assert status(answer) == ("404" if target == "/nope" else "503"), (target, answer)
+    for client in idle:
+        client.close()
+    d.wait(lambda: d.get("/metrics").status == 200, "there is room again")
+    reason = "connections" if "= 20" in limit else "connections_per_address"
+    allowed = 20 if "= 20" in limit else 5
+    # Those beyond, and the four above; the probes of /healthz were served.
+    d.wait(lambda: refused(d, reason) >= 300 - allowed + 4, "all who were too many are counted")
 
 
 def go_on(step, client):
@@ -159,6 +208,7 @@ def test_too_large_requests_are_told_so_and_closed(daemon):
                                       ("414", "/healthz?" + "a" * 100000, ""),
                                       ("431", "/healthz", "X: " + "a" * 8192 + "\r\n"),
                                       ("431", "/healthz", "X: " + "a" * 100000 + "\r\n"),
+                                      ("431", "/healthz", "X: y\r\n" * 1000),
                                       ("431", "/healthz", "X: y\r\n" * 5000)):
         client, answer = connect(d), b""
         try:
@@ -168,8 +218,25 @@ def test_too_large_requests_are_told_so_and_closed(daemon):
         except ConnectionError:
             pass
         assert status(answer) == expected, (target[:20], headers[:20], answer)
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert b"application/problem+json" in head, answer
+        assert json.loads(body)["status"] == int(expected), answer
     # A target beyond a connection's memory is refused by libmicrohttpd before we hear of it.
-    assert refused(d, "malformed") == 4
+    assert refused(d, "malformed") == 5
+    assert d.get("/healthz").status == 200
+
+
+def test_what_is_no_http_gets_a_problem_document_too(daemon):
+    d = daemon()
+    for expected, request in (("505", "GET /healthz HTTP/3.7\r\nHost: localhost\r\n\r\n"),
+                              ("400", "GET /healthz HTTP/1.1\r\n\r\n")):
+        client = connect(d)
+        client.sendall(request.encode())
+        answer = whole(client)
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert status(answer) == expected, (request, answer)
+        assert b"application/problem+json" in head and b"<html" not in answer, answer
+        assert json.loads(body)["status"] == int(expected), answer
     assert d.get("/healthz").status == 200
 
 

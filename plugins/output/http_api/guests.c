@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -19,9 +20,19 @@ static const int64_t guest_limits[] = {
 static const int64_t guest_stream_limit = 120 * HTTP_SECOND; /* twice the longest heartbeat */
 static const int64_t guests_tell_every = 60 * HTTP_SECOND;
 
+/*
+ * So many more are let in for /healthz alone, so that who watches the daemon is answered however
+ * many connections are open; each of them ends with its first answer.  Where these are too many the
+ * oldest has to go, first of those from the same address: who has just come has time to ask.
+ */
+enum { GUESTS_RESERVE = 32, GUESTS_RESERVE_PER_ADDRESS = 16 };
+
 struct guest {
 	int fd;
 	uint64_t address;
+	bool reserve;          /* one of those */
+	bool leaving;          /* likewise, and hung up on already */
+	enum http_metric over; /* of reserve: what is too much; 0: it is counted, or was served */
 	enum guest_state state;
 	int64_t until; /* monotonic; 0: no end */
 	size_t bytes;  /* of the answer that it listens to */
@@ -33,11 +44,13 @@ struct guests {
 	const struct http_config *config;
 	pthread_mutex_t lock; /* guards all below, and that a guest's fd is open */
 	pthread_cond_t changed;
-	struct guest *first;
-	size_t bytes;           /* of answers that are listened to */
-	unsigned refused, slow; /* since it was told last */
-	int64_t tell_after;     /* monotonic */
-	bool door_closed;       /* nobody comes in any more */
+	struct guest *first;            /* the newest */
+	int64_t max;                    /* connections besides the reserve */
+	enum http_metric admitted_over; /* of the one that guests_admit() let in last */
+	size_t bytes;                   /* of answers that are listened to */
+	unsigned refused, slow;         /* since it was told last */
+	int64_t tell_after;             /* monotonic */
+	bool door_closed;               /* nobody comes in any more */
 	bool closed;
 	pthread_t watcher;
 };
@@ -56,25 +69,81 @@ static void guest_set(struct guests *guests, struct guest *guest, enum guest_sta
 
 /* ---- Coming and going ---------------------------------------------------- */
 
+/* Who came before the reserve was needed, and where. */
+struct guests_count {
+	int64_t all, same;                  /* besides the reserve */
+	int64_t reserve, same_there;        /* in it */
+	struct guest *oldest, *oldest_same; /* in it */
+};
+
 /* Looks at all of them, 10,000 at most, which is little beside the accept. */
+static void guests_count(const struct guests *guests, uint64_t address, struct guests_count *ret)
+{
+	*ret = (struct guests_count){.all = 0};
+	for (struct guest *guest = guests->first; guest; guest = guest->next) {
+		bool same = guest->address == address;
+		if (guest->leaving)
+			continue;
+		if (!guest->reserve) {
+			ret->all++;
+			ret->same += same;
+			continue;
+		}
+		ret->reserve++;
+		ret->same_there += same;
+		ret->oldest = guest;
+		if (same)
+			ret->oldest_same = guest;
+	}
+}
+
+/* libmicrohttpd sees it, and closes. */
+static void guest_make_leave(struct guest *guest)
+{
+	guest->leaving = true;
+	shutdown(guest->fd, SHUT_RDWR);
+}
+
+static void guests_admit_to_reserve(const struct guests_count *count)
+{
+	if (count->same_there >= GUESTS_RESERVE_PER_ADDRESS)
+		guest_make_leave(count->oldest_same);
+	else if (count->reserve >= GUESTS_RESERVE)
+		guest_make_leave(count->oldest);
+}
+
 enum MHD_Result guests_admit(void *arg, const struct sockaddr *address, socklen_t len)
 {
 	struct guests *guests = arg;
-	uint64_t wanted = client_address_key(address);
-	int64_t all = 0, same = 0;
+	struct guests_count count;
 	(void)len;
 	pthread_mutex_lock(&guests->lock);
-	for (const struct guest *guest = guests->first; guest; guest = guest->next) {
-		all++;
-		same += guest->address == wanted;
-	}
-	bool open = !guests->door_closed, full = all >= guests->config->max_connections;
-	bool fits = !full && same < guests->config->max_connections_per_address;
-	guests->refused += open && !fits;
+	bool open = !guests->door_closed;
+	guests_count(guests, client_address_key(address), &count);
+	guests->admitted_over = 0;
+	if (count.all >= guests->max)
+		guests->admitted_over = HTTP_FULL;
+	else if (count.same >= guests->config->max_connections_per_address)
+		guests->admitted_over = HTTP_FULL_ADDRESS;
+	if (open && guests->admitted_over)
+		guests_admit_to_reserve(&count);
 	pthread_mutex_unlock(&guests->lock);
-	if (open && !fits)
-		tally_count(guests->ctx, full ? HTTP_FULL : HTTP_FULL_ADDRESS, 1);
-	return open && fits ? MHD_YES : MHD_NO;
+	return open ? MHD_YES : MHD_NO;
+}
+
+/* With the lock: it got nothing but the news, if that. */
+static void guest_count_refused(struct guests *guests, struct guest *guest)
+{
+	if (!guest->over)
+		return;
+	guests->refused++;
+	tally_count(guests->ctx, guest->over, 1);
+	guest->over = 0;
+}
+
+unsigned guests_reserve_limit(void)
+{
+	return 2 * GUESTS_RESERVE;
 }
 
 void guests_close_door(struct guests *guests)
@@ -97,6 +166,8 @@ static void guests_enter(struct guests *guests, struct MHD_Connection *connectio
 	guest->fd = fd->connect_fd;
 	guest->address = client_address_key(address->client_addr);
 	pthread_mutex_lock(&guests->lock);
+	guest->over = guests->admitted_over;
+	guest->reserve = guest->over != 0;
 	guest_set(guests, guest, GUEST_SPEAKS, 0);
 	guest->next = guests->first;
 	if (guest->next)
@@ -112,6 +183,7 @@ static void guests_leave(struct guests *guests, struct guest *guest)
 	if (!guest)
 		return;
 	pthread_mutex_lock(&guests->lock);
+	guest_count_refused(guests, guest);
 	guests->bytes -= guest->bytes;
 	*(guest->previous ? &guest->previous->next : &guests->first) = guest->next;
 	if (guest->next)
@@ -144,7 +216,7 @@ static void guest_hang_up(struct guests *guests, struct guest *guest)
 {
 	guest_count_slow(guests, guest);
 	guest_set(guests, guest, GUEST_WAITS, 0);
-	shutdown(guest->fd, SHUT_RDWR); /* libmicrohttpd sees it, and closes */
+	guest_make_leave(guest);
 }
 
 static struct guest *guests_slowest(const struct guests *guests)
@@ -216,6 +288,24 @@ static struct guest *guest_of(struct MHD_Connection *connection)
 	return info ? info->socket_context : NULL;
 }
 
+bool guests_is_reserve(struct MHD_Connection *connection)
+{
+	const struct guest *guest = guest_of(connection);
+	return guest && guest->reserve;
+}
+
+void guests_settle_reserve(struct guests *guests, struct MHD_Connection *connection, bool served)
+{
+	struct guest *guest = guest_of(connection);
+	if (!guest)
+		return;
+	pthread_mutex_lock(&guests->lock);
+	if (served)
+		guest->over = 0;
+	guest_count_refused(guests, guest);
+	pthread_mutex_unlock(&guests->lock);
+}
+
 void guests_set(struct guests *guests, struct MHD_Connection *connection, enum guest_state state)
 {
 	struct guest *guest = guest_of(connection);
@@ -256,6 +346,21 @@ static void guests_free(struct guests *guests)
 	free(guests);
 }
 
+/* Where files run out nobody can be let in, not even to the reserve: so connections take half of
+ * them at most. */
+static int64_t guests_max(struct tally_ctx *ctx, const struct http_config *config)
+{
+	struct rlimit files;
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur == RLIM_INFINITY ||
+	    files.rlim_cur / 2 >= (rlim_t)config->max_connections)
+		return config->max_connections;
+	tally_log(ctx, TALLY_WARNING,
+		  "max_connections: %llu instead of %lld, half of the files that this process may "
+		  "have open (ulimit -n, LimitNOFILE=)",
+		  (unsigned long long)files.rlim_cur / 2, (long long)config->max_connections);
+	return (int64_t)(files.rlim_cur / 2);
+}
+
 int guests_open(struct tally_ctx *ctx, const struct http_config *config, struct guests **ret)
 {
 	pthread_condattr_t monotonic;
@@ -264,6 +369,7 @@ int guests_open(struct tally_ctx *ctx, const struct http_config *config, struct 
 		return -ENOMEM;
 	guests->ctx = ctx;
 	guests->config = config;
+	guests->max = guests_max(ctx, config);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_mutex_init(&guests->lock, NULL);

@@ -15,6 +15,7 @@
 #include "guard.h"
 #include "guests.h"
 #include "listen.h"
+#include "library_errors.h"
 #include "live.h"
 #include "request.h"
 #include "send.h"
@@ -119,31 +120,6 @@ static void server_answer(struct server *server, struct request *request)
 
 /* ---- Receiving ----------------------------------------------------------- */
 
-/* 0, or a problem in request->reply. */
-static int server_route(struct request *request)
-{
-	struct reply *reply = &request->reply;
-	int r = target_parse(request->raw, &request->target);
-	if (r == -ENOMEM)
-		return reply_unavailable(reply, "out of memory");
-	if (r == -E2BIG)
-		return reply_problem(reply, 400, NULL,
-				     "too many parts in the URI: a path has at most %d segments, a "
-				     "query %d parameters",
-				     TARGET_MAX_SEGMENTS, PARAMS_MAX);
-	if (r < 0)
-		return reply_problem(
-			reply, 400, NULL,
-			"the URI is not a path with a query, or has a wrong %% escape");
-	const char *param;
-	if (!target_is_utf8(&request->target, &param))
-		return reply_problem(reply, 400, param, "not UTF-8");
-	request->endpoint = endpoint_find(&request->target, &request->segment);
-	if (!request->endpoint)
-		return reply_problem(reply, 404, NULL, "there is nothing here; / lists what is");
-	return 0;
-}
-
 /* Whoever guesses tokens waits for each answer. */
 static enum MHD_Result server_deny(struct server *server, struct request *request,
 				   struct MHD_Connection *connection)
@@ -156,15 +132,34 @@ static enum MHD_Result server_deny(struct server *server, struct request *reques
 	return MHD_YES;
 }
 
+/* There are too many connections: only /healthz is answered, and the connection closed. */
+static enum MHD_Result server_serve_reserve(struct server *server, struct request *request,
+					    struct MHD_Connection *connection, int routed)
+{
+	bool health =
+		routed == 0 && !request->preflight && request->endpoint->answer == health_live;
+	if (health && guard_check(&server->guard, request, connection) == 0)
+		server_answer(server, request);
+	else if (routed == 0 && !health)
+		reply_unavailable(&request->reply,
+				  "too many connections are open already "
+				  "(max_connections, max_connections_per_address)");
+	guests_settle_reserve(server->guests, connection, health);
+	request->reply.close = true;
+	return server_queue(server, request, connection);
+}
+
 static enum MHD_Result server_dispatch(struct server *server, struct request *request,
 				       struct MHD_Connection *connection)
 {
 	request->stage = REQUEST_TAKEN;
-	if (request->preflight) { /* no token comes with it */
+	if (request->preflight && !guests_is_reserve(connection)) { /* no token comes with it */
 		request->reply.status = 204;
 		return server_queue(server, request, connection);
 	}
-	int routed = server_route(request);
+	int routed = request_route(request);
+	if (guests_is_reserve(connection))
+		return server_serve_reserve(server, request, connection, routed);
 	if (guard_check(&server->guard, request, connection) < 0)
 		return server_deny(server, request, connection);
 	if (routed < 0)
@@ -273,6 +268,7 @@ __attribute__((format(printf, 2, 0))) static void server_log(void *arg, const ch
 	char text[512];
 	vsnprintf(text, sizeof(text), fmt, ap);
 	text[strcspn(text, "\n")] = '\0';
+	library_errors_note_log(text);
 	tally_log(server->ctx, TALLY_DEBUG, "libmicrohttpd: %s", text);
 }
 
@@ -287,7 +283,7 @@ static void server_connection(void *arg, struct MHD_Connection *connection, void
 
 /* ---- Starting and stopping ----------------------------------------------- */
 
-/* One connection more than may be, for guests_admit() to turn it away.  Not strict for clients: the
+/* Not strict for clients: the
  * filter is, and its refusals say what is wrong. */
 static int server_listen(struct server *server)
 {
@@ -305,7 +301,8 @@ static int server_listen(struct server *server)
 			MHD_USE_ERROR_LOG | (server->tls ? MHD_USE_TLS : 0U),
 		0, guests_admit, server->guests, server_handle, server, MHD_OPTION_EXTERNAL_LOGGER,
 		server_log, server, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-		(unsigned)config->max_connections + 1, MHD_OPTION_CONNECTION_TIMEOUT,
+		(unsigned)config->max_connections + guests_reserve_limit(),
+		MHD_OPTION_CONNECTION_TIMEOUT,
 		(unsigned)((config->client_timeout + HTTP_SECOND - 1) / HTTP_SECOND),
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVER_CONNECTION_MEMORY,
 		MHD_OPTION_URI_LOG_CALLBACK, server_uri, server, MHD_OPTION_NOTIFY_CONNECTION,
