@@ -201,3 +201,18 @@ def test_a_browser_gives_no_answer_to_a_token_that_it_was_not_for(tallyd, site, 
     ours = next(line for line in counted.splitlines()
                 if "requests_total{" in line and 'endpoint="containers",status="2xx"' in line)
     assert float(ours.rpartition(" ")[2]) < 3, "the browser keeps nothing, so this shows nothing"
+
+
+def test_the_pages_work_under_their_own_policy(tallyd, tmp_path):
+    """In a browser, which runs only the script whose hash the policy names."""
+    daemon = tallyd(SECTIONS).start()
+    for path, shown in (("/docs", "GET /api/v1/containers/{id}"), ("/", "/api/v1/summary")):
+        policy = daemon.get(path).headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        done = subprocess.run([*BROWSER, f"--user-data-dir={tmp_path}/profile", "--enable-logging=stderr",
+                               "--virtual-time-budget=10000", "--dump-dom", daemon.url + path],
+                              capture_output=True, text=True, timeout=120, check=True,
+                              env=dict(os.environ, HOME=str(tmp_path)))
+        assert shown in done.stdout, done.stdout[-2000:]
+        assert "Content Security Policy" not in done.stderr, done.stderr

@@ -627,6 +627,27 @@ static void a_taken_port_is_explained_and_free_after_stop(void **state)
 #define WITH_DATA(test) cmocka_unit_test_setup_teardown(test, set_up, http_tear_down)
 #define EMPTY(test) cmocka_unit_test_setup_teardown(test, set_up_empty, http_tear_down)
 
+static void pages_and_errors_run_nothing_and_stand_in_no_frame(void **state)
+{
+	static const char *const targets[] = {"/", "/docs", "/nope", "/api/v1/containers?x=1"};
+	for (size_t i = 0; i < sizeof(targets) / sizeof(*targets); i++) {
+		struct http_answer answer = http_get(*state, targets[i]);
+		const char *policy = http_header(&answer, "Content-Security-Policy");
+		assert_non_null(policy);
+		assert_non_null(strstr(policy, "default-src 'none'"));
+		assert_non_null(strstr(policy, "frame-ancestors 'none'"));
+		bool page = answer.status == 200;
+		assert_int_equal(strstr(policy, "style-src 'sha256-") != NULL, page);
+		assert_int_equal(strstr(policy, "script-src 'sha256-") != NULL,
+				 strcmp(targets[i], "/docs") == 0);
+		assert_null(strstr(policy, "unsafe"));
+		assert_string_equal(http_header(&answer, "X-Frame-Options"), "DENY");
+		assert_string_equal(http_header(&answer, "X-Content-Type-Options"), "nosniff");
+		assert_string_equal(http_header(&answer, "Referrer-Policy"), "no-referrer");
+		http_free(&answer);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -655,6 +676,7 @@ int main(void)
 		WITH_DATA(requests_are_counted_by_class_and_status),
 		WITH_DATA(what_is_not_there_is_not_found),
 		WITH_DATA(mistyped_parameters_are_named),
+		EMPTY(pages_and_errors_run_nothing_and_stand_in_no_frame),
 		WITH_DATA(a_failing_store_is_unavailable_not_a_crash),
 		cmocka_unit_test(listening_in_the_open_needs_to_be_wanted),
 		WITH_DATA(a_taken_port_is_explained_and_free_after_stop),

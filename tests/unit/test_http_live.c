@@ -75,16 +75,23 @@ static void wrong_parameters_are_problems(void **state)
 	http_expect_problem(*state, "/api/v1/stream/logs?container=nope", 404, "container", "");
 }
 
+/* Whose length nobody knows: 0 would be a lie. */
 static void head_tells_the_type_and_ends(void **state)
 {
-	struct http_answer answer =
-		http_raw(*state, "HEAD /api/v1/stream/logs HTTP/1.1\r\nHost: localhost\r\n"
-				 "Connection: close\r\n\r\n");
-	assert_int_equal(answer.status, 200);
-	assert_string_equal(http_header(&answer, "Content-Type"),
-			    "text/event-stream; charset=utf-8");
-	assert_int_equal(answer.len, 0);
-	http_free(&answer);
+	static const char *const requests[] = {
+		"HEAD /api/v1/stream/logs HTTP/1.1\r\nHost: localhost\r\n\r\n",
+		"HEAD /api/v1/stream/stats HTTP/1.1\r\nHost: localhost\r\nConnection: "
+		"close\r\n\r\n",
+		"HEAD /api/v1/stream/events HTTP/1.0\r\n\r\n"};
+	for (size_t i = 0; i < sizeof(requests) / sizeof(*requests); i++) {
+		struct http_answer answer = http_raw(*state, requests[i]);
+		assert_int_equal(answer.status, 200);
+		assert_string_equal(http_header(&answer, "Content-Type"),
+				    "text/event-stream; charset=utf-8");
+		assert_null(http_header(&answer, "Content-Length"));
+		assert_int_equal(answer.len, 0);
+		http_free(&answer);
+	}
 }
 
 /* ---- Slow and silent ----------------------------------------------------- */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "endpoint.h"
+#include "security_headers.h"
 
 static const char page[] =
 	"<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>tallyd</title>"
@@ -35,6 +36,7 @@ static const char page[] =
 int index_page(struct call *call)
 {
 	call->reply->type = reply_html;
+	call->reply->policy = security_policy_of(page, sizeof(page) - 1);
 	json_write_raw(&call->reply->body, page, sizeof(page) - 1);
 	return 0;
 }

@@ -7,6 +7,7 @@
 
 #include "http_api.h"
 #include "reply.h"
+#include "security_headers.h"
 
 static _Thread_local unsigned logged_status; /* 0: none */
 
@@ -53,6 +54,7 @@ static struct MHD_Response *problem_response(unsigned status)
 	MHD_add_response_header(response, "Content-Type", reply.type);
 	MHD_add_response_header(response, "Cache-Control", "no-store");
 	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+	security_headers_add(response, NULL);
 	return response;
 }
 

@@ -1,6 +1,7 @@
 /* /openapi.json and /docs: what can be asked, for programs and for people. */
 #include "embedded.h"
 #include "endpoint.h"
+#include "security_headers.h"
 
 static int answer_file(struct call *call, const char *type, const unsigned char *bytes, size_t size)
 {
@@ -16,5 +17,6 @@ int openapi_document(struct call *call)
 
 int openapi_page(struct call *call)
 {
+	call->reply->policy = security_policy_of((const char *)docs_html, docs_html_size);
 	return answer_file(call, reply_html, docs_html, docs_html_size);
 }

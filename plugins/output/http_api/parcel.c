@@ -101,6 +101,8 @@ struct parcel *parcel_pack(struct reply *reply, int64_t made, bool gzip)
 	parcel->made = made;
 	parcel->link = reply->link;
 	reply->link = NULL;
+	parcel->policy = reply->policy;
+	reply->policy = NULL;
 	parcel->stream = reply->stream;
 	reply->stream = NULL;
 	size_t len = reply->body.len;
@@ -129,6 +131,7 @@ void parcel_drop(struct parcel *parcel)
 	for (int i = 0; i < PARCEL_CODINGS; i++)
 		free(parcel->body[i].data);
 	free(parcel->link);
+	free(parcel->policy);
 	stream_free(parcel->stream);
 	free(parcel);
 }
@@ -136,5 +139,6 @@ void parcel_drop(struct parcel *parcel)
 size_t parcel_bytes(const struct parcel *parcel)
 {
 	return sizeof(*parcel) + parcel->body[PARCEL_IDENTITY].len + parcel->body[PARCEL_GZIP].len +
-	       (parcel->link ? strlen(parcel->link) : 0);
+	       (parcel->link ? strlen(parcel->link) : 0) +
+	       (parcel->policy ? strlen(parcel->policy) : 0);
 }

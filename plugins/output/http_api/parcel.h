@@ -17,7 +17,7 @@ struct parcel {
 	atomic_uint references;
 	unsigned status;
 	const char *type, *allow, *challenge; /* static, as in struct reply */
-	char *link;
+	char *link, *policy;                  /* likewise, but owned */
 	struct stream *stream; /* instead of a body, until it is on its way; NULL: none */
 	unsigned retry_after;
 	bool close, excused;

@@ -28,6 +28,8 @@ void reply_done(struct reply *reply)
 	json_writer_done(&reply->body);
 	free(reply->link);
 	reply->link = NULL;
+	free(reply->policy);
+	reply->policy = NULL;
 	stream_free(reply->stream);
 	reply->stream = NULL;
 }

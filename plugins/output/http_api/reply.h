@@ -17,6 +17,7 @@ struct reply {
 	struct json_writer body;
 	struct stream *stream; /* instead of a body; owned; NULL: none */
 	char *link;            /* value of a Link header, or NULL */
+	char *policy;          /* of a page, as security_policy_of(); owned; NULL: nothing runs */
 	const char *allow;     /* value of an Allow header, static, or NULL */
 	const char *challenge; /* value of a WWW-Authenticate header, static, or NULL */
 	unsigned retry_after;  /* seconds; 0: none */

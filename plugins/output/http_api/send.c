@@ -5,6 +5,7 @@
 
 #include "accept.h"
 #include "cors.h"
+#include "security_headers.h"
 #include "stream.h"
 
 static const char *header_of(struct MHD_Connection *connection, const char *name)
@@ -82,6 +83,8 @@ static void add_meta(const struct http_config *config, struct MHD_Response *resp
 
 static void add_rare(struct MHD_Response *response, const struct parcel *parcel)
 {
+	if (parcel->status >= 400 || parcel->type == reply_html)
+		security_headers_add(response, parcel->policy);
 	if (parcel->link)
 		MHD_add_response_header(response, "Link", parcel->link);
 	if (parcel->allow)
@@ -112,13 +115,37 @@ static struct MHD_Response *full_answer(struct parcel *parcel, enum parcel_codin
 	return response;
 }
 
-/* One that has no end, unless only its head is wanted: libmicrohttpd would end that in a chunk. */
+static ssize_t read_nothing(void *arg, uint64_t position, char *buffer, size_t max)
+{
+	(void)arg;
+	(void)position;
+	(void)buffer;
+	(void)max;
+	return MHD_CONTENT_READER_END_OF_STREAM;
+}
+
+/* Of an answer without an end only the head: nobody knows its length.  libmicrohttpd would end it
+ * in a chunk, unless it may not use any. */
+static struct MHD_Response *head_of_stream(void)
+{
+	struct MHD_Response *response =
+		MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 1, read_nothing, NULL, NULL);
+	if (!response)
+		return NULL;
+	MHD_add_response_header(response, "Content-Type", stream_type);
+	MHD_add_response_header(response, "X-Accel-Buffering", "no");
+	MHD_set_response_options(response, MHD_RF_HTTP_VERSION_1_0_ONLY, MHD_RO_END);
+	return response;
+}
+
 static struct MHD_Response *any_answer(const struct sender *sender, const struct request *request,
 				       enum parcel_coding coding, struct MHD_Connection *connection)
 {
 	struct parcel *parcel = request->parcel;
-	if (!parcel->stream || request->head)
+	if (!parcel->stream)
 		return full_answer(parcel, coding);
+	if (request->head)
+		return head_of_stream();
 	struct MHD_Response *response = stream_response(parcel->stream, connection, sender->guests);
 	if (response)
 		parcel->stream = NULL;
