@@ -627,6 +627,69 @@ static void a_taken_port_is_explained_and_free_after_stop(void **state)
 #define WITH_DATA(test) cmocka_unit_test_setup_teardown(test, set_up, http_tear_down)
 #define EMPTY(test) cmocka_unit_test_setup_teardown(test, set_up_empty, http_tear_down)
 
+/* The cell of the one note, as CSV has it behind its other columns. */
+static void expect_note(void **state, const char *text, const char *raw, const char *safe)
+{
+	struct http_fixture *fixture = *state;
+	const char *const cells[] = {raw, safe};
+	struct http_answer answer;
+	char line[200];
+	http_add_note(fixture, 1, "ann", -5, text);
+	for (int i = 0; i < 2; i++) {
+		answer = http_ok(state, i ? "/api/v1/tables/notes?format=csv&csv_safe=yes"
+					  : "/api/v1/tables/notes?format=csv&csv_safe=no");
+		snprintf(line, sizeof(line), ",ann,-5,%s\r\n", cells[i]);
+		if (!strstr(answer.body, line))
+			fail_msg("\"%s\" is not in \"%s\"", line, answer.body);
+		http_free(&answer);
+	}
+	answer = http_ok(state, "/api/v1/tables/notes?format=csv");
+	snprintf(line, sizeof(line), ",ann,-5,%s\r\n", raw);
+	assert_non_null(strstr(answer.body, line)); /* as it was stored, unless it is asked for */
+	http_free(&answer);
+}
+
+static void text_of_csv_is_no_formula_if_that_is_asked_for(void **state)
+{
+	static const struct {
+		const char *text, *raw, *safe;
+	} cells[] = {
+		{"=1+1", "=1+1", "'=1+1"},
+		{"+1", "+1", "'+1"},
+		{"-2+3", "-2+3", "'-2+3"},
+		{"@SUM(A1)", "@SUM(A1)", "'@SUM(A1)"},
+		{"\t=1", "\t=1", "\"'\t=1\""},
+		{"\r=1", "\"\r=1\"", "\"'\r=1\""},
+		{"=a,\"b\"", "\"=a,\"\"b\"\"\"", "\"'=a,\"\"b\"\"\""},
+		{"x;=1", "x;=1", "\"x;=1\""},
+		{"\xef\xbc\x9d"
+		 "1",
+		 "\xef\xbc\x9d"
+		 "1",
+		 "'\xef\xbc\x9d"
+		 "1"},
+		{"1=1", "1=1", "1=1"},
+		{"", "", ""},
+	};
+	for (size_t i = 0; i < sizeof(cells) / sizeof(*cells); i++)
+		expect_note(state, cells[i].text, cells[i].raw, cells[i].safe);
+	http_expect_problem(*state, "/api/v1/tables/notes?format=csv&csv_safe=maybe", 400,
+			    "csv_safe", "no|yes");
+	http_expect_problem(*state, "/api/v1/hosts?csv_safe=yes", 400, "csv_safe", "no such");
+}
+
+static void negative_numbers_of_csv_stay_numbers(void **state)
+{
+	struct http_fixture *fixture = *state;
+	http_add_container(fixture, "=alpha", "abc", "web", "running");
+	http_add_stats(fixture, "=alpha", "abc", "web", 5, -12.5, -7);
+	assert_text(state,
+		    "/api/v1/stats/latest?fields=cpu_percent,net_rx_bytes&format=csv&csv_safe=yes",
+		    "text/csv; charset=utf-8",
+		    "host,container_id,name,time,cpu_percent,net_rx_bytes\r\n"
+		    "'=alpha,abc,web,2026-01-01T11:59:55Z,-12.5,-7\r\n");
+}
+
 static void pages_and_errors_run_nothing_and_stand_in_no_frame(void **state)
 {
 	static const char *const targets[] = {"/", "/docs", "/nope", "/api/v1/containers?x=1"};
@@ -676,6 +739,8 @@ int main(void)
 		WITH_DATA(requests_are_counted_by_class_and_status),
 		WITH_DATA(what_is_not_there_is_not_found),
 		WITH_DATA(mistyped_parameters_are_named),
+		EMPTY(text_of_csv_is_no_formula_if_that_is_asked_for),
+		EMPTY(negative_numbers_of_csv_stay_numbers),
 		EMPTY(pages_and_errors_run_nothing_and_stand_in_no_frame),
 		WITH_DATA(a_failing_store_is_unavailable_not_a_crash),
 		cmocka_unit_test(listening_in_the_open_needs_to_be_wanted),

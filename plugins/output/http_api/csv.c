@@ -5,19 +5,45 @@
 
 #include "rowset.h"
 
-static bool csv_needs_quotes(const char *text, size_t len)
+/* Where other separators than commas are usual, spreadsheets split at these. */
+static bool csv_needs_quotes(const char *text, size_t len, bool safe)
 {
 	for (size_t i = 0; i < len; i++)
-		if (memchr(",\"\r\n", text[i], 4))
+		if (memchr(",\"\r\n", text[i], 4) || (safe && memchr(";\t", text[i], 2)))
 			return true;
 	return false;
 }
 
-void csv_write_text(struct json_writer *out, const char *text, size_t len)
+/* OWASP, "CSV injection": what makes a spreadsheet take a cell for a formula; the wide ones do so
+ * where people write them. */
+static bool csv_is_formula(const char *text, size_t len)
 {
-	bool quotes = csv_needs_quotes(text, len);
+	static const char *const begins[] = {"=",
+					     "+",
+					     "-",
+					     "@",
+					     "\t",
+					     "\r",
+					     "\n",
+					     "\xef\xbc\x9d",
+					     "\xef\xbc\x8b",
+					     "\xef\xbc\x8d",
+					     "\xef\xbc\xa0"};
+	for (size_t i = 0; i < sizeof(begins) / sizeof(*begins); i++) {
+		size_t n = strlen(begins[i]);
+		if (len >= n && memcmp(text, begins[i], n) == 0)
+			return true;
+	}
+	return false;
+}
+
+void csv_write_text(struct json_writer *out, const char *text, size_t len, bool safe)
+{
+	bool quotes = csv_needs_quotes(text, len, safe);
 	if (quotes)
 		json_write_raw(out, "\"", 1);
+	if (safe && csv_is_formula(text, len))
+		json_write_raw(out, "'", 1);
 	while (len) {
 		size_t n = json_utf8_length(text, len);
 		if (n == 0)
@@ -34,13 +60,24 @@ void csv_write_text(struct json_writer *out, const char *text, size_t len)
 		json_write_raw(out, "\"", 1);
 }
 
-void csv_write_cell(struct json_writer *out, uint16_t type, const struct tally_cell *cell)
+/* Of JSON, which no quote may stand before. */
+static bool csv_is_number(const struct tally_cell *cell)
+{
+	for (uint32_t i = 0; i < cell->len; i++)
+		if (!memchr("0123456789.eE+-", cell->text[i], 15))
+			return false;
+	return true;
+}
+
+void csv_write_cell(struct json_writer *out, uint16_t type, const struct tally_cell *cell,
+		    bool safe)
 {
 	char time[RFC3339_SIZE];
 	if (!cell->set)
 		return;
 	if (type == TALLY_TEXT || type == TALLY_JSON) {
-		csv_write_text(out, cell->text, cell->len);
+		bool number = type == TALLY_JSON && csv_is_number(cell);
+		csv_write_text(out, cell->text, cell->len, safe && !number);
 	} else if (type == TALLY_TIME) {
 		json_write_raw(out, time, rfc3339_format(cell->i, time));
 	} else {

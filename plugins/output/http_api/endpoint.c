@@ -7,8 +7,8 @@
 #include "suggest.h"
 #include "tables.h"
 
-#define GRID "from to step points fields agg format times "
-#define LINES "from to order limit cursor format "
+#define GRID "from to step points fields agg format csv_safe times "
+#define LINES "from to order limit cursor format csv_safe "
 
 const struct endpoint endpoints[] = {
 	{"/api/v1/containers", containers_list,
@@ -31,13 +31,15 @@ const struct endpoint endpoints[] = {
 	{"/api/v1/stream/events", stream_events, "action+ host+ name+ image+ container+",
 	 HTTP_STREAM, false, 1U << HTTP_EVENTS},
 	{"/api/v1/images", images_list,
-	 "host+ reference+ dangling outdated gone limit cursor format", HTTP_IMAGES, false, 0},
+	 "host+ reference+ dangling outdated gone limit cursor format csv_safe", HTTP_IMAGES, false,
+	 0},
 	{"/api/v1/images/versions", images_versions,
 	 "from to host+ reference outdated limit cursor", HTTP_IMAGES, false, 0},
 	{"/api/v1/images/{}", images_one, "host", HTTP_IMAGES, false, 0},
 	{"/api/v1/stats", stats_many, GRID "ids host", HTTP_STATS, false, 0},
-	{"/api/v1/stats/latest", stats_latest, "host+ fields format", HTTP_STATS, false, 0},
-	{"/api/v1/top", stats_top, "by host+ window limit format", HTTP_STATS, false, 0},
+	{"/api/v1/stats/latest", stats_latest, "host+ fields format csv_safe", HTTP_STATS, false,
+	 0},
+	{"/api/v1/top", stats_top, "by host+ window limit format csv_safe", HTTP_STATS, false, 0},
 	{"/api/v1/hosts", hosts_list, "", HTTP_DAEMON, false, 0},
 	{"/api/v1/summary", hosts_summary, "", HTTP_DAEMON, false, 0},
 	{"/api/v1/tables", tables_list, "", HTTP_TABLES, false, 0},

@@ -55,9 +55,17 @@ static int read_choice(struct call *call, const char *param, const char *choices
 int list_read_format(struct call *call, enum list_format *ret)
 {
 	int format = LIST_JSON;
+	bool safe = false;
 	int r = read_choice(call, "format", "json|ndjson|csv", &format);
-	*ret = (enum list_format)format;
+	if (r == 0)
+		r = list_read_flag(call, "csv_safe", &safe);
+	*ret = format == LIST_CSV && safe ? LIST_CSV_SAFE : (enum list_format)format;
 	return r;
+}
+
+bool list_is_csv(enum list_format format)
+{
+	return format == LIST_CSV || format == LIST_CSV_SAFE;
 }
 
 int list_read_flag(struct call *call, const char *param, bool *ret)
@@ -256,7 +264,7 @@ static int answer_nothing(struct call *call, const struct list *list,
 	if (format == LIST_JSON)
 		list_write_empty(&call->reply->body);
 	else
-		call->reply->type = format == LIST_CSV ? reply_csv : reply_ndjson;
+		call->reply->type = list_is_csv(format) ? reply_csv : reply_ndjson;
 	return 0;
 }
 

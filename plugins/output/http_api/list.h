@@ -27,7 +27,8 @@ extern const struct list logs_of_containers, events_of_containers;
  * A table that the store does not have gives an empty list. */
 int list_answer(struct call *call, const struct list *list, const struct container *container);
 
-enum list_format { LIST_JSON, LIST_NDJSON, LIST_CSV };
+enum list_format { LIST_JSON, LIST_NDJSON, LIST_CSV, LIST_CSV_SAFE /* for spreadsheets */ };
+bool list_is_csv(enum list_format format);
 int list_read_format(struct call *call, enum list_format *ret); /* 0, or a problem */
 
 /* yes or no; a problem if it is neither. */

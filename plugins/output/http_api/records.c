@@ -36,7 +36,8 @@ static void write_record(const struct records *records, struct json_writer *out,
 	for (uint32_t i = 0; i < records->n; i++) {
 		if (i)
 			json_write_raw(out, ",", 1);
-		csv_write_cell(out, records->columns[i].type, &row[records->columns[i].cell]);
+		csv_write_cell(out, records->columns[i].type, &row[records->columns[i].cell],
+			       records->format == LIST_CSV_SAFE);
 	}
 	json_write_raw(out, "\r\n", 2);
 }
@@ -47,7 +48,7 @@ static void write_header(const struct records *records, struct json_writer *out)
 		const char *name = records->columns[i].name;
 		if (i)
 			json_write_raw(out, ",", 1);
-		csv_write_text(out, name, strlen(name));
+		csv_write_text(out, name, strlen(name), records->format == LIST_CSV_SAFE);
 	}
 	if (records->n)
 		json_write_raw(out, "\r\n", 2);
@@ -58,7 +59,7 @@ void records_open(const struct records *records, struct reply *reply)
 	if (records->format == LIST_JSON)
 		json_begin_object(&reply->body);
 	else
-		reply->type = records->format == LIST_CSV ? reply_csv : reply_ndjson;
+		reply->type = list_is_csv(records->format) ? reply_csv : reply_ndjson;
 }
 
 void records_begin(const struct records *records, struct reply *reply)
@@ -66,7 +67,7 @@ void records_begin(const struct records *records, struct reply *reply)
 	if (records->format == LIST_JSON) {
 		json_write_key(&reply->body, "data");
 		json_begin_array(&reply->body);
-	} else if (records->format == LIST_CSV) {
+	} else if (list_is_csv(records->format)) {
 		write_header(records, &reply->body);
 	}
 }
@@ -75,7 +76,7 @@ void records_write(const struct records *records, struct reply *reply, const str
 {
 	if (records->format == LIST_JSON)
 		write_object(records, &reply->body, row);
-	else if (records->format == LIST_CSV)
+	else if (list_is_csv(records->format))
 		write_record(records, &reply->body, row);
 	else
 		write_line(records, &reply->body, row);

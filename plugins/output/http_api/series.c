@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "list.h"
 #include "tables.h"
 
 static void series_done(struct series *series)
@@ -47,6 +48,8 @@ static int series_read(struct series *series, const struct tally_table *table)
 		r = series_choice(call, "format", formats, &series->format);
 	if (r == 0)
 		r = series_choice(call, "times", times, &series->times);
+	if (r == 0)
+		r = list_read_flag(call, "csv_safe", &series->csv_safe);
 	if (r == 0 && series->n_containers > 1 &&
 	    (int64_t)series->window.points * series->n_containers > max)
 		r = reply_problem(call->reply, 400, "step",

@@ -21,6 +21,7 @@ struct series {
 	struct window window;
 	struct fields fields;
 	uint32_t format, times;
+	bool csv_safe;
 	struct rowset rows;
 	int64_t newest;                  /* of the readings in the window; 0: there are none */
 	const struct tally_cell **slots; /* [container][point]: the row's fields, NULL: a gap */

@@ -195,7 +195,7 @@ static void write_csv_row(const struct series *series, uint32_t container, uint3
 	if (series->many) {
 		json_write_raw(json, ",", 1);
 		csv_write_text(json, series->containers[container].id,
-			       strlen(series->containers[container].id));
+			       strlen(series->containers[container].id), series->csv_safe);
 	}
 	for (uint32_t field = 0; field < series->fields.n; field++) {
 		json_write_raw(json, ",", 1);

@@ -91,7 +91,7 @@ static int check_params(struct call *call, const struct tally_table *table)
 	for (uint32_t i = 1; i < table->n_columns && n < PAGE_MAX_KEY; i++)
 		if (table->columns[i].role == TALLY_TAG && table->columns[i].type == TALLY_TEXT)
 			tags[n++] = table->columns[i].name;
-	return endpoint_check_params(call, "from to limit cursor order format", tags, n);
+	return endpoint_check_params(call, "from to limit cursor order format csv_safe", tags, n);
 }
 
 static void ask_tags(struct call *call, struct ask *ask)
