@@ -87,6 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	memcpy(raw, data, size);
 	raw[size] = '\0';
+	target_sort(raw);
 	if (target_parse(raw, &target) < 0)
 		return 0;
 	reply_init(&reply);

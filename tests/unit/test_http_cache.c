@@ -529,6 +529,32 @@ static void the_memory_comes_first_and_off_stands_alone(void **state)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 #define SHORT(name) cmocka_unit_test_setup_teardown(name, set_up_short, tear_down)
 
+static void the_order_of_parameters_makes_no_other_answer(void **state)
+{
+	static const char *const same[] = {
+		LIST "?limit=5&name=web*&host=alpha&state=running",
+		LIST "?state=running&host=alpha&name=web*&limit=5",
+		LIST "?name=web*&limit=5&state=running&host=alpha&",
+	};
+	struct http_answer first = http_get(*state, same[0]);
+	assert_header(&first, "X-Cache", "miss");
+	for (size_t i = 0; i < sizeof(same) / sizeof(*same); i++) {
+		struct http_answer answer = http_get(*state, same[i]);
+		assert_header(&answer, "X-Cache", "hit");
+		assert_string_equal(answer.body, first.body);
+		assert_header(&answer, "Link", http_header(&first, "Link"));
+		http_free(&answer);
+	}
+	expect(*state, LIST "?state=exited&host=alpha&name=web*&limit=5", 200, "miss");
+	http_free(&first);
+	expect(*state, "/api/v1/containers/web1/stats?step=10s&from=now-1h", 200, "miss");
+	expect(*state, "/api/v1/containers/web1/stats?from=now-1h&step=10s", 200, "hit");
+	expect(*state, "/api/v1/containers/web1/stats?to=1767268800&from=1767268000&step=10s", 200,
+	       "miss");
+	expect(*state, "/api/v1/containers/web1/stats?step=10s&from=1767268000&to=1767268800", 200,
+	       "hit");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -540,6 +566,7 @@ int main(void)
 		TEST(a_second_request_asks_the_store_nothing),
 		TEST(health_and_the_daemon_itself_are_never_kept),
 		TEST(answers_are_the_same_with_the_cache_on_and_off),
+		TEST(the_order_of_parameters_makes_no_other_answer),
 		TEST(times_in_one_step_share_an_answer),
 		TEST(mistakes_are_remembered_briefly),
 		TEST(the_bytes_stay_within_their_bound),

@@ -228,9 +228,42 @@ static void labels_are_read_with_their_escapes(void **state)
 	assert_false(sample_label("input=\"long\"", "input", value, 3));
 }
 
+static void parameters_in_any_order_are_one_target(void **state)
+{
+	static const struct {
+		const char *raw, *sorted;
+	} targets[] = {
+		{"/x", "/x"},
+		{"/x?", "/x"},
+		{"/x?a=1", "/x?a=1"},
+		{"/x?b=2&a=1", "/x?a=1&b=2"},
+		{"/x?a=1&b=2", "/x?a=1&b=2"},
+		{"/x?&b=2&&a=1&", "/x?a=1&b=2"},
+		{"/x?b&a&b", "/x?a&b&b"},
+		{"/x?label=b&label=a&k=?", "/x?k=?&label=a&label=b"},
+		{"/x?aa=1&a=1&ab=", "/x?a=1&aa=1&ab="},
+		{"/x?&&", "/x"},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(targets) / sizeof(*targets); i++) {
+		char *raw = strdup(targets[i].raw);
+		target_sort(raw);
+		assert_string_equal(raw, targets[i].sorted);
+		free(raw);
+	}
+	char many[300] = "/x?";
+	for (int i = 0; i <= PARAMS_MAX; i++)
+		strcat(many, i % 2 ? "b&" : "a&");
+	char *before = strdup(many);
+	target_sort(many); /* which is refused */
+	assert_string_equal(many, before);
+	free(before);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(parameters_in_any_order_are_one_target),
 		cmocka_unit_test(times_are_read_in_every_promised_form),
 		cmocka_unit_test(what_is_no_time_is_refused),
 		cmocka_unit_test(spans_are_read),

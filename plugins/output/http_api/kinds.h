@@ -18,7 +18,7 @@ const char *const *kind_sources(enum http_kind kind);
 /*
  * What two requests must have in common to get the same answer: for series, from and to on the
  * grid of their step, so that everybody who looks at about the same time shares one; else the
- * target as it came.  free() it; NULL: no memory.
+ * target, whose parameters target_sort() has brought into one order.  free() it; NULL: no memory.
  */
 char *kind_key(struct call *call, const struct endpoint *endpoint);
 

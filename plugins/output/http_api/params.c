@@ -1,5 +1,6 @@
 #include "params.h"
 
+#include <cleanup.h>
 #include <errno.h>
 #include <json_writer.h>
 #include <stdlib.h>
@@ -81,6 +82,73 @@ int target_parse(const char *raw, struct target *ret)
 	if (r < 0)
 		target_done(ret);
 	return r;
+}
+
+/* ---- Order --------------------------------------------------------------- */
+
+struct piece {
+	const char *text;
+	size_t len;
+};
+
+static int compare_pieces(const struct piece *a, const struct piece *b)
+{
+	int r = memcmp(a->text, b->text, a->len < b->len ? a->len : b->len);
+	return r ? r : (a->len > b->len) - (a->len < b->len);
+}
+
+/* Where it belongs among those before, most often the end. */
+static void insert_piece(struct piece *pieces, uint32_t n, struct piece one)
+{
+	for (; n > 0 && compare_pieces(&pieces[n - 1], &one) > 0; n--)
+		pieces[n] = pieces[n - 1];
+	pieces[n] = one;
+}
+
+/* false: there are too many, which target_parse() will say. */
+static bool sort_pieces(const char *query, struct piece pieces[PARAMS_MAX], uint32_t *ret_n)
+{
+	uint32_t n = 0;
+	while (*query) {
+		size_t len = strcspn(query, "&");
+		if (len && n == PARAMS_MAX)
+			return false;
+		if (len)
+			insert_piece(pieces, n++, (struct piece){query, len});
+		query += len + (query[len] == '&');
+	}
+	*ret_n = n;
+	return true;
+}
+
+static bool are_in_place(const char *query, const struct piece *pieces, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (pieces[i].text != query)
+			return false;
+		query += pieces[i].len;
+		query += i + 1 < n && *query == '&';
+	}
+	return *query == '\0';
+}
+
+void target_sort(char *raw)
+{
+	struct piece pieces[PARAMS_MAX];
+	uint32_t n;
+	char *query = strchr(raw, '?');
+	if (!query || !sort_pieces(query + 1, pieces, &n) ||
+	    (n > 0 && are_in_place(query + 1, pieces, n)))
+		return;
+	auto_free char *old = strdup(raw);
+	if (!old)
+		return; /* then it shares no answer, that is all */
+	char *end = query;
+	for (uint32_t i = 0; i < n; i++) {
+		*end++ = i ? '&' : '?';
+		end = mempcpy(end, old + (pieces[i].text - raw), pieces[i].len);
+	}
+	*end = '\0';
 }
 
 void target_done(struct target *target)

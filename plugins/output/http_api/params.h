@@ -22,6 +22,11 @@ struct target {
 	struct param params[PARAMS_MAX];
 };
 
+/* Of a target as it came, in place: brings the parts of the query into one order, so that whoever
+ * asks the same gets the same answer, and shares it, in whatever order he writes it; empty ones go.
+ */
+void target_sort(char *raw);
+
 /* raw: "/path?query".  -EINVAL: no such thing, a bad escape, a NUL; -E2BIG: too many parts;
  * -ENOMEM.  On success owes target_done(). */
 int target_parse(const char *raw, struct target *ret);

@@ -59,6 +59,7 @@ int request_read_mark(struct request *request, struct MHD_Connection *connection
 int request_route(struct request *request)
 {
 	struct reply *reply = &request->reply;
+	target_sort(request->raw);
 	int r = target_parse(request->raw, &request->target);
 	if (r == -ENOMEM)
 		return reply_unavailable(reply, "out of memory");
