@@ -48,7 +48,7 @@ static const struct tally_option timescale_options[] = {
 	 .help = "How long one statement of a write may take."},
 	{OPTION(connections), .type = TALLY_OPT_INT, .fallback = "1", .accepts = "1..16",
 	 .help = "That write at once.  A write of batch_size rows is dealt out to them, in up to "
-		 "four transactions each, so raise that along with it."},
+		 "16 transactions each, so raise that along with it."},
 	{OPTION(readers), .type = TALLY_OPT_INT, .fallback = "4", .accepts = "1..64",
 	 .help = "Connections for queries; opened when they are wanted."},
 	{OPTION(dead_letter_max_size), .type = TALLY_OPT_SIZE, .fallback = "16Mi",
