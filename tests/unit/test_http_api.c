@@ -100,6 +100,34 @@ static void containers_are_listed_with_their_newest_readings(void **state)
 	http_free(&answer);
 }
 
+static void what_does_not_run_has_no_readings(void **state)
+{
+	static const struct {
+		const char *name, *state;
+		bool runs;
+	} containers[] = {{"a", "running", true},     {"b", "paused", true},
+			  {"c", "restarting", false}, {"d", "created", false},
+			  {"e", "exited", false},     {"f", "dead", false},
+			  {"g", "removing", false}};
+	struct http_fixture *fixture = *state;
+	for (size_t i = 0; i < sizeof(containers) / sizeof(*containers); i++) {
+		http_add_container(fixture, "alpha", containers[i].name, containers[i].name,
+				   containers[i].state);
+		http_add_stats(fixture, "alpha", containers[i].name, containers[i].name, 5, 1, 1);
+	}
+	struct http_answer answer = http_ok(state, "/api/v1/containers");
+	json_t *data = at(answer.json, "data");
+	assert_int_equal(json_array_size(data), sizeof(containers) / sizeof(*containers));
+	for (size_t i = 0; i < json_array_size(data); i++) {
+		bool null = json_is_null(json_object_get(json_array_get(data, i), "stats"));
+		assert_int_equal(!null, containers[i].runs);
+	}
+	http_free(&answer);
+	answer = http_ok(state, "/api/v1/containers/c");
+	assert_true(json_is_null(at(answer.json, "stats")));
+	http_free(&answer);
+}
+
 static void filters_narrow_the_list(void **state)
 {
 	assert_int_equal(count(state, "/api/v1/containers?host=alpha"), 2);
@@ -715,6 +743,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_DATA(containers_are_listed_with_their_newest_readings),
+		EMPTY(what_does_not_run_has_no_readings),
 		WITH_DATA(filters_narrow_the_list),
 		WITH_DATA(pages_show_each_container_once),
 		EMPTY(every_container_of_a_long_page_has_its_own_readings),

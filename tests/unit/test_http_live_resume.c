@@ -226,6 +226,76 @@ static void whose_newest_reading_is_older_than_all_others_comes_too(void **state
 	sse_leave(client);
 }
 
+/* ---- Readings that are no longer true ------------------------------------ */
+
+enum { READING_TIME, READING_HOST, READING_ID, READING_NAME, READING_CPU };
+static const struct tally_column reading_columns[] = {
+	[READING_TIME] = {.name = "time", .type = TALLY_TIME},
+	[READING_HOST] = {.name = "host", .type = TALLY_TEXT, .role = TALLY_TAG},
+	[READING_ID] = {.name = "container_id", .type = TALLY_TEXT, .role = TALLY_TAG},
+	[READING_NAME] = {.name = "name", .type = TALLY_TEXT, .role = TALLY_TAG},
+	[READING_CPU] = {.name = "cpu_percent", .type = TALLY_REAL},
+};
+static const struct tally_table reading_table = {.name = "container_stats",
+						 .kind = TALLY_SERIES,
+						 .columns = reading_columns,
+						 .n_columns = READING_CPU + 1};
+
+static void pass_reading(struct http_fixture *fixture, int second, double cpu)
+{
+	struct tally_batch *batch = sse_batch(fixture, &reading_table);
+	struct tally_cell *row = tally_batch_row(fake_host_ctx(fixture->host), batch);
+	tally_put_int(row, READING_TIME, sse_at(second));
+	sse_put_text(row, READING_HOST, "alpha");
+	sse_put_text(row, READING_ID, "abc");
+	sse_put_text(row, READING_NAME, "web");
+	tally_put_real(row, READING_CPU, cpu);
+	sse_pass(fixture, batch);
+}
+
+static void readings_of_hours_ago_are_counted_not_shown(void **state)
+{
+	struct http_fixture *fixture = *state;
+	struct sse_client *client = sse_follow(fixture, "/api/v1/stream/stats", NULL);
+	pass_reading(fixture, -12 * 3600, 1);
+	assert_int_equal(sse_expect_lagged(client), 1);
+	pass_reading(fixture, -601, 2);
+	assert_int_equal(sse_expect_lagged(client), 1);
+	pass_reading(fixture, -599, 3);
+	expect_reading(client, "web", 3);
+	sse_leave(client);
+}
+
+/* While it was away the clock went on; the feed still has what came then. */
+static void who_comes_back_after_hours_gets_what_is_true_now(void **state)
+{
+	struct http_fixture *fixture = *state;
+	struct sse_client *client = sse_follow(fixture, "/api/v1/stream/stats", NULL);
+	pass_reading(fixture, 0, 1);
+	struct sse_event event = sse_next(client);
+	char id[400];
+	snprintf(id, sizeof(id), "%s", event.id);
+	json_decref(event.data);
+	sse_leave(client);
+	for (int i = 1; i <= 3; i++)
+		pass_reading(fixture, i, 1 + i);
+	fake_host_set_now(fixture->host, sse_at(12 * 3600));
+	pass_reading(fixture, 12 * 3600, 5);
+	client = sse_follow(fixture, "/api/v1/stream/stats", id);
+	assert_int_equal(sse_expect_lagged(client), 3);
+	expect_reading(client, "web", 5);
+	sse_leave(client);
+}
+
+static void lines_are_shown_however_old_they_are(void **state)
+{
+	struct http_fixture *fixture = *state;
+	struct sse_client *client = sse_follow(fixture, "/api/v1/stream/logs", NULL);
+	sse_pass_line(fixture, -12 * 3600, "abc", "read after a restart");
+	sse_expect_line(client, "read after a restart", NULL);
+	sse_leave(client);
+}
+
 /* ---- Not now ------------------------------------------------------------- */
 
 static void what_cannot_begin_now_ends_as_browsers_survive_it(void **state)
@@ -293,6 +363,9 @@ int main(void)
 		WITH(of_readings_the_newest_of_each_container_comes, set_up_readings),
 		WITH(whose_newest_reading_is_older_than_all_others_comes_too,
 		     set_up_one_that_has_stopped),
+		SERVED(readings_of_hours_ago_are_counted_not_shown),
+		SERVED(who_comes_back_after_hours_gets_what_is_true_now),
+		SERVED(lines_are_shown_however_old_they_are),
 		WITH(what_cannot_begin_now_ends_as_browsers_survive_it, set_up_stored),
 		WITH(a_store_that_hangs_is_no_reason_to_give_up, set_up_impatient),
 		WITH(where_the_store_has_no_table_yet_who_comes_back_waits, set_up_empty),

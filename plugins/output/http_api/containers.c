@@ -47,7 +47,7 @@ static void listing_ask(const struct listing *listing, struct ask *ask)
 /* What a container used last says nothing of one that does not run. */
 static bool has_stats(const struct listing *listing, const struct tally_cell *row)
 {
-	static const char *const states[] = {"running", "paused", "restarting"};
+	static const char *const states[] = {"running", "paused"};
 	if (!listing->host || !listing->id || !row[listing->id].set)
 		return false;
 	for (size_t i = 0; listing->state && i < sizeof(states) / sizeof(*states); i++)

@@ -80,12 +80,31 @@ static bool stream_wants(const struct stream *stream, const struct tally_table *
 	       !seen_has(&stream->given, mark_hash(table, row));
 }
 
+/* Of a client that was away for long, or of an input that was. */
+static bool stream_is_outdated(const struct stream *stream, const struct tally_cell *row)
+{
+	return stream->kind == LIVE_STATS && row[0].i < stream->now - STREAM_MAX_AGE;
+}
+
+static void stream_tell_outdated(struct stream *stream)
+{
+	if (stream->outdated)
+		stream_write_lagged(stream, stream->outdated);
+	stream->outdated = 0;
+}
+
 /* false: no room behind what there is; it comes when that has left. */
 static bool stream_add_row(struct stream *stream, const struct lot *lot, uint32_t row)
 {
 	const struct tally_cell *cells = lot_row(lot, row);
-	if (!stream_wants(stream, lot->table, cells) ||
-	    stream_write_row(stream, stream->epoch, stream->at, lot->table, cells))
+	if (!stream_wants(stream, lot->table, cells))
+		return true;
+	if (stream_is_outdated(stream, cells)) {
+		stream->outdated++;
+		return true;
+	}
+	stream_tell_outdated(stream);
+	if (stream_write_row(stream, stream->epoch, stream->at, lot->table, cells))
 		return true;
 	if (stream->out.len > 0)
 		return false;
@@ -106,6 +125,7 @@ static void stream_fill(struct stream *stream)
 	struct json_writer *out = &stream->out;
 	bool room = true;
 	stream->sent = out->len = 0;
+	stream->now = tally_now(stream->ctx);
 	if (out->size > STREAM_SPARE)
 		json_writer_done(out);
 	while (room && out->len < STREAM_BLOCK) {
@@ -115,10 +135,11 @@ static void stream_fill(struct stream *stream)
 		if (missed)
 			stream_write_lagged(stream, missed);
 		if (!lot)
-			return;
+			break;
 		room = stream_add_lot(stream, lot, row);
 		lot_drop(lot);
 	}
+	stream_tell_outdated(stream);
 }
 
 /* ---- Bytes --------------------------------------------------------------- */

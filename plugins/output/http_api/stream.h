@@ -34,6 +34,8 @@ struct stream {
 	struct seen given;
 
 	/* The HTTP thread's, once the stream is on its way. */
+	int64_t now;            /* wall time, when rows were looked at last */
+	uint64_t outdated;      /* readings too old by then that are not told of yet */
 	uint64_t at;            /* the next row, in the feed */
 	struct json_writer out; /* events that are still to be sent */
 	size_t sent;            /* of out */
@@ -48,6 +50,9 @@ struct stream {
 };
 
 void stream_free(struct stream *stream); /* NULL is fine; not while it is suspended */
+
+/* How old a reading may be at most when it is shown: what is older says nothing of now. */
+#define STREAM_MAX_AGE (600 * HTTP_SECOND)
 
 /* In a worker, with sieve set: puts it where the client was, or at the end.  0, or a problem. */
 int stream_resume(struct stream *stream, struct call *call, const struct list *list);

@@ -12,8 +12,6 @@
 
 enum { RESUME_ROWS = 10000 };
 
-static const int64_t resume_stats = 600 * HTTP_SECOND; /* how old a newest reading may be */
-
 /* ---- What the store has -------------------------------------------------- */
 
 /* Of readings, one per container, what limits them is what a rowset may hold: stores refuse groups
@@ -65,8 +63,8 @@ static int resume_ask(struct stream *stream, struct call *call, const struct tal
 {
 	struct ask ask;
 	int64_t from = stream->after.key[0].i / 1000 * 1000;
-	if (stream->kind == LIVE_STATS && from < call->now - resume_stats)
-		from = call->now - resume_stats;
+	if (stream->kind == LIVE_STATS && from < call->now - STREAM_MAX_AGE)
+		from = call->now - STREAM_MAX_AGE;
 	ask_init(&ask, call, table);
 	resume_select(stream, table, &ask);
 	sieve_ask(&stream->sieve, &ask);
