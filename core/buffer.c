@@ -6,6 +6,7 @@
 
 #include "host_metrics.h"
 #include "log.h"
+#include "reason.h"
 
 struct buffer {
 	struct buffer_setup setup;
@@ -32,10 +33,10 @@ int buffer_create(const struct buffer_setup *setup, struct buffer **ret, struct 
 	buffer->up = host_metrics_announce(setup->services->metrics, plan->plugin, plan->name,
 					   plan_kind_name(plan->kind));
 	int r = host_create(setup->services, plan->plugin, plan->name, 0, &buffer->host, error);
-	host_forget_reason();
 	if (r == 0 && plan->plugin->create) {
-		r = plan->plugin->create(host_ctx(buffer->host), plan->config, &buffer->self);
-		r = r < 0 ? host_explain(r, error) : 0;
+		r = PLUGIN_CALL(
+			plan->plugin->create(host_ctx(buffer->host), plan->config, &buffer->self));
+		r = r < 0 ? reason_explain(r, error) : 0;
 	}
 	if (r < 0) {
 		error_prefix(error, "%s: ", plan->name);
@@ -48,10 +49,9 @@ int buffer_create(const struct buffer_setup *setup, struct buffer **ret, struct 
 
 static int buffer_start_plugin(struct buffer *buffer, struct error *error)
 {
-	host_forget_reason();
-	int r = buffer->plugin->start ? buffer->plugin->start(buffer->self) : 0;
+	int r = buffer->plugin->start ? PLUGIN_CALL(buffer->plugin->start(buffer->self)) : 0;
 	if (r != 0)
-		return host_explain(r < 0 ? r : -EIO, error);
+		return reason_explain(r < 0 ? r : -EIO, error);
 	buffer->started = true;
 	return 0;
 }
@@ -59,7 +59,7 @@ static int buffer_start_plugin(struct buffer *buffer, struct error *error)
 static void buffer_stop(struct buffer *buffer)
 {
 	if (buffer->started && buffer->plugin->stop)
-		buffer->plugin->stop(buffer->self);
+		PLUGIN_CALL(buffer->plugin->stop(buffer->self));
 	buffer->started = false;
 }
 
@@ -90,7 +90,7 @@ void buffer_destroy(struct buffer *buffer)
 		journal_destroy(buffer->journal);
 	buffer_stop(buffer);
 	if (buffer->self && buffer->plugin->destroy)
-		buffer->plugin->destroy(buffer->self);
+		PLUGIN_CALL(buffer->plugin->destroy(buffer->self));
 	host_destroy(buffer->host);
 	free(buffer);
 }
@@ -134,12 +134,11 @@ void buffer_reconfigure(struct buffer *buffer, const struct plan_instance *fresh
 		log_message(TALLY_INFO, buffer->name, "takes its new settings");
 		return;
 	}
-	host_forget_reason();
 	if (buffer->plugin->reconfigure)
-		r = buffer->plugin->reconfigure(buffer->self, fresh->config);
+		r = PLUGIN_CALL(buffer->plugin->reconfigure(buffer->self, fresh->config));
 	journal_configure(buffer->journal, &fresh->common.journal);
 	if (r < 0)
-		host_explain(r, &error);
+		reason_explain(r, &error);
 	if (r < 0)
 		log_message(TALLY_ERROR, buffer->name,
 			    "cannot take its new settings: %s; keeps the old ones", error.text);

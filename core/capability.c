@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reason.h"
 #include "util/clock.h"
 
 struct capability {
@@ -159,7 +160,7 @@ int capability_query(struct tally_store *store, const struct tally_query *query,
 	if (r < 0)
 		return r;
 	const struct tally_reader *reader = running.plugin->store;
-	r = reader ? reader->query(running.self, query, rows, arg)
+	r = reader ? PLUGIN_CALL(reader->query(running.self, query, rows, arg))
 		   : capability_lacks(slot, "store", error);
 	capability_leave(slot);
 	return r;
@@ -173,7 +174,7 @@ int capability_tables(struct tally_store *store, tally_table_fn *each, void *arg
 	if (r < 0)
 		return r;
 	const struct tally_reader *reader = running.plugin->store;
-	r = reader ? reader->tables(running.self, each, arg)
+	r = reader ? PLUGIN_CALL(reader->tables(running.self, each, arg))
 		   : capability_lacks(slot, "store", error);
 	capability_leave(slot);
 	return r;
@@ -199,7 +200,7 @@ static int capability_lend(struct capability_loan *loan, const struct capability
 			   const char *key, struct tally_blob *ret)
 {
 	struct tally_blob blob = {0};
-	int r = running->plugin->cache->get(running->self, key, &blob);
+	int r = PLUGIN_CALL(running->plugin->cache->get(running->self, key, &blob));
 	if (r < 0)
 		return r;
 	loan->release = blob.release;
@@ -241,7 +242,7 @@ int capability_set(struct tally_cache *cache, const char *key, const void *data,
 	if (r < 0)
 		return r;
 	const struct tally_keeper *keeper = running.plugin->cache;
-	r = keeper ? keeper->set(running.self, key, data, len, ttl_ns)
+	r = keeper ? PLUGIN_CALL(keeper->set(running.self, key, data, len, ttl_ns))
 		   : capability_lacks(slot, "cache", error);
 	capability_leave(slot);
 	return r;
@@ -256,8 +257,8 @@ int capability_follow(struct tally_cache *cache, const struct capability_followi
 		return r;
 	const struct tally_keeper *keeper = running.plugin->cache;
 	bool can = keeper && keeper->size > offsetof(struct tally_keeper, follow) && keeper->follow;
-	r = can ? keeper->follow(running.self, what->channels, what->stop_fd, what->heard,
-				 what->arg)
+	r = can ? PLUGIN_CALL(keeper->follow(running.self, what->channels, what->stop_fd,
+					     what->heard, what->arg))
 		: error_set(error, ENOTSUP, "%s has no channels to follow", slot->name);
 	capability_leave(slot);
 	return r;

@@ -6,7 +6,6 @@
 #include "delivery.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,16 +13,16 @@
 
 #include "delivery_prepared.h"
 #include "log.h"
+#include "reason.h"
 #include "util/clock.h"
-#include "util/text.h"
 
 static const int64_t delivery_look_up = CLOCK_SECOND; /* how long at most without looking around */
 static const int64_t delivery_backoff_first = CLOCK_SECOND / 2;
 static const int64_t delivery_backoff_last = 30 * CLOCK_SECOND;
-static const int64_t delivery_tell_again = 60 * CLOCK_SECOND;
 
 struct delivery {
 	struct delivery_setup setup;
+	struct call own_call; /* if the setup has none */
 	struct journal_reader *reader;
 	struct delivery_prepared prepared;
 	struct delivery_prepared refused_told; /* tables that the output cannot take */
@@ -34,8 +33,7 @@ struct delivery {
 	void *arg;
 	const int64_t *drain_deadline;
 
-	unsigned failures; /* in a row; 0: it works */
-	int64_t since, told;
+	struct trouble trouble; /* writing fails */
 	int64_t backoff;
 	bool hurried; /* stopping has cut a back-off short */
 
@@ -43,6 +41,7 @@ struct delivery {
 	uint8_t verdicts[JOURNAL_TAKE_MAX];
 	struct journal_outcome outcomes[JOURNAL_TAKE_MAX];
 	bool refused[JOURNAL_TAKE_MAX]; /* with their tables: they are not written */
+	bool said_of_rows;              /* what the last write said is about rows it rejected */
 	uint32_t n;                     /* of the attempt that is under way */
 };
 
@@ -64,11 +63,14 @@ struct delivery *delivery_create(const struct delivery_setup *setup, struct erro
 		return NULL;
 	}
 	delivery->setup = *setup;
+	if (!setup->call)
+		delivery->setup.call = &delivery->own_call;
 	if (journal_attach(setup->journal, setup->name, setup->tables, &delivery->reader, error) <
 	    0) {
 		free(delivery);
 		return NULL;
 	}
+	trouble_init(&delivery->trouble);
 	delivery->writes = delivery_counter(delivery, "tallyd_writes_total", NULL,
 					    "Times an output was given rows to write.");
 	delivery->errors = delivery_counter(delivery, "tallyd_write_errors_total", NULL,
@@ -85,6 +87,7 @@ void delivery_destroy(struct delivery *delivery)
 	journal_detach(delivery->reader);
 	free(delivery->prepared.fingerprints);
 	free(delivery->refused_told.fingerprints);
+	trouble_done(&delivery->trouble);
 	free(delivery);
 }
 
@@ -115,61 +118,57 @@ static bool delivery_is_over(struct delivery *delivery)
 
 /* ---- Telling ------------------------------------------------------------------ */
 
-static void delivery_age(const struct delivery *delivery, char *ret, size_t size)
-{
-	int64_t age = clock_monotonic() - delivery->since;
-	int64_t unit = age < CLOCK_SECOND ? CLOCK_MS : CLOCK_SECOND;
-	text_format_duration(age / unit * unit, ret, size);
-}
-
 static void delivery_tell_failure(struct delivery *delivery, const struct error *error)
 {
 	const char *name = delivery->setup.name;
-	int64_t now = clock_monotonic();
+	struct trouble_state state;
 	char age[32];
-	if (delivery->failures == 1) {
-		delivery->since = now;
+	enum trouble_news news = trouble_note(&delivery->trouble, error->text, &state);
+	trouble_age(&state, age, sizeof(age));
+	if (news == TROUBLE_BEGINS)
 		log_message(TALLY_ERROR, name, "cannot write: %s; the rows wait, trying again",
 			    error->text);
-	} else if (now - delivery->told >= delivery_tell_again) {
-		delivery_age(delivery, age, sizeof(age));
+	else if (news != TROUBLE_NOTHING)
 		log_message(TALLY_ERROR, name,
 			    "still cannot write after %u attempts in %s, %" PRIu64 " rows wait: %s",
-			    delivery->failures, age, delivery_waiting(delivery), error->text);
-	} else {
-		return;
-	}
-	delivery->told = now;
+			    state.failures, age, delivery_waiting(delivery), error->text);
 }
 
 static void delivery_failed(struct delivery *delivery, const struct error *error)
 {
 	metric_add(delivery->errors, 1);
-	delivery->failures++;
 	delivery_tell_failure(delivery, error);
+}
+
+static bool delivery_fails(struct delivery *delivery)
+{
+	struct trouble_state state;
+	return trouble_read(&delivery->trouble, &state);
 }
 
 static void delivery_works(struct delivery *delivery, uint64_t waited)
 {
+	struct trouble_state state;
 	char age[32];
-	if (delivery->failures == 0)
+	if (!trouble_end(&delivery->trouble, &state))
 		return;
-	delivery_age(delivery, age, sizeof(age));
+	trouble_age(&state, age, sizeof(age));
 	log_message(TALLY_INFO, delivery->setup.name,
 		    "writes again after %u failed attempts in %s; %" PRIu64 " rows had waited",
-		    delivery->failures, age, waited);
-	delivery->failures = 0;
+		    state.failures, age, waited);
 	delivery->backoff = 0;
 }
 
-/* What the plugin said, if it was about this. */
-static void delivery_explain(const struct delivery *delivery, int r, const char *what,
-			     struct error *error)
+bool delivery_trouble(struct delivery *delivery, struct trouble_state *ret)
 {
-	const struct error *reason = delivery->setup.reason();
-	int code = r == INT_MIN ? EIO : -r;
-	bool said = reason->code == code && reason->text[0];
-	error_set(error, code, "%s%s", what, said ? reason->text : strerror(code));
+	return trouble_read(&delivery->trouble, ret);
+}
+
+/* What the plugin said of a call that has just failed. */
+static void delivery_explain(int r, const char *what, struct error *error)
+{
+	reason_explain(r, error);
+	error_prefix(error, "%s", what);
 }
 
 /* ---- Backing off -------------------------------------------------------------- */
@@ -229,11 +228,12 @@ static void delivery_done(struct delivery *delivery, uint32_t i)
 static void delivery_reject(struct delivery *delivery, uint32_t i)
 {
 	const struct tally_batch *batch = delivery->entries[i].batch;
-	const struct error *reason = delivery->setup.reason();
+	const struct error *reason = reason_last();
 	delivery->outcomes[i] = (struct journal_outcome){true, batch->n_rows};
 	log_message(TALLY_WARNING, delivery->setup.name, "%u rows of %s rejected: %s",
 		    batch->n_rows, batch->table->name,
-		    reason->text[0] ? reason->text : "it does not say why");
+		    delivery->said_of_rows && reason->text[0] ? reason->text
+							      : "it does not say why");
 }
 
 static void delivery_retry(struct delivery *delivery, uint32_t i)
@@ -302,9 +302,10 @@ static int delivery_prepare_table(struct delivery *delivery, const struct tally_
 	uint64_t fingerprint = delivery_fingerprint(table);
 	if (delivery_is_prepared(&delivery->prepared, fingerprint))
 		return 0;
-	int r = delivery->setup.output->prepare(delivery->setup.self, table);
+	int r = NAMED_CALL(delivery->setup.call, "prepare",
+			   delivery->setup.output->prepare(delivery->setup.self, table));
 	if (r < 0) {
-		delivery_explain(delivery, r, "", error);
+		reason_explain(r, error);
 		error_prefix(error, "table %s: ", table->name);
 		return r;
 	}
@@ -339,6 +340,15 @@ static int delivery_prepare(struct delivery *delivery, struct error *error)
 	return r;
 }
 
+/* Else what a write that failed has said is why it failed, not what is wrong with those rows. */
+static bool delivery_all_rejected(const uint8_t *verdicts, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (verdicts[i] != TALLY_REJECT)
+			return false;
+	return true;
+}
+
 /* The entries that are not refused, in a row. */
 static int delivery_write_entries(struct delivery *delivery)
 {
@@ -354,7 +364,10 @@ static int delivery_write_entries(struct delivery *delivery)
 	}
 	if (n == 0)
 		return 0;
-	int r = delivery->setup.output->write(delivery->setup.self, entries, n, verdicts);
+	int r = NAMED_CALL(
+		delivery->setup.call, "write",
+		delivery->setup.output->write(delivery->setup.self, entries, n, verdicts));
+	delivery->said_of_rows = r >= 0 || delivery_all_rejected(verdicts, n);
 	for (uint32_t i = 0; i < n; i++)
 		delivery->verdicts[places[i]] = verdicts[i];
 	return r;
@@ -370,7 +383,7 @@ static int delivery_write(struct delivery *delivery, struct error *error)
 	metric_add(delivery->writes, 1);
 	metric_add(delivery->time, (uint64_t)(clock_monotonic() - before));
 	if (r < 0)
-		delivery_explain(delivery, r, "", error);
+		reason_explain(r, error);
 	return r < 0 ? r : 0;
 }
 
@@ -397,14 +410,13 @@ static void delivery_attempt(struct delivery *delivery, uint32_t n)
 	memset(delivery->outcomes, 0, n * sizeof(delivery->outcomes[0]));
 	memset(delivery->refused, 0, n * sizeof(delivery->refused[0]));
 	int r = delivery_write(delivery, &error);
-	uint64_t waited = delivery->failures ? delivery_waiting(delivery) : 0;
+	uint64_t waited = delivery_fails(delivery) ? delivery_waiting(delivery) : 0;
 	uint32_t again = delivery_settle(delivery, &settled);
 	delivery->n = 0;
 	if (r == 0 && again > 0)
 		r = error_set(&error, EAGAIN, "%u of %u batches are to be offered again", again, n);
 	else if (r == 0 && settled < 0)
-		r = error_set(&error, -settled, "the buffer cannot note what is written: %s",
-			      strerror(-settled));
+		delivery_explain(r = settled, "the buffer cannot note what is written: ", &error);
 	if (r == 0) {
 		delivery_works(delivery, waited);
 		return;
@@ -422,7 +434,7 @@ static void delivery_once(struct delivery *delivery)
 	if (n > 0) {
 		delivery_attempt(delivery, (uint32_t)n);
 	} else if (n < 0) {
-		delivery_explain(delivery, n, "the buffer cannot be read: ", &error);
+		delivery_explain(n, "the buffer cannot be read: ", &error);
 		delivery_failed(delivery, &error);
 		delivery_back_off(delivery);
 	}

@@ -13,7 +13,9 @@
 #include <stdint.h>
 #include <tallyd/plugin.h>
 
+#include "call.h"
 #include "journal.h"
+#include "trouble.h"
 
 struct delivery;
 
@@ -24,8 +26,7 @@ struct delivery_setup {
 	const char *const *tables;
 	struct journal *journal;
 	struct metrics *metrics;
-	/* What the last tally_fail() on this thread said, and its errno. */
-	const struct error *(*reason)(void);
+	struct call *call; /* notes which of the output's functions runs; NULL: nobody asks */
 };
 
 struct delivery *delivery_create(const struct delivery_setup *setup, struct error *error);
@@ -43,5 +44,7 @@ void delivery_reject_row(struct delivery *delivery, const struct tally_batch *ba
 uint64_t delivery_run(struct delivery *delivery, bool (*stopping)(void *arg), void *arg,
 		      const int64_t *drain_deadline);
 uint64_t delivery_waiting(struct delivery *delivery); /* rows; any thread */
+/* False: it writes, as far as it knows.  Any thread. */
+bool delivery_trouble(struct delivery *delivery, struct trouble_state *ret);
 
 #endif

@@ -6,7 +6,6 @@
 #include "host.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -20,6 +19,7 @@
 #include "host_metrics.h"
 #include "log.h"
 #include "process.h"
+#include "reason.h"
 #include "util/clock.h"
 
 struct host {
@@ -34,8 +34,6 @@ struct host {
 	atomic_bool stopping;
 };
 
-static _Thread_local struct error host_error;
-
 static struct host *host_of(const struct tally_ctx *ctx)
 {
 	return (struct host *)(uintptr_t)ctx;
@@ -43,37 +41,16 @@ static struct host *host_of(const struct tally_ctx *ctx)
 
 /* ---- Errors and messages ---- */
 
-void host_forget_reason(void)
-{
-	host_error.code = 0;
-	host_error.text[0] = '\0';
-}
-
-const struct error *host_reason(void)
-{
-	return &host_error;
-}
-
-int host_explain(int r, struct error *error)
-{
-	int code = r == INT_MIN ? EIO : -r;
-	if (host_error.text[0])
-		return error_set(error, code, "%s", host_error.text);
-	return error_set(error, code, "%s", strerror(code));
-}
-
 static void host_report(struct tally_ctx *ctx, int error, const char *fmt, va_list ap)
 {
 	(void)ctx;
-	struct error fresh; /* fmt's arguments may point into the old one */
-	error_vset(&fresh, error, fmt, ap);
-	host_error = fresh;
+	reason_vset(error, fmt, ap);
 }
 
 static const char *host_reason_text(struct tally_ctx *ctx)
 {
 	(void)ctx;
-	return host_error.text;
+	return reason_last()->text;
 }
 
 static void host_log(struct tally_ctx *ctx, int level, const char *fmt, va_list ap)
@@ -168,9 +145,12 @@ static int host_batch_decode(struct tally_ctx *ctx, const void *bytes, size_t le
 			     struct tally_batch **ret)
 {
 	const struct host_services *services = host_of(ctx)->services;
+	struct error error;
 	pthread_rwlock_rdlock(services->registry_lock);
-	int r = batch_decode(bytes, len, host_find_table, services->registry, ret, &host_error);
+	int r = batch_decode(bytes, len, host_find_table, services->registry, ret, &error);
 	pthread_rwlock_unlock(services->registry_lock);
+	if (r < 0)
+		reason_restore(&error);
 	return r;
 }
 
@@ -189,14 +169,19 @@ static int host_emit(struct tally_ctx *ctx, struct tally_batch *batch, const cha
 	const struct host_services *services = host->services;
 	if (!host_declares(host, batch->table)) {
 		/* Nobody has checked it; an output that cannot take it would wait for ever. */
-		error_set(&host_error, EINVAL, "it emits rows of %s, which it does not declare",
+		struct error error;
+		error_set(&error, EINVAL, "it emits rows of %s, which it does not declare",
 			  batch->table->name);
+		reason_restore(&error);
 		batch_drop(batch);
 		return -EINVAL;
 	}
 	if (services->emit)
 		return services->emit(services->emit_arg, ctx->name, batch);
-	return router_emit(services->router, &host->from, batch, source, position);
+	struct error before = *reason_last(); /* buffers and watchers are called meanwhile */
+	int r = router_emit(services->router, &host->from, batch, source, position);
+	reason_restore(&before);
+	return r;
 }
 
 static int host_position(struct tally_ctx *ctx, const char *source, char *ret, size_t size)
@@ -260,41 +245,57 @@ static int host_samples(struct tally_ctx *ctx, tally_sample_fn *each, void *arg)
 
 /* ---- Other instances ---- */
 
+/* Another plugin was called in between.  What it said is the reason if it failed; if not, what this
+ * one had said before still is. */
+static int host_nested(int r, const struct error *before, const struct error *error)
+{
+	if (r >= 0)
+		reason_restore(before);
+	else if (error->text[0])
+		reason_restore(error);
+	return r;
+}
+
 static int host_query(struct tally_ctx *ctx, struct tally_store *store,
 		      const struct tally_query *query, tally_rows_fn *rows, void *arg)
 {
+	struct error before = *reason_last(), error = {0};
 	(void)ctx;
-	return capability_query(store, query, rows, arg, &host_error);
+	return host_nested(capability_query(store, query, rows, arg, &error), &before, &error);
 }
 
 static int host_store_tables(struct tally_ctx *ctx, struct tally_store *store, tally_table_fn *each,
 			     void *arg)
 {
+	struct error before = *reason_last(), error = {0};
 	(void)ctx;
-	return capability_tables(store, each, arg, &host_error);
+	return host_nested(capability_tables(store, each, arg, &error), &before, &error);
 }
 
 static int host_cache_get(struct tally_ctx *ctx, struct tally_cache *cache, const char *key,
 			  struct tally_blob *ret)
 {
+	struct error before = *reason_last(), error = {0};
 	(void)ctx;
-	return capability_get(cache, key, ret, &host_error);
+	return host_nested(capability_get(cache, key, ret, &error), &before, &error);
 }
 
 static int host_cache_set(struct tally_ctx *ctx, struct tally_cache *cache, const char *key,
 			  const void *data, size_t len, int64_t ttl_ns)
 {
+	struct error before = *reason_last(), error = {0};
 	(void)ctx;
-	return capability_set(cache, key, data, len, ttl_ns, &host_error);
+	return host_nested(capability_set(cache, key, data, len, ttl_ns, &error), &before, &error);
 }
 
 static int host_cache_follow(struct tally_ctx *ctx, struct tally_cache *cache,
 			     const char *const *channels, int stop_fd, tally_heard_fn *heard,
 			     void *arg)
 {
-	(void)ctx;
 	const struct capability_following what = {channels, stop_fd, heard, arg};
-	return capability_follow(cache, &what, &host_error);
+	struct error before = *reason_last(), error = {0};
+	(void)ctx;
+	return host_nested(capability_follow(cache, &what, &error), &before, &error);
 }
 
 static const struct tally_host host_vtable = {

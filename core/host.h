@@ -45,10 +45,4 @@ void host_stop(struct host *host); /* tally_stopping() from now on */
 bool host_stopping(const struct host *host);
 bool host_sleep(struct host *host, int64_t ns); /* as tally_sleep() */
 
-/* What the last tally_fail() on this thread said; code 0: nothing since host_forget_reason(). */
-void host_forget_reason(void);
-const struct error *host_reason(void);
-/* For what a plugin returned: fills error with its reason, or with errno's text; returns r. */
-int host_explain(int r, struct error *error);
-
 #endif

@@ -17,6 +17,7 @@
 #include "host_metrics.h"
 #include "instance_parts.h"
 #include "log.h"
+#include "reason.h"
 #include "util/clock.h"
 #include "util/text.h"
 
@@ -63,14 +64,15 @@ static void instance_back_off(struct instance *instance, int64_t *backoff)
 
 static int instance_try_start(struct instance *instance, struct error *error)
 {
-	host_forget_reason();
 	instance_set_callable(instance, true);
-	int r = instance->plugin->start ? instance->plugin->start(instance->self) : 0;
+	int r = 0;
+	if (instance->plugin->start)
+		r = NAMED_CALL(&instance->call, "start", instance->plugin->start(instance->self));
 	atomic_store(&instance->tried, true);
 	if (r == 0)
 		return 0;
 	instance_set_callable(instance, false);
-	return host_explain(r < 0 ? r : -EIO, error);
+	return reason_explain(r < 0 ? r : -EIO, error);
 }
 
 static void instance_tell_started(struct instance *instance, unsigned failures, int64_t since)
@@ -90,22 +92,39 @@ static void instance_tell_started(struct instance *instance, unsigned failures, 
 		log_message(TALLY_INFO, instance->name, "started%s", what);
 }
 
+static void instance_tell_not_started(struct instance *instance, const struct error *error)
+{
+	struct trouble_state state;
+	char age[32];
+	enum trouble_news news = trouble_note(&instance->trouble, error->text, &state);
+	trouble_age(&state, age, sizeof(age));
+	if (news == TROUBLE_CHANGES || news == TROUBLE_LASTS)
+		log_message(TALLY_ERROR, instance->name,
+			    "still cannot start after %u attempts in %s: %s", state.failures, age,
+			    error->text);
+	else
+		log_message(news == TROUBLE_NOTHING ? TALLY_DEBUG : TALLY_ERROR, instance->name,
+			    "cannot start: %s; trying again until it works, at least every 30s",
+			    error->text);
+}
+
 /* False: over before it worked. */
 static bool instance_bring_up(struct instance *instance)
 {
 	struct error error;
+	struct trouble_state trouble;
 	int64_t backoff = backoff_first, since = clock_monotonic();
 	unsigned failures = 0;
 	while (!host_stopping(instance->host)) {
 		if (instance_try_start(instance, &error) == 0) {
 			instance_tell_started(instance, failures, since);
+			trouble_end(&instance->trouble, &trouble);
 			return true;
 		}
 		if (instance_over(instance))
 			return false;
-		log_message(failures++ ? TALLY_DEBUG : TALLY_ERROR, instance->name,
-			    "cannot start: %s; trying again until it works, at least every 30s",
-			    error.text);
+		failures++;
+		instance_tell_not_started(instance, &error);
 		instance_back_off(instance, &backoff);
 		if (instance_over(instance))
 			return false;
@@ -148,8 +167,11 @@ static void instance_take_down(struct instance *instance)
 {
 	instance_withdraw(instance);
 	instance_set_callable(instance, false);
-	if (instance->plugin->stop)
-		instance->plugin->stop(instance->self);
+	if (!instance->plugin->stop)
+		return;
+	call_begin(&instance->call, "stop");
+	PLUGIN_CALL(instance->plugin->stop(instance->self));
+	call_end(&instance->call);
 }
 
 /* False: over. */
@@ -167,6 +189,7 @@ static bool instance_live_once(struct instance *instance, int64_t *backoff)
 	if (clock_monotonic() - since > backoff_last)
 		*backoff = backoff_first;
 	log_message(TALLY_ERROR, instance->name, "%s; starting it again", error.text);
+	trouble_note(&instance->trouble, error.text, NULL);
 	instance_back_off(instance, backoff);
 	return !instance_over(instance);
 }
@@ -204,7 +227,7 @@ static int instance_create_delivery(struct instance *instance, struct error *err
 					     .tables = instance->origin->common.tables,
 					     .journal = instance->setup.journal,
 					     .metrics = instance->setup.services->metrics,
-					     .reason = host_reason};
+					     .call = &instance->call};
 	instance->delivery = delivery_create(&setup, error);
 	if (!instance->delivery)
 		return -error->code;
@@ -215,11 +238,11 @@ static int instance_create_delivery(struct instance *instance, struct error *err
 static int instance_create_self(struct instance *instance, struct error *error)
 {
 	const struct plan_instance *plan = instance->origin;
-	host_forget_reason();
 	if (!plan->plugin->create)
 		return 0;
-	int r = plan->plugin->create(host_ctx(instance->host), plan->config, &instance->self);
-	return r < 0 ? host_explain(r, error) : 0;
+	int r = PLUGIN_CALL(
+		plan->plugin->create(host_ctx(instance->host), plan->config, &instance->self));
+	return r < 0 ? reason_explain(r, error) : 0;
 }
 
 int instance_create(const struct instance_setup *setup, struct instance **ret, struct error *error)
@@ -238,6 +261,7 @@ int instance_create(const struct instance_setup *setup, struct instance **ret, s
 	instance->up = host_metrics_announce(setup->services->metrics, plan->plugin, plan->name,
 					     plan_kind_name(plan->kind));
 	pthread_mutex_init(&instance->lock, NULL);
+	trouble_init(&instance->trouble);
 	int r = host_create(setup->services, plan->plugin, plan->name,
 			    gathers ? plan->common.interval : 0, &instance->host, error);
 	if (r == 0)
@@ -268,7 +292,7 @@ static void instance_interrupt(struct instance *instance)
 		return;
 	pthread_mutex_lock(&instance->lock);
 	if (instance->callable)
-		instance->plugin->interrupt(instance->self);
+		PLUGIN_CALL(instance->plugin->interrupt(instance->self));
 	pthread_mutex_unlock(&instance->lock);
 }
 
@@ -310,9 +334,10 @@ void instance_destroy(struct instance *instance)
 		pthread_join(instance->thread, NULL);
 	delivery_destroy(instance->delivery);
 	if (instance->self && instance->plugin->destroy)
-		instance->plugin->destroy(instance->self);
+		PLUGIN_CALL(instance->plugin->destroy(instance->self));
 	host_destroy(instance->host);
 	pthread_mutex_destroy(&instance->lock);
+	trouble_done(&instance->trouble);
 	free(instance);
 }
 
@@ -321,10 +346,9 @@ int instance_reconfigure(struct instance *instance, const struct plan_instance *
 {
 	if (!instance->plugin->reconfigure)
 		return error_set(error, ENOTSUP, "%s: not without a restart", instance->name);
-	host_forget_reason();
-	int r = instance->plugin->reconfigure(instance->self, fresh->config);
+	int r = PLUGIN_CALL(instance->plugin->reconfigure(instance->self, fresh->config));
 	if (r < 0)
-		return host_explain(r, error);
+		return reason_explain(r, error);
 	instance->plan = fresh;
 	return 0;
 }
@@ -352,4 +376,24 @@ bool instance_tried(const struct instance *instance)
 uint64_t instance_waiting(const struct instance *instance)
 {
 	return instance->delivery ? delivery_waiting(instance->delivery) : 0;
+}
+
+bool instance_trouble(struct instance *instance, struct trouble_state *ret)
+{
+	if (trouble_read(&instance->trouble, ret))
+		return true;
+	return instance->delivery && delivery_trouble(instance->delivery, ret);
+}
+
+void instance_describe_call(const struct instance *instance, char *ret, size_t size)
+{
+	char age[32];
+	const char *name = atomic_load(&instance->call.name);
+	int64_t ns = clock_monotonic() - atomic_load(&instance->call.since);
+	int64_t unit = ns < CLOCK_SECOND ? CLOCK_MS : CLOCK_SECOND;
+	text_format_duration(ns / unit * unit, age, sizeof(age));
+	if (name)
+		snprintf(ret, size, "it has not come back from %s() for %s", name, age);
+	else
+		snprintf(ret, size, "its thread has not ended, and is in none of its functions");
 }

@@ -17,6 +17,7 @@
 #include "host.h"
 #include "journal.h"
 #include "plan.h"
+#include "trouble.h"
 
 struct instance;
 
@@ -52,5 +53,9 @@ const struct plan_instance *instance_origin(const struct instance *instance); /*
 bool instance_up(const struct instance *instance);
 bool instance_tried(const struct instance *instance);       /* start() has returned once */
 uint64_t instance_waiting(const struct instance *instance); /* rows; of an output that writes */
+/* What is wrong with it now; false: nothing that is known. */
+bool instance_trouble(struct instance *instance, struct trouble_state *ret);
+/* Says what holds it up: the plugin's function that it is in, and for how long. */
+void instance_describe_call(const struct instance *instance, char *ret, size_t size);
 
 #endif

@@ -17,6 +17,8 @@ struct instance {
 	void *self;
 	struct delivery *delivery; /* of an output that writes */
 	struct metric *up;
+	struct call call;       /* of its thread */
+	struct trouble trouble; /* starting, gathering or following fails */
 	pthread_t thread;
 	bool threaded; /* there is a thread to join */
 	atomic_bool tried, done, asked;

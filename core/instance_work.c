@@ -10,6 +10,7 @@
 
 #include "log.h"
 #include "scheduler.h"
+#include "reason.h"
 #include "util/clock.h"
 #include "util/globs.h"
 #include "util/text.h"
@@ -64,19 +65,22 @@ static void gathering_init(struct gathering *g, struct instance *instance)
 static void gathering_judge(struct gathering *g, int r)
 {
 	struct instance *instance = g->instance;
+	struct trouble_state over;
 	struct error error;
 	if (r == 0) {
 		if (g->failures)
 			log_message(TALLY_NOTICE, instance->name,
 				    "gathers again, after %u failures", g->failures);
 		g->failures = 0;
+		trouble_end(&instance->trouble, &over);
 		return;
 	}
 	if (r == -ECANCELED && host_stopping(instance->host))
 		return;
 	metric_add(g->errors, 1);
 	g->failures++;
-	host_explain(r < 0 ? r : -EIO, &error);
+	reason_explain(r < 0 ? r : -EIO, &error);
+	trouble_note(&instance->trouble, error.text, NULL);
 	log_message(TALLY_ERROR, instance->name,
 		    "cannot gather: %s; trying again at the next interval", error.text);
 }
@@ -85,8 +89,8 @@ static int64_t gathering_once(struct gathering *g)
 {
 	struct instance *instance = g->instance;
 	int64_t before = clock_monotonic();
-	host_forget_reason();
-	int r = instance->plugin->input->gather(instance->self);
+	int r = NAMED_CALL(&instance->call, "gather",
+			   instance->plugin->input->gather(instance->self));
 	int64_t took = clock_monotonic() - before;
 	metric_add(g->gathers, 1);
 	metric_add(g->time, (uint64_t)took);
@@ -127,13 +131,12 @@ static void instance_gather(struct instance *instance)
 
 static int instance_follow(struct instance *instance, struct error *error)
 {
-	host_forget_reason();
-	int r = instance->plugin->input->run(instance->self);
+	int r = NAMED_CALL(&instance->call, "run", instance->plugin->input->run(instance->self));
 	if (host_stopping(instance->host))
 		return 0;
 	if (r == 0)
 		return error_set(error, EPIPE, "ended although nobody stopped it");
-	host_explain(r < 0 ? r : -EIO, error);
+	reason_explain(r < 0 ? r : -EIO, error);
 	error_prefix(error, "ended: ");
 	return r < 0 ? r : -EIO;
 }
@@ -143,11 +146,11 @@ static int instance_follow(struct instance *instance, struct error *error)
 static void instance_prepare_table(struct instance *instance, const struct tally_table *table)
 {
 	struct error error;
-	host_forget_reason();
-	int r = instance->plugin->output->prepare(instance->self, table);
+	int r = NAMED_CALL(&instance->call, "prepare",
+			   instance->plugin->output->prepare(instance->self, table));
 	if (r == 0)
 		return;
-	host_explain(r < 0 ? r : -EIO, &error);
+	reason_explain(r < 0 ? r : -EIO, &error);
 	log_message(TALLY_WARNING, instance->name,
 		    "cannot prepare for table %s: %s; trying again with its first rows",
 		    table->name, error.text);

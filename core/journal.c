@@ -13,6 +13,7 @@
 
 #include "batch.h"
 #include "journal_parts.h"
+#include "reason.h"
 #include "util/clock.h"
 
 const struct tally_option journal_options[] = {
@@ -52,7 +53,7 @@ static struct metric *journal_gauge(struct journal *journal, const char *name, c
 void journal_show_usage(struct journal *journal)
 {
 	struct tally_usage usage = {0};
-	journal->buffer->usage(journal->self, &usage);
+	PLUGIN_CALL(journal->buffer->usage(journal->self, &usage));
 	metric_set(journal->shown_bytes, (int64_t)usage.bytes);
 	metric_set(journal->shown_capacity, (int64_t)usage.capacity);
 }
@@ -145,7 +146,7 @@ int journal_position(struct journal *journal, const char *source, char *ret, siz
 	if (!journal_durable(journal))
 		return -ENOENT;
 	pthread_mutex_lock(&journal->lock);
-	int r = journal->buffer->position(journal->self, source, &position);
+	int r = PLUGIN_CALL(journal->buffer->position(journal->self, source, &position));
 	size_t needed = r == 0 ? strlen(position) + 1 : 0;
 	if (needed > size)
 		r = -ERANGE;
@@ -227,7 +228,7 @@ static void journal_count_lost(struct journal *journal, const struct tally_entry
 int journal_drop_damaged(struct journal *journal, uint64_t after_sequence)
 {
 	struct tally_entry entry;
-	int r = journal->buffer->drop_oldest(journal->self, after_sequence, &entry);
+	int r = PLUGIN_CALL(journal->buffer->drop_oldest(journal->self, after_sequence, &entry));
 	if (r < 0)
 		return r;
 	journal_count_lost(journal, &entry, "damaged");
@@ -251,9 +252,9 @@ static bool journal_untake_idle(struct journal *journal)
 static int journal_drop_oldest(struct journal *journal)
 {
 	struct tally_entry entry;
-	int r = journal->buffer->drop_oldest(journal->self, 0, &entry);
+	int r = PLUGIN_CALL(journal->buffer->drop_oldest(journal->self, 0, &entry));
 	if (r == -ENOENT && journal_untake_idle(journal))
-		r = journal->buffer->drop_oldest(journal->self, 0, &entry);
+		r = PLUGIN_CALL(journal->buffer->drop_oldest(journal->self, 0, &entry));
 	if (r == -ENOENT)
 		return -ENOSPC; /* all of it is being written: the new one goes instead */
 	if (r < 0)
@@ -282,7 +283,7 @@ static int journal_wait_for_room(struct journal *journal, const struct journal_o
 static int journal_make_room(struct journal *journal, const struct journal_origin *origin)
 {
 	struct tally_usage usage = {0};
-	journal->buffer->usage(journal->self, &usage);
+	PLUGIN_CALL(journal->buffer->usage(journal->self, &usage));
 	if (usage.entries == 0 && !journal_durable(journal)) /* of a disk others may take room */
 		return -EMSGSIZE;
 	switch (journal->settings.on_full) {
@@ -300,7 +301,7 @@ static int journal_begin(struct journal *journal)
 {
 	int r = 0;
 	if (!journal->pushed_to && JOURNAL_HAS(journal, forget_absent))
-		r = journal->buffer->forget_absent(journal->self);
+		r = PLUGIN_CALL(journal->buffer->forget_absent(journal->self));
 	journal->pushed_to = r == 0;
 	return r;
 }
@@ -316,8 +317,8 @@ static int journal_store(struct journal *journal, const struct tally_batch *batc
 			r = journal_begin(journal);
 		if (r < 0)
 			return r;
-		r = journal->buffer->push(journal->self, batch, origin->source, origin->position,
-					  ret_sequence);
+		r = PLUGIN_CALL(journal->buffer->push(journal->self, batch, origin->source,
+						      origin->position, ret_sequence));
 		if (r != -ENOSPC)
 			return r;
 		r = journal_make_room(journal, origin);

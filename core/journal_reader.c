@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "journal_parts.h"
+#include "reason.h"
 #include "util/clock.h"
 #include "util/globs.h"
 
@@ -85,10 +86,11 @@ static int journal_scan(struct journal_scan *scan)
 	uint32_t n = 0;
 	bool rewind = true;
 	if (JOURNAL_HAS(journal, survey))
-		return journal->buffer->survey(journal->self, reader->id, journal_scan_entry, scan);
+		return PLUGIN_CALL(journal->buffer->survey(journal->self, reader->id,
+							   journal_scan_entry, scan));
 	do {
-		int r = journal->buffer->peek(journal->self, reader->id, rewind, UINT32_MAX,
-					      entries, 64, &n);
+		int r = PLUGIN_CALL(journal->buffer->peek(journal->self, reader->id, rewind,
+							  UINT32_MAX, entries, 64, &n));
 		for (uint32_t i = 0; i < n && r == 0; i++)
 			r = journal_scan_entry(scan, entries[i].batch->table->name,
 					       entries[i].sequence, entries[i].batch->n_rows);
@@ -207,7 +209,8 @@ static int journal_reader_open(struct journal *journal, const char *output,
 	struct journal_reader *reader = journal_reader_create(journal, output);
 	if (!reader)
 		return -ENOMEM;
-	int r = journal->buffer->open_reader(journal->self, output, &reader->id, &rows);
+	int r = PLUGIN_CALL(
+		journal->buffer->open_reader(journal->self, output, &reader->id, &rows));
 	if (r == 0)
 		r = journal_reader_begin(reader, tables);
 	if (r < 0) {
@@ -277,7 +280,7 @@ void journal_forget(struct journal *journal, const char *output)
 		journal_reader_give_up(reader);
 		journal_reader_free(reader);
 	}
-	journal->buffer->forget_reader(journal->self, output);
+	PLUGIN_CALL(journal->buffer->forget_reader(journal->self, output));
 	journal_settled(journal);
 	pthread_mutex_unlock(&journal->lock);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "journal_parts.h"
+#include "reason.h"
 #include "util/clock.h"
 
 /* ---- The cursor --------------------------------------------------------------- */
@@ -50,7 +51,7 @@ int journal_reader_advance(struct journal_reader *reader)
 	uint64_t settled = journal_reader_settled(reader);
 	if (settled <= reader->cursor)
 		return 0;
-	int r = journal->buffer->settle(journal->self, reader->id, settled);
+	int r = PLUGIN_CALL(journal->buffer->settle(journal->self, reader->id, settled));
 	if (r < 0)
 		return r; /* the next one goes further and makes up for it */
 	reader->cursor = settled;
@@ -70,7 +71,7 @@ void journal_reader_untake(struct journal_reader *reader)
 	reader->taken_rows = 0;
 	reader->writing = false;
 	reader->given = reader->cursor;
-	journal->buffer->peek(journal->self, reader->id, true, 0, &none, 0, &n);
+	PLUGIN_CALL(journal->buffer->peek(journal->self, reader->id, true, 0, &none, 0, &n));
 }
 
 /* ---- When something is due ---------------------------------------------------- */
@@ -144,8 +145,8 @@ static int journal_reader_peek(struct journal_reader *reader)
 	struct tally_entry *next = reader->taken + reader->n_taken;
 	uint32_t max_rows = (uint32_t)journal->settings.batch_size - (uint32_t)reader->taken_rows;
 	uint32_t n = 0;
-	int r = journal->buffer->peek(journal->self, reader->id, false, max_rows, next,
-				      JOURNAL_TAKE_MAX - reader->n_taken, &n);
+	int r = PLUGIN_CALL(journal->buffer->peek(journal->self, reader->id, false, max_rows, next,
+						  JOURNAL_TAKE_MAX - reader->n_taken, &n));
 	if (r < 0)
 		return r;
 	for (uint32_t i = 0; i < n; i++) {

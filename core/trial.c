@@ -6,6 +6,7 @@
 
 #include "host.h"
 #include "host_metrics.h"
+#include "reason.h"
 
 struct trial {
 	struct host_services services; /* of nobody else */
@@ -43,15 +44,14 @@ static void trial_instance(struct trial *trial, const struct plan_instance *plan
 	struct error error;
 	void *self = NULL;
 	int r = host_create(&trial->services, plugin, plan->name, 0, &host, &error);
-	host_forget_reason();
 	if (r == 0 && plugin->create) {
-		r = plugin->create(host_ctx(host), plan->config, &self);
-		r = r < 0 ? host_explain(r, &error) : 0;
+		r = PLUGIN_CALL(plugin->create(host_ctx(host), plan->config, &self));
+		r = r < 0 ? reason_explain(r, &error) : 0;
 	}
 	if (r < 0)
 		trial_add(trial, plan, error.text);
 	else if (self && plugin->destroy)
-		plugin->destroy(self);
+		PLUGIN_CALL(plugin->destroy(self));
 	host_destroy(host);
 }
 

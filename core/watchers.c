@@ -8,6 +8,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "reason.h"
+
 struct watchers_entry {
 	struct watchers_entry *next;
 	const struct tally_watcher *watcher;
@@ -68,6 +70,6 @@ void watchers_show(struct watchers *watchers, const struct tally_batch *batch)
 {
 	pthread_rwlock_rdlock(&watchers->lock);
 	for (const struct watchers_entry *entry = watchers->first; entry; entry = entry->next)
-		entry->watcher->watch(entry->self, batch);
+		PLUGIN_CALL(entry->watcher->watch(entry->self, batch));
 	pthread_rwlock_unlock(&watchers->lock);
 }

@@ -10,6 +10,7 @@
 #include "commands/checked.h"
 #include "commands/command.h"
 #include "host.h"
+#include "reason.h"
 
 struct db {
 	struct host_services services;
@@ -49,11 +50,10 @@ static int db_instance(struct db *db, const struct plan_instance *plan)
 	struct error error;
 	int r = host_create(&db->services, plan->plugin, plan->name, 0, &host, &error);
 	if (r == 0) {
-		host_forget_reason();
 		printf("%s\n", plan->name);
-		r = plan->plugin->command(host_ctx(host), plan->config, &db->command);
+		r = PLUGIN_CALL(plan->plugin->command(host_ctx(host), plan->config, &db->command));
 		if (r < 0)
-			host_explain(r, &error);
+			reason_explain(r, &error);
 	}
 	host_destroy(host);
 	fflush(stdout);

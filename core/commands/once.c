@@ -20,6 +20,7 @@
 #include "commands/command.h"
 #include "commands/rows.h"
 #include "host.h"
+#include "reason.h"
 #include "util/clock.h"
 #include "util/text.h"
 
@@ -92,7 +93,7 @@ static void once_judge(struct once_input *input, int r, const char *what)
 	struct error error;
 	if (r == 0 || host_stopping(input->host))
 		return;
-	host_explain(r < 0 ? r : -EIO, &error);
+	reason_explain(r < 0 ? r : -EIO, &error);
 	fprintf(stderr, "%s: cannot %s: %s\n", input->plan->name, what, error.text);
 	atomic_store(&input->failed, true);
 }
@@ -103,8 +104,7 @@ static void once_gather(struct once_input *input)
 	for (int64_t i = 0; i < input->once->samples && !host_stopping(input->host); i++) {
 		if (i > 0 && host_sleep(input->host, input->plan->common.interval))
 			return;
-		host_forget_reason();
-		once_judge(input, plugin->gather(input->self), "gather");
+		once_judge(input, PLUGIN_CALL(plugin->gather(input->self)), "gather");
 	}
 }
 
@@ -112,18 +112,17 @@ static void *once_main(void *arg)
 {
 	struct once_input *input = arg;
 	const struct tally_plugin *plugin = input->plan->plugin;
-	host_forget_reason();
-	int r = plugin->start ? plugin->start(input->self) : 0;
+	int r = plugin->start ? PLUGIN_CALL(plugin->start(input->self)) : 0;
 	once_judge(input, r, "start");
 	if (r == 0 && once_follows(input))
-		once_judge(input, plugin->input->run(input->self), "run");
+		once_judge(input, PLUGIN_CALL(plugin->input->run(input->self)), "run");
 	else if (r == 0)
 		once_gather(input);
 	pthread_mutex_lock(&input->once->lock);
 	input->callable = false;
 	pthread_mutex_unlock(&input->once->lock);
 	if (r == 0 && plugin->stop)
-		plugin->stop(input->self);
+		PLUGIN_CALL(plugin->stop(input->self));
 	atomic_store(&input->done, true);
 	return NULL;
 }
@@ -136,10 +135,10 @@ static int once_start_input(struct once *once, struct once_input *input, struct 
 	int64_t interval = once_follows(input) ? 0 : plan->common.interval;
 	int r = host_create(&once->services, plan->plugin, plan->name, interval, &input->host,
 			    error);
-	host_forget_reason();
 	if (r == 0 && plan->plugin->create) {
-		r = plan->plugin->create(host_ctx(input->host), plan->config, &input->self);
-		r = r < 0 ? host_explain(r, error) : 0;
+		r = PLUGIN_CALL(
+			plan->plugin->create(host_ctx(input->host), plan->config, &input->self));
+		r = r < 0 ? reason_explain(r, error) : 0;
 	}
 	if (r < 0)
 		return r;
@@ -178,7 +177,7 @@ static void once_stop_input(struct once_input *input)
 	host_stop(input->host);
 	pthread_mutex_lock(&input->once->lock);
 	if (plugin->interrupt && input->callable)
-		plugin->interrupt(input->self);
+		PLUGIN_CALL(plugin->interrupt(input->self));
 	pthread_mutex_unlock(&input->once->lock);
 }
 
@@ -288,7 +287,7 @@ static void once_done(struct once *once)
 		if (input->threaded)
 			pthread_join(input->thread, NULL);
 		if (input->self && input->plan->plugin->destroy)
-			input->plan->plugin->destroy(input->self);
+			PLUGIN_CALL(input->plan->plugin->destroy(input->self));
 		host_destroy(input->host);
 	}
 	free(once->inputs);

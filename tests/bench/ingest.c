@@ -95,12 +95,6 @@ struct bench {
 	int64_t drain_deadline;
 };
 
-static const struct error *reason(void)
-{
-	static const struct error none;
-	return &none;
-}
-
 static bool is_stopping(void *arg)
 {
 	return atomic_load(&((struct bench *)arg)->stopping);
@@ -156,8 +150,7 @@ static void start(struct bench *bench, uint32_t rows, uint32_t connections)
 					  .output = timescale_plugin->output,
 					  .self = bench->store,
 					  .journal = bench->journal,
-					  .metrics = bench->metrics,
-					  .reason = reason};
+					  .metrics = bench->metrics};
 	bench->delivery = delivery_create(&delivery, &error);
 	bench->router = router_create(bench->metrics, bench->positions);
 	if (!bench->delivery || router_set(bench->router, &bench->journal, 1) < 0)

@@ -74,12 +74,6 @@ static int bench_count(void *self, const struct tally_entry *entries, uint32_t n
 
 const struct tally_output bench_counting = {.size = sizeof(bench_counting), .write = bench_count};
 
-static const struct error *line_reason(void)
-{
-	static const struct error none;
-	return &none;
-}
-
 /* ---- The line ------------------------------------------------------------------- */
 
 static bool line_is_stopping(void *arg)
@@ -114,8 +108,7 @@ void line_start(struct bench_line *line)
 						.output = line->output,
 						.self = line->output_self,
 						.journal = line->journal,
-						.metrics = line->metrics,
-						.reason = line_reason};
+						.metrics = line->metrics};
 	line->delivery = delivery_create(&delivery, &error);
 	line->router = router_create(line->metrics, line->positions);
 	if (!line->delivery || !line->router || router_set(line->router, &line->journal, 1) < 0 ||

@@ -13,6 +13,7 @@
 
 #include "delivery.h"
 #include "pipeline_fixture.h"
+#include "reason.h"
 #include "util/clock.h"
 
 #include <cmocka.h>
@@ -46,19 +47,16 @@ struct output {
 	unsigned n_prepared;
 	bool wrote_unprepared;
 	const struct tally_table *prepared[8];
-	struct error said;
 };
 
 static struct output o;
 
-static const struct error *output_reason(void)
-{
-	return &o.said;
-}
-
 static int output_fail(int error, const char *text)
 {
-	return error_set(&o.said, error, "%s", text);
+	struct error said;
+	int r = error_set(&said, error, "%s", text);
+	reason_restore(&said);
+	return r;
 }
 
 static int output_prepare(void *self, const struct tally_table *table)
@@ -133,8 +131,7 @@ static int start_as(const char *name)
 				       .output = &output_calls,
 				       .self = &o,
 				       .journal = p.journal,
-				       .metrics = p.metrics,
-				       .reason = output_reason};
+				       .metrics = p.metrics};
 	o.delivery = delivery_create(&setup, &error);
 	assert_non_null(o.delivery);
 	return 0;
@@ -150,7 +147,10 @@ static int start(void **state)
 static int start_unheard(void **state)
 {
 	(void)state;
-	return start_as("unheard");
+	static unsigned n;
+	static char name[32];
+	snprintf(name, sizeof(name), "unheard%u", n++);
+	return start_as(name);
 }
 
 static void run(void)
@@ -519,14 +519,27 @@ static unsigned count_text(const char *text, const char *what)
 	return n;
 }
 
-static void a_failing_output_is_told_once_and_again_when_it_works(void **state)
+/* What has been logged while work ran. */
+static const char *log_of(void (*work)(void))
 {
 	char path[] = "/tmp/tallyd-delivery-XXXXXX";
 	static char text[64 * 1024];
-	(void)state;
 	int fd = mkstemp(path), kept = dup(STDERR_FILENO);
 	assert_true(fd >= 0 && kept >= 0);
 	dup2(fd, STDERR_FILENO);
+	work();
+	dup2(kept, STDERR_FILENO);
+	close(kept);
+	ssize_t len = pread(fd, text, sizeof(text) - 1, 0);
+	close(fd);
+	unlink(path);
+	assert_true(len > 0);
+	text[len] = '\0';
+	return text;
+}
+
+static void fail_until_it_works(void)
+{
 	o.script = always_fails;
 	push(4);
 	run();
@@ -534,16 +547,112 @@ static void a_failing_output_is_told_once_and_again_when_it_works(void **state)
 	atomic_store(&o.mode, 1);
 	WAIT_UNTIL(atomic_load(&o.n_stored) == 4);
 	drain(0);
-	dup2(kept, STDERR_FILENO);
-	close(kept);
-	ssize_t len = pread(fd, text, sizeof(text) - 1, 0);
-	close(fd);
-	unlink(path);
-	assert_true(len > 0);
+}
+
+static void a_failing_output_is_told_once_and_again_when_it_works(void **state)
+{
+	(void)state;
+	const char *text = log_of(fail_until_it_works);
 	assert_int_equal(count_text(text, "cannot write"), 1);
 	assert_int_equal(count_text(text, "connection refused"), 1);
 	assert_int_equal(count_text(text, "writes again after"), 1);
 	assert_int_equal(count_text(text, "40 rows had waited"), 1);
+}
+
+/* First fails and says why, then rejects without a word. */
+static int fails_then_rejects(struct output *output, const struct tally_entry *entries, uint32_t n,
+			      uint8_t *verdicts)
+{
+	(void)entries;
+	if (atomic_load(&output->writes) == 0)
+		return output_fail(EIO, "the disk is on fire");
+	memset(verdicts, TALLY_REJECT, n);
+	return 0;
+}
+
+static void fail_then_reject(void)
+{
+	o.script = fails_then_rejects;
+	push(1);
+	run();
+	WAIT_UNTIL(delivery_waiting(o.delivery) == 0);
+	drain(0);
+}
+
+static void a_rejection_never_shows_the_reason_of_an_earlier_call(void **state)
+{
+	(void)state;
+	const char *text = log_of(fail_then_reject);
+	assert_int_equal(count_text(text, "cannot write: the disk is on fire"), 1);
+	assert_int_equal(count_text(text, "rejected: it does not say why"), 1);
+	assert_int_equal(count_text(text, "rejected: the disk is on fire"), 0);
+}
+
+/* Rejects the first without a word and then fails at the others, in one call. */
+static int rejects_and_fails(struct output *output, const struct tally_entry *entries, uint32_t n,
+			     uint8_t *verdicts)
+{
+	(void)output;
+	(void)entries;
+	memset(verdicts, TALLY_DONE, n);
+	verdicts[0] = TALLY_REJECT;
+	return n > 1 ? output_fail(EIO, "the disk is on fire") : 0;
+}
+
+static void reject_and_fail(void)
+{
+	struct journal_settings settings = pipeline_settings(JOURNAL_BLOCK);
+	settings.batch_size = 20;
+	journal_configure(p.journal, &settings);
+	o.script = rejects_and_fails;
+	push(2);
+	run();
+	WAIT_UNTIL(delivery_waiting(o.delivery) == 0);
+	drain(0);
+}
+
+static void why_a_write_failed_is_not_why_rows_were_rejected(void **state)
+{
+	(void)state;
+	const char *text = log_of(reject_and_fail);
+	assert_int_equal(count_text(text, "rejected: the disk is on fire"), 0);
+	assert_int_equal(count_text(text, "cannot write: the disk is on fire"), 1);
+}
+
+/* Another reason each time, until it works. */
+static int fails_with_another_reason(struct output *output, const struct tally_entry *entries,
+				     uint32_t n, uint8_t *verdicts)
+{
+	switch (atomic_load(&output->writes)) {
+	case 0:
+		return output_fail(ECONNRESET, "the connection was lost");
+	case 1:
+		return output_fail(EACCES, "password authentication failed");
+	default:
+		return all_done(output, entries, n, verdicts);
+	}
+}
+
+static void fail_with_another_reason(void)
+{
+	struct trouble_state trouble;
+	o.script = fails_with_another_reason;
+	assert_false(delivery_trouble(o.delivery, &trouble));
+	push(1);
+	run();
+	WAIT_UNTIL(delivery_trouble(o.delivery, &trouble) && trouble.failures == 2);
+	assert_string_equal(trouble.text, "password authentication failed");
+	WAIT_UNTIL(atomic_load(&o.n_stored) == 1);
+	drain(0);
+	assert_false(delivery_trouble(o.delivery, &trouble));
+}
+
+static void a_reason_that_changes_is_told_at_once(void **state)
+{
+	(void)state;
+	const char *text = log_of(fail_with_another_reason);
+	assert_int_equal(count_text(text, "cannot write: the connection was lost"), 1);
+	assert_int_equal(count_text(text, "10 rows wait: password authentication failed"), 1);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -569,6 +678,12 @@ int main(void)
 		TEST(one_that_runs_again_goes_on_where_it_was),
 		cmocka_unit_test_setup_teardown(
 			a_failing_output_is_told_once_and_again_when_it_works, start_unheard, stop),
+		cmocka_unit_test_setup_teardown(
+			a_rejection_never_shows_the_reason_of_an_earlier_call, start_unheard, stop),
+		cmocka_unit_test_setup_teardown(why_a_write_failed_is_not_why_rows_were_rejected,
+						start_unheard, stop),
+		cmocka_unit_test_setup_teardown(a_reason_that_changes_is_told_at_once,
+						start_unheard, stop),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
