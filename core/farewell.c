@@ -34,8 +34,9 @@ static void farewell_ask(const struct farewell *farewell)
 
 static void farewell_hurry(struct farewell *farewell)
 {
-	if (farewell->drain_deadline <= clock_monotonic())
+	if (farewell->hurried)
 		return;
+	farewell->hurried = true;
 	log_message(TALLY_NOTICE, "daemon",
 		    "told again to stop: not waiting for outputs any longer");
 	farewell->drain_deadline = clock_monotonic();
@@ -60,17 +61,24 @@ static void farewell_turn_once(struct farewell *farewell)
 static void farewell_tell_late(const struct farewell *farewell)
 {
 	const struct daemon *daemon = farewell->daemon;
-	for (size_t i = 0; i < daemon->n_instances; i++)
-		if (farewell_means(farewell, i) && !instance_done(daemon->instances[i]))
-			log_list(TALLY_ERROR, instance_plan(daemon->instances[i])->name,
-				 "does not stop: it has not come back from a call");
+	char what[128];
+	for (size_t i = 0; i < daemon->n_instances; i++) {
+		const struct instance *instance = daemon->instances[i];
+		if (!farewell_means(farewell, i) || instance_done(instance))
+			continue;
+		instance_describe_call(instance, what, sizeof(what));
+		log_list(TALLY_ERROR, instance_plan(instance)->name, "does not stop: %s", what);
+	}
 }
 
 bool farewell_wait(struct farewell *farewell)
 {
+	int64_t asked = clock_monotonic();
 	farewell_ask(farewell);
 	while (!farewell_done(farewell)) {
-		if (clock_monotonic() >= farewell->drain_deadline + farewell_grace) {
+		/* The deadline may be past already: those before may have taken all of the time. */
+		int64_t from = farewell->drain_deadline > asked ? farewell->drain_deadline : asked;
+		if (clock_monotonic() >= from + farewell_grace) {
 			farewell_tell_late(farewell);
 			return false;
 		}

@@ -14,6 +14,7 @@ struct farewell {
 	farewell_pick_fn *pick; /* who is meant */
 	const void *arg;
 	int64_t drain_deadline; /* monotonic ns; moved to now by a signal */
+	bool hurried;           /* by a signal */
 };
 
 /* How long after its drain deadline an instance may take to come back from a call. */

@@ -21,11 +21,10 @@ static bool shutdown_is_input(const void *arg, const struct instance *instance)
 	return instance_plan(instance)->kind == PLAN_INPUT;
 }
 
-static bool shutdown_is_any(const void *arg, const struct instance *instance)
+static bool shutdown_is_output(const void *arg, const struct instance *instance)
 {
 	(void)arg;
-	(void)instance;
-	return true;
+	return instance_plan(instance)->kind == PLAN_OUTPUT;
 }
 
 static void shutdown_tell_left(struct daemon *daemon)
@@ -62,16 +61,18 @@ static void shutdown_abandon(struct daemon *daemon)
 
 int daemon_shutdown(struct daemon *daemon)
 {
-	struct farewell farewell = {
-		.daemon = daemon,
-		.pick = shutdown_is_input,
-		.drain_deadline = clock_monotonic() + daemon->drain_timeout,
-	};
+	int64_t now = clock_monotonic();
+	struct farewell inputs = {
+		.daemon = daemon, .pick = shutdown_is_input, .drain_deadline = now};
+	struct farewell outputs = {.daemon = daemon,
+				   .pick = shutdown_is_output,
+				   .drain_deadline = now + daemon->drain_timeout};
 	sd_notify_send("STOPPING=1");
 	log_message(TALLY_INFO, shutdown_source, "stopping");
-	farewell_wait(&farewell);
-	farewell.pick = shutdown_is_any;
-	bool done = farewell_wait(&farewell);
+	bool done = farewell_wait(&inputs);
+	if (inputs.hurried)
+		outputs.drain_deadline = clock_monotonic();
+	done = farewell_wait(&outputs) && done;
 	shutdown_tell_left(daemon);
 	if (!done)
 		shutdown_abandon(daemon);

@@ -49,7 +49,21 @@ static void status_process(const struct daemon *daemon)
 		 up, memory, usage.cpu_seconds, usage.threads, usage.open_fds);
 }
 
-static void status_instance(struct daemon *daemon, const struct instance *instance)
+/* Since when it fails, how often it was tried, and why. */
+static void status_trouble(struct instance *instance)
+{
+	struct trouble_state state;
+	char age[32], since[32];
+	if (!instance_trouble(instance, &state))
+		return;
+	trouble_age(&state, age, sizeof(age));
+	trouble_since(state.since, since, sizeof(since));
+	log_list(TALLY_INFO, instance_plan(instance)->name,
+		 "status: failing since %s (%s), %u times in a row, last error: %s", since, age,
+		 state.failures, state.text);
+}
+
+static void status_instance(struct daemon *daemon, struct instance *instance)
 {
 	const struct plan_instance *plan = instance_plan(instance);
 	const char *state = instance_up(instance) ? "running" : "not running";
@@ -66,6 +80,7 @@ static void status_instance(struct daemon *daemon, const struct instance *instan
 			 status_total(daemon, "tallyd_rows_dropped_total", "output", plan->name));
 	else
 		log_list(TALLY_INFO, plan->name, "status: %s", state);
+	status_trouble(instance);
 }
 
 static void status_buffer(struct daemon *daemon, const struct buffer *buffer)

@@ -166,7 +166,8 @@ def test_a_plugin_that_never_comes_back_is_named_and_left_behind(daemon):
     tell(d, "counter", "hang")
     d.start(ready="told to hang")
     log = terminate(d, status=1)
-    assert "input.counter: does not stop" in log
+    assert "input.counter: does not stop: it has not come back from gather() for " in log
+    assert "output.recorder: does not stop" not in log
 
 
 def test_positions_are_kept_so_that_an_input_goes_on(daemon):
@@ -240,6 +241,39 @@ def test_retried_rows_arrive_once_and_in_order(daemon):
     records(d, 30)
     d.stop()
     assert unbroken(numbers(d))
+
+
+def test_the_status_says_since_when_an_output_fails_and_why(daemon):
+    d = daemon()
+    tell(d, "recorder", "fail")
+    d.start(ready="ready:")
+    d.says("output.recorder: cannot write: told to fail")
+    d.process.send_signal(signal.SIGUSR1)
+    d.says("output.recorder: status: failing since 20")
+    line = next(x for x in d.log.splitlines() if "failing since" in x)
+    assert "last error: told to fail" in line and "times in a row" in line
+    tell(d, "recorder", "")
+    records(d, 30)
+    mark = len(d.log)
+    d.process.send_signal(signal.SIGUSR1)
+    d.says("output.recorder: status: running", after=mark)
+    d.says("input.counter: status: running", after=mark)
+    assert "failing" not in d.log[mark:]
+    d.stop()
+
+
+def test_the_status_says_why_an_input_cannot_gather_and_an_output_not_start(daemon):
+    d = daemon()
+    tell(d, "counter", "fail")
+    tell(d, "recorder", "nostart")
+    d.start(ready="ready:")
+    d.says("input.counter: cannot gather")
+    d.process.send_signal(signal.SIGUSR1)
+    for name, why in (("input.counter", "told to fail"), ("output.recorder", "told not to start")):
+        d.says(f"{name}: status: failing since 20")
+        line = next(x for x in d.log.splitlines() if f"{name}: status: failing" in x)
+        assert line.endswith(f"last error: {why}")
+    d.stop()
 
 
 def test_status_on_sigusr1(daemon):
