@@ -40,7 +40,7 @@ struct daemon {
 	struct instance **instances; /* inputs and outputs */
 	size_t n_instances;
 	int64_t drain_timeout;
-	int64_t started, chores_due;             /* monotonic ns */
+	int64_t started, chores_due, anew_due;   /* monotonic ns */
 	int64_t watchdog_interval, watchdog_due; /* 0: nobody watches */
 	int signals;
 	bool ready;
@@ -63,7 +63,7 @@ void daemon_remove_instance(struct daemon *daemon, struct instance *instance);
 struct buffer *daemon_find_buffer(const struct daemon *daemon, const char *name);
 struct instance *daemon_find_instance(const struct daemon *daemon, const char *name);
 
-/* The router learns of all buffers. */
+/* The router learns of all buffers, and of all tables that inputs may emit. */
 int daemon_route(struct daemon *daemon);
 /* Whoever waits in a full buffer, or for a batch to be due, looks up. */
 void daemon_wake(struct daemon *daemon);

@@ -127,6 +127,11 @@ int daemon_route(struct daemon *daemon)
 		journals[i] = buffer_journal(daemon->buffers[i]);
 	int r = router_set(daemon->services.router, journals, daemon->n_buffers);
 	free(journals);
+	for (size_t i = 0; i < daemon->n_instances && r == 0; i++) {
+		const struct plan_instance *plan = instance_plan(daemon->instances[i]);
+		if (plan->kind == PLAN_INPUT)
+			router_announce(daemon->services.router, plan->name, plan->plugin->tables);
+	}
 	return r;
 }
 

@@ -32,6 +32,9 @@ struct host {
 	uint32_t n_metrics;
 	int stop_fd;
 	atomic_bool stopping;
+	atomic_bool passed_over; /* a blocked buffer lacks rows that are to be read again */
+	void (*waiting)(void *arg);
+	void *waiting_arg;
 };
 
 static struct host *host_of(const struct tally_ctx *ctx)
@@ -75,6 +78,13 @@ bool host_stopping(const struct host *host)
 	return atomic_load(&host->stopping);
 }
 
+void host_resume(struct host *host)
+{
+	eventfd_t stops;
+	atomic_store(&host->stopping, false);
+	eventfd_read(host->stop_fd, &stops);
+}
+
 bool host_sleep(struct host *host, int64_t ns)
 {
 	struct pollfd stop = {.fd = host->stop_fd, .events = POLLIN};
@@ -97,6 +107,38 @@ static bool host_ctx_stopping(const struct tally_ctx *ctx)
 static bool host_cancelled(void *host)
 {
 	return host_stopping(host);
+}
+
+void host_set_waiting(struct host *host, void (*waiting)(void *arg), void *arg)
+{
+	host->waiting = waiting;
+	host->waiting_arg = arg;
+}
+
+static void host_waits(void *arg)
+{
+	const struct host *host = arg;
+	if (host->waiting)
+		host->waiting(host->waiting_arg);
+}
+
+/* What a follower emits without a position it tells of anew when it begins anew. */
+static void host_passed_over(void *arg, bool again)
+{
+	struct host *host = arg;
+	const struct tally_input *input = host->plugin->input;
+	if (again || (input && input->run))
+		atomic_store(&host->passed_over, true);
+}
+
+bool host_take_passed_over(struct host *host)
+{
+	return atomic_exchange(&host->passed_over, false);
+}
+
+bool host_is_passed_over(const struct host *host)
+{
+	return atomic_load(&host->passed_over);
 }
 
 static int host_stop_fd(const struct tally_ctx *ctx)
@@ -347,7 +389,11 @@ int host_create(const struct host_services *services, const struct tally_plugin 
 				       .state_dir = services->state_dir,
 				       .writer = services->writer,
 				       .interval = interval};
-	host->from = (struct router_source){name, host_cancelled, host};
+	host->from = (struct router_source){.input = name,
+					    .cancelled = host_cancelled,
+					    .waiting = host_waits,
+					    .passed_over = host_passed_over,
+					    .arg = host};
 	host->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	int r = host->stop_fd < 0 ? -errno : 0;
 	if (r == 0)

@@ -38,10 +38,18 @@ int host_create(const struct host_services *services, const struct tally_plugin 
 void host_destroy(struct host *host);
 struct tally_ctx *host_ctx(struct host *host);
 
+/* Called on the input's thread about once a second while a buffer takes none of its rows. */
+void host_set_waiting(struct host *host, void (*waiting)(void *arg), void *arg);
+/* Has a blocked buffer not got rows of this input that another one has?  Then it should begin anew,
+ * to read them again.  Asking forgets it. */
+bool host_take_passed_over(struct host *host);
+bool host_is_passed_over(const struct host *host);
+
 /* Where rejected rows go while this output delivers; NULL: nowhere. */
 void host_set_delivery(struct host *host, struct delivery *delivery);
 
-void host_stop(struct host *host); /* tally_stopping() from now on */
+void host_stop(struct host *host);   /* tally_stopping() from now on */
+void host_resume(struct host *host); /* no longer; by the instance's own thread */
 bool host_stopping(const struct host *host);
 bool host_sleep(struct host *host, int64_t ns); /* as tally_sleep() */
 

@@ -203,13 +203,23 @@ static void instance_name_thread(const struct instance *instance)
 	prctl(PR_SET_NAME, name);
 }
 
+/* Was it stopped only to begin anew? */
+static bool instance_resumes(struct instance *instance)
+{
+	if (!atomic_exchange(&instance->again, false) || atomic_load(&instance->asked))
+		return false;
+	host_resume(instance->host);
+	return !atomic_load(&instance->asked);
+}
+
 static void *instance_main(void *arg)
 {
 	struct instance *instance = arg;
 	int64_t backoff = backoff_first;
 	instance_name_thread(instance);
-	while (!instance_over(instance) && instance_live_once(instance, &backoff))
-		;
+	bool alive = true;
+	while (alive && (!instance_over(instance) || instance_resumes(instance)))
+		alive = instance_live_once(instance, &backoff) || instance_resumes(instance);
 	atomic_store(&instance->tried, true);
 	atomic_store(&instance->done, true);
 	return NULL;
@@ -262,6 +272,7 @@ int instance_create(const struct instance_setup *setup, struct instance **ret, s
 					     plan_kind_name(plan->kind));
 	pthread_mutex_init(&instance->lock, NULL);
 	trouble_init(&instance->trouble);
+	instance_announce(instance);
 	int r = host_create(setup->services, plan->plugin, plan->name,
 			    gathers ? plan->common.interval : 0, &instance->host, error);
 	if (r == 0)
@@ -314,6 +325,22 @@ void instance_poke(struct instance *instance)
 		journal_wake(instance->setup.journal);
 	if (!instance_done(instance))
 		instance_interrupt(instance);
+}
+
+bool instance_is_passed_over(const struct instance *instance)
+{
+	return instance->origin->kind == PLAN_INPUT && host_is_passed_over(instance->host);
+}
+
+bool instance_begin_anew(struct instance *instance)
+{
+	if (atomic_load(&instance->asked) || !instance_is_passed_over(instance) ||
+	    !host_take_passed_over(instance->host))
+		return false;
+	atomic_store(&instance->again, true);
+	host_stop(instance->host);
+	instance_interrupt(instance);
+	return true;
 }
 
 bool instance_done(const struct instance *instance)

@@ -39,6 +39,10 @@ int instance_start(struct instance *instance, struct error *error);
 void instance_stop(struct instance *instance, int64_t drain_deadline);
 void instance_poke(struct instance *instance);
 bool instance_done(const struct instance *instance);
+/* An input that a blocked buffer has been passed over with is stopped and begins anew where its
+ * position is, so that the buffer gets these rows too.  False: it does not have to. */
+bool instance_begin_anew(struct instance *instance);
+bool instance_is_passed_over(const struct instance *instance);
 bool instance_asked_to_stop(const struct instance *instance);
 
 /* Done, or never started.  Detaches an output from its journal. */

@@ -22,6 +22,7 @@ struct instance {
 	pthread_t thread;
 	bool threaded; /* there is a thread to join */
 	atomic_bool tried, done, asked;
+	atomic_bool again;      /* it is stopped only to begin anew */
 	int64_t drain_deadline; /* atomic; 0 until asked */
 	pthread_mutex_t lock;   /* guards callable; held over interrupt(), which does not block */
 	bool callable;          /* the plugin may be interrupted: it is not being stopped */
@@ -30,6 +31,9 @@ struct instance {
 /* The plugin's part between start() and stop(); returns when stopping, or with why it ended early
  * (negative, and error filled). */
 int instance_work(struct instance *instance, struct error *error);
+
+/* Its counters are there from now on, at 0, also while it cannot start. */
+void instance_announce(const struct instance *instance);
 
 bool instance_writes(const struct instance *instance);
 /* Should the thread come to its end?  An output that was asked to stop first writes what waits. */

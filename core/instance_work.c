@@ -24,6 +24,8 @@ struct gathering {
 	struct scheduler scheduler;
 	struct metric *gathers, *errors, *skipped, *time;
 	uint64_t skipped_here; /* since the start, for telling only every so often */
+	uint64_t waited_ticks; /* of this gather: counted while it waited for a buffer */
+	bool waited;           /* this gather did */
 	unsigned failures;     /* in a row */
 };
 
@@ -46,18 +48,32 @@ static uint64_t gathering_seed(const struct instance *instance)
 	return seed;
 }
 
-static void gathering_init(struct gathering *g, struct instance *instance)
+static void gathering_count(struct gathering *g, const struct instance *instance)
 {
-	const struct plan_common *common = &instance->origin->common;
-	*g = (struct gathering){.instance = instance};
 	g->gathers = gathering_counter(instance, "tallyd_gathers_total", NULL,
 				       "Times the input was asked to gather.");
 	g->errors = gathering_counter(instance, "tallyd_gather_errors_total", NULL,
 				      "Gathers that failed.");
 	g->skipped = gathering_counter(instance, "tallyd_gathers_skipped_total", NULL,
-				       "Gathers left out because the one before took too long.");
+				       "Gathers left out because the one before took too long, or "
+				       "waited for a buffer to take its rows.");
 	g->time = gathering_counter(instance, "tallyd_gather_seconds_total", "ns",
 				    "Time spent gathering.");
+}
+
+void instance_announce(const struct instance *instance)
+{
+	const struct tally_input *input = instance->plugin->input;
+	struct gathering g;
+	if (instance->origin->kind == PLAN_INPUT && input && input->gather)
+		gathering_count(&g, instance);
+}
+
+static void gathering_init(struct gathering *g, struct instance *instance)
+{
+	const struct plan_common *common = &instance->origin->common;
+	*g = (struct gathering){.instance = instance};
+	gathering_count(g, instance);
 	scheduler_init(&g->scheduler, common->interval, common->jitter, gathering_seed(instance),
 		       clock_now(), clock_monotonic());
 }
@@ -98,12 +114,30 @@ static int64_t gathering_once(struct gathering *g)
 	return took;
 }
 
+/* Ticks that pass while a buffer takes no rows are counted as they do, not when it is over. */
+static void gathering_waits(void *arg)
+{
+	struct gathering *g = arg;
+	uint64_t passed = scheduler_passed(&g->scheduler, clock_monotonic());
+	if (passed > g->waited_ticks)
+		metric_add(g->skipped, passed - g->waited_ticks);
+	g->waited_ticks = passed;
+	g->waited = true;
+}
+
 static void gathering_tell_skipped(struct gathering *g, uint64_t skipped, int64_t took)
 {
 	uint64_t before = g->skipped_here;
 	char interval[32], duration[32];
 	g->skipped_here += skipped;
-	metric_add(g->skipped, skipped);
+	metric_add(g->skipped, skipped - g->waited_ticks);
+	if (g->waited) {
+		log_message(TALLY_WARNING, g->instance->name,
+			    "%" PRIu64 " gathers were skipped while a buffer took no rows; %" PRIu64
+			    " so far",
+			    skipped, g->skipped_here);
+		return;
+	}
 	if (before && before / GATHER_TELL_SKIPPED == g->skipped_here / GATHER_TELL_SKIPPED)
 		return;
 	text_format_duration(g->scheduler.interval, interval, sizeof(interval));
@@ -119,12 +153,16 @@ static void instance_gather(struct instance *instance)
 {
 	struct gathering g;
 	gathering_init(&g, instance);
+	host_set_waiting(instance->host, gathering_waits, &g);
 	do {
+		g.waited = false;
+		g.waited_ticks = 0;
 		int64_t took = gathering_once(&g);
 		uint64_t skipped = scheduler_next(&g.scheduler, clock_now(), clock_monotonic());
 		if (skipped)
 			gathering_tell_skipped(&g, skipped, took);
 	} while (!host_sleep(instance->host, g.scheduler.due - clock_monotonic()));
+	host_set_waiting(instance->host, NULL, NULL);
 }
 
 /* ---- Inputs that follow ---- */

@@ -1,8 +1,8 @@
 /*
  * Inputs' side.  A push: the plugin takes the entry → every reader that wants the table counts it
  * as routed, the others pass over it → readers with enough for a batch are woken.  What can go
- * wrong: the buffer is full (on_full), the batch is larger than the whole buffer (dropped), the
- * plugin fails (the caller is told, nothing was taken).
+ * wrong: the buffer is full or the plugin fails (on_full: journal_block.c waits, or the rows are
+ * dropped), the batch is larger than the whole buffer or cannot be kept at all (dropped).
  */
 #include "journal.h"
 
@@ -38,16 +38,14 @@ const struct tally_option journal_options[] = {
 	{0},
 };
 
-/* Room may also appear without a word, as by the plugin's reconfigure(): look now and then. */
-static const int64_t journal_look_again = CLOCK_SECOND;
-
 /* ---- Life --------------------------------------------------------------------- */
 
-static struct metric *journal_gauge(struct journal *journal, const char *name, const char *help)
+static struct metric *journal_gauge(struct journal *journal, const char *name, const char *unit,
+				    const char *help)
 {
 	char labels[512] = "";
 	metrics_label(labels, sizeof(labels), "buffer", journal->name);
-	return metrics_gauge(journal->metrics, name, labels, NULL, help);
+	return metrics_gauge(journal->metrics, name, labels, unit, help);
 }
 
 void journal_show_usage(struct journal *journal)
@@ -83,11 +81,18 @@ int journal_create(const struct journal_setup *setup, const struct journal_setti
 	journal->positions = setup->positions;
 	journal->settings = *settings;
 	pthread_mutex_init(&journal->lock, NULL);
+	trouble_init(&journal->trouble);
 	journal_condition_init(&journal->room);
-	journal->shown_bytes = journal_gauge(journal, "tallyd_buffer_bytes",
+	journal->shown_bytes = journal_gauge(journal, "tallyd_buffer_bytes", NULL,
 					     "What a buffer holds, as it counts itself.");
 	journal->shown_capacity =
-		journal_gauge(journal, "tallyd_buffer_capacity_bytes", "What it may hold.");
+		journal_gauge(journal, "tallyd_buffer_capacity_bytes", NULL, "What it may hold.");
+	journal->shown_blocked = journal_gauge(
+		journal, "tallyd_buffer_blocked", NULL,
+		"1 while it takes no rows: it fails, or is full and on_full = block.");
+	journal->shown_blocked_since =
+		journal_gauge(journal, "tallyd_buffer_blocked_since_seconds", "ns",
+			      "Since when, in seconds since 1970; 0: it takes rows.");
 	journal_show_usage(journal);
 	*ret = journal;
 	return 0;
@@ -107,6 +112,7 @@ void journal_destroy(struct journal *journal)
 		positions_forget(journal->positions, journal);
 	pthread_cond_destroy(&journal->room);
 	pthread_mutex_destroy(&journal->lock);
+	trouble_done(&journal->trouble);
 	free(journal->name);
 	free(journal);
 }
@@ -266,33 +272,28 @@ static int journal_drop_oldest(struct journal *journal)
 	return 0;
 }
 
-static int journal_wait_for_room(struct journal *journal, const struct journal_origin *origin)
+/* Trying again would not help. */
+static bool journal_is_final(int r)
 {
-	struct timespec until = clock_timespec(clock_monotonic() + journal_look_again);
-	if (origin->cancelled && origin->cancelled(origin->arg))
-		return -ECANCELED;
-	journal->blocked++;
-	for (struct journal_reader *reader = journal->readers; reader; reader = reader->next)
-		pthread_cond_signal(&reader->due);
-	pthread_cond_timedwait(&journal->room, &journal->lock, &until);
-	journal->blocked--;
-	return 0;
+	return r == -ENOENT || r == -EMSGSIZE || r == -EINVAL || r == -E2BIG || r == -EOVERFLOW;
 }
 
 /* 0: try again. */
-static int journal_make_room(struct journal *journal, const struct journal_origin *origin)
+static int journal_make_room(struct journal *journal, const struct journal_origin *origin,
+			     struct journal_wait *wait, int r)
 {
 	struct tally_usage usage = {0};
+	bool said = reason_last()->text[0];
 	PLUGIN_CALL(journal->buffer->usage(journal->self, &usage));
-	if (usage.entries == 0 && !journal_durable(journal)) /* of a disk others may take room */
+	if (r == -ENOSPC && !said && usage.entries == 0)
 		return -EMSGSIZE;
 	switch (journal->settings.on_full) {
 	case JOURNAL_BLOCK:
-		return journal_wait_for_room(journal, origin);
+		return journal_wait(journal, origin, wait);
 	case JOURNAL_DROP_OLDEST:
-		return journal_drop_oldest(journal);
+		return r == -ENOSPC ? journal_drop_oldest(journal) : r;
 	default:
-		return -ENOSPC;
+		return r;
 	}
 }
 
@@ -306,23 +307,38 @@ static int journal_begin(struct journal *journal)
 	return r;
 }
 
+static int journal_try(struct journal *journal, const struct tally_batch *batch,
+		       const struct journal_origin *origin, uint64_t *ret_sequence)
+{
+	reason_clear();
+	int r = journal_find_readers(journal, batch->table->name);
+	if (r == 0)
+		r = journal_begin(journal);
+	if (r == 0)
+		r = PLUGIN_CALL(journal->buffer->push(journal->self, batch, origin->source,
+						      origin->position, ret_sequence));
+	return r;
+}
+
 /* Into the plugin, with as much waiting and dropping as that takes. */
 static int journal_store(struct journal *journal, const struct tally_batch *batch,
 			 const struct journal_origin *origin, uint64_t *ret_sequence)
 {
+	struct journal_wait wait = {0};
 	int r;
+	if (journal_rests(journal, origin))
+		return -EAGAIN;
 	do {
-		r = journal_find_readers(journal, batch->table->name);
+		r = journal_try(journal, batch, origin, ret_sequence);
 		if (r == 0)
-			r = journal_begin(journal);
-		if (r < 0)
-			return r;
-		r = PLUGIN_CALL(journal->buffer->push(journal->self, batch, origin->source,
-						      origin->position, ret_sequence));
-		if (r != -ENOSPC)
-			return r;
-		r = journal_make_room(journal, origin);
+			journal_accepts(journal);
+		if (r == 0 || journal_is_final(r))
+			break;
+		if (journal->settings.on_full == JOURNAL_BLOCK || r != -ENOSPC)
+			journal_refused(journal, r);
+		r = journal_make_room(journal, origin, &wait, r);
 	} while (r == 0);
+	journal_wait_end(journal, &wait);
 	return r;
 }
 
@@ -345,6 +361,13 @@ static void journal_stored(struct journal *journal, const struct tally_batch *ba
 	journal_show_usage(journal);
 }
 
+static const char *journal_drop_reason(int r)
+{
+	if (r == -EMSGSIZE)
+		return "too_large";
+	return r == -ENOSPC ? "buffer_full" : "buffer_error";
+}
+
 int journal_push(struct journal *journal, const struct tally_batch *batch,
 		 const struct journal_origin *origin)
 {
@@ -353,9 +376,8 @@ int journal_push(struct journal *journal, const struct tally_batch *batch,
 	int r = journal_store(journal, batch, origin, &sequence);
 	if (r == 0)
 		journal_stored(journal, batch, origin, sequence);
-	if (r == -EMSGSIZE || r == -ENOSPC) {
-		journal_drop_pushed(journal, batch, origin,
-				    r == -EMSGSIZE ? "too_large" : "buffer_full");
+	if (r < 0 && r != -ENOENT && r != -EAGAIN && r != -ECANCELED) {
+		journal_drop_pushed(journal, batch, origin, journal_drop_reason(r));
 		r = 0;
 	}
 	pthread_mutex_unlock(&journal->lock);
@@ -371,6 +393,8 @@ void journal_settled(struct journal *journal)
 	if (!journal_durable(journal) && journal->positions)
 		positions_acknowledge(journal->positions, journal, settled);
 	journal_show_usage(journal);
+	if (!journal->failing)
+		journal_accepts(journal);
 	if (journal->blocked)
 		pthread_cond_broadcast(&journal->room);
 }

@@ -16,6 +16,7 @@
 
 #include "metrics.h"
 #include "positions.h"
+#include "trouble.h"
 #include "util/error.h"
 
 enum journal_on_full { JOURNAL_BLOCK, JOURNAL_DROP_OLDEST, JOURNAL_DROP_NEWEST };
@@ -51,27 +52,45 @@ bool journal_durable(const struct journal *journal);
 
 /* What comes with a batch. */
 struct journal_origin {
+	const char *input;             /* who waits while no rows are taken; NULL: not told */
 	const char *source, *position; /* where its input may resume; NULL: not told */
 	struct position_mark *mark;    /* the same, for a buffer that is not durable; or NULL */
 	struct metric *collected;      /* grows by the rows in the same step as `routed`; or NULL */
+	bool now;                      /* do not wait */
+	bool elsewhere;                /* another journal has the rows: do not wait for ever */
 	bool (*cancelled)(void *arg);  /* asked with the journal's lock held */
+	void (*waiting)(void *arg);    /* likewise, about once a second while it waits; or NULL */
 	void *arg;
 };
 
 /*
- * Takes a reference of its own.  While it is full: waits (BLOCK) until there is room or
- * journal_wake(); or drops by policy, counts, and returns 0.  -ENOENT: no reader wants the table.
- * -ECANCELED: `cancelled` said so while waiting.  Else what the plugin failed with.  After any
- * error nothing was taken nor counted.
+ * Takes a reference of its own.  While it is full, or the plugin fails: waits (BLOCK) until rows
+ * are taken again; or drops by policy, counts, and returns 0.  What can never be taken is dropped,
+ * counted, 0.  -ENOENT: no reader wants the table.  -ECANCELED: `cancelled` said so while waiting.
+ * -EAGAIN: it does not wait, or no longer (`now`, `elsewhere`).  After any error nothing was taken
+ * nor counted.
  */
 int journal_push(struct journal *journal, const struct tally_batch *batch,
 		 const struct journal_origin *origin);
 /* Counts a batch as routed here and dropped at once, when only other journals could take it. */
 void journal_refuse(struct journal *journal, const struct tally_batch *batch, const char *reason);
+/* Rows of this table may come: its series are there from now on, at 0. */
+void journal_announce(struct journal *journal, const char *table);
 /* Does any output that reads here want one of these tables?  NULL-terminated; NULL: any table. */
 bool journal_wants(struct journal *journal, const struct tally_table *const *tables);
 /* The position pushed last for a source; a durable buffer only.  -ENOENT: none. */
 int journal_position(struct journal *journal, const char *source, char *ret, size_t size);
+/* How long a journal may take no rows before those that another one has go on without it; ns.  Only
+ * tests change it. */
+extern int64_t journal_patience;
+/* It takes no rows: since when, and why.  Any thread. */
+bool journal_blocked(struct journal *journal, struct trouble_state *ret);
+/* Has nobody tried to push for so long? */
+bool journal_idle(struct journal *journal, int64_t ns);
+/* The input may wait here: its series are there from now on, at 0. */
+void journal_announce_input(struct journal *journal, const char *input);
+/* Does that input wait here?  ret_since: monotonic ns; may be NULL. */
+bool journal_input_waits(struct journal *journal, const char *input, int64_t *ret_since);
 void journal_wake(struct journal *journal); /* everyone who waits looks at their condition again */
 
 /* ---- Outputs ------------------------------------------------------------------ */

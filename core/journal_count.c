@@ -11,6 +11,31 @@
 
 enum { JOURNAL_LABELS_SIZE = 512 };
 
+static const char journal_dropped_help[] = "Rows that were not stored, by reason.";
+
+/* Why an output's rows are dropped.  Each has a series from the start, so that its first rows are
+ * an increase and not a series that was not there before. */
+static const char *const journal_reasons[] = {"blocked",  "buffer_error", "buffer_full",
+					      "damaged",  "no_output",    "rejected",
+					      "shutdown", "too_large"};
+
+static struct metric *journal_dropped(const struct journal_reader *reader,
+				      const struct journal_table *table, const char *reason)
+{
+	char labels[JOURNAL_LABELS_SIZE] = "";
+	metrics_label(labels, sizeof(labels), "output", reader->output);
+	metrics_label(labels, sizeof(labels), "table", table->name);
+	metrics_label(labels, sizeof(labels), "reason", reason);
+	return metrics_counter(reader->journal->metrics, "tallyd_rows_dropped_total", labels, NULL,
+			       journal_dropped_help);
+}
+
+void journal_count_announce(const struct journal_reader *reader, const struct journal_table *table)
+{
+	for (size_t i = 0; i < sizeof(journal_reasons) / sizeof(*journal_reasons); i++)
+		journal_dropped(reader, table, journal_reasons[i]);
+}
+
 static void journal_count_show(const struct journal_reader *reader, struct journal_table *table)
 {
 	struct metrics *metrics = reader->journal->metrics;
@@ -44,6 +69,8 @@ struct journal_table *journal_count_table(struct journal_reader *reader, const c
 	table->wanted =
 		!reader->globs || globs_match((const char *const *)reader->globs, table->name);
 	journal_count_show(reader, table);
+	if (table->wanted)
+		journal_count_announce(reader, table);
 	return table;
 }
 
@@ -77,14 +104,8 @@ void journal_count_stored(struct journal_reader *reader, struct journal_table *t
 void journal_count_dropped(struct journal_reader *reader, struct journal_table *table,
 			   uint64_t rows, const char *reason)
 {
-	char labels[JOURNAL_LABELS_SIZE] = "";
 	if (rows == 0)
 		return;
-	metrics_label(labels, sizeof(labels), "output", reader->output);
-	metrics_label(labels, sizeof(labels), "table", table->name);
-	metrics_label(labels, sizeof(labels), "reason", reason);
-	metric_add(metrics_counter(reader->journal->metrics, "tallyd_rows_dropped_total", labels,
-				   NULL, "Rows that were not stored, by reason."),
-		   rows);
+	metric_add(journal_dropped(reader, table, reason), rows);
 	journal_count_waiting(reader, table, table->waiting - rows);
 }

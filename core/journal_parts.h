@@ -1,6 +1,7 @@
 /*
- * What journal.c (inputs' side), journal_reader.c and journal_take.c (outputs' side) and
- * journal_count.c (the sums) share.  Nobody else's.  Everything is guarded by the journal's lock.
+ * What journal.c (inputs' side), journal_block.c (inputs that wait), journal_reader.c and
+ * journal_take.c (outputs' side) and journal_count.c (the sums) share.  Nobody else's.  Everything
+ * is guarded by the journal's lock.
  */
 #ifndef TALLYD_CORE_JOURNAL_PARTS_H
 #define TALLYD_CORE_JOURNAL_PARTS_H
@@ -46,13 +47,21 @@ struct journal_reader {
 	uint32_t n_done;
 };
 
+/* A push that waits; on its stack. */
+struct journal_wait {
+	struct journal_wait *next;
+	const char *input;
+	int64_t since, told; /* monotonic ns; 0: does not wait; was not told */
+	int64_t pause;
+};
+
 struct journal {
 	char *name;
 	const struct tally_buffer *buffer;
 	void *self;
 	struct metrics *metrics;
 	struct positions *positions;
-	struct metric *shown_bytes, *shown_capacity;
+	struct metric *shown_bytes, *shown_capacity, *shown_blocked, *shown_blocked_since;
 
 	pthread_mutex_t lock;
 	pthread_cond_t room;
@@ -60,8 +69,12 @@ struct journal {
 	struct journal_reader *readers;
 	uint64_t last_sequence; /* pushed */
 	unsigned wakes;
-	unsigned blocked; /* pushes that wait for room */
-	bool pushed_to;   /* since it was created */
+	unsigned blocked;           /* pushes that wait for room */
+	struct trouble trouble;     /* it takes no rows */
+	bool failing;               /* and that is not since it is full */
+	int64_t attempted;          /* when a push was refused last; monotonic ns */
+	struct journal_wait *waits; /* inputs that wait for it */
+	bool pushed_to;             /* since it was created */
 };
 
 /* Does the plugin have this function, which was appended to the struct or is optional? */
@@ -70,10 +83,12 @@ struct journal {
 		 offsetof(struct tally_buffer, member) + sizeof((journal)->buffer->member) &&      \
 	 (journal)->buffer->member)
 
-/* ---- journal_count.c: between metrics_begin() and metrics_end() all but the first two ---- */
+/* ---- journal_count.c: between metrics_begin() and metrics_end() all but the first three ---- */
 
 /* Made at its first use; NULL: no memory. */
 struct journal_table *journal_count_table(struct journal_reader *reader, const char *name);
+/* Has a series for each reason of which its rows may be dropped. */
+void journal_count_announce(const struct journal_reader *reader, const struct journal_table *table);
 void journal_count_done(struct journal_reader *reader); /* frees all */
 
 void journal_count_routed(struct journal_reader *reader, struct journal_table *table,
@@ -98,6 +113,18 @@ int journal_reader_advance(struct journal_reader *reader);
 void journal_reader_untake(struct journal_reader *reader);
 /* Has it settled this entry, although its cursor is not there yet? */
 bool journal_reader_is_done(const struct journal_reader *reader, uint64_t sequence);
+
+/* ---- journal_block.c: taking no rows ---- */
+
+/* A push failed with that just now; on this thread the plugin may have said why. */
+void journal_refused(struct journal *journal, int r);
+void journal_accepts(struct journal *journal); /* one was taken, or there is room again */
+/* Waits a moment.  0: try again; -ECANCELED, -EAGAIN: as journal_push(). */
+int journal_wait(struct journal *journal, const struct journal_origin *origin,
+		 struct journal_wait *wait);
+void journal_wait_end(struct journal *journal, struct journal_wait *wait);
+/* It failed a moment ago, and the push does not have to wait for it: do not even try. */
+bool journal_rests(struct journal *journal, const struct journal_origin *origin);
 
 /* ---- journal.c ---- */
 

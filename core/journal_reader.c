@@ -127,6 +127,15 @@ static bool journal_reader_wants_any(const struct journal_reader *reader,
 	return false;
 }
 
+void journal_announce(struct journal *journal, const char *table)
+{
+	pthread_mutex_lock(&journal->lock);
+	for (struct journal_reader *reader = journal->readers; reader; reader = reader->next)
+		if (!reader->globs || globs_match((const char *const *)reader->globs, table))
+			journal_count_table(reader, table);
+	pthread_mutex_unlock(&journal->lock);
+}
+
 bool journal_wants(struct journal *journal, const struct tally_table *const *tables)
 {
 	bool wants = false;
@@ -176,9 +185,12 @@ static void journal_reader_set_globs(struct journal_reader *reader, char **globs
 {
 	journal_globs_free(reader->globs);
 	reader->globs = globs;
-	for (size_t i = 0; i < reader->n_tables; i++)
-		reader->tables[i].wanted =
-			!globs || globs_match((const char *const *)globs, reader->tables[i].name);
+	for (size_t i = 0; i < reader->n_tables; i++) {
+		struct journal_table *table = &reader->tables[i];
+		table->wanted = !globs || globs_match((const char *const *)globs, table->name);
+		if (table->wanted)
+			journal_count_announce(reader, table);
+	}
 }
 
 /* Begins at its cursor again, with other tables perhaps. */

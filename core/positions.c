@@ -65,6 +65,7 @@ static void positions_advance(struct positions *positions, struct positions_sour
 static void positions_lose(struct position_mark *mark)
 {
 	mark->source->broken = true;
+	mark->source->incomplete = true;
 	for (; mark; mark = mark->next)
 		mark->lost = true;
 }
@@ -222,6 +223,15 @@ static struct positions_source *positions_begin(struct positions *positions, con
 	found->broken = false;
 	found->used = ++positions->calls;
 	return found;
+}
+
+bool positions_incomplete(struct positions *positions, const char *source)
+{
+	pthread_mutex_lock(&positions->lock);
+	const struct positions_source *found = positions_table_find(&positions->table, source);
+	bool incomplete = found && found->incomplete;
+	pthread_mutex_unlock(&positions->lock);
+	return incomplete;
 }
 
 int positions_get(struct positions *positions, const char *source, char *ret, size_t size)

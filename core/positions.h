@@ -50,6 +50,8 @@ int positions_get(struct positions *positions, const char *source, char *ret, si
 /* The newest whose rows, and all before them, are at least on their way: where an input goes on
  * that is started anew while the daemon lives.  -ENOENT: nothing is on its way. */
 int positions_get_pending(struct positions *positions, const char *source, char *ret, size_t size);
+/* Has it lost rows in this life of the daemon: some journals have what others have not? */
+bool positions_incomplete(struct positions *positions, const char *source);
 /* Writes the file anew, if anything has changed; call it now and then, and at the end. */
 int positions_save(struct positions *positions, struct error *error);
 

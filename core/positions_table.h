@@ -15,7 +15,8 @@ struct positions_source {
 	char *name, *safe; /* safe NULL: none yet */
 	struct position_mark *first, **last;
 	bool broken;
-	uint64_t used; /* the last time, in calls */
+	bool incomplete; /* was broken at some time in this life of the daemon */
+	uint64_t used;   /* the last time, in calls */
 };
 
 struct positions_table {

@@ -1,5 +1,6 @@
 /*
- * An emit takes hold of the current set of journals, pushes to each in turn and lets go of the set.
+ * An emit takes hold of the current set of journals, pushes to each, first without waiting and then
+ * to those that were blocked, and lets go of the set.
  * A swap puts the new set in place, marks the old one stale and wakes its journals, so that an emit
  * which waits for room in one comes back, and goes on with the new set where it left off.
  *
@@ -129,7 +130,7 @@ struct routing {
 	size_t n_taken;
 	struct journal *refused[ROUTER_MAX_JOURNALS]; /* who wanted it and could not take it */
 	size_t n_refused;
-	int error;
+	bool blocked, cancelled; /* why they did not */
 };
 
 static bool routing_cancelled(void *arg)
@@ -137,6 +138,13 @@ static bool routing_cancelled(void *arg)
 	const struct routing *routing = arg;
 	return atomic_load(&routing->set->stale) ||
 	       (routing->from->cancelled && routing->from->cancelled(routing->from->arg));
+}
+
+static void routing_waits(void *arg)
+{
+	const struct routing *routing = arg;
+	if (routing->from->waiting)
+		routing->from->waiting(routing->from->arg);
 }
 
 static bool routing_has(const struct routing *routing, const struct journal *journal)
@@ -147,56 +155,111 @@ static bool routing_has(const struct routing *routing, const struct journal *jou
 	return false;
 }
 
-static void routing_push(struct routing *routing, struct journal *journal)
+/* -EAGAIN: it takes none now. */
+static int routing_push(struct routing *routing, struct journal *journal, bool now)
 {
 	if (routing_has(routing, journal))
-		return;
+		return 0;
+	routing->origin.now = now;
+	routing->origin.elsewhere = routing->n_taken > 0;
 	int r = journal_push(journal, routing->batch, &routing->origin);
 	if (r == 0) {
 		routing->taken[routing->n_taken++] = journal;
 		routing->origin.collected = NULL; /* counted with the first */
-	} else if (r != -ENOENT) {
-		routing->refused[routing->n_refused++] = journal;
-		if (!routing->error || r == -ECANCELED)
-			routing->error = r;
 	}
+	return r;
 }
 
-/* false: the set was swapped while this waited, go through the new one. */
+static void routing_push_waiting(struct routing *routing, struct journal *journal)
+{
+	int r = routing_push(routing, journal, false);
+	if (r == 0 || r == -ENOENT)
+		return;
+	routing->refused[routing->n_refused++] = journal;
+	if (r == -ECANCELED)
+		routing->cancelled = true;
+	else
+		routing->blocked = true;
+}
+
+/* Nobody waits for one journal before the others have the rows.  false: the set was swapped while
+ * this waited, go through the new one. */
 static bool routing_push_all(struct routing *routing, const struct router_set *set)
 {
+	struct journal *waiting[ROUTER_MAX_JOURNALS];
+	size_t n_waiting = 0;
 	routing->set = set;
 	routing->n_refused = 0;
-	routing->error = 0;
-	for (size_t i = 0; i < set->n && routing->n_taken < ROUTER_MAX_JOURNALS; i++)
-		routing_push(routing, set->journals[i]);
-	return routing->error != -ECANCELED || !atomic_load(&set->stale);
+	routing->blocked = routing->cancelled = false;
+	for (size_t i = 0; i < set->n && routing->n_taken < ROUTER_MAX_JOURNALS; i++) {
+		int r = routing_push(routing, set->journals[i], true);
+		if (r != 0 && r != -ENOENT)
+			waiting[n_waiting++] = set->journals[i];
+	}
+	for (size_t i = 0; i < n_waiting && routing->n_taken < ROUTER_MAX_JOURNALS; i++)
+		routing_push_waiting(routing, waiting[i]);
+	return !routing->cancelled || !atomic_load(&set->stale);
 }
 
 static const char *routing_reason(const struct routing *routing)
 {
 	if (routing->n_refused == 0)
 		return "no_output";
-	return routing->error == -ECANCELED ? "shutdown" : "buffer_error";
+	return routing->cancelled ? "shutdown" : "blocked";
 }
 
-static void routing_label(char *labels, size_t size, const struct routing *routing)
+/* The input still has them, and offers them again. */
+static bool routing_comes_again(const struct routing *routing)
 {
-	labels[0] = '\0';
-	metrics_label(labels, size, "input", routing->from->input);
-	metrics_label(labels, size, "table", routing->batch->table->name);
+	return routing->n_refused > 0 && routing->origin.source;
+}
+
+static const char router_collected_help[] = "Rows that an input has read.";
+static const char router_dropped_help[] = "Rows that were not stored, by reason.";
+
+static struct metric *router_collected(struct router *router, const char *input, const char *table)
+{
+	char labels[512] = "";
+	metrics_label(labels, sizeof(labels), "input", input);
+	metrics_label(labels, sizeof(labels), "table", table);
+	return metrics_counter(router->metrics, "tallyd_rows_collected_total", labels, NULL,
+			       router_collected_help);
+}
+
+static struct metric *router_dropped(struct router *router, const char *input, const char *table,
+				     const char *reason)
+{
+	char labels[512] = "";
+	metrics_label(labels, sizeof(labels), "input", input);
+	metrics_label(labels, sizeof(labels), "table", table);
+	metrics_label(labels, sizeof(labels), "reason", reason);
+	return metrics_counter(router->metrics, "tallyd_rows_dropped_total", labels, NULL,
+			       router_dropped_help);
+}
+
+void router_announce(struct router *router, const char *input,
+		     const struct tally_table *const *tables)
+{
+	struct router_set *set = router_enter(router);
+	for (; tables && *tables; tables++) {
+		const char *table = (*tables)->name;
+		router_collected(router, input, table);
+		router_dropped(router, input, table, "no_output");
+		router_dropped(router, input, table, "shutdown");
+		for (size_t i = 0; i < set->n; i++)
+			journal_announce(set->journals[i], table);
+	}
+	for (size_t i = 0; i < set->n; i++)
+		journal_announce_input(set->journals[i], input);
+	router_leave(router, set);
 }
 
 /* No journal took it: all of its rows are dropped here. */
 static void routing_count_lost(struct router *router, const struct routing *routing)
 {
-	char labels[512];
 	uint32_t rows = routing->batch->n_rows;
-	routing_label(labels, sizeof(labels), routing);
-	metrics_label(labels, sizeof(labels), "reason", routing_reason(routing));
-	struct metric *dropped =
-		metrics_counter(router->metrics, "tallyd_rows_dropped_total", labels, NULL,
-				"Rows that were not stored, by reason.");
+	struct metric *dropped = router_dropped(
+		router, routing->from->input, routing->batch->table->name, routing_reason(routing));
 	metrics_begin(router->metrics);
 	metric_add(routing->origin.collected, rows);
 	metric_add(dropped, rows);
@@ -206,6 +269,12 @@ static void routing_count_lost(struct router *router, const struct routing *rout
 /* What became of it, while the set is still held. */
 static void routing_count(struct router *router, const struct routing *routing)
 {
+	const struct router_source *from = routing->from;
+	bool again = routing_comes_again(routing);
+	if (routing->blocked && from->passed_over)
+		from->passed_over(from->arg, again);
+	if (again)
+		return;
 	if (routing->n_taken == 0)
 		routing_count_lost(router, routing);
 	else
@@ -229,17 +298,16 @@ static void routing_run(struct router *router, struct routing *routing)
 int router_emit(struct router *router, const struct router_source *from, struct tally_batch *batch,
 		const char *source, const char *position)
 {
-	char labels[512];
 	struct routing routing = {.from = from, .batch = batch};
 	bool resumable = source && position;
-	routing_label(labels, sizeof(labels), &routing);
 	routing.origin = (struct journal_origin){
+		.input = from->input,
 		.source = resumable ? source : NULL,
 		.position = resumable ? position : NULL,
 		.mark = resumable ? positions_open(router->positions, source, position) : NULL,
-		.collected = metrics_counter(router->metrics, "tallyd_rows_collected_total", labels,
-					     NULL, "Rows that an input has read."),
+		.collected = router_collected(router, from->input, batch->table->name),
 		.cancelled = routing_cancelled,
+		.waiting = routing_waits,
 		.arg = &routing,
 	};
 	if (batch->n_rows > 0) {
@@ -248,7 +316,7 @@ int router_emit(struct router *router, const struct router_source *from, struct 
 	}
 	positions_close(router->positions, routing.origin.mark, routing.n_refused == 0);
 	batch_drop(batch);
-	return routing.error;
+	return routing.cancelled ? -ECANCELED : 0;
 }
 
 /* The journal's own position is newer than the file's, but only if the rows go nowhere else. */
@@ -263,7 +331,8 @@ int router_position(struct router *router, const struct tally_table *const *tabl
 		kept = positions_get(router->positions, source, ret, size);
 	for (size_t i = 0; i < set->n; i++)
 		wanted += journal_wants(set->journals[i], tables);
-	if (wanted <= 1 || kept == -ENOENT)
+	/* Of several, one may have rows that another was passed over with: then from the start. */
+	if (wanted <= 1 || (kept == -ENOENT && !positions_incomplete(router->positions, source)))
 		for (size_t i = 0; i < set->n && r == -ENOENT; i++)
 			if (journal_wants(set->journals[i], tables))
 				r = journal_position(set->journals[i], source, ret, size);

@@ -28,19 +28,33 @@ int router_set(struct router *router, struct journal *const *journals, size_t n)
 struct watchers *router_watchers(struct router *router);
 
 /*
- * Takes over the batch's reference and shows it to the watchers.  Counts rows as
- * collected{input,table}; of those that reach no journal, rows nobody wants as
- * dropped{input,reason="no_output"}, rows given up while stopping as reason="shutdown", rows that a
- * buffer failed to take as reason="buffer_error".  If only some of the journals that want them take
- * them, the others' outputs count them as routed and dropped.
+ * Takes over the batch's reference and shows it to the watchers.  Each journal that wants the rows
+ * is asked once before any is waited for.  While none takes them it waits; once one has them, it
+ * waits for another only until that has been blocked for a few seconds, and then goes on without
+ * it (journal_block.c).
+ *
+ * Counts rows as collected{input,table}; of those that reach no journal, rows nobody wants as
+ * dropped{input,reason="no_output"}, rows given up while stopping as reason="shutdown".  If only
+ * some of the journals that want them take them, the others' outputs count them as routed and
+ * dropped, reason "blocked" or "shutdown".  Rows that came with a position are not counted where
+ * they were not taken: the position stays before them, and the input reads them again.
  */
 struct router_source {
 	const char *input;
 	bool (*cancelled)(void *arg);
 	void *arg;
+	/* As in struct journal_origin; NULL: nobody asks. */
+	void (*waiting)(void *arg);
+	/* A journal that is blocked has not got rows that another one has.  again: their position
+	 * stays, so they are read again when the input begins anew.  NULL: nobody asks. */
+	void (*passed_over)(void *arg, bool again);
 };
 int router_emit(struct router *router, const struct router_source *from, struct tally_batch *batch,
 		const char *source, const char *position);
+/* The input may emit these tables (NULL: none are known): the series of its rows, and of the
+ * outputs that want them, are there from now on, at 0. */
+void router_announce(struct router *router, const char *input,
+		     const struct tally_table *const *tables);
 /* Where an input that emits these tables (NULL: any) may resume; positions.h has the rule.
  * -ENOENT: nowhere. */
 int router_position(struct router *router, const struct tally_table *const *tables,

@@ -40,13 +40,18 @@ static void scheduler_align(struct scheduler *scheduler, int64_t now, int64_t mo
 		scheduler->due += scheduler->interval;
 }
 
+uint64_t scheduler_passed(const struct scheduler *scheduler, int64_t monotonic)
+{
+	if (scheduler->due > monotonic)
+		return 0;
+	return (uint64_t)((monotonic - scheduler->due) / scheduler->interval);
+}
+
 uint64_t scheduler_next(struct scheduler *scheduler, int64_t now, int64_t monotonic)
 {
-	int64_t passed = 0;
-	if (scheduler->due <= monotonic) {
-		passed = (monotonic - scheduler->due) / scheduler->interval;
-		scheduler->due += (passed + 1) * scheduler->interval;
-	}
+	uint64_t passed = scheduler_passed(scheduler, monotonic);
+	if (scheduler->due <= monotonic)
+		scheduler->due += ((int64_t)passed + 1) * scheduler->interval;
 	scheduler_align(scheduler, now, monotonic);
-	return (uint64_t)passed;
+	return passed;
 }

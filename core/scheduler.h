@@ -19,6 +19,9 @@ struct scheduler {
 void scheduler_init(struct scheduler *scheduler, int64_t interval, int64_t jitter, uint64_t seed,
 		    int64_t now, int64_t monotonic);
 
+/* How many ticks scheduler_next() would find skipped now: while a gather lasts. */
+uint64_t scheduler_passed(const struct scheduler *scheduler, int64_t monotonic);
+
 /* After a gather, which stands for the tick that was due: sets due to the next in the future;
  * returns how many between the two were skipped. */
 uint64_t scheduler_next(struct scheduler *scheduler, int64_t now, int64_t monotonic);

@@ -63,6 +63,24 @@ static void status_trouble(struct instance *instance)
 		 state.failures, state.text);
 }
 
+/* For which buffers an input waits, since when, and why they take nothing. */
+static void status_waits(const struct daemon *daemon, const struct instance *instance)
+{
+	const char *name = instance_plan(instance)->name;
+	for (size_t i = 0; i < daemon->n_buffers; i++) {
+		struct journal *journal = buffer_journal(daemon->buffers[i]);
+		struct trouble_state trouble, state = {0};
+		char age[32], since[32];
+		if (!journal_input_waits(journal, name, &state.since))
+			continue;
+		journal_blocked(journal, &trouble);
+		trouble_age(&state, age, sizeof(age));
+		trouble_since(state.since, since, sizeof(since));
+		log_list(TALLY_INFO, name, "status: blocked since %s (%s): waits for %s: %s", since,
+			 age, buffer_plan(daemon->buffers[i])->name, trouble.text);
+	}
+}
+
 static void status_instance(struct daemon *daemon, struct instance *instance)
 {
 	const struct plan_instance *plan = instance_plan(instance);
@@ -80,15 +98,24 @@ static void status_instance(struct daemon *daemon, struct instance *instance)
 			 status_total(daemon, "tallyd_rows_dropped_total", "output", plan->name));
 	else
 		log_list(TALLY_INFO, plan->name, "status: %s", state);
+	status_waits(daemon, instance);
 	status_trouble(instance);
 }
 
 static void status_buffer(struct daemon *daemon, const struct buffer *buffer)
 {
 	const char *name = buffer_plan(buffer)->name;
+	struct trouble_state state;
+	char age[32], since[32];
 	log_list(TALLY_INFO, name, "status: holds %.0f of %.0f bytes",
 		 status_total(daemon, "tallyd_buffer_bytes", "buffer", name),
 		 status_total(daemon, "tallyd_buffer_capacity_bytes", "buffer", name));
+	if (!journal_blocked(buffer_journal(buffer), &state))
+		return;
+	trouble_age(&state, age, sizeof(age));
+	trouble_since(state.since, since, sizeof(since));
+	log_list(TALLY_INFO, name, "status: takes no rows since %s (%s): %s", since, age,
+		 state.text);
 }
 
 void daemon_log_status(struct daemon *daemon)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "pipeline_fixture.h"
+#include "reason.h"
 #include "router.h"
 #include "util/clock.h"
 
@@ -170,7 +171,8 @@ static void emitter_start(struct emitter *emitter)
 	assert_false(atomic_load(&emitter->ended));
 }
 
-static void rows_given_up_while_stopping_are_counted(void **state)
+/* They are not given up: the input reads them again. */
+static void rows_with_a_position_that_nobody_took_are_not_counted(void **state)
 {
 	struct journal *journals[] = {p.journal};
 	struct emitter emitter;
@@ -185,12 +187,27 @@ static void rows_given_up_while_stopping_are_counted(void **state)
 	journal_wake(p.journal);
 	pthread_join(emitter.thread, NULL);
 	assert_int_equal(emitter.result, -ECANCELED);
-	assert_int_equal(input_sum("tallyd_rows_collected_total", NULL), 80);
-	assert_int_equal(input_sum("tallyd_rows_dropped_total", "reason=\"shutdown\""), 10);
+	assert_int_equal(input_sum("tallyd_rows_collected_total", NULL), 70);
+	assert_int_equal(input_sum("tallyd_rows_dropped_total", NULL), 0);
 	assert_int_equal(pipeline_sum(p.metrics, "tallyd_rows_routed_total", NULL, NULL), 70);
 	pipeline_consume(x);
 	assert_int_equal(router_position(router, NULL, "s", position, sizeof(position)), 0);
 	assert_string_equal(position, "early"); /* so that it comes again */
+	journal_detach(x);
+}
+
+static void rows_given_up_while_stopping_are_counted(void **state)
+{
+	struct journal *journals[] = {p.journal};
+	(void)state;
+	struct journal_reader *x = attach(p.journal, "x", NULL);
+	assert_int_equal(router_set(router, journals, 1), 0);
+	for (int i = 0; i < 7; i++)
+		assert_int_equal(emit(&pipeline_a, NULL, LARGE), 0);
+	atomic_store(&cancelled, true);
+	assert_int_equal(emit(&pipeline_a, NULL, LARGE), -ECANCELED);
+	assert_int_equal(input_sum("tallyd_rows_collected_total", NULL), 80);
+	assert_int_equal(input_sum("tallyd_rows_dropped_total", "reason=\"shutdown\""), 10);
 	journal_detach(x);
 }
 
@@ -214,6 +231,187 @@ static void rows_that_only_some_journals_take_are_counted_at_the_others(void **s
 	pipeline_check_balance(p.metrics, "x");
 	pipeline_check_balance(p.metrics, "y");
 	assert_int_equal(pipeline_consume(y), 10);
+	journal_detach(x);
+	journal_detach(y);
+}
+
+/* ---- Blocked journals --------------------------------------------------------- */
+
+/* The second journal's plugin, whose push fails as it is told. */
+static atomic_int push_error;
+static atomic_uint pushes;
+static const char *push_reason;
+
+static int flaky_push(void *self, const struct tally_batch *batch, const char *source,
+		      const char *position, uint64_t *ret_sequence)
+{
+	int error = atomic_load(&push_error);
+	atomic_fetch_add(&pushes, 1);
+	if (error && push_reason) {
+		struct error said;
+		error_set(&said, error, "%s", push_reason);
+		reason_restore(&said);
+	}
+	if (error)
+		return -error;
+	return tally_plugin()->buffer->push(self, batch, source, position, ret_sequence);
+}
+
+static struct tally_buffer flaky;
+
+static int start_flaky(void **state)
+{
+	start(state);
+	journal_destroy(second);
+	flaky = *tally_plugin()->buffer;
+	flaky.push = flaky_push;
+	const struct journal_setup setup = {.name = "buffer.second",
+					    .buffer = &flaky,
+					    .self = second_buffer,
+					    .metrics = p.metrics,
+					    .positions = p.positions};
+	struct journal_settings settings = pipeline_settings(JOURNAL_BLOCK);
+	struct error error;
+	assert_int_equal(journal_create(&setup, &settings, &second, &error), 0);
+	atomic_store(&push_error, 0);
+	atomic_store(&pushes, 0);
+	push_reason = "the disk is on fire";
+	return 0;
+}
+
+static int stop_flaky(void **state)
+{
+	journal_patience = 5 * CLOCK_SECOND;
+	return stop(state);
+}
+
+static void the_others_have_the_rows_before_anybody_waits(void **state)
+{
+	struct journal *journals[] = {p.journal, second};
+	struct emitter emitter;
+	(void)state;
+	struct journal_reader *x = attach(p.journal, "x", NULL), *y = attach(second, "y", NULL);
+	assert_int_equal(router_set(router, journals, 1), 0);
+	for (int i = 0; i < 7; i++)
+		assert_int_equal(emit(&pipeline_a, NULL, LARGE), 0);
+	assert_int_equal(router_set(router, journals, 2), 0);
+	emitter_start(&emitter);
+	WAIT_UNTIL(journal_waiting(y) == 10); /* although the first is full */
+	assert_false(atomic_load(&emitter.ended));
+	pipeline_consume(x);
+	pthread_join(emitter.thread, NULL);
+	assert_int_equal(emitter.result, 0);
+	assert_int_equal(pipeline_consume(x), 10);
+	assert_int_equal(pipeline_consume(y), 10);
+	assert_int_equal(pipeline_sum(p.metrics, "tallyd_rows_dropped_total", NULL, NULL), 0);
+	journal_detach(x);
+	journal_detach(y);
+}
+
+static void a_buffer_that_fails_loses_nothing_and_counts_nothing(void **state)
+{
+	struct journal *journals[] = {second};
+	struct trouble_state trouble;
+	struct emitter emitter;
+	(void)state;
+	struct journal_reader *y = attach(second, "y", NULL);
+	assert_int_equal(router_set(router, journals, 1), 0);
+	atomic_store(&push_error, EIO);
+	emitter_start(&emitter);
+	WAIT_UNTIL(atomic_load(&pushes) >= 3);
+	assert_true(journal_blocked(second, &trouble));
+	assert_string_equal(trouble.text, "the disk is on fire");
+	assert_true(journal_input_waits(second, "i", NULL));
+	assert_int_equal(pipeline_sum(p.metrics, "tallyd_buffer_blocked", NULL, NULL), 1);
+	atomic_store(&push_error, 0);
+	pthread_join(emitter.thread, NULL);
+	assert_int_equal(emitter.result, 0);
+	assert_false(journal_blocked(second, &trouble));
+	assert_false(journal_input_waits(second, "i", NULL));
+	assert_int_equal(pipeline_sum(p.metrics, "tallyd_buffer_blocked", NULL, NULL), 0);
+	assert_int_equal(pipeline_sum(p.metrics, "tallyd_rows_dropped_total", NULL, NULL), 0);
+	assert_int_equal(pipeline_consume(y), 10);
+	journal_detach(y);
+}
+
+static void what_a_buffer_can_never_keep_is_dropped_and_counted(void **state)
+{
+	struct journal *journals[] = {second};
+	(void)state;
+	struct journal_reader *y = attach(second, "y", NULL);
+	assert_int_equal(router_set(router, journals, 1), 0);
+	atomic_store(&push_error, EINVAL);
+	assert_int_equal(emit(&pipeline_a, "one", 0), 0);
+	assert_int_equal(pipeline_sum(p.metrics, "tallyd_rows_dropped_total", "output=\"y\"",
+				      "reason=\"buffer_error\""),
+			 10);
+	pipeline_check_balance(p.metrics, "y");
+	journal_detach(y);
+}
+
+/* A gathered reading has no second chance: it is counted where it is missing. */
+static void rows_go_on_without_a_buffer_that_stays_blocked(void **state)
+{
+	struct journal *journals[] = {second, p.journal};
+	struct trouble_state trouble;
+	(void)state;
+	struct journal_reader *x = attach(p.journal, "x", NULL), *y = attach(second, "y", NULL);
+	assert_int_equal(router_set(router, journals, 2), 0);
+	journal_patience = CLOCK_SECOND / 20;
+	atomic_store(&push_error, ENOSPC);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(emit(&pipeline_a, NULL, 0), 0);
+	assert_int_equal(pipeline_consume(x), 50);
+	assert_int_equal(input_sum("tallyd_rows_collected_total", NULL), 50);
+	assert_int_equal(pipeline_sum(p.metrics, "tallyd_rows_dropped_total", "output=\"y\"",
+				      "reason=\"blocked\""),
+			 50);
+	pipeline_check_balance(p.metrics, "y");
+	assert_true(journal_blocked(second, &trouble));
+	assert_string_equal(trouble.text, "the disk is on fire");
+	atomic_store(&push_error, 0);
+	WAIT_UNTIL(emit(&pipeline_a, NULL, 0) == 0 && journal_waiting(y) > 0);
+	assert_false(journal_blocked(second, &trouble));
+	pipeline_consume(x);
+	pipeline_consume(y);
+	journal_detach(x);
+	journal_detach(y);
+}
+
+static unsigned passed_over, to_come_again;
+
+static void note_passed_over(void *arg, bool again)
+{
+	(void)arg;
+	passed_over++;
+	to_come_again += again;
+}
+
+/* What is followed can be read again: its position stays before what one of the buffers lacks. */
+static void a_position_stays_before_what_a_blocked_buffer_did_not_get(void **state)
+{
+	static const struct router_source follower = {
+		.input = "i", .cancelled = is_cancelled, .passed_over = note_passed_over};
+	struct journal *journals[] = {p.journal, second};
+	char position[16];
+	(void)state;
+	struct journal_reader *x = attach(p.journal, "x", NULL), *y = attach(second, "y", NULL);
+	passed_over = to_come_again = 0;
+	assert_int_equal(router_set(router, journals, 2), 0);
+	journal_patience = CLOCK_SECOND / 20;
+	assert_int_equal(emit(&pipeline_a, "one", 0), 0);
+	atomic_store(&push_error, EIO);
+	struct tally_batch *batch = pipeline_batch(&pipeline_a, 10, 0, 0);
+	assert_int_equal(router_emit(router, &follower, batch, "s", "two"), 0);
+	assert_int_equal(passed_over, 1);
+	assert_int_equal(to_come_again, 1);
+	assert_int_equal(pipeline_consume(x), 20);
+	assert_int_equal(pipeline_consume(y), 10);
+	assert_int_equal(pipeline_sum(p.metrics, "tallyd_rows_dropped_total", NULL, NULL), 0);
+	assert_int_equal(router_position(router, NULL, "s", position, sizeof(position)), 0);
+	assert_string_equal(position, "one");
+	pipeline_check_balance(p.metrics, "x");
+	pipeline_check_balance(p.metrics, "y");
 	journal_detach(x);
 	journal_detach(y);
 }
@@ -413,6 +611,7 @@ static void sets_may_be_swapped_while_inputs_emit(void **state)
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+#define FLAKY(name) cmocka_unit_test_setup_teardown(name, start_flaky, stop_flaky)
 
 int main(void)
 {
@@ -422,8 +621,14 @@ int main(void)
 		TEST(an_empty_batch_goes_nowhere),
 		TEST(a_watcher_sees_what_passes_until_it_is_detached),
 		TEST(too_many_journals_are_refused),
+		TEST(rows_with_a_position_that_nobody_took_are_not_counted),
 		TEST(rows_given_up_while_stopping_are_counted),
 		TEST(rows_that_only_some_journals_take_are_counted_at_the_others),
+		TEST(the_others_have_the_rows_before_anybody_waits),
+		FLAKY(a_buffer_that_fails_loses_nothing_and_counts_nothing),
+		FLAKY(what_a_buffer_can_never_keep_is_dropped_and_counted),
+		FLAKY(rows_go_on_without_a_buffer_that_stays_blocked),
+		FLAKY(a_position_stays_before_what_a_blocked_buffer_did_not_get),
 		TEST(a_swap_does_not_wait_for_room),
 		TEST(a_position_counts_once_every_journal_has_settled),
 		TEST(a_position_of_rows_nobody_wants_waits_for_those_before_it),

@@ -56,7 +56,7 @@ static struct line *balance_line(struct balance *balance, bool output, const cha
 
 static void line_drop(struct line *line, const struct tally_sample *sample)
 {
-	if (line->n_dropped == REASONS_MAX)
+	if (sample->value == 0 || line->n_dropped == REASONS_MAX)
 		return;
 	struct dropped *dropped = &line->dropped[line->n_dropped++];
 	if (!sample_label(sample->labels, "reason", dropped->reason, sizeof(dropped->reason)))

@@ -1,0 +1,96 @@
+"""What docs/ tells people to alert on is there from the start: a counter that appears with its first
+increment never shows an increase.  No store is reached and no row has come."""
+
+import re
+
+import pytest
+
+from daemon import ROOT, Tallyd
+
+SECTIONS = """\
+[buffer.batch]
+[buffer.spool]
+[input.docker_stats]
+endpoint = unix://{dir}/nobody.sock
+[input.docker_status]
+endpoint = unix://{dir}/nobody.sock
+[input.docker_logs]
+endpoint = unix://{dir}/nobody.sock
+[input.docker_images]
+endpoint = unix://{dir}/nobody.sock
+[output.sqlite]
+path = {db}
+[output.timescale]
+conninfo = host={dir} dbname=nobody
+buffer = spool
+[output.redis]
+url = unix://{dir}/nobody.redis
+[output.http_api]
+listen = 127.0.0.1:{port}
+store = sqlite
+"""
+
+# Of plugins that are examples and not built in, and a family that is named by its beginning.
+ELSEWHERE = re.compile(r"tallyd_uptime_|tallyd_docker_logs_engine_$")
+
+
+@pytest.fixture(scope="module")
+def metrics(tmp_path_factory):
+    daemon = Tallyd(tmp_path_factory.mktemp("alerts"), SECTIONS).start()
+    found = daemon.metrics()
+    yield found
+    daemon.stop()
+
+
+def selectors(text):
+    """(name, {label: value}) of each selector; `{reason}` in a document means: with this label."""
+    for name, labels in re.findall(r"\b(tallyd_[a-z0-9_]+|process_[a-z0-9_]+)(\{[^}`]*\})?", text):
+        if not ELSEWHERE.match(name):
+            yield name, dict(re.findall(r'([a-z_]+)="([^"…]*)"', labels))
+
+
+def has(metrics, name, labels):
+    wanted = [f'{key}="{value}"' for key, value in labels.items()]
+    return any(n == name and all(w in text for w in wanted) for n, text in metrics)
+
+
+def documents():
+    return sorted([*ROOT.glob("docs/*.md"), ROOT / "README.md", *ROOT.glob("plugins/*/*/README.md"),
+                   *ROOT.glob("examples/**/*.md")])
+
+
+def test_every_series_that_an_alert_names_is_there_before_anything_happened(metrics):
+    text = (ROOT / "docs" / "operations.md").read_text()
+    table = [line.split("|")[1] for line in text.splitlines() if re.match(r"\| .*(tallyd|process)_", line)]
+    named = [selector for cell in table for selector in selectors(cell)]
+    assert len(named) > 15
+    assert [x for x in named if not has(metrics, *x)] == []
+
+
+def test_every_metric_that_a_document_names_is_there_from_the_start(metrics):
+    missing = {(document.name, name) for document in documents()
+               for name, labels in selectors(document.read_text()) if not has(metrics, name, {})}
+    assert missing == set()
+
+
+def test_every_reason_for_dropping_rows_has_a_series_from_the_start(metrics):
+    text = (ROOT / "docs" / "data-path.md").read_text()
+    reasons = re.findall(r"^\| `(\w+)` \| ((?:input|output)(?:, (?:input|output))?) \|", text, re.M)
+    assert len(reasons) >= 8
+    for reason, sides in reasons:
+        for side in sides.split(", "):
+            instances = {"input": ["input.docker_stats", "input.docker_status"],
+                         "output": ["output.sqlite", "output.timescale", "output.redis"]}[side]
+            for instance in instances:
+                labels = {side: instance, "reason": reason}
+                assert has(metrics, "tallyd_rows_dropped_total", labels), labels
+    assert all(value == 0 for (name, _), value in metrics.items()
+               if name == "tallyd_rows_dropped_total")
+
+
+def test_rows_have_their_series_at_each_output_that_wants_them(metrics):
+    for output in ("output.sqlite", "output.timescale", "output.redis"):
+        for name in ("routed_total", "stored_total", "waiting"):
+            labels = {"output": output, "table": "container_stats"}
+            assert has(metrics, f"tallyd_rows_{name}", labels), (name, labels)
+    assert has(metrics, "tallyd_gathers_skipped_total", {"input": "input.docker_stats"})
