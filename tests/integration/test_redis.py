@@ -224,10 +224,14 @@ def test_a_redis_that_dies_and_comes_back_empty_is_filled_anew(site):
     query = itertools.count(1)
     assert not any(shared(site, first, second, query) for _ in range(3))
     assert level(second, "error") + level(second, "timeout") >= 1
+    for daemon in (worker, first, second):  # also who only publishes
+        daemon.says("output.redis: as a cache it is not available")
     site.redis.start()
     wait_for(lambda: shared(site, first, second, query), 60)
     site.emit("container_info", [time.time_ns(), "alpha", WEB, "web", "web:1", None, "dead"])
     wait_for(lambda: site.redis.hash(site.key(WEB)).get("info.state") == "dead", 60)
+    for daemon in (worker, first, second):
+        daemon.says("output.redis: as a cache it is available again")
     assert "password" not in worker.log
 
 

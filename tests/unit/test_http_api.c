@@ -599,7 +599,7 @@ static void a_failing_store_is_unavailable_not_a_crash(void **state)
 	static const struct {
 		int error;
 		const char *says;
-	} cases[] = {{-ENOTCONN, "not running"}, {-ETIMEDOUT, "in time"}, {-EIO, "failed"}};
+	} cases[] = {{-ENOTCONN, "cannot be reached"}, {-ETIMEDOUT, "in time"}, {-EIO, "failed"}};
 	for (size_t i = 0; i < 3; i++) {
 		fake_store_fail(fixture->store, cases[i].error);
 		http_expect_problem(fixture, "/api/v1/containers", 503, NULL, cases[i].says);

@@ -123,6 +123,26 @@ static void idle_links_that_were_closed_are_replaced(void **state)
 }
 
 /* What its host's name points to may be another one by then. */
+static bool is_gone(void *fixture)
+{
+	return !redis_is_available(fixture);
+}
+
+/* As in a worker, which only publishes. */
+static void a_redis_that_is_gone_is_noticed_and_told_though_nobody_asks(void **state)
+{
+	struct redis_fixture *fixture = *state;
+	redis_signal(SIGSTOP);
+	bool gone = redis_eventually(is_gone, fixture);
+	redis_signal(SIGCONT);
+	assert_true(gone);
+	assert_non_null(strstr(fake_host_log(fixture->host, TALLY_ERROR),
+			       "as a cache it is not available"));
+	assert_true(redis_eventually(redis_is_available, fixture));
+	assert_non_null(strstr(fake_host_log(fixture->host, TALLY_NOTICE),
+			       "as a cache it is available again"));
+}
+
 static void a_redis_that_takes_no_writes_is_connected_to_again(void **state)
 {
 	struct redis_fixture *fixture = *state;
@@ -202,6 +222,7 @@ int main(void)
 		TEST(more_threads_than_links_all_get_their_own_answers),
 		TEST(after_a_late_answer_redis_is_left_alone_and_then_asked_again),
 		TEST(idle_links_that_were_closed_are_replaced),
+		TEST(a_redis_that_is_gone_is_noticed_and_told_though_nobody_asks),
 		TEST(a_redis_that_takes_no_writes_is_connected_to_again),
 		TEST(a_link_that_was_being_opened_at_a_failure_is_closed),
 		TEST(a_cache_that_rests_can_be_stopped),

@@ -3,9 +3,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "store_watch.h"
 #include "tables.h"
 
-/* The top of the road for a store's error: logged once, told without its inner details. */
+/* The top of the road for a store's error: logged by the watch, told without its inner details. */
 static int ask_explain(struct call *call, int error)
 {
 	if (error == -E2BIG)
@@ -19,13 +20,8 @@ static int ask_explain(struct call *call, int error)
 		return reply_problem(call->reply, 400, NULL, "the store cannot answer this: %s",
 				     tally_reason(call->ctx));
 	tally_count(call->ctx, HTTP_STORE_ERRORS, 1);
-	if (error == -ETIMEDOUT)
-		return reply_unavailable(call->reply, "the store did not answer in time");
-	tally_log(call->ctx, TALLY_WARNING, "the store did not answer a query: %s (%s)",
-		  strerror(-error), tally_reason(call->ctx));
-	return reply_unavailable(call->reply, error == -ENOTCONN
-						      ? "the store is not running"
-						      : "the store failed; tallyd's log says why");
+	store_watch_failed(tables_watch(call->tables), error);
+	return reply_unavailable(call->reply, "%s", store_watch_says(call->ctx, error));
 }
 
 int call_table(struct call *call, const char *name, const struct tally_table **ret)
@@ -42,7 +38,9 @@ int call_table(struct call *call, const char *name, const struct tally_table **r
 int call_reload_tables(struct call *call)
 {
 	int r = tables_reload(call->tables, &call->catalog);
-	return r < 0 ? ask_explain(call, r) : 0;
+	if (r < 0)
+		return ask_explain(call, r);
+	return 0;
 }
 
 void ask_init(struct ask *ask, struct call *call, const struct tally_table *table)
@@ -119,7 +117,10 @@ int ask_more(struct ask *ask, struct rowset *rows)
 	int r = tally_query(call->ctx, call->config->store, &ask->query, ask_take_rows, &answer);
 	if (r == -ENOENT)
 		return 0; /* dropped since the table was looked up: no rows */
-	return r < 0 ? ask_explain(call, r) : 0;
+	if (r < 0)
+		return ask_explain(call, r);
+	store_watch_answered(tables_watch(call->tables));
+	return 0;
 }
 
 int ask_store(struct ask *ask, struct rowset *ret)

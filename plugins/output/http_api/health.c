@@ -1,8 +1,12 @@
 /*
- * /healthz: the process answers.  /readyz: so does its store; and how old its newest readings are,
- * for alerting when collecting has stopped somewhere else.
+ * /healthz: the process answers.  /readyz: so does its store, and no input of this process stands
+ * still; and how old the newest readings are, for alerting when collecting has stopped somewhere
+ * else.
  */
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
 
 #include "ask.h"
 #include "latest.h"
@@ -18,6 +22,64 @@ int health_live(struct call *call)
 	return 0;
 }
 
+/* ---- Inputs that wait for a buffer --------------------------------------- */
+
+enum { HEALTH_NAME = 192, HEALTH_BLOCKED = 8 };
+
+/* As the core's metrics tell. */
+struct blocked {
+	struct {
+		char input[HEALTH_NAME], buffer[HEALTH_NAME];
+		double since; /* seconds since 1970 */
+	} inputs[HEALTH_BLOCKED];
+	uint32_t n;
+};
+
+static void blocked_label(const char *labels, const char *key, char *ret)
+{
+	char start[32];
+	int len = snprintf(start, sizeof(start), "%s=\"", key);
+	const char *at = strstr(labels, start);
+	ret[0] = '\0';
+	if (at)
+		snprintf(ret, HEALTH_NAME, "%.*s", (int)strcspn(at + len, "\""), at + len);
+}
+
+static int blocked_find(void *arg, const struct tally_sample *sample)
+{
+	struct blocked *blocked = arg;
+	if (strcmp(sample->name, "tallyd_input_blocked_since_seconds") != 0 || sample->value == 0 ||
+	    blocked->n == HEALTH_BLOCKED)
+		return 0;
+	blocked_label(sample->labels, "input", blocked->inputs[blocked->n].input);
+	blocked_label(sample->labels, "buffer", blocked->inputs[blocked->n].buffer);
+	blocked->inputs[blocked->n++].since = sample->value;
+	return 0;
+}
+
+static int health_blocked(struct call *call)
+{
+	struct blocked blocked = {0};
+	char text[512] = "", since[32];
+	size_t len = 0;
+	int r = tally_samples(call->ctx, blocked_find, &blocked);
+	if (r < 0)
+		return reply_unavailable(call->reply, "out of memory");
+	for (uint32_t i = 0; i < blocked.n && len < sizeof(text); i++) {
+		time_t second = (time_t)blocked.inputs[i].since;
+		struct tm utc;
+		gmtime_r(&second, &utc);
+		strftime(since, sizeof(since), "%Y-%m-%dT%H:%M:%SZ", &utc);
+		len += (size_t)snprintf(text + len, sizeof(text) - len,
+					"%s%s has waited since %s for %s to take its rows",
+					i ? "; " : "", blocked.inputs[i].input, since,
+					blocked.inputs[i].buffer);
+	}
+	return blocked.n ? reply_unavailable(call->reply, "%s", text) : 0;
+}
+
+/* ---- Ready --------------------------------------------------------------- */
+
 int health_ready(struct call *call)
 {
 	struct json_writer *json = &call->reply->body;
@@ -26,6 +88,8 @@ int health_ready(struct call *call)
 	int r = call_reload_tables(call); /* what is remembered says nothing of the store now */
 	if (r == 0)
 		r = latest_time(call, &time, &found);
+	if (r == 0)
+		r = health_blocked(call);
 	if (r < 0)
 		return r;
 	json_begin_object(json);

@@ -12,6 +12,8 @@
 
 #include "live_parts.h"
 #include "news.h"
+#include "store_watch.h"
+#include "tables.h"
 
 static const int64_t poll_often = HTTP_SECOND, poll_seldom = 5 * HTTP_SECOND;
 static const int64_t poll_grace = 2 * HTTP_SECOND; /* for the channels: they have the right order */
@@ -131,8 +133,9 @@ static void poll_source(struct live *live, struct live_source *source)
 	int r = poll_rows(live, source, &found);
 	if (r < 0 && !live_is_over(live)) {
 		tally_count(live->ctx, HTTP_STORE_ERRORS, 1);
-		tally_log(live->ctx, TALLY_WARNING, "streams of %s: the store did not answer: %s",
-			  source->table, strerror(-r));
+		store_watch_failed(tables_watch(live->tables), r);
+	} else if (r == 0) {
+		store_watch_answered(tables_watch(live->tables));
 	}
 	pthread_mutex_lock(&live->lock);
 	if (live->followed && r == 0 && !found && source->due)

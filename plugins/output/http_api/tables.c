@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "http_api.h"
+#include "store_watch.h"
 
 enum { TABLES_MAX = 1000 };
 static const int64_t tables_fresh = 5 * HTTP_SECOND;
@@ -22,6 +23,7 @@ struct snapshot {
 struct tables {
 	struct tally_ctx *ctx;
 	struct tally_store *store;
+	struct store_watch watch;
 	pthread_mutex_t lock; /* guards all below */
 	struct snapshot *snapshot;
 	int64_t loaded; /* monotonic */
@@ -139,6 +141,7 @@ struct tables *tables_create(struct tally_ctx *ctx, struct tally_store *store)
 		return NULL;
 	tables->ctx = ctx;
 	tables->store = store;
+	store_watch_init(&tables->watch, ctx);
 	pthread_mutex_init(&tables->lock, NULL);
 	return tables;
 }
@@ -150,7 +153,13 @@ void tables_destroy(struct tables *tables)
 	if (tables->snapshot)
 		catalog_drop(&tables->snapshot->catalog);
 	pthread_mutex_destroy(&tables->lock);
+	store_watch_done(&tables->watch);
 	free(tables);
+}
+
+struct store_watch *tables_watch(struct tables *tables)
+{
+	return &tables->watch;
 }
 
 /* With the lock.  One who finds it old fetches a new one, the others go on with it meanwhile. */

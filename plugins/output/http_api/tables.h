@@ -16,6 +16,8 @@ struct catalog {
 	uint32_t n;
 };
 
+struct store_watch;
+
 struct tables *tables_create(struct tally_ctx *ctx, struct tally_store *store);
 void tables_destroy(struct tables *tables);
 
@@ -24,6 +26,8 @@ void tables_destroy(struct tables *tables);
 int tables_get(struct tables *tables, const char *name, const struct catalog **ret);
 /* The same, from the store, however fresh the remembered ones are. */
 int tables_reload(struct tables *tables, const struct catalog **ret);
+/* Who notes whether that store answers. */
+struct store_watch *tables_watch(struct tables *tables);
 const struct catalog *catalog_keep(const struct catalog *catalog);
 void catalog_drop(const struct catalog *catalog);
 

@@ -11,6 +11,9 @@
 enum { KEEPER_LINKS = 16 };
 
 static const int64_t keeper_first_rest = REDIS_SECOND / 2, keeper_longest_rest = 5 * REDIS_SECOND;
+/* Nobody may ask for a long time, as in a worker: it is seen all the same that Redis is gone. */
+static const int64_t keeper_look_interval = 2 * REDIS_SECOND;
+static const int64_t keeper_tell_again = 60 * REDIS_SECOND;
 
 struct keeper {
 	struct link how;
@@ -22,6 +25,9 @@ struct keeper {
 	unsigned life;      /* raised at each failure: links of an earlier one are closed */
 	int64_t rest_until; /* monotonic; 0: Redis is there */
 	int64_t rest;       /* how long the next one is */
+	int64_t lost, told; /* since when it is not there, told last; monotonic; 0: it is, or was
+			       never */
+	int64_t look;       /* when to see whether idle links still live */
 	bool stopping;
 };
 
@@ -63,9 +69,36 @@ static void keeper_show(const struct keeper *keeper)
 	tally_gauge(keeper->how.ctx, REDIS_CACHE_AVAILABLE, keeper->rest_until == 0);
 }
 
-/* With the lock. */
-static void keeper_trip(struct keeper *keeper)
+/* With the lock: told when it begins and about once a minute.  A late answer costs a short rest and
+ * no word, unless the next attempt fails too. */
+static void keeper_tell_lost(struct keeper *keeper, const char *why, bool late)
 {
+	int64_t now = tally_monotonic(keeper->how.ctx);
+	if (!keeper->lost)
+		keeper->lost = now;
+	if (late || (keeper->told && now - keeper->told < keeper_tell_again))
+		return;
+	tally_log(keeper->how.ctx, TALLY_ERROR,
+		  "as a cache it is not available, for %lld s now: %s; who asks it goes on without",
+		  (long long)((now - keeper->lost) / REDIS_SECOND), why);
+	keeper->told = now;
+}
+
+/* With the lock. */
+static void keeper_tell_back(struct keeper *keeper)
+{
+	int64_t now = tally_monotonic(keeper->how.ctx);
+	if (keeper->told)
+		tally_log(keeper->how.ctx, TALLY_NOTICE,
+			  "as a cache it is available again, after %lld s",
+			  (long long)((now - keeper->lost) / REDIS_SECOND));
+	keeper->lost = keeper->told = 0;
+}
+
+/* With the lock.  r: what failed; tally_reason() says why. */
+static void keeper_trip(struct keeper *keeper, int r)
+{
+	keeper_tell_lost(keeper, tally_reason(keeper->how.ctx), r == -ETIMEDOUT && !keeper->lost);
 	keeper_close_idle(keeper);
 	keeper->life++;
 	keeper->rest_until = tally_monotonic(keeper->how.ctx) + keeper->rest;
@@ -109,8 +142,8 @@ static void keeper_give_back(struct keeper *keeper, const struct keeper_loan *lo
 		pthread_cond_signal(&keeper->free);
 	} else {
 		keeper_close(keeper, loan->link);
-		if (current)
-			keeper_trip(keeper);
+		if (current && r != -ECANCELED)
+			keeper_trip(keeper, r);
 	}
 	pthread_mutex_unlock(&keeper->lock);
 }
@@ -127,11 +160,8 @@ static bool keeper_wants(const struct keeper *keeper)
 /* With the lock, which it lets go meanwhile: until there is something to do. */
 static void keeper_wait(struct keeper *keeper)
 {
-	if (keeper->rest_until == 0) {
-		pthread_cond_wait(&keeper->wanted, &keeper->lock);
-		return;
-	}
-	struct timespec until = keeper_time(keeper->rest_until);
+	struct timespec until =
+		keeper_time(keeper->rest_until == 0 ? keeper->look : keeper->rest_until);
 	pthread_cond_timedwait(&keeper->wanted, &keeper->lock, &until);
 }
 
@@ -154,13 +184,43 @@ static void keeper_connect(struct keeper *keeper)
 		free(link);
 		keeper->n_links--;
 		if (r < 0 && r != -ECANCELED)
-			keeper_trip(keeper);
+			keeper_trip(keeper, r == -ETIMEDOUT ? -ECONNREFUSED : r);
 		return;
 	}
 	keeper->idle[keeper->n_idle++] = link;
 	keeper->rest_until = 0;
+	keeper->look = tally_monotonic(keeper->how.ctx) + keeper_look_interval;
+	keeper_tell_back(keeper);
 	keeper_show(keeper);
 	pthread_cond_signal(&keeper->free);
+}
+
+static int keeper_pong(void *arg, uint32_t i, redisReply **reply)
+{
+	(void)i;
+	return (*reply)->type == REDIS_REPLY_ERROR ? link_refused(arg, *reply) : 0;
+}
+
+/* With the lock, which it lets go meanwhile: asks an idle link whether Redis is there. */
+static void keeper_look(struct keeper *keeper)
+{
+	struct keeper_loan loan = {.life = keeper->life};
+	struct commands commands;
+	int64_t until = tally_monotonic(keeper->how.ctx) + keeper_look_interval;
+	keeper->look = until;
+	if (!keeper->n_idle)
+		return; /* those that are lent out will tell */
+	loan.link = keeper->idle[--keeper->n_idle];
+	pthread_mutex_unlock(&keeper->lock);
+	commands_init(&commands, 256);
+	commands_begin(&commands, 1);
+	commands_add_text(&commands, "PING");
+	int r = commands.bytes.error
+			? tally_fail(keeper->how.ctx, ENOMEM, "no memory")
+			: link_talk(loan.link, &commands, keeper_pong, loan.link, until);
+	commands_done(&commands);
+	keeper_give_back(keeper, &loan, r == -ETIMEDOUT ? -ENOTCONN : r);
+	pthread_mutex_lock(&keeper->lock);
 }
 
 static void *keeper_run(void *arg)
@@ -169,8 +229,11 @@ static void *keeper_run(void *arg)
 	pthread_setname_np(pthread_self(), "redis-keeper");
 	pthread_mutex_lock(&keeper->lock);
 	while (!keeper->stopping) {
-		if (keeper_wants(keeper) && tally_monotonic(keeper->how.ctx) >= keeper->rest_until)
+		int64_t now = tally_monotonic(keeper->how.ctx);
+		if (keeper_wants(keeper) && now >= keeper->rest_until)
 			keeper_connect(keeper);
+		else if (keeper->rest_until == 0 && now >= keeper->look)
+			keeper_look(keeper);
 		else
 			keeper_wait(keeper);
 	}

@@ -2,7 +2,9 @@
  * The cache facet: get and set of values under `<prefix>v1:cache:`, from any thread, each within
  * cache_timeout.  Nobody who asks ever connects: links are made by a thread of the keeper's own.
  * After the first failure, a late answer among them, all links are closed and Redis is not asked
- * until that thread has reached it again, at first after half a second, then after up to 5.
+ * until that thread has reached it again, at first after half a second, then after up to 5.  It
+ * also asks now and then by itself, so that a Redis that is gone is noticed where nobody asks.  A
+ * loss is told when it begins, once a minute, and when it is over.
  */
 #ifndef TALLYD_REDIS_KEEPER_H
 #define TALLYD_REDIS_KEEPER_H
