@@ -248,7 +248,7 @@ static void who_shows_wrong_tokens_is_slowed_and_a_right_one_is_let_in(void **st
 	assert_int_equal(answer.status, 429);
 	assert_string_equal(http_header(&answer, "X-Cache"), "off");
 	assert_string_equal(http_header(&answer, "Cache-Control"), "no-store");
-	int wait = atoi(http_header(&answer, "Retry-After"));
+	long wait = strtol(http_header(&answer, "Retry-After"), NULL, 10);
 	assert_true(wait > 0 && wait <= AUTH_THROTTLE_SECONDS);
 	http_free(&answer);
 	assert_int_equal(status(fixture, "/metrics", BEARER(ALL)), 200);

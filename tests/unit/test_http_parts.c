@@ -252,8 +252,8 @@ static void parameters_in_any_order_are_one_target(void **state)
 		free(raw);
 	}
 	char many[300] = "/x?";
-	for (int i = 0; i <= PARAMS_MAX; i++)
-		strcat(many, i % 2 ? "b&" : "a&");
+	for (size_t i = 0; i <= PARAMS_MAX; i++)
+		memcpy(many + 3 + 2 * i, i % 2 ? "b&" : "a&", 2);
 	char *before = strdup(many);
 	target_sort(many); /* which is refused */
 	assert_string_equal(many, before);

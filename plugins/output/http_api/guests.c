@@ -204,10 +204,11 @@ void guests_notify(void *arg, struct MHD_Connection *connection, void **context,
 /* ---- Hanging up ---------------------------------------------------------- */
 
 /* What the kernel still holds for it goes with it. */
-static void guest_count_slow(struct guests *guests, const struct guest *guest)
+static void guest_count_slow(struct guests *guests, struct guest *guest)
 {
 	const struct linger none = {.l_onoff = 1};
 	setsockopt(guest->fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+	guest->over = 0; /* each is counted once */
 	guests->slow++;
 	tally_count(guests->ctx, HTTP_SLOW, 1);
 }
@@ -318,7 +319,7 @@ void guests_set(struct guests *guests, struct MHD_Connection *connection, enum g
 
 void guests_late(struct guests *guests, struct MHD_Connection *connection)
 {
-	const struct guest *guest = guest_of(connection);
+	struct guest *guest = guest_of(connection);
 	if (!guest)
 		return;
 	pthread_mutex_lock(&guests->lock);
