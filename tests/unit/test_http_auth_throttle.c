@@ -17,6 +17,7 @@
 static struct fake_host *host;
 static struct auth_throttle *throttle;
 static int64_t now;
+static bool held; /* what was noted last */
 
 static int set_up(void **state)
 {
@@ -49,7 +50,7 @@ static struct sockaddr_storage address_of(const char *text)
 static unsigned note(const char *text)
 {
 	const struct sockaddr_storage address = address_of(text);
-	return auth_throttle_note(throttle, (const struct sockaddr *)&address, now);
+	return auth_throttle_note(throttle, (const struct sockaddr *)&address, now, &held);
 }
 
 static void exhaust(const char *text)
@@ -72,6 +73,30 @@ static void an_address_may_be_wrong_a_few_times_and_again_later(void **state)
 	assert_int_equal(note("192.0.2.1"), AUTH_THROTTLE_SECONDS);
 	now += AUTH_THROTTLE_BURST * AUTH_THROTTLE_SECONDS * HTTP_SECOND;
 	exhaust("192.0.2.1");
+}
+
+static void few_answers_are_held_back_at_a_time(void **state)
+{
+	(void)state;
+	exhaust("192.0.2.1");
+	assert_true(held);
+	for (int i = 1; i < AUTH_THROTTLE_HELD; i++) {
+		assert_true(note("192.0.2.1") > 0);
+		assert_true(held);
+	}
+	assert_true(note("192.0.2.1") > 0);
+	assert_false(held);
+	now += HTTP_SECOND;
+	assert_true(note("192.0.2.1") > 0);
+	assert_true(held);
+	unsigned all = 0;
+	for (int i = 2; i < 100; i++) {
+		char text[32];
+		snprintf(text, sizeof(text), "192.0.2.%d", i);
+		exhaust(text);
+		all += held;
+	}
+	assert_true(all > 10 && all < 32);
 }
 
 static void of_ipv6_a_network_is_one_address(void **state)
@@ -137,6 +162,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(an_address_may_be_wrong_a_few_times_and_again_later),
+		TEST(few_answers_are_held_back_at_a_time),
 		TEST(of_ipv6_a_network_is_one_address),
 		TEST(the_log_names_addresses_but_does_not_fill),
 		TEST(what_was_held_back_is_told_at_the_end),

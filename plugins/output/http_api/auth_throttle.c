@@ -10,10 +10,21 @@
 #include "client_address.h"
 #include "http_api.h"
 
-enum { THROTTLE_SETS = 256, THROTTLE_WAYS = 4, THROTTLE_LINES = 10 /* a minute, in the log */ };
+enum {
+	THROTTLE_SETS = 256,
+	THROTTLE_WAYS = 4,
+	THROTTLE_LINES = 10, /* a minute, in the log */
+	THROTTLE_HELD = 32,  /* answers held back within a second, of all addresses */
+};
 
 static const int64_t throttle_refill = AUTH_THROTTLE_SECONDS * HTTP_SECOND;
 static const int64_t throttle_tell_every = 60 * HTTP_SECOND;
+
+/* What is held back, within a second. */
+struct throttle_held {
+	int64_t since; /* monotonic */
+	unsigned n;
+};
 
 struct throttle_place {
 	uint64_t key;
@@ -21,6 +32,7 @@ struct throttle_place {
 	int64_t last;    /* monotonic; 0: nobody's */
 	int64_t told_at; /* monotonic; 0: never */
 	unsigned untold;
+	struct throttle_held held;
 	char text[INET6_ADDRSTRLEN]; /* that came last */
 };
 
@@ -29,6 +41,7 @@ struct auth_throttle {
 	int64_t tell_at; /* monotonic: what is untold is told then; 0: nothing is */
 	int64_t minute;  /* monotonic: when the one began that lines are counted in */
 	unsigned lines;
+	struct throttle_held held;
 	unsigned others, n_others; /* untold requests, and addresses, that lost their places */
 	struct throttle_place places[THROTTLE_SETS][THROTTLE_WAYS];
 };
@@ -130,18 +143,32 @@ static struct throttle_place *throttle_find(struct auth_throttle *throttle, uint
 	return oldest;
 }
 
+static bool throttle_may_hold(struct throttle_held *held, unsigned max, int64_t now)
+{
+	if (held->n == 0 || now - held->since >= HTTP_SECOND)
+		*held = (struct throttle_held){.since = now};
+	if (held->n == max)
+		return false;
+	held->n++;
+	return true;
+}
+
 unsigned auth_throttle_note(struct auth_throttle *throttle, const struct sockaddr *address,
-			    int64_t now)
+			    int64_t now, bool *ret_hold)
 {
 	struct throttle_place *place = throttle_find(throttle, client_address_key(address), now);
 	client_address_text(address, place->text);
 	place->last = now;
 	place->untold++;
 	throttle_log(throttle, place, now);
+	*ret_hold = false;
 	int64_t full_at = (place->full_at > now ? place->full_at : now) + throttle_refill;
 	int64_t over = full_at - now - AUTH_THROTTLE_BURST * throttle_refill;
-	if (over > 0)
-		return (unsigned)((over + HTTP_SECOND - 1) / HTTP_SECOND);
-	place->full_at = full_at;
-	return 0;
+	if (over <= 0) {
+		place->full_at = full_at;
+		return 0;
+	}
+	*ret_hold = throttle_may_hold(&place->held, AUTH_THROTTLE_HELD, now) &&
+		    throttle_may_hold(&throttle->held, THROTTLE_HELD, now);
+	return (unsigned)((over + HTTP_SECOND - 1) / HTTP_SECOND);
 }

@@ -99,7 +99,7 @@ static int guard_refuse_token(const struct guard *guard, struct request *request
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 	struct reply *reply = &request->reply;
 	unsigned wait = auth_throttle_note(guard->throttle, info ? info->client_addr : &nowhere,
-					   request->started);
+					   request->started, &request->hold);
 	if (wait) {
 		reply_problem(reply, 429, NULL,
 			      "too many wrong tokens have come from this address");

@@ -22,8 +22,7 @@ struct guard {
 /* Is this a name or address of loopback, or any address written in numbers? */
 bool guard_is_own_name(const char *host);
 
-/* Of a request that was routed, found or not.  0, or a problem in request->reply; a 429 is one that
- * is to be held back for a moment. */
+/* Of a request that was routed, found or not.  0, or a problem in request->reply. */
 int guard_check(const struct guard *guard, struct request *request,
 		struct MHD_Connection *connection);
 

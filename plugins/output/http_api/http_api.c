@@ -173,7 +173,7 @@ static const struct tally_option http_options[] = {
 	{OPTION(threads), .type = TALLY_OPT_INT, .fallback = "4", .accepts = "1..64",
 	 .help = "Requests that may be with the store at the same time."},
 	{OPTION(max_connections), .type = TALLY_OPT_INT, .fallback = "256", .accepts = "1..10000",
-	 .help = "Connections open at the same time; others are closed at once."},
+	 .help = "Connections open at the same time; others get a 503, but for /healthz."},
 	{OPTION(max_connections_per_address), .type = TALLY_OPT_INT, .fallback = "64",
 	 .accepts = "1..10000",
 	 .help = "Of these, from one address, or from one network of IPv6 (/64)."},

@@ -42,6 +42,7 @@ struct request {
 	bool gzip; /* its client takes that */
 	bool head;
 	bool preflight;
+	bool hold;           /* its refusal is to be held back for a moment */
 	const char *cors;    /* as cors_match() */
 	char *last_event_id; /* NULL: none */
 

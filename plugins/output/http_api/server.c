@@ -126,7 +126,7 @@ static enum MHD_Result server_deny(struct server *server, struct request *reques
 {
 	bool throttled = request->reply.status == 429;
 	tally_count(server->ctx, throttled ? HTTP_THROTTLED : HTTP_DENIED, 1);
-	if (!throttled || desk_delay(server->desk, request, connection) < 0)
+	if (!request->hold || desk_delay(server->desk, request, connection) < 0)
 		return server_queue(server, request, connection);
 	guests_set(server->guests, connection, GUEST_WAITS);
 	return MHD_YES;
