@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <time.h>
@@ -13,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+
+const struct tally_plugin *tally_plugin(void);
 
 enum { LARGE = 15 << 20, CLIENTS = HTTP_MAX_OUTGOING / LARGE + 1 };
 
@@ -139,6 +142,22 @@ static void targets_and_headers_just_below_their_bounds_are_taken(void **state)
 	free(request);
 }
 
+/* What files there are is shared with inputs and stores. */
+static void connections_take_half_of_the_files_at_most(void **state)
+{
+	struct http_fixture *fixture = *state;
+	struct rlimit before, few;
+	tally_plugin()->stop(fixture->plugin);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = (struct rlimit){.rlim_cur = 300, .rlim_max = before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	fixture->config.max_connections = 151;
+	assert_int_equal(tally_plugin()->start(fixture->plugin), 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_non_null(strstr(fake_host_log(fixture->host, TALLY_WARNING),
+			       "max_connections: 150 instead of 151"));
+}
+
 #define SERVED(test) cmocka_unit_test_setup_teardown(test, set_up, http_tear_down)
 
 int main(void)
@@ -147,6 +166,7 @@ int main(void)
 		SERVED(a_client_that_dribbles_is_hung_up_on),
 		SERVED(a_client_that_takes_an_answer_too_slowly_is_hung_up_on),
 		SERVED(of_too_much_on_its_way_who_listens_longest_goes),
+		SERVED(connections_take_half_of_the_files_at_most),
 		SERVED(targets_and_headers_just_below_their_bounds_are_taken),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
