@@ -304,8 +304,8 @@ static void what_cannot_begin_now_ends_as_browsers_survive_it(void **state)
 	char id[400];
 	make_id(fixture, 1, "one", id);
 	fake_store_fail(fixture->store, -ENOTCONN);
-	sse_expect_excuse(fixture, "/api/v1/stream/logs", id, "store is not running");
-	sse_expect_excuse(fixture, "/api/v1/stream/logs?container=web", NULL, "not running");
+	sse_expect_excuse(fixture, "/api/v1/stream/logs", id, "cannot be reached");
+	sse_expect_excuse(fixture, "/api/v1/stream/logs?container=web", NULL, "cannot be reached");
 	sse_leave(sse_follow(fixture, "/api/v1/stream/logs", NULL));
 	fake_store_fail(fixture->store, 0);
 	struct sse_client *client = sse_follow(fixture, "/api/v1/stream/logs", id);
