@@ -1,7 +1,7 @@
 /*
  * Everything that reads the bytes of a log: the first byte chooses between frames, a terminal and
- * records of a file, the second how the rest comes in pieces.  Whatever the pieces, the lines are
- * the same.
+ * records of a file, and its highest bit whether lines may be sent twice; the second how the rest
+ * comes in pieces.  Whatever the pieces, the lines are the same.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -65,20 +65,22 @@ static void read_records(const uint8_t *data, size_t size, struct sum *sum)
 		if (!record)
 			abort();
 		memcpy(record, data + at, len);
-		if (log_record_read(record, len, &part))
+		if (log_record_read(record, len, &part) || log_record_recover(record, len, &part))
 			on_part(sum, &part);
 		free(record);
 		at += len + 1;
 	}
 }
 
-static void read_all(unsigned kind, const uint8_t *data, size_t size, size_t piece, struct sum *sum)
+static void read_all(uint8_t choice, const uint8_t *data, size_t size, size_t piece,
+		     struct sum *sum)
 {
 	struct log_frames frames = {.max = MAX_LINE + 64};
 	struct log_raw raw = {.max = MAX_LINE + 300};
 	const struct log_frame_calls calls = {on_part, on_error, sum};
 	enum log_fed fed = LOG_FED;
-	*sum = (struct sum){.lines.max = MAX_LINE};
+	unsigned kind = choice % 3;
+	*sum = (struct sum){.lines.max = MAX_LINE, .lines.resends = choice >= 128};
 	if (kind == 2)
 		read_records(data, size, sum);
 	for (size_t at = 0; kind < 2 && at < size && fed == LOG_FED; at += piece) {
@@ -106,8 +108,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct sum whole, pieces;
 	if (size < 3)
 		return 0;
-	read_all(data[0] % 3, data + 2, size - 2, size, &whole);
-	read_all(data[0] % 3, data + 2, size - 2, data[1] + 1U, &pieces);
+	read_all(data[0], data + 2, size - 2, size, &whole);
+	read_all(data[0], data + 2, size - 2, data[1] + 1U, &pieces);
 	if (whole.n != pieces.n || whole.hash != pieces.hash)
 		abort();
 	return 0;
