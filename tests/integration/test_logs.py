@@ -379,3 +379,13 @@ def test_a_part_that_the_engine_sends_again_at_a_rotation_is_in_its_line_once(en
     assert wrong == []
     assert len(lines) == len(set(lines))
     assert daemon.metric("tallyd_docker_logs_repeated_lines_total") > 0, "it did send some again"
+
+
+def test_check_refuses_the_files_of_an_engine_that_is_elsewhere(tallyd):
+    text = "[input.docker_logs]\nsource = {source}\nendpoint = {endpoint}\n" + STORED
+    for endpoint in ("tcp://10.0.0.1:2375", "https://10.0.0.1:2376"):
+        for source, code in (("file", 3), ("auto", 0), ("api", 0)):
+            daemon = tallyd(text.replace("{source}", source).replace("{endpoint}", endpoint))
+            checked = daemon.call("check")
+            assert checked.returncode == code, checked.stdout + checked.stderr
+            assert ("source = file" in checked.stdout + checked.stderr) == (source == "file")

@@ -46,11 +46,12 @@ class Podman:
         wait_for(lambda: dockerd.request(str(self.socket), "GET", "/_ping")[0] == 200, 30)
         return self
 
-    def run(self, name, command="sleep 1000000"):
+    def run(self, name, command="sleep 1000000", *options):
+        """options: further words of podman run."""
         # Its default limits are above what a container in a container may have.
         return self.podman("run", "-d", "--name", name, "--network", "none", "--ulimit",
                            "nofile=1024:1024", "--ulimit", "nproc=1024:1024", "--stop-signal",
-                           "KILL", IMAGE, "sh", "-c", command).strip()
+                           "KILL", *options, IMAGE, "sh", "-c", command).strip()
 
     def leave(self):
         try:

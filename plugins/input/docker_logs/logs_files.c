@@ -24,8 +24,9 @@ static void set_watch(struct follower *follower)
 	int fd = follower->logs->inotify_fd;
 	if (follower->watch >= 0)
 		inotify_rm_watch(fd, follower->watch);
+	/* One that another file replaces, as Podman does, only loses its name while we hold it. */
 	follower->watch = inotify_add_watch(fd, follower->file->path,
-					    IN_MODIFY | IN_MOVE_SELF | IN_DELETE_SELF);
+					    IN_MODIFY | IN_MOVE_SELF | IN_DELETE_SELF | IN_ATTRIB);
 }
 
 static bool reserve_buffer(struct docker_logs *logs)

@@ -42,9 +42,10 @@ void logs_check_clock(struct docker_logs *logs)
 
 /* ---- Events ---- */
 
-/* Named by the server, so that others cost nothing. */
-static const char filters[] = "{\"type\":[\"container\"],\"event\":[\"start\",\"die\",\"rename\","
-			      "\"destroy\",\"remove\"]}";
+/* Named by the server, so that others cost nothing.  Podman compares with names of its own, died
+ * and remove, whatever it calls the event that it sends. */
+static const char filters[] = "{\"type\":[\"container\"],\"event\":[\"start\",\"die\",\"died\","
+			      "\"rename\",\"destroy\",\"remove\"]}";
 
 static bool is_ours(const struct docker_event *event, enum logs_event *ret)
 {
