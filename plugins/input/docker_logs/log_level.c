@@ -10,7 +10,7 @@
 #include "log_level_json.h"
 #include "log_level_word.h"
 
-enum { LEVEL_REACH = 120, PLAIN_SIZE = 1024, ESCAPE = 0x1b };
+enum { LEVEL_REACH = 120, PLAIN_SIZE = 1024, ESCAPE = 0x1b, LOWER = 0x20 };
 
 static size_t skip_blanks(const char *text, size_t at, size_t len)
 {
@@ -92,13 +92,23 @@ static bool looks_like(const char *text, size_t len, const char *pattern)
 	return pattern[at] == '\0';
 }
 
+static unsigned two_digits(const char *text)
+{
+	return (unsigned)(text[0] - '0') * 10 + (unsigned)(text[1] - '0');
+}
+
 /* E0102 15:04:05.000000 of klog and glog, whose newer versions have the year too. */
 static const char *by_klog(const char *text, size_t len)
 {
-	if (!looks_like(text + 1, len - 1, "0000 00:00:00.000") &&
-	    !looks_like(text + 1, len - 1, "00000000 00:00:00.000"))
+	static const char without[] = "0000 00:00:00.000", with[] = "00000000 00:00:00.000";
+	const char *date = text + 1;
+	if (looks_like(date, len - 1, with))
+		date += sizeof(with) - sizeof(without);
+	else if (!looks_like(date, len - 1, without))
 		return NULL;
-	return text[0] == 'D' ? NULL : level_by_letter(text[0]);
+	unsigned month = two_digits(date), day = two_digits(date + 2), hour = two_digits(date + 5);
+	bool fine = month >= 1 && month <= 12 && day >= 1 && day <= 31 && hour < 24;
+	return fine && text[0] != 'D' ? level_by_letter(text[0]) : NULL;
 }
 
 /* 1:M 23 Nov 2026 16:00:00.000 * text */
@@ -186,11 +196,15 @@ struct word {
 
 static struct word make_word(const char *text, size_t start, size_t end, size_t len)
 {
-	struct word word = {text, start, end, len, true, true, ' ', ' '};
+	struct word word = {.text = text, .start = start, .end = end, .len = len};
+	unsigned any = 0, all = LOWER;
 	for (size_t i = start; i < end; i++) {
-		word.capitals = word.capitals && text[i] >= 'A' && text[i] <= 'Z';
-		word.lower = word.lower && text[i] >= 'a' && text[i] <= 'z';
+		any |= (unsigned char)text[i];
+		all &= (unsigned char)text[i];
 	}
+	word.capitals = (any & LOWER) == 0;
+	word.lower = all != 0;
+	word.before = word.after = ' ';
 	if (start > 0)
 		word.before = text[start - 1];
 	if (end < len)
@@ -203,7 +217,21 @@ static char char_at(const struct word *word, size_t at)
 	return at < word->len ? word->text[at] : ' ';
 }
 
-/* level=error, level="error": the key begins a field, so it is not part of an address. */
+/* Does a path or an address begin before a place, and go on to it? */
+static bool is_in_address(const char *text, size_t at)
+{
+	size_t begin = at;
+	bool query = false, scheme = false;
+	while (begin > 0 && !is_one_of(text[begin - 1], " \t\"'([{<")) {
+		begin--;
+		query = query || text[begin] == '?';
+		scheme = scheme || (text[begin] == ':' && begin + 2 < at &&
+				    text[begin + 1] == '/' && text[begin + 2] == '/');
+	}
+	return query || scheme || (begin < at && text[begin] == '/');
+}
+
+/* level=error, level="error": the key begins a field. */
 static bool follows_level_key(const struct word *word)
 {
 	const char *text = word->text;
@@ -214,7 +242,7 @@ static bool follows_level_key(const struct word *word)
 	while (key > 0 && is_key_character(text[key - 1]))
 		key--;
 	return level_is_key(text + key, equals - key) &&
-	       (key == 0 || is_one_of(text[key - 1], " \t,;|[({"));
+	       (key == 0 || is_one_of(text[key - 1], " \t,;|[({")) && !is_in_address(text, key);
 }
 
 /* [error], [error ], [ error], <Error>, (ERROR); no more of a sentence in them. */
@@ -252,7 +280,9 @@ static bool ends_in_colon(const struct word *word)
 static bool is_within_name(const struct word *word)
 {
 	char next = char_at(word, word->end + 1);
-	if (is_one_of(word->before, "/_?&%$@\\") || is_one_of(word->after, "_=$@\\"))
+	if (word->before == ' ' && word->after == ' ')
+		return false;
+	if (is_one_of(word->before, "/_?&%$@\\+#") || is_one_of(word->after, "_=$@\\"))
 		return true;
 	if (word->after == '-' && !word->capitals)
 		return true;
@@ -288,7 +318,8 @@ static bool is_marked(const struct word *word)
 		return true;
 	if (word->before == '=' || word->before == '"')
 		return follows_level_key(word);
-	if (is_within_name(word) || level_is_digit(word->after))
+	if (is_within_name(word) || level_is_digit(word->after) ||
+	    is_in_address(word->text, word->start))
 		return false;
 	if (word->before == '.' || word->before == ':')
 		return follows_channel(word) || (word->capitals && word->before == ':');
@@ -342,12 +373,26 @@ static const char *by_word(const char *text, size_t start, size_t end, size_t le
 	return level && is_marked(&word) ? level : NULL;
 }
 
+/* What words are made of, and what hides them. */
+enum { OTHER, QUOTE, LETTER };
+static const unsigned char classes[256] = {
+	['"'] = QUOTE, ['A' ... 'Z'] = LETTER, ['a' ... 'z'] = LETTER};
+
+static unsigned char class_of(char c)
+{
+	return classes[(unsigned char)c];
+}
+
 static const char *by_words(const char *text, size_t len)
 {
 	for (size_t start = 0, end; start < len; start = end) {
-		while (start < len && !level_is_letter(text[start]))
-			start = text[start] == '"' ? behind_quote(text, start, len) : start + 1;
-		for (end = start; end < len && level_is_letter(text[end]);)
+		while (start < len && class_of(text[start]) == OTHER)
+			start++;
+		if (start < len && class_of(text[start]) == QUOTE) {
+			end = behind_quote(text, start, len);
+			continue;
+		}
+		for (end = start; end < len && class_of(text[end]) == LETTER;)
 			end++;
 		const char *level = end - start >= 3 && end - start <= LEVEL_WORD
 					    ? by_word(text, start, end, len)
