@@ -14,6 +14,7 @@ tallyd_fault_test(database)
 tallyd_fault_test(machine)
 tallyd_fault_test(reload)
 tallyd_fault_test(plugins)
+tallyd_fault_test(blocked)
 
 # Preloaded, so not built with sanitizers.
 add_library(test_clock_shim MODULE ${PROJECT_SOURCE_DIR}/tests/integration/faults/clock_shim.c)

@@ -163,15 +163,32 @@ static void push_and_die(int n)
 	assert_int_equal(status, 0);
 }
 
+/* Where the log ends that counts: behind it are frames of an earlier round, and room that was never
+ * used.  SQLite's file format: a header of 32 bytes with a salt, frames of 24 + 4096 with the same.
+ */
+static int64_t log_end(void)
+{
+	char path[160], salt[8], frame[24];
+	int64_t end = 32;
+	snprintf(path, sizeof(path), "%s-wal", t.path);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(pread(fd, salt, sizeof(salt), 16), sizeof(salt));
+	while (pread(fd, frame, sizeof(frame), end) == sizeof(frame) &&
+	       memcmp(frame + 8, salt, sizeof(salt)) == 0)
+		end += (int64_t)sizeof(frame) + 4096;
+	close(fd);
+	return end;
+}
+
 static void a_torn_tail_costs_only_what_was_torn(void **state)
 {
 	char wal[160];
 	(void)state;
 	push_and_die(30);
 	snprintf(wal, sizeof(wal), "%s-wal", t.path);
-	int64_t size = spool_test_file_size(&t, "-wal");
-	assert_true(size > 0);
-	assert_int_equal(truncate(wal, size - 1000), 0);
+	assert_true(log_end() > 32 + 24 + 4096);
+	assert_int_equal(truncate(wal, log_end() - 1000), 0);
 	spool_test_open(&t, 16 * MIB);
 	uint32_t reader = spool_test_reader(&t, "o", 290);
 	spool_test_expect(&t, reader, true, 0, 290);
@@ -182,7 +199,7 @@ static void garbage_at_the_tail_costs_only_what_it_covers(void **state)
 {
 	(void)state;
 	push_and_die(30);
-	write_at("-wal", spool_test_file_size(&t, "-wal") - 3000, "garbage", 7);
+	write_at("-wal", log_end() - 3000, "garbage", 7);
 	spool_test_open(&t, 16 * MIB);
 	spool_test_expect(&t, spool_test_reader(&t, "o", 290), true, 0, 290);
 }

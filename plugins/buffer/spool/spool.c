@@ -18,6 +18,7 @@
 enum {
 	SPOOL_RESERVE = 64 << 20, /* of the capacity, for the WAL; a quarter of small ones */
 	SPOOL_ENTRY_PAGES = 8,    /* what a push may take besides the pages of its batch */
+	SPOOL_KEPT = 2 << 20,     /* room kept on the disk in the log, and in the file */
 };
 
 enum spool_sync { SPOOL_FULL, SPOOL_NORMAL };
@@ -136,10 +137,21 @@ static void spool_stop(void *self)
 	spool->wal = 0;
 }
 
+/* For a disk that somebody else fills: a few batches. */
+static void spool_keep_room(const struct spool *spool)
+{
+	struct spool_limits limits = spool_limits(spool);
+	uint64_t wal = limits.wal < SPOOL_KEPT ? limits.wal : SPOOL_KEPT;
+	uint64_t file = limits.file / 4 < SPOOL_KEPT ? limits.file / 4 : SPOOL_KEPT;
+	spool_store_reserve(spool->store, wal, file);
+}
+
 static int spool_start(void *self)
 {
 	struct spool *spool = self;
 	int r = spool_store_open(spool->ctx, spool->path, &spool->store);
+	if (r == 0)
+		spool_keep_room(spool);
 	if (r == 0)
 		r = spool_load_readers(spool);
 	if (r < 0) {

@@ -55,6 +55,11 @@ struct spool_store_entry {
 int spool_store_open(struct tally_ctx *ctx, const char *path, struct spool_store **ret);
 void spool_store_close(struct spool_store *store); /* NULL is fine */
 
+/* ---- spool_reserve.c ---- */
+
+/* Has so many bytes on the disk for the log and free inside the file, or less if there is no more. */
+void spool_store_reserve(struct spool_store *store, uint64_t wal, uint64_t file);
+
 /* ---- spool_store.c ---- */
 
 void spool_store_measure(struct spool_store *store);

@@ -18,6 +18,7 @@ void store_watch_init(struct store_watch *watch, struct tally_ctx *ctx)
 {
 	memset(watch, 0, sizeof(*watch));
 	watch->ctx = ctx;
+	watch->made = tally_monotonic(ctx);
 	pthread_mutex_init(&watch->lock, NULL);
 }
 
@@ -45,6 +46,9 @@ const char *store_watch_says(struct tally_ctx *ctx, int error)
 
 static bool watch_counts(struct store_watch *watch, int error)
 {
+	if (atomic_load(&watch->answered) == 0 && watch_is_down(watch->ctx) &&
+	    tally_monotonic(watch->ctx) - watch->made < watch_lately)
+		return false; /* both start at once */
 	if (error == -EINVAL || error == -E2BIG || error == -ECANCELED || error == -ENOENT)
 		return false;
 	return error != -ETIMEDOUT ||

@@ -1,6 +1,6 @@
 /*
- * Whether the store answers, over all requests and streams: told once when it is lost, once a minute
- * with since when, and once when it is back; not once per request that failed.  Any thread.
+ * Whether the store answers, over all requests and streams: told once when it is lost, once a
+ * minute with since when, and once when it is back; not once per request that failed.  Any thread.
  */
 #ifndef TALLYD_HTTP_STORE_WATCH_H
 #define TALLYD_HTTP_STORE_WATCH_H
@@ -11,6 +11,7 @@
 
 struct store_watch {
 	struct tally_ctx *ctx;
+	int64_t made;
 	pthread_mutex_t lock; /* guards since and told */
 	int64_t since, told;  /* monotonic ns; since 0: it answers */
 	atomic_uint failures; /* questions since then */

@@ -52,6 +52,7 @@ static const struct tally_table *const tables[] = {&table, NULL};
 struct counter_config {
 	int64_t rows, columns;
 	const char *control;
+	bool positions;
 };
 
 static const struct tally_option options[] = {
@@ -67,6 +68,11 @@ static const struct tally_option options[] = {
 	 .help = "Further columns to fill",
 	 .type = TALLY_OPT_INT,
 	 .offset = offsetof(struct counter_config, columns)},
+	{.name = "positions",
+	 .fallback = "yes",
+	 .help = "With each batch the position to resume from",
+	 .type = TALLY_OPT_BOOL,
+	 .offset = offsetof(struct counter_config, positions)},
 	{.name = "control",
 	 .help = "A file that says what should go wrong: fail, slow, hang",
 	 .type = TALLY_OPT_STRING,
@@ -128,6 +134,8 @@ static int counter_emit(struct counter *counter)
 			counter_fill(counter, row, name);
 	}
 	snprintf(position, sizeof(position), "%" PRId64, counter->n);
+	if (!counter->config->positions)
+		return tally_emit(counter->ctx, batch, NULL, NULL);
 	return tally_emit(counter->ctx, batch, counter->ctx->name, position);
 }
 
