@@ -32,6 +32,7 @@ struct host {
 	uint32_t n_metrics;
 	int stop_fd;
 	atomic_bool stopping;
+	const struct options *_Atomic options;
 	atomic_bool passed_over; /* a blocked buffer lacks rows that are to be read again */
 	void (*waiting)(void *arg);
 	void *waiting_arg;
@@ -340,6 +341,27 @@ static int host_cache_follow(struct tally_ctx *ctx, struct tally_cache *cache,
 	return host_nested(capability_follow(cache, &what, &error), &before, &error);
 }
 
+void host_set_options(struct host *host, const struct options *options)
+{
+	atomic_store(&host->options, options);
+}
+
+static int host_secret(struct tally_ctx *ctx, const char *option, char **ret)
+{
+	const struct options *options = atomic_load(&host_of(ctx)->options);
+	struct error error;
+	if (!options)
+		return 0;
+	int r = options_secret(options, option, ret, &error);
+	if (r == 0 || r == -ENOMEM)
+		return r;
+	log_message(TALLY_WARNING, ctx->name, "%s_file: %s; the value it was configured with is used", option,
+		    error.text);
+	const char *text = options_find(options, option)->text;
+	*ret = strdup(text);
+	return *ret ? 0 : -ENOMEM;
+}
+
 static const struct tally_host host_vtable = {
 	.size = sizeof(struct tally_host),
 	.version = TALLYD_VERSION,
@@ -371,6 +393,7 @@ static const struct tally_host host_vtable = {
 	.cache_get = host_cache_get,
 	.cache_set = host_cache_set,
 	.cache_follow = host_cache_follow,
+	.secret = host_secret,
 };
 
 /* ---- Making one ---- */

@@ -14,6 +14,7 @@
 #include "capability.h"
 #include "delivery.h"
 #include "metrics.h"
+#include "options.h"
 #include "registry.h"
 #include "router.h"
 #include "util/error.h"
@@ -38,6 +39,8 @@ int host_create(const struct host_services *services, const struct tally_plugin 
 void host_destroy(struct host *host);
 struct tally_ctx *host_ctx(struct host *host);
 
+/* What its secrets are read by; as long as the host.  NULL: it has none. */
+void host_set_options(struct host *host, const struct options *options);
 /* Called on the input's thread about once a second while a buffer takes none of its rows. */
 void host_set_waiting(struct host *host, void (*waiting)(void *arg), void *arg);
 /* Has a blocked buffer not got rows of this input that another one has?  Then it should begin anew,

@@ -276,6 +276,8 @@ int instance_create(const struct instance_setup *setup, struct instance **ret, s
 	int r = host_create(setup->services, plan->plugin, plan->name,
 			    gathers ? plan->common.interval : 0, &instance->host, error);
 	if (r == 0)
+		host_set_options(instance->host, plan->options);
+	if (r == 0)
 		r = instance_create_self(instance, error);
 	if (r == 0)
 		r = instance_create_delivery(instance, error);
@@ -377,6 +379,7 @@ int instance_reconfigure(struct instance *instance, const struct plan_instance *
 	if (r < 0)
 		return reason_explain(r, error);
 	instance->plan = fresh;
+	host_set_options(instance->host, fresh->options);
 	return 0;
 }
 

@@ -106,8 +106,8 @@ static int options_open_secret(const char *path, struct error *error)
 	return error_set(error, EINVAL, "%s is no regular file of at most 64Ki", path);
 }
 
-/* The first line of a file. */
-static char *options_read_secret(struct arena *arena, const char *path, struct error *error)
+/* The first line of a file; the caller's to wipe and free. */
+static char *options_read_secret(const char *path, struct error *error)
 {
 	auto_close int fd = options_open_secret(path, error);
 	if (fd < 0)
@@ -124,11 +124,38 @@ static char *options_read_secret(struct arena *arena, const char *path, struct e
 		error_set(error, EINVAL, "the first line of %s is empty", path);
 		return NULL;
 	}
-	char *secret = arena_copy(arena, text, line);
+	char *secret = strndup(text, line);
 	if (!secret)
 		error_set(error, ENOMEM, "out of memory");
 	explicit_bzero(text, OPTIONS_SECRET_MAX);
 	return secret;
+}
+
+static const char *options_keep_secret(struct arena *arena, const char *path, struct error *error)
+{
+	auto_free char *secret = options_read_secret(path, error);
+	const char *kept = secret ? arena_text(arena, secret) : NULL;
+	if (secret && !kept)
+		error_set(error, ENOMEM, "out of memory");
+	if (secret)
+		explicit_bzero(secret, strlen(secret));
+	return kept;
+}
+
+int options_secret(const struct options *options, const char *name, char **ret, struct error *error)
+{
+	const struct options_value *value = options_find(options, name);
+	if (!value || !value->text) {
+		*ret = NULL;
+		return 0;
+	}
+	error->code = ENOMEM;
+	char *text = value->secret_file ? options_read_secret(value->secret_file, error)
+					: strdup(value->text);
+	if (!text)
+		return -error->code;
+	*ret = text;
+	return 0;
 }
 
 /* ---- Pass two: values -------------------------------------------------------- */
@@ -148,7 +175,7 @@ static int options_source(const struct options_pass *pass, const struct options_
 	}
 	if (item->file_entry) {
 		value->secret_file = entry->value;
-		value->text = options_read_secret(pass->arena, entry->value, error);
+		value->text = options_keep_secret(pass->arena, entry->value, error);
 		return value->text ? 0 : -EINVAL;
 	}
 	const char *text = entry ? entry->value : item->option->fallback;

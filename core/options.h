@@ -53,6 +53,11 @@ void options_destroy(struct options *options);
 /* NULL if no option has that name. */
 const struct options_value *options_find(const struct options *options, const char *name);
 
+/* What a secret is now: its file is read again if it is from one.  ret: a copy to be freed, NULL:
+ * unset. Else -errno, and error says why the file cannot be read. */
+int options_secret(const struct options *options, const char *name, char **ret,
+		   struct error *error);
+
 /* The same effective values?  (Not the same places.) */
 bool options_equal(const struct options *a, const struct options *b);
 

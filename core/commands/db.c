@@ -51,6 +51,7 @@ static int db_instance(struct db *db, const struct plan_instance *plan)
 	int r = host_create(&db->services, plan->plugin, plan->name, 0, &host, &error);
 	if (r == 0) {
 		printf("%s\n", plan->name);
+		host_set_options(host, plan->options);
 		r = PLUGIN_CALL(plan->plugin->command(host_ctx(host), plan->config, &db->command));
 		if (r < 0)
 			reason_explain(r, &error);

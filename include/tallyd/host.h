@@ -76,6 +76,8 @@ struct tally_host {
 	int (*cache_follow)(struct tally_ctx *ctx, struct tally_cache *cache,
 			    const char *const *channels, int stop_fd, tally_heard_fn *heard,
 			    void *arg);
+
+	int (*secret)(struct tally_ctx *ctx, const char *option, char **ret);
 };
 
 struct tally_ctx {
@@ -308,6 +310,20 @@ static inline int tally_cache_follow(struct tally_ctx *ctx, struct tally_cache *
 				     tally_heard_fn *heard, void *arg)
 {
 	return ctx->host->cache_follow(ctx, cache, channels, stop_fd, heard, arg);
+}
+
+/*
+ * What a SECRET option of this instance is now: read from its file again if `<name>_file` sets it, so
+ * that a password which was changed there is used from the next connection on.  A copy, to be wiped
+ * and freed; NULL: the option is not set.  If the file cannot be read, that is told in the log and
+ * the value it was configured with is given.  -ENOMEM.  Any thread.
+ */
+static inline int tally_secret(struct tally_ctx *ctx, const char *option, char **ret)
+{
+	*ret = NULL;
+	if (ctx->host->size < offsetof(struct tally_host, secret) + sizeof(ctx->host->secret))
+		return 0;
+	return ctx->host->secret(ctx, option, ret);
 }
 
 #ifdef __cplusplus

@@ -193,6 +193,20 @@ int pg_open(struct pg_connection *pg, const char *conninfo, const char *setup)
 	return r;
 }
 
+int pg_open_secret(struct pg_connection *pg, const char *option, const char *conninfo,
+		   const char *setup)
+{
+	char *fresh = NULL;
+	int r = tally_secret(pg->ctx, option, &fresh);
+	if (r < 0)
+		return tally_fail(pg->ctx, -r, "no memory");
+	r = pg_open(pg, fresh ? fresh : conninfo, setup);
+	if (fresh)
+		explicit_bzero(fresh, strlen(fresh));
+	free(fresh);
+	return r;
+}
+
 void pg_close(struct pg_connection *pg)
 {
 	pg_drop(pg);

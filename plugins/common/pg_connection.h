@@ -54,6 +54,10 @@ struct pg_params {
  * ends it before, not the timeout; calling it again then goes on with that attempt, to the conninfo
  * it began with.  setup: SQL to run first, or NULL. */
 int pg_open(struct pg_connection *pg, const char *conninfo, const char *setup);
+/* The same with what the SECRET option is now, since a password may have been changed in its file;
+ * conninfo: if that is not to be had. */
+int pg_open_secret(struct pg_connection *pg, const char *option, const char *conninfo,
+		   const char *setup);
 void pg_close(struct pg_connection *pg);
 bool pg_is_open(const struct pg_connection *pg);
 bool pg_in_transaction(const struct pg_connection *pg);

@@ -305,3 +305,21 @@ def test_after_a_failover_all_goes_on_at_the_new_primary(tallyd, server, watched
     assert worker.metric("tallyd_rows_dropped_total", output="output.redis") == 0
     worker.balanced()
     assert not re.search("s3ntinel", worker.log + first.log + second.log)
+
+
+def test_a_password_that_was_changed_in_its_file_is_used_without_a_reload(site, tmp_path):
+    secret = tmp_path / "password"
+    site.redis.cli("CONFIG", "SET", "requirepass", "s3cret")
+    try:
+        secret.write_text("s3cret\n")
+        api = site.api(extra=f"password_file = {secret}")
+        api.wait(lambda: api.metric("tallyd_redis_cache_available") == 1, "it is let in")
+        site.redis.cli("-a", "s3cret", "CONFIG", "SET", "requirepass", "fr3sh")
+        site.redis.cli("-a", "fr3sh", "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        api.says("WRONGPASS")
+        secret.write_text("fr3sh\n")
+        api.says("as a cache it is available again", 60)
+        assert "reload" not in api.log and "fr3sh" not in api.log and "s3cret" not in api.log
+    finally:
+        for password in ("s3cret", "fr3sh"):
+            site.redis.cli("-a", password, "CONFIG", "SET", "requirepass", "")

@@ -274,6 +274,15 @@ static int fake_cache_get(struct tally_ctx *ctx, struct tally_cache *cache, cons
 	return cache->keeper->get(cache->self, key, ret);
 }
 
+/* Nothing is in a file: plugins go by their config. */
+static int fake_secret(struct tally_ctx *ctx, const char *option, char **ret)
+{
+	(void)ctx;
+	(void)option;
+	*ret = NULL;
+	return 0;
+}
+
 static int fake_cache_follow(struct tally_ctx *ctx, struct tally_cache *cache,
 			     const char *const *channels, int stop_fd, tally_heard_fn *heard,
 			     void *arg)
@@ -322,6 +331,7 @@ static const struct tally_host fake_vtable = {
 	.cache_get = fake_cache_get,
 	.cache_set = fake_cache_set,
 	.cache_follow = fake_cache_follow,
+	.secret = fake_secret,
 };
 
 struct fake_host *fake_host_create(const char *instance_name)

@@ -40,6 +40,7 @@ int call_reload_tables(struct call *call)
 	int r = tables_reload(call->tables, &call->catalog);
 	if (r < 0)
 		return ask_explain(call, r);
+	store_watch_named(tables_watch(call->tables));
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "http_api.h"
 
 static const int64_t watch_tell_again = 60 * HTTP_SECOND;
+static const int64_t watch_memory = 2 * HTTP_SECOND;
 static const int64_t watch_lately = 5 * HTTP_SECOND;
 
 void store_watch_init(struct store_watch *watch, struct tally_ctx *ctx)
@@ -82,6 +83,7 @@ void store_watch_failed(struct store_watch *watch, int error)
 {
 	if (!watch_counts(watch, error))
 		return;
+	atomic_store(&watch->failed, tally_monotonic(watch->ctx));
 	pthread_mutex_lock(&watch->lock);
 	atomic_fetch_add(&watch->failures, 1);
 	watch_tell(watch, error, tally_monotonic(watch->ctx));
@@ -102,4 +104,10 @@ void store_watch_answered(struct store_watch *watch)
 			  (long long)((now - watch->since) / HTTP_SECOND), failures);
 	watch->since = 0;
 	pthread_mutex_unlock(&watch->lock);
+}
+
+void store_watch_named(struct store_watch *watch)
+{
+	if (tally_monotonic(watch->ctx) - atomic_load(&watch->failed) >= watch_memory)
+		store_watch_answered(watch);
 }

@@ -15,7 +15,7 @@ struct store_watch {
 	pthread_mutex_t lock; /* guards since and told */
 	int64_t since, told;  /* monotonic ns; since 0: it answers */
 	atomic_uint failures; /* questions since then */
-	atomic_int_least64_t answered;
+	atomic_int_least64_t answered, failed; /* last; monotonic ns */
 };
 
 void store_watch_init(struct store_watch *watch, struct tally_ctx *ctx);
@@ -24,6 +24,8 @@ void store_watch_done(struct store_watch *watch);
 /* A question failed with that -errno; tally_reason() says why. */
 void store_watch_failed(struct store_watch *watch, int error);
 void store_watch_answered(struct store_watch *watch);
+/* It named its tables: a store may do that from memory for a second after it was lost. */
+void store_watch_named(struct store_watch *watch);
 
 /* The same for whoever asked: a sentence without the store's inner details.  For the error and the
  * reason of this thread's last question. */

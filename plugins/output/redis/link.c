@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -190,19 +191,25 @@ static int link_greeted(void *arg, uint32_t i, redisReply **reply)
 	return (*reply)->type == REDIS_REPLY_ERROR ? link_refused(arg, *reply) : 0;
 }
 
-/* Who we are and where to; PING shows that we may, where nobody is asked. */
-static int link_greet(struct link *link, int64_t deadline)
+static void link_add_auth(const struct link *link, struct commands *commands, const char *password)
 {
-	const struct redis_config *config = link->config;
+	const char *user = link->config->user;
+	if (!password)
+		return;
+	commands_begin(commands, user ? 3 : 2);
+	commands_add_text(commands, "AUTH");
+	if (user)
+		commands_add_text(commands, user);
+	commands_add_text(commands, password);
+}
+
+/* Who we are and where to; PING shows that we may, where nobody is asked.  fresh: the password as
+ * it is in its file now; NULL: the one of the configuration. */
+static int link_greet_with(struct link *link, const char *fresh, int64_t deadline)
+{
 	struct commands commands;
 	commands_init(&commands, 64 << 10);
-	if (config->password) {
-		commands_begin(&commands, config->user ? 3 : 2);
-		commands_add_text(&commands, "AUTH");
-		if (config->user)
-			commands_add_text(&commands, config->user);
-		commands_add_text(&commands, config->password);
-	}
+	link_add_auth(link, &commands, fresh ? fresh : link->config->password);
 	if (link->db) {
 		commands_begin(&commands, 2);
 		commands_add_text(&commands, "SELECT");
@@ -213,6 +220,18 @@ static int link_greet(struct link *link, int64_t deadline)
 	int r = commands.bytes.error ? tally_fail(link->ctx, -commands.bytes.error, "no memory")
 				     : link_talk(link, &commands, link_greeted, link, deadline);
 	commands_done(&commands);
+	return r;
+}
+
+static int link_greet(struct link *link, int64_t deadline)
+{
+	char *fresh = NULL;
+	if (tally_secret(link->ctx, link->secret, &fresh) < 0)
+		return tally_fail(link->ctx, ENOMEM, "no memory");
+	int r = link_greet_with(link, fresh, deadline);
+	if (fresh)
+		explicit_bzero(fresh, strlen(fresh));
+	free(fresh);
 	return r;
 }
 

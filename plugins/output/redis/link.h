@@ -20,6 +20,7 @@ struct sentinels;
 struct link {
 	struct tally_ctx *ctx;
 	const struct redis_config *config;
+	const char *secret; /* the option that config->password is from */
 	const struct address *address;
 	struct sentinels *sentinels; /* NULL: Redis is at the address */
 	int64_t db;

@@ -110,6 +110,7 @@ static int redis_create(struct tally_ctx *ctx, const void *config, void **ret_se
 		return tally_fail(ctx, errno, "eventfd: %s", strerror(errno));
 	redis->how.ctx = ctx;
 	redis->how.config = config;
+	redis->how.secret = "password";
 	redis->how.wake_fd = fd;
 	redis->how.stop_fd = -1;
 	redis->how.max_reply = REDIS_MAX_REPLY;

@@ -133,6 +133,7 @@ static int sentinel_ask(const struct sentinels *sentinels, const struct address 
 	config.user = NULL;
 	config.password = config.sentinel_password;
 	link->config = &config;
+	link->secret = "sentinel_password";
 	link->db = 0;
 	link->max_reply = SENTINEL_MAX_REPLY;
 	link->max_array = 2;

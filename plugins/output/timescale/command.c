@@ -82,8 +82,8 @@ int command_run(struct tally_ctx *ctx, const void *config, const struct tally_co
 	if (!migrate && strcmp(verb, "status") != 0)
 		return tally_fail(ctx, EINVAL, "migrate or status, not \"%s\"", verb);
 	catalog_init(&store.catalog);
-	int r = pg_open(&store.upkeep.pg, store.config->conninfo,
-			"set timezone = 'UTC'; set application_name = 'tallyd db'");
+	int r = pg_open_secret(&store.upkeep.pg, "conninfo", store.config->conninfo,
+			       "set timezone = 'UTC'; set application_name = 'tallyd db'");
 	if (r == 0)
 		r = migrate ? command_migrate(&store, command)
 			    : status_run(&store, command->tables);

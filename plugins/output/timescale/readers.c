@@ -16,7 +16,7 @@ void readers_init(struct readers *readers, struct tally_ctx *ctx, const char *co
 		  int interrupt_fd)
 {
 	pthread_condattr_t monotonic;
-	*readers = (struct readers){.ctx = ctx, .conninfo = conninfo, .n = n};
+	*readers = (struct readers){.ctx = ctx, .option = "conninfo", .conninfo = conninfo, .n = n};
 	pthread_mutex_init(&readers->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -82,8 +82,8 @@ static int readers_open(struct readers *readers, struct pg_connection *pg)
 	int64_t now = tally_monotonic(readers->ctx);
 	if (now < readers_refused_until(readers, 0))
 		return tally_fail(readers->ctx, ENOTCONN, "the database cannot be reached");
-	int r = pg_open(
-		pg, readers->conninfo,
+	int r = pg_open_secret(
+		pg, readers->option, readers->conninfo,
 		PG_SETUP_VANISHED
 		"set timezone = 'UTC'; set application_name = 'tallyd reader'; set jit = off; "
 		"set idle_in_transaction_session_timeout = '1min'");

@@ -15,6 +15,7 @@ enum { READERS_MAX = 64 };
 
 struct readers {
 	struct tally_ctx *ctx;
+	const char *option; /* whose value conninfo was at the start */
 	const char *conninfo;
 	uint32_t n;
 	pthread_mutex_t lock; /* guards what follows, not what a taken connection does */

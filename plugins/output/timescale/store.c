@@ -107,6 +107,8 @@ int store_start(struct store *store)
 	readers_init(&store->readers, store->ctx,
 		     config->reader_conninfo ? config->reader_conninfo : config->conninfo,
 		     (uint32_t)config->readers, store->interrupt_fd);
+	if (config->reader_conninfo)
+		store->readers.option = "reader_conninfo";
 	int r = store_open(store);
 	if (r < 0)
 		store_stop(store);
@@ -179,18 +181,32 @@ int store_query(struct store *store, const struct tally_query *query, tally_rows
 	return r;
 }
 
-int store_tables(struct store *store, tally_table_fn *each, void *arg)
+/* What failed is tried again by the next one who asks: memory does not say that the database is
+ * there. */
+static void store_did_not_reload(struct store *store)
+{
+	pthread_mutex_lock(&store->lock);
+	store->reloaded = 0;
+	pthread_mutex_unlock(&store->lock);
+}
+
+static int store_reload(struct store *store)
 {
 	struct pg_connection *pg = NULL;
-	if (store_may_reload(store)) {
-		int r = readers_take(&store->readers, tally_monotonic(store->ctx) + STORE_TABLES,
-				     &pg);
-		if (r < 0)
-			return r;
-		r = schema_load_catalog(pg, &store->catalog);
-		readers_give_back(&store->readers, pg);
-		if (r < 0)
-			return r;
+	int r = readers_take(&store->readers, tally_monotonic(store->ctx) + STORE_TABLES, &pg);
+	if (r < 0)
+		return r;
+	r = schema_load_catalog(pg, &store->catalog);
+	readers_give_back(&store->readers, pg);
+	return r;
+}
+
+int store_tables(struct store *store, tally_table_fn *each, void *arg)
+{
+	int r = store_may_reload(store) ? store_reload(store) : 0;
+	if (r < 0) {
+		store_did_not_reload(store);
+		return r;
 	}
 	return catalog_each(&store->catalog, each, arg);
 }

@@ -28,12 +28,13 @@ static int upkeep_lead(struct store *store)
 	struct pg_connection *pg = &store->upkeep.pg;
 	int r = 0;
 	if (!pg_is_open(pg))
-		r = pg_open(pg, store->config->conninfo,
-			    PG_SETUP_VANISHED
-			    "set timezone = 'UTC'; set application_name = 'tallyd upkeep'; set "
-			    "statement_timeout = '10min'; set jit = off; set "
-			    "idle_in_transaction_session_timeout = '1min'; set "
-			    "default_transaction_isolation = 'read committed'");
+		r = pg_open_secret(
+			pg, "conninfo", store->config->conninfo,
+			PG_SETUP_VANISHED
+			"set timezone = 'UTC'; set application_name = 'tallyd upkeep'; set "
+			"statement_timeout = '10min'; set jit = off; set "
+			"idle_in_transaction_session_timeout = '1min'; set "
+			"default_transaction_isolation = 'read committed'");
 	if (r == 0) /* once: what is taken again has to be given back as often */
 		r = pg_query_text(pg,
 				  "select (case when exists (select from pg_locks where locktype = "

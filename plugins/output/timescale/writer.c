@@ -30,7 +30,7 @@ int writer_connect(struct writer *writer)
 		 "default_transaction_isolation = 'read committed'; set application_name = "
 		 "'tallyd writer'",
 		 ms, ms, ms);
-	return pg_open(&writer->pg, writer->conninfo, setup);
+	return pg_open_secret(&writer->pg, "conninfo", writer->conninfo, setup);
 }
 
 void writer_disconnect(struct writer *writer)

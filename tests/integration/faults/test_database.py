@@ -206,3 +206,44 @@ def test_a_wrong_password_and_then_the_right_one(run, passwords, server):
     assert left(story.d) == 0
     found = rows(in_sqlite(story.d))
     assert int(server.sql("select count(distinct n) from counter", story.database)[0][0]) == found
+
+
+def test_a_password_that_was_changed_in_its_file_is_used_without_a_reload(tallyd, passwords, server,
+                                                                          database, tmp_path):
+    secret = tmp_path / "conninfo"
+    secret.write_text(passwords("right"))
+    api = API.replace("store = sqlite", "store = timescale")
+    section = timescale("").replace("conninfo = ", f"conninfo_file = {secret}")
+    d = tallyd(counter() + spool() + SQLITE + section + api).start(ready="/readyz")
+
+    def grows():
+        before = rows(in_postgres(server, database))
+        d.wait(lambda: rows(in_postgres(server, database)) > before + 100, "rows are stored", 90)
+
+    def change(password):
+        server.sql(f"alter role clerk password '{password}'; select pg_terminate_backend(pid) from "
+                   "pg_stat_activity where usename = 'clerk'")
+
+    grows()
+    change("fresh")
+    # Behind the lost connection, and not a minute later.
+    d.says("password authentication failed")
+    line = next(x for x in d.log.splitlines() if "output.timescale" in x and "cannot write" in x
+                and "password authentication failed" in x)
+    assert "fresh" not in line and "right" not in line
+    d.wait(lambda: "cannot be reached" in d.get("/readyz").json.get("detail", ""), "/readyz says why")
+    d.says("output.http_api: the store does not answer: ")
+    secret.with_name("new").write_text(passwords("fresh"))
+    secret.with_name("new").rename(secret)
+    grows()
+    d.wait(lambda: d.get("/readyz").status == 200
+           and "output.http_api: the store answers again, after " in d.log, "ready again, and told")
+    secret.rename(secret.with_name("away"))
+    change("fresh")
+    d.says("conninfo_file: ")
+    d.says("the value it was configured with is used")
+    secret.with_name("away").rename(secret)
+    grows()
+    assert "reload" not in d.log
+    balanced(d)
+    d.stop(60)
