@@ -319,13 +319,14 @@ int stats_local_check(const struct stats_local *local)
 
 int stats_local_start(struct stats_local *local)
 {
-	const struct docker_events_setup setup = {
-		.ctx = local->ctx,
-		.docker = local->docker,
-		.filters = "{\"type\":[\"container\"],\"event\":[\"start\",\"die\",\"died\",\"rename\","
-			   "\"pause\",\"unpause\"]}",
-		.event = on_event,
-		.arg = local};
+	const struct docker_events_setup setup = {.ctx = local->ctx,
+						  .docker = local->docker,
+						  .filters =
+							  "{\"type\":[\"container\"],\"event\":["
+							  "\"start\",\"die\",\"died\",\"rename\","
+							  "\"pause\",\"unpause\"]}",
+						  .event = on_event,
+						  .arg = local};
 	char reason[CGROUP_REASON_SIZE] = "";
 	if (local->source == STATS_SOURCE_API)
 		return 0;

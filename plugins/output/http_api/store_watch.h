@@ -12,9 +12,9 @@
 struct store_watch {
 	struct tally_ctx *ctx;
 	int64_t made;
-	pthread_mutex_t lock; /* guards since and told */
-	int64_t since, told;  /* monotonic ns; since 0: it answers */
-	atomic_uint failures; /* questions since then */
+	pthread_mutex_t lock;                  /* guards since and told */
+	int64_t since, told;                   /* monotonic ns; since 0: it answers */
+	atomic_uint failures;                  /* questions since then */
 	atomic_int_least64_t answered, failed; /* last; monotonic ns */
 };
 
