@@ -61,8 +61,10 @@ def test_files_and_engine_give_the_same_numbers(engine, tallyd):
     engine.run("paused", "exec sleep 1000000", NetworkMode="bridge")
     engine.run("reader", "dd if=/bin/busybox of=/x bs=64k; sync; cat /x >/dev/null; "
                "exec sleep 1000000")
+    engine.run("pinned", "exec sleep 1000000", CpusetCpus="0")
     engine.api("POST", "/containers/paused/pause")
-    names = ["limited", "bridged", "joined", "hosted", "guest", "alone", "paused", "reader"]
+    names = ["limited", "bridged", "joined", "hosted", "guest", "alone", "paused", "reader",
+             "pinned"]
     files = tallyd(stats_only(engine.endpoint, "cgroup")).start()
     api = tallyd(stats_only(engine.endpoint, "api", "2s")).start()
     settled(files, names)
@@ -78,6 +80,7 @@ def test_files_and_engine_give_the_same_numbers(engine, tallyd):
     wait_for(agree, 60)
     ours = rows(files)
     assert ours["bridged"]["net_rx_bytes"] is not None
+    assert ours["pinned"]["cpu_online"] == 1 and ours["alone"]["cpu_online"] == os.cpu_count()
     assert ours["joined"]["net_rx_bytes"] == ours["bridged"]["net_rx_bytes"]
     for name in ("hosted", "guest", "alone"):
         assert ours[name]["net_rx_bytes"] is None

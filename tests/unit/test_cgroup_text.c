@@ -43,6 +43,34 @@ static void a_number_is_read_unless_it_is_none(void **state)
 	}
 }
 
+static void a_list_of_cpus_is_counted(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t cpus; /* -1: unset */
+	} cases[] = {{"0\n", 1},
+		     {"0-3\n", 4},
+		     {"0-2,5\n", 4},
+		     {"1,3,5", 3},
+		     {"7-7", 1},
+		     {"", -1},
+		     {"\n", -1},
+		     {"x", -1},
+		     {"0-", 1},
+		     {"3-1", -1},
+		     {"-1", -1},
+		     {"0,,1", -1},
+		     {"0-9999999999999999999", -1},
+		     {"0-99999999", -1},
+		     {"0-1-2", -1}};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct json_int cpus = cgroup_text_cpus(span(cases[i].text));
+		if ((cpus.set ? cpus.value : -1) != cases[i].cpus)
+			fail_msg("\"%s\" has %lld", cases[i].text, (long long)cpus.value);
+	}
+}
+
 static void keys_are_read_whole_and_in_the_slots_unit(void **state)
 {
 	static const struct cgroup_key keys[] = {{"user", 10000000, STATS_CPU_USER_NS},
@@ -176,6 +204,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_number_is_read_unless_it_is_none),
+		cmocka_unit_test(a_list_of_cpus_is_counted),
 		cmocka_unit_test(keys_are_read_whole_and_in_the_slots_unit),
 		cmocka_unit_test(devices_are_summed_and_none_of_them_is_null),
 		cmocka_unit_test(io_stat_gives_bytes_of_every_device),

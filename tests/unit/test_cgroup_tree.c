@@ -127,6 +127,32 @@ static void what_this_kernel_does_not_have_is_null(void **state)
 	remove_tree(root);
 }
 
+static void cores_are_those_of_its_cpuset(void **state)
+{
+	static const struct {
+		const char *cpus;
+		int64_t online;
+	} cases[] = {{"0\n", 1}, {"0-1\n", 2}, {"\n", 2}, {"x\n", 2}};
+	char root[32], name[300];
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		make_tree(root, "77\n");
+		write_file(root, "/proc/self/mountinfo",
+			   "33 31 0:30 / /cg rw - cgroup cgroup rw,cpuacct\n"
+			   "34 31 0:31 / /cs rw - cgroup cgroup rw,cpuset\n");
+		snprintf(name, sizeof(name), "3:cpuacct:/docker/%s\n4:cpuset:/docker/%s\n", web1,
+			 web1);
+		write_file(root, "/proc/2509/cgroup", name);
+		snprintf(name, sizeof(name), "/cs/docker/%s/cpuset.effective_cpus", web1);
+		write_file(root, name, cases[i].cpus);
+		struct docker_fixture f = begun(root);
+		assert_int_equal(fixture_gather(&f), 0);
+		assert_int_equal(fixture_int(&f, "web1", "cpu_online"), cases[i].online);
+		fixture_done(&f);
+		remove_tree(root);
+	}
+}
+
 static void a_file_that_makes_no_sense_costs_its_own_row_only(void **state)
 {
 	char root[32];
@@ -145,6 +171,7 @@ int main(void)
 		cmocka_unit_test(
 			a_container_that_ends_between_sweeps_is_no_error_and_loses_its_baseline),
 		cmocka_unit_test(what_this_kernel_does_not_have_is_null),
+		cmocka_unit_test(cores_are_those_of_its_cpuset),
 		cmocka_unit_test(a_file_that_makes_no_sense_costs_its_own_row_only),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,15 +100,17 @@ static void running(struct docker_fixture *f, const char *name, int pid, const c
 
 static void the_files_of_v2_give_the_engines_numbers(void **state)
 {
-	struct docker_fixture api = gathered(DOCKER_26_V2, V2, FIXTURE_API);
+	struct docker_fixture api = begun(DOCKER_26_V2, V2, FIXTURE_API);
 	struct docker_fixture files = begun(DOCKER_26_V2, V2, FIXTURE_CGROUP);
 	(void)state;
-	running(&files, "web1", 3012, "bridge");
-	running(&files, "wdisk", 3011, "bridge");
-	running(&files, "pidslimit", 3007, "bridge");
-	running(&files, "hostnet", 3002, "host");
-	assert_int_equal(fixture_start(&files), 0);
-	assert_int_equal(fixture_gather(&files), 0);
+	for (struct docker_fixture *f = &api; f; f = f == &api ? &files : NULL) {
+		running(f, "web1", 3012, "bridge");
+		running(f, "wdisk", 3011, "bridge");
+		running(f, "pidslimit", 3007, "bridge");
+		running(f, "hostnet", 3002, "host");
+		assert_int_equal(fixture_start(f), 0);
+		assert_int_equal(fixture_gather(f), 0);
+	}
 	assert_int_equal(fixture_rows(&files), 4);
 	assert_same_row(&files, &api, "web1");
 	assert_same_row(&files, &api, "wdisk");
@@ -143,7 +145,7 @@ static void auto_asks_the_engine_where_no_cgroup_is_mounted(void **state)
 	struct docker_fixture f = gathered(DOCKER_20, TEST_DATA_DIR "/docker", FIXTURE_AUTO);
 	(void)state;
 	assert_int_equal(fixture_rows(&f), 9);
-	assert_int_equal(fake_engine_asked(f.engine, "/json"), 1);
+	assert_int_equal(fake_engine_asked(f.engine, "/containers/json"), 1);
 	fixture_done(&f);
 	f = begun(DOCKER_20, TEST_DATA_DIR "/docker", FIXTURE_AUTO);
 	assert_int_equal(fixture_start(&f), 0);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "docker_fixture.h"
@@ -19,7 +20,7 @@ static const int64_t second_ns = 1000000000;
 static void a_container_that_hangs_harms_no_other_and_is_left_out_for_a_while(void **state)
 {
 	struct docker_fixture f;
-	char id[65];
+	char id[65], stats[80];
 	(void)state;
 	fixture_init(&f, DOCKER_20);
 	fake_engine_set(f.engine, fixture_id(&f, "web1", id), 200, "{}", FAKE_HANGS);
@@ -27,14 +28,15 @@ static void a_container_that_hangs_harms_no_other_and_is_left_out_for_a_while(vo
 	assert_int_equal(fixture_gather(&f), 0);
 	assert_int_equal(fixture_rows(&f), 8);
 	assert_non_null(strstr(fake_host_log(f.host, TALLY_WARNING), "web1"));
-	uint32_t asked = fake_engine_asked(f.engine, id);
+	snprintf(stats, sizeof(stats), "%s/stats", id);
+	uint32_t asked = fake_engine_asked(f.engine, stats);
 	int64_t later = clock_monotonic() + 10 * second_ns;
 	fake_host_set_monotonic(f.host, later);
 	assert_int_equal(fixture_gather(&f), 0);
-	assert_int_equal(fake_engine_asked(f.engine, id), asked);
+	assert_int_equal(fake_engine_asked(f.engine, stats), asked);
 	fake_host_set_monotonic(f.host, later + 60 * second_ns);
 	assert_int_equal(fixture_gather(&f), 0);
-	assert_int_equal(fake_engine_asked(f.engine, id), asked + 1);
+	assert_int_equal(fake_engine_asked(f.engine, stats), asked + 1);
 	fixture_done(&f);
 }
 
@@ -190,7 +192,64 @@ static void every_request_is_a_get_for_one_shot_stats(void **state)
 	(void)state;
 	assert_true(fake_engine_only_get(f.engine));
 	assert_int_equal(fake_engine_asked(f.engine, "/stats?stream=false&one-shot=true"), 11);
-	assert_int_equal(fake_engine_asked(f.engine, "/v1.41/"), 12);
+	/* The list, and once of each which cores it may run on. */
+	assert_int_equal(fake_engine_asked(f.engine, "/v1.41/"), 11 + 1 + 11);
+	assert_int_equal(fixture_gather(&f), 0);
+	assert_int_equal(fake_engine_asked(f.engine, "/v1.41/"), 2 * (11 + 1) + 11);
+	fixture_done(&f);
+}
+
+static void set_cpuset(struct docker_fixture *f, const char *cpus, int status)
+{
+	char id[65], part[100], body[100];
+	snprintf(part, sizeof(part), "/%s/json", fixture_id(f, "web1", id));
+	snprintf(body, sizeof(body), "{\"HostConfig\":{\"CpusetCpus\":\"%s\"}}", cpus);
+	fake_engine_set(f->engine, part, status, body, FAKE_ANSWERS);
+}
+
+static void cores_are_those_the_container_may_run_on(void **state)
+{
+	static const struct {
+		const char *cpus;
+		int status;
+		int64_t online; /* -1: NULL */
+	} cases[] = {{"", 200, 2},        {"0", 200, 1},    {"1", 200, 1},
+		     {"0-1", 200, 2},     {"0,1", 200, 2},  {"0-7", 200, 2},
+		     {"all of", 200, -1}, {"1-0", 200, -1}, {"", 500, -1}};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct docker_fixture f;
+		fixture_init(&f, DOCKER_20);
+		set_cpuset(&f, cases[i].cpus, cases[i].status);
+		assert_int_equal(fixture_start(&f), 0);
+		assert_int_equal(fixture_gather(&f), 0);
+		assert_int_equal(fixture_is_null(&f, "web1", "cpu_online")
+					 ? -1
+					 : fixture_int(&f, "web1", "cpu_online"),
+				 cases[i].online);
+		assert_int_equal(fixture_int(&f, "nonet", "cpu_online"), 2);
+		fixture_done(&f);
+	}
+}
+
+static void a_change_of_its_cores_is_seen_within_a_minute(void **state)
+{
+	struct docker_fixture f;
+	int64_t now = clock_monotonic();
+	(void)state;
+	fixture_init(&f, DOCKER_20);
+	set_cpuset(&f, "0", 200);
+	assert_int_equal(fixture_start(&f), 0);
+	fake_host_set_monotonic(f.host, now);
+	assert_int_equal(fixture_gather(&f), 0);
+	assert_int_equal(fixture_int(&f, "web1", "cpu_online"), 1);
+	set_cpuset(&f, "", 200);
+	fake_host_set_monotonic(f.host, now + 59 * second_ns);
+	assert_int_equal(fixture_gather(&f), 0);
+	assert_int_equal(fixture_int(&f, "web1", "cpu_online"), 1);
+	fake_host_set_monotonic(f.host, now + 60 * second_ns);
+	assert_int_equal(fixture_gather(&f), 0);
+	assert_int_equal(fixture_int(&f, "web1", "cpu_online"), 2);
 	fixture_done(&f);
 }
 
@@ -338,6 +397,8 @@ int main(void)
 		cmocka_unit_test(a_container_that_goes_during_the_sweep_is_no_error),
 		cmocka_unit_test(an_engine_that_dies_is_named_and_found_again),
 		cmocka_unit_test(an_engine_that_is_another_after_a_restart_is_asked_in_its_version),
+		cmocka_unit_test(cores_are_those_the_container_may_run_on),
+		cmocka_unit_test(a_change_of_its_cores_is_seen_within_a_minute),
 		cmocka_unit_test(every_request_is_a_get_for_one_shot_stats),
 		cmocka_unit_test(
 			an_engine_before_25_is_asked_for_all_at_once_and_the_connections_are_kept),

@@ -67,6 +67,11 @@ static const struct cgroup_key unified_memory_stat[] = {{"anon", 1, STATS_MEM_AN
 	{                                                                                          \
 		.hierarchy = CGROUP_##h, .name = n, .form = CGROUP_KEYS, .keys = k                 \
 	}
+/* Of the machine's, which are set before. */
+#define CPUS(h, n)                                                                                 \
+	{                                                                                          \
+		.hierarchy = CGROUP_##h, .name = n, .form = CGROUP_CPUS, .slot = STATS_CPU_ONLINE  \
+	}
 #define DEVICES(h, n, f, s)                                                                        \
 	{                                                                                          \
 		.hierarchy = CGROUP_##h, .name = n, .form = CGROUP_##f, .slot = s                  \
@@ -77,6 +82,7 @@ static const struct cgroup_file legacy[] = {
 	NUMBER(CPUACCT, "cpuacct.usage", STATS_CPU_USAGE_NS),
 	KEYS(CPUACCT, "cpuacct.stat", cpuacct_stat),
 	KEYS(CPU, "cpu.stat", cpu_stat),
+	CPUS(CPUSET, "cpuset.effective_cpus"),
 	NUMBER(MEMORY, "memory.usage_in_bytes", STATS_MEM_USAGE_BYTES),
 	NUMBER(MEMORY, "memory.limit_in_bytes", STATS_MEM_LIMIT_BYTES),
 	KEYS(MEMORY, "memory.stat", memory_stat),
@@ -91,6 +97,7 @@ static const struct cgroup_file legacy[] = {
 
 static const struct cgroup_file unified[] = {
 	KEYS(UNIFIED, "cpu.stat", unified_cpu_stat),
+	CPUS(UNIFIED, "cpuset.cpus.effective"),
 	NUMBER(UNIFIED, "memory.current", STATS_MEM_USAGE_BYTES),
 	NUMBER(UNIFIED, "memory.max", STATS_MEM_LIMIT_BYTES),
 	KEYS(UNIFIED, "memory.stat", unified_memory_stat),

@@ -14,8 +14,8 @@
 #include "cgroup_place.h"
 
 enum {
-	CGROUP_FILES_MAX = 13,     /* of a container at most; CGROUP_FILES_USUAL are there */
-	CGROUP_FILES_USUAL = 11,   /* on v1; 8 on v2 */
+	CGROUP_FILES_MAX = 14,     /* of a container at most; CGROUP_FILES_USUAL are there */
+	CGROUP_FILES_USUAL = 12,   /* on v1; 9 on v2 */
 	CGROUP_FILES_SPARED = 640, /* descriptors left to the rest, the engine's connections too */
 	CGROUP_REASON_SIZE = 200,
 };

@@ -5,7 +5,7 @@
 
 static const char *const controllers[CGROUP_HIERARCHIES] = {
 	[CGROUP_CPUACCT] = "cpuacct", [CGROUP_CPU] = "cpu",     [CGROUP_MEMORY] = "memory",
-	[CGROUP_PIDS] = "pids",       [CGROUP_BLKIO] = "blkio",
+	[CGROUP_PIDS] = "pids",       [CGROUP_BLKIO] = "blkio", [CGROUP_CPUSET] = "cpuset",
 };
 
 /* The v1 hierarchies among names with commas between, a bit each. */

@@ -4,7 +4,7 @@
 
 #include "json_map.h"
 
-enum { TICK_NS = 10000000, MACHINE_FIELDS = 7, DEVICE_FIELDS = 8 };
+enum { TICK_NS = 10000000, MACHINE_FIELDS = 7, DEVICE_FIELDS = 8, MOST_CPUS = 1 << 16 };
 
 /* ---- Spans ---- */
 
@@ -127,6 +127,35 @@ static void read_io(struct cgroup_span text, struct json_int *reads)
 	}
 }
 
+/* Source: the kernel's Documentation/admin-guide/cgroup-v2.rst, and cpuset(7), Formats. */
+struct json_int cgroup_text_cpus(struct cgroup_span list)
+{
+	struct json_int count = {0};
+	struct cgroup_span word;
+	if (!cgroup_span_word(&list, &word))
+		return count;
+	while (word.at < word.end) {
+		struct cgroup_span range = cgroup_span_until(&word, ',');
+		struct cgroup_span begin = cgroup_span_until(&range, '-');
+		struct json_int first = cgroup_span_int(&begin), last = first;
+		if (range.at < range.end)
+			last = cgroup_span_int(&range);
+		if (!first.set || !last.set || last.value < first.value ||
+		    last.value - first.value >= MOST_CPUS)
+			return (struct json_int){0};
+		const struct json_int more = {last.value - first.value + 1, true};
+		json_int_add(&count, &more);
+	}
+	return count;
+}
+
+static void read_cpus(struct cgroup_span text, struct json_int *slot)
+{
+	struct json_int cpus = cgroup_text_cpus(text);
+	if (cpus.set)
+		*slot = cpus;
+}
+
 void cgroup_text_read(const struct cgroup_file *file, struct cgroup_span text, struct stats *ret)
 {
 	switch ((enum cgroup_form)file->form) {
@@ -138,6 +167,9 @@ void cgroup_text_read(const struct cgroup_file *file, struct cgroup_span text, s
 		break;
 	case CGROUP_DEVICES:
 		read_devices(text, &ret->slots[file->slot]);
+		break;
+	case CGROUP_CPUS:
+		read_cpus(text, &ret->slots[file->slot]);
 		break;
 	case CGROUP_IO:
 		read_io(text, &ret->slots[file->slot]);

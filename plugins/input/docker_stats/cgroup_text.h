@@ -26,6 +26,7 @@ enum cgroup_form {
 	CGROUP_NUMBER = 1, /* one number into the slot */
 	CGROUP_KEYS,       /* lines of a key and a number, by the table */
 	CGROUP_DEVICES, /* v1 blkio: `8:0 Read 4096`; reads into the slot, writes into the next */
+	CGROUP_CPUS,    /* how many are in a list: `0-2,5` is 4; an empty one leaves the slot */
 	CGROUP_IO,      /* v2 io.stat: `8:0 rbytes=4096 …`; likewise, bytes only */
 };
 
@@ -55,6 +56,9 @@ void cgroup_text_network(struct cgroup_span text, struct stats *ret);
 /* /proc/stat: processor time of the whole machine and its cores, as the engine reckons them: the
  * first seven fields in ticks of 10 ms.  Source: moby's daemon/stats/collector_unix.go. */
 void cgroup_text_machine(struct cgroup_span text, struct stats *ret);
+
+/* How many a list of CPUs has, as `0-2,5` → 4.  Unset: none, or it is no such list. */
+struct json_int cgroup_text_cpus(struct cgroup_span list);
 
 /* /proc/meminfo's MemTotal, in bytes. */
 struct json_int cgroup_text_memory(struct cgroup_span text);

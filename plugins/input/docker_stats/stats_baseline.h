@@ -19,15 +19,17 @@ enum stats_way {
 
 struct stats_baseline {
 	char id[DOCKER_ID_MAX + 1];
-	uint8_t strikes;                          /* how often in a row it hung */
-	int64_t retry;                            /* monotonic ns; not asked before */
-	int64_t time;                             /* of the sample; 0: none */
-	int64_t cpu_usage;                        /* ns */
-	bool hangs;                               /* in this sweep */
-	uint8_t way;                              /* enum stats_way */
-	uint8_t failures;                         /* to open its files, in a row; 2: and more */
-	int64_t reopen;                           /* monotonic ns; its files not opened before */
-	struct cgroup_files *files;               /* its own; NULL unless STATS_BY_FILES */
+	uint8_t strikes;            /* how often in a row it hung */
+	int64_t retry;              /* monotonic ns; not asked before */
+	int64_t time;               /* of the sample; 0: none */
+	int64_t cpu_usage;          /* ns */
+	bool hangs;                 /* in this sweep */
+	uint8_t way;                /* enum stats_way */
+	uint8_t failures;           /* to open its files, in a row; 2: and more */
+	int64_t cpus;               /* it may run on, by its own limit; 0: on all; -1: not known */
+	int64_t cpus_asked;         /* monotonic ns, last; 0: never */
+	int64_t reopen;             /* monotonic ns; its files not opened before */
+	struct cgroup_files *files; /* its own; NULL unless STATS_BY_FILES */
 	const struct docker_container *container; /* of this sweep's list */
 };
 

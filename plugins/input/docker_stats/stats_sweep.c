@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "stats_cpus.h"
 #include "stats_read.h"
 
 static const int64_t second_ns = 1000000000, patience_ns = INT64_C(2000000000);
@@ -101,6 +102,7 @@ static void sweep_read(struct docker_stats *self, struct stats_baseline *baselin
 		return;
 	}
 	self->sweep.answered++;
+	stats_cpus_bound(baseline, &stats);
 	if (stats_is_running(&stats))
 		put_row(self, baseline, &stats);
 }
@@ -226,7 +228,9 @@ static int sweep_engine(struct docker_stats *self)
 				      .arg = self};
 	if (self->sweep.n == 0)
 		return 0;
-	int r = docker_sweep(self->docker, DOCKER_STATS, &job);
+	int r = stats_cpus_learn(self);
+	if (r == 0)
+		r = docker_sweep(self->docker, DOCKER_STATS, &job);
 	if (r == 0)
 		blame_hung(self, tally_monotonic(self->ctx));
 	return r;

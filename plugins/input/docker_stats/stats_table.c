@@ -20,7 +20,8 @@ static const struct tally_column stats_columns[STATS_COLUMNS] = {
 	[STATS_CPU_PERCENT] = COLUMN("cpu_percent", "percent", REAL, FIELD,
 				     "of one core, since the sample before; NULL on the first"),
 	[STATS_CPU_ONLINE] =
-		COLUMN("cpu_online", NULL, INT, FIELD, "cores the container may run on"),
+		COLUMN("cpu_online", NULL, INT, FIELD,
+		       "cores that are on and that the container may run on, by --cpuset-cpus"),
 	[STATS_THROTTLED_PERIODS] = COLUMN("throttled_periods", NULL, INT, COUNTER,
 					   "periods in which the CPU limit held it back"),
 	[STATS_THROTTLED_NS] = COLUMN("throttled_ns", "ns", INT, COUNTER,

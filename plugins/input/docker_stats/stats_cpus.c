@@ -1,0 +1,85 @@
+#include "stats_cpus.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cleanup.h"
+#include "json_map.h"
+
+static const int64_t again_ns = INT64_C(60000000000), patience_ns = INT64_C(2000000000);
+
+enum { CPUS_AT_ONCE = 8 };
+
+struct question {
+	struct stats_baseline **asked;
+	uint32_t n;
+};
+
+static void question_path(void *arg, uint32_t i, char ret[FETCH_PATH_SIZE])
+{
+	const struct question *question = arg;
+	snprintf(ret, FETCH_PATH_SIZE, "/containers/%s/json", question->asked[i]->id);
+}
+
+/* "": no limit. */
+static int64_t read_cpus(char *text, size_t len)
+{
+	static const struct json_member host_config[] = {
+		{.key = "CpusetCpus", .rule = JSON_MAP_TEXT}, {0}};
+	static const struct json_member document[] = {
+		{.key = "HostConfig", .rule = JSON_MAP_INSIDE, .inside = host_config}, {0}};
+	struct json_text cpus = {0};
+	const struct json_slots slots = {.texts = &cpus};
+	size_t offset;
+	if (json_map_document(text, len, document, &slots, &offset))
+		return -1;
+	if (cpus.len == 0)
+		return 0;
+	struct json_int count = cgroup_text_cpus((struct cgroup_span){cpus.at, cpus.at + cpus.len});
+	return count.set ? count.value : -1;
+}
+
+/* What was known is better than nothing, if asking fails. */
+static void question_done(void *arg, uint32_t i, struct fetch_answer *answer)
+{
+	const struct question *question = arg;
+	if (!answer->error && answer->status == 200)
+		question->asked[i]->cpus = read_cpus(answer->body, answer->len);
+}
+
+int stats_cpus_learn(struct docker_stats *self)
+{
+	int64_t now = tally_monotonic(self->ctx);
+	auto_free struct stats_baseline **asked = calloc(self->sweep.n + 1, sizeof(*asked));
+	struct question question = {.asked = asked};
+	if (!asked)
+		return tally_fail(self->ctx, ENOMEM, "no memory for a sweep");
+	for (uint32_t i = 0; i < self->sweep.n; i++) {
+		struct stats_baseline *baseline = self->sweep.asked[i];
+		bool is_new = baseline->cpus_asked == 0;
+		if (!is_new && now - baseline->cpus_asked < again_ns)
+			continue;
+		if (is_new)
+			baseline->cpus = -1;
+		baseline->cpus_asked = now;
+		asked[question.n++] = baseline;
+	}
+	const struct fetch_job job = {.n = question.n,
+				      .at_once = CPUS_AT_ONCE,
+				      .max_bytes = DOCKER_MAX_INSPECT,
+				      .patience = patience_ns,
+				      .path = question_path,
+				      .done = question_done,
+				      .arg = &question};
+	return question.n ? docker_sweep(self->docker, DOCKER_INSPECT, &job) : 0;
+}
+
+void stats_cpus_bound(const struct stats_baseline *baseline, struct stats *stats)
+{
+	struct json_int *online = &stats->slots[STATS_CPU_ONLINE];
+	if (baseline->cpus < 0)
+		online->set = false;
+	else if (baseline->cpus > 0 && (!online->set || baseline->cpus < online->value))
+		*online = (struct json_int){baseline->cpus, true};
+}
