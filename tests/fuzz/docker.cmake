@@ -1,3 +1,4 @@
+tallyd_fuzz_target(json_trim SOURCES fuzz/fuzz_json_trim.c)
 tallyd_fuzz_target(docker_list SOURCES fuzz/fuzz_docker_list.c)
 tallyd_fuzz_target(docker_stats SOURCES fuzz/fuzz_docker_stats.c LIBRARIES docker_stats_objects)
 tallyd_fuzz_target(docker_inspect SOURCES fuzz/fuzz_docker_inspect.c
