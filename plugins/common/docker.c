@@ -81,6 +81,8 @@ void docker_count(struct docker *docker, enum docker_call call, const struct fet
 static void tell_trimmed(struct docker *docker, enum docker_call call, uint32_t trimmed)
 {
 	bool told = docker->trims_told;
+	if (trimmed)
+		tally_count(docker->ctx, DOCKER_METRIC_TEXTS_CUT, trimmed);
 	if (call == DOCKER_LIST || call == DOCKER_IMAGES)
 		docker->trims_told = trimmed > 0;
 	if (trimmed && !told)

@@ -129,7 +129,12 @@ void docker_explain(const struct fetch_answer *answer, char ret[FETCH_REASON_SIZ
 		DOCKER_METRICS_OF("engine_errors_total", NULL,                                     \
 				  "Requests to the Docker Engine that failed."),                   \
 		DOCKER_METRICS_OF("engine_seconds_total", "ns",                                    \
-				  "Time until the Docker Engine's answers were complete.")
-enum { DOCKER_METRICS_END = 3 * DOCKER_CALLS };
+				  "Time until the Docker Engine's answers were complete."),        \
+	{                                                                                          \
+		.name = "engine_texts_cut_total",                                                  \
+		.help = "Labels and other texts that were too long and are cut or left out.",      \
+		.kind = TALLY_METRIC_COUNTER                                                       \
+	}
+enum { DOCKER_METRIC_TEXTS_CUT = 3 * DOCKER_CALLS, DOCKER_METRICS_END };
 
 #endif

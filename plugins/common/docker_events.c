@@ -87,6 +87,18 @@ static void left_out(struct docker_events *events, const struct docker_event *ev
 		  known ? event->id : "", problem);
 }
 
+/* Nothing that would be stored, so nobody needs to hear of it. */
+static void note_trimmed(struct docker_events *events, const struct docker_event *event)
+{
+	uint32_t n = events->trim.cut + events->trim.dropped;
+	if (n == 0)
+		return;
+	tally_count(events->setup.ctx, DOCKER_METRIC_TEXTS_CUT, n);
+	tally_log(events->setup.ctx, TALLY_DEBUG,
+		  "%s: %s of %.12s: %u long texts are cut or left out",
+		  docker_endpoint(events->setup.docker), event->action, event->id, n);
+}
+
 static void take_line(struct docker_events *events)
 {
 	struct docker_event event;
@@ -105,11 +117,7 @@ static void take_line(struct docker_events *events)
 	 */
 	if (strncmp(event.action, "exec_", 5) == 0 || is_repeated(events, &event))
 		return;
-	if (events->trim.cut + events->trim.dropped > 0)
-		tally_log(events->setup.ctx, TALLY_DEBUG,
-			  "%s: %s of %.12s: %u long texts are cut, %u attributes left out",
-			  docker_endpoint(events->setup.docker), event.action, event.id,
-			  events->trim.cut, events->trim.dropped);
+	note_trimmed(events, &event);
 	events->last = event.time;
 	events->news |= DOCKER_EVENTS_SOME;
 	events->setup.event(events->setup.arg, &event);

@@ -192,10 +192,11 @@ void json_trim_feed(struct json_trim *trim, char *data, size_t *len, const char 
 	*len = out.len;
 }
 
-void json_trim_value(char *out, size_t *len, const char *in, size_t n)
+uint32_t json_trim_value(char *out, size_t *len, const char *in, size_t n)
 {
 	struct json_trim trim;
 	json_trim_init(&trim, NULL);
 	trim.depth = JSON_TRIM_DEPTH - 1;
 	json_trim_feed(&trim, out, len, in, n);
+	return trim.cut + trim.dropped;
 }

@@ -39,7 +39,8 @@ void json_trim_init(struct json_trim *trim, const char *const *keep);
  * of them; `in` may be `out + *len`, or behind. */
 void json_trim_feed(struct json_trim *trim, char *out, size_t *len, const char *in, size_t n);
 
-/* A whole value, whose members are to be bounded as if it stood at depth 3. */
-void json_trim_value(char *out, size_t *len, const char *in, size_t n);
+/* A whole value, whose members are to be bounded as if it stood at depth 3.  How many strings and
+ * members were cut or left out. */
+uint32_t json_trim_value(char *out, size_t *len, const char *in, size_t n);
 
 #endif

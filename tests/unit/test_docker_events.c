@@ -181,6 +181,7 @@ static void an_event_with_huge_labels_is_told_without_them(void **state)
 		assert_true(event_is(&f, 0, EVENTS_IMAGE, "box"));
 		assert_int_equal(event_cell(&f, 0, EVENTS_EXIT_CODE)->i, 137);
 		assert_string_equal(fake_host_log(f.host, TALLY_WARNING), "");
+		assert_true(fixture_metric(&f, "engine_texts_cut_total", "") > 0);
 		fixture_done(&f);
 	}
 }

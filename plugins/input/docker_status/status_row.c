@@ -34,6 +34,8 @@ static void put_bounded(struct row *row, uint32_t column, const char *text, size
 	size_t kept = len < JSON_TRIM_STRING ? len : JSON_TRIM_STRING;
 	while (kept > 0 && kept < len && (text[kept] & 0xc0) == 0x80)
 		kept--;
+	if (kept < len)
+		tally_count(row->ctx, DOCKER_METRIC_TEXTS_CUT, 1);
 	put_text(row, column, text, kept);
 }
 
@@ -56,7 +58,8 @@ static void put_json(struct row *row, uint32_t column, const struct json_text *j
 	row->no_memory |= !bounded;
 	if (!bounded)
 		return;
-	json_trim_value(bounded, &len, json->at, json->len);
+	tally_count(row->ctx, DOCKER_METRIC_TEXTS_CUT,
+		    json_trim_value(bounded, &len, json->at, json->len));
 	put_text(row, column, bounded, len);
 }
 
