@@ -96,6 +96,11 @@ uint64_t delivery_waiting(struct delivery *delivery)
 	return journal_waiting(delivery->reader);
 }
 
+bool delivery_must_flush(const struct delivery *delivery)
+{
+	return journal_must_flush(delivery->setup.journal);
+}
+
 /* ---- Stopping ----------------------------------------------------------------- */
 
 static bool delivery_is_stopping(const struct delivery *delivery)

@@ -36,6 +36,9 @@ void delivery_destroy(struct delivery *delivery);
 void delivery_reject_row(struct delivery *delivery, const struct tally_batch *batch, uint32_t row,
 			 const char *why);
 
+/* Must what is written be on the disk before it counts as written?  Any thread. */
+bool delivery_must_flush(const struct delivery *delivery);
+
 /*
  * Delivers until `stopping` says so and either nothing is waiting or drain_deadline (read
  * atomically through the pointer, monotonic ns; 0: none yet) has passed.  While stopping everything

@@ -243,6 +243,12 @@ static void host_reject_row(struct tally_ctx *ctx, const struct tally_batch *bat
 		delivery_reject_row(host->delivery, batch, row, why);
 }
 
+static bool host_must_flush(const struct tally_ctx *ctx)
+{
+	const struct host *host = host_of(ctx);
+	return host->delivery && delivery_must_flush(host->delivery);
+}
+
 /* ---- Counting ---- */
 
 static void host_count(struct tally_ctx *ctx, uint32_t metric, uint64_t n)
@@ -394,6 +400,7 @@ static const struct tally_host host_vtable = {
 	.cache_set = host_cache_set,
 	.cache_follow = host_cache_follow,
 	.secret = host_secret,
+	.must_flush = host_must_flush,
 };
 
 /* ---- Making one ---- */

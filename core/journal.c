@@ -146,6 +146,11 @@ bool journal_durable(const struct journal *journal)
 	return journal->buffer->durable != 0;
 }
 
+bool journal_must_flush(const struct journal *journal)
+{
+	return journal_durable(journal) || atomic_load(&journal->resumable);
+}
+
 int journal_position(struct journal *journal, const char *source, char *ret, size_t size)
 {
 	const char *position = NULL;
@@ -346,8 +351,10 @@ static void journal_stored(struct journal *journal, const struct tally_batch *ba
 			   const struct journal_origin *origin, uint64_t sequence)
 {
 	journal->last_sequence = sequence;
-	if (origin->mark && !journal_durable(journal))
+	if (origin->mark && !journal_durable(journal)) {
 		positions_hold(journal->positions, origin->mark, journal, sequence);
+		atomic_store(&journal->resumable, true);
+	}
 	metrics_begin(journal->metrics);
 	journal_count_collected(origin, batch->n_rows);
 	journal_count_pushed(journal, batch, NULL);

@@ -47,6 +47,9 @@ void journal_destroy(struct journal *journal); /* no reader is attached any more
 /* Call it also after the plugin's reconfigure(): whoever waits for room looks again. */
 void journal_configure(struct journal *journal, const struct journal_settings *settings);
 bool journal_durable(const struct journal *journal);
+/* Is what its readers settle let go of for good, by it or by an input's position?  Then it has to
+ * be on the disk before. */
+bool journal_must_flush(const struct journal *journal);
 
 /* ---- Inputs ------------------------------------------------------------------- */
 

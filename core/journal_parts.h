@@ -7,6 +7,7 @@
 #define TALLYD_CORE_JOURNAL_PARTS_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
 
 #include "journal.h"
@@ -75,6 +76,7 @@ struct journal {
 	int64_t attempted;          /* when a push was refused last; monotonic ns */
 	struct journal_wait *waits; /* inputs that wait for it */
 	bool pushed_to;             /* since it was created */
+	atomic_bool resumable; /* a position has come with rows, and counts when they are settled */
 };
 
 /* Does the plugin have this function, which was appended to the struct or is optional? */

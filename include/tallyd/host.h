@@ -78,6 +78,7 @@ struct tally_host {
 			    void *arg);
 
 	int (*secret)(struct tally_ctx *ctx, const char *option, char **ret);
+	bool (*must_flush)(const struct tally_ctx *ctx);
 };
 
 struct tally_ctx {
@@ -249,6 +250,16 @@ static inline void tally_put_text(struct tally_cell *row, uint32_t column, const
 	row[column].text = text;
 	row[column].len = (uint32_t)len;
 	row[column].set = 1;
+}
+
+/*
+ * In write(): must what gets TALLY_DONE outlive a power cut?  It must where somebody lets go of it
+ * for good: a buffer that is durable, or an input that has told where it would resume.  Else nobody
+ * could bring it again anyway.
+ */
+static inline bool tally_must_flush(const struct tally_ctx *ctx)
+{
+	return ctx->host->must_flush(ctx);
 }
 
 /* ---- Counting --------------------------------------------------------------- */

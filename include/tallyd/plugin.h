@@ -152,7 +152,7 @@ struct tally_entry {
 
 enum tally_verdict {
 	TALLY_RETRY,  /* not written; offer it again after a while */
-	TALLY_DONE,   /* durably written */
+	TALLY_DONE,   /* durably written: over a power cut, if tally_must_flush() says so */
 	TALLY_REJECT, /* never acceptable: dropped and counted, with what tally_fail() said */
 };
 

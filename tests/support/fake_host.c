@@ -39,6 +39,7 @@ struct fake_host {
 	uint32_t rejected;
 	int64_t now, monotonic;
 	int emit_result;
+	bool must_flush;
 	int stop_fd;
 };
 
@@ -229,6 +230,11 @@ static void fake_reject_row(struct tally_ctx *ctx, const struct tally_batch *bat
 	fake_of(ctx)->rejected++;
 }
 
+static bool fake_must_flush(const struct tally_ctx *ctx)
+{
+	return fake_of(ctx)->must_flush;
+}
+
 static void fake_count(struct tally_ctx *ctx, uint32_t metric, uint64_t n)
 {
 	__atomic_fetch_add(&fake_of(ctx)->metrics[metric], n, __ATOMIC_RELAXED);
@@ -332,6 +338,7 @@ static const struct tally_host fake_vtable = {
 	.cache_set = fake_cache_set,
 	.cache_follow = fake_cache_follow,
 	.secret = fake_secret,
+	.must_flush = fake_must_flush,
 };
 
 struct fake_host *fake_host_create(const char *instance_name)
@@ -465,6 +472,11 @@ void fake_host_stop(struct fake_host *host)
 	uint64_t one = 1;
 	if (write(host->stop_fd, &one, sizeof(one)) != sizeof(one))
 		abort();
+}
+
+void fake_host_set_must_flush(struct fake_host *host, bool must_flush)
+{
+	host->must_flush = must_flush;
 }
 
 void fake_host_set_emit_result(struct fake_host *host, int result)

@@ -545,6 +545,33 @@ static void a_durable_journal_alone_says_itself_where_to_resume(void **state)
 	journal_destroy(durable);
 }
 
+static void what_is_let_go_of_for_good_has_to_be_flushed_first(void **state)
+{
+	const struct journal_settings settings = pipeline_settings(JOURNAL_BLOCK);
+	struct tally_buffer calls = *tally_plugin()->buffer;
+	struct journal_setup setup = {.name = "buffer.durable",
+				      .buffer = &calls,
+				      .self = p.buffer,
+				      .metrics = p.metrics,
+				      .positions = p.positions};
+	struct journal *durable;
+	struct error error;
+	(void)state;
+	calls.durable = 1;
+	assert_int_equal(journal_create(&setup, &settings, &durable, &error), 0);
+	assert_true(journal_must_flush(durable));
+	journal_destroy(durable);
+
+	struct journal_reader *y = attach(second, "y", NULL);
+	assert_int_equal(router_set(router, &second, 1), 0);
+	emit(&pipeline_a, NULL, 0);
+	assert_false(journal_must_flush(second)); /* nobody could bring them again anyway */
+	emit(&pipeline_a, "one", 0);
+	assert_true(journal_must_flush(second));
+	pipeline_consume(y);
+	journal_detach(y);
+}
+
 /* ---- All at once -------------------------------------------------------------- */
 
 static atomic_uint_least64_t emitted;
@@ -633,6 +660,7 @@ int main(void)
 		TEST(a_position_counts_once_every_journal_has_settled),
 		TEST(a_position_of_rows_nobody_wants_waits_for_those_before_it),
 		TEST(a_durable_journal_alone_says_itself_where_to_resume),
+		TEST(what_is_let_go_of_for_good_has_to_be_flushed_first),
 		TEST(sets_may_be_swapped_while_inputs_emit),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
