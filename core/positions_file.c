@@ -10,6 +10,7 @@
 
 #include "util/cleanup.h"
 #include "util/crc32c.h"
+#include "util/folder.h"
 
 static const char positions_file_head[] = "tallyd positions 1\n";
 enum {
@@ -56,18 +57,6 @@ static int positions_file_put(int fd, const char *bytes, size_t len)
 	return 0;
 }
 
-static int positions_file_sync_folder(const char *path)
-{
-	auto_free char *folder = strdup(path);
-	if (!folder)
-		return -ENOMEM;
-	char *slash = strrchr(folder, '/');
-	if (slash)
-		slash[slash == folder] = '\0';
-	auto_close int fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
-}
-
 static int positions_file_fill(const char *path, const char *text, size_t len)
 {
 	char tail[POSITIONS_FILE_TAIL + 1];
@@ -94,7 +83,7 @@ int positions_file_write(const char *path, const char *text, size_t len, struct 
 	if (r == 0 && rename(fresh, path) < 0)
 		r = -errno;
 	if (r == 0)
-		r = positions_file_sync_folder(path);
+		r = folder_flush_of(path);
 	if (r < 0)
 		return error_set(error, -r, "cannot write %s: %s", path, strerror(-r));
 	return 0;

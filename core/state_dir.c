@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "util/cleanup.h"
+#include "util/folder.h"
 
 static int state_path(const char *dir, const char *name, char ret[PATH_MAX], struct error *error)
 {
@@ -31,10 +32,13 @@ static int state_make(const char *path, struct error *error)
 		return error_set(error, ENAMETOOLONG, "state_dir %s: the path is too long", path);
 	for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
-		mkdir(part, 0755); /* the last mkdir tells what is wrong */
+		if (mkdir(part, 0755) == 0) /* the last mkdir tells what is wrong */
+			folder_flush_of(part);
 		*slash = '/';
 	}
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+	if (mkdir(path, 0700) == 0)
+		folder_flush_of(path);
+	else if (errno != EEXIST)
 		return error_set(error, errno,
 				 "state_dir %s: cannot be made: %s (make it for the user that runs "
 				 "tallyd, or set state_dir in [tallyd])",
@@ -120,6 +124,8 @@ static int state_draw_writer(const char *dir, const char *name, char ret[STATE_W
 	r = state_write_file(fresh, ret);
 	if (r == 0 && rename(fresh, name) < 0)
 		r = -errno;
+	if (r == 0)
+		r = folder_flush_of(name);
 	return r < 0 ? error_set(error, -r, "%s: %s", name, strerror(-r)) : 0;
 }
 

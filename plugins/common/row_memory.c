@@ -45,7 +45,8 @@ static int write_all(int fd, const char *bytes, size_t len)
 static int write_file(const char *path, const void *bytes, size_t len)
 {
 	auto_close int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	return fd < 0 ? -errno : write_all(fd, bytes, len);
+	int r = fd < 0 ? -errno : write_all(fd, bytes, len);
+	return r == 0 && fdatasync(fd) < 0 ? -errno : r;
 }
 
 int row_memory_write(struct tally_ctx *ctx, const void *bytes, size_t len)

@@ -3,8 +3,8 @@
  * restart it knows what was there before.  For inputs whose rows say that a thing is gone, which
  * takes knowing that it was there.
  *
- * The file is written beside and renamed: it is old or new, never half.  It is not synced: after a
- * power failure it may be an older one.  `tallyd once` neither reads nor writes it.
+ * The file is written beside and renamed: it is old or new, never half.  Its name is not
+ * flushed: after a power cut it may be an older one.  `tallyd once` neither reads nor writes it.
  */
 #ifndef TALLYD_PLUGINS_COMMON_ROW_MEMORY_H
 #define TALLYD_PLUGINS_COMMON_ROW_MEMORY_H

@@ -11,18 +11,21 @@
 #include <time.h>
 
 #include "cleanup.h"
+#include "folder.h"
 
 static int spool_file_sync_folder(struct tally_ctx *ctx, const char *folder)
 {
-	auto_close int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0 && fsync(fd) == 0)
-		return 0;
-	return tally_fail(ctx, errno, "%s: %s", folder, strerror(errno));
+	int r = folder_flush(folder);
+	return r < 0 ? tally_fail(ctx, -r, "%s: %s", folder, strerror(-r)) : 0;
 }
 
 static int spool_file_make_folder(struct tally_ctx *ctx, const char *folder)
 {
-	if (mkdir(folder, 0700) == 0 || errno == EEXIST)
+	if (mkdir(folder, 0700) == 0) {
+		int r = folder_flush_of(folder);
+		return r < 0 ? tally_fail(ctx, -r, "%s: %s", folder, strerror(-r)) : 0;
+	}
+	if (errno == EEXIST)
 		return 0;
 	return tally_fail(ctx, errno, "%s: cannot be created: %s", folder, strerror(errno));
 }
@@ -49,11 +52,11 @@ int spool_file_make(struct tally_ctx *ctx, const char *path)
 	if (r < 0)
 		return r;
 	auto_close int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd >= 0)
-		return spool_file_sync_folder(ctx, folder);
-	if (errno != EEXIST)
+	if (fd < 0 && errno != EEXIST)
 		return tally_fail(ctx, errno, "%s: cannot be created: %s", path, strerror(errno));
-	return spool_file_check(ctx, path);
+	r = fd < 0 ? spool_file_check(ctx, path) : 0;
+	/* Whoever made it may have been killed before this. */
+	return r == 0 ? spool_file_sync_folder(ctx, folder) : r;
 }
 
 int64_t spool_file_size(const char *path, const char *suffix)
