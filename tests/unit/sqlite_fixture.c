@@ -31,7 +31,7 @@ const void *backend_open(struct fixture *fixture)
 
 void backend_close(struct fixture *fixture)
 {
-	static const char *const suffixes[] = {"", "-wal", "-shm", ".lock"};
+	static const char *const suffixes[] = {"", "-wal", "-wal.old", "-shm", ".lock"};
 	char file[160];
 	(void)fixture;
 	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {

@@ -2,11 +2,8 @@
  * The plugin: an embedded store that needs no server.  It writes any declared table into one SQLite
  * file and answers queries about it.
  */
-#include <errno.h>
-#include <stdlib.h>
 #include <tallyd/host.h>
 
-#include "cleanup.h"
 #include "store.h"
 
 #define OPTION(key) .name = #key, .offset = offsetof(struct sqlite_config, key)
@@ -50,31 +47,24 @@ static const struct tally_metric sqlite_metrics[] = {
 			       .kind = TALLY_METRIC_GAUGE},
 	[METRIC_UPKEEP_ERRORS] = {.name = "upkeep_errors",
 				  .help = "Rounds of rolling up and deleting that failed."},
+	[METRIC_TAKEN_AWAY] = {.name = "file_taken_away",
+			       .help = "Times the database was found removed, replaced or emptied "
+				       "by somebody else, and was opened or begun anew."},
 	{.name = NULL},
 };
 
 static int sqlite_create(struct tally_ctx *ctx, const void *config, void **ret_self)
 {
-	auto_free struct store *store = calloc(1, sizeof(*store));
-	if (!store)
-		return tally_fail(ctx, ENOMEM, "no memory");
-	store->ctx = ctx;
-	store->config = config;
-	int r = store->config->path ? asprintf(&store->path, "%s", store->config->path)
-				    : asprintf(&store->path, "%s/tallyd.db", ctx->state_dir);
-	if (r < 0)
-		return tally_fail(ctx, ENOMEM, "no memory");
-	pthread_mutex_init(&store->turn, NULL);
-	*ret_self = TAKE(store);
-	return 0;
+	struct store *store = NULL;
+	int r = store_create(ctx, config, &store);
+	if (r == 0)
+		*ret_self = store;
+	return r;
 }
 
 static void sqlite_destroy(void *self)
 {
-	struct store *store = self;
-	pthread_mutex_destroy(&store->turn);
-	free(store->path);
-	free(store);
+	store_destroy(self);
 }
 
 static int sqlite_start(void *self)
@@ -89,11 +79,7 @@ static void sqlite_stop(void *self)
 
 static int sqlite_prepare(void *self, const struct tally_table *table)
 {
-	struct store *store = self;
-	pthread_mutex_lock(&store->turn);
-	int r = writer_prepare(&store->writer, table);
-	pthread_mutex_unlock(&store->turn);
-	return r;
+	return store_prepare(self, table);
 }
 
 static int sqlite_write(void *self, const struct tally_entry *entries, uint32_t n,
@@ -109,8 +95,7 @@ static int sqlite_query(void *self, const struct tally_query *query, tally_rows_
 
 static int sqlite_tables(void *self, tally_table_fn *each, void *arg)
 {
-	struct store *store = self;
-	return catalog_each(&store->catalog, each, arg);
+	return store_tables(self, each, arg);
 }
 
 static const struct tally_output sqlite_output = {

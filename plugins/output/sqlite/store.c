@@ -1,11 +1,14 @@
 /*
  * Start: lock the file, open it, bring its catalog up to date, read what it holds, open the
- * readers. Whatever fails undoes what was done; the core calls again later.
+ * readers. Whatever fails undoes what was done; the core calls again later.  Every call first looks
+ * whether the file is still in its place, and opens it anew if it is not; a write looks again
+ * before it says that anything is stored.
  */
 #include "store.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -40,19 +43,34 @@ static int store_lock(struct store *store)
 	return 0;
 }
 
+static int store_open_database(struct store *store, const struct database_settings *settings)
+{
+	int r = database_check_path(store->ctx, store->path);
+	if (r == 0)
+		r = database_open(store->ctx, settings, &store->db);
+	if (r == 0)
+		r = migration_run(store->ctx, store->db, migrations);
+	return r;
+}
+
+/* Whatever fails is undone by store_close(). */
 static int store_open(struct store *store)
 {
 	const struct database_settings settings = {.path = store->path,
 						   .page_cache = store->config->page_cache,
 						   .busy_timeout = store->config->busy_timeout,
 						   .full_sync = store->config->synchronous == 1};
-	int r = database_check_path(store->ctx, store->path);
+	store->open = true;
+	store->lock_fd = -1;
+	store->db = NULL;
+	store->writer = (struct writer){0};
+	readers_init(&store->readers);
+	catalog_init(&store->catalog);
+	int r = store_lock(store);
 	if (r == 0)
-		r = store_lock(store);
+		r = place_check_empty(store);
 	if (r == 0)
-		r = database_open(store->ctx, &settings, &store->db);
-	if (r == 0)
-		r = migration_run(store->ctx, store->db, migrations);
+		r = store_open_database(store, &settings);
 	if (r == 0)
 		r = catalog_load(store->ctx, &store->catalog, store->db);
 	if (r == 0)
@@ -63,26 +81,15 @@ static int store_open(struct store *store)
 		r = readers_start(&store->readers, store->ctx, &settings);
 	if (r == 0)
 		r = retention_limit(store);
-	return r == 0 ? upkeep_start(store) : r;
-}
-
-int store_start(struct store *store)
-{
-	store->lock_fd = -1;
-	store->db = NULL;
-	store->writer = (struct writer){0};
-	store->upkeep.running = false;
-	readers_init(&store->readers);
-	catalog_init(&store->catalog);
-	int r = store_open(store);
-	if (r < 0)
-		store_stop(store);
+	if (r == 0)
+		place_note(store);
 	return r;
 }
 
-void store_stop(struct store *store)
+static void store_close(struct store *store)
 {
-	upkeep_stop(store);
+	if (!store->open)
+		return;
 	readers_stop(&store->readers);
 	writer_stop(&store->writer);
 	database_close(store->db);
@@ -91,7 +98,146 @@ void store_stop(struct store *store)
 	if (store->lock_fd >= 0)
 		close(store->lock_fd);
 	store->lock_fd = -1;
+	store->open = false;
 }
+
+/* ---- Life --------------------------------------------------------------------- */
+
+int store_create(struct tally_ctx *ctx, const struct sqlite_config *config, struct store **ret)
+{
+	pthread_rwlockattr_t attributes;
+	auto_free struct store *store = calloc(1, sizeof(*store));
+	if (!store)
+		return tally_fail(ctx, ENOMEM, "no memory");
+	store->ctx = ctx;
+	store->config = config;
+	int r = config->path ? asprintf(&store->path, "%s", config->path)
+			     : asprintf(&store->path, "%s/tallyd.db", ctx->state_dir);
+	if (r < 0)
+		return tally_fail(ctx, ENOMEM, "no memory");
+	pthread_mutex_init(&store->turn, NULL);
+	pthread_rwlockattr_init(&attributes);
+	pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(&store->life, &attributes);
+	pthread_rwlockattr_destroy(&attributes);
+	*ret = TAKE(store);
+	return 0;
+}
+
+void store_destroy(struct store *store)
+{
+	pthread_rwlock_destroy(&store->life);
+	pthread_mutex_destroy(&store->turn);
+	free(store->path);
+	free(store);
+}
+
+int store_start(struct store *store)
+{
+	store->upkeep.running = false;
+	int r = store_open(store);
+	if (r == 0)
+		r = upkeep_start(store);
+	if (r < 0)
+		store_close(store);
+	return r;
+}
+
+void store_stop(struct store *store)
+{
+	upkeep_stop(store);
+	store_close(store);
+	store->place = (struct store_place){0};
+}
+
+/* ---- A file that was taken away ----------------------------------------------- */
+
+struct store_tables {
+	struct stored_table *newest; /* copies */
+};
+
+static int store_keep_table(void *arg, const struct tally_table *table)
+{
+	struct store_tables *tables = arg;
+	struct stored_table *copy = catalog_copy(table);
+	if (!copy)
+		return -ENOMEM;
+	copy->older = tables->newest;
+	tables->newest = copy;
+	return 0;
+}
+
+/* Also those that no row may come for soon: whoever asks for them is told that there are none. */
+static int store_make_tables(struct store *store, struct store_tables *tables)
+{
+	int r = 0;
+	while (tables->newest) {
+		struct stored_table *table = tables->newest;
+		tables->newest = table->older;
+		if (r == 0)
+			r = writer_prepare(&store->writer, &table->table);
+		catalog_free(table);
+	}
+	return r;
+}
+
+static int store_open_anew(struct store *store)
+{
+	struct store_tables tables = {0};
+	auto_free char *why = NULL;
+	if (store->open) {
+		why = strdup(tally_reason(store->ctx));
+		tally_count(store->ctx, METRIC_TAKEN_AWAY, 1);
+		tally_log(store->ctx, TALLY_ERROR,
+			  "%s: it is opened anew; no row was counted as stored since, and what the "
+			  "file held is where it is now",
+			  why ? why : store->path);
+		catalog_each(&store->catalog, store_keep_table, &tables);
+		place_give_up(store);
+		store_close(store);
+	}
+	int r = store_open(store);
+	int made = store_make_tables(store, &tables); /* also frees them */
+	if (r == 0)
+		r = made;
+	if (r < 0)
+		store_close(store);
+	else
+		tally_log(store->ctx, TALLY_NOTICE, "%s is open again", store->path);
+	return r;
+}
+
+bool store_makes_way(const struct store *store)
+{
+	return atomic_load(&store->make_way) || rounds_stopping(&store->upkeep);
+}
+
+int store_enter(struct store *store)
+{
+	pthread_rwlock_rdlock(&store->life);
+	if (store->open && place_look(store) == 0)
+		return 0;
+	pthread_rwlock_unlock(&store->life);
+	atomic_store(&store->make_way, true);
+	pthread_rwlock_wrlock(&store->life);
+	atomic_store(&store->make_way, false);
+	int r = store->open && place_look(store) == 0 ? 0 : store_open_anew(store);
+	pthread_rwlock_unlock(&store->life);
+	if (r < 0)
+		return r;
+	pthread_rwlock_rdlock(&store->life);
+	if (store->open)
+		return 0;
+	pthread_rwlock_unlock(&store->life);
+	return tally_fail(store->ctx, ESTALE, "%s was taken away again and again", store->path);
+}
+
+void store_leave(struct store *store)
+{
+	pthread_rwlock_unlock(&store->life);
+}
+
+/* ---- Writing ------------------------------------------------------------------ */
 
 /* It was the file's limit, not the disk, and there was something to delete. */
 static bool store_made_room(struct store *store)
@@ -105,16 +251,53 @@ static bool store_made_room(struct store *store)
 	return true;
 }
 
-int store_write(struct store *store, const struct tally_entry *entries, uint32_t n,
-		uint8_t *verdicts)
+static int store_write_all(struct store *store, const struct tally_entry *entries, uint32_t n,
+			   uint8_t *verdicts)
 {
-	pthread_mutex_lock(&store->turn);
 	int r = writer_write(&store->writer, entries, n, verdicts);
 	if (r == -ENOSPC && store_made_room(store))
 		r = writer_write(&store->writer, entries, n, verdicts);
-	pthread_mutex_unlock(&store->turn);
 	return r;
 }
+
+static int store_write_once(struct store *store, const struct tally_entry *entries, uint32_t n,
+			    uint8_t *verdicts)
+{
+	int r = store_enter(store);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&store->turn);
+	r = store_write_all(store, entries, n, verdicts);
+	if (r == 0)
+		r = place_look(store); /* else they may be in a file without a name */
+	pthread_mutex_unlock(&store->turn);
+	store_leave(store);
+	for (uint32_t i = 0; r < 0 && i < n; i++)
+		if (verdicts[i] == TALLY_DONE)
+			verdicts[i] = TALLY_RETRY;
+	return r;
+}
+
+int store_write(struct store *store, const struct tally_entry *entries, uint32_t n,
+		uint8_t *verdicts)
+{
+	int r = store_write_once(store, entries, n, verdicts);
+	return r == -ESTALE ? store_write_once(store, entries, n, verdicts) : r;
+}
+
+int store_prepare(struct store *store, const struct tally_table *table)
+{
+	int r = store_enter(store);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&store->turn);
+	r = writer_prepare(&store->writer, table);
+	pthread_mutex_unlock(&store->turn);
+	store_leave(store);
+	return r;
+}
+
+/* ---- Reading ------------------------------------------------------------------ */
 
 static int store_read(struct reader *reader, const struct question *question, tally_rows_fn *rows,
 		      void *arg)
@@ -138,8 +321,8 @@ static int store_read(struct reader *reader, const struct question *question, ta
 	return r;
 }
 
-int store_query(struct store *store, const struct tally_query *query, tally_rows_fn *rows,
-		void *arg)
+static int store_answer(struct store *store, const struct tally_query *query, tally_rows_fn *rows,
+			void *arg)
 {
 	struct question question;
 	struct reader *reader = NULL;
@@ -150,5 +333,26 @@ int store_query(struct store *store, const struct tally_query *query, tally_rows
 		return r;
 	r = reader_result(reader, store_read(reader, &question, rows, arg));
 	readers_give_back(&store->readers, reader);
+	return r;
+}
+
+int store_query(struct store *store, const struct tally_query *query, tally_rows_fn *rows,
+		void *arg)
+{
+	int r = store_enter(store);
+	if (r < 0)
+		return r;
+	r = store_answer(store, query, rows, arg);
+	store_leave(store);
+	return r;
+}
+
+int store_tables(struct store *store, tally_table_fn *each, void *arg)
+{
+	int r = store_enter(store);
+	if (r < 0)
+		return r;
+	r = catalog_each(&store->catalog, each, arg);
+	store_leave(store);
 	return r;
 }

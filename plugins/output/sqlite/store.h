@@ -7,10 +7,12 @@
 #define TALLYD_SQLITE_STORE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sqlite3.h>
 #include <tallyd/host.h>
 #include <tallyd/query.h>
 
+#include "place.h"
 #include "readers.h"
 #include "store_catalog.h"
 #include "upkeep.h"
@@ -22,7 +24,8 @@ enum {
 	METRIC_DELETED_SIZE,
 	METRIC_DATABASE_BYTES,
 	METRIC_ROLLUP_LAG,
-	METRIC_UPKEEP_ERRORS
+	METRIC_UPKEEP_ERRORS,
+	METRIC_TAKEN_AWAY
 };
 
 struct sqlite_config {
@@ -37,6 +40,12 @@ struct store {
 	struct tally_ctx *ctx;
 	const struct sqlite_config *config;
 	char *path;
+	/* Held for reading by each call and each round of upkeep; for writing while the file is
+	 * opened anew, for which upkeep makes way. */
+	pthread_rwlock_t life;
+	atomic_bool make_way;
+	bool open;
+	struct store_place place;
 	int lock_fd; /* held so that no other daemon writes the same file */
 	struct catalog catalog;
 	struct readers readers;
@@ -46,8 +55,19 @@ struct store {
 	struct writer writer;
 };
 
+int store_create(struct tally_ctx *ctx, const struct sqlite_config *config, struct store **ret);
+void store_destroy(struct store *store);
 int store_start(struct store *store);
 void store_stop(struct store *store);
+
+/* Every call is between these two.  A file that is not in its place any more is opened anew first;
+ * < 0, and not entered: that failed. */
+int store_enter(struct store *store);
+void store_leave(struct store *store);
+/* Upkeep looks between its steps. */
+bool store_makes_way(const struct store *store);
+int store_prepare(struct store *store, const struct tally_table *table);
+int store_tables(struct store *store, tally_table_fn *each, void *arg);
 
 /* As in struct tally_output.  A file at its limit loses its oldest rows for the new ones. */
 int store_write(struct store *store, const struct tally_entry *entries, uint32_t n,

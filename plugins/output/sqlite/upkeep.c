@@ -42,7 +42,7 @@ static int upkeep_roll(struct store *store, const struct stored_table *stored)
 	int64_t closed = tally_now(store->ctx) - ROLLUP_GRACE;
 	int64_t span = schema_levels[LEVEL_HOUR].bucket;
 	int r = stored->n_numbers > 0;
-	while (r > 0 && !rounds_stopping(&store->upkeep)) {
+	while (r > 0 && !store_makes_way(store)) {
 		int64_t began = tally_monotonic(store->ctx);
 		r = upkeep_roll_step(store, stored, closed, span);
 		int64_t took = tally_monotonic(store->ctx) - began;
@@ -58,7 +58,7 @@ static int upkeep_delete(struct store *store, const struct stored_table *stored)
 {
 	int64_t now = tally_now(store->ctx);
 	int r = 1, rounds = 0;
-	for (; r > 0 && !rounds_stopping(&store->upkeep); rounds++) {
+	for (; r > 0 && !store_makes_way(store); rounds++) {
 		pthread_mutex_lock(&store->turn);
 		r = retention_step(store, stored, now);
 		if (r == 0 && rounds > 0)
@@ -87,7 +87,7 @@ static int upkeep_make_room(struct store *store)
 {
 	int64_t fill = 0;
 	int enough = RETENTION_FULL, r = 1;
-	while (r > 0 && !rounds_stopping(&store->upkeep)) {
+	while (r > 0 && !store_makes_way(store)) {
 		pthread_mutex_lock(&store->turn);
 		r = retention_fill(store, &fill);
 		if (r == 0 && fill >= enough)
@@ -101,7 +101,7 @@ static int upkeep_make_room(struct store *store)
 static int upkeep_shrink(struct store *store)
 {
 	int r = 1;
-	while (r > 0 && !rounds_stopping(&store->upkeep)) {
+	while (r > 0 && !store_makes_way(store)) {
 		pthread_mutex_lock(&store->turn);
 		r = retention_shrink(store);
 		if (r == 0)
@@ -162,9 +162,15 @@ int upkeep_run(struct store *store)
 
 /* ---- The thread --------------------------------------------------------------- */
 
-static int upkeep_round(void *store)
+static int upkeep_round(void *arg)
 {
-	return upkeep_run(store);
+	struct store *store = arg;
+	int r = store_enter(store);
+	if (r < 0)
+		return r;
+	r = upkeep_run(store);
+	store_leave(store);
+	return r;
 }
 
 int upkeep_start(struct store *store)

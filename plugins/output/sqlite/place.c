@@ -1,0 +1,100 @@
+/*
+ * A database that was moved is whole where it is, since its log is written back before it is
+ * closed. One that was removed is gone with the last descriptor.  Rows are only ever told to be
+ * stored after a look that found everything in place, so none was stored into a file without a
+ * name.
+ */
+#include "place.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "database.h"
+#include "store.h"
+
+static const char place_mark[] = "The database beside this file has been in use.\n";
+
+static char *place_beside(const struct store *store, const char *suffix)
+{
+	return sqlite3_mprintf("%s%s", store->path, suffix);
+}
+
+void place_note(struct store *store)
+{
+	auto_text char *wal = place_beside(store, "-wal"), *lock = place_beside(store, ".lock");
+	file_place_note(&store->place.file, store->path, true);
+	if (wal)
+		file_place_note(&store->place.wal, wal, false);
+	if (lock)
+		file_place_note(&store->place.lock, lock, true);
+	store->place.wal.filled = false; /* begun anew, it may have no bytes */
+	store->place.lock.filled = false;
+	if (pwrite(store->lock_fd, place_mark, sizeof(place_mark) - 1, 0) < 0)
+		tally_log(store->ctx, TALLY_WARNING, "%s.lock: %s", store->path, strerror(errno));
+}
+
+static int place_look_at(struct store *store, const struct file_place *place, const char *suffix)
+{
+	auto_text char *path = place_beside(store, suffix);
+	enum file_found found = path ? file_place_look(place, path) : FILE_IN_PLACE;
+	return found == FILE_IN_PLACE ? 0
+				      : tally_fail(store->ctx, ESTALE, "%s %s while it was in use",
+						   path, file_found_name(found));
+}
+
+int place_look(struct store *store)
+{
+	int r = place_look_at(store, &store->place.file, "");
+	if (r == 0)
+		r = place_look_at(store, &store->place.wal, "-wal");
+	return r < 0 ? r : place_look_at(store, &store->place.lock, ".lock");
+}
+
+/* It belongs to a file that is not there: SQLite would play it into the next one. */
+static void place_remove_wal(struct store *store)
+{
+	auto_text char *wal = place_beside(store, "-wal"), *old = place_beside(store, "-wal.old");
+	struct stat st;
+	if (!wal || !old || stat(wal, &st) < 0)
+		return;
+	if (st.st_size == 0)
+		unlink(wal);
+	else if (rename(wal, old) == 0)
+		tally_log(store->ctx, TALLY_WARNING,
+			  "%s belongs to the database that is gone: it is now %s", wal, old);
+}
+
+void place_give_up(struct store *store)
+{
+	auto_text char *wal = place_beside(store, "-wal");
+	enum file_found found = file_place_look(&store->place.file, store->path);
+	if (store->db && found == FILE_EMPTIED) /* the log has not all of it */
+		sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	else if (store->db)
+		sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	if (found != FILE_IN_PLACE && wal && file_place_same(&store->place.wal, wal))
+		place_remove_wal(store);
+}
+
+int place_check_empty(struct store *store)
+{
+	struct stat st;
+	char mark[16] = "";
+	bool missing = stat(store->path, &st) < 0;
+	if (!missing && st.st_size > 0)
+		return 0;
+	bool told = store->place.file.inode != 0; /* it was taken away in this life */
+	if (!told && pread(store->lock_fd, mark, sizeof(mark) - 1, 0) > 0) {
+		tally_count(store->ctx, METRIC_TAKEN_AWAY, 1);
+		tally_log(
+			store->ctx, TALLY_ERROR,
+			"%s %s although it has been in use: what it held is gone, and it is begun "
+			"anew",
+			store->path, missing ? "is not there" : "is empty, 0 bytes,");
+	}
+	place_remove_wal(store);
+	return 0;
+}
