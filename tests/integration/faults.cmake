@@ -10,6 +10,7 @@ endfunction()
 tallyd_fault_test(engine)
 tallyd_fault_test(lies_and_disks)
 tallyd_fault_test(kill)
+tallyd_fault_test(power_cut)
 tallyd_fault_test(database)
 tallyd_fault_test(machine)
 tallyd_fault_test(reload)
@@ -17,9 +18,12 @@ tallyd_fault_test(plugins)
 tallyd_fault_test(blocked)
 
 # Preloaded, so not built with sanitizers.
-add_library(test_clock_shim MODULE ${PROJECT_SOURCE_DIR}/tests/integration/faults/clock_shim.c)
-target_compile_definitions(test_clock_shim PRIVATE _GNU_SOURCE)
-target_compile_options(test_clock_shim PRIVATE -Wall -Wextra)
-target_link_libraries(test_clock_shim PRIVATE ${CMAKE_DL_LIBS})
-set_target_properties(test_clock_shim PROPERTIES PREFIX "" OUTPUT_NAME clock_shim
-	C_VISIBILITY_PRESET default LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/plugins)
+foreach(shim IN ITEMS clock disk)
+	add_library(test_${shim}_shim MODULE
+		${PROJECT_SOURCE_DIR}/tests/integration/faults/${shim}_shim.c)
+	target_compile_definitions(test_${shim}_shim PRIVATE _GNU_SOURCE)
+	target_compile_options(test_${shim}_shim PRIVATE -Wall -Wextra)
+	target_link_libraries(test_${shim}_shim PRIVATE ${CMAKE_DL_LIBS} Threads::Threads)
+	set_target_properties(test_${shim}_shim PROPERTIES PREFIX "" OUTPUT_NAME ${shim}_shim
+		C_VISIBILITY_PRESET default LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/plugins)
+endforeach()

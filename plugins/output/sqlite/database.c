@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "cleanup.h"
+#include "folder.h"
 
 enum { DATABASE_WAL_LIMIT = 64 << 20 };
 
@@ -224,6 +225,25 @@ int database_open(struct tally_ctx *ctx, const struct database_settings *setting
 	}
 	*ret = db;
 	return 0;
+}
+
+int database_flush_commits(struct tally_ctx *ctx, sqlite3 *db, bool flush)
+{
+	return database_exec(ctx, db,
+			     flush ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+}
+
+/* A log that a killed daemon has left has been read, but perhaps never flushed. */
+int database_flush(struct tally_ctx *ctx, sqlite3 *db)
+{
+	const char *path = sqlite3_filename_wal(sqlite3_db_filename(db, "main"));
+	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int r = fd < 0 && errno != ENOENT ? -errno : 0;
+	if (fd >= 0 && fdatasync(fd) < 0)
+		r = -errno;
+	if (r == 0)
+		r = folder_flush_of(path);
+	return r < 0 ? tally_fail(ctx, -r, "%s: cannot be flushed: %s", path, strerror(-r)) : 0;
 }
 
 void database_close(sqlite3 *db)

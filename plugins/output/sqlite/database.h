@@ -22,6 +22,10 @@ int database_check_path(struct tally_ctx *ctx, const char *path);
 /* One that writes also sets WAL and incremental vacuum. */
 int database_open(struct tally_ctx *ctx, const struct database_settings *settings, sqlite3 **ret);
 void database_close(sqlite3 *db); /* NULL is fine */
+/* From now on each commit is on the disk when it returns, or as the settings say. */
+int database_flush_commits(struct tally_ctx *ctx, sqlite3 *db, bool flush);
+/* What was committed up to now is on the disk when it returns, the names of the files included. */
+int database_flush(struct tally_ctx *ctx, sqlite3 *db);
 const char *database_path(sqlite3 *db);
 
 /* Reports the connection's last error: -ENOSPC, -EBUSY, -EIO, -EBADMSG (corrupt), … */

@@ -23,8 +23,10 @@ static const struct tally_option sqlite_options[] = {
 	 .help = "Memory for pages of the file, per connection; there are five."},
 	{OPTION(synchronous), .type = TALLY_OPT_CHOICE, .fallback = "normal",
 	 .accepts = "normal|full",
-	 .help = "full: a stored row outlives a power cut, at the cost of a flush per write.  "
-		 "normal: it outlives a crash of the daemon."},
+	 .help = "normal: a stored row outlives a crash of the daemon; and a power cut, at the "
+		 "cost of "
+		 "a flush per write, if it came through a durable buffer or from an input that "
+		 "resumes where it was.  full: every one outlives a power cut."},
 	{OPTION(busy_timeout), .type = TALLY_OPT_DURATION, .fallback = "5s", .accepts = "1ms..5min",
 	 .help = "How long to wait while another program locks the file."},
 	{.name = NULL},

@@ -50,7 +50,7 @@ static int store_open_database(struct store *store, const struct database_settin
 		r = database_open(store->ctx, settings, &store->db);
 	if (r == 0)
 		r = migration_run(store->ctx, store->db, migrations);
-	return r;
+	return r == 0 ? database_flush(store->ctx, store->db) : r;
 }
 
 /* Whatever fails is undone by store_close(). */
@@ -132,6 +132,74 @@ void store_destroy(struct store *store)
 	free(store);
 }
 
+/* ---- A file that was taken away ----------------------------------------------- */
+
+/* Also those that no row may come for soon: whoever asks for them is told that there are none. */
+static int store_keep_table(void *arg, const struct tally_table *table)
+{
+	struct store *store = arg;
+	struct stored_table *copy = catalog_copy(table);
+	if (!copy)
+		return -ENOMEM;
+	copy->older = store->kept;
+	store->kept = copy;
+	return 0;
+}
+
+static struct stored_table *store_take_kept(struct store *store)
+{
+	struct stored_table *table = store->kept;
+	store->kept = table->older;
+	return table;
+}
+
+static int store_make_kept(struct store *store)
+{
+	int r = 0;
+	while (store->kept && r == 0) {
+		struct stored_table *table = store_take_kept(store);
+		r = writer_prepare(&store->writer, &table->table);
+		catalog_free(table);
+	}
+	return r;
+}
+
+static void store_forget_kept(struct store *store)
+{
+	while (store->kept)
+		catalog_free(store_take_kept(store));
+}
+
+static void store_give_up(struct store *store)
+{
+	auto_free char *why = strdup(tally_reason(store->ctx));
+	tally_count(store->ctx, METRIC_TAKEN_AWAY, 1);
+	tally_log(store->ctx, TALLY_ERROR,
+		  "%s: it is opened anew; no row was counted as stored since, and what the file "
+		  "held is where it is now",
+		  why ? why : store->path);
+	store_forget_kept(store);
+	catalog_each(&store->catalog, store_keep_table, store);
+	place_give_up(store);
+	store_close(store);
+}
+
+static int store_open_anew(struct store *store)
+{
+	if (store->open)
+		store_give_up(store);
+	int r = store_open(store);
+	if (r == 0)
+		r = store_make_kept(store);
+	if (r < 0)
+		store_close(store);
+	else
+		tally_log(store->ctx, TALLY_NOTICE, "%s is open again", store->path);
+	return r;
+}
+
+/* ---- Calls ---------------------------------------------------------------------- */
+
 int store_start(struct store *store)
 {
 	store->upkeep.running = false;
@@ -147,64 +215,8 @@ void store_stop(struct store *store)
 {
 	upkeep_stop(store);
 	store_close(store);
+	store_forget_kept(store);
 	store->place = (struct store_place){0};
-}
-
-/* ---- A file that was taken away ----------------------------------------------- */
-
-struct store_tables {
-	struct stored_table *newest; /* copies */
-};
-
-static int store_keep_table(void *arg, const struct tally_table *table)
-{
-	struct store_tables *tables = arg;
-	struct stored_table *copy = catalog_copy(table);
-	if (!copy)
-		return -ENOMEM;
-	copy->older = tables->newest;
-	tables->newest = copy;
-	return 0;
-}
-
-/* Also those that no row may come for soon: whoever asks for them is told that there are none. */
-static int store_make_tables(struct store *store, struct store_tables *tables)
-{
-	int r = 0;
-	while (tables->newest) {
-		struct stored_table *table = tables->newest;
-		tables->newest = table->older;
-		if (r == 0)
-			r = writer_prepare(&store->writer, &table->table);
-		catalog_free(table);
-	}
-	return r;
-}
-
-static int store_open_anew(struct store *store)
-{
-	struct store_tables tables = {0};
-	auto_free char *why = NULL;
-	if (store->open) {
-		why = strdup(tally_reason(store->ctx));
-		tally_count(store->ctx, METRIC_TAKEN_AWAY, 1);
-		tally_log(store->ctx, TALLY_ERROR,
-			  "%s: it is opened anew; no row was counted as stored since, and what the "
-			  "file held is where it is now",
-			  why ? why : store->path);
-		catalog_each(&store->catalog, store_keep_table, &tables);
-		place_give_up(store);
-		store_close(store);
-	}
-	int r = store_open(store);
-	int made = store_make_tables(store, &tables); /* also frees them */
-	if (r == 0)
-		r = made;
-	if (r < 0)
-		store_close(store);
-	else
-		tally_log(store->ctx, TALLY_NOTICE, "%s is open again", store->path);
-	return r;
 }
 
 bool store_makes_way(const struct store *store)
@@ -260,6 +272,19 @@ static int store_write_all(struct store *store, const struct tally_entry *entrie
 	return r;
 }
 
+/* Upkeep need not be flushed: what of it is lost is done again. */
+static int store_write_flushed(struct store *store, const struct tally_entry *entries, uint32_t n,
+			       uint8_t *verdicts)
+{
+	bool flush = store->config->synchronous == 0 && tally_must_flush(store->ctx);
+	int r = flush ? database_flush_commits(store->ctx, store->db, true) : 0;
+	if (r == 0)
+		r = store_write_all(store, entries, n, verdicts);
+	if (flush)
+		database_flush_commits(store->ctx, store->db, false);
+	return r;
+}
+
 static int store_write_once(struct store *store, const struct tally_entry *entries, uint32_t n,
 			    uint8_t *verdicts)
 {
@@ -267,7 +292,7 @@ static int store_write_once(struct store *store, const struct tally_entry *entri
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&store->turn);
-	r = store_write_all(store, entries, n, verdicts);
+	r = store_write_flushed(store, entries, n, verdicts);
 	if (r == 0)
 		r = place_look(store); /* else they may be in a file without a name */
 	pthread_mutex_unlock(&store->turn);

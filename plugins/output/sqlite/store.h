@@ -46,7 +46,8 @@ struct store {
 	atomic_bool make_way;
 	bool open;
 	struct store_place place;
-	int lock_fd; /* held so that no other daemon writes the same file */
+	struct stored_table *kept; /* copies, to be made in the file that is opened anew */
+	int lock_fd;               /* held so that no other daemon writes the same file */
 	struct catalog catalog;
 	struct readers readers;
 	struct rounds upkeep;

@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cleanup.h"
+#include "folder.h"
 #include "json_writer.h"
 
 static void dead_letter_cell(struct json_writer *json, uint16_t type, const struct tally_cell *cell)
@@ -48,12 +50,18 @@ static void dead_letter_line(struct json_writer *json, int64_t now, const struct
 	json_write_raw(json, "\n", 1);
 }
 
+static int dead_letter_path(const struct dead_letter *dead, char *ret, size_t size)
+{
+	int len =
+		snprintf(ret, size, "%s/%s.rejected.ndjson", dead->ctx->state_dir, dead->ctx->name);
+	return len >= (int)size ? -ENAMETOOLONG : 0;
+}
+
 static int dead_letter_append(const struct dead_letter *dead, const struct json_writer *json)
 {
 	char path[512];
 	struct stat stat;
-	if (snprintf(path, sizeof(path), "%s/%s.rejected.ndjson", dead->ctx->state_dir,
-		     dead->ctx->name) >= (int)sizeof(path))
+	if (dead_letter_path(dead, path, sizeof(path)) < 0)
 		return -ENAMETOOLONG;
 	auto_close int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	if (fd < 0 || fstat(fd, &stat) < 0)
@@ -78,5 +86,17 @@ void dead_letter_put(const struct dead_letter *dead, const struct tally_batch *b
 	json_writer_done(&json);
 	if (r < 0)
 		tally_log(dead->ctx, TALLY_WARNING, "a rejected row is not kept in the file: %s",
+			  strerror(-r));
+}
+
+void dead_letter_flush(const struct dead_letter *dead)
+{
+	char path[512];
+	if (dead->max == 0 || dead_letter_path(dead, path, sizeof(path)) < 0)
+		return;
+	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int r = fd < 0 || fdatasync(fd) < 0 ? -errno : folder_flush_of(path);
+	if (r < 0)
+		tally_log(dead->ctx, TALLY_WARNING, "%s: cannot be flushed: %s", path,
 			  strerror(-r));
 }

@@ -16,5 +16,7 @@ struct dead_letter {
 /* Failing to is told in the log: the row is counted in any case. */
 void dead_letter_put(const struct dead_letter *dead, const struct tally_batch *batch, uint32_t row,
 		     const char *why);
+/* What was put is on the disk when it returns: its rows are let go of. */
+void dead_letter_flush(const struct dead_letter *dead);
 
 #endif

@@ -16,6 +16,12 @@
 
 /* ---- The connection ----------------------------------------------------------- */
 
+/* Who brought the rows lets go of them after a commit, so that it is not left to the server's
+ * settings whether that has been flushed. */
+#define WRITER_FLUSHED                                                                             \
+	"; select set_config('synchronous_commit', 'on', false) where "                            \
+	"current_setting('synchronous_commit') = 'off'"
+
 int writer_connect(struct writer *writer)
 {
 	char setup[800];
@@ -28,7 +34,7 @@ int writer_connect(struct writer *writer)
 		 "set statement_timeout = %" PRId64 "; set idle_in_transaction_session_timeout = "
 		 "%" PRId64 "; set lock_timeout = %" PRId64 "; set timezone = 'UTC'; set "
 		 "default_transaction_isolation = 'read committed'; set application_name = "
-		 "'tallyd writer'",
+		 "'tallyd writer'" WRITER_FLUSHED,
 		 ms, ms, ms);
 	return pg_open_secret(&writer->pg, "conninfo", writer->conninfo, setup);
 }
@@ -141,6 +147,8 @@ void writer_tell_faults(struct writer *writer)
 		tally_reject_row(writer->ctx, fault->batch, fault->row, fault->why);
 		dead_letter_put(writer->dead, fault->batch, fault->row, fault->why);
 	}
+	if (writer->n_faults > 0 && tally_must_flush(writer->ctx))
+		dead_letter_flush(writer->dead);
 	writer_forget_faults(writer, 0);
 	writer->n_sure = 0;
 }
