@@ -61,7 +61,9 @@ static int spool_push(void *self, const struct tally_batch *batch, const char *s
 	struct spool *spool = self;
 	auto_free void *bytes = NULL;
 	size_t len;
-	int r = tally_batch_encode(spool->ctx, batch, &bytes, &len);
+	int r = spool_place_keep(spool);
+	if (r == 0)
+		r = tally_batch_encode(spool->ctx, batch, &bytes, &len);
 	if (r == 0)
 		r = spool_make_room(spool, len);
 	if (r < 0)
@@ -135,6 +137,7 @@ static void spool_stop(void *self)
 	spool_store_close(spool->store);
 	spool->store = NULL;
 	spool->wal = 0;
+	spool->missing = false;
 }
 
 /* For a disk that somebody else fills: a few batches. */
@@ -158,6 +161,7 @@ static int spool_start(void *self)
 		spool_stop(spool);
 		return r;
 	}
+	spool_place_note(spool);
 	tally_log(spool->ctx, TALLY_INFO, "%s: %" PRIu64 " rows in %" PRIu64 " batches wait",
 		  spool->path, spool->store->rows, spool->store->entries);
 	return 0;
@@ -222,6 +226,16 @@ static const struct tally_option spool_options[] = {
 	{0},
 };
 
+static const struct tally_metric spool_metrics[] = {
+	[SPOOL_TAKEN_AWAY] = {.name = "file_taken_away",
+			      .help = "Times the file was found removed, replaced or emptied by "
+				      "somebody else, and was put back."},
+	[SPOOL_MISSING] = {.name = "file_missing",
+			   .help = "1 while it is not in its place and cannot be put back.",
+			   .kind = TALLY_METRIC_GAUGE},
+	{.name = NULL},
+};
+
 static const struct tally_buffer spool_buffer = {
 	.size = sizeof(struct tally_buffer),
 	.durable = 1,
@@ -240,6 +254,7 @@ static const struct tally_buffer spool_buffer = {
 TALLY_PLUGIN(.name = "spool", .version = TALLYD_VERSION,
 	     .help = "Keeps rows on disk until the outputs have written them, over crashes and "
 		     "restarts; rows and the position they were read from are safe together.",
-	     .options = spool_options, .config_size = sizeof(struct spool_config),
-	     .create = spool_create, .start = spool_start, .stop = spool_stop,
-	     .destroy = spool_destroy, .reconfigure = spool_reconfigure, .buffer = &spool_buffer)
+	     .options = spool_options, .metrics = spool_metrics,
+	     .config_size = sizeof(struct spool_config), .create = spool_create,
+	     .start = spool_start, .stop = spool_stop, .destroy = spool_destroy,
+	     .reconfigure = spool_reconfigure, .buffer = &spool_buffer)

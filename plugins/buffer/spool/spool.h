@@ -1,6 +1,6 @@
 /*
- * What spool.c (life, pushing), spool_read.c (readers) and spool_drop.c (taking out) share.
- * Nobody else's.  Under the core's lock, but for the two atomics.
+ * What spool.c (life, pushing), spool_read.c (readers), spool_drop.c (taking out) and spool_place.c
+ * (the file taken away) share.  Nobody else's.  Under the core's lock, but for the two atomics.
  */
 #ifndef TALLYD_SPOOL_H
 #define TALLYD_SPOOL_H
@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <tallyd/host.h>
 
+#include "file_place.h"
 #include "spool_held.h"
 #include "spool_store.h"
 
@@ -36,7 +37,13 @@ struct spool {
 	char *position; /* the one asked for last */
 	uint64_t wal;   /* bytes it is limited to now */
 	struct spool_stand_in *stand_ins;
+	struct file_place place, wal_place;
+	bool missing; /* it is not in its place and could not be put back so far */
+	int64_t put_back_due;
 };
+
+/* As the plugin declares them. */
+enum { SPOOL_TAKEN_AWAY, SPOOL_MISSING };
 
 /* ---- spool_read.c ---- */
 
@@ -57,6 +64,13 @@ int spool_peek(void *self, uint32_t reader, bool rewind, uint32_t max_rows, stru
 	       uint32_t max_entries, uint32_t *ret_n);
 int spool_survey(void *self, uint32_t reader, tally_survey_fn *each, void *arg);
 int spool_settle(void *self, uint32_t reader, uint64_t up_to_sequence);
+
+/* ---- spool_place.c ---- */
+
+/* The file has just been opened. */
+void spool_place_note(struct spool *spool);
+/* Puts it back if somebody has taken it away.  -ENOSPC: that cannot be done now. */
+int spool_place_keep(struct spool *spool);
 
 /* ---- spool_drop.c ---- */
 

@@ -112,3 +112,55 @@ int spool_file_set_aside(struct tally_ctx *ctx, const char *path, char **ret_nam
 	*ret_name = TAKE(name);
 	return 0;
 }
+
+/* ---- One that was taken away -------------------------------------------------- */
+
+int spool_file_make_place(struct tally_ctx *ctx, const char *path)
+{
+	auto_free char *copy = strdup(path);
+	return copy ? spool_file_make_folder(ctx, dirname(copy))
+		    : tally_fail(ctx, ENOMEM, "no memory");
+}
+
+int spool_file_keep_found(struct tally_ctx *ctx, const char *path)
+{
+	char when[48];
+	auto_free char *name = NULL;
+	if (spool_file_size(path, "") < 0)
+		return 0;
+	spool_file_time(ctx, when, sizeof(when));
+	if (asprintf(&name, "%s.found-%s", path, when) < 0) {
+		name = NULL;
+		return tally_fail(ctx, ENOMEM, "no memory");
+	}
+	int r = spool_file_move(ctx, path, name, "-wal");
+	if (r == 0)
+		r = spool_file_move(ctx, path, name, "");
+	if (r == 0)
+		tally_log(ctx, TALLY_WARNING, "%s: what was put there is now %s", path, name);
+	return r;
+}
+
+int spool_file_take_copy(struct tally_ctx *ctx, const char *path)
+{
+	auto_free char *copy = NULL;
+	if (asprintf(&copy, "%s.new", path) < 0) {
+		copy = NULL;
+		return tally_fail(ctx, ENOMEM, "no memory");
+	}
+	auto_close int fd = open(copy, O_RDWR | O_CLOEXEC);
+	if (fd < 0 || fchmod(fd, 0600) < 0 || fsync(fd) < 0 || rename(copy, path) < 0)
+		return tally_fail(ctx, errno, "%s: cannot be put back: %s", path, strerror(errno));
+	int r = folder_flush_of(path);
+	return r < 0 ? tally_fail(ctx, -r, "%s: %s", path, strerror(-r)) : 0;
+}
+
+void spool_file_tell_empty(struct tally_ctx *ctx, const char *path)
+{
+	if (spool_file_size(path, "") == 0 && spool_file_size(path, "-wal") <= 0)
+		tally_log(ctx, TALLY_ERROR,
+			  "%s is empty, 0 bytes: if it has been in use, what waited in it is gone; "
+			  "it "
+			  "is begun anew",
+			  path);
+}

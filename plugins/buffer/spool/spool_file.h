@@ -11,6 +11,14 @@
 int spool_file_make(struct tally_ctx *ctx, const char *path);
 /* Renames it, and what SQLite keeps beside it, to PATH.corrupt-TIME; ret_name: that. */
 int spool_file_set_aside(struct tally_ctx *ctx, const char *path, char **ret_name);
+/* Makes the folder of a path, if it is missing. */
+int spool_file_make_place(struct tally_ctx *ctx, const char *path);
+/* What somebody else has put there, as PATH.found-TIME; fine if nothing is. */
+int spool_file_keep_found(struct tally_ctx *ctx, const char *path);
+/* PATH.new, flushed, becomes the file. */
+int spool_file_take_copy(struct tally_ctx *ctx, const char *path);
+/* Says so if the file is there and has no bytes, as no spool is that was ever used. */
+void spool_file_tell_empty(struct tally_ctx *ctx, const char *path);
 /* Bytes; -1: not there. */
 int64_t spool_file_size(const char *path, const char *suffix);
 

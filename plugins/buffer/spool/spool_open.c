@@ -302,6 +302,7 @@ static int spool_set_aside(struct spool_store *store, const char *why)
 
 static int spool_connect(struct spool_store *store)
 {
+	spool_file_tell_empty(store->ctx, store->path);
 	int r = spool_file_make(store->ctx, store->path);
 	if (r < 0)
 		return r;

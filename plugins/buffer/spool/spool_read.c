@@ -270,6 +270,7 @@ int spool_settle(void *self, uint32_t reader_id, uint64_t up_to_sequence)
 	struct spool_reader *reader = &spool->readers[reader_id];
 	if (up_to_sequence <= reader->settled)
 		return 0;
+	spool_place_keep(spool); /* it can be read and settled all the same */
 	uint64_t passed = spool_passed(spool, reader, up_to_sequence);
 	int r = spool_store_settle(spool->store, reader->name, up_to_sequence, passed);
 	if (r < 0)

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- Transactions ------------------------------------------------------------- */
 
@@ -38,6 +39,20 @@ void spool_store_measure(struct spool_store *store)
 	if (spool_numbers(store, SPOOL_PAGES, &pages, NULL) == 0 &&
 	    spool_numbers(store, SPOOL_FREE_PAGES, &unused, NULL) == 0)
 		store->bytes = (pages - unused) * SPOOL_PAGE;
+}
+
+int spool_store_copy(struct spool_store *store)
+{
+	char *copy = sqlite3_mprintf("%s.new", store->path);
+	char *sql = copy ? sqlite3_mprintf("VACUUM INTO %Q", copy) : NULL;
+	int r = sql ? 0 : tally_fail(store->ctx, ENOMEM, "no memory");
+	if (copy && r == 0 && unlink(copy) < 0 && errno != ENOENT)
+		r = tally_fail(store->ctx, errno, "%s: %s", copy, strerror(errno));
+	if (r == 0 && sqlite3_exec(store->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+		r = spool_store_fail(store);
+	sqlite3_free(sql);
+	sqlite3_free(copy);
+	return r;
 }
 
 static int spool_store_try(struct spool_store *store, spool_change_fn *fn, const void *arg)

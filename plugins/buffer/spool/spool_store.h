@@ -62,6 +62,8 @@ void spool_store_reserve(struct spool_store *store, uint64_t wal, uint64_t file)
 
 /* ---- spool_store.c ---- */
 
+/* All of it into PATH.new, which must not be there or is an old one. */
+int spool_store_copy(struct spool_store *store);
 void spool_store_measure(struct spool_store *store);
 /* The WAL is written back into the file when it has so many bytes. */
 int spool_store_limit_wal(struct spool_store *store, uint64_t bytes);

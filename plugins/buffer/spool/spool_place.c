@@ -1,0 +1,114 @@
+/*
+ * A spool that somebody removes, moves or replaces while it is in use is put back: all that waits
+ * is still in the file that is open, and is written beside the path, flushed and renamed to it.
+ * What was put there instead is kept as PATH.found-TIME.  Only then the old file is closed.
+ *   - it cannot be written (no folder, no room): new rows are treated as if the spool were full
+ * until it can, which is tried each second; outputs go on reading.
+ *   - it was emptied: what SQLite does not have in its log is gone, and the copy fails as damaged.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "file_place.h"
+#include "spool.h"
+#include "spool_file.h"
+
+#define SPOOL_TRY_AGAIN INT64_C(1000000000) /* ns */
+
+void spool_place_note(struct spool *spool)
+{
+	char wal[PATH_MAX];
+	file_place_note(&spool->place, spool->path, true);
+	snprintf(wal, sizeof(wal), "%s-wal", spool->path);
+	file_place_note(&spool->wal_place, wal, false);
+	spool->wal_place.filled = false; /* begun anew, it may have no bytes */
+}
+
+static enum file_found spool_place_look(const struct spool *spool, const char **ret_suffix)
+{
+	char wal[PATH_MAX];
+	enum file_found found = file_place_look(&spool->place, spool->path);
+	*ret_suffix = "";
+	if (found != FILE_IN_PLACE)
+		return found;
+	snprintf(wal, sizeof(wal), "%s-wal", spool->path);
+	*ret_suffix = "-wal";
+	return file_place_look(&spool->wal_place, wal);
+}
+
+/* Ours under its old name is of no use to the copy, and SQLite would play it into it. */
+static int spool_place_clear(struct spool *spool)
+{
+	char wal[PATH_MAX];
+	snprintf(wal, sizeof(wal), "%s-wal", spool->path);
+	if (file_place_same(&spool->wal_place, wal))
+		unlink(wal);
+	return file_place_same(&spool->place, spool->path)
+		       ? 0
+		       : spool_file_keep_found(spool->ctx, spool->path);
+}
+
+static int spool_place_put_back(struct spool *spool)
+{
+	struct spool_store *fresh, *old = spool->store;
+	int r = spool_file_make_place(spool->ctx, spool->path);
+	if (r == 0)
+		r = spool_store_copy(old);
+	if (r == 0)
+		r = spool_place_clear(spool);
+	if (r == 0)
+		r = spool_file_take_copy(spool->ctx, spool->path);
+	if (r == 0)
+		r = spool_store_open(spool->ctx, spool->path, &fresh);
+	if (r < 0)
+		return r;
+	if (fresh->last_sequence < old->last_sequence)
+		fresh->last_sequence = old->last_sequence;
+	spool->store = fresh;
+	spool->wal = 0;
+	spool_store_close(old); /* its name is gone: SQLite touches nothing at the path */
+	spool_place_note(spool);
+	return 0;
+}
+
+static void spool_place_tell(struct spool *spool, const char *suffix, enum file_found found)
+{
+	tally_count(spool->ctx, SPOOL_TAKEN_AWAY, 1);
+	tally_gauge(spool->ctx, SPOOL_MISSING, 1);
+	tally_log(spool->ctx, TALLY_ERROR,
+		  "%s%s %s while it was in use, with %" PRIu64 " rows in %" PRIu64
+		  " batches waiting: it is put back",
+		  spool->path, suffix, file_found_name(found), spool->store->rows,
+		  spool->store->entries);
+	spool->missing = true;
+}
+
+int spool_place_keep(struct spool *spool)
+{
+	const char *suffix;
+	enum file_found found = spool_place_look(spool, &suffix);
+	if (found == FILE_IN_PLACE && !spool->missing)
+		return 0;
+	int64_t now = tally_monotonic(spool->ctx);
+	if (!spool->missing)
+		spool_place_tell(spool, suffix, found);
+	else if (now < spool->put_back_due)
+		return tally_fail(spool->ctx, ENOSPC, "%s was taken away and is not put back yet",
+				  spool->path);
+	spool->put_back_due = now + SPOOL_TRY_AGAIN;
+	int r = found == FILE_IN_PLACE ? 0 : spool_place_put_back(spool); /* it may come back */
+	if (r < 0) {
+		char why[256];
+		snprintf(why, sizeof(why), "%s", tally_reason(spool->ctx));
+		return tally_fail(spool->ctx, ENOSPC, "%s was taken away: %s", spool->path, why);
+	}
+	spool->missing = false;
+	tally_gauge(spool->ctx, SPOOL_MISSING, 0);
+	tally_log(spool->ctx, TALLY_NOTICE,
+		  "%s is in its place again, %" PRIu64 " rows in %" PRIu64 " batches wait",
+		  spool->path, spool->store->rows, spool->store->entries);
+	return 0;
+}
