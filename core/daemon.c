@@ -85,6 +85,7 @@ void daemon_breathe(struct daemon *daemon)
 		return;
 	daemon->chores_due = now + CLOCK_SECOND;
 	log_tick(now);
+	daemon_keep_state(daemon);
 	daemon_save_positions(daemon);
 	daemon_begin_anew(daemon, now);
 }
@@ -200,6 +201,11 @@ static int daemon_open_services(struct daemon *daemon, struct error *error)
 	metric_set(metrics_gauge(services->metrics, "tallyd_build_info", labels, NULL,
 				 "The version of the daemon."),
 		   1);
+	daemon->state_taken_away = metrics_counter(
+		services->metrics, "tallyd_state_taken_away_total", "", NULL,
+		"Times state_dir or a file in it was found removed or replaced by somebody else.");
+	daemon->state_missing = metrics_gauge(services->metrics, "tallyd_state_dir_missing", "",
+					      NULL, "1 while it cannot be made again.");
 	daemon->signals = signals_open(error);
 	return daemon->signals < 0 ? daemon->signals : 0;
 }

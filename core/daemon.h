@@ -42,6 +42,7 @@ struct daemon {
 	int64_t drain_timeout;
 	int64_t started, chores_due, anew_due;   /* monotonic ns */
 	int64_t watchdog_interval, watchdog_due; /* 0: nobody watches */
+	struct metric *state_taken_away, *state_missing;
 	int signals;
 	bool ready;
 	bool stop; /* a signal came that somebody else than the main loop saw */
@@ -50,6 +51,8 @@ struct daemon {
 /* What must be done at every turn of whatever loop the main thread is in: watchdog, positions, what
  * the log left out. */
 void daemon_breathe(struct daemon *daemon);
+/* daemon_state.c: makes the state directory again if somebody has taken it away. */
+void daemon_keep_state(struct daemon *daemon);
 
 int daemon_add_plan(struct daemon *daemon, struct plan *plan);
 void daemon_forget_plans(struct daemon *daemon); /* those that nothing is made from any more */

@@ -16,6 +16,7 @@
 #include "positions_file.h"
 #include "positions_table.h"
 #include "util/cleanup.h"
+#include "util/place.h"
 
 struct position_mark {
 	struct position_mark *next; /* of its source */
@@ -44,6 +45,7 @@ struct positions {
 	struct positions_table table;
 	struct positions_journal *journals;
 	uint64_t calls;
+	struct place place; /* of the file; used by the thread that saves */
 };
 
 /* ---- Marks -------------------------------------------------------------------- */
@@ -275,6 +277,17 @@ static int positions_text(struct positions *positions, char **ret, size_t *ret_l
 	return fclose(file) != 0 || failed ? -ENOMEM : 0;
 }
 
+bool positions_taken_away(struct positions *positions)
+{
+	if (place_is_same(&positions->place, positions->path))
+		return false;
+	positions->place = (struct place){0};
+	pthread_mutex_lock(&positions->lock);
+	positions->table.changed = true;
+	pthread_mutex_unlock(&positions->lock);
+	return true;
+}
+
 int positions_save(struct positions *positions, struct error *error)
 {
 	auto_free char *text = NULL;
@@ -287,7 +300,7 @@ int positions_save(struct positions *positions, struct error *error)
 	if (r < 0)
 		error_set(error, -r, "no memory");
 	else if (changed)
-		r = positions_file_write(positions->path, text, len, error);
+		r = positions_file_write(positions->path, text, len, &positions->place, error);
 	if (r == 0)
 		return 0;
 	pthread_mutex_lock(&positions->lock);
@@ -336,6 +349,7 @@ int positions_create(const char *path, struct positions **ret, struct error *err
 		positions_destroy(positions);
 		return r;
 	}
+	place_note(&positions->place, path);
 	*ret = positions;
 	return r;
 }

@@ -52,6 +52,9 @@ int positions_get(struct positions *positions, const char *source, char *ret, si
 int positions_get_pending(struct positions *positions, const char *source, char *ret, size_t size);
 /* Has it lost rows in this life of the daemon: some journals have what others have not? */
 bool positions_incomplete(struct positions *positions, const char *source);
+/* Has somebody removed or replaced the file since it was read or written?  Then it is written anew
+ * by the next positions_save(). */
+bool positions_taken_away(struct positions *positions);
 /* Writes the file anew, if anything has changed; call it now and then, and at the end. */
 int positions_save(struct positions *positions, struct error *error);
 

@@ -57,7 +57,7 @@ static int positions_file_put(int fd, const char *bytes, size_t len)
 	return 0;
 }
 
-static int positions_file_fill(const char *path, const char *text, size_t len)
+static int positions_file_fill(const char *path, const char *text, size_t len, struct place *ret)
 {
 	char tail[POSITIONS_FILE_TAIL + 1];
 	auto_close int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -69,23 +69,28 @@ static int positions_file_fill(const char *path, const char *text, size_t len)
 		r = positions_file_put(fd, tail, POSITIONS_FILE_TAIL);
 	if (r == 0 && fsync(fd) < 0)
 		r = -errno;
+	if (r == 0)
+		place_note_open(ret, fd);
 	return r;
 }
 
-int positions_file_write(const char *path, const char *text, size_t len, struct error *error)
+int positions_file_write(const char *path, const char *text, size_t len, struct place *ret,
+			 struct error *error)
 {
 	auto_free char *fresh = NULL;
+	struct place place = {0};
 	if (asprintf(&fresh, "%s.new", path) < 0) {
 		fresh = NULL;
 		return error_set(error, ENOMEM, "no memory");
 	}
-	int r = positions_file_fill(fresh, text, len);
+	int r = positions_file_fill(fresh, text, len, &place);
 	if (r == 0 && rename(fresh, path) < 0)
 		r = -errno;
 	if (r == 0)
 		r = folder_flush_of(path);
 	if (r < 0)
 		return error_set(error, -r, "cannot write %s: %s", path, strerror(-r));
+	*ret = place;
 	return 0;
 }
 

@@ -109,6 +109,17 @@ static int state_write_file(const char *name, const char *text)
 	return 0;
 }
 
+static int state_put_writer(const char *fresh, const char *name, const char *writer,
+			    struct error *error)
+{
+	int r = state_write_file(fresh, writer);
+	if (r == 0 && rename(fresh, name) < 0)
+		r = -errno;
+	if (r == 0)
+		r = folder_flush_of(name);
+	return r < 0 ? error_set(error, -r, "%s: %s", name, strerror(-r)) : 0;
+}
+
 static int state_draw_writer(const char *dir, const char *name, char ret[STATE_WRITER_SIZE],
 			     struct error *error)
 {
@@ -121,12 +132,7 @@ static int state_draw_writer(const char *dir, const char *name, char ret[STATE_W
 		return error_set(error, errno, "getrandom: %s", strerror(errno));
 	for (size_t i = 0; i < sizeof(bits); i++)
 		snprintf(ret + 2 * i, 3, "%02x", bits[i]);
-	r = state_write_file(fresh, ret);
-	if (r == 0 && rename(fresh, name) < 0)
-		r = -errno;
-	if (r == 0)
-		r = folder_flush_of(name);
-	return r < 0 ? error_set(error, -r, "%s: %s", name, strerror(-r)) : 0;
+	return state_put_writer(fresh, name, ret, error);
 }
 
 static int state_writer(const char *dir, char ret[STATE_WRITER_SIZE], struct error *error)
@@ -143,9 +149,20 @@ static int state_writer(const char *dir, char ret[STATE_WRITER_SIZE], struct err
 	return r;
 }
 
+static void state_note(struct state_dir *state, const char *path)
+{
+	char name[PATH_MAX];
+	struct error error;
+	place_note(&state->folder, path);
+	if (state_path(path, "lock", name, &error) == 0)
+		place_note(&state->lock_file, name);
+	if (state_path(path, "writer", name, &error) == 0)
+		place_note(&state->writer_file, name);
+}
+
 int state_dir_open(const char *path, struct state_dir *ret, struct error *error)
 {
-	struct state_dir state;
+	struct state_dir state = {0};
 	int r = state_make(path, error);
 	if (r < 0)
 		return r;
@@ -157,8 +174,70 @@ int state_dir_open(const char *path, struct state_dir *ret, struct error *error)
 		close(state.lock);
 		return r;
 	}
+	state_note(&state, path);
 	*ret = state;
 	return 0;
+}
+
+/* ---- While it is in use ------------------------------------------------------- */
+
+static bool state_is_there(const struct place *place, const char *path)
+{
+	return place->inode != 0 && place_is_same(place, path);
+}
+
+/* What is not in its place; NULL: all is. */
+static const char *state_find_missing(const struct state_dir *state, const char *path)
+{
+	char name[PATH_MAX];
+	struct error error;
+	if (!state_is_there(&state->folder, path))
+		return "it";
+	if (state_path(path, "lock", name, &error) == 0 && !state_is_there(&state->lock_file, name))
+		return "lock in it";
+	if (state_path(path, "writer", name, &error) == 0 &&
+	    !state_is_there(&state->writer_file, name))
+		return "writer in it";
+	return NULL;
+}
+
+/* Ours stays ours: spools and ledgers know it. */
+static int state_keep_writer(const struct state_dir *state, const char *path, struct error *error)
+{
+	char name[PATH_MAX], fresh[PATH_MAX], found[STATE_WRITER_SIZE];
+	int r = state_path(path, "writer", name, error);
+	if (r == 0)
+		r = state_path(path, "writer.new", fresh, error);
+	if (r < 0)
+		return r;
+	if (state_read_writer(name, found, error) == 0 && strcmp(found, state->writer) == 0)
+		return 0;
+	return state_put_writer(fresh, name, state->writer, error);
+}
+
+int state_dir_keep(struct state_dir *state, const char *path, struct error *told,
+		   struct error *error)
+{
+	const char *missing = state_find_missing(state, path);
+	if (!missing)
+		return 0;
+	error_set(told, ESTALE, "state_dir %s: %s was removed or replaced while in use", path,
+		  missing);
+	int r = state_make(path, error);
+	if (r < 0)
+		return r;
+	if (strncmp(missing, "writer", 6) != 0) {
+		r = state_lock(path, error);
+		if (r < 0)
+			return r;
+		close(state->lock);
+		state->lock = r;
+	}
+	r = state_keep_writer(state, path, error);
+	if (r < 0)
+		return r;
+	state_note(state, path);
+	return 1;
 }
 
 void state_dir_close(struct state_dir *state)
