@@ -10,6 +10,7 @@
 
 #include "ask.h"
 #include "latest.h"
+#include "missing.h"
 #include "tables.h"
 
 int health_live(struct call *call)
@@ -85,7 +86,9 @@ int health_ready(struct call *call)
 	struct json_writer *json = &call->reply->body;
 	int64_t time;
 	bool found;
-	int r = call_reload_tables(call); /* what is remembered says nothing of the store now */
+	int r = missing_check(call);
+	if (r == 0)
+		r = call_reload_tables(call); /* what is remembered says nothing of the store now */
 	if (r == 0)
 		r = latest_time(call, &time, &found);
 	if (r == 0)
