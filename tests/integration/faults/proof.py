@@ -25,6 +25,9 @@ def spool(more=""):
     return f"[buffer.spool]\nbatch_timeout = 50ms\n{more}\n"
 
 
+BATCH = "[buffer.batch]\nbatch_timeout = 50ms\n"
+
+
 def timescale(conninfo, more=""):
     return f"[output.timescale]\nbuffer = spool\nconninfo = {conninfo}\n{more}\n"
 

@@ -14,12 +14,11 @@ import pytest
 
 from daemon import build_dir
 from power_cut import Disk
-from proof import (API, SQLITE, counter, drained, emitted, in_sqlite, left, rows, spool, timescale)
+from proof import (API, BATCH, SQLITE, counter, drained, emitted, in_sqlite, left, rows, spool, timescale)
 
 pytest_plugins = ("services",)
 CUTS = 160
 ROWS = 20  # of a gather
-BATCH = "[buffer.batch]\nbatch_timeout = 50ms\n"
 INTO_SQLITE = SQLITE.replace("buffer = spool\n", "")
 
 
