@@ -361,8 +361,8 @@ static int host_secret(struct tally_ctx *ctx, const char *option, char **ret)
 	int r = options_secret(options, option, ret, &error);
 	if (r == 0 || r == -ENOMEM)
 		return r;
-	log_message(TALLY_WARNING, ctx->name, "%s_file: %s; the value it was configured with is used", option,
-		    error.text);
+	log_message(TALLY_WARNING, ctx->name,
+		    "%s_file: %s; the value it was configured with is used", option, error.text);
 	const char *text = options_find(options, option)->text;
 	*ret = strdup(text);
 	return *ret ? 0 : -ENOMEM;

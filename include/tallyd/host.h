@@ -324,10 +324,10 @@ static inline int tally_cache_follow(struct tally_ctx *ctx, struct tally_cache *
 }
 
 /*
- * What a SECRET option of this instance is now: read from its file again if `<name>_file` sets it, so
- * that a password which was changed there is used from the next connection on.  A copy, to be wiped
- * and freed; NULL: the option is not set.  If the file cannot be read, that is told in the log and
- * the value it was configured with is given.  -ENOMEM.  Any thread.
+ * What a SECRET option of this instance is now: read from its file again if `<name>_file` sets it,
+ * so that a password which was changed there is used from the next connection on.  A copy, to be
+ * wiped and freed; NULL: the option is not set.  If the file cannot be read, that is told in the
+ * log and the value it was configured with is given.  -ENOMEM.  Any thread.
  */
 static inline int tally_secret(struct tally_ctx *ctx, const char *option, char **ret)
 {

@@ -57,7 +57,8 @@ void spool_store_close(struct spool_store *store); /* NULL is fine */
 
 /* ---- spool_reserve.c ---- */
 
-/* Has so many bytes on the disk for the log and free inside the file, or less if there is no more. */
+/* Has so many bytes on the disk for the log and free inside the file, or less if there is no more.
+ */
 void spool_store_reserve(struct spool_store *store, uint64_t wal, uint64_t file);
 
 /* ---- spool_store.c ---- */
