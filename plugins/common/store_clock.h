@@ -1,0 +1,39 @@
+/*
+ * The time that retention goes by.  A clock may be wrong, and what is deleted by it is gone, for
+ * everybody who shares the store.  So a store keeps a time of its own, which goes on as fast as
+ * time really went by, and follows its clock only as far as that.  Where the two part, rows are
+ * kept for longer until the clock has gone evenly for as long as they are kept anyway: what it held
+ * back has by then come of age by itself.  See docs/decisions/0014-retention-and-clocks.md.
+ *
+ * No thread and no I/O here; a store keeps the numbers where it
+ * keeps its watermarks, and calls this once in each round of its maintenance.
+ */
+#ifndef TALLYD_PLUGINS_COMMON_STORE_CLOCK_H
+#define TALLYD_PLUGINS_COMMON_STORE_CLOCK_H
+
+#include <stdint.h>
+
+#include "store_uptime.h"
+
+/* A clock that is further off than this is told, and one that is off from the database's does not
+ * lead. */
+#define STORE_CLOCK_BOUND INT64_C(300000000000) /* ns */
+/* Rows may be this far ahead of the clock of a store that takes them. */
+#define STORE_CLOCK_AHEAD INT64_C(86400000000000) /* ns */
+
+struct store_clock {
+	int64_t trusted;            /* ns since 1970; INT64_MIN: nothing is kept yet */
+	int64_t seen;               /* the store's clock in the last round */
+	int64_t steady;             /* ns for which the two have parted by the same */
+	struct store_uptime uptime; /* of the machine that did the last round */
+};
+
+/* A round at a time `now` of the store's clock.  longest: of all retentions. */
+void store_clock_advance(struct store_clock *clock, int64_t now, const struct store_uptime *uptime,
+			 int64_t longest);
+/* Rows before it are older than a retention. */
+int64_t store_clock_cut(const struct store_clock *clock, int64_t retention);
+/* By how much that is held back; 0: it is not. */
+int64_t store_clock_held(const struct store_clock *clock, int64_t retention);
+
+#endif

@@ -1,0 +1,17 @@
+/*
+ * What goes on whatever a clock is set to: the time since boot, suspended time included.  A file of
+ * its own, so that tests can replace it.  From any thread.
+ */
+#ifndef TALLYD_PLUGINS_COMMON_STORE_UPTIME_H
+#define TALLYD_PLUGINS_COMMON_STORE_UPTIME_H
+
+#include <stdint.h>
+
+enum { STORE_BOOT_SIZE = 40 };
+struct store_uptime {
+	char boot[STORE_BOOT_SIZE]; /* which boot of which machine; "": not known */
+	int64_t ns;
+};
+void store_uptime_read(struct store_uptime *ret);
+
+#endif
