@@ -1,6 +1,6 @@
 /*
- * `tallyd db migrate|status`: hands the words to the instances of the configuration whose plugin
- * has a command for them.  Nothing else is started.
+ * `tallyd db migrate|status|confirm-clock`: hands the words to the instances of the configuration
+ * whose plugin has a command for them.  Nothing else is started.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -102,7 +102,8 @@ static int db_checked(struct db *db, const struct checked *checked)
 
 static bool db_is_verb(const char *word)
 {
-	return strcmp(word, "migrate") == 0 || strcmp(word, "status") == 0;
+	return strcmp(word, "migrate") == 0 || strcmp(word, "status") == 0 ||
+	       strcmp(word, "confirm-clock") == 0;
 }
 
 int command_db(const struct command_line *line)
@@ -110,7 +111,7 @@ int command_db(const struct command_line *line)
 	struct db db = {.command = {.size = sizeof(db.command), .argc = 1, .argv = line->argv}};
 	struct checked checked;
 	if (line->argc < 1 || line->argc > 2 || !db_is_verb(line->argv[0])) {
-		fprintf(stderr, "usage: tallyd db migrate|status [INSTANCE]\n");
+		fprintf(stderr, "usage: tallyd db migrate|status|confirm-clock [INSTANCE]\n");
 		return COMMAND_USAGE;
 	}
 	db.only = line->argc > 1 ? line->argv[1] : NULL;

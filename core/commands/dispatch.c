@@ -29,7 +29,7 @@ static const struct command commands[] = {
 	 command_plugins},
 	{"once", "once [INSTANCE] [--format table|ndjson] [--samples N]",
 	 "gather once and print the rows; writes nothing anywhere", command_once},
-	{"db", "db migrate|status [INSTANCE]",
+	{"db", "db migrate|status|confirm-clock [INSTANCE]",
 	 "make or change the tables of a database; how it stands", command_db},
 	{"version", "version", "the versions of the daemon and its ABI", dispatch_version},
 	{"help", "help", "this", dispatch_help},

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "store_fixture.h"
+#include "store_uptime.h"
 #include "upkeep.h"
 #include "util/clock.h"
 
@@ -57,11 +58,17 @@ const struct tally_table state_table = {.name = "things",
 
 const struct tally_plugin *tally_plugin(void);
 
+/* The one that is open. */
+static struct fixture *fixture_now;
+
 int fixture_setup(void **state)
 {
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
 	void *self = NULL;
 	assert_non_null(fixture);
+	fixture_now = fixture;
+	fixture->uptime = HOUR;
+	fixture->latest = T0;
 	fixture->host = fake_host_create(backend_name);
 	fixture->ctx = fake_host_ctx(fixture->host);
 	snprintf(fixture->folder, sizeof(fixture->folder), "/tmp/tallyd-store-XXXXXX");
@@ -94,10 +101,31 @@ void fixture_restart(struct fixture *fixture)
 	assert_int_equal(fixture->plugin->start(fixture->store), 0);
 }
 
-void upkeep_at(struct fixture *fixture, int64_t now)
+void __wrap_store_uptime_read(struct store_uptime *ret);
+void __wrap_store_uptime_read(struct store_uptime *ret)
+{
+	*ret = (struct store_uptime){.boot = "b007", .ns = fixture_now->uptime};
+}
+
+int upkeep_when_set_to(struct fixture *fixture, int64_t now)
 {
 	fake_host_set_now(fixture->host, now);
-	if (upkeep_run(fixture->store) != 0)
+	return upkeep_run(fixture->store);
+}
+
+void time_passes(struct fixture *fixture, int64_t now)
+{
+	fake_host_set_now(fixture->host, now);
+	if (now <= fixture->latest)
+		return;
+	fixture->uptime += now - fixture->latest;
+	fixture->latest = now;
+}
+
+void upkeep_at(struct fixture *fixture, int64_t now)
+{
+	time_passes(fixture, now);
+	if (upkeep_when_set_to(fixture, now) != 0)
 		fail_msg("upkeep: %s", fake_host_reason(fixture->host));
 }
 

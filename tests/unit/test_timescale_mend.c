@@ -229,7 +229,7 @@ static void a_broken_table_holds_up_the_maintenance_of_no_other(void **state)
 	fixture_write(f, batch);
 	write_sample(f, T0, "a");
 	fixture_sql(f, "DROP TABLE tally.lines_series CASCADE"); /* comes before samples */
-	fake_host_set_now(f->host, T0 + 9 * DAY);
+	time_passes(f, T0 + 9 * DAY);
 	assert_true(upkeep_run(f->store) < 0);
 	assert_non_null(strstr(fake_host_reason(f->host), "table lines: "));
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples_1min"), 1);

@@ -23,12 +23,13 @@ typedef int job_fn(struct fixture *f, const struct stored_table *stored, int64_t
 static struct pace pace = {.lock_timeout = 2000};
 
 /* Rows and minutes for two days only. */
-static struct retention retention_at(struct fixture *f, int64_t now)
+static struct retention retention_at(struct fixture *f, const struct store_clock *clock)
 {
 	return (struct retention){.pg = &f->store->upkeep.pg,
 				  .server = &f->store->server,
 				  .pace = &pace,
-				  .now = now,
+				  .now = clock->seen,
+				  .clock = clock,
 				  .raw = 2 * DAY,
 				  .rollup = 2 * DAY,
 				  .daily = 400 * DAY};
@@ -51,7 +52,8 @@ static int job_roll(struct fixture *f, const struct stored_table *stored, int64_
 
 static int job_delete(struct fixture *f, const struct stored_table *stored, int64_t now)
 {
-	const struct retention retention = retention_at(f, now);
+	const struct store_clock clock = {.trusted = now, .seen = now};
+	const struct retention retention = retention_at(f, &clock);
 	return retention_run(&retention, stored);
 }
 

@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kept_clock.h"
+#include "migration.h"
+#include "server_time.h"
 #include "status.h"
 #include "store.h"
 
@@ -35,7 +38,7 @@ static int command_mend(void *arg, const struct tally_table *table)
 	return r < 0 ? r : 0;
 }
 
-static int command_tables(struct store *store, const struct tally_table *const *tables)
+static int command_tables(struct store *store, const struct tally_table *const *tables, int64_t now)
 {
 	struct pg_connection *pg = &store->upkeep.pg;
 	const struct schema_where where = {.server = &store->server,
@@ -43,7 +46,7 @@ static int command_tables(struct store *store, const struct tally_table *const *
 					   .catalog = &store->catalog,
 					   .make = true,
 					   .doubt = true,
-					   .now = tally_now(store->ctx)};
+					   .now = now};
 	struct command_migration migration = {.pg = pg, .where = &where};
 	int r = schema_load_catalog(pg, &store->catalog);
 	for (; r == 0 && tables && *tables; tables++) {
@@ -61,15 +64,54 @@ static int command_tables(struct store *store, const struct tally_table *const *
 
 static int command_migrate(struct store *store, const struct tally_command *command)
 {
+	int64_t now = 0;
 	int r = store_migrate(store, &store->upkeep.pg, true);
 	if (r == 0)
-		r = command_tables(store, command->tables);
+		r = server_time_read(&store->upkeep.pg, &now);
+	if (r == 0)
+		r = command_tables(store, command->tables, now);
 	if (r == 0)
 		printf("  up to date\n");
 	return r;
 }
 
-/* ---- Both --------------------------------------------------------------------- */
+/* ---- confirm-clock -------------------------------------------------------------- */
+
+static int command_confirm(struct store *store)
+{
+	struct pg_connection *pg = &store->upkeep.pg;
+	char now[40];
+	int missing = 0;
+	int r = migration_missing(pg, migrations, &missing);
+	if (r == 0 && missing)
+		return tally_fail(store->ctx, EPROTO, "%d migrations to apply: tallyd db migrate",
+				  missing);
+	if (r == 0)
+		r = pg_query_text(pg, "select to_char(now(), 'YYYY-MM-DD\"T\"HH24:MI:SSZ')", now,
+				  sizeof(now));
+	if (r == 0)
+		r = kept_clock_confirm(pg);
+	if (r == 0)
+		printf("  it is %s there; what is too old by that is deleted from now on\n", now);
+	return r;
+}
+
+/* ---- All of them ---------------------------------------------------------------- */
+
+static int command_verb(struct store *store, const char *verb, const struct tally_command *command)
+{
+	if (strcmp(verb, "migrate") == 0)
+		return command_migrate(store, command);
+	if (strcmp(verb, "confirm-clock") == 0)
+		return command_confirm(store);
+	return status_run(store, command->tables);
+}
+
+static bool command_knows(const char *verb)
+{
+	return strcmp(verb, "migrate") == 0 || strcmp(verb, "status") == 0 ||
+	       strcmp(verb, "confirm-clock") == 0;
+}
 
 int command_run(struct tally_ctx *ctx, const void *config, const struct tally_command *command)
 {
@@ -78,15 +120,14 @@ int command_run(struct tally_ctx *ctx, const void *config, const struct tally_co
 		.config = config,
 		.upkeep.pg = {.ctx = ctx, .timeout = COMMAND_TIMEOUT, .interrupt_fd = -1}};
 	const char *verb = command->argc > 0 ? command->argv[0] : "";
-	bool migrate = strcmp(verb, "migrate") == 0;
-	if (!migrate && strcmp(verb, "status") != 0)
-		return tally_fail(ctx, EINVAL, "migrate or status, not \"%s\"", verb);
+	if (!command_knows(verb))
+		return tally_fail(ctx, EINVAL, "migrate, status or confirm-clock, not \"%s\"",
+				  verb);
 	catalog_init(&store.catalog);
 	int r = pg_open_secret(&store.upkeep.pg, "conninfo", store.config->conninfo,
 			       "set timezone = 'UTC'; set application_name = 'tallyd db'");
 	if (r == 0)
-		r = migrate ? command_migrate(&store, command)
-			    : status_run(&store, command->tables);
+		r = command_verb(&store, verb, command);
 	pg_close(&store.upkeep.pg);
 	catalog_done(&store.catalog);
 	return r;

@@ -1,4 +1,4 @@
-/* `tallyd db migrate` and `tallyd db status` for one configured instance. */
+/* `tallyd db migrate`, `status` and `confirm-clock` for one configured instance. */
 #ifndef TALLYD_TIMESCALE_COMMAND_H
 #define TALLYD_TIMESCALE_COMMAND_H
 

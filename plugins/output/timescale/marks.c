@@ -1,9 +1,12 @@
 #include "marks.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "pg_value.h"
+
+#define MARKS_SECOND INT64_C(1000000000)
 
 const int marks_numbers[N_LEVELS] = {
 	[LEVEL_ROWS] = 0, [LEVEL_MINUTE] = 1, [LEVEL_FIVE] = 4, [LEVEL_HOUR] = 2, [LEVEL_DAY] = 3};
@@ -77,4 +80,80 @@ int marks_set_kept_from(struct pg_connection *pg, const char *table, enum schema
 			"%d, to_timestamp(%" PRId64 ")) on conflict (\"table\", level) do update "
 			"set kept_from = greatest(m.kept_from, excluded.kept_from)",
 			table, marks_numbers[level], time / 1000000000);
+}
+
+/* ---- Back to the present -------------------------------------------------------- */
+
+static bool marks_lie_ahead(const struct marks *marks, int64_t now)
+{
+	bool ahead = false;
+	for (int level = LEVEL_ROWS; level < N_LEVELS; level++)
+		ahead = ahead || marks->rolled_to[level] > now || marks->kept_from[level] > now;
+	return ahead;
+}
+
+/* The newest minute that is rolled up and can be, which may not be whole; INT64_MIN: none. */
+static int marks_newest_minute(struct pg_connection *pg, const struct stored_table *stored,
+			       int64_t closed, int64_t *ret)
+{
+	const char *table = stored->table.name, *suffix = schema_levels[LEVEL_MINUTE].suffix;
+	auto_result PGresult *result = NULL;
+	auto_pg_text struct pg_text sql = {0};
+	pg_text_add(&sql,
+		    "select max(l.time) from tally.\"%s_series\" s cross join lateral (select "
+		    "r.time from tally.\"%s%s_rows\" r where r._series = s._series and r.time < "
+		    "to_timestamp(%" PRId64 ") order by r.time desc limit 1) l",
+		    table, table, suffix, closed / MARKS_SECOND);
+	if (sql.failed)
+		return tally_fail(pg->ctx, ENOMEM, "no memory");
+	int r = pg_query(pg, sql.data, NULL, &result);
+	if (r == 0)
+		*ret = marks_time(result, 0, 0);
+	return r;
+}
+
+/* Without a minute a level begins anew, with the first rows there are. */
+static int marks_draw_level(struct pg_connection *pg, const char *table, enum schema_level level,
+			    int64_t from, int64_t now)
+{
+	int64_t bucket = level == LEVEL_ROWS ? MARKS_SECOND : schema_levels[level].bucket;
+	int64_t to = schema_floor(from == INT64_MIN ? now : from, bucket) / MARKS_SECOND;
+	return pg_execf(pg,
+			"update tally.marks set rolled_to = case when %s then least(rolled_to, "
+			"to_timestamp(%" PRId64 ")) end, kept_from = case when kept_from > "
+			"to_timestamp(%" PRId64 ") then to_timestamp(%" PRId64
+			") else kept_from end where \"table\" = '%s' and level = %d",
+			from == INT64_MIN ? "false" : "true", to, now / MARKS_SECOND, to, table,
+			marks_numbers[level]);
+}
+
+static int marks_draw_levels(struct pg_connection *pg, const struct stored_table *stored,
+			     int64_t now, int64_t closed)
+{
+	int64_t from = now;
+	int r = stored->n_numbers ? marks_newest_minute(pg, stored, closed, &from) : 0;
+	if (r == 0)
+		r = pg_exec(pg, "begin");
+	for (int level = LEVEL_ROWS; r == 0 && level < N_LEVELS; level++)
+		r = marks_draw_level(pg, stored->table.name, (enum schema_level)level, from, now);
+	if (r == 0)
+		r = pg_exec(pg, "commit");
+	if (r < 0)
+		pg_rollback(pg);
+	return r;
+}
+
+/* Levels at once: none may be rolled up further than the one it is made of. */
+int marks_draw_back(struct pg_connection *pg, const struct stored_table *stored, int64_t now,
+		    int64_t closed)
+{
+	struct marks marks;
+	int r = marks_load(pg, stored->table.name, &marks);
+	if (r < 0 || !marks_lie_ahead(&marks, now))
+		return r;
+	tally_log(pg->ctx, TALLY_WARNING,
+		  "table %s is rolled up, or deleted, to a time that is still to come by the "
+		  "database's clock: it is rolled up again from where that is right",
+		  stored->table.name);
+	return marks_draw_levels(pg, stored, now, closed);
 }

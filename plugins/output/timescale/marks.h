@@ -24,6 +24,10 @@ extern const int marks_numbers[N_LEVELS];
 int marks_load(struct pg_connection *pg, const char *table, struct marks *ret);
 int marks_set_rolled_to(struct pg_connection *pg, const char *table, enum schema_level level,
 			int64_t time);
+/* What lies after `now` was noted by a clock that was wrong: the levels are rolled up again from
+ * the newest minute before `closed` that is, and from then on rows are taken to be all there. */
+int marks_draw_back(struct pg_connection *pg, const struct stored_table *stored, int64_t now,
+		    int64_t closed);
 /* Never goes back. */
 int marks_set_kept_from(struct pg_connection *pg, const char *table, enum schema_level level,
 			int64_t time);

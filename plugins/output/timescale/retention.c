@@ -41,7 +41,7 @@ static int64_t retention_before(const struct retention *retention,
 					[LEVEL_FIVE] = retention->rollup,
 					[LEVEL_HOUR] = retention->rollup,
 					[LEVEL_DAY] = retention->daily};
-	int64_t before = retention->now - ages[level];
+	int64_t before = store_clock_cut(retention->clock, ages[level]);
 	if (stored->n_numbers && level < LEVEL_DAY && marks->rolled_to[level + 1] < before)
 		before = marks->rolled_to[level + 1];
 	return before == INT64_MIN ? before : schema_floor(before, schema_levels[LEVEL_DAY].bucket);
@@ -84,7 +84,7 @@ static int retention_gone(const struct retention *retention, const struct stored
 	return pg_execf(retention->pg,
 			"delete from tally.\"%s_rows\" where \"%s\" < to_timestamp(%" PRId64 ")",
 			stored->table.name, stored->table.columns[stored->gone].name,
-			(retention->now - retention->rollup) / RETENTION_SECOND);
+			store_clock_cut(retention->clock, retention->rollup) / RETENTION_SECOND);
 }
 
 int retention_run(const struct retention *retention, const struct stored_table *stored)

@@ -1,7 +1,7 @@
 /*
  * Deleting what is older than its retention, by whole days where the table is cut by time.  Rows of
  * a series are kept at least until they are rolled up.  What is deleted is noted first, so that
- * nothing is computed from what is left of a bucket.
+ * nothing is computed from what is left of a bucket.  How old a row is goes by store_clock.h.
  *
  * Dropping a day takes a lock that waits for whoever reads the table, and all who come later wait
  * behind it: so it waits shortly, and if that was in vain it is tried again after a while.
@@ -11,12 +11,14 @@
 
 #include "marks.h"
 #include "pace.h"
+#include "store_clock.h"
 
 struct retention {
 	struct pg_connection *pg;
 	const struct server *server;
 	struct pace *pace; /* of the table */
-	int64_t now;
+	int64_t now;       /* the database's clock */
+	const struct store_clock *clock;
 	int64_t raw, rollup, daily; /* ns */
 };
 

@@ -150,19 +150,22 @@ static int rollup_late_marks(struct rollup *rollup, const struct marks *marks)
 
 /* ---- Going ahead -------------------------------------------------------------- */
 
-/* Where a level that has nothing yet begins.  INT64_MIN: there is nothing to roll up. */
-static int rollup_first(const struct rollup *rollup, enum schema_level level, int64_t *ret)
+/* The first bucket that has anything, from a time on.  INT64_MIN: there is nothing to roll up. */
+static int rollup_first(const struct rollup *rollup, enum schema_level level, int64_t from,
+			int64_t *ret)
 {
 	const char *name = rollup_name(rollup);
 	const char *time = level == LEVEL_MINUTE ? rollup->stored->table.columns[0].name : "time";
 	auto_pg_text struct pg_text sql = {0};
 	auto_result PGresult *result = NULL;
-	pg_text_add(
-		&sql,
-		"select min(l.t) from tally.\"%s_series\" s cross join lateral (select r.\"%s\" "
-		"as t from tally.\"%s%s_rows\" r where r._series = s._series order by r.\"%s\" "
-		"limit 1) l",
-		name, time, name, schema_levels[level - 1].suffix, time);
+	pg_text_add(&sql,
+		    "select min(l.t) from tally.\"%s_series\" s cross join lateral (select "
+		    "r.\"%s\" as t from tally.\"%s%s_rows\" r where r._series = s._series",
+		    name, time, name, schema_levels[level - 1].suffix);
+	if (from != INT64_MIN)
+		pg_text_add(&sql, " and r.\"%s\" >= to_timestamp(%" PRId64 ")", time,
+			    from / ROLLUP_SECOND);
+	pg_text_add(&sql, " order by r.\"%s\" limit 1) l", time);
 	if (sql.failed)
 		return tally_fail(rollup->pg->ctx, ENOMEM, "no memory");
 	int r = pg_query(rollup->pg, sql.data, NULL, &result);
@@ -183,6 +186,25 @@ static int64_t rollup_closed(const struct rollup *rollup, const struct marks *ma
 	return closed == INT64_MIN ? closed : schema_floor(closed, schema_levels[level].bucket);
 }
 
+/* Over days without a row it goes at once: a clock that was wrong may have left years of them.
+ * closed: there is nothing up to there.  INT64_MIN: there never was. */
+static int rollup_begins(const struct rollup *rollup, enum schema_level level, int64_t closed,
+			 int64_t *from)
+{
+	int64_t first = INT64_MIN;
+	if (*from != INT64_MIN && closed - *from <= schema_levels[LEVEL_DAY].bucket)
+		return 0;
+	int r = rollup_first(rollup, level, *from, &first);
+	if (r < 0)
+		return r;
+	bool none = first == INT64_MIN || first > closed;
+	if (*from != INT64_MIN)
+		*from = none ? closed : first;
+	else if (!none)
+		*from = first;
+	return 0;
+}
+
 static int rollup_ahead_level(struct rollup *rollup, const struct marks *marks,
 			      enum schema_level level)
 {
@@ -190,8 +212,8 @@ static int rollup_ahead_level(struct rollup *rollup, const struct marks *marks,
 	int64_t closed = rollup_closed(rollup, marks, level);
 	if (closed == INT64_MIN || from >= closed)
 		return 0;
-	int r = from == INT64_MIN ? rollup_first(rollup, level, &from) : 0;
-	if (r < 0 || from == INT64_MIN || from >= closed)
+	int r = rollup_begins(rollup, level, closed, &from);
+	if (r < 0 || from == INT64_MIN)
 		return r;
 	int64_t to = from + rollup_ceil(rollup->span, bucket);
 	to = to < closed ? to : closed;

@@ -5,9 +5,9 @@
  * rolled up again, with the hour and the day they are in; but only while all that they are made of
  * is still there.
  *
- * A writer marks every row that is older than 30 s when it is written.  A minute is rolled up 120 s
- * after its end.  So no row falls between as long as a transaction takes less than, and the clocks
- * of daemons differ by less than, 90 s together.
+ * A writer marks every row that is older than 30 s when it is written, by the database's clock, and
+ * every one that lies before the watermark.  A minute is rolled up 120 s after its end, by the same
+ * clock.  So no row falls between as long as a transaction takes less than 90 s.
  */
 #ifndef TALLYD_TIMESCALE_ROLLUP_H
 #define TALLYD_TIMESCALE_ROLLUP_H
@@ -20,7 +20,7 @@ struct rollup {
 	struct pg_connection *pg;
 	const struct server *server;
 	const struct stored_table *stored;
-	int64_t now;
+	int64_t now;  /* the database's clock, as writers have it, too */
 	int64_t span; /* ns to roll up at most in one transaction, from a minute on */
 	bool full;    /* the last step had so much to do */
 };

@@ -6,11 +6,15 @@
 #include "status.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "kept_clock.h"
 #include "migration.h"
+#include "server_clock.h"
 #include "store.h"
 
 #define STATUS_TIME "'YYYY-MM-DD\"T\"HH24:MI:SSZ'"
@@ -99,8 +103,10 @@ static int status_tables(struct status *status)
 		"select '', 'table ' || t.name || ' (' || t.kind || ')' || coalesce(', rolled up "
 		"to ' || to_char(min(rolled_to) filter (where level = 1), " STATUS_TIME
 		") || '; seconds behind: ' || string_agg(case level when 1 then '1min' when 4 then "
-		"'5min' when 2 then '1h' else '1d' end || ' ' || round(date_part('epoch', now() - "
-		"rolled_to)), ', ' order by case level when 4 then 1.5 else level end), '') from "
+		"'5min' when 2 then '1h' else '1d' end || ' ' || round(greatest(0, "
+		"date_part('epoch', "
+		"now() - rolled_to))), ', ' order by case level when 4 then 1.5 else level end), "
+		"'') from "
 		"tally.tables t left join tally.marks m on m.\"table\" = t.name and m.level > 0 "
 		"and m.rolled_to is not null group by t.name, t.kind order by t.name");
 }
@@ -187,6 +193,48 @@ static int status_policies(struct status *status)
 			   "j.hypertable_schema = 'tally' order by j.job_id");
 }
 
+/* ---- The clock ---------------------------------------------------------------- */
+
+static void status_held(struct status *status, const struct store_clock *kept)
+{
+	int64_t held = store_clock_held(kept, status->store->config->retention_raw);
+	if (held >= STORE_CLOCK_BOUND)
+		status_wrong(status,
+			     "what is too old is deleted %" PRId64
+			     " s later than it should be, since the clock there went ahead of the "
+			     "time that went by: if it is right, tallyd db confirm-clock",
+			     held / INT64_C(1000000000));
+}
+
+static int status_marks(struct status *status)
+{
+	return status_list(status,
+			   "select '!', 'table ' || \"table\" || ' is rolled up, or deleted, to a "
+			   "time that is still to come: the next maintenance puts that right' from "
+			   "tally.marks where rolled_to > now() or kept_from > now() group by "
+			   "\"table\" order by \"table\"");
+}
+
+static int status_clock(struct status *status)
+{
+	struct server_clock clock = {.monotonic = 0};
+	struct store_clock kept;
+	int r = server_clock_read(&clock, status->pg);
+	if (r == 0)
+		r = kept_clock_load(status->pg, &kept);
+	if (r < 0)
+		return r;
+	int64_t offset = server_clock_offset(&clock);
+	if (llabs(offset) > STORE_CLOCK_BOUND)
+		status_wrong(status,
+			     "this host's clock is %lld s %s the one there: a daemon here does no "
+			     "maintenance",
+			     llabs(offset) / 1000000000, offset > 0 ? "ahead of" : "behind");
+	if (kept.trusted != INT64_MIN)
+		status_held(status, &kept);
+	return status_marks(status);
+}
+
 /* ---- All of it ---------------------------------------------------------------- */
 
 static int status_details(struct status *status, const struct tally_table *const *tables)
@@ -203,6 +251,8 @@ static int status_details(struct status *status, const struct tally_table *const
 		r = status_leader(status);
 	if (r == 0)
 		r = status_jobs(status);
+	if (r == 0)
+		r = status_clock(status);
 	return r == 0 ? status_policies(status) : r;
 }
 

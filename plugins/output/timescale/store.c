@@ -10,6 +10,7 @@
 
 #include "aggregate.h"
 #include "cleanup.h"
+#include "kept_clock.h"
 #include "migration.h"
 #include "scan.h"
 #include "store_answer.h"
@@ -65,6 +66,10 @@ static int store_open(struct store *store)
 	int r = writer_connect(writer);
 	if (r == 0)
 		r = store_migrate(store, &writer->pg, store->config->migrate == MIGRATE_AUTO);
+	if (r == 0)
+		r = kept_clock_begin(&writer->pg);
+	if (r == 0)
+		r = server_clock_now(&writer->clock, &writer->pg, &writer->where.now);
 	if (r == 0)
 		r = schema_load_catalog(&writer->pg, &store->catalog);
 	if (r == 0)

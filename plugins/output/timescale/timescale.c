@@ -85,6 +85,18 @@ static const struct tally_metric timescale_metrics[] = {
 	[METRIC_POLICIES_FAILED] = {.name = "policies_failed",
 				    .help = "Those of them whose last run failed; of the leader.",
 				    .kind = TALLY_METRIC_GAUGE},
+	[METRIC_CLOCK_OFFSET] = {.name = "clock_offset",
+				 .unit = "ns",
+				 .help = "How far this host's clock is ahead of the database's; "
+					 "negative: behind.  Beyond five minutes this daemon does "
+					 "no maintenance.",
+				 .kind = TALLY_METRIC_GAUGE},
+	[METRIC_RETENTION_HELD] = {.name = "retention_held",
+				   .unit = "ns",
+				   .help = "By how much rows are kept for longer than "
+					   "retention_raw, because the database's clock went "
+					   "ahead of the time that went by; of the leader.",
+				   .kind = TALLY_METRIC_GAUGE},
 	{.name = NULL},
 };
 

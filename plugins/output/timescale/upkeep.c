@@ -7,9 +7,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "compression.h"
+#include "kept_clock.h"
 #include "retention.h"
 #include "rollup.h"
 #include "store.h"
@@ -76,6 +78,66 @@ static void upkeep_note(struct store *store, int result, const char *error)
 	PQfreemem(leader);
 }
 
+/* ---- The clock ---------------------------------------------------------------- */
+
+static int64_t upkeep_longest(const struct timescale_config *config)
+{
+	int64_t longest = config->retention_raw;
+	longest = config->retention_rollup > longest ? config->retention_rollup : longest;
+	return config->retention_daily > longest ? config->retention_daily : longest;
+}
+
+/* Once an hour, as long as it is so. */
+static void upkeep_tell_held(struct store *store)
+{
+	struct upkeep *upkeep = &store->upkeep;
+	int64_t held = store_clock_held(&upkeep->kept, store->config->retention_raw);
+	int64_t now = tally_monotonic(store->ctx);
+	tally_gauge(store->ctx, METRIC_RETENTION_HELD, held);
+	if (held < STORE_CLOCK_BOUND)
+		upkeep->told_held = 0;
+	if (held < STORE_CLOCK_BOUND ||
+	    (upkeep->told_held && now - upkeep->told_held < schema_levels[LEVEL_HOUR].bucket))
+		return;
+	upkeep->told_held = now;
+	tally_log(store->ctx, TALLY_WARNING,
+		  "the database's clock is %" PRId64
+		  " s ahead of the time that went by since the last maintenance: until it has gone "
+		  "evenly for as long as rows are kept, they are kept for so much longer; if it is "
+		  "right, tallyd db confirm-clock",
+		  held / INT64_C(1000000000));
+}
+
+/* Read anew in each round: whoever led before carried it on, and an operator may have confirmed
+ * it. */
+static int upkeep_carry_on(struct store *store)
+{
+	struct upkeep *upkeep = &store->upkeep;
+	struct store_uptime uptime;
+	int r = kept_clock_load(&upkeep->pg, &upkeep->kept);
+	if (r < 0)
+		return r;
+	store_uptime_read(&uptime);
+	store_clock_advance(&upkeep->kept, upkeep->now, &uptime, upkeep_longest(store->config));
+	upkeep_tell_held(store);
+	return kept_clock_store(&upkeep->pg, &upkeep->kept);
+}
+
+/* Also by who does not lead. */
+static int upkeep_read_clock(struct store *store)
+{
+	struct upkeep *upkeep = &store->upkeep;
+	int r = server_clock_read(&upkeep->clock, &upkeep->pg);
+	upkeep->now = upkeep->clock.server;
+	return r;
+}
+
+/* Whose clock is off has dated its rows wrong; what becomes of everybody's it leaves to others. */
+static bool upkeep_may_lead(const struct store *store)
+{
+	return llabs(server_clock_offset(&store->upkeep.clock)) <= STORE_CLOCK_BOUND;
+}
+
 /* ---- One table ---------------------------------------------------------------- */
 
 /* What was too much at once fails no round, or another daemon would lead and try as much again. */
@@ -116,7 +178,7 @@ static int upkeep_roll(struct store *store, const struct stored_table *stored, s
 	struct rollup rollup = {.pg = &store->upkeep.pg,
 				.server = &store->upkeep.server,
 				.stored = stored,
-				.now = tally_now(store->ctx)};
+				.now = store->upkeep.now};
 	int64_t until = tally_monotonic(store->ctx) + UPKEEP_ROLL_TIME;
 	int r = upkeep_steps(store, &rollup, pace, rollup_ahead, until);
 	return r == 0 ? upkeep_steps(store, &rollup, pace, rollup_late, until) : r;
@@ -131,17 +193,22 @@ static int upkeep_keep(struct store *store, const struct stored_table *stored)
 	const struct retention retention = {.pg = &store->upkeep.pg,
 					    .server = &store->upkeep.server,
 					    .pace = pace,
-					    .now = tally_now(store->ctx),
+					    .now = store->upkeep.now,
+					    .clock = &store->upkeep.kept,
 					    .raw = config->retention_raw,
 					    .rollup = config->retention_rollup,
 					    .daily = config->retention_daily};
-	const struct compression compression = {.pg = &store->upkeep.pg,
-						.server = &store->upkeep.server,
-						.pace = pace,
-						.before = retention.now - config->compress_after,
-						.again = store->upkeep.compress_again};
+	const struct compression compression = {
+		.pg = &store->upkeep.pg,
+		.server = &store->upkeep.server,
+		.pace = pace,
+		.before = store_clock_cut(&store->upkeep.kept, config->compress_after),
+		.again = store->upkeep.compress_again};
 	int r = rounds_stopping(&store->upkeep.rounds) ? 0
 						       : retention_partitions(&retention, stored);
+	if (r == 0)
+		r = marks_draw_back(&store->upkeep.pg, stored, store->upkeep.now,
+				    store->upkeep.now - ROLLUP_GRACE);
 	if (r == 0)
 		r = upkeep_roll(store, stored, pace);
 	if (r == 0 && !rounds_stopping(&store->upkeep.rounds))
@@ -193,7 +260,7 @@ static int upkeep_table(void *arg, const struct tally_table *table)
 	const struct schema_where where = {.server = &store->upkeep.server,
 					   .views = store->config->schema,
 					   .make = store->config->migrate == MIGRATE_AUTO,
-					   .now = tally_now(store->ctx),
+					   .now = store->upkeep.now,
 					   .told_views = &store->upkeep.told_views};
 	pg->fault = PG_FAULT_NONE;
 	int r = upkeep_is_there(store, table->name);
@@ -217,7 +284,7 @@ static int upkeep_tables(struct store *store)
 {
 	struct round round = {.store = store};
 	struct upkeep *upkeep = &store->upkeep;
-	int64_t now = tally_now(store->ctx), passed = now - upkeep->compressed;
+	int64_t now = upkeep->now, passed = now - upkeep->compressed;
 	upkeep->compress_again = passed < 0 || passed >= schema_levels[LEVEL_HOUR].bucket;
 	if (upkeep->compress_again)
 		upkeep->compressed = now;
@@ -245,15 +312,19 @@ static void upkeep_read_mark(struct store *store)
  * another is known to lead, what was read last is how far it is. */
 static void upkeep_tell_lag(struct store *store)
 {
-	int64_t rolled_to = store->upkeep.rolled_to;
-	tally_gauge(store->ctx, METRIC_ROLLUP_LAG,
-		    rolled_to ? tally_now(store->ctx) - rolled_to : 0);
+	struct upkeep *upkeep = &store->upkeep;
+	int64_t lag = upkeep->rolled_to ? server_clock_estimate(&upkeep->clock, store->ctx) -
+						  upkeep->rolled_to
+					: 0;
+	tally_gauge(store->ctx, METRIC_ROLLUP_LAG, lag > 0 ? lag : 0);
 }
 
 /* What is the leader's to tell. */
 static void upkeep_follow(struct store *store)
 {
 	store->upkeep.rolled_to = 0;
+	store->upkeep.told_held = 0;
+	tally_gauge(store->ctx, METRIC_RETENTION_HELD, 0);
 	tally_gauge(store->ctx, METRIC_POLICIES, 0);
 	tally_gauge(store->ctx, METRIC_POLICIES_FAILED, 0);
 }
@@ -278,6 +349,8 @@ static int upkeep_maintain(struct store *store)
 	char why[UPKEEP_WHY] = "";
 	int r = server_find_out(&store->upkeep.pg, &store->upkeep.server);
 	if (r == 0)
+		r = upkeep_carry_on(store);
+	if (r == 0)
 		r = schema_load_catalog(&store->upkeep.pg, &store->catalog);
 	if (r == 0)
 		r = upkeep_tables(store);
@@ -298,6 +371,13 @@ static int upkeep_maintain(struct store *store)
 int upkeep_run(struct store *store)
 {
 	int r = upkeep_lead(store);
+	int told = r < 0 ? r : upkeep_read_clock(store);
+	if (told < 0) {
+		r = told;
+	} else if (r == 0 && !upkeep_may_lead(store)) {
+		upkeep_give_up(store);
+		r = 1;
+	}
 	tally_gauge(store->ctx, METRIC_LEADER, r == 0);
 	if (r == 0)
 		r = upkeep_maintain(store);

@@ -3,6 +3,9 @@
  * thread of its own does it over a connection of its own, if it is the leader: of all daemons at
  * one database it is the one that holds the advisory lock, and the lock goes with its connection.
  * The database's own policies are not relied on.
+ *
+ * All of it goes by the database's clock, and deleting by no more of that than time went by (see
+ * store_clock.h).  A daemon whose host's clock is far off from it does not lead.
  */
 #ifndef TALLYD_TIMESCALE_UPKEEP_H
 #define TALLYD_TIMESCALE_UPKEEP_H
@@ -10,6 +13,8 @@
 #include "pace.h"
 #include "pg_connection.h"
 #include "server.h"
+#include "server_clock.h"
+#include "store_clock.h"
 #include "store_rounds.h"
 
 struct store;
@@ -20,6 +25,10 @@ struct upkeep {
 	struct rounds rounds;
 	int64_t rolled_to;    /* of the table that is most behind; 0: none, or another leads */
 	struct server server; /* as it is now; a daemon may run for long before it is another one */
+	struct server_clock clock;
+	int64_t now;             /* the database's clock, as the round began */
+	struct store_clock kept; /* what deleting goes by */
+	int64_t told_held;       /* monotonic: when the operator was last told; 0: it is not held */
 	/* What late rows lie beside is compressed again once an hour: they come in bursts, for
 	 * minutes when a host was cut off, and each time all their series have there is rewritten.
 	 */

@@ -28,6 +28,7 @@ int writer_connect(struct writer *writer)
 	if (pg_is_open(&writer->pg))
 		return 0;
 	writer->generation = 0;
+	writer->clock.monotonic = 0; /* it may be another server */
 	int64_t ms = writer->pg.timeout / 1000000;
 	snprintf(setup, sizeof(setup),
 		 PG_SETUP_VANISHED
@@ -87,7 +88,8 @@ int writer_prepare(struct writer *writer, const struct tally_table *declared)
 	const struct stored_table *stored = NULL;
 	struct writer_table **place = writer_place(writer, declared->name), *table = NULL;
 	int r = writer_connect(writer);
-	writer->where.now = tally_now(writer->ctx);
+	if (r == 0)
+		r = server_clock_now(&writer->clock, &writer->pg, &writer->where.now);
 	if (r == 0)
 		r = schema_ensure(&writer->pg, &writer->where, declared, &stored);
 	if (r < 0 && writer->pg.fault == PG_FAULT_SCHEMA)

@@ -12,6 +12,7 @@
 #include "pg_connection.h"
 #include "pg_text.h"
 #include "schema.h"
+#include "server_clock.h"
 
 struct writer_table {
 	struct writer_table *next;
@@ -49,6 +50,7 @@ struct writer {
 	const char *conninfo;
 	char name[100]; /* what late marks are made under */
 	struct schema_where where;
+	struct server_clock clock;
 	int64_t retention; /* older rows are not taken */
 	struct dead_letter *dead;
 	struct writer_table *tables;

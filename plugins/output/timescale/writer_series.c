@@ -9,9 +9,8 @@
 
 #include "cleanup.h"
 #include "pg_value.h"
+#include "store_clock.h"
 #include "writer.h"
-
-#define WRITER_DAY INT64_C(86400000000000)
 
 /* ---- Rows --------------------------------------------------------------------- */
 
@@ -26,8 +25,8 @@ static const char *series_row_fault(const struct writer *writer, const struct wr
 		return "its time is NULL";
 	if (stored->order && !writer_cell(part, row, stored->order)->set)
 		return "its order is NULL";
-	if (time->i > now + WRITER_DAY)
-		return "its time lies more than a day ahead";
+	if (time->i > now + STORE_CLOCK_AHEAD)
+		return "its time lies more than a day ahead of the database's clock";
 	if (stored->table.kind != TALLY_STATE && time->i < now - writer->retention)
 		return "its time lies before what is kept (retention_raw)";
 	return NULL;
