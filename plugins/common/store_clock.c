@@ -52,7 +52,8 @@ void store_clock_advance(struct store_clock *clock, int64_t now, const struct st
 			clock_distance(now, clock->trusted + passed) <= leeway;
 	if (!together)
 		clock_part(clock, now, passed, leeway);
-	if (together || clock->steady >= longest) {
+	/* To believe one that went back costs nothing. */
+	if (together || clock->steady >= (clock->trusted > now ? CLOCK_PAUSE : longest)) {
 		clock->trusted = now;
 		clock->steady = 0;
 	}

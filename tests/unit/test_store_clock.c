@@ -180,7 +180,7 @@ static void a_clock_that_goes_back_deletes_nothing_that_is_younger(void **state)
 		maintain(&m);
 		run(&m, HOUR, 15 * SECOND);
 		m.off = steps[i];
-		run(&m, DAY, 15 * SECOND);
+		run(&m, HOUR / 2, 15 * SECOND);
 		/* Rows that come meanwhile bear the clock's time. */
 		assert_int_equal(store_clock_cut(&m.clock, RAW), m.real + m.off - RAW);
 		m.off = 0;
@@ -188,6 +188,21 @@ static void a_clock_that_goes_back_deletes_nothing_that_is_younger(void **state)
 		assert_int_equal(store_clock_held(&m.clock, RAW), 0);
 		assert_in_range(kept(&m), RAW - 20 * SECOND, RAW + 20 * SECOND);
 	}
+}
+
+static void a_store_that_was_begun_by_a_wrong_clock_believes_the_right_one(void **state)
+{
+	struct machine m = machine();
+	(void)state;
+	m.off = YEAR;
+	maintain(&m);
+	run(&m, DAY, HOUR);
+	m.off = 0;
+	run(&m, 2 * HOUR, 15 * SECOND);
+	m.off = 8 * DAY;
+	run(&m, DAY, 15 * SECOND);
+	assert_keeps(&m);
+	assert_int_equal(store_clock_held(&m.clock, RAW), 8 * DAY);
 }
 
 static void without_a_boots_name_nothing_is_known_of_the_time_between(void **state)
@@ -232,6 +247,7 @@ int main(void)
 		cmocka_unit_test(a_daemon_that_was_away_for_long_deletes_at_once),
 		cmocka_unit_test(after_a_boot_only_a_short_pause_is_believed),
 		cmocka_unit_test(a_clock_that_goes_back_deletes_nothing_that_is_younger),
+		cmocka_unit_test(a_store_that_was_begun_by_a_wrong_clock_believes_the_right_one),
 		cmocka_unit_test(without_a_boots_name_nothing_is_known_of_the_time_between),
 		cmocka_unit_test(times_at_the_end_of_all_time_do_not_wrap),
 		cmocka_unit_test(this_machine_tells_how_long_it_is_up),
