@@ -116,7 +116,8 @@ void fixture_make_older(struct fixture *fixture)
 		"DELETE FROM tally_rollups WHERE level = 2",
 		"UPDATE tally_rollups SET level = 2 WHERE level = 3",
 		"UPDATE tally_rollups SET level = 3 WHERE level = 4",
-		"DELETE FROM tally_migrations WHERE version = 3",
+		"DROP TABLE tally_clock",
+		"DELETE FROM tally_migrations WHERE version >= 3",
 	};
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
 		fixture_sql(fixture, steps[i]);

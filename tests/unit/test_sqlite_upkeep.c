@@ -24,6 +24,7 @@ static void write_rows(struct fixture *f, int64_t from, int64_t step, int n)
 {
 	struct tally_batch *samples = fixture_batch(f, &series_table);
 	struct tally_batch *lines = fixture_batch(f, &log_table);
+	time_passes(f, from + n * step);
 	for (int i = 0; i < n; i++) {
 		put_series(f, samples, from + i * step, "a", i, i);
 		put_log(f, lines, from + i * step, "out", 1, "some text that takes some room");
@@ -90,6 +91,7 @@ static void put_thing(struct fixture *f, int64_t time, const char *id, int64_t g
 {
 	struct tally_batch *batch = fixture_batch(f, &state_table);
 	struct tally_cell *row = tally_batch_row(f->ctx, batch);
+	time_passes(f, time);
 	tally_put_int(row, I_TIME, time);
 	put_text(f, batch, I_HOST, "h1");
 	put_text(f, batch, I_ID, id);
@@ -237,6 +239,7 @@ static void a_full_disk_is_told_and_got_over(void **state)
 	write_rows(f, T0, SECOND, 100);
 	fill_up(ballast);
 	struct tally_batch *batch = fixture_batch(f, &series_table);
+	time_passes(f, T0 + 2 * DAY);
 	for (int i = 0; i < 5000; i++)
 		put_series(f, batch, T0 + DAY + i * SECOND, "a", i, i);
 	for (int i = 0; i < 2; i++) {

@@ -118,14 +118,14 @@ static int retention_before(struct store *store, const struct stored_table *stor
 
 /* A level goes only as far as the next one has taken it up. */
 static int64_t retention_cut(const struct store *store, const struct stored_table *stored,
-			     const struct marks *marks, enum schema_level level, int64_t now)
+			     const struct marks *marks, enum schema_level level)
 {
 	int64_t keep = store->config->retention_rollup;
 	if (level == LEVEL_ROWS)
 		keep = store->config->retention_raw;
 	if (level == LEVEL_DAY)
 		keep = store->config->retention_daily;
-	int64_t cut = now - keep;
+	int64_t cut = store_clock_cut(&store->clock, keep);
 	if (stored->n_numbers && level < LEVEL_DAY && marks->rolled_to[level + 1] < cut)
 		cut = marks->rolled_to[level + 1];
 	return cut;
@@ -150,12 +150,12 @@ int retention_forget_series(struct store *store, const struct stored_table *stor
 	return r;
 }
 
-static int retention_gone(struct store *store, const struct stored_table *stored, int64_t now)
+static int retention_gone(struct store *store, const struct stored_table *stored)
 {
 	if (!stored->gone)
 		return 0;
 	const char *table = stored->table.name, *gone = stored->table.columns[stored->gone].name;
-	int64_t cut = now - store->config->retention_rollup;
+	int64_t cut = store_clock_cut(&store->clock, store->config->retention_rollup);
 	int r = database_execf(store->ctx, store->db,
 			       "DELETE FROM \"%w\" WHERE rowid IN (SELECT rowid FROM \"%w\" WHERE "
 			       "\"%w\" < %lld LIMIT %d)",
@@ -167,17 +167,16 @@ static int retention_gone(struct store *store, const struct stored_table *stored
 	return deleted >= RETENTION_ROWS;
 }
 
-int retention_step(struct store *store, const struct stored_table *stored, int64_t now)
+int retention_step(struct store *store, const struct stored_table *stored)
 {
 	struct marks marks;
 	int deleted = 0;
 	if (stored->table.kind == TALLY_STATE)
-		return retention_gone(store, stored, now);
+		return retention_gone(store, stored);
 	int r = marks_load(store->ctx, store->db, stored->table.name, &marks);
 	for (int level = 0; r >= 0 && level < (stored->n_numbers ? N_LEVELS : 1); level++) {
 		enum schema_level at = (enum schema_level)level;
-		r = retention_before(store, stored, at,
-				     retention_cut(store, stored, &marks, at, now),
+		r = retention_before(store, stored, at, retention_cut(store, stored, &marks, at),
 				     METRIC_DELETED_OLD);
 		deleted += r > 0 ? r : 0;
 	}
@@ -284,6 +283,13 @@ static int retention_trim(void *arg, const struct tally_table *table)
 	return n < 0 ? n : 0;
 }
 
+/* Rows that a wrong clock has dated far ahead make nothing else old. */
+static int64_t retention_end(const struct retention_span *span)
+{
+	int64_t trusted = span->store->clock.trusted;
+	return span->oldest <= trusted && trusted < span->newest ? trusted : span->newest;
+}
+
 /* From the oldest sixteenth of the finest level that has rows. */
 static int retention_trim_oldest(struct store *store)
 {
@@ -297,7 +303,7 @@ static int retention_trim_oldest(struct store *store)
 			return r;
 		if (span.oldest > span.newest)
 			continue;
-		uint64_t length = (uint64_t)span.newest - (uint64_t)span.oldest;
+		uint64_t length = (uint64_t)retention_end(&span) - (uint64_t)span.oldest;
 		span.cut = span.oldest + (int64_t)(length / 16) + 1;
 		r = catalog_each(&store->catalog, retention_trim, &span);
 		return r < 0 ? r : span.deleted;

@@ -7,8 +7,8 @@
 
 #include "store.h"
 
-/* Some of what is too old in one table.  Returns 1: there may be more; 0: done. */
-int retention_step(struct store *store, const struct stored_table *stored, int64_t now);
+/* Some of what is too old in one table, by store->clock.  Returns 1: there may be more; 0: done. */
+int retention_step(struct store *store, const struct stored_table *stored);
 /* After that: the tag sets that nothing refers to any more. */
 int retention_forget_series(struct store *store, const struct stored_table *stored);
 

@@ -82,23 +82,36 @@ static int rollup_prepare_from(struct rollup *rollup, bool before)
 				     before ? &rollup->before : &rollup->from);
 }
 
+/* Name for name, between what goes before each. */
+static void rollup_append_parts(const struct rollup *rollup, sqlite3_str *sql, const char *format)
+{
+	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++) {
+		const struct tally_column *column = rollup_column(rollup, i);
+		for (uint32_t part = 0; part < schema_n_parts(column); part++) {
+			auto_text char *name =
+				sqlite3_mprintf("%s_%s", column->name, schema_parts[part]);
+			sqlite3_str_appendf(sql, format, name, name);
+		}
+	}
+}
+
+/* Never to fewer rows than there were: some were deleted since. */
 static int rollup_prepare_put(struct rollup *rollup)
 {
 	uint32_t parameters = 4;
 	sqlite3_str *sql = sqlite3_str_new(rollup->db);
-	sqlite3_str_appendf(sql,
-			    "INSERT OR REPLACE INTO \"%w%s_rows\" (_series, time, newest, rows",
+	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++)
+		parameters += schema_n_parts(rollup_column(rollup, i));
+	sqlite3_str_appendf(sql, "INSERT INTO \"%w%s_rows\" AS r (_series, time, newest, rows",
 			    rollup_name(rollup), schema_levels[rollup->level].suffix);
-	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++) {
-		const struct tally_column *column = rollup_column(rollup, i);
-		for (uint32_t part = 0; part < schema_n_parts(column); part++)
-			sqlite3_str_appendf(sql, ", \"%w_%s\"", column->name, schema_parts[part]);
-		parameters += schema_n_parts(column);
-	}
+	rollup_append_parts(rollup, sql, ", \"%w\"");
 	sqlite3_str_appendf(sql, ") VALUES (?");
 	for (uint32_t i = 1; i < parameters; i++)
 		sqlite3_str_appendf(sql, ", ?");
-	sqlite3_str_appendf(sql, ")");
+	sqlite3_str_appendf(sql, ") ON CONFLICT DO UPDATE SET newest = excluded.newest, rows = "
+				 "excluded.rows");
+	rollup_append_parts(rollup, sql, ", \"%w\" = excluded.\"%w\"");
+	sqlite3_str_appendf(sql, " WHERE excluded.rows >= r.rows");
 	return database_prepare_text(rollup->ctx, rollup->db, sql, &rollup->put);
 }
 

@@ -4,6 +4,7 @@
  */
 #include <tallyd/host.h>
 
+#include "command.h"
 #include "store.h"
 
 #define OPTION(key) .name = #key, .offset = offsetof(struct sqlite_config, key)
@@ -52,6 +53,12 @@ static const struct tally_metric sqlite_metrics[] = {
 	[METRIC_TAKEN_AWAY] = {.name = "file_taken_away",
 			       .help = "Times the database was found removed, replaced or emptied "
 				       "by somebody else, and was opened or begun anew."},
+	[METRIC_RETENTION_HELD] = {.name = "retention_held",
+				   .unit = "ns",
+				   .help = "By how much rows are kept for longer than "
+					   "retention_raw, because the clock went ahead of the "
+					   "time that went by.",
+				   .kind = TALLY_METRIC_GAUGE},
 	{.name = NULL},
 };
 
@@ -110,4 +117,4 @@ TALLY_PLUGIN(.name = "sqlite", .version = TALLYD_VERSION,
 	     .options = sqlite_options, .metrics = sqlite_metrics,
 	     .config_size = sizeof(struct sqlite_config), .create = sqlite_create,
 	     .start = sqlite_start, .stop = sqlite_stop, .destroy = sqlite_destroy,
-	     .output = &sqlite_output, .store = &sqlite_reader)
+	     .output = &sqlite_output, .store = &sqlite_reader, .command = command_run)

@@ -17,6 +17,7 @@
 #include "catalog_file.h"
 #include "cleanup.h"
 #include "database.h"
+#include "kept_clock.h"
 #include "marks.h"
 #include "migration.h"
 #include "retention.h"
@@ -75,6 +76,8 @@ static int store_open(struct store *store)
 		r = catalog_load(store->ctx, &store->catalog, store->db);
 	if (r == 0)
 		r = schema_complete(store->ctx, &store->catalog, store->db);
+	if (r == 0)
+		r = kept_clock_begin(store->ctx, store->db, &store->catalog, &store->clock);
 	if (r == 0)
 		r = writer_start(&store->writer, store->ctx, &store->catalog, store->db);
 	if (r == 0)

@@ -15,6 +15,7 @@
 #include "place.h"
 #include "readers.h"
 #include "store_catalog.h"
+#include "store_clock.h"
 #include "upkeep.h"
 #include "writer.h"
 
@@ -25,7 +26,8 @@ enum {
 	METRIC_DATABASE_BYTES,
 	METRIC_ROLLUP_LAG,
 	METRIC_UPKEEP_ERRORS,
-	METRIC_TAKEN_AWAY
+	METRIC_TAKEN_AWAY,
+	METRIC_RETENTION_HELD
 };
 
 struct sqlite_config {
@@ -54,6 +56,8 @@ struct store {
 	pthread_mutex_t turn; /* guards the rest; held over one transaction */
 	sqlite3 *db;
 	struct writer writer;
+	struct store_clock clock; /* what deleting goes by, as of the last round */
+	int64_t told_held; /* monotonic: when the operator was last told; 0: it is not held */
 };
 
 int store_create(struct tally_ctx *ctx, const struct sqlite_config *config, struct store **ret);

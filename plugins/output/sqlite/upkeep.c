@@ -6,6 +6,7 @@
 #include "upkeep.h"
 
 #include "database.h"
+#include "kept_clock.h"
 #include "retention.h"
 #include "rollup.h"
 #include "store.h"
@@ -37,6 +38,23 @@ static int upkeep_roll_step(struct store *store, const struct stored_table *stor
 	return r;
 }
 
+/* What a clock that was ahead has noted. */
+static int upkeep_draw_back(struct store *store, const struct stored_table *stored)
+{
+	const char *table = stored->table.name;
+	int64_t now = tally_now(store->ctx);
+	struct marks marks;
+	pthread_mutex_lock(&store->turn);
+	int r = marks_draw_back(store->ctx, store->db, stored, now, now - ROLLUP_GRACE);
+	if (r > 0) {
+		r = marks_load(store->ctx, store->db, table, &marks);
+		if (r == 0)
+			writer_set_rolled_to(&store->writer, table, marks.rolled_to[LEVEL_MINUTE]);
+	}
+	pthread_mutex_unlock(&store->turn);
+	return r;
+}
+
 static int upkeep_roll(struct store *store, const struct stored_table *stored)
 {
 	int64_t closed = tally_now(store->ctx) - ROLLUP_GRACE;
@@ -56,11 +74,10 @@ static int upkeep_roll(struct store *store, const struct stored_table *stored)
 
 static int upkeep_delete(struct store *store, const struct stored_table *stored)
 {
-	int64_t now = tally_now(store->ctx);
 	int r = 1, rounds = 0;
 	for (; r > 0 && !store_makes_way(store); rounds++) {
 		pthread_mutex_lock(&store->turn);
-		r = retention_step(store, stored, now);
+		r = retention_step(store, stored);
 		if (r == 0 && rounds > 0)
 			r = retention_forget_series(store, stored);
 		pthread_mutex_unlock(&store->turn);
@@ -74,7 +91,9 @@ static int upkeep_table(void *arg, const struct tally_table *table)
 	struct upkeep_round *round = arg;
 	struct store *store = round->store;
 	const struct stored_table *stored = catalog_find(&store->catalog, table->name);
-	int r = upkeep_roll(store, stored);
+	int r = upkeep_draw_back(store, stored);
+	if (r == 0)
+		r = upkeep_roll(store, stored);
 	if (r < 0)
 		round->error = r;
 	r = upkeep_delete(store, stored);
@@ -145,10 +164,57 @@ static int upkeep_report(struct store *store)
 	return r;
 }
 
+/* ---- The clock ---------------------------------------------------------------- */
+
+static int64_t upkeep_longest(const struct sqlite_config *config)
+{
+	int64_t longest = config->retention_raw;
+	longest = config->retention_rollup > longest ? config->retention_rollup : longest;
+	return config->retention_daily > longest ? config->retention_daily : longest;
+}
+
+/* Once an hour, as long as it is so. */
+static void upkeep_tell_held(struct store *store)
+{
+	int64_t held = store_clock_held(&store->clock, store->config->retention_raw);
+	int64_t now = tally_monotonic(store->ctx);
+	tally_gauge(store->ctx, METRIC_RETENTION_HELD, held);
+	if (held < STORE_CLOCK_BOUND)
+		store->told_held = 0;
+	if (held < STORE_CLOCK_BOUND ||
+	    (store->told_held && now - store->told_held < schema_levels[LEVEL_HOUR].bucket))
+		return;
+	store->told_held = now;
+	tally_log(
+		store->ctx, TALLY_WARNING,
+		"the clock is %lld s ahead of the time that went by since the last maintenance: "
+		"until it has gone evenly for as long as rows are kept, they are kept for so much "
+		"longer; if it is right, tallyd db confirm-clock",
+		(long long)(held / INT64_C(1000000000)));
+}
+
+/* Read anew in each round, since an operator may have confirmed it. */
+static int upkeep_carry_on(struct store *store)
+{
+	struct store_uptime uptime;
+	store_uptime_read(&uptime);
+	pthread_mutex_lock(&store->turn);
+	int r = kept_clock_load(store->ctx, store->db, &store->clock);
+	if (r == 0) {
+		store_clock_advance(&store->clock, tally_now(store->ctx), &uptime,
+				    upkeep_longest(store->config));
+		upkeep_tell_held(store);
+		r = kept_clock_store(store->ctx, store->db, &store->clock);
+	}
+	pthread_mutex_unlock(&store->turn);
+	return r;
+}
+
 int upkeep_run(struct store *store)
 {
 	struct upkeep_round round = {.store = store};
 	int (*const parts[])(struct store *) = {upkeep_make_room, upkeep_shrink, upkeep_report};
+	round.error = upkeep_carry_on(store);
 	int each = catalog_each(&store->catalog, upkeep_table, &round);
 	if (each < 0)
 		round.error = each;

@@ -13,6 +13,7 @@
 #include "database.h"
 #include "marks.h"
 #include "schema.h"
+#include "store_clock.h"
 
 enum { WRITER_KEY_SIZE = 4096 };
 
@@ -57,8 +58,12 @@ static int writer_table_prepare_insert(struct writer_table *table)
 	if (state) {
 		sqlite3_str_appendf(sql, "UPDATE SET ");
 		writer_table_columns(table, sql, "\"%w\" = excluded.\"%w\"", ", ");
-		sqlite3_str_appendf(sql, " WHERE excluded.\"%w\" >= \"%w\".\"%w\"",
-				    t->columns[0].name, t->name, t->columns[0].name);
+		/* Not if a newer one is there, unless that came from a clock that was wrong. */
+		sqlite3_str_appendf(sql,
+				    " WHERE excluded.\"%w\" >= \"%w\".\"%w\" OR \"%w\".\"%w\" > "
+				    "?%u",
+				    t->columns[0].name, t->name, t->columns[0].name, t->name,
+				    t->columns[0].name, n + 1);
 	} else {
 		sqlite3_str_appendf(sql, "NOTHING");
 	}
@@ -259,6 +264,8 @@ static const char *writer_row_fault(const struct writer_table *table, const stru
 		return "its time is NULL";
 	if (table->stored->order && !writer_cell(row, table->stored->order)->set)
 		return "its order is NULL";
+	if (writer_cell(row, 0)->i > table->ahead)
+		return "its time lies more than a day ahead of this host's clock";
 	return NULL;
 }
 
@@ -297,6 +304,8 @@ static int writer_put_row(struct writer_table *table, const struct writer_row *r
 		if (r < 0)
 			return r;
 		sqlite3_bind_int64(table->insert, 1, series);
+	} else {
+		sqlite3_bind_int64(table->insert, (int)t->n_columns + 1, table->ahead);
 	}
 	for (uint32_t c = 0; c < t->n_columns; c++)
 		if (table->parameter[c])
@@ -325,6 +334,7 @@ int writer_table_put(struct writer_table *table, const struct tally_batch *batch
 	struct writer_row row = {.batch = batch};
 	writer_map(&table->stored->table, &row);
 	table->late_series = 0;
+	table->ahead = tally_now(table->ctx) + STORE_CLOCK_AHEAD;
 	int r = 0;
 	for (; r == 0 && row.row < batch->n_rows; row.row++) {
 		row.cells = batch->cells + (size_t)row.row * batch->table->n_columns;

@@ -1,0 +1,152 @@
+/*
+ * Beside the daemon, on a connection of its own: WAL lets both read and write the file.  What needs
+ * somebody to do something begins with an exclamation mark, and makes the exit code.
+ */
+#include "command.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "database.h"
+#include "kept_clock.h"
+#include "store.h"
+
+#define COMMAND_SECOND INT64_C(1000000000)
+
+struct command {
+	struct tally_ctx *ctx;
+	const struct sqlite_config *config;
+	sqlite3 *db;
+};
+
+/* ---- status --------------------------------------------------------------------- */
+
+static const char command_tables[] =
+	"SELECT 'table ' || t.name || ' (' || t.kind || ')' || ifnull(', rolled up to ' || "
+	"strftime('%Y-%m-%dT%H:%M:%SZ', m.rolled_to / 1000000000, 'unixepoch') || ', ' || max(0, "
+	"?1 - m.rolled_to / 1000000000) || ' s behind', '') || CASE WHEN EXISTS (SELECT 1 FROM "
+	"tally_rollups a WHERE a.\"table\" = t.name AND max(ifnull(a.rolled_to, 0), "
+	"ifnull(a.kept_from, 0)) / 1000000000 > ?1) THEN ', and in part to a time that is still to "
+	"come: the next maintenance puts that right' ELSE '' END, EXISTS (SELECT 1 FROM "
+	"tally_rollups "
+	"a WHERE a.\"table\" = t.name AND max(ifnull(a.rolled_to, 0), ifnull(a.kept_from, 0)) / "
+	"1000000000 > ?1) FROM tally_tables t LEFT JOIN tally_rollups m ON m.\"table\" = t.name "
+	"AND "
+	"m.level = 1 ORDER BY t.name";
+
+static int command_status_tables(struct command *command, bool *wrong)
+{
+	auto_statement sqlite3_stmt *row = NULL;
+	int r = database_prepare(command->ctx, command->db, command_tables, &row);
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(row, 1, tally_now(command->ctx) / COMMAND_SECOND);
+	while ((r = database_step(command->ctx, row)) > 0) {
+		bool ahead = sqlite3_column_int(row, 1);
+		printf("%s %s\n", ahead ? "!" : " ", (const char *)sqlite3_column_text(row, 0));
+		*wrong = *wrong || ahead;
+	}
+	return r;
+}
+
+/* As of the daemon's last round. */
+static int command_status_clock(struct command *command, bool *wrong)
+{
+	struct store_clock kept = {.trusted = INT64_MIN};
+	int r = kept_clock_load(command->ctx, command->db, &kept);
+	if (r < 0 || kept.trusted == INT64_MIN)
+		return r;
+	int64_t held = store_clock_held(&kept, command->config->retention_raw);
+	if (held < STORE_CLOCK_BOUND)
+		return 0;
+	printf("! what is too old is deleted %lld s later than it should be, since the clock went "
+	       "ahead of the time that went by: if it is right, tallyd db confirm-clock\n",
+	       (long long)(held / COMMAND_SECOND));
+	*wrong = true;
+	return 0;
+}
+
+static int command_status(struct command *command)
+{
+	bool wrong = false;
+	int r = command_status_tables(command, &wrong);
+	if (r == 0)
+		r = command_status_clock(command, &wrong);
+	return r < 0 ? r : wrong;
+}
+
+/* ---- confirm-clock ---------------------------------------------------------------- */
+
+static int command_confirm(struct command *command)
+{
+	struct store_clock clock = {.seen = tally_now(command->ctx)};
+	char now[40] = "";
+	time_t seconds = clock.seen / COMMAND_SECOND;
+	struct tm utc;
+	clock.trusted = clock.seen;
+	int r = kept_clock_store(command->ctx, command->db, &clock);
+	if (r < 0)
+		return r;
+	if (gmtime_r(&seconds, &utc))
+		strftime(now, sizeof(now), "%Y-%m-%dT%H:%M:%SZ", &utc);
+	printf("  it is %s; what is too old by that is deleted from now on\n", now);
+	return 0;
+}
+
+/* ---- All of them -------------------------------------------------------------------- */
+
+/* 1: the file was written by an older version, or by none of ours. */
+static int command_lacks(struct command *command)
+{
+	int64_t made = 0;
+	int r = database_int(command->ctx, command->db,
+			     "SELECT count(*) FROM sqlite_master WHERE name = 'tally_clock'",
+			     &made);
+	return r < 0 ? r : made == 0;
+}
+
+static int command_open(struct command *command, const char *path, const char *verb)
+{
+	const struct database_settings settings = {.path = path,
+						   .page_cache = command->config->page_cache,
+						   .busy_timeout = command->config->busy_timeout,
+						   .read_only = strcmp(verb, "status") == 0};
+	int r = database_open(command->ctx, &settings, &command->db);
+	if (r == 0)
+		r = command_lacks(command);
+	if (r > 0)
+		printf("  %s: its tables are made when the daemon starts\n", path);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	return strcmp(verb, "status") == 0 ? command_status(command) : command_confirm(command);
+}
+
+static int command_at(struct command *command, const char *path, const char *verb)
+{
+	if (access(path, F_OK) < 0 || strcmp(verb, "migrate") == 0) {
+		printf("  %s: its tables are made when the daemon starts\n", path);
+		return 0;
+	}
+	int r = command_open(command, path, verb);
+	database_close(command->db);
+	return r;
+}
+
+int command_run(struct tally_ctx *ctx, const void *config, const struct tally_command *command)
+{
+	static const char *const verbs[] = {"migrate", "status", "confirm-clock"};
+	struct command run = {.ctx = ctx, .config = config};
+	const char *verb = command->argc > 0 ? command->argv[0] : "";
+	size_t v = 0;
+	while (v < 3 && strcmp(verb, verbs[v]) != 0)
+		v++;
+	if (v == 3)
+		return tally_fail(ctx, EINVAL, "migrate, status or confirm-clock, not \"%s\"",
+				  verb);
+	auto_text char *path = run.config->path ? sqlite3_mprintf("%s", run.config->path)
+						: sqlite3_mprintf("%s/tallyd.db", ctx->state_dir);
+	return path ? command_at(&run, path, verb) : tally_fail(ctx, ENOMEM, "no memory");
+}
