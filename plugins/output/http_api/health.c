@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "ask.h"
+#include "health_clock.h"
 #include "latest.h"
 #include "missing.h"
 #include "tables.h"
@@ -107,9 +108,11 @@ int health_ready(struct call *call)
 		json_write_null(json);
 	json_write_key(json, "age_seconds");
 	if (found)
-		json_write_real(json, (double)(call->now - time) / 1e9);
+		json_write_real(json, time < call->now ? (double)(call->now - time) / 1e9 : 0);
 	else
 		json_write_null(json);
+	if (health_clock(call) < 0)
+		return reply_unavailable(call->reply, "out of memory");
 	json_end_object(json);
 	return 0;
 }
