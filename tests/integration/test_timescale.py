@@ -409,6 +409,7 @@ def test_no_role_can_do_more_than_its_part(migrated, server, database):
             ("writer", "delete from tally.migrations", "permission denied"),
             ("writer", "update tally.generation set series = 1", "permission denied"),
             ("writer", "update tally.marks set rolled_to = null", "permission denied"),
+            ("writer", "update tally.clock set trusted = 'infinity'", "permission denied"),
             ("writer", "delete from tally.counter_rows", "permission denied"),
             ("writer", "select tally.drop_partitions('counter_rows', now())", "permission denied"),
             ("writer", "select tally.make_partitions('counter_rows', '-infinity', now())", "no partitions"),
@@ -429,6 +430,6 @@ def test_a_daemon_that_may_not_maintain_leaves_it_to_one_that_may(daemon, migrat
     right.wait(lambda: right.metric("tallyd_timescale_upkeep_success_time_seconds") > 0, "it maintains", 60)
     assert right.metric("tallyd_timescale_leader") == 1
     assert wrong.metric("tallyd_timescale_leader") == 0
-    assert "permission denied for table marks" in wrong.log
+    assert "permission denied for table clock" in wrong.log
     right.stop()
     wrong.stop()
