@@ -214,7 +214,7 @@ static inline int tally_batch_decode(struct tally_ctx *ctx, const void *bytes, s
 /*
  * Hands the batch over, also on failure.  source and position: where the input may resume,
  * made safe with the rows; NULL: none.  May block while a buffer is full.  -ECANCELED:
- * stopping, the rows were not taken (and are counted as dropped).
+ * stopping, the rows were not taken (and are counted as dropped, unless they have a position).
  */
 static inline int tally_emit(struct tally_ctx *ctx, struct tally_batch *batch, const char *source,
 			     const char *position)

@@ -189,8 +189,9 @@ struct tally_buffer {
 	/* That output is gone for good; what only it waited for may go. */
 	int (*forget_reader)(void *self, const char *name);
 	/* The rows and their input's resume position become safe together or not at all.
-	 * Takes a reference of its own.  position NULL: none.  -ENOSPC: full.  -EMSGSIZE: more
-	 * than ever fits. */
+	 * Takes a reference of its own.  position NULL: none.  -ENOSPC: full, by its own bound;
+	 * after tally_fail(): by something else, as a disk.  -EMSGSIZE: more than ever fits.
+	 * -EINVAL: never acceptable.  Another error: it is called again. */
 	int (*push)(void *self, const struct tally_batch *batch, const char *source,
 		    const char *position, uint64_t *ret_sequence);
 	/* The next entries after what the reader was given last, oldest first, until either
