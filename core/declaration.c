@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "declaration_names.h"
 #include "options.h"
 #include "util/text.h"
 
@@ -144,7 +145,8 @@ static int declaration_check_table(const struct tally_table *table, struct error
 		if (r < 0)
 			return r;
 	}
-	return declaration_check_kind(table, error);
+	int r = declaration_check_table_names(table, error);
+	return r == 0 ? declaration_check_kind(table, error) : r;
 }
 
 static int declaration_check_tables(const struct tally_plugin *plugin, struct error *error)

@@ -200,3 +200,100 @@ int catalog_check(struct tally_ctx *ctx, const struct tally_table *table)
 					  table->columns[c].name ? table->columns[c].name : "");
 	return 0;
 }
+
+/* ---- Names -------------------------------------------------------------------- */
+
+/* As core/declaration_names.c has them, which refuses such a plugin; a table can come from a
+ * buffer, too, that was filled by an older one. */
+static const char *const catalog_prefixes[] = {"tally_", "sqlite_", "pg_"};
+static const char *const catalog_suffixes[] = {"_rows", "_series", "_key", "_1min",
+					       "_5min", "_1h",     "_1d"};
+
+static bool catalog_ends(const char *name, const char *suffix)
+{
+	size_t len = strlen(name), n = strlen(suffix);
+	return len >= n && strcmp(name + len - n, suffix) == 0;
+}
+
+int catalog_check_names(struct tally_ctx *ctx, const struct tally_table *table)
+{
+	const char *name = table->name;
+	for (size_t i = 0; i < sizeof(catalog_prefixes) / sizeof(*catalog_prefixes); i++)
+		if (strncmp(name, catalog_prefixes[i], strlen(catalog_prefixes[i])) == 0)
+			return tally_fail(ctx, EINVAL,
+					  "table %s: names that begin with %s are the store's own",
+					  name, catalog_prefixes[i]);
+	for (size_t i = 0; i < sizeof(catalog_suffixes) / sizeof(*catalog_suffixes); i++)
+		if (catalog_ends(name, catalog_suffixes[i]))
+			return tally_fail(ctx, EINVAL,
+					  "table %s: names that end in %s are the store's own",
+					  name, catalog_suffixes[i]);
+	return 0;
+}
+
+/* ---- Is it the same table? ---------------------------------------------------- */
+
+static bool catalog_same_column(const struct tally_column *a, const struct tally_column *b)
+{
+	return a->type == b->type && a->role == b->role && strcmp(a->name, b->name) == 0;
+}
+
+static uint32_t catalog_common(const struct tally_table *a, const struct tally_table *b)
+{
+	uint32_t n = a->n_columns < b->n_columns ? a->n_columns : b->n_columns, c = 0;
+	while (c < n && catalog_same_column(&a->columns[c], &b->columns[c]))
+		c++;
+	return c;
+}
+
+/* Columns are appended with a greater revision, as plugin.h says; whoever lacks some is older. */
+static bool catalog_revisions_fit(const struct tally_table *stored, const struct tally_table *table)
+{
+	if (stored->n_columns < table->n_columns)
+		return stored->revision < table->revision;
+	return stored->n_columns == table->n_columns || stored->revision > table->revision;
+}
+
+bool catalog_has_all(const struct tally_table *stored, const struct tally_table *table)
+{
+	return stored->kind == table->kind && catalog_common(stored, table) == table->n_columns &&
+	       catalog_revisions_fit(stored, table);
+}
+
+static int catalog_fail_column(struct tally_ctx *ctx, const struct tally_table *stored,
+			       const struct tally_table *table, uint32_t c)
+{
+	const struct tally_column *there = &stored->columns[c], *here = &table->columns[c];
+	if (strcmp(there->name, here->name) == 0)
+		return tally_fail(ctx, EINVAL,
+				  "table %s: column %s is stored with another type or role",
+				  table->name, here->name);
+	return tally_fail(ctx, EINVAL,
+			  "table %s is stored with other columns (%s where this one has %s): it is "
+			  "another plugin's, and one of the two needs another name",
+			  table->name, there->name, here->name);
+}
+
+int catalog_check_same(struct tally_ctx *ctx, const struct tally_table *stored,
+		       const struct tally_table *table)
+{
+	uint32_t c = catalog_common(stored, table);
+	if (stored->kind != table->kind)
+		return tally_fail(ctx, EINVAL, "table %s is stored as another kind", table->name);
+	if (c < stored->n_columns && c < table->n_columns)
+		return catalog_fail_column(ctx, stored, table, c);
+	bool late = false;
+	for (; c < table->n_columns; c++)
+		late |= table->kind == TALLY_LOG && table->columns[c].role == TALLY_ORDER;
+	if (late)
+		return tally_fail(ctx, EINVAL, "table %s: its order came too late", table->name);
+	if (catalog_revisions_fit(stored, table))
+		return 0;
+	return tally_fail(
+		ctx, EINVAL,
+		"table %s is stored with %u columns as revision %u, and this one has %u as "
+		"revision %u: it is another plugin's that needs another name, or its revision "
+		"was not raised",
+		table->name, stored->n_columns, stored->revision, table->n_columns,
+		table->revision);
+}

@@ -43,6 +43,18 @@ int catalog_each(struct catalog *catalog, tally_table_fn *each, void *arg);
 /* -EINVAL: no store can have it. */
 int catalog_check(struct tally_ctx *ctx, const struct tally_table *table);
 
+/* -EINVAL: its name, or one of its columns', is one that a store makes of another's, or has for
+ * itself.  For a table that is not stored yet. */
+int catalog_check_names(struct tally_ctx *ctx, const struct tally_table *table);
+
+/* Can rows of table be stored as those of stored?  One of the two has the first columns of the
+ * other, and the longer one the greater revision.  -EINVAL: it is a table of somebody else's that
+ * has the same name. */
+int catalog_check_same(struct tally_ctx *ctx, const struct tally_table *stored,
+		       const struct tally_table *table);
+/* The same without a word, for what is asked of every batch: nothing has to be added, either. */
+bool catalog_has_all(const struct tally_table *stored, const struct tally_table *table);
+
 /* -1: no such column. */
 int catalog_column(const struct tally_table *table, const char *name);
 bool catalog_is_number(const struct tally_column *column); /* can be averaged */

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "declaration_names.h"
 #include "loader.h"
 
 #include <setjmp.h>
@@ -54,7 +55,7 @@ static void a_sound_plugin_loads_and_loads_again_as_the_same(void **state)
 	struct error error = {0};
 	assert_int_equal(loader_open(TEST_PLUGIN_DIR "/probe.so", &plugin, &error), 0);
 	assert_string_equal(plugin->name, "probe");
-	assert_string_equal(plugin->tables[0]->name, "probe_rows");
+	assert_string_equal(plugin->tables[0]->name, "probe_depths");
 	assert_int_equal(loader_open(TEST_PLUGIN_DIR "/probe.so", &again, &error), 0);
 	assert_ptr_equal(plugin, again);
 }
@@ -113,17 +114,61 @@ static void every_broken_declaration_is_told(void **state)
 				 "and 10"},
 		{"bad_accepts", ": option number: accepts \"few\", which is no range"},
 		{"twice_option", ": option number: declared twice"},
-		{"bad_first_column", ": table probe_rows: columns[0] is not the TIME of the row"},
-		{"twice_column", ": table probe_rows: column time: declared twice"},
-		{"bad_role", ": table probe_rows: column depth: role 4 does not go with type 3"},
-		{"state_without_tag", ": table probe_rows: a STATE table needs a TAG as its key"},
-		{"log_without_order", ": table probe_rows: a LOG table, and only that, has one "
+		{"bad_first_column", ": table probe_depths: columns[0] is not the TIME of the row"},
+		{"twice_column", ": table probe_depths: column time: declared twice"},
+		{"bad_role", ": table probe_depths: column depth: role 4 does not go with type 3"},
+		{"state_without_tag", ": table probe_depths: a STATE table needs a TAG as its key"},
+		{"log_without_order", ": table probe_depths: a LOG table, and only that, has one "
 				      "ORDER column"},
+		{"table_of_the_store", ": table tally_tables: names that begin with tally_ are a "
+				       "store's own"},
+		{"table_of_another", ": table container_stats_rows: names that end in _rows are a "
+				     "store's own"},
+		{"table_of_a_rollup", ": table container_stats_1min: names that end in _1min are a "
+				      "store's own"},
+		{"column_of_the_store", ": table probe_depths: column ctid: PostgreSQL has that "
+					"name for itself"},
 		{"bad_interval", ": input: gather() needs an interval, as \"5s\""},
 		{"bad_facet_size", ": input: its size is 4, not 32: set it to sizeof"},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		assert_refused(cases[i].name, cases[i].why);
+}
+
+/* Of rollups, tags stand beside what is made of the numbers. */
+static void a_name_that_a_store_makes_is_refused(void **state)
+{
+	struct tally_column columns[] = {
+		{.name = "time", .type = TALLY_TIME},
+		{.name = "host", .type = TALLY_TEXT, .role = TALLY_TAG},
+		{.name = "load", .type = TALLY_REAL},
+	};
+	struct tally_table table = {
+		.name = "t", .columns = columns, .n_columns = 3, .kind = TALLY_SERIES};
+	const char *const bad_tables[] = {
+		"sqlite_sequence",  "pg_class", "tally_",    "t_series", "t_rows_p20260131",
+		"t_1min_p20260131", "t_5min",   "t_1h",      "t_1d",     "t_key",
+		"t_1min_rows",      "_rows",    "rows_rows",
+	};
+	const char *const good_tables[] = {"rows", "t_p2026", "tallyd", "t_2min", "series", "pgs"};
+	const char *const bad_tags[] = {"rows", "newest", "load_sum", "load_span", "xmin"};
+	struct error error;
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad_tables) / sizeof(*bad_tables); i++) {
+		table.name = bad_tables[i];
+		assert_int_equal(declaration_check_table_names(&table, &error), -EINVAL);
+	}
+	for (size_t i = 0; i < sizeof(good_tables) / sizeof(*good_tables); i++) {
+		table.name = good_tables[i];
+		assert_int_equal(declaration_check_table_names(&table, &error), 0);
+	}
+	for (size_t i = 0; i < sizeof(bad_tags) / sizeof(*bad_tags); i++) {
+		columns[1].name = bad_tags[i];
+		assert_int_equal(declaration_check_table_names(&table, &error), -EINVAL);
+	}
+	table.kind = TALLY_STATE; /* has no rollups */
+	columns[1].name = "rows";
+	assert_int_equal(declaration_check_table_names(&table, &error), 0);
 }
 
 static void what_is_no_shared_object_is_refused(void **state)
@@ -174,6 +219,7 @@ int main(void)
 		cmocka_unit_test(an_undefined_symbol_is_told_by_its_name),
 		cmocka_unit_test(a_shared_object_that_is_no_plugin_is_refused),
 		cmocka_unit_test(every_broken_declaration_is_told),
+		cmocka_unit_test(a_name_that_a_store_makes_is_refused),
 		cmocka_unit_test(what_is_no_shared_object_is_refused),
 		cmocka_unit_test(a_plugin_that_others_may_write_is_refused),
 	};

@@ -61,13 +61,14 @@ static void two_plugins_may_not_mean_different_things_by_one_table(void **state)
 	struct registry *registry = *state;
 	const struct tally_plugin *plugin = NULL;
 	struct error error;
-	assert_null(registry_table(registry, "probe_rows"));
+	assert_null(registry_table(registry, "probe_depths"));
 	assert_int_equal(registry_plugin(registry, "probe", &plugin, &error), 0);
 	assert_int_equal(registry_plugin(registry, "broken", &plugin, &error), -EEXIST);
-	assert_non_null(strstr(
-		error.text, "declares the table probe_rows with other columns than " TEST_PLUGIN_DIR
-			    "/probe.so"));
-	assert_ptr_equal(registry_table(registry, "probe_rows"), plugin->tables[0]);
+	assert_non_null(
+		strstr(error.text,
+		       "declares the table probe_depths with other columns than " TEST_PLUGIN_DIR
+		       "/probe.so"));
+	assert_ptr_equal(registry_table(registry, "probe_depths"), plugin->tables[0]);
 	assert_null(registry_table(registry, "other_rows"));
 }
 

@@ -181,6 +181,63 @@ static void a_table_that_changed_otherwise_is_refused(void **state)
 	tally_batch_drop(f->ctx, batch);
 }
 
+/* Of another plugin, perhaps on another machine: nothing of it is mixed in. */
+static void a_table_of_the_same_name_with_other_columns_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct tally_column columns[S_N + 1];
+	struct tally_table other = series_table;
+	const struct tally_output *output = f->plugin->output;
+	other.columns = columns;
+	assert_int_equal(output->prepare(f->store, &series_table), 0);
+
+	memcpy(columns, series_table.columns, S_N * sizeof(*columns));
+	columns[S_NOTE].name = "remark"; /* another column in the place of one */
+	other.revision = 2;
+	assert_int_equal(output->prepare(f->store, &other), -EINVAL);
+	assert_non_null(strstr(fake_host_reason(f->host), "note where this one has remark"));
+
+	columns[S_NOTE] = series_table.columns[S_TOTAL]; /* the same ones in another order */
+	columns[S_TOTAL] = series_table.columns[S_NOTE];
+	assert_int_equal(output->prepare(f->store, &other), -EINVAL);
+
+	memcpy(columns, series_table.columns, S_N * sizeof(*columns));
+	columns[S_N] = (struct tally_column){.name = "more", .type = TALLY_INT};
+	other.n_columns = S_N + 1; /* one more, and yet the same revision */
+	other.revision = 1;
+	assert_int_equal(output->prepare(f->store, &other), -EINVAL);
+	assert_non_null(strstr(fake_host_reason(f->host), "revision"));
+
+	other.n_columns = S_N - 1; /* one fewer, and not older */
+	assert_int_equal(output->prepare(f->store, &other), -EINVAL);
+	struct tally_batch *batch = fixture_batch(f, &other);
+	uint8_t verdict;
+	put_series(f, batch, T0, "a", 1, 1);
+	assert_int_equal(fixture_try(f, batch, 1, &verdict), 0);
+	assert_int_equal(verdict, TALLY_REJECT);
+	tally_batch_drop(f->ctx, batch);
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples"), 0);
+
+	fixture_restart(f);
+	other.n_columns = S_N + 1;
+	other.revision = 2; /* as a newer version of the plugin */
+	assert_int_equal(output->prepare(f->store, &other), 0);
+}
+
+static void a_name_that_is_the_stores_own_is_refused(void **state)
+{
+	static const char *const names[] = {"tally_tables", "samples_rows", "samples_5min",
+					    "samples_series"};
+	struct fixture *f = *state;
+	struct tally_table table = log_table;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		table.name = names[i];
+		assert_int_equal(f->plugin->output->prepare(f->store, &table), -EINVAL);
+		assert_non_null(strstr(fake_host_reason(f->host), "the store's own"));
+	}
+	assert_int_equal(f->plugin->output->prepare(f->store, &series_table), 0);
+}
+
 static void a_name_that_another_table_needs_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -278,6 +335,8 @@ int main(void)
 		STORE_TEST(rows_without_time_or_order_are_rejected_one_by_one),
 		STORE_TEST(an_appended_column_is_added_and_old_batches_still_fit),
 		STORE_TEST(a_table_that_changed_otherwise_is_refused),
+		STORE_TEST(a_table_of_the_same_name_with_other_columns_is_refused),
+		STORE_TEST(a_name_that_is_the_stores_own_is_refused),
 		STORE_TEST(a_name_that_another_table_needs_is_refused),
 		STORE_TEST(tables_are_known_after_a_restart_without_their_plugin),
 		STORE_TEST(a_killed_writer_leaves_whole_batches_and_their_ledger),

@@ -106,6 +106,7 @@ static void what_is_declared_and_not_there_is_wrong(void **state)
 	columns[S_N] = (struct tally_column){.name = "more", .type = TALLY_INT};
 	grown.columns = columns;
 	grown.n_columns = S_N + 1;
+	grown.revision++;
 	assert_int_equal(command(f, "status", more), 1);
 	assert_said("\n! table samples lacks columns that are declared: more: tallyd db migrate");
 	assert_said("\n! table lines is declared and not there: tallyd db migrate");

@@ -277,37 +277,14 @@ static int schema_grow(struct tally_ctx *ctx, sqlite3 *db, const struct stored_t
 
 /* ---- Comparing -------------------------------------------------------------- */
 
-/* Appends to all those of table that old does not have; -EINVAL if one is there and differs. */
-static int schema_merge(struct tally_ctx *ctx, const struct stored_table *old,
-			const struct tally_table *table, struct tally_table *all,
-			struct tally_column *columns)
+/* A name that it needs may be there already, and is not a table of ours. */
+static int schema_name_taken(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *stored,
+			     int r)
 {
-	if (old->table.kind != table->kind)
-		return tally_fail(ctx, EINVAL, "table %s is stored as another kind", table->name);
-	*all = old->table;
-	all->columns = columns;
-	if (table->revision > all->revision)
-		all->revision = table->revision;
-	memcpy(columns, old->table.columns, old->table.n_columns * sizeof(*columns));
-	for (uint32_t c = 0; c < table->n_columns; c++) {
-		const struct tally_column *column = &table->columns[c];
-		int there = catalog_column(&old->table, column->name);
-		if (there >= 0 &&
-		    (columns[there].type != column->type || columns[there].role != column->role))
-			return tally_fail(ctx, EINVAL,
-					  "table %s: column %s is stored with another type or role",
-					  table->name, column->name);
-		if (there >= 0)
-			continue;
-		if (column->role == TALLY_ORDER && table->kind == TALLY_LOG)
-			return tally_fail(ctx, EINVAL, "table %s: its order %s came too late",
-					  table->name, column->name);
-		if (all->n_columns == CATALOG_MAX_COLUMNS)
-			return tally_fail(ctx, EINVAL, "table %s has too many columns",
-					  table->name);
-		columns[all->n_columns++] = *column;
-	}
-	return 0;
+	if (sqlite3_errcode(db) != SQLITE_ERROR || !strstr(sqlite3_errmsg(db), "already"))
+		return r;
+	return tally_fail(ctx, EINVAL, "table %s: a name that it needs is taken in the file: %s",
+			  stored->table.name, sqlite3_errmsg(db));
 }
 
 static int schema_write(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *old,
@@ -316,9 +293,9 @@ static int schema_write(struct tally_ctx *ctx, sqlite3 *db, const struct stored_
 	int r = old ? schema_grow(ctx, db, old, stored) : schema_create(ctx, db, stored);
 	if (r == 0)
 		r = schema_derive(ctx, db, stored);
-	if (r == 0)
-		r = catalog_store(ctx, db, &stored->table);
-	return r;
+	if (r < 0)
+		return schema_name_taken(ctx, db, stored, r);
+	return catalog_store(ctx, db, &stored->table);
 }
 
 /* Puts table, which old (NULL: nothing) does not have all of, into file and catalog. */
@@ -339,16 +316,15 @@ static int schema_apply(struct tally_ctx *ctx, struct catalog *catalog, sqlite3 
 int schema_ensure(struct tally_ctx *ctx, struct catalog *catalog, sqlite3 *db,
 		  const struct tally_table *table, const struct stored_table **ret_stored)
 {
-	struct tally_column columns[CATALOG_MAX_COLUMNS];
-	struct tally_table all = *table;
 	const struct stored_table *old = catalog_find(catalog, table->name);
 	int r = catalog_check(ctx, table);
-	if (r == 0 && old)
-		r = schema_merge(ctx, old, table, &all, columns);
+	if (r == 0)
+		r = old ? catalog_check_same(ctx, &old->table, table)
+			: catalog_check_names(ctx, table);
 	if (r < 0)
 		return r;
-	if (!old || all.n_columns > old->table.n_columns) {
-		struct stored_table *stored = catalog_copy(&all);
+	if (!old || table->n_columns > old->table.n_columns) {
+		struct stored_table *stored = catalog_copy(table);
 		if (!stored)
 			return tally_fail(ctx, ENOMEM, "no memory");
 		r = schema_apply(ctx, catalog, db, old, stored);

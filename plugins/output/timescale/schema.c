@@ -34,66 +34,18 @@ bool schema_is_cut(const struct stored_table *stored, enum schema_level level)
 
 /* ---- Comparing ---------------------------------------------------------------- */
 
-static int schema_merge_column(struct tally_ctx *ctx, const struct stored_table *old,
-			       const struct tally_column *column, struct tally_table *all,
-			       struct tally_column *columns)
-{
-	int there = catalog_column(&old->table, column->name);
-	if (there >= 0 && old->table.columns[there].type == column->type &&
-	    old->table.columns[there].role == column->role)
-		return 0;
-	if (there >= 0)
-		return tally_fail(ctx, EINVAL,
-				  "table %s: column %s is stored with another type or role",
-				  all->name, column->name);
-	if (column->role == TALLY_ORDER && all->kind == TALLY_LOG)
-		return tally_fail(ctx, EINVAL, "table %s: its order %s came too late", all->name,
-				  column->name);
-	if (all->n_columns == CATALOG_MAX_COLUMNS)
-		return tally_fail(ctx, EINVAL, "table %s has too many columns", all->name);
-	columns[all->n_columns++] = *column;
-	return 0;
-}
-
-/* What is stored and what table has beyond that.  NULL: table alone. */
+/* What is stored, with what table has beyond that. */
 static int schema_merge(struct tally_ctx *ctx, const struct stored_table *old,
 			const struct tally_table *table, struct stored_table **ret)
 {
-	struct tally_column columns[CATALOG_MAX_COLUMNS];
-	struct tally_table all = *table;
-	int r = 0;
-	if (old) {
-		if (old->table.kind != table->kind)
-			return tally_fail(ctx, EINVAL, "table %s is stored as another kind",
-					  table->name);
-		all = old->table;
-		all.columns = columns;
-		all.revision = table->revision > all.revision ? table->revision : all.revision;
-		memcpy(columns, old->table.columns, all.n_columns * sizeof(*columns));
-	}
-	for (uint32_t c = 0; old && r == 0 && c < table->n_columns; c++)
-		r = schema_merge_column(ctx, old, &table->columns[c], &all, columns);
-	if (r == 0 && old && all.n_columns > old->table.n_columns)
-		r = schema_check(ctx, &all);
+	int r = old ? catalog_check_same(ctx, &old->table, table) : catalog_check_names(ctx, table);
+	bool grows = old && table->n_columns > old->table.n_columns;
+	if (r == 0 && grows)
+		r = schema_check(ctx, table);
 	if (r < 0)
 		return r;
-	*ret = catalog_copy(&all);
+	*ret = catalog_copy(old && !grows ? &old->table : table);
 	return *ret ? 0 : tally_fail(ctx, ENOMEM, "no memory");
-}
-
-/* Nothing has to be merged; asked for every batch. */
-static bool schema_is_stored(const struct stored_table *old, const struct tally_table *table)
-{
-	if (old->table.kind != table->kind || old->table.n_columns < table->n_columns)
-		return false;
-	for (uint32_t c = 0; c < table->n_columns; c++) {
-		const struct tally_column *stored = &old->table.columns[c];
-		if (stored->type != table->columns[c].type ||
-		    stored->role != table->columns[c].role ||
-		    strcmp(stored->name, table->columns[c].name) != 0)
-			return false;
-	}
-	return true;
 }
 
 /* ---- Ensuring ----------------------------------------------------------------- */
@@ -171,7 +123,7 @@ int schema_ensure(struct pg_connection *pg, const struct schema_where *where,
 	const struct stored_table *old = catalog_find(where->catalog, table->name);
 	struct stored_table *all = NULL;
 	int r = where->doubt ? schema_mend(pg, where, old) : 0;
-	if (r == 0 && old && schema_is_stored(old, table)) {
+	if (r == 0 && old && catalog_has_all(&old->table, table)) {
 		*ret_stored = old;
 		return 0;
 	}

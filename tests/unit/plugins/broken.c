@@ -1,6 +1,8 @@
 /* One plugin for each rule that a declaration can break; BROKEN_… says which. */
 #include "lifecycle.h"
 
+#include <stdlib.h>
+
 struct broken_config {
 	int64_t number;
 };
@@ -41,8 +43,11 @@ static const struct tally_column broken_columns[] = {
 	{"time", NULL, "When", BROKEN_FIRST, TALLY_FIELD, 0},
 	{BROKEN_COLUMN, NULL, "How deep", TALLY_REAL, BROKEN_ROLE, 0},
 };
+#ifndef BROKEN_TABLE
+#define BROKEN_TABLE "probe_depths"
+#endif
 static const struct tally_table broken_table = {
-	.name = "probe_rows", /* as the probe's, with other columns */
+	.name = BROKEN_TABLE, /* as the probe's, with other columns */
 	.help = "What was found",
 	.columns = broken_columns,
 	.n_columns = 2,
@@ -82,6 +87,26 @@ static const struct tally_input broken_input = {
 #ifndef BROKEN_SIZE
 #define BROKEN_SIZE sizeof(struct tally_plugin)
 #endif
+#ifdef BROKEN_LOAD
+__attribute__((constructor)) static void broken_load(void)
+{
+	abort();
+}
+#endif
+
+#ifdef BROKEN_CREATE
+static int broken_create(struct tally_ctx *ctx, const void *config, void **ret_self)
+{
+	(void)ctx;
+	(void)config;
+	(void)ret_self;
+	(void)nothing_create;
+	abort();
+}
+#else
+#define broken_create nothing_create
+#endif
+
 #ifndef BROKEN_DESTROY
 #define BROKEN_DESTROY nothing_stop
 #endif
@@ -96,7 +121,7 @@ static const struct tally_plugin broken_plugin = {
 	.options = broken_options,
 	.config_size = sizeof(struct broken_config),
 	.tables = broken_tables,
-	.create = nothing_create,
+	.create = broken_create,
 	.start = nothing_start,
 	.stop = nothing_stop,
 	.destroy = BROKEN_DESTROY,

@@ -29,7 +29,7 @@ static const struct tally_column probe_columns[] = {
 	{"depth", "bytes", "How deep", TALLY_INT, TALLY_FIELD, 0},
 };
 static const struct tally_table probe_table = {
-	.name = "probe_rows",
+	.name = "probe_depths",
 	.help = "What was found",
 	.columns = probe_columns,
 	.n_columns = 3,
