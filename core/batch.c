@@ -1,53 +1,68 @@
 /*
- * One allocation holds the batch and its first rows; cells grow by doubling, text goes into a
- * chain of arena blocks.  Nothing is shared between batches, so dropping the last reference
- * is a walk over a few lists.
+ * Cells grow by doubling, text goes into a chain of arena blocks.  Nothing is shared between
+ * batches but pins, so dropping the last reference is a walk over a few lists.
+ *
+ * A plugin may get it wrong: add to a batch that it has emitted, emit or drop one twice.  The
+ * structs (not the rows) of the batches that went last are kept a while for that, so that a call
+ * too many finds one that says it is gone, instead of memory that is somebody else's by now.
  */
-#include "batch.h"
+#include "batch_parts.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH_FIRST_ROWS = 16, BATCH_BLOCK_SIZE = 8 * 1024 };
+#include "crash.h"
+#include "log.h"
+#include "pin.h"
 
-struct batch_block {
-	struct batch_block *next;
-	size_t used, size;
-	char bytes[];
-};
+enum { BATCH_FIRST_ROWS = 16, BATCH_BLOCK_SIZE = 8 * 1024, BATCH_KEPT_GONE = 1024 };
 
-struct batch_adopted {
-	struct batch_adopted *next;
-	void *memory;
-	void (*free_fn)(void *memory);
-};
+/* ---- Mistakes --------------------------------------------------------------- */
 
-struct batch {
-	struct tally_batch public; /* first: the pointer handed out */
-	struct tally_cell *cells;
-	uint32_t capacity; /* rows */
-	atomic_uint references;
-	size_t bytes;
-	struct batch_block *blocks;
-	struct batch_adopted *adopted;
-};
-
-static struct batch *batch_of(const struct tally_batch *public)
+static void batch_tell(const struct batch *batch, const char *what)
 {
-	return (struct batch *)(uintptr_t) public;
+	log_message(TALLY_ERROR, batch->owner, "a fault of the plugin: %s", what);
 }
 
-struct tally_batch *batch_create(const struct tally_table *table)
+/* False: it is being built, as it should be. */
+static bool batch_is_sealed(const struct batch *batch)
+{
+	int state = atomic_load(&batch->state);
+	if (state == BATCH_BUILT)
+		return false;
+	batch_tell(batch, state == BATCH_EMITTED ? "it changes a batch that it has emitted"
+						 : "it uses a batch that is gone");
+	return true;
+}
+
+static void batch_bury(struct batch *batch)
+{
+	static _Atomic(struct batch *) gone[BATCH_KEPT_GONE];
+	static atomic_uint next;
+	struct batch *oldest =
+		atomic_exchange(&gone[atomic_fetch_add(&next, 1) % BATCH_KEPT_GONE], batch);
+	free(oldest);
+}
+
+/* ---- Building --------------------------------------------------------------- */
+
+struct tally_batch *batch_create_pinned(const struct tally_table *table, struct pin *pin)
 {
 	struct batch *batch = calloc(1, sizeof(*batch));
 	if (!batch)
 		return NULL;
 	batch->public.table = table;
 	batch->bytes = sizeof(*batch);
+	batch->pin = pin_keep(pin);
+	batch->owner = pin ? pin_name(pin) : "daemon";
 	atomic_init(&batch->references, 1);
 	return &batch->public;
+}
+
+struct tally_batch *batch_create(const struct tally_table *table)
+{
+	return batch_create_pinned(table, NULL);
 }
 
 static int batch_grow(struct batch *batch)
@@ -69,6 +84,8 @@ static int batch_grow(struct batch *batch)
 struct tally_cell *batch_row(struct tally_batch *public)
 {
 	struct batch *batch = batch_of(public);
+	if (!public || batch_is_sealed(batch))
+		return NULL;
 	if (public->n_rows == batch->capacity && batch_grow(batch) < 0)
 		return NULL;
 	uint32_t n = public->table->n_columns;
@@ -94,17 +111,23 @@ static struct batch_block *batch_block(struct batch *batch, size_t len)
 
 const char *batch_copy(struct tally_batch *public, const char *text, size_t len)
 {
-	struct batch_block *block = batch_block(batch_of(public), len);
+	if (!public || (!text && len) || len > UINT32_MAX || batch_is_sealed(batch_of(public)))
+		return NULL;
+	struct batch_block *block = batch_block(batch_of(public), len + 1);
 	if (!block)
 		return NULL;
 	char *copy = block->bytes + block->used;
-	memcpy(copy, text, len);
-	block->used += len;
+	if (len)
+		memcpy(copy, text, len);
+	copy[len] = '\0';
+	block->used += len + 1;
 	return copy;
 }
 
 int batch_adopt(struct tally_batch *public, void *memory, size_t size, void (*free_fn)(void *))
 {
+	if (!public || !free_fn || batch_is_sealed(batch_of(public)))
+		return -EINVAL;
 	struct batch *batch = batch_of(public);
 	struct batch_adopted *adopted = malloc(sizeof(*adopted));
 	if (!adopted)
@@ -115,8 +138,30 @@ int batch_adopt(struct tally_batch *public, void *memory, size_t size, void (*fr
 	return 0;
 }
 
+int batch_seal(struct tally_batch *public, struct pin *pin)
+{
+	struct batch *batch = batch_of(public);
+	int built = BATCH_BUILT;
+	if (!atomic_compare_exchange_strong(&batch->state, &built, BATCH_EMITTED)) {
+		batch_tell(batch, built == BATCH_EMITTED ? "it emits a batch twice"
+							 : "it emits a batch that is gone");
+		return -EINVAL;
+	}
+	if (pin != batch->pin)
+		batch->other_pin = pin_keep(pin);
+	return 0;
+}
+
+/* ---- References ------------------------------------------------------------- */
+
 void batch_keep(const struct tally_batch *public)
 {
+	if (!public)
+		return;
+	if (atomic_load_explicit(&batch_of(public)->state, memory_order_relaxed) == BATCH_GONE) {
+		batch_tell(batch_of(public), "it keeps a batch that is gone");
+		return;
+	}
 	atomic_fetch_add_explicit(&batch_of(public)->references, 1, memory_order_relaxed);
 }
 
@@ -130,11 +175,20 @@ static void batch_destroy(struct batch *batch)
 	while (batch->adopted) {
 		struct batch_adopted *adopted = batch->adopted;
 		batch->adopted = adopted->next;
+		const char *before = crash_enter(batch->owner);
 		adopted->free_fn(adopted->memory);
+		crash_leave(before);
 		free(adopted);
 	}
 	free(batch->cells);
-	free(batch);
+	batch->cells = NULL;
+	batch->public.cells = NULL;
+	batch->public.n_rows = 0;
+	pin_drop(batch->other_pin);
+	batch->other_pin = NULL;
+	pin_drop(batch->pin);
+	batch->pin = NULL;
+	batch_bury(batch);
 }
 
 void batch_drop(const struct tally_batch *public)
@@ -142,11 +196,17 @@ void batch_drop(const struct tally_batch *public)
 	if (!public)
 		return;
 	struct batch *batch = batch_of(public);
-	if (atomic_fetch_sub_explicit(&batch->references, 1, memory_order_acq_rel) == 1)
-		batch_destroy(batch);
+	if (atomic_load_explicit(&batch->state, memory_order_relaxed) == BATCH_GONE) {
+		batch_tell(batch, "it drops a batch that is gone");
+		return;
+	}
+	if (atomic_fetch_sub_explicit(&batch->references, 1, memory_order_acq_rel) != 1)
+		return;
+	atomic_store(&batch->state, BATCH_GONE);
+	batch_destroy(batch);
 }
 
 size_t batch_bytes(const struct tally_batch *public)
 {
-	return batch_of(public)->bytes;
+	return public ? batch_of(public)->bytes : 0;
 }

@@ -6,12 +6,21 @@
 #ifndef TALLYD_CORE_BATCH_H
 #define TALLYD_CORE_BATCH_H
 
+#include <stdbool.h>
 #include <tallyd/plugin.h>
+
+struct pin;
 
 /* One reference, the caller's.  NULL: no memory. */
 struct tally_batch *batch_create(const struct tally_table *table);
+/* The same, which keeps a reference to the pin (NULL: none) until it goes. */
+struct tally_batch *batch_create_pinned(const struct tally_table *table, struct pin *pin);
 
-/* As the tally_batch_*() wrappers in host.h say. */
+/* From now on it is immutable; it keeps that pin, too.  -EINVAL: it is already. */
+int batch_seal(struct tally_batch *batch, struct pin *pin);
+
+/* As the tally_batch_*() wrappers in host.h say.  What is asked of one that was emitted, or that
+ * is gone since a short while, is refused and told. */
 struct tally_cell *batch_row(struct tally_batch *batch);
 const char *batch_copy(struct tally_batch *batch, const char *text, size_t len);
 int batch_adopt(struct tally_batch *batch, void *memory, size_t size, void (*free_fn)(void *));

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "buffer_calls.h"
+#include "crash.h"
 #include "host_metrics.h"
 #include "log.h"
 #include "reason.h"
@@ -15,6 +17,7 @@ struct buffer {
 	const struct tally_plugin *plugin;
 	struct host *host;
 	void *self;
+	struct buffer_calls calls;
 	bool started;
 	struct journal *journal;
 	struct metric *up;
@@ -33,9 +36,13 @@ int buffer_create(const struct buffer_setup *setup, struct buffer **ret, struct 
 	buffer->up = host_metrics_announce(setup->services->metrics, plan->plugin, plan->name,
 					   plan_kind_name(plan->kind));
 	int r = host_create(setup->services, plan->plugin, plan->name, 0, &buffer->host, error);
+	if (r == 0 && host_pin(buffer->host, plan->owner) < 0)
+		r = error_set(error, ENOMEM, "no memory");
 	if (r == 0 && plan->plugin->create) {
+		const char *before = crash_enter(host_ctx(buffer->host)->name);
 		r = PLUGIN_CALL(
 			plan->plugin->create(host_ctx(buffer->host), plan->config, &buffer->self));
+		crash_leave(before);
 		r = r < 0 ? reason_explain(r, error) : 0;
 	}
 	if (r < 0) {
@@ -49,7 +56,9 @@ int buffer_create(const struct buffer_setup *setup, struct buffer **ret, struct 
 
 static int buffer_start_plugin(struct buffer *buffer, struct error *error)
 {
+	const char *before = crash_enter(host_ctx(buffer->host)->name);
 	int r = buffer->plugin->start ? PLUGIN_CALL(buffer->plugin->start(buffer->self)) : 0;
+	crash_leave(before);
 	if (r != 0)
 		return reason_explain(r < 0 ? r : -EIO, error);
 	buffer->started = true;
@@ -58,18 +67,22 @@ static int buffer_start_plugin(struct buffer *buffer, struct error *error)
 
 static void buffer_stop(struct buffer *buffer)
 {
+	const char *before = crash_enter(buffer->host ? host_ctx(buffer->host)->name : NULL);
 	if (buffer->started && buffer->plugin->stop)
 		PLUGIN_CALL(buffer->plugin->stop(buffer->self));
+	crash_leave(before);
 	buffer->started = false;
 }
 
 int buffer_start(struct buffer *buffer, struct error *error)
 {
 	const struct journal_setup setup = {.name = buffer->name,
-					    .buffer = buffer->plugin->buffer,
-					    .self = buffer->self,
+					    .buffer = &buffer->calls.calls,
+					    .self = &buffer->calls,
 					    .metrics = buffer->setup.services->metrics,
 					    .positions = buffer->setup.positions};
+	buffer_calls_init(&buffer->calls, buffer->plugin->buffer, buffer->self,
+			  host_ctx(buffer->host)->name);
 	int r = buffer_start_plugin(buffer, error);
 	if (r < 0)
 		return r;
@@ -89,8 +102,10 @@ void buffer_destroy(struct buffer *buffer)
 	if (buffer->journal)
 		journal_destroy(buffer->journal);
 	buffer_stop(buffer);
+	const char *before = crash_enter(buffer->host ? host_ctx(buffer->host)->name : NULL);
 	if (buffer->self && buffer->plugin->destroy)
 		PLUGIN_CALL(buffer->plugin->destroy(buffer->self));
+	crash_leave(before);
 	host_destroy(buffer->host);
 	free(buffer);
 }
@@ -135,7 +150,11 @@ void buffer_reconfigure(struct buffer *buffer, const struct plan_instance *fresh
 		return;
 	}
 	if (buffer->plugin->reconfigure)
+		r = host_pin(buffer->host, fresh->owner);
+	const char *before = crash_enter(host_ctx(buffer->host)->name);
+	if (buffer->plugin->reconfigure && r == 0)
 		r = PLUGIN_CALL(buffer->plugin->reconfigure(buffer->self, fresh->config));
+	crash_leave(before);
 	journal_configure(buffer->journal, &fresh->common.journal);
 	if (r < 0)
 		reason_explain(r, &error);

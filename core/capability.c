@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "batch_check.h"
+#include "crash.h"
+#include "host_gone.h"
 #include "reason.h"
 #include "util/clock.h"
 
@@ -21,6 +24,8 @@ struct capability {
 	const struct tally_plugin *plugin; /* NULL: not running */
 	void *self;
 	unsigned inside;
+	const char *crash_name; /* as name, for ever */
+	const char *before;     /* of who is inside: what it had entered before */
 };
 
 /* What options hold: a store or a cache handle is its slot. */
@@ -69,6 +74,7 @@ static struct capability *capability_create(const char *name)
 	pthread_condattr_destroy(&attr);
 	pthread_mutex_init(&slot->lock, NULL);
 	slot->name = copy;
+	slot->crash_name = host_for_ever(name);
 	return slot;
 }
 
@@ -126,7 +132,8 @@ bool capability_detach(struct capabilities *capabilities, const char *instance_n
 	return empty;
 }
 
-/* Gives the plugin and self, to be called before capability_leave(). */
+/* Gives the plugin and self, to be called before capability_leave().  Who asks runs the code of
+ * that instance until then. */
 static int capability_enter(struct capability *slot, struct capability *ret, struct error *error)
 {
 	if (!slot)
@@ -136,11 +143,14 @@ static int capability_enter(struct capability *slot, struct capability *ret, str
 	ret->self = slot->self;
 	slot->inside += slot->plugin != NULL;
 	pthread_mutex_unlock(&slot->lock);
+	if (ret->plugin)
+		ret->before = crash_enter(slot->crash_name);
 	return ret->plugin ? 0 : error_set(error, ENOTCONN, "%s is not running now", slot->name);
 }
 
-static void capability_leave(struct capability *slot)
+static void capability_leave(struct capability *slot, const char *before)
 {
+	crash_leave(before);
 	pthread_mutex_lock(&slot->lock);
 	if (--slot->inside == 0)
 		pthread_cond_broadcast(&slot->empty);
@@ -152,6 +162,29 @@ static int capability_lacks(const struct capability *slot, const char *what, str
 	return error_set(error, ENOTSUP, "%s is not a %s", slot->name, what);
 }
 
+/* A store of somebody else's making may give rows that who asked would crash on. */
+struct capability_rows {
+	const struct capability *slot;
+	tally_rows_fn *rows;
+	void *arg;
+	const char *asks; /* whose code rows is */
+	struct error *error;
+};
+
+static int capability_rows(void *arg, const struct tally_batch *batch)
+{
+	const struct capability_rows *asked = arg;
+	int r = batch_check_rows(batch, asked->error);
+	if (r == 0) {
+		const char *before = crash_enter(asked->asks);
+		r = asked->rows(asked->arg, batch);
+		crash_leave(before);
+		return r;
+	}
+	error_prefix(asked->error, "a fault of the plugin of %s: ", asked->slot->name);
+	return r;
+}
+
 int capability_query(struct tally_store *store, const struct tally_query *query,
 		     tally_rows_fn *rows, void *arg, struct error *error)
 {
@@ -160,9 +193,10 @@ int capability_query(struct tally_store *store, const struct tally_query *query,
 	if (r < 0)
 		return r;
 	const struct tally_reader *reader = running.plugin->store;
-	r = reader ? PLUGIN_CALL(reader->query(running.self, query, rows, arg))
+	struct capability_rows asked = {slot, rows, arg, running.before, error};
+	r = reader ? PLUGIN_CALL(reader->query(running.self, query, capability_rows, &asked))
 		   : capability_lacks(slot, "store", error);
-	capability_leave(slot);
+	capability_leave(slot, running.before);
 	return r;
 }
 
@@ -176,7 +210,7 @@ int capability_tables(struct tally_store *store, tally_table_fn *each, void *arg
 	const struct tally_reader *reader = running.plugin->store;
 	r = reader ? PLUGIN_CALL(reader->tables(running.self, each, arg))
 		   : capability_lacks(slot, "store", error);
-	capability_leave(slot);
+	capability_leave(slot, running.before);
 	return r;
 }
 
@@ -190,9 +224,10 @@ struct capability_loan {
 static void capability_release(void *owner)
 {
 	struct capability_loan *loan = owner;
+	const char *before = crash_enter(loan->slot->crash_name);
 	if (loan->release)
 		loan->release(loan->owner);
-	capability_leave(loan->slot);
+	capability_leave(loan->slot, before);
 	free(loan);
 }
 
@@ -203,6 +238,8 @@ static int capability_lend(struct capability_loan *loan, const struct capability
 	int r = PLUGIN_CALL(running->plugin->cache->get(running->self, key, &blob));
 	if (r < 0)
 		return r;
+	if (!blob.data && blob.len)
+		return -EBADMSG;
 	loan->release = blob.release;
 	loan->owner = blob.owner;
 	*ret = blob;
@@ -227,10 +264,11 @@ int capability_get(struct tally_cache *cache, const char *key, struct tally_blob
 		r = capability_lend(loan, &running, key, ret);
 	if (r < 0) {
 		free(loan);
-		capability_leave(slot);
+		capability_leave(slot, running.before);
 		return r;
 	}
 	loan->slot = slot;
+	crash_leave(running.before); /* still counted as inside */
 	return 0;
 }
 
@@ -244,7 +282,7 @@ int capability_set(struct tally_cache *cache, const char *key, const void *data,
 	const struct tally_keeper *keeper = running.plugin->cache;
 	r = keeper ? PLUGIN_CALL(keeper->set(running.self, key, data, len, ttl_ns))
 		   : capability_lacks(slot, "cache", error);
-	capability_leave(slot);
+	capability_leave(slot, running.before);
 	return r;
 }
 
@@ -260,6 +298,6 @@ int capability_follow(struct tally_cache *cache, const struct capability_followi
 	r = can ? PLUGIN_CALL(keeper->follow(running.self, what->channels, what->stop_fd,
 					     what->heard, what->arg))
 		: error_set(error, ENOTSUP, "%s has no channels to follow", slot->name);
-	capability_leave(slot);
+	capability_leave(slot, running.before);
 	return r;
 }

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "commands/command.h"
+#include "crash.h"
 #include "log.h"
 #include "process.h"
 #include "sd_notify.h"
@@ -283,11 +284,25 @@ static int daemon_start(struct daemon *daemon, struct plan *plan, struct error *
 	return r < 0 ? r : daemon_make_instances(daemon, plan, error);
 }
 
+/* Does not return if a thread that a plugin has left behind is using what would be freed. */
+static void daemon_leave_stuck(struct daemon *daemon)
+{
+	if (!host_any_stuck())
+		return;
+	if (daemon->positions)
+		daemon_save_positions(daemon);
+	log_list(TALLY_ERROR, daemon_source, "leaving without what does not stop, exit code %d",
+		 COMMAND_FAILED);
+	crash_exiting();
+	_exit(COMMAND_FAILED);
+}
+
 /* Nothing runs any more. */
 static void daemon_done(struct daemon *daemon)
 {
 	while (daemon->n_instances)
 		daemon_remove_instance(daemon, daemon->instances[0]);
+	daemon_leave_stuck(daemon);
 	if (daemon->services.router)
 		router_set(daemon->services.router, NULL, 0);
 	while (daemon->n_buffers)
@@ -320,14 +335,19 @@ static int daemon_start_and_watch(struct daemon *daemon)
 {
 	struct plan *plan;
 	struct error error;
-	if (daemon_load(daemon, &plan) < 0)
+	int r = daemon_load(daemon, &plan);
+	if (r == -ECANCELED) {
+		log_message(TALLY_INFO, daemon_source, "told to stop before it had started");
+		return COMMAND_OK;
+	}
+	if (r < 0)
 		return COMMAND_CONFIG;
 	if (daemon_add_plan(daemon, plan) < 0) {
 		plan_destroy(plan);
 		return COMMAND_FAILED;
 	}
 	log_set_level(TALLY_ERROR + (int)plan->globals.log_level);
-	int r = daemon_start(daemon, plan, &error);
+	r = daemon_start(daemon, plan, &error);
 	if (r == 0)
 		return daemon_watch(daemon);
 	log_message(TALLY_ERROR, daemon_source, "%s", error.text);

@@ -15,6 +15,7 @@
 #include "delivery.h"
 #include "metrics.h"
 #include "options.h"
+#include "pin.h"
 #include "registry.h"
 #include "router.h"
 #include "util/error.h"
@@ -33,12 +34,27 @@ struct host_services {
 
 struct host;
 
-/* name, plugin: borrowed.  interval: as ctx->interval. */
+/*
+ * plugin: borrowed.  interval: as ctx->interval.
+ *
+ * A thread that a plugin has left running may use its ctx after the instance is gone.  So
+ * host_destroy() closes a host and keeps the struct itself, for the last HOST_KEPT_GONE that went:
+ * what such a thread asks for is refused, and told.  A thread that is inside a call and does not
+ * come out keeps all of the host: see host_any_stuck().
+ */
+enum { HOST_KEPT_GONE = 4096 };
 int host_create(const struct host_services *services, const struct tally_plugin *plugin,
 		const char *name, int64_t interval, struct host **ret, struct error *error);
 void host_destroy(struct host *host);
 struct tally_ctx *host_ctx(struct host *host);
 
+/* The batches it makes keep what they may point to: the plan it was made from and this one, which
+ * is in effect from now on, and the one before.  Main thread.  -ENOMEM: as it was. */
+int host_pin(struct host *host, struct plan *plan);
+
+/* Is a thread still inside a call of a host that was destroyed?  Then what the hosts share, their
+ * services, must not go either. */
+bool host_any_stuck(void);
 /* What its secrets are read by; as long as the host.  NULL: it has none. */
 void host_set_options(struct host *host, const struct options *options);
 /* Called on the input's thread about once a second while a buffer takes none of its rows. */

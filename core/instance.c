@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "crash.h"
 #include "host_metrics.h"
 #include "instance_parts.h"
 #include "log.h"
@@ -145,7 +146,8 @@ static void instance_offer(struct instance *instance)
 				  instance->self);
 	if (instance->plugin->watcher &&
 	    watchers_attach(router_watchers(instance->setup.services->router),
-			    instance->plugin->watcher, instance->self) < 0)
+			    instance->plugin->watcher, instance->self,
+			    host_ctx(instance->host)->name) < 0)
 		log_message(TALLY_ERROR, instance->name, "sees no rows pass: no memory");
 }
 
@@ -216,11 +218,15 @@ static void *instance_main(void *arg)
 {
 	struct instance *instance = arg;
 	int64_t backoff = backoff_first;
+	crash_thread_begin();
+	crash_enter(host_ctx(instance->host)->name);
 	instance_name_thread(instance);
 	bool alive = true;
 	while (alive && (!instance_over(instance) || instance_resumes(instance)))
 		alive = instance_live_once(instance, &backoff) || instance_resumes(instance);
 	atomic_store(&instance->tried, true);
+	crash_leave(NULL);
+	crash_thread_end();
 	atomic_store(&instance->done, true);
 	return NULL;
 }
@@ -250,8 +256,10 @@ static int instance_create_self(struct instance *instance, struct error *error)
 	const struct plan_instance *plan = instance->origin;
 	if (!plan->plugin->create)
 		return 0;
+	const char *before = crash_enter(host_ctx(instance->host)->name);
 	int r = PLUGIN_CALL(
 		plan->plugin->create(host_ctx(instance->host), plan->config, &instance->self));
+	crash_leave(before);
 	return r < 0 ? reason_explain(r, error) : 0;
 }
 
@@ -275,6 +283,8 @@ int instance_create(const struct instance_setup *setup, struct instance **ret, s
 	instance_announce(instance);
 	int r = host_create(setup->services, plan->plugin, plan->name,
 			    gathers ? plan->common.interval : 0, &instance->host, error);
+	if (r == 0 && host_pin(instance->host, plan->owner) < 0)
+		r = error_set(error, ENOMEM, "no memory");
 	if (r == 0)
 		host_set_options(instance->host, plan->options);
 	if (r == 0)
@@ -304,8 +314,10 @@ static void instance_interrupt(struct instance *instance)
 	if (!instance->plugin->interrupt)
 		return;
 	pthread_mutex_lock(&instance->lock);
+	const char *before = crash_enter(host_ctx(instance->host)->name);
 	if (instance->callable)
 		PLUGIN_CALL(instance->plugin->interrupt(instance->self));
+	crash_leave(before);
 	pthread_mutex_unlock(&instance->lock);
 }
 
@@ -362,8 +374,11 @@ void instance_destroy(struct instance *instance)
 	if (instance->threaded)
 		pthread_join(instance->thread, NULL);
 	delivery_destroy(instance->delivery);
-	if (instance->self && instance->plugin->destroy)
+	if (instance->self && instance->plugin->destroy) {
+		const char *before = crash_enter(host_ctx(instance->host)->name);
 		PLUGIN_CALL(instance->plugin->destroy(instance->self));
+		crash_leave(before);
+	}
 	host_destroy(instance->host);
 	pthread_mutex_destroy(&instance->lock);
 	trouble_done(&instance->trouble);
@@ -375,9 +390,16 @@ int instance_reconfigure(struct instance *instance, const struct plan_instance *
 {
 	if (!instance->plugin->reconfigure)
 		return error_set(error, ENOTSUP, "%s: not without a restart", instance->name);
+	if (host_pin(instance->host, fresh->owner) < 0)
+		return error_set(error, ENOMEM, "no memory");
+	const char *before = crash_enter(host_ctx(instance->host)->name);
 	int r = PLUGIN_CALL(instance->plugin->reconfigure(instance->self, fresh->config));
-	if (r < 0)
-		return reason_explain(r, error);
+	crash_leave(before);
+	if (r < 0) {
+		reason_explain(r, error);
+		host_pin(instance->host, instance->plan->owner); /* it is to be restarted anyway */
+		return r;
+	}
 	instance->plan = fresh;
 	host_set_options(instance->host, fresh->options);
 	return 0;

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "crash.h"
 #include "declaration.h"
 #include "util/arena.h"
 
@@ -22,6 +23,7 @@
 struct loader_plugin {
 	struct loader_plugin *next;
 	const struct tally_plugin *declared;
+	char *path; /* for ever, like the code */
 	struct tally_plugin copy;
 };
 
@@ -163,11 +165,16 @@ static struct loader_plugin *loader_find(const struct tally_plugin *declared)
 }
 
 /* Fields that an older plugin does not have read as NULL. */
-static struct loader_plugin *loader_copy(const struct tally_plugin *declared)
+static struct loader_plugin *loader_copy(const struct tally_plugin *declared, const char *path)
 {
 	struct loader_plugin *plugin = calloc(1, sizeof(*plugin));
-	if (!plugin)
+	char *copy = strdup(path);
+	if (!plugin || !copy) {
+		free(plugin);
+		free(copy);
 		return NULL;
+	}
+	plugin->path = copy;
 	size_t size = declared->size < sizeof(*declared) ? declared->size : sizeof(*declared);
 	memcpy(&plugin->copy, declared, size);
 	plugin->declared = declared;
@@ -184,17 +191,19 @@ static int loader_accept(const char *path, const struct tally_plugin *declared,
 		int r = loader_check_abi(path, declared, error);
 		if (r < 0)
 			return r;
-		plugin = loader_copy(declared);
+		plugin = loader_copy(declared, path);
 		if (!plugin)
 			return error_set(error, ENOMEM, "%s: out of memory", path);
 		r = declaration_check(&plugin->copy, error);
 		if (r < 0) {
+			free(plugin->path);
 			free(plugin);
 			error_prefix(error, "%s: ", path);
 			return r;
 		}
 		plugin->next = loader_plugins;
 		loader_plugins = plugin;
+		crash_add_file(plugin->path, declared);
 	}
 	*ret = &plugin->copy;
 	return 0;
@@ -205,12 +214,17 @@ static int loader_open_checked(const char *path, const struct tally_plugin **ret
 {
 	lt_dlhandle handle = NULL;
 	loader_entry_fn *entry = NULL;
+	const struct tally_plugin *declared = NULL;
+	const char *before = crash_enter("a plugin while it is loaded");
 	int r = loader_load_now(path, error);
 	if (r == 0)
 		r = loader_load(path, &handle, error);
 	if (r == 0)
 		r = loader_find_entry(path, handle, &entry, error);
-	return r == 0 ? loader_accept(path, entry(), ret, error) : r;
+	if (r == 0)
+		declared = entry();
+	crash_leave(before);
+	return r == 0 ? loader_accept(path, declared, ret, error) : r;
 }
 
 int loader_open(const char *path, const struct tally_plugin **ret, struct error *error)

@@ -40,6 +40,11 @@ void log_init(void)
 	log_journal = strcmp(stream, ours) == 0;
 }
 
+bool log_in_journal(void)
+{
+	return log_journal;
+}
+
 void log_set_level(int level)
 {
 	log_level = level;

@@ -8,10 +8,12 @@
 #define TALLYD_CORE_LOG_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <tallyd/host.h> /* enum tally_level */
 
-void log_init(void); /* looks whether systemd reads stderr; main thread, before any other */
+void log_init(void);       /* looks whether systemd reads stderr; main thread, before any other */
+bool log_in_journal(void); /* lines go to systemd's journal */
 void log_set_level(int level);
 int log_parse_level(const char *text); /* -EINVAL */
 const char *log_level_name(int level);

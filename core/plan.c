@@ -6,6 +6,7 @@
 #include "plan.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@ enum { PLAN_HOST_SIZE = 256, PLAN_DIRS_SIZE = 4096 };
 
 struct plan_memory {
 	struct plan plan; /* first: what is handed out */
+	atomic_uint references;
 	struct arena arena;
 	struct problems *problems;
 	struct registry *registry;
@@ -101,27 +103,15 @@ static void plan_wrong_kind(const struct plan_memory *memory, const struct confi
 		     plugin->name, section->label ? ":" : "", section->label ? section->label : "");
 }
 
-/* The common options are the core's: a plugin may not have one of the same name. */
 static bool plan_check_names(const struct plan_memory *memory, const struct config_section *section,
 			     enum plan_kind kind, const struct tally_plugin *plugin)
 {
-	struct options_target targets[PLAN_TABLES];
-	size_t n = plan_targets(kind, plugin, NULL, NULL, targets);
-	const struct tally_option *own = plugin->options;
-	for (; own && own->name; own++) {
-		for (size_t i = 0; i + 1 < n; i++) {
-			const struct tally_option *core = targets[i].options;
-			while (core->name && strcmp(core->name, own->name) != 0)
-				core++;
-			if (!core->name)
-				continue;
-			problems_add(memory->problems, section->file, section->line,
-				     "[%s] the plugin declares the key %s, which is the core's own",
-				     section->name, own->name);
-			return false;
-		}
-	}
-	return true;
+	const char *taken = plan_taken_option(kind, plugin);
+	if (taken)
+		problems_add(memory->problems, section->file, section->line,
+			     "[%s] the plugin declares the key %s, which is the core's own",
+			     section->name, taken);
+	return !taken;
 }
 
 static void plan_add_section(struct plan_memory *memory, const struct config_section *section)
@@ -139,8 +129,12 @@ static void plan_add_section(struct plan_memory *memory, const struct config_sec
 	}
 	if (!plan_check_names(memory, section, kind, plugin))
 		return;
-	memory->plan.instances[memory->plan.n_instances++] = (struct plan_instance){
-		.name = section->name, .kind = kind, .section = section, .plugin = plugin};
+	memory->plan.instances[memory->plan.n_instances++] =
+		(struct plan_instance){.name = section->name,
+				       .kind = kind,
+				       .section = section,
+				       .plugin = plugin,
+				       .owner = &memory->plan};
 }
 
 static void plan_add_sections(struct plan_memory *memory)
@@ -359,6 +353,7 @@ int plan_create(struct config *config, struct registry *registry, plan_slot_fn *
 		problems_add(problems, NULL, 0, "out of memory");
 		return -EINVAL;
 	}
+	atomic_init(&memory->references, 1);
 	memory->plan.config = config;
 	memory->registry = registry;
 	memory->problems = problems;
@@ -372,11 +367,19 @@ int plan_create(struct config *config, struct registry *registry, plan_slot_fn *
 	return r;
 }
 
+struct plan *plan_keep(struct plan *plan)
+{
+	struct plan_memory *memory = (struct plan_memory *)plan;
+	if (plan)
+		atomic_fetch_add_explicit(&memory->references, 1, memory_order_relaxed);
+	return plan;
+}
+
 void plan_destroy(struct plan *plan)
 {
-	if (!plan)
-		return;
 	struct plan_memory *memory = (struct plan_memory *)plan;
+	if (!plan || atomic_fetch_sub_explicit(&memory->references, 1, memory_order_acq_rel) != 1)
+		return;
 	for (size_t i = 0; i < plan->n_instances; i++)
 		options_destroy(plan->instances[i].options);
 	options_destroy(plan->globals_options);

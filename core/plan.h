@@ -46,6 +46,7 @@ struct plan_instance {
 		       */
 	struct options *options;
 	const struct plan_instance *buffer; /* outputs that write; NULL: no rows come to it */
+	struct plan *owner;                 /* the plan it is of; NULL: none, in tests */
 };
 
 struct plan {
@@ -67,7 +68,10 @@ typedef void *plan_slot_fn(void *arg, enum tally_option_type type, const char *i
  * added; returns -EINVAL if any. */
 int plan_create(struct config *config, struct registry *registry, plan_slot_fn *slot, void *arg,
 		struct plan **ret, struct problems *problems);
+/* Gives back the reference that plan_create() gave, or plan_keep(); the last one frees it.  Any
+ * thread. */
 void plan_destroy(struct plan *plan);
+struct plan *plan_keep(struct plan *plan); /* NULL is fine */
 
 const struct plan_instance *plan_find(const struct plan *plan, const char *name);
 /* Would restarting `a` as `b` change nothing? */
@@ -91,6 +95,8 @@ enum { PLAN_TABLES = 3 };
 size_t plan_targets(enum plan_kind kind, const struct tally_plugin *plugin,
 		    struct plan_common *common, void *config,
 		    struct options_target ret[PLAN_TABLES]);
+/* An option of the plugin's own whose name is the core's in such a section; NULL: none. */
+const char *plan_taken_option(enum plan_kind kind, const struct tally_plugin *plugin);
 /* The default of one of them: that of `interval` is the plugin's. */
 const char *plan_fallback(enum plan_kind kind, const struct tally_plugin *plugin,
 			  const struct tally_option *option);

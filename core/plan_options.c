@@ -123,3 +123,19 @@ const char *plan_fallback(enum plan_kind kind, const struct tally_plugin *plugin
 	return gathers && strcmp(option->name, "interval") == 0 ? plugin->input->interval
 								: option->fallback;
 }
+
+const char *plan_taken_option(enum plan_kind kind, const struct tally_plugin *plugin)
+{
+	struct options_target targets[PLAN_TABLES];
+	size_t n = plan_targets(kind, plugin, NULL, NULL, targets);
+	for (const struct tally_option *own = plugin->options; own && own->name; own++) {
+		for (size_t i = 0; i + 1 < n; i++) {
+			const struct tally_option *core = targets[i].options;
+			while (core->name && strcmp(core->name, own->name) != 0)
+				core++;
+			if (core->name)
+				return own->name;
+		}
+	}
+	return NULL;
+}

@@ -295,6 +295,24 @@ static void routing_run(struct router *router, struct routing *routing)
 	}
 }
 
+void router_count_invalid(struct router *router, const struct router_source *from,
+			  const struct tally_table *table, uint32_t rows)
+{
+	char labels[512] = "";
+	metrics_label(labels, sizeof(labels), "input", from->input);
+	metrics_label(labels, sizeof(labels), "table", table->name);
+	struct metric *collected = metrics_counter(router->metrics, "tallyd_rows_collected_total",
+						   labels, NULL, "Rows that an input has read.");
+	metrics_label(labels, sizeof(labels), "reason", "invalid");
+	struct metric *dropped =
+		metrics_counter(router->metrics, "tallyd_rows_dropped_total", labels, NULL,
+				"Rows that were not stored, by reason.");
+	metrics_begin(router->metrics);
+	metric_add(collected, rows);
+	metric_add(dropped, rows);
+	metrics_end(router->metrics);
+}
+
 int router_emit(struct router *router, const struct router_source *from, struct tally_batch *batch,
 		const char *source, const char *position)
 {

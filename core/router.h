@@ -51,6 +51,9 @@ struct router_source {
 };
 int router_emit(struct router *router, const struct router_source *from, struct tally_batch *batch,
 		const char *source, const char *position);
+/* Rows that are not fit to go anywhere: counted as collected, and dropped with reason="invalid". */
+void router_count_invalid(struct router *router, const struct router_source *from,
+			  const struct tally_table *table, uint32_t rows);
 /* The input may emit these tables (NULL: none are known): the series of its rows, and of the
  * outputs that want them, are there from now on, at 0. */
 void router_announce(struct router *router, const char *input,

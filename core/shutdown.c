@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "commands/command.h"
+#include "crash.h"
 #include "farewell.h"
 #include "log.h"
 #include "sd_notify.h"
@@ -56,6 +57,7 @@ static void shutdown_abandon(struct daemon *daemon)
 		log_list(TALLY_ERROR, shutdown_source, "%s", error.text);
 	log_list(TALLY_ERROR, shutdown_source, "leaving without what does not stop, exit code %d",
 		 COMMAND_FAILED);
+	crash_exiting();
 	_exit(COMMAND_FAILED);
 }
 

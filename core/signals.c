@@ -10,15 +10,34 @@
 
 #include "util/clock.h"
 
+static void signals_ours(sigset_t *ret)
+{
+	sigemptyset(ret);
+	sigaddset(ret, SIGTERM);
+	sigaddset(ret, SIGINT);
+	sigaddset(ret, SIGHUP);
+	sigaddset(ret, SIGUSR1);
+}
+
+void signals_unblock(void)
+{
+	sigset_t set;
+	signals_ours(&set);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+bool signals_stop_pending(void)
+{
+	sigset_t pending;
+	return sigpending(&pending) == 0 &&
+	       (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
+}
+
 int signals_open(struct error *error)
 {
 	sigset_t set;
 	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGUSR1);
+	signals_ours(&set);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0)

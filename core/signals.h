@@ -5,10 +5,15 @@
 #ifndef TALLYD_CORE_SIGNALS_H
 #define TALLYD_CORE_SIGNALS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "util/error.h"
 
+/* Lets through what is blocked from the start: for a command that is no daemon, and for a child. */
+void signals_unblock(void);
+/* Was it told to stop?  Also before signals_open(). */
+bool signals_stop_pending(void);
 /* Blocks TERM, INT, HUP and USR1, ignores PIPE; returns a signalfd. */
 int signals_open(struct error *error);
 /* The next signal's number; 0: none came before the deadline (monotonic ns). */

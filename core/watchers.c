@@ -8,12 +8,14 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "crash.h"
 #include "reason.h"
 
 struct watchers_entry {
 	struct watchers_entry *next;
 	const struct tally_watcher *watcher;
 	void *self;
+	const char *name;
 };
 
 struct watchers {
@@ -39,13 +41,15 @@ void watchers_destroy(struct watchers *watchers)
 	free(watchers);
 }
 
-int watchers_attach(struct watchers *watchers, const struct tally_watcher *watcher, void *self)
+int watchers_attach(struct watchers *watchers, const struct tally_watcher *watcher, void *self,
+		    const char *name)
 {
 	struct watchers_entry *entry = calloc(1, sizeof(*entry));
 	if (!entry)
 		return -ENOMEM;
 	entry->watcher = watcher;
 	entry->self = self;
+	entry->name = name;
 	pthread_rwlock_wrlock(&watchers->lock);
 	entry->next = watchers->first;
 	watchers->first = entry;
@@ -69,7 +73,10 @@ void watchers_detach(struct watchers *watchers, const void *self)
 void watchers_show(struct watchers *watchers, const struct tally_batch *batch)
 {
 	pthread_rwlock_rdlock(&watchers->lock);
-	for (const struct watchers_entry *entry = watchers->first; entry; entry = entry->next)
+	for (const struct watchers_entry *entry = watchers->first; entry; entry = entry->next) {
+		const char *before = crash_enter(entry->name);
 		PLUGIN_CALL(entry->watcher->watch(entry->self, batch));
+		crash_leave(before);
+	}
 	pthread_rwlock_unlock(&watchers->lock);
 }

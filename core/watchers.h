@@ -13,8 +13,9 @@ struct watchers;
 struct watchers *watchers_create(void); /* NULL: no memory */
 void watchers_destroy(struct watchers *watchers);
 
-/* -ENOMEM. */
-int watchers_attach(struct watchers *watchers, const struct tally_watcher *watcher, void *self);
+/* name: of the instance, lives for ever.  -ENOMEM. */
+int watchers_attach(struct watchers *watchers, const struct tally_watcher *watcher, void *self,
+		    const char *name);
 /* Not called any more once this returns.  One that is not attached is fine. */
 void watchers_detach(struct watchers *watchers, const void *self);
 void watchers_show(struct watchers *watchers, const struct tally_batch *batch);

@@ -3,7 +3,8 @@
  * in its name what it does and here what it promises.  log, count, gauge, stopping, now,
  * query, get, set, follow, samples, fail, reason and, of a batch that was emitted, keep, drop and
  * bytes may be called from any thread of the plugin's own; the rest from the thread the core
- * called it on.
+ * called it on.  Such threads end in stop(): once the instance is gone its ctx is refused
+ * (-ECANCELED, NULL, stopping), and that is told as a fault of the plugin.
  */
 #ifndef TALLYD_HOST_H
 #define TALLYD_HOST_H
@@ -165,15 +166,16 @@ static inline struct tally_cell *tally_batch_row(struct tally_ctx *ctx, struct t
 	return ctx->host->batch_row(batch);
 }
 
-/* A copy that lives as long as the batch; NULL: no memory. */
+/* A copy that lives as long as the batch, with a NUL behind it that is not counted, so that it may
+ * be read as a string.  NULL: no memory. */
 static inline const char *tally_batch_copy(struct tally_ctx *ctx, struct tally_batch *batch,
 					   const char *text, size_t len)
 {
 	return ctx->host->batch_copy(batch, text, len);
 }
 
-/* The batch frees memory with free_fn when it goes, so that cells can point into it.
- * -ENOMEM: not adopted, the memory is still the caller's. */
+/* The batch frees memory with free_fn when it goes, so that cells can point into it: on any thread,
+ * perhaps after destroy().  -ENOMEM, -EINVAL: not adopted, the memory is still the caller's. */
 static inline int tally_batch_adopt(struct tally_ctx *ctx, struct tally_batch *batch, void *memory,
 				    size_t size, void (*free_fn)(void *memory))
 {
@@ -214,7 +216,12 @@ static inline int tally_batch_decode(struct tally_ctx *ctx, const void *bytes, s
 /*
  * Hands the batch over, also on failure.  source and position: where the input may resume,
  * made safe with the rows; NULL: none.  May block while a buffer is full.  -ECANCELED:
- * stopping, the rows were not taken (and are counted as dropped, unless they have a position).
+ * stopping, the rows were not taken (and are counted as dropped, unless they have a position).  Rows
+ * with a cell that is not
+ * what its column says (a text that is NULL, or longer than the copy it lies in; a text in a column
+ * of numbers; a BOOL of 2) are left out, told, and counted as dropped with the reason `invalid`.
+ * -EINVAL: a table that is not declared; no batch, or one that was emitted before, which is not
+ * taken a second time.
  */
 static inline int tally_emit(struct tally_ctx *ctx, struct tally_batch *batch, const char *source,
 			     const char *position)
@@ -243,7 +250,12 @@ static inline void tally_put_real(struct tally_cell *row, uint32_t column, doubl
 	row[column].set = 1;
 }
 
-/* The text is not copied: it must live in memory the batch has copied or adopted. */
+/*
+ * The text is not copied.  It may lie in memory that the batch has copied or adopted; in the config
+ * that create() or reconfigure() was given; in ctx->name and the other texts of ctx; in constants
+ * of the plugin.  Nowhere else: what destroy() frees goes before the batches that wait in a buffer
+ * do.
+ */
 static inline void tally_put_text(struct tally_cell *row, uint32_t column, const char *text,
 				  size_t len)
 {

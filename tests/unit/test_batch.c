@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +8,7 @@
 #include <tallyd/host.h>
 
 #include "batch.h"
+#include "batch_check.h"
 
 #include <cmocka.h>
 
@@ -69,9 +71,67 @@ static void adopted_memory_goes_with_the_last_reference(void **state)
 	assert_int_equal(freed, 1);
 }
 
+static void a_copy_is_a_string(void **state)
+{
+	struct tally_batch *batch = batch_create(&table);
+	(void)state;
+	const char *first = batch_copy(batch, "first and more", 5);
+	assert_string_equal(batch_copy(batch, "second", 6), "second");
+	assert_string_equal(first, "first");
+	assert_string_equal(batch_copy(batch, NULL, 0), "");
+	assert_null(batch_copy(batch, NULL, 1));
+	assert_null(batch_copy(batch, "x", SIZE_MAX));
+	batch_drop(batch);
+}
+
+static void rows_with_a_wrong_cell_are_taken_out(void **state)
+{
+	struct tally_batch *batch = batch_create(&table);
+	struct error error;
+	(void)state;
+	for (int i = 0; i < 6; i++) {
+		struct tally_cell *row = batch_row(batch);
+		tally_put_text(row, 1, batch_copy(batch, "abc", 3), 3);
+		tally_put_real(row, 2, i);
+		if (i == 1)
+			row[1].text = NULL;
+		if (i == 3)
+			row[2].len = 3;
+	}
+	tally_put_text(batch_row(batch), 1, batch_copy(batch, "abc", 3), 5);
+	assert_int_equal(batch_check(batch, &error), 3);
+	assert_string_equal(error.text, "row 1 of t: column name is set and has no text");
+	assert_int_equal(batch->n_rows, 4);
+	const double kept[] = {0, 2, 4, 5};
+	for (size_t i = 0; i < 4; i++)
+		assert_true(batch->cells[i * 3 + 2].f == kept[i]);
+	batch_drop(batch);
+}
+
+static void what_was_emitted_or_is_gone_is_refused(void **state)
+{
+	struct tally_batch *batch = batch_create(&table);
+	(void)state;
+	batch_keep(batch);
+	assert_int_equal(batch_seal(batch, NULL), 0);
+	assert_null(batch_row(batch));
+	assert_null(batch_copy(batch, "x", 1));
+	assert_int_equal(batch_adopt(batch, NULL, 0, free), -EINVAL);
+	assert_int_equal(batch_seal(batch, NULL), -EINVAL);
+	batch_drop(batch);
+	batch_drop(batch);
+	batch_drop(batch);
+	batch_keep(batch);
+	assert_null(batch_row(batch));
+	assert_int_equal(batch_seal(batch, NULL), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_copy_is_a_string),
+		cmocka_unit_test(rows_with_a_wrong_cell_are_taken_out),
+		cmocka_unit_test(what_was_emitted_or_is_gone_is_refused),
 		cmocka_unit_test(a_new_row_is_all_null),
 		cmocka_unit_test(copied_text_outlives_its_original),
 		cmocka_unit_test(adopted_memory_goes_with_the_last_reference),

@@ -126,8 +126,8 @@ static void a_watcher_sees_what_passes_until_it_is_detached(void **state)
 	struct watchers *watchers = router_watchers(router);
 	uint32_t rows = 0, others = 0;
 	(void)state;
-	assert_int_equal(watchers_attach(watchers, &watcher, &rows), 0);
-	assert_int_equal(watchers_attach(watchers, &watcher, &others), 0);
+	assert_int_equal(watchers_attach(watchers, &watcher, &rows, "a"), 0);
+	assert_int_equal(watchers_attach(watchers, &watcher, &others, "b"), 0);
 	assert_int_equal(emit(&pipeline_a, NULL, 0), 0);
 	watchers_detach(watchers, &rows);
 	watchers_detach(watchers, &rows);
