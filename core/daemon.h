@@ -71,6 +71,9 @@ int daemon_route(struct daemon *daemon);
 /* Whoever waits in a full buffer, or for a batch to be due, looks up. */
 void daemon_wake(struct daemon *daemon);
 
+/* Is the configuration, as it is now, fit to be loaded?  0; -EINVAL: no, which was told;
+ * -ECANCELED: told to stop meanwhile. */
+int daemon_check_reload(struct daemon *daemon);
 void daemon_reload(struct daemon *daemon);
 /* Returns an enum command_exit; does not return if a plugin does not. */
 int daemon_shutdown(struct daemon *daemon);

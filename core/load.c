@@ -49,8 +49,12 @@ int load_plan(struct load *load, struct plan **ret, struct problems *problems)
 		return -EINVAL;
 	}
 	int r = load_check(load, config, &plan, problems);
-	if (r == 0 && !problems_count(problems))
-		trial_plan(plan, load->before, load->registry, problems);
+	const struct trial_settings settings = {.registry = load->registry};
+	if (r == 0 && !problems_count(problems) && !load->tried &&
+	    trial_plan(plan, &settings, problems) == -ECANCELED) {
+		plan_destroy(plan);
+		return -ECANCELED;
+	}
 	if (r < 0 || problems_count(problems)) {
 		if (r == 0)
 			plan_destroy(plan);

@@ -7,6 +7,7 @@
 #define TALLYD_CORE_LOAD_H
 
 #include <pthread.h>
+#include <stdbool.h>
 
 #include "plan.h"
 #include "registry.h"
@@ -19,10 +20,10 @@ struct load {
 	void *slot_arg;
 	struct registry *registry;       /* NULL at first: made, and then the caller's */
 	pthread_rwlock_t *registry_lock; /* held while plugins are loaded; NULL: nobody reads */
-	const struct plan *before;       /* as trial_plan() */
+	bool tried; /* its instances were tried elsewhere, in another process */
 };
 
-/* -EINVAL on any problem; all are added. */
+/* -EINVAL on any problem; all are added.  -ECANCELED: told to stop meanwhile. */
 int load_plan(struct load *load, struct plan **ret, struct problems *problems);
 
 #endif

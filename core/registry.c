@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "isolate.h"
 #include "loader.h"
 #include "util/arena.h"
 #include "util/cleanup.h"
@@ -30,6 +31,7 @@ struct registry {
 	const char **folders;
 	size_t n_folders;
 	const char *dirs; /* as given, for messages */
+	bool isolate;
 	struct registry_item *items;
 };
 
@@ -238,11 +240,56 @@ static const char *registry_look(struct registry *registry, const char *name)
 	return NULL;
 }
 
+struct registry_probe {
+	const char *path;
+	struct error *error; /* code 0: nothing was wrong */
+};
+
+static int registry_probe_step(void *arg, size_t i, struct error *error)
+{
+	const struct registry_probe *probe = arg;
+	const struct tally_plugin *plugin;
+	(void)i;
+	return loader_open(probe->path, &plugin, error);
+}
+
+static void registry_probe_failed(void *arg, size_t i, const char *why, bool fault)
+{
+	const struct registry_probe *probe = arg;
+	(void)i;
+	if (fault)
+		error_set(probe->error, EFAULT,
+			  "%s: a fault of the plugin: it %s while it was loaded", probe->path, why);
+	else
+		error_set(probe->error, EINVAL, "%s", why);
+}
+
+static int registry_probe(const char *path, struct error *error)
+{
+	struct error found = {0};
+	struct registry_probe probe = {path, &found};
+	const struct isolate what = {.n = 1,
+				     .step = registry_probe_step,
+				     .failed = registry_probe_failed,
+				     .arg = &probe};
+	int r = isolate_run(&what);
+	if (r < 0)
+		return error_set(error, -r, "%s: cannot be tried: %s", path, strerror(-r));
+	return found.code ? error_set(error, found.code, "%s", found.text) : 0;
+}
+
+void registry_isolate(struct registry *registry)
+{
+	registry->isolate = true;
+}
+
 static int registry_load(struct registry *registry, const char *name, const char *path,
 			 struct error *error)
 {
 	const struct tally_plugin *plugin;
 	int r = loader_init(error);
+	if (r == 0 && registry->isolate)
+		r = registry_probe(path, error);
 	if (r == 0)
 		r = loader_open(path, &plugin, error);
 	if (r < 0)
@@ -278,6 +325,32 @@ int registry_plugin(struct registry *registry, const char *name, const struct ta
 	}
 	*ret = item->plugin;
 	return 0;
+}
+
+/* The name that a file must have been made for: "uptime" of ./uptime.so. */
+static const char *registry_name_of(struct registry *registry, const char *path)
+{
+	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+	const char *dot = strrchr(base, '.');
+	return arena_copy(&registry->arena, base, dot ? (size_t)(dot - base) : strlen(base));
+}
+
+int registry_file(struct registry *registry, const char *path, const struct tally_plugin **ret,
+		  struct error *error)
+{
+	const char *name = registry_name_of(registry, path);
+	const char *copy = arena_text(&registry->arena, path);
+	if (!name || !copy)
+		return error_set(error, ENOMEM, "out of memory");
+	int r = registry_load(registry, name, copy, error);
+	if (r == 0)
+		*ret = registry->items->plugin;
+	return r;
+}
+
+const char *registry_dirs(const struct registry *registry)
+{
+	return registry->dirs;
 }
 
 const char *registry_path(const struct registry *registry, const struct tally_plugin *plugin)

@@ -17,6 +17,10 @@ struct registry;
 struct registry *registry_create(const char *plugin_dirs);
 void registry_destroy(struct registry *registry); /* plugins stay in memory */
 
+/* From now on a plugin is loaded in a child first (isolate.h), so that one which crashes or hangs
+ * when it is loaded is refused like any other. */
+void registry_isolate(struct registry *registry);
+
 /* Where plugins are if nobody says so: ../lib/tallyd/plugins beside the running program if that is
  * there (a build, a relocated installation), else where the build was told to install them. */
 void registry_default_dirs(char *ret, size_t size);
@@ -25,6 +29,10 @@ void registry_default_dirs(char *ret, size_t size);
  * similarly named one is there, which. */
 int registry_plugin(struct registry *registry, const char *name, const struct tally_plugin **ret,
 		    struct error *error);
+/* The same for a file, wherever it is; its name is that of the plugin. */
+int registry_file(struct registry *registry, const char *path, const struct tally_plugin **ret,
+		  struct error *error);
+const char *registry_dirs(const struct registry *registry);
 const char *registry_path(const struct registry *registry, const struct tally_plugin *plugin);
 /* NULL: no loaded plugin declares it. */
 const struct tally_table *registry_table(const struct registry *registry, const char *name);

@@ -296,7 +296,7 @@ static int reload_load(struct daemon *daemon, struct plan **ret)
 {
 	struct problems problems;
 	problems_init(&problems);
-	daemon->load.before = daemon->plans->plan;
+	daemon->load.tried = true;
 	int r = load_plan(&daemon->load, ret, &problems);
 	for (size_t i = 0; i < problems.n; i++)
 		log_list(TALLY_ERROR, reload_source, "%s", problems.texts[i]);
@@ -352,7 +352,7 @@ void daemon_reload(struct daemon *daemon)
 	struct plan *plan;
 	sd_notify_reloading();
 	log_message(TALLY_INFO, reload_source, "reloading %s", daemon->load.config_path);
-	if (reload_load(daemon, &plan) == 0)
+	if (daemon_check_reload(daemon) == 0 && reload_load(daemon, &plan) == 0)
 		reload_apply(daemon, old, plan);
 	daemon->ready = false; /* told again when everyone new has tried to start */
 }

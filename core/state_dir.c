@@ -8,11 +8,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "util/cleanup.h"
@@ -177,6 +179,59 @@ int state_dir_open(const char *path, struct state_dir *ret, struct error *error)
 	state_note(&state, path);
 	*ret = state;
 	return 0;
+}
+
+/* A file without a name, since access() does not know of full or odd file systems; those that have
+ * no such files are believed. */
+static int state_try_write(const char *dir)
+{
+	auto_close int fd = open(dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		return 0;
+	if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
+		return -errno;
+	struct statfs fs;
+	if (statfs(dir, &fs) == 0 && (fs.f_type == PROC_SUPER_MAGIC || fs.f_type == SYSFS_MAGIC))
+		return -EROFS;
+	return access(dir, W_OK | X_OK) < 0 ? -errno : 0;
+}
+
+/* The part of the path that is there already. */
+static void state_existing(char *path)
+{
+	struct stat st;
+	while (stat(path, &st) < 0 && errno == ENOENT) {
+		char *slash = strrchr(path, '/');
+		if (!slash) {
+			snprintf(path, 2, "."); /* relative: in the folder we are in */
+			return;
+		}
+		slash[slash == path] = '\0';
+		if (slash == path)
+			return;
+	}
+}
+
+int state_dir_check(const char *path, struct error *error)
+{
+	char part[PATH_MAX];
+	struct stat st;
+	int r = 0;
+	if (snprintf(part, sizeof(part), "%s", path) >= (int)sizeof(part))
+		return error_set(error, ENAMETOOLONG, "state_dir %s: the path is too long", path);
+	state_existing(part);
+	if (stat(part, &st) < 0)
+		r = -errno;
+	else if (!S_ISDIR(st.st_mode))
+		r = -ENOTDIR;
+	else
+		r = state_try_write(part);
+	if (r == 0)
+		return 0;
+	return error_set(error, -r,
+			 "state_dir: %s cannot be %s: %s (it must belong to the user that runs "
+			 "tallyd)",
+			 path, strcmp(part, path) == 0 ? "written" : "made", strerror(-r));
 }
 
 /* ---- While it is in use ------------------------------------------------------- */

@@ -20,6 +20,9 @@ struct state_dir {
 /* Makes the folder (0700, parents too), takes the lock, reads or draws the writer id.  -EBUSY:
  * another daemon has it, and error says which. */
 int state_dir_open(const char *path, struct state_dir *ret, struct error *error);
+/* Could it be opened, as far as can be seen without making or changing anything?  Another daemon
+ * may have it. */
+int state_dir_check(const char *path, struct error *error);
 /* Are the folder and its files still there?  Else it makes them again, with the same writer id, and
  * says in `told` what was gone.  Returns 1: it did; -errno, and error says why it could not. */
 int state_dir_keep(struct state_dir *state, const char *path, struct error *told,

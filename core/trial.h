@@ -1,17 +1,25 @@
 /*
  * What only a plugin can say about its configuration (an address that is none, two options that do
  * not go together) it says in create(), which does no I/O.  So each instance of a plan is made once
- * and unmade, before anything is started or, on a reload, stopped.  Main thread.
+ * and unmade, in a child that may crash or hang.  Main thread, while there is no other: on a reload
+ * it is the child of reload_check.c that does this.
  */
 #ifndef TALLYD_CORE_TRIAL_H
 #define TALLYD_CORE_TRIAL_H
+
+#include <stdbool.h>
 
 #include "plan.h"
 #include "registry.h"
 #include "util/problems.h"
 
-/* before: what is the same there was tried then; NULL: nothing was.  Every problem is added. */
-void trial_plan(const struct plan *plan, const struct plan *before, struct registry *registry,
-		struct problems *problems);
+struct trial_settings {
+	struct registry *registry;
+	bool thorough; /* also by the plugins' check(): are the files there that they need? */
+};
+
+/* Every problem is added.  -ECANCELED: told to stop meanwhile; -errno: it could not be done. */
+int trial_plan(const struct plan *plan, const struct trial_settings *settings,
+	       struct problems *problems);
 
 #endif

@@ -1,10 +1,26 @@
-/* `tallyd check`: is the configuration right, plugins and references included?  Connects to
- * nothing. */
+/*
+ * `tallyd check`: is the configuration right, plugins and references included, and what it needs on
+ * this machine there?  Connects to nothing, and changes nothing.  What cannot work is an error;
+ * what works and is hardly meant so, a warning.
+ */
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "commands/checked.h"
+#include "state_dir.h"
 #include "util/globs.h"
+
+static unsigned check_warnings; /* of this run */
+
+static void check_warn(const struct plan_instance *instance, const char *what, const char *more)
+{
+	check_warnings++;
+	fprintf(stderr, "warning: %s:%u: [%s] %s%s\n", instance->section->file,
+		instance->section->line, instance->name, what, more);
+}
+
+/* ---- Rows that go nowhere, and nothing that comes ---- */
 
 static bool check_is_taken(const struct plan *plan, const char *table)
 {
@@ -16,26 +32,136 @@ static bool check_is_taken(const struct plan *plan, const char *table)
 	return false;
 }
 
-/* Not wrong, but hardly what was meant. */
-static void check_warn(const struct plan *plan)
+static void check_input(const struct plan *plan, const struct plan_instance *input)
+{
+	const struct tally_table *const *table = input->plugin->tables;
+	for (; table && *table; table++)
+		if (!check_is_taken(plan, (*table)->name))
+			check_warn(input, "no output takes its ", (*table)->name);
+}
+
+static void check_buffer(const struct plan *plan, const struct plan_instance *buffer)
+{
+	for (size_t i = 0; i < plan->n_instances; i++)
+		if (plan->instances[i].buffer == buffer)
+			return;
+	check_warn(buffer, "no output reads from it", "");
+}
+
+/* Does any input emit a table that fits?  patterns NULL: any table. */
+static bool check_is_fed(const struct plan *plan, const char *const *patterns)
+{
+	for (size_t i = 0; i < plan->n_instances; i++) {
+		const struct plan_instance *input = &plan->instances[i];
+		const struct tally_table *const *table = input->plugin->tables;
+		for (; input->kind == PLAN_INPUT && table && *table; table++)
+			if (!patterns || globs_match(patterns, (*table)->name))
+				return true;
+	}
+	return false;
+}
+
+/* One that has a mistake in it lies beside others that fit. */
+static void check_output(const struct plan *plan, const struct plan_instance *output)
+{
+	const char *const *pattern = output->common.tables;
+	if (!output->buffer || !check_is_fed(plan, NULL))
+		return; /* whoever has no inputs only reads */
+	if (!check_is_fed(plan, output->common.tables)) {
+		check_warn(output, "no input feeds it: none has a table that `tables` lets through",
+			   "");
+		return;
+	}
+	for (; pattern && *pattern; pattern++) {
+		const char *const one[] = {*pattern, NULL};
+		if (**pattern != '!' && !check_is_fed(plan, one))
+			check_warn(output, "no input has a table that fits ", *pattern);
+	}
+}
+
+static void check_instances(const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->n_instances; i++) {
 		const struct plan_instance *instance = &plan->instances[i];
-		const struct tally_table *const *table = instance->plugin->tables;
-		for (; table && *table; table++) {
-			if (!check_is_taken(plan, (*table)->name))
-				fprintf(stderr, "warning: %s:%u: [%s] no output takes its %s\n",
-					instance->section->file, instance->section->line,
-					instance->name, (*table)->name);
-		}
+		if (instance->kind == PLAN_INPUT)
+			check_input(plan, instance);
+		else if (instance->kind == PLAN_BUFFER)
+			check_buffer(plan, instance);
+		else
+			check_output(plan, instance);
 	}
-	if (plan->n_instances == 0)
-		fprintf(stderr, "warning: no section is enabled, so there is nothing to do\n");
 }
+
+/* ---- Nothing to do ---- */
+
+static bool check_has(const struct plan *plan, bool (*is)(const struct plan_instance *instance))
+{
+	for (size_t i = 0; i < plan->n_instances; i++)
+		if (is(&plan->instances[i]))
+			return true;
+	return false;
+}
+
+static bool check_is_input(const struct plan_instance *instance)
+{
+	return instance->kind == PLAN_INPUT;
+}
+
+/* It answers, or looks after what is stored. */
+static bool check_is_store(const struct plan_instance *instance)
+{
+	return instance->kind == PLAN_OUTPUT &&
+	       (instance->plugin->store || instance->plugin->cache);
+}
+
+static bool check_is_service(const struct plan_instance *instance)
+{
+	return instance->kind == PLAN_OUTPUT && !instance->plugin->output;
+}
+
+/* Returns how many errors. */
+static int check_purpose(const struct plan *plan)
+{
+	if (check_has(plan, check_is_input) || check_has(plan, check_is_service))
+		return 0;
+	if (check_has(plan, check_is_store)) {
+		check_warnings++;
+		fprintf(stderr, "warning: no [input.…] is enabled, and nothing asks the stores\n");
+		return 0;
+	}
+	fprintf(stderr,
+		"no [input.…] is enabled, and nothing that could be asked: there is nothing "
+		"to do\n");
+	return 1;
+}
+
+static int check_state_dir(const struct plan *plan)
+{
+	struct error error;
+	const struct options_value *value = options_find(plan->globals_options, "state_dir");
+	if (state_dir_check(plan->globals.state_dir, &error) == 0)
+		return 0;
+	if (value && value->file)
+		fprintf(stderr, "%s:%u: ", value->file, value->line);
+	fprintf(stderr, "[tallyd] %s\n", error.text);
+	return 1;
+}
+
+/* ---- The command ---- */
 
 static const char *check_plural(size_t n)
 {
 	return n == 1 ? "" : "s";
+}
+
+static void check_tell(const struct plan *plan)
+{
+	size_t instances = plan->n_instances, files = plan->config->n_files;
+	printf("ok: %zu instance%s, %zu file%s", instances, check_plural(instances), files,
+	       check_plural(files));
+	if (check_warnings)
+		printf(", %u warning%s", check_warnings, check_plural(check_warnings));
+	putchar('\n');
 }
 
 int command_check(const struct command_line *line)
@@ -45,13 +171,14 @@ int command_check(const struct command_line *line)
 		fprintf(stderr, "tallyd check takes no arguments\n");
 		return COMMAND_USAGE;
 	}
-	int r = checked_create(line, &checked);
+	int r = checked_create(line, true, &checked);
 	if (r != COMMAND_OK)
 		return r;
-	size_t instances = checked.plan->n_instances, files = checked.plan->config->n_files;
-	check_warn(checked.plan);
-	printf("ok: %zu instance%s, %zu file%s\n", instances, check_plural(instances), files,
-	       check_plural(files));
+	check_warnings = 0;
+	check_instances(checked.plan);
+	int errors = check_purpose(checked.plan) + check_state_dir(checked.plan);
+	if (!errors)
+		check_tell(checked.plan);
 	checked_destroy(&checked);
-	return COMMAND_OK;
+	return errors ? COMMAND_CONFIG : COMMAND_OK;
 }

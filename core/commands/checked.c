@@ -26,7 +26,7 @@ static struct registry *checked_registry_of(const struct config *config)
 }
 
 /* Reads on after a mistake in the text, so that one run tells all that is wrong. */
-static void checked_plan(const struct command_line *line, struct checked *checked,
+static void checked_plan(const struct command_line *line, bool thorough, struct checked *checked,
 			 struct problems *problems)
 {
 	struct config *config = NULL;
@@ -41,19 +41,21 @@ static void checked_plan(const struct command_line *line, struct checked *checke
 		problems_add(problems, NULL, 0, "out of memory");
 		return;
 	}
+	registry_isolate(checked->registry);
 	if (plan_create(config, checked->registry, capability_slot, checked->capabilities,
 			&checked->plan, problems) < 0)
 		checked->plan = NULL;
 	else if (!problems_count(problems))
-		trial_plan(checked->plan, NULL, checked->registry, problems);
+		trial_plan(checked->plan,
+			   &(const struct trial_settings){checked->registry, thorough}, problems);
 }
 
-int checked_create(const struct command_line *line, struct checked *ret)
+int checked_create(const struct command_line *line, bool thorough, struct checked *ret)
 {
 	struct problems problems;
 	struct checked checked = {0};
 	problems_init(&problems);
-	checked_plan(line, &checked, &problems);
+	checked_plan(line, thorough, &checked, &problems);
 	for (size_t i = 0; i < problems.n; i++)
 		fprintf(stderr, "%s\n", problems.texts[i]);
 	if (problems.lost)
@@ -74,16 +76,23 @@ void checked_destroy(struct checked *checked)
 	capabilities_destroy(checked->capabilities);
 }
 
+static struct registry *checked_isolated(struct registry *registry)
+{
+	if (registry)
+		registry_isolate(registry);
+	return registry;
+}
+
 struct registry *checked_registry(const struct command_line *line)
 {
 	struct problems untold;
 	struct config *config = NULL;
 	if (line->plugin_dir)
-		return registry_create(line->plugin_dir);
+		return checked_isolated(registry_create(line->plugin_dir));
 	problems_init(&untold);
 	(void)config_read(line->config_path, &config, &untold);
 	struct registry *registry = checked_registry_of(config);
 	config_destroy(config);
 	problems_done(&untold);
-	return registry;
+	return checked_isolated(registry);
 }

@@ -5,6 +5,8 @@
 #ifndef TALLYD_CORE_COMMANDS_CHECKED_H
 #define TALLYD_CORE_COMMANDS_CHECKED_H
 
+#include <stdbool.h>
+
 #include "capability.h"
 #include "commands/command.h"
 #include "plan.h"
@@ -16,8 +18,9 @@ struct checked {
 	struct plan *plan;
 };
 
-/* Returns COMMAND_OK, or COMMAND_CONFIG when there were problems, and then has told them. */
-int checked_create(const struct command_line *line, struct checked *ret);
+/* thorough: also what is only asked of `check`: are the files there that plugins need?  Returns
+ * COMMAND_OK, or COMMAND_CONFIG when there were problems, and then has told them. */
+int checked_create(const struct command_line *line, bool thorough, struct checked *ret);
 void checked_destroy(struct checked *checked);
 
 /* Only where plugins are: as the command line says, or the configuration if it can be read.

@@ -111,7 +111,7 @@ static int config_explain_one(const struct plan *plan, const char *name)
 static int config_on_plan(const struct command_line *line, bool dump)
 {
 	struct checked checked;
-	int r = checked_create(line, &checked);
+	int r = checked_create(line, false, &checked);
 	if (r != COMMAND_OK)
 		return r;
 	if (dump)

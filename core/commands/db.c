@@ -9,6 +9,7 @@
 
 #include "commands/checked.h"
 #include "commands/command.h"
+#include "crash.h"
 #include "host.h"
 #include "reason.h"
 
@@ -52,7 +53,9 @@ static int db_instance(struct db *db, const struct plan_instance *plan)
 	if (r == 0) {
 		printf("%s\n", plan->name);
 		host_set_options(host, plan->options);
+		const char *before = crash_enter(host_ctx(host)->name);
 		r = PLUGIN_CALL(plan->plugin->command(host_ctx(host), plan->config, &db->command));
+		crash_leave(before);
 		if (r < 0)
 			reason_explain(r, &error);
 	}
@@ -115,7 +118,7 @@ int command_db(const struct command_line *line)
 		return COMMAND_USAGE;
 	}
 	db.only = line->argc > 1 ? line->argv[1] : NULL;
-	int exit_code = checked_create(line, &checked);
+	int exit_code = checked_create(line, false, &checked);
 	if (exit_code != COMMAND_OK)
 		return exit_code;
 	pthread_rwlock_init(&db.registry_lock, NULL);

@@ -1,12 +1,15 @@
 /* The command line: options that all commands share, then the command. */
+#include <errno.h>
 #include <getopt.h>
 #include <gnu/libc-version.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <tallyd/plugin.h>
 
 #include "commands/command.h"
 #include "log.h"
+#include "signals.h"
 #include "util/text.h"
 
 static int dispatch_version(const struct command_line *line)
@@ -60,7 +63,8 @@ static int dispatch_help(const struct command_line *line)
 	       "exit codes\n"
 	       "  0  it worked; of run: it was told to stop, and did (what it could not write in\n"
 	       "     time is told in the log)\n"
-	       "  1  it could not be done; of run: also when a plugin did not stop\n"
+	       "  1  it could not be done; of run: also when a plugin did not stop,\n"
+	       "     or called exit()\n"
 	       "  2  the command line is wrong\n"
 	       "  3  the configuration or a plugin is wrong\n"
 	       "  4  of db status: something is not as it should be; it is told after a !\n",
@@ -83,13 +87,27 @@ static int dispatch_unknown(const char *name)
 
 static int dispatch_run(const char *name, const struct command_line *line)
 {
+	if (strcmp(name, "run") != 0)
+		signals_unblock();
 	for (int i = 0; i < N_COMMANDS; i++)
 		if (strcmp(commands[i].name, name) == 0)
 			return commands[i].run(line);
 	return dispatch_unknown(name);
 }
 
-int command_dispatch(int argc, char **argv)
+/* What a command printed must have arrived. */
+static int dispatch_flush(int exit_code)
+{
+	errno = 0;
+	bool lost = fflush(stdout) != 0 || ferror(stdout);
+	if (!lost)
+		return exit_code;
+	fprintf(stderr, "tallyd: cannot write to stdout%s%s\n", errno ? ": " : "",
+		errno ? strerror(errno) : "");
+	return exit_code == COMMAND_OK ? COMMAND_FAILED : exit_code;
+}
+
+static int dispatch(int argc, char **argv)
 {
 	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
 						{"plugins", required_argument, NULL, 'p'},
@@ -117,4 +135,9 @@ int command_dispatch(int argc, char **argv)
 	line.argv = argv + optind;
 	log_init();
 	return dispatch_run(name, &line);
+}
+
+int command_dispatch(int argc, char **argv)
+{
+	return dispatch_flush(dispatch(argc, argv));
 }

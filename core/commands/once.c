@@ -19,6 +19,7 @@
 #include "commands/checked.h"
 #include "commands/command.h"
 #include "commands/rows.h"
+#include "crash.h"
 #include "host.h"
 #include "reason.h"
 #include "util/clock.h"
@@ -112,6 +113,8 @@ static void *once_main(void *arg)
 {
 	struct once_input *input = arg;
 	const struct tally_plugin *plugin = input->plan->plugin;
+	crash_thread_begin();
+	crash_enter(host_ctx(input->host)->name);
 	int r = plugin->start ? PLUGIN_CALL(plugin->start(input->self)) : 0;
 	once_judge(input, r, "start");
 	if (r == 0 && once_follows(input))
@@ -123,6 +126,8 @@ static void *once_main(void *arg)
 	pthread_mutex_unlock(&input->once->lock);
 	if (r == 0 && plugin->stop)
 		PLUGIN_CALL(plugin->stop(input->self));
+	crash_leave(NULL);
+	crash_thread_end();
 	atomic_store(&input->done, true);
 	return NULL;
 }
@@ -318,8 +323,11 @@ static int once_run(struct once *once, const struct checked *checked)
 	for (size_t i = 0; i < once->n_inputs; i++)
 		if (atomic_load(&once->inputs[i].failed))
 			exit_code = COMMAND_FAILED;
-	if (!back)
+	if (!back) {
+		crash_exiting();
+		fflush(stdout);
 		_exit(COMMAND_FAILED); /* its thread still uses what would be freed */
+	}
 	return exit_code;
 }
 
@@ -353,7 +361,7 @@ int command_once(const struct command_line *line)
 				"[--samples 1..1000]\n");
 		return COMMAND_USAGE;
 	}
-	int exit_code = checked_create(line, &checked);
+	int exit_code = checked_create(line, false, &checked);
 	if (exit_code != COMMAND_OK)
 		return exit_code;
 	pthread_mutex_init(&once.lock, NULL);

@@ -7,7 +7,8 @@
 
 #include "commands/checked.h"
 #include "commands/describe.h"
-#include "loader.h"
+#include "trial.h"
+#include "util/arena.h"
 #include "util/cleanup.h"
 
 enum { PLUGINS_WORDS_SIZE = 512 };
@@ -125,19 +126,114 @@ static int plugins_info(struct registry *registry, const char *name)
 
 /* ---- check ------------------------------------------------------------------- */
 
-static int plugins_check(struct registry *unused, const char *path)
+/* One section of nothing but defaults, and what create() says to it. */
+struct plugins_try {
+	struct registry *registry;
+	const struct tally_plugin *plugin;
+	enum plan_kind kind;
+	struct capabilities *capabilities;
+	struct config *config;
+	struct problems problems;
+};
+
+/* Whatever a reference names is there. */
+static int plugins_bind(void *arg, const struct tally_option *option, const char *name, void **ret,
+			struct error *error)
 {
-	(void)unused;
+	*ret = capability_slot(arg, (enum tally_option_type)option->type, name);
+	return *ret ? 0 : error_set(error, ENOMEM, "out of memory");
+}
+
+/* The option without which no section can be; NULL: there is none. */
+static const char *plugins_required(const struct tally_plugin *plugin)
+{
+	for (const struct tally_option *o = plugin->options; o && o->name; o++)
+		if ((o->flags & TALLY_OPT_REQUIRED) && (!o->fallback || !*o->fallback))
+			return o->name;
+	return NULL;
+}
+
+static void plugins_try_create(struct plugins_try *try, struct plan_instance *instance)
+{
+	const struct tally_plugin *plugin = try->plugin;
+	struct options_target targets[PLAN_TABLES];
+	struct arena arena = {0};
+	instance->config = arena_alloc(&arena, plugin->config_size + 1);
+	size_t n = plan_targets(try->kind, plugin, &instance->common, instance->config, targets);
+	/* The last are the plugin's own; the core's are known to be sound. */
+	if (instance->config &&
+	    options_parse(instance->section, &targets[n - 1], 1, plugins_bind, try->capabilities,
+			  &instance->options, &try->problems) == 0) {
+		const struct trial_settings settings = {.registry = try->registry};
+		const struct plan plan = {.globals = {.host = "localhost", .state_dir = "."},
+					  .instances = instance,
+					  .n_instances = 1};
+		trial_plan(&plan, &settings, &try->problems);
+		options_destroy(instance->options);
+	}
+	arena_done(&arena);
+}
+
+static void plugins_try_kind(struct plugins_try *try)
+{
+	const struct tally_plugin *plugin = try->plugin;
+	const char *path = registry_path(try->registry, plugin);
+	const char *taken = plan_taken_option(try->kind, plugin);
+	char text[PLUGINS_WORDS_SIZE];
+	int len =
+		snprintf(text, sizeof(text), "[%s.%s]\n", plan_kind_name(try->kind), plugin->name);
+	if (taken)
+		problems_add(&try->problems, path, 0,
+			     "declares the key %s, which is the core's own", taken);
+	if (taken || config_parse(path, text, (size_t)len, &try->config, &try->problems) < 0)
+		return;
+	struct plan_instance instance = {.name = try->config->sections[0].name,
+					 .kind = try->kind,
+					 .section = &try->config->sections[0],
+					 .plugin = plugin};
+	if (!plugins_required(plugin))
+		plugins_try_create(try, &instance);
+	config_destroy(try->config);
+}
+
+/* Returns how many problems there are, which are told. */
+static size_t plugins_try_all(struct registry *registry, const struct tally_plugin *plugin)
+{
+	struct plugins_try try = {
+		.registry = registry, .plugin = plugin, .capabilities = capabilities_create()};
+	problems_init(&try.problems);
+	if (!try.capabilities)
+		problems_add(&try.problems, NULL, 0, "out of memory");
+	for (enum plan_kind k = PLAN_INPUT; try.capabilities && k <= PLAN_OUTPUT; k++) {
+		try.kind = k;
+		if (plan_kind_fits(k, plugin))
+			plugins_try_kind(&try);
+	}
+	for (size_t i = 0; i < try.problems.n; i++)
+		fprintf(stderr, "%s\n", try.problems.texts[i]);
+	size_t n = problems_count(&try.problems);
+	problems_done(&try.problems);
+	capabilities_destroy(try.capabilities);
+	return n;
+}
+
+static int plugins_check(struct registry *registry, const char *path)
+{
 	const struct tally_plugin *plugin;
 	struct error error;
 	char kind[PLUGINS_WORDS_SIZE];
-	if (loader_init(&error) < 0 || loader_open(path, &plugin, &error) < 0) {
+	if (registry_file(registry, path, &plugin, &error) < 0) {
 		fprintf(stderr, "%s\n", error.text);
 		return COMMAND_CONFIG;
 	}
+	if (plugins_try_all(registry, plugin) > 0)
+		return COMMAND_CONFIG;
+	const char *required = plugins_required(plugin);
 	describe_plugin(plugin, kind, sizeof(kind));
-	printf("ok: %s %s (%s), plugin ABI %u.%u\n", plugin->name, plugin->version, kind,
-	       plugin->abi_major, plugin->abi_minor);
+	printf("ok: %s %s (%s), plugin ABI %u.%u%s%s%s\n", plugin->name, plugin->version, kind,
+	       plugin->abi_major, plugin->abi_minor,
+	       required ? "; not made, since it has to be told its " : "", required ? required : "",
+	       required ? " (tallyd check does)" : "");
 	return COMMAND_OK;
 }
 

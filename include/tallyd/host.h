@@ -216,8 +216,8 @@ static inline int tally_batch_decode(struct tally_ctx *ctx, const void *bytes, s
 /*
  * Hands the batch over, also on failure.  source and position: where the input may resume,
  * made safe with the rows; NULL: none.  May block while a buffer is full.  -ECANCELED:
- * stopping, the rows were not taken (and are counted as dropped, unless they have a position).  Rows
- * with a cell that is not
+ * stopping, the rows were not taken (and are counted as dropped, unless they have a position).
+ * Rows with a cell that is not
  * what its column says (a text that is NULL, or longer than the copy it lies in; a text in a column
  * of numbers; a BOOL of 2) are left out, told, and counted as dropped with the reason `invalid`.
  * -EINVAL: a table that is not declared; no batch, or one that was emitted before, which is not

@@ -63,7 +63,9 @@ struct tally_column {
 };
 
 struct tally_table {
-	const char *name; /* [a-z][a-z0-9_]*, at most 48 bytes */
+	/* [a-z][a-z0-9_]*, at most 48 bytes; not tally_…, sqlite_…, pg_…, nor …_rows, …_series,
+	 * …_key, …_1min, …_5min, …_1h, …_1d, …_pYYYYMMDD: stores make such tables of others. */
+	const char *name;
 	const char *help;
 	const struct tally_column *columns; /* columns[0] is the TALLY_TIME of the row */
 	uint32_t n_columns;
@@ -283,7 +285,7 @@ struct tally_plugin {
 	const struct tally_table *const *tables; /* what it emits; NULL-terminated; NULL: none */
 	const struct tally_metric *metrics;      /* ends with .name = NULL; NULL: none */
 
-	/* No I/O.  config lives as long as the instance. */
+	/* No I/O.  config lives as long as the instance and all batches it has emitted. */
 	int (*create)(struct tally_ctx *ctx, const void *config, void **ret_self);
 	/* start, stop and interrupt are optional.  start: connect; called again, backing off,
 	 * while it fails.  interrupt: make a blocked call return now.  stop: undoes start;
@@ -292,7 +294,8 @@ struct tally_plugin {
 	void (*interrupt)(void *self);
 	void (*stop)(void *self);
 	void (*destroy)(void *self); /* undoes create */
-	/* Optional: take a new config while running.  Without it the core stops and creates
+	/* Optional: take a new config while running; it lives until the next one was taken, and
+	 * as long as the batches emitted until then.  Without it the core stops and creates
 	 * the instance anew; a buffer without it keeps its old settings until a restart. */
 	int (*reconfigure)(void *self, const void *config);
 
@@ -309,6 +312,12 @@ struct tally_plugin {
 		       const struct tally_command *command);
 
 	const struct tally_watcher *watcher;
+
+	/* Optional: what create() does not look at.  Are the files that the config names there
+	 * and sound, can be written where it will write?  Local files only; changes nothing.  Of
+	 * `tallyd check` and before a reload, in a process of its own.  The reason begins with the
+	 * option's name: "tls_key: …". */
+	int (*check)(struct tally_ctx *ctx, const void *config);
 };
 
 /* TALLY_PLUGIN(.name = "…", .version = "…", …): the one exported function of a plugin. */

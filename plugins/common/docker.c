@@ -7,6 +7,7 @@
 
 #include "cleanup.h"
 #include "docker_request.h"
+#include "file_check.h"
 #include "json_map.h"
 #include "json_trim.h"
 
@@ -337,6 +338,14 @@ static int check_tls(const struct docker *docker)
 	if (!config->tls_cert != !config->tls_key)
 		return tally_fail(docker->ctx, EINVAL, "tls_cert and tls_key need each other");
 	return 0;
+}
+
+int docker_check_files(struct tally_ctx *ctx, const struct docker_config *config)
+{
+	int r = file_check_read(ctx, "tls_ca", config->tls_ca);
+	if (r == 0)
+		r = file_check_read(ctx, "tls_cert", config->tls_cert);
+	return r == 0 ? file_check_read(ctx, "tls_key", config->tls_key) : r;
 }
 
 static int check(struct docker *docker)

@@ -46,6 +46,8 @@ struct docker_reach {
 };
 
 /* No I/O; checks endpoint, TLS files' options and patterns.  config must outlive it. */
+/* For check(): can the files for TLS be read? */
+int docker_check_files(struct tally_ctx *ctx, const struct docker_config *config);
 int docker_create(struct tally_ctx *ctx, const struct docker_config *config, struct docker **ret);
 void docker_destroy(struct docker *docker);
 

@@ -17,6 +17,8 @@ tallyd_fault_test(machine)
 tallyd_fault_test(clock)
 tallyd_fault_test(reload)
 tallyd_fault_test(plugins)
+tallyd_fault_test(third_party)
+tallyd_fault_test(check)
 tallyd_fault_test(blocked)
 
 # Preloaded, so not built with sanitizers.

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "file_check.h"
 
 enum {
 	SPOOL_RESERVE = 64 << 20, /* of the capacity, for the WAL; a quarter of small ones */
@@ -251,10 +252,15 @@ static const struct tally_buffer spool_buffer = {
 	.forget_absent = spool_forget_absent,
 };
 
+static int spool_check(struct tally_ctx *ctx, const void *config)
+{
+	return file_check_write(ctx, "path", ((const struct spool_config *)config)->path, 1);
+}
+
 TALLY_PLUGIN(.name = "spool", .version = TALLYD_VERSION,
 	     .help = "Keeps rows on disk until the outputs have written them, over crashes and "
 		     "restarts; rows and the position they were read from are safe together.",
 	     .options = spool_options, .metrics = spool_metrics,
 	     .config_size = sizeof(struct spool_config), .create = spool_create,
 	     .start = spool_start, .stop = spool_stop, .destroy = spool_destroy,
-	     .reconfigure = spool_reconfigure, .buffer = &spool_buffer)
+	     .reconfigure = spool_reconfigure, .buffer = &spool_buffer, .check = spool_check)

@@ -315,9 +315,14 @@ static const struct tally_table *const images_tables[] = {&images_table, &versio
 static const struct tally_input images_input = {.size = sizeof(struct tally_input),
 						.run = images_run};
 
+static int images_check(struct tally_ctx *ctx, const void *config)
+{
+	return docker_check_files(ctx, &((const struct images_config *)config)->docker);
+}
+
 TALLY_PLUGIN(.name = "docker_images", .version = TALLYD_VERSION,
 	     .help = "Which images there are, what references point to, who runs what",
 	     .options = images_options, .config_size = sizeof(struct images_config),
 	     .tables = images_tables, .metrics = images_metrics, .create = images_create,
 	     .start = images_start, .stop = images_stop, .destroy = images_destroy,
-	     .input = &images_input)
+	     .input = &images_input, .check = images_check)

@@ -198,8 +198,14 @@ static const struct tally_table *const logs_tables[] = {&logs_table, NULL};
 static const struct tally_input logs_input = {.size = sizeof(struct tally_input),
 					      .run = logs_session};
 
+static int logs_check(struct tally_ctx *ctx, const void *config)
+{
+	return docker_check_files(ctx, &((const struct logs_config *)config)->docker);
+}
+
 TALLY_PLUGIN(.name = "docker_logs", .version = TALLYD_VERSION,
 	     .help = "What containers print, line by line, from the Docker Engine",
 	     .options = logs_options, .config_size = sizeof(struct logs_config),
 	     .tables = logs_tables, .metrics = logs_metrics, .create = logs_create,
-	     .start = logs_start, .stop = logs_stop, .destroy = logs_destroy, .input = &logs_input)
+	     .start = logs_start, .stop = logs_stop, .destroy = logs_destroy, .input = &logs_input,
+	     .check = logs_check)

@@ -171,9 +171,14 @@ static const struct tally_table *const stats_tables[] = {&stats_table, NULL};
 static const struct tally_input stats_input = {
 	.size = sizeof(struct tally_input), .interval = "5s", .gather = stats_gather};
 
+static int stats_check(struct tally_ctx *ctx, const void *config)
+{
+	return docker_check_files(ctx, &((const struct stats_config *)config)->docker);
+}
+
 TALLY_PLUGIN(.name = "docker_stats", .version = TALLYD_VERSION,
 	     .help = "What running containers use, from their cgroup files or the Docker Engine",
 	     .options = stats_options, .config_size = sizeof(struct stats_config),
 	     .tables = stats_tables, .metrics = stats_metrics, .create = stats_create,
 	     .start = stats_start, .stop = stats_stop, .destroy = stats_destroy,
-	     .input = &stats_input)
+	     .input = &stats_input, .check = stats_check)

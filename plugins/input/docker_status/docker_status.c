@@ -201,9 +201,14 @@ static const struct tally_table *const status_tables[] = {&status_table, &events
 static const struct tally_input status_input = {.size = sizeof(struct tally_input),
 						.run = status_run};
 
+static int status_check(struct tally_ctx *ctx, const void *config)
+{
+	return docker_check_files(ctx, &((const struct status_config *)config)->docker);
+}
+
 TALLY_PLUGIN(.name = "docker_status", .version = TALLYD_VERSION,
 	     .help = "What each container is and how it does, from the Docker Engine",
 	     .options = status_options, .config_size = sizeof(struct status_config),
 	     .tables = status_tables, .metrics = status_metrics, .create = status_create,
 	     .start = status_start, .stop = status_stop, .destroy = status_destroy,
-	     .input = &status_input)
+	     .input = &status_input, .check = status_check)

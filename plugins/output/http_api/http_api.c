@@ -13,6 +13,8 @@
 #include "cors.h"
 #include "listen.h"
 #include "server.h"
+#include "tls.h"
+#include "tokens.h"
 
 struct http_api {
 	struct tally_ctx *ctx;
@@ -91,6 +93,22 @@ static int http_create(struct tally_ctx *ctx, const void *config, void **ret_sel
 	}
 	*ret_self = api;
 	return 0;
+}
+
+/* Reads what start() would read, and gives it back. */
+static int http_check_files(struct tally_ctx *ctx, const void *arg)
+{
+	const struct http_config *config = arg;
+	struct tokens *tokens = NULL;
+	struct tls *tls = NULL;
+	int r = 0;
+	if (config->tokens_file)
+		r = tokens_open(ctx, config->tokens_file, &tokens);
+	if (r == 0 && config->tls_cert)
+		r = tls_open(ctx, config->tls_cert, config->tls_key, &tls);
+	tls_close(tls);
+	tokens_close(tokens);
+	return r;
 }
 
 static int http_start(void *self)
@@ -221,4 +239,4 @@ TALLY_PLUGIN(.name = "http_api", .version = TALLYD_VERSION,
 	     .help = "Serves what a store holds over HTTP, as JSON.", .options = http_options,
 	     .config_size = sizeof(struct http_config), .metrics = http_metrics,
 	     .create = http_create, .start = http_start, .stop = http_stop, .destroy = http_destroy,
-	     .watcher = &http_watcher)
+	     .watcher = &http_watcher, .check = http_check_files)

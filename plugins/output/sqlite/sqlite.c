@@ -5,6 +5,7 @@
 #include <tallyd/host.h>
 
 #include "command.h"
+#include "file_check.h"
 #include "store.h"
 
 #define OPTION(key) .name = #key, .offset = offsetof(struct sqlite_config, key)
@@ -112,9 +113,15 @@ static const struct tally_output sqlite_output = {
 static const struct tally_reader sqlite_reader = {
 	.size = sizeof(sqlite_reader), .query = sqlite_query, .tables = sqlite_tables};
 
+static int sqlite_check(struct tally_ctx *ctx, const void *config)
+{
+	return file_check_write(ctx, "path", ((const struct sqlite_config *)config)->path, 0);
+}
+
 TALLY_PLUGIN(.name = "sqlite", .version = TALLYD_VERSION,
 	     .help = "Keeps everything in one SQLite file, with rollups, retention and queries.",
 	     .options = sqlite_options, .metrics = sqlite_metrics,
 	     .config_size = sizeof(struct sqlite_config), .create = sqlite_create,
 	     .start = sqlite_start, .stop = sqlite_stop, .destroy = sqlite_destroy,
-	     .output = &sqlite_output, .store = &sqlite_reader, .command = command_run)
+	     .output = &sqlite_output, .store = &sqlite_reader, .command = command_run,
+	     .check = sqlite_check)
