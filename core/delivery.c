@@ -7,9 +7,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include "delivery_prepared.h"
 #include "log.h"
@@ -28,6 +31,7 @@ struct delivery {
 	struct delivery_prepared refused_told; /* tables that the output cannot take */
 	struct metric *writes, *errors, *time;
 	bool told_garbage;
+	bool compared; /* with the store's ledger, since it began or failed */
 
 	bool (*stopping)(void *arg); /* of delivery_run() */
 	void *arg;
@@ -142,6 +146,7 @@ static void delivery_tell_failure(struct delivery *delivery, const struct error 
 static void delivery_failed(struct delivery *delivery, const struct error *error)
 {
 	metric_add(delivery->errors, 1);
+	delivery->compared = false;
 	delivery_tell_failure(delivery, error);
 }
 
@@ -430,11 +435,72 @@ static void delivery_attempt(struct delivery *delivery, uint32_t n)
 	delivery_back_off(delivery);
 }
 
+/* ---- A store that is behind ---------------------------------------------------- */
+
+static bool delivery_has_ledger(const struct delivery *delivery)
+{
+	const struct tally_output *output = delivery->setup.output;
+	return output->size >= offsetof(struct tally_output, ledger) + sizeof(output->ledger) &&
+	       output->ledger;
+}
+
+static void delivery_time(int64_t ns, char ret[32])
+{
+	time_t seconds = (time_t)(ns / CLOCK_SECOND);
+	struct tm tm;
+	if (!gmtime_r(&seconds, &tm) || strftime(ret, 32, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		snprintf(ret, 32, "?");
+}
+
+static void delivery_tell_missing(const struct delivery *delivery,
+				  const struct journal_missing *missing)
+{
+	char first[32], last[32], times[80] = "";
+	if (!missing->behind || (missing->rows == 0 && !missing->unknown))
+		return;
+	delivery_time(missing->first, first);
+	delivery_time(missing->last, last);
+	if (missing->first)
+		snprintf(times, sizeof(times), " of %s to %s", first, last);
+	log_message(TALLY_WARNING, delivery->setup.name,
+		    "the store is behind what it had confirmed (restored from a backup, or another "
+		    "server?): %s%" PRIu64 " rows%s are missing in it; %" PRIu64
+		    " rows are offered again, %" PRIu64 " are not kept any more and lost",
+		    missing->unknown ? "at least " : "", missing->rows, times, missing->offered,
+		    missing->lost);
+}
+
+static int delivery_compare(struct delivery *delivery, struct error *error)
+{
+	struct tally_ledger ledger = {0};
+	struct journal_missing missing;
+	const char *writer = journal_writer(delivery->reader);
+	bool known = writer && delivery_has_ledger(delivery);
+	int r = known ? PLUGIN_CALL(delivery->setup.output->ledger(delivery->setup.self, writer,
+								   &ledger))
+		      : 0;
+	if (r < 0) {
+		delivery_explain(r, "", error);
+		return r;
+	}
+	r = journal_compare(delivery->reader, known ? &ledger : NULL, &missing);
+	if (r < 0)
+		return error_set(error, -r, "the buffer cannot be set back: %s", strerror(-r));
+	delivery_tell_missing(delivery, &missing);
+	delivery->compared = true;
+	return 0;
+}
+
 static void delivery_once(struct delivery *delivery)
 {
 	bool stopping = delivery_is_stopping(delivery);
 	int64_t deadline = stopping ? JOURNAL_NOW : clock_monotonic() + delivery_look_up;
 	struct error error;
+	if (!delivery->compared && delivery_compare(delivery, &error) < 0) {
+		delivery_failed(delivery, &error);
+		delivery_back_off(delivery);
+		return;
+	}
 	int n = journal_take(delivery->reader, deadline, delivery->entries);
 	if (n > 0) {
 		delivery_attempt(delivery, (uint32_t)n);

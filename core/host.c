@@ -331,6 +331,8 @@ static int host_emit(struct tally_ctx *ctx, struct tally_batch *batch, const cha
 	return r;
 }
 
+static const int64_t host_ask_again = CLOCK_SECOND / 20;
+
 static int host_position(struct tally_ctx *ctx, const char *source, char *ret, size_t size)
 {
 	if (!source || !ret || !size)
@@ -340,10 +342,13 @@ static int host_position(struct tally_ctx *ctx, const char *source, char *ret, s
 		return -ECANCELED;
 	const struct host_services *services = host->services;
 	int r = -ENOENT;
-	if (!services->emit)
-		r = router_position(services->router, host->plugin->tables, source, ret, size);
+	do
+		if (!services->emit)
+			r = router_position(services->router, host->plugin->tables, source, ret,
+					    size);
+	while (r == -EAGAIN && !host_sleep(host, host_ask_again));
 	host_leave(host);
-	return r;
+	return r == -EAGAIN ? -ECANCELED : r;
 }
 
 static void host_reject_row(struct tally_ctx *ctx, const struct tally_batch *batch, uint32_t row,

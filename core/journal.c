@@ -80,6 +80,7 @@ int journal_create(const struct journal_setup *setup, const struct journal_setti
 	journal->metrics = setup->metrics;
 	journal->positions = setup->positions;
 	journal->settings = *settings;
+	journal->created = clock_monotonic();
 	pthread_mutex_init(&journal->lock, NULL);
 	trouble_init(&journal->trouble);
 	journal_condition_init(&journal->room);
@@ -381,6 +382,7 @@ int journal_push(struct journal *journal, const struct tally_batch *batch,
 	uint64_t sequence;
 	pthread_mutex_lock(&journal->lock);
 	int r = journal_store(journal, batch, origin, &sequence);
+	journal_count_damage(journal);
 	if (r == 0)
 		journal_stored(journal, batch, origin, sequence);
 	if (r < 0 && r != -ENOENT && r != -EAGAIN && r != -ECANCELED) {

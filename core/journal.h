@@ -94,6 +94,9 @@ bool journal_idle(struct journal *journal, int64_t ns);
 void journal_announce_input(struct journal *journal, const char *input);
 /* Does that input wait here?  ret_since: monotonic ns; may be NULL. */
 bool journal_input_waits(struct journal *journal, const char *input, int64_t *ret_since);
+/* Where that source has to begin again, since what it brought was lost; "": from its beginning.
+ * -ENOENT: nothing was; -EAGAIN: that is known when the outputs' ledgers have been asked. */
+int journal_resume(struct journal *journal, const char *source, char *ret, size_t size);
 void journal_wake(struct journal *journal); /* everyone who waits looks at their condition again */
 
 /* ---- Outputs ------------------------------------------------------------------ */
@@ -125,6 +128,20 @@ struct journal_outcome {
 };
 int journal_settle(struct journal_reader *reader, const struct journal_outcome *outcomes,
 		   uint32_t n);
+
+/* Whose sequences these are, for as long as the journal; NULL: it could not offer anything again.
+ */
+const char *journal_writer(struct journal_reader *reader);
+
+struct journal_missing {
+	bool behind, unknown;         /* unknown: there are more than these */
+	uint64_t rows, offered, lost; /* rows: of both */
+	int64_t first, last;          /* their times; 0: not known */
+};
+/* The ledger as the store has it now, before it is written to; NULL: it has none.  What it had
+ * confirmed and does not have any more is counted, and offered again if it is kept. */
+int journal_compare(struct journal_reader *reader, const struct tally_ledger *ledger,
+		    struct journal_missing *ret);
 
 /* Sleeps until then (monotonic ns) or journal_wake(). */
 void journal_pause(struct journal_reader *reader, int64_t until);

@@ -49,6 +49,14 @@ static void journal_count_show(const struct journal_reader *reader, struct journ
 	table->shown_waiting =
 		metrics_gauge(metrics, "tallyd_rows_waiting", labels, NULL,
 			      "Rows in a buffer that the output has still to write.");
+	table->offered_again =
+		metrics_counter(metrics, "tallyd_rows_offered_again_total", labels, NULL,
+				"Rows stored and missing in the store later, which were kept and "
+				"are routed once more.");
+	metrics_label(labels, sizeof(labels), "reason", "store_behind");
+	table->lost = metrics_counter(metrics, "tallyd_rows_lost_total", labels, NULL,
+				      "Rows stored and missing in the store later, which were "
+				      "not kept any more.");
 }
 
 struct journal_table *journal_count_table(struct journal_reader *reader, const char *name)

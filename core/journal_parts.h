@@ -1,6 +1,7 @@
 /*
  * What journal.c (inputs' side), journal_block.c (inputs that wait), journal_reader.c and
- * journal_take.c (outputs' side) and journal_count.c (the sums) share.  Nobody else's.  Everything
+ * journal_take.c (outputs' side), journal_damage.c, journal_ledger.c and journal_count.c (the sums)
+ * share.  Nobody else's.  Everything
  * is guarded by the journal's lock.
  */
 #ifndef TALLYD_CORE_JOURNAL_PARTS_H
@@ -17,7 +18,7 @@ struct journal_table {
 	char *name;
 	bool wanted;
 	uint64_t waiting; /* rows */
-	struct metric *routed, *stored, *shown_waiting;
+	struct metric *routed, *stored, *shown_waiting, *lost, *offered_again;
 };
 
 struct journal_reader {
@@ -26,7 +27,8 @@ struct journal_reader {
 	char *output;
 	char **globs; /* a copy, NULL-terminated; NULL: everything */
 	bool attached;
-	uint32_t id; /* the plugin's */
+	bool compared; /* with its output's ledger, in this life */
+	uint32_t id;   /* the plugin's */
 	pthread_cond_t due;
 	unsigned wakes; /* of the journal, as last seen */
 	int64_t since;  /* when rows began to wait that are not taken; monotonic ns */
@@ -77,6 +79,7 @@ struct journal {
 	struct journal_wait *waits; /* inputs that wait for it */
 	bool pushed_to;             /* since it was created */
 	atomic_bool resumable; /* a position has come with rows, and counts when they are settled */
+	int64_t created;       /* monotonic */
 };
 
 /* Does the plugin have this function, which was appended to the struct or is optional? */
@@ -103,6 +106,8 @@ void journal_count_dropped(struct journal_reader *reader, struct journal_table *
 /* ---- journal_reader.c: coming and going ---- */
 
 void journal_reader_free(struct journal_reader *reader);
+/* Its cursor went back: what waits again counts as offered again. */
+int journal_reader_look_again(struct journal_reader *reader);
 
 /* ---- journal_take.c: what a reader has on loan, and where its cursor is ---- */
 
@@ -127,6 +132,16 @@ int journal_wait(struct journal *journal, const struct journal_origin *origin,
 void journal_wait_end(struct journal *journal, struct journal_wait *wait);
 /* It failed a moment ago, and the push does not have to wait for it: do not even try. */
 bool journal_rests(struct journal *journal, const struct journal_origin *origin);
+/* ---- journal_damage.c ---- */
+
+void journal_count_damage(struct journal *journal); /* of all readers */
+/* unknown: it has only come now. */
+void journal_reader_count_damage(struct journal_reader *reader, bool unknown);
+
+/* ---- journal_ledger.c ---- */
+
+/* Its output has stored that entry, and everything before it. */
+void journal_confirm(struct journal_reader *reader, const struct tally_entry *entry);
 
 /* ---- journal.c ---- */
 

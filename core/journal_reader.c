@@ -78,6 +78,19 @@ static int journal_scan_entry(void *arg, const char *name, uint64_t sequence, ui
 	return 0;
 }
 
+/* -EAGAIN: it is not any more as it was told. */
+static int journal_scan_survey(const struct journal *journal, struct journal_scan *scan)
+{
+	int r;
+	do {
+		if (scan->n > 0)
+			memset(scan->rows, 0, scan->n * sizeof(*scan->rows));
+		r = PLUGIN_CALL(journal->buffer->survey(journal->self, scan->reader->id,
+							journal_scan_entry, scan));
+	} while (r == -EAGAIN);
+	return r;
+}
+
 static int journal_scan(struct journal_scan *scan)
 {
 	const struct journal_reader *reader = scan->reader;
@@ -86,8 +99,7 @@ static int journal_scan(struct journal_scan *scan)
 	uint32_t n = 0;
 	bool rewind = true;
 	if (JOURNAL_HAS(journal, survey))
-		return PLUGIN_CALL(journal->buffer->survey(journal->self, reader->id,
-							   journal_scan_entry, scan));
+		return journal_scan_survey(journal, scan);
 	do {
 		int r = PLUGIN_CALL(journal->buffer->peek(journal->self, reader->id, rewind,
 							  UINT32_MAX, entries, 64, &n));
@@ -193,8 +205,8 @@ static void journal_reader_set_globs(struct journal_reader *reader, char **globs
 	}
 }
 
-/* Begins at its cursor again, with other tables perhaps. */
-static int journal_reader_begin(struct journal_reader *reader, const char *const *tables)
+/* Begins at its cursor, perhaps again, and with other tables. */
+static int journal_reader_begin(struct journal_reader *reader, const char *const *tables, bool anew)
 {
 	struct journal_scan scan = {.reader = reader};
 	char **globs;
@@ -203,6 +215,7 @@ static int journal_reader_begin(struct journal_reader *reader, const char *const
 		return r;
 	journal_reader_set_globs(reader, globs);
 	r = journal_scan(&scan);
+	journal_reader_count_damage(reader, anew);
 	journal_reader_untake(reader);
 	if (r == 0)
 		journal_scan_apply(reader, &scan);
@@ -212,6 +225,21 @@ static int journal_reader_begin(struct journal_reader *reader, const char *const
 	reader->since = clock_monotonic();
 	reader->wakes = reader->journal->wakes;
 	return journal_reader_advance(reader);
+}
+
+int journal_reader_look_again(struct journal_reader *reader)
+{
+	struct journal_scan scan = {.reader = reader};
+	int r = journal_scan(&scan);
+	journal_reader_untake(reader);
+	for (size_t i = 0; i < scan.n && r == 0; i++)
+		if (scan.rows[i] > reader->tables[i].waiting)
+			metric_add(reader->tables[i].offered_again,
+				   scan.rows[i] - reader->tables[i].waiting);
+	if (r == 0)
+		journal_scan_apply(reader, &scan);
+	free(scan.rows);
+	return r < 0 ? r : journal_reader_advance(reader);
 }
 
 static int journal_reader_open(struct journal *journal, const char *output,
@@ -224,7 +252,7 @@ static int journal_reader_open(struct journal *journal, const char *output,
 	int r = PLUGIN_CALL(
 		journal->buffer->open_reader(journal->self, output, &reader->id, &rows));
 	if (r == 0)
-		r = journal_reader_begin(reader, tables);
+		r = journal_reader_begin(reader, tables, true);
 	if (r < 0) {
 		journal_reader_free(reader);
 		return r;
@@ -246,7 +274,7 @@ int journal_attach(struct journal *journal, const char *output, const char *cons
 	else if (reader->attached)
 		r = -EBUSY;
 	else
-		r = journal_reader_begin(reader, tables);
+		r = journal_reader_begin(reader, tables, false);
 	if (r == 0)
 		reader->attached = true;
 	pthread_mutex_unlock(&journal->lock);

@@ -207,6 +207,7 @@ int journal_take(struct journal_reader *reader, int64_t deadline,
 	int n = (int)reader->n_taken;
 	if (n == 0)
 		n = journal_take_due(reader, deadline);
+	journal_count_damage(reader->journal);
 	reader->writing = n > 0;
 	if (n > 0)
 		memcpy(ret, reader->taken, (size_t)n * sizeof(*ret));
@@ -241,11 +242,14 @@ int journal_settle(struct journal_reader *reader, const struct journal_outcome *
 {
 	struct journal *journal = reader->journal;
 	uint32_t kept = 0;
+	struct tally_entry stored = {0};
 	pthread_mutex_lock(&journal->lock);
 	assert(n == reader->n_taken);
 	metrics_begin(journal->metrics);
 	for (uint32_t i = 0; i < n; i++) {
 		struct tally_entry entry = reader->taken[i];
+		if (outcomes[i].settled && kept == 0 && outcomes[i].rejected < entry.batch->n_rows)
+			stored = entry;
 		if (outcomes[i].settled &&
 		    (kept == 0 || journal_reader_remember(reader, entry.sequence)))
 			journal_reader_count(reader, &entry, outcomes[i].rejected);
@@ -255,7 +259,10 @@ int journal_settle(struct journal_reader *reader, const struct journal_outcome *
 	metrics_end(journal->metrics);
 	reader->n_taken = kept;
 	reader->writing = false;
+	if (stored.batch)
+		journal_confirm(reader, &stored);
 	int r = journal_reader_advance(reader);
+	journal_count_damage(journal);
 	pthread_mutex_unlock(&journal->lock);
 	return r;
 }

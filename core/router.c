@@ -337,11 +337,26 @@ int router_emit(struct router *router, const struct router_source *from, struct 
 	return routing.cancelled ? -ECANCELED : 0;
 }
 
-/* The journal's own position is newer than the file's, but only if the rows go nowhere else. */
-int router_position(struct router *router, const struct tally_table *const *tables,
-		    const char *source, char *ret, size_t size)
+/* What a journal has lost comes first, wherever else the rows have got to.  "" is told as -ENOENT.
+ */
+static int router_resume(const struct router_set *set, const struct tally_table *const *tables,
+			 const char *source, char *ret, size_t size)
 {
-	struct router_set *set = router_enter(router);
+	for (size_t i = 0; i < set->n; i++) {
+		if (!journal_wants(set->journals[i], tables))
+			continue;
+		int r = journal_resume(set->journals[i], source, ret, size);
+		if (r != -ENOENT)
+			return r;
+	}
+	return -ENOENT;
+}
+
+/* The journal's own position is newer than the file's, but only if the rows go nowhere else. */
+static int router_known_position(struct router *router, const struct router_set *set,
+				 const struct tally_table *const *tables, const char *source,
+				 char *ret, size_t size)
+{
 	int r = -ENOENT;
 	size_t wanted = 0;
 	int kept = positions_get_pending(router->positions, source, ret, size);
@@ -354,6 +369,17 @@ int router_position(struct router *router, const struct tally_table *const *tabl
 		for (size_t i = 0; i < set->n && r == -ENOENT; i++)
 			if (journal_wants(set->journals[i], tables))
 				r = journal_position(set->journals[i], source, ret, size);
-	router_leave(router, set);
 	return r == -ENOENT ? kept : r;
+}
+
+int router_position(struct router *router, const struct tally_table *const *tables,
+		    const char *source, char *ret, size_t size)
+{
+	struct router_set *set = router_enter(router);
+	int known = router_known_position(router, set, tables, source, ret, size);
+	int r = router_resume(set, tables, source, ret, size);
+	router_leave(router, set);
+	if (r == -ENOENT)
+		return known;
+	return r == 0 && ret[0] == '\0' ? -ENOENT : r;
 }

@@ -59,7 +59,7 @@ void router_count_invalid(struct router *router, const struct router_source *fro
 void router_announce(struct router *router, const char *input,
 		     const struct tally_table *const *tables);
 /* Where an input that emits these tables (NULL: any) may resume; positions.h has the rule.
- * -ENOENT: nowhere. */
+ * -ENOENT: nowhere; -EAGAIN: to be asked again, the stores are being asked. */
 int router_position(struct router *router, const struct tally_table *const *tables,
 		    const char *source, char *ret, size_t size);
 

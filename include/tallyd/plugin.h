@@ -158,6 +158,15 @@ enum tally_verdict {
 	TALLY_REJECT, /* never acceptable: dropped and counted, with what tally_fail() said */
 };
 
+/* What an output notes of its own writes, in their transactions, for one writer. */
+enum { TALLY_LEDGER_AHEAD = 512 };
+struct tally_ledger {
+	uint64_t sequence; /* it has all up to here that it was given and did not reject; 0: none */
+	uint32_t n_ahead;  /* and these */
+	uint32_t reserved;
+	uint64_t ahead[TALLY_LEDGER_AHEAD];
+};
+
 struct tally_output {
 	uint32_t size;
 	/* Called after start() for every table that is routed here, and before its first
@@ -169,6 +178,10 @@ struct tally_output {
 	 * TALLY_RETRY on entry.  A negative return counts as a failed attempt; verdicts
 	 * given stand. */
 	int (*write)(void *self, const struct tally_entry *entries, uint32_t n, uint8_t *verdicts);
+	/* Optional, for one that keeps a ledger: how far it is for this writer, as the store says
+	 * now.  Asked on the thread of write(), before the first and after each that failed, since
+	 * the store may be another one then, or may have been set back. */
+	int (*ledger)(void *self, const char *writer, struct tally_ledger *ret);
 };
 
 struct tally_usage {
@@ -176,6 +189,16 @@ struct tally_usage {
 };
 
 typedef int tally_survey_fn(void *arg, const char *table, uint64_t sequence, uint32_t rows);
+
+/* An entry that an output had stored and its store does not have any more. */
+struct tally_missing {
+	const char *table;
+	uint64_t sequence;
+	int64_t first, last; /* the times of its rows; 0: not known */
+	uint32_t rows;
+	uint32_t kept; /* 1: it is offered again */
+};
+typedef int tally_missing_fn(void *arg, const struct tally_missing *entry);
 
 /*
  * A journal: entries in the order pushed, kept until every reader has settled them.  Never
@@ -217,6 +240,23 @@ struct tally_buffer {
 	/* Optional, for a durable buffer: readers that nobody has opened since start() are gone
 	 * for good. */
 	int (*forget_absent)(void *self);
+	/* Optional: every entry that this reader waited for and that was lost to damage, since it
+	 * was asked last; each once, to be counted.  Asked after every other call. */
+	int (*lost)(void *self, uint32_t reader, tally_survey_fn *each, void *arg);
+	/* Optional, for a durable buffer: where an input has to begin again because what it brought
+	 * was lost, although later positions are known; "": from the beginning.  -ENOENT: nothing
+	 * of that source was lost, or it has begun again. */
+	int (*resume)(void *self, const char *source, const char **ret);
+	/* The next three optional, together, for a buffer that remembers what was stored.
+	 * The writer of all entries; as long as the instance. */
+	const char *(*writer)(void *self);
+	/* The reader's output has stored everything up to there; comes before settle(). */
+	int (*stored)(void *self, uint32_t reader, uint64_t sequence);
+	/* What the output's ledger says.  If it is behind what was stored, tells of each entry that
+	 * is missing, sets the reader's cursor back to ledger->sequence and returns 1; 2: there are
+	 * more than it remembers.  0: it is not behind. */
+	int (*behind)(void *self, uint32_t reader, const struct tally_ledger *ledger,
+		      tally_missing_fn *each, void *arg);
 };
 
 /* rows are on loan until it returns; non-zero stops the query, which then returns it. */
@@ -307,7 +347,8 @@ struct tally_plugin {
 
 	/* Optional: does what `tallyd db …` asks of the instance with this config and
 	 * prints to stdout.  Nothing else of the instance was called.  -EINVAL: no such command;
-	 * 1: it was done, and found something that is not as it should be. */
+	 * -ENOSYS: one that others have, and this instance need not; 1: it was done, and found
+	 * something that is not as it should be. */
 	int (*command)(struct tally_ctx *ctx, const void *config,
 		       const struct tally_command *command);
 

@@ -21,7 +21,7 @@ const struct tally_buffer *spool_calls;
 /* As the plugin has it. */
 struct config {
 	const char *path;
-	int64_t capacity, sync;
+	int64_t capacity, sync, keep;
 };
 static struct config config;
 
@@ -68,7 +68,7 @@ int spool_test_teardown(void **state)
 
 int spool_test_try(struct spool_test *test, int64_t capacity, enum spool_test_sync sync)
 {
-	config = (struct config){test->path, capacity, sync};
+	config = (struct config){test->path, capacity, sync, test->keep};
 	assert_int_equal(tally_plugin()->create(fake_host_ctx(test->host), &config, &test->self),
 			 0);
 	int r = tally_plugin()->start(test->self);
@@ -102,6 +102,8 @@ void spool_test_open_journal(struct spool_test *test, int64_t capacity,
 
 void spool_test_close(struct spool_test *test)
 {
+	journal_detach(test->output);
+	test->output = NULL;
 	if (test->journal)
 		journal_destroy(test->journal);
 	if (test->metrics)
@@ -113,6 +115,14 @@ void spool_test_close(struct spool_test *test)
 	test->journal = NULL;
 	test->metrics = NULL;
 	test->self = NULL;
+}
+
+void spool_test_remove(const struct spool_test *test)
+{
+	char path[160];
+	snprintf(path, sizeof(path), "%s.manifest", test->path);
+	assert_int_equal(remove(test->path), 0);
+	assert_int_equal(remove(path), 0);
 }
 
 struct tally_batch *spool_test_batch(uint32_t rows, int64_t first, uint32_t text)

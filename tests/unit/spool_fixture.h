@@ -11,9 +11,11 @@ enum spool_test_sync { SPOOL_TEST_FULL, SPOOL_TEST_NORMAL };
 struct spool_test {
 	struct fake_host *host;
 	char folder[64], path[128];
-	void *self; /* NULL: closed */
+	void *self;   /* NULL: closed */
+	int64_t keep; /* option of the next open */
 	struct metrics *metrics;
-	struct journal *journal; /* NULL: used without one */
+	struct journal *journal;       /* NULL: used without one */
+	struct journal_reader *output; /* detached when it is closed; NULL: none */
 };
 
 extern const struct tally_buffer *spool_calls;
@@ -31,6 +33,7 @@ void spool_test_open(struct spool_test *test, int64_t capacity);
 void spool_test_open_journal(struct spool_test *test, int64_t capacity,
 			     enum journal_on_full on_full);
 void spool_test_close(struct spool_test *test);
+void spool_test_remove(const struct spool_test *test); /* the file and its manifest */
 
 /* Numbers from `first` on; text: bytes in the third column of each row. */
 struct tally_batch *spool_test_batch(uint32_t rows, int64_t first, uint32_t text);

@@ -124,7 +124,7 @@ static void a_new_file_has_another_writer(void **state)
 	spool_test_push(&t, 1, 0, NULL);
 	char *before = writer(reader);
 	spool_test_close(&t);
-	assert_int_equal(remove(t.path), 0);
+	spool_test_remove(&t);
 	spool_test_open(&t, 16 * MIB);
 	reader = spool_test_reader(&t, "o", 0);
 	spool_test_push(&t, 1, 0, NULL);

@@ -144,6 +144,8 @@ static void its_folder_is_made_again(void **state)
 	snprintf(folder, sizeof(folder), "%s/in", t.folder);
 	assert_int_equal(unlink(t.path), 0);
 	assert_int_equal(unlink(wal), 0);
+	name_of(".manifest", wal);
+	assert_int_equal(unlink(wal), 0);
 	assert_int_equal(rmdir(folder), 0);
 	assert_int_equal(spool_test_push(&t, 10, 50, "q"), 6);
 	expect_all_there(reader, "was removed while it was in use");

@@ -2,7 +2,7 @@
  * A journal on disk.  A push is one transaction of spool_store: the rows as bytes and the position
  * their input may resume from.
  *   - full (capacity): -ENOSPC; the core waits or drops.  The same while the disk is full.
- *   - the file cannot be used at the start: spool_open.c sets it aside.
+ *   - the file cannot be used, at the start or later: spool_rebuild.c.
  * In memory are at most what is on loan, and SPOOL_CACHE of the newest.
  */
 #include "spool.h"
@@ -15,6 +15,8 @@
 
 #include "cleanup.h"
 #include "file_check.h"
+#include "spool_check.h"
+#include "spool_file.h"
 
 enum {
 	SPOOL_RESERVE = 64 << 20, /* of the capacity, for the WAL; a quarter of small ones */
@@ -26,17 +28,13 @@ enum spool_sync { SPOOL_FULL, SPOOL_NORMAL };
 
 struct spool_config {
 	const char *path;
-	int64_t capacity, sync;
+	int64_t capacity, sync, keep;
 };
 
 /* ---- Pushing ------------------------------------------------------------------ */
 
-struct spool_limits {
-	uint64_t file, wal, entry;
-};
-
 /* The file and its WAL together stay within the capacity. */
-static struct spool_limits spool_limits(const struct spool *spool)
+struct spool_limits spool_limits(const struct spool *spool)
 {
 	uint64_t capacity = (uint64_t)atomic_load(&spool->capacity);
 	uint64_t reserve = capacity / 4 < SPOOL_RESERVE ? capacity / 4 : SPOOL_RESERVE;
@@ -47,13 +45,42 @@ static int spool_make_room(struct spool *spool, size_t len)
 {
 	struct spool_limits limits = spool_limits(spool);
 	uint64_t needed = (len / (SPOOL_PAGE - 4) + SPOOL_ENTRY_PAGES) * SPOOL_PAGE;
-	if (limits.wal != spool->wal && spool_store_limit_wal(spool->store, limits.wal) == 0)
+	if (limits.wal != spool->wal && spool_store_limit_wal(spool->store, limits.wal) == 0) {
 		spool->wal = limits.wal;
+		spool->manifest.limit = limits.wal / 8;
+	}
 	if (len > limits.entry)
 		return -EMSGSIZE;
+	while (spool->store->bytes + needed > limits.file && spool_keep_shrink(spool))
+		;
 	if (spool->store->bytes + needed > limits.file)
 		return spool->store->entries > 0 ? -ENOSPC : -EMSGSIZE;
 	return 0;
+}
+
+static void spool_record_push(struct spool *spool, const struct tally_batch *batch,
+			      const struct spool_store_push *push)
+{
+	struct spool_record record = {.type = RECORD_ENTRY,
+				      .sequence = spool->store->last_sequence,
+				      .count = batch->n_rows,
+				      .texts = {push->table}};
+	for (uint32_t r = 0; r < batch->n_rows; r++) {
+		const struct tally_cell *time = &batch->cells[(size_t)r * batch->table->n_columns];
+		if (!time->set)
+			continue;
+		if (record.first == 0 || time->i < record.first)
+			record.first = time->i;
+		if (record.last == 0 || time->i > record.last)
+			record.last = time->i;
+	}
+	if (push->position) {
+		record.texts[1] = push->source;
+		record.texts[2] = push->position;
+	}
+	spool_manifest_add(&spool->manifest, &record);
+	if (push->position && spool->again)
+		spool_again_end(spool, push->source);
 }
 
 static int spool_push(void *self, const struct tally_batch *batch, const char *source,
@@ -78,10 +105,13 @@ static int spool_push(void *self, const struct tally_batch *batch, const char *s
 		.position = source ? position : NULL,
 		.full_sync = atomic_load(&spool->full_sync),
 	};
-	r = spool_store_push(spool->store, &push);
+	do
+		r = spool_store_push(spool->store, &push);
+	while (spool_mend(spool, r) || (r == -ENOSPC && spool_keep_shrink(spool)));
 	if (r < 0)
 		return r;
 	*ret_sequence = spool->store->last_sequence;
+	spool_record_push(spool, batch, &push);
 	/* Without memory for it, it is read from the file later. */
 	spool_held_add(&spool->held, *ret_sequence, batch);
 	spool_shrink(spool);
@@ -93,8 +123,8 @@ static void spool_usage(void *self, struct tally_usage *ret)
 	const struct spool *spool = self;
 	*ret = (struct tally_usage){.bytes = spool->store->bytes,
 				    .capacity = spool_limits(spool).file,
-				    .entries = spool->store->entries,
-				    .rows = spool->store->rows};
+				    .entries = spool->store->entries - spool->store->kept_entries,
+				    .rows = spool->store->rows - spool->store->kept_rows};
 }
 
 static int spool_position(void *self, const char *source, const char **ret)
@@ -123,19 +153,26 @@ static int spool_reconfigure(void *self, const void *config)
 				  fresh->path, spool->path);
 	atomic_store(&spool->capacity, fresh->capacity);
 	atomic_store(&spool->full_sync, fresh->sync == SPOOL_FULL);
+	atomic_store(&spool->keep.period, fresh->keep);
 	return 0;
 }
 
 static void spool_stop(void *self)
 {
 	struct spool *spool = self;
-	if (spool->store && spool->store->rows > 0)
+	struct tally_usage usage = {0};
+	if (spool->store)
+		spool_usage(spool, &usage);
+	if (usage.rows > 0)
 		tally_log(spool->ctx, TALLY_NOTICE,
-			  "%" PRIu64 " rows in %" PRIu64 " batches are kept in %s",
-			  spool->store->rows, spool->store->entries, spool->path);
+			  "%" PRIu64 " rows in %" PRIu64 " batches are kept in %s", usage.rows,
+			  usage.entries, spool->path);
 	spool_unload_readers(spool);
 	spool_held_done(&spool->held);
 	spool_store_close(spool->store);
+	spool_manifest_close(&spool->manifest);
+	spool_lost_done(spool);
+	spool_again_done(spool);
 	spool->store = NULL;
 	spool->wal = 0;
 	spool->missing = false;
@@ -150,28 +187,75 @@ static void spool_keep_room(const struct spool *spool)
 	spool_store_reserve(spool->store, wal, file);
 }
 
+/* Gone although the manifest is there: a daemon that had a new file would count nothing as lost. */
+static int spool_open_file(struct spool *spool)
+{
+	int r = spool_file_settle(spool->ctx, spool->path);
+	if (r < 0)
+		return r;
+	if (spool_file_size(spool->path, "") <= 0 && spool_file_size(spool->path, "-wal") <= 0) {
+		struct spool_known *known = spool_known_load(&spool->manifest);
+		bool was_there = known != NULL;
+		spool_known_destroy(known);
+		if (was_there)
+			return tally_fail(spool->ctx, EBADMSG, "%s is empty, 0 bytes, or gone",
+					  spool->path);
+	}
+	return spool_store_open(spool->ctx, spool->path, &spool->store);
+}
+
+static int spool_open_verified(struct spool *spool)
+{
+	int r = spool_open_file(spool);
+	if (r == 0)
+		r = spool_load_readers(spool);
+	return r == 0 ? spool_verify(spool) : r;
+}
+
+static int spool_open_anew(struct spool *spool)
+{
+	auto_free char *why = strdup(tally_reason(spool->ctx));
+	if (spool->store)
+		spool->store->damaged = true;
+	spool_unload_readers(spool);
+	spool_store_close(spool->store);
+	spool->store = NULL;
+	int r = spool_rebuild_at_start(spool, why ? why : "is damaged");
+	if (r == 0)
+		r = spool_store_open(spool->ctx, spool->path, &spool->store);
+	return r == 0 ? spool_load_readers(spool) : r;
+}
+
+static int spool_open(struct spool *spool)
+{
+	int r = spool_open_verified(spool);
+	if (r == -EBADMSG)
+		r = spool_open_anew(spool);
+	return r == 0 ? spool_match(spool) : r;
+}
+
 static int spool_start(void *self)
 {
 	struct spool *spool = self;
-	int r = spool_store_open(spool->ctx, spool->path, &spool->store);
+	int r = spool_open(spool);
 	if (r == 0)
 		spool_keep_room(spool);
-	if (r == 0)
-		r = spool_load_readers(spool);
 	if (r < 0) {
 		spool_stop(spool);
 		return r;
 	}
 	spool_place_note(spool);
+	struct tally_usage usage;
+	spool_usage(spool, &usage);
 	tally_log(spool->ctx, TALLY_INFO, "%s: %" PRIu64 " rows in %" PRIu64 " batches wait",
-		  spool->path, spool->store->rows, spool->store->entries);
+		  spool->path, usage.rows, usage.entries);
 	return 0;
 }
 
 static void spool_destroy(void *self)
 {
 	struct spool *spool = self;
-	spool_free_stand_ins(spool);
+	spool_manifest_done(&spool->manifest);
 	free(spool->position);
 	free(spool->path);
 	free(spool);
@@ -199,7 +283,9 @@ static int spool_create(struct tally_ctx *ctx, const void *config, void **ret_se
 	spool->path = spool_path(ctx, config);
 	if (!spool->path)
 		return tally_fail(ctx, ENOMEM, "no memory");
-	int r = spool_reconfigure(spool, config);
+	int r = spool_manifest_init(&spool->manifest, ctx, spool->path);
+	if (r == 0)
+		r = spool_reconfigure(spool, config);
 	if (r < 0)
 		return r;
 	*ret_self = TAKE(spool);
@@ -224,6 +310,15 @@ static const struct tally_option spool_options[] = {
 	 .help = "full: what is in it outlives a power cut; normal: a crash of the daemon.",
 	 .type = TALLY_OPT_CHOICE,
 	 .offset = offsetof(struct spool_config, sync)},
+	{.name = "keep",
+	 .fallback = "0s",
+	 .accepts = "0s..",
+	 .help = "How long rows are kept after all outputs have written them, to be offered again "
+		 "to a database that was restored from a backup or failed over.  At most a third "
+		 "of "
+		 "the capacity, and new rows go first.",
+	 .type = TALLY_OPT_DURATION,
+	 .offset = offsetof(struct spool_config, keep)},
 	{0},
 };
 
@@ -234,6 +329,8 @@ static const struct tally_metric spool_metrics[] = {
 	[SPOOL_MISSING] = {.name = "file_missing",
 			   .help = "1 while it is not in its place and cannot be put back.",
 			   .kind = TALLY_METRIC_GAUGE},
+	[SPOOL_SET_ASIDE] = {.name = "set_aside",
+			     .help = "Times the file was damaged, set aside and made anew."},
 	{.name = NULL},
 };
 
@@ -250,11 +347,25 @@ static const struct tally_buffer spool_buffer = {
 	.usage = spool_usage,
 	.survey = spool_survey,
 	.forget_absent = spool_forget_absent,
+	.lost = spool_lost,
+	.resume = spool_resume,
+	.writer = spool_writer,
+	.stored = spool_stored,
+	.behind = spool_behind,
 };
 
 static int spool_check(struct tally_ctx *ctx, const void *config)
 {
 	return file_check_write(ctx, "path", ((const struct spool_config *)config)->path, 1);
+}
+
+static int spool_command(struct tally_ctx *ctx, const void *config,
+			 const struct tally_command *command)
+{
+	auto_free char *path = spool_path(ctx, config);
+	if (command->argc < 1 || strcmp(command->argv[0], "check") != 0)
+		return tally_fail(ctx, ENOSYS, "a spool can only be checked");
+	return path ? spool_check_run(ctx, path) : tally_fail(ctx, ENOMEM, "no memory");
 }
 
 TALLY_PLUGIN(.name = "spool", .version = TALLYD_VERSION,
@@ -263,4 +374,5 @@ TALLY_PLUGIN(.name = "spool", .version = TALLYD_VERSION,
 	     .options = spool_options, .metrics = spool_metrics,
 	     .config_size = sizeof(struct spool_config), .create = spool_create,
 	     .start = spool_start, .stop = spool_stop, .destroy = spool_destroy,
-	     .reconfigure = spool_reconfigure, .buffer = &spool_buffer, .check = spool_check)
+	     .reconfigure = spool_reconfigure, .buffer = &spool_buffer, .command = spool_command,
+	     .check = spool_check)

@@ -1,6 +1,7 @@
 /*
- * What spool.c (life, pushing), spool_read.c (readers), spool_drop.c (taking out) and spool_place.c
- * (the file taken away) share.  Nobody else's.  Under the core's lock, but for the two atomics.
+ * What the files of the plugin share: spool.c (life, pushing), spool_read.c (readers), spool_drop.c
+ * (taking out), spool_place.c (the file taken away), spool_rebuild.c, spool_lost.c and
+ * spool_match.c (damage).  Nobody else's.  Under the core's lock, but for the atomics.
  */
 #ifndef TALLYD_SPOOL_H
 #define TALLYD_SPOOL_H
@@ -10,6 +11,7 @@
 
 #include "file_place.h"
 #include "spool_held.h"
+#include "spool_manifest.h"
 #include "spool_store.h"
 
 enum {
@@ -20,10 +22,38 @@ enum {
 struct spool_reader {
 	char *name; /* NULL: forgotten, the place is free */
 	uint64_t settled, given;
-	bool open; /* in this life of the daemon */
+	uint64_t stored;     /* the last one that its output has said it has */
+	size_t told;         /* of the losses */
+	uint64_t lost_after; /* where it was when they began */
+	bool open;           /* in this life of the daemon */
 };
 
-struct spool_stand_in; /* spool_drop.c */
+struct spool_loss {
+	uint64_t sequence;
+	const char *table;
+	uint32_t rows;
+};
+
+struct spool_name {
+	struct spool_name *next;
+	char text[];
+};
+
+enum { SPOOL_KEEP_MARKS = 64 };
+struct spool_keep_mark {
+	int64_t at; /* monotonic */
+	uint64_t settled;
+};
+struct spool_keep {
+	atomic_int_least64_t period;
+	struct spool_keep_mark marks[SPOOL_KEEP_MARKS]; /* oldest first */
+	uint32_t n;
+	uint64_t released; /* old enough up to here */
+};
+
+/* How often all of it was made anew: a disk that damages it time and again is not filled. */
+enum { SPOOL_REBUILDS = 4 };
+#define SPOOL_REBUILD_PAUSE INT64_C(60000000000)
 
 struct spool {
 	struct tally_ctx *ctx;
@@ -36,14 +66,21 @@ struct spool {
 	uint32_t n_readers;
 	char *position; /* the one asked for last */
 	uint64_t wal;   /* bytes it is limited to now */
-	struct spool_stand_in *stand_ins;
 	struct file_place place, wal_place;
 	bool missing; /* it is not in its place and could not be put back so far */
 	int64_t put_back_due;
+	struct spool_manifest manifest;
+	struct spool_keep keep;
+	struct spool_loss *losses; /* that not all readers were told of */
+	size_t n_losses, losses_size;
+	struct spool_name *names; /* their tables */
+	struct spool_name *again; /* sources that begin again */
+	unsigned rebuilds;
+	int64_t rebuilt; /* the last time it was tried, monotonic */
 };
 
 /* As the plugin declares them. */
-enum { SPOOL_TAKEN_AWAY, SPOOL_MISSING };
+enum { SPOOL_TAKEN_AWAY, SPOOL_MISSING, SPOOL_SET_ASIDE };
 
 /* ---- spool_read.c ---- */
 
@@ -53,6 +90,12 @@ const struct spool_reader *spool_find_loan(const struct spool *spool, uint64_t s
 void spool_shrink(struct spool *spool);
 /* Has the entry in memory from now on.  -EBADMSG: it cannot be read any more. */
 int spool_fetch(struct spool *spool, uint64_t sequence);
+/* Up to where all readers have settled; without any, `last`. */
+uint64_t spool_settled(const struct spool *spool, uint64_t last);
+/* There is such a reader, and it has settled that at least. */
+int spool_note_reader(struct spool *spool, const char *name, uint64_t settled);
+/* Of a file that was opened anew: what of it all readers have settled. */
+int spool_measure_kept(struct spool *spool);
 /* Those that the file knows. */
 int spool_load_readers(struct spool *spool);
 void spool_unload_readers(struct spool *spool);
@@ -60,6 +103,11 @@ void spool_unload_readers(struct spool *spool);
 int spool_open_reader(void *self, const char *name, uint32_t *ret_reader, uint64_t *ret_rows);
 int spool_forget_reader(void *self, const char *name);
 int spool_forget_absent(void *self);
+struct spool_limits {
+	uint64_t file, wal, entry;
+};
+struct spool_limits spool_limits(const struct spool *spool); /* spool.c */
+
 int spool_peek(void *self, uint32_t reader, bool rewind, uint32_t max_rows, struct tally_entry *ret,
 	       uint32_t max_entries, uint32_t *ret_n);
 int spool_survey(void *self, uint32_t reader, tally_survey_fn *each, void *arg);
@@ -71,10 +119,51 @@ int spool_settle(void *self, uint32_t reader, uint64_t up_to_sequence);
 void spool_place_note(struct spool *spool);
 /* Puts it back if somebody has taken it away.  -ENOSPC: that cannot be done now. */
 int spool_place_keep(struct spool *spool);
+void spool_record_reader(struct spool *spool, const struct spool_reader *reader);
 
 /* ---- spool_drop.c ---- */
 
 int spool_drop_oldest(void *self, uint64_t after_sequence, struct tally_entry *ret);
-void spool_free_stand_ins(struct spool *spool);
+
+/* ---- spool_rebuild.c ---- */
+
+/* spool_store_open() could not use the file: makes one that it can. */
+int spool_rebuild_at_start(struct spool *spool, const char *why);
+/* After a call that returned r: true if that was damage and is mended, so that the call is to be
+ * made again. */
+bool spool_mend(struct spool *spool, int r);
+/* Another file is the spool from now on, with the same entries.  Closes the old one. */
+int spool_adopt(struct spool *spool, struct spool_store *fresh);
+
+/* ---- spool_lost.c ---- */
+
+int spool_lost_add(struct spool *spool, uint64_t sequence, const char *table, uint32_t rows);
+/* Before some are added: what a reader has settled by now is none of its losses. */
+void spool_lost_begin(struct spool *spool);
+void spool_lost_cut(struct spool *spool, size_t n); /* as if no more than n had been added */
+void spool_lost_done(struct spool *spool);
+int spool_lost(void *self, uint32_t reader, tally_survey_fn *each, void *arg);
+
+int spool_again_load(struct spool *spool, const struct spool_known *known);
+void spool_again_end(struct spool *spool, const char *source); /* it has begun again */
+void spool_again_done(struct spool *spool);
+int spool_resume(void *self, const char *source, const char **ret);
+
+/* ---- spool_keep.c ---- */
+
+/* What may be deleted, when all have settled up to there. */
+uint64_t spool_keep_until(struct spool *spool, uint64_t settled);
+/* Deletes the older half of what is only kept.  false: there is none. */
+bool spool_keep_shrink(struct spool *spool);
+const char *spool_writer(void *self);
+int spool_stored(void *self, uint32_t reader, uint64_t sequence);
+int spool_behind(void *self, uint32_t reader, const struct tally_ledger *ledger,
+		 tally_missing_fn *each, void *arg);
+
+/* ---- spool_match.c ---- */
+
+int spool_match(struct spool *spool); /* the manifest to the spool */
+/* Every entry that waits, by its checksum; for some seconds at most.  -EBADMSG: one is damaged. */
+int spool_verify(struct spool *spool);
 
 #endif

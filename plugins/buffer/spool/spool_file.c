@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 #include "folder.h"
@@ -88,7 +89,9 @@ static int spool_file_move(struct tally_ctx *ctx, const char *path, const char *
 	auto_free char *old = NULL, *new = NULL;
 	if (asprintf(&old, "%s%s", path, suffix) < 0 || asprintf(&new, "%s%s", to, suffix) < 0)
 		return tally_fail(ctx, ENOMEM, "no memory");
-	if (rename(old, new) == 0 || (errno == ENOENT && suffix[0]))
+	if (suffix[0] && spool_file_size(path, suffix) == 0)
+		unlink(old); /* there is nothing in it to look at */
+	if (rename(old, new) == 0 || errno == ENOENT)
 		return 0;
 	return tally_fail(ctx, errno, "%s: cannot be set aside: %s", old, strerror(errno));
 }
@@ -102,6 +105,7 @@ int spool_file_set_aside(struct tally_ctx *ctx, const char *path, char **ret_nam
 		name = NULL;
 		return tally_fail(ctx, ENOMEM, "no memory");
 	}
+	bool there = spool_file_size(path, "") >= 0;
 	int r = spool_file_move(ctx, path, name, "-wal");
 	if (r == 0)
 		r = spool_file_move(ctx, path, name, "-journal");
@@ -109,7 +113,8 @@ int spool_file_set_aside(struct tally_ctx *ctx, const char *path, char **ret_nam
 		r = spool_file_move(ctx, path, name, "");
 	if (r < 0)
 		return r;
-	*ret_name = TAKE(name);
+	if (there)
+		*ret_name = TAKE(name);
 	return 0;
 }
 
@@ -163,4 +168,42 @@ void spool_file_tell_empty(struct tally_ctx *ctx, const char *path)
 			  "it "
 			  "is begun anew",
 			  path);
+}
+
+/* ---- One that was made anew --------------------------------------------------- */
+
+int spool_file_put(struct tally_ctx *ctx, const char *from, const char *path)
+{
+	auto_free char *copy = strdup(path);
+	if (!copy)
+		return tally_fail(ctx, ENOMEM, "no memory");
+	if (rename(from, path) < 0)
+		return tally_fail(ctx, errno, "%s: cannot take its place: %s", from,
+				  strerror(errno));
+	return spool_file_sync_folder(ctx, dirname(copy));
+}
+
+int spool_file_sync(struct tally_ctx *ctx, const char *path)
+{
+	auto_close int fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd >= 0 && fsync(fd) == 0)
+		return 0;
+	return tally_fail(ctx, errno, "%s: %s", path, strerror(errno));
+}
+
+int spool_file_settle(struct tally_ctx *ctx, const char *path)
+{
+	auto_free char *fresh = NULL, *aside = NULL;
+	if (asprintf(&fresh, "%s.new", path) < 0) {
+		fresh = NULL;
+		return tally_fail(ctx, ENOMEM, "no memory");
+	}
+	if (spool_file_size(fresh, "") < 0)
+		return 0;
+	if (spool_file_size(path, "") >= 0) {
+		unlink(fresh);
+		return 0;
+	}
+	int r = spool_file_set_aside(ctx, path, &aside); /* a log without its file */
+	return r == 0 ? spool_file_put(ctx, fresh, path) : r;
 }

@@ -9,7 +9,8 @@
 
 /* Makes the folder (0700) and an empty file (0600) if they are missing. */
 int spool_file_make(struct tally_ctx *ctx, const char *path);
-/* Renames it, and what SQLite keeps beside it, to PATH.corrupt-TIME; ret_name: that. */
+/* Renames it, and what SQLite keeps beside it, to PATH.corrupt-TIME; ret_name: that,
+ * unchanged if there was no such file. */
 int spool_file_set_aside(struct tally_ctx *ctx, const char *path, char **ret_name);
 /* Makes the folder of a path, if it is missing. */
 int spool_file_make_place(struct tally_ctx *ctx, const char *path);
@@ -19,6 +20,12 @@ int spool_file_keep_found(struct tally_ctx *ctx, const char *path);
 int spool_file_take_copy(struct tally_ctx *ctx, const char *path);
 /* Says so if the file is there and has no bytes, as no spool is that was ever used. */
 void spool_file_tell_empty(struct tally_ctx *ctx, const char *path);
+/* A rebuild that did not come to its end: PATH.new takes its place, or goes if PATH is there. */
+int spool_file_settle(struct tally_ctx *ctx, const char *path);
+/* Another file in its place, for good. */
+int spool_file_put(struct tally_ctx *ctx, const char *from, const char *path);
+/* What is in it has reached the disk. */
+int spool_file_sync(struct tally_ctx *ctx, const char *path);
 /* Bytes; -1: not there. */
 int64_t spool_file_size(const char *path, const char *suffix);
 

@@ -1,8 +1,8 @@
 /*
  * Opening: the file is made if it is missing → SQLite opens it and takes its lock for good → it is
  * a spool of ours and whole → its sums are counted → this boot is noted.
- *   - not ours, newer than this version, truncated, damaged: set aside, told with what was in it,
- *     and begun anew.  A file that was not closed is read in full for that.
+ *   - not ours, newer than this version, truncated, damaged: -EBADMSG, see spool_rebuild.c.  The
+ *     file is read for that, for some seconds at most.
  *   - locked: told; nothing is touched.
  *   - not closed, and the machine has booted since: with sync = normal the newest entries may be
  *     missing although an output has written them, so that its ledger would take entries under
@@ -19,10 +19,13 @@
 #include "cleanup.h"
 #include "spool_file.h"
 #include "spool_store.h"
+#include "sqlite_check.h"
 
-static const uint64_t spool_leap = 1ULL << 32;
+/* How long it may take to look at all of it: of a file that was closed, and of one that was not. */
+#define SPOOL_CHECK_CLOSED INT64_C(5000000000)
+#define SPOOL_CHECK_KILLED INT64_C(30000000000)
 
-static const char spool_schema[] =
+const char spool_schema[] =
 	"BEGIN IMMEDIATE;"
 	"CREATE TABLE spool (writer TEXT NOT NULL, last_sequence INTEGER NOT NULL,"
 	" boot TEXT NOT NULL);"
@@ -84,18 +87,23 @@ static int spool_bad(struct spool_store *store, const char *why)
 
 /* ---- Is it one of ours? ------------------------------------------------------- */
 
-static int spool_create_tables(struct spool_store *store)
+char *spool_store_new_writer(struct tally_ctx *ctx)
 {
 	uint64_t number;
+	char *writer;
 	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
-		return tally_fail(store->ctx, EIO, "no random number: %s", strerror(errno));
-	char *writer = sqlite3_mprintf("%s/%s/%016llx", store->ctx->writer, store->ctx->name,
-				       (unsigned long long)number);
+		return NULL;
+	return asprintf(&writer, "%s/%s/%016" PRIx64, ctx->writer, ctx->name, number) < 0 ? NULL
+											  : writer;
+}
+
+static int spool_create_tables(struct spool_store *store)
+{
+	auto_free char *writer = spool_store_new_writer(store->ctx);
 	char *sql = writer ? sqlite3_mprintf(spool_schema, writer, SPOOL_APPLICATION, SPOOL_FORMAT)
 			   : NULL;
 	int r = sql ? spool_exec(store, sql) : tally_fail(store->ctx, ENOMEM, "no memory");
 	sqlite3_free(sql);
-	sqlite3_free(writer);
 	return r;
 }
 
@@ -146,11 +154,17 @@ static int spool_check_size(struct spool_store *store)
 	return size < pages * SPOOL_PAGE ? spool_bad(store, "is truncated") : 0;
 }
 
-static int spool_take_verdict(struct spool_store *store, sqlite3_stmt *row, void *arg)
+static int spool_check_pages(struct spool_store *store, bool closed)
 {
-	const void *text = sqlite3_column_text(row, 0);
-	(void)arg;
-	return text && strcmp(text, "ok") == 0 ? 0 : spool_bad(store, text ? text : "is damaged");
+	struct sqlite_verdict verdict;
+	int r = sqlite_check(store->ctx, store->db, "PRAGMA quick_check(1)",
+			     closed ? SPOOL_CHECK_CLOSED : SPOOL_CHECK_KILLED, &verdict);
+	if (r == 0 && !verdict.whole)
+		return spool_bad(store, verdict.text);
+	if (r == -ETIMEDOUT)
+		tally_log(store->ctx, TALLY_INFO, "%s: is large, only a part of it was checked",
+			  store->path);
+	return r == -ETIMEDOUT ? 0 : r;
 }
 
 /* The sums, and what has to be known of the last life. */
@@ -188,8 +202,8 @@ static int spool_read_past(struct spool_store *store, struct spool_past *past)
 			  past);
 	if (r == 0 && !past->writer[0])
 		r = spool_bad(store, "is damaged: it does not say whose it is");
-	if (r == 0 && past->boot[0])
-		r = spool_ask(store, "PRAGMA quick_check(1)", spool_take_verdict, NULL);
+	if (r == 0)
+		r = spool_check_pages(store, !past->boot[0]);
 	if (r == 0)
 		r = spool_ask(store,
 			      "SELECT count(*), coalesce(sum(rows), 0), "
@@ -237,10 +251,11 @@ static int spool_go_on(struct spool_store *store, const struct spool_past *past)
 	store->entries = (uint64_t)past->entries;
 	store->rows = (uint64_t)past->rows;
 	store->positions = (uint64_t)past->positions;
+	store->newest = (uint64_t)past->newest;
 	store->last_sequence =
 		(uint64_t)spool_larger(past->noted, spool_larger(past->newest, past->settled));
 	if (past->boot[0] && strcmp(past->boot, boot) != 0)
-		store->last_sequence += spool_leap;
+		store->last_sequence += SPOOL_LEAP;
 	return spool_note_boot(store, boot);
 }
 
@@ -264,40 +279,6 @@ static int spool_use(struct spool_store *store)
 	return r;
 }
 
-/* ---- Setting aside ------------------------------------------------------------ */
-
-/* As far as the file still tells. */
-static void spool_describe_loss(struct spool_store *store, char *ret, size_t size)
-{
-	struct spool_past past = {.entries = -1};
-	if (store->db &&
-	    spool_ask(store, "SELECT count(*), sum(rows), 0 FROM entry", spool_take_sums, &past) ==
-		    0 &&
-	    past.entries >= 0)
-		snprintf(ret, size, "%" PRId64 " rows in %" PRId64 " batches were waiting in it",
-			 past.rows, past.entries);
-	else
-		snprintf(ret, size, "what was waiting in it is not known");
-}
-
-static int spool_set_aside(struct spool_store *store, const char *why)
-{
-	char loss[128];
-	auto_free char *name = NULL;
-	spool_describe_loss(store, loss, sizeof(loss));
-	sqlite3_close_v2(store->db);
-	store->db = NULL;
-	int r = spool_file_set_aside(store->ctx, store->path, &name);
-	if (r < 0)
-		return r;
-	tally_log(store->ctx, TALLY_ERROR,
-		  "%s; set aside as %s and begun anew: %s and is not delivered, inputs resume "
-		  "without its positions",
-		  why, name, loss);
-	store->damaged = false;
-	return 0;
-}
-
 /* ---- Life --------------------------------------------------------------------- */
 
 static int spool_connect(struct spool_store *store)
@@ -317,8 +298,7 @@ static int spool_connect(struct spool_store *store)
 
 static void spool_store_free(struct spool_store *store)
 {
-	for (int i = 0; i < SPOOL_N_STATEMENTS; i++)
-		sqlite3_finalize(store->statements[i]);
+	spool_store_finalize(store);
 	sqlite3_close_v2(store->db);
 	free(store->writer);
 	free(store->path);
@@ -333,12 +313,6 @@ int spool_store_open(struct tally_ctx *ctx, const char *path, struct spool_store
 	store->ctx = ctx;
 	store->path = strdup(path);
 	int r = store->path ? spool_connect(store) : tally_fail(ctx, ENOMEM, "no memory");
-	if (r == -EBADMSG) {
-		auto_free char *why = strdup(tally_reason(ctx));
-		r = spool_set_aside(store, why ? why : "is damaged");
-		if (r == 0)
-			r = spool_connect(store);
-	}
 	if (r < 0) {
 		spool_store_free(store);
 		return r;

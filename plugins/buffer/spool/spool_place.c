@@ -65,13 +65,7 @@ static int spool_place_put_back(struct spool *spool)
 		r = spool_store_open(spool->ctx, spool->path, &fresh);
 	if (r < 0)
 		return r;
-	if (fresh->last_sequence < old->last_sequence)
-		fresh->last_sequence = old->last_sequence;
-	spool->store = fresh;
-	spool->wal = 0;
-	spool_store_close(old); /* its name is gone: SQLite touches nothing at the path */
-	spool_place_note(spool);
-	return 0;
+	return spool_adopt(spool, fresh);
 }
 
 static void spool_place_tell(struct spool *spool, const char *suffix, enum file_found found)

@@ -1,8 +1,8 @@
 /*
  * A reader is given batches from memory while it keeps up, else they are read and decoded when it
  * asks.  What every reader has settled is deleted in the transaction that moves the last cursor.
- * What can fail: the file cannot be read (the caller is told), an entry cannot be decoded
- * (-EBADMSG, spool_drop.c), the disk is full (no cursor moves; the next settling makes up for it).
+ * What can fail: the file cannot be read (the caller is told), it is damaged (spool_rebuild.c, and
+ * once more), the disk is full (no cursor moves; the next settling makes up for it).
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -42,6 +42,11 @@ static uint64_t spool_passed(const struct spool *spool, const struct spool_reade
 	return settled;
 }
 
+uint64_t spool_settled(const struct spool *spool, uint64_t last)
+{
+	return spool_passed(spool, NULL, last);
+}
+
 static struct spool_reader *spool_find_reader(const struct spool *spool, const char *name)
 {
 	for (uint32_t i = 0; i < spool->n_readers; i++)
@@ -67,9 +72,29 @@ static struct spool_reader *spool_add_reader(struct spool *spool, const char *na
 	char *copy = strdup(name);
 	if (!copy)
 		return NULL;
-	spool->readers[i] =
-		(struct spool_reader){.name = copy, .settled = settled, .given = settled};
+	spool->readers[i] = (struct spool_reader){
+		.name = copy, .settled = settled, .given = settled, .lost_after = settled};
 	return &spool->readers[i];
+}
+
+int spool_note_reader(struct spool *spool, const char *name, uint64_t settled)
+{
+	struct spool_reader *reader = spool_find_reader(spool, name);
+	if (!reader)
+		reader = spool_add_reader(spool, name, settled);
+	if (!reader)
+		return tally_fail(spool->ctx, ENOMEM, "no memory");
+	if (reader->settled < settled)
+		reader->settled = settled;
+	return 0;
+}
+
+void spool_record_reader(struct spool *spool, const struct spool_reader *reader)
+{
+	spool_manifest_add(&spool->manifest, &(struct spool_record){.type = RECORD_READER,
+								    .sequence = reader->settled,
+								    .count = reader->stored,
+								    .texts = {reader->name}});
 }
 
 static void spool_remove_reader(struct spool_reader *reader)
@@ -90,33 +115,55 @@ static int spool_begin_reader(struct spool *spool, const char *name, struct spoo
 	if (r < 0 && r != -ENOENT)
 		return r;
 	uint64_t settled = r == 0 ? oldest - 1 : spool->store->last_sequence;
-	r = spool_store_settle(spool->store, name, settled, 0);
+	if (spool->n_readers > 0 && settled < spool_settled(spool, spool->store->last_sequence))
+		settled = spool_settled(spool, spool->store->last_sequence); /* the rest is kept */
+	r = spool_store_settle(spool->store, name, settled, 0, 0);
 	if (r < 0)
 		return r;
 	*ret = spool_add_reader(spool, name, settled);
-	return *ret ? 0 : tally_fail(spool->ctx, ENOMEM, "no memory");
+	if (!*ret)
+		return tally_fail(spool->ctx, ENOMEM, "no memory");
+	spool_record_reader(spool, *ret);
+	return 0;
+}
+
+static int spool_find_or_begin(struct spool *spool, const char *name, struct spool_reader **ret,
+			       uint64_t *ret_rows)
+{
+	*ret = spool_find_reader(spool, name);
+	int r = *ret ? 0 : spool_begin_reader(spool, name, ret);
+	return r < 0 ? r : spool_store_waiting(spool->store, (*ret)->settled, ret_rows);
 }
 
 int spool_open_reader(void *self, const char *name, uint32_t *ret_reader, uint64_t *ret_rows)
 {
 	struct spool *spool = self;
-	struct spool_reader *reader = spool_find_reader(spool, name);
-	int r = reader ? 0 : spool_begin_reader(spool, name, &reader);
+	struct spool_reader *reader;
+	uint64_t rows;
+	int r = spool_find_or_begin(spool, name, &reader, &rows);
+	while (spool_mend(spool, r))
+		r = spool_find_or_begin(spool, name, &reader, &rows);
 	if (r < 0)
 		return r;
 	reader->given = reader->settled;
 	reader->open = true;
 	*ret_reader = (uint32_t)(reader - spool->readers);
-	return spool_store_waiting(spool->store, reader->settled, ret_rows);
+	*ret_rows = rows;
+	return 0;
 }
 
 /* Without any reader left nobody waits for anything. */
 static int spool_forget(struct spool *spool, struct spool_reader *reader)
 {
 	uint64_t passed = spool_passed(spool, reader, spool->store->last_sequence);
-	int r = spool_store_forget(spool->store, reader->name, passed);
+	int r;
+	do
+		r = spool_store_forget(spool->store, reader->name, passed);
+	while (spool_mend(spool, r));
 	if (r < 0)
 		return r;
+	spool_manifest_add(&spool->manifest,
+			   &(struct spool_record){.type = RECORD_FORGET, .texts = {reader->name}});
 	spool_remove_reader(reader);
 	spool_held_forget(&spool->held, passed);
 	return 0;
@@ -158,9 +205,16 @@ static int spool_take_reader(void *arg, const struct spool_store_entry *row)
 		       : tally_fail(spool->ctx, ENOMEM, "no memory");
 }
 
+int spool_measure_kept(struct spool *spool)
+{
+	uint64_t last = spool->n_readers ? spool->store->last_sequence : 0;
+	return spool_store_set_back(spool->store, NULL, 0, spool_settled(spool, last));
+}
+
 int spool_load_readers(struct spool *spool)
 {
-	return spool_store_readers(spool->store, spool_take_reader, spool);
+	int r = spool_store_readers(spool->store, spool_take_reader, spool);
+	return r < 0 ? r : spool_measure_kept(spool);
 }
 
 void spool_unload_readers(struct spool *spool)
@@ -185,6 +239,8 @@ static int spool_decode(void *arg, const struct spool_store_entry *entry)
 		r = spool_held_add(&spool->held, entry->sequence, batch);
 	if (batch)
 		tally_batch_drop(spool->ctx, batch);
+	if (r == -EBADMSG)
+		spool->store->damaged = true;
 	return r;
 }
 
@@ -225,7 +281,9 @@ int spool_peek(void *self, uint32_t reader_id, bool rewind, uint32_t max_rows,
 	size_t lent = spool_held_bytes(&spool->held, reader->settled, reader->given);
 	while (n < max_entries && rows < max_rows && lent < SPOOL_LOAN) {
 		const struct spool_held_entry *held = NULL;
-		r = spool_fetch_next(spool, reader, &held);
+		do
+			r = spool_fetch_next(spool, reader, &held);
+		while (spool_mend(spool, r));
 		if (r < 0)
 			break;
 		ret[n++] = (struct tally_entry){.batch = held->batch,
@@ -257,8 +315,10 @@ int spool_survey(void *self, uint32_t reader_id, tally_survey_fn *each, void *ar
 {
 	struct spool *spool = self;
 	struct spool_survey survey = {each, arg};
-	return spool_store_survey(spool->store, spool->readers[reader_id].settled,
-				  spool_survey_entry, &survey);
+	int r = spool_store_survey(spool->store, spool->readers[reader_id].settled,
+				   spool_survey_entry, &survey);
+	/* What was told is told: the core asks again. */
+	return spool_mend(spool, r) ? -EAGAIN : r;
 }
 
 /* ---- Letting go --------------------------------------------------------------- */
@@ -272,13 +332,21 @@ int spool_settle(void *self, uint32_t reader_id, uint64_t up_to_sequence)
 		return 0;
 	spool_place_keep(spool); /* it can be read and settled all the same */
 	uint64_t passed = spool_passed(spool, reader, up_to_sequence);
-	int r = spool_store_settle(spool->store, reader->name, up_to_sequence, passed);
+	uint64_t gone = spool_keep_until(spool, passed);
+	int r;
+	do
+		r = spool_store_settle(spool->store, reader->name, up_to_sequence, passed, gone);
+	while (spool_mend(spool, r));
 	if (r < 0)
 		return r;
 	reader->settled = up_to_sequence;
+	spool_record_reader(spool, reader);
+	spool_manifest_shrink(&spool->manifest);
 	if (reader->given < up_to_sequence)
 		reader->given = up_to_sequence;
 	spool_held_forget(&spool->held, passed);
 	spool_shrink(spool);
+	while (spool->store->bytes > spool_limits(spool).file / 3 && spool_keep_shrink(spool))
+		;
 	return 0;
 }

@@ -10,10 +10,13 @@ static const char *const spool_sql[SPOOL_N_STATEMENTS] = {
 	[SPOOL_READ] = "SELECT sequence, table_name, rows, batch FROM entry WHERE sequence = ?1",
 	[SPOOL_SURVEY] = "SELECT sequence, table_name, rows FROM entry WHERE sequence > ?1 "
 			 "ORDER BY sequence",
+	[SPOOL_ORIGINS] = "SELECT e.sequence, e.table_name, e.rows, p.source, p.position "
+			  "FROM entry e LEFT JOIN position p ON p.sequence = e.sequence "
+			  "WHERE e.sequence > ?1 ORDER BY e.sequence",
 	[SPOOL_READERS] = "SELECT settled, name, 0 FROM reader",
 	[SPOOL_WAITING] = "SELECT coalesce(sum(rows), 0) FROM entry WHERE sequence > ?1",
-	[SPOOL_COUNT_UP_TO] = "SELECT count(*), coalesce(sum(rows), 0) FROM entry "
-			      "WHERE sequence <= ?1",
+	[SPOOL_COUNT] = "SELECT count(*), coalesce(sum(rows), 0) FROM entry "
+			"WHERE sequence > ?1 AND sequence <= ?2",
 	[SPOOL_DELETE_UP_TO] = "DELETE FROM entry WHERE sequence <= ?1",
 	[SPOOL_DELETE_ONE] = "DELETE FROM entry WHERE sequence = ?1",
 	[SPOOL_NOTE_LAST] = "UPDATE spool SET last_sequence = ?1",
@@ -80,6 +83,14 @@ int spool_store_prepare(struct spool_store *store)
 				       &store->statements[i], NULL) != SQLITE_OK)
 			return spool_store_fail(store);
 	return 0;
+}
+
+void spool_store_finalize(struct spool_store *store)
+{
+	for (int i = 0; i < SPOOL_N_STATEMENTS; i++) {
+		sqlite3_finalize(store->statements[i]);
+		store->statements[i] = NULL;
+	}
 }
 
 void spool_bind_int(struct spool_store *store, enum spool_statement which, int at, uint64_t value)

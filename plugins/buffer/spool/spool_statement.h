@@ -14,9 +14,10 @@ enum spool_statement {
 	SPOOL_NEXT,
 	SPOOL_READ,
 	SPOOL_SURVEY,
+	SPOOL_ORIGINS,
 	SPOOL_READERS,
 	SPOOL_WAITING,
-	SPOOL_COUNT_UP_TO,
+	SPOOL_COUNT,
 	SPOOL_DELETE_UP_TO,
 	SPOOL_DELETE_ONE,
 	SPOOL_NOTE_LAST,
@@ -34,6 +35,7 @@ enum spool_statement {
 struct spool_store;
 
 int spool_store_prepare(struct spool_store *store);
+void spool_store_finalize(struct spool_store *store);
 int spool_store_fail(struct spool_store *store); /* reports the last error of the connection */
 
 void spool_bind_int(struct spool_store *store, enum spool_statement which, int at, uint64_t value);

@@ -18,6 +18,7 @@
 /* What the sums become when the change is made. */
 struct spool_change {
 	uint64_t last_sequence, entries, rows, positions;
+	uint64_t passed, kept_entries, kept_rows;
 };
 typedef int spool_change_fn(struct spool_store *store, const void *arg,
 			    struct spool_change *change);
@@ -58,7 +59,8 @@ int spool_store_copy(struct spool_store *store)
 static int spool_store_try(struct spool_store *store, spool_change_fn *fn, const void *arg)
 {
 	struct spool_change change = {store->last_sequence, store->entries, store->rows,
-				      store->positions};
+				      store->positions,     store->passed,  store->kept_entries,
+				      store->kept_rows};
 	int r = spool_step(store, SPOOL_BEGIN);
 	if (r < 0)
 		return r;
@@ -74,6 +76,9 @@ static int spool_store_try(struct spool_store *store, spool_change_fn *fn, const
 	store->entries = change.entries;
 	store->rows = change.rows;
 	store->positions = change.positions;
+	store->passed = change.passed;
+	store->kept_entries = change.kept_entries;
+	store->kept_rows = change.kept_rows;
 	spool_store_measure(store);
 	return 0;
 }
@@ -188,6 +193,14 @@ static struct spool_store_entry spool_store_row(struct spool_store *store,
 	};
 }
 
+static struct spool_store_entry spool_store_origin_row(struct spool_store *store)
+{
+	struct spool_store_entry entry = spool_store_row(store, SPOOL_ORIGINS);
+	entry.source = (const void *)sqlite3_column_text(store->statements[SPOOL_ORIGINS], 3);
+	entry.position = (const void *)sqlite3_column_text(store->statements[SPOOL_ORIGINS], 4);
+	return entry;
+}
+
 int spool_store_read(struct spool_store *store, uint64_t sequence, spool_store_use_fn *use,
 		     void *arg)
 {
@@ -211,7 +224,9 @@ static int spool_store_each(struct spool_store *store, enum spool_statement whic
 {
 	int r;
 	while ((r = spool_step(store, which)) > 0) {
-		struct spool_store_entry entry = spool_store_row(store, which);
+		struct spool_store_entry entry = which == SPOOL_ORIGINS
+							 ? spool_store_origin_row(store)
+							 : spool_store_row(store, which);
 		r = use(arg, &entry);
 		if (r != 0)
 			break;
@@ -225,6 +240,13 @@ int spool_store_survey(struct spool_store *store, uint64_t after, spool_store_us
 {
 	spool_bind_int(store, SPOOL_SURVEY, 1, after);
 	return spool_store_each(store, SPOOL_SURVEY, use, arg);
+}
+
+int spool_store_origins(struct spool_store *store, uint64_t after, spool_store_use_fn *use,
+			void *arg)
+{
+	spool_bind_int(store, SPOOL_ORIGINS, 1, after);
+	return spool_store_each(store, SPOOL_ORIGINS, use, arg);
 }
 
 int spool_store_readers(struct spool_store *store, spool_store_use_fn *use, void *arg)
@@ -257,40 +279,89 @@ int spool_store_position(struct spool_store *store, const char *source, char **r
 
 /* ---- Letting go --------------------------------------------------------------- */
 
+struct spool_passing {
+	const char *reader;
+	uint64_t settled, passed, gone;
+};
+
 static int spool_store_delete_up_to(struct spool_store *store, uint64_t sequence,
 				    struct spool_change *change)
 {
 	uint64_t entries, rows;
-	spool_bind_int(store, SPOOL_COUNT_UP_TO, 1, sequence);
-	int r = spool_numbers(store, SPOOL_COUNT_UP_TO, &entries, &rows);
+	spool_bind_int(store, SPOOL_COUNT, 1, 0);
+	spool_bind_int(store, SPOOL_COUNT, 2, sequence);
+	int r = spool_numbers(store, SPOOL_COUNT, &entries, &rows);
 	if (r < 0 || entries == 0)
 		return r;
 	change->entries -= entries;
 	change->rows -= rows;
+	change->kept_entries -= entries;
+	change->kept_rows -= rows;
 	spool_bind_int(store, SPOOL_DELETE_UP_TO, 1, sequence);
 	return spool_step(store, SPOOL_DELETE_UP_TO);
 }
 
-struct spool_passing {
-	const char *reader;
-	uint64_t settled, delete_up_to;
-};
+/* What all have passed is kept until it is deleted. */
+static int spool_store_pass(struct spool_store *store, const struct spool_passing *passing,
+			    struct spool_change *change)
+{
+	uint64_t entries = 0, rows = 0;
+	int r = 0;
+	if (passing->passed > store->passed) {
+		spool_bind_int(store, SPOOL_COUNT, 1, store->passed);
+		spool_bind_int(store, SPOOL_COUNT, 2, passing->passed);
+		r = spool_numbers(store, SPOOL_COUNT, &entries, &rows);
+		change->passed = passing->passed;
+	}
+	change->kept_entries += entries;
+	change->kept_rows += rows;
+	return r < 0 || change->kept_entries == 0
+		       ? r
+		       : spool_store_delete_up_to(store, passing->gone, change);
+}
+
+static int spool_store_put_reader(struct spool_store *store, const struct spool_passing *passing)
+{
+	if (!passing->reader)
+		return 0;
+	spool_bind_text(store, SPOOL_READER_SET, 1, passing->reader);
+	spool_bind_int(store, SPOOL_READER_SET, 2, passing->settled);
+	return spool_step(store, SPOOL_READER_SET);
+}
 
 static int spool_store_do_settle(struct spool_store *store, const void *arg,
 				 struct spool_change *change)
 {
 	const struct spool_passing *passing = arg;
-	spool_bind_text(store, SPOOL_READER_SET, 1, passing->reader);
-	spool_bind_int(store, SPOOL_READER_SET, 2, passing->settled);
-	int r = spool_step(store, SPOOL_READER_SET);
-	return r < 0 ? r : spool_store_delete_up_to(store, passing->delete_up_to, change);
+	int r = spool_store_put_reader(store, passing);
+	return r < 0 ? r : spool_store_pass(store, passing, change);
 }
 
 int spool_store_settle(struct spool_store *store, const char *reader, uint64_t settled,
-		       uint64_t delete_up_to)
+		       uint64_t passed, uint64_t gone)
 {
-	const struct spool_passing passing = {reader, settled, delete_up_to};
+	const struct spool_passing passing = {reader, settled, passed, gone};
 	return spool_store_change(store, false, spool_store_do_settle, &passing);
+}
+
+static int spool_store_do_set_back(struct spool_store *store, const void *arg,
+				   struct spool_change *change)
+{
+	const struct spool_passing *passing = arg;
+	int r = spool_store_put_reader(store, passing);
+	spool_bind_int(store, SPOOL_COUNT, 1, 0);
+	spool_bind_int(store, SPOOL_COUNT, 2, passing->passed);
+	if (r == 0)
+		r = spool_numbers(store, SPOOL_COUNT, &change->kept_entries, &change->kept_rows);
+	change->passed = passing->passed;
+	return r;
+}
+
+int spool_store_set_back(struct spool_store *store, const char *reader, uint64_t settled,
+			 uint64_t passed)
+{
+	const struct spool_passing passing = {reader, settled, passed, 0};
+	return spool_store_change(store, false, spool_store_do_set_back, &passing);
 }
 
 /* No cursor may show the last sequence any more, nor an entry. */
@@ -308,12 +379,12 @@ static int spool_store_do_forget(struct spool_store *store, const void *arg,
 	int r = spool_step(store, SPOOL_READER_DELETE);
 	if (r == 0)
 		r = spool_store_note_last(store);
-	return r < 0 ? r : spool_store_delete_up_to(store, passing->delete_up_to, change);
+	return r < 0 ? r : spool_store_pass(store, passing, change);
 }
 
-int spool_store_forget(struct spool_store *store, const char *reader, uint64_t delete_up_to)
+int spool_store_forget(struct spool_store *store, const char *reader, uint64_t passed)
 {
-	const struct spool_passing passing = {.reader = reader, .delete_up_to = delete_up_to};
+	const struct spool_passing passing = {.reader = reader, .passed = passed, .gone = passed};
 	return spool_store_change(store, false, spool_store_do_forget, &passing);
 }
 

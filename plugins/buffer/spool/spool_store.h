@@ -25,6 +25,11 @@ enum {
 	SPOOL_PAGE = 4096,
 	SPOOL_POSITIONS_MAX = 4096, /* of more sources the one not heard of for longest goes */
 };
+/* How far sequences jump ahead of any that can have been given. */
+#define SPOOL_LEAP (UINT64_C(1) << 32)
+
+/* Makes the tables: writer, application_id, user_version. */
+extern const char spool_schema[];
 
 struct spool_store {
 	struct tally_ctx *ctx;
@@ -33,7 +38,9 @@ struct spool_store {
 	sqlite3_stmt *statements[SPOOL_N_STATEMENTS];
 	char *writer;
 	uint64_t last_sequence, entries, rows;
-	uint64_t bytes; /* of the pages in use */
+	uint64_t passed, kept_entries, kept_rows; /* of them, those that all readers have settled */
+	uint64_t newest;                          /* entry when it was opened */
+	uint64_t bytes;                           /* of the pages in use */
 	uint64_t positions;
 	bool full_sync; /* what the connection is set to now */
 	bool damaged;   /* found on the way: whoever opens it next looks at all of it */
@@ -46,14 +53,15 @@ struct spool_store_entry {
 	uint32_t rows;
 	const void *bytes;
 	size_t len;
+	const char *source, *position; /* in SPOOL_ORIGINS' row; NULL: none */
 };
 
 /* ---- spool_open.c ---- */
 
-/* Opens, makes or repairs: what cannot be used is set aside and told.  -EBUSY: somebody else has
- * it open. */
+/* Opens or makes it.  -EBADMSG: it cannot be used; -EBUSY: somebody else has it open. */
 int spool_store_open(struct tally_ctx *ctx, const char *path, struct spool_store **ret);
-void spool_store_close(struct spool_store *store); /* NULL is fine */
+void spool_store_close(struct spool_store *store);   /* NULL is fine */
+char *spool_store_new_writer(struct tally_ctx *ctx); /* to be freed; NULL: none to be had */
 
 /* ---- spool_reserve.c ---- */
 
@@ -88,14 +96,20 @@ int spool_store_read(struct spool_store *store, uint64_t sequence, spool_store_u
 /* Hands out every entry after a sequence, without its bytes, until `use` returns other than 0. */
 int spool_store_survey(struct spool_store *store, uint64_t after, spool_store_use_fn *use,
 		       void *arg);
+/* Likewise, with where they came from, as far as it is still known. */
+int spool_store_origins(struct spool_store *store, uint64_t after, spool_store_use_fn *use,
+			void *arg);
 /* Every reader: name as `table`, up to where it has settled as `sequence`. */
 int spool_store_readers(struct spool_store *store, spool_store_use_fn *use, void *arg);
 int spool_store_waiting(struct spool_store *store, uint64_t after, uint64_t *ret_rows);
 
-/* The reader's cursor (NULL: no reader's), and what may go since all have passed it. */
+/* The reader's cursor (NULL: no reader's); what all have passed, and of that what may go. */
 int spool_store_settle(struct spool_store *store, const char *reader, uint64_t settled,
-		       uint64_t delete_up_to);
-int spool_store_forget(struct spool_store *store, const char *reader, uint64_t delete_up_to);
+		       uint64_t passed, uint64_t gone);
+/* As at the start, and whenever a cursor went back: up to where all have passed. */
+int spool_store_set_back(struct spool_store *store, const char *reader, uint64_t settled,
+			 uint64_t passed);
+int spool_store_forget(struct spool_store *store, const char *reader, uint64_t passed);
 int spool_store_delete(struct spool_store *store, uint64_t sequence, uint32_t rows);
 /* *ret lives until the next call that changes anything.  -ENOENT: none. */
 int spool_store_position(struct spool_store *store, const char *source, char **ret);

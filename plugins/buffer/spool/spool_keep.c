@@ -1,0 +1,143 @@
+/*
+ * What all outputs have settled stays for a while (option keep), to be offered again to a store
+ * that lost it.  It goes when it is old enough, when it takes more than a third of the room, and at
+ * once when new rows need its place.  Ages are measured from when it was settled, by the monotonic
+ * clock; what is there at a start is kept for one more time.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "spool.h"
+
+/* ---- How long ------------------------------------------------------------------ */
+
+static void keep_remember(struct spool_keep *keep, int64_t now, int64_t period, uint64_t settled)
+{
+	if (keep->n > 0 && now - keep->marks[keep->n - 1].at < period / SPOOL_KEEP_MARKS)
+		return;
+	if (keep->n == SPOOL_KEEP_MARKS)
+		memmove(keep->marks, keep->marks + 1, --keep->n * sizeof(*keep->marks));
+	keep->marks[keep->n++] = (struct spool_keep_mark){now, settled};
+}
+
+uint64_t spool_keep_until(struct spool *spool, uint64_t settled)
+{
+	struct spool_keep *keep = &spool->keep;
+	int64_t period = atomic_load(&keep->period), now = tally_monotonic(spool->ctx);
+	uint32_t old = 0;
+	if (period == 0)
+		return settled;
+	while (old < keep->n && keep->marks[old].at <= now - period)
+		keep->released = keep->marks[old++].settled;
+	memmove(keep->marks, keep->marks + old, (keep->n - old) * sizeof(*keep->marks));
+	keep->n -= old;
+	keep_remember(keep, now, period, settled);
+	return keep->released < settled ? keep->released : settled;
+}
+
+/* ---- How much ------------------------------------------------------------------ */
+
+bool spool_keep_shrink(struct spool *spool)
+{
+	struct spool_store *store = spool->store;
+	uint64_t oldest, settled = spool_settled(spool, store->last_sequence);
+	if (store->kept_entries == 0 || spool_store_next(store, 0, &oldest) < 0 || oldest > settled)
+		return false;
+	uint64_t up_to = oldest + (settled - oldest) / 2;
+	return spool_store_settle(store, NULL, 0, settled, up_to) == 0;
+}
+
+/* ---- For a store that is behind ------------------------------------------------- */
+
+static bool ledger_has(const struct tally_ledger *ledger, uint64_t sequence)
+{
+	if (sequence <= ledger->sequence)
+		return true;
+	for (uint32_t i = 0; i < ledger->n_ahead; i++)
+		if (ledger->ahead[i] == sequence)
+			return true;
+	return false;
+}
+
+static int keep_tell(struct spool *spool, const struct spool_known_entry *entry,
+		     tally_missing_fn *each, void *arg)
+{
+	uint64_t there = 0;
+	bool kept = spool_store_next(spool->store, entry->sequence - 1, &there) == 0 &&
+		    there == entry->sequence;
+	return each(arg, &(struct tally_missing){.table = entry->table,
+						 .sequence = entry->sequence,
+						 .first = entry->first,
+						 .last = entry->last,
+						 .rows = entry->rows,
+						 .kept = kept});
+}
+
+/* How many are missing. */
+static int keep_tell_all(struct spool *spool, const struct spool_known *known,
+			 const struct spool_reader *reader, const struct tally_ledger *ledger,
+			 tally_missing_fn *each, void *arg)
+{
+	int missing = 0;
+	for (size_t i = spool_known_after(known, ledger->sequence); i < known->n_entries; i++) {
+		const struct spool_known_entry *entry = &known->entries[i];
+		if (entry->sequence > reader->stored)
+			break;
+		if (entry->state != RECORD_ENTRY || ledger_has(ledger, entry->sequence))
+			continue;
+		int r = keep_tell(spool, entry, each, arg);
+		if (r != 0)
+			return r;
+		missing++;
+	}
+	return missing;
+}
+
+static int keep_go_back(struct spool *spool, struct spool_reader *reader, uint64_t sequence)
+{
+	uint64_t settled = reader->settled < sequence ? reader->settled : sequence;
+	uint64_t passed = spool_settled(spool, settled);
+	int r = spool_store_set_back(spool->store, reader->name, settled, passed);
+	if (r < 0)
+		return r;
+	reader->settled = reader->given = settled;
+	reader->stored = sequence;
+	spool_record_reader(spool, reader);
+	return 0;
+}
+
+int spool_behind(void *self, uint32_t reader_id, const struct tally_ledger *ledger,
+		 tally_missing_fn *each, void *arg)
+{
+	struct spool *spool = self;
+	struct spool_reader *reader = &spool->readers[reader_id];
+	if (ledger->sequence >= reader->stored) {
+		reader->stored = ledger->sequence;
+		return 0;
+	}
+	struct spool_known *known = spool_known_load(&spool->manifest);
+	int r = known ? keep_tell_all(spool, known, reader, ledger, each, arg) : 0;
+	bool unknown = !known || known->thinned > ledger->sequence;
+	spool_known_destroy(known);
+	if (r < 0)
+		return r;
+	if (r == 0 && (!unknown || ledger_has(ledger, reader->stored)))
+		return 0;
+	r = keep_go_back(spool, reader, ledger->sequence);
+	return r < 0 ? r : 1 + unknown;
+}
+
+const char *spool_writer(void *self)
+{
+	const struct spool *spool = self;
+	return spool->store->writer;
+}
+
+int spool_stored(void *self, uint32_t reader_id, uint64_t sequence)
+{
+	struct spool *spool = self;
+	struct spool_reader *reader = &spool->readers[reader_id];
+	if (sequence > reader->stored)
+		reader->stored = sequence;
+	return 0;
+}

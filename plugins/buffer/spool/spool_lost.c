@@ -1,0 +1,206 @@
+/*
+ * What is lost, and where inputs begin again.  Losses are kept in memory until each reader that
+ * waited for them was told (the core counts them); sources that begin again stand in the manifest,
+ * until their input has brought something new.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "spool.h"
+
+/* ---- Lost entries -------------------------------------------------------------- */
+
+static const char *lost_table(struct spool *spool, const char *name)
+{
+	struct spool_name *known = spool->names;
+	while (known && strcmp(known->text, name) != 0)
+		known = known->next;
+	if (known)
+		return known->text;
+	size_t size = strlen(name) + 1;
+	known = malloc(sizeof(*known) + size);
+	if (!known)
+		return NULL;
+	memcpy(known->text, name, size);
+	known->next = spool->names;
+	spool->names = known;
+	return known->text;
+}
+
+int spool_lost_add(struct spool *spool, uint64_t sequence, const char *table, uint32_t rows)
+{
+	const char *name = lost_table(spool, table);
+	if (spool->n_losses == spool->losses_size) {
+		size_t size = spool->losses_size ? 2 * spool->losses_size : 64;
+		void *grown = reallocarray(spool->losses, size, sizeof(*spool->losses));
+		if (!grown)
+			return tally_fail(spool->ctx, ENOMEM, "no memory");
+		spool->losses = grown;
+		spool->losses_size = size;
+	}
+	if (!name)
+		return tally_fail(spool->ctx, ENOMEM, "no memory");
+	spool->losses[spool->n_losses++] = (struct spool_loss){sequence, name, rows};
+	return 0;
+}
+
+void spool_lost_begin(struct spool *spool)
+{
+	for (uint32_t i = 0; i < spool->n_readers; i++)
+		if (spool->readers[i].told == spool->n_losses)
+			spool->readers[i].lost_after = spool->readers[i].settled;
+}
+
+void spool_lost_cut(struct spool *spool, size_t n)
+{
+	spool->n_losses = n;
+}
+
+void spool_lost_done(struct spool *spool)
+{
+	free(spool->losses);
+	spool->losses = NULL;
+	spool->n_losses = spool->losses_size = 0;
+	while (spool->names) {
+		struct spool_name *name = spool->names;
+		spool->names = name->next;
+		free(name);
+	}
+}
+
+/* Once all have been told there is nothing to remember. */
+static void lost_forget(struct spool *spool)
+{
+	for (uint32_t i = 0; i < spool->n_readers; i++)
+		if (spool->readers[i].name && spool->readers[i].told < spool->n_losses)
+			return;
+	for (uint32_t i = 0; i < spool->n_readers; i++)
+		spool->readers[i].told = 0;
+	spool->n_losses = 0;
+}
+
+int spool_lost(void *self, uint32_t reader_id, tally_survey_fn *each, void *arg)
+{
+	struct spool *spool = self;
+	struct spool_reader *reader = &spool->readers[reader_id];
+	int r = 0;
+	if (spool->n_losses == 0)
+		return 0;
+	while (r == 0 && reader->told < spool->n_losses) {
+		const struct spool_loss *loss = &spool->losses[reader->told++];
+		if (loss->sequence > reader->lost_after)
+			r = each(arg, loss->table, loss->sequence, loss->rows);
+	}
+	lost_forget(spool);
+	return r;
+}
+
+/* ---- Where inputs begin again -------------------------------------------------- */
+
+static struct spool_name **again_find(struct spool *spool, const char *source)
+{
+	struct spool_name **at = &spool->again;
+	while (*at && strcmp((*at)->text, source) != 0)
+		at = &(*at)->next;
+	return at;
+}
+
+static int again_add(struct spool *spool, const char *source)
+{
+	size_t size = strlen(source) + 1;
+	if (*again_find(spool, source))
+		return 0;
+	struct spool_name *name = malloc(sizeof(*name) + size);
+	if (!name)
+		return tally_fail(spool->ctx, ENOMEM, "no memory");
+	memcpy(name->text, source, size);
+	name->next = spool->again;
+	spool->again = name;
+	return 0;
+}
+
+void spool_again_end(struct spool *spool, const char *source)
+{
+	struct spool_name **at = again_find(spool, source);
+	struct spool_name *name = *at;
+	if (!name)
+		return;
+	*at = name->next;
+	free(name);
+}
+
+void spool_again_done(struct spool *spool)
+{
+	while (spool->again)
+		spool_again_end(spool, spool->again->text);
+}
+
+/* Behind its last entry that all outputs have, of a source whose entries were lost; else NULL.  "":
+ * from its beginning. */
+static const char *again_position(const struct spool_known *known, const char *source,
+				  uint64_t settled)
+{
+	const char *position = "";
+	bool again = false;
+	for (size_t i = 0; i < known->n_entries; i++) {
+		const struct spool_known_entry *entry = &known->entries[i];
+		if (strcmp(entry->source, source) != 0)
+			continue;
+		if (entry->state != RECORD_AGAIN && again)
+			return NULL; /* it has begun again since */
+		again = entry->state == RECORD_AGAIN;
+		if (!again || entry->sequence <= settled)
+			position = entry->position;
+	}
+	return again ? position : NULL;
+}
+
+int spool_again_load(struct spool *spool, const struct spool_known *known)
+{
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < known->n_entries; i++)
+		if (known->entries[i].state == RECORD_AGAIN)
+			r = again_add(spool, known->entries[i].source);
+	for (struct spool_name *name = spool->again; r == 0 && name;) {
+		struct spool_name *next = name->next;
+		if (!again_position(known, name->text, 0))
+			spool_again_end(spool, name->text);
+		name = next;
+	}
+	return r;
+}
+
+/* Up to where all outputs have it, by what they say themselves. */
+static uint64_t lost_settled(const struct spool *spool)
+{
+	uint64_t least = spool->store->last_sequence;
+	for (uint32_t i = 0; i < spool->n_readers; i++) {
+		const struct spool_reader *reader = &spool->readers[i];
+		uint64_t has = reader->stored > reader->settled ? reader->stored : reader->settled;
+		if (reader->name && has < least)
+			least = has;
+	}
+	return least;
+}
+
+int spool_resume(void *self, const char *source, const char **ret)
+{
+	struct spool *spool = self;
+	if (!*again_find(spool, source))
+		return -ENOENT;
+	struct spool_known *known = spool_known_load(&spool->manifest);
+	if (!known)
+		return -ENOENT;
+	const char *position = again_position(known, source, lost_settled(spool));
+	char *copy = position ? strdup(position) : NULL;
+	spool_known_destroy(known);
+	if (!position)
+		return -ENOENT;
+	if (!copy)
+		return tally_fail(spool->ctx, ENOMEM, "no memory");
+	free(spool->position);
+	spool->position = copy;
+	*ret = copy;
+	return 0;
+}

@@ -1,0 +1,445 @@
+/*
+ * A record: magic, checksum, length, then the fixed part and three texts, each ended by a NUL.
+ * Reading looks for the magic again after anything that is not a record.  Making it smaller writes
+ * a new file beside it and puts that in its place: everything that waits, the newest of what is
+ * settled, and of each source the newest that is settled, since its input may have to begin there.
+ */
+#include "spool_manifest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <search.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+
+#define MANIFEST_MAGIC 0x314d7054u /* "Tpm1" */
+enum { MANIFEST_TEXT_MAX = 2048, MANIFEST_RECORD_MAX = 4 * MANIFEST_TEXT_MAX };
+
+struct manifest_head {
+	uint32_t magic, checksum; /* of what follows the checksum */
+	uint32_t len;             /* of all of it */
+	uint32_t type;
+	uint64_t sequence, count;
+	int64_t first, last;
+};
+
+/* ---- One record --------------------------------------------------------------- */
+
+/* FNV-1a, 32 bit (Fowler, Noll, Vo: RFC 9923). */
+static uint32_t manifest_checksum(const unsigned char *bytes, size_t len)
+{
+	const size_t from = offsetof(struct manifest_head, len);
+	uint32_t hash = UINT32_C(2166136261);
+	for (size_t i = from; i < len; i++)
+		hash = (hash ^ bytes[i]) * UINT32_C(16777619);
+	return hash;
+}
+
+/* 0: too long. */
+static size_t manifest_encode(const struct spool_record *record, unsigned char *ret)
+{
+	struct manifest_head head = {.magic = MANIFEST_MAGIC,
+				     .type = record->type,
+				     .sequence = record->sequence,
+				     .count = record->count,
+				     .first = record->first,
+				     .last = record->last};
+	size_t len = sizeof(head);
+	for (int i = 0; i < 3; i++) {
+		const char *text = record->texts[i] ? record->texts[i] : "";
+		size_t size = strlen(text) + 1;
+		if (size > MANIFEST_TEXT_MAX)
+			return 0;
+		memcpy(ret + len, text, size);
+		len += size;
+	}
+	head.len = (uint32_t)len;
+	memcpy(ret, &head, sizeof(head));
+	head.checksum = manifest_checksum(ret, len);
+	memcpy(ret, &head, sizeof(head));
+	return len;
+}
+
+/* Its length; 0: no record begins here.  The texts point into the bytes. */
+static size_t manifest_decode(const unsigned char *bytes, size_t len, struct spool_record *ret)
+{
+	struct manifest_head head;
+	if (len < sizeof(head) + 3)
+		return 0;
+	memcpy(&head, bytes, sizeof(head));
+	if (head.magic != MANIFEST_MAGIC || head.len > len || head.len < sizeof(head) + 3 ||
+	    head.len > MANIFEST_RECORD_MAX || head.checksum != manifest_checksum(bytes, head.len))
+		return 0;
+	const char *text = (const char *)bytes + sizeof(head);
+	const char *end = (const char *)bytes + head.len;
+	*ret = (struct spool_record){.type = (uint8_t)head.type,
+				     .sequence = head.sequence,
+				     .count = head.count,
+				     .first = head.first,
+				     .last = head.last};
+	for (int i = 0; i < 3; i++) {
+		size_t size = strnlen(text, (size_t)(end - text)) + 1;
+		if (size > (size_t)(end - text))
+			return 0;
+		ret->texts[i] = text;
+		text += size;
+	}
+	return head.len;
+}
+
+/* ---- What it says -------------------------------------------------------------- */
+
+size_t spool_known_after(const struct spool_known *known, uint64_t sequence)
+{
+	size_t low = 0, high = known->n_entries;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		if (known->entries[middle].sequence <= sequence)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct spool_known_entry *spool_known_find(const struct spool_known *known, uint64_t sequence)
+{
+	size_t at = sequence ? spool_known_after(known, sequence - 1) : 0;
+	return at < known->n_entries && known->entries[at].sequence == sequence
+		       ? &known->entries[at]
+		       : NULL;
+}
+
+struct spool_known_reader *spool_known_reader(const struct spool_known *known, const char *name)
+{
+	for (size_t i = 0; i < known->n_readers; i++)
+		if (strcmp(known->readers[i].name, name) == 0)
+			return &known->readers[i];
+	return NULL;
+}
+
+uint64_t spool_known_settled(const struct spool_known *known)
+{
+	uint64_t settled = known->last_sequence;
+	for (size_t i = 0; i < known->n_readers; i++)
+		if (known->readers[i].settled < settled)
+			settled = known->readers[i].settled;
+	return settled;
+}
+
+static int known_add_entry(struct spool_known *known, const struct spool_record *record)
+{
+	if (known->n_entries > 0 &&
+	    record->sequence <= known->entries[known->n_entries - 1].sequence)
+		return 0; /* a repeat */
+	if (known->n_entries == known->entries_size) {
+		size_t size = known->entries_size ? 2 * known->entries_size : 256;
+		void *grown = reallocarray(known->entries, size, sizeof(*known->entries));
+		if (!grown)
+			return -ENOMEM;
+		known->entries = grown;
+		known->entries_size = size;
+	}
+	known->entries[known->n_entries++] =
+		(struct spool_known_entry){.sequence = record->sequence,
+					   .table = record->texts[0],
+					   .source = record->texts[1],
+					   .position = record->texts[2],
+					   .first = record->first,
+					   .last = record->last,
+					   .rows = (uint32_t)record->count,
+					   .state = RECORD_ENTRY};
+	return 0;
+}
+
+static int known_set_reader(struct spool_known *known, const struct spool_record *record)
+{
+	struct spool_known_reader *reader = spool_known_reader(known, record->texts[0]);
+	if (!reader) {
+		void *grown =
+			reallocarray(known->readers, known->n_readers + 1, sizeof(*known->readers));
+		if (!grown)
+			return -ENOMEM;
+		known->readers = grown;
+		reader = &known->readers[known->n_readers++];
+	}
+	*reader = (struct spool_known_reader){record->texts[0], record->sequence, record->count};
+	return 0;
+}
+
+static void known_forget_reader(struct spool_known *known, const char *name)
+{
+	struct spool_known_reader *reader = spool_known_reader(known, name);
+	if (reader)
+		*reader = known->readers[--known->n_readers];
+}
+
+static int known_take(struct spool_known *known, const struct spool_record *record)
+{
+	struct spool_known_entry *entry;
+	if (record->sequence > known->last_sequence && record->type != RECORD_READER)
+		known->last_sequence = record->sequence;
+	switch (record->type) {
+	case RECORD_WRITER:
+		known->writer = record->texts[0];
+		known->thinned = record->count;
+		return 0;
+	case RECORD_ENTRY:
+		return known_add_entry(known, record);
+	case RECORD_READER:
+		return known_set_reader(known, record);
+	case RECORD_FORGET:
+		known_forget_reader(known, record->texts[0]);
+		return 0;
+	default:
+		entry = spool_known_find(known, record->sequence);
+		if (entry)
+			entry->state = record->type;
+		return 0;
+	}
+}
+
+static int known_read(struct spool_known *known, size_t len)
+{
+	const unsigned char *bytes = (const unsigned char *)known->bytes;
+	struct spool_record record;
+	int r = 0;
+	for (size_t at = 0; at < len && r == 0;) {
+		size_t size = manifest_decode(bytes + at, len - at, &record);
+		if (size)
+			r = known_take(known, &record);
+		at += size ? size : 1;
+	}
+	return r;
+}
+
+/* Bytes read; -1: there is none. */
+static ssize_t manifest_load(const struct spool_manifest *manifest, char **ret)
+{
+	struct stat file;
+	auto_close int fd = open(manifest->path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &file) < 0)
+		return -1;
+	auto_free char *bytes = malloc((size_t)file.st_size + 1);
+	ssize_t len = 0, n = 0;
+	do {
+		len += n;
+		n = bytes ? read(fd, bytes + len, (size_t)(file.st_size - len)) : -1;
+	} while (n > 0);
+	if (n < 0)
+		return -1;
+	*ret = TAKE(bytes);
+	return len;
+}
+
+struct spool_known *spool_known_load(const struct spool_manifest *manifest)
+{
+	struct spool_known *known = calloc(1, sizeof(*known));
+	ssize_t len = known ? manifest_load(manifest, &known->bytes) : -1;
+	if (len >= 0 && known_read(known, (size_t)len) == 0 && known->writer)
+		return known;
+	spool_known_destroy(known);
+	return NULL;
+}
+
+void spool_known_destroy(struct spool_known *known)
+{
+	if (!known)
+		return;
+	free(known->bytes);
+	free(known->entries);
+	free(known->readers);
+	free(known);
+}
+
+/* ---- Writing it ---------------------------------------------------------------- */
+
+int spool_manifest_init(struct spool_manifest *manifest, struct tally_ctx *ctx, const char *path)
+{
+	*manifest = (struct spool_manifest){.ctx = ctx, .fd = -1, .limit = UINT64_MAX};
+	if (asprintf(&manifest->path, "%s.manifest", path) >= 0)
+		return 0;
+	manifest->path = NULL;
+	return tally_fail(ctx, ENOMEM, "no memory");
+}
+
+void spool_manifest_close(struct spool_manifest *manifest)
+{
+	if (manifest->fd >= 0)
+		close(manifest->fd);
+	manifest->fd = -1;
+}
+
+void spool_manifest_done(struct spool_manifest *manifest)
+{
+	if (!manifest->path)
+		return;
+	spool_manifest_close(manifest);
+	free(manifest->path);
+	manifest->path = NULL;
+}
+
+static int manifest_open(struct spool_manifest *manifest, int flags)
+{
+	struct stat file = {0};
+	spool_manifest_close(manifest);
+	manifest->fd =
+		open(manifest->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | flags, 0600);
+	if (manifest->fd < 0 || fstat(manifest->fd, &file) < 0)
+		return tally_fail(manifest->ctx, errno, "%s: %s", manifest->path, strerror(errno));
+	manifest->bytes = (uint64_t)file.st_size;
+	manifest->floor = 0;
+	manifest->told = false;
+	return 0;
+}
+
+int spool_manifest_open(struct spool_manifest *manifest)
+{
+	return manifest_open(manifest, 0);
+}
+
+int spool_manifest_begin(struct spool_manifest *manifest, const char *writer, uint64_t last,
+			 uint64_t thinned)
+{
+	int r = manifest_open(manifest, O_TRUNC);
+	if (r == 0)
+		spool_manifest_add(manifest, &(struct spool_record){.type = RECORD_WRITER,
+								    .sequence = last,
+								    .count = thinned,
+								    .texts = {writer}});
+	return r;
+}
+
+static void manifest_failed(struct spool_manifest *manifest)
+{
+	if (!manifest->told)
+		tally_log(manifest->ctx, TALLY_WARNING,
+			  "%s: %s; if the spool is damaged, what is lost cannot be counted",
+			  manifest->path, strerror(errno));
+	manifest->told = true;
+}
+
+void spool_manifest_add(struct spool_manifest *manifest, const struct spool_record *record)
+{
+	unsigned char bytes[MANIFEST_RECORD_MAX];
+	size_t len = manifest_encode(record, bytes);
+	if (manifest->fd < 0 || len == 0)
+		return;
+	ssize_t n = write(manifest->fd, bytes, len);
+	if (n > 0)
+		manifest->bytes += (uint64_t)n;
+	if (n != (ssize_t)len)
+		manifest_failed(manifest);
+	else
+		manifest->told = false;
+}
+
+/* ---- Making it smaller --------------------------------------------------------- */
+
+static int manifest_compare(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+static void manifest_keep_text(void *text)
+{
+	(void)text; /* it is in the manifest's bytes */
+}
+
+static size_t known_entry_size(const struct spool_known_entry *entry)
+{
+	return sizeof(struct manifest_head) + strlen(entry->table) + strlen(entry->source) +
+	       strlen(entry->position) + 3;
+}
+
+/* Marks what goes with table = NULL: the older half of what is settled, but for the newest of each
+ * source. */
+static void known_thin(struct spool_known *known, uint64_t budget)
+{
+	void *sources = NULL;
+	uint64_t settled = spool_known_settled(known), used = 0;
+	for (size_t i = known->n_entries; i-- > 0;) {
+		struct spool_known_entry *entry = &known->entries[i];
+		used += known_entry_size(entry);
+		if (entry->sequence > settled)
+			continue;
+		bool newest = false;
+		if (entry->source[0]) {
+			newest = !tfind(entry->source, &sources, manifest_compare);
+			if (newest)
+				tsearch(entry->source, &sources, manifest_compare);
+		}
+		if (newest || used <= budget)
+			continue;
+		entry->table = NULL;
+		if (entry->sequence > known->thinned)
+			known->thinned = entry->sequence;
+	}
+	tdestroy(sources, manifest_keep_text);
+}
+
+static void manifest_copy_entry(struct spool_manifest *to, const struct spool_known_entry *entry)
+{
+	struct spool_record record = {.type = RECORD_ENTRY,
+				      .sequence = entry->sequence,
+				      .count = entry->rows,
+				      .first = entry->first,
+				      .last = entry->last,
+				      .texts = {entry->table, entry->source, entry->position}};
+	spool_manifest_add(to, &record);
+	if (entry->state == RECORD_ENTRY)
+		return;
+	record = (struct spool_record){.type = entry->state, .sequence = entry->sequence};
+	spool_manifest_add(to, &record);
+}
+
+static void manifest_copy(struct spool_manifest *to, const struct spool_known *known)
+{
+	for (size_t i = 0; i < known->n_readers; i++) {
+		const struct spool_known_reader *reader = &known->readers[i];
+		spool_manifest_add(to, &(struct spool_record){.type = RECORD_READER,
+							      .sequence = reader->settled,
+							      .count = reader->stored,
+							      .texts = {reader->name}});
+	}
+	for (size_t i = 0; i < known->n_entries; i++)
+		if (known->entries[i].table)
+			manifest_copy_entry(to, &known->entries[i]);
+}
+
+static int manifest_replace(struct spool_manifest *manifest, const struct spool_known *known)
+{
+	struct spool_manifest fresh;
+	int r = spool_manifest_init(&fresh, manifest->ctx, manifest->path);
+	if (r == 0)
+		r = spool_manifest_begin(&fresh, known->writer, known->last_sequence,
+					 known->thinned);
+	if (r == 0)
+		manifest_copy(&fresh, known);
+	if (r == 0 && (fresh.told || rename(fresh.path, manifest->path) < 0))
+		r = -EIO;
+	if (r < 0 && fresh.path)
+		unlink(fresh.path);
+	spool_manifest_done(&fresh);
+	return r == 0 ? spool_manifest_open(manifest) : r;
+}
+
+void spool_manifest_shrink(struct spool_manifest *manifest)
+{
+	if (manifest->fd < 0 || manifest->bytes <= manifest->limit ||
+	    manifest->bytes < manifest->floor + manifest->floor / 2)
+		return;
+	struct spool_known *known = spool_known_load(manifest);
+	if (known) {
+		known_thin(known, manifest->limit / 2);
+		if (manifest_replace(manifest, known) < 0)
+			manifest_failed(manifest);
+		spool_known_destroy(known);
+	}
+	manifest->floor = manifest->bytes;
+}

@@ -1,0 +1,94 @@
+/*
+ * PATH.manifest: what is in a spool, kept apart from it, so that a damaged spool can be told from
+ * an empty one: each entry with its rows, their times and the position that came with it; how far
+ * each output is; what was dropped.  From it come the counts of what is lost, where inputs begin
+ * again, and what a store that was set back no longer has.
+ *
+ * Records are appended by the thread that has the journal's lock and are not flushed: after a power
+ * cut the newest may be missing, and are made up for from the spool.  Each has a checksum; those
+ * that are damaged are passed over.  The file is bounded: what all outputs have settled goes first.
+ */
+#ifndef TALLYD_SPOOL_MANIFEST_H
+#define TALLYD_SPOOL_MANIFEST_H
+
+#include <tallyd/host.h>
+
+enum spool_record_type {
+	RECORD_WRITER = 'W',  /* texts: the writer; sequence: the last one given; count: thinned */
+	RECORD_ENTRY = 'E',   /* texts: table, source, position */
+	RECORD_READER = 'R',  /* texts: its name; sequence: settled; count: stored */
+	RECORD_FORGET = 'F',  /* texts: its name */
+	RECORD_DROPPED = 'D', /* sequence: taken out, and counted then */
+	RECORD_LOST = 'L',    /* sequence: damaged, and counted */
+	RECORD_AGAIN = 'A',   /* sequence: damaged, and to be read again by its input */
+};
+
+struct spool_record {
+	uint8_t type;
+	uint64_t sequence, count; /* of an entry: its rows */
+	int64_t first, last;      /* time of its rows */
+	const char *texts[3];     /* NULL: "" */
+};
+
+struct spool_manifest {
+	struct tally_ctx *ctx;
+	char *path;
+	int fd;         /* -1: not open */
+	uint64_t bytes; /* of the file */
+	uint64_t limit; /* it is made smaller when it grows beyond */
+	uint64_t floor; /* what it had after it was made smaller */
+	bool told;      /* that it cannot be written */
+};
+
+/* ---- What it says -------------------------------------------------------------- */
+
+struct spool_known_entry {
+	uint64_t sequence;
+	const char *table, *source, *position; /* source and position "": none */
+	int64_t first, last;
+	uint32_t rows;
+	uint8_t state; /* RECORD_ENTRY, or what became of it */
+};
+
+struct spool_known_reader {
+	const char *name;
+	uint64_t settled, stored;
+};
+
+struct spool_known {
+	char *bytes; /* what all texts point into */
+	const char *writer;
+	uint64_t last_sequence;
+	uint64_t thinned;                  /* up to here some may be missing */
+	struct spool_known_entry *entries; /* by sequence */
+	size_t n_entries, entries_size;
+	struct spool_known_reader *readers;
+	size_t n_readers;
+};
+
+/* NULL: there is none, or no memory. */
+struct spool_known *spool_known_load(const struct spool_manifest *manifest);
+void spool_known_destroy(struct spool_known *known); /* NULL is fine */
+struct spool_known_entry *spool_known_find(const struct spool_known *known, uint64_t sequence);
+/* The first entry after a sequence: an index, perhaps n_entries. */
+size_t spool_known_after(const struct spool_known *known, uint64_t sequence);
+struct spool_known_reader *spool_known_reader(const struct spool_known *known, const char *name);
+/* Up to where every reader has settled; without any, everything. */
+uint64_t spool_known_settled(const struct spool_known *known);
+
+/* ---- Writing it ---------------------------------------------------------------- */
+
+/* The file beside the spool; nothing is opened.  -ENOMEM. */
+int spool_manifest_init(struct spool_manifest *manifest, struct tally_ctx *ctx, const char *path);
+/* Begins anew, with this writer. */
+int spool_manifest_begin(struct spool_manifest *manifest, const char *writer, uint64_t last,
+			 uint64_t thinned);
+int spool_manifest_open(struct spool_manifest *manifest); /* goes on with what is there */
+void spool_manifest_close(struct spool_manifest *manifest);
+void spool_manifest_done(struct spool_manifest *manifest);
+
+/* A manifest that cannot be written costs no rows: it is told, and done without. */
+void spool_manifest_add(struct spool_manifest *manifest, const struct spool_record *record);
+void spool_manifest_shrink(struct spool_manifest *manifest); /* if it is too large */
+
+#endif

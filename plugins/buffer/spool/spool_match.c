@@ -1,0 +1,122 @@
+/*
+ * The manifest beside a spool that was opened, made to fit it: entries that only the spool has are
+ * added (those before there was a manifest, and after a power cut), entries that only the manifest
+ * has are no more, unless they are to be read again.  A manifest of another spool is begun anew.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "spool.h"
+
+struct match {
+	struct spool *spool;
+	struct spool_known *known; /* NULL: begun anew */
+};
+
+static int match_entry(void *arg, const struct spool_store_entry *entry)
+{
+	struct match *match = arg;
+	const struct spool_record record = {
+		.type = RECORD_ENTRY,
+		.sequence = entry->sequence,
+		.count = entry->rows,
+		.texts = {entry->table, entry->source, entry->position}};
+	spool_manifest_add(&match->spool->manifest, &record);
+	return 0;
+}
+
+static void match_readers(const struct match *match)
+{
+	struct spool *spool = match->spool;
+	for (uint32_t i = 0; i < spool->n_readers; i++) {
+		struct spool_reader *reader = &spool->readers[i];
+		const struct spool_known_reader *known =
+			match->known ? spool_known_reader(match->known, reader->name) : NULL;
+		if (known)
+			reader->stored = known->stored;
+		spool_manifest_add(&spool->manifest,
+				   &(struct spool_record){.type = RECORD_READER,
+							  .sequence = reader->settled,
+							  .count = reader->stored,
+							  .texts = {reader->name}});
+	}
+}
+
+/* A power cut took them; with their positions, so that they come again by themselves. */
+static void match_missing(const struct match *match)
+{
+	struct spool *spool = match->spool;
+	uint64_t after = spool_settled(spool, match->known->last_sequence);
+	if (spool->store->newest > after)
+		after = spool->store->newest;
+	for (size_t i = spool_known_after(match->known, after); i < match->known->n_entries; i++)
+		if (match->known->entries[i].state == RECORD_ENTRY)
+			spool_manifest_add(&spool->manifest,
+					   &(struct spool_record){
+						   .type = RECORD_DROPPED,
+						   .sequence = match->known->entries[i].sequence});
+}
+
+int spool_match(struct spool *spool)
+{
+	struct match match = {.spool = spool, .known = spool_known_load(&spool->manifest)};
+	uint64_t newest = 0;
+	if (match.known && strcmp(match.known->writer, spool->store->writer) != 0) {
+		spool_known_destroy(match.known);
+		match.known = NULL;
+	}
+	int r = match.known
+			? spool_manifest_open(&spool->manifest)
+			: spool_manifest_begin(&spool->manifest, spool->store->writer,
+					       spool->store->last_sequence,
+					       spool_settled(spool, spool->store->last_sequence));
+	if (r < 0)
+		tally_log(spool->ctx, TALLY_WARNING,
+			  "%s; if the spool is damaged, what is lost cannot be counted",
+			  tally_reason(spool->ctx));
+	if (match.known && match.known->n_entries > 0)
+		newest = match.known->entries[match.known->n_entries - 1].sequence;
+	r = spool_store_origins(spool->store, newest, match_entry, &match);
+	if (r == 0)
+		match_readers(&match);
+	if (r == 0 && match.known)
+		match_missing(&match);
+	if (r == 0 && match.known)
+		r = spool_again_load(spool, match.known);
+	spool_known_destroy(match.known);
+	return r;
+}
+
+/* ---- Whether all of it can be read --------------------------------------------- */
+
+#define VERIFY_TIME INT64_C(5000000000)
+
+static int verify_entry(void *arg, const struct spool_store_entry *entry)
+{
+	struct spool *spool = arg;
+	struct tally_batch *batch = NULL;
+	int r = tally_batch_decode(spool->ctx, entry->bytes, entry->len, &batch);
+	if (batch)
+		tally_batch_drop(spool->ctx, batch);
+	return r;
+}
+
+int spool_verify(struct spool *spool)
+{
+	struct spool_store *store = spool->store;
+	int64_t until = tally_monotonic(spool->ctx) + VERIFY_TIME;
+	uint64_t sequence = store->passed;
+	int r;
+	while ((r = spool_store_next(store, sequence, &sequence)) == 0 &&
+	       tally_monotonic(spool->ctx) < until) {
+		r = spool_store_read(store, sequence, verify_entry, spool);
+		if (r < 0)
+			break;
+	}
+	if (r == -EBADMSG)
+		return tally_fail(spool->ctx, EBADMSG, "%s: entry %" PRIu64 " is damaged: %s",
+				  spool->path, sequence, tally_reason(spool->ctx));
+	return r == -ENOENT ? 0 : r;
+}

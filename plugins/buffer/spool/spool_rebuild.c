@@ -1,0 +1,620 @@
+/*
+ * A damaged spool: every entry that can still be read goes into a new file, under its old sequence
+ * and writer, so that ledgers go on to know it; the damaged file is set aside; the new one takes
+ * its place.  Entries that are missing are known from the manifest:
+ *   - while the daemon runs they are lost, and counted (spool_lost.c)
+ *   - at the start those that came with a position are read again: their input begins behind the
+ *     last entry before the first that is missing.  So what the same source brought later is left
+ *     out here, it comes again.  The others are lost, and counted.
+ * Without room for the new file nothing is touched, and it is tried again.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "spool.h"
+#include "spool_file.h"
+
+struct spool_sum {
+	uint64_t entries, rows;
+};
+
+struct spool_salvage {
+	struct spool *spool;
+	bool starting;
+	bool readable; /* at least in part */
+	sqlite3 *from; /* NULL: nothing can be read */
+	sqlite3 *to;
+	sqlite3_stmt *next, *read, *insert;
+	struct spool_known *known; /* NULL: no manifest */
+	char *writer;
+	char *path; /* of the new file */
+	uint64_t last_sequence, settled;
+	void *broken; /* sources that begin again */
+	struct spool_sum saved, again, lost;
+};
+
+/* ---- What the damaged file still says ------------------------------------------ */
+
+typedef int salvage_row_fn(struct spool_salvage *salvage, sqlite3_stmt *row);
+
+/* As far as it goes. */
+static void salvage_each(struct spool_salvage *salvage, const char *sql, salvage_row_fn *fn)
+{
+	sqlite3_stmt *statement = NULL;
+	if (!salvage->from ||
+	    sqlite3_prepare_v2(salvage->from, sql, -1, &statement, NULL) != SQLITE_OK)
+		return;
+	int r = 0;
+	while (r == 0 && sqlite3_step(statement) == SQLITE_ROW)
+		r = fn(salvage, statement);
+	sqlite3_finalize(statement);
+}
+
+static int salvage_take_kind(struct spool_salvage *salvage, sqlite3_stmt *row)
+{
+	int64_t *kind = (int64_t *)(void *)&salvage->last_sequence;
+	*kind = sqlite3_column_int64(row, 0);
+	return 1;
+}
+
+static int64_t salvage_pragma(struct spool_salvage *salvage, const char *sql)
+{
+	salvage->last_sequence = 0;
+	salvage_each(salvage, sql, salvage_take_kind);
+	return (int64_t)salvage->last_sequence;
+}
+
+static void salvage_close(struct spool_salvage *salvage)
+{
+	sqlite3_close_v2(salvage->from);
+	salvage->from = NULL;
+}
+
+/* Also where the file is shorter than it says.  Somebody else's database is left alone. */
+static void salvage_open(struct spool_salvage *salvage)
+{
+	const char *path = salvage->spool->path;
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+	if (sqlite3_open_v2(path, &salvage->from, flags, NULL) != SQLITE_OK) {
+		salvage_close(salvage);
+		return;
+	}
+	sqlite3_exec(salvage->from,
+		     "PRAGMA locking_mode = EXCLUSIVE; PRAGMA writable_schema = ON; "
+		     "PRAGMA query_only = ON",
+		     NULL, NULL, NULL);
+	if (salvage_pragma(salvage, "PRAGMA application_id") != SPOOL_APPLICATION ||
+	    salvage_pragma(salvage, "PRAGMA user_version") != SPOOL_FORMAT)
+		salvage_close(salvage);
+	salvage->last_sequence = 0;
+}
+
+static int salvage_take_writer(struct spool_salvage *salvage, sqlite3_stmt *row)
+{
+	const void *writer = sqlite3_column_text(row, 0);
+	uint64_t last = (uint64_t)sqlite3_column_int64(row, 1);
+	if (!salvage->writer && writer)
+		salvage->writer = strdup(writer);
+	if (last > salvage->last_sequence)
+		salvage->last_sequence = last;
+	return 0;
+}
+
+static int salvage_take_reader(struct spool_salvage *salvage, sqlite3_stmt *row)
+{
+	const void *name = sqlite3_column_text(row, 0);
+	uint64_t settled = (uint64_t)sqlite3_column_int64(row, 1);
+	return name ? spool_note_reader(salvage->spool, name, settled) : 0;
+}
+
+/* What is not known from this life: of the manifest and of the file whatever is newer. */
+static int salvage_past(struct spool_salvage *salvage)
+{
+	struct spool *spool = salvage->spool;
+	const struct spool_known *known = salvage->known;
+	int r = 0;
+	if (known) {
+		salvage->writer = strdup(known->writer);
+		salvage->last_sequence = known->last_sequence;
+	}
+	for (size_t i = 0; known && r == 0 && i < known->n_readers; i++)
+		r = spool_note_reader(spool, known->readers[i].name, known->readers[i].settled);
+	salvage_each(salvage, "SELECT writer, last_sequence FROM spool", salvage_take_writer);
+	salvage_each(salvage, "SELECT '', max(sequence) FROM entry", salvage_take_writer);
+	salvage_each(salvage, "SELECT name, settled FROM reader", salvage_take_reader);
+	for (uint32_t i = 0; i < spool->n_readers; i++)
+		if (spool->readers[i].settled > salvage->last_sequence)
+			salvage->last_sequence = spool->readers[i].settled;
+	if (salvage->writer && !salvage->writer[0]) {
+		free(salvage->writer);
+		salvage->writer = NULL;
+	}
+	/* Entries may have been written to a store that neither file tells of. */
+	if (salvage->writer)
+		salvage->last_sequence += SPOOL_LEAP;
+	else
+		salvage->last_sequence = 0;
+	return r;
+}
+
+/* ---- The new file -------------------------------------------------------------- */
+
+static int salvage_fail(const struct spool_salvage *salvage)
+{
+	int code = sqlite3_errcode(salvage->to) & 0xff;
+	return tally_fail(salvage->spool->ctx,
+			  code == SQLITE_FULL    ? ENOSPC
+			  : code == SQLITE_NOMEM ? ENOMEM
+						 : EIO,
+			  "%s: %s", salvage->path, sqlite3_errmsg(salvage->to));
+}
+
+static int salvage_exec(const struct spool_salvage *salvage, char *sql)
+{
+	int r = 0;
+	if (!sql)
+		r = tally_fail(salvage->spool->ctx, ENOMEM, "no memory");
+	else if (sqlite3_exec(salvage->to, sql, NULL, NULL, NULL) != SQLITE_OK)
+		r = salvage_fail(salvage);
+	sqlite3_free(sql);
+	return r;
+}
+
+static int salvage_make(struct spool_salvage *salvage)
+{
+	struct tally_ctx *ctx = salvage->spool->ctx;
+	if (!salvage->writer)
+		salvage->writer = spool_store_new_writer(ctx);
+	if (!salvage->writer)
+		return tally_fail(ctx, ENOMEM, "no memory");
+	unlink(salvage->path);
+	int r = spool_file_make(ctx, salvage->path);
+	if (r < 0)
+		return r;
+	if (sqlite3_open_v2(salvage->path, &salvage->to,
+			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+		return salvage->to ? salvage_fail(salvage) : tally_fail(ctx, ENOMEM, "no memory");
+	r = salvage_exec(
+		salvage,
+		sqlite3_mprintf("PRAGMA page_size = 4096; PRAGMA journal_mode = OFF; "
+				"PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE"));
+	if (r == 0)
+		r = salvage_exec(salvage, sqlite3_mprintf(spool_schema, salvage->writer,
+							  SPOOL_APPLICATION, SPOOL_FORMAT));
+	if (r == 0)
+		r = salvage_exec(salvage, sqlite3_mprintf("BEGIN"));
+	if (r == 0 && sqlite3_prepare_v2(salvage->to, "INSERT INTO entry VALUES (?1, ?2, ?3, ?4)",
+					 -1, &salvage->insert, NULL) != SQLITE_OK)
+		r = salvage_fail(salvage);
+	return r;
+}
+
+static int salvage_put(struct spool_salvage *salvage, const struct spool_store_entry *entry)
+{
+	sqlite3_bind_int64(salvage->insert, 1, (sqlite3_int64)entry->sequence);
+	sqlite3_bind_text(salvage->insert, 2, entry->table, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(salvage->insert, 3, entry->rows);
+	sqlite3_bind_blob64(salvage->insert, 4, entry->bytes, entry->len, SQLITE_STATIC);
+	int r = sqlite3_step(salvage->insert) == SQLITE_DONE ? 0 : salvage_fail(salvage);
+	sqlite3_reset(salvage->insert);
+	sqlite3_clear_bindings(salvage->insert);
+	if (r == 0 && entry->sequence > salvage->settled) {
+		salvage->saved.entries++;
+		salvage->saved.rows += entry->rows;
+	}
+	return r;
+}
+
+/* ---- Entry by entry ------------------------------------------------------------ */
+
+/* From memory, where it is on loan or new.  1: it is there and has gone over. */
+static int salvage_held(struct spool_salvage *salvage, uint64_t sequence)
+{
+	struct spool *spool = salvage->spool;
+	const struct spool_held_entry *held = spool_held_find(&spool->held, sequence);
+	auto_free void *bytes = NULL;
+	size_t len = 0;
+	if (!held)
+		return 0;
+	int r = tally_batch_encode(spool->ctx, held->batch, &bytes, &len);
+	if (r < 0)
+		return r;
+	r = salvage_put(salvage, &(struct spool_store_entry){.sequence = sequence,
+							     .table = held->batch->table->name,
+							     .rows = held->batch->n_rows,
+							     .bytes = bytes,
+							     .len = len});
+	return r < 0 ? r : 1;
+}
+
+static bool salvage_is_whole(const struct spool_salvage *salvage,
+			     const struct spool_store_entry *entry,
+			     const struct spool_known_entry *known)
+{
+	struct tally_ctx *ctx = salvage->spool->ctx;
+	struct tally_batch *batch = NULL;
+	if (!entry->bytes || tally_batch_decode(ctx, entry->bytes, entry->len, &batch) < 0)
+		return false;
+	bool whole = batch->n_rows == entry->rows && strcmp(batch->table->name, entry->table) == 0;
+	if (known)
+		whole = whole && known->rows == entry->rows &&
+			strcmp(known->table, entry->table) == 0;
+	tally_batch_drop(ctx, batch);
+	return whole;
+}
+
+/* 1: it has gone over; 0: it cannot be read.  ret: what it said, texts until the next call. */
+static int salvage_copy(struct spool_salvage *salvage, uint64_t sequence,
+			const struct spool_known_entry *known, struct spool_store_entry *ret)
+{
+	int r = salvage_held(salvage, sequence);
+	if (r != 0 || !salvage->read)
+		return r;
+	sqlite3_reset(salvage->read);
+	sqlite3_bind_int64(salvage->read, 1, (sqlite3_int64)sequence);
+	if (sqlite3_step(salvage->read) != SQLITE_ROW)
+		return 0;
+	const void *table = sqlite3_column_text(salvage->read, 0);
+	*ret = (struct spool_store_entry){.sequence = sequence,
+					  .table = table ? table : "",
+					  .rows = (uint32_t)sqlite3_column_int64(salvage->read, 1),
+					  .bytes = sqlite3_column_blob(salvage->read, 2),
+					  .len = (size_t)sqlite3_column_bytes(salvage->read, 2)};
+	if (!salvage_is_whole(salvage, ret, known))
+		return 0;
+	r = salvage_put(salvage, ret);
+	return r < 0 ? r : 1;
+}
+
+static int salvage_compare(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+static void salvage_keep_text(void *text)
+{
+	(void)text; /* the manifest's */
+}
+
+static void salvage_count(struct spool_sum *sum, uint32_t rows)
+{
+	sum->entries++;
+	sum->rows += rows;
+}
+
+/* It waited and is missing, or comes again with what is. */
+static int salvage_miss(struct spool_salvage *salvage, struct spool_known_entry *known,
+			const struct spool_store_entry *entry)
+{
+	struct spool *spool = salvage->spool;
+	uint64_t sequence = known ? known->sequence : entry->sequence;
+	const char *table = known ? known->table : entry->table;
+	uint32_t rows = known ? known->rows : entry->rows;
+	if (sequence <= salvage->settled || (known && known->state != RECORD_ENTRY))
+		return 0;
+	if (known && known->source[0] && salvage->starting) {
+		known->state = RECORD_AGAIN;
+		tsearch(known->source, &salvage->broken, salvage_compare);
+		salvage_count(&salvage->again, rows);
+		return 0;
+	}
+	if (known)
+		known->state = RECORD_LOST;
+	if (rows == 0 || !table || !table[0])
+		return 0;
+	salvage_count(&salvage->lost, rows);
+	return spool_lost_add(spool, sequence, table, rows);
+}
+
+static int salvage_entry(struct spool_salvage *salvage, uint64_t sequence)
+{
+	struct spool_known_entry *known =
+		salvage->known ? spool_known_find(salvage->known, sequence) : NULL;
+	struct spool_store_entry entry = {.sequence = sequence};
+	bool comes_again = known && known->source[0] && sequence > salvage->settled &&
+			   tfind(known->source, &salvage->broken, salvage_compare);
+	int r = 0;
+	if (!comes_again && !(known && known->state != RECORD_ENTRY))
+		r = salvage_copy(salvage, sequence, known, &entry);
+	if (r == 0)
+		r = salvage_miss(salvage, known, &entry);
+	return r < 0 ? r : 0;
+}
+
+/* UINT64_MAX: no more that it can tell. */
+static uint64_t salvage_next_in_file(struct spool_salvage *salvage, uint64_t after)
+{
+	uint64_t sequence = UINT64_MAX;
+	if (!salvage->next)
+		return sequence;
+	sqlite3_reset(salvage->next);
+	sqlite3_bind_int64(salvage->next, 1, (sqlite3_int64)after);
+	if (sqlite3_step(salvage->next) == SQLITE_ROW)
+		sequence = (uint64_t)sqlite3_column_int64(salvage->next, 0);
+	return sequence > after && sequence <= salvage->last_sequence ? sequence : UINT64_MAX;
+}
+
+static uint64_t salvage_next_known(const struct spool_salvage *salvage, uint64_t after)
+{
+	const struct spool_known *known = salvage->known;
+	size_t at = known ? spool_known_after(known,
+					      after > salvage->settled ? after : salvage->settled)
+			  : 0;
+	return known && at < known->n_entries ? known->entries[at].sequence : UINT64_MAX;
+}
+
+static int salvage_entries(struct spool_salvage *salvage)
+{
+	uint64_t after = 0;
+	int r = 0;
+	if (salvage->from) {
+		sqlite3_prepare_v2(salvage->from,
+				   "SELECT sequence FROM entry WHERE sequence > ?1 "
+				   "ORDER BY sequence LIMIT 1",
+				   -1, &salvage->next, NULL);
+		sqlite3_prepare_v2(salvage->from,
+				   "SELECT table_name, rows, batch FROM entry WHERE sequence = ?1",
+				   -1, &salvage->read, NULL);
+	}
+	salvage->readable = salvage->read != NULL;
+	while (r == 0) {
+		uint64_t in_file = salvage_next_in_file(salvage, after);
+		uint64_t known = salvage_next_known(salvage, after);
+		after = in_file < known ? in_file : known;
+		if (after == UINT64_MAX)
+			break;
+		r = salvage_entry(salvage, after);
+	}
+	sqlite3_finalize(salvage->next);
+	sqlite3_finalize(salvage->read);
+	salvage->next = salvage->read = NULL;
+	return r;
+}
+
+/* ---- Cursors and positions ----------------------------------------------------- */
+
+static int salvage_readers(struct spool_salvage *salvage)
+{
+	const struct spool *spool = salvage->spool;
+	int r = 0;
+	for (uint32_t i = 0; r == 0 && i < spool->n_readers; i++)
+		if (spool->readers[i].name)
+			r = salvage_exec(salvage,
+					 sqlite3_mprintf("INSERT INTO reader VALUES (%Q, %lld)",
+							 spool->readers[i].name,
+							 (long long)spool->readers[i].settled));
+	return r;
+}
+
+static int salvage_put_position(struct spool_salvage *salvage, const char *source,
+				const char *position, uint64_t sequence)
+{
+	if (tfind(source, &salvage->broken, salvage_compare))
+		return 0;
+	return salvage_exec(
+		salvage, sqlite3_mprintf("INSERT INTO position VALUES (%Q, %Q, %lld) ON CONFLICT "
+					 "(source) DO UPDATE SET position = excluded.position, "
+					 "sequence = excluded.sequence WHERE excluded.sequence >= "
+					 "position.sequence",
+					 source, position, (long long)sequence));
+}
+
+static int salvage_take_position(struct spool_salvage *salvage, sqlite3_stmt *row)
+{
+	const void *source = sqlite3_column_text(row, 0), *position = sqlite3_column_text(row, 1);
+	uint64_t sequence = (uint64_t)sqlite3_column_int64(row, 2);
+	if (!source || !position || sequence > salvage->last_sequence)
+		return 0;
+	return salvage_put_position(salvage, source, position, sequence);
+}
+
+static int salvage_positions(struct spool_salvage *salvage)
+{
+	const struct spool_known *known = salvage->known;
+	int r = 0;
+	for (size_t i = 0; known && r == 0 && i < known->n_entries; i++) {
+		const struct spool_known_entry *entry = &known->entries[i];
+		if (entry->source[0])
+			r = salvage_put_position(salvage, entry->source, entry->position,
+						 entry->sequence);
+	}
+	salvage_each(salvage, "SELECT source, position, sequence FROM position",
+		     salvage_take_position);
+	return r;
+}
+
+static int salvage_finish(struct spool_salvage *salvage)
+{
+	int r = salvage_exec(salvage, sqlite3_mprintf("UPDATE spool SET last_sequence = %lld",
+						      (long long)salvage->last_sequence));
+	if (r == 0)
+		r = salvage_exec(salvage, sqlite3_mprintf("COMMIT"));
+	sqlite3_finalize(salvage->insert);
+	salvage->insert = NULL;
+	sqlite3_close_v2(salvage->to);
+	salvage->to = NULL;
+	return r == 0 ? spool_file_sync(salvage->spool->ctx, salvage->path) : r;
+}
+
+static int salvage_run(struct spool_salvage *salvage)
+{
+	salvage->settled = spool_settled(salvage->spool, salvage->last_sequence);
+	if (salvage->from) /* what is set aside stays as it is */
+		sqlite3_db_config(salvage->from, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	spool_lost_begin(salvage->spool);
+	int r = salvage_make(salvage);
+	if (r == 0)
+		r = salvage_entries(salvage);
+	if (r == 0)
+		r = salvage_readers(salvage);
+	if (r == 0)
+		r = salvage_positions(salvage);
+	return r == 0 ? salvage_finish(salvage) : r;
+}
+
+/* ---- Telling ------------------------------------------------------------------- */
+
+static void salvage_tell(const struct spool_salvage *salvage, const char *why, const char *aside)
+{
+	struct tally_ctx *ctx = salvage->spool->ctx;
+	const char *set = aside ? "; set aside as " : "";
+	aside = aside ? aside : "";
+	tally_count(ctx, SPOOL_SET_ASIDE, 1);
+	if (!salvage->known && !salvage->readable) {
+		tally_log(ctx, TALLY_ERROR,
+			  "%s%s%s and begun anew: what was waiting in it is not known", why, set,
+			  aside);
+		return;
+	}
+	tally_log(ctx, TALLY_ERROR,
+		  "%s%s%s and made anew: of what was waiting in it %" PRIu64 " rows in %" PRIu64
+		  " batches were saved, %" PRIu64 " rows in %" PRIu64
+		  " batches are read again by their inputs, %" PRIu64 " rows in %" PRIu64
+		  " batches are lost%s",
+		  why, set, aside, salvage->saved.rows, salvage->saved.entries, salvage->again.rows,
+		  salvage->again.entries, salvage->lost.rows, salvage->lost.entries,
+		  salvage->known ? "" : ", and perhaps more: there is no manifest");
+}
+
+static void salvage_note(const struct spool_salvage *salvage)
+{
+	struct spool_manifest *manifest = &salvage->spool->manifest;
+	const struct spool_known *known = salvage->known;
+	if (!known || (manifest->fd < 0 && spool_manifest_open(manifest) < 0))
+		return;
+	for (size_t i = spool_known_after(known, salvage->settled); i < known->n_entries; i++) {
+		const struct spool_known_entry *entry = &known->entries[i];
+		if (entry->state == RECORD_AGAIN || entry->state == RECORD_LOST)
+			spool_manifest_add(manifest,
+					   &(struct spool_record){.type = entry->state,
+								  .sequence = entry->sequence});
+	}
+}
+
+/* ---- Both occasions ------------------------------------------------------------ */
+
+static void salvage_done(struct spool_salvage *salvage)
+{
+	sqlite3_finalize(salvage->insert);
+	sqlite3_close_v2(salvage->to);
+	if (salvage->starting)
+		salvage_close(salvage);
+	tdestroy(salvage->broken, salvage_keep_text);
+	spool_known_destroy(salvage->known);
+	free(salvage->writer);
+	free(salvage->path);
+}
+
+/* The new file stands in the place of the old.  Between the two renames only the new one is there,
+ * under its own name: spool_store_open() puts it in its place. */
+static int salvage_swap(struct spool_salvage *salvage, const char *why)
+{
+	struct spool *spool = salvage->spool;
+	auto_free char *aside = NULL;
+	if (salvage->starting)
+		salvage_close(salvage);
+	int r = spool_file_set_aside(spool->ctx, spool->path, &aside);
+	if (r == 0)
+		r = spool_file_put(spool->ctx, salvage->path, spool->path);
+	if (r < 0)
+		return r;
+	salvage_note(salvage);
+	salvage_tell(salvage, why, aside);
+	return 0;
+}
+
+static int salvage_begin(struct spool_salvage *salvage)
+{
+	struct spool *spool = salvage->spool;
+	if (asprintf(&salvage->path, "%s.new", spool->path) < 0) {
+		salvage->path = NULL;
+		return tally_fail(spool->ctx, ENOMEM, "no memory");
+	}
+	salvage->known = spool_known_load(&spool->manifest);
+	return 0;
+}
+
+int spool_rebuild_at_start(struct spool *spool, const char *why)
+{
+	struct spool_salvage salvage = {.spool = spool, .starting = true};
+	int r = salvage_begin(&salvage);
+	if (r == 0) {
+		salvage_open(&salvage);
+		r = salvage_past(&salvage);
+	}
+	if (r == 0)
+		r = salvage_run(&salvage);
+	if (r == 0)
+		r = salvage_swap(&salvage, why);
+	if (r < 0)
+		spool_lost_done(spool);
+	salvage_done(&salvage);
+	spool_unload_readers(spool);
+	return r;
+}
+
+int spool_adopt(struct spool *spool, struct spool_store *fresh)
+{
+	struct spool_store *old = spool->store;
+	char *writer = fresh->writer;
+	fresh->writer = old->writer; /* entries on loan point to it */
+	old->writer = writer;
+	if (fresh->last_sequence < old->last_sequence)
+		fresh->last_sequence = old->last_sequence;
+	spool->store = fresh;
+	spool->wal = 0;
+	spool_store_close(old); /* its name is gone: SQLite touches nothing at the path */
+	spool_place_note(spool);
+	int r = spool_measure_kept(spool);
+	if (r == 0 && access(spool->manifest.path, F_OK) < 0) /* it was taken away too */
+		r = spool_match(spool);
+	return r;
+}
+
+static int spool_rebuild(struct spool *spool)
+{
+	struct spool_salvage salvage = {.spool = spool,
+					.from = spool->store->db,
+					.last_sequence = spool->store->last_sequence,
+					.writer = strdup(spool->store->writer)};
+	struct spool_store *fresh = NULL;
+	auto_free char *why = strdup(tally_reason(spool->ctx));
+	size_t lost = spool->n_losses;
+	sqlite3_exec(spool->store->db, "ROLLBACK; PRAGMA writable_schema = ON", NULL, NULL, NULL);
+	spool_store_finalize(spool->store);
+	int r = salvage.writer ? salvage_begin(&salvage) : -ENOMEM;
+	if (r == 0)
+		r = salvage_run(&salvage);
+	if (r == 0)
+		r = salvage_swap(&salvage, why ? why : "is damaged");
+	if (r == 0)
+		r = spool_store_open(spool->ctx, spool->path, &fresh);
+	if (r == 0) {
+		r = spool_adopt(spool, fresh);
+	} else {
+		spool_lost_cut(spool, lost);
+		(void)spool_store_prepare(spool->store);
+	}
+	salvage_done(&salvage);
+	return r;
+}
+
+bool spool_mend(struct spool *spool, int r)
+{
+	if (r != -EBADMSG || !spool->store->damaged)
+		return false;
+	int64_t now = tally_monotonic(spool->ctx);
+	if (now - spool->rebuilt >= SPOOL_REBUILD_PAUSE)
+		spool->rebuilds = 0;
+	if (spool->rebuilds >= SPOOL_REBUILDS)
+		return false;
+	spool->rebuilds++;
+	spool->rebuilt = now;
+	return spool_rebuild(spool) == 0;
+}
