@@ -1,7 +1,8 @@
 /*
- * `tallyd db migrate|status|confirm-clock`: hands the words to the instances of the configuration
- * whose plugin has a command for them.  Nothing else is started.
+ * `tallyd db migrate|status|check|confirm-clock`: hands the words to the instances of the
+ * configuration whose plugin has a command for them.  Nothing else is started.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,8 @@ struct db {
 	const char *only; /* an instance's name; NULL: all */
 	struct tally_command command;
 };
+
+enum { DB_NOTHING = -1 }; /* the instance cannot do that, and need not */
 
 static bool db_means(const struct db *db, const struct plan_instance *plan)
 {
@@ -56,11 +59,15 @@ static int db_instance(struct db *db, const struct plan_instance *plan)
 		const char *before = crash_enter(host_ctx(host)->name);
 		r = PLUGIN_CALL(plan->plugin->command(host_ctx(host), plan->config, &db->command));
 		crash_leave(before);
-		if (r < 0)
+		if (r == -ENOSYS)
+			printf("  has nothing to %s\n", db->command.argv[0]);
+		else if (r < 0)
 			reason_explain(r, &error);
 	}
 	host_destroy(host);
 	fflush(stdout);
+	if (r == -ENOSYS)
+		return DB_NOTHING;
 	if (r < 0)
 		fprintf(stderr, "%s: %s\n", plan->name, error.text);
 	if (r < 0)
@@ -75,8 +82,10 @@ static int db_run(struct db *db, const struct plan *plan)
 	for (size_t i = 0; i < plan->n_instances; i++) {
 		if (!db_means(db, &plan->instances[i]))
 			continue;
-		n++;
 		int found = db_instance(db, &plan->instances[i]);
+		if (found == DB_NOTHING)
+			continue;
+		n++;
 		if (exit_code != COMMAND_FAILED && found != COMMAND_OK)
 			exit_code = found;
 	}
@@ -106,7 +115,7 @@ static int db_checked(struct db *db, const struct checked *checked)
 static bool db_is_verb(const char *word)
 {
 	return strcmp(word, "migrate") == 0 || strcmp(word, "status") == 0 ||
-	       strcmp(word, "confirm-clock") == 0;
+	       strcmp(word, "check") == 0 || strcmp(word, "confirm-clock") == 0;
 }
 
 int command_db(const struct command_line *line)
@@ -114,7 +123,7 @@ int command_db(const struct command_line *line)
 	struct db db = {.command = {.size = sizeof(db.command), .argc = 1, .argv = line->argv}};
 	struct checked checked;
 	if (line->argc < 1 || line->argc > 2 || !db_is_verb(line->argv[0])) {
-		fprintf(stderr, "usage: tallyd db migrate|status|confirm-clock [INSTANCE]\n");
+		fprintf(stderr, "usage: tallyd db migrate|status|check|confirm-clock [INSTANCE]\n");
 		return COMMAND_USAGE;
 	}
 	db.only = line->argc > 1 ? line->argv[1] : NULL;

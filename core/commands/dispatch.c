@@ -32,8 +32,9 @@ static const struct command commands[] = {
 	 command_plugins},
 	{"once", "once [INSTANCE] [--format table|ndjson] [--samples N]",
 	 "gather once and print the rows; writes nothing anywhere", command_once},
-	{"db", "db migrate|status|confirm-clock [INSTANCE]",
-	 "make or change the tables of a database; how it stands", command_db},
+	{"db", "db migrate|status|check|confirm-clock [INSTANCE]",
+	 "make or change the tables of a database; how it stands; are its files whole?",
+	 command_db},
 	{"version", "version", "the versions of the daemon and its ABI", dispatch_version},
 	{"help", "help", "this", dispatch_help},
 };
@@ -67,7 +68,8 @@ static int dispatch_help(const struct command_line *line)
 	       "     or called exit()\n"
 	       "  2  the command line is wrong\n"
 	       "  3  the configuration or a plugin is wrong\n"
-	       "  4  of db status: something is not as it should be; it is told after a !\n",
+	       "  4  of db status and db check: something is not as it should be; it is told after "
+	       "a !\n",
 	       TALLYD_SYSCONFDIR);
 	return COMMAND_OK;
 }

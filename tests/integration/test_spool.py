@@ -299,3 +299,58 @@ def test_an_output_that_left_the_configuration_holds_nothing_back(daemon):
     d.says("output.recorder no longer reads from here", after=mark)
     d.stop()
     exact(d)
+
+
+def overwrite(path, at):
+    with open(path, "r+b") as file:
+        file.seek(at)
+        file.write(bytes(4096))
+
+
+def test_db_check_tells_whether_the_files_are_whole(daemon):
+    d = daemon(sections())
+    start(d)
+    d.wait(lambda: stored(d)[0] > 1000, "rows are stored")
+    tell(d, "counter", "fail")
+    busy = d.call("db", "check", "buffer.spool")
+    assert busy.returncode == 1 and "is in use" in busy.stderr
+    assert d.call("db", "check", "output.sqlite").returncode == 0
+    d.stop()
+    whole = d.call("db", "check")
+    assert whole.returncode == 0, whole.stdout + whole.stderr
+    assert "spool-spool: whole; 0 rows in 0 batches wait" in whole.stdout
+    assert "tallyd.db: whole" in whole.stdout
+    overwrite(d.db_path, d.db_path.stat().st_size // 8192 * 4096)
+    overwrite(d.state_dir / "spool-spool", 4096)
+    damaged = d.call("db", "check")
+    assert damaged.returncode == 4
+    assert damaged.stdout.count("\n! ") == 2, damaged.stdout
+    mark = len(d.log)
+    start(d)
+    d.says("tallyd.db is damaged", after=mark)
+    assert "spool-spool: " in d.log[mark:] and "made anew" in d.log[mark:]
+    assert d.metric("tallyd_sqlite_damaged") == 1
+    d.stop()
+
+
+def test_a_page_zeroed_while_it_runs_makes_up_no_rows_for_an_output_without_a_ledger(daemon):
+    """The stand-in of what cannot be read used to be written as rows of NULLs."""
+    d = daemon(sections(output="recorder", rows=2000, more="batch_size = 2000") +
+               "[output.sqlite]\nbuffer = batch\ntables = none\npath = {db}\n[buffer.batch]\n" + API)
+    tell(d, "recorder", "fail")
+    start(d)
+    path = d.state_dir / "spool-spool"
+    d.wait(lambda: path.stat().st_size > 8 << 20, "more waits than memory holds", 60)
+    tell(d, "counter", "fail")
+    for at in range(40, 1600, 160):
+        overwrite(path, at * 4096)
+    tell(d, "recorder", "")
+    d.wait(lambda: d.metric("tallyd_rows_waiting", output="output.recorder") == 0, "all is written", 60)
+    d.balanced()
+    found, lost = numbers(d), d.metric("tallyd_rows_dropped_total", reason="damaged")
+    assert lost > 0
+    assert len(found) == len(set(found)) == d.metric("tallyd_rows_routed_total",
+                                                      output="output.recorder") - lost
+    assert None not in found
+    assert d.log.count("made anew") == 1
+    d.stop()

@@ -10,7 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cleanup.h"
 #include "database.h"
+#include "database_check.h"
 #include "kept_clock.h"
 #include "store.h"
 
@@ -137,16 +139,18 @@ static int command_at(struct command *command, const char *path, const char *ver
 
 int command_run(struct tally_ctx *ctx, const void *config, const struct tally_command *command)
 {
-	static const char *const verbs[] = {"migrate", "status", "confirm-clock"};
+	static const char *const verbs[] = {"migrate", "status", "check", "confirm-clock"};
 	struct command run = {.ctx = ctx, .config = config};
 	const char *verb = command->argc > 0 ? command->argv[0] : "";
 	size_t v = 0;
-	while (v < 3 && strcmp(verb, verbs[v]) != 0)
+	while (v < 4 && strcmp(verb, verbs[v]) != 0)
 		v++;
-	if (v == 3)
-		return tally_fail(ctx, EINVAL, "migrate, status or confirm-clock, not \"%s\"",
-				  verb);
-	auto_text char *path = run.config->path ? sqlite3_mprintf("%s", run.config->path)
-						: sqlite3_mprintf("%s/tallyd.db", ctx->state_dir);
-	return path ? command_at(&run, path, verb) : tally_fail(ctx, ENOMEM, "no memory");
+	if (v == 4)
+		return tally_fail(ctx, EINVAL,
+				  "migrate, status, check or confirm-clock, not \"%s\"", verb);
+	auto_free char *path = store_path(ctx, config);
+	if (!path)
+		return tally_fail(ctx, ENOMEM, "no memory");
+	return strcmp(verb, "check") == 0 ? database_check_run(ctx, path)
+					  : command_at(&run, path, verb);
 }

@@ -2,6 +2,9 @@
  * The plugin: an embedded store that needs no server.  It writes any declared table into one SQLite
  * file and answers queries about it.
  */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 #include <tallyd/host.h>
 
 #include "command.h"
@@ -60,6 +63,9 @@ static const struct tally_metric sqlite_metrics[] = {
 					   "retention_raw, because the clock went ahead of the "
 					   "time that went by.",
 				   .kind = TALLY_METRIC_GAUGE},
+	[METRIC_DAMAGED] = {.name = "damaged",
+			    .help = "1: the file was found to be damaged when it was opened.",
+			    .kind = TALLY_METRIC_GAUGE},
 	{.name = NULL},
 };
 
@@ -98,6 +104,11 @@ static int sqlite_write(void *self, const struct tally_entry *entries, uint32_t 
 	return store_write(self, entries, n, verdicts);
 }
 
+static int sqlite_ledger(void *self, const char *writer, struct tally_ledger *ret)
+{
+	return store_ledger(self, writer, ret);
+}
+
 static int sqlite_query(void *self, const struct tally_query *query, tally_rows_fn *rows, void *arg)
 {
 	return store_query(self, query, rows, arg);
@@ -108,8 +119,10 @@ static int sqlite_tables(void *self, tally_table_fn *each, void *arg)
 	return store_tables(self, each, arg);
 }
 
-static const struct tally_output sqlite_output = {
-	.size = sizeof(sqlite_output), .prepare = sqlite_prepare, .write = sqlite_write};
+static const struct tally_output sqlite_output = {.size = sizeof(sqlite_output),
+						  .prepare = sqlite_prepare,
+						  .write = sqlite_write,
+						  .ledger = sqlite_ledger};
 static const struct tally_reader sqlite_reader = {
 	.size = sizeof(sqlite_reader), .query = sqlite_query, .tables = sqlite_tables};
 

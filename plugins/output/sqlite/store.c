@@ -17,6 +17,7 @@
 #include "catalog_file.h"
 #include "cleanup.h"
 #include "database.h"
+#include "database_check.h"
 #include "kept_clock.h"
 #include "marks.h"
 #include "migration.h"
@@ -50,6 +51,9 @@ static int store_open_database(struct store *store, const struct database_settin
 	if (r == 0)
 		r = database_open(store->ctx, settings, &store->db);
 	if (r == 0)
+		tally_gauge(store->ctx, METRIC_DAMAGED,
+			    database_check(store->ctx, store->db, store->path));
+	if (r == 0)
 		r = migration_run(store->ctx, store->db, migrations);
 	return r == 0 ? database_flush(store->ctx, store->db) : r;
 }
@@ -64,7 +68,7 @@ static int store_open(struct store *store)
 	store->open = true;
 	store->lock_fd = -1;
 	store->db = NULL;
-	store->writer = (struct writer){0};
+	writer_init(&store->writer);
 	readers_init(&store->readers);
 	catalog_init(&store->catalog);
 	int r = store_lock(store);
@@ -106,6 +110,14 @@ static void store_close(struct store *store)
 
 /* ---- Life --------------------------------------------------------------------- */
 
+char *store_path(const struct tally_ctx *ctx, const struct sqlite_config *config)
+{
+	char *path;
+	int r = config->path ? asprintf(&path, "%s", config->path)
+			     : asprintf(&path, "%s/tallyd.db", ctx->state_dir);
+	return r < 0 ? NULL : path;
+}
+
 int store_create(struct tally_ctx *ctx, const struct sqlite_config *config, struct store **ret)
 {
 	pthread_rwlockattr_t attributes;
@@ -114,9 +126,8 @@ int store_create(struct tally_ctx *ctx, const struct sqlite_config *config, stru
 		return tally_fail(ctx, ENOMEM, "no memory");
 	store->ctx = ctx;
 	store->config = config;
-	int r = config->path ? asprintf(&store->path, "%s", config->path)
-			     : asprintf(&store->path, "%s/tallyd.db", ctx->state_dir);
-	if (r < 0)
+	store->path = store_path(ctx, config);
+	if (!store->path)
 		return tally_fail(ctx, ENOMEM, "no memory");
 	pthread_mutex_init(&store->turn, NULL);
 	pthread_rwlockattr_init(&attributes);
@@ -320,6 +331,18 @@ int store_prepare(struct store *store, const struct tally_table *table)
 		return r;
 	pthread_mutex_lock(&store->turn);
 	r = writer_prepare(&store->writer, table);
+	pthread_mutex_unlock(&store->turn);
+	store_leave(store);
+	return r;
+}
+
+int store_ledger(struct store *store, const char *writer, struct tally_ledger *ret)
+{
+	int r = store_enter(store);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&store->turn);
+	r = writer_ledger(&store->writer, writer, &ret->sequence);
 	pthread_mutex_unlock(&store->turn);
 	store_leave(store);
 	return r;

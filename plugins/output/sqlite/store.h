@@ -27,7 +27,8 @@ enum {
 	METRIC_ROLLUP_LAG,
 	METRIC_UPKEEP_ERRORS,
 	METRIC_TAKEN_AWAY,
-	METRIC_RETENTION_HELD
+	METRIC_RETENTION_HELD,
+	METRIC_DAMAGED
 };
 
 struct sqlite_config {
@@ -60,6 +61,8 @@ struct store {
 	int64_t told_held; /* monotonic: when the operator was last told; 0: it is not held */
 };
 
+/* To be freed; NULL: no memory. */
+char *store_path(const struct tally_ctx *ctx, const struct sqlite_config *config);
 int store_create(struct tally_ctx *ctx, const struct sqlite_config *config, struct store **ret);
 void store_destroy(struct store *store);
 int store_start(struct store *store);
@@ -77,6 +80,7 @@ int store_tables(struct store *store, tally_table_fn *each, void *arg);
 /* As in struct tally_output.  A file at its limit loses its oldest rows for the new ones. */
 int store_write(struct store *store, const struct tally_entry *entries, uint32_t n,
 		uint8_t *verdicts);
+int store_ledger(struct store *store, const char *writer, struct tally_ledger *ret);
 int store_query(struct store *store, const struct tally_query *query, tally_rows_fn *rows,
 		void *arg);
 

@@ -6,15 +6,26 @@
 #include "writer.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "database.h"
 #include "schema.h"
 #include "writer_table.h"
 
+void writer_init(struct writer *writer)
+{
+	struct writer fresh = {.known = writer->known};
+	memcpy(fresh.known_writer, writer->known_writer, sizeof(fresh.known_writer));
+	*writer = fresh;
+}
+
 int writer_start(struct writer *writer, struct tally_ctx *ctx, struct catalog *catalog, sqlite3 *db)
 {
-	*writer = (struct writer){.ctx = ctx, .catalog = catalog, .db = db};
+	writer_init(writer);
+	writer->ctx = ctx;
+	writer->catalog = catalog;
+	writer->db = db;
 	int r = database_prepare(ctx, db, "SELECT sequence FROM tally_ledger WHERE writer = ?1",
 				 &writer->ledger_find);
 	if (r == 0)
@@ -68,7 +79,7 @@ int writer_prepare(struct writer *writer, const struct tally_table *declared)
 	return 0;
 }
 
-static int writer_ledger(struct writer *writer, const char *name, uint64_t *ret)
+static int writer_read_ledger(struct writer *writer, const char *name, uint64_t *ret)
 {
 	sqlite3_bind_text(writer->ledger_find, 1, name, -1, SQLITE_STATIC);
 	int r = database_step(writer->ctx, writer->ledger_find);
@@ -76,6 +87,34 @@ static int writer_ledger(struct writer *writer, const char *name, uint64_t *ret)
 		*ret = (uint64_t)sqlite3_column_int64(writer->ledger_find, 0);
 	sqlite3_reset(writer->ledger_find);
 	return r < 0 ? r : 0;
+}
+
+static void writer_know(struct writer *writer, const char *name, uint64_t sequence)
+{
+	snprintf(writer->known_writer, sizeof(writer->known_writer), "%s", name);
+	writer->known = sequence;
+}
+
+int writer_ledger(struct writer *writer, const char *name, uint64_t *ret)
+{
+	uint64_t sequence = 0;
+	int r = writer_read_ledger(writer, name, &sequence);
+	if (r < 0)
+		return r;
+	writer_know(writer, name, sequence);
+	*ret = sequence;
+	return 0;
+}
+
+/* Another file may have been put in the place of ours: told once, whoever asked for the ledger will
+ * ask again. */
+static int writer_is_behind(struct writer *writer, const char *name, uint64_t sequence)
+{
+	if (sequence >= writer->known || strcmp(name, writer->known_writer) != 0)
+		return 0;
+	writer_know(writer, "", 0);
+	return tally_fail(writer->ctx, EAGAIN, "%s does not have any more what was written to it",
+			  database_path(writer->db));
 }
 
 static int writer_put_ledger(struct writer *writer, const struct tally_entry *entry)
@@ -88,7 +127,9 @@ static int writer_put_ledger(struct writer *writer, const struct tally_entry *en
 static int writer_put_entry(struct writer *writer, const struct tally_entry *entry)
 {
 	uint64_t written = 0;
-	int r = entry->writer ? writer_ledger(writer, entry->writer, &written) : 0;
+	int r = entry->writer ? writer_read_ledger(writer, entry->writer, &written) : 0;
+	if (r == 0 && entry->writer)
+		r = writer_is_behind(writer, entry->writer, written);
 	if (r < 0 || (entry->writer && entry->sequence <= written))
 		return r;
 	r = writer_table_put(*writer_place(writer, entry->batch->table->name), entry->batch);
@@ -132,9 +173,13 @@ int writer_write(struct writer *writer, const struct tally_entry *entries, uint3
 				 writer_put_all(writer, entries, n, verdicts));
 	for (struct writer_table *table = writer->tables; r < 0 && table; table = table->next)
 		writer_table_forget(table);
-	for (uint32_t i = 0; i < n && r == 0; i++)
-		if (verdicts[i] != TALLY_REJECT)
-			verdicts[i] = TALLY_DONE;
+	for (uint32_t i = 0; i < n && r == 0; i++) {
+		if (verdicts[i] == TALLY_REJECT)
+			continue;
+		verdicts[i] = TALLY_DONE;
+		if (entries[i].writer && strcmp(entries[i].writer, writer->known_writer) == 0)
+			writer->known = entries[i].sequence;
+	}
 	return r;
 }
 

@@ -19,8 +19,12 @@ struct writer {
 	sqlite3 *db;
 	struct writer_table *tables;
 	sqlite3_stmt *ledger_find, *ledger_put;
+	char known_writer[256]; /* whose ledger was at `known` at least */
+	uint64_t known;
 };
 
+/* Before start(); what it knows of the ledger outlives the file. */
+void writer_init(struct writer *writer);
 int writer_start(struct writer *writer, struct tally_ctx *ctx, struct catalog *catalog,
 		 sqlite3 *db);
 void writer_stop(struct writer *writer); /* before the connection is closed */
@@ -29,6 +33,9 @@ int writer_prepare(struct writer *writer, const struct tally_table *table);
 /* As in struct tally_output. */
 int writer_write(struct writer *writer, const struct tally_entry *entries, uint32_t n,
 		 uint8_t *verdicts);
+
+/* Up to where the file has what this writer gave. */
+int writer_ledger(struct writer *writer, const char *name, uint64_t *ret);
 
 /* A table's dictionary lost rows, or its rollup moved on to rolled_to. */
 void writer_forget_series(struct writer *writer, const char *table);

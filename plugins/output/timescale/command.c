@@ -120,9 +120,11 @@ int command_run(struct tally_ctx *ctx, const void *config, const struct tally_co
 		.config = config,
 		.upkeep.pg = {.ctx = ctx, .timeout = COMMAND_TIMEOUT, .interrupt_fd = -1}};
 	const char *verb = command->argc > 0 ? command->argv[0] : "";
+	if (strcmp(verb, "check") == 0)
+		return tally_fail(ctx, ENOSYS, "its files are PostgreSQL's to check");
 	if (!command_knows(verb))
-		return tally_fail(ctx, EINVAL, "migrate, status or confirm-clock, not \"%s\"",
-				  verb);
+		return tally_fail(ctx, EINVAL,
+				  "migrate, status, check or confirm-clock, not \"%s\"", verb);
 	catalog_init(&store.catalog);
 	int r = pg_open_secret(&store.upkeep.pg, "conninfo", store.config->conninfo,
 			       "set timezone = 'UTC'; set application_name = 'tallyd db'");

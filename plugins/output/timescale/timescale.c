@@ -168,6 +168,12 @@ static int timescale_write(void *self, const struct tally_entry *entries, uint32
 	return lanes_write(&store->lanes, entries, n, verdicts);
 }
 
+static int timescale_ledger(void *self, const char *writer, struct tally_ledger *ret)
+{
+	struct store *store = self;
+	return writer_ledger(&store->lanes.all[0].writer, writer, ret);
+}
+
 static int timescale_query(void *self, const struct tally_query *query, tally_rows_fn *rows,
 			   void *arg)
 {
@@ -179,8 +185,10 @@ static int timescale_tables(void *self, tally_table_fn *each, void *arg)
 	return store_tables(self, each, arg);
 }
 
-static const struct tally_output timescale_output = {
-	.size = sizeof(timescale_output), .prepare = timescale_prepare, .write = timescale_write};
+static const struct tally_output timescale_output = {.size = sizeof(timescale_output),
+						     .prepare = timescale_prepare,
+						     .write = timescale_write,
+						     .ledger = timescale_ledger};
 static const struct tally_reader timescale_reader = {
 	.size = sizeof(timescale_reader), .query = timescale_query, .tables = timescale_tables};
 

@@ -75,6 +75,8 @@ int writer_prepare(struct writer *writer, const struct tally_table *table);
  */
 int writer_write(struct writer *writer, const struct tally_entry *entries, uint32_t n,
 		 uint8_t *verdicts);
+/* As in struct tally_output. */
+int writer_ledger(struct writer *writer, const char *name, struct tally_ledger *ret);
 void writer_tell_faults(struct writer *writer); /* on the instance's thread */
 
 /* ---- Between the writer's own files -------------------------------------------- */

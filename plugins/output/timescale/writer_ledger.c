@@ -6,8 +6,11 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "cleanup.h"
+#include "pg_value.h"
 #include "writer.h"
 
 static bool ledger_is_same(const struct tally_entry *a, const struct tally_entry *b)
@@ -54,6 +57,57 @@ static int ledger_run(struct writer *writer, uint32_t from, uint32_t until)
 	PQfreemem(name);
 	return 0;
 }
+
+/* ---- How far it is ------------------------------------------------------------- */
+
+static void ledger_take(const PGresult *result, struct tally_ledger *ret)
+{
+	for (int i = 0; i < PQntuples(result); i++) {
+		uint64_t sequence = (uint64_t)pg_get_64(PQgetvalue(result, i, 0));
+		if (!*PQgetvalue(result, i, 1))
+			ret->sequence = sequence;
+		else if (ret->n_ahead < TALLY_LEDGER_AHEAD)
+			ret->ahead[ret->n_ahead++] = sequence;
+	}
+}
+
+/* A database that was made anew has none. */
+static bool ledger_is_missing(const struct writer *writer)
+{
+	const char *state = writer->pg.sqlstate;
+	return strcmp(state, "42P01") == 0 || strcmp(state, "3F000") == 0;
+}
+
+int writer_ledger(struct writer *writer, const char *name, struct tally_ledger *ret)
+{
+	auto_result PGresult *result = NULL;
+	int r = writer_connect(writer);
+	if (r < 0)
+		return r;
+	char *text = PQescapeLiteral(writer->pg.conn, name, strlen(name));
+	auto_free char *sql = NULL;
+	if (!text ||
+	    asprintf(&sql,
+		     "select sequence, false from tally.ledger where writer = %s union all "
+		     "select sequence, true from tally.ledger_ahead where writer = %s and sequence "
+		     "> "
+		     "coalesce((select sequence from tally.ledger where writer = %s), 0) "
+		     "order by 2, 1",
+		     text, text, text) < 0) {
+		sql = NULL;
+		r = tally_fail(writer->ctx, ENOMEM, "no memory");
+	}
+	PQfreemem(text);
+	if (r == 0)
+		r = pg_query(&writer->pg, sql, NULL, &result);
+	if (r < 0 && ledger_is_missing(writer))
+		return 0;
+	if (r == 0)
+		ledger_take(result, ret);
+	return r;
+}
+
+/* ---- What a transaction notes -------------------------------------------------- */
 
 int writer_script_ledger(struct writer *writer, uint32_t from, uint32_t until)
 {

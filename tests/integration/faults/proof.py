@@ -78,7 +78,8 @@ def emitted(d, name="spool-spool"):
 def left(d, name="spool-spool"):
     """Rows that still wait in the spool; of a daemon that is stopped."""
     with closing(sqlite3.connect(d.state_dir / name)) as db:
-        return db.execute("select coalesce(sum(rows), 0) from entry").fetchone()[0]
+        return db.execute("select coalesce(sum(rows), 0) from entry where sequence > "
+                          "(select min(settled) from reader)").fetchone()[0]
 
 
 # ---- The balance
