@@ -179,7 +179,7 @@ static void spool_stop(void *self)
 }
 
 /* For a disk that somebody else fills: a few batches. */
-static void spool_keep_room(const struct spool *spool)
+void spool_keep_room(const struct spool *spool)
 {
 	struct spool_limits limits = spool_limits(spool);
 	uint64_t wal = limits.wal < SPOOL_KEPT ? limits.wal : SPOOL_KEPT;

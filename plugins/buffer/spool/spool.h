@@ -113,6 +113,11 @@ int spool_peek(void *self, uint32_t reader, bool rewind, uint32_t max_rows, stru
 int spool_survey(void *self, uint32_t reader, tally_survey_fn *each, void *arg);
 int spool_settle(void *self, uint32_t reader, uint64_t up_to_sequence);
 
+/* ---- spool.c ---- */
+
+/* Room on the disk, of a file that has just been opened. */
+void spool_keep_room(const struct spool *spool);
+
 /* ---- spool_place.c ---- */
 
 /* The file has just been opened. */

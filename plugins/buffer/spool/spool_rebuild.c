@@ -571,6 +571,7 @@ int spool_adopt(struct spool *spool, struct spool_store *fresh)
 	spool->wal = 0;
 	spool_store_close(old); /* its name is gone: SQLite touches nothing at the path */
 	spool_place_note(spool);
+	spool_keep_room(spool);
 	int r = spool_measure_kept(spool);
 	if (r == 0 && access(spool->manifest.path, F_OK) < 0) /* it was taken away too */
 		r = spool_match(spool);
