@@ -135,6 +135,24 @@ static void while_it_cannot_be_put_back_it_is_as_if_it_were_full(void **state)
 	spool_test_expect(&t, reader, true, 10, 60);
 }
 
+static void entries_on_loan_stay_what_they_are(void **state)
+{
+	struct tally_entry entries[3];
+	uint32_t n, reader = fill();
+	char writer[256];
+	(void)state;
+	assert_int_equal(spool_calls->peek(t.self, reader, true, 30, entries, 3, &n), 0);
+	assert_int_equal(n, 3);
+	snprintf(writer, sizeof(writer), "%s", entries[0].writer);
+	assert_int_equal(unlink(t.path), 0);
+	assert_int_equal(spool_test_push(&t, 10, 50, "q"), 6);
+	for (uint32_t i = 0; i < n; i++) {
+		assert_string_equal(entries[i].writer, writer);
+		assert_int_equal(pipeline_first(entries[i].batch), 10 + 10 * i);
+	}
+	expect_all_there(reader, "was removed while it was in use");
+}
+
 static void its_folder_is_made_again(void **state)
 {
 	char wal[200], folder[100];
@@ -175,6 +193,7 @@ int main(void)
 		SPOOL_TEST(another_file_in_its_place_is_kept_beside),
 		SPOOL_TEST(settling_notices_it_too),
 		SPOOL_TEST(while_it_cannot_be_put_back_it_is_as_if_it_were_full),
+		SPOOL_TEST(entries_on_loan_stay_what_they_are),
 		SPOOL_TEST(its_folder_is_made_again),
 		SPOOL_TEST(one_that_is_empty_at_the_start_is_told),
 	};
