@@ -76,6 +76,40 @@ static int calls_forget_absent(void *arg)
 	return r;
 }
 
+static int calls_lost(void *arg, uint32_t reader, tally_survey_fn *each, void *each_arg)
+{
+	BUFFER_CALL(int r =, arg, lost, reader, each, each_arg);
+	return r;
+}
+
+static int calls_resume(void *arg, const char *source, const char **ret)
+{
+	BUFFER_CALL(int r =, arg, resume, source, ret);
+	return r;
+}
+
+static const char *calls_writer(void *arg)
+{
+	const struct buffer_calls *calls = arg;
+	const char *before = crash_enter(calls->name);
+	const char *writer = calls->buffer->writer(calls->self);
+	crash_leave(before);
+	return writer;
+}
+
+static int calls_stored(void *arg, uint32_t reader, uint64_t sequence)
+{
+	BUFFER_CALL(int r =, arg, stored, reader, sequence);
+	return r;
+}
+
+static int calls_behind(void *arg, uint32_t reader, const struct tally_ledger *ledger,
+			tally_missing_fn *each, void *each_arg)
+{
+	BUFFER_CALL(int r =, arg, behind, reader, ledger, each, each_arg);
+	return r;
+}
+
 #define BUFFER_HAS(buffer, member)                                                                 \
 	((buffer)->size > offsetof(struct tally_buffer, member) && (buffer)->member)
 
@@ -95,7 +129,12 @@ void buffer_calls_init(struct buffer_calls *calls, const struct tally_buffer *bu
 			  .usage = calls_usage,
 			  .survey = BUFFER_HAS(buffer, survey) ? calls_survey : NULL,
 			  .forget_absent =
-				  BUFFER_HAS(buffer, forget_absent) ? calls_forget_absent : NULL},
+				  BUFFER_HAS(buffer, forget_absent) ? calls_forget_absent : NULL,
+			  .lost = BUFFER_HAS(buffer, lost) ? calls_lost : NULL,
+			  .resume = BUFFER_HAS(buffer, resume) ? calls_resume : NULL,
+			  .writer = BUFFER_HAS(buffer, writer) ? calls_writer : NULL,
+			  .stored = BUFFER_HAS(buffer, stored) ? calls_stored : NULL,
+			  .behind = BUFFER_HAS(buffer, behind) ? calls_behind : NULL},
 		.buffer = buffer,
 		.self = self,
 		.name = name};

@@ -156,8 +156,9 @@ def damage(d, how):
             file.write(bytes(100))
     elif how == "page":
         with open(path, "r+b") as file:
-            file.seek(path.stat().st_size // 8192 * 4096)
-            file.write(bytes(4096))
+            for page in range(8, 40):
+                file.seek(page * 4096)
+                file.write(bytes(4096))
     else:
         path.unlink()
 
