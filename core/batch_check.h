@@ -7,7 +7,7 @@
 
 #include <tallyd/plugin.h>
 
-#include "util/error.h"
+#include "base/error.h"
 
 /*
  * Takes out the rows with a cell that is not what its column says.  Returns how many; error: what

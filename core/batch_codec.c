@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "batch_format.h"
-#include "util/crc32c.h"
+#include "base/crc32c.h"
 
 struct codec_sizes {
 	size_t schema, rows, texts;

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <tallyd/plugin.h>
 
-#include "util/error.h"
+#include "base/error.h"
 
 /* *ret is malloc'd. */
 int batch_encode(const struct tally_batch *batch, void **ret, size_t *ret_len);

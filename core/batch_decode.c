@@ -11,8 +11,8 @@
 #include "batch.h"
 #include "batch_codec.h"
 #include "batch_format.h"
-#include "util/cleanup.h"
-#include "util/crc32c.h"
+#include "base/cleanup.h"
+#include "base/crc32c.h"
 
 static int codec_damaged(struct error *error, const char *what)
 {

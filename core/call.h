@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "reason.h"
-#include "util/clock.h"
+#include "base/clock.h"
 
 struct call {
 	_Atomic(const char *) name; /* NULL: in none */

@@ -14,7 +14,7 @@
 #include "crash.h"
 #include "host_gone.h"
 #include "reason.h"
-#include "util/clock.h"
+#include "base/clock.h"
 
 struct capability {
 	struct capability *next;

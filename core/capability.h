@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <tallyd/plugin.h>
 
-#include "util/error.h"
+#include "base/error.h"
 
 struct capabilities;
 

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 
 #include "config_builder.h"
-#include "util/cleanup.h"
+#include "base/cleanup.h"
 
 /* ---- Files ------------------------------------------------------------------- */
 

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 #include "config.h"
-#include "util/arena.h"
+#include "base/arena.h"
 
 struct config_builder {
 	struct arena arena;

@@ -11,10 +11,10 @@
 #include <string.h>
 
 #include "config_builder.h"
-#include "util/cleanup.h"
+#include "base/cleanup.h"
 #include "util/expand.h"
-#include "util/text.h"
-#include "util/utf8.h"
+#include "base/text.h"
+#include "base/utf8.h"
 
 enum parse_place { PARSE_NOWHERE, PARSE_SECTION, PARSE_REFUSED };
 

@@ -22,7 +22,7 @@
 #include "process.h"
 #include "sd_notify.h"
 #include "signals.h"
-#include "util/clock.h"
+#include "base/clock.h"
 
 static const char daemon_source[] = "daemon";
 static const int64_t daemon_look_interval = CLOCK_SECOND / 20; /* until everyone has tried */

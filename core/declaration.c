@@ -10,7 +10,7 @@
 
 #include "declaration_names.h"
 #include "options.h"
-#include "util/text.h"
+#include "base/text.h"
 
 enum { DECLARATION_MAX_COLUMNS = 256 };
 

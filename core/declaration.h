@@ -7,7 +7,7 @@
 
 #include <tallyd/plugin.h>
 
-#include "util/error.h"
+#include "base/error.h"
 
 /* -EINVAL with the first rule that is broken.  The guard (ABI, size) has been checked already. */
 int declaration_check(const struct tally_plugin *plugin, struct error *error);

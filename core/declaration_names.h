@@ -4,7 +4,7 @@
 
 #include <tallyd/plugin.h>
 
-#include "util/error.h"
+#include "base/error.h"
 
 /* -EINVAL: no store could keep it apart from another.  Its names are names. */
 int declaration_check_table_names(const struct tally_table *table, struct error *error);

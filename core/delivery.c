@@ -17,7 +17,7 @@
 #include "delivery_prepared.h"
 #include "log.h"
 #include "reason.h"
-#include "util/clock.h"
+#include "base/clock.h"
 
 static const int64_t delivery_look_up = CLOCK_SECOND; /* how long at most without looking around */
 static const int64_t delivery_backoff_first = CLOCK_SECOND / 2;

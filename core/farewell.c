@@ -4,7 +4,7 @@
 
 #include "log.h"
 #include "signals.h"
-#include "util/clock.h"
+#include "base/clock.h"
 
 const int64_t farewell_grace = 5 * CLOCK_SECOND;
 static const int64_t farewell_turn = 20 * CLOCK_MS;

@@ -23,7 +23,7 @@
 #include "log.h"
 #include "process.h"
 #include "reason.h"
-#include "util/clock.h"
+#include "base/clock.h"
 
 struct host {
 	struct tally_ctx ctx; /* first */

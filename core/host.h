@@ -18,7 +18,7 @@
 #include "pin.h"
 #include "registry.h"
 #include "router.h"
-#include "util/error.h"
+#include "base/error.h"
 
 /* What all instances share; outlives them. */
 struct host_services {

@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "host.h"
-#include "util/clock.h"
+#include "base/clock.h"
 
 enum { HOST_GATE_CLOSED = INT_MIN / 2 };
 const int64_t HOST_LEAVE_TIMEOUT = 2 * CLOCK_SECOND;

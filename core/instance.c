@@ -19,8 +19,8 @@
 #include "instance_parts.h"
 #include "log.h"
 #include "reason.h"
-#include "util/clock.h"
-#include "util/text.h"
+#include "base/clock.h"
+#include "base/text.h"
 
 static const int64_t backoff_first = CLOCK_SECOND / 2, backoff_last = 30 * CLOCK_SECOND;
 static const int64_t backoff_slice = CLOCK_SECOND / 5; /* how often a draining output looks up */

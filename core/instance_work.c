@@ -11,9 +11,9 @@
 #include "log.h"
 #include "scheduler.h"
 #include "reason.h"
-#include "util/clock.h"
-#include "util/globs.h"
-#include "util/text.h"
+#include "base/clock.h"
+#include "base/globs.h"
+#include "base/text.h"
 
 /* ---- Inputs that gather ---- */
 

@@ -17,7 +17,7 @@
 
 #include "crash.h"
 #include "signals.h"
-#include "util/clock.h"
+#include "base/clock.h"
 
 static const int64_t isolate_timeout = 10 * CLOCK_SECOND; /* of one step */
 static const int64_t isolate_turn = CLOCK_SECOND / 10;

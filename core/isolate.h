@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "util/error.h"
+#include "base/error.h"
 
 struct isolate {
 	size_t n; /* steps 0 … n-1, in this order, in as few children as it takes */

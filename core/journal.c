@@ -14,7 +14,7 @@
 #include "batch.h"
 #include "journal_parts.h"
 #include "reason.h"
-#include "util/clock.h"
+#include "base/clock.h"
 
 const struct tally_option journal_options[] = {
 	{.name = "batch_size",

@@ -17,7 +17,7 @@
 #include "metrics.h"
 #include "positions.h"
 #include "trouble.h"
-#include "util/error.h"
+#include "base/error.h"
 
 enum journal_on_full { JOURNAL_BLOCK, JOURNAL_DROP_OLDEST, JOURNAL_DROP_NEWEST };
 

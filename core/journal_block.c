@@ -14,7 +14,7 @@
 #include "journal_parts.h"
 #include "log.h"
 #include "reason.h"
-#include "util/clock.h"
+#include "base/clock.h"
 
 /* A moment's fullness is no news. */
 static const int64_t journal_wait_worth_telling = CLOCK_SECOND;

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "journal_parts.h"
-#include "util/globs.h"
+#include "base/globs.h"
 
 enum { JOURNAL_LABELS_SIZE = 512 };
 

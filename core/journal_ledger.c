@@ -12,7 +12,7 @@
 
 #include "journal_parts.h"
 #include "reason.h"
-#include "util/clock.h"
+#include "base/clock.h"
 
 static const int64_t journal_compare_time = 10 * CLOCK_SECOND;
 

@@ -11,8 +11,8 @@
 
 #include "journal_parts.h"
 #include "reason.h"
-#include "util/clock.h"
-#include "util/globs.h"
+#include "base/clock.h"
+#include "base/globs.h"
 
 /* ---- Globs -------------------------------------------------------------------- */
 

@@ -10,7 +10,7 @@
 
 #include "journal_parts.h"
 #include "reason.h"
-#include "util/clock.h"
+#include "base/clock.h"
 
 /* ---- The cursor --------------------------------------------------------------- */
 

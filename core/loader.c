@@ -17,7 +17,7 @@
 
 #include "crash.h"
 #include "declaration.h"
-#include "util/arena.h"
+#include "base/arena.h"
 
 /* A struct of another size than ours is read through a copy, made once for each plugin. */
 struct loader_plugin {

@@ -8,7 +8,7 @@
 
 #include <tallyd/plugin.h>
 
-#include "util/error.h"
+#include "base/error.h"
 
 int loader_init(struct error *error);
 

@@ -16,7 +16,7 @@
 
 #include "log_limit.h"
 #include "log_line.h"
-#include "util/clock.h"
+#include "base/clock.h"
 
 static const char *const log_names[] = {
 	[TALLY_ERROR] = "error", [TALLY_WARNING] = "warning", [TALLY_NOTICE] = "notice",

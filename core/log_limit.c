@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-#include "util/clock.h"
+#include "base/clock.h"
 
 static const int64_t log_limit_window = 60 * CLOCK_SECOND;
 

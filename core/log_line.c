@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "log.h"
-#include "util/clock.h"
+#include "base/clock.h"
 
 static const char log_line_cut[] = "…";
 enum { LOG_LINE_ROOM = LOG_LINE_SIZE - sizeof(log_line_cut) - 1 };

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "util/text.h"
+#include "base/text.h"
 
 enum { OPTION_CHOICES_MAX = 32, OPTION_BOUND_SIZE = 64 };
 

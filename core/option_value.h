@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <tallyd/plugin.h>
 
-#include "util/arena.h"
-#include "util/error.h"
+#include "base/arena.h"
+#include "base/error.h"
 
 /*
  * Puts text into base, strings and lists copied into the arena.  text NULL: zero, false, NULL.

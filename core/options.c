@@ -14,9 +14,9 @@
 #include <sys/stat.h>
 
 #include "option_value.h"
-#include "util/arena.h"
-#include "util/cleanup.h"
-#include "util/text.h"
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/text.h"
 
 enum { OPTIONS_SECRET_MAX = 64 * 1024 };
 

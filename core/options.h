@@ -10,7 +10,7 @@
 #include <tallyd/plugin.h>
 
 #include "config.h"
-#include "util/error.h"
+#include "base/error.h"
 #include "util/problems.h"
 
 /* Several tables may share a section: those common to its kind, and the plugin's own. */

@@ -12,8 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "util/arena.h"
-#include "util/text.h"
+#include "base/arena.h"
+#include "base/text.h"
 
 enum { PLAN_HOST_SIZE = 256, PLAN_DIRS_SIZE = 4096 };
 

@@ -15,8 +15,8 @@
 
 #include "positions_file.h"
 #include "positions_table.h"
-#include "util/cleanup.h"
-#include "util/place.h"
+#include "base/cleanup.h"
+#include "base/place.h"
 
 struct position_mark {
 	struct position_mark *next; /* of its source */

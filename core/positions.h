@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "util/error.h"
+#include "base/error.h"
 
 /* Longer ones are not kept; of too many sources the one not used for longest is forgotten. */
 enum { POSITIONS_MAX_SOURCES = 4096, POSITIONS_MAX_NAME = 255, POSITIONS_MAX_TEXT = 1023 };

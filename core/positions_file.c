@@ -8,9 +8,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "util/cleanup.h"
-#include "util/crc32c.h"
-#include "util/folder.h"
+#include "base/cleanup.h"
+#include "base/crc32c.h"
+#include "base/folder.h"
 
 static const char positions_file_head[] = "tallyd positions 1\n";
 enum {

@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "util/error.h"
-#include "util/place.h"
+#include "base/error.h"
+#include "base/place.h"
 
 /* Between these two the caller writes its lines to the stream, which is in memory. */
 void positions_file_begin(FILE *file);

@@ -9,7 +9,7 @@
 
 #include <stdarg.h>
 
-#include "util/error.h"
+#include "base/error.h"
 
 /* r = PLUGIN_CALL(plugin->start(self)); */
 #define PLUGIN_CALL(call) (reason_clear(), (call))

@@ -16,9 +16,9 @@
 
 #include "isolate.h"
 #include "loader.h"
-#include "util/arena.h"
-#include "util/cleanup.h"
-#include "util/text.h"
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/text.h"
 
 struct registry_item {
 	struct registry_item *next;

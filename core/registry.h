@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <tallyd/plugin.h>
 
-#include "util/error.h"
+#include "base/error.h"
 
 struct registry;
 

@@ -15,7 +15,7 @@
 #include "farewell.h"
 #include "log.h"
 #include "sd_notify.h"
-#include "util/clock.h"
+#include "base/clock.h"
 
 static const char reload_source[] = "daemon";
 /* What a restarted output may take to end the write it is in. */

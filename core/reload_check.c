@@ -18,8 +18,8 @@
 #include "daemon.h"
 #include "log.h"
 #include "signals.h"
-#include "util/cleanup.h"
-#include "util/clock.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
 
 static const char check_source[] = "daemon";
 static const int64_t check_timeout = 120 * CLOCK_SECOND; /* of the whole; each plugin has its own */

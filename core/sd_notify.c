@@ -11,8 +11,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "util/clock.h"
-#include "util/cleanup.h"
+#include "base/clock.h"
+#include "base/cleanup.h"
 
 /* "@name" is the abstract namespace: a leading NUL, and the length says where it ends. */
 static int sd_notify_address(const char *path, struct sockaddr_un *ret, socklen_t *ret_len)

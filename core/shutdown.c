@@ -12,7 +12,7 @@
 #include "farewell.h"
 #include "log.h"
 #include "sd_notify.h"
-#include "util/clock.h"
+#include "base/clock.h"
 
 static const char shutdown_source[] = "daemon";
 

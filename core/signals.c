@@ -8,7 +8,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "util/clock.h"
+#include "base/clock.h"
 
 static void signals_ours(sigset_t *ret)
 {

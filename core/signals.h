@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "util/error.h"
+#include "base/error.h"
 
 /* Lets through what is blocked from the start: for a command that is no daemon, and for a child. */
 void signals_unblock(void);

@@ -17,8 +17,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "util/cleanup.h"
-#include "util/folder.h"
+#include "base/cleanup.h"
+#include "base/folder.h"
 
 static int state_path(const char *dir, const char *name, char ret[PATH_MAX], struct error *error)
 {

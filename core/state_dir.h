@@ -6,8 +6,8 @@
 #ifndef TALLYD_CORE_STATE_DIR_H
 #define TALLYD_CORE_STATE_DIR_H
 
-#include "util/error.h"
-#include "util/place.h"
+#include "base/error.h"
+#include "base/place.h"
 
 enum { STATE_WRITER_SIZE = 33 }; /* 128 bits in hex */
 

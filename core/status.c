@@ -6,8 +6,8 @@
 #include "daemon.h"
 #include "log.h"
 #include "process.h"
-#include "util/clock.h"
-#include "util/text.h"
+#include "base/clock.h"
+#include "base/text.h"
 
 static const char status_source[] = "daemon";
 

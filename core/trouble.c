@@ -8,8 +8,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "util/clock.h"
-#include "util/text.h"
+#include "base/clock.h"
+#include "base/text.h"
 
 static const int64_t trouble_tell_again = 60 * CLOCK_SECOND;
 

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "util/error.h"
+#include "base/error.h"
 
 struct trouble_state {
 	unsigned failures; /* in a row; 0: nothing is wrong */

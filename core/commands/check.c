@@ -9,7 +9,7 @@
 
 #include "commands/checked.h"
 #include "state_dir.h"
-#include "util/globs.h"
+#include "base/globs.h"
 
 static unsigned check_warnings; /* of this run */
 

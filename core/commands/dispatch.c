@@ -10,7 +10,7 @@
 #include "commands/command.h"
 #include "log.h"
 #include "signals.h"
-#include "util/text.h"
+#include "base/text.h"
 
 static int dispatch_version(const struct command_line *line)
 {

@@ -22,8 +22,8 @@
 #include "crash.h"
 #include "host.h"
 #include "reason.h"
-#include "util/clock.h"
-#include "util/text.h"
+#include "base/clock.h"
+#include "base/text.h"
 
 static const int64_t once_deadline = 30 * CLOCK_SECOND, once_grace = 2 * CLOCK_SECOND;
 static const int64_t once_follow = 2 * CLOCK_SECOND;

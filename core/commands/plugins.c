@@ -8,8 +8,8 @@
 #include "commands/checked.h"
 #include "commands/describe.h"
 #include "trial.h"
-#include "util/arena.h"
-#include "util/cleanup.h"
+#include "base/arena.h"
+#include "base/cleanup.h"
 
 enum { PLUGINS_WORDS_SIZE = 512 };
 

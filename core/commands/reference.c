@@ -12,7 +12,7 @@
 #include "commands/describe.h"
 #include "metrics.h"
 #include "plan.h"
-#include "util/cleanup.h"
+#include "base/cleanup.h"
 
 enum { REFERENCE_WORDS_SIZE = 512 };
 

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "util/cleanup.h"
-#include "util/clock.h"
-#include "util/utf8.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/utf8.h"
 
 static void rows_put_time(FILE *file, int64_t ns)
 {

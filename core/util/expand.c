@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "util/cleanup.h"
-#include "util/utf8.h"
+#include "base/cleanup.h"
+#include "base/utf8.h"
 
 enum { EXPAND_NAME_MAX = 128 };
 

@@ -5,7 +5,7 @@
 #ifndef TALLYD_CORE_UTIL_EXPAND_H
 #define TALLYD_CORE_UTIL_EXPAND_H
 
-#include "util/error.h"
+#include "base/error.h"
 
 enum { EXPAND_MAX = 64 * 1024 };
 

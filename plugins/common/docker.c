@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "docker_request.h"
 #include "file_check.h"
-#include "json_map.h"
-#include "json_trim.h"
+#include "base/json_map.h"
+#include "base/json_trim.h"
 
 enum { DOCKER_MAX_VERSION = 64 << 10 };
 

@@ -4,7 +4,7 @@
 #ifndef TALLYD_PLUGINS_COMMON_DOCKER_EVENT_H
 #define TALLYD_PLUGINS_COMMON_DOCKER_EVENT_H
 
-#include "json_reader.h"
+#include "base/json_reader.h"
 
 /* Texts lie in the line. */
 struct docker_event {

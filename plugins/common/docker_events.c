@@ -8,7 +8,7 @@
 
 #include "docker_list.h"
 #include "docker_stream.h"
-#include "json_trim.h"
+#include "base/json_trim.h"
 
 static const int64_t second_ns = 1000000000;
 static const int64_t back_off_first = 500000000, back_off_last = INT64_C(30000000000);

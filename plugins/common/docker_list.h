@@ -6,7 +6,7 @@
 #define TALLYD_PLUGINS_COMMON_DOCKER_LIST_H
 
 #include "docker.h"
-#include "json_reader.h"
+#include "base/json_reader.h"
 
 struct docker_container {
 	const char *id; /* letters and digits, at most DOCKER_ID_MAX */

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 #include "docker_fetch.h"
-#include "json_trim.h"
+#include "base/json_trim.h"
 
 struct docker_transfer {
 	CURL *easy;

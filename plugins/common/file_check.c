@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 
 static int file_check_fail(struct tally_ctx *ctx, const char *option, const char *path,
 			   const char *what)

@@ -14,7 +14,7 @@
 
 #include "pg_conninfo.h"
 #include "pg_prepared.h"
-#include "pg_text.h"
+#include "base/strbuf.h"
 #include "pg_wire.h"
 
 /* ---- Faults ------------------------------------------------------------------- */

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <tallyd/plugin.h>
 
-#include "pg_text.h"
+#include "base/strbuf.h"
 
 /* Oids of pg_type, the same in every server. */
 enum pg_oid {

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "store_schema.h"
 
 enum { TOTALS_FIRST_ROWS = 64 };

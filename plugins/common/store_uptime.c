@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 
 static ssize_t uptime_read_file(const char *path, char *ret, size_t size)
 {

@@ -20,7 +20,7 @@
 #include "pg_value.h"
 #include "router.h"
 #include "store.h"
-#include "util/clock.h"
+#include "base/clock.h"
 
 enum { RUNS = 5, CONTAINERS = 100, MAX_CONNECTIONS = 4 };
 
@@ -253,13 +253,13 @@ static void *floor_thread(void *arg)
 static double run_floor(uint32_t rows, uint32_t connections, int64_t ns)
 {
 	struct floor floors[MAX_CONNECTIONS];
-	struct pg_text sql = {0};
+	struct strbuf sql = {0};
 	uint64_t n = 0;
-	pg_text_add(&sql, "copy tally.\"%s_rows\" (_series", table->name);
+	strbuf_add(&sql, "copy tally.\"%s_rows\" (_series", table->name);
 	for (uint32_t c = 0; c < table->n_columns; c++)
 		if (table->columns[c].role != TALLY_TAG)
-			pg_text_add(&sql, ", \"%s\"", table->columns[c].name);
-	pg_text_add(&sql, ") from stdin (format binary)");
+			strbuf_add(&sql, ", \"%s\"", table->columns[c].name);
+	strbuf_add(&sql, ") from stdin (format binary)");
 	int64_t began = clock_monotonic();
 	for (uint32_t i = 0; i < connections; i++) {
 		floors[i] = (struct floor){.sql = sql.data, .rows = rows, .until = began + ns};
@@ -270,7 +270,7 @@ static double run_floor(uint32_t rows, uint32_t connections, int64_t ns)
 		n += floors[i].n;
 	}
 	int64_t took = clock_monotonic() - began;
-	pg_text_done(&sql);
+	strbuf_done(&sql);
 	return (double)n * 1e9 / (double)took;
 }
 

@@ -3,13 +3,13 @@
  * typed cells, beside jansson, which makes a tree first.  `scripts/bench json`.
  */
 #include <jansson.h>
-#include <json_writer.h>
+#include "base/json_writer.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <tallyd/plugin.h>
 
-#include "util/clock.h"
+#include "base/clock.h"
 
 enum { POINTS = 10000, FIELDS = 5, ROUNDS = 15 };
 static const char *const names[FIELDS] = {"time", "cpu_percent", "mem_used_bytes", "net_rx_bytes",

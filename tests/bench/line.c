@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "batch.h"
-#include "util/clock.h"
+#include "base/clock.h"
 
 enum { BENCH_COLUMNS = 12, BENCH_NAMES = 500 };
 

@@ -9,7 +9,7 @@
 #include "batch.h"
 #include "fake_host.h"
 #include "line.h"
-#include "util/clock.h"
+#include "base/clock.h"
 
 enum { PIPELINE_ROWS = 500, PIPELINE_CAPACITY = 64 * 1024 * 1024 };
 

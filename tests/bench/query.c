@@ -13,9 +13,9 @@
 #include <string.h>
 
 #include "fake_host.h"
-#include "pg_text.h"
+#include "base/strbuf.h"
 #include "store.h"
-#include "util/clock.h"
+#include "base/clock.h"
 
 enum { RUNS = 50, EVERY = 10 };
 #define SECOND INT64_C(1000000000)
@@ -87,43 +87,43 @@ static double sql(const char *text)
 
 static void make_series(void)
 {
-	struct pg_text text = {0};
-	pg_text_add(&text, "insert into tally.\"%s_series\" select c, sha256(c::text::bytea)",
-		    table->name);
+	struct strbuf text = {0};
+	strbuf_add(&text, "insert into tally.\"%s_series\" select c, sha256(c::text::bytea)",
+		   table->name);
 	for (uint32_t c = 0; c < table->n_columns; c++)
 		if (table->columns[c].role == TALLY_TAG)
-			pg_text_add(&text, ", lpad(c::text, 64, '0')");
-	pg_text_add(&text, " from generate_series(1, %" PRId64 ") c", containers);
+			strbuf_add(&text, ", lpad(c::text, 64, '0')");
+	strbuf_add(&text, " from generate_series(1, %" PRId64 ") c", containers);
 	sql(text.data);
-	pg_text_done(&text);
+	strbuf_done(&text);
 }
 
 /* In the order of time, as they come. */
 static void make_day(int64_t from, int64_t to)
 {
-	struct pg_text text = {0};
-	pg_text_add(&text,
-		    "select tally.make_partitions('%s_rows', to_timestamp(%" PRId64 "), "
-		    "to_timestamp(%" PRId64 "))",
-		    table->name, from, to);
+	struct strbuf text = {0};
+	strbuf_add(&text,
+		   "select tally.make_partitions('%s_rows', to_timestamp(%" PRId64 "), "
+		   "to_timestamp(%" PRId64 "))",
+		   table->name, from, to);
 	if (((struct store *)store)->server.mode == SERVER_PLAIN)
 		sql(text.data);
-	pg_text_clear(&text);
-	pg_text_add(&text, "insert into tally.\"%s_rows\" select c, to_timestamp(t)", table->name);
+	strbuf_clear(&text);
+	strbuf_add(&text, "insert into tally.\"%s_rows\" select c, to_timestamp(t)", table->name);
 	for (uint32_t c = 1; c < table->n_columns; c++) {
 		if (table->columns[c].role == TALLY_TAG)
 			continue;
 		if (table->columns[c].role == TALLY_COUNTER)
-			pg_text_add(&text, ", (t - 1600000000)::bigint * (c + %u)", c);
+			strbuf_add(&text, ", (t - 1600000000)::bigint * (c + %u)", c);
 		else
-			pg_text_add(&text, ", (hashint8(t::bigint * 1000 + c) & 65535) %% 1000");
+			strbuf_add(&text, ", (hashint8(t::bigint * 1000 + c) & 65535) %% 1000");
 	}
-	pg_text_add(&text,
-		    " from generate_series(%" PRId64 ", %" PRId64 " - 1, %d) t, "
-		    "generate_series(1, %" PRId64 ") c",
-		    from, to, EVERY, containers);
+	strbuf_add(&text,
+		   " from generate_series(%" PRId64 ", %" PRId64 " - 1, %d) t, "
+		   "generate_series(1, %" PRId64 ") c",
+		   from, to, EVERY, containers);
 	sql(text.data);
-	pg_text_done(&text);
+	strbuf_done(&text);
 }
 
 static void make_rows(void)
@@ -131,10 +131,10 @@ static void make_rows(void)
 	make_series();
 	for (int64_t to = NOW / SECOND, day = 0; day < days; day++)
 		make_day(to - (day + 1) * (DAY / SECOND), to - day * (DAY / SECOND));
-	struct pg_text text = {0};
-	pg_text_add(&text, "vacuum analyze tally.\"%s_rows\"", table->name);
+	struct strbuf text = {0};
+	strbuf_add(&text, "vacuum analyze tally.\"%s_rows\"", table->name);
 	sql(text.data);
-	pg_text_done(&text);
+	strbuf_done(&text);
 }
 
 static int64_t rows_made(void)
@@ -146,19 +146,18 @@ static int64_t rows_made(void)
 
 static double size_of(const char *suffix)
 {
-	struct pg_text text = {0};
+	struct strbuf text = {0};
 	bool plain = ((struct store *)store)->server.mode == SERVER_PLAIN;
-	pg_text_add(
-		&text,
-		plain ? "select coalesce(sum(pg_total_relation_size(p.relid)), "
-			"pg_total_relation_size(h.oid)) from pg_class h left join lateral "
-			"pg_partition_tree(h.oid) p on true where h.oid = "
-			"'tally.%s%s_rows'::regclass group by h.oid"
-		      : "select coalesce(hypertable_size(h.oid), pg_total_relation_size(h.oid)) "
-			"from pg_class h where h.oid = 'tally.%s%s_rows'::regclass",
-		table->name, suffix);
+	strbuf_add(&text,
+		   plain ? "select coalesce(sum(pg_total_relation_size(p.relid)), "
+			   "pg_total_relation_size(h.oid)) from pg_class h left join lateral "
+			   "pg_partition_tree(h.oid) p on true where h.oid = "
+			   "'tally.%s%s_rows'::regclass group by h.oid"
+			 : "select coalesce(hypertable_size(h.oid), pg_total_relation_size(h.oid)) "
+			   "from pg_class h where h.oid = 'tally.%s%s_rows'::regclass",
+		   table->name, suffix);
 	double size = sql(text.data);
-	pg_text_done(&text);
+	strbuf_done(&text);
 	return size;
 }
 
@@ -235,14 +234,14 @@ static void ask_floor(void)
 {
 	int64_t took[RUNS];
 	uint32_t rows = 0;
-	struct pg_text copy = {0};
+	struct strbuf copy = {0};
 	PGconn *conn = PQconnectdb(getenv("TALLYD_TEST_CONNINFO"));
-	pg_text_add(&copy,
-		    "copy (select _series, time, cpu_usage_ns_increase, cpu_usage_ns_span, "
-		    "mem_used_bytes_count, mem_used_bytes_sum from tally.\"%s_1h_rows\" where time "
-		    ">= to_timestamp(%" PRId64 ") and time < to_timestamp(%" PRId64
-		    ") order by _series, time) to stdout (format binary)",
-		    table->name, NOW / SECOND - days * (DAY / SECOND), NOW / SECOND);
+	strbuf_add(&copy,
+		   "copy (select _series, time, cpu_usage_ns_increase, cpu_usage_ns_span, "
+		   "mem_used_bytes_count, mem_used_bytes_sum from tally.\"%s_1h_rows\" where time "
+		   ">= to_timestamp(%" PRId64 ") and time < to_timestamp(%" PRId64
+		   ") order by _series, time) to stdout (format binary)",
+		   table->name, NOW / SECOND - days * (DAY / SECOND), NOW / SECOND);
 	for (int i = 0; i < RUNS; i++) {
 		int64_t began = clock_monotonic();
 		rows = discard(conn, copy.data);
@@ -250,7 +249,7 @@ static void ask_floor(void)
 	}
 	tell("floor: the hours, copied", rows, took);
 	PQfinish(conn);
-	pg_text_done(&copy);
+	strbuf_done(&copy);
 }
 
 static const char *const tags[] = {"host", "container_id", "name"};

@@ -20,7 +20,7 @@
 #include "fake_host.h"
 #include "line.h"
 #include "options.h"
-#include "util/clock.h"
+#include "base/clock.h"
 
 enum { BENCH_BATCHES = 64, BENCH_CAPACITY = 8 << 20 };
 enum { BENCH_FULL, BENCH_NORMAL };

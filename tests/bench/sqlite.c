@@ -14,7 +14,7 @@
 
 #include "fake_host.h"
 #include "store.h"
-#include "util/clock.h"
+#include "base/clock.h"
 
 enum { RUNS = 5, CONTAINERS = 100, SWEEPS = 2000, BATCH = 1000, NUMBERS = 25, TAGS = 3 };
 enum { COLUMNS = 1 + TAGS + NUMBERS, ROWS = CONTAINERS * SWEEPS };

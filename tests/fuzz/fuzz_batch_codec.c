@@ -10,7 +10,7 @@
 
 #include "batch.h"
 #include "batch_codec.h"
-#include "util/crc32c.h"
+#include "base/crc32c.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

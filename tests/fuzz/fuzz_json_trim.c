@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "json_check.h"
-#include "json_trim.h"
+#include "base/json_check.h"
+#include "base/json_trim.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -3,8 +3,8 @@
  * as they were, and what json_check() takes for JSON must be JSON to jansson too.
  */
 #include <jansson.h>
-#include <json_check.h>
-#include <json_writer.h>
+#include "base/json_check.h"
+#include "base/json_writer.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

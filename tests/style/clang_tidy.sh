@@ -1,5 +1,5 @@
 #!/bin/bash
-# clang-tidy 14 with .clang-tidy over core/ and plugins/, as compiled in the given build folder.
+# clang-tidy 14 with .clang-tidy over base/, core/ and plugins/, as compiled in the given build folder.
 # Files that have not changed since they last passed (nor any header) are not looked at again.
 set -euo pipefail
 build=$1
@@ -7,7 +7,7 @@ build=$1
 root=$(pwd)
 stamps=$build/clang-tidy
 mkdir -p "$stamps"
-newest_shared=$(find .clang-tidy include core plugins \( -name '*.h' -o -name .clang-tidy \) \
+newest_shared=$(find .clang-tidy include base core plugins \( -name '*.h' -o -name .clang-tidy \) \
 	-printf '%T@ %p\n' | sort -n | tail -1 | cut -d' ' -f2-)
 
 stamp_of() {
@@ -26,7 +26,7 @@ export -f check stamp_of
 export build root stamps
 
 for file in $(jq -r '.[].file' "$build/compile_commands.json" | sort -u |
-	grep -E "^$root/(core|plugins)/"); do
+	grep -E "^$root/(base|core|plugins)/"); do
 	stamp=$(stamp_of "$file")
 	if [ -f "$file" ] && ! { [ "$stamp" -nt "$file" ] && [ "$stamp" -nt "$newest_shared" ]; }; then
 		printf '%s\0' "$file"

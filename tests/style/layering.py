@@ -1,21 +1,27 @@
 #!/usr/bin/python3
 """Who may include whom.
 
-include/ includes nothing of ours but itself; core/ includes include/ and core/; plugins include
-include/, plugins/common/ and their own folder, never core/.
+include/  nothing of ours but itself
+base/     base/
+core/     include/, base/, core/
+plugins/  include/, base/, plugins/common/ and their own folder, never core/
+
+A quoted include is written from the room it is in ("query/window.h" within http_api, "pg/pg_value.h"
+of plugins/common), and those of base/ with its name: "base/clock.h".
 """
 
 import re
 
 from sources import ROOT, files, finish
 
-INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)
+INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^">]+)[>"]', re.M)
+BASE = "base/"
 
 
 def allowed_folders(path):
-    """Where a quoted include of this file may be found."""
+    """Where a quoted include of this file, other than one of base/, may be found."""
     parts = path.relative_to(ROOT).parts
-    if parts[0] == "include":
+    if parts[0] in ("include", "base"):
         return []
     if parts[0] == "core":
         return [ROOT / "core"]
@@ -26,21 +32,24 @@ def allowed_folders(path):
 
 
 def is_allowed(path, name):
+    if name.startswith(BASE):
+        return path.relative_to(ROOT).parts[0] != "include" and (ROOT / name).is_file()
     folders = allowed_folders(path)
-    for base in [path.parent, *folders]:
-        found = (base / name).resolve()
+    for start in [path.parent, *folders]:
+        found = (start / name).resolve()
         if found.is_file() and any(found.is_relative_to(f) for f in folders):
             return True
     return False
 
 
 def problems():
-    for path in files("include", "core", "plugins"):
+    for path in files("include", "base", "core", "plugins"):
         text = path.read_text()
         for match in INCLUDE.finditer(text):
             bracket, name = match.groups()
             ours = (ROOT / "include" / name).is_file()
-            if bracket == "<" and (ours or not name.startswith(("core/", "plugins/", "tallyd/"))):
+            rooms = ("core/", "plugins/", "tallyd/", BASE)
+            if bracket == "<" and (ours or not name.startswith(rooms)):
                 continue
             if bracket == '"' and is_allowed(path, name):
                 continue

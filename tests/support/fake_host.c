@@ -11,8 +11,8 @@
 
 #include "batch.h"
 #include "batch_codec.h"
-#include "util/clock.h"
-#include "util/error.h"
+#include "base/clock.h"
+#include "base/error.h"
 
 enum { FAKE_METRICS = 256, FAKE_REASON_SIZE = 1024 };
 

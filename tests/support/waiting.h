@@ -4,7 +4,7 @@
 
 #include <unistd.h>
 
-#include "util/clock.h"
+#include "base/clock.h"
 
 #define WAIT_UNTIL(condition)                                                                      \
 	do {                                                                                       \

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "util/clock.h"
+#include "base/clock.h"
 
 #include <cmocka.h>
 

@@ -8,7 +8,7 @@
 #include <sqlite3.h>
 
 #include "sqlite_fixture.h"
-#include "util/clock.h"
+#include "base/clock.h"
 
 #include <cmocka.h>
 

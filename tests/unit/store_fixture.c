@@ -10,7 +10,7 @@
 #include "store_fixture.h"
 #include "store_uptime.h"
 #include "upkeep.h"
-#include "util/clock.h"
+#include "base/clock.h"
 
 #include <cmocka.h>
 

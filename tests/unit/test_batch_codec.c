@@ -11,7 +11,7 @@
 
 #include "batch.h"
 #include "batch_codec.h"
-#include "util/crc32c.h"
+#include "base/crc32c.h"
 
 #include <cmocka.h>
 

@@ -12,7 +12,7 @@
 #include <tallyd/query.h>
 
 #include "capability.h"
-#include "util/clock.h"
+#include "base/clock.h"
 
 #include <cmocka.h>
 

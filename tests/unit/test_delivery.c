@@ -14,7 +14,7 @@
 #include "delivery.h"
 #include "pipeline_fixture.h"
 #include "reason.h"
-#include "util/clock.h"
+#include "base/clock.h"
 
 #include <cmocka.h>
 

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "json_map.h"
-#include "json_reader.h"
+#include "base/json_map.h"
+#include "base/json_reader.h"
 
 #include <cmocka.h>
 

@@ -14,7 +14,7 @@
 #include "log_file.h"
 #include "log_lines.h"
 #include "log_record.h"
-#include "rfc3339.h"
+#include "base/rfc3339.h"
 
 #include <cmocka.h>
 

@@ -1,4 +1,4 @@
-#include "util/globs.h"
+#include "base/globs.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "pipeline_fixture.h"
-#include "util/clock.h"
+#include "base/clock.h"
 
 #include <cmocka.h>
 

@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 #include "pipeline_fixture.h"
-#include "util/clock.h"
+#include "base/clock.h"
 
 #include <cmocka.h>
 

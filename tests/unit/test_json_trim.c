@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "json_check.h"
-#include "json_reader.h"
-#include "json_trim.h"
+#include "base/json_check.h"
+#include "base/json_reader.h"
+#include "base/json_trim.h"
 
 #include <cmocka.h>
 

@@ -1,9 +1,9 @@
 #include <errno.h>
 #include <float.h>
 #include <jansson.h>
-#include <json_check.h>
-#include <json_real.h>
-#include <json_writer.h>
+#include "base/json_check.h"
+#include "base/json_real.h"
+#include "base/json_writer.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -10,7 +10,7 @@
 
 #include "log.h"
 #include "log_limit.h"
-#include "util/clock.h"
+#include "base/clock.h"
 
 #include <cmocka.h>
 

@@ -21,7 +21,7 @@
 #include "metrics.h"
 #include "positions.h"
 #include "router.h"
-#include "util/clock.h"
+#include "base/clock.h"
 
 #include <cmocka.h>
 

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "rfc3339.h"
+#include "base/rfc3339.h"
 
 #include <cmocka.h>
 

@@ -13,7 +13,7 @@
 #include "pipeline_fixture.h"
 #include "reason.h"
 #include "router.h"
-#include "util/clock.h"
+#include "base/clock.h"
 
 #include <cmocka.h>
 

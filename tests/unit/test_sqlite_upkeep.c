@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "sqlite_fixture.h"
-#include "util/clock.h"
+#include "base/clock.h"
 
 #include <cmocka.h>
 

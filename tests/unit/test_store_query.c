@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "store_fixture.h"
-#include "util/clock.h"
+#include "base/clock.h"
 
 #include <cmocka.h>
 

@@ -1,8 +1,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "util/text.h"
-#include "util/utf8.h"
+#include "base/text.h"
+#include "base/utf8.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

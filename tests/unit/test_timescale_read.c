@@ -20,7 +20,7 @@
 
 #include "rollup.h"
 #include "timescale_fixture.h"
-#include "util/clock.h"
+#include "base/clock.h"
 
 #include <cmocka.h>
 

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "timescale_fixture.h"
-#include "util/clock.h"
+#include "base/clock.h"
 
 #include <cmocka.h>
 

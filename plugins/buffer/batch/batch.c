@@ -16,7 +16,7 @@
 #include <sys/random.h>
 #include <tallyd/host.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 
 struct batch_config {
 	int64_t capacity;

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "file_check.h"
 #include "spool_check.h"
 #include "spool_file.h"

@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 #include <tallyd/host.h>
 
-#include "file_place.h"
+#include "base/file_place.h"
 #include "spool_held.h"
 #include "spool_manifest.h"
 #include "spool_store.h"

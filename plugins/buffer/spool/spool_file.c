@@ -11,8 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cleanup.h"
-#include "folder.h"
+#include "base/cleanup.h"
+#include "base/folder.h"
 
 static int spool_file_sync_folder(struct tally_ctx *ctx, const char *folder)
 {

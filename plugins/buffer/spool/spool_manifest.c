@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 
 #define MANIFEST_MAGIC 0x314d7054u /* "Tpm1" */
 enum { MANIFEST_TEXT_MAX = 2048, MANIFEST_RECORD_MAX = 4 * MANIFEST_TEXT_MAX };

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "spool_file.h"
 #include "spool_store.h"
 #include "sqlite_check.h"

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "file_place.h"
+#include "base/file_place.h"
 #include "spool.h"
 #include "spool_file.h"
 

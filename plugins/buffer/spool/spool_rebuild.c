@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "spool.h"
 #include "spool_file.h"
 

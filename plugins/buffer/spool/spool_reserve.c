@@ -10,7 +10,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "spool_store.h"
 
 enum { SPOOL_RESERVE_LEAST = 64 << 10, SPOOL_RESERVE_SHARE = 16 };

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "json_reader.h"
+#include "base/json_reader.h"
 
 struct image {
 	const char *id;

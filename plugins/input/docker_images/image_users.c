@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "json_map.h"
+#include "base/json_map.h"
 
 static const int64_t patience_ns = INT64_C(2000000000);
 

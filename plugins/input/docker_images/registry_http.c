@@ -7,8 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "cleanup.h"
-#include "json_map.h"
+#include "base/cleanup.h"
+#include "base/json_map.h"
 
 enum {
 	HTTP_URL = 4096,

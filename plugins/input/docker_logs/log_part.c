@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "rfc3339.h"
+#include "base/rfc3339.h"
 
 enum { WHOLE_SECONDS = 19 }; /* the length of 2026-11-23T16:18:12 */
 

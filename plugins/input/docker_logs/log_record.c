@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-#include "json_reader.h"
-#include "rfc3339.h"
+#include "base/json_reader.h"
+#include "base/rfc3339.h"
 
 /* ---- Docker's ---- */
 

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "rfc3339.h"
+#include "base/rfc3339.h"
 
 static const char *text_of(struct json_reader *json)
 {

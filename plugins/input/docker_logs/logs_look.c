@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "logs.h"
 
 static const int64_t patience_ns = INT64_C(2000000000);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "log_level.h"
 #include "logs_table.h"
 #include "logs_text.h"

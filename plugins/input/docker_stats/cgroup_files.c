@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 
 enum {
 	BUFFER_SIZE = 256 << 10,

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "json_map.h"
+#include "base/json_map.h"
 
 enum { TICK_NS = 10000000, MACHINE_FIELDS = 7, DEVICE_FIELDS = 8, MOST_CPUS = 1 << 16 };
 

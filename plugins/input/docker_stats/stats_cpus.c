@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cleanup.h"
-#include "json_map.h"
+#include "base/cleanup.h"
+#include "base/json_map.h"
 
 static const int64_t again_ns = INT64_C(60000000000), patience_ns = INT64_C(2000000000);
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
-#include "json_map.h"
+#include "base/cleanup.h"
+#include "base/json_map.h"
 
 static const int64_t second_ns = 1000000000;
 static const int64_t with_events = INT64_C(60000000000), without_events = INT64_C(5000000000);

@@ -2,7 +2,7 @@
 
 #include <strings.h>
 
-#include "json_map.h"
+#include "base/json_map.h"
 
 /* v1 writes Read, Write, Sync, …, Total; v2 read and write. */
 static void read_blkio_entry(struct json_reader *json, struct json_int *reads)

@@ -6,7 +6,7 @@
 #ifndef TALLYD_STATS_READ_H
 #define TALLYD_STATS_READ_H
 
-#include "json_reader.h"
+#include "base/json_reader.h"
 #include "stats_table.h"
 
 /* What has no column of its own, but makes one. */

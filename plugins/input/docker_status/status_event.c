@@ -6,7 +6,7 @@
 
 #include "docker_list.h"
 #include "events_table.h"
-#include "json_writer.h"
+#include "base/json_writer.h"
 
 enum { EVENT_TEXT_SIZE = 512, EVENT_RAW_MAX = 1024, EVENT_MAX_ATTRIBUTES = 16384 };
 

@@ -1,6 +1,6 @@
 #include "status_facts.h"
 
-#include "json_map.h"
+#include "base/json_map.h"
 
 static const struct json_member probe[] = {
 	{.key = "ExitCode", .rule = JSON_MAP_INT, .slot = FACT_HEALTH_EXIT_CODE},

@@ -4,7 +4,7 @@
 #ifndef TALLYD_STATUS_FACTS_H
 #define TALLYD_STATUS_FACTS_H
 
-#include "json_reader.h"
+#include "base/json_reader.h"
 
 enum status_fact {
 	FACT_CREATED,

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "docker_status.h"
-#include "json_trim.h"
+#include "base/json_trim.h"
 #include "status_facts.h"
 #include "status_row.h"
 #include "status_table.h"

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "health_output.h"
-#include "json_trim.h"
+#include "base/json_trim.h"
 
 enum { STATUS_LABEL_SIZE = 256 };
 

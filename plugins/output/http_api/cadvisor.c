@@ -6,9 +6,9 @@
  *
  * The metrics: https://github.com/google/cadvisor/blob/master/docs/storage/prometheus.md
  */
-#include <cleanup.h>
+#include "base/cleanup.h"
 #include <errno.h>
-#include <json_reader.h>
+#include "base/json_reader.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* /api/v1/containers: what there is, with its newest readings. */
 #include "containers.h"
 
-#include <cleanup.h>
+#include "base/cleanup.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

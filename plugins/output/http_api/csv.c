@@ -1,6 +1,6 @@
 #include "csv.h"
 
-#include <rfc3339.h>
+#include "base/rfc3339.h"
 #include <string.h>
 
 #include "rowset.h"

@@ -2,7 +2,7 @@
 #ifndef TALLYD_HTTP_CSV_H
 #define TALLYD_HTTP_CSV_H
 
-#include <json_writer.h>
+#include "base/json_writer.h"
 #include <tallyd/plugin.h>
 
 /* In quotes only if it must be.  safe: text that a spreadsheet would take for a formula gets a '

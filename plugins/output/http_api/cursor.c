@@ -1,6 +1,6 @@
 #include "cursor.h"
 
-#include <cleanup.h>
+#include "base/cleanup.h"
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>

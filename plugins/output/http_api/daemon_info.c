@@ -1,5 +1,5 @@
 /* /api/v1/version, /plugins and /pipeline: what the daemon's own metrics say, as JSON. */
-#include <cleanup.h>
+#include "base/cleanup.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 #include "desk.h"
 
-#include <cleanup.h>
+#include "base/cleanup.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 #ifndef TALLYD_HTTP_EXPOSITION_H
 #define TALLYD_HTTP_EXPOSITION_H
 
-#include <json_writer.h>
+#include "base/json_writer.h"
 #include <tallyd/plugin.h>
 
 void exposition_word(struct json_writer *text, const char *word);

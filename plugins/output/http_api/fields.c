@@ -1,6 +1,6 @@
 #include "fields.h"
 
-#include <cleanup.h>
+#include "base/cleanup.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  */
 #include "image_facts.h"
 
-#include <cleanup.h>
+#include "base/cleanup.h"
 #include <errno.h>
 #include <fnmatch.h>
 #include <stdio.h>

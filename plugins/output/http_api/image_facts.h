@@ -6,7 +6,7 @@
 #ifndef TALLYD_HTTP_IMAGE_FACTS_H
 #define TALLYD_HTTP_IMAGE_FACTS_H
 
-#include <json_reader.h>
+#include "base/json_reader.h"
 
 #include "ask.h"
 

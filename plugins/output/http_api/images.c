@@ -2,7 +2,7 @@
  * /api/v1/images: which images there are and who uses them.  An image is the same on every host
  * that has it, so one image is answered with a row a host.
  */
-#include <cleanup.h>
+#include "base/cleanup.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

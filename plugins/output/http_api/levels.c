@@ -1,6 +1,6 @@
 #include "levels.h"
 
-#include <cleanup.h>
+#include "base/cleanup.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>

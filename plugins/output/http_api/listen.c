@@ -1,7 +1,7 @@
 #include "listen.h"
 
 #include <arpa/inet.h>
-#include <cleanup.h>
+#include "base/cleanup.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 #include "mark.h"
 
-#include <cleanup.h>
+#include "base/cleanup.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>

@@ -7,7 +7,7 @@
 #define TALLYD_HTTP_MARK_H
 
 #include <stdbool.h>
-#include <json_writer.h>
+#include "base/json_writer.h"
 #include <tallyd/plugin.h>
 
 enum { MARK_MAX_KEY = 32 };

@@ -1,7 +1,7 @@
 #include "moment.h"
 
 #include <errno.h>
-#include <rfc3339.h>
+#include "base/rfc3339.h"
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 #include "params.h"
 
-#include <cleanup.h>
+#include "base/cleanup.h"
 #include <errno.h>
-#include <json_writer.h>
+#include "base/json_writer.h"
 #include <stdlib.h>
 #include <string.h>
 

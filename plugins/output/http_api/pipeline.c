@@ -3,7 +3,7 @@
  * dropped + waiting.  Of every input and table: collected, and what was dropped before it reached
  * any output.
  */
-#include <cleanup.h>
+#include "base/cleanup.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

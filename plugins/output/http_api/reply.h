@@ -5,7 +5,7 @@
 #ifndef TALLYD_HTTP_REPLY_H
 #define TALLYD_HTTP_REPLY_H
 
-#include <json_writer.h>
+#include "base/json_writer.h"
 
 struct stream;
 

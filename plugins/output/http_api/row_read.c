@@ -1,7 +1,7 @@
 #include "row_read.h"
 
-#include <json_reader.h>
-#include <rfc3339.h>
+#include "base/json_reader.h"
+#include "base/rfc3339.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,8 +1,8 @@
 #include "rowset.h"
 
-#include <cleanup.h>
+#include "base/cleanup.h"
 #include <errno.h>
-#include <json_trim.h>
+#include "base/json_trim.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 #ifndef TALLYD_HTTP_ROWSET_H
 #define TALLYD_HTTP_ROWSET_H
 
-#include <json_writer.h>
+#include "base/json_writer.h"
 #include <tallyd/plugin.h>
 
 enum { ROWSET_MAX_BYTES = 32 << 20, ROWSET_MAX_COLUMNS = 258, ROWSET_SOURCE_SIZE = 64 };

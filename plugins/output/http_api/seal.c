@@ -1,6 +1,6 @@
 #include "seal.h"
 
-#include <cleanup.h>
+#include "base/cleanup.h"
 #include <endian.h>
 #include <errno.h>
 #include <stdbool.h>

@@ -2,7 +2,7 @@
 
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
-#include <json_writer.h>
+#include "base/json_writer.h"
 #include <string.h>
 
 enum { SECURITY_MAX_POLICY = 4 << 10, SECURITY_SHA256_SIZE = 32 };

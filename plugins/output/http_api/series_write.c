@@ -1,7 +1,7 @@
 /* The formats of a series: columns, rows, CSV, NDJSON. */
 #include "series.h"
 
-#include <rfc3339.h>
+#include "base/rfc3339.h"
 #include <string.h>
 
 #include "csv.h"

@@ -1,5 +1,5 @@
 /* /api/v1/stats…: readings of many containers. */
-#include <cleanup.h>
+#include "base/cleanup.h"
 #include <errno.h>
 #include <string.h>
 

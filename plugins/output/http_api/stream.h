@@ -7,7 +7,7 @@
 #ifndef TALLYD_HTTP_STREAM_H
 #define TALLYD_HTTP_STREAM_H
 
-#include <json_writer.h>
+#include "base/json_writer.h"
 
 #include "endpoint.h"
 #include "live.h"

@@ -1,6 +1,6 @@
 #include "tables.h"
 
-#include <cleanup.h>
+#include "base/cleanup.h"
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>

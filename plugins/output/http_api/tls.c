@@ -1,6 +1,6 @@
 #include "tls.h"
 
-#include <cleanup.h>
+#include "base/cleanup.h"
 #include <errno.h>
 #include <gnutls/x509.h>
 #include <pthread.h>

@@ -1,5 +1,5 @@
 /* /api/v1/top: the containers that use most of something. */
-#include <cleanup.h>
+#include "base/cleanup.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * who still runs what it pointed to before, and when it changed.  The facts of one host and
  * reference are one entry of the list.
  */
-#include <cleanup.h>
+#include "base/cleanup.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

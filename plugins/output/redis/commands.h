@@ -5,7 +5,7 @@
 #ifndef TALLYD_REDIS_COMMANDS_H
 #define TALLYD_REDIS_COMMANDS_H
 
-#include <json_writer.h>
+#include "base/json_writer.h"
 
 struct commands {
 	struct json_writer bytes; /* bytes.error: what was added last is not all there */

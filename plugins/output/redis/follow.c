@@ -4,7 +4,7 @@
  */
 #include "follow.h"
 
-#include <cleanup.h>
+#include "base/cleanup.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

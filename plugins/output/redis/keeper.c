@@ -1,6 +1,6 @@
 #include "keeper.h"
 
-#include <cleanup.h>
+#include "base/cleanup.h"
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>

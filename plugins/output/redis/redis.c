@@ -6,7 +6,7 @@
  */
 #include "redis.h"
 
-#include <cleanup.h>
+#include "base/cleanup.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "bind.h"
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "condition.h"
 #include "database.h"
 #include "feed.h"

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "database.h"
 #include "database_check.h"
 #include "kept_clock.h"

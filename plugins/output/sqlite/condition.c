@@ -9,7 +9,7 @@
 
 #include "bind.h"
 #include "database.h"
-#include "json_chars.h"
+#include "base/json_chars.h"
 
 /* ---- Matching ------------------------------------------------------------------ */
 

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "cleanup.h"
-#include "folder.h"
+#include "base/cleanup.h"
+#include "base/folder.h"
 
 enum { DATABASE_WAL_LIMIT = 64 << 20 };
 

@@ -10,7 +10,7 @@
 #include <sqlite3.h>
 #include <tallyd/host.h>
 
-#include "file_place.h"
+#include "base/file_place.h"
 
 struct store;
 

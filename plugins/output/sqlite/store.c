@@ -15,7 +15,7 @@
 
 #include "aggregate.h"
 #include "catalog_file.h"
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "database.h"
 #include "database_check.h"
 #include "kept_clock.h"

@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "aggregate_sql.h"
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "feed.h"
 #include "marks.h"
 #include "pg_value.h"
@@ -206,7 +206,7 @@ static int aggregate_ask(struct aggregate *a, struct aggregate_asked *asked)
 	int r = 0;
 	for (uint32_t i = 0; r == 0 && i < asked->n; i++) {
 		struct aggregate_sql *statement = &asked->statements[i];
-		pg_text_add(&statement->sql, " limit %u", most + 1);
+		strbuf_add(&statement->sql, " limit %u", most + 1);
 		r = statement->sql.failed
 			    ? tally_fail(a->pg->ctx, ENOMEM, "no memory")
 			    : parameters_get(a->pg->ctx, &statement->parameters, &params[i]);

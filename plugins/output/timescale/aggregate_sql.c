@@ -24,29 +24,29 @@ void aggregate_sql_init(struct aggregate_sql *a, const struct question *question
 	a->ids = NULL;
 	a->n_ids = 0;
 	a->in_order = false;
-	a->sql = (struct pg_text){0};
+	a->sql = (struct strbuf){0};
 	a->parameters.n = 0;
 	a->parameters.failed = false;
-	a->parameters.bytes = (struct pg_text){0};
+	a->parameters.bytes = (struct strbuf){0};
 }
 
 void aggregate_sql_done(struct aggregate_sql *a)
 {
-	pg_text_done(&a->sql);
+	strbuf_done(&a->sql);
 	parameters_done(&a->parameters);
 }
 
 static void aggregate_append_groups(struct aggregate_sql *a, const char *before, const char *alias)
 {
 	for (uint32_t i = 0; i < a->question->query->n_group_by; i++)
-		pg_text_add(&a->sql, "%s%s\"%s\"", i ? ", " : before, alias,
-			    aggregate_table(a)->columns[a->question->group[i]].name);
+		strbuf_add(&a->sql, "%s%s\"%s\"", i ? ", " : before, alias,
+			   aggregate_table(a)->columns[a->question->group[i]].name);
 }
 
 /* Each row of a STATE table is a series of its own, by its number in one and the same order. */
 static void aggregate_append_number(struct aggregate_sql *a)
 {
-	pg_text_add(&a->sql, "select (row_number() over (order by r._key))::int");
+	strbuf_add(&a->sql, "select (row_number() over (order by r._key))::int");
 }
 
 void aggregate_sql_list(struct aggregate_sql *a)
@@ -55,15 +55,15 @@ void aggregate_sql_list(struct aggregate_sql *a)
 	if (aggregate_is_state(a)) {
 		aggregate_append_number(a);
 		aggregate_append_groups(a, ", ", "r.");
-		pg_text_add(&a->sql, " from tally.\"%s_rows\" r where true", name);
+		strbuf_add(&a->sql, " from tally.\"%s_rows\" r where true", name);
 		condition_append(&a->sql, &a->parameters, a->question,
 				 CONDITION_TAGS | CONDITION_FIELDS, "r.", "r.");
 		aggregate_append_groups(a, " order by ", "r.");
 		return;
 	}
-	pg_text_add(&a->sql, "select s._series");
+	strbuf_add(&a->sql, "select s._series");
 	aggregate_append_groups(a, ", ", "s.");
-	pg_text_add(&a->sql, " from tally.\"%s_series\" s where true", name);
+	strbuf_add(&a->sql, " from tally.\"%s_series\" s where true", name);
 	condition_append(&a->sql, &a->parameters, a->question, CONDITION_TAGS, "s.", "");
 	aggregate_append_groups(a, " order by ", "s.");
 }
@@ -76,22 +76,22 @@ static void aggregate_append_fields(struct aggregate_sql *a)
 		const struct tally_column *column =
 			&aggregate_table(a)->columns[a->totals->columns[f]];
 		bool tag = column->role == TALLY_TAG && !aggregate_is_state(a);
-		pg_text_add(&a->sql, ", %s.\"%s\"", tag ? "s" : "r", column->name);
+		strbuf_add(&a->sql, ", %s.\"%s\"", tag ? "s" : "r", column->name);
 	}
 }
 
 static void aggregate_append_range(struct aggregate_sql *a, const char *time, int64_t from,
 				   int64_t to)
 {
-	pg_text_add(&a->sql, " and r.\"%s\" >= $%d and r.\"%s\" < $%d", time,
-		    parameters_time(&a->parameters, from), time,
-		    parameters_time(&a->parameters, to));
+	strbuf_add(&a->sql, " and r.\"%s\" >= $%d and r.\"%s\" < $%d", time,
+		   parameters_time(&a->parameters, from), time,
+		   parameters_time(&a->parameters, to));
 }
 
 static void aggregate_append_order(struct aggregate_sql *a, const char *time)
 {
 	if (a->in_order)
-		pg_text_add(&a->sql, " order by r._series, r.\"%s\"", time);
+		strbuf_add(&a->sql, " order by r._series, r.\"%s\"", time);
 }
 
 /* How many rows back a counter's last sample is looked for. */
@@ -101,29 +101,29 @@ enum { AGGREGATE_LOOK_BACK = 16 };
 static void aggregate_append_newest(struct aggregate_sql *a, int64_t from, int64_t to, int limit)
 {
 	const char *name = aggregate_table(a)->name, *time = aggregate_table(a)->columns[0].name;
-	pg_text_add(&a->sql, "select s._series, r.\"%s\"", time);
+	strbuf_add(&a->sql, "select s._series, r.\"%s\"", time);
 	aggregate_append_fields(a);
-	pg_text_add(&a->sql,
-		    " from tally.\"%s_series\" s cross join lateral (select r.* from "
-		    "tally.\"%s_rows\" r where r._series = s._series",
-		    name, name);
+	strbuf_add(&a->sql,
+		   " from tally.\"%s_series\" s cross join lateral (select r.* from "
+		   "tally.\"%s_rows\" r where r._series = s._series",
+		   name, name);
 	aggregate_append_range(a, time, from, to);
 	condition_append(&a->sql, &a->parameters, a->question, CONDITION_FIELDS, "", "r.");
-	pg_text_add(&a->sql,
-		    " order by r.\"%s\" desc limit %d) r where s._series = any($%d) order by "
-		    "s._series, r.\"%s\" desc",
-		    time, limit, parameters_ints(&a->parameters, a->ids, a->n_ids), time);
+	strbuf_add(&a->sql,
+		   " order by r.\"%s\" desc limit %d) r where s._series = any($%d) order by "
+		   "s._series, r.\"%s\" desc",
+		   time, limit, parameters_ints(&a->parameters, a->ids, a->n_ids), time);
 }
 
 static void aggregate_append_state(struct aggregate_sql *a)
 {
 	aggregate_append_number(a);
-	pg_text_add(&a->sql, ", r.\"%s\"", aggregate_table(a)->columns[0].name);
+	strbuf_add(&a->sql, ", r.\"%s\"", aggregate_table(a)->columns[0].name);
 	aggregate_append_fields(a);
-	pg_text_add(&a->sql, " from tally.\"%s_rows\" r where true", aggregate_table(a)->name);
+	strbuf_add(&a->sql, " from tally.\"%s_rows\" r where true", aggregate_table(a)->name);
 	condition_append(&a->sql, &a->parameters, a->question, CONDITION_TAGS | CONDITION_FIELDS,
 			 "r.", "r.");
-	pg_text_add(&a->sql, " order by 1");
+	strbuf_add(&a->sql, " order by 1");
 }
 
 static bool aggregate_has_tags(const struct aggregate_sql *a)
@@ -138,13 +138,13 @@ static bool aggregate_has_tags(const struct aggregate_sql *a)
 static void aggregate_append_rows(struct aggregate_sql *a, const struct coverage_piece *piece)
 {
 	const char *name = aggregate_table(a)->name, *time = aggregate_table(a)->columns[0].name;
-	pg_text_add(&a->sql, "select r._series, r.\"%s\"", time);
+	strbuf_add(&a->sql, "select r._series, r.\"%s\"", time);
 	aggregate_append_fields(a);
-	pg_text_add(&a->sql, " from tally.\"%s_rows\" r", name);
+	strbuf_add(&a->sql, " from tally.\"%s_rows\" r", name);
 	if (aggregate_has_tags(a))
-		pg_text_add(&a->sql, " join tally.\"%s_series\" s on s._series = r._series", name);
-	pg_text_add(&a->sql, " where r._series = any($%d)",
-		    parameters_ints(&a->parameters, a->ids, a->n_ids));
+		strbuf_add(&a->sql, " join tally.\"%s_series\" s on s._series = r._series", name);
+	strbuf_add(&a->sql, " where r._series = any($%d)",
+		   parameters_ints(&a->parameters, a->ids, a->n_ids));
 	aggregate_append_range(a, time, piece->from, piece->to);
 	condition_append(&a->sql, &a->parameters, a->question, CONDITION_FIELDS, "", "r.");
 	aggregate_append_order(a, time);
@@ -152,20 +152,20 @@ static void aggregate_append_rows(struct aggregate_sql *a, const struct coverage
 
 static void aggregate_append_rolled(struct aggregate_sql *a, const struct coverage_piece *piece)
 {
-	pg_text_add(&a->sql, "select r._series, r.time");
+	strbuf_add(&a->sql, "select r._series, r.time");
 	for (uint32_t f = 0; f < a->totals->sheet.n_fields; f++) {
 		const struct tally_column *column =
 			&aggregate_table(a)->columns[a->totals->columns[f]];
 		for (uint32_t part = 0; part < N_PARTS; part++)
 			if (a->totals->fields[f].parts >> part & 1)
-				pg_text_add(&a->sql, ", r.\"%s_%s\"", column->name,
-					    schema_parts[part]);
+				strbuf_add(&a->sql, ", r.\"%s_%s\"", column->name,
+					   schema_parts[part]);
 	}
 	if (a->totals->newest)
-		pg_text_add(&a->sql, ", r.newest");
-	pg_text_add(&a->sql, " from tally.\"%s%s_rows\" r where r._series = any($%d)",
-		    aggregate_table(a)->name, schema_levels[piece->level].suffix,
-		    parameters_ints(&a->parameters, a->ids, a->n_ids));
+		strbuf_add(&a->sql, ", r.newest");
+	strbuf_add(&a->sql, " from tally.\"%s%s_rows\" r where r._series = any($%d)",
+		   aggregate_table(a)->name, schema_levels[piece->level].suffix,
+		   parameters_ints(&a->parameters, a->ids, a->n_ids));
 	aggregate_append_range(a, "time", piece->from, piece->to);
 	aggregate_append_order(a, "time");
 }

@@ -13,7 +13,7 @@ struct aggregate_sql {
 	const int32_t *ids;
 	uint32_t n_ids;
 	bool in_order;
-	struct pg_text sql;
+	struct strbuf sql;
 	struct parameters parameters;
 };
 

@@ -37,18 +37,18 @@ static int compression_enable(const struct compression *compression,
 			      const struct stored_table *stored, enum schema_level level)
 {
 	struct pg_connection *pg = compression->pg;
-	auto_pg_text struct pg_text sql = {0};
+	auto_pg_text struct strbuf sql = {0};
 	char not_yet[8];
-	pg_text_add(&sql,
-		    "select exists (select from timescaledb_information.hypertables where "
-		    "hypertable_schema = 'tally' and hypertable_name = '%s%s_rows' and not "
-		    "compression_enabled)::text",
-		    stored->table.name, schema_levels[level].suffix);
+	strbuf_add(&sql,
+		   "select exists (select from timescaledb_information.hypertables where "
+		   "hypertable_schema = 'tally' and hypertable_name = '%s%s_rows' and not "
+		   "compression_enabled)::text",
+		   stored->table.name, schema_levels[level].suffix);
 	int r = sql.failed ? tally_fail(pg->ctx, ENOMEM, "no memory")
 			   : pg_query_text(pg, sql.data, not_yet, sizeof(not_yet));
 	if (r < 0 || strcmp(not_yet, "true") != 0)
 		return r;
-	pg_text_clear(&sql);
+	strbuf_clear(&sql);
 	cut_compressed(&sql, stored, level);
 	return sql.failed ? tally_fail(pg->ctx, ENOMEM, "no memory")
 			  : compression_exec(compression, sql.data);
@@ -57,16 +57,16 @@ static int compression_enable(const struct compression *compression,
 /* 8 is the bit of what is compressed in part. */
 static void compression_list(const struct compression *compression,
 			     const struct stored_table *stored, enum schema_level level,
-			     int64_t before, struct pg_text *sql)
+			     int64_t before, struct strbuf *sql)
 {
 	bool again = compression->again && compression_mends(compression->server);
-	pg_text_add(sql,
-		    "select c from (select format('%%I.%%I', chunk_schema, chunk_name) as c, "
-		    "is_compressed, range_end from timescaledb_information.chunks where "
-		    "hypertable_schema = 'tally' and hypertable_name = '%s%s_rows' and range_end < "
-		    "to_timestamp(%" PRId64 ")) w where not is_compressed%s order by range_end",
-		    stored->table.name, schema_levels[level].suffix, before / COMPRESSION_SECOND,
-		    again ? " or _timescaledb_functions.chunk_status(c::regclass) & 8 <> 0" : "");
+	strbuf_add(sql,
+		   "select c from (select format('%%I.%%I', chunk_schema, chunk_name) as c, "
+		   "is_compressed, range_end from timescaledb_information.chunks where "
+		   "hypertable_schema = 'tally' and hypertable_name = '%s%s_rows' and range_end < "
+		   "to_timestamp(%" PRId64 ")) w where not is_compressed%s order by range_end",
+		   stored->table.name, schema_levels[level].suffix, before / COMPRESSION_SECOND,
+		   again ? " or _timescaledb_functions.chunk_status(c::regclass) & 8 <> 0" : "");
 }
 
 static int compression_level(const struct compression *compression,
@@ -74,7 +74,7 @@ static int compression_level(const struct compression *compression,
 			     int64_t before)
 {
 	struct pg_connection *pg = compression->pg;
-	auto_pg_text struct pg_text sql = {0};
+	auto_pg_text struct strbuf sql = {0};
 	auto_result PGresult *chunks = NULL;
 	int r = compression_enable(compression, stored, level);
 	if (r < 0)
@@ -84,8 +84,8 @@ static int compression_level(const struct compression *compression,
 		return tally_fail(pg->ctx, ENOMEM, "no memory");
 	r = pg_query(pg, sql.data, NULL, &chunks);
 	for (int row = 0; r == 0 && row < PQntuples(chunks); row++) {
-		pg_text_clear(&sql);
-		pg_text_add(&sql, "select compress_chunk('%s', true)", PQgetvalue(chunks, row, 0));
+		strbuf_clear(&sql);
+		strbuf_add(&sql, "select compress_chunk('%s', true)", PQgetvalue(chunks, row, 0));
 		r = sql.failed ? tally_fail(pg->ctx, ENOMEM, "no memory")
 			       : compression_exec(compression, sql.data);
 		if (r == 0)

@@ -11,7 +11,7 @@
 #include "schema.h"
 
 struct condition {
-	struct pg_text *sql;
+	struct strbuf *sql;
 	struct parameters *parameters;
 	const struct tally_column *column;
 	const char *alias;
@@ -21,9 +21,9 @@ struct condition {
 /* JSON is matched as the text it is. */
 static void condition_column(const struct condition *c)
 {
-	pg_text_add(c->sql,
-		    c->column->type == TALLY_JSON ? "(%s\"%s\"::text collate \"C\")" : "%s\"%s\"",
-		    c->alias, c->column->name);
+	strbuf_add(c->sql,
+		   c->column->type == TALLY_JSON ? "(%s\"%s\"::text collate \"C\")" : "%s\"%s\"",
+		   c->alias, c->column->name);
 }
 
 static int condition_value(const struct condition *c, const struct tally_cell *value)
@@ -35,19 +35,19 @@ static void condition_compare(const struct condition *c, const char *operator,
 			      const struct tally_cell * value)
 {
 	condition_column(c);
-	pg_text_add(c->sql, " %s $%d", operator, condition_value(c, value));
+	strbuf_add(c->sql, " %s $%d", operator, condition_value(c, value));
 }
 
 /* * and ? as LIKE has them; its own letters escaped. */
 static void condition_glob(const struct condition *c, const struct tally_cell *value)
 {
-	auto_pg_text struct pg_text pattern = {0};
+	auto_pg_text struct strbuf pattern = {0};
 	for (uint32_t i = 0; value->set && i < value->len; i++) {
 		char letter = value->text[i];
 		if (letter == '%' || letter == '_' || letter == '\\')
-			pg_text_bytes(&pattern, "\\", 1);
+			strbuf_bytes(&pattern, "\\", 1);
 		letter = letter == '*' ? '%' : letter == '?' ? '_' : letter;
-		pg_text_bytes(&pattern, &letter, 1);
+		strbuf_bytes(&pattern, &letter, 1);
 	}
 	const struct tally_cell like = {
 		.text = pattern.data, .len = (uint32_t)pattern.len, .set = value->set};
@@ -57,16 +57,16 @@ static void condition_glob(const struct condition *c, const struct tally_cell *v
 
 static void condition_prefix(const struct condition *c, const struct tally_cell *value)
 {
-	pg_text_add(c->sql, "starts_with(");
+	strbuf_add(c->sql, "starts_with(");
 	condition_column(c);
-	pg_text_add(c->sql, ", $%d)", condition_value(c, value));
+	strbuf_add(c->sql, ", $%d)", condition_value(c, value));
 }
 
 static void condition_contains(const struct condition *c, const struct tally_cell *value)
 {
-	pg_text_add(c->sql, "strpos(lower(");
+	strbuf_add(c->sql, "strpos(lower(");
 	condition_column(c);
-	pg_text_add(c->sql, "), lower($%d collate \"C\")) > 0", condition_value(c, value));
+	strbuf_add(c->sql, "), lower($%d collate \"C\")) > 0", condition_value(c, value));
 }
 
 /*
@@ -77,17 +77,17 @@ static void condition_contains(const struct condition *c, const struct tally_cel
 static void condition_json(const struct condition *c)
 {
 	const char *a = c->alias, *name = c->column->name;
-	pg_text_add(c->sql,
-		    "case when %s\"%s\"::text ~ '\\\\u(0000|[dD][89a-fA-F])' then "
-		    "replace(regexp_replace(regexp_replace(replace(replace(%s\"%s\"::text, '\\\\', "
-		    "chr(1)), '\\u0000', '\\ufffd'), ",
-		    a, name, a, name);
-	pg_text_add(c->sql,
-		    "'\\\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\\\u[dD][c-fC-F][0-9a-fA-F]{2})', "
-		    "'\\\\ufffd', 'g'), "
-		    "'(?<!\\\\u[dD][89abAB][0-9a-fA-F]{2})\\\\u[dD][c-fC-F][0-9a-fA-F]{2}', "
-		    "'\\\\ufffd', 'g'), chr(1), '\\\\')::json else %s\"%s\" end",
-		    a, name);
+	strbuf_add(c->sql,
+		   "case when %s\"%s\"::text ~ '\\\\u(0000|[dD][89a-fA-F])' then "
+		   "replace(regexp_replace(regexp_replace(replace(replace(%s\"%s\"::text, '\\\\', "
+		   "chr(1)), '\\u0000', '\\ufffd'), ",
+		   a, name, a, name);
+	strbuf_add(c->sql,
+		   "'\\\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\\\u[dD][c-fC-F][0-9a-fA-F]{2})', "
+		   "'\\\\ufffd', 'g'), "
+		   "'(?<!\\\\u[dD][89abAB][0-9a-fA-F]{2})\\\\u[dD][c-fC-F][0-9a-fA-F]{2}', "
+		   "'\\\\ufffd', 'g'), chr(1), '\\\\')::json else %s\"%s\" end",
+		   a, name);
 }
 
 static void condition_has(const struct condition *c, const struct tally_cell *value)
@@ -97,23 +97,22 @@ static void condition_has(const struct condition *c, const struct tally_cell *va
 	size_t key_len = equals ? (size_t)(equals - value->text) : value->len;
 	int key = value->set ? parameters_text(c->parameters, value->text, key_len)
 			     : parameters_cell(c->parameters, TALLY_TEXT, &null);
-	pg_text_add(
-		c->sql,
-		"case when json_typeof(%s\"%s\") = 'object' then exists (select from json_each(",
-		c->alias, c->column->name);
+	strbuf_add(c->sql,
+		   "case when json_typeof(%s\"%s\") = 'object' then exists (select from json_each(",
+		   c->alias, c->column->name);
 	condition_json(c);
-	pg_text_add(c->sql, ") j where j.key = $%d", key);
+	strbuf_add(c->sql, ") j where j.key = $%d", key);
 	if (equals)
-		pg_text_add(c->sql,
-			    " and json_typeof(j.value) not in ('object', 'array') and j.value #>> "
-			    "'{}' = $%d",
-			    parameters_text(c->parameters, equals + 1, value->len - key_len - 1));
-	pg_text_add(c->sql, ") end");
+		strbuf_add(c->sql,
+			   " and json_typeof(j.value) not in ('object', 'array') and j.value #>> "
+			   "'{}' = $%d",
+			   parameters_text(c->parameters, equals + 1, value->len - key_len - 1));
+	strbuf_add(c->sql, ") end");
 }
 
 static void condition_is_null(const struct condition *c, const char *test)
 {
-	pg_text_add(c->sql, "%s\"%s\" %s", c->alias, c->column->name, test);
+	strbuf_add(c->sql, "%s\"%s\" %s", c->alias, c->column->name, test);
 }
 
 static void condition_term(const struct condition *c, const struct tally_filter *filter)
@@ -178,19 +177,19 @@ static void condition_append_equals(const struct condition *c, const struct ques
 	for (uint32_t i = 0; i < first; i++)
 		if (condition_equals(question, i, column))
 			return;
-	pg_text_add(c->sql, " and ");
+	strbuf_add(c->sql, " and ");
 	condition_column(c);
 	for (uint32_t i = first; i < question->query->n_filters; i++)
 		if (condition_equals(question, i, column))
-			pg_text_add(c->sql, "%s$%d", i == first ? " in (" : ", ",
-				    condition_value(c, &question->query->filters[i].value));
-	pg_text_add(c->sql, ")");
+			strbuf_add(c->sql, "%s$%d", i == first ? " in (" : ", ",
+				   condition_value(c, &question->query->filters[i].value));
+	strbuf_add(c->sql, ")");
 	if (condition_is_indexed(question, column))
-		pg_text_add(c->sql, " and octet_length(%s\"%s\") < %d", c->alias, c->column->name,
-			    SCHEMA_INDEXED_BYTES);
+		strbuf_add(c->sql, " and octet_length(%s\"%s\") < %d", c->alias, c->column->name,
+			   SCHEMA_INDEXED_BYTES);
 }
 
-void condition_append(struct pg_text *sql, struct parameters *parameters,
+void condition_append(struct strbuf *sql, struct parameters *parameters,
 		      const struct question *question, unsigned sides, const char *tags,
 		      const char *fields)
 {
@@ -205,7 +204,7 @@ void condition_append(struct pg_text *sql, struct parameters *parameters,
 			condition_append_equals(&c, question, i);
 			continue;
 		}
-		pg_text_add(sql, " and ");
+		strbuf_add(sql, " and ");
 		condition_term(&c, &question->query->filters[i]);
 	}
 }
@@ -215,18 +214,18 @@ static void condition_follows(const struct condition *c, const struct tally_cell
 {
 	const char *a = c->alias, *name = c->column->name;
 	if (c->nanos) {
-		pg_text_add(c->sql, "(%s\"%s\", %s_nanos) %c ($%d, %u)", a, name, a,
-			    turned ? '<' : '>', condition_value(c, cell), pg_time_nanos(cell->i));
+		strbuf_add(c->sql, "(%s\"%s\", %s_nanos) %c ($%d, %u)", a, name, a,
+			   turned ? '<' : '>', condition_value(c, cell), pg_time_nanos(cell->i));
 		return;
 	}
 	if (!cell->set) {
-		pg_text_add(c->sql, turned ? "%s\"%s\" is not null" : "false", a, name);
+		strbuf_add(c->sql, turned ? "%s\"%s\" is not null" : "false", a, name);
 		return;
 	}
-	pg_text_add(c->sql, turned ? "%s\"%s\" < $%d" : "(%s\"%s\" > $%d", a, name,
-		    condition_value(c, cell));
+	strbuf_add(c->sql, turned ? "%s\"%s\" < $%d" : "(%s\"%s\" > $%d", a, name,
+		   condition_value(c, cell));
 	if (!turned)
-		pg_text_add(c->sql, " or %s\"%s\" is null)", a, name);
+		strbuf_add(c->sql, " or %s\"%s\" is null)", a, name);
 }
 
 static void condition_same(const struct condition *c, const struct tally_cell *cell)
@@ -234,13 +233,13 @@ static void condition_same(const struct condition *c, const struct tally_cell *c
 	if (!cell->set)
 		condition_is_null(c, "is null");
 	else
-		pg_text_add(c->sql, "%s\"%s\" = $%d", c->alias, c->column->name,
-			    condition_value(c, cell));
+		strbuf_add(c->sql, "%s\"%s\" = $%d", c->alias, c->column->name,
+			   condition_value(c, cell));
 	if (c->nanos)
-		pg_text_add(c->sql, " and %s_nanos = %u", c->alias, pg_time_nanos(cell->i));
+		strbuf_add(c->sql, " and %s_nanos = %u", c->alias, pg_time_nanos(cell->i));
 }
 
-void condition_append_after(struct pg_text *sql, struct parameters *parameters,
+void condition_append_after(struct strbuf *sql, struct parameters *parameters,
 			    const struct question *question, const char *tags, const char *fields)
 {
 	const struct stored_table *stored = question->stored;
@@ -252,14 +251,14 @@ void condition_append_after(struct pg_text *sql, struct parameters *parameters,
 		const struct condition c = {sql, parameters, column,
 					    column->role == TALLY_TAG ? tags : fields,
 					    stored->key[i] == 0 && schema_has_nanos(stored)};
-		pg_text_add(sql, i ? " or (" : " and (");
+		strbuf_add(sql, i ? " or (" : " and (");
 		condition_follows(&c, &query->after[i], query->newest_first);
 		if (i + 1 == stored->n_key)
 			continue;
-		pg_text_add(sql, " or (");
+		strbuf_add(sql, " or (");
 		condition_same(&c, &query->after[i]);
-		pg_text_add(sql, " and (false");
+		strbuf_add(sql, " and (false");
 	}
 	for (uint32_t i = 0; i < stored->n_key; i++)
-		pg_text_add(sql, i + 1 < stored->n_key ? ")))" : ")");
+		strbuf_add(sql, i + 1 < stored->n_key ? ")))" : ")");
 }

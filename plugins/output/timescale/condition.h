@@ -8,11 +8,11 @@
 enum condition_side { CONDITION_TAGS = 1, CONDITION_FIELDS = 2 };
 
 /* Appends " and …" for each filter on columns of these sides, which stand under these aliases. */
-void condition_append(struct pg_text *sql, struct parameters *parameters,
+void condition_append(struct strbuf *sql, struct parameters *parameters,
 		      const struct question *question, unsigned sides, const char *tags,
 		      const char *fields);
 /* " and (…)": the row comes after query->after in the answer's order.  Tags and fields as above. */
-void condition_append_after(struct pg_text *sql, struct parameters *parameters,
+void condition_append_after(struct strbuf *sql, struct parameters *parameters,
 			    const struct question *question, const char *tags, const char *fields);
 
 #endif

@@ -10,28 +10,27 @@ const char *cut_time(const struct stored_table *stored, enum schema_level level)
 	return level == LEVEL_ROWS ? stored->table.columns[0].name : "time";
 }
 
-void cut_clause(struct pg_text *sql, const struct server *server, const char *time)
+void cut_clause(struct strbuf *sql, const struct server *server, const char *time)
 {
 	if (server->mode == SERVER_PLAIN)
-		pg_text_add(sql, " partition by range (\"%s\")", time);
+		strbuf_add(sql, " partition by range (\"%s\")", time);
 }
 
 /* As it is looked up: by its key. */
-void cut_compressed(struct pg_text *sql, const struct stored_table *stored, enum schema_level level)
+void cut_compressed(struct strbuf *sql, const struct stored_table *stored, enum schema_level level)
 {
 	const char *nanos = level == LEVEL_ROWS && schema_has_nanos(stored) ? ", _nanos desc" : "";
-	pg_text_add(sql,
-		    "alter table tally.\"%s%s_rows\" set (timescaledb.compress, "
-		    "timescaledb.compress_segmentby = '_series', timescaledb.compress_orderby = "
-		    "'\"%s\" desc%s",
-		    stored->table.name, schema_levels[level].suffix, cut_time(stored, level),
-		    nanos);
+	strbuf_add(sql,
+		   "alter table tally.\"%s%s_rows\" set (timescaledb.compress, "
+		   "timescaledb.compress_segmentby = '_series', timescaledb.compress_orderby = "
+		   "'\"%s\" desc%s",
+		   stored->table.name, schema_levels[level].suffix, cut_time(stored, level), nanos);
 	if (level == LEVEL_ROWS && stored->order)
-		pg_text_add(sql, ", \"%s\" desc", stored->table.columns[stored->order].name);
-	pg_text_add(sql, "');");
+		strbuf_add(sql, ", \"%s\" desc", stored->table.columns[stored->order].name);
+	strbuf_add(sql, "');");
 }
 
-void cut_create(struct pg_text *sql, const struct schema_where *where,
+void cut_create(struct strbuf *sql, const struct schema_where *where,
 		const struct stored_table *stored, enum schema_level level)
 {
 	const char *name = stored->table.name;
@@ -39,40 +38,40 @@ void cut_create(struct pg_text *sql, const struct schema_where *where,
 		cut_make(sql, name, level, where->now - CUT_DAY, where->now + 2 * CUT_DAY);
 		return;
 	}
-	pg_text_add(sql,
-		    "select create_hypertable('tally.%s%s_rows', '%s', chunk_time_interval => "
-		    "interval '1 day', create_default_indexes => false);",
-		    name, schema_levels[level].suffix, cut_time(stored, level));
+	strbuf_add(sql,
+		   "select create_hypertable('tally.%s%s_rows', '%s', chunk_time_interval => "
+		   "interval '1 day', create_default_indexes => false);",
+		   name, schema_levels[level].suffix, cut_time(stored, level));
 	if (where->server->mode == SERVER_TSL)
 		cut_compressed(sql, stored, level);
 }
 
-void cut_make(struct pg_text *sql, const char *table, enum schema_level level, int64_t from,
+void cut_make(struct strbuf *sql, const char *table, enum schema_level level, int64_t from,
 	      int64_t to)
 {
 	const char *suffix = schema_levels[level].suffix;
-	pg_text_add(sql,
-		    "select tally.make_partitions('%s%s_rows', to_timestamp(%" PRId64
-		    "), to_timestamp(%" PRId64 ")) from pg_catalog.pg_partitioned_table where "
-		    "partrelid = to_regclass('tally.%s%s_rows');",
-		    table, suffix, from / CUT_SECOND, to / CUT_SECOND, table, suffix);
+	strbuf_add(sql,
+		   "select tally.make_partitions('%s%s_rows', to_timestamp(%" PRId64
+		   "), to_timestamp(%" PRId64 ")) from pg_catalog.pg_partitioned_table where "
+		   "partrelid = to_regclass('tally.%s%s_rows');",
+		   table, suffix, from / CUT_SECOND, to / CUT_SECOND, table, suffix);
 }
 
-void cut_drop(struct pg_text *sql, const struct server *server, const char *table,
+void cut_drop(struct strbuf *sql, const struct server *server, const char *table,
 	      enum schema_level level, int64_t before)
 {
 	const char *suffix = schema_levels[level].suffix;
 	int64_t seconds = before / CUT_SECOND;
-	pg_text_add(sql,
-		    "select tally.drop_partitions('%s%s_rows', to_timestamp(%" PRId64
-		    ")) from pg_catalog.pg_partitioned_table where partrelid = "
-		    "to_regclass('tally.%s%s_rows');",
-		    table, suffix, seconds, table, suffix);
+	strbuf_add(sql,
+		   "select tally.drop_partitions('%s%s_rows', to_timestamp(%" PRId64
+		   ")) from pg_catalog.pg_partitioned_table where partrelid = "
+		   "to_regclass('tally.%s%s_rows');",
+		   table, suffix, seconds, table, suffix);
 	if (server->mode != SERVER_PLAIN)
-		pg_text_add(sql,
-			    "select drop_chunks('tally.%s%s_rows', older_than => to_timestamp("
-			    "%" PRId64 ")) where exists (select from "
-			    "timescaledb_information.hypertables where hypertable_schema = "
-			    "'tally' and hypertable_name = '%s%s_rows');",
-			    table, suffix, seconds, table, suffix);
+		strbuf_add(sql,
+			   "select drop_chunks('tally.%s%s_rows', older_than => to_timestamp("
+			   "%" PRId64 ")) where exists (select from "
+			   "timescaledb_information.hypertables where hypertable_schema = "
+			   "'tally' and hypertable_name = '%s%s_rows');",
+			   table, suffix, seconds, table, suffix);
 }

@@ -13,20 +13,19 @@
 const char *cut_time(const struct stored_table *stored, enum schema_level level);
 
 /* What a new relation becomes: "partition by range (time)", or "" */
-void cut_clause(struct pg_text *sql, const struct server *server, const char *time);
+void cut_clause(struct strbuf *sql, const struct server *server, const char *time);
 /* After it: its first partitions, or a hypertable of it, which is compressed where it can be. */
-void cut_create(struct pg_text *sql, const struct schema_where *where,
+void cut_create(struct strbuf *sql, const struct schema_where *where,
 		const struct stored_table *stored, enum schema_level level);
 
 /* Its partitions of [from, to] in ns, if it has such. */
-void cut_make(struct pg_text *sql, const char *table, enum schema_level level, int64_t from,
+void cut_make(struct strbuf *sql, const char *table, enum schema_level level, int64_t from,
 	      int64_t to);
 /* The days that lie wholly before a time. */
-void cut_drop(struct pg_text *sql, const struct server *server, const char *table,
+void cut_drop(struct strbuf *sql, const struct server *server, const char *table,
 	      enum schema_level level, int64_t before);
 
 /* Of a hypertable: that it can be compressed. */
-void cut_compressed(struct pg_text *sql, const struct stored_table *stored,
-		    enum schema_level level);
+void cut_compressed(struct strbuf *sql, const struct stored_table *stored, enum schema_level level);
 
 #endif

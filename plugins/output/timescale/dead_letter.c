@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cleanup.h"
-#include "folder.h"
-#include "json_writer.h"
+#include "base/cleanup.h"
+#include "base/folder.h"
+#include "base/json_writer.h"
 
 static void dead_letter_cell(struct json_writer *json, uint16_t type, const struct tally_cell *cell)
 {

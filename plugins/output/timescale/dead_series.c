@@ -8,40 +8,40 @@
 
 /* That no level has a row of s._series.  OFFSET makes it one look into the index for each series,
  * where an anti-join would read all rows. */
-static void dead_series_condition(struct pg_text *sql, const struct stored_table *stored)
+static void dead_series_condition(struct strbuf *sql, const struct stored_table *stored)
 {
 	int levels = stored->n_numbers ? N_LEVELS : LEVEL_MINUTE;
 	for (int level = LEVEL_ROWS; level < levels; level++)
-		pg_text_add(sql,
-			    " and not exists (select from tally.\"%s%s_rows\" r where r._series = "
-			    "s._series offset 0)",
-			    stored->table.name, schema_levels[level].suffix);
+		strbuf_add(sql,
+			   " and not exists (select from tally.\"%s%s_rows\" r where r._series = "
+			   "s._series offset 0)",
+			   stored->table.name, schema_levels[level].suffix);
 }
 
-static void dead_series_find(struct pg_text *sql, const struct stored_table *stored)
+static void dead_series_find(struct strbuf *sql, const struct stored_table *stored)
 {
-	pg_text_add(sql,
-		    "create temporary table tally_dead as select s._series from "
-		    "tally.\"%s_series\" s where true",
-		    stored->table.name);
+	strbuf_add(sql,
+		   "create temporary table tally_dead as select s._series from "
+		   "tally.\"%s_series\" s where true",
+		   stored->table.name);
 	dead_series_condition(sql, stored);
 }
 
-static void dead_series_take(struct pg_text *sql, const struct stored_table *stored)
+static void dead_series_take(struct strbuf *sql, const struct stored_table *stored)
 {
-	pg_text_add(sql,
-		    "begin; set local lock_timeout = '2s'; select pg_advisory_xact_lock("
-		    "1952541804, 3); with gone as (delete from tally.\"%s_series\" s using "
-		    "tally_dead d where d._series = s._series",
-		    stored->table.name);
+	strbuf_add(sql,
+		   "begin; set local lock_timeout = '2s'; select pg_advisory_xact_lock("
+		   "1952541804, 3); with gone as (delete from tally.\"%s_series\" s using "
+		   "tally_dead d where d._series = s._series",
+		   stored->table.name);
 	dead_series_condition(sql, stored);
-	pg_text_add(sql, " returning 1) update tally.generation set series = series + 1 where "
-			 "exists (select from gone); commit");
+	strbuf_add(sql, " returning 1) update tally.generation set series = series + 1 where "
+			"exists (select from gone); commit");
 }
 
 int dead_series_delete(struct pg_connection *pg, const struct stored_table *stored)
 {
-	auto_pg_text struct pg_text find = {0}, take = {0};
+	auto_pg_text struct strbuf find = {0}, take = {0};
 	dead_series_find(&find, stored);
 	dead_series_take(&take, stored);
 	if (find.failed || take.failed)

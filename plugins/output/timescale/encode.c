@@ -7,7 +7,7 @@ static char *encode_nanos(char *to, const struct writer_part *part, uint32_t row
 	return pg_put_16(pg_put_32(to, 2), pg_time_nanos(writer_cell(part, row, 0)->i));
 }
 
-void encode_copy(struct pg_text *to, const struct writer_part *part, uint32_t row)
+void encode_copy(struct strbuf *to, const struct writer_part *part, uint32_t row)
 {
 	const struct writer_table *table = part->table;
 	const struct tally_column *columns = table->stored->table.columns;
@@ -15,7 +15,7 @@ void encode_copy(struct pg_text *to, const struct writer_part *part, uint32_t ro
 	for (uint32_t i = 0; table->texts && i < table->n_fields; i++)
 		room += pg_cell_room(columns[table->fields[i]].type,
 				     writer_cell(part, row, table->fields[i]));
-	char *at = pg_text_room(to, room);
+	char *at = strbuf_room(to, room);
 	if (!at)
 		return;
 	at = pg_put_16(at, (uint16_t)(table->n_fields + 1 + table->nanos));
@@ -28,17 +28,17 @@ void encode_copy(struct pg_text *to, const struct writer_part *part, uint32_t ro
 	to->len = (size_t)(at - to->data);
 }
 
-static void encode_key(struct pg_text *to, const struct writer_part *part, uint32_t row)
+static void encode_key(struct strbuf *to, const struct writer_part *part, uint32_t row)
 {
 	size_t at = to->len;
 	char zero[4] = {0};
-	pg_text_bytes(to, zero, sizeof(zero));
+	strbuf_bytes(to, zero, sizeof(zero));
 	writer_part_key(part, row, to);
 	if (!to->failed)
 		pg_put_32(to->data + at, (uint32_t)(to->len - at - sizeof(zero)));
 }
 
-static void encode_element(struct pg_text *to, const struct writer_part *part, int column,
+static void encode_element(struct strbuf *to, const struct writer_part *part, int column,
 			   uint32_t row)
 {
 	enum { ROOM = 8 };
@@ -49,7 +49,7 @@ static void encode_element(struct pg_text *to, const struct writer_part *part, i
 	const struct tally_cell *cell =
 		column < 0 ? NULL : writer_cell(part, row, (uint32_t)column);
 	uint16_t type = column < 0 ? 0 : part->table->stored->table.columns[column].type;
-	char *at = pg_text_room(to, cell ? pg_cell_room(type, cell) : ROOM);
+	char *at = strbuf_room(to, cell ? pg_cell_room(type, cell) : ROOM);
 	if (!at)
 		return;
 	if (cell)
@@ -75,13 +75,13 @@ static uint32_t encode_oid(const struct writer_part *part, int column)
 	}
 }
 
-void encode_array(struct pg_text *to, const struct writer_part *part, int column, uint32_t from,
+void encode_array(struct strbuf *to, const struct writer_part *part, int column, uint32_t from,
 		  uint32_t until)
 {
 	enum { HEAD = 20 };
 	size_t head = to->len;
 	uint32_t n = 0;
-	if (!pg_text_room(to, HEAD))
+	if (!strbuf_room(to, HEAD))
 		return;
 	to->len += HEAD;
 	for (uint32_t row = from; row < until; row++)

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pg_text.h"
+#include "base/strbuf.h"
 
 enum { KEYS_FIRST_SLOTS = 1024 };
 #define KEYS_MAX_BYTES ((size_t)64 << 20)
@@ -15,7 +15,7 @@ struct keys {
 	uint32_t n_slots, n;
 	struct keys_entry *entries; /* room for half as many as there are slots */
 	uint32_t last;              /* entry that was found last */
-	struct pg_text bytes;
+	struct strbuf bytes;
 };
 
 struct keys *keys_create(void)
@@ -29,7 +29,7 @@ void keys_destroy(struct keys *keys)
 		return;
 	free(keys->slots);
 	free(keys->entries);
-	pg_text_done(&keys->bytes);
+	strbuf_done(&keys->bytes);
 	free(keys);
 }
 
@@ -38,7 +38,7 @@ void keys_clear(struct keys *keys)
 	if (keys->slots)
 		memset(keys->slots, 0, keys->n_slots * sizeof(*keys->slots));
 	keys->n = keys->last = 0;
-	pg_text_clear(&keys->bytes);
+	strbuf_clear(&keys->bytes);
 }
 
 static uint64_t keys_mix(uint64_t hash, uint64_t word)
@@ -137,7 +137,7 @@ void keys_add(struct keys *keys, const void *tags, size_t len, uint32_t series)
 		return;
 	}
 	size_t at = keys->bytes.len;
-	pg_text_bytes(&keys->bytes, tags, len);
+	strbuf_bytes(&keys->bytes, tags, len);
 	if (keys->bytes.failed) {
 		keys_clear(keys);
 		return;

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 
 void lanes_init(struct lanes *lanes, const struct writer *writer, uint32_t n)
 {

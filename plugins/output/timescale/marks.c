@@ -98,12 +98,12 @@ static int marks_newest_minute(struct pg_connection *pg, const struct stored_tab
 {
 	const char *table = stored->table.name, *suffix = schema_levels[LEVEL_MINUTE].suffix;
 	auto_result PGresult *result = NULL;
-	auto_pg_text struct pg_text sql = {0};
-	pg_text_add(&sql,
-		    "select max(l.time) from tally.\"%s_series\" s cross join lateral (select "
-		    "r.time from tally.\"%s%s_rows\" r where r._series = s._series and r.time < "
-		    "to_timestamp(%" PRId64 ") order by r.time desc limit 1) l",
-		    table, table, suffix, closed / MARKS_SECOND);
+	auto_pg_text struct strbuf sql = {0};
+	strbuf_add(&sql,
+		   "select max(l.time) from tally.\"%s_series\" s cross join lateral (select "
+		   "r.time from tally.\"%s%s_rows\" r where r._series = s._series and r.time < "
+		   "to_timestamp(%" PRId64 ") order by r.time desc limit 1) l",
+		   table, table, suffix, closed / MARKS_SECOND);
 	if (sql.failed)
 		return tally_fail(pg->ctx, ENOMEM, "no memory");
 	int r = pg_query(pg, sql.data, NULL, &result);

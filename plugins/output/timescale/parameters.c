@@ -6,13 +6,12 @@
 
 void parameters_done(struct parameters *parameters)
 {
-	pg_text_done(&parameters->bytes);
+	strbuf_done(&parameters->bytes);
 }
 
 static char *parameters_add(struct parameters *p, Oid type, int len)
 {
-	char *to =
-		p->n < PARAMETERS_MAX ? pg_text_room(&p->bytes, len > 0 ? (size_t)len : 0) : NULL;
+	char *to = p->n < PARAMETERS_MAX ? strbuf_room(&p->bytes, len > 0 ? (size_t)len : 0) : NULL;
 	if (!to) {
 		p->failed = true;
 		return NULL;

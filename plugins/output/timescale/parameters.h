@@ -6,7 +6,7 @@
 #define TALLYD_TIMESCALE_PARAMETERS_H
 
 #include "pg_connection.h"
-#include "pg_text.h"
+#include "base/strbuf.h"
 
 enum { PARAMETERS_MAX = 512 };
 
@@ -17,7 +17,7 @@ struct parameters {
 	int lengths[PARAMETERS_MAX]; /* -1: NULL */
 	size_t starts[PARAMETERS_MAX];
 	const char *values[PARAMETERS_MAX];
-	struct pg_text bytes;
+	struct strbuf bytes;
 };
 
 void parameters_done(struct parameters *parameters);

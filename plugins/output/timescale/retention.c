@@ -9,7 +9,7 @@
 
 #define RETENTION_SECOND INT64_C(1000000000)
 
-static int retention_exec(const struct retention *retention, const struct pg_text *sql)
+static int retention_exec(const struct retention *retention, const struct strbuf *sql)
 {
 	if (sql->failed)
 		return tally_fail(retention->pg->ctx, ENOMEM, "no memory");
@@ -26,7 +26,7 @@ static int retention_drop(const struct retention *retention, const struct stored
 			"delete from tally.\"%s%s_rows\" where \"%s\" < to_timestamp(%" PRId64 ")",
 			name, schema_levels[level].suffix, cut_time(stored, level),
 			before / RETENTION_SECOND);
-	auto_pg_text struct pg_text sql = {0};
+	auto_pg_text struct strbuf sql = {0};
 	cut_drop(&sql, retention->server, name, level, before);
 	return retention_exec(retention, &sql);
 }
@@ -105,16 +105,16 @@ int retention_run(const struct retention *retention, const struct stored_table *
 
 int retention_partitions(const struct retention *retention, const struct stored_table *stored)
 {
-	auto_pg_text struct pg_text sql = {0};
+	auto_pg_text struct strbuf sql = {0};
 	int64_t until = retention->now + 2 * schema_levels[LEVEL_DAY].bucket;
 	if (!schema_is_cut(stored, LEVEL_ROWS))
 		return 0;
 	for (int level = LEVEL_ROWS; level < N_LEVELS; level++) {
 		if (!schema_is_cut(stored, (enum schema_level)level))
 			continue;
-		pg_text_add(&sql, "begin; set local lock_timeout = '2s';");
+		strbuf_add(&sql, "begin; set local lock_timeout = '2s';");
 		cut_make(&sql, stored->table.name, (enum schema_level)level, retention->now, until);
-		pg_text_add(&sql, "commit;");
+		strbuf_add(&sql, "commit;");
 	}
 	int r = retention_exec(retention, &sql);
 	if (r < 0)

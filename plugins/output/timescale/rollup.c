@@ -26,7 +26,7 @@ static const char *rollup_name(const struct rollup *rollup)
 static int rollup_range(const struct rollup *rollup, enum schema_level level, int64_t from,
 			int64_t to)
 {
-	auto_pg_text struct pg_text sql = {0};
+	auto_pg_text struct strbuf sql = {0};
 	if (from >= to)
 		return 0;
 	if (schema_is_cut(rollup->stored, level))
@@ -113,7 +113,7 @@ static bool rollup_has_counters(const struct rollup *rollup)
 static int rollup_late_and_after(const struct rollup *rollup, const struct marks *marks,
 				 int64_t from, int64_t to)
 {
-	auto_pg_text struct pg_text sql = {0};
+	auto_pg_text struct strbuf sql = {0};
 	auto_result PGresult *minutes = NULL;
 	int r = rollup_late_run(rollup, marks, from, to);
 	if (r < 0 || marks->rolled_to[LEVEL_MINUTE] <= to || !rollup_has_counters(rollup))
@@ -128,15 +128,15 @@ static int rollup_late_and_after(const struct rollup *rollup, const struct marks
 /* 1: as many as are taken at once, so there may be more. */
 static int rollup_late_marks(struct rollup *rollup, const struct marks *marks)
 {
-	auto_pg_text struct pg_text sql = {0};
+	auto_pg_text struct strbuf sql = {0};
 	auto_result PGresult *minutes = NULL;
 	int most = (int)(rollup->span / schema_levels[LEVEL_MINUTE].bucket);
-	pg_text_add(&sql,
-		    "with gone as (delete from tally.late where \"table\" = '%s' and bucket <= "
-		    "(select max(bucket) from (select distinct bucket from tally.late where "
-		    "\"table\" = '%s' order by bucket limit %d) first) returning bucket) select "
-		    "distinct bucket from gone order by bucket",
-		    rollup_name(rollup), rollup_name(rollup), most);
+	strbuf_add(&sql,
+		   "with gone as (delete from tally.late where \"table\" = '%s' and bucket <= "
+		   "(select max(bucket) from (select distinct bucket from tally.late where "
+		   "\"table\" = '%s' order by bucket limit %d) first) returning bucket) select "
+		   "distinct bucket from gone order by bucket",
+		   rollup_name(rollup), rollup_name(rollup), most);
 	if (sql.failed)
 		return tally_fail(rollup->pg->ctx, ENOMEM, "no memory");
 	int r = pg_query(rollup->pg, sql.data, NULL, &minutes);
@@ -156,16 +156,16 @@ static int rollup_first(const struct rollup *rollup, enum schema_level level, in
 {
 	const char *name = rollup_name(rollup);
 	const char *time = level == LEVEL_MINUTE ? rollup->stored->table.columns[0].name : "time";
-	auto_pg_text struct pg_text sql = {0};
+	auto_pg_text struct strbuf sql = {0};
 	auto_result PGresult *result = NULL;
-	pg_text_add(&sql,
-		    "select min(l.t) from tally.\"%s_series\" s cross join lateral (select "
-		    "r.\"%s\" as t from tally.\"%s%s_rows\" r where r._series = s._series",
-		    name, time, name, schema_levels[level - 1].suffix);
+	strbuf_add(&sql,
+		   "select min(l.t) from tally.\"%s_series\" s cross join lateral (select "
+		   "r.\"%s\" as t from tally.\"%s%s_rows\" r where r._series = s._series",
+		   name, time, name, schema_levels[level - 1].suffix);
 	if (from != INT64_MIN)
-		pg_text_add(&sql, " and r.\"%s\" >= to_timestamp(%" PRId64 ")", time,
-			    from / ROLLUP_SECOND);
-	pg_text_add(&sql, " order by r.\"%s\" limit 1) l", time);
+		strbuf_add(&sql, " and r.\"%s\" >= to_timestamp(%" PRId64 ")", time,
+			   from / ROLLUP_SECOND);
+	strbuf_add(&sql, " order by r.\"%s\" limit 1) l", time);
 	if (sql.failed)
 		return tally_fail(rollup->pg->ctx, ENOMEM, "no memory");
 	int r = pg_query(rollup->pg, sql.data, NULL, &result);

@@ -4,13 +4,13 @@
 
 #include "rollup.h"
 
-void rollup_sql_minutes(const struct rollup *rollup, struct pg_text *sql, int64_t from, int64_t to);
+void rollup_sql_minutes(const struct rollup *rollup, struct strbuf *sql, int64_t from, int64_t to);
 /* Of a level above the minutes, from the one below it. */
-void rollup_sql_coarser(const struct rollup *rollup, enum schema_level level, struct pg_text *sql,
+void rollup_sql_coarser(const struct rollup *rollup, enum schema_level level, struct strbuf *sql,
 			int64_t from, int64_t to);
 /* Asks for the minutes, up to a time, in which series go on that have a late row in from … to;
  * their counters' increases are from that row now. */
-void rollup_sql_followers(const struct rollup *rollup, struct pg_text *sql, int64_t from,
-			  int64_t to, int64_t until);
+void rollup_sql_followers(const struct rollup *rollup, struct strbuf *sql, int64_t from, int64_t to,
+			  int64_t until);
 
 #endif

@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "condition.h"
 #include "pg_value.h"
 #include "readers.h"
@@ -23,7 +23,7 @@ struct scan {
 	const struct question *question;
 	struct answer *answer;
 	struct parameters parameters;
-	struct pg_text sql;
+	struct strbuf sql;
 };
 
 static bool scan_is_state(const struct scan *scan)
@@ -45,13 +45,13 @@ static const char *scan_alias(const struct scan *scan, const struct tally_column
 static void scan_append_columns(struct scan *scan)
 {
 	const struct question *question = scan->question;
-	pg_text_add(&scan->sql, "select r.\"%s\"", scan_column(scan, 0)->name);
+	strbuf_add(&scan->sql, "select r.\"%s\"", scan_column(scan, 0)->name);
 	for (uint32_t i = 0; i < question->query->n_select; i++) {
 		const struct tally_column *column = scan_column(scan, question->select[i]);
-		pg_text_add(&scan->sql, ", %s\"%s\"", scan_alias(scan, column), column->name);
+		strbuf_add(&scan->sql, ", %s\"%s\"", scan_alias(scan, column), column->name);
 	}
 	if (schema_has_nanos(question->stored))
-		pg_text_add(&scan->sql, ", r._nanos");
+		strbuf_add(&scan->sql, ", r._nanos");
 }
 
 static void scan_append_order(struct scan *scan)
@@ -60,19 +60,19 @@ static void scan_append_order(struct scan *scan)
 	const char *direction = scan->question->query->newest_first ? " desc" : "";
 	for (uint32_t i = 0; i < stored->n_key; i++) {
 		const struct tally_column *column = scan_column(scan, stored->key[i]);
-		pg_text_add(&scan->sql, "%s%s\"%s\"%s", i ? ", " : " order by ",
-			    scan_alias(scan, column), column->name, direction);
+		strbuf_add(&scan->sql, "%s%s\"%s\"%s", i ? ", " : " order by ",
+			   scan_alias(scan, column), column->name, direction);
 		if (i == 0 && schema_has_nanos(stored))
-			pg_text_add(&scan->sql, ", r._nanos%s", direction);
+			strbuf_add(&scan->sql, ", r._nanos%s", direction);
 	}
-	pg_text_add(&scan->sql, " limit %u", scan->question->query->limit);
+	strbuf_add(&scan->sql, " limit %u", scan->question->query->limit);
 }
 
 static void scan_append_state(struct scan *scan)
 {
 	scan_append_columns(scan);
-	pg_text_add(&scan->sql, " from tally.\"%s_rows\" r where true",
-		    scan->question->stored->table.name);
+	strbuf_add(&scan->sql, " from tally.\"%s_rows\" r where true",
+		   scan->question->stored->table.name);
 	condition_append(&scan->sql, &scan->parameters, scan->question,
 			 CONDITION_TAGS | CONDITION_FIELDS, "r.", "r.");
 	condition_append_after(&scan->sql, &scan->parameters, scan->question, "r.", "r.");
@@ -85,8 +85,8 @@ static void scan_append_limit(struct scan *scan, const char *operator, int64_t l
 	const char *time = scan_column(scan, 0)->name;
 	const struct tally_cell cell = {.i = limit, .set = 1};
 	int parameter = parameters_cell(&scan->parameters, TALLY_TIME, &cell);
-	pg_text_add(&scan->sql, " and r.\"%s\" %c= $%d and (r.\"%s\", r._nanos) %s ($%d, %u)", time,
-		    *operator, parameter, time, operator, parameter, pg_time_nanos(limit));
+	strbuf_add(&scan->sql, " and r.\"%s\" %c= $%d and (r.\"%s\", r._nanos) %s ($%d, %u)", time,
+		   *operator, parameter, time, operator, parameter, pg_time_nanos(limit));
 }
 
 /* The range, narrowed to where the page goes on. */
@@ -98,14 +98,14 @@ static void scan_append_range(struct scan *scan)
 		scan_append_limit(scan, ">=", query->from);
 		scan_append_limit(scan, "<", query->to);
 	} else {
-		pg_text_add(&scan->sql, " and r.\"%s\" >= $%d and r.\"%s\" < $%d", time,
-			    parameters_time(&scan->parameters, query->from), time,
-			    parameters_time(&scan->parameters, query->to));
+		strbuf_add(&scan->sql, " and r.\"%s\" >= $%d and r.\"%s\" < $%d", time,
+			   parameters_time(&scan->parameters, query->from), time,
+			   parameters_time(&scan->parameters, query->to));
 	}
 	if (query->after && query->after[0].set)
-		pg_text_add(&scan->sql, " and r.\"%s\" %s $%d", time,
-			    query->newest_first ? "<=" : ">=",
-			    parameters_cell(&scan->parameters, TALLY_TIME, &query->after[0]));
+		strbuf_add(&scan->sql, " and r.\"%s\" %s $%d", time,
+			   query->newest_first ? "<=" : ">=",
+			   parameters_cell(&scan->parameters, TALLY_TIME, &query->after[0]));
 }
 
 static void scan_append_rows(struct scan *scan)
@@ -114,20 +114,20 @@ static void scan_append_rows(struct scan *scan)
 	const struct tally_query *query = scan->question->query;
 	const char *name = stored->table.name, *direction = query->newest_first ? " desc" : "";
 	scan_append_columns(scan);
-	pg_text_add(&scan->sql,
-		    " from tally.\"%s_series\" s cross join lateral (select r.* from "
-		    "tally.\"%s_rows\" r where r._series = s._series",
-		    name, name);
+	strbuf_add(&scan->sql,
+		   " from tally.\"%s_series\" s cross join lateral (select r.* from "
+		   "tally.\"%s_rows\" r where r._series = s._series",
+		   name, name);
 	scan_append_range(scan);
 	condition_append(&scan->sql, &scan->parameters, scan->question, CONDITION_FIELDS, "", "r.");
 	condition_append_after(&scan->sql, &scan->parameters, scan->question, "s.", "r.");
-	pg_text_add(&scan->sql, " order by r.\"%s\"%s", scan_column(scan, 0)->name, direction);
+	strbuf_add(&scan->sql, " order by r.\"%s\"%s", scan_column(scan, 0)->name, direction);
 	if (schema_has_nanos(stored))
-		pg_text_add(&scan->sql, ", r._nanos%s", direction);
+		strbuf_add(&scan->sql, ", r._nanos%s", direction);
 	if (stored->order)
-		pg_text_add(&scan->sql, ", r.\"%s\"%s", scan_column(scan, stored->order)->name,
-			    direction);
-	pg_text_add(&scan->sql, " limit %u) r where true", query->limit);
+		strbuf_add(&scan->sql, ", r.\"%s\"%s", scan_column(scan, stored->order)->name,
+			   direction);
+	strbuf_add(&scan->sql, " limit %u) r where true", query->limit);
 	condition_append(&scan->sql, &scan->parameters, scan->question, CONDITION_TAGS, "s.", "");
 	scan_append_order(scan);
 }
@@ -209,6 +209,6 @@ int scan_run(struct pg_connection *pg, const struct question *question, struct a
 		scan_append_rows(scan);
 	int r = scan_read(scan, pg);
 	parameters_done(&scan->parameters);
-	pg_text_done(&scan->sql);
+	strbuf_done(&scan->sql);
 	return r;
 }

@@ -53,7 +53,7 @@ static int schema_merge(struct tally_ctx *ctx, const struct stored_table *old,
 static int schema_write(struct pg_connection *pg, const struct schema_where *where,
 			const struct stored_table *old, const struct stored_table *stored)
 {
-	auto_pg_text struct pg_text sql = {0};
+	auto_pg_text struct strbuf sql = {0};
 	if (old)
 		schema_sql_grow(&sql, where, old, stored);
 	else

@@ -17,7 +17,7 @@
 #define TALLYD_TIMESCALE_SCHEMA_H
 
 #include "pg_connection.h"
-#include "pg_text.h"
+#include "base/strbuf.h"
 #include "server.h"
 #include "store_catalog.h"
 #include "store_schema.h"

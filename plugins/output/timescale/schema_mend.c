@@ -14,7 +14,7 @@
 
 static int mend_look(struct pg_connection *pg, const struct stored_table *stored, PGresult **ret)
 {
-	auto_pg_text struct pg_text sql = {0};
+	auto_pg_text struct strbuf sql = {0};
 	schema_sql_lacks(&sql, stored);
 	if (sql.failed)
 		return tally_fail(pg->ctx, ENOMEM, "no memory");
@@ -113,19 +113,19 @@ static int mend_marks(struct pg_connection *pg, const struct schema_where *where
 static int mend_make(struct pg_connection *pg, const struct schema_where *where,
 		     const struct stored_table *stored, const PGresult *lacks)
 {
-	auto_pg_text struct pg_text sql = {0};
+	auto_pg_text struct strbuf sql = {0};
 	for (int row = 0; row < PQntuples(lacks); row++) {
 		const char *suffix = mend_suffix(lacks, row);
 		if (mend_is_relation(lacks, row))
 			schema_sql_relation(&sql, where, stored, suffix);
 		else
-			pg_text_add(&sql, "alter table tally.\"%s%s\" add column \"%s\" %s;",
-				    stored->table.name, suffix, mend_column(lacks, row),
-				    mend_type(lacks, row));
+			strbuf_add(&sql, "alter table tally.\"%s%s\" add column \"%s\" %s;",
+				   stored->table.name, suffix, mend_column(lacks, row),
+				   mend_type(lacks, row));
 		if (strcmp(suffix, "_series") == 0) /* nobody may go by what he remembers */
-			pg_text_add(&sql,
-				    "update tally.generation set series = greatest(series + 1, "
-				    "(date_part('epoch', clock_timestamp()) * 1e6)::bigint);");
+			strbuf_add(&sql,
+				   "update tally.generation set series = greatest(series + 1, "
+				   "(date_part('epoch', clock_timestamp()) * 1e6)::bigint);");
 	}
 	if (sql.failed)
 		return tally_fail(pg->ctx, ENOMEM, "no memory");

@@ -20,21 +20,21 @@ static int views_last(const struct stored_table *stored)
 
 /* ---- What there should be ----------------------------------------------------- */
 
-static void views_expect(struct pg_text *sql, const char *suffix, const char *source,
+static void views_expect(struct strbuf *sql, const char *suffix, const char *source,
 			 const char *name, const char *part)
 {
-	pg_text_add(sql, "%s('%s', %zu, '%s', '%s%s%s')", sql->len ? ", " : "", suffix, sql->len,
-		    source, name, *part ? "_" : "", part);
+	strbuf_add(sql, "%s('%s', %zu, '%s', '%s%s%s')", sql->len ? ", " : "", suffix, sql->len,
+		   source, name, *part ? "_" : "", part);
 }
 
-static void views_expect_rows(struct pg_text *sql, const struct stored_table *stored)
+static void views_expect_rows(struct strbuf *sql, const struct stored_table *stored)
 {
 	for (uint32_t c = 0; c < stored->table.n_columns; c++)
 		views_expect(sql, "", schema_in_rows(stored, c) ? "r" : "s",
 			     stored->table.columns[c].name, "");
 }
 
-static void views_expect_rollup(struct pg_text *sql, const struct stored_table *stored,
+static void views_expect_rollup(struct strbuf *sql, const struct stored_table *stored,
 				enum schema_level level)
 {
 	static const char *const own[] = {"time", "newest", "rows"};
@@ -55,11 +55,11 @@ static void views_expect_rollup(struct pg_text *sql, const struct stored_table *
 static int views_compare(struct pg_connection *pg, const struct schema_where *where,
 			 const struct stored_table *stored, PGresult **ret)
 {
-	auto_pg_text struct pg_text sql = {0}, expected = {0};
+	auto_pg_text struct strbuf sql = {0}, expected = {0};
 	views_expect_rows(&expected, stored);
 	for (int level = LEVEL_MINUTE; level <= views_last(stored); level++)
 		views_expect_rollup(&expected, stored, (enum schema_level)level);
-	pg_text_add(
+	strbuf_add(
 		&sql,
 		"with e (suffix, n, source, name) as (values %s), v as (select s.suffix, "
 		"a.attname::text as name, a.attnum from (select distinct suffix from e) s join "
@@ -87,22 +87,21 @@ static bool views_lacks(const PGresult *views, int row)
 /* ---- Making ------------------------------------------------------------------- */
 
 /* What is not ours in it can only go with the view. */
-static void views_statement(struct pg_text *sql, const struct schema_where *where,
+static void views_statement(struct strbuf *sql, const struct schema_where *where,
 			    const struct stored_table *stored, const PGresult *views, int row)
 {
 	const char *name = stored->table.name, *suffix = PQgetvalue(views, row, VIEW_SUFFIX);
-	pg_text_add(sql, "savepoint views;");
+	strbuf_add(sql, "savepoint views;");
 	if (*PQgetvalue(views, row, VIEW_NO_SCHEMA))
-		pg_text_add(sql, "create schema if not exists \"%s\";", where->views);
+		strbuf_add(sql, "create schema if not exists \"%s\";", where->views);
 	if (pg_get_64(PQgetvalue(views, row, VIEW_FOREIGN)) > 0)
-		pg_text_add(sql, "drop view \"%s\".\"%s%s\";", where->views, name, suffix);
-	pg_text_add(
-		sql,
-		"create or replace view \"%s\".\"%s%s\" as select %s from tally.\"%s%s_rows\" r",
-		where->views, name, suffix, PQgetvalue(views, row, VIEW_LIST), name, suffix);
+		strbuf_add(sql, "drop view \"%s\".\"%s%s\";", where->views, name, suffix);
+	strbuf_add(sql,
+		   "create or replace view \"%s\".\"%s%s\" as select %s from tally.\"%s%s_rows\" r",
+		   where->views, name, suffix, PQgetvalue(views, row, VIEW_LIST), name, suffix);
 	if (stored->table.kind != TALLY_STATE)
-		pg_text_add(sql, " join tally.\"%s_series\" s using (_series)", name);
-	pg_text_add(sql, "; release views");
+		strbuf_add(sql, " join tally.\"%s_series\" s using (_series)", name);
+	strbuf_add(sql, "; release views");
 }
 
 static void views_tell(struct pg_connection *pg, const struct schema_where *where,
@@ -121,7 +120,7 @@ static void views_tell(struct pg_connection *pg, const struct schema_where *wher
 static int views_make_one(struct pg_connection *pg, const struct schema_where *where,
 			  const struct stored_table *stored, const PGresult *views, int row)
 {
-	auto_pg_text struct pg_text sql = {0};
+	auto_pg_text struct strbuf sql = {0};
 	views_statement(&sql, where, stored, views, row);
 	if (sql.failed)
 		return tally_fail(pg->ctx, ENOMEM, "no memory");
@@ -169,15 +168,15 @@ int schema_views_mend(struct pg_connection *pg, const struct schema_where *where
 int schema_views_look(struct pg_connection *pg, const struct schema_where *where,
 		      const struct stored_table *stored)
 {
-	auto_pg_text struct pg_text sql = {0};
+	auto_pg_text struct strbuf sql = {0};
 	char there[16];
-	pg_text_add(&sql,
-		    "select count(*)::text from pg_class where relkind = 'v' and relnamespace = "
-		    "to_regnamespace('\"%s\"') and relname in (''",
-		    where->views);
+	strbuf_add(&sql,
+		   "select count(*)::text from pg_class where relkind = 'v' and relnamespace = "
+		   "to_regnamespace('\"%s\"') and relname in (''",
+		   where->views);
 	for (int level = LEVEL_ROWS; level <= views_last(stored); level++)
-		pg_text_add(&sql, ", '%s%s'", stored->table.name, schema_levels[level].suffix);
-	pg_text_add(&sql, ")");
+		strbuf_add(&sql, ", '%s%s'", stored->table.name, schema_levels[level].suffix);
+	strbuf_add(&sql, ")");
 	if (sql.failed)
 		return tally_fail(pg->ctx, ENOMEM, "no memory");
 	int r = pg_query_text(pg, sql.data, there, sizeof(there));

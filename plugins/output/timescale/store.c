@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "aggregate.h"
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "kept_clock.h"
 #include "migration.h"
 #include "scan.h"

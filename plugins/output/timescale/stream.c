@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "pg_value.h"
 
 enum { STREAM_PAGE = 2000 };
@@ -30,13 +30,13 @@ static int stream_fetch(struct stream *stream)
 }
 
 int stream_open(struct stream *stream, struct pg_connection *pg, uint32_t number,
-		const struct pg_text *sql, struct parameters *parameters)
+		const struct strbuf *sql, struct parameters *parameters)
 {
-	auto_pg_text struct pg_text declare = {0};
+	auto_pg_text struct strbuf declare = {0};
 	auto_result PGresult *result = NULL;
 	struct pg_params params;
-	pg_text_add(&declare, "declare tally_%u no scroll cursor for %s", number,
-		    sql->data ? sql->data : "");
+	strbuf_add(&declare, "declare tally_%u no scroll cursor for %s", number,
+		   sql->data ? sql->data : "");
 	if (sql->failed || declare.failed)
 		return tally_fail(pg->ctx, ENOMEM, "no memory");
 	int r = parameters_get(pg->ctx, parameters, &params);

@@ -19,7 +19,7 @@ struct stream {
 };
 
 int stream_open(struct stream *stream, struct pg_connection *pg, uint32_t number,
-		const struct pg_text *sql, struct parameters *parameters);
+		const struct strbuf *sql, struct parameters *parameters);
 /* An answer that is there as a whole, which it takes. */
 void stream_take(struct stream *stream, PGresult *whole);
 /* Such an answer in the order of series and time, if it came in another; -ENOMEM. */

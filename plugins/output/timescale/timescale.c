@@ -8,7 +8,7 @@
 #include <sys/eventfd.h>
 #include <tallyd/host.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "command.h"
 #include "pg_conninfo.h"
 #include "store.h"

@@ -69,8 +69,8 @@ void writer_done(struct writer *writer)
 	free(writer->faults);
 	writer->faults = NULL;
 	writer->faults_size = 0;
-	pg_text_done(&writer->bytes);
-	pg_text_done(&writer->script);
+	strbuf_done(&writer->bytes);
+	strbuf_done(&writer->script);
 }
 
 /* ---- Tables ------------------------------------------------------------------- */

@@ -10,7 +10,7 @@
 #include "dead_letter.h"
 #include "keys.h"
 #include "pg_connection.h"
-#include "pg_text.h"
+#include "base/strbuf.h"
 #include "schema.h"
 #include "server_clock.h"
 
@@ -63,7 +63,7 @@ struct writer {
 	struct writer_fault *faults;
 	uint32_t n_faults, faults_size;
 	uint32_t n_sure; /* of them, those of transactions that are through, and not told yet */
-	struct pg_text bytes, script;
+	struct strbuf bytes, script;
 };
 
 int writer_connect(struct writer *writer); /* if it is not connected */
@@ -97,7 +97,7 @@ static inline const struct tally_cell *writer_cell(const struct writer_part *par
 }
 /* The tags as bytes, appended; NULLs at the end leave no trace, so that a tag added later changes
  * no key. */
-void writer_part_key(const struct writer_part *part, uint32_t row, struct pg_text *ret);
+void writer_part_key(const struct writer_part *part, uint32_t row, struct strbuf *ret);
 /* Whether they are these, without making them. */
 bool writer_part_has_key(const struct writer_part *part, uint32_t row, const char *key, size_t len);
 
@@ -105,10 +105,10 @@ bool writer_part_has_key(const struct writer_part *part, uint32_t row, const cha
 int writer_find_series(struct writer *writer, struct writer_part *part);
 
 /* encode.c */
-void encode_copy(struct pg_text *to, const struct writer_part *part, uint32_t row);
+void encode_copy(struct strbuf *to, const struct writer_part *part, uint32_t row);
 /* Column c of the good rows in [from, to) as an array, or one of these. */
 enum { ENCODE_SERIES = -1, ENCODE_KEY = -2, ENCODE_NANOS = -3 };
-void encode_array(struct pg_text *to, const struct writer_part *part, int column, uint32_t from,
+void encode_array(struct strbuf *to, const struct writer_part *part, int column, uint32_t from,
 		  uint32_t until);
 
 /* writer_fast.c */

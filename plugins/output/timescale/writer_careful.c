@@ -30,10 +30,10 @@ int writer_insert(struct writer *writer, const struct writer_part *part, uint32_
 	Oid types[MAX] = {0};
 	int lengths[MAX];
 	size_t starts[MAX + 1];
-	struct pg_text *bytes = &writer->bytes;
+	struct strbuf *bytes = &writer->bytes;
 	auto_result PGresult *result = NULL;
 	int n = (int)table->n_fields + 1 + table->nanos;
-	pg_text_clear(bytes);
+	strbuf_clear(bytes);
 	for (int i = 0; i < n; i++) {
 		starts[i] = bytes->len;
 		encode_array(bytes, part, writer_column(table, i), from, until);
@@ -102,8 +102,8 @@ static int careful_rows(struct writer *writer, struct writer_part *part, uint32_
 static int careful_ledger(struct writer *writer, uint32_t i)
 {
 	struct pg_connection *pg = &writer->pg;
-	pg_text_clear(&writer->script);
-	pg_text_add(&writer->script, "savepoint entry; select true");
+	strbuf_clear(&writer->script);
+	strbuf_add(&writer->script, "savepoint entry; select true");
 	int r = writer_script_ledger(writer, i, i + 1);
 	if (r == 0)
 		r = pg_exec(pg, writer->script.data);
@@ -126,9 +126,9 @@ static int careful_entry(struct writer *writer, uint32_t i)
 
 static int careful_commit(struct writer *writer)
 {
-	pg_text_clear(&writer->script);
+	strbuf_clear(&writer->script);
 	int r = writer_script_late(writer);
-	pg_text_add(&writer->script, "commit");
+	strbuf_add(&writer->script, "commit");
 	if (r == 0 && writer->script.failed)
 		r = tally_fail(writer->ctx, ENOMEM, "no memory");
 	return r == 0 ? pg_exec(&writer->pg, writer->script.data) : r;
@@ -160,7 +160,7 @@ static int careful_make_partitions(struct writer *writer, const struct writer_pa
 		if (!part->series[row] || schema_floor(time, day) == last)
 			continue;
 		last = schema_floor(time, day);
-		pg_text_clear(&writer->script);
+		strbuf_clear(&writer->script);
 		cut_make(&writer->script, part->table->stored->table.name, LEVEL_ROWS, last, last);
 		r = writer->script.failed ? tally_fail(writer->ctx, ENOMEM, "no memory")
 					  : pg_exec(&writer->pg, writer->script.data);

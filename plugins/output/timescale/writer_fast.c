@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "marks.h"
 #include "writer.h"
 
@@ -38,7 +38,7 @@ static void writer_script_copies(struct writer *writer)
 {
 	for (uint32_t i = 0; i < writer->n_parts; i++)
 		if (writer_is_copied(&writer->parts[i]) && !writer_goes_with(writer, i))
-			pg_text_add(&writer->script, "%s;", writer->parts[i].table->copy);
+			strbuf_add(&writer->script, "%s;", writer->parts[i].table->copy);
 }
 
 enum writer_late { WRITER_IS_LATE, WRITER_MAY_BE_LATE };
@@ -79,12 +79,12 @@ static uint32_t writer_late_minutes(const struct writer_part *part, enum writer_
 }
 
 /* Whatever the clocks say, what lies before a watermark is late. */
-static void writer_script_if_rolled(struct pg_text *script, const char *table)
+static void writer_script_if_rolled(struct strbuf *script, const char *table)
 {
-	pg_text_add(script,
-		    " where to_timestamp(s) < (select rolled_to from tally.marks where \"table\" = "
-		    "'%s' and level = %d)",
-		    table, marks_numbers[LEVEL_MINUTE]);
+	strbuf_add(script,
+		   " where to_timestamp(s) < (select rolled_to from tally.marks where \"table\" = "
+		   "'%s' and level = %d)",
+		   table, marks_numbers[LEVEL_MINUTE]);
 }
 
 static void writer_script_minutes(struct writer *writer, const struct writer_part *part,
@@ -92,18 +92,18 @@ static void writer_script_minutes(struct writer *writer, const struct writer_par
 {
 	const char *table = part->table->stored->table.name;
 
-	pg_text_add(&writer->script,
-		    "insert into tally.late select '%s', to_timestamp(s), '%s' "
-		    "from unnest('{",
-		    table, writer->name);
+	strbuf_add(&writer->script,
+		   "insert into tally.late select '%s', to_timestamp(s), '%s' "
+		   "from unnest('{",
+		   table, writer->name);
 	for (uint32_t i = 0; i < n; i++)
 		if (i == 0 || minutes[i] != minutes[i - 1])
-			pg_text_add(&writer->script, "%s%" PRId64, i ? "," : "",
-				    minutes[i] / 1000000000);
-	pg_text_add(&writer->script, "}'::bigint[]) as s");
+			strbuf_add(&writer->script, "%s%" PRId64, i ? "," : "",
+				   minutes[i] / 1000000000);
+	strbuf_add(&writer->script, "}'::bigint[]) as s");
 	if (late == WRITER_MAY_BE_LATE)
 		writer_script_if_rolled(&writer->script, table);
-	pg_text_add(&writer->script, " on conflict do nothing;");
+	strbuf_add(&writer->script, " on conflict do nothing;");
 }
 
 static int writer_script_late_part(struct writer *writer, const struct writer_part *part,
@@ -139,11 +139,11 @@ int writer_script_late(struct writer *writer)
 
 static int writer_script(struct writer *writer, bool *ret_more)
 {
-	pg_text_clear(&writer->script);
-	pg_text_add(&writer->script, "begin; select tally.hold_series(%" PRId64 ")",
-		    writer->generation);
+	strbuf_clear(&writer->script);
+	strbuf_add(&writer->script, "begin; select tally.hold_series(%" PRId64 ")",
+		   writer->generation);
 	int r = writer_script_ledger(writer, 0, writer->n_parts);
-	pg_text_add(&writer->script, ";");
+	strbuf_add(&writer->script, ";");
 	writer_script_copies(writer);
 	if (r == 0)
 		r = writer_script_late(writer);
@@ -153,7 +153,7 @@ static int writer_script(struct writer *writer, bool *ret_more)
 		*ret_more |= !part->refused && part->n_good > 0 && !writer_is_copied(part);
 	}
 	if (!*ret_more)
-		pg_text_add(&writer->script, "commit");
+		strbuf_add(&writer->script, "commit");
 	return writer->script.failed ? tally_fail(writer->ctx, ENOMEM, "no memory") : r;
 }
 
@@ -161,7 +161,7 @@ static int writer_script(struct writer *writer, bool *ret_more)
 
 static int writer_copy_rows(struct writer *writer, const struct writer_part *part)
 {
-	struct pg_text *bytes = &writer->bytes;
+	struct strbuf *bytes = &writer->bytes;
 	for (uint32_t row = 0; row < part->batch->n_rows; row++) {
 		if (!part->series[row])
 			continue;
@@ -173,7 +173,7 @@ static int writer_copy_rows(struct writer *writer, const struct writer_part *par
 		int r = pg_copy_put(&writer->pg, bytes->data, bytes->len);
 		if (r < 0)
 			return r;
-		pg_text_clear(bytes);
+		strbuf_clear(bytes);
 	}
 	return 0;
 }
@@ -183,12 +183,12 @@ static int writer_copy_table(struct writer *writer, const struct writer_table *t
 {
 	static const char head[19] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0", end[2] = "\377\377";
 	int r = 0;
-	pg_text_clear(&writer->bytes);
-	pg_text_bytes(&writer->bytes, head, sizeof(head));
+	strbuf_clear(&writer->bytes);
+	strbuf_bytes(&writer->bytes, head, sizeof(head));
 	for (uint32_t i = 0; r == 0 && i < writer->n_parts; i++)
 		if (writer_is_copied(&writer->parts[i]) && writer->parts[i].table == table)
 			r = writer_copy_rows(writer, &writer->parts[i]);
-	pg_text_bytes(&writer->bytes, end, sizeof(end));
+	strbuf_bytes(&writer->bytes, end, sizeof(end));
 	if (r == 0)
 		r = pg_copy_put(&writer->pg, writer->bytes.data, writer->bytes.len);
 	return r == 0 ? pg_copy_end(&writer->pg) : r;

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "pg_value.h"
 #include "writer.h"
 
@@ -28,17 +28,17 @@ static bool ledger_leads(const struct writer *writer, const struct tally_entry *
 
 static void ledger_note(struct writer *writer, const char *name, uint32_t from, uint32_t until)
 {
-	struct pg_text *script = &writer->script;
+	struct strbuf *script = &writer->script;
 	const struct tally_entry *first = writer->parts[from].entry;
-	pg_text_add(script, ", tally.ledger_note(%s, ", name);
+	strbuf_add(script, ", tally.ledger_note(%s, ", name);
 	if (ledger_leads(writer, first))
-		pg_text_add(script, "%" PRIu64, first->sequence - 1);
+		strbuf_add(script, "%" PRIu64, first->sequence - 1);
 	else
-		pg_text_add(script, "null");
+		strbuf_add(script, "null");
 	for (uint32_t i = from; i < until; i++)
-		pg_text_add(script, "%s%" PRIu64, i == from ? ", '{" : ",",
-			    writer->parts[i].entry->sequence);
-	pg_text_add(script, "}')");
+		strbuf_add(script, "%s%" PRIu64, i == from ? ", '{" : ",",
+			   writer->parts[i].entry->sequence);
+	strbuf_add(script, "}')");
 }
 
 static int ledger_run(struct writer *writer, uint32_t from, uint32_t until)
@@ -52,8 +52,8 @@ static int ledger_run(struct writer *writer, uint32_t from, uint32_t until)
 	if (writer->take)
 		ledger_note(writer, name, from, until);
 	else
-		pg_text_add(&writer->script, ", tally.ledger_advance(%s, %" PRIu64 ", %" PRIu64 ")",
-			    name, first->sequence, writer->parts[until - 1].entry->sequence);
+		strbuf_add(&writer->script, ", tally.ledger_advance(%s, %" PRIu64 ", %" PRIu64 ")",
+			   name, first->sequence, writer->parts[until - 1].entry->sequence);
 	PQfreemem(name);
 	return 0;
 }

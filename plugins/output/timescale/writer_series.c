@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "pg_value.h"
 #include "store_clock.h"
 #include "writer.h"
@@ -46,23 +46,23 @@ static int series_check_rows(struct writer *writer, struct writer_part *part)
 
 /* ---- Asking ------------------------------------------------------------------- */
 
-static void series_tag_arrays(struct pg_text *sql, const struct stored_table *stored)
+static void series_tag_arrays(struct strbuf *sql, const struct stored_table *stored)
 {
-	pg_text_add(sql, "unnest($1::bytea[]");
+	strbuf_add(sql, "unnest($1::bytea[]");
 	for (uint32_t i = 0; i < stored->n_tags; i++)
-		pg_text_add(sql, ", $%u::%s[]", i + 2,
-			    pg_value_type(stored->table.columns[stored->tags[i]].type));
-	pg_text_add(sql, ") as u (_key");
+		strbuf_add(sql, ", $%u::%s[]", i + 2,
+			   pg_value_type(stored->table.columns[stored->tags[i]].type));
+	strbuf_add(sql, ") as u (_key");
 	for (uint32_t i = 0; i < stored->n_tags; i++)
-		pg_text_add(sql, ", \"%s\"", stored->table.columns[stored->tags[i]].name);
-	pg_text_add(sql, ")");
+		strbuf_add(sql, ", \"%s\"", stored->table.columns[stored->tags[i]].name);
+	strbuf_add(sql, ")");
 }
 
-static void series_tag_names(struct pg_text *sql, const struct stored_table *stored,
+static void series_tag_names(struct strbuf *sql, const struct stored_table *stored,
 			     const char *before)
 {
 	for (uint32_t i = 0; i < stored->n_tags; i++)
-		pg_text_add(sql, ", %s\"%s\"", before, stored->table.columns[stored->tags[i]].name);
+		strbuf_add(sql, ", %s\"%s\"", before, stored->table.columns[stored->tags[i]].name);
 }
 
 static int series_run(struct writer *writer, const struct writer_part *part, const char *sql,
@@ -73,8 +73,8 @@ static int series_run(struct writer *writer, const struct writer_part *part, con
 	Oid types[CATALOG_MAX_COLUMNS + 1] = {0};
 	int lengths[CATALOG_MAX_COLUMNS + 1];
 	size_t starts[CATALOG_MAX_COLUMNS + 2];
-	struct pg_text *bytes = &writer->bytes;
-	pg_text_clear(bytes);
+	struct strbuf *bytes = &writer->bytes;
+	strbuf_clear(bytes);
 	for (uint32_t i = 0; i < n_arrays; i++) {
 		starts[i] = bytes->len;
 		encode_array(bytes, part, i == 0 ? -2 : (int)stored->tags[i - 1], 0,
@@ -94,12 +94,12 @@ static int series_run(struct writer *writer, const struct writer_part *part, con
 /* Those that are there go into the cache. */
 static int series_look_up(struct writer *writer, const struct writer_part *part)
 {
-	auto_pg_text struct pg_text sql = {0};
+	auto_pg_text struct strbuf sql = {0};
 	auto_result PGresult *result = NULL;
-	pg_text_add(&sql,
-		    "select u._key, s._series from unnest($1::bytea[]) as u (_key) join "
-		    "tally.\"%s_series\" s on s._key = sha256(u._key)",
-		    part->table->stored->table.name);
+	strbuf_add(&sql,
+		   "select u._key, s._series from unnest($1::bytea[]) as u (_key) join "
+		   "tally.\"%s_series\" s on s._key = sha256(u._key)",
+		   part->table->stored->table.name);
 	if (sql.failed)
 		return tally_fail(writer->ctx, ENOMEM, "no memory");
 	int r = series_run(writer, part, sql.data, 1, &result);
@@ -113,18 +113,18 @@ static int series_look_up(struct writer *writer, const struct writer_part *part)
 static int series_create(struct writer *writer, const struct writer_part *part)
 {
 	const struct stored_table *stored = part->table->stored;
-	auto_pg_text struct pg_text sql = {0};
+	auto_pg_text struct strbuf sql = {0};
 	auto_result PGresult *result = NULL;
-	pg_text_add(&sql, "insert into tally.\"%s_series\" (_key", stored->table.name);
+	strbuf_add(&sql, "insert into tally.\"%s_series\" (_key", stored->table.name);
 	series_tag_names(&sql, stored, "");
-	pg_text_add(&sql, ") select distinct on (u._key) sha256(u._key)");
+	strbuf_add(&sql, ") select distinct on (u._key) sha256(u._key)");
 	series_tag_names(&sql, stored, "u.");
-	pg_text_add(&sql, " from ");
+	strbuf_add(&sql, " from ");
 	series_tag_arrays(&sql, stored);
-	pg_text_add(&sql,
-		    " where not exists (select from tally.\"%s_series\" s where s._key = "
-		    "sha256(u._key)) order by u._key on conflict do nothing",
-		    stored->table.name);
+	strbuf_add(&sql,
+		   " where not exists (select from tally.\"%s_series\" s where s._key = "
+		   "sha256(u._key)) order by u._key on conflict do nothing",
+		   stored->table.name);
 	if (sql.failed)
 		return tally_fail(writer->ctx, ENOMEM, "no memory");
 	return series_run(writer, part, sql.data, stored->n_tags + 1, &result);
@@ -133,7 +133,7 @@ static int series_create(struct writer *writer, const struct writer_part *part)
 /* ---- Filling in --------------------------------------------------------------- */
 
 /* 0: the cache does not know it; -ENOMEM.  room: for its key, if it has to be made. */
-static int64_t series_of(const struct writer_part *part, uint32_t row, struct pg_text *room)
+static int64_t series_of(const struct writer_part *part, uint32_t row, struct strbuf *room)
 {
 	struct keys *keys = part->table->keys;
 	const char *tags;
@@ -142,7 +142,7 @@ static int64_t series_of(const struct writer_part *part, uint32_t row, struct pg
 		keys_guessed_right(keys, guess);
 		return guess->series;
 	}
-	pg_text_clear(room);
+	strbuf_clear(room);
 	writer_part_key(part, row, room);
 	if (room->failed)
 		return -ENOMEM;
@@ -153,7 +153,7 @@ static int64_t series_of(const struct writer_part *part, uint32_t row, struct pg
 static int series_fill(struct writer *writer, struct writer_part *part, uint32_t *ret_missing,
 		       uint32_t *ret_n)
 {
-	auto_pg_text struct pg_text key = {0};
+	auto_pg_text struct strbuf key = {0};
 	*ret_n = 0;
 	memset(ret_missing, 0, part->batch->n_rows * sizeof(*ret_missing));
 	for (uint32_t row = 0; row < part->batch->n_rows; row++) {

@@ -16,68 +16,67 @@ static const char *writer_field(const struct writer_table *table, uint32_t i)
 	return table->stored->table.columns[table->fields[i]].name;
 }
 
-static void writer_field_list(struct pg_text *sql, const struct writer_table *table,
+static void writer_field_list(struct strbuf *sql, const struct writer_table *table,
 			      const char *before)
 {
 	for (uint32_t i = 0; i < table->n_fields; i++)
-		pg_text_add(sql, ", %s\"%s\"", before, writer_field(table, i));
+		strbuf_add(sql, ", %s\"%s\"", before, writer_field(table, i));
 }
 
-static void writer_copy_statement(struct pg_text *sql, const struct writer_table *table)
+static void writer_copy_statement(struct strbuf *sql, const struct writer_table *table)
 {
-	pg_text_add(sql, "copy tally.\"%s_rows\" (_series", table->stored->table.name);
+	strbuf_add(sql, "copy tally.\"%s_rows\" (_series", table->stored->table.name);
 	writer_field_list(sql, table, "");
-	pg_text_add(sql, "%s) from stdin (format binary)", table->nanos ? ", _nanos" : "");
+	strbuf_add(sql, "%s) from stdin (format binary)", table->nanos ? ", _nanos" : "");
 }
 
-static void writer_unnest(struct pg_text *sql, const struct writer_table *table, const char *first)
+static void writer_unnest(struct strbuf *sql, const struct writer_table *table, const char *first)
 {
-	pg_text_add(sql, "unnest($1::%s[]", first);
+	strbuf_add(sql, "unnest($1::%s[]", first);
 	for (uint32_t i = 0; i < table->n_fields; i++)
-		pg_text_add(sql, ", $%u::%s[]", i + 2,
-			    pg_value_type(table->stored->table.columns[table->fields[i]].type));
+		strbuf_add(sql, ", $%u::%s[]", i + 2,
+			   pg_value_type(table->stored->table.columns[table->fields[i]].type));
 	if (table->nanos)
-		pg_text_add(sql, ", $%u::smallint[]", table->n_fields + 2);
-	pg_text_add(sql, ")");
+		strbuf_add(sql, ", $%u::smallint[]", table->n_fields + 2);
+	strbuf_add(sql, ")");
 }
 
-static void writer_insert_statement(struct pg_text *sql, const struct writer_table *table)
+static void writer_insert_statement(struct strbuf *sql, const struct writer_table *table)
 {
-	pg_text_add(sql, "insert into tally.\"%s_rows\" (_series", table->stored->table.name);
+	strbuf_add(sql, "insert into tally.\"%s_rows\" (_series", table->stored->table.name);
 	writer_field_list(sql, table, "");
-	pg_text_add(sql, "%s) select * from ", table->nanos ? ", _nanos" : "");
+	strbuf_add(sql, "%s) select * from ", table->nanos ? ", _nanos" : "");
 	writer_unnest(sql, table, "int");
-	pg_text_add(sql, " on conflict do nothing");
+	strbuf_add(sql, " on conflict do nothing");
 }
 
 /* The newest of each key, and of those with one time the last; not if a newer one is there, unless
  * that came from a clock that was wrong. */
-static void writer_upsert_statement(struct pg_text *sql, const struct writer_table *table)
+static void writer_upsert_statement(struct strbuf *sql, const struct writer_table *table)
 {
 	const char *time = table->stored->table.columns[0].name;
-	pg_text_add(sql, "insert into tally.\"%s_rows\" as r (_key", table->stored->table.name);
+	strbuf_add(sql, "insert into tally.\"%s_rows\" as r (_key", table->stored->table.name);
 	writer_field_list(sql, table, "");
-	pg_text_add(sql, ") select distinct on (u._key) sha256(u._key)");
+	strbuf_add(sql, ") select distinct on (u._key) sha256(u._key)");
 	writer_field_list(sql, table, "u.");
-	pg_text_add(sql, " from ");
+	strbuf_add(sql, " from ");
 	writer_unnest(sql, table, "bytea");
-	pg_text_add(sql, " with ordinality as u (_key");
+	strbuf_add(sql, " with ordinality as u (_key");
 	writer_field_list(sql, table, "");
-	pg_text_add(sql,
-		    ", _n) order by u._key, u.\"%s\" desc, u._n desc on conflict (_key) do update "
-		    "set _key = r._key",
-		    time);
+	strbuf_add(sql,
+		   ", _n) order by u._key, u.\"%s\" desc, u._n desc on conflict (_key) do update "
+		   "set _key = r._key",
+		   time);
 	for (uint32_t i = 0; i < table->n_fields; i++)
-		pg_text_add(sql, ", \"%s\" = excluded.\"%s\"", writer_field(table, i),
-			    writer_field(table, i));
-	pg_text_add(sql,
-		    " where excluded.\"%s\" >= r.\"%s\" or r.\"%s\" > now() + interval '1 day'",
-		    time, time, time);
+		strbuf_add(sql, ", \"%s\" = excluded.\"%s\"", writer_field(table, i),
+			   writer_field(table, i));
+	strbuf_add(sql, " where excluded.\"%s\" >= r.\"%s\" or r.\"%s\" > now() + interval '1 day'",
+		   time, time, time);
 }
 
 static int writer_table_statements(struct tally_ctx *ctx, struct writer_table *table)
 {
-	struct pg_text copy = {0}, insert = {0};
+	struct strbuf copy = {0}, insert = {0};
 	if (writer_is_state(table)) {
 		writer_upsert_statement(&insert, table);
 	} else {
@@ -136,7 +135,7 @@ void writer_part_map(struct writer_part *part)
 	}
 }
 
-void writer_part_key(const struct writer_part *part, uint32_t row, struct pg_text *ret)
+void writer_part_key(const struct writer_part *part, uint32_t row, struct strbuf *ret)
 {
 	const struct stored_table *stored = part->table->stored;
 	const struct tally_column *columns = stored->table.columns;
@@ -144,7 +143,7 @@ void writer_part_key(const struct writer_part *part, uint32_t row, struct pg_tex
 	for (uint32_t i = 0; i < stored->n_tags; i++)
 		room += pg_cell_room(columns[stored->tags[i]].type,
 				     writer_cell(part, row, stored->tags[i]));
-	char *to = pg_text_room(ret, room), *end = to;
+	char *to = strbuf_room(ret, room), *end = to;
 	for (uint32_t i = 0; to && i < stored->n_tags; i++) {
 		const struct tally_cell *cell = writer_cell(part, row, stored->tags[i]);
 		to = pg_put_cell(to, columns[stored->tags[i]].type, cell);

@@ -5,7 +5,7 @@
  * follow.  It knows the tables of the inputs of this tree, and two that nobody else knows.
  */
 #include <errno.h>
-#include <json_reader.h>
+#include "base/json_reader.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

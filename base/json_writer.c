@@ -1,0 +1,377 @@
+#include "base/json_writer.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json_check.h"
+#include "base/json_real.h"
+#include "base/rfc3339.h"
+
+enum { JSON_FIRST_SIZE = 1024, JSON_NUMBER_SIZE = JSON_REAL_SIZE };
+
+static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
+
+void json_writer_init(struct json_writer *json, size_t max)
+{
+	*json = (struct json_writer){.max = max};
+}
+
+void json_writer_done(struct json_writer *json)
+{
+	free(json->data);
+	json_writer_init(json, json->max);
+}
+
+static bool json_grow(struct json_writer *json, size_t more)
+{
+	size_t size = json->size ? json->size : JSON_FIRST_SIZE;
+	if (more > json->max - json->len) {
+		json->error = -E2BIG;
+		return false;
+	}
+	while (size - json->len < more)
+		size *= 2;
+	if (size > json->max)
+		size = json->max;
+	char *grown = realloc(json->data, size);
+	if (!grown) {
+		json->error = -ENOMEM;
+		return false;
+	}
+	json->data = grown;
+	json->size = size;
+	return true;
+}
+
+static inline bool json_reserve(struct json_writer *json, size_t more)
+{
+	if (json->error)
+		return false;
+	return json->size - json->len >= more || json_grow(json, more);
+}
+
+void json_write_raw(struct json_writer *json, const char *bytes, size_t len)
+{
+	if (len == 0 || !json_reserve(json, len))
+		return;
+	memcpy(json->data + json->len, bytes, len);
+	json->len += len;
+}
+
+static void json_open(struct json_writer *json, char bracket)
+{
+	char text[2] = {',', bracket};
+	json_write_raw(json, text + !json->comma, 1 + (size_t)json->comma);
+	json->comma = false;
+}
+
+static void json_close(struct json_writer *json, char bracket)
+{
+	json_write_raw(json, &bracket, 1);
+	json->comma = true;
+}
+
+void json_begin_object(struct json_writer *json)
+{
+	json_open(json, '{');
+}
+
+void json_end_object(struct json_writer *json)
+{
+	json_close(json, '}');
+}
+
+void json_begin_array(struct json_writer *json)
+{
+	json_open(json, '[');
+}
+
+void json_end_array(struct json_writer *json)
+{
+	json_close(json, ']');
+}
+
+static void json_separate(struct json_writer *json)
+{
+	if (json->comma)
+		json_write_raw(json, ",", 1);
+	json->comma = true;
+}
+
+/* Room for a word behind what there is, and its comma; NULL: an error. */
+static inline char *json_add_word(struct json_writer *json, size_t len)
+{
+	if (!json_reserve(json, len + 1))
+		return NULL;
+	char *at = json->data + json->len;
+	*at = ',';
+	at += json->comma;
+	json->len += len + json->comma;
+	json->comma = true;
+	return at;
+}
+
+static void json_write_word(struct json_writer *json, const char *word, size_t len)
+{
+	char *at = json_add_word(json, len);
+	if (at)
+		memcpy(at, word, len);
+}
+
+void json_write_null(struct json_writer *json)
+{
+	json_write_word(json, "null", 4);
+}
+
+void json_write_bool(struct json_writer *json, bool value)
+{
+	json_write_word(json, value ? "true" : "false", value ? 4 : 5);
+}
+
+/* The digits stand at the end of the buffer; returns where they begin. */
+static char *json_format_digits(char *end, uint64_t value)
+{
+	static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+				    "25262728293031323334353637383940414243444546474849"
+				    "50515253545556575859606162636465666768697071727374"
+				    "75767778798081828384858687888990919293949596979899";
+	for (; value >= 10000; value /= 10000) {
+		unsigned four = (unsigned)(value % 10000);
+		memcpy(end -= 2, pairs + 2 * (four % 100), 2);
+		memcpy(end -= 2, pairs + 2 * (four / 100), 2);
+	}
+	if (value >= 100) {
+		memcpy(end -= 2, pairs + 2 * (value % 100), 2);
+		value /= 100;
+	}
+	if (value >= 10)
+		return memcpy(end - 2, pairs + 2 * value, 2);
+	*--end = (char)('0' + value);
+	return end;
+}
+
+static size_t json_count_digits(uint64_t value)
+{
+	size_t n = 1;
+	for (; value >= 10000; value /= 10000)
+		n += 4;
+	return n + (value >= 10) + (value >= 100) + (value >= 1000);
+}
+
+void json_write_int(struct json_writer *json, int64_t value)
+{
+	uint64_t magnitude = value < 0 ? -(uint64_t)value : (uint64_t)value;
+	size_t len = json_count_digits(magnitude) + (value < 0);
+	char *at = json_add_word(json, len);
+	if (!at)
+		return;
+	json_format_digits(at + len, magnitude);
+	if (value < 0)
+		*at = '-';
+}
+
+/* Bytes, above all: averages of sizes are often whole, and large. */
+static size_t json_format_whole(char ret[JSON_NUMBER_SIZE], double value)
+{
+	double magnitude = fabs(value);
+	if (magnitude >= 1e15 || magnitude != (double)(uint64_t)magnitude)
+		return 0;
+	char text[JSON_NUMBER_SIZE], *end = text + sizeof(text);
+	char *at = json_format_digits(end, (uint64_t)magnitude);
+	if (value < 0)
+		*--at = '-';
+	memcpy(ret, at, (size_t)(end - at));
+	return (size_t)(end - at);
+}
+
+/*
+ * Most readings have few decimals.  If the millionths of a number, divided again, give the
+ * number back, then those decimals read back as it too: both are one correctly rounded division.
+ */
+static size_t json_format_decimal(char ret[JSON_NUMBER_SIZE], double value)
+{
+	double magnitude = fabs(value);
+	if (magnitude >= 1e9)
+		return json_format_whole(ret, value);
+	uint64_t millionths = (uint64_t)(magnitude * 1e6 + 0.5);
+	if ((double)millionths / 1e6 != magnitude)
+		return 0;
+	char text[JSON_NUMBER_SIZE], *end = text + sizeof(text), *at = end;
+	if (millionths % 1000000) {
+		at = json_format_digits(end, millionths % 1000000 + 1000000);
+		*at = '.'; /* in place of the 1 that kept the leading zeros */
+		while (end[-1] == '0')
+			end--;
+	}
+	at = json_format_digits(at, millionths / 1000000);
+	if (value < 0)
+		*--at = '-';
+	memcpy(ret, at, (size_t)(end - at));
+	return (size_t)(end - at);
+}
+
+static size_t json_format_exact(char ret[JSON_NUMBER_SIZE], double value)
+{
+	int len = snprintf(ret, JSON_NUMBER_SIZE, "%.15g", value);
+	if (strtod(ret, NULL) != value)
+		len = snprintf(ret, JSON_NUMBER_SIZE, "%.17g", value);
+	return (size_t)len;
+}
+
+void json_write_real(struct json_writer *json, double value)
+{
+	char text[JSON_NUMBER_SIZE];
+	if (!isfinite(value)) {
+		json_write_null(json);
+		return;
+	}
+	size_t len = json_format_decimal(text, value);
+	if (len == 0)
+		len = json_real_shortest(text, value);
+	if (len == 0)
+		len = json_format_exact(text, value);
+	json_write_word(json, text, len);
+}
+
+void json_write_time(struct json_writer *json, int64_t ns)
+{
+	char text[RFC3339_SIZE + 2];
+	size_t len = rfc3339_format(ns, text + 1);
+	text[0] = '"';
+	text[len + 1] = '"';
+	json_write_word(json, text, len + 2);
+}
+
+static bool json_continues(unsigned char byte)
+{
+	return (byte & 0xc0) == 0x80;
+}
+
+/* Second bytes are narrower after some first ones: no overlong forms, no surrogates, nothing
+ * past U+10FFFF (RFC 3629, section 4). */
+static bool json_second_fits(unsigned char first, unsigned char second)
+{
+	switch (first) {
+	case 0xe0:
+		return second >= 0xa0 && second <= 0xbf;
+	case 0xed:
+		return second >= 0x80 && second <= 0x9f;
+	case 0xf0:
+		return second >= 0x90 && second <= 0xbf;
+	case 0xf4:
+		return second >= 0x80 && second <= 0x8f;
+	default:
+		return json_continues(second);
+	}
+}
+
+size_t json_utf8_length(const char *text, size_t len)
+{
+	const unsigned char *at = (const unsigned char *)text;
+	size_t want;
+	if (len == 0)
+		return 0;
+	if (at[0] < 0x80)
+		return 1;
+	if (at[0] < 0xc2 || at[0] > 0xf4)
+		return 0;
+	want = at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
+	if (len < want || !json_second_fits(at[0], at[1]))
+		return 0;
+	for (size_t i = 2; i < want; i++)
+		if (!json_continues(at[i]))
+			return 0;
+	return want;
+}
+
+static bool json_is_plain(unsigned char byte)
+{
+	return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+}
+
+static void json_escape(struct json_writer *json, unsigned char byte)
+{
+	static const char hex[] = "0123456789abcdef";
+	static const char names[] = {
+		['"'] = '"', ['\\'] = '\\', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
+	char text[6] = {'\\', 'u', '0', '0', hex[byte >> 4], hex[byte & 15]};
+	if (byte < sizeof(names) && names[byte]) {
+		text[1] = names[byte];
+		json_write_raw(json, text, 2);
+		return;
+	}
+	json_write_raw(json, text, sizeof(text));
+}
+
+/* One character that is not plain; returns the bytes it took. */
+static size_t json_write_special(struct json_writer *json, const char *text, size_t len)
+{
+	unsigned char byte = (unsigned char)*text;
+	if (byte < 0x80) {
+		json_escape(json, byte);
+		return 1;
+	}
+	size_t bytes = json_utf8_length(text, len);
+	if (bytes == 0) {
+		json_write_raw(json, replacement, sizeof(replacement) - 1);
+		return 1;
+	}
+	json_write_raw(json, text, bytes);
+	return bytes;
+}
+
+static void json_write_quoted(struct json_writer *json, const char *text, size_t len)
+{
+	size_t i = 0;
+	json_write_raw(json, "\"", 1);
+	while (i < len && !json->error) {
+		size_t run = i;
+		while (run < len && json_is_plain((unsigned char)text[run]))
+			run++;
+		json_write_raw(json, text + i, run - i);
+		i = run < len ? run + json_write_special(json, text + run, len - run) : run;
+	}
+	json_write_raw(json, "\"", 1);
+}
+
+void json_write_text(struct json_writer *json, const char *text, size_t len)
+{
+	json_separate(json);
+	json_write_quoted(json, text, len);
+}
+
+void json_write_string(struct json_writer *json, const char *text)
+{
+	if (text)
+		json_write_text(json, text, strlen(text));
+	else
+		json_write_null(json);
+}
+
+void json_write_key(struct json_writer *json, const char *key)
+{
+	json_write_text(json, key, strlen(key));
+	json_write_raw(json, ":", 1);
+	json->comma = false;
+}
+
+/* Valid JSON has control characters between its tokens only, so a space stands for any of them. */
+static void json_copy_on_one_line(char *at, const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		at[i] = (unsigned char)text[i] < 0x20 ? ' ' : text[i];
+}
+
+void json_write_json(struct json_writer *json, const char *text, size_t len)
+{
+	if (!json_check(text, len)) {
+		json_write_text(json, text, len);
+		return;
+	}
+	char *at = json_add_word(json, len);
+	if (at)
+		json_copy_on_one_line(at, text, len);
+}

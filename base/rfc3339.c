@@ -1,0 +1,140 @@
+#include "base/rfc3339.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <time.h>
+
+static const int64_t second_ns = 1000000000;
+static const int64_t year_min = 1678, year_max = 2261;
+
+struct reader {
+	const char *at, *end;
+};
+
+static bool read_char(struct reader *reader, char wanted)
+{
+	if (reader->at == reader->end || *reader->at != wanted)
+		return false;
+	reader->at++;
+	return true;
+}
+
+static bool read_digits(struct reader *reader, int n, int *ret)
+{
+	int value = 0;
+	if (reader->end - reader->at < n)
+		return false;
+	for (int i = 0; i < n; i++, reader->at++) {
+		if (*reader->at < '0' || *reader->at > '9')
+			return false;
+		value = value * 10 + (*reader->at - '0');
+	}
+	*ret = value;
+	return true;
+}
+
+static bool read_date(struct reader *reader, struct tm *tm)
+{
+	return read_digits(reader, 4, &tm->tm_year) && read_char(reader, '-') &&
+	       read_digits(reader, 2, &tm->tm_mon) && read_char(reader, '-') &&
+	       read_digits(reader, 2, &tm->tm_mday);
+}
+
+static bool read_clock(struct reader *reader, struct tm *tm)
+{
+	return read_digits(reader, 2, &tm->tm_hour) && read_char(reader, ':') &&
+	       read_digits(reader, 2, &tm->tm_min) && read_char(reader, ':') &&
+	       read_digits(reader, 2, &tm->tm_sec);
+}
+
+/* Digits past the ninth are read and dropped. */
+static bool read_fraction(struct reader *reader, int64_t *ret_ns)
+{
+	int64_t scale = second_ns / 10;
+	const char *first = reader->at;
+	for (; reader->at < reader->end && *reader->at >= '0' && *reader->at <= '9'; reader->at++) {
+		*ret_ns += (*reader->at - '0') * scale;
+		scale /= 10;
+	}
+	return reader->at > first;
+}
+
+static bool read_offset(struct reader *reader, int64_t *ret_seconds)
+{
+	int hours, minutes;
+	if (read_char(reader, 'Z') || read_char(reader, 'z'))
+		return true;
+	bool east = read_char(reader, '+');
+	if (!east && !read_char(reader, '-'))
+		return false;
+	if (!read_digits(reader, 2, &hours) || !read_char(reader, ':') ||
+	    !read_digits(reader, 2, &minutes) || hours > 23 || minutes > 59)
+		return false;
+	*ret_seconds = (hours * 60 + minutes) * (east ? 60 : -60);
+	return true;
+}
+
+static bool in_range(const struct tm *tm)
+{
+	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	if (tm->tm_mon < 1 || tm->tm_mon > 12)
+		return false;
+	bool leap = (tm->tm_year % 4 == 0 && tm->tm_year % 100 != 0) || tm->tm_year % 400 == 0;
+	int last = days[tm->tm_mon - 1] + (tm->tm_mon == 2 && leap);
+	return tm->tm_mday >= 1 && tm->tm_mday <= last && tm->tm_hour <= 23 && tm->tm_min <= 59 &&
+	       tm->tm_sec <= 60;
+}
+
+int rfc3339_parse(const char *text, size_t len, int64_t *ret)
+{
+	struct reader reader = {text, text + len};
+	struct tm tm = {0};
+	int64_t fraction = 0, offset = 0;
+	if (!read_date(&reader, &tm))
+		return -EINVAL;
+	if (!read_char(&reader, 'T') && !read_char(&reader, 't') && !read_char(&reader, ' '))
+		return -EINVAL;
+	if (!read_clock(&reader, &tm) || !in_range(&tm))
+		return -EINVAL;
+	if (read_char(&reader, '.') && !read_fraction(&reader, &fraction))
+		return -EINVAL;
+	if (!read_offset(&reader, &offset) || reader.at != reader.end)
+		return -EINVAL;
+	if (tm.tm_year < year_min || tm.tm_year > year_max)
+		return -ERANGE;
+	tm.tm_year -= 1900;
+	tm.tm_mon -= 1;
+	*ret = (timegm(&tm) - offset) * second_ns + fraction;
+	return 0;
+}
+
+static int fraction_digits(int64_t fraction)
+{
+	if (fraction == 0)
+		return 0;
+	if (fraction % 1000000 == 0)
+		return 3;
+	return fraction % 1000 == 0 ? 6 : 9;
+}
+
+size_t rfc3339_format(int64_t ns, char ret[RFC3339_SIZE])
+{
+	time_t seconds = ns / second_ns;
+	int64_t fraction = ns % second_ns;
+	if (fraction < 0) {
+		fraction += second_ns;
+		seconds--;
+	}
+	struct tm tm;
+	gmtime_r(&seconds, &tm);
+	size_t len = strftime(ret, RFC3339_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
+	int digits = fraction_digits(fraction);
+	if (digits) {
+		char text[12];
+		snprintf(text, sizeof(text), "%09u", (unsigned)fraction);
+		len += (size_t)snprintf(ret + len, RFC3339_SIZE - len, ".%.*s", digits, text);
+	}
+	len += (size_t)snprintf(ret + len, RFC3339_SIZE - len, "Z");
+	return len;
+}
