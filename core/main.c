@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "commands/command.h"
-#include "crash.h"
-#include "signals.h"
+#include "runtime/crash.h"
+#include "runtime/signals.h"
 
 /*
  * Before the constructors of the libraries, which take milliseconds: a SIGTERM from here on waits

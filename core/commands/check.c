@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "commands/checked.h"
-#include "state_dir.h"
+#include "runtime/state_dir.h"
 #include "base/globs.h"
 
 static unsigned check_warnings; /* of this run */

@@ -3,7 +3,7 @@
 #include <limits.h>
 #include <stdio.h>
 
-#include "trial.h"
+#include "plugin/dry_run.h"
 
 /* What [tallyd] says, or where they are anyway: its mistakes are told elsewhere. */
 static struct registry *checked_registry_of(const struct config *config)
@@ -35,19 +35,20 @@ static void checked_plan(const struct command_line *line, bool thorough, struct 
 		return;
 	checked->registry =
 		line->plugin_dir ? registry_create(line->plugin_dir) : checked_registry_of(config);
-	checked->capabilities = capabilities_create();
-	if (!checked->registry || !checked->capabilities) {
+	checked->bindings = bindings_create();
+	if (!checked->registry || !checked->bindings) {
 		config_destroy(config);
 		problems_add(problems, NULL, 0, "out of memory");
 		return;
 	}
 	registry_isolate(checked->registry);
-	if (plan_create(config, checked->registry, capability_slot, checked->capabilities,
-			&checked->plan, problems) < 0)
+	if (plan_create(config, checked->registry, binding_slot, checked->bindings, &checked->plan,
+			problems) < 0)
 		checked->plan = NULL;
 	else if (!problems_count(problems))
-		trial_plan(checked->plan,
-			   &(const struct trial_settings){checked->registry, thorough}, problems);
+		dry_run_plan(checked->plan,
+			     &(const struct dry_run_settings){checked->registry, thorough},
+			     problems);
 }
 
 int checked_create(const struct command_line *line, bool thorough, struct checked *ret)
@@ -73,7 +74,7 @@ void checked_destroy(struct checked *checked)
 {
 	plan_destroy(checked->plan);
 	registry_destroy(checked->registry);
-	capabilities_destroy(checked->capabilities);
+	bindings_destroy(checked->bindings);
 }
 
 static struct registry *checked_isolated(struct registry *registry)

@@ -7,14 +7,14 @@
 
 #include <stdbool.h>
 
-#include "capability.h"
+#include "plugin/binding.h"
 #include "commands/command.h"
-#include "plan.h"
-#include "registry.h"
+#include "config/plan.h"
+#include "plugin/registry.h"
 
 struct checked {
 	struct registry *registry;
-	struct capabilities *capabilities; /* what STORE and CACHE options are bound to: nobody */
+	struct bindings *bindings; /* what STORE and CACHE options are bound to: nobody */
 	struct plan *plan;
 };
 

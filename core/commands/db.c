@@ -10,12 +10,12 @@
 
 #include "commands/checked.h"
 #include "commands/command.h"
-#include "crash.h"
-#include "host.h"
-#include "reason.h"
+#include "runtime/crash.h"
+#include "plugin/plugin_api.h"
+#include "plugin/reason.h"
 
 struct db {
-	struct host_services services;
+	struct plugin_services services;
 	pthread_rwlock_t registry_lock;
 	const char *only; /* an instance's name; NULL: all */
 	struct tally_command command;
@@ -50,21 +50,22 @@ static const struct tally_table **db_tables(const struct plan *plan)
 
 static int db_instance(struct db *db, const struct plan_instance *plan)
 {
-	struct host *host = NULL;
+	struct api *api = NULL;
 	struct error error;
-	int r = host_create(&db->services, plan->plugin, plan->name, 0, &host, &error);
+	int r = plugin_api_create(&db->services, plan->plugin, plan->name, 0, &api, &error);
 	if (r == 0) {
 		printf("%s\n", plan->name);
-		host_set_options(host, plan->options);
-		const char *before = crash_enter(host_ctx(host)->name);
-		r = PLUGIN_CALL(plan->plugin->command(host_ctx(host), plan->config, &db->command));
+		plugin_api_set_options(api, plan->options);
+		const char *before = crash_enter(plugin_api_ctx(api)->name);
+		r = PLUGIN_CALL(
+			plan->plugin->command(plugin_api_ctx(api), plan->config, &db->command));
 		crash_leave(before);
 		if (r == -ENOSYS)
 			printf("  has nothing to %s\n", db->command.argv[0]);
 		else if (r < 0)
 			reason_explain(r, &error);
 	}
-	host_destroy(host);
+	plugin_api_destroy(api);
 	fflush(stdout);
 	if (r == -ENOSYS)
 		return DB_NOTHING;
@@ -99,12 +100,12 @@ static int db_run(struct db *db, const struct plan *plan)
 static int db_checked(struct db *db, const struct checked *checked)
 {
 	const struct tally_table **tables = db_tables(checked->plan);
-	db->services = (struct host_services){.metrics = metrics_create(),
-					      .registry = checked->registry,
-					      .registry_lock = &db->registry_lock,
-					      .machine = checked->plan->globals.host,
-					      .state_dir = checked->plan->globals.state_dir,
-					      .writer = "db"};
+	db->services = (struct plugin_services){.metrics = metrics_create(),
+						.registry = checked->registry,
+						.registry_lock = &db->registry_lock,
+						.machine = checked->plan->globals.host,
+						.state_dir = checked->plan->globals.state_dir,
+						.writer = "db"};
 	db->command.tables = tables;
 	int exit_code = tables && db->services.metrics ? db_run(db, checked->plan) : COMMAND_FAILED;
 	metrics_destroy(db->services.metrics);

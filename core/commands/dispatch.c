@@ -8,8 +8,8 @@
 #include <tallyd/plugin.h>
 
 #include "commands/command.h"
-#include "log.h"
-#include "signals.h"
+#include "runtime/log.h"
+#include "runtime/signals.h"
 #include "base/text.h"
 
 static int dispatch_version(const struct command_line *line)

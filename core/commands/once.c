@@ -15,13 +15,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "batch.h"
+#include "pipeline/batch.h"
 #include "commands/checked.h"
 #include "commands/command.h"
 #include "commands/rows.h"
-#include "crash.h"
-#include "host.h"
-#include "reason.h"
+#include "runtime/crash.h"
+#include "plugin/plugin_api.h"
+#include "plugin/reason.h"
 #include "base/clock.h"
 #include "base/text.h"
 
@@ -32,7 +32,7 @@ static const size_t once_max_bytes = 256u << 20;
 struct once_input {
 	const struct plan_instance *plan;
 	struct once *once;
-	struct host *host;
+	struct api *api;
 	void *self;
 	pthread_t thread;
 	bool threaded;
@@ -44,7 +44,7 @@ struct once {
 	const char *only; /* an instance's name; NULL: all */
 	bool ndjson;
 	int64_t samples;
-	struct host_services services;
+	struct plugin_services services;
 	pthread_rwlock_t registry_lock;
 	struct once_input *inputs;
 	size_t n_inputs;
@@ -92,7 +92,7 @@ static bool once_follows(const struct once_input *input)
 static void once_judge(struct once_input *input, int r, const char *what)
 {
 	struct error error;
-	if (r == 0 || host_stopping(input->host))
+	if (r == 0 || plugin_api_stopping(input->api))
 		return;
 	reason_explain(r < 0 ? r : -EIO, &error);
 	fprintf(stderr, "%s: cannot %s: %s\n", input->plan->name, what, error.text);
@@ -102,8 +102,8 @@ static void once_judge(struct once_input *input, int r, const char *what)
 static void once_gather(struct once_input *input)
 {
 	const struct tally_input *plugin = input->plan->plugin->input;
-	for (int64_t i = 0; i < input->once->samples && !host_stopping(input->host); i++) {
-		if (i > 0 && host_sleep(input->host, input->plan->common.interval))
+	for (int64_t i = 0; i < input->once->samples && !plugin_api_stopping(input->api); i++) {
+		if (i > 0 && plugin_api_sleep(input->api, input->plan->common.interval))
 			return;
 		once_judge(input, PLUGIN_CALL(plugin->gather(input->self)), "gather");
 	}
@@ -114,7 +114,7 @@ static void *once_main(void *arg)
 	struct once_input *input = arg;
 	const struct tally_plugin *plugin = input->plan->plugin;
 	crash_thread_begin();
-	crash_enter(host_ctx(input->host)->name);
+	crash_enter(plugin_api_ctx(input->api)->name);
 	int r = plugin->start ? PLUGIN_CALL(plugin->start(input->self)) : 0;
 	once_judge(input, r, "start");
 	if (r == 0 && once_follows(input))
@@ -138,11 +138,11 @@ static int once_start_input(struct once *once, struct once_input *input, struct 
 {
 	const struct plan_instance *plan = input->plan;
 	int64_t interval = once_follows(input) ? 0 : plan->common.interval;
-	int r = host_create(&once->services, plan->plugin, plan->name, interval, &input->host,
-			    error);
+	int r = plugin_api_create(&once->services, plan->plugin, plan->name, interval, &input->api,
+				  error);
 	if (r == 0 && plan->plugin->create) {
-		r = PLUGIN_CALL(
-			plan->plugin->create(host_ctx(input->host), plan->config, &input->self));
+		r = PLUGIN_CALL(plan->plugin->create(plugin_api_ctx(input->api), plan->config,
+						     &input->self));
 		r = r < 0 ? reason_explain(r, error) : 0;
 	}
 	if (r < 0)
@@ -179,7 +179,7 @@ static bool once_all_done(const struct once *once)
 static void once_stop_input(struct once_input *input)
 {
 	const struct tally_plugin *plugin = input->plan->plugin;
-	host_stop(input->host);
+	plugin_api_stop(input->api);
 	pthread_mutex_lock(&input->once->lock);
 	if (plugin->interrupt && input->callable)
 		PLUGIN_CALL(plugin->interrupt(input->self));
@@ -195,7 +195,7 @@ static void once_stop_late(struct once *once, int64_t begun, int64_t deadline)
 			once_follows(input) ? begun + once->samples * once_follow : deadline;
 		if (now < until || atomic_load(&input->done))
 			continue;
-		if (!once_follows(input) && !host_stopping(input->host)) {
+		if (!once_follows(input) && !plugin_api_stopping(input->api)) {
 			fprintf(stderr, "%s: not done after %" PRId64 " s\n", input->plan->name,
 				(deadline - begun) / CLOCK_SECOND);
 			atomic_store(&input->failed, true);
@@ -293,7 +293,7 @@ static void once_done(struct once *once)
 			pthread_join(input->thread, NULL);
 		if (input->self && input->plan->plugin->destroy)
 			PLUGIN_CALL(input->plan->plugin->destroy(input->self));
-		host_destroy(input->host);
+		plugin_api_destroy(input->api);
 	}
 	free(once->inputs);
 	for (size_t i = 0; i < once->n_batches; i++)
@@ -307,14 +307,14 @@ static int once_run(struct once *once, const struct checked *checked)
 	int exit_code = once_pick(once, checked->plan);
 	if (exit_code != COMMAND_OK)
 		return exit_code;
-	once->services = (struct host_services){.metrics = metrics_create(),
-						.registry = checked->registry,
-						.registry_lock = &once->registry_lock,
-						.machine = checked->plan->globals.host,
-						.state_dir = checked->plan->globals.state_dir,
-						.writer = "once",
-						.emit = once_emit,
-						.emit_arg = once};
+	once->services = (struct plugin_services){.metrics = metrics_create(),
+						  .registry = checked->registry,
+						  .registry_lock = &once->registry_lock,
+						  .machine = checked->plan->globals.host,
+						  .state_dir = checked->plan->globals.state_dir,
+						  .writer = "once",
+						  .emit = once_emit,
+						  .emit_arg = once};
 	if (!once->services.metrics)
 		return COMMAND_FAILED;
 	once_start(once);

@@ -7,7 +7,7 @@
 
 #include "commands/checked.h"
 #include "commands/describe.h"
-#include "trial.h"
+#include "plugin/dry_run.h"
 #include "base/arena.h"
 #include "base/cleanup.h"
 
@@ -131,7 +131,7 @@ struct plugins_try {
 	struct registry *registry;
 	const struct tally_plugin *plugin;
 	enum plan_kind kind;
-	struct capabilities *capabilities;
+	struct bindings *bindings;
 	struct config *config;
 	struct problems problems;
 };
@@ -140,7 +140,7 @@ struct plugins_try {
 static int plugins_bind(void *arg, const struct tally_option *option, const char *name, void **ret,
 			struct error *error)
 {
-	*ret = capability_slot(arg, (enum tally_option_type)option->type, name);
+	*ret = binding_slot(arg, (enum tally_option_type)option->type, name);
 	return *ret ? 0 : error_set(error, ENOMEM, "out of memory");
 }
 
@@ -162,13 +162,13 @@ static void plugins_try_create(struct plugins_try *try, struct plan_instance *in
 	size_t n = plan_targets(try->kind, plugin, &instance->common, instance->config, targets);
 	/* The last are the plugin's own; the core's are known to be sound. */
 	if (instance->config &&
-	    options_parse(instance->section, &targets[n - 1], 1, plugins_bind, try->capabilities,
+	    options_parse(instance->section, &targets[n - 1], 1, plugins_bind, try->bindings,
 			  &instance->options, &try->problems) == 0) {
-		const struct trial_settings settings = {.registry = try->registry};
+		const struct dry_run_settings settings = {.registry = try->registry};
 		const struct plan plan = {.globals = {.host = "localhost", .state_dir = "."},
 					  .instances = instance,
 					  .n_instances = 1};
-		trial_plan(&plan, &settings, &try->problems);
+		dry_run_plan(&plan, &settings, &try->problems);
 		options_destroy(instance->options);
 	}
 	arena_done(&arena);
@@ -200,11 +200,11 @@ static void plugins_try_kind(struct plugins_try *try)
 static size_t plugins_try_all(struct registry *registry, const struct tally_plugin *plugin)
 {
 	struct plugins_try try = {
-		.registry = registry, .plugin = plugin, .capabilities = capabilities_create()};
+		.registry = registry, .plugin = plugin, .bindings = bindings_create()};
 	problems_init(&try.problems);
-	if (!try.capabilities)
+	if (!try.bindings)
 		problems_add(&try.problems, NULL, 0, "out of memory");
-	for (enum plan_kind k = PLAN_INPUT; try.capabilities && k <= PLAN_OUTPUT; k++) {
+	for (enum plan_kind k = PLAN_INPUT; try.bindings && k <= PLAN_OUTPUT; k++) {
 		try.kind = k;
 		if (plan_kind_fits(k, plugin))
 			plugins_try_kind(&try);
@@ -213,7 +213,7 @@ static size_t plugins_try_all(struct registry *registry, const struct tally_plug
 		fprintf(stderr, "%s\n", try.problems.texts[i]);
 	size_t n = problems_count(&try.problems);
 	problems_done(&try.problems);
-	capabilities_destroy(try.capabilities);
+	bindings_destroy(try.bindings);
 	return n;
 }
 

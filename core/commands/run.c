@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "commands/command.h"
-#include "daemon.h"
+#include "runtime/daemon.h"
 
 int command_run(const struct command_line *line)
 {

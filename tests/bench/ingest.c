@@ -14,11 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "batch.h"
-#include "delivery.h"
+#include "pipeline/batch.h"
+#include "pipeline/delivery.h"
 #include "fake_host.h"
 #include "pg_value.h"
-#include "router.h"
+#include "pipeline/router.h"
 #include "store.h"
 #include "base/clock.h"
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "batch.h"
+#include "pipeline/batch.h"
 #include "base/clock.h"
 
 enum { BENCH_COLUMNS = 12, BENCH_NAMES = 500 };

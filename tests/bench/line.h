@@ -8,8 +8,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "delivery.h"
-#include "router.h"
+#include "pipeline/delivery.h"
+#include "pipeline/router.h"
 
 _Noreturn void bench_fail(const char *what);
 

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "batch.h"
+#include "pipeline/batch.h"
 #include "fake_host.h"
 #include "line.h"
 #include "base/clock.h"

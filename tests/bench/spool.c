@@ -15,11 +15,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "batch.h"
-#include "batch_codec.h"
+#include "pipeline/batch.h"
+#include "pipeline/batch_codec.h"
 #include "fake_host.h"
 #include "line.h"
-#include "options.h"
+#include "config/options.h"
 #include "base/clock.h"
 
 enum { BENCH_BATCHES = 64, BENCH_CAPACITY = 8 << 20 };

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "batch.h"
-#include "batch_codec.h"
+#include "pipeline/batch.h"
+#include "pipeline/batch_codec.h"
 #include "base/crc32c.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

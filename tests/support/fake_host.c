@@ -9,8 +9,8 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "batch.h"
-#include "batch_codec.h"
+#include "pipeline/batch.h"
+#include "pipeline/batch_codec.h"
 #include "base/clock.h"
 #include "base/error.h"
 

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <tallyd/query.h>
 
-#include "batch.h"
+#include "pipeline/batch.h"
 
 enum { FAKE_TABLES = 16, FAKE_COLUMNS = 128 };
 

@@ -139,7 +139,7 @@ void pipeline_settle(struct journal_reader *reader, uint32_t n, uint32_t settled
 	struct journal_outcome outcomes[JOURNAL_TAKE_MAX] = {0};
 	for (uint32_t i = 0; i < settled; i++)
 		outcomes[i].settled = true;
-	assert_int_equal(journal_settle(reader, outcomes, n), 0);
+	assert_int_equal(journal_ack(reader, outcomes, n), 0);
 }
 
 uint64_t pipeline_consume(struct journal_reader *reader)
@@ -147,7 +147,7 @@ uint64_t pipeline_consume(struct journal_reader *reader)
 	struct tally_entry entries[JOURNAL_TAKE_MAX];
 	uint64_t rows = 0;
 	int n;
-	while ((n = journal_take(reader, JOURNAL_NOW, entries)) > 0) {
+	while ((n = journal_fetch(reader, JOURNAL_NOW, entries)) > 0) {
 		for (int i = 0; i < n; i++)
 			rows += entries[i].batch->n_rows;
 		pipeline_settle(reader, (uint32_t)n, (uint32_t)n);

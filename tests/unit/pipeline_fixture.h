@@ -2,11 +2,11 @@
 #ifndef TALLYD_TESTS_PIPELINE_FIXTURE_H
 #define TALLYD_TESTS_PIPELINE_FIXTURE_H
 
-#include "batch.h"
+#include "pipeline/batch.h"
 #include "fake_host.h"
-#include "journal.h"
-#include "metrics.h"
-#include "positions.h"
+#include "pipeline/journal.h"
+#include "runtime/metrics.h"
+#include "pipeline/positions.h"
 #include "waiting.h"
 
 struct pipeline {

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "batch.h"
+#include "pipeline/batch.h"
 
 #include <cmocka.h>
 

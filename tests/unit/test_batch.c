@@ -7,8 +7,8 @@
 #include <string.h>
 #include <tallyd/host.h>
 
-#include "batch.h"
-#include "batch_check.h"
+#include "pipeline/batch.h"
+#include "pipeline/batch_check.h"
 
 #include <cmocka.h>
 

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <tallyd/host.h>
 
-#include "batch.h"
-#include "batch_codec.h"
+#include "pipeline/batch.h"
+#include "pipeline/batch_codec.h"
 #include "base/crc32c.h"
 
 #include <cmocka.h>

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "batch.h"
+#include "pipeline/batch.h"
 #include "fake_host.h"
 
 #include <cmocka.h>

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <tallyd/query.h>
 
-#include "capability.h"
+#include "plugin/binding.h"
 #include "base/clock.h"
 
 #include <cmocka.h>
@@ -106,96 +106,94 @@ static void slow_init(struct slow_store *store)
 static void *query_thread(void *store)
 {
 	struct error error;
-	return (void *)(intptr_t)capability_query(store, NULL, NULL, NULL, &error);
+	return (void *)(intptr_t)binding_query(store, NULL, NULL, NULL, &error);
 }
 
 static void an_instance_that_does_not_run_is_not_connected(void **state)
 {
-	struct capabilities *capabilities = capabilities_create();
+	struct bindings *bindings = bindings_create();
 	struct error error = {0};
 	(void)state;
-	void *slot = capability_slot(capabilities, TALLY_OPT_STORE, "output.sqlite");
-	assert_int_equal(capability_query(slot, NULL, NULL, NULL, &error), -ENOTCONN);
+	void *slot = binding_slot(bindings, TALLY_OPT_STORE, "output.sqlite");
+	assert_int_equal(binding_query(slot, NULL, NULL, NULL, &error), -ENOTCONN);
 	assert_string_equal(error.text, "output.sqlite is not running now");
-	assert_int_equal(capability_query(NULL, NULL, NULL, NULL, &error), -ENOTCONN);
-	capabilities_destroy(capabilities);
+	assert_int_equal(binding_query(NULL, NULL, NULL, NULL, &error), -ENOTCONN);
+	bindings_destroy(bindings);
 }
 
 static void a_slot_stays_the_same_over_incarnations(void **state)
 {
-	struct capabilities *capabilities = capabilities_create();
+	struct bindings *bindings = bindings_create();
 	struct slow_store store;
 	struct error error;
 	(void)state;
 	slow_init(&store);
-	void *slot = capability_slot(capabilities, TALLY_OPT_STORE, "output.a");
-	void *other = capability_slot(capabilities, TALLY_OPT_STORE, "output.b");
+	void *slot = binding_slot(bindings, TALLY_OPT_STORE, "output.a");
+	void *other = binding_slot(bindings, TALLY_OPT_STORE, "output.b");
 	assert_ptr_not_equal(slot, other);
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(capability_attach(capabilities, "output.a", &fast_plugin, &store),
-				 0);
-		assert_ptr_equal(capability_slot(capabilities, TALLY_OPT_STORE, "output.a"), slot);
-		assert_int_equal(capability_query(slot, NULL, NULL, NULL, &error), 0);
-		assert_true(capability_detach(capabilities, "output.a", clock_monotonic()));
-		assert_int_equal(capability_query(slot, NULL, NULL, NULL, &error), -ENOTCONN);
+		assert_int_equal(binding_attach(bindings, "output.a", &fast_plugin, &store), 0);
+		assert_ptr_equal(binding_slot(bindings, TALLY_OPT_STORE, "output.a"), slot);
+		assert_int_equal(binding_query(slot, NULL, NULL, NULL, &error), 0);
+		assert_true(binding_detach(bindings, "output.a", clock_monotonic()));
+		assert_int_equal(binding_query(slot, NULL, NULL, NULL, &error), -ENOTCONN);
 	}
 	assert_int_equal(atomic_load(&store.queries), 3);
-	capabilities_destroy(capabilities);
+	bindings_destroy(bindings);
 }
 
 static void detaching_waits_for_the_query_in_flight_and_refuses_new_ones(void **state)
 {
-	struct capabilities *capabilities = capabilities_create();
+	struct bindings *bindings = bindings_create();
 	struct slow_store store;
 	struct error error;
 	pthread_t thread;
 	void *result;
 	(void)state;
 	slow_init(&store);
-	void *slot = capability_slot(capabilities, TALLY_OPT_STORE, "output.s");
-	capability_attach(capabilities, "output.s", &slow_plugin, &store);
+	void *slot = binding_slot(bindings, TALLY_OPT_STORE, "output.s");
+	binding_attach(bindings, "output.s", &slow_plugin, &store);
 	pthread_create(&thread, NULL, query_thread, slot);
 	sem_wait(&store.entered);
-	assert_false(capability_detach(capabilities, "output.s", clock_monotonic() + CLOCK_MS));
-	assert_int_equal(capability_query(slot, NULL, NULL, NULL, &error), -ENOTCONN);
+	assert_false(binding_detach(bindings, "output.s", clock_monotonic() + CLOCK_MS));
+	assert_int_equal(binding_query(slot, NULL, NULL, NULL, &error), -ENOTCONN);
 	sem_post(&store.let_go);
-	assert_true(
-		capability_detach(capabilities, "output.s", clock_monotonic() + 10 * CLOCK_SECOND));
+	assert_true(binding_detach(bindings, "output.s", clock_monotonic() + 10 * CLOCK_SECOND));
 	atomic_store(&store.gone, true);
 	pthread_join(thread, &result);
 	assert_int_equal((intptr_t)result, 7);
-	capabilities_destroy(capabilities);
+	bindings_destroy(bindings);
 }
 
 static void a_value_on_loan_keeps_its_cache_from_stopping(void **state)
 {
-	struct capabilities *capabilities = capabilities_create();
+	struct bindings *bindings = bindings_create();
 	struct tally_blob blob;
 	struct error error;
 	(void)state;
-	void *slot = capability_slot(capabilities, TALLY_OPT_CACHE, "output.redis");
-	capability_attach(capabilities, "output.redis", &cache_plugin, &blob);
-	assert_int_equal(capability_get(slot, "missing", &blob, &error), -ENOENT);
-	assert_int_equal(capability_get(slot, "there", &blob, &error), 0);
+	void *slot = binding_slot(bindings, TALLY_OPT_CACHE, "output.redis");
+	binding_attach(bindings, "output.redis", &cache_plugin, &blob);
+	assert_int_equal(binding_get(slot, "missing", &blob, &error), -ENOENT);
+	assert_int_equal(binding_get(slot, "there", &blob, &error), 0);
 	assert_memory_equal(blob.data, "bytes", blob.len);
-	assert_false(capability_detach(capabilities, "output.redis", clock_monotonic()));
+	assert_false(binding_detach(bindings, "output.redis", clock_monotonic()));
 	blob.release(blob.owner);
 	assert_int_equal(atomic_load(&blobs_out), 0);
-	assert_true(capability_detach(capabilities, "output.redis", clock_monotonic()));
-	capabilities_destroy(capabilities);
+	assert_true(binding_detach(bindings, "output.redis", clock_monotonic()));
+	bindings_destroy(bindings);
 }
 
 static void what_an_instance_cannot_do_is_said(void **state)
 {
-	struct capabilities *capabilities = capabilities_create();
+	struct bindings *bindings = bindings_create();
 	struct error error;
 	(void)state;
-	void *slot = capability_slot(capabilities, TALLY_OPT_CACHE, "output.x");
-	capability_attach(capabilities, "output.x", &fast_plugin, NULL);
-	assert_int_equal(capability_set(slot, "k", "v", 1, 1, &error), -ENOTSUP);
+	void *slot = binding_slot(bindings, TALLY_OPT_CACHE, "output.x");
+	binding_attach(bindings, "output.x", &fast_plugin, NULL);
+	assert_int_equal(binding_set(slot, "k", "v", 1, 1, &error), -ENOTSUP);
 	assert_string_equal(error.text, "output.x is not a cache");
-	assert_true(capability_detach(capabilities, "output.x", clock_monotonic()));
-	capabilities_destroy(capabilities);
+	assert_true(binding_detach(bindings, "output.x", clock_monotonic()));
+	bindings_destroy(bindings);
 }
 
 static atomic_bool race_over;
@@ -204,45 +202,45 @@ static void *race_thread(void *slot)
 {
 	struct error error;
 	while (!atomic_load(&race_over))
-		capability_query(slot, NULL, NULL, NULL, &error);
+		binding_query(slot, NULL, NULL, NULL, &error);
 	return NULL;
 }
 
 static void queries_never_reach_an_instance_after_its_detach(void **state)
 {
-	struct capabilities *capabilities = capabilities_create();
+	struct bindings *bindings = bindings_create();
 	pthread_t threads[3];
 	(void)state;
-	void *slot = capability_slot(capabilities, TALLY_OPT_STORE, "output.r");
+	void *slot = binding_slot(bindings, TALLY_OPT_STORE, "output.r");
 	for (int i = 0; i < 3; i++)
 		pthread_create(&threads[i], NULL, race_thread, slot);
 	for (int i = 0; i < 300; i++) {
 		struct slow_store store;
 		slow_init(&store);
-		capability_attach(capabilities, "output.r", &fast_plugin, &store);
+		binding_attach(bindings, "output.r", &fast_plugin, &store);
 		int64_t deadline = clock_monotonic() + 10 * CLOCK_SECOND;
 		while (i % 10 == 0 && !atomic_load(&store.queries) && clock_monotonic() < deadline)
 			poll(NULL, 0, 0);
 		assert_true(i % 10 != 0 || atomic_load(&store.queries) > 0);
-		assert_true(capability_detach(capabilities, "output.r", deadline));
+		assert_true(binding_detach(bindings, "output.r", deadline));
 		atomic_store(&store.gone, true);
 	}
 	atomic_store(&race_over, true);
 	for (int i = 0; i < 3; i++)
 		pthread_join(threads[i], NULL);
-	capabilities_destroy(capabilities);
+	bindings_destroy(bindings);
 }
 
 static int follow_on(const struct tally_plugin *plugin, struct error *error)
 {
 	static const char *const names[] = {"rows:a", NULL};
-	const struct capability_following what = {names, 7, hear, NULL};
-	struct capabilities *capabilities = capabilities_create();
-	void *slot = capability_slot(capabilities, TALLY_OPT_CACHE, "output.redis");
+	const struct binding_subscription what = {names, 7, hear, NULL};
+	struct bindings *bindings = bindings_create();
+	void *slot = binding_slot(bindings, TALLY_OPT_CACHE, "output.redis");
 	if (plugin)
-		capability_attach(capabilities, "output.redis", plugin, NULL);
-	int r = capability_follow(slot, &what, error);
-	capabilities_destroy(capabilities);
+		binding_attach(bindings, "output.redis", plugin, NULL);
+	int r = binding_subscribe(slot, &what, error);
+	bindings_destroy(bindings);
 	return r;
 }
 

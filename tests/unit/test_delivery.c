@@ -11,9 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "delivery.h"
+#include "pipeline/delivery.h"
 #include "pipeline_fixture.h"
-#include "reason.h"
+#include "plugin/reason.h"
 #include "base/clock.h"
 
 #include <cmocka.h>

@@ -10,7 +10,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "batch.h"
+#include "pipeline/batch.h"
 #include "fake_host.h"
 
 #include <cmocka.h>

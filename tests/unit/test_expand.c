@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "util/expand.h"
+#include "config/expand.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

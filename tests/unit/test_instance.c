@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "instance.h"
-#include "log.h"
+#include "runtime/instance.h"
+#include "runtime/log.h"
 #include "waiting.h"
 
 #include <cmocka.h>
@@ -125,8 +125,8 @@ static const struct tally_plugin service = PLUGIN(.store = &reader);
 /* ---- What an instance lives in ---- */
 
 struct world {
-	struct host_services services;
-	struct capabilities *capabilities;
+	struct plugin_services services;
+	struct bindings *bindings;
 	struct positions *positions;
 	pthread_rwlock_t lock;
 	struct plan_instance plan_instance;
@@ -140,13 +140,13 @@ static int build_world(void **state)
 	struct error error;
 	memset(&told, 0, sizeof(told));
 	pthread_rwlock_init(&world->lock, NULL);
-	world->capabilities = capabilities_create();
+	world->bindings = bindings_create();
 	assert_int_equal(positions_create("/nonexistent/positions", &world->positions, &error), 0);
-	world->services = (struct host_services){.metrics = metrics_create(),
-						 .registry_lock = &world->lock,
-						 .machine = "testhost",
-						 .state_dir = "/tmp",
-						 .writer = "test"};
+	world->services = (struct plugin_services){.metrics = metrics_create(),
+						   .registry_lock = &world->lock,
+						   .machine = "testhost",
+						   .state_dir = "/tmp",
+						   .writer = "test"};
 	world->services.router = router_create(world->services.metrics, world->positions);
 	log_set_level(TALLY_ERROR - 1); /* what is said is not looked at here */
 	*state = world;
@@ -165,7 +165,7 @@ static void start(struct world *world, enum plan_kind kind, const struct tally_p
 	const struct instance_setup setup = {.plan = &world->plan,
 					     .instance = &world->plan_instance,
 					     .services = &world->services,
-					     .capabilities = world->capabilities};
+					     .bindings = world->bindings};
 	if (instance_create(&setup, &world->instance, &error) < 0)
 		fail_msg("%s", error.text);
 	assert_int_equal(instance_start(world->instance, &error), 0);
@@ -176,7 +176,7 @@ static void stop(struct world *world)
 	instance_stop(world->instance, clock_monotonic());
 	int64_t deadline = clock_monotonic() + 20 * CLOCK_SECOND;
 	while (!instance_done(world->instance) && clock_monotonic() < deadline) {
-		instance_poke(world->instance);
+		instance_wake(world->instance);
 		poll(NULL, 0, 2);
 	}
 	assert_true(instance_done(world->instance));
@@ -193,7 +193,7 @@ static int raze_world(void **state)
 	router_destroy(world->services.router);
 	positions_destroy(world->positions);
 	metrics_destroy(world->services.metrics);
-	capabilities_destroy(world->capabilities);
+	bindings_destroy(world->bindings);
 	pthread_rwlock_destroy(&world->lock);
 	free(world);
 	return 0;
@@ -292,12 +292,12 @@ static void a_service_answers_while_it_runs_and_not_after(void **state)
 {
 	struct world *world = *state;
 	struct error error;
-	void *slot = capability_slot(world->capabilities, TALLY_OPT_STORE, "output.told");
-	assert_int_equal(capability_query(slot, NULL, NULL, NULL, &error), -ENOTCONN);
+	void *slot = binding_slot(world->bindings, TALLY_OPT_STORE, "output.told");
+	assert_int_equal(binding_query(slot, NULL, NULL, NULL, &error), -ENOTCONN);
 	start(world, PLAN_OUTPUT, &service);
-	WAIT_UNTIL(capability_query(slot, NULL, NULL, NULL, &error) >= 0);
+	WAIT_UNTIL(binding_query(slot, NULL, NULL, NULL, &error) >= 0);
 	stop(world);
-	assert_int_equal(capability_query(slot, NULL, NULL, NULL, &error), -ENOTCONN);
+	assert_int_equal(binding_query(slot, NULL, NULL, NULL, &error), -ENOTCONN);
 	assert_int_equal(atomic_load(&told.starts), 1);
 }
 

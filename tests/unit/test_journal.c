@@ -39,8 +39,8 @@ static void set_timeout(int64_t ns)
 /* Past the wake that configuring is. */
 static int take(struct journal_reader *reader, int64_t wait)
 {
-	int n = journal_take(reader, clock_monotonic() + wait, entries);
-	return n ? n : journal_take(reader, clock_monotonic() + wait, entries);
+	int n = journal_fetch(reader, clock_monotonic() + wait, entries);
+	return n ? n : journal_fetch(reader, clock_monotonic() + wait, entries);
 }
 
 static void a_table_that_no_reader_wants_is_not_taken(void **state)
@@ -106,9 +106,9 @@ static void everything_is_due_now_when_asked_so(void **state)
 {
 	struct journal_reader *reader = pipeline_attach(&p, "o", NULL);
 	(void)state;
-	assert_int_equal(journal_take(reader, JOURNAL_NOW, entries), 0);
+	assert_int_equal(journal_fetch(reader, JOURNAL_NOW, entries), 0);
 	pipeline_push(&p, &pipeline_a, 1, 0, 0);
-	assert_int_equal(journal_take(reader, JOURNAL_NOW, entries), 1);
+	assert_int_equal(journal_fetch(reader, JOURNAL_NOW, entries), 1);
 	pipeline_settle(reader, 1, 1);
 	journal_detach(reader);
 }
@@ -119,7 +119,7 @@ static void a_wake_is_not_lost_on_one_who_does_not_wait_yet(void **state)
 	int64_t before = clock_monotonic();
 	(void)state;
 	journal_wake(p.journal);
-	assert_int_equal(journal_take(reader, before + 60 * CLOCK_SECOND, entries), 0);
+	assert_int_equal(journal_fetch(reader, before + 60 * CLOCK_SECOND, entries), 0);
 	journal_wake(p.journal);
 	journal_pause(reader, before + 60 * CLOCK_SECOND);
 	assert_true(clock_monotonic() - before < 30 * CLOCK_SECOND);
@@ -150,7 +150,7 @@ static void settled_behind_one_that_is_not_is_counted_and_not_given_again(void *
 	(void)state;
 	for (int i = 0; i < 3; i++)
 		pipeline_push(&p, &pipeline_a, 5, 5 * i, 0);
-	assert_int_equal(journal_take(reader, JOURNAL_NOW, entries), 2);
+	assert_int_equal(journal_fetch(reader, JOURNAL_NOW, entries), 2);
 	pipeline_settle(reader, 2, 0);
 	journal_detach(reader);
 	reader = pipeline_attach(&p, "o", NULL);
@@ -158,7 +158,7 @@ static void settled_behind_one_that_is_not_is_counted_and_not_given_again(void *
 	settings.batch_size = 15;
 	journal_configure(p.journal, &settings);
 	assert_int_equal(take(reader, CLOCK_SECOND), 3);
-	assert_int_equal(journal_settle(reader, outcomes, 3), 0);
+	assert_int_equal(journal_ack(reader, outcomes, 3), 0);
 	assert_int_equal(journal_waiting(reader), 5);
 	assert_int_equal(pipeline_sum(p.metrics, "tallyd_rows_stored_total", NULL, NULL), 8);
 	assert_int_equal(pipeline_usage(&p).entries, 3);
@@ -166,7 +166,7 @@ static void settled_behind_one_that_is_not_is_counted_and_not_given_again(void *
 	journal_detach(reader); /* as a reload does */
 	reader = pipeline_attach(&p, "o", NULL);
 	pipeline_check_balance(p.metrics, "o");
-	assert_int_equal(journal_take(reader, JOURNAL_NOW, entries), 1);
+	assert_int_equal(journal_fetch(reader, JOURNAL_NOW, entries), 1);
 	assert_int_equal(pipeline_first(entries[0].batch), 0);
 	pipeline_settle(reader, 1, 1);
 	assert_int_equal(pipeline_usage(&p).entries, 0);
@@ -181,8 +181,8 @@ static void rejected_rows_are_counted_as_dropped(void **state)
 	struct journal_reader *reader = pipeline_attach(&p, "o", NULL);
 	(void)state;
 	pipeline_push(&p, &pipeline_a, 5, 0, 0);
-	assert_int_equal(journal_take(reader, JOURNAL_NOW, entries), 1);
-	assert_int_equal(journal_settle(reader, &outcome, 1), 0);
+	assert_int_equal(journal_fetch(reader, JOURNAL_NOW, entries), 1);
+	assert_int_equal(journal_ack(reader, &outcome, 1), 0);
 	assert_int_equal(pipeline_sum(p.metrics, "tallyd_rows_stored_total", NULL, NULL), 2);
 	assert_int_equal(pipeline_sum(p.metrics, "tallyd_rows_dropped_total", "reason=\"rejected\"",
 				      "table=\"a\""),
@@ -226,7 +226,7 @@ static void unwanted_tables_are_passed_over_at_once(void **state)
 	pipeline_push(&p, &pipeline_b, 5, 0, 0);
 	pipeline_push(&p, &pipeline_a, 5, 0, 0);
 	pipeline_push(&p, &pipeline_b, 5, 5, 0);
-	assert_int_equal(journal_take(b, JOURNAL_NOW, entries), 2);
+	assert_int_equal(journal_fetch(b, JOURNAL_NOW, entries), 2);
 	pipeline_settle(b, 2, 2);
 	assert_int_equal(pipeline_consume(a), 5);
 	assert_int_equal(pipeline_usage(&p).entries, 0);
@@ -250,7 +250,7 @@ static void a_detached_reader_goes_on_where_it_was(void **state)
 	pipeline_push(&p, &pipeline_a, 5, 20, 0);
 	pipeline_check_balance(p.metrics, "o");
 	reader = pipeline_attach(&p, "o", NULL);
-	assert_int_equal(journal_take(reader, JOURNAL_NOW, entries), 2);
+	assert_int_equal(journal_fetch(reader, JOURNAL_NOW, entries), 2);
 	assert_int_equal(pipeline_first(entries[0].batch), 5);
 	pipeline_settle(reader, 2, 2);
 	assert_int_equal(pipeline_consume(reader), 10);

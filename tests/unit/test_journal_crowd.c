@@ -49,7 +49,7 @@ static void crowd_settle(struct crowd_output *output, const struct tally_entry *
 		if (outcomes[i].rejected > taken[i].batch->n_rows)
 			outcomes[i].rejected = 0;
 	}
-	journal_settle(output->reader, outcomes, n);
+	journal_ack(output->reader, outcomes, n);
 }
 
 static void *crowd_deliver(void *arg)
@@ -59,8 +59,8 @@ static void *crowd_deliver(void *arg)
 	bool over = false;
 	while (!over || journal_waiting(output->reader) > 0) {
 		over = atomic_load(&crowd_over);
-		int n = journal_take(output->reader,
-				     over ? JOURNAL_NOW : clock_monotonic() + CLOCK_MS, taken);
+		int n = journal_fetch(output->reader,
+				      over ? JOURNAL_NOW : clock_monotonic() + CLOCK_MS, taken);
 		if (n > 0)
 			crowd_settle(output, taken, (uint32_t)n);
 	}

@@ -45,7 +45,7 @@ static void drop_newest_keeps_what_it_has(void **state)
 	fill(9);
 	assert_int_equal(dropped("o", "buffer_full"), 20);
 	pipeline_check_balance(p.metrics, "o");
-	assert_int_equal(journal_take(reader, JOURNAL_NOW, entries), 1);
+	assert_int_equal(journal_fetch(reader, JOURNAL_NOW, entries), 1);
 	assert_int_equal(pipeline_first(entries[0].batch), 0);
 	pipeline_settle(reader, 1, 1);
 	assert_int_equal(pipeline_consume(reader), 60);
@@ -62,7 +62,7 @@ static void drop_oldest_keeps_the_newest(void **state)
 	fill(9);
 	assert_int_equal(dropped("o", "buffer_full"), 20);
 	pipeline_check_balance(p.metrics, "o");
-	assert_int_equal(journal_take(reader, JOURNAL_NOW, entries), 1);
+	assert_int_equal(journal_fetch(reader, JOURNAL_NOW, entries), 1);
 	assert_int_equal(pipeline_first(entries[0].batch), 20);
 	pipeline_settle(reader, 1, 1);
 	assert_int_equal(pipeline_consume(reader), 60);
@@ -77,7 +77,7 @@ static void drop_oldest_leaves_alone_what_is_being_written(void **state)
 	pipeline_start(&p, CAPACITY, JOURNAL_DROP_OLDEST);
 	struct journal_reader *reader = pipeline_attach(&p, "o", NULL);
 	fill(7);
-	assert_int_equal(journal_take(reader, JOURNAL_NOW, entries), 1);
+	assert_int_equal(journal_fetch(reader, JOURNAL_NOW, entries), 1);
 	fill(20);
 	assert_int_equal(pipeline_first(entries[0].batch), 0); /* still there */
 	assert_int_equal(entries[0].batch->n_rows, 10);
@@ -99,7 +99,7 @@ static void drop_oldest_drops_the_new_one_when_all_else_is_being_written(void **
 	journal_configure(p.journal, &settings);
 	struct journal_reader *reader = pipeline_attach(&p, "o", NULL);
 	fill(7);
-	assert_int_equal(journal_take(reader, JOURNAL_NOW, entries), 7);
+	assert_int_equal(journal_fetch(reader, JOURNAL_NOW, entries), 7);
 	fill(3);
 	assert_int_equal(dropped("o", "buffer_full"), 30);
 	pipeline_settle(reader, 7, 7);
@@ -119,7 +119,7 @@ static void drop_oldest_drops_what_an_output_failed_to_write(void **state)
 	struct journal_reader *dead = pipeline_attach(&p, "dead", NULL);
 	struct journal_reader *alive = pipeline_attach(&p, "alive", NULL);
 	fill(7);
-	assert_int_equal(journal_take(dead, JOURNAL_NOW, entries), 7);
+	assert_int_equal(journal_fetch(dead, JOURNAL_NOW, entries), 7);
 	pipeline_settle(dead, 7, 0); /* until it tries again */
 	for (int i = 0; i < 10; i++) {
 		pipeline_consume(alive);
@@ -128,7 +128,7 @@ static void drop_oldest_drops_what_an_output_failed_to_write(void **state)
 	pipeline_consume(alive);
 	assert_int_equal(dropped("alive", "buffer_full"), 0);
 	assert_int_equal(dropped("dead", "buffer_full"), 100);
-	assert_int_equal(journal_take(dead, JOURNAL_NOW, entries), 7);
+	assert_int_equal(journal_fetch(dead, JOURNAL_NOW, entries), 7);
 	pipeline_settle(dead, 7, 7);
 	pipeline_check_balance(p.metrics, "alive");
 	pipeline_check_balance(p.metrics, "dead");
@@ -144,12 +144,12 @@ static void a_slow_reader_loses_rows_and_a_fast_one_none(void **state)
 	struct journal_reader *fast = pipeline_attach(&p, "fast", NULL);
 	struct journal_reader *slow = pipeline_attach(&p, "slow", NULL);
 	assert_int_equal(pipeline_push(&p, &pipeline_a, 10, 0, LARGE), 0);
-	assert_int_equal(journal_take(slow, JOURNAL_NOW, entries), 1); /* and stays there */
+	assert_int_equal(journal_fetch(slow, JOURNAL_NOW, entries), 1); /* and stays there */
 	for (int i = 1; i < 50; i++) {
 		assert_int_equal(pipeline_push(&p, &pipeline_a, 10, 10 * i, LARGE), 0);
 		if (i % 3 == 0) {
 			struct tally_entry held[JOURNAL_TAKE_MAX];
-			assert_int_equal(journal_take(fast, JOURNAL_NOW, held), 1);
+			assert_int_equal(journal_fetch(fast, JOURNAL_NOW, held), 1);
 			fill(1); /* may need room, must not take what fast holds */
 			pipeline_settle(fast, 1, 1);
 			pipeline_consume(fast);
@@ -264,7 +264,7 @@ static void a_full_buffer_lets_the_input_wait_until_there_is_room(void **state)
 	for (int i = 0; i < 1000; i++)
 		sched_yield();
 	assert_false(atomic_load(&pusher.ended));
-	assert_int_equal(journal_take(reader, JOURNAL_NOW, entries), 1);
+	assert_int_equal(journal_fetch(reader, JOURNAL_NOW, entries), 1);
 	pipeline_settle(reader, 1, 1);
 	pthread_join(pusher.thread, NULL);
 	assert_int_equal(pusher.result, 0);
@@ -285,7 +285,7 @@ static void a_full_buffer_makes_everything_due(void **state)
 	struct journal_reader *reader = pipeline_attach(&p, "o", NULL);
 	fill(7);
 	pusher_start(&pusher);
-	int n = journal_take(reader, clock_monotonic() + 20 * CLOCK_SECOND, entries);
+	int n = journal_fetch(reader, clock_monotonic() + 20 * CLOCK_SECOND, entries);
 	assert_int_equal(n, 7);
 	pipeline_settle(reader, 7, 7);
 	pthread_join(pusher.thread, NULL);

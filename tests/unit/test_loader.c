@@ -5,8 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "declaration_names.h"
-#include "loader.h"
+#include "plugin/declaration_names.h"
+#include "plugin/loader.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "metrics.h"
+#include "runtime/metrics.h"
 
 #include <cmocka.h>
 

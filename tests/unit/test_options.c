@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "options.h"
+#include "config/options.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

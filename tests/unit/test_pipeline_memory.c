@@ -13,14 +13,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "batch.h"
-#include "batch_codec.h"
-#include "config.h"
+#include "pipeline/batch.h"
+#include "pipeline/batch_codec.h"
+#include "config/config.h"
 #include "fake_host.h"
-#include "journal.h"
-#include "metrics.h"
-#include "positions.h"
-#include "router.h"
+#include "pipeline/journal.h"
+#include "runtime/metrics.h"
+#include "pipeline/positions.h"
+#include "pipeline/router.h"
 #include "base/clock.h"
 
 #include <cmocka.h>
@@ -222,8 +222,8 @@ static void consume(struct journal_reader *reader)
 	int n;
 	for (int i = 0; i < JOURNAL_TAKE_MAX; i++)
 		outcomes[i].settled = true;
-	while ((n = journal_take(reader, JOURNAL_NOW, entries)) > 0)
-		assert_int_equal(journal_settle(reader, outcomes, (uint32_t)n), 0);
+	while ((n = journal_fetch(reader, JOURNAL_NOW, entries)) > 0)
+		assert_int_equal(journal_ack(reader, outcomes, (uint32_t)n), 0);
 	assert_int_equal(n, 0);
 	assert_int_equal(journal_waiting(reader), 0);
 }

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "positions.h"
+#include "pipeline/positions.h"
 
 #include <cmocka.h>
 

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "registry.h"
+#include "plugin/registry.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

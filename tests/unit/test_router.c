@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "pipeline_fixture.h"
-#include "reason.h"
-#include "router.h"
+#include "plugin/reason.h"
+#include "pipeline/router.h"
 #include "base/clock.h"
 
 #include <cmocka.h>

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <tallyd/host.h>
 
-#include "batch.h"
+#include "pipeline/batch.h"
 #include "commands/rows.h"
 
 #include <cmocka.h>

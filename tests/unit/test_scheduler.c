@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "scheduler.h"
+#include "runtime/scheduler.h"
 
 #include <cmocka.h>
 

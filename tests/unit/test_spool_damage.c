@@ -58,7 +58,7 @@ static void fill(void)
 	for (int i = 0; i < ENTRIES; i++)
 		assert_int_equal(push(i), 0);
 	for (int i = 0; i < 4; i++) {
-		assert_int_equal(journal_take(t.output, JOURNAL_NOW, entries), 1);
+		assert_int_equal(journal_fetch(t.output, JOURNAL_NOW, entries), 1);
 		for (int r = 0; r < ROWS; r++)
 			seen[pipeline_first(entries[0].batch) + r]++;
 		pipeline_settle(t.output, 1, 1);
@@ -83,7 +83,7 @@ static void consume(void)
 {
 	struct tally_entry entries[JOURNAL_TAKE_MAX];
 	int n;
-	while ((n = journal_take(t.output, JOURNAL_NOW, entries)) > 0) {
+	while ((n = journal_fetch(t.output, JOURNAL_NOW, entries)) > 0) {
 		for (int i = 0; i < n; i++)
 			take_in(entries[i].batch);
 		pipeline_settle(t.output, (uint32_t)n, (uint32_t)n);

@@ -59,7 +59,7 @@ static void a_full_spool_drops_the_oldest_if_told_so(void **state)
 	assert_true(dropped >= 600);
 	pipeline_check_balance(t.metrics, "o");
 	struct tally_entry entries[JOURNAL_TAKE_MAX];
-	assert_true(journal_take(reader, JOURNAL_NOW, entries) > 0);
+	assert_true(journal_fetch(reader, JOURNAL_NOW, entries) > 0);
 	assert_int_equal(pipeline_first(entries[0].batch), dropped);
 	pipeline_settle(reader, 1, 1);
 	assert_int_equal(pipeline_consume(reader), 990 - dropped);

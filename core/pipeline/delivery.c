@@ -1,0 +1,524 @@
+/*
+ * One attempt: prepare tables not met before → write → one function per verdict → settle.  When
+ * anything is left to be retried the delivery is failing: told when it begins, about once a minute
+ * while it lasts, and when it is over; meanwhile it backs off and offers the same entries again.
+ */
+#include "pipeline/delivery.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "pipeline/delivery_prepared.h"
+#include "runtime/log.h"
+#include "plugin/reason.h"
+#include "base/clock.h"
+
+static const int64_t delivery_look_up = CLOCK_SECOND; /* how long at most without looking around */
+static const int64_t delivery_backoff_first = CLOCK_SECOND / 2;
+static const int64_t delivery_backoff_last = 30 * CLOCK_SECOND;
+
+struct delivery {
+	struct delivery_setup setup;
+	struct call own_call; /* if the setup has none */
+	struct journal_reader *reader;
+	struct delivery_prepared prepared;
+	struct delivery_prepared refused_told; /* tables that the output cannot take */
+	struct metric *writes, *errors, *time;
+	bool told_garbage;
+	bool compared; /* with the store's ledger, since it began or failed */
+
+	bool (*stopping)(void *arg); /* of delivery_run() */
+	void *arg;
+	const int64_t *drain_deadline;
+
+	struct trouble trouble; /* writing fails */
+	int64_t backoff;
+	bool hurried; /* stopping has cut a back-off short */
+
+	struct tally_entry entries[JOURNAL_TAKE_MAX];
+	uint8_t verdicts[JOURNAL_TAKE_MAX];
+	struct journal_outcome outcomes[JOURNAL_TAKE_MAX];
+	bool refused[JOURNAL_TAKE_MAX]; /* with their tables: they are not written */
+	bool said_of_rows;              /* what the last write said is about rows it rejected */
+	uint32_t n;                     /* of the attempt that is under way */
+};
+
+/* ---- Life --------------------------------------------------------------------- */
+
+static struct metric *delivery_counter(const struct delivery *delivery, const char *name,
+				       const char *unit, const char *help)
+{
+	char labels[512] = "";
+	metrics_label(labels, sizeof(labels), "output", delivery->setup.name);
+	return metrics_counter(delivery->setup.metrics, name, labels, unit, help);
+}
+
+struct delivery *delivery_create(const struct delivery_setup *setup, struct error *error)
+{
+	struct delivery *delivery = calloc(1, sizeof(*delivery));
+	if (!delivery) {
+		error_set(error, ENOMEM, "%s: no memory", setup->name);
+		return NULL;
+	}
+	delivery->setup = *setup;
+	if (!setup->call)
+		delivery->setup.call = &delivery->own_call;
+	if (journal_attach(setup->journal, setup->name, setup->tables, &delivery->reader, error) <
+	    0) {
+		free(delivery);
+		return NULL;
+	}
+	trouble_init(&delivery->trouble);
+	delivery->writes = delivery_counter(delivery, "tallyd_writes_total", NULL,
+					    "Times an output was given rows to write.");
+	delivery->errors = delivery_counter(delivery, "tallyd_write_errors_total", NULL,
+					    "Times not all of them were written.");
+	delivery->time = delivery_counter(delivery, "tallyd_write_seconds_total", "ns",
+					  "Time spent writing.");
+	return delivery;
+}
+
+void delivery_destroy(struct delivery *delivery)
+{
+	if (!delivery)
+		return;
+	journal_detach(delivery->reader);
+	free(delivery->prepared.fingerprints);
+	free(delivery->refused_told.fingerprints);
+	trouble_done(&delivery->trouble);
+	free(delivery);
+}
+
+uint64_t delivery_waiting(struct delivery *delivery)
+{
+	return journal_waiting(delivery->reader);
+}
+
+bool delivery_must_flush(const struct delivery *delivery)
+{
+	return journal_must_flush(delivery->setup.journal);
+}
+
+/* ---- Stopping ----------------------------------------------------------------- */
+
+static bool delivery_is_stopping(const struct delivery *delivery)
+{
+	return delivery->stopping(delivery->arg);
+}
+
+static int64_t delivery_deadline(const struct delivery *delivery)
+{
+	return __atomic_load_n(delivery->drain_deadline, __ATOMIC_RELAXED);
+}
+
+static bool delivery_is_over(struct delivery *delivery)
+{
+	if (!delivery_is_stopping(delivery))
+		return false;
+	int64_t deadline = delivery_deadline(delivery);
+	return (deadline != 0 && clock_monotonic() >= deadline) || delivery_waiting(delivery) == 0;
+}
+
+/* ---- Telling ------------------------------------------------------------------ */
+
+static void delivery_tell_failure(struct delivery *delivery, const struct error *error)
+{
+	const char *name = delivery->setup.name;
+	struct trouble_state state;
+	char age[32];
+	enum trouble_news news = trouble_note(&delivery->trouble, error->text, &state);
+	trouble_age(&state, age, sizeof(age));
+	if (news == TROUBLE_BEGINS)
+		log_message(TALLY_ERROR, name, "cannot write: %s; the rows wait, trying again",
+			    error->text);
+	else if (news != TROUBLE_NOTHING)
+		log_message(TALLY_ERROR, name,
+			    "still cannot write after %u attempts in %s, %" PRIu64 " rows wait: %s",
+			    state.failures, age, delivery_waiting(delivery), error->text);
+}
+
+static void delivery_failed(struct delivery *delivery, const struct error *error)
+{
+	metric_add(delivery->errors, 1);
+	delivery->compared = false;
+	delivery_tell_failure(delivery, error);
+}
+
+static bool delivery_fails(struct delivery *delivery)
+{
+	struct trouble_state state;
+	return trouble_read(&delivery->trouble, &state);
+}
+
+static void delivery_works(struct delivery *delivery, uint64_t waited)
+{
+	struct trouble_state state;
+	char age[32];
+	if (!trouble_end(&delivery->trouble, &state))
+		return;
+	trouble_age(&state, age, sizeof(age));
+	log_message(TALLY_INFO, delivery->setup.name,
+		    "writes again after %u failed attempts in %s; %" PRIu64 " rows had waited",
+		    state.failures, age, waited);
+	delivery->backoff = 0;
+}
+
+bool delivery_trouble(struct delivery *delivery, struct trouble_state *ret)
+{
+	return trouble_read(&delivery->trouble, ret);
+}
+
+/* What the plugin said of a call that has just failed. */
+static void delivery_explain(int r, const char *what, struct error *error)
+{
+	reason_explain(r, error);
+	error_prefix(error, "%s", what);
+}
+
+/* ---- Backing off -------------------------------------------------------------- */
+
+/* Full jitter: anything between nothing and the whole, so that a fleet does not come in step. */
+static int64_t delivery_jitter(int64_t ns)
+{
+	uint64_t random;
+	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
+		random = (uint64_t)clock_monotonic();
+	return 1 + (int64_t)(random % (uint64_t)ns);
+}
+
+static void delivery_grow_backoff(struct delivery *delivery)
+{
+	delivery->backoff = delivery->backoff ? delivery->backoff * 2 : delivery_backoff_first;
+	if (delivery->backoff > delivery_backoff_last)
+		delivery->backoff = delivery_backoff_last;
+}
+
+static int64_t delivery_earlier(int64_t until, int64_t deadline)
+{
+	return deadline != 0 && deadline < until ? deadline : until;
+}
+
+/* Stopping cuts a back-off short, once: what is left of the time is for attempts. */
+static bool delivery_hurries(struct delivery *delivery)
+{
+	if (delivery->hurried || !delivery_is_stopping(delivery))
+		return false;
+	delivery->hurried = true;
+	delivery->backoff = 0;
+	return true;
+}
+
+static void delivery_back_off(struct delivery *delivery)
+{
+	delivery_grow_backoff(delivery);
+	int64_t until = clock_monotonic() + delivery_jitter(delivery->backoff);
+	while (clock_monotonic() < until && !delivery_hurries(delivery) &&
+	       !delivery_is_over(delivery)) {
+		int64_t look_up = clock_monotonic() + delivery_look_up;
+		if (delivery->hurried)
+			look_up = delivery_earlier(look_up, delivery_deadline(delivery));
+		journal_pause(delivery->reader, delivery_earlier(look_up, until));
+	}
+}
+
+/* ---- Verdicts ----------------------------------------------------------------- */
+
+/* Rows that were rejected one by one have been counted into the outcome already. */
+static void delivery_done(struct delivery *delivery, uint32_t i)
+{
+	delivery->outcomes[i].settled = true;
+}
+
+static void delivery_reject(struct delivery *delivery, uint32_t i)
+{
+	const struct tally_batch *batch = delivery->entries[i].batch;
+	const struct error *reason = reason_last();
+	delivery->outcomes[i] = (struct journal_outcome){true, batch->n_rows};
+	log_message(TALLY_WARNING, delivery->setup.name, "%u rows of %s rejected: %s",
+		    batch->n_rows, batch->table->name,
+		    delivery->said_of_rows && reason->text[0] ? reason->text
+							      : "it does not say why");
+}
+
+static void delivery_retry(struct delivery *delivery, uint32_t i)
+{
+	delivery->outcomes[i].settled = false;
+}
+
+static void delivery_garbage(struct delivery *delivery, uint32_t i)
+{
+	if (!delivery->told_garbage)
+		log_message(TALLY_ERROR, delivery->setup.name,
+			    "gave a verdict that is none, %u: a fault of the plugin; such rows "
+			    "are offered again",
+			    delivery->verdicts[i]);
+	delivery->told_garbage = true;
+	delivery_retry(delivery, i);
+}
+
+/* Told when the table was refused. */
+static void delivery_refuse(struct delivery *delivery, uint32_t i)
+{
+	delivery->outcomes[i] = (struct journal_outcome){true, delivery->entries[i].batch->n_rows};
+}
+
+static void delivery_judge(struct delivery *delivery, uint32_t i)
+{
+	if (delivery->refused[i]) {
+		delivery_refuse(delivery, i);
+		return;
+	}
+	switch (delivery->verdicts[i]) {
+	case TALLY_DONE:
+		delivery_done(delivery, i);
+		break;
+	case TALLY_REJECT:
+		delivery_reject(delivery, i);
+		break;
+	case TALLY_RETRY:
+		delivery_retry(delivery, i);
+		break;
+	default:
+		delivery_garbage(delivery, i);
+	}
+}
+
+void delivery_reject_row(struct delivery *delivery, const struct tally_batch *batch, uint32_t row,
+			 const char *why)
+{
+	for (uint32_t i = 0; i < delivery->n; i++) {
+		if (delivery->entries[i].batch != batch)
+			continue;
+		if (row >= batch->n_rows || delivery->outcomes[i].rejected == batch->n_rows)
+			return;
+		delivery->outcomes[i].rejected++;
+		log_message(TALLY_WARNING, delivery->setup.name, "a row of %s rejected: %s",
+			    batch->table->name, why);
+		return;
+	}
+}
+
+/* ---- Writing ------------------------------------------------------------------ */
+
+static int delivery_prepare_table(struct delivery *delivery, const struct tally_table *table,
+				  struct error *error)
+{
+	uint64_t fingerprint = delivery_fingerprint(table);
+	if (delivery_is_prepared(&delivery->prepared, fingerprint))
+		return 0;
+	int r = NAMED_CALL(delivery->setup.call, "prepare",
+			   delivery->setup.output->prepare(delivery->setup.self, table));
+	if (r < 0) {
+		reason_explain(r, error);
+		error_prefix(error, "table %s: ", table->name);
+		return r;
+	}
+	delivery_remember_prepared(&delivery->prepared, fingerprint);
+	return 0;
+}
+
+/* -EINVAL: it stays so whatever is tried, and must not hold up the other tables.  It is asked each
+ * time, since whoever is at fault may mend it. */
+static int delivery_prepare_entry(struct delivery *delivery, uint32_t i, struct error *error)
+{
+	const struct tally_table *table = delivery->entries[i].batch->table;
+	int r = delivery_prepare_table(delivery, table, error);
+	delivery->refused[i] = r == -EINVAL;
+	if (r != -EINVAL)
+		return r;
+	uint64_t fingerprint = delivery_fingerprint(table);
+	if (!delivery_is_prepared(&delivery->refused_told, fingerprint))
+		log_message(TALLY_ERROR, delivery->setup.name,
+			    "%s; its rows are rejected, and counted", error->text);
+	delivery_remember_prepared(&delivery->refused_told, fingerprint);
+	return 0;
+}
+
+static int delivery_prepare(struct delivery *delivery, struct error *error)
+{
+	int r = 0;
+	if (!delivery->setup.output->prepare)
+		return 0;
+	for (uint32_t i = 0; i < delivery->n && r == 0; i++)
+		r = delivery_prepare_entry(delivery, i, error);
+	return r;
+}
+
+/* Else what a write that failed has said is why it failed, not what is wrong with those rows. */
+static bool delivery_all_rejected(const uint8_t *verdicts, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (verdicts[i] != TALLY_REJECT)
+			return false;
+	return true;
+}
+
+/* The entries that are not refused, in a row. */
+static int delivery_write_entries(struct delivery *delivery)
+{
+	struct tally_entry entries[JOURNAL_TAKE_MAX];
+	uint8_t verdicts[JOURNAL_TAKE_MAX];
+	uint32_t places[JOURNAL_TAKE_MAX], n = 0;
+	memset(verdicts, TALLY_RETRY, sizeof(verdicts));
+	for (uint32_t i = 0; i < delivery->n; i++) {
+		if (delivery->refused[i])
+			continue;
+		entries[n] = delivery->entries[i];
+		places[n++] = i;
+	}
+	if (n == 0)
+		return 0;
+	int r = NAMED_CALL(
+		delivery->setup.call, "write",
+		delivery->setup.output->write(delivery->setup.self, entries, n, verdicts));
+	delivery->said_of_rows = r >= 0 || delivery_all_rejected(verdicts, n);
+	for (uint32_t i = 0; i < n; i++)
+		delivery->verdicts[places[i]] = verdicts[i];
+	return r;
+}
+
+static int delivery_write(struct delivery *delivery, struct error *error)
+{
+	int r = delivery_prepare(delivery, error);
+	if (r < 0)
+		return r;
+	int64_t before = clock_monotonic();
+	r = delivery_write_entries(delivery);
+	metric_add(delivery->writes, 1);
+	metric_add(delivery->time, (uint64_t)(clock_monotonic() - before));
+	if (r < 0)
+		reason_explain(r, error);
+	return r < 0 ? r : 0;
+}
+
+/* Returns how many entries are to be offered again. */
+static uint32_t delivery_settle(struct delivery *delivery, int *ret_error)
+{
+	uint32_t again = 0;
+	for (uint32_t i = 0; i < delivery->n; i++) {
+		delivery_judge(delivery, i);
+		again += !delivery->outcomes[i].settled;
+	}
+	if (again < delivery->n)
+		delivery->backoff = 0; /* it moves: not slower and slower then */
+	*ret_error = journal_ack(delivery->reader, delivery->outcomes, delivery->n);
+	return again;
+}
+
+static void delivery_attempt(struct delivery *delivery, uint32_t n)
+{
+	struct error error;
+	int settled = 0;
+	delivery->n = n;
+	memset(delivery->verdicts, TALLY_RETRY, n);
+	memset(delivery->outcomes, 0, n * sizeof(delivery->outcomes[0]));
+	memset(delivery->refused, 0, n * sizeof(delivery->refused[0]));
+	int r = delivery_write(delivery, &error);
+	uint64_t waited = delivery_fails(delivery) ? delivery_waiting(delivery) : 0;
+	uint32_t again = delivery_settle(delivery, &settled);
+	delivery->n = 0;
+	if (r == 0 && again > 0)
+		r = error_set(&error, EAGAIN, "%u of %u batches are to be offered again", again, n);
+	else if (r == 0 && settled < 0)
+		delivery_explain(r = settled, "the buffer cannot note what is written: ", &error);
+	if (r == 0) {
+		delivery_works(delivery, waited);
+		return;
+	}
+	delivery_failed(delivery, &error);
+	delivery_back_off(delivery);
+}
+
+/* ---- A store that is behind ---------------------------------------------------- */
+
+static bool delivery_has_ledger(const struct delivery *delivery)
+{
+	const struct tally_output *output = delivery->setup.output;
+	return output->size >= offsetof(struct tally_output, ledger) + sizeof(output->ledger) &&
+	       output->ledger;
+}
+
+static void delivery_time(int64_t ns, char ret[32])
+{
+	time_t seconds = (time_t)(ns / CLOCK_SECOND);
+	struct tm tm;
+	if (!gmtime_r(&seconds, &tm) || strftime(ret, 32, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		snprintf(ret, 32, "?");
+}
+
+static void delivery_tell_missing(const struct delivery *delivery,
+				  const struct journal_missing *missing)
+{
+	char first[32], last[32], times[80] = "";
+	if (!missing->behind || (missing->rows == 0 && !missing->unknown))
+		return;
+	delivery_time(missing->first, first);
+	delivery_time(missing->last, last);
+	if (missing->first)
+		snprintf(times, sizeof(times), " of %s to %s", first, last);
+	log_message(TALLY_WARNING, delivery->setup.name,
+		    "the store is behind what it had confirmed (restored from a backup, or another "
+		    "server?): %s%" PRIu64 " rows%s are missing in it; %" PRIu64
+		    " rows are offered again, %" PRIu64 " are not kept any more and lost",
+		    missing->unknown ? "at least " : "", missing->rows, times, missing->offered,
+		    missing->lost);
+}
+
+static int delivery_compare(struct delivery *delivery, struct error *error)
+{
+	struct tally_ledger ledger = {0};
+	struct journal_missing missing;
+	const char *writer = journal_writer(delivery->reader);
+	bool known = writer && delivery_has_ledger(delivery);
+	int r = known ? PLUGIN_CALL(delivery->setup.output->ledger(delivery->setup.self, writer,
+								   &ledger))
+		      : 0;
+	if (r < 0) {
+		delivery_explain(r, "", error);
+		return r;
+	}
+	r = journal_compare(delivery->reader, known ? &ledger : NULL, &missing);
+	if (r < 0)
+		return error_set(error, -r, "the buffer cannot be set back: %s", strerror(-r));
+	delivery_tell_missing(delivery, &missing);
+	delivery->compared = true;
+	return 0;
+}
+
+static void delivery_once(struct delivery *delivery)
+{
+	bool stopping = delivery_is_stopping(delivery);
+	int64_t deadline = stopping ? JOURNAL_NOW : clock_monotonic() + delivery_look_up;
+	struct error error;
+	if (!delivery->compared && delivery_compare(delivery, &error) < 0) {
+		delivery_failed(delivery, &error);
+		delivery_back_off(delivery);
+		return;
+	}
+	int n = journal_fetch(delivery->reader, deadline, delivery->entries);
+	if (n > 0) {
+		delivery_attempt(delivery, (uint32_t)n);
+	} else if (n < 0) {
+		delivery_explain(n, "the buffer cannot be read: ", &error);
+		delivery_failed(delivery, &error);
+		delivery_back_off(delivery);
+	}
+}
+
+uint64_t delivery_run(struct delivery *delivery, bool (*stopping)(void *arg), void *arg,
+		      const int64_t *drain_deadline)
+{
+	delivery->stopping = stopping;
+	delivery->arg = arg;
+	delivery->drain_deadline = drain_deadline;
+	delivery->hurried = false;
+	while (!delivery_is_over(delivery))
+		delivery_once(delivery);
+	return delivery_waiting(delivery);
+}

@@ -1,0 +1,409 @@
+/*
+ * Inputs' side.  A push: the plugin takes the entry → every reader that wants the table counts it
+ * as routed, the others pass over it → readers with enough for a batch are woken.  What can go
+ * wrong: the buffer is full or the plugin fails (on_full: journal_block.c waits, or the rows are
+ * dropped), the batch is larger than the whole buffer or cannot be kept at all (dropped).
+ */
+#include "pipeline/journal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/batch.h"
+#include "pipeline/journal_parts.h"
+#include "plugin/reason.h"
+#include "base/clock.h"
+
+const struct tally_option journal_options[] = {
+	{.name = "batch_size",
+	 .fallback = "500",
+	 .accepts = "1..1000000",
+	 .help = "Rows an output is given at once, as soon as so many wait.",
+	 .type = TALLY_OPT_INT,
+	 .offset = offsetof(struct journal_settings, batch_size)},
+	{.name = "batch_timeout",
+	 .fallback = "1s",
+	 .accepts = "1ms..1h",
+	 .help = "How long a row waits at most for others to make up a batch.",
+	 .type = TALLY_OPT_DURATION,
+	 .offset = offsetof(struct journal_settings, batch_timeout)},
+	{.name = "on_full",
+	 .fallback = "block",
+	 .accepts = "block|drop_oldest|drop_newest",
+	 .help = "When the buffer is full: let the inputs wait, or drop rows, which are counted.",
+	 .type = TALLY_OPT_CHOICE,
+	 .offset = offsetof(struct journal_settings, on_full)},
+	{0},
+};
+
+/* ---- Life --------------------------------------------------------------------- */
+
+static struct metric *journal_gauge(struct journal *journal, const char *name, const char *unit,
+				    const char *help)
+{
+	char labels[512] = "";
+	metrics_label(labels, sizeof(labels), "buffer", journal->name);
+	return metrics_gauge(journal->metrics, name, labels, unit, help);
+}
+
+void journal_show_usage(struct journal *journal)
+{
+	struct tally_usage usage = {0};
+	PLUGIN_CALL(journal->buffer->usage(journal->self, &usage));
+	metric_set(journal->shown_bytes, (int64_t)usage.bytes);
+	metric_set(journal->shown_capacity, (int64_t)usage.capacity);
+}
+
+void journal_condition_init(pthread_cond_t *condition)
+{
+	pthread_condattr_t attributes;
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(condition, &attributes);
+	pthread_condattr_destroy(&attributes);
+}
+
+int journal_create(const struct journal_setup *setup, const struct journal_settings *settings,
+		   struct journal **ret, struct error *error)
+{
+	struct journal *journal = calloc(1, sizeof(*journal));
+	if (journal)
+		journal->name = strdup(setup->name);
+	if (!journal || !journal->name) {
+		free(journal);
+		return error_set(error, ENOMEM, "no memory");
+	}
+	journal->buffer = setup->buffer;
+	journal->self = setup->self;
+	journal->metrics = setup->metrics;
+	journal->positions = setup->positions;
+	journal->settings = *settings;
+	journal->created = clock_monotonic();
+	pthread_mutex_init(&journal->lock, NULL);
+	trouble_init(&journal->trouble);
+	journal_condition_init(&journal->room);
+	journal->shown_bytes = journal_gauge(journal, "tallyd_buffer_bytes", NULL,
+					     "What a buffer holds, as it counts itself.");
+	journal->shown_capacity =
+		journal_gauge(journal, "tallyd_buffer_capacity_bytes", NULL, "What it may hold.");
+	journal->shown_blocked = journal_gauge(
+		journal, "tallyd_buffer_blocked", NULL,
+		"1 while it takes no rows: it fails, or is full and on_full = block.");
+	journal->shown_blocked_since =
+		journal_gauge(journal, "tallyd_buffer_blocked_since_seconds", "ns",
+			      "Since when, in seconds since 1970; 0: it takes rows.");
+	journal_show_usage(journal);
+	*ret = journal;
+	return 0;
+}
+
+void journal_destroy(struct journal *journal)
+{
+	if (!journal)
+		return;
+	while (journal->readers) {
+		struct journal_reader *reader = journal->readers;
+		assert(!reader->attached);
+		journal->readers = reader->next;
+		journal_reader_free(reader);
+	}
+	if (journal->positions)
+		positions_forget(journal->positions, journal);
+	pthread_cond_destroy(&journal->room);
+	pthread_mutex_destroy(&journal->lock);
+	trouble_done(&journal->trouble);
+	free(journal->name);
+	free(journal);
+}
+
+static void journal_wake_locked(struct journal *journal)
+{
+	journal->wakes++;
+	pthread_cond_broadcast(&journal->room);
+	for (struct journal_reader *r = journal->readers; r; r = r->next)
+		pthread_cond_broadcast(&r->due);
+}
+
+void journal_wake(struct journal *journal)
+{
+	pthread_mutex_lock(&journal->lock);
+	journal_wake_locked(journal);
+	pthread_mutex_unlock(&journal->lock);
+}
+
+void journal_configure(struct journal *journal, const struct journal_settings *settings)
+{
+	pthread_mutex_lock(&journal->lock);
+	journal->settings = *settings;
+	journal_show_usage(journal);
+	journal_wake_locked(journal);
+	pthread_mutex_unlock(&journal->lock);
+}
+
+bool journal_durable(const struct journal *journal)
+{
+	return journal->buffer->durable != 0;
+}
+
+bool journal_must_flush(const struct journal *journal)
+{
+	return journal_durable(journal) || atomic_load(&journal->resumable);
+}
+
+int journal_position(struct journal *journal, const char *source, char *ret, size_t size)
+{
+	const char *position = NULL;
+	if (!journal_durable(journal))
+		return -ENOENT;
+	pthread_mutex_lock(&journal->lock);
+	int r = PLUGIN_CALL(journal->buffer->position(journal->self, source, &position));
+	size_t needed = r == 0 ? strlen(position) + 1 : 0;
+	if (needed > size)
+		r = -ERANGE;
+	if (r == 0)
+		memcpy(ret, position, needed);
+	pthread_mutex_unlock(&journal->lock);
+	return r;
+}
+
+/* ---- Pushing ------------------------------------------------------------------ */
+
+/* Has every reader's count of that table ready.  -ENOENT: none wants it. */
+static int journal_find_readers(struct journal *journal, const char *table)
+{
+	int r = -ENOENT;
+	for (struct journal_reader *reader = journal->readers; reader; reader = reader->next) {
+		const struct journal_table *count = journal_count_table(reader, table);
+		if (!count)
+			return -ENOMEM;
+		if (count->wanted)
+			r = 0;
+	}
+	return r;
+}
+
+static void journal_count_pushed(struct journal *journal, const struct tally_batch *batch,
+				 const char *dropped)
+{
+	for (struct journal_reader *reader = journal->readers; reader; reader = reader->next) {
+		struct journal_table *table = journal_count_table(reader, batch->table->name);
+		if (!table || !table->wanted)
+			continue;
+		journal_count_routed(reader, table, batch->n_rows);
+		if (dropped)
+			journal_count_dropped(reader, table, batch->n_rows, dropped);
+	}
+}
+
+static void journal_count_collected(const struct journal_origin *origin, uint64_t rows)
+{
+	if (origin->collected)
+		metric_add(origin->collected, rows);
+}
+
+/* The rows stop here, by policy. */
+static void journal_drop_pushed(struct journal *journal, const struct tally_batch *batch,
+				const struct journal_origin *origin, const char *reason)
+{
+	metrics_begin(journal->metrics);
+	journal_count_collected(origin, batch->n_rows);
+	journal_count_pushed(journal, batch, reason);
+	metrics_end(journal->metrics);
+}
+
+void journal_refuse(struct journal *journal, const struct tally_batch *batch, const char *reason)
+{
+	pthread_mutex_lock(&journal->lock);
+	metrics_begin(journal->metrics);
+	journal_count_pushed(journal, batch, reason);
+	metrics_end(journal->metrics);
+	pthread_mutex_unlock(&journal->lock);
+}
+
+/* The plugin has taken it out: whoever still waited for it has lost it. */
+static void journal_count_lost(struct journal *journal, const struct tally_entry *entry,
+			       const char *reason)
+{
+	const struct tally_batch *batch = entry->batch;
+	metrics_begin(journal->metrics);
+	for (struct journal_reader *reader = journal->readers; reader; reader = reader->next) {
+		struct journal_table *table = journal_count_table(reader, batch->table->name);
+		if (table && table->wanted && entry->sequence > reader->cursor &&
+		    !journal_reader_is_done(reader, entry->sequence))
+			journal_count_dropped(reader, table, batch->n_rows, reason);
+	}
+	metrics_end(journal->metrics);
+}
+
+int journal_drop_damaged(struct journal *journal, uint64_t after_sequence)
+{
+	struct tally_entry entry;
+	int r = PLUGIN_CALL(journal->buffer->drop_oldest(journal->self, after_sequence, &entry));
+	if (r < 0)
+		return r;
+	journal_count_lost(journal, &entry, "damaged");
+	batch_drop(entry.batch);
+	return 0;
+}
+
+/* An output that failed has them on loan until it tries again, but in nobody's hands. */
+static bool journal_untake_idle(struct journal *journal)
+{
+	bool any = false;
+	for (struct journal_reader *reader = journal->readers; reader; reader = reader->next) {
+		if (reader->writing || reader->n_taken == 0)
+			continue;
+		journal_reader_return(reader);
+		any = true;
+	}
+	return any;
+}
+
+static int journal_drop_oldest(struct journal *journal)
+{
+	struct tally_entry entry;
+	int r = PLUGIN_CALL(journal->buffer->drop_oldest(journal->self, 0, &entry));
+	if (r == -ENOENT && journal_untake_idle(journal))
+		r = PLUGIN_CALL(journal->buffer->drop_oldest(journal->self, 0, &entry));
+	if (r == -ENOENT)
+		return -ENOSPC; /* all of it is being written: the new one goes instead */
+	if (r < 0)
+		return r;
+	journal_count_lost(journal, &entry, "buffer_full");
+	batch_drop(entry.batch);
+	for (struct journal_reader *reader = journal->readers; reader; reader = reader->next)
+		journal_reader_advance(reader);
+	return 0;
+}
+
+/* Trying again would not help. */
+static bool journal_is_final(int r)
+{
+	return r == -ENOENT || r == -EMSGSIZE || r == -EINVAL || r == -E2BIG || r == -EOVERFLOW;
+}
+
+/* 0: try again. */
+static int journal_make_room(struct journal *journal, const struct journal_origin *origin,
+			     struct journal_wait *wait, int r)
+{
+	struct tally_usage usage = {0};
+	bool said = reason_last()->text[0];
+	PLUGIN_CALL(journal->buffer->usage(journal->self, &usage));
+	if (r == -ENOSPC && !said && usage.entries == 0)
+		return -EMSGSIZE;
+	switch (journal->settings.on_full) {
+	case JOURNAL_BLOCK:
+		return journal_wait(journal, origin, wait);
+	case JOURNAL_DROP_OLDEST:
+		return r == -ENOSPC ? journal_drop_oldest(journal) : r;
+	default:
+		return r;
+	}
+}
+
+/* Outputs are attached before any input runs: what nobody has asked for by now nobody will. */
+static int journal_begin(struct journal *journal)
+{
+	int r = 0;
+	if (!journal->pushed_to && JOURNAL_HAS(journal, forget_absent))
+		r = PLUGIN_CALL(journal->buffer->forget_absent(journal->self));
+	journal->pushed_to = r == 0;
+	return r;
+}
+
+static int journal_try(struct journal *journal, const struct tally_batch *batch,
+		       const struct journal_origin *origin, uint64_t *ret_sequence)
+{
+	reason_clear();
+	int r = journal_find_readers(journal, batch->table->name);
+	if (r == 0)
+		r = journal_begin(journal);
+	if (r == 0)
+		r = PLUGIN_CALL(journal->buffer->push(journal->self, batch, origin->source,
+						      origin->position, ret_sequence));
+	return r;
+}
+
+/* Into the plugin, with as much waiting and dropping as that takes. */
+static int journal_store(struct journal *journal, const struct tally_batch *batch,
+			 const struct journal_origin *origin, uint64_t *ret_sequence)
+{
+	struct journal_wait wait = {0};
+	int r;
+	if (journal_rests(journal, origin))
+		return -EAGAIN;
+	do {
+		r = journal_try(journal, batch, origin, ret_sequence);
+		if (r == 0)
+			journal_accepts(journal);
+		if (r == 0 || journal_is_final(r))
+			break;
+		if (journal->settings.on_full == JOURNAL_BLOCK || r != -ENOSPC)
+			journal_refused(journal, r);
+		r = journal_make_room(journal, origin, &wait, r);
+	} while (r == 0);
+	journal_wait_end(journal, &wait);
+	return r;
+}
+
+static void journal_stored(struct journal *journal, const struct tally_batch *batch,
+			   const struct journal_origin *origin, uint64_t sequence)
+{
+	journal->last_sequence = sequence;
+	if (origin->mark && !journal_durable(journal)) {
+		positions_hold(journal->positions, origin->mark, journal, sequence);
+		atomic_store(&journal->resumable, true);
+	}
+	metrics_begin(journal->metrics);
+	journal_count_collected(origin, batch->n_rows);
+	journal_count_pushed(journal, batch, NULL);
+	metrics_end(journal->metrics);
+	for (struct journal_reader *reader = journal->readers; reader; reader = reader->next) {
+		if (journal_count_table(reader, batch->table->name)->wanted)
+			journal_reader_notice(reader, batch->n_rows);
+		else
+			journal_reader_advance(reader);
+	}
+	journal_show_usage(journal);
+}
+
+static const char *journal_drop_reason(int r)
+{
+	if (r == -EMSGSIZE)
+		return "too_large";
+	return r == -ENOSPC ? "buffer_full" : "buffer_error";
+}
+
+int journal_push(struct journal *journal, const struct tally_batch *batch,
+		 const struct journal_origin *origin)
+{
+	uint64_t sequence;
+	pthread_mutex_lock(&journal->lock);
+	int r = journal_store(journal, batch, origin, &sequence);
+	journal_count_damage(journal);
+	if (r == 0)
+		journal_stored(journal, batch, origin, sequence);
+	if (r < 0 && r != -ENOENT && r != -EAGAIN && r != -ECANCELED) {
+		journal_drop_pushed(journal, batch, origin, journal_drop_reason(r));
+		r = 0;
+	}
+	pthread_mutex_unlock(&journal->lock);
+	return r;
+}
+
+void journal_acked(struct journal *journal)
+{
+	uint64_t settled = journal->last_sequence;
+	for (const struct journal_reader *r = journal->readers; r; r = r->next)
+		if (r->cursor < settled)
+			settled = r->cursor;
+	if (!journal_durable(journal) && journal->positions)
+		positions_acknowledge(journal->positions, journal, settled);
+	journal_show_usage(journal);
+	if (!journal->failing)
+		journal_accepts(journal);
+	if (journal->blocked)
+		pthread_cond_broadcast(&journal->room);
+}

@@ -1,0 +1,233 @@
+/*
+ * A buffer that takes no rows, and the inputs that wait for it.  It is full and on_full = block, or
+ * its plugin fails: a full disk, an error of it, no memory.  Either is a state, with a metric,
+ * lines in the log and a place in the status: since when, and why.  It begins with the first push
+ * that is refused and ends with the first that is taken.
+ *
+ * An input that has given its rows to another buffer already does not wait for ever for this one:
+ * others would starve for it.  One whose rows nobody has taken does: nothing is lost then.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "pipeline/journal_parts.h"
+#include "runtime/log.h"
+#include "plugin/reason.h"
+#include "base/clock.h"
+
+/* A moment's fullness is no news. */
+static const int64_t journal_wait_worth_telling = CLOCK_SECOND;
+static const int64_t journal_tell_again = 60 * CLOCK_SECOND;
+int64_t journal_patience = 5 * CLOCK_SECOND;
+/* Room may also appear without a word, as by the plugin's reconfigure() or on a disk. */
+static const int64_t journal_look_again = CLOCK_SECOND;
+static const int64_t journal_retry_first = 10 * CLOCK_MS;
+
+static const char journal_full_text[] = "it is full (capacity)";
+
+/* ---- Its state ---------------------------------------------------------------- */
+
+/* The plugin says nothing when it is full by its own bound, and why when it is something else. */
+static bool journal_is_full(int r)
+{
+	return r == -ENOSPC && !reason_last()->text[0];
+}
+
+static void journal_show_blocked(struct journal *journal, bool blocked)
+{
+	metric_set(journal->shown_blocked, blocked);
+	metric_set(journal->shown_blocked_since, blocked ? clock_now() : 0);
+}
+
+static void journal_tell_failing(struct journal *journal, enum trouble_news news,
+				 const struct trouble_state *state)
+{
+	char age[32], since[32];
+	trouble_age(state, age, sizeof(age));
+	trouble_since(state->since, since, sizeof(since));
+	if (news == TROUBLE_BEGINS)
+		log_message(TALLY_ERROR, journal->name,
+			    "takes no rows: %s; trying again until it does", state->text);
+	else
+		log_message(TALLY_ERROR, journal->name, "still takes no rows, since %s (%s): %s",
+			    since, age, state->text);
+}
+
+void journal_refused(struct journal *journal, int r)
+{
+	struct error error;
+	struct trouble_state state;
+	bool full = journal_is_full(r), was = trouble_read(&journal->trouble, &state);
+	if (full)
+		error_set(&error, ENOSPC, "%s", journal_full_text);
+	else
+		reason_explain(r, &error);
+	enum trouble_news news = trouble_note(&journal->trouble, error.text, &state);
+	journal->failing = !full;
+	journal->attempted = clock_monotonic();
+	if (!was)
+		journal_show_blocked(journal, true);
+	if (!full && news != TROUBLE_NOTHING)
+		journal_tell_failing(journal, news, &state);
+}
+
+void journal_accepts(struct journal *journal)
+{
+	struct trouble_state state;
+	char age[32];
+	if (!trouble_end(&journal->trouble, &state))
+		return;
+	journal_show_blocked(journal, false);
+	trouble_age(&state, age, sizeof(age));
+	if (journal->failing)
+		log_message(TALLY_NOTICE, journal->name, "takes rows again, after %s; it was: %s",
+			    age, state.text);
+	journal->failing = false;
+}
+
+bool journal_blocked(struct journal *journal, struct trouble_state *ret)
+{
+	return trouble_read(&journal->trouble, ret);
+}
+
+bool journal_idle(struct journal *journal, int64_t ns)
+{
+	pthread_mutex_lock(&journal->lock);
+	bool idle = clock_monotonic() - journal->attempted >= ns;
+	pthread_mutex_unlock(&journal->lock);
+	return idle;
+}
+
+/* ---- Who waits ---------------------------------------------------------------- */
+
+static struct metric *journal_wait_gauge(struct journal *journal, const char *input,
+					 const char *name, const char *help)
+{
+	char labels[512] = "";
+	metrics_label(labels, sizeof(labels), "input", input);
+	metrics_label(labels, sizeof(labels), "buffer", journal->name);
+	return metrics_gauge(journal->metrics, name, labels, NULL, help);
+}
+
+static void journal_wait_show(struct journal *journal, const char *input, int64_t since)
+{
+	metric_set(journal_wait_gauge(journal, input, "tallyd_input_blocked",
+				      "1 while the input waits for this buffer to take its rows."),
+		   since != 0);
+	metric_set(
+		journal_wait_gauge(journal, input, "tallyd_input_blocked_since_seconds",
+				   "Since when it waits, in seconds since 1970; 0: it does not."),
+		since / CLOCK_SECOND);
+}
+
+void journal_announce_input(struct journal *journal, const char *input)
+{
+	if (!journal_input_waits(journal, input, NULL))
+		journal_wait_show(journal, input, 0);
+}
+
+bool journal_input_waits(struct journal *journal, const char *input, int64_t *ret_since)
+{
+	pthread_mutex_lock(&journal->lock);
+	const struct journal_wait *wait = journal->waits;
+	while (wait && (!wait->input || strcmp(wait->input, input) != 0))
+		wait = wait->next;
+	if (wait && ret_since)
+		*ret_since = wait->since;
+	pthread_mutex_unlock(&journal->lock);
+	return wait != NULL;
+}
+
+static void journal_wait_begin(struct journal *journal, struct journal_wait *wait,
+			       const struct journal_origin *origin)
+{
+	if (wait->since)
+		return;
+	wait->input = origin->input;
+	wait->since = clock_monotonic();
+	wait->pause = journal_retry_first;
+	wait->next = journal->waits;
+	journal->waits = wait;
+}
+
+void journal_wait_end(struct journal *journal, struct journal_wait *wait)
+{
+	struct journal_wait **at = &journal->waits;
+	struct trouble_state state = {.since = wait->since};
+	char age[32];
+	if (!wait->since)
+		return;
+	while (*at != wait)
+		at = &(*at)->next;
+	*at = wait->next;
+	if (!wait->told)
+		return;
+	trouble_age(&state, age, sizeof(age));
+	journal_wait_show(journal, wait->input, 0);
+	log_message(TALLY_NOTICE, wait->input, "goes on, after it had waited %s for %s", age,
+		    journal->name);
+}
+
+static void journal_wait_tell(struct journal *journal, struct journal_wait *wait, int64_t now)
+{
+	struct trouble_state trouble, state = {.since = wait->since};
+	char age[32], since[32];
+	if (!wait->input || now - wait->since < journal_wait_worth_telling ||
+	    (wait->told && now - wait->told < journal_tell_again))
+		return;
+	trouble_read(&journal->trouble, &trouble);
+	trouble_age(&state, age, sizeof(age));
+	trouble_since(wait->since, since, sizeof(since));
+	log_message(TALLY_WARNING, wait->input,
+		    "%s for %s to take its rows, since %s (%s): %s; nothing is read meanwhile",
+		    wait->told ? "still waits" : "waits", journal->name, since, age, trouble.text);
+	if (!wait->told)
+		journal_wait_show(journal, wait->input, clock_now() - (now - wait->since));
+	wait->told = now;
+}
+
+/* ---- Waiting ------------------------------------------------------------------ */
+
+/* May the rows go without this buffer, since another one has them? */
+static bool journal_is_given_up(struct journal *journal, const struct journal_origin *origin)
+{
+	struct trouble_state state;
+	return origin->elsewhere && trouble_read(&journal->trouble, &state) &&
+	       clock_monotonic() - state.since >= journal_patience;
+}
+
+bool journal_rests(struct journal *journal, const struct journal_origin *origin)
+{
+	return journal->failing && (origin->now || origin->elsewhere) &&
+	       clock_monotonic() - journal->attempted < journal_retry_first;
+}
+
+/* An error is tried again soon, and then later and later; room is told of. */
+static int64_t journal_wait_pause(const struct journal *journal, struct journal_wait *wait)
+{
+	int64_t pause = journal->failing ? wait->pause : journal_look_again;
+	wait->pause = wait->pause * 2 < journal_look_again ? wait->pause * 2 : journal_look_again;
+	return pause;
+}
+
+int journal_wait(struct journal *journal, const struct journal_origin *origin,
+		 struct journal_wait *wait)
+{
+	if (origin->cancelled && origin->cancelled(origin->arg))
+		return -ECANCELED;
+	if (origin->now || journal_is_given_up(journal, origin))
+		return -EAGAIN;
+	journal_wait_begin(journal, wait, origin);
+	journal_wait_tell(journal, wait, clock_monotonic());
+	if (origin->waiting)
+		origin->waiting(origin->arg);
+	struct timespec until =
+		clock_timespec(clock_monotonic() + journal_wait_pause(journal, wait));
+	journal->blocked++;
+	for (struct journal_reader *reader = journal->readers; reader; reader = reader->next)
+		pthread_cond_signal(&reader->due);
+	pthread_cond_timedwait(&journal->room, &journal->lock, &until);
+	journal->blocked--;
+	return 0;
+}

@@ -1,0 +1,267 @@
+/*
+ * A delivery's turn: wait until something is due → peek, leaving out what is not wanted → hand out
+ * on loan → settle.  The cursor stands before the first entry that is on loan or waits; entries
+ * settled behind that one are remembered in `done`, so that they are neither given nor counted
+ * again.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "pipeline/journal_parts.h"
+#include "plugin/reason.h"
+#include "base/clock.h"
+
+/* ---- The cursor --------------------------------------------------------------- */
+
+uint64_t journal_reader_returned(const struct journal_reader *reader)
+{
+	return reader->waiting - reader->taken_rows;
+}
+
+bool journal_reader_is_done(const struct journal_reader *reader, uint64_t sequence)
+{
+	for (uint32_t i = 0; i < reader->n_done; i++)
+		if (reader->done[i] == sequence)
+			return true;
+	return false;
+}
+
+static void journal_reader_forget_done(struct journal_reader *reader)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < reader->n_done; i++)
+		if (reader->done[i] > reader->cursor)
+			reader->done[n++] = reader->done[i];
+	reader->n_done = n;
+}
+
+static uint64_t journal_reader_settled(const struct journal_reader *reader)
+{
+	if (reader->n_taken > 0)
+		return reader->taken[0].sequence - 1;
+	if (reader->waiting == 0)
+		return reader->journal->last_sequence;
+	return reader->given;
+}
+
+int journal_reader_advance(struct journal_reader *reader)
+{
+	struct journal *journal = reader->journal;
+	uint64_t settled = journal_reader_settled(reader);
+	if (settled <= reader->cursor)
+		return 0;
+	int r = PLUGIN_CALL(journal->buffer->settle(journal->self, reader->id, settled));
+	if (r < 0)
+		return r; /* the next one goes further and makes up for it */
+	reader->cursor = settled;
+	if (reader->given < settled)
+		reader->given = settled;
+	journal_reader_forget_done(reader);
+	journal_acked(journal);
+	return 0;
+}
+
+void journal_reader_return(struct journal_reader *reader)
+{
+	const struct journal *journal = reader->journal;
+	struct tally_entry none;
+	uint32_t n;
+	reader->n_taken = 0;
+	reader->taken_rows = 0;
+	reader->writing = false;
+	reader->given = reader->cursor;
+	PLUGIN_CALL(journal->buffer->peek(journal->self, reader->id, true, 0, &none, 0, &n));
+}
+
+/* ---- When something is due ---------------------------------------------------- */
+
+static bool journal_reader_is_due(const struct journal_reader *reader, int64_t now)
+{
+	const struct journal *journal = reader->journal;
+	uint64_t rows = journal_reader_returned(reader);
+	return rows > 0 && (rows >= (uint64_t)journal->settings.batch_size || journal->blocked ||
+			    now - reader->since >= journal->settings.batch_timeout);
+}
+
+void journal_reader_notice(struct journal_reader *reader, uint64_t rows)
+{
+	uint64_t size = (uint64_t)reader->journal->settings.batch_size;
+	uint64_t after = journal_reader_returned(reader), before = after - rows;
+	if (before == 0)
+		reader->since = clock_monotonic();
+	if (before == 0 || (before < size && after >= size))
+		pthread_cond_signal(&reader->due);
+}
+
+/* Until something may be due, at most until then. */
+static void journal_reader_wait(struct journal_reader *reader, int64_t until)
+{
+	struct journal *journal = reader->journal;
+	if (journal_reader_returned(reader) > 0 &&
+	    reader->since + journal->settings.batch_timeout < until)
+		until = reader->since + journal->settings.batch_timeout;
+	struct timespec deadline = clock_timespec(until);
+	pthread_cond_timedwait(&reader->due, &journal->lock, &deadline);
+}
+
+static bool journal_reader_woken(struct journal_reader *reader)
+{
+	bool woken = reader->wakes != reader->journal->wakes;
+	reader->wakes = reader->journal->wakes;
+	return woken;
+}
+
+void journal_pause(struct journal_reader *reader, int64_t until)
+{
+	struct journal *journal = reader->journal;
+	struct timespec deadline = clock_timespec(until);
+	pthread_mutex_lock(&journal->lock);
+	while (!journal_reader_woken(reader) && clock_monotonic() < until)
+		pthread_cond_timedwait(&reader->due, &journal->lock, &deadline);
+	pthread_mutex_unlock(&journal->lock);
+}
+
+uint64_t journal_waiting(struct journal_reader *reader)
+{
+	pthread_mutex_lock(&reader->journal->lock);
+	uint64_t rows = reader->waiting;
+	pthread_mutex_unlock(&reader->journal->lock);
+	return rows;
+}
+
+/* ---- Taking ------------------------------------------------------------------- */
+
+static bool journal_reader_wants(struct journal_reader *reader, const struct tally_entry *entry)
+{
+	const struct journal_table *table = journal_count_table(reader, entry->batch->table->name);
+	return table && table->wanted && !journal_reader_is_done(reader, entry->sequence);
+}
+
+/* Peeks once, up to batch_size rows.  Returns how many entries there were, wanted or not. */
+static int journal_reader_peek(struct journal_reader *reader)
+{
+	struct journal *journal = reader->journal;
+	struct tally_entry *next = reader->taken + reader->n_taken;
+	uint32_t max_rows = (uint32_t)journal->settings.batch_size - (uint32_t)reader->taken_rows;
+	uint32_t n = 0;
+	int r = PLUGIN_CALL(journal->buffer->peek(journal->self, reader->id, false, max_rows, next,
+						  JOURNAL_TAKE_MAX - reader->n_taken, &n));
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; i < n; i++) {
+		struct tally_entry entry = next[i];
+		reader->given = entry.sequence;
+		if (!journal_reader_wants(reader, &entry))
+			continue;
+		reader->taken[reader->n_taken++] = entry;
+		reader->taken_rows += entry.batch->n_rows;
+	}
+	return (int)n;
+}
+
+/* As journal_reader_peek(), past what cannot be read any more. */
+static int journal_reader_peek_on(struct journal_reader *reader)
+{
+	int n = journal_reader_peek(reader);
+	while (n == -EBADMSG) {
+		int r = journal_drop_damaged(reader->journal, reader->given);
+		if (r < 0)
+			return r;
+		n = journal_reader_peek(reader);
+	}
+	return n;
+}
+
+static int journal_reader_take(struct journal_reader *reader)
+{
+	uint64_t size = (uint64_t)reader->journal->settings.batch_size;
+	int n = 1;
+	while (n > 0 && reader->n_taken < JOURNAL_TAKE_MAX && reader->taken_rows < size)
+		n = journal_reader_peek_on(reader);
+	if (n < 0 && reader->n_taken == 0)
+		return n;
+	int r = journal_reader_advance(reader);
+	return reader->n_taken == 0 && r < 0 ? r : (int)reader->n_taken;
+}
+
+static int journal_take_due(struct journal_reader *reader, int64_t deadline)
+{
+	if (deadline == JOURNAL_NOW)
+		return journal_reader_returned(reader) > 0 ? journal_reader_take(reader) : 0;
+	while (!journal_reader_woken(reader)) {
+		int64_t now = clock_monotonic();
+		if (journal_reader_is_due(reader, now))
+			return journal_reader_take(reader);
+		if (now >= deadline)
+			return 0;
+		journal_reader_wait(reader, deadline);
+	}
+	return 0;
+}
+
+int journal_fetch(struct journal_reader *reader, int64_t deadline,
+		  struct tally_entry ret[JOURNAL_TAKE_MAX])
+{
+	pthread_mutex_lock(&reader->journal->lock);
+	int n = (int)reader->n_taken;
+	if (n == 0)
+		n = journal_take_due(reader, deadline);
+	journal_count_damage(reader->journal);
+	reader->writing = n > 0;
+	if (n > 0)
+		memcpy(ret, reader->taken, (size_t)n * sizeof(*ret));
+	pthread_mutex_unlock(&reader->journal->lock);
+	return n;
+}
+
+/* ---- Settling ----------------------------------------------------------------- */
+
+static void journal_reader_count(struct journal_reader *reader, const struct tally_entry *entry,
+				 uint32_t rejected)
+{
+	uint32_t rows = entry->batch->n_rows;
+	struct journal_table *table = journal_count_table(reader, entry->batch->table->name);
+	assert(rejected <= rows);
+	journal_count_stored(reader, table, rows - rejected);
+	journal_count_dropped(reader, table, rejected, "rejected");
+	reader->taken_rows -= rows;
+}
+
+/* Settled, but behind one that is not.  false: no room to remember that. */
+static bool journal_reader_remember(struct journal_reader *reader, uint64_t sequence)
+{
+	if (reader->n_done == sizeof(reader->done) / sizeof(reader->done[0]))
+		return false;
+	reader->done[reader->n_done++] = sequence;
+	return true;
+}
+
+int journal_ack(struct journal_reader *reader, const struct journal_outcome *outcomes, uint32_t n)
+{
+	struct journal *journal = reader->journal;
+	uint32_t kept = 0;
+	struct tally_entry stored = {0};
+	pthread_mutex_lock(&journal->lock);
+	assert(n == reader->n_taken);
+	metrics_begin(journal->metrics);
+	for (uint32_t i = 0; i < n; i++) {
+		struct tally_entry entry = reader->taken[i];
+		if (outcomes[i].settled && kept == 0 && outcomes[i].rejected < entry.batch->n_rows)
+			stored = entry;
+		if (outcomes[i].settled &&
+		    (kept == 0 || journal_reader_remember(reader, entry.sequence)))
+			journal_reader_count(reader, &entry, outcomes[i].rejected);
+		else
+			reader->taken[kept++] = entry;
+	}
+	metrics_end(journal->metrics);
+	reader->n_taken = kept;
+	reader->writing = false;
+	if (stored.batch)
+		journal_confirm(reader, &stored);
+	int r = journal_reader_advance(reader);
+	journal_count_damage(journal);
+	pthread_mutex_unlock(&journal->lock);
+	return r;
+}

@@ -1,0 +1,326 @@
+/*
+ * Readers come when their output is created, stay in the journal when it is detached (rows go on
+ * waiting for them), and go for good when it is forgotten.  One that comes to a buffer which holds
+ * something already, or comes back wanting other tables, looks through all of it once, so that
+ * its counts are right from the start.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/journal_parts.h"
+#include "plugin/reason.h"
+#include "base/clock.h"
+#include "base/globs.h"
+
+/* ---- Globs -------------------------------------------------------------------- */
+
+static void journal_globs_free(char **globs)
+{
+	for (char **g = globs; g && *g; g++)
+		free(*g);
+	free(globs);
+}
+
+static int journal_globs_copy(const char *const *globs, char ***ret)
+{
+	size_t n = 0;
+	if (!globs) {
+		*ret = NULL;
+		return 0;
+	}
+	while (globs[n])
+		n++;
+	char **copy = calloc(n + 1, sizeof(*copy));
+	for (size_t i = 0; copy && i < n; i++) {
+		copy[i] = strdup(globs[i]);
+		if (copy[i])
+			continue;
+		journal_globs_free(copy);
+		copy = NULL;
+	}
+	if (!copy)
+		return -ENOMEM;
+	*ret = copy;
+	return 0;
+}
+
+/* ---- Looking through what is there -------------------------------------------- */
+
+/* Rows that wait in the buffer, as found: one per table of the reader, in their order. */
+struct journal_scan {
+	struct journal_reader *reader;
+	uint64_t *rows;
+	size_t n;
+};
+
+static int journal_scan_entry(void *arg, const char *name, uint64_t sequence, uint32_t n_rows)
+{
+	struct journal_scan *scan = arg;
+	struct journal_reader *reader = scan->reader;
+	struct journal *journal = reader->journal;
+	const struct journal_table *table = journal_count_table(reader, name);
+	if (!table)
+		return -ENOMEM;
+	if (sequence > journal->last_sequence)
+		journal->last_sequence = sequence;
+	if (reader->n_tables > scan->n) {
+		uint64_t *rows = reallocarray(scan->rows, reader->n_tables, sizeof(*rows));
+		if (!rows)
+			return -ENOMEM;
+		scan->rows = rows;
+		for (; scan->n < reader->n_tables; scan->n++)
+			rows[scan->n] = 0;
+	}
+	if (table->wanted && !journal_reader_is_done(reader, sequence))
+		scan->rows[table - reader->tables] += n_rows;
+	return 0;
+}
+
+/* -EAGAIN: it is not any more as it was told. */
+static int journal_scan_survey(const struct journal *journal, struct journal_scan *scan)
+{
+	int r;
+	do {
+		if (scan->n > 0)
+			memset(scan->rows, 0, scan->n * sizeof(*scan->rows));
+		r = PLUGIN_CALL(journal->buffer->survey(journal->self, scan->reader->id,
+							journal_scan_entry, scan));
+	} while (r == -EAGAIN);
+	return r;
+}
+
+static int journal_scan(struct journal_scan *scan)
+{
+	const struct journal_reader *reader = scan->reader;
+	const struct journal *journal = reader->journal;
+	struct tally_entry entries[64];
+	uint32_t n = 0;
+	bool rewind = true;
+	if (JOURNAL_HAS(journal, survey))
+		return journal_scan_survey(journal, scan);
+	do {
+		int r = PLUGIN_CALL(journal->buffer->peek(journal->self, reader->id, rewind,
+							  UINT32_MAX, entries, 64, &n));
+		for (uint32_t i = 0; i < n && r == 0; i++)
+			r = journal_scan_entry(scan, entries[i].batch->table->name,
+					       entries[i].sequence, entries[i].batch->n_rows);
+		if (r < 0)
+			return r;
+		rewind = false;
+	} while (n > 0);
+	return 0;
+}
+
+/* From now on exactly what was found waits. */
+static void journal_scan_apply(struct journal_reader *reader, const struct journal_scan *scan)
+{
+	metrics_begin(reader->journal->metrics);
+	for (size_t i = 0; i < reader->n_tables; i++) {
+		struct journal_table *table = &reader->tables[i];
+		uint64_t found = i < scan->n ? scan->rows[i] : 0;
+		if (found > table->waiting)
+			journal_count_routed(reader, table, found - table->waiting);
+		else
+			journal_count_dropped(reader, table, table->waiting - found, "no_output");
+	}
+	metrics_end(reader->journal->metrics);
+}
+
+static bool journal_reader_wants_any(const struct journal_reader *reader,
+				     const struct tally_table *const *tables)
+{
+	if (!tables || !reader->globs)
+		return true;
+	for (; *tables; tables++)
+		if (globs_match((const char *const *)reader->globs, (*tables)->name))
+			return true;
+	return false;
+}
+
+void journal_announce(struct journal *journal, const char *table)
+{
+	pthread_mutex_lock(&journal->lock);
+	for (struct journal_reader *reader = journal->readers; reader; reader = reader->next)
+		if (!reader->globs || globs_match((const char *const *)reader->globs, table))
+			journal_count_table(reader, table);
+	pthread_mutex_unlock(&journal->lock);
+}
+
+bool journal_wants(struct journal *journal, const struct tally_table *const *tables)
+{
+	bool wants = false;
+	pthread_mutex_lock(&journal->lock);
+	for (const struct journal_reader *r = journal->readers; r && !wants; r = r->next)
+		wants = journal_reader_wants_any(r, tables);
+	pthread_mutex_unlock(&journal->lock);
+	return wants;
+}
+
+/* ---- Attaching ---------------------------------------------------------------- */
+
+static struct journal_reader *journal_find_reader(struct journal *journal, const char *output)
+{
+	struct journal_reader *reader = journal->readers;
+	while (reader && strcmp(reader->output, output) != 0)
+		reader = reader->next;
+	return reader;
+}
+
+void journal_reader_free(struct journal_reader *reader)
+{
+	journal_count_done(reader);
+	journal_globs_free(reader->globs);
+	pthread_cond_destroy(&reader->due);
+	free(reader->output);
+	free(reader);
+}
+
+static struct journal_reader *journal_reader_create(struct journal *journal, const char *output)
+{
+	struct journal_reader *reader = calloc(1, sizeof(*reader));
+	if (!reader)
+		return NULL;
+	journal_condition_init(&reader->due);
+	reader->journal = journal;
+	reader->output = strdup(output);
+	if (!reader->output) {
+		journal_reader_free(reader);
+		return NULL;
+	}
+	return reader;
+}
+
+/* Takes globs over. */
+static void journal_reader_set_globs(struct journal_reader *reader, char **globs)
+{
+	journal_globs_free(reader->globs);
+	reader->globs = globs;
+	for (size_t i = 0; i < reader->n_tables; i++) {
+		struct journal_table *table = &reader->tables[i];
+		table->wanted = !globs || globs_match((const char *const *)globs, table->name);
+		if (table->wanted)
+			journal_count_announce(reader, table);
+	}
+}
+
+/* Begins at its cursor, perhaps again, and with other tables. */
+static int journal_reader_begin(struct journal_reader *reader, const char *const *tables, bool anew)
+{
+	struct journal_scan scan = {.reader = reader};
+	char **globs;
+	int r = journal_globs_copy(tables, &globs);
+	if (r < 0)
+		return r;
+	journal_reader_set_globs(reader, globs);
+	r = journal_scan(&scan);
+	journal_reader_count_damage(reader, anew);
+	journal_reader_return(reader);
+	if (r == 0)
+		journal_scan_apply(reader, &scan);
+	free(scan.rows);
+	if (r < 0)
+		return r;
+	reader->since = clock_monotonic();
+	reader->wakes = reader->journal->wakes;
+	return journal_reader_advance(reader);
+}
+
+int journal_reader_look_again(struct journal_reader *reader)
+{
+	struct journal_scan scan = {.reader = reader};
+	int r = journal_scan(&scan);
+	journal_reader_return(reader);
+	for (size_t i = 0; i < scan.n && r == 0; i++)
+		if (scan.rows[i] > reader->tables[i].waiting)
+			metric_add(reader->tables[i].offered_again,
+				   scan.rows[i] - reader->tables[i].waiting);
+	if (r == 0)
+		journal_scan_apply(reader, &scan);
+	free(scan.rows);
+	return r < 0 ? r : journal_reader_advance(reader);
+}
+
+static int journal_reader_open(struct journal *journal, const char *output,
+			       const char *const *tables, struct journal_reader **ret)
+{
+	uint64_t rows;
+	struct journal_reader *reader = journal_reader_create(journal, output);
+	if (!reader)
+		return -ENOMEM;
+	int r = PLUGIN_CALL(
+		journal->buffer->open_reader(journal->self, output, &reader->id, &rows));
+	if (r == 0)
+		r = journal_reader_begin(reader, tables, true);
+	if (r < 0) {
+		journal_reader_free(reader);
+		return r;
+	}
+	reader->next = journal->readers;
+	journal->readers = reader;
+	*ret = reader;
+	return 0;
+}
+
+int journal_attach(struct journal *journal, const char *output, const char *const *tables,
+		   struct journal_reader **ret, struct error *error)
+{
+	pthread_mutex_lock(&journal->lock);
+	struct journal_reader *reader = journal_find_reader(journal, output);
+	int r = 0;
+	if (!reader)
+		r = journal_reader_open(journal, output, tables, &reader);
+	else if (reader->attached)
+		r = -EBUSY;
+	else
+		r = journal_reader_begin(reader, tables, false);
+	if (r == 0)
+		reader->attached = true;
+	pthread_mutex_unlock(&journal->lock);
+	if (r < 0)
+		return error_set(error, -r, "%s cannot read from %s: %s", output, journal->name,
+				 strerror(-r));
+	*ret = reader;
+	return 0;
+}
+
+void journal_detach(struct journal_reader *reader)
+{
+	if (!reader)
+		return;
+	struct journal *journal = reader->journal;
+	pthread_mutex_lock(&journal->lock);
+	journal_reader_return(reader);
+	reader->attached = false;
+	pthread_mutex_unlock(&journal->lock);
+}
+
+/* ---- Forgetting --------------------------------------------------------------- */
+
+static void journal_reader_give_up(struct journal_reader *reader)
+{
+	metrics_begin(reader->journal->metrics);
+	for (size_t i = 0; i < reader->n_tables; i++)
+		journal_count_dropped(reader, &reader->tables[i], reader->tables[i].waiting,
+				      "no_output");
+	metrics_end(reader->journal->metrics);
+}
+
+void journal_forget(struct journal *journal, const char *output)
+{
+	pthread_mutex_lock(&journal->lock);
+	struct journal_reader **at = &journal->readers;
+	while (*at && strcmp((*at)->output, output) != 0)
+		at = &(*at)->next;
+	struct journal_reader *reader = *at;
+	assert(!reader || !reader->attached);
+	if (reader) {
+		*at = reader->next;
+		journal_reader_give_up(reader);
+		journal_reader_free(reader);
+	}
+	PLUGIN_CALL(journal->buffer->forget_reader(journal->self, output));
+	journal_acked(journal);
+	pthread_mutex_unlock(&journal->lock);
+}

@@ -1,0 +1,362 @@
+/*
+ * A list of loaded plugins, found by name; there are a dozen at most, so it is walked.  A name that
+ * was refused is tried again when it is asked for again, since the file may be another by then.
+ */
+#include "plugin/registry.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "plugin/isolate.h"
+#include "plugin/loader.h"
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/text.h"
+
+struct registry_item {
+	struct registry_item *next;
+	const struct tally_plugin *plugin;
+	const char *path;
+};
+
+struct registry {
+	struct arena arena; /* items, paths and folders */
+	const char **folders;
+	size_t n_folders;
+	const char *dirs; /* as given, for messages */
+	bool isolate;
+	struct registry_item *items;
+};
+
+/* ---- Making one -------------------------------------------------------------- */
+
+static int registry_split(struct registry *registry, const char *dirs)
+{
+	size_t most = 1;
+	for (const char *p = dirs; *p; p++)
+		most += *p == ':';
+	registry->dirs = arena_text(&registry->arena, dirs);
+	registry->folders = arena_alloc(&registry->arena, most * sizeof(*registry->folders));
+	if (!registry->dirs || !registry->folders)
+		return -ENOMEM;
+	for (const char *p = dirs; *p; p += *p == ':') {
+		size_t len = strcspn(p, ":");
+		const char *folder = arena_copy(&registry->arena, p, len);
+		if (!folder)
+			return -ENOMEM;
+		if (len)
+			registry->folders[registry->n_folders++] = folder;
+		p += len;
+	}
+	return 0;
+}
+
+struct registry *registry_create(const char *plugin_dirs)
+{
+	struct registry *registry = calloc(1, sizeof(*registry));
+	if (registry && registry_split(registry, plugin_dirs) < 0) {
+		registry_destroy(registry);
+		return NULL;
+	}
+	return registry;
+}
+
+void registry_destroy(struct registry *registry)
+{
+	if (!registry)
+		return;
+	arena_done(&registry->arena);
+	free(registry);
+}
+
+void registry_default_dirs(char *ret, size_t size)
+{
+	char program[PATH_MAX] = "", beside[PATH_MAX + 32];
+	struct stat st;
+	ssize_t len = readlink("/proc/self/exe", program, sizeof(program) - 1);
+	char *slash = len > 0 ? strrchr(program, '/') : NULL;
+	if (slash) {
+		*slash = '\0';
+		slash = strrchr(program, '/');
+	}
+	if (slash) {
+		*slash = '\0';
+		snprintf(beside, sizeof(beside), "%s/lib/tallyd/plugins", program);
+		if (stat(beside, &st) == 0 && S_ISDIR(st.st_mode)) {
+			snprintf(ret, size, "%s", beside);
+			return;
+		}
+	}
+	snprintf(ret, size, "%s", TALLYD_PLUGIN_DIR);
+}
+
+/* ---- What files there are ---------------------------------------------------- */
+
+static bool registry_is_object(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+	return dot && dot != name && strcmp(dot, ".so") == 0;
+}
+
+static int registry_compare(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool registry_holds(char *const *names, size_t n, const char *name, size_t len)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strncmp(names[i], name, len) == 0 && !names[i][len])
+			return true;
+	}
+	return false;
+}
+
+/* Adds the names in one folder; one that is not there has none. */
+static int registry_list_folder(struct registry *registry, const char *folder, char ***names,
+				size_t *n)
+{
+	DIR *dir = opendir(folder);
+	int r = 0;
+	for (struct dirent *entry = dir ? readdir(dir) : NULL; entry && r == 0;
+	     entry = readdir(dir)) {
+		size_t len = strlen(entry->d_name) - strlen(".so");
+		if (!registry_is_object(entry->d_name) ||
+		    registry_holds(*names, *n, entry->d_name, len))
+			continue;
+		char **grown = reallocarray(*names, *n + 1, sizeof(*grown));
+		char *name = arena_copy(&registry->arena, entry->d_name, len);
+		if (grown)
+			*names = grown;
+		if (grown && name)
+			grown[(*n)++] = name;
+		else
+			r = -ENOMEM;
+	}
+	if (dir)
+		closedir(dir);
+	return r;
+}
+
+int registry_available(struct registry *registry, char ***ret, size_t *ret_n)
+{
+	char **names = NULL;
+	size_t n = 0;
+	for (size_t i = 0; i < registry->n_folders; i++) {
+		if (registry_list_folder(registry, registry->folders[i], &names, &n) < 0) {
+			free(names);
+			return -ENOMEM;
+		}
+	}
+	if (n)
+		qsort(names, n, sizeof(*names), registry_compare);
+	*ret = names;
+	*ret_n = n;
+	return 0;
+}
+
+/* ---- Tables ------------------------------------------------------------------ */
+
+static bool registry_same_columns(const struct tally_table *a, const struct tally_table *b)
+{
+	if (a->kind != b->kind || a->n_columns != b->n_columns)
+		return false;
+	for (uint32_t i = 0; i < a->n_columns; i++) {
+		const struct tally_column *x = &a->columns[i], *y = &b->columns[i];
+		if (strcmp(x->name, y->name) != 0 || x->type != y->type || x->role != y->role)
+			return false;
+	}
+	return true;
+}
+
+static const struct tally_table *registry_table_of(const struct tally_plugin *plugin,
+						   const char *name)
+{
+	for (const struct tally_table *const *t = plugin->tables; t && *t; t++) {
+		if (strcmp((*t)->name, name) == 0)
+			return *t;
+	}
+	return NULL;
+}
+
+const struct tally_table *registry_table(const struct registry *registry, const char *name)
+{
+	const struct tally_table *table = NULL;
+	for (struct registry_item *item = registry->items; item && !table; item = item->next)
+		table = registry_table_of(item->plugin, name);
+	return table;
+}
+
+static int registry_check_tables(const struct registry *registry, const struct tally_plugin *plugin,
+				 const char *path, struct error *error)
+{
+	for (const struct tally_table *const *t = plugin->tables; t && *t; t++) {
+		for (struct registry_item *item = registry->items; item; item = item->next) {
+			const struct tally_table *other =
+				registry_table_of(item->plugin, (*t)->name);
+			if (other && !registry_same_columns(*t, other))
+				return error_set(
+					error, EEXIST,
+					"%s: declares the table %s with other columns than "
+					"%s: use one of the two, or plugins of one version",
+					path, (*t)->name, item->path);
+		}
+	}
+	return 0;
+}
+
+/* ---- Plugins ----------------------------------------------------------------- */
+
+static int registry_missing(struct registry *registry, const char *name, struct error *error)
+{
+	auto_free char **names = NULL;
+	size_t n = 0;
+	const char *hint = NULL;
+	if (registry_available(registry, &names, &n) == 0)
+		hint = text_suggest(name, (const char *const *)names, n);
+	if (hint)
+		return error_set(error, ENOENT, "there is no plugin %s.so in %s (did you mean %s?)",
+				 name, registry->dirs, hint);
+	return error_set(error, ENOENT, "there is no plugin %s.so in %s", name, registry->dirs);
+}
+
+/* The path in the first folder that has it; NULL: none, or no memory. */
+static const char *registry_look(struct registry *registry, const char *name)
+{
+	for (size_t i = 0; i < registry->n_folders; i++) {
+		struct stat st;
+		const char *path =
+			arena_format(&registry->arena, "%s/%s.so", registry->folders[i], name);
+		if (path && lstat(path, &st) == 0)
+			return path;
+	}
+	return NULL;
+}
+
+struct registry_probe {
+	const char *path;
+	struct error *error; /* code 0: nothing was wrong */
+};
+
+static int registry_probe_step(void *arg, size_t i, struct error *error)
+{
+	const struct registry_probe *probe = arg;
+	const struct tally_plugin *plugin;
+	(void)i;
+	return loader_open(probe->path, &plugin, error);
+}
+
+static void registry_probe_failed(void *arg, size_t i, const char *why, bool fault)
+{
+	const struct registry_probe *probe = arg;
+	(void)i;
+	if (fault)
+		error_set(probe->error, EFAULT,
+			  "%s: a fault of the plugin: it %s while it was loaded", probe->path, why);
+	else
+		error_set(probe->error, EINVAL, "%s", why);
+}
+
+static int registry_probe(const char *path, struct error *error)
+{
+	struct error found = {0};
+	struct registry_probe probe = {path, &found};
+	const struct isolate what = {.n = 1,
+				     .step = registry_probe_step,
+				     .failed = registry_probe_failed,
+				     .arg = &probe};
+	int r = isolate_run(&what);
+	if (r < 0)
+		return error_set(error, -r, "%s: cannot be tried: %s", path, strerror(-r));
+	return found.code ? error_set(error, found.code, "%s", found.text) : 0;
+}
+
+void registry_isolate(struct registry *registry)
+{
+	registry->isolate = true;
+}
+
+static int registry_load(struct registry *registry, const char *name, const char *path,
+			 struct error *error)
+{
+	const struct tally_plugin *plugin;
+	int r = loader_init(error);
+	if (r == 0 && registry->isolate)
+		r = registry_probe(path, error);
+	if (r == 0)
+		r = loader_open(path, &plugin, error);
+	if (r < 0)
+		return r;
+	if (strcmp(plugin->name, name) != 0)
+		return error_set(error, EINVAL, "%s: says that it is %s: rename it to %s.so", path,
+				 plugin->name, plugin->name);
+	r = registry_check_tables(registry, plugin, path, error);
+	if (r < 0)
+		return r;
+	struct registry_item *item = arena_alloc(&registry->arena, sizeof(*item));
+	if (!item)
+		return error_set(error, ENOMEM, "%s: out of memory", path);
+	*item = (struct registry_item){registry->items, plugin, path};
+	registry->items = item;
+	return 0;
+}
+
+int registry_plugin(struct registry *registry, const char *name, const struct tally_plugin **ret,
+		    struct error *error)
+{
+	struct registry_item *item = registry->items;
+	while (item && strcmp(item->plugin->name, name) != 0)
+		item = item->next;
+	if (!item) {
+		const char *path = registry_look(registry, name);
+		if (!path)
+			return registry_missing(registry, name, error);
+		int r = registry_load(registry, name, path, error);
+		if (r < 0)
+			return r;
+		item = registry->items;
+	}
+	*ret = item->plugin;
+	return 0;
+}
+
+/* The name that a file must have been made for: "uptime" of ./uptime.so. */
+static const char *registry_name_of(struct registry *registry, const char *path)
+{
+	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+	const char *dot = strrchr(base, '.');
+	return arena_copy(&registry->arena, base, dot ? (size_t)(dot - base) : strlen(base));
+}
+
+int registry_file(struct registry *registry, const char *path, const struct tally_plugin **ret,
+		  struct error *error)
+{
+	const char *name = registry_name_of(registry, path);
+	const char *copy = arena_text(&registry->arena, path);
+	if (!name || !copy)
+		return error_set(error, ENOMEM, "out of memory");
+	int r = registry_load(registry, name, copy, error);
+	if (r == 0)
+		*ret = registry->items->plugin;
+	return r;
+}
+
+const char *registry_dirs(const struct registry *registry)
+{
+	return registry->dirs;
+}
+
+const char *registry_path(const struct registry *registry, const struct tally_plugin *plugin)
+{
+	struct registry_item *item = registry->items;
+	while (item && item->plugin != plugin)
+		item = item->next;
+	return item ? item->path : NULL;
+}

@@ -1,0 +1,372 @@
+/*
+ * Starting: configuration → plan → state directory → buffers → outputs → inputs; READY once each
+ * has tried to start.  Then a loop over signals and small chores, which never waits for a plugin.
+ *   - a wrong configuration: every problem is printed, exit 3.
+ *   - no state directory, or another daemon in it: exit 1.
+ *   - a buffer that does not start: tried again, since nothing can be kept without it.
+ *   - an input or output that does not start: its own thread's business (instance.c).
+ */
+#include "runtime/daemon.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "commands/command.h"
+#include "runtime/crash.h"
+#include "runtime/log.h"
+#include "runtime/process.h"
+#include "runtime/sd_notify.h"
+#include "runtime/signals.h"
+#include "base/clock.h"
+
+static const char daemon_source[] = "daemon";
+static const int64_t daemon_look_interval = CLOCK_SECOND / 20; /* until everyone has tried */
+static const int64_t daemon_blocked_idle = 60 * CLOCK_SECOND;
+static const int64_t daemon_anew_pause = 10 * CLOCK_SECOND; /* between two times, at least */
+
+/* ---- The loop ---- */
+
+static void daemon_save_positions(struct daemon *daemon)
+{
+	struct error error;
+	if (positions_save(daemon->positions, &error) < 0)
+		log_message(TALLY_ERROR, daemon_source,
+			    "cannot save where inputs may resume: %s; trying again each second",
+			    error.text);
+}
+
+/* Is a buffer still blocked that this input's rows go to?  One that nobody has tried for a while
+ * may be so or not: the rows that are read again will show. */
+static bool daemon_is_blocked_for(const struct daemon *daemon, const struct instance *instance)
+{
+	struct trouble_state trouble;
+	for (size_t i = 0; i < daemon->n_buffers; i++) {
+		struct journal *journal = buffer_journal(daemon->buffers[i]);
+		if (journal && journal_blocked(journal, &trouble) &&
+		    !journal_idle(journal, daemon_blocked_idle) &&
+		    journal_wants(journal, instance_plan(instance)->plugin->tables))
+			return true;
+	}
+	return false;
+}
+
+/* Inputs that went on without a blocked buffer go back for it once it takes rows again. */
+static void daemon_begin_anew(struct daemon *daemon, int64_t now)
+{
+	bool any = false;
+	if (now < daemon->anew_due)
+		return;
+	for (size_t i = 0; i < daemon->n_instances; i++) {
+		struct instance *instance = daemon->instances[i];
+		if (!instance_is_passed_over(instance) || daemon_is_blocked_for(daemon, instance) ||
+		    !instance_begin_anew(instance))
+			continue;
+		any = true;
+		log_message(TALLY_NOTICE, instance_plan(instance)->name,
+			    "begins anew where a blocked buffer got the last rows, so that it "
+			    "gets those it was passed over with; other buffers see them again");
+	}
+	if (any)
+		daemon->anew_due = now + daemon_anew_pause;
+}
+
+void daemon_housekeeping(struct daemon *daemon)
+{
+	int64_t now = clock_monotonic();
+	if (daemon->watchdog_interval && now >= daemon->watchdog_due) {
+		sd_notify_send("WATCHDOG=1");
+		daemon->watchdog_due = now + daemon->watchdog_interval;
+	}
+	if (now < daemon->chores_due)
+		return;
+	daemon->chores_due = now + CLOCK_SECOND;
+	log_tick(now);
+	daemon_keep_state(daemon);
+	daemon_save_positions(daemon);
+	daemon_begin_anew(daemon, now);
+}
+
+static int64_t daemon_next_turn(const struct daemon *daemon)
+{
+	int64_t due = daemon->chores_due;
+	if (!daemon->ready)
+		due = clock_monotonic() + daemon_look_interval;
+	if (daemon->watchdog_interval && daemon->watchdog_due < due)
+		due = daemon->watchdog_due;
+	return due;
+}
+
+static size_t daemon_count(const struct daemon *daemon, enum plan_kind kind)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < daemon->n_instances; i++)
+		n += instance_plan(daemon->instances[i])->kind == kind;
+	return n;
+}
+
+static void daemon_look_ready(struct daemon *daemon)
+{
+	char text[256];
+	size_t up = 0;
+	for (size_t i = 0; i < daemon->n_instances; i++) {
+		if (!instance_tried(daemon->instances[i]))
+			return;
+		up += instance_up(daemon->instances[i]);
+	}
+	daemon->ready = true;
+	snprintf(text, sizeof(text), "%zu inputs, %zu buffers, %zu outputs; %zu of %zu started",
+		 daemon_count(daemon, PLAN_INPUT), daemon->n_buffers,
+		 daemon_count(daemon, PLAN_OUTPUT), up, daemon->n_instances);
+	sd_notify_send("READY=1\nSTATUS=%s", text);
+	log_message(TALLY_INFO, daemon_source, "ready: %s", text);
+}
+
+static int daemon_watch(struct daemon *daemon)
+{
+	for (;;) {
+		int signal = signals_wait(daemon->signals, daemon_next_turn(daemon));
+		daemon_housekeeping(daemon);
+		if (!daemon->ready)
+			daemon_look_ready(daemon);
+		if (signal == SIGHUP)
+			daemon_reload(daemon);
+		if (signal == SIGUSR1)
+			daemon_log_status(daemon);
+		if (signal == SIGTERM || signal == SIGINT || daemon->stop)
+			return daemon_shutdown(daemon);
+	}
+}
+
+/* ---- Starting ---- */
+
+static int daemon_load(struct daemon *daemon, struct plan **ret)
+{
+	struct problems problems;
+	problems_init(&problems);
+	int r = load_plan(&daemon->load, ret, &problems);
+	for (size_t i = 0; i < problems.n; i++)
+		fprintf(stderr, "%s\n", problems.texts[i]);
+	if (problems.lost)
+		fprintf(stderr, "%zu more problems (out of memory)\n", problems.lost);
+	problems_done(&problems);
+	return r;
+}
+
+static int daemon_open_positions(struct daemon *daemon, struct error *error)
+{
+	char path[PATH_MAX];
+	snprintf(path, sizeof(path), "%s/positions", daemon->state_path);
+	int r = positions_create(path, &daemon->positions, error);
+	if (r != -EBADMSG)
+		return r;
+	log_message(TALLY_WARNING, daemon_source, "%s; inputs begin as if they had never run",
+		    error->text);
+	return 0;
+}
+
+static int daemon_open_state(struct daemon *daemon, const struct plan_globals *globals,
+			     struct error *error)
+{
+	daemon->drain_timeout = globals->drain_timeout;
+	daemon->machine = strdup(globals->host);
+	daemon->state_path = strdup(globals->state_dir);
+	if (!daemon->machine || !daemon->state_path)
+		return error_set(error, ENOMEM, "no memory");
+	int r = state_dir_open(daemon->state_path, &daemon->state, error);
+	if (r < 0)
+		return r;
+	daemon->services.machine = daemon->machine;
+	daemon->services.state_dir = daemon->state_path;
+	daemon->services.writer = daemon->state.writer;
+	return daemon_open_positions(daemon, error);
+}
+
+static int daemon_open_services(struct daemon *daemon, struct error *error)
+{
+	struct plugin_services *services = &daemon->services;
+	char labels[64] = "";
+	services->registry = daemon->load.registry;
+	services->registry_lock = &daemon->registry_lock;
+	services->metrics = metrics_create();
+	if (!services->metrics)
+		return error_set(error, ENOMEM, "no memory");
+	services->router = router_create(services->metrics, daemon->positions);
+	if (!services->router)
+		return error_set(error, ENOMEM, "no memory");
+	metrics_label(labels, sizeof(labels), "version", TALLYD_VERSION);
+	metric_set(metrics_gauge(services->metrics, "tallyd_build_info", labels, NULL,
+				 "The version of the daemon."),
+		   1);
+	daemon->state_taken_away = metrics_counter(
+		services->metrics, "tallyd_state_taken_away_total", "", NULL,
+		"Times state_dir or a file in it was found removed or replaced by somebody else.");
+	daemon->state_missing = metrics_gauge(services->metrics, "tallyd_state_dir_missing", "",
+					      NULL, "1 while it cannot be made again.");
+	daemon->signals = signals_open(error);
+	return daemon->signals < 0 ? daemon->signals : 0;
+}
+
+/* Waits while a buffer does not start; false: told to stop. */
+static bool daemon_start_buffer(struct daemon *daemon, struct buffer *buffer)
+{
+	struct error error;
+	int64_t backoff = CLOCK_SECOND / 2;
+	while (buffer_start(buffer, &error) < 0) {
+		log_message(
+			TALLY_ERROR, buffer_plan(buffer)->name,
+			"cannot start: %s; nothing runs without it, trying again until it works",
+			error.text);
+		int64_t until = clock_monotonic() + backoff;
+		backoff = backoff < 15 * CLOCK_SECOND ? backoff * 2 : 30 * CLOCK_SECOND;
+		while (clock_monotonic() < until) {
+			int signal = signals_wait(daemon->signals, daemon_next_turn(daemon));
+			if (signal == SIGTERM || signal == SIGINT)
+				return false;
+			daemon_housekeeping(daemon);
+		}
+	}
+	log_message(TALLY_INFO, buffer_plan(buffer)->name, "started");
+	return true;
+}
+
+static int daemon_make_buffers(struct daemon *daemon, const struct plan *plan, struct error *error)
+{
+	for (size_t i = 0; i < plan->n_instances; i++) {
+		if (plan->instances[i].kind != PLAN_BUFFER)
+			continue;
+		int r = daemon_add_buffer(daemon, &plan->instances[i], error);
+		if (r < 0)
+			return r;
+		if (!daemon_start_buffer(daemon, daemon->buffers[daemon->n_buffers - 1]))
+			return error_set(error, ECANCELED, "told to stop before it had started");
+	}
+	return 0;
+}
+
+/* Made first and started when all are there, so that no row comes before its output. */
+static int daemon_make_instances(struct daemon *daemon, const struct plan *plan,
+				 struct error *error)
+{
+	int r = 0;
+	for (int inputs = 0; inputs <= 1; inputs++)
+		for (size_t i = 0; i < plan->n_instances && r == 0; i++) {
+			const struct plan_instance *instance = &plan->instances[i];
+			if (instance->kind == (inputs ? PLAN_INPUT : PLAN_OUTPUT))
+				r = daemon_add_instance(daemon, plan, instance, error);
+		}
+	if (r == 0 && daemon_route(daemon) < 0)
+		r = error_set(error, ENOMEM, "no memory");
+	for (size_t i = 0; i < daemon->n_instances && r == 0; i++)
+		r = instance_start(daemon->instances[i], error);
+	return r;
+}
+
+static int daemon_start(struct daemon *daemon, struct plan *plan, struct error *error)
+{
+	int r = daemon_open_state(daemon, &plan->globals, error);
+	if (r == 0)
+		r = daemon_open_services(daemon, error);
+	if (r < 0)
+		return r;
+	daemon->started = clock_monotonic();
+	daemon->watchdog_interval = sd_notify_watchdog_interval();
+	log_message(TALLY_INFO, daemon_source, "tallyd %s starts: %s, state in %s", TALLYD_VERSION,
+		    daemon->load.config_path, daemon->state_path);
+	if (plan->n_instances == 0)
+		log_message(TALLY_WARNING, daemon_source,
+			    "nothing is configured: no [input.…] or [output.…] section is enabled");
+	r = daemon_make_buffers(daemon, plan, error);
+	return r < 0 ? r : daemon_make_instances(daemon, plan, error);
+}
+
+/* Does not return if a thread that a plugin has left behind is using what would be freed. */
+static void daemon_leave_stuck(struct daemon *daemon)
+{
+	if (!plugin_api_any_stuck())
+		return;
+	if (daemon->positions)
+		daemon_save_positions(daemon);
+	log_list(TALLY_ERROR, daemon_source, "leaving without what does not stop, exit code %d",
+		 COMMAND_FAILED);
+	crash_exiting();
+	_exit(COMMAND_FAILED);
+}
+
+/* Nothing runs any more. */
+static void daemon_done(struct daemon *daemon)
+{
+	while (daemon->n_instances)
+		daemon_remove_instance(daemon, daemon->instances[0]);
+	daemon_leave_stuck(daemon);
+	if (daemon->services.router)
+		router_set(daemon->services.router, NULL, 0);
+	while (daemon->n_buffers)
+		buffer_destroy(daemon_take_buffer(daemon, 0));
+	free(daemon->instances);
+	free(daemon->buffers);
+	if (daemon->positions)
+		daemon_save_positions(daemon);
+	positions_destroy(daemon->positions);
+	router_destroy(daemon->services.router);
+	metrics_destroy(daemon->services.metrics);
+	while (daemon->plans) {
+		struct daemon_plan *plan = daemon->plans;
+		daemon->plans = plan->older;
+		plan_destroy(plan->plan);
+		free(plan);
+	}
+	registry_destroy(daemon->load.registry);
+	bindings_destroy(daemon->bindings);
+	if (daemon->state.lock >= 0)
+		state_dir_close(&daemon->state);
+	if (daemon->signals >= 0)
+		close(daemon->signals);
+	free(daemon->machine);
+	free(daemon->state_path);
+	pthread_rwlock_destroy(&daemon->registry_lock);
+}
+
+static int daemon_start_and_watch(struct daemon *daemon)
+{
+	struct plan *plan;
+	struct error error;
+	int r = daemon_load(daemon, &plan);
+	if (r == -ECANCELED) {
+		log_message(TALLY_INFO, daemon_source, "told to stop before it had started");
+		return COMMAND_OK;
+	}
+	if (r < 0)
+		return COMMAND_CONFIG;
+	if (daemon_add_plan(daemon, plan) < 0) {
+		plan_destroy(plan);
+		return COMMAND_FAILED;
+	}
+	log_set_level(TALLY_ERROR + (int)plan->globals.log_level);
+	r = daemon_start(daemon, plan, &error);
+	if (r == 0)
+		return daemon_watch(daemon);
+	log_message(TALLY_ERROR, daemon_source, "%s", error.text);
+	daemon_shutdown(daemon); /* ends those that have been started */
+	return r == -ECANCELED ? COMMAND_OK : COMMAND_FAILED;
+}
+
+int daemon_run(const char *config_path, const char *plugin_dir)
+{
+	struct daemon daemon = {.load = {.config_path = config_path, .plugin_dir = plugin_dir},
+				.state = {.lock = -1},
+				.signals = -1};
+	process_raise_file_limit();
+	pthread_rwlock_init(&daemon.registry_lock, NULL);
+	daemon.bindings = bindings_create();
+	daemon.load.slot = binding_slot;
+	daemon.load.slot_arg = daemon.bindings;
+	daemon.load.registry_lock = &daemon.registry_lock;
+	int exit_code = daemon.bindings ? daemon_start_and_watch(&daemon) : COMMAND_FAILED;
+	daemon_done(&daemon);
+	return exit_code;
+}

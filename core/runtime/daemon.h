@@ -1,0 +1,82 @@
+/*
+ * The running daemon: everything that is made from a plan, and the loop that watches over it.  Main
+ * thread only.  daemon.c starts and watches, reload.c changes it to another plan, shutdown.c ends
+ * it, status.c tells how it is; they share what is below.
+ */
+#ifndef TALLYD_CORE_DAEMON_H
+#define TALLYD_CORE_DAEMON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pipeline/buffer.h"
+#include "plugin/plugin_api.h"
+#include "runtime/instance.h"
+#include "config/load.h"
+#include "runtime/state_dir.h"
+
+/* Runs until it is told to stop.  Returns an enum command_exit. */
+int daemon_run(const char *config_path, const char *plugin_dir);
+
+/* ---- For reload.c, shutdown.c, status.c and tests only ---- */
+
+/* A plan that something still running was made from, the newest first. */
+struct daemon_plan {
+	struct daemon_plan *older;
+	struct plan *plan;
+};
+
+struct daemon {
+	struct load load;
+	struct plugin_services services;
+	struct bindings *bindings;
+	struct positions *positions;
+	pthread_rwlock_t registry_lock;
+	struct state_dir state;
+	char *machine, *state_path;
+	struct daemon_plan *plans;
+	struct buffer **buffers;
+	size_t n_buffers;
+	struct instance **instances; /* inputs and outputs */
+	size_t n_instances;
+	int64_t drain_timeout;
+	int64_t started, chores_due, anew_due;   /* monotonic ns */
+	int64_t watchdog_interval, watchdog_due; /* 0: nobody watches */
+	struct metric *state_taken_away, *state_missing;
+	int signals;
+	bool ready;
+	bool stop; /* a signal came that somebody else than the main loop saw */
+};
+
+/* What must be done at every turn of whatever loop the main thread is in: watchdog, positions, what
+ * the log left out. */
+void daemon_housekeeping(struct daemon *daemon);
+/* daemon_state.c: makes the state directory again if somebody has taken it away. */
+void daemon_keep_state(struct daemon *daemon);
+
+int daemon_add_plan(struct daemon *daemon, struct plan *plan);
+void daemon_forget_plans(struct daemon *daemon); /* those that nothing is made from any more */
+
+/* Made and added, not started. */
+int daemon_add_buffer(struct daemon *daemon, const struct plan_instance *plan, struct error *error);
+int daemon_add_instance(struct daemon *daemon, const struct plan *plan,
+			const struct plan_instance *instance, struct error *error);
+struct buffer *daemon_take_buffer(struct daemon *daemon, size_t i); /* out of the list */
+void daemon_remove_instance(struct daemon *daemon, struct instance *instance);
+struct buffer *daemon_find_buffer(const struct daemon *daemon, const char *name);
+struct instance *daemon_find_instance(const struct daemon *daemon, const char *name);
+
+/* The router learns of all buffers, and of all tables that inputs may emit. */
+int daemon_route(struct daemon *daemon);
+/* Whoever waits in a full buffer, or for a batch to be due, looks up. */
+void daemon_wake(struct daemon *daemon);
+
+/* Is the configuration, as it is now, fit to be loaded?  0; -EINVAL: no, which was told;
+ * -ECANCELED: told to stop meanwhile. */
+int daemon_check_reload(struct daemon *daemon);
+void daemon_reload(struct daemon *daemon);
+/* Returns an enum command_exit; does not return if a plugin does not. */
+int daemon_shutdown(struct daemon *daemon);
+void daemon_log_status(struct daemon *daemon);
+
+#endif

@@ -1,0 +1,35 @@
+/*
+ * The state directory while the daemon runs: whether it is still there, and made again if not. From
+ * the main loop's chores, each second.
+ */
+#include "runtime/daemon.h"
+#include "runtime/log.h"
+
+/* A folder that cannot be made again is tried each second; positions are then not saved either. */
+void daemon_keep_state(struct daemon *daemon)
+{
+	struct error told, error;
+	if (!daemon->state_missing)
+		return;
+	bool missing = metric_get(daemon->state_missing) != 0;
+	int r = state_dir_keep(&daemon->state, daemon->state_path, &told, &error);
+	if (r != 0 && !missing) {
+		metric_add(daemon->state_taken_away, 1);
+		log_message(TALLY_ERROR, "daemon", "%s: it is made again, with the same writer id",
+			    told.text);
+	}
+	if (r < 0)
+		log_message(TALLY_ERROR, "daemon", "%s; trying again each second", error.text);
+	metric_set(daemon->state_missing, r < 0);
+	if (r == 0 && positions_taken_away(daemon->positions)) {
+		metric_add(daemon->state_taken_away, 1);
+		log_message(
+			TALLY_ERROR, "daemon",
+			"%s/positions was removed or replaced while in use: it is written again",
+			daemon->state_path);
+	} else if (r > 0) {
+		positions_taken_away(daemon->positions); /* with its folder */
+		log_message(TALLY_NOTICE, "daemon", "state_dir %s is there again",
+			    daemon->state_path);
+	}
+}

@@ -1,0 +1,88 @@
+#include "runtime/drain.h"
+
+#include <signal.h>
+
+#include "runtime/log.h"
+#include "runtime/signals.h"
+#include "base/clock.h"
+
+const int64_t drain_grace = 5 * CLOCK_SECOND;
+static const int64_t drain_turn = 20 * CLOCK_MS;
+
+static bool drain_means(const struct drain *drain, size_t i)
+{
+	return drain->pick(drain->arg, drain->daemon->instances[i]);
+}
+
+static bool drain_done(const struct drain *drain)
+{
+	const struct daemon *daemon = drain->daemon;
+	for (size_t i = 0; i < daemon->n_instances; i++)
+		if (drain_means(drain, i) && !instance_done(daemon->instances[i]))
+			return false;
+	return true;
+}
+
+static void drain_ask(const struct drain *drain)
+{
+	struct daemon *daemon = drain->daemon;
+	for (size_t i = 0; i < daemon->n_instances; i++)
+		if (drain_means(drain, i))
+			instance_stop(daemon->instances[i], drain->drain_deadline);
+	daemon_wake(daemon);
+}
+
+static void drain_hurry(struct drain *drain)
+{
+	if (drain->hurried)
+		return;
+	drain->hurried = true;
+	log_message(TALLY_NOTICE, "daemon",
+		    "told again to stop: not waiting for outputs any longer");
+	drain->drain_deadline = clock_monotonic();
+	drain_ask(drain);
+}
+
+/* A signal, chores, and another knock at every door. */
+static void drain_turn_once(struct drain *drain)
+{
+	struct daemon *daemon = drain->daemon;
+	int signal = signals_wait(daemon->signals, clock_monotonic() + drain_turn);
+	if (signal == SIGTERM || signal == SIGINT) {
+		daemon->stop = true;
+		drain_hurry(drain);
+	}
+	daemon_housekeeping(daemon);
+	for (size_t i = 0; i < daemon->n_instances; i++)
+		if (drain_means(drain, i))
+			instance_wake(daemon->instances[i]);
+}
+
+static void drain_tell_late(const struct drain *drain)
+{
+	const struct daemon *daemon = drain->daemon;
+	char what[128];
+	for (size_t i = 0; i < daemon->n_instances; i++) {
+		const struct instance *instance = daemon->instances[i];
+		if (!drain_means(drain, i) || instance_done(instance))
+			continue;
+		instance_describe_call(instance, what, sizeof(what));
+		log_list(TALLY_ERROR, instance_plan(instance)->name, "does not stop: %s", what);
+	}
+}
+
+bool drain_wait(struct drain *drain)
+{
+	int64_t asked = clock_monotonic();
+	drain_ask(drain);
+	while (!drain_done(drain)) {
+		/* The deadline may be past already: those before may have taken all of the time. */
+		int64_t from = drain->drain_deadline > asked ? drain->drain_deadline : asked;
+		if (clock_monotonic() >= from + drain_grace) {
+			drain_tell_late(drain);
+			return false;
+		}
+		drain_turn_once(drain);
+	}
+	return true;
+}

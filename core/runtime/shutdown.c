@@ -1,0 +1,82 @@
+/*
+ * The end: inputs stop, outputs drain until drain_timeout, then it is said what is left and where.
+ *   - a second signal: what is not written by now is left.
+ *   - an instance that does not come back: the process leaves without it, since its memory cannot
+ *     be taken away from under a thread.
+ */
+#include <inttypes.h>
+#include <unistd.h>
+
+#include "commands/command.h"
+#include "runtime/crash.h"
+#include "runtime/drain.h"
+#include "runtime/log.h"
+#include "runtime/sd_notify.h"
+#include "base/clock.h"
+
+static const char shutdown_source[] = "daemon";
+
+static bool shutdown_is_input(const void *arg, const struct instance *instance)
+{
+	(void)arg;
+	return instance_plan(instance)->kind == PLAN_INPUT;
+}
+
+static bool shutdown_is_output(const void *arg, const struct instance *instance)
+{
+	(void)arg;
+	return instance_plan(instance)->kind == PLAN_OUTPUT;
+}
+
+static void shutdown_tell_left(struct daemon *daemon)
+{
+	for (size_t i = 0; i < daemon->n_instances; i++) {
+		const struct plan_instance *plan = instance_origin(daemon->instances[i]);
+		uint64_t rows = instance_waiting(daemon->instances[i]);
+		if (!rows)
+			continue;
+		struct buffer *buffer = daemon_find_buffer(daemon, plan->buffer->name);
+		if (journal_durable(buffer_journal(buffer)))
+			log_list(TALLY_NOTICE, plan->name,
+				 "%" PRIu64 " rows not written yet; they are kept in %s and "
+				 "written after the next start",
+				 rows, plan->buffer->name);
+		else
+			log_list(TALLY_WARNING, plan->name,
+				 "%" PRIu64 " rows not written; they were in memory (%s) and are "
+				 "gone",
+				 rows, plan->buffer->name);
+	}
+}
+
+/* Does not return: those threads hold on to memory that cannot be freed. */
+static void shutdown_abandon(struct daemon *daemon)
+{
+	struct error error;
+	if (positions_save(daemon->positions, &error) < 0)
+		log_list(TALLY_ERROR, shutdown_source, "%s", error.text);
+	log_list(TALLY_ERROR, shutdown_source, "leaving without what does not stop, exit code %d",
+		 COMMAND_FAILED);
+	crash_exiting();
+	_exit(COMMAND_FAILED);
+}
+
+int daemon_shutdown(struct daemon *daemon)
+{
+	int64_t now = clock_monotonic();
+	struct drain inputs = {.daemon = daemon, .pick = shutdown_is_input, .drain_deadline = now};
+	struct drain outputs = {.daemon = daemon,
+				.pick = shutdown_is_output,
+				.drain_deadline = now + daemon->drain_timeout};
+	sd_notify_send("STOPPING=1");
+	log_message(TALLY_INFO, shutdown_source, "stopping");
+	bool done = drain_wait(&inputs);
+	if (inputs.hurried)
+		outputs.drain_deadline = clock_monotonic();
+	done = drain_wait(&outputs) && done;
+	shutdown_tell_left(daemon);
+	if (!done)
+		shutdown_abandon(daemon);
+	log_message(TALLY_INFO, shutdown_source, "stopped");
+	return COMMAND_OK;
+}

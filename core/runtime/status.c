@@ -1,0 +1,128 @@
+/* SIGUSR1: how everything is, in a few lines of the log. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/daemon.h"
+#include "runtime/log.h"
+#include "runtime/process.h"
+#include "base/clock.h"
+#include "base/text.h"
+
+static const char status_source[] = "daemon";
+
+/* Sums the samples of one name whose labels have `key="name"`. */
+struct status_sum {
+	const char *metric;
+	char label[256];
+	double value;
+};
+
+static int status_add(void *arg, const struct tally_sample *sample)
+{
+	struct status_sum *sum = arg;
+	if (strcmp(sample->name, sum->metric) == 0 && strstr(sample->labels, sum->label))
+		sum->value += sample->value;
+	return 0;
+}
+
+static double status_total(struct daemon *daemon, const char *metric, const char *key,
+			   const char *name)
+{
+	struct status_sum sum = {.metric = metric};
+	metrics_label(sum.label, sizeof(sum.label), key, name);
+	metrics_each(daemon->services.metrics, status_add, &sum);
+	return sum.value;
+}
+
+static void status_process(const struct daemon *daemon)
+{
+	struct process_usage usage;
+	char memory[32], up[32];
+	process_read(&usage);
+	text_format_size(usage.resident_bytes / 1024 * 1024, memory, sizeof(memory));
+	text_format_duration((clock_monotonic() - daemon->started) / CLOCK_SECOND * CLOCK_SECOND,
+			     up, sizeof(up));
+	log_list(TALLY_INFO, status_source,
+		 "status: up %s, %s resident, %.1f s of processor, %" PRId64 " threads, %" PRId64
+		 " files open",
+		 up, memory, usage.cpu_seconds, usage.threads, usage.open_fds);
+}
+
+/* Since when it fails, how often it was tried, and why. */
+static void status_trouble(struct instance *instance)
+{
+	struct trouble_state state;
+	char age[32], since[32];
+	if (!instance_trouble(instance, &state))
+		return;
+	trouble_age(&state, age, sizeof(age));
+	trouble_since(state.since, since, sizeof(since));
+	log_list(TALLY_INFO, instance_plan(instance)->name,
+		 "status: failing since %s (%s), %u times in a row, last error: %s", since, age,
+		 state.failures, state.text);
+}
+
+/* For which buffers an input waits, since when, and why they take nothing. */
+static void status_waits(const struct daemon *daemon, const struct instance *instance)
+{
+	const char *name = instance_plan(instance)->name;
+	for (size_t i = 0; i < daemon->n_buffers; i++) {
+		struct journal *journal = buffer_journal(daemon->buffers[i]);
+		struct trouble_state trouble, state = {0};
+		char age[32], since[32];
+		if (!journal_input_waits(journal, name, &state.since))
+			continue;
+		journal_blocked(journal, &trouble);
+		trouble_age(&state, age, sizeof(age));
+		trouble_since(state.since, since, sizeof(since));
+		log_list(TALLY_INFO, name, "status: blocked since %s (%s): waits for %s: %s", since,
+			 age, buffer_plan(daemon->buffers[i])->name, trouble.text);
+	}
+}
+
+static void status_instance(struct daemon *daemon, struct instance *instance)
+{
+	const struct plan_instance *plan = instance_plan(instance);
+	const char *state = instance_up(instance) ? "running" : "not running";
+	if (plan->kind == PLAN_INPUT)
+		log_list(TALLY_INFO, plan->name, "status: %s, %.0f rows collected, %.0f dropped",
+			 state,
+			 status_total(daemon, "tallyd_rows_collected_total", "input", plan->name),
+			 status_total(daemon, "tallyd_rows_dropped_total", "input", plan->name));
+	else if (plan->buffer)
+		log_list(TALLY_INFO, plan->name,
+			 "status: %s, %.0f rows stored, %" PRIu64 " waiting, %.0f dropped", state,
+			 status_total(daemon, "tallyd_rows_stored_total", "output", plan->name),
+			 instance_waiting(instance),
+			 status_total(daemon, "tallyd_rows_dropped_total", "output", plan->name));
+	else
+		log_list(TALLY_INFO, plan->name, "status: %s", state);
+	status_waits(daemon, instance);
+	status_trouble(instance);
+}
+
+static void status_buffer(struct daemon *daemon, const struct buffer *buffer)
+{
+	const char *name = buffer_plan(buffer)->name;
+	struct trouble_state state;
+	char age[32], since[32];
+	log_list(TALLY_INFO, name, "status: holds %.0f of %.0f bytes",
+		 status_total(daemon, "tallyd_buffer_bytes", "buffer", name),
+		 status_total(daemon, "tallyd_buffer_capacity_bytes", "buffer", name));
+	if (!journal_blocked(buffer_journal(buffer), &state))
+		return;
+	trouble_age(&state, age, sizeof(age));
+	trouble_since(state.since, since, sizeof(since));
+	log_list(TALLY_INFO, name, "status: takes no rows since %s (%s): %s", since, age,
+		 state.text);
+}
+
+void daemon_log_status(struct daemon *daemon)
+{
+	status_process(daemon);
+	for (size_t i = 0; i < daemon->n_buffers; i++)
+		status_buffer(daemon, daemon->buffers[i]);
+	for (size_t i = 0; i < daemon->n_instances; i++)
+		status_instance(daemon, daemon->instances[i]);
+}
