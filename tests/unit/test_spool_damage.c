@@ -311,6 +311,28 @@ static void where_an_input_begins_again_outlives_further_restarts(void **state)
 	}
 }
 
+/* Each time it has brought something since, of which a part waits. */
+static void an_input_begins_again_as_often_as_its_spool_is_damaged(void **state)
+{
+	struct tally_entry entries[JOURNAL_TAKE_MAX];
+	char position[32], expected[32];
+	(void)state;
+	fill();
+	for (int i = 4; i < 8; i++) {
+		assert_int_equal(truncate(t.path, 300), 0);
+		attach();
+		snprintf(expected, sizeof(expected), "p%d", i - 1);
+		assert_int_equal(journal_resume(t.journal, "source", position, sizeof(position)),
+				 0);
+		assert_string_equal(position, expected);
+		for (int p = i; p < i + 3; p++)
+			assert_int_equal(push(p), 0);
+		assert_int_equal(journal_fetch(t.output, JOURNAL_NOW, entries), 1);
+		pipeline_settle(t.output, 1, 1);
+		leave();
+	}
+}
+
 static void rows_that_nobody_can_read_again_are_counted_as_lost(void **state)
 {
 	const struct journal_origin nowhere = {0};
@@ -347,6 +369,7 @@ int main(void)
 		SPOOL_TEST(its_log_may_be_overwritten_in_use),
 		SPOOL_TEST(a_file_damaged_between_two_lives_costs_nothing_that_can_be_read_again),
 		SPOOL_TEST(where_an_input_begins_again_outlives_further_restarts),
+		SPOOL_TEST(an_input_begins_again_as_often_as_its_spool_is_damaged),
 		SPOOL_TEST(rows_that_nobody_can_read_again_are_counted_as_lost),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

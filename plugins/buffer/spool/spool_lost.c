@@ -147,8 +147,7 @@ static const char *again_position(const struct spool_known *known, const char *s
 		const struct spool_known_entry *entry = &known->entries[i];
 		if (strcmp(entry->source, source) != 0)
 			continue;
-		if (entry->state != RECORD_AGAIN && again)
-			return NULL; /* it has begun again since */
+		/* What comes after was brought since it began again. */
 		again = entry->state == RECORD_AGAIN;
 		if (!again || entry->sequence <= settled)
 			position = entry->position;
