@@ -97,6 +97,9 @@ int writer_ledger(struct writer *writer, const char *name, struct tally_ledger *
 		sql = NULL;
 		r = tally_fail(writer->ctx, ENOMEM, "no memory");
 	}
+	if (r == 0) /* a daemon that was killed may have left a transaction that is still to end */
+		r = pg_execf(&writer->pg, "select 1 from tally.ledger where writer = %s for update",
+			     text);
 	PQfreemem(text);
 	if (r == 0)
 		r = pg_query(&writer->pg, sql, NULL, &result);
