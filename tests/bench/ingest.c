@@ -17,7 +17,7 @@
 #include "pipeline/batch.h"
 #include "pipeline/delivery.h"
 #include "fake_host.h"
-#include "pg_value.h"
+#include "pg/pg_value.h"
 #include "pipeline/router.h"
 #include "store.h"
 #include "base/clock.h"

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "docker_request.h"
+#include "docker/docker_request.h"
 
 static void print_list(void)
 {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "docker_list.h"
+#include "docker/docker_list.h"
 #include "events_table.h"
 #include "fake_host.h"
 #include "status_event.h"

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "docker_list.h"
+#include "docker/docker_list.h"
 
 #include <cmocka.h>
 

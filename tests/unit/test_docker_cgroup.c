@@ -11,7 +11,7 @@
 
 #include "cgroup_files.h"
 #include "docker_fixture.h"
-#include "docker_list.h"
+#include "docker/docker_list.h"
 
 #include <cmocka.h>
 

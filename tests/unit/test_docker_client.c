@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "docker.h"
-#include "docker_endpoint.h"
+#include "docker/docker.h"
+#include "docker/docker_endpoint.h"
 #include "fake_engine.h"
 #include "fake_host.h"
 
@@ -264,7 +264,7 @@ static void many_that_hang_cost_two_timeouts_at_most(void **state)
 	assert_int_equal(docker_connect(client->docker), 0);
 	fake_engine_set(client->engine, "/quick", 200, "{}", FAKE_ANSWERS);
 	fake_engine_set(client->engine, "/hung", 200, "{}", FAKE_HANGS);
-	assert_int_equal(docker_sweep(client->docker, DOCKER_STATS, &job), 0);
+	assert_int_equal(docker_get_many(client->docker, DOCKER_STATS, &job), 0);
 	assert_true(counted.failed > 0);
 	assert_true(counted.answered > 60);
 	/* And the client is as good as new. */
@@ -286,7 +286,7 @@ static void hundreds_at_once_are_all_answered(void **state)
 	client->config.timeout = INT64_C(20000000000);
 	assert_int_equal(docker_connect(client->docker), 0);
 	fake_engine_set(client->engine, "/", 200, "{}", FAKE_LATE);
-	assert_int_equal(docker_sweep(client->docker, DOCKER_STATS, &job), 0);
+	assert_int_equal(docker_get_many(client->docker, DOCKER_STATS, &job), 0);
 	assert_int_equal(counted.answered, 500);
 	assert_int_equal(fake_engine_most_at_once(client->engine), 500);
 	client_destroy(client);

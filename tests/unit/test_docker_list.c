@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "docker_list.h"
-#include "match.h"
+#include "docker/docker_list.h"
+#include "docker/container_match.h"
 
 #include <cmocka.h>
 

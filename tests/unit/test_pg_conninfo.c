@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "pg_conninfo.h"
+#include "pg/pg_conninfo.h"
 
 #include <cmocka.h>
 

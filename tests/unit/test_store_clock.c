@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "store_clock.h"
+#include "store/store_clock.h"
 
 #include <cmocka.h>
 

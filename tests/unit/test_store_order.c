@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "store_order.h"
+#include "store/radix_sort.h"
 
 #include <cmocka.h>
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "fake_host.h"
-#include "store_rounds.h"
+#include "store/periodic_task.h"
 #include "waiting.h"
 
 #include <cmocka.h>

@@ -16,7 +16,7 @@
 
 #include "base/cleanup.h"
 #include "docker_images.h"
-#include "row_memory.h"
+#include "state_file.h"
 
 static const int64_t settle_ns = 500000000;
 
@@ -32,7 +32,7 @@ static void write_memory(struct docker_images *self)
 	size_t len = 0;
 	int r = tally_batch_encode(self->ctx, self->last, &bytes, &len);
 	if (r == 0)
-		r = row_memory_write(self->ctx, bytes, len);
+		r = state_file_write(self->ctx, bytes, len);
 	if (r < 0)
 		tally_log(self->ctx, TALLY_WARNING, "which images there are cannot be kept: %s",
 			  tally_reason(self->ctx));
@@ -213,7 +213,7 @@ static int images_start(void *arg)
 	int r = docker_connect(self->docker);
 	if (r == 0)
 		r = versions_load(&self->versions, self->ctx);
-	if (r == 0 && !self->last && row_memory_read(self->ctx, &images_table, &before) == 0) {
+	if (r == 0 && !self->last && state_file_read(self->ctx, &images_table, &before) == 0) {
 		self->last = before;
 		self->restarted = true;
 	}

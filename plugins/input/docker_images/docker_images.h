@@ -2,7 +2,7 @@
 #ifndef TALLYD_DOCKER_IMAGES_H
 #define TALLYD_DOCKER_IMAGES_H
 
-#include "docker_follow.h"
+#include "docker/docker_follow.h"
 #include "image_rows.h"
 
 struct images_config {

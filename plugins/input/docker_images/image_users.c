@@ -146,7 +146,7 @@ static int inspect(struct image_users *users, struct tally_ctx *ctx, struct dock
 				      .path = inspect_path,
 				      .done = inspect_done,
 				      .arg = &inspection};
-	int r = inspection.n ? docker_sweep(docker, DOCKER_INSPECT, &job) : 0;
+	int r = inspection.n ? docker_get_many(docker, DOCKER_INSPECT, &job) : 0;
 	free(inspection.asked);
 	if (r == 0 && inspection.failed)
 		tally_log(ctx, TALLY_WARNING, "%u out of %u inspects failed: %s", inspection.failed,

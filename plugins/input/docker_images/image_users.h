@@ -7,7 +7,7 @@
 #ifndef TALLYD_IMAGE_USERS_H
 #define TALLYD_IMAGE_USERS_H
 
-#include "docker_list.h"
+#include "docker/docker_list.h"
 #include "image_versions.h"
 
 /* A container. */

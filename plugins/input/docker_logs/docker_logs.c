@@ -90,7 +90,7 @@ static int logs_create(struct tally_ctx *ctx, const void *config, void **ret_sel
 		docker_destroy(logs->docker);
 		return r;
 	}
-	docker_reach(logs->docker, &logs->reach);
+	docker_target(logs->docker, &logs->reach);
 	if (logs->config->source == SOURCE_FILE && !logs->reach.endpoint->path[0]) {
 		r = tally_fail(
 			ctx, EINVAL,

@@ -5,8 +5,8 @@
 #ifndef TALLYD_LOGS_H
 #define TALLYD_LOGS_H
 
-#include "docker_follow.h"
-#include "docker_stream.h"
+#include "docker/docker_follow.h"
+#include "docker/docker_stream.h"
 #include "log_file.h"
 #include "log_frames.h"
 #include "log_message.h"
@@ -108,7 +108,7 @@ struct docker_logs {
 	struct logs_first first;
 	struct log_rule rule;
 	struct docker *docker;
-	struct docker_reach reach;
+	struct docker_target reach;
 	struct docker_streams *streams; /* NULL: not in a session */
 	struct follower **followers;    /* in the order of ids */
 	uint32_t n_followers, n_allocated;

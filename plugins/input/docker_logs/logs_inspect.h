@@ -2,7 +2,7 @@
 #ifndef TALLYD_LOGS_INSPECT_H
 #define TALLYD_LOGS_INSPECT_H
 
-#include "docker_list.h"
+#include "docker/docker_list.h"
 
 /* Texts lie in the body. */
 struct logs_facts {

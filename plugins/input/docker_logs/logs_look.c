@@ -166,7 +166,7 @@ static int inspect(struct docker_logs *logs)
 				      .path = look_path,
 				      .done = look_done,
 				      .arg = &looks};
-	int r = looks.n ? docker_sweep(logs->docker, DOCKER_INSPECT, &job) : 0;
+	int r = looks.n ? docker_get_many(logs->docker, DOCKER_INSPECT, &job) : 0;
 	return r < 0 ? r : looks.result;
 }
 

@@ -8,7 +8,7 @@
 
 #include <tallyd/host.h>
 
-#include "docker.h"
+#include "docker/docker.h"
 #include "log_lines.h"
 
 enum { LOGS_BATCH_ROWS = 500, LOGS_BATCH_BYTES = 256 << 10, LOGS_NAME_SIZE = 256 };

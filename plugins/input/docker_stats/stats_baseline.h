@@ -7,7 +7,7 @@
 #define TALLYD_STATS_BASELINE_H
 
 #include "cgroup_files.h"
-#include "docker_list.h"
+#include "docker/docker_list.h"
 
 /* Who is asked for its numbers. */
 enum stats_way {

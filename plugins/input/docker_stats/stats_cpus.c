@@ -72,7 +72,7 @@ int stats_cpus_learn(struct docker_stats *self)
 				      .path = question_path,
 				      .done = question_done,
 				      .arg = &question};
-	return question.n ? docker_sweep(self->docker, DOCKER_INSPECT, &job) : 0;
+	return question.n ? docker_get_many(self->docker, DOCKER_INSPECT, &job) : 0;
 }
 
 void stats_cpus_bound(const struct stats_baseline *baseline, struct stats *stats)

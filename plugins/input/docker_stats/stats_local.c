@@ -241,7 +241,7 @@ static int run_round(struct local_round *round)
 				      .path = inspect_path,
 				      .done = inspect_done,
 				      .arg = round};
-	int r = docker_sweep(local->docker, DOCKER_INSPECT, &job);
+	int r = docker_get_many(local->docker, DOCKER_INSPECT, &job);
 	if (r == 0)
 		open_all(round);
 	return r;

@@ -10,7 +10,7 @@
 #ifndef TALLYD_STATS_LOCAL_H
 #define TALLYD_STATS_LOCAL_H
 
-#include "docker_events.h"
+#include "docker/docker_events.h"
 #include "stats_baseline.h"
 
 enum stats_source { STATS_SOURCE_AUTO, STATS_SOURCE_API, STATS_SOURCE_CGROUP };

@@ -230,7 +230,7 @@ static int sweep_engine(struct docker_stats *self)
 		return 0;
 	int r = stats_cpus_learn(self);
 	if (r == 0)
-		r = docker_sweep(self->docker, DOCKER_STATS, &job);
+		r = docker_get_many(self->docker, DOCKER_STATS, &job);
 	if (r == 0)
 		blame_hung(self, tally_monotonic(self->ctx));
 	return r;

@@ -4,7 +4,7 @@
 #ifndef TALLYD_DOCKER_STATUS_H
 #define TALLYD_DOCKER_STATUS_H
 
-#include "docker_follow.h"
+#include "docker/docker_follow.h"
 #include "status_subjects.h"
 
 struct status_config {

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "docker_list.h"
+#include "docker/docker_list.h"
 #include "events_table.h"
 #include "base/json_writer.h"
 

@@ -6,8 +6,8 @@
 
 #include <tallyd/host.h>
 
-#include "docker_event.h"
-#include "match.h"
+#include "docker/docker_event.h"
+#include "docker/container_match.h"
 
 /* What the engine is asked for: no exec_*, since each health check makes three of them. */
 extern const char status_event_filters[];

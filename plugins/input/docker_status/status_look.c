@@ -199,7 +199,7 @@ static int inspect(struct look *look)
 				      .path = inspect_path,
 				      .done = inspect_done,
 				      .arg = look};
-	int r = docker_sweep(look->self->docker, DOCKER_INSPECT, &job);
+	int r = docker_get_many(look->self->docker, DOCKER_INSPECT, &job);
 	if (r == 0 && look->failed)
 		tally_log(look->self->ctx, TALLY_WARNING,
 			  "%u out of %u inspects failed, tried again the next time: %s",

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "docker_status.h"
-#include "row_memory.h"
+#include "state_file.h"
 #include "status_row.h"
 #include "status_table.h"
 
@@ -36,7 +36,7 @@ void status_memory_save(struct docker_status *self)
 	if (r == 0)
 		r = tally_batch_encode(self->ctx, batch, &bytes, &len);
 	if (r == 0)
-		r = row_memory_write(self->ctx, bytes, len);
+		r = state_file_write(self->ctx, bytes, len);
 	if (r < 0)
 		tally_log(self->ctx, TALLY_WARNING, "who is followed cannot be kept: %s",
 			  strerror(-r));
@@ -76,7 +76,7 @@ static void remember(struct docker_status *self, const struct tally_batch *batch
 void status_memory_load(struct docker_status *self)
 {
 	struct tally_batch *batch;
-	if (self->known.n > 0 || row_memory_read(self->ctx, &status_table, &batch) < 0)
+	if (self->known.n > 0 || state_file_read(self->ctx, &status_table, &batch) < 0)
 		return;
 	free(self->known.items);
 	self->known.items = calloc(batch->n_rows + 1, sizeof(struct subject));

@@ -7,7 +7,7 @@
 
 #include <tallyd/host.h>
 
-#include "docker_list.h"
+#include "docker/docker_list.h"
 #include "status_facts.h"
 #include "status_table.h"
 

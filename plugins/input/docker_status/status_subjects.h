@@ -6,7 +6,7 @@
 
 #include <tallyd/host.h>
 
-#include "docker_list.h"
+#include "docker/docker_list.h"
 
 struct subject {
 	char id[DOCKER_ID_MAX + 1];

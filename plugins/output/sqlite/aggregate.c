@@ -17,7 +17,7 @@
 #include "feed.h"
 #include "parts.h"
 #include "schema.h"
-#include "store_totals.h"
+#include "store/totals.h"
 
 /* Parameters after those of the filters. */
 enum { AGGREGATE_SERIES, AGGREGATE_FROM, AGGREGATE_TO };

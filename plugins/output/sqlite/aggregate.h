@@ -3,9 +3,9 @@
 #define TALLYD_SQLITE_AGGREGATE_H
 
 #include "readers.h"
-#include "store_answer.h"
-#include "store_coverage.h"
-#include "store_question.h"
+#include "store/result_builder.h"
+#include "store/rollup_plan.h"
+#include "store/bound_query.h"
 
 int aggregate_run(struct reader *reader, const struct question *question,
 		  const struct coverage *coverage, struct answer *answer);

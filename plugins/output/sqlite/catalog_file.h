@@ -3,7 +3,7 @@
 #define TALLYD_SQLITE_CATALOG_FILE_H
 
 #include <sqlite3.h>
-#include "store_catalog.h"
+#include "store/catalog.h"
 
 /* Reads all tables from the file; writes one, replacing what was there. */
 int catalog_load(struct tally_ctx *ctx, struct catalog *catalog, sqlite3 *db);

@@ -8,7 +8,7 @@
 #include <sqlite3.h>
 #include <tallyd/host.h>
 
-#include "store_question.h"
+#include "store/bound_query.h"
 
 #define CONDITION_FREE(question) ((int)(question)->query->n_filters + 1)
 

@@ -3,8 +3,8 @@
 #define TALLYD_SQLITE_FEED_H
 
 #include <sqlite3.h>
-#include "store_catalog.h"
-#include "store_sheet.h"
+#include "store/catalog.h"
+#include "store/aggregator.h"
 
 /* Room for the row at hand. */
 struct feed {

@@ -8,8 +8,8 @@
 #include <sqlite3.h>
 #include <tallyd/host.h>
 
-#include "store_catalog.h"
-#include "store_clock.h"
+#include "store/catalog.h"
+#include "store/store_clock.h"
 
 /* Reads the row, or makes it where there is none: as far as rows go, else by the clock. */
 int kept_clock_begin(struct tally_ctx *ctx, sqlite3 *db, struct catalog *catalog,

@@ -9,7 +9,7 @@
 #include <tallyd/host.h>
 
 #include "schema.h"
-#include "store_catalog.h"
+#include "store/catalog.h"
 
 int marks_load(struct tally_ctx *ctx, sqlite3 *db, const char *table, struct marks *ret);
 int marks_set_rolled_to(struct tally_ctx *ctx, sqlite3 *db, const char *table,

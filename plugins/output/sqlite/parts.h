@@ -7,7 +7,7 @@
 #define TALLYD_SQLITE_PARTS_H
 
 #include "schema.h"
-#include "store_sheet.h"
+#include "store/aggregator.h"
 
 /* What must be read for a field's parts. */
 uint8_t parts_needed(const struct sheet_field *field);

@@ -10,7 +10,7 @@
 #include <tallyd/host.h>
 
 #include "marks.h"
-#include "store_catalog.h"
+#include "store/catalog.h"
 
 /* How long a minute stays open for rows that are still on their way. */
 #define ROLLUP_GRACE INT64_C(60000000000)

@@ -3,8 +3,8 @@
 #define TALLYD_SQLITE_SCAN_H
 
 #include "readers.h"
-#include "store_answer.h"
-#include "store_question.h"
+#include "store/result_builder.h"
+#include "store/bound_query.h"
 
 int scan_run(struct reader *reader, const struct question *question, struct answer *answer);
 

@@ -16,8 +16,8 @@
 #include <sqlite3.h>
 #include <tallyd/host.h>
 
-#include "store_catalog.h"
-#include "store_schema.h"
+#include "store/catalog.h"
+#include "store/rollup_parts.h"
 
 /* Of a tag, for sqlite3_str_appendf(): its alias and its name.  NULL comes after all text. */
 #define SCHEMA_KEY "ifnull(%s\"%w\", x'')"

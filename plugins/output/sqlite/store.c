@@ -24,9 +24,9 @@
 #include "retention.h"
 #include "scan.h"
 #include "schema.h"
-#include "store_answer.h"
-#include "store_coverage.h"
-#include "store_question.h"
+#include "store/result_builder.h"
+#include "store/rollup_plan.h"
+#include "store/bound_query.h"
 
 /* A file beside the database, since SQLite's own locks are dropped whenever any descriptor of the
  * database itself is closed. */

@@ -14,8 +14,8 @@
 
 #include "place.h"
 #include "readers.h"
-#include "store_catalog.h"
-#include "store_clock.h"
+#include "store/catalog.h"
+#include "store/store_clock.h"
 #include "upkeep.h"
 #include "writer.h"
 

@@ -7,7 +7,7 @@
 #ifndef TALLYD_SQLITE_UPKEEP_H
 #define TALLYD_SQLITE_UPKEEP_H
 
-#include "store_rounds.h"
+#include "store/periodic_task.h"
 
 struct store;
 

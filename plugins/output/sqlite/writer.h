@@ -9,7 +9,7 @@
 #include <sqlite3.h>
 #include <tallyd/host.h>
 
-#include "store_catalog.h"
+#include "store/catalog.h"
 
 struct writer_table;
 

@@ -13,7 +13,7 @@
 #include "database.h"
 #include "marks.h"
 #include "schema.h"
-#include "store_clock.h"
+#include "store/store_clock.h"
 
 enum { WRITER_KEY_SIZE = 4096 };
 

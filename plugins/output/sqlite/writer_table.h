@@ -6,7 +6,7 @@
 #include <tallyd/host.h>
 
 #include "series.h"
-#include "store_catalog.h"
+#include "store/catalog.h"
 
 struct writer_table {
 	struct writer_table *next;

@@ -19,7 +19,7 @@
 #include "base/cleanup.h"
 #include "feed.h"
 #include "marks.h"
-#include "pg_value.h"
+#include "pg/pg_value.h"
 #include "readers.h"
 #include "stream.h"
 

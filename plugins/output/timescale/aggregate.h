@@ -2,8 +2,8 @@
 #ifndef TALLYD_TIMESCALE_AGGREGATE_H
 #define TALLYD_TIMESCALE_AGGREGATE_H
 
-#include "pg_connection.h"
-#include "store_question.h"
+#include "pg/pg_connection.h"
+#include "store/bound_query.h"
 
 /* On a connection that is in no transaction. */
 int aggregate_run(struct pg_connection *pg, const struct question *question, tally_rows_fn *rows,

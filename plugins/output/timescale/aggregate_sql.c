@@ -5,7 +5,7 @@
 #include "aggregate_sql.h"
 
 #include "condition.h"
-#include "pg_value.h"
+#include "pg/pg_value.h"
 
 static const struct tally_table *aggregate_table(const struct aggregate_sql *a)
 {

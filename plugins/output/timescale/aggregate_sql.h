@@ -3,8 +3,8 @@
 #define TALLYD_TIMESCALE_AGGREGATE_SQL_H
 
 #include "parameters.h"
-#include "store_coverage.h"
-#include "store_totals.h"
+#include "store/rollup_plan.h"
+#include "store/totals.h"
 
 /* One statement under construction. */
 struct aggregate_sql {

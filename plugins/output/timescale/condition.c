@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "pg_value.h"
+#include "pg/pg_value.h"
 #include "schema.h"
 
 struct condition {

@@ -3,7 +3,7 @@
 #define TALLYD_TIMESCALE_CONDITION_H
 
 #include "parameters.h"
-#include "store_question.h"
+#include "store/bound_query.h"
 
 enum condition_side { CONDITION_TAGS = 1, CONDITION_FIELDS = 2 };
 

@@ -7,7 +7,7 @@
 #ifndef TALLYD_TIMESCALE_DEAD_SERIES_H
 #define TALLYD_TIMESCALE_DEAD_SERIES_H
 
-#include "pg_connection.h"
+#include "pg/pg_connection.h"
 #include "schema.h"
 
 /* Looks at every series: for after a day was deleted, not for every round. */

@@ -1,5 +1,5 @@
 /* Rows as COPY BINARY's tuples, and columns as binary arrays for unnest(). */
-#include "pg_value.h"
+#include "pg/pg_value.h"
 #include "writer.h"
 
 static char *encode_nanos(char *to, const struct writer_part *part, uint32_t row)

@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "store_schema.h"
+#include "store/rollup_parts.h"
 
 enum { FEED_FIELDS = 2 };
 

@@ -2,8 +2,8 @@
 #ifndef TALLYD_TIMESCALE_FEED_H
 #define TALLYD_TIMESCALE_FEED_H
 
-#include "store_catalog.h"
-#include "store_sheet.h"
+#include "store/catalog.h"
+#include "store/aggregator.h"
 #include "stream.h"
 
 /* Room for the row at hand. */

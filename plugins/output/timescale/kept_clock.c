@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "pg_value.h"
+#include "pg/pg_value.h"
 #include "server_time.h"
 
 #define KEPT_MICRO 1000

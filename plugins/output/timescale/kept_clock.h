@@ -5,8 +5,8 @@
 #ifndef TALLYD_TIMESCALE_KEPT_CLOCK_H
 #define TALLYD_TIMESCALE_KEPT_CLOCK_H
 
-#include "pg_connection.h"
-#include "store_clock.h"
+#include "pg/pg_connection.h"
+#include "store/store_clock.h"
 
 /* Makes the row where there is none: as far as the store was maintained, else by the database's
  * clock.  What this role may not do it leaves to one that may. */

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "pg_value.h"
+#include "pg/pg_value.h"
 
 #define MARKS_SECOND INT64_C(1000000000)
 

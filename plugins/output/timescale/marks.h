@@ -5,7 +5,7 @@
 #ifndef TALLYD_TIMESCALE_MARKS_H
 #define TALLYD_TIMESCALE_MARKS_H
 
-#include "pg_connection.h"
+#include "pg/pg_connection.h"
 #include "schema.h"
 
 /* For pg_ask(): the statement and its one parameter; and what its answer says. */

@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "pg_value.h"
+#include "pg/pg_value.h"
 
 /* "tall" as a number: the first key of all our advisory locks. */
 #define MIGRATION_LOCK "1952541804, 0"

@@ -6,7 +6,7 @@
 #ifndef TALLYD_TIMESCALE_MIGRATION_H
 #define TALLYD_TIMESCALE_MIGRATION_H
 
-#include "pg_connection.h"
+#include "pg/pg_connection.h"
 
 struct migration {
 	int version; /* 0 ends the list */

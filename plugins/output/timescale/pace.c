@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store_schema.h"
+#include "store/rollup_parts.h"
 
 #define PACE_LONG_STEP INT64_C(500000000)    /* ns */
 #define PACE_SHORT_STEP (PACE_LONG_STEP / 2) /* a twofold one is not long */

@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-#include "pg_value.h"
+#include "pg/pg_value.h"
 
 void parameters_done(struct parameters *parameters)
 {

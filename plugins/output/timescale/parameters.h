@@ -5,7 +5,7 @@
 #ifndef TALLYD_TIMESCALE_PARAMETERS_H
 #define TALLYD_TIMESCALE_PARAMETERS_H
 
-#include "pg_connection.h"
+#include "pg/pg_connection.h"
 #include "base/strbuf.h"
 
 enum { PARAMETERS_MAX = 512 };

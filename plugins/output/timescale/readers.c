@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "pg_value.h"
+#include "pg/pg_value.h"
 
 #define READERS_PAUSE INT64_C(1000000000)
 #define READERS_TIMEOUT INT64_C(60000000000) /* no query's deadline is this far */

@@ -9,7 +9,7 @@
 
 #include <pthread.h>
 
-#include "pg_connection.h"
+#include "pg/pg_connection.h"
 
 enum { READERS_MAX = 64 };
 

@@ -11,7 +11,7 @@
 
 #include "marks.h"
 #include "pace.h"
-#include "store_clock.h"
+#include "store/store_clock.h"
 
 struct retention {
 	struct pg_connection *pg;

@@ -10,7 +10,7 @@
 #include <inttypes.h>
 
 #include "cut.h"
-#include "pg_value.h"
+#include "pg/pg_value.h"
 #include "rollup_sql.h"
 
 /* Rows this close to deleted ones may lack the sample that their counters go on from. */

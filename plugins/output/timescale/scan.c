@@ -13,7 +13,7 @@
 
 #include "base/cleanup.h"
 #include "condition.h"
-#include "pg_value.h"
+#include "pg/pg_value.h"
 #include "readers.h"
 #include "schema.h"
 

@@ -2,8 +2,8 @@
 #ifndef TALLYD_TIMESCALE_SCAN_H
 #define TALLYD_TIMESCALE_SCAN_H
 
-#include "pg_connection.h"
-#include "store_answer.h"
+#include "pg/pg_connection.h"
+#include "store/result_builder.h"
 
 /* In a transaction of its own, which whoever gives the connection back ends if it is still open. */
 int scan_run(struct pg_connection *pg, const struct question *question, struct answer *answer);

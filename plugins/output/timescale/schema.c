@@ -9,7 +9,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "pg_value.h"
+#include "pg/pg_value.h"
 #include "schema_sql.h"
 
 uint16_t schema_part_type(const struct tally_column *column, enum schema_part part)

@@ -16,11 +16,11 @@
 #ifndef TALLYD_TIMESCALE_SCHEMA_H
 #define TALLYD_TIMESCALE_SCHEMA_H
 
-#include "pg_connection.h"
+#include "pg/pg_connection.h"
 #include "base/strbuf.h"
 #include "server.h"
-#include "store_catalog.h"
-#include "store_schema.h"
+#include "store/catalog.h"
+#include "store/rollup_parts.h"
 
 /* The index on a tag holds shorter texts only: a page's third is the most that any could. */
 enum { SCHEMA_INDEXED_BYTES = 2048 };

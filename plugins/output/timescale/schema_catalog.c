@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "pg_value.h"
+#include "pg/pg_value.h"
 #include "schema.h"
 
 static const char *const catalog_kinds[] = {"", "series", "state", "log", NULL};

@@ -6,7 +6,7 @@
 #include <tallyd/query.h>
 
 #include "cut.h"
-#include "pg_value.h"
+#include "pg/pg_value.h"
 
 /* ---- Columns ------------------------------------------------------------------ */
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pg_value.h"
+#include "pg/pg_value.h"
 #include "schema_sql.h"
 
 enum { VIEW_SUFFIX, VIEW_LIST, VIEW_LACKING, VIEW_FOREIGN, VIEW_NO_SCHEMA };

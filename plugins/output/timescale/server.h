@@ -5,7 +5,7 @@
 #ifndef TALLYD_TIMESCALE_SERVER_H
 #define TALLYD_TIMESCALE_SERVER_H
 
-#include "pg_connection.h"
+#include "pg/pg_connection.h"
 
 enum server_mode {
 	SERVER_PLAIN,  /* PostgreSQL: daily partitions */

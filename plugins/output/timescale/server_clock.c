@@ -8,7 +8,7 @@
 
 #include "server_time.h"
 #include "store.h"
-#include "store_clock.h"
+#include "store/store_clock.h"
 
 #define CLOCK_SECOND INT64_C(1000000000)
 #define CLOCK_ASK (60 * CLOCK_SECOND)   /* again after */

@@ -6,7 +6,7 @@
 #ifndef TALLYD_TIMESCALE_SERVER_CLOCK_H
 #define TALLYD_TIMESCALE_SERVER_CLOCK_H
 
-#include "pg_connection.h"
+#include "pg/pg_connection.h"
 
 struct server_clock {
 	int64_t server, here, monotonic; /* all three at one moment; monotonic 0: never */

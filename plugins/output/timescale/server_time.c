@@ -1,6 +1,6 @@
 #include "server_time.h"
 
-#include "pg_value.h"
+#include "pg/pg_value.h"
 
 int server_time_read(struct pg_connection *pg, int64_t *ret)
 {

@@ -2,7 +2,7 @@
 #ifndef TALLYD_TIMESCALE_SERVER_TIME_H
 #define TALLYD_TIMESCALE_SERVER_TIME_H
 
-#include "pg_connection.h"
+#include "pg/pg_connection.h"
 
 int server_time_read(struct pg_connection *pg, int64_t *ret); /* ns since 1970 */
 

@@ -13,7 +13,7 @@
 #include "kept_clock.h"
 #include "migration.h"
 #include "scan.h"
-#include "store_answer.h"
+#include "store/result_builder.h"
 
 #define STORE_RELOAD INT64_C(1000000000) /* not more often, for names that are not known */
 #define STORE_TABLES INT64_C(5000000000) /* deadline of store_tables() */

@@ -10,11 +10,11 @@
 
 #include "dead_letter.h"
 #include "lanes.h"
-#include "pg_value.h"
+#include "pg/pg_value.h"
 #include "readers.h"
 #include "schema.h"
 #include "server.h"
-#include "store_catalog.h"
+#include "store/catalog.h"
 #include "upkeep.h"
 
 /* As the plugin declares them. */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
-#include "pg_value.h"
+#include "pg/pg_value.h"
 
 enum { STREAM_PAGE = 2000 };
 

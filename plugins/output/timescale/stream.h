@@ -7,7 +7,7 @@
 #define TALLYD_TIMESCALE_STREAM_H
 
 #include "parameters.h"
-#include "store_order.h"
+#include "store/radix_sort.h"
 
 struct stream {
 	struct pg_connection *pg; /* NULL: not open, and at its end */

@@ -10,7 +10,7 @@
 
 #include "base/cleanup.h"
 #include "command.h"
-#include "pg_conninfo.h"
+#include "pg/pg_conninfo.h"
 #include "store.h"
 
 #define OPTION(key) .name = #key, .offset = offsetof(struct timescale_config, key)

@@ -11,11 +11,11 @@
 #define TALLYD_TIMESCALE_UPKEEP_H
 
 #include "pace.h"
-#include "pg_connection.h"
+#include "pg/pg_connection.h"
 #include "server.h"
 #include "server_clock.h"
-#include "store_clock.h"
-#include "store_rounds.h"
+#include "store/store_clock.h"
+#include "store/periodic_task.h"
 
 struct store;
 

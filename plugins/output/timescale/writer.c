@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pg_value.h"
+#include "pg/pg_value.h"
 
 /* ---- The connection ----------------------------------------------------------- */
 

@@ -9,7 +9,7 @@
 
 #include "dead_letter.h"
 #include "keys.h"
-#include "pg_connection.h"
+#include "pg/pg_connection.h"
 #include "base/strbuf.h"
 #include "schema.h"
 #include "server_clock.h"

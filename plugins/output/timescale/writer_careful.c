@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "cut.h"
-#include "pg_value.h"
+#include "pg/pg_value.h"
 #include "writer.h"
 
 /* What an insert's parameter holds. */

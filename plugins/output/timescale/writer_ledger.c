@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "pg_value.h"
+#include "pg/pg_value.h"
 #include "writer.h"
 
 static bool ledger_is_same(const struct tally_entry *a, const struct tally_entry *b)

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "pg_value.h"
-#include "store_clock.h"
+#include "pg/pg_value.h"
+#include "store/store_clock.h"
 #include "writer.h"
 
 /* ---- Rows --------------------------------------------------------------------- */

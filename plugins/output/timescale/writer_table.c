@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pg_value.h"
+#include "pg/pg_value.h"
 #include "writer.h"
 
 static bool writer_is_state(const struct writer_table *table)

@@ -1,0 +1,389 @@
+#include "docker/docker.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "docker/docker_request.h"
+#include "file_check.h"
+#include "base/json_map.h"
+#include "base/json_trim.h"
+
+enum { DOCKER_MAX_VERSION = 64 << 10 };
+
+struct docker {
+	struct tally_ctx *ctx;
+	const struct docker_config *config;
+	struct docker_endpoint endpoint;
+	struct docker_fetch *fetch; /* NULL: disconnected */
+	unsigned api;               /* 0: not known */
+	bool trims_told;            /* that what is too long is trimmed */
+	bool lost;                  /* the connection was; another engine may be there now */
+};
+
+/* A sweep, or a single get, with what it needs beside the caller's job. */
+struct docker_calls {
+	struct docker *docker;
+	enum docker_call call;
+	const struct fetch_job *job;
+};
+
+unsigned docker_api(const struct docker *docker)
+{
+	return docker->api;
+}
+
+const char *docker_endpoint(const struct docker *docker)
+{
+	return docker->endpoint.text;
+}
+
+/* ---- Asking ---- */
+
+static void add_version(void *arg, uint32_t i, char ret[FETCH_PATH_SIZE])
+{
+	const struct docker_calls *calls = arg;
+	size_t len = 0;
+	if (calls->call != DOCKER_VERSION)
+		len = (size_t)snprintf(ret, FETCH_PATH_SIZE, "/v1.%u", calls->docker->api);
+	char path[FETCH_PATH_SIZE] = "";
+	calls->job->path(calls->job->arg, i, path);
+	snprintf(ret + len, FETCH_PATH_SIZE - len, "%s", path);
+}
+
+/* An answer that is late or too long says nothing about the connection. */
+static bool is_lost(int error)
+{
+	return error && error != ETIMEDOUT && error != EMSGSIZE && error != ENOMEM;
+}
+
+/* A 404 is an answer: the container is gone. */
+void docker_count_fault(struct docker *docker, enum docker_call call,
+			const struct fetch_answer *answer)
+{
+	if (answer->error || (answer->status != 200 && answer->status != 404))
+		tally_count(docker->ctx, DOCKER_CALLS + (uint32_t)call, 1);
+	if (answer->status == 400 || is_lost(answer->error))
+		docker->lost = true;
+}
+
+void docker_count(struct docker *docker, enum docker_call call, const struct fetch_answer *answer)
+{
+	uint32_t metric = call;
+	tally_count(docker->ctx, metric, 1);
+	if (answer->took > 0)
+		tally_count(docker->ctx, 2 * DOCKER_CALLS + metric, (uint64_t)answer->took);
+	docker_count_fault(docker, call, answer);
+}
+
+/* Once, until no list needs it. */
+static void tell_trimmed(struct docker *docker, enum docker_call call, uint32_t trimmed)
+{
+	bool told = docker->trims_told;
+	if (trimmed)
+		tally_count(docker->ctx, DOCKER_METRIC_TEXTS_CUT, trimmed);
+	if (call == DOCKER_LIST || call == DOCKER_IMAGES)
+		docker->trims_told = trimmed > 0;
+	if (trimmed && !told)
+		tally_log(docker->ctx, TALLY_WARNING,
+			  "%s: an answer is too long: %u labels and other texts in it are cut at "
+			  "%d bytes or left out beyond %d bytes of one container",
+			  docker->endpoint.text, trimmed, JSON_TRIM_STRING, JSON_TRIM_MEMBERS);
+}
+
+static void count_answer(void *arg, uint32_t i, struct fetch_answer *answer)
+{
+	struct docker_calls *calls = arg;
+	docker_count(calls->docker, calls->call, answer);
+	tell_trimmed(calls->docker, calls->call, answer->trimmed);
+	calls->job->done(calls->job->arg, i, answer);
+}
+
+int docker_check_request(struct docker *docker, enum docker_call call, const char *path)
+{
+	if (docker_request_is_listed(call, path))
+		return 0;
+	return tally_fail(docker->ctx, EPERM,
+			  "GET %s is not asked: it is not among the requests that are listed",
+			  path);
+}
+
+/* Before the first is sent. */
+static int check_requests(struct docker *docker, enum docker_call call, const struct fetch_job *job)
+{
+	int r = 0;
+	for (uint32_t i = 0; i < job->n && r == 0; i++) {
+		char path[FETCH_PATH_SIZE] = "";
+		job->path(job->arg, i, path);
+		r = docker_check_request(docker, call, path);
+	}
+	return r;
+}
+
+/* One huge label must not cost all others their place in the answer.  Which tags an image has is
+ * never cut short: what is missing would be taken for removed. */
+static const struct json_trim *trim_of(enum docker_call call)
+{
+	static const char *const keep[] = {"com.docker.compose.project",
+					   "com.docker.compose.service", NULL};
+	static const struct json_trim containers = {.keep = keep}, images = {.whole_arrays = true};
+	if (call == DOCKER_LIST || call == DOCKER_INSPECT)
+		return &containers;
+	return call == DOCKER_IMAGES ? &images : NULL;
+}
+
+int docker_get_many(struct docker *docker, enum docker_call call, const struct fetch_job *job)
+{
+	struct docker_calls calls = {docker, call, job};
+	struct fetch_job counted = *job;
+	counted.timeout = docker->config->timeout;
+	counted.trim = trim_of(call);
+	counted.path = add_version;
+	counted.done = count_answer;
+	counted.arg = &calls;
+	int r = check_requests(docker, call, job);
+	if (r < 0)
+		return r;
+	r = fetch_run(docker->fetch, &counted);
+	if (r == -ENOMEM)
+		return tally_fail(docker->ctx, ENOMEM, "no memory to ask the engine");
+	return r;
+}
+
+/* The engine's own words: {"message":"…"} or plain text, without what could spoil a log line. */
+static void explain_status(const struct fetch_answer *answer, char ret[FETCH_REASON_SIZE])
+{
+	static const struct json_member members[] = {{.key = "message", .rule = JSON_MAP_TEXT},
+						     {0}};
+	auto_free char *body = strdup(answer->body);
+	struct json_text message = {0};
+	const struct json_slots slots = {.texts = &message};
+	size_t offset;
+	if (!body || json_map_document(body, strlen(body), members, &slots, &offset))
+		message.at = NULL;
+	snprintf(ret, FETCH_REASON_SIZE, "HTTP %d: %.250s", answer->status,
+		 message.at ? message.at : answer->body);
+	for (char *c = ret; *c; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = ' ';
+}
+
+void docker_explain(const struct fetch_answer *answer, char ret[FETCH_REASON_SIZE])
+{
+	if (answer->error)
+		snprintf(ret, FETCH_REASON_SIZE, "%s", answer->reason);
+	else
+		explain_status(answer, ret);
+}
+
+/* ---- One request ---- */
+
+struct docker_one {
+	struct docker *docker;
+	const char *path;
+	int result;
+	char *body;
+	size_t len;
+};
+
+static void one_path(void *arg, uint32_t i, char ret[FETCH_PATH_SIZE])
+{
+	const struct docker_one *one = arg;
+	(void)i;
+	snprintf(ret, FETCH_PATH_SIZE, "%s", one->path);
+}
+
+static void one_done(void *arg, uint32_t i, struct fetch_answer *answer)
+{
+	struct docker_one *one = arg;
+	char reason[FETCH_REASON_SIZE];
+	(void)i;
+	if (!answer->error && answer->status == 200) {
+		if (answer->len == 0) {
+			one->result =
+				tally_fail(one->docker->ctx, EBADMSG, "%s: GET %s: no content",
+					   one->docker->endpoint.text, one->path);
+			return;
+		}
+		one->body = TAKE(answer->body);
+		one->len = answer->len;
+		return;
+	}
+	docker_explain(answer, reason);
+	int error = answer->error ? answer->error : (answer->status == 404 ? ENOENT : EPROTO);
+	if (answer->error && answer->len == 0)
+		one->result = tally_fail(one->docker->ctx, error, "%s: %s",
+					 one->docker->endpoint.text, reason);
+	else
+		one->result = tally_fail(one->docker->ctx, error, "%s: GET %s: %s",
+					 one->docker->endpoint.text, one->path, reason);
+}
+
+int docker_get(struct docker *docker, enum docker_call call, const char *path, size_t max_bytes,
+	       char **ret, size_t *ret_len)
+{
+	struct docker_one one = {.docker = docker, .path = path};
+	struct fetch_job job = {.n = 1,
+				.at_once = 1,
+				.max_bytes = max_bytes,
+				.path = one_path,
+				.done = one_done,
+				.arg = &one};
+	int r = docker_get_many(docker, call, &job);
+	if (r < 0 || one.result < 0)
+		return r < 0 ? r : one.result;
+	*ret = one.body;
+	*ret_len = one.len;
+	return 0;
+}
+
+/* ---- The version ---- */
+
+/* "1.41" → 41; 0: something else. */
+static unsigned api_number(const struct json_text *text)
+{
+	unsigned number = 0;
+	if (!text->at || strncmp(text->at, "1.", 2) != 0 || text->len < 3 || text->len > 5)
+		return 0;
+	for (const char *c = text->at + 2; *c; c++) {
+		if (*c < '0' || *c > '9')
+			return 0;
+		number = number * 10 + (unsigned)(*c - '0');
+	}
+	return number;
+}
+
+static bool read_versions(char *body, size_t len, unsigned *ret_api, unsigned *ret_oldest)
+{
+	static const struct json_member members[] = {
+		{.key = "ApiVersion", .rule = JSON_MAP_TEXT, .slot = 0},
+		{.key = "MinAPIVersion", .rule = JSON_MAP_TEXT, .slot = 1},
+		{0},
+	};
+	struct json_text texts[2] = {0};
+	const struct json_slots slots = {.texts = texts};
+	size_t offset;
+	if (json_map_document(body, len, members, &slots, &offset))
+		return false;
+	*ret_api = api_number(&texts[0]);
+	*ret_oldest = api_number(&texts[1]);
+	return *ret_api > 0;
+}
+
+static int negotiate(struct docker *docker)
+{
+	auto_free char *body = NULL;
+	size_t len = 0;
+	unsigned api, oldest;
+	int r = docker_get(docker, DOCKER_VERSION, "/version", DOCKER_MAX_VERSION, &body, &len);
+	if (r < 0)
+		return r;
+	if (!read_versions(body, len, &api, &oldest))
+		return tally_fail(docker->ctx, EPROTO,
+				  "%s: GET /version: no ApiVersion in the answer: is it a Docker "
+				  "Engine?",
+				  docker->endpoint.text);
+	if (api < DOCKER_API_OLDEST || oldest > DOCKER_API_NEWEST)
+		return tally_fail(
+			docker->ctx, EPROTONOSUPPORT,
+			"%s: the engine speaks API 1.%u to 1.%u, this plugin 1.%d to 1.%d",
+			docker->endpoint.text, oldest, api, DOCKER_API_OLDEST, DOCKER_API_NEWEST);
+	docker->api = api < DOCKER_API_NEWEST ? api : DOCKER_API_NEWEST;
+	docker->lost = false;
+	tally_log(docker->ctx, TALLY_INFO, "%s: connected, API 1.%u", docker->endpoint.text,
+		  docker->api);
+	return 0;
+}
+
+void docker_target(const struct docker *docker, struct docker_target *ret)
+{
+	const struct docker_config *config = docker->config;
+	*ret = (struct docker_target){.endpoint = &docker->endpoint,
+				      .tls = {config->tls_ca, config->tls_cert, config->tls_key},
+				      .timeout = config->timeout};
+}
+
+int docker_connect(struct docker *docker)
+{
+	struct docker_target reach;
+	docker_target(docker, &reach);
+	if (!docker->fetch) {
+		int r = fetch_create(reach.endpoint, &reach.tls, tally_stop_fd(docker->ctx),
+				     &docker->fetch);
+		if (r < 0)
+			return tally_fail(docker->ctx, -r, "cannot set up the client: %s",
+					  strerror(-r));
+	}
+	return docker->api && !docker->lost ? 0 : negotiate(docker);
+}
+
+void docker_disconnect(struct docker *docker)
+{
+	fetch_destroy(docker->fetch);
+	docker->fetch = NULL;
+	docker->api = 0;
+}
+
+/* ---- Making and unmaking ---- */
+
+static int check_tls(const struct docker *docker)
+{
+	const struct docker_config *config = docker->config;
+	if (!docker->endpoint.tls && (config->tls_ca || config->tls_cert || config->tls_key))
+		return tally_fail(docker->ctx, EINVAL,
+				  "tls_ca, tls_cert and tls_key need an https:// endpoint, not %s",
+				  config->endpoint);
+	if (!config->tls_cert != !config->tls_key)
+		return tally_fail(docker->ctx, EINVAL, "tls_cert and tls_key need each other");
+	return 0;
+}
+
+int docker_check_files(struct tally_ctx *ctx, const struct docker_config *config)
+{
+	int r = file_check_read(ctx, "tls_ca", config->tls_ca);
+	if (r == 0)
+		r = file_check_read(ctx, "tls_cert", config->tls_cert);
+	return r == 0 ? file_check_read(ctx, "tls_key", config->tls_key) : r;
+}
+
+static int check(struct docker *docker)
+{
+	const struct docker_config *config = docker->config;
+	const char *problem = docker_endpoint_parse(config->endpoint, &docker->endpoint);
+	if (problem)
+		return tally_fail(docker->ctx, EINVAL, "endpoint: %s %s", config->endpoint,
+				  problem);
+	const char *unknown = match_check(&config->match);
+	if (unknown)
+		return tally_fail(docker->ctx, EINVAL,
+				  "include, exclude: \"%s\" is none of name=GLOB, image=GLOB, "
+				  "label=KEY, label=KEY=GLOB, state=GLOB",
+				  unknown);
+	return check_tls(docker);
+}
+
+int docker_create(struct tally_ctx *ctx, const struct docker_config *config, struct docker **ret)
+{
+	struct docker *docker = calloc(1, sizeof(*docker));
+	if (!docker)
+		return tally_fail(ctx, ENOMEM, "no memory");
+	docker->ctx = ctx;
+	docker->config = config;
+	int r = check(docker);
+	if (r < 0) {
+		free(docker);
+		return r;
+	}
+	*ret = docker;
+	return 0;
+}
+
+void docker_destroy(struct docker *docker)
+{
+	if (!docker)
+		return;
+	docker_disconnect(docker);
+	free(docker);
+}

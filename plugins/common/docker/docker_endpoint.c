@@ -1,0 +1,84 @@
+#include "docker/docker_endpoint.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/un.h>
+
+static const char *after(const char *text, const char *scheme)
+{
+	size_t len = strlen(scheme);
+	return strncmp(text, scheme, len) == 0 ? text + len : NULL;
+}
+
+static const char *parse_unix(const char *path, struct docker_endpoint *ret)
+{
+	if (path[0] != '/')
+		return "needs a full path (try unix:///var/run/docker.sock)";
+	if (strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+		return "is longer than a socket's path can be (107 bytes)";
+	snprintf(ret->path, sizeof(ret->path), "%s", path);
+	snprintf(ret->url, sizeof(ret->url), "http://localhost");
+	return NULL;
+}
+
+static bool is_port(const char *text)
+{
+	unsigned port = 0;
+	size_t len = strlen(text);
+	if (len < 1 || len > 5)
+		return false;
+	for (; *text; text++) {
+		if (*text < '0' || *text > '9')
+			return false;
+		port = port * 10 + (unsigned)(*text - '0');
+	}
+	return port >= 1 && port <= 65535;
+}
+
+/* Letters, digits, dots, dashes, or anything of an IPv6 address in brackets. */
+static bool is_host(const char *text, size_t len)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789.-_";
+	if (len > 2 && text[0] == '[' && text[len - 1] == ']')
+		return strspn(text + 1, "0123456789abcdefABCDEF:.") == len - 2;
+	return len > 0 && strspn(text, plain) >= len;
+}
+
+static const char *parse_tcp(const char *address, const char *scheme, struct docker_endpoint *ret)
+{
+	size_t len = strcspn(address, "/");
+	const char *colon = memrchr(address, ':', len);
+	char port[6];
+	if (address[len] && address[len + 1])
+		return "has a path behind its port: only host and port are asked for";
+	if (!colon || len - (size_t)(colon + 1 - address) >= sizeof(port))
+		return "needs a host and a port (try tcp://127.0.0.1:2375)";
+	snprintf(port, sizeof(port), "%.*s", (int)(address + len - colon - 1), colon + 1);
+	if (!is_port(port))
+		return "needs a port from 1 to 65535";
+	if (!is_host(address, (size_t)(colon - address)))
+		return "needs a host's name or address before the port";
+	snprintf(ret->url, sizeof(ret->url), "%s://%.*s", scheme, (int)len, address);
+	return NULL;
+}
+
+const char *docker_endpoint_parse(const char *text, struct docker_endpoint *ret)
+{
+	struct docker_endpoint endpoint = {0};
+	const char *rest, *problem = "begins with none of unix://, tcp://, https://";
+	if (strlen(text) > DOCKER_ENDPOINT_SIZE - sizeof("https://"))
+		return "is too long";
+	snprintf(endpoint.text, sizeof(endpoint.text), "%s", text);
+	if ((rest = after(text, "unix://")) != NULL) {
+		problem = parse_unix(rest, &endpoint);
+	} else if ((rest = after(text, "tcp://")) != NULL) {
+		problem = parse_tcp(rest, "http", &endpoint);
+	} else if ((rest = after(text, "https://")) != NULL) {
+		endpoint.tls = true;
+		problem = parse_tcp(rest, "https", &endpoint);
+	}
+	if (!problem)
+		*ret = endpoint;
+	return problem;
+}

@@ -1,0 +1,364 @@
+#include "docker/docker_events.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "docker/docker_list.h"
+#include "docker/docker_stream.h"
+#include "base/json_trim.h"
+
+static const int64_t second_ns = 1000000000;
+static const int64_t back_off_first = 500000000, back_off_last = INT64_C(30000000000);
+
+enum {
+	EVENTS_SEEN = 512,        /* more than an engine can repeat */
+	EVENTS_LINE_FIRST = 4096, /* most fit */
+};
+
+/* What was handed over lately, so that repeats are known. */
+struct seen_event {
+	int64_t time;
+	uint64_t name; /* a hash of action and id */
+};
+
+struct docker_events {
+	struct docker_events_setup setup;
+	struct docker_target reach;
+	struct docker_streams *streams;
+	struct docker_stream *stream; /* NULL: closed */
+	bool open;                    /* the engine has agreed */
+	unsigned news;
+	int64_t opened, deadline; /* monotonic ns; deadline: to agree until */
+	int64_t retry, back_off;  /* when closed: not before; and the pause after the next end */
+	int64_t last;             /* time of the last event; 0: none yet */
+	struct seen_event seen[EVENTS_SEEN];
+	uint32_t n_seen; /* ever */
+	char *line;
+	size_t len, size;
+	struct json_trim trim; /* of the line */
+	bool too_long;         /* the line: wait for its end */
+	char reason[DOCKER_ENDPOINT_SIZE + FETCH_REASON_SIZE];
+};
+
+bool docker_events_is_open(const struct docker_events *events)
+{
+	return events->open;
+}
+
+const char *docker_events_reason(const struct docker_events *events)
+{
+	return events->reason;
+}
+
+/* ---- Events ---- */
+
+/* FNV-1a. */
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+	for (; *text; text++)
+		hash = (hash ^ (unsigned char)*text) * UINT64_C(1099511628211);
+	return hash * UINT64_C(1099511628211);
+}
+
+static bool is_repeated(struct docker_events *events, const struct docker_event *event)
+{
+	uint64_t name = UINT64_C(14695981039346656037);
+	name = hash_text(name, event->action);
+	name = hash_text(name, event->detail);
+	name = hash_text(name, event->id);
+	for (uint32_t i = 0; i < EVENTS_SEEN && i < events->n_seen; i++)
+		if (events->seen[i].time == event->time && events->seen[i].name == name)
+			return true;
+	events->seen[events->n_seen++ % EVENTS_SEEN] = (struct seen_event){event->time, name};
+	return false;
+}
+
+/* What an event is about: read from as much of it as can be read. */
+static void left_out(struct docker_events *events, const struct docker_event *event,
+		     const char *problem)
+{
+	const struct json_text id = {event->id, strlen(event->id)};
+	bool known = docker_is_id(&id);
+	tally_log(events->setup.ctx, TALLY_WARNING, "%s: an event%s%.12s is left out: %s",
+		  docker_endpoint(events->setup.docker), known ? " of " : "",
+		  known ? event->id : "", problem);
+}
+
+/* Nothing that would be stored, so nobody needs to hear of it. */
+static void note_trimmed(struct docker_events *events, const struct docker_event *event)
+{
+	uint32_t n = events->trim.cut + events->trim.dropped;
+	if (n == 0)
+		return;
+	tally_count(events->setup.ctx, DOCKER_METRIC_TEXTS_CUT, n);
+	tally_log(events->setup.ctx, TALLY_DEBUG,
+		  "%s: %s of %.12s: %u long texts are cut or left out",
+		  docker_endpoint(events->setup.docker), event->action, event->id, n);
+}
+
+static void take_line(struct docker_events *events)
+{
+	struct docker_event event;
+	size_t offset = 0;
+	char too_long[48];
+	const char *problem = docker_event_parse(events->line, events->len, &event, &offset);
+	if (events->too_long) {
+		snprintf(too_long, sizeof(too_long), "longer than %d bytes", DOCKER_EVENTS_LINE);
+		problem = too_long;
+	}
+	if (problem) {
+		left_out(events, &event, problem);
+		return;
+	}
+	/* Some engines do not filter: what health checks and people execute is nobody's business.
+	 */
+	if (strncmp(event.action, "exec_", 5) == 0 || is_repeated(events, &event))
+		return;
+	note_trimmed(events, &event);
+	events->last = event.time;
+	events->news |= DOCKER_EVENTS_SOME;
+	events->setup.event(events->setup.arg, &event);
+}
+
+/* ---- Lines ---- */
+
+static bool line_reserve(struct docker_events *events, size_t wanted)
+{
+	size_t size = events->size ? events->size : EVENTS_LINE_FIRST;
+	while (size < wanted)
+		size *= 2;
+	if (size == events->size)
+		return true;
+	char *grown = realloc(events->line, size);
+	if (!grown)
+		return false;
+	events->line = grown;
+	events->size = size;
+	return true;
+}
+
+/* Among the attributes are all labels of the container, which may be huge. */
+static const char *const kept_attributes[] = {
+	"name",    "image",        "exitCode",          "signal",
+	"oldName", "execDuration", "containerExitCode", "health_status",
+	NULL};
+
+static void line_begin(struct docker_events *events)
+{
+	events->len = 0;
+	events->too_long = false;
+	json_trim_init(&events->trim, kept_attributes);
+}
+
+static void line_add(struct docker_events *events, const char *data, size_t len)
+{
+	if (events->too_long || !line_reserve(events, events->len + len)) {
+		events->too_long = true;
+		return;
+	}
+	json_trim_feed(&events->trim, events->line, &events->len, data, len);
+	events->too_long = events->len > DOCKER_EVENTS_LINE;
+}
+
+static void line_end(struct docker_events *events)
+{
+	bool blank = events->len == 0 || (events->len == 1 && events->line[0] == '\r');
+	if (events->too_long || !blank)
+		take_line(events);
+	line_begin(events);
+}
+
+static bool on_data(void *arg, char *data, size_t len)
+{
+	struct docker_events *events = arg;
+	while (len > 0) {
+		const char *end = memchr(data, '\n', len);
+		size_t part = end ? (size_t)(end - data) : len;
+		line_add(events, data, part);
+		if (end)
+			line_end(events);
+		part += end != NULL;
+		data += part;
+		len -= part;
+	}
+	return true;
+}
+
+static void on_opened(void *arg)
+{
+	struct docker_events *events = arg;
+	events->open = true;
+	events->opened = tally_monotonic(events->setup.ctx);
+	events->news |= DOCKER_EVENTS_OPENED;
+}
+
+/* ---- Opening and ending ---- */
+
+/* A little at random, so that many daemons do not ask at once; a third more at most. */
+static int64_t spread(struct docker_events *events, int64_t pause)
+{
+	uint64_t hash = (uint64_t)tally_monotonic(events->setup.ctx);
+	hash = hash_text(hash, events->setup.ctx->machine);
+	return pause + (int64_t)((hash >> 8) % (uint64_t)(pause / 3));
+}
+
+static void end(struct docker_events *events)
+{
+	int64_t now = tally_monotonic(events->setup.ctx);
+	events->stream = NULL;
+	if (events->open && now - events->opened > back_off_last)
+		events->back_off = back_off_first;
+	events->retry = now + spread(events, events->back_off);
+	events->back_off *= 2;
+	if (events->back_off > back_off_last)
+		events->back_off = back_off_last;
+	events->open = false;
+	events->news |= DOCKER_EVENTS_LOST;
+	line_begin(events);
+}
+
+static void explain(struct docker_events *events, const char *what)
+{
+	snprintf(events->reason, sizeof(events->reason), "%s: events: %s",
+		 docker_endpoint(events->setup.docker), what);
+}
+
+static void on_ended(void *arg, const struct fetch_answer *ended)
+{
+	struct docker_events *events = arg;
+	char reason[FETCH_REASON_SIZE] = "the stream ended";
+	if (ended->error || ended->status != 200)
+		docker_explain(ended, reason);
+	explain(events, reason);
+	end(events);
+}
+
+static const struct stream_calls event_calls = {
+	.opened = on_opened, .data = on_data, .ended = on_ended};
+
+/* The engine took the request and says nothing. */
+static void give_up(struct docker_events *events)
+{
+	const struct fetch_answer late = {.error = ETIMEDOUT};
+	streams_close(events->streams, events->stream);
+	docker_count(events->setup.docker, DOCKER_EVENTS, &late);
+	explain(events, "no answer in time: is dockerd hanging?");
+	end(events);
+}
+
+static size_t encode(const char *text, char *ret, size_t size)
+{
+	size_t len = 0;
+	for (; *text && len + 4 < size; text++) {
+		if (strchr("{}[]\" ", *text))
+			len += (size_t)snprintf(ret + len, size - len, "%%%02X", *text);
+		else
+			ret[len++] = *text;
+	}
+	ret[len] = '\0';
+	return len;
+}
+
+static void write_path(const struct docker_events *events, char ret[FETCH_PATH_SIZE])
+{
+	int64_t since = events->last > 0 ? events->last - second_ns : events->setup.since;
+	int len = snprintf(ret, FETCH_PATH_SIZE, "/events?");
+	if (since > 0)
+		len += snprintf(ret + len, (size_t)(FETCH_PATH_SIZE - len),
+				"since=%" PRId64 ".%09" PRId64 "&", since / second_ns,
+				since % second_ns);
+	len += snprintf(ret + len, (size_t)(FETCH_PATH_SIZE - len), "filters=");
+	encode(events->setup.filters, ret + len, (size_t)(FETCH_PATH_SIZE - len));
+}
+
+static void start_stream(struct docker_events *events)
+{
+	char path[FETCH_PATH_SIZE];
+	const struct stream_request request = {DOCKER_EVENTS, path, &event_calls, events};
+	write_path(events, path);
+	events->deadline = tally_monotonic(events->setup.ctx) + events->reach.timeout;
+	if (streams_open(events->streams, &request, &events->stream) < 0) {
+		explain(events, "no memory");
+		end(events);
+	}
+}
+
+/* -ECANCELED. */
+static int open_stream(struct docker_events *events)
+{
+	int r = docker_connect(events->setup.docker);
+	if (r == -ECANCELED)
+		return r;
+	if (r < 0) {
+		snprintf(events->reason, sizeof(events->reason), "%s",
+			 tally_reason(events->setup.ctx));
+		end(events);
+		return 0;
+	}
+	start_stream(events);
+	return 0;
+}
+
+/* ---- Waiting ---- */
+
+int docker_events_fd(const struct docker_events *events)
+{
+	return streams_fd(events->streams);
+}
+
+int64_t docker_events_due(const struct docker_events *events)
+{
+	if (!events->stream)
+		return events->retry;
+	int64_t due = streams_due(events->streams);
+	if (due < 0)
+		due = INT64_MAX;
+	return !events->open && events->deadline < due ? events->deadline : due;
+}
+
+int docker_events_act(struct docker_events *events, unsigned *ret_news)
+{
+	int r = 0;
+	events->news = 0;
+	if (!events->stream && tally_monotonic(events->setup.ctx) >= events->retry)
+		r = open_stream(events);
+	if (r == 0)
+		streams_act(events->streams);
+	if (events->stream && !events->open &&
+	    tally_monotonic(events->setup.ctx) >= events->deadline)
+		give_up(events);
+	*ret_news = events->news;
+	return r;
+}
+
+/* ---- Making and unmaking ---- */
+
+void docker_events_destroy(struct docker_events *events)
+{
+	if (!events)
+		return;
+	streams_destroy(events->streams);
+	free(events->line);
+	free(events);
+}
+
+int docker_events_create(const struct docker_events_setup *setup, struct docker_events **ret)
+{
+	struct docker_events *events = calloc(1, sizeof(*events));
+	if (!events)
+		return -ENOMEM;
+	events->setup = *setup;
+	events->back_off = back_off_first;
+	line_begin(events);
+	docker_target(setup->docker, &events->reach);
+	int r = streams_create(setup->docker, &events->streams);
+	if (r < 0) {
+		docker_events_destroy(events);
+		return r;
+	}
+	*ret = events;
+	return 0;
+}

@@ -1,0 +1,56 @@
+/*
+ * The engine's event stream, followed for ever: one GET /events of its own beside whatever else
+ * the instance asks, filtered by the engine, read line by line, opened again whenever it ends.
+ *
+ * Happy path: create, then poll events_fd() until events_due() and act(), again and again; it hands
+ * each event over, in the order in which they came, and says what else happened.  Whoever follows
+ * something should look at all of it after each DOCKER_EVENTS_OPENED, since an engine keeps 256
+ * events only and none over its own end. What can fail: the stream is refused, or ends; then it is
+ * opened again after 0.5 s, 1 s … 30 s, each a little at random, with what came since 1 s before
+ * the last event, less what was handed over already.  Of an event with huge labels these are cut
+ * or left out (json_trim.h); a line that is no event, or longer than DOCKER_EVENTS_LINE even so, is
+ * told and left out.
+ *
+ * One thread, that of its docker.  docker_follow.h is the loop around it that most want.
+ */
+#ifndef TALLYD_PLUGINS_COMMON_DOCKER_EVENTS_H
+#define TALLYD_PLUGINS_COMMON_DOCKER_EVENTS_H
+
+#include "docker/docker.h"
+#include "docker/docker_event.h"
+
+enum { DOCKER_EVENTS_LINE = 256 << 10 };
+
+enum docker_events_news {
+	DOCKER_EVENTS_OPENED = 1, /* from now on nothing is missed */
+	DOCKER_EVENTS_LOST = 2,   /* or could not be opened */
+	DOCKER_EVENTS_SOME = 4,   /* events were handed over */
+};
+
+struct docker_events_setup {
+	struct tally_ctx *ctx;
+	struct docker *docker; /* outlives it */
+	const char *filters;   /* JSON, as {"type":["image"]} */
+	int64_t since;         /* also what happened since then, ns; 0: only what happens now */
+	void (*event)(void *arg, const struct docker_event *event);
+	void *arg;
+};
+
+struct docker_events;
+
+/* -ENOMEM, -EMFILE.  No I/O. */
+int docker_events_create(const struct docker_events_setup *setup, struct docker_events **ret);
+void docker_events_destroy(struct docker_events *events);
+
+/* Readable when there is something to do; monotonic ns when to act at the latest, INT64_MAX:
+ * never. */
+int docker_events_fd(const struct docker_events *events);
+int64_t docker_events_due(const struct docker_events *events);
+/* Does not wait; news is a set of docker_events_news.  -ECANCELED: told to stop. */
+int docker_events_act(struct docker_events *events, unsigned *ret_news);
+
+bool docker_events_is_open(const struct docker_events *events);
+/* Why it was lost, the endpoint included. */
+const char *docker_events_reason(const struct docker_events *events);
+
+#endif

@@ -1,0 +1,259 @@
+#include "docker/docker_follow.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+
+static const int64_t ms_ns = 1000000, second_ns = 1000000000;
+static const int64_t back_off_first = 500000000, back_off_last = INT64_C(30000000000);
+static const int64_t idle_ns = INT64_C(10000000000);
+static const int64_t replay_ns = 50000000; /* for the events that come with a stream's begin */
+
+enum { FOLLOW_MAX_VERSION = 64 << 10 };
+
+struct follow {
+	const struct docker_follow_job *job;
+	struct tally_ctx *ctx;
+	struct docker_events *events;
+	int64_t offset;   /* of the looks from the clock's multiples of the interval */
+	int64_t whole;    /* monotonic ns: when to look at everything */
+	int64_t named;    /* when to look at what was named; INT64_MAX: nothing is */
+	int64_t heard;    /* of the engine, last */
+	int64_t back_off; /* after the next look that fails */
+	int64_t opened;   /* the stream, last; 0: it could not be opened since */
+	bool anew;        /* the next look at everything should trust nothing */
+	int64_t trouble;  /* since when something is wrong; 0: nothing is */
+};
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* ---- Trouble, told once ---- */
+
+static void in_trouble(struct follow *follow, const char *why)
+{
+	const char *known = follow->events && docker_events_is_open(follow->events)
+				    ? "trying again soon"
+				    : "trying again until it works, at least every 30s";
+	tally_log(follow->ctx, follow->trouble ? TALLY_DEBUG : TALLY_ERROR, "%s; %s", why, known);
+	if (!follow->trouble)
+		follow->trouble = tally_monotonic(follow->ctx);
+}
+
+/* A look has worked. */
+static void relieved(struct follow *follow)
+{
+	follow->back_off = back_off_first;
+	if (!follow->trouble || !docker_events_is_open(follow->events))
+		return;
+	tally_log(follow->ctx, TALLY_NOTICE, "%s: followed again, after %.1f s",
+		  docker_endpoint(follow->job->docker),
+		  (double)(tally_monotonic(follow->ctx) - follow->trouble) / 1e9);
+	follow->trouble = 0;
+}
+
+/* ---- When ---- */
+
+/* FNV-1a: a different offset for each machine and instance, the same after a restart. */
+static int64_t jitter_of(const struct docker_follow_job *job)
+{
+	uint64_t hash = UINT64_C(14695981039346656037);
+	for (const char *c = job->ctx->name; *c; c++)
+		hash = (hash ^ (unsigned char)*c) * UINT64_C(1099511628211);
+	for (const char *c = job->ctx->machine; *c; c++)
+		hash = (hash ^ (unsigned char)*c) * UINT64_C(1099511628211);
+	return (int64_t)((hash >> 8) % ((uint64_t)job->config->jitter + 1));
+}
+
+static int64_t next_tick(const struct follow *follow)
+{
+	int64_t interval = follow->job->config->interval;
+	int64_t phase = (tally_now(follow->ctx) - follow->offset) % interval;
+	if (phase < 0)
+		phase += interval;
+	return tally_monotonic(follow->ctx) + interval - phase;
+}
+
+static int64_t next_due(const struct follow *follow)
+{
+	return earlier(earlier(follow->whole, follow->named), follow->heard + idle_ns);
+}
+
+/* ---- Looking ---- */
+
+/* What came of asking the engine something. */
+static int judge(struct follow *follow, int r)
+{
+	int64_t now = tally_monotonic(follow->ctx);
+	follow->heard = now;
+	if (r == 0)
+		return 0;
+	if (r == -ECANCELED && tally_stopping(follow->ctx))
+		return r;
+	tally_count(follow->ctx, DOCKER_METRIC_FAILED_LOOKS, 1);
+	in_trouble(follow, tally_reason(follow->ctx));
+	follow->anew = true;
+	follow->named = INT64_MAX;
+	follow->whole = now + follow->back_off;
+	follow->back_off = earlier(2 * follow->back_off, back_off_last);
+	return 0;
+}
+
+static int look(struct follow *follow, enum docker_look what)
+{
+	const struct docker_follow_job *job = follow->job;
+	int r = docker_connect(job->docker);
+	if (r == 0)
+		r = job->look(job->arg, what);
+	if (r < 0)
+		return judge(follow, r);
+	follow->heard = tally_monotonic(follow->ctx);
+	follow->named = INT64_MAX;
+	if (what != DOCKER_LOOK_NAMED) {
+		follow->whole = next_tick(follow);
+		follow->anew = false;
+	}
+	relieved(follow);
+	return 0;
+}
+
+static int ping(struct follow *follow)
+{
+	char *body = NULL;
+	size_t len;
+	int r = docker_get(follow->job->docker, DOCKER_VERSION, "/version", FOLLOW_MAX_VERSION,
+			   &body, &len);
+	free(body);
+	return judge(follow, r);
+}
+
+/* -ECANCELED. */
+static int act(struct follow *follow)
+{
+	int64_t now = tally_monotonic(follow->ctx);
+	if (now >= follow->whole)
+		return look(follow, follow->anew ? DOCKER_LOOK_ANEW : DOCKER_LOOK_WHOLE);
+	if (now >= follow->named)
+		return look(follow, DOCKER_LOOK_NAMED);
+	if (now >= follow->heard + idle_ns)
+		return ping(follow);
+	return 0;
+}
+
+/* ---- Events ---- */
+
+static void on_event(void *arg, const struct docker_event *event)
+{
+	struct follow *follow = arg;
+	int64_t now = tally_monotonic(follow->ctx);
+	tally_count(follow->ctx, DOCKER_METRIC_EVENTS, 1);
+	follow->heard = now;
+	if (follow->job->event(follow->job->arg, event))
+		follow->named = earlier(follow->named, now + follow->job->settle);
+}
+
+static void stream_opened(struct follow *follow)
+{
+	follow->opened = tally_monotonic(follow->ctx);
+	follow->anew = true;
+	follow->whole = follow->opened + replay_ns;
+}
+
+/* That a long one ends, as proxies will have it, is no trouble if it can be opened again. */
+static void stream_lost(struct follow *follow)
+{
+	int64_t lasted = tally_monotonic(follow->ctx) - follow->opened;
+	tally_count(follow->ctx, DOCKER_METRIC_STREAMS_LOST, 1);
+	if (follow->opened && lasted > idle_ns)
+		tally_log(follow->ctx, TALLY_INFO, "%s; opening it again",
+			  docker_events_reason(follow->events));
+	else
+		in_trouble(follow, docker_events_reason(follow->events));
+	follow->opened = 0;
+}
+
+static int take_news(struct follow *follow, unsigned news)
+{
+	const struct docker_follow_job *job = follow->job;
+	if (news & DOCKER_EVENTS_OPENED)
+		stream_opened(follow);
+	if (news & DOCKER_EVENTS_LOST)
+		stream_lost(follow);
+	tally_gauge(follow->ctx, DOCKER_METRIC_STREAM_OPEN, docker_events_is_open(follow->events));
+	int r = (news & DOCKER_EVENTS_SOME) && job->flush ? job->flush(job->arg) : 0;
+	return r < 0 ? judge(follow, r) : 0;
+}
+
+/* ---- Waiting ---- */
+
+enum { FD_STOP, FD_EVENTS, FD_BESIDE, FDS = FD_BESIDE + DOCKER_FOLLOW_FDS };
+
+/* After a look that failed the next is one at everything, when its time has come. */
+static bool wants_look(const struct follow *follow)
+{
+	const struct docker_follow_job *job = follow->job;
+	return job->beside && !follow->anew && job->beside->wants(job->arg);
+}
+
+/* -ECANCELED: told to stop. */
+static int wait(struct follow *follow)
+{
+	const struct docker_follow_job *job = follow->job;
+	struct pollfd fds[FDS] = {{tally_stop_fd(job->ctx), POLLIN, 0},
+				  {docker_events_fd(follow->events), POLLIN, 0},
+				  {-1, 0, 0},
+				  {-1, 0, 0}};
+	int64_t due = earlier(next_due(follow), docker_events_due(follow->events));
+	if (job->beside)
+		due = earlier(due, job->beside->wait(job->arg, fds + FD_BESIDE));
+	int64_t left = due - tally_monotonic(job->ctx);
+	int64_t ms = left <= 0 ? 0 : (left + ms_ns - 1) / ms_ns;
+	poll(fds, FDS, ms > INT_MAX ? INT_MAX : (int)ms);
+	if (fds[FD_STOP].revents)
+		return -ECANCELED;
+	if (job->beside)
+		job->beside->act(job->arg, fds + FD_BESIDE);
+	return 0;
+}
+
+static int follow_turn(struct follow *follow)
+{
+	unsigned news = 0;
+	if (wants_look(follow))
+		follow->named = tally_monotonic(follow->ctx);
+	int r = wait(follow);
+	if (r == 0)
+		r = docker_events_act(follow->events, &news);
+	if (r == 0)
+		r = take_news(follow, news);
+	return r == 0 ? act(follow) : r;
+}
+
+int docker_follow(const struct docker_follow_job *job)
+{
+	struct follow follow = {.job = job,
+				.ctx = job->ctx,
+				.named = INT64_MAX,
+				.back_off = back_off_first,
+				.anew = true};
+	const struct docker_events_setup setup = {.ctx = job->ctx,
+						  .docker = job->docker,
+						  .filters = job->filters,
+						  .since = job->since,
+						  .event = on_event,
+						  .arg = &follow};
+	int r = docker_events_create(&setup, &follow.events);
+	if (r < 0)
+		return tally_fail(job->ctx, -r, "no memory for an event stream");
+	follow.offset = jitter_of(job);
+	follow.heard = tally_monotonic(job->ctx);
+	/* Usually the stream opens long before. */
+	follow.whole = follow.heard + second_ns;
+	while (r == 0 && !tally_stopping(job->ctx))
+		r = follow_turn(&follow);
+	docker_events_destroy(follow.events);
+	tally_gauge(job->ctx, DOCKER_METRIC_STREAM_OPEN, 0);
+	return r == -ECANCELED ? 0 : r;
+}

@@ -1,0 +1,98 @@
+/*
+ * The life of an input that follows an engine: events as they come, a look at what they name soon
+ * after, a look at everything whenever the stream is opened and every `interval` beside it.
+ *
+ * Happy path: the stream opens, everything is looked at, and from then on only what events name;
+ * the slow look at everything finds what no event told.  What can fail: the stream or a look; that
+ * is one state with one message at its begin and one at its end, and counters.  A look is tried
+ * again after 0.5 s, 1 s … 30 s, the stream by itself, and either works without the other: where
+ * events are refused, the slow look is all there is.  An engine that was not heard of for 10 s is
+ * asked for its version, so that one that hangs is told.
+ */
+#ifndef TALLYD_PLUGINS_COMMON_DOCKER_FOLLOW_H
+#define TALLYD_PLUGINS_COMMON_DOCKER_FOLLOW_H
+
+#include <poll.h>
+
+#include "docker/docker_events.h"
+
+enum docker_look {
+	DOCKER_LOOK_NAMED, /* at what events named */
+	DOCKER_LOOK_WHOLE, /* at everything, as it is time */
+	DOCKER_LOOK_ANEW,  /* at everything, and nothing known may be trusted */
+};
+
+/* Part of the config of such an input; these are the core's options for those that gather. */
+struct docker_follow_config {
+	int64_t interval, jitter;
+};
+
+enum { DOCKER_FOLLOW_FDS = 2 };
+
+/* What an input waits for beside events. */
+struct docker_follow_beside {
+	/* Should something be looked at? */
+	bool (*wants)(void *arg);
+	/* What to poll for, of none at first, and until when, monotonic ns. */
+	int64_t (*wait)(void *arg, struct pollfd fds[DOCKER_FOLLOW_FDS]);
+	/* After each wait. */
+	void (*act)(void *arg, const struct pollfd fds[DOCKER_FOLLOW_FDS]);
+};
+
+struct docker_follow_job {
+	struct tally_ctx *ctx;
+	struct docker *docker;
+	const struct docker_follow_config *config;
+	const char *filters; /* of events, as JSON */
+	int64_t since;       /* also events since then, ns; 0: only new ones */
+	int64_t settle;      /* ns from the first event to the look at what it and others name */
+	/* True: something is named that should be looked at. */
+	bool (*event)(void *arg, const struct docker_event *event);
+	/* The events that came together are over; NULL: it does not care. */
+	int (*flush)(void *arg);
+	/* Connected already.  0, or what tally_fail() returned. */
+	int (*look)(void *arg, enum docker_look what);
+	const struct docker_follow_beside *beside; /* NULL: nothing */
+	void *arg;
+};
+
+/* Returns when told to stop, with 0; else -ENOMEM. */
+int docker_follow(const struct docker_follow_job *job);
+
+/* o: the offset of its struct docker_follow_config. */
+#define DOCKER_FOLLOW_OPTIONS(o, fall)                                                             \
+	DOCKER_OPTION("interval", (o) + offsetof(struct docker_follow_config, interval), DURATION, \
+		      fall, "100ms..",                                                             \
+		      "how often to look at everything, beside the events, at whole multiples of " \
+		      "it on the clock"),                                                          \
+		DOCKER_OPTION("jitter", (o) + offsetof(struct docker_follow_config, jitter),       \
+			      DURATION, "0s", "0s..",                                              \
+			      "look later by a fixed part of this, another for each instance and " \
+			      "machine")
+
+#define DOCKER_FOLLOW_METRIC(n, h, k)                                                              \
+	{                                                                                          \
+		.name = n, .help = h, .kind = TALLY_METRIC_##k                                     \
+	}
+
+/* Behind DOCKER_METRICS; the plugin's own begin at DOCKER_FOLLOW_METRICS_END. */
+#define DOCKER_FOLLOW_METRICS                                                                      \
+	DOCKER_FOLLOW_METRIC("events_total", "Events the engine told.", COUNTER),                  \
+		DOCKER_FOLLOW_METRIC("event_stream_open",                                          \
+				     "Whether the engine's events are being read.", GAUGE),        \
+		DOCKER_FOLLOW_METRIC("event_streams_lost_total",                                   \
+				     "Times the event stream ended or could not be opened.",       \
+				     COUNTER),                                                     \
+		DOCKER_FOLLOW_METRIC("failed_looks_total",                                         \
+				     "Times the engine could not be asked what there is.",         \
+				     COUNTER)
+
+enum docker_follow_metric {
+	DOCKER_METRIC_EVENTS = DOCKER_METRICS_END,
+	DOCKER_METRIC_STREAM_OPEN,
+	DOCKER_METRIC_STREAMS_LOST,
+	DOCKER_METRIC_FAILED_LOOKS,
+	DOCKER_FOLLOW_METRICS_END
+};
+
+#endif

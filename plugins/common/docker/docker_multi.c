@@ -1,0 +1,112 @@
+#include "docker/docker_multi.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MULTI_EVENTS = 64 };
+
+static const int64_t ms_ns = 1000000;
+
+int64_t docker_multi_now(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 * ms_ns + now.tv_nsec;
+}
+
+/* ---- What curl calls ---- */
+
+static int on_timer(CURLM *curl, long timeout_ms, void *arg)
+{
+	struct docker_multi *multi = arg;
+	(void)curl;
+	multi->timer = timeout_ms < 0 ? -1 : docker_multi_now() + timeout_ms * ms_ns;
+	return 0;
+}
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
+{
+	struct docker_multi *multi = arg;
+	struct epoll_event event = {.data.fd = fd};
+	(void)easy;
+	if (what == CURL_POLL_REMOVE) {
+		epoll_ctl(multi->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+		return 0;
+	}
+	if (what & CURL_POLL_IN)
+		event.events |= EPOLLIN;
+	if (what & CURL_POLL_OUT)
+		event.events |= EPOLLOUT;
+	if (epoll_ctl(multi->epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) < 0)
+		return -1;
+	if (!known)
+		curl_multi_assign(multi->curl, fd, multi);
+	return 0;
+}
+
+/* ---- Acting ---- */
+
+static void act_on(struct docker_multi *multi, const struct epoll_event *event)
+{
+	int what = 0, running;
+	if (event->events & EPOLLIN)
+		what |= CURL_CSELECT_IN;
+	if (event->events & EPOLLOUT)
+		what |= CURL_CSELECT_OUT;
+	if (event->events & (EPOLLERR | EPOLLHUP))
+		what |= CURL_CSELECT_ERR;
+	curl_multi_socket_action(multi->curl, event->data.fd, what, &running);
+}
+
+int docker_multi_act(struct docker_multi *multi, int64_t until)
+{
+	struct epoll_event events[MULTI_EVENTS];
+	int running;
+	if (multi->timer >= 0 && multi->timer < until)
+		until = multi->timer;
+	int64_t wait = until - docker_multi_now();
+	int timeout_ms = wait <= 0 ? 0 : (int)((wait + ms_ns - 1) / ms_ns);
+	int n = epoll_wait(multi->epoll_fd, events, MULTI_EVENTS, timeout_ms);
+	for (int i = 0; i < n; i++) {
+		if (events[i].data.fd == multi->stop_fd)
+			return -ECANCELED;
+		act_on(multi, &events[i]);
+	}
+	if (multi->timer >= 0 && multi->timer <= docker_multi_now()) {
+		multi->timer = -1;
+		curl_multi_socket_action(multi->curl, CURL_SOCKET_TIMEOUT, 0, &running);
+	}
+	return 0;
+}
+
+/* ---- Making and unmaking ---- */
+
+int docker_multi_init(struct docker_multi *multi, int stop_fd)
+{
+	struct epoll_event stop = {.events = EPOLLIN, .data.fd = stop_fd};
+	*multi = (struct docker_multi){.epoll_fd = -1, .stop_fd = stop_fd, .timer = -1};
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		return -ENOMEM;
+	multi->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (multi->epoll_fd < 0)
+		return -errno;
+	if (stop_fd >= 0 && epoll_ctl(multi->epoll_fd, EPOLL_CTL_ADD, stop_fd, &stop) < 0)
+		return -errno;
+	multi->curl = curl_multi_init();
+	if (!multi->curl)
+		return -ENOMEM;
+	curl_multi_setopt(multi->curl, CURLMOPT_SOCKETFUNCTION, on_socket);
+	curl_multi_setopt(multi->curl, CURLMOPT_SOCKETDATA, multi);
+	curl_multi_setopt(multi->curl, CURLMOPT_TIMERFUNCTION, on_timer);
+	curl_multi_setopt(multi->curl, CURLMOPT_TIMERDATA, multi);
+	return 0;
+}
+
+void docker_multi_done(struct docker_multi *multi)
+{
+	curl_multi_cleanup(multi->curl);
+	if (multi->epoll_fd >= 0)
+		close(multi->epoll_fd);
+}

@@ -1,0 +1,229 @@
+#include "docker/docker_stream.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "docker/docker_multi.h"
+#include "docker/docker_transfer.h"
+
+enum { STREAM_BUFFER = 65536, STREAM_REFUSAL = 512 };
+
+static const int64_t ms_ns = 1000000;
+
+struct docker_stream {
+	struct docker_stream *next, **link; /* in its streams */
+	struct docker_transfer *transfer;
+	struct docker *docker;
+	enum docker_call call;
+	const struct stream_calls *calls;
+	void *arg;
+	int64_t begun;
+	long status; /* 0: no headers yet */
+	bool enough; /* data() said so */
+	char refusal[STREAM_REFUSAL];
+	size_t refusal_len;
+};
+
+struct docker_streams {
+	struct docker *docker;
+	struct docker_target reach;
+	struct docker_multi multi;
+	struct docker_stream *first;
+};
+
+/* ---- What curl calls ---- */
+
+/* The empty line is the end of the headers. */
+static size_t on_header(char *line, size_t one, size_t len, void *arg)
+{
+	struct docker_stream *stream = arg;
+	(void)one;
+	if (len > 2 || line[0] != '\r')
+		return len;
+	curl_easy_getinfo(stream->transfer->easy, CURLINFO_RESPONSE_CODE, &stream->status);
+	if (stream->status != 200)
+		return len;
+	const struct fetch_answer agreed = {.status = 200,
+					    .took = docker_multi_now() - stream->begun};
+	docker_count(stream->docker, stream->call, &agreed);
+	if (stream->calls->opened)
+		stream->calls->opened(stream->arg);
+	return len;
+}
+
+static void keep_refusal(struct docker_stream *stream, const char *bytes, size_t len)
+{
+	size_t room = STREAM_REFUSAL - 1 - stream->refusal_len;
+	size_t kept = len < room ? len : room;
+	memcpy(stream->refusal + stream->refusal_len, bytes, kept);
+	stream->refusal_len += kept;
+}
+
+static size_t on_data(char *bytes, size_t one, size_t len, void *arg)
+{
+	struct docker_stream *stream = arg;
+	(void)one;
+	if (stream->status != 200) {
+		keep_refusal(stream, bytes, len);
+		return len;
+	}
+	stream->enough = !stream->calls->data(stream->arg, bytes, len);
+	return stream->enough ? 0 : len;
+}
+
+/* ---- Opening and closing ---- */
+
+static void stream_free(struct docker_streams *streams, struct docker_stream *stream)
+{
+	*stream->link = stream->next;
+	if (stream->next)
+		stream->next->link = stream->link;
+	curl_multi_remove_handle(streams->multi.curl, stream->transfer->easy);
+	docker_transfer_destroy(stream->transfer);
+	free(stream);
+}
+
+static void stream_prepare(const struct docker_streams *streams, struct docker_stream *stream,
+			   const char *path)
+{
+	const struct docker_target *reach = &streams->reach;
+	char url[DOCKER_ENDPOINT_SIZE + FETCH_PATH_SIZE];
+	CURL *easy = stream->transfer->easy;
+	snprintf(url, sizeof(url), "%s/v1.%u%s", reach->endpoint->url, docker_api(streams->docker),
+		 path);
+	curl_easy_setopt(easy, CURLOPT_URL, url);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(reach->timeout / ms_ns));
+	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)STREAM_BUFFER);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, stream);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_data);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, stream);
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, stream);
+}
+
+int streams_open(struct docker_streams *streams, const struct stream_request *request,
+		 struct docker_stream **ret)
+{
+	int r = docker_check_request(streams->docker, request->call, request->path);
+	if (r < 0)
+		return r;
+	struct docker_stream *stream = calloc(1, sizeof(*stream));
+	if (!stream)
+		return -ENOMEM;
+	stream->transfer = docker_transfer_create(streams->reach.endpoint, &streams->reach.tls);
+	if (!stream->transfer) {
+		free(stream);
+		return -ENOMEM;
+	}
+	stream->docker = streams->docker;
+	stream->call = request->call;
+	stream->calls = request->calls;
+	stream->arg = request->arg;
+	stream->begun = docker_multi_now();
+	stream->next = streams->first;
+	stream->link = &streams->first;
+	if (stream->next)
+		stream->next->link = &stream->next;
+	streams->first = stream;
+	stream_prepare(streams, stream, request->path);
+	if (curl_multi_add_handle(streams->multi.curl, stream->transfer->easy) != CURLM_OK) {
+		stream_free(streams, stream);
+		return -ENOMEM;
+	}
+	*ret = stream;
+	return 0;
+}
+
+void streams_close(struct docker_streams *streams, struct docker_stream *stream)
+{
+	stream_free(streams, stream);
+}
+
+/* ---- Acting ---- */
+
+/* A refused body that was cut off is still a refusal. */
+static void stream_answer(struct docker_stream *stream, CURLcode code, struct fetch_answer *ret,
+			  char reason[FETCH_REASON_SIZE])
+{
+	docker_transfer_answer(stream->transfer, code, ret, reason);
+	ret->body = stream->refusal;
+	ret->len = stream->refusal_len;
+	if (!stream->enough)
+		return;
+	ret->error = ECANCELED;
+	snprintf(reason, FETCH_REASON_SIZE, "given up here");
+}
+
+static void count_end(const struct docker_stream *stream, const struct fetch_answer *answer)
+{
+	if (stream->status != 200)
+		docker_count(stream->docker, stream->call, answer);
+	else if (!stream->enough)
+		docker_count_fault(stream->docker, stream->call, answer);
+}
+
+static void reap(struct docker_streams *streams)
+{
+	struct CURLMsg *message;
+	int left;
+	while ((message = curl_multi_info_read(streams->multi.curl, &left)) != NULL) {
+		struct docker_stream *stream = NULL;
+		char reason[FETCH_REASON_SIZE] = "", body[STREAM_REFUSAL];
+		struct fetch_answer answer = {.reason = reason};
+		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &stream);
+		stream_answer(stream, message->data.result, &answer, reason);
+		memcpy(body, stream->refusal, sizeof(body));
+		answer.body = body;
+		count_end(stream, &answer);
+		const struct stream_calls *calls = stream->calls;
+		void *arg = stream->arg;
+		stream_free(streams, stream);
+		calls->ended(arg, &answer);
+	}
+}
+
+void streams_act(struct docker_streams *streams)
+{
+	docker_multi_act(&streams->multi, 0);
+	reap(streams);
+}
+
+int streams_fd(const struct docker_streams *streams)
+{
+	return streams->multi.epoll_fd;
+}
+
+int64_t streams_due(const struct docker_streams *streams)
+{
+	return streams->multi.timer;
+}
+
+/* ---- Making and unmaking ---- */
+
+void streams_destroy(struct docker_streams *streams)
+{
+	if (!streams)
+		return;
+	while (streams->first)
+		stream_free(streams, streams->first);
+	docker_multi_done(&streams->multi);
+	free(streams);
+}
+
+int streams_create(struct docker *docker, struct docker_streams **ret)
+{
+	struct docker_streams *streams = calloc(1, sizeof(*streams));
+	if (!streams)
+		return -ENOMEM;
+	streams->docker = docker;
+	docker_target(docker, &streams->reach);
+	int r = docker_multi_init(&streams->multi, -1);
+	if (r < 0) {
+		streams_destroy(streams);
+		return r;
+	}
+	*ret = streams;
+	return 0;
+}

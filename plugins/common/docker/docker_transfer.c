@@ -1,0 +1,231 @@
+#include "docker/docker_transfer.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	TRANSFER_KEPT_BODY = 16384,
+	TRANSFER_BUFFER = 16384,
+	TRANSFER_IDLE_S = 10,
+	TRANSFER_TRIMS = 16, /* times its bound is read of a body that is trimmed */
+};
+
+static const int64_t ms_ns = 1000000;
+
+/* What a body is while there is none. */
+static char no_body[1];
+
+static bool body_grow(struct docker_transfer *transfer, size_t wanted)
+{
+	size_t size = transfer->size ? transfer->size : 4096;
+	while (size < wanted)
+		size *= 2;
+	char *grown = realloc(transfer->body, size);
+	if (!grown)
+		return false;
+	transfer->body = grown;
+	transfer->size = size;
+	return true;
+}
+
+/* Begins with what has come so far.  False: it is too long even so. */
+static bool trim_body(struct docker_transfer *transfer, const char *data, size_t len)
+{
+	size_t kept = 0;
+	if (!transfer->received) {
+		json_trim_feed(&transfer->trim, transfer->body, &kept, transfer->body,
+			       transfer->len);
+		transfer->received = transfer->len;
+		transfer->len = kept;
+	}
+	transfer->received += len;
+	json_trim_feed(&transfer->trim, transfer->body, &transfer->len, data, len);
+	return transfer->len <= transfer->max &&
+	       transfer->received / TRANSFER_TRIMS <= transfer->max;
+}
+
+static size_t on_body(char *data, size_t one, size_t len, void *arg)
+{
+	struct docker_transfer *transfer = arg;
+	(void)one;
+	bool trims = transfer->received || len > transfer->max - transfer->len;
+	transfer->too_big = trims && !transfer->trims;
+	if (transfer->too_big)
+		return 0;
+	if (transfer->len + len + 1 > transfer->size &&
+	    !body_grow(transfer, transfer->len + len + 1))
+		return 0;
+	if (trims) {
+		transfer->too_big = !trim_body(transfer, data, len);
+	} else {
+		memcpy(transfer->body + transfer->len, data, len);
+		transfer->len += len;
+	}
+	transfer->body[transfer->len] = '\0';
+	return transfer->too_big ? 0 : len;
+}
+
+void docker_transfer_destroy(struct docker_transfer *transfer)
+{
+	if (!transfer)
+		return;
+	curl_easy_cleanup(transfer->easy);
+	free(transfer->body);
+	free(transfer);
+}
+
+static void set_tls(struct docker_transfer *transfer, const struct fetch_tls *tls)
+{
+	if (tls->ca)
+		curl_easy_setopt(transfer->easy, CURLOPT_CAINFO, tls->ca);
+	if (tls->cert)
+		curl_easy_setopt(transfer->easy, CURLOPT_SSLCERT, tls->cert);
+	if (tls->key)
+		curl_easy_setopt(transfer->easy, CURLOPT_SSLKEY, tls->key);
+}
+
+/* Nothing of the environment: no proxy, no .netrc, no redirects to elsewhere. */
+struct docker_transfer *docker_transfer_create(const struct docker_endpoint *endpoint,
+					       const struct fetch_tls *tls)
+{
+	struct docker_transfer *transfer = calloc(1, sizeof(*transfer));
+	if (!transfer)
+		return NULL;
+	transfer->easy = curl_easy_init();
+	if (!transfer->easy) {
+		free(transfer);
+		return NULL;
+	}
+	if (endpoint->path[0])
+		curl_easy_setopt(transfer->easy, CURLOPT_UNIX_SOCKET_PATH, endpoint->path);
+	/* Where the connection goes; what is asked for is set as the target, since an address is
+	 * taken apart, and its path escaped, each time. */
+	curl_easy_setopt(transfer->easy, CURLOPT_URL, endpoint->url);
+	set_tls(transfer, tls);
+	curl_easy_setopt(transfer->easy, CURLOPT_PROXY, "");
+	curl_easy_setopt(transfer->easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(transfer->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(transfer->easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(transfer->easy, CURLOPT_BUFFERSIZE, (long)TRANSFER_BUFFER);
+	/* So that a stream from a machine that is no more does not stay open for ever. */
+	curl_easy_setopt(transfer->easy, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(transfer->easy, CURLOPT_TCP_KEEPIDLE, (long)TRANSFER_IDLE_S);
+	curl_easy_setopt(transfer->easy, CURLOPT_TCP_KEEPINTVL, (long)TRANSFER_IDLE_S);
+	curl_easy_setopt(transfer->easy, CURLOPT_ERRORBUFFER, transfer->error);
+	curl_easy_setopt(transfer->easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(transfer->easy, CURLOPT_WRITEDATA, transfer);
+	curl_easy_setopt(transfer->easy, CURLOPT_PRIVATE, transfer);
+	return transfer;
+}
+
+void docker_transfer_prepare(struct docker_transfer *transfer, const char *path,
+			     const struct fetch_job *job)
+{
+	transfer->len = 0;
+	transfer->max = job->max_bytes;
+	transfer->too_big = false;
+	transfer->received = 0;
+	transfer->trims = job->trim != NULL;
+	if (job->trim)
+		transfer->trim = *job->trim;
+	transfer->error[0] = '\0';
+	if (transfer->body)
+		transfer->body[0] = '\0';
+	curl_easy_setopt(transfer->easy, CURLOPT_REQUEST_TARGET, path);
+	curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, (long)(job->timeout / ms_ns));
+}
+
+/* ---- What came of it ---- */
+
+static int explain_connect(const struct docker_transfer *transfer, char ret[FETCH_REASON_SIZE])
+{
+	long os_error = 0;
+	curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &os_error);
+	int error = os_error ? (int)os_error : ECONNREFUSED;
+	switch (error) {
+	case ENOENT:
+		snprintf(ret, FETCH_REASON_SIZE, "no such socket: is dockerd running?");
+		break;
+	case ECONNREFUSED:
+		snprintf(ret, FETCH_REASON_SIZE, "connection refused: is dockerd running?");
+		break;
+	case EACCES:
+		snprintf(ret, FETCH_REASON_SIZE,
+			 "permission denied: is the daemon's user in the group docker?");
+		break;
+	default:
+		snprintf(ret, FETCH_REASON_SIZE, "cannot connect: %s", strerror(error));
+	}
+	return error;
+}
+
+/* By TLS 1.3 an engine that does not trust us says so, or just goes, when our handshake is over. */
+static int explain_cut(const struct docker_transfer *transfer, char ret[FETCH_REASON_SIZE])
+{
+	curl_off_t handshake = 0;
+	curl_easy_getinfo(transfer->easy, CURLINFO_APPCONNECT_TIME_T, &handshake);
+	bool new_tls = handshake > 0 && transfer->len == 0;
+	snprintf(ret, FETCH_REASON_SIZE, "the connection was cut after %zu bytes%s%.200s%s",
+		 transfer->len, transfer->error[0] ? ": " : "", transfer->error,
+		 new_tls ? "; does the engine trust our certificate (tls_cert)?" : "");
+	return ECONNRESET;
+}
+
+/* Puts the reason into ret and returns an errno. */
+static int explain(const struct docker_transfer *transfer, CURLcode code,
+		   char ret[FETCH_REASON_SIZE])
+{
+	switch (code) {
+	case CURLE_COULDNT_CONNECT:
+		return explain_connect(transfer, ret);
+	case CURLE_OPERATION_TIMEDOUT:
+		snprintf(ret, FETCH_REASON_SIZE, "no complete answer in time: is dockerd hanging?");
+		return ETIMEDOUT;
+	case CURLE_PARTIAL_FILE:
+	case CURLE_RECV_ERROR:
+	case CURLE_SEND_ERROR:
+	case CURLE_GOT_NOTHING:
+		return explain_cut(transfer, ret);
+	case CURLE_WRITE_ERROR:
+		snprintf(ret, FETCH_REASON_SIZE,
+			 transfer->too_big ? "the answer is longer than %zu bytes"
+					   : "no memory for more than %zu bytes of the answer",
+			 transfer->too_big ? transfer->max : transfer->len);
+		return transfer->too_big ? EMSGSIZE : ENOMEM;
+	default:
+		snprintf(ret, FETCH_REASON_SIZE, "%s",
+			 transfer->error[0] ? transfer->error : curl_easy_strerror(code));
+		return EIO;
+	}
+}
+
+void docker_transfer_answer(struct docker_transfer *transfer, CURLcode code,
+			    struct fetch_answer *ret, char reason[FETCH_REASON_SIZE])
+{
+	curl_off_t took_us = 0;
+	long status = 0;
+	curl_easy_getinfo(transfer->easy, CURLINFO_TOTAL_TIME_T, &took_us);
+	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (code != CURLE_OK)
+		ret->error = explain(transfer, code, reason);
+	ret->status = (int)status;
+	ret->body = transfer->body ? transfer->body : no_body;
+	ret->len = transfer->len;
+	ret->took = took_us * 1000;
+	if (transfer->received)
+		ret->trimmed = transfer->trim.cut + transfer->trim.dropped;
+}
+
+/* Big bodies are freed, so that one long list does not stay for ever. */
+void docker_transfer_take_back(struct docker_transfer *transfer, struct fetch_answer *answer)
+{
+	if (answer->body == no_body)
+		return;
+	if (answer->body && transfer->size <= TRANSFER_KEPT_BODY)
+		return;
+	free(answer->body);
+	transfer->body = NULL;
+	transfer->size = 0;
+}

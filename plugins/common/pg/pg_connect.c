@@ -1,0 +1,145 @@
+/*
+ * Only libpq's blocking call goes on to the next host in time, and it knows neither a deadline nor
+ * an interrupt.  So a thread of its own makes it, and whoever wants the connection waits for that.
+ * Who cannot wait any longer leaves the attempt in the pg_connection, and finds it there the next
+ * time: with a first host that is silent no attempt would come to the second one otherwise.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "pg/pg_wire.h"
+
+/* Held by the thread, and by a pg_connection until it has the connection or wants it no more. */
+struct pg_attempt {
+	atomic_int holders;
+	char *conninfo;
+	int ended; /* an eventfd: readable when the thread is through */
+	_Atomic(PGconn *) conn;
+};
+
+static void attempt_drop(struct pg_attempt *attempt)
+{
+	if (atomic_fetch_sub(&attempt->holders, 1) > 1)
+		return;
+	PQfinish(atomic_load(&attempt->conn));
+	if (attempt->ended >= 0)
+		close(attempt->ended);
+	free(attempt->conninfo);
+	free(attempt);
+}
+
+/* By libpq's own deadline per host.  What stands before dbname are defaults for what the conninfo
+ * leaves out. */
+static PGconn *attempt_connect(const char *conninfo)
+{
+	static const char *const keys[] = {"connect_timeout",
+					   "tcp_user_timeout",
+					   "keepalives_idle",
+					   "keepalives_interval",
+					   "keepalives_count",
+					   "fallback_application_name",
+					   "dbname",
+					   "client_encoding",
+					   NULL};
+	const char *const values[] = {"5",      "20000",  "30",   "10", "3",
+				      "tallyd", conninfo, "UTF8", NULL};
+	return PQconnectdbParams(keys, values, 1);
+}
+
+static void *attempt_run(void *arg)
+{
+	struct pg_attempt *attempt = arg;
+	uint64_t one = 1;
+	atomic_store(&attempt->conn, attempt_connect(attempt->conninfo));
+	ssize_t n = write(attempt->ended, &one, sizeof(one));
+	(void)n; /* it is 0 before, so there is room */
+	attempt_drop(attempt);
+	return NULL;
+}
+
+static int attempt_start_thread(struct pg_attempt *attempt)
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+	pthread_attr_init(&attributes);
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	atomic_store(&attempt->holders, 2);
+	int r = pthread_create(&thread, &attributes, attempt_run, attempt);
+	pthread_attr_destroy(&attributes);
+	if (r)
+		atomic_store(&attempt->holders, 1);
+	return -r;
+}
+
+static int attempt_start(struct pg_connection *pg, const char *conninfo)
+{
+	struct pg_attempt *attempt = calloc(1, sizeof(*attempt));
+	if (!attempt)
+		return tally_fail(pg->ctx, ENOMEM, "no memory");
+	atomic_store(&attempt->holders, 1);
+	attempt->conninfo = strdup(conninfo);
+	attempt->ended = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	int r = attempt->conninfo ? attempt->ended < 0 ? -errno : attempt_start_thread(attempt)
+				  : -ENOMEM;
+	if (r < 0) {
+		attempt_drop(attempt);
+		return tally_fail(pg->ctx, -r, "connecting: %s", strerror(-r));
+	}
+	pg->attempt = attempt;
+	return 0;
+}
+
+/* 0: it is over; -ETIMEDOUT: not yet; -ECANCELED. */
+static int attempt_wait(const struct pg_connection *pg)
+{
+	struct pollfd fds[2] = {{.fd = pg->attempt->ended, .events = POLLIN},
+				{.fd = pg->interrupt_fd, .events = POLLIN}};
+	for (;;) {
+		int ms = 60000;
+		if (pg->deadline) {
+			int64_t left = pg->deadline - tally_monotonic(pg->ctx);
+			if (left <= 0)
+				return -ETIMEDOUT;
+			ms = left / 1000000 < ms ? (int)(left / 1000000) + 1 : ms;
+		}
+		int n = poll(fds, 2, ms);
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0 && fds[0].revents)
+			return 0;
+		if (n > 0)
+			return -ECANCELED;
+	}
+}
+
+void pg_forget_attempt(struct pg_connection *pg)
+{
+	if (pg->attempt)
+		attempt_drop(pg->attempt);
+	pg->attempt = NULL;
+}
+
+int pg_connect(struct pg_connection *pg, const char *conninfo)
+{
+	int r = pg->attempt ? 0 : attempt_start(pg, conninfo);
+	pg->fault = PG_FAULT_RETRY;
+	pg->sqlstate[0] = '\0';
+	if (r < 0)
+		return r;
+	r = attempt_wait(pg);
+	if (r == -ETIMEDOUT)
+		return tally_fail(pg->ctx, ETIMEDOUT, "the server did not let us in in time");
+	if (r == 0)
+		pg->conn = atomic_exchange(&pg->attempt->conn, NULL);
+	pg_forget_attempt(pg);
+	if (r < 0)
+		return tally_fail(pg->ctx, -r, "%s",
+				  r == -ECANCELED ? "interrupted" : strerror(-r));
+	return pg->conn ? 0 : tally_fail(pg->ctx, ENOMEM, "no memory");
+}

@@ -1,0 +1,173 @@
+/*
+ * libpq's pipeline mode for the length of one call: everything is sent, with one Sync at its end,
+ * then all is received.  After an error the server skips the rest, and so does what is received.
+ *
+ * A statement is prepared the first time it is asked (pg_prepared.h).
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pg/pg_prepared.h"
+#include "pg/pg_wire.h"
+
+/* What was sent, and whose answers come in this order. */
+struct ask {
+	struct pg_connection *pg;
+	int n, n_sent;
+	bool forgets; /* a statement that made room for another */
+	struct {
+		int statement; /* whose answer it is; -1: nobody wants it */
+		int prepared;  /* what is there if it went well; -1: nothing */
+	} sent[3 * PG_ASK_MAX];
+};
+
+static int ask_sent(struct ask *ask, int statement, int prepared, int ok)
+{
+	if (!ok)
+		return pg_fail_connection(ask->pg);
+	ask->sent[ask->n_sent].statement = statement;
+	ask->sent[ask->n_sent++].prepared = prepared;
+	return 0;
+}
+
+/* ---- Preparing ---------------------------------------------------------------- */
+
+static int ask_forget(struct ask *ask, int at)
+{
+	const struct pg_prepared *prepared = ask->pg->prepared;
+	char sql[64];
+	if (!prepared->all[at].there)
+		return 0;
+	ask->forgets = true;
+	snprintf(sql, sizeof(sql), "deallocate %s", prepared->all[at].name);
+	return ask_sent(ask, -1, -1,
+			PQsendQueryParams(ask->pg->conn, sql, 0, NULL, NULL, NULL, NULL, 1));
+}
+
+static int ask_prepare(struct ask *ask, const struct pg_statement *statement, int at)
+{
+	struct pg_prepared *prepared = ask->pg->prepared;
+	const struct pg_params *params = statement->params;
+	int r = ask_forget(ask, at);
+	if (r < 0)
+		return r;
+	if (pg_prepared_name(prepared, at, statement->sql) < 0)
+		return tally_fail(ask->pg->ctx, ENOMEM, "no memory");
+	return ask_sent(ask, -1, at,
+			PQsendPrepare(ask->pg->conn, prepared->all[at].name, statement->sql,
+				      params ? params->n : 0, params ? params->types : NULL));
+}
+
+/* ---- Sending ------------------------------------------------------------------ */
+
+static int ask_send_one(struct ask *ask, const struct pg_statement *statement, int number)
+{
+	static const struct pg_params none;
+	const struct pg_params *params = statement->params ? statement->params : &none;
+	struct pg_prepared *prepared = ask->pg->prepared;
+	int at = pg_prepared_find(prepared, statement->sql), formats[PG_PARAMS_MAX], r = 0;
+	if (params->n > PG_PARAMS_MAX)
+		return tally_fail(ask->pg->ctx, EINVAL, "too many parameters");
+	for (int i = 0; i < params->n; i++)
+		formats[i] = 1;
+	if (!prepared->all[at].sql || strcmp(prepared->all[at].sql, statement->sql) != 0)
+		r = ask_prepare(ask, statement, at);
+	if (r < 0)
+		return r;
+	prepared->all[at].asked = ++prepared->clock;
+	return ask_sent(ask, number, -1,
+			PQsendQueryPrepared(ask->pg->conn, prepared->all[at].name, params->n,
+					    params->values, params->lengths, formats, 1));
+}
+
+static int ask_send(struct ask *ask, const struct pg_statement *statements)
+{
+	struct pg_connection *pg = ask->pg;
+	int r = 0;
+	if (!pg->prepared)
+		pg->prepared = calloc(1, sizeof(*pg->prepared));
+	if (!pg->prepared)
+		return tally_fail(pg->ctx, ENOMEM, "no memory");
+	if (!PQenterPipelineMode(pg->conn))
+		return pg_fail_connection(pg);
+	for (int i = 0; r == 0 && i < ask->n; i++)
+		r = ask_send_one(ask, &statements[i], i);
+	if (r == 0 && !PQpipelineSync(pg->conn))
+		r = pg_fail_connection(pg);
+	return r == 0 ? pg_flush(pg, pg_until(pg)) : r;
+}
+
+/* ---- Receiving ---------------------------------------------------------------- */
+
+/* The answer to one of those sent.  *failed: why one before it was refused, which is told; what
+ * follows was skipped. */
+static int ask_receive_one(struct ask *ask, int i, PGresult **ret, int *failed)
+{
+	struct pg_connection *pg = ask->pg;
+	PGresult *result = NULL;
+	int r, statement = ask->sent[i].statement, prepared = ask->sent[i].prepared;
+	while ((r = pg_receive(pg, &result)) == 0 && result) {
+		if (*failed == 0 && pg_is_error(result))
+			*failed = pg_fail_result(pg, result);
+		if (*failed == 0 && statement >= 0 && !ret[statement])
+			ret[statement] = result;
+		else
+			PQclear(result);
+		if (!pg->conn)
+			return *failed;
+	}
+	if (r == 0 && *failed == 0 && prepared >= 0)
+		pg->prepared->all[prepared].there = true;
+	return r;
+}
+
+/* The answer to the Sync. */
+static int ask_receive_end(struct pg_connection *pg)
+{
+	PGresult *result = NULL;
+	int r = pg_receive(pg, &result);
+	bool ended = r == 0 && PQresultStatus(result) == PGRES_PIPELINE_SYNC;
+	PQclear(result);
+	if (r == 0 && (!ended || !PQexitPipelineMode(pg->conn)))
+		r = pg_fail_connection(pg);
+	return r;
+}
+
+static int ask_receive(struct ask *ask, PGresult **ret)
+{
+	int r = 0, failed = 0;
+	for (int i = 0; r == 0 && i < ask->n_sent; i++)
+		r = ask_receive_one(ask, i, ret, &failed);
+	if (r == 0)
+		r = ask_receive_end(ask->pg);
+	return r < 0 ? r : failed;
+}
+
+int pg_ask(struct pg_connection *pg, const struct pg_statement *statements, int n, PGresult **ret)
+{
+	struct ask ask = {.pg = pg, .n = n};
+	for (int i = 0; i < n; i++)
+		ret[i] = NULL;
+	if (!pg->conn)
+		return pg_closed(pg);
+	if (n > PG_ASK_MAX)
+		return tally_fail(pg->ctx, EINVAL, "too many statements at once");
+	int r = ask_send(&ask, statements);
+	if (r < 0)
+		pg_close(pg); /* in the middle of something */
+	else
+		r = ask_receive(&ask, ret);
+	if (r == 0)
+		return 0;
+	if (pg->prepared)
+		pg_prepared_settle(pg->prepared);
+	if (ask.forgets)
+		pg_close(pg); /* it may have been skipped, and nobody knows of it any more */
+	for (int i = 0; i < n; i++) {
+		PQclear(ret[i]);
+		ret[i] = NULL;
+	}
+	return r;
+}

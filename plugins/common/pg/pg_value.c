@@ -1,0 +1,22 @@
+#include "pg/pg_value.h"
+
+struct tally_cell pg_get_cell(uint16_t type, const char *data, int len)
+{
+	struct tally_cell cell = {.set = 1};
+	switch (type) {
+	case TALLY_TEXT:
+	case TALLY_JSON:
+		cell.text = data;
+		cell.len = (uint32_t)len;
+		break;
+	case TALLY_BOOL:
+		cell.i = data[0] != 0;
+		break;
+	case TALLY_TIME:
+		cell.i = pg_time_to_ns(pg_get_64(data));
+		break;
+	default:
+		cell.i = pg_get_64(data);
+	}
+	return cell;
+}

@@ -1,0 +1,24 @@
+/* What pg_connection.c has for those who speak the protocol's finer points. */
+#ifndef TALLYD_PLUGINS_COMMON_PG_WIRE_H
+#define TALLYD_PLUGINS_COMMON_PG_WIRE_H
+
+#include "pg/pg_connection.h"
+
+/* Note and say what went wrong; the negative errno.  The connection is closed if it was that. */
+int pg_closed(struct pg_connection *pg);
+int pg_fail_connection(struct pg_connection *pg);
+int pg_fail_result(struct pg_connection *pg, const PGresult *result);
+bool pg_is_error(const PGresult *result);
+
+/* pg_connect.c: sets pg->conn, which may have failed, by the deadline; -ETIMEDOUT: the attempt goes
+ * on, and the next call waits for it. */
+int pg_connect(struct pg_connection *pg, const char *conninfo);
+void pg_forget_attempt(struct pg_connection *pg);
+
+/* When a call that begins now has to end. */
+int64_t pg_until(const struct pg_connection *pg);
+/* Until all that was sent has left. */
+int pg_flush(struct pg_connection *pg, int64_t until);
+int pg_receive(struct pg_connection *pg, PGresult **ret);
+
+#endif

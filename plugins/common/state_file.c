@@ -1,0 +1,134 @@
+#include "state_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+
+static const off_t memory_max = INT64_C(64) << 20;
+
+static bool is_kept(const struct tally_ctx *ctx)
+{
+	return strcmp(ctx->writer, "once") != 0;
+}
+
+static bool path_of(const struct tally_ctx *ctx, const char *end, char ret[PATH_MAX])
+{
+	int len = snprintf(ret, PATH_MAX, "%s/%s%s", ctx->state_dir, ctx->name, end);
+	if (len < 0 || len >= PATH_MAX)
+		return false;
+	for (char *c = ret + strlen(ctx->state_dir) + 1; *c; c++)
+		if (*c == '/')
+			*c = '_';
+	return true;
+}
+
+/* ---- Writing ---- */
+
+static int write_all(int fd, const char *bytes, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, bytes, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		bytes += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int write_file(const char *path, const void *bytes, size_t len)
+{
+	auto_close int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int r = fd < 0 ? -errno : write_all(fd, bytes, len);
+	return r == 0 && fdatasync(fd) < 0 ? -errno : r;
+}
+
+int state_file_write(struct tally_ctx *ctx, const void *bytes, size_t len)
+{
+	char path[PATH_MAX], fresh[PATH_MAX];
+	if (!is_kept(ctx))
+		return 0;
+	if (!path_of(ctx, ".rows", path) || !path_of(ctx, ".rows.new", fresh))
+		return tally_fail(ctx, ENAMETOOLONG, "the state directory's name is too long");
+	int r = write_file(fresh, bytes, len);
+	if (r == 0 && rename(fresh, path) < 0)
+		r = -errno;
+	return r < 0 ? tally_fail(ctx, -r, "%s: %s", fresh, strerror(-r)) : 0;
+}
+
+/* ---- Reading ---- */
+
+static ssize_t read_some(int fd, char *bytes, size_t len)
+{
+	ssize_t n;
+	do {
+		n = read(fd, bytes, len);
+	} while (n < 0 && errno == EINTR);
+	return n;
+}
+
+/* The caller frees *ret. */
+static int read_file(const char *path, char **ret, size_t *ret_len)
+{
+	struct stat file;
+	size_t len = 0;
+	ssize_t n = 1;
+	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &file) < 0)
+		return -errno;
+	if (file.st_size > memory_max)
+		return -EFBIG;
+	size_t size = (size_t)file.st_size;
+	auto_free char *bytes = malloc(size + 1);
+	if (!bytes)
+		return -ENOMEM;
+	while (len < size && n > 0) {
+		n = read_some(fd, bytes + len, size - len);
+		if (n < 0)
+			return -errno;
+		len += (size_t)n;
+	}
+	*ret = TAKE(bytes);
+	*ret_len = len;
+	return 0;
+}
+
+static bool is_of(const struct tally_table *table, const struct tally_table *other)
+{
+	return strcmp(table->name, other->name) == 0 && table->revision == other->revision &&
+	       table->n_columns == other->n_columns;
+}
+
+int state_file_read(struct tally_ctx *ctx, const struct tally_table *table,
+		    struct tally_batch **ret)
+{
+	char path[PATH_MAX];
+	auto_free char *bytes = NULL;
+	struct tally_batch *batch = NULL;
+	size_t len = 0;
+	if (!is_kept(ctx) || !path_of(ctx, ".rows", path))
+		return -ENOENT;
+	int r = read_file(path, &bytes, &len);
+	if (r == -ENOENT)
+		return r;
+	if (r == 0)
+		(void)tally_batch_decode(ctx, bytes, len, &batch);
+	if (!batch) {
+		tally_log(ctx, TALLY_WARNING,
+			  "%s: cannot be read: what went while the daemon was down stays unnoticed",
+			  path);
+		return -ENOENT;
+	}
+	if (!is_of(table, batch->table)) {
+		tally_batch_drop(ctx, batch);
+		return -ENOENT;
+	}
+	*ret = batch;
+	return 0;
+}

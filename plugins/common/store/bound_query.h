@@ -1,0 +1,32 @@
+/*
+ * A query that was checked: every name looked up in the catalog, every combination of aggregate
+ * and type known to make sense.  What comes after this may rely on it.
+ */
+#ifndef TALLYD_PLUGINS_COMMON_BOUND_QUERY_H
+#define TALLYD_PLUGINS_COMMON_BOUND_QUERY_H
+
+#include <tallyd/host.h>
+#include <tallyd/query.h>
+
+#include "store/catalog.h"
+
+enum { QUESTION_MAX_FILTERS = 256 };
+
+struct question {
+	const struct tally_query *query;
+	const struct stored_table *stored;
+	uint16_t select[CATALOG_MAX_COLUMNS]; /* columns, as query->select */
+	uint16_t group[CATALOG_MAX_COLUMNS];
+	uint16_t filter[QUESTION_MAX_FILTERS];
+	bool raw;            /* rows, not aggregates */
+	bool only_last;      /* every aggregate is LAST */
+	bool filters_fields; /* some filter looks at more than tags */
+};
+
+/* Whether what is selected is the time of each bucket's newest row: the MAX or LAST of the time. */
+bool question_is_newest(const struct question *question, uint32_t select);
+
+int question_check(struct tally_ctx *ctx, struct catalog *catalog, const struct tally_query *query,
+		   struct question *ret);
+
+#endif

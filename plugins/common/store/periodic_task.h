@@ -1,0 +1,38 @@
+/*
+ * A thread of a store's own that does its upkeep every so often, until it is told to stop.  A round
+ * that fails is counted and told, and what it left is the next one's.
+ */
+#ifndef TALLYD_PLUGINS_COMMON_PERIODIC_TASK_H
+#define TALLYD_PLUGINS_COMMON_PERIODIC_TASK_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <tallyd/host.h>
+
+struct rounds {
+	struct tally_ctx *ctx;
+	const char *name;      /* of the thread */
+	int seconds;           /* between two rounds */
+	int failed_seconds;    /* after one that failed; 0: the same */
+	uint32_t errors;       /* the metric that counts those that failed */
+	int (*run)(void *arg); /* one round: < 0 as after tally_fail() */
+	void *arg;
+	/* Its own: all 0 before rounds_start(). */
+	bool running;
+	atomic_bool stop;
+	pthread_t thread;
+	pthread_mutex_t lock; /* guards nothing but the way to sleep */
+	pthread_cond_t wake;
+};
+
+int rounds_start(struct rounds *rounds);
+void rounds_stop(struct rounds *rounds); /* waits for the round; fine if there is no thread */
+
+/* A round that takes long asks for it between its steps. */
+static inline bool rounds_stopping(const struct rounds *rounds)
+{
+	return atomic_load(&rounds->stop);
+}
+
+#endif

@@ -1,0 +1,37 @@
+/*
+ * The rows of an answer: a table made for them, and batches of some hundred rows handed on as they
+ * fill.  Used by one thread, for one query.
+ */
+#ifndef TALLYD_PLUGINS_COMMON_RESULT_BUILDER_H
+#define TALLYD_PLUGINS_COMMON_RESULT_BUILDER_H
+
+#include <tallyd/host.h>
+
+#include "store/bound_query.h"
+
+struct answer {
+	struct tally_ctx *ctx;
+	tally_rows_fn *rows;
+	void *arg;
+	struct tally_batch *batch;
+	uint32_t n_batches; /* up to this one */
+	struct tally_table table;
+	char name[64];
+	struct tally_column columns[1 + 2 * CATALOG_MAX_COLUMNS];
+};
+
+/* The columns that query.h promises, named after the table and the suffix of the rollup they come
+ * from. */
+void answer_init(struct answer *answer, struct tally_ctx *ctx, const struct question *question,
+		 const char *suffix, tally_rows_fn *rows, void *arg);
+void answer_done(struct answer *answer);
+
+/* A new row of NULLs, handing on the rows before it when there are enough. */
+int answer_row(struct answer *answer, struct tally_cell **ret);
+/* Copies a cell, with its text, into that row. */
+int answer_put(struct answer *answer, struct tally_cell *row, uint32_t column,
+	       const struct tally_cell *cell);
+/* Hands on what is left. */
+int answer_finish(struct answer *answer);
+
+#endif

@@ -1,0 +1,51 @@
+#include "store/rollup_parts.h"
+
+#include <tallyd/query.h>
+
+const struct schema_level_info schema_levels[N_LEVELS] = {
+	[LEVEL_ROWS] = {"", 0, ""},
+	[LEVEL_MINUTE] = {"_1min", INT64_C(60000000000), "1 minute"},
+	[LEVEL_FIVE] = {"_5min", INT64_C(300000000000), "5 minutes"},
+	[LEVEL_HOUR] = {"_1h", INT64_C(3600000000000), "1 hour"},
+	[LEVEL_DAY] = {"_1d", INT64_C(86400000000000), "1 day"},
+};
+
+const char *const schema_parts[N_PARTS] = {"count", "sum",      "min", "max",
+					   "last",  "increase", "span"};
+
+uint32_t schema_n_parts(const struct tally_column *column)
+{
+	return column->role == TALLY_COUNTER ? N_PARTS : PART_INCREASE;
+}
+
+uint8_t schema_all_parts(const struct tally_column *column)
+{
+	return (uint8_t)((1U << schema_n_parts(column)) - 1);
+}
+
+uint8_t schema_parts_of(uint32_t aggregate)
+{
+	const unsigned count = 1U << PART_COUNT;
+	switch (aggregate) {
+	case TALLY_MIN:
+		return (uint8_t)(count | 1U << PART_MIN);
+	case TALLY_MAX:
+		return (uint8_t)(count | 1U << PART_MAX);
+	case TALLY_LAST:
+		return (uint8_t)(count | 1U << PART_LAST);
+	case TALLY_RATE:
+		return (uint8_t)(1U << PART_INCREASE | 1U << PART_SPAN);
+	case TALLY_COUNT:
+		return (uint8_t)count;
+	default: /* TALLY_AVG, TALLY_SUM */
+		return (uint8_t)(count | 1U << PART_SUM);
+	}
+}
+
+bool schema_is_caught_up(const struct marks *marks)
+{
+	for (int level = LEVEL_FIVE; level < N_LEVELS; level++)
+		if (marks->rolled_to[level - 1] < marks->rolled_to[level])
+			return false;
+	return true;
+}

@@ -1,0 +1,81 @@
+/*
+ * Between two rounds on one boot of one machine the time that went by is known; from a round before
+ * the last boot, or of another machine, it is not, and then only a short pause is believed at once.
+ */
+#include "store/store_clock.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#define CLOCK_SECOND INT64_C(1000000000)
+/* What a clock may go astray within a round: small steps of NTP, and drift. */
+#define CLOCK_STEP (5 * CLOCK_SECOND)
+enum { CLOCK_DRIFT = 1000 };
+/* For how long all may have stood still without anybody asking. */
+#define CLOCK_PAUSE (3600 * CLOCK_SECOND)
+
+/* ---- The time that is trusted -------------------------------------------------- */
+
+/* -1: not known. */
+static int64_t clock_passed(const struct store_clock *clock, const struct store_uptime *uptime)
+{
+	if (!uptime->boot[0] || strcmp(uptime->boot, clock->uptime.boot) != 0 ||
+	    uptime->ns < clock->uptime.ns)
+		return -1;
+	return uptime->ns - clock->uptime.ns;
+}
+
+static int64_t clock_distance(int64_t a, int64_t b)
+{
+	int64_t distance;
+	if (__builtin_sub_overflow(a > b ? a : b, a > b ? b : a, &distance))
+		return INT64_MAX;
+	return distance;
+}
+
+/* They have parted: one of them is wrong, and only time tells which. */
+static void clock_part(struct store_clock *clock, int64_t now, int64_t passed, int64_t leeway)
+{
+	int64_t before = clock_distance(clock->seen, clock->trusted);
+	clock->trusted += passed;
+	bool same = clock_distance(clock_distance(now, clock->trusted), before) <= leeway;
+	clock->steady = same ? clock->steady + passed : 0;
+}
+
+void store_clock_advance(struct store_clock *clock, int64_t now, const struct store_uptime *uptime,
+			 int64_t longest)
+{
+	int64_t passed = clock_passed(clock, uptime);
+	int64_t leeway = passed < 0 ? CLOCK_PAUSE : CLOCK_STEP + passed / CLOCK_DRIFT;
+	passed = passed < 0 ? 0 : passed;
+	bool together = clock->trusted == INT64_MIN ||
+			clock_distance(now, clock->trusted + passed) <= leeway;
+	if (!together)
+		clock_part(clock, now, passed, leeway);
+	/* To believe one that went back costs nothing. */
+	if (together || clock->steady >= (clock->trusted > now ? CLOCK_PAUSE : longest)) {
+		clock->trusted = now;
+		clock->steady = 0;
+	}
+	clock->seen = now;
+	clock->uptime = *uptime;
+}
+
+static int64_t clock_of(const struct store_clock *clock, int64_t retention)
+{
+	bool follows = clock->steady >= retention || clock->trusted > clock->seen;
+	return follows ? clock->seen : clock->trusted;
+}
+
+int64_t store_clock_cut(const struct store_clock *clock, int64_t retention)
+{
+	int64_t cut;
+	if (__builtin_sub_overflow(clock_of(clock, retention), retention, &cut))
+		return INT64_MIN;
+	return cut;
+}
+
+int64_t store_clock_held(const struct store_clock *clock, int64_t retention)
+{
+	return clock_distance(clock->seen, clock_of(clock, retention));
+}
