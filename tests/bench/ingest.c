@@ -112,7 +112,9 @@ static uint32_t transactions_of(uint32_t rows, uint32_t connections)
 {
 	enum { ROWS = 40000 };
 	uint32_t turns = ROWS / (rows * connections);
-	return connections > 1 ? connections * (turns < LANES_TURNS ? turns : LANES_TURNS) : 1;
+	return connections > 1
+		       ? connections * (turns < SHARDS_PER_THREAD ? turns : SHARDS_PER_THREAD)
+		       : 1;
 }
 
 static void start(struct bench *bench, uint32_t rows, uint32_t connections)

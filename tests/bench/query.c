@@ -308,7 +308,7 @@ static void maintain(void)
 	double before = -1, now = 0;
 	while (now != before) {
 		before = now;
-		if (upkeep_run(store) != 0)
+		if (maintenance_run(store) != 0)
 			fail(fake_host_reason(host));
 		now = sql(far);
 	}

@@ -296,7 +296,7 @@ static void roll_up(struct bench *bench)
 {
 	int64_t before = clock_monotonic();
 	fake_host_set_now(bench->host, BEGIN + SWEEPS * STEP + 7200 * CLOCK_SECOND);
-	check(upkeep_run(bench->self) == 0, "upkeep");
+	check(maintenance_run(bench->self) == 0, "upkeep");
 	double seconds = (double)(clock_monotonic() - before) / 1e9;
 	printf("%-44s %8.0f rows/s\n", "rolling up to minutes and hours", ROWS / seconds);
 }

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "store_fixture.h"
-#include "store_uptime.h"
-#include "upkeep.h"
+#include "store/store_uptime.h"
+#include "maintenance/maintenance.h"
 #include "base/clock.h"
 
 #include <cmocka.h>
@@ -107,10 +107,10 @@ void __wrap_store_uptime_read(struct store_uptime *ret)
 	*ret = (struct store_uptime){.boot = "b007", .ns = fixture_now->uptime};
 }
 
-int upkeep_when_set_to(struct fixture *fixture, int64_t now)
+int maintenance_when_set_to(struct fixture *fixture, int64_t now)
 {
 	fake_host_set_now(fixture->host, now);
-	return upkeep_run(fixture->store);
+	return maintenance_run(fixture->store);
 }
 
 void time_passes(struct fixture *fixture, int64_t now)
@@ -122,10 +122,10 @@ void time_passes(struct fixture *fixture, int64_t now)
 	fixture->latest = now;
 }
 
-void upkeep_at(struct fixture *fixture, int64_t now)
+void maintenance_at(struct fixture *fixture, int64_t now)
 {
 	time_passes(fixture, now);
-	if (upkeep_when_set_to(fixture, now) != 0)
+	if (maintenance_when_set_to(fixture, now) != 0)
 		fail_msg("upkeep: %s", fake_host_reason(fixture->host));
 }
 

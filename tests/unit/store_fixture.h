@@ -34,9 +34,9 @@ struct fixture {
 	char folder[64];     /* its own, empty at first */
 	uint64_t sequence;
 	/* What the store's maintenance sees besides the host's clock. */
-	int64_t uptime;       /* goes on with upkeep_at() */
+	int64_t uptime;       /* goes on with maintenance_at() */
 	int64_t server_ahead; /* the database's clock, of this host's */
-	int64_t latest;       /* that upkeep_at() has shown */
+	int64_t latest;       /* that maintenance_at() has shown */
 };
 
 int fixture_setup(void **state); /* *state: a started fixture */
@@ -45,9 +45,9 @@ void fixture_restart(struct fixture *fixture);
 
 /* It has become so late; and maintenance has run, too. */
 void time_passes(struct fixture *fixture, int64_t now);
-void upkeep_at(struct fixture *fixture, int64_t now);
+void maintenance_at(struct fixture *fixture, int64_t now);
 /* The clock was set to show it, and maintenance has run.  Returns what that does. */
-int upkeep_when_set_to(struct fixture *fixture, int64_t now);
+int maintenance_when_set_to(struct fixture *fixture, int64_t now);
 
 struct tally_batch *fixture_batch(struct fixture *fixture, const struct tally_table *table);
 /* Writes it as the next sequence, asserts DONE, drops it. */

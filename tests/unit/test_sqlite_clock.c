@@ -56,7 +56,7 @@ static void begin(struct fixture *f)
 	for (int i = 0; i < 60; i++)
 		write_minute(f, T0 + i * MINUTE);
 	write_line(f, T0);
-	upkeep_at(f, T0 + 2 * HOUR);
+	maintenance_at(f, T0 + 2 * HOUR);
 	assert_int_equal(count(f, "samples_1min"), 60);
 }
 
@@ -73,9 +73,9 @@ static void a_clock_that_jumps_ahead_deletes_nothing_until_an_operator_says_so(v
 	begin(f);
 	assert_int_equal(command(f, "status"), 0);
 	for (int i = 0; i < JUMPS; i++) {
-		assert_int_equal(upkeep_when_set_to(f, T0 + 2 * HOUR + jumps[i]), 0);
+		assert_int_equal(maintenance_when_set_to(f, T0 + 2 * HOUR + jumps[i]), 0);
 		write_minute(f, T0 + 2 * HOUR + jumps[i]); /* and what comes meanwhile stays */
-		assert_int_equal(upkeep_when_set_to(f, T0 + 2 * HOUR + jumps[i]), 0);
+		assert_int_equal(maintenance_when_set_to(f, T0 + 2 * HOUR + jumps[i]), 0);
 		assert_int_equal(count(f, "samples"), 360 + 6 * (i + 1));
 		assert_int_equal(count(f, "lines"), 1);
 		assert_true(count(f, "samples_1min") >= 60);
@@ -85,7 +85,7 @@ static void a_clock_that_jumps_ahead_deletes_nothing_until_an_operator_says_so(v
 	assert_int_equal(fake_host_metric(f->host, METRIC_DELETED_OLD), 0);
 	assert_non_null(strstr(fake_host_log(f->host, TALLY_WARNING), "tallyd db confirm-clock"));
 	assert_int_equal(command(f, "confirm-clock"), 0);
-	assert_int_equal(upkeep_when_set_to(f, T0 + 2 * HOUR + jumps[JUMPS - 1]), 0);
+	assert_int_equal(maintenance_when_set_to(f, T0 + 2 * HOUR + jumps[JUMPS - 1]), 0);
 	assert_int_equal(count(f, "samples"), 6);
 	assert_int_equal(count(f, "lines"), 0);
 	assert_int_equal(fake_host_metric(f->host, METRIC_RETENTION_HELD), 0);
@@ -102,13 +102,13 @@ static void a_clock_that_is_wrong_when_the_daemon_starts_deletes_nothing(void **
 	f->uptime = 0;
 	fake_host_set_now(f->host, T0 + 10 * DAY);
 	assert_int_equal(f->plugin->start(f->store), 0);
-	assert_int_equal(upkeep_when_set_to(f, T0 + 10 * DAY), 0);
+	assert_int_equal(maintenance_when_set_to(f, T0 + 10 * DAY), 0);
 	assert_int_equal(count(f, "samples"), 360);
 	/* Nor does a file of a version that kept no clock. */
 	f->plugin->stop(f->store);
 	fixture_sql(f, "DELETE FROM tally_clock");
 	assert_int_equal(f->plugin->start(f->store), 0);
-	assert_int_equal(upkeep_when_set_to(f, T0 + 10 * DAY), 0);
+	assert_int_equal(maintenance_when_set_to(f, T0 + 10 * DAY), 0);
 	assert_int_equal(count(f, "samples"), 360);
 }
 
@@ -119,7 +119,7 @@ static void a_daemon_that_was_away_for_longer_than_retention_deletes_when_it_is_
 	f->plugin->stop(f->store);
 	time_passes(f, T0 + 12 * DAY);
 	assert_int_equal(f->plugin->start(f->store), 0);
-	upkeep_at(f, T0 + 12 * DAY);
+	maintenance_at(f, T0 + 12 * DAY);
 	assert_int_equal(count(f, "samples"), 0);
 	assert_int_equal(count(f, "samples_1min"), 60);
 }
@@ -130,7 +130,7 @@ static void a_machine_that_was_off_for_longer_than_retention_deletes_in_the_end(
 	begin(f);
 	f->uptime = 0;
 	for (int day = 0; day < 9; day++) {
-		assert_int_equal(upkeep_when_set_to(f, T0 + (12 + day) * DAY), 0);
+		assert_int_equal(maintenance_when_set_to(f, T0 + (12 + day) * DAY), 0);
 		write_line(f, T0 + (12 + day) * DAY);
 		f->uptime += DAY;
 	}
@@ -144,21 +144,21 @@ static void after_a_jump_minutes_are_rolled_up_again_by_the_right_time(void **st
 	struct fixture *f = *state;
 	int64_t now = T0 + 2 * HOUR;
 	begin(f);
-	assert_int_equal(upkeep_when_set_to(f, now + 10 * DAY), 0);
+	assert_int_equal(maintenance_when_set_to(f, now + 10 * DAY), 0);
 	write_minute(f, now + 10 * DAY);
-	assert_int_equal(upkeep_when_set_to(f, now + 10 * DAY + 5 * MINUTE), 0);
+	assert_int_equal(maintenance_when_set_to(f, now + 10 * DAY + 5 * MINUTE), 0);
 	assert_true(fixture_sql(f, "SELECT max(rolled_to) FROM @rollups WHERE level = 1") >
 		    now + 9 * DAY);
 	fake_host_set_now(f->host, now + MINUTE);
 	write_minute(f, now + MINUTE); /* before anybody has put it right */
-	upkeep_at(f, now + 2 * MINUTE);
+	maintenance_at(f, now + 2 * MINUTE);
 	assert_in_range(fake_host_metric(f->host, METRIC_ROLLUP_LAG), MINUTE, 4 * MINUTE);
 	assert_non_null(strstr(fake_host_log(f->host, TALLY_WARNING), "still to come"));
 	for (int i = 3; i < 10; i++) {
 		fake_host_set_now(f->host, now + i * MINUTE);
 		write_minute(f, now + i * MINUTE);
 	}
-	upkeep_at(f, now + 20 * MINUTE);
+	maintenance_at(f, now + 20 * MINUTE);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples_1min WHERE time >= "
 					"1700013600000000000 AND time < 1700092800000000000"),
 			 8);
@@ -172,7 +172,7 @@ static void after_a_jump_minutes_are_rolled_up_again_by_the_right_time(void **st
 }
 
 /* As versions before left it behind. */
-static void marks_that_lie_in_the_future_are_drawn_back(void **state)
+static void watermarks_that_lie_in_the_future_are_drawn_back(void **state)
 {
 	struct fixture *f = *state;
 	begin(f);
@@ -180,7 +180,7 @@ static void marks_that_lie_in_the_future_are_drawn_back(void **state)
 		       "1700406400000000000");
 	fixture_restart(f);
 	write_minute(f, T0 + 2 * HOUR - 10 * SECOND);
-	upkeep_at(f, T0 + 2 * HOUR + 10 * MINUTE);
+	maintenance_at(f, T0 + 2 * HOUR + 10 * MINUTE);
 	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1min"), 366);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM @rollups WHERE rolled_to > "
 					"1700014200000000000 OR kept_from > 1700014200000000000"),
@@ -192,10 +192,10 @@ static void rollups_of_rows_that_are_gone_stay_as_they_were(void **state)
 {
 	struct fixture *f = *state;
 	begin(f);
-	upkeep_at(f, T0 + 7 * DAY + 30 * MINUTE + 30 * SECOND);
+	maintenance_at(f, T0 + 7 * DAY + 30 * MINUTE + 30 * SECOND);
 	assert_in_range(count(f, "samples"), 1, 200);
-	assert_int_equal(upkeep_when_set_to(f, T0 - DAY), 0);
-	upkeep_at(f, T0 + 7 * DAY + 30 * MINUTE + 30 * SECOND);
+	assert_int_equal(maintenance_when_set_to(f, T0 - DAY), 0);
+	maintenance_at(f, T0 + 7 * DAY + 30 * MINUTE + 30 * SECOND);
 	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1min"), 360);
 	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1h"), 360);
 }
@@ -230,12 +230,12 @@ static void a_full_file_loses_the_oldest_rows_also_beside_some_of_the_future(voi
 	for (int i = 0; i < 20000; i++)
 		put_series(f, batch, T0 + i * SECOND, "a", i, i);
 	fixture_write(f, batch);
-	upkeep_at(f, T0 + 20000 * SECOND);
+	maintenance_at(f, T0 + 20000 * SECOND);
 	fake_host_set_now(f->host, T0 + 3650 * DAY);
 	write_minute(f, T0 + 3650 * DAY);
 	backend_config.max_size = fixture_sql(f, "PRAGMA page_count") * 4096 * 100 / 96;
 	fixture_restart(f);
-	assert_int_equal(upkeep_when_set_to(f, T0 + 3650 * DAY), 0);
+	assert_int_equal(maintenance_when_set_to(f, T0 + 3650 * DAY), 0);
 	assert_true(fake_host_metric(f->host, METRIC_DELETED_SIZE) > 0);
 	assert_true(count(f, "samples") > 15000);
 }
@@ -250,7 +250,7 @@ int main(void)
 			a_daemon_that_was_away_for_longer_than_retention_deletes_when_it_is_back),
 		STORE_TEST(a_machine_that_was_off_for_longer_than_retention_deletes_in_the_end),
 		STORE_TEST(after_a_jump_minutes_are_rolled_up_again_by_the_right_time),
-		STORE_TEST(marks_that_lie_in_the_future_are_drawn_back),
+		STORE_TEST(watermarks_that_lie_in_the_future_are_drawn_back),
 		STORE_TEST(rollups_of_rows_that_are_gone_stay_as_they_were),
 		STORE_TEST(rows_more_than_a_day_ahead_are_refused_and_told),
 		STORE_TEST(a_state_dated_in_the_future_does_not_stay),

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "condition.h"
+#include "read/condition.h"
 #include "sqlite_fixture.h"
 
 #include <cmocka.h>

@@ -151,7 +151,7 @@ static int ignore_table(void *arg, const struct tally_table *table)
 	return 0;
 }
 
-static void upkeep_and_questions_notice_it_too(void **state)
+static void maintenance_and_questions_notice_it_too(void **state)
 {
 	struct fixture *f = *state;
 	int tables = 0;
@@ -161,7 +161,7 @@ static void upkeep_and_questions_notice_it_too(void **state)
 	assert_int_equal(tables, 1);
 	assert_int_equal(taken_away(f), 1);
 	assert_int_equal(unlink(backend_config.path), 0);
-	assert_int_equal(f->store->upkeep.run(f->store->upkeep.arg), 0);
+	assert_int_equal(f->store->maintenance.run(f->store->maintenance.arg), 0);
 	assert_int_equal(taken_away(f), 2);
 	assert_int_equal(count_rows(f), 0);
 }
@@ -219,7 +219,7 @@ int main(void)
 		STORE_TEST(a_database_that_was_emptied_is_told_and_begun_anew),
 		STORE_TEST(without_its_log_nothing_is_lost),
 		STORE_TEST(without_its_lock_it_takes_another_and_goes_on),
-		STORE_TEST(upkeep_and_questions_notice_it_too),
+		STORE_TEST(maintenance_and_questions_notice_it_too),
 		STORE_TEST(while_it_cannot_be_made_nothing_counts_as_stored_or_is_answered),
 		STORE_TEST(an_empty_database_that_was_in_use_is_told_at_the_start),
 	};

@@ -37,21 +37,21 @@ static void rows_go_after_their_retention_and_rollups_after_theirs(void **state)
 {
 	struct fixture *f = *state;
 	write_rows(f, T0, 10 * MINUTE, 6 * 24 * 10); /* ten days */
-	upkeep_at(f, T0 + 10 * DAY);
+	maintenance_at(f, T0 + 10 * DAY);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples"), 6 * 24 * 7);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM lines"), 6 * 24 * 7);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples_1min"), 6 * 24 * 10);
 	assert_int_equal(fake_host_metric(f->host, METRIC_DELETED_OLD), 2 * 6 * 24 * 3);
-	upkeep_at(f, T0 + 35 * DAY);
+	maintenance_at(f, T0 + 35 * DAY);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples"), 0);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples_1min"), 6 * 24 * 5);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples_1h"), 24 * 5);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples_1d"), 10);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM lines_series"), 0);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples_series"), 1);
-	upkeep_at(f, T0 + 405 * DAY);
+	maintenance_at(f, T0 + 405 * DAY);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples_1d"), 5);
-	upkeep_at(f, T0 + 411 * DAY);
+	maintenance_at(f, T0 + 411 * DAY);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples_series"), 0);
 	/* A tag set that was forgotten in the file is known anew. */
 	write_rows(f, T0 + 411 * DAY, MINUTE, 1);
@@ -64,7 +64,7 @@ static void many_old_rows_go_in_small_transactions(void **state)
 	struct fixture *f = *state;
 	for (int i = 0; i < 4; i++)
 		write_rows(f, T0 + i * 3000 * SECOND, SECOND, 3000);
-	upkeep_at(f, T0 + 20 * DAY);
+	maintenance_at(f, T0 + 20 * DAY);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples"), 0);
 	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1h"), 12000);
 	assert_int_equal(fake_host_metric(f->host, METRIC_DELETED_OLD), 24000);
@@ -74,12 +74,12 @@ static void a_rollup_is_not_made_again_from_what_retention_left(void **state)
 {
 	struct fixture *f = *state;
 	write_rows(f, T0, MINUTE, 60 * 24 * 8);
-	upkeep_at(f, T0 + 8 * DAY); /* the first day's rows are gone */
+	maintenance_at(f, T0 + 8 * DAY); /* the first day's rows are gone */
 	int64_t before = fixture_sql(f, "SELECT sum(rows) FROM samples_1min");
 	int64_t hours_before = fixture_sql(f, "SELECT sum(rows) FROM samples_1h");
 	write_rows(f, T0 + 12 * HOUR + SECOND, SECOND, 5); /* there is nothing to add to */
 	write_rows(f, T0 + 3 * DAY + 12 * HOUR + SECOND, SECOND, 5); /* there is */
-	upkeep_at(f, T0 + 8 * DAY);
+	maintenance_at(f, T0 + 8 * DAY);
 	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1min"), before + 5);
 	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1h"), hours_before + 5);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM tally_late"), 0);
@@ -107,9 +107,9 @@ static void a_thing_that_is_gone_is_kept_for_a_while(void **state)
 	put_thing(f, T0, "gone", T0 + DAY);
 	put_thing(f, T0, "back", T0 + DAY);
 	put_thing(f, T0 + 2 * DAY, "back", 0);
-	upkeep_at(f, T0 + 30 * DAY);
+	maintenance_at(f, T0 + 30 * DAY);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM things"), 3);
-	upkeep_at(f, T0 + 31 * DAY + 1);
+	maintenance_at(f, T0 + 31 * DAY + 1);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM things WHERE id IN ('here', "
 					"'back')"),
 			 2);
@@ -124,7 +124,7 @@ static void the_file_shrinks_when_much_was_deleted(void **state)
 		write_rows(f, T0 + i * 5000 * SECOND, SECOND, 5000);
 	fixture_sql(f, "PRAGMA wal_checkpoint(TRUNCATE)");
 	assert_int_equal(stat(backend_config.path, &before), 0);
-	upkeep_at(f, T0 + 20 * DAY);
+	maintenance_at(f, T0 + 20 * DAY);
 	fixture_sql(f, "PRAGMA wal_checkpoint(TRUNCATE)");
 	assert_int_equal(stat(backend_config.path, &after), 0);
 	assert_true(after.st_size < before.st_size / 3);
@@ -160,14 +160,14 @@ static void at_its_limit_the_file_loses_the_oldest_rows(void **state)
 	assert_true(file.st_size <= limit);
 }
 
-static void upkeep_makes_room_before_the_limit_is_hit(void **state)
+static void maintenance_makes_room_before_the_limit_is_hit(void **state)
 {
 	struct fixture *f = *state;
 	for (int i = 0; i < 10; i++)
 		write_rows(f, T0 + i * 1000 * SECOND, SECOND, 1000);
 	int64_t bytes = fixture_sql(f, "PRAGMA page_count") * 4096;
 	set_max_size(f, bytes * 100 / 96);
-	upkeep_at(f, T0);
+	maintenance_at(f, T0);
 	assert_true(fake_host_metric(f->host, METRIC_DELETED_SIZE) > 0);
 	assert_true(fixture_sql(f, "SELECT count(*) FROM samples") > 7000);
 	int64_t free_pages = fixture_sql(f, "PRAGMA freelist_count");
@@ -267,7 +267,7 @@ static void a_full_disk_is_told_and_got_over(void **state)
 struct beside {
 	struct fixture *fixture;
 	atomic_bool done;
-	atomic_int rounds, errors;
+	atomic_int task, errors;
 };
 
 static void *query_beside(void *arg)
@@ -282,16 +282,16 @@ static void *query_beside(void *arg)
 		if (ask(beside->fixture, &query, &rows) != 0)
 			atomic_fetch_add(&beside->errors, 1);
 		rows_free(&rows);
-		atomic_fetch_add(&beside->rounds, 1);
+		atomic_fetch_add(&beside->task, 1);
 	}
 	return NULL;
 }
 
-static void *upkeep_beside(void *arg)
+static void *maintenance_beside(void *arg)
 {
 	struct beside *beside = arg;
 	while (!atomic_load(&beside->done)) {
-		if (upkeep_run(beside->fixture->store) != 0)
+		if (maintenance_run(beside->fixture->store) != 0)
 			atomic_fetch_add(&beside->errors, 1);
 		sched_yield();
 	}
@@ -307,14 +307,14 @@ static void writing_asking_and_upkeep_go_on_beside_each_other(void **state)
 	write_rows(f, T0 - 8 * DAY, MINUTE, 10);
 	pthread_create(&threads[0], NULL, query_beside, &beside);
 	pthread_create(&threads[1], NULL, query_beside, &beside);
-	pthread_create(&threads[2], NULL, upkeep_beside, &beside);
-	for (int i = 0; i < 60 || atomic_load(&beside.rounds) < 20; i++)
+	pthread_create(&threads[2], NULL, maintenance_beside, &beside);
+	for (int i = 0; i < 60 || atomic_load(&beside.task) < 20; i++)
 		write_rows(f, T0 + i * MINUTE, SECOND, 60);
 	atomic_store(&beside.done, true);
 	for (int i = 0; i < 3; i++)
 		pthread_join(threads[i], NULL);
 	assert_int_equal(atomic_load(&beside.errors), 0);
-	upkeep_at(f, T0 + 30 * HOUR);
+	maintenance_at(f, T0 + 30 * HOUR);
 	assert_int_equal(fixture_sql(f, "SELECT sum(rows) = (SELECT count(*) FROM samples) FROM "
 					"samples_1h WHERE time >= 1700006400 * 1000000000"),
 			 1);
@@ -324,9 +324,9 @@ static void the_lag_of_the_rollups_is_a_metric(void **state)
 {
 	struct fixture *f = *state;
 	write_rows(f, T0, SECOND, 60);
-	upkeep_at(f, T0 + HOUR);
+	maintenance_at(f, T0 + HOUR);
 	assert_int_equal(fake_host_metric(f->host, METRIC_ROLLUP_LAG), MINUTE);
-	upkeep_at(f, T0 + HOUR + 30 * SECOND);
+	maintenance_at(f, T0 + HOUR + 30 * SECOND);
 	assert_int_equal(fake_host_metric(f->host, METRIC_ROLLUP_LAG), 90 * SECOND);
 }
 
@@ -334,12 +334,12 @@ static void the_lag_grows_while_a_table_fails(void **state)
 {
 	struct fixture *f = *state;
 	write_rows(f, T0, SECOND, 60);
-	upkeep_at(f, T0 + HOUR);
+	maintenance_at(f, T0 + HOUR);
 	write_rows(f, T0 + HOUR, SECOND, 60);
 	fixture_sql(f, "CREATE TRIGGER spoilt BEFORE INSERT ON samples_1min_rows BEGIN SELECT "
 		       "RAISE(ABORT, 'spoilt'); END");
 	fake_host_set_now(f->host, T0 + 5 * HOUR);
-	assert_true(upkeep_run(f->store) < 0);
+	assert_true(maintenance_run(f->store) < 0);
 	assert_true(fake_host_metric(f->host, METRIC_ROLLUP_LAG) >= (uint64_t)(4 * HOUR - MINUTE));
 }
 
@@ -353,7 +353,7 @@ int main(void)
 		STORE_TEST(a_thing_that_is_gone_is_kept_for_a_while),
 		STORE_TEST(the_file_shrinks_when_much_was_deleted),
 		STORE_TEST(at_its_limit_the_file_loses_the_oldest_rows),
-		STORE_TEST(upkeep_makes_room_before_the_limit_is_hit),
+		STORE_TEST(maintenance_makes_room_before_the_limit_is_hit),
 		STORE_TEST(when_nothing_can_go_a_write_waits_and_says_why),
 		STORE_TEST(a_full_disk_is_told_and_got_over),
 		STORE_TEST(writing_asking_and_upkeep_go_on_beside_each_other),

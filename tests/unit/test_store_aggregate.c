@@ -220,9 +220,9 @@ static void rollups_answer_as_the_rows_do(void **state)
 {
 	struct fixture *f = *state;
 	write_samples(f);
-	upkeep_at(f, T0 + 3 * HOUR);
+	maintenance_at(f, T0 + 3 * HOUR);
 	compare_rolled_up(f);
-	upkeep_at(f, T0 + 2 * DAY);
+	maintenance_at(f, T0 + 2 * DAY);
 	compare_buckets(f, T0 - DAY, T0 + DAY, DAY, true, "samples_1d");
 	/* The views show plain values. */
 	assert_int_equal(fixture_sql(f, "SELECT (SELECT sum(total_sum) FROM samples_1h) = (SELECT "
@@ -250,11 +250,11 @@ static void what_is_not_rolled_up_yet_comes_from_the_rows(void **state)
 {
 	struct fixture *f = *state;
 	write_samples(f);
-	upkeep_at(f, T0 + 65 * MINUTE + 30 * SECOND);
+	maintenance_at(f, T0 + 65 * MINUTE + 30 * SECOND);
 	assert_in_range(fixture_newest(f, "samples_1min"), T0 + 62 * MINUTE, T0 + 63 * MINUTE);
 	compare_rolled_up(f);
 	fixture_restart(f);
-	upkeep_at(f, T0 + 80 * MINUTE);
+	maintenance_at(f, T0 + 80 * MINUTE);
 	compare_rolled_up(f);
 }
 
@@ -263,11 +263,11 @@ static void a_late_row_is_rolled_up_as_if_it_had_been_in_time(void **state)
 	struct fixture *f = *state;
 	make_samples();
 	write_some_samples(f, 0, 3);
-	upkeep_at(f, T0 + 2 * DAY);
+	maintenance_at(f, T0 + 2 * DAY);
 	write_some_samples(f, 1, 3);
 	fixture_restart(f);
 	write_some_samples(f, 2, 3);
-	upkeep_at(f, T0 + 2 * DAY);
+	maintenance_at(f, T0 + 2 * DAY);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM @late"), 0);
 	compare_rolled_up(f);
 	compare_buckets(f, T0 - DAY, T0 + DAY, DAY, true, "samples_1d");
@@ -277,12 +277,12 @@ static void an_older_store_answers_from_its_minutes_until_it_has_five(void **sta
 {
 	struct fixture *f = *state;
 	write_samples(f);
-	upkeep_at(f, T0 + 2 * DAY);
+	maintenance_at(f, T0 + 2 * DAY);
 	fixture_make_older(f);
 	fixture_restart(f);
 	compare_buckets(f, T0, T0 + 2 * HOUR, 10 * MINUTE, true, "samples_1min");
 	compare_buckets(f, T0 - 20 * SECOND, T0 + 2 * HOUR, HOUR, true, "samples_1h");
-	upkeep_at(f, T0 + 2 * DAY);
+	maintenance_at(f, T0 + 2 * DAY);
 	compare_rolled_up(f);
 }
 
@@ -291,12 +291,12 @@ static void late_rows_wait_until_an_older_store_has_its_five_minutes(void **stat
 	struct fixture *f = *state;
 	make_samples();
 	write_some_samples(f, 0, 3);
-	upkeep_at(f, T0 + 2 * DAY);
+	maintenance_at(f, T0 + 2 * DAY);
 	fixture_make_older(f);
 	fixture_restart(f);
 	write_some_samples(f, 1, 3);
 	write_some_samples(f, 2, 3);
-	upkeep_at(f, T0 + 2 * DAY);
+	maintenance_at(f, T0 + 2 * DAY);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM @late"), 0);
 	compare_rolled_up(f);
 	compare_buckets(f, T0 - DAY, T0 + DAY, DAY, true, "samples_1d");
@@ -330,11 +330,11 @@ static void a_late_row_takes_its_part_of_an_increase_from_a_row_that_is_far(void
 	write_total(f, T0 + HOUR, "b", 100);
 	write_total(f, T0 + HOUR + 10 * MINUTE, "a", 300);
 	write_total(f, T0 + 5 * HOUR, "b", 300);
-	upkeep_at(f, T0 + 2 * DAY);
+	maintenance_at(f, T0 + 2 * DAY);
 	write_total(f, T0 + HOUR + 5 * MINUTE, "a", 200);
 	write_total(f, T0 + 3 * HOUR, "b", 150);
 	write_total(f, T0 + 3 * HOUR + 2 * MINUTE, "b", 160);
-	upkeep_at(f, T0 + 2 * DAY);
+	maintenance_at(f, T0 + 2 * DAY);
 	assert_int_equal(fixture_sql(f, "SELECT sum(total_increase) FROM samples_1min"), 400);
 	assert_int_equal(fixture_sql(f, "SELECT sum(total_increase) FROM samples_1d"), 400);
 	assert_true(fabs(rate_of_the_day(f) - 200 / 600.0 - 200 / 14400.0) < 1e-9);
@@ -345,10 +345,10 @@ static void rows_that_are_kept_for_longer_than_their_rollups_answer(void **state
 	struct fixture *f = *state;
 	fixture_keep(f, 20 * DAY, 2 * DAY);
 	write_samples(f);
-	upkeep_at(f, T0 + 2 * DAY + HOUR); /* some of the minutes are gone, or soon */
+	maintenance_at(f, T0 + 2 * DAY + HOUR); /* some of the minutes are gone, or soon */
 	compare_buckets(f, T0, T0 + 2 * HOUR, MINUTE, true, "samples_1min");
 	compare_buckets(f, T0 - 20 * SECOND, T0 + 2 * HOUR, HOUR, true, "samples_1h");
-	upkeep_at(f, T0 + 5 * DAY);
+	maintenance_at(f, T0 + 5 * DAY);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples_1min"), 0);
 	compare_buckets(f, T0, T0 + 2 * HOUR, MINUTE, true, "samples");
 	compare_buckets(f, T0, T0 + 2 * HOUR, 5 * MINUTE, false, "samples");
@@ -367,7 +367,7 @@ static void a_minute_without_an_increase_adds_none_to_its_hour(void **state)
 	put_series(f, batch, T0 + 11 * MINUTE, "a", 1, 40); /* it fell */
 	put_series(f, batch, T0 + 21 * MINUTE, "a", 1, 100);
 	fixture_write(f, batch);
-	upkeep_at(f, T0 + 2 * DAY);
+	maintenance_at(f, T0 + 2 * DAY);
 	query.bucket = HOUR;
 	assert_int_equal(ask(f, &query, &rows), 0);
 	assert_string_equal(rows.table, "samples_1h");
@@ -603,7 +603,7 @@ static void reals_of_any_size_are_rolled_up_as_they_are_summed(void **state)
 	assert_int_equal(ask(f, &query, &before), 0);
 	assert_true(isinf(rows_at(&before, 0, 1)->f));
 	assert_int_equal(rows_at(&before, 2, 6)->i, 1); /* what is no number is no value */
-	upkeep_at(f, T0 + 2 * DAY);
+	maintenance_at(f, T0 + 2 * DAY);
 	assert_int_equal(ask(f, &query, &after), 0);
 	assert_string_equal(after.table, "levels_1min");
 	assert_same_rows(&before, &after);

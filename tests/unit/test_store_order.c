@@ -13,7 +13,7 @@ enum { N = 3000 };
 
 static int by_time_and_number(const void *left, const void *right)
 {
-	const struct order_place *a = left, *b = right;
+	const struct sort_entry *a = left, *b = right;
 	if (a->time != b->time)
 		return a->time < b->time ? -1 : 1;
 	if (a->number != b->number)
@@ -22,7 +22,7 @@ static int by_time_and_number(const void *left, const void *right)
 }
 
 /* Times of every size, and many that are equal. */
-static void fill(struct order_place *places, uint32_t n)
+static void fill(struct sort_entry *places, uint32_t n)
 {
 	uint64_t random = 88172645463325252;
 	for (uint32_t i = 0; i < n; i++) {
@@ -30,17 +30,17 @@ static void fill(struct order_place *places, uint32_t n)
 		random ^= random >> 7;
 		random ^= random << 17;
 		int64_t time = (int64_t)random >> random % 64;
-		places[i] = (struct order_place){i % 3 ? time : time % 5, random % 7, i};
+		places[i] = (struct sort_entry){i % 3 ? time : time % 5, random % 7, i};
 	}
 }
 
 static void check(uint32_t n)
 {
-	static struct order_place sorted[N], expected[N], spare[N];
+	static struct sort_entry sorted[N], expected[N], spare[N];
 	fill(sorted, n);
 	fill(expected, n);
-	order_by_number(sorted, spare, n);
-	order_by_time(sorted, spare, n);
+	sort_by_number(sorted, spare, n);
+	sort_by_time(sorted, spare, n);
 	qsort(expected, n, sizeof(*expected), by_time_and_number);
 	for (uint32_t i = 0; i < n; i++)
 		assert_int_equal(sorted[i].at, expected[i].at);

@@ -16,54 +16,54 @@ enum { ERRORS };
 
 struct counted {
 	struct fake_host *host;
-	atomic_int rounds;
+	atomic_int task;
 };
 
 /* Every other one fails. */
 static int round_of(void *arg)
 {
 	struct counted *counted = arg;
-	if (atomic_fetch_add(&counted->rounds, 1) % 2 == 0)
+	if (atomic_fetch_add(&counted->task, 1) % 2 == 0)
 		return tally_fail(fake_host_ctx(counted->host), EIO, "told to fail");
 	return 0;
 }
 
-static struct rounds rounds_of(struct counted *counted, int seconds)
+static struct task task_of(struct counted *counted, int seconds)
 {
-	return (struct rounds){.ctx = fake_host_ctx(counted->host),
-			       .name = "rounds",
-			       .seconds = seconds,
-			       .errors = ERRORS,
-			       .run = round_of,
-			       .arg = counted};
+	return (struct task){.ctx = fake_host_ctx(counted->host),
+			     .name = "rounds",
+			     .seconds = seconds,
+			     .errors = ERRORS,
+			     .run = round_of,
+			     .arg = counted};
 }
 
 static void a_round_that_fails_is_counted_and_told_and_the_next_one_comes(void **state)
 {
 	struct counted counted = {.host = fake_host_create("output.store")};
-	struct rounds rounds = rounds_of(&counted, 0);
+	struct task task = task_of(&counted, 0);
 	(void)state;
-	assert_int_equal(rounds_start(&rounds), 0);
-	WAIT_UNTIL(atomic_load(&counted.rounds) >= 4);
-	rounds_stop(&rounds);
-	int rounds_were = atomic_load(&counted.rounds);
-	assert_int_equal(fake_host_metric(counted.host, ERRORS), (rounds_were + 1) / 2);
+	assert_int_equal(task_start(&task), 0);
+	WAIT_UNTIL(atomic_load(&counted.task) >= 4);
+	task_stop(&task);
+	int task_were = atomic_load(&counted.task);
+	assert_int_equal(fake_host_metric(counted.host, ERRORS), (task_were + 1) / 2);
 	assert_non_null(strstr(fake_host_log(counted.host, TALLY_WARNING),
 			       "upkeep: told to fail; trying again in 0 s"));
-	assert_true(rounds_stopping(&rounds));
+	assert_true(task_stopping(&task));
 	fake_host_destroy(counted.host);
 }
 
 static void after_one_that_failed_the_next_may_take_longer_to_come(void **state)
 {
 	struct counted counted = {.host = fake_host_create("output.store")};
-	struct rounds rounds = rounds_of(&counted, 0);
+	struct task task = task_of(&counted, 0);
 	(void)state;
-	rounds.failed_seconds = 100000;
-	assert_int_equal(rounds_start(&rounds), 0);
+	task.failed_seconds = 100000;
+	assert_int_equal(task_start(&task), 0);
 	WAIT_UNTIL(fake_host_metric(counted.host, ERRORS) == 1);
-	rounds_stop(&rounds);
-	assert_int_equal(atomic_load(&counted.rounds), 1);
+	task_stop(&task);
+	assert_int_equal(atomic_load(&counted.task), 1);
 	assert_non_null(strstr(fake_host_log(counted.host, TALLY_WARNING),
 			       "upkeep: told to fail; trying again in 100000 s"));
 	fake_host_destroy(counted.host);
@@ -72,12 +72,12 @@ static void after_one_that_failed_the_next_may_take_longer_to_come(void **state)
 static void one_that_sleeps_is_woken_to_stop(void **state)
 {
 	struct counted counted = {.host = fake_host_create("output.store")};
-	struct rounds rounds = rounds_of(&counted, 100000);
+	struct task task = task_of(&counted, 100000);
 	(void)state;
-	assert_int_equal(rounds_start(&rounds), 0);
-	rounds_stop(&rounds);
-	rounds_stop(&rounds); /* and again is fine */
-	assert_int_equal(atomic_load(&counted.rounds), 0);
+	assert_int_equal(task_start(&task), 0);
+	task_stop(&task);
+	task_stop(&task); /* and again is fine */
+	assert_int_equal(atomic_load(&counted.task), 0);
 	fake_host_destroy(counted.host);
 }
 

@@ -44,7 +44,7 @@ static void begin(struct fixture *f)
 	for (int i = 0; i < 60; i++)
 		write_minute(f, T0 + i * MINUTE);
 	write_line(f, T0);
-	upkeep_at(f, T0 + 2 * HOUR);
+	maintenance_at(f, T0 + 2 * HOUR);
 	assert_int_equal(count(f, "samples_1min"), 60);
 }
 
@@ -70,7 +70,7 @@ static void who_is_ahead_of_the_database_deletes_nothing_says_so_and_does_not_le
 	assert_int_equal(fake_host_metric(f->host, METRIC_LEADER), 1);
 	for (int i = 0; i < JUMPS; i++) {
 		f->server_ahead = -jumps[i];
-		assert_int_equal(upkeep_when_set_to(f, T0 + 2 * HOUR + jumps[i]), 1);
+		assert_int_equal(maintenance_when_set_to(f, T0 + 2 * HOUR + jumps[i]), 1);
 		assert_int_equal(fake_host_metric(f->host, METRIC_LEADER), 0);
 		assert_int_equal(offset_seconds(f), jumps[i] / SECOND);
 		assert_int_equal(fake_host_metric(f->host, METRIC_ROLLUP_LAG), 0);
@@ -81,7 +81,7 @@ static void who_is_ahead_of_the_database_deletes_nothing_says_so_and_does_not_le
 	if (backend_several()) /* So another may. */
 		assert_int_equal(fixture_sql(f, "SELECT pg_try_advisory_lock(1952541804, 2)"), 1);
 	f->server_ahead = 0;
-	for (int tries = 0; upkeep_when_set_to(f, T0 + 2 * HOUR) != 0; tries++)
+	for (int tries = 0; maintenance_when_set_to(f, T0 + 2 * HOUR) != 0; tries++)
 		assert_true(tries < 1000); /* until the server noticed that the one above ended */
 	assert_int_equal(offset_seconds(f), 0);
 	assert_non_null(strstr(fake_host_log(f->host, TALLY_NOTICE), "agrees"));
@@ -92,7 +92,7 @@ static void who_is_behind_the_database_does_not_lead_either(void **state)
 	struct fixture *f = *state;
 	begin(f);
 	f->server_ahead = 10 * DAY;
-	assert_int_equal(upkeep_when_set_to(f, T0 + 2 * HOUR - 10 * DAY), 1);
+	assert_int_equal(maintenance_when_set_to(f, T0 + 2 * HOUR - 10 * DAY), 1);
 	assert_all_there(f);
 	assert_int_equal(offset_seconds(f), -10 * DAY / SECOND);
 	assert_non_null(strstr(fake_host_log(f->host, TALLY_WARNING), "behind the database's"));
@@ -115,7 +115,7 @@ static void when_both_clocks_jump_ahead_nothing_is_deleted_until_an_operator_say
 	struct fixture *f = *state;
 	begin(f);
 	for (int i = 0; i < JUMPS; i++) {
-		assert_int_equal(upkeep_when_set_to(f, T0 + 2 * HOUR + jumps[i]), 0);
+		assert_int_equal(maintenance_when_set_to(f, T0 + 2 * HOUR + jumps[i]), 0);
 		assert_all_there(f);
 		assert_int_equal(fake_host_metric(f->host, METRIC_RETENTION_HELD), jumps[i]);
 		assert_false(compresses(f) && chunks_are_compressed(f));
@@ -124,7 +124,7 @@ static void when_both_clocks_jump_ahead_nothing_is_deleted_until_an_operator_say
 	char *words[] = {(char *)(uintptr_t) "confirm-clock"};
 	const struct tally_command confirm = {.size = sizeof(confirm), .argc = 1, .argv = words};
 	assert_int_equal(f->plugin->command(f->ctx, &backend_config, &confirm), 0);
-	assert_int_equal(upkeep_when_set_to(f, T0 + 2 * HOUR + jumps[JUMPS - 1]), 0);
+	assert_int_equal(maintenance_when_set_to(f, T0 + 2 * HOUR + jumps[JUMPS - 1]), 0);
 	assert_int_equal(count(f, "samples"), 0);
 	assert_int_equal(count(f, "lines"), 0);
 	assert_int_equal(fake_host_metric(f->host, METRIC_RETENTION_HELD), 0);
@@ -134,15 +134,15 @@ static void what_was_held_back_is_deleted_when_it_has_come_of_age(void **state)
 {
 	struct fixture *f = *state;
 	begin(f);
-	assert_int_equal(upkeep_when_set_to(f, T0 + 2 * HOUR + 10 * DAY), 0);
+	assert_int_equal(maintenance_when_set_to(f, T0 + 2 * HOUR + 10 * DAY), 0);
 	for (int day = 1; day < 7; day++) {
 		f->uptime += DAY;
-		assert_int_equal(upkeep_when_set_to(f, T0 + 2 * HOUR + (10 + day) * DAY), 0);
+		assert_int_equal(maintenance_when_set_to(f, T0 + 2 * HOUR + (10 + day) * DAY), 0);
 		assert_int_equal(count(f, "samples"), 360);
 	}
 	for (int day = 7; day < 9; day++) {
 		f->uptime += DAY;
-		assert_int_equal(upkeep_when_set_to(f, T0 + 2 * HOUR + (10 + day) * DAY), 0);
+		assert_int_equal(maintenance_when_set_to(f, T0 + 2 * HOUR + (10 + day) * DAY), 0);
 	}
 	assert_int_equal(count(f, "samples"), 0);
 	assert_int_equal(count(f, "samples_1min"), 60); /* 30 d */
@@ -156,7 +156,7 @@ static void a_daemon_that_was_away_for_longer_than_retention_deletes_when_it_is_
 	f->plugin->stop(f->store);
 	time_passes(f, T0 + 12 * DAY);
 	assert_int_equal(f->plugin->start(f->store), 0);
-	upkeep_at(f, T0 + 12 * DAY);
+	maintenance_at(f, T0 + 12 * DAY);
 	assert_int_equal(count(f, "samples"), 0);
 	assert_int_equal(count(f, "samples_1min"), 60);
 }
@@ -167,21 +167,21 @@ static void after_a_jump_minutes_are_rolled_up_again_by_the_right_time(void **st
 	struct fixture *f = *state;
 	int64_t now = T0 + 2 * HOUR;
 	begin(f);
-	assert_int_equal(upkeep_when_set_to(f, now + 10 * DAY), 0);
+	assert_int_equal(maintenance_when_set_to(f, now + 10 * DAY), 0);
 	write_minute(f, now + 10 * DAY);
-	assert_int_equal(upkeep_when_set_to(f, now + 10 * DAY + 5 * MINUTE), 0);
+	assert_int_equal(maintenance_when_set_to(f, now + 10 * DAY + 5 * MINUTE), 0);
 	assert_true(fixture_sql(f, "SELECT max(rolled_to) > to_timestamp(1700006400 + 864000) FROM "
 				   "tally.marks WHERE level = 1"));
 	fake_host_set_now(f->host, now + MINUTE);
 	write_minute(f, now + MINUTE); /* before anybody has put it right */
-	upkeep_at(f, now + 2 * MINUTE);
+	maintenance_at(f, now + 2 * MINUTE);
 	assert_in_range(fake_host_metric(f->host, METRIC_ROLLUP_LAG), MINUTE, 4 * MINUTE);
 	assert_non_null(strstr(fake_host_log(f->host, TALLY_WARNING), "still to come"));
 	for (int i = 3; i < 10; i++) {
 		fake_host_set_now(f->host, now + i * MINUTE);
 		write_minute(f, now + i * MINUTE);
 	}
-	upkeep_at(f, now + 20 * MINUTE);
+	maintenance_at(f, now + 20 * MINUTE);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples_1min WHERE time >= "
 					"to_timestamp(1700006400 + 7200) AND time < "
 					"to_timestamp(1700006400 + 86400)"),
@@ -197,7 +197,7 @@ static void after_a_jump_minutes_are_rolled_up_again_by_the_right_time(void **st
 }
 
 /* As versions before left it behind. */
-static void marks_that_lie_in_the_future_are_drawn_back(void **state)
+static void watermarks_that_lie_in_the_future_are_drawn_back(void **state)
 {
 	struct fixture *f = *state;
 	begin(f);
@@ -206,7 +206,7 @@ static void marks_that_lie_in_the_future_are_drawn_back(void **state)
 		    "= to_timestamp(1700006400 + 400000)");
 	fake_host_set_now(f->host, T0 + 2 * HOUR);
 	write_minute(f, T0 + 2 * HOUR - 10 * SECOND);
-	upkeep_at(f, T0 + 2 * HOUR + 10 * MINUTE);
+	maintenance_at(f, T0 + 2 * HOUR + 10 * MINUTE);
 	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1min"), 366);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM tally.marks WHERE rolled_to > "
 					"to_timestamp(1700006400 + 7800) OR kept_from > "
@@ -220,15 +220,15 @@ static void rows_of_a_host_that_is_behind_are_rolled_up(void **state)
 	struct fixture *f = *state;
 	begin(f);
 	f->server_ahead = 4 * HOUR;
-	upkeep_when_set_to(f, T0 + 2 * HOUR); /* it does not lead */
+	maintenance_when_set_to(f, T0 + 2 * HOUR); /* it does not lead */
 	f->server_ahead = 0;
-	upkeep_at(f, T0 + 6 * HOUR);
+	maintenance_at(f, T0 + 6 * HOUR);
 	f->server_ahead = 4 * HOUR;
 	fake_host_set_now(f->host, T0 + 2 * HOUR);
 	write_minute(f, T0 + 2 * HOUR - MINUTE);
 	assert_true(count(f, "tally.late") > 0);
 	f->server_ahead = 0;
-	upkeep_at(f, T0 + 6 * HOUR + MINUTE);
+	maintenance_at(f, T0 + 6 * HOUR + MINUTE);
 	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1min"), 366);
 }
 
@@ -258,7 +258,7 @@ int main(void)
 		STORE_TEST(
 			a_daemon_that_was_away_for_longer_than_retention_deletes_when_it_is_back),
 		STORE_TEST(after_a_jump_minutes_are_rolled_up_again_by_the_right_time),
-		STORE_TEST(marks_that_lie_in_the_future_are_drawn_back),
+		STORE_TEST(watermarks_that_lie_in_the_future_are_drawn_back),
 		STORE_TEST(rows_of_a_host_that_is_behind_are_rolled_up),
 		STORE_TEST(rows_more_than_a_day_ahead_of_the_database_are_refused_and_told),
 	};

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compression.h"
+#include "maintenance/compression.h"
 #include "timescale_fixture.h"
 
 #include <cmocka.h>
@@ -50,12 +50,12 @@ static void a_chunk_that_got_late_rows_is_compressed_again_an_hour_later(void **
 		skip();
 	fake_host_set_now(f->host, T0 + HOUR);
 	write_hour(f, T0, 0);
-	upkeep_at(f, T0 + 3 * DAY);
+	maintenance_at(f, T0 + 3 * DAY);
 	assert_int_equal(chunks(f, "samples_rows", true), 1);
 	write_hour(f, T0 + SECOND, 0);
-	upkeep_at(f, T0 + 3 * DAY + 59 * MINUTE);
+	maintenance_at(f, T0 + 3 * DAY + 59 * MINUTE);
 	assert_int_equal(chunks(f, "samples_rows", false), 1);
-	upkeep_at(f, T0 + 3 * DAY + HOUR);
+	maintenance_at(f, T0 + 3 * DAY + HOUR);
 	assert_int_equal(chunks(f, "samples_rows", true), 1);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples"), 2 * SERIES * ROWS);
 }
@@ -67,10 +67,10 @@ static void minutes_are_compressed_a_day_after_their_rows(void **state)
 		skip();
 	fake_host_set_now(f->host, T0 + HOUR);
 	write_hour(f, T0, 0);
-	upkeep_at(f, T0 + 2 * DAY + HOUR);
+	maintenance_at(f, T0 + 2 * DAY + HOUR);
 	assert_int_equal(chunks(f, "samples_rows", true), 1);
 	assert_int_equal(chunks(f, "samples_1min_rows", true), 0);
-	upkeep_at(f, T0 + 3 * DAY + HOUR);
+	maintenance_at(f, T0 + 3 * DAY + HOUR);
 	assert_int_equal(chunks(f, "samples_1min_rows", true), 1);
 	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1min"), SERIES * ROWS);
 }
@@ -88,7 +88,7 @@ static void whoever_reads_for_long_makes_compression_wait(void **state)
 	assert_int_equal(pg_open(&other, backend_config.conninfo,
 				 "begin; lock table tally.samples_rows in access share mode"),
 			 0);
-	upkeep_at(f, T0 + 3 * DAY);
+	maintenance_at(f, T0 + 3 * DAY);
 	assert_int_equal(chunks(f, "samples_rows", true), 0);
 	assert_non_null(strstr(fake_host_log(f->host, TALLY_NOTICE), "trying again in 30 s"));
 	pg_close(&other);
@@ -96,7 +96,7 @@ static void whoever_reads_for_long_makes_compression_wait(void **state)
 		assert_true(tries < 10); /* until the server noticed */
 		now += HOUR;
 		fake_host_set_monotonic(f->host, now);
-		upkeep_at(f, T0 + 3 * DAY);
+		maintenance_at(f, T0 + 3 * DAY);
 	}
 }
 
@@ -108,12 +108,14 @@ static void a_lock_that_is_not_to_be_had_makes_compression_wait(void **state)
 	if (f->store->server.mode != SERVER_PLAIN)
 		skip();
 	const struct server server = {.mode = SERVER_TSL, .timescale = "2.28.3"};
-	struct pace pace = {.lock_timeout = 50, .table = "samples"};
+	struct step_size step_size = {.lock_timeout = 50, .table = "samples"};
 	struct pg_connection other = {.ctx = f->ctx, .timeout = 10 * SECOND, .interrupt_fd = -1};
 	write_hour(f, T0, 0);
-	upkeep_at(f, T0 + HOUR);
-	const struct compression compression = {
-		.pg = &f->store->upkeep.pg, .server = &server, .pace = &pace, .before = T0};
+	maintenance_at(f, T0 + HOUR);
+	const struct compression compression = {.pg = &f->store->maintenance.pg,
+						.server = &server,
+						.step_size = &step_size,
+						.before = T0};
 	const struct stored_table *stored = catalog_find(&f->store->catalog, "samples");
 	assert_int_equal(
 		pg_open(&other, backend_config.conninfo,
@@ -131,11 +133,11 @@ static void a_lock_that_is_not_to_be_had_makes_compression_wait(void **state)
 		pg_exec(&other, "begin; lock table tally.samples_rows in access share mode"), 0);
 	assert_int_equal(compression_run(&compression, stored), 0);
 	assert_non_null(strstr(fake_host_log(f->host, TALLY_NOTICE), "cannot be compressed"));
-	assert_false(pace_may_lock(&pace, tally_monotonic(f->ctx)));
+	assert_false(step_size_may_lock(&step_size, tally_monotonic(f->ctx)));
 	assert_int_equal(pg_exec(&other, "commit"), 0);
-	pace.until = 0;
+	step_size.until = 0;
 	assert_int_equal(compression_run(&compression, stored), 0);
-	assert_int_equal(pace.wait, 0); /* not blocked again, but done */
+	assert_int_equal(step_size.wait, 0); /* not blocked again, but done */
 	assert_int_equal(pg_exec(&other, "drop schema timescaledb_information cascade; drop "
 					 "function compress_chunk"),
 			 0);
@@ -149,10 +151,10 @@ static void what_is_rolled_up_again_there_is_right_and_compressed_again(void **s
 		skip();
 	fake_host_set_now(f->host, T0 + HOUR);
 	write_hour(f, T0, 0);
-	upkeep_at(f, T0 + 4 * DAY);
+	maintenance_at(f, T0 + 4 * DAY);
 	write_hour(f, T0 + SECOND, 1000);
 	write_hour(f, T0 + 2 * HOUR, 2000);
-	upkeep_at(f, T0 + 4 * DAY + MINUTE);
+	maintenance_at(f, T0 + 4 * DAY + MINUTE);
 	static const char *const levels[] = {"1min", "5min", "1h", "1d"};
 	for (int i = 0; i < 4; i++) {
 		char sql[120];
@@ -165,7 +167,7 @@ static void what_is_rolled_up_again_there_is_right_and_compressed_again(void **s
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples_1min WHERE rows = 2"),
 			 SERIES * ROWS);
 	assert_int_equal(chunks(f, "samples_1min_rows", false), 1);
-	upkeep_at(f, T0 + 4 * DAY + 2 * HOUR);
+	maintenance_at(f, T0 + 4 * DAY + 2 * HOUR);
 	assert_int_equal(chunks(f, "samples_1min_rows", true), 1);
 	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1min"), 3 * SERIES * ROWS);
 }
@@ -178,13 +180,13 @@ static void however_much_is_rolled_up_again_there_is_no_limit(void **state)
 		skip();
 	fake_host_set_now(f->host, T0 + HOUR);
 	write_hour(f, T0, 0);
-	upkeep_at(f, T0 + 4 * DAY);
+	maintenance_at(f, T0 + 4 * DAY);
 	fixture_sql(f, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET "
 		       "timescaledb.max_tuples_decompressed_per_dml_transaction = 10', "
 		       "current_database()); END $$");
 	fixture_restart(f);
 	write_hour(f, T0 + SECOND, 1000);
-	upkeep_at(f, T0 + 4 * DAY + MINUTE);
+	maintenance_at(f, T0 + 4 * DAY + MINUTE);
 	fixture_sql(f, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I RESET ALL', "
 		       "current_database()); END $$");
 	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1min"), 2 * SERIES * ROWS);

@@ -32,8 +32,8 @@ struct proxy {
 	socklen_t server_len;
 	pthread_t thread;
 	atomic_bool stop;
-	atomic_long up, down;         /* bytes let through to the server, and from it */
-	atomic_long cut_up, cut_down; /* cut after so many; -1: never */
+	atomic_long up, down; /* bytes let through to the server, and from it */
+	atomic_long partitioning_up, partitioning_down; /* cut after so many; -1: never */
 };
 
 static int proxy_connect(const struct proxy *proxy)
@@ -85,9 +85,9 @@ static void proxy_serve(struct proxy *proxy, int pair[2], const struct pollfd fd
 {
 	bool goes_on = true;
 	if (fds[0].revents)
-		goes_on = proxy_pass(pair[0], pair[1], &proxy->up, &proxy->cut_up);
+		goes_on = proxy_pass(pair[0], pair[1], &proxy->up, &proxy->partitioning_up);
 	if (goes_on && fds[1].revents)
-		goes_on = proxy_pass(pair[1], pair[0], &proxy->down, &proxy->cut_down);
+		goes_on = proxy_pass(pair[1], pair[0], &proxy->down, &proxy->partitioning_down);
 	if (!goes_on)
 		proxy_close(pair);
 }
@@ -164,8 +164,8 @@ static void proxy_start(struct proxy *proxy, const char *conninfo, size_t size, 
 	assert_int_equal(listen(proxy->listener, 10), 0);
 	assert_int_equal(getsockname(proxy->listener, (struct sockaddr *)&address, &len), 0);
 	proxy->port = ntohs(address.sin_port);
-	atomic_store(&proxy->cut_up, -1);
-	atomic_store(&proxy->cut_down, -1);
+	atomic_store(&proxy->partitioning_up, -1);
+	atomic_store(&proxy->partitioning_down, -1);
 	PGconn *conn = PQconnectdb(conninfo);
 	PQconninfoOption *options = PQconninfo(conn);
 	FILE *out = fmemopen(ret, size, "w");
@@ -290,8 +290,8 @@ static void cutting_run(struct cutting *c, long step_up, long step_down)
 	assert_int_equal(c->f->plugin->start(c->f->store), 0);
 	backend_config.conninfo = direct;
 	cutting_works(c);
-	cutting_all(c, &c->proxy.cut_up, &c->proxy.up, step_up);
-	cutting_all(c, &c->proxy.cut_down, &c->proxy.down, step_down);
+	cutting_all(c, &c->proxy.partitioning_up, &c->proxy.up, step_up);
+	cutting_all(c, &c->proxy.partitioning_down, &c->proxy.down, step_down);
 	assert_true(c->failed > 30);
 	print_message("cut at %u points\n", c->failed);
 	proxy_stop(&c->proxy);
@@ -305,7 +305,7 @@ static void wherever_the_connection_is_cut_each_row_is_stored_once(void **state)
 
 static void wherever_two_connections_are_cut_each_row_is_stored_once(void **state)
 {
-	struct cutting c = {.f = *state, .n = 3, .rows_each = LANES_WORTH};
+	struct cutting c = {.f = *state, .n = 3, .rows_each = SHARD_ROWS_MIN};
 	backend_config.connections = 2;
 	cutting_run(&c, 499, 13);
 	assert_true(fixture_sql(c.f, "SELECT count(*) FROM tally.ledger_ahead") > 0);
@@ -314,7 +314,7 @@ static void wherever_two_connections_are_cut_each_row_is_stored_once(void **stat
 static void
 wherever_connections_with_several_transactions_are_cut_each_row_is_stored_once(void **state)
 {
-	struct cutting c = {.f = *state, .n = ENTRIES, .rows_each = LANES_FULL};
+	struct cutting c = {.f = *state, .n = ENTRIES, .rows_each = SHARD_ROWS_FULL};
 	backend_config.connections = 2;
 	cutting_run(&c, 4999, 53);
 	assert_true(fixture_sql(c.f, "SELECT count(*) FROM tally.ledger_ahead") > 2);

@@ -239,13 +239,14 @@ static void the_server_notices_soon_when_a_client_has_vanished(void **state)
 		    "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET "
 		    "default_transaction_isolation = serializable', current_database()); END $$");
 	fixture_restart(f);
-	upkeep_at(f, T0);
+	maintenance_at(f, T0);
 	fixture_sql(f, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I RESET "
 		       "default_transaction_isolation', current_database()); END $$");
-	assert_noticed(&f->store->upkeep.pg);
-	assert_setting(&f->store->upkeep.pg, "default_transaction_isolation", "read committed");
-	assert_setting(&f->store->upkeep.pg, "idle_in_transaction_session_timeout", "1min");
-	assert_noticed(&f->store->lanes.all[0].writer.pg);
+	assert_noticed(&f->store->maintenance.pg);
+	assert_setting(&f->store->maintenance.pg, "default_transaction_isolation",
+		       "read committed");
+	assert_setting(&f->store->maintenance.pg, "idle_in_transaction_session_timeout", "1min");
+	assert_noticed(&f->store->pool.all[0].writer.pg);
 	assert_int_equal(
 		readers_take(&f->store->readers, tally_monotonic(f->ctx) + 60 * SECOND, &reader),
 		0);

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-enum { ROWS = 2 * LANES_WORTH, MANY = 2 * LANES_TURNS };
+enum { ROWS = 2 * SHARD_ROWS_MIN, MANY = 2 * SHARDS_PER_THREAD };
 
 static void open_lanes(struct fixture *f, int64_t n)
 {
@@ -83,9 +83,9 @@ static void a_large_write_is_more_transactions_than_there_are_connections(void *
 	struct fixture *f = *state;
 	open_lanes(f, 2);
 	write_four(f, "a", 1);
-	write_several(f, "b", 5, MANY, LANES_FULL);
+	write_several(f, "b", 5, MANY, SHARD_ROWS_FULL);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples"),
-			 4 * ROWS + MANY * LANES_FULL);
+			 4 * ROWS + MANY * SHARD_ROWS_FULL);
 	assert_int_equal(transactions(f), MANY);
 }
 
@@ -187,11 +187,11 @@ static void rows_that_are_refused_are_told_of_every_transaction(void **state)
 	struct tally_batch *batches[MANY];
 	open_lanes(f, 2);
 	for (int i = 0; i < MANY; i++) {
-		batches[i] = samples(f, "a", LANES_FULL);
+		batches[i] = samples(f, "a", SHARD_ROWS_FULL);
 		put_series(f, batches[i], T0 + 30 * DAY, "too far ahead", 1, 1);
 	}
 	write_all(f, batches, MANY, 1);
-	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples"), LANES_FULL);
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples"), SHARD_ROWS_FULL);
 	assert_int_equal(fake_host_rejected(f->host), MANY);
 }
 
@@ -215,13 +215,13 @@ static void a_table_may_grow_while_several_write_it(void **state)
 		struct tally_batch *batches[BATCHES];
 		for (int i = 0; i < BATCHES; i++) {
 			batches[i] = fixture_batch(f, i % 3 == 2 ? &grown : &old);
-			for (int row = 0; row < LANES_WORTH; row++)
-				put_series(f, batches[i], T0 + (i * LANES_WORTH + row) * SECOND,
+			for (int row = 0; row < SHARD_ROWS_MIN; row++)
+				put_series(f, batches[i], T0 + (i * SHARD_ROWS_MIN + row) * SECOND,
 					   i % 2 ? "a" : "b", 1, 1);
 		}
 		write_all(f, batches, BATCHES, 1 + (uint64_t)(t * BATCHES));
 	}
-	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM growing0"), BATCHES * LANES_WORTH);
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM growing0"), BATCHES * SHARD_ROWS_MIN);
 }
 
 int main(void)

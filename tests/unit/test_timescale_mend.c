@@ -37,14 +37,14 @@ static void a_dropped_table_comes_back_with_all_that_waits(void **state)
 {
 	struct fixture *f = *state;
 	write_sample(f, T0 - HOUR, "a");
-	upkeep_at(f, T0);
+	maintenance_at(f, T0);
 	fixture_sql(f, "DROP TABLE tally.samples_rows CASCADE");
 	fixture_write(f, sample(f, T0 - SECOND, "b", 2));
 	assert_mended(f, "tally.samples_rows");
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples WHERE container_id = 'b'"),
 			 1);
 	/* Rolled up before, and after. */
-	upkeep_at(f, T0 + HOUR);
+	maintenance_at(f, T0 + HOUR);
 	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1min"), 2);
 	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1h"), 2);
 }
@@ -59,7 +59,7 @@ static void a_table_that_is_removed_stays_away_until_it_is_written_again(void **
 					      "marks WHERE \"table\"", "late WHERE \"table\""};
 	char sql[100];
 	write_sample(f, T0 - HOUR, "a");
-	upkeep_at(f, T0);
+	maintenance_at(f, T0);
 	for (int i = 0; i < 6; i++) {
 		snprintf(sql, sizeof(sql), "DROP TABLE tally.samples%s CASCADE", rest[i]);
 		fixture_sql(f, sql);
@@ -68,14 +68,14 @@ static void a_table_that_is_removed_stays_away_until_it_is_written_again(void **
 		snprintf(sql, sizeof(sql), "DELETE FROM tally.%s = 'samples'", catalog[i]);
 		fixture_sql(f, sql);
 	}
-	upkeep_at(f, T0 + HOUR);
-	upkeep_at(f, T0 + 9 * DAY);
+	maintenance_at(f, T0 + HOUR);
+	maintenance_at(f, T0 + 9 * DAY);
 	assert_int_equal(fake_host_metric(f->host, METRIC_MENDED), 0);
 	assert_int_equal(fixture_sql(f, "SELECT to_regclass('tally.samples_rows') IS NULL"), 1);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM tally.marks"), 0);
 	fake_host_set_now(f->host, T0);
 	write_sample(f, T0, "b");
-	upkeep_at(f, T0 + HOUR);
+	maintenance_at(f, T0 + HOUR);
 	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1min"), 1);
 }
 
@@ -95,10 +95,10 @@ static void a_dropped_rollup_is_made_anew_from_the_level_below(void **state)
 	struct fixture *f = *state;
 	write_sample(f, T0, "a");
 	write_sample(f, T0 + MINUTE, "a");
-	upkeep_at(f, T0 + 2 * HOUR);
+	maintenance_at(f, T0 + 2 * HOUR);
 	fixture_sql(f, "DROP TABLE tally.samples_1min_rows CASCADE");
 	fixture_sql(f, "ALTER TABLE tally.samples_1h_rows DROP COLUMN total_increase CASCADE");
-	upkeep_at(f, T0 + 3 * HOUR);
+	maintenance_at(f, T0 + 3 * HOUR);
 	assert_mended(f, "tally.samples_1h_rows.total_increase, tally.samples_1min_rows");
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples_1min"), 2);
 	assert_int_equal(fixture_sql(f, "SELECT count(total_increase) FROM samples_1h"), 1);
@@ -230,7 +230,7 @@ static void a_broken_table_holds_up_the_maintenance_of_no_other(void **state)
 	write_sample(f, T0, "a");
 	fixture_sql(f, "DROP TABLE tally.lines_series CASCADE"); /* comes before samples */
 	time_passes(f, T0 + 9 * DAY);
-	assert_true(upkeep_run(f->store) < 0);
+	assert_true(maintenance_run(f->store) < 0);
 	assert_non_null(strstr(fake_host_reason(f->host), "table lines: "));
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples_1min"), 1);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples"), 0);

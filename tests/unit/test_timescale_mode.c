@@ -51,16 +51,16 @@ static void partitions_of_before_the_extension_go_on(void **state)
 	struct fixture *f = *state;
 	made_when(f, SERVER_PLAIN);
 	write_sample(f, T0 - 5 * DAY);
-	upkeep_at(f, T0 + 2 * DAY);
+	maintenance_at(f, T0 + 2 * DAY);
 	assert_int_equal(partitions(f, "samples_rows"), 5 + 2);
 	assert_int_equal(partitions(f, "samples_1min_rows"), 5 + 5);
 	write_sample(f, T0 + 2 * DAY);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples"), 3);
-	upkeep_at(f, T0 + 2 * DAY + HOUR);
+	maintenance_at(f, T0 + 2 * DAY + HOUR);
 	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1min"), 3);
-	upkeep_at(f, T0 + 8 * DAY);
+	maintenance_at(f, T0 + 8 * DAY);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples"), 1);
-	upkeep_at(f, T0 + 40 * DAY);
+	maintenance_at(f, T0 + 40 * DAY);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples_1min"), 0);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM pg_class WHERE relname = "
 					"'samples_1min_rows_p20231115'"),
@@ -73,7 +73,7 @@ static void a_table_that_is_made_later_is_a_hypertable_beside_them(void **state)
 	made_when(f, SERVER_PLAIN);
 	write_line(f, T0);
 	write_line(f, T0 - 5 * DAY);
-	upkeep_at(f, T0 + 4 * DAY);
+	maintenance_at(f, T0 + 4 * DAY);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM lines"), 1);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM timescaledb_information.hypertables "
 					"WHERE hypertable_schema = 'tally'"),
@@ -88,7 +88,7 @@ static void that_they_are_not_compressed_is_said(void **state)
 	assert_non_null(strstr(fake_host_log(f->host, TALLY_WARNING),
 			       "still native partitions, not compressed: samples ("));
 	assert_int_equal(
-		server_remark(&f->store->lanes.all[0].writer.pg, &f->store->server, &remarks), 0);
+		server_remark(&f->store->pool.all[0].writer.pg, &f->store->server, &remarks), 0);
 	assert_non_null(strstr(remarks.partitions, "samples"));
 	assert_string_equal(remarks.compressed, "");
 }
@@ -101,9 +101,9 @@ static void that_nothing_can_read_what_is_compressed_is_said(void **state)
 	if (server.mode != SERVER_TSL)
 		skip();
 	write_line(f, T0);
-	upkeep_at(f, T0 + 4 * DAY);
+	maintenance_at(f, T0 + 4 * DAY);
 	server.mode = SERVER_APACHE;
-	assert_int_equal(server_remark(&f->store->lanes.all[0].writer.pg, &server, &remarks), 0);
+	assert_int_equal(server_remark(&f->store->pool.all[0].writer.pg, &server, &remarks), 0);
 	assert_non_null(strstr(remarks.compressed, "1 chunks are compressed"));
 	assert_string_equal(remarks.partitions, "");
 }
@@ -141,12 +141,12 @@ static void tables_of_the_other_edition_are_compressed_from_now_on(void **state)
 	if (f->store->server.mode != SERVER_TSL)
 		skip();
 	made_when(f, SERVER_APACHE);
-	upkeep_at(f, T0 + 4 * DAY);
+	maintenance_at(f, T0 + 4 * DAY);
 	assert_int_equal(compressed(f, "samples_rows"), 1);
 	assert_int_equal(compressed(f, "samples_1min_rows"), 1);
 	write_sample(f, T0 + SECOND);
 	write_sample(f, T0 + 3 * DAY);
-	upkeep_at(f, T0 + 6 * DAY);
+	maintenance_at(f, T0 + 6 * DAY);
 	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1min"), 3);
 }
 
@@ -159,7 +159,7 @@ static void a_daemon_that_runs_for_long_notices_what_the_server_is_now(void **st
 	fake_host_set_now(f->host, T0);
 	write_line(f, T0);
 	f->store->server = (struct server){.mode = SERVER_PLAIN};
-	upkeep_at(f, T0 + 9 * DAY);
+	maintenance_at(f, T0 + 9 * DAY);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM lines"), 0);
 }
 

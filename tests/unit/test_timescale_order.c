@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "compression.h"
-#include "retention.h"
-#include "rollup.h"
+#include "maintenance/compression.h"
+#include "maintenance/retention.h"
+#include "maintenance/rollup.h"
 #include "timescale_fixture.h"
 
 #include <cmocka.h>
@@ -20,14 +20,14 @@ enum { DAYS = 6, ROWS = 6, JOBS = 3, ORDERS = 6 };
 
 typedef int job_fn(struct fixture *f, const struct stored_table *stored, int64_t now);
 
-static struct pace pace = {.lock_timeout = 2000};
+static struct step_size step_size = {.lock_timeout = 2000};
 
 /* Rows and minutes for two days only. */
 static struct retention retention_at(struct fixture *f, const struct store_clock *clock)
 {
-	return (struct retention){.pg = &f->store->upkeep.pg,
+	return (struct retention){.pg = &f->store->maintenance.pg,
 				  .server = &f->store->server,
-				  .pace = &pace,
+				  .step_size = &step_size,
 				  .now = clock->seen,
 				  .clock = clock,
 				  .raw = 2 * DAY,
@@ -37,7 +37,7 @@ static struct retention retention_at(struct fixture *f, const struct store_clock
 
 static int job_roll(struct fixture *f, const struct stored_table *stored, int64_t now)
 {
-	struct rollup rollup = {.pg = &f->store->upkeep.pg,
+	struct rollup rollup = {.pg = &f->store->maintenance.pg,
 				.server = &f->store->server,
 				.stored = stored,
 				.now = now,
@@ -59,8 +59,8 @@ static int job_delete(struct fixture *f, const struct stored_table *stored, int6
 
 static int job_compress(struct fixture *f, const struct stored_table *stored, int64_t now)
 {
-	const struct compression compression = {.pg = &f->store->upkeep.pg,
-						.pace = &pace,
+	const struct compression compression = {.pg = &f->store->maintenance.pg,
+						.step_size = &step_size,
 						.server = &f->store->server,
 						.before = now - HOUR,
 						.again = true};
@@ -88,7 +88,7 @@ static void write_day(struct fixture *f, int64_t from)
 static void run_order(struct fixture *f, job_fn *const jobs[JOBS])
 {
 	fake_host_set_now(f->host, T0);
-	upkeep_at(f, T0); /* its connection */
+	maintenance_at(f, T0); /* its connection */
 	for (int day = 0; day < DAYS; day++) {
 		write_day(f, T0 + day * DAY);
 		int64_t now = T0 + (day + 1) * DAY + HOUR;

@@ -18,7 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "rollup.h"
+#include "maintenance/rollup.h"
 #include "timescale_fixture.h"
 #include "base/clock.h"
 
@@ -204,7 +204,7 @@ static void long_answers_are_what_short_ones_are(void **state)
 	write_minutes(f);
 	assert_minutes(f, MINUTES / 2);
 	assert_minutes(f, MINUTES);
-	upkeep_at(f, T0 + (MINUTES + 10) * MINUTE);
+	maintenance_at(f, T0 + (MINUTES + 10) * MINUTE);
 	assert_minutes(f, MINUTES / 2);
 	assert_minutes(f, MINUTES);
 }
@@ -351,7 +351,7 @@ static void *roll_step_by_step(void *arg)
 {
 	struct rolling *rolling = arg;
 	struct store *store = rolling->f->store;
-	struct rollup rollup = {.pg = &store->upkeep.pg,
+	struct rollup rollup = {.pg = &store->maintenance.pg,
 				.server = &store->server,
 				.stored = catalog_find(&store->catalog, "samples"),
 				.now = T0 + DAY,
@@ -368,7 +368,7 @@ static void rows_that_are_rolled_up_meanwhile_count_once(void **state)
 	struct rolling rolling = {.f = f};
 	pthread_t thread;
 	fake_host_set_now(f->host, T0 + MINUTE);
-	upkeep_at(f, T0 + MINUTE); /* its connection */
+	maintenance_at(f, T0 + MINUTE); /* its connection */
 	write_samples(f);
 	assert_int_equal(pthread_create(&thread, NULL, roll_step_by_step, &rolling), 0);
 	bool last;

@@ -72,13 +72,13 @@ static void each_minute_of_late_rows_is_rolled_up_again(void **state)
 	enum { MINUTES = 6000 };
 	struct tally_batch *batch = fixture_batch(f, &series_table);
 	write_sample(f, T0 - MINUTES * MINUTE, "a");
-	upkeep_at(f, T0);
+	maintenance_at(f, T0);
 	fake_host_set_now(f->host, T0);
 	for (int i = 1; i < MINUTES; i++)
 		put_series(f, batch, T0 - (i % 2 ? i : MINUTES - i) * MINUTE, "a", 1, 1);
 	fixture_write(f, batch);
 	for (int i = 0; i < 20 && fixture_sql(f, "SELECT count(*) FROM tally.late"); i++)
-		upkeep_at(f, T0);
+		maintenance_at(f, T0);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples"), MINUTES);
 	/* The last two minutes are not rolled up yet. */
 	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1min"), MINUTES - 2);

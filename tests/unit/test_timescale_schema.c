@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rollup.h"
+#include "maintenance/rollup.h"
 #include "timescale_fixture.h"
 
 #include <cmocka.h>
@@ -56,7 +56,7 @@ static void write_wide(struct fixture *f, const struct wide *wide)
 /* In as few steps as can be: planning one takes long. */
 static void roll_up(struct fixture *f, const char *table)
 {
-	struct rollup rollup = {.pg = &f->store->upkeep.pg,
+	struct rollup rollup = {.pg = &f->store->maintenance.pg,
 				.server = &f->store->server,
 				.stored = catalog_find(&f->store->catalog, table),
 				.now = T0 + DAY + HOUR,
@@ -91,7 +91,7 @@ static void a_table_whose_rollups_fit_no_page_is_refused(void **state)
 		uint32_t most;
 		uint16_t role;
 	} kinds[] = {{142, TALLY_COUNTER}, {199, TALLY_FIELD}};
-	upkeep_at(f, T0); /* its connection */
+	maintenance_at(f, T0); /* its connection */
 	for (int i = 0; i < 2; i++) {
 		struct wide wide;
 		make_wide(&wide, kinds[i].most + 1, kinds[i].role);
@@ -115,7 +115,7 @@ static void a_table_has_a_name_of_which_partitions_can_be_made(void **state)
 	for (int day = -2; day <= 0; day++)
 		put_series(f, batch, T0 + day * DAY, "a", 1, 1);
 	fixture_write(f, batch);
-	upkeep_at(f, T0 + 2 * DAY);
+	maintenance_at(f, T0 + 2 * DAY);
 	char sql[100];
 	snprintf(sql, sizeof(sql), "SELECT sum(rows) FROM %s_1min", longest);
 	assert_int_equal(fixture_sql(f, sql), 3);
@@ -227,8 +227,8 @@ static void what_somebody_wrote_into_the_catalog_becomes_no_statement(void **sta
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
 		fixture_sql(f, steps[i]);
 	fixture_restart(f);
-	upkeep_at(f, T0 + 9 * DAY);
-	upkeep_at(f, T0 + 9 * DAY);
+	maintenance_at(f, T0 + 9 * DAY);
+	maintenance_at(f, T0 + 9 * DAY);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM tally.victim"), 0);
 	const char *log = fake_host_log(f->host, TALLY_ERROR);
 	assert_int_equal(occurrences(log, "is left alone"), 2);

@@ -38,9 +38,9 @@ static void a_series_goes_with_the_last_of_its_rollups(void **state)
 	open_short(f);
 	write_sample(f, T0, "old");
 	write_sample(f, T0 + 8 * DAY, "new");
-	upkeep_at(f, T0 + 9 * DAY); /* the old row is gone, its rollup is not */
+	maintenance_at(f, T0 + 9 * DAY); /* the old row is gone, its rollup is not */
 	assert_int_equal(series(f), 2);
-	upkeep_at(f, T0 + 12 * DAY);
+	maintenance_at(f, T0 + 12 * DAY);
 	assert_int_equal(series(f), 1);
 	assert_int_equal(fixture_sql(f, "SELECT container_id = 'new' FROM tally.samples_series"),
 			 1);
@@ -53,7 +53,7 @@ static void a_line_without_rollups_goes_with_its_rows(void **state)
 	put_log(f, batch, T0, "x", 1, "m");
 	fixture_write(f, batch);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM tally.lines_series"), 1);
-	upkeep_at(f, T0 + 9 * DAY);
+	maintenance_at(f, T0 + 9 * DAY);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM tally.lines_series"), 0);
 }
 
@@ -63,7 +63,7 @@ static void a_writer_that_remembers_a_deleted_series_makes_it_anew(void **state)
 	open_short(f);
 	write_sample(f, T0, "a");
 	write_sample(f, T0 + SECOND, "b");
-	upkeep_at(f, T0 + 12 * DAY);
+	maintenance_at(f, T0 + 12 * DAY);
 	assert_int_equal(series(f), 0);
 	write_sample(f, T0 + 12 * DAY, "a");
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples"), 1);
@@ -85,10 +85,10 @@ static void nothing_is_deleted_while_somebody_writes(void **state)
 	assert_int_equal(pg_open(&other, backend_config.conninfo, "begin"), 0);
 	assert_int_equal(pg_exec(&other, hold), 0);
 	time_passes(f, T0 + 12 * DAY);
-	assert_true(upkeep_run(f->store) < 0);
+	assert_true(maintenance_run(f->store) < 0);
 	assert_int_equal(series(f), 1);
 	assert_int_equal(pg_exec(&other, "commit"), 0);
-	upkeep_at(f, T0 + 13 * DAY);
+	maintenance_at(f, T0 + 13 * DAY);
 	assert_int_equal(series(f), 0);
 	assert_true(pg_exec(&other, hold) < 0);
 	assert_string_equal(other.sqlstate, "TL002");

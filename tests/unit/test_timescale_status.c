@@ -58,7 +58,7 @@ static void write_sample(struct fixture *f, int64_t time)
 static void begin(struct fixture *f)
 {
 	write_sample(f, T0);
-	upkeep_at(f, T0 + 2 * DAY);
+	maintenance_at(f, T0 + 2 * DAY);
 	if (status(f) != 0)
 		fail_msg("%s", said);
 }

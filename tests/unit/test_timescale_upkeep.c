@@ -36,19 +36,19 @@ static void what_is_too_old_goes_level_by_level(void **state)
 {
 	struct fixture *f = *state;
 	write_hours(f, T0, 3);
-	upkeep_at(f, T0 + 2 * DAY);
+	maintenance_at(f, T0 + 2 * DAY);
 	assert_int_equal(count(f, "samples"), 180);
 	assert_int_equal(count(f, "samples_1min"), 180);
 	assert_int_equal(count(f, "samples_1h"), 3);
 	assert_int_equal(count(f, "samples_1d"), 1);
-	upkeep_at(f, T0 + 9 * DAY);
+	maintenance_at(f, T0 + 9 * DAY);
 	assert_int_equal(count(f, "samples"), 0);
 	assert_int_equal(count(f, "samples_1min"), 180);
-	upkeep_at(f, T0 + 32 * DAY);
+	maintenance_at(f, T0 + 32 * DAY);
 	assert_int_equal(count(f, "samples_1min"), 0);
 	assert_int_equal(count(f, "samples_1h"), 0);
 	assert_int_equal(count(f, "samples_1d"), 1);
-	upkeep_at(f, T0 + 402 * DAY);
+	maintenance_at(f, T0 + 402 * DAY);
 	assert_int_equal(count(f, "samples_1d"), 0);
 }
 
@@ -56,7 +56,7 @@ static void rows_are_kept_until_they_are_rolled_up(void **state)
 {
 	struct fixture *f = *state;
 	write_hours(f, T0, 3);
-	upkeep_at(f, T0 + 9 * DAY); /* the first there is: everything at once */
+	maintenance_at(f, T0 + 9 * DAY); /* the first there is: everything at once */
 	assert_int_equal(count(f, "samples"), 0);
 	assert_int_equal(count(f, "samples_1min"), 180);
 	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1d"), 180);
@@ -66,14 +66,14 @@ static void a_late_row_for_a_deleted_day_spoils_no_rollup(void **state)
 {
 	struct fixture *f = *state;
 	write_hours(f, T0, 3);
-	upkeep_at(f, T0 + 9 * DAY);
+	maintenance_at(f, T0 + 9 * DAY);
 	/* From a daemon whose clock is far behind. */
 	fake_host_set_now(f->host, T0 + DAY);
 	struct tally_batch *batch = fixture_batch(f, &series_table);
 	put_series(f, batch, T0 + HOUR + 30 * SECOND, "a", 1, 1);
 	fixture_write(f, batch);
 	assert_true(count(f, "tally.late") > 0);
-	upkeep_at(f, T0 + 9 * DAY);
+	maintenance_at(f, T0 + 9 * DAY);
 	assert_int_equal(count(f, "tally.late"), 0);
 	assert_int_equal(count(f, "samples_1min"), 180);
 	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1min"), 180);
@@ -86,11 +86,11 @@ static void a_changed_retention_is_in_force_after_a_restart(void **state)
 	write_hours(f, T0, 1);
 	backend_config.retention_raw = 20 * DAY;
 	fixture_restart(f);
-	upkeep_at(f, T0 + 9 * DAY);
+	maintenance_at(f, T0 + 9 * DAY);
 	assert_int_equal(count(f, "samples"), 60);
 	backend_config.retention_raw = 2 * DAY;
 	fixture_restart(f);
-	upkeep_at(f, T0 + 9 * DAY);
+	maintenance_at(f, T0 + 9 * DAY);
 	assert_int_equal(count(f, "samples"), 0);
 }
 
@@ -109,16 +109,16 @@ static void logs_go_after_retention_raw_and_things_when_they_are_long_gone(void 
 		put_text(f, batch, I_ID, i ? "gone" : "there");
 	}
 	fixture_write(f, batch);
-	upkeep_at(f, T0 + 9 * DAY);
+	maintenance_at(f, T0 + 9 * DAY);
 	assert_int_equal(count(f, "lines"), 0);
 	assert_int_equal(count(f, "things"), 2);
-	upkeep_at(f, T0 + 31 * DAY);
+	maintenance_at(f, T0 + 31 * DAY);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) = 1 AND min(id) = 'there' FROM things"),
 			 1);
 }
 
 /* Whenever marks are taken, somebody marks a minute again. */
-static void marks_without_an_end_hold_up_nothing_else(void **state)
+static void watermarks_without_an_end_hold_up_nothing_else(void **state)
 {
 	struct fixture *f = *state;
 	write_hours(f, T0, 3);
@@ -127,11 +127,11 @@ static void marks_without_an_end_hold_up_nothing_else(void **state)
 		       "'other') ON CONFLICT DO NOTHING; RETURN NULL; END $$");
 	fixture_sql(f, "CREATE TRIGGER again AFTER DELETE ON tally.late FOR EACH STATEMENT EXECUTE "
 		       "FUNCTION tally.again()");
-	upkeep_at(f, T0 + 2 * DAY);
+	maintenance_at(f, T0 + 2 * DAY);
 	assert_int_equal(count(f, "tally.late"), 1);
 	assert_int_equal(count(f, "samples_1min"), 180);
 	assert_int_equal(count(f, "samples_1d"), 1);
-	upkeep_at(f, T0 + 9 * DAY);
+	maintenance_at(f, T0 + 9 * DAY);
 	assert_int_equal(count(f, "samples"), 0);
 }
 
@@ -152,7 +152,7 @@ static void what_takes_too_long_is_tried_again_in_smaller_steps(void **state)
 	struct fixture *f = *state;
 	write_hours(f, T0, 1);
 	make_slow(f);
-	upkeep_at(f, T0 + 2 * DAY);
+	maintenance_at(f, T0 + 2 * DAY);
 	assert_non_null(strstr(fake_host_log(f->host, TALLY_NOTICE), "60 minutes at once"));
 	assert_int_equal(count(f, "samples_1min"), 60);
 	/* And so is what came late. */
@@ -160,7 +160,7 @@ static void what_takes_too_long_is_tried_again_in_smaller_steps(void **state)
 	for (int i = 0; i < 60; i++)
 		put_series(f, batch, T0 + HOUR + i * MINUTE + SECOND, "a", 1, i);
 	fixture_write(f, batch);
-	upkeep_at(f, T0 + 2 * DAY);
+	maintenance_at(f, T0 + 2 * DAY);
 	assert_int_equal(count(f, "tally.late"), 0);
 	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1min"), 120);
 	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1d"), 120);
@@ -179,43 +179,44 @@ static void whoever_reads_for_long_is_not_disturbed_again_and_again(void **state
 			 0);
 	int64_t now = tally_monotonic(f->ctx);
 	fake_host_set_monotonic(f->host, now);
-	upkeep_at(f, T0 + 9 * DAY);
+	maintenance_at(f, T0 + 9 * DAY);
 	assert_non_null(strstr(fake_host_log(f->host, TALLY_NOTICE), "trying again in 30 s"));
-	const struct pace *pace = pace_find(&f->store->upkeep.paces, "samples");
+	const struct step_size *step_size = step_size_find(&f->store->maintenance.paces, "samples");
 	for (int i = 0; i < 6; i++) {
-		int64_t until = pace->until;
+		int64_t until = step_size->until;
 		fake_host_set_monotonic(f->host, until - 1);
-		upkeep_at(f, T0 + 9 * DAY);
-		assert_int_equal(pace->until, until); /* it was not tried */
+		maintenance_at(f, T0 + 9 * DAY);
+		assert_int_equal(step_size->until, until); /* it was not tried */
 		fake_host_set_monotonic(f->host, until);
-		upkeep_at(f, T0 + 9 * DAY);
-		assert_int_equal(pace->until, until + (i < 4 ? (60 << i) * SECOND : 480 * SECOND));
+		maintenance_at(f, T0 + 9 * DAY);
+		assert_int_equal(step_size->until,
+				 until + (i < 4 ? (60 << i) * SECOND : 480 * SECOND));
 	}
-	assert_int_equal(pace->lock_timeout, 2000);
+	assert_int_equal(step_size->lock_timeout, 2000);
 	assert_int_equal(count(f, "samples"), 180);
 	pg_close(&other);
-	for (int tries = 0; pace->until; tries++) {
+	for (int tries = 0; step_size->until; tries++) {
 		assert_true(tries < 10); /* until the server noticed */
-		fake_host_set_monotonic(f->host, pace->until);
-		upkeep_at(f, T0 + 9 * DAY);
+		fake_host_set_monotonic(f->host, step_size->until);
+		maintenance_at(f, T0 + 9 * DAY);
 	}
 	assert_int_equal(count(f, "samples"), 0);
-	assert_int_equal(pace->lock_timeout, 250);
+	assert_int_equal(step_size->lock_timeout, 250);
 }
 
 /* A step costs something however little it takes on: that must not keep it from taking more. */
 static void steps_grow_again_when_the_server_is_no_longer_slow(void **state)
 {
-	struct pace *all = NULL, *pace = pace_find(&all, "samples");
+	struct step_size *all = NULL, *step_size = step_size_find(&all, "samples");
 	(void)state;
-	assert_non_null(pace);
+	assert_non_null(step_size);
 	for (int i = 0; i < 20; i++)
-		pace_took(pace, SECOND, true);
-	assert_int_equal(pace->span, MINUTE);
+		step_size_took(step_size, SECOND, true);
+	assert_int_equal(step_size->span, MINUTE);
 	for (int i = 0; i < 20; i++)
-		pace_took(pace, SECOND / 5 + pace->span / 3600, true);
-	assert_true(pace->span >= 4 * MINUTE);
-	pace_free(&all);
+		step_size_took(step_size, SECOND / 5 + step_size->span / 3600, true);
+	assert_true(step_size->span >= 4 * MINUTE);
+	step_size_free(&all);
 }
 
 static bool compresses(struct fixture *f)
@@ -229,7 +230,7 @@ static void old_chunks_are_compressed_and_still_answer_and_take_late_rows(void *
 	if (!compresses(f))
 		skip();
 	write_hours(f, T0, 3);
-	upkeep_at(f, T0 + 3 * DAY);
+	maintenance_at(f, T0 + 3 * DAY);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM timescaledb_information.chunks WHERE "
 					"hypertable_name = 'samples_rows' AND is_compressed"),
 			 1);
@@ -239,7 +240,7 @@ static void old_chunks_are_compressed_and_still_answer_and_take_late_rows(void *
 	put_series(f, batch, T0 + HOUR + 30 * SECOND, "a", 9, 9);
 	fixture_write(f, batch);
 	assert_int_equal(count(f, "samples"), 181);
-	upkeep_at(f, T0 + 3 * DAY);
+	maintenance_at(f, T0 + 3 * DAY);
 	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1min"), 181);
 	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1d"), 181);
 }
@@ -259,13 +260,13 @@ static void what_others_delete_spoils_no_rollup(void **state)
 	struct tally_batch *batch = fixture_batch(f, &series_table);
 	put_series(f, batch, T0 + HOUR + SECOND, "a", 1, 1);
 	fixture_write(f, batch);
-	upkeep_at(f, T0 + 2 * DAY);
+	maintenance_at(f, T0 + 2 * DAY);
 	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1min"), 181);
 	fixture_sql(f, "DELETE FROM tally.samples_rows");
 	batch = fixture_batch(f, &series_table);
 	put_series(f, batch, T0 + HOUR + 30 * SECOND, "a", 1, 1);
 	fixture_write(f, batch);
-	upkeep_at(f, T0 + 2 * DAY);
+	maintenance_at(f, T0 + 2 * DAY);
 	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1min"), 181);
 	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1d"), 181);
 }
@@ -276,10 +277,10 @@ static void policies_of_the_database_are_told(void **state)
 	if (!compresses(f))
 		skip();
 	write_hours(f, T0, 3);
-	upkeep_at(f, T0);
+	maintenance_at(f, T0);
 	assert_int_equal(fake_host_metric(f->host, METRIC_POLICIES), 0);
 	(void)add_policy(f);
-	upkeep_at(f, T0);
+	maintenance_at(f, T0);
 	assert_int_equal(fake_host_metric(f->host, METRIC_POLICIES), 1);
 }
 
@@ -341,12 +342,12 @@ static void a_policy_that_runs_meanwhile_costs_no_row(void **state)
 	for (int i = 0; i < 60; i++) {
 		write_hour_and_a_late_row(f, i);
 		if (i % 5 == 0)
-			(void)upkeep_run(f->store); /* may have to wait for the next round */
+			(void)maintenance_run(f->store); /* may have to wait for the next round */
 	}
 	atomic_store(&runner.stop, true);
 	pthread_join(runner.thread, NULL);
 	assert_true(runner.runs > 0);
-	upkeep_at(f, T0 + 4 * DAY);
+	maintenance_at(f, T0 + 4 * DAY);
 	assert_int_equal(count(f, levels[0]), 60 + 60 * 61);
 	for (int level = 1; level < 4; level++) {
 		char sql[60];
@@ -367,30 +368,30 @@ static void spoil_rollups(struct fixture *f)
 	fixture_write(f, batch);
 }
 
-static int upkeep_fails_at(struct fixture *f, int64_t now)
+static int maintenance_fails_at(struct fixture *f, int64_t now)
 {
 	fake_host_set_now(f->host, now);
-	return upkeep_run(f->store);
+	return maintenance_run(f->store);
 }
 
 static void the_lag_grows_while_maintenance_fails(void **state)
 {
 	struct fixture *f = *state;
 	write_hours(f, T0, 1);
-	upkeep_at(f, T0 + 4 * HOUR);
+	maintenance_at(f, T0 + 4 * HOUR);
 	uint64_t before = fake_host_metric(f->host, METRIC_ROLLUP_LAG);
 	uint64_t succeeded = fake_host_metric(f->host, METRIC_UPKEEP_SUCCESS);
 	assert_in_range(before, MINUTE, 3 * MINUTE);
 	spoil_rollups(f);
 	for (int hours = 8; hours < 10; hours++) {
-		assert_true(upkeep_fails_at(f, T0 + hours * HOUR) < 0);
+		assert_true(maintenance_fails_at(f, T0 + hours * HOUR) < 0);
 		assert_non_null(strstr(fake_host_reason(f->host), "table samples"));
 		assert_true(fake_host_metric(f->host, METRIC_ROLLUP_LAG) >=
 			    (uint64_t)((hours - 6) * HOUR));
 	}
 	assert_int_equal(fake_host_metric(f->host, METRIC_UPKEEP_SUCCESS), succeeded);
 	fixture_sql(f, "ALTER TABLE tally.samples_1min_rows DROP CONSTRAINT spoilt");
-	upkeep_at(f, T0 + 10 * HOUR);
+	maintenance_at(f, T0 + 10 * HOUR);
 	assert_in_range(fake_host_metric(f->host, METRIC_ROLLUP_LAG), MINUTE, 3 * MINUTE);
 }
 
@@ -398,16 +399,16 @@ static void the_lag_grows_while_the_database_is_away(void **state)
 {
 	struct fixture *f = *state;
 	write_hours(f, T0, 1);
-	upkeep_at(f, T0 + 4 * HOUR);
+	maintenance_at(f, T0 + 4 * HOUR);
 	const char *conninfo = backend_config.conninfo;
 	backend_config.conninfo = "host=/nowhere";
-	pg_close(&f->store->upkeep.pg);
+	pg_close(&f->store->maintenance.pg);
 	fake_host_set_monotonic(f->host, tally_monotonic(f->ctx) + 2 * HOUR);
-	assert_true(upkeep_fails_at(f, T0 + 6 * HOUR) < 0);
+	assert_true(maintenance_fails_at(f, T0 + 6 * HOUR) < 0);
 	assert_int_equal(fake_host_metric(f->host, METRIC_LEADER), 0);
 	assert_true(fake_host_metric(f->host, METRIC_ROLLUP_LAG) >= (uint64_t)(2 * HOUR));
 	backend_config.conninfo = conninfo;
-	upkeep_at(f, T0 + 6 * HOUR);
+	maintenance_at(f, T0 + 6 * HOUR);
 	assert_int_equal(fake_host_metric(f->host, METRIC_LEADER), 1);
 }
 
@@ -422,15 +423,15 @@ static void only_the_leader_does_it(void **state)
 		pg_open(&other, backend_config.conninfo, "select pg_advisory_lock(1952541804, 2)"),
 		0);
 	fake_host_set_now(f->host, T0 + DAY);
-	assert_int_equal(upkeep_run(f->store), 1);
+	assert_int_equal(maintenance_run(f->store), 1);
 	assert_int_equal(fake_host_metric(f->host, METRIC_LEADER), 0);
 	assert_int_equal(fake_host_metric(f->host, METRIC_ROLLUP_LAG), 0);
 	assert_int_equal(count(f, "samples_1min"), 0);
 	pg_close(&other);
-	for (int tries = 0; upkeep_run(f->store) != 0; tries++)
+	for (int tries = 0; maintenance_run(f->store) != 0; tries++)
 		assert_true(tries < 1000); /* until the server noticed */
 	assert_int_equal(count(f, "samples_1min"), 60);
-	assert_int_equal(upkeep_run(f->store), 0);
+	assert_int_equal(maintenance_run(f->store), 0);
 	assert_int_equal(
 		fixture_sql(
 			f,
@@ -453,17 +454,17 @@ static void who_fails_lets_another_lead(void **state)
 		skip();
 	write_hours(f, T0, 1);
 	for (int i = 0; i < 3; i++)
-		upkeep_at(f, T0 + 4 * HOUR);
+		maintenance_at(f, T0 + 4 * HOUR);
 	assert_int_equal(fake_host_metric(f->host, METRIC_LEADER), 1);
 	assert_false(another_could_lead(f));
 	spoil_rollups(f);
-	assert_true(upkeep_fails_at(f, T0 + 8 * HOUR) < 0);
+	assert_true(maintenance_fails_at(f, T0 + 8 * HOUR) < 0);
 	assert_int_equal(fake_host_metric(f->host, METRIC_LEADER), 0);
 	assert_true(another_could_lead(f));
 	fixture_sql(f, "ALTER TABLE tally.samples_1min_rows DROP CONSTRAINT spoilt");
 	/* Until the server noticed that the one above has ended. */
 	fake_host_set_now(f->host, T0 + 8 * HOUR);
-	for (int tries = 0; upkeep_run(f->store) != 0; tries++)
+	for (int tries = 0; maintenance_run(f->store) != 0; tries++)
 		assert_true(tries < 1000);
 	assert_int_equal(fake_host_metric(f->host, METRIC_LEADER), 1);
 }
@@ -478,7 +479,7 @@ int main(void)
 		STORE_TEST(a_changed_retention_is_in_force_after_a_restart),
 		STORE_TEST(logs_go_after_retention_raw_and_things_when_they_are_long_gone),
 		STORE_TEST(old_chunks_are_compressed_and_still_answer_and_take_late_rows),
-		STORE_TEST(marks_without_an_end_hold_up_nothing_else),
+		STORE_TEST(watermarks_without_an_end_hold_up_nothing_else),
 		STORE_TEST(what_takes_too_long_is_tried_again_in_smaller_steps),
 		STORE_TEST(whoever_reads_for_long_is_not_disturbed_again_and_again),
 		cmocka_unit_test(steps_grow_again_when_the_server_is_no_longer_slow),

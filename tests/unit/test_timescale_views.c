@@ -63,7 +63,7 @@ static void what_others_built_on_a_view_stays_when_its_table_grows(void **state)
 	fixture_sql(f, "CREATE VIEW public.my_daily AS SELECT time, container_id, value_sum FROM "
 		       "samples_1d");
 	write_grown(f, T0 + SECOND);
-	upkeep_at(f, T0 + 2 * DAY);
+	maintenance_at(f, T0 + 2 * DAY);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples WHERE zone = 'z'"), 1);
 	assert_int_equal(fixture_sql(f, "SELECT sum(more_last) FROM samples_1d WHERE zone = 'z'"),
 			 7);
@@ -85,15 +85,15 @@ static void a_view_that_cannot_be_made_holds_up_no_row_and_is_said_once(void **s
 	fixture_sql(f, "DROP VIEW samples_1d");
 	fake_host_forget(f->host);
 	for (int i = 0; i < 3; i++)
-		upkeep_at(f, T0 + (1 + i) * HOUR);
+		maintenance_at(f, T0 + (1 + i) * HOUR);
 	assert_int_equal(views(f, "public"), 4);
 	fixture_sql(f, "DROP VIEW samples_5min");
-	upkeep_at(f, T0 + 5 * HOUR);
+	maintenance_at(f, T0 + 5 * HOUR);
 	const char *said = strstr(fake_host_log(f->host, TALLY_WARNING), "public.samples_1h");
 	assert_true(!said || !strstr(said + 1, "public.samples_1h"));
 	fixture_sql(f, "DROP TABLE public.samples_1h");
 	fixture_sql(f, "DROP VIEW samples_1min");
-	upkeep_at(f, T0 + 6 * HOUR);
+	maintenance_at(f, T0 + 6 * HOUR);
 	assert_int_equal(views(f, "public"), 5);
 }
 
@@ -102,7 +102,7 @@ static void dropped_views_come_back_by_the_maintenance_and_by_a_start(void **sta
 	struct fixture *f = *state;
 	write_sample(f, T0);
 	fixture_sql(f, "DROP VIEW samples, samples_1h");
-	upkeep_at(f, T0 + HOUR);
+	maintenance_at(f, T0 + HOUR);
 	assert_int_equal(views(f, "public"), 5);
 	fixture_sql(f, "DROP VIEW samples, samples_1h");
 	fixture_sql(f,
@@ -137,7 +137,7 @@ static void with_migrate_check_views_that_lack_are_only_said(void **state)
 	fixture_sql(f, "DROP VIEW samples_1h");
 	backend_config.migrate = MIGRATE_CHECK;
 	fixture_restart(f);
-	upkeep_at(f, T0 + HOUR);
+	maintenance_at(f, T0 + HOUR);
 	assert_int_equal(views(f, "public"), 4);
 	assert_non_null(strstr(fake_host_log(f->host, TALLY_WARNING), "table samples: its views"));
 }

@@ -11,96 +11,98 @@ enum { SHEET_FIRST_SLOTS = 256 };
 #define SHEET_MAX_BYTES (UINT64_C(256) << 20)
 enum { SHEET_FIRST_BUCKETS = 4, SHEET_MOST_BUCKETS = 256 }; /* of a block */
 
-struct sheet_block {
-	struct sheet_block *next;
+struct aggregator_block {
+	struct aggregator_block *next;
 	uint32_t used, size; /* buckets */
 	_Alignas(max_align_t) char bytes[];
 };
 
 /* The start of the bucket that holds a time, also before 1970. */
-static int64_t sheet_floor(int64_t time, int64_t bucket)
+static int64_t aggregator_floor(int64_t time, int64_t bucket)
 {
 	int64_t rest = time % bucket;
 	return rest < 0 ? time - rest - bucket : time - rest;
 }
 
-void sheet_init(struct sheet *sheet, struct tally_ctx *ctx, struct sheet_field *fields,
-		uint32_t n_fields, int64_t bucket, uint32_t limit)
+void aggregator_init(struct aggregator *aggregator, struct tally_ctx *ctx,
+		     struct aggregator_field *fields, uint32_t n_fields, int64_t bucket,
+		     uint32_t limit)
 {
-	*sheet = (struct sheet){.ctx = ctx,
-				.fields = fields,
-				.n_fields = n_fields,
-				.bucket = bucket,
-				.limit = limit};
+	*aggregator = (struct aggregator){.ctx = ctx,
+					  .fields = fields,
+					  .n_fields = n_fields,
+					  .bucket = bucket,
+					  .limit = limit};
 }
 
-void sheet_clear(struct sheet *sheet)
+void aggregator_clear(struct aggregator *aggregator)
 {
-	for (uint32_t i = 0; i < sheet->n_buckets; i++)
-		for (uint32_t f = 0; f < sheet->n_fields; f++)
-			free(sheet->buckets[i]->measures[f].text);
-	while (sheet->blocks) {
-		struct sheet_block *next = sheet->blocks->next;
-		free(sheet->blocks);
-		sheet->blocks = next;
+	for (uint32_t i = 0; i < aggregator->n_buckets; i++)
+		for (uint32_t f = 0; f < aggregator->n_fields; f++)
+			free(aggregator->buckets[i]->accumulators[f].text);
+	while (aggregator->blocks) {
+		struct aggregator_block *next = aggregator->blocks->next;
+		free(aggregator->blocks);
+		aggregator->blocks = next;
 	}
-	sheet->n_buckets = 0;
-	sheet->current = sheet->single = NULL;
-	if (sheet->slots)
-		memset(sheet->slots, 0, sheet->n_slots * sizeof(*sheet->slots));
+	aggregator->n_buckets = 0;
+	aggregator->current = aggregator->single = NULL;
+	if (aggregator->slots)
+		memset(aggregator->slots, 0, aggregator->n_slots * sizeof(*aggregator->slots));
 }
 
-void sheet_done(struct sheet *sheet)
+void aggregator_done(struct aggregator *aggregator)
 {
-	sheet_clear(sheet);
-	free(sheet->buckets);
-	free(sheet->slots);
-	sheet->buckets = NULL;
-	sheet->slots = NULL;
+	aggregator_clear(aggregator);
+	free(aggregator->buckets);
+	free(aggregator->slots);
+	aggregator->buckets = NULL;
+	aggregator->slots = NULL;
 }
 
 /* ---- Buckets --------------------------------------------------------------------- */
 
-static uint32_t *sheet_slot(const struct sheet *sheet, uint32_t group, int64_t start)
+static uint32_t *aggregator_slot(const struct aggregator *aggregator, uint32_t group, int64_t start)
 {
 	uint64_t hash = ((uint64_t)start ^ (uint64_t)group << 40) * UINT64_C(0x9e3779b97f4a7c15);
-	uint32_t at = (uint32_t)(hash >> 32) & (sheet->n_slots - 1);
-	for (;; at = (at + 1) & (sheet->n_slots - 1)) {
-		uint32_t *slot = &sheet->slots[at];
+	uint32_t at = (uint32_t)(hash >> 32) & (aggregator->n_slots - 1);
+	for (;; at = (at + 1) & (aggregator->n_slots - 1)) {
+		uint32_t *slot = &aggregator->slots[at];
 		if (*slot == 0)
 			return slot;
-		const struct sheet_bucket *bucket = sheet->buckets[*slot - 1];
+		const struct aggregator_bucket *bucket = aggregator->buckets[*slot - 1];
 		if (bucket->start == start && bucket->group == group)
 			return slot;
 	}
 }
 
 /* Keeps the table at most half full. */
-static int sheet_grow(struct sheet *sheet)
+static int aggregator_grow(struct aggregator *aggregator)
 {
-	if (sheet->n_slots > 2 * sheet->n_buckets)
+	if (aggregator->n_slots > 2 * aggregator->n_buckets)
 		return 0;
-	uint32_t n = sheet->n_slots ? 2 * sheet->n_slots : SHEET_FIRST_SLOTS;
-	struct sheet_bucket **buckets =
-		realloc(sheet->buckets, (n / 2 + 1) * sizeof(struct sheet_bucket *));
+	uint32_t n = aggregator->n_slots ? 2 * aggregator->n_slots : SHEET_FIRST_SLOTS;
+	struct aggregator_bucket **buckets =
+		realloc(aggregator->buckets, (n / 2 + 1) * sizeof(struct aggregator_bucket *));
 	if (!buckets)
 		return -ENOMEM;
-	sheet->buckets = buckets;
+	aggregator->buckets = buckets;
 	uint32_t *slots = calloc(n, sizeof(*slots));
 	if (!slots)
 		return -ENOMEM;
-	free(sheet->slots);
-	sheet->slots = slots;
-	sheet->n_slots = n;
-	for (uint32_t i = 0; i < sheet->n_buckets; i++)
-		*sheet_slot(sheet, sheet->buckets[i]->group, sheet->buckets[i]->start) = i + 1;
+	free(aggregator->slots);
+	aggregator->slots = slots;
+	aggregator->n_slots = n;
+	for (uint32_t i = 0; i < aggregator->n_buckets; i++)
+		*aggregator_slot(aggregator, aggregator->buckets[i]->group,
+				 aggregator->buckets[i]->start) = i + 1;
 	return 0;
 }
 
 /* Of zeros; each block holds twice as many as the one before, up to a limit. */
-static struct sheet_bucket *sheet_take(struct sheet *sheet, size_t size)
+static struct aggregator_bucket *aggregator_take(struct aggregator *aggregator, size_t size)
 {
-	struct sheet_block *block = sheet->blocks;
+	struct aggregator_block *block = aggregator->blocks;
 	if (!block || block->used == block->size) {
 		uint32_t n = block ? 2 * block->size : SHEET_FIRST_BUCKETS;
 		n = n < SHEET_MOST_BUCKETS ? n : SHEET_MOST_BUCKETS;
@@ -108,172 +110,179 @@ static struct sheet_bucket *sheet_take(struct sheet *sheet, size_t size)
 		if (!block)
 			return NULL;
 		block->size = n;
-		block->next = sheet->blocks;
-		sheet->blocks = block;
+		block->next = aggregator->blocks;
+		aggregator->blocks = block;
 	}
-	return (struct sheet_bucket *)(void *)(block->bytes + block->used++ * size);
+	return (struct aggregator_bucket *)(void *)(block->bytes + block->used++ * size);
 }
 
-static size_t sheet_bucket_size(const struct sheet *sheet)
+static size_t aggregator_bucket_size(const struct aggregator *aggregator)
 {
-	return sizeof(struct sheet_bucket) + sheet->n_fields * sizeof(struct sheet_measure);
+	return sizeof(struct aggregator_bucket) + aggregator->n_fields * sizeof(struct accumulator);
 }
 
-static int sheet_check_limits(const struct sheet *sheet)
+static int aggregator_check_limits(const struct aggregator *aggregator)
 {
-	uint64_t n = (uint64_t)sheet->n_buckets + sheet->n_complete;
-	if (n >= sheet->limit)
+	uint64_t n = (uint64_t)aggregator->n_buckets + aggregator->n_complete;
+	if (n >= aggregator->limit)
 		return tally_fail(
-			sheet->ctx, EINVAL,
+			aggregator->ctx, EINVAL,
 			"the answer has more than %u rows: ask for fewer groups, a longer "
 			"step or a higher limit",
-			sheet->limit);
-	if (n * sheet_bucket_size(sheet) > SHEET_MAX_BYTES)
-		return tally_fail(sheet->ctx, EINVAL,
+			aggregator->limit);
+	if (n * aggregator_bucket_size(aggregator) > SHEET_MAX_BYTES)
+		return tally_fail(aggregator->ctx, EINVAL,
 				  "the answer is too large: ask for fewer groups or columns, or a "
 				  "longer step");
 	return 0;
 }
 
-static void sheet_begin_bucket(const struct sheet *sheet, struct sheet_bucket *bucket,
-			       int64_t start)
+static void aggregator_begin_bucket(const struct aggregator *aggregator,
+				    struct aggregator_bucket *bucket, int64_t start)
 {
 	bucket->start = start;
-	bucket->group = sheet->group;
-	bucket->series = sheet->series;
+	bucket->group = aggregator->group;
+	bucket->series = aggregator->series;
 	bucket->newest = INT64_MIN;
 }
 
-static int sheet_add(struct sheet *sheet, int64_t start, struct sheet_bucket **ret)
+static int aggregator_add(struct aggregator *aggregator, int64_t start,
+			  struct aggregator_bucket **ret)
 {
-	int r = sheet_check_limits(sheet);
+	int r = aggregator_check_limits(aggregator);
 	if (r < 0)
 		return r;
-	struct sheet_bucket *bucket = sheet_take(sheet, sheet_bucket_size(sheet));
-	if (!bucket || sheet_grow(sheet) < 0)
-		return tally_fail(sheet->ctx, ENOMEM, "no memory");
-	sheet_begin_bucket(sheet, bucket, start);
-	sheet->buckets[sheet->n_buckets++] = bucket;
-	*sheet_slot(sheet, bucket->group, start) = sheet->n_buckets;
+	struct aggregator_bucket *bucket =
+		aggregator_take(aggregator, aggregator_bucket_size(aggregator));
+	if (!bucket || aggregator_grow(aggregator) < 0)
+		return tally_fail(aggregator->ctx, ENOMEM, "no memory");
+	aggregator_begin_bucket(aggregator, bucket, start);
+	aggregator->buckets[aggregator->n_buckets++] = bucket;
+	*aggregator_slot(aggregator, bucket->group, start) = aggregator->n_buckets;
 	*ret = bucket;
 	return 0;
 }
 
 /* Puts what the series before gathered into the group's rate. */
-static void sheet_settle_rates(const struct sheet *sheet, struct sheet_bucket *bucket)
+static void aggregator_settle_rates(const struct aggregator *aggregator,
+				    struct aggregator_bucket *bucket)
 {
-	for (uint32_t f = 0; f < sheet->n_fields; f++) {
-		struct sheet_measure *m = &bucket->measures[f];
+	for (uint32_t f = 0; f < aggregator->n_fields; f++) {
+		struct accumulator *m = &bucket->accumulators[f];
 		if (m->span == 0)
 			continue;
-		bool real = sheet->fields[f].type == TALLY_REAL;
+		bool real = aggregator->fields[f].type == TALLY_REAL;
 		double increase = real ? m->increase.f : (double)m->increase.i;
 		m->rate += increase * 1e9 / (double)m->span;
 		m->rated = true;
 		m->span = 0;
-		m->increase = (union sheet_number){0};
+		m->increase = (union aggregator_number){0};
 	}
 }
 
-int sheet_end_series(struct sheet *sheet)
+int aggregator_end_series(struct aggregator *aggregator)
 {
-	struct sheet_bucket *bucket = sheet->current;
-	sheet->current = NULL;
-	if (!sheet->alone || !bucket)
+	struct aggregator_bucket *bucket = aggregator->current;
+	aggregator->current = NULL;
+	if (!aggregator->alone || !bucket)
 		return 0;
-	sheet->n_complete++;
-	return sheet->complete(sheet->complete_arg, bucket);
+	aggregator->n_complete++;
+	return aggregator->complete(aggregator->complete_arg, bucket);
 }
 
 /* The one bucket that there is of a series that is alone begins anew. */
-static int sheet_turn(struct sheet *sheet, int64_t start)
+static int aggregator_turn(struct aggregator *aggregator, int64_t start)
 {
-	int r = sheet_end_series(sheet);
+	int r = aggregator_end_series(aggregator);
 	if (r == 0)
-		r = sheet_check_limits(sheet);
+		r = aggregator_check_limits(aggregator);
 	if (r < 0)
 		return r;
-	if (!sheet->single)
-		sheet->single = sheet_take(sheet, sheet_bucket_size(sheet));
+	if (!aggregator->single)
+		aggregator->single =
+			aggregator_take(aggregator, aggregator_bucket_size(aggregator));
 	else
-		memset(sheet->single, 0, sheet_bucket_size(sheet));
-	if (!sheet->single)
-		return tally_fail(sheet->ctx, ENOMEM, "no memory");
-	sheet_begin_bucket(sheet, sheet->single, start);
-	sheet->current = sheet->single;
+		memset(aggregator->single, 0, aggregator_bucket_size(aggregator));
+	if (!aggregator->single)
+		return tally_fail(aggregator->ctx, ENOMEM, "no memory");
+	aggregator_begin_bucket(aggregator, aggregator->single, start);
+	aggregator->current = aggregator->single;
 	return 0;
 }
 
 /* The bucket that a time of the series now fed belongs to. */
-static int sheet_find(struct sheet *sheet, int64_t time)
+static int aggregator_find(struct aggregator *aggregator, int64_t time)
 {
-	int64_t start = sheet->bucket ? sheet_floor(time, sheet->bucket) : 0;
-	struct sheet_bucket *bucket = sheet->current;
+	int64_t start = aggregator->bucket ? aggregator_floor(time, aggregator->bucket) : 0;
+	struct aggregator_bucket *bucket = aggregator->current;
 	if (bucket && bucket->start == start)
 		return 0;
-	if (sheet->alone)
-		return sheet_turn(sheet, start);
-	uint32_t slot = sheet->n_slots ? *sheet_slot(sheet, sheet->group, start) : 0;
-	bucket = slot ? sheet->buckets[slot - 1] : NULL;
+	if (aggregator->alone)
+		return aggregator_turn(aggregator, start);
+	uint32_t slot =
+		aggregator->n_slots ? *aggregator_slot(aggregator, aggregator->group, start) : 0;
+	bucket = slot ? aggregator->buckets[slot - 1] : NULL;
 	if (!bucket) {
-		int r = sheet_add(sheet, start, &bucket);
+		int r = aggregator_add(aggregator, start, &bucket);
 		if (r < 0)
 			return r;
-	} else if (bucket->series != sheet->series) {
-		sheet_settle_rates(sheet, bucket);
+	} else if (bucket->series != aggregator->series) {
+		aggregator_settle_rates(aggregator, bucket);
 	}
-	bucket->series = sheet->series;
-	sheet->current = bucket;
+	bucket->series = aggregator->series;
+	aggregator->current = bucket;
 	return 0;
 }
 
 /* ---- Feeding --------------------------------------------------------------------- */
 
-void sheet_begin_piece(struct sheet *sheet)
+void aggregator_begin_segment(struct aggregator *aggregator)
 {
-	for (uint32_t f = 0; f < sheet->n_fields; f++)
-		sheet->fields[f].baseline.set = false;
+	for (uint32_t f = 0; f < aggregator->n_fields; f++)
+		aggregator->fields[f].baseline.set = false;
 }
 
-void sheet_begin_series(struct sheet *sheet, uint32_t group, int64_t series)
+void aggregator_begin_series(struct aggregator *aggregator, uint32_t group, int64_t series)
 {
-	sheet->group = group;
-	sheet->series = series;
-	sheet->current = NULL;
-	sheet->alone = false;
-	sheet_begin_piece(sheet);
+	aggregator->group = group;
+	aggregator->series = series;
+	aggregator->current = NULL;
+	aggregator->alone = false;
+	aggregator_begin_segment(aggregator);
 }
 
-void sheet_begin_only_series(struct sheet *sheet, uint32_t group, int64_t series)
+void aggregator_begin_only_series(struct aggregator *aggregator, uint32_t group, int64_t series)
 {
-	sheet_begin_series(sheet, group, series);
-	sheet->alone = true;
+	aggregator_begin_series(aggregator, group, series);
+	aggregator->alone = true;
 }
 
-static union sheet_number sheet_read(const struct tally_cell *cell, bool real)
+static union aggregator_number aggregator_read(const struct tally_cell *cell, bool real)
 {
-	return real ? (union sheet_number){.f = cell->f} : (union sheet_number){.i = cell->i};
+	return real ? (union aggregator_number){.f = cell->f}
+		    : (union aggregator_number){.i = cell->i};
 }
 
-bool sheet_look_back(struct sheet *sheet, const struct tally_cell *cells, int64_t time)
+bool aggregator_baseline(struct aggregator *aggregator, const struct tally_cell *cells,
+			 int64_t time)
 {
 	bool more = false;
-	for (uint32_t f = 0; f < sheet->n_fields; f++) {
-		struct sheet_field *field = &sheet->fields[f];
+	for (uint32_t f = 0; f < aggregator->n_fields; f++) {
+		struct aggregator_field *field = &aggregator->fields[f];
 		if (!field->counter || field->baseline.set)
 			continue;
 		field->baseline.set = cells[f].set;
 		field->baseline.time = time;
-		field->baseline.value = sheet_read(&cells[f], field->type == TALLY_REAL);
+		field->baseline.value = aggregator_read(&cells[f], field->type == TALLY_REAL);
 		more |= !field->baseline.set;
 	}
 	return more;
 }
 
-static void sheet_count_increase(struct sheet_field *field, struct sheet_measure *m,
-				 union sheet_number value, int64_t time)
+static void aggregator_count_increase(struct aggregator_field *field, struct accumulator *m,
+				      union aggregator_number value, int64_t time)
 {
-	struct sheet_baseline *from = &field->baseline;
+	struct counter_baseline *from = &field->baseline;
 	bool real = field->type == TALLY_REAL;
 	bool fell = real ? value.f < from->value.f : value.i < from->value.i;
 	int64_t growth;
@@ -284,11 +293,11 @@ static void sheet_count_increase(struct sheet_field *field, struct sheet_measure
 			m->increase.i += growth;
 		m->span += time - from->time;
 	}
-	*from = (struct sheet_baseline){.time = time, .value = value, .set = true};
+	*from = (struct counter_baseline){.time = time, .value = value, .set = true};
 }
 
-static void sheet_extend(struct sheet_measure *m, bool real, union sheet_number min,
-			 union sheet_number max)
+static void aggregator_extend(struct accumulator *m, bool real, union aggregator_number min,
+			      union aggregator_number max)
 {
 	if (m->count == 0) {
 		m->min = min;
@@ -303,13 +312,13 @@ static void sheet_extend(struct sheet_measure *m, bool real, union sheet_number 
 }
 
 /* Of a text, a copy. */
-static int sheet_set_last(struct sheet *sheet, struct sheet_measure *m, struct tally_cell cell,
-			  bool text)
+static int aggregator_set_last(struct aggregator *aggregator, struct accumulator *m,
+			       struct tally_cell cell, bool text)
 {
 	if (text && cell.set) {
 		char *copy = realloc(m->text, cell.len + 1);
 		if (!copy)
-			return tally_fail(sheet->ctx, ENOMEM, "no memory");
+			return tally_fail(aggregator->ctx, ENOMEM, "no memory");
 		memcpy(copy, cell.text, cell.len);
 		m->text = copy;
 		cell.text = copy;
@@ -318,35 +327,35 @@ static int sheet_set_last(struct sheet *sheet, struct sheet_measure *m, struct t
 	return 0;
 }
 
-static void sheet_add_number(struct sheet_field *field, struct sheet_measure *m,
-			     const struct tally_cell *cell, int64_t time)
+static void aggregator_add_number(struct aggregator_field *field, struct accumulator *m,
+				  const struct tally_cell *cell, int64_t time)
 {
 	bool real = field->type == TALLY_REAL;
-	union sheet_number value = sheet_read(cell, real);
-	sheet_extend(m, real, value, value);
+	union aggregator_number value = aggregator_read(cell, real);
+	aggregator_extend(m, real, value, value);
 	if (real)
 		m->sum_f += value.f;
 	else
 		m->sum_i += value.i;
 	if (field->counter)
-		sheet_count_increase(field, m, value, time);
+		aggregator_count_increase(field, m, value, time);
 }
 
-int sheet_row(struct sheet *sheet, const struct tally_cell *cells, int64_t time)
+int aggregator_row(struct aggregator *aggregator, const struct tally_cell *cells, int64_t time)
 {
-	int r = sheet_find(sheet, time);
+	int r = aggregator_find(aggregator, time);
 	if (r < 0)
 		return r;
-	struct sheet_bucket *bucket = sheet->current;
+	struct aggregator_bucket *bucket = aggregator->current;
 	bool newest = time >= bucket->newest;
-	for (uint32_t f = 0; f < sheet->n_fields && r == 0; f++) {
-		struct sheet_field *field = &sheet->fields[f];
-		struct sheet_measure *m = &bucket->measures[f];
+	for (uint32_t f = 0; f < aggregator->n_fields && r == 0; f++) {
+		struct aggregator_field *field = &aggregator->fields[f];
+		struct accumulator *m = &bucket->accumulators[f];
 		bool text = field->type == TALLY_TEXT || field->type == TALLY_JSON;
 		if (newest)
-			r = sheet_set_last(sheet, m, cells[f], text);
+			r = aggregator_set_last(aggregator, m, cells[f], text);
 		if (cells[f].set && !text)
-			sheet_add_number(field, m, &cells[f], time);
+			aggregator_add_number(field, m, &cells[f], time);
 		m->count += cells[f].set != 0;
 	}
 	bucket->newest = newest ? time : bucket->newest;
@@ -354,8 +363,8 @@ int sheet_row(struct sheet *sheet, const struct tally_cell *cells, int64_t time)
 	return r;
 }
 
-static void sheet_add_parts(const struct sheet_field *field, struct sheet_measure *m,
-			    const struct sheet_measure *rolled, bool newest)
+static void aggregator_add_parts(const struct aggregator_field *field, struct accumulator *m,
+				 const struct accumulator *rolled, bool newest)
 {
 	bool real = field->type == TALLY_REAL;
 	if (newest)
@@ -367,22 +376,22 @@ static void sheet_add_parts(const struct sheet_field *field, struct sheet_measur
 		m->increase.i += rolled->increase.i;
 	if (rolled->count == 0)
 		return;
-	sheet_extend(m, real, rolled->min, rolled->max);
+	aggregator_extend(m, real, rolled->min, rolled->max);
 	m->count += rolled->count;
 	m->sum_f += rolled->sum_f;
 	m->sum_i += rolled->sum_i;
 }
 
-int sheet_add_rolled(struct sheet *sheet, const struct sheet_rolled *rolled)
+int aggregator_add_rolled(struct aggregator *aggregator, const struct aggregator_rolled *rolled)
 {
-	int r = sheet_find(sheet, rolled->time);
+	int r = aggregator_find(aggregator, rolled->time);
 	if (r < 0)
 		return r;
-	struct sheet_bucket *bucket = sheet->current;
+	struct aggregator_bucket *bucket = aggregator->current;
 	bool newest = rolled->newest >= bucket->newest;
-	for (uint32_t f = 0; f < sheet->n_fields; f++)
-		sheet_add_parts(&sheet->fields[f], &bucket->measures[f], &rolled->measures[f],
-				newest);
+	for (uint32_t f = 0; f < aggregator->n_fields; f++)
+		aggregator_add_parts(&aggregator->fields[f], &bucket->accumulators[f],
+				     &rolled->accumulators[f], newest);
 	bucket->newest = newest ? rolled->newest : bucket->newest;
 	bucket->rows += rolled->rows;
 	return 0;
@@ -390,14 +399,15 @@ int sheet_add_rolled(struct sheet *sheet, const struct sheet_rolled *rolled)
 
 /* ---- Results ------------------------------------------------------------------------ */
 
-static int64_t sheet_clamp(__int128 sum)
+static int64_t aggregator_clamp(__int128 sum)
 {
 	if (sum > INT64_MAX)
 		return INT64_MAX;
 	return sum < INT64_MIN ? INT64_MIN : (int64_t)sum;
 }
 
-static struct tally_cell sheet_number(const struct sheet_field *field, union sheet_number number)
+static struct tally_cell aggregator_number(const struct aggregator_field *field,
+					   union aggregator_number number)
 {
 	struct tally_cell cell = {.set = 1};
 	if (field->type == TALLY_REAL)
@@ -407,15 +417,15 @@ static struct tally_cell sheet_number(const struct sheet_field *field, union she
 	return cell;
 }
 
-struct tally_cell sheet_value(const struct sheet *sheet, struct sheet_bucket *bucket, uint32_t f,
-			      uint32_t aggregate)
+struct tally_cell aggregator_value(const struct aggregator *aggregator,
+				   struct aggregator_bucket *bucket, uint32_t f, uint32_t aggregate)
 {
-	const struct sheet_field *field = &sheet->fields[f];
-	const struct sheet_measure *m = &bucket->measures[f];
+	const struct aggregator_field *field = &aggregator->fields[f];
+	const struct accumulator *m = &bucket->accumulators[f];
 	bool real = field->type == TALLY_REAL;
 	struct tally_cell cell = {.set = m->count > 0};
 	if (aggregate == TALLY_RATE)
-		sheet_settle_rates(sheet, bucket);
+		aggregator_settle_rates(aggregator, bucket);
 	switch (aggregate) {
 	case TALLY_COUNT:
 		return (struct tally_cell){.i = m->count, .set = 1};
@@ -424,14 +434,15 @@ struct tally_cell sheet_value(const struct sheet *sheet, struct sheet_bucket *bu
 	case TALLY_RATE:
 		return (struct tally_cell){.f = m->rate, .set = m->rated};
 	case TALLY_MIN:
-		return cell.set ? sheet_number(field, m->min) : cell;
+		return cell.set ? aggregator_number(field, m->min) : cell;
 	case TALLY_MAX:
-		return cell.set ? sheet_number(field, m->max) : cell;
+		return cell.set ? aggregator_number(field, m->max) : cell;
 	case TALLY_SUM:
-		return cell.set ? sheet_number(
+		return cell.set ? aggregator_number(
 					  field,
-					  real ? (union sheet_number){.f = m->sum_f}
-					       : (union sheet_number){.i = sheet_clamp(m->sum_i)})
+					  real ? (union aggregator_number){.f = m->sum_f}
+					       : (union aggregator_number){.i = aggregator_clamp(
+										   m->sum_i)})
 				: cell;
 	default: /* TALLY_AVG */
 		if (cell.set)

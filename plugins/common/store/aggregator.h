@@ -14,16 +14,16 @@
 #include <tallyd/host.h>
 #include <tallyd/query.h>
 
-union sheet_number {
+union aggregator_number {
 	int64_t i;
 	double f;
 };
 
-struct sheet_measure {
+struct accumulator {
 	__int128 sum_i;
 	double sum_f;
 	int64_t count;
-	union sheet_number min, max, increase;
+	union aggregator_number min, max, increase;
 	int64_t span; /* ns that the increase took */
 	struct tally_cell last;
 	char *text; /* what last points to */
@@ -31,79 +31,83 @@ struct sheet_measure {
 	bool rated;
 };
 
-struct sheet_bucket {
+struct aggregator_bucket {
 	int64_t start;  /* 0 if there is one bucket over all */
 	int64_t newest; /* time of the newest row */
 	int64_t rows;
 	int64_t series; /* whose increase is being gathered */
 	uint32_t group;
-	struct sheet_measure measures[];
+	struct accumulator accumulators[];
 };
 
-struct sheet_baseline {
+struct counter_baseline {
 	int64_t time;
-	union sheet_number value;
+	union aggregator_number value;
 	bool set;
 };
 
-struct sheet_field {
+struct aggregator_field {
 	uint16_t type;
 	bool counter;
 	uint8_t parts; /* of a rolled-up bucket those that count: bits of enum schema_part */
-	struct sheet_baseline baseline;
+	struct counter_baseline baseline;
 };
 
 /* What becomes of a bucket that nothing more is fed to; 0 or -errno. */
-typedef int sheet_complete_fn(void *arg, struct sheet_bucket *bucket);
+typedef int aggregator_complete_fn(void *arg, struct aggregator_bucket *bucket);
 
-struct sheet_block;
+struct aggregator_block;
 
-struct sheet {
+struct aggregator {
 	struct tally_ctx *ctx;
-	struct sheet_field *fields;
+	struct aggregator_field *fields;
 	uint32_t n_fields, n_buckets, limit;
 	int64_t bucket; /* ns; 0: one */
-	struct sheet_bucket **buckets;
-	struct sheet_block *blocks; /* that hold them, the newest first */
-	uint32_t *slots;            /* index + 1 of a bucket, by group and start */
+	struct aggregator_bucket **buckets;
+	struct aggregator_block *blocks; /* that hold them, the newest first */
+	uint32_t *slots;                 /* index + 1 of a bucket, by group and start */
 	uint32_t n_slots;
 	uint32_t group; /* of the series now fed, and the series */
 	int64_t series;
-	struct sheet_bucket *current;
-	struct sheet_bucket *single; /* where current is, of a series that is alone in its group */
+	struct aggregator_bucket *current;
+	struct aggregator_bucket
+		*single; /* where current is, of a series that is alone in its group */
 	bool alone;
 	uint32_t n_complete; /* buckets that were handed over */
-	sheet_complete_fn *complete;
+	aggregator_complete_fn *complete;
 	void *complete_arg;
 };
 
 /* fields are borrowed.  Beyond limit buckets feeding fails with -EINVAL. */
-void sheet_init(struct sheet *sheet, struct tally_ctx *ctx, struct sheet_field *fields,
-		uint32_t n_fields, int64_t bucket, uint32_t limit);
-void sheet_done(struct sheet *sheet);
-void sheet_clear(struct sheet *sheet);
+void aggregator_init(struct aggregator *aggregator, struct tally_ctx *ctx,
+		     struct aggregator_field *fields, uint32_t n_fields, int64_t bucket,
+		     uint32_t limit);
+void aggregator_done(struct aggregator *aggregator);
+void aggregator_clear(struct aggregator *aggregator);
 
-void sheet_begin_series(struct sheet *sheet, uint32_t group, int64_t series);
+void aggregator_begin_series(struct aggregator *aggregator, uint32_t group, int64_t series);
 /* The same of a series that is alone in its group, has no text and is fed in the order of time:
  * its buckets are handed to sheet->complete, each when it is over, and not kept. */
-void sheet_begin_only_series(struct sheet *sheet, uint32_t group, int64_t series);
-int sheet_end_series(struct sheet *sheet);
+void aggregator_begin_only_series(struct aggregator *aggregator, uint32_t group, int64_t series);
+int aggregator_end_series(struct aggregator *aggregator);
 /* Between two stretches of a series that do not touch: the counters begin anew. */
-void sheet_begin_piece(struct sheet *sheet);
+void aggregator_begin_segment(struct aggregator *aggregator);
 /* Earlier rows, newest first, from whose samples the counters go on.  Returns whether an even
  * earlier one is needed.  cells: one per field, here and below. */
-bool sheet_look_back(struct sheet *sheet, const struct tally_cell *cells, int64_t time);
-int sheet_row(struct sheet *sheet, const struct tally_cell *cells, int64_t time);
+bool aggregator_baseline(struct aggregator *aggregator, const struct tally_cell *cells,
+			 int64_t time);
+int aggregator_row(struct aggregator *aggregator, const struct tally_cell *cells, int64_t time);
 /* A bucket that was rolled up: of each field those of count, sum, min, max, last, increase and span
  * that its parts name. */
-struct sheet_rolled {
+struct aggregator_rolled {
 	int64_t time, newest, rows;
-	const struct sheet_measure *measures;
+	const struct accumulator *accumulators;
 };
-int sheet_add_rolled(struct sheet *sheet, const struct sheet_rolled *rolled);
+int aggregator_add_rolled(struct aggregator *aggregator, const struct aggregator_rolled *rolled);
 
 /* What one aggregate comes to.  The text is the sheet's. */
-struct tally_cell sheet_value(const struct sheet *sheet, struct sheet_bucket *bucket,
-			      uint32_t field, uint32_t aggregate);
+struct tally_cell aggregator_value(const struct aggregator *aggregator,
+				   struct aggregator_bucket *bucket, uint32_t field,
+				   uint32_t aggregate);
 
 #endif

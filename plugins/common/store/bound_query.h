@@ -10,23 +10,23 @@
 
 #include "store/catalog.h"
 
-enum { QUESTION_MAX_FILTERS = 256 };
+enum { BOUND_QUERY_MAX_FILTERS = 256 };
 
-struct question {
+struct bound_query {
 	const struct tally_query *query;
 	const struct stored_table *stored;
 	uint16_t select[CATALOG_MAX_COLUMNS]; /* columns, as query->select */
 	uint16_t group[CATALOG_MAX_COLUMNS];
-	uint16_t filter[QUESTION_MAX_FILTERS];
+	uint16_t filter[BOUND_QUERY_MAX_FILTERS];
 	bool raw;            /* rows, not aggregates */
 	bool only_last;      /* every aggregate is LAST */
 	bool filters_fields; /* some filter looks at more than tags */
 };
 
 /* Whether what is selected is the time of each bucket's newest row: the MAX or LAST of the time. */
-bool question_is_newest(const struct question *question, uint32_t select);
+bool bound_query_is_newest(const struct bound_query *bound, uint32_t select);
 
-int question_check(struct tally_ctx *ctx, struct catalog *catalog, const struct tally_query *query,
-		   struct question *ret);
+int bound_query_check(struct tally_ctx *ctx, struct catalog *catalog,
+		      const struct tally_query *query, struct bound_query *ret);
 
 #endif

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <tallyd/host.h>
 
-struct rounds {
+struct task {
 	struct tally_ctx *ctx;
 	const char *name;      /* of the thread */
 	int seconds;           /* between two rounds */
@@ -18,7 +18,7 @@ struct rounds {
 	uint32_t errors;       /* the metric that counts those that failed */
 	int (*run)(void *arg); /* one round: < 0 as after tally_fail() */
 	void *arg;
-	/* Its own: all 0 before rounds_start(). */
+	/* Its own: all 0 before task_start(). */
 	bool running;
 	atomic_bool stop;
 	pthread_t thread;
@@ -26,13 +26,13 @@ struct rounds {
 	pthread_cond_t wake;
 };
 
-int rounds_start(struct rounds *rounds);
-void rounds_stop(struct rounds *rounds); /* waits for the round; fine if there is no thread */
+int task_start(struct task *task);
+void task_stop(struct task *task); /* waits for the round; fine if there is no thread */
 
 /* A round that takes long asks for it between its steps. */
-static inline bool rounds_stopping(const struct rounds *rounds)
+static inline bool task_stopping(const struct task *task)
 {
-	return atomic_load(&rounds->stop);
+	return atomic_load(&task->stop);
 }
 
 #endif

@@ -5,25 +5,25 @@
 
 enum { ORDER_BYTES = 8, ORDER_VALUES = 256 };
 
-typedef uint64_t order_key_fn(const struct order_place *place);
+typedef uint64_t sort_key_fn(const struct sort_entry *place);
 
-static inline uint64_t order_time(const struct order_place *place)
+static inline uint64_t sort_time(const struct sort_entry *place)
 {
 	return (uint64_t)place->time ^ UINT64_C(1) << 63; /* negative ones first */
 }
 
-static inline uint64_t order_number(const struct order_place *place)
+static inline uint64_t sort_number(const struct sort_entry *place)
 {
 	return place->number;
 }
 
-static unsigned order_byte(uint64_t key, int byte)
+static unsigned sort_byte(uint64_t key, int byte)
 {
 	return key >> (8 * byte) & (ORDER_VALUES - 1);
 }
 
 /* Turns how many there are of each value into where the first of it goes. */
-static void order_starts(uint32_t counts[ORDER_VALUES])
+static void sort_starts(uint32_t counts[ORDER_VALUES])
 {
 	uint32_t start = 0;
 	for (int value = 0; value < ORDER_VALUES; value++) {
@@ -35,20 +35,20 @@ static void order_starts(uint32_t counts[ORDER_VALUES])
 
 /* Compiled for each key by itself. */
 static inline __attribute__((always_inline)) void
-order_by(struct order_place *places, struct order_place *spare, uint32_t n, order_key_fn *key)
+sort_by(struct sort_entry *places, struct sort_entry *spare, uint32_t n, sort_key_fn *key)
 {
 	uint32_t counts[ORDER_BYTES][ORDER_VALUES] = {{0}};
-	struct order_place *from = places, *to = spare;
+	struct sort_entry *from = places, *to = spare;
 	for (uint32_t i = 0; i < n; i++)
 		for (int byte = 0; byte < ORDER_BYTES; byte++)
-			counts[byte][order_byte(key(&places[i]), byte)]++;
+			counts[byte][sort_byte(key(&places[i]), byte)]++;
 	for (int byte = 0; byte < ORDER_BYTES && n > 0; byte++) {
-		if (counts[byte][order_byte(key(from), byte)] == n)
+		if (counts[byte][sort_byte(key(from), byte)] == n)
 			continue;
-		order_starts(counts[byte]);
+		sort_starts(counts[byte]);
 		for (uint32_t i = 0; i < n; i++)
-			to[counts[byte][order_byte(key(&from[i]), byte)]++] = from[i];
-		struct order_place *sorted = to;
+			to[counts[byte][sort_byte(key(&from[i]), byte)]++] = from[i];
+		struct sort_entry *sorted = to;
 		to = from;
 		from = sorted;
 	}
@@ -56,12 +56,12 @@ order_by(struct order_place *places, struct order_place *spare, uint32_t n, orde
 		memcpy(places, from, n * sizeof(*places));
 }
 
-void order_by_time(struct order_place *places, struct order_place *spare, uint32_t n)
+void sort_by_time(struct sort_entry *places, struct sort_entry *spare, uint32_t n)
 {
-	order_by(places, spare, n, order_time);
+	sort_by(places, spare, n, sort_time);
 }
 
-void order_by_number(struct order_place *places, struct order_place *spare, uint32_t n)
+void sort_by_number(struct sort_entry *places, struct sort_entry *spare, uint32_t n)
 {
-	order_by(places, spare, n, order_number);
+	sort_by(places, spare, n, sort_number);
 }

@@ -7,14 +7,14 @@
 
 #include <stdint.h>
 
-struct order_place {
+struct sort_entry {
 	int64_t time;
 	uint32_t number;
 	uint32_t at; /* of whatever is sorted */
 };
 
 /* What is equal stays as it stands.  spare: room for n more. */
-void order_by_time(struct order_place *places, struct order_place *spare, uint32_t n);
-void order_by_number(struct order_place *places, struct order_place *spare, uint32_t n);
+void sort_by_time(struct sort_entry *places, struct sort_entry *spare, uint32_t n);
+void sort_by_number(struct sort_entry *places, struct sort_entry *spare, uint32_t n);
 
 #endif

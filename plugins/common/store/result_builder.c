@@ -7,7 +7,7 @@
 
 enum { ANSWER_BATCH_ROWS = 500 };
 
-static uint16_t answer_type(uint16_t type, uint32_t aggregate)
+static uint16_t result_type(uint16_t type, uint32_t aggregate)
 {
 	switch (aggregate) {
 	case TALLY_AVG:
@@ -22,84 +22,83 @@ static uint16_t answer_type(uint16_t type, uint32_t aggregate)
 	}
 }
 
-static void answer_add(struct answer *answer, const struct tally_column *column, uint32_t aggregate)
+static void result_add(struct result *result, const struct tally_column *column, uint32_t aggregate)
 {
-	struct tally_column *own = &answer->columns[answer->table.n_columns++];
+	struct tally_column *own = &result->columns[result->table.n_columns++];
 	*own = *column;
-	own->type = answer_type(column->type, aggregate);
+	own->type = result_type(column->type, aggregate);
 	if (aggregate == TALLY_COUNT)
 		own->unit = NULL;
 }
 
-void answer_init(struct answer *answer, struct tally_ctx *ctx, const struct question *question,
+void result_init(struct result *result, struct tally_ctx *ctx, const struct bound_query *bound,
 		 const char *suffix, tally_rows_fn *rows, void *arg)
 {
-	const struct tally_table *table = &question->stored->table;
-	const struct tally_query *query = question->query;
-	answer->ctx = ctx;
-	answer->rows = rows;
-	answer->arg = arg;
-	answer->batch = NULL;
-	answer->n_batches = 0;
-	snprintf(answer->name, sizeof(answer->name), "%s%s", table->name, suffix);
-	answer->table = (struct tally_table){.name = answer->name,
+	const struct tally_table *table = &bound->stored->table;
+	const struct tally_query *query = bound->query;
+	result->ctx = ctx;
+	result->rows = rows;
+	result->arg = arg;
+	result->batch = NULL;
+	result->n_batches = 0;
+	snprintf(result->name, sizeof(result->name), "%s%s", table->name, suffix);
+	result->table = (struct tally_table){.name = result->name,
 					     .help = table->help,
-					     .columns = answer->columns,
+					     .columns = result->columns,
 					     .kind = table->kind,
 					     .revision = table->revision};
-	answer_add(answer, &table->columns[0], TALLY_RAW);
+	result_add(result, &table->columns[0], TALLY_RAW);
 	for (uint32_t i = 0; i < query->n_group_by; i++)
-		answer_add(answer, &table->columns[question->group[i]], TALLY_RAW);
+		result_add(result, &table->columns[bound->group[i]], TALLY_RAW);
 	for (uint32_t i = 0; i < query->n_select; i++)
-		answer_add(answer, &table->columns[question->select[i]],
-			   query->select[i].aggregate);
+		result_add(result, &table->columns[bound->select[i]], query->select[i].aggregate);
 }
 
-void answer_done(struct answer *answer)
+void result_done(struct result *result)
 {
-	if (answer->batch)
-		tally_batch_drop(answer->ctx, answer->batch);
-	answer->batch = NULL;
+	if (result->batch)
+		tally_batch_drop(result->ctx, result->batch);
+	result->batch = NULL;
 }
 
-int answer_finish(struct answer *answer)
+int result_finish(struct result *result)
 {
-	struct tally_batch *batch = answer->batch;
+	struct tally_batch *batch = result->batch;
 	if (!batch || batch->n_rows == 0)
 		return 0;
-	int r = answer->rows(answer->arg, batch);
-	answer_done(answer);
+	int r = result->rows(result->arg, batch);
+	result_done(result);
 	return r;
 }
 
-int answer_row(struct answer *answer, struct tally_cell **ret)
+int result_row(struct result *result, struct tally_cell **ret)
 {
-	if (answer->batch && answer->batch->n_rows >= ANSWER_BATCH_ROWS) {
-		int r = answer_finish(answer);
+	if (result->batch && result->batch->n_rows >= ANSWER_BATCH_ROWS) {
+		int r = result_finish(result);
 		if (r != 0)
 			return r;
 	}
-	if (!answer->batch) {
-		answer->batch = tally_batch_new(answer->ctx, &answer->table);
-		answer->n_batches++;
+	if (!result->batch) {
+		result->batch = tally_batch_new(result->ctx, &result->table);
+		result->n_batches++;
 	}
-	struct tally_cell *row = answer->batch ? tally_batch_row(answer->ctx, answer->batch) : NULL;
+	struct tally_cell *row = result->batch ? tally_batch_row(result->ctx, result->batch) : NULL;
 	if (!row)
-		return tally_fail(answer->ctx, ENOMEM, "no memory");
+		return tally_fail(result->ctx, ENOMEM, "no memory");
 	*ret = row;
 	return 0;
 }
 
-int answer_put(struct answer *answer, struct tally_cell *row, uint32_t column,
+int result_put(struct result *result, struct tally_cell *row, uint32_t column,
 	       const struct tally_cell *cell)
 {
-	uint16_t type = answer->columns[column].type;
+	uint16_t type = result->columns[column].type;
 	row[column] = *cell;
 	if (!cell->set || (type != TALLY_TEXT && type != TALLY_JSON))
 		return 0;
-	row[column].text = tally_batch_copy(answer->ctx, answer->batch, cell->text, cell->len);
+	row[column].text = tally_batch_copy(result->ctx, result->batch, cell->text, cell->len);
 	if (row[column].text)
 		return 0;
 	row[column].set = 0;
-	return tally_fail(answer->ctx, ENOMEM, "no memory");
+	return tally_fail(result->ctx, ENOMEM, "no memory");
 }

@@ -9,7 +9,7 @@
 
 #include "store/bound_query.h"
 
-struct answer {
+struct result {
 	struct tally_ctx *ctx;
 	tally_rows_fn *rows;
 	void *arg;
@@ -22,16 +22,16 @@ struct answer {
 
 /* The columns that query.h promises, named after the table and the suffix of the rollup they come
  * from. */
-void answer_init(struct answer *answer, struct tally_ctx *ctx, const struct question *question,
+void result_init(struct result *result, struct tally_ctx *ctx, const struct bound_query *bound,
 		 const char *suffix, tally_rows_fn *rows, void *arg);
-void answer_done(struct answer *answer);
+void result_done(struct result *result);
 
 /* A new row of NULLs, handing on the rows before it when there are enough. */
-int answer_row(struct answer *answer, struct tally_cell **ret);
+int result_row(struct result *result, struct tally_cell **ret);
 /* Copies a cell, with its text, into that row. */
-int answer_put(struct answer *answer, struct tally_cell *row, uint32_t column,
+int result_put(struct result *result, struct tally_cell *row, uint32_t column,
 	       const struct tally_cell *cell);
 /* Hands on what is left. */
-int answer_finish(struct answer *answer);
+int result_finish(struct result *result);
 
 #endif

@@ -42,10 +42,10 @@ uint8_t schema_parts_of(uint32_t aggregate)
 	}
 }
 
-bool schema_is_caught_up(const struct marks *marks)
+bool schema_is_caught_up(const struct watermarks *watermarks)
 {
 	for (int level = LEVEL_FIVE; level < N_LEVELS; level++)
-		if (marks->rolled_to[level - 1] < marks->rolled_to[level])
+		if (watermarks->rolled_to[level - 1] < watermarks->rolled_to[level])
 			return false;
 	return true;
 }

@@ -39,12 +39,12 @@ uint8_t schema_all_parts(const struct tally_column *column);
 uint8_t schema_parts_of(uint32_t aggregate);
 
 /* Of a table: up to when each level is rolled up, and since when its rows are all there. */
-struct marks {
+struct watermarks {
 	int64_t rolled_to[N_LEVELS]; /* INT64_MIN: nothing is */
 	int64_t kept_from[N_LEVELS]; /* INT64_MIN: nothing was deleted */
 };
 /* False while a level that an older version did not have catches up with the coarser ones: until
  * then these cannot be computed again, and late rows wait. */
-bool schema_is_caught_up(const struct marks *marks);
+bool schema_is_caught_up(const struct watermarks *watermarks);
 
 #endif

@@ -2,85 +2,85 @@
 #include "store/rollup_plan.h"
 
 /* Only numbers are rolled up, and only as a whole. */
-static bool coverage_is_rolled(const struct question *question)
+static bool rollup_plan_is_rolled(const struct bound_query *bound)
 {
-	const struct tally_query *query = question->query;
-	if (question->stored->n_numbers == 0 || question->filters_fields ||
-	    (question->only_last && query->bucket == 0))
+	const struct tally_query *query = bound->query;
+	if (bound->stored->n_numbers == 0 || bound->filters_fields ||
+	    (bound->only_last && query->bucket == 0))
 		return false;
 	for (uint32_t i = 0; i < query->n_select; i++) {
-		const struct tally_column *column =
-			&question->stored->table.columns[question->select[i]];
-		if (question_is_newest(question, i))
+		const struct tally_column *column = &bound->stored->table.columns[bound->select[i]];
+		if (bound_query_is_newest(bound, i))
 			continue;
 		if (column->role == TALLY_TAG || !catalog_is_number(column) ||
-		    question->select[i] == 0)
+		    bound->select[i] == 0)
 			return false;
 	}
 	return true;
 }
 
-static void coverage_add(struct coverage *coverage, enum schema_level level, int64_t from,
-			 int64_t to)
+static void rollup_plan_add(struct rollup_plan *plan, enum schema_level level, int64_t from,
+			    int64_t to)
 {
 	if (from >= to)
 		return;
-	if (level > coverage->level)
-		coverage->level = level;
-	coverage->pieces[coverage->n_pieces++] = (struct coverage_piece){level, from, to};
+	if (level > plan->level)
+		plan->level = level;
+	plan->pieces[plan->n_pieces++] = (struct rollup_plan_segment){level, from, to};
 }
 
 /* Since when a level answers.  What it has deleted may still be there in finer ones, if they are
  * kept for longer; where they are not, either has as little. */
-static int64_t coverage_begin(const struct marks *marks, enum schema_level level)
+static int64_t rollup_plan_begin(const struct watermarks *watermarks, enum schema_level level)
 {
 	for (int finer = LEVEL_ROWS; finer < (int)level; finer++)
-		if (marks->kept_from[finer] < marks->kept_from[level])
-			return marks->kept_from[level];
+		if (watermarks->kept_from[finer] < watermarks->kept_from[level])
+			return watermarks->kept_from[level];
 	return INT64_MIN;
 }
 
-static int64_t coverage_ceil(int64_t time, int64_t size)
+static int64_t rollup_plan_ceil(int64_t time, int64_t size)
 {
 	return time > INT64_MIN + size ? schema_floor(time - 1, size) + size : time;
 }
 
-static void coverage_split(struct coverage *coverage, const struct marks *marks,
-			   enum schema_level level, int64_t from, int64_t to)
+static void rollup_plan_split(struct rollup_plan *plan, const struct watermarks *watermarks,
+			      enum schema_level level, int64_t from, int64_t to)
 {
 	if (level == LEVEL_ROWS || from >= to) {
-		coverage_add(coverage, LEVEL_ROWS, from, to);
+		rollup_plan_add(plan, LEVEL_ROWS, from, to);
 		return;
 	}
 	int64_t size = schema_levels[level].bucket;
 	enum schema_level finer = (enum schema_level)(level - 1);
-	int64_t begin = coverage_begin(marks, level);
-	int64_t first = coverage_ceil(from > begin ? from : begin, size);
+	int64_t begin = rollup_plan_begin(watermarks, level);
+	int64_t first = rollup_plan_ceil(from > begin ? from : begin, size);
 	int64_t end = to > INT64_MIN + size ? schema_floor(to, size) : to;
-	if (end > marks->rolled_to[level])
-		end = marks->rolled_to[level];
+	if (end > watermarks->rolled_to[level])
+		end = watermarks->rolled_to[level];
 	if (first >= end) {
-		coverage_split(coverage, marks, finer, from, to);
+		rollup_plan_split(plan, watermarks, finer, from, to);
 		return;
 	}
-	coverage_split(coverage, marks, finer, from, first);
-	coverage_add(coverage, level, first, end);
-	coverage_split(coverage, marks, finer, end, to);
+	rollup_plan_split(plan, watermarks, finer, from, first);
+	rollup_plan_add(plan, level, first, end);
+	rollup_plan_split(plan, watermarks, finer, end, to);
 }
 
-void coverage_find(const struct question *question, const struct marks *marks, struct coverage *ret)
+void rollup_plan_find(const struct bound_query *bound, const struct watermarks *watermarks,
+		      struct rollup_plan *ret)
 {
-	const struct tally_query *query = question->query;
+	const struct tally_query *query = bound->query;
 	enum schema_level level = LEVEL_ROWS;
-	*ret = (struct coverage){.level = LEVEL_ROWS};
-	if (question->stored->table.kind == TALLY_STATE) {
-		coverage_add(ret, LEVEL_ROWS, INT64_MIN, INT64_MAX); /* whatever the range is */
+	*ret = (struct rollup_plan){.level = LEVEL_ROWS};
+	if (bound->stored->table.kind == TALLY_STATE) {
+		rollup_plan_add(ret, LEVEL_ROWS, INT64_MIN, INT64_MAX); /* whatever the range is */
 		return;
 	}
-	if (coverage_is_rolled(question)) {
+	if (rollup_plan_is_rolled(bound)) {
 		level = LEVEL_DAY;
 		while (level > LEVEL_ROWS && query->bucket % schema_levels[level].bucket != 0)
 			level = (enum schema_level)(level - 1);
 	}
-	coverage_split(ret, marks, level, query->from, query->to);
+	rollup_plan_split(ret, watermarks, level, query->from, query->to);
 }

@@ -9,20 +9,20 @@
 #include "store/bound_query.h"
 #include "store/rollup_parts.h"
 
-struct coverage_piece {
+struct rollup_plan_segment {
 	enum schema_level level;
 	int64_t from, to;
 };
 
-enum { COVERAGE_MAX_PIECES = 2 * N_LEVELS };
+enum { ROLLUP_PLAN_MAX_SEGMENTS = 2 * N_LEVELS };
 
-struct coverage {
+struct rollup_plan {
 	enum schema_level level; /* of the coarsest piece */
 	uint32_t n_pieces;
-	struct coverage_piece pieces[COVERAGE_MAX_PIECES]; /* in the order of time */
+	struct rollup_plan_segment pieces[ROLLUP_PLAN_MAX_SEGMENTS]; /* in the order of time */
 };
 
-void coverage_find(const struct question *question, const struct marks *marks,
-		   struct coverage *ret);
+void rollup_plan_find(const struct bound_query *bound, const struct watermarks *watermarks,
+		      struct rollup_plan *ret);
 
 #endif

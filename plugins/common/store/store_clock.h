@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#include "store_uptime.h"
+#include "store/store_uptime.h"
 
 /* A clock that is further off than this is told, and one that is off from the database's does not
  * lead. */

@@ -10,20 +10,20 @@ enum { TOTALS_FIRST_ROWS = 64 };
 
 static const struct tally_column *totals_column(const struct totals *totals, uint32_t f)
 {
-	return &totals->question->stored->table.columns[totals->columns[f]];
+	return &totals->bound->stored->table.columns[totals->columns[f]];
 }
 
 static uint32_t totals_field(struct totals *totals, uint16_t column)
 {
 	uint32_t f = 0;
-	while (f < totals->sheet.n_fields && totals->columns[f] != column)
+	while (f < totals->aggregator.n_fields && totals->columns[f] != column)
 		f++;
-	if (f == totals->sheet.n_fields) {
-		const struct tally_column *c = &totals->question->stored->table.columns[column];
+	if (f == totals->aggregator.n_fields) {
+		const struct tally_column *c = &totals->bound->stored->table.columns[column];
 		bool counter = c->role == TALLY_COUNTER && catalog_is_number(c);
-		totals->fields[f] = (struct sheet_field){.type = c->type, .counter = counter};
+		totals->fields[f] = (struct aggregator_field){.type = c->type, .counter = counter};
 		totals->columns[f] = column;
-		totals->sheet.n_fields++;
+		totals->aggregator.n_fields++;
 	}
 	return f;
 }
@@ -35,38 +35,39 @@ static int totals_reserve(struct totals *totals)
 	if (totals->n_rows < totals->rows_size)
 		return 0;
 	size_t size = totals->rows_size ? 2 * (size_t)totals->rows_size : TOTALS_FIRST_ROWS;
-	size_t n_select = totals->question->query->n_select;
-	struct order_place *places = realloc(totals->places, size * sizeof(*places));
+	size_t n_select = totals->bound->query->n_select;
+	struct sort_entry *places = realloc(totals->places, size * sizeof(*places));
 	totals->places = places ? places : totals->places;
 	struct tally_cell *cells = realloc(totals->cells, size * n_select * sizeof(*cells));
 	totals->cells = cells ? cells : totals->cells;
 	if (!places || !cells)
-		return tally_fail(totals->answer->ctx, ENOMEM, "no memory");
+		return tally_fail(totals->result->ctx, ENOMEM, "no memory");
 	totals->rows_size = (uint32_t)size;
 	return 0;
 }
 
-static struct tally_cell totals_cell(struct totals *totals, struct sheet_bucket *bucket, uint32_t i)
+static struct tally_cell totals_cell(struct totals *totals, struct aggregator_bucket *bucket,
+				     uint32_t i)
 {
-	if (question_is_newest(totals->question, i))
+	if (bound_query_is_newest(totals->bound, i))
 		return (struct tally_cell){.i = bucket->newest, .set = 1};
-	return sheet_value(&totals->sheet, bucket, totals->field_of[i],
-			   totals->question->query->select[i].aggregate);
+	return aggregator_value(&totals->aggregator, bucket, totals->field_of[i],
+				totals->bound->query->select[i].aggregate);
 }
 
 /* What a bucket comes to. */
-static int totals_add(void *arg, struct sheet_bucket *bucket)
+static int totals_add(void *arg, struct aggregator_bucket *bucket)
 {
 	struct totals *totals = arg;
-	uint32_t n_select = totals->question->query->n_select;
+	uint32_t n_select = totals->bound->query->n_select;
 	int r = totals_reserve(totals);
 	if (r < 0)
 		return r;
 	struct tally_cell *cells = totals->cells + (size_t)totals->n_rows * n_select;
 	for (uint32_t i = 0; i < n_select; i++)
 		cells[i] = totals_cell(totals, bucket, i);
-	int64_t time = totals->sheet.bucket ? bucket->start : bucket->newest;
-	totals->places[totals->n_rows] = (struct order_place){time, bucket->group, totals->n_rows};
+	int64_t time = totals->aggregator.bucket ? bucket->start : bucket->newest;
+	totals->places[totals->n_rows] = (struct sort_entry){time, bucket->group, totals->n_rows};
 	totals->n_rows++;
 	return 0;
 }
@@ -75,35 +76,36 @@ static int totals_add(void *arg, struct sheet_bucket *bucket)
 static int totals_sort(struct totals *totals)
 {
 	uint32_t n = totals->n_rows;
-	auto_free struct order_place *spare = malloc(((size_t)n + 1) * sizeof(*spare));
+	auto_free struct sort_entry *spare = malloc(((size_t)n + 1) * sizeof(*spare));
 	if (!spare)
-		return tally_fail(totals->answer->ctx, ENOMEM, "no memory");
-	order_by_number(totals->places, spare, n);
-	order_by_time(totals->places, spare, n);
+		return tally_fail(totals->result->ctx, ENOMEM, "no memory");
+	sort_by_number(totals->places, spare, n);
+	sort_by_time(totals->places, spare, n);
 	return 0;
 }
 
 /* ---- Beginning and end ----------------------------------------------------------- */
 
-void totals_init(struct totals *totals, const struct question *question, struct answer *answer)
+void totals_init(struct totals *totals, const struct bound_query *bound, struct result *result)
 {
-	const struct tally_query *query = question->query;
-	totals->question = question;
-	totals->answer = answer;
+	const struct tally_query *query = bound->query;
+	totals->bound = bound;
+	totals->result = result;
 	totals->rates = totals->texts = false;
 	totals->newest = query->bucket == 0;
 	totals->places = NULL;
 	totals->cells = NULL;
 	totals->n_rows = totals->rows_size = 0;
-	sheet_init(&totals->sheet, answer->ctx, totals->fields, 0, query->bucket, query->limit);
-	totals->sheet.complete = totals_add;
-	totals->sheet.complete_arg = totals;
+	aggregator_init(&totals->aggregator, result->ctx, totals->fields, 0, query->bucket,
+			query->limit);
+	totals->aggregator.complete = totals_add;
+	totals->aggregator.complete_arg = totals;
 	for (uint32_t i = 0; i < query->n_select; i++) {
-		if (question_is_newest(question, i)) {
+		if (bound_query_is_newest(bound, i)) {
 			totals->newest = true;
 			continue;
 		}
-		uint32_t f = totals_field(totals, question->select[i]);
+		uint32_t f = totals_field(totals, bound->select[i]);
 		totals->field_of[i] = f;
 		totals->fields[f].parts |= schema_parts_of(query->select[i].aggregate) &
 					   schema_all_parts(totals_column(totals, f));
@@ -115,41 +117,41 @@ void totals_init(struct totals *totals, const struct question *question, struct 
 
 void totals_done(struct totals *totals)
 {
-	sheet_done(&totals->sheet);
+	aggregator_done(&totals->aggregator);
 	free(totals->places);
 	free(totals->cells);
 }
 
 /* ---- Answering ------------------------------------------------------------------- */
 
-static int totals_row(struct totals *totals, const struct order_place *place,
+static int totals_row(struct totals *totals, const struct sort_entry *place,
 		      totals_group_fn *put_group, void *arg)
 {
-	const struct tally_query *query = totals->question->query;
+	const struct tally_query *query = totals->bound->query;
 	const struct tally_cell *cells = totals->cells + (size_t)place->at * query->n_select;
 	struct tally_cell *row = NULL;
-	int r = answer_row(totals->answer, &row);
+	int r = result_row(totals->result, &row);
 	if (r != 0)
 		return r;
 	tally_put_int(row, 0, place->time);
 	r = put_group(arg, row, place->number);
 	for (uint32_t i = 0; r == 0 && i < query->n_select; i++)
-		r = answer_put(totals->answer, row, 1 + query->n_group_by + i, &cells[i]);
+		r = result_put(totals->result, row, 1 + query->n_group_by + i, &cells[i]);
 	return r;
 }
 
 int totals_answer(struct totals *totals, totals_group_fn *put_group, void *arg)
 {
-	const struct sheet *sheet = &totals->sheet;
+	const struct aggregator *aggregator = &totals->aggregator;
 	int r = 0;
-	for (uint32_t i = 0; r == 0 && i < sheet->n_buckets; i++)
-		r = totals_add(totals, sheet->buckets[i]);
+	for (uint32_t i = 0; r == 0 && i < aggregator->n_buckets; i++)
+		r = totals_add(totals, aggregator->buckets[i]);
 	if (r == 0)
 		r = totals_sort(totals);
 	for (uint32_t i = 0; r == 0 && i < totals->n_rows; i++) {
-		bool back = totals->question->query->newest_first != 0;
+		bool back = totals->bound->query->newest_first != 0;
 		r = totals_row(totals, &totals->places[back ? totals->n_rows - 1 - i : i],
 			       put_group, arg);
 	}
-	return r == 0 ? answer_finish(totals->answer) : r;
+	return r == 0 ? result_finish(totals->result) : r;
 }

@@ -11,26 +11,26 @@
 #include "store/aggregator.h"
 
 struct totals {
-	const struct question *question;
-	struct answer *answer;
-	struct sheet sheet;
-	struct sheet_field fields[CATALOG_MAX_COLUMNS];
+	const struct bound_query *bound;
+	struct result *result;
+	struct aggregator aggregator;
+	struct aggregator_field fields[CATALOG_MAX_COLUMNS];
 	uint16_t columns[CATALOG_MAX_COLUMNS]; /* of fields */
 	/* Of query->select; not of the time of the newest row, which every bucket knows. */
 	uint32_t field_of[CATALOG_MAX_COLUMNS];
-	bool rates;                 /* one is asked for */
-	bool newest;                /* it matters which row is the newest */
-	bool texts;                 /* some field is one */
-	struct order_place *places; /* rows of the answer: time, group, and which they are */
-	struct tally_cell *cells;   /* of each row as many as query->select has */
+	bool rates;                /* one is asked for */
+	bool newest;               /* it matters which row is the newest */
+	bool texts;                /* some field is one */
+	struct sort_entry *places; /* rows of the answer: time, group, and which they are */
+	struct tally_cell *cells;  /* of each row as many as query->select has */
 	uint32_t n_rows, rows_size;
 };
 
-void totals_init(struct totals *totals, const struct question *question, struct answer *answer);
+void totals_init(struct totals *totals, const struct bound_query *bound, struct result *result);
 void totals_done(struct totals *totals);
 
 /* Puts the values that make a group into a row, from its second column on; 0 or what
- * answer_put() returned. */
+ * result_put() returned. */
 typedef int totals_group_fn(void *arg, struct tally_cell *row, uint32_t group);
 /* All rows, by time and group, to the end. */
 int totals_answer(struct totals *totals, totals_group_fn *put_group, void *arg);

@@ -13,7 +13,7 @@
 #include "base/cleanup.h"
 #include "database.h"
 #include "database_check.h"
-#include "kept_clock.h"
+#include "maintenance/trusted_clock.h"
 #include "store.h"
 
 #define COMMAND_SECOND INT64_C(1000000000)
@@ -58,7 +58,7 @@ static int command_status_tables(struct command *command, bool *wrong)
 static int command_status_clock(struct command *command, bool *wrong)
 {
 	struct store_clock kept = {.trusted = INT64_MIN};
-	int r = kept_clock_load(command->ctx, command->db, &kept);
+	int r = trusted_clock_load(command->ctx, command->db, &kept);
 	if (r < 0 || kept.trusted == INT64_MIN)
 		return r;
 	int64_t held = store_clock_held(&kept, command->config->retention_raw);
@@ -89,7 +89,7 @@ static int command_confirm(struct command *command)
 	time_t seconds = clock.seen / COMMAND_SECOND;
 	struct tm utc;
 	clock.trusted = clock.seen;
-	int r = kept_clock_store(command->ctx, command->db, &clock);
+	int r = trusted_clock_store(command->ctx, command->db, &clock);
 	if (r < 0)
 		return r;
 	if (gmtime_r(&seconds, &utc))

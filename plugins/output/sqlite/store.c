@@ -13,17 +13,17 @@
 #include <string.h>
 #include <sys/file.h>
 
-#include "aggregate.h"
-#include "catalog_file.h"
+#include "read/aggregate.h"
+#include "schema/catalog_file.h"
 #include "base/cleanup.h"
 #include "database.h"
 #include "database_check.h"
-#include "kept_clock.h"
-#include "marks.h"
-#include "migration.h"
-#include "retention.h"
-#include "scan.h"
-#include "schema.h"
+#include "maintenance/trusted_clock.h"
+#include "maintenance/watermarks.h"
+#include "schema/migration.h"
+#include "maintenance/retention.h"
+#include "read/scan.h"
+#include "schema/schema.h"
 #include "store/result_builder.h"
 #include "store/rollup_plan.h"
 #include "store/bound_query.h"
@@ -81,7 +81,7 @@ static int store_open(struct store *store)
 	if (r == 0)
 		r = schema_complete(store->ctx, &store->catalog, store->db);
 	if (r == 0)
-		r = kept_clock_begin(store->ctx, store->db, &store->catalog, &store->clock);
+		r = trusted_clock_begin(store->ctx, store->db, &store->catalog, &store->clock);
 	if (r == 0)
 		r = writer_start(&store->writer, store->ctx, &store->catalog, store->db);
 	if (r == 0)
@@ -216,10 +216,10 @@ static int store_open_anew(struct store *store)
 
 int store_start(struct store *store)
 {
-	store->upkeep.running = false;
+	store->maintenance.running = false;
 	int r = store_open(store);
 	if (r == 0)
-		r = upkeep_start(store);
+		r = maintenance_start(store);
 	if (r < 0)
 		store_close(store);
 	return r;
@@ -227,7 +227,7 @@ int store_start(struct store *store)
 
 void store_stop(struct store *store)
 {
-	upkeep_stop(store);
+	maintenance_stop(store);
 	store_close(store);
 	store_forget_kept(store);
 	store->place = (struct store_place){0};
@@ -235,7 +235,7 @@ void store_stop(struct store *store)
 
 bool store_makes_way(const struct store *store)
 {
-	return atomic_load(&store->make_way) || rounds_stopping(&store->upkeep);
+	return atomic_load(&store->make_way) || task_stopping(&store->maintenance);
 }
 
 int store_enter(struct store *store)
@@ -350,39 +350,40 @@ int store_ledger(struct store *store, const char *writer, struct tally_ledger *r
 
 /* ---- Reading ------------------------------------------------------------------ */
 
-static int store_read(struct reader *reader, const struct question *question, tally_rows_fn *rows,
+static int store_read(struct reader *reader, const struct bound_query *bound, tally_rows_fn *rows,
 		      void *arg)
 {
-	struct coverage coverage = {.level = LEVEL_ROWS};
+	struct rollup_plan plan = {.level = LEVEL_ROWS};
 	int r = 0;
-	if (!question->raw) {
-		struct marks marks;
-		r = marks_load(reader->ctx, reader->db, question->stored->table.name, &marks);
+	if (!bound->raw) {
+		struct watermarks watermarks;
+		r = watermarks_load(reader->ctx, reader->db, bound->stored->table.name,
+				    &watermarks);
 		if (r < 0)
 			return r;
-		coverage_find(question, &marks, &coverage);
+		rollup_plan_find(bound, &watermarks, &plan);
 	}
-	auto_free struct answer *answer = malloc(sizeof(*answer));
-	if (!answer)
+	auto_free struct result *result = malloc(sizeof(*result));
+	if (!result)
 		return tally_fail(reader->ctx, ENOMEM, "no memory");
-	answer_init(answer, reader->ctx, question, schema_levels[coverage.level].suffix, rows, arg);
-	r = question->raw ? scan_run(reader, question, answer)
-			  : aggregate_run(reader, question, &coverage, answer);
-	answer_done(answer);
+	result_init(result, reader->ctx, bound, schema_levels[plan.level].suffix, rows, arg);
+	r = bound->raw ? scan_run(reader, bound, result)
+		       : aggregate_run(reader, bound, &plan, result);
+	result_done(result);
 	return r;
 }
 
 static int store_answer(struct store *store, const struct tally_query *query, tally_rows_fn *rows,
 			void *arg)
 {
-	struct question question;
+	struct bound_query bound;
 	struct reader *reader = NULL;
-	int r = question_check(store->ctx, &store->catalog, query, &question);
+	int r = bound_query_check(store->ctx, &store->catalog, query, &bound);
 	if (r == 0)
 		r = readers_take(&store->readers, store->ctx, query->deadline, &reader);
 	if (!reader)
 		return r;
-	r = reader_result(reader, store_read(reader, &question, rows, arg));
+	r = reader_result(reader, store_read(reader, &bound, rows, arg));
 	readers_give_back(&store->readers, reader);
 	return r;
 }

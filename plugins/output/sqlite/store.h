@@ -13,11 +13,11 @@
 #include <tallyd/query.h>
 
 #include "place.h"
-#include "readers.h"
+#include "read/readers.h"
 #include "store/catalog.h"
 #include "store/store_clock.h"
-#include "upkeep.h"
-#include "writer.h"
+#include "maintenance/maintenance.h"
+#include "write/writer.h"
 
 /* As the plugin declares them. */
 enum {
@@ -53,7 +53,7 @@ struct store {
 	int lock_fd;               /* held so that no other daemon writes the same file */
 	struct catalog catalog;
 	struct readers readers;
-	struct rounds upkeep;
+	struct task maintenance;
 	pthread_mutex_t turn; /* guards the rest; held over one transaction */
 	sqlite3 *db;
 	struct writer writer;

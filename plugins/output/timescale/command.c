@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "kept_clock.h"
-#include "migration.h"
-#include "server_time.h"
+#include "maintenance/trusted_clock.h"
+#include "schema/migration.h"
+#include "schema/server_time.h"
 #include "status.h"
 #include "store.h"
 
@@ -31,16 +31,16 @@ static int command_mend(void *arg, const struct tally_table *table)
 {
 	struct command_migration *migration = arg;
 	const struct stored_table *stored = catalog_find(migration->where->catalog, table->name);
-	int r = schema_mend(migration->pg, migration->where, stored);
+	int r = schema_repair(migration->pg, migration->where, stored);
 	if (r == 0)
-		r = schema_views_mend(migration->pg, migration->where, stored);
+		r = schema_views_repair(migration->pg, migration->where, stored);
 	migration->views = migration->views || r > 0;
 	return r < 0 ? r : 0;
 }
 
 static int command_tables(struct store *store, const struct tally_table *const *tables, int64_t now)
 {
-	struct pg_connection *pg = &store->upkeep.pg;
+	struct pg_connection *pg = &store->maintenance.pg;
 	const struct schema_where where = {.server = &store->server,
 					   .views = store->config->schema,
 					   .catalog = &store->catalog,
@@ -65,9 +65,9 @@ static int command_tables(struct store *store, const struct tally_table *const *
 static int command_migrate(struct store *store, const struct tally_command *command)
 {
 	int64_t now = 0;
-	int r = store_migrate(store, &store->upkeep.pg, true);
+	int r = store_migrate(store, &store->maintenance.pg, true);
 	if (r == 0)
-		r = server_time_read(&store->upkeep.pg, &now);
+		r = server_time_read(&store->maintenance.pg, &now);
 	if (r == 0)
 		r = command_tables(store, command->tables, now);
 	if (r == 0)
@@ -79,7 +79,7 @@ static int command_migrate(struct store *store, const struct tally_command *comm
 
 static int command_confirm(struct store *store)
 {
-	struct pg_connection *pg = &store->upkeep.pg;
+	struct pg_connection *pg = &store->maintenance.pg;
 	char now[40];
 	int missing = 0;
 	int r = migration_missing(pg, migrations, &missing);
@@ -90,7 +90,7 @@ static int command_confirm(struct store *store)
 		r = pg_query_text(pg, "select to_char(now(), 'YYYY-MM-DD\"T\"HH24:MI:SSZ')", now,
 				  sizeof(now));
 	if (r == 0)
-		r = kept_clock_confirm(pg);
+		r = trusted_clock_confirm(pg);
 	if (r == 0)
 		printf("  it is %s there; what is too old by that is deleted from now on\n", now);
 	return r;
@@ -118,7 +118,7 @@ int command_run(struct tally_ctx *ctx, const void *config, const struct tally_co
 	struct store store = {
 		.ctx = ctx,
 		.config = config,
-		.upkeep.pg = {.ctx = ctx, .timeout = COMMAND_TIMEOUT, .interrupt_fd = -1}};
+		.maintenance.pg = {.ctx = ctx, .timeout = COMMAND_TIMEOUT, .interrupt_fd = -1}};
 	const char *verb = command->argc > 0 ? command->argv[0] : "";
 	if (strcmp(verb, "check") == 0)
 		return tally_fail(ctx, ENOSYS, "its files are PostgreSQL's to check");
@@ -126,11 +126,11 @@ int command_run(struct tally_ctx *ctx, const void *config, const struct tally_co
 		return tally_fail(ctx, EINVAL,
 				  "migrate, status, check or confirm-clock, not \"%s\"", verb);
 	catalog_init(&store.catalog);
-	int r = pg_open_secret(&store.upkeep.pg, "conninfo", store.config->conninfo,
+	int r = pg_open_secret(&store.maintenance.pg, "conninfo", store.config->conninfo,
 			       "set timezone = 'UTC'; set application_name = 'tallyd db'");
 	if (r == 0)
 		r = command_verb(&store, verb, command);
-	pg_close(&store.upkeep.pg);
+	pg_close(&store.maintenance.pg);
 	catalog_done(&store.catalog);
 	return r;
 }

@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kept_clock.h"
-#include "migration.h"
-#include "server_clock.h"
+#include "maintenance/trusted_clock.h"
+#include "schema/migration.h"
+#include "maintenance/server_clock.h"
 #include "store.h"
 
 #define STATUS_TIME "'YYYY-MM-DD\"T\"HH24:MI:SSZ'"
@@ -141,7 +141,7 @@ static int status_stored(void *arg, const struct tally_table *table)
 	if (r == 0 && told[0])
 		status_wrong(status, "somebody dropped %s: tallyd db migrate", told);
 	if (r == 0)
-		r = schema_views_mend(status->pg, &where, stored);
+		r = schema_views_repair(status->pg, &where, stored);
 	if (r > 0)
 		status_wrong(status,
 			     "table %s: its views in the schema %s are not all there, or lack "
@@ -221,7 +221,7 @@ static int status_clock(struct status *status)
 	struct store_clock kept;
 	int r = server_clock_read(&clock, status->pg);
 	if (r == 0)
-		r = kept_clock_load(status->pg, &kept);
+		r = trusted_clock_load(status->pg, &kept);
 	if (r < 0)
 		return r;
 	int64_t offset = server_clock_offset(&clock);
@@ -258,7 +258,7 @@ static int status_details(struct status *status, const struct tally_table *const
 
 int status_run(struct store *store, const struct tally_table *const *tables)
 {
-	struct status status = {.store = store, .pg = &store->upkeep.pg};
+	struct status status = {.store = store, .pg = &store->maintenance.pg};
 	int missing = 0;
 	int r = server_find_out(status.pg, &store->server);
 	if (r == 0)

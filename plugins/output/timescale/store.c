@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "aggregate.h"
+#include "read/aggregate.h"
 #include "base/cleanup.h"
-#include "kept_clock.h"
-#include "migration.h"
-#include "scan.h"
+#include "maintenance/trusted_clock.h"
+#include "schema/migration.h"
+#include "read/scan.h"
 #include "store/result_builder.h"
 
 #define STORE_RELOAD INT64_C(1000000000) /* not more often, for names that are not known */
@@ -49,9 +49,9 @@ static int store_remark(struct store *store, struct pg_connection *pg)
 static int store_view(void *arg, const struct tally_table *table)
 {
 	struct store *store = arg;
-	struct writer *writer = &store->lanes.all[0].writer;
+	struct writer *writer = &store->pool.all[0].writer;
 	const struct stored_table *stored = catalog_find(&store->catalog, table->name);
-	int r = schema_views_mend(&writer->pg, &writer->where, stored);
+	int r = schema_views_repair(&writer->pg, &writer->where, stored);
 	if (r > 0 && !writer->where.make)
 		tally_log(store->ctx, TALLY_WARNING,
 			  "table %s: its views in the schema %s are not all there, and migrate = "
@@ -62,12 +62,12 @@ static int store_view(void *arg, const struct tally_table *table)
 
 static int store_open(struct store *store)
 {
-	struct writer *writer = &store->lanes.all[0].writer;
+	struct writer *writer = &store->pool.all[0].writer;
 	int r = writer_connect(writer);
 	if (r == 0)
 		r = store_migrate(store, &writer->pg, store->config->migrate == MIGRATE_AUTO);
 	if (r == 0)
-		r = kept_clock_begin(&writer->pg);
+		r = trusted_clock_begin(&writer->pg);
 	if (r == 0)
 		r = server_clock_now(&writer->clock, &writer->pg, &writer->where.now);
 	if (r == 0)
@@ -75,7 +75,7 @@ static int store_open(struct store *store)
 	if (r == 0)
 		r = catalog_each(&store->catalog, store_view, store);
 	if (r == 0)
-		r = upkeep_start(store);
+		r = maintenance_start(store);
 	if (r == 0)
 		tally_log(store->ctx, TALLY_INFO, "connected to PostgreSQL %d%s%s, mode %s",
 			  store->server.version / 10000,
@@ -91,8 +91,8 @@ int store_start(struct store *store)
 	while (read(store->interrupt_fd, &interrupts, sizeof(interrupts)) > 0)
 		;
 	catalog_init(&store->catalog);
-	store->upkeep.rounds.running = false;
-	store->upkeep.pg.conn = NULL;
+	store->maintenance.task.running = false;
+	store->maintenance.pg.conn = NULL;
 	store->reloaded = 0;
 	store->dead = (struct dead_letter){.ctx = store->ctx, .max = config->dead_letter_max_size};
 	const struct writer writer = {.ctx = store->ctx,
@@ -106,9 +106,9 @@ int store_start(struct store *store)
 						.make = config->migrate == MIGRATE_AUTO},
 				      .retention = config->retention_raw,
 				      .dead = &store->dead,
-				      .careful = true};
-	lanes_init(&store->lanes, &writer,
-		   config->connections > 1 ? (uint32_t)config->connections : 1);
+				      .in_doubt = true};
+	parallel_writer_init(&store->pool, &writer,
+			     config->connections > 1 ? (uint32_t)config->connections : 1);
 	readers_init(&store->readers, store->ctx,
 		     config->reader_conninfo ? config->reader_conninfo : config->conninfo,
 		     (uint32_t)config->readers, store->interrupt_fd);
@@ -122,23 +122,23 @@ int store_start(struct store *store)
 
 void store_stop(struct store *store)
 {
-	upkeep_stop(store);
+	maintenance_stop(store);
 	readers_done(&store->readers);
-	lanes_done(&store->lanes);
+	parallel_writer_done(&store->pool);
 	catalog_done(&store->catalog);
 }
 
 /* ---- Reading ------------------------------------------------------------------ */
 
-static int store_scan(struct pg_connection *pg, const struct question *question,
+static int store_scan(struct pg_connection *pg, const struct bound_query *bound,
 		      tally_rows_fn *rows, void *arg)
 {
-	auto_free struct answer *answer = malloc(sizeof(*answer));
-	if (!answer)
+	auto_free struct result *result = malloc(sizeof(*result));
+	if (!result)
 		return tally_fail(pg->ctx, ENOMEM, "no memory");
-	answer_init(answer, pg->ctx, question, "", rows, arg);
-	int r = scan_run(pg, question, answer);
-	answer_done(answer);
+	result_init(result, pg->ctx, bound, "", rows, arg);
+	int r = scan_run(pg, bound, result);
+	result_done(result);
 	return r;
 }
 
@@ -155,31 +155,31 @@ static bool store_may_reload(struct store *store)
 
 /* Names that are not known may have been added by another daemon. */
 static int store_check(struct store *store, struct pg_connection *pg,
-		       const struct tally_query *query, struct question *ret)
+		       const struct tally_query *query, struct bound_query *ret)
 {
-	int r = question_check(store->ctx, &store->catalog, query, ret);
+	int r = bound_query_check(store->ctx, &store->catalog, query, ret);
 	if ((r != -ENOENT && r != -EINVAL) || !store_may_reload(store))
 		return r;
 	r = schema_load_catalog(pg, &store->catalog);
-	return r == 0 ? question_check(store->ctx, &store->catalog, query, ret) : r;
+	return r == 0 ? bound_query_check(store->ctx, &store->catalog, query, ret) : r;
 }
 
 int store_query(struct store *store, const struct tally_query *query, tally_rows_fn *rows,
 		void *arg)
 {
-	auto_free struct question *question = malloc(sizeof(*question));
+	auto_free struct bound_query *bound = malloc(sizeof(*bound));
 	struct pg_connection *pg = NULL;
-	if (!question)
+	if (!bound)
 		return tally_fail(store->ctx, ENOMEM, "no memory");
 	if (query->deadline <= 0)
 		return tally_fail(store->ctx, EINVAL, "a query needs a deadline");
 	int r = readers_take(&store->readers, query->deadline, &pg);
 	if (r < 0)
 		return r;
-	r = store_check(store, pg, query, question);
+	r = store_check(store, pg, query, bound);
 	if (r == 0)
-		r = question->raw ? store_scan(pg, question, rows, arg)
-				  : aggregate_run(pg, question, rows, arg);
+		r = bound->raw ? store_scan(pg, bound, rows, arg)
+			       : aggregate_run(pg, bound, rows, arg);
 	if (r == -ETIMEDOUT)
 		r = tally_fail(store->ctx, ETIMEDOUT, "the query ran into its deadline");
 	readers_give_back(&store->readers, pg);

@@ -8,14 +8,14 @@
 #include <tallyd/host.h>
 #include <tallyd/query.h>
 
-#include "dead_letter.h"
-#include "lanes.h"
+#include "write/dead_letter.h"
+#include "write/parallel_writer.h"
 #include "pg/pg_value.h"
-#include "readers.h"
-#include "schema.h"
-#include "server.h"
+#include "read/readers.h"
+#include "schema/schema.h"
+#include "schema/server.h"
 #include "store/catalog.h"
-#include "upkeep.h"
+#include "maintenance/maintenance.h"
 
 /* As the plugin declares them. */
 enum {
@@ -49,9 +49,9 @@ struct store {
 	bool told_extension; /* that it could not be created */
 	struct catalog catalog;
 	struct dead_letter dead;
-	struct lanes lanes; /* that write */
+	struct parallel_writer pool; /* that write */
 	struct readers readers;
-	struct upkeep upkeep;
+	struct maintenance maintenance;
 	pthread_mutex_t lock; /* guards reloaded */
 	int64_t reloaded;     /* when the catalog was read for a query, monotonic ns */
 };

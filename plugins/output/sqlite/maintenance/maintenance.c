@@ -1,0 +1,260 @@
+/*
+ * Every 30 s: per table roll up until nothing is left, then delete until nothing is left, then make
+ * room if the file is nearly full, then shrink.  A step that takes long makes the next one
+ * shorter.  What fails is said once a round and tried again in the next.
+ */
+#include "maintenance/maintenance.h"
+
+#include "database.h"
+#include "maintenance/trusted_clock.h"
+#include "maintenance/retention.h"
+#include "maintenance/rollup.h"
+#include "store.h"
+
+enum { UPKEEP_EVERY_SECONDS = 30 };
+#define UPKEEP_LONG_STEP INT64_C(50000000)  /* ns */
+#define UPKEEP_SHORT_STEP INT64_C(10000000) /* ns */
+#define UPKEEP_MAX_SPAN INT64_C(86400000000000)
+
+struct maintenance_round {
+	struct store *store;
+	int error; /* the last one */
+};
+
+static int maintenance_roll_step(struct store *store, const struct stored_table *stored,
+				 int64_t closed, int64_t span)
+{
+	struct watermarks watermarks;
+	const char *table = stored->table.name;
+	pthread_mutex_lock(&store->turn);
+	int r = rollup_step(store->ctx, store->db, stored, closed, span);
+	if (r > 0) {
+		int loaded = watermarks_load(store->ctx, store->db, table, &watermarks);
+		if (loaded == 0)
+			writer_set_rolled_to(&store->writer, table,
+					     watermarks.rolled_to[LEVEL_MINUTE]);
+		r = loaded < 0 ? loaded : r;
+	}
+	pthread_mutex_unlock(&store->turn);
+	return r;
+}
+
+/* What a clock that was ahead has noted. */
+static int maintenance_draw_back(struct store *store, const struct stored_table *stored)
+{
+	const char *table = stored->table.name;
+	int64_t now = tally_now(store->ctx);
+	struct watermarks watermarks;
+	pthread_mutex_lock(&store->turn);
+	int r = watermarks_draw_back(store->ctx, store->db, stored, now, now - ROLLUP_GRACE);
+	if (r > 0) {
+		r = watermarks_load(store->ctx, store->db, table, &watermarks);
+		if (r == 0)
+			writer_set_rolled_to(&store->writer, table,
+					     watermarks.rolled_to[LEVEL_MINUTE]);
+	}
+	pthread_mutex_unlock(&store->turn);
+	return r;
+}
+
+static int maintenance_roll(struct store *store, const struct stored_table *stored)
+{
+	int64_t closed = tally_now(store->ctx) - ROLLUP_GRACE;
+	int64_t span = schema_levels[LEVEL_HOUR].bucket;
+	int r = stored->n_numbers > 0;
+	while (r > 0 && !store_makes_way(store)) {
+		int64_t began = tally_monotonic(store->ctx);
+		r = maintenance_roll_step(store, stored, closed, span);
+		int64_t took = tally_monotonic(store->ctx) - began;
+		if (took > UPKEEP_LONG_STEP && span > schema_levels[LEVEL_MINUTE].bucket)
+			span /= 2;
+		else if (took < UPKEEP_SHORT_STEP && span < UPKEEP_MAX_SPAN)
+			span *= 2;
+	}
+	return r;
+}
+
+static int maintenance_delete(struct store *store, const struct stored_table *stored)
+{
+	int r = 1, task = 0;
+	for (; r > 0 && !store_makes_way(store); task++) {
+		pthread_mutex_lock(&store->turn);
+		r = retention_step(store, stored);
+		if (r == 0 && task > 0)
+			r = retention_forget_series(store, stored);
+		pthread_mutex_unlock(&store->turn);
+	}
+	return r < 0 ? r : 0;
+}
+
+/* What one table cannot do the others do all the same. */
+static int maintenance_table(void *arg, const struct tally_table *table)
+{
+	struct maintenance_round *round = arg;
+	struct store *store = round->store;
+	const struct stored_table *stored = catalog_find(&store->catalog, table->name);
+	int r = maintenance_draw_back(store, stored);
+	if (r == 0)
+		r = maintenance_roll(store, stored);
+	if (r < 0)
+		round->error = r;
+	r = maintenance_delete(store, stored);
+	if (r < 0)
+		round->error = r;
+	return 0;
+}
+
+static int maintenance_make_room(struct store *store)
+{
+	int64_t fill = 0;
+	int enough = RETENTION_FULL, r = 1;
+	while (r > 0 && !store_makes_way(store)) {
+		pthread_mutex_lock(&store->turn);
+		r = retention_fill(store, &fill);
+		if (r == 0 && fill >= enough)
+			r = retention_make_room(store);
+		pthread_mutex_unlock(&store->turn);
+		enough = RETENTION_ROOM;
+	}
+	return r < 0 ? r : 0;
+}
+
+static int maintenance_shrink(struct store *store)
+{
+	int r = 1;
+	while (r > 0 && !store_makes_way(store)) {
+		pthread_mutex_lock(&store->turn);
+		r = retention_shrink(store);
+		if (r == 0)
+			r = database_checkpoint(store->ctx, store->db);
+		pthread_mutex_unlock(&store->turn);
+	}
+	return r < 0 ? r : 0;
+}
+
+/* How far behind its clock a table's minutes are. */
+struct maintenance_lag {
+	struct store *store;
+	int64_t now, lag;
+};
+
+static int maintenance_lag_of(void *arg, const struct tally_table *table)
+{
+	struct maintenance_lag *lag = arg;
+	struct store *store = lag->store;
+	const struct stored_table *stored = catalog_find(&store->catalog, table->name);
+	struct watermarks watermarks;
+	int r = stored->n_numbers ? watermarks_load(store->ctx, store->db, table->name, &watermarks)
+				  : 0;
+	if (r < 0 || stored->n_numbers == 0 || watermarks.rolled_to[LEVEL_MINUTE] == INT64_MIN)
+		return r;
+	int64_t behind = lag->now - watermarks.rolled_to[LEVEL_MINUTE];
+	lag->lag = behind > lag->lag ? behind : lag->lag;
+	return 0;
+}
+
+static int maintenance_report(struct store *store)
+{
+	struct maintenance_lag lag = {.store = store, .now = tally_now(store->ctx)};
+	int64_t bytes = 0;
+	pthread_mutex_lock(&store->turn);
+	int r = catalog_each(&store->catalog, maintenance_lag_of, &lag);
+	if (r == 0)
+		r = retention_size(store, &bytes);
+	pthread_mutex_unlock(&store->turn);
+	tally_gauge(store->ctx, METRIC_ROLLUP_LAG, lag.lag);
+	tally_gauge(store->ctx, METRIC_DATABASE_BYTES, bytes);
+	return r;
+}
+
+/* ---- The clock ---------------------------------------------------------------- */
+
+static int64_t maintenance_longest(const struct sqlite_config *config)
+{
+	int64_t longest = config->retention_raw;
+	longest = config->retention_rollup > longest ? config->retention_rollup : longest;
+	return config->retention_daily > longest ? config->retention_daily : longest;
+}
+
+/* Once an hour, as long as it is so. */
+static void maintenance_tell_held(struct store *store)
+{
+	int64_t held = store_clock_held(&store->clock, store->config->retention_raw);
+	int64_t now = tally_monotonic(store->ctx);
+	tally_gauge(store->ctx, METRIC_RETENTION_HELD, held);
+	if (held < STORE_CLOCK_BOUND)
+		store->told_held = 0;
+	if (held < STORE_CLOCK_BOUND ||
+	    (store->told_held && now - store->told_held < schema_levels[LEVEL_HOUR].bucket))
+		return;
+	store->told_held = now;
+	tally_log(
+		store->ctx, TALLY_WARNING,
+		"the clock is %lld s ahead of the time that went by since the last maintenance: "
+		"until it has gone evenly for as long as rows are kept, they are kept for so much "
+		"longer; if it is right, tallyd db confirm-clock",
+		(long long)(held / INT64_C(1000000000)));
+}
+
+/* Read anew in each round, since an operator may have confirmed it. */
+static int maintenance_carry_on(struct store *store)
+{
+	struct store_uptime uptime;
+	store_uptime_read(&uptime);
+	pthread_mutex_lock(&store->turn);
+	int r = trusted_clock_load(store->ctx, store->db, &store->clock);
+	if (r == 0) {
+		store_clock_advance(&store->clock, tally_now(store->ctx), &uptime,
+				    maintenance_longest(store->config));
+		maintenance_tell_held(store);
+		r = trusted_clock_store(store->ctx, store->db, &store->clock);
+	}
+	pthread_mutex_unlock(&store->turn);
+	return r;
+}
+
+int maintenance_run(struct store *store)
+{
+	struct maintenance_round round = {.store = store};
+	int (*const parts[])(struct store *) = {maintenance_make_room, maintenance_shrink,
+						maintenance_report};
+	round.error = maintenance_carry_on(store);
+	int each = catalog_each(&store->catalog, maintenance_table, &round);
+	if (each < 0)
+		round.error = each;
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		int r = parts[i](store);
+		if (r < 0)
+			round.error = r;
+	}
+	return round.error;
+}
+
+/* ---- The thread --------------------------------------------------------------- */
+
+static int maintenance_round(void *arg)
+{
+	struct store *store = arg;
+	int r = store_enter(store);
+	if (r < 0)
+		return r;
+	r = maintenance_run(store);
+	store_leave(store);
+	return r;
+}
+
+int maintenance_start(struct store *store)
+{
+	store->maintenance = (struct task){.ctx = store->ctx,
+					   .name = "sqlite-upkeep",
+					   .seconds = UPKEEP_EVERY_SECONDS,
+					   .errors = METRIC_UPKEEP_ERRORS,
+					   .run = maintenance_round,
+					   .arg = store};
+	return task_start(&store->maintenance);
+}
+
+void maintenance_stop(struct store *store)
+{
+	task_stop(&store->maintenance);
+}

@@ -1,0 +1,374 @@
+/*
+ * A step looks for the lowest level that is behind, and rolls it up: for every series a walk over
+ * the finer level's rows into a sheet, and the sheet's buckets into the rollup's table.  The
+ * watermark moves in the same transaction, so a crash in between loses or doubles nothing.
+ */
+#include "maintenance/rollup.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "database.h"
+#include "read/row_source.h"
+#include "schema/rollup_columns.h"
+
+enum { ROLLUP_LATE_AT_ONCE = 500, ROLLUP_LOOK_BACK = 16 };
+/* Rows this close to deleted ones may lack the sample that their counters go on from. */
+#define ROLLUP_MARGIN INT64_C(3600000000000)
+
+struct rollup {
+	struct tally_ctx *ctx;
+	sqlite3 *db;
+	const struct stored_table *stored;
+	struct watermarks watermarks;
+	enum schema_level level;
+	sqlite3_stmt *from;   /* rows of the finer level: ?1 series, ?2 from, ?3 to */
+	sqlite3_stmt *before; /* rows before ?2; of LEVEL_MINUTE only */
+	sqlite3_stmt *put;
+	struct aggregator aggregator;
+	struct row_source source;
+	struct aggregator_field fields[CATALOG_MAX_COLUMNS];
+};
+
+static const char *rollup_name(const struct rollup *rollup)
+{
+	return rollup->stored->table.name;
+}
+
+static const struct tally_column *rollup_column(const struct rollup *rollup, uint32_t i)
+{
+	return &rollup->stored->table.columns[rollup->stored->numbers[i]];
+}
+
+/* ---- Statements ------------------------------------------------------------------- */
+
+static void rollup_append_numbers(const struct rollup *rollup, sqlite3_str *sql)
+{
+	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++) {
+		const struct tally_column *column = rollup_column(rollup, i);
+		if (rollup->level == LEVEL_MINUTE) {
+			sqlite3_str_appendf(sql, ", \"%w\"", column->name);
+			continue;
+		}
+		for (uint32_t part = 0; part < schema_n_parts(column); part++)
+			sqlite3_str_appendf(sql, ", \"%w_%s\"", column->name, schema_parts[part]);
+	}
+}
+
+/* The finer level's time column has the declared name only in the rows themselves. */
+static const char *rollup_time(const struct rollup *rollup)
+{
+	return rollup->level == LEVEL_MINUTE ? rollup->stored->table.columns[0].name : "time";
+}
+
+static int rollup_prepare_from(struct rollup *rollup, bool before)
+{
+	const char *time = rollup_time(rollup);
+	sqlite3_str *sql = sqlite3_str_new(rollup->db);
+	sqlite3_str_appendf(sql, "SELECT \"%w\"", time);
+	if (rollup->level > LEVEL_MINUTE)
+		sqlite3_str_appendf(sql, ", newest, rows");
+	rollup_append_numbers(rollup, sql);
+	sqlite3_str_appendf(sql, " FROM \"%w%s_rows\" WHERE _series = ?1 AND ", rollup_name(rollup),
+			    schema_levels[rollup->level - 1].suffix);
+	if (before)
+		sqlite3_str_appendf(sql, "\"%w\" < ?2 ORDER BY \"%w\" DESC LIMIT %d", time, time,
+				    ROLLUP_LOOK_BACK);
+	else
+		sqlite3_str_appendf(sql, "\"%w\" >= ?2 AND \"%w\" < ?3 ORDER BY \"%w\"", time, time,
+				    time);
+	return database_prepare_text(rollup->ctx, rollup->db, sql,
+				     before ? &rollup->before : &rollup->from);
+}
+
+/* Name for name, between what goes before each. */
+static void rollup_append_parts(const struct rollup *rollup, sqlite3_str *sql, const char *format)
+{
+	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++) {
+		const struct tally_column *column = rollup_column(rollup, i);
+		for (uint32_t part = 0; part < schema_n_parts(column); part++) {
+			auto_text char *name =
+				sqlite3_mprintf("%s_%s", column->name, schema_parts[part]);
+			sqlite3_str_appendf(sql, format, name, name);
+		}
+	}
+}
+
+/* Never to fewer rows than there were: some were deleted since. */
+static int rollup_prepare_put(struct rollup *rollup)
+{
+	uint32_t parameters = 4;
+	sqlite3_str *sql = sqlite3_str_new(rollup->db);
+	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++)
+		parameters += schema_n_parts(rollup_column(rollup, i));
+	sqlite3_str_appendf(sql, "INSERT INTO \"%w%s_rows\" AS r (_series, time, newest, rows",
+			    rollup_name(rollup), schema_levels[rollup->level].suffix);
+	rollup_append_parts(rollup, sql, ", \"%w\"");
+	sqlite3_str_appendf(sql, ") VALUES (?");
+	for (uint32_t i = 1; i < parameters; i++)
+		sqlite3_str_appendf(sql, ", ?");
+	sqlite3_str_appendf(sql, ") ON CONFLICT DO UPDATE SET newest = excluded.newest, rows = "
+				 "excluded.rows");
+	rollup_append_parts(rollup, sql, ", \"%w\" = excluded.\"%w\"");
+	sqlite3_str_appendf(sql, " WHERE excluded.rows >= r.rows");
+	return database_prepare_text(rollup->ctx, rollup->db, sql, &rollup->put);
+}
+
+static int rollup_prepare(struct rollup *rollup)
+{
+	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++)
+		rollup->fields[i] = (struct aggregator_field){
+			.type = rollup_column(rollup, i)->type,
+			.counter = rollup_column(rollup, i)->role == TALLY_COUNTER,
+			.parts = schema_all_parts(rollup_column(rollup, i))};
+	aggregator_init(&rollup->aggregator, rollup->ctx, rollup->fields, rollup->stored->n_numbers,
+			schema_levels[rollup->level].bucket, UINT32_MAX);
+	int r = rollup_prepare_from(rollup, false);
+	if (r == 0 && rollup->level == LEVEL_MINUTE)
+		r = rollup_prepare_from(rollup, true);
+	return r == 0 ? rollup_prepare_put(rollup) : r;
+}
+
+static void rollup_done(struct rollup *rollup)
+{
+	sqlite3_finalize(rollup->from);
+	sqlite3_finalize(rollup->before);
+	sqlite3_finalize(rollup->put);
+	aggregator_done(&rollup->aggregator);
+}
+
+/* ---- One series --------------------------------------------------------------------- */
+
+static int rollup_look_back(struct rollup *rollup, int64_t series, int64_t from)
+{
+	int r = 0;
+	bool more = true;
+	sqlite3_bind_int64(rollup->before, 1, series);
+	sqlite3_bind_int64(rollup->before, 2, from);
+	while (more && (r = database_step(rollup->ctx, rollup->before)) > 0)
+		more = row_source_baseline(&rollup->source, &rollup->aggregator, rollup->before);
+	sqlite3_reset(rollup->before);
+	return r < 0 ? r : 0;
+}
+
+static int rollup_read(struct rollup *rollup, int64_t series, int64_t from, int64_t to)
+{
+	int r;
+	sqlite3_stmt *row = rollup->from;
+	aggregator_begin_series(&rollup->aggregator, 0, series);
+	sqlite3_bind_int64(row, 1, series);
+	sqlite3_bind_int64(row, 2, from);
+	sqlite3_bind_int64(row, 3, to);
+	bool first = rollup->before != NULL;
+	while ((r = database_step(rollup->ctx, row)) > 0) {
+		if (first)
+			r = rollup_look_back(rollup, series, from);
+		first = false;
+		if (r >= 0)
+			r = rollup->level == LEVEL_MINUTE
+				    ? row_source_row(&rollup->source, &rollup->aggregator, row)
+				    : row_source_rolled(&rollup->source, &rollup->aggregator, row);
+		if (r < 0) {
+			sqlite3_reset(row);
+			return r;
+		}
+	}
+	return r;
+}
+
+static int rollup_put(struct rollup *rollup, struct aggregator_bucket *bucket)
+{
+	int at = 5;
+	sqlite3_bind_int64(rollup->put, 1, bucket->series);
+	sqlite3_bind_int64(rollup->put, 2, bucket->start);
+	sqlite3_bind_int64(rollup->put, 3, bucket->newest);
+	sqlite3_bind_int64(rollup->put, 4, bucket->rows);
+	for (uint32_t f = 0; f < rollup->stored->n_numbers; f++) {
+		rollup_columns_bind(rollup->put, at, &rollup->fields[f], &bucket->accumulators[f]);
+		at += (int)schema_n_parts(rollup_column(rollup, f));
+	}
+	return database_step(rollup->ctx, rollup->put);
+}
+
+static int rollup_series(struct rollup *rollup, int64_t series, int64_t from, int64_t to)
+{
+	int r = rollup_read(rollup, series, from, to);
+	for (uint32_t i = 0; r == 0 && i < rollup->aggregator.n_buckets; i++)
+		r = rollup_put(rollup, rollup->aggregator.buckets[i]);
+	aggregator_clear(&rollup->aggregator);
+	return r;
+}
+
+/* ---- What came late ------------------------------------------------------------------- */
+
+static int rollup_mark_parent(struct rollup *rollup, int64_t series, int64_t bucket)
+{
+	if (rollup->level == LEVEL_DAY)
+		return 0;
+	int64_t parent = schema_floor(bucket, schema_levels[rollup->level + 1].bucket);
+	if (parent >= rollup->watermarks.rolled_to[rollup->level + 1])
+		return 0;
+	return database_execf(rollup->ctx, rollup->db,
+			      "INSERT OR IGNORE INTO tally_late VALUES (%Q, %d, %lld, %lld)",
+			      rollup_name(rollup), rollup->level + 1, (long long)parent,
+			      (long long)series);
+}
+
+/* Again, if everything it is made of is still there and it was rolled up before. */
+static int rollup_again(struct rollup *rollup, int64_t series, int64_t bucket)
+{
+	int64_t kept_from = rollup->watermarks.kept_from[rollup->level - 1];
+	int64_t size = schema_levels[rollup->level].bucket;
+	if (kept_from != INT64_MIN && rollup->level == LEVEL_MINUTE)
+		kept_from += ROLLUP_MARGIN;
+	if (bucket < kept_from || bucket >= rollup->watermarks.rolled_to[rollup->level])
+		return 0;
+	int r = rollup_series(rollup, series, bucket, bucket + size);
+	return r == 0 ? rollup_mark_parent(rollup, series, bucket) : r;
+}
+
+/* The first row after a minute has a sample before it that it did not have. */
+static int rollup_follower(struct rollup *rollup, int64_t series, int64_t bucket)
+{
+	int64_t size = schema_levels[LEVEL_MINUTE].bucket, end = bucket + size, next = INT64_MAX;
+	auto_text char *sql = sqlite3_mprintf(
+		"SELECT min(\"%w\") FROM \"%w_rows\" WHERE _series = %lld AND \"%w\" >= %lld",
+		rollup_time(rollup), rollup_name(rollup), (long long)series, rollup_time(rollup),
+		(long long)end);
+	if (!sql)
+		return tally_fail(rollup->ctx, ENOMEM, "no memory");
+	int r = database_int(rollup->ctx, rollup->db, sql, &next);
+	if (r < 0 || next == INT64_MAX)
+		return r;
+	return rollup_again(rollup, series, schema_floor(next, size));
+}
+
+static int rollup_late_bucket(struct rollup *rollup, sqlite3_stmt *late)
+{
+	int64_t bucket = sqlite3_column_int64(late, 0), series = sqlite3_column_int64(late, 1);
+	int r = rollup_again(rollup, series, bucket);
+	if (r == 0 && rollup->level == LEVEL_MINUTE)
+		r = rollup_follower(rollup, series, bucket);
+	if (r < 0)
+		return r;
+	return database_execf(rollup->ctx, rollup->db,
+			      "DELETE FROM tally_late WHERE \"table\" = %Q AND level = %d AND "
+			      "bucket = %lld AND series = %lld",
+			      rollup_name(rollup), rollup->level, (long long)bucket,
+			      (long long)series);
+}
+
+static int rollup_late(struct rollup *rollup)
+{
+	auto_statement sqlite3_stmt *late = NULL;
+	int r = database_preparef(rollup->ctx, rollup->db, &late,
+				  "SELECT bucket, series FROM tally_late WHERE \"table\" = %Q AND "
+				  "level = %d ORDER BY bucket, series LIMIT 1",
+				  rollup_name(rollup), rollup->level);
+	for (int i = 0; r == 0 && i < ROLLUP_LATE_AT_ONCE; i++) {
+		r = database_step(rollup->ctx, late);
+		if (r <= 0)
+			return r;
+		r = rollup_late_bucket(rollup, late);
+		sqlite3_reset(late);
+	}
+	return r;
+}
+
+/* ---- What closed ---------------------------------------------------------------------- */
+
+/* The first row of the finer level at or after a time; INT64_MAX: none. */
+static int rollup_first(struct rollup *rollup, int64_t from, int64_t *ret)
+{
+	const char *time = rollup_time(rollup);
+	auto_text char *sql = sqlite3_mprintf(
+		"SELECT min((SELECT min(r.\"%w\") FROM \"%w%s_rows\" r WHERE r._series = s._series "
+		"AND r.\"%w\" >= %lld)) FROM \"%w_series\" s",
+		time, rollup_name(rollup), schema_levels[rollup->level - 1].suffix, time,
+		(long long)from, rollup_name(rollup));
+	*ret = INT64_MAX;
+	return sql ? database_int(rollup->ctx, rollup->db, sql, ret)
+		   : tally_fail(rollup->ctx, ENOMEM, "no memory");
+}
+
+static int rollup_stretch(struct rollup *rollup, int64_t from, int64_t to)
+{
+	auto_statement sqlite3_stmt *series = NULL;
+	int r = database_preparef(rollup->ctx, rollup->db, &series,
+				  "SELECT _series FROM \"%w_series\"", rollup_name(rollup));
+	while (r == 0 && (r = database_step(rollup->ctx, series)) > 0)
+		r = rollup_series(rollup, sqlite3_column_int64(series, 0), from, to);
+	return r;
+}
+
+/* Moves this level's watermark towards target, over what is empty at once. */
+static int rollup_advance(struct rollup *rollup, int64_t target, int64_t span)
+{
+	int64_t size = schema_levels[rollup->level].bucket, first = 0;
+	int64_t from = rollup->watermarks.rolled_to[rollup->level];
+	if (from >= target)
+		return 0;
+	int r = rollup_first(rollup, from, &first);
+	if (r < 0)
+		return r;
+	if (first < target) {
+		from = schema_floor(first, size);
+		int64_t stretch = span < size ? size : schema_floor(span, size);
+		if (target - from > stretch)
+			target = from + stretch;
+		r = rollup_stretch(rollup, from, target);
+	}
+	if (r == 0)
+		r = watermarks_set_rolled_to(rollup->ctx, rollup->db, rollup_name(rollup),
+					     rollup->level, target);
+	return r == 0 ? 1 : r;
+}
+
+/* 1: did something. */
+static int rollup_level(struct rollup *rollup, int64_t closed, int64_t span)
+{
+	int64_t late = 0;
+	auto_text char *sql = sqlite3_mprintf(
+		"SELECT 1 FROM tally_late WHERE \"table\" = %Q AND level = %d LIMIT 1",
+		rollup_name(rollup), rollup->level);
+	int64_t target = schema_floor(closed, schema_levels[rollup->level].bucket);
+	int r = sql ? database_int(rollup->ctx, rollup->db, sql, &late) : -ENOMEM;
+	late = late && schema_is_caught_up(&rollup->watermarks);
+	if (r < 0 || (!late && rollup->watermarks.rolled_to[rollup->level] >= target))
+		return r;
+	r = rollup_prepare(rollup);
+	if (r == 0 && late)
+		r = rollup_late(rollup);
+	else if (r == 0)
+		r = rollup_advance(rollup, target, span);
+	rollup_done(rollup);
+	return r < 0 ? r : 1;
+}
+
+static int rollup_lowest(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *stored,
+			 int64_t closed, int64_t span)
+{
+	auto_free struct rollup *rollup = calloc(1, sizeof(*rollup));
+	if (!rollup)
+		return tally_fail(ctx, ENOMEM, "no memory");
+	*rollup = (struct rollup){.ctx = ctx, .db = db, .stored = stored};
+	int r = watermarks_load(ctx, db, rollup_name(rollup), &rollup->watermarks);
+	for (int level = LEVEL_MINUTE; r == 0 && level < N_LEVELS; level++) {
+		rollup->level = (enum schema_level)level;
+		r = rollup_level(rollup, closed, span);
+		closed = rollup->watermarks.rolled_to[level];
+	}
+	return r;
+}
+
+int rollup_step(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *stored,
+		int64_t closed, int64_t span)
+{
+	int r = database_begin(ctx, db);
+	if (r < 0)
+		return r;
+	int more = rollup_lowest(ctx, db, stored, closed, span);
+	r = database_end(ctx, db, more < 0 ? more : 0);
+	return r < 0 ? r : more;
+}

@@ -1,0 +1,21 @@
+/*
+ * The time that deleting goes by (see store_clock.h), as tally_clock has it.  Callers hold the
+ * turn.
+ */
+#ifndef TALLYD_SQLITE_TRUSTED_CLOCK_H
+#define TALLYD_SQLITE_TRUSTED_CLOCK_H
+
+#include <sqlite3.h>
+#include <tallyd/host.h>
+
+#include "store/catalog.h"
+#include "store/store_clock.h"
+
+/* Reads the row, or makes it where there is none: as far as rows go, else by the clock. */
+int trusted_clock_begin(struct tally_ctx *ctx, sqlite3 *db, struct catalog *catalog,
+			struct store_clock *ret);
+/* Leaves *ret as it is if there is no row. */
+int trusted_clock_load(struct tally_ctx *ctx, sqlite3 *db, struct store_clock *ret);
+int trusted_clock_store(struct tally_ctx *ctx, sqlite3 *db, const struct store_clock *clock);
+
+#endif

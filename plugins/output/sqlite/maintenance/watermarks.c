@@ -1,0 +1,112 @@
+/* One row of tally_rollups per table and level. */
+#include "maintenance/watermarks.h"
+
+#include <errno.h>
+
+#include "database.h"
+
+int watermarks_load(struct tally_ctx *ctx, sqlite3 *db, const char *table, struct watermarks *ret)
+{
+	auto_statement sqlite3_stmt *row = NULL;
+	int r = database_preparef(ctx, db, &row,
+				  "SELECT level, rolled_to, kept_from FROM tally_rollups WHERE "
+				  "\"table\" = %Q AND level BETWEEN 0 AND %d",
+				  table, N_LEVELS - 1);
+	if (r < 0)
+		return r;
+	for (int level = 0; level < N_LEVELS; level++)
+		ret->rolled_to[level] = ret->kept_from[level] = INT64_MIN;
+	while ((r = database_step(ctx, row)) > 0) {
+		int level = sqlite3_column_int(row, 0);
+		if (sqlite3_column_type(row, 1) != SQLITE_NULL)
+			ret->rolled_to[level] = sqlite3_column_int64(row, 1);
+		if (sqlite3_column_type(row, 2) != SQLITE_NULL)
+			ret->kept_from[level] = sqlite3_column_int64(row, 2);
+	}
+	return r;
+}
+
+int watermarks_set_rolled_to(struct tally_ctx *ctx, sqlite3 *db, const char *table,
+			     enum schema_level level, int64_t time)
+{
+	return database_execf(ctx, db,
+			      "INSERT INTO tally_rollups (\"table\", level, rolled_to) VALUES (%Q, "
+			      "%d, %lld) ON CONFLICT DO UPDATE SET rolled_to = excluded.rolled_to",
+			      table, level, (long long)time);
+}
+
+int watermarks_set_kept_from(struct tally_ctx *ctx, sqlite3 *db, const char *table,
+			     enum schema_level level, int64_t time)
+{
+	return database_execf(ctx, db,
+			      "INSERT INTO tally_rollups (\"table\", level, kept_from) VALUES (%Q, "
+			      "%d, %lld) ON CONFLICT DO UPDATE SET kept_from = "
+			      "max(excluded.kept_from, ifnull(kept_from, excluded.kept_from))",
+			      table, level, (long long)time);
+}
+
+/* ---- Back to the present -------------------------------------------------------- */
+
+static bool watermarks_lie_ahead(const struct watermarks *watermarks, int64_t now)
+{
+	bool ahead = false;
+	for (int level = LEVEL_ROWS; level < N_LEVELS; level++)
+		ahead = ahead || watermarks->rolled_to[level] > now ||
+			watermarks->kept_from[level] > now;
+	return ahead;
+}
+
+/* The newest minute that is rolled up and can be, which may not be whole; INT64_MIN: none. */
+static int watermarks_newest_minute(struct tally_ctx *ctx, sqlite3 *db, const char *table,
+				    int64_t closed, int64_t *ret)
+{
+	auto_text char *sql = sqlite3_mprintf(
+		"SELECT max((SELECT max(time) FROM \"%w%s_rows\" r WHERE r._series = s._series AND "
+		"time < %lld)) FROM \"%w_series\" s",
+		table, schema_levels[LEVEL_MINUTE].suffix, (long long)closed, table);
+	*ret = INT64_MIN;
+	return sql ? database_int(ctx, db, sql, ret) : tally_fail(ctx, ENOMEM, "no memory");
+}
+
+/* Without a minute a level begins anew, with the first rows there are. */
+static int watermarks_draw_level(struct tally_ctx *ctx, sqlite3 *db, const char *table,
+				 enum schema_level level, int64_t from, int64_t now)
+{
+	int64_t bucket = level == LEVEL_ROWS ? 1 : schema_levels[level].bucket;
+	int64_t to = schema_floor(from == INT64_MIN ? now : from, bucket);
+	return database_execf(ctx, db,
+			      "UPDATE tally_rollups SET rolled_to = CASE WHEN %d THEN "
+			      "min(rolled_to, %lld) END, kept_from = CASE WHEN kept_from > %lld "
+			      "THEN %lld ELSE kept_from END WHERE \"table\" = %Q AND level = %d",
+			      from != INT64_MIN, (long long)to, (long long)now, (long long)to,
+			      table, level);
+}
+
+static int watermarks_draw_levels(struct tally_ctx *ctx, sqlite3 *db,
+				  const struct stored_table *stored, int64_t now, int64_t closed)
+{
+	const char *table = stored->table.name;
+	int64_t from = now;
+	int r = stored->n_numbers ? watermarks_newest_minute(ctx, db, table, closed, &from) : 0;
+	for (int level = LEVEL_ROWS; r == 0 && level < N_LEVELS; level++)
+		r = watermarks_draw_level(ctx, db, table, (enum schema_level)level, from, now);
+	return r;
+}
+
+int watermarks_draw_back(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *stored,
+			 int64_t now, int64_t closed)
+{
+	struct watermarks watermarks;
+	int r = watermarks_load(ctx, db, stored->table.name, &watermarks);
+	if (r < 0 || !watermarks_lie_ahead(&watermarks, now))
+		return r;
+	tally_log(
+		ctx, TALLY_WARNING,
+		"table %s is rolled up, or deleted, to a time that is still to come: it is rolled "
+		"up again from where that is right",
+		stored->table.name);
+	r = database_begin(ctx, db);
+	if (r == 0)
+		r = database_end(ctx, db, watermarks_draw_levels(ctx, db, stored, now, closed));
+	return r < 0 ? r : 1;
+}

@@ -1,0 +1,351 @@
+/*
+ * The outer statement goes through the series (of a STATE table: its rows) in the order of
+ * group_by; for each, an inner statement per piece of the range feeds the sheet.  The clustering
+ * makes each of these one seek and a walk.  If only the last values are wanted, the walk is one
+ * row long.
+ */
+#include "read/aggregate.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bind.h"
+#include "base/cleanup.h"
+#include "read/condition.h"
+#include "database.h"
+#include "read/row_source.h"
+#include "schema/rollup_columns.h"
+#include "schema/schema.h"
+#include "store/totals.h"
+
+/* Parameters after those of the filters. */
+enum { AGGREGATE_SERIES, AGGREGATE_FROM, AGGREGATE_TO };
+/* How many rows back a counter's last sample is looked for. */
+enum { AGGREGATE_LOOK_BACK = 16 };
+
+struct aggregate {
+	struct reader *reader;
+	const struct bound_query *bound;
+	const struct rollup_plan *plan;
+	sqlite3_stmt *series;
+	sqlite3_stmt *rows[N_LEVELS]; /* by level */
+	sqlite3_stmt *before;         /* rows before the range; NULL: no rate is asked for */
+	struct totals totals;
+	struct row_source source;
+	struct tally_cell *keys;   /* n_group_by cells per group, texts owned */
+	uint32_t n_groups, n_used; /* the last group is used if it has a bucket */
+};
+
+/* ---- Statements ------------------------------------------------------------------- */
+
+static bool aggregate_is_state(const struct aggregate *a)
+{
+	return a->bound->stored->table.kind == TALLY_STATE;
+}
+
+static int aggregate_prepare(struct aggregate *a, sqlite3_str *sql, sqlite3_stmt **ret)
+{
+	int r = database_prepare_text(a->reader->ctx, a->reader->db, sql, ret);
+	if (r == 0)
+		condition_bind(*ret, a->bound);
+	return r;
+}
+
+static int aggregate_prepare_series(struct aggregate *a)
+{
+	const struct bound_query *bound = a->bound;
+	const struct tally_table *table = &bound->stored->table;
+	bool state = aggregate_is_state(a);
+	uint32_t n_groups = bound->query->n_group_by;
+	sqlite3_str *sql = sqlite3_str_new(a->reader->db);
+	sqlite3_str_appendf(sql, "SELECT s.%s", state ? "rowid" : "_series");
+	for (uint32_t i = 0; i < n_groups; i++)
+		sqlite3_str_appendf(sql, ", s.\"%w\"", table->columns[bound->group[i]].name);
+	sqlite3_str_appendf(sql, " FROM \"%w%s\" s WHERE 1", table->name, state ? "" : "_series");
+	condition_append(sql, bound, CONDITION_TAGS, "s.", "");
+	for (uint32_t i = 0; i < n_groups; i++)
+		sqlite3_str_appendf(sql, "%s" SCHEMA_KEY, i ? ", " : " ORDER BY ", "s.",
+				    table->columns[bound->group[i]].name);
+	return aggregate_prepare(a, sql, &a->series);
+}
+
+/* The tag columns of a SERIES are in its dictionary, next to which the row stands. */
+static void aggregate_append_fields(const struct aggregate *a, sqlite3_str *sql)
+{
+	const struct tally_table *table = &a->bound->stored->table;
+	for (uint32_t f = 0; f < a->totals.aggregator.n_fields; f++) {
+		const struct tally_column *column = &table->columns[a->totals.columns[f]];
+		bool tag = column->role == TALLY_TAG && !aggregate_is_state(a);
+		sqlite3_str_appendf(sql, ", %s.\"%w\"", tag ? "s" : "r", column->name);
+	}
+}
+
+static void aggregate_append_rows(const struct aggregate *a, sqlite3_str *sql)
+{
+	const struct bound_query *bound = a->bound;
+	const struct tally_table *table = &bound->stored->table;
+	const char *time = table->columns[0].name;
+	int series = CONDITION_FREE(bound) + AGGREGATE_SERIES;
+	sqlite3_str_appendf(sql, "SELECT r.\"%w\"", time);
+	aggregate_append_fields(a, sql);
+	if (aggregate_is_state(a))
+		sqlite3_str_appendf(sql, " FROM \"%w\" r WHERE r.rowid = ?%d", table->name, series);
+	else
+		sqlite3_str_appendf(sql,
+				    " FROM \"%w_series\" s CROSS JOIN \"%w_rows\" r ON r._series = "
+				    "s._series WHERE s._series = ?%d",
+				    table->name, table->name, series);
+	condition_append(sql, bound, CONDITION_FIELDS, "", "r.");
+}
+
+static int aggregate_prepare_rows(struct aggregate *a)
+{
+	const struct bound_query *bound = a->bound;
+	const char *time = bound->stored->table.columns[0].name;
+	bool newest = bound->only_last && bound->query->bucket == 0;
+	sqlite3_str *sql = sqlite3_str_new(a->reader->db);
+	aggregate_append_rows(a, sql);
+	if (!aggregate_is_state(a))
+		sqlite3_str_appendf(
+			sql, " AND r.\"%w\" >= ?%d AND r.\"%w\" < ?%d ORDER BY r.\"%w\"%s", time,
+			CONDITION_FREE(bound) + AGGREGATE_FROM, time,
+			CONDITION_FREE(bound) + AGGREGATE_TO, time, newest ? " DESC LIMIT 1" : "");
+	return aggregate_prepare(a, sql, &a->rows[LEVEL_ROWS]);
+}
+
+static int aggregate_prepare_before(struct aggregate *a)
+{
+	const char *time = a->bound->stored->table.columns[0].name;
+	sqlite3_str *sql = sqlite3_str_new(a->reader->db);
+	aggregate_append_rows(a, sql);
+	sqlite3_str_appendf(sql, " AND r.\"%w\" < ?%d ORDER BY r.\"%w\" DESC LIMIT %d", time,
+			    CONDITION_FREE(a->bound) + AGGREGATE_FROM, time, AGGREGATE_LOOK_BACK);
+	return aggregate_prepare(a, sql, &a->before);
+}
+
+static int aggregate_prepare_level(struct aggregate *a, enum schema_level level)
+{
+	const struct tally_table *table = &a->bound->stored->table;
+	int free_parameter = CONDITION_FREE(a->bound);
+	sqlite3_str *sql = sqlite3_str_new(a->reader->db);
+	sqlite3_str_appendf(sql, "SELECT time, newest, rows");
+	for (uint32_t f = 0; f < a->totals.aggregator.n_fields; f++) {
+		const struct tally_column *column = &table->columns[a->totals.columns[f]];
+		rollup_columns_append_columns(sql, column,
+					      rollup_columns_needed(&a->totals.fields[f]));
+	}
+	sqlite3_str_appendf(sql,
+			    " FROM \"%w%s_rows\" WHERE _series = ?%d AND time >= ?%d AND time < "
+			    "?%d ORDER BY time",
+			    table->name, schema_levels[level].suffix,
+			    free_parameter + AGGREGATE_SERIES, free_parameter + AGGREGATE_FROM,
+			    free_parameter + AGGREGATE_TO);
+	return aggregate_prepare(a, sql, &a->rows[level]);
+}
+
+static int aggregate_prepare_all(struct aggregate *a)
+{
+	int r = aggregate_prepare_series(a);
+	for (uint32_t i = 0; r == 0 && i < a->plan->n_pieces; i++) {
+		enum schema_level level = a->plan->pieces[i].level;
+		if (a->rows[level])
+			continue;
+		r = level == LEVEL_ROWS ? aggregate_prepare_rows(a)
+					: aggregate_prepare_level(a, level);
+	}
+	if (r == 0 && a->totals.rates)
+		r = aggregate_prepare_before(a);
+	return r;
+}
+
+/* ---- Groups -------------------------------------------------------------------------- */
+
+static struct tally_cell *aggregate_key(const struct aggregate *a, uint32_t group)
+{
+	return a->keys + (size_t)group * a->bound->query->n_group_by;
+}
+
+static uint16_t aggregate_group_type(const struct aggregate *a, uint32_t i)
+{
+	return a->bound->stored->table.columns[a->bound->group[i]].type;
+}
+
+static bool aggregate_is_text(uint16_t type)
+{
+	return type == TALLY_TEXT || type == TALLY_JSON;
+}
+
+static bool aggregate_same(uint16_t type, const struct tally_cell *a, const struct tally_cell *b)
+{
+	if (!a->set || !b->set)
+		return a->set == b->set;
+	if (aggregate_is_text(type))
+		return a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
+	return a->i == b->i;
+}
+
+static bool aggregate_same_group(const struct aggregate *a)
+{
+	if (a->n_groups == 0)
+		return false;
+	const struct tally_cell *key = aggregate_key(a, a->n_groups - 1);
+	for (uint32_t i = 0; i < a->bound->query->n_group_by; i++) {
+		uint16_t type = aggregate_group_type(a, i);
+		struct tally_cell cell = bind_read(a->series, 1 + (int)i, type);
+		if (!aggregate_same(type, &key[i], &cell))
+			return false;
+	}
+	return true;
+}
+
+static void aggregate_free_key(const struct aggregate *a, uint32_t group)
+{
+	struct tally_cell *key = aggregate_key(a, group);
+	for (uint32_t i = 0; i < a->bound->query->n_group_by; i++)
+		if (aggregate_is_text(aggregate_group_type(a, i)) && key[i].set)
+			free((void *)(uintptr_t)key[i].text);
+}
+
+static int aggregate_copy_key(struct aggregate *a, struct tally_cell *key)
+{
+	for (uint32_t i = 0; i < a->bound->query->n_group_by; i++) {
+		uint16_t type = aggregate_group_type(a, i);
+		key[i] = bind_read(a->series, 1 + (int)i, type);
+		if (!key[i].set || !aggregate_is_text(type))
+			continue;
+		char *copy = malloc(key[i].len + 1);
+		key[i].set = copy != NULL;
+		if (!copy)
+			return tally_fail(a->reader->ctx, ENOMEM, "no memory");
+		memcpy(copy, key[i].text, key[i].len);
+		key[i].text = copy;
+	}
+	return 0;
+}
+
+/* The group of the series at hand; one that got no bucket makes room for the next. */
+static int aggregate_next_group(struct aggregate *a)
+{
+	if (aggregate_same_group(a))
+		return 0;
+	if (a->n_groups > 0 && a->totals.aggregator.n_buckets == a->n_used)
+		aggregate_free_key(a, --a->n_groups);
+	a->n_used = a->totals.aggregator.n_buckets;
+	size_t size = (a->n_groups + 1) * a->bound->query->n_group_by * sizeof(*a->keys);
+	struct tally_cell *keys = realloc(a->keys, size + 1);
+	if (!keys)
+		return tally_fail(a->reader->ctx, ENOMEM, "no memory");
+	a->keys = keys;
+	memset(aggregate_key(a, a->n_groups), 0, a->bound->query->n_group_by * sizeof(*keys));
+	a->n_groups++;
+	return aggregate_copy_key(a, aggregate_key(a, a->n_groups - 1));
+}
+
+/* ---- Reading -------------------------------------------------------------------------- */
+
+static void aggregate_bind(const struct aggregate *a, sqlite3_stmt *statement, int64_t series,
+			   const struct rollup_plan_segment *piece)
+{
+	int first = CONDITION_FREE(a->bound);
+	sqlite3_bind_int64(statement, first + AGGREGATE_SERIES, series);
+	if (aggregate_is_state(a))
+		return;
+	sqlite3_bind_int64(statement, first + AGGREGATE_FROM, piece->from);
+	sqlite3_bind_int64(statement, first + AGGREGATE_TO, piece->to);
+}
+
+static int aggregate_look_back(struct aggregate *a, int64_t series,
+			       const struct rollup_plan_segment *piece)
+{
+	int r;
+	bool more = true;
+	aggregator_begin_segment(&a->totals.aggregator);
+	aggregate_bind(a, a->before, series, piece);
+	while (more && (r = database_step(a->reader->ctx, a->before)) > 0)
+		more = row_source_baseline(&a->source, &a->totals.aggregator, a->before);
+	sqlite3_reset(a->before);
+	return more ? r : 0;
+}
+
+static int aggregate_piece(struct aggregate *a, int64_t series,
+			   const struct rollup_plan_segment *piece)
+{
+	sqlite3_stmt *row = a->rows[piece->level];
+	int r = 0;
+	if (a->before && piece->level == LEVEL_ROWS)
+		r = aggregate_look_back(a, series, piece);
+	if (r < 0)
+		return r;
+	aggregate_bind(a, row, series, piece);
+	while ((r = database_step(a->reader->ctx, row)) > 0) {
+		r = piece->level == LEVEL_ROWS
+			    ? row_source_row(&a->source, &a->totals.aggregator, row)
+			    : row_source_rolled(&a->source, &a->totals.aggregator, row);
+		if (r < 0) {
+			sqlite3_reset(row);
+			return r;
+		}
+	}
+	return r;
+}
+
+static int aggregate_one_series(struct aggregate *a)
+{
+	int64_t series = sqlite3_column_int64(a->series, 0);
+	int r = aggregate_next_group(a);
+	if (r == 0)
+		aggregator_begin_series(&a->totals.aggregator, a->n_groups - 1, series);
+	for (uint32_t i = 0; r == 0 && i < a->plan->n_pieces; i++)
+		r = aggregate_piece(a, series, &a->plan->pieces[i]);
+	return r;
+}
+
+static int aggregate_read(struct aggregate *a)
+{
+	int r = aggregate_prepare_all(a);
+	while (r == 0 && (r = database_step(a->reader->ctx, a->series)) > 0)
+		r = aggregate_one_series(a);
+	return r;
+}
+
+/* ---- Answering ------------------------------------------------------------------------ */
+
+static int aggregate_put_group(void *arg, struct tally_cell *row, uint32_t group)
+{
+	struct aggregate *a = arg;
+	const struct tally_cell *key = aggregate_key(a, group);
+	int r = 0;
+	for (uint32_t i = 0; r == 0 && i < a->bound->query->n_group_by; i++)
+		r = result_put(a->totals.result, row, 1 + i, &key[i]);
+	return r;
+}
+
+static void aggregate_done(struct aggregate *a)
+{
+	sqlite3_finalize(a->series);
+	sqlite3_finalize(a->before);
+	for (int level = 0; level < N_LEVELS; level++)
+		sqlite3_finalize(a->rows[level]);
+	for (uint32_t i = 0; i < a->n_groups; i++)
+		aggregate_free_key(a, i);
+	free(a->keys);
+	totals_done(&a->totals);
+}
+
+int aggregate_run(struct reader *reader, const struct bound_query *bound,
+		  const struct rollup_plan *plan, struct result *result)
+{
+	auto_free struct aggregate *a = calloc(1, sizeof(*a));
+	if (!a)
+		return tally_fail(reader->ctx, ENOMEM, "no memory");
+	a->reader = reader;
+	a->bound = bound;
+	a->plan = plan;
+	totals_init(&a->totals, bound, result);
+	int r = aggregate_read(a);
+	if (r == 0)
+		r = totals_answer(&a->totals, aggregate_put_group, a);
+	aggregate_done(a);
+	return r;
+}

@@ -1,0 +1,238 @@
+/*
+ * EQUALS filters on one column become one IN (…), everything else its own term.  What SQL would
+ * match by its own rules (LIKE, GLOB, the collation of substr) is matched by functions of ours.
+ */
+#include "read/condition.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "bind.h"
+#include "database.h"
+#include "base/json_chars.h"
+
+/* ---- Matching ------------------------------------------------------------------ */
+
+bool condition_contains(const char *text, size_t len, const char *value, size_t value_len)
+{
+	for (size_t i = 0; i + value_len <= len; i++) {
+		size_t j = 0;
+		while (j < value_len &&
+		       (text[i + j] == value[j] || (text[i + j] ^ value[j]) == 0x20)) {
+			char letter = (char)(text[i + j] | 0x20);
+			if (text[i + j] != value[j] && (letter < 'a' || letter > 'z'))
+				break;
+			j++;
+		}
+		if (j == value_len)
+			return true;
+	}
+	return false;
+}
+
+/* To the start of the next UTF-8 character. */
+static size_t condition_next(const char *text, size_t len, size_t i)
+{
+	i++;
+	while (i < len && ((unsigned char)text[i] & 0xc0) == 0x80)
+		i++;
+	return i;
+}
+
+/* Backtracks to the last * only, so it is quadratic at worst. */
+bool condition_glob(const char *text, size_t len, const char *pattern, size_t pattern_len)
+{
+	size_t i = 0, p = 0, star = SIZE_MAX, star_at = 0;
+	while (i < len) {
+		if (p < pattern_len && pattern[p] == '*') {
+			star = p++;
+			star_at = i;
+		} else if (p < pattern_len && pattern[p] == '?') {
+			i = condition_next(text, len, i);
+			p++;
+		} else if (p < pattern_len && pattern[p] == text[i]) {
+			i++;
+			p++;
+		} else if (star != SIZE_MAX) {
+			p = star + 1;
+			i = ++star_at;
+		} else {
+			return false;
+		}
+	}
+	while (p < pattern_len && pattern[p] == '*')
+		p++;
+	return p == pattern_len;
+}
+
+static bool condition_prefix(const char *text, size_t len, const char *value, size_t value_len)
+{
+	return value_len <= len && memcmp(text, value, value_len) == 0;
+}
+
+typedef bool condition_fn(const char *text, size_t len, const char *value, size_t value_len);
+
+static void condition_call(sqlite3_context *context, sqlite3_value **values, condition_fn *matches)
+{
+	const char *text = (const char *)sqlite3_value_text(values[0]);
+	const char *value = (const char *)sqlite3_value_text(values[1]);
+	if (!text || !value)
+		return; /* NULL */
+	sqlite3_result_int(context, matches(text, (size_t)sqlite3_value_bytes(values[0]), value,
+					    (size_t)sqlite3_value_bytes(values[1])));
+}
+
+static void condition_sql_prefix(sqlite3_context *context, int n, sqlite3_value **values)
+{
+	(void)n;
+	condition_call(context, values, condition_prefix);
+}
+
+static void condition_sql_contains(sqlite3_context *context, int n, sqlite3_value **values)
+{
+	(void)n;
+	condition_call(context, values, condition_contains);
+}
+
+static void condition_sql_glob(sqlite3_context *context, int n, sqlite3_value **values)
+{
+	(void)n;
+	condition_call(context, values, condition_glob);
+}
+
+/* SQLite's own functions end a text at \u0000. */
+static void condition_sql_json(sqlite3_context *context, int n, sqlite3_value **values)
+{
+	(void)n;
+	const char *text = (const char *)sqlite3_value_text(values[0]);
+	size_t len = text ? (size_t)sqlite3_value_bytes(values[0]) : 0;
+	if (!text || !json_chars_are_odd(text, len)) {
+		sqlite3_result_value(context, values[0]);
+		return;
+	}
+	char *replaced = sqlite3_malloc64(len);
+	if (!replaced) {
+		sqlite3_result_error_nomem(context);
+		return;
+	}
+	json_chars_replace(text, len, replaced);
+	sqlite3_result_text64(context, replaced, len, sqlite3_free, SQLITE_UTF8);
+}
+
+int condition_register(struct tally_ctx *ctx, sqlite3 *db)
+{
+	static const struct {
+		const char *name;
+		int n;
+		void (*call)(sqlite3_context *, int, sqlite3_value **);
+	} functions[] = {{"tally_prefix", 2, condition_sql_prefix},
+			 {"tally_contains", 2, condition_sql_contains},
+			 {"tally_glob", 2, condition_sql_glob},
+			 {"tally_json", 1, condition_sql_json}};
+	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
+		if (sqlite3_create_function(db, functions[i].name, functions[i].n,
+					    SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
+					    functions[i].call, NULL, NULL) != SQLITE_OK)
+			return database_fail(ctx, db);
+	return 0;
+}
+
+/* ---- SQL ----------------------------------------------------------------------- */
+
+/* What is no JSON object has no members, and is no error. */
+static void condition_has(sqlite3_str *sql, const char *alias, const char *name, unsigned value)
+{
+	sqlite3_str_appendf(
+		sql,
+		"CASE WHEN json_valid(%s\"%w\") AND json_type(%s\"%w\") = 'object' THEN EXISTS "
+		"(SELECT 1 FROM json_each(tally_json(%s\"%w\")) j WHERE CASE instr(?%u, '=') WHEN "
+		"0 THEN "
+		"j.key = ?%u ELSE j.key = substr(?%u, 1, instr(?%u, '=') - 1) AND CASE j.type WHEN "
+		"'true' THEN 'true' WHEN 'false' THEN 'false' ELSE CAST(j.atom AS TEXT) END = "
+		"substr(?%u, instr(?%u, '=') + 1) END) END",
+		alias, name, alias, name, alias, name, value, value, value, value, value, value);
+}
+
+static void condition_term(sqlite3_str *sql, const char *alias, const char *name, uint32_t match,
+			   unsigned value)
+{
+	switch (match) {
+	case TALLY_DIFFERS:
+		sqlite3_str_appendf(sql, "%s\"%w\" <> ?%u", alias, name, value);
+		break;
+	case TALLY_LESS:
+		sqlite3_str_appendf(sql, "%s\"%w\" < ?%u", alias, name, value);
+		break;
+	case TALLY_GREATER:
+		sqlite3_str_appendf(sql, "%s\"%w\" > ?%u", alias, name, value);
+		break;
+	case TALLY_PREFIX:
+		sqlite3_str_appendf(sql, "tally_prefix(%s\"%w\", ?%u)", alias, name, value);
+		break;
+	case TALLY_CONTAINS:
+		sqlite3_str_appendf(sql, "tally_contains(%s\"%w\", ?%u)", alias, name, value);
+		break;
+	case TALLY_GLOB:
+		sqlite3_str_appendf(sql, "tally_glob(%s\"%w\", ?%u)", alias, name, value);
+		break;
+	case TALLY_HAS:
+		condition_has(sql, alias, name, value);
+		break;
+	case TALLY_IS_NULL:
+		sqlite3_str_appendf(sql, "%s\"%w\" IS NULL", alias, name);
+		break;
+	default:
+		sqlite3_str_appendf(sql, "%s\"%w\" IS NOT NULL", alias, name);
+		break;
+	}
+}
+
+static bool condition_equals(const struct bound_query *bound, uint32_t filter, uint16_t column)
+{
+	return bound->query->filters[filter].match == TALLY_EQUALS &&
+	       bound->filter[filter] == column;
+}
+
+/* All alternatives at once, where the first of them stands. */
+static void condition_append_equals(sqlite3_str *sql, const struct bound_query *bound,
+				    uint32_t first, const char *alias)
+{
+	uint16_t column = bound->filter[first];
+	for (uint32_t i = 0; i < first; i++)
+		if (condition_equals(bound, i, column))
+			return;
+	sqlite3_str_appendf(sql, " AND %s\"%w\" IN (?%u", alias,
+			    bound->stored->table.columns[column].name, first + 1);
+	for (uint32_t i = first + 1; i < bound->query->n_filters; i++)
+		if (condition_equals(bound, i, column))
+			sqlite3_str_appendf(sql, ", ?%u", i + 1);
+	sqlite3_str_appendf(sql, ")");
+}
+
+void condition_append(sqlite3_str *sql, const struct bound_query *bound, unsigned sides,
+		      const char *tags, const char *fields)
+{
+	for (uint32_t i = 0; i < bound->query->n_filters; i++) {
+		const struct tally_column *column = &bound->stored->table.columns[bound->filter[i]];
+		bool tag = column->role == TALLY_TAG;
+		uint32_t match = bound->query->filters[i].match;
+		const char *alias = tag ? tags : fields;
+		if (!(sides & (tag ? CONDITION_TAGS : CONDITION_FIELDS)))
+			continue;
+		if (match == TALLY_EQUALS) {
+			condition_append_equals(sql, bound, i, alias);
+			continue;
+		}
+		sqlite3_str_appendall(sql, " AND ");
+		condition_term(sql, alias, column->name, match, i + 1);
+	}
+}
+
+void condition_bind(sqlite3_stmt *statement, const struct bound_query *bound)
+{
+	int n = sqlite3_bind_parameter_count(statement);
+	for (uint32_t i = 0; i < bound->query->n_filters && (int)i < n; i++)
+		bind_cell(statement, (int)i + 1,
+			  bound->stored->table.columns[bound->filter[i]].type,
+			  &bound->query->filters[i].value);
+}

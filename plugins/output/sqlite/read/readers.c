@@ -1,0 +1,119 @@
+/*
+ * The pool.  Each connection has a progress handler, which is where a deadline
+ * interrupts a statement.
+ */
+#include "read/readers.h"
+
+#include <errno.h>
+#include <time.h>
+
+#include "read/condition.h"
+
+enum { READER_PROGRESS_STEPS = 2000 };
+
+static int reader_progress(void *arg)
+{
+	struct reader *reader = arg;
+	return tally_monotonic(reader->ctx) >= reader->deadline;
+}
+
+static int readers_open(struct reader *reader, struct tally_ctx *ctx,
+			const struct database_settings *settings)
+{
+	struct database_settings own = *settings;
+	own.read_only = true;
+	reader->ctx = ctx;
+	int r = database_open(ctx, &own, &reader->db);
+	if (r == 0)
+		r = condition_register(ctx, reader->db);
+	if (r == 0)
+		sqlite3_progress_handler(reader->db, READER_PROGRESS_STEPS, reader_progress,
+					 reader);
+	return r;
+}
+
+void readers_init(struct readers *readers)
+{
+	pthread_condattr_t monotonic;
+	*readers = (struct readers){.lock = PTHREAD_MUTEX_INITIALIZER};
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&readers->given_back, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+}
+
+int readers_start(struct readers *readers, struct tally_ctx *ctx,
+		  const struct database_settings *settings)
+{
+	int r = 0;
+	for (int i = 0; i < READERS_N && r == 0; i++)
+		r = readers_open(&readers->all[i], ctx, settings);
+	return r;
+}
+
+void readers_stop(struct readers *readers)
+{
+	for (int i = 0; i < READERS_N; i++) {
+		database_close(readers->all[i].db);
+		readers->all[i].db = NULL;
+	}
+	pthread_cond_destroy(&readers->given_back);
+	pthread_mutex_destroy(&readers->lock);
+}
+
+static struct reader *readers_free_one(struct readers *readers)
+{
+	for (int i = 0; i < READERS_N; i++)
+		if (!readers->all[i].taken)
+			return &readers->all[i];
+	return NULL;
+}
+
+static struct reader *readers_wait(struct readers *readers, int64_t deadline)
+{
+	struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
+	struct reader *reader;
+	int timed_out = 0;
+	pthread_mutex_lock(&readers->lock);
+	while (!(reader = readers_free_one(readers)) && !timed_out)
+		timed_out = pthread_cond_timedwait(&readers->given_back, &readers->lock, &until);
+	if (reader)
+		reader->taken = true;
+	pthread_mutex_unlock(&readers->lock);
+	return reader;
+}
+
+int readers_take(struct readers *readers, struct tally_ctx *ctx, int64_t deadline,
+		 struct reader **ret)
+{
+	struct reader *reader = readers_wait(readers, deadline);
+	if (!reader)
+		return tally_fail(ctx, ETIMEDOUT, "all %d connections were busy until the deadline",
+				  READERS_N);
+	reader->deadline = deadline;
+	int r = reader_result(reader, database_exec(ctx, reader->db, "BEGIN"));
+	if (r < 0) {
+		readers_give_back(readers, reader);
+		return r;
+	}
+	*ret = reader;
+	return 0;
+}
+
+void readers_give_back(struct readers *readers, struct reader *reader)
+{
+	reader->deadline = INT64_MAX;
+	if (!sqlite3_get_autocommit(reader->db))
+		sqlite3_exec(reader->db, "ROLLBACK", NULL, NULL, NULL);
+	pthread_mutex_lock(&readers->lock);
+	reader->taken = false;
+	pthread_cond_signal(&readers->given_back);
+	pthread_mutex_unlock(&readers->lock);
+}
+
+int reader_result(struct reader *reader, int result)
+{
+	if (result == -EINTR)
+		return tally_fail(reader->ctx, ETIMEDOUT, "the query ran into its deadline");
+	return result;
+}

@@ -1,0 +1,248 @@
+/*
+ * A STATE table is one statement.  SERIES and LOG lie clustered by series, but the answer is in the
+ * order of time over all series; sorting everything in the range for the sake of one page would
+ * cost a read of everything.  So the range is gone through in windows, from the first row that is
+ * there, each sorted on its own and four times as long as the one before, until the page is full.
+ */
+#include "read/scan.h"
+
+#include <errno.h>
+
+#include "bind.h"
+#include "read/condition.h"
+#include "database.h"
+#include "schema/schema.h"
+
+#define SCAN_FIRST_WINDOW INT64_C(1000000000)
+
+/* Parameters after those of the filters. */
+enum { SCAN_FROM, SCAN_TO, SCAN_LIMIT, SCAN_AFTER };
+
+struct scan {
+	struct reader *reader;
+	const struct bound_query *bound;
+	struct result *result;
+	sqlite3_stmt *page; /* one window, or all of a STATE table */
+	sqlite3_stmt *edge; /* the first row of the range */
+	uint32_t left;      /* rows that may still come */
+	bool newest_first;
+};
+
+static const char *scan_alias(const struct bound_query *bound, uint16_t column)
+{
+	if (bound->stored->table.kind == TALLY_STATE)
+		return "";
+	return bound->stored->table.columns[column].role == TALLY_TAG ? "s." : "r.";
+}
+
+static void scan_append_key(sqlite3_str *sql, const struct bound_query *bound, uint32_t i)
+{
+	uint16_t column = bound->stored->key[i];
+	const struct tally_column *c = &bound->stored->table.columns[column];
+	sqlite3_str_appendf(sql, c->role == TALLY_TAG ? SCHEMA_KEY : "%s\"%w\"",
+			    scan_alias(bound, column), c->name);
+}
+
+static void scan_append_after(sqlite3_str *sql, const struct bound_query *bound, bool newest_first)
+{
+	int free_parameter = CONDITION_FREE(bound) + SCAN_AFTER;
+	sqlite3_str_appendf(sql, " AND (");
+	for (uint32_t i = 0; i < bound->stored->n_key; i++) {
+		sqlite3_str_appendall(sql, i ? ", " : "");
+		scan_append_key(sql, bound, i);
+	}
+	sqlite3_str_appendf(sql, ") %s (", newest_first ? "<" : ">");
+	for (uint32_t i = 0; i < bound->stored->n_key; i++)
+		sqlite3_str_appendf(sql, "%sifnull(?%d, x'')", i ? ", " : "",
+				    free_parameter + (int)i);
+	sqlite3_str_appendf(sql, ")");
+}
+
+static void scan_append_order(sqlite3_str *sql, const struct bound_query *bound, bool newest_first)
+{
+	for (uint32_t i = 0; i < bound->stored->n_key; i++) {
+		sqlite3_str_appendall(sql, i ? ", " : " ORDER BY ");
+		scan_append_key(sql, bound, i);
+		sqlite3_str_appendall(sql, newest_first ? " DESC" : "");
+	}
+}
+
+static void scan_append_from(sqlite3_str *sql, const struct bound_query *bound)
+{
+	const struct tally_table *table = &bound->stored->table;
+	if (table->kind == TALLY_STATE)
+		sqlite3_str_appendf(sql, " FROM \"%w\" WHERE 1", table->name);
+	else
+		sqlite3_str_appendf(sql,
+				    " FROM \"%w_series\" s CROSS JOIN \"%w_rows\" r ON r._series = "
+				    "s._series WHERE r.\"%w\" >= ?%d AND r.\"%w\" < ?%d",
+				    table->name, table->name, table->columns[0].name,
+				    CONDITION_FREE(bound) + SCAN_FROM, table->columns[0].name,
+				    CONDITION_FREE(bound) + SCAN_TO);
+}
+
+static int scan_prepare_page(struct scan *scan)
+{
+	const struct bound_query *bound = scan->bound;
+	const struct tally_query *query = bound->query;
+	const struct tally_column *columns = bound->stored->table.columns;
+	bool state = bound->stored->table.kind == TALLY_STATE;
+	sqlite3_str *sql = sqlite3_str_new(scan->reader->db);
+	sqlite3_str_appendf(sql, "SELECT %s\"%w\"", scan_alias(bound, 0), columns[0].name);
+	for (uint32_t i = 0; i < query->n_select; i++)
+		sqlite3_str_appendf(sql, ", %s\"%w\"", scan_alias(bound, bound->select[i]),
+				    columns[bound->select[i]].name);
+	scan_append_from(sql, bound);
+	condition_append(sql, bound, CONDITION_TAGS | CONDITION_FIELDS, state ? "" : "s.",
+			 state ? "" : "r.");
+	if (query->after && query->n_after)
+		scan_append_after(sql, bound, scan->newest_first);
+	scan_append_order(sql, bound, scan->newest_first);
+	sqlite3_str_appendf(sql, " LIMIT ?%d", CONDITION_FREE(bound) + SCAN_LIMIT);
+	int r = database_prepare_text(scan->reader->ctx, scan->reader->db, sql, &scan->page);
+	if (r < 0)
+		return r;
+	condition_bind(scan->page, bound);
+	for (uint32_t i = 0; i < query->n_after; i++)
+		bind_cell(scan->page, CONDITION_FREE(bound) + SCAN_AFTER + (int)i,
+			  columns[bound->stored->key[i]].type, &query->after[i]);
+	return 0;
+}
+
+static int scan_prepare_edge(struct scan *scan)
+{
+	const struct bound_query *bound = scan->bound;
+	const char *table = bound->stored->table.name;
+	const char *time = bound->stored->table.columns[0].name;
+	const char *end = scan->newest_first ? "max" : "min";
+	sqlite3_str *sql = sqlite3_str_new(scan->reader->db);
+	sqlite3_str_appendf(sql,
+			    "SELECT %s((SELECT %s(r.\"%w\") FROM \"%w_rows\" r WHERE r._series = "
+			    "s._series AND r.\"%w\" >= ?%d AND r.\"%w\" < ?%d)) FROM \"%w_series\" "
+			    "s WHERE 1",
+			    end, end, time, table, time, CONDITION_FREE(bound) + SCAN_FROM, time,
+			    CONDITION_FREE(bound) + SCAN_TO, table);
+	condition_append(sql, bound, CONDITION_TAGS, "s.", "");
+	int r = database_prepare_text(scan->reader->ctx, scan->reader->db, sql, &scan->edge);
+	if (r == 0)
+		condition_bind(scan->edge, bound);
+	return r;
+}
+
+static void scan_bind_range(const struct scan *scan, sqlite3_stmt *statement, int64_t from,
+			    int64_t to)
+{
+	sqlite3_bind_int64(statement, CONDITION_FREE(scan->bound) + SCAN_FROM, from);
+	sqlite3_bind_int64(statement, CONDITION_FREE(scan->bound) + SCAN_TO, to);
+}
+
+static int scan_row(struct scan *scan)
+{
+	struct tally_cell *row = NULL;
+	int r = result_row(scan->result, &row);
+	for (uint32_t c = 0; r == 0 && c < scan->result->table.n_columns; c++) {
+		struct tally_cell cell =
+			bind_read(scan->page, (int)c, scan->result->columns[c].type);
+		r = result_put(scan->result, row, c, &cell);
+	}
+	return r;
+}
+
+/* What the page statement is bound to, counted off from what is left. */
+static int scan_page(struct scan *scan)
+{
+	sqlite3_bind_int64(scan->page, CONDITION_FREE(scan->bound) + SCAN_LIMIT, scan->left);
+	int r;
+	while ((r = database_step(scan->reader->ctx, scan->page)) > 0) {
+		scan->left--;
+		r = scan_row(scan);
+		if (r != 0) {
+			sqlite3_reset(scan->page);
+			return r;
+		}
+	}
+	return r;
+}
+
+/* 1: found; 0: nothing is left in the range. */
+static int scan_find_edge(struct scan *scan, int64_t from, int64_t to, int64_t *ret)
+{
+	scan_bind_range(scan, scan->edge, from, to);
+	int r = database_step(scan->reader->ctx, scan->edge);
+	if (r <= 0)
+		return r;
+	r = sqlite3_column_type(scan->edge, 0) != SQLITE_NULL;
+	if (r)
+		*ret = sqlite3_column_int64(scan->edge, 0);
+	sqlite3_reset(scan->edge);
+	return r;
+}
+
+/* Cuts the next window off the range, beginning at the edge. */
+static void scan_window(const struct scan *scan, int64_t width, int64_t edge, int64_t range[2],
+			int64_t window[2])
+{
+	if (scan->newest_first) {
+		window[1] = edge + 1;
+		bool last = (uint64_t)window[1] - (uint64_t)range[0] <= (uint64_t)width;
+		window[0] = last ? range[0] : window[1] - width;
+		range[1] = window[0];
+	} else {
+		window[0] = edge;
+		bool last = (uint64_t)range[1] - (uint64_t)edge <= (uint64_t)width;
+		window[1] = last ? range[1] : edge + width;
+		range[0] = window[1];
+	}
+}
+
+static int scan_windows(struct scan *scan, int64_t range[2])
+{
+	int64_t width = SCAN_FIRST_WINDOW, window[2];
+	bool look = true; /* for the next row, at first and after an empty window */
+	while (scan->left && range[0] < range[1]) {
+		int64_t edge = scan->newest_first ? range[1] - 1 : range[0];
+		int r = look ? scan_find_edge(scan, range[0], range[1], &edge) : 1;
+		if (r <= 0)
+			return r;
+		uint32_t before = scan->left;
+		scan_window(scan, width, edge, range, window);
+		scan_bind_range(scan, scan->page, window[0], window[1]);
+		r = scan_page(scan);
+		if (r != 0)
+			return r;
+		look = scan->left == before;
+		if (width < INT64_MAX / 4)
+			width *= 4;
+	}
+	return 0;
+}
+
+static int scan_series(struct scan *scan)
+{
+	const struct tally_query *query = scan->bound->query;
+	int64_t range[2] = {query->from, query->to};
+	/* columns[0] is first in the key. */
+	if (query->after && scan->newest_first && query->after[0].i < range[1] &&
+	    query->after[0].i < INT64_MAX)
+		range[1] = query->after[0].i + 1;
+	if (query->after && !scan->newest_first && query->after[0].i > range[0])
+		range[0] = query->after[0].i;
+	int r = scan_prepare_edge(scan);
+	return r < 0 ? r : scan_windows(scan, range);
+}
+
+int scan_run(struct reader *reader, const struct bound_query *bound, struct result *result)
+{
+	bool state = bound->stored->table.kind == TALLY_STATE;
+	struct scan scan = {.reader = reader,
+			    .bound = bound,
+			    .result = result,
+			    .left = bound->query->limit,
+			    .newest_first = bound->query->newest_first};
+	int r = scan_prepare_page(&scan);
+	if (r == 0)
+		r = state ? scan_page(&scan) : scan_series(&scan);
+	sqlite3_finalize(scan.page);
+	sqlite3_finalize(scan.edge);
+	return r == 0 ? result_finish(result) : r;
+}

@@ -1,0 +1,130 @@
+#include "schema/catalog_file.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "database.h"
+
+static const char *const catalog_kinds[] = {"", "series", "state", "log", NULL};
+static const char *const catalog_types[] = {"",     "time", "int",  "real",
+					    "bool", "text", "json", NULL};
+static const char *const catalog_roles[] = {"field", "tag", "counter", "gone", "order", NULL};
+
+/* What the CHECKs in the file let through is in the list. */
+static uint16_t catalog_word(sqlite3_stmt *row, int column, const char *const *words)
+{
+	const char *text = (const char *)sqlite3_column_text(row, column);
+	for (uint16_t i = 0; text && words[i]; i++)
+		if (strcmp(text, words[i]) == 0)
+			return i;
+	return 0;
+}
+
+static const char *catalog_text(sqlite3_stmt *row, int column)
+{
+	return (const char *)sqlite3_column_text(row, column);
+}
+
+/* Text columns are valid only until the next step, so a table grows copy by copy. */
+static struct stored_table *catalog_with_column(struct stored_table *stored,
+						const struct tally_column *column)
+{
+	struct tally_column columns[CATALOG_MAX_COLUMNS];
+	struct tally_table table = stored->table;
+	if (table.n_columns < CATALOG_MAX_COLUMNS) {
+		memcpy(columns, table.columns, table.n_columns * sizeof(*columns));
+		columns[table.n_columns++] = *column;
+	}
+	table.columns = columns;
+	struct stored_table *grown = catalog_copy(&table);
+	catalog_free(stored);
+	return grown;
+}
+
+static int catalog_load_columns(struct tally_ctx *ctx, sqlite3 *db, struct stored_table **stored)
+{
+	auto_statement sqlite3_stmt *row = NULL;
+	int r = database_prepare(ctx, db,
+				 "SELECT name, type, role, unit, help FROM tally_columns WHERE "
+				 "\"table\" = ?1 ORDER BY position",
+				 &row);
+	if (r < 0)
+		return r;
+	sqlite3_bind_text(row, 1, (*stored)->table.name, -1, SQLITE_TRANSIENT);
+	while ((r = database_step(ctx, row)) > 0) {
+		struct tally_column column = {.name = catalog_text(row, 0),
+					      .unit = catalog_text(row, 3),
+					      .help = catalog_text(row, 4),
+					      .type = catalog_word(row, 1, catalog_types),
+					      .role = catalog_word(row, 2, catalog_roles)};
+		*stored = catalog_with_column(*stored, &column);
+		if (!*stored)
+			return tally_fail(ctx, ENOMEM, "no memory");
+	}
+	return r;
+}
+
+static int catalog_load_table(struct tally_ctx *ctx, struct catalog *catalog, sqlite3_stmt *row)
+{
+	const struct tally_table table = {
+		.name = catalog_text(row, 0),
+		.kind = catalog_word(row, 1, catalog_kinds),
+		.revision = (uint32_t)sqlite3_column_int(row, 2),
+		.help = catalog_text(row, 3),
+	};
+	struct stored_table *stored = catalog_copy(&table);
+	int r = stored ? catalog_load_columns(ctx, sqlite3_db_handle(row), &stored)
+		       : tally_fail(ctx, ENOMEM, "no memory");
+	if (r < 0) {
+		catalog_free(stored);
+		return r;
+	}
+	catalog_add(catalog, stored);
+	return 0;
+}
+
+int catalog_load(struct tally_ctx *ctx, struct catalog *catalog, sqlite3 *db)
+{
+	auto_statement sqlite3_stmt *row = NULL;
+	int r = database_prepare(ctx, db, "SELECT name, kind, revision, help FROM tally_tables",
+				 &row);
+	if (r < 0)
+		return r;
+	while ((r = database_step(ctx, row)) > 0) {
+		r = catalog_load_table(ctx, catalog, row);
+		if (r < 0)
+			return r;
+	}
+	return r;
+}
+
+static int catalog_store_column(struct tally_ctx *ctx, sqlite3_stmt *insert,
+				const struct tally_column *column, int position)
+{
+	sqlite3_bind_int(insert, 2, position);
+	sqlite3_bind_text(insert, 3, column->name, -1, SQLITE_STATIC);
+	sqlite3_bind_text(insert, 4, catalog_types[column->type], -1, SQLITE_STATIC);
+	sqlite3_bind_text(insert, 5, catalog_roles[column->role], -1, SQLITE_STATIC);
+	sqlite3_bind_text(insert, 6, column->unit, -1, SQLITE_STATIC);
+	sqlite3_bind_text(insert, 7, column->help, -1, SQLITE_STATIC);
+	return database_step(ctx, insert);
+}
+
+int catalog_store(struct tally_ctx *ctx, sqlite3 *db, const struct tally_table *table)
+{
+	int r = database_execf(
+		ctx, db, "INSERT OR REPLACE INTO tally_tables VALUES (%Q, %Q, %u, %Q)", table->name,
+		catalog_kinds[table->kind], table->revision, table->help);
+	auto_statement sqlite3_stmt *insert = NULL;
+	if (r == 0)
+		r = database_prepare(ctx, db,
+				     "INSERT OR REPLACE INTO tally_columns VALUES (?1, ?2, ?3, ?4, "
+				     "?5, ?6, ?7)",
+				     &insert);
+	if (r < 0)
+		return r;
+	sqlite3_bind_text(insert, 1, table->name, -1, SQLITE_STATIC);
+	for (uint32_t c = 0; r == 0 && c < table->n_columns; c++)
+		r = catalog_store_column(ctx, insert, &table->columns[c], (int)c);
+	return r;
+}

@@ -1,0 +1,141 @@
+/* What is NULL or 0 takes no room but its place in the row's header. */
+#include "schema/rollup_columns.h"
+
+static int64_t rollup_columns_distance(int64_t from, int64_t to)
+{
+	return (int64_t)((uint64_t)from - (uint64_t)to);
+}
+
+uint8_t rollup_columns_needed(const struct aggregator_field *field)
+{
+	const unsigned distances = 1U << PART_SUM | 1U << PART_MIN | 1U << PART_LAST;
+	if (field->type == TALLY_REAL || !(field->parts & distances))
+		return field->parts;
+	return (uint8_t)(field->parts | 1U << PART_MAX);
+}
+
+void rollup_columns_append_columns(sqlite3_str *sql, const struct tally_column *column,
+				   uint8_t parts)
+{
+	for (uint32_t part = 0; part < N_PARTS; part++)
+		if (parts >> part & 1)
+			sqlite3_str_appendf(sql, ", \"%w_%s\"", column->name, schema_parts[part]);
+}
+
+/* Where the parts stand in the row. */
+struct rollup_columns_at {
+	sqlite3_stmt *row;
+	int column[N_PARTS]; /* -1: not there */
+};
+
+static int64_t rollup_columns_int(const struct rollup_columns_at *at, enum schema_part part)
+{
+	return at->column[part] < 0 ? 0 : sqlite3_column_int64(at->row, at->column[part]);
+}
+
+static double rollup_columns_real(const struct rollup_columns_at *at, enum schema_part part)
+{
+	return at->column[part] < 0 ? 0 : sqlite3_column_double(at->row, at->column[part]);
+}
+
+static void rollup_columns_read_integers(const struct rollup_columns_at *at,
+					 struct accumulator *ret)
+{
+	int64_t max = rollup_columns_int(at, PART_MAX);
+	ret->max.i = max;
+	ret->min.i = rollup_columns_distance(max, rollup_columns_int(at, PART_MIN));
+	ret->last.i = rollup_columns_distance(max, rollup_columns_int(at, PART_LAST));
+	ret->sum_i = (__int128)max * ret->count - rollup_columns_int(at, PART_SUM);
+	ret->increase.i = rollup_columns_int(at, PART_INCREASE);
+}
+
+static void rollup_columns_read_reals(const struct rollup_columns_at *at, struct accumulator *ret)
+{
+	ret->max.f = rollup_columns_real(at, PART_MAX);
+	ret->min.f = rollup_columns_real(at, PART_MIN);
+	ret->last.f = rollup_columns_real(at, PART_LAST);
+	ret->sum_f = rollup_columns_real(at, PART_SUM);
+	ret->increase.f = rollup_columns_real(at, PART_INCREASE);
+}
+
+int rollup_columns_read(sqlite3_stmt *row, int first, const struct aggregator_field *field,
+			struct accumulator *ret)
+{
+	const uint8_t parts = rollup_columns_needed(field);
+	struct rollup_columns_at at = {.row = row};
+	for (uint32_t part = 0; part < N_PARTS; part++)
+		at.column[part] = parts >> part & 1 ? first++ : -1;
+	*ret = (struct accumulator){.count = rollup_columns_int(&at, PART_COUNT)};
+	if (ret->count == 0 && at.column[PART_COUNT] >= 0)
+		return first;
+	ret->last.set = at.column[PART_LAST] >= 0 &&
+			sqlite3_column_type(row, at.column[PART_LAST]) != SQLITE_NULL;
+	ret->span = rollup_columns_int(&at, PART_SPAN);
+	if (field->type == TALLY_REAL)
+		rollup_columns_read_reals(&at, ret);
+	else
+		rollup_columns_read_integers(&at, ret);
+	return first;
+}
+
+/* The sum of the distances of all values; beyond 64 bits it is cut off. */
+static int64_t rollup_columns_sum_distance(const struct accumulator *m)
+{
+	__int128 distance = (__int128)m->max.i * m->count - m->sum_i;
+	return distance > INT64_MAX ? INT64_MAX : (int64_t)distance;
+}
+
+static void rollup_columns_bind_integers(sqlite3_stmt *put, int at, const struct accumulator *m)
+{
+	sqlite3_bind_int64(put, at + PART_SUM, rollup_columns_sum_distance(m));
+	sqlite3_bind_int64(put, at + PART_MIN, rollup_columns_distance(m->max.i, m->min.i));
+	sqlite3_bind_int64(put, at + PART_MAX, m->max.i);
+	if (m->last.set)
+		sqlite3_bind_int64(put, at + PART_LAST,
+				   rollup_columns_distance(m->max.i, m->last.i));
+}
+
+static void rollup_columns_bind_reals(sqlite3_stmt *put, int at, const struct accumulator *m)
+{
+	sqlite3_bind_double(put, at + PART_SUM, m->sum_f);
+	sqlite3_bind_double(put, at + PART_MIN, m->min.f);
+	sqlite3_bind_double(put, at + PART_MAX, m->max.f);
+	if (m->last.set)
+		sqlite3_bind_double(put, at + PART_LAST, m->last.f);
+}
+
+void rollup_columns_bind(sqlite3_stmt *put, int at, const struct aggregator_field *field,
+			 const struct accumulator *m)
+{
+	for (int part = 0; part < (field->counter ? N_PARTS : PART_INCREASE); part++)
+		sqlite3_bind_null(put, at + part);
+	if (m->count == 0)
+		return;
+	sqlite3_bind_int64(put, at + PART_COUNT, m->count);
+	if (field->type == TALLY_REAL)
+		rollup_columns_bind_reals(put, at, m);
+	else
+		rollup_columns_bind_integers(put, at, m);
+	if (!field->counter || m->span == 0)
+		return;
+	sqlite3_bind_int64(put, at + PART_SPAN, m->span);
+	if (field->type == TALLY_REAL)
+		sqlite3_bind_double(put, at + PART_INCREASE, m->increase.f);
+	else
+		sqlite3_bind_int64(put, at + PART_INCREASE, m->increase.i);
+}
+
+void rollup_columns_append_plain(sqlite3_str *sql, const struct tally_column *column,
+				 enum schema_part part)
+{
+	const char *name = column->name, *suffix = schema_parts[part];
+	bool distance = part == PART_SUM || part == PART_MIN || part == PART_LAST;
+	if (!distance || column->type == TALLY_REAL) {
+		sqlite3_str_appendf(sql, "r.\"%w_%s\"", name, suffix);
+		return;
+	}
+	sqlite3_str_appendf(sql, "r.\"%w_max\"", name);
+	if (part == PART_SUM)
+		sqlite3_str_appendf(sql, " * r.\"%w_count\"", name);
+	sqlite3_str_appendf(sql, " - r.\"%w_%s\" AS \"%w_%s\"", name, suffix, name, suffix);
+}

@@ -1,0 +1,198 @@
+/*
+ * write() = make room for unknown tables (each in its own transaction), then BEGIN, the entries
+ * that the ledger does not have, the ledger, COMMIT.  Anything that fails rolls all of it back
+ * and asks for a retry; only a batch that can never fit its table is refused alone.
+ */
+#include "write/writer.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "database.h"
+#include "schema/schema.h"
+#include "write/writer_table.h"
+
+void writer_init(struct writer *writer)
+{
+	struct writer fresh = {.known = writer->known};
+	memcpy(fresh.known_writer, writer->known_writer, sizeof(fresh.known_writer));
+	*writer = fresh;
+}
+
+int writer_start(struct writer *writer, struct tally_ctx *ctx, struct catalog *catalog, sqlite3 *db)
+{
+	writer_init(writer);
+	writer->ctx = ctx;
+	writer->catalog = catalog;
+	writer->db = db;
+	int r = database_prepare(ctx, db, "SELECT sequence FROM tally_ledger WHERE writer = ?1",
+				 &writer->ledger_find);
+	if (r == 0)
+		r = database_prepare(ctx, db, "INSERT OR REPLACE INTO tally_ledger VALUES (?1, ?2)",
+				     &writer->ledger_put);
+	return r;
+}
+
+void writer_stop(struct writer *writer)
+{
+	while (writer->tables) {
+		struct writer_table *table = writer->tables;
+		writer->tables = table->next;
+		writer_table_destroy(table);
+	}
+	sqlite3_finalize(writer->ledger_find);
+	sqlite3_finalize(writer->ledger_put);
+	writer->ledger_find = NULL;
+	writer->ledger_put = NULL;
+}
+
+static struct writer_table **writer_place(struct writer *writer, const char *name)
+{
+	struct writer_table **place = &writer->tables;
+	while (*place && strcmp((*place)->stored->table.name, name) != 0)
+		place = &(*place)->next;
+	return place;
+}
+
+static void writer_remove(struct writer_table **place)
+{
+	struct writer_table *table = *place;
+	*place = table->next;
+	writer_table_destroy(table);
+}
+
+int writer_prepare(struct writer *writer, const struct tally_table *declared)
+{
+	const struct stored_table *stored = NULL;
+	struct writer_table **place = writer_place(writer, declared->name), *table = NULL;
+	int r = schema_ensure(writer->ctx, writer->catalog, writer->db, declared, &stored);
+	if (r < 0 || (*place && (*place)->stored == stored))
+		return r;
+	if (*place)
+		writer_remove(place);
+	r = writer_table_create(writer->ctx, writer->db, stored, &table);
+	if (r < 0)
+		return r;
+	table->next = writer->tables;
+	writer->tables = table;
+	return 0;
+}
+
+static int writer_read_ledger(struct writer *writer, const char *name, uint64_t *ret)
+{
+	sqlite3_bind_text(writer->ledger_find, 1, name, -1, SQLITE_STATIC);
+	int r = database_step(writer->ctx, writer->ledger_find);
+	if (r > 0)
+		*ret = (uint64_t)sqlite3_column_int64(writer->ledger_find, 0);
+	sqlite3_reset(writer->ledger_find);
+	return r < 0 ? r : 0;
+}
+
+static void writer_know(struct writer *writer, const char *name, uint64_t sequence)
+{
+	snprintf(writer->known_writer, sizeof(writer->known_writer), "%s", name);
+	writer->known = sequence;
+}
+
+int writer_ledger(struct writer *writer, const char *name, uint64_t *ret)
+{
+	uint64_t sequence = 0;
+	int r = writer_read_ledger(writer, name, &sequence);
+	if (r < 0)
+		return r;
+	writer_know(writer, name, sequence);
+	*ret = sequence;
+	return 0;
+}
+
+/* Another file may have been put in the place of ours: told once, whoever asked for the ledger will
+ * ask again. */
+static int writer_is_behind(struct writer *writer, const char *name, uint64_t sequence)
+{
+	if (sequence >= writer->known || strcmp(name, writer->known_writer) != 0)
+		return 0;
+	writer_know(writer, "", 0);
+	return tally_fail(writer->ctx, EAGAIN, "%s does not have any more what was written to it",
+			  database_path(writer->db));
+}
+
+static int writer_put_ledger(struct writer *writer, const struct tally_entry *entry)
+{
+	sqlite3_bind_text(writer->ledger_put, 1, entry->writer, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(writer->ledger_put, 2, (int64_t)entry->sequence);
+	return database_step(writer->ctx, writer->ledger_put);
+}
+
+static int writer_put_entry(struct writer *writer, const struct tally_entry *entry)
+{
+	uint64_t written = 0;
+	int r = entry->writer ? writer_read_ledger(writer, entry->writer, &written) : 0;
+	if (r == 0 && entry->writer)
+		r = writer_is_behind(writer, entry->writer, written);
+	if (r < 0 || (entry->writer && entry->sequence <= written))
+		return r;
+	r = writer_table_put(*writer_place(writer, entry->batch->table->name), entry->batch);
+	if (r == 0 && entry->writer)
+		r = writer_put_ledger(writer, entry);
+	return r;
+}
+
+static int writer_put_all(struct writer *writer, const struct tally_entry *entries, uint32_t n,
+			  const uint8_t *verdicts)
+{
+	int r = 0;
+	for (uint32_t i = 0; i < n && r == 0; i++)
+		if (verdicts[i] != TALLY_REJECT)
+			r = writer_put_entry(writer, &entries[i]);
+	return r;
+}
+
+/* Rejects the entries whose table cannot be stored at all. */
+static int writer_make_room(struct writer *writer, const struct tally_entry *entries, uint32_t n,
+			    uint8_t *verdicts)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		int r = writer_prepare(writer, entries[i].batch->table);
+		if (r == -EINVAL)
+			verdicts[i] = TALLY_REJECT;
+		else if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int writer_write(struct writer *writer, const struct tally_entry *entries, uint32_t n,
+		 uint8_t *verdicts)
+{
+	int r = writer_make_room(writer, entries, n, verdicts);
+	if (r == 0)
+		r = database_begin(writer->ctx, writer->db);
+	if (r == 0)
+		r = database_end(writer->ctx, writer->db,
+				 writer_put_all(writer, entries, n, verdicts));
+	for (struct writer_table *table = writer->tables; r < 0 && table; table = table->next)
+		writer_table_forget(table);
+	for (uint32_t i = 0; i < n && r == 0; i++) {
+		if (verdicts[i] == TALLY_REJECT)
+			continue;
+		verdicts[i] = TALLY_DONE;
+		if (entries[i].writer && strcmp(entries[i].writer, writer->known_writer) == 0)
+			writer->known = entries[i].sequence;
+	}
+	return r;
+}
+
+void writer_forget_series(struct writer *writer, const char *table)
+{
+	struct writer_table **place = writer_place(writer, table);
+	if (*place)
+		writer_table_forget(*place);
+}
+
+void writer_set_rolled_to(struct writer *writer, const char *table, int64_t rolled_to)
+{
+	struct writer_table **place = writer_place(writer, table);
+	if (*place)
+		(*place)->rolled_to = rolled_to;
+}

@@ -1,0 +1,344 @@
+/*
+ * A row becomes: its tags → a series id (from memory, else the file, else a new one), one INSERT
+ * that does nothing if the key is there, and, if its minute is rolled up already, a mark that
+ * this minute has to be rolled up again.
+ */
+#include "write/writer_table.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bind.h"
+#include "database.h"
+#include "maintenance/watermarks.h"
+#include "schema/schema.h"
+#include "store/store_clock.h"
+
+enum { WRITER_KEY_SIZE = 4096 };
+
+/* ---- Statements --------------------------------------------------------------- */
+
+static void writer_table_number(struct writer_table *table)
+{
+	const struct tally_table *t = &table->stored->table;
+	uint16_t next = t->kind == TALLY_STATE ? 1 : 2;
+	for (uint32_t c = 0; c < t->n_columns; c++)
+		if (t->kind == TALLY_STATE || t->columns[c].role != TALLY_TAG)
+			table->parameter[c] = next++;
+}
+
+static void writer_table_columns(const struct writer_table *table, sqlite3_str *sql,
+				 const char *format, const char *between)
+{
+	const struct tally_table *t = &table->stored->table;
+	const char *before = "";
+	for (uint32_t c = 0; c < t->n_columns; c++) {
+		if (!table->parameter[c])
+			continue;
+		sqlite3_str_appendall(sql, before);
+		sqlite3_str_appendf(sql, format, t->columns[c].name, t->columns[c].name);
+		before = between;
+	}
+}
+
+static int writer_table_prepare_insert(struct writer_table *table)
+{
+	const struct tally_table *t = &table->stored->table;
+	bool state = t->kind == TALLY_STATE;
+	sqlite3_str *sql = sqlite3_str_new(table->db);
+	sqlite3_str_appendf(sql, "INSERT INTO \"%w%s\" (%s", t->name, state ? "" : "_rows",
+			    state ? "" : "_series, ");
+	writer_table_columns(table, sql, "\"%w\"", ", ");
+	sqlite3_str_appendf(sql, ") VALUES (?1");
+	uint32_t n = t->n_columns + (state ? 0 : 1 - table->stored->n_tags);
+	for (uint32_t i = 2; i <= n; i++)
+		sqlite3_str_appendf(sql, ", ?%u", i);
+	sqlite3_str_appendf(sql, ") ON CONFLICT DO ");
+	if (state) {
+		sqlite3_str_appendf(sql, "UPDATE SET ");
+		writer_table_columns(table, sql, "\"%w\" = excluded.\"%w\"", ", ");
+		/* Not if a newer one is there, unless that came from a clock that was wrong. */
+		sqlite3_str_appendf(sql,
+				    " WHERE excluded.\"%w\" >= \"%w\".\"%w\" OR \"%w\".\"%w\" > "
+				    "?%u",
+				    t->columns[0].name, t->name, t->columns[0].name, t->name,
+				    t->columns[0].name, n + 1);
+	} else {
+		sqlite3_str_appendf(sql, "NOTHING");
+	}
+	return database_prepare_text(table->ctx, table->db, sql, &table->insert);
+}
+
+static int writer_table_prepare_find(struct writer_table *table)
+{
+	const struct stored_table *stored = table->stored;
+	sqlite3_str *sql = sqlite3_str_new(table->db);
+	sqlite3_str_appendf(sql, "SELECT _series FROM \"%w_series\" WHERE 1", stored->table.name);
+	for (uint32_t i = 0; i < stored->n_tags; i++)
+		sqlite3_str_appendf(sql, " AND " SCHEMA_KEY " = ifnull(?%u, x'')", "",
+				    stored->table.columns[stored->tags[i]].name, i + 1);
+	return database_prepare_text(table->ctx, table->db, sql, &table->find_series);
+}
+
+static int writer_table_prepare_add(struct writer_table *table)
+{
+	const struct stored_table *stored = table->stored;
+	sqlite3_str *sql = sqlite3_str_new(table->db);
+	sqlite3_str_appendf(sql, "INSERT INTO \"%w_series\" (", stored->table.name);
+	for (uint32_t i = 0; i < stored->n_tags; i++)
+		sqlite3_str_appendf(sql, "%s\"%w\"", i ? ", " : "",
+				    stored->table.columns[stored->tags[i]].name);
+	sqlite3_str_appendf(sql, "%s", stored->n_tags ? ") VALUES (" : "_series) VALUES (1");
+	for (uint32_t i = 0; i < stored->n_tags; i++)
+		sqlite3_str_appendf(sql, "%s?%u", i ? ", " : "", i + 1);
+	sqlite3_str_appendf(sql, ")");
+	return database_prepare_text(table->ctx, table->db, sql, &table->add_series);
+}
+
+static int writer_table_prepare_late(struct writer_table *table)
+{
+	const char *name = table->stored->table.name;
+	int r = database_preparef(table->ctx, table->db, &table->mark_late,
+				  "INSERT OR IGNORE INTO tally_late VALUES (%Q, %d, ?1, ?2)", name,
+				  LEVEL_MINUTE);
+	struct watermarks watermarks;
+	if (r == 0)
+		r = watermarks_load(table->ctx, table->db, name, &watermarks);
+	if (r == 0)
+		table->rolled_to = watermarks.rolled_to[LEVEL_MINUTE];
+	return r;
+}
+
+static int writer_table_prepare(struct writer_table *table)
+{
+	writer_table_number(table);
+	int r = writer_table_prepare_insert(table);
+	if (r < 0 || table->stored->table.kind == TALLY_STATE)
+		return r;
+	r = writer_table_prepare_find(table);
+	if (r == 0)
+		r = writer_table_prepare_add(table);
+	if (r == 0 && table->stored->n_numbers)
+		r = writer_table_prepare_late(table);
+	return r;
+}
+
+int writer_table_create(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *stored,
+			struct writer_table **ret)
+{
+	struct writer_table *table = calloc(1, sizeof(*table));
+	if (!table)
+		return tally_fail(ctx, ENOMEM, "no memory");
+	*table = (struct writer_table){.ctx = ctx, .db = db, .stored = stored};
+	table->series = series_create();
+	int r = table->series ? writer_table_prepare(table) : tally_fail(ctx, ENOMEM, "no memory");
+	if (r < 0) {
+		writer_table_destroy(table);
+		return r;
+	}
+	*ret = table;
+	return 0;
+}
+
+void writer_table_destroy(struct writer_table *table)
+{
+	if (!table)
+		return;
+	sqlite3_finalize(table->insert);
+	sqlite3_finalize(table->find_series);
+	sqlite3_finalize(table->add_series);
+	sqlite3_finalize(table->mark_late);
+	series_destroy(table->series);
+	free(table);
+}
+
+void writer_table_forget(struct writer_table *table)
+{
+	series_clear(table->series);
+	table->late_series = 0;
+}
+
+/* ---- Rows ---------------------------------------------------------------------- */
+
+/* A batch may be of an older or a newer declaration: map[c] is where the stored column c stands
+ * in the batch, -1 nowhere. */
+struct writer_row {
+	const struct tally_batch *batch;
+	uint32_t row;
+	const struct tally_cell *cells;
+	int16_t map[CATALOG_MAX_COLUMNS];
+};
+
+static const struct tally_cell *writer_cell(const struct writer_row *row, uint32_t column)
+{
+	static const struct tally_cell null;
+	return row->map[column] < 0 ? &null : &row->cells[row->map[column]];
+}
+
+/* The tags as bytes: a length (or "NULL") and the value of each.  0: too long to remember. */
+static size_t writer_row_key(const struct stored_table *stored, const struct writer_row *row,
+			     char key[WRITER_KEY_SIZE])
+{
+	size_t len = 0;
+	for (uint32_t i = 0; i < stored->n_tags; i++) {
+		const struct tally_cell *cell = writer_cell(row, stored->tags[i]);
+		uint16_t type = stored->table.columns[stored->tags[i]].type;
+		bool text = type == TALLY_TEXT || type == TALLY_JSON;
+		const void *value = text ? (const void *)cell->text : &cell->i;
+		uint32_t size = text ? cell->len : sizeof(cell->i);
+		uint32_t mark = cell->set ? size : UINT32_MAX;
+		if (!cell->set)
+			size = 0;
+		if (len + sizeof(mark) + size > WRITER_KEY_SIZE)
+			return 0;
+		memcpy(key + len, &mark, sizeof(mark));
+		if (size)
+			memcpy(key + len + sizeof(mark), value, size);
+		len += sizeof(mark) + size;
+	}
+	return len;
+}
+
+static void writer_bind_tags(const struct stored_table *stored, const struct writer_row *row,
+			     sqlite3_stmt *statement)
+{
+	for (uint32_t i = 0; i < stored->n_tags; i++)
+		bind_cell(statement, (int)i + 1, stored->table.columns[stored->tags[i]].type,
+			  writer_cell(row, stored->tags[i]));
+}
+
+static int writer_series_from_file(struct writer_table *table, const struct writer_row *row,
+				   int64_t *ret)
+{
+	writer_bind_tags(table->stored, row, table->find_series);
+	int r = database_step(table->ctx, table->find_series);
+	if (r > 0) {
+		*ret = sqlite3_column_int64(table->find_series, 0);
+		sqlite3_reset(table->find_series);
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	writer_bind_tags(table->stored, row, table->add_series);
+	r = database_step(table->ctx, table->add_series);
+	if (r == 0)
+		*ret = sqlite3_last_insert_rowid(table->db);
+	return r;
+}
+
+static int writer_series(struct writer_table *table, const struct writer_row *row, int64_t *ret)
+{
+	char key[WRITER_KEY_SIZE];
+	size_t len = writer_row_key(table->stored, row, key);
+	int64_t id = len ? series_find(table->series, key, len) : 0;
+	if (id == 0) {
+		int r = writer_series_from_file(table, row, &id);
+		if (r < 0)
+			return r;
+		if (len)
+			series_add(table->series, key, len, id);
+	}
+	*ret = id;
+	return 0;
+}
+
+static int writer_mark_late(struct writer_table *table, int64_t series, int64_t time)
+{
+	int64_t size = schema_levels[LEVEL_MINUTE].bucket;
+	int64_t bucket = schema_floor(time, size);
+	if (series == table->late_series && bucket == table->late_bucket)
+		return 0;
+	sqlite3_bind_int64(table->mark_late, 1, bucket);
+	sqlite3_bind_int64(table->mark_late, 2, series);
+	int r = database_step(table->ctx, table->mark_late);
+	table->late_series = series;
+	table->late_bucket = bucket;
+	return r;
+}
+
+/* NULL: it can be stored. */
+static const char *writer_row_fault(const struct writer_table *table, const struct writer_row *row)
+{
+	if (!writer_cell(row, 0)->set)
+		return "its time is NULL";
+	if (table->stored->order && !writer_cell(row, table->stored->order)->set)
+		return "its order is NULL";
+	if (writer_cell(row, 0)->i > table->ahead)
+		return "its time lies more than a day ahead of this host's clock";
+	return NULL;
+}
+
+/* 0: stored, or there already, or rejected. */
+static int writer_insert(struct writer_table *table, const struct writer_row *row)
+{
+	switch (sqlite3_step(table->insert) & 0xff) {
+	case SQLITE_DONE:
+		sqlite3_reset(table->insert);
+		return 0;
+	case SQLITE_CONSTRAINT:
+	case SQLITE_MISMATCH:
+	case SQLITE_TOOBIG:
+		tally_reject_row(table->ctx, row->batch, row->row, sqlite3_errmsg(table->db));
+		sqlite3_reset(table->insert);
+		return 0;
+	default:
+		break;
+	}
+	int r = database_fail(table->ctx, table->db);
+	sqlite3_reset(table->insert);
+	return r;
+}
+
+static int writer_put_row(struct writer_table *table, const struct writer_row *row)
+{
+	const struct tally_table *t = &table->stored->table;
+	const char *fault = writer_row_fault(table, row);
+	int64_t series = 0;
+	if (fault) {
+		tally_reject_row(table->ctx, row->batch, row->row, fault);
+		return 0;
+	}
+	if (t->kind != TALLY_STATE) {
+		int r = writer_series(table, row, &series);
+		if (r < 0)
+			return r;
+		sqlite3_bind_int64(table->insert, 1, series);
+	} else {
+		sqlite3_bind_int64(table->insert, (int)t->n_columns + 1, table->ahead);
+	}
+	for (uint32_t c = 0; c < t->n_columns; c++)
+		if (table->parameter[c])
+			bind_cell(table->insert, table->parameter[c], t->columns[c].type,
+				  writer_cell(row, c));
+	int r = writer_insert(table, row);
+	if (r == 0 && table->mark_late && writer_cell(row, 0)->i < table->rolled_to &&
+	    sqlite3_changes(table->db) > 0)
+		r = writer_mark_late(table, series, writer_cell(row, 0)->i);
+	return r;
+}
+
+static void writer_map(const struct tally_table *stored, struct writer_row *row)
+{
+	const struct tally_table *table = row->batch->table;
+	for (uint32_t c = 0; c < stored->n_columns; c++) {
+		bool here = c < table->n_columns &&
+			    strcmp(table->columns[c].name, stored->columns[c].name) == 0;
+		row->map[c] =
+			here ? (int16_t)c : (int16_t)catalog_column(table, stored->columns[c].name);
+	}
+}
+
+int writer_table_put(struct writer_table *table, const struct tally_batch *batch)
+{
+	struct writer_row row = {.batch = batch};
+	writer_map(&table->stored->table, &row);
+	table->late_series = 0;
+	table->ahead = tally_now(table->ctx) + STORE_CLOCK_AHEAD;
+	int r = 0;
+	for (; r == 0 && row.row < batch->n_rows; row.row++) {
+		row.cells = batch->cells + (size_t)row.row * batch->table->n_columns;
+		r = writer_put_row(table, &row);
+	}
+	return r;
+}

@@ -1,0 +1,115 @@
+#include "maintenance/compression.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "schema/partitioning.h"
+
+#define COMPRESSION_SECOND INT64_C(1000000000)
+
+/* No number of a version, but in the order of them. */
+static int compression_version(const struct server *server)
+{
+	int major = 0, minor = 0;
+	return sscanf(server->timescale, "%d.%d", &major, &minor) == 2 ? 1000 * major + minor : 0;
+}
+
+/* compress_chunk() does what lies beside since 2.18, and before it late rows could be doubled. */
+static bool compression_mends(const struct server *server)
+{
+	return compression_version(server) >= 2018;
+}
+
+/* Whoever waits for the lock that it takes in the end lets everybody else wait. */
+static int compression_exec(const struct compression *compression, const char *sql)
+{
+	struct pg_connection *pg = compression->pg;
+	int r = pg_execf(pg, "begin; set local lock_timeout = %" PRId64 "; %s; commit",
+			 compression->step_size->lock_timeout, sql);
+	if (r < 0)
+		pg_rollback(pg);
+	return r;
+}
+
+static int compression_enable(const struct compression *compression,
+			      const struct stored_table *stored, enum schema_level level)
+{
+	struct pg_connection *pg = compression->pg;
+	auto_pg_text struct strbuf sql = {0};
+	char not_yet[8];
+	strbuf_add(&sql,
+		   "select exists (select from timescaledb_information.hypertables where "
+		   "hypertable_schema = 'tally' and hypertable_name = '%s%s_rows' and not "
+		   "compression_enabled)::text",
+		   stored->table.name, schema_levels[level].suffix);
+	int r = sql.failed ? tally_fail(pg->ctx, ENOMEM, "no memory")
+			   : pg_query_text(pg, sql.data, not_yet, sizeof(not_yet));
+	if (r < 0 || strcmp(not_yet, "true") != 0)
+		return r;
+	strbuf_clear(&sql);
+	partitioning_compressed(&sql, stored, level);
+	return sql.failed ? tally_fail(pg->ctx, ENOMEM, "no memory")
+			  : compression_exec(compression, sql.data);
+}
+
+/* 8 is the bit of what is compressed in part. */
+static void compression_list(const struct compression *compression,
+			     const struct stored_table *stored, enum schema_level level,
+			     int64_t before, struct strbuf *sql)
+{
+	bool again = compression->again && compression_mends(compression->server);
+	strbuf_add(sql,
+		   "select c from (select format('%%I.%%I', chunk_schema, chunk_name) as c, "
+		   "is_compressed, range_end from timescaledb_information.chunks where "
+		   "hypertable_schema = 'tally' and hypertable_name = '%s%s_rows' and range_end < "
+		   "to_timestamp(%" PRId64 ")) w where not is_compressed%s order by range_end",
+		   stored->table.name, schema_levels[level].suffix, before / COMPRESSION_SECOND,
+		   again ? " or _timescaledb_functions.chunk_status(c::regclass) & 8 <> 0" : "");
+}
+
+static int compression_level(const struct compression *compression,
+			     const struct stored_table *stored, enum schema_level level,
+			     int64_t before)
+{
+	struct pg_connection *pg = compression->pg;
+	auto_pg_text struct strbuf sql = {0};
+	auto_result PGresult *chunks = NULL;
+	int r = compression_enable(compression, stored, level);
+	if (r < 0)
+		return r;
+	compression_list(compression, stored, level, before, &sql);
+	if (sql.failed)
+		return tally_fail(pg->ctx, ENOMEM, "no memory");
+	r = pg_query(pg, sql.data, NULL, &chunks);
+	for (int row = 0; r == 0 && row < PQntuples(chunks); row++) {
+		strbuf_clear(&sql);
+		strbuf_add(&sql, "select compress_chunk('%s', true)", PQgetvalue(chunks, row, 0));
+		r = sql.failed ? tally_fail(pg->ctx, ENOMEM, "no memory")
+			       : compression_exec(compression, sql.data);
+		if (r == 0)
+			step_size_unblocked(compression->step_size);
+	}
+	return r;
+}
+
+/* Minutes a day later than their rows: to roll one up again costs unpacking what lies around it. */
+int compression_run(const struct compression *compression, const struct stored_table *stored)
+{
+	struct tally_ctx *ctx = compression->pg->ctx;
+	int r = 0;
+	if (compression->server->mode != SERVER_TSL ||
+	    !step_size_may_lock(compression->step_size, tally_monotonic(ctx)))
+		return 0;
+	if (schema_is_partitioned(stored, LEVEL_ROWS))
+		r = compression_level(compression, stored, LEVEL_ROWS, compression->before);
+	if (r == 0 && schema_is_partitioned(stored, LEVEL_MINUTE) &&
+	    compression_mends(compression->server))
+		r = compression_level(compression, stored, LEVEL_MINUTE,
+				      compression->before - schema_levels[LEVEL_DAY].bucket);
+	if (r == 0 || strcmp(compression->pg->sqlstate, "55P03") != 0)
+		return r;
+	step_size_blocked(compression->step_size, ctx, "what is old cannot be compressed");
+	return 0;
+}

@@ -1,0 +1,24 @@
+/*
+ * Compressing what is old enough, where the server can: the chunks of hypertables, one by one, each
+ * in a transaction of its own.  A table that was made when the server could not compress is told
+ * first that it may be.  Rows that come late into a compressed chunk lie beside what is compressed;
+ * such a chunk is compressed again, but not at once: see upkeep.h.
+ */
+#ifndef TALLYD_TIMESCALE_COMPRESSION_H
+#define TALLYD_TIMESCALE_COMPRESSION_H
+
+#include "maintenance/step_size.h"
+#include "schema/schema.h"
+
+struct compression {
+	struct pg_connection *pg;
+	const struct server *server;
+	struct step_size *step_size; /* of the table */
+	int64_t before;              /* what ended by then, ns */
+	bool again;                  /* also what is compressed in part */
+};
+
+/* 0 too if the server cannot. */
+int compression_run(const struct compression *compression, const struct stored_table *stored);
+
+#endif

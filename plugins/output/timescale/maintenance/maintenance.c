@@ -1,0 +1,427 @@
+/*
+ * A round: connect and become leader, or leave it at that; read the catalog anew, since other
+ * daemons make tables too; then table by table.  What fails is said once a round, noted in
+ * tally.upkeep, and left to whoever leads next: another daemon, or this one after a while.
+ */
+#include "maintenance/maintenance.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "maintenance/compression.h"
+#include "maintenance/trusted_clock.h"
+#include "maintenance/retention.h"
+#include "maintenance/rollup.h"
+#include "store.h"
+
+/* Whoever fails stays away until every other has come by twice. */
+enum { UPKEEP_EVERY_SECONDS = 15, UPKEEP_FAILED_SECONDS = 40, UPKEEP_WHY = 300 };
+/* For one table in one round; what is left then is the next one's. */
+#define UPKEEP_ROLL_TIME INT64_C(15000000000) /* ns */
+#define UPKEEP_STATEMENT_TIMEOUT INT64_C(600000000000)
+
+/* ---- The leader --------------------------------------------------------------- */
+
+static int maintenance_lead(struct store *store)
+{
+	char leads[8];
+	struct pg_connection *pg = &store->maintenance.pg;
+	int r = 0;
+	if (!pg_is_open(pg))
+		r = pg_open_secret(
+			pg, "conninfo", store->config->conninfo,
+			PG_SETUP_VANISHED
+			"set timezone = 'UTC'; set application_name = 'tallyd upkeep'; set "
+			"statement_timeout = '10min'; set jit = off; set "
+			"idle_in_transaction_session_timeout = '1min'; set "
+			"default_transaction_isolation = 'read committed'");
+	if (r == 0) /* once: what is taken again has to be given back as often */
+		r = pg_query_text(pg,
+				  "select (case when exists (select from pg_locks where locktype = "
+				  "'advisory' and pid = pg_backend_pid() and classid = 1952541804 "
+				  "and objid = 2 and objsubid = 2) then true else "
+				  "pg_try_advisory_lock(1952541804, 2) end)::text",
+				  leads, sizeof(leads));
+	if (r < 0)
+		return r;
+	return strcmp(leads, "true") == 0 ? 0 : 1;
+}
+
+/* For another: what fails here, for want of a right or of a disk, may work there. */
+static void maintenance_give_up(struct store *store)
+{
+	struct pg_connection *pg = &store->maintenance.pg;
+	if (!pg_is_open(pg) || pg_exec(pg, "select pg_advisory_unlock(1952541804, 2)") < 0)
+		pg_close(pg);
+	tally_gauge(store->ctx, METRIC_LEADER, 0);
+}
+
+static void maintenance_note(struct store *store, int result, const char *error)
+{
+	struct pg_connection *pg = &store->maintenance.pg;
+	if (!pg_is_open(pg))
+		return;
+	char *why = PQescapeLiteral(pg->conn, error, strlen(error));
+	char *leader = PQescapeLiteral(pg->conn, store->ctx->machine, strlen(store->ctx->machine));
+	if (why && leader)
+		(void)pg_execf(
+			pg,
+			"insert into tally.upkeep as u values ('maintenance', %s, %s, %s, "
+			"nullif(%s, '')) on conflict (job) do update set leader = "
+			"excluded.leader, succeeded = coalesce(excluded.succeeded, "
+			"u.succeeded), failed = coalesce(excluded.failed, u.failed), error = "
+			"excluded.error",
+			leader, result < 0 ? "null" : "now()", result < 0 ? "now()" : "null", why);
+	PQfreemem(why);
+	PQfreemem(leader);
+}
+
+/* ---- The clock ---------------------------------------------------------------- */
+
+static int64_t maintenance_longest(const struct timescale_config *config)
+{
+	int64_t longest = config->retention_raw;
+	longest = config->retention_rollup > longest ? config->retention_rollup : longest;
+	return config->retention_daily > longest ? config->retention_daily : longest;
+}
+
+/* Once an hour, as long as it is so. */
+static void maintenance_tell_held(struct store *store)
+{
+	struct maintenance *maintenance = &store->maintenance;
+	int64_t held = store_clock_held(&maintenance->kept, store->config->retention_raw);
+	int64_t now = tally_monotonic(store->ctx);
+	tally_gauge(store->ctx, METRIC_RETENTION_HELD, held);
+	if (held < STORE_CLOCK_BOUND)
+		maintenance->told_held = 0;
+	if (held < STORE_CLOCK_BOUND ||
+	    (maintenance->told_held &&
+	     now - maintenance->told_held < schema_levels[LEVEL_HOUR].bucket))
+		return;
+	maintenance->told_held = now;
+	tally_log(store->ctx, TALLY_WARNING,
+		  "the database's clock is %" PRId64
+		  " s ahead of the time that went by since the last maintenance: until it has gone "
+		  "evenly for as long as rows are kept, they are kept for so much longer; if it is "
+		  "right, tallyd db confirm-clock",
+		  held / INT64_C(1000000000));
+}
+
+/* Read anew in each round: whoever led before carried it on, and an operator may have confirmed
+ * it. */
+static int maintenance_carry_on(struct store *store)
+{
+	struct maintenance *maintenance = &store->maintenance;
+	struct store_uptime uptime;
+	int r = trusted_clock_load(&maintenance->pg, &maintenance->kept);
+	if (r < 0)
+		return r;
+	store_uptime_read(&uptime);
+	store_clock_advance(&maintenance->kept, maintenance->now, &uptime,
+			    maintenance_longest(store->config));
+	maintenance_tell_held(store);
+	return trusted_clock_store(&maintenance->pg, &maintenance->kept);
+}
+
+/* Also by who does not lead. */
+static int maintenance_read_clock(struct store *store)
+{
+	struct maintenance *maintenance = &store->maintenance;
+	int r = server_clock_read(&maintenance->clock, &maintenance->pg);
+	maintenance->now = maintenance->clock.server;
+	return r;
+}
+
+/* Whose clock is off has dated its rows wrong; what becomes of everybody's it leaves to others. */
+static bool maintenance_may_lead(const struct store *store)
+{
+	return llabs(server_clock_offset(&store->maintenance.clock)) <= STORE_CLOCK_BOUND;
+}
+
+/* ---- One table ---------------------------------------------------------------- */
+
+/* What was too much at once fails no round, or another daemon would lead and try as much again. */
+static int maintenance_timed_out(struct store *store, struct step_size *step_size)
+{
+	if (!pg_is_open(&store->maintenance.pg) ||
+	    step_size->span <= schema_levels[LEVEL_MINUTE].bucket)
+		return -ETIMEDOUT;
+	tally_log(store->ctx, TALLY_NOTICE,
+		  "table %s: rolling up %d minutes at once took too long, so there will be fewer",
+		  step_size->table, (int)(step_size->span / schema_levels[LEVEL_MINUTE].bucket));
+	step_size_timed_out(step_size);
+	return 1;
+}
+
+/* Step by step until all is done, or it is time for other tables; one at least. */
+static int maintenance_steps(struct store *store, struct rollup *rollup,
+			     struct step_size *step_size, int (*step)(struct rollup *),
+			     int64_t until)
+{
+	int64_t now = 0;
+	int r = 1;
+	while (r > 0 && now < until && !task_stopping(&store->maintenance.task)) {
+		int64_t began = tally_monotonic(store->ctx);
+		rollup->span = step_size->span;
+		r = step(rollup);
+		now = tally_monotonic(store->ctx);
+		if (r == -ETIMEDOUT)
+			r = maintenance_timed_out(store, step_size);
+		else if (r >= 0)
+			step_size_took(step_size, now - began, rollup->full);
+	}
+	return r < 0 ? r : 0;
+}
+
+/* What has closed comes first, since that has an end; of what comes late there may always be more.
+ */
+static int maintenance_roll(struct store *store, const struct stored_table *stored,
+			    struct step_size *step_size)
+{
+	struct rollup rollup = {.pg = &store->maintenance.pg,
+				.server = &store->maintenance.server,
+				.stored = stored,
+				.now = store->maintenance.now};
+	int64_t until = tally_monotonic(store->ctx) + UPKEEP_ROLL_TIME;
+	int r = maintenance_steps(store, &rollup, step_size, rollup_ahead, until);
+	return r == 0 ? maintenance_steps(store, &rollup, step_size, rollup_late, until) : r;
+}
+
+static int maintenance_keep(struct store *store, const struct stored_table *stored)
+{
+	const struct timescale_config *config = store->config;
+	struct step_size *step_size = step_size_find(&store->maintenance.paces, stored->table.name);
+	if (!step_size)
+		return tally_fail(store->ctx, ENOMEM, "no memory");
+	const struct retention retention = {.pg = &store->maintenance.pg,
+					    .server = &store->maintenance.server,
+					    .step_size = step_size,
+					    .now = store->maintenance.now,
+					    .clock = &store->maintenance.kept,
+					    .raw = config->retention_raw,
+					    .rollup = config->retention_rollup,
+					    .daily = config->retention_daily};
+	const struct compression compression = {
+		.pg = &store->maintenance.pg,
+		.server = &store->maintenance.server,
+		.step_size = step_size,
+		.before = store_clock_cut(&store->maintenance.kept, config->compress_after),
+		.again = store->maintenance.compress_again};
+	int r = task_stopping(&store->maintenance.task) ? 0
+							: retention_partitions(&retention, stored);
+	if (r == 0)
+		r = watermarks_draw_back(&store->maintenance.pg, stored, store->maintenance.now,
+					 store->maintenance.now - ROLLUP_GRACE);
+	if (r == 0)
+		r = maintenance_roll(store, stored, step_size);
+	if (r == 0 && !task_stopping(&store->maintenance.task))
+		r = retention_run(&retention, stored);
+	if (r == 0 && !task_stopping(&store->maintenance.task))
+		r = compression_run(&compression, stored);
+	return r;
+}
+
+struct round {
+	struct store *store;
+	bool views; /* some lack */
+	int result; /* of the first table that failed */
+	char why[UPKEEP_WHY];
+};
+
+/* Of a table that is as it should be. */
+static int maintenance_views(struct round *round, const struct schema_where *where,
+			     const struct stored_table *stored)
+{
+	struct pg_connection *pg = &round->store->maintenance.pg;
+	if (!where->make)
+		return 0;
+	int r = schema_views_check(pg, where, stored);
+	if (r > 0)
+		r = schema_views_repair(pg, where, stored);
+	round->views = round->views || r > 0;
+	return r < 0 ? r : 0;
+}
+
+/* What somebody took out of tally.tables is not ours to keep, nor to make again. */
+static int maintenance_is_there(struct store *store, const char *table)
+{
+	struct stored_table *there = NULL;
+	int r = schema_load_table(&store->maintenance.pg, table, &there);
+	bool found = there != NULL;
+	if (r == 0)
+		catalog_free(there);
+	return r < 0 ? r : found;
+}
+
+/* What is wrong with one table holds up no other. */
+static int maintenance_table(void *arg, const struct tally_table *table)
+{
+	struct round *round = arg;
+	struct store *store = round->store;
+	struct pg_connection *pg = &store->maintenance.pg;
+	const struct stored_table *stored = catalog_find(&store->catalog, table->name);
+	const struct schema_where where = {.server = &store->maintenance.server,
+					   .views = store->config->schema,
+					   .make = store->config->migrate == MIGRATE_AUTO,
+					   .now = store->maintenance.now,
+					   .told_views = &store->maintenance.told_views};
+	pg->fault = PG_FAULT_NONE;
+	int r = maintenance_is_there(store, table->name);
+	if (r == 0)
+		return 0;
+	if (r > 0)
+		r = maintenance_keep(store, stored);
+	if (r < 0 && pg->fault == PG_FAULT_SCHEMA && schema_repair(pg, &where, stored) == 0)
+		r = maintenance_keep(store, stored);
+	if (r == 0)
+		r = maintenance_views(round, &where, stored);
+	if (r < 0 && round->result == 0) {
+		round->result = r;
+		snprintf(round->why, sizeof(round->why), "table %s: %s", table->name,
+			 tally_reason(store->ctx));
+	}
+	return pg_is_open(pg) ? 0 : r;
+}
+
+static int maintenance_tables(struct store *store)
+{
+	struct round round = {.store = store};
+	struct maintenance *maintenance = &store->maintenance;
+	int64_t now = maintenance->now, passed = now - maintenance->compressed;
+	maintenance->compress_again = passed < 0 || passed >= schema_levels[LEVEL_HOUR].bucket;
+	if (maintenance->compress_again)
+		maintenance->compressed = now;
+	int r = catalog_each(&store->catalog, maintenance_table, &round);
+	maintenance->told_views = maintenance->told_views && round.views;
+	return round.result < 0 ? tally_fail(store->ctx, -round.result, "%s", round.why) : r;
+}
+
+/* ---- Telling ------------------------------------------------------------------ */
+
+/* How far the minutes of the table that is most behind are. */
+static void maintenance_read_mark(struct store *store)
+{
+	auto_result PGresult *result = NULL;
+	if (pg_query(&store->maintenance.pg,
+		     "select (date_part('epoch', min(rolled_to)) * 1e9)::bigint from tally.marks "
+		     "where level = 1",
+		     NULL, &result) < 0)
+		return;
+	bool none = PQgetisnull(result, 0, 0);
+	store->maintenance.rolled_to = none ? 0 : pg_get_64(PQgetvalue(result, 0, 0));
+}
+
+/* Also after a round that failed, or that could not even ask: it is then that it matters.  Until
+ * another is known to lead, what was read last is how far it is. */
+static void maintenance_tell_lag(struct store *store)
+{
+	struct maintenance *maintenance = &store->maintenance;
+	int64_t lag = maintenance->rolled_to
+			      ? server_clock_estimate(&maintenance->clock, store->ctx) -
+					maintenance->rolled_to
+			      : 0;
+	tally_gauge(store->ctx, METRIC_ROLLUP_LAG, lag > 0 ? lag : 0);
+}
+
+/* What is the leader's to tell. */
+static void maintenance_follow(struct store *store)
+{
+	store->maintenance.rolled_to = 0;
+	store->maintenance.told_held = 0;
+	tally_gauge(store->ctx, METRIC_RETENTION_HELD, 0);
+	tally_gauge(store->ctx, METRIC_POLICIES, 0);
+	tally_gauge(store->ctx, METRIC_POLICIES_FAILED, 0);
+}
+
+/* What the database itself does to the tables besides, if somebody told it to. */
+static void maintenance_report_policies(struct store *store)
+{
+	auto_result PGresult *result = NULL;
+	if (!store->maintenance.server.timescale[0] ||
+	    pg_query(&store->maintenance.pg,
+		     "select count(*), count(*) filter (where s.last_run_status = 'Failed') from "
+		     "timescaledb_information.jobs j left join timescaledb_information.job_stats s "
+		     "using (job_id) where j.hypertable_schema = 'tally'",
+		     NULL, &result) < 0)
+		return;
+	tally_gauge(store->ctx, METRIC_POLICIES, pg_get_64(PQgetvalue(result, 0, 0)));
+	tally_gauge(store->ctx, METRIC_POLICIES_FAILED, pg_get_64(PQgetvalue(result, 0, 1)));
+}
+
+static int maintenance_maintain(struct store *store)
+{
+	char why[UPKEEP_WHY] = "";
+	int r = server_find_out(&store->maintenance.pg, &store->maintenance.server);
+	if (r == 0)
+		r = maintenance_carry_on(store);
+	if (r == 0)
+		r = schema_load_catalog(&store->maintenance.pg, &store->catalog);
+	if (r == 0)
+		r = maintenance_tables(store);
+	if (r < 0)
+		snprintf(why, sizeof(why), "%s", tally_reason(store->ctx));
+	maintenance_note(store, r, why);
+	maintenance_read_mark(store);
+	maintenance_report_policies(store);
+	if (r == 0) {
+		tally_gauge(store->ctx, METRIC_UPKEEP_SUCCESS, tally_now(store->ctx));
+		return 0;
+	}
+	maintenance_give_up(store);
+	/* What was asked since may have failed for another reason. */
+	return tally_fail(store->ctx, -r, "%s", why);
+}
+
+int maintenance_run(struct store *store)
+{
+	int r = maintenance_lead(store);
+	int told = r < 0 ? r : maintenance_read_clock(store);
+	if (told < 0) {
+		r = told;
+	} else if (r == 0 && !maintenance_may_lead(store)) {
+		maintenance_give_up(store);
+		r = 1;
+	}
+	tally_gauge(store->ctx, METRIC_LEADER, r == 0);
+	if (r == 0)
+		r = maintenance_maintain(store);
+	else if (r > 0)
+		maintenance_follow(store);
+	maintenance_tell_lag(store);
+	return r;
+}
+
+/* ---- The thread --------------------------------------------------------------- */
+
+static int maintenance_round(void *store)
+{
+	return maintenance_run(store);
+}
+
+int maintenance_start(struct store *store)
+{
+	struct maintenance *maintenance = &store->maintenance;
+	*maintenance = (struct maintenance){.pg = {.ctx = store->ctx,
+						   .timeout = UPKEEP_STATEMENT_TIMEOUT,
+						   .interrupt_fd = store->interrupt_fd},
+					    .task = {.ctx = store->ctx,
+						     .name = "timescale-up",
+						     .seconds = UPKEEP_EVERY_SECONDS,
+						     .failed_seconds = UPKEEP_FAILED_SECONDS,
+						     .errors = METRIC_UPKEEP_ERRORS,
+						     .run = maintenance_round,
+						     .arg = store}};
+	return store->config->maintenance ? task_start(&maintenance->task) : 0;
+}
+
+void maintenance_stop(struct store *store)
+{
+	task_stop(&store->maintenance.task);
+	step_size_free(&store->maintenance.paces);
+	pg_close(&store->maintenance.pg);
+	maintenance_follow(store);
+	maintenance_tell_lag(store);
+	tally_gauge(store->ctx, METRIC_LEADER, 0);
+}

@@ -1,0 +1,46 @@
+/*
+ * What has to be done from time to time: partitions ahead, rolling up, deleting, compressing.  A
+ * thread of its own does it over a connection of its own, if it is the leader: of all daemons at
+ * one database it is the one that holds the advisory lock, and the lock goes with its connection.
+ * The database's own policies are not relied on.
+ *
+ * All of it goes by the database's clock, and deleting by no more of that than time went by (see
+ * store_clock.h).  A daemon whose host's clock is far off from it does not lead.
+ */
+#ifndef TALLYD_TIMESCALE_MAINTENANCE_H
+#define TALLYD_TIMESCALE_MAINTENANCE_H
+
+#include "maintenance/step_size.h"
+#include "pg/pg_connection.h"
+#include "schema/server.h"
+#include "maintenance/server_clock.h"
+#include "store/store_clock.h"
+#include "store/periodic_task.h"
+
+struct store;
+
+struct maintenance {
+	struct pg_connection pg; /* the thread's alone, as the next */
+	struct step_size *paces;
+	struct task task;
+	int64_t rolled_to;    /* of the table that is most behind; 0: none, or another leads */
+	struct server server; /* as it is now; a daemon may run for long before it is another one */
+	struct server_clock clock;
+	int64_t now;             /* the database's clock, as the round began */
+	struct store_clock kept; /* what deleting goes by */
+	int64_t told_held;       /* monotonic: when the operator was last told; 0: it is not held */
+	/* What late rows lie beside is compressed again once an hour: they come in bursts, for
+	 * minutes when a host was cut off, and each time all their series have there is rewritten.
+	 */
+	int64_t compressed; /* when that was last done, ns */
+	bool compress_again;
+	bool told_views; /* that there are some that cannot be made */
+};
+
+int maintenance_start(struct store *store);
+void maintenance_stop(struct store *store); /* waits for the transaction it is in */
+
+/* One round, on the caller's thread.  1: another daemon is the leader.  Also called by tests. */
+int maintenance_run(struct store *store);
+
+#endif

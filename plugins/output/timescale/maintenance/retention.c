@@ -1,0 +1,125 @@
+#include "maintenance/retention.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "schema/partitioning.h"
+#include "maintenance/series_gc.h"
+
+#define RETENTION_SECOND INT64_C(1000000000)
+
+static int retention_exec(const struct retention *retention, const struct strbuf *sql)
+{
+	if (sql->failed)
+		return tally_fail(retention->pg->ctx, ENOMEM, "no memory");
+	return sql->len ? pg_exec(retention->pg, sql->data) : 0;
+}
+
+static int retention_drop(const struct retention *retention, const struct stored_table *stored,
+			  enum schema_level level, int64_t before)
+{
+	const char *name = stored->table.name;
+	if (!schema_is_partitioned(stored, level))
+		return pg_execf(
+			retention->pg,
+			"delete from tally.\"%s%s_rows\" where \"%s\" < to_timestamp(%" PRId64 ")",
+			name, schema_levels[level].suffix, partitioning_time(stored, level),
+			before / RETENTION_SECOND);
+	auto_pg_text struct strbuf sql = {0};
+	partitioning_drop(&sql, retention->server, name, level, before);
+	return retention_exec(retention, &sql);
+}
+
+/* Up to when a level may be deleted: whole days, and not before the next level has it. */
+static int64_t retention_before(const struct retention *retention,
+				const struct stored_table *stored,
+				const struct watermarks *watermarks, enum schema_level level)
+{
+	const int64_t ages[N_LEVELS] = {[LEVEL_ROWS] = retention->raw,
+					[LEVEL_MINUTE] = retention->rollup,
+					[LEVEL_FIVE] = retention->rollup,
+					[LEVEL_HOUR] = retention->rollup,
+					[LEVEL_DAY] = retention->daily};
+	int64_t before = store_clock_cut(retention->clock, ages[level]);
+	if (stored->n_numbers && level < LEVEL_DAY && watermarks->rolled_to[level + 1] < before)
+		before = watermarks->rolled_to[level + 1];
+	return before == INT64_MIN ? before : schema_floor(before, schema_levels[LEVEL_DAY].bucket);
+}
+
+/* 1: something may have been deleted. */
+static int retention_level(const struct retention *retention, const struct stored_table *stored,
+			   const struct watermarks *watermarks, enum schema_level level)
+{
+	struct pg_connection *pg = retention->pg;
+	int64_t before = retention_before(retention, stored, watermarks, level);
+	if (before == INT64_MIN || before <= watermarks->kept_from[level] ||
+	    !step_size_may_lock(retention->step_size, tally_monotonic(pg->ctx)))
+		return 0;
+	int r = pg_execf(pg, "begin; set local lock_timeout = %" PRId64,
+			 retention->step_size->lock_timeout);
+	if (r == 0)
+		r = watermarks_set_kept_from(pg, stored->table.name, level, before);
+	if (r == 0)
+		r = retention_drop(retention, stored, level, before);
+	if (r == 0)
+		r = pg_exec(pg, "commit");
+	if (r < 0)
+		pg_rollback(pg);
+	if (r < 0 && strcmp(pg->sqlstate, "55P03") == 0) {
+		/* It fails no round, or another daemon would lead and try at once. */
+		step_size_blocked(retention->step_size, pg->ctx,
+				  "what is too old cannot be deleted");
+		return 0;
+	}
+	if (r == 0)
+		step_size_unblocked(retention->step_size);
+	return r < 0 ? r : 1;
+}
+
+/* Things that have been gone for long. */
+static int retention_gone(const struct retention *retention, const struct stored_table *stored)
+{
+	if (!stored->gone)
+		return 0;
+	return pg_execf(retention->pg,
+			"delete from tally.\"%s_rows\" where \"%s\" < to_timestamp(%" PRId64 ")",
+			stored->table.name, stored->table.columns[stored->gone].name,
+			store_clock_cut(retention->clock, retention->rollup) / RETENTION_SECOND);
+}
+
+int retention_run(const struct retention *retention, const struct stored_table *stored)
+{
+	struct watermarks watermarks;
+	if (stored->table.kind == TALLY_STATE)
+		return retention_gone(retention, stored);
+	int last = stored->n_numbers ? LEVEL_DAY : LEVEL_ROWS, deleted = 0;
+	int r = watermarks_load(retention->pg, stored->table.name, &watermarks);
+	for (int level = LEVEL_ROWS; r >= 0 && level <= last; level++) {
+		r = retention_level(retention, stored, &watermarks, (enum schema_level)level);
+		deleted = deleted || r > 0;
+	}
+	if (r >= 0 && deleted)
+		r = series_gc_run(retention->pg, stored);
+	return r < 0 ? r : 0;
+}
+
+int retention_partitions(const struct retention *retention, const struct stored_table *stored)
+{
+	auto_pg_text struct strbuf sql = {0};
+	int64_t until = retention->now + 2 * schema_levels[LEVEL_DAY].bucket;
+	if (!schema_is_partitioned(stored, LEVEL_ROWS))
+		return 0;
+	for (int level = LEVEL_ROWS; level < N_LEVELS; level++) {
+		if (!schema_is_partitioned(stored, (enum schema_level)level))
+			continue;
+		strbuf_add(&sql, "begin; set local lock_timeout = '2s';");
+		partitioning_add(&sql, stored->table.name, (enum schema_level)level, retention->now,
+				 until);
+		strbuf_add(&sql, "commit;");
+	}
+	int r = retention_exec(retention, &sql);
+	if (r < 0)
+		pg_rollback(retention->pg);
+	return r;
+}

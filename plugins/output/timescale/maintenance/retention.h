@@ -1,0 +1,29 @@
+/*
+ * Deleting what is older than its retention, by whole days where the table is cut by time.  Rows of
+ * a series are kept at least until they are rolled up.  What is deleted is noted first, so that
+ * nothing is computed from what is left of a bucket.  How old a row is goes by store_clock.h.
+ *
+ * Dropping a day takes a lock that waits for whoever reads the table, and all who come later wait
+ * behind it: so it waits shortly, and if that was in vain it is tried again after a while.
+ */
+#ifndef TALLYD_TIMESCALE_RETENTION_H
+#define TALLYD_TIMESCALE_RETENTION_H
+
+#include "maintenance/watermarks.h"
+#include "maintenance/step_size.h"
+#include "store/store_clock.h"
+
+struct retention {
+	struct pg_connection *pg;
+	const struct server *server;
+	struct step_size *step_size; /* of the table */
+	int64_t now;                 /* the database's clock */
+	const struct store_clock *clock;
+	int64_t raw, rollup, daily; /* ns */
+};
+
+int retention_run(const struct retention *retention, const struct stored_table *stored);
+/* Partitions of today and the days after, of a table that has such. */
+int retention_partitions(const struct retention *retention, const struct stored_table *stored);
+
+#endif

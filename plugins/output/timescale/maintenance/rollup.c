@@ -1,0 +1,283 @@
+/*
+ * Going ahead, a step takes the lowest level that is behind.  What it computes and the watermark
+ * are one transaction, so a crash in between loses or doubles nothing.  A late step takes marks
+ * (deleting them first, so that whoever adds one meanwhile is seen next time) and computes anew, of
+ * each level, what it has reached.
+ */
+#include "maintenance/rollup.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "schema/partitioning.h"
+#include "pg/pg_value.h"
+#include "maintenance/rollup_sql.h"
+
+/* Rows this close to deleted ones may lack the sample that their counters go on from. */
+#define ROLLUP_MARGIN INT64_C(3600000000000)
+#define ROLLUP_SECOND INT64_C(1000000000)
+
+static const char *rollup_name(const struct rollup *rollup)
+{
+	return rollup->stored->table.name;
+}
+
+/* Whole buckets of a level, in the transaction that is open. */
+static int rollup_range(const struct rollup *rollup, enum schema_level level, int64_t from,
+			int64_t to)
+{
+	auto_pg_text struct strbuf sql = {0};
+	if (from >= to)
+		return 0;
+	if (schema_is_partitioned(rollup->stored, level))
+		partitioning_add(&sql, rollup_name(rollup), level, from, to);
+	if (level == LEVEL_MINUTE)
+		rollup_sql_minutes(rollup, &sql, from, to);
+	else
+		rollup_sql_coarser(rollup, level, &sql, from, to);
+	if (sql.failed)
+		return tally_fail(rollup->pg->ctx, ENOMEM, "no memory");
+	return pg_exec(rollup->pg, sql.data);
+}
+
+/* ---- Late rows ---------------------------------------------------------------- */
+
+static int64_t rollup_ceil(int64_t time, int64_t bucket)
+{
+	return schema_floor(time - 1, bucket) + bucket;
+}
+
+static int64_t rollup_max(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* What of a late run lies in what this level has rolled up, and can still be computed. */
+static int rollup_late_level(const struct rollup *rollup, const struct watermarks *watermarks,
+			     enum schema_level level, int64_t from, int64_t to)
+{
+	int64_t bucket = schema_levels[level].bucket;
+	int64_t kept = watermarks->kept_from[level - 1];
+	if (kept != INT64_MIN)
+		from = rollup_max(
+			from,
+			rollup_ceil(level == LEVEL_MINUTE ? kept + ROLLUP_MARGIN : kept, bucket));
+	from = schema_floor(from, bucket);
+	to = rollup_ceil(to, bucket);
+	return rollup_range(rollup, level, from,
+			    to < watermarks->rolled_to[level] ? to : watermarks->rolled_to[level]);
+}
+
+static int rollup_late_run(const struct rollup *rollup, const struct watermarks *watermarks,
+			   int64_t from, int64_t to)
+{
+	int r = 0;
+	for (int level = LEVEL_MINUTE; r == 0 && level < N_LEVELS; level++)
+		r = rollup_late_level(rollup, watermarks, (enum schema_level)level, from, to);
+	return r;
+}
+
+static int64_t rollup_result_time(const PGresult *result, int row)
+{
+	return pg_time_to_ns(pg_get_64(PQgetvalue(result, row, 0)));
+}
+
+/* Minutes that follow each other go together. */
+static int rollup_each_run(const struct rollup *rollup, const struct watermarks *watermarks,
+			   const PGresult *minutes,
+			   int (*run)(const struct rollup *, const struct watermarks *,
+				      int64_t from, int64_t to))
+{
+	int64_t minute = schema_levels[LEVEL_MINUTE].bucket;
+	int r = 0;
+	for (int row = 0; r == 0 && row < PQntuples(minutes);) {
+		int64_t from = rollup_result_time(minutes, row), to = from + minute;
+		for (row++; row < PQntuples(minutes) && rollup_result_time(minutes, row) <= to;
+		     row++)
+			to = rollup_result_time(minutes, row) + minute;
+		r = run(rollup, watermarks, from, to);
+	}
+	return r;
+}
+
+static bool rollup_has_counters(const struct rollup *rollup)
+{
+	const struct stored_table *stored = rollup->stored;
+	uint32_t i = 0;
+	while (i < stored->n_numbers &&
+	       stored->table.columns[stored->numbers[i]].role != TALLY_COUNTER)
+		i++;
+	return i < stored->n_numbers;
+}
+
+/* A run, and the minutes in which its counters go on. */
+static int rollup_late_and_after(const struct rollup *rollup, const struct watermarks *watermarks,
+				 int64_t from, int64_t to)
+{
+	auto_pg_text struct strbuf sql = {0};
+	auto_result PGresult *minutes = NULL;
+	int r = rollup_late_run(rollup, watermarks, from, to);
+	if (r < 0 || watermarks->rolled_to[LEVEL_MINUTE] <= to || !rollup_has_counters(rollup))
+		return r;
+	rollup_sql_followers(rollup, &sql, from, to, watermarks->rolled_to[LEVEL_MINUTE]);
+	if (sql.failed)
+		return tally_fail(rollup->pg->ctx, ENOMEM, "no memory");
+	r = pg_query(rollup->pg, sql.data, NULL, &minutes);
+	return r == 0 ? rollup_each_run(rollup, watermarks, minutes, rollup_late_run) : r;
+}
+
+/* 1: as many as are taken at once, so there may be more. */
+static int rollup_late_marks(struct rollup *rollup, const struct watermarks *watermarks)
+{
+	auto_pg_text struct strbuf sql = {0};
+	auto_result PGresult *minutes = NULL;
+	int most = (int)(rollup->span / schema_levels[LEVEL_MINUTE].bucket);
+	strbuf_add(&sql,
+		   "with gone as (delete from tally.late where \"table\" = '%s' and bucket <= "
+		   "(select max(bucket) from (select distinct bucket from tally.late where "
+		   "\"table\" = '%s' order by bucket limit %d) first) returning bucket) select "
+		   "distinct bucket from gone order by bucket",
+		   rollup_name(rollup), rollup_name(rollup), most);
+	if (sql.failed)
+		return tally_fail(rollup->pg->ctx, ENOMEM, "no memory");
+	int r = pg_query(rollup->pg, sql.data, NULL, &minutes);
+	if (r == 0)
+		r = rollup_each_run(rollup, watermarks, minutes, rollup_late_and_after);
+	if (r < 0)
+		return r;
+	rollup->full = PQntuples(minutes) >= most;
+	return rollup->full;
+}
+
+/* ---- Going ahead -------------------------------------------------------------- */
+
+/* The first bucket that has anything, from a time on.  INT64_MIN: there is nothing to roll up. */
+static int rollup_first(const struct rollup *rollup, enum schema_level level, int64_t from,
+			int64_t *ret)
+{
+	const char *name = rollup_name(rollup);
+	const char *time = level == LEVEL_MINUTE ? rollup->stored->table.columns[0].name : "time";
+	auto_pg_text struct strbuf sql = {0};
+	auto_result PGresult *result = NULL;
+	strbuf_add(&sql,
+		   "select min(l.t) from tally.\"%s_series\" s cross join lateral (select "
+		   "r.\"%s\" as t from tally.\"%s%s_rows\" r where r._series = s._series",
+		   name, time, name, schema_levels[level - 1].suffix);
+	if (from != INT64_MIN)
+		strbuf_add(&sql, " and r.\"%s\" >= to_timestamp(%" PRId64 ")", time,
+			   from / ROLLUP_SECOND);
+	strbuf_add(&sql, " order by r.\"%s\" limit 1) l", time);
+	if (sql.failed)
+		return tally_fail(rollup->pg->ctx, ENOMEM, "no memory");
+	int r = pg_query(rollup->pg, sql.data, NULL, &result);
+	if (r < 0)
+		return r;
+	*ret = PQgetisnull(result, 0, 0)
+		       ? INT64_MIN
+		       : schema_floor(rollup_result_time(result, 0), schema_levels[level].bucket);
+	return 0;
+}
+
+/* A bucket is closed when all that it is made of is there. */
+static int64_t rollup_closed(const struct rollup *rollup, const struct watermarks *watermarks,
+			     enum schema_level level)
+{
+	int64_t closed = level == LEVEL_MINUTE ? rollup->now - ROLLUP_GRACE
+					       : watermarks->rolled_to[level - 1];
+	return closed == INT64_MIN ? closed : schema_floor(closed, schema_levels[level].bucket);
+}
+
+/* Over days without a row it goes at once: a clock that was wrong may have left years of them.
+ * closed: there is nothing up to there.  INT64_MIN: there never was. */
+static int rollup_begins(const struct rollup *rollup, enum schema_level level, int64_t closed,
+			 int64_t *from)
+{
+	int64_t first = INT64_MIN;
+	if (*from != INT64_MIN && closed - *from <= schema_levels[LEVEL_DAY].bucket)
+		return 0;
+	int r = rollup_first(rollup, level, *from, &first);
+	if (r < 0)
+		return r;
+	bool none = first == INT64_MIN || first > closed;
+	if (*from != INT64_MIN)
+		*from = none ? closed : first;
+	else if (!none)
+		*from = first;
+	return 0;
+}
+
+static int rollup_ahead_level(struct rollup *rollup, const struct watermarks *watermarks,
+			      enum schema_level level)
+{
+	int64_t bucket = schema_levels[level].bucket, from = watermarks->rolled_to[level];
+	int64_t closed = rollup_closed(rollup, watermarks, level);
+	if (closed == INT64_MIN || from >= closed)
+		return 0;
+	int r = rollup_begins(rollup, level, closed, &from);
+	if (r < 0 || from == INT64_MIN)
+		return r;
+	int64_t to = from + rollup_ceil(rollup->span, bucket);
+	to = to < closed ? to : closed;
+	r = rollup_range(rollup, level, from, to);
+	if (r == 0)
+		r = watermarks_set_rolled_to(rollup->pg, rollup_name(rollup), level, to);
+	rollup->full = level == LEVEL_MINUTE && to - from >= rollup->span;
+	return r < 0 ? r : 1;
+}
+
+static int rollup_ahead_levels(struct rollup *rollup, const struct watermarks *watermarks)
+{
+	int r = 0;
+	for (int level = LEVEL_MINUTE; r == 0 && level < N_LEVELS; level++)
+		r = rollup_ahead_level(rollup, watermarks, (enum schema_level)level);
+	return r;
+}
+
+/* ---- Steps -------------------------------------------------------------------- */
+
+static int rollup_in_transaction(struct rollup *rollup, bool late)
+{
+	struct watermarks watermarks;
+	int r = watermarks_load(rollup->pg, rollup_name(rollup), &watermarks);
+	if (r < 0 || (late && !schema_is_caught_up(&watermarks)))
+		return r;
+	return late ? rollup_late_marks(rollup, &watermarks)
+		    : rollup_ahead_levels(rollup, &watermarks);
+}
+
+/* One that could be smaller need not go on for as long as the connection lets it: writers may wait
+ * for the marks that it took. */
+static int rollup_begin(const struct rollup *rollup)
+{
+	bool least = rollup->span <= schema_levels[LEVEL_MINUTE].bucket;
+	int r = pg_exec(rollup->pg,
+			least ? "begin" : "begin; set local statement_timeout = '1min'");
+	if (r < 0 || rollup->server->mode != SERVER_TSL)
+		return r;
+	/* What is compressed has to be unpacked to be rolled up again, however much it is. */
+	return pg_exec(rollup->pg,
+		       "set local timescaledb.max_tuples_decompressed_per_dml_transaction = 0");
+}
+
+static int rollup_step(struct rollup *rollup, bool late)
+{
+	rollup->full = false;
+	if (rollup->stored->n_numbers == 0)
+		return 0;
+	int r = rollup_begin(rollup);
+	int more = r == 0 ? rollup_in_transaction(rollup, late) : r;
+	r = more < 0 ? more : pg_exec(rollup->pg, "commit");
+	if (r < 0)
+		pg_rollback(rollup->pg);
+	return r < 0 ? r : more;
+}
+
+int rollup_ahead(struct rollup *rollup)
+{
+	return rollup_step(rollup, false);
+}
+
+int rollup_late(struct rollup *rollup)
+{
+	return rollup_step(rollup, true);
+}

@@ -1,0 +1,245 @@
+/*
+ * One INSERT … SELECT for all series.  A minute's rows are joined by those before them, from which
+ * counters go on; a coarser bucket is the sum of the finer ones in it.
+ */
+#include "maintenance/rollup_sql.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+enum { ROLLUP_LOOK_BACK = 16 };
+#define ROLLUP_SECOND INT64_C(1000000000)
+
+static const char *rollup_name(const struct rollup *rollup)
+{
+	return rollup->stored->table.name;
+}
+
+static const struct tally_column *rollup_column(const struct rollup *rollup, uint32_t i)
+{
+	return &rollup->stored->table.columns[rollup->stored->numbers[i]];
+}
+
+static bool rollup_is_counter(const struct rollup *rollup, uint32_t i)
+{
+	return rollup_column(rollup, i)->role == TALLY_COUNTER;
+}
+
+/*
+ * sum() of what is no more than float8 can hold, which it would refuse, is Infinity, as it is
+ * where these numbers are summed up in C.  Large ones are summed up as 2^-64 of them, which loses
+ * nothing, and only they, since small ones would become 0, which is refused, too.
+ */
+static void rollup_sum_reals(struct strbuf *sql, const char *what)
+{
+	static const char scaled[] = "sum(%s / 18446744073709551616::float8) filter (where "
+				     "abs(%s) >= '1e290'::float8)";
+	char large[256];
+	snprintf(large, sizeof(large), scaled, what, what);
+	strbuf_add(sql,
+		   ", case when abs(%s) < '4e288'::float8 then %s * 18446744073709551616::float8 "
+		   "+ coalesce(sum(%s) filter (where abs(%s) < '1e290'::float8), 0) when abs(%s) "
+		   "<= '9.7453e288'::float8 then %s * 18446744073709551616::float8 when %s is not "
+		   "null then %s * 'Infinity'::float8 else sum(%s) filter (where abs(%s) < "
+		   "'1e290'::float8) end",
+		   large, large, what, what, large, large, large, large, what, what);
+}
+
+/* Of integers, what bigint can hold; greatest() would make a number of no value at all. */
+static void rollup_sum(struct strbuf *sql, const struct tally_column *column, const char *what)
+{
+	if (column->type == TALLY_REAL)
+		rollup_sum_reals(sql, what);
+	else
+		strbuf_add(sql,
+			   ", case when count(%s) > 0 then least(greatest(sum(%s), "
+			   "-9223372036854775808), 9223372036854775807)::bigint end",
+			   what, what);
+}
+
+static void rollup_head(const struct rollup *rollup, enum schema_level level, struct strbuf *sql)
+{
+	strbuf_add(sql, "insert into tally.\"%s%s_rows\" (_series, time, newest, rows",
+		   rollup_name(rollup), schema_levels[level].suffix);
+	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++)
+		for (uint32_t part = 0; part < schema_n_parts(rollup_column(rollup, i)); part++)
+			strbuf_add(sql, ", \"%s_%s\"", rollup_column(rollup, i)->name,
+				   schema_parts[part]);
+	strbuf_add(sql, ") ");
+}
+
+/* Never to fewer rows than there were: somebody else has deleted some since. */
+static void rollup_tail(const struct rollup *rollup, enum schema_level level, struct strbuf *sql)
+{
+	strbuf_add(sql, " on conflict (_series, time) do update set newest = excluded.newest, "
+			"rows = excluded.rows");
+	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++)
+		for (uint32_t part = 0; part < schema_n_parts(rollup_column(rollup, i)); part++)
+			strbuf_add(sql, ", \"%s_%s\" = excluded.\"%s_%s\"",
+				   rollup_column(rollup, i)->name, schema_parts[part],
+				   rollup_column(rollup, i)->name, schema_parts[part]);
+	strbuf_add(sql, " where excluded.rows >= \"%s%s_rows\".rows", rollup_name(rollup),
+		   schema_levels[level].suffix);
+}
+
+/* Number i of a row under the name ni; a BOOL as 0 or 1. */
+static void rollup_row_columns(const struct rollup *rollup, struct strbuf *sql)
+{
+	strbuf_add(sql, "select r._series, r.\"%s\" as t", rollup->stored->table.columns[0].name);
+	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++)
+		strbuf_add(sql, ", r.\"%s\"%s as n%u", rollup_column(rollup, i)->name,
+			   rollup_column(rollup, i)->type == TALLY_BOOL ? "::int::bigint" : "", i);
+}
+
+/* The rows of a range, as r.  By way of their series, which the index begins with: without OFFSET
+ * the server would rather read the table, and so all rows of a day for those of each minute. */
+static void rollup_in_range(const struct rollup *rollup, enum schema_level level,
+			    struct strbuf *sql, int64_t from, int64_t to)
+{
+	const char *name = rollup_name(rollup);
+	const char *time = level == LEVEL_ROWS ? rollup->stored->table.columns[0].name : "time";
+	strbuf_add(sql,
+		   " from tally.\"%s_series\" s cross join lateral (select * from "
+		   "tally.\"%s%s_rows\" r where r._series = s._series and r.\"%s\" >= "
+		   "to_timestamp(%" PRId64 ") and r.\"%s\" < to_timestamp(%" PRId64 ") offset 0) r",
+		   name, name, schema_levels[level].suffix, time, from / ROLLUP_SECOND, time,
+		   to / ROLLUP_SECOND);
+}
+
+/* The rows of the range, and before them those that counters go on from. */
+static void rollup_rows(const struct rollup *rollup, struct strbuf *sql, int64_t from, int64_t to)
+{
+	const char *name = rollup_name(rollup), *time = rollup->stored->table.columns[0].name;
+	strbuf_add(sql, "with inside as (");
+	rollup_row_columns(rollup, sql);
+	rollup_in_range(rollup, LEVEL_ROWS, sql, from, to);
+	strbuf_add(sql, "), both_ as (select * from inside union all select l.* from (select "
+			"distinct _series from inside) s cross join lateral (");
+	rollup_row_columns(rollup, sql);
+	strbuf_add(sql,
+		   " from tally.\"%s_rows\" r where r._series = s._series and r.\"%s\" < "
+		   "to_timestamp(%" PRId64 ") order by r.\"%s\" desc limit %d) l)",
+		   name, time, from / ROLLUP_SECOND, time, ROLLUP_LOOK_BACK);
+}
+
+/* A window over the rows where the counter is not NULL gives its sample before; where it fell
+ * neither the increase nor the time counts. */
+static void rollup_increase(const struct rollup *rollup, struct strbuf *sql, uint32_t i)
+{
+	strbuf_add(sql, ", case when n%u >= lag(n%u) over w%u then ", i, i, i);
+	bool real = rollup_column(rollup, i)->type == TALLY_REAL;
+	strbuf_add(sql,
+		   "case when lag(n%u) over w%u >= 0 or n%u <= %s + lag(n%u) over w%u then n%u - "
+		   "lag(n%u) over w%u else %s end",
+		   i, i, i, real ? "'1.797e308'::float8" : "9223372036854775807", i, i, i, i, i,
+		   real ? "'Infinity'::float8" : "0");
+	strbuf_add(sql,
+		   " end as i%u, case when n%u >= lag(n%u) over w%u then date_part('epoch', t - "
+		   "lag(t) over w%u) end as s%u",
+		   i, i, i, i, i, i);
+}
+
+static void rollup_windows(const struct rollup *rollup, struct strbuf *sql)
+{
+	strbuf_add(sql, ", w as (select *, date_bin('1 minute', t, 'epoch') as b, lead(t) over "
+			"(partition by _series, date_bin('1 minute', t, 'epoch') order by t) is "
+			"null as newest_");
+	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++)
+		if (rollup_is_counter(rollup, i))
+			rollup_increase(rollup, sql, i);
+	strbuf_add(sql, " from both_");
+	bool first = true;
+	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++) {
+		if (!rollup_is_counter(rollup, i))
+			continue;
+		strbuf_add(sql, "%s w%u as (partition by _series, n%u is null order by t)",
+			   first ? " window" : ",", i, i);
+		first = false;
+	}
+	strbuf_add(sql, ") ");
+}
+
+static void rollup_minute_parts(const struct rollup *rollup, struct strbuf *sql, uint32_t i)
+{
+	const struct tally_column *column = rollup_column(rollup, i);
+	char what[32];
+	snprintf(what, sizeof(what), "n%u", i);
+	strbuf_add(sql, ", count(n%u)", i);
+	rollup_sum(sql, column, what);
+	strbuf_add(sql, ", min(n%u), max(n%u), max(n%u) filter (where newest_)", i, i, i);
+	if (column->role != TALLY_COUNTER)
+		return;
+	snprintf(what, sizeof(what), "i%u", i);
+	rollup_sum(sql, column, what);
+	strbuf_add(sql, ", sum(s%u)", i);
+}
+
+void rollup_sql_minutes(const struct rollup *rollup, struct strbuf *sql, int64_t from, int64_t to)
+{
+	rollup_head(rollup, LEVEL_MINUTE, sql);
+	rollup_rows(rollup, sql, from, to);
+	rollup_windows(rollup, sql);
+	strbuf_add(sql, "select _series, b, max(t), count(*)");
+	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++)
+		rollup_minute_parts(rollup, sql, i);
+	strbuf_add(sql, " from w where t >= to_timestamp(%" PRId64 ") group by _series, b",
+		   from / ROLLUP_SECOND);
+	rollup_tail(rollup, LEVEL_MINUTE, sql);
+}
+
+static void rollup_coarser_parts(const struct rollup *rollup, struct strbuf *sql, uint32_t i)
+{
+	const struct tally_column *column = rollup_column(rollup, i);
+	const char *name = column->name;
+	char what[64];
+	strbuf_add(sql, ", sum(\"%s_count\")::bigint", name);
+	snprintf(what, sizeof(what), "\"%s_sum\"", name);
+	rollup_sum(sql, column, what);
+	strbuf_add(sql,
+		   ", min(\"%s_min\"), max(\"%s_max\"), max(\"%s_last\") filter (where "
+		   "newest_)",
+		   name, name, name);
+	if (column->role != TALLY_COUNTER)
+		return;
+	snprintf(what, sizeof(what), "\"%s_increase\"", name);
+	rollup_sum(sql, column, what);
+	strbuf_add(sql, ", sum(\"%s_span\")", name);
+}
+
+void rollup_sql_coarser(const struct rollup *rollup, enum schema_level level, struct strbuf *sql,
+			int64_t from, int64_t to)
+{
+	const char *width = schema_levels[level].width;
+	rollup_head(rollup, level, sql);
+	strbuf_add(sql, "select _series, b, max(newest), sum(rows)::bigint");
+	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++)
+		rollup_coarser_parts(rollup, sql, i);
+	strbuf_add(sql,
+		   " from (select r.*, date_bin('%s', r.time, 'epoch') as b, lead(r.time) over "
+		   "(partition by r._series, date_bin('%s', r.time, 'epoch') order by r.time) is "
+		   "null as newest_",
+		   width, width);
+	rollup_in_range(rollup, (enum schema_level)(level - 1), sql, from, to);
+	strbuf_add(sql, ") w group by _series, b");
+	rollup_tail(rollup, level, sql);
+}
+
+/* With each late row's minute its writer marks the one after.  So a series whose last row is in the
+ * last minute needs no other; and the minute before counts, since the pair may have been parted. */
+void rollup_sql_followers(const struct rollup *rollup, struct strbuf *sql, int64_t from, int64_t to,
+			  int64_t until)
+{
+	const char *name = rollup_name(rollup), *time = rollup->stored->table.columns[0].name;
+	int64_t minute = schema_levels[LEVEL_MINUTE].bucket;
+	strbuf_add(sql,
+		   "select distinct date_bin('1 minute', n.t, 'epoch') from (select r._series");
+	rollup_in_range(rollup, LEVEL_ROWS, sql, from - minute, to);
+	strbuf_add(sql, " group by r._series having max(r.\"%s\") < to_timestamp(%" PRId64 ")) s ",
+		   time, (to - minute) / ROLLUP_SECOND);
+	strbuf_add(sql,
+		   "cross join lateral (select r.\"%s\" as t from tally.\"%s_rows\" r where "
+		   "r._series = s._series and r.\"%s\" >= to_timestamp(%" PRId64
+		   ") and r.\"%s\" < to_timestamp(%" PRId64
+		   ") order by r.\"%s\" limit 1) n order by 1",
+		   time, name, time, to / ROLLUP_SECOND, time, until / ROLLUP_SECOND, time);
+}

@@ -1,0 +1,75 @@
+/*
+ * A look costs a round trip, so a writer takes one a minute.  How far this host's clock is off is
+ * measured from the middle of it.
+ */
+#include "maintenance/server_clock.h"
+
+#include <stdlib.h>
+
+#include "schema/server_time.h"
+#include "store.h"
+#include "store/store_clock.h"
+
+#define CLOCK_SECOND INT64_C(1000000000)
+#define CLOCK_ASK (60 * CLOCK_SECOND)   /* again after */
+#define CLOCK_TELL (300 * CLOCK_SECOND) /* again after */
+
+int64_t server_clock_offset(const struct server_clock *clock)
+{
+	return clock->here - clock->server;
+}
+
+static void clock_tell(struct server_clock *clock, struct tally_ctx *ctx)
+{
+	int64_t offset = server_clock_offset(clock);
+	tally_gauge(ctx, METRIC_CLOCK_OFFSET, offset);
+	if (llabs(offset) <= STORE_CLOCK_BOUND) {
+		if (clock->told)
+			tally_log(ctx, TALLY_NOTICE,
+				  "this host's clock agrees with the database's again");
+		clock->told = 0;
+		return;
+	}
+	if (clock->told && clock->monotonic - clock->told < CLOCK_TELL)
+		return;
+	clock->told = clock->monotonic;
+	tally_log(ctx, TALLY_WARNING,
+		  "this host's clock is %lld s %s the database's, so this daemon does no "
+		  "maintenance there; its rows carry this host's time: set the clock that is wrong",
+		  llabs(offset) / CLOCK_SECOND, offset > 0 ? "ahead of" : "behind");
+}
+
+int server_clock_read(struct server_clock *clock, struct pg_connection *pg)
+{
+	int64_t monotonic = tally_monotonic(pg->ctx), here = tally_now(pg->ctx);
+	int r = server_time_read(pg, &clock->server);
+	if (r < 0)
+		return r;
+	int64_t half = (tally_monotonic(pg->ctx) - monotonic) / 2;
+	clock->monotonic = monotonic + half;
+	clock->here = here + half;
+	clock_tell(clock, pg->ctx);
+	return 0;
+}
+
+/* Also when this host's clock was set, or its monotonic one is not to be believed either. */
+static bool clock_is_due(const struct server_clock *clock, struct tally_ctx *ctx)
+{
+	int64_t passed = tally_monotonic(ctx) - clock->monotonic;
+	int64_t here = tally_now(ctx) - clock->here;
+	return clock->monotonic == 0 || passed < 0 || passed > CLOCK_ASK ||
+	       llabs(here - passed) > CLOCK_SECOND;
+}
+
+int64_t server_clock_estimate(const struct server_clock *clock, struct tally_ctx *ctx)
+{
+	return clock->server + (tally_monotonic(ctx) - clock->monotonic);
+}
+
+int server_clock_now(struct server_clock *clock, struct pg_connection *pg, int64_t *ret)
+{
+	int r = clock_is_due(clock, pg->ctx) ? server_clock_read(clock, pg) : 0;
+	if (r == 0)
+		*ret = server_clock_estimate(clock, pg->ctx);
+	return r;
+}

@@ -1,0 +1,88 @@
+#include "maintenance/step_size.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/rollup_parts.h"
+
+#define PACE_LONG_STEP INT64_C(500000000)    /* ns */
+#define PACE_SHORT_STEP (PACE_LONG_STEP / 2) /* a twofold one is not long */
+#define PACE_SECOND INT64_C(1000000000)
+enum { PACE_LOCK_FIRST = 250, PACE_LOCK_MOST = 2000 }; /* ms */
+#define PACE_WAIT_FIRST INT64_C(30000000000)           /* ns */
+#define PACE_WAIT_MOST INT64_C(480000000000)
+/* What timed out took far longer than a step should. */
+enum { PACE_LESS = 8 };
+
+struct step_size *step_size_find(struct step_size **all, const char *table)
+{
+	struct step_size *step_size = *all;
+	while (step_size && strcmp(step_size->table, table) != 0)
+		step_size = step_size->next;
+	if (step_size)
+		return step_size;
+	step_size = calloc(1, sizeof(*step_size));
+	if (!step_size)
+		return NULL;
+	snprintf(step_size->table, sizeof(step_size->table), "%s", table);
+	step_size->span = schema_levels[LEVEL_HOUR].bucket;
+	step_size_unblocked(step_size);
+	step_size->next = *all;
+	*all = step_size;
+	return step_size;
+}
+
+void step_size_free(struct step_size **all)
+{
+	while (*all) {
+		struct step_size *step_size = *all;
+		*all = step_size->next;
+		free(step_size);
+	}
+}
+
+static void step_size_set(struct step_size *step_size, int64_t span)
+{
+	int64_t least = schema_levels[LEVEL_MINUTE].bucket, most = schema_levels[LEVEL_DAY].bucket;
+	step_size->span = span < least ? least : span > most ? most : span;
+}
+
+/* Of a step that had less to do, it says nothing about more that it was short. */
+void step_size_took(struct step_size *step_size, int64_t ns, bool full)
+{
+	if (ns > PACE_LONG_STEP)
+		step_size_set(step_size, step_size->span / 2);
+	else if (ns < PACE_SHORT_STEP && full)
+		step_size_set(step_size, step_size->span * 2);
+}
+
+void step_size_timed_out(struct step_size *step_size)
+{
+	step_size_set(step_size, step_size->span / PACE_LESS);
+}
+
+bool step_size_may_lock(const struct step_size *step_size, int64_t now)
+{
+	return now >= step_size->until;
+}
+
+void step_size_blocked(struct step_size *step_size, struct tally_ctx *ctx, const char *what)
+{
+	step_size->wait = step_size->wait ? 2 * step_size->wait : PACE_WAIT_FIRST;
+	if (step_size->wait > PACE_WAIT_MOST)
+		step_size->wait = PACE_WAIT_MOST;
+	step_size->until = tally_monotonic(ctx) + step_size->wait;
+	step_size->lock_timeout *= 2;
+	if (step_size->lock_timeout > PACE_LOCK_MOST)
+		step_size->lock_timeout = PACE_LOCK_MOST;
+	tally_log(ctx, TALLY_NOTICE,
+		  "table %s: %s while somebody reads or changes the table; trying again in %d s",
+		  step_size->table, what, (int)(step_size->wait / PACE_SECOND));
+}
+
+void step_size_unblocked(struct step_size *step_size)
+{
+	step_size->lock_timeout = PACE_LOCK_FIRST;
+	step_size->wait = step_size->until = 0;
+}

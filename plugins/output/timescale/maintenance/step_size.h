@@ -1,0 +1,34 @@
+/*
+ * What the maintenance remembers of each table from one round to the next: how much time to roll up
+ * in one transaction, by how long the last ones took; and when to try again to delete or to
+ * compress, after somebody was in the way.  Used by its thread alone.
+ */
+#ifndef TALLYD_TIMESCALE_STEP_SIZE_H
+#define TALLYD_TIMESCALE_STEP_SIZE_H
+
+#include <tallyd/host.h>
+
+struct step_size {
+	struct step_size *next;
+	int64_t span;         /* ns, from a minute to a day */
+	int64_t lock_timeout; /* ms, to wait for a lock that makes everybody else wait */
+	int64_t wait, until;  /* ns; monotonic ns: not before is it tried again */
+	char table[64];
+};
+
+/* The one of a table, made if there is none yet; NULL: no memory. */
+struct step_size *step_size_find(struct step_size **all, const char *table);
+void step_size_free(struct step_size **all);
+
+/* A step that is done.  full: it went as far as span lets it. */
+void step_size_took(struct step_size *step_size, int64_t ns, bool full);
+/* A step that was ended because it took too long. */
+void step_size_timed_out(struct step_size *step_size);
+
+bool step_size_may_lock(const struct step_size *step_size, int64_t now);
+/* The lock was not to be had: longer until the next time, and for longer then; told, and no
+ * failure. what: "what is too old cannot be deleted". */
+void step_size_blocked(struct step_size *step_size, struct tally_ctx *ctx, const char *what);
+void step_size_unblocked(struct step_size *step_size);
+
+#endif

@@ -1,0 +1,190 @@
+/*
+ * A SERIES or LOG is asked by the numbers of its series, a STATE table by its own conditions: each
+ * of its rows is a series of its own.
+ */
+#include "read/aggregate_sql.h"
+
+#include "read/condition.h"
+#include "pg/pg_value.h"
+
+static const struct tally_table *aggregate_table(const struct aggregate_sql *a)
+{
+	return &a->bound->stored->table;
+}
+
+static bool aggregate_is_state(const struct aggregate_sql *a)
+{
+	return aggregate_table(a)->kind == TALLY_STATE;
+}
+
+void aggregate_sql_init(struct aggregate_sql *a, const struct bound_query *bound)
+{
+	a->bound = bound;
+	a->totals = NULL;
+	a->ids = NULL;
+	a->n_ids = 0;
+	a->in_order = false;
+	a->sql = (struct strbuf){0};
+	a->parameters.n = 0;
+	a->parameters.failed = false;
+	a->parameters.bytes = (struct strbuf){0};
+}
+
+void aggregate_sql_done(struct aggregate_sql *a)
+{
+	strbuf_done(&a->sql);
+	parameters_done(&a->parameters);
+}
+
+static void aggregate_append_groups(struct aggregate_sql *a, const char *before, const char *alias)
+{
+	for (uint32_t i = 0; i < a->bound->query->n_group_by; i++)
+		strbuf_add(&a->sql, "%s%s\"%s\"", i ? ", " : before, alias,
+			   aggregate_table(a)->columns[a->bound->group[i]].name);
+}
+
+/* Each row of a STATE table is a series of its own, by its number in one and the same order. */
+static void aggregate_append_number(struct aggregate_sql *a)
+{
+	strbuf_add(&a->sql, "select (row_number() over (order by r._key))::int");
+}
+
+void aggregate_sql_list(struct aggregate_sql *a)
+{
+	const char *name = aggregate_table(a)->name;
+	if (aggregate_is_state(a)) {
+		aggregate_append_number(a);
+		aggregate_append_groups(a, ", ", "r.");
+		strbuf_add(&a->sql, " from tally.\"%s_rows\" r where true", name);
+		condition_append(&a->sql, &a->parameters, a->bound,
+				 CONDITION_TAGS | CONDITION_FIELDS, "r.", "r.");
+		aggregate_append_groups(a, " order by ", "r.");
+		return;
+	}
+	strbuf_add(&a->sql, "select s._series");
+	aggregate_append_groups(a, ", ", "s.");
+	strbuf_add(&a->sql, " from tally.\"%s_series\" s where true", name);
+	condition_append(&a->sql, &a->parameters, a->bound, CONDITION_TAGS, "s.", "");
+	aggregate_append_groups(a, " order by ", "s.");
+}
+
+/* ---- Pieces ------------------------------------------------------------------- */
+
+static void aggregate_append_fields(struct aggregate_sql *a)
+{
+	for (uint32_t f = 0; f < a->totals->aggregator.n_fields; f++) {
+		const struct tally_column *column =
+			&aggregate_table(a)->columns[a->totals->columns[f]];
+		bool tag = column->role == TALLY_TAG && !aggregate_is_state(a);
+		strbuf_add(&a->sql, ", %s.\"%s\"", tag ? "s" : "r", column->name);
+	}
+}
+
+static void aggregate_append_range(struct aggregate_sql *a, const char *time, int64_t from,
+				   int64_t to)
+{
+	strbuf_add(&a->sql, " and r.\"%s\" >= $%d and r.\"%s\" < $%d", time,
+		   parameters_time(&a->parameters, from), time,
+		   parameters_time(&a->parameters, to));
+}
+
+static void aggregate_append_order(struct aggregate_sql *a, const char *time)
+{
+	if (a->in_order)
+		strbuf_add(&a->sql, " order by r._series, r.\"%s\"", time);
+}
+
+/* How many rows back a counter's last sample is looked for. */
+enum { AGGREGATE_LOOK_BACK = 16 };
+
+/* At most so many rows of each series, the newest first. */
+static void aggregate_append_newest(struct aggregate_sql *a, int64_t from, int64_t to, int limit)
+{
+	const char *name = aggregate_table(a)->name, *time = aggregate_table(a)->columns[0].name;
+	strbuf_add(&a->sql, "select s._series, r.\"%s\"", time);
+	aggregate_append_fields(a);
+	strbuf_add(&a->sql,
+		   " from tally.\"%s_series\" s cross join lateral (select r.* from "
+		   "tally.\"%s_rows\" r where r._series = s._series",
+		   name, name);
+	aggregate_append_range(a, time, from, to);
+	condition_append(&a->sql, &a->parameters, a->bound, CONDITION_FIELDS, "", "r.");
+	strbuf_add(&a->sql,
+		   " order by r.\"%s\" desc limit %d) r where s._series = any($%d) order by "
+		   "s._series, r.\"%s\" desc",
+		   time, limit, parameters_ints(&a->parameters, a->ids, a->n_ids), time);
+}
+
+static void aggregate_append_state(struct aggregate_sql *a)
+{
+	aggregate_append_number(a);
+	strbuf_add(&a->sql, ", r.\"%s\"", aggregate_table(a)->columns[0].name);
+	aggregate_append_fields(a);
+	strbuf_add(&a->sql, " from tally.\"%s_rows\" r where true", aggregate_table(a)->name);
+	condition_append(&a->sql, &a->parameters, a->bound, CONDITION_TAGS | CONDITION_FIELDS, "r.",
+			 "r.");
+	strbuf_add(&a->sql, " order by 1");
+}
+
+static bool aggregate_has_tags(const struct aggregate_sql *a)
+{
+	uint32_t f = 0;
+	while (f < a->totals->aggregator.n_fields &&
+	       aggregate_table(a)->columns[a->totals->columns[f]].role != TALLY_TAG)
+		f++;
+	return f < a->totals->aggregator.n_fields;
+}
+
+static void aggregate_append_rows(struct aggregate_sql *a, const struct rollup_plan_segment *piece)
+{
+	const char *name = aggregate_table(a)->name, *time = aggregate_table(a)->columns[0].name;
+	strbuf_add(&a->sql, "select r._series, r.\"%s\"", time);
+	aggregate_append_fields(a);
+	strbuf_add(&a->sql, " from tally.\"%s_rows\" r", name);
+	if (aggregate_has_tags(a))
+		strbuf_add(&a->sql, " join tally.\"%s_series\" s on s._series = r._series", name);
+	strbuf_add(&a->sql, " where r._series = any($%d)",
+		   parameters_ints(&a->parameters, a->ids, a->n_ids));
+	aggregate_append_range(a, time, piece->from, piece->to);
+	condition_append(&a->sql, &a->parameters, a->bound, CONDITION_FIELDS, "", "r.");
+	aggregate_append_order(a, time);
+}
+
+static void aggregate_append_rolled(struct aggregate_sql *a,
+				    const struct rollup_plan_segment *piece)
+{
+	strbuf_add(&a->sql, "select r._series, r.time");
+	for (uint32_t f = 0; f < a->totals->aggregator.n_fields; f++) {
+		const struct tally_column *column =
+			&aggregate_table(a)->columns[a->totals->columns[f]];
+		for (uint32_t part = 0; part < N_PARTS; part++)
+			if (a->totals->fields[f].parts >> part & 1)
+				strbuf_add(&a->sql, ", r.\"%s_%s\"", column->name,
+					   schema_parts[part]);
+	}
+	if (a->totals->newest)
+		strbuf_add(&a->sql, ", r.newest");
+	strbuf_add(&a->sql, " from tally.\"%s%s_rows\" r where r._series = any($%d)",
+		   aggregate_table(a)->name, schema_levels[piece->level].suffix,
+		   parameters_ints(&a->parameters, a->ids, a->n_ids));
+	aggregate_append_range(a, "time", piece->from, piece->to);
+	aggregate_append_order(a, "time");
+}
+
+void aggregate_sql_piece(struct aggregate_sql *a, const struct rollup_plan_segment *piece)
+{
+	const struct bound_query *bound = a->bound;
+	if (aggregate_is_state(a))
+		aggregate_append_state(a);
+	else if (piece->level != LEVEL_ROWS)
+		aggregate_append_rolled(a, piece);
+	else if (bound->only_last && bound->query->bucket == 0)
+		aggregate_append_newest(a, piece->from, piece->to, 1);
+	else
+		aggregate_append_rows(a, piece);
+}
+
+void aggregate_sql_before(struct aggregate_sql *a, const struct rollup_plan_segment *piece)
+{
+	aggregate_append_newest(a, INT64_MIN, piece->from, AGGREGATE_LOOK_BACK);
+}

@@ -1,0 +1,263 @@
+/*
+ * EQUALS filters on one column become one IN (…), with what an index on a tag wants to hear;
+ * everything else its own term.  Columns of text
+ * have the collation "C", so that comparing them is comparing bytes, and lower() knows ASCII only.
+ */
+#include "read/condition.h"
+
+#include <string.h>
+
+#include "pg/pg_value.h"
+#include "schema/schema.h"
+
+struct condition {
+	struct strbuf *sql;
+	struct parameters *parameters;
+	const struct tally_column *column;
+	const char *alias;
+	bool nanos; /* the column goes with _nanos */
+};
+
+/* JSON is matched as the text it is. */
+static void condition_column(const struct condition *c)
+{
+	strbuf_add(c->sql,
+		   c->column->type == TALLY_JSON ? "(%s\"%s\"::text collate \"C\")" : "%s\"%s\"",
+		   c->alias, c->column->name);
+}
+
+static int condition_value(const struct condition *c, const struct tally_cell *value)
+{
+	return parameters_cell(c->parameters, c->column->type, value);
+}
+
+static void condition_compare(const struct condition *c, const char *operator,
+			      const struct tally_cell * value)
+{
+	condition_column(c);
+	strbuf_add(c->sql, " %s $%d", operator, condition_value(c, value));
+}
+
+/* * and ? as LIKE has them; its own letters escaped. */
+static void condition_glob(const struct condition *c, const struct tally_cell *value)
+{
+	auto_pg_text struct strbuf pattern = {0};
+	for (uint32_t i = 0; value->set && i < value->len; i++) {
+		char letter = value->text[i];
+		if (letter == '%' || letter == '_' || letter == '\\')
+			strbuf_bytes(&pattern, "\\", 1);
+		letter = letter == '*' ? '%' : letter == '?' ? '_' : letter;
+		strbuf_bytes(&pattern, &letter, 1);
+	}
+	const struct tally_cell like = {
+		.text = pattern.data, .len = (uint32_t)pattern.len, .set = value->set};
+	c->parameters->failed |= pattern.failed;
+	condition_compare(c, "like", &like);
+}
+
+static void condition_prefix(const struct condition *c, const struct tally_cell *value)
+{
+	strbuf_add(c->sql, "starts_with(");
+	condition_column(c);
+	strbuf_add(c->sql, ", $%d)", condition_value(c, value));
+}
+
+static void condition_contains(const struct condition *c, const struct tally_cell *value)
+{
+	strbuf_add(c->sql, "strpos(lower(");
+	condition_column(c);
+	strbuf_add(c->sql, "), lower($%d collate \"C\")) > 0", condition_value(c, value));
+}
+
+/*
+ * PostgreSQL stores \u0000 and lone surrogates in JSON, and fails when it takes the text apart, for
+ * whoever asks.  So they become \ufffd, as json_chars.h has it.  Escaped backslashes are put aside
+ * meanwhile, as a character that no JSON has unescaped: "\\u0000" is a backslash and letters.
+ */
+static void condition_json(const struct condition *c)
+{
+	const char *a = c->alias, *name = c->column->name;
+	strbuf_add(c->sql,
+		   "case when %s\"%s\"::text ~ '\\\\u(0000|[dD][89a-fA-F])' then "
+		   "replace(regexp_replace(regexp_replace(replace(replace(%s\"%s\"::text, '\\\\', "
+		   "chr(1)), '\\u0000', '\\ufffd'), ",
+		   a, name, a, name);
+	strbuf_add(c->sql,
+		   "'\\\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\\\u[dD][c-fC-F][0-9a-fA-F]{2})', "
+		   "'\\\\ufffd', 'g'), "
+		   "'(?<!\\\\u[dD][89abAB][0-9a-fA-F]{2})\\\\u[dD][c-fC-F][0-9a-fA-F]{2}', "
+		   "'\\\\ufffd', 'g'), chr(1), '\\\\')::json else %s\"%s\" end",
+		   a, name);
+}
+
+static void condition_has(const struct condition *c, const struct tally_cell *value)
+{
+	static const struct tally_cell null;
+	const char *equals = value->set ? memchr(value->text, '=', value->len) : NULL;
+	size_t key_len = equals ? (size_t)(equals - value->text) : value->len;
+	int key = value->set ? parameters_text(c->parameters, value->text, key_len)
+			     : parameters_cell(c->parameters, TALLY_TEXT, &null);
+	strbuf_add(c->sql,
+		   "case when json_typeof(%s\"%s\") = 'object' then exists (select from json_each(",
+		   c->alias, c->column->name);
+	condition_json(c);
+	strbuf_add(c->sql, ") j where j.key = $%d", key);
+	if (equals)
+		strbuf_add(c->sql,
+			   " and json_typeof(j.value) not in ('object', 'array') and j.value #>> "
+			   "'{}' = $%d",
+			   parameters_text(c->parameters, equals + 1, value->len - key_len - 1));
+	strbuf_add(c->sql, ") end");
+}
+
+static void condition_is_null(const struct condition *c, const char *test)
+{
+	strbuf_add(c->sql, "%s\"%s\" %s", c->alias, c->column->name, test);
+}
+
+static void condition_term(const struct condition *c, const struct tally_filter *filter)
+{
+	switch (filter->match) {
+	case TALLY_DIFFERS:
+		condition_compare(c, "<>", &filter->value);
+		break;
+	case TALLY_LESS:
+		condition_compare(c, "<", &filter->value);
+		break;
+	case TALLY_GREATER:
+		condition_compare(c, ">", &filter->value);
+		break;
+	case TALLY_PREFIX:
+		condition_prefix(c, &filter->value);
+		break;
+	case TALLY_CONTAINS:
+		condition_contains(c, &filter->value);
+		break;
+	case TALLY_GLOB:
+		condition_glob(c, &filter->value);
+		break;
+	case TALLY_HAS:
+		condition_has(c, &filter->value);
+		break;
+	case TALLY_IS_NULL:
+		condition_is_null(c, "is null");
+		break;
+	default:
+		condition_is_null(c, "is not null");
+		break;
+	}
+}
+
+static bool condition_equals(const struct bound_query *bound, uint32_t filter, uint16_t column)
+{
+	return bound->query->filters[filter].match == TALLY_EQUALS &&
+	       bound->filter[filter] == column;
+}
+
+/* Whether the index on the tag has all that a filter may be equal to. */
+static bool condition_is_indexed(const struct bound_query *bound, uint16_t column)
+{
+	const struct tally_query *query = bound->query;
+	const struct tally_table *table = &bound->stored->table;
+	if (table->kind == TALLY_STATE || table->columns[column].role != TALLY_TAG ||
+	    table->columns[column].type != TALLY_TEXT)
+		return false;
+	for (uint32_t i = 0; i < query->n_filters; i++)
+		if (condition_equals(bound, i, column) &&
+		    query->filters[i].value.len >= SCHEMA_INDEXED_BYTES)
+			return false;
+	return true;
+}
+
+/* All alternatives at once, where the first of them stands. */
+static void condition_append_equals(const struct condition *c, const struct bound_query *bound,
+				    uint32_t first)
+{
+	uint16_t column = bound->filter[first];
+	for (uint32_t i = 0; i < first; i++)
+		if (condition_equals(bound, i, column))
+			return;
+	strbuf_add(c->sql, " and ");
+	condition_column(c);
+	for (uint32_t i = first; i < bound->query->n_filters; i++)
+		if (condition_equals(bound, i, column))
+			strbuf_add(c->sql, "%s$%d", i == first ? " in (" : ", ",
+				   condition_value(c, &bound->query->filters[i].value));
+	strbuf_add(c->sql, ")");
+	if (condition_is_indexed(bound, column))
+		strbuf_add(c->sql, " and octet_length(%s\"%s\") < %d", c->alias, c->column->name,
+			   SCHEMA_INDEXED_BYTES);
+}
+
+void condition_append(struct strbuf *sql, struct parameters *parameters,
+		      const struct bound_query *bound, unsigned sides, const char *tags,
+		      const char *fields)
+{
+	for (uint32_t i = 0; i < bound->query->n_filters; i++) {
+		const struct tally_column *column = &bound->stored->table.columns[bound->filter[i]];
+		bool tag = column->role == TALLY_TAG;
+		const struct condition c = {sql, parameters, column, tag ? tags : fields, false};
+		if (!(sides & (tag ? CONDITION_TAGS : CONDITION_FIELDS)))
+			continue;
+		if (bound->query->filters[i].match == TALLY_EQUALS) {
+			condition_append_equals(&c, bound, i);
+			continue;
+		}
+		strbuf_add(sql, " and ");
+		condition_term(&c, &bound->query->filters[i]);
+	}
+}
+
+/* In the answer's order NULL comes after everything else; newest first all is turned around. */
+static void condition_follows(const struct condition *c, const struct tally_cell *cell, bool turned)
+{
+	const char *a = c->alias, *name = c->column->name;
+	if (c->nanos) {
+		strbuf_add(c->sql, "(%s\"%s\", %s_nanos) %c ($%d, %u)", a, name, a,
+			   turned ? '<' : '>', condition_value(c, cell), pg_time_nanos(cell->i));
+		return;
+	}
+	if (!cell->set) {
+		strbuf_add(c->sql, turned ? "%s\"%s\" is not null" : "false", a, name);
+		return;
+	}
+	strbuf_add(c->sql, turned ? "%s\"%s\" < $%d" : "(%s\"%s\" > $%d", a, name,
+		   condition_value(c, cell));
+	if (!turned)
+		strbuf_add(c->sql, " or %s\"%s\" is null)", a, name);
+}
+
+static void condition_same(const struct condition *c, const struct tally_cell *cell)
+{
+	if (!cell->set)
+		condition_is_null(c, "is null");
+	else
+		strbuf_add(c->sql, "%s\"%s\" = $%d", c->alias, c->column->name,
+			   condition_value(c, cell));
+	if (c->nanos)
+		strbuf_add(c->sql, " and %s_nanos = %u", c->alias, pg_time_nanos(cell->i));
+}
+
+void condition_append_after(struct strbuf *sql, struct parameters *parameters,
+			    const struct bound_query *bound, const char *tags, const char *fields)
+{
+	const struct stored_table *stored = bound->stored;
+	const struct tally_query *query = bound->query;
+	if (!query->after)
+		return;
+	for (uint32_t i = 0; i < stored->n_key; i++) {
+		const struct tally_column *column = &stored->table.columns[stored->key[i]];
+		const struct condition c = {sql, parameters, column,
+					    column->role == TALLY_TAG ? tags : fields,
+					    stored->key[i] == 0 && schema_has_nanos(stored)};
+		strbuf_add(sql, i ? " or (" : " and (");
+		condition_follows(&c, &query->after[i], query->newest_first);
+		if (i + 1 == stored->n_key)
+			continue;
+		strbuf_add(sql, " or (");
+		condition_same(&c, &query->after[i]);
+		strbuf_add(sql, " and (false");
+	}
+	for (uint32_t i = 0; i < stored->n_key; i++)
+		strbuf_add(sql, i + 1 < stored->n_key ? ")))" : ")");
+}

@@ -1,0 +1,86 @@
+#include "read/parameters.h"
+
+#include <errno.h>
+
+#include "pg/pg_value.h"
+
+void parameters_done(struct parameters *parameters)
+{
+	strbuf_done(&parameters->bytes);
+}
+
+static char *parameters_add(struct parameters *p, Oid type, int len)
+{
+	char *to = p->n < PARAMETERS_MAX ? strbuf_room(&p->bytes, len > 0 ? (size_t)len : 0) : NULL;
+	if (!to) {
+		p->failed = true;
+		return NULL;
+	}
+	p->types[p->n] = type;
+	p->lengths[p->n] = len;
+	p->starts[p->n++] = p->bytes.len;
+	p->bytes.len += len > 0 ? (size_t)len : 0;
+	return to;
+}
+
+int parameters_text(struct parameters *p, const char *text, size_t len)
+{
+	char *to = parameters_add(p, PG_TEXT, (int)len);
+	if (to && len)
+		memcpy(to, text, len);
+	return p->n;
+}
+
+int parameters_int(struct parameters *p, int64_t value)
+{
+	char *to = parameters_add(p, PG_INT8, 8);
+	if (to)
+		pg_put_64(to, (uint64_t)value);
+	return p->n;
+}
+
+int parameters_time(struct parameters *p, int64_t ns)
+{
+	char *to = parameters_add(p, PG_TIMESTAMPTZ, 8);
+	if (to)
+		pg_put_64(to, (uint64_t)pg_time_from_ns_up(ns));
+	return p->n;
+}
+
+int parameters_cell(struct parameters *p, uint16_t type, const struct tally_cell *cell)
+{
+	if (pg_is_null(type, cell)) {
+		parameters_add(p, type == TALLY_JSON ? (Oid)PG_TEXT : pg_value_oid(type), -1);
+		return p->n;
+	}
+	if (type == TALLY_TEXT || type == TALLY_JSON)
+		return parameters_text(p, cell->text, cell->len);
+	char bytes[16];
+	int len = (int)(pg_put_cell(bytes, type, cell) - bytes) - 4;
+	char *to = parameters_add(p, pg_value_oid(type), len);
+	if (to)
+		memcpy(to, bytes + 4, (size_t)len);
+	return p->n;
+}
+
+int parameters_ints(struct parameters *p, const int32_t *values, uint32_t n)
+{
+	char *to = parameters_add(p, 1007 /* int4[] */, (int)(20 + 8 * n));
+	if (!to)
+		return p->n;
+	to = pg_put_32(pg_put_32(pg_put_32(to, 1), 0), PG_INT4);
+	to = pg_put_32(pg_put_32(to, n), 1);
+	for (uint32_t i = 0; i < n; i++)
+		to = pg_put_32(pg_put_32(to, 4), (uint32_t)values[i]);
+	return p->n;
+}
+
+int parameters_get(struct tally_ctx *ctx, struct parameters *p, struct pg_params *ret)
+{
+	if (p->failed)
+		return tally_fail(ctx, EINVAL, "the query has too many values");
+	for (int i = 0; i < p->n; i++)
+		p->values[i] = p->lengths[i] < 0 ? NULL : p->bytes.data + p->starts[i];
+	*ret = (struct pg_params){p->n, p->types, p->values, p->lengths};
+	return 0;
+}

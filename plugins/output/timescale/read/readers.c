@@ -1,0 +1,168 @@
+#include "read/readers.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "pg/pg_value.h"
+
+#define READERS_PAUSE INT64_C(1000000000)
+#define READERS_TIMEOUT INT64_C(60000000000) /* no query's deadline is this far */
+#define READERS_MORE INT64_C(100000000)
+
+void readers_init(struct readers *readers, struct tally_ctx *ctx, const char *conninfo, uint32_t n,
+		  int interrupt_fd)
+{
+	pthread_condattr_t monotonic;
+	*readers = (struct readers){.ctx = ctx, .option = "conninfo", .conninfo = conninfo, .n = n};
+	pthread_mutex_init(&readers->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&readers->given_back, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	for (uint32_t i = 0; i < n; i++)
+		readers->all[i].pg = (struct pg_connection){
+			.ctx = ctx, .timeout = READERS_TIMEOUT, .interrupt_fd = interrupt_fd};
+}
+
+void readers_close(struct readers *readers)
+{
+	for (uint32_t i = 0; i < readers->n; i++)
+		pg_close(&readers->all[i].pg);
+}
+
+void readers_done(struct readers *readers)
+{
+	readers_close(readers);
+	pthread_cond_destroy(&readers->given_back);
+	pthread_mutex_destroy(&readers->lock);
+}
+
+/* Rather one that is connected. */
+static struct pg_connection *readers_free_one(struct readers *readers)
+{
+	uint32_t found = readers->n;
+	for (uint32_t i = 0; i < readers->n; i++)
+		if (!readers->all[i].taken && (found == readers->n || readers->all[i].pg.conn))
+			found = i;
+	if (found == readers->n)
+		return NULL;
+	readers->all[found].taken = true;
+	return &readers->all[found].pg;
+}
+
+static struct pg_connection *readers_wait(struct readers *readers, int64_t deadline)
+{
+	struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
+	struct pg_connection *pg;
+	int timed_out = 0;
+	pthread_mutex_lock(&readers->lock);
+	while (!(pg = readers_free_one(readers)) && !timed_out)
+		timed_out = pthread_cond_timedwait(&readers->given_back, &readers->lock, &until);
+	pthread_mutex_unlock(&readers->lock);
+	return pg;
+}
+
+static int64_t readers_refused_until(struct readers *readers, int64_t set)
+{
+	pthread_mutex_lock(&readers->lock);
+	if (set)
+		readers->refused_until = set;
+	int64_t until = readers->refused_until;
+	pthread_mutex_unlock(&readers->lock);
+	return until;
+}
+
+/* After a failure the next ones are told so at once for a moment, instead of each waiting for a
+ * server that does not answer. */
+static int readers_open(struct readers *readers, struct pg_connection *pg)
+{
+	int64_t now = tally_monotonic(readers->ctx);
+	if (now < readers_refused_until(readers, 0))
+		return tally_fail(readers->ctx, ENOTCONN, "the database cannot be reached");
+	int r = pg_open_secret(
+		pg, readers->option, readers->conninfo,
+		PG_SETUP_VANISHED
+		"set timezone = 'UTC'; set application_name = 'tallyd reader'; set jit = off; "
+		"set idle_in_transaction_session_timeout = '1min'");
+	if (r < 0)
+		readers_refused_until(readers, tally_monotonic(readers->ctx) + READERS_PAUSE);
+	return r;
+}
+
+/* Nothing is on its way to an idle connection but its end. */
+static bool readers_is_alive(const struct pg_connection *pg)
+{
+	struct pollfd fd = {.fd = pg->conn ? PQsocket(pg->conn) : -1, .events = POLLIN};
+	return pg_is_open(pg) && poll(&fd, 1, 0) == 0;
+}
+
+static int readers_ready(struct readers *readers, struct pg_connection *pg, int64_t deadline)
+{
+	/* A little more than the server is given, for its message to arrive. */
+	pg->deadline = deadline + READERS_MORE;
+	return readers_is_alive(pg) ? 0 : readers_open(readers, pg);
+}
+
+int readers_take(struct readers *readers, int64_t deadline, struct pg_connection **ret)
+{
+	struct pg_connection *pg = readers_wait(readers, deadline);
+	if (!pg)
+		return tally_fail(readers->ctx, ETIMEDOUT,
+				  "all %u connections were busy until the deadline", readers->n);
+	int r = readers_ready(readers, pg, deadline);
+	if (r < 0) {
+		readers_give_back(readers, pg);
+		return r;
+	}
+	*ret = pg;
+	return 0;
+}
+
+void readers_give_back(struct readers *readers, struct pg_connection *pg)
+{
+	pg->deadline = tally_monotonic(readers->ctx) + READERS_PAUSE;
+	if (pg->conn && PQtransactionStatus(pg->conn) == PQTRANS_ACTIVE)
+		pg_cancel(pg); /* whoever asked had enough */
+	/* Not rolled back: only what ends well is in the server's log of plans (auto_explain). */
+	if (pg->conn && PQtransactionStatus(pg->conn) == PQTRANS_INTRANS)
+		(void)pg_exec(pg, "commit");
+	pg_rollback(pg);
+	pthread_mutex_lock(&readers->lock);
+	for (uint32_t i = 0; i < readers->n; i++)
+		if (&readers->all[i].pg == pg)
+			readers->all[i].taken = false;
+	pthread_cond_signal(&readers->given_back);
+	pthread_mutex_unlock(&readers->lock);
+}
+
+int readers_begin(const struct pg_connection *pg, struct readers_begin *room,
+		  struct pg_statement *ret)
+{
+	static const Oid type = PG_TEXT;
+	int64_t left = pg->deadline - READERS_MORE - tally_monotonic(pg->ctx);
+	if (left <= 0)
+		return tally_fail(pg->ctx, ETIMEDOUT, "the query ran into its deadline");
+	room->length = snprintf(room->text, sizeof(room->text), "%" PRId64, left / 1000000 + 1);
+	room->value = room->text;
+	room->params = (struct pg_params){1, &type, &room->value, &room->length};
+	ret[0] = (struct pg_statement){"begin isolation level repeatable read read only", NULL};
+	ret[1] = (struct pg_statement){"select set_config('statement_timeout', $1, true)",
+				       &room->params};
+	return 0;
+}
+
+int readers_begin_now(struct pg_connection *pg)
+{
+	struct readers_begin room;
+	struct pg_statement statements[READERS_BEGIN];
+	PGresult *results[READERS_BEGIN];
+	int r = readers_begin(pg, &room, statements);
+	if (r == 0)
+		r = pg_ask(pg, statements, READERS_BEGIN, results);
+	for (int i = 0; r == 0 && i < READERS_BEGIN; i++)
+		PQclear(results[i]);
+	return r;
+}

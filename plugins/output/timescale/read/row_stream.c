@@ -1,0 +1,132 @@
+#include "read/row_stream.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "pg/pg_value.h"
+
+enum { STREAM_PAGE = 2000 };
+
+static int32_t row_stream_series_of(const PGresult *page, int row)
+{
+	return pg_get_32(PQgetvalue(page, row, 0));
+}
+
+static int row_stream_fetch(struct row_stream *stream)
+{
+	char sql[64];
+	PGresult *page = NULL;
+	snprintf(sql, sizeof(sql), "fetch %d from tally_%u", STREAM_PAGE, stream->number);
+	int r = pg_query(stream->pg, sql, NULL, &page);
+	if (r < 0)
+		return r;
+	PQclear(stream->page);
+	stream->page = page;
+	stream->at = stream->row = 0;
+	stream->last_page = PQntuples(page) < STREAM_PAGE;
+	return 0;
+}
+
+int row_stream_open(struct row_stream *stream, struct pg_connection *pg, uint32_t number,
+		    const struct strbuf *sql, struct parameters *parameters)
+{
+	auto_pg_text struct strbuf declare = {0};
+	auto_result PGresult *result = NULL;
+	struct pg_params params;
+	strbuf_add(&declare, "declare tally_%u no scroll cursor for %s", number,
+		   sql->data ? sql->data : "");
+	if (sql->failed || declare.failed)
+		return tally_fail(pg->ctx, ENOMEM, "no memory");
+	int r = parameters_get(pg->ctx, parameters, &params);
+	if (r == 0)
+		r = pg_query(pg, declare.data, &params, &result);
+	if (r < 0)
+		return r;
+	*stream = (struct row_stream){.pg = pg, .number = number};
+	return row_stream_fetch(stream);
+}
+
+void row_stream_take(struct row_stream *stream, PGresult *whole)
+{
+	*stream = (struct row_stream){.page = whole, .last_page = true};
+}
+
+static struct sort_entry row_stream_place(const PGresult *page, int row)
+{
+	return (struct sort_entry){pg_get_64(PQgetvalue(page, row, 1)),
+				   (uint32_t)row_stream_series_of(page, row), (uint32_t)row};
+}
+
+static bool row_stream_is_before(const struct sort_entry *a, const struct sort_entry *b)
+{
+	return a->number != b->number ? a->number < b->number : a->time <= b->time;
+}
+
+int row_stream_sort(struct row_stream *stream)
+{
+	uint32_t n = (uint32_t)PQntuples(stream->page);
+	bool sorted = true;
+	auto_free struct sort_entry *order = malloc(((size_t)n + 1) * 2 * sizeof(*order));
+	if (!order)
+		return -ENOMEM;
+	for (uint32_t row = 0; row < n; row++) {
+		order[row] = row_stream_place(stream->page, (int)row);
+		sorted = sorted && (row == 0 || row_stream_is_before(&order[row - 1], &order[row]));
+	}
+	if (sorted)
+		return 0;
+	sort_by_time(order, order + n, n);
+	sort_by_number(order, order + n, n);
+	stream->row = (int)order[0].at;
+	stream->order = TAKE(order);
+	return 0;
+}
+
+void row_stream_close(struct row_stream *stream)
+{
+	PQclear(stream->page);
+	free(stream->order);
+	*stream = (struct row_stream){0};
+}
+
+static bool row_stream_is_over(const struct row_stream *stream)
+{
+	return !stream->page || stream->at >= PQntuples(stream->page);
+}
+
+int row_stream_next(struct row_stream *stream)
+{
+	stream->at++;
+	if (row_stream_is_over(stream))
+		return stream->last_page ? 0 : row_stream_fetch(stream);
+	stream->row = stream->order ? (int)stream->order[stream->at].at : stream->at;
+	return 0;
+}
+
+int row_stream_is_at(struct row_stream *stream, int32_t series)
+{
+	while (!row_stream_is_over(stream)) {
+		int32_t at = row_stream_series_of(stream->page, stream->row);
+		if (at >= series)
+			return at == series;
+		int r = row_stream_next(stream);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int64_t row_stream_time(const struct row_stream *stream)
+{
+	return pg_time_to_ns(pg_get_64(PQgetvalue(stream->page, stream->row, 1)));
+}
+
+struct tally_cell row_stream_cell(const struct row_stream *stream, int column, uint16_t type)
+{
+	if (PQgetisnull(stream->page, stream->row, column))
+		return (struct tally_cell){.set = 0};
+	return pg_get_cell(type, PQgetvalue(stream->page, stream->row, column),
+			   PQgetlength(stream->page, stream->row, column));
+}

@@ -1,0 +1,214 @@
+/*
+ * A STATE table is one plain statement.  SERIES and LOG lie by series, but the answer is in the
+ * order of time over all series: so each series that the filters leave gives at most a page's
+ * rows from its own end of the index, and these are sorted.
+ *
+ * Rows come one by one, since a page of them may be large.  A few of a STATE table are had in one
+ * round trip, with the transaction around it.
+ */
+#include "read/scan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "read/condition.h"
+#include "pg/pg_value.h"
+#include "read/readers.h"
+#include "schema/schema.h"
+
+enum { SCAN_FEW = 100 };
+
+struct scan {
+	const struct bound_query *bound;
+	struct result *result;
+	struct parameters parameters;
+	struct strbuf sql;
+};
+
+static bool scan_is_state(const struct scan *scan)
+{
+	return scan->bound->stored->table.kind == TALLY_STATE;
+}
+
+static const struct tally_column *scan_column(const struct scan *scan, uint32_t c)
+{
+	return &scan->bound->stored->table.columns[c];
+}
+
+static const char *scan_alias(const struct scan *scan, const struct tally_column *column)
+{
+	return column->role == TALLY_TAG && !scan_is_state(scan) ? "s." : "r.";
+}
+
+/* The columns of the answer: the time, then those selected; and what belongs to the time. */
+static void scan_append_columns(struct scan *scan)
+{
+	const struct bound_query *bound = scan->bound;
+	strbuf_add(&scan->sql, "select r.\"%s\"", scan_column(scan, 0)->name);
+	for (uint32_t i = 0; i < bound->query->n_select; i++) {
+		const struct tally_column *column = scan_column(scan, bound->select[i]);
+		strbuf_add(&scan->sql, ", %s\"%s\"", scan_alias(scan, column), column->name);
+	}
+	if (schema_has_nanos(bound->stored))
+		strbuf_add(&scan->sql, ", r._nanos");
+}
+
+static void scan_append_order(struct scan *scan)
+{
+	const struct stored_table *stored = scan->bound->stored;
+	const char *direction = scan->bound->query->newest_first ? " desc" : "";
+	for (uint32_t i = 0; i < stored->n_key; i++) {
+		const struct tally_column *column = scan_column(scan, stored->key[i]);
+		strbuf_add(&scan->sql, "%s%s\"%s\"%s", i ? ", " : " order by ",
+			   scan_alias(scan, column), column->name, direction);
+		if (i == 0 && schema_has_nanos(stored))
+			strbuf_add(&scan->sql, ", r._nanos%s", direction);
+	}
+	strbuf_add(&scan->sql, " limit %u", scan->bound->query->limit);
+}
+
+static void scan_append_state(struct scan *scan)
+{
+	scan_append_columns(scan);
+	strbuf_add(&scan->sql, " from tally.\"%s_rows\" r where true",
+		   scan->bound->stored->table.name);
+	condition_append(&scan->sql, &scan->parameters, scan->bound,
+			 CONDITION_TAGS | CONDITION_FIELDS, "r.", "r.");
+	condition_append_after(&scan->sql, &scan->parameters, scan->bound, "r.", "r.");
+	scan_append_order(scan);
+}
+
+/* Twice the same: the time alone says which partitions need not be looked at. */
+static void scan_append_limit(struct scan *scan, const char *operator, int64_t limit)
+{
+	const char *time = scan_column(scan, 0)->name;
+	const struct tally_cell cell = {.i = limit, .set = 1};
+	int parameter = parameters_cell(&scan->parameters, TALLY_TIME, &cell);
+	strbuf_add(&scan->sql, " and r.\"%s\" %c= $%d and (r.\"%s\", r._nanos) %s ($%d, %u)", time,
+		   *operator, parameter, time, operator, parameter, pg_time_nanos(limit));
+}
+
+/* The range, narrowed to where the page goes on. */
+static void scan_append_range(struct scan *scan)
+{
+	const struct tally_query *query = scan->bound->query;
+	const char *time = scan_column(scan, 0)->name;
+	if (schema_has_nanos(scan->bound->stored)) {
+		scan_append_limit(scan, ">=", query->from);
+		scan_append_limit(scan, "<", query->to);
+	} else {
+		strbuf_add(&scan->sql, " and r.\"%s\" >= $%d and r.\"%s\" < $%d", time,
+			   parameters_time(&scan->parameters, query->from), time,
+			   parameters_time(&scan->parameters, query->to));
+	}
+	if (query->after && query->after[0].set)
+		strbuf_add(&scan->sql, " and r.\"%s\" %s $%d", time,
+			   query->newest_first ? "<=" : ">=",
+			   parameters_cell(&scan->parameters, TALLY_TIME, &query->after[0]));
+}
+
+static void scan_append_rows(struct scan *scan)
+{
+	const struct stored_table *stored = scan->bound->stored;
+	const struct tally_query *query = scan->bound->query;
+	const char *name = stored->table.name, *direction = query->newest_first ? " desc" : "";
+	scan_append_columns(scan);
+	strbuf_add(&scan->sql,
+		   " from tally.\"%s_series\" s cross join lateral (select r.* from "
+		   "tally.\"%s_rows\" r where r._series = s._series",
+		   name, name);
+	scan_append_range(scan);
+	condition_append(&scan->sql, &scan->parameters, scan->bound, CONDITION_FIELDS, "", "r.");
+	condition_append_after(&scan->sql, &scan->parameters, scan->bound, "s.", "r.");
+	strbuf_add(&scan->sql, " order by r.\"%s\"%s", scan_column(scan, 0)->name, direction);
+	if (schema_has_nanos(stored))
+		strbuf_add(&scan->sql, ", r._nanos%s", direction);
+	if (stored->order)
+		strbuf_add(&scan->sql, ", r.\"%s\"%s", scan_column(scan, stored->order)->name,
+			   direction);
+	strbuf_add(&scan->sql, " limit %u) r where true", query->limit);
+	condition_append(&scan->sql, &scan->parameters, scan->bound, CONDITION_TAGS, "s.", "");
+	scan_append_order(scan);
+}
+
+static int scan_row(struct scan *scan, const PGresult *result, int at)
+{
+	struct tally_cell *row = NULL;
+	uint32_t n = scan->result->table.n_columns;
+	int r = result_row(scan->result, &row);
+	for (uint32_t c = 0; r == 0 && c < n; c++) {
+		if (PQgetisnull(result, at, (int)c))
+			continue;
+		struct tally_cell cell =
+			pg_get_cell(scan->result->columns[c].type, PQgetvalue(result, at, (int)c),
+				    PQgetlength(result, at, (int)c));
+		if (c == 0 && PQnfields(result) > (int)n)
+			cell.i += pg_get_16(PQgetvalue(result, at, (int)n));
+		r = result_put(scan->result, row, c, &cell);
+	}
+	return r;
+}
+
+static int scan_one_by_one(struct scan *scan, struct pg_connection *pg,
+			   const struct pg_params *params)
+{
+	PGresult *result = NULL;
+	int r = readers_begin_now(pg);
+	if (r == 0)
+		r = pg_send(pg, scan->sql.data, params);
+	while (r == 0 && (r = pg_next(pg, &result)) == 0 && result) {
+		if (PQresultStatus(result) == PGRES_SINGLE_TUPLE)
+			r = scan_row(scan, result, 0);
+		PQclear(result);
+	}
+	return r;
+}
+
+static int scan_few(struct scan *scan, struct pg_connection *pg, const struct pg_params *params)
+{
+	enum { ROWS = READERS_BEGIN, COMMIT, N };
+	struct readers_begin begin;
+	struct pg_statement statements[N] = {
+		[ROWS] = {scan->sql.data, params}, [COMMIT] = {"commit", NULL}};
+	PGresult *results[N] = {NULL};
+	int r = readers_begin(pg, &begin, statements);
+	if (r == 0)
+		r = pg_ask(pg, statements, N, results);
+	for (int at = 0; r == 0 && at < PQntuples(results[ROWS]); at++)
+		r = scan_row(scan, results[ROWS], at);
+	for (int i = 0; i < N; i++)
+		PQclear(results[i]);
+	return r;
+}
+
+static int scan_read(struct scan *scan, struct pg_connection *pg)
+{
+	struct pg_params params;
+	int r = parameters_get(pg->ctx, &scan->parameters, &params);
+	if (r == 0 && scan->sql.failed)
+		r = tally_fail(pg->ctx, ENOMEM, "no memory");
+	if (r < 0)
+		return r;
+	r = scan_is_state(scan) && scan->bound->query->limit <= SCAN_FEW
+		    ? scan_few(scan, pg, &params)
+		    : scan_one_by_one(scan, pg, &params);
+	return r == 0 ? result_finish(scan->result) : r;
+}
+
+int scan_run(struct pg_connection *pg, const struct bound_query *bound, struct result *result)
+{
+	auto_free struct scan *scan = calloc(1, sizeof(*scan));
+	if (!scan)
+		return tally_fail(pg->ctx, ENOMEM, "no memory");
+	scan->bound = bound;
+	scan->result = result;
+	if (scan_is_state(scan))
+		scan_append_state(scan);
+	else
+		scan_append_rows(scan);
+	int r = scan_read(scan, pg);
+	parameters_done(&scan->parameters);
+	strbuf_done(&scan->sql);
+	return r;
+}

@@ -1,0 +1,168 @@
+/*
+ * Reads what is recorded, compares, applies the rest one by one.  The lock is held by a session,
+ * not a transaction, over all of them.
+ */
+#include "schema/migration.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "pg/pg_value.h"
+
+/* "tall" as a number: the first key of all our advisory locks. */
+#define MIGRATION_LOCK "1952541804, 0"
+
+static int migration_check(struct pg_connection *pg, const PGresult *applied, int row,
+			   const struct migration *list)
+{
+	int version = pg_get_32(PQgetvalue(applied, row, 0));
+	const struct migration *due = list + row; /* all before it are there */
+	while (list->version && list->version != version)
+		list++;
+	if (list->version && list != due)
+		return tally_fail(
+			pg->ctx, EPROTO,
+			"tally.migrations does not have %s, but %s, which comes after it: "
+			"somebody deleted its row; restore it",
+			due->name, list->name);
+	if (!list->version)
+		return tally_fail(pg->ctx, EPROTO,
+				  "migration %d of this database is not known here: it was written "
+				  "by a newer tallyd; update this one",
+				  version);
+	if (strcmp(list->checksum, PQgetvalue(applied, row, 1)) != 0)
+		return tally_fail(pg->ctx, EPROTO, "migration %s differs from the one applied",
+				  list->name);
+	return 0;
+}
+
+/* ret_newest: version of the newest one applied, 0 if there is none. */
+static int migration_newest(struct pg_connection *pg, const struct migration *list, int *ret_newest)
+{
+	char there[8];
+	auto_result PGresult *applied = NULL;
+	int newest = 0;
+	int r = pg_query_text(pg, "select to_regclass('tally.migrations')::text", there,
+			      sizeof(there));
+	if (r < 0 || !there[0]) {
+		*ret_newest = 0;
+		return r;
+	}
+	r = pg_query(pg, "select version, checksum from tally.migrations order by version", NULL,
+		     &applied);
+	for (int row = 0; r == 0 && row < PQntuples(applied); row++) {
+		r = migration_check(pg, applied, row, list);
+		newest = pg_get_32(PQgetvalue(applied, row, 0));
+	}
+	if (r == 0)
+		*ret_newest = newest;
+	return r;
+}
+
+int migration_missing(struct pg_connection *pg, const struct migration *list, int *ret)
+{
+	int newest = 0, missing = 0;
+	int r = migration_newest(pg, list, &newest);
+	if (r < 0)
+		return r;
+	for (; list->version; list++)
+		missing += list->version > newest;
+	*ret = missing;
+	return 0;
+}
+
+static int migration_apply(struct pg_connection *pg, const struct migration *migration)
+{
+	int r = pg_exec(pg, "begin");
+	if (r == 0)
+		r = pg_exec(pg, migration->sql);
+	if (r == 0)
+		r = pg_execf(pg, "insert into tally.migrations values (%d, '%s', '%s', now())",
+			     migration->version, migration->name, migration->checksum);
+	if (r == 0)
+		r = pg_exec(pg, "commit");
+	if (r < 0)
+		pg_rollback(pg);
+	return r;
+}
+
+static int migration_run_locked(struct pg_connection *pg, const struct migration *list)
+{
+	int newest = 0;
+	int r = migration_newest(pg, list, &newest);
+	if (r == 0 && newest == 0)
+		r = pg_exec(pg, "begin;"
+				"create schema if not exists tally;"
+				"create table if not exists tally.migrations (version int primary "
+				"key, name text not null, checksum text not null, applied "
+				"timestamptz not null);"
+				"commit");
+	for (; r == 0 && list->version; list++)
+		if (list->version > newest)
+			r = migration_apply(pg, list);
+	return r;
+}
+
+/* ---- The lock ----------------------------------------------------------------- */
+
+/* Who has it, in words; pg_locks has its two keys apart. */
+static int migration_holder(struct pg_connection *pg, char *ret, size_t size)
+{
+	return pg_query_text(
+		pg,
+		"select 'process ' || l.pid || coalesce(' (' || nullif(a.application_name, '') || "
+		"coalesce(', user ' || a.usename, '') || coalesce(', at ' || host(a.client_addr), "
+		"'') || ')', '') from pg_locks l left join pg_stat_activity a on a.pid = l.pid "
+		"where l.locktype = 'advisory' and (l.classid, l.objid) = (" MIGRATION_LOCK
+		") and l.objsubid = 2 and l.granted and l.database = (select oid from pg_database "
+		"where datname = current_database()) limit 1",
+		ret, size);
+}
+
+static int migration_locked_out(struct pg_connection *pg)
+{
+	char holder[300];
+	pg_rollback(pg);
+	int r = migration_holder(pg, holder, sizeof(holder));
+	if (r < 0)
+		return r;
+	pg->fault = PG_FAULT_RETRY;
+	return tally_fail(pg->ctx, EAGAIN,
+			  "the lock of the migrations is held by %s of the server: let it finish, "
+			  "or end it by pg_terminate_backend()",
+			  holder[0] ? holder : "somebody");
+}
+
+/* Of the session, and so longer than this transaction; somebody else's migrations may take a while,
+ * but the server has to answer before we take it for dead. */
+static int migration_lock(struct pg_connection *pg)
+{
+	int r = pg_execf(pg,
+			 "begin; set local lock_timeout = %" PRId64
+			 "; select pg_advisory_lock(" MIGRATION_LOCK "); commit",
+			 pg->timeout / 1000000 * 3 / 4);
+	if (r < 0 && strcmp(pg->sqlstate, "55P03") == 0)
+		return migration_locked_out(pg);
+	if (r < 0)
+		pg_rollback(pg);
+	return r;
+}
+
+int migration_run(struct pg_connection *pg, const struct migration *list)
+{
+	int missing = 0;
+	int r = migration_missing(pg, list, &missing);
+	if (r < 0 || missing == 0)
+		return r;
+	r = migration_lock(pg);
+	if (r < 0)
+		return r;
+	r = migration_run_locked(pg, list);
+	if (pg->conn) {
+		pg_rollback(pg);
+		if (pg_exec(pg, "select pg_advisory_unlock(" MIGRATION_LOCK ")") < 0)
+			pg_close(pg); /* the server releases it then */
+	}
+	return r;
+}

@@ -1,0 +1,79 @@
+#include "schema/partitioning.h"
+
+#include <inttypes.h>
+
+#define CUT_SECOND INT64_C(1000000000)
+#define CUT_DAY (86400 * CUT_SECOND)
+
+const char *partitioning_time(const struct stored_table *stored, enum schema_level level)
+{
+	return level == LEVEL_ROWS ? stored->table.columns[0].name : "time";
+}
+
+void partitioning_clause(struct strbuf *sql, const struct server *server, const char *time)
+{
+	if (server->mode == SERVER_PLAIN)
+		strbuf_add(sql, " partition by range (\"%s\")", time);
+}
+
+/* As it is looked up: by its key. */
+void partitioning_compressed(struct strbuf *sql, const struct stored_table *stored,
+			     enum schema_level level)
+{
+	const char *nanos = level == LEVEL_ROWS && schema_has_nanos(stored) ? ", _nanos desc" : "";
+	strbuf_add(sql,
+		   "alter table tally.\"%s%s_rows\" set (timescaledb.compress, "
+		   "timescaledb.compress_segmentby = '_series', timescaledb.compress_orderby = "
+		   "'\"%s\" desc%s",
+		   stored->table.name, schema_levels[level].suffix,
+		   partitioning_time(stored, level), nanos);
+	if (level == LEVEL_ROWS && stored->order)
+		strbuf_add(sql, ", \"%s\" desc", stored->table.columns[stored->order].name);
+	strbuf_add(sql, "');");
+}
+
+void partitioning_create(struct strbuf *sql, const struct schema_where *where,
+			 const struct stored_table *stored, enum schema_level level)
+{
+	const char *name = stored->table.name;
+	if (where->server->mode == SERVER_PLAIN) {
+		partitioning_add(sql, name, level, where->now - CUT_DAY, where->now + 2 * CUT_DAY);
+		return;
+	}
+	strbuf_add(sql,
+		   "select create_hypertable('tally.%s%s_rows', '%s', chunk_time_interval => "
+		   "interval '1 day', create_default_indexes => false);",
+		   name, schema_levels[level].suffix, partitioning_time(stored, level));
+	if (where->server->mode == SERVER_TSL)
+		partitioning_compressed(sql, stored, level);
+}
+
+void partitioning_add(struct strbuf *sql, const char *table, enum schema_level level, int64_t from,
+		      int64_t to)
+{
+	const char *suffix = schema_levels[level].suffix;
+	strbuf_add(sql,
+		   "select tally.make_partitions('%s%s_rows', to_timestamp(%" PRId64
+		   "), to_timestamp(%" PRId64 ")) from pg_catalog.pg_partitioned_table where "
+		   "partrelid = to_regclass('tally.%s%s_rows');",
+		   table, suffix, from / CUT_SECOND, to / CUT_SECOND, table, suffix);
+}
+
+void partitioning_drop(struct strbuf *sql, const struct server *server, const char *table,
+		       enum schema_level level, int64_t before)
+{
+	const char *suffix = schema_levels[level].suffix;
+	int64_t seconds = before / CUT_SECOND;
+	strbuf_add(sql,
+		   "select tally.drop_partitions('%s%s_rows', to_timestamp(%" PRId64
+		   ")) from pg_catalog.pg_partitioned_table where partrelid = "
+		   "to_regclass('tally.%s%s_rows');",
+		   table, suffix, seconds, table, suffix);
+	if (server->mode != SERVER_PLAIN)
+		strbuf_add(sql,
+			   "select drop_chunks('tally.%s%s_rows', older_than => to_timestamp("
+			   "%" PRId64 ")) where exists (select from "
+			   "timescaledb_information.hypertables where hypertable_schema = "
+			   "'tally' and hypertable_name = '%s%s_rows');",
+			   table, suffix, seconds, table, suffix);
+}

@@ -1,0 +1,147 @@
+/*
+ * schema_ensure(): look into the catalog; if the table is all there, done.  Else, in one
+ * transaction: take the table's advisory lock, look again (another daemon may have been faster),
+ * create or grow, make the views anew, note it in the catalog.
+ */
+#include "schema/schema.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "pg/pg_value.h"
+#include "schema/schema_sql.h"
+
+uint16_t schema_part_type(const struct tally_column *column, enum schema_part part)
+{
+	if (part == PART_COUNT)
+		return TALLY_INT;
+	if (part == PART_SPAN || column->type == TALLY_REAL)
+		return TALLY_REAL;
+	return TALLY_INT;
+}
+
+bool schema_has_nanos(const struct stored_table *stored)
+{
+	return stored->table.kind == TALLY_LOG;
+}
+
+bool schema_is_partitioned(const struct stored_table *stored, enum schema_level level)
+{
+	return stored->table.kind != TALLY_STATE &&
+	       (level == LEVEL_ROWS || (level == LEVEL_MINUTE && stored->n_numbers));
+}
+
+/* ---- Comparing ---------------------------------------------------------------- */
+
+/* What is stored, with what table has beyond that. */
+static int schema_merge(struct tally_ctx *ctx, const struct stored_table *old,
+			const struct tally_table *table, struct stored_table **ret)
+{
+	int r = old ? catalog_check_same(ctx, &old->table, table) : catalog_check_names(ctx, table);
+	bool grows = old && table->n_columns > old->table.n_columns;
+	if (r == 0 && grows)
+		r = schema_check(ctx, table);
+	if (r < 0)
+		return r;
+	*ret = catalog_copy(old && !grows ? &old->table : table);
+	return *ret ? 0 : tally_fail(ctx, ENOMEM, "no memory");
+}
+
+/* ---- Ensuring ----------------------------------------------------------------- */
+
+static int schema_write(struct pg_connection *pg, const struct schema_where *where,
+			const struct stored_table *old, const struct stored_table *stored)
+{
+	auto_pg_text struct strbuf sql = {0};
+	if (old)
+		schema_sql_grow(&sql, where, old, stored);
+	else
+		schema_sql_create(&sql, where, stored);
+	if (sql.failed)
+		return tally_fail(pg->ctx, ENOMEM, "no memory");
+	int r = pg_exec(pg, sql.data);
+	if (r < 0 && strcmp(pg->sqlstate, "42P07") == 0) /* of another table: samples_1h */
+		return tally_fail(pg->ctx, EINVAL,
+				  "table %s: a name that it needs in the schema tally is taken",
+				  stored->table.name);
+	if (r == 0)
+		r = schema_store_table(pg, &stored->table);
+	if (r == 0)
+		r = schema_views_make(pg, where, stored);
+	return r < 0 ? r : 0;
+}
+
+static int schema_missing(struct pg_connection *pg, const struct tally_table *table)
+{
+	return tally_fail(pg->ctx, ENOENT,
+			  "table %s is not in the database as this tallyd needs it, and "
+			  "migrate = check: run tallyd db migrate",
+			  table->name);
+}
+
+/* In a transaction, with the table's lock. */
+static int schema_ensure_locked(struct pg_connection *pg, const struct schema_where *where,
+				const struct tally_table *table, struct stored_table **ret)
+{
+	struct stored_table *there = NULL, *all = NULL;
+	int r = schema_load_table(pg, table->name, &there);
+	if (r == 0)
+		r = schema_merge(pg->ctx, there, table, &all);
+	if (r == 0 && (!there || all->table.n_columns > there->table.n_columns))
+		r = where->make ? schema_write(pg, where, there, all) : schema_missing(pg, table);
+	catalog_free(there);
+	if (r == 0)
+		*ret = all;
+	else
+		catalog_free(all);
+	return r;
+}
+
+static int schema_ensure_in_database(struct pg_connection *pg, const struct schema_where *where,
+				     const struct tally_table *table, struct stored_table **ret)
+{
+	int r = pg_exec(pg, "begin; set local lock_timeout = '5s'");
+	if (r == 0 && where->make)
+		r = pg_execf(pg, "select pg_advisory_xact_lock(1952541804, hashtext('%s'))",
+			     table->name);
+	if (r == 0)
+		r = schema_ensure_locked(pg, where, table, ret);
+	if (r == 0) {
+		r = pg_exec(pg, "commit");
+		if (r < 0)
+			catalog_free(*ret);
+	}
+	if (r < 0)
+		pg_rollback(pg);
+	return r;
+}
+
+int schema_ensure(struct pg_connection *pg, const struct schema_where *where,
+		  const struct tally_table *table, const struct stored_table **ret_stored)
+{
+	const struct stored_table *old = catalog_find(where->catalog, table->name);
+	struct stored_table *all = NULL;
+	int r = where->doubt ? schema_repair(pg, where, old) : 0;
+	if (r == 0 && old && catalog_has_all(&old->table, table)) {
+		*ret_stored = old;
+		return 0;
+	}
+	if (r == 0)
+		r = schema_check(pg->ctx, table);
+	if (r == 0 && old)
+		r = schema_merge(pg->ctx, old, table, &all);
+	if (r < 0)
+		return r;
+	bool is_there = old && all->table.n_columns == old->table.n_columns;
+	catalog_free(all);
+	if (!is_there) {
+		r = schema_ensure_in_database(pg, where, table, &all);
+		if (r < 0)
+			return r;
+		catalog_add(where->catalog, all);
+		old = all;
+	}
+	*ret_stored = old;
+	return 0;
+}

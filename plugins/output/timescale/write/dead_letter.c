@@ -1,0 +1,102 @@
+#include "write/dead_letter.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/folder.h"
+#include "base/json_writer.h"
+
+static void dead_letter_cell(struct json_writer *json, uint16_t type, const struct tally_cell *cell)
+{
+	if (!cell->set)
+		json_write_null(json);
+	else if (type == TALLY_TEXT || type == TALLY_JSON)
+		json_write_text(json, cell->text, cell->len);
+	else if (type == TALLY_REAL)
+		json_write_real(json, cell->f);
+	else if (type == TALLY_BOOL)
+		json_write_bool(json, cell->i != 0);
+	else if (type == TALLY_TIME)
+		json_write_time(json, cell->i);
+	else
+		json_write_int(json, cell->i);
+}
+
+static void dead_letter_line(struct json_writer *json, int64_t now, const struct tally_batch *batch,
+			     uint32_t row, const char *why)
+{
+	const struct tally_table *table = batch->table;
+	const struct tally_cell *cells = batch->cells + (size_t)row * table->n_columns;
+	json_begin_object(json);
+	json_write_key(json, "rejected_at");
+	json_write_time(json, now);
+	json_write_key(json, "table");
+	json_write_string(json, table->name);
+	json_write_key(json, "why");
+	json_write_string(json, why);
+	json_write_key(json, "row");
+	json_begin_object(json);
+	for (uint32_t c = 0; c < table->n_columns; c++) {
+		json_write_key(json, table->columns[c].name);
+		dead_letter_cell(json, table->columns[c].type, &cells[c]);
+	}
+	json_end_object(json);
+	json_end_object(json);
+	json_write_raw(json, "\n", 1);
+}
+
+static int dead_letter_path(const struct dead_letter *dead, char *ret, size_t size)
+{
+	int len =
+		snprintf(ret, size, "%s/%s.rejected.ndjson", dead->ctx->state_dir, dead->ctx->name);
+	return len >= (int)size ? -ENAMETOOLONG : 0;
+}
+
+static int dead_letter_append(const struct dead_letter *dead, const struct json_writer *json)
+{
+	char path[512];
+	struct stat stat;
+	if (dead_letter_path(dead, path, sizeof(path)) < 0)
+		return -ENAMETOOLONG;
+	auto_close int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (fd < 0 || fstat(fd, &stat) < 0)
+		return -errno;
+	if (stat.st_size + (int64_t)json->len > dead->max)
+		return -EFBIG;
+	ssize_t n = write(fd, json->data, json->len);
+	if (n < 0)
+		return -errno;
+	return (size_t)n < json->len ? -ENOSPC : 0;
+}
+
+void dead_letter_put(const struct dead_letter *dead, const struct tally_batch *batch, uint32_t row,
+		     const char *why)
+{
+	struct json_writer json;
+	if (dead->max == 0)
+		return;
+	json_writer_init(&json, 1 << 20);
+	dead_letter_line(&json, tally_now(dead->ctx), batch, row, why);
+	int r = json.error ? json.error : dead_letter_append(dead, &json);
+	json_writer_done(&json);
+	if (r < 0)
+		tally_log(dead->ctx, TALLY_WARNING, "a rejected row is not kept in the file: %s",
+			  strerror(-r));
+}
+
+void dead_letter_flush(const struct dead_letter *dead)
+{
+	char path[512];
+	if (dead->max == 0 || dead_letter_path(dead, path, sizeof(path)) < 0)
+		return;
+	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int r = fd < 0 || fdatasync(fd) < 0 ? -errno : folder_flush_of(path);
+	if (r < 0)
+		tally_log(dead->ctx, TALLY_WARNING, "%s: cannot be flushed: %s", path,
+			  strerror(-r));
+}

@@ -1,0 +1,150 @@
+/* Open addressing; the tags themselves stand one after the other in one block. */
+#include "write/series_cache.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/strbuf.h"
+
+enum { KEYS_FIRST_SLOTS = 1024 };
+#define KEYS_MAX_BYTES ((size_t)64 << 20)
+
+struct series_cache {
+	uint32_t *slots; /* entry + 1; 0: free */
+	uint32_t n_slots, n;
+	struct series_cache_entry *entries; /* room for half as many as there are slots */
+	uint32_t last;                      /* entry that was found last */
+	struct strbuf bytes;
+};
+
+struct series_cache *series_cache_create(void)
+{
+	return calloc(1, sizeof(struct series_cache));
+}
+
+void series_cache_destroy(struct series_cache *cache)
+{
+	if (!cache)
+		return;
+	free(cache->slots);
+	free(cache->entries);
+	strbuf_done(&cache->bytes);
+	free(cache);
+}
+
+void series_cache_clear(struct series_cache *cache)
+{
+	if (cache->slots)
+		memset(cache->slots, 0, cache->n_slots * sizeof(*cache->slots));
+	cache->n = cache->last = 0;
+	strbuf_clear(&cache->bytes);
+}
+
+static uint64_t series_cache_mix(uint64_t hash, uint64_t word)
+{
+	hash = (hash ^ word) * UINT64_C(0xff51afd7ed558ccd);
+	return hash ^ hash >> 32;
+}
+
+/* Two words at a time, of which neither waits for the other; tags come from our own inputs, so
+ * nobody chooses them to collide. */
+static uint64_t series_cache_hash(const char *bytes, size_t len)
+{
+	uint64_t one = len * UINT64_C(0x9e3779b97f4a7c15), other = 0, words[2];
+	for (; len >= sizeof(words); bytes += sizeof(words), len -= sizeof(words)) {
+		memcpy(words, bytes, sizeof(words));
+		one = series_cache_mix(one, words[0]);
+		other = series_cache_mix(other, words[1]);
+	}
+	memset(words, 0, sizeof(words));
+	memcpy(words, bytes, len);
+	return series_cache_mix(series_cache_mix(one, words[0]), series_cache_mix(other, words[1]));
+}
+
+static uint32_t *series_cache_slot(const struct series_cache *cache, uint64_t hash,
+				   const void *tags, size_t len)
+{
+	for (uint32_t at = (uint32_t)hash;; at++) {
+		uint32_t *slot = &cache->slots[at & (cache->n_slots - 1)];
+		if (*slot == 0)
+			return slot;
+		const struct series_cache_entry *entry = &cache->entries[*slot - 1];
+		if (entry->hash == hash && entry->len == len &&
+		    memcmp(cache->bytes.data + entry->at, tags, len) == 0)
+			return slot;
+	}
+}
+
+/* ---- Finding ------------------------------------------------------------------ */
+
+const struct series_cache_entry *series_cache_guess(const struct series_cache *cache,
+						    const char **ret_tags)
+{
+	if (cache->n == 0)
+		return NULL;
+	const struct series_cache_entry *entry = &cache->entries[cache->entries[cache->last].next];
+	*ret_tags = cache->bytes.data + entry->at;
+	return entry;
+}
+
+void series_cache_confirm(struct series_cache *cache, const struct series_cache_entry *entry)
+{
+	cache->last = (uint32_t)(entry - cache->entries);
+}
+
+uint32_t series_cache_find(struct series_cache *cache, const void *tags, size_t len)
+{
+	uint32_t slot =
+		cache->n ? *series_cache_slot(cache, series_cache_hash(tags, len), tags, len) : 0;
+	if (slot == 0)
+		return 0;
+	cache->entries[cache->last].next = slot - 1;
+	cache->last = slot - 1;
+	return cache->entries[slot - 1].series;
+}
+
+/* ---- Adding ------------------------------------------------------------------- */
+
+static bool series_cache_grow(struct series_cache *cache)
+{
+	if (2 * (cache->n + 1) <= cache->n_slots)
+		return true;
+	uint32_t n = cache->n_slots ? 2 * cache->n_slots : KEYS_FIRST_SLOTS;
+	struct series_cache_entry *entries = realloc(cache->entries, n / 2 * sizeof(*entries));
+	if (!entries)
+		return false;
+	cache->entries = entries;
+	uint32_t *slots = calloc(n, sizeof(*slots));
+	if (!slots)
+		return false;
+	free(cache->slots);
+	cache->slots = slots;
+	cache->n_slots = n;
+	for (uint32_t i = 0; i < cache->n; i++)
+		*series_cache_slot(cache, entries[i].hash, cache->bytes.data + entries[i].at,
+				   entries[i].len) = i + 1;
+	return true;
+}
+
+void series_cache_add(struct series_cache *cache, const void *tags, size_t len, uint32_t series)
+{
+	if (cache->bytes.len + len > KEYS_MAX_BYTES)
+		series_cache_clear(cache);
+	if (series == 0 || !series_cache_grow(cache))
+		return;
+	uint64_t hash = series_cache_hash(tags, len);
+	uint32_t *slot = series_cache_slot(cache, hash, tags, len);
+	if (*slot) {
+		cache->entries[*slot - 1].series = series;
+		return;
+	}
+	size_t at = cache->bytes.len;
+	strbuf_bytes(&cache->bytes, tags, len);
+	if (cache->bytes.failed) {
+		series_cache_clear(cache);
+		return;
+	}
+	cache->entries[cache->n] = (struct series_cache_entry){hash, at, (uint32_t)len, series, 0};
+	*slot = ++cache->n;
+}

@@ -1,0 +1,234 @@
+/*
+ * Which rows can be stored, and under which series.  What the cache does not know is asked for in
+ * one statement, added where it is missing, and asked for again; in transactions of its own, so
+ * that a write that is rolled back leaves the cache right.  An existing series is looked up, not
+ * upserted: that would use up a number each time.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "pg/pg_value.h"
+#include "store/store_clock.h"
+#include "write/writer.h"
+
+/* ---- Rows --------------------------------------------------------------------- */
+
+/* NULL: it can be stored. */
+static const char *series_row_fault(const struct writer *writer, const struct writer_part *part,
+				    uint32_t row)
+{
+	const struct stored_table *stored = part->table->stored;
+	const struct tally_cell *time = writer_cell(part, row, 0);
+	int64_t now = writer->where.now;
+	if (!time->set)
+		return "its time is NULL";
+	if (stored->order && !writer_cell(part, row, stored->order)->set)
+		return "its order is NULL";
+	if (time->i > now + STORE_CLOCK_AHEAD)
+		return "its time lies more than a day ahead of the database's clock";
+	if (stored->table.kind != TALLY_STATE && time->i < now - writer->retention)
+		return "its time lies before what is kept (retention_raw)";
+	return NULL;
+}
+
+static int series_check_rows(struct writer *writer, struct writer_part *part)
+{
+	for (uint32_t row = 0; row < part->batch->n_rows; row++) {
+		const char *why = series_row_fault(writer, part, row);
+		part->series[row] = !why;
+		int r = why ? writer_reject(writer, part, row, why, NULL) : 0;
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* ---- Asking ------------------------------------------------------------------- */
+
+static void series_tag_arrays(struct strbuf *sql, const struct stored_table *stored)
+{
+	strbuf_add(sql, "unnest($1::bytea[]");
+	for (uint32_t i = 0; i < stored->n_tags; i++)
+		strbuf_add(sql, ", $%u::%s[]", i + 2,
+			   pg_value_type(stored->table.columns[stored->tags[i]].type));
+	strbuf_add(sql, ") as u (_key");
+	for (uint32_t i = 0; i < stored->n_tags; i++)
+		strbuf_add(sql, ", \"%s\"", stored->table.columns[stored->tags[i]].name);
+	strbuf_add(sql, ")");
+}
+
+static void series_tag_names(struct strbuf *sql, const struct stored_table *stored,
+			     const char *before)
+{
+	for (uint32_t i = 0; i < stored->n_tags; i++)
+		strbuf_add(sql, ", %s\"%s\"", before, stored->table.columns[stored->tags[i]].name);
+}
+
+static int series_run(struct writer *writer, const struct writer_part *part, const char *sql,
+		      uint32_t n_arrays, PGresult **ret)
+{
+	const struct stored_table *stored = part->table->stored;
+	const char *values[CATALOG_MAX_COLUMNS + 1];
+	Oid types[CATALOG_MAX_COLUMNS + 1] = {0};
+	int lengths[CATALOG_MAX_COLUMNS + 1];
+	size_t starts[CATALOG_MAX_COLUMNS + 2];
+	struct strbuf *bytes = &writer->bytes;
+	strbuf_clear(bytes);
+	for (uint32_t i = 0; i < n_arrays; i++) {
+		starts[i] = bytes->len;
+		encode_array(bytes, part, i == 0 ? -2 : (int)stored->tags[i - 1], 0,
+			     part->batch->n_rows);
+	}
+	starts[n_arrays] = bytes->len;
+	if (bytes->failed)
+		return tally_fail(writer->ctx, ENOMEM, "no memory");
+	for (uint32_t i = 0; i < n_arrays; i++) {
+		values[i] = bytes->data + starts[i];
+		lengths[i] = (int)(starts[i + 1] - starts[i]);
+	}
+	const struct pg_params params = {(int)n_arrays, types, values, lengths};
+	return pg_query(&writer->pg, sql, &params, ret);
+}
+
+/* Those that are there go into the cache. */
+static int series_look_up(struct writer *writer, const struct writer_part *part)
+{
+	auto_pg_text struct strbuf sql = {0};
+	auto_result PGresult *result = NULL;
+	strbuf_add(&sql,
+		   "select u._key, s._series from unnest($1::bytea[]) as u (_key) join "
+		   "tally.\"%s_series\" s on s._key = sha256(u._key)",
+		   part->table->stored->table.name);
+	if (sql.failed)
+		return tally_fail(writer->ctx, ENOMEM, "no memory");
+	int r = series_run(writer, part, sql.data, 1, &result);
+	for (int row = 0; r == 0 && row < PQntuples(result); row++)
+		series_cache_add(part->table->cache, PQgetvalue(result, row, 0),
+				 (size_t)PQgetlength(result, row, 0),
+				 (uint32_t)pg_get_32(PQgetvalue(result, row, 1)));
+	return r;
+}
+
+static int series_create(struct writer *writer, const struct writer_part *part)
+{
+	const struct stored_table *stored = part->table->stored;
+	auto_pg_text struct strbuf sql = {0};
+	auto_result PGresult *result = NULL;
+	strbuf_add(&sql, "insert into tally.\"%s_series\" (_key", stored->table.name);
+	series_tag_names(&sql, stored, "");
+	strbuf_add(&sql, ") select distinct on (u._key) sha256(u._key)");
+	series_tag_names(&sql, stored, "u.");
+	strbuf_add(&sql, " from ");
+	series_tag_arrays(&sql, stored);
+	strbuf_add(&sql,
+		   " where not exists (select from tally.\"%s_series\" s where s._key = "
+		   "sha256(u._key)) order by u._key on conflict do nothing",
+		   stored->table.name);
+	if (sql.failed)
+		return tally_fail(writer->ctx, ENOMEM, "no memory");
+	return series_run(writer, part, sql.data, stored->n_tags + 1, &result);
+}
+
+/* ---- Filling in --------------------------------------------------------------- */
+
+/* 0: the cache does not know it; -ENOMEM.  room: for its key, if it has to be made. */
+static int64_t series_of(const struct writer_part *part, uint32_t row, struct strbuf *room)
+{
+	struct series_cache *cache = part->table->cache;
+	const char *tags;
+	const struct series_cache_entry *guess = series_cache_guess(cache, &tags);
+	if (guess && writer_part_has_key(part, row, tags, guess->len)) {
+		series_cache_confirm(cache, guess);
+		return guess->series;
+	}
+	strbuf_clear(room);
+	writer_part_key(part, row, room);
+	if (room->failed)
+		return -ENOMEM;
+	return series_cache_find(cache, room->data ? room->data : "", room->len);
+}
+
+/* Fills in what the cache knows; rows with unknown ones are marked in ret_missing. */
+static int series_fill(struct writer *writer, struct writer_part *part, uint32_t *ret_missing,
+		       uint32_t *ret_n)
+{
+	auto_pg_text struct strbuf key = {0};
+	*ret_n = 0;
+	memset(ret_missing, 0, part->batch->n_rows * sizeof(*ret_missing));
+	for (uint32_t row = 0; row < part->batch->n_rows; row++) {
+		if (!part->series[row])
+			continue;
+		int64_t series = series_of(part, row, &key);
+		if (series < 0)
+			return tally_fail(writer->ctx, ENOMEM, "no memory");
+		part->series[row] = series ? (uint32_t)series : part->series[row];
+		ret_missing[row] = series == 0;
+		*ret_n += series == 0;
+	}
+	return 0;
+}
+
+/* One row at a time, so that tags the database refuses cost only their own rows. */
+static int series_create_singly(struct writer *writer, struct writer_part *part,
+				const uint32_t *missing)
+{
+	struct writer_part one = *part;
+	auto_free uint32_t *alone = calloc(part->batch->n_rows, sizeof(*alone));
+	if (!alone)
+		return tally_fail(writer->ctx, ENOMEM, "no memory");
+	one.series = alone;
+	for (uint32_t row = 0; row < part->batch->n_rows; row++) {
+		if (!missing[row])
+			continue;
+		alone[row] = 1;
+		int r = series_create(writer, &one);
+		alone[row] = 0;
+		if (r < 0 && writer->pg.fault != PG_FAULT_VALUE)
+			return r;
+		r = r < 0 ? writer_reject(writer, part, row, NULL, tally_reason(writer->ctx)) : 0;
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int series_ask(struct writer *writer, struct writer_part *part, uint32_t *missing)
+{
+	uint32_t n = 0;
+	struct writer_part unknown = *part;
+	unknown.series = missing;
+	int r = series_look_up(writer, &unknown);
+	if (r == 0)
+		r = series_fill(writer, part, missing, &n);
+	if (r < 0 || n == 0)
+		return r;
+	r = series_create(writer, &unknown);
+	if (r < 0 && writer->pg.fault == PG_FAULT_VALUE)
+		r = series_create_singly(writer, part, missing);
+	if (r == 0)
+		r = series_look_up(writer, &unknown);
+	if (r == 0)
+		r = series_fill(writer, part, missing, &n);
+	if (r == 0 && n > 0) /* deleted again meanwhile, or no memory: that passes */
+		return tally_fail(writer->ctx, EAGAIN, "the series of %u rows cannot be found", n);
+	return r;
+}
+
+int writer_find_series(struct writer *writer, struct writer_part *part)
+{
+	uint32_t n = 0;
+	int r = series_check_rows(writer, part);
+	if (r == 0 && part->table->stored->table.kind != TALLY_STATE) {
+		auto_free uint32_t *missing = calloc(part->batch->n_rows + 1, sizeof(*missing));
+		if (!missing)
+			return tally_fail(writer->ctx, ENOMEM, "no memory");
+		r = series_fill(writer, part, missing, &n);
+		if (r == 0 && n > 0)
+			r = series_ask(writer, part, missing);
+	}
+	part->n_good = 0;
+	for (uint32_t row = 0; row < part->batch->n_rows; row++)
+		part->n_good += part->series[row] != 0;
+	return r;
+}

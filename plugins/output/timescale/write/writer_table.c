@@ -1,0 +1,176 @@
+/* The statements of a table, and how the cells of a batch find their columns. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pg/pg_value.h"
+#include "write/writer.h"
+
+static bool writer_is_state(const struct writer_table *table)
+{
+	return table->stored->table.kind == TALLY_STATE;
+}
+
+static const char *writer_field(const struct writer_table *table, uint32_t i)
+{
+	return table->stored->table.columns[table->fields[i]].name;
+}
+
+static void writer_field_list(struct strbuf *sql, const struct writer_table *table,
+			      const char *before)
+{
+	for (uint32_t i = 0; i < table->n_fields; i++)
+		strbuf_add(sql, ", %s\"%s\"", before, writer_field(table, i));
+}
+
+static void writer_copy_statement(struct strbuf *sql, const struct writer_table *table)
+{
+	strbuf_add(sql, "copy tally.\"%s_rows\" (_series", table->stored->table.name);
+	writer_field_list(sql, table, "");
+	strbuf_add(sql, "%s) from stdin (format binary)", table->nanos ? ", _nanos" : "");
+}
+
+static void writer_unnest(struct strbuf *sql, const struct writer_table *table, const char *first)
+{
+	strbuf_add(sql, "unnest($1::%s[]", first);
+	for (uint32_t i = 0; i < table->n_fields; i++)
+		strbuf_add(sql, ", $%u::%s[]", i + 2,
+			   pg_value_type(table->stored->table.columns[table->fields[i]].type));
+	if (table->nanos)
+		strbuf_add(sql, ", $%u::smallint[]", table->n_fields + 2);
+	strbuf_add(sql, ")");
+}
+
+static void writer_insert_statement(struct strbuf *sql, const struct writer_table *table)
+{
+	strbuf_add(sql, "insert into tally.\"%s_rows\" (_series", table->stored->table.name);
+	writer_field_list(sql, table, "");
+	strbuf_add(sql, "%s) select * from ", table->nanos ? ", _nanos" : "");
+	writer_unnest(sql, table, "int");
+	strbuf_add(sql, " on conflict do nothing");
+}
+
+/* The newest of each key, and of those with one time the last; not if a newer one is there, unless
+ * that came from a clock that was wrong. */
+static void writer_upsert_statement(struct strbuf *sql, const struct writer_table *table)
+{
+	const char *time = table->stored->table.columns[0].name;
+	strbuf_add(sql, "insert into tally.\"%s_rows\" as r (_key", table->stored->table.name);
+	writer_field_list(sql, table, "");
+	strbuf_add(sql, ") select distinct on (u._key) sha256(u._key)");
+	writer_field_list(sql, table, "u.");
+	strbuf_add(sql, " from ");
+	writer_unnest(sql, table, "bytea");
+	strbuf_add(sql, " with ordinality as u (_key");
+	writer_field_list(sql, table, "");
+	strbuf_add(sql,
+		   ", _n) order by u._key, u.\"%s\" desc, u._n desc on conflict (_key) do update "
+		   "set _key = r._key",
+		   time);
+	for (uint32_t i = 0; i < table->n_fields; i++)
+		strbuf_add(sql, ", \"%s\" = excluded.\"%s\"", writer_field(table, i),
+			   writer_field(table, i));
+	strbuf_add(sql, " where excluded.\"%s\" >= r.\"%s\" or r.\"%s\" > now() + interval '1 day'",
+		   time, time, time);
+}
+
+static int writer_table_statements(struct tally_ctx *ctx, struct writer_table *table)
+{
+	struct strbuf copy = {0}, insert = {0};
+	if (writer_is_state(table)) {
+		writer_upsert_statement(&insert, table);
+	} else {
+		writer_copy_statement(&copy, table);
+		writer_insert_statement(&insert, table);
+	}
+	bool failed = copy.failed || insert.failed;
+	table->copy = copy.data;
+	table->insert = insert.data;
+	return failed ? tally_fail(ctx, ENOMEM, "no memory") : 0;
+}
+
+int writer_table_create(struct tally_ctx *ctx, const struct stored_table *stored,
+			struct writer_table **ret)
+{
+	struct writer_table *table = calloc(1, sizeof(*table));
+	if (!table)
+		return tally_fail(ctx, ENOMEM, "no memory");
+	table->stored = stored;
+	table->nanos = schema_has_nanos(stored);
+	table->cache = series_cache_create();
+	for (uint32_t c = 0; c < stored->table.n_columns; c++)
+		if (writer_is_state(table) || stored->table.columns[c].role != TALLY_TAG)
+			table->fields[table->n_fields++] = (uint16_t)c;
+	for (uint32_t i = 0; i < table->n_fields; i++)
+		table->texts |= pg_value_is_text(stored->table.columns[table->fields[i]].type);
+	int r = table->cache ? writer_table_statements(ctx, table)
+			     : tally_fail(ctx, ENOMEM, "no memory");
+	if (r < 0) {
+		writer_table_destroy(table);
+		return r;
+	}
+	*ret = table;
+	return 0;
+}
+
+void writer_table_destroy(struct writer_table *table)
+{
+	if (!table)
+		return;
+	series_cache_destroy(table->cache);
+	free(table->copy);
+	free(table->insert);
+	free(table);
+}
+
+/* A batch may be of an older or a newer declaration than what is stored. */
+void writer_part_map(struct writer_part *part)
+{
+	const struct tally_table *stored = &part->table->stored->table, *table = part->batch->table;
+	for (uint32_t c = 0; c < stored->n_columns; c++) {
+		bool here = c < table->n_columns &&
+			    strcmp(table->columns[c].name, stored->columns[c].name) == 0;
+		part->map[c] =
+			here ? (int16_t)c : (int16_t)catalog_column(table, stored->columns[c].name);
+	}
+}
+
+void writer_part_key(const struct writer_part *part, uint32_t row, struct strbuf *ret)
+{
+	const struct stored_table *stored = part->table->stored;
+	const struct tally_column *columns = stored->table.columns;
+	size_t room = 0;
+	for (uint32_t i = 0; i < stored->n_tags; i++)
+		room += pg_cell_room(columns[stored->tags[i]].type,
+				     writer_cell(part, row, stored->tags[i]));
+	char *to = strbuf_room(ret, room), *end = to;
+	for (uint32_t i = 0; to && i < stored->n_tags; i++) {
+		const struct tally_cell *cell = writer_cell(part, row, stored->tags[i]);
+		to = pg_put_cell(to, columns[stored->tags[i]].type, cell);
+		if (cell->set)
+			end = to;
+	}
+	if (to)
+		ret->len = (size_t)(end - ret->data);
+}
+
+bool writer_part_has_key(const struct writer_part *part, uint32_t row, const char *key, size_t len)
+{
+	const struct stored_table *stored = part->table->stored;
+	const char *end = key + len;
+	char one[sizeof(uint32_t) + sizeof(uint64_t)];
+	for (uint32_t i = 0; i < stored->n_tags; i++) {
+		const struct tally_cell *cell = writer_cell(part, row, stored->tags[i]);
+		uint16_t type = stored->table.columns[stored->tags[i]].type;
+		bool text = pg_value_is_text(type) && cell->set;
+		char *to = text ? pg_put_32(one, cell->len) : pg_put_cell(one, type, cell);
+		size_t head = (size_t)(to - one), tail = text ? cell->len : 0;
+		if (key == end && !cell->set)
+			continue; /* NULLs at the end leave no trace */
+		if ((size_t)(end - key) < head + tail || memcmp(key, one, head) != 0 ||
+		    (tail && memcmp(key + head, cell->text, tail) != 0))
+			return false;
+		key += head + tail;
+	}
+	return key == end;
+}
