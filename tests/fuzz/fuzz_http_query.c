@@ -3,11 +3,11 @@
  * router, the parameters, times, cursors, and every endpoint's answer from a small store.  Each
  * answer but text must be JSON, each refusal a problem.
  */
-#include <endpoint.h>
+#include <routes/endpoint.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <tables.h>
+#include <query/catalog_cache.h>
 
 #include "fake_host.h"
 #include "fake_store.h"
@@ -36,7 +36,7 @@ static const struct tally_table info_table = {
 static struct fake_host *host;
 static struct http_config config = {
 	.max_query_range_days = 30, .max_results_per_query = 500, .query_timeout = HTTP_SECOND};
-static struct tables *tables;
+static struct catalog_cache *tables;
 
 static void set_up(void)
 {
@@ -55,23 +55,23 @@ static void set_up(void)
 			fake_store_text(store, row, "labels", "{\"k\":\"v\"}");
 	}
 	config.store = fake_host_store(host, fake_store_reader(), store);
-	tables = tables_create(fake_host_ctx(host), config.store);
+	tables = catalog_cache_create(fake_host_ctx(host), config.store);
 }
 
-static void check(struct reply *reply)
+static void check(struct response_builder *builder)
 {
-	reply_finish(reply);
-	if (reply->type != reply_csv && reply->type != reply_ndjson &&
-	    reply->type != reply_metrics && reply->type != reply_html) {
-		json_t *json = json_loadb(reply->body.data, reply->body.len,
+	response_builder_finish(builder);
+	if (builder->type != content_type_csv && builder->type != content_type_ndjson &&
+	    builder->type != content_type_metrics && builder->type != content_type_html) {
+		json_t *json = json_loadb(builder->body.data, builder->body.len,
 					  JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, NULL);
 		if (!json)
 			abort();
-		if (reply->status >= 400 && !json_object_get(json, "detail"))
+		if (builder->status >= 400 && !json_object_get(json, "detail"))
 			abort();
 		json_decref(json);
 	}
-	if (reply->link && strpbrk(reply->link, "\r\n"))
+	if (builder->link && strpbrk(builder->link, "\r\n"))
 		abort();
 }
 
@@ -79,7 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct target target;
-	struct reply reply;
+	struct response_builder builder;
 	char raw[2048];
 	if (!host)
 		set_up();
@@ -90,21 +90,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	target_sort(raw);
 	if (target_parse(raw, &target) < 0)
 		return 0;
-	reply_init(&reply);
-	struct call call = {.ctx = fake_host_ctx(host),
-			    .config = &config,
-			    .tables = tables,
-			    .target = &target,
-			    .raw = raw,
-			    .now = NOW,
-			    .deadline = INT64_MAX,
-			    .reply = &reply};
-	const struct endpoint *endpoint = endpoint_find(&target, &call.segment);
+	response_builder_init(&builder);
+	struct context context = {.ctx = fake_host_ctx(host),
+				  .config = &config,
+				  .tables = tables,
+				  .target = &target,
+				  .raw = raw,
+				  .now = NOW,
+				  .deadline = INT64_MAX,
+				  .builder = &builder};
+	const struct endpoint *endpoint = endpoint_find(&target, &context.segment);
 	if (endpoint) {
-		endpoint_answer(endpoint, &call);
-		check(&reply);
+		endpoint_answer(endpoint, &context);
+		check(&builder);
 	}
-	reply_done(&reply);
+	response_builder_done(&builder);
 	target_done(&target);
 	return 0;
 }

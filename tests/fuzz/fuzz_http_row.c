@@ -3,8 +3,8 @@
  * taken must be writable as JSON again.
  */
 #include <jansson.h>
-#include <row_read.h>
-#include <rowset.h>
+#include <live/row_read.h>
+#include <query/result_set.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +21,7 @@ static void check(const struct tally_cell *cells)
 	json_writer_init(&json, 64 << 20);
 	json_begin_array(&json);
 	for (uint32_t i = 0; i < table.n_columns; i++)
-		rowset_write_cell(&json, columns[i].type, &cells[i]);
+		result_set_write_cell(&json, columns[i].type, &cells[i]);
 	json_end_array(&json);
 	json_t *read = json_loadb(json.data, json.len, JSON_ALLOW_NUL, NULL);
 	if (json.error || !read)

@@ -3,7 +3,7 @@
  * what is behind it is reached.  Whatever opens must be sound, and seal to the same bytes again.
  */
 #include <endian.h>
-#include <seal.h>
+#include <cache/response_codec.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,22 +15,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check(const char *bytes, size_t len, const char *key)
 {
-	struct seal seal;
-	struct parcel *parcel;
+	struct response_codec seal;
+	struct response *response;
 	char *again;
 	size_t again_len;
-	if (seal_open(bytes, len, key, &seal, &parcel) < 0)
+	if (response_decode(bytes, len, key, &seal, &response) < 0)
 		return;
-	for (const char *p = parcel->link; p && *p; p++)
+	for (const char *p = response->link; p && *p; p++)
 		if (*p < ' ')
 			abort();
-	if (seal_pack(parcel, &seal, &again, &again_len) < 0)
+	if (response_encode(response, &seal, &again, &again_len) < 0)
 		abort();
 	/* An empty part may stand for one that is not there, and the last number means nothing. */
 	if (again_len != len)
 		abort();
 	free(again);
-	parcel_drop(parcel);
+	response_drop(response);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -41,7 +41,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(bytes, data, size);
 	check(bytes, size, "key");
 	if (size >= CHECKED_FROM) {
-		uint64_t checksum = htole64(parcel_hash(bytes + CHECKED_FROM, size - CHECKED_FROM));
+		uint64_t checksum =
+			htole64(response_hash(bytes + CHECKED_FROM, size - CHECKED_FROM));
 		memcpy(bytes + CHECKSUM_AT, &checksum, sizeof(checksum));
 		check(bytes, size, "key");
 	}

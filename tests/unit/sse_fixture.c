@@ -109,8 +109,8 @@ void sse_pass_event(struct http_fixture *fixture, int second, const char *action
 /* ---- A client ------------------------------------------------------------ */
 
 /* As HTTP/1.0, so that no chunks stand between the events. */
-static void ask_for(const struct http_fixture *fixture, const char *target, const char *last,
-		    struct sse_client *client)
+static void query_for(const struct http_fixture *fixture, const char *target, const char *last,
+		      struct sse_client *client)
 {
 	const struct timeval limit = {.tv_sec = 30};
 	char request[1000];
@@ -149,7 +149,7 @@ struct sse_client *sse_follow(const struct http_fixture *fixture, const char *ta
 {
 	struct sse_client *client = malloc(sizeof(*client));
 	char head[2000];
-	ask_for(fixture, target, last, client);
+	query_for(fixture, target, last, client);
 	sse_read_to(client, "\r\n\r\n", head, sizeof(head));
 	assert_non_null(strstr(head, " 200 "));
 	assert_non_null(strstr(head, "Content-Type: text/event-stream"));
@@ -225,7 +225,7 @@ void sse_expect_excuse(const struct http_fixture *fixture, const char *target, c
 	struct sse_client *client = malloc(sizeof(*client));
 	static const char begin[] = "retry: 2000\n: ";
 	char head[2000], rest[2000];
-	ask_for(fixture, target, last, client);
+	query_for(fixture, target, last, client);
 	sse_read_to(client, "\r\n\r\n", head, sizeof(head));
 	assert_non_null(strstr(head, " 200 "));
 	assert_non_null(strstr(head, "Content-Type: text/event-stream"));

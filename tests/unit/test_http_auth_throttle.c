@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "auth_throttle.h"
-#include "client_address.h"
+#include "http/auth_throttle.h"
+#include "http/client_address.h"
 #include "fake_host.h"
 #include "http_api.h"
 

@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "accept.h"
+#include "message/accept.h"
 #include "http_fixture.h"
 
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cors.h"
+#include "http/cors.h"
 #include "http_fixture.h"
 
 #include <setjmp.h>
@@ -24,7 +24,8 @@ static int set_up(void **state)
 	return 0;
 }
 
-static struct http_answer ask(struct http_fixture *fixture, const char *method, const char *headers)
+static struct http_answer query(struct http_fixture *fixture, const char *method,
+				const char *headers)
 {
 	char request[600];
 	snprintf(request, sizeof(request),
@@ -39,7 +40,7 @@ static struct http_answer ask(struct http_fixture *fixture, const char *method, 
 /* NULL: nothing may be said. */
 static void expect_allowed(struct http_fixture *fixture, const char *origin, const char *allowed)
 {
-	struct http_answer answer = ask(fixture, "GET", origin);
+	struct http_answer answer = query(fixture, "GET", origin);
 	assert_int_equal(answer.status, 200);
 	const char *said = http_header(&answer, ALLOW);
 	if (allowed)
@@ -54,7 +55,7 @@ static void nothing_is_allowed_unless_it_is_set(void **state)
 	http_start(*state);
 	expect_allowed(*state, "Origin: https://a.example\r\n", NULL);
 	struct http_answer answer =
-		ask(*state, "OPTIONS", "Origin: https://a.example\r\n" PREFLIGHT);
+		query(*state, "OPTIONS", "Origin: https://a.example\r\n" PREFLIGHT);
 	assert_int_equal(answer.status, 405);
 	assert_null(http_header(&answer, ALLOW));
 	http_free(&answer);
@@ -79,20 +80,20 @@ static void a_preflight_is_answered_to_these_only(void **state)
 	fixture->config.cors_origins = ours;
 	http_start(fixture);
 	struct http_answer answer =
-		ask(fixture, "OPTIONS", "Origin: https://a.example\r\n" PREFLIGHT);
+		query(fixture, "OPTIONS", "Origin: https://a.example\r\n" PREFLIGHT);
 	assert_int_equal(answer.status, 204);
 	assert_string_equal(http_header(&answer, ALLOW), "https://a.example");
 	assert_string_equal(http_header(&answer, "Access-Control-Allow-Methods"), "GET, HEAD");
 	assert_non_null(
 		strstr(http_header(&answer, "Access-Control-Allow-Headers"), "Last-Event-ID"));
 	http_free(&answer);
-	answer = ask(fixture, "OPTIONS", "Origin: https://c.example\r\n" PREFLIGHT);
+	answer = query(fixture, "OPTIONS", "Origin: https://c.example\r\n" PREFLIGHT);
 	assert_int_equal(answer.status, 405);
 	http_free(&answer);
-	answer = ask(fixture, "OPTIONS", "Origin: https://a.example\r\n");
+	answer = query(fixture, "OPTIONS", "Origin: https://a.example\r\n");
 	assert_int_equal(answer.status, 405);
 	http_free(&answer);
-	answer = ask(fixture, "POST", "Origin: https://a.example\r\n" PREFLIGHT);
+	answer = query(fixture, "POST", "Origin: https://a.example\r\n" PREFLIGHT);
 	assert_int_equal(answer.status, 405);
 	http_free(&answer);
 }

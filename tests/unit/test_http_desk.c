@@ -23,12 +23,12 @@ enum { QUEUE = 16 }; /* flights that wait, of one worker */
 static const struct tally_named_cache memory[] = {{"memory", NULL}, {NULL, NULL}};
 
 /* Time stands still: it passes when a test says so. */
-struct desk_fixture {
+struct dispatch_fixture {
 	struct http_fixture http; /* first */
 	int64_t now;
 };
 
-static void advance(struct desk_fixture *fixture, int64_t ns)
+static void advance(struct dispatch_fixture *fixture, int64_t ns)
 {
 	fixture->now += ns;
 	fake_host_set_monotonic(fixture->http.host, fixture->now);
@@ -37,7 +37,7 @@ static void advance(struct desk_fixture *fixture, int64_t ns)
 /* Fresh for 100 ms, ageing for 100 more. */
 static int set_up(void **state)
 {
-	struct desk_fixture *fixture = calloc(1, sizeof(*fixture));
+	struct dispatch_fixture *fixture = calloc(1, sizeof(*fixture));
 	struct timespec now;
 	http_prepare(&fixture->http);
 	http_add_container(&fixture->http, "alpha", "abc", "web", "running");
@@ -53,14 +53,15 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	struct desk_fixture *fixture = *state;
+	struct dispatch_fixture *fixture = *state;
 	fake_store_hang(fixture->http.store, false);
 	http_finish(&fixture->http);
 	free(fixture);
 	return 0;
 }
 
-static void expect(struct desk_fixture *fixture, const char *target, int status, const char *origin)
+static void expect(struct dispatch_fixture *fixture, const char *target, int status,
+		   const char *origin)
 {
 	struct http_answer answer = http_get(&fixture->http, target);
 	assert_int_equal(answer.status, status);
@@ -68,7 +69,7 @@ static void expect(struct desk_fixture *fixture, const char *target, int status,
 	http_free(&answer);
 }
 
-static void wait_for_queue(struct desk_fixture *fixture, unsigned waiting)
+static void wait_for_queue(struct dispatch_fixture *fixture, unsigned waiting)
 {
 	for (int i = 0; i < 30000; i++) {
 		if (fake_host_metric(fixture->http.host, HTTP_IN_FLIGHT) == waiting &&
@@ -90,7 +91,7 @@ static void *get_list(void *arg)
 
 static void an_old_answer_comes_within_the_time_of_a_query(void **state)
 {
-	struct desk_fixture *fixture = *state;
+	struct dispatch_fixture *fixture = *state;
 	pthread_t client;
 	void *got;
 	fixture->http.config.query_timeout = 100 * MS;
@@ -112,7 +113,7 @@ static void an_old_answer_comes_within_the_time_of_a_query(void **state)
 /* ---- Too many ------------------------------------------------------------ */
 
 /* Each asks something else, and does not wait for its answer. */
-static void fill_queue(struct desk_fixture *fixture, int clients[QUEUE + 1])
+static void fill_queue(struct dispatch_fixture *fixture, int clients[QUEUE + 1])
 {
 	char request[200];
 	fake_store_hang(fixture->http.store, true);
@@ -128,7 +129,7 @@ static void fill_queue(struct desk_fixture *fixture, int clients[QUEUE + 1])
 
 static void who_gets_an_old_answer_is_not_turned_away(void **state)
 {
-	struct desk_fixture *fixture = *state;
+	struct dispatch_fixture *fixture = *state;
 	int clients[QUEUE + 1];
 	http_start(&fixture->http);
 	expect(fixture, LIST, 200, "miss");
@@ -149,7 +150,7 @@ static void who_gets_an_old_answer_is_not_turned_away(void **state)
 
 static void a_bad_question_is_no_failure_of_the_store(void **state)
 {
-	struct desk_fixture *fixture = *state;
+	struct dispatch_fixture *fixture = *state;
 	http_start(&fixture->http);
 	fake_store_fail(fixture->http.store, -EINVAL);
 	http_expect_problem(&fixture->http, LIST, 400, NULL, "cannot answer this");

@@ -2,9 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cache.h"
+#include "cache/response_cache.h"
 #include "fake_host.h"
-#include "request.h"
+#include "message/request.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -47,35 +47,35 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static struct flight *begin(struct shelf *shelf, const char *key, enum http_kind kind)
+static struct fetch *begin(struct shelf *shelf, const char *key, enum cache_class kind)
 {
 	struct request *request = request_create(key);
 	request->kind = kind;
-	struct flight *flight = flight_create(request, key);
+	struct fetch *fetch = fetch_create(request, key);
 	request_drop(request);
-	assert_int_equal(cache_begin(shelf->cache, flight), 0);
-	return flight;
+	assert_int_equal(cache_begin(shelf->cache, fetch), 0);
+	return fetch;
 }
 
-static void land_as(struct shelf *shelf, struct flight *flight, unsigned status, const char *body)
+static void land_as(struct shelf *shelf, struct fetch *fetch, unsigned status, const char *body)
 {
-	struct reply reply;
+	struct response_builder builder;
 	bool late;
-	reply_init(&reply);
-	reply.status = status;
-	json_write_raw(&reply.body, body, strlen(body));
-	struct parcel *parcel = parcel_pack(&reply, shelf->now, false);
-	parcel_drop(cache_land(shelf->cache, flight, parcel, &late));
-	parcel_drop(parcel);
-	flight_drop(flight);
+	response_builder_init(&builder);
+	builder.status = status;
+	json_write_raw(&builder.body, body, strlen(body));
+	struct response *response = response_create(&builder, shelf->now, false);
+	response_drop(cache_finish(shelf->cache, fetch, response, &late));
+	response_drop(response);
+	fetch_drop(fetch);
 }
 
-static void land(struct shelf *shelf, struct flight *flight, const char *body)
+static void land(struct shelf *shelf, struct fetch *fetch, const char *body)
 {
-	land_as(shelf, flight, 200, body);
+	land_as(shelf, fetch, 200, body);
 }
 
-static void fill(struct shelf *shelf, const char *key, enum http_kind kind)
+static void fill(struct shelf *shelf, const char *key, enum cache_class kind)
 {
 	land(shelf, begin(shelf, key, kind), "answer");
 }
@@ -90,11 +90,11 @@ static enum cache_age age(struct shelf *shelf, const char *key)
 
 static void a_change_makes_answers_of_its_kind_old(void **state)
 {
-	fill(*state, "/list", KIND_CONTAINERS);
-	fill(*state, "/series", KIND_HISTORY);
+	fill(*state, "/list", CACHE_CLASS_CONTAINERS);
+	fill(*state, "/series", CACHE_CLASS_HISTORY);
 	assert_int_equal(age(*state, "/list"), CACHE_FRESH);
-	cache_forget(((struct shelf *)*state)->cache, KIND_CONTAINERS);
-	assert_int_equal(age(*state, "/list"), CACHE_OLD);
+	cache_invalidate(((struct shelf *)*state)->cache, CACHE_CLASS_CONTAINERS);
+	assert_int_equal(age(*state, "/list"), CACHE_STALE_IF_ERROR);
 	assert_int_equal(age(*state, "/series"), CACHE_FRESH);
 }
 
@@ -102,44 +102,44 @@ static void nobody_joins_a_flight_that_began_before_a_change(void **state)
 {
 	struct shelf *shelf = *state;
 	struct cache_found found;
-	struct flight *early = begin(shelf, "/list", KIND_CONTAINERS);
-	cache_forget(shelf->cache, KIND_CONTAINERS);
+	struct fetch *early = begin(shelf, "/list", CACHE_CLASS_CONTAINERS);
+	cache_invalidate(shelf->cache, CACHE_CLASS_CONTAINERS);
 	cache_find(shelf->cache, "/list", &found);
-	assert_null(found.flight);
+	assert_null(found.fetch);
 	cache_found_done(&found);
-	struct flight *late = begin(shelf, "/list", KIND_CONTAINERS);
+	struct fetch *late = begin(shelf, "/list", CACHE_CLASS_CONTAINERS);
 	cache_find(shelf->cache, "/list", &found);
-	assert_ptr_equal(found.flight, late);
+	assert_ptr_equal(found.fetch, late);
 	cache_found_done(&found);
 	land(shelf, late, "new");
 	land(shelf, early, "old");
 	cache_find(shelf->cache, "/list", &found);
 	assert_int_equal(found.age, CACHE_FRESH);
-	assert_memory_equal(found.parcel->body[PARCEL_IDENTITY].data, "new", 3);
+	assert_memory_equal(found.response->body[PARCEL_IDENTITY].data, "new", 3);
 	cache_found_done(&found);
 }
 
 static void what_such_a_flight_brings_is_old(void **state)
 {
 	struct shelf *shelf = *state;
-	struct flight *flight = begin(shelf, "/list", KIND_CONTAINERS);
-	cache_forget(shelf->cache, KIND_CONTAINERS);
-	land(shelf, flight, "old");
-	assert_int_equal(age(shelf, "/list"), CACHE_OLD);
+	struct fetch *fetch = begin(shelf, "/list", CACHE_CLASS_CONTAINERS);
+	cache_invalidate(shelf->cache, CACHE_CLASS_CONTAINERS);
+	land(shelf, fetch, "old");
+	assert_int_equal(age(shelf, "/list"), CACHE_STALE_IF_ERROR);
 }
 
 /* The rows may reach the store after us. */
 static void after_a_change_answers_are_kept_for_a_moment_only(void **state)
 {
 	struct shelf *shelf = *state;
-	cache_forget(shelf->cache, KIND_CONTAINERS);
+	cache_invalidate(shelf->cache, CACHE_CLASS_CONTAINERS);
 	advance(shelf, HTTP_SECOND);
-	fill(shelf, "/list", KIND_CONTAINERS);
+	fill(shelf, "/list", CACHE_CLASS_CONTAINERS);
 	assert_int_equal(age(shelf, "/list"), CACHE_FRESH);
 	advance(shelf, HTTP_SECOND);
-	assert_int_equal(age(shelf, "/list"), CACHE_OLD);
+	assert_int_equal(age(shelf, "/list"), CACHE_STALE_IF_ERROR);
 	advance(shelf, 5 * HTTP_SECOND);
-	fill(shelf, "/list", KIND_CONTAINERS);
+	fill(shelf, "/list", CACHE_CLASS_CONTAINERS);
 	advance(shelf, HTTP_SECOND);
 	assert_int_equal(age(shelf, "/list"), CACHE_FRESH);
 }
@@ -149,7 +149,7 @@ static void after_a_change_answers_are_kept_for_a_moment_only(void **state)
 static void a_mistake_is_given_for_a_second_and_then_no_more(void **state)
 {
 	struct shelf *shelf = *state;
-	land_as(shelf, begin(shelf, "/nobody", KIND_CONTAINERS), 404, "nobody");
+	land_as(shelf, begin(shelf, "/nobody", CACHE_CLASS_CONTAINERS), 404, "nobody");
 	advance(shelf, HTTP_SECOND - 1);
 	assert_int_equal(age(shelf, "/nobody"), CACHE_FRESH);
 	advance(shelf, 1);
@@ -159,8 +159,8 @@ static void a_mistake_is_given_for_a_second_and_then_no_more(void **state)
 static void a_mistake_before_a_change_is_none_any_more(void **state)
 {
 	struct shelf *shelf = *state;
-	land_as(shelf, begin(shelf, "/nobody", KIND_CONTAINERS), 404, "nobody");
-	cache_forget(shelf->cache, KIND_CONTAINERS);
+	land_as(shelf, begin(shelf, "/nobody", CACHE_CLASS_CONTAINERS), 404, "nobody");
+	cache_invalidate(shelf->cache, CACHE_CLASS_CONTAINERS);
 	assert_int_equal(age(shelf, "/nobody"), CACHE_NONE);
 }
 
@@ -171,7 +171,7 @@ static void fill_with(struct shelf *shelf, const char *key, size_t len)
 	char *body = malloc(len + 1);
 	memset(body, 'x', len);
 	body[len] = '\0';
-	land(shelf, begin(shelf, key, KIND_CONTAINERS), body);
+	land(shelf, begin(shelf, key, CACHE_CLASS_CONTAINERS), body);
 	free(body);
 }
 
@@ -195,10 +195,11 @@ static void every_question_to_the_store_has_a_kind(void **state)
 	(void)state;
 	for (const struct endpoint *endpoint = endpoints; endpoint->path; endpoint++)
 		if (!endpoint->direct && strncmp(endpoint->path, "/api/", 5) == 0 &&
-		    !strstr(endpoint->path, "/stream/") && kind_of(endpoint) == KIND_NONE)
+		    !strstr(endpoint->path, "/stream/") &&
+		    cache_class_of(endpoint) == CACHE_CLASS_NONE)
 			fail_msg("%s", endpoint->path);
-	assert_string_equal(kind_sources(KIND_CONTAINERS)[0], "container_events");
-	assert_null(kind_sources(KIND_HISTORY)[0]);
+	assert_string_equal(cache_class_tables(CACHE_CLASS_CONTAINERS)[0], "container_events");
+	assert_null(cache_class_tables(CACHE_CLASS_HISTORY)[0]);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

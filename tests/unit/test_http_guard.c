@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "guard.h"
+#include "http/auth.h"
 #include "http_fixture.h"
 
 #include <setjmp.h>
@@ -54,7 +54,8 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static struct http_answer ask(struct http_fixture *fixture, const char *target, const char *headers)
+static struct http_answer query(struct http_fixture *fixture, const char *target,
+				const char *headers)
 {
 	char request[1000];
 	snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nConnection: close\r\n%s\r\n", target,
@@ -64,7 +65,7 @@ static struct http_answer ask(struct http_fixture *fixture, const char *target, 
 
 static int status(struct http_fixture *fixture, const char *target, const char *headers)
 {
-	struct http_answer answer = ask(fixture, target, headers);
+	struct http_answer answer = query(fixture, target, headers);
 	int is = answer.status;
 	http_free(&answer);
 	return is;
@@ -79,7 +80,7 @@ static void without_a_token_only_healthz_answers(void **state)
 	http_start(*state);
 	assert_int_equal(status(*state, "/healthz", "Host: x\r\n"), 200);
 	for (size_t i = 0; i < sizeof(targets) / sizeof(*targets); i++) {
-		struct http_answer answer = ask(*state, targets[i], "Host: x\r\n");
+		struct http_answer answer = query(*state, targets[i], "Host: x\r\n");
 		assert_int_equal(answer.status, 401);
 		assert_string_equal(http_header(&answer, "WWW-Authenticate"),
 				    "Bearer realm=\"tallyd\"");
@@ -103,7 +104,7 @@ static void a_token_opens_what_its_scopes_say(void **state)
 	assert_int_equal(status(*state, "/nope", BEARER(ALL)), 404);
 	assert_int_equal(status(*state, "/metrics", BEARER(STATS)), 200);
 	assert_int_equal(status(*state, "/api/v1/stats/latest", BEARER(STATS)), 200);
-	struct http_answer answer = ask(*state, "/api/v1/containers", BEARER(STATS));
+	struct http_answer answer = query(*state, "/api/v1/containers", BEARER(STATS));
 	assert_int_equal(answer.status, 403);
 	assert_string_equal(http_header(&answer, "WWW-Authenticate"),
 			    "Bearer realm=\"tallyd\", error=\"insufficient_scope\", "
@@ -148,7 +149,7 @@ static void a_refusal_names_the_scopes_that_would_do(void **state)
 	http_start(*state);
 	for (const struct endpoint *endpoint = endpoints; endpoint->path; endpoint++) {
 		write_target(endpoint->path, target, sizeof(target));
-		struct http_answer answer = ask(*state, target, BEARER(TOKEN("health")));
+		struct http_answer answer = query(*state, target, BEARER(TOKEN("health")));
 		bool open = endpoint->class == HTTP_HEALTH || endpoint->class == HTTP_OTHER;
 		assert_int_equal(answer.status == 403, !open);
 		if (answer.status == 403) {
@@ -158,7 +159,7 @@ static void a_refusal_names_the_scopes_that_would_do(void **state)
 		}
 		http_free(&answer);
 	}
-	struct http_answer answer = ask(*state, "/api/v1/stream/logs", BEARER(TOKEN("logs")));
+	struct http_answer answer = query(*state, "/api/v1/stream/logs", BEARER(TOKEN("logs")));
 	assert_non_null(strstr(answer.body, "\\\"logs stream\\\", or \\\"read\\\""));
 	http_free(&answer);
 }
@@ -240,7 +241,7 @@ static void who_shows_wrong_tokens_is_slowed_and_a_right_one_is_let_in(void **st
 		assert_int_equal(status(fixture, "/metrics", BEARER("a-wrong-one-0123456789")),
 				 401);
 	clock_gettime(CLOCK_MONOTONIC, &before);
-	struct http_answer answer = ask(fixture, "/metrics", BEARER("a-wrong-one-0123456789"));
+	struct http_answer answer = query(fixture, "/metrics", BEARER("a-wrong-one-0123456789"));
 	clock_gettime(CLOCK_MONOTONIC, &after);
 	assert_true((after.tv_sec - before.tv_sec) * 1000 +
 			    (after.tv_nsec - before.tv_nsec) / 1000000 >=
@@ -291,7 +292,7 @@ static void every_answer_to_a_token_says_that_it_depends_on_it(void **state)
 	http_start(fixture);
 	for (size_t i = 0; i < sizeof(targets) / sizeof(*targets); i++)
 		for (int again = 0; again < 2; again++) {
-			struct http_answer answer = ask(fixture, targets[i], BEARER(ALL));
+			struct http_answer answer = query(fixture, targets[i], BEARER(ALL));
 			assert_string_equal(http_header(&answer, "Vary"),
 					    "Accept-Encoding, Authorization, Origin");
 			http_free(&answer);
@@ -346,9 +347,9 @@ static void names_of_this_machine_are_told_from_others(void **state)
 					     "::1"};
 	(void)state;
 	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
-		assert_true(guard_is_own_name(own[i]));
+		assert_true(auth_is_own_name(own[i]));
 	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
-		assert_false(guard_is_own_name(others[i]));
+		assert_false(auth_is_own_name(others[i]));
 }
 
 static void a_rebound_name_reads_nothing_on_loopback(void **state)

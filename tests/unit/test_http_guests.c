@@ -70,7 +70,7 @@ static void add_large_notes(struct http_fixture *fixture)
 }
 
 /* Asks for them and takes no more than the first bytes, so that the answer has begun. */
-static int ask_for_notes(struct http_fixture *fixture)
+static int query_for_notes(struct http_fixture *fixture)
 {
 	static const char request[] = "GET /api/v1/tables/notes HTTP/1.1\r\nHost: localhost\r\n"
 				      "Connection: close\r\n\r\n";
@@ -99,7 +99,7 @@ static void a_client_that_takes_an_answer_too_slowly_is_hung_up_on(void **state)
 	struct http_fixture *fixture = *state;
 	char some[4096];
 	add_large_notes(fixture);
-	int fd = ask_for_notes(fixture);
+	int fd = query_for_notes(fixture);
 	fake_host_set_monotonic(fixture->host, now() + 10 * patience - 60 * HTTP_SECOND);
 	assert_true(recv(fd, some, sizeof(some), 0) > 0);
 	assert_int_equal(fake_host_metric(fixture->host, HTTP_SLOW), 0);
@@ -118,13 +118,13 @@ static void of_too_much_on_its_way_who_listens_longest_goes(void **state)
 	add_large_notes(fixture);
 	for (int i = 0; i < CLIENTS; i++) {
 		assert_int_equal(fake_host_metric(fixture->host, HTTP_SLOW), 0);
-		fds[i] = ask_for_notes(fixture);
+		fds[i] = query_for_notes(fixture);
 	}
 	assert_int_equal(fake_host_metric(fixture->host, HTTP_SLOW), 1);
 	assert_true(read_rest(fds[0]) < LARGE);
 	for (int i = 1; i < CLIENTS; i++)
 		assert_true(read_rest(fds[i]) >= LARGE);
-	assert_true(read_rest(ask_for_notes(fixture)) >= LARGE); /* there is room again */
+	assert_true(read_rest(query_for_notes(fixture)) >= LARGE); /* there is room again */
 	assert_int_equal(fake_host_metric(fixture->host, HTTP_SLOW), 1);
 }
 

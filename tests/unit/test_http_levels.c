@@ -96,7 +96,7 @@ static const struct tally_keeper pantry_keeper = {
 struct house {
 	struct pantry pantry;
 	struct tally_cache *cache;
-	struct tally_named_cache levels[3];
+	struct tally_named_cache shared[3];
 	struct http_fixture first, second;
 };
 
@@ -105,7 +105,7 @@ static void prepare(struct house *house, struct http_fixture *fixture)
 	http_prepare(fixture);
 	http_add_container(fixture, "alpha", "abc1", "web1", "running");
 	http_add_container(fixture, "alpha", "abc2", "web2", "exited");
-	fixture->config.cache = house->levels;
+	fixture->config.cache = house->shared;
 	fixture->config.cache_scope = "house";
 	fixture->config.cache_size = 1 << 20;
 	fixture->config.cache_ttl_containers = 3600 * HTTP_SECOND;
@@ -117,8 +117,8 @@ static int set_up(void **state)
 	struct house *house = calloc(1, sizeof(*house));
 	pthread_mutex_init(&house->pantry.lock, NULL);
 	house->cache = fake_host_cache(&pantry_keeper, &house->pantry);
-	house->levels[0].name = "memory";
-	house->levels[1] = (struct tally_named_cache){"redis", house->cache};
+	house->shared[0].name = "memory";
+	house->shared[1] = (struct tally_named_cache){"redis", house->cache};
 	prepare(house, &house->first);
 	prepare(house, &house->second);
 	http_start(&house->first);
@@ -152,7 +152,7 @@ static void stop_first(struct house *house)
 static uint64_t counted(const struct http_fixture *fixture, enum http_level_result result)
 {
 	return fake_host_metric(fixture->host, HTTP_LEVEL_REQUESTS +
-						       KIND_CONTAINERS * HTTP_LEVEL_RESULTS +
+						       CACHE_CLASS_CONTAINERS * HTTP_LEVEL_RESULTS +
 						       (uint32_t)result);
 }
 

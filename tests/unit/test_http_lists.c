@@ -244,8 +244,8 @@ static int line_number(json_t *row)
 
 /* Pages through while a row is added at either end and time goes by, more of it than the range is
  * long; ret counts how often each line was seen. */
-static void page_through(struct http_fixture *fixture, const char *first, int extra,
-			 unsigned ret[PAGING_ALL])
+static void paging_through(struct http_fixture *fixture, const char *first, int extra,
+			   unsigned ret[PAGING_ALL])
 {
 	char target[2048];
 	bool more = true;
@@ -280,7 +280,7 @@ static void pages_show_each_line_once_while_lines_are_added(void **state)
 	for (int t = 0; t < PAGING_ROUNDS; t++) {
 		unsigned seen[PAGING_ALL] = {0};
 		fake_host_set_now(fixture->host, HTTP_NOW);
-		page_through(fixture, targets[t], (1 + t) * PAGING_LINES, seen);
+		paging_through(fixture, targets[t], (1 + t) * PAGING_LINES, seen);
 		for (int i = 0; i < PAGING_LINES; i++)
 			assert_int_equal(seen[i], 1);
 		for (int i = PAGING_LINES; i < PAGING_ALL; i++)

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cursor.h"
+#include "message/cursor.h"
 #include "sse_fixture.h"
 
 #include <setjmp.h>

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "endpoint.h"
+#include "routes/endpoint.h"
 #include "http_fixture.h"
 #include "http_schema.h"
 

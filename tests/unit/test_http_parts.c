@@ -1,12 +1,12 @@
-#include <cursor.h>
+#include <message/cursor.h>
 #include <errno.h>
-#include <listen.h>
-#include <moment.h>
-#include <params.h>
-#include <samples.h>
+#include <http/listen.h>
+#include <message/time_expr.h>
+#include <message/params.h>
+#include <query/samples.h>
 #include <stdlib.h>
 #include <string.h>
-#include <suggest.h>
+#include <message/suggest.h>
 
 #include "http_api.h"
 
@@ -21,7 +21,7 @@
 static void assert_moment(const char *text, int64_t expected)
 {
 	int64_t moment = 0;
-	assert_int_equal(moment_read(text, NOW, &moment), 0);
+	assert_int_equal(time_expr_read(text, NOW, &moment), 0);
 	assert_int_equal(moment, expected);
 }
 
@@ -55,9 +55,9 @@ static void what_is_no_time_is_refused(void **state)
 					  "9999-01-01T00:00:00Z", "99999999999999999999999999999"};
 	int64_t moment = 42;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
-		assert_int_equal(moment_read(bad[i], NOW, &moment), -EINVAL);
+		assert_int_equal(time_expr_read(bad[i], NOW, &moment), -EINVAL);
 	for (size_t i = 0; i < sizeof(far) / sizeof(*far); i++)
-		assert_int_equal(moment_read(far[i], NOW, &moment), -ERANGE);
+		assert_int_equal(time_expr_read(far[i], NOW, &moment), -ERANGE);
 	assert_int_equal(moment, 42);
 }
 

@@ -8,7 +8,7 @@
 #include "fake_host.h"
 #include "fake_store.h"
 #include "http_api.h"
-#include "tables.h"
+#include "query/catalog_cache.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,7 +26,7 @@ struct shelf {
 	struct fake_host *host;
 	struct fake_store *store;
 	struct tally_store *handle;
-	struct tables *tables;
+	struct catalog_cache *tables;
 	int64_t now;
 };
 
@@ -43,7 +43,7 @@ static int set_up(void **state)
 	shelf->store = fake_store_create();
 	fake_store_table(shelf->store, &first);
 	shelf->handle = fake_host_store(shelf->host, fake_store_reader(), shelf->store);
-	shelf->tables = tables_create(fake_host_ctx(shelf->host), shelf->handle);
+	shelf->tables = catalog_cache_create(fake_host_ctx(shelf->host), shelf->handle);
 	advance(shelf, 100 * HTTP_SECOND);
 	*state = shelf;
 	return 0;
@@ -52,7 +52,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	struct shelf *shelf = *state;
-	tables_destroy(shelf->tables);
+	catalog_cache_destroy(shelf->tables);
 	fake_host_store_free(shelf->handle);
 	fake_store_destroy(shelf->store);
 	fake_host_destroy(shelf->host);
@@ -63,7 +63,7 @@ static int tear_down(void **state)
 static void expect(struct shelf *shelf, const char *name, bool there)
 {
 	const struct catalog *catalog;
-	assert_int_equal(tables_get(shelf->tables, name, &catalog), 0);
+	assert_int_equal(catalog_cache_get(shelf->tables, name, &catalog), 0);
 	assert_int_equal(catalog_find(catalog, name) != NULL, there);
 	catalog_drop(catalog);
 }
@@ -159,8 +159,8 @@ static void after_a_failure_the_next_one_asks_again(void **state)
 	expect(shelf, "first", true);
 	advance(shelf, 6 * HTTP_SECOND);
 	fake_store_fail(shelf->store, -EIO);
-	assert_int_equal(tables_get(shelf->tables, "first", &catalog), -EIO);
-	assert_int_equal(tables_get(shelf->tables, "first", &catalog), -EIO);
+	assert_int_equal(catalog_cache_get(shelf->tables, "first", &catalog), -EIO);
+	assert_int_equal(catalog_cache_get(shelf->tables, "first", &catalog), -EIO);
 	fake_store_fail(shelf->store, 0);
 	expect(shelf, "first", true);
 }

@@ -165,8 +165,8 @@ static void read_name(gnutls_session_t session, char *ret, size_t size)
 }
 
 /* Sends a request, reads until `wanted` has come. */
-static void ask(const struct http_fixture *fixture, const char *target, const char *wanted,
-		char ret_name[64])
+static void query(const struct http_fixture *fixture, const char *target, const char *wanted,
+		  char ret_name[64])
 {
 	char text[4096] = "", request[200];
 	size_t len = 0;
@@ -196,9 +196,9 @@ static void answers_and_streams_come_by_tls(void **state)
 	char name[64];
 	http_start(fixture);
 	assert_non_null(strstr(fake_host_log(fixture->host, TALLY_NOTICE), "https://"));
-	ask(fixture, "/healthz", "HTTP/1.1 200", name);
+	query(fixture, "/healthz", "HTTP/1.1 200", name);
 	assert_string_equal(name, "first");
-	ask(fixture, "/api/v1/stream/logs", "retry: 2000", name);
+	query(fixture, "/api/v1/stream/logs", "retry: 2000", name);
 }
 
 static void old_versions_and_ciphers_without_forward_secrecy_are_refused(void **state)
@@ -248,7 +248,7 @@ static void set_clocks(struct http_fixture *fixture, int64_t seconds)
 	char name[64];
 	fake_host_set_now(fixture->host, HTTP_NOW + seconds * HTTP_SECOND);
 	fake_host_set_monotonic(fixture->host, (DAY + seconds) * HTTP_SECOND);
-	ask(fixture, "/healthz", "HTTP/1.1 200", name); /* it looks when a connection comes */
+	query(fixture, "/healthz", "HTTP/1.1 200", name); /* it looks when a connection comes */
 }
 
 static void a_certificate_that_expires_is_told_30_days_ahead_and_daily(void **state)
@@ -333,7 +333,7 @@ static void who_never_ends_the_handshake_is_hung_up_on(void **state)
 	http_start(fixture);
 	int fd = http_connect(fixture);
 	http_send(fd, hello, 3);
-	ask(fixture, "/healthz", "HTTP/1.1 200", name); /* both are in by now */
+	query(fixture, "/healthz", "HTTP/1.1 200", name); /* both are in by now */
 	http_send(fd, hello + 3, sizeof(hello) - 3);
 	assert_int_equal(recv(fd, &byte, 1, MSG_DONTWAIT), -1);
 	clock_gettime(CLOCK_MONOTONIC, &now);
@@ -348,11 +348,11 @@ static void a_renewed_certificate_is_used(void **state)
 	struct http_fixture *fixture = *state;
 	char name[64];
 	http_start(fixture);
-	ask(fixture, "/healthz", "HTTP/1.1 200", name);
+	query(fixture, "/healthz", "HTTP/1.1 200", name);
 	assert_string_equal(name, "first");
 	make_pair("second", 0600);
 	for (int i = 0; i < 3000 && strcmp(name, "second") != 0; i++) {
-		ask(fixture, "/healthz", "HTTP/1.1 200", name);
+		query(fixture, "/healthz", "HTTP/1.1 200", name);
 		usleep(10000);
 	}
 	assert_string_equal(name, "second");
@@ -368,7 +368,7 @@ static void a_file_that_has_become_wrong_changes_nothing(void **state)
 	write_file(cert_path, &text, 0644);
 	for (int i = 0; i < 3000 && !strstr(fake_host_log(fixture->host, TALLY_ERROR), "stays");
 	     i++) {
-		ask(fixture, "/healthz", "HTTP/1.1 200", name);
+		query(fixture, "/healthz", "HTTP/1.1 200", name);
 		assert_string_equal(name, "first");
 		usleep(10000);
 	}
@@ -383,13 +383,13 @@ static void a_key_whose_mode_is_set_right_is_read_then(void **state)
 	make_pair("second", 0644);
 	for (int i = 0; i < 3000 && !strstr(fake_host_log(fixture->host, TALLY_ERROR), "chmod 600");
 	     i++) {
-		ask(fixture, "/healthz", "HTTP/1.1 200", name);
+		query(fixture, "/healthz", "HTTP/1.1 200", name);
 		assert_string_equal(name, "first");
 		usleep(10000);
 	}
 	assert_int_equal(chmod(key_path, 0600), 0);
 	for (int i = 0; i < 3000 && strcmp(name, "second") != 0; i++) {
-		ask(fixture, "/healthz", "HTTP/1.1 200", name);
+		query(fixture, "/healthz", "HTTP/1.1 200", name);
 		usleep(10000);
 	}
 	assert_string_equal(name, "second");

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "samples.h"
+#include "query/samples.h"
 
 #define CLOCK_BOUND 300 /* seconds */
 
@@ -34,15 +34,15 @@ static int clock_read(void *arg, const struct tally_sample *sample)
 		return 0;
 	(void)sample_label(sample->labels, "instance", name, sizeof(name));
 	char *to = clock->text + clock->len;
-	size_t room = sizeof(clock->text) - clock->len;
+	size_t wait_list = sizeof(clock->text) - clock->len;
 	const char *before = clock->len ? "; " : "";
-	int n = offset ? snprintf(to, room,
+	int n = offset ? snprintf(to, wait_list,
 				  "%s%s: this host's clock is %.0f s %s the database's, so it does "
 				  "no maintenance",
 				  before, name, fabs(sample->value),
 				  sample->value > 0 ? "ahead of" : "behind")
 		       : snprintf(
-				 to, room,
+				 to, wait_list,
 				 "%s%s: the clock went ahead of the time that went by, so rows are "
 				 "kept for %.0f s longer",
 				 before, name, sample->value);
@@ -50,11 +50,11 @@ static int clock_read(void *arg, const struct tally_sample *sample)
 	return 0;
 }
 
-int health_clock(struct call *call)
+int health_clock(struct context *context)
 {
-	struct json_writer *json = &call->reply->body;
+	struct json_writer *json = &context->builder->body;
 	struct clock_text clock = {.len = 0};
-	int r = tally_samples(call->ctx, clock_read, &clock);
+	int r = tally_samples(context->ctx, clock_read, &clock);
 	if (r < 0)
 		return r;
 	json_write_key(json, "clock");

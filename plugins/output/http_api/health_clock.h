@@ -2,10 +2,10 @@
 #ifndef TALLYD_HTTP_HEALTH_CLOCK_H
 #define TALLYD_HTTP_HEALTH_CLOCK_H
 
-#include "endpoint.h"
+#include "routes/endpoint.h"
 
 /* Adds the member "clock": "ok", or what is wrong.  No reason not to be ready: the store answers.
  */
-int health_clock(struct call *call);
+int health_clock(struct context *context);
 
 #endif

@@ -10,11 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cors.h"
-#include "listen.h"
-#include "server.h"
-#include "tls.h"
-#include "tokens.h"
+#include "http/cors.h"
+#include "http/listen.h"
+#include "http/server.h"
+#include "http/tls.h"
+#include "http/tokens.h"
 
 struct http_api {
 	struct tally_ctx *ctx;

@@ -1,0 +1,296 @@
+#include "cache/dispatch.h"
+
+#include "base/cleanup.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cache/response_cache.h"
+#include "cache/shared_cache.h"
+#include "live/live.h"
+#include "cache/wait_list.h"
+#include "query/catalog_cache.h"
+
+enum { DESK_JOBS_PER_THREAD = 16 };
+
+/* How long who could have an old answer waits for a new one. */
+static const int64_t dispatch_revalidate_wait = HTTP_SECOND / 2;
+static const int64_t dispatch_delay_time = HTTP_SECOND;
+
+struct dispatch {
+	struct tally_ctx *ctx;
+	const struct http_config *config;
+	struct catalog_cache *tables;
+	struct live *live;
+	struct wait_list *wait_list;
+	struct cache *cache;         /* NULL: nothing is kept */
+	struct shared_cache *shared; /* behind it; NULL: none */
+};
+
+/* ---- Flights ------------------------------------------------------------- */
+
+struct dispatch_fetch_job {
+	struct wait_list *wait_list;
+	const struct fetch *fetch;
+};
+
+static bool dispatch_abandoned(const void *arg)
+{
+	const struct dispatch_fetch_job *on = arg;
+	return wait_list_is_abandoned(on->wait_list, on->fetch);
+}
+
+static void dispatch_call(const struct dispatch *dispatch, const struct request *request,
+			  struct context *ret)
+{
+	*ret = (struct context){
+		.ctx = dispatch->ctx,
+		.config = dispatch->config,
+		.tables = dispatch->tables,
+		.target = &request->target,
+		.raw = request->raw,
+		.segment = request->segment,
+		.now = request->now,
+		.deadline = request->deadline,
+		.live = dispatch->live,
+		.last_event_id = request->last_event_id,
+	};
+}
+
+/* In a worker: what the store says. */
+static struct response *dispatch_fetch(struct dispatch *dispatch, const struct fetch *fetch)
+{
+	const struct request *request = fetch->source;
+	const struct dispatch_fetch_job on = {dispatch->wait_list, fetch};
+	struct response_builder builder;
+	struct context context;
+	response_builder_init(&builder);
+	dispatch_call(dispatch, request, &context);
+	context.abandoned = dispatch_abandoned;
+	context.abandoned_arg = &on;
+	context.builder = &builder;
+	endpoint_answer(request->endpoint, &context);
+	struct response *response = response_create(&builder, tally_monotonic(dispatch->ctx),
+						    fetch->key || request->gzip);
+	response_builder_done(&builder);
+	return response;
+}
+
+/* In a worker. */
+static struct response *dispatch_run_fetch(void *arg, struct fetch *fetch, bool *ret_late)
+{
+	struct dispatch *dispatch = arg;
+	enum cache_class kind = fetch->source->kind;
+	if (!fetch->key)
+		return dispatch_fetch(dispatch, fetch);
+	uint64_t mark = shared_cache_version(dispatch->shared, kind);
+	struct response *response = shared_cache_find(dispatch->shared, kind, fetch->key);
+	fetch->shared = response != NULL;
+	if (!response) {
+		response = dispatch_fetch(dispatch, fetch);
+		shared_cache_keep(dispatch->shared, kind, fetch->key, response, mark);
+	}
+	struct response *given = cache_finish(dispatch->cache, fetch, response, ret_late);
+	response_drop(response);
+	return given;
+}
+
+static bool dispatch_may_wait(const struct dispatch *dispatch, struct request *request, int r)
+{
+	if (r == 0)
+		return true;
+	if (r == -EALREADY)
+		return false; /* it landed meanwhile, and the request has what it brought */
+	if (request->fallback) {
+		request->response = TAKE(request->fallback);
+		request->origin = ORIGIN_STALE;
+	} else if (r == -EBUSY) {
+		tally_count(dispatch->ctx, HTTP_BUSY, 1);
+		response_unavailable(&request->builder, "too many requests are waiting already");
+	} else if (r == -ESHUTDOWN) {
+		response_unavailable(&request->builder, "tallyd is shutting down");
+	} else if (r == -ENOMEM) {
+		response_unavailable(&request->builder, "out of memory");
+	}
+	return false;
+}
+
+/* request NULL: nobody waits, source only says what is asked. */
+static int dispatch_send(struct dispatch *dispatch, const char *key, struct request *source,
+			 bool waits, struct MHD_Connection *connection)
+{
+	struct fetch *fetch = fetch_create(source, key);
+	if (!fetch)
+		return -ENOMEM;
+	int r = key ? cache_begin(dispatch->cache, fetch) : 0;
+	if (r == 0)
+		r = wait_list_queue(dispatch->wait_list, fetch, waits ? source : NULL, connection);
+	if (r < 0 && key) {
+		bool late;
+		response_drop(cache_finish(dispatch->cache, fetch, NULL, &late));
+	}
+	fetch_drop(fetch);
+	return r;
+}
+
+/* ---- Asking -------------------------------------------------------------- */
+
+static void dispatch_give(struct request *request, struct cache_found *found,
+			  enum request_origin origin)
+{
+	request->response = TAKE(found->response);
+	request->origin = origin;
+}
+
+/* An old answer is given at once where waiting has no prospect. */
+static bool dispatch_is_hopeless(const struct request *request, const struct cache_found *found)
+{
+	return found->age == CACHE_STALE_IF_ERROR &&
+	       (found->resting ||
+		(found->fetch &&
+		 found->fetch->started + dispatch_revalidate_wait < request->started));
+}
+
+static int dispatch_from_cache(struct dispatch *dispatch, struct request *request, const char *key,
+			       struct MHD_Connection *connection)
+{
+	struct cache_found found __attribute__((cleanup(cache_found_done)));
+	cache_find(dispatch->cache, key, &found);
+	request->origin = ORIGIN_MISS;
+	if (found.age == CACHE_FRESH) {
+		dispatch_give(request, &found, ORIGIN_HIT);
+		return 1;
+	}
+	if (found.age == CACHE_STALE_WHILE_REVALIDATE || dispatch_is_hopeless(request, &found)) {
+		if (!found.fetch && !found.resting)
+			dispatch_send(dispatch, key, request, false, NULL);
+		dispatch_give(request, &found, ORIGIN_STALE);
+		return 1;
+	}
+	if (found.response) {
+		request->fallback = TAKE(found.response);
+		if (request->until > request->started + dispatch_revalidate_wait)
+			request->until = request->started + dispatch_revalidate_wait;
+	}
+	int r = found.fetch ? wait_list_join(dispatch->wait_list, found.fetch, request, connection)
+			    : dispatch_send(dispatch, key, request, true, connection);
+	return dispatch_may_wait(dispatch, request, r) ? 0 : 1;
+}
+
+int dispatch_request(struct dispatch *dispatch, struct request *request,
+		     struct MHD_Connection *connection)
+{
+	struct context context;
+	request->until = request->deadline;
+	request->kind = cache_class_of(request->endpoint);
+	if (!dispatch->cache || cache_class_ttl(dispatch->config, request->kind) == 0) {
+		int r = dispatch_send(dispatch, NULL, request, true, connection);
+		return dispatch_may_wait(dispatch, request, r) ? 0 : 1;
+	}
+	dispatch_call(dispatch, request, &context);
+	auto_free char *key = cache_key_of(&context, request->endpoint);
+	if (!key) {
+		response_unavailable(&request->builder, "out of memory");
+		return 1;
+	}
+	return dispatch_from_cache(dispatch, request, key, connection);
+}
+
+int dispatch_delay(struct dispatch *dispatch, struct request *request,
+		   struct MHD_Connection *connection)
+{
+	request->fallback = response_create(&request->builder, request->started, false);
+	if (!request->fallback)
+		return -ENOMEM;
+	request->until = request->started + dispatch_delay_time;
+	int r = wait_list_delay(dispatch->wait_list, request, connection);
+	if (r < 0)
+		request->response = TAKE(request->fallback);
+	return r;
+}
+
+static void dispatch_invalidate(struct dispatch *dispatch, enum cache_class kind)
+{
+	shared_cache_invalidate(dispatch->shared, kind);
+	if (dispatch->cache)
+		cache_invalidate(dispatch->cache, kind);
+}
+
+void dispatch_invalidate_table(struct dispatch *dispatch, const char *table)
+{
+	for (enum cache_class kind = 0; kind < CACHE_CLASS_NONE; kind++)
+		for (const char *const *source = cache_class_tables(kind); *source; source++)
+			if (strcmp(*source, table) == 0)
+				dispatch_invalidate(dispatch, kind);
+}
+
+static void dispatch_changed(void *arg, enum cache_class kind)
+{
+	dispatch_invalidate(arg, kind);
+}
+
+/* ---- Opening and closing ------------------------------------------------- */
+
+static bool dispatch_keeps(const struct http_config *config)
+{
+	return config->cache && config->cache->name && strcmp(config->cache->name, "off") != 0;
+}
+
+static int dispatch_open_cache(struct dispatch *dispatch)
+{
+	dispatch->cache = cache_create(dispatch->ctx, dispatch->config);
+	return dispatch->cache ? shared_cache_open(dispatch->ctx, dispatch->config,
+						   dispatch_changed, dispatch, &dispatch->shared)
+			       : -ENOMEM;
+}
+
+static int dispatch_prepare(struct dispatch *dispatch)
+{
+	uint32_t threads = (uint32_t)dispatch->config->threads;
+	dispatch->tables = catalog_cache_create(dispatch->ctx, dispatch->config->store);
+	if (!dispatch->tables)
+		return -ENOMEM;
+	int r = dispatch_keeps(dispatch->config) ? dispatch_open_cache(dispatch) : 0;
+	if (r < 0)
+		return r;
+	return wait_list_open(dispatch->ctx, threads, threads * DESK_JOBS_PER_THREAD,
+			      dispatch_run_fetch, dispatch, &dispatch->wait_list);
+}
+
+int dispatch_open(struct tally_ctx *ctx, const struct http_config *config, struct live *live,
+		  struct dispatch **ret)
+{
+	struct dispatch *dispatch = calloc(1, sizeof(*dispatch));
+	if (!dispatch)
+		return -ENOMEM;
+	dispatch->ctx = ctx;
+	dispatch->config = config;
+	dispatch->live = live;
+	int r = dispatch_prepare(dispatch);
+	if (r < 0) {
+		dispatch_free(dispatch);
+		return r;
+	}
+	*ret = dispatch;
+	return 0;
+}
+
+/* Workers are waited for, and so will the poller of streams be, each perhaps for a question to the
+ * store: it is told first, so that these times do not add up. */
+void dispatch_close(struct dispatch *dispatch)
+{
+	live_end(dispatch->live);
+	wait_list_close(dispatch->wait_list);
+}
+
+void dispatch_free(struct dispatch *dispatch)
+{
+	if (!dispatch)
+		return;
+	shared_cache_close(dispatch->shared);
+	cache_destroy(dispatch->cache);
+	if (dispatch->wait_list)
+		wait_list_free(dispatch->wait_list);
+	catalog_cache_destroy(dispatch->tables);
+	free(dispatch);
+}

@@ -1,0 +1,336 @@
+#include "cache/response_cache.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "cache/cache_policy.h"
+#include "message/request.h"
+
+enum { CACHE_BYTES_PER_BUCKET = 8 << 10, CACHE_MIN_BUCKETS = 64, CACHE_MAX_BUCKETS = 1 << 16 };
+/* No answer takes more than this part of the memory: it would drive out many for one. */
+enum { CACHE_LARGEST_PART = 8 };
+
+static const int64_t cache_brief = HTTP_SECOND;               /* answers to mistakes */
+static const int64_t cache_rest = HTTP_SECOND;                /* after a failure */
+static const int64_t cache_longest = 24 * 3600 * HTTP_SECOND; /* that an old answer is given */
+static const int64_t cache_unrest = 3 * HTTP_SECOND; /* after a change, until the store has it */
+static const int64_t cache_moment = HTTP_SECOND / 4; /* how long answers are kept meanwhile */
+
+struct cache_entry {
+	struct cache_entry *chain;         /* of its bucket */
+	struct cache_entry *newer, *older; /* by last use */
+	uint64_t hash;
+	size_t bytes;
+	struct response *response;                      /* NULL: none yet */
+	int64_t fresh_until, ageing_until, rests_until; /* monotonic */
+	struct fetch *fetch;                            /* under way: the entry stays */
+	enum cache_class kind;
+	unsigned generation; /* of its kind when the parcel was asked for */
+	char key[];
+};
+
+struct cache {
+	struct tally_ctx *ctx;
+	const struct http_config *config;
+	uint64_t seed;
+	pthread_mutex_t lock; /* guards all below */
+	struct cache_entry **buckets;
+	size_t mask, bytes, entries;
+	struct cache_entry *newest, *oldest;
+	struct {
+		unsigned generation;
+		int64_t changed; /* monotonic; 0: never */
+	} kinds[CACHE_CLASS_NONE];
+};
+
+/* The seed keeps outsiders from filling one bucket. */
+static uint64_t cache_hash(const struct cache *cache, const char *key)
+{
+	uint64_t hash = cache->seed;
+	for (; *key; key++)
+		hash = (hash ^ (unsigned char)*key) * UINT64_C(0x9ddfea08eb382d69);
+	return hash ^ hash >> 29;
+}
+
+static struct cache_entry **cache_place(struct cache *cache, const char *key, uint64_t hash)
+{
+	struct cache_entry **place = &cache->buckets[hash & cache->mask];
+	while (*place && ((*place)->hash != hash || strcmp((*place)->key, key) != 0))
+		place = &(*place)->chain;
+	return place;
+}
+
+/* ---- By last use --------------------------------------------------------- */
+
+static void cache_unlink(struct cache *cache, struct cache_entry *entry)
+{
+	*(entry->newer ? &entry->newer->older : &cache->newest) = entry->older;
+	*(entry->older ? &entry->older->newer : &cache->oldest) = entry->newer;
+}
+
+static void cache_link(struct cache *cache, struct cache_entry *entry)
+{
+	entry->newer = NULL;
+	entry->older = cache->newest;
+	*(cache->newest ? &cache->newest->newer : &cache->oldest) = entry;
+	cache->newest = entry;
+}
+
+static void cache_touch(struct cache *cache, struct cache_entry *entry)
+{
+	if (cache->newest == entry)
+		return;
+	cache_unlink(cache, entry);
+	cache_link(cache, entry);
+}
+
+/* ---- Entries ------------------------------------------------------------- */
+
+static void cache_set_bytes(struct cache *cache, struct cache_entry *entry, size_t bytes)
+{
+	cache->bytes += bytes - entry->bytes;
+	entry->bytes = bytes;
+}
+
+static size_t cache_weight(const struct cache_entry *entry, const struct response *response)
+{
+	return sizeof(*entry) + strlen(entry->key) + 1 + (response ? response_bytes(response) : 0);
+}
+
+static void cache_set_parcel(struct cache *cache, struct cache_entry *entry,
+			     struct response *response)
+{
+	response_keep(response);
+	response_drop(entry->response);
+	entry->response = response;
+	cache_set_bytes(cache, entry, cache_weight(entry, response));
+}
+
+static void cache_remove(struct cache *cache, struct cache_entry *entry)
+{
+	struct cache_entry **place = cache_place(cache, entry->key, entry->hash);
+	*place = entry->chain;
+	cache_unlink(cache, entry);
+	cache_set_bytes(cache, entry, 0);
+	cache->entries--;
+	response_drop(entry->response);
+	fetch_drop(entry->fetch);
+	free(entry);
+}
+
+static struct cache_entry *cache_add(struct cache *cache, const char *key, uint64_t hash)
+{
+	size_t size = strlen(key) + 1;
+	struct cache_entry *entry = calloc(1, sizeof(*entry) + size);
+	if (!entry)
+		return NULL;
+	memcpy(entry->key, key, size);
+	entry->hash = hash;
+	entry->chain = cache->buckets[hash & cache->mask];
+	cache->buckets[hash & cache->mask] = entry;
+	cache_link(cache, entry);
+	cache_set_bytes(cache, entry, cache_weight(entry, NULL));
+	cache->entries++;
+	return entry;
+}
+
+/* Is there room for so many bytes more?  Makes it, if need be and if it can. */
+static bool cache_make_room(struct cache *cache, size_t more, const struct cache_entry *spare)
+{
+	size_t max = (size_t)cache->config->cache_size;
+	struct cache_entry *entry = cache->oldest;
+	while (entry && cache->bytes + more > max) {
+		struct cache_entry *next = entry->newer;
+		if (entry != spare && !entry->fetch) {
+			if (entry->ageing_until > tally_monotonic(cache->ctx))
+				tally_count(cache->ctx, HTTP_CACHE_EVICTIONS, 1);
+			cache_remove(cache, entry);
+		}
+		entry = next;
+	}
+	return cache->bytes + more <= max;
+}
+
+static void cache_show(struct cache *cache)
+{
+	tally_gauge(cache->ctx, HTTP_CACHE_BYTES, (int64_t)cache->bytes);
+	tally_gauge(cache->ctx, HTTP_CACHE_ENTRIES, (int64_t)cache->entries);
+}
+
+/* ---- Looking up ---------------------------------------------------------- */
+
+/* An answer to a mistake is nothing to fall back on: it may be none any more. */
+static enum cache_age cache_age(const struct cache *cache, const struct cache_entry *entry,
+				int64_t now)
+{
+	if (!entry->response || now - entry->response->made > cache_longest)
+		return CACHE_NONE;
+	bool changed = entry->generation != cache->kinds[entry->kind].generation;
+	if (!changed && now < entry->fresh_until)
+		return CACHE_FRESH;
+	if (entry->response->status >= 400)
+		return CACHE_NONE;
+	if (changed)
+		return CACHE_STALE_IF_ERROR;
+	return now < entry->ageing_until ? CACHE_STALE_WHILE_REVALIDATE : CACHE_STALE_IF_ERROR;
+}
+
+void cache_found_done(struct cache_found *found)
+{
+	response_drop(found->response);
+	fetch_drop(found->fetch);
+}
+
+void cache_find(struct cache *cache, const char *key, struct cache_found *ret)
+{
+	int64_t now = tally_monotonic(cache->ctx);
+	uint64_t hash = cache_hash(cache, key);
+	*ret = (struct cache_found){.age = CACHE_NONE};
+	pthread_mutex_lock(&cache->lock);
+	struct cache_entry *entry = *cache_place(cache, key, hash);
+	if (entry) {
+		cache_touch(cache, entry);
+		ret->age = cache_age(cache, entry, now);
+		ret->response = ret->age == CACHE_NONE ? NULL : response_keep(entry->response);
+		if (entry->fetch &&
+		    entry->fetch->generation == cache->kinds[entry->kind].generation)
+			ret->fetch = fetch_keep(entry->fetch);
+		ret->resting = now < entry->rests_until;
+	}
+	pthread_mutex_unlock(&cache->lock);
+}
+
+/* ---- Flights ------------------------------------------------------------- */
+
+int cache_begin(struct cache *cache, struct fetch *fetch)
+{
+	uint64_t hash = cache_hash(cache, fetch->key);
+	pthread_mutex_lock(&cache->lock);
+	struct cache_entry *entry = *cache_place(cache, fetch->key, hash);
+	if (!entry)
+		entry = cache_add(cache, fetch->key, hash);
+	if (entry) {
+		entry->kind = fetch->source->kind;
+		fetch->generation = cache->kinds[entry->kind].generation;
+		fetch_drop(entry->fetch); /* one that began before a change */
+		entry->fetch = fetch_keep(fetch);
+	}
+	pthread_mutex_unlock(&cache->lock);
+	return entry ? 0 : -ENOMEM;
+}
+
+void cache_invalidate(struct cache *cache, enum cache_class kind)
+{
+	pthread_mutex_lock(&cache->lock);
+	cache->kinds[kind].generation++;
+	cache->kinds[kind].changed = tally_monotonic(cache->ctx);
+	pthread_mutex_unlock(&cache->lock);
+}
+
+/* How long an answer may be kept. */
+static int64_t cache_ttl(const struct cache *cache, const struct cache_entry *entry,
+			 const struct response *response)
+{
+	int64_t ttl = cache_class_ttl(cache->config, entry->kind);
+	int64_t changed = cache->kinds[entry->kind].changed;
+	if (changed && response->made - changed < cache_unrest && ttl > cache_moment)
+		return cache_moment;
+	return response->status >= 400 && ttl > cache_brief ? cache_brief : ttl;
+}
+
+static void cache_fill(struct cache *cache, struct cache_entry *entry, struct response *response,
+		       unsigned generation)
+{
+	int64_t ttl = cache_ttl(cache, entry, response);
+	size_t weight = cache_weight(entry, response);
+	size_t more = weight > entry->bytes ? weight - entry->bytes : 0;
+	if (weight > (size_t)cache->config->cache_size / CACHE_LARGEST_PART ||
+	    !cache_make_room(cache, more, entry)) {
+		cache_set_parcel(cache, entry, NULL);
+		return;
+	}
+	cache_set_parcel(cache, entry, response);
+	entry->generation = generation;
+	entry->fresh_until = response->made + ttl;
+	entry->ageing_until =
+		response->status >= 400 ? entry->fresh_until : entry->fresh_until + ttl;
+	entry->rests_until = 0;
+}
+
+/* Returns the old answer if there is one to fall back on. */
+static struct response *cache_settle(struct cache *cache, struct cache_entry *entry,
+				     const struct fetch *fetch, struct response *response)
+{
+	int64_t now = tally_monotonic(cache->ctx);
+	struct fetch *own = entry->fetch;
+	struct response *old = NULL;
+	entry->fetch = NULL;
+	if (response && response->status < 500) {
+		cache_fill(cache, entry, response, fetch->generation);
+	} else if (entry->response && entry->response->status < 400 &&
+		   cache_age(cache, entry, now) != CACHE_NONE) {
+		entry->rests_until = now + cache_rest;
+		old = response_keep(entry->response);
+	} else {
+		cache_set_parcel(cache, entry, NULL);
+	}
+	if (!entry->response)
+		cache_remove(cache, entry);
+	fetch_drop(own);
+	return old;
+}
+
+struct response *cache_finish(struct cache *cache, struct fetch *fetch, struct response *response,
+			      bool *ret_late)
+{
+	uint64_t hash = cache_hash(cache, fetch->key);
+	struct response *old = NULL;
+	pthread_mutex_lock(&cache->lock);
+	struct cache_entry *entry = *cache_place(cache, fetch->key, hash);
+	if (entry && entry->fetch == fetch)
+		old = cache_settle(cache, entry, fetch, response);
+	cache_show(cache);
+	pthread_mutex_unlock(&cache->lock);
+	*ret_late = old != NULL;
+	return old ? old : response_keep(response);
+}
+
+/* ---- Making and ending --------------------------------------------------- */
+
+struct cache *cache_create(struct tally_ctx *ctx, const struct http_config *config)
+{
+	struct cache *cache = calloc(1, sizeof(*cache));
+	size_t buckets = CACHE_MIN_BUCKETS;
+	while (buckets < CACHE_MAX_BUCKETS &&
+	       buckets * CACHE_BYTES_PER_BUCKET < (size_t)config->cache_size)
+		buckets *= 2;
+	if (!cache)
+		return NULL;
+	cache->buckets = calloc(buckets, sizeof(struct cache_entry *));
+	if (!cache->buckets) {
+		free(cache);
+		return NULL;
+	}
+	cache->ctx = ctx;
+	cache->config = config;
+	cache->mask = buckets - 1;
+	if (getrandom(&cache->seed, sizeof(cache->seed), 0) != sizeof(cache->seed))
+		cache->seed = (uint64_t)tally_now(ctx);
+	cache->seed |= 1;
+	pthread_mutex_init(&cache->lock, NULL);
+	return cache;
+}
+
+void cache_destroy(struct cache *cache)
+{
+	if (!cache)
+		return;
+	while (cache->newest)
+		cache_remove(cache, cache->newest);
+	pthread_mutex_destroy(&cache->lock);
+	free(cache->buckets);
+	free(cache);
+}

@@ -1,0 +1,169 @@
+#include "cache/response_codec.h"
+
+#include "base/cleanup.h"
+#include <endian.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum response_codec_part { SEAL_KEY, SEAL_LINK, SEAL_IDENTITY, SEAL_GZIP, SEAL_PARTS };
+
+/* In front of the parts; all numbers little-endian. */
+struct response_codec_head {
+	char magic[8];
+	uint64_t checksum; /* of all that follows */
+	uint64_t mark;
+	uint64_t made;
+	uint32_t type;
+	uint32_t len[SEAL_PARTS];
+	uint32_t reserved;
+};
+
+static const char response_codec_magic[8] = {'t', 'a', 'l', 'l', 'y', 'd', 0, SEAL_VERSION};
+static const char *const response_codec_types[] = {content_type_json, content_type_csv,
+						   content_type_ndjson};
+
+enum { SEAL_TYPES = sizeof(response_codec_types) / sizeof(*response_codec_types) };
+enum { SEAL_UNCHECKED = offsetof(struct response_codec_head, mark) };
+
+static uint64_t response_codec_checksum(const char *bytes, size_t len)
+{
+	return htole64(response_hash(bytes + SEAL_UNCHECKED, len - SEAL_UNCHECKED));
+}
+
+/* ---- Packing ------------------------------------------------------------- */
+
+static uint32_t response_codec_type(const char *type)
+{
+	uint32_t i = 0;
+	while (i < SEAL_TYPES && response_codec_types[i] != type)
+		i++;
+	return i;
+}
+
+int response_encode(const struct response *response, const struct response_codec *seal, char **ret,
+		    size_t *ret_len)
+{
+	const struct {
+		const char *data;
+		size_t len;
+	} parts[SEAL_PARTS] = {
+		{seal->key, strlen(seal->key)},
+		{response->link, response->link ? strlen(response->link) : 0},
+		{response->body[PARCEL_IDENTITY].data, response->body[PARCEL_IDENTITY].len},
+		{response->body[PARCEL_GZIP].data, response->body[PARCEL_GZIP].len},
+	};
+	struct response_codec_head head = {.mark = htole64(seal->mark),
+					   .made = htole64((uint64_t)seal->made),
+					   .type = htole32(response_codec_type(response->type))};
+	size_t len = sizeof(head);
+	memcpy(head.magic, response_codec_magic, sizeof(head.magic));
+	for (int i = 0; i < SEAL_PARTS; i++) {
+		head.len[i] = htole32((uint32_t)parts[i].len);
+		len += parts[i].len;
+	}
+	if (len > SEAL_MAX || response_codec_type(response->type) == SEAL_TYPES)
+		return -E2BIG;
+	char *bytes = malloc(len);
+	if (!bytes)
+		return -ENOMEM;
+	char *end = bytes + sizeof(head);
+	for (int i = 0; i < SEAL_PARTS; i++) {
+		if (parts[i].len)
+			memcpy(end, parts[i].data, parts[i].len);
+		end += parts[i].len;
+	}
+	memcpy(bytes, &head, sizeof(head));
+	head.checksum = response_codec_checksum(bytes, len);
+	memcpy(bytes, &head, sizeof(head));
+	*ret = bytes;
+	*ret_len = len;
+	return 0;
+}
+
+/* ---- Opening ------------------------------------------------------------- */
+
+/* The whole of it, and nothing behind. */
+static bool response_codec_is_whole(const struct response_codec_head *head, const char *bytes,
+				    size_t len)
+{
+	uint64_t sum = sizeof(*head);
+	for (int i = 0; i < SEAL_PARTS; i++)
+		sum += le32toh(head->len[i]);
+	return memcmp(head->magic, response_codec_magic, sizeof(response_codec_magic)) == 0 &&
+	       sum == len && le32toh(head->type) < SEAL_TYPES &&
+	       head->checksum == response_codec_checksum(bytes, len);
+}
+
+/* It becomes a header: no control characters, which could begin another one. */
+static bool response_codec_is_printable(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)text[i] < ' ' || (unsigned char)text[i] >= 127)
+			return false;
+	return true;
+}
+
+/* NULL: empty, or no memory. */
+static char *response_codec_copy(const char *data, size_t len, bool *ret_failed)
+{
+	char *copy = len ? malloc(len + 1) : NULL;
+	if (copy) {
+		memcpy(copy, data, len);
+		copy[len] = '\0';
+	}
+	*ret_failed |= len && !copy;
+	return copy;
+}
+
+static struct response *response_codec_parcel(const struct response_codec_head *head,
+					      const char *const *parts)
+{
+	struct response *response = calloc(1, sizeof(*response));
+	bool failed = false;
+	if (!response)
+		return NULL;
+	atomic_init(&response->references, 1);
+	response->status = 200;
+	response->type = response_codec_types[le32toh(head->type)];
+	response->link =
+		response_codec_copy(parts[SEAL_LINK], le32toh(head->len[SEAL_LINK]), &failed);
+	for (int i = 0; i < PARCEL_CODINGS; i++) {
+		size_t len = le32toh(head->len[SEAL_IDENTITY + i]);
+		response->body[i].data =
+			response_codec_copy(parts[SEAL_IDENTITY + i], len, &failed);
+		response->body[i].len = len;
+	}
+	response_set_etags(response);
+	if (!failed)
+		return response;
+	response_drop(response);
+	return NULL;
+}
+
+int response_decode(const void *bytes, size_t len, const char *key, struct response_codec *ret_seal,
+		    struct response **ret)
+{
+	struct response_codec_head head;
+	const char *parts[SEAL_PARTS], *part = (const char *)bytes + sizeof(head);
+	if (len < sizeof(head) || len > SEAL_MAX)
+		return -EBADMSG;
+	memcpy(&head, bytes, sizeof(head));
+	if (!response_codec_is_whole(&head, bytes, len))
+		return -EBADMSG;
+	for (int i = 0; i < SEAL_PARTS; i++) {
+		parts[i] = part;
+		part += le32toh(head.len[i]);
+	}
+	if (le32toh(head.len[SEAL_KEY]) != strlen(key) ||
+	    memcmp(parts[SEAL_KEY], key, strlen(key)) != 0 ||
+	    !response_codec_is_printable(parts[SEAL_LINK], le32toh(head.len[SEAL_LINK])))
+		return -EBADMSG;
+	struct response *response = response_codec_parcel(&head, parts);
+	if (!response)
+		return -ENOMEM;
+	*ret_seal = (struct response_codec){key, le64toh(head.mark), (int64_t)le64toh(head.made)};
+	*ret = response;
+	return 0;
+}

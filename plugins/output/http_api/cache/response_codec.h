@@ -1,0 +1,28 @@
+/*
+ * A finished answer as bytes that may lie where others can write: what it answers, when it was
+ * made, its type, its link, its body in both codings.  What comes back is looked at as hostile:
+ * anything that is off, a length, a checksum, a type, another key, and it is no answer.  The
+ * checksum is against accidents; whoever may write there on purpose can write answers.
+ */
+#ifndef TALLYD_HTTP_RESPONSE_CODEC_H
+#define TALLYD_HTTP_RESPONSE_CODEC_H
+
+#include "message/response.h"
+
+enum { SEAL_VERSION = 1, SEAL_MAX = 256 << 10 };
+
+struct response_codec {
+	const char *key;
+	uint64_t mark; /* what was known of changes before the store was asked */
+	int64_t made;  /* wall time, ns */
+};
+
+/* Only of answers with status 200.  free() *ret.  -E2BIG: longer than SEAL_MAX; -ENOMEM. */
+int response_encode(const struct response *response, const struct response_codec *seal, char **ret,
+		    size_t *ret_len);
+
+/* ret_seal->key is set to `key`.  -EBADMSG: refused; -ENOMEM.  The parcel's `made` is 0. */
+int response_decode(const void *bytes, size_t len, const char *key, struct response_codec *ret_seal,
+		    struct response **ret);
+
+#endif

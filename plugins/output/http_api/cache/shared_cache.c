@@ -1,0 +1,341 @@
+#include "cache/shared_cache.h"
+
+#include "base/cleanup.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cache/cache_policy.h"
+#include "cache/response_codec.h"
+
+static const int64_t shared_cache_check = HTTP_SECOND / 4; /* between two looks at the marks */
+static const int64_t shared_cache_quarantine =
+	3 * HTTP_SECOND;                              /* after a change nothing is shared */
+static const int64_t shared_cache_skew = HTTP_SECOND; /* that clocks of machines may differ */
+
+struct shared_cache {
+	struct tally_ctx *ctx;
+	const struct http_config *config;
+	const struct tally_named_cache *caches;
+	char *scope; /* what is in the key of whose answers are the same */
+	shared_cache_changed_fn *changed;
+	void *arg;
+	pthread_t thread;
+	pthread_mutex_t lock; /* guards all below */
+	pthread_cond_t stop;
+	bool stopping;
+	struct {
+		uint64_t mark;
+		bool known;          /* the mark, once it was seen */
+		bool missed;         /* it could not be read at some time */
+		int64_t changed;     /* wall time, as answers of other machines have it */
+		int64_t quiet_after; /* monotonic */
+	} kinds[CACHE_CLASS_NONE];
+};
+
+/* ---- Counting ------------------------------------------------------------ */
+
+static void shared_cache_count(const struct shared_cache *shared, size_t level,
+			       enum cache_class kind, enum http_level_result result)
+{
+	size_t of = (level * CACHE_CLASS_NONE + kind) * HTTP_LEVEL_RESULTS + result;
+	tally_count(shared->ctx, (uint32_t)(HTTP_LEVEL_REQUESTS + of), 1);
+}
+
+static enum http_level_result shared_cache_result(int r)
+{
+	switch (r) {
+	case 0:
+		return HTTP_LEVEL_HIT;
+	case -ENOENT:
+		return HTTP_LEVEL_MISS;
+	case -EBADMSG:
+		return HTTP_LEVEL_REFUSED;
+	case -ETIMEDOUT:
+		return HTTP_LEVEL_TIMEOUT;
+	default:
+		return HTTP_LEVEL_ERROR;
+	}
+}
+
+/* ---- Marks --------------------------------------------------------------- */
+
+/* Of one table in one cache: 0, no rows of it were ever written there. */
+static int shared_cache_read(const struct shared_cache *shared, struct tally_cache *cache,
+			     const char *table, uint64_t *ret)
+{
+	struct tally_blob blob;
+	char key[64];
+	*ret = 0;
+	snprintf(key, sizeof(key), "rows:%s", table);
+	int r = tally_cache_get(shared->ctx, cache, key, &blob);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	*ret = response_hash(blob.data, blob.len);
+	blob.release(blob.owner);
+	return 0;
+}
+
+/* Of all that such answers are made of; false: not all could be read. */
+static bool shared_cache_read_mark(const struct shared_cache *shared, enum cache_class kind,
+				   uint64_t *ret)
+{
+	uint64_t mark = 0, one;
+	for (const char *const *table = cache_class_tables(kind); *table; table++) {
+		for (const struct tally_named_cache *level = shared->caches; level->name; level++) {
+			if (shared_cache_read(shared, level->cache, *table, &one) < 0)
+				return false;
+			mark = mark * 31 + one;
+		}
+	}
+	*ret = mark;
+	return true;
+}
+
+/* The first mark that is seen is no change, unless answers may have been kept before it. */
+static void shared_cache_check_version(struct shared_cache *shared, enum cache_class kind)
+{
+	uint64_t mark;
+	bool read = shared_cache_read_mark(shared, kind, &mark), changed = false;
+	pthread_mutex_lock(&shared->lock);
+	if (!read) {
+		shared->kinds[kind].missed = true;
+	} else {
+		changed = shared->kinds[kind].known ? shared->kinds[kind].mark != mark
+						    : shared->kinds[kind].missed;
+		shared->kinds[kind].mark = mark;
+		shared->kinds[kind].known = true;
+	}
+	pthread_mutex_unlock(&shared->lock);
+	if (changed)
+		shared->changed(shared->arg, kind);
+}
+
+static void *shared_cache_watch(void *arg)
+{
+	struct shared_cache *shared = arg;
+	pthread_setname_np(pthread_self(), "http-marks");
+	pthread_mutex_lock(&shared->lock);
+	while (!shared->stopping) {
+		pthread_mutex_unlock(&shared->lock);
+		for (enum cache_class kind = 0; kind < CACHE_CLASS_NONE; kind++)
+			shared_cache_check_version(shared, kind);
+		int64_t next = tally_monotonic(shared->ctx) + shared_cache_check;
+		struct timespec until = {.tv_sec = next / HTTP_SECOND,
+					 .tv_nsec = next % HTTP_SECOND};
+		pthread_mutex_lock(&shared->lock);
+		if (!shared->stopping)
+			pthread_cond_timedwait(&shared->stop, &shared->lock, &until);
+	}
+	pthread_mutex_unlock(&shared->lock);
+	return NULL;
+}
+
+uint64_t shared_cache_version(struct shared_cache *shared, enum cache_class kind)
+{
+	if (!shared)
+		return 0;
+	pthread_mutex_lock(&shared->lock);
+	uint64_t mark = shared->kinds[kind].mark;
+	pthread_mutex_unlock(&shared->lock);
+	return mark;
+}
+
+void shared_cache_invalidate(struct shared_cache *shared, enum cache_class kind)
+{
+	if (!shared)
+		return;
+	pthread_mutex_lock(&shared->lock);
+	shared->kinds[kind].changed = tally_now(shared->ctx);
+	shared->kinds[kind].quiet_after = tally_monotonic(shared->ctx) + shared_cache_quarantine;
+	pthread_mutex_unlock(&shared->lock);
+}
+
+/* ---- Answers ------------------------------------------------------------- */
+
+/* Without a name for the data it is this instance's own: another one of the same daemon may serve
+ * another store, whose name a plugin is not told. */
+static char *shared_cache_scope(const struct tally_ctx *ctx, const struct http_config *config)
+{
+	char *scope;
+	int r = config->cache_scope ? asprintf(&scope, "shared:%s", config->cache_scope)
+				    : asprintf(&scope, "own:%s:%s", ctx->writer, ctx->name);
+	return r < 0 ? NULL : scope;
+}
+
+/*
+ * The store's data, the daemon's version and whatever else an answer depends on are in the key:
+ * what differs in any of these is not shared.
+ */
+static char *shared_cache_key(const struct shared_cache *shared, const char *key)
+{
+	const struct http_config *config = shared->config;
+	char *full;
+	int r = asprintf(&full, "answers:%s:%zu:%s:%" PRId64 ":%" PRId64 ":%s",
+			 shared->ctx->host->version, strlen(shared->scope), shared->scope,
+			 config->max_query_range_days, config->max_results_per_query, key);
+	return r < 0 ? NULL : full;
+}
+
+/* Is it of now?  Then it gets its age. */
+static bool shared_cache_is_current(struct shared_cache *shared, enum cache_class kind,
+				    const struct response_codec *seal, struct response *response)
+{
+	int64_t age = tally_now(shared->ctx) - seal->made;
+	pthread_mutex_lock(&shared->lock);
+	bool current =
+		seal->mark == shared->kinds[kind].mark && seal->made > shared->kinds[kind].changed;
+	pthread_mutex_unlock(&shared->lock);
+	if (age < 0 && age > -shared_cache_skew)
+		age = 0;
+	response->made = tally_monotonic(shared->ctx) - age;
+	return current && age >= 0 && age < cache_class_ttl(shared->config, kind);
+}
+
+static int shared_cache_get(struct shared_cache *shared, struct tally_cache *cache,
+			    enum cache_class kind, const char *key, struct response **ret)
+{
+	struct tally_blob blob;
+	struct response *response;
+	struct response_codec seal;
+	int r = tally_cache_get(shared->ctx, cache, key, &blob);
+	if (r < 0)
+		return r;
+	r = response_decode(blob.data, blob.len, key, &seal, &response);
+	blob.release(blob.owner);
+	if (r < 0)
+		return r;
+	if (!shared_cache_is_current(shared, kind, &seal, response)) {
+		response_drop(response);
+		return -ENOENT;
+	}
+	*ret = response;
+	return 0;
+}
+
+/* A change that lies in the future was one before the clock was set back: what is made from now on
+ * is younger. */
+static void shared_cache_check_clock(struct shared_cache *shared, enum cache_class kind)
+{
+	int64_t now = tally_now(shared->ctx);
+	pthread_mutex_lock(&shared->lock);
+	if (shared->kinds[kind].changed > now)
+		shared->kinds[kind].changed = now;
+	pthread_mutex_unlock(&shared->lock);
+}
+
+struct response *shared_cache_find(struct shared_cache *shared, enum cache_class kind,
+				   const char *key)
+{
+	struct response *found = NULL;
+	auto_free char *full = shared ? shared_cache_key(shared, key) : NULL;
+	if (shared)
+		shared_cache_check_clock(shared, kind);
+	for (size_t i = 0; full && !found && shared->caches[i].name; i++) {
+		int r = shared_cache_get(shared, shared->caches[i].cache, kind, full, &found);
+		shared_cache_count(shared, i, kind, shared_cache_result(r));
+	}
+	return found;
+}
+
+static bool shared_cache_is_settled(struct shared_cache *shared, enum cache_class kind)
+{
+	int64_t now = tally_monotonic(shared->ctx);
+	pthread_mutex_lock(&shared->lock);
+	bool quiet = now > shared->kinds[kind].quiet_after;
+	pthread_mutex_unlock(&shared->lock);
+	return quiet;
+}
+
+static void shared_cache_share(struct shared_cache *shared, enum cache_class kind, const char *key,
+			       const struct response *response, uint64_t mark)
+{
+	auto_free char *bytes = NULL;
+	auto_free char *full = shared_cache_key(shared, key);
+	struct response_codec seal = {full, mark, tally_now(shared->ctx)};
+	size_t len;
+	if (!full || response_encode(response, &seal, &bytes, &len) < 0)
+		return;
+	for (size_t i = 0; shared->caches[i].name; i++) {
+		int r = tally_cache_set(shared->ctx, shared->caches[i].cache, full, bytes, len,
+					cache_class_ttl(shared->config, kind));
+		if (r < 0 && r != -E2BIG)
+			shared_cache_count(shared, i, kind, shared_cache_result(r));
+	}
+}
+
+void shared_cache_keep(struct shared_cache *shared, enum cache_class kind, const char *key,
+		       const struct response *response, uint64_t mark)
+{
+	if (shared && response && response->status == 200 && shared_cache_is_settled(shared, kind))
+		shared_cache_share(shared, kind, key, response, mark);
+}
+
+/* ---- Opening and closing ------------------------------------------------- */
+
+static struct shared_cache *shared_cache_create(struct tally_ctx *ctx,
+						const struct http_config *config)
+{
+	struct shared_cache *shared = calloc(1, sizeof(*shared));
+	pthread_condattr_t monotonic;
+	if (!shared)
+		return NULL;
+	shared->scope = shared_cache_scope(ctx, config);
+	if (!shared->scope) {
+		free(shared);
+		return NULL;
+	}
+	shared->ctx = ctx;
+	shared->config = config;
+	shared->caches = config->cache + 1; /* behind the memory */
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&shared->stop, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	pthread_mutex_init(&shared->lock, NULL);
+	return shared;
+}
+
+static void shared_cache_free(struct shared_cache *shared)
+{
+	pthread_cond_destroy(&shared->stop);
+	pthread_mutex_destroy(&shared->lock);
+	free(shared->scope);
+	free(shared);
+}
+
+int shared_cache_open(struct tally_ctx *ctx, const struct http_config *config,
+		      shared_cache_changed_fn *changed, void *arg, struct shared_cache **ret)
+{
+	*ret = NULL;
+	if (!config->cache || !config->cache[0].name || !config->cache[1].name)
+		return 0;
+	struct shared_cache *shared = shared_cache_create(ctx, config);
+	if (!shared)
+		return -ENOMEM;
+	shared->changed = changed;
+	shared->arg = arg;
+	*ret = shared; /* which `changed` may need */
+	int r = -pthread_create(&shared->thread, NULL, shared_cache_watch, shared);
+	if (r == 0)
+		return 0;
+	*ret = NULL;
+	shared_cache_free(shared);
+	return r;
+}
+
+void shared_cache_close(struct shared_cache *shared)
+{
+	if (!shared)
+		return;
+	pthread_mutex_lock(&shared->lock);
+	shared->stopping = true;
+	pthread_cond_signal(&shared->stop);
+	pthread_mutex_unlock(&shared->lock);
+	pthread_join(shared->thread, NULL);
+	shared_cache_free(shared);
+}

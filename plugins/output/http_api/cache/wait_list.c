@@ -1,0 +1,327 @@
+#include "cache/wait_list.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+struct wait_list {
+	struct tally_ctx *ctx;
+	wait_list_fetch_fn *fly;
+	void *arg;
+	pthread_mutex_t lock; /* guards all below, all flights, and who waits for them */
+	pthread_cond_t job, deadline;
+	struct fetch *jobs, **jobs_end; /* wait for a worker; each holds a reference */
+	uint32_t n_jobs, jobs_max;
+	struct request *first, *last; /* suspended, by `until`; references of their connections */
+	uint32_t n_waiting;           /* of them, for the store */
+	bool closed;
+	pthread_t watcher, *workers;
+	uint32_t n_workers;
+};
+
+/* ---- Who waits ----------------------------------------------------------- */
+
+/* Most come in the order of their ends: those with an old answer to fall back on end sooner. */
+static void wait_list_link(struct wait_list *wait_list, struct request *request)
+{
+	struct request *before = wait_list->last;
+	while (before && before->until > request->until)
+		before = before->previous;
+	request->previous = before;
+	request->next = before ? before->next : wait_list->first;
+	*(before ? &before->next : &wait_list->first) = request;
+	*(request->next ? &request->next->previous : &wait_list->last) = request;
+	if (wait_list->first == request)
+		pthread_cond_signal(&wait_list->deadline);
+	wait_list->n_waiting += request->fetch != NULL;
+	tally_gauge(wait_list->ctx, HTTP_IN_FLIGHT, wait_list->n_waiting);
+}
+
+/* Before anybody can see it, since it may be resumed at once.  flight NULL: it only waits. */
+static void wait_list_suspend(struct wait_list *wait_list, struct fetch *fetch,
+			      struct request *request, struct MHD_Connection *connection)
+{
+	MHD_suspend_connection(connection);
+	request->connection = connection;
+	request->stage = REQUEST_WAITING;
+	request->fetch = fetch;
+	request->previous_waiter = NULL;
+	request->next_waiter = fetch ? fetch->waiters : NULL;
+	if (request->next_waiter)
+		request->next_waiter->previous_waiter = request;
+	if (fetch)
+		fetch->waiters = request;
+	wait_list_link(wait_list, request);
+}
+
+/* From now on the caller, and nobody else, answers this request. */
+static void wait_list_take(struct wait_list *wait_list, struct request *request)
+{
+	struct request *next = request->next_waiter, *previous = request->previous_waiter;
+	*(request->previous ? &request->previous->next : &wait_list->first) = request->next;
+	*(request->next ? &request->next->previous : &wait_list->last) = request->previous;
+	if (previous)
+		previous->next_waiter = next;
+	else if (request->fetch)
+		request->fetch->waiters = next;
+	if (next)
+		next->previous_waiter = previous;
+	request->stage = REQUEST_TAKEN;
+	wait_list->n_waiting -= request->fetch != NULL;
+	tally_gauge(wait_list->ctx, HTTP_IN_FLIGHT, wait_list->n_waiting);
+}
+
+static int wait_list_check(const struct wait_list *wait_list)
+{
+	if (wait_list->closed)
+		return -ESHUTDOWN;
+	return wait_list->n_jobs == wait_list->jobs_max ? -EBUSY : 0;
+}
+
+int wait_list_queue(struct wait_list *wait_list, struct fetch *fetch, struct request *request,
+		    struct MHD_Connection *connection)
+{
+	pthread_mutex_lock(&wait_list->lock);
+	int r = wait_list_check(wait_list);
+	if (r == 0) {
+		if (request)
+			wait_list_suspend(wait_list, fetch, request, connection);
+		fetch->next_job = NULL;
+		*wait_list->jobs_end = fetch_keep(fetch);
+		wait_list->jobs_end = &fetch->next_job;
+		wait_list->n_jobs++;
+		pthread_cond_signal(&wait_list->job);
+	}
+	pthread_mutex_unlock(&wait_list->lock);
+	return r;
+}
+
+static void request_take_result(struct request *request, const struct fetch *fetch)
+{
+	request->response = response_keep(fetch->result);
+	if (!fetch->result)
+		response_unavailable(&request->builder, "out of memory");
+	if (fetch->late)
+		request->origin = ORIGIN_STALE;
+	else if (fetch->shared)
+		request->origin = ORIGIN_HIT;
+}
+
+int wait_list_join(struct wait_list *wait_list, struct fetch *fetch, struct request *request,
+		   struct MHD_Connection *connection)
+{
+	int r = 0;
+	pthread_mutex_lock(&wait_list->lock);
+	if (fetch->landed) {
+		request_take_result(request, fetch);
+		r = -EALREADY;
+	} else if (wait_list->closed) {
+		r = -ESHUTDOWN;
+	} else {
+		wait_list_suspend(wait_list, fetch, request, connection);
+	}
+	pthread_mutex_unlock(&wait_list->lock);
+	return r;
+}
+
+int wait_list_delay(struct wait_list *wait_list, struct request *request,
+		    struct MHD_Connection *connection)
+{
+	pthread_mutex_lock(&wait_list->lock);
+	int r = wait_list->closed ? -ESHUTDOWN : 0;
+	if (r == 0)
+		wait_list_suspend(wait_list, NULL, request, connection);
+	pthread_mutex_unlock(&wait_list->lock);
+	return r;
+}
+
+bool wait_list_is_abandoned(struct wait_list *wait_list, const struct fetch *fetch)
+{
+	pthread_mutex_lock(&wait_list->lock);
+	bool deserted = wait_list->closed || (!fetch->waiters && !fetch->key);
+	pthread_mutex_unlock(&wait_list->lock);
+	return deserted;
+}
+
+/* ---- Workers ------------------------------------------------------------- */
+
+static struct fetch *wait_list_next_job(struct wait_list *wait_list)
+{
+	pthread_mutex_lock(&wait_list->lock);
+	while (!wait_list->jobs && !wait_list->closed)
+		pthread_cond_wait(&wait_list->job, &wait_list->lock);
+	struct fetch *fetch = wait_list->jobs;
+	if (fetch) {
+		wait_list->jobs = fetch->next_job;
+		if (!wait_list->jobs)
+			wait_list->jobs_end = &wait_list->jobs;
+		wait_list->n_jobs--;
+	}
+	pthread_mutex_unlock(&wait_list->lock);
+	return fetch;
+}
+
+/* Those who wait get it, those who come later find it. */
+static void wait_list_finish(struct wait_list *wait_list, struct fetch *fetch,
+			     struct response *result, bool late)
+{
+	struct request *ready = NULL;
+	pthread_mutex_lock(&wait_list->lock);
+	fetch->landed = true;
+	fetch->late = late;
+	fetch->result = result;
+	while (fetch->waiters) {
+		struct request *request = fetch->waiters;
+		wait_list_take(wait_list, request);
+		request_take_result(request, fetch);
+		request->next_waiter = ready;
+		ready = request;
+	}
+	pthread_mutex_unlock(&wait_list->lock);
+	while (ready) {
+		struct request *next = ready->next_waiter; /* it may be gone once resumed */
+		MHD_resume_connection(ready->connection);
+		ready = next;
+	}
+}
+
+static void *wait_list_work(void *arg)
+{
+	struct wait_list *wait_list = arg;
+	struct fetch *fetch;
+	pthread_setname_np(pthread_self(), "http-worker");
+	while ((fetch = wait_list_next_job(wait_list))) {
+		if (!wait_list_is_abandoned(wait_list, fetch)) {
+			bool late = false;
+			struct response *result = wait_list->fly(wait_list->arg, fetch, &late);
+			wait_list_finish(wait_list, fetch, result, late);
+		}
+		fetch_drop(fetch);
+	}
+	return NULL;
+}
+
+/* ---- Deadlines ----------------------------------------------------------- */
+
+/* Takes the request and lets the lock go meanwhile. */
+static void wait_list_give_up(struct wait_list *wait_list, struct request *request, const char *why)
+{
+	wait_list_take(wait_list, request);
+	if (request->fallback) {
+		request->response = request->fallback;
+		request->fallback = NULL;
+		request->origin = request->fetch ? ORIGIN_STALE : ORIGIN_OFF;
+	} else {
+		response_unavailable(&request->builder, "%s", why);
+	}
+	struct MHD_Connection *connection = request->connection;
+	pthread_mutex_unlock(&wait_list->lock);
+	MHD_resume_connection(connection);
+	pthread_mutex_lock(&wait_list->lock);
+}
+
+static void wait_list_wait_until(struct wait_list *wait_list, int64_t deadline)
+{
+	struct timespec until = {.tv_sec = deadline / HTTP_SECOND,
+				 .tv_nsec = deadline % HTTP_SECOND};
+	pthread_cond_timedwait(&wait_list->deadline, &wait_list->lock, &until);
+}
+
+static void *wait_list_watch(void *arg)
+{
+	struct wait_list *wait_list = arg;
+	pthread_setname_np(pthread_self(), "http-watcher");
+	pthread_mutex_lock(&wait_list->lock);
+	while (!wait_list->closed) {
+		if (!wait_list->first) {
+			pthread_cond_wait(&wait_list->deadline, &wait_list->lock);
+		} else if (wait_list->first->until > tally_monotonic(wait_list->ctx)) {
+			wait_list_wait_until(wait_list, wait_list->first->until);
+		} else {
+			tally_count(wait_list->ctx, HTTP_TIMEOUTS, !wait_list->first->fallback);
+			wait_list_give_up(wait_list, wait_list->first,
+					  "the store did not answer in time");
+		}
+	}
+	pthread_mutex_unlock(&wait_list->lock);
+	return NULL;
+}
+
+/* ---- Opening and closing ------------------------------------------------- */
+
+static int wait_list_start_workers(struct wait_list *wait_list, uint32_t n)
+{
+	wait_list->workers = calloc(n, sizeof(*wait_list->workers));
+	if (!wait_list->workers)
+		return -ENOMEM;
+	for (; wait_list->n_workers < n; wait_list->n_workers++) {
+		int r = pthread_create(&wait_list->workers[wait_list->n_workers], NULL,
+				       wait_list_work, wait_list);
+		if (r)
+			return -r;
+	}
+	return 0;
+}
+
+static void wait_list_init(struct wait_list *wait_list)
+{
+	pthread_condattr_t monotonic;
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_mutex_init(&wait_list->lock, NULL);
+	pthread_cond_init(&wait_list->job, NULL);
+	pthread_cond_init(&wait_list->deadline, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	wait_list->jobs_end = &wait_list->jobs;
+}
+
+int wait_list_open(struct tally_ctx *ctx, uint32_t n_workers, uint32_t jobs_max,
+		   wait_list_fetch_fn *fly, void *arg, struct wait_list **ret)
+{
+	struct wait_list *wait_list = calloc(1, sizeof(*wait_list));
+	if (!wait_list)
+		return -ENOMEM;
+	wait_list->ctx = ctx;
+	wait_list->fly = fly;
+	wait_list->arg = arg;
+	wait_list->jobs_max = jobs_max;
+	wait_list_init(wait_list);
+	int r = -pthread_create(&wait_list->watcher, NULL, wait_list_watch, wait_list);
+	if (r < 0) {
+		wait_list_free(wait_list);
+		return r;
+	}
+	r = wait_list_start_workers(wait_list, n_workers);
+	if (r < 0) {
+		wait_list_close(wait_list);
+		wait_list_free(wait_list);
+		return r;
+	}
+	*ret = wait_list;
+	return 0;
+}
+
+void wait_list_close(struct wait_list *wait_list)
+{
+	pthread_mutex_lock(&wait_list->lock);
+	wait_list->closed = true;
+	pthread_cond_broadcast(&wait_list->job);
+	pthread_cond_broadcast(&wait_list->deadline);
+	while (wait_list->first)
+		wait_list_give_up(wait_list, wait_list->first, "tallyd is shutting down");
+	pthread_mutex_unlock(&wait_list->lock);
+	pthread_join(wait_list->watcher, NULL);
+	for (uint32_t i = 0; i < wait_list->n_workers; i++)
+		pthread_join(wait_list->workers[i], NULL);
+	wait_list->n_workers = 0;
+}
+
+void wait_list_free(struct wait_list *wait_list)
+{
+	pthread_cond_destroy(&wait_list->deadline);
+	pthread_cond_destroy(&wait_list->job);
+	pthread_mutex_destroy(&wait_list->lock);
+	free(wait_list->workers);
+	free(wait_list);
+}

@@ -1,0 +1,174 @@
+/*
+ * A token bucket per address (RFC 2697, section 3, calls it so), in a table of sets as a
+ * processor's cache has them: an address has four places, and takes the one that was quiet longest.
+ * So whoever has very many addresses can have his own forgotten early, and never needs more memory.
+ */
+#include "http/auth_throttle.h"
+
+#include <stdlib.h>
+
+#include "http/client_address.h"
+#include "http_api.h"
+
+enum {
+	THROTTLE_SETS = 256,
+	THROTTLE_WAYS = 4,
+	THROTTLE_LINES = 10, /* a minute, in the log */
+	THROTTLE_HELD = 32,  /* answers held back within a second, of all addresses */
+};
+
+static const int64_t throttle_refill = AUTH_THROTTLE_SECONDS * HTTP_SECOND;
+static const int64_t throttle_tell_every = 60 * HTTP_SECOND;
+
+/* What is held back, within a second. */
+struct throttle_held {
+	int64_t since; /* monotonic */
+	unsigned n;
+};
+
+struct throttle_place {
+	uint64_t key;
+	int64_t full_at; /* monotonic: when it may show AUTH_THROTTLE_BURST again */
+	int64_t last;    /* monotonic; 0: nobody's */
+	int64_t told_at; /* monotonic; 0: never */
+	unsigned untold;
+	struct throttle_held held;
+	char text[INET6_ADDRSTRLEN]; /* that came last */
+};
+
+struct auth_throttle {
+	struct tally_ctx *ctx;
+	int64_t tell_at; /* monotonic: what is untold is told then; 0: nothing is */
+	int64_t minute;  /* monotonic: when the one began that lines are counted in */
+	unsigned lines;
+	struct throttle_held held;
+	unsigned others, n_others; /* untold requests, and addresses, that lost their places */
+	struct throttle_place places[THROTTLE_SETS][THROTTLE_WAYS];
+};
+
+struct auth_throttle *auth_throttle_create(struct tally_ctx *ctx)
+{
+	struct auth_throttle *throttle = calloc(1, sizeof(*throttle));
+	if (throttle)
+		throttle->ctx = ctx;
+	return throttle;
+}
+
+/* ---- The log ------------------------------------------------------------- */
+
+static bool throttle_may_log(struct auth_throttle *throttle, int64_t now)
+{
+	if (throttle->lines == 0 || now - throttle->minute >= throttle_tell_every) {
+		throttle->minute = now;
+		throttle->lines = 0;
+	}
+	return throttle->lines++ < THROTTLE_LINES;
+}
+
+static void throttle_say(const struct auth_throttle *throttle, struct throttle_place *place,
+			 int64_t now)
+{
+	tally_log(throttle->ctx, TALLY_WARNING, "%u request%s with a wrong token from %s",
+		  place->untold, place->untold == 1 ? "" : "s", place->text);
+	place->untold = 0;
+	place->told_at = now;
+}
+
+/* The first one of an address at once, then what comes within a minute together. */
+static void throttle_log(struct auth_throttle *throttle, struct throttle_place *place, int64_t now)
+{
+	bool due = place->told_at == 0 || now - place->told_at >= throttle_tell_every;
+	if (due && throttle_may_log(throttle, now))
+		throttle_say(throttle, place, now);
+	else if (throttle->tell_at == 0)
+		throttle->tell_at = now + throttle_tell_every;
+}
+
+/* It will not be told by its name. */
+static void throttle_leave(struct auth_throttle *throttle, struct throttle_place *place)
+{
+	throttle->n_others += place->untold != 0;
+	throttle->others += place->untold;
+	place->untold = 0;
+}
+
+static void throttle_tell_all(struct auth_throttle *throttle, int64_t now)
+{
+	for (unsigned i = 0; i < THROTTLE_SETS * THROTTLE_WAYS; i++) {
+		struct throttle_place *place =
+			&throttle->places[i / THROTTLE_WAYS][i % THROTTLE_WAYS];
+		if (place->untold && throttle_may_log(throttle, now)) {
+			throttle_say(throttle, place, now);
+			continue;
+		}
+		throttle_leave(throttle, place);
+	}
+	if (throttle->others)
+		tally_log(throttle->ctx, TALLY_WARNING,
+			  "%u requests with a wrong token from %u other addresses",
+			  throttle->others, throttle->n_others);
+	throttle->others = throttle->n_others = 0;
+	throttle->tell_at = 0;
+}
+
+void auth_throttle_tell(struct auth_throttle *throttle, int64_t now)
+{
+	if (throttle->tell_at && now >= throttle->tell_at)
+		throttle_tell_all(throttle, now);
+}
+
+void auth_throttle_destroy(struct auth_throttle *throttle)
+{
+	if (throttle && throttle->tell_at)
+		throttle_tell_all(throttle, tally_monotonic(throttle->ctx));
+	free(throttle);
+}
+
+/* ---- Counting ------------------------------------------------------------ */
+
+static struct throttle_place *throttle_find(struct auth_throttle *throttle, uint64_t key,
+					    int64_t now)
+{
+	uint64_t hash = key * UINT64_C(0x9e3779b97f4a7c15);
+	struct throttle_place *set = throttle->places[(hash >> 32) % THROTTLE_SETS];
+	struct throttle_place *oldest = set;
+	for (unsigned i = 0; i < THROTTLE_WAYS; i++) {
+		if (set[i].last && set[i].key == key)
+			return &set[i];
+		if (set[i].last < oldest->last)
+			oldest = &set[i];
+	}
+	throttle_leave(throttle, oldest);
+	*oldest = (struct throttle_place){.key = key, .full_at = now};
+	return oldest;
+}
+
+static bool throttle_may_hold(struct throttle_held *held, unsigned max, int64_t now)
+{
+	if (held->n == 0 || now - held->since >= HTTP_SECOND)
+		*held = (struct throttle_held){.since = now};
+	if (held->n == max)
+		return false;
+	held->n++;
+	return true;
+}
+
+unsigned auth_throttle_note(struct auth_throttle *throttle, const struct sockaddr *address,
+			    int64_t now, bool *ret_hold)
+{
+	struct throttle_place *place = throttle_find(throttle, client_address_key(address), now);
+	client_address_text(address, place->text);
+	place->last = now;
+	place->untold++;
+	throttle_log(throttle, place, now);
+	*ret_hold = false;
+	int64_t full_at = (place->full_at > now ? place->full_at : now) + throttle_refill;
+	int64_t over = full_at - now - AUTH_THROTTLE_BURST * throttle_refill;
+	if (over <= 0) {
+		place->full_at = full_at;
+		return 0;
+	}
+	*ret_hold = throttle_may_hold(&place->held, AUTH_THROTTLE_HELD, now) &&
+		    throttle_may_hold(&throttle->held, THROTTLE_HELD, now);
+	return (unsigned)((over + HTTP_SECOND - 1) / HTTP_SECOND);
+}

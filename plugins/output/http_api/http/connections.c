@@ -1,0 +1,404 @@
+#include "http/connections.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "http/client_address.h"
+#include "http_api.h"
+
+/* So many times client_timeout.  A quiet connection ends after one by itself; then there is one
+ * more for a whole request's head. */
+static const int64_t conn_limits[] = {
+	[CONN_READING] = 2,
+	[CONN_WAITING] = 0, /* no end */
+	[CONN_WRITING] = 10,
+};
+static const int64_t conn_stream_limit = 120 * HTTP_SECOND; /* twice the longest heartbeat */
+static const int64_t connections_report_interval = 60 * HTTP_SECOND;
+
+/*
+ * So many more are let in for /healthz alone, so that who watches the daemon is answered however
+ * many connections are open; each of them ends with its first answer.  Where these are too many the
+ * oldest has to go, first of those from the same address: who has just come has time to ask.
+ */
+enum { GUESTS_RESERVE = 32, GUESTS_RESERVE_PER_ADDRESS = 16 };
+
+struct conn {
+	int fd;
+	uint64_t address;
+	bool reserve;          /* one of those */
+	bool leaving;          /* likewise, and hung up on already */
+	enum http_metric over; /* of reserve: what is too much; 0: it is counted, or was served */
+	enum conn_state state;
+	int64_t until; /* monotonic; 0: no end */
+	size_t bytes;  /* of the answer that it listens to */
+	struct conn *previous, *next;
+};
+
+struct connections {
+	struct tally_ctx *ctx;
+	const struct http_config *config;
+	pthread_mutex_t lock; /* guards all below, and that a guest's fd is open */
+	pthread_cond_t changed;
+	struct conn *first;             /* the newest */
+	int64_t max;                    /* connections besides the reserve */
+	enum http_metric admitted_over; /* of the one that connections_accept() let in last */
+	size_t bytes;                   /* of answers that are listened to */
+	unsigned refused, slow;         /* since it was told last */
+	int64_t tell_after;             /* monotonic */
+	bool door_closed;               /* nobody comes in any more */
+	bool closed;
+	pthread_t watcher;
+};
+
+static void conn_set(struct connections *connections, struct conn *conn, enum conn_state state,
+		     size_t bytes)
+{
+	int64_t limit = state == CONN_STREAMING
+				? conn_stream_limit
+				: conn_limits[state] * connections->config->client_timeout;
+	connections->bytes += bytes - conn->bytes;
+	conn->bytes = bytes;
+	conn->state = state;
+	conn->until = limit ? tally_monotonic(connections->ctx) + limit : 0;
+}
+
+/* ---- Coming and going ---------------------------------------------------- */
+
+/* Who came before the reserve was needed, and where. */
+struct connections_count {
+	int64_t all, same;                 /* besides the reserve */
+	int64_t reserve, same_there;       /* in it */
+	struct conn *oldest, *oldest_same; /* in it */
+};
+
+/* Looks at all of them, 10,000 at most, which is little beside the accept. */
+static void connections_count(const struct connections *connections, uint64_t address,
+			      struct connections_count *ret)
+{
+	*ret = (struct connections_count){.all = 0};
+	for (struct conn *conn = connections->first; conn; conn = conn->next) {
+		bool same = conn->address == address;
+		if (conn->leaving)
+			continue;
+		if (!conn->reserve) {
+			ret->all++;
+			ret->same += same;
+			continue;
+		}
+		ret->reserve++;
+		ret->same_there += same;
+		ret->oldest = conn;
+		if (same)
+			ret->oldest_same = conn;
+	}
+}
+
+/* libmicrohttpd sees it, and closes. */
+static void conn_make_leave(struct conn *conn)
+{
+	conn->leaving = true;
+	shutdown(conn->fd, SHUT_RDWR);
+}
+
+static void connections_admit_to_reserve(const struct connections_count *count)
+{
+	if (count->same_there >= GUESTS_RESERVE_PER_ADDRESS)
+		conn_make_leave(count->oldest_same);
+	else if (count->reserve >= GUESTS_RESERVE)
+		conn_make_leave(count->oldest);
+}
+
+enum MHD_Result connections_accept(void *arg, const struct sockaddr *address, socklen_t len)
+{
+	struct connections *connections = arg;
+	struct connections_count count;
+	(void)len;
+	pthread_mutex_lock(&connections->lock);
+	bool open = !connections->door_closed;
+	connections_count(connections, client_address_key(address), &count);
+	connections->admitted_over = 0;
+	if (count.all >= connections->max)
+		connections->admitted_over = HTTP_FULL;
+	else if (count.same >= connections->config->max_connections_per_address)
+		connections->admitted_over = HTTP_FULL_ADDRESS;
+	if (open && connections->admitted_over)
+		connections_admit_to_reserve(&count);
+	pthread_mutex_unlock(&connections->lock);
+	return open ? MHD_YES : MHD_NO;
+}
+
+/* With the lock: it got nothing but the news, if that. */
+static void conn_count_refused(struct connections *connections, struct conn *conn)
+{
+	if (!conn->over)
+		return;
+	connections->refused++;
+	tally_count(connections->ctx, conn->over, 1);
+	conn->over = 0;
+}
+
+unsigned connections_reserve_limit(void)
+{
+	return 2 * GUESTS_RESERVE;
+}
+
+void connections_stop_accepting(struct connections *connections)
+{
+	pthread_mutex_lock(&connections->lock);
+	connections->door_closed = true;
+	pthread_mutex_unlock(&connections->lock);
+}
+
+static void connections_enter(struct connections *connections, struct MHD_Connection *connection,
+			      void **context)
+{
+	const union MHD_ConnectionInfo *fd =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	const union MHD_ConnectionInfo *address =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	struct conn *conn = fd && address ? calloc(1, sizeof(*conn)) : NULL;
+	*context = conn;
+	if (!conn)
+		return;
+	conn->fd = fd->connect_fd;
+	conn->address = client_address_key(address->client_addr);
+	pthread_mutex_lock(&connections->lock);
+	conn->over = connections->admitted_over;
+	conn->reserve = conn->over != 0;
+	conn_set(connections, conn, CONN_READING, 0);
+	conn->next = connections->first;
+	if (conn->next)
+		conn->next->previous = conn;
+	else
+		pthread_cond_signal(&connections->changed);
+	connections->first = conn;
+	pthread_mutex_unlock(&connections->lock);
+}
+
+static void connections_leave(struct connections *connections, struct conn *conn)
+{
+	if (!conn)
+		return;
+	pthread_mutex_lock(&connections->lock);
+	conn_count_refused(connections, conn);
+	connections->bytes -= conn->bytes;
+	*(conn->previous ? &conn->previous->next : &connections->first) = conn->next;
+	if (conn->next)
+		conn->next->previous = conn->previous;
+	pthread_mutex_unlock(&connections->lock);
+	free(conn);
+}
+
+void connections_notify(void *arg, struct MHD_Connection *connection, void **context,
+			enum MHD_ConnectionNotificationCode what)
+{
+	if (what == MHD_CONNECTION_NOTIFY_STARTED)
+		connections_enter(arg, connection, context);
+	else
+		connections_leave(arg, *context); /* its socket is closed after this */
+}
+
+/* ---- Hanging up ---------------------------------------------------------- */
+
+/* What the kernel still holds for it goes with it. */
+static void conn_count_slow(struct connections *connections, struct conn *conn)
+{
+	const struct linger none = {.l_onoff = 1};
+	setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+	conn->over = 0; /* each is counted once */
+	connections->slow++;
+	tally_count(connections->ctx, HTTP_SLOW, 1);
+}
+
+static void conn_reset(struct connections *connections, struct conn *conn)
+{
+	conn_count_slow(connections, conn);
+	conn_set(connections, conn, CONN_WAITING, 0);
+	conn_make_leave(conn);
+}
+
+static struct conn *connections_slowest(const struct connections *connections)
+{
+	struct conn *slowest = NULL;
+	for (struct conn *conn = connections->first; conn; conn = conn->next)
+		if (conn->state == CONN_WRITING && (!slowest || conn->until <= slowest->until))
+			slowest = conn;
+	return slowest;
+}
+
+static void connections_make_room(struct connections *connections)
+{
+	while (connections->bytes > HTTP_MAX_OUTGOING) {
+		struct conn *slowest = connections_slowest(connections);
+		if (!slowest)
+			return;
+		conn_reset(connections, slowest);
+	}
+}
+
+static void connections_reset_late(struct connections *connections, int64_t now)
+{
+	for (struct conn *conn = connections->first; conn; conn = conn->next)
+		if (conn->until && conn->until <= now)
+			conn_reset(connections, conn);
+}
+
+/* At once, and then once a minute. */
+static void connections_report(struct connections *connections, int64_t now)
+{
+	if (connections->refused + connections->slow == 0 || now < connections->tell_after)
+		return;
+	tally_log(connections->ctx, TALLY_WARNING,
+		  "%u connections refused (max_connections, max_connections_per_address), %u "
+		  "clients hung up on for being slow (client_timeout)",
+		  connections->refused, connections->slow);
+	connections->refused = connections->slow = 0;
+	connections->tell_after = now + connections_report_interval;
+}
+
+static void *connections_watch(void *arg)
+{
+	struct connections *connections = arg;
+	pthread_setname_np(pthread_self(), "http-guests");
+	pthread_mutex_lock(&connections->lock);
+	while (!connections->closed) {
+		struct timespec until;
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_sec++;
+		if (connections->first)
+			pthread_cond_timedwait(&connections->changed, &connections->lock, &until);
+		else
+			pthread_cond_wait(&connections->changed, &connections->lock);
+		int64_t now = tally_monotonic(connections->ctx);
+		connections_reset_late(connections, now);
+		connections_report(connections, now);
+	}
+	pthread_mutex_unlock(&connections->lock);
+	return NULL;
+}
+
+/* ---- What they do -------------------------------------------------------- */
+
+static struct conn *conn_of(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	return info ? info->socket_context : NULL;
+}
+
+bool connections_is_reserve(struct MHD_Connection *connection)
+{
+	const struct conn *conn = conn_of(connection);
+	return conn && conn->reserve;
+}
+
+void connections_settle_reserve(struct connections *connections, struct MHD_Connection *connection,
+				bool served)
+{
+	struct conn *conn = conn_of(connection);
+	if (!conn)
+		return;
+	pthread_mutex_lock(&connections->lock);
+	if (served)
+		conn->over = 0;
+	conn_count_refused(connections, conn);
+	pthread_mutex_unlock(&connections->lock);
+}
+
+void connections_set(struct connections *connections, struct MHD_Connection *connection,
+		     enum conn_state state)
+{
+	struct conn *conn = conn_of(connection);
+	if (!conn)
+		return;
+	pthread_mutex_lock(&connections->lock);
+	conn_set(connections, conn, state, 0);
+	pthread_mutex_unlock(&connections->lock);
+}
+
+void connections_late(struct connections *connections, struct MHD_Connection *connection)
+{
+	struct conn *conn = conn_of(connection);
+	if (!conn)
+		return;
+	pthread_mutex_lock(&connections->lock);
+	conn_count_slow(connections, conn);
+	pthread_mutex_unlock(&connections->lock);
+}
+
+void connections_begin_writing(struct connections *connections, struct MHD_Connection *connection,
+			       size_t bytes)
+{
+	struct conn *conn = conn_of(connection);
+	if (!conn)
+		return;
+	pthread_mutex_lock(&connections->lock);
+	conn_set(connections, conn, CONN_WRITING, bytes);
+	connections_make_room(connections);
+	pthread_mutex_unlock(&connections->lock);
+}
+
+/* ---- Opening and closing ------------------------------------------------- */
+
+static void connections_free(struct connections *connections)
+{
+	pthread_cond_destroy(&connections->changed);
+	pthread_mutex_destroy(&connections->lock);
+	free(connections);
+}
+
+/* Where files run out nobody can be let in, not even to the reserve: so connections take half of
+ * them at most. */
+static int64_t connections_max(struct tally_ctx *ctx, const struct http_config *config)
+{
+	struct rlimit files;
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur == RLIM_INFINITY ||
+	    files.rlim_cur / 2 >= (rlim_t)config->max_connections)
+		return config->max_connections;
+	tally_log(ctx, TALLY_WARNING,
+		  "max_connections: %llu instead of %lld, half of the files that this process may "
+		  "have open (ulimit -n, LimitNOFILE=)",
+		  (unsigned long long)files.rlim_cur / 2, (long long)config->max_connections);
+	return (int64_t)(files.rlim_cur / 2);
+}
+
+int connections_open(struct tally_ctx *ctx, const struct http_config *config,
+		     struct connections **ret)
+{
+	pthread_condattr_t monotonic;
+	struct connections *connections = calloc(1, sizeof(*connections));
+	if (!connections)
+		return -ENOMEM;
+	connections->ctx = ctx;
+	connections->config = config;
+	connections->max = connections_max(ctx, config);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_mutex_init(&connections->lock, NULL);
+	pthread_cond_init(&connections->changed, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	int r = -pthread_create(&connections->watcher, NULL, connections_watch, connections);
+	if (r < 0) {
+		connections_free(connections);
+		return r;
+	}
+	*ret = connections;
+	return 0;
+}
+
+void connections_close(struct connections *connections)
+{
+	if (!connections)
+		return;
+	pthread_mutex_lock(&connections->lock);
+	connections->closed = true;
+	pthread_cond_signal(&connections->changed);
+	pthread_mutex_unlock(&connections->lock);
+	pthread_join(connections->watcher, NULL);
+	connections_free(connections);
+}

@@ -1,0 +1,92 @@
+#include "http/library_errors.h"
+
+#include <microhttpd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "http_api.h"
+#include "message/response_builder.h"
+#include "http/security_headers.h"
+
+static _Thread_local unsigned logged_status; /* 0: none */
+
+void library_errors_note_log(const char *text)
+{
+	const char *at = strstr(text, "HTTP response code is ");
+	if (at)
+		logged_status = (unsigned)strtoul(at + strlen("HTTP response code is "), NULL, 10);
+}
+
+/* Of what it says in its pages. */
+static void write_problem(struct response_builder *builder, unsigned status)
+{
+	if (status == 431)
+		response_problem(builder, status, NULL, "the headers are longer than %d bytes",
+				 HTTP_MAX_HEADERS);
+	else if (status == 414)
+		response_problem(builder, status, NULL, "the URI is longer than %d bytes",
+				 HTTP_MAX_TARGET);
+	else if (status == 413)
+		response_problem(builder, status, NULL, "requests with a body are not taken");
+	else if (status == 505)
+		response_problem(builder, status, NULL, "this is not HTTP/1.0 or HTTP/1.1");
+	else
+		response_problem(builder, status, NULL, "this is not an HTTP request");
+}
+
+/* NULL: no memory; then its own page will do. */
+static struct MHD_Response *problem_response(unsigned status)
+{
+	struct response_builder builder;
+	response_builder_init(&builder);
+	write_problem(&builder, status);
+	if (builder.body.error) {
+		response_builder_done(&builder);
+		return NULL;
+	}
+	struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(
+		builder.body.len, builder.body.data, free);
+	if (!response) {
+		response_builder_done(&builder);
+		return NULL;
+	}
+	MHD_add_response_header(response, "Content-Type", builder.type);
+	MHD_add_response_header(response, "Cache-Control", "no-store");
+	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+	security_headers_add(response, NULL);
+	return response;
+}
+
+static struct MHD_Response *copy_response(size_t size, const void *buffer)
+{
+	void *copy = malloc(size ? size : 1);
+	if (!copy)
+		return NULL;
+	memcpy(copy, buffer, size);
+	return MHD_create_response_from_buffer_with_free_callback(size, copy, free);
+}
+
+static void keep(void *buffer)
+{
+	(void)buffer;
+}
+
+/* As libmicrohttpd's own, but for its pages. */
+__attribute__((visibility("default"))) struct MHD_Response *
+MHD_create_response_from_buffer(size_t size, void *buffer, enum MHD_ResponseMemoryMode mode)
+{
+	static const char paging[] = "<html><head><title>";
+	unsigned status = logged_status;
+	logged_status = 0;
+	struct MHD_Response *problem = NULL;
+	if (mode == MHD_RESPMEM_PERSISTENT && status >= 400 && size >= sizeof(paging) &&
+	    memcmp(buffer, paging, sizeof(paging) - 1) == 0)
+		problem = problem_response(status);
+	if (problem)
+		return problem;
+	if (mode == MHD_RESPMEM_MUST_COPY)
+		return copy_response(size, buffer);
+	return MHD_create_response_from_buffer_with_free_callback(
+		size, buffer, mode == MHD_RESPMEM_MUST_FREE ? free : keep);
+}

@@ -1,0 +1,202 @@
+#include "http/response_send.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "message/accept.h"
+#include "http/cors.h"
+#include "http/security_headers.h"
+#include "live/sse_client.h"
+
+static const char *header_of(struct MHD_Connection *connection, const char *name)
+{
+	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+}
+
+static void add_number(struct MHD_Response *mhd_response, const char *name, int64_t value)
+{
+	char text[24];
+	snprintf(text, sizeof(text), "%" PRId64, value);
+	MHD_add_response_header(mhd_response, name, text);
+}
+
+/* ---- Which, and whether -------------------------------------------------- */
+
+static bool is_validated(const struct request *request)
+{
+	enum http_class class = request->endpoint ? request->endpoint->class : HTTP_OTHER;
+	return request->response->status == 200 && request->endpoint && class != HTTP_HEALTH &&
+	       class != HTTP_METRICS && class != HTTP_STREAM;
+}
+
+/* Kept by clients as long as here; what is not kept here they ask about each time. */
+static void add_cache_control(const struct http_config *config, struct MHD_Response *mhd_response,
+			      const struct request *request)
+{
+	int64_t seconds = cache_class_ttl(config, request->kind) / HTTP_SECOND;
+	const char *private = config->tokens_file ? "private, " : "";
+	char text[64];
+	if (!is_validated(request))
+		snprintf(text, sizeof(text), "no-store");
+	else if (request->origin == ORIGIN_OFF || seconds == 0)
+		snprintf(text, sizeof(text), "%sno-cache", private);
+	else
+		snprintf(text, sizeof(text), "%smax-age=%" PRId64, private, seconds);
+	MHD_add_response_header(mhd_response, "Cache-Control", text);
+}
+
+static void add_origin(struct MHD_Response *mhd_response, const struct request *request,
+		       int64_t age)
+{
+	static const char *const names[] = {[ORIGIN_OFF] = "off",
+					    [ORIGIN_MISS] = "miss",
+					    [ORIGIN_HIT] = "hit",
+					    [ORIGIN_STALE] = "stale"};
+	MHD_add_response_header(mhd_response, "X-Cache", names[request->origin]);
+	if (request->origin == ORIGIN_HIT || request->origin == ORIGIN_STALE)
+		add_number(mhd_response, "Age", age);
+}
+
+/* ---- Headers ------------------------------------------------------------- */
+
+/*
+ * What an answer depends on besides its target.  Authorization is among it wherever tokens are
+ * asked for: a browser keeps answers for all users of a machine's profile, and gives them to
+ * whoever asks next, whatever token he shows.
+ */
+static const char *vary(const struct http_config *config)
+{
+	static const char *const values[2][2] = {
+		{"Accept-Encoding", "Accept-Encoding, Origin"},
+		{"Accept-Encoding, Authorization", "Accept-Encoding, Authorization, Origin"}};
+	return values[config->tokens_file != NULL][config->cors_origins != NULL];
+}
+
+static void add_meta(const struct http_config *config, struct MHD_Response *mhd_response,
+		     const struct request *request, enum response_coding coding)
+{
+	MHD_add_response_header(mhd_response, "X-Content-Type-Options", "nosniff");
+	MHD_add_response_header(mhd_response, "Vary", vary(config));
+	if (is_validated(request))
+		MHD_add_response_header(mhd_response, "ETag", request->response->body[coding].etag);
+	add_cache_control(config, mhd_response, request);
+}
+
+static void add_rare(struct MHD_Response *mhd_response, const struct response *response)
+{
+	if (response->status >= 400 || response->type == content_type_html)
+		security_headers_add(mhd_response, response->policy);
+	if (response->link)
+		MHD_add_response_header(mhd_response, "Link", response->link);
+	if (response->allow)
+		MHD_add_response_header(mhd_response, "Allow", response->allow);
+	if (response->challenge)
+		MHD_add_response_header(mhd_response, "WWW-Authenticate", response->challenge);
+	if (response->close)
+		MHD_add_response_header(mhd_response, "Connection", "close");
+	if (response->retry_after)
+		add_number(mhd_response, "Retry-After", response->retry_after);
+}
+
+static void release(void *arg)
+{
+	response_drop(arg);
+}
+
+static struct MHD_Response *full_answer(struct response *response, enum response_coding coding)
+{
+	struct MHD_Response *mhd_response = MHD_create_response_from_buffer_with_free_callback_cls(
+		response->body[coding].len, response->body[coding].data, release, response);
+	if (!mhd_response)
+		return NULL;
+	response_keep(response);
+	MHD_add_response_header(mhd_response, "Content-Type", response->type);
+	if (coding == PARCEL_GZIP)
+		MHD_add_response_header(mhd_response, "Content-Encoding", "gzip");
+	return mhd_response;
+}
+
+static ssize_t read_nothing(void *arg, uint64_t position, char *buffer, size_t max)
+{
+	(void)arg;
+	(void)position;
+	(void)buffer;
+	(void)max;
+	return MHD_CONTENT_READER_END_OF_STREAM;
+}
+
+/* Of an answer without an end only the head: nobody knows its length.  libmicrohttpd would end it
+ * in a chunk, unless it may not use any. */
+static struct MHD_Response *head_of_stream(void)
+{
+	struct MHD_Response *mhd_response =
+		MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 1, read_nothing, NULL, NULL);
+	if (!mhd_response)
+		return NULL;
+	MHD_add_response_header(mhd_response, "Content-Type", sse_client_type);
+	MHD_add_response_header(mhd_response, "X-Accel-Buffering", "no");
+	MHD_set_response_options(mhd_response, MHD_RF_HTTP_VERSION_1_0_ONLY, MHD_RO_END);
+	return mhd_response;
+}
+
+static struct MHD_Response *any_answer(const struct sender *sender, const struct request *request,
+				       enum response_coding coding,
+				       struct MHD_Connection *connection)
+{
+	struct response *response = request->response;
+	if (!response->stream)
+		return full_answer(response, coding);
+	if (request->head)
+		return head_of_stream();
+	struct MHD_Response *mhd_response =
+		sse_client_response(response->stream, connection, sender->connections);
+	if (mhd_response)
+		response->stream = NULL;
+	return mhd_response;
+}
+
+/* With its headers.  It also goes with a 304, of which libmicrohttpd sends no more than these. */
+static struct MHD_Response *new_answer(const struct sender *sender, const struct request *request,
+				       struct MHD_Connection *connection,
+				       const struct prebuilt_key *key)
+{
+	struct MHD_Response *mhd_response = any_answer(sender, request, key->coding, connection);
+	if (!mhd_response)
+		return NULL;
+	add_meta(sender->config, mhd_response, request, key->coding);
+	add_origin(mhd_response, request, key->age);
+	add_rare(mhd_response, request->response);
+	cors_add_headers(request->cors, request->preflight, mhd_response);
+	return mhd_response;
+}
+
+static bool is_known(const struct request *request, struct MHD_Connection *connection,
+		     enum response_coding coding)
+{
+	return is_validated(request) && accept_none_match(header_of(connection, "If-None-Match"),
+							  request->response->body[coding].etag);
+}
+
+enum MHD_Result send_answer(struct sender *sender, const struct request *request,
+			    struct MHD_Connection *connection, int64_t now, unsigned *ret_status)
+{
+	struct response *response = request->response;
+	const struct prebuilt_key key = {
+		.response = response,
+		.coding = request->gzip && response->body[PARCEL_GZIP].data ? PARCEL_GZIP
+									    : PARCEL_IDENTITY,
+		.age = (now - response->made) / HTTP_SECOND,
+	};
+	/* What is kept will be asked for again; pages of other origins get headers of their own. */
+	bool again = request->origin == ORIGIN_HIT && !request->cors;
+	struct MHD_Response *ready = again ? prebuilt_find(&sender->ready, &key) : NULL;
+	struct MHD_Response *mhd_response =
+		ready ? ready : new_answer(sender, request, connection, &key);
+	if (!mhd_response)
+		return MHD_NO;
+	*ret_status = is_known(request, connection, key.coding) ? 304 : response->status;
+	enum MHD_Result r = MHD_queue_response(connection, *ret_status, mhd_response);
+	if (!ready && !(again && prebuilt_take(&sender->ready, &key, mhd_response)))
+		MHD_destroy_response(mhd_response);
+	return r;
+}

@@ -1,0 +1,420 @@
+#include "http/server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <microhttpd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "message/accept.h"
+#include "http/cors.h"
+#include "cache/dispatch.h"
+#include "http/request_check.h"
+#include "http/auth.h"
+#include "http/connections.h"
+#include "http/listen.h"
+#include "http/library_errors.h"
+#include "live/live.h"
+#include "message/request.h"
+#include "http/response_send.h"
+#include "live/sse_client.h"
+#include "http/tls.h"
+
+enum {
+	/* So that 8 KiB of target and of headers fit; no more, since libmicrohttpd clears it after
+	 * each request. */
+	SERVER_CONNECTION_MEMORY = 24 << 10,
+	SERVER_GRACE_MS = 500,
+	SERVER_FIXED = 3, /* answers that never change */
+};
+
+struct server {
+	struct tally_ctx *ctx;
+	const struct http_config *config;
+	struct MHD_Daemon *daemon;
+	struct live *live;
+	struct dispatch *dispatch;
+	struct auth guard;
+	struct connections *connections;
+	struct sender sender;
+	struct tls *tls;                      /* NULL: none */
+	struct response *fixed[SERVER_FIXED]; /* once they were asked for */
+	int listen_fd;
+	atomic_int open; /* requests between their first line and the end of their answer */
+};
+
+/* ---- Answering ----------------------------------------------------------- */
+
+static void server_count(struct server *server, const struct request *request, unsigned code,
+			 int64_t now)
+{
+	static const enum http_cache_result results[] = {[ORIGIN_MISS] = HTTP_CACHE_MISS,
+							 [ORIGIN_HIT] = HTTP_CACHE_HIT,
+							 [ORIGIN_STALE] = HTTP_CACHE_STALE};
+	enum http_class class = request->endpoint ? request->endpoint->class : HTTP_OTHER;
+	unsigned hundreds = (request->response->excused ? 503 : code) / 100;
+	unsigned status = hundreds == 4 ? 1 : hundreds == 5 ? 2 : 0;
+	int64_t took = now - request->started;
+	tally_count(server->ctx, HTTP_REQUESTS + class * HTTP_STATUS_CLASSES + status, 1);
+	tally_count(server->ctx, HTTP_REQUEST_TIME, took > 0 ? (uint64_t)took : 0);
+	if (request->origin != ORIGIN_OFF)
+		tally_count(server->ctx,
+			    HTTP_CACHE_REQUESTS + request->kind * HTTP_CACHE_RESULTS +
+				    results[request->origin],
+			    1);
+}
+
+static enum MHD_Result server_queue(struct server *server, struct request *request,
+				    struct MHD_Connection *connection)
+{
+	int64_t now = tally_monotonic(server->ctx);
+	unsigned status;
+	if (!request->response) {
+		if (request->endpoint && request->endpoint->class == HTTP_STREAM)
+			sse_client_refuse(&request->builder);
+		request->response = response_create(&request->builder, now, request->gzip);
+	}
+	if (!request->response)
+		return MHD_NO;
+	connections_begin_writing(server->connections, connection,
+				  response_bytes(request->response));
+	enum MHD_Result r = send_answer(&server->sender, request, connection, now, &status);
+	if (r == MHD_YES)
+		server_count(server, request, status, now);
+	return r;
+}
+
+/* Where the answer to a request is kept that is always the same; NULL: nowhere. */
+static struct response **server_fixed(struct server *server, const struct request *request)
+{
+	static endpoint_fn *const fixed[SERVER_FIXED] = {openapi_document, openapi_page,
+							 index_page};
+	for (int i = 0; i < SERVER_FIXED && request->target.n_params == 0; i++)
+		if (fixed[i] == request->endpoint->answer)
+			return &server->fixed[i];
+	return NULL;
+}
+
+/* At once, of endpoints that are direct. */
+static void server_answer(struct server *server, struct request *request)
+{
+	struct response **fixed = server_fixed(server, request);
+	struct context context = {
+		.ctx = server->ctx,
+		.config = server->config,
+		.target = &request->target,
+		.raw = request->raw,
+		.segment = request->segment,
+		.now = request->now,
+		.deadline = request->deadline,
+		.builder = &request->builder,
+	};
+	if (!fixed || !*fixed)
+		endpoint_answer(request->endpoint, &context);
+	if (fixed && !*fixed)
+		*fixed = response_create(&request->builder, request->started, true);
+	if (fixed)
+		request->response = response_keep(*fixed);
+}
+
+/* ---- Receiving ----------------------------------------------------------- */
+
+/* Whoever guesses tokens waits for each answer. */
+static enum MHD_Result server_deny(struct server *server, struct request *request,
+				   struct MHD_Connection *connection)
+{
+	bool throttled = request->builder.status == 429;
+	tally_count(server->ctx, throttled ? HTTP_THROTTLED : HTTP_DENIED, 1);
+	if (!request->hold || dispatch_delay(server->dispatch, request, connection) < 0)
+		return server_queue(server, request, connection);
+	connections_set(server->connections, connection, CONN_WAITING);
+	return MHD_YES;
+}
+
+/* There are too many connections: only /healthz is answered, and the connection closed. */
+static enum MHD_Result server_serve_reserve(struct server *server, struct request *request,
+					    struct MHD_Connection *connection, int routed)
+{
+	bool health =
+		routed == 0 && !request->preflight && request->endpoint->answer == health_live;
+	if (health && auth_check(&server->guard, request, connection) == 0)
+		server_answer(server, request);
+	else if (routed == 0 && !health)
+		response_unavailable(&request->builder,
+				     "too many connections are open already "
+				     "(max_connections, max_connections_per_address)");
+	connections_settle_reserve(server->connections, connection, health);
+	request->builder.close = true;
+	return server_queue(server, request, connection);
+}
+
+static enum MHD_Result server_dispatch(struct server *server, struct request *request,
+				       struct MHD_Connection *connection)
+{
+	request->stage = REQUEST_TAKEN;
+	if (request->preflight &&
+	    !connections_is_reserve(connection)) { /* no token comes with it */
+		request->builder.status = 204;
+		return server_queue(server, request, connection);
+	}
+	int routed = request_route(request);
+	if (connections_is_reserve(connection))
+		return server_serve_reserve(server, request, connection, routed);
+	if (auth_check(&server->guard, request, connection) < 0)
+		return server_deny(server, request, connection);
+	if (routed < 0)
+		return server_queue(server, request, connection);
+	if (request->endpoint->direct) {
+		server_answer(server, request);
+		return server_queue(server, request, connection);
+	}
+	if (dispatch_request(server->dispatch, request, connection) != 0)
+		return server_queue(server, request, connection);
+	connections_set(server->connections, connection, CONN_WAITING);
+	return MHD_YES;
+}
+
+/* 0, or a problem in request->reply. */
+static int server_read_headers(struct request *request, struct MHD_Connection *connection,
+			       const char *method, const char *version)
+{
+	request->head = strcmp(method, "HEAD") == 0;
+	request->gzip = accept_gzip(
+		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept-Encoding"));
+	request->preflight = request->cors && cors_is_preflight(connection, method);
+	const struct request_line line = {method, request->raw, version, request->preflight};
+	int r = request_check(connection, &line, &request->builder);
+	if (r == 0 && request_read_target(request, connection) < 0)
+		r = response_problem(&request->builder, 400, NULL,
+				     "the URI names another host than the header Host");
+	return r;
+}
+
+static enum MHD_Result server_accept(struct server *server, struct request *request,
+				     struct MHD_Connection *connection, const char *method,
+				     const char *version)
+{
+	request->now = tally_now(server->ctx);
+	request->started = tally_monotonic(server->ctx);
+	request->deadline = request->started + server->config->query_timeout;
+	request->cors = cors_match(server->config, connection);
+	if (request_read_mark(request, connection) < 0)
+		return MHD_NO;
+	if (server_read_headers(request, connection, method, version) == 0) {
+		request->stage = REQUEST_ACCEPTED;
+		return MHD_YES;
+	}
+	tally_count(server->ctx, HTTP_MALFORMED, request->builder.status != 405);
+	request->stage = REQUEST_TAKEN;
+	return server_queue(server, request, connection);
+}
+
+/* Called when the headers are there, when the request is complete, and when it was resumed.
+ * NOLINTNEXTLINE(readability-function-size): the signature is libmicrohttpd's */
+static enum MHD_Result server_handle(void *arg, struct MHD_Connection *connection, const char *url,
+				     const char *method, const char *version, const char *upload,
+				     size_t *upload_len, void **state)
+{
+	struct request *request = *state;
+	(void)url;
+	(void)upload;
+	if (!request || *upload_len)
+		return MHD_NO;
+	if (request->stage == REQUEST_NEW)
+		return server_accept(arg, request, connection, method, version);
+	if (request->stage == REQUEST_ACCEPTED)
+		return server_dispatch(arg, request, connection);
+	return server_queue(arg, request, connection);
+}
+
+/*
+ * libmicrohttpd 0.9.75 would go on to take the query apart, for nobody; where that does not fit
+ * into the connection's memory it refuses the request and then waits for its headers, which it has
+ * dropped.  The URI is its own buffer, so there is no query left for it.
+ */
+static void *server_uri(void *arg, const char *uri, struct MHD_Connection *connection)
+{
+	struct server *server = arg;
+	(void)connection;
+	struct request *request = uri ? request_create(uri) : NULL;
+	if (!request)
+		return NULL;
+	atomic_fetch_add(&server->open, 1);
+	char *query = strchr(uri, '?');
+	if (query && query[1])
+		query[1] = '\0';
+	return request;
+}
+
+static void server_completed(void *arg, struct MHD_Connection *connection, void **state,
+			     enum MHD_RequestTerminationCode why)
+{
+	struct server *server = arg;
+	const struct request *request = *state;
+	if (request && request->stage == REQUEST_NEW && why == MHD_REQUEST_TERMINATED_WITH_ERROR)
+		tally_count(server->ctx, HTTP_MALFORMED, 1); /* libmicrohttpd has refused it */
+	if (why == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED)
+		connections_late(server->connections, connection);
+	connections_set(server->connections, connection, CONN_READING);
+	if (*state)
+		atomic_fetch_sub(&server->open, 1);
+	request_drop(*state);
+	*state = NULL;
+}
+
+__attribute__((format(printf, 2, 0))) static void server_log(void *arg, const char *fmt, va_list ap)
+{
+	struct server *server = arg;
+	char text[512];
+	vsnprintf(text, sizeof(text), fmt, ap);
+	text[strcspn(text, "\n")] = '\0';
+	library_errors_note_log(text);
+	tally_log(server->ctx, TALLY_DEBUG, "libmicrohttpd: %s", text);
+}
+
+static void server_connection(void *arg, struct MHD_Connection *connection, void **context,
+			      enum MHD_ConnectionNotificationCode what)
+{
+	struct server *server = arg;
+	if (what == MHD_CONNECTION_NOTIFY_STARTED)
+		tls_use(server->tls);
+	connections_notify(server->connections, connection, context, what);
+}
+
+/* ---- Starting and stopping ----------------------------------------------- */
+
+/* Not strict for clients: the
+ * filter is, and its refusals say what is wrong. */
+static int server_listen(struct server *server)
+{
+	const struct http_config *config = server->config;
+	const struct MHD_OptionItem tls[] = {
+		{MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(uintptr_t)tls_retrieve},
+		{MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)tls_priorities},
+		{MHD_OPTION_END, 0, NULL}};
+	int fd = fcntl(server->listen_fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	/* The socket is its own from here: when it cannot start it may close it, or not. */
+	server->daemon = MHD_start_daemon(
+		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO |
+			MHD_USE_ERROR_LOG | (server->tls ? MHD_USE_TLS : 0U),
+		0, connections_accept, server->connections, server_handle, server,
+		MHD_OPTION_EXTERNAL_LOGGER, server_log, server, MHD_OPTION_LISTEN_SOCKET, fd,
+		MHD_OPTION_CONNECTION_LIMIT,
+		(unsigned)config->max_connections + connections_reserve_limit(),
+		MHD_OPTION_CONNECTION_TIMEOUT,
+		(unsigned)((config->client_timeout + HTTP_SECOND - 1) / HTTP_SECOND),
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVER_CONNECTION_MEMORY,
+		MHD_OPTION_URI_LOG_CALLBACK, server_uri, server, MHD_OPTION_NOTIFY_CONNECTION,
+		server_connection, server, MHD_OPTION_NOTIFY_COMPLETED, server_completed, server,
+		MHD_OPTION_ARRAY, server->tls ? tls : tls + 2, MHD_OPTION_END);
+	return server->daemon ? 0 : -EIO;
+}
+
+static void server_free(struct server *server)
+{
+	prebuilt_clear(&server->sender.ready);
+	for (int i = 0; i < SERVER_FIXED; i++)
+		response_drop(server->fixed[i]);
+	connections_close(server->connections);
+	dispatch_free(server->dispatch);
+	live_free(server->live);
+	tokens_close(server->guard.tokens);
+	auth_throttle_destroy(server->guard.throttle);
+	tls_close(server->tls);
+	free(server);
+}
+
+/* What stands around the daemon, which is started last. */
+static int server_prepare(struct server *server)
+{
+	int r = connections_open(server->ctx, server->config, &server->connections);
+	server->sender =
+		(struct sender){.config = server->config, .connections = server->connections};
+	if (r == 0)
+		r = live_open(server->ctx, server->config, &server->live);
+	if (r < 0)
+		return r;
+	r = dispatch_open(server->ctx, server->config, server->live, &server->dispatch);
+	if (r < 0)
+		live_close(server->live);
+	return r;
+}
+
+/* Before anything else is there, with errors of its own. */
+static int server_set_guard(struct server *server, const struct listen_address *address)
+{
+	const struct http_config *config = server->config;
+	server->guard.also = config->allowed_hosts;
+	server->guard.own_names =
+		!config->tokens_file && !config->insecure && listen_is_loopback(address);
+	int r = config->tls_cert
+			? tls_open(server->ctx, config->tls_cert, config->tls_key, &server->tls)
+			: 0;
+	if (r < 0 || !config->tokens_file)
+		return r;
+	server->guard.throttle = auth_throttle_create(server->ctx);
+	return server->guard.throttle
+		       ? tokens_open(server->ctx, config->tokens_file, &server->guard.tokens)
+		       : tally_fail(server->ctx, ENOMEM, "out of memory");
+}
+
+int server_start(struct tally_ctx *ctx, const struct http_config *config,
+		 const struct listen_address *address, int listen_fd, struct server **ret)
+{
+	struct server *server = calloc(1, sizeof(*server));
+	if (!server)
+		return tally_fail(ctx, ENOMEM, "out of memory");
+	*server = (struct server){.ctx = ctx, .config = config, .listen_fd = listen_fd};
+	atomic_init(&server->open, 0);
+	int r = server_set_guard(server, address);
+	if (r < 0) {
+		auth_throttle_destroy(server->guard.throttle);
+		tls_close(server->tls);
+		free(server);
+		return r;
+	}
+	r = server_prepare(server);
+	if (r < 0) {
+		server_free(server);
+		return tally_fail(ctx, -r, "cannot start threads: %s", strerror(-r));
+	}
+	r = server_listen(server);
+	if (r < 0) {
+		dispatch_close(server->dispatch);
+		live_close(server->live);
+		server_free(server);
+		return tally_fail(ctx, -r, "cannot start the HTTP server: %s", strerror(-r));
+	}
+	*ret = server;
+	return 0;
+}
+
+/* Answers that are on their way may leave; a client that does not read them may not hold us. */
+static void server_linger(struct server *server)
+{
+	for (int i = 0; i < SERVER_GRACE_MS / 10 && atomic_load(&server->open) > 0; i++)
+		usleep(10000);
+}
+
+/* Not MHD_quiesce_daemon(), which aborts the process when it meets libmicrohttpd's own thread just
+ * where that looks for new connections (0.9.75). */
+void server_stop(struct server *server)
+{
+	connections_stop_accepting(server->connections);
+	dispatch_close(server->dispatch);
+	live_close(server->live); /* nothing is suspended after this */
+	server_linger(server);
+	MHD_stop_daemon(server->daemon);
+	close(server->listen_fd);
+	server_free(server);
+}
+
+void server_watch(struct server *server, const struct tally_batch *batch)
+{
+	dispatch_invalidate_table(server->dispatch, batch->table->name);
+	live_watch(server->live, batch);
+}

@@ -1,0 +1,136 @@
+#include "live/event_id.h"
+
+#include "base/cleanup.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "message/cursor.h"
+#include "query/paging.h"
+
+void event_id_done(struct event_id *mark)
+{
+	free(mark->memory);
+	mark->memory = NULL;
+}
+
+static bool is_text(uint16_t type)
+{
+	return type == TALLY_TEXT || type == TALLY_JSON;
+}
+
+/* ---- Text ---------------------------------------------------------------- */
+
+static uint32_t event_id_types(const struct tally_table *table, uint16_t types[MARK_MAX_KEY])
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < table->n_columns && n < MARK_MAX_KEY; i++)
+		if (paging_is_key(table, i))
+			types[n++] = table->columns[i].type;
+	return n;
+}
+
+void event_id_write(struct json_writer *out, uint32_t epoch, uint64_t number,
+		    const struct tally_table *table, const struct tally_cell *row)
+{
+	uint16_t types[MARK_MAX_KEY];
+	struct tally_cell key[MARK_MAX_KEY];
+	char head[40];
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < table->n_columns && n < MARK_MAX_KEY; i++) {
+		if (!paging_is_key(table, i))
+			continue;
+		types[n] = table->columns[i].type;
+		key[n++] = row[i];
+	}
+	auto_free char *cursor = cursor_write(types, key, n);
+	snprintf(head, sizeof(head), "%08" PRIx32 ".%" PRIu64 ".", epoch, number);
+	json_write_raw(out, head, strlen(head));
+	if (cursor)
+		json_write_raw(out, cursor, strlen(cursor));
+}
+
+bool event_id_read_number(const char *text, struct event_id *ret)
+{
+	char *dot, *end;
+	unsigned long epoch = strtoul(text, &dot, 16);
+	if (dot != text + 8 || *dot != '.' || dot[1] < '0' || dot[1] > '9')
+		return false;
+	ret->number = strtoull(dot + 1, &end, 10);
+	ret->epoch = (uint32_t)epoch;
+	return *end == '.';
+}
+
+int event_id_read_key(const char *text, const struct tally_table *table, struct event_id *ret)
+{
+	uint16_t types[MARK_MAX_KEY];
+	uint32_t n = event_id_types(table, types);
+	const char *cursor = strrchr(text, '.');
+	if (!cursor)
+		return -EINVAL;
+	int r = cursor_read(cursor + 1, types, n, ret->key, &ret->memory);
+	if (r < 0)
+		return r;
+	if (!ret->key[0].set || ret->key[0].i < 0)
+		return -EINVAL;
+	ret->n_key = n;
+	return 0;
+}
+
+/* ---- Order --------------------------------------------------------------- */
+
+/* A row of a series is the same row in a store that keeps microseconds. */
+static struct tally_cell event_id_cell(const struct tally_table *table, uint32_t column,
+				       const struct tally_cell *cell)
+{
+	struct tally_cell ret = *cell;
+	if (column == 0 && table->kind == TALLY_SERIES)
+		ret.i -= ret.i % 1000;
+	return ret;
+}
+
+static int compare_cells(uint16_t type, const struct tally_cell *a, const struct tally_cell *b)
+{
+	if (!a->set || !b->set)
+		return (int)a->set - (int)b->set;
+	if (!is_text(type))
+		return (a->i > b->i) - (a->i < b->i);
+	uint32_t len = a->len < b->len ? a->len : b->len;
+	int order = len ? memcmp(a->text, b->text, len) : 0;
+	return order ? order : (a->len > b->len) - (a->len < b->len);
+}
+
+bool event_id_precedes(const struct event_id *mark, const struct tally_table *table,
+		       const struct tally_cell *row)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < table->n_columns && n < mark->n_key; i++) {
+		if (!paging_is_key(table, i))
+			continue;
+		const struct tally_cell a = event_id_cell(table, i, &mark->key[n++]);
+		const struct tally_cell b = event_id_cell(table, i, &row[i]);
+		int order = compare_cells(table->columns[i].type, &a, &b);
+		if (order)
+			return order < 0;
+	}
+	return mark->n_key == 0;
+}
+
+uint64_t event_id_hash(const struct tally_table *table, const struct tally_cell *row)
+{
+	uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
+	for (uint32_t i = 0; i < table->n_columns; i++) {
+		if (!paging_is_key(table, i))
+			continue;
+		const struct tally_cell cell = event_id_cell(table, i, &row[i]);
+		bool text = is_text(table->columns[i].type);
+		const char *bytes = text ? cell.text : (const char *)&cell.i;
+		size_t len = !cell.set ? 0 : text ? cell.len : sizeof(cell.i);
+		for (size_t k = 0; k < len; k++)
+			hash = (hash ^ (unsigned char)bytes[k]) * UINT64_C(1099511628211);
+		hash = (hash ^ 0x100) * UINT64_C(1099511628211);
+	}
+	return hash;
+}

@@ -1,0 +1,336 @@
+#include "live/live.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "live/live_parts.h"
+#include "live/sse_client.h"
+
+enum { LIVE_TICK_SECONDS = 1 };
+static const struct timespec live_gather = {.tv_nsec = 20000000}; /* rows that come at once */
+
+/* ---- Waking -------------------------------------------------------------- */
+
+void live_wake_clients(struct live *live, struct live_source *source)
+{
+	atomic_store(&source->fresh, true);
+	pthread_mutex_lock(&live->nudge_lock);
+	live->nudged = true;
+	pthread_cond_signal(&live->nudge);
+	pthread_mutex_unlock(&live->nudge_lock);
+}
+
+static void live_unlink(struct live *live, struct sse_client *stream)
+{
+	*(stream->previous ? &stream->previous->next : &live->waiting) = stream->next;
+	if (stream->next)
+		stream->next->previous = stream->previous;
+	stream->suspended = false;
+}
+
+/* Those of which `due` says so, and all of them once it is over. */
+static void live_resume(struct live *live, const bool fresh[LIVE_KINDS])
+{
+	struct sse_client *ready = NULL, *next;
+	int64_t now = tally_monotonic(live->ctx);
+	pthread_mutex_lock(&live->lock);
+	for (struct sse_client *stream = live->waiting; stream; stream = next) {
+		next = stream->next;
+		if (!live->closed && !fresh[stream->kind] &&
+		    now - stream->spoke < live->config->live_heartbeat)
+			continue;
+		live_unlink(live, stream);
+		stream->next_ready = ready;
+		ready = stream;
+	}
+	pthread_mutex_unlock(&live->lock);
+	for (; ready; ready = next) {
+		next = ready->next_ready; /* it may be gone once resumed */
+		MHD_resume_connection(ready->connection);
+	}
+}
+
+/* false: nothing new, only time has passed. */
+static bool live_await(struct live *live)
+{
+	struct timespec until;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += LIVE_TICK_SECONDS;
+	pthread_mutex_lock(&live->nudge_lock);
+	while (!live->nudged &&
+	       pthread_cond_timedwait(&live->nudge, &live->nudge_lock, &until) == 0)
+		;
+	bool nudged = live->nudged;
+	live->nudged = false;
+	pthread_mutex_unlock(&live->nudge_lock);
+	return nudged;
+}
+
+bool live_is_over(struct live *live)
+{
+	pthread_mutex_lock(&live->lock);
+	bool over = live->closed;
+	pthread_mutex_unlock(&live->lock);
+	return over;
+}
+
+static void *live_wake(void *arg)
+{
+	struct live *live = arg;
+	pthread_setname_np(pthread_self(), "http-live");
+	while (!live_is_over(live)) {
+		bool fresh[LIVE_KINDS];
+		bool nudged = live_await(live);
+		for (int i = 0; i < LIVE_KINDS; i++)
+			fresh[i] = atomic_exchange(&live->sources[i].fresh, false);
+		live_resume(live, fresh);
+		if (nudged)
+			nanosleep(&live_gather, NULL);
+	}
+	return NULL;
+}
+
+/* ---- Rows ---------------------------------------------------------------- */
+
+static bool live_takes_passing(const struct live *live)
+{
+	return live->config->live == HTTP_LIVE_AUTO || live->config->live == HTTP_LIVE_PIPELINE;
+}
+
+void live_watch(struct live *live, const struct tally_batch *batch)
+{
+	for (int i = 0; i < LIVE_KINDS && live_takes_passing(live); i++) {
+		struct live_source *source = &live->sources[i];
+		if (strcmp(source->table, batch->table->name) != 0)
+			continue;
+		if (!atomic_exchange(&source->passes, true))
+			eventfd_write(live->follow_fd, 1);
+		struct row_chunk *chunk = row_chunk_of_batch(live->ctx, batch);
+		if (chunk)
+			ring_buffer_add(&source->ring, chunk);
+		live_wake_clients(live, source);
+		return;
+	}
+}
+
+struct ring_buffer *live_feed(struct live *live, enum live_kind kind)
+{
+	return &live->sources[kind].ring;
+}
+
+bool live_is_polled(const struct live *live, enum live_kind kind)
+{
+	if (live->config->live == HTTP_LIVE_STORE)
+		return true;
+	return live->config->live == HTTP_LIVE_AUTO && !atomic_load(&live->sources[kind].passes);
+}
+
+int64_t live_clock(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * HTTP_SECOND + now.tv_nsec;
+}
+
+bool live_is_wanted(const struct live *live, const struct live_source *source)
+{
+	return source->wanted && live_is_polled(live, (enum live_kind)(source - live->sources));
+}
+
+void live_want(struct live *live)
+{
+	pthread_cond_signal(&live->query);
+	pthread_cond_signal(&live->follow);
+	eventfd_write(live->follow_fd, 1);
+}
+
+/* ---- Streams ------------------------------------------------------------- */
+
+/* With the live lock: nobody has asked for it for a while. */
+static void live_begin(struct live *live, struct live_source *source)
+{
+	ring_buffer_clear(&source->ring);
+	source->wanted = true;
+	source->due = 0;
+	source->generation++;
+	pthread_mutex_lock(&source->lock);
+	recent_clear(&source->recent);
+	source->recent_generation = source->generation;
+	pthread_mutex_unlock(&source->lock);
+	live_want(live);
+}
+
+int live_enter(struct live *live, struct sse_client *stream)
+{
+	struct live_source *source = &live->sources[stream->kind];
+	int r = 0;
+	pthread_mutex_lock(&live->lock);
+	if (live->closed) {
+		r = -ESHUTDOWN;
+	} else if (live->n_streams >= live->config->max_streams) {
+		r = -EBUSY;
+	} else {
+		source->streams++;
+		if (!source->wanted && live_is_polled(live, stream->kind))
+			live_begin(live, source);
+		const struct ring_buffer_span span = ring_buffer_span(&source->ring);
+		tally_gauge(live->ctx, HTTP_STREAMS, ++live->n_streams);
+		stream->entered = true;
+		stream->epoch = span.epoch;
+		stream->at = span.next;
+	}
+	pthread_mutex_unlock(&live->lock);
+	return r;
+}
+
+void live_leave(struct live *live, struct sse_client *stream)
+{
+	struct live_source *source = &live->sources[stream->kind];
+	pthread_mutex_lock(&live->lock);
+	if (--source->streams == 0)
+		source->left = live_clock();
+	tally_gauge(live->ctx, HTTP_STREAMS, --live->n_streams);
+	pthread_mutex_unlock(&live->lock);
+}
+
+enum live_wait_result live_wait(struct live *live, struct sse_client *stream)
+{
+	enum live_wait_result prospect = LIVE_WAITING;
+	pthread_mutex_lock(&live->lock);
+	if (live->closed) {
+		prospect = LIVE_OVER;
+	} else if (ring_buffer_span(stream->ring).next != stream->at) {
+		prospect = LIVE_MORE;
+	} else {
+		MHD_suspend_connection(stream->connection);
+		stream->suspended = true;
+		stream->previous = NULL;
+		stream->next = live->waiting;
+		if (stream->next)
+			stream->next->previous = stream;
+		live->waiting = stream;
+	}
+	pthread_mutex_unlock(&live->lock);
+	return prospect;
+}
+
+/* ---- Opening and closing ------------------------------------------------- */
+
+static void live_init(struct live *live)
+{
+	static const char *const channels[] = {[LIVE_STATS] = "rows:container_stats",
+					       [LIVE_LOGS] = "rows:container_logs",
+					       [LIVE_EVENTS] = "rows:container_events"};
+	pthread_condattr_t monotonic;
+	for (int i = 0; i < LIVE_KINDS; i++) {
+		live->sources[i].channel = channels[i];
+		live->sources[i].table = strchr(channels[i], ':') + 1;
+		pthread_mutex_init(&live->sources[i].lock, NULL);
+	}
+	live->follow_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_mutex_init(&live->lock, NULL);
+	pthread_mutex_init(&live->nudge_lock, NULL);
+	pthread_cond_init(&live->nudge, &monotonic);
+	pthread_cond_init(&live->query, &monotonic);
+	pthread_cond_init(&live->follow, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+}
+
+static bool live_may_subscribe(const struct http_config *config)
+{
+	return config->live == HTTP_LIVE_AUTO && config->cache && config->cache[0].name &&
+	       config->cache[1].name;
+}
+
+static int live_prepare(struct live *live)
+{
+	int r = live->follow_fd < 0 ? -EMFILE : 0;
+	for (int i = 0; i < LIVE_KINDS && r == 0; i++)
+		r = ring_buffer_init(&live->sources[i].ring, (size_t)live->config->live_memory);
+	if (r < 0 || live->config->live == HTTP_LIVE_OFF)
+		return r;
+	live->tables = catalog_cache_create(live->ctx, live->config->store);
+	if (!live->tables)
+		return -ENOMEM;
+	r = -pthread_create(&live->waker, NULL, live_wake, live);
+	live->has_waker = r == 0;
+	if (r < 0 || live->config->live == HTTP_LIVE_PIPELINE)
+		return r;
+	r = -pthread_create(&live->poller, NULL, live_poll, live);
+	live->has_poller = r == 0;
+	if (r < 0 || !live_may_subscribe(live->config))
+		return r;
+	r = -pthread_create(&live->follower, NULL, live_subscribe, live);
+	live->has_follower = r == 0;
+	return r;
+}
+
+int live_open(struct tally_ctx *ctx, const struct http_config *config, struct live **ret)
+{
+	struct live *live = calloc(1, sizeof(*live));
+	if (!live)
+		return -ENOMEM;
+	live->ctx = ctx;
+	live->config = config;
+	live_init(live);
+	int r = live_prepare(live);
+	if (r < 0) {
+		live_close(live);
+		live_free(live);
+		return r;
+	}
+	*ret = live;
+	return 0;
+}
+
+void live_end(struct live *live)
+{
+	static const bool none[LIVE_KINDS];
+	pthread_mutex_lock(&live->lock);
+	live->closed = true;
+	live_want(live);
+	pthread_mutex_unlock(&live->lock);
+	live_resume(live, none);
+	live_wake_clients(live, &live->sources[0]);
+}
+
+void live_close(struct live *live)
+{
+	live_end(live);
+	if (live->has_waker)
+		pthread_join(live->waker, NULL);
+	if (live->has_poller)
+		pthread_join(live->poller, NULL);
+	if (live->has_follower)
+		pthread_join(live->follower, NULL);
+	live->has_waker = live->has_poller = live->has_follower = false;
+}
+
+void live_free(struct live *live)
+{
+	if (!live)
+		return;
+	for (int i = 0; i < LIVE_KINDS; i++) {
+		struct live_source *source = &live->sources[i];
+		ring_buffer_done(&source->ring);
+		recent_clear(&source->recent);
+		result_set_done(&source->held);
+		catalog_drop(source->catalog);
+		pthread_mutex_destroy(&source->lock);
+	}
+	if (live->follow_fd >= 0)
+		close(live->follow_fd);
+	catalog_cache_destroy(live->tables);
+	pthread_cond_destroy(&live->follow);
+	pthread_cond_destroy(&live->query);
+	pthread_cond_destroy(&live->nudge);
+	pthread_mutex_destroy(&live->nudge_lock);
+	pthread_mutex_destroy(&live->lock);
+	free(live);
+}

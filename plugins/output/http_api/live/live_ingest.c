@@ -1,0 +1,160 @@
+#include "live/live_ingest.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "live/event_id.h"
+
+enum { NEWS_LOTS_OF_MEMORY = NEWS_LOTS / 2 };
+
+int live_ingest_init(struct live_ingest *ingest, struct live_source *source, unsigned generation,
+		     const struct catalog *catalog)
+{
+	*ingest = (struct live_ingest){.source = source, .generation = generation};
+	ingest->table = catalog_find(catalog, source->table);
+	if (!ingest->table || ingest->table->n_columns > ROWSET_MAX_COLUMNS) {
+		catalog_drop(catalog);
+		return ingest->table ? -EINVAL : -ENOENT;
+	}
+	ingest->catalog = catalog;
+	result_set_init(&ingest->rows, ingest->table->n_columns);
+	return 0;
+}
+
+/* ---- Collecting ---------------------------------------------------------- */
+
+static void live_ingest_reverse(struct result_set *rows)
+{
+	size_t size = rows->n_columns * sizeof(*rows->cells);
+	struct tally_cell spare[ROWSET_MAX_COLUMNS];
+	for (uint32_t i = 0, k = rows->n_rows; i + 1 < k; i++) {
+		struct tally_cell *a = rows->cells + (size_t)i * rows->n_columns;
+		struct tally_cell *b = rows->cells + (size_t)--k * rows->n_columns;
+		memcpy(spare, a, size);
+		memcpy(a, b, size);
+		memcpy(b, spare, size);
+	}
+}
+
+static void live_ingest_close_lot(struct live_ingest *ingest)
+{
+	uint32_t n_rows = ingest->rows.n_rows;
+	if (n_rows == 0)
+		return;
+	if (ingest->newest_first)
+		live_ingest_reverse(&ingest->rows);
+	struct row_chunk *chunk =
+		ingest->n_lots < NEWS_LOTS
+			? row_chunk_of_rows(&ingest->rows, ingest->table, ingest->catalog)
+			: NULL;
+	if (chunk) {
+		catalog_keep(ingest->catalog);
+		ingest->bytes += chunk->bytes;
+		ingest->lots[ingest->n_lots++] = chunk;
+	} else {
+		ingest->missed += n_rows;
+		result_set_done(&ingest->rows);
+	}
+	result_set_init(&ingest->rows, ingest->table->n_columns);
+}
+
+static void live_ingest_keep(struct live_ingest *ingest, const struct tally_batch *row)
+{
+	size_t max = ingest->source->ring.max;
+	if (ingest->rows.bytes > max / NEWS_LOTS_OF_MEMORY)
+		live_ingest_close_lot(ingest);
+	if (ingest->bytes + ingest->rows.bytes > max || result_set_add(&ingest->rows, row) < 0)
+		ingest->missed++;
+	ingest->found++;
+}
+
+/* One of before the horizon may have been shown or not: the store's rows cannot be that old, unless
+ * there are so many that the horizon has come nearer meanwhile. */
+void live_ingest_add(struct live_ingest *ingest, const struct tally_batch *batch)
+{
+	struct live_source *source = ingest->source;
+	struct tally_batch row = {.table = batch->table, .n_rows = 1};
+	pthread_mutex_lock(&source->lock);
+	for (uint32_t i = 0; i < batch->n_rows && source->recent_generation == ingest->generation;
+	     i++) {
+		row.cells = &batch->cells[(size_t)i * ingest->table->n_columns];
+		enum recent_verdict verdict = recent_take(
+			&source->recent, event_id_hash(ingest->table, row.cells), row.cells[0].i);
+		if (verdict == RECENT_NEW)
+			live_ingest_keep(ingest, &row);
+		else if (verdict == RECENT_LATE && ingest->newest_first)
+			ingest->missed++;
+	}
+	pthread_mutex_unlock(&source->lock);
+}
+
+/* ---- Waiting ------------------------------------------------------------- */
+
+enum { NEWS_HELD_OF_MEMORY = 4 };
+
+/* What does not fit is left to the store. */
+void live_ingest_hold(struct live_ingest *ingest, const struct tally_batch *row)
+{
+	struct live_source *source = ingest->source;
+	pthread_mutex_lock(&source->lock);
+	bool held = source->hold != 0;
+	if (held && source->held.n_columns != row->table->n_columns) {
+		result_set_done(&source->held);
+		result_set_init(&source->held, row->table->n_columns);
+	}
+	if (held && source->held.bytes < source->ring.max / NEWS_HELD_OF_MEMORY)
+		result_set_add(&source->held, row);
+	pthread_mutex_unlock(&source->lock);
+	if (!held)
+		live_ingest_add(ingest, row);
+}
+
+bool live_ingest_release(struct live_ingest *ingest)
+{
+	struct live_source *source = ingest->source;
+	pthread_mutex_lock(&source->lock);
+	struct result_set held = source->held;
+	bool any = held.n_rows && held.n_columns == ingest->table->n_columns;
+	result_set_init(&source->held, 0);
+	if (!any)
+		source->hold = 0;
+	pthread_mutex_unlock(&source->lock);
+	const struct tally_batch rows = {
+		.table = ingest->table, .cells = held.cells, .n_rows = held.n_rows};
+	if (any)
+		live_ingest_add(ingest, &rows);
+	result_set_done(&held);
+	return any;
+}
+
+/* ---- Showing ------------------------------------------------------------- */
+
+static void live_ingest_feed(struct live_ingest *ingest)
+{
+	if (ingest->missed)
+		ring_buffer_skip(&ingest->source->ring, ingest->missed);
+	for (uint32_t i = 0; i < ingest->n_lots; i++)
+		ring_buffer_add(&ingest->source->ring,
+				ingest->lots[ingest->newest_first ? ingest->n_lots - 1 - i : i]);
+	ingest->n_lots = 0;
+}
+
+void live_ingest_show(struct live_ingest *ingest, struct live *live)
+{
+	struct live_source *source = ingest->source;
+	live_ingest_close_lot(ingest);
+	bool any = ingest->n_lots || ingest->missed;
+	pthread_mutex_lock(&live->lock);
+	if (any && live_is_wanted(live, source) && source->generation == ingest->generation)
+		live_ingest_feed(ingest);
+	else
+		any = false;
+	pthread_mutex_unlock(&live->lock);
+	if (any)
+		live_wake_clients(live, source);
+	while (ingest->n_lots)
+		row_chunk_drop(ingest->lots[--ingest->n_lots]);
+	result_set_done(&ingest->rows);
+	catalog_drop(ingest->catalog);
+	ingest->catalog = NULL;
+}

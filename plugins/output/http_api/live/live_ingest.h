@@ -1,0 +1,42 @@
+/*
+ * Rows that were fetched for a source, on their way into its feed: those that were shown already
+ * are left out, and what is more than a feed holds is only counted.  One thread.
+ */
+#ifndef TALLYD_HTTP_LIVE_INGEST_H
+#define TALLYD_HTTP_LIVE_INGEST_H
+
+#include "live/live_parts.h"
+#include "live/row_chunk.h"
+#include "query/result_set.h"
+
+enum { NEWS_LOTS = 16 };
+
+struct live_ingest {
+	struct live_source *source;
+	unsigned generation;
+	const struct catalog *catalog; /* a reference; NULL: nothing to be done */
+	const struct tally_table *table;
+	bool newest_first;
+	struct result_set rows; /* not in a lot yet */
+	struct row_chunk *lots[NEWS_LOTS];
+	uint32_t n_lots;
+	size_t bytes;           /* of lots */
+	uint64_t found, missed; /* rows: new ones, and of these only counted */
+};
+
+/* generation: the source's.  Takes the catalog, also on failure.  -ENOENT: no such table; -EINVAL:
+ * it has too many columns.  Else owes live_ingest_show(). */
+int live_ingest_init(struct live_ingest *ingest, struct live_source *source, unsigned generation,
+		     const struct catalog *catalog);
+/* Rows of that table.  A NULL of no memory is missed too. */
+void live_ingest_add(struct live_ingest *ingest, const struct tally_batch *batch);
+/* The same of one that was heard; it may have to wait for those that went by before, which only the
+ * store has. */
+void live_ingest_hold(struct live_ingest *ingest, const struct tally_batch *row);
+/* Those that have waited; newest_first is not set.  false: there were none, and none waits any
+ * more. */
+bool live_ingest_release(struct live_ingest *ingest);
+/* Into the feed, unless nobody wants them any more; and wakes the streams. */
+void live_ingest_show(struct live_ingest *ingest, struct live *live);
+
+#endif

@@ -1,0 +1,72 @@
+/*
+ * What live.c (streams, and waking them), live_poll.c (asking the store), live_subscribe.c (hearing
+ * channels) and news.c (what these two bring) share.  Nobody else's.
+ */
+#ifndef TALLYD_HTTP_LIVE_PARTS_H
+#define TALLYD_HTTP_LIVE_PARTS_H
+
+#include <stdatomic.h>
+
+#include "live/live.h"
+#include "live/recent.h"
+#include "query/result_set.h"
+#include "query/catalog_cache.h"
+
+struct live_source {
+	const char *channel; /* rows:TABLE */
+	const char *table;
+	struct ring_buffer ring;
+	atomic_bool passes; /* rows of it pass through this daemon */
+	atomic_bool fresh;  /* there are rows that waiting streams have not seen */
+	/* Guarded by the live lock. */
+	uint32_t streams;
+	bool wanted;                   /* fetched: there are streams, or were a moment ago */
+	int64_t left, due;             /* monotonic: the last one went; the store is to be asked */
+	unsigned generation;           /* of fetching: grows when it begins */
+	const struct catalog *catalog; /* as the store had it last; NULL: not known */
+
+	pthread_mutex_t lock; /* guards what is below */
+	struct recent recent;
+	unsigned recent_generation;
+	int64_t hold; /* monotonic: what is heard waits for a poll that begins then; 0: no */
+	struct result_set held; /* such rows */
+};
+
+struct live {
+	struct tally_ctx *ctx;
+	const struct http_config *config;
+	struct live_source sources[LIVE_KINDS];
+	struct catalog_cache *tables;
+
+	pthread_mutex_t lock;
+	uint32_t n_streams;
+	struct sse_client *waiting; /* suspended */
+	bool closed, followed;      /* followed: the channels of all that is wanted */
+	pthread_cond_t query;       /* what is wanted has changed, or is due; or it is over */
+	pthread_cond_t follow;      /* likewise, but for being due */
+	int follow_fd;              /* readable: likewise */
+
+	pthread_mutex_t nudge_lock; /* guards nudged; nothing is taken under it */
+	pthread_cond_t nudge;
+	bool nudged;
+
+	pthread_t waker, poller, follower;
+	bool has_waker, has_poller, has_follower;
+};
+
+/* Wakes the streams of a source, soon. */
+void live_wake_clients(struct live *live, struct live_source *source);
+
+/* With the live lock: rows of it are to be fetched. */
+bool live_is_wanted(const struct live *live, const struct live_source *source);
+/* Tells poller and follower that this has changed. */
+void live_want(struct live *live);
+
+bool live_is_over(struct live *live); /* no more is to be shown */
+
+int64_t live_clock(void); /* monotonic, also where a test holds the host's clock */
+
+void *live_poll(void *live);      /* the poller's thread */
+void *live_subscribe(void *live); /* the follower's */
+
+#endif

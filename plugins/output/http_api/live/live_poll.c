@@ -1,0 +1,211 @@
+/*
+ * Where no rows pass through this daemon the store is asked, every second, for the rows of the last
+ * half minute, since hosts write in batches and their clocks differ; those that were shown already
+ * are left out.  One question per kind, however many clients there are; none without any.  While
+ * channels are followed and bring all that the store has it is asked more seldom.
+ * What can fail: the store; then the next question brings what this one did not.
+ */
+#include <errno.h>
+#include <string.h>
+#include <tallyd/query.h>
+#include <time.h>
+
+#include "live/live_parts.h"
+#include "live/live_ingest.h"
+#include "query/store_watch.h"
+#include "query/catalog_cache.h"
+
+static const int64_t poll_often = HTTP_SECOND, poll_seldom = 5 * HTTP_SECOND;
+static const int64_t poll_grace = 2 * HTTP_SECOND; /* for the channels: they have the right order */
+static const int64_t poll_linger = 30 * HTTP_SECOND; /* for clients that come back at once */
+
+/* ---- Asking -------------------------------------------------------------- */
+
+struct poll_answer {
+	struct live *live;
+	struct live_ingest *ingest;
+};
+
+static int poll_take(void *arg, const struct tally_batch *batch)
+{
+	const struct poll_answer *answer = arg;
+	if (batch->table->n_columns != answer->ingest->table->n_columns)
+		return -EPROTO;
+	if (live_is_over(answer->live))
+		return -ECANCELED;
+	live_ingest_add(answer->ingest, batch);
+	return 0;
+}
+
+struct poll {
+	unsigned generation;
+	bool releases; /* what is heard has waited for this one */
+	int64_t from, to;
+};
+
+static int poll_ask(struct live *live, struct live_ingest *ingest, const struct poll *poll)
+{
+	struct tally_select select[ROWSET_MAX_COLUMNS];
+	struct poll_answer answer = {live, ingest};
+	const struct tally_table *table = ingest->table;
+	uint32_t n = 0;
+	for (uint32_t i = 1; i < table->n_columns; i++)
+		select[n++] = (struct tally_select){.column = table->columns[i].name};
+	const struct tally_query query = {
+		.size = sizeof(query),
+		.newest_first = 1,
+		.table = table->name,
+		.from = poll->from,
+		.to = poll->to,
+		.select = select,
+		.n_select = n,
+		.limit = 2 * RECENT_ROWS,
+		.deadline = tally_monotonic(live->ctx) + live->config->query_timeout,
+	};
+	ingest->newest_first = true;
+	return tally_query(live->ctx, live->config->store, &query, poll_take, &answer);
+}
+
+static void poll_begin(struct live *live, struct live_source *source, struct poll *ret)
+{
+	int64_t now = tally_now(live->ctx);
+	pthread_mutex_lock(&live->lock);
+	bool followed = live->followed;
+	ret->generation = source->generation;
+	pthread_mutex_unlock(&live->lock);
+	pthread_mutex_lock(&source->lock);
+	ret->to = followed && source->hold == 0 ? now - poll_grace : INT64_MAX;
+	ret->releases = source->hold && source->hold <= live_clock();
+	recent_advance(&source->recent, now);
+	ret->from = source->recent.horizon;
+	pthread_mutex_unlock(&source->lock);
+}
+
+/* The follower waits for it, to read rows by it. */
+static void poll_load_catalog(struct live *live, struct live_source *source,
+			      const struct catalog *catalog)
+{
+	pthread_mutex_lock(&live->lock);
+	const struct catalog *old = source->catalog;
+	source->catalog = catalog_keep(catalog);
+	if (!old)
+		live_want(live);
+	pthread_mutex_unlock(&live->lock);
+	catalog_drop(old);
+}
+
+static void poll_release(struct live *live, struct live_source *source, const struct poll *poll,
+			 const struct catalog *catalog)
+{
+	struct live_ingest ingest;
+	bool any = true;
+	while (any &&
+	       live_ingest_init(&ingest, source, poll->generation, catalog_keep(catalog)) == 0) {
+		any = live_ingest_release(&ingest);
+		live_ingest_show(&ingest, live);
+	}
+}
+
+/* Also after a failure what came before it is shown. */
+static int poll_rows(struct live *live, struct live_source *source, bool *ret_found)
+{
+	const struct catalog *catalog;
+	struct live_ingest ingest;
+	struct poll poll;
+	int r = catalog_cache_get(live->tables, source->table, &catalog);
+	if (r < 0)
+		return r;
+	poll_begin(live, source, &poll);
+	r = live_ingest_init(&ingest, source, poll.generation, catalog_keep(catalog));
+	if (r == 0) {
+		poll_load_catalog(live, source, catalog);
+		r = poll_ask(live, &ingest, &poll);
+		*ret_found = ingest.found > 0 || poll.to == INT64_MAX;
+		live_ingest_show(&ingest, live);
+	}
+	if (poll.releases)
+		poll_release(live, source, &poll, catalog);
+	catalog_drop(catalog);
+	return r == -ENOENT ? 0 : r;
+}
+
+static void poll_source(struct live *live, struct live_source *source)
+{
+	bool found = false;
+	int r = poll_rows(live, source, &found);
+	if (r < 0 && !live_is_over(live)) {
+		tally_count(live->ctx, HTTP_STORE_ERRORS, 1);
+		store_watch_failed(catalog_cache_watch(live->tables), r);
+	} else if (r == 0) {
+		store_watch_answered(catalog_cache_watch(live->tables));
+	}
+	pthread_mutex_lock(&live->lock);
+	if (live->followed && r == 0 && !found && source->due)
+		source->due = live_clock() + poll_seldom;
+	pthread_mutex_unlock(&live->lock);
+}
+
+/* ---- The thread ---------------------------------------------------------- */
+
+/* With the live lock: nobody has been there for a while. */
+static void poll_forget(struct live *live, struct live_source *source)
+{
+	source->wanted = false;
+	ring_buffer_clear(&source->ring);
+	pthread_mutex_lock(&source->lock);
+	recent_clear(&source->recent);
+	pthread_mutex_unlock(&source->lock);
+	live_want(live);
+}
+
+/* With the live lock: which are due now; ret_next: when the next one is. */
+static bool poll_choose(struct live *live, bool due[LIVE_KINDS], int64_t *ret_next)
+{
+	int64_t now = live_clock();
+	bool any = false;
+	*ret_next = INT64_MAX;
+	for (int i = 0; i < LIVE_KINDS; i++) {
+		struct live_source *source = &live->sources[i];
+		if (source->wanted && source->streams == 0 && now - source->left >= poll_linger)
+			poll_forget(live, source);
+		bool wanted = live_is_wanted(live, source);
+		due[i] = wanted && source->due <= now;
+		any |= due[i];
+		if (due[i])
+			source->due = now + poll_often;
+		else if (wanted && source->due < *ret_next)
+			*ret_next = source->due;
+	}
+	return any;
+}
+
+/* false: it is over. */
+static bool poll_await(struct live *live, bool due[LIVE_KINDS])
+{
+	int64_t next;
+	pthread_mutex_lock(&live->lock);
+	while (!live->closed && !poll_choose(live, due, &next)) {
+		struct timespec until = {.tv_sec = next / HTTP_SECOND,
+					 .tv_nsec = next % HTTP_SECOND};
+		if (next == INT64_MAX)
+			pthread_cond_wait(&live->query, &live->lock);
+		else
+			pthread_cond_timedwait(&live->query, &live->lock, &until);
+	}
+	bool closed = live->closed;
+	pthread_mutex_unlock(&live->lock);
+	return !closed;
+}
+
+void *live_poll(void *arg)
+{
+	struct live *live = arg;
+	bool due[LIVE_KINDS];
+	pthread_setname_np(pthread_self(), "http-poll");
+	while (poll_await(live, due)) {
+		for (int i = 0; i < LIVE_KINDS; i++)
+			if (due[i] && !live_is_over(live))
+				poll_source(live, &live->sources[i]);
+	}
+	return NULL;
+}

@@ -1,0 +1,94 @@
+#include "live/recent.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "http_api.h"
+
+enum { RECENT_LEAST = 1024, RECENT_CROWDED = RECENT_ROWS / 4 * 3 };
+static const int64_t recent_span = 30 * HTTP_SECOND;
+
+struct recent_slot {
+	uint64_t hash; /* 0: free */
+	int64_t time;
+};
+
+void recent_clear(struct recent *recent)
+{
+	free(recent->slots);
+	*recent = (struct recent){.slots = NULL};
+}
+
+static struct recent_slot *recent_place(const struct recent *recent, uint64_t hash)
+{
+	size_t at = (hash ^ hash >> 32) & recent->mask;
+	while (recent->slots[at].hash && recent->slots[at].hash != hash)
+		at = (at + 1) & recent->mask;
+	return &recent->slots[at];
+}
+
+/* Into so many slots, without those before the horizon.  Without memory all are forgotten, and the
+ * horizon is now. */
+static void recent_rebuild(struct recent *recent, size_t size)
+{
+	struct recent old = *recent;
+	recent->slots = calloc(size, sizeof(*recent->slots));
+	recent->mask = size - 1;
+	recent->n = 0;
+	if (!recent->slots)
+		recent->horizon = recent->now;
+	for (size_t i = 0; recent->slots && old.slots && i <= old.mask; i++) {
+		if (!old.slots[i].hash || old.slots[i].time < recent->horizon)
+			continue;
+		*recent_place(recent, old.slots[i].hash) = old.slots[i];
+		recent->n++;
+	}
+	free(old.slots);
+}
+
+/* Until a quarter is free; what is from the future goes last. */
+static void recent_squeeze(struct recent *recent)
+{
+	while (recent->n > RECENT_CROWDED && recent->horizon < recent->now) {
+		recent->horizon += (recent->now - recent->horizon + 1) / 2;
+		recent_rebuild(recent, recent->mask + 1);
+	}
+	if (recent->n <= RECENT_CROWDED)
+		return;
+	memset(recent->slots, 0, (recent->mask + 1) * sizeof(*recent->slots));
+	recent->n = 0;
+}
+
+void recent_advance(struct recent *recent, int64_t now)
+{
+	recent->now = now;
+	if (recent->horizon < now - recent_span || recent->horizon > now)
+		recent->horizon = now - recent_span;
+	if (!recent->slots)
+		return;
+	recent_rebuild(recent, recent->mask + 1);
+	recent_squeeze(recent);
+}
+
+static void recent_make_room(struct recent *recent)
+{
+	if (!recent->slots)
+		recent_rebuild(recent, RECENT_LEAST);
+	else if (recent->n == RECENT_ROWS)
+		recent_squeeze(recent);
+	else if (2 * (size_t)recent->n > recent->mask)
+		recent_rebuild(recent, 2 * (recent->mask + 1));
+}
+
+enum recent_verdict recent_take(struct recent *recent, uint64_t hash, int64_t time)
+{
+	recent_make_room(recent);
+	if (time < recent->horizon || !recent->slots)
+		return RECENT_LATE;
+	struct recent_slot *slot = recent_place(recent, hash | 1);
+	if (slot->hash)
+		return RECENT_KNOWN;
+	*slot = (struct recent_slot){hash | 1, time};
+	recent->n++;
+	return RECENT_NEW;
+}

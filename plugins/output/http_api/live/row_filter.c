@@ -1,0 +1,181 @@
+#include "live/row_filter.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "query/catalog_cache.h"
+
+enum { SIEVE_MAX_RULES = 2 * PARAMS_MAX };
+
+/* ---- Reading ------------------------------------------------------------- */
+
+static int row_filter_add(struct context *context, struct row_filter *row_filter,
+			  struct row_filter_rule rule, const char *value)
+{
+	if (!row_filter->rules)
+		row_filter->rules = calloc(SIEVE_MAX_RULES, sizeof(*row_filter->rules));
+	rule.value = strdup(value);
+	if (!row_filter->rules || !rule.value || row_filter->n == SIEVE_MAX_RULES) {
+		free(rule.value);
+		return response_unavailable(context->builder, "out of memory");
+	}
+	row_filter->rules[row_filter->n++] = rule;
+	return 0;
+}
+
+static int row_filter_add_container(struct context *context, struct row_filter *row_filter,
+				    const char *word)
+{
+	struct container container;
+	int r = container_find(context, word, "container", &container);
+	if (r == 0)
+		r = row_filter_add(context, row_filter,
+				   (struct row_filter_rule){"container_id", TALLY_EQUALS, NULL},
+				   container.id);
+	if (r == 0)
+		r = row_filter_add(context, row_filter,
+				   (struct row_filter_rule){"host", TALLY_EQUALS, NULL},
+				   container.host);
+	return r;
+}
+
+static int row_filter_add_param(struct context *context, struct row_filter *row_filter,
+				const struct list_filter *filter, const char *value)
+{
+	uint32_t match = filter->match;
+	int r = list_check_choice(context, filter, value);
+	if (r < 0)
+		return r;
+	if (match == TALLY_GLOB && !strpbrk(value, "*?"))
+		match = TALLY_EQUALS;
+	return row_filter_add(context, row_filter,
+			      (struct row_filter_rule){filter->column, match, NULL}, value);
+}
+
+int row_filter_read(struct context *context, const struct list_filter *filters,
+		    struct row_filter *ret)
+{
+	int r = 0;
+	*ret = (struct row_filter){.n = 0};
+	for (uint32_t i = 0; r == 0 && i < context->target->n_params; i++) {
+		const struct param *param = &context->target->params[i];
+		if (strcmp(param->name, "container") == 0)
+			r = row_filter_add_container(context, ret, param->value);
+		for (const struct list_filter *f = filters; r == 0 && f->param; f++)
+			if (strcmp(f->param, param->name) == 0)
+				r = row_filter_add_param(context, ret, f, param->value);
+	}
+	return r;
+}
+
+void row_filter_done(struct row_filter *row_filter)
+{
+	for (uint32_t i = 0; i < row_filter->n; i++)
+		free(row_filter->rules[i].value);
+	free(row_filter->rules);
+	*row_filter = (struct row_filter){.n = 0};
+}
+
+void row_filter_ask(const struct row_filter *row_filter, struct query *query)
+{
+	for (uint32_t i = 0; i < row_filter->n; i++) {
+		const struct row_filter_rule *rule = &row_filter->rules[i];
+		const struct tally_column *column = table_column(query->table, rule->column);
+		if (column)
+			query_text(query, column, rule->match, rule->value);
+	}
+}
+
+/* ---- Holding a row against it -------------------------------------------- */
+
+bool row_filter_glob(const char *pattern, const char *text, size_t len)
+{
+	const char *star = NULL, *end = text + len, *retry = text;
+	while (text < end) {
+		if (*pattern == '*') {
+			star = pattern++;
+			retry = text;
+		} else if (*pattern == '?' || (*pattern && *pattern == *text)) {
+			size_t step =
+				*pattern == '?' ? json_utf8_length(text, (size_t)(end - text)) : 1;
+			text += step ? step : 1;
+			pattern++;
+		} else if (star) {
+			pattern = star + 1;
+			text = ++retry;
+		} else {
+			return false;
+		}
+	}
+	return pattern[strspn(pattern, "*")] == '\0';
+}
+
+/* The first place in [at, end) of a letter, upper or lower case. */
+static const char *find_letter(const char *at, const char *end, char letter)
+{
+	int upper = toupper((unsigned char)letter), lower = tolower((unsigned char)letter);
+	const char *found = memchr(at, lower, (size_t)(end - at));
+	if (upper == lower)
+		return found;
+	const char *other = memchr(at, upper, (size_t)((found ? found : end) - at));
+	return other ? other : found;
+}
+
+/* On the HTTP thread, over all that a feed holds: most of it is passed over by memchr(). */
+static bool contains(const struct tally_cell *cell, const char *value)
+{
+	size_t len = strlen(value);
+	if (len == 0 || len > cell->len)
+		return len == 0;
+	const char *at = cell->text, *end = cell->text + cell->len - len + 1;
+	while ((at = find_letter(at, end, *value))) {
+		if (strncasecmp(at, value, len) == 0)
+			return true;
+		at++;
+	}
+	return false;
+}
+
+static bool rule_passes(const struct row_filter_rule *rule, const struct tally_cell *cell)
+{
+	if (!cell->set)
+		return false;
+	if (rule->match == TALLY_CONTAINS)
+		return contains(cell, rule->value);
+	if (rule->match == TALLY_GLOB)
+		return row_filter_glob(rule->value, cell->text, cell->len);
+	return cell_equals(cell, rule->value);
+}
+
+/* Is there an EQUALS on the same column that the row passes? */
+static bool alternative_passes(const struct row_filter *row_filter, const char *column,
+			       const struct tally_cell *cell)
+{
+	for (uint32_t i = 0; i < row_filter->n; i++)
+		if (row_filter->rules[i].match == TALLY_EQUALS &&
+		    strcmp(row_filter->rules[i].column, column) == 0 &&
+		    rule_passes(&row_filter->rules[i], cell))
+			return true;
+	return false;
+}
+
+bool row_filter_passes(const struct row_filter *row_filter, const struct tally_table *table,
+		       const struct tally_cell *row)
+{
+	for (uint32_t i = 0; i < row_filter->n; i++) {
+		const struct row_filter_rule *rule = &row_filter->rules[i];
+		const struct tally_column *column = table_column(table, rule->column);
+		if (!column)
+			return false;
+		const struct tally_cell *cell = &row[column - table->columns];
+		bool passes = rule->match == TALLY_EQUALS
+				      ? alternative_passes(row_filter, rule->column, cell)
+				      : rule_passes(rule, cell);
+		if (!passes)
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,95 @@
+/* /metrics: what the daemon counts, as Prometheus reads it (text format 0.0.4). */
+#include "message/exposition.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "routes/endpoint.h"
+
+struct exposition {
+	struct json_writer *text;
+	char name[128]; /* of the last sample, to say HELP and TYPE once */
+};
+
+void exposition_word(struct json_writer *text, const char *word)
+{
+	json_write_raw(text, word, strlen(word));
+}
+
+/* Backslash and newline are escaped in help texts. */
+static void write_help(struct json_writer *text, const char *help)
+{
+	while (*help) {
+		size_t run = strcspn(help, "\\\n");
+		json_write_raw(text, help, run);
+		help += run;
+		if (*help)
+			exposition_word(text, *help++ == '\n' ? "\\n" : "\\\\");
+	}
+}
+
+void exposition_head(struct json_writer *text, const char *name, const char *help, uint32_t kind)
+{
+	exposition_word(text, "# HELP ");
+	exposition_word(text, name);
+	exposition_word(text, " ");
+	write_help(text, help);
+	exposition_word(text, "\n# TYPE ");
+	exposition_word(text, name);
+	exposition_word(text, kind == TALLY_METRIC_COUNTER ? " counter\n" : " gauge\n");
+}
+
+void exposition_label(struct json_writer *text, const char *value, size_t len)
+{
+	for (size_t i = 0, n; i < len; i += n) {
+		n = json_utf8_length(value + i, len - i);
+		if (n == 0) {
+			n = 1;
+			exposition_word(text, "\uFFFD");
+		} else if (value[i] == '\n') {
+			exposition_word(text, "\\n");
+		} else {
+			if (value[i] == '"' || value[i] == '\\')
+				exposition_word(text, "\\");
+			json_write_raw(text, value + i, n);
+		}
+	}
+}
+
+void exposition_value(struct json_writer *text, double value)
+{
+	exposition_word(text, " ");
+	text->comma = false;
+	if (isfinite(value))
+		json_write_real(text, value);
+	else
+		exposition_word(text, isnan(value) ? "NaN" : value < 0 ? "-Inf" : "+Inf");
+	exposition_word(text, "\n");
+}
+
+static int write_sample(void *arg, const struct tally_sample *sample)
+{
+	struct exposition *exposition = arg;
+	struct json_writer *text = exposition->text;
+	if (strcmp(exposition->name, sample->name) != 0) {
+		exposition_head(text, sample->name, sample->help ? sample->help : "", sample->kind);
+		snprintf(exposition->name, sizeof(exposition->name), "%s", sample->name);
+	}
+	exposition_word(text, sample->name);
+	if (sample->labels && *sample->labels) {
+		exposition_word(text, "{");
+		exposition_word(text, sample->labels);
+		exposition_word(text, "}");
+	}
+	exposition_value(text, sample->value);
+	return text->error;
+}
+
+int metrics_text(struct context *context)
+{
+	struct exposition exposition = {.text = &context->builder->body};
+	context->builder->type = content_type_metrics;
+	tally_samples(context->ctx, write_sample, &exposition);
+	return 0;
+}

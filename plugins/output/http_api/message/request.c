@@ -1,0 +1,104 @@
+#include "message/request.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+struct request *request_create(const char *raw)
+{
+	struct request *request = calloc(1, sizeof(*request));
+	if (!request)
+		return NULL;
+	request->raw = strdup(raw);
+	if (!request->raw) {
+		free(request);
+		return NULL;
+	}
+	atomic_init(&request->references, 1);
+	response_builder_init(&request->builder);
+	request->kind = CACHE_CLASS_NONE;
+	return request;
+}
+
+/* Where the host begins; NULL: it is no absolute URI. */
+static char *request_authority(char *raw)
+{
+	static const char *const schemes[] = {"http://", "https://"};
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(*schemes); i++)
+		if (strncasecmp(raw, schemes[i], strlen(schemes[i])) == 0)
+			return raw + strlen(schemes[i]);
+	return NULL;
+}
+
+int request_read_target(struct request *request, struct MHD_Connection *connection)
+{
+	char *authority = request_authority(request->raw);
+	if (!authority)
+		return 0;
+	const char *host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Host");
+	size_t len = strcspn(authority, "/?");
+	if (len == 0 || !host || strlen(host) != len || strncasecmp(host, authority, len) != 0)
+		return -EINVAL;
+	char *path = authority + len;
+	if (*path != '/')
+		*--path = '/';
+	memmove(request->raw, path, strlen(path) + 1);
+	return 0;
+}
+
+int request_read_mark(struct request *request, struct MHD_Connection *connection)
+{
+	const char *id = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Last-Event-ID");
+	if (!id || !*id)
+		return 0;
+	request->last_event_id = strdup(id);
+	return request->last_event_id ? 0 : -ENOMEM;
+}
+
+int request_route(struct request *request)
+{
+	struct response_builder *builder = &request->builder;
+	target_sort(request->raw);
+	int r = target_parse(request->raw, &request->target);
+	if (r == -ENOMEM)
+		return response_unavailable(builder, "out of memory");
+	if (r == -E2BIG)
+		return response_problem(
+			builder, 400, NULL,
+			"too many parts in the URI: a path has at most %d segments, a "
+			"query %d parameters",
+			TARGET_MAX_SEGMENTS, PARAMS_MAX);
+	if (r < 0)
+		return response_problem(
+			builder, 400, NULL,
+			"the URI is not a path with a query, or has a wrong %% escape");
+	const char *param;
+	if (!target_is_utf8(&request->target, &param))
+		return response_problem(builder, 400, param, "not UTF-8");
+	request->endpoint = endpoint_find(&request->target, &request->segment);
+	if (!request->endpoint)
+		return response_problem(builder, 404, NULL,
+					"there is nothing here; / lists what is");
+	return 0;
+}
+
+struct request *request_keep(struct request *request)
+{
+	atomic_fetch_add_explicit(&request->references, 1, memory_order_relaxed);
+	return request;
+}
+
+void request_drop(struct request *request)
+{
+	if (!request ||
+	    atomic_fetch_sub_explicit(&request->references, 1, memory_order_acq_rel) != 1)
+		return;
+	response_builder_done(&request->builder);
+	response_drop(request->response);
+	response_drop(request->fallback);
+	target_done(&request->target);
+	free(request->last_event_id);
+	free(request->raw);
+	free(request);
+}

@@ -1,0 +1,75 @@
+/*
+ * One request, from its first line to its answer.  The connection owns one reference, the flight
+ * that it began another: what is asked never changes once the request was routed.
+ */
+#ifndef TALLYD_HTTP_REQUEST_H
+#define TALLYD_HTTP_REQUEST_H
+
+#include <microhttpd.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "routes/endpoint.h"
+#include "cache/cache_policy.h"
+#include "message/params.h"
+#include "message/response.h"
+#include "message/response_builder.h"
+
+struct fetch;
+struct wait_list;
+
+enum request_stage {
+	REQUEST_NEW,      /* headers not looked at yet */
+	REQUEST_ACCEPTED, /* they passed the filter */
+	REQUEST_WAITING,  /* suspended; whoever takes it out of this stage answers it */
+	REQUEST_TAKEN,    /* somebody answers it, or has */
+};
+
+/* Where its answer came from, as X-Cache says it. */
+enum request_origin { ORIGIN_OFF, ORIGIN_MISS, ORIGIN_HIT, ORIGIN_STALE };
+
+struct request {
+	atomic_int references;
+	struct MHD_Connection *connection; /* valid while WAITING, and for who took it out */
+	char *raw;                         /* path and query */
+	struct target target;
+	const struct endpoint *endpoint; /* NULL: there is none */
+	const char *segment;             /* of the target, as in struct call */
+	int64_t now;                     /* when it came: wall time and monotonic */
+	int64_t started, deadline;
+	enum cache_class kind;
+	bool gzip; /* its client takes that */
+	bool head;
+	bool preflight;
+	bool hold;           /* its refusal is to be held back for a moment */
+	const char *cors;    /* as cors_match() */
+	char *last_event_id; /* NULL: none */
+
+	/* The answer: a reply being written, or a finished one.  Written by who took the request,
+	 * read by the connection after that. */
+	struct response_builder builder;
+	struct response *response;
+	enum request_origin origin;
+
+	/* Guarded by the room's lock from WAITING on. */
+	int stage;
+	int64_t until;             /* monotonic; then it gets `fallback`, or a 503 */
+	struct response *fallback; /* an old answer */
+	struct fetch *fetch;       /* that it waits for */
+	struct request *previous_waiter, *next_waiter;
+	struct request *previous, *next; /* those that wait, by `until` */
+};
+
+struct request *request_create(const char *raw); /* NULL: no memory */
+/* Of "http://host/path" only the path is left, as RFC 9112, section 3.2.2, has it.  -EINVAL: the
+ * host is not that of the header. */
+int request_read_target(struct request *request, struct MHD_Connection *connection);
+/* Takes the Last-Event-ID over from the headers.  -ENOMEM. */
+int request_read_mark(struct request *request, struct MHD_Connection *connection);
+/* Takes the target apart and finds its endpoint.  0, or a problem in request->reply. */
+int request_route(struct request *request);
+struct request *request_keep(struct request *request);
+void request_drop(struct request *request);
+
+#endif

@@ -1,0 +1,145 @@
+#include "message/response.h"
+
+#include <libdeflate.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "live/sse_client.h"
+
+enum { PARCEL_GZIP_LEVEL = 1 };
+
+/* Not against forgers: who can choose what is stored can only make his own answer look unchanged.
+ */
+uint64_t response_hash(const void *bytes, size_t len)
+{
+	const char *data = bytes;
+	uint64_t hash = UINT64_C(0x9e3779b97f4a7c15) ^ len, word;
+	for (; len > 0; data += sizeof(word)) {
+		size_t part = len < sizeof(word) ? len : sizeof(word);
+		word = 0;
+		memcpy(&word, data, part);
+		hash = (hash ^ word) * UINT64_C(0xff51afd7ed558ccd);
+		hash ^= hash >> 32;
+		len -= part;
+	}
+	return hash;
+}
+
+void response_set_etags(struct response *response)
+{
+	uint64_t hash = response_hash(response->body[PARCEL_IDENTITY].data,
+				      response->body[PARCEL_IDENTITY].len);
+	snprintf(response->body[PARCEL_IDENTITY].etag, PARCEL_ETAG_SIZE, "\"%016llx\"",
+		 (unsigned long long)hash);
+	snprintf(response->body[PARCEL_GZIP].etag, PARCEL_ETAG_SIZE, "\"%016llx-gz\"",
+		 (unsigned long long)hash);
+}
+
+/* Making a compressor takes half as long as an answer of 20 KB does, so each thread keeps one. */
+static pthread_key_t response_compressors;
+static bool response_has_compressors;
+
+static void response_free_compressor(void *compressor)
+{
+	libdeflate_free_compressor(compressor);
+}
+
+static void response_make_key(void)
+{
+	response_has_compressors =
+		pthread_key_create(&response_compressors, response_free_compressor) == 0;
+}
+
+static struct libdeflate_compressor *response_compressor(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	pthread_once(&once, response_make_key);
+	struct libdeflate_compressor *own =
+		response_has_compressors ? pthread_getspecific(response_compressors) : NULL;
+	if (own || !response_has_compressors)
+		return own;
+	own = libdeflate_alloc_compressor(PARCEL_GZIP_LEVEL);
+	if (own && pthread_setspecific(response_compressors, own) == 0)
+		return own;
+	libdeflate_free_compressor(own);
+	return NULL;
+}
+
+/* Without memory, or without gain, there is simply none. */
+static void response_compress(struct response *response)
+{
+	const char *data = response->body[PARCEL_IDENTITY].data;
+	size_t len = response->body[PARCEL_IDENTITY].len;
+	struct libdeflate_compressor *gzip = response_compressor();
+	char *out = gzip ? malloc(len) : NULL;
+	size_t out_len = out ? libdeflate_gzip_compress(gzip, data, len, out, len) : 0;
+	if (out_len == 0) {
+		free(out);
+		return;
+	}
+	char *fitted = realloc(out, out_len);
+	response->body[PARCEL_GZIP].data = fitted ? fitted : out;
+	response->body[PARCEL_GZIP].len = out_len;
+}
+
+struct response *response_create(struct response_builder *builder, int64_t made, bool gzip)
+{
+	struct response *response = calloc(1, sizeof(*response));
+	if (!response)
+		return NULL;
+	response_builder_finish(builder);
+	atomic_init(&response->references, 1);
+	response->status = builder->status;
+	response->type = builder->type;
+	response->allow = builder->allow;
+	response->challenge = builder->challenge;
+	response->retry_after = builder->retry_after;
+	response->close = builder->close;
+	response->excused = builder->excused;
+	response->made = made;
+	response->link = builder->link;
+	builder->link = NULL;
+	response->policy = builder->policy;
+	builder->policy = NULL;
+	response->stream = builder->stream;
+	builder->stream = NULL;
+	size_t len = builder->body.len;
+	char *fitted = len ? realloc(builder->body.data, len) : NULL;
+	response->body[PARCEL_IDENTITY].data = fitted ? fitted : builder->body.data;
+	response->body[PARCEL_IDENTITY].len = len;
+	builder->body.data = NULL;
+	response_builder_done(builder);
+	response_set_etags(response);
+	if (gzip && len > PARCEL_WORTH_GZIP)
+		response_compress(response);
+	return response;
+}
+
+struct response *response_keep(struct response *response)
+{
+	if (response)
+		atomic_fetch_add_explicit(&response->references, 1, memory_order_relaxed);
+	return response;
+}
+
+void response_drop(struct response *response)
+{
+	if (!response ||
+	    atomic_fetch_sub_explicit(&response->references, 1, memory_order_acq_rel) != 1)
+		return;
+	for (int i = 0; i < PARCEL_CODINGS; i++)
+		free(response->body[i].data);
+	free(response->link);
+	free(response->policy);
+	sse_client_free(response->stream);
+	free(response);
+}
+
+size_t response_bytes(const struct response *response)
+{
+	return sizeof(*response) + response->body[PARCEL_IDENTITY].len +
+	       response->body[PARCEL_GZIP].len + (response->link ? strlen(response->link) : 0) +
+	       (response->policy ? strlen(response->policy) : 0);
+}

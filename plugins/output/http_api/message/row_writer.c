@@ -1,0 +1,102 @@
+#include "message/row_writer.h"
+
+#include <string.h>
+
+#include "message/csv.h"
+
+void row_writer_add(struct row_writer *records, const char *name, uint16_t type, uint32_t cell)
+{
+	if (records->n < ROWSET_MAX_COLUMNS)
+		records->columns[records->n++] = (struct row_writer_column){
+			.name = name, .type = type, .cell = (uint16_t)cell};
+}
+
+static void write_object(const struct row_writer *records, struct json_writer *json,
+			 const struct tally_cell *row)
+{
+	json_begin_object(json);
+	for (uint32_t i = 0; i < records->n; i++) {
+		json_write_key(json, records->columns[i].name);
+		result_set_write_cell(json, records->columns[i].type,
+				      &row[records->columns[i].cell]);
+	}
+	json_end_object(json);
+}
+
+static void write_line(const struct row_writer *records, struct json_writer *json,
+		       const struct tally_cell *row)
+{
+	write_object(records, json, row);
+	json_write_raw(json, "\n", 1);
+	json->comma = false;
+}
+
+static void write_record(const struct row_writer *records, struct json_writer *out,
+			 const struct tally_cell *row)
+{
+	for (uint32_t i = 0; i < records->n; i++) {
+		if (i)
+			json_write_raw(out, ",", 1);
+		csv_write_cell(out, records->columns[i].type, &row[records->columns[i].cell],
+			       records->format == LIST_CSV_SAFE);
+	}
+	json_write_raw(out, "\r\n", 2);
+}
+
+static void write_header(const struct row_writer *records, struct json_writer *out)
+{
+	for (uint32_t i = 0; i < records->n; i++) {
+		const char *name = records->columns[i].name;
+		if (i)
+			json_write_raw(out, ",", 1);
+		csv_write_text(out, name, strlen(name), records->format == LIST_CSV_SAFE);
+	}
+	if (records->n)
+		json_write_raw(out, "\r\n", 2);
+}
+
+void row_writer_open(const struct row_writer *records, struct response_builder *builder)
+{
+	if (records->format == LIST_JSON)
+		json_begin_object(&builder->body);
+	else
+		builder->type =
+			list_is_csv(records->format) ? content_type_csv : content_type_ndjson;
+}
+
+void row_writer_begin(const struct row_writer *records, struct response_builder *builder)
+{
+	if (records->format == LIST_JSON) {
+		json_write_key(&builder->body, "data");
+		json_begin_array(&builder->body);
+	} else if (list_is_csv(records->format)) {
+		write_header(records, &builder->body);
+	}
+}
+
+void row_writer_write(const struct row_writer *records, struct response_builder *builder,
+		      const struct tally_cell *row)
+{
+	if (records->format == LIST_JSON)
+		write_object(records, &builder->body, row);
+	else if (list_is_csv(records->format))
+		write_record(records, &builder->body, row);
+	else
+		write_line(records, &builder->body, row);
+}
+
+void row_writer_end(const struct row_writer *records, struct response_builder *builder)
+{
+	if (records->format == LIST_JSON)
+		json_end_array(&builder->body);
+}
+
+void row_writer_close(const struct row_writer *records, struct response_builder *builder)
+{
+	if (records->format != LIST_JSON)
+		return;
+	row_writer_end(records, builder);
+	json_write_key(&builder->body, "next_cursor");
+	json_write_null(&builder->body);
+	json_end_object(&builder->body);
+}

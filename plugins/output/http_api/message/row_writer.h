@@ -1,0 +1,45 @@
+/*
+ * Flat rows as JSON objects, NDJSON lines or CSV records.  What the columns are called, of which
+ * type they are and where in a row they stand is said once, before the first row.
+ *
+ *	struct records records = {.format = format};
+ *	row_writer_add(&records, "host", TALLY_TEXT, 1);
+ *	row_writer_open(&records, reply);
+ *	…                                       JSON: other members of the object around the rows
+ *	row_writer_begin(&records, reply);
+ *	row_writer_write(&records, reply, row);
+ *	row_writer_close(&records, reply);         or row_writer_end(), and what follows the rows in
+ *JSON
+ */
+#ifndef TALLYD_HTTP_ROW_WRITER_H
+#define TALLYD_HTTP_ROW_WRITER_H
+
+#include "routes/list_endpoint.h"
+#include "query/result_set.h"
+
+struct row_writer_column {
+	const char *name;
+	uint16_t type, cell;
+};
+
+struct row_writer {
+	enum list_format format;
+	uint32_t n; /* 0: the columns are not known, and there are no rows */
+	struct row_writer_column columns[ROWSET_MAX_COLUMNS];
+};
+
+/* cell: where in a row the column stands. */
+void row_writer_add(struct row_writer *records, const char *name, uint16_t type, uint32_t cell);
+
+/* Sets the answer's type; of JSON it begins the object. */
+void row_writer_open(const struct row_writer *records, struct response_builder *builder);
+/* The key "data" and its bracket, or CSV's header line. */
+void row_writer_begin(const struct row_writer *records, struct response_builder *builder);
+void row_writer_write(const struct row_writer *records, struct response_builder *builder,
+		      const struct tally_cell *row);
+void row_writer_end(const struct row_writer *records,
+		    struct response_builder *builder); /* the other bracket */
+/* The same and the end of the object, for lists without pages. */
+void row_writer_close(const struct row_writer *records, struct response_builder *builder);
+
+#endif

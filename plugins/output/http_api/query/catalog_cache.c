@@ -1,0 +1,250 @@
+#include "query/catalog_cache.h"
+
+#include "base/cleanup.h"
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "http_api.h"
+#include "query/store_watch.h"
+
+enum { TABLES_MAX = 1000 };
+static const int64_t catalog_cache_fresh = 5 * HTTP_SECOND;
+static const int64_t catalog_cache_fresh_missing =
+	HTTP_SECOND; /* however many ask for what is not */
+
+/* What a caller sees, with its count of references behind. */
+struct snapshot {
+	struct catalog catalog; /* first */
+	atomic_int references;
+};
+
+struct catalog_cache {
+	struct tally_ctx *ctx;
+	struct tally_store *store;
+	struct store_watch watch;
+	pthread_mutex_t lock; /* guards all below */
+	struct snapshot *snapshot;
+	int64_t loaded; /* monotonic */
+	bool loading;   /* somebody is with the store for a new one */
+};
+
+/* ---- Copies -------------------------------------------------------------- */
+
+static void table_free(const struct tally_table *table)
+{
+	for (uint32_t i = 0; table->columns && i < table->n_columns; i++) {
+		free((void *)(uintptr_t)table->columns[i].name);
+		free((void *)(uintptr_t)table->columns[i].unit);
+		free((void *)(uintptr_t)table->columns[i].help);
+	}
+	free((void *)(uintptr_t)table->columns);
+	free((void *)(uintptr_t)table->name);
+	free((void *)(uintptr_t)table->help);
+}
+
+static int copy_text(const char *text, const char **ret)
+{
+	*ret = text ? strdup(text) : NULL;
+	return text && !*ret ? -ENOMEM : 0;
+}
+
+static int copy_column(const struct tally_column *from, struct tally_column *to)
+{
+	to->type = from->type;
+	to->role = from->role;
+	int r = copy_text(from->name, &to->name);
+	if (r == 0)
+		r = copy_text(from->unit, &to->unit);
+	return r < 0 ? r : copy_text(from->help, &to->help);
+}
+
+/* On failure what there is of it is to be freed too. */
+static int copy_table(const struct tally_table *from, struct tally_table *to)
+{
+	struct tally_column *columns = calloc(from->n_columns, sizeof(*columns));
+	*to = (struct tally_table){.columns = columns,
+				   .n_columns = from->n_columns,
+				   .kind = from->kind,
+				   .revision = from->revision};
+	if (!columns)
+		return -ENOMEM;
+	int r = copy_text(from->name, &to->name);
+	if (r == 0)
+		r = copy_text(from->help, &to->help);
+	for (uint32_t i = 0; r == 0 && i < from->n_columns; i++)
+		r = copy_column(&from->columns[i], &columns[i]);
+	return r;
+}
+
+void catalog_drop(const struct catalog *catalog)
+{
+	struct snapshot *snapshot = (struct snapshot *)(uintptr_t)catalog;
+	if (!snapshot || atomic_fetch_sub(&snapshot->references, 1) != 1)
+		return;
+	for (uint32_t i = 0; i < catalog->n; i++)
+		table_free(&catalog->tables[i]);
+	free((void *)(uintptr_t)catalog->tables);
+	free(snapshot);
+}
+
+const struct catalog *catalog_keep(const struct catalog *catalog)
+{
+	atomic_fetch_add(&((struct snapshot *)(uintptr_t)catalog)->references, 1);
+	return catalog;
+}
+
+static int snapshot_add(void *arg, const struct tally_table *table)
+{
+	struct snapshot *snapshot = arg;
+	struct tally_table *tables = (struct tally_table *)(uintptr_t)snapshot->catalog.tables;
+	if (snapshot->catalog.n == TABLES_MAX || table->n_columns == 0)
+		return 0;
+	tables = realloc(tables, (snapshot->catalog.n + 1) * sizeof(*tables));
+	if (!tables)
+		return -ENOMEM;
+	snapshot->catalog.tables = tables;
+	return copy_table(table, &tables[snapshot->catalog.n++]);
+}
+
+static int snapshot_compare(const void *left, const void *right)
+{
+	const struct tally_table *a = left, *b = right;
+	return strcmp(a->name, b->name);
+}
+
+static int catalog_cache_load(struct catalog_cache *tables, struct snapshot **ret)
+{
+	struct snapshot *snapshot = calloc(1, sizeof(*snapshot));
+	if (!snapshot)
+		return -ENOMEM;
+	atomic_init(&snapshot->references, 1);
+	int r = tally_store_tables(tables->ctx, tables->store, snapshot_add, snapshot);
+	if (r < 0) {
+		catalog_drop(&snapshot->catalog);
+		return r;
+	}
+	if (snapshot->catalog.n)
+		qsort((void *)(uintptr_t)snapshot->catalog.tables, snapshot->catalog.n,
+		      sizeof(struct tally_table), snapshot_compare);
+	*ret = snapshot;
+	return 0;
+}
+
+/* ---- Looking up ---------------------------------------------------------- */
+
+struct catalog_cache *catalog_cache_create(struct tally_ctx *ctx, struct tally_store *store)
+{
+	struct catalog_cache *tables = calloc(1, sizeof(*tables));
+	if (!tables)
+		return NULL;
+	tables->ctx = ctx;
+	tables->store = store;
+	store_watch_init(&tables->watch, ctx);
+	pthread_mutex_init(&tables->lock, NULL);
+	return tables;
+}
+
+void catalog_cache_destroy(struct catalog_cache *tables)
+{
+	if (!tables)
+		return;
+	if (tables->snapshot)
+		catalog_drop(&tables->snapshot->catalog);
+	pthread_mutex_destroy(&tables->lock);
+	store_watch_done(&tables->watch);
+	free(tables);
+}
+
+struct store_watch *catalog_cache_watch(struct catalog_cache *tables)
+{
+	return &tables->watch;
+}
+
+/* With the lock.  One who finds it old fetches a new one, the others go on with it meanwhile. */
+static bool catalog_cache_serve(const struct catalog_cache *tables, const char *name)
+{
+	if (!tables->snapshot)
+		return false;
+	int64_t age = tally_monotonic(tables->ctx) - tables->loaded;
+	if (name && !catalog_find(&tables->snapshot->catalog, name))
+		return age < catalog_cache_fresh_missing;
+	return age < catalog_cache_fresh || tables->loading;
+}
+
+static int catalog_cache_fetch(struct catalog_cache *tables, bool alone, const struct catalog **ret)
+{
+	int r = catalog_cache_reload(tables, ret);
+	if (alone) {
+		pthread_mutex_lock(&tables->lock);
+		tables->loading = false;
+		pthread_mutex_unlock(&tables->lock);
+	}
+	return r;
+}
+
+int catalog_cache_get(struct catalog_cache *tables, const char *name, const struct catalog **ret)
+{
+	pthread_mutex_lock(&tables->lock);
+	struct snapshot *snapshot = catalog_cache_serve(tables, name) ? tables->snapshot : NULL;
+	bool alone = !snapshot && !tables->loading;
+	if (snapshot)
+		atomic_fetch_add(&snapshot->references, 1);
+	else
+		tables->loading = true;
+	pthread_mutex_unlock(&tables->lock);
+	if (!snapshot)
+		return catalog_cache_fetch(tables, alone, ret);
+	*ret = &snapshot->catalog;
+	return 0;
+}
+
+int catalog_cache_reload(struct catalog_cache *tables, const struct catalog **ret)
+{
+	struct snapshot *snapshot;
+	int r = catalog_cache_load(tables, &snapshot);
+	if (r < 0)
+		return r;
+	atomic_fetch_add(&snapshot->references, 1);
+	pthread_mutex_lock(&tables->lock);
+	struct snapshot *old = tables->snapshot;
+	tables->snapshot = snapshot;
+	tables->loaded = tally_monotonic(tables->ctx);
+	pthread_mutex_unlock(&tables->lock);
+	if (old)
+		catalog_drop(&old->catalog);
+	*ret = &snapshot->catalog;
+	return 0;
+}
+
+const struct tally_table *catalog_find(const struct catalog *catalog, const char *name)
+{
+	const struct tally_table key = {.name = name};
+	if (catalog->n == 0)
+		return NULL;
+	return bsearch(&key, catalog->tables, catalog->n, sizeof(key), snapshot_compare);
+}
+
+const struct tally_column *table_column(const struct tally_table *table, const char *name)
+{
+	for (uint32_t i = 0; i < table->n_columns; i++)
+		if (strcmp(table->columns[i].name, name) == 0)
+			return &table->columns[i];
+	return NULL;
+}
+
+const struct tally_column *table_gone(const struct tally_table *table)
+{
+	for (uint32_t i = 0; i < table->n_columns; i++)
+		if (table->columns[i].role == TALLY_GONE)
+			return &table->columns[i];
+	return NULL;
+}
+
+bool column_is_number(const struct tally_column *column)
+{
+	return (column->role == TALLY_FIELD || column->role == TALLY_COUNTER) &&
+	       (column->type == TALLY_INT || column->type == TALLY_REAL);
+}

@@ -1,0 +1,211 @@
+#include "query/latest.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "query/catalog_cache.h"
+
+/* How far back is looked, until something is found. */
+static const int64_t latest_windows[] = {300 * HTTP_SECOND, 3600 * HTTP_SECOND, HTTP_DAY, 0};
+enum { LATEST_WINDOWS = 4, LATEST_CHUNK = 100 };
+static const int64_t latest_clock_skew = 60 * HTTP_SECOND; /* of other hosts */
+
+void latest_done(struct latest *latest)
+{
+	result_set_done(&latest->rows);
+	free(latest->order);
+}
+
+static int64_t latest_from(const struct context *context, int window)
+{
+	int64_t back = latest_windows[window];
+	return context->now - (back ? back : context->config->max_query_range_days * HTTP_DAY);
+}
+
+/* The rows of the first window that has any. */
+static int latest_ask(struct query *query, struct result_set *ret)
+{
+	for (int i = 0; i < LATEST_WINDOWS; i++) {
+		query->spec.from = latest_from(query->context, i);
+		query->spec.to = query->context->now + latest_clock_skew;
+		int r = query_run(query, ret);
+		if (r < 0 || ret->n_rows)
+			return r;
+		result_set_done(ret);
+	}
+	return 0;
+}
+
+/* By host and id; of one container the newest first. */
+static int compare_rows(const void *left, const void *right, void *arg)
+{
+	const struct result_set *rows = arg;
+	const struct tally_cell *a = result_set_row(rows, *(const uint32_t *)left);
+	const struct tally_cell *b = result_set_row(rows, *(const uint32_t *)right);
+	int order = cell_compare(&a[LATEST_HOST], &b[LATEST_HOST]);
+	if (order == 0)
+		order = cell_compare(&a[LATEST_ID], &b[LATEST_ID]);
+	if (order == 0)
+		order = (a[LATEST_TIME].i < b[LATEST_TIME].i) -
+			(a[LATEST_TIME].i > b[LATEST_TIME].i);
+	return order;
+}
+
+static bool same_container(const struct tally_cell *a, const struct tally_cell *b)
+{
+	return cell_compare(&a[LATEST_HOST], &b[LATEST_HOST]) == 0 &&
+	       cell_compare(&a[LATEST_ID], &b[LATEST_ID]) == 0;
+}
+
+/* latest->order: rows sorted, without older ones of the same container. */
+static int latest_sort(struct latest *latest)
+{
+	struct result_set *rows = &latest->rows;
+	uint32_t n = 0;
+	if (rows->n_rows == 0)
+		return 0;
+	latest->order = malloc(rows->n_rows * sizeof(*latest->order));
+	if (!latest->order)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < rows->n_rows; i++)
+		latest->order[i] = i;
+	qsort_r(latest->order, rows->n_rows, sizeof(*latest->order), compare_rows, rows);
+	for (uint32_t i = 0; i < rows->n_rows; i++) {
+		const struct tally_cell *row = result_set_row(rows, latest->order[i]);
+		if (n && same_container(result_set_row(rows, latest->order[n - 1]), row))
+			continue;
+		latest->order[n++] = latest->order[i];
+	}
+	latest->n = n;
+	return 0;
+}
+
+/* 1: ready to be asked; 0: there are no readings at all; else a problem. */
+static int latest_prepare(struct context *context, struct query *query, struct latest *ret)
+{
+	static const char *const tags[] = {"host", "container_id", "name"};
+	const struct tally_table *table;
+	int r = context_table(context, "container_stats", &table);
+	if (r < 0 || !table)
+		return r;
+	r = fields_read_last(context, table, &ret->fields);
+	if (r < 0)
+		return r;
+	query_init(query, context, table);
+	query->spec.limit = INT32_MAX; /* what they may take is bounded in bytes */
+	for (int i = 0; i < 3; i++) {
+		const struct tally_column *tag = table_column(table, tags[i]);
+		if (!tag)
+			return response_problem(context->builder, 404, NULL,
+						"container_stats of this store has no %s", tags[i]);
+		query_group(query, tag);
+	}
+	fields_select(&ret->fields, query);
+	return 1;
+}
+
+static int latest_end(struct context *context, struct latest *latest)
+{
+	if (latest_sort(latest) < 0)
+		return response_unavailable(context->builder, "out of memory");
+	return 0;
+}
+
+int latest_read(struct context *context, struct latest *ret)
+{
+	struct query query;
+	*ret = (struct latest){.n = 0};
+	int r = latest_prepare(context, &query, ret);
+	if (r <= 0)
+		return r;
+	for (uint32_t i = 0; i < context->target->n_params; i++)
+		if (strcmp(context->target->params[i].name, "host") == 0)
+			query_text(&query, table_column(query.table, "host"), TALLY_EQUALS,
+				   context->target->params[i].value);
+	r = latest_ask(&query, &ret->rows);
+	return r < 0 ? r : latest_end(context, ret);
+}
+
+int latest_read_ids(struct context *context, const struct tally_cell *const *ids, uint32_t n,
+		    struct latest *ret)
+{
+	struct query query;
+	*ret = (struct latest){.n = 0};
+	int r = latest_prepare(context, &query, ret);
+	if (r <= 0)
+		return r;
+	const struct tally_column *id = table_column(query.table, "container_id");
+	result_set_init(&ret->rows, LATEST_FIELDS + ret->fields.n);
+	query.spec.from = latest_from(context, LATEST_WINDOWS - 1);
+	query.spec.to = context->now + latest_clock_skew;
+	for (uint32_t i = 0; i < n; i++) {
+		query_filter(&query, id, TALLY_EQUALS, ids[i]);
+		if (query.spec.n_filters < LATEST_CHUNK && i + 1 < n)
+			continue;
+		r = query_run_more(&query, &ret->rows);
+		if (r < 0)
+			return r;
+		query.spec.n_filters = 0;
+	}
+	return latest_end(context, ret);
+}
+
+const struct tally_cell *latest_row(const struct latest *latest, uint32_t i)
+{
+	return result_set_row(&latest->rows, latest->order[i]);
+}
+
+const struct tally_cell *latest_find(const struct latest *latest, const struct tally_cell *host,
+				     const struct tally_cell *id)
+{
+	uint32_t low = 0, high = latest->n;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		const struct tally_cell *row = latest_row(latest, middle);
+		int order = cell_compare(&row[LATEST_HOST], host);
+		if (order == 0)
+			order = cell_compare(&row[LATEST_ID], id);
+		if (order == 0)
+			return row;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
+void latest_write_fields(const struct latest *latest, const struct tally_cell *row,
+			 struct json_writer *json)
+{
+	json_write_key(json, "time");
+	json_write_time(json, row[LATEST_TIME].i);
+	for (uint32_t i = 0; i < latest->fields.n; i++) {
+		json_write_key(json, latest->fields.columns[i]->name);
+		result_set_write_cell(json, latest->rows.types[LATEST_FIELDS + i],
+				      &row[LATEST_FIELDS + i]);
+	}
+}
+
+int latest_time(struct context *context, int64_t *ret_time, bool *ret_found)
+{
+	struct result_set rows auto_rowset;
+	const struct tally_table *table;
+	struct query query;
+	result_set_init(&rows, 0);
+	*ret_found = false;
+	int r = context_table(context, "container_stats", &table);
+	if (r < 0 || !table)
+		return r;
+	query_init(&query, context, table);
+	for (uint32_t i = 1; i < table->n_columns && query.spec.n_select == 0; i++)
+		if (column_is_number(&table->columns[i]))
+			query_select(&query, &table->columns[i], TALLY_LAST);
+	r = latest_ask(&query, &rows);
+	if (r < 0 || rows.n_rows == 0)
+		return r;
+	*ret_found = true;
+	*ret_time = result_set_row(&rows, 0)[LATEST_TIME].i;
+	return 0;
+}

@@ -1,0 +1,10 @@
+/* Files that somebody has taken away and that cannot be put back so far, for /readyz. */
+#ifndef TALLYD_HTTP_MISSING_H
+#define TALLYD_HTTP_MISSING_H
+
+#include "query/query_builder.h"
+
+/* 0, or the answer that names them; on the caller's thread. */
+int missing_check(struct context *context);
+
+#endif

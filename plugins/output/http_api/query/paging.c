@@ -1,0 +1,237 @@
+#include "query/paging.h"
+
+#include "base/cleanup.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "message/cursor.h"
+#include "query/window.h"
+
+enum {
+	PAGE_MAX_CELLS = PAGE_MAX_KEY + 2, /* the key, and the range before it */
+	PAGE_MAX_LINK = 4 << 10,           /* what leaves room for other headers */
+};
+
+void paging_done(struct paging *paging)
+{
+	free(paging->memory);
+	paging->memory = NULL;
+}
+
+int paging_read_limit(struct context *context, uint32_t fallback, uint32_t *ret)
+{
+	int64_t max = context->config->max_results_per_query;
+	const char *text = target_param(context->target, "limit");
+	char *end;
+	if (!text) {
+		*ret = fallback < max ? fallback : (uint32_t)max;
+		return 0;
+	}
+	long limit = strtol(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end || limit < 1 || limit > max)
+		return response_problem(context->builder, 400, "limit",
+					"\"%s\" is not a number from 1 to %" PRId64, text, max);
+	*ret = (uint32_t)limit;
+	return 0;
+}
+
+bool paging_is_key(const struct tally_table *table, uint32_t column)
+{
+	uint16_t role = table->columns[column].role;
+	if (column == 0)
+		return table->kind != TALLY_STATE;
+	return role == TALLY_TAG || (role == TALLY_ORDER && table->kind == TALLY_LOG);
+}
+
+/* What a cursor holds: the range, if there is one, then the key.  Returns how many cells. */
+static uint32_t paging_types(const struct paging *paging, uint16_t types[PAGE_MAX_CELLS])
+{
+	uint32_t n = 0;
+	if (paging->timed) {
+		types[n++] = TALLY_TIME;
+		types[n++] = TALLY_TIME;
+	}
+	for (uint32_t i = 0; i < paging->n_key; i++)
+		types[n++] = paging->key[i]->type;
+	return n;
+}
+
+static int paging_read_key(struct context *context, const struct tally_table *table,
+			   struct paging *ret)
+{
+	for (uint32_t i = 0; i < table->n_columns; i++) {
+		if (!paging_is_key(table, i))
+			continue;
+		if (ret->n_key == PAGE_MAX_KEY)
+			return response_problem(context->builder, 400, NULL, "%s has too many tags",
+						table->name);
+		ret->key[ret->n_key++] = &table->columns[i];
+	}
+	return 0;
+}
+
+/* No cursor makes a range longer than anybody may ask for. */
+static bool paging_take_range(const struct context *context, const struct tally_cell range[2],
+			      struct paging *paging)
+{
+	int64_t days = context->config->max_query_range_days;
+	paging->from = range[0].i;
+	paging->to = range[1].i;
+	return range[0].set && range[1].set && paging->from >= 0 && paging->from < paging->to &&
+	       paging->to - paging->from <= days * HTTP_DAY;
+}
+
+static int paging_read_cursor(struct context *context, const char *cursor, struct paging *ret)
+{
+	struct tally_cell cells[PAGE_MAX_CELLS];
+	uint16_t types[PAGE_MAX_CELLS];
+	uint32_t n = paging_types(ret, types), range = ret->timed ? 2 : 0;
+	int r = cursor_read(cursor, types, n, cells, &ret->memory);
+	if (r == -ENOMEM)
+		return response_unavailable(context->builder, "out of memory");
+	if (r < 0 || (ret->timed && !paging_take_range(context, cells, ret)))
+		return response_problem(context->builder, 400, "cursor",
+					"not a cursor of this list: take it from next_cursor");
+	memcpy(ret->after, cells + range, ret->n_key * sizeof(*cells));
+	return 0;
+}
+
+int paging_read_back(struct context *context, const struct tally_table *table, int64_t back,
+		     struct paging *ret)
+{
+	const char *cursor = target_param(context->target, "cursor");
+	struct window window = {.from = 0};
+	*ret = (struct paging){.timed = table->kind != TALLY_STATE};
+	int r = paging_read_key(context, table, ret);
+	if (r == 0)
+		r = paging_read_limit(context, PAGE_DEFAULT_LIMIT, &ret->limit);
+	if (r == 0 && ret->timed)
+		r = window_read_back(context, back, &window);
+	if (r < 0)
+		return r;
+	ret->from = window.from;
+	ret->to = window.to;
+	return cursor ? paging_read_cursor(context, cursor, ret) : 0;
+}
+
+int paging_read(struct context *context, const struct tally_table *table, struct paging *ret)
+{
+	return paging_read_back(context, table, 3600 * HTTP_SECOND, ret);
+}
+
+void paging_ask(const struct paging *paging, struct query *query)
+{
+	query->spec.limit = paging->limit + 1;
+	if (paging->timed) {
+		query->spec.from = paging->from;
+		query->spec.to = paging->to;
+	}
+	if (!paging->memory)
+		return;
+	query->spec.after = paging->after;
+	query->spec.n_after = paging->n_key;
+}
+
+uint32_t paging_rows(const struct paging *paging, const struct result_set *rows)
+{
+	return rows->n_rows < paging->limit ? rows->n_rows : paging->limit;
+}
+
+static char *paging_cursor(const struct paging *paging, const struct tally_cell *row,
+			   const struct tally_column *const *columns, uint32_t n_columns)
+{
+	uint16_t types[PAGE_MAX_CELLS];
+	struct tally_cell cells[PAGE_MAX_CELLS] = {{.set = 0}};
+	uint32_t n = paging_types(paging, types), range = n - paging->n_key;
+	if (paging->timed) {
+		cells[0] = (struct tally_cell){.i = paging->from, .set = 1};
+		cells[1] = (struct tally_cell){.i = paging->to, .set = 1};
+		cells[2] = row[0];
+	}
+	for (uint32_t i = 0; i < paging->n_key; i++)
+		for (uint32_t k = 0; k < n_columns; k++)
+			if (columns[k] == paging->key[i])
+				cells[range + i] = row[1 + k];
+	return cursor_write(types, cells, n);
+}
+
+/* What may not stand in a Link header as it is, although it may come in a URI. */
+static void write_escaped(struct json_writer *text, const char *raw, size_t len)
+{
+	static const char hex[] = "0123456789ABCDEF";
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)raw[i];
+		char escaped[3] = {'%', hex[c >> 4], hex[c & 15]};
+		if (c <= ' ' || c >= 0x7f || strchr("<>\"\\", c))
+			json_write_raw(text, escaped, 3);
+		else
+			json_write_raw(text, raw + i, 1);
+	}
+}
+
+/* The request's own target with another cursor.  NULL: it is too long, or there is no memory. */
+static char *paging_link(const char *raw, const char *cursor)
+{
+	struct json_writer text;
+	json_writer_init(&text, PAGE_MAX_LINK);
+	size_t path = strcspn(raw, "?");
+	json_write_raw(&text, "<", 1);
+	write_escaped(&text, raw, path);
+	json_write_raw(&text, "?", 1);
+	for (const char *at = raw + path; *at;) {
+		size_t len = strcspn(++at, "&");
+		if (len && strncmp(at, "cursor=", 7) != 0) {
+			write_escaped(&text, at, len);
+			json_write_raw(&text, "&", 1);
+		}
+		at += len;
+	}
+	json_write_raw(&text, "cursor=", 7);
+	json_write_raw(&text, cursor, strlen(cursor));
+	json_write_raw(&text, ">; rel=\"next\"", sizeof(">; rel=\"next\""));
+	if (text.error)
+		json_writer_done(&text);
+	return text.data;
+}
+
+/* NULL: this is the last page. */
+static char *paging_next(const struct paging *paging, const struct result_set *rows,
+			 const struct tally_column *const *columns)
+{
+	if (rows->n_rows <= paging->limit)
+		return NULL;
+	return paging_cursor(paging, result_set_row(rows, paging->limit - 1), columns,
+			     rows->n_columns - 1);
+}
+
+int paging_link_next(const struct paging *paging, struct context *context,
+		     const struct result_set *rows, const struct tally_column *const *columns)
+{
+	auto_free char *cursor = paging_next(paging, rows, columns);
+	char *link = cursor ? paging_link(context->raw, cursor) : NULL;
+	if (cursor && !link)
+		return response_problem(context->builder, 414, NULL,
+					"the URI is too long for a link to the next page; "
+					"format=json has next_cursor");
+	context->builder->link = link;
+	return 0;
+}
+
+void paging_finish_with(struct context *context, const char *cursor)
+{
+	struct json_writer *json = &context->builder->body;
+	json_write_key(json, "next_cursor");
+	json_write_string(json, cursor);
+	if (cursor)
+		context->builder->link = paging_link(context->raw, cursor);
+}
+
+void paging_finish(const struct paging *paging, struct context *context,
+		   const struct result_set *rows, const struct tally_column *const *columns)
+{
+	auto_free char *cursor = paging_next(paging, rows, columns);
+	paging_finish_with(context, cursor);
+}

@@ -1,0 +1,54 @@
+/*
+ * Paging through rows as they were written: limit, and a cursor that holds the key of the last
+ * row shown, behind the range of time that the first page was asked for: a range that moves on
+ * with the clock would lose rows at its end.  A page asks for one row more than it shows, to know
+ * whether there is a next one.
+ */
+#ifndef TALLYD_HTTP_PAGING_H
+#define TALLYD_HTTP_PAGING_H
+
+#include "query/query_builder.h"
+
+enum { PAGE_MAX_KEY = 32, PAGE_DEFAULT_LIMIT = 100 };
+
+/* As query.h says of `after`: time and tags and order; of a STATE table the tags. */
+bool paging_is_key(const struct tally_table *table, uint32_t column);
+
+struct paging {
+	uint32_t limit;
+	const struct tally_column *key[PAGE_MAX_KEY]; /* of the table, in the order of columns */
+	uint32_t n_key;
+	bool timed;       /* key[0] is the time of the row */
+	int64_t from, to; /* of all pages, if timed */
+	struct tally_cell after[PAGE_MAX_KEY];
+	char *memory; /* that after points to; NULL: from the start */
+};
+
+void paging_done(struct paging *paging);
+#define auto_page __attribute__((cleanup(paging_done)))
+
+/* Reads limit and cursor, and unless it is a STATE table from and to, by default the last hour.
+ * Owes paging_done(), also on failure: a problem. */
+int paging_read(struct context *context, const struct tally_table *table, struct paging *ret);
+/* The same with another default: so many ns back. */
+int paging_read_back(struct context *context, const struct tally_table *table, int64_t back,
+		     struct paging *ret);
+/* Sets range, limit and after; rows must then hold all key columns. */
+void paging_ask(const struct paging *paging, struct query *query);
+/* Rows to show. */
+uint32_t paging_rows(const struct paging *paging, const struct result_set *rows);
+/* Closes a list: next_cursor and, unless that would be too long, the Link header.  columns: of
+ * rows, after the time. */
+void paging_finish(const struct paging *paging, struct context *context,
+		   const struct result_set *rows, const struct tally_column *const *columns);
+
+/* Only the header, for formats that have no room for more.  0, or a problem. */
+int paging_link_next(const struct paging *paging, struct context *context,
+		     const struct result_set *rows, const struct tally_column *const *columns);
+/* The same as paging_finish() with a cursor of another making; NULL: this is the last page. */
+void paging_finish_with(struct context *context, const char *cursor);
+
+/* limit=N, 1 to max_results_per_query. */
+int paging_read_limit(struct context *context, uint32_t fallback, uint32_t *ret);
+
+#endif

@@ -1,0 +1,136 @@
+#include "query/query_builder.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "query/store_watch.h"
+#include "query/catalog_cache.h"
+
+/* The top of the road for a store's error: logged by the watch, told without its inner details. */
+static int query_explain(struct context *context, int error)
+{
+	if (error == -E2BIG)
+		return response_problem(context->builder, 413, NULL,
+					"too many results: the answer would take more than %d MiB; "
+					"ask for a shorter range, fewer fields or a smaller limit",
+					ROWSET_MAX_BYTES >> 20);
+	if (error == -ECANCELED)
+		return response_unavailable(context->builder, "nobody waited for this any more");
+	if (error == -EINVAL)
+		return response_problem(context->builder, 400, NULL,
+					"the store cannot answer this: %s",
+					tally_reason(context->ctx));
+	tally_count(context->ctx, HTTP_STORE_ERRORS, 1);
+	store_watch_failed(catalog_cache_watch(context->tables), error);
+	return response_unavailable(context->builder, "%s", store_watch_says(context->ctx, error));
+}
+
+int context_table(struct context *context, const char *name, const struct tally_table **ret)
+{
+	if (!context->catalog) {
+		int r = catalog_cache_get(context->tables, name, &context->catalog);
+		if (r < 0)
+			return query_explain(context, r);
+	}
+	*ret = catalog_find(context->catalog, name);
+	return 0;
+}
+
+int context_reload_tables(struct context *context)
+{
+	int r = catalog_cache_reload(context->tables, &context->catalog);
+	if (r < 0)
+		return query_explain(context, r);
+	store_watch_named(catalog_cache_watch(context->tables));
+	return 0;
+}
+
+void query_init(struct query *query, struct context *context, const struct tally_table *table)
+{
+	query->context = context;
+	query->table = table;
+	query->too_many = query->bounded = false;
+	query->spec = (struct tally_query){
+		.size = sizeof(struct tally_query),
+		.table = table->name,
+		.to = INT64_MAX,
+		.select = query->select,
+		.filters = query->filters,
+		.group_by = query->groups,
+		.limit = (uint32_t)context->config->max_results_per_query,
+		.deadline = context->deadline,
+	};
+}
+
+void query_select(struct query *query, const struct tally_column *column, uint32_t aggregate)
+{
+	/* One column stays free for the time, which comes first by itself. */
+	if (1 + query->spec.n_select + query->spec.n_group_by == ROWSET_MAX_COLUMNS) {
+		query->too_many = true;
+		return;
+	}
+	query->select[query->spec.n_select++] =
+		(struct tally_select){.column = column->name, .aggregate = aggregate};
+}
+
+void query_group(struct query *query, const struct tally_column *column)
+{
+	if (query->spec.n_group_by == ASK_MAX_GROUPS)
+		query->too_many = true;
+	else
+		query->groups[query->spec.n_group_by++] = column->name;
+}
+
+void query_filter(struct query *query, const struct tally_column *column, uint32_t match,
+		  const struct tally_cell *value)
+{
+	if (query->spec.n_filters == ASK_MAX_FILTERS)
+		query->too_many = true;
+	else
+		query->filters[query->spec.n_filters++] = (struct tally_filter){
+			.column = column->name, .match = match, .value = *value};
+}
+
+void query_text(struct query *query, const struct tally_column *column, uint32_t match,
+		const char *text)
+{
+	const struct tally_cell value = {.text = text, .len = (uint32_t)strlen(text), .set = 1};
+	query_filter(query, column, match, &value);
+}
+
+struct answer {
+	const struct context *context;
+	struct result_set *rows;
+};
+
+static int query_take_rows(void *arg, const struct tally_batch *batch)
+{
+	struct answer *answer = arg;
+	if (answer->context->abandoned &&
+	    answer->context->abandoned(answer->context->abandoned_arg))
+		return -ECANCELED;
+	return result_set_add(answer->rows, batch);
+}
+
+int query_run_more(struct query *query, struct result_set *rows)
+{
+	struct context *context = query->context;
+	struct answer answer = {context, rows};
+	if (query->too_many)
+		return response_problem(context->builder, 400, NULL, "too many columns or filters");
+	int r = tally_query(context->ctx, context->config->store, &query->spec, query_take_rows,
+			    &answer);
+	if (r == -ENOENT)
+		return 0; /* dropped since the table was looked up: no rows */
+	if (r < 0)
+		return query_explain(context, r);
+	store_watch_answered(catalog_cache_watch(context->tables));
+	return 0;
+}
+
+int query_run(struct query *query, struct result_set *ret)
+{
+	result_set_init(ret, 1 + query->spec.n_group_by + query->spec.n_select);
+	ret->bounded = query->bounded;
+	return query_run_more(query, ret);
+}

@@ -1,0 +1,199 @@
+#include "query/result_set.h"
+
+#include "base/cleanup.h"
+#include <errno.h>
+#include "base/json_trim.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROWSET_TEXT_LEAST = 1 << 10, ROWSET_TEXT_MOST = 64 << 10, ROWSET_FIRST_CELLS = 32 };
+
+struct result_set_text {
+	struct result_set_text *next;
+	size_t used, size;
+	char bytes[];
+};
+
+void result_set_init(struct result_set *rows, uint32_t n_columns)
+{
+	*rows = (struct result_set){.n_columns = n_columns};
+}
+
+void result_set_done(struct result_set *rows)
+{
+	while (rows->text) {
+		struct result_set_text *next = rows->text->next;
+		free(rows->text);
+		rows->text = next;
+	}
+	free(rows->cells);
+	rows->cells = NULL;
+}
+
+static int result_set_charge(struct result_set *rows, size_t bytes)
+{
+	if (bytes > ROWSET_MAX_BYTES - rows->bytes)
+		return -E2BIG;
+	rows->bytes += bytes;
+	return 0;
+}
+
+static int result_set_reserve(struct result_set *rows, size_t more)
+{
+	size_t used = (size_t)rows->n_rows * rows->n_columns;
+	size_t max = rows->cells_max ? rows->cells_max : ROWSET_FIRST_CELLS;
+	if (result_set_charge(rows, more * sizeof(*rows->cells)) < 0)
+		return -E2BIG;
+	while (max - used < more)
+		max *= 2;
+	if (max == rows->cells_max)
+		return 0;
+	struct tally_cell *grown = realloc(rows->cells, max * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	rows->cells = grown;
+	rows->cells_max = max;
+	return 0;
+}
+
+/* Grows with what there is, since some are kept for long that hold a row. */
+static int result_set_text_block(struct result_set *rows, size_t len)
+{
+	size_t size = rows->bytes < ROWSET_TEXT_MOST ? rows->bytes : ROWSET_TEXT_MOST;
+	if (size < ROWSET_TEXT_LEAST)
+		size = ROWSET_TEXT_LEAST;
+	if (size < len)
+		size = len;
+	struct result_set_text *block = malloc(sizeof(*block) + size);
+	if (!block)
+		return -ENOMEM;
+	*block = (struct result_set_text){.next = rows->text, .size = size};
+	rows->text = block;
+	return 0;
+}
+
+static int result_set_copy_text(struct result_set *rows, struct tally_cell *cell)
+{
+	int r = result_set_charge(rows, cell->len);
+	if (r == 0 && (!rows->text || rows->text->size - rows->text->used < cell->len))
+		r = result_set_text_block(rows, cell->len);
+	if (r < 0)
+		return r;
+	char *copy = rows->text->bytes + rows->text->used;
+	if (cell->len)
+		memcpy(copy, cell->text, cell->len);
+	cell->text = copy;
+	rows->text->used += cell->len;
+	return 0;
+}
+
+/* Cut at a character. */
+static void result_set_cut_text(struct tally_cell *cell)
+{
+	uint32_t len = JSON_TRIM_STRING;
+	while (len > 0 && ((unsigned char)cell->text[len] & 0xc0) == 0x80)
+		len--;
+	cell->len = len;
+}
+
+/* Of JSON each member; what is too much even so is not known. */
+static int result_set_copy_bounded(struct result_set *rows, uint16_t type, struct tally_cell *cell)
+{
+	size_t len = 0;
+	if (type == TALLY_TEXT) {
+		result_set_cut_text(cell);
+		return result_set_copy_text(rows, cell);
+	}
+	auto_free char *bounded = malloc(cell->len);
+	if (!bounded)
+		return -ENOMEM;
+	json_trim_value(bounded, &len, cell->text, cell->len);
+	if (len > 2 * JSON_TRIM_MEMBERS) {
+		cell->set = 0;
+		return 0;
+	}
+	cell->text = bounded;
+	cell->len = (uint32_t)len;
+	return result_set_copy_text(rows, cell);
+}
+
+static bool type_is_text(uint16_t type)
+{
+	return type == TALLY_TEXT || type == TALLY_JSON;
+}
+
+static int result_set_copy_texts(struct result_set *rows, struct tally_cell *cells, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint16_t type = rows->types[i % rows->n_columns];
+		if (!cells[i].set || !type_is_text(type))
+			continue;
+		int r = rows->bounded && cells[i].len > JSON_TRIM_STRING
+				? result_set_copy_bounded(rows, type, &cells[i])
+				: result_set_copy_text(rows, &cells[i]);
+		if (r < 0) {
+			cells[i].set = 0;
+			return r;
+		}
+	}
+	return 0;
+}
+
+static void result_set_learn(struct result_set *rows, const struct tally_table *table)
+{
+	snprintf(rows->source, sizeof(rows->source), "%s", table->name);
+	for (uint32_t i = 0; i < rows->n_columns; i++)
+		rows->types[i] = table->columns[i].type;
+}
+
+int result_set_add(struct result_set *rows, const struct tally_batch *batch)
+{
+	size_t n = (size_t)batch->n_rows * rows->n_columns;
+	if (batch->table->n_columns != rows->n_columns)
+		return -EPROTO;
+	if (!rows->source[0])
+		result_set_learn(rows, batch->table);
+	int r = result_set_reserve(rows, n);
+	if (r < 0 || n == 0)
+		return r;
+	struct tally_cell *cells = rows->cells + (size_t)rows->n_rows * rows->n_columns;
+	memcpy(cells, batch->cells, n * sizeof(*cells));
+	r = result_set_copy_texts(rows, cells, n);
+	if (r < 0)
+		return r;
+	rows->n_rows += batch->n_rows;
+	return 0;
+}
+
+void result_set_write_cell(struct json_writer *json, uint16_t type, const struct tally_cell *cell)
+{
+	if (!cell->set)
+		json_write_null(json);
+	else if (type == TALLY_TIME)
+		json_write_time(json, cell->i);
+	else if (type == TALLY_INT)
+		json_write_int(json, cell->i);
+	else if (type == TALLY_REAL)
+		json_write_real(json, cell->f);
+	else if (type == TALLY_BOOL)
+		json_write_bool(json, cell->i != 0);
+	else if (type == TALLY_JSON)
+		json_write_json(json, cell->text, cell->len);
+	else
+		json_write_text(json, cell->text, cell->len);
+}
+
+bool cell_equals(const struct tally_cell *cell, const char *text)
+{
+	return cell->set && cell->len == strlen(text) && memcmp(cell->text, text, cell->len) == 0;
+}
+
+int cell_compare(const struct tally_cell *a, const struct tally_cell *b)
+{
+	uint32_t len = a->len < b->len ? a->len : b->len;
+	if (!a->set || !b->set)
+		return (int)a->set - (int)b->set;
+	int order = len ? memcmp(a->text, b->text, len) : 0;
+	return order ? order : (a->len > b->len) - (a->len < b->len);
+}

@@ -1,0 +1,44 @@
+/*
+ * The rows of one answer of the store, copied, because what a store hands out is on loan only.
+ * Bounded in bytes.
+ */
+#ifndef TALLYD_HTTP_RESULT_SET_H
+#define TALLYD_HTTP_RESULT_SET_H
+
+#include "base/json_writer.h"
+#include <tallyd/plugin.h>
+
+enum { ROWSET_MAX_BYTES = 32 << 20, ROWSET_MAX_COLUMNS = 258, ROWSET_SOURCE_SIZE = 64 };
+
+struct result_set_text;
+
+struct result_set {
+	char source[ROWSET_SOURCE_SIZE]; /* name of the table that answered; "" before any row */
+	uint16_t types[ROWSET_MAX_COLUMNS];
+	uint32_t n_columns, n_rows;
+	bool bounded; /* no text of a row may fill the answer: each is cut, see json_trim.h */
+	struct tally_cell *cells;
+	size_t cells_max, bytes;
+	struct result_set_text *text;
+};
+
+void result_set_init(struct result_set *rows, uint32_t n_columns);
+void result_set_done(struct result_set *rows);
+#define auto_rowset __attribute__((cleanup(result_set_done)))
+
+/* -EPROTO: not the columns that were asked for; -E2BIG; -ENOMEM. */
+int result_set_add(struct result_set *rows, const struct tally_batch *batch);
+
+static inline const struct tally_cell *result_set_row(const struct result_set *rows, uint32_t row)
+{
+	return rows->cells + (size_t)row * rows->n_columns;
+}
+
+/* A cell as JSON by the type of its column. */
+void result_set_write_cell(struct json_writer *json, uint16_t type, const struct tally_cell *cell);
+
+/* Of TEXT cells. */
+bool cell_equals(const struct tally_cell *cell, const char *text);
+int cell_compare(const struct tally_cell *a, const struct tally_cell *b); /* NULL comes first */
+
+#endif

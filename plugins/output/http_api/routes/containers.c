@@ -1,0 +1,245 @@
+/* /api/v1/containers: what there is, with its newest readings. */
+#include "query/container_lookup.h"
+
+#include "base/cleanup.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "query/latest.h"
+#include "routes/list_endpoint.h"
+#include "query/paging.h"
+#include "routes/series.h"
+#include "query/catalog_cache.h"
+
+struct table_page {
+	struct context *context;
+	const struct tally_table *table;
+	const struct tally_column *columns[ROWSET_MAX_COLUMNS]; /* shown, after the time */
+	uint32_t n_columns;
+	uint32_t host, id, state; /* where in a row; 0: not there */
+};
+
+static void table_page_open(struct table_page *page, struct context *context,
+			    const struct tally_table *table)
+{
+	*page = (struct table_page){.context = context, .table = table};
+	for (uint32_t i = 1; i < table->n_columns && i < ROWSET_MAX_COLUMNS; i++) {
+		const struct tally_column *column = &table->columns[i];
+		page->columns[page->n_columns++] = column;
+		if (strcmp(column->name, "host") == 0)
+			page->host = page->n_columns;
+		else if (strcmp(column->name, "container_id") == 0)
+			page->id = page->n_columns;
+		else if (strcmp(column->name, "state") == 0)
+			page->state = page->n_columns;
+	}
+}
+
+static void table_page_ask(const struct table_page *page, struct query *query)
+{
+	query_init(query, page->context, page->table);
+	query->bounded = true;
+	for (uint32_t i = 0; i < page->n_columns; i++)
+		query_select(query, page->columns[i], TALLY_RAW);
+}
+
+/* What a container used last says nothing of one that does not run. */
+static bool has_stats(const struct table_page *page, const struct tally_cell *row)
+{
+	static const char *const states[] = {"running", "paused"};
+	if (!page->host || !page->id || !row[page->id].set)
+		return false;
+	for (size_t i = 0; page->state && i < sizeof(states) / sizeof(*states); i++)
+		if (cell_equals(&row[page->state], states[i]))
+			return true;
+	return page->state == 0;
+}
+
+static int read_stats(const struct table_page *page, const struct result_set *rows, uint32_t n,
+		      struct latest *ret)
+{
+	uint32_t n_ids = 0;
+	auto_free const struct tally_cell **ids = calloc(n + 1, sizeof(*ids));
+	if (!ids)
+		return response_unavailable(page->context->builder, "out of memory");
+	for (uint32_t i = 0; i < n; i++)
+		if (has_stats(page, result_set_row(rows, i)))
+			ids[n_ids++] = &result_set_row(rows, i)[page->id];
+	return latest_read_ids(page->context, ids, n_ids, ret);
+}
+
+static void write_container(const struct table_page *page, const struct latest *latest,
+			    uint16_t const *types, const struct tally_cell *row)
+{
+	struct json_writer *json = &page->context->builder->body;
+	const struct tally_cell *stats = NULL;
+	if (has_stats(page, row))
+		stats = latest_find(latest, &row[page->host], &row[page->id]);
+	json_begin_object(json);
+	json_write_key(json, "time");
+	result_set_write_cell(json, TALLY_TIME, &row[0]);
+	for (uint32_t i = 0; i < page->n_columns; i++) {
+		json_write_key(json, page->columns[i]->name);
+		result_set_write_cell(json, types[1 + i], &row[1 + i]);
+	}
+	json_write_key(json, "stats");
+	if (stats) {
+		json_begin_object(json);
+		latest_write_fields(latest, stats, json);
+		json_end_object(json);
+	} else {
+		json_write_null(json);
+	}
+	json_end_object(json);
+}
+
+/* ---- Filters ------------------------------------------------------------- */
+
+static const struct {
+	const char *param, *column;
+	bool glob; /* a value with * or ? is a pattern */
+} filters[] = {
+	{"host", "host", false},
+	{"state", "state", false},
+	{"health", "health", false},
+	{"name", "name", true},
+	{"image", "image", true},
+	{"label", "labels", false},
+	{"project", "compose_project", false},
+};
+
+static int filter_add(struct context *context, struct query *query, const struct param *param)
+{
+	for (size_t i = 0; i < sizeof(filters) / sizeof(*filters); i++) {
+		if (strcmp(filters[i].param, param->name) != 0)
+			continue;
+		const struct tally_column *column = table_column(query->table, filters[i].column);
+		if (!column)
+			return response_problem(context->builder, 400, param->name,
+						"%s of this store has no column %s",
+						query->table->name, filters[i].column);
+		uint32_t match = TALLY_EQUALS;
+		if (column->type == TALLY_JSON)
+			match = TALLY_HAS;
+		else if (filters[i].glob && strpbrk(param->value, "*?"))
+			match = TALLY_GLOB;
+		query_text(query, column, match, param->value);
+	}
+	return 0;
+}
+
+static int filter_all(struct context *context, struct query *query)
+{
+	const struct tally_column *gone = table_gone(query->table);
+	bool with_gone = false;
+	int r = list_read_flag(context, "gone", &with_gone);
+	if (r == 0 && gone && !with_gone)
+		query_filter(query, gone, TALLY_IS_NULL, &(struct tally_cell){.set = 0});
+	for (uint32_t i = 0; r == 0 && i < context->target->n_params; i++)
+		r = filter_add(context, query, &context->target->params[i]);
+	return r;
+}
+
+/* ---- Endpoints ----------------------------------------------------------- */
+
+/* Nobody has written to the table yet. */
+static int answer_nothing(struct context *context)
+{
+	bool gone = false;
+	int r = list_check_page(context, HTTP_DAY);
+	if (r == 0)
+		r = list_read_flag(context, "gone", &gone);
+	if (r == 0)
+		list_write_empty(&context->builder->body);
+	return r;
+}
+
+static void write_list(const struct table_page *page, const struct paging *paging,
+		       const struct result_set *rows, const struct latest *latest)
+{
+	struct json_writer *json = &page->context->builder->body;
+	json_begin_object(json);
+	json_write_key(json, "data");
+	json_begin_array(json);
+	for (uint32_t i = 0; i < paging_rows(paging, rows); i++)
+		write_container(page, latest, rows->types, result_set_row(rows, i));
+	json_end_array(json);
+	paging_finish(paging, page->context, rows, page->columns);
+	json_end_object(json);
+}
+
+int containers_list(struct context *context)
+{
+	struct paging paging auto_page = {.memory = NULL};
+	struct result_set rows auto_rowset = {.n_rows = 0};
+	struct latest latest auto_latest = {.n = 0};
+	struct table_page page;
+	const struct tally_table *table;
+	struct query query;
+	int r = context_table(context, "container_info", &table);
+	if (r < 0)
+		return r;
+	if (!table)
+		return answer_nothing(context);
+	table_page_open(&page, context, table);
+	table_page_ask(&page, &query);
+	r = paging_read(context, table, &paging);
+	if (r == 0)
+		r = filter_all(context, &query);
+	paging_ask(&paging, &query);
+	if (r == 0)
+		r = query_run(&query, &rows);
+	if (r == 0)
+		r = read_stats(&page, &rows, paging_rows(&paging, &rows), &latest);
+	if (r == 0)
+		write_list(&page, &paging, &rows, &latest);
+	return r;
+}
+
+static int write_one(struct context *context, const struct tally_table *table,
+		     const struct container *container)
+{
+	struct result_set rows auto_rowset = {.n_rows = 0};
+	struct latest latest auto_latest = {.n = 0};
+	struct table_page page;
+	struct query query;
+	table_page_open(&page, context, table);
+	table_page_ask(&page, &query);
+	query_text(&query, table_column(table, "container_id"), TALLY_EQUALS, container->id);
+	query_text(&query, table_column(table, "host"), TALLY_EQUALS, container->host);
+	int r = query_run(&query, &rows);
+	if (r == 0)
+		r = read_stats(&page, &rows, rows.n_rows, &latest);
+	if (r < 0)
+		return r;
+	if (rows.n_rows == 0)
+		return response_problem(context->builder, 404, NULL, "there is no container \"%s\"",
+					context->segment);
+	write_container(&page, &latest, rows.types, result_set_row(&rows, 0));
+	return 0;
+}
+
+int containers_one(struct context *context)
+{
+	struct container container;
+	const struct tally_table *table;
+	int r = container_find(context, context->segment, NULL, &container);
+	if (r == 0)
+		r = context_table(context, "container_info", &table);
+	if (r < 0)
+		return r;
+	if (!table)
+		return response_problem(
+			context->builder, 404, NULL,
+			"the store holds no container_info yet; the readings of this "
+			"container are under its /stats");
+	return write_one(context, table, &container);
+}
+
+int containers_stats(struct context *context)
+{
+	struct container container;
+	int r = container_find(context, context->segment, NULL, &container);
+	return r < 0 ? r : series_answer(context, &container, 1, false);
+}

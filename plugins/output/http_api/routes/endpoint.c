@@ -1,0 +1,211 @@
+#include "routes/endpoint.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "message/suggest.h"
+#include "query/catalog_cache.h"
+
+#define GRID "from to step points fields agg format csv_safe times "
+#define LINES "from to order limit cursor format csv_safe "
+
+const struct endpoint endpoints[] = {
+	{"/api/v1/containers", containers_list,
+	 "host+ state+ health+ name+ image+ label+ project+ gone limit cursor", HTTP_CONTAINERS,
+	 false, 0},
+	{"/api/v1/containers/{}", containers_one, "host", HTTP_CONTAINERS, false, 0},
+	{"/api/v1/containers/{}/stats", containers_stats, GRID "host", HTTP_STATS, false, 0},
+	{"/api/v1/containers/{}/logs", containers_logs, LINES "q+ stream+ level+ host", HTTP_LOGS,
+	 false, 0},
+	{"/api/v1/containers/{}/events", containers_events, LINES "action+ host", HTTP_EVENTS,
+	 false, 0},
+	{"/api/v1/logs", logs_list, LINES "q+ stream+ level+ host+ name+ container+", HTTP_LOGS,
+	 false, 0},
+	{"/api/v1/events", events_list, LINES "action+ host+ name+ image+ container+", HTTP_EVENTS,
+	 false, 0},
+	{"/api/v1/stream/stats", stream_stats, "host+ name+ container+", HTTP_STREAM, false,
+	 1U << HTTP_STATS},
+	{"/api/v1/stream/logs", stream_logs, "q+ stream+ level+ host+ name+ container+",
+	 HTTP_STREAM, false, 1U << HTTP_LOGS},
+	{"/api/v1/stream/events", stream_events, "action+ host+ name+ image+ container+",
+	 HTTP_STREAM, false, 1U << HTTP_EVENTS},
+	{"/api/v1/images", images_list,
+	 "host+ reference+ dangling outdated gone limit cursor format csv_safe", HTTP_IMAGES, false,
+	 0},
+	{"/api/v1/images/versions", images_versions,
+	 "from to host+ reference outdated limit cursor", HTTP_IMAGES, false, 0},
+	{"/api/v1/images/{}", images_one, "host", HTTP_IMAGES, false, 0},
+	{"/api/v1/stats", stats_many, GRID "ids host", HTTP_STATS, false, 0},
+	{"/api/v1/stats/latest", stats_latest, "host+ fields format csv_safe", HTTP_STATS, false,
+	 0},
+	{"/api/v1/top", stats_top, "by host+ window limit format csv_safe", HTTP_STATS, false, 0},
+	{"/api/v1/hosts", hosts_list, "", HTTP_DAEMON, false, 0},
+	{"/api/v1/summary", hosts_summary, "", HTTP_DAEMON, false, 0},
+	{"/api/v1/tables", tables_list, "", HTTP_TABLES, false, 0},
+	{"/api/v1/tables/{}", tables_rows, NULL, HTTP_TABLES, false, 0},
+	{"/api/v1/pipeline", daemon_pipeline, "", HTTP_DAEMON, true, 0},
+	{"/api/v1/plugins", daemon_plugins, "", HTTP_DAEMON, true, 0},
+	{"/api/v1/version", daemon_version, "", HTTP_DAEMON, true, 0},
+	{"/healthz", health_live, NULL, HTTP_HEALTH, true, 0},
+	{"/readyz", health_ready, NULL, HTTP_HEALTH, false, 0},
+	{"/metrics", metrics_text, NULL, HTTP_METRICS, true, 0},
+	{"/metrics/containers", metrics_containers, "host+", HTTP_METRICS, false, 0},
+	{"/openapi.json", openapi_document, "", HTTP_OTHER, true, 0},
+	{"/docs", openapi_page, "", HTTP_OTHER, true, 0},
+	{"/", index_page, NULL, HTTP_OTHER, true, 0},
+	{.path = NULL},
+};
+
+/* ---- Which one ----------------------------------------------------------- */
+
+/* What an image's name looks like that was not escaped. */
+static int image_with_slashes(struct context *context)
+{
+	char name[256] = "";
+	size_t len = 0;
+	const char *at = context->raw;
+	for (int slashes = 0; slashes < 4; at++)
+		slashes += *at == '/';
+	for (; *at && *at != '?' && len + 4 < sizeof(name); at++) {
+		const char one[] = {*at, '\0'};
+		len += (size_t)snprintf(name + len, sizeof(name) - len, "%s",
+					*at == '/' ? "%2F" : one);
+	}
+	return response_problem(
+		context->builder, 404, NULL,
+		"there is nothing here; a / in the name of an image is written %%2F: "
+		"/api/v1/images/%s",
+		name);
+}
+
+/* Not among those to be listed. */
+static const struct endpoint slashes = {.path = "/api/v1/images/{}/{}",
+					.answer = image_with_slashes,
+					.class = HTTP_IMAGES,
+					.direct = true};
+
+static bool is_image_with_slashes(const struct target *target)
+{
+	static const char *const path[] = {"api", "v1", "images"};
+	for (uint32_t i = 0; i < 3; i++)
+		if (target->n_segments < 5 || strcmp(target->segments[i], path[i]) != 0)
+			return false;
+	return *target->segments[3] && *target->segments[target->n_segments - 1];
+}
+
+/* Literal segments win over {}, because the table names them first or at other lengths. */
+static bool endpoint_matches(const struct endpoint *endpoint, const struct target *target,
+			     const char **ret_segment)
+{
+	const char *pattern = endpoint->path;
+	*ret_segment = NULL;
+	for (uint32_t i = 0; i < target->n_segments; i++) {
+		if (*pattern != '/')
+			return false;
+		pattern++;
+		size_t len = strcspn(pattern, "/");
+		const char *segment = target->segments[i];
+		if (len == 2 && memcmp(pattern, "{}", 2) == 0 && *segment)
+			*ret_segment = segment;
+		else if (strlen(segment) != len || memcmp(pattern, segment, len) != 0)
+			return false;
+		pattern += len;
+	}
+	return *pattern == '\0';
+}
+
+const struct endpoint *endpoint_find(const struct target *target, const char **ret_segment)
+{
+	for (const struct endpoint *endpoint = endpoints; endpoint->path; endpoint++)
+		if (endpoint_matches(endpoint, target, ret_segment))
+			return endpoint;
+	*ret_segment = NULL;
+	return is_image_with_slashes(target) ? &slashes : NULL;
+}
+
+/* ---- The names of parameters --------------------------------------------- */
+
+struct allowed {
+	const char *words; /* "from to label+" */
+	const char *const *more;
+	size_t n;
+};
+
+/* The next word of words; NULL: no more. */
+static const char *next_word(const char **words, char *ret, size_t size)
+{
+	*words += strspn(*words, " ");
+	size_t len = strcspn(*words, " ");
+	if (len == 0 || len >= size)
+		return NULL;
+	memcpy(ret, *words, len);
+	ret[len] = '\0';
+	*words += len;
+	return ret;
+}
+
+static bool is_allowed(const struct allowed *allowed, const char *name, bool *ret_repeats)
+{
+	char word[64];
+	const char *words = allowed->words;
+	while (next_word(&words, word, sizeof(word))) {
+		size_t len = strcspn(word, "+");
+		*ret_repeats = word[len] == '+';
+		word[len] = '\0';
+		if (strcmp(word, name) == 0)
+			return true;
+	}
+	*ret_repeats = true;
+	for (size_t i = 0; i < allowed->n; i++)
+		if (strcmp(allowed->more[i], name) == 0)
+			return true;
+	return false;
+}
+
+static void nearer(const char *name, const char *candidate, unsigned *best, char *ret, size_t size)
+{
+	if (suggest_nearer(name, candidate, best))
+		snprintf(ret, size, "; did you mean %s?", candidate);
+}
+
+static int refuse_param(struct context *context, const struct allowed *allowed, const char *name)
+{
+	char word[64], hint[96] = "";
+	const char *words = allowed->words;
+	unsigned best = SUGGEST_NEAR;
+	while (next_word(&words, word, sizeof(word))) {
+		word[strcspn(word, "+")] = '\0';
+		nearer(name, word, &best, hint, sizeof(hint));
+	}
+	for (size_t i = 0; i < allowed->n; i++)
+		nearer(name, allowed->more[i], &best, hint, sizeof(hint));
+	return response_problem(context->builder, 400, name, "there is no such parameter here%s",
+				hint);
+}
+
+int endpoint_check_params(struct context *context, const char *words, const char *const *more,
+			  size_t n)
+{
+	const struct allowed allowed = {words, more, n};
+	for (uint32_t i = 0; i < context->target->n_params; i++) {
+		const char *name = context->target->params[i].name;
+		bool repeats;
+		if (!is_allowed(&allowed, name, &repeats))
+			return refuse_param(context, &allowed, name);
+		if (!repeats &&
+		    target_param(context->target, name) != context->target->params[i].value)
+			return response_problem(context->builder, 400, name,
+						"given more than once");
+	}
+	return 0;
+}
+
+void endpoint_answer(const struct endpoint *endpoint, struct context *context)
+{
+	if (endpoint->params && endpoint_check_params(context, endpoint->params, NULL, 0) < 0)
+		return;
+	endpoint->answer(context);
+	catalog_drop(context->catalog);
+	context->catalog = NULL;
+}

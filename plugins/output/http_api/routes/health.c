@@ -1,0 +1,120 @@
+/*
+ * /healthz: the process answers.  /readyz: so does its store, and no input of this process stands
+ * still; and how old the newest readings are, for alerting when collecting has stopped somewhere
+ * else.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "query/query_builder.h"
+#include "health_clock.h"
+#include "query/latest.h"
+#include "query/missing.h"
+#include "query/catalog_cache.h"
+
+int health_live(struct context *context)
+{
+	struct json_writer *json = &context->builder->body;
+	json_begin_object(json);
+	json_write_key(json, "status");
+	json_write_string(json, "ok");
+	json_end_object(json);
+	return 0;
+}
+
+/* ---- Inputs that wait for a buffer --------------------------------------- */
+
+enum { HEALTH_NAME = 192, HEALTH_BLOCKED = 8 };
+
+/* As the core's metrics tell. */
+struct blocked {
+	struct {
+		char input[HEALTH_NAME], buffer[HEALTH_NAME];
+		double since; /* seconds since 1970 */
+	} inputs[HEALTH_BLOCKED];
+	uint32_t n;
+};
+
+static void blocked_label(const char *labels, const char *key, char *ret)
+{
+	char start[32];
+	int len = snprintf(start, sizeof(start), "%s=\"", key);
+	const char *at = strstr(labels, start);
+	ret[0] = '\0';
+	if (at)
+		snprintf(ret, HEALTH_NAME, "%.*s", (int)strcspn(at + len, "\""), at + len);
+}
+
+static int blocked_find(void *arg, const struct tally_sample *sample)
+{
+	struct blocked *blocked = arg;
+	if (strcmp(sample->name, "tallyd_input_blocked_since_seconds") != 0 || sample->value == 0 ||
+	    blocked->n == HEALTH_BLOCKED)
+		return 0;
+	blocked_label(sample->labels, "input", blocked->inputs[blocked->n].input);
+	blocked_label(sample->labels, "buffer", blocked->inputs[blocked->n].buffer);
+	blocked->inputs[blocked->n++].since = sample->value;
+	return 0;
+}
+
+static int health_blocked(struct context *context)
+{
+	struct blocked blocked = {0};
+	char text[512] = "", since[32];
+	size_t len = 0;
+	int r = tally_samples(context->ctx, blocked_find, &blocked);
+	if (r < 0)
+		return response_unavailable(context->builder, "out of memory");
+	for (uint32_t i = 0; i < blocked.n && len < sizeof(text); i++) {
+		time_t second = (time_t)blocked.inputs[i].since;
+		struct tm utc;
+		gmtime_r(&second, &utc);
+		strftime(since, sizeof(since), "%Y-%m-%dT%H:%M:%SZ", &utc);
+		len += (size_t)snprintf(text + len, sizeof(text) - len,
+					"%s%s has waited since %s for %s to take its rows",
+					i ? "; " : "", blocked.inputs[i].input, since,
+					blocked.inputs[i].buffer);
+	}
+	return blocked.n ? response_unavailable(context->builder, "%s", text) : 0;
+}
+
+/* ---- Ready --------------------------------------------------------------- */
+
+int health_ready(struct context *context)
+{
+	struct json_writer *json = &context->builder->body;
+	int64_t time;
+	bool found;
+	int r = missing_check(context);
+	if (r == 0)
+		r = context_reload_tables(
+			context); /* what is remembered says nothing of the store now */
+	if (r == 0)
+		r = latest_time(context, &time, &found);
+	if (r == 0)
+		r = health_blocked(context);
+	if (r < 0)
+		return r;
+	json_begin_object(json);
+	json_write_key(json, "status");
+	json_write_string(json, "ok");
+	json_write_key(json, "store");
+	json_write_string(json, "ok");
+	json_write_key(json, "newest_stats");
+	if (found)
+		json_write_time(json, time);
+	else
+		json_write_null(json);
+	json_write_key(json, "age_seconds");
+	if (found)
+		json_write_real(json,
+				time < context->now ? (double)(context->now - time) / 1e9 : 0);
+	else
+		json_write_null(json);
+	if (health_clock(context) < 0)
+		return response_unavailable(context->builder, "out of memory");
+	json_end_object(json);
+	return 0;
+}

@@ -1,0 +1,287 @@
+#include "routes/list_endpoint.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "routes/table_page.h"
+#include "message/suggest.h"
+#include "query/catalog_cache.h"
+#include "query/window.h"
+
+/* ---- What is asked for --------------------------------------------------- */
+
+/* Where text is among "a|b|c"; -1: nowhere. */
+static int choice_of(const char *choices, const char *text)
+{
+	size_t wanted = strlen(text);
+	for (int i = 0;; i++) {
+		size_t len = strcspn(choices, "|");
+		if (len == wanted && memcmp(choices, text, len) == 0)
+			return i;
+		if (choices[len] == '\0')
+			return -1;
+		choices += len + 1;
+	}
+}
+
+static int refuse_choice(struct context *context, const char *param, const char *choices,
+			 const char *text)
+{
+	char word[64], hint[96] = "";
+	unsigned best = SUGGEST_NEAR;
+	for (const char *at = choices; *at;) {
+		size_t len = strcspn(at, "|");
+		snprintf(word, sizeof(word), "%.*s", (int)len, at);
+		if (suggest_nearer(text, word, &best))
+			snprintf(hint, sizeof(hint), "; did you mean %s?", word);
+		at += len + (at[len] == '|');
+	}
+	return response_problem(context->builder, 400, param, "\"%s\" is none of %s%s", text,
+				choices, hint);
+}
+
+/* *ret stays as it is if the parameter is not there. */
+static int read_choice(struct context *context, const char *param, const char *choices, int *ret)
+{
+	const char *text = target_param(context->target, param);
+	int choice = text ? choice_of(choices, text) : *ret;
+	if (choice < 0)
+		return refuse_choice(context, param, choices, text);
+	*ret = choice;
+	return 0;
+}
+
+int list_read_format(struct context *context, enum list_format *ret)
+{
+	int format = LIST_JSON;
+	bool safe = false;
+	int r = read_choice(context, "format", "json|ndjson|csv", &format);
+	if (r == 0)
+		r = list_read_flag(context, "csv_safe", &safe);
+	*ret = format == LIST_CSV && safe ? LIST_CSV_SAFE : (enum list_format)format;
+	return r;
+}
+
+bool list_is_csv(enum list_format format)
+{
+	return format == LIST_CSV || format == LIST_CSV_SAFE;
+}
+
+int list_read_flag(struct context *context, const char *param, bool *ret)
+{
+	int flag = *ret;
+	int r = read_choice(context, param, "no|yes", &flag);
+	*ret = flag == 1;
+	return r;
+}
+
+int list_check_choice(struct context *context, const struct list_filter *filter, const char *value)
+{
+	if (!filter->choices || choice_of(filter->choices, value) >= 0)
+		return 0;
+	return refuse_choice(context, filter->param, filter->choices, value);
+}
+
+static int filter_one(struct context *context, const struct list_filter *filter,
+		      struct query *query, const char *value)
+{
+	const struct tally_column *column = table_column(query->table, filter->column);
+	uint32_t match = filter->match;
+	bool flag = column && column->type == TALLY_BOOL && strcmp(value, "yes") == 0;
+	if (!column)
+		return response_problem(context->builder, 400, filter->param,
+					"%s of this store has no column %s", query->table->name,
+					filter->column);
+	if (list_check_choice(context, filter, value) < 0)
+		return -EINVAL;
+	if (column->type == TALLY_INT && strcmp(value, "no") == 0)
+		return 0; /* as if nobody had asked, like gone=no */
+	if (match == TALLY_GLOB && !strpbrk(value, "*?"))
+		match = TALLY_EQUALS;
+	if (column->type == TALLY_BOOL || column->type == TALLY_INT)
+		query_filter(query, column, match, &(struct tally_cell){.i = flag, .set = 1});
+	else
+		query_text(query, column, match, value);
+	return 0;
+}
+
+/* Things that are gone are shown only to who wants them. */
+static int filter_gone(struct context *context, struct query *query)
+{
+	const struct tally_column *column = table_gone(query->table);
+	bool gone = false;
+	int r = list_read_flag(context, "gone", &gone);
+	if (r == 0 && column && !gone)
+		query_filter(query, column, TALLY_IS_NULL, &(struct tally_cell){.set = 0});
+	return r;
+}
+
+static int filter_container(struct query *query, const struct container *container)
+{
+	const struct tally_column *id = table_column(query->table, "container_id");
+	const struct tally_column *host = table_column(query->table, "host");
+	if (!id || !host)
+		return response_problem(query->context->builder, 400, "container",
+					"%s of this store has no column %s", query->table->name,
+					id ? "host" : "container_id");
+	query_text(query, id, TALLY_EQUALS, container->id);
+	query_text(query, host, TALLY_EQUALS, container->host);
+	return 0;
+}
+
+static int filter_all(struct context *context, const struct list *list, struct query *query)
+{
+	int r = 0;
+	for (uint32_t i = 0; r == 0 && i < context->target->n_params; i++) {
+		const struct param *param = &context->target->params[i];
+		for (const struct list_filter *f = list->filters; r == 0 && f->param; f++)
+			if (strcmp(f->param, param->name) == 0)
+				r = filter_one(context, f, query, param->value);
+	}
+	return r;
+}
+
+/* The containers that container= names; they must outlive the question. */
+static int find_containers(struct context *context, struct container ret[PARAMS_MAX],
+			   uint32_t *ret_n)
+{
+	for (uint32_t i = 0; i < context->target->n_params; i++) {
+		const struct param *param = &context->target->params[i];
+		if (strcmp(param->name, "container") != 0)
+			continue;
+		int r = container_find(context, param->value, "container", &ret[*ret_n]);
+		if (r < 0)
+			return r;
+		(*ret_n)++;
+	}
+	return 0;
+}
+
+static int query_rows(struct table_page *page, const struct list *list,
+		      const struct container *container)
+{
+	struct context *context = page->context;
+	struct container named[PARAMS_MAX];
+	struct query query;
+	uint32_t n_named = 0;
+	int order = page->table->kind != TALLY_STATE; /* things in the order of their keys */
+	table_page_ask(page, &query);
+	int r = read_choice(context, "order", "asc|desc", &order);
+	if (r == 0)
+		r = filter_gone(context, &query);
+	if (r == 0)
+		r = filter_all(context, list, &query);
+	if (r == 0 && !container)
+		r = find_containers(context, named, &n_named);
+	for (uint32_t i = 0; r == 0 && i < n_named; i++)
+		r = filter_container(&query, &named[i]);
+	if (r == 0 && container)
+		r = filter_container(&query, container);
+	if (r < 0)
+		return r;
+	query.spec.newest_first = order == 1;
+	paging_ask(&page->paging, &query);
+	return query_run(&query, &page->rows);
+}
+
+/* ---- How it is shown ----------------------------------------------------- */
+
+void list_write_row(struct json_writer *json, const struct tally_table *table,
+		    const struct tally_cell *row)
+{
+	json_begin_object(json);
+	for (uint32_t i = 0; i < table->n_columns; i++) {
+		json_write_key(json, table->columns[i].name);
+		result_set_write_cell(json, table->columns[i].type, &row[i]);
+	}
+	json_end_object(json);
+}
+
+void list_write_empty(struct json_writer *json)
+{
+	json_begin_object(json);
+	json_write_key(json, "data");
+	json_begin_array(json);
+	json_end_array(json);
+	json_write_key(json, "next_cursor");
+	json_write_null(json);
+	json_end_object(json);
+}
+
+/* ---- Before there is a table --------------------------------------------- */
+
+int list_check_page(struct context *context, int64_t back)
+{
+	struct window window;
+	uint32_t limit;
+	int r = paging_read_limit(context, PAGE_DEFAULT_LIMIT, &limit);
+	if (r == 0)
+		r = window_read_back(context, back, &window);
+	if (r == 0 && target_param(context->target, "cursor"))
+		r = response_problem(context->builder, 400, "cursor",
+				     "not a cursor of this list: take it from next_cursor");
+	return r;
+}
+
+static int check_choices(struct context *context, const struct list *list)
+{
+	int r = 0;
+	for (uint32_t i = 0; r == 0 && i < context->target->n_params; i++) {
+		const struct param *param = &context->target->params[i];
+		for (const struct list_filter *f = list->filters; r == 0 && f->param; f++)
+			if (strcmp(f->param, param->name) == 0)
+				r = list_check_choice(context, f, param->value);
+	}
+	return r;
+}
+
+/* What a table would have found wrong is wrong without it, too: else a mistyped question goes
+ * unnoticed until the first row is there. */
+static int check_params(struct context *context, const struct list *list,
+			const struct container *container)
+{
+	struct container named[PARAMS_MAX];
+	uint32_t n_named = 0;
+	bool gone = false;
+	int order = 0;
+	int r = list_check_page(context, list->back);
+	if (r == 0)
+		r = read_choice(context, "order", "asc|desc", &order);
+	if (r == 0)
+		r = list_read_flag(context, "gone", &gone);
+	if (r == 0)
+		r = check_choices(context, list);
+	return r == 0 && !container ? find_containers(context, named, &n_named) : r;
+}
+
+/* Nobody has written to the table.  Its columns are not known here, so CSV has no header line. */
+static int answer_nothing(struct context *context, const struct list *list,
+			  const struct container *container, enum list_format format)
+{
+	int r = check_params(context, list, container);
+	if (r < 0)
+		return r;
+	if (format == LIST_JSON)
+		list_write_empty(&context->builder->body);
+	else
+		context->builder->type =
+			list_is_csv(format) ? content_type_csv : content_type_ndjson;
+	return 0;
+}
+
+int list_answer(struct context *context, const struct list *list, const struct container *container)
+{
+	struct table_page page auto_listing = {.context = context};
+	int r = list_read_format(context, &page.format);
+	if (r == 0)
+		r = context_table(context, list->table, &page.table);
+	if (r < 0)
+		return r;
+	if (!page.table)
+		return answer_nothing(context, list, container, page.format);
+	r = paging_read_back(context, page.table, list->back, &page.paging);
+	if (r == 0)
+		r = query_rows(&page, list, container);
+	return r < 0 ? r : table_page_write(&page);
+}

@@ -1,0 +1,52 @@
+/* /api/v1/logs and /events: what containers print, and what happens to them. */
+#include "routes/list_endpoint.h"
+
+#include <errno.h>
+
+#define LEVELS "trace|debug|info|notice|warning|error|critical"
+
+static const struct list_filter log_filters[] = {
+	{"q", "message", TALLY_CONTAINS, NULL},
+	{"stream", "stream", TALLY_EQUALS, "stdout|stderr"},
+	{"level", "level", TALLY_EQUALS, LEVELS},
+	{"host", "host", TALLY_EQUALS, NULL},
+	{"name", "name", TALLY_GLOB, NULL},
+	{.param = NULL},
+};
+const struct list logs_of_containers = {"container_logs", log_filters, 3600 * HTTP_SECOND};
+
+static const struct list_filter event_filters[] = {
+	{"action", "action", TALLY_EQUALS, NULL},
+	{"host", "host", TALLY_EQUALS, NULL},
+	{"name", "name", TALLY_GLOB, NULL},
+	{"image", "image", TALLY_GLOB, NULL},
+	{.param = NULL},
+};
+const struct list events_of_containers = {"container_events", event_filters, HTTP_DAY};
+
+int logs_list(struct context *context)
+{
+	return list_answer(context, &logs_of_containers, NULL);
+}
+
+int events_list(struct context *context)
+{
+	return list_answer(context, &events_of_containers, NULL);
+}
+
+static int answer_one(struct context *context, const struct list *list)
+{
+	struct container container;
+	int r = container_find(context, context->segment, NULL, &container);
+	return r < 0 ? r : list_answer(context, list, &container);
+}
+
+int containers_logs(struct context *context)
+{
+	return answer_one(context, &logs_of_containers);
+}
+
+int containers_events(struct context *context)
+{
+	return answer_one(context, &events_of_containers);
+}

@@ -1,0 +1,139 @@
+#include "routes/series.h"
+
+#include "base/cleanup.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "routes/list_endpoint.h"
+#include "query/catalog_cache.h"
+
+static void series_done(struct series *series)
+{
+	result_set_done(&series->rows);
+	free(series->slots);
+}
+
+/* ---- Asking -------------------------------------------------------------- */
+
+static int series_choice(struct context *context, const char *name, const char *const *choices,
+			 uint32_t *ret)
+{
+	const char *text = target_param(context->target, name);
+	*ret = 0;
+	for (uint32_t i = 0; text && choices[i]; i++) {
+		if (strcmp(choices[i], text) != 0)
+			continue;
+		*ret = i;
+		return 0;
+	}
+	if (!text)
+		return 0;
+	return response_problem(context->builder, 400, name, "\"%s\" is none of %s, %s, %s%s%s",
+				text, choices[0], choices[1], choices[2], choices[3] ? ", " : "",
+				choices[3] ? choices[3] : "");
+}
+
+static int series_read(struct series *series, const struct tally_table *table)
+{
+	static const char *const formats[] = {"json", "rows", "csv", "ndjson", NULL};
+	static const char *const times[] = {"rfc3339", "s", "ms", NULL};
+	struct context *context = series->context;
+	int64_t max = context->config->max_results_per_query;
+	int r = window_read_grid(context, &series->window);
+	if (r == 0)
+		r = fields_read(context, table, &series->fields);
+	if (r == 0)
+		r = series_choice(context, "format", formats, &series->format);
+	if (r == 0)
+		r = series_choice(context, "times", times, &series->times);
+	if (r == 0)
+		r = list_read_flag(context, "csv_safe", &series->csv_safe);
+	if (r == 0 && series->n_containers > 1 &&
+	    (int64_t)series->window.points * series->n_containers > max)
+		r = response_problem(context->builder, 400, "step",
+				     "too many results: %u points of %u containers, together over "
+				     "%lld; take a larger step, a shorter range or fewer ids",
+				     series->window.points, series->n_containers, (long long)max);
+	return r;
+}
+
+static int series_query(struct series *series, const struct tally_table *table)
+{
+	const struct tally_column *id = table_column(table, "container_id");
+	struct query query;
+	query_init(&query, series->context, table);
+	for (uint32_t i = 0; i < series->n_containers; i++)
+		query_text(&query, id, TALLY_EQUALS, series->containers[i].id);
+	query.spec.from = series->window.from;
+	query.spec.to = series->window.to;
+	query.spec.bucket = series->window.step;
+	query.spec.limit = series->window.points * series->n_containers;
+	if (series->many)
+		query_group(&query, table_column(table, "container_id"));
+	series->first = 1 + query.spec.n_group_by;
+	fields_select(&series->fields, &query);
+	query_select(&query, &table->columns[0], TALLY_LAST);
+	return query_run(&query, &series->rows);
+}
+
+/* A row bears the time at which its bucket begins; after the fields comes that of its newest
+ * reading. */
+static void series_find_newest(struct series *series)
+{
+	uint32_t last = series->rows.n_columns - 1;
+	for (uint32_t i = 0; i < series->rows.n_rows; i++) {
+		int64_t newest = result_set_row(&series->rows, i)[last].i;
+		series->newest = newest > series->newest ? newest : series->newest;
+	}
+}
+
+static uint32_t series_container(const struct series *series, const struct tally_cell *row)
+{
+	for (uint32_t i = 0; series->many && i < series->n_containers; i++)
+		if (cell_equals(&row[1], series->containers[i].id))
+			return i;
+	return 0;
+}
+
+static int series_place(struct series *series)
+{
+	const struct window *window = &series->window;
+	series->slots =
+		calloc((size_t)window->points * series->n_containers, sizeof(*series->slots));
+	if (!series->slots)
+		return response_unavailable(series->context->builder, "out of memory");
+	for (uint32_t i = 0; i < series->rows.n_rows; i++) {
+		const struct tally_cell *row = result_set_row(&series->rows, i);
+		if (row[0].i < window->from || row[0].i >= window->to)
+			continue;
+		size_t point = (size_t)((row[0].i - window->from) / window->step);
+		series->slots[series_container(series, row) * window->points + point] =
+			row + series->first;
+	}
+	return 0;
+}
+
+int series_answer(struct context *context, const struct container *containers, uint32_t n,
+		  bool many)
+{
+	struct series series __attribute__((cleanup(series_done))) = {
+		.context = context, .containers = containers, .n_containers = n, .many = many};
+	const struct tally_table *table;
+	int r = context_table(context, "container_stats", &table);
+	if (r == 0 && (!table || !table_column(table, "container_id")))
+		r = response_problem(context->builder, 404, NULL,
+				     "the store holds no container_stats yet");
+	if (r == 0)
+		r = series_read(&series, table);
+	if (r == 0)
+		r = series_query(&series, table);
+	if (r == 0)
+		r = series_place(&series);
+	if (r < 0)
+		return r;
+	series_find_newest(&series);
+	series_write(&series);
+	return 0;
+}

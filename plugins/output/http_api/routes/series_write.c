@@ -1,0 +1,243 @@
+/* The formats of a series: columns, rows, CSV, NDJSON. */
+#include "routes/series.h"
+
+#include "base/rfc3339.h"
+#include <string.h>
+
+#include "message/csv.h"
+
+static int64_t series_time(const struct series *series, uint32_t point)
+{
+	return series->window.from + point * series->window.step;
+}
+
+static const struct tally_cell *series_cell(const struct series *series, uint32_t container,
+					    uint32_t point, uint32_t field)
+{
+	static const struct tally_cell gap = {.set = 0};
+	const struct tally_cell *row =
+		series->slots[(size_t)container * series->window.points + point];
+	return row ? &row[field] : &gap;
+}
+
+static void write_time(const struct series *series, uint32_t point)
+{
+	struct json_writer *json = &series->context->builder->body;
+	int64_t time = series_time(series, point);
+	if (series->times == TIMES_RFC3339)
+		json_write_time(json, time);
+	else if (series->times == TIMES_MS)
+		json_write_int(json, time / (HTTP_SECOND / 1000));
+	else
+		json_write_real(json, (double)time / 1e9);
+}
+
+static void write_value(const struct series *series, uint32_t container, uint32_t point,
+			uint32_t field)
+{
+	result_set_write_cell(&series->context->builder->body,
+			      series->rows.types[series->first + field],
+			      series_cell(series, container, point, field));
+}
+
+static void write_container(struct json_writer *json, const struct container *container)
+{
+	json_write_key(json, "host");
+	json_write_string(json, container->host);
+	json_write_key(json, "container_id");
+	json_write_string(json, container->id);
+	json_write_key(json, "name");
+	json_write_string(json, container->name);
+}
+
+static void write_fields_meta(const struct series *series)
+{
+	struct json_writer *json = &series->context->builder->body;
+	const struct fields *fields = &series->fields;
+	char unit[96];
+	json_write_key(json, "agg");
+	json_begin_object(json);
+	for (uint32_t i = 0; i < fields->n; i++) {
+		json_write_key(json, fields->columns[i]->name);
+		json_write_string(json, fields_aggregate_name(fields->aggregates[i]));
+	}
+	json_end_object(json);
+	json_write_key(json, "units");
+	json_begin_object(json);
+	for (uint32_t i = 0; i < fields->n; i++) {
+		fields_unit(fields, i, unit, sizeof(unit));
+		json_write_key(json, fields->columns[i]->name);
+		json_write_string(json, unit[0] ? unit : NULL);
+	}
+	json_end_object(json);
+}
+
+static void write_meta(const struct series *series)
+{
+	struct json_writer *json = &series->context->builder->body;
+	json_write_key(json, "meta");
+	json_begin_object(json);
+	if (!series->many)
+		write_container(json, &series->containers[0]);
+	json_write_key(json, "from");
+	json_write_time(json, series->window.from);
+	json_write_key(json, "to");
+	json_write_time(json, series->window.to);
+	json_write_key(json, "step");
+	json_write_real(json, (double)series->window.step / 1e9);
+	json_write_key(json, "points");
+	json_write_int(json, series->window.points);
+	json_write_key(json, "source");
+	json_write_string(json, series->rows.source[0] ? series->rows.source : NULL);
+	json_write_key(json, "newest");
+	if (series->newest)
+		json_write_time(json, series->newest);
+	else
+		json_write_null(json);
+	write_fields_meta(series);
+	json_end_object(json);
+}
+
+static void write_columns(const struct series *series, uint32_t container)
+{
+	struct json_writer *json = &series->context->builder->body;
+	for (uint32_t field = 0; field < series->fields.n; field++) {
+		json_write_key(json, series->fields.columns[field]->name);
+		json_begin_array(json);
+		for (uint32_t point = 0; point < series->window.points; point++)
+			write_value(series, container, point, field);
+		json_end_array(json);
+	}
+}
+
+static void write_columnar(const struct series *series)
+{
+	struct json_writer *json = &series->context->builder->body;
+	json_begin_object(json);
+	write_meta(series);
+	json_write_key(json, "time");
+	json_begin_array(json);
+	for (uint32_t point = 0; point < series->window.points; point++)
+		write_time(series, point);
+	json_end_array(json);
+	if (!series->many) {
+		write_columns(series, 0);
+		json_end_object(json);
+		return;
+	}
+	json_write_key(json, "series");
+	json_begin_array(json);
+	for (uint32_t i = 0; i < series->n_containers; i++) {
+		json_begin_object(json);
+		write_container(json, &series->containers[i]);
+		write_columns(series, i);
+		json_end_object(json);
+	}
+	json_end_array(json);
+	json_end_object(json);
+}
+
+static void write_row(const struct series *series, uint32_t container, uint32_t point)
+{
+	struct json_writer *json = &series->context->builder->body;
+	json_begin_object(json);
+	json_write_key(json, "time");
+	write_time(series, point);
+	if (series->many) {
+		json_write_key(json, "container_id");
+		json_write_string(json, series->containers[container].id);
+	}
+	for (uint32_t field = 0; field < series->fields.n; field++) {
+		json_write_key(json, series->fields.columns[field]->name);
+		write_value(series, container, point, field);
+	}
+	json_end_object(json);
+}
+
+static void each_row(const struct series *series,
+		     void (*write)(const struct series *series, uint32_t container, uint32_t point))
+{
+	for (uint32_t point = 0; point < series->window.points; point++)
+		for (uint32_t i = 0; i < series->n_containers; i++)
+			write(series, i, point);
+}
+
+static void write_rows(const struct series *series)
+{
+	struct json_writer *json = &series->context->builder->body;
+	json_begin_object(json);
+	write_meta(series);
+	json_write_key(json, "data");
+	json_begin_array(json);
+	each_row(series, write_row);
+	json_end_array(json);
+	json_end_object(json);
+}
+
+static void write_ndjson_row(const struct series *series, uint32_t container, uint32_t point)
+{
+	struct json_writer *json = &series->context->builder->body;
+	write_row(series, container, point);
+	json_write_raw(json, "\n", 1);
+	json->comma = false;
+}
+
+/* Times and numbers need no quotes; a gap is an empty field. */
+static void write_csv_row(const struct series *series, uint32_t container, uint32_t point)
+{
+	struct json_writer *json = &series->context->builder->body;
+	char time[RFC3339_SIZE];
+	if (series->times == TIMES_RFC3339) {
+		json_write_raw(json, time, rfc3339_format(series_time(series, point), time));
+	} else {
+		json->comma = false;
+		write_time(series, point);
+	}
+	if (series->many) {
+		json_write_raw(json, ",", 1);
+		csv_write_text(json, series->containers[container].id,
+			       strlen(series->containers[container].id), series->csv_safe);
+	}
+	for (uint32_t field = 0; field < series->fields.n; field++) {
+		json_write_raw(json, ",", 1);
+		json->comma = false;
+		if (series_cell(series, container, point, field)->set)
+			write_value(series, container, point, field);
+	}
+	json_write_raw(json, "\r\n", 2);
+}
+
+static void write_csv(const struct series *series)
+{
+	struct json_writer *json = &series->context->builder->body;
+	json_write_raw(json, "time", 4);
+	if (series->many)
+		json_write_raw(json, ",container_id", 13);
+	for (uint32_t field = 0; field < series->fields.n; field++) {
+		const char *name = series->fields.columns[field]->name;
+		json_write_raw(json, ",", 1);
+		json_write_raw(json, name, strlen(name));
+	}
+	json_write_raw(json, "\r\n", 2);
+	each_row(series, write_csv_row);
+}
+
+void series_write(const struct series *series)
+{
+	struct response_builder *builder = series->context->builder;
+	switch (series->format) {
+	case FORMAT_ROWS:
+		write_rows(series);
+		break;
+	case FORMAT_CSV:
+		builder->type = content_type_csv;
+		write_csv(series);
+		break;
+	case FORMAT_NDJSON:
+		builder->type = content_type_ndjson;
+		each_row(series, write_ndjson_row);
+		break;
+	default:
+		write_columnar(series);
+	}
+}

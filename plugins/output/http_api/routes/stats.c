@@ -1,0 +1,93 @@
+/* /api/v1/stats…: readings of many containers. */
+#include "base/cleanup.h"
+#include <errno.h>
+#include <string.h>
+
+#include "query/latest.h"
+#include "routes/series.h"
+#include "message/row_writer.h"
+
+enum { STATS_MAX_IDS = 100 };
+
+/* Before there are readings nobody knows their fields. */
+static void learn_columns(const struct latest *latest, struct row_writer *records)
+{
+	if (latest->fields.n == 0)
+		return;
+	row_writer_add(records, "host", TALLY_TEXT, LATEST_HOST);
+	row_writer_add(records, "container_id", TALLY_TEXT, LATEST_ID);
+	row_writer_add(records, "name", TALLY_TEXT, LATEST_NAME);
+	row_writer_add(records, "time", TALLY_TIME, LATEST_TIME);
+	for (uint32_t i = 0; i < latest->fields.n; i++)
+		row_writer_add(records, latest->fields.columns[i]->name,
+			       latest->rows.types[LATEST_FIELDS + i], LATEST_FIELDS + i);
+}
+
+static void write_latest(struct response_builder *builder, const struct latest *latest,
+			 enum list_format format)
+{
+	struct row_writer records = {.format = format};
+	learn_columns(latest, &records);
+	row_writer_open(&records, builder);
+	row_writer_begin(&records, builder);
+	for (uint32_t i = 0; i < latest->n; i++)
+		row_writer_write(&records, builder, latest_row(latest, i));
+	row_writer_close(&records, builder);
+}
+
+int stats_latest(struct context *context)
+{
+	struct latest latest auto_latest = {.n = 0};
+	enum list_format format;
+	int r = list_read_format(context, &format);
+	if (r == 0)
+		r = latest_read(context, &latest);
+	if (r == 0)
+		write_latest(context->builder, &latest, format);
+	return r;
+}
+
+static bool is_among(const struct container *containers, uint32_t n, const struct container *one)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (strcmp(containers[i].id, one->id) == 0)
+			return true;
+	return false;
+}
+
+static int find_all(struct context *context, char *words, struct container *containers,
+		    uint32_t *ret_n)
+{
+	uint32_t n = 0;
+	while (words) {
+		struct container one;
+		const char *word = strsep(&words, ",");
+		if (n == STATS_MAX_IDS)
+			return response_problem(context->builder, 400, "ids",
+						"more than %d containers", STATS_MAX_IDS);
+		int r = container_find(context, word, "ids", &one);
+		if (r < 0)
+			return r;
+		if (!is_among(containers, n, &one))
+			containers[n++] = one;
+	}
+	*ret_n = n;
+	return 0;
+}
+
+int stats_many(struct context *context)
+{
+	const char *ids = target_param(context->target, "ids");
+	uint32_t n = 0;
+	if (!ids || !*ids)
+		return response_problem(
+			context->builder, 400, "ids",
+			"say which containers: ids=ID,ID (ids, beginnings of ids, or "
+			"names)");
+	auto_free char *words = strdup(ids);
+	auto_free struct container *containers = malloc(STATS_MAX_IDS * sizeof(*containers));
+	if (!words || !containers)
+		return response_unavailable(context->builder, "out of memory");
+	int r = find_all(context, words, containers, &n);
+	return r < 0 ? r : series_answer(context, containers, n, true);
+}

@@ -1,0 +1,90 @@
+/* /api/v1/stream/…: what containers use, print and go through, as it comes. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "live/sse_client.h"
+
+static const char streams_retry[] = "retry: 2000\n\n"; /* ms until a client comes back */
+
+static const struct list_filter stats_filters[] = {
+	{"host", "host", TALLY_EQUALS, NULL},
+	{"name", "name", TALLY_GLOB, NULL},
+	{.param = NULL},
+};
+static const struct list stats_of_containers = {"container_stats", stats_filters, 0};
+
+void sse_client_refuse(struct response_builder *builder)
+{
+	struct json_writer text;
+	char retry[40];
+	if (builder->status != 503)
+		return;
+	int len = snprintf(retry, sizeof(retry), "retry: %u000\n: ", builder->retry_after);
+	json_writer_init(&text, HTTP_MAX_BODY);
+	json_write_raw(&text, retry, (size_t)len);
+	json_write_raw(&text, builder->body.data, builder->body.len);
+	json_write_raw(&text, "\n\n", 2);
+	response_builder_done(builder);
+	builder->body = text;
+	builder->status = 200;
+	builder->excused = true;
+	builder->type = sse_client_type;
+	builder->retry_after = 0;
+}
+
+static int sse_client_prepare(struct sse_client *stream, struct context *context,
+			      const struct list *list)
+{
+	int r = row_filter_read(context, list->filters, &stream->row_filter);
+	if (r < 0)
+		return r;
+	r = live_enter(stream->live, stream);
+	if (r == -EBUSY)
+		return response_unavailable(context->builder,
+					    "there are max_streams streams already");
+	if (r < 0)
+		return response_unavailable(context->builder, "tallyd is shutting down");
+	json_write_raw(&stream->out, streams_retry, sizeof(streams_retry) - 1);
+	return sse_client_resume(stream, context, list);
+}
+
+static int sse_client_answer(struct context *context, enum live_kind kind, const struct list *list)
+{
+	if (context->config->live == HTTP_LIVE_OFF)
+		return response_problem(context->builder, 404, NULL,
+					"streams are off here (live = off)");
+	struct sse_client *stream = calloc(1, sizeof(*stream));
+	if (!stream)
+		return response_unavailable(context->builder, "out of memory");
+	stream->live = context->live;
+	stream->ctx = context->ctx;
+	stream->config = context->config;
+	stream->kind = kind;
+	stream->ring = live_feed(context->live, kind);
+	json_writer_init(&stream->out, (size_t)context->config->live_client_memory);
+	int r = sse_client_prepare(stream, context, list);
+	if (r < 0) {
+		sse_client_free(stream);
+		sse_client_refuse(context->builder);
+		return r;
+	}
+	context->builder->stream = stream;
+	context->builder->type = sse_client_type;
+	return 0;
+}
+
+int stream_stats(struct context *context)
+{
+	return sse_client_answer(context, LIVE_STATS, &stats_of_containers);
+}
+
+int stream_logs(struct context *context)
+{
+	return sse_client_answer(context, LIVE_LOGS, &logs_of_containers);
+}
+
+int stream_events(struct context *context)
+{
+	return sse_client_answer(context, LIVE_EVENTS, &events_of_containers);
+}

@@ -1,0 +1,38 @@
+#include "routes/table_page.h"
+
+#include "message/row_writer.h"
+
+void table_page_done(struct table_page *page)
+{
+	paging_done(&page->paging);
+	result_set_done(&page->rows);
+}
+
+void table_page_ask(struct table_page *page, struct query *ret)
+{
+	const struct tally_table *table = page->table;
+	query_init(ret, page->context, table);
+	for (uint32_t i = 1; i < table->n_columns && i < ROWSET_MAX_COLUMNS; i++) {
+		page->columns[page->n++] = &table->columns[i];
+		query_select(ret, &table->columns[i], TALLY_RAW);
+	}
+}
+
+int table_page_write(const struct table_page *page)
+{
+	struct context *context = page->context;
+	struct row_writer records = {.format = page->format};
+	row_writer_add(&records, page->table->columns[0].name, TALLY_TIME, 0);
+	for (uint32_t i = 0; i < page->n; i++)
+		row_writer_add(&records, page->columns[i]->name, page->rows.types[1 + i], 1 + i);
+	row_writer_open(&records, context->builder);
+	row_writer_begin(&records, context->builder);
+	for (uint32_t i = 0; i < paging_rows(&page->paging, &page->rows); i++)
+		row_writer_write(&records, context->builder, result_set_row(&page->rows, i));
+	if (page->format != LIST_JSON)
+		return paging_link_next(&page->paging, context, &page->rows, page->columns);
+	row_writer_end(&records, context->builder);
+	paging_finish(&page->paging, context, &page->rows, page->columns);
+	json_end_object(&context->builder->body);
+	return 0;
+}

@@ -1,0 +1,185 @@
+/* /api/v1/top: the containers that use most of something. */
+#include "base/cleanup.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "query/query_builder.h"
+#include "message/time_expr.h"
+#include "query/paging.h"
+#include "message/row_writer.h"
+#include "query/catalog_cache.h"
+
+enum { TOP_LIMIT = 10, TOP_TIME = 0, TOP_HOST, TOP_ID, TOP_NAME, TOP_VALUES };
+static const int64_t top_window = 120 * HTTP_SECOND;
+
+static const struct top_kind {
+	const char *by, *unit;
+	uint32_t aggregate;
+	const char *columns[3]; /* added up */
+} kinds[] = {
+	{"cpu", "percent", TALLY_LAST, {"cpu_percent"}},
+	{"mem", "bytes", TALLY_LAST, {"mem_used_bytes"}},
+	{"net", "bytes/s", TALLY_RATE, {"net_rx_bytes", "net_tx_bytes"}},
+	{"blk", "bytes/s", TALLY_RATE, {"blk_read_bytes", "blk_write_bytes"}},
+};
+
+struct top {
+	const struct top_kind *kind;
+	int64_t window;
+	uint32_t limit;
+	enum list_format format;
+};
+
+struct entry {
+	const struct tally_cell *row;
+	double value;
+};
+
+static const struct top_kind *top_find(const char *by)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		if (strcmp(kinds[i].by, by) == 0)
+			return &kinds[i];
+	return NULL;
+}
+
+/* 1: asked; 0: the table has not what is needed, so there is nothing; else a problem. */
+static int top_ask(struct context *context, const struct top *top, struct result_set *rows)
+{
+	static const char *const tags[] = {"host", "container_id", "name"};
+	const struct tally_table *table;
+	struct query query;
+	int r = context_table(context, "container_stats", &table);
+	if (r < 0 || !table)
+		return r;
+	query_init(&query, context, table);
+	query.spec.from = context->now - top->window;
+	query.spec.to = context->now + HTTP_SECOND;
+	query.spec.limit = INT32_MAX; /* what they may take is bounded in bytes */
+	for (int i = 0; i < 3; i++) {
+		const struct tally_column *tag = table_column(table, tags[i]);
+		if (!tag)
+			return 0;
+		query_group(&query, tag);
+	}
+	for (int i = 0; top->kind->columns[i]; i++) {
+		const struct tally_column *column = table_column(table, top->kind->columns[i]);
+		if (!column)
+			return 0;
+		query_select(&query, column, top->kind->aggregate);
+	}
+	for (uint32_t i = 0; i < context->target->n_params; i++)
+		if (strcmp(context->target->params[i].name, "host") == 0)
+			query_text(&query, table_column(table, "host"), TALLY_EQUALS,
+				   context->target->params[i].value);
+	r = query_run(&query, rows);
+	return r < 0 ? r : 1;
+}
+
+static bool top_value(const struct result_set *rows, const struct tally_cell *row, double *ret)
+{
+	bool any = false;
+	*ret = 0;
+	for (uint32_t i = TOP_VALUES; i < rows->n_columns; i++) {
+		if (!row[i].set)
+			continue;
+		*ret += rows->types[i] == TALLY_REAL ? row[i].f : (double)row[i].i;
+		any = true;
+	}
+	return any;
+}
+
+static int compare_entries(const void *left, const void *right)
+{
+	double a = ((const struct entry *)left)->value, b = ((const struct entry *)right)->value;
+	return (a < b) - (a > b);
+}
+
+/* Entries that have a value, the largest first. */
+static struct entry *top_sort(const struct result_set *rows, uint32_t *ret_n)
+{
+	struct entry *entries = calloc(rows->n_rows + 1, sizeof(*entries));
+	uint32_t n = 0;
+	for (uint32_t i = 0; entries && i < rows->n_rows; i++) {
+		entries[n].row = result_set_row(rows, i);
+		n += top_value(rows, entries[n].row, &entries[n].value);
+	}
+	if (entries)
+		qsort(entries, n, sizeof(*entries), compare_entries);
+	*ret_n = n;
+	return entries;
+}
+
+static void write_meta(struct json_writer *json, const struct top_kind *kind)
+{
+	json_write_key(json, "meta");
+	json_begin_object(json);
+	json_write_key(json, "by");
+	json_write_string(json, kind->by);
+	json_write_key(json, "unit");
+	json_write_string(json, kind->unit);
+	json_end_object(json);
+}
+
+static void write_top(struct response_builder *builder, const struct top *top,
+		      const struct entry *entries, uint32_t n)
+{
+	struct row_writer records = {.format = top->format};
+	struct tally_cell row[TOP_VALUES + 1];
+	row_writer_add(&records, "time", TALLY_TIME, TOP_TIME);
+	row_writer_add(&records, "host", TALLY_TEXT, TOP_HOST);
+	row_writer_add(&records, "container_id", TALLY_TEXT, TOP_ID);
+	row_writer_add(&records, "name", TALLY_TEXT, TOP_NAME);
+	row_writer_add(&records, "value", TALLY_REAL, TOP_VALUES);
+	row_writer_open(&records, builder);
+	if (top->format == LIST_JSON)
+		write_meta(&builder->body, top->kind);
+	row_writer_begin(&records, builder);
+	for (uint32_t i = 0; i < n; i++) {
+		memcpy(row, entries[i].row, TOP_VALUES * sizeof(*row));
+		row[TOP_VALUES] = (struct tally_cell){.f = entries[i].value, .set = 1};
+		row_writer_write(&records, builder, row);
+	}
+	row_writer_close(&records, builder);
+}
+
+static int read_window(struct context *context, int64_t *ret)
+{
+	const char *text = target_param(context->target, "window");
+	*ret = top_window;
+	if (text && (span_read(text, ret) < 0 || *ret > HTTP_DAY))
+		return response_problem(context->builder, 400, "window",
+					"\"%s\" is not a duration of at most a day (try 2min)",
+					text);
+	return 0;
+}
+
+static int read_top(struct context *context, struct top *ret)
+{
+	int r = paging_read_limit(context, TOP_LIMIT, &ret->limit);
+	if (r == 0)
+		r = read_window(context, &ret->window);
+	return r < 0 ? r : list_read_format(context, &ret->format);
+}
+
+int stats_top(struct context *context)
+{
+	struct result_set rows auto_rowset = {.n_rows = 0};
+	const char *by = target_param(context->target, "by");
+	struct top top = {.kind = top_find(by ? by : "cpu")};
+	uint32_t n;
+	if (!top.kind)
+		return response_problem(context->builder, 400, "by",
+					"\"%s\" is none of cpu, mem, net, blk", by);
+	int r = read_top(context, &top);
+	if (r == 0)
+		r = top_ask(context, &top, &rows);
+	if (r < 0)
+		return r;
+	auto_free struct entry *entries = top_sort(&rows, &n);
+	if (!entries)
+		return response_unavailable(context->builder, "out of memory");
+	write_top(context->builder, &top, entries, n < top.limit ? n : top.limit);
+	return 0;
+}
