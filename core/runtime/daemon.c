@@ -91,6 +91,16 @@ void daemon_housekeeping(struct daemon *daemon)
 	daemon_begin_anew(daemon, now);
 }
 
+int daemon_wait_signal(struct daemon *daemon, int64_t deadline)
+{
+	int signal = signals_wait(daemon->signals, deadline);
+	if (signal == SIGHUP)
+		daemon->reload = true;
+	if (signal == SIGUSR1)
+		daemon_log_status(daemon);
+	return signal == SIGTERM || signal == SIGINT ? signal : 0;
+}
+
 static int64_t daemon_next_turn(const struct daemon *daemon)
 {
 	int64_t due = daemon->chores_due;
@@ -129,16 +139,18 @@ static void daemon_look_ready(struct daemon *daemon)
 static int daemon_watch(struct daemon *daemon)
 {
 	for (;;) {
-		int signal = signals_wait(daemon->signals, daemon_next_turn(daemon));
+		int signal =
+			daemon_wait_signal(daemon, daemon->reload ? 0 : daemon_next_turn(daemon));
 		daemon_housekeeping(daemon);
 		if (!daemon->ready)
 			daemon_look_ready(daemon);
-		if (signal == SIGHUP)
-			daemon_reload(daemon);
-		if (signal == SIGUSR1)
-			daemon_log_status(daemon);
-		if (signal == SIGTERM || signal == SIGINT || daemon->stop)
+		if (signal || daemon->stop)
 			return daemon_shutdown(daemon);
+		if (daemon->reload) {
+			daemon->reload =
+				false; /* before: one that comes meanwhile is another one */
+			daemon_reload(daemon);
+		}
 	}
 }
 
@@ -224,8 +236,7 @@ static bool daemon_start_buffer(struct daemon *daemon, struct buffer *buffer)
 		int64_t until = clock_monotonic() + backoff;
 		backoff = backoff < 15 * CLOCK_SECOND ? backoff * 2 : 30 * CLOCK_SECOND;
 		while (clock_monotonic() < until) {
-			int signal = signals_wait(daemon->signals, daemon_next_turn(daemon));
-			if (signal == SIGTERM || signal == SIGINT)
+			if (daemon_wait_signal(daemon, daemon_next_turn(daemon)))
 				return false;
 			daemon_housekeeping(daemon);
 		}

@@ -45,7 +45,8 @@ struct daemon {
 	struct metric *state_taken_away, *state_missing;
 	int signals;
 	bool ready;
-	bool stop; /* a signal came that somebody else than the main loop saw */
+	/* Signals that came while the main thread was in another loop than its own. */
+	bool stop, reload;
 };
 
 /* What must be done at every turn of whatever loop the main thread is in: watchdog, positions, what
@@ -74,6 +75,10 @@ void daemon_wake(struct daemon *daemon);
 /* Is the configuration, as it is now, fit to be loaded?  0; -EINVAL: no, which was told;
  * -ECANCELED: told to stop meanwhile. */
 int daemon_check_reload(struct daemon *daemon);
+/* Waits for a signal, in whatever loop the main thread is in: 0 (none before the deadline), SIGTERM
+ * or SIGINT.  A SIGHUP is remembered for the main loop, the status is logged at once. */
+int daemon_wait_signal(struct daemon *daemon, int64_t deadline);
+
 void daemon_reload(struct daemon *daemon);
 /* Returns an enum command_exit; does not return if a plugin does not. */
 int daemon_shutdown(struct daemon *daemon);

@@ -1,9 +1,6 @@
 #include "runtime/drain.h"
 
-#include <signal.h>
-
 #include "runtime/log.h"
-#include "runtime/signals.h"
 #include "base/clock.h"
 
 const int64_t drain_grace = 5 * CLOCK_SECOND;
@@ -47,8 +44,7 @@ static void drain_hurry(struct drain *drain)
 static void drain_turn_once(struct drain *drain)
 {
 	struct daemon *daemon = drain->daemon;
-	int signal = signals_wait(daemon->signals, clock_monotonic() + drain_turn);
-	if (signal == SIGTERM || signal == SIGINT) {
+	if (daemon_wait_signal(daemon, clock_monotonic() + drain_turn)) {
 		daemon->stop = true;
 		drain_hurry(drain);
 	}

@@ -30,6 +30,24 @@ def test_a_changed_input_is_restarted_and_the_output_is_not(daemon):
     assert d.log.count("output.recorder: started") == 1
 
 
+def test_a_reload_asked_for_during_a_reload_is_made_after_it(daemon):
+    d = daemon(globals="drain_timeout = 1min").start(ready="ready:")
+    records(d, 10)
+    tell(d, "recorder", "block")
+    d.configure(ALL.replace("/recorded", "/elsewhere").replace("timeout = 100", "timeout = 200"))
+    mark = len(d.log)
+    d.hup()
+    d.says("takes its new settings", after=mark)  # it was read, and the output is next
+    d.configure(ALL + "[output.recorder:b]\npaht = x\n")
+    d.hup()
+    d.process.send_signal(signal.SIGUSR1)
+    d.says("status:", after=mark)  # while it waits for the output; the SIGHUP was read before
+    tell(d, "recorder", "")
+    d.says("paht", after=mark)
+    d.stop()
+    assert d.log.index("reloaded:", mark) < d.log.index("paht", mark)
+
+
 def test_a_changed_output_goes_on_where_it_was(daemon):
     d = daemon().start(ready="ready:")
     records(d, 10)
