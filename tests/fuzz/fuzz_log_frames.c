@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "log_frames.h"
-#include "log_level.h"
-#include "log_lines.h"
-#include "log_raw.h"
-#include "log_record.h"
-#include "logs_text.h"
+#include "sources/log_frames.h"
+#include "rows/log_level.h"
+#include "lines/log_lines.h"
+#include "sources/log_raw.h"
+#include "sources/log_record.h"
+#include "rows/log_text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -31,8 +31,8 @@ static bool on_line(void *arg, const struct log_line *line)
 	if (line->len > MAX_LINE)
 		abort();
 	log_level(line->text, line->len);
-	len = logs_text_clean(line->text, len, false, clean);
-	if (!logs_text_is_clean(clean, len))
+	len = log_text_clean(line->text, len, false, clean);
+	if (!log_text_is_clean(clean, len))
 		abort();
 	for (size_t i = 0; i < line->len; i++)
 		sum->hash = sum->hash * 31 + (unsigned char)line->text[i];

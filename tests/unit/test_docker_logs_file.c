@@ -11,9 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "log_file.h"
-#include "log_lines.h"
-#include "log_record.h"
+#include "sources/log_file.h"
+#include "lines/log_lines.h"
+#include "sources/log_record.h"
 #include "base/rfc3339.h"
 
 #include <cmocka.h>

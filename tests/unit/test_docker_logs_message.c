@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "log_message.h"
+#include "lines/log_message.h"
 
 #include <cmocka.h>
 

@@ -8,11 +8,11 @@
 #include <string.h>
 
 #include "fake_engine.h"
-#include "log_frames.h"
-#include "log_level.h"
-#include "log_lines.h"
-#include "log_raw.h"
-#include "logs_text.h"
+#include "sources/log_frames.h"
+#include "rows/log_level.h"
+#include "lines/log_lines.h"
+#include "sources/log_raw.h"
+#include "rows/log_text.h"
 
 #include <cmocka.h>
 
@@ -368,15 +368,15 @@ static void text_becomes_valid_utf_8_without_nul(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char clean[100];
-		size_t len = logs_text_clean(cases[i].text, cases[i].len, false, clean);
+		size_t len = log_text_clean(cases[i].text, cases[i].len, false, clean);
 		assert_int_equal(len, strlen(cases[i].clean));
 		assert_memory_equal(clean, cases[i].clean, len);
-		assert_true(logs_text_is_clean(clean, len));
+		assert_true(log_text_is_clean(clean, len));
 		bool same = len == cases[i].len && memcmp(clean, cases[i].text, len) == 0;
-		assert_int_equal(logs_text_is_clean(cases[i].text, cases[i].len), same);
+		assert_int_equal(log_text_is_clean(cases[i].text, cases[i].len), same);
 	}
 	char clean[20];
-	assert_int_equal(logs_text_clean("ab\xe2\x82", 4, true, clean), 2);
+	assert_int_equal(log_text_clean("ab\xe2\x82", 4, true, clean), 2);
 }
 
 int main(void)

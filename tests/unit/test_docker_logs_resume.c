@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "log_lines.h"
+#include "lines/log_lines.h"
 
 #include <cmocka.h>
 

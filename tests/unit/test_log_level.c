@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "log_level.h"
+#include "rows/log_level.h"
 
 #include <cmocka.h>
 

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "log_file.h"
-#include "log_lines.h"
-#include "log_record.h"
+#include "sources/log_file.h"
+#include "lines/log_lines.h"
+#include "sources/log_record.h"
 
 #include <cmocka.h>
 

@@ -2,10 +2,10 @@
  * docker_logs: what containers print, line by line, from the moment they start.
  *
  * Happy path: the engine's events and its list say which containers there are, each that passes is
- * inspected and its log read (logs_follow.c), by the API or from the engine's own files; lines
+ * inspected and its log read (follower.c), by the API or from the engine's own files; lines
  * become rows, which are handed over with the position to resume from.
  *
- * What can fail: the engine, which docker_follow.h bears; one container: see logs_follow.c.
+ * What can fail: the engine, which docker_follow.h bears; one container: see follower.c.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -196,7 +196,7 @@ static const struct tally_metric logs_metrics[] = {
 static const struct tally_table *const logs_tables[] = {&logs_table, NULL};
 
 static const struct tally_input logs_input = {.size = sizeof(struct tally_input),
-					      .run = logs_session};
+					      .run = session_run};
 
 static int logs_check(struct tally_ctx *ctx, const void *config)
 {

@@ -7,12 +7,12 @@
 
 #include "docker/docker_follow.h"
 #include "docker/docker_stream.h"
-#include "log_file.h"
-#include "log_frames.h"
-#include "log_message.h"
-#include "log_raw.h"
-#include "logs_inspect.h"
-#include "logs_rows.h"
+#include "sources/log_file.h"
+#include "sources/log_frames.h"
+#include "lines/log_message.h"
+#include "sources/log_raw.h"
+#include "inspect.h"
+#include "rows/log_rows.h"
 
 enum logs_metric {
 	METRIC_CONTAINERS = DOCKER_FOLLOW_METRICS_END,
@@ -45,12 +45,12 @@ struct logs_config {
 };
 
 enum follow_state {
-	FOLLOW_LOOK,    /* to be inspected, which decides what comes next */
-	FOLLOW_READING, /* a stream is open */
-	FOLLOW_IDLE,    /* does not run, is read to its end */
-	FOLLOW_WAITING, /* something failed; again when it is due */
-	FOLLOW_BARRED,  /* its logging driver cannot be read */
-	FOLLOW_GONE,    /* to be removed */
+	FOLLOW_INSPECT,    /* to be inspected, which decides what comes next */
+	FOLLOW_READING,    /* a stream is open */
+	FOLLOW_IDLE,       /* does not run, is read to its end */
+	FOLLOW_RETRY,      /* something failed; again when it is due */
+	FOLLOW_UNREADABLE, /* its logging driver cannot be read */
+	FOLLOW_REMOVED,    /* to be removed */
 };
 
 /* Why a stream was given up by us. */
@@ -68,7 +68,7 @@ struct docker_logs;
 
 struct follower {
 	struct docker_logs *logs;
-	struct logs_rows rows;
+	struct log_rows rows;
 	struct log_lines lines;
 	struct log_messages messages;
 	struct log_frames frames;
@@ -95,9 +95,9 @@ struct follower {
 	bool begun;                   /* a part has come on this stream */
 	bool widest;                  /* it begins as early as there is anything */
 	bool refused;                 /* told about */
-	unsigned width;               /* how far back it begins, a step of logs_api.c */
+	unsigned width;               /* how far back it begins, a step of source_api.c */
 	int64_t opened;               /* monotonic ns */
-	int64_t due, delay;           /* of FOLLOW_WAITING */
+	int64_t due, delay;           /* of FOLLOW_RETRY */
 	double tokens;                /* of the rate limit */
 	int64_t refilled;
 };
@@ -128,7 +128,7 @@ struct docker_logs {
 	bool told_not_followed;
 };
 
-/* ---- logs_follow.c: one container ---- */
+/* ---- follower.c: one container ---- */
 
 struct follower *follower_create(struct docker_logs *logs, const char *id);
 /* Closes its stream; rows that wait are dropped. */
@@ -136,7 +136,7 @@ void follower_destroy(struct follower *follower);
 /* For messages. */
 const char *follower_name(const struct follower *follower);
 /* Of an inspect. */
-void follower_learn(struct follower *follower, const struct logs_facts *facts);
+void follower_learn(struct follower *follower, const struct inspect_facts *facts);
 void follower_on_event(struct follower *follower, enum logs_event event);
 /* Failed with something that may pass. */
 void follower_wait(struct follower *follower);
@@ -150,7 +150,7 @@ void follower_ended(struct follower *follower);
 /* The session ends: its stream is gone, the rest stays for the next. */
 void follower_suspend(struct follower *follower);
 
-/* ---- logs_take.c: its lines and rows ---- */
+/* ---- ingest.c: its lines and rows ---- */
 
 /* Makes lines and rows of what came by any source.  false: the reason is in the follower. */
 bool follower_part(void *arg, const struct log_part *part);
@@ -162,12 +162,12 @@ void follower_end_messages(struct follower *follower, int64_t due);
 void follower_flush(struct follower *follower);
 void follower_drop_rows(struct follower *follower);
 
-/* ---- logs_api.c ---- */
+/* ---- source_api.c ---- */
 
 /* Opens a stream; what comes of it is the follower's state. */
 void api_open(struct follower *follower);
 
-/* ---- logs_files.c: the engine's files ---- */
+/* ---- source_file.c: the engine's files ---- */
 
 /* Else the follower's state is as it was.  -ENODEV: the container has no file, or it shall not be
  * used; -EBADMSG: it is no log that we can read; -errno. */
@@ -178,21 +178,21 @@ void files_notice(struct docker_logs *logs);
 /* A chunk of each that may have more.  true: there still is some. */
 bool files_read(struct docker_logs *logs);
 
-/* ---- logs_look.c: which containers ---- */
+/* ---- scan_run.c: which containers ---- */
 
 /* Follows one more.  chosen: it has passed the operator's patterns. */
-void logs_add(struct docker_logs *logs, const char *id, bool chosen);
+void scan_add(struct docker_logs *logs, const char *id, bool chosen);
 /* Inspects those that wait for it; whole: of all there are.  0, or what tally_fail() returned. */
-int logs_look(struct docker_logs *logs, bool whole);
+int scan_run(struct docker_logs *logs, bool whole);
 
-/* ---- logs_session.c ---- */
+/* ---- session_run.c ---- */
 
 /* The input's run(). */
-int logs_session(void *arg);
+int session_run(void *arg);
 /* Notices a clock that was set back; call it between reading bytes and looking into them. */
-void logs_check_clock(struct docker_logs *logs);
+void clock_check(struct docker_logs *logs);
 
-/* ---- logs_followers.c: all of them ---- */
+/* ---- followers.c: all of them ---- */
 
 struct follower *followers_find(const struct docker_logs *logs, const char *id);
 /* NULL: no memory, or there are too many, which is told. */

@@ -1,0 +1,18 @@
+/* What this input needs of GET /containers/ID/json. */
+#ifndef TALLYD_INSPECT_H
+#define TALLYD_INSPECT_H
+
+#include "docker/docker_list.h"
+
+/* Texts lie in the body. */
+struct inspect_facts {
+	struct docker_container container; /* id, name, image, state, labels */
+	const char *driver, *path;         /* of its log; "" if not told */
+	int64_t created;                   /* ns since 1970; 0: not told */
+	bool running, was_started, terminal;
+};
+
+/* NULL, or what is wrong with the body at *ret_offset.  Decodes in place. */
+const char *inspect_read(char *body, size_t len, struct inspect_facts *ret, size_t *ret_offset);
+
+#endif

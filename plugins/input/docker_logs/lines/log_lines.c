@@ -1,0 +1,213 @@
+#include "lines/log_lines.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { JOIN_KEPT_TEXT = 32768 };
+
+/* ---- One line that has begun ---- */
+
+static void join_clear(struct log_join *join)
+{
+	join->len = join->cut = 0;
+	join->time = 0;
+	if (join->size <= JOIN_KEPT_TEXT)
+		return;
+	free(join->text);
+	join->text = NULL;
+	join->size = 0;
+}
+
+static bool join_add(struct log_join *join, const struct log_part *part, size_t max)
+{
+	size_t room = max > join->len ? max - join->len : 0;
+	size_t kept = part->len < room ? part->len : room;
+	size_t size = join->size ? join->size : JOIN_KEPT_TEXT;
+	while (size < join->len + kept)
+		size *= 2;
+	if (size > join->size) {
+		char *grown = realloc(join->text, size);
+		if (!grown)
+			return false;
+		join->text = grown;
+		join->size = size;
+	}
+	memcpy(join->text + join->len, part->text, kept);
+	join->len += kept;
+	join->cut += part->len - kept + part->cut;
+	join->time = part->time;
+	return true;
+}
+
+/* ---- Whole lines ---- */
+
+static bool take(struct log_lines *lines, struct log_line *line, log_line_fn *each, void *arg)
+{
+	uint32_t ordinal;
+	line->before = lines->resume.taken[line->stream];
+	if (!log_resume_take(&lines->resume, line->stream, line->time, &ordinal)) {
+		lines->repeats++;
+		return true;
+	}
+	lines->resume.open[line->stream] = line->open;
+	line->sequence = (int64_t)ordinal * LOG_STREAMS + line->stream;
+	if (line->len > lines->max) {
+		line->cut += line->len - lines->max;
+		line->len = lines->max;
+	}
+	return each(arg, line);
+}
+
+static bool take_joined(struct log_lines *lines, enum log_stream stream, bool open,
+			log_line_fn *each, void *arg)
+{
+	struct log_join *join = &lines->joins[stream];
+	struct log_line line = {.time = join->time,
+				.open = open,
+				.text = join->text,
+				.len = join->len,
+				.cut = join->cut,
+				.stream = stream};
+	if (join->time == 0)
+		return true;
+	bool more = take(lines, &line, each, arg);
+	join_clear(join);
+	return more;
+}
+
+void log_lines_restart(struct log_lines *lines)
+{
+	log_resume_rewind(&lines->resume);
+	memset(lines->last, 0, sizeof(lines->last));
+	for (int i = 0; i < LOG_STREAMS; i++)
+		join_clear(&lines->joins[i]);
+}
+
+/* What was sent comes again, and with it the lines that have begun since. */
+static void begin_again(struct log_lines *lines, int64_t time)
+{
+	log_resume_rewind(&lines->resume);
+	for (int i = 0; i < LOG_STREAMS; i++)
+		if (lines->joins[i].time > time)
+			join_clear(&lines->joins[i]);
+}
+
+/* Lines of one time within a whole second are many, and Podman sends nothing again. */
+static bool comes_again(const struct log_lines *lines, const struct log_part *part)
+{
+	if (part->time < lines->joins[part->stream].time)
+		return true;
+	if (part->cri)
+		return part->time < lines->resume.seen[part->stream].time;
+	return log_resume_comes_again(&lines->resume, part->stream, part->time);
+}
+
+/* false: as the line's function says. */
+static bool begin_line(struct log_lines *lines, const struct log_part *part, log_line_fn *each,
+		       void *arg)
+{
+	if (comes_again(lines, part))
+		begin_again(lines, part->time);
+	/* Else the line before had no newline, as the next is another. */
+	return lines->joins[part->stream].time == 0 ||
+	       take_joined(lines, part->stream, false, each, arg);
+}
+
+/* Does it belong to a line that has begun?  Docker's parts of one line have one time. */
+static bool goes_on(const struct log_lines *lines, const struct log_part *part)
+{
+	int64_t begun = lines->joins[part->stream].time;
+	if (begun == 0 || !part->cri)
+		return begun == part->time;
+	return begun <= part->time && !log_resume_was_open(&lines->resume, part->stream, begun);
+}
+
+static uint64_t hash_part(const struct log_part *part)
+{
+	const uint64_t odd = UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t hash = part->len + part->cut, word;
+	size_t at = 0;
+	for (; at + sizeof(word) <= part->len; at += sizeof(word)) {
+		memcpy(&word, part->text + at, sizeof(word));
+		hash = (hash ^ word) * odd;
+		hash ^= hash >> 32;
+	}
+	word = 0;
+	if (at < part->len)
+		memcpy(&word, part->text + at, part->len - at);
+	return (hash ^ word) * odd;
+}
+
+/* If not, it has from now on. */
+static bool print_has(struct log_print *print, const struct log_part *part)
+{
+	uint64_t hash = hash_part(part);
+	if (print->time != part->time)
+		*print = (struct log_print){.time = part->time};
+	for (uint32_t i = 0; i < print->n && i < LOG_PRINTS; i++)
+		if (print->hashes[i] == hash)
+			return true;
+	print->hashes[print->n++ % LOG_PRINTS] = hash;
+	return false;
+}
+
+/* Only such a text can have two full parts that are equal: their size is a power of two, so what
+ * repeats itself from one to the next does so within them. */
+static bool repeats_itself(const struct log_part *part)
+{
+	size_t period = LOG_PART_FULL / 2;
+	while (period > 1 && period > part->len / 2)
+		period /= 2;
+	return part->len > period &&
+	       memcmp(part->text, part->text + period, part->len - period) == 0;
+}
+
+/*
+ * Docker 20.10 begins the new file of a rotation with what it sent last, be it a line or a part of
+ * one.  No two lines that a container wrote have had the same nanosecond and the same text.
+ */
+static bool is_resent(struct log_lines *lines, const struct log_part *part)
+{
+	bool open = lines->joins[part->stream].time == part->time;
+	return print_has(&lines->last[part->stream], part) && !(open && repeats_itself(part));
+}
+
+bool log_lines_part(struct log_lines *lines, const struct log_part *part, log_line_fn *each,
+		    void *arg)
+{
+	struct log_join *join = &lines->joins[part->stream];
+	if (lines->resends && !part->cri && is_resent(lines, part)) {
+		lines->repeats++;
+		return true;
+	}
+	if (!goes_on(lines, part) && !begin_line(lines, part, each, arg))
+		return false;
+	if (join->time == 0 && part->ends) {
+		struct log_line line = {.time = part->time,
+					.text = part->text,
+					.len = part->len,
+					.cut = part->cut,
+					.stream = part->stream};
+		return take(lines, &line, each, arg);
+	}
+	if (!join_add(join, part, lines->max))
+		return false;
+	if (!part->ends)
+		log_resume_begin(&lines->resume, part->stream, part->time);
+	return !part->ends || take_joined(lines, part->stream, false, each, arg);
+}
+
+bool log_lines_end(struct log_lines *lines, log_line_fn *each, void *arg)
+{
+	bool more = true;
+	for (int i = 0; i < LOG_STREAMS && more; i++)
+		more = take_joined(lines, (enum log_stream)i, true, each, arg);
+	return more;
+}
+
+void log_lines_done(struct log_lines *lines)
+{
+	for (int i = 0; i < LOG_STREAMS; i++)
+		free(lines->joins[i].text);
+	*lines = (struct log_lines){.max = lines->max};
+}

@@ -1,0 +1,60 @@
+/*
+ * Lines out of parts: joins the parts of a long line up to a bound, lets only those through that
+ * were not taken before (log_resume.h), and numbers those of one time.  Per container.
+ *
+ * A line has the time of its parts; in the CRI format, where each has its own, that of its last. So
+ * what was taken as a line because its container ended is known again when more follows it in the
+ * log: that is the next run's.
+ */
+#ifndef TALLYD_LOG_LINES_H
+#define TALLYD_LOG_LINES_H
+
+#include "lines/log_resume.h"
+
+struct log_line {
+	int64_t time;
+	int64_t sequence; /* the same for the same line wherever it was read: 2 × ordinal + stream
+			   */
+	char *text;
+	size_t len, cut; /* bytes; those over the bound are cut */
+	enum log_stream stream;
+	bool open;              /* it was not ended, but its container has */
+	struct log_mark before; /* what was taken of its stream before it */
+};
+
+struct log_join {
+	char *text;
+	size_t len, size, cut;
+	int64_t time; /* of the last part; 0: no line has begun */
+};
+
+enum { LOG_PRINTS = 64 };
+
+/* The parts that came last with one time, to know them again. */
+struct log_print {
+	int64_t time;
+	uint32_t n;
+	uint64_t hashes[LOG_PRINTS];
+};
+
+struct log_lines {
+	size_t max;   /* bytes of a line */
+	bool resends; /* the source sends lines twice in a row: Docker 20.10 at rotations */
+	struct log_resume resume;
+	struct log_join joins[LOG_STREAMS];
+	struct log_print last[LOG_STREAMS];
+	uint64_t repeats; /* lines that came again */
+};
+
+typedef bool log_line_fn(void *arg, const struct log_line *line);
+
+/* false: as the line's function says, or no memory. */
+bool log_lines_part(struct log_lines *lines, const struct log_part *part, log_line_fn *line,
+		    void *arg);
+/* The container wrote no more: what has begun is a line. */
+bool log_lines_end(struct log_lines *lines, log_line_fn *line, void *arg);
+/* For a new connection: forgets what has begun, since it will come again. */
+void log_lines_restart(struct log_lines *lines);
+void log_lines_done(struct log_lines *lines);
+
+#endif

@@ -1,0 +1,57 @@
+/*
+ * Lines that belong together made one message, where the operator gave a pattern: a line that fits
+ * begins a message, those after it in the same stream belong to it.  Per container, behind
+ * log_lines.h.  No I/O.
+ *
+ * Where a message ends depends on what was written, not on when it was read: before the next line
+ * that fits, before one that was written more than `gap` after the one in front of it, and before
+ * one that would make it too long or of too many lines.  So it is the same by every source and
+ * after every break, and so is its key, that of its first line.  Until it has ended its lines do
+ * not count as taken (log_messages_hold).  One after which nothing comes is ended by the clock,
+ * after the gap and a little more, in which whatever belongs to it must have been read.
+ */
+#ifndef TALLYD_LOG_MESSAGE_H
+#define TALLYD_LOG_MESSAGE_H
+
+#include <regex.h>
+
+#include "lines/log_lines.h"
+
+struct log_rule {
+	bool joins;    /* else each line is a message */
+	regex_t start; /* of the first line; its first KiB decides */
+	int64_t gap;   /* ns */
+	size_t max;    /* bytes, newlines between lines included */
+	int64_t max_lines;
+};
+
+struct log_message {
+	char *text;
+	size_t len, size, cut;
+	uint32_t n;             /* lines; 0: none has begun */
+	int64_t time, sequence; /* of the first */
+	int64_t newest;         /* time of the last */
+	int64_t due;            /* monotonic ns */
+	struct log_mark before;
+};
+
+struct log_messages {
+	const struct log_rule *rule;
+	int64_t now; /* monotonic ns, kept by the caller */
+	struct log_message open[LOG_STREAMS];
+};
+
+/* A line that was taken, if the message before it is thereby ended, hands that over.  false: as
+ * the function says, or no memory. */
+bool log_messages_line(struct log_messages *messages, const struct log_line *line,
+		       log_line_fn *each, void *arg);
+/* Ends those that are due at a time, INT64_MAX: all.  false: as the function says. */
+bool log_messages_end(struct log_messages *messages, int64_t due, log_line_fn *each, void *arg);
+/* When the first is due; INT64_MAX: none is open. */
+int64_t log_messages_due(const struct log_messages *messages);
+/* What to resume from while messages are open. */
+void log_messages_hold(const struct log_messages *messages, struct log_resume *resume);
+/* What is open will come again. */
+void log_messages_forget(struct log_messages *messages);
+
+#endif

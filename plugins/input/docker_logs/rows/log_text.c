@@ -1,0 +1,91 @@
+#include "rows/log_text.h"
+
+#include <stdint.h>
+#include <string.h>
+
+/* Bytes that a character which begins with c has; 0: none begins so. */
+static size_t character_size(unsigned char c)
+{
+	static const struct {
+		unsigned char first, size;
+	} sizes[] = {{0xf5, 0}, {0xf0, 4}, {0xe0, 3}, {0xc2, 2}, {0x80, 0}, {0x01, 1}};
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		if (c >= sizes[i].first)
+			return sizes[i].size;
+	return 0;
+}
+
+/* May it be the second byte after first?  No overlong forms, no surrogates, nothing over U+10FFFF.
+ */
+static bool character_second(unsigned char first, unsigned char c)
+{
+	switch (first) {
+	case 0xe0:
+		return c >= 0xa0 && c <= 0xbf;
+	case 0xed:
+		return c >= 0x80 && c <= 0x9f;
+	case 0xf0:
+		return c >= 0x90 && c <= 0xbf;
+	case 0xf4:
+		return c >= 0x80 && c <= 0x8f;
+	default:
+		return c >= 0x80 && c <= 0xbf;
+	}
+}
+
+/* Bytes of the character at text, 0: none, -1: it would be one if more followed. */
+static int character(const unsigned char *text, size_t len)
+{
+	size_t size = character_size(text[0]);
+	for (size_t i = 1; i < size; i++) {
+		if (i >= len)
+			return -1;
+		if (i == 1 ? !character_second(text[0], text[1]) : (text[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	return (int)size;
+}
+
+/* Eight bytes at once that are all from 1 to 127. */
+static bool is_plain(const char *text)
+{
+	uint64_t word;
+	memcpy(&word, text, sizeof(word));
+	return ((word | (word - UINT64_C(0x0101010101010101))) & UINT64_C(0x8080808080808080)) == 0;
+}
+
+bool log_text_is_clean(const char *text, size_t len)
+{
+	size_t at = 0;
+	while (at < len) {
+		if (len - at >= 8 && is_plain(text + at)) {
+			at += 8;
+			continue;
+		}
+		int size = character((const unsigned char *)text + at, len - at);
+		if (size <= 0)
+			return false;
+		at += (size_t)size;
+	}
+	return true;
+}
+
+size_t log_text_clean(const char *text, size_t len, bool cut, char *ret)
+{
+	size_t at = 0, made = 0;
+	while (at < len) {
+		int size = character((const unsigned char *)text + at, len - at);
+		if (size < 0 && cut)
+			break;
+		if (size > 0) {
+			memcpy(ret + made, text + at, (size_t)size);
+			made += (size_t)size;
+			at += (size_t)size;
+			continue;
+		}
+		memcpy(ret + made, "\xef\xbf\xbd", 3);
+		made += 3;
+		at++;
+	}
+	return made;
+}

@@ -1,0 +1,130 @@
+#include "sources/log_frames.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { FRAME_STDIN, FRAME_STDOUT, FRAME_STDERR, FRAME_ERROR, FRAME_TYPES };
+enum { FRAME_KEPT_BODY = 65536 };
+
+void log_frames_restart(struct log_frames *frames)
+{
+	frames->head_len = frames->body_len = frames->cut = frames->left = 0;
+	if (frames->body_size <= FRAME_KEPT_BODY)
+		return;
+	free(frames->body);
+	frames->body = NULL;
+	frames->body_size = 0;
+}
+
+void log_frames_done(struct log_frames *frames)
+{
+	free(frames->body);
+	*frames = (struct log_frames){.max = frames->max};
+}
+
+static enum log_fed frame_hand_over(const struct log_frames *frames, char *text, size_t len,
+				    const struct log_frame_calls *calls)
+{
+	struct log_part part = {.stream =
+					frames->head[0] == FRAME_STDERR ? LOG_STDERR : LOG_STDOUT};
+	if (frames->head[0] == FRAME_ERROR) {
+		calls->engine_error(calls->arg, text, len);
+		return LOG_FED;
+	}
+	char last = frames->cut ? frames->last : text[len - 1];
+	if (!log_part_read(&part, text, len, frames->cut, last))
+		return LOG_GARBAGE;
+	return calls->part(calls->arg, &part) ? LOG_FED : LOG_ENOUGH;
+}
+
+static bool frame_reserve(struct log_frames *frames, size_t wanted)
+{
+	size_t size = frames->body_size ? frames->body_size : 4096;
+	if (wanted <= frames->body_size)
+		return true;
+	while (size < wanted)
+		size *= 2;
+	char *grown = realloc(frames->body, size);
+	if (!grown)
+		return false;
+	frames->body = grown;
+	frames->body_size = size;
+	return true;
+}
+
+/* As much of the frame as there is; what is over the bound is dropped, its last byte noted. */
+static bool frame_keep(struct log_frames *frames, const char *bytes, size_t len)
+{
+	size_t room = frames->max - frames->body_len;
+	size_t kept = len < room ? len : room;
+	if (!frame_reserve(frames, frames->body_len + kept))
+		return false;
+	memcpy(frames->body + frames->body_len, bytes, kept);
+	frames->body_len += kept;
+	frames->cut += len - kept;
+	frames->left -= len;
+	frames->last = bytes[len - 1];
+	return true;
+}
+
+/* The type is known, the next three are 0: all else is no frame. */
+static bool frame_begin(struct log_frames *frames)
+{
+	const unsigned char *head = frames->head;
+	if (head[0] >= FRAME_TYPES || head[1] || head[2] || head[3])
+		return false;
+	frames->left = (size_t)head[4] << 24 | (size_t)head[5] << 16 | (size_t)head[6] << 8 |
+		       (size_t)head[7];
+	return true;
+}
+
+static size_t frame_take_head(struct log_frames *frames, const char *bytes, size_t len)
+{
+	size_t wanted = LOG_FRAME_HEAD - frames->head_len;
+	size_t taken = len < wanted ? len : wanted;
+	memcpy(frames->head + frames->head_len, bytes, taken);
+	frames->head_len += taken;
+	return taken;
+}
+
+/* A frame that is here as a whole is not copied. */
+static enum log_fed frame_take_body(struct log_frames *frames, char *bytes, size_t len,
+				    const struct log_frame_calls *calls, size_t *ret_taken)
+{
+	size_t taken = len < frames->left ? len : frames->left;
+	enum log_fed fed = LOG_FED;
+	*ret_taken = taken;
+	if (taken == frames->left && frames->body_len + frames->cut == 0 && taken <= frames->max) {
+		fed = frame_hand_over(frames, bytes, taken, calls);
+		log_frames_restart(frames);
+		return fed;
+	}
+	if (taken > 0 && !frame_keep(frames, bytes, taken))
+		return LOG_NO_MEMORY;
+	if (frames->left > 0)
+		return LOG_FED;
+	fed = frame_hand_over(frames, frames->body, frames->body_len, calls);
+	log_frames_restart(frames);
+	return fed;
+}
+
+enum log_fed log_frames_feed(struct log_frames *frames, char *bytes, size_t len,
+			     const struct log_frame_calls *calls)
+{
+	enum log_fed fed = LOG_FED;
+	while (len > 0 && fed == LOG_FED) {
+		size_t taken = 0;
+		if (frames->head_len < LOG_FRAME_HEAD) {
+			taken = frame_take_head(frames, bytes, len);
+			if (frames->head_len == LOG_FRAME_HEAD && !frame_begin(frames))
+				return LOG_GARBAGE;
+			if (frames->head_len == LOG_FRAME_HEAD && frames->left == 0)
+				return LOG_GARBAGE; /* a part has at least its time */
+		} else {
+			fed = frame_take_body(frames, bytes, len, calls, &taken);
+		}
+		bytes += taken;
+		len -= taken;
+	}
+	return fed;
+}

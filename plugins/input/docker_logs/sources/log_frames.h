@@ -1,0 +1,40 @@
+/*
+ * The stream of a container without a terminal: frames of 8 bytes (type, 0, 0, 0, length in big
+ * endian) and a text with its time in front.  Fed with whatever the socket gave, in any pieces.
+ * What can fail: bytes that are no frame, after which nothing can be trusted; the engine's own
+ * error texts (type 3), which are handed over apart.
+ * Source: "Stream format" of the Docker Engine API's POST /containers/{id}/attach.
+ */
+#ifndef TALLYD_LOG_FRAMES_H
+#define TALLYD_LOG_FRAMES_H
+
+#include "sources/log_part.h"
+
+enum { LOG_FRAME_HEAD = 8 };
+
+struct log_frames {
+	size_t max; /* bytes of a frame that are kept, its time among them */
+	unsigned char head[LOG_FRAME_HEAD];
+	size_t head_len;
+	char *body; /* of a frame that came in pieces */
+	size_t body_len, body_size;
+	size_t cut, left; /* of its bytes: not kept; still to come */
+	char last;
+};
+
+struct log_frame_calls {
+	log_part_fn *part;
+	void (*engine_error)(void *arg, const char *text, size_t len);
+	void *arg;
+};
+
+enum log_fed { LOG_FED, LOG_ENOUGH, LOG_GARBAGE, LOG_NO_MEMORY };
+
+/* bytes may be written to by part(). */
+enum log_fed log_frames_feed(struct log_frames *frames, char *bytes, size_t len,
+			     const struct log_frame_calls *calls);
+/* Forgets a frame that has begun, for a new connection. */
+void log_frames_restart(struct log_frames *frames);
+void log_frames_done(struct log_frames *frames);
+
+#endif
