@@ -23,7 +23,7 @@ struct sum {
 	uint64_t hash, n;
 };
 
-static bool on_line(void *arg, const struct log_line *line)
+static enum log_outcome on_line(void *arg, const struct log_line *line)
 {
 	struct sum *sum = arg;
 	char clean[3 * MAX_CLEAN];
@@ -38,10 +38,10 @@ static bool on_line(void *arg, const struct log_line *line)
 		sum->hash = sum->hash * 31 + (unsigned char)line->text[i];
 	sum->hash = sum->hash * 31 + (uint64_t)line->time + (uint64_t)line->sequence;
 	sum->n++;
-	return true;
+	return LOG_MORE;
 }
 
-static bool on_part(void *arg, const struct log_part *part)
+static enum log_outcome on_part(void *arg, const struct log_part *part)
 {
 	struct sum *sum = arg;
 	return log_lines_part(&sum->lines, part, on_line, sum);
@@ -78,24 +78,24 @@ static void read_all(uint8_t choice, const uint8_t *data, size_t size, size_t pi
 	struct log_frames frames = {.max = MAX_LINE + 64};
 	struct log_raw raw = {.max = MAX_LINE + 300};
 	const struct log_frame_calls calls = {on_part, on_error, sum};
-	enum log_fed fed = LOG_FED;
+	enum log_outcome outcome = LOG_MORE;
 	unsigned kind = choice % 3;
 	*sum = (struct sum){.lines.max = MAX_LINE, .lines.resends = choice >= 128};
 	if (kind == 2)
 		read_records(data, size, sum);
-	for (size_t at = 0; kind < 2 && at < size && fed == LOG_FED; at += piece) {
+	for (size_t at = 0; kind < 2 && at < size && outcome == LOG_MORE; at += piece) {
 		size_t n = size - at < piece ? size - at : piece;
 		char *copy = malloc(n);
 		if (!copy)
 			abort();
 		memcpy(copy, data + at, n);
 		if (kind == 0)
-			fed = log_frames_feed(&frames, copy, n, &calls);
+			outcome = log_frames_feed(&frames, copy, n, &calls);
 		else
-			fed = log_raw_feed(&raw, copy, n, on_part, sum);
+			outcome = log_raw_feed(&raw, copy, n, on_part, sum);
 		free(copy);
 	}
-	if (kind == 1 && fed == LOG_FED && raw.len > 0)
+	if (kind == 1 && outcome == LOG_MORE && raw.len > 0)
 		log_raw_end(&raw, on_part, sum);
 	log_lines_end(&sum->lines, on_line, sum);
 	log_frames_done(&frames);

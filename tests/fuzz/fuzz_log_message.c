@@ -20,7 +20,7 @@ struct joined {
 	size_t len;
 };
 
-static bool on_message(void *arg, const struct log_line *line)
+static enum log_outcome on_message(void *arg, const struct log_line *line)
 {
 	struct joined *joined = arg;
 	struct joined *to = &joined[line->stream];
@@ -30,7 +30,7 @@ static bool on_message(void *arg, const struct log_line *line)
 		memcpy(to->text + to->len, line->text, line->len);
 	to->len += line->len;
 	to->text[to->len++] = '\n';
-	return true;
+	return LOG_MORE;
 }
 
 static bool compile(const uint8_t *data, size_t len, regex_t *ret)
@@ -54,7 +54,7 @@ static void feed_line(struct log_messages *messages, const uint8_t *bytes, size_
 	memcpy(text, bytes, len);
 	const struct log_line line = {
 		.time = time, .text = text, .len = len, .stream = bytes[-1] & 1};
-	if (!log_messages_line(messages, &line, on_message, joined))
+	if (log_messages_line(messages, &line, on_message, joined) != LOG_MORE)
 		abort();
 	free(text);
 }

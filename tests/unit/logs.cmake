@@ -12,3 +12,5 @@ tallyd_unit_test(docker_logs_message SOURCES unit/test_docker_logs_message.c
 	LIBRARIES docker_logs_objects)
 tallyd_unit_test(docker_logs SOURCES unit/test_docker_logs.c unit/docker_fixture.c
 	LIBRARIES docker_logs_objects)
+tallyd_unit_test(docker_logs_states SOURCES unit/test_docker_logs_states.c
+	LIBRARIES docker_logs_objects)

@@ -110,15 +110,15 @@ static void rotate(const struct driver *driver)
 
 /* ---- The reader ---- */
 
-static bool on_line(void *arg, const struct log_line *line)
+static enum log_outcome on_line(void *arg, const struct log_line *line)
 {
 	struct driver *driver = arg;
 	assert_int_equal(strtoul(line->text, NULL, 10), driver->next);
 	driver->next++;
-	return true;
+	return LOG_MORE;
 }
 
-static bool on_part(void *arg, const struct log_part *part)
+static enum log_outcome on_part(void *arg, const struct log_part *part)
 {
 	struct driver *driver = arg;
 	return log_lines_part(&driver->lines, part, on_line, driver);
@@ -138,11 +138,10 @@ static void read_to_end(struct driver *driver)
 {
 	for (;;) {
 		log_file_refresh(&driver->file);
-		enum log_file_state state =
-			log_file_read(&driver->file, driver->buffer, on_part, driver);
-		if (state == LOG_FILE_END && !log_file_refresh(&driver->file))
+		int state = log_file_read(&driver->file, driver->buffer, on_part, driver);
+		if (state == LOG_END && !log_file_refresh(&driver->file))
 			return;
-		assert_true(state == LOG_FILE_MORE || state == LOG_FILE_END);
+		assert_true(state == LOG_MORE || state == LOG_END);
 	}
 }
 

@@ -47,7 +47,7 @@ static void hand_over(struct reader *reader)
 	reader->safe = reader->n;
 }
 
-static bool keep(void *arg, const struct log_line *line)
+static enum log_outcome keep(void *arg, const struct log_line *line)
 {
 	struct reader *reader = arg;
 	assert_true(reader->n < LINES);
@@ -56,10 +56,10 @@ static bool keep(void *arg, const struct log_line *line)
 	snprintf(got->text, TEXT, "%.*s", (int)line->len, line->len ? line->text : "");
 	if (roll(reader, 3) == 0)
 		hand_over(reader);
-	return true;
+	return LOG_MORE;
 }
 
-static bool on_line(void *arg, const struct log_line *line)
+static enum log_outcome on_line(void *arg, const struct log_line *line)
 {
 	struct reader *reader = arg;
 	return log_messages_line(&reader->messages, line, keep, reader);
@@ -94,12 +94,12 @@ static void feed(struct reader *reader, enum log_stream stream, int64_t time, co
 	snprintf(copy, sizeof(copy), "%s", text);
 	const struct log_part part = {
 		.time = time, .text = copy, .len = strlen(copy), .stream = stream, .ends = true};
-	assert_true(log_lines_part(&reader->lines, &part, on_line, reader));
+	assert_int_equal(log_lines_part(&reader->lines, &part, on_line, reader), LOG_MORE);
 }
 
 static void end(struct reader *reader)
 {
-	assert_true(log_messages_end(&reader->messages, INT64_MAX, keep, reader));
+	assert_int_equal(log_messages_end(&reader->messages, INT64_MAX, keep, reader), LOG_MORE);
 }
 
 static void assert_got(const struct reader *reader, uint32_t i, const char *text)
@@ -180,9 +180,9 @@ static void the_clock_ends_only_what_is_due(void **state)
 	reader->messages.now = 200;
 	feed(reader, LOG_STDERR, 2, "A");
 	feed(reader, LOG_STDOUT, 3, "b");
-	assert_true(log_messages_end(&reader->messages, due + 99, keep, reader));
+	assert_int_equal(log_messages_end(&reader->messages, due + 99, keep, reader), LOG_MORE);
 	assert_int_equal(reader->n, 0);
-	assert_true(log_messages_end(&reader->messages, due + 100, keep, reader));
+	assert_int_equal(log_messages_end(&reader->messages, due + 100, keep, reader), LOG_MORE);
 	assert_int_equal(reader->n, 2);
 	assert_true(log_messages_due(&reader->messages) == INT64_MAX);
 	reader_destroy(reader);

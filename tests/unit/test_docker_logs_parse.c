@@ -27,7 +27,7 @@ struct reader {
 	char engine_said[100];
 };
 
-static bool keep_line(void *arg, const struct log_line *line)
+static enum log_outcome keep_line(void *arg, const struct log_line *line)
 {
 	struct reader *reader = arg;
 	assert_true(reader->n < MAX_LINES);
@@ -37,10 +37,10 @@ static bool keep_line(void *arg, const struct log_line *line)
 	assert_non_null(kept->text);
 	memcpy(kept->text, line->text, line->len);
 	kept->text[line->len] = '\0';
-	return true;
+	return LOG_MORE;
 }
 
-static bool take_part(void *arg, const struct log_part *part)
+static enum log_outcome take_part(void *arg, const struct log_part *part)
 {
 	struct reader *reader = arg;
 	return log_lines_part(&reader->lines, part, keep_line, reader);
@@ -67,21 +67,21 @@ static void end(struct reader *reader)
 }
 
 /* In pieces of so many bytes, each in memory of its own so that a sanitizer sees its ends. */
-static enum log_fed feed(struct reader *reader, bool terminal, const char *bytes, size_t len,
-			 size_t piece)
+static enum log_outcome feed(struct reader *reader, bool terminal, const char *bytes, size_t len,
+			     size_t piece)
 {
 	const struct log_frame_calls calls = {take_part, note_error, reader};
-	enum log_fed fed = LOG_FED;
-	for (size_t at = 0; at < len && fed == LOG_FED; at += piece) {
+	enum log_outcome outcome = LOG_MORE;
+	for (size_t at = 0; at < len && outcome == LOG_MORE; at += piece) {
 		size_t n = len - at < piece ? len - at : piece;
 		char *copy = malloc(n);
 		assert_non_null(copy);
 		memcpy(copy, bytes + at, n);
-		fed = terminal ? log_raw_feed(&reader->raw, copy, n, take_part, reader)
-			       : log_frames_feed(&reader->frames, copy, n, &calls);
+		outcome = terminal ? log_raw_feed(&reader->raw, copy, n, take_part, reader)
+				   : log_frames_feed(&reader->frames, copy, n, &calls);
 		free(copy);
 	}
-	return fed;
+	return outcome;
 }
 
 static void assert_line(const struct reader *reader, uint32_t i, enum log_stream stream,
@@ -137,7 +137,7 @@ static void recorded_frames_give_the_same_lines_in_any_pieces(void **state)
 		for (size_t p = 0; p < sizeof(pieces) / sizeof(pieces[0]); p++) {
 			struct reader reader;
 			begin(&reader, MAX_LINE);
-			assert_int_equal(feed(&reader, false, bytes, len, pieces[p]), LOG_FED);
+			assert_int_equal(feed(&reader, false, bytes, len, pieces[p]), LOG_MORE);
 			assert_mixed(&reader);
 			end(&reader);
 		}
@@ -156,7 +156,7 @@ static void a_terminal_s_log_has_no_frames(void **state)
 	char *bytes = fake_engine_read_file(path, &len);
 	for (size_t piece = 1; piece <= len; piece++) {
 		begin(&reader, MAX_LINE);
-		assert_int_equal(feed(&reader, true, bytes, len, piece), LOG_FED);
+		assert_int_equal(feed(&reader, true, bytes, len, piece), LOG_MORE);
 		assert_int_equal(reader.n, 2);
 		assert_string_equal(reader.got[0].text, "out1\r");
 		assert_string_equal(reader.got[1].text, "err1\r");
@@ -188,7 +188,7 @@ static void parts_of_a_terminal_s_long_line_are_joined(void **state)
 	static const size_t pieces[] = {1, 100, 16384, 1 << 20};
 	for (size_t p = 0; p < 4; p++) {
 		begin(&reader, MAX_LINE);
-		assert_int_equal(feed(&reader, true, bytes, len, pieces[p]), LOG_FED);
+		assert_int_equal(feed(&reader, true, bytes, len, pieces[p]), LOG_MORE);
 		assert_int_equal(reader.n, 2);
 		assert_int_equal(reader.got[0].len, 2 * 16384 + 3);
 		assert_string_equal(reader.got[0].text + 2 * 16384, "xx\r");
@@ -203,11 +203,11 @@ static void a_terminal_s_last_line_without_newline_ends_where_the_next_run_begin
 	struct reader reader;
 	(void)state;
 	begin(&reader, MAX_LINE);
-	assert_int_equal(feed(&reader, true, bytes, sizeof(bytes) - 1, 5), LOG_FED);
+	assert_int_equal(feed(&reader, true, bytes, sizeof(bytes) - 1, 5), LOG_MORE);
 	assert_int_equal(reader.n, 2);
 	assert_string_equal(reader.got[0].text, "tail");
 	assert_string_equal(reader.got[1].text, "next run\r");
-	assert_int_equal(log_raw_end(&reader.raw, take_part, &reader), LOG_FED);
+	assert_int_equal(log_raw_end(&reader.raw, take_part, &reader), LOG_MORE);
 	assert_int_equal(reader.n, 3);
 	assert_string_equal(reader.got[2].text, "open");
 	end(&reader);
@@ -219,7 +219,7 @@ static void a_time_that_a_program_prints_does_not_cut_its_line(void **state)
 	struct reader reader;
 	(void)state;
 	begin(&reader, MAX_LINE);
-	assert_int_equal(feed(&reader, true, bytes, sizeof(bytes) - 1, 1000), LOG_FED);
+	assert_int_equal(feed(&reader, true, bytes, sizeof(bytes) - 1, 1000), LOG_MORE);
 	assert_int_equal(reader.n, 1);
 	assert_string_equal(reader.got[0].text, "at " EARLIER "it said\r");
 	end(&reader);
@@ -267,7 +267,7 @@ static void the_engine_s_own_error_is_no_line(void **state)
 	(void)state;
 	size_t len = put_frame(bytes, 3, said, sizeof(said) - 1);
 	begin(&reader, MAX_LINE);
-	assert_int_equal(feed(&reader, false, bytes, len, 9), LOG_FED);
+	assert_int_equal(feed(&reader, false, bytes, len, 9), LOG_MORE);
 	assert_string_equal(reader.engine_said, said);
 	assert_int_equal(reader.n, 0);
 	end(&reader);
@@ -290,7 +290,7 @@ static void a_line_over_the_bound_is_cut_and_the_next_is_whole(void **state)
 			struct reader reader;
 			size_t whole = 3 * 16384 + 3, kept = max < whole ? max : whole;
 			begin(&reader, max);
-			assert_int_equal(feed(&reader, false, bytes, len, pieces[p]), LOG_FED);
+			assert_int_equal(feed(&reader, false, bytes, len, pieces[p]), LOG_MORE);
 			assert_int_equal(reader.n, 2);
 			assert_int_equal(reader.got[0].len, kept);
 			assert_int_equal(reader.got[0].len + reader.got[0].cut, whole);

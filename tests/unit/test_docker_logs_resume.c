@@ -73,7 +73,7 @@ static void write_log(struct story *story)
 	}
 }
 
-static bool on_line(void *arg, const struct log_line *line)
+static enum log_outcome on_line(void *arg, const struct log_line *line)
 {
 	struct story *story = arg;
 	uint32_t which = (uint32_t)strtoul(line->text + 1, NULL, 10);
@@ -82,7 +82,7 @@ static bool on_line(void *arg, const struct log_line *line)
 	if (story->taken[which]++ > 0)
 		assert_int_equal(story->sequence[which], line->sequence);
 	story->sequence[which] = line->sequence;
-	return true;
+	return LOG_MORE;
 }
 
 /* No line has parts on both sides. */
@@ -122,12 +122,15 @@ static bool read_from(struct story *story, uint32_t from, bool widest)
 	    !log_resume_covers(&lines->resume, &story->log[from].part))
 		return false;
 	for (uint32_t i = from; i < story->n_parts && left > 0; i++, left--) {
-		assert_true(log_lines_part(lines, &story->log[i].part, on_line, story));
+		assert_int_equal(log_lines_part(lines, &story->log[i].part, on_line, story),
+				 LOG_MORE);
 		if (roll(story, 200) > 0)
 			continue;
 		uint32_t again = begin_of_repeat(story, from, i);
 		for (; again <= i; again++)
-			assert_true(log_lines_part(lines, &story->log[again].part, on_line, story));
+			assert_int_equal(
+				log_lines_part(lines, &story->log[again].part, on_line, story),
+				LOG_MORE);
 	}
 	return true;
 }

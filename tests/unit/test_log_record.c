@@ -196,16 +196,16 @@ static void append_text(const struct reader *reader, const char *text)
 	append(reader, text, strlen(text));
 }
 
-static bool on_line(void *arg, const struct log_line *line)
+static enum log_outcome on_line(void *arg, const struct log_line *line)
 {
 	struct reader *reader = arg;
 	assert_true(reader->n < MAX_LINES);
 	reader->got[reader->n] = *line;
 	reader->got[reader->n++].text = strndup(line->text ? line->text : "", line->len);
-	return true;
+	return LOG_MORE;
 }
 
-static bool on_part(void *arg, const struct log_part *part)
+static enum log_outcome on_part(void *arg, const struct log_part *part)
 {
 	struct reader *reader = arg;
 	return log_lines_part(&reader->lines, part, on_line, reader);
@@ -215,13 +215,13 @@ static bool on_part(void *arg, const struct log_part *part)
 static void read_all(struct reader *reader)
 {
 	const struct log_begin where = {.resume = &reader->lines.resume, .buffer = reader->buffer};
-	int state = LOG_FILE_MORE;
+	int state = LOG_MORE;
 	log_file_close(&reader->file);
 	log_lines_restart(&reader->lines);
 	assert_int_equal(log_file_open(&reader->file, reader->path, &where), 0);
-	while (state == LOG_FILE_MORE)
+	while (state == LOG_MORE)
 		state = log_file_read(&reader->file, reader->buffer, on_part, reader);
-	assert_int_equal(state, LOG_FILE_END);
+	assert_int_equal(state, LOG_END);
 }
 
 static void assert_lines(const struct reader *reader, const char *const *wanted, uint32_t n)
@@ -277,7 +277,7 @@ static void a_last_line_without_its_end_is_not_joined_with_the_next_run(void **s
 	append_text(&reader, AT("01") "stdout P ta\n" AT("02") "stdout P il\n");
 	for (int run = 1; run <= 2; run++) {
 		read_all(&reader);
-		assert_true(log_lines_end(&reader.lines, on_line, &reader));
+		assert_int_equal(log_lines_end(&reader.lines, on_line, &reader), LOG_MORE);
 		/* The daemon is started anew as well. */
 		log_resume_write(&reader.lines.resume, position);
 		assert_true(log_resume_read(position, &reader.lines.resume));
@@ -348,7 +348,7 @@ static void send_parts(struct reader *reader, const char *parts)
 		/* x is one byte over and over, all else does not repeat itself. */
 		for (size_t i = 0; i < part.len; i++)
 			text[i] = (char)(*parts == 'x' ? 'x' : *parts + (int)(i * i / 1000 % 7));
-		assert_true(log_lines_part(&reader->lines, &part, on_line, reader));
+		assert_int_equal(log_lines_part(&reader->lines, &part, on_line, reader), LOG_MORE);
 	}
 }
 

@@ -12,8 +12,10 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "followers.h"
 #include "logs.h"
 #include "logs_table.h"
+#include "session.h"
 
 static int logs_start(void *arg)
 {

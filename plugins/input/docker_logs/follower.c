@@ -1,164 +1,277 @@
 /*
- * One container: from an inspect to the reading of its log, and what comes after the log's end.
+ * See follower.h.  Sources and ingest return outcomes (sources/outcome.h), scan.c and session.c
+ * tell what happened to the container; all of that ends in advance(), which alone changes the
+ * state, to what the table of follow_state.c says.
  *
- * Happy path: look (inspect) → read from where the position says, by files (source_file.c) or the
- * API (source_api.c) → the log ends when the container stops → look again → read what was missed →
- * idle until it starts again.
- *
- * What can fail: its log cannot be read at all, told once; whatever may pass is tried again after
- * 0.5 s to 30 s.
+ * Messages and the counting of damage are in report.c.
  */
+#include "follower.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock_step.h"
 #include "logs.h"
+#include "report.h"
 
 static const int64_t second_ns = 1000000000, ms_ns = 1000000;
 
-enum { FRAME_ROOM = 64 }; /* for the time in front of a part */
+/* ---- Changing state ---- */
 
-const char *follower_name(const struct follower *follower)
+static void close_file(struct follower *follower)
 {
-	return follower->rows.name[0] ? follower->rows.name : follower->rows.id;
-}
-
-/* ---- Where to resume ---- */
-
-/* What was taken is where the safe position says; at first sight as the operator wants. */
-static void load_position(struct follower *follower)
-{
-	struct docker_logs *logs = follower->logs;
-	char source[LOG_SOURCE_SIZE], position[LOG_POSITION_SIZE];
-	log_lines_restart(&follower->lines);
-	log_messages_forget(&follower->messages);
-	follower->lines.resume = (struct log_resume){0};
-	log_rows_source(&follower->rows, source);
-	int r = tally_position(logs->ctx, source, position, sizeof(position));
-	if (r == 0 && !log_resume_read(position, &follower->lines.resume))
-		tally_log(logs->ctx, TALLY_WARNING,
-			  "%s: position \"%s\" is not one of ours: read anew",
-			  follower_name(follower), position);
-}
-
-/* A clock that was set back while nobody looked: times up to the mark come a second time. */
-static void distrust_future(struct follower *follower)
-{
-	struct docker_logs *logs = follower->logs;
-	int64_t newest = log_resume_newest(&follower->lines.resume);
-	if (!logs->reach.endpoint->path[0] || newest <= tally_now(logs->ctx) + second_ns)
+	if (!follower->file.log)
 		return;
-	tally_log(
-		logs->ctx, TALLY_NOTICE,
-		"%s: its position lies in the future, the clock was set back: its log is read anew",
-		follower_name(follower));
-	follower->lines.resume = (struct log_resume){0};
+	report_last_damage(follower);
+	source_file_close(&follower->file);
 }
 
-static void first_look(struct follower *follower, const struct inspect_facts *facts)
+static void close_sources(struct follower *follower)
 {
-	struct docker_logs *logs = follower->logs;
-	follower->known = true;
-	follower->rows.terminal = facts->terminal;
-	load_position(follower);
-	distrust_future(follower);
-	if (!log_resume_is_empty(&follower->lines.resume) || facts->created >= logs->started)
-		return;
-	if (logs->first.only_new)
-		log_resume_begin_at(&follower->lines.resume, tally_now(logs->ctx));
-	follower->limited = logs->first.lines > 0;
+	close_file(follower);
+	source_api_close(&follower->api, follower->logs->streams);
 }
 
-/* ---- Reading ---- */
-
-/* For good, and told once. */
-void follower_bar(struct follower *follower, const char *why)
-{
-	follower->state = FOLLOW_UNREADABLE;
-	if (!follower->refused)
-		tally_log(follower->logs->ctx, TALLY_NOTICE, "%s: its log is not read: %s",
-			  follower_name(follower), why);
-	follower->refused = true;
-}
-
-/* Files are what the operator wants, and cannot be opened. */
-static void wait_or_bar(struct follower *follower, int error)
-{
-	bool may_pass = error == ENOENT || error == EAGAIN || error == ENOMEM || error == EMFILE ||
-			error == ENFILE;
-	if (!may_pass) {
-		follower_bar(follower,
-			     follower->path ? strerror(error) : "its logging driver has no file");
-		return;
-	}
-	if (!follower->refused)
-		tally_log(follower->logs->ctx, TALLY_WARNING,
-			  "%s: its log is not read: %s: %s; tried again", follower_name(follower),
-			  follower->path, strerror(error));
-	follower->refused = true;
-	follower_wait(follower);
-}
-
-static void begin_reading(struct follower *follower)
-{
-	const struct docker_logs *logs = follower->logs;
-	follower->width = 0;
-	follower->again = false;
-	follower->following = follower->running;
-	follower->reason = REASON_NONE;
-	int r = files_open(follower);
-	if (r == 0) {
-		follower->state = FOLLOW_READING;
-		follower->refused = false;
-	} else if (logs->config->source != SOURCE_FILE || r == -EBADMSG || logs->inotify_fd < 0) {
-		api_open(follower);
-	} else {
-		wait_or_bar(follower, -r);
-	}
-}
-
-void follower_wait(struct follower *follower)
+/* 0.5 s, 1 s, 2 s … 30 s. */
+static void schedule_retry(struct follower *follower)
 {
 	int64_t delay = follower->delay * 2;
 	if (delay < 500 * ms_ns)
 		delay = 500 * ms_ns;
 	follower->delay = delay < 30 * second_ns ? delay : 30 * second_ns;
 	follower->due = tally_monotonic(follower->logs->ctx) + follower->delay;
-	follower->state = FOLLOW_RETRY;
 }
 
-/* ---- The end of a log ---- */
-
-/* What was taken is not all handed over: again from where it is safe. */
-void follower_read_again(struct follower *follower)
+/* input: an enum log_outcome or follow_input; why: as report_outcome() has it. */
+static void advance(struct follower *follower, int input, const char *why)
 {
-	files_close(follower);
-	follower_drop_rows(follower);
-	load_position(follower);
-	follower_wait(follower);
-}
-
-void follower_ended(struct follower *follower)
-{
-	files_close(follower);
-	if (follower->again)
-		follower->state = FOLLOW_INSPECT;
-	else if (!follower_finish(follower))
-		follower_read_again(follower);
-	else
-		follower->state = follower->destroyed ? FOLLOW_REMOVED : FOLLOW_IDLE;
-	follower->logs->attention = true;
-}
-
-/* ---- What others tell ---- */
-
-static void set_name(struct follower *follower, const char *name)
-{
-	if (strcmp(follower->rows.name, name) == 0)
+	enum follow_state next = follow_next(follower->state, input);
+	/* Outcomes count even so: rows that are lost while it waits make it wait anew. */
+	if (next == follower->state && (input >= LOG_OUTCOMES || input == LOG_MORE))
 		return;
-	follower_flush(follower);
-	snprintf(follower->rows.name, sizeof(follower->rows.name), "%s", name);
+	report_outcome(follower, input, why);
+	if (input == LOG_FOREIGN) {
+		/* Its records have been told of as what they are; none of it was taken. */
+		follower->foreign = true;
+		follower->damage.n = 0;
+		close_file(follower);
+	} else if (input == LOG_LOST) {
+		close_sources(follower);
+		ingest_drop_rows(&follower->ingest);
+		ingest_load_position(&follower->ingest);
+	}
+	follower->state = next;
+	if (next == FOLLOW_RETRY)
+		schedule_retry(follower);
+	/* What scan.c acts on, or counts. */
+	if (next == FOLLOW_INSPECT || next == FOLLOW_REMOVED || next == FOLLOW_UNREADABLE)
+		follower->logs->attention = true;
+}
+
+/* Everything was read of a container that does not run, by its last inspect. */
+static int log_at_end(struct follower *follower)
+{
+	/* Its last line may go on: the next run writes to the same log. */
+	if (follower->restarted)
+		return FOLLOW_CLOSED;
+	if (ingest_finish(&follower->ingest) != LOG_MORE)
+		return LOG_LOST;
+	return follower->destroyed ? LOG_NOT_FOUND : LOG_END;
+}
+
+/* ---- Reading by the API ---- */
+
+static bool on_stream_data(void *arg, char *bytes, size_t len);
+static void on_stream_ended(void *arg, const struct fetch_answer *answer);
+
+/* FOLLOW_OPENED or LOG_FAILED. */
+static int open_api(struct follower *follower)
+{
+	static const struct stream_calls calls = {.data = on_stream_data, .ended = on_stream_ended};
+	struct docker_logs *logs = follower->logs;
+	struct ingest *ingest = &follower->ingest;
+	const struct source_api_request request = {
+		.id = ingest->rows.id,
+		.resume = &ingest->lines.resume,
+		.last_lines = follower->last_lines ? logs->first.lines : 0,
+		.tail_step = follower->tail_step,
+		.seconds = logs->seconds,
+		.follow = follower->following};
+	follower->opened = tally_monotonic(logs->ctx);
+	if (source_api_open(&follower->api, logs->streams, &request, &calls, follower) < 0)
+		return LOG_FAILED;
+	ingest_begin_stream(ingest, follower->api.whole);
+	tally_count(logs->ctx, METRIC_READS, 1);
+	return FOLLOW_OPENED;
+}
+
+/*
+ * An engine that closes a stream says: the container has stopped, which an inspect will show.  If
+ * it has not, and streams live for a moment only, asking again at once would never end.
+ */
+static int stream_closed(struct follower *follower)
+{
+	int64_t lived = tally_monotonic(follower->logs->ctx) - follower->opened;
+	bool brief = lived < second_ns;
+	if (brief && follower->delay > 0)
+		return LOG_FAILED;
+	follower->delay = brief ? 50 * ms_ns : 0;
+	return FOLLOW_CLOSED;
+}
+
+/* The stream is gone already when it says so. */
+static int stream_at_end(struct follower *follower)
+{
+	follower->told = false;
+	if (follower->following)
+		return stream_closed(follower);
+	follower->delay = 0;
+	if (!follower->restarted &&
+	    source_api_finish(&follower->api, ingest_part, &follower->ingest) != LOG_MORE)
+		return LOG_LOST;
+	return log_at_end(follower);
+}
+
+static bool on_stream_data(void *arg, char *bytes, size_t len)
+{
+	struct follower *follower = arg;
+	struct ingest *ingest = &follower->ingest;
+	const struct log_frame_calls calls = {ingest_part, report_engine_text, ingest};
+	clock_step_check(follower->logs);
+	enum log_outcome outcome =
+		source_api_feed(&follower->api, ingest->rows.terminal, bytes, len, &calls);
+	ingest_count_repeats(ingest);
+	return outcome == LOG_MORE;
+}
+
+static void on_stream_ended(void *arg, const struct fetch_answer *answer)
+{
+	struct follower *follower = arg;
+	char why[FETCH_REASON_SIZE];
+	int outcome = source_api_ended(&follower->api, answer, why);
+	if (outcome == LOG_END) {
+		outcome = stream_at_end(follower);
+	} else if (outcome == LOG_WIDEN) {
+		follower->tail_step++;
+		outcome = open_api(follower);
+	}
+	advance(follower, outcome, why);
+}
+
+/* ---- Reading files ---- */
+
+/* 0, or -errno; -ENODEV: there is no file, or it is not to be read; -EBADMSG: it is no log. */
+static int open_file(struct follower *follower)
+{
+	struct docker_logs *logs = follower->logs;
+	struct ingest *ingest = &follower->ingest;
+	/* A path on an engine's machine means something here only if that is this machine. */
+	if (logs->config->source == SOURCE_API || !follower->path || logs->inotify_fd < 0 ||
+	    !logs->reach.endpoint->path[0])
+		return -ENODEV;
+	if (!logs->buffer)
+		logs->buffer = malloc(LOG_FILE_BUFFER);
+	if (!logs->buffer)
+		return -ENOMEM;
+	const struct log_begin begin = {.resume = &ingest->lines.resume,
+					.last_lines = follower->last_lines ? logs->first.lines : 0,
+					.as_far = logs->config->source == SOURCE_FILE,
+					.buffer = logs->buffer};
+	int r = source_file_open(&follower->file, follower->path, logs->inotify_fd, &begin);
+	if (r < 0) {
+		report_file_not_opened(logs, follower->path, -r);
+		return r;
+	}
+	/* One that was no log may be one by now. */
+	if (follower->foreign && !log_file_has_record(follower->file.log, logs->buffer)) {
+		source_file_close(&follower->file);
+		return -EBADMSG;
+	}
+	follower->foreign = follower->told = false;
+	ingest_begin_file(ingest);
+	logs->pending = true;
+	tally_count(logs->ctx, METRIC_READS, 1);
+	return 0;
+}
+
+/* While the container runs the end of its file is not the end of its log. */
+static int file_at_end(struct follower *follower)
+{
+	if (follower->following)
+		return LOG_MORE;
+	close_file(follower);
+	return log_at_end(follower);
+}
+
+bool follower_read_file(struct follower *follower)
+{
+	struct source_file *file = &follower->file;
+	if (!file->log || !file->pending)
+		return false;
+	int outcome =
+		source_file_read(file, follower->logs->buffer, ingest_part, &follower->ingest);
+	ingest_count_repeats(&follower->ingest);
+	report_damage(follower);
+	if (outcome < 0) {
+		report_file_read_error(follower, -outcome);
+		outcome = LOG_LOST;
+	} else if (outcome == LOG_END) {
+		outcome = file_at_end(follower);
+	}
+	advance(follower, outcome, NULL);
+	return file->pending;
+}
+
+/* ---- Which source ---- */
+
+/* By a file if there is one, else by the API, if the operator wants that. */
+static void open_source(struct follower *follower)
+{
+	const struct docker_logs *logs = follower->logs;
+	char why[LOG_FILE_PATH + 80] = "its logging driver has no file";
+	follower->tail_step = 0;
+	follower->restarted = false;
+	follower->following = follower->running;
+	int r = open_file(follower), input = FOLLOW_OPENED;
+	if (r < 0 &&
+	    (logs->config->source != SOURCE_FILE || r == -EBADMSG || logs->inotify_fd < 0)) {
+		input = open_api(follower);
+	} else if (r == -ENOENT || r == -EAGAIN || r == -ENOMEM || r == -EMFILE || r == -ENFILE) {
+		input = LOG_REFUSED;
+		snprintf(why, sizeof(why), "%s: %s", follower->path, strerror(-r));
+	} else if (r < 0) {
+		input = LOG_UNREADABLE;
+		if (follower->path)
+			snprintf(why, sizeof(why), "%s", strerror(-r));
+	}
+	advance(follower, input, why);
+}
+
+/* ---- Inspects ---- */
+
+/* At first sight: what was taken before, else as much as the operator wants. */
+static void find_position(struct follower *follower, const struct inspect_facts *facts)
+{
+	struct docker_logs *logs = follower->logs;
+	struct log_resume *resume = &follower->ingest.lines.resume;
+	int64_t now = tally_now(logs->ctx);
+	ingest_load_position(&follower->ingest);
+	/* The clock was set back while nobody looked: times up to the position come a second time,
+	 * and new lines would not count.  Of a remote engine's clock nothing is known. */
+	if (logs->reach.endpoint->path[0] && log_resume_newest(resume) > now + second_ns) {
+		tally_log(logs->ctx, TALLY_NOTICE,
+			  "%s: its position lies in the future, the clock was set back: its log "
+			  "is read anew",
+			  ingest_name(&follower->ingest));
+		*resume = (struct log_resume){0};
+	}
+	if (!log_resume_is_empty(resume) || facts->created >= logs->started)
+		return;
+	if (logs->first.only_new)
+		log_resume_begin_at(resume, now);
+	follower->last_lines = logs->first.lines > 0;
 }
 
 static void set_path(struct follower *follower, const struct inspect_facts *facts)
@@ -171,51 +284,99 @@ static void set_path(struct follower *follower, const struct inspect_facts *fact
 		follower->path = strdup(facts->path);
 }
 
-void follower_learn(struct follower *follower, const struct inspect_facts *facts)
+void follower_on_inspect(struct follower *follower, const struct inspect_facts *facts)
 {
-	set_name(follower, facts->container.name);
-	follower->look = false;
-	if (!follower->known)
-		first_look(follower, facts);
+	struct log_rows *rows = &follower->ingest.rows;
+	if (strcmp(rows->name, facts->container.name) != 0) {
+		/* Rows that wait have the name that was theirs. */
+		follower_flush(follower);
+		snprintf(rows->name, sizeof(rows->name), "%s", facts->container.name);
+	}
+	if (!follower->known) {
+		follower->known = true;
+		rows->terminal = facts->terminal;
+		find_position(follower, facts);
+	}
+	follower->reinspect = false;
 	follower->running = facts->running;
-	if (follower->state == FOLLOW_READING && follower->file) {
-		/* Files show no end. */
+	if (follower->file.log) {
+		/* A file does not show whether its container still writes, a stream does. */
 		follower->following = facts->running;
-		follower->again = false;
-		follower->hot = true;
+		follower->restarted = false;
+		follower->file.pending = true;
 	}
 	if (follower->state != FOLLOW_INSPECT)
 		return;
 	set_path(follower, facts);
-	if (!facts->running && !facts->was_started)
-		follower->state = FOLLOW_IDLE;
+	if (facts->running || facts->was_started)
+		open_source(follower);
 	else
-		begin_reading(follower);
+		advance(follower, FOLLOW_NEVER_RAN, NULL);
 }
 
-void follower_on_event(struct follower *follower, enum logs_event event)
+void follower_on_inspect_failed(struct follower *follower)
+{
+	advance(follower, FOLLOW_NOT_INSPECTED, NULL);
+}
+
+void follower_on_excluded(struct follower *follower)
+{
+	advance(follower, FOLLOW_EXCLUDED, NULL);
+}
+
+/* ---- Events and time ---- */
+
+void follower_on_event(struct follower *follower, enum follow_event event)
 {
 	follower->logs->attention = true;
 	switch (event) {
-	case LOGS_START:
-		follower->again = true;
-		follower->look = follower->look || follower->file;
-		if (follower->state == FOLLOW_IDLE || follower->state == FOLLOW_RETRY)
-			follower->state = FOLLOW_INSPECT;
+	case EVENT_START:
+		follower->restarted = true;
+		follower->reinspect = follower->reinspect || follower->file.log;
+		advance(follower, FOLLOW_STARTED, NULL);
 		break;
-	case LOGS_DIE:
-		follower->look = follower->look || follower->file;
+	case EVENT_DIE:
+		/* A stream ends by itself. */
+		follower->reinspect = follower->reinspect || follower->file.log;
 		break;
-	case LOGS_RENAME:
-		follower->look = true;
+	case EVENT_RENAME:
+		follower->reinspect = true;
 		break;
-	case LOGS_DESTROY:
+	case EVENT_DESTROY:
 		follower->destroyed = true;
 		follower->following = false;
-		follower->hot = true;
-		if (follower->state != FOLLOW_READING)
-			follower->state = FOLLOW_REMOVED;
+		follower->file.pending = true;
+		advance(follower, FOLLOW_DESTROYED, NULL);
 	}
+}
+
+void follower_on_time(struct follower *follower, int64_t now)
+{
+	if (follower->state == FOLLOW_RETRY && follower->due <= now)
+		advance(follower, FOLLOW_DUE, NULL);
+}
+
+/* ---- Rows ---- */
+
+/* The log itself is fine, so its delay begins anew. */
+static void rows_lost(struct follower *follower)
+{
+	follower->delay = 0;
+	advance(follower, LOG_LOST, NULL);
+}
+
+void follower_flush(struct follower *follower)
+{
+	if (ingest_flush(&follower->ingest) != LOG_MORE)
+		rows_lost(follower);
+}
+
+/* While there is more to read of its file, that may belong to a message that is due. */
+void follower_end_messages(struct follower *follower, int64_t due)
+{
+	if (follower->state == FOLLOW_READING && !(follower->file.log && follower->file.pending) &&
+	    ingest_end_messages(&follower->ingest, due) != LOG_MORE)
+		rows_lost(follower);
 }
 
 /* ---- Making and unmaking ---- */
@@ -225,39 +386,27 @@ struct follower *follower_create(struct docker_logs *logs, const char *id)
 	struct follower *follower = calloc(1, sizeof(*follower));
 	if (!follower)
 		return NULL;
-	size_t max = (size_t)logs->config->max_line;
 	follower->logs = logs;
-	follower->watch = -1;
-	follower->rows.ctx = logs->ctx;
-	follower->lines.max = max;
-	follower->messages.rule = &logs->rule;
-	follower->frames.max = max + FRAME_ROOM;
-	follower->raw.max = max + (max / LOG_PART_FULL + 2) * FRAME_ROOM;
-	snprintf(follower->rows.id, sizeof(follower->rows.id), "%s", id);
+	follower->file.watch = -1;
+	ingest_init(&follower->ingest, logs, id);
+	source_api_init(&follower->api, (size_t)logs->config->max_line);
 	return follower;
 }
 
 void follower_suspend(struct follower *follower)
 {
-	files_close(follower);
-	if (follower->stream)
-		streams_close(follower->logs->streams, follower->stream);
-	follower->stream = NULL;
+	close_sources(follower);
 	follower->delay = 0;
-	if (follower->state == FOLLOW_READING || follower->state == FOLLOW_RETRY)
-		follower->state = FOLLOW_INSPECT;
+	advance(follower, FOLLOW_SUSPENDED, NULL);
 }
 
 void follower_destroy(struct follower *follower)
 {
 	if (!follower)
 		return;
-	follower_suspend(follower);
-	log_rows_drop(&follower->rows);
-	log_lines_done(&follower->lines);
-	log_messages_forget(&follower->messages);
-	log_frames_done(&follower->frames);
-	log_raw_done(&follower->raw);
+	close_sources(follower);
+	ingest_done(&follower->ingest);
+	source_api_done(&follower->api);
 	free(follower->path);
 	free(follower);
 }

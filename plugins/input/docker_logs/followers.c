@@ -1,8 +1,11 @@
-/* The followers of one instance, in the order of ids. */
+/* See followers.h: a sorted array, since followers are found by id for each event, and gone through
+ * one after the other many times a second. */
+#include "followers.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "logs.h"
+#include "follower.h"
 
 enum { FOLLOWERS_FIRST = 64 };
 
@@ -13,7 +16,7 @@ static uint32_t place(const struct docker_logs *logs, const char *id, bool *ret_
 	*ret_found = false;
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
-		int order = strcmp(logs->followers[middle]->rows.id, id);
+		int order = strcmp(logs->followers[middle]->ingest.rows.id, id);
 		*ret_found = order == 0;
 		if (*ret_found)
 			return middle;
@@ -63,7 +66,7 @@ struct follower *followers_add(struct docker_logs *logs, const char *id)
 	return follower;
 }
 
-void followers_remove_gone(struct docker_logs *logs)
+void followers_remove(struct docker_logs *logs)
 {
 	uint32_t kept = 0;
 	for (uint32_t i = 0; i < logs->n_followers; i++) {

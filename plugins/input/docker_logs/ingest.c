@@ -1,158 +1,200 @@
-/*
- * One container's parts to lines, and those to rows: where a source begins in the log, the rate
- * limit, the hand-over.  What can fail: memory, and a hand-over; both end the reading, with the
- * reason in the follower.
- */
+/* See ingest.h.  Rows are counted here, where they are made or dropped; what a failure leads to is
+ * decided by follower.c. */
+#include "ingest.h"
+
 #include <errno.h>
+#include <stdio.h>
 
 #include "logs.h"
 
 static const int64_t second_ns = 1000000000;
 
-static void count_off(struct follower *follower)
+/* ---- Making and unmaking ---- */
+
+void ingest_init(struct ingest *ingest, struct docker_logs *logs, const char *id)
 {
-	struct docker_logs *logs = follower->logs;
-	if (follower->rows.batch)
-		logs->waiting -= tally_batch_bytes(logs->ctx, follower->rows.batch);
+	*ingest = (struct ingest){.logs = logs,
+				  .rows.ctx = logs->ctx,
+				  .lines.max = (size_t)logs->config->max_line,
+				  .messages.rule = &logs->rule};
+	snprintf(ingest->rows.id, sizeof(ingest->rows.id), "%s", id);
 }
 
-static int hand_over(struct follower *follower)
+void ingest_done(struct ingest *ingest)
 {
-	count_off(follower);
-	struct log_resume resume = follower->lines.resume;
-	log_messages_hold(&follower->messages, &resume);
-	return log_rows_emit(&follower->rows, &resume);
+	log_rows_drop(&ingest->rows);
+	log_lines_done(&ingest->lines);
+	log_messages_forget(&ingest->messages);
 }
 
-static bool within_limit(struct follower *follower)
+const char *ingest_name(const struct ingest *ingest)
 {
-	struct docker_logs *logs = follower->logs;
+	return ingest->rows.name[0] ? ingest->rows.name : ingest->rows.id;
+}
+
+/* ---- Where to begin ---- */
+
+void ingest_load_position(struct ingest *ingest)
+{
+	struct docker_logs *logs = ingest->logs;
+	char source[LOG_SOURCE_SIZE], position[LOG_POSITION_SIZE];
+	log_lines_restart(&ingest->lines);
+	log_messages_forget(&ingest->messages);
+	ingest->lines.resume = (struct log_resume){0};
+	log_rows_source(&ingest->rows, source);
+	int r = tally_position(logs->ctx, source, position, sizeof(position));
+	if (r == 0 && !log_resume_read(position, &ingest->lines.resume))
+		tally_log(logs->ctx, TALLY_WARNING,
+			  "%s: position \"%s\" is not one of ours: read anew", ingest_name(ingest),
+			  position);
+}
+
+void ingest_begin_stream(struct ingest *ingest, bool whole)
+{
+	/* 20.10 sends lines twice at rotations; later engines do not. */
+	ingest->lines.resends = docker_api(ingest->logs->docker) <= DOCKER_API_OLDEST;
+	log_lines_restart(&ingest->lines);
+	ingest->begun = false;
+	ingest->whole = whole;
+}
+
+void ingest_begin_file(struct ingest *ingest)
+{
+	ingest->lines.resends = false;
+	log_lines_restart(&ingest->lines);
+	ingest->begun = true;
+}
+
+/* ---- Rows ---- */
+
+/* logs->waiting counts the bytes of all containers' rows that are not handed over. */
+static void uncount_waiting(struct ingest *ingest)
+{
+	struct docker_logs *logs = ingest->logs;
+	if (ingest->rows.batch)
+		logs->waiting -= tally_batch_bytes(logs->ctx, ingest->rows.batch);
+}
+
+static int hand_over(struct ingest *ingest)
+{
+	uncount_waiting(ingest);
+	/* A message that is open must come again after a crash: the position stays before it. */
+	struct log_resume resume = ingest->lines.resume;
+	log_messages_hold(&ingest->messages, &resume);
+	return log_rows_emit(&ingest->rows, &resume);
+}
+
+enum log_outcome ingest_flush(struct ingest *ingest)
+{
+	int r = hand_over(ingest);
+	return r == 0 || r == -ECANCELED ? LOG_MORE : LOG_LOST;
+}
+
+void ingest_drop_rows(struct ingest *ingest)
+{
+	uncount_waiting(ingest);
+	log_rows_drop(&ingest->rows);
+}
+
+/* A token bucket that holds what one second may bring. */
+static bool within_limit(struct ingest *ingest)
+{
+	struct docker_logs *logs = ingest->logs;
 	double rate = (double)logs->config->rate_limit;
 	if (rate == 0)
 		return true;
 	int64_t now = tally_monotonic(logs->ctx);
-	follower->tokens += (double)(now - follower->refilled) / (double)second_ns * rate;
-	follower->refilled = now;
-	if (follower->tokens > rate)
-		follower->tokens = rate;
-	if (follower->tokens < 1) {
+	ingest->tokens += (double)(now - ingest->refilled) / (double)second_ns * rate;
+	ingest->refilled = now;
+	if (ingest->tokens > rate)
+		ingest->tokens = rate;
+	if (ingest->tokens < 1) {
 		tally_count(logs->ctx, METRIC_LIMITED, 1);
 		return false;
 	}
-	follower->tokens -= 1;
+	ingest->tokens -= 1;
 	return true;
 }
 
-static bool add_row(struct follower *follower, const struct log_line *line)
+static enum log_outcome on_message(void *arg, const struct log_line *line)
 {
-	struct docker_logs *logs = follower->logs;
+	struct ingest *ingest = arg;
+	struct docker_logs *logs = ingest->logs;
 	size_t before = 0;
-	if (follower->rows.batch)
-		before = tally_batch_bytes(logs->ctx, follower->rows.batch);
+	if (!within_limit(ingest))
+		return LOG_MORE;
+	if (ingest->rows.batch)
+		before = tally_batch_bytes(logs->ctx, ingest->rows.batch);
 	else if (logs->waiting == 0)
 		logs->waiting_since = tally_monotonic(logs->ctx);
-	int r = log_rows_add(&follower->rows, line);
-	if (follower->rows.batch)
-		logs->waiting += tally_batch_bytes(logs->ctx, follower->rows.batch) - before;
-	if (r == 0)
-		return true;
-	follower->reason = REASON_NO_MEMORY;
-	return false;
+	int r = log_rows_add(&ingest->rows, line);
+	if (ingest->rows.batch)
+		logs->waiting += tally_batch_bytes(logs->ctx, ingest->rows.batch) - before;
+	if (r < 0)
+		return LOG_LOST;
+	/* Also when the daemon stops: reading on would move the position past rows that are lost.
+	 */
+	return log_rows_full(&ingest->rows) && hand_over(ingest) < 0 ? LOG_LOST : LOG_MORE;
 }
 
-static bool follow_message(void *arg, const struct log_line *line)
-{
-	struct follower *follower = arg;
-	if (!within_limit(follower))
-		return true;
-	if (!add_row(follower, line))
-		return false;
-	if (!log_rows_full(&follower->rows) || hand_over(follower) == 0)
-		return true;
-	follower->reason = REASON_NOT_EMITTED;
-	return false;
-}
+/* ---- Lines ---- */
 
 /* A terminal's lines end in \r\n. */
-static bool follow_line(void *arg, const struct log_line *taken)
+static enum log_outcome on_line(void *arg, const struct log_line *taken)
 {
-	struct follower *follower = arg;
+	struct ingest *ingest = arg;
 	struct log_line line = *taken;
 	if (line.cut > 0)
-		tally_count(follower->logs->ctx, METRIC_CUT, 1);
-	else if (follower->rows.terminal && line.len > 0 && line.text[line.len - 1] == '\r')
+		tally_count(ingest->logs->ctx, METRIC_CUT, 1);
+	else if (ingest->rows.terminal && line.len > 0 && line.text[line.len - 1] == '\r')
 		line.len--;
-	if (follower->messages.rule->joins)
-		follower->messages.now = tally_monotonic(follower->logs->ctx);
-	return log_messages_line(&follower->messages, &line, follow_message, follower);
+	if (ingest->messages.rule->joins)
+		ingest->messages.now = tally_monotonic(ingest->logs->ctx);
+	return log_messages_line(&ingest->messages, &line, on_message, ingest);
 }
 
 /* The first part of a stream shows whether it began early enough in the log. */
-static bool begins_early_enough(struct follower *follower, const struct log_part *part)
+static enum log_outcome check_begin(struct ingest *ingest, const struct log_part *part)
 {
-	const struct log_resume *resume = &follower->lines.resume;
-	follower->begun = true;
-	if (part->seconds) {
-		follower->logs->seconds = true;
-		if (!follower->widest)
-			return false;
-		log_resume_round(&follower->lines.resume);
-	}
-	if (!follower->widest)
-		return log_resume_covers(resume, part);
+	struct log_resume *resume = &ingest->lines.resume;
+	ingest->begun = true;
+	/* Podman, which then is asked by time instead of by number of lines. */
+	if (part->seconds)
+		ingest->logs->seconds = true;
+	if (!ingest->whole)
+		return !part->seconds && log_resume_covers(resume, part) ? LOG_MORE : LOG_WIDEN;
+	if (part->seconds)
+		log_resume_round(resume);
 	if (log_resume_has_gap(resume, part))
-		tally_count(follower->logs->ctx, METRIC_GAPS, 1);
-	return true;
+		tally_count(ingest->logs->ctx, METRIC_GAPS, 1);
+	return LOG_MORE;
 }
 
-bool follower_part(void *arg, const struct log_part *part)
+enum log_outcome ingest_part(void *arg, const struct log_part *part)
 {
-	struct follower *follower = arg;
-	if (!follower->begun && !begins_early_enough(follower, part)) {
-		follower->reason = REASON_WIDEN;
-		return false;
-	}
-	if (log_lines_part(&follower->lines, part, follow_line, follower))
-		return true;
-	if (follower->reason == REASON_NONE)
-		follower->reason = REASON_NO_MEMORY;
-	return false;
+	struct ingest *ingest = arg;
+	enum log_outcome outcome = ingest->begun ? LOG_MORE : check_begin(ingest, part);
+	if (outcome != LOG_MORE)
+		return outcome;
+	return log_lines_part(&ingest->lines, part, on_line, ingest);
 }
 
-/* The last line may lack its newline. */
-bool follower_finish(struct follower *follower)
+enum log_outcome ingest_finish(struct ingest *ingest)
 {
-	if (follower->rows.terminal && follower->raw.len > 0 &&
-	    log_raw_end(&follower->raw, follower_part, follower) != LOG_FED)
-		return false;
-	return log_lines_end(&follower->lines, follow_line, follower) &&
-	       log_messages_end(&follower->messages, INT64_MAX, follow_message, follower);
+	enum log_outcome outcome = log_lines_end(&ingest->lines, on_line, ingest);
+	if (outcome != LOG_MORE)
+		return outcome;
+	return log_messages_end(&ingest->messages, INT64_MAX, on_message, ingest);
 }
 
-/* While nothing is read of it, more may belong to it. */
-void follower_end_messages(struct follower *follower, int64_t due)
+enum log_outcome ingest_end_messages(struct ingest *ingest, int64_t due)
 {
-	bool reads = follower->state == FOLLOW_READING && !follower->hot;
-	if (!reads || log_messages_due(&follower->messages) > due)
-		return;
-	follower->reason = REASON_NONE;
-	if (!log_messages_end(&follower->messages, due, follow_message, follower)) {
-		follower_suspend(follower);
-		follower_read_again(follower);
-	}
+	return log_messages_end(&ingest->messages, due, on_message, ingest);
 }
 
-void follower_drop_rows(struct follower *follower)
+void ingest_count_repeats(struct ingest *ingest)
 {
-	count_off(follower);
-	log_rows_drop(&follower->rows);
-}
-
-void follower_flush(struct follower *follower)
-{
-	int r = hand_over(follower);
-	if (r == 0 || r == -ECANCELED)
-		return;
-	follower_suspend(follower);
-	follower_read_again(follower);
+	if (ingest->lines.repeats > 0)
+		tally_count(ingest->logs->ctx, METRIC_REPEATS, ingest->lines.repeats);
+	ingest->lines.repeats = 0;
 }

@@ -1,19 +1,21 @@
 /*
- * Which containers are followed, and what each of them is: the engine's list, and an inspect of
- * those that wait for one.  What can fail: the engine, which ends the look; one container's
- * inspect, which is tried again after a while.
+ * See scan.h.  What can fail: the engine, which ends the scan; one container's inspect, which is
+ * tried again after a while.
  */
+#include "scan.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "logs.h"
+#include "follower.h"
+#include "followers.h"
 
 static const int64_t patience_ns = INT64_C(2000000000);
 
-enum { LOGS_AT_ONCE = 8 };
+enum { INSPECTS_AT_ONCE = 8 };
 
 /* ---- Which containers ---- */
 
@@ -45,8 +47,8 @@ static void tell_not_followed(struct docker_logs *logs)
 static void remove_unlisted(struct docker_logs *logs, const struct docker_list *list)
 {
 	for (uint32_t i = 0; i < logs->n_followers; i++)
-		if (!docker_list_find(list, logs->followers[i]->rows.id))
-			follower_on_event(logs->followers[i], LOGS_DESTROY);
+		if (!docker_list_find(list, logs->followers[i]->ingest.rows.id))
+			follower_on_event(logs->followers[i], EVENT_DESTROY);
 }
 
 /* Also mends what an event that did not come would have told. */
@@ -59,11 +61,11 @@ static void compare(struct docker_logs *logs, const struct docker_container *con
 	if (!follower)
 		return;
 	if (runs && follower->state == FOLLOW_IDLE)
-		follower_on_event(follower, LOGS_START);
-	if (!runs && follower->file)
-		follower_on_event(follower, LOGS_DIE);
-	if (follower->known && strcmp(container->name, follower->rows.name) != 0)
-		follower_on_event(follower, LOGS_RENAME);
+		follower_on_event(follower, EVENT_START);
+	if (!runs && follower->file.log)
+		follower_on_event(follower, EVENT_DIE);
+	if (follower->known && strcmp(container->name, follower->ingest.rows.name) != 0)
+		follower_on_event(follower, EVENT_RENAME);
 }
 
 static int list(struct docker_logs *logs)
@@ -83,100 +85,96 @@ static int list(struct docker_logs *logs)
 
 /* ---- Inspecting ---- */
 
-struct looks {
+struct inspects {
 	struct docker_logs *logs;
 	struct follower **asked;
 	uint32_t n;
 	int result;
 };
 
-static void look_path(void *arg, uint32_t i, char ret[FETCH_PATH_SIZE])
+static void on_path(void *arg, uint32_t i, char ret[FETCH_PATH_SIZE])
 {
-	const struct looks *looks = arg;
-	snprintf(ret, FETCH_PATH_SIZE, "/containers/%s/json", looks->asked[i]->rows.id);
+	const struct inspects *inspects = arg;
+	snprintf(ret, FETCH_PATH_SIZE, "/containers/%s/json",
+		 inspects->asked[i]->ingest.rows.id);
 }
 
-static void look_failed(struct follower *follower, const char *why)
-{
-	tally_log(follower->logs->ctx, TALLY_WARNING, "%s: inspect: %s; tried again",
-		  follower->rows.id, why);
-	if (follower->state == FOLLOW_INSPECT)
-		follower_wait(follower);
-}
-
-/* What an event brought in may be one that the operator has excluded. */
-static bool is_wanted(const struct follower *follower, const struct inspect_facts *facts)
-{
-	return follower->known || follower->chosen ||
-	       docker_container_passes(&facts->container, &follower->logs->config->docker.match);
-}
-
-static void look_read(struct follower *follower, struct fetch_answer *answer)
+/* NULL, or what is wrong with the body. */
+static const char *read_facts(struct follower *follower, struct fetch_answer *answer)
 {
 	struct inspect_facts facts;
 	size_t offset = 0;
 	const char *problem = inspect_read(answer->body, answer->len, &facts, &offset);
 	if (problem)
-		look_failed(follower, problem);
-	else if (is_wanted(follower, &facts))
-		follower_learn(follower, &facts);
+		return problem;
+	/* What an event brought in may be one that the operator has excluded. */
+	if (follower->known || follower->chosen ||
+	    docker_container_passes(&facts.container, &follower->logs->config->docker.match))
+		follower_on_inspect(follower, &facts);
 	else
-		follower->state = FOLLOW_REMOVED;
+		follower_on_excluded(follower);
+	return NULL;
 }
 
-/* The engine's own fault: those asked for stay as they are until it is back. */
-static bool is_lost(int error)
+static void on_inspected(void *arg, uint32_t i, struct fetch_answer *answer)
 {
-	return error && error != ETIMEDOUT && error != EMSGSIZE && error != ENOMEM;
-}
-
-static void look_done(void *arg, uint32_t i, struct fetch_answer *answer)
-{
-	struct looks *looks = arg;
-	struct follower *follower = looks->asked[i];
-	char why[FETCH_REASON_SIZE];
-	if (is_lost(answer->error)) {
-		looks->result = tally_fail(looks->logs->ctx, answer->error, "%s: %s",
-					   docker_endpoint(looks->logs->docker), answer->reason);
-	} else if (!answer->error && answer->status == 200) {
-		look_read(follower, answer);
-	} else if (!answer->error && answer->status == 404) {
-		follower_on_event(follower, LOGS_DESTROY);
-	} else {
-		docker_explain(answer, why);
-		look_failed(follower, why);
+	struct inspects *inspects = arg;
+	struct follower *follower = inspects->asked[i];
+	struct tally_ctx *ctx = inspects->logs->ctx;
+	char reason[FETCH_REASON_SIZE];
+	const char *why = reason;
+	/* The engine's own fault: those asked for stay as they are until it is back. */
+	if (answer->error && answer->error != ETIMEDOUT && answer->error != EMSGSIZE &&
+	    answer->error != ENOMEM) {
+		inspects->result = tally_fail(ctx, answer->error, "%s: %s",
+					      docker_endpoint(inspects->logs->docker),
+					      answer->reason);
+		return;
 	}
+	if (!answer->error && answer->status == 404) {
+		follower_on_event(follower, EVENT_DESTROY);
+		return;
+	}
+	if (!answer->error && answer->status == 200)
+		why = read_facts(follower, answer);
+	else
+		docker_explain(answer, reason);
+	if (!why)
+		return;
+	tally_log(ctx, TALLY_WARNING, "%s: inspect: %s; tried again", follower->ingest.rows.id,
+		  why);
+	follower_on_inspect_failed(follower);
 }
 
-static int inspect(struct docker_logs *logs)
+static int inspect_waiting(struct docker_logs *logs)
 {
 	auto_free struct follower **asked = calloc(logs->n_followers + 1, sizeof(*asked));
-	struct looks looks = {logs, asked, 0, 0};
+	struct inspects inspects = {logs, asked, 0, 0};
 	if (!asked)
 		return tally_fail(logs->ctx, ENOMEM, "no memory");
 	for (uint32_t i = 0; i < logs->n_followers; i++) {
 		struct follower *follower = logs->followers[i];
-		if (follower->state == FOLLOW_INSPECT || follower->look)
-			asked[looks.n++] = follower;
+		if (follower->state == FOLLOW_INSPECT || follower->reinspect)
+			asked[inspects.n++] = follower;
 	}
-	const struct fetch_job job = {.n = looks.n,
-				      .at_once = LOGS_AT_ONCE,
+	const struct fetch_job job = {.n = inspects.n,
+				      .at_once = INSPECTS_AT_ONCE,
 				      .max_bytes = DOCKER_MAX_INSPECT,
 				      .patience = patience_ns,
-				      .path = look_path,
-				      .done = look_done,
-				      .arg = &looks};
-	int r = looks.n ? docker_get_many(logs->docker, DOCKER_INSPECT, &job) : 0;
-	return r < 0 ? r : looks.result;
+				      .path = on_path,
+				      .done = on_inspected,
+				      .arg = &inspects};
+	int r = inspects.n ? docker_get_many(logs->docker, DOCKER_INSPECT, &job) : 0;
+	return r < 0 ? r : inspects.result;
 }
 
 static void count_containers(struct docker_logs *logs)
 {
-	int64_t barred = 0;
+	int64_t unreadable = 0;
 	for (uint32_t i = 0; i < logs->n_followers; i++)
-		barred += logs->followers[i]->state == FOLLOW_UNREADABLE;
-	tally_gauge(logs->ctx, METRIC_CONTAINERS, logs->n_followers - barred);
-	tally_gauge(logs->ctx, METRIC_UNREADABLE, barred);
+		unreadable += logs->followers[i]->state == FOLLOW_UNREADABLE;
+	tally_gauge(logs->ctx, METRIC_CONTAINERS, logs->n_followers - unreadable);
+	tally_gauge(logs->ctx, METRIC_UNREADABLE, unreadable);
 }
 
 int scan_run(struct docker_logs *logs, bool whole)
@@ -184,8 +182,8 @@ int scan_run(struct docker_logs *logs, bool whole)
 	int r = whole ? list(logs) : 0;
 	logs->attention = false;
 	if (r == 0)
-		r = inspect(logs);
-	followers_remove_gone(logs);
+		r = inspect_waiting(logs);
+	followers_remove(logs);
 	count_containers(logs);
 	return r;
 }

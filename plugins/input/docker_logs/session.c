@@ -3,42 +3,25 @@
  * logs themselves bring, by streams or by files.  Rows that have waited for 200 ms are handed over;
  * tally_emit() blocks while the buffer is full: then nothing is read, and the engine waits.
  */
+#include "session.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
-#include "logs.h"
+#include "clock_step.h"
+#include "follower.h"
+#include "followers.h"
+#include "scan.h"
 
-static const int64_t second_ns = 1000000000, ms_ns = 1000000;
-static const int64_t flush_ns = 200000000;
+static const int64_t ms_ns = 1000000;
+static const int64_t flush_ns = 200000000, missing_ns = 20000000;
 static const struct docker_follow_config pace = {.interval = INT64_C(60000000000)};
 
-enum { LOGS_WAITING_MAX = 8 << 20 };
+enum { LOGS_WAITING_MAX = 8 << 20, NOTICE_SIZE = 16384 };
 enum { FD_STREAMS, FD_FILES };
-
-/* ---- The clock ---- */
-
-/* New lines cannot be older than the clock's time at the last look, less the step. */
-void clock_check(struct docker_logs *logs)
-{
-	int64_t wall = tally_now(logs->ctx), monotonic = tally_monotonic(logs->ctx);
-	int64_t passed = monotonic - logs->monotonic;
-	int64_t floor = wall - passed - ms_ns;
-	bool stepped = logs->monotonic != 0 && wall - logs->wall < passed - 10 * ms_ns &&
-		       logs->reach.endpoint->path[0];
-	logs->wall = wall;
-	logs->monotonic = monotonic;
-	if (!stepped)
-		return;
-	tally_log(logs->ctx, TALLY_NOTICE,
-		  "the clock was set back: lines of a time may come twice");
-	if (logs->seconds)
-		floor -= floor % second_ns + 1;
-	for (uint32_t i = 0; i < logs->n_followers; i++)
-		log_resume_step_back(&logs->followers[i]->lines.resume, floor);
-}
 
 /* ---- Events ---- */
 
@@ -47,13 +30,14 @@ void clock_check(struct docker_logs *logs)
 static const char filters[] = "{\"type\":[\"container\"],\"event\":[\"start\",\"die\",\"died\","
 			      "\"rename\",\"destroy\",\"remove\"]}";
 
-static bool is_ours(const struct docker_event *event, enum logs_event *ret)
+static bool is_ours(const struct docker_event *event, enum follow_event *ret)
 {
 	static const struct {
 		const char *action;
-		enum logs_event event;
-	} kinds[] = {{"start", LOGS_START},   {"die", LOGS_DIE},         {"died", LOGS_DIE},
-		     {"rename", LOGS_RENAME}, {"destroy", LOGS_DESTROY}, {"remove", LOGS_DESTROY}};
+		enum follow_event event;
+	} kinds[] = {{"start", EVENT_START},     {"die", EVENT_DIE},
+		     {"died", EVENT_DIE},        {"rename", EVENT_RENAME},
+		     {"destroy", EVENT_DESTROY}, {"remove", EVENT_DESTROY}};
 	if (strcmp(event->type, "container") != 0)
 		return false;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
@@ -68,35 +52,73 @@ static bool on_event(void *arg, const struct docker_event *event)
 {
 	struct docker_logs *logs = arg;
 	struct follower *follower = followers_find(logs, event->id);
-	enum logs_event what;
+	enum follow_event what;
 	if (!is_ours(event, &what))
 		return false;
 	if (follower)
 		follower_on_event(follower, what);
-	else if (what == LOGS_START)
+	else if (what == EVENT_START)
 		scan_add(logs, event->id, false);
 	return logs->attention;
 }
 
 /* ---- Beside the events ---- */
 
+/* An event names the watch of a file that was written to, renamed or replaced. */
+static void notice_writes(struct docker_logs *logs)
+{
+	_Alignas(struct inotify_event) char bytes[NOTICE_SIZE];
+	ssize_t n;
+	while ((n = read(logs->inotify_fd, bytes, sizeof(bytes))) > 0)
+		for (char *at = bytes; at < bytes + n;) {
+			const struct inotify_event *event = (const void *)at;
+			bool all = event->mask & IN_Q_OVERFLOW; /* the kernel has dropped some */
+			for (uint32_t i = 0; i < logs->n_followers; i++) {
+				struct source_file *file = &logs->followers[i]->file;
+				if (all || file->watch == event->wd)
+					file->pending = true;
+			}
+			at += sizeof(*event) + event->len;
+		}
+}
+
+/* Between two renames of a rotation nothing is at the path, and no watch will tell when there is.
+ */
+static void retry_missing(struct docker_logs *logs)
+{
+	if (!logs->missing_due || tally_monotonic(logs->ctx) < logs->missing_due)
+		return;
+	logs->missing_due = 0;
+	for (uint32_t i = 0; i < logs->n_followers; i++) {
+		struct source_file *file = &logs->followers[i]->file;
+		if (file->log && file->log->missing)
+			file->pending = true;
+	}
+}
+
+/* A chunk of each in turn. */
+static void read_files(struct docker_logs *logs)
+{
+	clock_step_check(logs);
+	retry_missing(logs);
+	logs->pending = false;
+	for (uint32_t i = 0; i < logs->n_followers; i++) {
+		struct source_file *file = &logs->followers[i]->file;
+		if (!file->log || !file->pending)
+			continue;
+		if (follower_read_file(logs->followers[i]))
+			logs->pending = true;
+		else if (file->log && file->log->missing)
+			logs->missing_due = tally_monotonic(logs->ctx) + missing_ns;
+	}
+}
+
 static void flush_all(struct docker_logs *logs)
 {
 	for (uint32_t i = 0; i < logs->n_followers; i++)
-		if (logs->followers[i]->rows.batch)
+		if (logs->followers[i]->ingest.rows.batch)
 			follower_flush(logs->followers[i]);
 	logs->waiting = 0;
-}
-
-static void wake_waiting(struct docker_logs *logs, int64_t now)
-{
-	for (uint32_t i = 0; i < logs->n_followers; i++) {
-		struct follower *follower = logs->followers[i];
-		if (follower->state == FOLLOW_RETRY && follower->due <= now) {
-			follower->state = FOLLOW_INSPECT;
-			logs->attention = true;
-		}
-	}
 }
 
 static bool beside_wants(void *arg)
@@ -112,7 +134,7 @@ static int64_t earlier(int64_t a, int64_t b)
 
 static int64_t next_turn(const struct docker_logs *logs)
 {
-	int64_t next = logs->hot ? 0 : INT64_MAX;
+	int64_t next = logs->pending ? 0 : INT64_MAX;
 	if (logs->missing_due)
 		next = earlier(next, logs->missing_due);
 	if (logs->waiting > 0)
@@ -124,7 +146,7 @@ static int64_t next_turn(const struct docker_logs *logs)
 		if (follower->state == FOLLOW_RETRY)
 			next = earlier(next, follower->due);
 		else if (follower->state == FOLLOW_READING)
-			next = earlier(next, log_messages_due(&follower->messages));
+			next = earlier(next, log_messages_due(&follower->ingest.messages));
 	}
 	return next;
 }
@@ -149,9 +171,9 @@ static void beside_act(void *arg, const struct pollfd fds[DOCKER_FOLLOW_FDS])
 	streams_act(logs->streams);
 	if (fds[FD_FILES].revents) {
 		logs->files_due = tally_monotonic(logs->ctx) + 20 * ms_ns;
-		files_notice(logs);
+		notice_writes(logs);
 	}
-	logs->hot = files_read(logs);
+	read_files(logs);
 	/* What was due before all was read that there is. */
 	for (uint32_t i = 0; i < logs->n_followers && logs->rule.joins; i++)
 		follower_end_messages(logs->followers[i], begun);
@@ -159,7 +181,8 @@ static void beside_act(void *arg, const struct pollfd fds[DOCKER_FOLLOW_FDS])
 	if (logs->waiting > 0 &&
 	    (now >= logs->waiting_since + flush_ns || logs->waiting > LOGS_WAITING_MAX))
 		flush_all(logs);
-	wake_waiting(logs, now);
+	for (uint32_t i = 0; i < logs->n_followers; i++)
+		follower_on_time(logs->followers[i], now);
 }
 
 /* ---- A session ---- */
@@ -180,7 +203,7 @@ static int begin(struct docker_logs *logs)
 		tally_log(logs->ctx, TALLY_WARNING, "cannot watch files: %s: by the API instead",
 			  strerror(errno));
 	logs->files_due = logs->missing_due = 0;
-	logs->hot = logs->seconds = false;
+	logs->pending = logs->seconds = false;
 	return 0;
 }
 

@@ -41,13 +41,14 @@ static bool join_add(struct log_join *join, const struct log_part *part, size_t 
 
 /* ---- Whole lines ---- */
 
-static bool take(struct log_lines *lines, struct log_line *line, log_line_fn *each, void *arg)
+static enum log_outcome take(struct log_lines *lines, struct log_line *line, log_line_fn *each,
+			     void *arg)
 {
 	uint32_t ordinal;
 	line->before = lines->resume.taken[line->stream];
 	if (!log_resume_take(&lines->resume, line->stream, line->time, &ordinal)) {
 		lines->repeats++;
-		return true;
+		return LOG_MORE;
 	}
 	lines->resume.open[line->stream] = line->open;
 	line->sequence = (int64_t)ordinal * LOG_STREAMS + line->stream;
@@ -58,8 +59,8 @@ static bool take(struct log_lines *lines, struct log_line *line, log_line_fn *ea
 	return each(arg, line);
 }
 
-static bool take_joined(struct log_lines *lines, enum log_stream stream, bool open,
-			log_line_fn *each, void *arg)
+static enum log_outcome take_joined(struct log_lines *lines, enum log_stream stream, bool open,
+				    log_line_fn *each, void *arg)
 {
 	struct log_join *join = &lines->joins[stream];
 	struct log_line line = {.time = join->time,
@@ -69,10 +70,10 @@ static bool take_joined(struct log_lines *lines, enum log_stream stream, bool op
 				.cut = join->cut,
 				.stream = stream};
 	if (join->time == 0)
-		return true;
-	bool more = take(lines, &line, each, arg);
+		return LOG_MORE;
+	enum log_outcome outcome = take(lines, &line, each, arg);
 	join_clear(join);
-	return more;
+	return outcome;
 }
 
 void log_lines_restart(struct log_lines *lines)
@@ -102,15 +103,13 @@ static bool comes_again(const struct log_lines *lines, const struct log_part *pa
 	return log_resume_comes_again(&lines->resume, part->stream, part->time);
 }
 
-/* false: as the line's function says. */
-static bool begin_line(struct log_lines *lines, const struct log_part *part, log_line_fn *each,
-		       void *arg)
+static enum log_outcome begin_line(struct log_lines *lines, const struct log_part *part,
+				   log_line_fn *each, void *arg)
 {
 	if (comes_again(lines, part))
 		begin_again(lines, part->time);
 	/* Else the line before had no newline, as the next is another. */
-	return lines->joins[part->stream].time == 0 ||
-	       take_joined(lines, part->stream, false, each, arg);
+	return take_joined(lines, part->stream, false, each, arg);
 }
 
 /* Does it belong to a line that has begun?  Docker's parts of one line have one time. */
@@ -172,16 +171,18 @@ static bool is_resent(struct log_lines *lines, const struct log_part *part)
 	return print_has(&lines->last[part->stream], part) && !(open && repeats_itself(part));
 }
 
-bool log_lines_part(struct log_lines *lines, const struct log_part *part, log_line_fn *each,
-		    void *arg)
+enum log_outcome log_lines_part(struct log_lines *lines, const struct log_part *part,
+				log_line_fn *each, void *arg)
 {
 	struct log_join *join = &lines->joins[part->stream];
 	if (lines->resends && !part->cri && is_resent(lines, part)) {
 		lines->repeats++;
-		return true;
+		return LOG_MORE;
 	}
-	if (!goes_on(lines, part) && !begin_line(lines, part, each, arg))
-		return false;
+	enum log_outcome outcome =
+		goes_on(lines, part) ? LOG_MORE : begin_line(lines, part, each, arg);
+	if (outcome != LOG_MORE)
+		return outcome;
 	if (join->time == 0 && part->ends) {
 		struct log_line line = {.time = part->time,
 					.text = part->text,
@@ -191,18 +192,19 @@ bool log_lines_part(struct log_lines *lines, const struct log_part *part, log_li
 		return take(lines, &line, each, arg);
 	}
 	if (!join_add(join, part, lines->max))
-		return false;
-	if (!part->ends)
-		log_resume_begin(&lines->resume, part->stream, part->time);
-	return !part->ends || take_joined(lines, part->stream, false, each, arg);
+		return LOG_LOST;
+	if (part->ends)
+		return take_joined(lines, part->stream, false, each, arg);
+	log_resume_begin(&lines->resume, part->stream, part->time);
+	return LOG_MORE;
 }
 
-bool log_lines_end(struct log_lines *lines, log_line_fn *each, void *arg)
+enum log_outcome log_lines_end(struct log_lines *lines, log_line_fn *each, void *arg)
 {
-	bool more = true;
-	for (int i = 0; i < LOG_STREAMS && more; i++)
-		more = take_joined(lines, (enum log_stream)i, true, each, arg);
-	return more;
+	enum log_outcome outcome = LOG_MORE;
+	for (int i = 0; i < LOG_STREAMS && outcome == LOG_MORE; i++)
+		outcome = take_joined(lines, (enum log_stream)i, true, each, arg);
+	return outcome;
 }
 
 void log_lines_done(struct log_lines *lines)

@@ -46,13 +46,14 @@ struct log_lines {
 	uint64_t repeats; /* lines that came again */
 };
 
-typedef bool log_line_fn(void *arg, const struct log_line *line);
+/* Anything but LOG_MORE: the line was not kept, and no more of them are wanted. */
+typedef enum log_outcome log_line_fn(void *arg, const struct log_line *line);
 
-/* false: as the line's function says, or no memory. */
-bool log_lines_part(struct log_lines *lines, const struct log_part *part, log_line_fn *line,
-		    void *arg);
+/* What the line's function returned, or LOG_LOST: no memory. */
+enum log_outcome log_lines_part(struct log_lines *lines, const struct log_part *part,
+				log_line_fn *line, void *arg);
 /* The container wrote no more: what has begun is a line. */
-bool log_lines_end(struct log_lines *lines, log_line_fn *line, void *arg);
+enum log_outcome log_lines_end(struct log_lines *lines, log_line_fn *line, void *arg);
 /* For a new connection: forgets what has begun, since it will come again. */
 void log_lines_restart(struct log_lines *lines);
 void log_lines_done(struct log_lines *lines);

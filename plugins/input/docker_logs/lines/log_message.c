@@ -90,8 +90,8 @@ static bool belongs(const struct log_message *message, const struct log_rule *ru
 
 /* ---- All of a container ---- */
 
-bool log_messages_line(struct log_messages *messages, const struct log_line *line,
-		       log_line_fn *each, void *arg)
+enum log_outcome log_messages_line(struct log_messages *messages, const struct log_line *line,
+				   log_line_fn *each, void *arg)
 {
 	const struct log_rule *rule = messages->rule;
 	struct log_message *message = &messages->open[line->stream];
@@ -103,28 +103,29 @@ bool log_messages_line(struct log_messages *messages, const struct log_line *lin
 		struct log_line whole = message_line(message, line->stream);
 		/* Before: the position it is handed over with lies behind it. */
 		message_begin(message, line);
-		bool more = each(arg, &whole);
+		enum log_outcome outcome = each(arg, &whole);
 		message_clear(message);
-		if (!more)
-			return false;
+		if (outcome != LOG_MORE)
+			return outcome;
 	}
 	message->due = messages->now + rule->gap + late_ns;
-	return message_add(message, line);
+	return message_add(message, line) ? LOG_MORE : LOG_LOST;
 }
 
-bool log_messages_end(struct log_messages *messages, int64_t due, log_line_fn *each, void *arg)
+enum log_outcome log_messages_end(struct log_messages *messages, int64_t due, log_line_fn *each,
+				  void *arg)
 {
-	bool more = true;
-	for (int i = 0; i < LOG_STREAMS && more; i++) {
+	enum log_outcome outcome = LOG_MORE;
+	for (int i = 0; i < LOG_STREAMS && outcome == LOG_MORE; i++) {
 		struct log_message *message = &messages->open[i];
 		if (message->n == 0 || message->due > due)
 			continue;
 		struct log_line whole = message_line(message, (enum log_stream)i);
 		message->n = 0;
-		more = each(arg, &whole);
+		outcome = each(arg, &whole);
 		message_clear(message);
 	}
-	return more;
+	return outcome;
 }
 
 int64_t log_messages_due(const struct log_messages *messages)

@@ -41,12 +41,13 @@ struct log_messages {
 	struct log_message open[LOG_STREAMS];
 };
 
-/* A line that was taken, if the message before it is thereby ended, hands that over.  false: as
- * the function says, or no memory. */
-bool log_messages_line(struct log_messages *messages, const struct log_line *line,
-		       log_line_fn *each, void *arg);
-/* Ends those that are due at a time, INT64_MAX: all.  false: as the function says. */
-bool log_messages_end(struct log_messages *messages, int64_t due, log_line_fn *each, void *arg);
+/* Adds a line; if it ends the message before it, that is handed to each() first.  What each()
+ * returned, or LOG_LOST: no memory. */
+enum log_outcome log_messages_line(struct log_messages *messages, const struct log_line *line,
+				   log_line_fn *each, void *arg);
+/* Ends the messages that are due at a time; INT64_MAX: all.  What each() returned. */
+enum log_outcome log_messages_end(struct log_messages *messages, int64_t due, log_line_fn *each,
+				  void *arg);
 /* When the first is due; INT64_MAX: none is open. */
 int64_t log_messages_due(const struct log_messages *messages);
 /* What to resume from while messages are open. */

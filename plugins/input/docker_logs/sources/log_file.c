@@ -318,10 +318,10 @@ static bool read_record(struct log_file *file, char *at, size_t len, off_t offse
 
 /* The whole records of a chunk.  Returns the bytes done with. */
 static size_t read_records(struct log_file *file, char *bytes, size_t len, log_part_fn *part,
-			   void *arg, bool *ret_stopped)
+			   void *arg, enum log_outcome *ret_outcome)
 {
 	char *at = bytes, *end = bytes + len;
-	while (!*ret_stopped) {
+	while (*ret_outcome == LOG_MORE) {
 		struct log_part record;
 		if (!file->too_long)
 			at += skip_nuls(file, at, end, file->offset + (at - bytes));
@@ -333,21 +333,22 @@ static size_t read_records(struct log_file *file, char *bytes, size_t len, log_p
 		file->good += fine;
 		file->too_long = false;
 		at = newline + 1;
-		*ret_stopped = fine && !part(arg, &record);
+		if (fine)
+			*ret_outcome = part(arg, &record);
 	}
 	return (size_t)(at - bytes);
 }
 
 int log_file_read(struct log_file *file, char *buffer, log_part_fn *part, void *arg)
 {
-	bool stopped = false;
+	enum log_outcome outcome = LOG_MORE;
 	size_t wanted = LOG_FILE_CHUNK, done = 0;
 	ssize_t n;
 	do {
 		n = pread(file->held[0].fd, buffer, wanted, file->offset);
 		if (n < 0)
 			return -errno;
-		done = read_records(file, buffer, (size_t)n, part, arg, &stopped);
+		done = read_records(file, buffer, (size_t)n, part, arg, &outcome);
 		wanted *= 2;
 	} while (done == 0 && n > 0 && (size_t)n * 2 == wanted && wanted <= LOG_FILE_BUFFER);
 	if (done == 0 && n == LOG_FILE_BUFFER) {
@@ -355,14 +356,12 @@ int log_file_read(struct log_file *file, char *buffer, log_part_fn *part, void *
 		done = LOG_FILE_BUFFER;
 	}
 	file->offset += (off_t)done;
-	if (stopped)
-		return LOG_FILE_STOPPED;
-	if (done > 0 || is_truncated(file))
-		return LOG_FILE_MORE;
+	if (outcome != LOG_MORE || done > 0 || is_truncated(file))
+		return outcome;
 	if (file->n == 1)
-		return LOG_FILE_END;
+		return LOG_END;
 	release_first(file);
-	return LOG_FILE_MORE;
+	return LOG_MORE;
 }
 
 bool log_file_has_record(const struct log_file *file, char *buffer)

@@ -62,9 +62,7 @@ bool log_file_refresh(struct log_file *file);
 /* Is there any record at the beginning of the oldest file held? */
 bool log_file_has_record(const struct log_file *file, char *buffer);
 
-enum log_file_state { LOG_FILE_MORE, LOG_FILE_END, LOG_FILE_STOPPED };
-
-/* One chunk.  Returns an enum log_file_state, STOPPED: part() said so; or -errno. */
+/* One chunk.  LOG_MORE, LOG_END, what else part() returned, or -errno. */
 int log_file_read(struct log_file *file, char *buffer, log_part_fn *part, void *arg);
 
 #endif

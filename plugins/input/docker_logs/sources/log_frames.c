@@ -22,19 +22,19 @@ void log_frames_done(struct log_frames *frames)
 	*frames = (struct log_frames){.max = frames->max};
 }
 
-static enum log_fed frame_hand_over(const struct log_frames *frames, char *text, size_t len,
-				    const struct log_frame_calls *calls)
+static enum log_outcome frame_hand_over(const struct log_frames *frames, char *text, size_t len,
+					const struct log_frame_calls *calls)
 {
 	struct log_part part = {.stream =
 					frames->head[0] == FRAME_STDERR ? LOG_STDERR : LOG_STDOUT};
 	if (frames->head[0] == FRAME_ERROR) {
 		calls->engine_error(calls->arg, text, len);
-		return LOG_FED;
+		return LOG_MORE;
 	}
 	char last = frames->cut ? frames->last : text[len - 1];
 	if (!log_part_read(&part, text, len, frames->cut, last))
 		return LOG_GARBAGE;
-	return calls->part(calls->arg, &part) ? LOG_FED : LOG_ENOUGH;
+	return calls->part(calls->arg, &part);
 }
 
 static bool frame_reserve(struct log_frames *frames, size_t wanted)
@@ -88,31 +88,31 @@ static size_t frame_take_head(struct log_frames *frames, const char *bytes, size
 }
 
 /* A frame that is here as a whole is not copied. */
-static enum log_fed frame_take_body(struct log_frames *frames, char *bytes, size_t len,
-				    const struct log_frame_calls *calls, size_t *ret_taken)
+static enum log_outcome frame_take_body(struct log_frames *frames, char *bytes, size_t len,
+					const struct log_frame_calls *calls, size_t *ret_taken)
 {
 	size_t taken = len < frames->left ? len : frames->left;
-	enum log_fed fed = LOG_FED;
+	enum log_outcome outcome = LOG_MORE;
 	*ret_taken = taken;
 	if (taken == frames->left && frames->body_len + frames->cut == 0 && taken <= frames->max) {
-		fed = frame_hand_over(frames, bytes, taken, calls);
+		outcome = frame_hand_over(frames, bytes, taken, calls);
 		log_frames_restart(frames);
-		return fed;
+		return outcome;
 	}
 	if (taken > 0 && !frame_keep(frames, bytes, taken))
-		return LOG_NO_MEMORY;
+		return LOG_LOST;
 	if (frames->left > 0)
-		return LOG_FED;
-	fed = frame_hand_over(frames, frames->body, frames->body_len, calls);
+		return LOG_MORE;
+	outcome = frame_hand_over(frames, frames->body, frames->body_len, calls);
 	log_frames_restart(frames);
-	return fed;
+	return outcome;
 }
 
-enum log_fed log_frames_feed(struct log_frames *frames, char *bytes, size_t len,
-			     const struct log_frame_calls *calls)
+enum log_outcome log_frames_feed(struct log_frames *frames, char *bytes, size_t len,
+				 const struct log_frame_calls *calls)
 {
-	enum log_fed fed = LOG_FED;
-	while (len > 0 && fed == LOG_FED) {
+	enum log_outcome outcome = LOG_MORE;
+	while (len > 0 && outcome == LOG_MORE) {
 		size_t taken = 0;
 		if (frames->head_len < LOG_FRAME_HEAD) {
 			taken = frame_take_head(frames, bytes, len);
@@ -121,10 +121,10 @@ enum log_fed log_frames_feed(struct log_frames *frames, char *bytes, size_t len,
 			if (frames->head_len == LOG_FRAME_HEAD && frames->left == 0)
 				return LOG_GARBAGE; /* a part has at least its time */
 		} else {
-			fed = frame_take_body(frames, bytes, len, calls, &taken);
+			outcome = frame_take_body(frames, bytes, len, calls, &taken);
 		}
 		bytes += taken;
 		len -= taken;
 	}
-	return fed;
+	return outcome;
 }

@@ -28,11 +28,9 @@ struct log_frame_calls {
 	void *arg;
 };
 
-enum log_fed { LOG_FED, LOG_ENOUGH, LOG_GARBAGE, LOG_NO_MEMORY };
-
-/* bytes may be written to by part(). */
-enum log_fed log_frames_feed(struct log_frames *frames, char *bytes, size_t len,
-			     const struct log_frame_calls *calls);
+/* LOG_GARBAGE, LOG_LOST (no memory), or what part() returned.  It may write to bytes. */
+enum log_outcome log_frames_feed(struct log_frames *frames, char *bytes, size_t len,
+				 const struct log_frame_calls *calls);
 /* Forgets a frame that has begun, for a new connection. */
 void log_frames_restart(struct log_frames *frames);
 void log_frames_done(struct log_frames *frames);

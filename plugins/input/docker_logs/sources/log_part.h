@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sources/outcome.h"
+
 enum { LOG_PART_FULL = 16384 }; /* the engine's own constant, in all versions so far */
 
 enum log_stream { LOG_STDOUT, LOG_STDERR, LOG_STREAMS };
@@ -27,8 +29,8 @@ struct log_part {
 	bool seconds; /* its time is cut to the whole second */
 };
 
-/* false: the source is not to be read any further. */
-typedef bool log_part_fn(void *arg, const struct log_part *part);
+/* Anything but LOG_MORE: the source stops reading and returns it. */
+typedef enum log_outcome log_part_fn(void *arg, const struct log_part *part);
 
 /* text: with its newline, if it has one and was kept whole.  last: its last byte in any case. */
 static inline void log_part_set_text(struct log_part *part, char *text, size_t len, size_t cut,

@@ -42,7 +42,8 @@ static size_t raw_next_part(const char *text, size_t len, int64_t time)
 }
 
 /* A whole raw line, perhaps without its newline. */
-static enum log_fed raw_hand_over(char *line, size_t len, size_t cut, log_part_fn *part, void *arg)
+static enum log_outcome raw_hand_over(char *line, size_t len, size_t cut, log_part_fn *part,
+				      void *arg)
 {
 	while (len > 0) {
 		struct log_part next = {.stream = LOG_STDOUT};
@@ -56,12 +57,13 @@ static enum log_fed raw_hand_over(char *line, size_t len, size_t cut, log_part_f
 		bool last = used + text == len;
 		log_part_read(&next, line, used + text, last ? cut : 0,
 			      last && cut ? '\n' : line[used + text - 1]);
-		if (!part(arg, &next))
-			return LOG_ENOUGH;
+		enum log_outcome outcome = part(arg, &next);
+		if (outcome != LOG_MORE)
+			return outcome;
 		line += used + text;
 		len -= used + text;
 	}
-	return LOG_FED;
+	return LOG_MORE;
 }
 
 /* ---- Lines out of pieces ---- */
@@ -86,30 +88,30 @@ static bool raw_keep(struct log_raw *raw, const char *bytes, size_t len)
 	return true;
 }
 
-enum log_fed log_raw_end(struct log_raw *raw, log_part_fn *part, void *arg)
+enum log_outcome log_raw_end(struct log_raw *raw, log_part_fn *part, void *arg)
 {
-	enum log_fed fed = raw_hand_over(raw->line, raw->len, raw->cut, part, arg);
+	enum log_outcome outcome = raw_hand_over(raw->line, raw->len, raw->cut, part, arg);
 	log_raw_restart(raw);
-	return fed;
+	return outcome;
 }
 
-enum log_fed log_raw_feed(struct log_raw *raw, char *bytes, size_t len, log_part_fn *part,
-			  void *arg)
+enum log_outcome log_raw_feed(struct log_raw *raw, char *bytes, size_t len, log_part_fn *part,
+			      void *arg)
 {
-	enum log_fed fed = LOG_FED;
-	while (len > 0 && fed == LOG_FED) {
+	enum log_outcome outcome = LOG_MORE;
+	while (len > 0 && outcome == LOG_MORE) {
 		const char *newline = memchr(bytes, '\n', len);
 		size_t taken = newline ? (size_t)(newline - bytes) + 1 : len;
 		if (newline && raw->len == 0 && taken <= raw->max) {
-			fed = raw_hand_over(bytes, taken, 0, part, arg);
+			outcome = raw_hand_over(bytes, taken, 0, part, arg);
 		} else {
 			if (!raw_keep(raw, bytes, taken))
-				return LOG_NO_MEMORY;
+				return LOG_LOST;
 			if (newline)
-				fed = log_raw_end(raw, part, arg);
+				outcome = log_raw_end(raw, part, arg);
 		}
 		bytes += taken;
 		len -= taken;
 	}
-	return fed;
+	return outcome;
 }

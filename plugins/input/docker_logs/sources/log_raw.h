@@ -16,10 +16,10 @@ struct log_raw {
 	size_t len, size, cut;
 };
 
-enum log_fed log_raw_feed(struct log_raw *raw, char *bytes, size_t len, log_part_fn *part,
-			  void *arg);
+enum log_outcome log_raw_feed(struct log_raw *raw, char *bytes, size_t len, log_part_fn *part,
+			      void *arg);
 /* The stream has ended well: what is there is a line, although no newline came. */
-enum log_fed log_raw_end(struct log_raw *raw, log_part_fn *part, void *arg);
+enum log_outcome log_raw_end(struct log_raw *raw, log_part_fn *part, void *arg);
 void log_raw_restart(struct log_raw *raw);
 void log_raw_done(struct log_raw *raw);
 

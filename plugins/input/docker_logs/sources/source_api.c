@@ -1,195 +1,122 @@
 /*
- * Reading one container's log by the API: where to begin, the stream's bytes to parts, and what
- * comes after its end.
+ * See source_api.h.  Called by follower.c only, some of it from within the stream's calls.
  *
- * Where to begin: never by scanning a whole log.  The last 256 lines are asked for, and if the
- * first that comes was not taken before, 16 times as many, and so on; only then all since the last
- * time.
- *
- * What can fail: the stream (again after a while, from where the rows were taken), the engine's
- * refusal (told once per container), a hand-over (again from where the rows are safe).
+ * Where to begin is not found by a scan of the log, which would cost the engine as much as the log
+ * is long: the last 256 lines are asked for, and if the first that comes lies behind the position
+ * (LOG_WIDEN), 16 times as many, and so on; only then all since the position's time, which the
+ * engine does search for from the log's beginning.
  */
+#include "sources/source_api.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "logs.h"
+static const int64_t second_ns = 1000000000;
+static const uint32_t tail_steps[] = {256, 4096, 65536, 1048576};
 
-static const int64_t second_ns = 1000000000, ms_ns = 1000000;
-static const uint32_t widths[] = {256, 4096, 65536, 1048576};
+enum { TAIL_STEPS = sizeof(tail_steps) / sizeof(tail_steps[0]) };
+enum { FRAME_ROOM = 64 }; /* for the time in front of a part */
 
-enum { WIDTHS = sizeof(widths) / sizeof(widths[0]) };
-enum { API_RESENDS = DOCKER_API_OLDEST }; /* 20.10; later engines do not */
+void source_api_init(struct source_api *api, size_t max_line)
+{
+	*api = (struct source_api){.frames.max = max_line + FRAME_ROOM};
+	api->raw.max = max_line + (max_line / LOG_PART_FULL + 2) * FRAME_ROOM;
+}
+
+void source_api_done(struct source_api *api)
+{
+	log_frames_done(&api->frames);
+	log_raw_done(&api->raw);
+}
 
 /* ---- Opening ---- */
 
-/* Podman loses lines between the last so many and those that follow, and mixes up the parts of long
- * ones; to count the lines of a second all of them are needed. */
-static bool by_seconds(const struct follower *follower)
+/* As a part of the query; empty: the log from its beginning.  Sets api->whole. */
+static void choose_begin(struct source_api *api, const struct source_api_request *request,
+			 char *ret, size_t size)
 {
-	return follower->logs->seconds || log_resume_is_round(&follower->lines.resume);
-}
-
-static void begin_where(struct follower *follower, char *ret, size_t size)
-{
-	const struct log_resume *resume = &follower->lines.resume;
-	follower->widest = false;
+	const struct log_resume *resume = request->resume;
+	/* Podman loses lines between the last so many and those that follow, and mixes up the
+	 * parts of long ones; and to number the lines of a second all of them are needed. */
+	bool by_time = request->seconds || log_resume_is_round(resume);
+	api->whole = true;
 	ret[0] = '\0';
 	if (log_resume_is_empty(resume)) {
-		follower->widest = true;
-		if (follower->limited)
-			snprintf(ret, size, "&tail=%u", follower->logs->first.lines);
-	} else if (follower->width < WIDTHS && !by_seconds(follower)) {
-		snprintf(ret, size, "&tail=%u", widths[follower->width]);
-	} else {
-		int64_t since = log_resume_since(resume);
-		/* A mark with a finer time than the engine's lines have cannot be compared with
-		 * them; the engine can, and sends what lies behind it. */
-		if (follower->logs->seconds && !log_resume_is_round(resume))
-			since = log_resume_newest(resume);
-		follower->widest = true;
-		snprintf(ret, size, "&since=%" PRId64 ".%09" PRId64, since / second_ns,
-			 since % second_ns);
+		if (request->last_lines > 0)
+			snprintf(ret, size, "&tail=%u", request->last_lines);
+		return;
 	}
+	if (request->tail_step < TAIL_STEPS && !by_time) {
+		api->whole = false;
+		snprintf(ret, size, "&tail=%u", tail_steps[request->tail_step]);
+		return;
+	}
+	int64_t since = log_resume_since(resume);
+	/* A position finer than the engine's times cannot be compared with them here; the engine
+	 * can, and sends what lies behind it. */
+	if (request->seconds && !log_resume_is_round(resume))
+		since = log_resume_newest(resume);
+	snprintf(ret, size, "&since=%" PRId64 ".%09" PRId64, since / second_ns, since % second_ns);
 }
 
-static bool stream_data(void *arg, char *bytes, size_t len);
-static void stream_ended(void *arg, const struct fetch_answer *answer);
-
-static const struct stream_calls log_calls = {.data = stream_data, .ended = stream_ended};
-
-void api_open(struct follower *follower)
+int source_api_open(struct source_api *api, struct docker_streams *streams,
+		    const struct source_api_request *request, const struct stream_calls *calls,
+		    void *arg)
 {
-	struct docker_logs *logs = follower->logs;
-	char path[FETCH_PATH_SIZE], where[64];
-	const struct stream_request request = {DOCKER_LOGS, path, &log_calls, follower};
-	begin_where(follower, where, sizeof(where));
+	char path[FETCH_PATH_SIZE], begin[64];
+	const struct stream_request stream = {DOCKER_LOGS, path, calls, arg};
+	choose_begin(api, request, begin, sizeof(begin));
 	snprintf(path, sizeof(path),
-		 "/containers/%s/logs?stdout=1&stderr=1&timestamps=1&follow=%d%s",
-		 follower->rows.id, follower->following, where);
-	follower->lines.resends = docker_api(logs->docker) <= API_RESENDS;
-	log_lines_restart(&follower->lines);
-	log_frames_restart(&follower->frames);
-	log_raw_restart(&follower->raw);
-	follower->begun = false;
-	follower->reason = REASON_NONE;
-	follower->opened = tally_monotonic(logs->ctx);
-	if (streams_open(logs->streams, &request, &follower->stream) < 0) {
-		follower_wait(follower);
-		return;
-	}
-	tally_count(logs->ctx, METRIC_READS, 1);
-	follower->state = FOLLOW_READING;
+		 "/containers/%s/logs?stdout=1&stderr=1&timestamps=1&follow=%d%s", request->id,
+		 request->follow, begin);
+	log_frames_restart(&api->frames);
+	log_raw_restart(&api->raw);
+	api->outcome = LOG_MORE;
+	return streams_open(streams, &stream, &api->stream);
 }
 
-/* ---- Bytes to parts ---- */
-
-static void engine_error(void *arg, const char *text, size_t len)
+void source_api_close(struct source_api *api, struct docker_streams *streams)
 {
-	struct follower *follower = arg;
-	struct docker_logs *logs = follower->logs;
-	tally_count(logs->ctx, METRIC_ENGINE_ERRORS, 1);
-	while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r'))
-		len--;
-	tally_log(logs->ctx, TALLY_WARNING, "%s: the engine says: %.*s", follower_name(follower),
-		  len < 200 ? (int)len : 200, text);
+	if (api->stream)
+		streams_close(streams, api->stream);
+	api->stream = NULL;
 }
 
-static bool stream_data(void *arg, char *bytes, size_t len)
+/* ---- Reading ---- */
+
+enum log_outcome source_api_feed(struct source_api *api, bool terminal, char *bytes, size_t len,
+				 const struct log_frame_calls *calls)
 {
-	struct follower *follower = arg;
-	const struct log_frame_calls calls = {follower_part, engine_error, follower};
-	uint64_t repeats = follower->lines.repeats;
-	clock_check(follower->logs);
-	enum log_fed fed =
-		follower->rows.terminal
-			? log_raw_feed(&follower->raw, bytes, len, follower_part, follower)
-			: log_frames_feed(&follower->frames, bytes, len, &calls);
-	if (follower->lines.repeats > repeats)
-		tally_count(follower->logs->ctx, METRIC_REPEATS, follower->lines.repeats - repeats);
-	if (fed == LOG_GARBAGE)
-		follower->reason = REASON_GARBAGE;
-	else if (fed == LOG_NO_MEMORY)
-		follower->reason = REASON_NO_MEMORY;
-	return fed == LOG_FED;
+	api->outcome = terminal ? log_raw_feed(&api->raw, bytes, len, calls->part, calls->arg)
+				: log_frames_feed(&api->frames, bytes, len, calls);
+	return api->outcome;
 }
 
-/* ---- The end of a stream ---- */
-
-/*
- * While it ran: is it running still?  A stream that lived for a moment only is not asked for again
- * at once.
- */
-static void ended_well(struct follower *follower)
+enum log_outcome source_api_ended(struct source_api *api, const struct fetch_answer *answer,
+				  char ret_why[FETCH_REASON_SIZE])
 {
-	int64_t lived = tally_monotonic(follower->logs->ctx) - follower->opened;
-	bool brief = follower->following && lived < second_ns;
-	if (brief && follower->delay > 0) {
-		follower_wait(follower);
-		return;
-	}
-	follower->delay = brief ? 50 * ms_ns : 0;
-	if (follower->following)
-		follower->state = FOLLOW_INSPECT;
-	else
-		follower_ended(follower);
-}
-
-static void given_up(struct follower *follower)
-{
-	struct docker_logs *logs = follower->logs;
-	switch (follower->reason) {
-	case REASON_WIDEN:
-		follower->width++;
-		api_open(follower);
-		break;
-	case REASON_GARBAGE:
-		tally_count(logs->ctx, METRIC_GARBAGE, 1);
-		tally_log(logs->ctx, TALLY_WARNING,
-			  "%s: what the engine sends is no log; reading it again",
-			  follower_name(follower));
-		follower_wait(follower);
-		break;
+	ret_why[0] = '\0';
+	api->stream = NULL;
+	if (answer->error)
+		return answer->error == ECANCELED ? api->outcome : LOG_FAILED;
+	switch (answer->status) {
+	case 200:
+		return LOG_END;
+	case 404:
+		return LOG_NOT_FOUND;
+	case 409: /* being removed: an event or a 404 will say when it is gone */
+		return LOG_FAILED;
+	case 501:
+		docker_explain(answer, ret_why);
+		return LOG_UNREADABLE;
 	default:
-		follower_read_again(follower);
+		docker_explain(answer, ret_why);
+		return LOG_REFUSED;
 	}
 }
 
-static void refused(struct follower *follower, const struct fetch_answer *answer)
+enum log_outcome source_api_finish(struct source_api *api, log_part_fn *part, void *arg)
 {
-	struct docker_logs *logs = follower->logs;
-	char why[FETCH_REASON_SIZE];
-	docker_explain(answer, why);
-	if (answer->status == 404) {
-		follower->state = FOLLOW_REMOVED;
-		logs->attention = true;
-		return;
-	}
-	if (answer->status == 501) {
-		follower_bar(follower, why);
-		return;
-	}
-	follower_wait(follower);
-	/* 409: being removed; an event or a 404 will say when it is gone. */
-	if (answer->status != 409 && !follower->refused)
-		tally_log(logs->ctx, TALLY_WARNING, "%s: its log is not read: %s; tried again",
-			  follower_name(follower), why);
-	follower->refused = follower->refused || answer->status != 409;
-}
-
-static void stream_ended(void *arg, const struct fetch_answer *answer)
-{
-	struct follower *follower = arg;
-	follower->stream = NULL;
-	if (answer->error == ECANCELED) {
-		given_up(follower);
-	} else if (answer->error) {
-		follower_wait(follower);
-	} else if (answer->status != 200) {
-		refused(follower, answer);
-	} else {
-		follower->refused = false;
-		ended_well(follower);
-	}
-	follower->logs->attention = true;
+	return api->raw.len > 0 ? log_raw_end(&api->raw, part, arg) : LOG_MORE;
 }

@@ -1,0 +1,29 @@
+/* See clock_step.h: compares how far the wall clock and the monotonic clock went since the last
+ * call.  Of an engine on another machine nothing is known, and nothing is done. */
+#include "clock_step.h"
+
+#include "follower.h"
+#include "logs.h"
+
+static const int64_t second_ns = 1000000000, ms_ns = 1000000;
+
+void clock_step_check(struct docker_logs *logs)
+{
+	int64_t wall = tally_now(logs->ctx), monotonic = tally_monotonic(logs->ctx);
+	int64_t passed = monotonic - logs->monotonic;
+	/* New lines cannot be older than the clock's time at the last call, less the step. */
+	int64_t floor = wall - passed - ms_ns;
+	/* 10 ms: what NTP slews is no step. */
+	bool stepped = logs->monotonic != 0 && wall - logs->wall < passed - 10 * ms_ns &&
+		       logs->reach.endpoint->path[0];
+	logs->wall = wall;
+	logs->monotonic = monotonic;
+	if (!stepped)
+		return;
+	tally_log(logs->ctx, TALLY_NOTICE,
+		  "the clock was set back: lines of a time may come twice");
+	if (logs->seconds)
+		floor -= floor % second_ns + 1;
+	for (uint32_t i = 0; i < logs->n_followers; i++)
+		log_resume_step_back(&logs->followers[i]->ingest.lines.resume, floor);
+}

@@ -1,0 +1,103 @@
+/* See report.h. */
+#include "report.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "logs.h"
+
+static const int64_t damage_ns = INT64_C(60000000000);
+
+enum { ENGINE_TEXT_MAX = 200 };
+
+/* Once per container until it can be read again: what is tried again fails again. */
+static void report_not_read(struct follower *follower, int level, const char *why,
+			    const char *behind)
+{
+	if (!follower->told)
+		tally_log(follower->logs->ctx, level, "%s: its log is not read: %s%s",
+			  ingest_name(&follower->ingest), why, behind);
+	follower->told = true;
+}
+
+void report_outcome(struct follower *follower, int outcome, const char *why)
+{
+	struct docker_logs *logs = follower->logs;
+	const char *name = ingest_name(&follower->ingest);
+	switch (outcome) {
+	case LOG_GARBAGE:
+		tally_count(logs->ctx, METRIC_GARBAGE, 1);
+		tally_log(logs->ctx, TALLY_WARNING,
+			  "%s: what the engine sends is no log; reading it again", name);
+		break;
+	case LOG_FOREIGN:
+		tally_log(logs->ctx, TALLY_WARNING,
+			  "%s: %s: neither Docker's JSON nor the CRI format: by the API instead",
+			  name, follower->file.log->path);
+		break;
+	case LOG_UNREADABLE:
+		report_not_read(follower, TALLY_NOTICE, why, "");
+		break;
+	case LOG_REFUSED:
+		report_not_read(follower, TALLY_WARNING, why, "; tried again");
+		break;
+	default:
+		break;
+	}
+}
+
+void report_file_not_opened(struct docker_logs *logs, const char *path, int error)
+{
+	if (!logs->told_of_files && logs->config->source != SOURCE_FILE)
+		tally_log(logs->ctx, TALLY_INFO, "%s: %s: by the API instead", path,
+			  error == ENOTSUP ? "what is needed is compressed" : strerror(error));
+	logs->told_of_files = true;
+}
+
+void report_file_read_error(const struct follower *follower, int error)
+{
+	tally_log(follower->logs->ctx, TALLY_WARNING, "%s: %s: %s; reading it again",
+		  ingest_name(&follower->ingest), follower->file.log->path, strerror(error));
+}
+
+void report_damage(struct follower *follower)
+{
+	struct tally_ctx *ctx = follower->logs->ctx;
+	struct follow_damage *damage = &follower->damage;
+	struct log_file *log = follower->file.log;
+	if (log->gaps)
+		tally_count(ctx, METRIC_GAPS, log->gaps);
+	if (log->bad) {
+		tally_count(ctx, METRIC_GARBAGE, log->bad);
+		if (damage->n == 0)
+			damage->first = log->bad_at;
+		damage->n += log->bad;
+	}
+	log->gaps = log->bad = 0;
+	int64_t now = tally_monotonic(ctx);
+	if (damage->n == 0 || now < damage->due)
+		return;
+	tally_log(ctx, TALLY_WARNING,
+		  "%s: %s: %" PRIu64 " damaged or foreign records are passed over, the first at "
+		  "byte %lld",
+		  ingest_name(&follower->ingest), log->path, damage->n, (long long)damage->first);
+	damage->n = 0;
+	damage->due = now + damage_ns;
+}
+
+void report_last_damage(struct follower *follower)
+{
+	follower->damage.due = 0;
+	report_damage(follower);
+}
+
+void report_engine_text(void *arg, const char *text, size_t len)
+{
+	const struct ingest *ingest = arg;
+	tally_count(ingest->logs->ctx, METRIC_ENGINE_ERRORS, 1);
+	while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r'))
+		len--;
+	tally_log(ingest->logs->ctx, TALLY_WARNING, "%s: the engine says: %.*s",
+		  ingest_name(ingest), len < ENGINE_TEXT_MAX ? (int)len : ENGINE_TEXT_MAX, text);
+}

@@ -1,0 +1,23 @@
+/*
+ * What is logged and counted about one container's log, so that follower.c can be read without it.
+ * Each message names the container, says what is wrong and what happens next.  Never changes what a
+ * follower does.
+ */
+#ifndef TALLYD_LOGS_REPORT_H
+#define TALLYD_LOGS_REPORT_H
+
+#include "follower.h"
+
+/* An outcome that means trouble.  why: in words, where source_api.h gives some; else NULL. */
+void report_outcome(struct follower *follower, int outcome, const char *why);
+/* Its file cannot be opened, so the API is asked; told once per instance. */
+void report_file_not_opened(struct docker_logs *logs, const char *path, int error);
+void report_file_read_error(const struct follower *follower, int error);
+/* Takes over what log_file.h has counted of gaps and damage since the last call. */
+void report_damage(struct follower *follower);
+/* The same before the file is closed: nothing is held back. */
+void report_last_damage(struct follower *follower);
+/* Text of the engine's own within the stream; arg: a struct ingest. */
+void report_engine_text(void *arg, const char *text, size_t len);
+
+#endif
