@@ -10,10 +10,17 @@
 
 static void an_event_or_inspect_moves_only_who_waits_for_it(void **state)
 {
-	enum { INSPECT, READING, IDLE, RETRY, UNREADABLE, REMOVED };
+	enum {
+		INSPECT = FOLLOW_INSPECT,
+		READING = FOLLOW_READING,
+		IDLE = FOLLOW_IDLE,
+		RETRY = FOLLOW_RETRY,
+		UNREADABLE = FOLLOW_UNREADABLE,
+		REMOVED = FOLLOW_REMOVED
+	};
 	static const struct {
 		int input;
-		enum follow_state next[FOLLOW_STATES];
+		int next[FOLLOW_STATES];
 	} rows[] = {
 		{FOLLOW_STARTED, {INSPECT, READING, INSPECT, INSPECT, UNREADABLE, REMOVED}},
 		{FOLLOW_DESTROYED, {REMOVED, READING, REMOVED, REMOVED, REMOVED, REMOVED}},

@@ -34,16 +34,6 @@ static void close_sources(struct follower *follower)
 	source_api_close(&follower->api, follower->logs->streams);
 }
 
-/* 0.5 s, 1 s, 2 s … 30 s. */
-static void schedule_retry(struct follower *follower)
-{
-	int64_t delay = follower->delay * 2;
-	if (delay < 500 * ms_ns)
-		delay = 500 * ms_ns;
-	follower->delay = delay < 30 * second_ns ? delay : 30 * second_ns;
-	follower->due = tally_monotonic(follower->logs->ctx) + follower->delay;
-}
-
 /* input: an enum log_outcome or follow_input; why: as report_outcome() has it. */
 static void advance(struct follower *follower, int input, const char *why)
 {
@@ -63,8 +53,14 @@ static void advance(struct follower *follower, int input, const char *why)
 		ingest_load_position(&follower->ingest);
 	}
 	follower->state = next;
-	if (next == FOLLOW_RETRY)
-		schedule_retry(follower);
+	if (next == FOLLOW_RETRY) {
+		/* 0.5 s, 1 s, 2 s … 30 s. */
+		int64_t delay = follower->delay * 2;
+		if (delay < 500 * ms_ns)
+			delay = 500 * ms_ns;
+		follower->delay = delay < 30 * second_ns ? delay : 30 * second_ns;
+		follower->due = tally_monotonic(follower->logs->ctx) + follower->delay;
+	}
 	/* What scan.c acts on, or counts. */
 	if (next == FOLLOW_INSPECT || next == FOLLOW_REMOVED || next == FOLLOW_UNREADABLE)
 		follower->logs->attention = true;
@@ -108,26 +104,19 @@ static int open_api(struct follower *follower)
 }
 
 /*
- * An engine that closes a stream says: the container has stopped, which an inspect will show.  If
- * it has not, and streams live for a moment only, asking again at once would never end.
+ * A stream that the engine closes means that the container has stopped, which an inspect will show.
+ * If it has not, and its streams live for a moment only, opening the next at once would never end.
+ * The stream is gone already.
  */
-static int stream_closed(struct follower *follower)
-{
-	int64_t lived = tally_monotonic(follower->logs->ctx) - follower->opened;
-	bool brief = lived < second_ns;
-	if (brief && follower->delay > 0)
-		return LOG_FAILED;
-	follower->delay = brief ? 50 * ms_ns : 0;
-	return FOLLOW_CLOSED;
-}
-
-/* The stream is gone already when it says so. */
 static int stream_at_end(struct follower *follower)
 {
+	bool brief = tally_monotonic(follower->logs->ctx) - follower->opened < second_ns;
 	follower->told = false;
+	if (follower->following && brief && follower->delay > 0)
+		return LOG_FAILED;
+	follower->delay = follower->following && brief ? 50 * ms_ns : 0;
 	if (follower->following)
-		return stream_closed(follower);
-	follower->delay = 0;
+		return FOLLOW_CLOSED;
 	if (!follower->restarted &&
 	    source_api_finish(&follower->api, ingest_part, &follower->ingest) != LOG_MORE)
 		return LOG_LOST;
@@ -196,15 +185,6 @@ static int open_file(struct follower *follower)
 	return 0;
 }
 
-/* While the container runs the end of its file is not the end of its log. */
-static int file_at_end(struct follower *follower)
-{
-	if (follower->following)
-		return LOG_MORE;
-	close_file(follower);
-	return log_at_end(follower);
-}
-
 bool follower_read_file(struct follower *follower)
 {
 	struct source_file *file = &follower->file;
@@ -217,8 +197,11 @@ bool follower_read_file(struct follower *follower)
 	if (outcome < 0) {
 		report_file_read_error(follower, -outcome);
 		outcome = LOG_LOST;
+	} else if (outcome == LOG_END && follower->following) {
+		outcome = LOG_MORE; /* the container runs, and will write */
 	} else if (outcome == LOG_END) {
-		outcome = file_at_end(follower);
+		close_file(follower);
+		outcome = log_at_end(follower);
 	}
 	advance(follower, outcome, NULL);
 	return file->pending;
@@ -274,16 +257,6 @@ static void find_position(struct follower *follower, const struct inspect_facts 
 	follower->last_lines = logs->first.lines > 0;
 }
 
-static void set_path(struct follower *follower, const struct inspect_facts *facts)
-{
-	free(follower->path);
-	follower->path = NULL;
-	bool has_file = strcmp(facts->driver, "json-file") == 0 ||
-			strcmp(facts->driver, "k8s-file") == 0; /* Podman's own name */
-	if (has_file && facts->path[0] == '/')
-		follower->path = strdup(facts->path);
-}
-
 void follower_on_inspect(struct follower *follower, const struct inspect_facts *facts)
 {
 	struct log_rows *rows = &follower->ingest.rows;
@@ -307,7 +280,12 @@ void follower_on_inspect(struct follower *follower, const struct inspect_facts *
 	}
 	if (follower->state != FOLLOW_INSPECT)
 		return;
-	set_path(follower, facts);
+	free(follower->path);
+	follower->path = NULL;
+	bool has_file = strcmp(facts->driver, "json-file") == 0 ||
+			strcmp(facts->driver, "k8s-file") == 0; /* Podman's own name */
+	if (has_file && facts->path[0] == '/')
+		follower->path = strdup(facts->path);
 	if (facts->running || facts->was_started)
 		open_source(follower);
 	else

@@ -20,9 +20,9 @@ enum follow_event { EVENT_START, EVENT_DIE, EVENT_RENAME, EVENT_DESTROY };
 
 /* Places in a file where no record could be read: told at once, and then once a minute. */
 struct follow_damage {
-	uint64_t n;   /* not told yet */
-	off_t first;  /* where the first of them is */
-	int64_t due;  /* monotonic ns: no message before */
+	uint64_t n;  /* not told yet */
+	off_t first; /* where the first of them is */
+	int64_t due; /* monotonic ns: no message before */
 };
 
 struct follower {
@@ -32,17 +32,17 @@ struct follower {
 	struct source_api api;
 	struct source_file file; /* at most one of the two is open */
 	struct follow_damage damage;
-	char *path;        /* of the log file; NULL: the driver has none */
-	bool foreign;      /* the file is not a log that we can read */
-	bool chosen;       /* the list said enough to see that it passes the operator's patterns */
-	bool known;        /* inspected once, and its position asked for */
-	bool reinspect;    /* to be inspected beside what it does */
-	bool running;      /* by the last inspect */
-	bool following;    /* the source goes on while the container runs */
-	bool restarted;    /* it has started since the last inspect */
-	bool destroyed;    /* as an event said */
-	bool last_lines;   /* first sight: only the last so many lines */
-	bool told;         /* that its log is not read */
+	char *path;         /* of the log file; NULL: the driver has none */
+	bool foreign;       /* the file is not a log that we can read */
+	bool chosen;        /* the list said enough to see that it passes the operator's patterns */
+	bool known;         /* inspected once, and its position asked for */
+	bool reinspect;     /* to be inspected beside what it does */
+	bool running;       /* by the last inspect */
+	bool following;     /* the source goes on while the container runs */
+	bool restarted;     /* it has started since the last inspect */
+	bool destroyed;     /* as an event said */
+	bool last_lines;    /* first sight: only the last so many lines */
+	bool told;          /* that its log is not read */
 	unsigned tail_step; /* how far back the API is asked to begin (source_api.h) */
 	int64_t opened;     /* the API's stream, monotonic ns */
 	int64_t due, delay; /* of FOLLOW_RETRY: monotonic ns, ns */

@@ -35,27 +35,21 @@ struct follower *followers_find(const struct docker_logs *logs, const char *id)
 	return found ? logs->followers[at] : NULL;
 }
 
-static bool reserve(struct docker_logs *logs)
-{
-	uint32_t wanted = logs->n_allocated ? logs->n_allocated * 2 : FOLLOWERS_FIRST;
-	if (logs->n_followers < logs->n_allocated)
-		return true;
-	struct follower **grown = reallocarray(logs->followers, wanted, sizeof(struct follower *));
-	if (!grown)
-		return false;
-	logs->followers = grown;
-	logs->n_allocated = wanted;
-	return true;
-}
-
 struct follower *followers_add(struct docker_logs *logs, const char *id)
 {
 	bool found;
 	uint32_t at = place(logs, id, &found);
 	if (found)
 		return logs->followers[at];
-	if (!reserve(logs))
-		return NULL;
+	if (logs->n_followers == logs->n_allocated) {
+		uint32_t wanted = logs->n_allocated ? logs->n_allocated * 2 : FOLLOWERS_FIRST;
+		struct follower **grown =
+			reallocarray(logs->followers, wanted, sizeof(struct follower *));
+		if (!grown)
+			return NULL;
+		logs->followers = grown;
+		logs->n_allocated = wanted;
+	}
 	struct follower *follower = follower_create(logs, id);
 	if (!follower)
 		return NULL;

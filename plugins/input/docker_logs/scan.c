@@ -34,24 +34,7 @@ void scan_add(struct docker_logs *logs, const char *id, bool chosen)
 	logs->attention = true;
 }
 
-static void tell_not_followed(struct docker_logs *logs)
-{
-	tally_gauge(logs->ctx, METRIC_NOT_FOLLOWED, logs->not_followed);
-	if (logs->not_followed && !logs->told_not_followed)
-		tally_log(logs->ctx, TALLY_WARNING,
-			  "%u containers are not followed: max_containers is %lld",
-			  logs->not_followed, (long long)logs->config->max_containers);
-	logs->told_not_followed = logs->not_followed > 0;
-}
-
-static void remove_unlisted(struct docker_logs *logs, const struct docker_list *list)
-{
-	for (uint32_t i = 0; i < logs->n_followers; i++)
-		if (!docker_list_find(list, logs->followers[i]->ingest.rows.id))
-			follower_on_event(logs->followers[i], EVENT_DESTROY);
-}
-
-/* Also mends what an event that did not come would have told. */
+/* Also makes up for events that did not come. */
 static void compare(struct docker_logs *logs, const struct docker_container *container)
 {
 	struct follower *follower = followers_find(logs, container->id);
@@ -77,8 +60,15 @@ static int list(struct docker_logs *logs)
 	logs->not_followed = 0;
 	for (uint32_t i = 0; i < list.n; i++)
 		compare(logs, &list.items[i]);
-	tell_not_followed(logs);
-	remove_unlisted(logs, &list);
+	tally_gauge(logs->ctx, METRIC_NOT_FOLLOWED, logs->not_followed);
+	if (logs->not_followed && !logs->told_not_followed)
+		tally_log(logs->ctx, TALLY_WARNING,
+			  "%u containers are not followed: max_containers is %lld",
+			  logs->not_followed, (long long)logs->config->max_containers);
+	logs->told_not_followed = logs->not_followed > 0;
+	for (uint32_t i = 0; i < logs->n_followers; i++)
+		if (!docker_list_find(&list, logs->followers[i]->ingest.rows.id))
+			follower_on_event(logs->followers[i], EVENT_DESTROY);
 	docker_list_done(&list);
 	return 0;
 }
@@ -95,8 +85,7 @@ struct inspects {
 static void on_path(void *arg, uint32_t i, char ret[FETCH_PATH_SIZE])
 {
 	const struct inspects *inspects = arg;
-	snprintf(ret, FETCH_PATH_SIZE, "/containers/%s/json",
-		 inspects->asked[i]->ingest.rows.id);
+	snprintf(ret, FETCH_PATH_SIZE, "/containers/%s/json", inspects->asked[i]->ingest.rows.id);
 }
 
 /* NULL, or what is wrong with the body. */
@@ -126,9 +115,9 @@ static void on_inspected(void *arg, uint32_t i, struct fetch_answer *answer)
 	/* The engine's own fault: those asked for stay as they are until it is back. */
 	if (answer->error && answer->error != ETIMEDOUT && answer->error != EMSGSIZE &&
 	    answer->error != ENOMEM) {
-		inspects->result = tally_fail(ctx, answer->error, "%s: %s",
-					      docker_endpoint(inspects->logs->docker),
-					      answer->reason);
+		inspects->result =
+			tally_fail(ctx, answer->error, "%s: %s",
+				   docker_endpoint(inspects->logs->docker), answer->reason);
 		return;
 	}
 	if (!answer->error && answer->status == 404) {
@@ -168,15 +157,6 @@ static int inspect_waiting(struct docker_logs *logs)
 	return r < 0 ? r : inspects.result;
 }
 
-static void count_containers(struct docker_logs *logs)
-{
-	int64_t unreadable = 0;
-	for (uint32_t i = 0; i < logs->n_followers; i++)
-		unreadable += logs->followers[i]->state == FOLLOW_UNREADABLE;
-	tally_gauge(logs->ctx, METRIC_CONTAINERS, logs->n_followers - unreadable);
-	tally_gauge(logs->ctx, METRIC_UNREADABLE, unreadable);
-}
-
 int scan_run(struct docker_logs *logs, bool whole)
 {
 	int r = whole ? list(logs) : 0;
@@ -184,6 +164,10 @@ int scan_run(struct docker_logs *logs, bool whole)
 	if (r == 0)
 		r = inspect_waiting(logs);
 	followers_remove(logs);
-	count_containers(logs);
+	int64_t unreadable = 0;
+	for (uint32_t i = 0; i < logs->n_followers; i++)
+		unreadable += logs->followers[i]->state == FOLLOW_UNREADABLE;
+	tally_gauge(logs->ctx, METRIC_CONTAINERS, logs->n_followers - unreadable);
+	tally_gauge(logs->ctx, METRIC_UNREADABLE, unreadable);
 	return r;
 }

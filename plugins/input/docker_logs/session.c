@@ -30,34 +30,24 @@ enum { FD_STREAMS, FD_FILES };
 static const char filters[] = "{\"type\":[\"container\"],\"event\":[\"start\",\"die\",\"died\","
 			      "\"rename\",\"destroy\",\"remove\"]}";
 
-static bool is_ours(const struct docker_event *event, enum follow_event *ret)
+static bool on_event(void *arg, const struct docker_event *event)
 {
 	static const struct {
 		const char *action;
 		enum follow_event event;
-	} kinds[] = {{"start", EVENT_START},     {"die", EVENT_DIE},
-		     {"died", EVENT_DIE},        {"rename", EVENT_RENAME},
-		     {"destroy", EVENT_DESTROY}, {"remove", EVENT_DESTROY}};
-	if (strcmp(event->type, "container") != 0)
-		return false;
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (strcmp(event->action, kinds[i].action) == 0) {
-			*ret = kinds[i].event;
-			return true;
-		}
-	return false;
-}
-
-static bool on_event(void *arg, const struct docker_event *event)
-{
+	} actions[] = {{"start", EVENT_START},     {"die", EVENT_DIE},
+		       {"died", EVENT_DIE},        {"rename", EVENT_RENAME},
+		       {"destroy", EVENT_DESTROY}, {"remove", EVENT_DESTROY}};
 	struct docker_logs *logs = arg;
 	struct follower *follower = followers_find(logs, event->id);
-	enum follow_event what;
-	if (!is_ours(event, &what))
+	size_t i = 0, n = sizeof(actions) / sizeof(actions[0]);
+	while (i < n && strcmp(event->action, actions[i].action) != 0)
+		i++;
+	if (i == n || strcmp(event->type, "container") != 0)
 		return false;
 	if (follower)
-		follower_on_event(follower, what);
-	else if (what == EVENT_START)
+		follower_on_event(follower, actions[i].event);
+	else if (actions[i].event == EVENT_START)
 		scan_add(logs, event->id, false);
 	return logs->attention;
 }
@@ -82,28 +72,21 @@ static void notice_writes(struct docker_logs *logs)
 		}
 }
 
-/* Between two renames of a rotation nothing is at the path, and no watch will tell when there is.
+/*
+ * A chunk of each in turn.  Between two renames of a rotation nothing is at the path, and no watch
+ * will tell when there is: such a file is looked at again a little later.
  */
-static void retry_missing(struct docker_logs *logs)
-{
-	if (!logs->missing_due || tally_monotonic(logs->ctx) < logs->missing_due)
-		return;
-	logs->missing_due = 0;
-	for (uint32_t i = 0; i < logs->n_followers; i++) {
-		struct source_file *file = &logs->followers[i]->file;
-		if (file->log && file->log->missing)
-			file->pending = true;
-	}
-}
-
-/* A chunk of each in turn. */
 static void read_files(struct docker_logs *logs)
 {
+	bool retry = logs->missing_due && tally_monotonic(logs->ctx) >= logs->missing_due;
+	if (retry)
+		logs->missing_due = 0;
 	clock_step_check(logs);
-	retry_missing(logs);
 	logs->pending = false;
 	for (uint32_t i = 0; i < logs->n_followers; i++) {
 		struct source_file *file = &logs->followers[i]->file;
+		if (file->log && file->log->missing && retry)
+			file->pending = true;
 		if (!file->log || !file->pending)
 			continue;
 		if (follower_read_file(logs->followers[i]))

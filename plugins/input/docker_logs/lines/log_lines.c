@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A larger buffer is given back with its line, so that one long line of each container does not
+ * hold max_line bytes per stream for ever. */
 enum { JOIN_KEPT_TEXT = 32768 };
 
 /* ---- One line that has begun ---- */
@@ -84,15 +86,6 @@ void log_lines_restart(struct log_lines *lines)
 		join_clear(&lines->joins[i]);
 }
 
-/* What was sent comes again, and with it the lines that have begun since. */
-static void begin_again(struct log_lines *lines, int64_t time)
-{
-	log_resume_rewind(&lines->resume);
-	for (int i = 0; i < LOG_STREAMS; i++)
-		if (lines->joins[i].time > time)
-			join_clear(&lines->joins[i]);
-}
-
 /* Lines of one time within a whole second are many, and Podman sends nothing again. */
 static bool comes_again(const struct log_lines *lines, const struct log_part *part)
 {
@@ -106,9 +99,14 @@ static bool comes_again(const struct log_lines *lines, const struct log_part *pa
 static enum log_outcome begin_line(struct log_lines *lines, const struct log_part *part,
 				   log_line_fn *each, void *arg)
 {
-	if (comes_again(lines, part))
-		begin_again(lines, part->time);
-	/* Else the line before had no newline, as the next is another. */
+	if (comes_again(lines, part)) {
+		/* And with it the lines that have begun since. */
+		log_resume_rewind(&lines->resume);
+		for (int i = 0; i < LOG_STREAMS; i++)
+			if (lines->joins[i].time > part->time)
+				join_clear(&lines->joins[i]);
+	}
+	/* The line before had no newline: this one is another. */
 	return take_joined(lines, part->stream, false, each, arg);
 }
 
@@ -137,19 +135,6 @@ static uint64_t hash_part(const struct log_part *part)
 	return (hash ^ word) * odd;
 }
 
-/* If not, it has from now on. */
-static bool print_has(struct log_print *print, const struct log_part *part)
-{
-	uint64_t hash = hash_part(part);
-	if (print->time != part->time)
-		*print = (struct log_print){.time = part->time};
-	for (uint32_t i = 0; i < print->n && i < LOG_PRINTS; i++)
-		if (print->hashes[i] == hash)
-			return true;
-	print->hashes[print->n++ % LOG_PRINTS] = hash;
-	return false;
-}
-
 /* Only such a text can have two full parts that are equal: their size is a power of two, so what
  * repeats itself from one to the next does so within them. */
 static bool repeats_itself(const struct log_part *part)
@@ -167,8 +152,16 @@ static bool repeats_itself(const struct log_part *part)
  */
 static bool is_resent(struct log_lines *lines, const struct log_part *part)
 {
+	struct log_print *print = &lines->last[part->stream];
 	bool open = lines->joins[part->stream].time == part->time;
-	return print_has(&lines->last[part->stream], part) && !(open && repeats_itself(part));
+	uint64_t hash = hash_part(part);
+	if (print->time != part->time)
+		*print = (struct log_print){.time = part->time};
+	for (uint32_t i = 0; i < print->n && i < LOG_PRINTS; i++)
+		if (print->hashes[i] == hash)
+			return !(open && repeats_itself(part));
+	print->hashes[print->n++ % LOG_PRINTS] = hash;
+	return false;
 }
 
 enum log_outcome log_lines_part(struct log_lines *lines, const struct log_part *part,

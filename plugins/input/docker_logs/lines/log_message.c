@@ -20,25 +20,19 @@ static void message_clear(struct log_message *message)
 	message->size = 0;
 }
 
-static bool message_reserve(struct log_message *message, size_t wanted)
-{
-	size_t size = message->size ? message->size : 1024;
-	if (wanted <= message->size)
-		return true;
-	while (size < wanted)
-		size *= 2;
-	char *grown = realloc(message->text, size);
-	if (!grown)
-		return false;
-	message->text = grown;
-	message->size = size;
-	return true;
-}
-
 static bool message_add(struct log_message *message, const struct log_line *line)
 {
-	if (!message_reserve(message, message->len + 1 + line->len))
-		return false;
+	size_t wanted = message->len + 1 + line->len;
+	size_t size = message->size ? message->size : 1024;
+	while (size < wanted)
+		size *= 2;
+	if (size > message->size) {
+		char *grown = realloc(message->text, size);
+		if (!grown)
+			return false;
+		message->text = grown;
+		message->size = size;
+	}
 	if (message->n++ > 0)
 		message->text[message->len++] = '\n';
 	if (line->len > 0)
@@ -81,13 +75,6 @@ static bool fits(const struct log_rule *rule, const struct log_line *line)
 	return regexec(&rule->start, text, 1, &range, REG_STARTEND) == 0;
 }
 
-static bool belongs(const struct log_message *message, const struct log_rule *rule,
-		    const struct log_line *line)
-{
-	return line->time - message->newest <= rule->gap && message->n < rule->max_lines &&
-	       message->len + 1 + line->len <= rule->max && !fits(rule, line);
-}
-
 /* ---- All of a container ---- */
 
 enum log_outcome log_messages_line(struct log_messages *messages, const struct log_line *line,
@@ -99,7 +86,8 @@ enum log_outcome log_messages_line(struct log_messages *messages, const struct l
 		return each(arg, line);
 	if (message->n == 0) {
 		message_begin(message, line);
-	} else if (!belongs(message, rule, line)) {
+	} else if (line->time - message->newest > rule->gap || message->n >= rule->max_lines ||
+		   message->len + 1 + line->len > rule->max || fits(rule, line)) {
 		struct log_line whole = message_line(message, line->stream);
 		/* Before: the position it is handed over with lies behind it. */
 		message_begin(message, line);

@@ -162,15 +162,6 @@ void log_resume_write(const struct log_resume *resume, char ret[LOG_POSITION_SIZ
 		 resume->open[LOG_STDERR] ? " e" : "");
 }
 
-static bool read_open(const char *text, struct log_resume *ret)
-{
-	ret->open[LOG_STDOUT] = strncmp(text, " o", 2) == 0;
-	text += ret->open[LOG_STDOUT] ? 2 : 0;
-	ret->open[LOG_STDERR] = strncmp(text, " e", 2) == 0;
-	text += ret->open[LOG_STDERR] ? 2 : 0;
-	return *text == '\0';
-}
-
 bool log_resume_read(const char *text, struct log_resume *ret)
 {
 	struct log_resume resume = {0};
@@ -179,8 +170,14 @@ bool log_resume_read(const char *text, struct log_resume *ret)
 	if (sscanf(text,
 		   "1 %" SCNd64 ".%" SCNu32 " %" SCNd64 " %" SCNd64 ".%" SCNu32 " %" SCNd64 "%n",
 		   &out->time, &out->ordinal, &resume.begun[LOG_STDOUT], &err->time, &err->ordinal,
-		   &resume.begun[LOG_STDERR], &len) != 6 ||
-	    !read_open(text + len, &resume))
+		   &resume.begun[LOG_STDERR], &len) != 6)
+		return false;
+	text += len;
+	resume.open[LOG_STDOUT] = strncmp(text, " o", 2) == 0;
+	text += resume.open[LOG_STDOUT] ? 2 : 0;
+	resume.open[LOG_STDERR] = strncmp(text, " e", 2) == 0;
+	text += resume.open[LOG_STDERR] ? 2 : 0;
+	if (*text != '\0')
 		return false;
 	*ret = resume;
 	return true;

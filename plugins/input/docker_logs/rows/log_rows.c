@@ -39,18 +39,6 @@ static const char *clean_copy(struct log_rows *rows, const char *text, size_t *l
 	return tally_batch_copy(rows->ctx, rows->batch, clean, *len);
 }
 
-static void put_row(const struct log_rows *rows, struct tally_cell *row,
-		    const struct log_line *line)
-{
-	tally_put_int(row, LOGS_TIME, line->time);
-	tally_put_text(row, LOGS_HOST, rows->batch_host, rows->host_len);
-	tally_put_text(row, LOGS_CONTAINER_ID, rows->batch_id, rows->id_len);
-	tally_put_text(row, LOGS_NAME, rows->batch_name, rows->name_len);
-	tally_put_text(row, LOGS_STREAM, stream_names[line->stream],
-		       strlen(stream_names[line->stream]));
-	tally_put_int(row, LOGS_SEQUENCE, line->sequence);
-}
-
 int log_rows_add(struct log_rows *rows, const struct log_line *line)
 {
 	size_t len = line->len;
@@ -62,7 +50,13 @@ int log_rows_add(struct log_rows *rows, const struct log_line *line)
 	struct tally_cell *row = message ? tally_batch_row(rows->ctx, rows->batch) : NULL;
 	if (!row)
 		return -ENOMEM;
-	put_row(rows, row, line);
+	tally_put_int(row, LOGS_TIME, line->time);
+	tally_put_text(row, LOGS_HOST, rows->batch_host, rows->host_len);
+	tally_put_text(row, LOGS_CONTAINER_ID, rows->batch_id, rows->id_len);
+	tally_put_text(row, LOGS_NAME, rows->batch_name, rows->name_len);
+	tally_put_text(row, LOGS_STREAM, stream_names[line->stream],
+		       strlen(stream_names[line->stream]));
+	tally_put_int(row, LOGS_SEQUENCE, line->sequence);
 	tally_put_text(row, LOGS_MESSAGE, message, len);
 	const char *level = log_level(message, len);
 	if (level)

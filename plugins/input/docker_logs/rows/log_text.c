@@ -3,18 +3,6 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Bytes that a character which begins with c has; 0: none begins so. */
-static size_t character_size(unsigned char c)
-{
-	static const struct {
-		unsigned char first, size;
-	} sizes[] = {{0xf5, 0}, {0xf0, 4}, {0xe0, 3}, {0xc2, 2}, {0x80, 0}, {0x01, 1}};
-	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
-		if (c >= sizes[i].first)
-			return sizes[i].size;
-	return 0;
-}
-
 /* May it be the second byte after first?  No overlong forms, no surrogates, nothing over U+10FFFF.
  */
 static bool character_second(unsigned char first, unsigned char c)
@@ -36,7 +24,12 @@ static bool character_second(unsigned char first, unsigned char c)
 /* Bytes of the character at text, 0: none, -1: it would be one if more followed. */
 static int character(const unsigned char *text, size_t len)
 {
-	size_t size = character_size(text[0]);
+	/* By the first byte; 0: none begins so. */
+	size_t size = text[0] >= 0xf5   ? 0
+		      : text[0] >= 0xf0 ? 4
+		      : text[0] >= 0xe0 ? 3
+		      : text[0] >= 0xc2 ? 2
+					: text[0] >= 0x01 && text[0] < 0x80;
 	for (size_t i = 1; i < size; i++) {
 		if (i >= len)
 			return -1;

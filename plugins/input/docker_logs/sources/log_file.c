@@ -144,13 +144,6 @@ static bool begins_in(int fd, const struct log_begin *begin, uint32_t *lines, of
 	return *lines == 0;
 }
 
-static void hold_first(struct log_file *file, const struct log_held *held)
-{
-	memmove(file->held + 1, file->held, file->n * sizeof(struct log_held));
-	file->held[0] = *held;
-	file->n++;
-}
-
 /* All there is counts from its beginning: was something before it that was not taken? */
 static void note_gap(struct log_file *file, const struct log_begin *begin)
 {
@@ -180,7 +173,9 @@ static int find_begin(struct log_file *file, const struct log_begin *begin)
 			return r;
 		if (file->n == LOG_FILE_HELD)
 			close(file->held[--file->n].fd);
-		hold_first(file, &held);
+		memmove(file->held + 1, file->held, file->n * sizeof(struct log_held));
+		file->held[0] = held;
+		file->n++;
 		if (begins_in(held.fd, begin, &lines, &file->offset))
 			return 0;
 	}
@@ -274,17 +269,6 @@ bool log_file_refresh(struct log_file *file)
 
 /* ---- Reading ---- */
 
-/* Written anew from its beginning, as with max-file=1. */
-static bool is_truncated(struct log_file *file)
-{
-	struct stat status;
-	if (fstat(file->held[0].fd, &status) < 0 || status.st_size >= file->offset)
-		return false;
-	file->offset = 0;
-	file->gaps++;
-	return true;
-}
-
 static void note_bad(struct log_file *file, off_t at)
 {
 	if (file->bad++ == 0)
@@ -307,13 +291,16 @@ static size_t skip_nuls(struct log_file *file, const char *at, const char *end, 
 static bool read_record(struct log_file *file, char *at, size_t len, off_t offset,
 			struct log_part *ret)
 {
-	if (!file->too_long && log_record_read(at, len, ret))
-		return true;
-	note_bad(file, offset);
-	if (!file->too_long && log_record_recover(at, len, ret))
-		return true;
-	file->alien += !file->too_long && len > 0;
-	return false;
+	bool whole = !file->too_long;
+	bool fine = whole && log_record_read(at, len, ret);
+	file->too_long = false;
+	if (!fine) {
+		note_bad(file, offset);
+		fine = whole && log_record_recover(at, len, ret);
+		file->alien += whole && !fine && len > 0;
+	}
+	file->good += fine;
+	return fine;
 }
 
 /* The whole records of a chunk.  Returns the bytes done with. */
@@ -330,8 +317,6 @@ static size_t read_records(struct log_file *file, char *bytes, size_t len, log_p
 			break;
 		bool fine = read_record(file, at, (size_t)(newline - at),
 					file->offset + (at - bytes), &record);
-		file->good += fine;
-		file->too_long = false;
 		at = newline + 1;
 		if (fine)
 			*ret_outcome = part(arg, &record);
@@ -356,11 +341,18 @@ int log_file_read(struct log_file *file, char *buffer, log_part_fn *part, void *
 		done = LOG_FILE_BUFFER;
 	}
 	file->offset += (off_t)done;
-	if (outcome != LOG_MORE || done > 0 || is_truncated(file))
+	if (outcome != LOG_MORE || done > 0)
 		return outcome;
-	if (file->n == 1)
+	struct stat status;
+	if (fstat(file->held[0].fd, &status) == 0 && status.st_size < file->offset) {
+		/* Written anew from its beginning, as with max-file=1. */
+		file->offset = 0;
+		file->gaps++;
+	} else if (file->n > 1) {
+		release_first(file);
+	} else {
 		return LOG_END;
-	release_first(file);
+	}
 	return LOG_MORE;
 }
 

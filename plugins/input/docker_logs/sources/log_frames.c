@@ -37,28 +37,21 @@ static enum log_outcome frame_hand_over(const struct log_frames *frames, char *t
 	return calls->part(calls->arg, &part);
 }
 
-static bool frame_reserve(struct log_frames *frames, size_t wanted)
-{
-	size_t size = frames->body_size ? frames->body_size : 4096;
-	if (wanted <= frames->body_size)
-		return true;
-	while (size < wanted)
-		size *= 2;
-	char *grown = realloc(frames->body, size);
-	if (!grown)
-		return false;
-	frames->body = grown;
-	frames->body_size = size;
-	return true;
-}
-
 /* As much of the frame as there is; what is over the bound is dropped, its last byte noted. */
 static bool frame_keep(struct log_frames *frames, const char *bytes, size_t len)
 {
 	size_t room = frames->max - frames->body_len;
 	size_t kept = len < room ? len : room;
-	if (!frame_reserve(frames, frames->body_len + kept))
-		return false;
+	size_t size = frames->body_size ? frames->body_size : 4096;
+	while (size < frames->body_len + kept)
+		size *= 2;
+	if (size > frames->body_size) {
+		char *grown = realloc(frames->body, size);
+		if (!grown)
+			return false;
+		frames->body = grown;
+		frames->body_size = size;
+	}
 	memcpy(frames->body + frames->body_len, bytes, kept);
 	frames->body_len += kept;
 	frames->cut += len - kept;
@@ -67,24 +60,23 @@ static bool frame_keep(struct log_frames *frames, const char *bytes, size_t len)
 	return true;
 }
 
-/* The type is known, the next three are 0: all else is no frame. */
-static bool frame_begin(struct log_frames *frames)
+/* LOG_GARBAGE: whole, but not the head of a frame.  A type we know, three zeros, and a length: a
+ * part has at least its time. */
+static enum log_outcome frame_take_head(struct log_frames *frames, const char *bytes, size_t len,
+					size_t *ret_taken)
 {
 	const unsigned char *head = frames->head;
-	if (head[0] >= FRAME_TYPES || head[1] || head[2] || head[3])
-		return false;
-	frames->left = (size_t)head[4] << 24 | (size_t)head[5] << 16 | (size_t)head[6] << 8 |
-		       (size_t)head[7];
-	return true;
-}
-
-static size_t frame_take_head(struct log_frames *frames, const char *bytes, size_t len)
-{
 	size_t wanted = LOG_FRAME_HEAD - frames->head_len;
 	size_t taken = len < wanted ? len : wanted;
 	memcpy(frames->head + frames->head_len, bytes, taken);
 	frames->head_len += taken;
-	return taken;
+	*ret_taken = taken;
+	if (taken < wanted)
+		return LOG_MORE;
+	frames->left = (size_t)head[4] << 24 | (size_t)head[5] << 16 | (size_t)head[6] << 8 |
+		       (size_t)head[7];
+	bool fine = head[0] < FRAME_TYPES && !head[1] && !head[2] && !head[3] && frames->left > 0;
+	return fine ? LOG_MORE : LOG_GARBAGE;
 }
 
 /* A frame that is here as a whole is not copied. */
@@ -114,15 +106,10 @@ enum log_outcome log_frames_feed(struct log_frames *frames, char *bytes, size_t 
 	enum log_outcome outcome = LOG_MORE;
 	while (len > 0 && outcome == LOG_MORE) {
 		size_t taken = 0;
-		if (frames->head_len < LOG_FRAME_HEAD) {
-			taken = frame_take_head(frames, bytes, len);
-			if (frames->head_len == LOG_FRAME_HEAD && !frame_begin(frames))
-				return LOG_GARBAGE;
-			if (frames->head_len == LOG_FRAME_HEAD && frames->left == 0)
-				return LOG_GARBAGE; /* a part has at least its time */
-		} else {
+		if (frames->head_len < LOG_FRAME_HEAD)
+			outcome = frame_take_head(frames, bytes, len, &taken);
+		else
 			outcome = frame_take_body(frames, bytes, len, calls, &taken);
-		}
 		bytes += taken;
 		len -= taken;
 	}

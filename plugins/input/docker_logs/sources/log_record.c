@@ -50,19 +50,6 @@ static bool next_word(char **at, const char *end, const char **ret, size_t *ret_
 	return *ret_len > 0;
 }
 
-/* Tags, of which the first says whether the line ends: F, P, F:other. */
-static bool read_tags(const char *tags, size_t len, bool *ret_ends)
-{
-	*ret_ends = tags[0] == 'F';
-	return (tags[0] == 'F' || tags[0] == 'P') && (len == 1 || tags[1] == ':');
-}
-
-static bool read_stream(const char *stream, size_t len, enum log_stream *ret)
-{
-	*ret = len > 3 && stream[3] == 'e' ? LOG_STDERR : LOG_STDOUT;
-	return len == 6 && (memcmp(stream, "stdout", 6) == 0 || memcmp(stream, "stderr", 6) == 0);
-}
-
 static bool read_cri(char *record, size_t len, struct log_part *ret);
 
 /* A record behind NULs within the text of another, which a power cut has torn.  One NUL may be the
@@ -79,10 +66,15 @@ static bool read_cri(char *record, size_t len, struct log_part *ret)
 	const char *stream, *tags, *end = record + len;
 	size_t stream_len, tags_len, used = log_part_time(record, len, &ret->time);
 	char *at = record + used;
-	if (used == 0 || !next_word(&at, end, &stream, &stream_len) ||
-	    !read_stream(stream, stream_len, &ret->stream) ||
-	    !next_word(&at, end, &tags, &tags_len) || !read_tags(tags, tags_len, &ret->ends))
+	if (used == 0 || !next_word(&at, end, &stream, &stream_len) || stream_len != 6 ||
+	    (memcmp(stream, "stdout", 6) != 0 && memcmp(stream, "stderr", 6) != 0))
 		return false;
+	ret->stream = stream[3] == 'e' ? LOG_STDERR : LOG_STDOUT;
+	/* Tags, of which the first says whether the line ends: F, P, F:other. */
+	if (!next_word(&at, end, &tags, &tags_len) || (tags[0] != 'F' && tags[0] != 'P') ||
+	    (tags_len > 1 && tags[1] != ':'))
+		return false;
+	ret->ends = tags[0] == 'F';
 	struct log_part behind;
 	if (read_behind_nuls(at, (size_t)(end - at), &behind))
 		return false;
@@ -107,23 +99,18 @@ bool log_record_read(char *record, size_t len, struct log_part *ret)
  * this, since quotes in it are escaped. */
 static const char *const json_begins[] = {"{\"log\":", "{\"stream\":"};
 
-/* As json_begins; what was read before may have put a NUL where its first quote was. */
-static bool begins_here(char *at, const char *end, const char *begin)
-{
-	size_t len = strlen(begin);
-	if ((size_t)(end - at) < len || (at[1] != '"' && at[1] != '\0') ||
-	    memcmp(at + 2, begin + 2, len - 2) != 0)
-		return false;
-	at[1] = '"';
-	return true;
-}
-
+/* Reading it before may have put a NUL where its first quote was: that is put back. */
 static char *last_json(char *record, char *end)
 {
 	for (char *at = end; (at = memrchr(record, '{', (size_t)(at - record))) != NULL;)
-		for (size_t i = 0; i < sizeof(json_begins) / sizeof(json_begins[0]); i++)
-			if (begins_here(at, end, json_begins[i]))
-				return at;
+		for (size_t i = 0; i < sizeof(json_begins) / sizeof(json_begins[0]); i++) {
+			size_t len = strlen(json_begins[i]);
+			if ((size_t)(end - at) < len || (at[1] != '"' && at[1] != '\0') ||
+			    memcmp(at + 2, json_begins[i] + 2, len - 2) != 0)
+				continue;
+			at[1] = '"';
+			return at;
+		}
 	return NULL;
 }
 

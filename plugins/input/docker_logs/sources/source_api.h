@@ -1,7 +1,7 @@
 /*
  * A container's log as the engine sends it: which request asks for it, the stream's bytes to parts,
- * and what the stream's end means.  Keeps no state of the container and knows no follower: what came
- * of it is an outcome (outcome.h).  One per follower, on the input's thread.
+ * and what the stream's end means.  Keeps no state of the container and knows no follower: what
+ * came of it is an outcome (outcome.h).  One per follower, on the input's thread.
  *
  * Happy path: source_api_open(); source_api_feed() with what the stream brings; source_api_ended()
  * once it is over; source_api_finish() if that was the end of the log.
@@ -19,7 +19,8 @@ struct source_api {
 	struct log_frames frames;     /* of a container without a terminal */
 	struct log_raw raw;           /* of one with a terminal */
 	enum log_outcome outcome;     /* of the bytes so far */
-	bool whole; /* nothing lies in front of what was asked for: reading cannot begin further back */
+	bool whole; /* nothing lies in front of what was asked for: reading cannot begin further
+		       back */
 };
 
 /* What to ask for. */
