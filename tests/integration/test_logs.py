@@ -138,8 +138,8 @@ def test_every_line_of_every_kind_of_container_is_stored(engine, follow):
     found = stored(daemon, "terminal")
     assert found["stderr"] == []
     assert sorted(found["stdout"]) == sorted(printed(300)["stdout"] + printed(300)["stderr"])
-    daemon.says("unread: its log is not read:")
-    assert daemon.log.count("unread: its log is not read") == 1
+    daemon.says("unread: cannot read its log:")
+    assert daemon.log.count("unread: cannot read its log") == 1
     assert daemon.metric("tallyd_docker_logs_unreadable") == 1
 
 

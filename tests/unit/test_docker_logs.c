@@ -173,7 +173,7 @@ static void a_driver_that_cannot_be_read_is_told_once(void **state)
 	fixture_end(&f);
 	const char *log = fake_host_log(f.host, TALLY_NOTICE);
 	assert_string_equal(log,
-			    "web: its log is not read: HTTP 501: configured logging driver does "
+			    "web: cannot read its log: HTTP 501: configured logging driver does "
 			    "not support reading");
 	assert_int_equal(fake_engine_asked(f.engine, LOGS), 1);
 	assert_int_equal(calls(&f, "calls_total", "logs"), 1);

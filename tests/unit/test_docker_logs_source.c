@@ -141,7 +141,7 @@ static void a_file_that_is_no_log_is_told_counted_and_left_for_the_api(void **st
 			assert_messages(&s, wanted, 1);
 			assert_int_equal(metric(&s, METRIC_GARBAGE), bad[i]);
 			assert_int_equal(told(&s, "web: "), 2);
-			assert_int_equal(told(&s, "neither Docker's JSON nor the CRI format: by "
+			assert_int_equal(told(&s, "neither Docker's JSON nor the CRI format; using "
 						  "the API instead"),
 					 1);
 			assert_non_null(strstr(fake_host_log(s.f.host, TALLY_WARNING), s.path));
@@ -181,7 +181,7 @@ static void damage_within_a_file_is_told_with_the_container_s_name(void **state)
 	assert_messages(&s, wanted, 3);
 	assert_int_equal(metric(&s, METRIC_GARBAGE), 2);
 	assert_int_equal(told(&s, "web: "), 1);
-	assert_int_equal(told(&s, "2 damaged or foreign records are passed over, the first at "
+	assert_int_equal(told(&s, "skipped 2 damaged or foreign records, the first at "
 				  "byte "),
 			 1);
 	end(&s);
@@ -212,7 +212,7 @@ static void a_container_without_a_file_is_told_why(void **state)
 	WAIT_UNTIL(metric(&s, METRIC_UNREADABLE) == 1);
 	fixture_end(&s.f);
 	assert_string_equal(fake_host_log(s.f.host, TALLY_NOTICE),
-			    "web: its log is not read: its logging driver has no file");
+			    "web: cannot read its log: its logging driver has no file");
 	end(&s);
 }
 
@@ -232,9 +232,9 @@ static void a_file_that_is_missing_is_told_and_waited_for(void **state)
 	fixture_end(&s.f);
 	assert_messages(&s, wanted, 1);
 	const char *log = fake_host_log(s.f.host, TALLY_INFO);
-	assert_null(strstr(log, "by the API instead"));
-	assert_int_equal(told(&s, "web: its log is not read: "), 1);
-	assert_non_null(strstr(log, "No such file or directory; tried again"));
+	assert_null(strstr(log, "using the API instead"));
+	assert_int_equal(told(&s, "web: cannot read its log: "), 1);
+	assert_non_null(strstr(log, "No such file or directory; retrying"));
 	end(&s);
 }
 

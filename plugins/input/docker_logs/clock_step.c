@@ -21,7 +21,7 @@ void clock_step_check(struct docker_logs *logs)
 	if (!stepped)
 		return;
 	tally_log(logs->ctx, TALLY_NOTICE,
-		  "the clock was set back: lines of a time may come twice");
+		  "the clock was set back: lines of the repeated time may be stored twice");
 	if (logs->seconds)
 		floor -= floor % second_ns + 1;
 	for (uint32_t i = 0; i < logs->n_followers; i++)

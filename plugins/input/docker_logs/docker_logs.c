@@ -5,7 +5,8 @@
  * inspected and its log read (follower.c), by the API or from the engine's own files; lines
  * become rows, which are handed over with the position to resume from.
  *
- * What can fail: the engine, which docker_follow.h bears; one container: see follower.c.
+ * What can fail: the configuration, which is said at once; the engine, which docker_follow.h
+ * outlives; one container, whose follower tries again (follow_state.c).
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -82,7 +83,7 @@ static int logs_create(struct tally_ctx *ctx, const void *config, void **ret_sel
 	logs->started = tally_now(ctx);
 	if (!read_first_sight(logs->config->first_sight, &logs->first))
 		return tally_fail(ctx, EINVAL,
-				  "first_sight: \"%s\" is none of all, new, or a number of lines",
+				  "first_sight: \"%s\" is not all, new, or a number of lines",
 				  logs->config->first_sight);
 	int r = docker_create(ctx, &logs->config->docker, &logs->docker);
 	if (r < 0)
@@ -96,8 +97,8 @@ static int logs_create(struct tally_ctx *ctx, const void *config, void **ret_sel
 	if (logs->config->source == SOURCE_FILE && !logs->reach.endpoint->path[0]) {
 		r = tally_fail(
 			ctx, EINVAL,
-			"source = file: the files are on the engine's machine, and %s may be "
-			"another; use source = auto or api, or a unix:// endpoint",
+			"source = file: log files are on the engine's machine, which %s need not "
+			"be; use source = auto or api, or a unix:// endpoint",
 			logs->reach.endpoint->text);
 		logs_destroy(TAKE(logs));
 		return r;
@@ -111,54 +112,57 @@ static const struct tally_option logs_options[] = {
 	{.name = "source",
 	 .fallback = "auto",
 	 .accepts = "auto|api|file",
-	 .help = "file: the engine's own files (Docker's JSON, or the CRI format as Podman has "
-		 "it), which costs the engine nothing and misses nothing at rotations, only on its "
-		 "own machine; api: the engine sends it; auto: file where they can be read",
+	 .help = "file: read the engine's own log files (Docker's JSON or Podman's CRI format), "
+		 "which costs the engine nothing and loses nothing at rotations; only on the "
+		 "engine's machine; api: the engine sends the log; auto: file where it can be "
+		 "read, "
+		 "else api",
 	 .type = TALLY_OPT_CHOICE,
 	 .offset = offsetof(struct logs_config, source)},
 	{.name = "first_sight",
 	 .fallback = "all",
-	 .help = "of a container that is older than this daemon's start and was never read before: "
-		 "all its log, only new lines, or the last so many lines",
+	 .help = "how much to read of a log that was never read before, if its container is older "
+		 "than this daemon's start: all, new (only lines from now on), or the number of "
+		 "last lines",
 	 .type = TALLY_OPT_STRING,
 	 .offset = offsetof(struct logs_config, first_sight)},
 	{.name = "max_line",
 	 .fallback = "256Ki",
 	 .accepts = "1Ki..16Mi",
-	 .help = "a longer line is cut",
+	 .help = "longer lines are cut",
 	 .type = TALLY_OPT_SIZE,
 	 .offset = offsetof(struct logs_config, max_line)},
 	{.name = "multiline_start",
-	 .help = "POSIX extended regular expression: lines that fit it begin a message, to which "
-		 "those after "
-		 "them belong, as in a stack trace; none: each line is a message",
+	 .help = "POSIX extended regular expression that the first line of a message matches; "
+		 "lines "
+		 "that do not match belong to the message before them, as in a stack trace; unset: "
+		 "each line is a message",
 	 .type = TALLY_OPT_STRING,
 	 .offset = offsetof(struct logs_config, multiline_start)},
 	{.name = "multiline_timeout",
 	 .fallback = "1s",
 	 .accepts = "1ms..1h",
-	 .help = "a line that is written so much later than the one before it begins a message, "
-		 "too",
+	 .help = "a line written this much later than the one before it begins a new message, too",
 	 .type = TALLY_OPT_DURATION,
 	 .offset = offsetof(struct logs_config, multiline_timeout)},
 	{.name = "multiline_lines",
 	 .fallback = "500",
 	 .accepts = "2..100000",
-	 .help = "lines of one message at most; the next begins another, as does one that would "
-		 "make "
-		 "it longer than max_line",
+	 .help = "maximum lines of a message; the next line begins a new one, as does a line that "
+		 "would make the message longer than max_line",
 	 .type = TALLY_OPT_INT,
 	 .offset = offsetof(struct logs_config, multiline_lines)},
 	{.name = "max_containers",
 	 .fallback = "1000",
 	 .accepts = "1..10000",
-	 .help = "at most so many are followed",
+	 .help = "maximum number of containers that are followed",
 	 .type = TALLY_OPT_INT,
 	 .offset = offsetof(struct logs_config, max_containers)},
 	{.name = "rate_limit",
 	 .fallback = "0",
 	 .accepts = "0..10000000",
-	 .help = "lines a second of one container; more are dropped and counted; 0: no limit",
+	 .help = "maximum lines per second of one container; more are dropped and counted; 0: no "
+		 "limit",
 	 .type = TALLY_OPT_INT,
 	 .offset = offsetof(struct logs_config, rate_limit)},
 	{0}};
@@ -179,20 +183,20 @@ static const struct tally_metric logs_metrics[] = {
 	[METRIC_UNREADABLE] =
 		LOGS_GAUGE("unreadable", "Containers whose logging driver cannot be read."),
 	[METRIC_NOT_FOLLOWED] = LOGS_GAUGE("not_followed", "Containers beyond max_containers."),
-	[METRIC_READS] = LOGS_COUNTER("reads_total", "Times that a log was opened for reading."),
-	[METRIC_REPEATS] = LOGS_COUNTER("repeated_lines_total",
-					"Lines that the source sent again; they are not rows."),
+	[METRIC_READS] = LOGS_COUNTER("reads_total", "Times a log was opened for reading."),
+	[METRIC_REPEATS] =
+		LOGS_COUNTER("repeated_lines_total", "Lines that came again and were dropped."),
 	[METRIC_GAPS] = LOGS_COUNTER(
-		"gaps_total", "Times that a log no longer had what was read last, so that lines "
-			      "may be missing."),
+		"gaps_total", "Times a log no longer held what was read last, so that lines may be "
+			      "missing."),
 	[METRIC_CUT] = LOGS_COUNTER("cut_lines_total", "Lines longer than max_line."),
 	[METRIC_LIMITED] =
 		LOGS_COUNTER("limited_lines_total", "Lines dropped because of rate_limit."),
 	[METRIC_GARBAGE] = LOGS_COUNTER("garbage_total",
-					"Damaged or foreign records in log files, and times that a "
-					"log was opened anew because the engine sent none."),
+					"Damaged or foreign records in log files, and streams of "
+					"the engine that were not a log."),
 	[METRIC_ENGINE_ERRORS] =
-		LOGS_COUNTER("engine_texts_total", "Errors that the engine told within a log."),
+		LOGS_COUNTER("engine_texts_total", "Error messages of the engine within a log."),
 	{0}};
 
 static const struct tally_table *const logs_tables[] = {&logs_table, NULL};

@@ -245,8 +245,8 @@ static void find_position(struct follower *follower, const struct inspect_facts 
 	 * and new lines would not count.  Of a remote engine's clock nothing is known. */
 	if (logs->reach.endpoint->path[0] && log_resume_newest(resume) > now + second_ns) {
 		tally_log(logs->ctx, TALLY_NOTICE,
-			  "%s: its position lies in the future, the clock was set back: its log "
-			  "is read anew",
+			  "%s: its position lies in the future, so the clock was set back; reading "
+			  "its log from the beginning",
 			  ingest_name(&follower->ingest));
 		*resume = (struct log_resume){0};
 	}

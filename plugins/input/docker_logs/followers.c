@@ -1,5 +1,8 @@
-/* See followers.h: a sorted array, since followers are found by id for each event, and gone through
- * one after the other many times a second. */
+/*
+ * See followers.h.  A sorted array of at most max_containers: they are gone through one after the
+ * other many times a second, found by id for each event and each entry of a list, and added or
+ * removed as seldom as containers are.
+ */
 #include "followers.h"
 
 #include <stdlib.h>

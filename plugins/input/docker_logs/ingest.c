@@ -1,5 +1,9 @@
-/* See ingest.h.  Rows are counted here, where they are made or dropped; what a failure leads to is
- * decided by follower.c. */
+/*
+ * See ingest.h.  Reads from the bottom upwards, as the calls go: ingest_part() hands a part to
+ * log_lines.c, which calls on_line(), which hands the line to log_message.c, which calls
+ * on_message().  Lines that are cut, limited or repeated, and gaps, are counted here; what a
+ * failure leads to is decided by follower.c.
+ */
 #include "ingest.h"
 
 #include <errno.h>
@@ -45,8 +49,8 @@ void ingest_load_position(struct ingest *ingest)
 	int r = tally_position(logs->ctx, source, position, sizeof(position));
 	if (r == 0 && !log_resume_read(position, &ingest->lines.resume))
 		tally_log(logs->ctx, TALLY_WARNING,
-			  "%s: position \"%s\" is not one of ours: read anew", ingest_name(ingest),
-			  position);
+			  "%s: position \"%s\" is not in our format; ignoring it",
+			  ingest_name(ingest), position);
 }
 
 void ingest_begin_stream(struct ingest *ingest, bool whole)

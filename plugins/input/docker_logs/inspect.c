@@ -1,3 +1,9 @@
+/*
+ * Reads the answer to GET /containers/ID/json for scan.c, on the input's thread: one pass over the
+ * JSON, which is 5 to 20 KiB, of which the ten members in inspect.h are kept and all else is
+ * skipped.  What can fail: JSON that is cut or no JSON; a member that is missing is not a fault,
+ * since engines differ in them (Podman has no LogPath for its journald driver).
+ */
 #include "inspect.h"
 
 #include <string.h>

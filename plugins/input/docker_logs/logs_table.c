@@ -1,3 +1,8 @@
+/*
+ * The declaration of container_logs: names, types and roles of its columns.  The help texts are
+ * what users read in `tallyd plugins info` and in openapi.json.  Also linked into tests of the API
+ * and the stores, which need a log table.
+ */
 #include "logs_table.h"
 
 #define COLUMN(n, t, r, h)                                                                         \

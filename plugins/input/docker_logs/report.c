@@ -1,4 +1,5 @@
-/* See report.h. */
+/* See report.h.  Called by follower.c and, for the engine's own texts, by log_frames.c through a
+ * pointer; on the input's thread. */
 #include "report.h"
 
 #include <errno.h>
@@ -11,12 +12,12 @@ static const int64_t damage_ns = INT64_C(60000000000);
 
 enum { ENGINE_TEXT_MAX = 200 };
 
-/* Once per container until it can be read again: what is tried again fails again. */
+/* Once, until the log could be read: the retries would all say the same. */
 static void report_not_read(struct follower *follower, int level, const char *why,
 			    const char *behind)
 {
 	if (!follower->told)
-		tally_log(follower->logs->ctx, level, "%s: its log is not read: %s%s",
+		tally_log(follower->logs->ctx, level, "%s: cannot read its log: %s%s",
 			  ingest_name(&follower->ingest), why, behind);
 	follower->told = true;
 }
@@ -29,18 +30,18 @@ void report_outcome(struct follower *follower, int outcome, const char *why)
 	case LOG_GARBAGE:
 		tally_count(logs->ctx, METRIC_GARBAGE, 1);
 		tally_log(logs->ctx, TALLY_WARNING,
-			  "%s: what the engine sends is no log; reading it again", name);
+			  "%s: the engine sent bytes that are not a log; reading it again", name);
 		break;
 	case LOG_FOREIGN:
 		tally_log(logs->ctx, TALLY_WARNING,
-			  "%s: %s: neither Docker's JSON nor the CRI format: by the API instead",
+			  "%s: %s: neither Docker's JSON nor the CRI format; using the API instead",
 			  name, follower->file.log->path);
 		break;
 	case LOG_UNREADABLE:
 		report_not_read(follower, TALLY_NOTICE, why, "");
 		break;
 	case LOG_REFUSED:
-		report_not_read(follower, TALLY_WARNING, why, "; tried again");
+		report_not_read(follower, TALLY_WARNING, why, "; retrying");
 		break;
 	default:
 		break;
@@ -50,8 +51,9 @@ void report_outcome(struct follower *follower, int outcome, const char *why)
 void report_file_not_opened(struct docker_logs *logs, const char *path, int error)
 {
 	if (!logs->told_of_files && logs->config->source != SOURCE_FILE)
-		tally_log(logs->ctx, TALLY_INFO, "%s: %s: by the API instead", path,
-			  error == ENOTSUP ? "what is needed is compressed" : strerror(error));
+		tally_log(logs->ctx, TALLY_INFO, "%s: %s; using the API instead", path,
+			  error == ENOTSUP ? "the rotated file needed is compressed"
+					   : strerror(error));
 	logs->told_of_files = true;
 }
 
@@ -79,8 +81,7 @@ void report_damage(struct follower *follower)
 	if (damage->n == 0 || now < damage->due)
 		return;
 	tally_log(ctx, TALLY_WARNING,
-		  "%s: %s: %" PRIu64 " damaged or foreign records are passed over, the first at "
-		  "byte %lld",
+		  "%s: %s: skipped %" PRIu64 " damaged or foreign records, the first at byte %lld",
 		  ingest_name(&follower->ingest), log->path, damage->n, (long long)damage->first);
 	damage->n = 0;
 	damage->due = now + damage_ns;

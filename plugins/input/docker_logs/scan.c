@@ -1,6 +1,11 @@
 /*
- * See scan.h.  What can fail: the engine, which ends the scan; one container's inspect, which is
- * tried again after a while.
+ * See scan.h.  A scan of all that there is happens when the event stream opens and once a minute,
+ * one of what waits whenever a follower says so (docker_logs.attention).  Inspects are sent 8 at a
+ * time over kept connections, at 0.15 ms each; a list of 100 containers takes an engine of version
+ * 29 260 ms, so it is never asked for more often.
+ *
+ * What can fail: the engine, which ends the scan; one container's inspect, which is tried again
+ * after a while.
  */
 #include "scan.h"
 
@@ -27,14 +32,15 @@ void scan_add(struct docker_logs *logs, const char *id, bool chosen)
 	}
 	struct follower *follower = followers_add(logs, id);
 	if (!follower) {
-		tally_log(logs->ctx, TALLY_ERROR, "no memory to follow %s", id);
+		tally_log(logs->ctx, TALLY_ERROR, "out of memory: %s is not followed", id);
 		return;
 	}
 	follower->chosen = chosen;
 	logs->attention = true;
 }
 
-/* Also makes up for events that did not come. */
+/* Also makes up for events that did not come: an engine keeps the last 256, and none over a
+ * restart. */
 static void compare(struct docker_logs *logs, const struct docker_container *container)
 {
 	struct follower *follower = followers_find(logs, container->id);
@@ -130,8 +136,7 @@ static void on_inspected(void *arg, uint32_t i, struct fetch_answer *answer)
 		docker_explain(answer, reason);
 	if (!why)
 		return;
-	tally_log(ctx, TALLY_WARNING, "%s: inspect: %s; tried again", follower->ingest.rows.id,
-		  why);
+	tally_log(ctx, TALLY_WARNING, "%s: inspect: %s; retrying", follower->ingest.rows.id, why);
 	follower_on_inspect_failed(follower);
 }
 

@@ -1,7 +1,14 @@
 /*
- * One run of the input: the loop of docker_follow.h, and beside the engine's events whatever the
- * logs themselves bring, by streams or by files.  Rows that have waited for 200 ms are handed over;
- * tally_emit() blocks while the buffer is full: then nothing is read, and the engine waits.
+ * See session.h.  The loop itself is docker_follow.h: it reads the engine's events (on_event) and
+ * says when to scan (scan.c); this file adds what the logs themselves bring (beside_…).  Each turn:
+ *
+ * - what the engine has sent is read (streams_act), which calls follower.c for each stream;
+ * - a chunk is read of each file that was written to;
+ * - messages that nothing followed are ended, rows that have waited for 200 ms are handed over;
+ * - followers that have waited long enough after a failure are inspected again.
+ *
+ * tally_emit() blocks while the buffer is full.  Nothing is read meanwhile, so the engine or its
+ * files hold what comes: that is the back-pressure.
  */
 #include "session.h"
 
@@ -18,15 +25,15 @@
 
 static const int64_t ms_ns = 1000000;
 static const int64_t flush_ns = 200000000, missing_ns = 20000000;
-static const struct docker_follow_config pace = {.interval = INT64_C(60000000000)};
+static const struct docker_follow_config follow_config = {.interval = INT64_C(60000000000)};
 
 enum { LOGS_WAITING_MAX = 8 << 20, NOTICE_SIZE = 16384 };
 enum { FD_STREAMS, FD_FILES };
 
 /* ---- Events ---- */
 
-/* Named by the server, so that others cost nothing.  Podman compares with names of its own, died
- * and remove, whatever it calls the event that it sends. */
+/* The engine filters, so that events we do not need cost nothing.  Podman compares filters with
+ * names of its own, died and remove, although the events it sends say die and destroy. */
 static const char filters[] = "{\"type\":[\"container\"],\"event\":[\"start\",\"die\",\"died\","
 			      "\"rename\",\"destroy\",\"remove\"]}";
 
@@ -134,7 +141,8 @@ static int64_t next_turn(const struct docker_logs *logs)
 	return next;
 }
 
-/* Writes to files wake us 50 times a second at most: a busy one is then read in larger pieces. */
+/* Writes to files wake us at most 50 times a second: a busy file is then read in larger pieces,
+ * and its rows are batched. */
 static int64_t beside_wait(void *arg, struct pollfd fds[DOCKER_FOLLOW_FDS])
 {
 	const struct docker_logs *logs = arg;
@@ -157,7 +165,7 @@ static void beside_act(void *arg, const struct pollfd fds[DOCKER_FOLLOW_FDS])
 		notice_writes(logs);
 	}
 	read_files(logs);
-	/* What was due before all was read that there is. */
+	/* Only what was due before this turn: its next line may have come during it. */
 	for (uint32_t i = 0; i < logs->n_followers && logs->rule.joins; i++)
 		follower_end_messages(logs->followers[i], begun);
 	int64_t now = tally_monotonic(logs->ctx);
@@ -180,11 +188,11 @@ static int begin(struct docker_logs *logs)
 	int r = streams_create(logs->docker, &logs->streams);
 	if (r < 0)
 		return tally_fail(logs->ctx, -r, "cannot set up the client: %s", strerror(-r));
-	/* Without it files are not read, so no watch is ever missed. */
+	/* Without inotify no file is read: polling them would miss rotations. */
 	logs->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (logs->inotify_fd < 0 && logs->config->source != SOURCE_API)
-		tally_log(logs->ctx, TALLY_WARNING, "cannot watch files: %s: by the API instead",
-			  strerror(errno));
+		tally_log(logs->ctx, TALLY_WARNING,
+			  "cannot watch log files: %s; using the API instead", strerror(errno));
 	logs->files_due = logs->missing_due = 0;
 	logs->pending = logs->seconds = false;
 	return 0;
@@ -210,7 +218,7 @@ int session_run(void *arg)
 	static const struct docker_follow_beside beside = {beside_wants, beside_wait, beside_act};
 	const struct docker_follow_job job = {.ctx = logs->ctx,
 					      .docker = logs->docker,
-					      .config = &pace,
+					      .config = &follow_config,
 					      .filters = filters,
 					      .event = on_event,
 					      .look = look,

@@ -1,3 +1,9 @@
+/*
+ * See log_rows.h.  Called by ingest.c, on the input's thread.  What all rows of a batch have in
+ * common (host, id, name) is copied into the batch once; a message is copied once, straight from
+ * the source's buffer if it is valid text.  What can fail: memory, and tally_emit(), which blocks
+ * while the buffer is full.
+ */
 #include "rows/log_rows.h"
 
 #include <errno.h>

@@ -1,3 +1,9 @@
+/*
+ * See log_text.h.  Pure functions, called by log_rows.c for each message.  Containers print
+ * whatever they like; PostgreSQL and JSON refuse text that is not UTF-8, and PostgreSQL also
+ * U+0000. Well-formed as Table 3-7 of the Unicode standard has it: no overlong forms, no
+ * surrogates.
+ */
 #include "rows/log_text.h"
 
 #include <stdint.h>

@@ -1,3 +1,11 @@
+/*
+ * See log_file.h.  Called by source_file.c, and by follower.c to look into a file, on the input's
+ * thread.
+ *
+ * The engine renames while we read: PATH.1 to PATH.2, PATH to PATH.1, then it makes PATH anew.  No
+ * lock is shared with it, so every step that goes by names checks by inode that no rename came in
+ * between, and is done again if one did.
+ */
 #include "sources/log_file.h"
 
 #include <errno.h>

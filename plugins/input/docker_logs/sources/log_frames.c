@@ -1,3 +1,8 @@
+/*
+ * See log_frames.h.  Called by source_api.c from within the stream's data(), on the input's thread.
+ * curl hands over 64 KiB at most, cut anywhere; a frame that lies whole in them is read where it
+ * is, only one that is cut is gathered in `body`.
+ */
 #include "sources/log_frames.h"
 
 #include <stdlib.h>

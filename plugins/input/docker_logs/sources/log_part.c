@@ -1,3 +1,4 @@
+/* See log_part.h.  Pure functions, called for each part that an engine or a CRI file brings. */
 #include "sources/log_part.h"
 
 #include <string.h>

@@ -1,3 +1,7 @@
+/*
+ * See log_raw.h.  Called by source_api.c from within the stream's data(), on the input's thread.  A
+ * line that lies whole in what curl hands over is read where it is, others are gathered in `line`.
+ */
 #include "sources/log_raw.h"
 
 #include <stdlib.h>

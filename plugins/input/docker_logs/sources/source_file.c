@@ -1,5 +1,8 @@
-/* See source_file.h.  Called by follower.c, a chunk of each file in turn, so that a busy one does
- * not hold up the others. */
+/*
+ * See source_file.h.  Called by follower.c, a chunk of each file in turn, so that a busy one does
+ * not hold up the others.  What can fail: opening (no file, no right to it, a rotation that does
+ * not end); later only reading itself, since the descriptor is held.
+ */
 #include "sources/source_file.h"
 
 #include <errno.h>
