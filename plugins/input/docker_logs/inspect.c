@@ -1,8 +1,7 @@
 /*
- * Reads the answer to GET /containers/ID/json for scan.c, on the input's thread: one pass over the
- * JSON, which is 5 to 20 KiB, of which the ten members in inspect.h are kept and all else is
- * skipped.  What can fail: JSON that is cut or no JSON; a member that is missing is not a fault,
- * since engines differ in them (Podman has no LogPath for its journald driver).
+ * See inspect.h.  Called by scan.c, on the input's thread: one pass over the JSON, in which all
+ * that is not kept is skipped.  What can fail: a body that is cut or not JSON.  A member that is
+ * missing is no fault, since engines and logging drivers differ in them.
  */
 #include "inspect.h"
 
@@ -63,30 +62,6 @@ static void read_driver(struct json_reader *json, struct inspect_facts *ret, boo
 	}
 }
 
-static void read_member(struct json_reader *json, const struct json_text *key,
-			struct inspect_facts *ret)
-{
-	if (json_text_is(key, "Id")) {
-		ret->container.id = text_of(json);
-	} else if (json_text_is(key, "Name")) {
-		const char *name = text_of(json);
-		ret->container.name = name + (name[0] == '/');
-	} else if (json_text_is(key, "Created")) {
-		const char *created = text_of(json);
-		rfc3339_parse(created, strlen(created), &ret->created);
-	} else if (json_text_is(key, "LogPath")) {
-		ret->path = text_of(json);
-	} else if (json_text_is(key, "State")) {
-		read_state(json, ret);
-	} else if (json_text_is(key, "Config")) {
-		read_config(json, ret);
-	} else if (json_text_is(key, "HostConfig")) {
-		read_driver(json, ret, false);
-	} else {
-		json_skip(json);
-	}
-}
-
 const char *inspect_read(char *body, size_t len, struct inspect_facts *ret, size_t *ret_offset)
 {
 	struct inspect_facts facts = {.container = {.id = "", .name = "", .image = "", .state = ""},
@@ -98,8 +73,27 @@ const char *inspect_read(char *body, size_t len, struct inspect_facts *ret, size
 	if (json_peek(&json) != JSON_OBJECT)
 		json_fail(&json, "an object was expected");
 	json_enter_object(&json);
-	while (json_next_key(&json, &key))
-		read_member(&json, &key, &facts);
+	while (json_next_key(&json, &key)) {
+		if (json_text_is(&key, "Id")) {
+			facts.container.id = text_of(&json);
+		} else if (json_text_is(&key, "Name")) {
+			const char *name = text_of(&json);
+			facts.container.name = name + (name[0] == '/');
+		} else if (json_text_is(&key, "Created")) {
+			const char *created = text_of(&json);
+			rfc3339_parse(created, strlen(created), &facts.created);
+		} else if (json_text_is(&key, "LogPath")) {
+			facts.path = text_of(&json);
+		} else if (json_text_is(&key, "State")) {
+			read_state(&json, &facts);
+		} else if (json_text_is(&key, "Config")) {
+			read_config(&json, &facts);
+		} else if (json_text_is(&key, "HostConfig")) {
+			read_driver(&json, &facts, false);
+		} else {
+			json_skip(&json);
+		}
+	}
 	if (!json_finish(&json)) {
 		*ret_offset = json_offset(&json);
 		return json.problem;

@@ -96,6 +96,15 @@ void log_lines_restart(struct log_lines *lines)
 		join_clear(&lines->joins[i]);
 }
 
+/* What was sent comes again, and with it the lines that have begun since. */
+static void begin_again(struct log_lines *lines, int64_t time)
+{
+	log_resume_rewind(&lines->resume);
+	for (int i = 0; i < LOG_STREAMS; i++)
+		if (lines->joins[i].time > time)
+			join_clear(&lines->joins[i]);
+}
+
 /* Lines of one time within a whole second are many, and Podman sends nothing again. */
 static bool comes_again(const struct log_lines *lines, const struct log_part *part)
 {
@@ -104,20 +113,6 @@ static bool comes_again(const struct log_lines *lines, const struct log_part *pa
 	if (part->cri)
 		return part->time < lines->resume.seen[part->stream].time;
 	return log_resume_comes_again(&lines->resume, part->stream, part->time);
-}
-
-static enum log_outcome begin_line(struct log_lines *lines, const struct log_part *part,
-				   log_line_fn *each, void *arg)
-{
-	if (comes_again(lines, part)) {
-		/* And with it the lines that have begun since. */
-		log_resume_rewind(&lines->resume);
-		for (int i = 0; i < LOG_STREAMS; i++)
-			if (lines->joins[i].time > part->time)
-				join_clear(&lines->joins[i]);
-	}
-	/* The line before had no newline: this one is another. */
-	return take_joined(lines, part->stream, false, each, arg);
 }
 
 /* Does it belong to a line that has begun?  Docker's parts of one line have one time. */
@@ -182,10 +177,14 @@ enum log_outcome log_lines_part(struct log_lines *lines, const struct log_part *
 		lines->repeats++;
 		return LOG_MORE;
 	}
-	enum log_outcome outcome =
-		goes_on(lines, part) ? LOG_MORE : begin_line(lines, part, each, arg);
-	if (outcome != LOG_MORE)
-		return outcome;
+	if (!goes_on(lines, part)) {
+		if (comes_again(lines, part))
+			begin_again(lines, part->time);
+		/* The line before had no newline: this one is another. */
+		enum log_outcome outcome = take_joined(lines, part->stream, false, each, arg);
+		if (outcome != LOG_MORE)
+			return outcome;
+	}
 	if (join->time == 0 && part->ends) {
 		struct log_line line = {.time = part->time,
 					.text = part->text,

@@ -428,6 +428,7 @@ static size_t find_json(const char *text, size_t len, size_t reach)
 	return len;
 }
 
+/* The first byte says which of the formats it may be. */
 static const char *by_front(const char *text, size_t len, size_t reach)
 {
 	if (text[0] == '<')

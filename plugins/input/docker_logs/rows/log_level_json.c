@@ -89,14 +89,6 @@ static const char *by_priority(const struct scan *scan, size_t at)
 	return level_by_severity((unsigned)(scan->text[at] - '0'));
 }
 
-/* "F", "E", "W", "I", and "D1" to "D5". */
-static const char *by_letter(const struct scan *scan, size_t at)
-{
-	at = skip_blanks(scan, at);
-	return at + 2 < scan->len && scan->text[at] == '"' ? level_by_letter(scan->text[at + 1])
-							   : NULL;
-}
-
 /* A member of the outermost object, value being the index behind its colon. */
 static const char *by_member(struct scan *scan, const char *key, size_t len, size_t value)
 {
@@ -104,11 +96,14 @@ static const char *by_member(struct scan *scan, const char *key, size_t len, siz
 		return value_at(scan, value);
 	if (is_key(key, len, "PRIORITY"))
 		return by_priority(scan, value);
+	size_t at = skip_blanks(scan, value);
+	/* "F", "E", "W", "I", and "D1" to "D5". */
 	if (scan->is_mongo && is_key(key, len, "s"))
-		return by_letter(scan, value);
+		return at + 2 < scan->len && scan->text[at] == '"'
+			       ? level_by_letter(scan->text[at + 1])
+			       : NULL;
 	if (is_key(key, len, "short_message"))
 		scan->is_gelf = true;
-	size_t at = skip_blanks(scan, value);
 	scan->in_log = is_key(key, len, "log") && at < scan->len && scan->text[at] == '{';
 	return NULL;
 }

@@ -45,20 +45,18 @@ static int character(const unsigned char *text, size_t len)
 	return (int)size;
 }
 
-/* Eight bytes at once that are all from 1 to 127. */
-static bool is_plain(const char *text)
-{
-	uint64_t word;
-	memcpy(&word, text, sizeof(word));
-	return ((word | (word - UINT64_C(0x0101010101010101))) & UINT64_C(0x8080808080808080)) == 0;
-}
-
 bool log_text_is_clean(const char *text, size_t len)
 {
+	const uint64_t ones = UINT64_C(0x0101010101010101), high = UINT64_C(0x8080808080808080);
 	size_t at = 0;
 	while (at < len) {
-		if (len - at >= 8 && is_plain(text + at)) {
-			at += 8;
+		/* Most text is ASCII, so eight bytes at once: the highest bit of a byte is set by
+		 * 128 to 255 as it is, and by 0 when 1 is taken from it. */
+		uint64_t word = 0;
+		if (len - at >= sizeof(word))
+			memcpy(&word, text + at, sizeof(word));
+		if (((word | (word - ones)) & high) == 0) {
+			at += sizeof(word);
 			continue;
 		}
 		int size = character((const unsigned char *)text + at, len - at);
