@@ -167,7 +167,7 @@ static void every_line_is_read_once_over_rotations_and_reopenings(void **state)
 			read_to_end(&driver);
 			assert_int_equal(driver.next, driver.written);
 		}
-		assert_int_equal(driver.file.bad, 0);
+		assert_int_equal(driver.file.damaged, 0);
 		driver_end(&driver);
 	}
 }
@@ -292,7 +292,7 @@ static void records_that_are_none_are_counted_and_passed_over(void **state)
 	assert_int_equal(reopen_last(&driver, 0), 0);
 	read_to_end(&driver);
 	assert_int_equal(driver.next, 2);
-	assert_int_equal(driver.file.bad, 6);
+	assert_int_equal(driver.file.damaged, 6);
 	driver_end(&driver);
 }
 

@@ -29,8 +29,8 @@ struct story {
 	uint32_t n_parts, n_lines;
 	struct log_lines lines;
 	size_t len[LINES]; /* of all its parts */
-	/* By line: how often taken, and as which sequence. */
-	uint32_t taken[LINES];
+	/* By line: how often accepted, and as which sequence. */
+	uint32_t accepted[LINES];
 	int64_t sequence[LINES];
 	uint32_t limit; /* lines until the reader is cut off */
 };
@@ -79,7 +79,7 @@ static enum log_outcome on_line(void *arg, const struct log_line *line)
 	uint32_t which = (uint32_t)strtoul(line->text + 1, NULL, 10);
 	assert_true(which < LINES);
 	assert_int_equal(line->len, story->len[which]);
-	if (story->taken[which]++ > 0)
+	if (story->accepted[which]++ > 0)
 		assert_int_equal(story->sequence[which], line->sequence);
 	story->sequence[which] = line->sequence;
 	return LOG_MORE;
@@ -190,9 +190,9 @@ static void tell_story(uint64_t seed, bool crashes)
 		uint32_t line = story->log[i].line;
 		if (!story->log[i].part.ends)
 			continue;
-		if (story->taken[line] == 0 || (!crashes && story->taken[line] > 1))
+		if (story->accepted[line] == 0 || (!crashes && story->accepted[line] > 1))
 			fail_msg("seed %llu: line %u was taken %u times", (unsigned long long)seed,
-				 line, story->taken[line]);
+				 line, story->accepted[line]);
 	}
 	log_lines_done(&story->lines);
 	free(story);
@@ -219,16 +219,16 @@ static void lines_of_equal_time_are_counted_per_stream(void **state)
 	struct log_resume resume = {0};
 	uint32_t ordinal;
 	(void)state;
-	assert_true(log_resume_take(&resume, LOG_STDOUT, 5, &ordinal));
+	assert_true(log_resume_accept(&resume, LOG_STDOUT, 5, &ordinal));
 	assert_int_equal(ordinal, 0);
-	assert_true(log_resume_take(&resume, LOG_STDERR, 5, &ordinal));
+	assert_true(log_resume_accept(&resume, LOG_STDERR, 5, &ordinal));
 	assert_int_equal(ordinal, 0);
-	assert_true(log_resume_take(&resume, LOG_STDOUT, 5, &ordinal));
+	assert_true(log_resume_accept(&resume, LOG_STDOUT, 5, &ordinal));
 	assert_int_equal(ordinal, 1);
 	log_resume_rewind(&resume);
-	assert_false(log_resume_take(&resume, LOG_STDOUT, 5, &ordinal));
-	assert_false(log_resume_take(&resume, LOG_STDOUT, 5, &ordinal));
-	assert_true(log_resume_take(&resume, LOG_STDOUT, 5, &ordinal));
+	assert_false(log_resume_accept(&resume, LOG_STDOUT, 5, &ordinal));
+	assert_false(log_resume_accept(&resume, LOG_STDOUT, 5, &ordinal));
+	assert_true(log_resume_accept(&resume, LOG_STDOUT, 5, &ordinal));
 	assert_int_equal(ordinal, 2);
 }
 
@@ -236,7 +236,7 @@ static void a_position_is_read_as_it_was_written_and_nothing_else_is(void **stat
 {
 	static const char *const wrong[] = {
 		"", "1", "2 1.0 0 1.0 0", "1 5.0 0 6.0 x", "1 5.0 0 6.0 0 9", "latest"};
-	struct log_resume resume = {.taken = {{INT64_MAX, UINT32_MAX}, {7, 0}}, .begun = {0, 9}};
+	struct log_resume resume = {.accepted = {{INT64_MAX, UINT32_MAX}, {7, 0}}, .begun = {0, 9}};
 	struct log_resume read = {0};
 	char text[LOG_POSITION_SIZE];
 	(void)state;
@@ -253,13 +253,13 @@ static void a_clock_set_back_moves_the_mark_so_that_new_lines_count(void **state
 	struct log_resume resume = {0};
 	uint32_t ordinal;
 	(void)state;
-	assert_true(log_resume_take(&resume, LOG_STDOUT, 1000, &ordinal));
-	assert_true(log_resume_take(&resume, LOG_STDERR, 100, &ordinal));
-	assert_false(log_resume_take(&resume, LOG_STDOUT, 500, &ordinal));
+	assert_true(log_resume_accept(&resume, LOG_STDOUT, 1000, &ordinal));
+	assert_true(log_resume_accept(&resume, LOG_STDERR, 100, &ordinal));
+	assert_false(log_resume_accept(&resume, LOG_STDOUT, 500, &ordinal));
 	log_resume_step_back(&resume, 400);
-	assert_true(log_resume_take(&resume, LOG_STDOUT, 600, &ordinal));
-	assert_true(log_resume_take(&resume, LOG_STDERR, 200, &ordinal));
-	assert_false(log_resume_take(&resume, LOG_STDOUT, 399, &ordinal));
+	assert_true(log_resume_accept(&resume, LOG_STDOUT, 600, &ordinal));
+	assert_true(log_resume_accept(&resume, LOG_STDERR, 200, &ordinal));
+	assert_false(log_resume_accept(&resume, LOG_STDOUT, 399, &ordinal));
 }
 
 static void only_lines_after_a_given_time_count_when_only_new_ones_are_wanted(void **state)
@@ -272,8 +272,8 @@ static void only_lines_after_a_given_time_count_when_only_new_ones_are_wanted(vo
 	assert_true(log_resume_covers(&resume, &earlier));
 	assert_false(log_resume_covers(&resume, &later));
 	assert_false(log_resume_has_gap(&resume, &later));
-	assert_false(log_resume_take(&resume, LOG_STDOUT, 1000, &ordinal));
-	assert_true(log_resume_take(&resume, LOG_STDOUT, 1001, &ordinal));
+	assert_false(log_resume_accept(&resume, LOG_STDOUT, 1000, &ordinal));
+	assert_true(log_resume_accept(&resume, LOG_STDOUT, 1001, &ordinal));
 	assert_true(log_resume_has_gap(&resume, &later));
 }
 

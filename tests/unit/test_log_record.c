@@ -138,7 +138,7 @@ static void a_whole_record_behind_damage_is_kept(void **state)
 	}
 }
 
-/* What a container prints is not taken for damage. */
+/* What a container prints is not mistaken for damage. */
 static void text_that_looks_like_a_record_is_text(void **state)
 {
 	static const char json[] = JSON("{\\\"log\\\":\\\"x\\\"}");
@@ -306,9 +306,9 @@ static void a_run_of_nuls_takes_no_record_along(void **state)
 		append_text(&reader, "2026-11-23T16:17:27Z stdout F last\n");
 		read_all(&reader);
 		assert_lines(&reader, wanted, 3);
-		assert_int_equal(reader.file.bad, 1);
-		assert_int_equal(reader.file.bad_at, sizeof(JSON("before")));
-		assert_int_equal(reader.file.alien, 0);
+		assert_int_equal(reader.file.damaged, 1);
+		assert_int_equal(reader.file.damaged_at, sizeof(JSON("before")));
+		assert_int_equal(reader.file.foreign, 0);
 		free(run);
 		end(&reader);
 	}
@@ -321,8 +321,8 @@ static void a_file_without_any_record_is_known_as_such(void **state)
 	begin(&reader);
 	append_text(&reader, "no\nlog\n\nat all\n");
 	read_all(&reader);
-	assert_int_equal(reader.file.good, 0);
-	assert_int_equal(reader.file.alien, 3);
+	assert_int_equal(reader.file.records, 0);
+	assert_int_equal(reader.file.foreign, 3);
 	assert_false(log_file_has_record(&reader.file, reader.buffer));
 	append_text(&reader, JSON("one") "\n");
 	assert_true(log_file_has_record(&reader.file, reader.buffer));

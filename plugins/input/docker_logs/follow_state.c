@@ -16,7 +16,7 @@
  *  FOREIGN            –           INSPECT, which opens the API instead
  *  NOT_FOUND          –           REMOVED
  *  UNREADABLE         UNREADABLE  UNREADABLE
- *  REFUSED            RETRY       RETRY       from the last line taken
+ *  REFUSED            RETRY       RETRY       from the last line accepted
  *  FAILED             RETRY       RETRY       likewise
  *  GARBAGE            –           RETRY       likewise
  *  LOST               RETRY in any state      from the position that is safe in the buffer

@@ -43,7 +43,7 @@ static void advance(struct follower *follower, int input, const char *why)
 		return;
 	report_outcome(follower, input, why);
 	if (input == LOG_FOREIGN) {
-		/* Its records have been told of as what they are; none of it was taken. */
+		/* Its records have been told of as what they are; none of it was accepted. */
 		follower->foreign = true;
 		follower->damage.n = 0;
 		close_file(follower);
@@ -166,7 +166,7 @@ static int open_file(struct follower *follower)
 		return -ENOMEM;
 	const struct log_begin begin = {.resume = &ingest->lines.resume,
 					.last_lines = follower->last_lines ? logs->first.lines : 0,
-					.as_far = logs->config->source == SOURCE_FILE,
+					.files_only = logs->config->source == SOURCE_FILE,
 					.buffer = logs->buffer};
 	int r = source_file_open(&follower->file, follower->path, logs->inotify_fd, &begin);
 	if (r < 0) {
@@ -234,7 +234,7 @@ static void open_source(struct follower *follower)
 
 /* ---- Inspects ---- */
 
-/* At first sight: what was taken before, else as much as the operator wants. */
+/* At first sight: what was accepted before, else as much as the operator wants. */
 static void find_position(struct follower *follower, const struct inspect_facts *facts)
 {
 	struct docker_logs *logs = follower->logs;

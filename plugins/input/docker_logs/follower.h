@@ -34,7 +34,7 @@ struct follower {
 	struct follow_damage damage;
 	char *path;         /* of the log file; NULL: the driver has none */
 	bool foreign;       /* the file is not a log that we can read */
-	bool chosen;        /* the list said enough to see that it passes the operator's patterns */
+	bool matched;       /* the list said enough to see that it passes the operator's patterns */
 	bool known;         /* inspected once, and its position asked for */
 	bool reinspect;     /* to be inspected beside what it does */
 	bool running;       /* by the last inspect */

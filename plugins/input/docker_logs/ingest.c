@@ -144,10 +144,10 @@ static enum log_outcome on_message(void *arg, const struct log_line *line)
 /* ---- Lines ---- */
 
 /* A terminal's lines end in \r\n. */
-static enum log_outcome on_line(void *arg, const struct log_line *taken)
+static enum log_outcome on_line(void *arg, const struct log_line *whole)
 {
 	struct ingest *ingest = arg;
-	struct log_line line = *taken;
+	struct log_line line = *whole;
 	if (line.cut > 0)
 		tally_count(ingest->logs->ctx, METRIC_CUT, 1);
 	else if (ingest->rows.terminal && line.len > 0 && line.text[line.len - 1] == '\r')

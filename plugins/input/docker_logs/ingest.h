@@ -4,8 +4,8 @@
  * container; called by follower.c, by its sources (ingest_part) and by nobody else, on the input's
  * thread.
  *
- * What can fail: memory, and the hand-over (a full disk).  Either is LOG_LOST: what was taken since
- * the last hand-over has to be read again, from ingest_load_position().
+ * What can fail: memory, and the hand-over (a full disk).  Either is LOG_LOST: what was accepted
+ * since the last hand-over has to be read again, from ingest_load_position().
  */
 #ifndef TALLYD_LOGS_INGEST_H
 #define TALLYD_LOGS_INGEST_H

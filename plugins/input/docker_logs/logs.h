@@ -22,7 +22,7 @@ enum logs_metric {
 	METRIC_ENGINE_ERRORS,
 };
 
-/* How much of a log that was never read before is taken. */
+/* How much of a log that was never read before is read. */
 struct logs_first {
 	bool only_new;
 	uint32_t lines; /* the last so many; 0: all */

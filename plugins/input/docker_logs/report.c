@@ -70,13 +70,13 @@ void report_damage(struct follower *follower)
 	struct log_file *log = follower->file.log;
 	if (log->gaps)
 		tally_count(ctx, METRIC_GAPS, log->gaps);
-	if (log->bad) {
-		tally_count(ctx, METRIC_GARBAGE, log->bad);
+	if (log->damaged) {
+		tally_count(ctx, METRIC_GARBAGE, log->damaged);
 		if (damage->n == 0)
-			damage->first = log->bad_at;
-		damage->n += log->bad;
+			damage->first = log->damaged_at;
+		damage->n += log->damaged;
 	}
-	log->gaps = log->bad = 0;
+	log->gaps = log->damaged = 0;
 	int64_t now = tally_monotonic(ctx);
 	if (damage->n == 0 || now < damage->due)
 		return;

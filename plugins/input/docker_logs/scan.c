@@ -24,7 +24,7 @@ enum { INSPECTS_AT_ONCE = 8 };
 
 /* ---- Which containers ---- */
 
-void scan_add(struct docker_logs *logs, const char *id, bool chosen)
+void scan_add(struct docker_logs *logs, const char *id, bool matched)
 {
 	if (logs->n_followers >= logs->config->max_containers) {
 		logs->not_followed++;
@@ -35,7 +35,7 @@ void scan_add(struct docker_logs *logs, const char *id, bool chosen)
 		tally_log(logs->ctx, TALLY_ERROR, "out of memory: %s is not followed", id);
 		return;
 	}
-	follower->chosen = chosen;
+	follower->matched = matched;
 	logs->attention = true;
 }
 
@@ -103,7 +103,7 @@ static const char *read_facts(struct follower *follower, struct fetch_answer *an
 	if (problem)
 		return problem;
 	/* What an event brought in may be one that the operator has excluded. */
-	if (follower->known || follower->chosen ||
+	if (follower->known || follower->matched ||
 	    docker_container_passes(&facts.container, &follower->logs->config->docker.match))
 		follower_on_inspect(follower, &facts);
 	else

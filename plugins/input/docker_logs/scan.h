@@ -8,9 +8,9 @@
 
 #include "logs.h"
 
-/* Follows one more, or counts that max_containers are followed already.  chosen: it has passed the
+/* Follows one more, or counts that max_containers are followed already.  matched: it has passed the
  * operator's patterns. */
-void scan_add(struct docker_logs *logs, const char *id, bool chosen);
+void scan_add(struct docker_logs *logs, const char *id, bool matched);
 /* Inspects those that wait for it; whole: lists all containers before.  0, or what tally_fail()
  * returned. */
 int scan_run(struct docker_logs *logs, bool whole);

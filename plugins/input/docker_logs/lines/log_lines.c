@@ -3,9 +3,9 @@
  * thread; the usual case, a whole line in one part, is handed on without a copy.
  *
  * Two kinds of repetition are told apart.  Reading begins before the position, so lines come that
- * were taken before: log_resume.c drops those by time and number.  And Docker 20.10 sends what is
- * around a rotation a second time while it streams: 100 to 1,800 lines, which go back in time and
- * so are dropped in the same way, and the one line or part in front, with the same time as its
+ * were accepted before: log_resume.c drops those by time and number.  And Docker 20.10 sends what
+ * is around a rotation a second time while it streams: 100 to 1,800 lines, which go back in time
+ * and so are dropped in the same way, and the one line or part in front, with the same time as its
  * first copy, which only its text gives away (is_resent).
  */
 #include "lines/log_lines.h"
@@ -53,12 +53,12 @@ static bool join_add(struct log_join *join, const struct log_part *part, size_t 
 
 /* ---- Whole lines ---- */
 
-static enum log_outcome take(struct log_lines *lines, struct log_line *line, log_line_fn *each,
-			     void *arg)
+static enum log_outcome accept(struct log_lines *lines, struct log_line *line, log_line_fn *each,
+			       void *arg)
 {
 	uint32_t ordinal;
-	line->before = lines->resume.taken[line->stream];
-	if (!log_resume_take(&lines->resume, line->stream, line->time, &ordinal)) {
+	line->before = lines->resume.accepted[line->stream];
+	if (!log_resume_accept(&lines->resume, line->stream, line->time, &ordinal)) {
 		lines->repeats++;
 		return LOG_MORE;
 	}
@@ -71,8 +71,8 @@ static enum log_outcome take(struct log_lines *lines, struct log_line *line, log
 	return each(arg, line);
 }
 
-static enum log_outcome take_joined(struct log_lines *lines, enum log_stream stream, bool open,
-				    log_line_fn *each, void *arg)
+static enum log_outcome end_line(struct log_lines *lines, enum log_stream stream, bool open,
+				 log_line_fn *each, void *arg)
 {
 	struct log_join *join = &lines->joins[stream];
 	struct log_line line = {.time = join->time,
@@ -83,7 +83,7 @@ static enum log_outcome take_joined(struct log_lines *lines, enum log_stream str
 				.stream = stream};
 	if (join->time == 0)
 		return LOG_MORE;
-	enum log_outcome outcome = take(lines, &line, each, arg);
+	enum log_outcome outcome = accept(lines, &line, each, arg);
 	join_clear(join);
 	return outcome;
 }
@@ -157,15 +157,15 @@ static bool repeats_itself(const struct log_part *part)
  */
 static bool is_resent(struct log_lines *lines, const struct log_part *part)
 {
-	struct log_print *print = &lines->last[part->stream];
+	struct log_fingerprints *fingerprints = &lines->last[part->stream];
 	bool open = lines->joins[part->stream].time == part->time;
 	uint64_t hash = hash_part(part);
-	if (print->time != part->time)
-		*print = (struct log_print){.time = part->time};
-	for (uint32_t i = 0; i < print->n && i < LOG_PRINTS; i++)
-		if (print->hashes[i] == hash)
+	if (fingerprints->time != part->time)
+		*fingerprints = (struct log_fingerprints){.time = part->time};
+	for (uint32_t i = 0; i < fingerprints->n && i < LOG_FINGERPRINTS; i++)
+		if (fingerprints->hashes[i] == hash)
 			return !(open && repeats_itself(part));
-	print->hashes[print->n++ % LOG_PRINTS] = hash;
+	fingerprints->hashes[fingerprints->n++ % LOG_FINGERPRINTS] = hash;
 	return false;
 }
 
@@ -181,7 +181,7 @@ enum log_outcome log_lines_part(struct log_lines *lines, const struct log_part *
 		if (comes_again(lines, part))
 			begin_again(lines, part->time);
 		/* The line before had no newline: this one is another. */
-		enum log_outcome outcome = take_joined(lines, part->stream, false, each, arg);
+		enum log_outcome outcome = end_line(lines, part->stream, false, each, arg);
 		if (outcome != LOG_MORE)
 			return outcome;
 	}
@@ -191,12 +191,12 @@ enum log_outcome log_lines_part(struct log_lines *lines, const struct log_part *
 					.len = part->len,
 					.cut = part->cut,
 					.stream = part->stream};
-		return take(lines, &line, each, arg);
+		return accept(lines, &line, each, arg);
 	}
 	if (!join_add(join, part, lines->max))
 		return LOG_LOST;
 	if (part->ends)
-		return take_joined(lines, part->stream, false, each, arg);
+		return end_line(lines, part->stream, false, each, arg);
 	log_resume_begin(&lines->resume, part->stream, part->time);
 	return LOG_MORE;
 }
@@ -205,7 +205,7 @@ enum log_outcome log_lines_end(struct log_lines *lines, log_line_fn *each, void 
 {
 	enum log_outcome outcome = LOG_MORE;
 	for (int i = 0; i < LOG_STREAMS && outcome == LOG_MORE; i++)
-		outcome = take_joined(lines, (enum log_stream)i, true, each, arg);
+		outcome = end_line(lines, (enum log_stream)i, true, each, arg);
 	return outcome;
 }
 

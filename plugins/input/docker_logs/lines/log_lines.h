@@ -1,10 +1,10 @@
 /*
  * Lines out of parts: joins the parts of a long line up to a bound, lets only those through that
- * were not taken before (log_resume.h), and numbers those of one time.  Per container.
+ * were not accepted before (log_resume.h), and numbers those of one time.  Per container.
  *
  * A line has the time of its parts; in the CRI format, where each has its own, that of its last. So
- * what was taken as a line because its container ended is known again when more follows it in the
- * log: that is the next run's.
+ * what was accepted as a line because its container ended is known again when more follows it in
+ * the log: that is the next run's.
  */
 #ifndef TALLYD_LOG_LINES_H
 #define TALLYD_LOG_LINES_H
@@ -19,7 +19,7 @@ struct log_line {
 	size_t len, cut; /* bytes; those over the bound are cut */
 	enum log_stream stream;
 	bool open;              /* it was not ended, but its container has */
-	struct log_mark before; /* what was taken of its stream before it */
+	struct log_mark before; /* what was accepted of its stream before it */
 };
 
 struct log_join {
@@ -28,13 +28,13 @@ struct log_join {
 	int64_t time; /* of the last part; 0: no line has begun */
 };
 
-enum { LOG_PRINTS = 64 };
+enum { LOG_FINGERPRINTS = 64 };
 
 /* The parts that came last with one time, to know them again. */
-struct log_print {
+struct log_fingerprints {
 	int64_t time;
 	uint32_t n;
-	uint64_t hashes[LOG_PRINTS];
+	uint64_t hashes[LOG_FINGERPRINTS];
 };
 
 struct log_lines {
@@ -42,7 +42,7 @@ struct log_lines {
 	bool resends; /* the source sends lines twice in a row: Docker 20.10 at rotations */
 	struct log_resume resume;
 	struct log_join joins[LOG_STREAMS];
-	struct log_print last[LOG_STREAMS];
+	struct log_fingerprints last[LOG_STREAMS];
 	uint64_t repeats; /* lines that came again */
 };
 

@@ -47,7 +47,7 @@ static bool message_add(struct log_message *message, const struct log_line *line
 	return true;
 }
 
-/* From now on this line is what is not taken yet. */
+/* From now on this line is what is not accepted yet. */
 static void message_begin(struct log_message *message, const struct log_line *line)
 {
 	message->time = line->time;

@@ -7,7 +7,7 @@
  * that fits, before one that was written more than `gap` after the one in front of it, and before
  * one that would make it too long or of too many lines.  So it is the same by every source and
  * after every break, and so is its key, that of its first line.  Until it has ended its lines do
- * not count as taken (log_messages_hold).  One after which nothing comes is ended by the clock,
+ * not count as accepted (log_messages_hold).  One after which nothing comes is ended by the clock,
  * after the gap and a little more, in which whatever belongs to it must have been read.
  */
 #ifndef TALLYD_LOG_MESSAGE_H

@@ -45,40 +45,40 @@ bool log_resume_comes_again(const struct log_resume *resume, enum log_stream str
 
 bool log_resume_was_open(const struct log_resume *resume, enum log_stream stream, int64_t time)
 {
-	const struct log_mark *seen = &resume->seen[stream], *taken = &resume->taken[stream];
+	const struct log_mark *seen = &resume->seen[stream], *accepted = &resume->accepted[stream];
 	uint32_t ordinal = seen->time == time ? seen->ordinal + 1 : 0;
-	return resume->open[stream] && taken->time == time && taken->ordinal == ordinal;
+	return resume->open[stream] && accepted->time == time && accepted->ordinal == ordinal;
 }
 
 void log_resume_round(struct log_resume *resume)
 {
 	for (int i = 0; i < LOG_STREAMS; i++) {
-		int64_t fraction = resume->taken[i].time % second_ns;
+		int64_t fraction = resume->accepted[i].time % second_ns;
 		if (fraction != 0)
-			resume->taken[i] =
-				(struct log_mark){resume->taken[i].time - fraction - 1, UINT32_MAX};
+			resume->accepted[i] = (struct log_mark){
+				resume->accepted[i].time - fraction - 1, UINT32_MAX};
 	}
 }
 
 bool log_resume_is_round(const struct log_resume *resume)
 {
 	for (int i = 0; i < LOG_STREAMS; i++)
-		if (resume->taken[i].time % second_ns != 0)
+		if (resume->accepted[i].time % second_ns != 0)
 			return false;
 	return true;
 }
 
-bool log_resume_take(struct log_resume *resume, enum log_stream stream, int64_t time,
-		     uint32_t *ret_ordinal)
+bool log_resume_accept(struct log_resume *resume, enum log_stream stream, int64_t time,
+		       uint32_t *ret_ordinal)
 {
-	struct log_mark *seen = &resume->seen[stream], *taken = &resume->taken[stream];
+	struct log_mark *seen = &resume->seen[stream], *accepted = &resume->accepted[stream];
 	*seen = (struct log_mark){time, seen->time == time ? seen->ordinal + 1 : 0};
 	*ret_ordinal = seen->ordinal;
 	if (time >= resume->begun[stream])
 		resume->begun[stream] = 0;
-	if (taken->time != 0 && !is_behind(seen, taken))
+	if (accepted->time != 0 && !is_behind(seen, accepted))
 		return false;
-	*taken = *seen;
+	*accepted = *seen;
 	return true;
 }
 
@@ -86,11 +86,11 @@ bool log_resume_take(struct log_resume *resume, enum log_stream stream, int64_t 
 void log_resume_hold(struct log_resume *resume, enum log_stream stream, struct log_mark before,
 		     int64_t time)
 {
-	struct log_mark *taken = &resume->taken[stream];
+	struct log_mark *accepted = &resume->accepted[stream];
 	if (before.time == 0)
 		before = (struct log_mark){time - 1, UINT32_MAX};
-	if (is_behind(taken, &before))
-		*taken = before;
+	if (is_behind(accepted, &before))
+		*accepted = before;
 	log_resume_begin(resume, stream, time);
 }
 
@@ -107,39 +107,40 @@ bool log_resume_is_empty(const struct log_resume *resume)
 void log_resume_begin_at(struct log_resume *resume, int64_t now)
 {
 	for (int i = 0; i < LOG_STREAMS; i++)
-		resume->taken[i] = (struct log_mark){now, UINT32_MAX};
+		resume->accepted[i] = (struct log_mark){now, UINT32_MAX};
 }
 
 int64_t log_resume_newest(const struct log_resume *resume)
 {
 	int64_t newest = 0;
 	for (int i = 0; i < LOG_STREAMS; i++)
-		if (resume->taken[i].time > newest)
-			newest = resume->taken[i].time;
+		if (resume->accepted[i].time > newest)
+			newest = resume->accepted[i].time;
 	return newest;
 }
 
 /*
- * A line that was taken proves it: in the file all that is not taken comes after it.  One at the
- * very mark does not, since lines of the same time may have been cut off before it.  The streams
- * are written by two threads, which may be out of order by far less than the second allowed here.
+ * A line that was accepted proves it: in the file all that is not accepted comes after it.  One at
+ * the very mark does not, since lines of the same time may have been cut off before it.  The
+ * streams are written by two threads, which may be out of order by far less than the second allowed
+ * here.
  */
 bool log_resume_covers(const struct log_resume *resume, const struct log_part *first)
 {
 	for (int i = 0; i < LOG_STREAMS; i++)
 		if (resume->begun[i] != 0 && first->time >= resume->begun[i] - second_ns)
 			return false;
-	return first->time < resume->taken[first->stream].time;
+	return first->time < resume->accepted[first->stream].time;
 }
 
 bool log_resume_has_gap(const struct log_resume *resume, const struct log_part *first)
 {
 	bool had_line = false;
 	for (int i = 0; i < LOG_STREAMS; i++) {
-		const struct log_mark *taken = &resume->taken[i];
-		if (first->time <= taken->time)
+		const struct log_mark *accepted = &resume->accepted[i];
+		if (first->time <= accepted->time)
 			return false;
-		had_line = had_line || (taken->time != 0 && taken->ordinal != UINT32_MAX);
+		had_line = had_line || (accepted->time != 0 && accepted->ordinal != UINT32_MAX);
 	}
 	return had_line;
 }
@@ -156,14 +157,15 @@ int64_t log_resume_since(const struct log_resume *resume)
 void log_resume_step_back(struct log_resume *resume, int64_t floor)
 {
 	for (int i = 0; i < LOG_STREAMS; i++)
-		if (resume->taken[i].time > floor)
-			resume->taken[i] = (struct log_mark){floor, 0};
+		if (resume->accepted[i].time > floor)
+			resume->accepted[i] = (struct log_mark){floor, 0};
 }
 
-/* Behind the numbers, if a line was taken without its end: of stdout o, of stderr e. */
+/* Behind the numbers, if a line was accepted without its end: of stdout o, of stderr e. */
 void log_resume_write(const struct log_resume *resume, char ret[LOG_POSITION_SIZE])
 {
-	const struct log_mark *out = &resume->taken[LOG_STDOUT], *err = &resume->taken[LOG_STDERR];
+	const struct log_mark *out = &resume->accepted[LOG_STDOUT],
+			      *err = &resume->accepted[LOG_STDERR];
 	snprintf(ret, LOG_POSITION_SIZE,
 		 "1 %" PRId64 ".%" PRIu32 " %" PRId64 " %" PRId64 ".%" PRIu32 " %" PRId64 "%s%s",
 		 out->time, out->ordinal, resume->begun[LOG_STDOUT], err->time, err->ordinal,
@@ -174,7 +176,7 @@ void log_resume_write(const struct log_resume *resume, char ret[LOG_POSITION_SIZ
 bool log_resume_read(const char *text, struct log_resume *ret)
 {
 	struct log_resume resume = {0};
-	struct log_mark *out = &resume.taken[LOG_STDOUT], *err = &resume.taken[LOG_STDERR];
+	struct log_mark *out = &resume.accepted[LOG_STDOUT], *err = &resume.accepted[LOG_STDERR];
 	int len = 0;
 	if (sscanf(text,
 		   "1 %" SCNd64 ".%" SCNu32 " %" SCNd64 " %" SCNd64 ".%" SCNu32 " %" SCNd64 "%n",

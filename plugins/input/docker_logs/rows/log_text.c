@@ -51,7 +51,7 @@ bool log_text_is_clean(const char *text, size_t len)
 	size_t at = 0;
 	while (at < len) {
 		/* Most text is ASCII, so eight bytes at once: the highest bit of a byte is set by
-		 * 128 to 255 as it is, and by 0 when 1 is taken from it. */
+		 * 128 to 255 as it is, and by 0 when 1 is subtracted. */
 		uint64_t word = 0;
 		if (len - at >= sizeof(word))
 			memcpy(&word, text + at, sizeof(word));

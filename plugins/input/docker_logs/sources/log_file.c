@@ -103,7 +103,7 @@ static bool record_at(int fd, off_t offset, char *buffer, struct log_part *ret, 
 	return false;
 }
 
-/* The last place found, going back by more and more, behind which is all that was not taken. */
+/* The last place found, going back by more and more, behind which is all that was not accepted. */
 static bool find_cover(int fd, const struct log_begin *begin, off_t *ret)
 {
 	struct stat status;
@@ -152,7 +152,7 @@ static bool begins_in(int fd, const struct log_begin *begin, uint32_t *lines, of
 	return *lines == 0;
 }
 
-/* All there is counts from its beginning: was something before it that was not taken? */
+/* All there is counts from its beginning: was something before it that was not accepted? */
 static void note_gap(struct log_file *file, const struct log_begin *begin)
 {
 	struct log_part first;
@@ -175,7 +175,7 @@ static int find_begin(struct log_file *file, const struct log_begin *begin)
 				return -EAGAIN; /* in the middle of a rotation */
 			file->offset = 0;
 			note_gap(file, begin);
-			return nth_exists(file, nth, ".gz") && !begin->as_far ? -ENOTSUP : 0;
+			return nth_exists(file, nth, ".gz") && !begin->files_only ? -ENOTSUP : 0;
 		}
 		if (r < 0)
 			return r;
@@ -277,10 +277,10 @@ bool log_file_refresh(struct log_file *file)
 
 /* ---- Reading ---- */
 
-static void note_bad(struct log_file *file, off_t at)
+static void note_damage(struct log_file *file, off_t at)
 {
-	if (file->bad++ == 0)
-		file->bad_at = at;
+	if (file->damaged++ == 0)
+		file->damaged_at = at;
 }
 
 /* A power cut leaves them where data never reached the disk.  Returns how many there are. */
@@ -290,7 +290,7 @@ static size_t skip_nuls(struct log_file *file, const char *at, const char *end, 
 	while (behind < end && *behind == '\0')
 		behind++;
 	if (behind > at && !file->nuls)
-		note_bad(file, offset);
+		note_damage(file, offset);
 	file->nuls = behind > at && behind == end;
 	return (size_t)(behind - at);
 }
@@ -303,11 +303,11 @@ static bool read_record(struct log_file *file, char *at, size_t len, off_t offse
 	bool fine = whole && log_record_read(at, len, ret);
 	file->too_long = false;
 	if (!fine) {
-		note_bad(file, offset);
+		note_damage(file, offset);
 		fine = whole && log_record_recover(at, len, ret);
-		file->alien += whole && !fine && len > 0;
+		file->foreign += whole && !fine && len > 0;
 	}
-	file->good += fine;
+	file->records += fine;
 	return fine;
 }
 

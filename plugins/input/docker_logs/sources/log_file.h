@@ -34,20 +34,21 @@ struct log_file {
 	char path[LOG_FILE_PATH];
 	struct log_held held[LOG_FILE_HELD]; /* oldest first; the first is being read */
 	unsigned n;
-	off_t offset;         /* in the first, behind its last whole record */
-	bool too_long;        /* within a record that is longer than the buffer */
-	bool missing;         /* nothing is at the path at this moment */
-	bool nuls;            /* within a run of NULs */
-	uint64_t gaps, bad;   /* files missed; places with no record, until the caller takes them */
-	off_t bad_at;         /* the first of them */
-	uint64_t good, alien; /* since it was opened: records; lines that are none */
+	off_t offset;  /* in the first, behind its last whole record */
+	bool too_long; /* within a record that is longer than the buffer */
+	bool missing;  /* nothing is at the path at this moment */
+	bool nuls;     /* within a run of NULs */
+	uint64_t gaps,
+		damaged;  /* files missed; places with no record, until the caller takes them */
+	off_t damaged_at; /* the first of them */
+	uint64_t records, foreign; /* since it was opened: records; lines that are none */
 };
 
 /* Where to begin in a log. */
 struct log_begin {
 	const struct log_resume *resume;
-	uint32_t last_lines; /* if nothing was taken before; 0: all */
-	bool as_far;         /* as the files go, if what is needed is compressed */
+	uint32_t last_lines; /* if nothing was accepted before; 0: all */
+	bool files_only;     /* as the files go, if what is needed is compressed */
 	char *buffer;        /* LOG_FILE_BUFFER bytes */
 };
 

@@ -67,16 +67,16 @@ static bool frame_keep(struct log_frames *frames, const char *bytes, size_t len)
 
 /* LOG_GARBAGE: whole, but not the head of a frame.  A type we know, three zeros, and a length: a
  * part has at least its time. */
-static enum log_outcome frame_take_head(struct log_frames *frames, const char *bytes, size_t len,
+static enum log_outcome frame_read_head(struct log_frames *frames, const char *bytes, size_t len,
 					size_t *ret_taken)
 {
 	const unsigned char *head = frames->head;
 	size_t wanted = LOG_FRAME_HEAD - frames->head_len;
-	size_t taken = len < wanted ? len : wanted;
-	memcpy(frames->head + frames->head_len, bytes, taken);
-	frames->head_len += taken;
-	*ret_taken = taken;
-	if (taken < wanted)
+	size_t used = len < wanted ? len : wanted;
+	memcpy(frames->head + frames->head_len, bytes, used);
+	frames->head_len += used;
+	*ret_taken = used;
+	if (used < wanted)
 		return LOG_MORE;
 	frames->left = (size_t)head[4] << 24 | (size_t)head[5] << 16 | (size_t)head[6] << 8 |
 		       (size_t)head[7];
@@ -85,18 +85,18 @@ static enum log_outcome frame_take_head(struct log_frames *frames, const char *b
 }
 
 /* A frame that is here as a whole is not copied. */
-static enum log_outcome frame_take_body(struct log_frames *frames, char *bytes, size_t len,
+static enum log_outcome frame_read_body(struct log_frames *frames, char *bytes, size_t len,
 					const struct log_frame_calls *calls, size_t *ret_taken)
 {
-	size_t taken = len < frames->left ? len : frames->left;
+	size_t used = len < frames->left ? len : frames->left;
 	enum log_outcome outcome = LOG_MORE;
-	*ret_taken = taken;
-	if (taken == frames->left && frames->body_len + frames->cut == 0 && taken <= frames->max) {
-		outcome = frame_hand_over(frames, bytes, taken, calls);
+	*ret_taken = used;
+	if (used == frames->left && frames->body_len + frames->cut == 0 && used <= frames->max) {
+		outcome = frame_hand_over(frames, bytes, used, calls);
 		log_frames_restart(frames);
 		return outcome;
 	}
-	if (taken > 0 && !frame_keep(frames, bytes, taken))
+	if (used > 0 && !frame_keep(frames, bytes, used))
 		return LOG_LOST;
 	if (frames->left > 0)
 		return LOG_MORE;
@@ -110,13 +110,13 @@ enum log_outcome log_frames_feed(struct log_frames *frames, char *bytes, size_t 
 {
 	enum log_outcome outcome = LOG_MORE;
 	while (len > 0 && outcome == LOG_MORE) {
-		size_t taken = 0;
+		size_t used = 0;
 		if (frames->head_len < LOG_FRAME_HEAD)
-			outcome = frame_take_head(frames, bytes, len, &taken);
+			outcome = frame_read_head(frames, bytes, len, &used);
 		else
-			outcome = frame_take_body(frames, bytes, len, calls, &taken);
-		bytes += taken;
-		len -= taken;
+			outcome = frame_read_body(frames, bytes, len, calls, &used);
+		bytes += used;
+		len -= used;
 	}
 	return outcome;
 }

@@ -105,17 +105,17 @@ enum log_outcome log_raw_feed(struct log_raw *raw, char *bytes, size_t len, log_
 	enum log_outcome outcome = LOG_MORE;
 	while (len > 0 && outcome == LOG_MORE) {
 		const char *newline = memchr(bytes, '\n', len);
-		size_t taken = newline ? (size_t)(newline - bytes) + 1 : len;
-		if (newline && raw->len == 0 && taken <= raw->max) {
-			outcome = raw_hand_over(bytes, taken, 0, part, arg);
+		size_t used = newline ? (size_t)(newline - bytes) + 1 : len;
+		if (newline && raw->len == 0 && used <= raw->max) {
+			outcome = raw_hand_over(bytes, used, 0, part, arg);
 		} else {
-			if (!raw_keep(raw, bytes, taken))
+			if (!raw_keep(raw, bytes, used))
 				return LOG_LOST;
 			if (newline)
 				outcome = log_raw_end(raw, part, arg);
 		}
-		bytes += taken;
-		len -= taken;
+		bytes += used;
+		len -= used;
 	}
 	return outcome;
 }

@@ -27,7 +27,7 @@ struct source_api {
 struct source_api_request {
 	const char *id;
 	const struct log_resume *resume;
-	uint32_t last_lines; /* if nothing was taken before; 0: all */
+	uint32_t last_lines; /* if nothing was accepted before; 0: all */
 	unsigned tail_step;  /* how far back: one more after each LOG_WIDEN */
 	bool seconds;        /* the engine's times are whole seconds (Podman) */
 	bool follow;         /* the stream goes on while the container runs */

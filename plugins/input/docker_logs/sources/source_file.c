@@ -64,8 +64,8 @@ int source_file_read(struct source_file *source, char *buffer, log_part_fn *part
 	follow_rotation(source);
 	int outcome = log_file_read(log, buffer, part, arg);
 	/* Many lines, or all there are, and not one that we can read. */
-	if (outcome >= 0 && log->good == 0 && log->alien > 0 &&
-	    (outcome == LOG_END || log->alien >= FOREIGN_LINES))
+	if (outcome >= 0 && log->records == 0 && log->foreign > 0 &&
+	    (outcome == LOG_END || log->foreign >= FOREIGN_LINES))
 		return LOG_FOREIGN;
 	if (outcome == LOG_END && follow_rotation(source))
 		return LOG_MORE;
