@@ -43,7 +43,8 @@ static void advance(struct follower *follower, int input, const char *why)
 		return;
 	report_outcome(follower, input, why);
 	if (input == LOG_FOREIGN) {
-		/* Its records have been told of as what they are; none of it was accepted. */
+		/* report_outcome() has said what its damaged records are; none of it was accepted.
+		 */
 		follower->foreign = true;
 		follower->damage.n = 0;
 		close_file(follower);
@@ -234,7 +235,7 @@ static void open_source(struct follower *follower)
 
 /* ---- Inspects ---- */
 
-/* At first sight: what was accepted before, else as much as the operator wants. */
+/* At first sight: behind what was accepted before; else where the operator wants to begin. */
 static void find_position(struct follower *follower, const struct inspect_facts *facts)
 {
 	struct docker_logs *logs = follower->logs;
@@ -349,7 +350,7 @@ void follower_flush(struct follower *follower)
 		rows_lost(follower);
 }
 
-/* While there is more to read of its file, that may belong to a message that is due. */
+/* Not while there is more to read of its file: that may belong to a message that is due. */
 void follower_end_messages(struct follower *follower, int64_t due)
 {
 	if (follower->state == FOLLOW_READING && !(follower->file.log && follower->file.pending) &&

@@ -1,10 +1,10 @@
 /*
- * Lines out of parts: joins the parts of a long line up to a bound, lets only those through that
- * were not accepted before (log_resume.h), and numbers those of one time.  Per container.
+ * Joins parts to lines up to a bound, drops the lines that were accepted before (log_resume.h), and
+ * numbers those of the same time.  One per container; called by ingest.c.
  *
- * A line has the time of its parts; in the CRI format, where each has its own, that of its last. So
- * what was accepted as a line because its container ended is known again when more follows it in
- * the log: that is the next run's.
+ * A line has the time of its parts; in the CRI format, where each part has its own, that of the
+ * last.  So a line that was accepted without its end, because its container stopped, is recognised
+ * when more follows it in the log: that belongs to the next run.
  */
 #ifndef TALLYD_LOG_LINES_H
 #define TALLYD_LOG_LINES_H
@@ -30,7 +30,7 @@ struct log_join {
 
 enum { LOG_FINGERPRINTS = 64 };
 
-/* The parts that came last with one time, to know them again. */
+/* Hashes of the last parts with one time, by which they are recognised when they come again. */
 struct log_fingerprints {
 	int64_t time;
 	uint32_t n;

@@ -1,14 +1,15 @@
 /*
- * Lines that belong together made one message, where the operator gave a pattern: a line that fits
- * begins a message, those after it in the same stream belong to it.  Per container, behind
- * log_lines.h.  No I/O.
+ * Joins lines to messages, if the operator gave a pattern: a line that matches begins a message,
+ * the lines after it in the same stream belong to it.  One per container, behind log_lines.h;
+ * called by ingest.c.  No I/O.
  *
  * Where a message ends depends on what was written, not on when it was read: before the next line
- * that fits, before one that was written more than `gap` after the one in front of it, and before
- * one that would make it too long or of too many lines.  So it is the same by every source and
- * after every break, and so is its key, that of its first line.  Until it has ended its lines do
- * not count as accepted (log_messages_hold).  One after which nothing comes is ended by the clock,
- * after the gap and a little more, in which whatever belongs to it must have been read.
+ * that matches, before one written more than `gap` after the one in front of it, and before one
+ * that would make it too long or too many lines.  So it is the same from every source and after
+ * every break, and so is its key, which is that of its first line.  Until a message has ended, its
+ * lines do not count as accepted (log_messages_hold).  One that nothing follows is ended by the
+ * clock, after the gap and a little more, by when every line that belongs to it must have been
+ * read.
  */
 #ifndef TALLYD_LOG_MESSAGE_H
 #define TALLYD_LOG_MESSAGE_H

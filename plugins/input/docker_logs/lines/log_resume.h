@@ -1,13 +1,14 @@
 /*
- * Where reading of one container's log goes on, so that no line is lost and none comes twice, by
- * whatever source it is read: per stream the time of the last line accepted, and how many lines
- * with that time came before it.  A log is in the order of time per stream, so a line counts if it
- * lies behind that mark; what an engine sends again lies before it.  No I/O.
+ * Where reading of one container's log resumes, so that no line is lost and none is stored twice,
+ * whatever the source.  Per stream a mark: the time of the last line accepted, and how many lines
+ * with that time came before it.  Within a stream a log is ordered by time, so a line counts if it
+ * lies behind the mark; whatever an engine sends again lies before it.  Called by log_lines.c and
+ * the sources.  No I/O.
  *
- * After a new connection (log_resume_rewind) reading begins somewhere before the mark, and each
- * line of a time is counted anew; log_resume_covers says whether it began early enough.
- * What can fail: a clock that was set back puts new lines before the mark, so the mark has to
- * follow it (log_resume_step_back).
+ * After a new connection (log_resume_rewind) reading begins somewhere before the mark, and the
+ * lines of a time are numbered anew; log_resume_covers says whether it began early enough. What can
+ * fail: a clock that was set back puts new lines before the mark, so the mark has to follow it
+ * (log_resume_step_back).
  */
 #ifndef TALLYD_LOG_RESUME_H
 #define TALLYD_LOG_RESUME_H
@@ -23,44 +24,44 @@ struct log_mark {
 
 struct log_resume {
 	struct log_mark accepted[LOG_STREAMS];
-	struct log_mark seen[LOG_STREAMS]; /* of this connection, since lines came again */
-	int64_t begun[LOG_STREAMS];        /* of a line of which only parts have come; 0: none */
-	bool open[LOG_STREAMS]; /* the last accepted had no end when its container stopped */
+	struct log_mark seen[LOG_STREAMS]; /* the last line of this connection, accepted or not */
+	int64_t begun[LOG_STREAMS];        /* time of a line without its last part; 0: none */
+	bool open[LOG_STREAMS]; /* the last line accepted lacked its newline, as its run ended */
 };
 
 /* The first part of a line has come, but not its last. */
 void log_resume_begin(struct log_resume *resume, enum log_stream stream, int64_t time);
 
-/* A line begins.  Is it one that was sent before on this connection?  Then rewind. */
+/* A line begins.  true: this connection has sent it before, so rewind. */
 bool log_resume_comes_again(const struct log_resume *resume, enum log_stream stream, int64_t time);
-/* Was a line of that time, if it is not to go on, the last accepted, and accepted without its end?
- */
+/* Was the last line accepted, without its end, the one of that time that comes next?  Then more of
+ * it is not its end but the next run's line. */
 bool log_resume_was_open(const struct log_resume *resume, enum log_stream stream, int64_t time);
-/* The source that follows knows whole seconds only, and sends what was written after the mark: all
- * that it gives a time within the mark's second is new. */
+/* For a source that knows only whole seconds and was asked for what lies behind the mark: all lines
+ * that it gives the mark's second are new. */
 void log_resume_round(struct log_resume *resume);
-/* All times that were accepted are whole seconds. */
+/* Are the times of all marks whole seconds? */
 bool log_resume_is_round(const struct log_resume *resume);
-/* A whole line has come.  false: it was accepted before. */
+/* A whole line has come.  true: it is new, with *ret_ordinal; false: it was accepted before. */
 bool log_resume_accept(struct log_resume *resume, enum log_stream stream, int64_t time,
 		       uint32_t *ret_ordinal);
-/* The line of that time was accepted, and those after it, but shall not count as such. */
+/* Puts the mark back: the line of that time and those after it are still to be stored. */
 void log_resume_hold(struct log_resume *resume, enum log_stream stream, struct log_mark before,
 		     int64_t time);
 void log_resume_rewind(struct log_resume *resume);
 bool log_resume_is_empty(const struct log_resume *resume);
-/* All lines after now count, none before. */
+/* Lines after now count, none before. */
 void log_resume_begin_at(struct log_resume *resume, int64_t now);
 
-/* The newest time of a line accepted. */
+/* The newest time of a mark. */
 int64_t log_resume_newest(const struct log_resume *resume);
-/* Reading began with this part.  Is everything that is not accepted behind it? */
+/* Reading began with this part.  Does all that is not accepted yet lie behind it? */
 bool log_resume_covers(const struct log_resume *resume, const struct log_part *first);
-/* The time from which on an engine should send, if it cannot be told by number of lines. */
+/* The time from which an engine should send, if not by number of lines. */
 int64_t log_resume_since(const struct log_resume *resume);
-/* All that there is begins with this part, and nothing that was accepted is there any more. */
+/* The whole log begins with this part.  Is nothing left of what was accepted? */
 bool log_resume_has_gap(const struct log_resume *resume, const struct log_part *first);
-/* The clock was set back, and since then has shown no time before floor. */
+/* The clock was set back; new lines are not older than floor. */
 void log_resume_step_back(struct log_resume *resume, int64_t floor);
 
 /* As text, for tally_emit(). */

@@ -1,4 +1,4 @@
-/* Text of foreign programs made fit for every store: valid UTF-8 without NUL. */
+/* Makes text of any program fit for every store: valid UTF-8 without NUL.  Called by log_rows.c. */
 #ifndef TALLYD_LOG_TEXT_H
 #define TALLYD_LOG_TEXT_H
 

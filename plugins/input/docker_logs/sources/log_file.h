@@ -1,14 +1,14 @@
 /*
- * The files of one container's log as the engine's json-file driver writes them: PATH, and before
- * it PATH.1, PATH.2, … which it makes by renaming at a rotation (Podman keeps one file, and puts a
- * new one in its place).  Files are known by their inode, and their descriptors are held until they
- * are read to the end, whatever they are called by then.
+ * The files of one container's log, as the engine's json-file driver writes them: PATH, and the
+ * older PATH.1, PATH.2, … which it makes by renaming at a rotation (Podman keeps one file, and puts
+ * a new one in its place).  Files are recognised by their inode, and their descriptors are held
+ * until they are read to the end, whatever they are called by then.
  *
- * Happy path: log_file_open() finds where to begin, from the end backwards; log_file_read() chunk
- * by chunk until there is no more; then, whenever something may have been written,
- * log_file_refresh() and read again. What can fail: no such file, or no right to it; what is needed
- * is compressed; files that were written and removed between two looks (a gap).  Reads local files
- * only; one thread.
+ * Happy path: log_file_open() finds where to begin, from the end backwards; log_file_read() reads
+ * chunk by chunk until there is no more; then, whenever something may have been written,
+ * log_file_refresh() and log_file_read() again.  What can fail: no such file, or no right to it; a
+ * file that is needed is compressed; files that were written and removed between two calls (a gap).
+ * Called by source_file.c, on the input's thread.
  */
 #ifndef TALLYD_LOG_FILE_H
 #define TALLYD_LOG_FILE_H
@@ -24,6 +24,7 @@ enum {
 	LOG_FILE_BUFFER = 1 << 20
 };
 
+/* An open file, whatever its name is now. */
 struct log_held {
 	int fd;
 	dev_t device;
@@ -38,26 +39,28 @@ struct log_file {
 	bool too_long; /* within a record that is longer than the buffer */
 	bool missing;  /* nothing is at the path at this moment */
 	bool nuls;     /* within a run of NULs */
-	uint64_t gaps,
-		damaged;  /* files missed; places with no record, until the caller takes them */
-	off_t damaged_at; /* the first of them */
-	uint64_t records, foreign; /* since it was opened: records; lines that are none */
+	/* Until the caller counts them and sets them to 0. */
+	uint64_t gaps, damaged; /* files missed; places where no record could be read */
+	off_t damaged_at;       /* the first of these places */
+	/* Since it was opened. */
+	uint64_t records, foreign; /* lines that are a record; lines in which there is none */
 };
 
-/* Where to begin in a log. */
+/* Where to begin in a log: behind the position, else with the last lines. */
 struct log_begin {
 	const struct log_resume *resume;
 	uint32_t last_lines; /* if nothing was accepted before; 0: all */
-	bool files_only;     /* as the files go, if what is needed is compressed */
+	bool files_only;     /* if a file that is needed is compressed, begin after it */
 	char *buffer;        /* LOG_FILE_BUFFER bytes */
 };
 
-/* 0; -ENOTSUP: what is needed is compressed; -errno.  At failure nothing is open. */
+/* 0; -ENOTSUP: a file that is needed is compressed; -EAGAIN: in the middle of a rotation; -errno.
+ * On failure nothing is open. */
 int log_file_open(struct log_file *file, const char *path, const struct log_begin *begin);
 void log_file_close(struct log_file *file);
 
-/* Looks for a rotation; call it before reading up to an end that is to count.  true: there is a
- * new file at the path. */
+/* Looks for a rotation.  true: there is a new file at the path.  LOG_END of a later read means the
+ * end of the log only if this was called before. */
 bool log_file_refresh(struct log_file *file);
 
 /* Is there any record at the beginning of the oldest file held? */

@@ -47,7 +47,8 @@ static inline void log_part_set_text(struct log_part *part, char *text, size_t l
 		part->len--;
 }
 
-/* "2026-11-23T16:18:12.902552239Z text": the length of time and blank, 0: there is no time. */
+/* Of "2026-11-23T16:18:12.902552239Z text" the length of the time and its blank; 0: there is none.
+ */
 size_t log_part_time(const char *text, size_t len, int64_t *ret);
 bool log_part_has_whole_seconds(const char *text);
 /* What an engine sent: sets all but the stream.  false: there is no time in front.  Docker's times

@@ -19,7 +19,7 @@ struct source_file {
 	bool pending;         /* there may be more to read */
 };
 
-/* 0; -ENOTSUP: what is needed is compressed; -EAGAIN: it is being rotated; -errno. */
+/* 0; -ENOTSUP: a file that is needed is compressed; -EAGAIN: it is being rotated; -errno. */
 int source_file_open(struct source_file *source, const char *path, int inotify_fd,
 		     const struct log_begin *begin);
 /* Without an open file it does nothing. */
