@@ -78,25 +78,19 @@ static bool is_key(const char *key, size_t len, const char *wanted)
 	return strlen(wanted) == len && memcmp(key, wanted, len) == 0;
 }
 
-/* journald's PRIORITY is a text of one digit. */
-static const char *by_priority(const struct scan *scan, size_t at)
-{
-	at = skip_blanks(scan, at);
-	at += at < scan->len && scan->text[at] == '"';
-	if (at + 1 >= scan->len || !level_is_digit(scan->text[at]) ||
-	    level_is_digit(scan->text[at + 1]))
-		return NULL;
-	return level_by_severity((unsigned)(scan->text[at] - '0'));
-}
-
 /* A member of the outermost object, value being the index behind its colon. */
 static const char *by_member(struct scan *scan, const char *key, size_t len, size_t value)
 {
 	if (level_is_key(key, len))
 		return value_at(scan, value);
-	if (is_key(key, len, "PRIORITY"))
-		return by_priority(scan, value);
 	size_t at = skip_blanks(scan, value);
+	if (is_key(key, len, "PRIORITY")) {
+		/* journald's is a text of one digit, as syslog numbers them. */
+		at += at < scan->len && scan->text[at] == '"';
+		bool fine = at + 1 < scan->len && level_is_digit(scan->text[at]) &&
+			    !level_is_digit(scan->text[at + 1]);
+		return fine ? level_by_severity((unsigned)(scan->text[at] - '0')) : NULL;
+	}
 	/* "F", "E", "W", "I", and "D1" to "D5". */
 	if (scan->is_mongo && is_key(key, len, "s"))
 		return at + 2 < scan->len && scan->text[at] == '"'

@@ -99,27 +99,21 @@ bool log_record_read(char *record, size_t len, struct log_part *ret)
  * this, since quotes in it are escaped. */
 static const char *const json_begins[] = {"{\"log\":", "{\"stream\":"};
 
-/* Reading it before may have put a NUL where its first quote was: that is put back. */
-static char *last_json(char *record, char *end)
-{
-	for (char *at = end; (at = memrchr(record, '{', (size_t)(at - record))) != NULL;)
-		for (size_t i = 0; i < sizeof(json_begins) / sizeof(json_begins[0]); i++) {
-			size_t len = strlen(json_begins[i]);
-			if ((size_t)(end - at) < len || (at[1] != '"' && at[1] != '\0') ||
-			    memcmp(at + 2, json_begins[i] + 2, len - 2) != 0)
-				continue;
-			at[1] = '"';
-			return at;
-		}
-	return NULL;
-}
-
 bool log_record_recover(char *record, size_t len, struct log_part *ret)
 {
 	char *end = record + len;
 	*ret = (struct log_part){0};
 	if (read_behind_nuls(record, len, ret))
 		return true;
-	char *json = last_json(record, end);
-	return json && json > record && read_json(json, (size_t)(end - json), ret);
+	for (char *at = end; (at = memrchr(record, '{', (size_t)(at - record))) != NULL;)
+		for (size_t i = 0; i < sizeof(json_begins) / sizeof(json_begins[0]); i++) {
+			size_t begin_len = strlen(json_begins[i]);
+			/* Reading it before may have put a NUL where its first quote was. */
+			if ((size_t)(end - at) < begin_len || (at[1] != '"' && at[1] != '\0') ||
+			    memcmp(at + 2, json_begins[i] + 2, begin_len - 2) != 0)
+				continue;
+			at[1] = '"';
+			return at > record && read_json(at, (size_t)(end - at), ret);
+		}
+	return false;
 }
