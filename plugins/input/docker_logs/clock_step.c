@@ -13,7 +13,7 @@ void clock_step_check(struct docker_logs *logs)
 	int64_t passed = monotonic - logs->monotonic;
 	/* New lines cannot be older than the clock's time at the last call, less the step. */
 	int64_t floor = wall - passed - ms_ns;
-	/* 10 ms: what NTP slews is no step. */
+	/* Less than 10 ms may be slewing, or the two clocks read one after the other. */
 	bool stepped = logs->monotonic != 0 && wall - logs->wall < passed - 10 * ms_ns &&
 		       logs->reach.endpoint->path[0];
 	logs->wall = wall;

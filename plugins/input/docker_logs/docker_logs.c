@@ -5,8 +5,8 @@
  * inspected and its log read (follower.c), by the API or from the engine's own files; lines
  * become rows, which are handed over with the position to resume from.
  *
- * What can fail: the configuration, which is said at once; the engine, which docker_follow.h
- * outlives; one container, whose follower tries again (follow_state.c).
+ * What can fail: the configuration, which is checked here; the engine, for which docker_follow.h
+ * waits; one container, whose follower tries again (follow_state.c).
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -23,7 +23,7 @@
  *
  *  =: stays; –: does not happen.
  *  (1) What it wrote last is still to be read, then it is NOT_FOUND.
- *  (2) After LOG_WIDEN: the stream is opened anew, further back.
+ *  (2) After LOG_WIDEN: a new stream, further back.
  */
 #include "follow_state.h"
 

@@ -1,7 +1,7 @@
 /*
  * See follower.h.  Sources and ingest return outcomes (sources/outcome.h), scan.c and session.c
- * tell what happened to the container; all of that ends in advance(), which alone changes the
- * state, to what the table of follow_state.c says.
+ * report what happened to the container; all of that ends in advance(), which alone changes the
+ * state, as the table of follow_state.c says.
  *
  * Messages and the counting of damage are in report.c.
  */
@@ -38,13 +38,12 @@ static void close_sources(struct follower *follower)
 static void advance(struct follower *follower, int input, const char *why)
 {
 	enum follow_state next = follow_next(follower->state, input);
-	/* Outcomes count even so: rows that are lost while it waits make it wait anew. */
+	/* But an outcome counts in any case: rows lost while it waits make it wait longer. */
 	if (next == follower->state && (input >= LOG_OUTCOMES || input == LOG_MORE))
 		return;
 	report_outcome(follower, input, why);
 	if (input == LOG_FOREIGN) {
-		/* report_outcome() has said what its damaged records are; none of it was accepted.
-		 */
+		/* That it is foreign is said; counting its records as damaged would repeat it. */
 		follower->foreign = true;
 		follower->damage.n = 0;
 		close_file(follower);
@@ -62,12 +61,12 @@ static void advance(struct follower *follower, int input, const char *why)
 		follower->delay = delay < 30 * second_ns ? delay : 30 * second_ns;
 		follower->due = tally_monotonic(follower->logs->ctx) + follower->delay;
 	}
-	/* What scan.c acts on, or counts. */
+	/* scan.c acts on these states, or counts them. */
 	if (next == FOLLOW_INSPECT || next == FOLLOW_REMOVED || next == FOLLOW_UNREADABLE)
 		follower->logs->attention = true;
 }
 
-/* Everything was read of a container that does not run, by its last inspect. */
+/* All was read of a container that, by its last inspect, does not run. */
 static int log_at_end(struct follower *follower)
 {
 	/* Its last line may go on: the next run writes to the same log. */
@@ -112,7 +111,7 @@ static int open_api(struct follower *follower)
 static int stream_at_end(struct follower *follower)
 {
 	bool brief = tally_monotonic(follower->logs->ctx) - follower->opened < second_ns;
-	follower->told = false;
+	follower->reported = false;
 	if (follower->following && brief && follower->delay > 0)
 		return LOG_FAILED;
 	follower->delay = follower->following && brief ? 50 * ms_ns : 0;
@@ -152,7 +151,7 @@ static void on_stream_ended(void *arg, const struct fetch_answer *answer)
 
 /* ---- Reading files ---- */
 
-/* 0, or -errno; -ENODEV: there is no file, or it is not to be read; -EBADMSG: it is no log. */
+/* 0 or -errno; -ENODEV: there is no file, or files are not wanted; -EBADMSG: it is not a log. */
 static int open_file(struct follower *follower)
 {
 	struct docker_logs *logs = follower->logs;
@@ -174,12 +173,12 @@ static int open_file(struct follower *follower)
 		report_file_not_opened(logs, follower->path, -r);
 		return r;
 	}
-	/* One that was no log may be one by now. */
+	/* A file that was not a log may have become one. */
 	if (follower->foreign && !log_file_has_record(follower->file.log, logs->buffer)) {
 		source_file_close(&follower->file);
 		return -EBADMSG;
 	}
-	follower->foreign = follower->told = false;
+	follower->foreign = follower->reported = false;
 	ingest_begin_file(ingest);
 	logs->pending = true;
 	tally_count(logs->ctx, METRIC_READS, 1);
@@ -210,7 +209,7 @@ bool follower_read_file(struct follower *follower)
 
 /* ---- Which source ---- */
 
-/* By a file if there is one, else by the API, if the operator wants that. */
+/* Its file if there is one that can be read, else the API, unless the operator wants only files. */
 static void open_source(struct follower *follower)
 {
 	const struct docker_logs *logs = follower->logs;
@@ -262,7 +261,7 @@ void follower_on_inspect(struct follower *follower, const struct inspect_facts *
 {
 	struct log_rows *rows = &follower->ingest.rows;
 	if (strcmp(rows->name, facts->container.name) != 0) {
-		/* Rows that wait have the name that was theirs. */
+		/* Rows that wait keep the name of their time. */
 		follower_flush(follower);
 		snprintf(rows->name, sizeof(rows->name), "%s", facts->container.name);
 	}
@@ -337,7 +336,7 @@ void follower_on_time(struct follower *follower, int64_t now)
 
 /* ---- Rows ---- */
 
-/* The log itself is fine, so its delay begins anew. */
+/* The log itself is fine, so the delay starts from its minimum. */
 static void rows_lost(struct follower *follower)
 {
 	follower->delay = 0;

@@ -18,9 +18,9 @@
 
 enum follow_event { EVENT_START, EVENT_DIE, EVENT_RENAME, EVENT_DESTROY };
 
-/* Places in a file where no record could be read: told at once, and then once a minute. */
+/* Places in a file where no record could be read: reported at once, then once a minute. */
 struct follow_damage {
-	uint64_t n;  /* not told yet */
+	uint64_t n;  /* not reported yet */
 	off_t first; /* where the first of them is */
 	int64_t due; /* monotonic ns: no message before */
 };
@@ -34,15 +34,15 @@ struct follower {
 	struct follow_damage damage;
 	char *path;         /* of the log file; NULL: the driver has none */
 	bool foreign;       /* the file is not a log that we can read */
-	bool matched;       /* the list said enough to see that it passes the operator's patterns */
+	bool matched;       /* by the list it passes the operator's patterns */
 	bool known;         /* inspected once, and its position asked for */
 	bool reinspect;     /* to be inspected beside what it does */
 	bool running;       /* by the last inspect */
 	bool following;     /* the source goes on while the container runs */
 	bool restarted;     /* it has started since the last inspect */
-	bool destroyed;     /* as an event said */
-	bool last_lines;    /* first sight: only the last so many lines */
-	bool told;          /* that its log is not read */
+	bool destroyed;     /* by an event, or missing in the list */
+	bool last_lines;    /* first sight: only first_sight's number of lines */
+	bool reported;      /* that its log cannot be read */
 	unsigned tail_step; /* how far back the API is asked to begin (source_api.h) */
 	int64_t opened;     /* the API's stream, monotonic ns */
 	int64_t due, delay; /* of FOLLOW_RETRY: monotonic ns, ns */
@@ -52,7 +52,7 @@ struct follower *follower_create(struct docker_logs *logs, const char *id);
 /* Closes its source; rows that wait are dropped. */
 void follower_destroy(struct follower *follower);
 
-/* What the engine said of it. */
+/* What the engine reports of it. */
 void follower_on_event(struct follower *follower, enum follow_event event);
 void follower_on_inspect(struct follower *follower, const struct inspect_facts *facts);
 /* The inspect failed with something that may pass. */

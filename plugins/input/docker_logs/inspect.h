@@ -7,8 +7,8 @@
 /* Texts lie in the body. */
 struct inspect_facts {
 	struct docker_container container; /* id, name, image, state, labels */
-	const char *driver, *path;         /* of its log; "" if not told */
-	int64_t created;                   /* ns since 1970; 0: not told */
+	const char *driver, *path;         /* of its log; "": unknown */
+	int64_t created;                   /* ns since 1970; 0: unknown */
 	bool running, was_started, terminal;
 };
 

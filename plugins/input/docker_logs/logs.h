@@ -1,6 +1,6 @@
 /*
- * What the files of this plugin share: the instance, and one follower per container.  All of it
- * lives in the instance's one thread.
+ * What the files of this plugin share: the configuration, the metrics and the instance.  All of it
+ * lives in the input's one thread, so nothing here is locked.
  */
 #ifndef TALLYD_LOGS_H
 #define TALLYD_LOGS_H
@@ -25,7 +25,7 @@ enum logs_metric {
 /* How much of a log that was never read before is read. */
 struct logs_first {
 	bool only_new;
-	uint32_t lines; /* the last so many; 0: all */
+	uint32_t lines; /* how many of the last; 0: all */
 };
 
 enum logs_source { SOURCE_AUTO, SOURCE_API, SOURCE_FILE };
@@ -56,15 +56,15 @@ struct docker_logs {
 	char *buffer;        /* for reading files; NULL: none was read */
 	int64_t files_due;   /* monotonic ns: not to be woken by files before */
 	bool pending;        /* some may have more to read */
-	int64_t missing_due; /* monotonic ns to look for files that were not there; 0: none */
-	bool told_of_files;
+	int64_t missing_due; /* monotonic ns: retry files that were missing; 0: none */
+	bool reported_no_file;
 	bool seconds;            /* the engine's times are whole seconds: Podman */
 	int64_t started;         /* wall clock, of the instance */
 	int64_t wall, monotonic; /* when the clocks were compared last */
 	int64_t waiting_since;   /* monotonic ns */
 	size_t waiting;          /* bytes of rows that are not handed over */
 	bool attention;          /* a follower waits for scan.c */
-	bool told_not_followed;
+	bool reported_not_followed;
 };
 
 #endif

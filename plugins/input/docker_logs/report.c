@@ -16,10 +16,10 @@ enum { ENGINE_TEXT_MAX = 200 };
 static void report_not_read(struct follower *follower, int level, const char *why,
 			    const char *behind)
 {
-	if (!follower->told)
+	if (!follower->reported)
 		tally_log(follower->logs->ctx, level, "%s: cannot read its log: %s%s",
 			  ingest_name(&follower->ingest), why, behind);
-	follower->told = true;
+	follower->reported = true;
 }
 
 void report_outcome(struct follower *follower, int outcome, const char *why)
@@ -50,11 +50,11 @@ void report_outcome(struct follower *follower, int outcome, const char *why)
 
 void report_file_not_opened(struct docker_logs *logs, const char *path, int error)
 {
-	if (!logs->told_of_files && logs->config->source != SOURCE_FILE)
+	if (!logs->reported_no_file && logs->config->source != SOURCE_FILE)
 		tally_log(logs->ctx, TALLY_INFO, "%s: %s; using the API instead", path,
 			  error == ENOTSUP ? "the rotated file needed is compressed"
 					   : strerror(error));
-	logs->told_of_files = true;
+	logs->reported_no_file = true;
 }
 
 void report_file_read_error(const struct follower *follower, int error)

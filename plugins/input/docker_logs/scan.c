@@ -67,11 +67,11 @@ static int list(struct docker_logs *logs)
 	for (uint32_t i = 0; i < list.n; i++)
 		compare(logs, &list.items[i]);
 	tally_gauge(logs->ctx, METRIC_NOT_FOLLOWED, logs->not_followed);
-	if (logs->not_followed && !logs->told_not_followed)
+	if (logs->not_followed && !logs->reported_not_followed)
 		tally_log(logs->ctx, TALLY_WARNING,
 			  "%u containers are not followed: max_containers is %lld",
 			  logs->not_followed, (long long)logs->config->max_containers);
-	logs->told_not_followed = logs->not_followed > 0;
+	logs->reported_not_followed = logs->not_followed > 0;
 	for (uint32_t i = 0; i < logs->n_followers; i++)
 		if (!docker_list_find(&list, logs->followers[i]->ingest.rows.id))
 			follower_on_event(logs->followers[i], EVENT_DESTROY);

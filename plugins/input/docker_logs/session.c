@@ -81,7 +81,7 @@ static void notice_writes(struct docker_logs *logs)
 
 /*
  * A chunk of each in turn.  Between two renames of a rotation nothing is at the path, and no watch
- * will tell when there is: such a file is looked at again a little later.
+ * will tell when there is: such a file is read again a little later.
  */
 static void read_files(struct docker_logs *logs)
 {
@@ -188,7 +188,7 @@ static int begin(struct docker_logs *logs)
 	int r = streams_create(logs->docker, &logs->streams);
 	if (r < 0)
 		return tally_fail(logs->ctx, -r, "cannot set up the client: %s", strerror(-r));
-	/* Without inotify no file is read: polling them would miss rotations. */
+	/* Without inotify no file is read, so one that is read always has its watch. */
 	logs->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (logs->inotify_fd < 0 && logs->config->source != SOURCE_API)
 		tally_log(logs->ctx, TALLY_WARNING,

@@ -2,7 +2,7 @@
  * See log_lines.h.  Called through log_part_fn for every part that a source reads, on the input's
  * thread; the usual case, a whole line in one part, is handed on without a copy.
  *
- * Two kinds of repetition are told apart.  Reading begins before the position, so lines come that
+ * There are two kinds of repetition.  Reading begins before the position, so lines come that
  * were accepted before: log_resume.c drops those by time and number.  And Docker 20.10 sends what
  * is around a rotation a second time while it streams: 100 to 1,800 lines, which go back in time
  * and so are dropped in the same way, and the one line or part in front, with the same time as its

@@ -67,7 +67,7 @@ static struct log_line message_line(const struct log_message *message, enum log_
 
 /* ---- Where one ends ---- */
 
-/* A copy that ends, since regexec() may look for the end. */
+/* A copy with a NUL: regexec() may search for the end, REG_STARTEND or not. */
 static bool fits(const struct log_rule *rule, const struct log_line *line)
 {
 	size_t len = line->len < MESSAGE_REACH ? line->len : MESSAGE_REACH;

@@ -4,8 +4,8 @@
  *
  * The rule was tried against real engines over 80 random breaks with rotations and long lines,
  * 160,000 lines: none was lost and none came twice.  Of a million lines of one stream no two had
- * the same nanosecond, but engines whose clock is coarser, or whose times are whole seconds as
- * Podman's, have many; so a mark is a time and a number, not a time alone.
+ * the same nanosecond, but Podman's API gives whole seconds, which many lines share; so a mark is a
+ * time and a number.
  */
 #include "lines/log_resume.h"
 

@@ -293,7 +293,7 @@ static bool is_within_name(const struct word *word)
 				       word->text[word->start - 2] == ':');
 }
 
-/* Monolog's channel.ERROR: and Apache's [module:error] name who speaks before the level. */
+/* Monolog's channel.ERROR: and Apache's [module:error] put the source before the level. */
 static bool follows_channel(const struct word *word)
 {
 	if (word->start < 2 || !is_key_character(word->text[word->start - 2]))
@@ -347,8 +347,8 @@ static const char *by_own_words(const struct word *word)
 	return NULL;
 }
 
-/* The index from which to go on behind a quote: what it quotes was said by another, unless it is
- * but a word, as a field's value is. */
+/* The index at which to go on after a quote.  Quoted text is not the line's own, unless it is a
+ * single word, as the value of a field is. */
 static size_t behind_quote(const char *text, size_t at, size_t len)
 {
 	size_t end = skip_quoted(text, at, len), letter = at + 1;

@@ -1,5 +1,5 @@
 /*
- * The level a line of a log tells of itself, if it does.  In this order:
+ * The level that a line states itself, if any.  Tried in this order:
  *
  * - A JSON object, also behind a stamp or a prefix without a level of its own: the member level,
  *   severity, log.level and so on (log_level_json.c), also level within log, wherever it stands.

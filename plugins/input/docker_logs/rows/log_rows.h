@@ -1,7 +1,6 @@
 /*
- * The rows of one container on their way into a batch: text made clean (valid UTF-8, no NUL), the
- * level found, the batch handed over when it is large enough.  Per container, in its input's
- * thread.
+ * Lines of one container as rows of a batch: valid text, a level, and the batch's hand-over with
+ * the position behind it.  One per container; called by ingest.c, on the input's thread.
  */
 #ifndef TALLYD_LOG_ROWS_H
 #define TALLYD_LOG_ROWS_H
@@ -22,13 +21,13 @@ struct log_rows {
 	size_t host_len, id_len, name_len;
 };
 
-/* -ENOMEM: the row is not there. */
+/* 0, or -ENOMEM: no row was added. */
 int log_rows_add(struct log_rows *rows, const struct log_line *line);
-/* It should be handed over before the next row comes. */
+/* true: hand the batch over before the next row. */
 bool log_rows_full(const struct log_rows *rows);
-/* Hands over what waits, with the position after it.  As tally_emit(). */
+/* Hands over what waits, with the position behind it.  Returns what tally_emit() did. */
 int log_rows_emit(struct log_rows *rows, const struct log_resume *resume);
-/* What waits is forgotten. */
+/* Drops what waits. */
 void log_rows_drop(struct log_rows *rows);
 
 /* The source of this container's positions. */

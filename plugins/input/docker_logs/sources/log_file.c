@@ -265,7 +265,7 @@ bool log_file_refresh(struct log_file *file)
 		unsigned nth = find_name(file, &file->held[file->n - 1]);
 		if (nth == 0)
 			break;
-		/* If a rotation came in between, find it anew. */
+		/* If a rotation came in between, search again. */
 		if (nth < OLDEST)
 			hold_next(file, nth);
 		else if (!hold_oldest(file))
@@ -353,7 +353,7 @@ int log_file_read(struct log_file *file, char *buffer, log_part_fn *part, void *
 		return outcome;
 	struct stat status;
 	if (fstat(file->held[0].fd, &status) == 0 && status.st_size < file->offset) {
-		/* Written anew from its beginning, as with max-file=1. */
+		/* Truncated and written from its beginning, as with max-file=1. */
 		file->offset = 0;
 		file->gaps++;
 	} else if (file->n > 1) {

@@ -1,8 +1,10 @@
 /*
- * The stream of a container without a terminal: frames of 8 bytes (type, 0, 0, 0, length in big
- * endian) and a text with its time in front.  Fed with whatever the socket gave, in any pieces.
- * What can fail: bytes that are no frame, after which nothing can be trusted; the engine's own
- * error texts (type 3), which are handed over apart.
+ * The stream of a container without a terminal: frames of an 8-byte head (type, 0, 0, 0, length in
+ * big endian) and a text with its time in front.  Takes the stream in pieces of any size.
+ *
+ * What can fail: bytes that are not a frame, after which nothing can be trusted; the engine's own
+ * error messages (type 3), which go to engine_error().
+ *
  * Source: "Stream format" of the Docker Engine API's POST /containers/{id}/attach.
  */
 #ifndef TALLYD_LOG_FRAMES_H

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What the engine's times look like: 2026-11-23T16:17:25.522965471Z and a blank. */
+/* The length of the engine's times and a blank: 2026-11-23T16:17:25.522965471Z. */
 enum { RAW_TIME = 31, RAW_KEPT_LINE = 65536 };
 
 void log_raw_restart(struct log_raw *raw)
@@ -54,7 +54,7 @@ static enum log_outcome raw_hand_over(char *line, size_t len, size_t cut, log_pa
 		size_t used = log_part_time(line, len, &next.time);
 		if (used == 0)
 			return LOG_GARBAGE;
-		/* Within a whole second the program's own times look like the engine's. */
+		/* Podman's times cannot be told from those that the program prints itself. */
 		size_t text = log_part_has_whole_seconds(line)
 				      ? len - used
 				      : raw_next_part(line + used, len - used, next.time);

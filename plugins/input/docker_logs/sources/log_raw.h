@@ -18,7 +18,7 @@ struct log_raw {
 
 enum log_outcome log_raw_feed(struct log_raw *raw, char *bytes, size_t len, log_part_fn *part,
 			      void *arg);
-/* The stream has ended well: what is there is a line, although no newline came. */
+/* The log has ended: what has come of a line is one, without its newline. */
 enum log_outcome log_raw_end(struct log_raw *raw, log_part_fn *part, void *arg);
 void log_raw_restart(struct log_raw *raw);
 void log_raw_done(struct log_raw *raw);

@@ -3,8 +3,8 @@
  *
  * Where to begin is not found by a scan of the log, which would cost the engine as much as the log
  * is long: the last 256 lines are asked for, and if the first that comes lies behind the position
- * (LOG_WIDEN), 16 times as many, and so on; only then all since the position's time, which the
- * engine does search for from the log's beginning.
+ * (LOG_WIDEN), 16 times as many, and so on; only then all since the position's time, for which the
+ * engine reads the log from its beginning (342 MB: 6 s of a core, where tail=5000 takes 20 ms).
  */
 #include "sources/source_api.h"
 
