@@ -15,7 +15,7 @@ void clock_step_check(struct docker_logs *logs)
 	int64_t floor = wall - passed - ms_ns;
 	/* Less than 10 ms may be slewing, or the two clocks read one after the other. */
 	bool stepped = logs->monotonic != 0 && wall - logs->wall < passed - 10 * ms_ns &&
-		       logs->reach.endpoint->path[0];
+		       logs->target.endpoint->path[0];
 	logs->wall = wall;
 	logs->monotonic = monotonic;
 	if (!stepped)

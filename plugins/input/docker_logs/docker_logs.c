@@ -93,13 +93,13 @@ static int logs_create(struct tally_ctx *ctx, const void *config, void **ret_sel
 		docker_destroy(logs->docker);
 		return r;
 	}
-	docker_target(logs->docker, &logs->reach);
-	if (logs->config->source == SOURCE_FILE && !logs->reach.endpoint->path[0]) {
+	docker_target(logs->docker, &logs->target);
+	if (logs->config->source == SOURCE_FILE && !logs->target.endpoint->path[0]) {
 		r = tally_fail(
 			ctx, EINVAL,
 			"source = file: log files are on the engine's machine, which %s need not "
 			"be; use source = auto or api, or a unix:// endpoint",
-			logs->reach.endpoint->text);
+			logs->target.endpoint->text);
 		logs_destroy(TAKE(logs));
 		return r;
 	}

@@ -158,7 +158,7 @@ static int open_file(struct follower *follower)
 	struct ingest *ingest = &follower->ingest;
 	/* A path on an engine's machine means something here only if that is this machine. */
 	if (logs->config->source == SOURCE_API || !follower->path || logs->inotify_fd < 0 ||
-	    !logs->reach.endpoint->path[0])
+	    !logs->target.endpoint->path[0])
 		return -ENODEV;
 	if (!logs->buffer)
 		logs->buffer = malloc(LOG_FILE_BUFFER);
@@ -243,7 +243,7 @@ static void find_position(struct follower *follower, const struct inspect_facts 
 	ingest_load_position(&follower->ingest);
 	/* The clock was set back while nobody looked: times up to the position come a second time,
 	 * and new lines would not count.  Of a remote engine's clock nothing is known. */
-	if (logs->reach.endpoint->path[0] && log_resume_newest(resume) > now + second_ns) {
+	if (logs->target.endpoint->path[0] && log_resume_newest(resume) > now + second_ns) {
 		tally_log(logs->ctx, TALLY_NOTICE,
 			  "%s: its position lies in the future, so the clock was set back; reading "
 			  "its log from the beginning",

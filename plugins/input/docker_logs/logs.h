@@ -47,7 +47,7 @@ struct docker_logs {
 	struct logs_first first;
 	struct log_rule rule;
 	struct docker *docker;
-	struct docker_target reach;
+	struct docker_target target;
 	struct docker_streams *streams; /* NULL: not in a session */
 	struct follower **followers;    /* in the order of ids */
 	uint32_t n_followers, n_allocated;
