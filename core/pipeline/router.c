@@ -246,6 +246,7 @@ void router_announce(struct router *router, const char *input,
 		router_collected(router, input, table);
 		router_dropped(router, input, table, "no_output");
 		router_dropped(router, input, table, "shutdown");
+		router_dropped(router, input, table, "invalid");
 		for (size_t i = 0; i < set->n; i++)
 			journal_announce(set->journals[i], table);
 	}
@@ -298,15 +299,8 @@ static void routing_run(struct router *router, struct routing *routing)
 void router_count_invalid(struct router *router, const struct router_source *from,
 			  const struct tally_table *table, uint32_t rows)
 {
-	char labels[512] = "";
-	metrics_label(labels, sizeof(labels), "input", from->input);
-	metrics_label(labels, sizeof(labels), "table", table->name);
-	struct metric *collected = metrics_counter(router->metrics, "tallyd_rows_collected_total",
-						   labels, NULL, "Rows that an input has read.");
-	metrics_label(labels, sizeof(labels), "reason", "invalid");
-	struct metric *dropped =
-		metrics_counter(router->metrics, "tallyd_rows_dropped_total", labels, NULL,
-				"Rows that were not stored, by reason.");
+	struct metric *collected = router_collected(router, from->input, table->name);
+	struct metric *dropped = router_dropped(router, from->input, table->name, "invalid");
 	metrics_begin(router->metrics);
 	metric_add(collected, rows);
 	metric_add(dropped, rows);

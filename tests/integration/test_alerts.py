@@ -30,8 +30,9 @@ listen = 127.0.0.1:{port}
 store = sqlite
 """
 
-# Of plugins that are examples and not built in, and a family that is named by its beginning.
-ELSEWHERE = re.compile(r"tallyd_uptime_|tallyd_docker_logs_engine_$")
+# Of plugins that are examples and not built in, a family that is named by its beginning, and what
+# /metrics/containers says of a container.
+ELSEWHERE = re.compile(r"tallyd_uptime_|tallyd_docker_logs_engine_$|tallyd_container_labels_cut$")
 
 
 @pytest.fixture(scope="module")
