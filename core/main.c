@@ -1,6 +1,11 @@
+/*
+ * The process: signals are blocked before anything else runs, the fault handlers are installed, and
+ * the command line goes to commands/dispatch.c, whose exit code is ours.  main() returns only from
+ * the main thread, when every other thread of ours has ended.  What a plugin does to end the
+ * process behind its back is seen in crash.c (signals, exit()) and exit.c (_exit()).
+ */
 #include <signal.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -21,22 +26,6 @@ __attribute__((no_sanitize("address", "undefined", "thread"))) static void main_
 
 __attribute__((section(".preinit_array"),
 	       used)) static void (*const main_preinit)(void) = main_early;
-
-/*
- * exit() can be told of, _exit() cannot, unless whoever calls it finds this one first.  In a child
- * that a plugin forked it is what it always was.
- */
-__attribute__((visibility("default"), noreturn)) void _exit(int status)
-{
-	int code = crash_exit_code(status);
-	for (;;)
-		syscall(SYS_exit_group, code);
-}
-
-__attribute__((visibility("default"), noreturn)) void _Exit(int status)
-{
-	_exit(status);
-}
 
 int main(int argc, char **argv)
 {
