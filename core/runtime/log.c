@@ -18,11 +18,6 @@
 #include "runtime/log_line.h"
 #include "base/clock.h"
 
-static const char *const log_names[] = {
-	[TALLY_ERROR] = "error", [TALLY_WARNING] = "warning", [TALLY_NOTICE] = "notice",
-	[TALLY_INFO] = "info",   [TALLY_DEBUG] = "debug",
-};
-
 static atomic_int log_level = TALLY_INFO;
 static atomic_bool log_journal;
 static atomic_uint_fast64_t log_counts[TALLY_DEBUG + 1];
@@ -48,21 +43,6 @@ bool log_in_journal(void)
 void log_set_level(int level)
 {
 	log_level = level;
-}
-
-const char *log_level_name(int level)
-{
-	if (level < TALLY_ERROR || level > TALLY_DEBUG)
-		return "error";
-	return log_names[level];
-}
-
-int log_parse_level(const char *text)
-{
-	for (int level = TALLY_ERROR; level <= TALLY_DEBUG; level++)
-		if (strcmp(text, log_names[level]) == 0)
-			return level;
-	return -EINVAL;
 }
 
 uint64_t log_counted(int level)

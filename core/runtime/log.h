@@ -10,13 +10,12 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <tallyd/host.h> /* enum tally_level */
+
+#include "runtime/log_level.h"
 
 void log_init(void);       /* looks whether systemd reads stderr; main thread, before any other */
 bool log_in_journal(void); /* lines go to systemd's journal */
 void log_set_level(int level);
-int log_parse_level(const char *text); /* -EINVAL */
-const char *log_level_name(int level);
 
 /* source: "daemon", "input.docker_stats", … */
 __attribute__((format(printf, 3, 4))) void log_message(int level, const char *source,

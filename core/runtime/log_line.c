@@ -1,10 +1,16 @@
+/*
+ * Called by log.c, on whatever thread logs, with a line on its own stack: nothing is allocated and
+ * no lock is held, since the log must work when memory is short.  Text comes from containers,
+ * servers and plugins: an escape sequence or half a character in it must not reach a terminal.
+ * Nothing can fail; what does not fit ends in "…", and the newline always fits.
+ */
 #include "runtime/log_line.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-#include "runtime/log.h"
+#include "runtime/log_level.h"
 #include "base/clock.h"
 
 static const char log_line_cut[] = "…";
