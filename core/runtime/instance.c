@@ -25,12 +25,13 @@
 static const int64_t backoff_first = CLOCK_SECOND / 2, backoff_last = 30 * CLOCK_SECOND;
 static const int64_t backoff_slice = CLOCK_SECOND / 5; /* how often a draining output looks up */
 
-bool instance_writes(const struct instance *instance)
+static bool instance_writes(const struct instance *instance)
 {
 	return instance->origin->kind == PLAN_OUTPUT && instance->origin->buffer;
 }
 
-bool instance_over(const struct instance *instance)
+/* Should the thread come to its end?  An output that was asked to stop first writes what waits. */
+static bool instance_over(const struct instance *instance)
 {
 	if (plugin_api_stopping(instance->api))
 		return true;

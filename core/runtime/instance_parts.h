@@ -15,7 +15,7 @@ struct instance {
 	const struct tally_plugin *plugin;
 	struct api *api;
 	void *self;
-	struct delivery *delivery; /* of an output that writes */
+	struct delivery *delivery; /* of an output that writes; NULL: it is none */
 	struct metric *up;
 	struct call call;       /* of its thread */
 	struct trouble trouble; /* starting, gathering or following fails */
@@ -34,9 +34,5 @@ int instance_work(struct instance *instance, struct error *error);
 
 /* Its counters are there from now on, at 0, also while it cannot start. */
 void instance_announce(const struct instance *instance);
-
-bool instance_writes(const struct instance *instance);
-/* Should the thread come to its end?  An output that was asked to stop first writes what waits. */
-bool instance_over(const struct instance *instance);
 
 #endif

@@ -237,7 +237,7 @@ int instance_work(struct instance *instance, struct error *error)
 		return instance_follow(instance, error);
 	if (is_input && input->gather)
 		instance_gather(instance);
-	else if (instance_writes(instance))
+	else if (instance->delivery)
 		instance_deliver(instance);
 	else
 		instance_serve(instance);
