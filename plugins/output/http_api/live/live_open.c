@@ -1,0 +1,126 @@
+/*
+ * A life of the streams: what is made when the server starts, the threads that this configuration
+ * needs, and what is left of them at the end.  Called by http/server.c on the thread that starts
+ *and stops the plugin.  Stands above live.c and the two sources, so that none of these knows who
+ *starts it.
+ *
+ *	live = off         nothing runs
+ *	live = pipeline    the waker
+ *	live = store       the waker and the poller
+ *	live = auto        the same, and the follower if a second cache is named
+ *
+ * What can fail: memory, a descriptor, a thread.  live_close() copes with whatever had been started
+ * by then, so live_open() undoes itself by it.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "live/live_parts.h"
+
+static void live_init(struct live *live)
+{
+	static const char *const channels[] = {[LIVE_STATS] = "rows:container_stats",
+					       [LIVE_LOGS] = "rows:container_logs",
+					       [LIVE_EVENTS] = "rows:container_events"};
+	pthread_condattr_t monotonic;
+	for (int i = 0; i < LIVE_KINDS; i++) {
+		live->sources[i].channel = channels[i];
+		live->sources[i].table = strchr(channels[i], ':') + 1;
+		pthread_mutex_init(&live->sources[i].lock, NULL);
+	}
+	live->follow_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_mutex_init(&live->lock, NULL);
+	pthread_mutex_init(&live->nudge_lock, NULL);
+	pthread_cond_init(&live->nudge, &monotonic);
+	pthread_cond_init(&live->query, &monotonic);
+	pthread_cond_init(&live->follow, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+}
+
+static bool live_may_subscribe(const struct http_config *config)
+{
+	return config->live == HTTP_LIVE_AUTO && config->cache && config->cache[0].name &&
+	       config->cache[1].name;
+}
+
+static int live_prepare(struct live *live)
+{
+	int r = live->follow_fd < 0 ? -EMFILE : 0;
+	for (int i = 0; i < LIVE_KINDS && r == 0; i++)
+		r = ring_buffer_init(&live->sources[i].ring, (size_t)live->config->live_memory);
+	if (r < 0 || live->config->live == HTTP_LIVE_OFF)
+		return r;
+	live->tables = catalog_cache_create(live->ctx, live->config->store);
+	if (!live->tables)
+		return -ENOMEM;
+	r = -pthread_create(&live->waker, NULL, live_wake, live);
+	live->has_waker = r == 0;
+	if (r < 0 || live->config->live == HTTP_LIVE_PIPELINE)
+		return r;
+	r = -pthread_create(&live->poller, NULL, live_poll, live);
+	live->has_poller = r == 0;
+	if (r < 0 || !live_may_subscribe(live->config))
+		return r;
+	r = -pthread_create(&live->follower, NULL, live_subscribe, live);
+	live->has_follower = r == 0;
+	return r;
+}
+
+int live_open(struct tally_ctx *ctx, const struct http_config *config, struct live **ret)
+{
+	struct live *live = calloc(1, sizeof(*live));
+	if (!live)
+		return -ENOMEM;
+	live->ctx = ctx;
+	live->config = config;
+	live_init(live);
+	int r = live_prepare(live);
+	if (r < 0) {
+		live_close(live);
+		live_free(live);
+		return r;
+	}
+	*ret = live;
+	return 0;
+}
+
+void live_close(struct live *live)
+{
+	live_end(live);
+	if (live->has_waker)
+		pthread_join(live->waker, NULL);
+	if (live->has_poller)
+		pthread_join(live->poller, NULL);
+	if (live->has_follower)
+		pthread_join(live->follower, NULL);
+	live->has_waker = live->has_poller = live->has_follower = false;
+}
+
+void live_free(struct live *live)
+{
+	if (!live)
+		return;
+	for (int i = 0; i < LIVE_KINDS; i++) {
+		struct live_source *source = &live->sources[i];
+		ring_buffer_done(&source->ring);
+		recent_clear(&source->recent);
+		result_set_done(&source->held);
+		catalog_drop(source->catalog);
+		pthread_mutex_destroy(&source->lock);
+	}
+	if (live->follow_fd >= 0)
+		close(live->follow_fd);
+	catalog_cache_destroy(live->tables);
+	pthread_cond_destroy(&live->follow);
+	pthread_cond_destroy(&live->query);
+	pthread_cond_destroy(&live->nudge);
+	pthread_mutex_destroy(&live->nudge_lock);
+	pthread_mutex_destroy(&live->lock);
+	free(live);
+}
