@@ -7,6 +7,7 @@
 #include <query/result_set.h>
 #include <stdlib.h>
 #include <string.h>
+#include "message/json_cell.h"
 
 static const struct tally_column columns[] = {
 	{.name = "time", .type = TALLY_TIME}, {.name = "host", .type = TALLY_TEXT},
@@ -21,7 +22,7 @@ static void check(const struct tally_cell *cells)
 	json_writer_init(&json, 64 << 20);
 	json_begin_array(&json);
 	for (uint32_t i = 0; i < table.n_columns; i++)
-		result_set_write_cell(&json, columns[i].type, &cells[i]);
+		json_write_cell(&json, columns[i].type, &cells[i]);
 	json_end_array(&json);
 	json_t *read = json_loadb(json.data, json.len, JSON_ALLOW_NUL, NULL);
 	if (json.error || !read)

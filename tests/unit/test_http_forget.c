@@ -2,9 +2,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cache/cache_policy.h"
 #include "cache/response_cache.h"
 #include "fake_host.h"
 #include "message/request.h"
+#include "routes/endpoint.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -10,6 +10,7 @@
 
 #include "http/auth.h"
 #include "http_fixture.h"
+#include "routes/endpoint.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

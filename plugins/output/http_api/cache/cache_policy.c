@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "query/window.h"
+#include "message/params_check.h"
 
 static const struct {
 	endpoint_fn *answer;
@@ -131,7 +132,7 @@ static bool key_read_window(struct context *context, const struct endpoint *endp
 	struct response_builder scratch;
 	response_builder_init(&scratch);
 	context->builder = &scratch;
-	bool good = endpoint_check_params(context, endpoint->params, NULL, 0) == 0 &&
+	bool good = params_check(context, endpoint->params, NULL, 0) == 0 &&
 		    window_read_grid(context, ret) == 0;
 	context->builder = NULL;
 	response_builder_done(&scratch);

@@ -7,6 +7,7 @@
 
 #include "cache/response_cache.h"
 #include "cache/shared_cache.h"
+#include "cache/cache_policy.h"
 #include "live/live.h"
 #include "cache/wait_list.h"
 #include "query/catalog_cache.h"

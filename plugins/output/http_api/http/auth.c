@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "routes/endpoint.h"
+
 enum { GUARD_HOST_SIZE = 256 };
 
 /* The name in "name:port" or "[address]:port".  false: too long, or no such thing. */

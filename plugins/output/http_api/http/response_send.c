@@ -7,6 +7,8 @@
 #include "http/cors.h"
 #include "http/security_headers.h"
 #include "live/sse_client.h"
+#include "cache/cache_policy.h"
+#include "routes/endpoint.h"
 
 static const char *header_of(struct MHD_Connection *connection, const char *name)
 {

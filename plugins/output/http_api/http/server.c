@@ -21,6 +21,7 @@
 #include "http/response_send.h"
 #include "live/sse_client.h"
 #include "http/tls.h"
+#include "routes/endpoint.h"
 
 enum {
 	/* So that 8 KiB of target and of headers fit; no more, since libmicrohttpd clears it after

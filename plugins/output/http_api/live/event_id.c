@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "message/cursor.h"
-#include "query/paging.h"
+#include "query/catalog_cache.h"
 
 void event_id_done(struct event_id *mark)
 {
@@ -27,7 +27,7 @@ static uint32_t event_id_types(const struct tally_table *table, uint16_t types[M
 {
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < table->n_columns && n < MARK_MAX_KEY; i++)
-		if (paging_is_key(table, i))
+		if (table_is_key(table, i))
 			types[n++] = table->columns[i].type;
 	return n;
 }
@@ -40,7 +40,7 @@ void event_id_write(struct json_writer *out, uint32_t epoch, uint64_t number,
 	char head[40];
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < table->n_columns && n < MARK_MAX_KEY; i++) {
-		if (!paging_is_key(table, i))
+		if (!table_is_key(table, i))
 			continue;
 		types[n] = table->columns[i].type;
 		key[n++] = row[i];
@@ -107,7 +107,7 @@ bool event_id_precedes(const struct event_id *mark, const struct tally_table *ta
 {
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < table->n_columns && n < mark->n_key; i++) {
-		if (!paging_is_key(table, i))
+		if (!table_is_key(table, i))
 			continue;
 		const struct tally_cell a = event_id_cell(table, i, &mark->key[n++]);
 		const struct tally_cell b = event_id_cell(table, i, &row[i]);
@@ -122,7 +122,7 @@ uint64_t event_id_hash(const struct tally_table *table, const struct tally_cell 
 {
 	uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
 	for (uint32_t i = 0; i < table->n_columns; i++) {
-		if (!paging_is_key(table, i))
+		if (!table_is_key(table, i))
 			continue;
 		const struct tally_cell cell = event_id_cell(table, i, &row[i]);
 		bool text = is_text(table->columns[i].type);

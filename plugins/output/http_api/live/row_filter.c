@@ -6,7 +6,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "message/params_check.h"
 #include "query/catalog_cache.h"
+#include "query/container_lookup.h"
 
 enum { SIEVE_MAX_RULES = 2 * PARAMS_MAX };
 
@@ -46,7 +48,7 @@ static int row_filter_add_param(struct context *context, struct row_filter *row_
 				const struct list_filter *filter, const char *value)
 {
 	uint32_t match = filter->match;
-	int r = list_check_choice(context, filter, value);
+	int r = param_check_choice(context, filter->param, filter->choices, value);
 	if (r < 0)
 		return r;
 	if (match == TALLY_GLOB && !strpbrk(value, "*?"))

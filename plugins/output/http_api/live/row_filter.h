@@ -5,7 +5,8 @@
 #ifndef TALLYD_HTTP_ROW_FILTER_H
 #define TALLYD_HTTP_ROW_FILTER_H
 
-#include "routes/list_endpoint.h"
+#include "query/list_filter.h"
+#include "query/query_builder.h"
 
 struct row_filter_rule {
 	const char *column; /* static */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "http/connections.h"
+#include "message/row_writer.h"
 
 enum {
 	STREAM_BLOCK = 4 << 10,  /* asked for at a time */
@@ -49,7 +50,7 @@ bool sse_client_write_row(struct sse_client *stream, uint32_t epoch, uint64_t nu
 	event_id_write(out, epoch, number, table, row);
 	write_text(out, "\ndata: ");
 	out->comma = false;
-	list_write_row(out, table, row);
+	row_write_object(out, table, row);
 	write_text(out, "\n\n");
 	if (!out->error)
 		return true;

@@ -9,7 +9,7 @@
 
 #include "base/json_writer.h"
 
-#include "routes/endpoint.h"
+#include "message/context.h"
 #include "live/live.h"
 #include "live/event_id.h"
 #include "live/hash_set.h"

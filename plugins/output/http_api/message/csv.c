@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "query/result_set.h"
+#include "message/json_cell.h"
 
 /* Where other separators than commas are usual, spreadsheets split at these. */
 static bool csv_needs_quotes(const char *text, size_t len, bool safe)
@@ -82,6 +83,6 @@ void csv_write_cell(struct json_writer *out, uint16_t type, const struct tally_c
 		json_write_raw(out, time, rfc3339_format(cell->i, time));
 	} else {
 		out->comma = false;
-		result_set_write_cell(out, type, cell);
+		json_write_cell(out, type, cell);
 	}
 }

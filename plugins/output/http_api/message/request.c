@@ -56,33 +56,6 @@ int request_read_mark(struct request *request, struct MHD_Connection *connection
 	return request->last_event_id ? 0 : -ENOMEM;
 }
 
-int request_route(struct request *request)
-{
-	struct response_builder *builder = &request->builder;
-	target_sort(request->raw);
-	int r = target_parse(request->raw, &request->target);
-	if (r == -ENOMEM)
-		return response_unavailable(builder, "out of memory");
-	if (r == -E2BIG)
-		return response_problem(
-			builder, 400, NULL,
-			"too many parts in the URI: a path has at most %d segments, a "
-			"query %d parameters",
-			TARGET_MAX_SEGMENTS, PARAMS_MAX);
-	if (r < 0)
-		return response_problem(
-			builder, 400, NULL,
-			"the URI is not a path with a query, or has a wrong %% escape");
-	const char *param;
-	if (!target_is_utf8(&request->target, &param))
-		return response_problem(builder, 400, param, "not UTF-8");
-	request->endpoint = endpoint_find(&request->target, &request->segment);
-	if (!request->endpoint)
-		return response_problem(builder, 404, NULL,
-					"there is nothing here; / lists what is");
-	return 0;
-}
-
 struct request *request_keep(struct request *request)
 {
 	atomic_fetch_add_explicit(&request->references, 1, memory_order_relaxed);

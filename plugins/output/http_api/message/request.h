@@ -10,12 +10,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "routes/endpoint.h"
-#include "cache/cache_policy.h"
+#include "http_api.h"
 #include "message/params.h"
 #include "message/response.h"
 #include "message/response_builder.h"
 
+struct endpoint;
 struct fetch;
 struct wait_list;
 
@@ -67,8 +67,6 @@ struct request *request_create(const char *raw); /* NULL: no memory */
 int request_read_target(struct request *request, struct MHD_Connection *connection);
 /* Takes the Last-Event-ID over from the headers.  -ENOMEM. */
 int request_read_mark(struct request *request, struct MHD_Connection *connection);
-/* Takes the target apart and finds its endpoint.  0, or a problem in request->reply. */
-int request_route(struct request *request);
 struct request *request_keep(struct request *request);
 void request_drop(struct request *request);
 

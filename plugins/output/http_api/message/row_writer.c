@@ -3,10 +3,16 @@
 #include <string.h>
 
 #include "message/csv.h"
+#include "message/json_cell.h"
+
+bool list_is_csv(enum list_format format)
+{
+	return format == LIST_CSV || format == LIST_CSV_SAFE;
+}
 
 void row_writer_add(struct row_writer *records, const char *name, uint16_t type, uint32_t cell)
 {
-	if (records->n < ROWSET_MAX_COLUMNS)
+	if (records->n < ROW_WRITER_MAX_COLUMNS)
 		records->columns[records->n++] = (struct row_writer_column){
 			.name = name, .type = type, .cell = (uint16_t)cell};
 }
@@ -17,8 +23,7 @@ static void write_object(const struct row_writer *records, struct json_writer *j
 	json_begin_object(json);
 	for (uint32_t i = 0; i < records->n; i++) {
 		json_write_key(json, records->columns[i].name);
-		result_set_write_cell(json, records->columns[i].type,
-				      &row[records->columns[i].cell]);
+		json_write_cell(json, records->columns[i].type, &row[records->columns[i].cell]);
 	}
 	json_end_object(json);
 }
@@ -99,4 +104,15 @@ void row_writer_close(const struct row_writer *records, struct response_builder 
 	json_write_key(&builder->body, "next_cursor");
 	json_write_null(&builder->body);
 	json_end_object(&builder->body);
+}
+
+void row_write_object(struct json_writer *json, const struct tally_table *table,
+		      const struct tally_cell *row)
+{
+	json_begin_object(json);
+	for (uint32_t i = 0; i < table->n_columns; i++) {
+		json_write_key(json, table->columns[i].name);
+		json_write_cell(json, table->columns[i].type, &row[i]);
+	}
+	json_end_object(json);
 }

@@ -14,8 +14,15 @@
 #ifndef TALLYD_HTTP_ROW_WRITER_H
 #define TALLYD_HTTP_ROW_WRITER_H
 
-#include "routes/list_endpoint.h"
-#include "query/result_set.h"
+#include <stdbool.h>
+#include <tallyd/plugin.h>
+
+#include "message/response_builder.h"
+
+enum { ROW_WRITER_MAX_COLUMNS = 258 }; /* as many as a result set has */
+
+enum list_format { LIST_JSON, LIST_NDJSON, LIST_CSV, LIST_CSV_SAFE /* for spreadsheets */ };
+bool list_is_csv(enum list_format format);
 
 struct row_writer_column {
 	const char *name;
@@ -25,7 +32,7 @@ struct row_writer_column {
 struct row_writer {
 	enum list_format format;
 	uint32_t n; /* 0: the columns are not known, and there are no rows */
-	struct row_writer_column columns[ROWSET_MAX_COLUMNS];
+	struct row_writer_column columns[ROW_WRITER_MAX_COLUMNS];
 };
 
 /* cell: where in a row the column stands. */
@@ -41,5 +48,9 @@ void row_writer_end(const struct row_writer *records,
 		    struct response_builder *builder); /* the other bracket */
 /* The same and the end of the object, for lists without pages. */
 void row_writer_close(const struct row_writer *records, struct response_builder *builder);
+
+/* All columns of a table's row, as an object. */
+void row_write_object(struct json_writer *json, const struct tally_table *table,
+		      const struct tally_cell *row);
 
 #endif

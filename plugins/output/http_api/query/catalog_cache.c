@@ -248,3 +248,11 @@ bool column_is_number(const struct tally_column *column)
 	return (column->role == TALLY_FIELD || column->role == TALLY_COUNTER) &&
 	       (column->type == TALLY_INT || column->type == TALLY_REAL);
 }
+
+bool table_is_key(const struct tally_table *table, uint32_t column)
+{
+	uint16_t role = table->columns[column].role;
+	if (column == 0)
+		return table->kind != TALLY_STATE;
+	return role == TALLY_TAG || (role == TALLY_ORDER && table->kind == TALLY_LOG);
+}

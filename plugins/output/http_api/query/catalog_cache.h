@@ -37,5 +37,7 @@ const struct tally_table *catalog_find(const struct catalog *catalog, const char
 const struct tally_column *table_column(const struct tally_table *table, const char *name);
 const struct tally_column *table_gone(const struct tally_table *table);
 bool column_is_number(const struct tally_column *column); /* a field or counter to draw */
+/* As query.h says of `after`: time and tags and order; of a STATE table the tags. */
+bool table_is_key(const struct tally_table *table, uint32_t column);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "query/catalog_cache.h"
+#include "message/json_cell.h"
 
 /* How far back is looked, until something is found. */
 static const int64_t latest_windows[] = {300 * HTTP_SECOND, 3600 * HTTP_SECOND, HTTP_DAY, 0};
@@ -183,8 +184,8 @@ void latest_write_fields(const struct latest *latest, const struct tally_cell *r
 	json_write_time(json, row[LATEST_TIME].i);
 	for (uint32_t i = 0; i < latest->fields.n; i++) {
 		json_write_key(json, latest->fields.columns[i]->name);
-		result_set_write_cell(json, latest->rows.types[LATEST_FIELDS + i],
-				      &row[LATEST_FIELDS + i]);
+		json_write_cell(json, latest->rows.types[LATEST_FIELDS + i],
+				&row[LATEST_FIELDS + i]);
 	}
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "message/cursor.h"
+#include "query/catalog_cache.h"
 #include "query/window.h"
 
 enum {
@@ -38,14 +39,6 @@ int paging_read_limit(struct context *context, uint32_t fallback, uint32_t *ret)
 	return 0;
 }
 
-bool paging_is_key(const struct tally_table *table, uint32_t column)
-{
-	uint16_t role = table->columns[column].role;
-	if (column == 0)
-		return table->kind != TALLY_STATE;
-	return role == TALLY_TAG || (role == TALLY_ORDER && table->kind == TALLY_LOG);
-}
-
 /* What a cursor holds: the range, if there is one, then the key.  Returns how many cells. */
 static uint32_t paging_types(const struct paging *paging, uint16_t types[PAGE_MAX_CELLS])
 {
@@ -63,7 +56,7 @@ static int paging_read_key(struct context *context, const struct tally_table *ta
 			   struct paging *ret)
 {
 	for (uint32_t i = 0; i < table->n_columns; i++) {
-		if (!paging_is_key(table, i))
+		if (!table_is_key(table, i))
 			continue;
 		if (ret->n_key == PAGE_MAX_KEY)
 			return response_problem(context->builder, 400, NULL, "%s has too many tags",

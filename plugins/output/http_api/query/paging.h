@@ -11,9 +11,6 @@
 
 enum { PAGE_MAX_KEY = 32, PAGE_DEFAULT_LIMIT = 100 };
 
-/* As query.h says of `after`: time and tags and order; of a STATE table the tags. */
-bool paging_is_key(const struct tally_table *table, uint32_t column);
-
 struct paging {
 	uint32_t limit;
 	const struct tally_column *key[PAGE_MAX_KEY]; /* of the table, in the order of columns */

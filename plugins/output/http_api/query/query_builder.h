@@ -13,7 +13,7 @@
 
 #include <tallyd/query.h>
 
-#include "routes/endpoint.h"
+#include "message/context.h"
 #include "query/result_set.h"
 
 enum { ASK_MAX_FILTERS = 128, ASK_MAX_GROUPS = 32 };

@@ -166,24 +166,6 @@ int result_set_add(struct result_set *rows, const struct tally_batch *batch)
 	return 0;
 }
 
-void result_set_write_cell(struct json_writer *json, uint16_t type, const struct tally_cell *cell)
-{
-	if (!cell->set)
-		json_write_null(json);
-	else if (type == TALLY_TIME)
-		json_write_time(json, cell->i);
-	else if (type == TALLY_INT)
-		json_write_int(json, cell->i);
-	else if (type == TALLY_REAL)
-		json_write_real(json, cell->f);
-	else if (type == TALLY_BOOL)
-		json_write_bool(json, cell->i != 0);
-	else if (type == TALLY_JSON)
-		json_write_json(json, cell->text, cell->len);
-	else
-		json_write_text(json, cell->text, cell->len);
-}
-
 bool cell_equals(const struct tally_cell *cell, const char *text)
 {
 	return cell->set && cell->len == strlen(text) && memcmp(cell->text, text, cell->len) == 0;

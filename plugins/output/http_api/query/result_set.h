@@ -5,7 +5,7 @@
 #ifndef TALLYD_HTTP_RESULT_SET_H
 #define TALLYD_HTTP_RESULT_SET_H
 
-#include "base/json_writer.h"
+#include <stdbool.h>
 #include <tallyd/plugin.h>
 
 enum { ROWSET_MAX_BYTES = 32 << 20, ROWSET_MAX_COLUMNS = 258, ROWSET_SOURCE_SIZE = 64 };
@@ -33,9 +33,6 @@ static inline const struct tally_cell *result_set_row(const struct result_set *r
 {
 	return rows->cells + (size_t)row * rows->n_columns;
 }
-
-/* A cell as JSON by the type of its column. */
-void result_set_write_cell(struct json_writer *json, uint16_t type, const struct tally_cell *cell);
 
 /* Of TEXT cells. */
 bool cell_equals(const struct tally_cell *cell, const char *text);

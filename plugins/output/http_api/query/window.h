@@ -2,7 +2,7 @@
 #ifndef TALLYD_HTTP_WINDOW_H
 #define TALLYD_HTTP_WINDOW_H
 
-#include "routes/endpoint.h"
+#include "message/context.h"
 
 struct window {
 	int64_t from, to; /* ns; to is excluded */

@@ -16,6 +16,7 @@
 #include "message/exposition.h"
 #include "query/latest.h"
 #include "query/catalog_cache.h"
+#include "routes/endpoint.h"
 
 static const int64_t cadvisor_age = 300 * HTTP_SECOND; /* as long as Prometheus looks back */
 

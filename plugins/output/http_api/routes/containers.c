@@ -11,6 +11,9 @@
 #include "query/paging.h"
 #include "routes/series.h"
 #include "query/catalog_cache.h"
+#include "message/json_cell.h"
+#include "message/params_check.h"
+#include "routes/endpoint.h"
 
 struct table_page {
 	struct context *context;
@@ -78,10 +81,10 @@ static void write_container(const struct table_page *page, const struct latest *
 		stats = latest_find(latest, &row[page->host], &row[page->id]);
 	json_begin_object(json);
 	json_write_key(json, "time");
-	result_set_write_cell(json, TALLY_TIME, &row[0]);
+	json_write_cell(json, TALLY_TIME, &row[0]);
 	for (uint32_t i = 0; i < page->n_columns; i++) {
 		json_write_key(json, page->columns[i]->name);
-		result_set_write_cell(json, types[1 + i], &row[1 + i]);
+		json_write_cell(json, types[1 + i], &row[1 + i]);
 	}
 	json_write_key(json, "stats");
 	if (stats) {
@@ -133,7 +136,7 @@ static int filter_all(struct context *context, struct query *query)
 {
 	const struct tally_column *gone = table_gone(query->table);
 	bool with_gone = false;
-	int r = list_read_flag(context, "gone", &with_gone);
+	int r = param_read_flag(context, "gone", &with_gone);
 	if (r == 0 && gone && !with_gone)
 		query_filter(query, gone, TALLY_IS_NULL, &(struct tally_cell){.set = 0});
 	for (uint32_t i = 0; r == 0 && i < context->target->n_params; i++)
@@ -149,7 +152,7 @@ static int answer_nothing(struct context *context)
 	bool gone = false;
 	int r = list_check_page(context, HTTP_DAY);
 	if (r == 0)
-		r = list_read_flag(context, "gone", &gone);
+		r = param_read_flag(context, "gone", &gone);
 	if (r == 0)
 		list_write_empty(&context->builder->body);
 	return r;

@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "message/suggest.h"
+#include "message/params_check.h"
+#include "message/request.h"
 #include "query/catalog_cache.h"
 
 #define GRID "from to step points fields agg format csv_safe times "
@@ -124,86 +125,38 @@ const struct endpoint *endpoint_find(const struct target *target, const char **r
 	return is_image_with_slashes(target) ? &slashes : NULL;
 }
 
-/* ---- The names of parameters --------------------------------------------- */
-
-struct allowed {
-	const char *words; /* "from to label+" */
-	const char *const *more;
-	size_t n;
-};
-
-/* The next word of words; NULL: no more. */
-static const char *next_word(const char **words, char *ret, size_t size)
+int request_route(struct request *request)
 {
-	*words += strspn(*words, " ");
-	size_t len = strcspn(*words, " ");
-	if (len == 0 || len >= size)
-		return NULL;
-	memcpy(ret, *words, len);
-	ret[len] = '\0';
-	*words += len;
-	return ret;
-}
-
-static bool is_allowed(const struct allowed *allowed, const char *name, bool *ret_repeats)
-{
-	char word[64];
-	const char *words = allowed->words;
-	while (next_word(&words, word, sizeof(word))) {
-		size_t len = strcspn(word, "+");
-		*ret_repeats = word[len] == '+';
-		word[len] = '\0';
-		if (strcmp(word, name) == 0)
-			return true;
-	}
-	*ret_repeats = true;
-	for (size_t i = 0; i < allowed->n; i++)
-		if (strcmp(allowed->more[i], name) == 0)
-			return true;
-	return false;
-}
-
-static void nearer(const char *name, const char *candidate, unsigned *best, char *ret, size_t size)
-{
-	if (suggest_nearer(name, candidate, best))
-		snprintf(ret, size, "; did you mean %s?", candidate);
-}
-
-static int refuse_param(struct context *context, const struct allowed *allowed, const char *name)
-{
-	char word[64], hint[96] = "";
-	const char *words = allowed->words;
-	unsigned best = SUGGEST_NEAR;
-	while (next_word(&words, word, sizeof(word))) {
-		word[strcspn(word, "+")] = '\0';
-		nearer(name, word, &best, hint, sizeof(hint));
-	}
-	for (size_t i = 0; i < allowed->n; i++)
-		nearer(name, allowed->more[i], &best, hint, sizeof(hint));
-	return response_problem(context->builder, 400, name, "there is no such parameter here%s",
-				hint);
-}
-
-int endpoint_check_params(struct context *context, const char *words, const char *const *more,
-			  size_t n)
-{
-	const struct allowed allowed = {words, more, n};
-	for (uint32_t i = 0; i < context->target->n_params; i++) {
-		const char *name = context->target->params[i].name;
-		bool repeats;
-		if (!is_allowed(&allowed, name, &repeats))
-			return refuse_param(context, &allowed, name);
-		if (!repeats &&
-		    target_param(context->target, name) != context->target->params[i].value)
-			return response_problem(context->builder, 400, name,
-						"given more than once");
-	}
+	struct response_builder *builder = &request->builder;
+	target_sort(request->raw);
+	int r = target_parse(request->raw, &request->target);
+	if (r == -ENOMEM)
+		return response_unavailable(builder, "out of memory");
+	if (r == -E2BIG)
+		return response_problem(
+			builder, 400, NULL,
+			"too many parts in the URI: a path has at most %d segments, a "
+			"query %d parameters",
+			TARGET_MAX_SEGMENTS, PARAMS_MAX);
+	if (r < 0)
+		return response_problem(
+			builder, 400, NULL,
+			"the URI is not a path with a query, or has a wrong %% escape");
+	const char *param;
+	if (!target_is_utf8(&request->target, &param))
+		return response_problem(builder, 400, param, "not UTF-8");
+	request->endpoint = endpoint_find(&request->target, &request->segment);
+	if (!request->endpoint)
+		return response_problem(builder, 404, NULL,
+					"there is nothing here; / lists what is");
 	return 0;
 }
 
+/* ---- Answering ----------------------------------------------------------- */
+
 void endpoint_answer(const struct endpoint *endpoint, struct context *context)
 {
-	if (endpoint->params && endpoint_check_params(context, endpoint->params, NULL, 0) < 0)
+	if (endpoint->params && params_check(context, endpoint->params, NULL, 0) < 0)
 		return;
 	endpoint->answer(context);
 	catalog_drop(context->catalog);

@@ -5,33 +5,9 @@
 #ifndef TALLYD_HTTP_ENDPOINT_H
 #define TALLYD_HTTP_ENDPOINT_H
 
-#include <stdbool.h>
-#include <tallyd/host.h>
+#include "message/context.h"
 
-#include "http_api.h"
-#include "message/params.h"
-#include "message/response_builder.h"
-
-struct catalog_cache;
-struct catalog;
-struct live;
-
-struct context {
-	struct tally_ctx *ctx;
-	const struct http_config *config;
-	struct catalog_cache *tables;
-	const struct catalog *catalog; /* of this call, once a table was looked up */
-	const struct target *target;
-	const char *raw;     /* the target as it came, for links */
-	const char *segment; /* what {…} in the path stands for; NULL: nothing */
-	int64_t now;         /* wall time of the request, the same for all its parts */
-	int64_t deadline;    /* monotonic */
-	struct live *live;
-	const char *last_event_id;          /* NULL: none */
-	bool (*abandoned)(const void *arg); /* nobody waits for the answer any more */
-	const void *abandoned_arg;
-	struct response_builder *builder;
-};
+struct request;
 
 typedef int endpoint_fn(struct context *context);
 
@@ -61,12 +37,9 @@ extern const struct endpoint endpoints[];
 /* NULL: there is none.  ret_segment: as call.segment. */
 const struct endpoint *endpoint_find(const struct target *target, const char **ret_segment);
 
+/* Takes the target apart and finds its endpoint.  0, or a problem in request->builder. */
+int request_route(struct request *request);
 /* Checks the parameters' names, then answers. */
 void endpoint_answer(const struct endpoint *endpoint, struct context *context);
-
-/* 0, or a problem naming the parameter that is not among `allowed` (as endpoint.params, and
- * `more`, n names) or is given twice. */
-int endpoint_check_params(struct context *context, const char *allowed, const char *const *more,
-			  size_t n);
 
 #endif

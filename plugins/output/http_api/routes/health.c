@@ -13,6 +13,7 @@
 #include "query/latest.h"
 #include "query/missing.h"
 #include "query/catalog_cache.h"
+#include "routes/endpoint.h"
 
 int health_live(struct context *context)
 {

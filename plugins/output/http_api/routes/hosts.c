@@ -5,6 +5,7 @@
 
 #include "query/latest.h"
 #include "query/catalog_cache.h"
+#include "routes/endpoint.h"
 
 enum { GROUPS_MAX = 10000, GROUP_NAME_SIZE = 256 };
 

@@ -9,6 +9,8 @@
 
 #include "routes/list_endpoint.h"
 #include "query/catalog_cache.h"
+#include "message/json_cell.h"
+#include "routes/endpoint.h"
 
 static const struct list_filter filters[] = {
 	{"host", "host", TALLY_EQUALS, NULL},
@@ -151,10 +153,10 @@ static void write_image(const struct search *search, const struct tally_cell *id
 			continue;
 		json_begin_object(json);
 		json_write_key(json, search->table->columns[0].name);
-		result_set_write_cell(json, TALLY_TIME, &row[0]);
+		json_write_cell(json, TALLY_TIME, &row[0]);
 		for (uint32_t k = 1; k <= search->n; k++) {
 			json_write_key(json, search->columns[k - 1]->name);
-			result_set_write_cell(json, search->rows.types[k], &row[k]);
+			json_write_cell(json, search->rows.types[k], &row[k]);
 		}
 		json_end_object(json);
 	}

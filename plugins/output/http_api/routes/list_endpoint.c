@@ -5,82 +5,21 @@
 #include <string.h>
 
 #include "routes/table_page.h"
-#include "message/suggest.h"
+#include "message/params_check.h"
 #include "query/catalog_cache.h"
 #include "query/window.h"
 
 /* ---- What is asked for --------------------------------------------------- */
 
-/* Where text is among "a|b|c"; -1: nowhere. */
-static int choice_of(const char *choices, const char *text)
-{
-	size_t wanted = strlen(text);
-	for (int i = 0;; i++) {
-		size_t len = strcspn(choices, "|");
-		if (len == wanted && memcmp(choices, text, len) == 0)
-			return i;
-		if (choices[len] == '\0')
-			return -1;
-		choices += len + 1;
-	}
-}
-
-static int refuse_choice(struct context *context, const char *param, const char *choices,
-			 const char *text)
-{
-	char word[64], hint[96] = "";
-	unsigned best = SUGGEST_NEAR;
-	for (const char *at = choices; *at;) {
-		size_t len = strcspn(at, "|");
-		snprintf(word, sizeof(word), "%.*s", (int)len, at);
-		if (suggest_nearer(text, word, &best))
-			snprintf(hint, sizeof(hint), "; did you mean %s?", word);
-		at += len + (at[len] == '|');
-	}
-	return response_problem(context->builder, 400, param, "\"%s\" is none of %s%s", text,
-				choices, hint);
-}
-
-/* *ret stays as it is if the parameter is not there. */
-static int read_choice(struct context *context, const char *param, const char *choices, int *ret)
-{
-	const char *text = target_param(context->target, param);
-	int choice = text ? choice_of(choices, text) : *ret;
-	if (choice < 0)
-		return refuse_choice(context, param, choices, text);
-	*ret = choice;
-	return 0;
-}
-
 int list_read_format(struct context *context, enum list_format *ret)
 {
 	int format = LIST_JSON;
 	bool safe = false;
-	int r = read_choice(context, "format", "json|ndjson|csv", &format);
+	int r = param_read_choice(context, "format", "json|ndjson|csv", &format);
 	if (r == 0)
-		r = list_read_flag(context, "csv_safe", &safe);
+		r = param_read_flag(context, "csv_safe", &safe);
 	*ret = format == LIST_CSV && safe ? LIST_CSV_SAFE : (enum list_format)format;
 	return r;
-}
-
-bool list_is_csv(enum list_format format)
-{
-	return format == LIST_CSV || format == LIST_CSV_SAFE;
-}
-
-int list_read_flag(struct context *context, const char *param, bool *ret)
-{
-	int flag = *ret;
-	int r = read_choice(context, param, "no|yes", &flag);
-	*ret = flag == 1;
-	return r;
-}
-
-int list_check_choice(struct context *context, const struct list_filter *filter, const char *value)
-{
-	if (!filter->choices || choice_of(filter->choices, value) >= 0)
-		return 0;
-	return refuse_choice(context, filter->param, filter->choices, value);
 }
 
 static int filter_one(struct context *context, const struct list_filter *filter,
@@ -93,7 +32,7 @@ static int filter_one(struct context *context, const struct list_filter *filter,
 		return response_problem(context->builder, 400, filter->param,
 					"%s of this store has no column %s", query->table->name,
 					filter->column);
-	if (list_check_choice(context, filter, value) < 0)
+	if (param_check_choice(context, filter->param, filter->choices, value) < 0)
 		return -EINVAL;
 	if (column->type == TALLY_INT && strcmp(value, "no") == 0)
 		return 0; /* as if nobody had asked, like gone=no */
@@ -111,7 +50,7 @@ static int filter_gone(struct context *context, struct query *query)
 {
 	const struct tally_column *column = table_gone(query->table);
 	bool gone = false;
-	int r = list_read_flag(context, "gone", &gone);
+	int r = param_read_flag(context, "gone", &gone);
 	if (r == 0 && column && !gone)
 		query_filter(query, column, TALLY_IS_NULL, &(struct tally_cell){.set = 0});
 	return r;
@@ -167,7 +106,7 @@ static int query_rows(struct table_page *page, const struct list *list,
 	uint32_t n_named = 0;
 	int order = page->table->kind != TALLY_STATE; /* things in the order of their keys */
 	table_page_ask(page, &query);
-	int r = read_choice(context, "order", "asc|desc", &order);
+	int r = param_read_choice(context, "order", "asc|desc", &order);
 	if (r == 0)
 		r = filter_gone(context, &query);
 	if (r == 0)
@@ -186,17 +125,6 @@ static int query_rows(struct table_page *page, const struct list *list,
 }
 
 /* ---- How it is shown ----------------------------------------------------- */
-
-void list_write_row(struct json_writer *json, const struct tally_table *table,
-		    const struct tally_cell *row)
-{
-	json_begin_object(json);
-	for (uint32_t i = 0; i < table->n_columns; i++) {
-		json_write_key(json, table->columns[i].name);
-		result_set_write_cell(json, table->columns[i].type, &row[i]);
-	}
-	json_end_object(json);
-}
 
 void list_write_empty(struct json_writer *json)
 {
@@ -231,7 +159,7 @@ static int check_choices(struct context *context, const struct list *list)
 		const struct param *param = &context->target->params[i];
 		for (const struct list_filter *f = list->filters; r == 0 && f->param; f++)
 			if (strcmp(f->param, param->name) == 0)
-				r = list_check_choice(context, f, param->value);
+				r = param_check_choice(context, f->param, f->choices, param->value);
 	}
 	return r;
 }
@@ -247,9 +175,9 @@ static int check_params(struct context *context, const struct list *list,
 	int order = 0;
 	int r = list_check_page(context, list->back);
 	if (r == 0)
-		r = read_choice(context, "order", "asc|desc", &order);
+		r = param_read_choice(context, "order", "asc|desc", &order);
 	if (r == 0)
-		r = list_read_flag(context, "gone", &gone);
+		r = param_read_flag(context, "gone", &gone);
 	if (r == 0)
 		r = check_choices(context, list);
 	return r == 0 && !container ? find_containers(context, named, &n_named) : r;

@@ -1,5 +1,6 @@
 /* /api/v1/logs and /events: what containers print, and what happens to them. */
 #include "routes/list_endpoint.h"
+#include "routes/endpoint.h"
 
 #include <errno.h>
 

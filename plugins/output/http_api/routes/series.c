@@ -8,6 +8,7 @@
 
 #include "routes/list_endpoint.h"
 #include "query/catalog_cache.h"
+#include "message/params_check.h"
 
 static void series_done(struct series *series)
 {
@@ -49,7 +50,7 @@ static int series_read(struct series *series, const struct tally_table *table)
 	if (r == 0)
 		r = series_choice(context, "times", times, &series->times);
 	if (r == 0)
-		r = list_read_flag(context, "csv_safe", &series->csv_safe);
+		r = param_read_flag(context, "csv_safe", &series->csv_safe);
 	if (r == 0 && series->n_containers > 1 &&
 	    (int64_t)series->window.points * series->n_containers > max)
 		r = response_problem(context->builder, 400, "step",

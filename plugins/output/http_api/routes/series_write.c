@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "message/csv.h"
+#include "message/json_cell.h"
 
 static int64_t series_time(const struct series *series, uint32_t point)
 {
@@ -35,9 +36,8 @@ static void write_time(const struct series *series, uint32_t point)
 static void write_value(const struct series *series, uint32_t container, uint32_t point,
 			uint32_t field)
 {
-	result_set_write_cell(&series->context->builder->body,
-			      series->rows.types[series->first + field],
-			      series_cell(series, container, point, field));
+	json_write_cell(&series->context->builder->body, series->rows.types[series->first + field],
+			series_cell(series, container, point, field));
 }
 
 static void write_container(struct json_writer *json, const struct container *container)

@@ -6,6 +6,8 @@
 #include "query/latest.h"
 #include "routes/series.h"
 #include "message/row_writer.h"
+#include "routes/endpoint.h"
+#include "routes/list_endpoint.h"
 
 enum { STATS_MAX_IDS = 100 };
 

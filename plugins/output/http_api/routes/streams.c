@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "live/sse_client.h"
+#include "routes/endpoint.h"
+#include "routes/list_endpoint.h"
 
 static const char streams_retry[] = "retry: 2000\n\n"; /* ms until a client comes back */
 

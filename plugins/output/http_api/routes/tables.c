@@ -4,6 +4,8 @@
 
 #include "routes/table_page.h"
 #include "query/catalog_cache.h"
+#include "message/params_check.h"
+#include "routes/endpoint.h"
 
 /* ---- What there is ------------------------------------------------------- */
 
@@ -91,8 +93,7 @@ static int check_params(struct context *context, const struct tally_table *table
 	for (uint32_t i = 1; i < table->n_columns && n < PAGE_MAX_KEY; i++)
 		if (table->columns[i].role == TALLY_TAG && table->columns[i].type == TALLY_TEXT)
 			tags[n++] = table->columns[i].name;
-	return endpoint_check_params(context, "from to limit cursor order format csv_safe", tags,
-				     n);
+	return params_check(context, "from to limit cursor order format csv_safe", tags, n);
 }
 
 static void query_tags(struct context *context, struct query *query)

@@ -9,6 +9,8 @@
 #include "query/paging.h"
 #include "message/row_writer.h"
 #include "query/catalog_cache.h"
+#include "routes/endpoint.h"
+#include "routes/list_endpoint.h"
 
 enum { TOP_LIMIT = 10, TOP_TIME = 0, TOP_HOST, TOP_ID, TOP_NAME, TOP_VALUES };
 static const int64_t top_window = 120 * HTTP_SECOND;

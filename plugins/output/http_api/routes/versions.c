@@ -12,6 +12,9 @@
 #include "query/image_facts.h"
 #include "routes/list_endpoint.h"
 #include "query/paging.h"
+#include "message/json_cell.h"
+#include "message/params_check.h"
+#include "routes/endpoint.h"
 
 /* ---- Writing ------------------------------------------------------------- */
 
@@ -27,7 +30,7 @@ static void write_pair(struct json_writer *json, const char *key, const struct j
 static void write_cell(struct json_writer *json, const char *key, const struct tally_cell *cell)
 {
 	json_write_key(json, key);
-	result_set_write_cell(json, TALLY_TEXT, cell);
+	json_write_cell(json, TALLY_TEXT, cell);
 }
 
 static void write_user(struct json_writer *json, const struct fact *fact)
@@ -112,7 +115,7 @@ static void place_done(struct place *place)
 static int read_place(struct context *context, struct place *ret)
 {
 	const char *cursor = target_param(context->target, "cursor");
-	int r = list_read_flag(context, "outdated", &ret->only_outdated);
+	int r = param_read_flag(context, "outdated", &ret->only_outdated);
 	if (r == 0)
 		r = paging_read_limit(context, PAGE_DEFAULT_LIMIT, &ret->limit);
 	if (r < 0 || !cursor)

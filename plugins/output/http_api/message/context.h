@@ -1,0 +1,37 @@
+/*
+ * What everything that answers a request is given: whom to ask, what is asked for, and where the
+ * answer goes.  Made on the stack of the thread that answers, for one answer; nobody else sees it,
+ * so nothing in it is locked.
+ */
+#ifndef TALLYD_HTTP_CONTEXT_H
+#define TALLYD_HTTP_CONTEXT_H
+
+#include <stdbool.h>
+#include <tallyd/host.h>
+
+#include "http_api.h"
+#include "message/params.h"
+#include "message/response_builder.h"
+
+struct catalog_cache;
+struct catalog;
+struct live;
+
+struct context {
+	struct tally_ctx *ctx;
+	const struct http_config *config;
+	struct catalog_cache *tables;
+	const struct catalog *catalog; /* of this call, once a table was looked up */
+	const struct target *target;
+	const char *raw;     /* the target as it came, for links */
+	const char *segment; /* what {…} in the path stands for; NULL: nothing */
+	int64_t now;         /* wall time of the request, the same for all its parts */
+	int64_t deadline;    /* monotonic */
+	struct live *live;
+	const char *last_event_id;          /* NULL: none */
+	bool (*abandoned)(const void *arg); /* nobody waits for the answer any more */
+	const void *abandoned_arg;
+	struct response_builder *builder;
+};
+
+#endif
