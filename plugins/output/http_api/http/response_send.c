@@ -6,7 +6,6 @@
 #include "message/accept.h"
 #include "http/cors.h"
 #include "http/security_headers.h"
-#include "live/sse_client.h"
 #include "cache/cache_policy.h"
 #include "routes/endpoint.h"
 
@@ -127,16 +126,22 @@ static ssize_t read_nothing(void *arg, uint64_t position, char *buffer, size_t m
 	return MHD_CONTENT_READER_END_OF_STREAM;
 }
 
+static void add_stream_headers(struct MHD_Response *mhd_response, const struct response *response)
+{
+	MHD_add_response_header(mhd_response, "Content-Type", response->type);
+	/* nginx would hold events back until a buffer of its own is full. */
+	MHD_add_response_header(mhd_response, "X-Accel-Buffering", "no");
+}
+
 /* Of an answer without an end only the head: nobody knows its length.  libmicrohttpd would end it
  * in a chunk, unless it may not use any. */
-static struct MHD_Response *head_of_stream(void)
+static struct MHD_Response *head_of_stream(const struct response *response)
 {
 	struct MHD_Response *mhd_response =
 		MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 1, read_nothing, NULL, NULL);
 	if (!mhd_response)
 		return NULL;
-	MHD_add_response_header(mhd_response, "Content-Type", sse_client_type);
-	MHD_add_response_header(mhd_response, "X-Accel-Buffering", "no");
+	add_stream_headers(mhd_response, response);
 	MHD_set_response_options(mhd_response, MHD_RF_HTTP_VERSION_1_0_ONLY, MHD_RO_END);
 	return mhd_response;
 }
@@ -146,14 +151,18 @@ static struct MHD_Response *any_answer(const struct sender *sender, const struct
 				       struct MHD_Connection *connection)
 {
 	struct response *response = request->response;
-	if (!response->stream)
+	if (!response->source.arg)
 		return full_answer(response, coding);
 	if (request->head)
-		return head_of_stream();
-	struct MHD_Response *mhd_response =
-		sse_client_response(response->stream, connection, sender->connections);
-	if (mhd_response)
-		response->stream = NULL;
+		return head_of_stream(response);
+	struct body_source *source = &response->source;
+	struct MHD_Response *mhd_response = MHD_create_response_from_callback(
+		MHD_SIZE_UNKNOWN, BODY_SOURCE_BLOCK, source->read, source->arg, source->free);
+	if (!mhd_response)
+		return NULL;
+	source->start(source->arg, connection, sender->connections);
+	*source = (struct body_source){.arg = NULL};
+	add_stream_headers(mhd_response, response);
 	return mhd_response;
 }
 

@@ -14,7 +14,7 @@
 #include "message/row_writer.h"
 
 enum {
-	STREAM_BLOCK = 4 << 10,  /* asked for at a time */
+	STREAM_BLOCK = BODY_SOURCE_BLOCK,
 	STREAM_SPARE = 16 << 10, /* more than this is not kept by who has nothing to say */
 };
 
@@ -188,24 +188,47 @@ static ssize_t sse_client_read(void *arg, uint64_t position, char *buffer, size_
 	}
 }
 
+static void sse_client_start(void *arg, struct MHD_Connection *connection,
+			     struct connections *connections)
+{
+	struct sse_client *stream = arg;
+	stream->connections = connections;
+	stream->connection = connection;
+	stream->spoke = tally_monotonic(stream->ctx);
+}
+
 static void sse_client_end(void *arg)
 {
 	sse_client_free(arg);
 }
 
-struct MHD_Response *sse_client_response(struct sse_client *stream,
-					 struct MHD_Connection *connection,
-					 struct connections *connections)
+struct body_source sse_client_source(struct sse_client *stream)
 {
-	struct MHD_Response *mhd_response = MHD_create_response_from_callback(
-		MHD_SIZE_UNKNOWN, STREAM_BLOCK, sse_client_read, stream, sse_client_end);
-	if (!mhd_response)
-		return NULL;
-	stream->connections = connections;
-	stream->connection = connection;
-	stream->spoke = tally_monotonic(stream->ctx);
-	MHD_add_response_header(mhd_response, "Content-Type", sse_client_type);
-	MHD_add_response_header(mhd_response, "X-Accel-Buffering",
-				"no"); /* nginx would keep events */
-	return mhd_response;
+	return (struct body_source){
+		.start = sse_client_start,
+		.read = sse_client_read,
+		.free = sse_client_end,
+		.arg = stream,
+	};
+}
+
+/* ---- Refusing ------------------------------------------------------------ */
+
+void sse_client_refuse(struct response_builder *builder)
+{
+	struct json_writer text;
+	char retry[40];
+	if (builder->status != 503)
+		return;
+	int len = snprintf(retry, sizeof(retry), "retry: %u000\n: ", builder->retry_after);
+	json_writer_init(&text, HTTP_MAX_BODY);
+	json_write_raw(&text, retry, (size_t)len);
+	json_write_raw(&text, builder->body.data, builder->body.len);
+	json_write_raw(&text, "\n\n", 2);
+	response_builder_done(builder);
+	builder->body = text;
+	builder->status = 200;
+	builder->excused = true;
+	builder->type = sse_client_type;
+	builder->retry_after = 0;
 }

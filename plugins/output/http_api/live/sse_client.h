@@ -68,10 +68,7 @@ extern const char sse_client_type[]; /* of the content */
  * browsers give up for good on a stream that begins with anything but a 200. */
 void sse_client_refuse(struct response_builder *builder);
 
-/* A response that goes on for ever, which takes the stream over; NULL: no memory, and it did not.
- */
-struct MHD_Response *sse_client_response(struct sse_client *stream,
-					 struct MHD_Connection *connection,
-					 struct connections *connections);
+/* The body of the response that it is sent as, which takes it over. */
+struct body_source sse_client_source(struct sse_client *stream);
 
 #endif

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "live/sse_client.h"
-
 enum { PARCEL_GZIP_LEVEL = 1 };
 
 /* Not against forgers: who can choose what is stored can only make his own answer look unchanged.
@@ -103,8 +101,8 @@ struct response *response_create(struct response_builder *builder, int64_t made,
 	builder->link = NULL;
 	response->policy = builder->policy;
 	builder->policy = NULL;
-	response->stream = builder->stream;
-	builder->stream = NULL;
+	response->source = builder->source;
+	builder->source = (struct body_source){.arg = NULL};
 	size_t len = builder->body.len;
 	char *fitted = len ? realloc(builder->body.data, len) : NULL;
 	response->body[PARCEL_IDENTITY].data = fitted ? fitted : builder->body.data;
@@ -133,7 +131,7 @@ void response_drop(struct response *response)
 		free(response->body[i].data);
 	free(response->link);
 	free(response->policy);
-	sse_client_free(response->stream);
+	body_source_done(&response->source);
 	free(response);
 }
 

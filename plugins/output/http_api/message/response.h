@@ -18,7 +18,7 @@ struct response {
 	unsigned status;
 	const char *type, *allow, *challenge; /* static, as in struct reply */
 	char *link, *policy;                  /* likewise, but owned */
-	struct sse_client *stream; /* instead of a body, until it is on its way; NULL: none */
+	struct body_source source;            /* instead of a body, until it is on its way */
 	unsigned retry_after;
 	bool close, excused;
 	struct {

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "http_api.h"
-#include "live/sse_client.h"
 
 enum { REPLY_DETAIL_SIZE = 1024, REPLY_RETRY_SECONDS = 2 };
 
@@ -23,6 +22,13 @@ void response_builder_init(struct response_builder *builder)
 	json_writer_init(&builder->body, HTTP_MAX_BODY);
 }
 
+void body_source_done(struct body_source *source)
+{
+	if (source->arg)
+		source->free(source->arg);
+	*source = (struct body_source){.arg = NULL};
+}
+
 void response_builder_done(struct response_builder *builder)
 {
 	json_writer_done(&builder->body);
@@ -30,8 +36,7 @@ void response_builder_done(struct response_builder *builder)
 	builder->link = NULL;
 	free(builder->policy);
 	builder->policy = NULL;
-	sse_client_free(builder->stream);
-	builder->stream = NULL;
+	body_source_done(&builder->source);
 }
 
 static const char *response_builder_title(unsigned status)

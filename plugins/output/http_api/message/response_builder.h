@@ -5,18 +5,38 @@
 #ifndef TALLYD_HTTP_RESPONSE_BUILDER_H
 #define TALLYD_HTTP_RESPONSE_BUILDER_H
 
+#include <stdint.h>
+#include <sys/types.h>
+
 #include "base/json_writer.h"
 
-struct sse_client;
+struct MHD_Connection;
+struct connections;
 
 extern const char content_type_json[], content_type_csv[], content_type_ndjson[],
 	content_type_metrics[], content_type_html[];
+
+enum { BODY_SOURCE_BLOCK = 4 << 10 }; /* asked for at a time */
+
+/*
+ * Makes a body while it is sent, for as long as its reader stays: a stream of events.  It belongs
+ * to the response until libmicrohttpd takes it over, which calls read() and in the end free().
+ */
+struct body_source {
+	void (*start)(void *arg, struct MHD_Connection *connection,
+		      struct connections *connections);
+	ssize_t (*read)(void *arg, uint64_t position, char *buffer, size_t max);
+	void (*free)(void *arg);
+	void *arg; /* NULL: there is none */
+};
+
+void body_source_done(struct body_source *source); /* leaves none */
 
 struct response_builder {
 	unsigned status;  /* 0: nothing decided yet */
 	const char *type; /* of the content, static */
 	struct json_writer body;
-	struct sse_client *stream; /* instead of a body; owned; NULL: none */
+	struct body_source source; /* instead of a body */
 	char *link;                /* value of a Link header, or NULL */
 	char *policy;          /* of a page, as security_policy_of(); owned; NULL: nothing runs */
 	const char *allow;     /* value of an Allow header, static, or NULL */

@@ -1,6 +1,5 @@
 /* /api/v1/stream/…: what containers use, print and go through, as it comes. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "live/sse_client.h"
@@ -15,25 +14,6 @@ static const struct list_filter stats_filters[] = {
 	{.param = NULL},
 };
 static const struct list stats_of_containers = {"container_stats", stats_filters, 0};
-
-void sse_client_refuse(struct response_builder *builder)
-{
-	struct json_writer text;
-	char retry[40];
-	if (builder->status != 503)
-		return;
-	int len = snprintf(retry, sizeof(retry), "retry: %u000\n: ", builder->retry_after);
-	json_writer_init(&text, HTTP_MAX_BODY);
-	json_write_raw(&text, retry, (size_t)len);
-	json_write_raw(&text, builder->body.data, builder->body.len);
-	json_write_raw(&text, "\n\n", 2);
-	response_builder_done(builder);
-	builder->body = text;
-	builder->status = 200;
-	builder->excused = true;
-	builder->type = sse_client_type;
-	builder->retry_after = 0;
-}
 
 static int sse_client_prepare(struct sse_client *stream, struct context *context,
 			      const struct list *list)
@@ -71,7 +51,7 @@ static int sse_client_answer(struct context *context, enum live_kind kind, const
 		sse_client_refuse(context->builder);
 		return r;
 	}
-	context->builder->stream = stream;
+	context->builder->source = sse_client_source(stream);
 	context->builder->type = sse_client_type;
 	return 0;
 }
