@@ -1,3 +1,17 @@
+/*
+ * The `id` of an event, written and read, and the order of rows that it stands for.  Written on
+ * libmicrohttpd's thread, read by the worker that makes a client; the hash is also taken by the
+ * sources of rows, on their threads.
+ *
+ * A client sends its last id back as Last-Event-ID when it reconnects (WHATWG HTML, "Server-sent
+ * events").  The number in it is only good for the process that wrote it, which the epoch tells;
+ * the key is good for any process on the same store, so a client may come back to another one
+ * behind a load balancer.
+ *
+ * Times of a series are compared to the microsecond, since PostgreSQL keeps no more: the row that
+ * passed here and the row that comes out of the store would otherwise be two.  What can fail is a
+ * foreign id, -EINVAL, and memory.
+ */
 #include "live/event_id.h"
 
 #include "base/cleanup.h"

@@ -11,9 +11,9 @@ struct hash_set {
 	size_t mask;
 };
 
-int hash_set_init(struct hash_set *seen, size_t wait_list); /* -ENOMEM */
-void hash_set_done(struct hash_set *seen);                  /* also of one that is all zeros */
-bool hash_set_add(struct hash_set *seen, uint64_t hash);    /* false: it was there */
+int hash_set_init(struct hash_set *seen, size_t n_hashes); /* -ENOMEM */
+void hash_set_done(struct hash_set *seen);                 /* also of one that is all zeros */
+bool hash_set_add(struct hash_set *seen, uint64_t hash);   /* false: it was there */
 bool hash_set_has(const struct hash_set *seen, uint64_t hash);
 
 #endif

@@ -1,3 +1,16 @@
+/*
+ * The state that streams share, and who is woken when.  Functions are called by inputs
+ * (live_watch()), by workers (live_enter(), live_leave()), by libmicrohttpd's thread (live_wait())
+ * and by the sources on their own threads; the waker's thread runs here.
+ *
+ * Happy path: rows come → they are put into the ring buffer of their kind, and the waker is nudged
+ * → 20 ms later, so that rows which come together wake a client once, it resumes the connections
+ * that wait for that kind → libmicrohttpd asks each for bytes → one that has no more waits again.
+ *
+ * An input may never wait for a client: live_watch() takes a reference to the batch, the ring's
+ * lock and the nudge's, and nothing under which anybody does I/O.  A connection is resumed without
+ * the live lock: from then on it may end at any moment, which frees its client by live_leave().
+ */
 #include "live/live.h"
 
 #include <errno.h>

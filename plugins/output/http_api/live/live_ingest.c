@@ -1,3 +1,16 @@
+/*
+ * Rows of one poll, or of some messages, on their way into a ring buffer.  On the poller's or the
+ * subscriber's thread; what both touch is under the source's lock.
+ *
+ *	live_ingest_init()   the table they belong to
+ *	live_ingest_add()    what was shown lately is left out; the rest is collected in chunks
+ *	live_ingest_show()   the chunks go into the ring buffer, and clients are woken
+ *
+ * A source may be given up and begun anew while a poll is under way.  So each ingest carries the
+ * generation that it began in, and what belongs to an older one is thrown away: else rows of before
+ * would come after the gap that clients were told of.  What does not fit into memory is counted as
+ * missed, never waited for.
+ */
 #include "live/live_ingest.h"
 
 #include <errno.h>

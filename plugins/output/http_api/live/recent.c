@@ -1,3 +1,16 @@
+/*
+ * The keys of the rows that were shown lately, with their times.  Under the lock of the source that
+ * it belongs to; called by the poller and the subscriber.
+ *
+ * The same row comes several times by design: each poll asks again from the horizon on, because
+ * rows are stored out of order, and a row that was heard on a channel comes once more out of the
+ * store. What is older than the horizon is refused, so it need not be remembered: that is the
+ * bound.
+ *
+ * Open addressing without removals: what is too old goes when the table is rebuilt, once per poll,
+ * in time proportional to its slots.  Without memory everything is forgotten and the horizon
+ * becomes now; then rows may be missed, but none is shown twice.
+ */
 #include "live/recent.h"
 
 #include <stdlib.h>

@@ -1,3 +1,14 @@
+/*
+ * The newest rows of a kind.  Inputs and sources add, libmicrohttpd's thread reads on behalf of
+ * every client; one lock, held over a few pointers.
+ *
+ * A reader is a number, so a slow client costs no memory and cannot hold back the others: rows
+ * leave when there is no room, and whoever comes too late gets the oldest there is and learns how
+ * many it missed.  Finding a row is a binary search over at most FEED_LOTS chunks.  Chunks may be
+ * large, so a reader gets a reference and leaves the lock before it writes JSON.
+ *
+ * The epoch tells numbers of this ring from those of an earlier process or of one that was cleared.
+ */
 #include "live/ring_buffer.h"
 
 #include <errno.h>

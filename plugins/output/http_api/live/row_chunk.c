@@ -1,3 +1,10 @@
+/*
+ * Some rows and whatever keeps them alive: a reference to the batch that passed, or a result set
+ * with a reference to the catalog its table is in.  Any thread; the last reference frees it, which
+ * for a batch may be the last one on a block of memory of an input.
+ *
+ * A batch is kept, not copied: a stream costs an input no more than a count.
+ */
 #include "live/row_chunk.h"
 
 #include <stdatomic.h>

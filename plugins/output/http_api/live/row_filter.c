@@ -1,3 +1,12 @@
+/*
+ * The parameters of a stream, held against each row.  Read by the worker that makes the client,
+ * applied on libmicrohttpd's thread to every row of a ring buffer, for every client: so it must be
+ * cheap, and it takes no lock, since it never changes once it is read.
+ *
+ * Its meaning is that of the store's filters (query.h), so that a stream and the list it belongs to
+ * show the same rows: several EQUALS on one column are alternatives, everything else must hold;
+ * CONTAINS does not look at upper and lower case, GLOB does; NULL passes nothing.
+ */
 #include "live/row_filter.h"
 
 #include <ctype.h>

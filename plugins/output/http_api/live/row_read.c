@@ -1,3 +1,12 @@
+/*
+ * A row as it comes through Redis, on the subscriber's thread.  Foreign bytes: another tallyd wrote
+ * them, perhaps of another version, perhaps somebody else entirely.
+ *
+ * Columns are found by name.  Those that this store's table lacks are left out, those that are
+ * missing are NULL, so two versions can work side by side; a type that does not fit, a column given
+ * twice or a row without its time refuse the row.  Texts are decoded in place: the row is as good
+ * as the message it came in, and copied by whoever keeps it.
+ */
 #include "live/row_read.h"
 
 #include "base/json_reader.h"

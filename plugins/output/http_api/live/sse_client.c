@@ -126,12 +126,12 @@ static bool sse_client_add_lot(struct sse_client *stream, const struct row_chunk
 static void sse_client_fill(struct sse_client *stream)
 {
 	struct json_writer *out = &stream->out;
-	bool wait_list = true;
+	bool room = true;
 	stream->sent = out->len = 0;
 	stream->now = tally_now(stream->ctx);
 	if (out->size > STREAM_SPARE)
 		json_writer_done(out);
-	while (wait_list && out->len < STREAM_BLOCK) {
+	while (room && out->len < STREAM_BLOCK) {
 		uint64_t missed;
 		uint32_t row;
 		struct row_chunk *chunk =
@@ -140,7 +140,7 @@ static void sse_client_fill(struct sse_client *stream)
 			sse_client_write_lagged(stream, missed);
 		if (!chunk)
 			break;
-		wait_list = sse_client_add_lot(stream, chunk, row);
+		room = sse_client_add_lot(stream, chunk, row);
 		row_chunk_drop(chunk);
 	}
 	sse_client_tell_outdated(stream);

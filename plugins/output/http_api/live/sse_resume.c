@@ -101,17 +101,17 @@ static int resume_choose(struct sse_client *stream, const struct tally_table *ta
 static uint32_t resume_fit(struct sse_client *stream, const struct tally_table *table,
 			   const struct result_set *rows, uint32_t most)
 {
-	size_t before = stream->out.len, wait_list = stream->out.max, len = 0;
+	size_t before = stream->out.len, room = stream->out.max, len = 0;
 	uint32_t n = 0;
-	wait_list -= before + wait_list / 8; /* also for saying that some are missing */
-	for (; n < most && len <= wait_list; n++) {
+	room -= before + room / 8; /* also for saying that some are missing */
+	for (; n < most && len <= room; n++) {
 		if (!sse_client_write_row(stream, 0, 0, table, result_set_row(rows, n)))
 			break;
-		wait_list -= len;
+		room -= len;
 		len = stream->out.len - before;
 		stream->out.len = before;
 	}
-	return len > wait_list ? n - 1 : n;
+	return len > room ? n - 1 : n;
 }
 
 /* Of more than the limit nobody knows how many there are. */

@@ -1,3 +1,11 @@
+/*
+ * Two headers of a request, read as RFC 9110 has them: Accept-Encoding (12.5.3) and If-None-Match
+ * (13.1.2).  Called on libmicrohttpd's thread for every request, so nothing is copied: an element
+ * is a pointer and a length in the header itself.
+ *
+ * Neither can fail.  What cannot be read counts as the harmless answer: a weight that is no number
+ * refuses the coding, an ETag without its quotes matches nothing, and the client gets plain bytes.
+ */
 #include "message/accept.h"
 
 #include <stddef.h>

@@ -1,3 +1,10 @@
+/*
+ * One field of CSV at a time, for row_writer.c and series_write.c on whatever thread answers.  RFC
+ * 4180 says what is quoted; that a text may not become a formula is the client's wish
+ * (csv_safe=yes), since the ' before it changes what was stored.
+ *
+ * The writer remembers what fails: memory, or the bound of an answer.
+ */
 #include "message/csv.h"
 
 #include "base/rfc3339.h"

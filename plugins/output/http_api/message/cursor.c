@@ -1,3 +1,12 @@
+/*
+ * A key as text and back, for paging.c and event_id.c.  Any thread; nothing is kept.
+ *
+ * Cells are written by their types and read by the types of the table as it is now, so that a
+ * cursor from before a change of the table is refused instead of read as something else.  There is
+ * no signature: a cursor names a place among rows that its bearer may read anyway, so a forged one
+ * is only another page.  Bytes are in the order of the machine; a cursor is not meant to outlive
+ * it.
+ */
 #include "message/cursor.h"
 
 #include "base/cleanup.h"

@@ -1,3 +1,13 @@
+/*
+ * What a request owns, from its first line until the last one who holds it lets go: the connection,
+ * and the fetch that it waits for.  Made on libmicrohttpd's thread by http/server.c; the last
+ * reference may go on a worker's thread.  All fields have one writer at a time, by the request's
+ * stage; request.h says which.
+ *
+ * What can fail is memory, and a target that names another host than the header does (RFC 9112,
+ * section 3.2.2, where the target would win; here such a request is refused, since nobody sends it
+ * by accident).
+ */
 #include "message/request.h"
 
 #include <errno.h>

@@ -1,3 +1,15 @@
+/*
+ * An answer being written.  One thread at a time: the one that answers, then whoever finishes it.
+ *
+ *	response_builder_init()      nothing decided yet
+ *	…                            an endpoint writes the body, or a problem
+ *	response_builder_finish()    the status, and what went wrong meanwhile
+ *
+ * Writing is not checked step by step: the body's writer remembers the first thing that failed, and
+ * response_builder_finish() turns it into a problem, 413 for an answer beyond the bound and 503
+ *without memory.  A problem forgets what was written before, so an answer is never half a list and
+ *half an error.
+ */
 #include "message/response_builder.h"
 
 #include <errno.h>

@@ -1,3 +1,9 @@
+/*
+ * Rows in the three formats of lists, for table_page.c, top.c and stats.c on a worker's thread. The
+ * columns are said once, so the loop over rows knows nothing of tables.
+ *
+ * What fails is remembered by the body's writer; see response_builder.c.
+ */
 #include "message/row_writer.h"
 
 #include <string.h>

@@ -1,3 +1,11 @@
+/*
+ * Which of several names was meant.  Called when a request is refused, so never on the way of a
+ * good one; tables have few names, and names over SUGGEST_MAX letters are not compared at all,
+ * which bounds the work per candidate.
+ *
+ * The distance is optimal string alignment (Damerau-Levenshtein in which no part is edited twice):
+ * a swap of two letters is the commonest slip of fingers and has to cost one, not two.
+ */
 #include "message/suggest.h"
 
 #include <ctype.h>

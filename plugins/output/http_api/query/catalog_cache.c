@@ -1,3 +1,17 @@
+/*
+ * The store's tables, as a snapshot that many requests share.  Any thread: endpoints on their
+ *workers and the poller of the streams look here before every query.
+ *
+ *	catalog_cache_get()     the snapshot, if it is fresh; else this caller asks the store, and
+ *	                        those who come meanwhile get the one before
+ *	catalog_cache_reload()  asks in any case
+ *	catalog_drop()          the last one frees it
+ *
+ * The lock is held over pointers only, never over the store.  A table that is not there makes the
+ * snapshot old after a second instead of five: it is most often one that was created just now, and
+ *asking more often would let anybody load the store with names that do not exist.  What can fail is
+ *the store, with its own -errno, and memory; the old snapshot then stays for the others.
+ */
 #include "query/catalog_cache.h"
 
 #include "base/cleanup.h"

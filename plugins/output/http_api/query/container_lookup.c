@@ -1,3 +1,11 @@
+/*
+ * From a word in a URL to one container: a whole id, a name, or the beginning of an id.  On a
+ * worker's thread; each try is a query to the store, and the first that finds something ends it.
+ *
+ * A name may have belonged to many containers, one after the other.  Those that still exist win,
+ * then the newest of those that are gone; if more than one is left, the answer is a 409 that lists
+ * a few of them, because guessing would show the readings of the wrong one.
+ */
 #include "query/container_lookup.h"
 
 #include <errno.h>

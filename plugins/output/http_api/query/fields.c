@@ -1,3 +1,10 @@
+/*
+ * The parameters fields= and agg=, held against the columns of a table.  On a worker's thread.
+ *
+ * A counter is shown as its rate unless something else is asked for: the sum since a container's
+ * start says nothing on a chart, and drops to 0 when it restarts.  Wrong names are refused with all
+ * that there are, since a client that draws charts would otherwise show nothing and not say why.
+ */
 #include "query/fields.h"
 
 #include "base/cleanup.h"

@@ -1,3 +1,15 @@
+/*
+ * The newest reading of each container, from container_stats.  On a worker's thread.
+ *
+ *	latest_prepare()   the query: grouped by host, container and name, LAST of each field
+ *	latest_ask()       over 5 minutes, an hour, a day, max_query_range_days: the first that has
+ *rows latest_sort()      by host and id, one row per container
+ *
+ * A short range first because a store reads all rows of a range to find the last ones: five minutes
+ * cost a store nothing, a month costs it seconds, and it is needed only when collecting has
+ *stopped. A container that was renamed has two groups; the newer row stays.  What can fail is the
+ *store, with a problem written, and memory.
+ */
 #include "query/latest.h"
 
 #include <errno.h>

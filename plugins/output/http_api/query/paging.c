@@ -1,3 +1,15 @@
+/*
+ * Pages by the key of the last row ("keyset paging"), for every list, on a worker's thread.
+ *
+ *	paging_read()     which columns are the key; limit, range and cursor of the request
+ *	paging_ask()      limit + 1 rows behind that key
+ *	paging_finish()   the key of the last row shown, if there was one more
+ *
+ * Not by offset: the store would read and throw away all rows before it, and rows that arrive
+ *meanwhile would shift the pages.  The cursor carries the range of the first page, because
+ *from=now-1h moves on between two pages.  Its range is checked like one from the URL: a cursor is
+ *foreign text.
+ */
 #include "query/paging.h"
 
 #include "base/cleanup.h"

@@ -1,3 +1,14 @@
+/*
+ * A query to the store, and what became of it.  On a worker's thread; struct query lies on its
+ * stack (it is large: columns and filters are arrays in it), and the store is done with it when
+ * query_run() returns.
+ *
+ * This is the only place that turns a store's error into an answer: refused queries into 400, too
+ * much into 413, everything else into 503 with Retry-After, counted, and told once by the store's
+ * watch.  A table that was dropped between the catalog and the query gives no rows.  While rows
+ * arrive the query asks whether anybody still waits; if not it ends with -ECANCELED, so that the
+ * store's connection is free again.
+ */
 #include "query/query_builder.h"
 
 #include <errno.h>

@@ -1,3 +1,12 @@
+/*
+ * A copy of rows, since a store lends its batches only for the length of the call.  One thread at a
+ * time, its owner's: a worker's, or that of a stream's source.
+ *
+ * Cells are one array that doubles; texts go into blocks that are never moved, so that cells may
+ * point into them.  Blocks begin small and grow with the set, because the streams keep many that
+ * hold a single row.  Everything is counted against ROWSET_MAX_BYTES before it is copied: -E2BIG,
+ * and the set holds the rows that it had.
+ */
 #include "query/result_set.h"
 
 #include "base/cleanup.h"

@@ -1,3 +1,8 @@
+/*
+ * The labels of a metric's sample, read back out of their text form: the core hands metrics out as
+ * Prometheus would read them, and /pipeline and /readyz need single labels of them.  Any thread.  A
+ * value that does not fit is no value: half a table's name could be another table's.
+ */
 #include "query/samples.h"
 
 #include <string.h>

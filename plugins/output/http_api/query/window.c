@@ -1,3 +1,13 @@
+/*
+ * The parameters from, to, step and points, checked and resolved against the request's own time. On
+ * the thread that answers, and once more on libmicrohttpd's for the cache's key: both see the same
+ * `now`, so both get the same window.
+ *
+ * from and to are widened to whole steps.  So all who look at "the last hour" within one step ask
+ * the same question, share one answer, and a bucket never changes its edges between two polls.  A
+ * range beyond max_query_range_days and more points than max_results_per_query are refused here,
+ * before the store hears of them.
+ */
 #include "query/window.h"
 
 #include <errno.h>

@@ -1,3 +1,14 @@
+/*
+ * The table of all endpoints, and the way from a target to its entry.  Finding is on
+ *libmicrohttpd's thread, once per request, by a scan over some thirty paths; answering is on a
+ *worker's thread, or on libmicrohttpd's for the endpoints that are direct.
+ *
+ *	request_route()      the target taken apart, its endpoint found
+ *	endpoint_answer()    the names of parameters, then the endpoint's own function
+ *
+ * What can fail is a target that is none (400) and a path that is not here (404), each as a problem
+ *in the request's own builder.
+ */
 #include "routes/endpoint.h"
 
 #include <errno.h>

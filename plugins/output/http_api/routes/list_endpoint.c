@@ -1,3 +1,15 @@
+/*
+ * One list of rows, whatever its table, for logs, events and images.  On a worker's thread.
+ *
+ *	list_answer()    the format, the table, the page
+ *	query_rows()     order, filters and containers, into one query
+ *	table_page.c     writes the rows and where the next page is
+ *
+ * Filters on one column are alternatives, filters on different columns must all hold: that is what
+ *the store makes of several EQUALS on one column (query.h).  Without a table the parameters are
+ *checked all the same, so that a mistyped question is refused from the first day on and not only
+ *once there are rows.
+ */
 #include "routes/list_endpoint.h"
 
 #include <errno.h>

@@ -1,3 +1,9 @@
+/*
+ * The metrics of this plugin, in the order of enum http_metric: endpoints and the server count by
+ * place (HTTP_REQUESTS + class * HTTP_STATUS_CLASSES + status), so the macros here must unfold in
+ * the order in which the enums count.  Read by the core when the plugin is loaded; the texts are
+ * part of the generated reference.
+ */
 #include "http_api.h"
 
 #define REQUESTS(class, status)                                                                    \

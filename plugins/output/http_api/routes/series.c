@@ -1,3 +1,11 @@
+/*
+ * Readings on a grid of time: read what is asked for, ask the store, put each row in its slot.  On
+ * a worker's thread.  series_write.c writes what is here in four formats.
+ *
+ * Rows do not come for every point: the store leaves out buckets without readings.  So the grid is
+ * laid out first, and a slot without a row stays NULL and is written as null.  points * containers
+ * is bounded by max_results_per_query before anything is allocated.
+ */
 #include "routes/series.h"
 
 #include "base/cleanup.h"
