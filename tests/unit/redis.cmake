@@ -1,6 +1,6 @@
 # Against a Redis of their own (see tests/support/redis.py), and against a server that plays one badly.
 set(REDIS ${PROJECT_SOURCE_DIR}/tests/support/redis.py)
-foreach(area IN ITEMS publish keeper follow sentinel)
+foreach(area IN ITEMS publish cache subscriber sentinel)
 	add_executable(test_redis_${area} unit/test_redis_${area}.c unit/redis_fixture.c
 		unit/redis_villain.c)
 	target_link_libraries(test_redis_${area} PRIVATE tallyd_flags redis_objects

@@ -12,17 +12,17 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
-#include "follow.h"
-#include "keeper.h"
+#include "subscriber.h"
+#include "cache.h"
 #include "sentinel.h"
 #include "writer.h"
 
 struct redis {
-	struct link how;
+	struct connection template;
 	struct address address;
 	struct sentinels sentinels;
 	struct writer writer;
-	struct keeper *keeper;
+	struct cache *cache;
 };
 
 #define OPTION(key) .name = #key, .offset = offsetof(struct redis_config, key)
@@ -66,7 +66,8 @@ static const struct tally_metric redis_metrics[] = {
 };
 
 /* Where to, and to which database. */
-static int redis_aim(struct redis *redis, struct tally_ctx *ctx, const struct redis_config *config)
+static int redis_resolve_url(struct redis *redis, struct tally_ctx *ctx,
+			     const struct redis_config *config)
 {
 	bool sentinels = sentinels_are_meant(config->url);
 	const char *problem = sentinels ? sentinels_parse(config->url, &redis->sentinels)
@@ -75,14 +76,14 @@ static int redis_aim(struct redis *redis, struct tally_ctx *ctx, const struct re
 		return tally_fail(ctx, EINVAL, "url: %s", problem);
 	if (config->sentinel_password && !sentinels)
 		return tally_fail(ctx, EINVAL, "sentinel_password: url names no sentinels");
-	redis->how.address = &redis->address;
-	redis->how.sentinels = sentinels ? &redis->sentinels : NULL;
-	redis->how.db = config->db;
+	redis->template.address = &redis->address;
+	redis->template.sentinels = sentinels ? &redis->sentinels : NULL;
+	redis->template.db = config->db;
 	if (!sentinels || redis->sentinels.db < 0)
 		return 0;
 	if (config->db && config->db != redis->sentinels.db)
 		return tally_fail(ctx, EINVAL, "db: is another one than in url");
-	redis->how.db = redis->sentinels.db;
+	redis->template.db = redis->sentinels.db;
 	return 0;
 }
 
@@ -102,18 +103,18 @@ static int redis_create(struct tally_ctx *ctx, const void *config, void **ret_se
 		return tally_fail(ctx, ENOMEM, "no memory");
 	int r = redis_check(ctx, config);
 	if (r == 0)
-		r = redis_aim(redis, ctx, config);
+		r = redis_resolve_url(redis, ctx, config);
 	if (r < 0)
 		return r;
 	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (fd < 0)
 		return tally_fail(ctx, errno, "eventfd: %s", strerror(errno));
-	redis->how.ctx = ctx;
-	redis->how.config = config;
-	redis->how.secret = "password";
-	redis->how.wake_fd = fd;
-	redis->how.stop_fd = -1;
-	redis->how.max_reply = REDIS_MAX_REPLY;
+	redis->template.ctx = ctx;
+	redis->template.config = config;
+	redis->template.secret = "password";
+	redis->template.wake_fd = fd;
+	redis->template.stop_fd = -1;
+	redis->template.max_reply = REDIS_MAX_REPLY;
 	*ret_self = TAKE(redis);
 	return 0;
 }
@@ -121,7 +122,7 @@ static int redis_create(struct tally_ctx *ctx, const void *config, void **ret_se
 static void redis_destroy(void *self)
 {
 	struct redis *redis = self;
-	close(redis->how.wake_fd);
+	close(redis->template.wake_fd);
 	free(redis);
 }
 
@@ -129,12 +130,12 @@ static int redis_start(void *self)
 {
 	struct redis *redis = self;
 	uint64_t interrupts;
-	while (read(redis->how.wake_fd, &interrupts, sizeof(interrupts)) > 0)
+	while (read(redis->template.wake_fd, &interrupts, sizeof(interrupts)) > 0)
 		;
-	writer_init(&redis->writer, &redis->how);
+	writer_init(&redis->writer, &redis->template);
 	int r = writer_connect(&redis->writer);
 	if (r == 0)
-		r = keeper_start(&redis->how, &redis->keeper);
+		r = cache_start(&redis->template, &redis->cache);
 	if (r < 0)
 		writer_done(&redis->writer);
 	return r;
@@ -144,15 +145,15 @@ static void redis_interrupt(void *self)
 {
 	struct redis *redis = self;
 	uint64_t one = 1;
-	ssize_t n = write(redis->how.wake_fd, &one, sizeof(one));
+	ssize_t n = write(redis->template.wake_fd, &one, sizeof(one));
 	(void)n; /* full: it is readable already */
 }
 
 static void redis_stop(void *self)
 {
 	struct redis *redis = self;
-	keeper_stop(redis->keeper);
-	redis->keeper = NULL;
+	cache_stop(redis->cache);
+	redis->cache = NULL;
 	writer_done(&redis->writer);
 }
 
@@ -173,28 +174,28 @@ static int redis_write(void *self, const struct tally_entry *entries, uint32_t n
 static int redis_get(void *self, const char *key, struct tally_blob *ret)
 {
 	struct redis *redis = self;
-	return keeper_get(redis->keeper, key, ret);
+	return cache_get(redis->cache, key, ret);
 }
 
 static int redis_set(void *self, const char *key, const void *data, size_t len, int64_t ttl_ns)
 {
 	struct redis *redis = self;
-	return keeper_set(redis->keeper, key, data, len, ttl_ns);
+	return cache_set(redis->cache, key, data, len, ttl_ns);
 }
 
-static int redis_follow(void *self, const char *const *channels, int stop_fd, tally_heard_fn *heard,
-			void *arg)
+static int redis_subscribe(void *self, const char *const *channels, int stop_fd,
+			   tally_heard_fn *heard, void *arg)
 {
 	struct redis *redis = self;
-	struct link how = redis->how;
-	how.stop_fd = stop_fd;
-	return follow_run(&how, channels, heard, arg);
+	struct connection template = redis->template;
+	template.stop_fd = stop_fd;
+	return subscriber_run(&template, channels, heard, arg);
 }
 
 static const struct tally_output redis_output = {
 	.size = sizeof(redis_output), .prepare = redis_prepare, .write = redis_write};
-static const struct tally_keeper redis_keeper = {
-	.size = sizeof(redis_keeper), .get = redis_get, .set = redis_set, .follow = redis_follow};
+static const struct tally_keeper redis_cache = {
+	.size = sizeof(redis_cache), .get = redis_get, .set = redis_set, .follow = redis_subscribe};
 
 TALLY_PLUGIN(.name = "redis", .version = TALLYD_VERSION,
 	     .help = "Publishes the newest rows in Redis, and keeps answers there for several API "
@@ -202,4 +203,4 @@ TALLY_PLUGIN(.name = "redis", .version = TALLYD_VERSION,
 	     .options = redis_options, .metrics = redis_metrics,
 	     .config_size = sizeof(struct redis_config), .create = redis_create,
 	     .start = redis_start, .interrupt = redis_interrupt, .stop = redis_stop,
-	     .destroy = redis_destroy, .output = &redis_output, .cache = &redis_keeper)
+	     .destroy = redis_destroy, .output = &redis_output, .cache = &redis_cache)

@@ -76,8 +76,8 @@ const char *sentinels_parse(const char *url, struct sentinels *ret)
 
 /* ---- Asking -------------------------------------------------------------- */
 
-struct question {
-	struct link link;
+struct sentinel_query {
+	struct connection connection;
 	const char *name;
 	struct address *ret;
 };
@@ -87,62 +87,63 @@ static bool is_text(const redisReply *reply)
 	return reply->type == REDIS_REPLY_STRING;
 }
 
-static int question_reply(void *arg, uint32_t i, redisReply **reply)
+static int sentinel_query_reply(void *arg, uint32_t i, redisReply **reply)
 {
-	struct question *question = arg;
-	struct tally_ctx *ctx = question->link.ctx;
+	struct sentinel_query *query = arg;
+	struct tally_ctx *ctx = query->connection.ctx;
 	const redisReply *got = *reply;
 	(void)i;
 	if (got->type == REDIS_REPLY_ERROR)
-		return link_refused(&question->link, got);
+		return connection_error_reply(&query->connection, got);
 	if (got->type == REDIS_REPLY_NIL)
-		return tally_fail(ctx, ENOENT, "knows no \"%s\"", question->name);
+		return tally_fail(ctx, ENOENT, "knows no \"%s\"", query->name);
 	if (got->type != REDIS_REPLY_ARRAY || got->elements != 2 || !is_text(got->element[0]) ||
 	    !is_text(got->element[1]))
 		return tally_fail(ctx, EBADMSG, "its answer makes no sense");
 	const redisReply *host = got->element[0], *port = got->element[1];
-	return address_make(host->str, (size_t)host->len, port->str, (size_t)port->len,
-			    question->ret)
+	return address_make(host->str, (size_t)host->len, port->str, (size_t)port->len, query->ret)
 		       ? 0
 		       : tally_fail(ctx, EBADMSG, "its answer is no address");
 }
 
-static int question_send(struct question *question, int64_t deadline)
+static int sentinel_query_send(struct sentinel_query *query, int64_t deadline)
 {
 	struct commands commands;
 	commands_init(&commands, SENTINEL_MAX_COMMANDS);
 	commands_begin(&commands, 3);
 	commands_add_text(&commands, "SENTINEL");
 	commands_add_text(&commands, "get-master-addr-by-name");
-	commands_add_text(&commands, question->name);
+	commands_add_text(&commands, query->name);
 	int r = commands.bytes.error
-			? tally_fail(question->link.ctx, -commands.bytes.error, "no memory")
-			: link_talk(&question->link, &commands, question_reply, question, deadline);
+			? tally_fail(query->connection.ctx, -commands.bytes.error, "no memory")
+			: connection_exchange(&query->connection, &commands, sentinel_query_reply,
+					      query, deadline);
 	commands_done(&commands);
 	return r;
 }
 
 /* On a connection of its own, with its own password and no database. */
 static int sentinel_ask(const struct sentinels *sentinels, const struct address *sentinel,
-			const struct link *how, struct address *ret)
+			const struct connection *template, struct address *ret)
 {
-	struct redis_config config = *how->config;
-	struct question question = {.link = *how, .name = sentinels->name, .ret = ret};
-	struct link *link = &question.link;
-	int64_t deadline = link_deadline(how);
+	struct redis_config config = *template->config;
+	struct sentinel_query query = {
+		.connection = *template, .name = sentinels->name, .ret = ret};
+	struct connection *connection = &query.connection;
+	int64_t deadline = connection_deadline(template);
 	config.user = NULL;
 	config.password = config.sentinel_password;
-	link->config = &config;
-	link->secret = "sentinel_password";
-	link->db = 0;
-	link->max_reply = SENTINEL_MAX_REPLY;
-	link->max_array = 2;
-	int r = link_open_at(link, sentinel, deadline);
+	connection->config = &config;
+	connection->secret = "sentinel_password";
+	connection->db = 0;
+	connection->max_reply = SENTINEL_MAX_REPLY;
+	connection->max_array = 2;
+	int r = connection_open_at(connection, sentinel, deadline);
 	if (r == 0)
-		r = question_send(&question, deadline);
-	link_close(link);
-	return r < 0 ? tally_fail(link->ctx, -r, "sentinel %s, port %d: %s", sentinel->place,
-				  sentinel->port, tally_reason(link->ctx))
+		r = sentinel_query_send(&query, deadline);
+	connection_close(connection);
+	return r < 0 ? tally_fail(connection->ctx, -r, "sentinel %s, port %d: %s", sentinel->place,
+				  sentinel->port, tally_reason(connection->ctx))
 		     : 0;
 }
 
@@ -151,54 +152,56 @@ static int sentinel_ask(const struct sentinels *sentinels, const struct address 
 static int primary_reply(void *arg, uint32_t i, redisReply **reply)
 {
 	const redisReply *got = *reply;
-	struct link *link = arg;
+	struct connection *connection = arg;
 	(void)i;
 	if (got->type == REDIS_REPLY_ERROR)
-		return link_refused(link, got);
+		return connection_error_reply(connection, got);
 	if (got->type == REDIS_REPLY_ARRAY && got->elements > 0 && is_text(got->element[0]) &&
 	    strcmp(got->element[0]->str, "master") == 0)
 		return 0;
-	return tally_fail(link->ctx, EROFS, "is not the primary");
+	return tally_fail(connection->ctx, EROFS, "is not the primary");
 }
 
-static int primary_check(struct link *link, int64_t deadline)
+static int primary_check(struct connection *connection, int64_t deadline)
 {
 	struct commands commands;
-	int max_array = link->max_array;
+	int max_array = connection->max_array;
 	commands_init(&commands, SENTINEL_MAX_COMMANDS);
 	commands_begin(&commands, 1);
 	commands_add_text(&commands, "ROLE");
-	link->max_array = SENTINEL_MAX_REPLICAS;
-	int r = commands.bytes.error ? tally_fail(link->ctx, -commands.bytes.error, "no memory")
-				     : link_talk(link, &commands, primary_reply, link, deadline);
-	link->max_array = max_array;
+	connection->max_array = SENTINEL_MAX_REPLICAS;
+	int r = commands.bytes.error
+			? tally_fail(connection->ctx, -commands.bytes.error, "no memory")
+			: connection_exchange(connection, &commands, primary_reply, connection,
+					      deadline);
+	connection->max_array = max_array;
 	commands_done(&commands);
 	return r;
 }
 
-static int primary_open(struct link *link, const struct address *primary)
+static int primary_open(struct connection *connection, const struct address *primary)
 {
-	int64_t deadline = link_deadline(link);
-	int r = link_open_at(link, primary, deadline);
+	int64_t deadline = connection_deadline(connection);
+	int r = connection_open_at(connection, primary, deadline);
 	if (r == 0)
-		r = primary_check(link, deadline);
-	return r < 0 ? tally_fail(link->ctx, -r, "%s, port %d, named by a sentinel: %s",
-				  primary->place, primary->port, tally_reason(link->ctx))
+		r = primary_check(connection, deadline);
+	return r < 0 ? tally_fail(connection->ctx, -r, "%s, port %d, named by a sentinel: %s",
+				  primary->place, primary->port, tally_reason(connection->ctx))
 		     : 0;
 }
 
-int sentinels_open(struct sentinels *sentinels, struct link *link)
+int sentinels_open(struct sentinels *sentinels, struct connection *connection)
 {
 	uint32_t first = atomic_load(&sentinels->first), asked = 0;
 	struct address primary;
 	int r = -EAGAIN;
 	while (r < 0 && r != -ECANCELED && asked < sentinels->n) {
 		uint32_t at = (first + asked++) % sentinels->n;
-		r = sentinel_ask(sentinels, &sentinels->list[at], link, &primary);
+		r = sentinel_ask(sentinels, &sentinels->list[at], connection, &primary);
 	}
 	if (r < 0)
 		return r;
-	r = primary_open(link, &primary);
+	r = primary_open(connection, &primary);
 	/* Whom to ask first next time: the same, or the next one. */
 	atomic_store(&sentinels->first, (first + asked - (r == 0)) % sentinels->n);
 	return r;

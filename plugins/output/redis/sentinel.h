@@ -10,7 +10,7 @@
 
 #include <stdatomic.h>
 
-#include "link.h"
+#include "connection.h"
 
 enum { SENTINELS_MAX = 8, SENTINEL_NAME_SIZE = 65 };
 
@@ -28,6 +28,6 @@ const char *sentinels_parse(const char *url, struct sentinels *ret);
 
 /* Connects a closed link to the primary; `timeout` is for each sentinel, and for that.  A link that
  * it fails on is left to close. */
-int sentinels_open(struct sentinels *sentinels, struct link *link);
+int sentinels_open(struct sentinels *sentinels, struct connection *connection);
 
 #endif

@@ -5,24 +5,24 @@
 
 #include "publish.h"
 
-void writer_init(struct writer *writer, const struct link *how)
+void writer_init(struct writer *writer, const struct connection *template)
 {
-	writer->link = *how;
+	writer->connection = *template;
 	commands_init(&writer->commands, REDIS_MAX_COMMANDS + REDIS_MAX_ROW);
 }
 
 void writer_done(struct writer *writer)
 {
-	link_close(&writer->link);
+	connection_close(&writer->connection);
 	commands_done(&writer->commands);
 }
 
 int writer_connect(struct writer *writer)
 {
-	struct link *link = &writer->link;
-	if (link->redis && !link_is_quiet(link))
-		link_close(link);
-	return link->redis ? 0 : link_open(link);
+	struct connection *connection = &writer->connection;
+	if (connection->redis && !connection_is_usable(connection))
+		connection_close(connection);
+	return connection->redis ? 0 : connection_open(connection);
 }
 
 /* ---- Writing ------------------------------------------------------------- */
@@ -31,22 +31,23 @@ int writer_connect(struct writer *writer)
 static int writer_reply(void *arg, uint32_t i, redisReply **reply)
 {
 	struct writer *writer = arg;
-	struct tally_ctx *ctx = writer->link.ctx;
+	struct tally_ctx *ctx = writer->connection.ctx;
 	(void)i;
 	if ((*reply)->type != REDIS_REPLY_ERROR)
 		return 0;
 	if (strncmp((*reply)->str, "WRONGTYPE", strlen("WRONGTYPE")) != 0)
-		return link_refused(&writer->link, *reply);
+		return connection_error_reply(&writer->connection, *reply);
 	tally_count(ctx, REDIS_FOREIGN_KEYS, 1);
 	tally_log(ctx, TALLY_WARNING, "a key under \"%s\" is not ours and is left as it is",
-		  writer->link.config->prefix);
+		  writer->connection.config->prefix);
 	return 0;
 }
 
 static int writer_flush(struct writer *writer)
 {
-	struct link *link = &writer->link;
-	int r = link_talk(link, &writer->commands, writer_reply, writer, link_deadline(link));
+	struct connection *connection = &writer->connection;
+	int r = connection_exchange(connection, &writer->commands, writer_reply, writer,
+				    connection_deadline(connection));
 	commands_clear(&writer->commands);
 	return r;
 }
@@ -55,10 +56,10 @@ static int writer_flush(struct writer *writer)
 static int writer_add_row(struct writer *writer, const struct tally_batch *batch, uint32_t row)
 {
 	struct commands *commands = &writer->commands;
-	const struct link *link = &writer->link;
+	const struct connection *connection = &writer->connection;
 	size_t len = commands->bytes.len;
 	uint32_t n = commands->n;
-	publish_row(commands, link->config, batch, row);
+	publish_row(commands, connection->config, batch, row);
 	int error = commands->bytes.error;
 	if (error == 0) {
 		writer->rows++;
@@ -68,8 +69,8 @@ static int writer_add_row(struct writer *writer, const struct tally_batch *batch
 	commands->bytes.len = len;
 	commands->n = n;
 	if (error != -E2BIG)
-		return tally_fail(link->ctx, -error, "no memory");
-	tally_reject_row(link->ctx, batch, row, "too large for one message");
+		return tally_fail(connection->ctx, -error, "no memory");
+	tally_reject_row(connection->ctx, batch, row, "too large for one message");
 	return 0;
 }
 
@@ -84,7 +85,7 @@ static int writer_add(struct writer *writer, const struct tally_entry *entry)
 			r = writer_add_row(writer, entry->batch, row);
 	}
 	if (r == 0)
-		publish_mark(commands, writer->link.config, entry);
+		publish_mark(commands, writer->connection.config, entry);
 	return r;
 }
 
@@ -105,11 +106,11 @@ int writer_write(struct writer *writer, const struct tally_entry *entries, uint3
 	if (r == 0)
 		r = writer_send_all(writer, entries, n);
 	if (r < 0) {
-		link_close(&writer->link);
+		connection_close(&writer->connection);
 		return r;
 	}
 	for (uint32_t i = 0; i < n; i++)
 		verdicts[i] = TALLY_DONE;
-	tally_count(writer->link.ctx, REDIS_PUBLISHED, writer->rows);
+	tally_count(writer->connection.ctx, REDIS_PUBLISHED, writer->rows);
 	return 0;
 }

@@ -7,15 +7,15 @@
 #ifndef TALLYD_REDIS_WRITER_H
 #define TALLYD_REDIS_WRITER_H
 
-#include "link.h"
+#include "connection.h"
 
 struct writer {
-	struct link link;
+	struct connection connection;
 	struct commands commands;
 	uint64_t rows; /* of the write at hand, without those that were refused */
 };
 
-void writer_init(struct writer *writer, const struct link *how); /* closed */
+void writer_init(struct writer *writer, const struct connection *template); /* closed */
 void writer_done(struct writer *writer);
 
 int writer_connect(struct writer *writer); /* if it is not yet */

@@ -3,13 +3,13 @@
  * `timeout` is asked whether it lives.  Any thread; ends as struct tally_keeper says, also when the
  * plugin is interrupted.
  */
-#ifndef TALLYD_REDIS_FOLLOW_H
-#define TALLYD_REDIS_FOLLOW_H
+#ifndef TALLYD_REDIS_SUBSCRIBER_H
+#define TALLYD_REDIS_SUBSCRIBER_H
 
-#include "link.h"
+#include "connection.h"
 
 /* how: a closed link that says where to, with the stop_fd. */
-int follow_run(const struct link *how, const char *const *channels, tally_heard_fn *heard,
-	       void *arg);
+int subscriber_run(const struct connection *template, const char *const *channels,
+		   tally_heard_fn *on_message, void *arg);
 
 #endif

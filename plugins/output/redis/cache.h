@@ -6,22 +6,21 @@
  * also asks now and then by itself, so that a Redis that is gone is noticed where nobody asks.  A
  * loss is told when it begins, once a minute, and when it is over.
  */
-#ifndef TALLYD_REDIS_KEEPER_H
-#define TALLYD_REDIS_KEEPER_H
+#ifndef TALLYD_REDIS_CACHE_H
+#define TALLYD_REDIS_CACHE_H
 
-#include "link.h"
+#include "connection.h"
 
-struct keeper;
+struct cache;
 
 /* how: a closed link that says where to; wake_fd is the keeper's own.  -errno as after
  * tally_fail(). */
-int keeper_start(const struct link *how, struct keeper **ret);
-void keeper_stop(struct keeper *keeper); /* NULL is fine; nobody is inside */
+int cache_start(const struct connection *template, struct cache **ret);
+void cache_stop(struct cache *cache); /* NULL is fine; nobody is inside */
 
 /* As in struct tally_keeper.  -EBUSY: resting, or no link came free in time; -E2BIG: longer than
  * REDIS_MAX_VALUE. */
-int keeper_get(struct keeper *keeper, const char *key, struct tally_blob *ret);
-int keeper_set(struct keeper *keeper, const char *key, const void *data, size_t len,
-	       int64_t ttl_ns);
+int cache_get(struct cache *cache, const char *key, struct tally_blob *ret);
+int cache_set(struct cache *cache, const char *key, const void *data, size_t len, int64_t ttl_ns);
 
 #endif

@@ -1,0 +1,399 @@
+#include "cache.h"
+
+#include "base/cleanup.h"
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+
+enum { CACHE_CONNECTIONS = 16 };
+
+static const int64_t cache_first_cooldown = REDIS_SECOND / 2,
+		     cache_longest_cooldown = 5 * REDIS_SECOND;
+/* Nobody may ask for a long time, as in a worker: it is seen all the same that Redis is gone. */
+static const int64_t cache_probe_interval = 2 * REDIS_SECOND;
+static const int64_t cache_log_interval = 60 * REDIS_SECOND;
+
+struct cache {
+	struct connection template;
+	pthread_t thread;
+	pthread_mutex_t lock;        /* guards all below */
+	pthread_cond_t wanted, free; /* a link is; one came */
+	struct connection *idle[CACHE_CONNECTIONS];
+	uint32_t n_idle, n_connections, n_waiting;
+	unsigned generation; /* raised at each failure: links of an earlier one are closed */
+	int64_t open_until;  /* monotonic; 0: Redis is there */
+	int64_t cooldown;    /* how long the next one is */
+	int64_t unavailable_since, logged; /* since when it is not there, told last; monotonic; 0:
+			       it is, or was never */
+	int64_t next_probe;                /* when to see whether idle links still live */
+	bool stopping;
+};
+
+struct cache_borrowed {
+	struct connection *connection;
+	unsigned generation;
+};
+
+/* ---- Links --------------------------------------------------------------- */
+
+static void cache_close_connection(struct cache *cache, struct connection *connection)
+{
+	connection_close(connection);
+	free(connection);
+	cache->n_connections--;
+}
+
+/* With the lock. */
+static void cache_close_idle(struct cache *cache)
+{
+	while (cache->n_idle)
+		cache_close_connection(cache, cache->idle[--cache->n_idle]);
+}
+
+/* With the lock: one that is still good; NULL: none is idle. */
+static struct connection *cache_pop_idle(struct cache *cache)
+{
+	while (cache->n_idle) {
+		struct connection *connection = cache->idle[--cache->n_idle];
+		if (connection_is_usable(connection))
+			return connection;
+		cache_close_connection(cache, connection);
+	}
+	return NULL;
+}
+
+static void cache_update_gauge(const struct cache *cache)
+{
+	tally_gauge(cache->template.ctx, REDIS_CACHE_AVAILABLE, cache->open_until == 0);
+}
+
+/* With the lock: told when it begins and about once a minute.  A late answer costs a short rest and
+ * no word, unless the next attempt fails too. */
+static void cache_log_unavailable(struct cache *cache, const char *why, bool late)
+{
+	int64_t now = tally_monotonic(cache->template.ctx);
+	if (!cache->unavailable_since)
+		cache->unavailable_since = now;
+	if (late || (cache->logged && now - cache->logged < cache_log_interval))
+		return;
+	tally_log(cache->template.ctx, TALLY_ERROR,
+		  "as a cache it is not available, for %lld s now: %s; who asks it goes on without",
+		  (long long)((now - cache->unavailable_since) / REDIS_SECOND), why);
+	cache->logged = now;
+}
+
+/* With the lock. */
+static void cache_log_available(struct cache *cache)
+{
+	int64_t now = tally_monotonic(cache->template.ctx);
+	if (cache->logged)
+		tally_log(cache->template.ctx, TALLY_NOTICE,
+			  "as a cache it is available again, after %lld s",
+			  (long long)((now - cache->unavailable_since) / REDIS_SECOND));
+	cache->unavailable_since = cache->logged = 0;
+}
+
+/* With the lock.  r: what failed; tally_reason() says why. */
+static void cache_open_circuit(struct cache *cache, int r)
+{
+	cache_log_unavailable(cache, tally_reason(cache->template.ctx),
+			      r == -ETIMEDOUT && !cache->unavailable_since);
+	cache_close_idle(cache);
+	cache->generation++;
+	cache->open_until = tally_monotonic(cache->template.ctx) + cache->cooldown;
+	cache->cooldown = cache->cooldown * 2 > cache_longest_cooldown ? cache_longest_cooldown
+								       : cache->cooldown * 2;
+	cache_update_gauge(cache);
+	pthread_cond_signal(&cache->wanted);
+	pthread_cond_broadcast(&cache->free);
+}
+
+static struct timespec cache_time(int64_t ns)
+{
+	return (struct timespec){.tv_sec = ns / REDIS_SECOND, .tv_nsec = ns % REDIS_SECOND};
+}
+
+static int cache_borrow(struct cache *cache, int64_t deadline, struct cache_borrowed *ret)
+{
+	struct timespec until = cache_time(deadline);
+	struct connection *connection = NULL;
+	int r = 0;
+	pthread_mutex_lock(&cache->lock);
+	cache->n_waiting++;
+	while (cache->open_until == 0 && r == 0 && !(connection = cache_pop_idle(cache))) {
+		pthread_cond_signal(&cache->wanted);
+		r = pthread_cond_timedwait(&cache->free, &cache->lock, &until);
+	}
+	cache->n_waiting--;
+	*ret = (struct cache_borrowed){connection, cache->generation};
+	pthread_mutex_unlock(&cache->lock);
+	return connection
+		       ? 0
+		       : tally_fail(cache->template.ctx, EBUSY, "the cache is not available now");
+}
+
+/* r: how the talk ended; a link that failed is of no use any more, and so are the others. */
+static void cache_return(struct cache *cache, const struct cache_borrowed *borrowed, int r)
+{
+	pthread_mutex_lock(&cache->lock);
+	bool current = borrowed->generation == cache->generation;
+	if (r == 0 && current) {
+		cache->cooldown = cache_first_cooldown;
+		cache->idle[cache->n_idle++] = borrowed->connection;
+		pthread_cond_signal(&cache->free);
+	} else {
+		cache_close_connection(cache, borrowed->connection);
+		if (current && r != -ECANCELED)
+			cache_open_circuit(cache, r);
+	}
+	pthread_mutex_unlock(&cache->lock);
+}
+
+/* ---- Connecting ---------------------------------------------------------- */
+
+/* With the lock. */
+static bool cache_wants_connection(const struct cache *cache)
+{
+	return cache->open_until != 0 ||
+	       (cache->n_waiting > cache->n_idle && cache->n_connections < CACHE_CONNECTIONS);
+}
+
+/* With the lock, which it lets go meanwhile: until there is something to do. */
+static void cache_wait(struct cache *cache)
+{
+	struct timespec until =
+		cache_time(cache->open_until == 0 ? cache->next_probe : cache->open_until);
+	pthread_cond_timedwait(&cache->wanted, &cache->lock, &until);
+}
+
+/* With the lock, which it lets go meanwhile. */
+static void cache_connect(struct cache *cache)
+{
+	struct connection *connection = malloc(sizeof(*connection));
+	int r = -ENOMEM;
+	cache->n_connections++;
+	unsigned generation = cache->generation;
+	pthread_mutex_unlock(&cache->lock);
+	if (connection) {
+		*connection = cache->template;
+		r = connection_open(connection);
+	}
+	pthread_mutex_lock(&cache->lock);
+	if (r < 0 || generation != cache->generation) {
+		if (connection)
+			connection_close(connection);
+		free(connection);
+		cache->n_connections--;
+		if (r < 0 && r != -ECANCELED)
+			cache_open_circuit(cache, r == -ETIMEDOUT ? -ECONNREFUSED : r);
+		return;
+	}
+	cache->idle[cache->n_idle++] = connection;
+	cache->open_until = 0;
+	cache->next_probe = tally_monotonic(cache->template.ctx) + cache_probe_interval;
+	cache_log_available(cache);
+	cache_update_gauge(cache);
+	pthread_cond_signal(&cache->free);
+}
+
+static int cache_pong(void *arg, uint32_t i, redisReply **reply)
+{
+	(void)i;
+	return (*reply)->type == REDIS_REPLY_ERROR ? connection_error_reply(arg, *reply) : 0;
+}
+
+/* With the lock, which it lets go meanwhile: asks an idle link whether Redis is there. */
+static void cache_probe(struct cache *cache)
+{
+	struct cache_borrowed borrowed = {.generation = cache->generation};
+	struct commands commands;
+	int64_t until = tally_monotonic(cache->template.ctx) + cache_probe_interval;
+	cache->next_probe = until;
+	if (!cache->n_idle)
+		return; /* those that are lent out will tell */
+	borrowed.connection = cache->idle[--cache->n_idle];
+	pthread_mutex_unlock(&cache->lock);
+	commands_init(&commands, 256);
+	commands_begin(&commands, 1);
+	commands_add_text(&commands, "PING");
+	int r = commands.bytes.error ? tally_fail(cache->template.ctx, ENOMEM, "no memory")
+				     : connection_exchange(borrowed.connection, &commands,
+							   cache_pong, borrowed.connection, until);
+	commands_done(&commands);
+	cache_return(cache, &borrowed, r == -ETIMEDOUT ? -ENOTCONN : r);
+	pthread_mutex_lock(&cache->lock);
+}
+
+static void *cache_run(void *arg)
+{
+	struct cache *cache = arg;
+	pthread_setname_np(pthread_self(), "redis-cache");
+	pthread_mutex_lock(&cache->lock);
+	while (!cache->stopping) {
+		int64_t now = tally_monotonic(cache->template.ctx);
+		if (cache_wants_connection(cache) && now >= cache->open_until)
+			cache_connect(cache);
+		else if (cache->open_until == 0 && now >= cache->next_probe)
+			cache_probe(cache);
+		else
+			cache_wait(cache);
+	}
+	pthread_mutex_unlock(&cache->lock);
+	return NULL;
+}
+
+/* ---- Asking -------------------------------------------------------------- */
+
+struct cache_request {
+	struct connection *connection;
+	struct tally_blob *ret; /* NULL: a set */
+	int result;             /* once the talk went well */
+};
+
+static void cache_release(void *reply)
+{
+	freeReplyObject(reply);
+}
+
+static int cache_reply(void *arg, uint32_t i, redisReply **reply)
+{
+	struct cache_request *request = arg;
+	redisReply *got = *reply;
+	(void)i;
+	if (got->type == REDIS_REPLY_ERROR) {
+		request->result = connection_error_reply(request->connection, got);
+		/* It is a replica now; the next connection may be to what is primary instead. */
+		return strncmp(got->str, "READONLY", strlen("READONLY")) == 0 ? request->result : 0;
+	}
+	if (request->ret && got->type == REDIS_REPLY_STRING) {
+		*request->ret = (struct tally_blob){
+			.data = got->str, .len = got->len, .release = cache_release, .owner = got};
+		*reply = NULL;
+	} else if (request->ret) {
+		request->result = -ENOENT;
+	}
+	return 0;
+}
+
+static void cache_add_key(struct commands *commands, const struct cache *cache, const char *key)
+{
+	auto_free char *full = NULL;
+	int len =
+		asprintf(&full, "%s" REDIS_LAYOUT "cache:%s", cache->template.config->prefix, key);
+	if (len < 0)
+		full = NULL;
+	if (full)
+		commands_add(commands, full, (size_t)len);
+	else
+		commands->bytes.error = -ENOMEM;
+}
+
+static int cache_exchange(struct cache *cache, const struct commands *commands,
+			  struct tally_blob *ret)
+{
+	struct tally_ctx *ctx = cache->template.ctx;
+	int64_t deadline = tally_monotonic(ctx) + cache->template.config->cache_timeout;
+	struct cache_borrowed borrowed;
+	if (commands->bytes.error)
+		return tally_fail(ctx, -commands->bytes.error, "the value or its key is too long");
+	int r = cache_borrow(cache, deadline, &borrowed);
+	if (r < 0)
+		return r;
+	struct cache_request request = {.connection = borrowed.connection, .ret = ret};
+	r = connection_exchange(borrowed.connection, commands, cache_reply, &request, deadline);
+	cache_return(cache, &borrowed, r);
+	return r < 0 ? r : request.result;
+}
+
+int cache_get(struct cache *cache, const char *key, struct tally_blob *ret)
+{
+	struct commands commands;
+	commands_init(&commands, REDIS_MAX_VALUE);
+	commands_begin(&commands, 2);
+	commands_add_text(&commands, "GET");
+	cache_add_key(&commands, cache, key);
+	int r = cache_exchange(cache, &commands, ret);
+	commands_done(&commands);
+	return r;
+}
+
+int cache_set(struct cache *cache, const char *key, const void *data, size_t len, int64_t ttl_ns)
+{
+	struct commands commands;
+	int64_t ms = ttl_ns / 1000000;
+	if (ms < 1)
+		return 0;
+	commands_init(&commands, REDIS_MAX_VALUE);
+	commands_begin(&commands, 5);
+	commands_add_text(&commands, "SET");
+	cache_add_key(&commands, cache, key);
+	commands_add(&commands, data, len);
+	commands_add_text(&commands, "PX");
+	commands_add_number(&commands, ms);
+	int r = cache_exchange(cache, &commands, NULL);
+	commands_done(&commands);
+	return r;
+}
+
+/* ---- Starting and stopping ----------------------------------------------- */
+
+static void cache_free(struct cache *cache)
+{
+	cache_close_idle(cache);
+	if (cache->template.wake_fd >= 0)
+		close(cache->template.wake_fd);
+	pthread_cond_destroy(&cache->free);
+	pthread_cond_destroy(&cache->wanted);
+	pthread_mutex_destroy(&cache->lock);
+	free(cache);
+}
+
+static void cache_init(struct cache *cache, const struct connection *template)
+{
+	pthread_condattr_t monotonic;
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&cache->wanted, &monotonic);
+	pthread_cond_init(&cache->free, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	pthread_mutex_init(&cache->lock, NULL);
+	cache->template = *template;
+	cache->template.wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	cache->cooldown = cache_first_cooldown;
+	cache->open_until = 1; /* long ago: connect at once */
+}
+
+int cache_start(const struct connection *template, struct cache **ret)
+{
+	struct cache *cache = calloc(1, sizeof(*cache));
+	if (!cache)
+		return tally_fail(template->ctx, ENOMEM, "no memory");
+	cache_init(cache, template);
+	int r = cache->template.wake_fd < 0
+			? errno
+			: pthread_create(&cache->thread, NULL, cache_run, cache);
+	if (r) {
+		cache_free(cache);
+		return tally_fail(template->ctx, r, "cannot start a thread: %s", strerror(r));
+	}
+	*ret = cache;
+	return 0;
+}
+
+void cache_stop(struct cache *cache)
+{
+	uint64_t one = 1;
+	if (!cache)
+		return;
+	pthread_mutex_lock(&cache->lock);
+	cache->stopping = true;
+	pthread_cond_signal(&cache->wanted);
+	pthread_mutex_unlock(&cache->lock);
+	ssize_t n = write(cache->template.wake_fd, &one, sizeof(one));
+	(void)n;
+	pthread_join(cache->thread, NULL);
+	cache_free(cache);
+}

@@ -1,0 +1,136 @@
+/*
+ * connect → a SUBSCRIBE for each channel → messages, as they come → whatever ends it closes the
+ * connection.  All replies are arrays of three; what is none of those we know ends it too.
+ */
+#include "subscriber.h"
+
+#include "base/cleanup.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SUBSCRIBER_MAX_ARRAY = 3, SUBSCRIBER_MAX_COMMANDS = 64 << 10 };
+
+struct subscriber {
+	struct connection connection;
+	tally_heard_fn *on_message;
+	void *arg;
+	char *prefix; /* of channels, as Redis has them */
+	uint32_t n_channels, n_subscribed;
+	bool pinged; /* whether it lives, and has not answered yet */
+};
+
+/* ---- Hearing ------------------------------------------------------------- */
+
+static bool is_text(const redisReply *reply, const char *text)
+{
+	return reply->type == REDIS_REPLY_STRING && strcmp(reply->str, text) == 0;
+}
+
+static int subscriber_message(struct subscriber *subscriber, redisReply **parts)
+{
+	size_t skip = strlen(subscriber->prefix);
+	if (parts[1]->type != REDIS_REPLY_STRING || parts[2]->type != REDIS_REPLY_STRING ||
+	    strncmp(parts[1]->str, subscriber->prefix, skip) != 0)
+		return tally_fail(subscriber->connection.ctx, EBADMSG, "a message makes no sense");
+	return subscriber->on_message(subscriber->arg, parts[1]->str + skip, parts[2]->str,
+				      (size_t)parts[2]->len);
+}
+
+static int subscriber_reply(void *arg, uint32_t i, redisReply **reply)
+{
+	struct subscriber *subscriber = arg;
+	redisReply *got = *reply;
+	(void)i;
+	if (got->type == REDIS_REPLY_ERROR)
+		return connection_error_reply(&subscriber->connection, got);
+	if (got->type == REDIS_REPLY_ARRAY && got->elements == 3) {
+		if (is_text(got->element[0], "message"))
+			return subscriber_message(subscriber, got->element);
+		if (is_text(got->element[0], "subscribe")) {
+			subscriber->n_subscribed++;
+			return 0;
+		}
+	}
+	if (got->type == REDIS_REPLY_ARRAY && got->elements > 0 && is_text(got->element[0], "pong"))
+		return 0;
+	return tally_fail(subscriber->connection.ctx, EBADMSG, "a reply that was not asked for");
+}
+
+/* ---- Asking -------------------------------------------------------------- */
+
+/* The replies come between messages. */
+static int subscriber_send(struct subscriber *subscriber, const struct commands *commands)
+{
+	if (commands->bytes.error)
+		return tally_fail(subscriber->connection.ctx, -commands->bytes.error, "no memory");
+	return connection_exchange(&subscriber->connection, commands, NULL, NULL,
+				   connection_deadline(&subscriber->connection));
+}
+
+static int subscriber_subscribe(struct subscriber *subscriber, const char *const *channels)
+{
+	struct commands commands;
+	commands_init(&commands, SUBSCRIBER_MAX_COMMANDS);
+	for (; channels[subscriber->n_channels]; subscriber->n_channels++) {
+		auto_free char *name = NULL;
+		if (asprintf(&name, "%s%s", subscriber->prefix, channels[subscriber->n_channels]) <
+		    0)
+			name = NULL;
+		commands_begin(&commands, 2);
+		commands_add_text(&commands, "SUBSCRIBE");
+		if (name)
+			commands_add_text(&commands, name);
+		else
+			commands.bytes.error = -ENOMEM;
+	}
+	int r = subscriber_send(subscriber, &commands);
+	commands_done(&commands);
+	return r;
+}
+
+static int subscriber_ping(struct subscriber *subscriber)
+{
+	struct commands commands;
+	commands_init(&commands, SUBSCRIBER_MAX_COMMANDS);
+	commands_begin(&commands, 1);
+	commands_add_text(&commands, "PING");
+	int r = subscriber_send(subscriber, &commands);
+	commands_done(&commands);
+	subscriber->pinged = true;
+	return r;
+}
+
+static int subscriber_step(struct subscriber *subscriber)
+{
+	int r = connection_listen(&subscriber->connection, subscriber_reply, subscriber,
+				  connection_deadline(&subscriber->connection));
+	if (r == -ETIMEDOUT && !subscriber->pinged)
+		return subscriber_ping(subscriber);
+	subscriber->pinged = false;
+	if (r == 0 && subscriber->n_subscribed == subscriber->n_channels)
+		r = subscriber->on_message(subscriber->arg, NULL, NULL, 0);
+	return r;
+}
+
+int subscriber_run(const struct connection *template, const char *const *channels,
+		   tally_heard_fn *on_message, void *arg)
+{
+	struct subscriber subscriber = {
+		.connection = *template, .on_message = on_message, .arg = arg};
+	auto_free char *prefix = NULL;
+	if (asprintf(&prefix, "%s" REDIS_LAYOUT, template->config->prefix) < 0)
+		return tally_fail(template->ctx, ENOMEM, "no memory");
+	subscriber.prefix = prefix;
+	subscriber.connection.max_reply = REDIS_MAX_MESSAGE;
+	subscriber.connection.max_array = SUBSCRIBER_MAX_ARRAY;
+	int r = connection_open(&subscriber.connection);
+	if (r < 0)
+		return r;
+	r = subscriber_subscribe(&subscriber, channels);
+	while (r == 0)
+		r = subscriber_step(&subscriber);
+	connection_close(&subscriber.connection);
+	return r;
+}
