@@ -8,6 +8,8 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
+#include "connection_open.h"
+
 enum { CACHE_CONNECTIONS = 16 };
 
 static const int64_t cache_first_cooldown = REDIS_SECOND / 2,

@@ -6,8 +6,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "sentinel.h"
-
 enum { RECEIVE_CHUNK = 16 << 10 };
 
 void connection_close(struct connection *connection)
@@ -257,23 +255,4 @@ int connection_open_at(struct connection *connection, const struct address *addr
 {
 	int r = connection_connect(connection, address, deadline);
 	return r < 0 ? r : connection_handshake(connection, deadline);
-}
-
-static int connection_open_plain(struct connection *connection)
-{
-	int r = connection_open_at(connection, connection->address,
-				   connection_deadline(connection));
-	return r < 0 ? tally_fail(connection->ctx, -r, "%s: %s", connection->config->url,
-				  tally_reason(connection->ctx))
-		     : 0;
-}
-
-int connection_open(struct connection *connection)
-{
-	int r = connection->sentinels ? sentinels_open(connection->sentinels, connection)
-				      : connection_open_plain(connection);
-	if (r < 0)
-		connection_close(connection);
-	tally_count(connection->ctx, r < 0 ? REDIS_CONNECT_ERRORS : REDIS_CONNECTS, 1);
-	return r;
 }

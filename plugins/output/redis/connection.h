@@ -1,10 +1,11 @@
 /*
- * One connection to Redis.  connection_open() connects, to where sentinels say if there are some,
- * shows the password and chooses the database; connection_exchange() sends commands and reads their
- * replies in one round trip; connection_listen() reads what comes unasked.  Every wait ends at the
- * deadline or when wake_fd or stop_fd becomes readable, and no reply is taken beyond its bound.  A
- * link that failed must be closed, since nobody knows which replies are still on their way.  One
- * thread at a time. hiredis connects and parses; sending and receiving is ours, for the deadlines.
+ * One connection to Redis or to a sentinel.  connection_open_at() connects to an address, sends the
+ * password and selects the database; connection_open() of connection_open.h first finds out which
+ * address.  connection_exchange() sends commands and reads their replies in one round trip;
+ * connection_listen() reads messages that nobody asked for.  Every wait ends at the deadline or
+ * when wake_fd or stop_fd becomes readable, and a reply over max_reply is refused.  After a failure
+ * the connection must be closed, since replies may still be on their way.  One thread at a time.
+ * hiredis resolves, connects and parses; sending and receiving are ours, for the deadlines.
  */
 #ifndef TALLYD_REDIS_CONNECTION_H
 #define TALLYD_REDIS_CONNECTION_H
@@ -33,33 +34,31 @@ struct connection {
 	size_t received; /* bytes since the last reply */
 };
 
-/* Is on loan, or takes it by setting *reply to NULL.  Non-zero ends the talk with that. */
+/* *reply is borrowed; a function that keeps it sets *reply to NULL.  Any return value but 0 ends
+ * the exchange with that value. */
 typedef int connection_reply_fn(void *arg, uint32_t i, redisReply **reply);
 
-/* Within `timeout`, with sentinels that for each of them and for Redis.  0, or -errno as after
- * tally_fail(); then it is closed. */
-int connection_open(struct connection *connection);
-/* The part of it that sentinels are reached by, too; a link that it fails on is left to close. */
+/* Of a closed connection.  -errno as after tally_fail(); the caller then closes it. */
 int connection_open_at(struct connection *connection, const struct address *address,
 		       int64_t deadline);
 void connection_close(struct connection *connection);
 
-/* Open, and nothing that was not asked for has come: neither bytes nor the other side's close. */
+/* Open, and neither unexpected bytes nor the other side's close have arrived. */
 bool connection_is_usable(const struct connection *connection);
 
-/* Sends all and gives each reply to `each`.  -ETIMEDOUT, -ECANCELED (woken), -EBADMSG, …: as after
- * tally_fail(). */
+/* Sends all commands and passes each reply to `each`.  -ETIMEDOUT, -ECANCELED (woken), -EBADMSG, …:
+ * as after tally_fail(). */
 int connection_exchange(struct connection *connection, const struct commands *commands,
 			connection_reply_fn *each, void *arg, int64_t deadline);
-/* Waits for something to come, and gives all that is complete.  each NULL: connection_exchange()
- * sends and leaves the replies to this. */
+/* Waits for replies and passes all complete ones to `each`.  A subscriber's replies come between
+ * its messages, so it calls connection_exchange() with each NULL, which only sends. */
 int connection_listen(struct connection *connection, connection_reply_fn *each, void *arg,
 		      int64_t deadline);
 
-/* From now on, `timeout`. */
+/* Now plus `timeout`; monotonic. */
 int64_t connection_deadline(const struct connection *connection);
 
-/* What a reply of type error becomes: as after tally_fail(). */
+/* Turns a reply of type error into -EPROTO, as after tally_fail(). */
 int connection_error_reply(struct connection *connection, const redisReply *reply);
 
 #endif

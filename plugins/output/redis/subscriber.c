@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "connection_open.h"
+
 enum { SUBSCRIBER_MAX_ARRAY = 3, SUBSCRIBER_MAX_COMMANDS = 64 << 10 };
 
 struct subscriber {

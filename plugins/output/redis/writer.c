@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "connection_open.h"
 #include "publish.h"
 
 void writer_init(struct writer *writer, const struct connection *template)
