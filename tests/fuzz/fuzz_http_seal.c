@@ -1,6 +1,6 @@
 /*
  * Kept answers as they come back from a shared cache, also with their checksum made right, so that
- * what is behind it is reached.  Whatever opens must be sound, and seal to the same bytes again.
+ * what is behind it is reached.  Whatever opens must be sound, and meta to the same bytes again.
  */
 #include <endian.h>
 #include <cache/response_codec.h>
@@ -15,16 +15,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check(const char *bytes, size_t len, const char *key)
 {
-	struct response_codec seal;
+	struct codec_meta meta;
 	struct response *response;
 	char *again;
 	size_t again_len;
-	if (response_decode(bytes, len, key, &seal, &response) < 0)
+	if (response_decode(bytes, len, key, &meta, &response) < 0)
 		return;
 	for (const char *p = response->link; p && *p; p++)
 		if (*p < ' ')
 			abort();
-	if (response_encode(response, &seal, &again, &again_len) < 0)
+	if (response_encode(response, &meta, &again, &again_len) < 0)
 		abort();
 	/* An empty part may stand for one that is not there, and the last number means nothing. */
 	if (again_len != len)

@@ -139,10 +139,10 @@ static void the_log_names_addresses_but_does_not_fill(void **state)
 		assert_int_equal(note(text), 0);
 	}
 	assert_true(lines() <= 11);
-	auth_throttle_tell(throttle, now);
+	auth_throttle_flush_log(throttle, now);
 	assert_true(lines() <= 11);
 	now += 60 * HTTP_SECOND;
-	auth_throttle_tell(throttle, now);
+	auth_throttle_flush_log(throttle, now);
 	assert_true(says("other addresses"));
 	assert_true(lines() <= 22);
 }

@@ -22,7 +22,7 @@ static struct response *make_parcel(const char *body, const char *link)
 
 static void a_sealed_answer_opens_to_the_same(void **state)
 {
-	struct response_codec seal = {"key", 7, 8}, found;
+	struct codec_meta meta = {"key", 7, 8}, found;
 	char body[3000];
 	struct response *opened;
 	char *bytes;
@@ -31,9 +31,9 @@ static void a_sealed_answer_opens_to_the_same(void **state)
 	memset(body, 'x', sizeof(body) - 1);
 	body[sizeof(body) - 1] = '\0';
 	struct response *response = make_parcel(body, "</next>; rel=next");
-	assert_int_equal(response_encode(response, &seal, &bytes, &len), 0);
+	assert_int_equal(response_encode(response, &meta, &bytes, &len), 0);
 	assert_int_equal(response_decode(bytes, len, "key", &found, &opened), 0);
-	assert_int_equal(found.mark, 7);
+	assert_int_equal(found.version, 7);
 	assert_int_equal(found.made, 8);
 	assert_ptr_equal(opened->type, content_type_json);
 	assert_string_equal(opened->link, "</next>; rel=next");
@@ -58,12 +58,12 @@ static void a_sealed_answer_opens_to_the_same(void **state)
 
 static void a_link_that_would_begin_another_header_is_refused(void **state)
 {
-	struct response_codec seal = {"key", 0, 0}, found;
+	struct codec_meta meta = {"key", 0, 0}, found;
 	struct response *response = make_parcel("{}", "a\r\nSet-Cookie: b"), *opened;
 	char *bytes;
 	size_t len;
 	(void)state;
-	assert_int_equal(response_encode(response, &seal, &bytes, &len), 0);
+	assert_int_equal(response_encode(response, &meta, &bytes, &len), 0);
 	assert_int_equal(response_decode(bytes, len, "key", &found, &opened), -EBADMSG);
 	free(bytes);
 	response_drop(response);
@@ -71,15 +71,15 @@ static void a_link_that_would_begin_another_header_is_refused(void **state)
 
 static void what_is_too_long_is_not_sealed(void **state)
 {
-	struct response_codec seal = {"key", 0, 0};
-	char *body = malloc(SEAL_MAX + 1), *bytes;
+	struct codec_meta meta = {"key", 0, 0};
+	char *body = malloc(CODEC_MAX + 1), *bytes;
 	size_t len;
 	(void)state;
-	for (size_t i = 0; i < SEAL_MAX; i++)
+	for (size_t i = 0; i < CODEC_MAX; i++)
 		body[i] = (char)('a' + rand() % 26);
-	body[SEAL_MAX] = '\0';
+	body[CODEC_MAX] = '\0';
 	struct response *response = make_parcel(body, NULL);
-	assert_int_equal(response_encode(response, &seal, &bytes, &len), -E2BIG);
+	assert_int_equal(response_encode(response, &meta, &bytes, &len), -E2BIG);
 	response_drop(response);
 	free(body);
 }

@@ -34,15 +34,15 @@ static int clock_read(void *arg, const struct tally_sample *sample)
 		return 0;
 	(void)sample_label(sample->labels, "instance", name, sizeof(name));
 	char *to = clock->text + clock->len;
-	size_t wait_list = sizeof(clock->text) - clock->len;
+	size_t left = sizeof(clock->text) - clock->len;
 	const char *before = clock->len ? "; " : "";
-	int n = offset ? snprintf(to, wait_list,
+	int n = offset ? snprintf(to, left,
 				  "%s%s: this host's clock is %.0f s %s the database's, so it does "
 				  "no maintenance",
 				  before, name, fabs(sample->value),
 				  sample->value > 0 ? "ahead of" : "behind")
 		       : snprintf(
-				 to, wait_list,
+				 to, left,
 				 "%s%s: the clock went ahead of the time that went by, so rows are "
 				 "kept for %.0f s longer",
 				 before, name, sample->value);

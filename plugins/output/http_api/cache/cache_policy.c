@@ -11,7 +11,7 @@
 static const struct {
 	endpoint_fn *answer;
 	enum cache_class kind;
-} kinds[] = {
+} classes[] = {
 	{containers_list, CACHE_CLASS_CONTAINERS},
 	{containers_one, CACHE_CLASS_CONTAINERS},
 	{hosts_list, CACHE_CLASS_CONTAINERS},
@@ -34,9 +34,9 @@ static const struct {
 
 enum cache_class cache_class_of(const struct endpoint *endpoint)
 {
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
-		if (kinds[i].answer == endpoint->answer)
-			return kinds[i].kind;
+	for (size_t i = 0; i < sizeof(classes) / sizeof(*classes); i++)
+		if (classes[i].answer == endpoint->answer)
+			return classes[i].kind;
 	return CACHE_CLASS_NONE;
 }
 
@@ -59,7 +59,7 @@ int64_t cache_class_ttl(const struct http_config *config, enum cache_class kind)
 const char *const *cache_class_tables(enum cache_class kind)
 {
 	static const char *const none[] = {NULL};
-	static const char *const sources[][KIND_MAX_SOURCES + 1] = {
+	static const char *const sources[][CACHE_CLASS_MAX_TABLES + 1] = {
 		[CACHE_CLASS_CONTAINERS] = {"container_events"},
 		[CACHE_CLASS_IMAGES] = {"container_events", "docker_images", "image_versions"},
 	};

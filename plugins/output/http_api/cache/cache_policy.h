@@ -12,7 +12,7 @@ int64_t cache_class_ttl(const struct http_config *config, enum cache_class kind)
 
 /* Names of the tables whose rows make such answers old at once, whatever their time; ends with
  * NULL. */
-enum { KIND_MAX_SOURCES = 3 };
+enum { CACHE_CLASS_MAX_TABLES = 3 };
 const char *const *cache_class_tables(enum cache_class kind);
 
 /*

@@ -12,7 +12,7 @@
 #include "cache/wait_list.h"
 #include "query/catalog_cache.h"
 
-enum { DESK_JOBS_PER_THREAD = 16 };
+enum { DISPATCH_JOBS_PER_THREAD = 16 };
 
 /* How long who could have an old answer waits for a new one. */
 static const int64_t dispatch_revalidate_wait = HTTP_SECOND / 2;
@@ -41,8 +41,8 @@ static bool dispatch_abandoned(const void *arg)
 	return wait_list_is_abandoned(on->wait_list, on->fetch);
 }
 
-static void dispatch_call(const struct dispatch *dispatch, const struct request *request,
-			  struct context *ret)
+static void dispatch_make_context(const struct dispatch *dispatch, const struct request *request,
+				  struct context *ret)
 {
 	*ret = (struct context){
 		.ctx = dispatch->ctx,
@@ -66,7 +66,7 @@ static struct response *dispatch_fetch(struct dispatch *dispatch, const struct f
 	struct response_builder builder;
 	struct context context;
 	response_builder_init(&builder);
-	dispatch_call(dispatch, request, &context);
+	dispatch_make_context(dispatch, request, &context);
 	context.abandoned = dispatch_abandoned;
 	context.abandoned_arg = &on;
 	context.builder = &builder;
@@ -78,25 +78,25 @@ static struct response *dispatch_fetch(struct dispatch *dispatch, const struct f
 }
 
 /* In a worker. */
-static struct response *dispatch_run_fetch(void *arg, struct fetch *fetch, bool *ret_late)
+static struct response *dispatch_run_fetch(void *arg, struct fetch *fetch, bool *ret_stale)
 {
 	struct dispatch *dispatch = arg;
 	enum cache_class kind = fetch->source->kind;
 	if (!fetch->key)
 		return dispatch_fetch(dispatch, fetch);
-	uint64_t mark = shared_cache_version(dispatch->shared, kind);
+	uint64_t version = shared_cache_version(dispatch->shared, kind);
 	struct response *response = shared_cache_find(dispatch->shared, kind, fetch->key);
-	fetch->shared = response != NULL;
+	fetch->from_shared_cache = response != NULL;
 	if (!response) {
 		response = dispatch_fetch(dispatch, fetch);
-		shared_cache_keep(dispatch->shared, kind, fetch->key, response, mark);
+		shared_cache_put(dispatch->shared, kind, fetch->key, response, version);
 	}
-	struct response *given = cache_finish(dispatch->cache, fetch, response, ret_late);
+	struct response *given = cache_finish(dispatch->cache, fetch, response, ret_stale);
 	response_drop(response);
 	return given;
 }
 
-static bool dispatch_may_wait(const struct dispatch *dispatch, struct request *request, int r)
+static bool dispatch_wait_or_answer(const struct dispatch *dispatch, struct request *request, int r)
 {
 	if (r == 0)
 		return true;
@@ -127,8 +127,8 @@ static int dispatch_send(struct dispatch *dispatch, const char *key, struct requ
 	if (r == 0)
 		r = wait_list_queue(dispatch->wait_list, fetch, waits ? source : NULL, connection);
 	if (r < 0 && key) {
-		bool late;
-		response_drop(cache_finish(dispatch->cache, fetch, NULL, &late));
+		bool stale;
+		response_drop(cache_finish(dispatch->cache, fetch, NULL, &stale));
 	}
 	fetch_drop(fetch);
 	return r;
@@ -136,18 +136,18 @@ static int dispatch_send(struct dispatch *dispatch, const char *key, struct requ
 
 /* ---- Asking -------------------------------------------------------------- */
 
-static void dispatch_give(struct request *request, struct cache_found *found,
-			  enum request_origin origin)
+static void dispatch_serve(struct request *request, struct cache_found *found,
+			   enum request_origin origin)
 {
 	request->response = TAKE(found->response);
 	request->origin = origin;
 }
 
 /* An old answer is given at once where waiting has no prospect. */
-static bool dispatch_is_hopeless(const struct request *request, const struct cache_found *found)
+static bool dispatch_skips_wait(const struct request *request, const struct cache_found *found)
 {
 	return found->age == CACHE_STALE_IF_ERROR &&
-	       (found->resting ||
+	       (found->store_failed ||
 		(found->fetch &&
 		 found->fetch->started + dispatch_revalidate_wait < request->started));
 }
@@ -159,13 +159,13 @@ static int dispatch_from_cache(struct dispatch *dispatch, struct request *reques
 	cache_find(dispatch->cache, key, &found);
 	request->origin = ORIGIN_MISS;
 	if (found.age == CACHE_FRESH) {
-		dispatch_give(request, &found, ORIGIN_HIT);
+		dispatch_serve(request, &found, ORIGIN_HIT);
 		return 1;
 	}
-	if (found.age == CACHE_STALE_WHILE_REVALIDATE || dispatch_is_hopeless(request, &found)) {
-		if (!found.fetch && !found.resting)
+	if (found.age == CACHE_STALE_WHILE_REVALIDATE || dispatch_skips_wait(request, &found)) {
+		if (!found.fetch && !found.store_failed)
 			dispatch_send(dispatch, key, request, false, NULL);
-		dispatch_give(request, &found, ORIGIN_STALE);
+		dispatch_serve(request, &found, ORIGIN_STALE);
 		return 1;
 	}
 	if (found.response) {
@@ -175,7 +175,7 @@ static int dispatch_from_cache(struct dispatch *dispatch, struct request *reques
 	}
 	int r = found.fetch ? wait_list_join(dispatch->wait_list, found.fetch, request, connection)
 			    : dispatch_send(dispatch, key, request, true, connection);
-	return dispatch_may_wait(dispatch, request, r) ? 0 : 1;
+	return dispatch_wait_or_answer(dispatch, request, r) ? 0 : 1;
 }
 
 int dispatch_request(struct dispatch *dispatch, struct request *request,
@@ -186,9 +186,9 @@ int dispatch_request(struct dispatch *dispatch, struct request *request,
 	request->kind = cache_class_of(request->endpoint);
 	if (!dispatch->cache || cache_class_ttl(dispatch->config, request->kind) == 0) {
 		int r = dispatch_send(dispatch, NULL, request, true, connection);
-		return dispatch_may_wait(dispatch, request, r) ? 0 : 1;
+		return dispatch_wait_or_answer(dispatch, request, r) ? 0 : 1;
 	}
-	dispatch_call(dispatch, request, &context);
+	dispatch_make_context(dispatch, request, &context);
 	auto_free char *key = cache_key_of(&context, request->endpoint);
 	if (!key) {
 		response_unavailable(&request->builder, "out of memory");
@@ -232,7 +232,7 @@ static void dispatch_changed(void *arg, enum cache_class kind)
 
 /* ---- Opening and closing ------------------------------------------------- */
 
-static bool dispatch_keeps(const struct http_config *config)
+static bool dispatch_is_caching(const struct http_config *config)
 {
 	return config->cache && config->cache->name && strcmp(config->cache->name, "off") != 0;
 }
@@ -251,10 +251,10 @@ static int dispatch_prepare(struct dispatch *dispatch)
 	dispatch->tables = catalog_cache_create(dispatch->ctx, dispatch->config->store);
 	if (!dispatch->tables)
 		return -ENOMEM;
-	int r = dispatch_keeps(dispatch->config) ? dispatch_open_cache(dispatch) : 0;
+	int r = dispatch_is_caching(dispatch->config) ? dispatch_open_cache(dispatch) : 0;
 	if (r < 0)
 		return r;
-	return wait_list_open(dispatch->ctx, threads, threads * DESK_JOBS_PER_THREAD,
+	return wait_list_open(dispatch->ctx, threads, threads * DISPATCH_JOBS_PER_THREAD,
 			      dispatch_run_fetch, dispatch, &dispatch->wait_list);
 }
 

@@ -19,9 +19,9 @@ struct fetch {
 	char *key;              /* in the cache; NULL: the answer is not shared */
 	int64_t started;        /* monotonic */
 	unsigned generation;    /* of its kind when it was begun: the cache's */
-	bool landed;
-	bool late;   /* result is an old one, since there is no new one */
-	bool shared; /* result was made for others, by another process perhaps */
+	bool finished;
+	bool stale;             /* result is an old one, since there is no new one */
+	bool from_shared_cache; /* result was made for others, by another process perhaps */
 	struct response *result;
 	struct request *waiters;
 	struct fetch *next_job;

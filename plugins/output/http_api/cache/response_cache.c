@@ -13,20 +13,22 @@ enum { CACHE_BYTES_PER_BUCKET = 8 << 10, CACHE_MIN_BUCKETS = 64, CACHE_MAX_BUCKE
 /* No answer takes more than this part of the memory: it would drive out many for one. */
 enum { CACHE_LARGEST_PART = 8 };
 
-static const int64_t cache_brief = HTTP_SECOND;               /* answers to mistakes */
-static const int64_t cache_rest = HTTP_SECOND;                /* after a failure */
-static const int64_t cache_longest = 24 * 3600 * HTTP_SECOND; /* that an old answer is given */
-static const int64_t cache_unrest = 3 * HTTP_SECOND; /* after a change, until the store has it */
-static const int64_t cache_moment = HTTP_SECOND / 4; /* how long answers are kept meanwhile */
+static const int64_t cache_error_ttl = HTTP_SECOND;             /* answers to mistakes */
+static const int64_t cache_retry_interval = HTTP_SECOND;        /* after a failure */
+static const int64_t cache_max_stale = 24 * 3600 * HTTP_SECOND; /* that an old answer is given */
+static const int64_t cache_quarantine =
+	3 * HTTP_SECOND; /* after a change, until the store has it */
+static const int64_t cache_quarantine_ttl =
+	HTTP_SECOND / 4; /* how long answers are kept meanwhile */
 
 struct cache_entry {
 	struct cache_entry *chain;         /* of its bucket */
 	struct cache_entry *newer, *older; /* by last use */
 	uint64_t hash;
 	size_t bytes;
-	struct response *response;                      /* NULL: none yet */
-	int64_t fresh_until, ageing_until, rests_until; /* monotonic */
-	struct fetch *fetch;                            /* under way: the entry stays */
+	struct response *response;                       /* NULL: none yet */
+	int64_t fresh_until, revalidate_until, retry_at; /* monotonic */
+	struct fetch *fetch;                             /* under way: the entry stays */
 	enum cache_class kind;
 	unsigned generation; /* of its kind when the parcel was asked for */
 	char key[];
@@ -43,7 +45,7 @@ struct cache {
 	struct {
 		unsigned generation;
 		int64_t changed; /* monotonic; 0: never */
-	} kinds[CACHE_CLASS_NONE];
+	} classes[CACHE_CLASS_NONE];
 };
 
 /* The seed keeps outsiders from filling one bucket. */
@@ -100,8 +102,8 @@ static size_t cache_weight(const struct cache_entry *entry, const struct respons
 	return sizeof(*entry) + strlen(entry->key) + 1 + (response ? response_bytes(response) : 0);
 }
 
-static void cache_set_parcel(struct cache *cache, struct cache_entry *entry,
-			     struct response *response)
+static void cache_set_response(struct cache *cache, struct cache_entry *entry,
+			       struct response *response)
 {
 	response_keep(response);
 	response_drop(entry->response);
@@ -145,7 +147,7 @@ static bool cache_make_room(struct cache *cache, size_t more, const struct cache
 	while (entry && cache->bytes + more > max) {
 		struct cache_entry *next = entry->newer;
 		if (entry != spare && !entry->fetch) {
-			if (entry->ageing_until > tally_monotonic(cache->ctx))
+			if (entry->revalidate_until > tally_monotonic(cache->ctx))
 				tally_count(cache->ctx, HTTP_CACHE_EVICTIONS, 1);
 			cache_remove(cache, entry);
 		}
@@ -154,7 +156,7 @@ static bool cache_make_room(struct cache *cache, size_t more, const struct cache
 	return cache->bytes + more <= max;
 }
 
-static void cache_show(struct cache *cache)
+static void cache_update_gauges(struct cache *cache)
 {
 	tally_gauge(cache->ctx, HTTP_CACHE_BYTES, (int64_t)cache->bytes);
 	tally_gauge(cache->ctx, HTTP_CACHE_ENTRIES, (int64_t)cache->entries);
@@ -166,16 +168,16 @@ static void cache_show(struct cache *cache)
 static enum cache_age cache_age(const struct cache *cache, const struct cache_entry *entry,
 				int64_t now)
 {
-	if (!entry->response || now - entry->response->made > cache_longest)
+	if (!entry->response || now - entry->response->made > cache_max_stale)
 		return CACHE_NONE;
-	bool changed = entry->generation != cache->kinds[entry->kind].generation;
+	bool changed = entry->generation != cache->classes[entry->kind].generation;
 	if (!changed && now < entry->fresh_until)
 		return CACHE_FRESH;
 	if (entry->response->status >= 400)
 		return CACHE_NONE;
 	if (changed)
 		return CACHE_STALE_IF_ERROR;
-	return now < entry->ageing_until ? CACHE_STALE_WHILE_REVALIDATE : CACHE_STALE_IF_ERROR;
+	return now < entry->revalidate_until ? CACHE_STALE_WHILE_REVALIDATE : CACHE_STALE_IF_ERROR;
 }
 
 void cache_found_done(struct cache_found *found)
@@ -196,9 +198,9 @@ void cache_find(struct cache *cache, const char *key, struct cache_found *ret)
 		ret->age = cache_age(cache, entry, now);
 		ret->response = ret->age == CACHE_NONE ? NULL : response_keep(entry->response);
 		if (entry->fetch &&
-		    entry->fetch->generation == cache->kinds[entry->kind].generation)
+		    entry->fetch->generation == cache->classes[entry->kind].generation)
 			ret->fetch = fetch_keep(entry->fetch);
-		ret->resting = now < entry->rests_until;
+		ret->store_failed = now < entry->retry_at;
 	}
 	pthread_mutex_unlock(&cache->lock);
 }
@@ -214,7 +216,7 @@ int cache_begin(struct cache *cache, struct fetch *fetch)
 		entry = cache_add(cache, fetch->key, hash);
 	if (entry) {
 		entry->kind = fetch->source->kind;
-		fetch->generation = cache->kinds[entry->kind].generation;
+		fetch->generation = cache->classes[entry->kind].generation;
 		fetch_drop(entry->fetch); /* one that began before a change */
 		entry->fetch = fetch_keep(fetch);
 	}
@@ -225,8 +227,8 @@ int cache_begin(struct cache *cache, struct fetch *fetch)
 void cache_invalidate(struct cache *cache, enum cache_class kind)
 {
 	pthread_mutex_lock(&cache->lock);
-	cache->kinds[kind].generation++;
-	cache->kinds[kind].changed = tally_monotonic(cache->ctx);
+	cache->classes[kind].generation++;
+	cache->classes[kind].changed = tally_monotonic(cache->ctx);
 	pthread_mutex_unlock(&cache->lock);
 }
 
@@ -235,10 +237,10 @@ static int64_t cache_ttl(const struct cache *cache, const struct cache_entry *en
 			 const struct response *response)
 {
 	int64_t ttl = cache_class_ttl(cache->config, entry->kind);
-	int64_t changed = cache->kinds[entry->kind].changed;
-	if (changed && response->made - changed < cache_unrest && ttl > cache_moment)
-		return cache_moment;
-	return response->status >= 400 && ttl > cache_brief ? cache_brief : ttl;
+	int64_t changed = cache->classes[entry->kind].changed;
+	if (changed && response->made - changed < cache_quarantine && ttl > cache_quarantine_ttl)
+		return cache_quarantine_ttl;
+	return response->status >= 400 && ttl > cache_error_ttl ? cache_error_ttl : ttl;
 }
 
 static void cache_fill(struct cache *cache, struct cache_entry *entry, struct response *response,
@@ -249,20 +251,20 @@ static void cache_fill(struct cache *cache, struct cache_entry *entry, struct re
 	size_t more = weight > entry->bytes ? weight - entry->bytes : 0;
 	if (weight > (size_t)cache->config->cache_size / CACHE_LARGEST_PART ||
 	    !cache_make_room(cache, more, entry)) {
-		cache_set_parcel(cache, entry, NULL);
+		cache_set_response(cache, entry, NULL);
 		return;
 	}
-	cache_set_parcel(cache, entry, response);
+	cache_set_response(cache, entry, response);
 	entry->generation = generation;
 	entry->fresh_until = response->made + ttl;
-	entry->ageing_until =
+	entry->revalidate_until =
 		response->status >= 400 ? entry->fresh_until : entry->fresh_until + ttl;
-	entry->rests_until = 0;
+	entry->retry_at = 0;
 }
 
 /* Returns the old answer if there is one to fall back on. */
-static struct response *cache_settle(struct cache *cache, struct cache_entry *entry,
-				     const struct fetch *fetch, struct response *response)
+static struct response *cache_complete_fetch(struct cache *cache, struct cache_entry *entry,
+					     const struct fetch *fetch, struct response *response)
 {
 	int64_t now = tally_monotonic(cache->ctx);
 	struct fetch *own = entry->fetch;
@@ -272,10 +274,10 @@ static struct response *cache_settle(struct cache *cache, struct cache_entry *en
 		cache_fill(cache, entry, response, fetch->generation);
 	} else if (entry->response && entry->response->status < 400 &&
 		   cache_age(cache, entry, now) != CACHE_NONE) {
-		entry->rests_until = now + cache_rest;
+		entry->retry_at = now + cache_retry_interval;
 		old = response_keep(entry->response);
 	} else {
-		cache_set_parcel(cache, entry, NULL);
+		cache_set_response(cache, entry, NULL);
 	}
 	if (!entry->response)
 		cache_remove(cache, entry);
@@ -284,17 +286,17 @@ static struct response *cache_settle(struct cache *cache, struct cache_entry *en
 }
 
 struct response *cache_finish(struct cache *cache, struct fetch *fetch, struct response *response,
-			      bool *ret_late)
+			      bool *ret_stale)
 {
 	uint64_t hash = cache_hash(cache, fetch->key);
 	struct response *old = NULL;
 	pthread_mutex_lock(&cache->lock);
 	struct cache_entry *entry = *cache_place(cache, fetch->key, hash);
 	if (entry && entry->fetch == fetch)
-		old = cache_settle(cache, entry, fetch, response);
-	cache_show(cache);
+		old = cache_complete_fetch(cache, entry, fetch, response);
+	cache_update_gauges(cache);
 	pthread_mutex_unlock(&cache->lock);
-	*ret_late = old != NULL;
+	*ret_stale = old != NULL;
 	return old ? old : response_keep(response);
 }
 

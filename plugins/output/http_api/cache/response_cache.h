@@ -32,7 +32,7 @@ struct cache_found {
 	enum cache_age age;
 	struct response *response; /* NULL: CACHE_NONE */
 	struct fetch *fetch;       /* that fetches a new one now, or NULL */
-	bool resting;              /* the store has just failed: do not ask it at once again */
+	bool store_failed;         /* the store has just failed: do not ask it at once again */
 };
 
 void cache_found_done(struct cache_found *found);
@@ -51,8 +51,8 @@ int cache_begin(struct cache *cache, struct fetch *fetch);
 void cache_invalidate(struct cache *cache, enum cache_class kind);
 
 /* The flight is over: keeps the answer, if it is one to keep.  NULL: there is none.  Returns what
- * to give to those who wait, owing response_drop(); ret_late: it is an old one. */
+ * to give to those who wait, owing response_drop(); ret_stale: it is an old one. */
 struct response *cache_finish(struct cache *cache, struct fetch *fetch, struct response *response,
-			      bool *ret_late);
+			      bool *ret_stale);
 
 #endif

@@ -7,29 +7,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum response_codec_part { SEAL_KEY, SEAL_LINK, SEAL_IDENTITY, SEAL_GZIP, SEAL_PARTS };
+enum response_codec_part { CODEC_KEY, CODEC_LINK, CODEC_IDENTITY, CODEC_GZIP, CODEC_PARTS };
 
 /* In front of the parts; all numbers little-endian. */
 struct response_codec_head {
 	char magic[8];
 	uint64_t checksum; /* of all that follows */
-	uint64_t mark;
+	uint64_t version;
 	uint64_t made;
 	uint32_t type;
-	uint32_t len[SEAL_PARTS];
+	uint32_t len[CODEC_PARTS];
 	uint32_t reserved;
 };
 
-static const char response_codec_magic[8] = {'t', 'a', 'l', 'l', 'y', 'd', 0, SEAL_VERSION};
+static const char response_codec_magic[8] = {'t', 'a', 'l', 'l', 'y', 'd', 0, CODEC_VERSION};
 static const char *const response_codec_types[] = {content_type_json, content_type_csv,
 						   content_type_ndjson};
 
-enum { SEAL_TYPES = sizeof(response_codec_types) / sizeof(*response_codec_types) };
-enum { SEAL_UNCHECKED = offsetof(struct response_codec_head, mark) };
+enum { CODEC_TYPES = sizeof(response_codec_types) / sizeof(*response_codec_types) };
+enum { CODEC_UNCHECKED = offsetof(struct response_codec_head, version) };
 
 static uint64_t response_codec_checksum(const char *bytes, size_t len)
 {
-	return htole64(response_hash(bytes + SEAL_UNCHECKED, len - SEAL_UNCHECKED));
+	return htole64(response_hash(bytes + CODEC_UNCHECKED, len - CODEC_UNCHECKED));
 }
 
 /* ---- Packing ------------------------------------------------------------- */
@@ -37,39 +37,39 @@ static uint64_t response_codec_checksum(const char *bytes, size_t len)
 static uint32_t response_codec_type(const char *type)
 {
 	uint32_t i = 0;
-	while (i < SEAL_TYPES && response_codec_types[i] != type)
+	while (i < CODEC_TYPES && response_codec_types[i] != type)
 		i++;
 	return i;
 }
 
-int response_encode(const struct response *response, const struct response_codec *seal, char **ret,
+int response_encode(const struct response *response, const struct codec_meta *meta, char **ret,
 		    size_t *ret_len)
 {
 	const struct {
 		const char *data;
 		size_t len;
-	} parts[SEAL_PARTS] = {
-		{seal->key, strlen(seal->key)},
+	} parts[CODEC_PARTS] = {
+		{meta->key, strlen(meta->key)},
 		{response->link, response->link ? strlen(response->link) : 0},
 		{response->body[PARCEL_IDENTITY].data, response->body[PARCEL_IDENTITY].len},
 		{response->body[PARCEL_GZIP].data, response->body[PARCEL_GZIP].len},
 	};
-	struct response_codec_head head = {.mark = htole64(seal->mark),
-					   .made = htole64((uint64_t)seal->made),
+	struct response_codec_head head = {.version = htole64(meta->version),
+					   .made = htole64((uint64_t)meta->made),
 					   .type = htole32(response_codec_type(response->type))};
 	size_t len = sizeof(head);
 	memcpy(head.magic, response_codec_magic, sizeof(head.magic));
-	for (int i = 0; i < SEAL_PARTS; i++) {
+	for (int i = 0; i < CODEC_PARTS; i++) {
 		head.len[i] = htole32((uint32_t)parts[i].len);
 		len += parts[i].len;
 	}
-	if (len > SEAL_MAX || response_codec_type(response->type) == SEAL_TYPES)
+	if (len > CODEC_MAX || response_codec_type(response->type) == CODEC_TYPES)
 		return -E2BIG;
 	char *bytes = malloc(len);
 	if (!bytes)
 		return -ENOMEM;
 	char *end = bytes + sizeof(head);
-	for (int i = 0; i < SEAL_PARTS; i++) {
+	for (int i = 0; i < CODEC_PARTS; i++) {
 		if (parts[i].len)
 			memcpy(end, parts[i].data, parts[i].len);
 		end += parts[i].len;
@@ -89,10 +89,10 @@ static bool response_codec_is_whole(const struct response_codec_head *head, cons
 				    size_t len)
 {
 	uint64_t sum = sizeof(*head);
-	for (int i = 0; i < SEAL_PARTS; i++)
+	for (int i = 0; i < CODEC_PARTS; i++)
 		sum += le32toh(head->len[i]);
 	return memcmp(head->magic, response_codec_magic, sizeof(response_codec_magic)) == 0 &&
-	       sum == len && le32toh(head->type) < SEAL_TYPES &&
+	       sum == len && le32toh(head->type) < CODEC_TYPES &&
 	       head->checksum == response_codec_checksum(bytes, len);
 }
 
@@ -117,8 +117,8 @@ static char *response_codec_copy(const char *data, size_t len, bool *ret_failed)
 	return copy;
 }
 
-static struct response *response_codec_parcel(const struct response_codec_head *head,
-					      const char *const *parts)
+static struct response *response_codec_restore(const struct response_codec_head *head,
+					       const char *const *parts)
 {
 	struct response *response = calloc(1, sizeof(*response));
 	bool failed = false;
@@ -128,11 +128,11 @@ static struct response *response_codec_parcel(const struct response_codec_head *
 	response->status = 200;
 	response->type = response_codec_types[le32toh(head->type)];
 	response->link =
-		response_codec_copy(parts[SEAL_LINK], le32toh(head->len[SEAL_LINK]), &failed);
+		response_codec_copy(parts[CODEC_LINK], le32toh(head->len[CODEC_LINK]), &failed);
 	for (int i = 0; i < PARCEL_CODINGS; i++) {
-		size_t len = le32toh(head->len[SEAL_IDENTITY + i]);
+		size_t len = le32toh(head->len[CODEC_IDENTITY + i]);
 		response->body[i].data =
-			response_codec_copy(parts[SEAL_IDENTITY + i], len, &failed);
+			response_codec_copy(parts[CODEC_IDENTITY + i], len, &failed);
 		response->body[i].len = len;
 	}
 	response_set_etags(response);
@@ -142,28 +142,28 @@ static struct response *response_codec_parcel(const struct response_codec_head *
 	return NULL;
 }
 
-int response_decode(const void *bytes, size_t len, const char *key, struct response_codec *ret_seal,
+int response_decode(const void *bytes, size_t len, const char *key, struct codec_meta *ret_meta,
 		    struct response **ret)
 {
 	struct response_codec_head head;
-	const char *parts[SEAL_PARTS], *part = (const char *)bytes + sizeof(head);
-	if (len < sizeof(head) || len > SEAL_MAX)
+	const char *parts[CODEC_PARTS], *part = (const char *)bytes + sizeof(head);
+	if (len < sizeof(head) || len > CODEC_MAX)
 		return -EBADMSG;
 	memcpy(&head, bytes, sizeof(head));
 	if (!response_codec_is_whole(&head, bytes, len))
 		return -EBADMSG;
-	for (int i = 0; i < SEAL_PARTS; i++) {
+	for (int i = 0; i < CODEC_PARTS; i++) {
 		parts[i] = part;
 		part += le32toh(head.len[i]);
 	}
-	if (le32toh(head.len[SEAL_KEY]) != strlen(key) ||
-	    memcmp(parts[SEAL_KEY], key, strlen(key)) != 0 ||
-	    !response_codec_is_printable(parts[SEAL_LINK], le32toh(head.len[SEAL_LINK])))
+	if (le32toh(head.len[CODEC_KEY]) != strlen(key) ||
+	    memcmp(parts[CODEC_KEY], key, strlen(key)) != 0 ||
+	    !response_codec_is_printable(parts[CODEC_LINK], le32toh(head.len[CODEC_LINK])))
 		return -EBADMSG;
-	struct response *response = response_codec_parcel(&head, parts);
+	struct response *response = response_codec_restore(&head, parts);
 	if (!response)
 		return -ENOMEM;
-	*ret_seal = (struct response_codec){key, le64toh(head.mark), (int64_t)le64toh(head.made)};
+	*ret_meta = (struct codec_meta){key, le64toh(head.version), (int64_t)le64toh(head.made)};
 	*ret = response;
 	return 0;
 }

@@ -9,20 +9,20 @@
 
 #include "message/response.h"
 
-enum { SEAL_VERSION = 1, SEAL_MAX = 256 << 10 };
+enum { CODEC_VERSION = 1, CODEC_MAX = 256 << 10 };
 
-struct response_codec {
+struct codec_meta {
 	const char *key;
-	uint64_t mark; /* what was known of changes before the store was asked */
-	int64_t made;  /* wall time, ns */
+	uint64_t version; /* what was known of changes before the store was asked */
+	int64_t made;     /* wall time, ns */
 };
 
-/* Only of answers with status 200.  free() *ret.  -E2BIG: longer than SEAL_MAX; -ENOMEM. */
-int response_encode(const struct response *response, const struct response_codec *seal, char **ret,
+/* Only of answers with status 200.  free() *ret.  -E2BIG: longer than CODEC_MAX; -ENOMEM. */
+int response_encode(const struct response *response, const struct codec_meta *meta, char **ret,
 		    size_t *ret_len);
 
-/* ret_seal->key is set to `key`.  -EBADMSG: refused; -ENOMEM.  The parcel's `made` is 0. */
-int response_decode(const void *bytes, size_t len, const char *key, struct response_codec *ret_seal,
+/* ret_meta->key is set to `key`.  -EBADMSG: refused; -ENOMEM.  The parcel's `made` is 0. */
+int response_decode(const void *bytes, size_t len, const char *key, struct codec_meta *ret_meta,
 		    struct response **ret);
 
 #endif

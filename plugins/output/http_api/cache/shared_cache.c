@@ -12,7 +12,8 @@
 #include "cache/cache_policy.h"
 #include "cache/response_codec.h"
 
-static const int64_t shared_cache_check = HTTP_SECOND / 4; /* between two looks at the marks */
+static const int64_t shared_cache_poll_interval =
+	HTTP_SECOND / 4; /* between two looks at the marks */
 static const int64_t shared_cache_quarantine =
 	3 * HTTP_SECOND;                              /* after a change nothing is shared */
 static const int64_t shared_cache_skew = HTTP_SECOND; /* that clocks of machines may differ */
@@ -29,12 +30,12 @@ struct shared_cache {
 	pthread_cond_t stop;
 	bool stopping;
 	struct {
-		uint64_t mark;
-		bool known;          /* the mark, once it was seen */
-		bool missed;         /* it could not be read at some time */
-		int64_t changed;     /* wall time, as answers of other machines have it */
-		int64_t quiet_after; /* monotonic */
-	} kinds[CACHE_CLASS_NONE];
+		uint64_t version;
+		bool known;               /* the mark, once it was seen */
+		bool missed;              /* it could not be read at some time */
+		int64_t changed;          /* wall time, as answers of other machines have it */
+		int64_t quarantine_until; /* monotonic */
+	} classes[CACHE_CLASS_NONE];
 };
 
 /* ---- Counting ------------------------------------------------------------ */
@@ -65,8 +66,9 @@ static enum http_level_result shared_cache_result(int r)
 /* ---- Marks --------------------------------------------------------------- */
 
 /* Of one table in one cache: 0, no rows of it were ever written there. */
-static int shared_cache_read(const struct shared_cache *shared, struct tally_cache *cache,
-			     const char *table, uint64_t *ret)
+static int shared_cache_read_table_version(const struct shared_cache *shared,
+					   struct tally_cache *cache, const char *table,
+					   uint64_t *ret)
 {
 	struct tally_blob blob;
 	char key[64];
@@ -81,34 +83,34 @@ static int shared_cache_read(const struct shared_cache *shared, struct tally_cac
 }
 
 /* Of all that such answers are made of; false: not all could be read. */
-static bool shared_cache_read_mark(const struct shared_cache *shared, enum cache_class kind,
-				   uint64_t *ret)
+static bool shared_cache_read_version(const struct shared_cache *shared, enum cache_class kind,
+				      uint64_t *ret)
 {
-	uint64_t mark = 0, one;
+	uint64_t version = 0, one;
 	for (const char *const *table = cache_class_tables(kind); *table; table++) {
 		for (const struct tally_named_cache *level = shared->caches; level->name; level++) {
-			if (shared_cache_read(shared, level->cache, *table, &one) < 0)
+			if (shared_cache_read_table_version(shared, level->cache, *table, &one) < 0)
 				return false;
-			mark = mark * 31 + one;
+			version = version * 31 + one;
 		}
 	}
-	*ret = mark;
+	*ret = version;
 	return true;
 }
 
 /* The first mark that is seen is no change, unless answers may have been kept before it. */
 static void shared_cache_check_version(struct shared_cache *shared, enum cache_class kind)
 {
-	uint64_t mark;
-	bool read = shared_cache_read_mark(shared, kind, &mark), changed = false;
+	uint64_t version;
+	bool read = shared_cache_read_version(shared, kind, &version), changed = false;
 	pthread_mutex_lock(&shared->lock);
 	if (!read) {
-		shared->kinds[kind].missed = true;
+		shared->classes[kind].missed = true;
 	} else {
-		changed = shared->kinds[kind].known ? shared->kinds[kind].mark != mark
-						    : shared->kinds[kind].missed;
-		shared->kinds[kind].mark = mark;
-		shared->kinds[kind].known = true;
+		changed = shared->classes[kind].known ? shared->classes[kind].version != version
+						      : shared->classes[kind].missed;
+		shared->classes[kind].version = version;
+		shared->classes[kind].known = true;
 	}
 	pthread_mutex_unlock(&shared->lock);
 	if (changed)
@@ -118,13 +120,13 @@ static void shared_cache_check_version(struct shared_cache *shared, enum cache_c
 static void *shared_cache_watch(void *arg)
 {
 	struct shared_cache *shared = arg;
-	pthread_setname_np(pthread_self(), "http-marks");
+	pthread_setname_np(pthread_self(), "http-versions");
 	pthread_mutex_lock(&shared->lock);
 	while (!shared->stopping) {
 		pthread_mutex_unlock(&shared->lock);
 		for (enum cache_class kind = 0; kind < CACHE_CLASS_NONE; kind++)
 			shared_cache_check_version(shared, kind);
-		int64_t next = tally_monotonic(shared->ctx) + shared_cache_check;
+		int64_t next = tally_monotonic(shared->ctx) + shared_cache_poll_interval;
 		struct timespec until = {.tv_sec = next / HTTP_SECOND,
 					 .tv_nsec = next % HTTP_SECOND};
 		pthread_mutex_lock(&shared->lock);
@@ -140,9 +142,9 @@ uint64_t shared_cache_version(struct shared_cache *shared, enum cache_class kind
 	if (!shared)
 		return 0;
 	pthread_mutex_lock(&shared->lock);
-	uint64_t mark = shared->kinds[kind].mark;
+	uint64_t version = shared->classes[kind].version;
 	pthread_mutex_unlock(&shared->lock);
-	return mark;
+	return version;
 }
 
 void shared_cache_invalidate(struct shared_cache *shared, enum cache_class kind)
@@ -150,8 +152,9 @@ void shared_cache_invalidate(struct shared_cache *shared, enum cache_class kind)
 	if (!shared)
 		return;
 	pthread_mutex_lock(&shared->lock);
-	shared->kinds[kind].changed = tally_now(shared->ctx);
-	shared->kinds[kind].quiet_after = tally_monotonic(shared->ctx) + shared_cache_quarantine;
+	shared->classes[kind].changed = tally_now(shared->ctx);
+	shared->classes[kind].quarantine_until =
+		tally_monotonic(shared->ctx) + shared_cache_quarantine;
 	pthread_mutex_unlock(&shared->lock);
 }
 
@@ -183,12 +186,12 @@ static char *shared_cache_key(const struct shared_cache *shared, const char *key
 
 /* Is it of now?  Then it gets its age. */
 static bool shared_cache_is_current(struct shared_cache *shared, enum cache_class kind,
-				    const struct response_codec *seal, struct response *response)
+				    const struct codec_meta *meta, struct response *response)
 {
-	int64_t age = tally_now(shared->ctx) - seal->made;
+	int64_t age = tally_now(shared->ctx) - meta->made;
 	pthread_mutex_lock(&shared->lock);
-	bool current =
-		seal->mark == shared->kinds[kind].mark && seal->made > shared->kinds[kind].changed;
+	bool current = meta->version == shared->classes[kind].version &&
+		       meta->made > shared->classes[kind].changed;
 	pthread_mutex_unlock(&shared->lock);
 	if (age < 0 && age > -shared_cache_skew)
 		age = 0;
@@ -201,15 +204,15 @@ static int shared_cache_get(struct shared_cache *shared, struct tally_cache *cac
 {
 	struct tally_blob blob;
 	struct response *response;
-	struct response_codec seal;
+	struct codec_meta meta;
 	int r = tally_cache_get(shared->ctx, cache, key, &blob);
 	if (r < 0)
 		return r;
-	r = response_decode(blob.data, blob.len, key, &seal, &response);
+	r = response_decode(blob.data, blob.len, key, &meta, &response);
 	blob.release(blob.owner);
 	if (r < 0)
 		return r;
-	if (!shared_cache_is_current(shared, kind, &seal, response)) {
+	if (!shared_cache_is_current(shared, kind, &meta, response)) {
 		response_drop(response);
 		return -ENOENT;
 	}
@@ -223,8 +226,8 @@ static void shared_cache_check_clock(struct shared_cache *shared, enum cache_cla
 {
 	int64_t now = tally_now(shared->ctx);
 	pthread_mutex_lock(&shared->lock);
-	if (shared->kinds[kind].changed > now)
-		shared->kinds[kind].changed = now;
+	if (shared->classes[kind].changed > now)
+		shared->classes[kind].changed = now;
 	pthread_mutex_unlock(&shared->lock);
 }
 
@@ -242,23 +245,23 @@ struct response *shared_cache_find(struct shared_cache *shared, enum cache_class
 	return found;
 }
 
-static bool shared_cache_is_settled(struct shared_cache *shared, enum cache_class kind)
+static bool shared_cache_is_trusted(struct shared_cache *shared, enum cache_class kind)
 {
 	int64_t now = tally_monotonic(shared->ctx);
 	pthread_mutex_lock(&shared->lock);
-	bool quiet = now > shared->kinds[kind].quiet_after;
+	bool quiet = now > shared->classes[kind].quarantine_until;
 	pthread_mutex_unlock(&shared->lock);
 	return quiet;
 }
 
 static void shared_cache_share(struct shared_cache *shared, enum cache_class kind, const char *key,
-			       const struct response *response, uint64_t mark)
+			       const struct response *response, uint64_t version)
 {
 	auto_free char *bytes = NULL;
 	auto_free char *full = shared_cache_key(shared, key);
-	struct response_codec seal = {full, mark, tally_now(shared->ctx)};
+	struct codec_meta meta = {full, version, tally_now(shared->ctx)};
 	size_t len;
-	if (!full || response_encode(response, &seal, &bytes, &len) < 0)
+	if (!full || response_encode(response, &meta, &bytes, &len) < 0)
 		return;
 	for (size_t i = 0; shared->caches[i].name; i++) {
 		int r = tally_cache_set(shared->ctx, shared->caches[i].cache, full, bytes, len,
@@ -268,11 +271,11 @@ static void shared_cache_share(struct shared_cache *shared, enum cache_class kin
 	}
 }
 
-void shared_cache_keep(struct shared_cache *shared, enum cache_class kind, const char *key,
-		       const struct response *response, uint64_t mark)
+void shared_cache_put(struct shared_cache *shared, enum cache_class kind, const char *key,
+		      const struct response *response, uint64_t version)
 {
-	if (shared && response && response->status == 200 && shared_cache_is_settled(shared, kind))
-		shared_cache_share(shared, kind, key, response, mark);
+	if (shared && response && response->status == 200 && shared_cache_is_trusted(shared, kind))
+		shared_cache_share(shared, kind, key, response, version);
 }
 
 /* ---- Opening and closing ------------------------------------------------- */

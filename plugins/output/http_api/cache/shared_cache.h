@@ -34,8 +34,8 @@ struct response *shared_cache_find(struct shared_cache *shared, enum cache_class
 				   const char *key);
 
 /* For the others, if it is one to share. */
-void shared_cache_keep(struct shared_cache *shared, enum cache_class kind, const char *key,
-		       const struct response *response, uint64_t mark);
+void shared_cache_put(struct shared_cache *shared, enum cache_class kind, const char *key,
+		      const struct response *response, uint64_t version);
 
 /* What was made up to now is old. */
 void shared_cache_invalidate(struct shared_cache *shared, enum cache_class kind);

@@ -7,7 +7,7 @@
 
 struct wait_list {
 	struct tally_ctx *ctx;
-	wait_list_fetch_fn *fly;
+	wait_list_fetch_fn *run_fetch;
 	void *arg;
 	pthread_mutex_t lock; /* guards all below, all flights, and who waits for them */
 	pthread_cond_t job, deadline;
@@ -23,7 +23,7 @@ struct wait_list {
 /* ---- Who waits ----------------------------------------------------------- */
 
 /* Most come in the order of their ends: those with an old answer to fall back on end sooner. */
-static void wait_list_link(struct wait_list *wait_list, struct request *request)
+static void wait_list_insert(struct wait_list *wait_list, struct request *request)
 {
 	struct request *before = wait_list->last;
 	while (before && before->until > request->until)
@@ -52,7 +52,7 @@ static void wait_list_suspend(struct wait_list *wait_list, struct fetch *fetch,
 		request->next_waiter->previous_waiter = request;
 	if (fetch)
 		fetch->waiters = request;
-	wait_list_link(wait_list, request);
+	wait_list_insert(wait_list, request);
 }
 
 /* From now on the caller, and nobody else, answers this request. */
@@ -102,9 +102,9 @@ static void request_take_result(struct request *request, const struct fetch *fet
 	request->response = response_keep(fetch->result);
 	if (!fetch->result)
 		response_unavailable(&request->builder, "out of memory");
-	if (fetch->late)
+	if (fetch->stale)
 		request->origin = ORIGIN_STALE;
-	else if (fetch->shared)
+	else if (fetch->from_shared_cache)
 		request->origin = ORIGIN_HIT;
 }
 
@@ -113,7 +113,7 @@ int wait_list_join(struct wait_list *wait_list, struct fetch *fetch, struct requ
 {
 	int r = 0;
 	pthread_mutex_lock(&wait_list->lock);
-	if (fetch->landed) {
+	if (fetch->finished) {
 		request_take_result(request, fetch);
 		r = -EALREADY;
 	} else if (wait_list->closed) {
@@ -139,9 +139,9 @@ int wait_list_delay(struct wait_list *wait_list, struct request *request,
 bool wait_list_is_abandoned(struct wait_list *wait_list, const struct fetch *fetch)
 {
 	pthread_mutex_lock(&wait_list->lock);
-	bool deserted = wait_list->closed || (!fetch->waiters && !fetch->key);
+	bool abandoned = wait_list->closed || (!fetch->waiters && !fetch->key);
 	pthread_mutex_unlock(&wait_list->lock);
-	return deserted;
+	return abandoned;
 }
 
 /* ---- Workers ------------------------------------------------------------- */
@@ -164,12 +164,12 @@ static struct fetch *wait_list_next_job(struct wait_list *wait_list)
 
 /* Those who wait get it, those who come later find it. */
 static void wait_list_finish(struct wait_list *wait_list, struct fetch *fetch,
-			     struct response *result, bool late)
+			     struct response *result, bool stale)
 {
 	struct request *ready = NULL;
 	pthread_mutex_lock(&wait_list->lock);
-	fetch->landed = true;
-	fetch->late = late;
+	fetch->finished = true;
+	fetch->stale = stale;
 	fetch->result = result;
 	while (fetch->waiters) {
 		struct request *request = fetch->waiters;
@@ -193,9 +193,10 @@ static void *wait_list_work(void *arg)
 	pthread_setname_np(pthread_self(), "http-worker");
 	while ((fetch = wait_list_next_job(wait_list))) {
 		if (!wait_list_is_abandoned(wait_list, fetch)) {
-			bool late = false;
-			struct response *result = wait_list->fly(wait_list->arg, fetch, &late);
-			wait_list_finish(wait_list, fetch, result, late);
+			bool stale = false;
+			struct response *result =
+				wait_list->run_fetch(wait_list->arg, fetch, &stale);
+			wait_list_finish(wait_list, fetch, result, stale);
 		}
 		fetch_drop(fetch);
 	}
@@ -277,13 +278,13 @@ static void wait_list_init(struct wait_list *wait_list)
 }
 
 int wait_list_open(struct tally_ctx *ctx, uint32_t n_workers, uint32_t jobs_max,
-		   wait_list_fetch_fn *fly, void *arg, struct wait_list **ret)
+		   wait_list_fetch_fn *run_fetch, void *arg, struct wait_list **ret)
 {
 	struct wait_list *wait_list = calloc(1, sizeof(*wait_list));
 	if (!wait_list)
 		return -ENOMEM;
 	wait_list->ctx = ctx;
-	wait_list->fly = fly;
+	wait_list->run_fetch = run_fetch;
 	wait_list->arg = arg;
 	wait_list->jobs_max = jobs_max;
 	wait_list_init(wait_list);

@@ -21,13 +21,13 @@
 
 struct wait_list;
 
-/* Called in a worker.  Returns the answer, owing response_drop(); NULL: no memory.  ret_late: it is
- * an old one. */
-typedef struct response *wait_list_fetch_fn(void *arg, struct fetch *fetch, bool *ret_late);
+/* Called in a worker.  Returns the answer, owing response_drop(); NULL: no memory.  ret_stale: it
+ * is an old one. */
+typedef struct response *wait_list_fetch_fn(void *arg, struct fetch *fetch, bool *ret_stale);
 
 /* jobs_max: flights that may wait for a worker.  -errno: no threads, no memory. */
 int wait_list_open(struct tally_ctx *ctx, uint32_t n_workers, uint32_t jobs_max,
-		   wait_list_fetch_fn *fly, void *arg, struct wait_list **ret);
+		   wait_list_fetch_fn *run_fetch, void *arg, struct wait_list **ret);
 
 /* HTTP thread.  -EBUSY: full; -ESHUTDOWN: closed; else the flight is queued and the request waits,
  * and must not be looked at before its connection is resumed.  request NULL: nobody waits. */

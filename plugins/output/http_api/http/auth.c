@@ -6,14 +6,14 @@
 
 #include "routes/endpoint.h"
 
-enum { GUARD_HOST_SIZE = 256 };
+enum { AUTH_HOST_SIZE = 256 };
 
 /* The name in "name:port" or "[address]:port".  false: too long, or no such thing. */
-static bool auth_name(const char *host, char ret[GUARD_HOST_SIZE])
+static bool auth_parse_host(const char *host, char ret[AUTH_HOST_SIZE])
 {
 	bool bracket = *host == '[';
 	size_t len = strcspn(host += bracket, bracket ? "]" : ":");
-	if (len >= GUARD_HOST_SIZE || (bracket && host[len] != ']'))
+	if (len >= AUTH_HOST_SIZE || (bracket && host[len] != ']'))
 		return false;
 	memcpy(ret, host, len);
 	ret[len] = '\0';
@@ -23,32 +23,32 @@ static bool auth_name(const char *host, char ret[GUARD_HOST_SIZE])
 /* A page's origin is a name; who writes an address means it. */
 bool auth_is_own_name(const char *host)
 {
-	char name[GUARD_HOST_SIZE];
+	char name[AUTH_HOST_SIZE];
 	struct in6_addr address;
-	if (!auth_name(host, name))
+	if (!auth_parse_host(host, name))
 		return false;
 	return strcasecmp(name, "localhost") == 0 || inet_pton(AF_INET, name, &address) == 1 ||
 	       inet_pton(AF_INET6, name, &address) == 1;
 }
 
-static bool auth_knows(const struct auth *guard, const char *host)
+static bool auth_allows_host(const struct auth *auth, const char *host)
 {
-	char name[GUARD_HOST_SIZE];
+	char name[AUTH_HOST_SIZE];
 	if (auth_is_own_name(host))
 		return true;
-	if (!auth_name(host, name))
+	if (!auth_parse_host(host, name))
 		return false;
-	for (const char *const *also = guard->also; also && *also; also++)
-		if (strcasecmp(*also, name) == 0)
+	for (const char *const *allowed = auth->allowed_hosts; allowed && *allowed; allowed++)
+		if (strcasecmp(*allowed, name) == 0)
 			return true;
 	return false;
 }
 
-static int auth_check_host(const struct auth *guard, struct request *request,
+static int auth_check_host(const struct auth *auth, struct request *request,
 			   struct MHD_Connection *connection)
 {
 	const char *host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Host");
-	if (!host || auth_knows(guard, host)) /* HTTP/1.0: no browser */
+	if (!host || auth_allows_host(auth, host)) /* HTTP/1.0: no browser */
 		return 0;
 	return response_problem(
 		&request->builder, 421, NULL,
@@ -94,14 +94,14 @@ static int auth_explain_scope(struct response_builder *builder, unsigned scopes)
 	return -1;
 }
 
-static int auth_refuse_token(const struct auth *guard, struct request *request,
+static int auth_refuse_token(const struct auth *auth, struct request *request,
 			     struct MHD_Connection *connection)
 {
 	static const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 	struct response_builder *builder = &request->builder;
-	unsigned wait = auth_throttle_note(guard->throttle, info ? info->client_addr : &nowhere,
+	unsigned wait = auth_throttle_note(auth->throttle, info ? info->client_addr : &nowhere,
 					   request->started, &request->hold);
 	if (wait) {
 		response_problem(builder, 429, NULL,
@@ -115,27 +115,27 @@ static int auth_refuse_token(const struct auth *guard, struct request *request,
 	return -1;
 }
 
-int auth_check(const struct auth *guard, struct request *request, struct MHD_Connection *connection)
+int auth_check(const struct auth *auth, struct request *request, struct MHD_Connection *connection)
 {
 	struct response_builder *builder = &request->builder;
-	if (guard->own_names && auth_check_host(guard, request, connection) < 0)
+	if (auth->own_names && auth_check_host(auth, request, connection) < 0)
 		return -1;
-	if (guard->throttle)
-		auth_throttle_tell(guard->throttle, request->started);
-	if (!guard->tokens || (request->endpoint && request->endpoint->answer == health_live))
+	if (auth->throttle)
+		auth_throttle_flush_log(auth->throttle, request->started);
+	if (!auth->tokens || (request->endpoint && request->endpoint->answer == health_live))
 		return 0;
 	const struct endpoint *endpoint = request->endpoint;
 	bool any = !endpoint || endpoint->class == HTTP_OTHER;
 	unsigned scopes = any ? 0 : 1U << endpoint->class | endpoint->scopes;
 	const char *shown = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
 							MHD_HTTP_HEADER_AUTHORIZATION);
-	switch (tokens_check(guard->tokens, shown, scopes)) {
+	switch (tokens_check(auth->tokens, shown, scopes)) {
 	case TOKENS_GOOD:
 		return 0;
 	case TOKENS_NOT_ENOUGH:
 		return auth_explain_scope(builder, scopes);
 	case TOKENS_UNKNOWN:
-		return auth_refuse_token(guard, request, connection);
+		return auth_refuse_token(auth, request, connection);
 	default:
 		response_problem(builder, 401, NULL, "a token is needed: Authorization: Bearer …");
 		builder->challenge = "Bearer realm=\"tallyd\"";

@@ -13,17 +13,16 @@
 #include "http/tokens.h"
 
 struct auth {
-	struct tokens *tokens;          /* NULL: nobody is asked */
-	struct auth_throttle *throttle; /* there if tokens are */
-	bool own_names;                 /* the Host header must name this machine */
-	const char *const *also;        /* or be one of these; NULL: none */
+	struct tokens *tokens;            /* NULL: nobody is asked */
+	struct auth_throttle *throttle;   /* there if tokens are */
+	bool own_names;                   /* the Host header must name this machine */
+	const char *const *allowed_hosts; /* or be one of these; NULL: none */
 };
 
 /* Is this a name or address of loopback, or any address written in numbers? */
 bool auth_is_own_name(const char *host);
 
 /* Of a request that was routed, found or not.  0, or a problem in request->reply. */
-int auth_check(const struct auth *guard, struct request *request,
-	       struct MHD_Connection *connection);
+int auth_check(const struct auth *auth, struct request *request, struct MHD_Connection *connection);
 
 #endif

@@ -18,7 +18,7 @@ enum {
 };
 
 static const int64_t throttle_refill = AUTH_THROTTLE_SECONDS * HTTP_SECOND;
-static const int64_t throttle_tell_every = 60 * HTTP_SECOND;
+static const int64_t throttle_log_interval = 60 * HTTP_SECOND;
 
 /* What is held back, within a second. */
 struct throttle_held {
@@ -26,24 +26,24 @@ struct throttle_held {
 	unsigned n;
 };
 
-struct throttle_place {
+struct throttle_slot {
 	uint64_t key;
-	int64_t full_at; /* monotonic: when it may show AUTH_THROTTLE_BURST again */
-	int64_t last;    /* monotonic; 0: nobody's */
-	int64_t told_at; /* monotonic; 0: never */
-	unsigned untold;
+	int64_t full_at;   /* monotonic: when it may show AUTH_THROTTLE_BURST again */
+	int64_t last;      /* monotonic; 0: nobody's */
+	int64_t logged_at; /* monotonic; 0: never */
+	unsigned unlogged;
 	struct throttle_held held;
 	char text[INET6_ADDRSTRLEN]; /* that came last */
 };
 
 struct auth_throttle {
 	struct tally_ctx *ctx;
-	int64_t tell_at; /* monotonic: what is untold is told then; 0: nothing is */
-	int64_t minute;  /* monotonic: when the one began that lines are counted in */
+	int64_t log_at; /* monotonic: what is untold is told then; 0: nothing is */
+	int64_t minute; /* monotonic: when the one began that lines are counted in */
 	unsigned lines;
 	struct throttle_held held;
 	unsigned others, n_others; /* untold requests, and addresses, that lost their places */
-	struct throttle_place places[THROTTLE_SETS][THROTTLE_WAYS];
+	struct throttle_slot slots[THROTTLE_SETS][THROTTLE_WAYS];
 };
 
 struct auth_throttle *auth_throttle_create(struct tally_ctx *ctx)
@@ -58,88 +58,87 @@ struct auth_throttle *auth_throttle_create(struct tally_ctx *ctx)
 
 static bool throttle_may_log(struct auth_throttle *throttle, int64_t now)
 {
-	if (throttle->lines == 0 || now - throttle->minute >= throttle_tell_every) {
+	if (throttle->lines == 0 || now - throttle->minute >= throttle_log_interval) {
 		throttle->minute = now;
 		throttle->lines = 0;
 	}
 	return throttle->lines++ < THROTTLE_LINES;
 }
 
-static void throttle_say(const struct auth_throttle *throttle, struct throttle_place *place,
-			 int64_t now)
+static void throttle_log_slot(const struct auth_throttle *throttle, struct throttle_slot *slot,
+			      int64_t now)
 {
 	tally_log(throttle->ctx, TALLY_WARNING, "%u request%s with a wrong token from %s",
-		  place->untold, place->untold == 1 ? "" : "s", place->text);
-	place->untold = 0;
-	place->told_at = now;
+		  slot->unlogged, slot->unlogged == 1 ? "" : "s", slot->text);
+	slot->unlogged = 0;
+	slot->logged_at = now;
 }
 
 /* The first one of an address at once, then what comes within a minute together. */
-static void throttle_log(struct auth_throttle *throttle, struct throttle_place *place, int64_t now)
+static void throttle_log(struct auth_throttle *throttle, struct throttle_slot *slot, int64_t now)
 {
-	bool due = place->told_at == 0 || now - place->told_at >= throttle_tell_every;
+	bool due = slot->logged_at == 0 || now - slot->logged_at >= throttle_log_interval;
 	if (due && throttle_may_log(throttle, now))
-		throttle_say(throttle, place, now);
-	else if (throttle->tell_at == 0)
-		throttle->tell_at = now + throttle_tell_every;
+		throttle_log_slot(throttle, slot, now);
+	else if (throttle->log_at == 0)
+		throttle->log_at = now + throttle_log_interval;
 }
 
 /* It will not be told by its name. */
-static void throttle_leave(struct auth_throttle *throttle, struct throttle_place *place)
+static void throttle_forget(struct auth_throttle *throttle, struct throttle_slot *slot)
 {
-	throttle->n_others += place->untold != 0;
-	throttle->others += place->untold;
-	place->untold = 0;
+	throttle->n_others += slot->unlogged != 0;
+	throttle->others += slot->unlogged;
+	slot->unlogged = 0;
 }
 
-static void throttle_tell_all(struct auth_throttle *throttle, int64_t now)
+static void throttle_log_all(struct auth_throttle *throttle, int64_t now)
 {
 	for (unsigned i = 0; i < THROTTLE_SETS * THROTTLE_WAYS; i++) {
-		struct throttle_place *place =
-			&throttle->places[i / THROTTLE_WAYS][i % THROTTLE_WAYS];
-		if (place->untold && throttle_may_log(throttle, now)) {
-			throttle_say(throttle, place, now);
+		struct throttle_slot *slot = &throttle->slots[i / THROTTLE_WAYS][i % THROTTLE_WAYS];
+		if (slot->unlogged && throttle_may_log(throttle, now)) {
+			throttle_log_slot(throttle, slot, now);
 			continue;
 		}
-		throttle_leave(throttle, place);
+		throttle_forget(throttle, slot);
 	}
 	if (throttle->others)
 		tally_log(throttle->ctx, TALLY_WARNING,
 			  "%u requests with a wrong token from %u other addresses",
 			  throttle->others, throttle->n_others);
 	throttle->others = throttle->n_others = 0;
-	throttle->tell_at = 0;
+	throttle->log_at = 0;
 }
 
-void auth_throttle_tell(struct auth_throttle *throttle, int64_t now)
+void auth_throttle_flush_log(struct auth_throttle *throttle, int64_t now)
 {
-	if (throttle->tell_at && now >= throttle->tell_at)
-		throttle_tell_all(throttle, now);
+	if (throttle->log_at && now >= throttle->log_at)
+		throttle_log_all(throttle, now);
 }
 
 void auth_throttle_destroy(struct auth_throttle *throttle)
 {
-	if (throttle && throttle->tell_at)
-		throttle_tell_all(throttle, tally_monotonic(throttle->ctx));
+	if (throttle && throttle->log_at)
+		throttle_log_all(throttle, tally_monotonic(throttle->ctx));
 	free(throttle);
 }
 
 /* ---- Counting ------------------------------------------------------------ */
 
-static struct throttle_place *throttle_find(struct auth_throttle *throttle, uint64_t key,
-					    int64_t now)
+static struct throttle_slot *throttle_find(struct auth_throttle *throttle, uint64_t key,
+					   int64_t now)
 {
 	uint64_t hash = key * UINT64_C(0x9e3779b97f4a7c15);
-	struct throttle_place *set = throttle->places[(hash >> 32) % THROTTLE_SETS];
-	struct throttle_place *oldest = set;
+	struct throttle_slot *set = throttle->slots[(hash >> 32) % THROTTLE_SETS];
+	struct throttle_slot *oldest = set;
 	for (unsigned i = 0; i < THROTTLE_WAYS; i++) {
 		if (set[i].last && set[i].key == key)
 			return &set[i];
 		if (set[i].last < oldest->last)
 			oldest = &set[i];
 	}
-	throttle_leave(throttle, oldest);
-	*oldest = (struct throttle_place){.key = key, .full_at = now};
+	throttle_forget(throttle, oldest);
+	*oldest = (struct throttle_slot){.key = key, .full_at = now};
 	return oldest;
 }
 
@@ -156,19 +155,19 @@ static bool throttle_may_hold(struct throttle_held *held, unsigned max, int64_t 
 unsigned auth_throttle_note(struct auth_throttle *throttle, const struct sockaddr *address,
 			    int64_t now, bool *ret_hold)
 {
-	struct throttle_place *place = throttle_find(throttle, client_address_key(address), now);
-	client_address_text(address, place->text);
-	place->last = now;
-	place->untold++;
-	throttle_log(throttle, place, now);
+	struct throttle_slot *slot = throttle_find(throttle, client_address_key(address), now);
+	client_address_text(address, slot->text);
+	slot->last = now;
+	slot->unlogged++;
+	throttle_log(throttle, slot, now);
 	*ret_hold = false;
-	int64_t full_at = (place->full_at > now ? place->full_at : now) + throttle_refill;
+	int64_t full_at = (slot->full_at > now ? slot->full_at : now) + throttle_refill;
 	int64_t over = full_at - now - AUTH_THROTTLE_BURST * throttle_refill;
 	if (over <= 0) {
-		place->full_at = full_at;
+		slot->full_at = full_at;
 		return 0;
 	}
-	*ret_hold = throttle_may_hold(&place->held, AUTH_THROTTLE_HELD, now) &&
+	*ret_hold = throttle_may_hold(&slot->held, AUTH_THROTTLE_HELD, now) &&
 		    throttle_may_hold(&throttle->held, THROTTLE_HELD, now);
 	return (unsigned)((over + HTTP_SECOND - 1) / HTTP_SECOND);
 }

@@ -29,6 +29,6 @@ unsigned auth_throttle_note(struct auth_throttle *throttle, const struct sockadd
 			    int64_t now, bool *ret_hold);
 
 /* Says what was held back so that the log does not fill.  To be called now and then. */
-void auth_throttle_tell(struct auth_throttle *throttle, int64_t now);
+void auth_throttle_flush_log(struct auth_throttle *throttle, int64_t now);
 
 #endif

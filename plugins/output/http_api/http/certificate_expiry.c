@@ -52,7 +52,7 @@ static int expiry_add(const gnutls_pcert_st *pcert, unsigned place, struct certi
 int certificate_expiry_read(const gnutls_pcert_st *certs, unsigned n,
 			    struct certificate_expiry *ret)
 {
-	struct certificate_expiry expiry = {.told = CERTIFICATE_VALID};
+	struct certificate_expiry expiry = {.logged = CERTIFICATE_VALID};
 	for (unsigned i = 0; i < n; i++) {
 		int r = expiry_add(&certs[i], i, &expiry);
 		if (r < 0)
@@ -91,12 +91,12 @@ static void expiry_tell(const struct certificate_expiry *expiry, struct tally_ct
 	int64_t days = (expiry->not_after - tally_now(ctx) / HTTP_SECOND) / EXPIRY_DAY_SECONDS;
 	expiry_write_time(expiry->not_after, after);
 	expiry_write_time(expiry->not_before, before);
-	if (expiry->told == CERTIFICATE_EXPIRED)
+	if (expiry->logged == CERTIFICATE_EXPIRED)
 		tally_log(ctx, TALLY_ERROR,
 			  "%s: %s: the certificate \"%s\" has expired at %s; clients refuse to "
 			  "connect",
 			  option, path, expiry->name, after);
-	else if (expiry->told == CERTIFICATE_NOT_YET_VALID)
+	else if (expiry->logged == CERTIFICATE_NOT_YET_VALID)
 		tally_log(ctx, TALLY_ERROR,
 			  "%s: %s: the certificate \"%s\" is not valid before %s; clients refuse "
 			  "to connect",
@@ -112,12 +112,12 @@ void certificate_expiry_check(struct certificate_expiry *expiry, struct tally_ct
 {
 	enum certificate_state state = certificate_expiry_state(expiry, tally_now(ctx));
 	int64_t now = tally_monotonic(ctx);
-	bool same = state == expiry->told;
+	bool same = state == expiry->logged;
 	tally_gauge(ctx, HTTP_CERTIFICATE_EXPIRY, expiry->not_after);
-	if (same && (state == CERTIFICATE_VALID || now - expiry->told_at < expiry_tell_every))
+	if (same && (state == CERTIFICATE_VALID || now - expiry->logged_at < expiry_tell_every))
 		return;
-	expiry->told = state;
-	expiry->told_at = now;
+	expiry->logged = state;
+	expiry->logged_at = now;
 	if (state != CERTIFICATE_VALID)
 		expiry_tell(expiry, ctx, option, path);
 }

@@ -22,8 +22,8 @@ struct certificate_expiry {
 	int64_t not_before, not_after; /* s since 1970: the latest and the earliest of the chain */
 	char name[CERTIFICATE_NAME_SIZE];       /* of the one that expires first */
 	char later_name[CERTIFICATE_NAME_SIZE]; /* of the one that is valid last */
-	enum certificate_state told;
-	int64_t told_at; /* monotonic; 0: never */
+	enum certificate_state logged;
+	int64_t logged_at; /* monotonic; 0: never */
 };
 
 /* A GnuTLS error, or 0. */

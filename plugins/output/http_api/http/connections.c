@@ -25,7 +25,7 @@ static const int64_t connections_report_interval = 60 * HTTP_SECOND;
  * many connections are open; each of them ends with its first answer.  Where these are too many the
  * oldest has to go, first of those from the same address: who has just come has time to ask.
  */
-enum { GUESTS_RESERVE = 32, GUESTS_RESERVE_PER_ADDRESS = 16 };
+enum { RESERVE_MAX = 32, RESERVE_MAX_PER_ADDRESS = 16 };
 
 struct conn {
 	int fd;
@@ -49,8 +49,8 @@ struct connections {
 	enum http_metric admitted_over; /* of the one that connections_accept() let in last */
 	size_t bytes;                   /* of answers that are listened to */
 	unsigned refused, slow;         /* since it was told last */
-	int64_t tell_after;             /* monotonic */
-	bool door_closed;               /* nobody comes in any more */
+	int64_t report_after;           /* monotonic */
+	bool stopped_accepting;         /* nobody comes in any more */
 	bool closed;
 	pthread_t watcher;
 };
@@ -99,7 +99,7 @@ static void connections_count(const struct connections *connections, uint64_t ad
 }
 
 /* libmicrohttpd sees it, and closes. */
-static void conn_make_leave(struct conn *conn)
+static void conn_shut_down(struct conn *conn)
 {
 	conn->leaving = true;
 	shutdown(conn->fd, SHUT_RDWR);
@@ -107,10 +107,10 @@ static void conn_make_leave(struct conn *conn)
 
 static void connections_admit_to_reserve(const struct connections_count *count)
 {
-	if (count->same_there >= GUESTS_RESERVE_PER_ADDRESS)
-		conn_make_leave(count->oldest_same);
-	else if (count->reserve >= GUESTS_RESERVE)
-		conn_make_leave(count->oldest);
+	if (count->same_there >= RESERVE_MAX_PER_ADDRESS)
+		conn_shut_down(count->oldest_same);
+	else if (count->reserve >= RESERVE_MAX)
+		conn_shut_down(count->oldest);
 }
 
 enum MHD_Result connections_accept(void *arg, const struct sockaddr *address, socklen_t len)
@@ -119,7 +119,7 @@ enum MHD_Result connections_accept(void *arg, const struct sockaddr *address, so
 	struct connections_count count;
 	(void)len;
 	pthread_mutex_lock(&connections->lock);
-	bool open = !connections->door_closed;
+	bool open = !connections->stopped_accepting;
 	connections_count(connections, client_address_key(address), &count);
 	connections->admitted_over = 0;
 	if (count.all >= connections->max)
@@ -144,18 +144,18 @@ static void conn_count_refused(struct connections *connections, struct conn *con
 
 unsigned connections_reserve_limit(void)
 {
-	return 2 * GUESTS_RESERVE;
+	return 2 * RESERVE_MAX;
 }
 
 void connections_stop_accepting(struct connections *connections)
 {
 	pthread_mutex_lock(&connections->lock);
-	connections->door_closed = true;
+	connections->stopped_accepting = true;
 	pthread_mutex_unlock(&connections->lock);
 }
 
-static void connections_enter(struct connections *connections, struct MHD_Connection *connection,
-			      void **context)
+static void connections_add(struct connections *connections, struct MHD_Connection *connection,
+			    void **context)
 {
 	const union MHD_ConnectionInfo *fd =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -180,7 +180,7 @@ static void connections_enter(struct connections *connections, struct MHD_Connec
 	pthread_mutex_unlock(&connections->lock);
 }
 
-static void connections_leave(struct connections *connections, struct conn *conn)
+static void connections_remove(struct connections *connections, struct conn *conn)
 {
 	if (!conn)
 		return;
@@ -198,9 +198,9 @@ void connections_notify(void *arg, struct MHD_Connection *connection, void **con
 			enum MHD_ConnectionNotificationCode what)
 {
 	if (what == MHD_CONNECTION_NOTIFY_STARTED)
-		connections_enter(arg, connection, context);
+		connections_add(arg, connection, context);
 	else
-		connections_leave(arg, *context); /* its socket is closed after this */
+		connections_remove(arg, *context); /* its socket is closed after this */
 }
 
 /* ---- Hanging up ---------------------------------------------------------- */
@@ -219,7 +219,7 @@ static void conn_reset(struct connections *connections, struct conn *conn)
 {
 	conn_count_slow(connections, conn);
 	conn_set(connections, conn, CONN_WAITING, 0);
-	conn_make_leave(conn);
+	conn_shut_down(conn);
 }
 
 static struct conn *connections_slowest(const struct connections *connections)
@@ -231,7 +231,7 @@ static struct conn *connections_slowest(const struct connections *connections)
 	return slowest;
 }
 
-static void connections_make_room(struct connections *connections)
+static void connections_limit_outgoing(struct connections *connections)
 {
 	while (connections->bytes > HTTP_MAX_OUTGOING) {
 		struct conn *slowest = connections_slowest(connections);
@@ -251,20 +251,20 @@ static void connections_reset_late(struct connections *connections, int64_t now)
 /* At once, and then once a minute. */
 static void connections_report(struct connections *connections, int64_t now)
 {
-	if (connections->refused + connections->slow == 0 || now < connections->tell_after)
+	if (connections->refused + connections->slow == 0 || now < connections->report_after)
 		return;
 	tally_log(connections->ctx, TALLY_WARNING,
 		  "%u connections refused (max_connections, max_connections_per_address), %u "
 		  "clients hung up on for being slow (client_timeout)",
 		  connections->refused, connections->slow);
 	connections->refused = connections->slow = 0;
-	connections->tell_after = now + connections_report_interval;
+	connections->report_after = now + connections_report_interval;
 }
 
 static void *connections_watch(void *arg)
 {
 	struct connections *connections = arg;
-	pthread_setname_np(pthread_self(), "http-guests");
+	pthread_setname_np(pthread_self(), "http-conns");
 	pthread_mutex_lock(&connections->lock);
 	while (!connections->closed) {
 		struct timespec until;
@@ -339,7 +339,7 @@ void connections_begin_writing(struct connections *connections, struct MHD_Conne
 		return;
 	pthread_mutex_lock(&connections->lock);
 	conn_set(connections, conn, CONN_WRITING, bytes);
-	connections_make_room(connections);
+	connections_limit_outgoing(connections);
 	pthread_mutex_unlock(&connections->lock);
 }
 

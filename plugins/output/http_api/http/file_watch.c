@@ -5,13 +5,13 @@ struct file_watch file_watch_of(const struct stat *file)
 	return (struct file_watch){file->st_dev, file->st_ino, file->st_ctim};
 }
 
-bool file_watch_is_old(const struct file_watch *stamp, const char *path)
+bool file_watch_is_old(const struct file_watch *watch, const char *path)
 {
 	struct stat file;
 	if (stat(path, &file) < 0)
 		return false;
 	const struct file_watch now = file_watch_of(&file);
-	return now.device != stamp->device || now.inode != stamp->inode ||
-	       now.changed.tv_sec != stamp->changed.tv_sec ||
-	       now.changed.tv_nsec != stamp->changed.tv_nsec;
+	return now.device != watch->device || now.inode != watch->inode ||
+	       now.changed.tv_sec != watch->changed.tv_sec ||
+	       now.changed.tv_nsec != watch->changed.tv_nsec;
 }

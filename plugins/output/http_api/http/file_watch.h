@@ -17,6 +17,6 @@ struct file_watch {
 
 struct file_watch file_watch_of(const struct stat *file);
 /* false also if there is no such file now. */
-bool file_watch_is_old(const struct file_watch *stamp, const char *path);
+bool file_watch_is_old(const struct file_watch *watch, const char *path);
 
 #endif

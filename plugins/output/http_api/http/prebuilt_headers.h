@@ -10,7 +10,7 @@
 
 #include "message/request.h"
 
-enum { READY_SLOTS = 16, READY_MAX_BYTES = 128 << 10 };
+enum { PREBUILT_SLOTS = 16, PREBUILT_MAX_BYTES = 128 << 10 };
 
 /* What the headers of a hit depend on, apart from the configuration: a parcel is of one endpoint.
  */
@@ -24,15 +24,15 @@ struct prebuilt {
 	struct {
 		struct prebuilt_key key; /* its parcel is kept: a new one cannot be in its place */
 		struct MHD_Response *mhd_response;
-	} slots[READY_SLOTS];
+	} slots[PREBUILT_SLOTS];
 };
 
 /* NULL: it has to be made.  It stays ours. */
-struct MHD_Response *prebuilt_find(const struct prebuilt *ready, const struct prebuilt_key *key);
+struct MHD_Response *prebuilt_find(const struct prebuilt *prebuilt, const struct prebuilt_key *key);
 /* Takes the response over, in the place of another; it is valid until the next call here.  false:
  * it is too large, and still the caller's. */
-bool prebuilt_take(struct prebuilt *ready, const struct prebuilt_key *key,
+bool prebuilt_take(struct prebuilt *prebuilt, const struct prebuilt_key *key,
 		   struct MHD_Response *mhd_response);
-void prebuilt_clear(struct prebuilt *ready);
+void prebuilt_clear(struct prebuilt *prebuilt);
 
 #endif

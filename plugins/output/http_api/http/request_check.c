@@ -12,10 +12,10 @@ struct headers {
 	const char *problem;
 };
 
-enum { FILTER_LINE_END = 2 }; /* CR and LF */
+enum { LINE_END = 2 }; /* CR and LF */
 
 /* token of RFC 9110, section 5.6.2 */
-static bool filter_is_token(const char *text, size_t len)
+static bool is_token(const char *text, size_t len)
 {
 	static const char others[] = "!#$%&'*+-.^_`|~";
 	for (size_t i = 0; i < len; i++) {
@@ -27,7 +27,7 @@ static bool filter_is_token(const char *text, size_t len)
 	return len > 0;
 }
 
-static const char *filter_content_length(struct headers *headers, const char *value)
+static const char *check_content_length(struct headers *headers, const char *value)
 {
 	if (headers->content_lengths++)
 		return "more than one Content-Length";
@@ -38,15 +38,15 @@ static const char *filter_content_length(struct headers *headers, const char *va
 	return NULL;
 }
 
-static const char *filter_header(struct headers *headers, const char *name, size_t name_len,
-				 const char *value)
+static const char *check_header(struct headers *headers, const char *name, size_t name_len,
+				const char *value)
 {
-	if (!filter_is_token(name, name_len))
+	if (!is_token(name, name_len))
 		return "a header name that is none";
 	if (strcasecmp(name, "Transfer-Encoding") == 0)
 		return "Transfer-Encoding is not taken";
 	if (strcasecmp(name, "Content-Length") == 0)
-		return filter_content_length(headers, value);
+		return check_content_length(headers, value);
 	if (strcasecmp(name, "Host") == 0 && headers->hosts++)
 		return "more than one Host";
 	if (strcasecmp(name, "Authorization") == 0 && headers->authorizations++)
@@ -55,7 +55,7 @@ static const char *filter_header(struct headers *headers, const char *name, size
 }
 
 /* A bare CR above all, which others may take for the end of the line. */
-static bool filter_has_control(const char *value, size_t len)
+static bool has_control(const char *value, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
 		if (((unsigned char)value[i] < ' ' && value[i] != '\t') || value[i] == 0x7f)
@@ -68,7 +68,7 @@ static bool filter_has_control(const char *value, size_t len)
  * of 44 would be one called Content-Length44.  Of a header on one line the value stands behind the
  * name, as it came, with nothing but blanks and the overwritten colon between them.
  */
-static bool filter_is_one_line(const char *name, size_t name_len, const char *value)
+static bool is_one_line(const char *name, size_t name_len, const char *value)
 {
 	uintptr_t begin = (uintptr_t)name + name_len, end = (uintptr_t)value;
 	if (end < begin || end - begin > 2 * HTTP_MAX_HEADERS)
@@ -79,24 +79,24 @@ static bool filter_is_one_line(const char *name, size_t name_len, const char *va
 	return true;
 }
 
-static enum MHD_Result filter_each(void *arg, enum MHD_ValueKind kind, const char *name,
-				   size_t name_len, const char *value, size_t value_len)
+static enum MHD_Result check_each_header(void *arg, enum MHD_ValueKind kind, const char *name,
+					 size_t name_len, const char *value, size_t value_len)
 {
 	struct headers *headers = arg;
 	(void)kind;
 	if (!value)
 		value = name + name_len;
-	headers->bytes += (size_t)(value + value_len - name) + FILTER_LINE_END;
-	if (!filter_is_one_line(name, name_len, value))
+	headers->bytes += (size_t)(value + value_len - name) + LINE_END;
+	if (!is_one_line(name, name_len, value))
 		headers->problem = "a header that goes on in the next line";
-	else if (filter_has_control(value, value_len))
+	else if (has_control(value, value_len))
 		headers->problem = "a control character in a header";
 	else
-		headers->problem = filter_header(headers, name, name_len, value);
+		headers->problem = check_header(headers, name, name_len, value);
 	return headers->problem ? MHD_NO : MHD_YES;
 }
 
-static size_t filter_header_bytes(struct MHD_Connection *connection)
+static size_t header_size(struct MHD_Connection *connection)
 {
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
@@ -107,15 +107,15 @@ static size_t filter_header_bytes(struct MHD_Connection *connection)
  * libmicrohttpd ends texts at a NUL, takes several blanks for one and a bare LF for the end of a
  * line, and leaves no trace of it but this: what it read is more, or less, than all that it tells.
  */
-static bool filter_adds_up(const struct request_line *line, const struct headers *headers,
-			   size_t header_bytes)
+static bool sizes_add_up(const struct request_line *line, const struct headers *headers,
+			 size_t header_bytes)
 {
 	size_t first = strlen(line->method) + strlen(line->raw) + strlen(line->version) + 2;
-	return first + FILTER_LINE_END + headers->bytes + FILTER_LINE_END == header_bytes;
+	return first + LINE_END + headers->bytes + LINE_END == header_bytes;
 }
 
 /* NULL: its URI and headers can be read in one way only. */
-static const char *filter_oddity(struct MHD_Connection *connection, const struct request_line *line)
+static const char *find_oddity(struct MHD_Connection *connection, const struct request_line *line)
 {
 	struct headers headers = {0};
 	for (const char *at = line->raw; *at; at++)
@@ -123,24 +123,24 @@ static const char *filter_oddity(struct MHD_Connection *connection, const struct
 			return "a blank or a control character in the URI";
 	if (strcasestr(line->raw, "%00"))
 		return "a NUL in the URI";
-	MHD_get_connection_values_n(connection, MHD_HEADER_KIND, filter_each, &headers);
+	MHD_get_connection_values_n(connection, MHD_HEADER_KIND, check_each_header, &headers);
 	if (headers.problem)
 		return headers.problem;
 	if (!headers.hosts && strcmp(line->version, "HTTP/1.0") != 0)
 		return "no Host";
-	if (!filter_adds_up(line, &headers, filter_header_bytes(connection)))
+	if (!sizes_add_up(line, &headers, header_size(connection)))
 		return "a NUL, a line that ends without CR, or blanks where none belong";
 	return NULL;
 }
 
-static int filter_refuse(struct MHD_Connection *connection, const struct request_line *line,
-			 struct response_builder *builder)
+static int check_all(struct MHD_Connection *connection, const struct request_line *line,
+		     struct response_builder *builder)
 {
 	size_t target_len = strlen(line->raw);
 	if (target_len > HTTP_MAX_TARGET)
 		return response_problem(builder, 414, NULL, "the URI is longer than %d bytes",
 					HTTP_MAX_TARGET);
-	if (filter_header_bytes(connection) > target_len + HTTP_MAX_HEADERS)
+	if (header_size(connection) > target_len + HTTP_MAX_HEADERS)
 		return response_problem(builder, 431, NULL, "the headers are longer than %d bytes",
 					HTTP_MAX_HEADERS);
 	if (strcmp(line->method, "GET") != 0 && strcmp(line->method, "HEAD") != 0 &&
@@ -149,14 +149,14 @@ static int filter_refuse(struct MHD_Connection *connection, const struct request
 		builder->allow = "GET, HEAD";
 		return -EINVAL;
 	}
-	const char *oddity = filter_oddity(connection, line);
+	const char *oddity = find_oddity(connection, line);
 	return oddity ? response_problem(builder, 400, NULL, "%s", oddity) : 0;
 }
 
 int request_check(struct MHD_Connection *connection, const struct request_line *line,
 		  struct response_builder *builder)
 {
-	int r = filter_refuse(connection, line, builder);
+	int r = check_all(connection, line, builder);
 	builder->close = r < 0;
 	return r;
 }

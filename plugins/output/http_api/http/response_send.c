@@ -200,14 +200,14 @@ enum MHD_Result send_answer(struct sender *sender, const struct request *request
 	};
 	/* What is kept will be asked for again; pages of other origins get headers of their own. */
 	bool again = request->origin == ORIGIN_HIT && !request->cors;
-	struct MHD_Response *ready = again ? prebuilt_find(&sender->ready, &key) : NULL;
+	struct MHD_Response *prebuilt = again ? prebuilt_find(&sender->prebuilt, &key) : NULL;
 	struct MHD_Response *mhd_response =
-		ready ? ready : new_answer(sender, request, connection, &key);
+		prebuilt ? prebuilt : new_answer(sender, request, connection, &key);
 	if (!mhd_response)
 		return MHD_NO;
 	*ret_status = is_known(request, connection, key.coding) ? 304 : response->status;
 	enum MHD_Result r = MHD_queue_response(connection, *ret_status, mhd_response);
-	if (!ready && !(again && prebuilt_take(&sender->ready, &key, mhd_response)))
+	if (!prebuilt && !(again && prebuilt_take(&sender->prebuilt, &key, mhd_response)))
 		MHD_destroy_response(mhd_response);
 	return r;
 }

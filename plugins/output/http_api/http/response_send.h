@@ -15,7 +15,7 @@ struct connections;
 struct sender {
 	const struct http_config *config;
 	struct connections *connections;
-	struct prebuilt ready;
+	struct prebuilt prebuilt;
 };
 
 /* HTTP thread; request->parcel is set.  now: monotonic.  ret_status: what is said. */

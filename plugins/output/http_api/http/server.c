@@ -37,7 +37,7 @@ struct server {
 	struct MHD_Daemon *daemon;
 	struct live *live;
 	struct dispatch *dispatch;
-	struct auth guard;
+	struct auth auth;
 	struct connections *connections;
 	struct sender sender;
 	struct tls *tls;                      /* NULL: none */
@@ -140,7 +140,7 @@ static enum MHD_Result server_serve_reserve(struct server *server, struct reques
 {
 	bool health =
 		routed == 0 && !request->preflight && request->endpoint->answer == health_live;
-	if (health && auth_check(&server->guard, request, connection) == 0)
+	if (health && auth_check(&server->auth, request, connection) == 0)
 		server_answer(server, request);
 	else if (routed == 0 && !health)
 		response_unavailable(&request->builder,
@@ -163,7 +163,7 @@ static enum MHD_Result server_dispatch(struct server *server, struct request *re
 	int routed = request_route(request);
 	if (connections_is_reserve(connection))
 		return server_serve_reserve(server, request, connection, routed);
-	if (auth_check(&server->guard, request, connection) < 0)
+	if (auth_check(&server->auth, request, connection) < 0)
 		return server_deny(server, request, connection);
 	if (routed < 0)
 		return server_queue(server, request, connection);
@@ -317,14 +317,14 @@ static int server_listen(struct server *server)
 
 static void server_free(struct server *server)
 {
-	prebuilt_clear(&server->sender.ready);
+	prebuilt_clear(&server->sender.prebuilt);
 	for (int i = 0; i < SERVER_FIXED; i++)
 		response_drop(server->fixed[i]);
 	connections_close(server->connections);
 	dispatch_free(server->dispatch);
 	live_free(server->live);
-	tokens_close(server->guard.tokens);
-	auth_throttle_destroy(server->guard.throttle);
+	tokens_close(server->auth.tokens);
+	auth_throttle_destroy(server->auth.throttle);
 	tls_close(server->tls);
 	free(server);
 }
@@ -349,17 +349,17 @@ static int server_prepare(struct server *server)
 static int server_set_guard(struct server *server, const struct listen_address *address)
 {
 	const struct http_config *config = server->config;
-	server->guard.also = config->allowed_hosts;
-	server->guard.own_names =
+	server->auth.allowed_hosts = config->allowed_hosts;
+	server->auth.own_names =
 		!config->tokens_file && !config->insecure && listen_is_loopback(address);
 	int r = config->tls_cert
 			? tls_open(server->ctx, config->tls_cert, config->tls_key, &server->tls)
 			: 0;
 	if (r < 0 || !config->tokens_file)
 		return r;
-	server->guard.throttle = auth_throttle_create(server->ctx);
-	return server->guard.throttle
-		       ? tokens_open(server->ctx, config->tokens_file, &server->guard.tokens)
+	server->auth.throttle = auth_throttle_create(server->ctx);
+	return server->auth.throttle
+		       ? tokens_open(server->ctx, config->tokens_file, &server->auth.tokens)
 		       : tally_fail(server->ctx, ENOMEM, "out of memory");
 }
 
@@ -373,7 +373,7 @@ int server_start(struct tally_ctx *ctx, const struct http_config *config,
 	atomic_init(&server->open, 0);
 	int r = server_set_guard(server, address);
 	if (r < 0) {
-		auth_throttle_destroy(server->guard.throttle);
+		auth_throttle_destroy(server->auth.throttle);
 		tls_close(server->tls);
 		free(server);
 		return r;

@@ -12,7 +12,7 @@
 
 enum { TOKENS_LINE_SIZE = 512 };
 
-static const int64_t tokens_look = HTTP_SECOND; /* at the file, at most so often */
+static const int64_t tokens_poll_interval = HTTP_SECOND; /* at the file, at most so often */
 
 struct token {
 	char text[TOKENS_MAX_LENGTH]; /* padded with zeros */
@@ -127,7 +127,7 @@ static int tokens_load(struct tokens *tokens)
 static void tokens_refresh(struct tokens *tokens)
 {
 	int64_t now = tally_monotonic(tokens->ctx);
-	if (now - tokens->looked < tokens_look)
+	if (now - tokens->looked < tokens_poll_interval)
 		return;
 	tokens->looked = now;
 	if (!file_watch_is_old(&tokens->read, tokens->path))
