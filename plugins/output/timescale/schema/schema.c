@@ -12,26 +12,6 @@
 #include "pg/pg_value.h"
 #include "schema/schema_sql.h"
 
-uint16_t schema_part_type(const struct tally_column *column, enum schema_part part)
-{
-	if (part == PART_COUNT)
-		return TALLY_INT;
-	if (part == PART_SPAN || column->type == TALLY_REAL)
-		return TALLY_REAL;
-	return TALLY_INT;
-}
-
-bool schema_has_nanos(const struct stored_table *stored)
-{
-	return stored->table.kind == TALLY_LOG;
-}
-
-bool schema_is_partitioned(const struct stored_table *stored, enum schema_level level)
-{
-	return stored->table.kind != TALLY_STATE &&
-	       (level == LEVEL_ROWS || (level == LEVEL_MINUTE && stored->n_numbers));
-}
-
 /* ---- Comparing ---------------------------------------------------------------- */
 
 /* What is stored, with what table has beyond that. */

@@ -25,6 +25,8 @@
 /* The index on a tag holds shorter texts only: a page's third is the most that any could. */
 enum { SCHEMA_INDEXED_BYTES = 2048 };
 
+/* ---- schema_form.c: what follows from the declaration alone ---------------------- */
+
 /* A BOOL is rolled up as 0 and 1. */
 uint16_t schema_part_type(const struct tally_column *column, enum schema_part part);
 
@@ -32,8 +34,10 @@ uint16_t schema_part_type(const struct tally_column *column, enum schema_part pa
  * lines. */
 bool schema_has_nanos(const struct stored_table *stored);
 
-/* Tables that are cut by time: the rows and the minutes, not those of a STATE. */
+/* Tables that are partitioned by day: the rows and the minutes, not those of a STATE. */
 bool schema_is_partitioned(const struct stored_table *stored, enum schema_level level);
+/* Whether a column stands in <table>_rows; else in <table>_series. */
+bool schema_in_rows(const struct stored_table *stored, uint32_t c);
 
 /* schema_check.c: -EINVAL: a table like this cannot be stored, whatever is there. */
 int schema_check(struct tally_ctx *ctx, const struct tally_table *table);

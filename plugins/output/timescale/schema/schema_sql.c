@@ -47,11 +47,6 @@ static void schema_rollup_columns(struct strbuf *sql, const struct stored_table 
 	}
 }
 
-bool schema_in_rows(const struct stored_table *stored, uint32_t c)
-{
-	return stored->table.kind == TALLY_STATE || stored->table.columns[c].role != TALLY_TAG;
-}
-
 /* ---- Creating ----------------------------------------------------------------- */
 
 /* As 0008_series_indexes.sql does for older ones. */

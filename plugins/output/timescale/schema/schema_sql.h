@@ -8,8 +8,6 @@ void schema_sql_create(struct strbuf *sql, const struct schema_where *where,
 		       const struct stored_table *stored);
 void schema_sql_grow(struct strbuf *sql, const struct schema_where *where,
 		     const struct stored_table *old, const struct stored_table *grown);
-/* Whether a column stands in <table>_rows; else in <table>_series. */
-bool schema_in_rows(const struct stored_table *stored, uint32_t c);
 /* Of a relation by its suffix; of _series and _rows it is LEVEL_ROWS. */
 enum schema_level schema_sql_level(const char *suffix);
 /* One of its relations: _series, _rows, _1min_rows … */

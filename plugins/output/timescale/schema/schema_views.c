@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "pg/pg_value.h"
-#include "schema/schema_sql.h"
+#include "schema/schema.h"
 
 enum { VIEW_SUFFIX, VIEW_LIST, VIEW_LACKING, VIEW_FOREIGN, VIEW_NO_SCHEMA };
 
