@@ -13,9 +13,6 @@
 #include "write/writer.h"
 
 enum { WRITER_CHUNK = 64 << 10 };
-/* A row older than this, by the database's clock, may find its minute rolled up by the time it is
- * committed; see rollup.h. */
-#define WRITER_LATE INT64_C(30000000000)
 
 /* ---- The script --------------------------------------------------------------- */
 
@@ -39,102 +36,6 @@ static void writer_script_copies(struct writer *writer)
 	for (uint32_t i = 0; i < writer->n_parts; i++)
 		if (writer_is_copied(&writer->parts[i]) && !writer_goes_with(writer, i))
 			strbuf_add(&writer->script, "%s;", writer->parts[i].table->copy);
-}
-
-enum writer_late { WRITER_IS_LATE, WRITER_MAY_BE_LATE };
-
-static bool writer_is(enum writer_late late, const struct writer_part *part, uint32_t row,
-		      int64_t before)
-{
-	return part->series[row] &&
-	       (writer_cell(part, row, 0)->i < before) == (late == WRITER_IS_LATE);
-}
-
-static int writer_by_time(const void *a, const void *b)
-{
-	const int64_t *left = a, *right = b;
-	return (*left > *right) - (*left < *right);
-}
-
-/* The minutes of these rows, and those after: their counters go on from the late ones.  Twice as
- * many as there are such rows at most. */
-static uint32_t writer_late_minutes(const struct writer_part *part, enum writer_late late,
-				    int64_t before, int64_t *ret)
-{
-	const int64_t minute = schema_levels[LEVEL_MINUTE].bucket;
-	int64_t last = INT64_MIN;
-	uint32_t n = 0;
-	for (uint32_t row = 0; row < part->batch->n_rows; row++) {
-		if (!writer_is(late, part, row, before))
-			continue;
-		int64_t bucket = schema_floor(writer_cell(part, row, 0)->i, minute);
-		if (bucket == last)
-			continue;
-		last = bucket;
-		ret[n++] = bucket;
-		ret[n++] = bucket + minute;
-	}
-	qsort(ret, n, sizeof(*ret), writer_by_time);
-	return n;
-}
-
-/* Whatever the clocks say, what lies before a watermark is late. */
-static void writer_script_if_rolled(struct strbuf *script, const char *table)
-{
-	strbuf_add(script,
-		   " where to_timestamp(s) < (select rolled_to from tally.marks where \"table\" = "
-		   "'%s' and level = %d)",
-		   table, watermarks_numbers[LEVEL_MINUTE]);
-}
-
-static void writer_script_minutes(struct writer *writer, const struct writer_part *part,
-				  enum writer_late late, const int64_t *minutes, uint32_t n)
-{
-	const char *table = part->table->stored->table.name;
-
-	strbuf_add(&writer->script,
-		   "insert into tally.late select '%s', to_timestamp(s), '%s' "
-		   "from unnest('{",
-		   table, writer->name);
-	for (uint32_t i = 0; i < n; i++)
-		if (i == 0 || minutes[i] != minutes[i - 1])
-			strbuf_add(&writer->script, "%s%" PRId64, i ? "," : "",
-				   minutes[i] / 1000000000);
-	strbuf_add(&writer->script, "}'::bigint[]) as s");
-	if (late == WRITER_MAY_BE_LATE)
-		writer_script_if_rolled(&writer->script, table);
-	strbuf_add(&writer->script, " on conflict do nothing;");
-}
-
-static int writer_script_late_part(struct writer *writer, const struct writer_part *part,
-				   enum writer_late late, int64_t before)
-{
-	uint32_t n = 0;
-	for (uint32_t row = 0; row < part->batch->n_rows; row++)
-		n += writer_is(late, part, row, before);
-	if (n == 0)
-		return 0;
-	auto_free int64_t *minutes = calloc(n, 2 * sizeof(*minutes));
-	if (!minutes)
-		return tally_fail(writer->ctx, ENOMEM, "no memory");
-	n = writer_late_minutes(part, late, before, minutes);
-	writer_script_minutes(writer, part, late, minutes, n);
-	return 0;
-}
-
-int writer_script_late(struct writer *writer)
-{
-	int64_t before = server_clock_estimate(&writer->clock, writer->ctx) - WRITER_LATE;
-	int r = 0;
-	for (uint32_t i = 0; r == 0 && i < writer->n_parts; i++) {
-		const struct writer_part *part = &writer->parts[i];
-		if (part->refused || part->known || part->table->stored->n_numbers == 0)
-			continue;
-		r = writer_script_late_part(writer, part, WRITER_IS_LATE, before);
-		if (r == 0)
-			r = writer_script_late_part(writer, part, WRITER_MAY_BE_LATE, before);
-	}
-	return r;
 }
 
 static int writer_script(struct writer *writer, bool *ret_more)

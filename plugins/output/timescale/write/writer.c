@@ -1,49 +1,16 @@
 /*
- * write(): connect → make room for unknown tables → find every row's series → writer_fast.c.  If
- * that fails of what is in the rows, or the last attempt's end is not known: writer_careful.c.
+ * write(): connect → make room for unknown tables → find every row's series → copy_path.c.  If
+ * that fails of what is in the rows, or the last attempt's end is not known: upsert_path.c.
  * Where series were deleted that are remembered here, or tables dropped, all of it once more.  What
  * could only be retried is left to the core, which backs off.
  */
 #include "write/writer.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "pg/pg_value.h"
-
-/* ---- The connection ----------------------------------------------------------- */
-
-/* Who brought the rows lets go of them after a commit, so that it is not left to the server's
- * settings whether that has been flushed. */
-#define WRITER_FLUSHED                                                                             \
-	"; select set_config('synchronous_commit', 'on', false) where "                            \
-	"current_setting('synchronous_commit') = 'off'"
-
-int writer_connect(struct writer *writer)
-{
-	char setup[800];
-	if (pg_is_open(&writer->pg))
-		return 0;
-	writer->generation = 0;
-	writer->clock.monotonic = 0; /* it may be another server */
-	int64_t ms = writer->pg.timeout / 1000000;
-	snprintf(setup, sizeof(setup),
-		 PG_SETUP_VANISHED
-		 "set statement_timeout = %" PRId64 "; set idle_in_transaction_session_timeout = "
-		 "%" PRId64 "; set lock_timeout = %" PRId64 "; set timezone = 'UTC'; set "
-		 "default_transaction_isolation = 'read committed'; set application_name = "
-		 "'tallyd writer'" WRITER_FLUSHED,
-		 ms, ms, ms);
-	return pg_open_secret(&writer->pg, "conninfo", writer->conninfo, setup);
-}
-
-void writer_disconnect(struct writer *writer)
-{
-	pg_close(&writer->pg);
-}
 
 static void writer_forget_tables(struct writer *writer)
 {
@@ -52,13 +19,6 @@ static void writer_forget_tables(struct writer *writer)
 		writer->tables = table->next;
 		writer_table_destroy(table);
 	}
-}
-
-/* All but the first n. */
-static void writer_forget_faults(struct writer *writer, uint32_t n)
-{
-	while (writer->n_faults > n)
-		free(writer->faults[--writer->n_faults].told);
 }
 
 void writer_done(struct writer *writer)
@@ -107,52 +67,6 @@ int writer_prepare(struct writer *writer, const struct tally_table *declared)
 	table->next = writer->tables;
 	writer->tables = table;
 	return 0;
-}
-
-/* ---- Rejected rows ------------------------------------------------------------ */
-
-/* Each row is rejected once at most, so there are no more than the write has. */
-static int writer_grow_faults(struct writer *writer)
-{
-	uint32_t size = writer->faults_size ? 2 * writer->faults_size : 64;
-	struct writer_fault *faults = realloc(writer->faults, size * sizeof(*faults));
-	if (!faults)
-		return tally_fail(writer->ctx, ENOMEM, "no memory for rejected rows");
-	writer->faults = faults;
-	writer->faults_size = size;
-	return 0;
-}
-
-int writer_reject(struct writer *writer, struct writer_part *part, uint32_t row, const char *why,
-		  const char *told)
-{
-	part->series[row] = 0;
-	int r = writer->n_faults == writer->faults_size ? writer_grow_faults(writer) : 0;
-	if (r < 0)
-		return r;
-	char *copy = told ? strdup(told) : NULL;
-	writer->faults[writer->n_faults++] = (struct writer_fault){
-		.batch = part->batch,
-		.row = row,
-		.why = copy  ? copy
-		       : why ? why
-			     : "the database refuses it",
-		.told = copy,
-	};
-	return 0;
-}
-
-void writer_tell_faults(struct writer *writer)
-{
-	for (uint32_t i = 0; i < writer->n_faults; i++) {
-		const struct writer_fault *fault = &writer->faults[i];
-		tally_reject_row(writer->ctx, fault->batch, fault->row, fault->why);
-		dead_letter_put(writer->dead, fault->batch, fault->row, fault->why);
-	}
-	if (writer->n_faults > 0 && tally_must_flush(writer->ctx))
-		dead_letter_flush(writer->dead);
-	writer_forget_faults(writer, 0);
-	writer->n_sure = 0;
 }
 
 /* ---- One write ---------------------------------------------------------------- */

@@ -62,12 +62,14 @@ struct writer {
 	uint32_t n_parts;
 	struct writer_fault *faults;
 	uint32_t n_faults, faults_size;
-	uint32_t n_sure; /* of them, those of transactions that are through, and not told yet */
+	uint32_t n_sure; /* of them, those of committed transactions, not reported yet */
 	struct strbuf bytes, script;
 };
 
+/* writer_connect.c */
 int writer_connect(struct writer *writer); /* if it is not connected */
 void writer_disconnect(struct writer *writer);
+
 void writer_done(struct writer *writer);
 
 int writer_prepare(struct writer *writer, const struct tally_table *table);
@@ -77,7 +79,8 @@ int writer_write(struct writer *writer, const struct tally_entry *entries, uint3
 		 uint8_t *verdicts);
 /* As in struct tally_output. */
 int writer_ledger(struct writer *writer, const char *name, struct tally_ledger *ret);
-void writer_tell_faults(struct writer *writer); /* on the instance's thread */
+/* writer_fault.c; on the instance's thread. */
+void writer_tell_faults(struct writer *writer);
 
 /* ---- Between the writer's own files -------------------------------------------- */
 
@@ -111,8 +114,10 @@ enum { ENCODE_SERIES = -1, ENCODE_KEY = -2, ENCODE_NANOS = -3 };
 void encode_array(struct strbuf *to, const struct writer_part *part, int column, uint32_t from,
 		  uint32_t until);
 
-/* writer_fast.c */
+/* copy_path.c: the first attempt */
 int writer_copy(struct writer *writer);
+
+/* writer_late.c */
 /* Appends to writer->script what marks the minutes of late rows: as late as can be, so that what
  * has become late until COMMIT is not missed. */
 int writer_script_late(struct writer *writer);
@@ -121,14 +126,18 @@ int writer_script_late(struct writer *writer);
  * columns of the SELECT that it ends with. */
 int writer_script_ledger(struct writer *writer, uint32_t from, uint32_t until);
 
-/* writer_careful.c */
+/* upsert_path.c: the second attempt, by steps */
 int writer_upsert(struct writer *writer);
+
+/* writer_insert.c */
 /* The rows of [from, to) with the table's insert statement. */
 int writer_insert(struct writer *writer, const struct writer_part *part, uint32_t from,
 		  uint32_t until);
 
-/* Told and counted when the transaction is through.  why: static; told: instead, copied. */
+/* writer_fault.c: reported and counted after COMMIT.  why: static; told: instead, copied. */
 int writer_reject(struct writer *writer, struct writer_part *part, uint32_t row, const char *why,
 		  const char *told);
+/* All but the first n. */
+void writer_forget_faults(struct writer *writer, uint32_t n);
 
 #endif
