@@ -246,7 +246,7 @@ static void the_server_notices_soon_when_a_client_has_vanished(void **state)
 	assert_setting(&f->store->maintenance.pg, "default_transaction_isolation",
 		       "read committed");
 	assert_setting(&f->store->maintenance.pg, "idle_in_transaction_session_timeout", "1min");
-	assert_noticed(&f->store->pool.all[0].writer.pg);
+	assert_noticed(&f->store->parallel.threads[0].writer.pg);
 	assert_int_equal(
 		readers_take(&f->store->readers, tally_monotonic(f->ctx) + 60 * SECOND, &reader),
 		0);

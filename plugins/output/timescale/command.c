@@ -27,7 +27,7 @@ struct command_migration {
 };
 
 /* Of all that there are, also those that nothing here declares. */
-static int command_mend(void *arg, const struct tally_table *table)
+static int command_repair(void *arg, const struct tally_table *table)
 {
 	struct command_migration *migration = arg;
 	const struct stored_table *stored = catalog_find(migration->where->catalog, table->name);
@@ -56,7 +56,7 @@ static int command_tables(struct store *store, const struct tally_table *const *
 			printf("  table %s\n", (*tables)->name);
 	}
 	if (r == 0)
-		r = catalog_each(&store->catalog, command_mend, &migration);
+		r = catalog_each(&store->catalog, command_repair, &migration);
 	if (r == 0 && migration.views)
 		return tally_fail(store->ctx, EPROTO, "not all views could be made");
 	return r;

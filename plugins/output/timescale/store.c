@@ -49,7 +49,7 @@ static int store_remark(struct store *store, struct pg_connection *pg)
 static int store_view(void *arg, const struct tally_table *table)
 {
 	struct store *store = arg;
-	struct writer *writer = &store->pool.all[0].writer;
+	struct writer *writer = &store->parallel.threads[0].writer;
 	const struct stored_table *stored = catalog_find(&store->catalog, table->name);
 	int r = schema_views_repair(&writer->pg, &writer->where, stored);
 	if (r > 0 && !writer->where.make)
@@ -62,7 +62,7 @@ static int store_view(void *arg, const struct tally_table *table)
 
 static int store_open(struct store *store)
 {
-	struct writer *writer = &store->pool.all[0].writer;
+	struct writer *writer = &store->parallel.threads[0].writer;
 	int r = writer_connect(writer);
 	if (r == 0)
 		r = store_migrate(store, &writer->pg, store->config->migrate == MIGRATE_AUTO);
@@ -107,7 +107,7 @@ int store_start(struct store *store)
 				      .retention = config->retention_raw,
 				      .dead = &store->dead,
 				      .in_doubt = true};
-	parallel_writer_init(&store->pool, &writer,
+	parallel_writer_init(&store->parallel, &writer,
 			     config->connections > 1 ? (uint32_t)config->connections : 1);
 	readers_init(&store->readers, store->ctx,
 		     config->reader_conninfo ? config->reader_conninfo : config->conninfo,
@@ -124,7 +124,7 @@ void store_stop(struct store *store)
 {
 	maintenance_stop(store);
 	readers_done(&store->readers);
-	parallel_writer_done(&store->pool);
+	parallel_writer_done(&store->parallel);
 	catalog_done(&store->catalog);
 }
 

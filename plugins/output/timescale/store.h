@@ -49,7 +49,7 @@ struct store {
 	bool told_extension; /* that it could not be created */
 	struct catalog catalog;
 	struct dead_letter dead;
-	struct parallel_writer pool; /* that write */
+	struct parallel_writer parallel; /* the connections that write */
 	struct readers readers;
 	struct maintenance maintenance;
 	pthread_mutex_t lock; /* guards reloaded */

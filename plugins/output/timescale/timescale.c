@@ -158,20 +158,20 @@ static void timescale_stop(void *self)
 static int timescale_prepare(void *self, const struct tally_table *table)
 {
 	struct store *store = self;
-	return writer_prepare(&store->pool.all[0].writer, table);
+	return writer_prepare(&store->parallel.threads[0].writer, table);
 }
 
 static int timescale_write(void *self, const struct tally_entry *entries, uint32_t n,
 			   uint8_t *verdicts)
 {
 	struct store *store = self;
-	return parallel_writer_write(&store->pool, entries, n, verdicts);
+	return parallel_writer_write(&store->parallel, entries, n, verdicts);
 }
 
 static int timescale_ledger(void *self, const char *writer, struct tally_ledger *ret)
 {
 	struct store *store = self;
-	return writer_ledger(&store->pool.all[0].writer, writer, ret);
+	return writer_ledger(&store->parallel.threads[0].writer, writer, ret);
 }
 
 static int timescale_query(void *self, const struct tally_query *query, tally_rows_fn *rows,

@@ -17,7 +17,7 @@ static int compression_version(const struct server *server)
 }
 
 /* compress_chunk() does what lies beside since 2.18, and before it late rows could be doubled. */
-static bool compression_mends(const struct server *server)
+static bool compression_merges(const struct server *server)
 {
 	return compression_version(server) >= 2018;
 }
@@ -59,7 +59,7 @@ static void compression_list(const struct compression *compression,
 			     const struct stored_table *stored, enum schema_level level,
 			     int64_t before, struct strbuf *sql)
 {
-	bool again = compression->again && compression_mends(compression->server);
+	bool again = compression->again && compression_merges(compression->server);
 	strbuf_add(sql,
 		   "select c from (select format('%%I.%%I', chunk_schema, chunk_name) as c, "
 		   "is_compressed, range_end from timescaledb_information.chunks where "
@@ -105,7 +105,7 @@ int compression_run(const struct compression *compression, const struct stored_t
 	if (schema_is_partitioned(stored, LEVEL_ROWS))
 		r = compression_level(compression, stored, LEVEL_ROWS, compression->before);
 	if (r == 0 && schema_is_partitioned(stored, LEVEL_MINUTE) &&
-	    compression_mends(compression->server))
+	    compression_merges(compression->server))
 		r = compression_level(compression, stored, LEVEL_MINUTE,
 				      compression->before - schema_levels[LEVEL_DAY].bucket);
 	if (r == 0 || strcmp(compression->pg->sqlstate, "55P03") != 0)

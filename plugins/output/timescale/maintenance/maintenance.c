@@ -17,10 +17,10 @@
 #include "store.h"
 
 /* Whoever fails stays away until every other has come by twice. */
-enum { UPKEEP_EVERY_SECONDS = 15, UPKEEP_FAILED_SECONDS = 40, UPKEEP_WHY = 300 };
+enum { MAINTENANCE_EVERY_SECONDS = 15, MAINTENANCE_FAILED_SECONDS = 40, MAINTENANCE_WHY = 300 };
 /* For one table in one round; what is left then is the next one's. */
-#define UPKEEP_ROLL_TIME INT64_C(15000000000) /* ns */
-#define UPKEEP_STATEMENT_TIMEOUT INT64_C(600000000000)
+#define MAINTENANCE_ROLL_TIME INT64_C(15000000000) /* ns */
+#define MAINTENANCE_STATEMENT_TIMEOUT INT64_C(600000000000)
 
 /* ---- The leader --------------------------------------------------------------- */
 
@@ -184,7 +184,7 @@ static int maintenance_roll(struct store *store, const struct stored_table *stor
 				.server = &store->maintenance.server,
 				.stored = stored,
 				.now = store->maintenance.now};
-	int64_t until = tally_monotonic(store->ctx) + UPKEEP_ROLL_TIME;
+	int64_t until = tally_monotonic(store->ctx) + MAINTENANCE_ROLL_TIME;
 	int r = maintenance_steps(store, &rollup, step_size, rollup_ahead, until);
 	return r == 0 ? maintenance_steps(store, &rollup, step_size, rollup_late, until) : r;
 }
@@ -192,7 +192,8 @@ static int maintenance_roll(struct store *store, const struct stored_table *stor
 static int maintenance_keep(struct store *store, const struct stored_table *stored)
 {
 	const struct timescale_config *config = store->config;
-	struct step_size *step_size = step_size_find(&store->maintenance.paces, stored->table.name);
+	struct step_size *step_size =
+		step_size_find(&store->maintenance.step_sizes, stored->table.name);
 	if (!step_size)
 		return tally_fail(store->ctx, ENOMEM, "no memory");
 	const struct retention retention = {.pg = &store->maintenance.pg,
@@ -227,7 +228,7 @@ struct round {
 	struct store *store;
 	bool views; /* some lack */
 	int result; /* of the first table that failed */
-	char why[UPKEEP_WHY];
+	char why[MAINTENANCE_WHY];
 };
 
 /* Of a table that is as it should be. */
@@ -352,7 +353,7 @@ static void maintenance_report_policies(struct store *store)
 
 static int maintenance_maintain(struct store *store)
 {
-	char why[UPKEEP_WHY] = "";
+	char why[MAINTENANCE_WHY] = "";
 	int r = server_find_out(&store->maintenance.pg, &store->maintenance.server);
 	if (r == 0)
 		r = maintenance_carry_on(store);
@@ -404,12 +405,12 @@ int maintenance_start(struct store *store)
 {
 	struct maintenance *maintenance = &store->maintenance;
 	*maintenance = (struct maintenance){.pg = {.ctx = store->ctx,
-						   .timeout = UPKEEP_STATEMENT_TIMEOUT,
+						   .timeout = MAINTENANCE_STATEMENT_TIMEOUT,
 						   .interrupt_fd = store->interrupt_fd},
 					    .task = {.ctx = store->ctx,
 						     .name = "timescale-up",
-						     .seconds = UPKEEP_EVERY_SECONDS,
-						     .failed_seconds = UPKEEP_FAILED_SECONDS,
+						     .seconds = MAINTENANCE_EVERY_SECONDS,
+						     .failed_seconds = MAINTENANCE_FAILED_SECONDS,
 						     .errors = METRIC_UPKEEP_ERRORS,
 						     .run = maintenance_round,
 						     .arg = store}};
@@ -419,7 +420,7 @@ int maintenance_start(struct store *store)
 void maintenance_stop(struct store *store)
 {
 	task_stop(&store->maintenance.task);
-	step_size_free(&store->maintenance.paces);
+	step_size_free(&store->maintenance.step_sizes);
 	pg_close(&store->maintenance.pg);
 	maintenance_follow(store);
 	maintenance_tell_lag(store);

@@ -21,7 +21,7 @@ struct store;
 
 struct maintenance {
 	struct pg_connection pg; /* the thread's alone, as the next */
-	struct step_size *paces;
+	struct step_size *step_sizes;
 	struct task task;
 	int64_t rolled_to;    /* of the table that is most behind; 0: none, or another leads */
 	struct server server; /* as it is now; a daemon may run for long before it is another one */

@@ -6,14 +6,14 @@
 
 #include "store/rollup_parts.h"
 
-#define PACE_LONG_STEP INT64_C(500000000)    /* ns */
-#define PACE_SHORT_STEP (PACE_LONG_STEP / 2) /* a twofold one is not long */
-#define PACE_SECOND INT64_C(1000000000)
-enum { PACE_LOCK_FIRST = 250, PACE_LOCK_MOST = 2000 }; /* ms */
-#define PACE_WAIT_FIRST INT64_C(30000000000)           /* ns */
-#define PACE_WAIT_MOST INT64_C(480000000000)
+#define STEP_LONG INT64_C(500000000) /* ns */
+#define STEP_SHORT (STEP_LONG / 2)   /* a twofold one is not long */
+#define STEP_SECOND INT64_C(1000000000)
+enum { LOCK_TIMEOUT_FIRST = 250, LOCK_TIMEOUT_MOST = 2000 }; /* ms */
+#define LOCK_BACKOFF_FIRST INT64_C(30000000000)              /* ns */
+#define LOCK_BACKOFF_MOST INT64_C(480000000000)
 /* What timed out took far longer than a step should. */
-enum { PACE_LESS = 8 };
+enum { STEP_TIMED_OUT_DIVISOR = 8 };
 
 struct step_size *step_size_find(struct step_size **all, const char *table)
 {
@@ -51,15 +51,15 @@ static void step_size_set(struct step_size *step_size, int64_t span)
 /* Of a step that had less to do, it says nothing about more that it was short. */
 void step_size_took(struct step_size *step_size, int64_t ns, bool full)
 {
-	if (ns > PACE_LONG_STEP)
+	if (ns > STEP_LONG)
 		step_size_set(step_size, step_size->span / 2);
-	else if (ns < PACE_SHORT_STEP && full)
+	else if (ns < STEP_SHORT && full)
 		step_size_set(step_size, step_size->span * 2);
 }
 
 void step_size_timed_out(struct step_size *step_size)
 {
-	step_size_set(step_size, step_size->span / PACE_LESS);
+	step_size_set(step_size, step_size->span / STEP_TIMED_OUT_DIVISOR);
 }
 
 bool step_size_may_lock(const struct step_size *step_size, int64_t now)
@@ -69,20 +69,20 @@ bool step_size_may_lock(const struct step_size *step_size, int64_t now)
 
 void step_size_blocked(struct step_size *step_size, struct tally_ctx *ctx, const char *what)
 {
-	step_size->wait = step_size->wait ? 2 * step_size->wait : PACE_WAIT_FIRST;
-	if (step_size->wait > PACE_WAIT_MOST)
-		step_size->wait = PACE_WAIT_MOST;
+	step_size->wait = step_size->wait ? 2 * step_size->wait : LOCK_BACKOFF_FIRST;
+	if (step_size->wait > LOCK_BACKOFF_MOST)
+		step_size->wait = LOCK_BACKOFF_MOST;
 	step_size->until = tally_monotonic(ctx) + step_size->wait;
 	step_size->lock_timeout *= 2;
-	if (step_size->lock_timeout > PACE_LOCK_MOST)
-		step_size->lock_timeout = PACE_LOCK_MOST;
+	if (step_size->lock_timeout > LOCK_TIMEOUT_MOST)
+		step_size->lock_timeout = LOCK_TIMEOUT_MOST;
 	tally_log(ctx, TALLY_NOTICE,
 		  "table %s: %s while somebody reads or changes the table; trying again in %d s",
-		  step_size->table, what, (int)(step_size->wait / PACE_SECOND));
+		  step_size->table, what, (int)(step_size->wait / STEP_SECOND));
 }
 
 void step_size_unblocked(struct step_size *step_size)
 {
-	step_size->lock_timeout = PACE_LOCK_FIRST;
+	step_size->lock_timeout = LOCK_TIMEOUT_FIRST;
 	step_size->wait = step_size->until = 0;
 }

@@ -8,9 +8,9 @@
 #include "pg/pg_value.h"
 #include "schema/server_time.h"
 
-#define KEPT_MICRO 1000
+#define CLOCK_MICROSECOND 1000
 
-static int64_t kept_time(const PGresult *result, int column)
+static int64_t clock_time(const PGresult *result, int column)
 {
 	return pg_time_to_ns(pg_get_64(PQgetvalue(result, 0, column)));
 }
@@ -23,8 +23,8 @@ int trusted_clock_load(struct pg_connection *pg, struct store_clock *ret)
 	*ret = (struct store_clock){.trusted = INT64_MIN};
 	if (r < 0 || PQntuples(result) == 0)
 		return r;
-	*ret = (struct store_clock){.trusted = kept_time(result, 0),
-				    .seen = kept_time(result, 1),
+	*ret = (struct store_clock){.trusted = clock_time(result, 0),
+				    .seen = clock_time(result, 1),
 				    .steady = pg_get_64(PQgetvalue(result, 0, 2)),
 				    .uptime.ns = pg_get_64(PQgetvalue(result, 0, 4))};
 	snprintf(ret->uptime.boot, sizeof(ret->uptime.boot), "%.*s", PQgetlength(result, 0, 3),
@@ -42,13 +42,13 @@ int trusted_clock_store(struct pg_connection *pg, const struct store_clock *cloc
 			") on conflict (one) do update set trusted = excluded.trusted, seen = "
 			"excluded.seen, steady = excluded.steady, boot = excluded.boot, uptime = "
 			"excluded.uptime",
-			clock->trusted / KEPT_MICRO, clock->seen / KEPT_MICRO, clock->steady,
-			(int)strspn(clock->uptime.boot, "0123456789abcdef-"), clock->uptime.boot,
-			clock->uptime.ns);
+			clock->trusted / CLOCK_MICROSECOND, clock->seen / CLOCK_MICROSECOND,
+			clock->steady, (int)strspn(clock->uptime.boot, "0123456789abcdef-"),
+			clock->uptime.boot, clock->uptime.ns);
 }
 
 /* When maintenance was last done, or as far as it has rolled up; NULL: it never was. */
-static int kept_evidence(struct pg_connection *pg, int64_t *ret)
+static int clock_evidence(struct pg_connection *pg, int64_t *ret)
 {
 	auto_result PGresult *result = NULL;
 	int r = pg_query(pg,
@@ -56,7 +56,7 @@ static int kept_evidence(struct pg_connection *pg, int64_t *ret)
 			 "max(rolled_to) from tally.marks where level = 1))",
 			 NULL, &result);
 	if (r == 0 && !PQgetisnull(result, 0, 0))
-		*ret = kept_time(result, 0);
+		*ret = clock_time(result, 0);
 	return r;
 }
 
@@ -73,7 +73,7 @@ int trusted_clock_begin(struct pg_connection *pg)
 		return r;
 	r = server_time_read(pg, &clock.seen);
 	if (r == 0)
-		r = kept_evidence(pg, &known);
+		r = clock_evidence(pg, &known);
 	clock.trusted = known < clock.seen ? known : clock.seen;
 	if (known == INT64_MAX)
 		store_uptime_read(&clock.uptime);

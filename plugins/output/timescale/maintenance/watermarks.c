@@ -6,7 +6,7 @@
 
 #include "pg/pg_value.h"
 
-#define MARKS_SECOND INT64_C(1000000000)
+#define WATERMARKS_SECOND INT64_C(1000000000)
 
 const int watermarks_numbers[N_LEVELS] = {
 	[LEVEL_ROWS] = 0, [LEVEL_MINUTE] = 1, [LEVEL_FIVE] = 4, [LEVEL_HOUR] = 2, [LEVEL_DAY] = 3};
@@ -104,7 +104,7 @@ static int watermarks_newest_minute(struct pg_connection *pg, const struct store
 		   "select max(l.time) from tally.\"%s_series\" s cross join lateral (select "
 		   "r.time from tally.\"%s%s_rows\" r where r._series = s._series and r.time < "
 		   "to_timestamp(%" PRId64 ") order by r.time desc limit 1) l",
-		   table, table, suffix, closed / MARKS_SECOND);
+		   table, table, suffix, closed / WATERMARKS_SECOND);
 	if (sql.failed)
 		return tally_fail(pg->ctx, ENOMEM, "no memory");
 	int r = pg_query(pg, sql.data, NULL, &result);
@@ -117,15 +117,15 @@ static int watermarks_newest_minute(struct pg_connection *pg, const struct store
 static int watermarks_draw_level(struct pg_connection *pg, const char *table,
 				 enum schema_level level, int64_t from, int64_t now)
 {
-	int64_t bucket = level == LEVEL_ROWS ? MARKS_SECOND : schema_levels[level].bucket;
-	int64_t to = schema_floor(from == INT64_MIN ? now : from, bucket) / MARKS_SECOND;
+	int64_t bucket = level == LEVEL_ROWS ? WATERMARKS_SECOND : schema_levels[level].bucket;
+	int64_t to = schema_floor(from == INT64_MIN ? now : from, bucket) / WATERMARKS_SECOND;
 	return pg_execf(pg,
 			"update tally.marks set rolled_to = case when %s then least(rolled_to, "
 			"to_timestamp(%" PRId64 ")) end, kept_from = case when kept_from > "
 			"to_timestamp(%" PRId64 ") then to_timestamp(%" PRId64
 			") else kept_from end where \"table\" = '%s' and level = %d",
-			from == INT64_MIN ? "false" : "true", to, now / MARKS_SECOND, to, table,
-			watermarks_numbers[level]);
+			from == INT64_MIN ? "false" : "true", to, now / WATERMARKS_SECOND, to,
+			table, watermarks_numbers[level]);
 }
 
 static int watermarks_draw_levels(struct pg_connection *pg, const struct stored_table *stored,

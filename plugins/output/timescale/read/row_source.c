@@ -4,14 +4,14 @@
 
 #include "store/rollup_parts.h"
 
-enum { FEED_FIELDS = 2 };
+enum { ROW_SOURCE_FIELDS = 2 };
 
 static void row_source_read(struct row_source *source, const struct aggregator *aggregator,
 			    const struct row_stream *stream)
 {
 	for (uint32_t f = 0; f < aggregator->n_fields; f++)
-		source->cells[f] =
-			row_stream_cell(stream, FEED_FIELDS + (int)f, aggregator->fields[f].type);
+		source->cells[f] = row_stream_cell(stream, ROW_SOURCE_FIELDS + (int)f,
+						   aggregator->fields[f].type);
 }
 
 bool row_source_baseline(struct row_source *source, struct aggregator *aggregator,
@@ -35,8 +35,8 @@ static union aggregator_number row_source_number(const struct tally_cell *cell, 
 }
 
 /* Returns the column after its parts. */
-static int row_source_measure(const struct row_stream *stream, int at,
-			      const struct aggregator_field *field, struct accumulator *ret)
+static int row_source_accumulator(const struct row_stream *stream, int at,
+				  const struct aggregator_field *field, struct accumulator *ret)
 {
 	struct tally_cell parts[N_PARTS] = {0};
 	bool real = field->type == TALLY_REAL;
@@ -61,10 +61,10 @@ int row_source_rolled(struct row_source *source, struct aggregator *aggregator,
 {
 	struct aggregator_rolled rolled = {.time = row_stream_time(stream),
 					   .accumulators = source->accumulators};
-	int at = FEED_FIELDS;
+	int at = ROW_SOURCE_FIELDS;
 	for (uint32_t f = 0; f < aggregator->n_fields; f++)
-		at = row_source_measure(stream, at, &aggregator->fields[f],
-					&source->accumulators[f]);
+		at = row_source_accumulator(stream, at, &aggregator->fields[f],
+					    &source->accumulators[f]);
 	rolled.newest = at < PQnfields(stream->page) ? row_stream_cell(stream, at, TALLY_TIME).i
 						     : rolled.time;
 	return aggregator_add_rolled(aggregator, &rolled);

@@ -7,7 +7,7 @@
 #include "base/cleanup.h"
 #include "pg/pg_value.h"
 
-enum { STREAM_PAGE = 2000 };
+enum { ROW_STREAM_PAGE = 2000 };
 
 static int32_t row_stream_series_of(const PGresult *page, int row)
 {
@@ -18,14 +18,14 @@ static int row_stream_fetch(struct row_stream *stream)
 {
 	char sql[64];
 	PGresult *page = NULL;
-	snprintf(sql, sizeof(sql), "fetch %d from tally_%u", STREAM_PAGE, stream->number);
+	snprintf(sql, sizeof(sql), "fetch %d from tally_%u", ROW_STREAM_PAGE, stream->number);
 	int r = pg_query(stream->pg, sql, NULL, &page);
 	if (r < 0)
 		return r;
 	PQclear(stream->page);
 	stream->page = page;
 	stream->at = stream->row = 0;
-	stream->last_page = PQntuples(page) < STREAM_PAGE;
+	stream->last_page = PQntuples(page) < ROW_STREAM_PAGE;
 	return 0;
 }
 

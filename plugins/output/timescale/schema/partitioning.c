@@ -2,8 +2,8 @@
 
 #include <inttypes.h>
 
-#define CUT_SECOND INT64_C(1000000000)
-#define CUT_DAY (86400 * CUT_SECOND)
+#define PARTITIONING_SECOND INT64_C(1000000000)
+#define PARTITIONING_DAY (86400 * PARTITIONING_SECOND)
 
 const char *partitioning_time(const struct stored_table *stored, enum schema_level level)
 {
@@ -37,7 +37,8 @@ void partitioning_create(struct strbuf *sql, const struct schema_where *where,
 {
 	const char *name = stored->table.name;
 	if (where->server->mode == SERVER_PLAIN) {
-		partitioning_add(sql, name, level, where->now - CUT_DAY, where->now + 2 * CUT_DAY);
+		partitioning_add(sql, name, level, where->now - PARTITIONING_DAY,
+				 where->now + 2 * PARTITIONING_DAY);
 		return;
 	}
 	strbuf_add(sql,
@@ -56,14 +57,15 @@ void partitioning_add(struct strbuf *sql, const char *table, enum schema_level l
 		   "select tally.make_partitions('%s%s_rows', to_timestamp(%" PRId64
 		   "), to_timestamp(%" PRId64 ")) from pg_catalog.pg_partitioned_table where "
 		   "partrelid = to_regclass('tally.%s%s_rows');",
-		   table, suffix, from / CUT_SECOND, to / CUT_SECOND, table, suffix);
+		   table, suffix, from / PARTITIONING_SECOND, to / PARTITIONING_SECOND, table,
+		   suffix);
 }
 
 void partitioning_drop(struct strbuf *sql, const struct server *server, const char *table,
 		       enum schema_level level, int64_t before)
 {
 	const char *suffix = schema_levels[level].suffix;
-	int64_t seconds = before / CUT_SECOND;
+	int64_t seconds = before / PARTITIONING_SECOND;
 	strbuf_add(sql,
 		   "select tally.drop_partitions('%s%s_rows', to_timestamp(%" PRId64
 		   ")) from pg_catalog.pg_partitioned_table where partrelid = "

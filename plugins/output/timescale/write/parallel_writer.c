@@ -14,37 +14,37 @@
 
 #include "base/cleanup.h"
 
-void parallel_writer_init(struct parallel_writer *pool, const struct writer *writer, uint32_t n)
+void parallel_writer_init(struct parallel_writer *parallel, const struct writer *writer, uint32_t n)
 {
-	*pool = (struct parallel_writer){.ctx = writer->ctx, .n = n};
+	*parallel = (struct parallel_writer){.ctx = writer->ctx, .n = n};
 	for (uint32_t i = 0; i < n; i++) {
-		struct writer_thread *thread_writer = &pool->all[i];
-		thread_writer->pool = pool;
-		thread_writer->writer = *writer;
-		snprintf(thread_writer->writer.name, sizeof(thread_writer->writer.name),
-			 i ? "%.80s/%u" : "%.80s", writer->ctx->writer, i);
+		struct writer_thread *thread = &parallel->threads[i];
+		thread->parallel = parallel;
+		thread->writer = *writer;
+		snprintf(thread->writer.name, sizeof(thread->writer.name), i ? "%.80s/%u" : "%.80s",
+			 writer->ctx->writer, i);
 	}
 }
 
-void parallel_writer_done(struct parallel_writer *pool)
+void parallel_writer_done(struct parallel_writer *parallel)
 {
-	for (uint32_t i = 0; i < pool->n; i++)
-		writer_done(&pool->all[i].writer);
-	pool->n = 0;
+	for (uint32_t i = 0; i < parallel->n; i++)
+		writer_done(&parallel->threads[i].writer);
+	parallel->n = 0;
 }
 
 /* ---- Dealing ------------------------------------------------------------------ */
 
-static uint32_t parallel_writer_slices(const struct parallel_writer *pool,
-				       const struct tally_entry *entries, uint32_t n)
+static uint32_t parallel_writer_count_shards(const struct parallel_writer *parallel,
+					     const struct tally_entry *entries, uint32_t n)
 {
 	uint64_t rows = 0;
 	for (uint32_t i = 0; i < n; i++)
 		rows += entries[i].batch->n_rows;
-	uint64_t shards = rows / SHARD_ROWS_FULL, most = (uint64_t)pool->n * SHARDS_PER_THREAD;
-	if (shards < pool->n) {
+	uint64_t shards = rows / SHARD_ROWS_FULL, most = (uint64_t)parallel->n * SHARDS_PER_THREAD;
+	if (shards < parallel->n) {
 		shards = rows / SHARD_ROWS_MIN;
-		most = pool->n;
+		most = parallel->n;
 	}
 	shards = shards < most ? shards : most;
 	return shards ? (uint32_t)shards : 1;
@@ -63,129 +63,129 @@ _Static_assert(PARALLEL_WRITER_MAX *SHARDS_PER_THREAD <= UINT8_MAX + 1,
 	       "a slice's number is a byte");
 
 /* Which slice each entry is in. */
-static void parallel_writer_choose(const struct tally_entry *entries, uint32_t n, uint32_t n_slices,
+static void parallel_writer_choose(const struct tally_entry *entries, uint32_t n, uint32_t n_shards,
 				   uint8_t *ret)
 {
 	uint64_t rows[PARALLEL_WRITER_MAX * SHARDS_PER_THREAD] = {0};
 	for (uint32_t i = 0; i < n; i++) {
 		bool ordered = entries[i].batch->table->kind == TALLY_STATE;
-		uint32_t shard = ordered ? 0 : parallel_writer_least(rows, n_slices);
+		uint32_t shard = ordered ? 0 : parallel_writer_least(rows, n_shards);
 		ret[i] = (uint8_t)shard;
 		rows[shard] += entries[i].batch->n_rows;
 	}
 }
 
 /* Only slices that have something. */
-static void parallel_writer_deal(struct parallel_writer *pool, const struct tally_entry *entries,
-				 uint32_t n, uint8_t *chosen)
+static void parallel_writer_assign(struct parallel_writer *parallel,
+				   const struct tally_entry *entries, uint32_t n, uint8_t *chosen)
 {
-	uint32_t at = 0, n_slices = parallel_writer_slices(pool, entries, n);
-	parallel_writer_choose(entries, n, n_slices, chosen);
-	pool->n_slices = 0;
-	for (uint32_t s = 0; s < n_slices; s++) {
-		struct shard *shard = &pool->shards[pool->n_slices];
+	uint32_t at = 0, n_shards = parallel_writer_count_shards(parallel, entries, n);
+	parallel_writer_choose(entries, n, n_shards, chosen);
+	parallel->n_shards = 0;
+	for (uint32_t s = 0; s < n_shards; s++) {
+		struct shard *shard = &parallel->shards[parallel->n_shards];
 		*shard = (struct shard){.from = at};
 		for (uint32_t i = 0; i < n; i++) {
 			if (chosen[i] != s)
 				continue;
-			pool->entries[at] = entries[i];
-			pool->places[at++] = i;
+			parallel->entries[at] = entries[i];
+			parallel->places[at++] = i;
 		}
 		shard->until = at;
-		pool->n_slices += at > shard->from;
+		parallel->n_shards += at > shard->from;
 	}
 }
 
 /* ---- Writing ------------------------------------------------------------------ */
 
-static int writer_thread_write(struct writer_thread *thread_writer, struct shard *shard)
+static int writer_thread_write(struct writer_thread *thread, struct shard *shard)
 {
-	struct parallel_writer *pool = thread_writer->pool;
-	shard->result = writer_write(&thread_writer->writer, pool->entries + shard->from,
-				     shard->until - shard->from, pool->verdicts + shard->from);
-	snprintf(shard->why, sizeof(shard->why), "%s", tally_reason(pool->ctx));
+	struct parallel_writer *parallel = thread->parallel;
+	shard->result = writer_write(&thread->writer, parallel->entries + shard->from,
+				     shard->until - shard->from, parallel->verdicts + shard->from);
+	snprintf(shard->why, sizeof(shard->why), "%s", tally_reason(parallel->ctx));
 	return shard->result;
 }
 
 static void *writer_thread_run(void *arg)
 {
-	struct writer_thread *thread_writer = arg;
-	struct parallel_writer *pool = thread_writer->pool;
+	struct writer_thread *thread = arg;
+	struct parallel_writer *parallel = thread->parallel;
 	uint32_t next;
 	int r = 0;
-	while (r == 0 && (next = atomic_fetch_add(&pool->next, 1)) < pool->n_slices)
-		r = writer_thread_write(thread_writer, &pool->shards[next]);
+	while (r == 0 && (next = atomic_fetch_add(&parallel->next, 1)) < parallel->n_shards)
+		r = writer_thread_write(thread, &parallel->shards[next]);
 	return NULL;
 }
 
 /* Without a thread there is one lane less. */
-static void parallel_writer_run(struct parallel_writer *pool)
+static void parallel_writer_run(struct parallel_writer *parallel)
 {
-	uint32_t n = pool->n_slices < pool->n ? pool->n_slices : pool->n;
-	pthread_t threads[PARALLEL_WRITER_MAX];
+	uint32_t n = parallel->n_shards < parallel->n ? parallel->n_shards : parallel->n;
+	pthread_t ids[PARALLEL_WRITER_MAX];
 	bool started[PARALLEL_WRITER_MAX] = {false};
-	atomic_store(&pool->next, 0);
+	atomic_store(&parallel->next, 0);
 	for (uint32_t l = 1; l < n; l++)
-		started[l] =
-			pthread_create(&threads[l], NULL, writer_thread_run, &pool->all[l]) == 0;
-	writer_thread_run(&pool->all[0]);
+		started[l] = pthread_create(&ids[l], NULL, writer_thread_run,
+					    &parallel->threads[l]) == 0;
+	writer_thread_run(&parallel->threads[0]);
 	for (uint32_t l = 1; l < n; l++)
 		if (started[l])
-			pthread_join(threads[l], NULL);
+			pthread_join(ids[l], NULL);
 }
 
 /* What was said on the lane's own thread. */
-static int shard_settle(const struct parallel_writer *pool, const struct shard *shard,
+static int shard_finish(const struct parallel_writer *parallel, const struct shard *shard,
 			uint8_t *verdicts)
 {
 	for (uint32_t i = shard->from; i < shard->until; i++) {
-		verdicts[pool->places[i]] = pool->verdicts[i];
-		if (pool->verdicts[i] == TALLY_REJECT)
-			(void)tally_fail(pool->ctx, EINVAL, "%s", shard->why);
+		verdicts[parallel->places[i]] = parallel->verdicts[i];
+		if (parallel->verdicts[i] == TALLY_REJECT)
+			(void)tally_fail(parallel->ctx, EINVAL, "%s", shard->why);
 	}
-	return shard->result < 0 ? tally_fail(pool->ctx, -shard->result, "%s", shard->why) : 0;
+	return shard->result < 0 ? tally_fail(parallel->ctx, -shard->result, "%s", shard->why) : 0;
 }
 
-static int parallel_writer_settle(struct parallel_writer *pool, uint8_t *verdicts)
+static int parallel_writer_finish(struct parallel_writer *parallel, uint8_t *verdicts)
 {
 	int r = 0;
-	for (uint32_t l = 0; l < pool->n; l++)
-		writer_tell_faults(&pool->all[l].writer);
-	for (uint32_t s = 0; s < pool->n_slices; s++) {
-		int failed = shard_settle(pool, &pool->shards[s], verdicts);
+	for (uint32_t l = 0; l < parallel->n; l++)
+		writer_tell_faults(&parallel->threads[l].writer);
+	for (uint32_t s = 0; s < parallel->n_shards; s++) {
+		int failed = shard_finish(parallel, &parallel->shards[s], verdicts);
 		r = failed < 0 ? failed : r;
 	}
 	return r;
 }
 
-static int parallel_writer_write_dealt(struct parallel_writer *pool,
-				       const struct tally_entry *entries, uint32_t n,
-				       uint8_t *verdicts)
+static int parallel_writer_write_shards(struct parallel_writer *parallel,
+					const struct tally_entry *entries, uint32_t n,
+					uint8_t *verdicts)
 {
-	auto_free uint8_t *chosen = calloc(n, 1), *dealt = calloc(n, 1);
+	auto_free uint8_t *chosen = calloc(n, 1), *assigned = calloc(n, 1);
 	auto_free struct tally_entry *runs = calloc(n, sizeof(*runs));
 	auto_free uint32_t *places = calloc(n, sizeof(*places));
-	if (!chosen || !dealt || !runs || !places)
-		return tally_fail(pool->ctx, ENOMEM, "no memory");
-	pool->verdicts = dealt; /* all TALLY_RETRY, which is 0 */
-	pool->entries = runs;
-	pool->places = places;
-	parallel_writer_deal(pool, entries, n, chosen);
-	bool shared = pool->n_slices > 1;
-	for (uint32_t l = 0; l < pool->n; l++) {
-		pool->all[l].writer.take = shared ? entries : NULL;
-		pool->all[l].writer.n_take = shared ? n : 0;
+	if (!chosen || !assigned || !runs || !places)
+		return tally_fail(parallel->ctx, ENOMEM, "no memory");
+	parallel->verdicts = assigned; /* all TALLY_RETRY, which is 0 */
+	parallel->entries = runs;
+	parallel->places = places;
+	parallel_writer_assign(parallel, entries, n, chosen);
+	bool shared = parallel->n_shards > 1;
+	for (uint32_t l = 0; l < parallel->n; l++) {
+		parallel->threads[l].writer.whole = shared ? entries : NULL;
+		parallel->threads[l].writer.n_whole = shared ? n : 0;
 	}
-	parallel_writer_run(pool);
-	return parallel_writer_settle(pool, verdicts);
+	parallel_writer_run(parallel);
+	return parallel_writer_finish(parallel, verdicts);
 }
 
-int parallel_writer_write(struct parallel_writer *pool, const struct tally_entry *entries,
+int parallel_writer_write(struct parallel_writer *parallel, const struct tally_entry *entries,
 			  uint32_t n, uint8_t *verdicts)
 {
-	if (pool->n > 1)
-		return parallel_writer_write_dealt(pool, entries, n, verdicts);
-	int r = writer_write(&pool->all[0].writer, entries, n, verdicts);
-	writer_tell_faults(&pool->all[0].writer);
+	if (parallel->n > 1)
+		return parallel_writer_write_shards(parallel, entries, n, verdicts);
+	int r = writer_write(&parallel->threads[0].writer, entries, n, verdicts);
+	writer_tell_faults(&parallel->threads[0].writer);
 	return r;
 }

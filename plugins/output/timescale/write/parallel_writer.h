@@ -1,6 +1,6 @@
 /*
  * Several writers side by side, each with a connection and what it remembers of its own.  A write's
- * entries are dealt out into slices with about as many rows each; a slice is a transaction, and
+ * entries are assigned into slices with about as many rows each; a slice is a transaction, and
  * whichever writer is free takes the next, so that none waits for a slower one but at the end.
  * Those of STATE tables all are in the first, since there their order counts.  A small write stays
  * one transaction.  Used by the instance's thread, which starts the others' threads and waits for
@@ -21,34 +21,35 @@ enum {
 };
 
 struct shard {
-	uint32_t from, until; /* of what was dealt out */
+	uint32_t from, until; /* of what was assigned */
 	int result;
 	char why[400];
 };
 
 struct writer_thread {
-	struct parallel_writer *pool;
+	struct parallel_writer *parallel;
 	struct writer writer;
 };
 
 struct parallel_writer {
 	struct tally_ctx *ctx;
 	uint32_t n;
-	struct writer_thread all[PARALLEL_WRITER_MAX];
+	struct writer_thread threads[PARALLEL_WRITER_MAX];
 	struct shard shards[PARALLEL_WRITER_MAX * SHARDS_PER_THREAD];
-	uint32_t n_slices;
+	uint32_t n_shards;
 	atomic_uint next;            /* slice that nobody has taken */
-	struct tally_entry *entries; /* dealt out: those of each slice in one run */
+	struct tally_entry *entries; /* assigned: those of each slice in one run */
 	uint8_t *verdicts;
 	uint32_t *places; /* where they stand in the write */
 };
 
 /* All like the one that is given. */
-void parallel_writer_init(struct parallel_writer *pool, const struct writer *writer, uint32_t n);
-void parallel_writer_done(struct parallel_writer *pool);
+void parallel_writer_init(struct parallel_writer *parallel, const struct writer *writer,
+			  uint32_t n);
+void parallel_writer_done(struct parallel_writer *parallel);
 
 /* As in struct tally_output. */
-int parallel_writer_write(struct parallel_writer *pool, const struct tally_entry *entries,
+int parallel_writer_write(struct parallel_writer *parallel, const struct tally_entry *entries,
 			  uint32_t n, uint8_t *verdicts);
 
 #endif

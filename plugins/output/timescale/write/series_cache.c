@@ -7,8 +7,8 @@
 
 #include "base/strbuf.h"
 
-enum { KEYS_FIRST_SLOTS = 1024 };
-#define KEYS_MAX_BYTES ((size_t)64 << 20)
+enum { SERIES_CACHE_FIRST_SLOTS = 1024 };
+#define SERIES_CACHE_MAX_BYTES ((size_t)64 << 20)
 
 struct series_cache {
 	uint32_t *slots; /* entry + 1; 0: free */
@@ -110,7 +110,7 @@ static bool series_cache_grow(struct series_cache *cache)
 {
 	if (2 * (cache->n + 1) <= cache->n_slots)
 		return true;
-	uint32_t n = cache->n_slots ? 2 * cache->n_slots : KEYS_FIRST_SLOTS;
+	uint32_t n = cache->n_slots ? 2 * cache->n_slots : SERIES_CACHE_FIRST_SLOTS;
 	struct series_cache_entry *entries = realloc(cache->entries, n / 2 * sizeof(*entries));
 	if (!entries)
 		return false;
@@ -129,7 +129,7 @@ static bool series_cache_grow(struct series_cache *cache)
 
 void series_cache_add(struct series_cache *cache, const void *tags, size_t len, uint32_t series)
 {
-	if (cache->bytes.len + len > KEYS_MAX_BYTES)
+	if (cache->bytes.len + len > SERIES_CACHE_MAX_BYTES)
 		series_cache_clear(cache);
 	if (series == 0 || !series_cache_grow(cache))
 		return;

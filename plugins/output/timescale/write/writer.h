@@ -54,10 +54,10 @@ struct writer {
 	int64_t retention; /* older rows are not taken */
 	struct dead_letter *dead;
 	struct writer_table *tables;
-	bool in_doubt;                  /* the last attempt may have been carried out */
-	int64_t generation;             /* of the series that keys remember; 0: none yet */
-	const struct tally_entry *take; /* of which others write a part meanwhile; NULL: none do */
-	uint32_t n_take;
+	bool in_doubt;                   /* the last attempt may have been carried out */
+	int64_t generation;              /* of the series that keys remember; 0: none yet */
+	const struct tally_entry *whole; /* of which others write a part meanwhile; NULL: none do */
+	uint32_t n_whole;
 	struct writer_part *parts;
 	uint32_t n_parts;
 	struct writer_fault *faults;

@@ -21,9 +21,9 @@ static bool ledger_is_same(const struct tally_entry *a, const struct tally_entry
 static bool ledger_leads(const struct writer *writer, const struct tally_entry *entry)
 {
 	uint32_t i = 0;
-	while (i < writer->n_take && !ledger_is_same(&writer->take[i], entry))
+	while (i < writer->n_whole && !ledger_is_same(&writer->whole[i], entry))
 		i++;
-	return i < writer->n_take && writer->take[i].sequence == entry->sequence;
+	return i < writer->n_whole && writer->whole[i].sequence == entry->sequence;
 }
 
 static void ledger_note(struct writer *writer, const char *name, uint32_t from, uint32_t until)
@@ -49,7 +49,7 @@ static int ledger_run(struct writer *writer, uint32_t from, uint32_t until)
 	char *name = PQescapeLiteral(writer->pg.conn, first->writer, strlen(first->writer));
 	if (!name)
 		return tally_fail(writer->ctx, ENOMEM, "no memory");
-	if (writer->take)
+	if (writer->whole)
 		ledger_note(writer, name, from, until);
 	else
 		strbuf_add(&writer->script, ", tally.ledger_advance(%s, %" PRIu64 ", %" PRIu64 ")",
