@@ -1,7 +1,8 @@
 /*
  * PQcancel() connects, sends, and waits without a deadline until the server closes: to a server
  * that is silent it would wait for ever.  So a thread of its own does it, and whoever gave up goes
- * on.  Not more than CANCELS_MAX at once: a server that is silent need not be asked again.
+ * on.  Not more than CANCELS_MAX at once: a server that is silent need not be asked again.  A
+ * cancel that is lost costs the server's time until statement_timeout, and nothing here.
  */
 #include <pthread.h>
 #include <stdatomic.h>

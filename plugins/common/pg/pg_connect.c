@@ -1,8 +1,12 @@
 /*
  * Only libpq's blocking call goes on to the next host in time, and it knows neither a deadline nor
- * an interrupt.  So a thread of its own makes it, and whoever wants the connection waits for that.
+ * an interrupt: PQconnectPoll() leaves connect_timeout to its caller
+ * (https://www.postgresql.org/docs/15/libpq-connect.html).  So a thread of its own makes the call,
+ * and whoever wants the connection waits for that thread, on its own, in pg_connect().
+ *
  * Who cannot wait any longer leaves the attempt in the pg_connection, and finds it there the next
- * time: with a first host that is silent no attempt would come to the second one otherwise.
+ * time: with a first host that is silent no attempt would come to the second one otherwise.  Who is
+ * interrupted, or closes, drops it; the last of the two holders frees it.
  */
 #include <errno.h>
 #include <poll.h>
@@ -34,8 +38,9 @@ static void attempt_drop(struct pg_attempt *attempt)
 	free(attempt);
 }
 
-/* By libpq's own deadline per host.  What stands before dbname are defaults for what the conninfo
- * leaves out. */
+/* The server's machine may vanish without a FIN: keepalives say so within a minute,
+ * tcp_user_timeout where data is under way.  By libpq's own deadline per host.  What stands before
+ * dbname are defaults for what the conninfo leaves out. */
 static PGconn *attempt_connect(const char *conninfo)
 {
 	static const char *const keys[] = {"connect_timeout",
@@ -57,6 +62,7 @@ static void *attempt_run(void *arg)
 	struct pg_attempt *attempt = arg;
 	uint64_t one = 1;
 	atomic_store(&attempt->conn, attempt_connect(attempt->conninfo));
+	/* After the connection was stored: the waiter reads it when this descriptor says so. */
 	ssize_t n = write(attempt->ended, &one, sizeof(one));
 	(void)n; /* it is 0 before, so there is room */
 	attempt_drop(attempt);

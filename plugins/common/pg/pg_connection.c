@@ -1,7 +1,11 @@
 /*
- * Every call is: send without blocking, then poll the socket until the answer is there.  When the
- * deadline passes the statement is cancelled and the connection closed, since whether it was
- * carried out is not known; the caller's ledger settles that.
+ * Every call is: send without blocking, then poll the socket and the interrupt until the answer is
+ * there.  One thread at a time calls these, whoever owns the connection: writers, readers, the
+ * maintenance.  Errors are sorted here by what is to be done about them (pg_fault), once for all.
+ *
+ * When the deadline passes the statement is cancelled and the connection closed, since whether it
+ * was carried out is not known; the caller's ledger settles that.  To keep the connection would
+ * mean to wait for the answer, and that is what the deadline is to prevent.
  */
 #include "pg/pg_connection.h"
 
@@ -30,6 +34,8 @@ enum pg_fault pg_fault_of(const char *sqlstate)
 		const char *begin;
 		enum pg_fault fault;
 	} table[] = {
+		/* By class where all of it has one cure; the first that fits counts.
+		 * https://www.postgresql.org/docs/15/errcodes-appendix.html */
 		{"08", PG_FAULT_RETRY},        {"53", PG_FAULT_RETRY},
 		{"57", PG_FAULT_RETRY},        {"40", PG_FAULT_RETRY},
 		{"55P03", PG_FAULT_RETRY},     {"25006", PG_FAULT_RETRY},
@@ -49,6 +55,7 @@ enum pg_fault pg_fault_of(const char *sqlstate)
 
 static int pg_errno(enum pg_fault fault, const char *sqlstate)
 {
+	/* query_canceled, by statement_timeout or by pg_cancel(). */
 	if (strcmp(sqlstate, "57014") == 0)
 		return ETIMEDOUT;
 	switch (fault) {
@@ -157,6 +164,8 @@ int pg_receive(struct pg_connection *pg, PGresult **ret)
 
 /* ---- Opening ------------------------------------------------------------------ */
 
+/* libpq would print them on stderr; "relation already exists, skipping" is what IF NOT EXISTS is
+ * for. */
 static void pg_ignore_notice(void *arg, const PGresult *result)
 {
 	(void)arg;
@@ -197,6 +206,7 @@ int pg_open_secret(struct pg_connection *pg, const char *option, const char *con
 		   const char *setup)
 {
 	char *fresh = NULL;
+	/* Read for each attempt and wiped after it: a password is rotated without a restart. */
 	int r = tally_secret(pg->ctx, option, &fresh);
 	if (r < 0)
 		return tally_fail(pg->ctx, -r, "no memory");
@@ -283,6 +293,7 @@ static int pg_drain(struct pg_connection *pg)
 	while ((r = pg_receive(pg, &result)) == 0 && result) {
 		bool copying = PQresultStatus(result) == PGRES_COPY_IN;
 		PQclear(result);
+		/* The server waits for rows that nobody will send. */
 		if (copying)
 			return pg_fail_connection(pg);
 	}

@@ -1,8 +1,12 @@
 /*
  * libpq's pipeline mode for the length of one call: everything is sent, with one Sync at its end,
  * then all is received.  After an error the server skips the rest, and so does what is received.
+ * https://www.postgresql.org/docs/15/libpq-pipeline-mode.html
  *
- * A statement is prepared the first time it is asked (pg_prepared.h).
+ * Readers call pg_ask() on the thread that asks a query: BEGIN, statement_timeout and the first two
+ * statements are one round trip that way.  A statement is prepared the first time it is asked
+ * (pg_prepared.h), under the same Sync, so that costs no round trip either.  If sending fails
+ * half-way the connection is closed; an error of the server leaves it open, its transaction failed.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,3 +1,11 @@
+/*
+ * A connection's table of prepared statements, searched from the front: 32 texts to compare cost
+ * far less than a plan.  pg_pipeline.c uses it on the connection's thread.  Only memory can run
+ * out.
+ *
+ * Names hold the pid and a number that is used once: behind a pooler several connections may share
+ * a session, and statements are the session's.
+ */
 #include "pg/pg_prepared.h"
 
 #include <errno.h>
@@ -13,6 +21,7 @@ int pg_prepared_find(const struct pg_prepared *prepared, const char *sql)
 	for (int i = 0; i < PG_PREPARED_MAX; i++) {
 		if (prepared->all[i].sql && strcmp(prepared->all[i].sql, sql) == 0)
 			return i;
+		/* A free place was never asked, so it comes before any other. */
 		if (prepared->all[i].asked < prepared->all[found].asked)
 			found = i;
 	}
@@ -21,7 +30,7 @@ int pg_prepared_find(const struct pg_prepared *prepared, const char *sql)
 
 int pg_prepared_name(struct pg_prepared *prepared, int at, const char *sql)
 {
-	static atomic_uint names;
+	static atomic_uint names; /* connections of several threads count */
 	prepared->all[at].there = false;
 	free(prepared->all[at].sql);
 	prepared->all[at].sql = strdup(sql);

@@ -1,3 +1,7 @@
+/*
+ * One cell of a binary result; the inline half is in pg_value.h, since COPY puts millions of cells.
+ * Callers have checked for NULL.  It cannot fail: the server sends what the statement's types say.
+ */
 #include "pg/pg_value.h"
 
 struct tally_cell pg_get_cell(uint16_t type, const char *data, int len)
