@@ -1,3 +1,9 @@
+/*
+ * tallyd db migrate, status and confirm-clock.  The core calls command_run() on the main thread of
+ * a process that runs nothing else, so the store here is a bare one: the configuration, a catalog
+ * and the maintenance's connection, without pool, writers or threads.  Output goes to stdout; what
+ * fails is returned with its reason, which the core prints before it exits with an error.
+ */
 #include "command.h"
 
 #include <errno.h>

@@ -1,6 +1,8 @@
 /*
  * Start: connect, bring the catalog up to date, see what kind of server it is, read what it holds,
- * start the maintenance.  Whatever fails undoes what was done; the core calls again later.
+ * start the maintenance.  Whatever fails undoes what was done; the core calls again later, so a
+ * daemon may be started before its database.  On the instance's thread; store_query() and
+ * store_tables() on any, between start and stop, at once.
  */
 #include "store.h"
 
@@ -87,6 +89,7 @@ static int store_open(struct store *store)
 int store_start(struct store *store)
 {
 	const struct timescale_config *config = store->config;
+	/* One that came for a life that is over would end this one's first call. */
 	uint64_t interrupts;
 	while (read(store->interrupt_fd, &interrupts, sizeof(interrupts)) > 0)
 		;
@@ -122,6 +125,7 @@ int store_start(struct store *store)
 
 void store_stop(struct store *store)
 {
+	/* First what uses the catalog on another thread. */
 	maintenance_stop(store);
 	readers_done(&store->readers);
 	parallel_writer_done(&store->parallel);
@@ -158,6 +162,8 @@ static int store_check(struct store *store, struct pg_connection *pg,
 		       const struct tally_query *query, struct bound_query *ret)
 {
 	int r = bound_query_check(store->ctx, &store->catalog, query, ret);
+	/* At most once a second: a client that asks for nonsense must not cost a statement each
+	 * time. */
 	if ((r != -ENOENT && r != -EINVAL) || !store_may_reload(store))
 		return r;
 	r = schema_load_catalog(pg, &store->catalog);

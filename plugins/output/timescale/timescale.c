@@ -1,6 +1,9 @@
 /*
  * The plugin: the store of record.  It writes any declared table into TimescaleDB or plain
- * PostgreSQL, keeps it rolled up, compressed and within its retention, and answers queries.
+ * PostgreSQL, keeps it rolled up, compressed and within its retention, and answers queries.  Here
+ * are its options and metrics, and the functions that the core calls: create and destroy on the
+ * main thread, start, prepare, write, ledger and stop on the instance's own, query and tables on
+ * whichever thread has a question, interrupt on any.  Each is one call into store.c or write/.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -142,6 +145,7 @@ static int timescale_start(void *self)
 	return store_start(self);
 }
 
+/* Every blocking call here polls this descriptor beside its socket, see pg_connection.h. */
 static void timescale_interrupt(void *self)
 {
 	struct store *store = self;

@@ -1,3 +1,12 @@
+/*
+ * Ask for the chunks that are old enough → compress_chunk() one after the other, each in its own
+ * transaction.  On the maintenance's thread, by the leader only, and where the edition can (tsl):
+ * on the Apache edition the functions fail with 0A000.  TimescaleDB's own policies are not relied
+ * on; with one current pairing (2.28.3 on PostgreSQL 15.20) every background job failed.  A lock
+ * that is not granted in time is no failure, see step_size.h.
+ *
+ * A day's chunk goes from about 145 to 10 MB (50 containers at 10 s), minutes from 115 to 11.
+ */
 #include "maintenance/compression.h"
 
 #include <errno.h>
@@ -16,7 +25,8 @@ static int compression_version(const struct server *server)
 	return sscanf(server->timescale, "%d.%d", &major, &minor) == 2 ? 1000 * major + minor : 0;
 }
 
-/* compress_chunk() does what lies beside since 2.18, and before it late rows could be doubled. */
+/* compress_chunk() does what lies beside since 2.18, and before it late rows could be doubled
+ * (https://github.com/timescale/timescaledb/issues/7672). */
 static bool compression_merges(const struct server *server)
 {
 	return compression_version(server) >= 2018;
@@ -54,7 +64,9 @@ static int compression_enable(const struct compression *compression,
 			  : compression_exec(compression, sql.data);
 }
 
-/* 8 is the bit of what is compressed in part. */
+/* 8 is the bit of what is compressed in part; there is no view that says so.  A chunk that is
+ * compressed before it is full stays half compressed: 730 MB became 338 when that was done again.
+ */
 static void compression_list(const struct compression *compression,
 			     const struct stored_table *stored, enum schema_level level,
 			     int64_t before, struct strbuf *sql)

@@ -1,7 +1,14 @@
 /*
- * A round: connect and become leader, or leave it at that; read the catalog anew, since other
- * daemons make tables too; then table by table.  What fails is said once a round, noted in
- * tally.upkeep, and left to whoever leads next: another daemon, or this one after a while.
+ * A round, every 15 s on the maintenance's own thread ("timescale-up") and connection: become
+ * leader, or leave it at that; read the clock and the catalog anew, since other daemons make tables
+ * too; then table by table partitions, roll-up, retention, compression, views.  Tests call
+ * maintenance_run() on theirs.
+ *
+ * What fails with one table holds up no other.  It is said once a round, noted in tally.upkeep, and
+ * left to whoever leads next: another daemon, or this one after a while.  The leader's lock is one
+ * of the session: it goes when the connection does, so a leader that hangs or dies needs no timeout
+ * of ours.  There is one leader for all tables, since a roll-up by two at once would do the work
+ * twice.
  */
 #include "maintenance/maintenance.h"
 
@@ -37,7 +44,8 @@ static int maintenance_lead(struct store *store)
 			"statement_timeout = '10min'; set jit = off; set "
 			"idle_in_transaction_session_timeout = '1min'; set "
 			"default_transaction_isolation = 'read committed'");
-	if (r == 0) /* once: what is taken again has to be given back as often */
+	/* Session locks count: one that is taken again has to be given back as often. */
+	if (r == 0)
 		r = pg_query_text(pg,
 				  "select (case when exists (select from pg_locks where locktype = "
 				  "'advisory' and pid = pg_backend_pid() and classid = 1952541804 "
@@ -58,6 +66,7 @@ static void maintenance_give_up(struct store *store)
 	tally_gauge(store->ctx, METRIC_LEADER, 0);
 }
 
+/* For tallyd db status on any host, which asks the database and not the leader. */
 static void maintenance_note(struct store *store, int result, const char *error)
 {
 	struct pg_connection *pg = &store->maintenance.pg;
@@ -189,6 +198,9 @@ static int maintenance_roll(struct store *store, const struct stored_table *stor
 	return r == 0 ? maintenance_steps(store, &rollup, step_size, rollup_late, until) : r;
 }
 
+/* The order matters.  Partitions first, since all else may write.  Rolled up before anything is
+ * deleted, which what is not rolled up holds back.  Compressed last: a chunk that was compressed
+ * before its late rows were rolled up has to be unpacked for them. */
 static int maintenance_keep(struct store *store, const struct stored_table *stored)
 {
 	const struct timescale_config *config = store->config;
@@ -336,7 +348,8 @@ static void maintenance_follow(struct store *store)
 	tally_gauge(store->ctx, METRIC_POLICIES_FAILED, 0);
 }
 
-/* What the database itself does to the tables besides, if somebody told it to. */
+/* What the database itself does to the tables besides, if somebody told it to.  Nothing here needs
+ * that, and a policy that drops what is not rolled up yet loses it. */
 static void maintenance_report_policies(struct store *store)
 {
 	auto_result PGresult *result = NULL;
@@ -378,6 +391,7 @@ static int maintenance_maintain(struct store *store)
 int maintenance_run(struct store *store)
 {
 	int r = maintenance_lead(store);
+	/* The one that does not lead reads it too, for the metric and for whether it may lead. */
 	int told = r < 0 ? r : maintenance_read_clock(store);
 	if (told < 0) {
 		r = told;

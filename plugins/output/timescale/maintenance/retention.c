@@ -1,3 +1,12 @@
+/*
+ * Level by level: how far it may be deleted → in one transaction note that in tally.marks, then
+ * delete → if anything went, collect series without rows.  On the maintenance's thread, by the
+ * leader only. A lock that is not granted in time (55P03) is no failure: the table is tried again
+ * later; anything else ends the table's round.
+ *
+ * The order matters.  Were rows deleted before kept_from is noted, a query or a late roll-up in
+ * between would take half a bucket for a whole one.
+ */
 #include "maintenance/retention.h"
 
 #include <errno.h>
@@ -42,6 +51,9 @@ static int64_t retention_before(const struct retention *retention,
 					[LEVEL_HOUR] = retention->rollup,
 					[LEVEL_DAY] = retention->daily};
 	int64_t before = store_clock_cut(retention->clock, ages[level]);
+	/* INT64_MIN, where nothing is rolled up yet, lets nothing go.  A roll-up from rows that are
+	 * partly deleted would replace right numbers by smaller ones: with continuous aggregates
+	 * that is a known loss (https://github.com/timescale/timescaledb/issues/2198). */
 	if (stored->n_numbers && level < LEVEL_DAY && watermarks->rolled_to[level + 1] < before)
 		before = watermarks->rolled_to[level + 1];
 	return before == INT64_MIN ? before : schema_floor(before, schema_levels[LEVEL_DAY].bucket);
@@ -99,6 +111,7 @@ int retention_run(const struct retention *retention, const struct stored_table *
 		r = retention_level(retention, stored, &watermarks, (enum schema_level)level);
 		deleted = deleted || r > 0;
 	}
+	/* A series can have lost its last row only where rows were deleted. */
 	if (r >= 0 && deleted)
 		r = series_gc_run(retention->pg, stored);
 	return r < 0 ? r : 0;
@@ -113,6 +126,9 @@ int retention_partitions(const struct retention *retention, const struct stored_
 	for (int level = LEVEL_ROWS; level < N_LEVELS; level++) {
 		if (!schema_is_partitioned(stored, (enum schema_level)level))
 			continue;
+		/* A partition is made and then attached, which takes SHARE UPDATE EXCLUSIVE on the
+		 * table and lets others read and write; PARTITION OF would take ACCESS EXCLUSIVE.
+		 */
 		strbuf_add(&sql, "begin; set local lock_timeout = '2s';");
 		partitioning_add(&sql, stored->table.name, (enum schema_level)level, retention->now,
 				 until);

@@ -2,7 +2,12 @@
  * Going ahead, a step takes the lowest level that is behind.  What it computes and the watermark
  * are one transaction, so a crash in between loses or doubles nothing.  A late step takes marks
  * (deleting them first, so that whoever adds one meanwhile is seen next time) and computes anew, of
- * each level, what it has reached.
+ * each level, what it has reached.  maintenance.c calls both on its thread, by the leader only;
+ * what fails is rolled back and done again by the next round.
+ *
+ * Own tables rather than continuous aggregates: those need the full edition, their refresh after
+ * raw rows were deleted deletes rollups as well, and the growth of counters across buckets needs
+ * window functions, which they have as an experiment only.
  */
 #include "maintenance/rollup.h"
 
@@ -133,6 +138,8 @@ static int rollup_late_marks(struct rollup *rollup, const struct watermarks *wat
 	auto_result PGresult *minutes = NULL;
 	int most = (int)(rollup->span / schema_levels[LEVEL_MINUTE].bucket);
 	strbuf_add(&sql,
+		   /* Deleted here, and committed with what is rolled up from them: after a crash
+		    * they are there again. */
 		   "with gone as (delete from tally.late where \"table\" = '%s' and bucket <= "
 		   "(select max(bucket) from (select distinct bucket from tally.late where "
 		   "\"table\" = '%s' order by bucket limit %d) first) returning bucket) select "
@@ -172,6 +179,7 @@ static int rollup_first(const struct rollup *rollup, enum schema_level level, in
 	int r = pg_query(rollup->pg, sql.data, NULL, &result);
 	if (r < 0)
 		return r;
+	/* min() of no row at all. */
 	*ret = PQgetisnull(result, 0, 0)
 		       ? INT64_MIN
 		       : schema_floor(rollup_result_time(result, 0), schema_levels[level].bucket);

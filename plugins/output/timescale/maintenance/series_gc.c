@@ -1,6 +1,10 @@
 /*
  * Find them without a lock → with it, delete those that are still dead → a new generation.  If the
- * lock is not to be had soon nothing is lost: they are found again on the next day.
+ * lock is not to be had soon nothing is lost: they are found again on the next day.  retention.c
+ * calls it after it has deleted something, on the maintenance's thread.
+ *
+ * In two steps because every writer waits for that lock: looking at 100,000 series takes long,
+ * looking again at the few that seemed dead does not.
  */
 #include "maintenance/series_gc.h"
 

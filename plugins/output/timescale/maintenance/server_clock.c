@@ -1,6 +1,8 @@
 /*
  * A look costs a round trip, so a writer takes one a minute.  How far this host's clock is off is
- * measured from the middle of it.
+ * measured from the middle of it, as NTP does: the answer was made somewhere in between, and half
+ * the round trip bounds the error.  Called on the thread of whoever owns the connection.  Where
+ * asking fails the clock stays as it was, and the caller returns the error.
  */
 #include "maintenance/server_clock.h"
 
@@ -57,6 +59,8 @@ static bool clock_is_due(const struct server_clock *clock, struct tally_ctx *ctx
 {
 	int64_t passed = tally_monotonic(ctx) - clock->monotonic;
 	int64_t here = tally_now(ctx) - clock->here;
+	/* CLOCK_MONOTONIC stands still while a virtual machine is paused; the other then runs away
+	 * from it by more than a second. */
 	return clock->monotonic == 0 || passed < 0 || passed > CLOCK_ASK ||
 	       llabs(here - passed) > CLOCK_SECOND;
 }

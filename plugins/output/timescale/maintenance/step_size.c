@@ -1,3 +1,12 @@
+/*
+ * The feedback loop of the roll-up, and a back-off for locks; no I/O, and only memory can run out.
+ * maintenance.c reports how long each step took, retention.c and compression.c whether they got
+ * their lock, all on the maintenance's thread.
+ *
+ * A step aims at a quarter to half a second: it holds marks in tally.late that writers may wait
+ * for, and what was done is lost if the daemon is stopped.  Doubling and halving finds the span
+ * within eleven steps from anywhere between a minute and a day.
+ */
 #include "maintenance/step_size.h"
 
 #include <stdio.h>
@@ -26,6 +35,7 @@ struct step_size *step_size_find(struct step_size **all, const char *table)
 	if (!step_size)
 		return NULL;
 	snprintf(step_size->table, sizeof(step_size->table), "%s", table);
+	/* The middle: after a pause there is much to do, and the tables may be large. */
 	step_size->span = schema_levels[LEVEL_HOUR].bucket;
 	step_size_unblocked(step_size);
 	step_size->next = *all;
@@ -69,6 +79,8 @@ bool step_size_may_lock(const struct step_size *step_size, int64_t now)
 
 void step_size_blocked(struct step_size *step_size, struct tally_ctx *ctx, const char *what)
 {
+	/* Rarer and longer each time: whoever reads for hours is let be, and in the end waiting two
+	 * seconds for the lock, with everybody behind, is better than a disk that fills up. */
 	step_size->wait = step_size->wait ? 2 * step_size->wait : LOCK_BACKOFF_FIRST;
 	if (step_size->wait > LOCK_BACKOFF_MOST)
 		step_size->wait = LOCK_BACKOFF_MOST;

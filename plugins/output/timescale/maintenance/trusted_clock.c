@@ -1,4 +1,8 @@
-/* One row, replaced as a whole. */
+/*
+ * tally.clock: one row, replaced as a whole, so that two daemons cannot mix theirs.  store.c makes
+ * it at start, the leader's maintenance loads and stores it in each round, tallyd db confirm-clock
+ * replaces it.  What fails is the statement; deleting then does not go on.
+ */
 #include "maintenance/trusted_clock.h"
 
 #include <inttypes.h>

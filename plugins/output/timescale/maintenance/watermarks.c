@@ -1,3 +1,9 @@
+/*
+ * Reading and moving the rows of tally.marks.  Queries read them in the same REPEATABLE READ
+ * transaction as their data (aggregate.c, on the thread that asks), so a roll-up that commits in
+ * between changes neither; only the maintenance's thread and a repair move them, inside the
+ * transaction that makes them true.  Whatever fails rolls that transaction back.
+ */
 #include "maintenance/watermarks.h"
 
 #include <errno.h>
@@ -8,6 +14,7 @@
 
 #define WATERMARKS_SECOND INT64_C(1000000000)
 
+/* Five minutes came after the others: numbers in the database are never given anew. */
 const int watermarks_numbers[N_LEVELS] = {
 	[LEVEL_ROWS] = 0, [LEVEL_MINUTE] = 1, [LEVEL_FIVE] = 4, [LEVEL_HOUR] = 2, [LEVEL_DAY] = 3};
 

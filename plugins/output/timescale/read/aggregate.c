@@ -1,13 +1,16 @@
 /*
- * First the marks and the series that the filters leave, with their groups.  Then the rows of each
- * piece of the range, sorted by series; these are read side by side, so that every series is
- * fed to the sheet in one go and in the order of time.  If only the last values are wanted, one
- * row of each series is read.  Queries here and in SQLite's store use the same sums, so that they
- * agree.
+ * First the watermarks and the series that the filters leave, with their groups.  Then the rows of
+ * each piece of the range, sorted by series; these are read side by side, so that every series is
+ * handed to the aggregator in one go and in the order of time.  If only the last values are wanted,
+ * one row of each series is read.  Queries here and in SQLite's store use the same sums, so that
+ * they agree. store_query() calls aggregate_run() on the thread that asks.
  *
  * These are two round trips, as long as each piece is of a size to be had whole; it is then sorted
  * here, which costs less than on the server.  If one is not, the pieces are had page by page, if
  * need be by asking all again.
+ *
+ * What can fail: a statement (the deadline is also the server's statement_timeout), memory, or the
+ * caller's rows function.  The transaction is ended by readers_give_back() in any case.
  */
 #include "read/aggregate.h"
 
@@ -116,6 +119,7 @@ static int aggregate_take_list(struct aggregate *a)
 		a->series[a->n_series++] = (struct aggregate_series){
 			pg_get_32(PQgetvalue(a->list, row, 0)), a->n_groups - 1};
 	}
+	/* The list came sorted by group; the rows will come by series. */
 	qsort(a->series, a->n_series, sizeof(*a->series), aggregate_by_id);
 	for (uint32_t i = 0; i < a->n_series; i++)
 		a->ids[i] = a->series[i].id;
@@ -206,6 +210,7 @@ static int aggregate_ask(struct aggregate *a, struct aggregate_asked *asked)
 	int r = 0;
 	for (uint32_t i = 0; r == 0 && i < asked->n; i++) {
 		struct aggregate_sql *statement = &asked->statements[i];
+		/* One more than may be had: that tells a full piece from one that was cut. */
 		strbuf_add(&statement->sql, " limit %u", most + 1);
 		r = statement->sql.failed
 			    ? tally_fail(a->pg->ctx, ENOMEM, "no memory")
@@ -262,6 +267,7 @@ static int aggregate_look_back(struct aggregate *a, struct row_stream *before, i
 {
 	bool more = true;
 	int r;
+	/* Newest first, until every counter has found its last sample. */
 	aggregator_begin_segment(&a->totals.aggregator);
 	while (more && (r = row_stream_is_at(before, series)) > 0) {
 		more = row_source_baseline(&a->source, &a->totals.aggregator, before);
@@ -289,6 +295,8 @@ static int aggregate_piece(struct aggregate *a, uint32_t i, int32_t series)
 static int aggregate_feed(struct aggregate *a)
 {
 	struct aggregator *aggregator = &a->totals.aggregator;
+	/* Where each group is one series, its sums can be written down when the series ends,
+	 * instead of being added to others'. */
 	bool alone = a->n_groups == a->n_series && !a->totals.texts;
 	int r = 0;
 	for (uint32_t s = 0; r == 0 && s < a->n_series; s++) {
@@ -397,5 +405,7 @@ int aggregate_run(struct pg_connection *pg, const struct bound_query *bound, tal
 {
 	bool paged = false;
 	int r = aggregate_try(pg, bound, &paged, rows, arg);
+	/* Nothing was handed to the caller yet: a piece that is cut is found before the first row.
+	 */
 	return r == 0 && paged ? aggregate_try(pg, bound, &paged, rows, arg) : r;
 }

@@ -1,6 +1,10 @@
 /*
  * A SERIES or LOG is asked by the numbers of its series, a STATE table by its own conditions: each
- * of its rows is a series of its own.
+ * of its rows is a series of its own.  aggregate.c calls this on the thread that asks; without
+ * memory sql->failed is set.
+ *
+ * Sums are not made on the server: avg() of bigint goes through numeric there, and rows come as
+ * binary, which was measured to take a quarter of what json_agg() takes.
  */
 #include "read/aggregate_sql.h"
 
@@ -97,7 +101,9 @@ static void aggregate_append_order(struct aggregate_sql *a, const char *time)
 /* How many rows back a counter's last sample is looked for. */
 enum { AGGREGATE_LOOK_BACK = 16 };
 
-/* At most so many rows of each series, the newest first. */
+/* At most so many rows of each series, the newest first.  LATERAL with LIMIT is one descent of the
+ * index per series: 1.3 ms for the newest rows of 100 containers, where DISTINCT ON over 6 M rows
+ * took 858. */
 static void aggregate_append_newest(struct aggregate_sql *a, int64_t from, int64_t to, int limit)
 {
 	const char *name = aggregate_table(a)->name, *time = aggregate_table(a)->columns[0].name;

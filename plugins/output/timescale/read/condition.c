@@ -1,7 +1,9 @@
 /*
  * EQUALS filters on one column become one IN (…), with what an index on a tag wants to hear;
- * everything else its own term.  Columns of text
- * have the collation "C", so that comparing them is comparing bytes, and lower() knows ASCII only.
+ * everything else its own term.  Columns of text have the collation "C", so that comparing them is
+ * comparing bytes, and lower() knows ASCII only.  scan.c and aggregate_sql.c append these to their
+ * statements, on the thread that asks.  Values go into parameters, only checked names into the
+ * text; what fails is noted in either.
  */
 #include "read/condition.h"
 
@@ -169,7 +171,9 @@ static bool condition_is_indexed(const struct bound_query *bound, uint16_t colum
 	return true;
 }
 
-/* All alternatives at once, where the first of them stands. */
+/* All alternatives at once, where the first of them stands.  The index is a partial one, since no
+ * entry of it may be larger than a third of a page; the server uses it only where the statement
+ * itself says that its condition holds. */
 static void condition_append_equals(const struct condition *c, const struct bound_query *bound,
 				    uint32_t first)
 {
@@ -238,6 +242,8 @@ static void condition_same(const struct condition *c, const struct tally_cell *c
 		strbuf_add(c->sql, " and %s_nanos = %u", c->alias, pg_time_nanos(cell->i));
 }
 
+/* (a > x or (a = x and (false or (b > y …)))): a row comparison, (a, b) > (x, y), would do if no
+ * column could be NULL. */
 void condition_append_after(struct strbuf *sql, struct parameters *parameters,
 			    const struct bound_query *bound, const char *tags, const char *fields)
 {

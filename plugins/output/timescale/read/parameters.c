@@ -1,3 +1,9 @@
+/*
+ * Binary parameters of one statement, collected while its text is written, on the thread that asks
+ * the query.  Each function returns the number for $n.  Nothing fails at once: what went wrong is
+ * noted in failed, and parameters_get() says so in the end.  Values and text stay apart, so nothing
+ * that came from a request is ever part of the SQL.
+ */
 #include "read/parameters.h"
 
 #include <errno.h>
@@ -41,6 +47,7 @@ int parameters_int(struct parameters *p, int64_t value)
 
 int parameters_time(struct parameters *p, int64_t ns)
 {
+	/* Rounded up, so that [from, to) of nanoseconds holds the same microseconds. */
 	char *to = parameters_add(p, PG_TIMESTAMPTZ, 8);
 	if (to)
 		pg_put_64(to, (uint64_t)pg_time_from_ns_up(ns));
@@ -63,6 +70,8 @@ int parameters_cell(struct parameters *p, uint16_t type, const struct tally_cell
 	return p->n;
 }
 
+/* One array instead of a list of numbers: the text stays the same, and so does the prepared plan.
+ */
 int parameters_ints(struct parameters *p, const int32_t *values, uint32_t n)
 {
 	char *to = parameters_add(p, 1007 /* int4[] */, (int)(20 + 8 * n));
@@ -79,6 +88,7 @@ int parameters_get(struct tally_ctx *ctx, struct parameters *p, struct pg_params
 {
 	if (p->failed)
 		return tally_fail(ctx, EINVAL, "the query has too many values");
+	/* Only now: the buffer may have moved while it grew. */
 	for (int i = 0; i < p->n; i++)
 		p->values[i] = p->lengths[i] < 0 ? NULL : p->bytes.data + p->starts[i];
 	*ret = (struct pg_params){p->n, p->types, p->values, p->lengths};

@@ -1,3 +1,13 @@
+/*
+ * store_query() and store_tables() take a connection on whichever thread asks, and give it back on
+ * the same one.  Happy path: a free one that is connected → is it still alive → hand it out; the
+ * begin of the transaction travels with the first statements (readers_begin()).  What can fail: all
+ * are busy until the deadline (-ETIMEDOUT), the database cannot be reached (-ENOTCONN, for a second
+ * without asking it again).
+ *
+ * Blocking connections, 2 to 4 of them, were measured to be as fast as an asynchronous client or
+ * pipelining: the server's CPU is the limit, not waiting here.
+ */
 #include "read/readers.h"
 
 #include <errno.h>
@@ -19,6 +29,7 @@ void readers_init(struct readers *readers, struct tally_ctx *ctx, const char *co
 	*readers = (struct readers){.ctx = ctx, .option = "conninfo", .conninfo = conninfo, .n = n};
 	pthread_mutex_init(&readers->lock, NULL);
 	pthread_condattr_init(&monotonic);
+	/* Deadlines are monotonic: the host's clock may be set while somebody waits. */
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&readers->given_back, &monotonic);
 	pthread_condattr_destroy(&monotonic);
@@ -148,6 +159,8 @@ int readers_begin(const struct pg_connection *pg, struct readers_begin *room,
 	room->length = snprintf(room->text, sizeof(room->text), "%" PRId64, left / 1000000 + 1);
 	room->value = room->text;
 	room->params = (struct pg_params){1, &type, &room->value, &room->length};
+	/* All statements of a query see one state: watermarks and rows have to agree.  The server's
+	 * own timeout besides ours, so that it stops where a cancel does not arrive. */
 	ret[0] = (struct pg_statement){"begin isolation level repeatable read read only", NULL};
 	ret[1] = (struct pg_statement){"select set_config('statement_timeout', $1, true)",
 				       &room->params};

@@ -1,3 +1,8 @@
+/*
+ * The columns of a row stream as the aggregator wants them.  aggregate.c calls it once per row, on
+ * the thread that asked the query: so cells and accumulators are reused, and texts point into the
+ * result. Only the aggregator can fail (memory, or a group too many).
+ */
 #include "read/row_source.h"
 
 #include <math.h>
@@ -51,6 +56,7 @@ static int row_source_accumulator(const struct row_stream *stream, int at,
 				    .min = row_source_number(&parts[PART_MIN], real),
 				    .max = row_source_number(&parts[PART_MAX], real),
 				    .increase = row_source_number(&parts[PART_INCREASE], real),
+				    /* Seconds in the database; whole µs, as its times are. */
 				    .span = llround(parts[PART_SPAN].f * 1e6) * 1000,
 				    .last = parts[PART_LAST]};
 	return at;

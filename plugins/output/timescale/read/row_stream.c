@@ -1,3 +1,12 @@
+/*
+ * Two ways to have the rows of one statement behind one interface: a whole result that pg_ask()
+ * brought (row_stream_take(), then row_stream_sort()), or a cursor on the server that is fetched
+ * page by page (row_stream_open()).  aggregate.c decides which, and reads on the thread that asked
+ * the query.  Only the cursor can fail while it is read; a stream that failed is closed with its
+ * transaction.
+ *
+ * NO SCROLL: the server need not keep what was read.
+ */
 #include "read/row_stream.h"
 
 #include <errno.h>
@@ -7,6 +16,7 @@
 #include "base/cleanup.h"
 #include "pg/pg_value.h"
 
+/* Rows a page: more than that costs memory and saves little, a round trip is long paid for. */
 enum { ROW_STREAM_PAGE = 2000 };
 
 static int32_t row_stream_series_of(const PGresult *page, int row)
@@ -75,7 +85,7 @@ int row_stream_sort(struct row_stream *stream)
 		order[row] = row_stream_place(stream->page, (int)row);
 		sorted = sorted && (row == 0 || row_stream_is_before(&order[row - 1], &order[row]));
 	}
-	if (sorted)
+	if (sorted) /* as an index scan leaves them */
 		return 0;
 	sort_by_time(order, order + n, n);
 	sort_by_number(order, order + n, n);

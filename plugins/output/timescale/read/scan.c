@@ -4,7 +4,11 @@
  * rows from its own end of the index, and these are sorted.
  *
  * Rows come one by one, since a page of them may be large.  A few of a STATE table are had in one
- * round trip, with the transaction around it.
+ * round trip, with the transaction around it.  store_query() calls scan_run() on the thread that
+ * asks; what can fail is a statement, memory, or the caller's rows function.
+ *
+ * There are no offsets: a page begins after the key of the last row shown, so it costs the same
+ * however deep it lies, and rows that were added meanwhile shift nothing.
  */
 #include "read/scan.h"
 
@@ -17,6 +21,7 @@
 #include "read/readers.h"
 #include "schema/schema.h"
 
+/* Rows had as one result. */
 enum { SCAN_FEW = 100 };
 
 struct scan {
@@ -143,6 +148,8 @@ static int scan_row(struct scan *scan, const PGresult *result, int at)
 		struct tally_cell cell =
 			pg_get_cell(scan->result->columns[c].type, PQgetvalue(result, at, (int)c),
 				    PQgetlength(result, at, (int)c));
+		/* The time is whole microseconds there, the rest of it the column after the last.
+		 */
 		if (c == 0 && PQnfields(result) > (int)n)
 			cell.i += pg_get_16(PQgetvalue(result, at, (int)n));
 		r = result_put(scan->result, row, c, &cell);

@@ -1,6 +1,9 @@
 /*
- * Reads what is recorded, compares, applies the rest one by one.  The lock is held by a session,
- * not a transaction, over all of them.
+ * Reads what is recorded, compares, applies the rest one by one, each in its own transaction.  At
+ * start, before a repair and by tallyd db migrate, on the caller's thread.  The lock is held by a
+ * session, not a transaction, over all of them, so that two daemons never take turns.  A database
+ * that a newer tallyd has migrated, or whose record somebody changed, is refused with -EPROTO: the
+ * schema is then not the one this program knows.
  */
 #include "schema/migration.h"
 
@@ -153,6 +156,8 @@ int migration_run(struct pg_connection *pg, const struct migration *list)
 {
 	int missing = 0;
 	int r = migration_missing(pg, list, &missing);
+	/* First without the lock: usually nothing is missing, and a start should wait for nobody.
+	 */
 	if (r < 0 || missing == 0)
 		return r;
 	r = migration_lock(pg);

@@ -1,3 +1,15 @@
+/*
+ * The text of statements, nothing is sent from here: schema_sql.c appends it where it makes a
+ * table, upsert_path.c and rollup.c where a day is missing, retention.c and compression.c for the
+ * days ahead and the old ones, each on its own thread.  tally.make_partitions() and
+ * tally.drop_partitions() are functions that the migrations create; their caller here asks
+ * pg_partitioned_table first, so on a hypertable the same statement does nothing.  Without memory
+ * sql->failed is set.
+ *
+ * There is no DEFAULT partition: once it holds a row of a day, that day's own partition can no
+ * longer be made without moving the row.  A missing day is SQLSTATE 23514 instead, and the writer
+ * makes it.
+ */
 #include "schema/partitioning.h"
 
 #include <inttypes.h>
@@ -16,7 +28,8 @@ void partitioning_clause(struct strbuf *sql, const struct server *server, const 
 		strbuf_add(sql, " partition by range (\"%s\")", time);
 }
 
-/* As it is looked up: by its key. */
+/* As it is looked up: by its key.  Segments hold one series, and within one the newest come first,
+ * so a query decompresses what it asks for; neighbours in time compress best. */
 void partitioning_compressed(struct strbuf *sql, const struct stored_table *stored,
 			     enum schema_level level)
 {
@@ -32,6 +45,7 @@ void partitioning_compressed(struct strbuf *sql, const struct stored_table *stor
 	strbuf_add(sql, "');");
 }
 
+/* create_default_indexes: it would add one on the time alone, which nothing here uses. */
 void partitioning_create(struct strbuf *sql, const struct schema_where *where,
 			 const struct stored_table *stored, enum schema_level level)
 {
@@ -61,6 +75,7 @@ void partitioning_add(struct strbuf *sql, const char *table, enum schema_level l
 		   suffix);
 }
 
+/* Both statements: a table of a database that was given TimescaleDB later still has partitions. */
 void partitioning_drop(struct strbuf *sql, const struct server *server, const char *table,
 		       enum schema_level level, int64_t before)
 {

@@ -1,7 +1,12 @@
 /*
  * schema_ensure(): look into the catalog; if the table is all there, done.  Else, in one
  * transaction: take the table's advisory lock, look again (another daemon may have been faster),
- * create or grow, make the views anew, note it in the catalog.
+ * create or grow, make the views anew, note it in the catalog.  The writer calls it for each table
+ * of a write, on the thread that writes; tallyd db migrate for all that are declared.
+ *
+ * Usually nothing is sent at all.  That is on purpose: ALTER TABLE by hundreds of agents at write
+ * time is known to deadlock (https://github.com/timescale/timescaledb/issues/4149), so it happens
+ * once per new column, behind a lock.  -EINVAL rejects the entry; whatever else fails is retried.
  */
 #include "schema/schema.h"
 
@@ -81,8 +86,12 @@ static int schema_ensure_locked(struct pg_connection *pg, const struct schema_wh
 static int schema_ensure_in_database(struct pg_connection *pg, const struct schema_where *where,
 				     const struct tally_table *table, struct stored_table **ret)
 {
+	/* ALTER TABLE takes ACCESS EXCLUSIVE, and everybody queues behind one that waits for it:
+	 * rather fail after five seconds and come again. */
 	int r = pg_exec(pg, "begin; set local lock_timeout = '5s'");
 	if (r == 0 && where->make)
+		/* By an advisory lock: IF NOT EXISTS does not keep two sessions apart.  Of six
+		 * daemons at once without one, five failed with 23505. */
 		r = pg_execf(pg, "select pg_advisory_xact_lock(1952541804, hashtext('%s'))",
 			     table->name);
 	if (r == 0)
@@ -114,6 +123,8 @@ int schema_ensure(struct pg_connection *pg, const struct schema_where *where,
 	if (r < 0)
 		return r;
 	bool is_there = old && all->table.n_columns == old->table.n_columns;
+	/* Under the lock all is made again from what the database has now, not from our memory of
+	 * it. */
 	catalog_free(all);
 	if (!is_there) {
 		r = schema_ensure_in_database(pg, where, table, &all);

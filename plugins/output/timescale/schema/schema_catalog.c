@@ -1,4 +1,10 @@
-/* The catalog as rows of tally.tables and tally.columns. */
+/*
+ * tally.tables and tally.columns into a catalog, and a declaration into them.  The whole catalog is
+ * read at start, once per round of the maintenance and when a query has an unknown name (at most
+ * once a second), each time over the caller's own connection; one table is read and stored under
+ * its advisory lock by schema_ensure().  What somebody has changed there by hand is checked like a
+ * declaration: names become part of statements.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -53,6 +59,8 @@ static int catalog_read(struct tally_ctx *ctx, const PGresult *result, int row, 
 	return *ret ? 0 : tally_fail(ctx, ENOMEM, "no memory");
 }
 
+/* NULL: all tables.  One statement, so that a table which another daemon makes meanwhile is there
+ * with all of its columns or not at all. */
 static int catalog_query(struct pg_connection *pg, const char *name, PGresult **ret)
 {
 	const Oid types[] = {PG_TEXT};

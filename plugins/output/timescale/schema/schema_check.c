@@ -1,6 +1,8 @@
 /*
  * What of a declared table can be stored.  A name becomes part of statements as it is, and of the
- * names of relations; a row of a rollup has to fit into a page.
+ * names of relations; a row of a rollup has to fit into a page.  Pure functions, called by schema.c
+ * before anything is made and by schema_catalog.c for what a database says; -EINVAL with the
+ * reason, and nobody writes that table.
  */
 #include <errno.h>
 #include <string.h>

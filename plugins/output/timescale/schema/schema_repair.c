@@ -3,6 +3,9 @@
  * → note since when the rows are all there, and what has to be rolled up anew → say so.  One
  * transaction, in which nobody writes rows.  What tells the rows apart or whose they are cannot be
  * made again; then everything stays as it is, and so do the rows that wait to be written.
+ *
+ * schema.c calls this when a write failed with 42P01, 42703 or 3F000, on the thread that writes;
+ * the maintenance likewise on its own, tallyd db migrate for all tables.
  */
 #include <errno.h>
 #include <string.h>
@@ -68,6 +71,8 @@ int schema_lacks(struct pg_connection *pg, const struct stored_table *stored, ch
 /* Columns of the key; and the series, if there is anything that refers to them. */
 static bool repair_is_possible(const struct stored_table *stored, const PGresult *lacks)
 {
+	/* Of those the table consists of: what is left counts down to 0 when all of them are gone.
+	 */
 	int relations = stored->table.kind == TALLY_STATE ? 1
 			: stored->n_numbers               ? 1 + N_LEVELS
 							  : 2;
@@ -123,7 +128,10 @@ static int repair_make(struct pg_connection *pg, const struct schema_where *wher
 			strbuf_add(&sql, "alter table tally.\"%s%s\" add column \"%s\" %s;",
 				   stored->table.name, suffix, repair_column(lacks, row),
 				   repair_type(lacks, row));
-		if (strcmp(suffix, "_series") == 0) /* nobody may go by what he remembers */
+		/* Numbers begin at 1 again, and caches of all daemons hold the old ones.  A
+		 * generation that a clock has moved is new even if tally.generation itself was
+		 * dropped. */
+		if (strcmp(suffix, "_series") == 0)
 			strbuf_add(&sql,
 				   "update tally.generation set series = greatest(series + 1, "
 				   "(date_part('epoch', clock_timestamp()) * 1e6)::bigint);");
@@ -147,6 +155,8 @@ static int repair_in_transaction(struct pg_connection *pg, const struct schema_w
 {
 	auto_result PGresult *lacks = NULL;
 	int r = pg_execf(pg,
+			 /* The table's own lock, then that of the series, which every transaction
+			  * with rows holds shared: alone with it, nobody is writing. */
 			 "begin; set local lock_timeout = '5s'; select "
 			 "pg_advisory_xact_lock(1952541804, hashtext('%s')); select "
 			 "pg_advisory_xact_lock(1952541804, 3)",

@@ -1,7 +1,9 @@
 /*
  * What each view should have is laid beside what it has, by the server: what is there keeps its
  * place, since CREATE OR REPLACE can only append.  Each view is made behind a savepoint, so that
- * one that cannot be made costs nothing else.
+ * one that cannot be made costs nothing else.  Called where a table is made or repaired, in that
+ * transaction, and at start and by the maintenance, in one of their own; rows are stored with or
+ * without views, so what fails here is logged and counted as missing.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -94,6 +96,7 @@ static void views_statement(struct strbuf *sql, const struct schema_where *where
 	strbuf_add(sql, "savepoint views;");
 	if (*PQgetvalue(views, row, VIEW_NO_SCHEMA))
 		strbuf_add(sql, "create schema if not exists \"%s\";", where->views);
+	/* Without CASCADE: if somebody's view stands on it, it stays, and views_tell() says so. */
 	if (pg_get_64(PQgetvalue(views, row, VIEW_FOREIGN)) > 0)
 		strbuf_add(sql, "drop view \"%s\".\"%s%s\";", where->views, name, suffix);
 	strbuf_add(sql,
@@ -128,6 +131,7 @@ static int views_make_one(struct pg_connection *pg, const struct schema_where *w
 	if (r == 0 || !pg_is_open(pg))
 		return r;
 	views_tell(pg, where, stored, PQgetvalue(views, row, VIEW_SUFFIX));
+	/* What is in the transaction besides, a new table perhaps, is to be committed. */
 	r = pg_exec(pg, "rollback to views; release views");
 	pg->fault = PG_FAULT_NONE;
 	return r < 0 ? r : 1;

@@ -1,3 +1,11 @@
+/*
+ * What kind of server this is: plain PostgreSQL, TimescaleDB's Apache edition or the full one
+ * (tsl), as pg_extension and the setting timescaledb.license say.  store_migrate() asks on the
+ * instance's thread before anything is created, the maintenance at the start of each round (an
+ * extension may come or go while a daemon runs for months), tallyd db status for its remarks.
+ * Refused with -EPROTO: a server before 14, which has no date_bin(); an encoding other than UTF8;
+ * an extension that the server does not load.
+ */
 #include "schema/server.h"
 
 #include <errno.h>
@@ -32,7 +40,8 @@ int server_offers_extension(struct pg_connection *pg, bool *ret)
 	return r;
 }
 
-/* Many daemons at once would trip over each other here, IF NOT EXISTS or not. */
+/* Many daemons at once would trip over each other here, IF NOT EXISTS or not: it looks first, and
+ * the unique index on pg_extension then lets one through (23505 for the others). */
 int server_offer_extension(struct pg_connection *pg, bool *told)
 {
 	bool offers = false;
@@ -50,6 +59,7 @@ int server_offer_extension(struct pg_connection *pg, bool *told)
 			  "compressed, have a superuser run CREATE EXTENSION timescaledb in this "
 			  "database first",
 			  tally_reason(pg->ctx));
+	/* No reason not to start: plain partitions do the same, but for compression. */
 	*told = true;
 	return 0;
 }

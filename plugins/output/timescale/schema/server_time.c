@@ -1,3 +1,8 @@
+/*
+ * clock_timestamp() and not now(): that is when the transaction began, so it would be behind by as
+ * long as one runs.  In a file of its own because the unit tests replace this function at link time
+ * (--wrap), which works across object files only.
+ */
 #include "schema/server_time.h"
 
 #include "pg/pg_value.h"

@@ -1,3 +1,10 @@
+/*
+ * A line is written by opening the file, appending and closing it again: rejected rows are rare,
+ * and so an operator may move the file away at any time.  writer_fault.c calls this on the
+ * instance's thread after the transaction's COMMIT, so a row is in the file only if the rest of its
+ * batch is stored. The limit, a full disk, a folder without rights: logged, and nothing else; the
+ * row is counted as rejected either way.
+ */
 #include "write/dead_letter.h"
 
 #include <errno.h>
@@ -66,6 +73,8 @@ static int dead_letter_append(const struct dead_letter *dead, const struct json_
 	auto_close int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	if (fd < 0 || fstat(fd, &stat) < 0)
 		return -errno;
+	/* It stops rather than rotates: the first rows tell why, the millionth tells nothing new.
+	 */
 	if (stat.st_size + (int64_t)json->len > dead->max)
 		return -EFBIG;
 	ssize_t n = write(fd, json->data, json->len);
@@ -95,6 +104,7 @@ void dead_letter_flush(const struct dead_letter *dead)
 	if (dead->max == 0 || dead_letter_path(dead, path, sizeof(path)) < 0)
 		return;
 	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* The folder, too: else a power cut may leave the file without its name. */
 	int r = fd < 0 || fdatasync(fd) < 0 ? -errno : folder_flush_of(path);
 	if (r < 0)
 		tally_log(dead->ctx, TALLY_WARNING, "%s: cannot be flushed: %s", path,

@@ -1,4 +1,10 @@
-/* Rows as COPY BINARY's tuples, and columns as binary arrays for unnest(). */
+/*
+ * Rows as COPY BINARY's tuples, and columns as binary arrays for unnest(); called by copy_path.c,
+ * writer_insert.c and writer_series.c on the thread that writes.  Room for a whole tuple is made
+ * once, then cells are put without checks.  Without memory the buffer says failed, which its user
+ * checks before sending. Formats: https://www.postgresql.org/docs/15/sql-copy.html, "Binary
+ * Format", and array_recv().
+ */
 #include "pg/pg_value.h"
 #include "write/writer.h"
 
@@ -11,6 +17,7 @@ void encode_copy(struct strbuf *to, const struct writer_part *part, uint32_t row
 {
 	const struct writer_table *table = part->table;
 	const struct tally_column *columns = table->stored->table.columns;
+	/* Count of fields, series, _nanos; and per field a length and at most eight bytes. */
 	size_t room = 2 + 8 + 6 + (size_t)table->n_fields * 12;
 	for (uint32_t i = 0; table->texts && i < table->n_fields; i++)
 		room += pg_cell_room(columns[table->fields[i]].type,
@@ -30,6 +37,7 @@ void encode_copy(struct strbuf *to, const struct writer_part *part, uint32_t row
 
 static void encode_key(struct strbuf *to, const struct writer_part *part, uint32_t row)
 {
+	/* Its length stands before it and is known after it. */
 	size_t at = to->len;
 	char zero[4] = {0};
 	strbuf_bytes(to, zero, sizeof(zero));
@@ -91,6 +99,8 @@ void encode_array(struct strbuf *to, const struct writer_part *part, int column,
 		}
 	if (to->failed)
 		return;
+	/* Dimensions, whether there are NULLs, the type; then per dimension its size and the first
+	 * index.  How many rows are good is known only now, so the head is filled in last. */
 	char *at = pg_put_32(to->data + head, 1);
 	at = pg_put_32(at, 1); /* may hold NULLs */
 	at = pg_put_32(at, encode_oid(part, column));

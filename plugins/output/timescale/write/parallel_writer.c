@@ -1,8 +1,13 @@
 /*
- * Deal out → every lane writes slices while there are any, the first on the caller's thread →
- * verdicts back to their places.  A lane that fails takes no more: it would most likely fail again.
- * What was not written is offered again, and may go to another lane then: the ledger knows entries,
- * not lanes.
+ * Assign the entries to shards → every thread writes shards while there are any, the first one on
+ * the instance's thread → verdicts back to their places, rejected rows reported.
+ * parallel_writer_write() is the plugin's write(); with connections = 1 it calls the only writer
+ * directly, and no thread is started.
+ *
+ * A shard that fails ends its thread's work: the next one would most likely fail of the same.  Its
+ * entries stay TALLY_RETRY, the core offers them again, and they may then come to another
+ * connection: the ledger knows entries, not connections.  The last error is the one that is
+ * returned.
  */
 #include "write/parallel_writer.h"
 
@@ -33,8 +38,10 @@ void parallel_writer_done(struct parallel_writer *parallel)
 	parallel->n = 0;
 }
 
-/* ---- Dealing ------------------------------------------------------------------ */
+/* ---- Shards ------------------------------------------------------------------- */
 
+/* More threads than rows are worth would pay a COMMIT, and so a flush of the log, for a handful of
+ * rows each; many more shards than threads let a quick connection do a slow one's share. */
 static uint32_t parallel_writer_count_shards(const struct parallel_writer *parallel,
 					     const struct tally_entry *entries, uint32_t n)
 {
@@ -60,9 +67,11 @@ static uint32_t parallel_writer_least(const uint64_t *rows, uint32_t n)
 }
 
 _Static_assert(PARALLEL_WRITER_MAX *SHARDS_PER_THREAD <= UINT8_MAX + 1,
-	       "a slice's number is a byte");
+	       "a shard's number is a byte");
 
-/* Which slice each entry is in. */
+/* Which shard each entry is in: the one with the fewest rows so far.  Two entries with rows of one
+ * STATE key in two transactions would wait for each other's row lock, and the order of their
+ * COMMITs would decide which one stays; so all of these go to the first. */
 static void parallel_writer_choose(const struct tally_entry *entries, uint32_t n, uint32_t n_shards,
 				   uint8_t *ret)
 {
@@ -75,7 +84,7 @@ static void parallel_writer_choose(const struct tally_entry *entries, uint32_t n
 	}
 }
 
-/* Only slices that have something. */
+/* Only shards that have something are numbered. */
 static void parallel_writer_assign(struct parallel_writer *parallel,
 				   const struct tally_entry *entries, uint32_t n, uint8_t *chosen)
 {
@@ -118,7 +127,9 @@ static void *writer_thread_run(void *arg)
 	return NULL;
 }
 
-/* Without a thread there is one lane less. */
+/* Threads live for one write: starting one costs microseconds against a transaction's milliseconds,
+ * and none is idle, or has to be told to stop.  Where one cannot be started the others do its work:
+ * who takes which shard is decided by the counter alone. */
 static void parallel_writer_run(struct parallel_writer *parallel)
 {
 	uint32_t n = parallel->n_shards < parallel->n ? parallel->n_shards : parallel->n;
@@ -134,7 +145,8 @@ static void parallel_writer_run(struct parallel_writer *parallel)
 			pthread_join(ids[l], NULL);
 }
 
-/* What was said on the lane's own thread. */
+/* tally_fail() keeps its text per thread, so what a writer said has to be said again on this one.
+ */
 static int shard_finish(const struct parallel_writer *parallel, const struct shard *shard,
 			uint8_t *verdicts)
 {

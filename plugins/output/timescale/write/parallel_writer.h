@@ -1,9 +1,9 @@
 /*
- * Several writers side by side, each with a connection and what it remembers of its own.  A write's
- * entries are assigned into slices with about as many rows each; a slice is a transaction, and
- * whichever writer is free takes the next, so that none waits for a slower one but at the end.
- * Those of STATE tables all are in the first, since there their order counts.  A small write stays
- * one transaction.  Used by the instance's thread, which starts the others' threads and waits for
+ * Several writers side by side, each with a connection and a series cache of its own.  A write's
+ * entries are distributed over shards with about as many rows each; a shard is a transaction, and
+ * whichever thread is free takes the next, so that none waits for a slower one but at the end.
+ * Those of STATE tables are all in the first, since there their order counts.  A small write stays
+ * one transaction.  Used by the instance's thread, which starts the other threads and waits for
  * them.
  */
 #ifndef TALLYD_TIMESCALE_PARALLEL_WRITER_H
@@ -15,13 +15,13 @@
 
 enum {
 	PARALLEL_WRITER_MAX = 16,
-	SHARDS_PER_THREAD = 16, /* slices for each lane at most */
-	SHARD_ROWS_FULL = 500,  /* rows of a slice, before there are more slices than lanes */
-	SHARD_ROWS_MIN = 100,   /* rows of a slice at least */
+	SHARDS_PER_THREAD = 16, /* at most */
+	SHARD_ROWS_FULL = 500,  /* rows of a shard, before there are more shards than threads */
+	SHARD_ROWS_MIN = 100,   /* rows of a shard at least */
 };
 
 struct shard {
-	uint32_t from, until; /* of what was assigned */
+	uint32_t from, until; /* of parallel_writer.entries */
 	int result;
 	char why[400];
 };
@@ -37,13 +37,13 @@ struct parallel_writer {
 	struct writer_thread threads[PARALLEL_WRITER_MAX];
 	struct shard shards[PARALLEL_WRITER_MAX * SHARDS_PER_THREAD];
 	uint32_t n_shards;
-	atomic_uint next;            /* slice that nobody has taken */
-	struct tally_entry *entries; /* assigned: those of each slice in one run */
+	atomic_uint next;            /* shard that no thread has taken */
+	struct tally_entry *entries; /* by shard, each in one run */
 	uint8_t *verdicts;
-	uint32_t *places; /* where they stand in the write */
+	uint32_t *places; /* where each stands in the write */
 };
 
-/* All like the one that is given. */
+/* n writers, each a copy of the one given, under a name of its own. */
 void parallel_writer_init(struct parallel_writer *parallel, const struct writer *writer,
 			  uint32_t n);
 void parallel_writer_done(struct parallel_writer *parallel);

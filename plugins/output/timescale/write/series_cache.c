@@ -1,4 +1,10 @@
-/* Open addressing; the tags themselves stand one after the other in one block. */
+/*
+ * A hash table with open addressing and linear probing; the tags stand one after the other in one
+ * block, so adding a series allocates nothing in the usual case.  writer_series.c uses it on the
+ * thread that writes, for every row.  It never fails: without memory a series is not remembered and
+ * is asked for again.  At most half the slots are taken, and none is ever removed, so a probe ends
+ * soon.
+ */
 #include "write/series_cache.h"
 
 #include <stdbool.h>
@@ -8,6 +14,8 @@
 #include "base/strbuf.h"
 
 enum { SERIES_CACHE_FIRST_SLOTS = 1024 };
+/* Of tags: some 400,000 series of 160 bytes.  Emptying it beats ageing single entries: it costs one
+ * more statement per batch until it is warm again, and happens only where series come and go. */
 #define SERIES_CACHE_MAX_BYTES ((size_t)64 << 20)
 
 struct series_cache {
@@ -65,6 +73,7 @@ static uint64_t series_cache_hash(const char *bytes, size_t len)
 static uint32_t *series_cache_slot(const struct series_cache *cache, uint64_t hash,
 				   const void *tags, size_t len)
 {
+	/* Ends, since at least half the slots are free. */
 	for (uint32_t at = (uint32_t)hash;; at++) {
 		uint32_t *slot = &cache->slots[at & (cache->n_slots - 1)];
 		if (*slot == 0)
@@ -99,6 +108,7 @@ uint32_t series_cache_find(struct series_cache *cache, const void *tags, size_t 
 		cache->n ? *series_cache_slot(cache, series_cache_hash(tags, len), tags, len) : 0;
 	if (slot == 0)
 		return 0;
+	/* What followed the last one is what will be guessed after it. */
 	cache->entries[cache->last].next = slot - 1;
 	cache->last = slot - 1;
 	return cache->entries[slot - 1].series;

@@ -1,8 +1,14 @@
 /*
- * One transaction as well, but by steps that can be taken back: per entry the ledger, which knows
- * whether it was written before, then its rows by INSERT … ON CONFLICT DO NOTHING.  Rows that the
- * database refuses for their content are found by halving.  Where a partition is missing all is
- * rolled back, the partitions are made, and it starts over, once.
+ * The second attempt, and the first whenever the last one's end is not known: one transaction as
+ * well, but by steps that can be taken back.  Per entry the ledger, which knows whether it was
+ * written before, then its rows by INSERT … ON CONFLICT DO NOTHING.  writer.c calls writer_upsert()
+ * on the thread that writes.
+ *
+ * Rows that the database refuses for their content (SQLSTATE 22…, 23502) are found by halving,
+ * behind savepoints, and rejected; each costs some 2 log2(rows) statements.  Where a partition is
+ * missing (23514) all is rolled back, the partitions are made, and it starts over, once: DDL in the
+ * same transaction would hold its locks until COMMIT.  Anything else fails the write, which the
+ * core repeats.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -54,7 +60,7 @@ static int upsert_rows(struct writer *writer, struct writer_part *part, uint32_t
 		return pg_exec(pg, "release rows");
 	if (pg->fault != PG_FAULT_VALUE)
 		return r;
-	char why[160];
+	char why[160]; /* before the next statement replaces it */
 	snprintf(why, sizeof(why), "%s", tally_reason(writer->ctx));
 	r = pg_exec(pg, "rollback to rows; release rows");
 	return r < 0 ? r : upsert_narrow(writer, part, from, until, why);
@@ -67,6 +73,8 @@ static int upsert_ledger(struct writer *writer, uint32_t i)
 {
 	struct pg_connection *pg = &writer->pg;
 	strbuf_clear(&writer->script);
+	/* ledger_note() and ledger_advance() raise an exception, which aborts the transaction:
+	 * hence the savepoint. */
 	strbuf_add(&writer->script, "savepoint entry; select true");
 	int r = writer_script_ledger(writer, i, i + 1);
 	if (r == 0)
@@ -117,6 +125,8 @@ static int upsert_transaction(struct writer *writer)
 /* Of a table that has such; the server need not be one that knows no other. */
 static int upsert_make_partitions(struct writer *writer, const struct writer_part *part)
 {
+	/* Rows of one batch mostly lie on one day, so it is enough to compare with the last one: a
+	 * repeated statement changes nothing. */
 	int64_t day = schema_levels[LEVEL_DAY].bucket, last = INT64_MIN;
 	int r = 0;
 	for (uint32_t row = 0; r == 0 && row < part->batch->n_rows; row++) {

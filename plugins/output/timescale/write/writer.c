@@ -1,8 +1,14 @@
 /*
- * write(): connect → make room for unknown tables → find every row's series → copy_path.c.  If
- * that fails of what is in the rows, or the last attempt's end is not known: upsert_path.c.
- * Where series were deleted that are remembered here, or tables dropped, all of it once more.  What
- * could only be retried is left to the core, which backs off.
+ * write(): connect → make room for unknown tables → find every row's series → copy_path.c.  If that
+ * fails of what is in the rows, or the last attempt's end is not known: upsert_path.c.  Where
+ * series were deleted that are remembered here, or tables dropped, all of it once more.  What could
+ * only be retried is left to the core, which backs off.  On the instance's thread, or on one of the
+ * parallel writer's; a writer is used by one at a time.
+ *
+ * The order of the steps is what makes a write repeatable.  Tables and series are committed on
+ * their own before the rows: both are harmless without rows, and a rolled back transaction leaves
+ * the caches right.  Rows and ledger are one transaction.  in_doubt is set at the start, too: the
+ * process before may have died between COMMIT and its answer.
  */
 #include "write/writer.h"
 
@@ -35,6 +41,7 @@ void writer_done(struct writer *writer)
 
 /* ---- Tables ------------------------------------------------------------------- */
 
+/* Linear: there are about ten tables, and this is called per entry, not per row. */
 static struct writer_table **writer_place(struct writer *writer, const char *name)
 {
 	struct writer_table **place = &writer->tables;
@@ -54,6 +61,8 @@ int writer_prepare(struct writer *writer, const struct tally_table *declared)
 		r = schema_ensure(&writer->pg, &writer->where, declared, &stored);
 	if (r < 0 && writer->pg.fault == PG_FAULT_SCHEMA)
 		writer->where.doubt = true;
+	/* The catalog never changes an entry, it replaces it: the same pointer is the same table.
+	 */
 	if (r < 0 || (*place && (*place)->stored == stored))
 		return r;
 	r = writer_table_create(writer->ctx, stored, &table);
@@ -77,6 +86,7 @@ static int writer_prepare_part(struct writer *writer, const struct tally_entry *
 {
 	*part = (struct writer_part){.entry = entry, .batch = entry->batch};
 	int r = writer_prepare(writer, entry->batch->table);
+	/* Not an error of the write: the rest of its entries can be stored all the same. */
 	part->refused = r == -EINVAL;
 	return part->refused ? 0 : r;
 }
@@ -84,6 +94,7 @@ static int writer_prepare_part(struct writer *writer, const struct tally_entry *
 static int writer_make_part(struct writer *writer, struct writer_part *part)
 {
 	part->table = *writer_place(writer, part->batch->table->name);
+	/* One more, since calloc(0) may be NULL. */
 	part->series = calloc(part->batch->n_rows + 1, sizeof(*part->series));
 	if (!part->series)
 		return tally_fail(writer->ctx, ENOMEM, "no memory");
@@ -137,6 +148,7 @@ static void writer_failed(struct writer *writer)
 	pg_rollback(&writer->pg);
 	writer_forget_faults(writer, writer->n_sure);
 	if (writer_is_outdated(writer)) {
+		/* Raised before anything was written, so this does not put the attempt in doubt. */
 		writer->generation = 0;
 		return;
 	}
@@ -154,6 +166,8 @@ static void writer_is_through(struct writer *writer)
 	writer->n_sure = writer->n_faults;
 }
 
+/* COPY's failure is the usual way to learn of a duplicate, a refused value or a missing partition.
+ * Faults that upsert_path.c would only meet again are returned at once. */
 static int writer_attempt(struct writer *writer)
 {
 	int r = -EAGAIN;
@@ -203,6 +217,8 @@ static int writer_once(struct writer *writer, const struct tally_entry *entries,
 int writer_write(struct writer *writer, const struct tally_entry *entries, uint32_t n,
 		 uint8_t *verdicts)
 {
+	/* Once more only if this attempt found out that what is remembered is wrong: a table that
+	 * cannot be repaired would otherwise be tried for ever. */
 	bool doubted = writer->where.doubt;
 	int r = writer_once(writer, entries, n, verdicts);
 	if (r < 0 && (writer_is_outdated(writer) || (writer->where.doubt && !doubted)))

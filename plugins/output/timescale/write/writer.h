@@ -55,8 +55,8 @@ struct writer {
 	struct dead_letter *dead;
 	struct writer_table *tables;
 	bool in_doubt;                   /* the last attempt may have been carried out */
-	int64_t generation;              /* of the series that keys remember; 0: none yet */
-	const struct tally_entry *whole; /* of which others write a part meanwhile; NULL: none do */
+	int64_t generation;              /* of the series in the caches; 0: not known yet */
+	const struct tally_entry *whole; /* of a write in shards, all of it; else NULL */
 	uint32_t n_whole;
 	struct writer_part *parts;
 	uint32_t n_parts;

@@ -50,6 +50,8 @@ static uint32_t writer_late_minutes(const struct writer_part *part, enum writer_
 		ret[n++] = bucket;
 		ret[n++] = bucket + minute;
 	}
+	/* Repeated ones become neighbours, and writers that mark the same minutes take their row
+	 * locks in one order. */
 	qsort(ret, n, sizeof(*ret), writer_by_time);
 	return n;
 }

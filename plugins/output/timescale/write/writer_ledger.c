@@ -18,6 +18,8 @@ static bool ledger_is_same(const struct tally_entry *a, const struct tally_entry
 	return a->writer && b->writer && strcmp(a->writer, b->writer) == 0;
 }
 
+/* Whether this shard has the write's first entry of that producer, and so says up to where all is
+ * settled. */
 static bool ledger_leads(const struct writer *writer, const struct tally_entry *entry)
 {
 	uint32_t i = 0;
@@ -97,7 +99,10 @@ int writer_ledger(struct writer *writer, const char *name, struct tally_ledger *
 		sql = NULL;
 		r = tally_fail(writer->ctx, ENOMEM, "no memory");
 	}
-	if (r == 0) /* a daemon that was killed may have left a transaction that is still to end */
+	/* A daemon that was killed may have left a transaction whose COMMIT is still on its way: to
+	 * lock its row waits for it to end.  Without this the ledger is read too early, and what
+	 * that transaction holds is offered, and stored, again. */
+	if (r == 0)
 		r = pg_execf(&writer->pg, "select 1 from tally.ledger where writer = %s for update",
 			     text);
 	PQfreemem(text);
@@ -115,6 +120,7 @@ int writer_ledger(struct writer *writer, const char *name, struct tally_ledger *
 int writer_script_ledger(struct writer *writer, uint32_t from, uint32_t until)
 {
 	int r = 0;
+	/* Entries of one producer that follow each other are one call. */
 	while (r == 0 && from < until) {
 		uint32_t end = from + 1;
 		while (end < until &&

@@ -26,6 +26,7 @@ static const char *series_row_fault(const struct writer *writer, const struct wr
 	if (stored->order && !writer_cell(part, row, stored->order)->set)
 		return "its order is NULL";
 	if (time->i > now + STORE_CLOCK_AHEAD)
+		/* TimescaleDB makes a chunk for any time, however far it is from all others. */
 		return "its time lies more than a day ahead of the database's clock";
 	if (stored->table.kind != TALLY_STATE && time->i < now - writer->retention)
 		return "its time lies before what is kept (retention_raw)";
@@ -65,6 +66,7 @@ static void series_tag_names(struct strbuf *sql, const struct stored_table *stor
 		strbuf_add(sql, ", %s\"%s\"", before, stored->table.columns[stored->tags[i]].name);
 }
 
+/* The first n_arrays columns (the key, then the tags) of the part's good rows, as arrays. */
 static int series_run(struct writer *writer, const struct writer_part *part, const char *sql,
 		      uint32_t n_arrays, PGresult **ret)
 {
@@ -121,6 +123,9 @@ static int series_create(struct writer *writer, const struct writer_part *part)
 	series_tag_names(&sql, stored, "u.");
 	strbuf_add(&sql, " from ");
 	series_tag_arrays(&sql, stored);
+	/* ON CONFLICT alone would be right, but takes a number from the identity for each row that
+	 * is there already, and they are 32 bits.  Sorted by key, so that daemons which create the
+	 * same series at once wait for each other in one order, and never in a circle. */
 	strbuf_add(&sql,
 		   " where not exists (select from tally.\"%s_series\" s where s._key = "
 		   "sha256(u._key)) order by u._key on conflict do nothing",
@@ -137,6 +142,8 @@ static int64_t series_of(const struct writer_part *part, uint32_t row, struct st
 {
 	struct series_cache *cache = part->table->cache;
 	const char *tags;
+	/* An input reports its containers in the same order each time, so the guess is nearly
+	 * always right, and the tags are compared in place: neither a key is made nor hashed. */
 	const struct series_cache_entry *guess = series_cache_guess(cache, &tags);
 	if (guess && writer_part_has_key(part, row, tags, guess->len)) {
 		series_cache_confirm(cache, guess);
@@ -193,6 +200,8 @@ static int series_create_singly(struct writer *writer, struct writer_part *part,
 	return 0;
 }
 
+/* Look up → create what is missing → look up again: another daemon may have created it first, and
+ * then ON CONFLICT DO NOTHING returns no number. */
 static int series_ask(struct writer *writer, struct writer_part *part, uint32_t *missing)
 {
 	uint32_t n = 0;

@@ -1,4 +1,8 @@
-/* The statements of a table, and how the cells of a batch find their columns. */
+/*
+ * What a writer keeps of each table: its statements, made once, and which cells of a batch are
+ * which columns.  writer.c makes it when a table is first seen or has grown; the cells are read
+ * through it for every row, on the thread that writes.  Only memory can run out.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +45,8 @@ static void writer_unnest(struct strbuf *sql, const struct writer_table *table, 
 	strbuf_add(sql, ")");
 }
 
+/* ON CONFLICT DO NOTHING: a row is never changed, so the one with this key is this row, from an
+ * attempt whose answer was lost. */
 static void writer_insert_statement(struct strbuf *sql, const struct writer_table *table)
 {
 	strbuf_add(sql, "insert into tally.\"%s_rows\" (_series", table->stored->table.name);
@@ -144,6 +150,8 @@ void writer_part_key(const struct writer_part *part, uint32_t row, struct strbuf
 		room += pg_cell_room(columns[stored->tags[i]].type,
 				     writer_cell(part, row, stored->tags[i]));
 	char *to = strbuf_room(ret, room), *end = to;
+	/* Each tag with its length, so that ("a", "bc") and ("ab", "c") differ; NULL has length -1.
+	 */
 	for (uint32_t i = 0; to && i < stored->n_tags; i++) {
 		const struct tally_cell *cell = writer_cell(part, row, stored->tags[i]);
 		to = pg_put_cell(to, columns[stored->tags[i]].type, cell);
@@ -166,7 +174,7 @@ bool writer_part_has_key(const struct writer_part *part, uint32_t row, const cha
 		char *to = text ? pg_put_32(one, cell->len) : pg_put_cell(one, type, cell);
 		size_t head = (size_t)(to - one), tail = text ? cell->len : 0;
 		if (key == end && !cell->set)
-			continue; /* NULLs at the end leave no trace */
+			continue; /* as writer_part_key() leaves them out */
 		if ((size_t)(end - key) < head + tail || memcmp(key, one, head) != 0 ||
 		    (tail && memcmp(key + head, cell->text, tail) != 0))
 			return false;
