@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "base/json_writer.h"
+#include "base/utf8.h"
 
 enum { JSON_MAX_DEPTH = 64 };
 
@@ -95,7 +95,7 @@ static bool check_string(struct check *check)
 				return false;
 			continue;
 		}
-		size_t bytes = json_utf8_length(check->at, (size_t)(check->end - check->at));
+		size_t bytes = utf8_length(check->at, (size_t)(check->end - check->at));
 		if (bytes == 0)
 			return false;
 		check->at += bytes;

@@ -9,6 +9,7 @@
 #include "base/json_check.h"
 #include "base/json_real.h"
 #include "base/rfc3339.h"
+#include "base/utf8.h"
 
 enum { JSON_FIRST_SIZE = 1024, JSON_NUMBER_SIZE = JSON_REAL_SIZE };
 
@@ -245,48 +246,6 @@ void json_write_time(struct json_writer *json, int64_t ns)
 	json_write_word(json, text, len + 2);
 }
 
-static bool json_continues(unsigned char byte)
-{
-	return (byte & 0xc0) == 0x80;
-}
-
-/* Second bytes are narrower after some first ones: no overlong forms, no surrogates, nothing
- * past U+10FFFF (RFC 3629, section 4). */
-static bool json_second_fits(unsigned char first, unsigned char second)
-{
-	switch (first) {
-	case 0xe0:
-		return second >= 0xa0 && second <= 0xbf;
-	case 0xed:
-		return second >= 0x80 && second <= 0x9f;
-	case 0xf0:
-		return second >= 0x90 && second <= 0xbf;
-	case 0xf4:
-		return second >= 0x80 && second <= 0x8f;
-	default:
-		return json_continues(second);
-	}
-}
-
-size_t json_utf8_length(const char *text, size_t len)
-{
-	const unsigned char *at = (const unsigned char *)text;
-	size_t want;
-	if (len == 0)
-		return 0;
-	if (at[0] < 0x80)
-		return 1;
-	if (at[0] < 0xc2 || at[0] > 0xf4)
-		return 0;
-	want = at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
-	if (len < want || !json_second_fits(at[0], at[1]))
-		return 0;
-	for (size_t i = 2; i < want; i++)
-		if (!json_continues(at[i]))
-			return 0;
-	return want;
-}
-
 static bool json_is_plain(unsigned char byte)
 {
 	return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
@@ -314,7 +273,7 @@ static size_t json_write_special(struct json_writer *json, const char *text, siz
 		json_escape(json, byte);
 		return 1;
 	}
-	size_t bytes = json_utf8_length(text, len);
+	size_t bytes = utf8_length(text, len);
 	if (bytes == 0) {
 		json_write_raw(json, replacement, sizeof(replacement) - 1);
 		return 1;

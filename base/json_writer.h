@@ -43,7 +43,4 @@ void json_write_json(struct json_writer *json, const char *text, size_t len);
 /* As they are, outside of the grammar: separators of NDJSON, and other formats altogether. */
 void json_write_raw(struct json_writer *json, const char *bytes, size_t len);
 
-/* Bytes of the UTF-8 character at text, 0 if there is no valid one. */
-size_t json_utf8_length(const char *text, size_t len);
-
 #endif

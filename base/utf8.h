@@ -1,10 +1,15 @@
-/* Is this text UTF-8, as RFC 3629 has it: no overlong forms, no surrogates? */
+/*
+ * UTF-8 as RFC 3629 has it: no overlong forms, no surrogates, nothing past U+10FFFF.  Pure
+ * functions over bytes with a length, any thread.
+ */
 #ifndef TALLYD_BASE_UTF8_H
 #define TALLYD_BASE_UTF8_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Bytes of the character at text, 0 if there is no valid one. */
+size_t utf8_length(const char *text, size_t len);
 bool utf8_valid(const char *text, size_t len);
 
 #endif

@@ -16,6 +16,7 @@
 #include <strings.h>
 
 #include "message/params_check.h"
+#include "base/utf8.h"
 #include "query/catalog_cache.h"
 #include "query/container_lookup.h"
 
@@ -110,8 +111,7 @@ bool row_filter_glob(const char *pattern, const char *text, size_t len)
 			star = pattern++;
 			retry = text;
 		} else if (*pattern == '?' || (*pattern && *pattern == *text)) {
-			size_t step =
-				*pattern == '?' ? json_utf8_length(text, (size_t)(end - text)) : 1;
+			size_t step = *pattern == '?' ? utf8_length(text, (size_t)(end - text)) : 1;
 			text += step ? step : 1;
 			pattern++;
 		} else if (star) {

@@ -7,9 +7,10 @@
  */
 #include "message/csv.h"
 
-#include "base/rfc3339.h"
 #include <string.h>
 
+#include "base/rfc3339.h"
+#include "base/utf8.h"
 #include "query/result_set.h"
 #include "message/json_cell.h"
 
@@ -53,7 +54,7 @@ void csv_write_text(struct json_writer *out, const char *text, size_t len, bool 
 	if (safe && csv_is_formula(text, len))
 		json_write_raw(out, "'", 1);
 	while (len) {
-		size_t n = json_utf8_length(text, len);
+		size_t n = utf8_length(text, len);
 		if (n == 0)
 			json_write_raw(out, "\xef\xbf\xbd", 3);
 		else if (*text == '"')

@@ -8,6 +8,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 void exposition_word(struct json_writer *text, const char *word)
 {
 	json_write_raw(text, word, strlen(word));
@@ -39,7 +41,7 @@ void exposition_head(struct json_writer *text, const char *name, const char *hel
 void exposition_label(struct json_writer *text, const char *value, size_t len)
 {
 	for (size_t i = 0, n; i < len; i += n) {
-		n = json_utf8_length(value + i, len - i);
+		n = utf8_length(value + i, len - i);
 		if (n == 0) {
 			n = 1;
 			exposition_word(text, "\uFFFD");

@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 #include <errno.h>
 #include "base/json_writer.h"
+#include "base/utf8.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -173,7 +174,7 @@ void target_done(struct target *target)
 static bool is_utf8(const char *text)
 {
 	for (size_t left = strlen(text), step; left > 0; text += step, left -= step) {
-		step = json_utf8_length(text, left);
+		step = utf8_length(text, left);
 		if (step == 0)
 			return false;
 	}
