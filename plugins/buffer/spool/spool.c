@@ -19,9 +19,7 @@
 #include "spool_file.h"
 
 enum {
-	SPOOL_RESERVE = 64 << 20, /* of the capacity, for the WAL; a quarter of small ones */
-	SPOOL_ENTRY_PAGES = 8,    /* what a push may take besides the pages of its batch */
-	SPOOL_KEPT = 2 << 20,     /* room kept on the disk in the log, and in the file */
+	SPOOL_ENTRY_PAGES = 8, /* what a push may take besides the pages of its batch */
 };
 
 enum spool_sync { SPOOL_FULL, SPOOL_NORMAL };
@@ -32,14 +30,6 @@ struct spool_config {
 };
 
 /* ---- Pushing ------------------------------------------------------------------ */
-
-/* The file and its WAL together stay within the capacity. */
-struct spool_limits spool_limits(const struct spool *spool)
-{
-	uint64_t capacity = (uint64_t)atomic_load(&spool->capacity);
-	uint64_t reserve = capacity / 4 < SPOOL_RESERVE ? capacity / 4 : SPOOL_RESERVE;
-	return (struct spool_limits){capacity - reserve, reserve / 2, reserve / 4};
-}
 
 static int spool_make_room(struct spool *spool, size_t len)
 {
@@ -176,15 +166,6 @@ static void spool_stop(void *self)
 	spool->store = NULL;
 	spool->wal = 0;
 	spool->missing = false;
-}
-
-/* For a disk that somebody else fills: a few batches. */
-void spool_keep_room(const struct spool *spool)
-{
-	struct spool_limits limits = spool_limits(spool);
-	uint64_t wal = limits.wal < SPOOL_KEPT ? limits.wal : SPOOL_KEPT;
-	uint64_t file = limits.file / 4 < SPOOL_KEPT ? limits.file / 4 : SPOOL_KEPT;
-	spool_store_reserve(spool->store, wal, file);
 }
 
 /* Gone although the manifest is there: a daemon that had a new file would count nothing as lost. */

@@ -1,7 +1,12 @@
 /*
- * What the files of the plugin share: spool.c (life, pushing), spool_read.c (readers), spool_drop.c
- * (taking out), spool_place.c (the file taken away), spool_rebuild.c, spool_lost.c and
- * spool_match.c (damage).  Nobody else's.  Under the core's lock, but for the atomics.
+ * What the files of the plugin share.  They call each other in one direction, in the order in which
+ * this header lists them:
+ *   spool_store.h (the SQLite file) and spool_manifest.h (what is noted beside it) know nothing of
+ *   the rest; spool_readers.c (cursors in memory), spool_capacity.c (limits), spool_keep.c (entries
+ *   kept for a while), spool_lost.c and spool_match.c stand on them; spool_place.c puts back a file
+ *   that was taken away, spool_rebuild.c replaces a damaged one; spool_read.c (readers),
+ *   spool_drop.c (taking out) and spool.c (pushing, life) are what the core calls.
+ * Nobody else's.  Under the core's lock, but for the atomics.
  */
 #ifndef TALLYD_SPOOL_H
 #define TALLYD_SPOOL_H
@@ -82,63 +87,47 @@ struct spool {
 /* As the plugin declares them. */
 enum { SPOOL_TAKEN_AWAY, SPOOL_MISSING, SPOOL_SET_ASIDE };
 
-/* ---- spool_read.c ---- */
+/* ---- spool_readers.c ---- */
 
+struct spool_reader *spool_find_reader(const struct spool *spool, const char *name);
+/* In a place that was forgotten, or one more.  NULL: no memory. */
+struct spool_reader *spool_add_reader(struct spool *spool, const char *name, uint64_t settled);
+void spool_remove_reader(struct spool_reader *reader); /* its place is free */
 /* The reader that has it on loan; NULL: none. */
 const struct spool_reader *spool_find_loan(const struct spool *spool, uint64_t sequence);
-/* Lets go of what memory holds beyond SPOOL_CACHE. */
-void spool_shrink(struct spool *spool);
-/* Has the entry in memory from now on.  -EBADMSG: it cannot be read any more. */
-int spool_fetch(struct spool *spool, uint64_t sequence);
+/* Up to where every reader has settled, when this one has settled up to there. */
+uint64_t spool_passed(const struct spool *spool, const struct spool_reader *reader,
+		      uint64_t settled);
 /* Up to where all readers have settled; without any, `last`. */
 uint64_t spool_settled(const struct spool *spool, uint64_t last);
 /* There is such a reader, and it has settled that at least. */
 int spool_note_reader(struct spool *spool, const char *name, uint64_t settled);
+void spool_record_reader(struct spool *spool, const struct spool_reader *reader);
 /* Of a file that was opened anew: what of it all readers have settled. */
 int spool_measure_kept(struct spool *spool);
 /* Those that the file knows. */
 int spool_load_readers(struct spool *spool);
 void spool_unload_readers(struct spool *spool);
 
-int spool_open_reader(void *self, const char *name, uint32_t *ret_reader, uint64_t *ret_rows);
-int spool_forget_reader(void *self, const char *name);
-int spool_forget_absent(void *self);
+/* ---- spool_capacity.c ---- */
+
 struct spool_limits {
 	uint64_t file, wal, entry;
 };
-struct spool_limits spool_limits(const struct spool *spool); /* spool.c */
-
-int spool_peek(void *self, uint32_t reader, bool rewind, uint32_t max_rows, struct tally_entry *ret,
-	       uint32_t max_entries, uint32_t *ret_n);
-int spool_survey(void *self, uint32_t reader, tally_survey_fn *each, void *arg);
-int spool_settle(void *self, uint32_t reader, uint64_t up_to_sequence);
-
-/* ---- spool.c ---- */
-
+struct spool_limits spool_limits(const struct spool *spool);
 /* Room on the disk, of a file that has just been opened. */
 void spool_keep_room(const struct spool *spool);
 
-/* ---- spool_place.c ---- */
+/* ---- spool_keep.c ---- */
 
-/* The file has just been opened. */
-void spool_place_note(struct spool *spool);
-/* Puts it back if somebody has taken it away.  -ENOSPC: that cannot be done now. */
-int spool_place_keep(struct spool *spool);
-void spool_record_reader(struct spool *spool, const struct spool_reader *reader);
-
-/* ---- spool_drop.c ---- */
-
-int spool_drop_oldest(void *self, uint64_t after_sequence, struct tally_entry *ret);
-
-/* ---- spool_rebuild.c ---- */
-
-/* spool_store_open() could not use the file: makes one that it can. */
-int spool_rebuild_at_start(struct spool *spool, const char *why);
-/* After a call that returned r: true if that was damage and is mended, so that the call is to be
- * made again. */
-bool spool_mend(struct spool *spool, int r);
-/* Another file is the spool from now on, with the same entries.  Closes the old one. */
-int spool_adopt(struct spool *spool, struct spool_store *fresh);
+/* What may be deleted, when all have settled up to there. */
+uint64_t spool_keep_until(struct spool *spool, uint64_t settled);
+/* Deletes the older half of what is only kept.  false: there is none. */
+bool spool_keep_shrink(struct spool *spool);
+const char *spool_writer(void *self);
+int spool_stored(void *self, uint32_t reader, uint64_t sequence);
+int spool_behind(void *self, uint32_t reader, const struct tally_ledger *ledger,
+		 tally_missing_fn *each, void *arg);
 
 /* ---- spool_lost.c ---- */
 
@@ -154,21 +143,45 @@ void spool_again_end(struct spool *spool, const char *source); /* it has begun a
 void spool_again_done(struct spool *spool);
 int spool_resume(void *self, const char *source, const char **ret);
 
-/* ---- spool_keep.c ---- */
-
-/* What may be deleted, when all have settled up to there. */
-uint64_t spool_keep_until(struct spool *spool, uint64_t settled);
-/* Deletes the older half of what is only kept.  false: there is none. */
-bool spool_keep_shrink(struct spool *spool);
-const char *spool_writer(void *self);
-int spool_stored(void *self, uint32_t reader, uint64_t sequence);
-int spool_behind(void *self, uint32_t reader, const struct tally_ledger *ledger,
-		 tally_missing_fn *each, void *arg);
-
 /* ---- spool_match.c ---- */
 
 int spool_match(struct spool *spool); /* the manifest to the spool */
 /* Every entry that waits, by its checksum; for some seconds at most.  -EBADMSG: one is damaged. */
 int spool_verify(struct spool *spool);
+
+/* ---- spool_place.c ---- */
+
+/* The file has just been opened. */
+void spool_place_note(struct spool *spool);
+/* Another file is the spool from now on, with the same entries.  Closes the old one. */
+int spool_adopt(struct spool *spool, struct spool_store *fresh);
+/* Puts it back if somebody has taken it away.  -ENOSPC: that cannot be done now. */
+int spool_place_keep(struct spool *spool);
+
+/* ---- spool_rebuild.c ---- */
+
+/* spool_store_open() could not use the file: makes one that it can. */
+int spool_rebuild_at_start(struct spool *spool, const char *why);
+/* After a call that returned r: true if that was damage and is mended, so that the call is to be
+ * made again. */
+bool spool_mend(struct spool *spool, int r);
+
+/* ---- spool_read.c ---- */
+
+/* Lets go of what memory holds beyond SPOOL_CACHE. */
+void spool_shrink(struct spool *spool);
+/* Has the entry in memory from now on.  -EBADMSG: it cannot be read any more. */
+int spool_fetch(struct spool *spool, uint64_t sequence);
+int spool_open_reader(void *self, const char *name, uint32_t *ret_reader, uint64_t *ret_rows);
+int spool_forget_reader(void *self, const char *name);
+int spool_forget_absent(void *self);
+int spool_peek(void *self, uint32_t reader, bool rewind, uint32_t max_rows, struct tally_entry *ret,
+	       uint32_t max_entries, uint32_t *ret_n);
+int spool_survey(void *self, uint32_t reader, tally_survey_fn *each, void *arg);
+int spool_settle(void *self, uint32_t reader, uint64_t up_to_sequence);
+
+/* ---- spool_drop.c ---- */
+
+int spool_drop_oldest(void *self, uint64_t after_sequence, struct tally_entry *ret);
 
 #endif

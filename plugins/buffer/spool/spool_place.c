@@ -51,6 +51,25 @@ static int spool_place_clear(struct spool *spool)
 		       : spool_file_keep_found(spool->ctx, spool->path);
 }
 
+int spool_adopt(struct spool *spool, struct spool_store *fresh)
+{
+	struct spool_store *old = spool->store;
+	char *writer = fresh->writer;
+	fresh->writer = old->writer; /* entries on loan point to it */
+	old->writer = writer;
+	if (fresh->last_sequence < old->last_sequence)
+		fresh->last_sequence = old->last_sequence;
+	spool->store = fresh;
+	spool->wal = 0;
+	spool_store_close(old); /* its name is gone: SQLite touches nothing at the path */
+	spool_place_note(spool);
+	spool_keep_room(spool);
+	int r = spool_measure_kept(spool);
+	if (r == 0 && access(spool->manifest.path, F_OK) < 0) /* it was taken away too */
+		r = spool_match(spool);
+	return r;
+}
+
 static int spool_place_put_back(struct spool *spool)
 {
 	struct spool_store *fresh, *old = spool->store;

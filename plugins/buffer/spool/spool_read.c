@@ -13,94 +13,9 @@
 
 /* ---- Readers ------------------------------------------------------------------ */
 
-static bool spool_has_on_loan(const struct spool_reader *reader, uint64_t sequence)
-{
-	return reader->name && sequence > reader->settled && sequence <= reader->given;
-}
-
-const struct spool_reader *spool_find_loan(const struct spool *spool, uint64_t sequence)
-{
-	for (uint32_t i = 0; i < spool->n_readers; i++)
-		if (spool_has_on_loan(&spool->readers[i], sequence))
-			return &spool->readers[i];
-	return NULL;
-}
-
 static bool spool_on_loan(const void *arg, uint64_t sequence)
 {
 	return spool_find_loan(arg, sequence) != NULL;
-}
-
-/* Up to where every reader has settled, when this one has settled up to there. */
-static uint64_t spool_passed(const struct spool *spool, const struct spool_reader *reader,
-			     uint64_t settled)
-{
-	for (uint32_t i = 0; i < spool->n_readers; i++)
-		if (&spool->readers[i] != reader && spool->readers[i].name &&
-		    spool->readers[i].settled < settled)
-			settled = spool->readers[i].settled;
-	return settled;
-}
-
-uint64_t spool_settled(const struct spool *spool, uint64_t last)
-{
-	return spool_passed(spool, NULL, last);
-}
-
-static struct spool_reader *spool_find_reader(const struct spool *spool, const char *name)
-{
-	for (uint32_t i = 0; i < spool->n_readers; i++)
-		if (spool->readers[i].name && strcmp(spool->readers[i].name, name) == 0)
-			return &spool->readers[i];
-	return NULL;
-}
-
-/* A place that was forgotten, or one more. */
-static struct spool_reader *spool_add_reader(struct spool *spool, const char *name,
-					     uint64_t settled)
-{
-	uint32_t i = 0;
-	while (i < spool->n_readers && spool->readers[i].name)
-		i++;
-	if (i == spool->n_readers) {
-		void *readers = reallocarray(spool->readers, i + 1, sizeof(*spool->readers));
-		if (!readers)
-			return NULL;
-		spool->readers = readers;
-		spool->readers[spool->n_readers++] = (struct spool_reader){0};
-	}
-	char *copy = strdup(name);
-	if (!copy)
-		return NULL;
-	spool->readers[i] = (struct spool_reader){
-		.name = copy, .settled = settled, .given = settled, .lost_after = settled};
-	return &spool->readers[i];
-}
-
-int spool_note_reader(struct spool *spool, const char *name, uint64_t settled)
-{
-	struct spool_reader *reader = spool_find_reader(spool, name);
-	if (!reader)
-		reader = spool_add_reader(spool, name, settled);
-	if (!reader)
-		return tally_fail(spool->ctx, ENOMEM, "no memory");
-	if (reader->settled < settled)
-		reader->settled = settled;
-	return 0;
-}
-
-void spool_record_reader(struct spool *spool, const struct spool_reader *reader)
-{
-	spool_manifest_add(&spool->manifest, &(struct spool_record){.type = RECORD_READER,
-								    .sequence = reader->settled,
-								    .count = reader->stored,
-								    .texts = {reader->name}});
-}
-
-static void spool_remove_reader(struct spool_reader *reader)
-{
-	free(reader->name);
-	*reader = (struct spool_reader){0};
 }
 
 void spool_shrink(struct spool *spool)
@@ -195,35 +110,6 @@ int spool_forget_absent(void *self)
 			r = spool_forget(spool, reader);
 	}
 	return r;
-}
-
-static int spool_take_reader(void *arg, const struct spool_store_entry *row)
-{
-	struct spool *spool = arg;
-	return spool_add_reader(spool, row->table, row->sequence)
-		       ? 0
-		       : tally_fail(spool->ctx, ENOMEM, "no memory");
-}
-
-int spool_measure_kept(struct spool *spool)
-{
-	uint64_t last = spool->n_readers ? spool->store->last_sequence : 0;
-	return spool_store_set_back(spool->store, NULL, 0, spool_settled(spool, last));
-}
-
-int spool_load_readers(struct spool *spool)
-{
-	int r = spool_store_readers(spool->store, spool_take_reader, spool);
-	return r < 0 ? r : spool_measure_kept(spool);
-}
-
-void spool_unload_readers(struct spool *spool)
-{
-	for (uint32_t i = 0; i < spool->n_readers; i++)
-		free(spool->readers[i].name);
-	free(spool->readers);
-	spool->readers = NULL;
-	spool->n_readers = 0;
 }
 
 /* ---- Reading ------------------------------------------------------------------ */

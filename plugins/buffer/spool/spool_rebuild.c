@@ -559,25 +559,6 @@ int spool_rebuild_at_start(struct spool *spool, const char *why)
 	return r;
 }
 
-int spool_adopt(struct spool *spool, struct spool_store *fresh)
-{
-	struct spool_store *old = spool->store;
-	char *writer = fresh->writer;
-	fresh->writer = old->writer; /* entries on loan point to it */
-	old->writer = writer;
-	if (fresh->last_sequence < old->last_sequence)
-		fresh->last_sequence = old->last_sequence;
-	spool->store = fresh;
-	spool->wal = 0;
-	spool_store_close(old); /* its name is gone: SQLite touches nothing at the path */
-	spool_place_note(spool);
-	spool_keep_room(spool);
-	int r = spool_measure_kept(spool);
-	if (r == 0 && access(spool->manifest.path, F_OK) < 0) /* it was taken away too */
-		r = spool_match(spool);
-	return r;
-}
-
 static int spool_rebuild(struct spool *spool)
 {
 	struct spool_salvage salvage = {.spool = spool,

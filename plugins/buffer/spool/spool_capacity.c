@@ -1,0 +1,28 @@
+/*
+ * How the capacity of a spool is shared between its file and its log, and the room that both have
+ * on the disk before anybody needs it.  Asked by a push and by settling, under the journal's lock;
+ * reserving is done once per file that is opened, and may fail: it is only a precaution.
+ */
+#include "spool.h"
+
+enum {
+	SPOOL_RESERVE = 64 << 20, /* of the capacity, for the WAL; a quarter of small ones */
+	SPOOL_KEPT = 2 << 20,     /* room kept on the disk in the log, and in the file */
+};
+
+/* The file and its WAL together stay within the capacity. */
+struct spool_limits spool_limits(const struct spool *spool)
+{
+	uint64_t capacity = (uint64_t)atomic_load(&spool->capacity);
+	uint64_t reserve = capacity / 4 < SPOOL_RESERVE ? capacity / 4 : SPOOL_RESERVE;
+	return (struct spool_limits){capacity - reserve, reserve / 2, reserve / 4};
+}
+
+/* For a disk that somebody else fills: a few batches. */
+void spool_keep_room(const struct spool *spool)
+{
+	struct spool_limits limits = spool_limits(spool);
+	uint64_t wal = limits.wal < SPOOL_KEPT ? limits.wal : SPOOL_KEPT;
+	uint64_t file = limits.file / 4 < SPOOL_KEPT ? limits.file / 4 : SPOOL_KEPT;
+	spool_store_reserve(spool->store, wal, file);
+}
