@@ -68,12 +68,6 @@ void store_destroy(struct store *store);
 int store_start(struct store *store);
 void store_stop(struct store *store);
 
-/* Every call is between these two.  A file that is not in its place any more is opened anew first;
- * < 0, and not entered: that failed. */
-int store_enter(struct store *store);
-void store_leave(struct store *store);
-/* Upkeep looks between its steps. */
-bool store_makes_way(const struct store *store);
 int store_prepare(struct store *store, const struct tally_table *table);
 int store_tables(struct store *store, tally_table_fn *each, void *arg);
 

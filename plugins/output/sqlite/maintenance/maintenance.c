@@ -10,6 +10,7 @@
 #include "maintenance/retention.h"
 #include "maintenance/rollup.h"
 #include "store.h"
+#include "store_life.h"
 
 enum { UPKEEP_EVERY_SECONDS = 30 };
 #define UPKEEP_LONG_STEP INT64_C(50000000)  /* ns */

@@ -1,0 +1,26 @@
+/*
+ * The file of a store while it is open.  Every use of it is between store_enter() and
+ * store_leave(), on any thread; opening and closing is the core's thread's alone, when nobody has
+ * entered.
+ */
+#ifndef TALLYD_SQLITE_STORE_LIFE_H
+#define TALLYD_SQLITE_STORE_LIFE_H
+
+#include <stdbool.h>
+
+struct store;
+
+/* Whatever fails is undone by store_close(). */
+int store_open(struct store *store);
+void store_close(struct store *store);
+
+/* Every call is between these two.  A file that is not in its place any more is opened anew first;
+ * < 0, and not entered: that failed. */
+int store_enter(struct store *store);
+void store_leave(struct store *store);
+/* Maintenance asks between its steps whether somebody waits for the file. */
+bool store_makes_way(const struct store *store);
+/* Tables that were to be made again in a file that was never opened. */
+void store_forget_kept(struct store *store);
+
+#endif
