@@ -59,6 +59,7 @@ static void batch_append(struct batch_buffer *buffer, struct batch_entry *entry)
 	buffer->usage.entries++;
 	buffer->usage.rows += entry->batch->n_rows;
 	buffer->usage.bytes += entry->bytes;
+	/* A reader that had come to the end goes on here: peek need not search. */
 	for (uint32_t i = 0; i < buffer->n_readers; i++)
 		if (!buffer->readers[i].next)
 			buffer->readers[i].next = entry;
@@ -71,6 +72,7 @@ static const struct tally_batch *batch_unlink(struct batch_buffer *buffer,
 	const struct tally_batch *batch = entry->batch;
 	*(entry->older ? &entry->older->newer : &buffer->oldest) = entry->newer;
 	*(entry->newer ? &entry->newer->older : &buffer->newest) = entry->older;
+	/* A reader that stood on it would go on in freed memory. */
 	for (uint32_t i = 0; i < buffer->n_readers; i++)
 		if (buffer->readers[i].next == entry)
 			buffer->readers[i].next = entry->newer;
@@ -105,6 +107,8 @@ static int batch_push(void *self, const struct tally_batch *batch, const char *s
 	size_t bytes = tally_batch_bytes(buffer->ctx, batch) + sizeof(struct batch_entry);
 	(void)source;
 	(void)position; /* the core keeps those of a buffer that is not durable */
+	/* -EMSGSIZE is for good, -ENOSPC only for now: the core waits for the one, never for the
+	 * other. */
 	if (bytes > capacity)
 		return -EMSGSIZE;
 	if (buffer->usage.bytes + bytes > capacity)

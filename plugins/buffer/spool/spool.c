@@ -34,6 +34,8 @@ struct spool_config {
 static int spool_make_room(struct spool *spool, size_t len)
 {
 	struct spool_limits limits = spool_limits(spool);
+	/* A batch goes into overflow pages, each with a pointer of 4 bytes to the next (SQLite,
+	 * Database File Format, "Cell Payload Overflow Pages"). */
 	uint64_t needed = (len / (SPOOL_PAGE - 4) + SPOOL_ENTRY_PAGES) * SPOOL_PAGE;
 	if (limits.wal != spool->wal && spool_store_limit_wal(spool->store, limits.wal) == 0) {
 		spool->wal = limits.wal;
@@ -97,6 +99,8 @@ static int spool_push(void *self, const struct tally_batch *batch, const char *s
 	};
 	do
 		r = spool_store_push(spool->store, &push);
+	/* Each round has removed its cause: the file was made anew, or what is only kept became
+	 * half as much.  Both are bounded. */
 	while (spool_mend(spool, r) || (r == -ENOSPC && spool_keep_shrink(spool)));
 	if (r < 0)
 		return r;

@@ -14,6 +14,9 @@ enum {
 struct spool_limits spool_limits(const struct spool *spool)
 {
 	uint64_t capacity = (uint64_t)atomic_load(&spool->capacity);
+	/* The reserve is the log's, and half of it stays unused: SQLite writes a checkpoint only
+	 * after the commit that went over the limit, which may be as large as `entry`, a quarter of
+	 * the reserve. */
 	uint64_t reserve = capacity / 4 < SPOOL_RESERVE ? capacity / 4 : SPOOL_RESERVE;
 	return (struct spool_limits){capacity - reserve, reserve / 2, reserve / 4};
 }

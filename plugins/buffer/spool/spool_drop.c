@@ -1,5 +1,9 @@
 /*
- * Taking the oldest entry out, for the core to count, because the spool is full.
+ * Taking the oldest entry out because the spool is full and `on_full` says so.  The core calls it
+ * under the journal's lock, and counts what it is given as dropped: so the batch is fetched before
+ * it is deleted, and an entry that cannot be read is not dropped but lost, which is counted
+ * elsewhere (spool_lost.c).  What is on loan is passed over, since its output may be writing it at
+ * this moment.
  */
 #include <errno.h>
 

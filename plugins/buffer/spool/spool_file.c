@@ -1,3 +1,11 @@
+/*
+ * What SQLite leaves to its user: that the folder and the file are there with the right mode, and
+ * that a rename outlives a power cut.  A name is safe only when the folder that holds it has been
+ * flushed, too (fsync(2): "Calling fsync() does not necessarily ensure that the entry in the
+ * directory containing the file has also reached disk"), so whatever is made or renamed here ends
+ * with that.  Called at the start and where a file was damaged or taken away, under the journal's
+ * lock.  What fails says which file and why.
+ */
 #include "spool_file.h"
 
 #include <errno.h>

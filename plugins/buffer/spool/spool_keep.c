@@ -13,6 +13,8 @@
 
 static void keep_remember(struct spool_keep *keep, int64_t now, int64_t period, uint64_t settled)
 {
+	/* Few marks over the whole period instead of one per settling: an entry is then kept for up
+	 * to a 64th longer, and memory stays the same however fast entries come. */
 	if (keep->n > 0 && now - keep->marks[keep->n - 1].at < period / SPOOL_KEEP_MARKS)
 		return;
 	if (keep->n == SPOOL_KEEP_MARKS)
@@ -43,6 +45,7 @@ bool spool_keep_shrink(struct spool *spool)
 	uint64_t oldest, settled = spool_settled(spool, store->last_sequence);
 	if (store->kept_entries == 0 || spool_store_next(store, 0, &oldest) < 0 || oldest > settled)
 		return false;
+	/* Halves, so that a large push finds room in few transactions. */
 	uint64_t up_to = oldest + (settled - oldest) / 2;
 	return spool_store_settle(store, NULL, 0, settled, up_to) == 0;
 }

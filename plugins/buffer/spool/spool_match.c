@@ -109,6 +109,8 @@ int spool_verify(struct spool *spool)
 	int64_t until = tally_monotonic(spool->ctx) + VERIFY_TIME;
 	uint64_t sequence = store->passed;
 	int r;
+	/* Bounded by time and not by entries: a start must not wait for a disk to be read whole.
+	 * What is not looked at here is checked when it is read. */
 	while ((r = spool_store_next(store, sequence, &sequence)) == 0 &&
 	       tally_monotonic(spool->ctx) < until) {
 		r = spool_store_read(store, sequence, verify_entry, spool);

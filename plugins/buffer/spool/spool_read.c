@@ -119,6 +119,8 @@ static int spool_decode(void *arg, const struct spool_store_entry *entry)
 	struct spool *spool = arg;
 	struct tally_batch *batch = NULL;
 	int r = tally_batch_decode(spool->ctx, entry->bytes, entry->len, &batch);
+	/* Sums are of the column, checksums of the batch: a page that came from elsewhere may be
+	 * whole in itself. */
 	if (r == 0 && batch->n_rows != entry->rows)
 		r = tally_fail(spool->ctx, EBADMSG, "not the batch that was written");
 	if (r == 0)
@@ -164,6 +166,8 @@ int spool_peek(void *self, uint32_t reader_id, bool rewind, uint32_t max_rows,
 	int r = 0;
 	if (rewind)
 		reader->given = reader->settled;
+	/* What the reader has on loan already counts, so that a slow output is not lent more and
+	 * more. */
 	size_t lent = spool_held_bytes(&spool->held, reader->settled, reader->given);
 	while (n < max_entries && rows < max_rows && lent < SPOOL_LOAN) {
 		const struct spool_held_entry *held = NULL;
@@ -232,6 +236,7 @@ int spool_settle(void *self, uint32_t reader_id, uint64_t up_to_sequence)
 		reader->given = up_to_sequence;
 	spool_held_forget(&spool->held, passed);
 	spool_shrink(spool);
+	/* What is kept for later takes a third at most, so that it never makes an input wait. */
 	while (spool->store->bytes > spool_limits(spool).file / 3 && spool_keep_shrink(spool))
 		;
 	return 0;

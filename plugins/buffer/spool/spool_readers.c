@@ -25,7 +25,7 @@ const struct spool_reader *spool_find_loan(const struct spool *spool, uint64_t s
 }
 
 uint64_t spool_passed(const struct spool *spool, const struct spool_reader *reader,
-			     uint64_t settled)
+		      uint64_t settled)
 {
 	for (uint32_t i = 0; i < spool->n_readers; i++)
 		if (&spool->readers[i] != reader && spool->readers[i].name &&
@@ -74,6 +74,8 @@ int spool_note_reader(struct spool *spool, const char *name, uint64_t settled)
 		reader = spool_add_reader(spool, name, settled);
 	if (!reader)
 		return tally_fail(spool->ctx, ENOMEM, "no memory");
+	/* Manifest and file each may be older than the other after a power cut; an output was told
+	 * "settled" by the newer one. */
 	if (reader->settled < settled)
 		reader->settled = settled;
 	return 0;
@@ -103,6 +105,7 @@ static int spool_take_reader(void *arg, const struct spool_store_entry *row)
 
 int spool_measure_kept(struct spool *spool)
 {
+	/* Without readers all waits: nobody has settled anything. */
 	uint64_t last = spool->n_readers ? spool->store->last_sequence : 0;
 	return spool_store_set_back(spool->store, NULL, 0, spool_settled(spool, last));
 }

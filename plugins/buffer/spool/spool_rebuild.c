@@ -86,6 +86,9 @@ static void salvage_open(struct spool_salvage *salvage)
 		return;
 	}
 	sqlite3_exec(salvage->from,
+		     /* writable_schema lets a damaged schema be read as far as it goes, instead of
+		      * being refused as a whole; query_only keeps this connection from making the
+		      * damage worse. */
 		     "PRAGMA locking_mode = EXCLUSIVE; PRAGMA writable_schema = ON; "
 		     "PRAGMA query_only = ON",
 		     NULL, NULL, NULL);
@@ -182,6 +185,8 @@ static int salvage_make(struct spool_salvage *salvage)
 		return salvage->to ? salvage_fail(salvage) : tally_fail(ctx, ENOMEM, "no memory");
 	r = salvage_exec(
 		salvage,
+		/* Nothing of it is flushed or can be rolled back before it is whole: a new file
+		 * that did not come to its end is thrown away at the next start. */
 		sqlite3_mprintf("PRAGMA page_size = 4096; PRAGMA journal_mode = OFF; "
 				"PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE"));
 	if (r == 0)
@@ -296,6 +301,7 @@ static int salvage_miss(struct spool_salvage *salvage, struct spool_known_entry 
 	uint64_t sequence = known ? known->sequence : entry->sequence;
 	const char *table = known ? known->table : entry->table;
 	uint32_t rows = known ? known->rows : entry->rows;
+	/* Neither what all have settled nor what was dropped, and counted then, is missing. */
 	if (sequence <= salvage->settled || (known && known->state != RECORD_ENTRY))
 		return 0;
 	if (known && known->source[0] && salvage->starting) {
@@ -364,6 +370,9 @@ static int salvage_entries(struct spool_salvage *salvage)
 	}
 	salvage->readable = salvage->read != NULL;
 	while (r == 0) {
+		/* Both lists are walked in step: either may lack what the other has.  A damaged
+		 * index may give the same number again and again, or one from nowhere; what is not
+		 * after the last one, or past any that was given, ends the file's list. */
 		uint64_t in_file = salvage_next_in_file(salvage, after);
 		uint64_t known = salvage_next_known(salvage, after);
 		after = in_file < known ? in_file : known;
@@ -592,6 +601,8 @@ bool spool_mend(struct spool *spool, int r)
 	if (r != -EBADMSG || !spool->store->damaged)
 		return false;
 	int64_t now = tally_monotonic(spool->ctx);
+	/* Each rebuild sets a file aside, of up to the whole capacity: a disk that damages whatever
+	 * it is given would be filled with them. */
 	if (now - spool->rebuilt >= SPOOL_REBUILD_PAUSE)
 		spool->rebuilds = 0;
 	if (spool->rebuilds >= SPOOL_REBUILDS)

@@ -1,3 +1,9 @@
+/*
+ * All SQL of a running spool in one table, prepared at the start, so that a push costs no parsing,
+ * and what SQLite's codes mean to the core: -ENOSPC waits, -EBADMSG is damage and has the spool
+ * made anew, the rest fails the call.  Extended codes are cut to their low byte; what the disk said
+ * is asked apart, since SQLite reports EDQUOT as a plain I/O error.  Under the journal's lock.
+ */
 #include "spool_store.h"
 
 #include <errno.h>
