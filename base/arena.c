@@ -1,6 +1,8 @@
 /*
  * A list of blocks, each filled from its front.  A text that is larger than a block gets one of its
- * own size.  The only failure is that there is no memory.
+ * own size.  Used where many small things live and die together: the configuration, a plan, an
+ * answer. Nothing is freed alone, which is why it needs no headers and no search.  The only failure
+ * is that there is no memory.
  */
 #include "base/arena.h"
 

@@ -1,3 +1,8 @@
+/*
+ * A text of fixed size in the caller's frame: explaining a failure needs no memory, so "no memory"
+ * can be explained, too.  What does not fit is cut, and marked as cut.  Any thread, each with its
+ * own.
+ */
 #include "base/error.h"
 
 #include <stdio.h>

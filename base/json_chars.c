@@ -1,3 +1,9 @@
+/*
+ * For the stores, on a writer's or a query's thread, before they hand a JSON value to the functions
+ * of their database.  \ufffd is as long as the escape that it replaces, so the text keeps its
+ * length and no memory is needed: that cannot fail.  Most texts have no \u at all, which one
+ * memmem() tells.
+ */
 #include "base/json_chars.h"
 
 #include <stdint.h>

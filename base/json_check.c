@@ -1,3 +1,10 @@
+/*
+ * A descent by the grammar of RFC 8259, without memory and without a tree: json_writer.c asks it
+ * for each value that claims to be JSON already, on whatever thread writes an answer, so it has to
+ * cost little more than reading the text once.  Strict on purpose: no comments, no trailing commas,
+ * no lone surrogates, since clients' parsers refuse them.  The depth is bounded, for the text is
+ * foreign and the stack is not large in plugins' threads.
+ */
 #include "base/json_check.h"
 
 #include <string.h>
@@ -38,6 +45,7 @@ static bool check_digits(struct check *check)
 static bool check_number(struct check *check)
 {
 	check_char(check, '-');
+	/* No leading zeros: 0 stands alone (RFC 8259, section 6). */
 	if (!check_char(check, '0') && !check_digits(check))
 		return false;
 	if (check_char(check, '.') && !check_digits(check))
@@ -128,6 +136,7 @@ static bool check_list(struct check *check, char closing, bool (*item)(struct ch
 static bool check_nested(struct check *check)
 {
 	bool ok = false;
+	/* Each level is one frame of the recursion. */
 	if (check->depth == JSON_MAX_DEPTH)
 		return false;
 	check->depth++;

@@ -1,3 +1,8 @@
+/*
+ * The one decoder of escapes, for json_reader.c and whoever decodes in place.  In place works
+ * because what is meant is never longer than the escape: \uXXXX has 6 bytes and at most 3 of UTF-8,
+ * a surrogate pair 12 and 4 (RFC 8259, section 7).
+ */
 #include "base/json_escape.h"
 
 #include <stddef.h>

@@ -1,3 +1,9 @@
+/*
+ * Inputs read the engine's answers by such tables, on their own thread, once per container and
+ * tick. Members are compared one after the other: a table has a dozen, and the engine sends keys in
+ * an order that nothing promises.  The first problem stays in the reader; slots read before it keep
+ * their values, and it is the caller who throws them away.
+ */
 #include "base/json_map.h"
 
 #include <errno.h>
@@ -10,6 +16,7 @@ void json_int_add(struct json_int *slot, const struct json_int *number)
 		return;
 	if (!slot->set)
 		*slot = *number;
+	/* A sum that overflowed is unknown, not some other number. */
 	else if (__builtin_add_overflow(slot->value, number->value, &slot->value))
 		slot->set = false;
 }

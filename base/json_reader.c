@@ -1,3 +1,9 @@
+/*
+ * A pull parser over a buffer that is its to write into.  Inputs call it on their own thread for
+ * every answer of the engine, of which they want a small part: what is skipped is only walked over.
+ * `first` tells whether a comma must come next; it is the only state between two calls besides the
+ * place, so depth costs nothing.  What fails is kept as a constant text and ends all reading.
+ */
 #include "base/json_reader.h"
 
 #include <string.h>

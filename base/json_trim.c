@@ -1,3 +1,10 @@
+/*
+ * A state machine over single bytes: what comes in is cut by the network anywhere, within an escape
+ * and within a character, so no byte may need the next one.  Called by the HTTP client's callback
+ * for answers of the engine, before json_reader.c sees them.  `string`, `container` and `member`
+ * are places in what went out, so that a member that turns out to be too much is taken back by
+ * setting the length.
+ */
 #include "base/json_trim.h"
 
 #include <string.h>
@@ -80,6 +87,8 @@ static void end_string(struct json_trim *trim, struct output *out)
 /* A character begins here, and it is not the second half of one. */
 static bool may_cut(const struct json_trim *trim, char c)
 {
+	/* Cutting behind the first half of a surrogate pair would leave a lone one, and within
+	 * UTF-8 bytes that are no character. */
 	return !trim->after_high && ((unsigned char)c & 0xc0) != 0x80;
 }
 

@@ -1,3 +1,11 @@
+/*
+ * Answers of the API, NDJSON and what is published in Redis are written with this, on whatever
+ * thread makes them.  Printing numbers is most of the work in an answer: whole ones and those of
+ * few decimals have ways of their own here, json_real.c has the shortest digits of the rest, and
+ * only what is left goes to printf(), which took nine tenths of the time for 10,000 reals.
+ * Reserving room for a word includes its comma, so that each value asks once.  What can fail is
+ * memory, or the bound; both stay in `error`.
+ */
 #include "base/json_writer.h"
 
 #include <errno.h>
@@ -33,6 +41,8 @@ static bool json_grow(struct json_writer *json, size_t more)
 		json->error = -E2BIG;
 		return false;
 	}
+	/* Doubling keeps the copying linear in what is written; the bound is checked before, so
+	 * this ends. */
 	while (size - json->len < more)
 		size *= 2;
 	if (size > json->max)
@@ -164,6 +174,7 @@ static size_t json_count_digits(uint64_t value)
 
 void json_write_int(struct json_writer *json, int64_t value)
 {
+	/* Unsigned, since -INT64_MIN does not fit. */
 	uint64_t magnitude = value < 0 ? -(uint64_t)value : (uint64_t)value;
 	size_t len = json_count_digits(magnitude) + (value < 0);
 	char *at = json_add_word(json, len);
@@ -214,6 +225,8 @@ static size_t json_format_decimal(char ret[JSON_NUMBER_SIZE], double value)
 	return (size_t)(end - at);
 }
 
+/* Beyond the exponents that json_real.c does: 15 digits where they read back equal, else 17, which
+ * always do (IEEE 754, DBL_DECIMAL_DIG). */
 static size_t json_format_exact(char ret[JSON_NUMBER_SIZE], double value)
 {
 	int len = snprintf(ret, JSON_NUMBER_SIZE, "%.15g", value);

@@ -1,3 +1,9 @@
+/*
+ * Times of the Docker engine, of configuration and of HTTP parameters in; of answers out.  Not
+ * strptime(): it knows no fractions and no offsets with colons, and goes by the locale.  Docker
+ * writes up to nine digits and `Z`, Podman an offset; RFC 3339, section 5.6, allows small letters
+ * and a space for the T.  Any thread: no static buffers, and timegm() does not read the time zone.
+ */
 #include "base/rfc3339.h"
 
 #include <errno.h>
@@ -83,6 +89,7 @@ static bool in_range(const struct tm *tm)
 	bool leap = (tm->tm_year % 4 == 0 && tm->tm_year % 100 != 0) || tm->tm_year % 400 == 0;
 	int last = days[tm->tm_mon - 1] + (tm->tm_mon == 2 && leap);
 	return tm->tm_mday >= 1 && tm->tm_mday <= last && tm->tm_hour <= 23 && tm->tm_min <= 59 &&
+	       /* A leap second, which timegm() makes the first one of the next minute. */
 	       tm->tm_sec <= 60;
 }
 
@@ -101,6 +108,7 @@ int rfc3339_parse(const char *text, size_t len, int64_t *ret)
 		return -EINVAL;
 	if (!read_offset(&reader, &offset) || reader.at != reader.end)
 		return -EINVAL;
+	/* int64_t in ns ends in 1677 and 2262; whole years keep offsets from overflowing it. */
 	if (tm.tm_year < year_min || tm.tm_year > year_max)
 		return -ERANGE;
 	tm.tm_year -= 1900;

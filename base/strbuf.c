@@ -1,4 +1,8 @@
-/* Doubles its memory as it grows; beyond PG_TEXT_MAX everything fails. */
+/*
+ * Doubles its memory as it grows, and fails for good at a bound, so that a statement or an answer
+ * that runs away is refused instead of taking all memory.  `failed` sticks, so that a text is
+ * checked once, when it is whole.  One thread at a time.
+ */
 #include "base/strbuf.h"
 
 #include <stdarg.h>
