@@ -256,7 +256,7 @@ static void a_stream_that_is_never_answered_is_given_up(void **state)
 static int look_whole(void *self)
 {
 	int r = docker_connect(((struct docker_status *)self)->docker);
-	return r < 0 ? r : status_look(self, DOCKER_LOOK_WHOLE);
+	return r < 0 ? r : status_scan(self, DOCKER_SCAN_ALL);
 }
 
 static void what_went_while_the_daemon_was_down_is_found_gone(void **state)

@@ -23,7 +23,7 @@ static int64_t at(int64_t seconds)
 static int look(void *self)
 {
 	int r = docker_connect(((struct docker_images *)self)->docker);
-	return r < 0 ? r : images_look(self, DOCKER_LOOK_WHOLE);
+	return r < 0 ? r : images_scan(self, DOCKER_SCAN_ALL);
 }
 
 static struct docker_fixture started(const char *recorded)

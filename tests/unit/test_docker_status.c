@@ -23,7 +23,7 @@ static int64_t at(int64_t seconds)
 static int look_whole(void *self)
 {
 	int r = docker_connect(((struct docker_status *)self)->docker);
-	return r < 0 ? r : status_look(self, DOCKER_LOOK_WHOLE);
+	return r < 0 ? r : status_scan(self, DOCKER_SCAN_ALL);
 }
 
 static struct docker_fixture started(const char *recorded)

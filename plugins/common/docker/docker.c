@@ -19,7 +19,7 @@ struct docker {
 	struct docker_endpoint endpoint;
 	struct docker_fetch *fetch; /* NULL: disconnected */
 	unsigned api;               /* 0: not known */
-	bool trims_told;            /* that what is too long is trimmed */
+	bool trims_logged;          /* that what is too long is trimmed */
 	bool lost;                  /* the connection was; another engine may be there now */
 };
 
@@ -79,14 +79,14 @@ void docker_count(struct docker *docker, enum docker_call call, const struct fet
 }
 
 /* Once, until no list needs it. */
-static void tell_trimmed(struct docker *docker, enum docker_call call, uint32_t trimmed)
+static void log_trimmed(struct docker *docker, enum docker_call call, uint32_t trimmed)
 {
-	bool told = docker->trims_told;
+	bool logged = docker->trims_logged;
 	if (trimmed)
 		tally_count(docker->ctx, DOCKER_METRIC_TEXTS_CUT, trimmed);
 	if (call == DOCKER_LIST || call == DOCKER_IMAGES)
-		docker->trims_told = trimmed > 0;
-	if (trimmed && !told)
+		docker->trims_logged = trimmed > 0;
+	if (trimmed && !logged)
 		tally_log(docker->ctx, TALLY_WARNING,
 			  "%s: an answer is too long: %u labels and other texts in it are cut at "
 			  "%d bytes or left out beyond %d bytes of one container",
@@ -97,7 +97,7 @@ static void count_answer(void *arg, uint32_t i, struct fetch_answer *answer)
 {
 	struct docker_calls *calls = arg;
 	docker_count(calls->docker, calls->call, answer);
-	tell_trimmed(calls->docker, calls->call, answer->trimmed);
+	log_trimmed(calls->docker, calls->call, answer->trimmed);
 	calls->job->done(calls->job->arg, i, answer);
 }
 
@@ -307,10 +307,10 @@ void docker_target(const struct docker *docker, struct docker_target *ret)
 
 int docker_connect(struct docker *docker)
 {
-	struct docker_target reach;
-	docker_target(docker, &reach);
+	struct docker_target target;
+	docker_target(docker, &target);
 	if (!docker->fetch) {
-		int r = fetch_create(reach.endpoint, &reach.tls, tally_stop_fd(docker->ctx),
+		int r = fetch_create(target.endpoint, &target.tls, tally_stop_fd(docker->ctx),
 				     &docker->fetch);
 		if (r < 0)
 			return tally_fail(docker->ctx, -r, "cannot set up the client: %s",

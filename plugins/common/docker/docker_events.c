@@ -26,11 +26,11 @@ struct seen_event {
 
 struct docker_events {
 	struct docker_events_setup setup;
-	struct docker_target reach;
+	struct docker_target target;
 	struct docker_streams *streams;
 	struct docker_stream *stream; /* NULL: closed */
 	bool open;                    /* the engine has agreed */
-	unsigned news;
+	unsigned outcome;
 	int64_t opened, deadline; /* monotonic ns; deadline: to agree until */
 	int64_t retry, back_off;  /* when closed: not before; and the pause after the next end */
 	int64_t last;             /* time of the last event; 0: none yet */
@@ -77,8 +77,8 @@ static bool is_repeated(struct docker_events *events, const struct docker_event 
 }
 
 /* What an event is about: read from as much of it as can be read. */
-static void left_out(struct docker_events *events, const struct docker_event *event,
-		     const char *problem)
+static void log_skipped(struct docker_events *events, const struct docker_event *event,
+			const char *problem)
 {
 	const struct json_text id = {event->id, strlen(event->id)};
 	bool known = docker_is_id(&id);
@@ -88,7 +88,7 @@ static void left_out(struct docker_events *events, const struct docker_event *ev
 }
 
 /* Nothing that would be stored, so nobody needs to hear of it. */
-static void note_trimmed(struct docker_events *events, const struct docker_event *event)
+static void log_trimmed(struct docker_events *events, const struct docker_event *event)
 {
 	uint32_t n = events->trim.cut + events->trim.dropped;
 	if (n == 0)
@@ -99,7 +99,7 @@ static void note_trimmed(struct docker_events *events, const struct docker_event
 		  docker_endpoint(events->setup.docker), event->action, event->id, n);
 }
 
-static void take_line(struct docker_events *events)
+static void handle_line(struct docker_events *events)
 {
 	struct docker_event event;
 	size_t offset = 0;
@@ -110,16 +110,16 @@ static void take_line(struct docker_events *events)
 		problem = too_long;
 	}
 	if (problem) {
-		left_out(events, &event, problem);
+		log_skipped(events, &event, problem);
 		return;
 	}
 	/* Some engines do not filter: what health checks and people execute is nobody's business.
 	 */
 	if (strncmp(event.action, "exec_", 5) == 0 || is_repeated(events, &event))
 		return;
-	note_trimmed(events, &event);
+	log_trimmed(events, &event);
 	events->last = event.time;
-	events->news |= DOCKER_EVENTS_SOME;
+	events->outcome |= DOCKER_EVENTS_SOME;
 	events->setup.event(events->setup.arg, &event);
 }
 
@@ -167,7 +167,7 @@ static void line_end(struct docker_events *events)
 {
 	bool blank = events->len == 0 || (events->len == 1 && events->line[0] == '\r');
 	if (events->too_long || !blank)
-		take_line(events);
+		handle_line(events);
 	line_begin(events);
 }
 
@@ -192,7 +192,7 @@ static void on_opened(void *arg)
 	struct docker_events *events = arg;
 	events->open = true;
 	events->opened = tally_monotonic(events->setup.ctx);
-	events->news |= DOCKER_EVENTS_OPENED;
+	events->outcome |= DOCKER_EVENTS_OPENED;
 }
 
 /* ---- Opening and ending ---- */
@@ -216,7 +216,7 @@ static void end(struct docker_events *events)
 	if (events->back_off > back_off_last)
 		events->back_off = back_off_last;
 	events->open = false;
-	events->news |= DOCKER_EVENTS_LOST;
+	events->outcome |= DOCKER_EVENTS_LOST;
 	line_begin(events);
 }
 
@@ -279,7 +279,7 @@ static void start_stream(struct docker_events *events)
 	char path[FETCH_PATH_SIZE];
 	const struct stream_request request = {DOCKER_EVENTS, path, &event_calls, events};
 	write_path(events, path);
-	events->deadline = tally_monotonic(events->setup.ctx) + events->reach.timeout;
+	events->deadline = tally_monotonic(events->setup.ctx) + events->target.timeout;
 	if (streams_open(events->streams, &request, &events->stream) < 0) {
 		explain(events, "no memory");
 		end(events);
@@ -319,10 +319,10 @@ int64_t docker_events_due(const struct docker_events *events)
 	return !events->open && events->deadline < due ? events->deadline : due;
 }
 
-int docker_events_act(struct docker_events *events, unsigned *ret_news)
+int docker_events_act(struct docker_events *events, unsigned *ret_outcome)
 {
 	int r = 0;
-	events->news = 0;
+	events->outcome = 0;
 	if (!events->stream && tally_monotonic(events->setup.ctx) >= events->retry)
 		r = open_stream(events);
 	if (r == 0)
@@ -330,7 +330,7 @@ int docker_events_act(struct docker_events *events, unsigned *ret_news)
 	if (events->stream && !events->open &&
 	    tally_monotonic(events->setup.ctx) >= events->deadline)
 		give_up(events);
-	*ret_news = events->news;
+	*ret_outcome = events->outcome;
 	return r;
 }
 
@@ -353,7 +353,7 @@ int docker_events_create(const struct docker_events_setup *setup, struct docker_
 	events->setup = *setup;
 	events->back_off = back_off_first;
 	line_begin(events);
-	docker_target(setup->docker, &events->reach);
+	docker_target(setup->docker, &events->target);
 	int r = streams_create(setup->docker, &events->streams);
 	if (r < 0) {
 		docker_events_destroy(events);

@@ -21,7 +21,7 @@
 
 enum { DOCKER_EVENTS_LINE = 256 << 10 };
 
-enum docker_events_news {
+enum docker_events_outcome {
 	DOCKER_EVENTS_OPENED = 1, /* from now on nothing is missed */
 	DOCKER_EVENTS_LOST = 2,   /* or could not be opened */
 	DOCKER_EVENTS_SOME = 4,   /* events were handed over */
@@ -46,8 +46,8 @@ void docker_events_destroy(struct docker_events *events);
  * never. */
 int docker_events_fd(const struct docker_events *events);
 int64_t docker_events_due(const struct docker_events *events);
-/* Does not wait; news is a set of docker_events_news.  -ECANCELED: told to stop. */
-int docker_events_act(struct docker_events *events, unsigned *ret_news);
+/* Does not wait; news is a set of docker_events_outcome.  -ECANCELED: told to stop. */
+int docker_events_act(struct docker_events *events, unsigned *ret_outcome);
 
 bool docker_events_is_open(const struct docker_events *events);
 /* Why it was lost, the endpoint included. */

@@ -88,13 +88,13 @@ static void reap(struct docker_fetch *fetch, struct fetch_progress *progress)
 /* ---- Waiting ---- */
 
 /* When to look again at the latest, even if nothing happens. */
-static int64_t next_look(const struct fetch_progress *progress)
+static int64_t next_check(const struct fetch_progress *progress)
 {
 	const struct fetch_job *job = progress->job;
-	int64_t look = progress->begun + 2 * job->timeout;
-	if (job->patience && progress->last_end + job->patience < look)
-		look = progress->last_end + job->patience;
-	return look;
+	int64_t check = progress->begun + 2 * job->timeout;
+	if (job->patience && progress->last_end + job->patience < check)
+		check = progress->last_end + job->patience;
+	return check;
 }
 
 static bool out_of_time(const struct fetch_progress *progress)
@@ -140,7 +140,7 @@ int fetch_run(struct docker_fetch *fetch, const struct fetch_job *job)
 	for (uint32_t i = 0; i < at_once; i++)
 		slot_start(fetch, fetch->slots[i], &progress);
 	while (progress.ended < job->n) {
-		r = docker_multi_act(&fetch->multi, next_look(&progress));
+		r = docker_multi_act(&fetch->multi, next_check(&progress));
 		if (r < 0) {
 			cancel_all(fetch);
 			return r;

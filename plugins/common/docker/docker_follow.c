@@ -15,14 +15,14 @@ struct follow {
 	const struct docker_follow_job *job;
 	struct tally_ctx *ctx;
 	struct docker_events *events;
-	int64_t offset;   /* of the looks from the clock's multiples of the interval */
-	int64_t whole;    /* monotonic ns: when to look at everything */
-	int64_t named;    /* when to look at what was named; INT64_MAX: nothing is */
-	int64_t heard;    /* of the engine, last */
-	int64_t back_off; /* after the next look that fails */
-	int64_t opened;   /* the stream, last; 0: it could not be opened since */
-	bool anew;        /* the next look at everything should trust nothing */
-	int64_t trouble;  /* since when something is wrong; 0: nothing is */
+	int64_t offset;        /* of the looks from the clock's multiples of the interval */
+	int64_t scan_due;      /* monotonic ns: when to look at everything */
+	int64_t named_due;     /* when to look at what was named; INT64_MAX: nothing is */
+	int64_t last_answer;   /* of the engine, last */
+	int64_t back_off;      /* after the next look that fails */
+	int64_t opened;        /* the stream, last; 0: it could not be opened since */
+	bool resync;           /* the next look at everything should trust nothing */
+	int64_t failing_since; /* since when something is wrong; 0: nothing is */
 };
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -32,26 +32,27 @@ static int64_t earlier(int64_t a, int64_t b)
 
 /* ---- Trouble, told once ---- */
 
-static void in_trouble(struct follow *follow, const char *why)
+static void report_failure(struct follow *follow, const char *why)
 {
 	const char *known = follow->events && docker_events_is_open(follow->events)
 				    ? "trying again soon"
 				    : "trying again until it works, at least every 30s";
-	tally_log(follow->ctx, follow->trouble ? TALLY_DEBUG : TALLY_ERROR, "%s; %s", why, known);
-	if (!follow->trouble)
-		follow->trouble = tally_monotonic(follow->ctx);
+	tally_log(follow->ctx, follow->failing_since ? TALLY_DEBUG : TALLY_ERROR, "%s; %s", why,
+		  known);
+	if (!follow->failing_since)
+		follow->failing_since = tally_monotonic(follow->ctx);
 }
 
 /* A look has worked. */
-static void relieved(struct follow *follow)
+static void report_recovery(struct follow *follow)
 {
 	follow->back_off = back_off_first;
-	if (!follow->trouble || !docker_events_is_open(follow->events))
+	if (!follow->failing_since || !docker_events_is_open(follow->events))
 		return;
 	tally_log(follow->ctx, TALLY_NOTICE, "%s: followed again, after %.1f s",
 		  docker_endpoint(follow->job->docker),
-		  (double)(tally_monotonic(follow->ctx) - follow->trouble) / 1e9);
-	follow->trouble = 0;
+		  (double)(tally_monotonic(follow->ctx) - follow->failing_since) / 1e9);
+	follow->failing_since = 0;
 }
 
 /* ---- When ---- */
@@ -78,44 +79,44 @@ static int64_t next_tick(const struct follow *follow)
 
 static int64_t next_due(const struct follow *follow)
 {
-	return earlier(earlier(follow->whole, follow->named), follow->heard + idle_ns);
+	return earlier(earlier(follow->scan_due, follow->named_due), follow->last_answer + idle_ns);
 }
 
 /* ---- Looking ---- */
 
 /* What came of asking the engine something. */
-static int judge(struct follow *follow, int r)
+static int check_result(struct follow *follow, int r)
 {
 	int64_t now = tally_monotonic(follow->ctx);
-	follow->heard = now;
+	follow->last_answer = now;
 	if (r == 0)
 		return 0;
 	if (r == -ECANCELED && tally_stopping(follow->ctx))
 		return r;
 	tally_count(follow->ctx, DOCKER_METRIC_FAILED_LOOKS, 1);
-	in_trouble(follow, tally_reason(follow->ctx));
-	follow->anew = true;
-	follow->named = INT64_MAX;
-	follow->whole = now + follow->back_off;
+	report_failure(follow, tally_reason(follow->ctx));
+	follow->resync = true;
+	follow->named_due = INT64_MAX;
+	follow->scan_due = now + follow->back_off;
 	follow->back_off = earlier(2 * follow->back_off, back_off_last);
 	return 0;
 }
 
-static int look(struct follow *follow, enum docker_look what)
+static int scan(struct follow *follow, enum docker_scan what)
 {
 	const struct docker_follow_job *job = follow->job;
 	int r = docker_connect(job->docker);
 	if (r == 0)
-		r = job->look(job->arg, what);
+		r = job->scan(job->arg, what);
 	if (r < 0)
-		return judge(follow, r);
-	follow->heard = tally_monotonic(follow->ctx);
-	follow->named = INT64_MAX;
-	if (what != DOCKER_LOOK_NAMED) {
-		follow->whole = next_tick(follow);
-		follow->anew = false;
+		return check_result(follow, r);
+	follow->last_answer = tally_monotonic(follow->ctx);
+	follow->named_due = INT64_MAX;
+	if (what != DOCKER_SCAN_NAMED) {
+		follow->scan_due = next_tick(follow);
+		follow->resync = false;
 	}
-	relieved(follow);
+	report_recovery(follow);
 	return 0;
 }
 
@@ -126,18 +127,18 @@ static int ping(struct follow *follow)
 	int r = docker_get(follow->job->docker, DOCKER_VERSION, "/version", FOLLOW_MAX_VERSION,
 			   &body, &len);
 	free(body);
-	return judge(follow, r);
+	return check_result(follow, r);
 }
 
 /* -ECANCELED. */
 static int act(struct follow *follow)
 {
 	int64_t now = tally_monotonic(follow->ctx);
-	if (now >= follow->whole)
-		return look(follow, follow->anew ? DOCKER_LOOK_ANEW : DOCKER_LOOK_WHOLE);
-	if (now >= follow->named)
-		return look(follow, DOCKER_LOOK_NAMED);
-	if (now >= follow->heard + idle_ns)
+	if (now >= follow->scan_due)
+		return scan(follow, follow->resync ? DOCKER_SCAN_RESYNC : DOCKER_SCAN_ALL);
+	if (now >= follow->named_due)
+		return scan(follow, DOCKER_SCAN_NAMED);
+	if (now >= follow->last_answer + idle_ns)
 		return ping(follow);
 	return 0;
 }
@@ -149,16 +150,16 @@ static void on_event(void *arg, const struct docker_event *event)
 	struct follow *follow = arg;
 	int64_t now = tally_monotonic(follow->ctx);
 	tally_count(follow->ctx, DOCKER_METRIC_EVENTS, 1);
-	follow->heard = now;
+	follow->last_answer = now;
 	if (follow->job->event(follow->job->arg, event))
-		follow->named = earlier(follow->named, now + follow->job->settle);
+		follow->named_due = earlier(follow->named_due, now + follow->job->settle);
 }
 
 static void stream_opened(struct follow *follow)
 {
 	follow->opened = tally_monotonic(follow->ctx);
-	follow->anew = true;
-	follow->whole = follow->opened + replay_ns;
+	follow->resync = true;
+	follow->scan_due = follow->opened + replay_ns;
 }
 
 /* That a long one ends, as proxies will have it, is no trouble if it can be opened again. */
@@ -170,20 +171,20 @@ static void stream_lost(struct follow *follow)
 		tally_log(follow->ctx, TALLY_INFO, "%s; opening it again",
 			  docker_events_reason(follow->events));
 	else
-		in_trouble(follow, docker_events_reason(follow->events));
+		report_failure(follow, docker_events_reason(follow->events));
 	follow->opened = 0;
 }
 
-static int take_news(struct follow *follow, unsigned news)
+static int handle_outcome(struct follow *follow, unsigned outcome)
 {
 	const struct docker_follow_job *job = follow->job;
-	if (news & DOCKER_EVENTS_OPENED)
+	if (outcome & DOCKER_EVENTS_OPENED)
 		stream_opened(follow);
-	if (news & DOCKER_EVENTS_LOST)
+	if (outcome & DOCKER_EVENTS_LOST)
 		stream_lost(follow);
 	tally_gauge(follow->ctx, DOCKER_METRIC_STREAM_OPEN, docker_events_is_open(follow->events));
-	int r = (news & DOCKER_EVENTS_SOME) && job->flush ? job->flush(job->arg) : 0;
-	return r < 0 ? judge(follow, r) : 0;
+	int r = (outcome & DOCKER_EVENTS_SOME) && job->flush ? job->flush(job->arg) : 0;
+	return r < 0 ? check_result(follow, r) : 0;
 }
 
 /* ---- Waiting ---- */
@@ -191,10 +192,10 @@ static int take_news(struct follow *follow, unsigned news)
 enum { FD_STOP, FD_EVENTS, FD_BESIDE, FDS = FD_BESIDE + DOCKER_FOLLOW_FDS };
 
 /* After a look that failed the next is one at everything, when its time has come. */
-static bool wants_look(const struct follow *follow)
+static bool wants_scan(const struct follow *follow)
 {
 	const struct docker_follow_job *job = follow->job;
-	return job->beside && !follow->anew && job->beside->wants(job->arg);
+	return job->beside && !follow->resync && job->beside->wants(job->arg);
 }
 
 /* -ECANCELED: told to stop. */
@@ -218,16 +219,16 @@ static int wait(struct follow *follow)
 	return 0;
 }
 
-static int follow_turn(struct follow *follow)
+static int follow_step(struct follow *follow)
 {
-	unsigned news = 0;
-	if (wants_look(follow))
-		follow->named = tally_monotonic(follow->ctx);
+	unsigned outcome = 0;
+	if (wants_scan(follow))
+		follow->named_due = tally_monotonic(follow->ctx);
 	int r = wait(follow);
 	if (r == 0)
-		r = docker_events_act(follow->events, &news);
+		r = docker_events_act(follow->events, &outcome);
 	if (r == 0)
-		r = take_news(follow, news);
+		r = handle_outcome(follow, outcome);
 	return r == 0 ? act(follow) : r;
 }
 
@@ -235,9 +236,9 @@ int docker_follow(const struct docker_follow_job *job)
 {
 	struct follow follow = {.job = job,
 				.ctx = job->ctx,
-				.named = INT64_MAX,
+				.named_due = INT64_MAX,
 				.back_off = back_off_first,
-				.anew = true};
+				.resync = true};
 	const struct docker_events_setup setup = {.ctx = job->ctx,
 						  .docker = job->docker,
 						  .filters = job->filters,
@@ -248,11 +249,11 @@ int docker_follow(const struct docker_follow_job *job)
 	if (r < 0)
 		return tally_fail(job->ctx, -r, "no memory for an event stream");
 	follow.offset = jitter_of(job);
-	follow.heard = tally_monotonic(job->ctx);
+	follow.last_answer = tally_monotonic(job->ctx);
 	/* Usually the stream opens long before. */
-	follow.whole = follow.heard + second_ns;
+	follow.scan_due = follow.last_answer + second_ns;
 	while (r == 0 && !tally_stopping(job->ctx))
-		r = follow_turn(&follow);
+		r = follow_step(&follow);
 	docker_events_destroy(follow.events);
 	tally_gauge(job->ctx, DOCKER_METRIC_STREAM_OPEN, 0);
 	return r == -ECANCELED ? 0 : r;

@@ -16,10 +16,10 @@
 
 #include "docker/docker_events.h"
 
-enum docker_look {
-	DOCKER_LOOK_NAMED, /* at what events named */
-	DOCKER_LOOK_WHOLE, /* at everything, as it is time */
-	DOCKER_LOOK_ANEW,  /* at everything, and nothing known may be trusted */
+enum docker_scan {
+	DOCKER_SCAN_NAMED,  /* at what events named */
+	DOCKER_SCAN_ALL,    /* at everything, as it is time */
+	DOCKER_SCAN_RESYNC, /* at everything, and nothing known may be trusted */
 };
 
 /* Part of the config of such an input; these are the core's options for those that gather. */
@@ -51,7 +51,7 @@ struct docker_follow_job {
 	/* The events that came together are over; NULL: it does not care. */
 	int (*flush)(void *arg);
 	/* Connected already.  0, or what tally_fail() returned. */
-	int (*look)(void *arg, enum docker_look what);
+	int (*scan)(void *arg, enum docker_scan what);
 	const struct docker_follow_beside *beside; /* NULL: nothing */
 	void *arg;
 };

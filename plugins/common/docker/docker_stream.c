@@ -28,7 +28,7 @@ struct docker_stream {
 
 struct docker_streams {
 	struct docker *docker;
-	struct docker_target reach;
+	struct docker_target target;
 	struct docker_multi multi;
 	struct docker_stream *first;
 };
@@ -88,13 +88,13 @@ static void stream_free(struct docker_streams *streams, struct docker_stream *st
 static void stream_prepare(const struct docker_streams *streams, struct docker_stream *stream,
 			   const char *path)
 {
-	const struct docker_target *reach = &streams->reach;
+	const struct docker_target *target = &streams->target;
 	char url[DOCKER_ENDPOINT_SIZE + FETCH_PATH_SIZE];
 	CURL *easy = stream->transfer->easy;
-	snprintf(url, sizeof(url), "%s/v1.%u%s", reach->endpoint->url, docker_api(streams->docker),
+	snprintf(url, sizeof(url), "%s/v1.%u%s", target->endpoint->url, docker_api(streams->docker),
 		 path);
 	curl_easy_setopt(easy, CURLOPT_URL, url);
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(reach->timeout / ms_ns));
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(target->timeout / ms_ns));
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)STREAM_BUFFER);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, stream);
@@ -112,7 +112,7 @@ int streams_open(struct docker_streams *streams, const struct stream_request *re
 	struct docker_stream *stream = calloc(1, sizeof(*stream));
 	if (!stream)
 		return -ENOMEM;
-	stream->transfer = docker_transfer_create(streams->reach.endpoint, &streams->reach.tls);
+	stream->transfer = docker_transfer_create(streams->target.endpoint, &streams->target.tls);
 	if (!stream->transfer) {
 		free(stream);
 		return -ENOMEM;
@@ -218,7 +218,7 @@ int streams_create(struct docker *docker, struct docker_streams **ret)
 	if (!streams)
 		return -ENOMEM;
 	streams->docker = docker;
-	docker_target(docker, &streams->reach);
+	docker_target(docker, &streams->target);
 	int r = docker_multi_init(&streams->multi, -1);
 	if (r < 0) {
 		streams_destroy(streams);

@@ -26,7 +26,7 @@ static const char images_filters[] = "{\"type\":[\"image\"]}";
 
 /* ---- Remembering ---- */
 
-static void write_memory(struct docker_images *self)
+static void save_rows(struct docker_images *self)
 {
 	void *bytes = NULL;
 	size_t len = 0;
@@ -40,31 +40,31 @@ static void write_memory(struct docker_images *self)
 }
 
 /* Takes the reference over. */
-static void remember(struct docker_images *self, const struct tally_batch *batch)
+static void keep_rows(struct docker_images *self, const struct tally_batch *batch)
 {
 	if (self->last)
 		tally_batch_drop(self->ctx, self->last);
 	self->last = batch;
 	self->restarted = false;
-	write_memory(self);
+	save_rows(self);
 }
 
 /* ---- A look ---- */
 
-struct look {
+struct scan {
 	struct docker_images *self;
-	enum docker_look what;
+	enum docker_scan what;
 	struct image_list images;
 	struct docker_list containers;
-	struct registry_says *says; /* NULL: no registry is asked */
-	uint32_t n_says;
+	struct registry_result *results; /* NULL: no registry is asked */
+	uint32_t n_results;
 	struct tally_batch *batch;
 };
 
 /* Below that version the engine does not know shared-size. */
-static int list_images(struct look *look)
+static int list_images(struct scan *scan)
 {
-	struct docker *docker = look->self->docker;
+	struct docker *docker = scan->self->docker;
 	const char *path = docker_api(docker) >= IMAGES_API_SHARED ? "/images/json?shared-size=1"
 								   : "/images/json";
 	char *body = NULL;
@@ -72,50 +72,50 @@ static int list_images(struct look *look)
 	int r = docker_get(docker, DOCKER_IMAGES, path, IMAGES_MAX_LIST, &body, &len);
 	if (r < 0)
 		return r;
-	const char *problem = image_list_parse(body, len, &look->images, &offset);
+	const char *problem = image_list_parse(body, len, &scan->images, &offset);
 	if (problem)
-		return tally_fail(look->self->ctx, EBADMSG, "%s: GET %s: at byte %zu of %zu: %s",
+		return tally_fail(scan->self->ctx, EBADMSG, "%s: GET %s: at byte %zu of %zu: %s",
 				  docker_endpoint(docker), path, offset, len, problem);
 	return 0;
 }
 
 /* Tells which references are in use, and asks what is known of them. */
-static int ask_registries(struct look *look)
+static int ask_registries(struct scan *scan)
 {
-	struct docker_images *self = look->self;
+	struct docker_images *self = scan->self;
 	auto_free const char **references = NULL;
 	uint32_t n = 0;
 	if (!self->registry)
 		return 0;
-	if (image_users_references(&self->users, &look->images, &references, &n) == 0 &&
-	    registry_check_want(self->registry, references, n) &&
-	    registry_check_answers(self->registry, &look->says, &look->n_says))
+	if (image_users_references(&self->users, &scan->images, &references, &n) == 0 &&
+	    registry_check_set(self->registry, references, n) &&
+	    registry_check_results(self->registry, &scan->results, &scan->n_results))
 		return 0;
 	return tally_fail(self->ctx, ENOMEM, "no memory for what registries say");
 }
 
-static int make_rows(struct look *look)
+static int make_rows(struct scan *scan)
 {
-	struct docker_images *self = look->self;
-	const struct image_sight sight = {.images = &look->images,
-					  .users = &self->users,
-					  .registry = look->says,
-					  .n_registry = look->n_says,
-					  .time = tally_now(self->ctx),
-					  .repeats = look->what == DOCKER_LOOK_NAMED ||
-						     self->restarted};
-	look->batch = tally_batch_new(self->ctx, &images_table);
-	if (!look->batch || image_rows_add(self->ctx, look->batch, &sight) < 0 ||
-	    image_rows_add_gone(self->ctx, look->batch, self->last, &sight) < 0)
-		return tally_fail(self->ctx, ENOMEM, "no memory for %u images", look->images.n);
+	struct docker_images *self = scan->self;
+	const struct image_snapshot snapshot = {.images = &scan->images,
+						.users = &self->users,
+						.registry = scan->results,
+						.n_registry = scan->n_results,
+						.time = tally_now(self->ctx),
+						.repeats = scan->what == DOCKER_SCAN_NAMED ||
+							   self->restarted};
+	scan->batch = tally_batch_new(self->ctx, &images_table);
+	if (!scan->batch || image_rows_add(self->ctx, scan->batch, &snapshot) < 0 ||
+	    image_rows_add_gone(self->ctx, scan->batch, self->last, &snapshot) < 0)
+		return tally_fail(self->ctx, ENOMEM, "no memory for %u images", scan->images.n);
 	return 0;
 }
 
-static int deliver(struct look *look)
+static int deliver(struct scan *scan)
 {
-	struct docker_images *self = look->self;
-	struct tally_batch *batch = look->batch;
-	look->batch = NULL;
+	struct docker_images *self = scan->self;
+	struct tally_batch *batch = scan->batch;
+	scan->batch = NULL;
 	tally_batch_keep(self->ctx, batch);
 	int r = 0;
 	if (batch->n_rows > 0)
@@ -126,39 +126,39 @@ static int deliver(struct look *look)
 		tally_batch_drop(self->ctx, batch);
 		return r;
 	}
-	remember(self, batch);
-	tally_gauge(self->ctx, METRIC_IMAGES, look->images.n);
+	keep_rows(self, batch);
+	tally_gauge(self->ctx, METRIC_IMAGES, scan->images.n);
 	return 0;
 }
 
-static int look_at(struct look *look)
+static int run_scan(struct scan *scan)
 {
-	struct docker_images *self = look->self;
-	int r = list_images(look);
+	struct docker_images *self = scan->self;
+	int r = list_images(scan);
 	if (r == 0)
-		r = docker_list_get(self->docker, self->ctx, true, &look->containers);
+		r = docker_list_get(self->docker, self->ctx, true, &scan->containers);
 	if (r == 0)
-		r = image_users_renew(&self->users, self->ctx, self->docker, &look->containers);
+		r = image_users_renew(&self->users, self->ctx, self->docker, &scan->containers);
 	if (r == 0)
-		r = versions_renew(&self->versions, self->ctx, &look->images);
+		r = versions_renew(&self->versions, self->ctx, &scan->images);
 	if (r < 0)
 		return r;
-	image_users_judge(&self->users, &look->images, &self->versions);
-	r = ask_registries(look);
+	image_users_check_outdated(&self->users, &scan->images, &self->versions);
+	r = ask_registries(scan);
 	if (r == 0)
-		r = make_rows(look);
-	return r < 0 ? r : deliver(look);
+		r = make_rows(scan);
+	return r < 0 ? r : deliver(scan);
 }
 
-int images_look(void *arg, enum docker_look what)
+int images_scan(void *arg, enum docker_scan what)
 {
-	struct look look = {.self = arg, .what = what};
-	int r = look_at(&look);
-	if (look.batch)
-		tally_batch_drop(look.self->ctx, look.batch);
-	free(look.says);
-	image_list_done(&look.images);
-	docker_list_done(&look.containers);
+	struct scan scan = {.self = arg, .what = what};
+	int r = run_scan(&scan);
+	if (scan.batch)
+		tally_batch_drop(scan.self->ctx, scan.batch);
+	free(scan.results);
+	image_list_done(&scan.images);
+	docker_list_done(&scan.containers);
 	return r;
 }
 
@@ -172,12 +172,12 @@ static bool images_event(void *arg, const struct docker_event *event)
 	if (strcmp(event->type, "image") != 0)
 		return false;
 	if (strcmp(event->action, "pull") == 0)
-		versions_note(&self->versions, event->id, event->time);
+		versions_add_event(&self->versions, event->id, event->time);
 	else if (docker_event_attribute(event, "name", name, sizeof(name)) &&
 		 strncmp(name, "sha256:", 7) != 0)
-		versions_note(&self->versions, name, event->time);
+		versions_add_event(&self->versions, name, event->time);
 	else
-		versions_note(&self->versions, NULL, event->time);
+		versions_add_event(&self->versions, NULL, event->time);
 	return true;
 }
 
@@ -195,7 +195,7 @@ static int images_run(void *arg)
 					      .since = versions_newest(&self->versions),
 					      .settle = settle_ns,
 					      .event = images_event,
-					      .look = images_look,
+					      .scan = images_scan,
 					      .arg = self};
 	int r = self->registry ? registry_check_start(self->registry) : 0;
 	if (r < 0)

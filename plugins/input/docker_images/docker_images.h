@@ -30,6 +30,6 @@ struct docker_images {
 };
 
 /* Asks the engine, and emits what it says. */
-int images_look(void *arg, enum docker_look what);
+int images_scan(void *arg, enum docker_scan what);
 
 #endif

@@ -129,68 +129,69 @@ static void put_users(struct row *row, const struct image_users *users, const ch
 /* ---- What registries say of an image ---- */
 
 /* It points here, or a container was made from it. */
-static bool is_about(const struct registry_says *says, const struct image_sight *sight, uint32_t i)
+static bool is_about(const struct registry_result *result, const struct image_snapshot *snapshot,
+		     uint32_t i)
 {
 	char normal[IMAGE_REFERENCE_MAX];
-	const struct image_names *tags = &sight->images->tags;
-	const char *id = sight->images->items[i].id;
+	const struct image_names *tags = &snapshot->images->tags;
+	const char *id = snapshot->images->items[i].id;
 	for (uint32_t t = 0; t < tags->n; t++) {
 		if (tags->items[t].image != i)
 			continue;
 		image_reference_normal(tags->items[t].name, normal);
-		if (strcmp(normal, says->reference) == 0)
+		if (strcmp(normal, result->reference) == 0)
 			return true;
 	}
-	for (uint32_t u = 0; u < sight->users->n; u++) {
-		const struct image_user *user = &sight->users->items[u];
+	for (uint32_t u = 0; u < snapshot->users->n; u++) {
+		const struct image_user *user = &snapshot->users->items[u];
 		if (strcmp(user->container->image_id, id) != 0 || !user->reference)
 			continue;
 		image_reference_normal(user->reference, normal);
-		if (strcmp(normal, says->reference) == 0)
+		if (strcmp(normal, result->reference) == 0)
 			return true;
 	}
 	return false;
 }
 
-static void write_says(struct json_writer *json, const struct registry_says *says,
-		       enum image_known known)
+static void write_result(struct json_writer *json, const struct registry_result *result,
+			 enum image_known known)
 {
 	json_begin_object(json);
-	write_text(json, "reference", says->reference);
-	write_text(json, "digest", says->digest);
+	write_text(json, "reference", result->reference);
+	write_text(json, "digest", result->digest);
 	json_write_key(json, "current");
 	if (known == IMAGE_NOT_KNOWN)
 		json_write_null(json);
 	else
 		json_write_bool(json, known == IMAGE_KNOWN_AS);
 	json_write_key(json, "checked_at");
-	if (says->checked_at)
-		json_write_time(json, says->checked_at);
+	if (result->checked_at)
+		json_write_time(json, result->checked_at);
 	else
 		json_write_null(json);
-	write_text(json, "problem", says->problem);
+	write_text(json, "problem", result->problem);
 	json_end_object(json);
 }
 
-static void put_registry(struct row *row, const struct image_sight *sight, uint32_t i)
+static void put_registry(struct row *row, const struct image_snapshot *snapshot, uint32_t i)
 {
 	struct json_writer json;
 	int64_t checked = 0;
 	bool compared = false, other = false;
 	json_writer_init(&json, ROWS_JSON);
 	json_begin_array(&json);
-	for (uint32_t s = 0; s < sight->n_registry; s++) {
-		const struct registry_says *says = &sight->registry[s];
+	for (uint32_t s = 0; s < snapshot->n_registry; s++) {
+		const struct registry_result *result = &snapshot->registry[s];
 		enum image_known known = IMAGE_NOT_KNOWN;
-		if (!is_about(says, sight, i))
+		if (!is_about(result, snapshot, i))
 			continue;
-		if (says->digest[0])
-			known = image_list_known_as(sight->images, i, says->reference,
-						    says->digest);
+		if (result->digest[0])
+			known = image_list_known_as(snapshot->images, i, result->reference,
+						    result->digest);
 		compared |= known != IMAGE_NOT_KNOWN;
 		other |= known == IMAGE_KNOWN_OTHERWISE;
-		checked = says->checked_at > checked ? says->checked_at : checked;
-		write_says(&json, says, known);
+		checked = result->checked_at > checked ? result->checked_at : checked;
+		write_result(&json, result, known);
 	}
 	json_end_array(&json);
 	put_json(row, IMAGES_REGISTRY, &json);
@@ -208,33 +209,33 @@ static void put_number(struct row *row, enum images_column column, const struct 
 		tally_put_int(row->cells, column, number->value);
 }
 
-static void put_image(struct row *row, const struct image_sight *sight, uint32_t i)
+static void put_image(struct row *row, const struct image_snapshot *snapshot, uint32_t i)
 {
-	const struct image *image = &sight->images->items[i];
+	const struct image *image = &snapshot->images->items[i];
 	int64_t created;
 	put_text(row, IMAGES_HOST, row->ctx->machine, strlen(row->ctx->machine));
 	put_text(row, IMAGES_IMAGE_ID, image->id, strlen(image->id));
-	uint32_t tags = put_names(row, IMAGES_TAGS, &sight->images->tags, i);
-	uint32_t digests = put_names(row, IMAGES_DIGESTS, &sight->images->digests, i);
+	uint32_t tags = put_names(row, IMAGES_TAGS, &snapshot->images->tags, i);
+	uint32_t digests = put_names(row, IMAGES_DIGESTS, &snapshot->images->digests, i);
 	tally_put_int(row->cells, IMAGES_DANGLING, tags == 0 && digests == 0);
 	if (image->created.set && image->created.value > 0 &&
 	    !__builtin_mul_overflow(image->created.value, second_ns, &created))
 		tally_put_int(row->cells, IMAGES_CREATED, created);
 	put_number(row, IMAGES_SIZE_BYTES, &image->size);
 	put_number(row, IMAGES_SHARED_SIZE_BYTES, &image->shared_size);
-	put_users(row, sight->users, image->id);
-	if (sight->registry)
-		put_registry(row, sight, i);
+	put_users(row, snapshot->users, image->id);
+	if (snapshot->registry)
+		put_registry(row, snapshot, i);
 }
 
 int image_rows_add(struct tally_ctx *ctx, struct tally_batch *batch,
-		   const struct image_sight *sight)
+		   const struct image_snapshot *snapshot)
 {
 	struct row row;
-	for (uint32_t i = 0; i < sight->images->n; i++) {
-		if (!row_begin(&row, ctx, batch, sight->time))
+	for (uint32_t i = 0; i < snapshot->images->n; i++) {
+		if (!row_begin(&row, ctx, batch, snapshot->time))
 			return -ENOMEM;
-		put_image(&row, sight, i);
+		put_image(&row, snapshot, i);
 		if (row.no_memory)
 			return -ENOMEM;
 	}
@@ -282,20 +283,21 @@ static void put_again(struct row *row, const struct tally_cell *before)
 }
 
 int image_rows_add_gone(struct tally_ctx *ctx, struct tally_batch *batch,
-			const struct tally_batch *before, const struct image_sight *sight)
+			const struct tally_batch *before, const struct image_snapshot *snapshot)
 {
 	struct row row;
 	for (uint32_t i = 0; before && i < before->n_rows; i++) {
 		const struct tally_cell *cells = before->cells + (size_t)i * IMAGES_COLUMNS;
 		bool known = cells[IMAGES_GONE_AT].set;
-		if (is_there(sight->images, &cells[IMAGES_IMAGE_ID]) || (known && !sight->repeats))
+		if (is_there(snapshot->images, &cells[IMAGES_IMAGE_ID]) ||
+		    (known && !snapshot->repeats))
 			continue;
-		if (!row_begin(&row, ctx, batch, sight->time))
+		if (!row_begin(&row, ctx, batch, snapshot->time))
 			return -ENOMEM;
 		if (known)
 			put_again(&row, cells);
 		else
-			put_gone(&row, cells, sight->time);
+			put_gone(&row, cells, snapshot->time);
 		if (row.no_memory)
 			return -ENOMEM;
 	}

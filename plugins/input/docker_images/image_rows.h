@@ -7,10 +7,10 @@
 #include "registry_check.h"
 
 /* What a look has found. */
-struct image_sight {
+struct image_snapshot {
 	const struct image_list *images;
 	const struct image_users *users;
-	const struct registry_says *registry; /* NULL: none is asked */
+	const struct registry_result *registry; /* NULL: none is asked */
 	uint32_t n_registry;
 	int64_t time;
 	bool repeats; /* also what was gone before, since its row may have been lost */
@@ -18,10 +18,10 @@ struct image_sight {
 
 /* A row of each image.  -ENOMEM. */
 int image_rows_add(struct tally_ctx *ctx, struct tally_batch *batch,
-		   const struct image_sight *sight);
+		   const struct image_snapshot *snapshot);
 
 /* The row before once more, with gone_at, of each image that is not there any more.  -ENOMEM. */
 int image_rows_add_gone(struct tally_ctx *ctx, struct tally_batch *batch,
-			const struct tally_batch *before, const struct image_sight *sight);
+			const struct tally_batch *before, const struct image_snapshot *snapshot);
 
 #endif

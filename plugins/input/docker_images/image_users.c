@@ -180,8 +180,8 @@ static bool is_outdated(const struct image_user *user, const struct image_list *
 }
 
 /* Once outdated its time stays, however often its reference moves on. */
-void image_users_judge(struct image_users *users, const struct image_list *images,
-		       const struct versions *versions)
+void image_users_check_outdated(struct image_users *users, const struct image_list *images,
+				const struct versions *versions)
 {
 	for (uint32_t i = 0; i < users->n; i++) {
 		struct image_user *user = &users->items[i];

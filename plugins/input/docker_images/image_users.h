@@ -27,8 +27,8 @@ struct image_users {
 /* Of that list, which is used until the next call.  0, or what tally_fail() returned. */
 int image_users_renew(struct image_users *users, struct tally_ctx *ctx, struct docker *docker,
 		      const struct docker_list *list);
-void image_users_judge(struct image_users *users, const struct image_list *images,
-		       const struct versions *versions);
+void image_users_check_outdated(struct image_users *users, const struct image_list *images,
+				const struct versions *versions);
 
 /* The references they were made from whose repository knows the image by a digest, so that it came
  * from there or went there; what was only built or named here is nobody else's business.  The

@@ -28,7 +28,7 @@ static uint64_t hash_reference(const char *reference)
 	return hash;
 }
 
-void versions_note(struct versions *versions, const char *reference, int64_t time)
+void versions_add_event(struct versions *versions, const char *reference, int64_t time)
 {
 	versions->last_event = time;
 	if (reference)
@@ -47,7 +47,7 @@ static int64_t newest(const struct version_event *events, uint32_t n, const char
 	return time;
 }
 
-static int64_t told_time(const struct versions *versions, const char *reference)
+static int64_t event_time(const struct versions *versions, const char *reference)
 {
 	uint32_t n = versions->n_events < VERSIONS_EVENTS ? versions->n_events : VERSIONS_EVENTS;
 	return newest(versions->events, n, reference);
@@ -64,11 +64,11 @@ static int64_t change_time(const struct versions *versions, const struct tally_c
 			   const struct version *before, const char *reference)
 {
 	int64_t since = before ? before->since : 0;
-	int64_t told = told_time(versions, reference);
-	if (told <= since)
-		told = versions->last_event;
+	int64_t event = event_time(versions, reference);
+	if (event <= since)
+		event = versions->last_event;
 	/* A key of its own, also if it changed twice at once. */
-	return told > since ? told : tally_now(ctx);
+	return event > since ? event : tally_now(ctx);
 }
 
 /* ---- Slots ---- */
@@ -86,12 +86,12 @@ static uint32_t slot_take(struct versions *versions, struct tally_ctx *ctx)
 		versions->used[i] = true;
 		return i;
 	}
-	if (!versions->told_full)
+	if (!versions->full_logged)
 		tally_log(ctx, TALLY_WARNING,
 			  "more than %d references: what the others point to is not kept over a "
 			  "restart",
 			  VERSIONS_KEPT);
-	versions->told_full = true;
+	versions->full_logged = true;
 	return VERSIONS_KEPT;
 }
 
@@ -209,8 +209,8 @@ static struct tally_batch *change_batch(struct tally_ctx *ctx, const struct chan
 }
 
 /* The row, and what the slot holds from then on. */
-static int tell(struct tally_ctx *ctx, const struct change *change, uint32_t slot,
-		const char *position)
+static int emit_change(struct tally_ctx *ctx, const struct change *change, uint32_t slot,
+		       const char *position)
 {
 	char source[VERSIONS_SOURCE];
 	bool kept = slot < VERSIONS_KEPT;
@@ -222,7 +222,7 @@ static int tell(struct tally_ctx *ctx, const struct change *change, uint32_t slo
 }
 
 /* Added or moved.  On success ret is the new state. */
-static int tell_version(struct versions *versions, struct tally_ctx *ctx,
+static int emit_version(struct versions *versions, struct tally_ctx *ctx,
 			const struct version *before, const struct change *change,
 			struct version *ret)
 {
@@ -232,7 +232,7 @@ static int tell_version(struct versions *versions, struct tally_ctx *ctx,
 		return tally_fail(ctx, ENOMEM, "no memory for %s", change->reference);
 	fresh.slot = before ? before->slot : slot_take(versions, ctx);
 	position_write(&fresh, position);
-	int r = tell(ctx, change, fresh.slot, position);
+	int r = emit_change(ctx, change, fresh.slot, position);
 	if (r < 0) {
 		if (!before && fresh.slot < VERSIONS_KEPT)
 			versions->used[fresh.slot] = false;
@@ -243,7 +243,7 @@ static int tell_version(struct versions *versions, struct tally_ctx *ctx,
 	return 0;
 }
 
-static int tell_removed(struct versions *versions, struct tally_ctx *ctx,
+static int emit_removed(struct versions *versions, struct tally_ctx *ctx,
 			const struct version *version)
 {
 	const struct change change = {
@@ -251,7 +251,7 @@ static int tell_removed(struct versions *versions, struct tally_ctx *ctx,
 		.reference = version->reference,
 		.previous = version->image_id,
 		.time = change_time(versions, ctx, version, version->reference)};
-	int r = tell(ctx, &change, version->slot, "-");
+	int r = emit_change(ctx, &change, version->slot, "-");
 	if (r < 0)
 		return r;
 	if (version->slot < VERSIONS_KEPT)
@@ -283,7 +283,7 @@ static void walk_removed(struct walk *walk)
 {
 	struct version *version = &walk->versions->items[walk->old++];
 	if (walk->r == 0)
-		walk->r = tell_removed(walk->versions, walk->ctx, version);
+		walk->r = emit_removed(walk->versions, walk->ctx, version);
 	if (walk->r < 0)
 		walk_keep(walk, version);
 	else
@@ -305,7 +305,7 @@ static void walk_present(struct walk *walk, struct version *before)
 		.time = change_time(walk->versions, walk->ctx, before, tag->name)};
 	bool same = before && strcmp(before->image_id, id) == 0;
 	if (!same && walk->r == 0)
-		walk->r = tell_version(walk->versions, walk->ctx, before, &change, &fresh);
+		walk->r = emit_version(walk->versions, walk->ctx, before, &change, &fresh);
 	if (same || walk->r < 0) {
 		if (before)
 			walk_keep(walk, before);

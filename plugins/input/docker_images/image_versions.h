@@ -33,7 +33,7 @@ struct versions {
 	struct version *items; /* in the order of references */
 	uint32_t n;
 	bool used[VERSIONS_KEPT]; /* slots */
-	bool told_full;
+	bool full_logged;
 	struct version_event events[VERSIONS_EVENTS];
 	uint32_t n_events;                              /* ever */
 	struct version_event removed[VERSIONS_REMOVED]; /* the last ones, and when */
@@ -46,7 +46,7 @@ int versions_load(struct versions *versions, struct tally_ctx *ctx);
 void versions_done(struct versions *versions);
 
 /* An event's time counts for what changed by it.  reference NULL: it does not say of which. */
-void versions_note(struct versions *versions, const char *reference, int64_t time);
+void versions_add_event(struct versions *versions, const char *reference, int64_t time);
 
 /* Emits what changed.  0, or what tally_fail() returned; then the rest is told the next time. */
 int versions_renew(struct versions *versions, struct tally_ctx *ctx, const struct image_list *list);

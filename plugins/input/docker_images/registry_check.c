@@ -16,15 +16,15 @@ enum { CHECK_HOSTS = 64, CHECK_DOUBLINGS = 10 };
 
 /* A reference in use. */
 struct wanted {
-	struct registry_says says;
+	struct registry_result result;
 	int64_t due;       /* monotonic ns */
 	int64_t queued;    /* monotonic ns; of those that are due who has waited longest is asked */
 	unsigned failures; /* in a row */
-	bool told;         /* that it fails by itself */
+	bool logged;       /* that it fails by itself */
 };
 
 /* A registry that could not be reached, or wants to be left alone. */
-struct trouble {
+struct backoff {
 	char host[REGISTRY_HOST_MAX];
 	unsigned failures; /* in a row */
 	int64_t until;     /* monotonic ns; not asked before; 0: a free place */
@@ -39,7 +39,7 @@ struct registry_check {
 	bool running;
 	atomic_bool over; /* of the thread: it should end */
 	int wake_fd;
-	struct trouble troubles[CHECK_HOSTS]; /* the thread's alone */
+	struct backoff backoffs[CHECK_HOSTS]; /* the thread's alone */
 	pthread_mutex_t lock;                 /* of the two below */
 	struct wanted *items;                 /* in the order of references */
 	uint32_t n;
@@ -55,29 +55,29 @@ static int64_t monotonic(void)
 static int by_reference(const void *a, const void *b)
 {
 	const struct wanted *left = a, *right = b;
-	return strcmp(left->says.reference, right->says.reference);
+	return strcmp(left->result.reference, right->result.reference);
 }
 
 /* ---- Registries in trouble ---- */
 
-static struct trouble *trouble_find(struct registry_check *check, const char *host)
+static struct backoff *backoff_find(struct registry_check *check, const char *host)
 {
 	for (uint32_t i = 0; i < CHECK_HOSTS; i++)
-		if (strcmp(check->troubles[i].host, host) == 0)
-			return &check->troubles[i];
+		if (strcmp(check->backoffs[i].host, host) == 0)
+			return &check->backoffs[i];
 	return NULL;
 }
 
 /* In a free place, else in that of the one that ends first. */
-static struct trouble *trouble_begin(struct registry_check *check, const char *host)
+static struct backoff *backoff_begin(struct registry_check *check, const char *host)
 {
-	struct trouble *trouble = &check->troubles[0];
+	struct backoff *backoff = &check->backoffs[0];
 	for (uint32_t i = 1; i < CHECK_HOSTS; i++)
-		if (check->troubles[i].until < trouble->until)
-			trouble = &check->troubles[i];
-	*trouble = (struct trouble){0};
-	memcpy(trouble->host, host, strlen(host));
-	return trouble;
+		if (check->backoffs[i].until < backoff->until)
+			backoff = &check->backoffs[i];
+	*backoff = (struct backoff){0};
+	memcpy(backoff->host, host, strlen(host));
+	return backoff;
 }
 
 static int64_t pause_after(const struct registry_check *check, const struct registry_answer *answer,
@@ -90,22 +90,22 @@ static int64_t pause_after(const struct registry_check *check, const struct regi
 	return pause < check->config->interval ? pause : check->config->interval;
 }
 
-static void take_trouble(struct registry_check *check, const char *host,
-			 const struct registry_answer *answer)
+static void update_backoff(struct registry_check *check, const char *host,
+			   const struct registry_answer *answer)
 {
-	struct trouble *trouble = trouble_find(check, host);
+	struct backoff *backoff = backoff_find(check, host);
 	if (!answer->of_host) {
-		if (trouble) {
+		if (backoff) {
 			tally_log(check->ctx, TALLY_NOTICE, "registry %s: answers again", host);
-			*trouble = (struct trouble){0};
+			*backoff = (struct backoff){0};
 		}
 		return;
 	}
-	if (!trouble)
-		trouble = trouble_begin(check, host);
-	int64_t pause = pause_after(check, answer, trouble->failures++);
-	trouble->until = monotonic() + pause;
-	tally_log(check->ctx, trouble->failures == 1 ? TALLY_WARNING : TALLY_DEBUG,
+	if (!backoff)
+		backoff = backoff_begin(check, host);
+	int64_t pause = pause_after(check, answer, backoff->failures++);
+	backoff->until = monotonic() + pause;
+	tally_log(check->ctx, backoff->failures == 1 ? TALLY_WARNING : TALLY_DEBUG,
 		  "registry %s: %s; not asked again before %.0f s", host, answer->reason,
 		  (double)pause / 1e9);
 }
@@ -127,23 +127,23 @@ static void reference_failed(struct registry_check *check, struct wanted *item,
 	item->due = monotonic() + pause;
 	if (answer->of_host)
 		return;
-	tally_log(check->ctx, item->told ? TALLY_DEBUG : TALLY_WARNING,
+	tally_log(check->ctx, item->logged ? TALLY_DEBUG : TALLY_WARNING,
 		  "%s: its registry says no digest: %s; not asked for again before %.0f s",
-		  item->says.reference, answer->reason, (double)pause / 1e9);
-	item->told = true;
+		  item->result.reference, answer->reason, (double)pause / 1e9);
+	item->logged = true;
 }
 
 static void reference_answered(struct registry_check *check, struct wanted *item,
 			       const struct registry_answer *answer)
 {
-	if (item->told)
+	if (item->logged)
 		tally_log(check->ctx, TALLY_NOTICE, "%s: its registry answers again",
-			  item->says.reference);
-	item->told = false;
+			  item->result.reference);
+	item->logged = false;
 	item->failures = 0;
 	item->due = monotonic() + check->config->interval;
-	memcpy(item->says.digest, answer->digest, sizeof(item->says.digest));
-	item->says.checked_at = tally_now(check->ctx);
+	memcpy(item->result.digest, answer->digest, sizeof(item->result.digest));
+	item->result.checked_at = tally_now(check->ctx);
 }
 
 /* ---- Asking ---- */
@@ -159,16 +159,16 @@ static void count(const struct registry_check *check, const struct registry_answ
 
 /* A digest that was known stays if only asking failed.  Whatever came, it is the last in the queue:
  * one that always fails must not be asked for instead of all others. */
-static void store(struct registry_check *check, const struct registry_says *asked,
+static void store(struct registry_check *check, const struct registry_result *asked,
 		  const struct registry_answer *answer)
 {
-	struct wanted key = {.says = *asked};
+	struct wanted key = {.result = *asked};
 	pthread_mutex_lock(&check->lock);
 	struct wanted *item =
 		check->n ? bsearch(&key, check->items, check->n, sizeof(key), by_reference) : NULL;
 	if (item) {
 		item->queued = monotonic();
-		memcpy(item->says.problem, answer->reason, sizeof(item->says.problem));
+		memcpy(item->result.problem, answer->reason, sizeof(item->result.problem));
 		if (is_failure(answer))
 			reference_failed(check, item, answer);
 		else
@@ -179,17 +179,17 @@ static void store(struct registry_check *check, const struct registry_says *aske
 
 /* False: told to stop. */
 static bool ask(struct registry_check *check, struct registry_http *http,
-		const struct registry_says *says)
+		const struct registry_result *result)
 {
 	struct registry_name name;
 	struct registry_answer answer;
-	registry_name_parse(says->reference, &name);
+	registry_name_parse(result->reference, &name);
 	registry_http_ask(http, &name, &answer);
 	if (answer.error == ECANCELED)
 		return false;
 	count(check, &answer);
-	take_trouble(check, name.host, &answer);
-	store(check, says, &answer);
+	update_backoff(check, name.host, &answer);
+	store(check, result, &answer);
 	return true;
 }
 
@@ -197,13 +197,13 @@ static bool ask(struct registry_check *check, struct registry_http *http,
 static int64_t due_of(struct registry_check *check, const struct wanted *item)
 {
 	struct registry_name name;
-	registry_name_parse(item->says.reference, &name);
-	const struct trouble *trouble = trouble_find(check, name.host);
-	return trouble && trouble->until > item->due ? trouble->until : item->due;
+	registry_name_parse(item->result.reference, &name);
+	const struct backoff *backoff = backoff_find(check, name.host);
+	return backoff && backoff->until > item->due ? backoff->until : item->due;
 }
 
 /* Which is to be asked for, and when; INT64_MAX: there is none. */
-static int64_t next(struct registry_check *check, struct registry_says *ret)
+static int64_t next(struct registry_check *check, struct registry_result *ret)
 {
 	int64_t first = INT64_MAX, queued = INT64_MAX, now = monotonic();
 	pthread_mutex_lock(&check->lock);
@@ -216,7 +216,7 @@ static int64_t next(struct registry_check *check, struct registry_says *ret)
 			continue;
 		first = due;
 		queued = item->queued;
-		*ret = item->says;
+		*ret = item->result;
 	}
 	pthread_mutex_unlock(&check->lock);
 	return first;
@@ -240,15 +240,15 @@ static bool wait_until(struct registry_check *check, int64_t due)
 static void *run(void *arg)
 {
 	struct registry_check *check = arg;
-	struct registry_says says;
+	struct registry_result result;
 	struct registry_http *http = registry_http_create(check->config->insecure, check->timeout,
 							  tally_stop_fd(check->ctx));
 	if (!http)
 		tally_log(check->ctx, TALLY_ERROR, "no memory to ask registries: none is asked");
 	bool going = http;
 	while (going && !check->over) {
-		int64_t due = next(check, &says);
-		going = due <= monotonic() ? ask(check, http, &says) : wait_until(check, due);
+		int64_t due = next(check, &result);
+		going = due <= monotonic() ? ask(check, http, &result) : wait_until(check, due);
 	}
 	registry_http_destroy(http);
 	return NULL;
@@ -263,7 +263,7 @@ static uint32_t fill(struct wanted *items, const char *const *references, uint32
 	uint32_t filled = 0, kept = 0;
 	for (uint32_t i = 0; i < n && filled < REGISTRY_REFERENCES; i++)
 		if (registry_name_parse(references[i], &name))
-			image_reference_normal(references[i], items[filled++].says.reference);
+			image_reference_normal(references[i], items[filled++].result.reference);
 	if (filled == 0)
 		return 0;
 	qsort(items, filled, sizeof(struct wanted), by_reference);
@@ -281,7 +281,7 @@ static void wake(const struct registry_check *check)
 	(void)written;
 }
 
-bool registry_check_want(struct registry_check *check, const char *const *references, uint32_t n)
+bool registry_check_set(struct registry_check *check, const char *const *references, uint32_t n)
 {
 	uint32_t most = n < REGISTRY_REFERENCES ? n : REGISTRY_REFERENCES;
 	struct wanted *fresh = calloc(most + 1, sizeof(struct wanted));
@@ -303,13 +303,13 @@ bool registry_check_want(struct registry_check *check, const char *const *refere
 	return true;
 }
 
-bool registry_check_answers(struct registry_check *check, struct registry_says **ret,
+bool registry_check_results(struct registry_check *check, struct registry_result **ret,
 			    uint32_t *ret_n)
 {
 	pthread_mutex_lock(&check->lock);
-	struct registry_says *all = calloc(check->n + 1, sizeof(*all));
+	struct registry_result *all = calloc(check->n + 1, sizeof(*all));
 	for (uint32_t i = 0; all && i < check->n; i++)
-		all[i] = check->items[i].says;
+		all[i] = check->items[i].result;
 	uint32_t n = check->n;
 	pthread_mutex_unlock(&check->lock);
 	if (!all)

@@ -3,8 +3,8 @@
  * own so that no look waits for the internet: one request at a time, each reference once in
  * `registry_interval`.
  *
- * Happy path: registry_check_start(), and at each look registry_check_want() what is in use, and
- * registry_check_answers() for the rows.  What can fail: a registry that cannot be reached, does
+ * Happy path: registry_check_start(), and at each look registry_check_set() what is in use, and
+ * registry_check_results() for the rows.  What can fail: a registry that cannot be reached, does
  * not answer or limits us (429); then it is left alone for as long as its Retry-After says, else
  * for a minute and twice as long each time up to the interval, with one message at the beginning
  * and one at the end.  Or a reference by itself (500, 405, no digest): then only that one is,
@@ -30,7 +30,7 @@ struct registry_config {
 enum { REGISTRY_REFERENCES = 1024 };
 
 /* Of one reference. */
-struct registry_says {
+struct registry_result {
 	char reference[IMAGE_REFERENCE_MAX]; /* as image_reference_normal() has it */
 	char digest[REGISTRY_DIGEST_MAX];    /* ""; none, or not known yet */
 	char problem[REGISTRY_REASON_MAX];   /* with the last answer; "": none */
@@ -57,10 +57,10 @@ void registry_check_stop(struct registry_check *check);
 
 /* These n references are in use; what is known of them stays, all others are forgotten.  Those that
  * are in no registry are left out.  False: no memory, then all stays as it was. */
-bool registry_check_want(struct registry_check *check, const char *const *references, uint32_t n);
+bool registry_check_set(struct registry_check *check, const char *const *references, uint32_t n);
 
 /* What is known of each reference, in their order; the caller frees *ret.  False: no memory. */
-bool registry_check_answers(struct registry_check *check, struct registry_says **ret,
+bool registry_check_results(struct registry_check *check, struct registry_result **ret,
 			    uint32_t *ret_n);
 
 #endif

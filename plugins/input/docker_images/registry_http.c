@@ -14,7 +14,7 @@ enum {
 	HTTP_URL = 4096,
 	HTTP_MAX_HEADERS = 64 << 10,
 	HTTP_MAX_BODY = 64 << 10,
-	HTTP_LOOK_MS = 1000
+	HTTP_CHECK_MS = 1000
 };
 
 static const int64_t ms_ns = 1000000, second_ns = 1000000000;
@@ -111,7 +111,7 @@ static int wait_for_end(struct registry_http *http, CURLcode *ret)
 		message = curl_multi_info_read(http->multi, &left);
 		if (message)
 			break;
-		curl_multi_poll(http->multi, &stop, 1, HTTP_LOOK_MS, NULL);
+		curl_multi_poll(http->multi, &stop, 1, HTTP_CHECK_MS, NULL);
 		if (stop.revents)
 			return -ECANCELED;
 	}
@@ -252,7 +252,7 @@ static int get_token(struct registry_http *http, const struct registry_name *nam
 
 /* ---- Asking ---- */
 
-static void judge(const struct registry_http *http, struct registry_answer *ret)
+static void classify(const struct registry_http *http, struct registry_answer *ret)
 {
 	char why[REGISTRY_REASON_MAX];
 	if (ret->status == 200 && registry_is_digest(http->digest)) {
@@ -286,7 +286,7 @@ void registry_http_ask(struct registry_http *http, const struct registry_name *n
 			r = ask_once(http, name, token, ret);
 	}
 	if (r == 0)
-		judge(http, ret);
+		classify(http, ret);
 }
 
 /* ---- Making and unmaking ---- */

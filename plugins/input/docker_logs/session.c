@@ -178,9 +178,9 @@ static void beside_act(void *arg, const struct pollfd fds[DOCKER_FOLLOW_FDS])
 
 /* ---- A session ---- */
 
-static int look(void *arg, enum docker_look what)
+static int scan(void *arg, enum docker_scan what)
 {
-	return scan_run(arg, what != DOCKER_LOOK_NAMED);
+	return scan_run(arg, what != DOCKER_SCAN_NAMED);
 }
 
 static int begin(struct docker_logs *logs)
@@ -221,7 +221,7 @@ int session_run(void *arg)
 					      .config = &follow_config,
 					      .filters = filters,
 					      .event = on_event,
-					      .look = look,
+					      .scan = scan,
 					      .beside = &beside,
 					      .arg = logs};
 	int r = begin(logs);

@@ -233,7 +233,7 @@ static int open_cgroups(struct cgroup_files *files, const struct cgroup_place *p
 }
 
 /* Through one descriptor of /proc/PID, so that all is of one process. */
-static int find_place(struct cgroup_host *host, int proc, const struct cgroup_who *who,
+static int find_place(struct cgroup_host *host, int proc, const struct cgroup_target *who,
 		      struct cgroup_place *ret, char reason[CGROUP_REASON_SIZE])
 {
 	struct cgroup_span text;
@@ -249,7 +249,7 @@ static int find_place(struct cgroup_host *host, int proc, const struct cgroup_wh
 	return 0;
 }
 
-static int open_all(struct cgroup_files *files, const struct cgroup_who *who,
+static int open_all(struct cgroup_files *files, const struct cgroup_target *who,
 		    char reason[CGROUP_REASON_SIZE])
 {
 	char path[32];
@@ -278,7 +278,7 @@ static bool has_room(const struct cgroup_host *host)
 	       files.rlim_cur >= (rlim_t)host->open + CGROUP_FILES_MAX + CGROUP_FILES_SPARED;
 }
 
-int cgroup_files_open(struct cgroup_host *host, const struct cgroup_who *who,
+int cgroup_files_open(struct cgroup_host *host, const struct cgroup_target *who,
 		      struct cgroup_files **ret, char reason[CGROUP_REASON_SIZE])
 {
 	if (!has_room(host))

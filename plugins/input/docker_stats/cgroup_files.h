@@ -33,14 +33,14 @@ void cgroup_host_stop(struct cgroup_host *host);
 /* Reads what is the same for all containers of a sweep. */
 void cgroup_host_tick(struct cgroup_host *host);
 
-struct cgroup_who {
+struct cgroup_target {
 	const char *id;
 	int64_t pid;  /* of its first process, as the engine has it */
 	bool network; /* it has one of its own: not the host's */
 };
 
 /* 0, or an errno and why; ESRCH: it has just ended. */
-int cgroup_files_open(struct cgroup_host *host, const struct cgroup_who *who,
+int cgroup_files_open(struct cgroup_host *host, const struct cgroup_target *who,
 		      struct cgroup_files **ret, char reason[CGROUP_REASON_SIZE]);
 bool cgroup_files_have_network(const struct cgroup_files *files);
 void cgroup_files_close(struct cgroup_files *files);

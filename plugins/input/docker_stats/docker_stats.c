@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 #include "docker_stats.h"
-#include "stats_sweep.h"
+#include "stats_poll.h"
 
 /* ---- What runs ---- */
 
@@ -36,7 +36,7 @@ static int list(struct docker_stats *self)
 }
 
 /* Files can be read on while the engine does not answer. */
-static int look_what_runs(struct docker_stats *self)
+static int refresh_list(struct docker_stats *self)
 {
 	bool wanted;
 	int r = stats_local_wants_list(&self->local, &wanted);
@@ -56,23 +56,23 @@ static int look_what_runs(struct docker_stats *self)
 
 static int collect(struct docker_stats *self)
 {
-	int r = look_what_runs(self);
-	return r < 0 ? r : stats_sweep(self);
+	int r = refresh_list(self);
+	return r < 0 ? r : stats_poll(self);
 }
 
 static int stats_gather(void *arg)
 {
 	struct docker_stats *self = arg;
 	int64_t begun = tally_monotonic(self->ctx);
-	if (begun < self->pace.due)
+	if (begun < self->interval.due)
 		return 0;
 	int r = collect(self);
 	if (r < 0) {
-		self->pace.was_slow = false;
+		self->interval.was_slow = false;
 		return r;
 	}
-	stats_pace_set(&self->pace, self->ctx, begun, tally_monotonic(self->ctx) - begun);
-	tally_gauge(self->ctx, METRIC_INTERVAL, self->pace.stretch * self->ctx->interval);
+	poll_interval_adapt(&self->interval, self->ctx, begun, tally_monotonic(self->ctx) - begun);
+	tally_gauge(self->ctx, METRIC_INTERVAL, self->interval.stretch * self->ctx->interval);
 	return 0;
 }
 
@@ -96,7 +96,7 @@ static void stats_stop(void *arg)
 	stats_baselines_done(&self->baselines);
 	stats_local_stop(&self->local);
 	docker_list_done(&self->list);
-	self->pace = (struct stats_pace){.stretch = 1};
+	self->interval = (struct poll_interval){.stretch = 1};
 }
 
 static void stats_destroy(void *arg)
@@ -113,7 +113,7 @@ static int stats_create(struct tally_ctx *ctx, const void *config, void **ret_se
 		return tally_fail(ctx, ENOMEM, "no memory");
 	self->ctx = ctx;
 	self->config = config;
-	self->pace.stretch = 1;
+	self->interval.stretch = 1;
 	int r = docker_create(ctx, &self->config->docker, &self->docker);
 	self->local = (struct stats_local){
 		.ctx = ctx, .docker = self->docker, .source = self->config->source};

@@ -3,7 +3,7 @@
 #define TALLYD_DOCKER_STATS_H
 
 #include "stats_local.h"
-#include "stats_pace.h"
+#include "poll_interval.h"
 #include "stats_table.h"
 
 enum stats_metric { METRIC_BY_ENGINE = DOCKER_METRICS_END, METRIC_BY_FILES, METRIC_INTERVAL };
@@ -14,7 +14,7 @@ struct stats_config {
 };
 
 /* One sweep. */
-struct stats_sweep {
+struct stats_poll {
 	struct stats_baseline **asked;
 	uint32_t n;
 	struct tally_batch *batch;
@@ -34,8 +34,8 @@ struct docker_stats {
 	struct docker_list list; /* what runs, as far as is known */
 	struct stats_baselines baselines;
 	struct stats_local local;
-	struct stats_sweep sweep;
-	struct stats_pace pace;
+	struct stats_poll poll;
+	struct poll_interval interval;
 };
 
 #endif

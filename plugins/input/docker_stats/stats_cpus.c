@@ -11,15 +11,15 @@ static const int64_t again_ns = INT64_C(60000000000), patience_ns = INT64_C(2000
 
 enum { CPUS_AT_ONCE = 8 };
 
-struct question {
+struct refresh {
 	struct stats_baseline **asked;
 	uint32_t n;
 };
 
-static void question_path(void *arg, uint32_t i, char ret[FETCH_PATH_SIZE])
+static void inspect_path(void *arg, uint32_t i, char ret[FETCH_PATH_SIZE])
 {
-	const struct question *question = arg;
-	snprintf(ret, FETCH_PATH_SIZE, "/containers/%s/json", question->asked[i]->id);
+	const struct refresh *refresh = arg;
+	snprintf(ret, FETCH_PATH_SIZE, "/containers/%s/json", refresh->asked[i]->id);
 }
 
 /* "": no limit. */
@@ -41,41 +41,41 @@ static int64_t read_cpus(char *text, size_t len)
 }
 
 /* What was known is better than nothing, if asking fails. */
-static void question_done(void *arg, uint32_t i, struct fetch_answer *answer)
+static void inspect_done(void *arg, uint32_t i, struct fetch_answer *answer)
 {
-	const struct question *question = arg;
+	const struct refresh *refresh = arg;
 	if (!answer->error && answer->status == 200)
-		question->asked[i]->cpus = read_cpus(answer->body, answer->len);
+		refresh->asked[i]->cpus = read_cpus(answer->body, answer->len);
 }
 
-int stats_cpus_learn(struct docker_stats *self)
+int stats_cpus_refresh(struct docker_stats *self)
 {
 	int64_t now = tally_monotonic(self->ctx);
-	auto_free struct stats_baseline **asked = calloc(self->sweep.n + 1, sizeof(*asked));
-	struct question question = {.asked = asked};
+	auto_free struct stats_baseline **asked = calloc(self->poll.n + 1, sizeof(*asked));
+	struct refresh refresh = {.asked = asked};
 	if (!asked)
 		return tally_fail(self->ctx, ENOMEM, "no memory for a sweep");
-	for (uint32_t i = 0; i < self->sweep.n; i++) {
-		struct stats_baseline *baseline = self->sweep.asked[i];
+	for (uint32_t i = 0; i < self->poll.n; i++) {
+		struct stats_baseline *baseline = self->poll.asked[i];
 		bool is_new = baseline->cpus_asked == 0;
 		if (!is_new && now - baseline->cpus_asked < again_ns)
 			continue;
 		if (is_new)
 			baseline->cpus = -1;
 		baseline->cpus_asked = now;
-		asked[question.n++] = baseline;
+		asked[refresh.n++] = baseline;
 	}
-	const struct fetch_job job = {.n = question.n,
+	const struct fetch_job job = {.n = refresh.n,
 				      .at_once = CPUS_AT_ONCE,
 				      .max_bytes = DOCKER_MAX_INSPECT,
 				      .patience = patience_ns,
-				      .path = question_path,
-				      .done = question_done,
-				      .arg = &question};
-	return question.n ? docker_get_many(self->docker, DOCKER_INSPECT, &job) : 0;
+				      .path = inspect_path,
+				      .done = inspect_done,
+				      .arg = &refresh};
+	return refresh.n ? docker_get_many(self->docker, DOCKER_INSPECT, &job) : 0;
 }
 
-void stats_cpus_bound(const struct stats_baseline *baseline, struct stats *stats)
+void stats_cpus_apply(const struct stats_baseline *baseline, struct stats *stats)
 {
 	struct json_int *online = &stats->slots[STATS_CPU_ONLINE];
 	if (baseline->cpus < 0)

@@ -11,9 +11,9 @@
 #include "docker_stats.h"
 
 /* Before the sweep asks for stats.  0, or what tally_fail() returned. */
-int stats_cpus_learn(struct docker_stats *self);
+int stats_cpus_refresh(struct docker_stats *self);
 
 /* Of the machine's cores in what the engine says, those of the container. */
-void stats_cpus_bound(const struct stats_baseline *baseline, struct stats *stats);
+void stats_cpus_apply(const struct stats_baseline *baseline, struct stats *stats);
 
 #endif

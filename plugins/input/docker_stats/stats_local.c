@@ -17,7 +17,7 @@ enum {
 	LIST_SHARE = 20, /* lists take at most one part out of so many of the time */
 };
 
-enum local_told { TOLD_NOTHING, TOLD_FILES, TOLD_BOTH, TOLD_ENGINE };
+enum local_logged { LOGGED_NOTHING, LOGGED_FILES, LOGGED_BOTH, LOGGED_ENGINE };
 
 static bool is_here(const struct stats_local *local)
 {
@@ -33,15 +33,15 @@ static void on_event(void *arg, const struct docker_event *event)
 	local->changed = true;
 }
 
-static int look_at_events(struct stats_local *local)
+static int handle_events(struct stats_local *local)
 {
-	unsigned news = 0;
+	unsigned outcome = 0;
 	if (!local->events)
 		return 0;
-	int r = docker_events_act(local->events, &news);
-	local->changed |= (news & DOCKER_EVENTS_OPENED) != 0;
+	int r = docker_events_act(local->events, &outcome);
+	local->changed |= (outcome & DOCKER_EVENTS_OPENED) != 0;
 	/* It has just been heard of, so it may answer again. */
-	if (local->failed && (news & (DOCKER_EVENTS_OPENED | DOCKER_EVENTS_SOME)))
+	if (local->failed && (outcome & (DOCKER_EVENTS_OPENED | DOCKER_EVENTS_SOME)))
 		local->not_before = 0;
 	return r;
 }
@@ -52,7 +52,7 @@ int stats_local_wants_list(struct stats_local *local, bool *ret_wants)
 	*ret_wants = true;
 	if (!local->host)
 		return 0;
-	int r = look_at_events(local);
+	int r = handle_events(local);
 	int64_t now = tally_monotonic(local->ctx);
 	bool followed = local->events && docker_events_is_open(local->events);
 	*ret_wants = !local->listed || local->ways[STATS_BY_ENGINE] ||
@@ -208,9 +208,9 @@ static void open_files(const struct local_round *round, uint32_t i)
 		baseline->way = STATS_NOT_NOW;
 		return;
 	}
-	const struct cgroup_who who = {.id = baseline->id,
-				       .pid = facts->pid,
-				       .network = has_network(round, facts->network)};
+	const struct cgroup_target who = {.id = baseline->id,
+					  .pid = facts->pid,
+					  .network = has_network(round, facts->network)};
 	if (cgroup_files_open(round->local->host, &who, &baseline->files, reason) != 0) {
 		not_opened(round->local, baseline, reason);
 		return;
@@ -259,16 +259,18 @@ static void count_ways(struct stats_local *local, const struct stats_baselines *
 	}
 }
 
-static void tell(struct stats_local *local)
+static void log_sources(struct stats_local *local)
 {
 	uint32_t files = local->ways[STATS_BY_FILES], others = local->unreadable;
-	enum local_told told = files && others ? TOLD_BOTH : files ? TOLD_FILES : TOLD_ENGINE;
-	if (told == local->told || local->source != STATS_SOURCE_AUTO || (!files && !others))
+	enum local_logged logged = files && others ? LOGGED_BOTH
+				   : files         ? LOGGED_FILES
+						   : LOGGED_ENGINE;
+	if (logged == local->logged || local->source != STATS_SOURCE_AUTO || (!files && !others))
 		return;
-	local->told = told;
-	if (told == TOLD_FILES)
+	local->logged = logged;
+	if (logged == LOGGED_FILES)
 		tally_log(local->ctx, TALLY_NOTICE, "reading the containers' cgroup files");
-	else if (told == TOLD_BOTH)
+	else if (logged == LOGGED_BOTH)
 		tally_log(local->ctx, TALLY_NOTICE,
 			  "reading the cgroup files of %u containers, asking the engine for %u: %s",
 			  files, others, local->reason);
@@ -293,13 +295,13 @@ int stats_local_open(struct stats_local *local, struct stats_baselines *baseline
 			asked[round.n++] = &baselines->items[i];
 	int r = round.n ? run_round(&round) : 0;
 	count_ways(local, baselines);
-	tell(local);
+	log_sources(local);
 	return r;
 }
 
 /* ---- Starting and stopping ---- */
 
-static int give_up(struct stats_local *local, int error, const char *reason)
+static int fall_back(struct stats_local *local, int error, const char *reason)
 {
 	if (local->source == STATS_SOURCE_CGROUP)
 		return tally_fail(local->ctx, error, "source = cgroup: %s", reason);
@@ -331,10 +333,10 @@ int stats_local_start(struct stats_local *local)
 	if (local->source == STATS_SOURCE_API)
 		return 0;
 	if (!is_here(local))
-		return give_up(local, EINVAL, "it is not on this machine");
+		return fall_back(local, EINVAL, "it is not on this machine");
 	int error = cgroup_host_start(&local->host, reason);
 	if (error)
-		return give_up(local, error, reason);
+		return fall_back(local, error, reason);
 	if (docker_events_create(&setup, &local->events) < 0) {
 		stats_local_stop(local);
 		return tally_fail(local->ctx, ENOMEM, "no memory");

@@ -28,7 +28,7 @@ struct stats_local {
 	uint32_t ways[STATS_UNREADABLE + 1]; /* how many containers each */
 	uint32_t unreadable;                 /* how many, not just by chance */
 	char reason[FETCH_REASON_SIZE];      /* why files are not read; of one container */
-	uint8_t told;                        /* what was said last about it */
+	uint8_t logged;                      /* what was said last about it */
 };
 
 /* No I/O.  What is asked for must be possible. */

@@ -2,7 +2,7 @@
  * docker_status: what each container is and how it does, and what happens to it.  It follows the
  * engine (docker_follow.h): each event becomes a row of container_events at once, the containers
  * that events name are looked at 200 ms later, and all of them when the stream opens and every
- * `interval`; a look emits rows of container_info (status_look.c).
+ * `interval`; a look emits rows of container_info (status_scan.c).
  *
  * After a restart it goes on: with the events that the engine still has, by the position that went
  * with the last ones, and with who was known, from a file (row_memory.h), so that what went
@@ -25,7 +25,7 @@ enum { STATUS_POSITION_SIZE = 32 };
 
 /* ---- Events ---- */
 
-static void name(struct docker_status *self, const char *id)
+static void add_named(struct docker_status *self, const char *id)
 {
 	struct status_named *named = &self->named;
 	if (status_is_named(named, id))
@@ -45,10 +45,11 @@ static char *find_oomed(struct docker_status *self, const char *id)
 	return NULL;
 }
 
-static void learn(struct docker_status *self, const char *action, const struct docker_event *event)
+static void apply_event(struct docker_status *self, const char *action,
+			const struct docker_event *event)
 {
 	struct status_oomed *oomed = &self->oomed;
-	struct subject *known = subjects_find(&self->known, event->id);
+	struct status_container *known = status_containers_find(&self->known, event->id);
 	char *was = find_oomed(self, event->id);
 	if (strcmp(action, "destroy") == 0 && known)
 		known->destroyed = event->time;
@@ -74,12 +75,12 @@ static bool status_event(void *arg, const struct docker_event *event)
 {
 	struct docker_status *self = arg;
 	const char *action = status_event_action(event);
-	if (!action || (!subjects_find(&self->known, event->id) &&
+	if (!action || (!status_containers_find(&self->known, event->id) &&
 			!status_event_passes(event, &self->config->docker.match)))
 		return false;
-	learn(self, action, event);
+	apply_event(self, action, event);
 	add_event(self, action, event);
-	name(self, event->id);
+	add_named(self, event->id);
 	return true;
 }
 
@@ -125,7 +126,7 @@ static int status_run(void *arg)
 					      .settle = settle_ns,
 					      .event = status_event,
 					      .flush = status_flush,
-					      .look = status_look,
+					      .scan = status_scan,
 					      .arg = self};
 	return docker_follow(&job);
 }
@@ -135,7 +136,7 @@ static int status_start(void *arg)
 	struct docker_status *self = arg;
 	int r = docker_connect(self->docker);
 	if (r == 0)
-		status_memory_load(self);
+		status_state_load(self);
 	return r;
 }
 
@@ -143,8 +144,8 @@ static void status_stop(void *arg)
 {
 	struct docker_status *self = arg;
 	docker_disconnect(self->docker);
-	status_memory_save(self);
-	subjects_done(self->ctx, &self->known);
+	status_state_save(self);
+	status_containers_done(self->ctx, &self->known);
 	if (self->events)
 		tally_batch_drop(self->ctx, self->events);
 	if (self->gone)

@@ -5,7 +5,7 @@
 #define TALLYD_DOCKER_STATUS_H
 
 #include "docker/docker_follow.h"
-#include "status_subjects.h"
+#include "status_containers.h"
 
 struct status_config {
 	struct docker_config docker;
@@ -34,7 +34,7 @@ struct docker_status {
 	struct tally_ctx *ctx;
 	const struct status_config *config;
 	struct docker *docker;
-	struct subjects known;
+	struct status_containers known;
 	struct status_named named;
 	struct status_oomed oomed;
 	struct tally_batch *events; /* that came together; NULL: none */
@@ -44,13 +44,13 @@ struct docker_status {
 		*gone; /* rows of who went since the look at everything before; or NULL */
 };
 
-/* status_look.c: asks the engine, and emits what it says. */
-int status_look(void *arg, enum docker_look what);
+/* status_scan.c: asks the engine, and emits what it says. */
+int status_scan(void *arg, enum docker_scan what);
 
 bool status_is_named(const struct status_named *named, const char *id);
 
-/* status_memory.c: who is followed, and who went lately, kept in a file over a restart. */
-void status_memory_load(struct docker_status *self);
-void status_memory_save(struct docker_status *self);
+/* status_state.c: who is followed, and who went lately, kept in a file over a restart. */
+void status_state_load(struct docker_status *self);
+void status_state_save(struct docker_status *self);
 
 #endif

@@ -1,4 +1,4 @@
-#include "stats_sweep.h"
+#include "stats_poll.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -22,14 +22,14 @@ enum {
 static void put_texts(struct docker_stats *self, struct tally_cell *row,
 		      const struct docker_container *container)
 {
-	struct stats_sweep *sweep = &self->sweep;
+	struct stats_poll *poll = &self->poll;
 	size_t id_len = strlen(container->id), name_len = strlen(container->name);
-	const char *id = tally_batch_copy(self->ctx, sweep->batch, container->id, id_len);
-	const char *name = tally_batch_copy(self->ctx, sweep->batch, container->name, name_len);
-	sweep->no_memory |= !id || !name;
-	if (sweep->no_memory)
+	const char *id = tally_batch_copy(self->ctx, poll->batch, container->id, id_len);
+	const char *name = tally_batch_copy(self->ctx, poll->batch, container->name, name_len);
+	poll->no_memory |= !id || !name;
+	if (poll->no_memory)
 		return;
-	tally_put_text(row, STATS_HOST, sweep->host, sweep->host_len);
+	tally_put_text(row, STATS_HOST, poll->host, poll->host_len);
 	tally_put_text(row, STATS_CONTAINER_ID, id, id_len);
 	tally_put_text(row, STATS_NAME, name, name_len);
 }
@@ -54,9 +54,9 @@ static void put_row(struct docker_stats *self, struct stats_baseline *baseline,
 		    const struct stats *stats)
 {
 	double percent;
-	struct tally_cell *row = tally_batch_row(self->ctx, self->sweep.batch);
+	struct tally_cell *row = tally_batch_row(self->ctx, self->poll.batch);
 	if (!row) {
-		self->sweep.no_memory = true;
+		self->poll.no_memory = true;
 		return;
 	}
 	tally_put_int(row, STATS_TIME, stats->slots[STATS_READ_TIME].value);
@@ -71,25 +71,25 @@ static void put_row(struct docker_stats *self, struct stats_baseline *baseline,
 
 /* ---- The sweep ---- */
 
-static void sweep_path(void *arg, uint32_t i, char ret[FETCH_PATH_SIZE])
+static void poll_path(void *arg, uint32_t i, char ret[FETCH_PATH_SIZE])
 {
 	const struct docker_stats *self = arg;
 	snprintf(ret, FETCH_PATH_SIZE, "/containers/%s/stats?stream=false&one-shot=true",
-		 self->sweep.asked[i]->id);
+		 self->poll.asked[i]->id);
 }
 
-static void sweep_failed(struct docker_stats *self, const struct stats_baseline *baseline,
-			 int error, const char *reason)
+static void poll_failed(struct docker_stats *self, const struct stats_baseline *baseline, int error,
+			const char *reason)
 {
-	if (self->sweep.failed++ > 0)
+	if (self->poll.failed++ > 0)
 		return;
-	self->sweep.error = error;
-	snprintf(self->sweep.reason, sizeof(self->sweep.reason), "%.60s: %s",
+	self->poll.error = error;
+	snprintf(self->poll.reason, sizeof(self->poll.reason), "%.60s: %s",
 		 baseline->container->name, reason);
 }
 
-static void sweep_read(struct docker_stats *self, struct stats_baseline *baseline,
-		       struct fetch_answer *answer)
+static void poll_read(struct docker_stats *self, struct stats_baseline *baseline,
+		      struct fetch_answer *answer)
 {
 	struct stats stats;
 	size_t offset = 0;
@@ -98,11 +98,11 @@ static void sweep_read(struct docker_stats *self, struct stats_baseline *baselin
 	if (problem) {
 		snprintf(reason, sizeof(reason), "stats: at byte %zu of %zu: %s", offset,
 			 answer->len, problem);
-		sweep_failed(self, baseline, EBADMSG, reason);
+		poll_failed(self, baseline, EBADMSG, reason);
 		return;
 	}
-	self->sweep.answered++;
-	stats_cpus_bound(baseline, &stats);
+	self->poll.answered++;
+	stats_cpus_apply(baseline, &stats);
 	if (stats_is_running(&stats))
 		put_row(self, baseline, &stats);
 }
@@ -114,25 +114,25 @@ static bool is_gone(const struct fetch_answer *answer)
 	       (answer->status == 404 || (answer->status == 200 && answer->len == 0));
 }
 
-static void sweep_done(void *arg, uint32_t i, struct fetch_answer *answer)
+static void poll_done(void *arg, uint32_t i, struct fetch_answer *answer)
 {
 	struct docker_stats *self = arg;
-	struct stats_baseline *baseline = self->sweep.asked[i];
+	struct stats_baseline *baseline = self->poll.asked[i];
 	char reason[FETCH_REASON_SIZE];
 	if (is_gone(answer)) {
-		self->sweep.answered++;
+		self->poll.answered++;
 		return;
 	}
 	if (!answer->error && answer->status == 200) {
-		sweep_read(self, baseline, answer);
+		poll_read(self, baseline, answer);
 		return;
 	}
 	if (answer->error == ETIMEDOUT) {
-		self->sweep.hung++;
+		self->poll.hung++;
 		baseline->hangs = true;
 	}
 	docker_explain(answer, reason);
-	sweep_failed(self, baseline, answer->error ? answer->error : EPROTO, reason);
+	poll_failed(self, baseline, answer->error ? answer->error : EPROTO, reason);
 }
 
 /* Before API 1.44 each answer waits for the engine's tick of one second, so all are asked at
@@ -151,15 +151,15 @@ static uint32_t at_once(const struct docker_stats *self)
 }
 
 /* If most answered, those that did not are to blame; else it is the engine. */
-static void blame_hung(struct docker_stats *self, int64_t monotonic)
+static void exclude_hung(struct docker_stats *self, int64_t monotonic)
 {
-	struct stats_sweep *sweep = &self->sweep;
-	for (uint32_t i = 0; i < sweep->n; i++) {
-		struct stats_baseline *baseline = sweep->asked[i];
+	struct stats_poll *poll = &self->poll;
+	for (uint32_t i = 0; i < poll->n; i++) {
+		struct stats_baseline *baseline = poll->asked[i];
 		if (!baseline->hangs)
 			continue;
 		baseline->hangs = false;
-		if (sweep->hung > sweep->answered)
+		if (poll->hung > poll->answered)
 			continue;
 		int64_t pause = stats_baseline_strike(baseline, monotonic);
 		tally_log(self->ctx, TALLY_WARNING,
@@ -168,71 +168,71 @@ static void blame_hung(struct docker_stats *self, int64_t monotonic)
 	}
 }
 
-static int sweep_init(struct docker_stats *self, int64_t monotonic)
+static int poll_init(struct docker_stats *self, int64_t monotonic)
 {
-	struct stats_sweep *sweep = &self->sweep;
-	*sweep = (struct stats_sweep){0};
-	sweep->asked = calloc(self->baselines.n + 1, sizeof(struct stats_baseline *));
-	sweep->batch = tally_batch_new(self->ctx, &stats_table);
-	sweep->host_len = strlen(self->ctx->machine);
-	if (sweep->batch)
-		sweep->host = tally_batch_copy(self->ctx, sweep->batch, self->ctx->machine,
-					       sweep->host_len);
-	if (!sweep->asked || !sweep->host)
+	struct stats_poll *poll = &self->poll;
+	*poll = (struct stats_poll){0};
+	poll->asked = calloc(self->baselines.n + 1, sizeof(struct stats_baseline *));
+	poll->batch = tally_batch_new(self->ctx, &stats_table);
+	poll->host_len = strlen(self->ctx->machine);
+	if (poll->batch)
+		poll->host = tally_batch_copy(self->ctx, poll->batch, self->ctx->machine,
+					      poll->host_len);
+	if (!poll->asked || !poll->host)
 		return tally_fail(self->ctx, ENOMEM, "no memory for a sweep");
 	for (uint32_t i = 0; i < self->baselines.n; i++) {
 		struct stats_baseline *baseline = &self->baselines.items[i];
 		if (baseline->way == STATS_UNREADABLE)
-			sweep_failed(self, baseline, EACCES, self->local.reason);
+			poll_failed(self, baseline, EACCES, self->local.reason);
 		if (baseline->way == STATS_BY_ENGINE && baseline->retry <= monotonic)
-			sweep->asked[sweep->n++] = baseline;
+			poll->asked[poll->n++] = baseline;
 	}
 	return 0;
 }
 
-static void sweep_end(struct docker_stats *self)
+static void poll_end(struct docker_stats *self)
 {
-	if (self->sweep.batch)
-		tally_batch_drop(self->ctx, self->sweep.batch);
-	free(self->sweep.asked);
-	self->sweep = (struct stats_sweep){0};
+	if (self->poll.batch)
+		tally_batch_drop(self->ctx, self->poll.batch);
+	free(self->poll.asked);
+	self->poll = (struct stats_poll){0};
 }
 
 /* Hands the rows on; says what is missing. */
-static int sweep_deliver(struct docker_stats *self)
+static int poll_deliver(struct docker_stats *self)
 {
-	struct stats_sweep *sweep = &self->sweep;
-	if (sweep->no_memory)
+	struct stats_poll *poll = &self->poll;
+	if (poll->no_memory)
 		return tally_fail(self->ctx, ENOMEM, "no memory for a sweep's rows");
-	if (sweep->failed && !sweep->answered && !sweep->read)
-		return tally_fail(self->ctx, sweep->error, "%s: no stats of %u containers: %s",
-				  docker_endpoint(self->docker), sweep->failed, sweep->reason);
-	if (sweep->failed)
+	if (poll->failed && !poll->answered && !poll->read)
+		return tally_fail(self->ctx, poll->error, "%s: no stats of %u containers: %s",
+				  docker_endpoint(self->docker), poll->failed, poll->reason);
+	if (poll->failed)
 		tally_log(self->ctx, TALLY_WARNING, "no stats of %u out of %u containers: %s",
-			  sweep->failed, self->baselines.n, sweep->reason);
-	if (sweep->batch->n_rows == 0)
+			  poll->failed, self->baselines.n, poll->reason);
+	if (poll->batch->n_rows == 0)
 		return 0;
-	struct tally_batch *batch = sweep->batch;
-	sweep->batch = NULL;
+	struct tally_batch *batch = poll->batch;
+	poll->batch = NULL;
 	return tally_emit(self->ctx, batch, NULL, NULL);
 }
 
-static int sweep_engine(struct docker_stats *self)
+static int poll_engine(struct docker_stats *self)
 {
-	const struct fetch_job job = {.n = self->sweep.n,
+	const struct fetch_job job = {.n = self->poll.n,
 				      .at_once = at_once(self),
 				      .max_bytes = DOCKER_MAX_STATS,
 				      .patience = patience_ns,
-				      .path = sweep_path,
-				      .done = sweep_done,
+				      .path = poll_path,
+				      .done = poll_done,
 				      .arg = self};
-	if (self->sweep.n == 0)
+	if (self->poll.n == 0)
 		return 0;
-	int r = stats_cpus_learn(self);
+	int r = stats_cpus_refresh(self);
 	if (r == 0)
 		r = docker_get_many(self->docker, DOCKER_STATS, &job);
 	if (r == 0)
-		blame_hung(self, tally_monotonic(self->ctx));
+		exclude_hung(self, tally_monotonic(self->ctx));
 	return r;
 }
 
@@ -242,16 +242,16 @@ static void read_files(struct docker_stats *self, struct stats_baseline *baselin
 	int error =
 		cgroup_files_read(self->local.host, baseline->files, tally_now(self->ctx), &stats);
 	if (error == 0) {
-		self->sweep.read++;
+		self->poll.read++;
 		put_row(self, baseline, &stats);
 		return;
 	}
 	if (error != ENODEV && error != ESRCH)
-		sweep_failed(self, baseline, error, strerror(error));
+		poll_failed(self, baseline, error, strerror(error));
 	stats_local_gone(&self->local, baseline);
 }
 
-static void sweep_files(struct docker_stats *self)
+static void poll_files(struct docker_stats *self)
 {
 	if (!self->local.host)
 		return;
@@ -261,21 +261,21 @@ static void sweep_files(struct docker_stats *self)
 			read_files(self, &self->baselines.items[i]);
 }
 
-static int sweep_run(struct docker_stats *self)
+static int poll_run(struct docker_stats *self)
 {
-	int r = sweep_init(self, tally_monotonic(self->ctx));
+	int r = poll_init(self, tally_monotonic(self->ctx));
 	if (r < 0)
 		return r;
-	sweep_files(self);
-	tally_gauge(self->ctx, METRIC_BY_FILES, self->sweep.read);
-	tally_gauge(self->ctx, METRIC_BY_ENGINE, self->sweep.n);
-	r = sweep_engine(self);
-	return r < 0 ? r : sweep_deliver(self);
+	poll_files(self);
+	tally_gauge(self->ctx, METRIC_BY_FILES, self->poll.read);
+	tally_gauge(self->ctx, METRIC_BY_ENGINE, self->poll.n);
+	r = poll_engine(self);
+	return r < 0 ? r : poll_deliver(self);
 }
 
-int stats_sweep(struct docker_stats *self)
+int stats_poll(struct docker_stats *self)
 {
-	int r = sweep_run(self);
-	sweep_end(self);
+	int r = poll_run(self);
+	poll_end(self);
 	return r;
 }

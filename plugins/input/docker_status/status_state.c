@@ -19,20 +19,20 @@ static int copy_rows(struct tally_ctx *ctx, struct tally_batch *batch,
 }
 
 /* One batch of all their rows; it is never emitted. */
-static int gather_rows(struct docker_status *self, struct tally_batch *batch)
+static int collect_rows(struct docker_status *self, struct tally_batch *batch)
 {
 	int r = copy_rows(self->ctx, batch, self->gone);
 	for (uint32_t i = 0; r == 0 && i < self->known.n; i++)
-		r = status_row_copy(self->ctx, batch, subject_row(&self->known.items[i]));
+		r = status_row_copy(self->ctx, batch, status_container_row(&self->known.items[i]));
 	return r;
 }
 
-void status_memory_save(struct docker_status *self)
+void status_state_save(struct docker_status *self)
 {
 	struct tally_batch *batch = tally_batch_new(self->ctx, &status_table);
 	void *bytes = NULL;
 	size_t len = 0;
-	int r = batch ? gather_rows(self, batch) : -ENOMEM;
+	int r = batch ? collect_rows(self, batch) : -ENOMEM;
 	if (r == 0)
 		r = tally_batch_encode(self->ctx, batch, &bytes, &len);
 	if (r == 0)
@@ -48,7 +48,7 @@ void status_memory_save(struct docker_status *self)
 /* ---- Remembering ---- */
 
 /* Who went is told again, since that row may not have reached the store. */
-static void remember_gone(struct docker_status *self, const struct tally_cell *cells)
+static void restore_gone(struct docker_status *self, const struct tally_cell *cells)
 {
 	if (!self->gone)
 		self->gone = tally_batch_new(self->ctx, &status_table);
@@ -56,32 +56,32 @@ static void remember_gone(struct docker_status *self, const struct tally_cell *c
 		status_row_copy(self->ctx, self->gone, cells);
 }
 
-static void remember(struct docker_status *self, const struct tally_batch *batch, uint32_t row)
+static void restore(struct docker_status *self, const struct tally_batch *batch, uint32_t row)
 {
 	const struct tally_cell *cells = batch->cells + (size_t)row * STATUS_COLUMNS;
 	const struct tally_cell *id = &cells[STATUS_CONTAINER_ID];
-	struct subject *subject = &self->known.items[self->known.n];
+	struct status_container *entry = &self->known.items[self->known.n];
 	if (!id->set || id->len > DOCKER_ID_MAX)
 		return;
 	if (cells[STATUS_GONE_AT].set) {
-		remember_gone(self, cells);
+		restore_gone(self, cells);
 		return;
 	}
-	*subject = (struct subject){.age = -1, .batch = batch, .row = row};
-	memcpy(subject->id, id->text, id->len);
+	*entry = (struct status_container){.age = -1, .batch = batch, .row = row};
+	memcpy(entry->id, id->text, id->len);
 	tally_batch_keep(self->ctx, batch);
 	self->known.n++;
 }
 
-void status_memory_load(struct docker_status *self)
+void status_state_load(struct docker_status *self)
 {
 	struct tally_batch *batch;
 	if (self->known.n > 0 || state_file_read(self->ctx, &status_table, &batch) < 0)
 		return;
 	free(self->known.items);
-	self->known.items = calloc(batch->n_rows + 1, sizeof(struct subject));
+	self->known.items = calloc(batch->n_rows + 1, sizeof(struct status_container));
 	for (uint32_t i = 0; self->known.items && i < batch->n_rows; i++)
-		remember(self, batch, i);
-	subjects_sort(&self->known);
+		restore(self, batch, i);
+	status_containers_sort(&self->known);
 	tally_batch_drop(self->ctx, batch);
 }

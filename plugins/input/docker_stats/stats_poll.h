@@ -3,12 +3,12 @@
  * a row each.  What can fail: single containers, which are counted, told in one message, and left
  * out for a while if they hang; all of them, then the sweep has failed.
  */
-#ifndef TALLYD_STATS_SWEEP_H
-#define TALLYD_STATS_SWEEP_H
+#ifndef TALLYD_STATS_POLL_H
+#define TALLYD_STATS_POLL_H
 
 #include "docker_stats.h"
 
 /* Of the baselines there are.  0, or what tally_fail() returned. */
-int stats_sweep(struct docker_stats *self);
+int stats_poll(struct docker_stats *self);
 
 #endif

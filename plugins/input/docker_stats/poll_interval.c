@@ -1,0 +1,46 @@
+#include "poll_interval.h"
+
+/* So that sweeps take at most half of the time; back only when a quarter is enough, lest it
+ * wavers. */
+static int64_t stretch_for(const struct poll_interval *state, int64_t interval, int64_t took)
+{
+	int64_t enough = state->stretch > 1 ? interval / 4 : interval / 2;
+	int64_t stretch = (2 * took + interval - 1) / interval;
+	if (took <= enough)
+		return 1;
+	return stretch > 2 ? stretch : 2;
+}
+
+/* One slow sweep may be a moment's fault, which should cost no more than its own time. */
+static int64_t next_stretch(struct poll_interval *state, int64_t interval, int64_t took)
+{
+	int64_t stretch = stretch_for(state, interval, took);
+	bool is_slow = stretch > state->stretch, was_slow = state->was_slow;
+	state->was_slow = is_slow && !was_slow;
+	if (!is_slow)
+		return stretch;
+	if (!was_slow)
+		return state->stretch;
+	return stretch < 2 * state->stretch ? stretch : 2 * state->stretch;
+}
+
+void poll_interval_adapt(struct poll_interval *state, struct tally_ctx *ctx, int64_t begun,
+			 int64_t took)
+{
+	int64_t interval = ctx->interval;
+	if (interval <= 0)
+		return;
+	int64_t stretch = next_stretch(state, interval, took);
+	if (stretch > 1 && state->stretch == 1)
+		tally_log(ctx, TALLY_WARNING,
+			  "sweeps take %.1f s, over half the interval of %.1f s: going on "
+			  "every %.1f s",
+			  (double)took / 1e9, (double)interval / 1e9,
+			  (double)(stretch * interval) / 1e9);
+	if (stretch == 1 && state->stretch > 1)
+		tally_log(ctx, TALLY_NOTICE, "sweeps are fast enough again: every %.1f s",
+			  (double)interval / 1e9);
+	state->stretch = stretch;
+	/* The core's ticks jitter a little. */
+	state->due = stretch == 1 ? 0 : begun + stretch * interval - interval / 4;
+}

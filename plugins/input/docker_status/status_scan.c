@@ -1,0 +1,389 @@
+/*
+ * One look at the engine: at all containers, or at those that events named.
+ *
+ * Happy path: list, inspect what may have changed (8 at a time), a row each, one row with gone_at
+ * for each that is not listed any more, emit, remember.  What can fail: the engine as a whole, then
+ * nothing is forgotten and nobody is taken for gone; single inspects, which are tried again the
+ * next time.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "docker_status.h"
+#include "base/json_trim.h"
+#include "status_facts.h"
+#include "status_row.h"
+#include "status_table.h"
+
+static const int64_t patience_ns = INT64_C(2000000000);
+
+enum { STATUS_AT_ONCE = 8, STATUS_ID_IN_FILTER = 16 };
+
+struct scan {
+	struct docker_status *self;
+	enum docker_scan what;
+	struct docker_list list;
+	struct status_containers containers; /* of the list, those that are followed */
+	struct status_container **asked;
+	uint32_t n_asked, failed;
+	struct tally_batch *batch;
+	int64_t time, monotonic;
+	char reason[FETCH_REASON_SIZE + 64]; /* of the first failure */
+	uint32_t first_gone, end_gone;       /* rows */
+	bool no_memory, changed;             /* news: somebody came or went */
+};
+
+bool status_is_named(const struct status_named *named, const char *id)
+{
+	for (uint32_t i = 0; i < named->n; i++)
+		if (strcmp(named->ids[i], id) == 0)
+			return true;
+	return false;
+}
+
+/* ---- The list ---- */
+
+/* By the first digits of their ids, which is what the filter compares. */
+static int list_named(struct scan *scan)
+{
+	const struct status_named *named = &scan->self->named;
+	char path[FETCH_PATH_SIZE];
+	size_t len = (size_t)snprintf(path, sizeof(path), "/containers/json?all=1&filters=%s",
+				      "%7B%22id%22:%5B");
+	for (uint32_t i = 0; i < named->n; i++)
+		len += (size_t)snprintf(path + len, sizeof(path) - len, "%s%%22%.*s%%22",
+					i ? "," : "", STATUS_ID_IN_FILTER, named->ids[i]);
+	snprintf(path + len, sizeof(path) - len, "%%5D%%7D");
+	return docker_list_ask(scan->self->docker, scan->self->ctx, path, &scan->list);
+}
+
+static int list(struct scan *scan)
+{
+	if (scan->what == DOCKER_SCAN_NAMED)
+		return list_named(scan);
+	return docker_list_get(scan->self->docker, scan->self->ctx, true, &scan->list);
+}
+
+/* ---- Who is followed ---- */
+
+/* What was followed once is followed to its end, even if a filter on its state fits no more. */
+static void track(struct scan *scan, const struct docker_container *container)
+{
+	struct docker_status *self = scan->self;
+	struct status_container *entry = &scan->containers.items[scan->containers.n];
+	const struct status_container *known = status_containers_find(&self->known, container->id);
+	if (!known && !docker_container_passes(container, &self->config->docker.match))
+		return;
+	*entry = (struct status_container){.age = -1};
+	if (known) {
+		*entry = *known;
+		entry->batch = NULL;
+		entry->previous = status_container_row(known);
+	}
+	snprintf(entry->id, sizeof(entry->id), "%s", container->id);
+	entry->container = container;
+	scan->changed |= !known;
+	scan->containers.n++;
+}
+
+/* The list shows it, or an event told; an age that has fallen is a restart that neither did. */
+static bool wants_inspect(const struct scan *scan, const struct status_container *entry,
+			  int64_t age)
+{
+	const struct tally_cell *previous = entry->previous;
+	const struct docker_container *container = entry->container;
+	return scan->what == DOCKER_SCAN_RESYNC || !previous || !entry->inspected ||
+	       scan->monotonic - entry->inspected >= scan->self->config->refresh ||
+	       !status_cell_is(&previous[STATUS_STATE], container->state) ||
+	       !status_cell_is(&previous[STATUS_NAME], container->name) ||
+	       !status_cell_is(&previous[STATUS_IMAGE_ID], container->image_id) ||
+	       (age >= 0 && age < entry->age) || status_is_named(&scan->self->named, entry->id);
+}
+
+static void choose_inspects(struct scan *scan)
+{
+	for (uint32_t i = 0; i < scan->list.n; i++)
+		track(scan, &scan->list.items[i]);
+	for (uint32_t i = 0; i < scan->containers.n; i++) {
+		struct status_container *entry = &scan->containers.items[i];
+		int64_t age = docker_status_age(entry->container->status);
+		if (wants_inspect(scan, entry, age))
+			scan->asked[scan->n_asked++] = entry;
+		entry->age = age;
+	}
+}
+
+/* ---- Inspecting ---- */
+
+/* Of labels that are too long for a row, once. */
+static void log_cut(const struct scan *scan, struct status_container *entry)
+{
+	const struct json_text *labels = &entry->container->labels;
+	const struct tally_cell *cells = scan->batch->cells + (size_t)entry->row * STATUS_COLUMNS;
+	bool cut = cells[STATUS_LABELS].set && cells[STATUS_LABELS].len < labels->len;
+	if (cut && !entry->cut_logged)
+		tally_log(scan->self->ctx, TALLY_WARNING,
+			  "%.60s: of %zu bytes of labels %u are kept: each is cut at %d bytes, all "
+			  "together at %d",
+			  entry->container->name, labels->len, cells[STATUS_LABELS].len,
+			  JSON_TRIM_STRING, JSON_TRIM_MEMBERS);
+	entry->cut_logged = cut;
+}
+
+static void add_row(struct scan *scan, struct status_container *entry,
+		    const struct status_facts *facts)
+{
+	const struct status_source source = {entry->container, facts, entry->previous, scan->time};
+	entry->row = scan->batch->n_rows;
+	entry->has_row = true;
+	if (status_row_add(scan->self->ctx, scan->batch, &source) < 0)
+		scan->no_memory = true;
+	else
+		log_cut(scan, entry);
+}
+
+static void inspect_path(void *arg, uint32_t i, char ret[FETCH_PATH_SIZE])
+{
+	const struct scan *scan = arg;
+	snprintf(ret, FETCH_PATH_SIZE, "/containers/%s/json", scan->asked[i]->id);
+}
+
+static void inspect_failed(struct scan *scan, struct status_container *entry, const char *reason)
+{
+	entry->inspected = 0;
+	if (scan->failed++ == 0)
+		snprintf(scan->reason, sizeof(scan->reason), "%.60s: %s", entry->container->name,
+			 reason);
+}
+
+static void inspect_read(struct scan *scan, struct status_container *entry,
+			 struct fetch_answer *answer)
+{
+	struct status_facts facts;
+	size_t offset = 0;
+	char reason[FETCH_REASON_SIZE];
+	const char *problem = status_facts_read(answer->body, answer->len, &facts, &offset);
+	if (problem) {
+		snprintf(reason, sizeof(reason), "inspect: at byte %zu of %zu: %s", offset,
+			 answer->len, problem);
+		inspect_failed(scan, entry, reason);
+		return;
+	}
+	entry->inspected = scan->monotonic;
+	add_row(scan, entry, &facts);
+}
+
+static void inspect_done(void *arg, uint32_t i, struct fetch_answer *answer)
+{
+	struct scan *scan = arg;
+	struct status_container *entry = scan->asked[i];
+	char reason[FETCH_REASON_SIZE];
+	if (!answer->error && answer->status == 200) {
+		inspect_read(scan, entry, answer);
+		return;
+	}
+	if (!answer->error && answer->status == 404) {
+		entry->is_gone = true;
+		return;
+	}
+	docker_explain(answer, reason);
+	inspect_failed(scan, entry, reason);
+}
+
+static int inspect(struct scan *scan)
+{
+	const struct fetch_job job = {.n = scan->n_asked,
+				      .at_once = STATUS_AT_ONCE,
+				      .max_bytes = DOCKER_MAX_INSPECT,
+				      .patience = patience_ns,
+				      .path = inspect_path,
+				      .done = inspect_done,
+				      .arg = scan};
+	int r = docker_get_many(scan->self->docker, DOCKER_INSPECT, &job);
+	if (r == 0 && scan->failed)
+		tally_log(scan->self->ctx, TALLY_WARNING,
+			  "%u out of %u inspects failed, tried again the next time: %s",
+			  scan->failed, scan->n_asked, scan->reason);
+	return r;
+}
+
+/* ---- The rest of the rows ---- */
+
+static void add_uninspected(struct scan *scan)
+{
+	for (uint32_t i = 0; i < scan->containers.n; i++)
+		if (!scan->containers.items[i].has_row && !scan->containers.items[i].is_gone)
+			add_row(scan, &scan->containers.items[i], NULL);
+}
+
+/* Of the known: looked for, and not there. */
+static bool is_gone(const struct scan *scan, const struct status_container *known)
+{
+	const struct status_container *now = status_containers_find(&scan->containers, known->id);
+	if (scan->what == DOCKER_SCAN_NAMED && !status_is_named(&scan->self->named, known->id))
+		return false;
+	return !now || now->is_gone;
+}
+
+static void add_gone(struct scan *scan)
+{
+	const struct status_containers *known = &scan->self->known;
+	scan->first_gone = scan->batch->n_rows;
+	for (uint32_t i = 0; i < known->n; i++) {
+		const struct status_container *entry = &known->items[i];
+		int64_t gone = entry->destroyed ? entry->destroyed : scan->time;
+		if (is_gone(scan, entry) &&
+		    status_row_add_gone(scan->self->ctx, scan->batch, status_container_row(entry),
+					scan->time, gone) < 0)
+			scan->no_memory = true;
+	}
+	scan->end_gone = scan->batch->n_rows;
+}
+
+/* Who went since the last look at everything is told once more, as the store may have missed it. */
+static void repeat_gone(struct scan *scan)
+{
+	const struct tally_batch *gone = scan->self->gone;
+	for (uint32_t i = 0; gone && scan->what != DOCKER_SCAN_NAMED && i < gone->n_rows; i++)
+		if (status_row_copy(scan->self->ctx, scan->batch,
+				    gone->cells + (size_t)i * STATUS_COLUMNS) < 0)
+			scan->no_memory = true;
+}
+
+/* ---- Remembering ---- */
+
+/* Those that were not looked at stay as they are. */
+static void keep_others(struct scan *scan, struct status_containers *ret)
+{
+	const struct status_containers *known = &scan->self->known;
+	for (uint32_t i = 0; scan->what == DOCKER_SCAN_NAMED && i < known->n; i++) {
+		struct status_container *entry = &known->items[i];
+		if (is_gone(scan, entry) || status_containers_find(&scan->containers, entry->id))
+			continue;
+		ret->items[ret->n++] = *entry;
+		entry->batch = NULL;
+	}
+}
+
+static void keep_seen(struct scan *scan, struct status_containers *ret)
+{
+	for (uint32_t i = 0; i < scan->containers.n; i++) {
+		struct status_container *entry = &scan->containers.items[i];
+		if (entry->is_gone)
+			continue;
+		tally_batch_keep(scan->self->ctx, scan->batch);
+		entry->batch = scan->batch;
+		entry->has_row = false;
+		entry->container = NULL;
+		entry->previous = NULL;
+		ret->items[ret->n++] = *entry;
+	}
+}
+
+/* Until the next look at everything. */
+static void keep_gone(struct scan *scan)
+{
+	struct docker_status *self = scan->self;
+	if (self->gone && scan->what != DOCKER_SCAN_NAMED) {
+		tally_batch_drop(self->ctx, self->gone);
+		self->gone = NULL;
+	}
+	if (!self->gone && scan->first_gone < scan->end_gone)
+		self->gone = tally_batch_new(self->ctx, &status_table);
+	for (uint32_t i = scan->first_gone; self->gone && i < scan->end_gone; i++)
+		status_row_copy(self->ctx, self->gone,
+				scan->batch->cells + (size_t)i * STATUS_COLUMNS);
+}
+
+static void update_known(struct scan *scan, struct status_containers *fresh)
+{
+	struct docker_status *self = scan->self;
+	keep_gone(scan);
+	keep_others(scan, fresh);
+	keep_seen(scan, fresh);
+	status_containers_sort(fresh);
+	status_containers_done(self->ctx, &self->known);
+	self->known = *fresh;
+	self->named = (struct status_named){0};
+	tally_gauge(self->ctx, METRIC_CONTAINERS, self->known.n);
+}
+
+/* From now on this look's batch is the memory of those it saw. */
+static int deliver(struct scan *scan)
+{
+	struct tally_ctx *ctx = scan->self->ctx;
+	struct status_containers fresh = {
+		.items = calloc(scan->self->known.n + scan->containers.n + 1,
+				sizeof(struct status_container))};
+	int r = 0;
+	if (scan->no_memory || !fresh.items) {
+		free(fresh.items);
+		return tally_fail(ctx, ENOMEM, "no memory for the containers' rows");
+	}
+	if (scan->batch->n_rows > 0) {
+		tally_batch_keep(ctx, scan->batch);
+		r = tally_emit(ctx, scan->batch, NULL, NULL);
+	}
+	if (r < 0)
+		free(fresh.items);
+	else
+		update_known(scan, &fresh);
+	return r;
+}
+
+/* ---- The look ---- */
+
+static int scan_init(struct scan *scan)
+{
+	struct docker_status *self = scan->self;
+	scan->time = tally_now(self->ctx);
+	scan->monotonic = tally_monotonic(self->ctx);
+	scan->containers.items = calloc(scan->list.n + 1, sizeof(struct status_container));
+	scan->asked = calloc(scan->list.n + 1, sizeof(struct status_container *));
+	scan->batch = tally_batch_new(self->ctx, &status_table);
+	if (!scan->containers.items || !scan->asked || !scan->batch)
+		return tally_fail(self->ctx, ENOMEM, "no memory for %u containers", scan->list.n);
+	return 0;
+}
+
+static void scan_done(struct scan *scan)
+{
+	if (scan->batch)
+		tally_batch_drop(scan->self->ctx, scan->batch);
+	free(scan->containers.items);
+	free(scan->asked);
+	docker_list_done(&scan->list);
+}
+
+static int run_scan(struct scan *scan)
+{
+	int r = list(scan);
+	if (r == 0)
+		r = scan_init(scan);
+	if (r < 0)
+		return r;
+	choose_inspects(scan);
+	r = inspect(scan);
+	if (r < 0)
+		return r;
+	add_uninspected(scan);
+	add_gone(scan);
+	repeat_gone(scan);
+	return deliver(scan);
+}
+
+int status_scan(void *arg, enum docker_scan what)
+{
+	struct docker_status *self = arg;
+	struct scan scan = {.self = self, .what = self->named.many ? DOCKER_SCAN_RESYNC : what};
+	if (scan.what == DOCKER_SCAN_NAMED && self->named.n == 0)
+		return 0;
+	int r = run_scan(&scan);
+	bool changed = scan.changed || scan.first_gone < scan.end_gone;
+	scan_done(&scan);
+	if (r == 0 && (changed || scan.what != DOCKER_SCAN_NAMED))
+		status_state_save(self);
+	return r;
+}
