@@ -1,3 +1,8 @@
+/*
+ * Matching of `include` and `exclude`.  docker_create() checks the patterns once; docker_list.c
+ * asks for each listed container and status_event.c for each event, on the instance's thread.  A
+ * pattern is split anew each time: they are few and short, and parsed ones would need an owner.
+ */
 #include "docker/container_match.h"
 
 #include <fnmatch.h>
@@ -20,6 +25,7 @@ static enum match_kind split(const char *pattern, const char **ret_glob)
 		}
 	}
 	*ret_glob = pattern;
+	/* Names of containers have no '=', so this is a kind that was misspelt. */
 	return strchr(pattern, '=') ? MATCH_UNKNOWN : MATCH_NAME;
 }
 
@@ -83,5 +89,6 @@ bool match_passes(const struct match *match, const struct match_subject *subject
 			fitted |= kind;
 		named |= kind;
 	}
+	/* Kinds are combined by AND, patterns of one kind by OR; without include both are 0. */
 	return named == fitted;
 }

@@ -1,3 +1,13 @@
+/*
+ * The client of one engine: the version negotiated, each request checked against the list of those
+ * that are allowed, sent by docker_fetch.c, counted, and its failure put into words.
+ *
+ * Everything runs on the instance's thread.  Happy path: docker_connect() asks for /version once
+ * and keeps the API's number, docker_get() and docker_get_many() put it before each path.  What can
+ * fail: the connection, which makes the next docker_connect() negotiate again, since another engine
+ * may listen there after a restart or an upgrade; one answer, which is the caller's to judge; or
+ * memory.  Nothing is tried again in here: when to do so is the caller's policy.
+ */
 #include "docker/docker.h"
 
 #include <errno.h>
@@ -23,7 +33,7 @@ struct docker {
 	bool lost;                  /* the connection was; another engine may be there now */
 };
 
-/* A sweep, or a single get, with what it needs beside the caller's job. */
+/* One docker_get_many(), with what it needs beside the caller's job. */
 struct docker_calls {
 	struct docker *docker;
 	enum docker_call call;
@@ -53,7 +63,8 @@ static void add_version(void *arg, uint32_t i, char ret[FETCH_PATH_SIZE])
 	snprintf(ret + len, FETCH_PATH_SIZE - len, "%s", path);
 }
 
-/* An answer that is late or too long says nothing about the connection. */
+/* The connection is lost, and another engine may be there afterwards.  An answer that is late or
+ * too long, or for which there was no memory, says nothing about the connection. */
 static bool is_lost(int error)
 {
 	return error && error != ETIMEDOUT && error != EMSGSIZE && error != ENOMEM;
@@ -65,6 +76,7 @@ void docker_count_fault(struct docker *docker, enum docker_call call,
 {
 	if (answer->error || (answer->status != 200 && answer->status != 404))
 		tally_count(docker->ctx, DOCKER_CALLS + (uint32_t)call, 1);
+	/* 400 is what an engine answers to an API version that it does not speak (any more). */
 	if (answer->status == 400 || is_lost(answer->error))
 		docker->lost = true;
 }
@@ -78,7 +90,8 @@ void docker_count(struct docker *docker, enum docker_call call, const struct fet
 	docker_count_fault(docker, call, answer);
 }
 
-/* Once, until no list needs it. */
+/* Logged once, and again only after a list came that needed no trimming: an inspect or an event
+ * says nothing about whether the huge labels are still there. */
 static void log_trimmed(struct docker *docker, enum docker_call call, uint32_t trimmed)
 {
 	bool logged = docker->trims_logged;
@@ -110,7 +123,7 @@ int docker_check_request(struct docker *docker, enum docker_call call, const cha
 			  path);
 }
 
-/* Before the first is sent. */
+/* All of them before the first is sent: a job is done as a whole or not at all. */
 static int check_requests(struct docker *docker, enum docker_call call, const struct fetch_job *job)
 {
 	int r = 0;
@@ -146,6 +159,7 @@ int docker_get_many(struct docker *docker, enum docker_call call, const struct f
 	int r = check_requests(docker, call, job);
 	if (r < 0)
 		return r;
+	/* -ECANCELED is passed on as it is: being stopped is no failure to explain. */
 	r = fetch_run(docker->fetch, &counted);
 	if (r == -ENOMEM)
 		return tally_fail(docker->ctx, ENOMEM, "no memory to ask the engine");
@@ -201,6 +215,8 @@ static void one_done(void *arg, uint32_t i, struct fetch_answer *answer)
 	char reason[FETCH_REASON_SIZE];
 	(void)i;
 	if (!answer->error && answer->status == 200) {
+		/* A container removed in the middle of a request, or one that Podman has stopped,
+		 * is a 200 with an empty body. */
 		if (answer->len == 0) {
 			one->result =
 				tally_fail(one->docker->ctx, EBADMSG, "%s: GET %s: no content",
@@ -285,6 +301,8 @@ static int negotiate(struct docker *docker)
 				  "%s: GET /version: no ApiVersion in the answer: is it a Docker "
 				  "Engine?",
 				  docker->endpoint.text);
+	/* Engines refuse versions below their minimum: 1.12 up to Engine 24, 1.24 from 25 on, 1.44
+	 * in 29.0 to 29.2 and 1.40 since 29.3.  So both ends of both ranges have to overlap. */
 	if (api < DOCKER_API_OLDEST || oldest > DOCKER_API_NEWEST)
 		return tally_fail(
 			docker->ctx, EPROTONOSUPPORT,

@@ -2,8 +2,8 @@
  * The Docker Engine's API as our inputs use it: GET only, the version negotiated, every request
  * under a deadline, every body bounded.  One client belongs to one instance and its thread.
  *
- * Happy path: docker_create() in create(), docker_connect() in start() and before each sweep (it
- * does nothing while the engine's version is known), docker_get() or docker_get_many(), and
+ * Happy path: docker_create() in create(), docker_connect() in start() and before each scan or poll
+ * (it does nothing while the engine's version is known), docker_get() or docker_get_many(), and
  * docker_disconnect() in stop().  After a lost connection the version is asked for anew, since
  * another engine may stand there.  All int functions return 0 or what tally_fail() returned;
  * -ECANCELED: the instance is told to stop.
@@ -45,9 +45,9 @@ struct docker_target {
 	int64_t timeout;
 };
 
-/* No I/O; checks endpoint, TLS files' options and patterns.  config must outlive it. */
 /* For check(): can the files for TLS be read? */
 int docker_check_files(struct tally_ctx *ctx, const struct docker_config *config);
+/* No I/O; checks endpoint, TLS files' options and patterns.  config must outlive it. */
 int docker_create(struct tally_ctx *ctx, const struct docker_config *config, struct docker **ret);
 void docker_destroy(struct docker *docker);
 
@@ -58,8 +58,8 @@ void docker_disconnect(struct docker *docker);
 unsigned docker_api(const struct docker *docker);
 const char *docker_endpoint(const struct docker *docker);
 
-/* path begins behind the version: "/containers/json".  Nothing is asked that docker_request.h does
- * not list: -EPERM.  Anything but a 200 is an error.  The caller frees *ret, which is
+/* path begins behind the version: "/containers/json".  A request that docker_request.h does not
+ * list is not sent: -EPERM.  Anything but a 200 is an error.  The caller frees *ret, which is
  * NUL-terminated. */
 int docker_get(struct docker *docker, enum docker_call call, const char *path, size_t max_bytes,
 	       char **ret, size_t *ret_len);
@@ -111,7 +111,7 @@ void docker_explain(const struct fetch_answer *answer, char ret[FETCH_REASON_SIZ
 		DOCKER_OPTION("tls_key", (o) + offsetof(struct docker_config, tls_key), STRING,    \
 			      NULL, NULL, "file with the key of tls_cert")
 
-/* Of inputs that look at containers. */
+/* Of inputs that collect something of containers. */
 #define DOCKER_OPTIONS(o) DOCKER_ENDPOINT_OPTIONS(o), DOCKER_MATCH_OPTIONS(o), DOCKER_TLS_OPTIONS(o)
 
 #define DOCKER_METRIC(n, u, h, call)                                                               \

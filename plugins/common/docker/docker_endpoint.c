@@ -1,3 +1,8 @@
+/*
+ * Parsing of the option `endpoint`.  Called by docker_create(), also in a dry run, so it opens
+ * nothing.  What is accepted ends up in addresses for libcurl, therefore host and port may consist
+ * of plain characters only; everything else is refused with a sentence for the operator.
+ */
 #include "docker/docker_endpoint.h"
 
 #include <stdio.h>
@@ -14,9 +19,11 @@ static const char *parse_unix(const char *path, struct docker_endpoint *ret)
 {
 	if (path[0] != '/')
 		return "needs a full path (try unix:///var/run/docker.sock)";
+	/* connect() takes no longer path.  Source: unix(7), sun_path. */
 	if (strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
 		return "is longer than a socket's path can be (107 bytes)";
 	snprintf(ret->path, sizeof(ret->path), "%s", path);
+	/* libcurl connects to the socket; the host is only the Host header. */
 	snprintf(ret->url, sizeof(ret->url), "http://localhost");
 	return NULL;
 }

@@ -1,3 +1,11 @@
+/*
+ * One event as JSON, into texts that point into its line.  docker_events.c parses each line on the
+ * instance's thread; inputs ask for attributes of the event while they handle it, not later.
+ *
+ * Engines before API 1.52 repeat the id and action as `id` and `status` at the top; newer ones give
+ * them in Actor and Action only, which all engines have, so only those are read.  What can fail:
+ * the line is not JSON or lacks what an event must have, then it is refused with its offset.
+ */
 #include "docker/docker_event.h"
 
 #include <errno.h>
@@ -60,6 +68,7 @@ static const char *check(const struct event_text *text)
 	return NULL;
 }
 
+/* "health_status: healthy" and "exec_start: sh -c …" carry a detail behind the colon. */
 static void split_action(char *action, struct docker_event *ret)
 {
 	char *colon = strchr(action, ':');
@@ -85,6 +94,7 @@ const char *docker_event_parse(char *line, size_t len, struct docker_event *ret,
 		*ret = (struct docker_event){.id = text.id.at ? text.id.at : ""};
 		return problem;
 	}
+	/* `time` has whole seconds only, which would make repeats of events look like new ones. */
 	*ret = (struct docker_event){
 		.type = text.type.at, .id = text.id.at, .attributes = text.attributes};
 	if (text.nanoseconds.set)

@@ -1,3 +1,16 @@
+/*
+ * The event stream: opening, lines, repeats, back-off.  Called by docker_follow.c and stats_local.c
+ * on the instance's thread; libcurl's callbacks run inside docker_events_act() on the same thread.
+ *
+ * Happy path: docker_events_act() opens the stream, bytes become lines, lines become events, each
+ * is handed over once.  What can fail: the connection, a refusal, an engine that accepts the
+ * connection and says nothing (a stopped dockerd does so: the kernel completes the handshake for
+ * it), or a line that is no event.  The stream is closed and opened again after a pause; the line
+ * is left out.
+ *
+ * A reconnect asks for the second before the last event again, since `since` is inclusive and two
+ * events may have the same time; `seen` drops what was handed over already.
+ */
 #include "docker/docker_events.h"
 
 #include <errno.h>
@@ -14,7 +27,7 @@ static const int64_t second_ns = 1000000000;
 static const int64_t back_off_first = 500000000, back_off_last = INT64_C(30000000000);
 
 enum {
-	EVENTS_SEEN = 512,        /* more than an engine can repeat */
+	EVENTS_SEEN = 512,        /* an engine keeps 256 events, and can repeat no more */
 	EVENTS_LINE_FIRST = 4096, /* most fit */
 };
 
@@ -63,6 +76,8 @@ static uint64_t hash_text(uint64_t hash, const char *text)
 	return hash * UINT64_C(1099511628211);
 }
 
+/* O(EVENTS_SEEN) for each event: 512 comparisons of integers, next to parsing its JSON, are
+ * nothing, and a ring keeps itself bounded where a hash table would have to forget. */
 static bool is_repeated(struct docker_events *events, const struct docker_event *event)
 {
 	uint64_t name = UINT64_C(14695981039346656037);
@@ -87,7 +102,8 @@ static void log_skipped(struct docker_events *events, const struct docker_event 
 		  known ? event->id : "", problem);
 }
 
-/* Nothing that would be stored, so nobody needs to hear of it. */
+/* What is stored of an event is among kept_attributes, so this is worth a counter and no warning.
+ */
 static void log_trimmed(struct docker_events *events, const struct docker_event *event)
 {
 	uint32_t n = events->trim.cut + events->trim.dropped;
@@ -113,8 +129,8 @@ static void handle_line(struct docker_events *events)
 		log_skipped(events, &event, problem);
 		return;
 	}
-	/* Some engines do not filter: what health checks and people execute is nobody's business.
-	 */
+	/* Some engines do not filter.  Each health check makes three exec_* events, and they carry
+	 * command lines, which may hold secrets: they are dropped here at the latest. */
 	if (strncmp(event.action, "exec_", 5) == 0 || is_repeated(events, &event))
 		return;
 	log_trimmed(events, &event);
@@ -140,7 +156,8 @@ static bool line_reserve(struct docker_events *events, size_t wanted)
 	return true;
 }
 
-/* Among the attributes are all labels of the container, which may be huge. */
+/* Among the attributes are all labels of the container, which may be huge; these are kept whole
+ * when the line is trimmed, because columns or decisions are made of them. */
 static const char *const kept_attributes[] = {
 	"name",    "image",        "exitCode",          "signal",
 	"oldName", "execDuration", "containerExitCode", "health_status",
@@ -165,6 +182,7 @@ static void line_add(struct docker_events *events, const char *data, size_t len)
 
 static void line_end(struct docker_events *events)
 {
+	/* Events are NDJSON; what stands between them may be a bare line end. */
 	bool blank = events->len == 0 || (events->len == 1 && events->line[0] == '\r');
 	if (events->too_long || !blank)
 		handle_line(events);
@@ -209,6 +227,7 @@ static void end(struct docker_events *events)
 {
 	int64_t now = tally_monotonic(events->setup.ctx);
 	events->stream = NULL;
+	/* One that lived long enough is a new failure, not the next of a row. */
 	if (events->open && now - events->opened > back_off_last)
 		events->back_off = back_off_first;
 	events->retry = now + spread(events, events->back_off);
@@ -239,7 +258,8 @@ static void on_ended(void *arg, const struct fetch_answer *ended)
 static const struct stream_calls event_calls = {
 	.opened = on_opened, .data = on_data, .ended = on_ended};
 
-/* The engine took the request and says nothing. */
+/* The engine took the request and says nothing: a dockerd that is stopped by SIGSTOP or stuck.  An
+ * open stream, however, may rightly be silent for hours, so only opening has a deadline. */
 static void give_up(struct docker_events *events)
 {
 	const struct fetch_answer late = {.error = ETIMEDOUT};
@@ -249,6 +269,8 @@ static void give_up(struct docker_events *events)
 	end(events);
 }
 
+/* Percent-encoding for what stands in JSON filters; curl_easy_escape() would encode
+ * commas and colons as well, at three bytes each of a path that FETCH_PATH_SIZE bounds. */
 static size_t encode(const char *text, char *ret, size_t size)
 {
 	size_t len = 0;
@@ -264,6 +286,7 @@ static size_t encode(const char *text, char *ret, size_t size)
 
 static void write_path(const struct docker_events *events, char ret[FETCH_PATH_SIZE])
 {
+	/* SECONDS.NNNNNNNNN, which every engine understands, exact to the nanosecond. */
 	int64_t since = events->last > 0 ? events->last - second_ns : events->setup.since;
 	int len = snprintf(ret, FETCH_PATH_SIZE, "/events?");
 	if (since > 0)

@@ -3,13 +3,13 @@
  * the instance asks, filtered by the engine, read line by line, opened again whenever it ends.
  *
  * Happy path: create, then poll events_fd() until events_due() and act(), again and again; it hands
- * each event over, in the order in which they came, and says what else happened.  Whoever follows
- * something should look at all of it after each DOCKER_EVENTS_OPENED, since an engine keeps 256
- * events only and none over its own end. What can fail: the stream is refused, or ends; then it is
+ * each event over, in the order in which they came, and says what else happened.  After each
+ * DOCKER_EVENTS_OPENED the caller should scan everything it follows, since an engine keeps only 256
+ * events and none over its own restart.  What can fail: the stream is refused, or ends; then it is
  * opened again after 0.5 s, 1 s … 30 s, each a little at random, with what came since 1 s before
  * the last event, less what was handed over already.  Of an event with huge labels these are cut
  * or left out (json_trim.h); a line that is no event, or longer than DOCKER_EVENTS_LINE even so, is
- * told and left out.
+ * logged and left out.
  *
  * One thread, that of its docker.  docker_follow.h is the loop around it that most want.
  */

@@ -1,3 +1,11 @@
+/*
+ * The loop that keeps up to at_once transfers in flight.  docker.c calls fetch_run() on the
+ * instance's thread, which comes back when every request has its answer or the instance is stopped.
+ *
+ * Slots are kept between runs, so that their connections stay open.  What can fail: one transfer,
+ * reported in its answer; all that are left, when the run is out of time (every one of them then
+ * gets ETIMEDOUT, none is forgotten); or the run as a whole, by memory or because of stop_fd.
+ */
 #include "docker/docker_fetch.h"
 
 #include <errno.h>
@@ -39,6 +47,8 @@ static int slots_reserve(struct docker_fetch *fetch, uint32_t n)
 			return -ENOMEM;
 		fetch->slots[fetch->n_slots++] = slot;
 	}
+	/* libcurl's default follows the number of handles on the multi handle, which falls as
+	 * transfers end; connections that the next run could use would be closed. */
 	curl_multi_setopt(fetch->multi.curl, CURLMOPT_MAXCONNECTS, (long)n);
 	return 0;
 }
@@ -63,6 +73,7 @@ static void slot_end(struct docker_fetch *fetch, struct docker_transfer *slot, C
 	char reason[FETCH_REASON_SIZE] = "";
 	struct fetch_answer answer = {.reason = reason};
 	docker_transfer_answer(slot, code, &answer, reason);
+	/* done() may keep the body; take_back() drops what is left of it. */
 	curl_multi_remove_handle(fetch->multi.curl, slot->easy);
 	slot->busy = false;
 	progress->ended++;
@@ -87,7 +98,7 @@ static void reap(struct docker_fetch *fetch, struct fetch_progress *progress)
 
 /* ---- Waiting ---- */
 
-/* When to look again at the latest, even if nothing happens. */
+/* When to check the time again at the latest, even if nothing happens. */
 static int64_t next_check(const struct fetch_progress *progress)
 {
 	const struct fetch_job *job = progress->job;
@@ -97,6 +108,8 @@ static int64_t next_check(const struct fetch_progress *progress)
 	return check;
 }
 
+/* One container whose stats hang must not cost all others their sample; half of the answers prove
+ * that it is not the engine that hangs. */
 static bool out_of_time(const struct fetch_progress *progress)
 {
 	const struct fetch_job *job = progress->job;
@@ -116,6 +129,8 @@ static void cancel_all(struct docker_fetch *fetch)
 		}
 }
 
+/* Those in flight end as if they had timed out, those not started with the same error: done() is
+ * called once for each request, which callers rely on to count. */
 static void give_up(struct docker_fetch *fetch, struct fetch_progress *progress)
 {
 	const struct fetch_job *job = progress->job;

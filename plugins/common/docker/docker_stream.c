@@ -1,3 +1,12 @@
+/*
+ * Open-ended answers on one multi handle: events and followed logs.  docker_events.c and the log
+ * input call this on the instance's thread; the callbacks of a request run within streams_act().
+ *
+ * A stream is a transfer of docker_transfer.c with other callbacks for headers and data.  It ends
+ * in exactly one call of ended(), or without one by streams_close().  What can fail: no 200 comes
+ * (the beginning of the body is kept for the message), the connection breaks, or data() wants no
+ * more.
+ */
 #include "docker/docker_stream.h"
 
 #include <errno.h>
@@ -35,7 +44,8 @@ struct docker_streams {
 
 /* ---- What curl calls ---- */
 
-/* The empty line is the end of the headers. */
+/* The empty line is the end of the headers.  It is counted as answered here and not at its end,
+ * which may be days away: `engine_seconds_total` is about how long the engine takes to answer. */
 static size_t on_header(char *line, size_t one, size_t len, void *arg)
 {
 	struct docker_stream *stream = arg;
@@ -94,6 +104,7 @@ static void stream_prepare(const struct docker_streams *streams, struct docker_s
 	snprintf(url, sizeof(url), "%s/v1.%u%s", target->endpoint->url, docker_api(streams->docker),
 		 path);
 	curl_easy_setopt(easy, CURLOPT_URL, url);
+	/* No total timeout: it does not end.  docker_events.c watches for the first answer. */
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(target->timeout / ms_ns));
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)STREAM_BUFFER);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
@@ -174,6 +185,8 @@ static void reap(struct docker_streams *streams)
 		struct fetch_answer answer = {.reason = reason};
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &stream);
 		stream_answer(stream, message->data.result, &answer, reason);
+		/* The stream is freed before its owner hears of the end, so that ended() may open
+		 * the next one or close others; what it needs is copied before. */
 		memcpy(body, stream->refusal, sizeof(body));
 		answer.body = body;
 		count_end(stream, &answer);

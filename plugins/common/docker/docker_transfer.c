@@ -1,3 +1,11 @@
+/*
+ * One libcurl handle: its settings, the body as it comes in, and the words for its failure.
+ * docker_fetch.c uses one per slot again and again; docker_stream.c one per stream, with callbacks
+ * of its own.  Everything runs on the instance's thread.
+ *
+ * A body that outgrows its bound is refused, or trimmed while it comes in if the job says so.
+ * Failures become an errno and a sentence that names the usual cause, as "is dockerd running?".
+ */
 #include "docker/docker_transfer.h"
 
 #include <errno.h>
@@ -6,7 +14,7 @@
 #include <string.h>
 
 enum {
-	TRANSFER_KEPT_BODY = 16384,
+	TRANSFER_KEPT_BODY = 16384, /* most stats and inspects fit */
 	TRANSFER_BUFFER = 16384,
 	TRANSFER_IDLE_S = 10,
 	TRANSFER_TRIMS = 16, /* times its bound is read of a body that is trimmed */
@@ -30,7 +38,9 @@ static bool body_grow(struct docker_transfer *transfer, size_t wanted)
 	return true;
 }
 
-/* Begins with what has come so far.  False: it is too long even so. */
+/* Begins with what has come so far, so that the usual body is copied once and never scanned.  What
+ * is kept is never longer than what was fed, so trimming in place is safe.  False: it is too long
+ * even so, or so much was fed that an engine seems to send without end. */
 static bool trim_body(struct docker_transfer *transfer, const char *data, size_t len)
 {
 	size_t kept = 0;
@@ -86,7 +96,8 @@ static void set_tls(struct docker_transfer *transfer, const struct fetch_tls *tl
 		curl_easy_setopt(transfer->easy, CURLOPT_SSLKEY, tls->key);
 }
 
-/* Nothing of the environment: no proxy, no .netrc, no redirects to elsewhere. */
+/* Nothing of the environment: no proxy, no .netrc, no redirects to elsewhere.  libcurl would send
+ * the requests for an engine through http_proxy. */
 struct docker_transfer *docker_transfer_create(const struct docker_endpoint *endpoint,
 					       const struct fetch_tls *tls)
 {
@@ -134,6 +145,8 @@ void docker_transfer_prepare(struct docker_transfer *transfer, const char *path,
 	if (transfer->body)
 		transfer->body[0] = '\0';
 	curl_easy_setopt(transfer->easy, CURLOPT_REQUEST_TARGET, path);
+	/* Of the whole answer, not only of connecting: with a dockerd that hangs connect()
+	 * succeeds. */
 	curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, (long)(job->timeout / ms_ns));
 }
 
