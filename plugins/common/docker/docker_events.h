@@ -46,7 +46,7 @@ void docker_events_destroy(struct docker_events *events);
  * never. */
 int docker_events_fd(const struct docker_events *events);
 int64_t docker_events_due(const struct docker_events *events);
-/* Does not wait; news is a set of docker_events_outcome.  -ECANCELED: told to stop. */
+/* Does not wait; ret_outcome is a set of docker_events_outcome.  -ECANCELED: told to stop. */
 int docker_events_act(struct docker_events *events, unsigned *ret_outcome);
 
 bool docker_events_is_open(const struct docker_events *events);

@@ -73,11 +73,11 @@ static void slot_end(struct docker_fetch *fetch, struct docker_transfer *slot, C
 	char reason[FETCH_REASON_SIZE] = "";
 	struct fetch_answer answer = {.reason = reason};
 	docker_transfer_answer(slot, code, &answer, reason);
-	/* done() may keep the body; take_back() drops what is left of it. */
 	curl_multi_remove_handle(fetch->multi.curl, slot->easy);
 	slot->busy = false;
 	progress->ended++;
 	progress->last_end = docker_multi_now();
+	/* done() may keep the body; take_back() drops what is left of it. */
 	progress->job->done(progress->job->arg, slot->index, &answer);
 	docker_transfer_take_back(slot, &answer);
 }

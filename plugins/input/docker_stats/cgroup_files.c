@@ -1,3 +1,13 @@
+/*
+ * Opening and reading of a container's cgroup files.  stats_local.c opens them after a list,
+ * stats_poll.c reads them in each poll, stats_baseline.c closes them; all on the instance's thread.
+ *
+ * Descriptors are kept because opening is what costs: reading 100 containers took 12 to 14 ms with
+ * files opened each time and 4 ms by pread() on open ones, 32 to 40 µs a container.  The kernel
+ * writes the text anew whenever offset 0 is read.  A table per cgroup version says which file fills
+ * which slots; cgroup_text.c reads them.  What can fail: the descriptor's cgroup is gone (ENODEV),
+ * a PID that is not the container's, or no descriptor is left; the engine is asked then.
+ */
 #include "cgroup_files.h"
 
 #include <errno.h>
@@ -12,7 +22,8 @@
 
 enum {
 	BUFFER_SIZE = 256 << 10,
-	/* A seq_file hands out whole records of a page at most: less than this is the end. */
+	/* A seq_file hands out whole records of a page at most: less than this is the end.  It
+	 * spares the second pread() that would return 0, half of all system calls. */
 	FULL_CHUNK = 2048,
 	ERROR_TEXT = 64,
 };
@@ -37,11 +48,14 @@ struct cgroup_files {
 
 /* ---- Which files ---- */
 
+/* In ticks of USER_HZ, which is 100 on every architecture that Docker runs on. */
 static const struct cgroup_key cpuacct_stat[] = {
 	{"user", 10000000, STATS_CPU_USER_NS}, {"system", 10000000, STATS_CPU_KERNEL_NS}, {0}};
 static const struct cgroup_key cpu_stat[] = {{"nr_throttled", 1, STATS_THROTTLED_PERIODS},
 					     {"throttled_time", 1, STATS_THROTTLED_NS},
 					     {0}};
+/* v1 has each member twice, of the cgroup alone and with those below it (total_).  The engine shows
+ * the latter. */
 static const struct cgroup_key memory_stat[] = {{"total_rss", 1, STATS_MEM_ANON_BYTES},
 						{"total_cache", 1, STATS_MEM_FILE_BYTES},
 						{"total_pgfault", 1, STATS_PGFAULT},
@@ -77,7 +91,8 @@ static const struct cgroup_key unified_memory_stat[] = {{"anon", 1, STATS_MEM_AN
 		.hierarchy = CGROUP_##h, .name = n, .form = CGROUP_##f, .slot = s                  \
 	}
 
-/* The first is there whatever controllers are; it decides whether the cgroup still is. */
+/* The first is there whatever controllers are; it decides whether the cgroup still is.  Folders of
+ * v1 controllers may be mounted together (cpu,cpuacct), therefore each file names its own. */
 static const struct cgroup_file legacy[] = {
 	NUMBER(CPUACCT, "cpuacct.usage", STATS_CPU_USAGE_NS),
 	KEYS(CPUACCT, "cpuacct.stat", cpuacct_stat),
@@ -88,7 +103,8 @@ static const struct cgroup_file legacy[] = {
 	KEYS(MEMORY, "memory.stat", memory_stat),
 	NUMBER(PIDS, "pids.current", STATS_PIDS),
 	NUMBER(PIDS, "pids.max", STATS_PIDS_LIMIT),
-	/* Of the CFQ scheduler, gone since Linux 5.0; preferred by the engine. */
+	/* Of the CFQ scheduler, gone since Linux 5.0; preferred by the engine.  Since then all are
+	 * 0 unless a throttle is set, which is what the engine says, too. */
 	DEVICES(BLKIO, "blkio.io_service_bytes_recursive", DEVICES, STATS_BLK_READ_BYTES),
 	DEVICES(BLKIO, "blkio.io_serviced_recursive", DEVICES, STATS_BLK_READ_OPS),
 	DEVICES(BLKIO, "blkio.throttle.io_service_bytes", DEVICES, STATS_BLK_READ_BYTES),
@@ -143,7 +159,8 @@ void cgroup_host_tick(struct cgroup_host *host)
 		cgroup_text_machine(text, &host->machine);
 }
 
-/* "Unlimited" is whatever is more than the machine has, as for the engine. */
+/* v1 writes 9223372036854771712 for unlimited and v2 "max".  The engine caps it to the machine's
+ * memory, so that both sources give the same row. */
 static void bound_limit(const struct cgroup_host *host, struct stats *stats)
 {
 	struct json_int *limit = &stats->slots[STATS_MEM_LIMIT_BYTES];
@@ -159,6 +176,8 @@ static int read_files(struct cgroup_host *host, const struct cgroup_files *files
 		int r = files->fds[i] < 0 ? -ENOENT : read_whole(host, files->fds[i], &text);
 		if (r == 0)
 			cgroup_text_read(&files->table[i], text, ret);
+		/* ENODEV: the descriptor's cgroup was removed, also if one of that name exists
+		 * again, so a restarted container is never mistaken for its last run. */
 		else if (i == 0 || r == -ENODEV || r == -ESRCH)
 			return -r;
 	}
@@ -199,7 +218,8 @@ static int open_below_root(const char *path, int flags)
 	return open(full, flags | O_RDONLY | O_CLOEXEC);
 }
 
-/* All files of one hierarchy.  A missing one is none of ours unless it is the first. */
+/* All files of one hierarchy.  A missing one is a controller or kernel without it and leaves
+ * columns unset, unless it is the first. */
 static int open_hierarchy(struct cgroup_files *files, unsigned hierarchy, const char *folder,
 			  char reason[CGROUP_REASON_SIZE])
 {
@@ -271,6 +291,8 @@ static int open_all(struct cgroup_files *files, const struct cgroup_target *who,
 	return 0;
 }
 
+/* Connections to the engine and the rest of the daemon need descriptors, too: running out of them
+ * here would break outputs. */
 static bool has_room(const struct cgroup_host *host)
 {
 	struct rlimit files;

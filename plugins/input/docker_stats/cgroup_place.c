@@ -1,3 +1,12 @@
+/*
+ * From mountinfo and /proc/PID/cgroup to the folders of a container.  cgroup_files.c calls this
+ * when it starts, a line of mountinfo at a time, and for each container that it opens.
+ *
+ * Paths are not guessed from the cgroup driver (/docker/ID, system.slice/docker-ID.scope,
+ * libpod-ID.scope, …): the kernel says where a process is, and only what is mounted here can be
+ * read.  What can fail: the daemon runs in another PID or cgroup namespace, as in a container of
+ * its own; then the paths do not name the container, or begin with /.., and are refused.
+ */
 #include "cgroup_place.h"
 
 #include <stdio.h>
@@ -88,6 +97,8 @@ bool cgroup_place_folder(const struct cgroup_mounts *mounts, const struct cgroup
 			 enum cgroup_hierarchy hierarchy, char ret[CGROUP_PATH_SIZE])
 {
 	const char *path = place->paths[hierarchy];
+	/* A hierarchy may be mounted several times, also only a part of it: the first mount that
+	 * contains the path will do. */
 	for (uint32_t i = 0; path[0] && i < mounts->n; i++) {
 		const struct cgroup_mount *mount = &mounts->items[i];
 		const char *below = path_below(path, mount->root);
@@ -132,6 +143,8 @@ bool cgroup_place_find(struct cgroup_span text, const char *id, struct cgroup_pl
 		for (unsigned i = 0; i < CGROUP_HIERARCHIES; i++)
 			if (found & (1U << i))
 				memcpy(ret->paths[i], path, sizeof(path));
+		/* In hybrid mode (v1 controllers beside an empty v2 hierarchy) both name the
+		 * container; the counters are in v1 then. */
 		legacy |= (found & (1U << CGROUP_CPUACCT)) != 0;
 	}
 	ret->unified = !legacy;

@@ -1,3 +1,10 @@
+/*
+ * Parsers of the kernel's text formats, on spans that are not NUL-terminated.  cgroup_files.c calls
+ * them for each file and poll, the fuzzer with anything; no state, any thread.
+ *
+ * The formats are those of the kernel's Documentation/admin-guide/cgroup-v1/ and cgroup-v2.rst, and
+ * of proc(5).  Nothing fails: what is not understood leaves its slot unset, which becomes NULL.
+ */
 #include "cgroup_text.h"
 
 #include <string.h>
@@ -87,6 +94,7 @@ static void read_keys(const struct cgroup_key *keys, struct cgroup_span text, st
 	}
 }
 
+/* The throttle files repeat what CFQ's have said where both exist: the first that is there wins. */
 static void read_devices(struct cgroup_span text, struct json_int *reads)
 {
 	struct cgroup_span line, device, operation;
@@ -222,6 +230,7 @@ static bool add_interfaces(struct cgroup_span text, bool ethernet, struct stats 
 
 void cgroup_text_network(struct cgroup_span text, struct stats *ret)
 {
+	/* The engine counts the interfaces that it made itself, and these it names ethN. */
 	if (!add_interfaces(text, true, ret))
 		add_interfaces(text, false, ret);
 }
@@ -229,6 +238,8 @@ void cgroup_text_network(struct cgroup_span text, struct stats *ret)
 void cgroup_text_machine(struct cgroup_span text, struct stats *ret)
 {
 	struct cgroup_span line, word;
+	/* The line "cpu" is the sum, "cpu0" and so on are the cores that are on.  Guest time is
+	 * part of user time already, so fields 9 and 10 must not be added. */
 	struct json_int cores = {0}, ticks = {0};
 	const struct json_int one = {.value = 1, .set = true};
 	while (cgroup_span_line(&text, &line) && cgroup_span_word(&line, &word) &&

@@ -1,13 +1,13 @@
 /*
- * docker_stats: what running containers use.  Each gather is one sweep: list what runs if that may
- * have changed, read the files of those whose files can be read, ask for the one-shot stats of all
- * others at once, emit one row each.
+ * docker_stats: what running containers use.  Each gather() is one poll, called by the core on the
+ * instance's thread: list what runs if that may have changed, read the files of those whose files
+ * can be read, ask for the one-shot stats of all others at once, emit one row each.
  *
- * Happy path: connect (negotiates the version, once), list, renew the baselines, sweep, emit.
+ * Happy path: connect (negotiates the version, once), list, renew the baselines, poll, emit.
  * What can fail: the engine as a whole, then gather fails and the core backs off, unless there are
  * files to read, of the containers known so far; single
- * containers, which are counted, and left out for a while if they hang; a container that goes
- * during the sweep is no failure.  Sweeps that take over half the interval stretch it.
+ * containers, which are counted, and left out for a while if they hang; a container that is removed
+ * during the poll is no failure.  Polls that take over half the interval stretch it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -39,6 +39,8 @@ static int list(struct docker_stats *self)
 static int refresh_list(struct docker_stats *self)
 {
 	bool wanted;
+	/* What was known stays valid until the next list: what has ended meanwhile is noticed when
+	 * its files are read. */
 	int r = stats_local_wants_list(&self->local, &wanted);
 	if (r < 0 || !wanted)
 		return r;

@@ -1,4 +1,4 @@
-/* The instance, and one sweep of it; the plugin's own files only. */
+/* The instance and its current poll; for the plugin's own files.  One thread. */
 #ifndef TALLYD_DOCKER_STATS_H
 #define TALLYD_DOCKER_STATS_H
 
@@ -13,7 +13,7 @@ struct stats_config {
 	int64_t max_connections, source;
 };
 
-/* One sweep. */
+/* One poll. */
 struct stats_poll {
 	struct stats_baseline **asked;
 	uint32_t n;

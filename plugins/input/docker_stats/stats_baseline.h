@@ -1,7 +1,7 @@
 /*
- * What is remembered of each container from one sweep to the next: the sample that CPU percent is
- * reckoned against, whether it is left out for a while because it hung, and its open files. Rebuilt
- * from each list, so what is gone is forgotten and the size is bounded by the list's.
+ * What is kept of each container from one poll to the next: the sample that CPU percent is
+ * calculated against, whether it is left out for a while because it hung, and its open files.
+ * Rebuilt from each list, so what is gone is forgotten and the size is bounded by the list's.
  */
 #ifndef TALLYD_STATS_BASELINE_H
 #define TALLYD_STATS_BASELINE_H
@@ -9,7 +9,7 @@
 #include "cgroup_files.h"
 #include "docker/docker_list.h"
 
-/* Who is asked for its numbers. */
+/* Where its numbers come from. */
 enum stats_way {
 	STATS_BY_ENGINE,
 	STATS_BY_FILES,
@@ -23,14 +23,14 @@ struct stats_baseline {
 	int64_t retry;              /* monotonic ns; not asked before */
 	int64_t time;               /* of the sample; 0: none */
 	int64_t cpu_usage;          /* ns */
-	bool hangs;                 /* in this sweep */
+	bool hangs;                 /* in this poll */
 	uint8_t way;                /* enum stats_way */
 	uint8_t failures;           /* to open its files, in a row; 2: and more */
 	int64_t cpus;               /* it may run on, by its own limit; 0: on all; -1: not known */
 	int64_t cpus_asked;         /* monotonic ns, last; 0: never */
 	int64_t reopen;             /* monotonic ns; its files not opened before */
 	struct cgroup_files *files; /* its own; NULL unless STATS_BY_FILES */
-	const struct docker_container *container; /* of this sweep's list */
+	const struct docker_container *container; /* in the newest list */
 };
 
 struct stats_baselines {

@@ -2,10 +2,10 @@
  * Which containers are read from their cgroup files here, and when the engine must be asked what
  * runs.  The engine's events say when that changes; beside them it is asked once a minute.
  *
- * Happy path: start, then for each sweep stats_local_wants_list(), if so the list is asked for and
+ * Happy path: start, then for each poll stats_local_wants_list(); if so, the list is asked for and
  * stats_local_open() inspects what is new and opens its files.  What can fail: files that cannot be
  * opened, then the engine is asked for that container's numbers where the option allows it, and
- * why is said once; the events, then the engine is asked what runs every 5 s.
+ * the reason is logged once; the events, then the engine is asked what runs every 5 s.
  */
 #ifndef TALLYD_STATS_LOCAL_H
 #define TALLYD_STATS_LOCAL_H
@@ -26,7 +26,7 @@ struct stats_local {
 	bool failed;                         /* the last list */
 	int64_t listed, not_before;          /* monotonic ns */
 	uint32_t ways[STATS_UNREADABLE + 1]; /* how many containers each */
-	uint32_t unreadable;                 /* how many, not just by chance */
+	uint32_t unreadable;                 /* how many, twice in a row or more */
 	char reason[FETCH_REASON_SIZE];      /* why files are not read; of one container */
 	uint8_t logged;                      /* what was said last about it */
 };
@@ -44,11 +44,11 @@ int stats_local_wants_list(struct stats_local *local, bool *ret_wants);
 /* The list came, or did not, after so long. */
 void stats_local_listed(struct stats_local *local, int error, int64_t took);
 
-/* Finds out how each container is read that it is not known of, after a list.  0, or what
+/* After a list: chooses the source of each container that has no open files.  0, or what
  * tally_fail() returned. */
 int stats_local_open(struct stats_local *local, struct stats_baselines *baselines);
 
-/* It ended during a sweep. */
+/* It ended during a poll. */
 void stats_local_gone(struct stats_local *local, struct stats_baseline *baseline);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * One sweep: the files of those that have them, the engine's one-shot stats of all others at once,
- * a row each.  What can fail: single containers, which are counted, told in one message, and left
- * out for a while if they hang; all of them, then the sweep has failed.
+ * One poll: the cgroup files of the containers that have them open, the engine's one-shot stats of
+ * all others at once, a row each.  What can fail: single containers, which are counted, named in
+ * one message, and left out for a while if they hang; all of them, then the poll has failed.
  */
 #ifndef TALLYD_STATS_POLL_H
 #define TALLYD_STATS_POLL_H

@@ -1,10 +1,20 @@
+/*
+ * The stats document as tables of members and slots for json_map.c.  stats_poll.c calls it for each
+ * answer, on the instance's thread.
+ *
+ * A reader of its own and not a JSON tree: jansson refuses every document of cgroup v2 ("too big
+ * integer near '18446744073709551615'", the pids limit that means unlimited), and decoding integers
+ * as reals would lose digits of nanoseconds.  json_map leaves what does not fit in 63 bits unset,
+ * which is just what unlimited should be.  Unknown members are skipped, so newer engines are fine.
+ */
 #include "stats_read.h"
 
 #include <strings.h>
 
 #include "base/json_map.h"
 
-/* v1 writes Read, Write, Sync, …, Total; v2 read and write. */
+/* v1 writes Read, Write, Sync, …, Total; v2 read and write, and bytes only.  Without devices it is
+ * [] on v1 and null on v2; both leave the slot unset. */
 static void read_blkio_entry(struct json_reader *json, struct json_int *reads)
 {
 	struct json_text key, op = {0};
@@ -32,7 +42,8 @@ static void read_blkio(struct json_reader *json, struct json_int *reads)
 		read_blkio_entry(json, reads);
 }
 
-/* cgroup v1 has both plain and total_ members, the latter with its children; v2 has one. */
+/* cgroup v1 has both plain and total_ members, the latter with its children; v2 has one.  Podman
+ * has no such map at all, and its columns stay NULL. */
 static const struct json_member memory_map[] = {
 	{.key = "anon", .rule = JSON_MAP_INT, .slot = STATS_MEM_ANON_BYTES},
 	{.key = "total_rss", .rule = JSON_MAP_INT, .slot = STATS_MEM_ANON_BYTES},
@@ -75,6 +86,7 @@ static const struct json_member cpu[] = {
 	{0},
 };
 
+/* Absent with --network host and none. */
 static const struct json_member network[] = {
 	{.key = "rx_bytes", .rule = JSON_MAP_ADD, .slot = STATS_NET_RX_BYTES},
 	{.key = "tx_bytes", .rule = JSON_MAP_ADD, .slot = STATS_NET_TX_BYTES},
@@ -87,6 +99,7 @@ static const struct json_member network[] = {
 	{0},
 };
 
+/* Without a limit v1 leaves it out, and v2 writes 2^64 − 1, which fits no slot: NULL both times. */
 static const struct json_member pids[] = {
 	{.key = "current", .rule = JSON_MAP_INT, .slot = STATS_PIDS},
 	{.key = "limit", .rule = JSON_MAP_INT, .slot = STATS_PIDS_LIMIT},
@@ -105,6 +118,8 @@ static const struct json_member blkio[] = {
 	{0},
 };
 
+/* `read` is 0001-01-01T00:00:00Z of a container that does not run: before 1678 no nanoseconds
+ * exist, so the slot stays unset.  precpu_stats is never read. */
 static const struct json_member document[] = {
 	{.key = "read", .rule = JSON_MAP_TIME, .slot = STATS_READ_TIME},
 	{.key = "cpu_stats", .rule = JSON_MAP_INSIDE, .inside = cpu},

@@ -1,3 +1,8 @@
+/*
+ * The declaration of container_stats; names, types and order are a contract with stores and
+ * clients.  Help texts go into the generated reference.  Counters are as the engine has them, since
+ * their growth can be taken over any range later; only CPU and memory percent are reckoned here.
+ */
 #include "stats_table.h"
 
 #define COLUMN(n, u, t, r, h)                                                                      \
