@@ -1,12 +1,13 @@
 /*
- * docker_status: what each container is and how it does, and what happens to it.  It follows the
- * engine (docker_follow.h): each event becomes a row of container_events at once, the containers
- * that events name are looked at 200 ms later, and all of them when the stream opens and every
- * `interval`; a look emits rows of container_info (status_scan.c).
+ * docker_status: the state of each container, and what happens to it.  It follows the engine
+ * (docker_follow.h): each event becomes a row of container_events at once; the containers that
+ * events name are scanned 200 ms later, and all of them when the stream opens and every `interval`.
+ * A scan emits rows of container_info (status_scan.c).  Everything runs on the instance's thread,
+ * from run() until it is stopped.
  *
  * After a restart it goes on: with the events that the engine still has, by the position that went
- * with the last ones, and with who was known, from a file (row_memory.h), so that what went
- * meanwhile is found gone.  What can fail is the engine, and docker_follow bears that.
+ * with the last ones, and with the containers known before, from a file (state_file.h), so that
+ * those removed meanwhile are found gone.  What can fail is the engine; docker_follow tries again.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -19,6 +20,7 @@
 #include "status_event.h"
 #include "status_table.h"
 
+/* A start or a stop is several events within milliseconds: one scan for all of them. */
 static const int64_t settle_ns = 200000000, second_ns = 1000000000;
 
 enum { STATUS_POSITION_SIZE = 32 };
@@ -31,6 +33,7 @@ static void add_named(struct docker_status *self, const char *id)
 	if (status_is_named(named, id))
 		return;
 	if (named->n == STATUS_NAMED) {
+		/* The list's filter, and its path, have room for so many; then all are scanned. */
 		named->many = true;
 		return;
 	}
@@ -45,6 +48,8 @@ static char *find_oomed(struct docker_status *self, const char *id)
 	return NULL;
 }
 
+/* Events know some things that no later question answers: when it was destroyed, and that its last
+ * run hit a memory limit.  OOMKilled of the inspect is not reliable. */
 static void apply_event(struct docker_status *self, const char *action,
 			const struct docker_event *event)
 {
@@ -103,7 +108,9 @@ static int status_flush(void *arg)
 	return tally_emit(self->ctx, batch, self->ctx->name, position);
 }
 
-/* Without a position all that the engine still has.  What is told twice is one row in a store. */
+/* Without a position all that the engine still has.  An event handed over twice is one row in a
+ * store. The second before is asked for again: `since` is inclusive, and events may share a time.
+ */
 static int64_t events_since(struct docker_status *self)
 {
 	char position[STATUS_POSITION_SIZE];

@@ -1,5 +1,5 @@
 /*
- * What the parts of this plugin share: the instance, and whom it follows.  One thread.
+ * What the parts of this plugin share: the instance, and the containers it follows.  One thread.
  */
 #ifndef TALLYD_DOCKER_STATUS_H
 #define TALLYD_DOCKER_STATUS_H
@@ -17,14 +17,14 @@ enum { STATUS_NAMED = 16, STATUS_OOMED = 16 };
 
 enum status_metric { METRIC_CONTAINERS = DOCKER_FOLLOW_METRICS_END };
 
-/* Whom events named since the last look. */
+/* The containers that events named since the last scan. */
 struct status_named {
 	char ids[STATUS_NAMED][DOCKER_ID_MAX + 1];
 	uint32_t n;
 	bool many; /* more than fit */
 };
 
-/* Who ran out of memory since it started, the last few. */
+/* The containers with an oom event since they started, the last few. */
 struct status_oomed {
 	char ids[STATUS_OOMED][DOCKER_ID_MAX + 1];
 	uint32_t n; /* ever */
@@ -40,16 +40,15 @@ struct docker_status {
 	struct tally_batch *events; /* that came together; NULL: none */
 	int64_t event_time;         /* of the last of them */
 	bool no_memory;             /* for one of them */
-	struct tally_batch
-		*gone; /* rows of who went since the look at everything before; or NULL */
+	struct tally_batch *gone; /* rows of containers removed since the last full scan; or NULL */
 };
 
-/* status_scan.c: asks the engine, and emits what it says. */
+/* status_scan.c: asks the engine, and emits rows. */
 int status_scan(void *arg, enum docker_scan what);
 
 bool status_is_named(const struct status_named *named, const char *id);
 
-/* status_state.c: who is followed, and who went lately, kept in a file over a restart. */
+/* status_state.c: the followed and the lately removed containers, kept in a file over a restart. */
 void status_state_load(struct docker_status *self);
 void status_state_save(struct docker_status *self);
 

@@ -1,3 +1,8 @@
+/*
+ * The declaration of container_events.  Names, types and order are a contract with stores and
+ * clients; help texts go into the generated reference.  Time, container and action are the key: a
+ * store that gets an event twice, as after a reconnect, keeps one row.
+ */
 #include "events_table.h"
 
 #define COLUMN(n, t, r, h)                                                                         \

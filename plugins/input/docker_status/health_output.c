@@ -1,3 +1,12 @@
+/*
+ * The choice of one line of a health check's output.  status_row.c calls it for each inspect, on
+ * the instance's thread; it is pure and allocates nothing.
+ *
+ * Every line gets a rank: one that names an error beats one that does not, one that begins at the
+ * margin beats an indented one (a traceback's place).  Of equals the last counts if the check
+ * failed, since programs say what went wrong at the end, else the first.  Docker keeps 4 KiB of
+ * output at most, so several passes over a line cost nothing.
+ */
 #include "health_output.h"
 
 #include <string.h>
@@ -52,7 +61,8 @@ static bool is_meter(const struct line *line)
 	return colons >= 6;
 }
 
-/* The third of the meter's times ends the last word but one. */
+/* The third of the meter's times ends the last word but one; behind it is the speed, with a unit.
+ */
 static void skip_meter(struct line *line)
 {
 	size_t i = 0, colons = 0;
@@ -94,7 +104,7 @@ static bool without_progress(struct line *line)
 
 /* ---- Which line ---- */
 
-/* As checks and the programs in them put it.  A part of a word is enough. */
+/* As checks and the programs in them put it.  A part of a word is enough.   */
 static bool names_error(const struct line *line)
 {
 	static const char *const words[] = {
@@ -134,7 +144,8 @@ static bool next_line(struct line *rest, struct line *ret)
 
 /* ---- Writing it ---- */
 
-/* From the escape on: how long the sequence is. */
+/* From the escape on: how long the sequence is.  CSI sequences end in a byte from @ to ~.  Source:
+ * ECMA-48, 5.4. */
 static size_t sequence_length(const char *at, size_t len)
 {
 	size_t i = 2;

@@ -1,3 +1,12 @@
+/*
+ * The sorted array of followed containers.  docker_status.c finds them for each event, a scan
+ * builds the next array and takes it in place of this one; all on the instance's thread.
+ *
+ * Rows are not copied: each container holds a reference to the batch with its newest row.  A batch
+ * thereby lives until the last of its containers has a newer row, which the next full scan brings.
+ *
+ * Both searches are binary: events and the comparison of two lists are O(log n) for a container.
+ */
 #include "status_containers.h"
 
 #include <stdlib.h>

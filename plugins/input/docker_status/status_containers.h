@@ -1,5 +1,6 @@
 /*
- * The containers that are followed, in the order of their ids, each with its newest row.
+ * The followed containers, in the order of their ids, each with its newest row.  Sorted, since
+ * events and scans look them up by id.
  */
 #ifndef TALLYD_STATUS_CONTAINERS_H
 #define TALLYD_STATUS_CONTAINERS_H
@@ -16,7 +17,7 @@ struct status_container {
 	const struct tally_batch *batch; /* that has its newest row; one reference is its own */
 	uint32_t row;
 	bool cut_logged; /* that its labels are cut */
-	/* While it is looked at: */
+	/* During a scan: */
 	const struct docker_container *container; /* as listed now */
 	const struct tally_cell *previous;        /* its row before; NULL: new */
 	bool has_row;                             /* it got one */

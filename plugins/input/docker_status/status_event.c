@@ -1,3 +1,12 @@
+/*
+ * From an event to a row of container_events, and what is asked of /events.  docker_status.c calls
+ * this for each event on the instance's thread.
+ *
+ * Podman's compatible API differs: its filters compare Podman's own names (died, remove), while the
+ * events that come say die and destroy, and its exit code is in containerExitCode.  What can fail
+ * is memory only; an attribute that is not as expected is kept as text in `attributes` instead of
+ * lost.
+ */
 #include "status_event.h"
 
 #include <errno.h>
@@ -10,14 +19,16 @@
 
 enum { EVENT_TEXT_SIZE = 512, EVENT_RAW_MAX = 1024, EVENT_MAX_ATTRIBUTES = 16384 };
 
-/* Podman compares its own words, died and remove, although it then tells them as die and destroy.
- */
+/* Podman compares its own words, died and remove, although its events then say die and destroy. The
+ * filter health_status matches "health_status: healthy" as well.  An engine keeps 256 events, and
+ * the three exec_* of each health check would push out all others, were they asked for. */
 const char status_event_filters[] =
 	"{\"type\":[\"container\"],\"event\":[\"create\",\"start\",\"restart\",\"stop\",\"kill\","
 	"\"die\",\"died\",\"oom\",\"pause\",\"unpause\",\"rename\",\"update\",\"health_status\","
 	"\"destroy\",\"remove\"]}";
 
-/* What each leaves its container in; "": the same as before, or nobody knows. */
+/* The state in which each leaves its container, for filters on state; "": the same as before, or
+ * not known. */
 static const struct event_kind {
 	const char *told, *action, *state;
 } event_kinds[] = {
@@ -58,7 +69,8 @@ bool status_event_passes(const struct docker_event *event, const struct match *m
 	const struct event_kind *kind = kind_of(event);
 	docker_event_attribute(event, "name", name, sizeof(name));
 	docker_event_attribute(event, "image", image, sizeof(image));
-	/* Labels are among the attributes. */
+	/* Of a container that was created just now nothing else is known yet.  Labels are among the
+	 * attributes, image is as in the container's config. */
 	const struct docker_container container = {.name = name,
 						   .image = image,
 						   .state = kind ? kind->state : "",
@@ -109,7 +121,7 @@ static bool is_empty(const struct json_text *raw)
 	       (raw->len == 4 && memcmp(raw->at, "null", 4) == 0);
 }
 
-/* As it stands; what is too long as the text of its begin. */
+/* As it stands; of what is too long the beginning, as a string. */
 static void write_raw(struct json_writer *json, const char *key, const struct json_text *raw)
 {
 	json_write_key(json, key);
@@ -119,14 +131,14 @@ static void write_raw(struct json_writer *json, const char *key, const struct js
 		json_write_text(json, raw->at, EVENT_RAW_MAX);
 }
 
-/* True: it is there, and its column does not hold it, as it is not what it should be. */
+/* True: it is there, but its column could not take it, as an exitCode that is no number. */
 static bool is_left_over(const struct event_row *row, const char *key, uint32_t column,
 			 struct json_text *ret)
 {
 	return !row->cells[column].set && docker_event_raw(row->event, key, ret) && !is_empty(ret);
 }
 
-/* What each action is about, and where it goes; of all actions where there is none. */
+/* Which attribute goes into which column, for one action or (NULL) for all. */
 static const struct {
 	const char *action, *key;
 	uint32_t column;
@@ -161,7 +173,8 @@ static uint32_t write_attributes(struct event_row *row, const char *action,
 	return n;
 }
 
-/* Named ones only: among the attributes are all labels, and of some events command lines. */
+/* Named ones only: among the attributes are all labels, which container_info has, and of some
+ * events command lines. */
 static void put_attributes(struct event_row *row, const char *action)
 {
 	const struct json_text *all = &row->event->attributes;
@@ -183,6 +196,8 @@ static void put_attributes(struct event_row *row, const char *action)
 	json_writer_done(&json);
 }
 
+/* Engines of 20.10 send die and then stop, from 26 on stop and then die: so what an exit means is
+ * in die alone, and no order is relied on. */
 static void put_kind(struct event_row *row, const char *action, bool oom)
 {
 	if (strcmp(action, "die") == 0) {

@@ -1,5 +1,5 @@
 /*
- * What happened to a container, as the engine tells it, and as a row of container_events.
+ * An event of a container: whether it is wanted, and its row of container_events.
  */
 #ifndef TALLYD_STATUS_EVENT_H
 #define TALLYD_STATUS_EVENT_H

@@ -1,3 +1,8 @@
+/*
+ * The inspect document as tables of members and slots for json_map.c.  status_scan.c calls it for
+ * each answer on the instance's thread.  What is not listed here is skipped without being decoded:
+ * Config.Env often holds secrets, and must not even come into memory of its own.
+ */
 #include "status_facts.h"
 
 #include "base/json_map.h"
@@ -8,12 +13,16 @@ static const struct json_member probe[] = {
 	{0},
 };
 
+/* The log has the last five checks, oldest first; each fills the same slots, so the newest stays.
+ */
 static const struct json_member health[] = {
 	{.key = "Status", .rule = JSON_MAP_TEXT, .slot = FACT_HEALTH},
 	{.key = "Log", .rule = JSON_MAP_ITEMS, .inside = probe},
 	{0},
 };
 
+/* FinishedAt of a container that never ended is 0001-01-01T00:00:00Z: no nanoseconds exist for
+ * that, and the slot stays unset. */
 static const struct json_member state[] = {
 	{.key = "Status", .rule = JSON_MAP_TEXT, .slot = FACT_STATE},
 	{.key = "OOMKilled", .rule = JSON_MAP_BOOL, .slot = FACT_OOM_KILLED},

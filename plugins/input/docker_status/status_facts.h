@@ -1,5 +1,5 @@
 /*
- * What only GET /containers/ID/json tells of a container.  Its environment is not even read.
+ * What is read of GET /containers/ID/json.  Its environment is not, since it may hold secrets.
  */
 #ifndef TALLYD_STATUS_FACTS_H
 #define TALLYD_STATUS_FACTS_H

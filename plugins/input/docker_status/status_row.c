@@ -1,3 +1,12 @@
+/*
+ * From a container's answers to its row.  status_scan.c and status_state.c call this on the
+ * instance's thread.
+ *
+ * A row is always complete, since a store replaces the one before: columns that only an inspect
+ * knows are taken over from the row before if there was none this time.  Texts are bounded, so that
+ * one container's megabytes of labels are not stored, and answered, again and again.  What can fail
+ * is memory only.
+ */
 #include "status_row.h"
 
 #include <errno.h>
@@ -28,7 +37,7 @@ static void put_text(struct row *row, uint32_t column, const char *text, size_t 
 		tally_put_text(row->cells, column, copy, len);
 }
 
-/* Cut at a character.  Nobody's name or command line may fill everybody's answers. */
+/* Cut at a character of UTF-8.  One container's name or command line must not fill all answers. */
 static void put_bounded(struct row *row, uint32_t column, const char *text, size_t len)
 {
 	size_t kept = len < JSON_TRIM_STRING ? len : JSON_TRIM_STRING;
@@ -69,6 +78,7 @@ static void put_number(struct row *row, uint32_t column, const struct json_int *
 		tally_put_int(row->cells, column, number->value);
 }
 
+/* 0 and −1 mean no limit, by engine and version; unknown and none are both NULL. */
 static void put_limit(struct row *row, uint32_t column, const struct json_int *limit)
 {
 	if (limit->set && limit->value > 0)
@@ -94,7 +104,9 @@ bool status_cell_is(const struct tally_cell *cell, const char *text)
 
 /* ---- From the inspect ---- */
 
-/* A running container has no exit code, although the engine says 0. */
+/* A running container has no exit code, although the engine says 0; neither has one that was
+ * created and never started.  `docker start` that fails leaves it in state created with a code
+ * (127, 128). */
 static void put_exit_code(struct row *row, const struct status_facts *facts)
 {
 	const struct json_text *state = &facts->texts[FACT_STATE];
@@ -104,7 +116,7 @@ static void put_exit_code(struct row *row, const struct status_facts *facts)
 		put_number(row, STATUS_EXIT_CODE, code);
 }
 
-/* --cpus is in NanoCpus, --cpu-quota in µs of a period of 100 ms unless told. */
+/* --cpus is in NanoCpus; --cpu-quota is in µs of a period, which is 100 ms unless it is given. */
 static void put_cpu_limit(struct row *row, const struct status_facts *facts)
 {
 	const struct json_int *nano = &facts->ints[FACT_NANO_CPUS];
@@ -144,7 +156,7 @@ static void put_facts(struct row *row, const struct status_facts *facts)
 	put_health_output(row, facts);
 }
 
-/* What put_facts() puts, as it was. */
+/* The columns that put_facts() fills, from the row before. */
 static void put_previous(struct row *row, const struct tally_cell *previous)
 {
 	static const uint32_t columns[] = {
@@ -180,7 +192,8 @@ static void put_container(struct row *row, const struct docker_container *contai
 	put_label(row, STATUS_COMPOSE_SERVICE, container, "com.docker.compose.service");
 }
 
-/* The status says it in brackets; API 1.52 also by itself; Podman only in the inspect. */
+/* The status has it in brackets; API 1.52 also as a member; Podman only in the inspect.  The list
+ * is preferred, since every scan has one. */
 static const char *listed_health(const struct docker_container *container)
 {
 	if (strstr(container->status, "(healthy)"))
@@ -192,6 +205,7 @@ static const char *listed_health(const struct docker_container *container)
 	return strcmp(container->health, "none") == 0 ? "" : container->health;
 }
 
+/* Health of a container that does not run is that of its last run, and says nothing. */
 static void put_health(struct row *row, const struct status_source *source)
 {
 	const struct docker_container *container = source->container;
@@ -207,7 +221,7 @@ static void put_health(struct row *row, const struct status_source *source)
 		put_cell(row, STATUS_HEALTH, source->previous);
 }
 
-/* The inspect is the newer of the two. */
+/* The inspect is the newer of the two; a container may have ended between them. */
 static void put_state(struct row *row, const struct status_source *source)
 {
 	const struct json_text *told = source->facts ? &source->facts->texts[FACT_STATE] : NULL;
@@ -253,6 +267,7 @@ int status_row_add_gone(struct tally_ctx *ctx, struct tally_batch *batch,
 	struct row row;
 	if (!row_begin(&row, ctx, batch, time))
 		return -ENOMEM;
+	/* All that is known of it is kept, so that a client can still show what it was. */
 	for (uint32_t i = STATUS_HOST; i < STATUS_GONE_AT; i++)
 		if (i != STATUS_STATE && i != STATUS_STATUS && i != STATUS_HEALTH)
 			put_cell(&row, i, previous);

@@ -1,6 +1,6 @@
 /*
- * One container's row, made of what the list says, what the inspect says if there was one, and
- * else of what the row before said.
+ * One container's row, made of its entry in the list and its inspect; without an inspect, of the
+ * row before.  What only an inspect knows is then taken over.
  */
 #ifndef TALLYD_STATUS_ROW_H
 #define TALLYD_STATUS_ROW_H

@@ -1,10 +1,15 @@
 /*
- * One look at the engine: at all containers, or at those that events named.
+ * One scan: of all containers, or of those that events named.  docker_follow.c calls status_scan()
+ * on the instance's thread.
  *
  * Happy path: list, inspect what may have changed (8 at a time), a row each, one row with gone_at
- * for each that is not listed any more, emit, remember.  What can fail: the engine as a whole, then
- * nothing is forgotten and nobody is taken for gone; single inspects, which are tried again the
- * next time.
+ * for each that is not listed any more, emit, keep the result.  What can fail: the engine as a
+ * whole, then nothing changes and no container is taken for removed; single inspects, which are
+ * tried again the next time.
+ *
+ * A list costs the engine much (29: 114 to 260 ms for 100 containers), an inspect little (0.15 ms),
+ * but only the inspect has exit code, restarts, times and health.  So a scan lists once and
+ * inspects those of which the list or an event says that they changed.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -45,7 +50,8 @@ bool status_is_named(const struct status_named *named, const char *id)
 
 /* ---- The list ---- */
 
-/* By the first digits of their ids, which is what the filter compares. */
+/* By the first digits of their ids, since the filter compares prefixes: 16 of them fit into the
+ * path. Another container with the same first 16 digits would only be scanned, too. */
 static int list_named(struct scan *scan)
 {
 	const struct status_named *named = &scan->self->named;
@@ -59,6 +65,7 @@ static int list_named(struct scan *scan)
 	return docker_list_ask(scan->self->docker, scan->self->ctx, path, &scan->list);
 }
 
+/* `all`, since a container that has exited is still one to report on. */
 static int list(struct scan *scan)
 {
 	if (scan->what == DOCKER_SCAN_NAMED)
@@ -68,7 +75,8 @@ static int list(struct scan *scan)
 
 /* ---- Who is followed ---- */
 
-/* What was followed once is followed to its end, even if a filter on its state fits no more. */
+/* What was followed once is followed to its end, even if a filter on its state does not fit any
+ * more: otherwise `include = state=running` would never see a container exit. */
 static void track(struct scan *scan, const struct docker_container *container)
 {
 	struct docker_status *self = scan->self;
@@ -88,7 +96,8 @@ static void track(struct scan *scan, const struct docker_container *container)
 	scan->containers.n++;
 }
 
-/* The list shows it, or an event told; an age that has fallen is a restart that neither did. */
+/* The list shows a change, or an event named it; an age that has fallen is a restart of which the
+ * list shows nothing else and whose event was missed. */
 static bool wants_inspect(const struct scan *scan, const struct status_container *entry,
 			  int64_t age)
 {
@@ -117,7 +126,7 @@ static void choose_inspects(struct scan *scan)
 
 /* ---- Inspecting ---- */
 
-/* Of labels that are too long for a row, once. */
+/* Labels that are too long for a row are logged once per container. */
 static void log_cut(const struct scan *scan, struct status_container *entry)
 {
 	const struct json_text *labels = &entry->container->labels;
@@ -184,6 +193,7 @@ static void inspect_done(void *arg, uint32_t i, struct fetch_answer *answer)
 		inspect_read(scan, entry, answer);
 		return;
 	}
+	/* Removed between list and inspect, which is common with --rm. */
 	if (!answer->error && answer->status == 404) {
 		entry->is_gone = true;
 		return;
@@ -218,7 +228,7 @@ static void add_uninspected(struct scan *scan)
 			add_row(scan, &scan->containers.items[i], NULL);
 }
 
-/* Of the known: looked for, and not there. */
+/* It was asked for, and is not there. */
 static bool is_gone(const struct scan *scan, const struct status_container *known)
 {
 	const struct status_container *now = status_containers_find(&scan->containers, known->id);
@@ -242,7 +252,8 @@ static void add_gone(struct scan *scan)
 	scan->end_gone = scan->batch->n_rows;
 }
 
-/* Who went since the last look at everything is told once more, as the store may have missed it. */
+/* Rows with gone_at are emitted once more by the next full scan, as the store may have missed them:
+ * unlike all others no later row would repair that. */
 static void repeat_gone(struct scan *scan)
 {
 	const struct tally_batch *gone = scan->self->gone;
@@ -254,7 +265,7 @@ static void repeat_gone(struct scan *scan)
 
 /* ---- Remembering ---- */
 
-/* Those that were not looked at stay as they are. */
+/* Those that were not asked for stay as they are. */
 static void keep_others(struct scan *scan, struct status_containers *ret)
 {
 	const struct status_containers *known = &scan->self->known;
@@ -282,7 +293,7 @@ static void keep_seen(struct scan *scan, struct status_containers *ret)
 	}
 }
 
-/* Until the next look at everything. */
+/* Until the next full scan. */
 static void keep_gone(struct scan *scan)
 {
 	struct docker_status *self = scan->self;
@@ -310,7 +321,8 @@ static void update_known(struct scan *scan, struct status_containers *fresh)
 	tally_gauge(self->ctx, METRIC_CONTAINERS, self->known.n);
 }
 
-/* From now on this look's batch is the memory of those it saw. */
+/* First emit, then keep: if the rows were not taken, the next scan compares with what was before
+ * and makes them again.  From now on the batch holds the newest rows of those it contains. */
 static int deliver(struct scan *scan)
 {
 	struct tally_ctx *ctx = scan->self->ctx;
@@ -335,6 +347,8 @@ static int deliver(struct scan *scan)
 
 /* ---- The look ---- */
 
+/* One time for all rows of a scan.  Both clocks: rows have the wall clock's, which may be set; how
+ * long ago an inspect was is measured by the other. */
 static int scan_init(struct scan *scan)
 {
 	struct docker_status *self = scan->self;

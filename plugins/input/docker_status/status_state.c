@@ -1,3 +1,11 @@
+/*
+ * The state file: the newest rows of the containers that are followed.  docker_status.c loads it in
+ * start(), status_scan.c and stop() save it, all on the instance's thread.
+ *
+ * Without it, a container removed while the daemon was down would look as if it ran for ever: only
+ * who knew it can emit its gone_at.  It is one batch, encoded as spools do it.  What can fail:
+ * reading or writing, which is logged; the daemon then knows nothing of before.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +26,7 @@ static int copy_rows(struct tally_ctx *ctx, struct tally_batch *batch,
 	return r;
 }
 
-/* One batch of all their rows; it is never emitted. */
+/* One batch of all rows; it is never emitted, only encoded. */
 static int collect_rows(struct docker_status *self, struct tally_batch *batch)
 {
 	int r = copy_rows(self->ctx, batch, self->gone);
@@ -45,9 +53,9 @@ void status_state_save(struct docker_status *self)
 	free(bytes);
 }
 
-/* ---- Remembering ---- */
+/* ---- Reading ---- */
 
-/* Who went is told again, since that row may not have reached the store. */
+/* Rows with gone_at are emitted again, since they may not have reached the store. */
 static void restore_gone(struct docker_status *self, const struct tally_cell *cells)
 {
 	if (!self->gone)

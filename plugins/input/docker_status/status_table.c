@@ -1,3 +1,8 @@
+/*
+ * The declaration of container_info.  Names, types and order are a contract with stores and
+ * clients; help texts go into the generated reference.  A table of state: the newest row of a
+ * container replaces the one before, and gone_at ends it.
+ */
 #include "status_table.h"
 
 #define COLUMN(n, u, t, r, h)                                                                      \
