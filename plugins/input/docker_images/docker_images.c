@@ -1,14 +1,16 @@
 /*
  * docker_images: which images there are, which reference pointed to which from when on, and which
- * containers run one that their reference has left.  It follows the engine (docker_follow.h): half
- * a second after an event of any image, and each `interval`, both lists are asked for and compared
- * with the last ones, since an event says neither what lost a tag nor what a pull has brought.
+ * containers run an image that their reference does not point to any more.  It follows the engine
+ * (docker_follow.h): half a second after an event of any image, and each `interval`, both lists are
+ * asked for and compared with the last ones, since an event says neither what lost a tag nor what a
+ * pull has brought.
  *
- * Happy path of a look: list images and containers, tell what changed (image_versions.c), a row of
- * each image, one with gone_at of each that is not listed any more, emit, remember.  After a
- * restart it goes on from the positions of what it told, and from the file of its last rows
- * (row_memory.h).  Rows with gone_at are repeated until the next slow look, and after a restart, as
- * the store may not have got them.
+ * Happy path of a scan: list images and containers, emit what changed (image_versions.c), a row of
+ * each image, one with gone_at of each that is not listed any more, emit, keep them.  After a
+ * restart it goes on from the positions of the changes, and from the file of its last rows
+ * (state_file.h). Rows with gone_at are repeated until the next slow scan, and after a restart, as
+ * the store may not have them.  Everything but registry_check.c runs on the instance's thread. What
+ * can fail: the engine, then nothing is emitted and docker_follow.c tries again.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -18,13 +20,14 @@
 #include "docker_images.h"
 #include "state_file.h"
 
+/* A pull is followed by tags, and a build by several: one scan for all of them. */
 static const int64_t settle_ns = 500000000;
 
 enum { IMAGES_MAX_LIST = 16 << 20, IMAGES_API_SHARED = 42, IMAGES_NAME_SIZE = 512 };
 
 static const char images_filters[] = "{\"type\":[\"image\"]}";
 
-/* ---- Remembering ---- */
+/* ---- The rows before ---- */
 
 static void save_rows(struct docker_images *self)
 {
@@ -49,7 +52,7 @@ static void keep_rows(struct docker_images *self, const struct tally_batch *batc
 	save_rows(self);
 }
 
-/* ---- A look ---- */
+/* ---- A scan ---- */
 
 struct scan {
 	struct docker_images *self;
@@ -79,7 +82,8 @@ static int list_images(struct scan *scan)
 	return 0;
 }
 
-/* Tells which references are in use, and asks what is known of them. */
+/* Hands over the references in use, and takes what is known of them now; nothing waits for a
+ * registry here. */
 static int ask_registries(struct scan *scan)
 {
 	struct docker_images *self = scan->self;
@@ -131,6 +135,8 @@ static int deliver(struct scan *scan)
 	return 0;
 }
 
+/* Versions before rows: a container is outdated since the change that this scan may have just
+ * found. */
 static int run_scan(struct scan *scan)
 {
 	struct docker_images *self = scan->self;
@@ -164,7 +170,8 @@ int images_scan(void *arg, enum docker_scan what)
 
 /* ---- Events ---- */
 
-/* A pull's id is a reference; a tag's is an image's, and its name the reference. */
+/* A pull's id is a reference; a tag's is an image's, and its name the reference.  An untag's name
+ * is the image's id: then only the time counts. */
 static bool images_event(void *arg, const struct docker_event *event)
 {
 	struct docker_images *self = arg;
@@ -183,8 +190,8 @@ static bool images_event(void *arg, const struct docker_event *event)
 
 /* ---- The plugin ---- */
 
-/* The events since the newest change say again when it was, should it have to be told again, and
- * when what happened meanwhile did. */
+/* Events since the newest change are asked for, so that changes found at the start get the times at
+ * which they happened, not the time of the start. */
 static int images_run(void *arg)
 {
 	struct docker_images *self = arg;
@@ -220,7 +227,8 @@ static int images_start(void *arg)
 	return r;
 }
 
-/* What is known stays: the positions may not be safe yet. */
+/* What is known stays: the positions may not be safe yet, and versions_load() after a reload must
+ * not read older ones. */
 static void images_stop(void *arg)
 {
 	struct docker_images *self = arg;

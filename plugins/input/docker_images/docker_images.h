@@ -25,11 +25,11 @@ struct docker_images {
 	struct versions versions;
 	struct image_users users;
 	struct registry_check *registry; /* NULL: none is asked */
-	const struct tally_batch *last;  /* what the last look emitted; NULL: none yet */
+	const struct tally_batch *last;  /* what the last scan emitted; NULL: none yet */
 	bool restarted;                  /* that was another daemon's */
 };
 
-/* Asks the engine, and emits what it says. */
+/* Asks the engine, and emits rows. */
 int images_scan(void *arg, enum docker_scan what);
 
 #endif

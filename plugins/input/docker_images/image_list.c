@@ -1,3 +1,12 @@
+/*
+ * Parsing of the image list, and what references and digests in it mean.  docker_images.c parses it
+ * in each scan; image_users.c, image_versions.c and image_rows.c ask it, all on the instance's
+ * thread.
+ *
+ * Texts are decoded in place in the body, which the list owns.  Tags are sorted, since
+ * image_versions.c walks two lists of them side by side.  What can fail: an answer that is not a
+ * list of images is refused as a whole; read in part it would make the missing ones look removed.
+ */
 #include "image_list.h"
 
 #include <stdio.h>
@@ -42,7 +51,8 @@ static void add_name(struct json_reader *json, struct image_names *names, const 
 	names->items[names->n++] = (struct image_name){name, image};
 }
 
-/* <none>:<none> and <none>@<none> are what engines before 24 say instead of nothing. */
+/* <none>:<none> and <none>@<none> are what engines before 24 (API 1.43) give instead of an empty
+ * array. */
 static void read_names(struct json_reader *json, struct image_names *names, uint32_t image)
 {
 	struct json_text name;
@@ -52,7 +62,7 @@ static void read_names(struct json_reader *json, struct image_names *names, uint
 			add_name(json, names, name.at, image);
 }
 
-/* -1: not reckoned. */
+/* -1: not calculated, as SharedSize without shared-size=1. */
 static void read_size(struct json_reader *json, struct json_int *ret)
 {
 	json_read_int(json, ret);
@@ -161,6 +171,7 @@ static const char *without(const char *text, const char *begin)
 	return strncmp(text, begin, len) == 0 ? text + len : text;
 }
 
+/* docker.io/library/box and box are the same.  Source: reference.FamiliarName() of distribution. */
 static const char *familiar(const char *reference)
 {
 	const char *name = without(without(reference, "index.docker.io/"), "docker.io/");
@@ -189,6 +200,8 @@ static const struct image *resolve_as_written(const struct image_list *list, con
 	return tag ? &list->items[tag->image] : NULL;
 }
 
+/* As written in O(log n); only references in another form, which are rare, are compared with all.
+ */
 const struct image *image_list_resolve(const struct image_list *list, const char *reference)
 {
 	const struct image *image = resolve_as_written(list, reference);
@@ -204,7 +217,7 @@ const struct image *image_list_resolve(const struct image_list *list, const char
 	return NULL;
 }
 
-/* The part of a reference before its tag or digest. */
+/* The part of a reference before its tag or digest.  A colon before the last slash is a port's. */
 static size_t repository_length(const char *reference)
 {
 	const char *at = strchr(reference, '@'), *slash = strrchr(reference, '/');

@@ -1,6 +1,8 @@
 /*
  * The answer of GET /images/json, read into arrays.  Texts lie in the answer itself, which the list
- * owns.
+ * owns.  An image's id is the digest of its config with the overlay2 store, and that of its
+ * manifest with the containerd store, the default of new installations from Engine 29 on; so ids of
+ * two engines cannot be compared, but digests can.
  */
 #ifndef TALLYD_IMAGE_LIST_H
 #define TALLYD_IMAGE_LIST_H

@@ -1,3 +1,12 @@
+/*
+ * From a snapshot to rows of docker_images.  docker_images.c calls this once per scan on the
+ * instance's thread.
+ *
+ * A row names all containers of its image, and what registries have said, as JSON, each bounded.
+ * Matching is by comparing every image with every container, O(images × containers) of id
+ * comparisons: these are short strings, once a minute and after events.  What can fail is memory
+ * only; then the scan fails, and emits nothing.
+ */
 #include "image_rows.h"
 
 #include <errno.h>
@@ -26,7 +35,7 @@ static void put_text(struct row *row, enum images_column column, const char *tex
 		tally_put_text(row->cells, column, copy, len);
 }
 
-/* Too much of it is NULL. */
+/* Longer than ROWS_JSON: NULL, since half an array would be taken for all of it. */
 static void put_json(struct row *row, enum images_column column, struct json_writer *json)
 {
 	row->no_memory |= json->error == -ENOMEM;
@@ -128,7 +137,8 @@ static void put_users(struct row *row, const struct image_users *users, const ch
 
 /* ---- What registries say of an image ---- */
 
-/* It points here, or a container was made from it. */
+/* It points here, or a container of this image was created from it.  The latter is the one that
+ * matters when the tag has moved on already. */
 static bool is_about(const struct registry_result *result, const struct image_snapshot *snapshot,
 		     uint32_t i)
 {
@@ -196,6 +206,7 @@ static void put_registry(struct row *row, const struct image_snapshot *snapshot,
 	json_end_array(&json);
 	put_json(row, IMAGES_REGISTRY, &json);
 	if (compared)
+		/* One reference that moved on is enough. */
 		tally_put_int(row->cells, IMAGES_UPDATE_AVAILABLE, other);
 	if (checked)
 		tally_put_int(row->cells, IMAGES_REGISTRY_CHECKED_AT, checked);
@@ -264,7 +275,7 @@ static void put_cell(struct row *row, enum images_column column, const struct ta
 		row->cells[column] = *cell;
 }
 
-/* Nobody can use it any more. */
+/* No container can be created from it any more; its names and size stay for who looks back. */
 static void put_gone(struct row *row, const struct tally_cell *before, int64_t time)
 {
 	for (uint32_t i = IMAGES_HOST; i < IMAGES_CONTAINERS; i++)

@@ -1,4 +1,6 @@
-/* Rows of docker_images. */
+/*
+ * Rows of docker_images, made of one scan's answers.  No I/O; for the instance's thread.
+ */
 #ifndef TALLYD_IMAGE_ROWS_H
 #define TALLYD_IMAGE_ROWS_H
 
@@ -6,7 +8,7 @@
 #include "image_users.h"
 #include "registry_check.h"
 
-/* What a look has found. */
+/* What a scan has found. */
 struct image_snapshot {
 	const struct image_list *images;
 	const struct image_users *users;

@@ -1,3 +1,8 @@
+/*
+ * The declarations of docker_images and image_versions.  Names, types and order are a contract with
+ * stores and clients; help texts go into the generated reference.  docker_images is state: the
+ * newest row of an image replaces the one before.  image_versions is a series, one row per change.
+ */
 #include "image_tables.h"
 
 #define COLUMN(n, u, t, r, h)                                                                      \

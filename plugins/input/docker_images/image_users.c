@@ -1,3 +1,12 @@
+/*
+ * The containers as users of images.  docker_images.c renews them in each scan, on the instance's
+ * thread.
+ *
+ * Happy path: the list names each container's reference and image, and nothing else is asked.  Once
+ * a tag has moved on, the list shows only the id of the image that the container runs; what it was
+ * created from is then in the inspect's Config.Image alone.  That never changes, so it is asked for
+ * once.  What can fail: single inspects, which are tried again in the next scan.
+ */
 #include "image_users.h"
 
 #include <errno.h>
@@ -31,7 +40,8 @@ static bool is_hex(const char *text)
 	return text[strspn(text, "0123456789abcdef")] == '\0';
 }
 
-/* An image's id, whole or short, instead of a name. */
+/* An image's id, whole or short, instead of a name.  The engine shows the first 12 digits; a name
+ * may look the same ("deadbeefcafe"), so it must be the beginning of this image's id. */
 static bool is_id(const char *image, const char *image_id)
 {
 	const char *hex = strncmp(image_id, "sha256:", 7) == 0 ? image_id + 7 : image_id;
@@ -69,7 +79,8 @@ static bool has_digest(const struct image_list *images, const struct image *imag
 					    "") != IMAGE_NOT_KNOWN;
 }
 
-/* The image it runs, or the one that its reference points to by now. */
+/* The image it runs, or the one that its reference points to by now: either may have been pulled.
+ */
 static bool is_of_registry(const struct image_user *user, const struct image_list *images)
 {
 	char normal[IMAGE_REFERENCE_MAX];
@@ -121,7 +132,7 @@ static void inspect_read(struct image_user *user, struct fetch_answer *answer)
 	user->reference = strdup(is_id(image.at, user->container->image_id) ? "" : image.at);
 }
 
-/* Whoever goes meanwhile is not in the next list. */
+/* 404: the container was removed meanwhile, and is not in the next list. */
 static void inspect_done(void *arg, uint32_t i, struct fetch_answer *answer)
 {
 	struct inspection *inspection = arg;
@@ -167,7 +178,7 @@ int image_users_renew(struct image_users *users, struct tally_ctx *ctx, struct d
 	return inspect(users, ctx, docker);
 }
 
-/* ---- Judging ---- */
+/* ---- Outdated ---- */
 
 static bool is_outdated(const struct image_user *user, const struct image_list *images)
 {
@@ -179,7 +190,8 @@ static bool is_outdated(const struct image_user *user, const struct image_list *
 	return !image || strcmp(image->id, user->container->image_id) != 0;
 }
 
-/* Once outdated its time stays, however often its reference moves on. */
+/* Once outdated its time stays, however often its reference moves on: the question is since when
+ * the container could have been replaced. */
 void image_users_check_outdated(struct image_users *users, const struct image_list *images,
 				const struct versions *versions)
 {

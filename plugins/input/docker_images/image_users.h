@@ -1,8 +1,8 @@
 /*
  * Which containers use which images, by which reference, and whether that points elsewhere by now.
  *
- * The container list says it of all in one call, except of those whose reference has moved: of
- * these it says the image's id only, so they are inspected, once in their life.
+ * The container list has it for all in one call, except for those whose reference has moved: for
+ * these it has the image's id only, so they are inspected, once in their life.
  */
 #ifndef TALLYD_IMAGE_USERS_H
 #define TALLYD_IMAGE_USERS_H
@@ -14,7 +14,7 @@
 struct image_user {
 	char id[DOCKER_ID_MAX + 1];
 	char *reference;        /* it was made from; "": an id or a digest, which never move */
-	int64_t outdated_since; /* ns since 1970; 0: it is not, or nobody knows since when */
+	int64_t outdated_since; /* ns since 1970; 0: it is not, or the time is not known */
 	bool outdated;
 	const struct docker_container *container; /* as listed now */
 };
@@ -24,14 +24,15 @@ struct image_users {
 	uint32_t n;
 };
 
-/* Of that list, which is used until the next call.  0, or what tally_fail() returned. */
+/* Of that list, which must stay as it is until the next call.  0, or what tally_fail() returned. */
 int image_users_renew(struct image_users *users, struct tally_ctx *ctx, struct docker *docker,
 		      const struct docker_list *list);
 void image_users_check_outdated(struct image_users *users, const struct image_list *images,
 				const struct versions *versions);
 
-/* The references they were made from whose repository knows the image by a digest, so that it came
- * from there or went there; what was only built or named here is nobody else's business.  The
+/* The references they were created from whose repository knows the image by a digest, so that it
+ * was pulled from there or pushed there.  Names of images that were only built here are not sent to
+ * strangers.  The
  * caller frees *ret, not the texts.  -ENOMEM. */
 int image_users_references(const struct image_users *users, const struct image_list *images,
 			   const char ***ret, uint32_t *ret_n);

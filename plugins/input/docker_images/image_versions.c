@@ -1,3 +1,14 @@
+/*
+ * What references pointed to, compared with the new list, and one row per difference.
+ * docker_images.c calls this on the instance's thread: versions_load() in start(),
+ * versions_add_event() for each event, versions_renew() in each scan.
+ *
+ * Why a list and not the events: a pull that moves a tag emits only `pull` with the reference, a
+ * re-tag only `tag` with the new image, and neither says what lost the tag.  Events only give the
+ * time.  Each change is emitted with the position of its reference, so it counts as told once a
+ * store has it.  What can fail: tally_emit(); from that change on everything stays as it was, and
+ * the next scan finds it again.
+ */
 #include "image_versions.h"
 
 #include <errno.h>
@@ -36,7 +47,7 @@ void versions_add_event(struct versions *versions, const char *reference, int64_
 			(struct version_event){hash_reference(reference), time};
 }
 
-/* The newest that is said of it; 0: nothing is. */
+/* The newest event of it; 0: none.  Hashes are compared: a collision would cost a wrong time. */
 static int64_t newest(const struct version_event *events, uint32_t n, const char *reference)
 {
 	uint64_t hash = hash_reference(reference);
@@ -67,11 +78,15 @@ static int64_t change_time(const struct versions *versions, const struct tally_c
 	int64_t event = event_time(versions, reference);
 	if (event <= since)
 		event = versions->last_event;
-	/* A key of its own, also if it changed twice at once. */
+	/* Time and reference are the key in a store, so a second change needs a later time. */
 	return event > since ? event : tally_now(ctx);
 }
 
-/* ---- Slots ---- */
+/* ---- Slots ----
+ *
+ * The sources of positions are a fixed set, of which a reference has one while it exists:
+ * references come and go, and would leave their positions behind if each had a source of its own
+ * name. */
 
 static void slot_source(const struct tally_ctx *ctx, uint32_t slot, char ret[VERSIONS_SOURCE])
 {
@@ -112,7 +127,8 @@ static bool version_init(struct version *ret, const char *reference, const char 
 	return false;
 }
 
-/* SINCE IMAGE_ID REFERENCE, or "-" of a slot that is free. */
+/* SINCE IMAGE_ID REFERENCE, or "-" of a slot that is free.  The reference comes last, as it may be
+ * of any length.  What cannot be read is as good as free: its reference is emitted as added. */
 static bool position_read(char *position, struct version *ret)
 {
 	char *id, *reference;
@@ -170,9 +186,9 @@ void versions_done(struct versions *versions)
 	*versions = (struct versions){0};
 }
 
-/* ---- Telling ---- */
+/* ---- Emitting ---- */
 
-/* A change to be told. */
+/* A change to be emitted. */
 struct change {
 	const char *what, *reference;
 	const char *image_id, *previous, *digest; /* NULL: none */
@@ -208,7 +224,7 @@ static struct tally_batch *change_batch(struct tally_ctx *ctx, const struct chan
 	return NULL;
 }
 
-/* The row, and what the slot holds from then on. */
+/* The row, and what the slot holds from then on: both are safe, or neither is. */
 static int emit_change(struct tally_ctx *ctx, const struct change *change, uint32_t slot,
 		       const char *position)
 {
@@ -230,6 +246,8 @@ static int emit_version(struct versions *versions, struct tally_ctx *ctx,
 	struct version fresh = {.since = change->time};
 	if (!version_init(&fresh, change->reference, change->image_id))
 		return tally_fail(ctx, ENOMEM, "no memory for %s", change->reference);
+	/* The slot is taken before the row is emitted, since the position goes with it, and given
+	 * back if that fails. */
 	fresh.slot = before ? before->slot : slot_take(versions, ctx);
 	position_write(&fresh, position);
 	int r = emit_change(ctx, change, fresh.slot, position);
@@ -263,14 +281,15 @@ static int emit_removed(struct versions *versions, struct tally_ctx *ctx,
 
 /* ---- Comparing ---- */
 
-/* Two lists in the order of references, walked side by side. */
+/* Two lists in the order of references, walked side by side as in a merge: O(n + m), and each item
+ * of the old list is moved or freed exactly once. */
 struct walk {
 	struct versions *versions;
 	struct tally_ctx *ctx;
 	const struct image_list *list;
 	struct version *fresh;
 	uint32_t n, old, tag;
-	int r; /* the first failure; after it nothing is told, all stays as it was */
+	int r; /* the first failure; after it nothing is emitted, all stays as it was */
 };
 
 static void walk_keep(struct walk *walk, struct version *version)
@@ -290,7 +309,7 @@ static void walk_removed(struct walk *walk)
 		version_done(version);
 }
 
-/* before NULL: added. */
+/* before NULL: added.  The digest is what the registry calls the new image, if it was pulled. */
 static void walk_present(struct walk *walk, struct version *before)
 {
 	const struct image_name *tag = &walk->list->tags.items[walk->tag++];

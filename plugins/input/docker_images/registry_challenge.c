@@ -1,4 +1,13 @@
-/* What registries say in headers: challenges and digests. */
+/*
+ * The parsers of two headers of registries: WWW-Authenticate and Docker-Content-Digest.
+ * registry_http.c calls them on the checker's thread, the fuzzer and the unit tests with anything;
+ * they are pure.
+ *
+ * A challenge is a scheme and name=value pairs, tokens or quoted strings (RFC 9110, 11.6.1).  Of
+ * Bearer challenges realm and service are taken; scope is not, since the scope that is asked for is
+ * our own: pull of this one repository.  What can fail: another scheme, a value that does not end
+ * or is too long; then there is no token, and the reference counts as denied.
+ */
 #include <string.h>
 #include <strings.h>
 

@@ -1,3 +1,15 @@
+/*
+ * The thread that asks registries, and its queue.  image scans call registry_check_set() and
+ * registry_check_results() on the instance's thread; everything between run() and store() is on the
+ * checker's own.  `lock` guards the items, and is held over no I/O; the back-offs are the thread's
+ * alone.
+ *
+ * Happy path: next() picks what is due and has waited longest, ask() sends one HEAD, store() notes
+ * the digest and when to ask again.  What can fail: a host, whose references all wait until its
+ * back-off is over; or one reference, which alone waits.  The two are apart because a repository
+ * that always answers 500 once paused its whole host, was then first in the queue again, and
+ * nothing behind it ever had its turn.
+ */
 #include "registry_check.h"
 
 #include <errno.h>
@@ -68,7 +80,8 @@ static struct backoff *backoff_find(struct registry_check *check, const char *ho
 	return NULL;
 }
 
-/* In a free place, else in that of the one that ends first. */
+/* In a free place, else in that of the one that ends first.  Forgetting a back-off early costs one
+ * request too many, so 64 are enough. */
 static struct backoff *backoff_begin(struct registry_check *check, const char *host)
 {
 	struct backoff *backoff = &check->backoffs[0];
@@ -80,6 +93,8 @@ static struct backoff *backoff_begin(struct registry_check *check, const char *h
 	return backoff;
 }
 
+/* A minute, doubled with each failure up to the interval, unless the registry itself says how long
+ * (Retry-After). */
 static int64_t pause_after(const struct registry_check *check, const struct registry_answer *answer,
 			   unsigned failures)
 {
@@ -112,14 +127,15 @@ static void update_backoff(struct registry_check *check, const char *host,
 
 /* ---- References in trouble ---- */
 
-/* It says nothing of the reference, although that was asked for as it should be. */
+/* No answer about the reference.  404 and 401 or 403 are answers: they stay as they are for hours,
+ * and asking again soon would not help. */
 static bool is_failure(const struct registry_answer *answer)
 {
 	return answer->error && answer->error != ENOENT && answer->error != EACCES;
 }
 
-/* Asked for again later, so that those behind it have their turn.  Of a registry's failure its own
- * message tells. */
+/* Asked for again later, so that those behind it have their turn.  A failure of the host is logged
+ * once for the host, by update_backoff(), and not for each of its references. */
 static void reference_failed(struct registry_check *check, struct wanted *item,
 			     const struct registry_answer *answer)
 {
@@ -193,7 +209,7 @@ static bool ask(struct registry_check *check, struct registry_http *http,
 	return true;
 }
 
-/* When this reference may be asked for. */
+/* When this reference may be asked for: not before its own pause and its host's are over. */
 static int64_t due_of(struct registry_check *check, const struct wanted *item)
 {
 	struct registry_name name;
@@ -222,7 +238,7 @@ static int64_t next(struct registry_check *check, struct registry_result *ret)
 	return first;
 }
 
-/* False: told to stop. */
+/* For the next due time, a change of the queue, or the end.  False: told to stop. */
 static bool wait_until(struct registry_check *check, int64_t due)
 {
 	struct pollfd fds[] = {{.fd = tally_stop_fd(check->ctx), .events = POLLIN},
@@ -256,7 +272,8 @@ static void *run(void *arg)
 
 /* ---- From the plugin's own thread ---- */
 
-/* Sorted, each once. */
+/* Sorted, each once, so that what is known of them can be found by bsearch().  More than
+ * REGISTRY_REFERENCES are left out: the queue is walked for each question. */
 static uint32_t fill(struct wanted *items, const char *const *references, uint32_t n)
 {
 	struct registry_name name;
@@ -273,7 +290,7 @@ static uint32_t fill(struct wanted *items, const char *const *references, uint32
 	return kept + 1;
 }
 
-/* That its counter is full says that it is awake already. */
+/* EAGAIN, its counter is full: then it is readable already. */
 static void wake(const struct registry_check *check)
 {
 	static const uint64_t one = 1;

@@ -1,16 +1,15 @@
 /*
- * What registries say about the references that containers were made from, asked by a thread of its
- * own so that no look waits for the internet: one request at a time, each reference once in
+ * What registries say about the references that containers were created from, asked by a thread of
+ * its own so that no scan waits for the internet: one request at a time, each reference once in
  * `registry_interval`.
  *
- * Happy path: registry_check_start(), and at each look registry_check_set() what is in use, and
- * registry_check_results() for the rows.  What can fail: a registry that cannot be reached, does
- * not answer or limits us (429); then it is left alone for as long as its Retry-After says, else
- * for a minute and twice as long each time up to the interval, with one message at the beginning
- * and one at the end.  Or a reference by itself (500, 405, no digest): then only that one is,
- * likewise. Whatever was asked for goes to the end of the queue, so that nothing is starved by
- * another.  That a registry does not know a reference, or denies it, is an answer.  Nothing is kept
- * over a restart.
+ * Happy path: registry_check_start(), and in each scan registry_check_set() with what is in use,
+ * and registry_check_results() for the rows.  What can fail: a registry that cannot be reached,
+ * does not answer or limits us (429); then it is left alone for as long as its Retry-After says,
+ * else for a minute and twice as long each time up to the interval, with one message at the
+ * beginning and one at the end.  Or a reference by itself (500, 405, no digest): then only that one
+ * is, likewise. Whatever was asked for goes to the end of the queue, so that no reference starves
+ * another.  "Not known" and "denied" are answers, not failures.  Nothing is kept over a restart.
  */
 #ifndef TALLYD_REGISTRY_CHECK_H
 #define TALLYD_REGISTRY_CHECK_H

@@ -1,3 +1,15 @@
+/*
+ * The Docker Registry HTTP API v2, as far as one HEAD needs it.  registry_check.c calls this on its
+ * own thread, one request at a time.
+ *
+ * Happy path: HEAD of the manifest; on 401 a token from the realm that the challenge names, and
+ * HEAD once more; the digest is in Docker-Content-Digest.  A HEAD does not count against Docker
+ * Hub's limit of pulls, a GET of a manifest does.  What can fail is in registry_http.h; each
+ * failure says whether it is of the host (no connection, no answer, 429) or of this reference.
+ *
+ * A registry is a stranger: where it sends us for a token is checked, redirects are not followed,
+ * and headers and bodies are bounded.
+ */
 #include "registry_http.h"
 
 #include <curl/curl.h>
@@ -19,7 +31,9 @@ enum {
 
 static const int64_t ms_ns = 1000000, second_ns = 1000000000;
 
-/* Lists first: the digest of what the tag names, not of the part of it for one processor. */
+/* Lists first: the digest of what the tag names, not of the part of it for one processor.
+ * RepoDigests of the engine has that digest, too; without Accept registries answer with schema 1,
+ * and its digest fits nothing. */
 static const char manifests[] = "Accept: application/vnd.oci.image.index.v1+json, "
 				"application/vnd.docker.distribution.manifest.list.v2+json, "
 				"application/vnd.oci.image.manifest.v1+json, "
@@ -100,7 +114,8 @@ static int explain_host(struct registry_answer *ret, int error, const char *why)
 	return explain(ret, error, why);
 }
 
-/* -ECANCELED, or 0 when it has ended. */
+/* -ECANCELED, or 0 when it has ended.  One transfer, so curl_multi_perform() is no matter of cost
+ * here; the multi interface is used only because it can wait for stop_fd, too. */
 static int wait_for_end(struct registry_http *http, CURLcode *ret)
 {
 	struct curl_waitfd stop = {.fd = http->stop_fd, .events = CURL_WAIT_POLLIN};
@@ -127,6 +142,7 @@ static void take_numbers(struct registry_http *http, struct registry_answer *ret
 	curl_easy_getinfo(http->easy, CURLINFO_RETRY_AFTER, &retry_s);
 	curl_easy_getinfo(http->easy, CURLINFO_RESPONSE_CODE, &status);
 	ret->took += took_us * 1000;
+	/* A day at most: whoever says more would switch the check off. */
 	ret->retry_after = retry_s > 0 ? (retry_s < 86400 ? retry_s : 86400) * second_ns : 0;
 	ret->status = (int)status;
 }
@@ -178,7 +194,8 @@ static int ask_once(struct registry_http *http, const struct registry_name *name
 
 /* ---- The token ---- */
 
-/* A registry that is spoken to by TLS may not send us to one that is not. */
+/* A registry that is asked by TLS may not send us to one that is not: a token would go over the
+ * network in plain text.  user@host in a realm is refused, since it hides the host. */
 static bool is_realm(const struct registry_http *http, const struct registry_name *name,
 		     const char *realm)
 {
@@ -195,6 +212,7 @@ static bool is_realm(const struct registry_http *http, const struct registry_nam
 			  registry_is_plain(host, http->insecure));
 }
 
+/* Source: the registry's token authentication specification (distribution, spec/auth/token). */
 static bool token_url(struct registry_http *http, const struct registry_name *name, char *ret)
 {
 	char realm[REGISTRY_CHALLENGE_MAX], service[REGISTRY_CHALLENGE_MAX];
@@ -224,7 +242,7 @@ static char *read_token(struct registry_http *http)
 	if (json_map_document(http->body, http->len, members, &slots, &offset))
 		return NULL;
 	const struct json_text *token = texts[0].at ? &texts[0] : &texts[1];
-	/* Nothing that could end the line. */
+	/* Nothing that could end the header's line and begin another. */
 	if (!token->at || token->len == 0 || strlen(token->at) != token->len ||
 	    strpbrk(token->at, "\r\n"))
 		return NULL;

@@ -1,3 +1,8 @@
+/*
+ * From a reference to host, repository and tag.  registry_check.c calls this on both threads; it is
+ * pure.  What comes out goes into a URL, so each part may have only the characters that the grammar
+ * of references allows: nothing in it can begin another path or query.
+ */
 #include "registry_name.h"
 
 #include <stdio.h>
@@ -9,6 +14,7 @@
 #define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGITS "0123456789"
 
+/* docker.io is the name in references; the registry's host is another. */
 static const char hub[] = "registry-1.docker.io";
 
 /* Copies len bytes; false: too many, none, or other characters than those. */

@@ -53,7 +53,8 @@ static void put_string(struct row *row, uint32_t column, const char *text)
 	put_bounded(row, column, text, strlen(text));
 }
 
-/* Absent and null are NULL.  Of what is long each member is bounded. */
+/* Absent and null are NULL.  Of what is long each member is bounded, so that one huge label does
+ * not cost the others their place. */
 static void put_json(struct row *row, uint32_t column, const struct json_text *json)
 {
 	size_t len = 0;
@@ -85,6 +86,8 @@ static void put_limit(struct row *row, uint32_t column, const struct json_int *l
 		tally_put_int(row->cells, column, limit->value);
 }
 
+/* Texts are copied, since the batch of the row before may be freed first; numbers lie in the cell.
+ */
 static void put_cell(struct row *row, uint32_t column, const struct tally_cell *cell)
 {
 	uint16_t type = status_table.columns[column].type;

@@ -202,6 +202,7 @@ static void inspect_done(void *arg, uint32_t i, struct fetch_answer *answer)
 	inspect_failed(scan, entry, reason);
 }
 
+/* Failures are logged once per scan with the first reason: if one hangs, others usually do. */
 static int inspect(struct scan *scan)
 {
 	const struct fetch_job job = {.n = scan->n_asked,
@@ -221,6 +222,7 @@ static int inspect(struct scan *scan)
 
 /* ---- The rest of the rows ---- */
 
+/* Every container gets a row in a full scan, changed or not: it says that it still is. */
 static void add_uninspected(struct scan *scan)
 {
 	for (uint32_t i = 0; i < scan->containers.n; i++)
