@@ -7,6 +7,7 @@ function(tallyd_style_test name)
 endfunction()
 
 tallyd_style_test(layering /usr/bin/python3 ${STYLE}/layering.py)
+tallyd_style_test(circles /usr/bin/python3 ${STYLE}/circles.py ${PROJECT_BINARY_DIR})
 tallyd_style_test(banned /usr/bin/python3 ${STYLE}/banned.py)
 tallyd_style_test(format ${STYLE}/format.sh)
 tallyd_style_test(headers ${STYLE}/headers.sh)
