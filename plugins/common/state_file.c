@@ -1,3 +1,9 @@
+/*
+ * Inputs call it on their own thread: reading once at the start, writing after a round in which
+ * something changed.  Flushed before the rename, since a rename may reach the disk before the bytes
+ * do, and an empty file under the right name is worse than an old one.  A file that cannot be read
+ * is only a gap in what is noticed, so reading it never fails a start.
+ */
 #include "state_file.h"
 
 #include <errno.h>

@@ -91,6 +91,7 @@ static void batch_remove(struct batch_buffer *buffer, struct batch_entry *entry)
 /* Frees what every reader has settled; with no reader that is everything. */
 static void batch_trim(struct batch_buffer *buffer)
 {
+	/* The slowest reader decides.  Readers are outputs, a handful, so they are walked. */
 	uint64_t settled = UINT64_MAX;
 	for (uint32_t i = 0; i < buffer->n_readers; i++)
 		if (buffer->readers[i].name && buffer->readers[i].settled < settled)

@@ -145,6 +145,7 @@ static int spool_reconfigure(void *self, const void *config)
 				  "path = %s takes effect after a restart: what is in %s would be "
 				  "left there",
 				  fresh->path, spool->path);
+	/* Atomics, since a reload comes on the main thread while inputs push. */
 	atomic_store(&spool->capacity, fresh->capacity);
 	atomic_store(&spool->full_sync, fresh->sync == SPOOL_FULL);
 	atomic_store(&spool->keep.period, fresh->keep);
@@ -200,6 +201,7 @@ static int spool_open_verified(struct spool *spool)
 static int spool_open_anew(struct spool *spool)
 {
 	auto_free char *why = strdup(tally_reason(spool->ctx));
+	/* So that closing it does not say that it was closed whole. */
 	if (spool->store)
 		spool->store->damaged = true;
 	spool_unload_readers(spool);

@@ -60,6 +60,8 @@ int spool_file_make(struct tally_ctx *ctx, const char *path)
 	int r = spool_file_make_folder(ctx, folder);
 	if (r < 0)
 		return r;
+	/* Made here because SQLite would use the umask's mode, and rows may hold what is not for
+	 * everybody. O_EXCL: what is there already keeps its own. */
 	auto_close int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0 && errno != EEXIST)
 		return tally_fail(ctx, errno, "%s: cannot be created: %s", path, strerror(errno));

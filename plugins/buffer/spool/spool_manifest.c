@@ -72,6 +72,8 @@ static size_t manifest_decode(const unsigned char *bytes, size_t len, struct spo
 	if (len < sizeof(head) + 3)
 		return 0;
 	memcpy(&head, bytes, sizeof(head));
+	/* A tail that was torn by a power cut, or a stretch of zeros, is not a record; the reader
+	 * goes on byte by byte to the next magic number. */
 	if (head.magic != MANIFEST_MAGIC || head.len > len || head.len < sizeof(head) + 3 ||
 	    head.len > MANIFEST_RECORD_MAX || head.checksum != manifest_checksum(bytes, head.len))
 		return 0;

@@ -129,6 +129,9 @@ static int spool_check_kind(struct spool_store *store)
 /* Of a file that SQLite could not read at all this says so first. */
 static int spool_configure(struct spool_store *store)
 {
+	/* EXCLUSIVE before the first access of a file in WAL mode: then the index of the log is
+	 * kept on the heap and not in a -shm file that somebody could take away (SQLite,
+	 * Write-Ahead Logging, "Use of WAL Without Shared-Memory"). */
 	int r = spool_exec(store, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA page_size = 4096;"
 				  "PRAGMA auto_vacuum = NONE; PRAGMA secure_delete = OFF;"
 				  "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -2048");
@@ -150,6 +153,8 @@ static int spool_check_size(struct spool_store *store)
 	if (r < 0 || sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL,
 					       NULL) != SQLITE_OK)
 		return r; /* no room for the pages: then they are still beside the file */
+	/* After the log was written back, so that the file has all of its pages.  One that lost its
+	 * end, as by a copy that was broken off, would otherwise be found out page by page. */
 	int64_t size = spool_file_size(store->path, "");
 	return size < pages * SPOOL_PAGE ? spool_bad(store, "is truncated") : 0;
 }
@@ -254,6 +259,9 @@ static int spool_go_on(struct spool_store *store, const struct spool_past *past)
 	store->newest = (uint64_t)past->newest;
 	store->last_sequence =
 		(uint64_t)spool_larger(past->noted, spool_larger(past->newest, past->settled));
+	/* A boot that is noted was not closed; another one is running now: that was a power cut,
+	 * and pushes may be lost that a store has written.  Their numbers must not be given again,
+	 * or the store would take new rows for old ones and leave them out. */
 	if (past->boot[0] && strcmp(past->boot, boot) != 0)
 		store->last_sequence += SPOOL_LEAP;
 	return spool_note_boot(store, boot);
@@ -325,6 +333,7 @@ void spool_store_close(struct spool_store *store)
 {
 	if (!store)
 		return;
+	/* What is damaged is not said to be closed: the next start looks at all of it. */
 	if (!store->damaged)
 		spool_note_boot(store, "");
 	spool_store_free(store);

@@ -57,6 +57,8 @@ int spool_adopt(struct spool *spool, struct spool_store *fresh)
 	char *writer = fresh->writer;
 	fresh->writer = old->writer; /* entries on loan point to it */
 	old->writer = writer;
+	/* The new file knows the numbers of its entries only; one that was settled and deleted may
+	 * have been the last. */
 	if (fresh->last_sequence < old->last_sequence)
 		fresh->last_sequence = old->last_sequence;
 	spool->store = fresh;

@@ -29,6 +29,8 @@ static int spool_begin_reader(struct spool *spool, const char *name, struct spoo
 	int r = spool_store_next(spool->store, 0, &oldest);
 	if (r < 0 && r != -ENOENT)
 		return r;
+	/* A new reader begins with the oldest entry that still waits for somebody: what is only
+	 * kept was settled before it came. */
 	uint64_t settled = r == 0 ? oldest - 1 : spool->store->last_sequence;
 	if (spool->n_readers > 0 && settled < spool_settled(spool, spool->store->last_sequence))
 		settled = spool_settled(spool, spool->store->last_sequence); /* the rest is kept */
@@ -184,6 +186,8 @@ int spool_peek(void *self, uint32_t reader_id, bool rewind, uint32_t max_rows,
 		lent += held->bytes;
 	}
 	spool_shrink(spool);
+	/* What was read before the error is handed out; the error comes again with the next call.
+	 */
 	if (r < 0 && r != -ENOENT && n == 0)
 		return r;
 	*ret_n = n;

@@ -577,6 +577,8 @@ static int spool_rebuild(struct spool *spool)
 	struct spool_store *fresh = NULL;
 	auto_free char *why = strdup(tally_reason(spool->ctx));
 	size_t lost = spool->n_losses;
+	/* The connection goes on to be read from, through the descriptors that it has: what is set
+	 * aside is renamed under it. */
 	sqlite3_exec(spool->store->db, "ROLLBACK; PRAGMA writable_schema = ON", NULL, NULL, NULL);
 	spool_store_finalize(spool->store);
 	int r = salvage.writer ? salvage_begin(&salvage) : -ENOMEM;

@@ -1,5 +1,11 @@
-/* Buckets lie in blocks and stand in an array; a hash table with open addressing finds them by
- * group and start. */
+/*
+ * Where rows become buckets.  Both stores feed it, for queries and for rollups, on the thread that
+ * has the rows; series by series, each in the order of time, which is why most rows belong to the
+ * bucket of the row before (`current`) and need no search.  Buckets lie in blocks, so that none of
+ * them moves, and stand in an array; a hash table with open addressing finds them by group and
+ * start.  What can fail is memory, and the bounds: more rows than were asked for are refused before
+ * they are made.
+ */
 #include "store/aggregator.h"
 
 #include <errno.h>
@@ -64,6 +70,8 @@ void aggregator_done(struct aggregator *aggregator)
 
 static uint32_t *aggregator_slot(const struct aggregator *aggregator, uint32_t group, int64_t start)
 {
+	/* Multiplying by 2^64 / φ spreads starts that are all multiples of a bucket over the upper
+	 * bits (Knuth, The Art of Computer Programming 3, 6.4). */
 	uint64_t hash = ((uint64_t)start ^ (uint64_t)group << 40) * UINT64_C(0x9e3779b97f4a7c15);
 	uint32_t at = (uint32_t)(hash >> 32) & (aggregator->n_slots - 1);
 	for (;; at = (at + 1) & (aggregator->n_slots - 1)) {
@@ -173,6 +181,8 @@ static void aggregator_settle_rates(const struct aggregator *aggregator,
 			continue;
 		bool real = aggregator->fields[f].type == TALLY_REAL;
 		double increase = real ? m->increase.f : (double)m->increase.i;
+		/* A group's rate is the sum of its series' rates, each over the time in which it
+		 * was seen; one division of all growth by all time would be an average. */
 		m->rate += increase * 1e9 / (double)m->span;
 		m->rated = true;
 		m->span = 0;
@@ -284,6 +294,8 @@ static void aggregator_count_increase(struct aggregator_field *field, struct acc
 {
 	struct counter_baseline *from = &field->baseline;
 	bool real = field->type == TALLY_REAL;
+	/* A counter that falls began anew with its source; how far it had come is not known, so
+	 * that step counts neither as growth nor as time. */
 	bool fell = real ? value.f < from->value.f : value.i < from->value.i;
 	int64_t growth;
 	if (from->set && !fell && time > from->time) {
@@ -316,6 +328,8 @@ static int aggregator_set_last(struct aggregator *aggregator, struct accumulator
 			       struct tally_cell cell, bool text)
 {
 	if (text && cell.set) {
+		/* The row's text ends with the row; its memory is used again by the next newest
+		 * one. */
 		char *copy = realloc(m->text, cell.len + 1);
 		if (!copy)
 			return tally_fail(aggregator->ctx, ENOMEM, "no memory");

@@ -1,3 +1,9 @@
+/*
+ * The maintenance thread of a store.  It waits by the monotonic clock, so that a clock that is set
+ * makes it neither hurry nor stall, and is woken to stop.  `stop` is an atomic besides, so that a
+ * long round can ask without the lock.  Whoever starts it stops it, on the core's thread; stopping
+ * waits for the round to see that it is to stop.
+ */
 #include "store/periodic_task.h"
 
 #include <string.h>
@@ -11,6 +17,8 @@ static bool task_wait(struct task *task, int seconds)
 	until.tv_sec += seconds;
 	int timed_out = 0;
 	pthread_mutex_lock(&task->lock);
+	/* Stopping is set and signalled under the lock, so it cannot fall between this test and the
+	 * wait. */
 	while (!task_stopping(task) && !timed_out)
 		timed_out = pthread_cond_timedwait(&task->wake, &task->lock, &until);
 	pthread_mutex_unlock(&task->lock);

@@ -1,4 +1,8 @@
-/* A radix sort by bytes, the least first; a byte that is the same in all of them is passed over. */
+/*
+ * A radix sort by bytes, the least first; a byte that is the same in all of them is passed over.
+ * Stable, so sorting by the less important key first and by the more important one then sorts by
+ * both.  Times of an answer lie close together, so of their eight bytes few differ.
+ */
 #include "store/radix_sort.h"
 
 #include <string.h>

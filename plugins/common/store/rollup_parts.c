@@ -1,3 +1,6 @@
+/*
+ * Tables by which both stores name and read their rollups.  Constant, for every thread.
+ */
 #include "store/rollup_parts.h"
 
 #include <tallyd/query.h>

@@ -54,6 +54,7 @@ static void rollup_plan_split(struct rollup_plan *plan, const struct watermarks 
 	int64_t size = schema_levels[level].bucket;
 	enum schema_level finer = (enum schema_level)(level - 1);
 	int64_t begin = rollup_plan_begin(watermarks, level);
+	/* Only whole buckets: half of one cannot be taken out of its sums. */
 	int64_t first = rollup_plan_ceil(from > begin ? from : begin, size);
 	int64_t end = to > INT64_MIN + size ? schema_floor(to, size) : to;
 	if (end > watermarks->rolled_to[level])
@@ -79,6 +80,8 @@ void rollup_plan_find(const struct bound_query *bound, const struct watermarks *
 	}
 	if (rollup_plan_is_rolled(bound)) {
 		level = LEVEL_DAY;
+		/* One bucket of the answer has to be made of whole ones, or values would be put
+		 * into a bucket next to theirs.  A bucket of 0, all in one, is divided by any. */
 		while (level > LEVEL_ROWS && query->bucket % schema_levels[level].bucket != 0)
 			level = (enum schema_level)(level - 1);
 	}

@@ -48,6 +48,8 @@ void store_clock_advance(struct store_clock *clock, int64_t now, const struct st
 	int64_t passed = clock_passed(clock, uptime);
 	int64_t leeway = passed < 0 ? CLOCK_PAUSE : CLOCK_STEP + passed / CLOCK_DRIFT;
 	passed = passed < 0 ? 0 : passed;
+	/* As long as the clock has moved like the time that went by, it is believed, whatever it
+	 * says; NTP's small steps are within the leeway. */
 	bool together = clock->trusted == INT64_MIN ||
 			clock_distance(now, clock->trusted + passed) <= leeway;
 	if (!together)

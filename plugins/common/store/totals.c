@@ -1,3 +1,9 @@
+/*
+ * One aggregate query from its select list to its answer, the same for every store: the store feeds
+ * rows or rollups into the aggregator, this makes rows of what comes out.  On the query's thread,
+ * for one query. Fields that are selected several times are summed once.  What can fail is memory,
+ * and the bounds of the aggregator.
+ */
 #include "store/totals.h"
 
 #include <errno.h>

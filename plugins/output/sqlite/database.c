@@ -145,6 +145,8 @@ int database_int(struct tally_ctx *ctx, sqlite3 *db, const char *sql, int64_t *r
 
 int database_begin(struct tally_ctx *ctx, sqlite3 *db)
 {
+	/* Not BEGIN: a transaction that begins by reading and then writes fails with SQLITE_BUSY,
+	 * without waiting, if another program wrote in between (SQLite, Transactions). */
 	return database_exec(ctx, db, "BEGIN IMMEDIATE");
 }
 
@@ -163,6 +165,10 @@ int database_checkpoint(struct tally_ctx *ctx, sqlite3 *db)
 	const char *path = sqlite3_filename_wal(sqlite3_db_filename(db, "main"));
 	if (!path || stat(path, &wal) < 0 || wal.st_size < DATABASE_WAL_LIMIT)
 		return 0;
+	/* SQLite checkpoints by itself, but the log begins anew only when no reader needs it any
+	 * more, and with readers at all times it grows without end ("checkpoint starvation":
+	 * SQLite, Write-Ahead Logging, "Avoiding Excessively Large WAL Files").  RESTART waits for
+	 * them, as long as busy_timeout says. */
 	int code = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
 	return code == SQLITE_OK || code == SQLITE_BUSY ? 0 : database_fail(ctx, db);
 }
@@ -203,6 +209,8 @@ static int database_configure(struct tally_ctx *ctx, sqlite3 *db,
 			       (long long)(settings->page_cache / 1024));
 	if (r < 0 || settings->read_only)
 		return r;
+	/* auto_vacuum first: it cannot be turned on any more once there is a table (SQLite, PRAGMA
+	 * auto_vacuum).  journal_mode is kept in the file, synchronous is not. */
 	return database_execf(ctx, db,
 			      "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; "
 			      "PRAGMA synchronous = %s; PRAGMA journal_size_limit = %d",
@@ -229,6 +237,9 @@ int database_open(struct tally_ctx *ctx, const struct database_settings *setting
 
 int database_flush_commits(struct tally_ctx *ctx, sqlite3 *db, bool flush)
 {
+	/* In WAL mode NORMAL flushes at checkpoints only, so a commit may be lost in a power cut;
+	 * FULL flushes the log after each commit (SQLite, PRAGMA synchronous).  It takes effect
+	 * with the next transaction. */
 	return database_exec(ctx, db,
 			     flush ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
 }

@@ -46,6 +46,8 @@ int store_create(struct tally_ctx *ctx, const struct sqlite_config *config, stru
 		return tally_fail(ctx, ENOMEM, "no memory");
 	pthread_mutex_init(&store->turn, NULL);
 	pthread_rwlockattr_init(&attributes);
+	/* Else queries that follow each other closely would keep the one out that opens the file
+	 * anew. Not for recursion: whoever enters twice may wait for itself. */
 	pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
 	pthread_rwlock_init(&store->life, &attributes);
 	pthread_rwlockattr_destroy(&attributes);
@@ -109,6 +111,8 @@ static int store_write_all(struct store *store, const struct tally_entry *entrie
 static int store_write_flushed(struct store *store, const struct tally_entry *entries, uint32_t n,
 			       uint8_t *verdicts)
 {
+	/* A durable buffer deletes its rows once this write is done, and an input lets go of them:
+	 * then the commit has to be on the disk, whatever `synchronous` says. */
 	bool flush = store->config->synchronous == 0 && tally_must_flush(store->ctx);
 	int r = flush ? database_flush_commits(store->ctx, store->db, true) : 0;
 	if (r == 0)

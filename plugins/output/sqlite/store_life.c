@@ -38,6 +38,7 @@ static int store_lock(struct store *store)
 	store->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (store->lock_fd < 0)
 		return tally_fail(store->ctx, errno, "%s: %s", path, strerror(errno));
+	/* Ends with the process, however that ends: nothing stale is left to be removed by hand. */
 	if (flock(store->lock_fd, LOCK_EX | LOCK_NB) < 0)
 		return tally_fail(store->ctx, EBUSY,
 				  "%s is in use by another tallyd, or another output of this one",
@@ -185,10 +186,13 @@ int store_enter(struct store *store)
 	pthread_rwlock_rdlock(&store->life);
 	if (store->open && place_look(store) == 0)
 		return 0;
+	/* A lock for reading cannot become one for writing.  Maintenance is asked to end its step,
+	 * since it holds the lock for as long as a whole round takes. */
 	pthread_rwlock_unlock(&store->life);
 	atomic_store(&store->make_way, true);
 	pthread_rwlock_wrlock(&store->life);
 	atomic_store(&store->make_way, false);
+	/* Another call may have opened it while this one waited. */
 	int r = store->open && place_look(store) == 0 ? 0 : store_open_anew(store);
 	pthread_rwlock_unlock(&store->life);
 	if (r < 0)

@@ -67,6 +67,9 @@ static int maintenance_roll(struct store *store, const struct stored_table *stor
 		int64_t began = tally_monotonic(store->ctx);
 		r = maintenance_roll_step(store, stored, closed, span);
 		int64_t took = tally_monotonic(store->ctx) - began;
+		/* A write waits for one step at most, so steps are kept to tens of milliseconds, by
+		 * halving and doubling: how many rows an hour has differs by orders of magnitude
+		 * between stores. */
 		if (took > UPKEEP_LONG_STEP && span > schema_levels[LEVEL_MINUTE].bucket)
 			span /= 2;
 		else if (took < UPKEEP_SHORT_STEP && span < UPKEEP_MAX_SPAN)

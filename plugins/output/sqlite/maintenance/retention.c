@@ -81,6 +81,8 @@ static int retention_delete_some(struct retention *retention, int64_t cut)
 		return r;
 	sqlite3_bind_int64(retention->series, 1, cut);
 	while (deleted < RETENTION_ROWS && (r = database_step(store->ctx, retention->series)) > 0) {
+		/* In the same transaction, before the first row goes: from here on what is left is
+		 * not rolled up again, since it would replace a whole bucket by half of it. */
 		if (deleted == 0)
 			r = watermarks_set_kept_from(store->ctx, store->db,
 						     retention->stored->table.name,
@@ -206,6 +208,8 @@ static int retention_set_limit(struct store *store, int64_t slack)
 	int r = retention_pages(store, &pages);
 	if (r < 0)
 		return r;
+	/* SQLite refuses a page beyond this with SQLITE_FULL, in the middle of a transaction, which
+	 * is what makes max_size hold; the log is not counted. */
 	int64_t limit = store->config->max_size / pages.size + slack;
 	return database_execf(store->ctx, store->db, "PRAGMA max_page_count = %lld",
 			      (long long)limit);
@@ -231,6 +235,7 @@ int retention_fill(struct store *store, int64_t *ret_percent)
 	int r = retention_pages(store, &pages);
 	if (r == 0)
 		*ret_percent =
+			/* Free pages are room: SQLite fills them before the file grows. */
 			(pages.count - pages.free) * pages.size / (store->config->max_size / 100);
 	return r;
 }
@@ -333,6 +338,9 @@ int retention_shrink(struct store *store)
 	int r = retention_pages(store, &pages);
 	if (r < 0 || pages.free < RETENTION_PAGES || pages.free * 8 < pages.count)
 		return r;
+	/* A few pages at a time: each is moved from the end of the file, under the store's turn.
+	 * Only when an eighth is free, or what is freed now would have to be allocated again soon.
+	 */
 	r = database_execf(store->ctx, store->db, "PRAGMA incremental_vacuum(%d)", RETENTION_PAGES);
 	return r < 0 ? r : 1;
 }

@@ -160,6 +160,8 @@ static int rollup_read(struct rollup *rollup, int64_t series, int64_t from, int6
 	sqlite3_bind_int64(row, 1, series);
 	sqlite3_bind_int64(row, 2, from);
 	sqlite3_bind_int64(row, 3, to);
+	/* Only minutes are made of samples, so only they need the sample before; coarser levels add
+	 * up growth that is counted already. */
 	bool first = rollup->before != NULL;
 	while ((r = database_step(rollup->ctx, row)) > 0) {
 		if (first)
@@ -220,6 +222,7 @@ static int rollup_again(struct rollup *rollup, int64_t series, int64_t bucket)
 {
 	int64_t kept_from = rollup->watermarks.kept_from[rollup->level - 1];
 	int64_t size = schema_levels[rollup->level].bucket;
+	/* A minute next to deleted rows may have lost the sample before it, and with it growth. */
 	if (kept_from != INT64_MIN && rollup->level == LEVEL_MINUTE)
 		kept_from += ROLLUP_MARGIN;
 	if (bucket < kept_from || bucket >= rollup->watermarks.rolled_to[rollup->level])
@@ -312,6 +315,7 @@ static int rollup_advance(struct rollup *rollup, int64_t target, int64_t span)
 	int r = rollup_first(rollup, from, &first);
 	if (r < 0)
 		return r;
+	/* A gap is passed at once: after a daemon was down for a month nobody walks that month. */
 	if (first < target) {
 		from = schema_floor(first, size);
 		int64_t stretch = span < size ? size : schema_floor(span, size);

@@ -1,4 +1,8 @@
-/* One row, replaced as a whole. */
+/*
+ * One row in the file itself, replaced as a whole, so that a file that is copied to another machine
+ * brings its clock along.  Read and written once per round of maintenance, on its thread, in the
+ * store's turn.
+ */
 #include "maintenance/trusted_clock.h"
 
 #include <errno.h>
@@ -69,6 +73,8 @@ int trusted_clock_begin(struct tally_ctx *ctx, sqlite3 *db, struct catalog *cata
 	int r = trusted_clock_load(ctx, db, ret);
 	if (r < 0 || ret->trusted != INT64_MIN)
 		return r;
+	/* A file from before there was such a clock: its newest row that is not in the future is
+	 * the last time that was surely past. */
 	r = catalog_each(catalog, kept_newest_of, &newest);
 	clock.trusted = newest.newest == INT64_MIN ? clock.seen : newest.newest;
 	if (newest.newest == INT64_MIN)

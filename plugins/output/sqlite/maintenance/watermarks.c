@@ -1,4 +1,10 @@
-/* One row of tally_rollups per table and level. */
+/*
+ * One row of tally_rollups per table and level.  Read by queries, each within its own snapshot, and
+ * by maintenance; written by maintenance only, in the transaction that makes them true.  rolled_to
+ * moves with the rollup, kept_from before the first row is deleted: whichever of the two is cut
+ * short by a crash, a reader never counts a minute twice and never takes half a minute for a whole
+ * one.
+ */
 #include "maintenance/watermarks.h"
 
 #include <errno.h>

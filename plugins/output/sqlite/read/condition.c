@@ -105,6 +105,7 @@ static void condition_sql_json(sqlite3_context *context, int n, sqlite3_value **
 {
 	(void)n;
 	const char *text = (const char *)sqlite3_value_text(values[0]);
+	/* After the text: asking for it may convert the value, and with it its length. */
 	size_t len = text ? (size_t)sqlite3_value_bytes(values[0]) : 0;
 	if (!text || !json_chars_are_odd(text, len)) {
 		sqlite3_result_value(context, values[0]);

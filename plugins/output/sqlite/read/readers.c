@@ -1,6 +1,9 @@
 /*
- * The pool.  Each connection has a progress handler, which is where a deadline
- * interrupts a statement.
+ * The connections that queries read with: WAL lets them read while one writes, each in the snapshot
+ * that its transaction began with (SQLite, Write-Ahead Logging, "Concurrency").  Taken and given
+ * back by query threads; whoever finds none free waits until its own deadline.  A progress handler
+ * on each looks at the clock every few thousand steps of SQLite's machine, which is how a deadline
+ * interrupts a statement that finds nothing for long.
  */
 #include "read/readers.h"
 
@@ -103,6 +106,7 @@ int readers_take(struct readers *readers, struct tally_ctx *ctx, int64_t deadlin
 void readers_give_back(struct readers *readers, struct reader *reader)
 {
 	reader->deadline = INT64_MAX;
+	/* An open snapshot would keep the log from beginning anew, for everybody. */
 	if (!sqlite3_get_autocommit(reader->db))
 		sqlite3_exec(reader->db, "ROLLBACK", NULL, NULL, NULL);
 	pthread_mutex_lock(&readers->lock);

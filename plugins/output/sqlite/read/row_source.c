@@ -1,3 +1,9 @@
+/*
+ * Between a statement and the aggregator, for queries (read/aggregate.c, on a query's thread) and
+ * for rolling up (maintenance/rollup.c): both must read the same columns into the same sums, or a
+ * rollup would say something else than its rows.  Texts of a cell are SQLite's until the next step,
+ * which is long enough for a sum; what is kept, the aggregator copies.
+ */
 #include "read/row_source.h"
 
 #include "bind.h"

@@ -222,6 +222,8 @@ static int scan_series(struct scan *scan)
 	const struct tally_query *query = scan->bound->query;
 	int64_t range[2] = {query->from, query->to};
 	/* columns[0] is first in the key. */
+	/* The page goes on behind a row: what lies before its time need not be looked at.  Rows of
+	 * that same time are told apart by the rest of the key, in SQL. */
 	if (query->after && scan->newest_first && query->after[0].i < range[1] &&
 	    query->after[0].i < INT64_MAX)
 		range[1] = query->after[0].i + 1;

@@ -1,3 +1,8 @@
+/*
+ * The catalog in the file: read once when it is opened, written in the transaction that changes a
+ * table. So a table and its description are there together or not at all, and a file can be read by
+ * programs that know no plugin.  On the output's thread.  What can fail is the file.
+ */
 #include "schema/catalog_file.h"
 
 #include <errno.h>

@@ -1,4 +1,9 @@
-/* A hash table with chains; entries carry their key behind them. */
+/*
+ * Tags to series id in memory, one per table and under the store's turn, so that a row of a known
+ * series costs no statement.  A hash table with chains; entries carry their key behind them.  When
+ * it is full all of it goes: it fills again from the file within one round of the inputs, and needs
+ * no order of use.
+ */
 #include "write/series_cache.h"
 
 #include <stdlib.h>
@@ -64,6 +69,7 @@ int64_t series_find(const struct series_cache *cache, const void *key, size_t le
 
 void series_add(struct series_cache *cache, const void *key, size_t len, int64_t id)
 {
+	/* Bounded, since whoever sets labels decides how many series there are. */
 	if (cache->n_entries >= SERIES_MAX_ENTRIES || cache->bytes + len > SERIES_MAX_BYTES)
 		series_clear(cache);
 	struct series_entry *entry = malloc(sizeof(*entry) + len);

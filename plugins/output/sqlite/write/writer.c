@@ -15,6 +15,8 @@
 
 void writer_init(struct writer *writer)
 {
+	/* What the ledger was known to say outlives the file: that is how a file that was put in
+	 * its place is recognized. */
 	struct writer fresh = {.known = writer->known};
 	memcpy(fresh.known_writer, writer->known_writer, sizeof(fresh.known_writer));
 	*writer = fresh;
@@ -127,6 +129,7 @@ static int writer_put_ledger(struct writer *writer, const struct tally_entry *en
 static int writer_put_entry(struct writer *writer, const struct tally_entry *entry)
 {
 	uint64_t written = 0;
+	/* Within the transaction, so that nobody can have written the entry in between. */
 	int r = entry->writer ? writer_read_ledger(writer, entry->writer, &written) : 0;
 	if (r == 0 && entry->writer)
 		r = writer_is_behind(writer, entry->writer, written);
@@ -171,6 +174,7 @@ int writer_write(struct writer *writer, const struct tally_entry *entries, uint3
 	if (r == 0)
 		r = database_end(writer->ctx, writer->db,
 				 writer_put_all(writer, entries, n, verdicts));
+	/* Series that were made in a transaction that was rolled back do not exist. */
 	for (struct writer_table *table = writer->tables; r < 0 && table; table = table->next)
 		writer_table_forget(table);
 	for (uint32_t i = 0; i < n && r == 0; i++) {

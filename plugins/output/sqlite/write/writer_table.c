@@ -76,6 +76,8 @@ static int writer_table_prepare_find(struct writer_table *table)
 	sqlite3_str *sql = sqlite3_str_new(table->db);
 	sqlite3_str_appendf(sql, "SELECT _series FROM \"%w_series\" WHERE 1", stored->table.name);
 	for (uint32_t i = 0; i < stored->n_tags; i++)
+		/* NULL is a value among tags, but equal to nothing in SQL, also in a UNIQUE index
+		 * (SQLite, NULL Handling).  An empty blob stands for it, which no tag is. */
 		sqlite3_str_appendf(sql, " AND " SCHEMA_KEY " = ifnull(?%u, x'')", "",
 				    stored->table.columns[stored->tags[i]].name, i + 1);
 	return database_prepare_text(table->ctx, table->db, sql, &table->find_series);
@@ -190,6 +192,7 @@ static size_t writer_row_key(const struct stored_table *stored, const struct wri
 		uint32_t mark = cell->set ? size : UINT32_MAX;
 		if (!cell->set)
 			size = 0;
+		/* The length before each value keeps ("ab", "c") and ("a", "bc") apart. */
 		if (len + sizeof(mark) + size > WRITER_KEY_SIZE)
 			return 0;
 		memcpy(key + len, &mark, sizeof(mark));
@@ -247,6 +250,7 @@ static int writer_mark_late(struct writer_table *table, int64_t series, int64_t 
 {
 	int64_t size = schema_levels[LEVEL_MINUTE].bucket;
 	int64_t bucket = schema_floor(time, size);
+	/* Late rows come in runs of one series and minute: one mark for each run. */
 	if (series == table->late_series && bucket == table->late_bucket)
 		return 0;
 	sqlite3_bind_int64(table->mark_late, 1, bucket);
