@@ -50,8 +50,9 @@ struct daemon {
 };
 
 /* What must be done at every turn of whatever loop the main thread is in: watchdog, positions, what
- * the log left out. */
+ * the log left out.  housekeeping.c. */
 void daemon_housekeeping(struct daemon *daemon);
+void daemon_save_positions(struct daemon *daemon); /* a failure is logged */
 /* daemon_state.c: makes the state directory again if somebody has taken it away. */
 void daemon_keep_state(struct daemon *daemon);
 
