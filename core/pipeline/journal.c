@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipeline/batch.h"
 #include "pipeline/journal_parts.h"
 #include "plugin/reason.h"
 #include "base/clock.h"
@@ -46,23 +45,6 @@ static struct metric *journal_gauge(struct journal *journal, const char *name, c
 	char labels[512] = "";
 	metrics_label(labels, sizeof(labels), "buffer", journal->name);
 	return metrics_gauge(journal->metrics, name, labels, unit, help);
-}
-
-void journal_show_usage(struct journal *journal)
-{
-	struct tally_usage usage = {0};
-	PLUGIN_CALL(journal->buffer->usage(journal->self, &usage));
-	metric_set(journal->shown_bytes, (int64_t)usage.bytes);
-	metric_set(journal->shown_capacity, (int64_t)usage.capacity);
-}
-
-void journal_condition_init(pthread_cond_t *condition)
-{
-	pthread_condattr_t attributes;
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(condition, &attributes);
-	pthread_condattr_destroy(&attributes);
 }
 
 int journal_create(const struct journal_setup *setup, const struct journal_settings *settings,
@@ -222,32 +204,6 @@ void journal_refuse(struct journal *journal, const struct tally_batch *batch, co
 	pthread_mutex_unlock(&journal->lock);
 }
 
-/* The plugin has taken it out: whoever still waited for it has lost it. */
-static void journal_count_lost(struct journal *journal, const struct tally_entry *entry,
-			       const char *reason)
-{
-	const struct tally_batch *batch = entry->batch;
-	metrics_begin(journal->metrics);
-	for (struct journal_reader *reader = journal->readers; reader; reader = reader->next) {
-		struct journal_table *table = journal_count_table(reader, batch->table->name);
-		if (table && table->wanted && entry->sequence > reader->cursor &&
-		    !journal_reader_is_done(reader, entry->sequence))
-			journal_count_dropped(reader, table, batch->n_rows, reason);
-	}
-	metrics_end(journal->metrics);
-}
-
-int journal_drop_damaged(struct journal *journal, uint64_t after_sequence)
-{
-	struct tally_entry entry;
-	int r = PLUGIN_CALL(journal->buffer->drop_oldest(journal->self, after_sequence, &entry));
-	if (r < 0)
-		return r;
-	journal_count_lost(journal, &entry, "damaged");
-	batch_drop(entry.batch);
-	return 0;
-}
-
 /* An output that failed has them on loan until it tries again, but in nobody's hands. */
 static bool journal_untake_idle(struct journal *journal)
 {
@@ -263,16 +219,13 @@ static bool journal_untake_idle(struct journal *journal)
 
 static int journal_drop_oldest(struct journal *journal)
 {
-	struct tally_entry entry;
-	int r = PLUGIN_CALL(journal->buffer->drop_oldest(journal->self, 0, &entry));
+	int r = journal_drop_entry(journal, 0, "buffer_full");
 	if (r == -ENOENT && journal_untake_idle(journal))
-		r = PLUGIN_CALL(journal->buffer->drop_oldest(journal->self, 0, &entry));
+		r = journal_drop_entry(journal, 0, "buffer_full");
 	if (r == -ENOENT)
 		return -ENOSPC; /* all of it is being written: the new one goes instead */
 	if (r < 0)
 		return r;
-	journal_count_lost(journal, &entry, "buffer_full");
-	batch_drop(entry.batch);
 	for (struct journal_reader *reader = journal->readers; reader; reader = reader->next)
 		journal_reader_advance(reader);
 	return 0;
@@ -391,19 +344,4 @@ int journal_push(struct journal *journal, const struct tally_batch *batch,
 	}
 	pthread_mutex_unlock(&journal->lock);
 	return r;
-}
-
-void journal_acked(struct journal *journal)
-{
-	uint64_t settled = journal->last_sequence;
-	for (const struct journal_reader *r = journal->readers; r; r = r->next)
-		if (r->cursor < settled)
-			settled = r->cursor;
-	if (!journal_durable(journal) && journal->positions)
-		positions_acknowledge(journal->positions, journal, settled);
-	journal_show_usage(journal);
-	if (!journal->failing)
-		journal_accepts(journal);
-	if (journal->blocked)
-		pthread_cond_broadcast(&journal->room);
 }

@@ -189,6 +189,16 @@ static void journal_wait_tell(struct journal *journal, struct journal_wait *wait
 
 /* ---- Waiting ------------------------------------------------------------------ */
 
+/* A step of the wall clock must neither end a wait nor prolong it. */
+void journal_condition_init(pthread_cond_t *condition)
+{
+	pthread_condattr_t attributes;
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(condition, &attributes);
+	pthread_condattr_destroy(&attributes);
+}
+
 /* May the rows go without this buffer, since another one has them? */
 static bool journal_is_given_up(struct journal *journal, const struct journal_origin *origin)
 {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "pipeline/journal_parts.h"
+#include "plugin/reason.h"
 #include "base/globs.h"
 
 enum { JOURNAL_LABELS_SIZE = 512 };
@@ -57,6 +58,14 @@ static void journal_count_show(const struct journal_reader *reader, struct journ
 	table->lost = metrics_counter(metrics, "tallyd_rows_lost_total", labels, NULL,
 				      "Rows stored and missing in the store later, which were "
 				      "not kept any more.");
+}
+
+void journal_show_usage(struct journal *journal)
+{
+	struct tally_usage usage = {0};
+	PLUGIN_CALL(journal->buffer->usage(journal->self, &usage));
+	metric_set(journal->shown_bytes, (int64_t)usage.bytes);
+	metric_set(journal->shown_capacity, (int64_t)usage.capacity);
 }
 
 struct journal_table *journal_count_table(struct journal_reader *reader, const char *name)

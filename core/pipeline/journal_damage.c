@@ -1,9 +1,45 @@
 /*
- * What a buffer on disk has lost to damage: asked of it after every call that may have found some,
- * with the journal's lock, and counted as dropped, reason "damaged".  What was lost before a reader
- * came was never counted as routed in this life of the daemon; so it is now.
+ * What a buffer loses, and who of its readers had still to get it.  Either an entry is taken out
+ * here, by policy (journal.c: it is full, on_full = drop_oldest) or because it cannot be read
+ * (journal_fetch.c); or a buffer on disk finds that something is gone.  The latter is asked of it
+ * after every call that may have found some, and counted as dropped, reason "damaged".  What was
+ * lost before a reader came was never counted as routed in this life of the daemon; so it is now.
+ *
+ * With the journal's lock, on the thread of whoever pushed or fetched.
  */
+#include "pipeline/batch.h"
 #include "pipeline/journal_parts.h"
+#include "plugin/reason.h"
+
+/* ---- Taken out ---------------------------------------------------------------- */
+
+/* The plugin has taken it out: whoever still waited for it has lost it. */
+static void journal_count_lost(struct journal *journal, const struct tally_entry *entry,
+			       const char *reason)
+{
+	const struct tally_batch *batch = entry->batch;
+	metrics_begin(journal->metrics);
+	for (struct journal_reader *reader = journal->readers; reader; reader = reader->next) {
+		struct journal_table *table = journal_count_table(reader, batch->table->name);
+		if (table && table->wanted && entry->sequence > reader->cursor &&
+		    !journal_reader_is_done(reader, entry->sequence))
+			journal_count_dropped(reader, table, batch->n_rows, reason);
+	}
+	metrics_end(journal->metrics);
+}
+
+int journal_drop_entry(struct journal *journal, uint64_t after_sequence, const char *reason)
+{
+	struct tally_entry entry;
+	int r = PLUGIN_CALL(journal->buffer->drop_oldest(journal->self, after_sequence, &entry));
+	if (r < 0)
+		return r;
+	journal_count_lost(journal, &entry, reason);
+	batch_drop(entry.batch);
+	return 0;
+}
+
+/* ---- Found to be gone --------------------------------------------------------- */
 
 struct journal_damage {
 	struct journal_reader *reader;

@@ -1,8 +1,7 @@
 /*
- * A delivery's turn: wait until something is due → peek, leaving out what is not wanted → hand out
- * on loan → settle.  The cursor stands before the first entry that is on loan or waits; entries
- * settled behind that one are remembered in `done`, so that they are neither given nor counted
- * again.
+ * A delivery's turn, on its output's thread: wait until something is due → peek, leaving out what
+ * is not wanted → hand out on loan → acknowledge.  An entry that cannot be read is taken out and
+ * passed over; an error of the plugin ends the turn only if nothing could be fetched before it.
  */
 #include <assert.h>
 #include <errno.h>
@@ -12,68 +11,6 @@
 #include "plugin/reason.h"
 #include "base/clock.h"
 
-/* ---- The cursor --------------------------------------------------------------- */
-
-uint64_t journal_reader_returned(const struct journal_reader *reader)
-{
-	return reader->waiting - reader->taken_rows;
-}
-
-bool journal_reader_is_done(const struct journal_reader *reader, uint64_t sequence)
-{
-	for (uint32_t i = 0; i < reader->n_done; i++)
-		if (reader->done[i] == sequence)
-			return true;
-	return false;
-}
-
-static void journal_reader_forget_done(struct journal_reader *reader)
-{
-	uint32_t n = 0;
-	for (uint32_t i = 0; i < reader->n_done; i++)
-		if (reader->done[i] > reader->cursor)
-			reader->done[n++] = reader->done[i];
-	reader->n_done = n;
-}
-
-static uint64_t journal_reader_settled(const struct journal_reader *reader)
-{
-	if (reader->n_taken > 0)
-		return reader->taken[0].sequence - 1;
-	if (reader->waiting == 0)
-		return reader->journal->last_sequence;
-	return reader->given;
-}
-
-int journal_reader_advance(struct journal_reader *reader)
-{
-	struct journal *journal = reader->journal;
-	uint64_t settled = journal_reader_settled(reader);
-	if (settled <= reader->cursor)
-		return 0;
-	int r = PLUGIN_CALL(journal->buffer->settle(journal->self, reader->id, settled));
-	if (r < 0)
-		return r; /* the next one goes further and makes up for it */
-	reader->cursor = settled;
-	if (reader->given < settled)
-		reader->given = settled;
-	journal_reader_forget_done(reader);
-	journal_acked(journal);
-	return 0;
-}
-
-void journal_reader_return(struct journal_reader *reader)
-{
-	const struct journal *journal = reader->journal;
-	struct tally_entry none;
-	uint32_t n;
-	reader->n_taken = 0;
-	reader->taken_rows = 0;
-	reader->writing = false;
-	reader->given = reader->cursor;
-	PLUGIN_CALL(journal->buffer->peek(journal->self, reader->id, true, 0, &none, 0, &n));
-}
-
 /* ---- When something is due ---------------------------------------------------- */
 
 static bool journal_reader_is_due(const struct journal_reader *reader, int64_t now)
@@ -82,16 +19,6 @@ static bool journal_reader_is_due(const struct journal_reader *reader, int64_t n
 	uint64_t rows = journal_reader_returned(reader);
 	return rows > 0 && (rows >= (uint64_t)journal->settings.batch_size || journal->blocked ||
 			    now - reader->since >= journal->settings.batch_timeout);
-}
-
-void journal_reader_notice(struct journal_reader *reader, uint64_t rows)
-{
-	uint64_t size = (uint64_t)reader->journal->settings.batch_size;
-	uint64_t after = journal_reader_returned(reader), before = after - rows;
-	if (before == 0)
-		reader->since = clock_monotonic();
-	if (before == 0 || (before < size && after >= size))
-		pthread_cond_signal(&reader->due);
 }
 
 /* Until something may be due, at most until then. */
@@ -165,7 +92,7 @@ static int journal_reader_peek_on(struct journal_reader *reader)
 {
 	int n = journal_reader_peek(reader);
 	while (n == -EBADMSG) {
-		int r = journal_drop_damaged(reader->journal, reader->given);
+		int r = journal_drop_entry(reader->journal, reader->given, "damaged");
 		if (r < 0)
 			return r;
 		n = journal_reader_peek(reader);

@@ -1,7 +1,7 @@
 /*
  * What journal.c (inputs' side), journal_block.c (inputs that wait), journal_reader.c and
- * journal_fetch.c (outputs' side), journal_damage.c, journal_ledger.c and journal_count.c (the
- * sums) share.  Nobody else's.  Everything is guarded by the journal's lock.
+ * journal_fetch.c (outputs' side), journal_cursor.c, journal_damage.c, journal_ledger.c and
+ * journal_count.c (the sums) share.  Nobody else's.  Everything is guarded by the journal's lock.
  */
 #ifndef TALLYD_CORE_JOURNAL_PARTS_H
 #define TALLYD_CORE_JOURNAL_PARTS_H
@@ -87,13 +87,16 @@ struct journal {
 		 offsetof(struct tally_buffer, member) + sizeof((journal)->buffer->member) &&      \
 	 (journal)->buffer->member)
 
-/* ---- journal_count.c: between metrics_begin() and metrics_end() all but the first three ---- */
+/* ---- journal_count.c: between metrics_begin() and metrics_end() all but the first four ---- */
 
 /* Made at its first use; NULL: no memory. */
 struct journal_table *journal_count_table(struct journal_reader *reader, const char *name);
 /* Has a series for each reason of which its rows may be dropped. */
 void journal_count_announce(const struct journal_reader *reader, const struct journal_table *table);
 void journal_count_done(struct journal_reader *reader); /* frees all */
+
+/* What the plugin says that it holds. */
+void journal_show_usage(struct journal *journal);
 
 void journal_count_routed(struct journal_reader *reader, struct journal_table *table,
 			  uint64_t rows);
@@ -108,7 +111,7 @@ void journal_reader_free(struct journal_reader *reader);
 /* Its cursor went back: what waits again counts as offered again. */
 int journal_reader_look_again(struct journal_reader *reader);
 
-/* ---- journal_fetch.c: what a reader has on loan, and where its cursor is ---- */
+/* ---- journal_cursor.c: what a reader has on loan, and where its cursor is ---- */
 
 uint64_t journal_reader_returned(const struct journal_reader *reader); /* rows */
 /* So many rows more wait for it: wakes its delivery if something is due now that was not. */
@@ -119,6 +122,8 @@ int journal_reader_advance(struct journal_reader *reader);
 void journal_reader_return(struct journal_reader *reader);
 /* Has it settled this entry, although its cursor is not there yet? */
 bool journal_reader_is_done(const struct journal_reader *reader, uint64_t sequence);
+/* A cursor has moved, or a reader has gone: tells positions, and whoever waits for room. */
+void journal_acked(struct journal *journal);
 
 /* ---- journal_block.c: taking no rows ---- */
 
@@ -131,8 +136,13 @@ int journal_wait(struct journal *journal, const struct journal_origin *origin,
 void journal_wait_end(struct journal *journal, struct journal_wait *wait);
 /* It failed a moment ago, and the push does not have to wait for it: do not even try. */
 bool journal_rests(struct journal *journal, const struct journal_origin *origin);
+void journal_condition_init(pthread_cond_t *condition); /* of the monotonic clock */
+
 /* ---- journal_damage.c ---- */
 
+/* Takes out the oldest entry after a sequence and counts its rows as dropped.  -ENOENT: there is
+ * none that is not being written. */
+int journal_drop_entry(struct journal *journal, uint64_t after_sequence, const char *reason);
 void journal_count_damage(struct journal *journal); /* of all readers */
 /* unknown: it has only come now. */
 void journal_reader_count_damage(struct journal_reader *reader, bool unknown);
@@ -141,14 +151,5 @@ void journal_reader_count_damage(struct journal_reader *reader, bool unknown);
 
 /* Its output has stored that entry, and everything before it. */
 void journal_confirm(struct journal_reader *reader, const struct tally_entry *entry);
-
-/* ---- journal.c ---- */
-
-void journal_condition_init(pthread_cond_t *condition); /* of the monotonic clock */
-void journal_show_usage(struct journal *journal);
-/* Takes out the entry after a sequence, which cannot be read any more, and counts its rows. */
-int journal_drop_damaged(struct journal *journal, uint64_t after_sequence);
-/* A cursor has moved, or a reader has gone: tells positions, and whoever waits for room. */
-void journal_acked(struct journal *journal);
 
 #endif

@@ -1,0 +1,97 @@
+/*
+ * Where a reader is in its journal.  Its cursor stands before the first entry that is on loan or
+ * waits; it moves over everything that is acknowledged or not wanted, only ever over the longest
+ * unbroken run of these, and never back but in journal_ledger.c.  Entries acknowledged behind one
+ * that is not are remembered in `done`, so that they are neither given nor counted again.
+ *
+ * Called by all other parts of the journal, on the threads of inputs and outputs alike, with its
+ * lock.  If the plugin cannot note a cursor, the cursor stays, and its next move makes up for it.
+ */
+#include "pipeline/journal_parts.h"
+#include "plugin/reason.h"
+#include "base/clock.h"
+
+uint64_t journal_reader_returned(const struct journal_reader *reader)
+{
+	return reader->waiting - reader->taken_rows;
+}
+
+bool journal_reader_is_done(const struct journal_reader *reader, uint64_t sequence)
+{
+	for (uint32_t i = 0; i < reader->n_done; i++)
+		if (reader->done[i] == sequence)
+			return true;
+	return false;
+}
+
+static void journal_reader_forget_done(struct journal_reader *reader)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < reader->n_done; i++)
+		if (reader->done[i] > reader->cursor)
+			reader->done[n++] = reader->done[i];
+	reader->n_done = n;
+}
+
+static uint64_t journal_reader_settled(const struct journal_reader *reader)
+{
+	if (reader->n_taken > 0)
+		return reader->taken[0].sequence - 1;
+	if (reader->waiting == 0)
+		return reader->journal->last_sequence;
+	return reader->given;
+}
+
+void journal_acked(struct journal *journal)
+{
+	uint64_t settled = journal->last_sequence;
+	for (const struct journal_reader *r = journal->readers; r; r = r->next)
+		if (r->cursor < settled)
+			settled = r->cursor;
+	if (!journal->buffer->durable && journal->positions)
+		positions_acknowledge(journal->positions, journal, settled);
+	journal_show_usage(journal);
+	if (!journal->failing)
+		journal_accepts(journal);
+	if (journal->blocked)
+		pthread_cond_broadcast(&journal->room);
+}
+
+int journal_reader_advance(struct journal_reader *reader)
+{
+	struct journal *journal = reader->journal;
+	uint64_t settled = journal_reader_settled(reader);
+	if (settled <= reader->cursor)
+		return 0;
+	int r = PLUGIN_CALL(journal->buffer->settle(journal->self, reader->id, settled));
+	if (r < 0)
+		return r; /* the next one goes further and makes up for it */
+	reader->cursor = settled;
+	if (reader->given < settled)
+		reader->given = settled;
+	journal_reader_forget_done(reader);
+	journal_acked(journal);
+	return 0;
+}
+
+void journal_reader_return(struct journal_reader *reader)
+{
+	const struct journal *journal = reader->journal;
+	struct tally_entry none;
+	uint32_t n;
+	reader->n_taken = 0;
+	reader->taken_rows = 0;
+	reader->writing = false;
+	reader->given = reader->cursor;
+	PLUGIN_CALL(journal->buffer->peek(journal->self, reader->id, true, 0, &none, 0, &n));
+}
+
+void journal_reader_notice(struct journal_reader *reader, uint64_t rows)
+{
+	uint64_t size = (uint64_t)reader->journal->settings.batch_size;
+	uint64_t after = journal_reader_returned(reader), before = after - rows;
+	if (before == 0)
+		reader->since = clock_monotonic();
+	if (before == 0 || (before < size && after >= size))
+		pthread_cond_signal(&reader->due);
+}
