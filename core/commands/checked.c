@@ -1,3 +1,12 @@
+/*
+ * The common beginning of `check`, `config`, `db` and `once` (`plugins` needs the registry only):
+ * configuration → registry → plan → dry run, on the main thread of a process that does nothing
+ * else.  Every problem goes to stderr, as plain lines and not through the log, since a person or
+ * reload_check.c reads them.
+ *
+ * Plugins are tried in a child process first (registry_isolate()), because one that crashes while
+ * it is loaded should be a line of the result and not the end of the command.
+ */
 #include "commands/checked.h"
 
 #include <limits.h>

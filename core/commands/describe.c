@@ -1,3 +1,8 @@
+/*
+ * Words for the numbers of the plugin ABI, for whoever prints declarations: plugins.c and
+ * reference.c.  A value that this daemon does not know, of a plugin built with newer headers, is
+ * "?" and not an error.  Texts are cut to the caller's buffer; nothing fails.
+ */
 #include "commands/describe.h"
 
 #include <stdbool.h>

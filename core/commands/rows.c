@@ -1,3 +1,8 @@
+/*
+ * Prints batches for `once`.  A table's columns are as wide as their widest cell, so all rows are
+ * measured before the first is printed, and a column in which no row has a value is left out;
+ * NDJSON goes out row by row.  Main thread.  Writing errors stay with the stream.
+ */
 #include "commands/rows.h"
 
 #include <inttypes.h>

@@ -1,3 +1,9 @@
+/*
+ * Called by config_parse.c for each value, before anything knows the option's type: so a variable
+ * may hold any part of a value, and a secret may come from the environment.  What a variable holds
+ * is not expanded again, and must not contain a line break, or it could bring keys of its own.
+ * The syntax is that of the shell (POSIX.1-2017, XCU 2.6.2), a part of it.
+ */
 #include "config/expand.h"
 
 #include <ctype.h>

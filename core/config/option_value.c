@@ -1,3 +1,9 @@
+/*
+ * One row per type of option: how large its value is in the plugin's struct, how its text is
+ * parsed, and what to say when that fails.  Called by options.c on the main thread, for the
+ * configuration's values, and for a declaration's own fallback and bounds, so that a plugin with a
+ * fallback out of its own range is refused when it is loaded.
+ */
 #include "config/option_value.h"
 
 #include <errno.h>

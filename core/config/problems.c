@@ -1,3 +1,8 @@
+/*
+ * A growing list of lines.  Called wherever a configuration is read or checked, on the main thread.
+ * A problem that there is no memory for is counted in `lost`: a configuration with problems must
+ * never pass for one without.
+ */
 #include "config/problems.h"
 
 #include <stdarg.h>

@@ -1,3 +1,11 @@
+/*
+ * A buffer's life: create → start → (reconfigure) → destroy, all on the main thread; between start
+ * and destroy the plugin is called through its journal, under the journal's lock, by whatever
+ * thread pushes or fetches (buffer_calls.c).
+ *   - start fails: there is no journal yet, nothing is freed, and it may be tried again.  daemon.c
+ *     does, since nothing can be kept without it; a reload gives up instead.
+ *   - destroy: the journal goes before the plugin stops, since it is what calls the plugin.
+ */
 #include "pipeline/buffer.h"
 
 #include <errno.h>

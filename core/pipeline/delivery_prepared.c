@@ -1,3 +1,9 @@
+/*
+ * A list of fingerprints, for delivery.c on its output's thread.  A few dozen tables at most, so it
+ * is walked.  The fingerprint covers what an output makes a table from: name, kind, and the columns
+ * with type and role.  Two tables with one fingerprint would cost a missing prepare(), which the
+ * output's write() then reports; with 64 bits that does not happen by chance.
+ */
 #include "pipeline/delivery_prepared.h"
 
 #include <stdlib.h>

@@ -1,3 +1,12 @@
+/*
+ * Called by positions.c on the main thread, without its lock: the text is made under the lock, in
+ * memory, and written here.  Writing: PATH.new → fsync() → rename() → fsync() of the folder;
+ * without the last one the rename itself may be gone after a power cut.
+ *
+ * Reading takes the file whole, checks CRC32C and head, and only then looks at lines.  Damage is
+ * -EBADMSG and never half a file: a position that is too far ahead would lose rows silently, none
+ * at all only makes inputs begin anew.
+ */
 #include "pipeline/positions_file.h"
 
 #include <errno.h>

@@ -1,3 +1,8 @@
+/*
+ * An array sorted by name: sources are looked up by bisection with every batch that brings a
+ * position, and inserted only when an input meets a new one.  One that has marks is never evicted,
+ * since entries in the journals still point to them.
+ */
 #include "pipeline/positions_table.h"
 
 #include <errno.h>

@@ -1,3 +1,12 @@
+/*
+ * What outlives an instance, because a thread of its plugin may: the gate, the kept structs, the
+ * texts.  The gate is one counter.  Entering adds one, closing subtracts HOST_GATE_CLOSED, so that
+ * a single atomic operation both counts a caller in and tells it whether the gate is closed; no
+ * lock is taken on the way of every tally_…() call.
+ *
+ * Called by plugin_api.c, the gate on any thread.  Closing waits for callers that are inside, until
+ * its deadline; what still has a caller then is kept for ever (plugin_api_gone_stuck()).
+ */
 #include "plugin/plugin_api_gone.h"
 
 #include <limits.h>

@@ -1,3 +1,9 @@
+/*
+ * Makes the series of an instance from its plugin's declaration when the instance is made, so that
+ * all are there at 0 from the start: Prometheus's rate() and increase() miss the first count of a
+ * series that begins with it.  After that tally_count() finds a metric by its index, without any
+ * lookup.  Main thread; without memory metrics.c gives a series that nobody sees.
+ */
 #include "plugin/plugin_metrics.h"
 
 #include <errno.h>

@@ -1,3 +1,12 @@
+/*
+ * Called by shutdown.c for inputs and then outputs, and by reload.c for what goes or is restarted.
+ * All chosen instances are asked at once, since each stops on its own thread; then this waits in
+ * short turns and interrupts them again in each, because an interrupt() that comes just before the
+ * plugin blocks has no effect.  Housekeeping goes on meanwhile: drain_timeout may be far longer
+ * than systemd's watchdog allows.
+ *   - SIGTERM or SIGINT meanwhile: the drain deadline is now.
+ *   - an instance that does not come back within drain_grace: it is named in the log and left.
+ */
 #include "runtime/drain.h"
 
 #include "runtime/log.h"

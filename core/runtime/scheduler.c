@@ -1,3 +1,10 @@
+/*
+ * Called by instance_work.c, on its input's thread, around each gather.  `due` only ever moves by
+ * whole intervals, plus the correction of scheduler_align(), so that the time a gather takes does
+ * not add up to a drift.  That correction is what makes ticks of all machines fall together again
+ * after the wall clock was stepped; it is bounded so that one gap is at most half an interval
+ * longer or shorter.
+ */
 #include "runtime/scheduler.h"
 
 #include <assert.h>

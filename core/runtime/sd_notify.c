@@ -1,3 +1,9 @@
+/*
+ * The protocol of sd_notify(3), written out: it is a datagram of lines, and libsystemd would be a
+ * dependency for that alone.  Called by the main thread when the daemon's state changes and from
+ * its housekeeping.  The socket does not block: a service manager that does not read must not stop
+ * the daemon.  Callers ignore failures for the same reason.
+ */
 #include "runtime/sd_notify.h"
 
 #include <errno.h>

@@ -1,3 +1,10 @@
+/*
+ * A signalfd(2) instead of handlers: the main thread reads signals where it waits anyway, and no
+ * code runs between two instructions of something else.  It works only while every thread has
+ * them blocked, which is why main.c blocks them before any library can make a thread, and why
+ * isolate.c and reload_check.c can ask for a pending one (signals_stop_pending()) without
+ * consuming it.
+ */
 #include "runtime/signals.h"
 
 #include <errno.h>
