@@ -1,4 +1,9 @@
-/* `tallyd plugins list|info NAME|check FILE.so`: what plugins there are and what they declare. */
+/*
+ * `tallyd plugins list|info NAME|check FILE.so`: what plugins there are and what they declare.
+ *
+ * Main thread.  Every plugin is loaded in a child process first, so that one that crashes is
+ * reported and does not end the command.
+ */
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>

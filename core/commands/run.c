@@ -1,4 +1,9 @@
-/* `tallyd run`: the daemon, in the foreground. */
+/*
+ * `tallyd run`: the daemon, in the foreground.
+ *
+ * It does not fork: service managers and containers want a process that stays (systemd's
+ * Type=notify), and a pid file would be one more thing that can be wrong.
+ */
 #include <stdio.h>
 
 #include "commands/command.h"

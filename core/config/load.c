@@ -1,4 +1,9 @@
-/* Goes on after a problem as long as it can, so that one run tells all that is wrong. */
+/*
+ * Goes on after a problem as long as it can, so that one run tells all that is wrong.
+ *
+ * Called by daemon.c at the start and by reload.c, on the main thread.  While plugins are loaded
+ * the registry is locked for writing: other threads decode batches with the tables it knows.
+ */
 #include "config/load.h"
 
 #include <errno.h>

@@ -1,4 +1,8 @@
-/* The options that are the core's own: those of [tallyd], and those common to a kind. */
+/*
+ * The options that are the core's own: those of [tallyd], and those common to a kind.
+ *
+ * Read by plan.c, which parses them like a plugin's, and by the reference page.
+ */
 #include <errno.h>
 #include <string.h>
 

@@ -1,5 +1,8 @@
 /*
  * Encodes: measures first, allocates once, then fills in.  The format is in batch_format.h.
+ *
+ * Called through the ABI by plugins that keep batches outside of this process's memory, on their
+ * threads.
  */
 #include "pipeline/batch_codec.h"
 

@@ -1,4 +1,11 @@
-/* One function per function of struct tally_buffer. */
+/*
+ * One function per function of struct tally_buffer.
+ *
+ * Why a wrapper of all of them: a buffer has no thread, so its code runs on those of inputs and
+ * outputs, and a crash in it would be blamed on them.  A function that the plugin has not got, or
+ * that its older struct tally_buffer ends before, stays NULL here, so that JOURNAL_HAS() works as
+ * on the plugin's own.
+ */
 #include "pipeline/buffer_calls.h"
 
 #include <stddef.h>

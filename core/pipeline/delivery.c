@@ -2,6 +2,11 @@
  * One attempt: prepare tables not met before → write → one function per verdict → settle.  When
  * anything is left to be retried the delivery is failing: told when it begins, about once a minute
  * while it lasts, and when it is over; meanwhile it backs off and offers the same entries again.
+ *
+ * Runs on its output's thread from start() to stop(); delivery_waiting() and delivery_trouble() are
+ * for any. Whatever fails, entries stay in the journal until they are acknowledged, so rows are
+ * dropped by a verdict only: the worst that a failure does is to offer them again, which outputs
+ * absorb.
  */
 #include "pipeline/delivery.h"
 
@@ -146,6 +151,7 @@ static void delivery_tell_failure(struct delivery *delivery, const struct error 
 static void delivery_failed(struct delivery *delivery, const struct error *error)
 {
 	metric_add(delivery->errors, 1);
+	/* The next connection may be to another server, or to this one restored from a backup. */
 	delivery->compared = false;
 	delivery_tell_failure(delivery, error);
 }
@@ -183,7 +189,10 @@ static void delivery_explain(int r, const char *what, struct error *error)
 
 /* ---- Backing off -------------------------------------------------------------- */
 
-/* Full jitter: anything between nothing and the whole, so that a fleet does not come in step. */
+/*
+ * Full jitter: anything between nothing and the whole, so that a fleet does not come in step
+ * (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
+ */
 static int64_t delivery_jitter(int64_t ns)
 {
 	uint64_t random;
@@ -246,6 +255,8 @@ static void delivery_reject(struct delivery *delivery, uint32_t i)
 							      : "it does not say why");
 }
 
+/* Rows rejected before the retry are offered again with the others; they count when it is settled.
+ */
 static void delivery_retry(struct delivery *delivery, uint32_t i)
 {
 	delivery->outcomes[i].settled = false;

@@ -3,6 +3,9 @@
  * as routed, the others pass over it → readers with enough for a batch are woken.  What can go
  * wrong: the buffer is full or the plugin fails (on_full: journal_block.c waits, or the rows are
  * dropped), the batch is larger than the whole buffer or cannot be kept at all (dropped).
+ *
+ * On the thread of the input that emits, under the journal's lock from the first attempt to the
+ * last, but for the waits.  A journal's functions for outputs are in journal_fetch.c.
  */
 #include "pipeline/journal.h"
 

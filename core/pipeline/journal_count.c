@@ -1,6 +1,9 @@
 /*
  * The balance of one reader: routed = stored + waiting + dropped, per table.  Every change goes
  * through the three functions below, so that it cannot be lost in between.
+ *
+ * Called with the journal's lock.  Series are looked up by name only when a reader meets a table,
+ * or drops rows, which is rare; counting itself is an addition.
  */
 #include <stdio.h>
 #include <stdlib.h>

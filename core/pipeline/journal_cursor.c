@@ -33,6 +33,11 @@ static void journal_reader_forget_done(struct journal_reader *reader)
 	reader->n_done = n;
 }
 
+/*
+ * Everything before the first entry on loan is acknowledged.  With nothing on loan: if no rows
+ * wait, what is left in the journal is of tables that this reader does not want, so it may skip to
+ * the end; else it stands behind what it has looked at.
+ */
 static uint64_t journal_reader_settled(const struct journal_reader *reader)
 {
 	if (reader->n_taken > 0)
@@ -42,6 +47,8 @@ static uint64_t journal_reader_settled(const struct journal_reader *reader)
 	return reader->given;
 }
 
+/* The slowest reader decides which position is safe: an input must not resume behind rows that one
+ * output has and another one has not.  O(readers), of which there are a few. */
 void journal_acked(struct journal *journal)
 {
 	uint64_t settled = journal->last_sequence;
@@ -83,6 +90,7 @@ void journal_reader_return(struct journal_reader *reader)
 	reader->taken_rows = 0;
 	reader->writing = false;
 	reader->given = reader->cursor;
+	/* Room for no entry: this only rewinds the plugin's own reader to its cursor. */
 	PLUGIN_CALL(journal->buffer->peek(journal->self, reader->id, true, 0, &none, 0, &n));
 }
 
@@ -92,6 +100,7 @@ void journal_reader_notice(struct journal_reader *reader, uint64_t rows)
 	uint64_t after = journal_reader_returned(reader), before = after - rows;
 	if (before == 0)
 		reader->since = clock_monotonic();
+	/* Only when a limit is crossed: a signal per push would wake the output for every row. */
 	if (before == 0 || (before < size && after >= size))
 		pthread_cond_signal(&reader->due);
 }

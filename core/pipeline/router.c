@@ -5,6 +5,8 @@
  * which waits for room in one comes back, and goes on with the new set where it left off.
  *
  * No lock is held while pushing: the router's guards only which set is current and who uses it.
+ *
+ * Runs on the thread of whoever emits; router_set() on the main thread.
  */
 #include "pipeline/router.h"
 
@@ -108,6 +110,7 @@ int router_set(struct router *router, struct journal *const *journals, size_t n)
 	struct router_set *old = router->set;
 	router->set = fresh;
 	pthread_mutex_unlock(&router->lock);
+	/* Stale before the wake, or whoever waits for room would look and go on waiting. */
 	atomic_store(&old->stale, true);
 	for (size_t i = 0; i < old->n; i++)
 		journal_wake(old->journals[i]);

@@ -1,6 +1,9 @@
 /*
  * The lock is held for reading over the plugins' watch(), which must not block; so whoever detaches
  * waits for the calls that are under way, and an input never for another one.
+ *
+ * Shown on the thread of the input that emits, before the rows are pushed: what a stream shows must
+ * not depend on whether a buffer is blocked.
  */
 #include "pipeline/watchers.h"
 

@@ -2,6 +2,10 @@
  * A query enters the slot, which counts it in, calls the plugin without any lock, and leaves.  A
  * value on loan from a cache counts as inside until it is released, since its memory is the
  * cache's.
+ *
+ * Why slots: an option holds the address of its slot for as long as its instance lives, while the
+ * store behind it is stopped, restarted or replaced by a reload.  Queries come on any thread;
+ * attaching and detaching on the thread of the instance that offers.
  */
 #include "plugin/binding.h"
 

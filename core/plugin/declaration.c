@@ -1,6 +1,9 @@
 /*
  * One small check per thing that can be declared; the first that fails says what is wrong, and
  * the caller puts the file's name before it.
+ *
+ * Called by loader.c once per plugin, on the main thread, before any of its code but tally_plugin()
+ * has run. Everything behind it relies on what was checked here.
  */
 #include "plugin/declaration.h"
 

@@ -1,4 +1,10 @@
-/* A count of references over three others. */
+/*
+ * A count of references over three others.
+ *
+ * Dropped on whatever thread drops the last batch, often an output's, long after a reload.  Keeping
+ * is relaxed, since whoever keeps has a reference already; dropping is acquire-release, so that the
+ * last one sees what the others have written.
+ */
 #include "plugin/pin.h"
 
 #include <stdatomic.h>

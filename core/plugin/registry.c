@@ -1,6 +1,9 @@
 /*
  * A list of loaded plugins, found by name; there are a dozen at most, so it is walked.  A name that
  * was refused is tried again when it is asked for again, since the file may be another by then.
+ *
+ * Main thread, but for registry_table(), which decodes of batches call on any, with the lock that
+ * plugin_services hold (plugin_api.h).
  */
 #include "plugin/registry.h"
 

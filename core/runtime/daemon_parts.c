@@ -1,6 +1,9 @@
 /*
  * The lists of what the daemon runs: plans, buffers, instances.  A plan stays as long as anything
  * is made from it; order means nothing in the others, so the last takes the place of what goes.
+ *
+ * Main thread only, like all of the daemon; called by daemon.c when it starts and ends, and by
+ * reload.c.
  */
 #include "runtime/daemon.h"
 

@@ -1,6 +1,9 @@
 /*
  * The state directory while the daemon runs: whether it is still there, and made again if not. From
  * the main loop's chores, each second.
+ *
+ * Why at all: cleaning jobs remove folders below /var/lib and /tmp while daemons run, and a lock on
+ * a deleted file keeps nobody out.
  */
 #include "runtime/daemon.h"
 #include "runtime/log.h"

@@ -2,6 +2,10 @@
  * One array of series, kept in the order of name and labels: a few hundred, found by bisection
  * under the lock, added to without it.  Whoever reads them all waits for `together`, so that
  * numbers which change in one step (metrics_begin) are seen to do so.
+ *
+ * Called by everybody on any thread.  A series is never removed while the daemon runs, so whoever
+ * has found one keeps the pointer and adds to it without a lookup.  Without memory, or beyond
+ * METRICS_MAX, callers get `unseen`: counting must not be a reason to fail.
  */
 #include "runtime/metrics.h"
 
@@ -141,7 +145,7 @@ static struct metric *metrics_get(struct metrics *metrics, const struct tally_sa
 				  const char *unit)
 {
 	size_t at;
-	pthread_mutex_lock(&metrics->lock);
+	pthread_mutex_lock(&metrics->lock); /* found and inserted in one, or two could insert it */
 	struct metric *metric;
 	if (metrics_find(metrics, wanted->name, wanted->labels, &at)) {
 		metric = metrics->series[at];
@@ -265,6 +269,7 @@ static void metrics_read(const struct metric *metric, struct tally_sample *ret)
 static int metrics_snapshot(struct metrics *metrics, struct tally_sample **ret, size_t *ret_n)
 {
 	int r = 0;
+	/* Copied, and passed on without the locks: the reader may be a slow client. */
 	pthread_rwlock_wrlock(&metrics->together);
 	pthread_mutex_lock(&metrics->lock);
 	struct tally_sample *samples = calloc(metrics->n + 1, sizeof(*samples));

@@ -1,4 +1,10 @@
-/* SIGUSR1: how everything is, in a few lines of the log. */
+/*
+ * SIGUSR1: how everything is, in a few lines of the log.
+ *
+ * Called by the main loop.  It reads what the instances, buffers and metrics say of themselves,
+ * each under its own short lock, so that it also works while something hangs; that is when it is
+ * asked for.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
