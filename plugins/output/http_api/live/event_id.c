@@ -132,6 +132,7 @@ bool event_id_precedes(const struct event_id *mark, const struct tally_table *ta
 	return mark->n_key == 0;
 }
 
+/* 0x100 after each column, which no byte is: "ab", "c" and "a", "bc" are two keys. */
 uint64_t event_id_hash(const struct tally_table *table, const struct tally_cell *row)
 {
 	uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */

@@ -36,6 +36,8 @@ int live_ingest_init(struct live_ingest *ingest, struct live_source *source, uns
 
 /* ---- Collecting ---------------------------------------------------------- */
 
+/* A store was asked for the newest first, so that the limit cuts off the oldest; clients get the
+ * oldest first. */
 static void live_ingest_reverse(struct result_set *rows)
 {
 	size_t size = rows->n_columns * sizeof(*rows->cells);
@@ -152,6 +154,8 @@ static void live_ingest_feed(struct live_ingest *ingest)
 	ingest->n_lots = 0;
 }
 
+/* Wanted and generation are looked at under the lock that also ends them, so nothing gets into a
+ * ring buffer after it was cleared. */
 void live_ingest_show(struct live_ingest *ingest, struct live *live)
 {
 	struct live_source *source = ingest->source;

@@ -43,6 +43,8 @@ static void live_init(struct live *live)
 	pthread_condattr_destroy(&monotonic);
 }
 
+/* Rows may pass, or a store may be asked, but messages come only through a cache that other
+ * processes share: the second that is named. */
 static bool live_may_subscribe(const struct http_config *config)
 {
 	return config->live == HTTP_LIVE_AUTO && config->cache && config->cache[0].name &&

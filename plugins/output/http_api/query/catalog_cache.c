@@ -110,6 +110,7 @@ const struct catalog *catalog_keep(const struct catalog *catalog)
 	return catalog;
 }
 
+/* Beyond TABLES_MAX tables are not seen: memory is bounded whatever the store holds. */
 static int snapshot_add(void *arg, const struct tally_table *table)
 {
 	struct snapshot *snapshot = arg;
@@ -129,6 +130,7 @@ static int snapshot_compare(const void *left, const void *right)
 	return strcmp(a->name, b->name);
 }
 
+/* Without the lock.  Sorted by name for catalog_find(); a store names its tables in any order. */
 static int catalog_cache_load(struct catalog_cache *tables, struct snapshot **ret)
 {
 	struct snapshot *snapshot = calloc(1, sizeof(*snapshot));
@@ -188,6 +190,8 @@ static bool catalog_cache_serve(const struct catalog_cache *tables, const char *
 	return age < catalog_cache_fresh || tables->loading;
 }
 
+/* alone: this caller set `loading` and takes it back, whatever the store said; else nobody would
+ * ask again. */
 static int catalog_cache_fetch(struct catalog_cache *tables, bool alone, const struct catalog **ret)
 {
 	int r = catalog_cache_reload(tables, ret);

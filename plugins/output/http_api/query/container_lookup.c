@@ -141,6 +141,7 @@ static int attempt_find(const struct attempt *attempt, struct result_set *rows)
 	return attempt_again(attempt, by_name ? FIND_NEWEST : FIND_ANY, rows);
 }
 
+/* Readings say nothing of who is gone; then all count as existing. */
 static bool row_is_gone(const struct search *search, const struct result_set *rows, uint32_t row)
 {
 	return search->state && search->gone && result_set_row(rows, row)[FIND_GONE].set;
@@ -189,6 +190,7 @@ static struct candidates count_candidates(const struct search *search,
 	return found;
 }
 
+/* The first of them, so that the next request can say which one is meant. */
 static int say_ambiguous(const struct search *search, const struct result_set *rows,
 			 const char *word, const char *parameter, bool gone)
 {
@@ -237,6 +239,7 @@ static int try_match(const struct search *search, const struct tally_column *col
 	return r < 0 ? r : choose(search, &rows, word, parameter, ret);
 }
 
+/* A name may look like one; then both are tried. */
 static bool looks_like_id(const char *word)
 {
 	return *word && word[strspn(word, "0123456789abcdef")] == '\0';

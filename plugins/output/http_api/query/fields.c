@@ -48,6 +48,7 @@ static int read_aggregate(struct context *context, uint32_t *ret)
 				"\"%s\" is none of avg, min, max, last, rate", text);
 }
 
+/* All columns are listed, as far as they fit: a problem is bounded whatever the table is. */
 int fields_unknown(struct context *context, const char *parameter, const struct tally_table *table,
 		   const char *name)
 {
@@ -84,6 +85,7 @@ static int add_field(struct context *context, const struct tally_column *column,
 	return 0;
 }
 
+/* Some columns stay free for time, host, id and name, which the query adds. */
 static int add_default_fields(struct context *context, const struct tally_table *table,
 			      uint32_t aggregate, struct fields *fields)
 {
@@ -99,6 +101,7 @@ static int add_default_fields(struct context *context, const struct tally_table 
 	return 0;
 }
 
+/* A field that is named twice is shown once: JSON objects have each key once. */
 static bool has_field(const struct fields *fields, const struct tally_column *column)
 {
 	for (uint32_t i = 0; i < fields->n; i++)

@@ -1,6 +1,15 @@
 /*
- * The facts about images are read out of JSON columns in place, put under the reference in its one
- * spelling, and sorted.
+ * Facts about images: read out of JSON columns in place, put under the reference in its one
+ *spelling, and sorted.  On a worker's thread, for routes/versions.c alone.
+ *
+ *	query_changes()    image_versions: when a reference began to point elsewhere
+ *	query_images()     docker_images: what bears a reference now, and which containers use it
+ *	collect_facts()    one fact per reference, user and change
+ *	qsort()            by host and reference, then kind, then as they came (newest first)
+ *
+ * Facts point into the two result sets, which therefore live as long.  Without one of the tables,
+ *or with other columns, that part is empty.  What can fail is the store, with a problem written,
+ *and memory, which is remembered while collecting and told once at the end.
  */
 #include "query/image_facts.h"
 
@@ -82,6 +91,8 @@ static int read_wanted(struct image_facts *facts)
 
 /* ---- Facts --------------------------------------------------------------- */
 
+/* Whatever has no reference that can be compared (an id, or one that is too long) is no fact: it
+ * could not be listed under anything. */
 static void add_fact(struct image_facts *facts, const struct fact *fact, const char *reference,
 		     size_t len)
 {
@@ -184,6 +195,7 @@ static int compare_entries(const struct fact *a, const struct fact *b)
 	return order ? order : strcmp(a->reference, b->reference);
 }
 
+/* `order` makes qsort() stable: changes of one reference stay the newest first. */
 static int compare_facts(const void *left, const void *right)
 {
 	const struct fact *a = left, *b = right;
@@ -231,6 +243,7 @@ static int query_images(struct image_facts *facts)
 	return query_run(&query, &facts->images);
 }
 
+/* The whole range that may be asked for, because an image may have changed long ago. */
 static int query_changes(struct image_facts *facts)
 {
 	struct context *context = facts->context;

@@ -22,6 +22,8 @@
 /* How far back is looked, until something is found. */
 static const int64_t latest_windows[] = {300 * HTTP_SECOND, 3600 * HTTP_SECOND, HTTP_DAY, 0};
 enum { LATEST_WINDOWS = 4, LATEST_CHUNK = 100 };
+/* Readings bear the clock of the host that took them.  One that is a little ahead must not lose its
+ * newest ones. */
 static const int64_t latest_clock_skew = 60 * HTTP_SECOND; /* of other hosts */
 
 void latest_done(struct latest *latest)
@@ -153,6 +155,8 @@ int latest_read_ids(struct context *context, const struct tally_cell *const *ids
 	query.spec.from = latest_from(context, LATEST_WINDOWS - 1);
 	query.spec.to = context->now + latest_clock_skew;
 	for (uint32_t i = 0; i < n; i++) {
+		/* Several EQUALS on one column are alternatives: a chunk of ids is one query, and
+		 * short of the most filters a query may have. */
 		query_filter(&query, id, TALLY_EQUALS, ids[i]);
 		if (query.spec.n_filters < LATEST_CHUNK && i + 1 < n)
 			continue;

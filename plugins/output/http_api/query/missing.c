@@ -1,6 +1,8 @@
 /*
  * The core shows in tallyd_state_dir_missing, plugins in tallyd_…_file_missing, that a file of
- * theirs is not in its place: what is done meanwhile would not be there after a restart.
+ * theirs is not in its place: what is done meanwhile would not be there after a restart.  For
+ * /readyz, on a worker's thread.  By the metric's name, so that a plugin of a third party takes
+ * part by naming its metric so.
  */
 #include "query/missing.h"
 

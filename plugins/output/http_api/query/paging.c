@@ -89,6 +89,8 @@ static bool paging_take_range(const struct context *context, const struct tally_
 	       paging->to - paging->from <= days * HTTP_DAY;
 }
 
+/* The types are those of the table now: a cursor of another list, or of the table before it got
+ * another tag, does not fit them and is refused. */
 static int paging_read_cursor(struct context *context, const char *cursor, struct paging *ret)
 {
 	struct tally_cell cells[PAGE_MAX_CELLS];
@@ -145,6 +147,8 @@ uint32_t paging_rows(const struct paging *paging, const struct result_set *rows)
 	return rows->n_rows < paging->limit ? rows->n_rows : paging->limit;
 }
 
+/* The range comes first, so that a reader knows its place whatever the key is.  A key column that
+ * the rows do not have stays NULL; lists select all columns, so there is none. */
 static char *paging_cursor(const struct paging *paging, const struct tally_cell *row,
 			   const struct tally_column *const *columns, uint32_t n_columns)
 {
@@ -177,7 +181,10 @@ static void write_escaped(struct json_writer *text, const char *raw, size_t len)
 	}
 }
 
-/* The request's own target with another cursor.  NULL: it is too long, or there is no memory. */
+/* RFC 8288.  Relative, so that it holds behind a proxy that serves this under another name.
+ * Bounded: a client or a proxy refuses headers of more than some KiB, and with them the whole
+ * answer. The request's own target with another cursor.  NULL: it is too long, or there is no
+ * memory. */
 static char *paging_link(const char *raw, const char *cursor)
 {
 	struct json_writer text;

@@ -36,6 +36,8 @@ static int query_explain(struct context *context, int error)
 	return response_unavailable(context->builder, "%s", store_watch_says(context->ctx, error));
 }
 
+/* One snapshot for the whole request, however many tables it looks up: columns that were checked
+ * cannot vanish between two parts of one answer. */
 int context_table(struct context *context, const char *name, const struct tally_table **ret)
 {
 	if (!context->catalog) {
@@ -114,6 +116,8 @@ struct answer {
 	struct result_set *rows;
 };
 
+/* Called by the store for each batch, on this thread: the one place where a long query
+ * can be given up. */
 static int query_take_rows(void *arg, const struct tally_batch *batch)
 {
 	struct answer *answer = arg;

@@ -48,6 +48,7 @@ static int result_set_charge(struct result_set *rows, size_t bytes)
 	return 0;
 }
 
+/* Doubles, so that adding n rows one by one costs O(n) copies. */
 static int result_set_reserve(struct result_set *rows, size_t more)
 {
 	size_t used = (size_t)rows->n_rows * rows->n_columns;
@@ -149,6 +150,7 @@ static int result_set_copy_texts(struct result_set *rows, struct tally_cell *cel
 	return 0;
 }
 
+/* The first batch says which table answered: the one that was asked for, or a rollup of it. */
 static void result_set_learn(struct result_set *rows, const struct tally_table *table)
 {
 	snprintf(rows->source, sizeof(rows->source), "%s", table->name);
@@ -168,6 +170,7 @@ int result_set_add(struct result_set *rows, const struct tally_batch *batch)
 		return r;
 	struct tally_cell *cells = rows->cells + (size_t)rows->n_rows * rows->n_columns;
 	memcpy(cells, batch->cells, n * sizeof(*cells));
+	/* Rows count only once their texts are copied: until then the cells are the store's. */
 	r = result_set_copy_texts(rows, cells, n);
 	if (r < 0)
 		return r;

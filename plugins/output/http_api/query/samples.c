@@ -25,6 +25,7 @@ static const char *read_value(const char *at, char *ret, size_t size, bool *ret_
 	return at;
 }
 
+/* O(length) per label: samples have few labels, and the pages that ask are read by people. */
 bool sample_label(const char *labels, const char *key, char *ret, size_t size)
 {
 	size_t key_len = strlen(key);

@@ -1,6 +1,14 @@
 /*
- * See store_watch.h.  A question that ran into its deadline while others were answered says nothing
- * of the store: it was only a long one.
+ * Whether the store answers.  Told by every query and every poll, on their threads; so the way of a
+ * query that worked is two atomics, and the lock is taken only while something is wrong.
+ *
+ * A query that ran into its deadline while others were answered says nothing of the store: it was
+ * only a long one.  Neither does one that was refused for its content, or that nobody waited for
+ * any more.  The store naming its tables is no proof for two seconds after a failure: it may do so
+ * from memory.
+ *
+ * One message when it is lost, one a minute while it is, one when it is back: a dashboard that asks
+ * ten times a second would fill the log with the same line otherwise.
  */
 #include "query/store_watch.h"
 

@@ -80,6 +80,7 @@ static int64_t window_nice_step(int64_t range, int64_t points)
 	return step;
 }
 
+/* Without points= and step=: as many points as a chart on a screen can show. */
 static int window_read_points(struct context *context, int64_t range, int64_t *ret_step)
 {
 	int64_t max = context->config->max_results_per_query;
@@ -97,6 +98,7 @@ static int window_read_points(struct context *context, int64_t range, int64_t *r
 	return 0;
 }
 
+/* A sign is read here only to say "too short" instead of "not a duration". */
 static int window_read_step(struct context *context, const char *text, int64_t *ret_step)
 {
 	if (target_param(context->target, "points"))

@@ -2,7 +2,14 @@
  * /metrics/containers: the newest readings under the names that cAdvisor gives them, for dashboards
  * and alerts that exist.  What was not measured is left out, never 0; so is a container whose
  * newest reading is older than cadvisor_age.  Off unless container_metrics is on, and bounded like
- * every answer.
+ * every answer.  On a worker's thread.
+ *
+ *	latest_read()      the newest readings, by host and container
+ *	query_info()       what these containers are, in the same order
+ *	find_subjects()    both side by side; the labels of each, written once
+ *	write_all()        family by family, since samples of one name stand together
+ *
+ * What can fail is the store, and an answer beyond the bound: 413, with host= as the way out.
  *
  * The metrics: https://github.com/google/cadvisor/blob/master/docs/storage/prometheus.md
  */
@@ -338,6 +345,7 @@ static const struct tally_cell *find_info(const struct exporter *exporter, uint3
 	return found ? result_set_row(info, *at) : NULL;
 }
 
+/* A merge of two sorted lists, so linear however many containers there are. */
 static int find_subjects(struct exporter *exporter)
 {
 	uint32_t at = 0;
@@ -385,6 +393,8 @@ static uint32_t find_column(const struct exporter *exporter, const char *name)
 	return 0;
 }
 
+/* The samples of one family stand together under one HELP and TYPE, as the format demands; so the
+ * loop over families is the outer one, and labels are written once per container beforehand. */
 static void write_family(struct exporter *exporter, const struct family *family)
 {
 	uint32_t column = find_column(exporter, family->column);

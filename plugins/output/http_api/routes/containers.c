@@ -1,4 +1,13 @@
-/* /api/v1/containers: what there is, with its newest readings. */
+/*
+ * /api/v1/containers: what there is, with its newest readings.  On a worker's thread; two queries,
+ * one for the page of containers and one for the readings of those on it.
+ *
+ * Readings are asked for by the ids of the page, not joined by the store: they lie in another
+ * table, which is a series and may be on other terms (rollups, retention) than the state of
+ * containers.  Labels of a container have no natural bound, so rows are bounded
+ * (result_set.h): one container with a megabyte of labels must not make the list too long for all
+ * others.
+ */
 #include "query/container_lookup.h"
 
 #include "base/cleanup.h"
@@ -15,7 +24,7 @@
 #include "message/params_check.h"
 #include "routes/endpoint.h"
 
-struct table_page {
+struct container_page {
 	struct context *context;
 	const struct tally_table *table;
 	const struct tally_column *columns[ROWSET_MAX_COLUMNS]; /* shown, after the time */
@@ -23,10 +32,10 @@ struct table_page {
 	uint32_t host, id, state; /* where in a row; 0: not there */
 };
 
-static void table_page_open(struct table_page *page, struct context *context,
-			    const struct tally_table *table)
+static void container_page_open(struct container_page *page, struct context *context,
+				const struct tally_table *table)
 {
-	*page = (struct table_page){.context = context, .table = table};
+	*page = (struct container_page){.context = context, .table = table};
 	for (uint32_t i = 1; i < table->n_columns && i < ROWSET_MAX_COLUMNS; i++) {
 		const struct tally_column *column = &table->columns[i];
 		page->columns[page->n_columns++] = column;
@@ -39,7 +48,7 @@ static void table_page_open(struct table_page *page, struct context *context,
 	}
 }
 
-static void table_page_ask(const struct table_page *page, struct query *query)
+static void container_page_ask(const struct container_page *page, struct query *query)
 {
 	query_init(query, page->context, page->table);
 	query->bounded = true;
@@ -48,7 +57,7 @@ static void table_page_ask(const struct table_page *page, struct query *query)
 }
 
 /* What a container used last says nothing of one that does not run. */
-static bool has_stats(const struct table_page *page, const struct tally_cell *row)
+static bool has_stats(const struct container_page *page, const struct tally_cell *row)
 {
 	static const char *const states[] = {"running", "paused"};
 	if (!page->host || !page->id || !row[page->id].set)
@@ -59,7 +68,7 @@ static bool has_stats(const struct table_page *page, const struct tally_cell *ro
 	return page->state == 0;
 }
 
-static int read_stats(const struct table_page *page, const struct result_set *rows, uint32_t n,
+static int read_stats(const struct container_page *page, const struct result_set *rows, uint32_t n,
 		      struct latest *ret)
 {
 	uint32_t n_ids = 0;
@@ -72,7 +81,9 @@ static int read_stats(const struct table_page *page, const struct result_set *ro
 	return latest_read_ids(page->context, ids, n_ids, ret);
 }
 
-static void write_container(const struct table_page *page, const struct latest *latest,
+/* `stats` is always there, null without readings, so that a client need not ask for its presence.
+ */
+static void write_container(const struct container_page *page, const struct latest *latest,
 			    uint16_t const *types, const struct tally_cell *row)
 {
 	struct json_writer *json = &page->context->builder->body;
@@ -134,6 +145,7 @@ static int filter_add(struct context *context, struct query *query, const struct
 
 static int filter_all(struct context *context, struct query *query)
 {
+	/* What is gone stays in the table until its retention ends; most want what exists. */
 	const struct tally_column *gone = table_gone(query->table);
 	bool with_gone = false;
 	int r = param_read_flag(context, "gone", &with_gone);
@@ -146,7 +158,8 @@ static int filter_all(struct context *context, struct query *query)
 
 /* ---- Endpoints ----------------------------------------------------------- */
 
-/* Nobody has written to the table yet. */
+/* Nobody has written to the table yet.  Parameters are checked all the same, as list_endpoint.c
+ * does. */
 static int answer_nothing(struct context *context)
 {
 	bool gone = false;
@@ -158,7 +171,7 @@ static int answer_nothing(struct context *context)
 	return r;
 }
 
-static void write_list(const struct table_page *page, const struct paging *paging,
+static void write_list(const struct container_page *page, const struct paging *paging,
 		       const struct result_set *rows, const struct latest *latest)
 {
 	struct json_writer *json = &page->context->builder->body;
@@ -177,7 +190,7 @@ int containers_list(struct context *context)
 	struct paging paging auto_page = {.memory = NULL};
 	struct result_set rows auto_rowset = {.n_rows = 0};
 	struct latest latest auto_latest = {.n = 0};
-	struct table_page page;
+	struct container_page page;
 	const struct tally_table *table;
 	struct query query;
 	int r = context_table(context, "container_info", &table);
@@ -185,8 +198,8 @@ int containers_list(struct context *context)
 		return r;
 	if (!table)
 		return answer_nothing(context);
-	table_page_open(&page, context, table);
-	table_page_ask(&page, &query);
+	container_page_open(&page, context, table);
+	container_page_ask(&page, &query);
 	r = paging_read(context, table, &paging);
 	if (r == 0)
 		r = filter_all(context, &query);
@@ -205,10 +218,10 @@ static int write_one(struct context *context, const struct tally_table *table,
 {
 	struct result_set rows auto_rowset = {.n_rows = 0};
 	struct latest latest auto_latest = {.n = 0};
-	struct table_page page;
+	struct container_page page;
 	struct query query;
-	table_page_open(&page, context, table);
-	table_page_ask(&page, &query);
+	container_page_open(&page, context, table);
+	container_page_ask(&page, &query);
 	query_text(&query, table_column(table, "container_id"), TALLY_EQUALS, container->id);
 	query_text(&query, table_column(table, "host"), TALLY_EQUALS, container->host);
 	int r = query_run(&query, &rows);

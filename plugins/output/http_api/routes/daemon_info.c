@@ -1,4 +1,11 @@
-/* /api/v1/version, /plugins and /pipeline: what the daemon's own metrics say, as JSON. */
+/*
+ * /api/v1/version and /plugins: what the daemon says of itself.  On libmicrohttpd's thread, since
+ * it asks no store: it has to work when the store does not.
+ *
+ * The plugin ABI has no list of instances.  The core's metrics have one (tallyd_instance_info and
+ * …_up), and reading them keeps the ABI as small as it is.  What can fail is memory: then the list
+ * is shorter.
+ */
 #include "base/cleanup.h"
 #include <errno.h>
 #include <stdio.h>

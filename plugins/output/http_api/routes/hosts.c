@@ -1,4 +1,12 @@
-/* /api/v1/hosts and /summary: containers counted by host, state and health. */
+/*
+ * /api/v1/hosts and /summary: containers counted by host, state and health, and what they use
+ * together. On a worker's thread; two queries, container_info for what exists and the newest
+ * readings for what it uses.
+ *
+ * Counted here and not by the store: the store's aggregates are over time, for fields of series,
+ * and container_info is a state.  Both queries are bounded in bytes, groups in number.  A host that
+ * has readings but no containers in container_info (nobody collects that there) is a group as well.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,11 @@
 /*
  * /api/v1/images: which images there are and who uses them.  An image is the same on every host
- * that has it, so one image is answered with a row a host.
+ * that has it, so one image is answered with a row a host.  On a worker's thread.
+ *
+ * An image has many names and one id, the digest of its configuration.  A word in the path is tried
+ * as a reference first, with :latest if it has no tag, as docker does; then as the beginning of an
+ * id.  If rows of several ids remain the answer is a 409 that names some: guessing would show
+ * another image.
  */
 #include "base/cleanup.h"
 #include <errno.h>
@@ -75,7 +80,8 @@ static int search_run(struct search *search, const char *column_name, uint32_t m
 	return query_run(&query, &search->rows);
 }
 
-/* As it stands in the array of tags. */
+/* As it stands in the array of tags, with its quotes, so that "web:1" does not find "my-web:1" or
+ * "web:10".  A colon before the last / is the port of a registry, not a tag. */
 static int search_reference(struct search *search, const char *word)
 {
 	char text[IMAGE_WORD_SIZE];
@@ -85,6 +91,7 @@ static int search_reference(struct search *search, const char *word)
 	return len < (int)sizeof(text) ? search_run(search, "tags", TALLY_CONTAINS, text) : 0;
 }
 
+/* Anything that is not hexadecimal cannot be the beginning of an id: no query is worth it. */
 static int search_id(struct search *search, const char *word)
 {
 	static const char prefix[] = "sha256:";

@@ -1,10 +1,14 @@
-/* /: what there is, for whoever comes with a browser. */
+/*
+ * /: what there is, for whoever comes with a browser.  On libmicrohttpd's thread; the server keeps
+ * the finished response.  Nothing in it is fetched from elsewhere and no script runs, so the page's
+ * policy (security_policy_of()) allows its one style by hash and nothing else.
+ */
 #include <string.h>
 
 #include "routes/endpoint.h"
 #include "http/security_headers.h"
 
-static const char paging[] =
+static const char page[] =
 	"<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>tallyd</title>"
 	"<style>body{font:16px/1.5 system-ui,sans-serif;margin:3em auto;max-width:40em;"
 	"padding:0 1em}li{margin:.2em 0}code{font-size:.95em}</style>"
@@ -36,7 +40,7 @@ static const char paging[] =
 int index_page(struct context *context)
 {
 	context->builder->type = content_type_html;
-	context->builder->policy = security_policy_of(paging, sizeof(paging) - 1);
-	json_write_raw(&context->builder->body, paging, sizeof(paging) - 1);
+	context->builder->policy = security_policy_of(page, sizeof(page) - 1);
+	json_write_raw(&context->builder->body, page, sizeof(page) - 1);
 	return 0;
 }

@@ -1,4 +1,10 @@
-/* /api/v1/logs and /events: what containers print, and what happens to them. */
+/*
+ * /api/v1/logs and /events: what containers print, and what happens to them.  On a worker's thread;
+ * all there is to say is which table and which filters, list_endpoint.c does the rest.  The two
+ * lists are also what the streams of the same rows are filtered by.
+ *
+ * Logs go back an hour by default and events a day, because there are far more log lines.
+ */
 #include "routes/list_endpoint.h"
 #include "routes/endpoint.h"
 

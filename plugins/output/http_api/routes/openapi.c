@@ -1,4 +1,8 @@
-/* /openapi.json and /docs: what can be asked, for programs and for people. */
+/*
+ * /openapi.json and /docs: what can be asked, for programs and for people.  Both are files that the
+ * build embeds (embed.cmake), answered on libmicrohttpd's thread, finished once and kept by the
+ * server.
+ */
 #include "embedded.h"
 #include "routes/endpoint.h"
 #include "http/security_headers.h"

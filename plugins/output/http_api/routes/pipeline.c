@@ -1,7 +1,12 @@
 /*
- * /api/v1/pipeline: the balance, to the row.  Of every output and table: routed = stored +
- * dropped + waiting.  Of every input and table: collected, and what was dropped before it reached
- * any output.
+ * /api/v1/pipeline: the balance, to the row.  Of every output and table: routed = stored + dropped
+ * + waiting.  Of every input and table: collected, and what was dropped before it reached any
+ * output.
+ *
+ * On libmicrohttpd's thread, out of the core's metrics, which are read in one go under the metrics'
+ * lock: so the sums hold in every answer, also while rows move.  Samples come one by one and in no
+ * promised order, so each is put into the line of its instance and table.  What can fail is memory,
+ * and lines beyond LINES_MAX: they are missing from the answer.
  */
 #include "base/cleanup.h"
 #include <stdio.h>

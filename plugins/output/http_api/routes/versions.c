@@ -1,7 +1,11 @@
 /*
- * /api/v1/images/versions: of every reference on every host what it points to now, who runs it,
- * who still runs what it pointed to before, and when it changed.  The facts of one host and
- * reference are one entry of the list.
+ * /api/v1/images/versions: of every reference on every host what it points to now, who runs it, who
+ * still runs what it pointed to before, and when it changed.  The facts of one host and reference
+ * are one entry of the list.
+ *
+ * On a worker's thread.  All facts are read, then a page of them is written: they come out of two
+ * tables and out of JSON columns, so no store could page through them by a key.  The cursor is the
+ * host and reference of the last entry shown, which stays right when entries come or go in between.
  */
 #include "base/cleanup.h"
 #include <errno.h>
