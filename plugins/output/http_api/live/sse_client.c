@@ -1,7 +1,7 @@
 /*
  * Happy path: libmicrohttpd asks for bytes → what is left of the last events, else the next rows of
- * the feed that pass the sieve, else a heartbeat if it was silent for long, else the connection is
- * suspended until the waker finds something to do.
+ * the ring buffer that pass the filter, else a heartbeat if it was silent for long, else the
+ * connection is suspended until the waker finds something to do.
  */
 #include "live/sse_client.h"
 
@@ -148,12 +148,6 @@ static void sse_client_fill(struct sse_client *stream)
 
 /* ---- Bytes --------------------------------------------------------------- */
 
-static void sse_client_beat(struct sse_client *stream, int64_t now)
-{
-	if (now - stream->spoke >= stream->config->live_heartbeat)
-		write_text(&stream->out, sse_client_heartbeat);
-}
-
 static ssize_t sse_client_send(struct sse_client *stream, char *buffer, size_t max, int64_t now)
 {
 	size_t left = stream->out.len - stream->sent, len = left < max ? left : max;
@@ -173,8 +167,8 @@ static ssize_t sse_client_read(void *arg, uint64_t position, char *buffer, size_
 	for (;;) {
 		if (stream->sent == stream->out.len)
 			sse_client_fill(stream);
-		if (stream->out.len == 0)
-			sse_client_beat(stream, now);
+		if (stream->out.len == 0 && now - stream->spoke >= stream->config->live_heartbeat)
+			write_text(&stream->out, sse_client_heartbeat);
 		if (stream->out.len)
 			return sse_client_send(stream, buffer, max, now);
 		switch (live_wait(stream->live, stream)) {

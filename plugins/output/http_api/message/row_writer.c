@@ -34,14 +34,6 @@ static void write_object(const struct row_writer *records, struct json_writer *j
 	json_end_object(json);
 }
 
-static void write_line(const struct row_writer *records, struct json_writer *json,
-		       const struct tally_cell *row)
-{
-	write_object(records, json, row);
-	json_write_raw(json, "\n", 1);
-	json->comma = false;
-}
-
 static void write_record(const struct row_writer *records, struct json_writer *out,
 			 const struct tally_cell *row)
 {
@@ -88,12 +80,15 @@ void row_writer_begin(const struct row_writer *records, struct response_builder 
 void row_writer_write(const struct row_writer *records, struct response_builder *builder,
 		      const struct tally_cell *row)
 {
-	if (records->format == LIST_JSON)
-		write_object(records, &builder->body, row);
-	else if (list_is_csv(records->format))
+	if (list_is_csv(records->format)) {
 		write_record(records, &builder->body, row);
-	else
-		write_line(records, &builder->body, row);
+		return;
+	}
+	write_object(records, &builder->body, row);
+	if (records->format != LIST_NDJSON)
+		return;
+	json_write_raw(&builder->body, "\n", 1);
+	builder->body.comma = false;
 }
 
 void row_writer_end(const struct row_writer *records, struct response_builder *builder)

@@ -84,15 +84,6 @@ static void select_readings(const struct search *search, struct query *query)
 	}
 }
 
-static void search_columns(const struct search *search, enum find_which which, struct query *query)
-{
-	query->spec.limit = FIND_LIMIT;
-	if (!search->state)
-		select_readings(search, query);
-	else
-		select_state(search, which == FIND_NEWEST ? TALLY_LAST : TALLY_RAW, query);
-}
-
 /* One try: what is looked for, and where. */
 struct attempt {
 	const struct search *search;
@@ -108,7 +99,11 @@ static int attempt_run(const struct attempt *attempt, enum find_which which, str
 	struct query query;
 	const char *host = target_param(search->context->target, "host");
 	query_init(&query, search->context, search->table);
-	search_columns(search, which, &query);
+	query.spec.limit = FIND_LIMIT;
+	if (search->state)
+		select_state(search, which == FIND_NEWEST ? TALLY_LAST : TALLY_RAW, &query);
+	else
+		select_readings(search, &query);
 	query_text(&query, attempt->column, attempt->match, attempt->word);
 	if (host)
 		query_text(&query, search->host, TALLY_EQUALS, host);

@@ -85,28 +85,15 @@ static void write_pair(struct json_writer *json, const char *key, const char *va
 	json_write_string(json, *value ? value : NULL);
 }
 
-static void begin_list(struct json_writer *json)
-{
-	json_begin_object(json);
-	json_write_key(json, "data");
-	json_begin_array(json);
-}
-
-static void end_list(struct json_writer *json)
-{
-	json_end_array(json);
-	json_write_key(json, "next_cursor");
-	json_write_null(json);
-	json_end_object(json);
-}
-
 int daemon_plugins(struct context *context)
 {
 	struct json_writer *json = &context->builder->body;
 	struct instances instances = {.n = 0};
 	tally_samples(context->ctx, read_instance, &instances);
 	auto_free struct instance *list = instances.list;
-	begin_list(json);
+	json_begin_object(json);
+	json_write_key(json, "data");
+	json_begin_array(json);
 	for (uint32_t i = 0; i < instances.n; i++) {
 		json_begin_object(json);
 		write_pair(json, "instance", list[i].name);
@@ -120,6 +107,9 @@ int daemon_plugins(struct context *context)
 			json_write_bool(json, list[i].up);
 		json_end_object(json);
 	}
-	end_list(json);
+	json_end_array(json);
+	json_write_key(json, "next_cursor");
+	json_write_null(json);
+	json_end_object(json);
 	return 0;
 }

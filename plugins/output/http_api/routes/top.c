@@ -157,23 +157,18 @@ static void write_top(struct response_builder *builder, const struct top *top,
 	row_writer_close(&records, builder);
 }
 
-static int read_window(struct context *context, int64_t *ret)
-{
-	const char *text = target_param(context->target, "window");
-	*ret = top_window;
-	if (text && (span_read(text, ret) < 0 || *ret > HTTP_DAY))
-		return response_problem(context->builder, 400, "window",
-					"\"%s\" is not a duration of at most a day (try 2min)",
-					text);
-	return 0;
-}
-
 static int read_top(struct context *context, struct top *ret)
 {
+	const char *window = target_param(context->target, "window");
+	ret->window = top_window;
 	int r = paging_read_limit(context, TOP_LIMIT, &ret->limit);
-	if (r == 0)
-		r = read_window(context, &ret->window);
-	return r < 0 ? r : list_read_format(context, &ret->format);
+	if (r < 0)
+		return r;
+	if (window && (span_read(window, &ret->window) < 0 || ret->window > HTTP_DAY))
+		return response_problem(context->builder, 400, "window",
+					"\"%s\" is not a duration of at most a day (try 2min)",
+					window);
+	return list_read_format(context, &ret->format);
 }
 
 int stats_top(struct context *context)
