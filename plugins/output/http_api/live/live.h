@@ -1,15 +1,16 @@
 /*
- * What streams show: three feeds, filled from the rows that pass through this daemon, or, where
- * none do (an api process of its own), from the channels of a cache that workers publish on and
- * from the store, both for all clients of a kind, and only while there are any.
+ * What streams show: three ring buffers, filled from the rows that pass through this daemon, or,
+ *where none do (an api process of its own), from the channels of a cache that workers publish on
+ *and from the store, both for all clients of a kind, and only while there are any.
  *
- *	an input       live_watch()     keeps its batch in a feed, nudges the waker
+ *	an input       live_watch()     keeps its batch in a ring buffer, nudges the waker
  *	the poller     live_poll.c      asks the store for what nobody has shown yet
- *	the follower   live_subscribe.c    hears what workers publish, ahead of the store
+ *	the follower   live_subscribe.c hears what workers publish, ahead of the store
  *	the waker      resumes the streams that wait for it, and those that were silent for long
- *	HTTP thread    stream.c         takes rows out of the feed, live_wait() when it has no more
+ *	HTTP thread    sse_client.c     takes rows out of it, live_wait() when there are no more
  *
- * Lock order: the live lock, then a source's, then a feed's, or libmicrohttpd's own by suspending.
+ * Lock order: the live lock, then a source's, then a ring buffer's, or libmicrohttpd's own by
+ *suspending.
  */
 #ifndef TALLYD_HTTP_LIVE_H
 #define TALLYD_HTTP_LIVE_H

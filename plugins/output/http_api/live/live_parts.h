@@ -1,6 +1,6 @@
 /*
  * What live.c (streams, and waking them), live_poll.c (asking the store), live_subscribe.c (hearing
- * channels) and news.c (what these two bring) share.  Nobody else's.
+ * channels), live_ingest.c (what these two bring) and live_open.c share.  Nobody else's.
  */
 #ifndef TALLYD_HTTP_LIVE_PARTS_H
 #define TALLYD_HTTP_LIVE_PARTS_H

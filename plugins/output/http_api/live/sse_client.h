@@ -54,7 +54,8 @@ void sse_client_free(struct sse_client *stream); /* NULL is fine; not while it i
 /* How old a reading may be at most when it is shown: what is older says nothing of now. */
 #define STREAM_MAX_AGE (600 * HTTP_SECOND)
 
-/* In a worker, with sieve set: puts it where the client was, or at the end.  0, or a problem. */
+/* In a worker, with row_filter set: puts it where the client was, or at the end.  0, or a problem.
+ */
 int sse_client_resume(struct sse_client *stream, struct context *context, const struct list *list);
 
 /* Adds one event.  false: it is larger than the bound, or there is no memory; nothing is added. */

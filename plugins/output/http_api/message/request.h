@@ -1,5 +1,5 @@
 /*
- * One request, from its first line to its answer.  The connection owns one reference, the flight
+ * One request, from its first line to its answer.  The connection owns one reference, the fetch
  * that it began another: what is asked never changes once the request was routed.
  */
 #ifndef TALLYD_HTTP_REQUEST_H
@@ -35,7 +35,7 @@ struct request {
 	char *raw;                         /* path and query */
 	struct target target;
 	const struct endpoint *endpoint; /* NULL: there is none */
-	const char *segment;             /* of the target, as in struct call */
+	const char *segment;             /* of the target, as in struct context */
 	int64_t now;                     /* when it came: wall time and monotonic */
 	int64_t started, deadline;
 	enum cache_class kind;
@@ -52,7 +52,7 @@ struct request {
 	struct response *response;
 	enum request_origin origin;
 
-	/* Guarded by the room's lock from WAITING on. */
+	/* Guarded by the wait list's lock from WAITING on. */
 	int stage;
 	int64_t until;             /* monotonic; then it gets `fallback`, or a 503 */
 	struct response *fallback; /* an old answer */

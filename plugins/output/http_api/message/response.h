@@ -16,7 +16,7 @@ enum { PARCEL_WORTH_GZIP = 1 << 10, PARCEL_ETAG_SIZE = 24 };
 struct response {
 	atomic_uint references;
 	unsigned status;
-	const char *type, *allow, *challenge; /* static, as in struct reply */
+	const char *type, *allow, *challenge; /* static, as in struct response_builder */
 	char *link, *policy;                  /* likewise, but owned */
 	struct body_source source;            /* instead of a body, until it is on its way */
 	unsigned retry_after;
@@ -29,8 +29,8 @@ struct response {
 	int64_t made; /* monotonic */
 };
 
-/* Finishes the reply and takes its contents.  gzip: also make that.  NULL: no memory, and the
- * reply is as it was. */
+/* Finishes the answer and takes its contents.  gzip: also make that.  NULL: no memory, and the
+ * builder is as it was. */
 struct response *response_create(struct response_builder *builder, int64_t made, bool gzip);
 struct response *response_keep(struct response *response); /* NULL is fine, also below */
 void response_drop(struct response *response);

@@ -2,14 +2,13 @@
  * Flat rows as JSON objects, NDJSON lines or CSV records.  What the columns are called, of which
  * type they are and where in a row they stand is said once, before the first row.
  *
- *	struct records records = {.format = format};
+ *	struct row_writer records = {.format = format};
  *	row_writer_add(&records, "host", TALLY_TEXT, 1);
- *	row_writer_open(&records, reply);
+ *	row_writer_open(&records, builder);
  *	…                                       JSON: other members of the object around the rows
- *	row_writer_begin(&records, reply);
- *	row_writer_write(&records, reply, row);
- *	row_writer_close(&records, reply);         or row_writer_end(), and what follows the rows in
- *JSON
+ *	row_writer_begin(&records, builder);
+ *	row_writer_write(&records, builder, row);
+ *	row_writer_close(&records, builder);       or row_writer_end(), and in JSON what follows
  */
 #ifndef TALLYD_HTTP_ROW_WRITER_H
 #define TALLYD_HTTP_ROW_WRITER_H

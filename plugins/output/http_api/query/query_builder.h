@@ -2,11 +2,11 @@
  * A question to the store, put together from columns of a table that is known to be there, so
  * that no name from a request gets any further.
  *
- *	struct ask ask;
- *	query_init(&ask, call, table);
- *	query_select(&ask, column, TALLY_LAST);
- *	query_text(&ask, column, TALLY_EQUALS, "web");
- *	r = query_run(&ask, &rows);     time, groups, selected columns: in this order
+ *	struct query query;
+ *	query_init(&query, context, table);
+ *	query_select(&query, column, TALLY_LAST);
+ *	query_text(&query, column, TALLY_EQUALS, "web");
+ *	r = query_run(&query, &rows);     time, groups, selected columns: in this order
  */
 #ifndef TALLYD_HTTP_QUERY_BUILDER_H
 #define TALLYD_HTTP_QUERY_BUILDER_H
@@ -26,11 +26,11 @@ struct query {
 	struct tally_filter filters[ASK_MAX_FILTERS];
 	const char *groups[ASK_MAX_GROUPS];
 	bool too_many;
-	bool bounded; /* as rowset.h has it; set it after query_init() */
+	bool bounded; /* as result_set.h has it; set it after query_init() */
 };
 
 /* A table of the store; NULL: it has none of that name, which is no error.  Valid as long as the
- * call.  On failure a problem is written. */
+ * context.  On failure a problem is written. */
 int context_table(struct context *context, const char *name, const struct tally_table **ret);
 
 /* Asks the store for its tables now. */

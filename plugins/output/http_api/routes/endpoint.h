@@ -1,6 +1,6 @@
 /*
- * What can be asked, and the functions that answer.  An endpoint gets a call, writes call->reply
- * and returns 0, or what response_problem() returned; nothing is owed after that.
+ * What can be asked, and the functions that answer.  An endpoint gets a context, writes its
+ * builder and returns 0, or what response_problem() returned; nothing is owed after that.
  */
 #ifndef TALLYD_HTTP_ENDPOINT_H
 #define TALLYD_HTTP_ENDPOINT_H
@@ -34,7 +34,7 @@ endpoint_fn openapi_document, openapi_page;
 /* All of them, for listing; ends with .path = NULL. */
 extern const struct endpoint endpoints[];
 
-/* NULL: there is none.  ret_segment: as call.segment. */
+/* NULL: there is none.  ret_segment: as context.segment. */
 const struct endpoint *endpoint_find(const struct target *target, const char **ret_segment);
 
 /* Takes the target apart and finds its endpoint.  0, or a problem in request->builder. */

@@ -27,7 +27,7 @@ struct series {
 	const struct tally_cell **slots; /* [container][point]: the row's fields, NULL: a gap */
 };
 
-/* Into call->reply. */
+/* Into context->builder. */
 void series_write(const struct series *series);
 
 /* format=json|rows|csv|ndjson, times=rfc3339|s|ms; then the answer.  many: also says which

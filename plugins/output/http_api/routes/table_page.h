@@ -1,13 +1,13 @@
 /*
  * A page of a table's rows with all their columns, on its way from the request to the answer.
  *
- *	struct listing listing auto_listing = {.call = call, .table = table};
- *	struct ask ask;
- *	table_page_ask(&listing, &ask);
- *	…                                    format, page, order, filters
- *	paging_ask(&listing.page, &ask);
- *	r = query_run(&ask, &listing.rows);
- *	return r < 0 ? r : table_page_write(&listing);
+ *	struct table_page page auto_listing = {.context = context, .table = table};
+ *	struct query query;
+ *	table_page_ask(&page, &query);
+ *	…                                    format, paging, order, filters
+ *	paging_ask(&page.paging, &query);
+ *	r = query_run(&query, &page.rows);
+ *	return r < 0 ? r : table_page_write(&page);
  */
 #ifndef TALLYD_HTTP_TABLE_PAGE_H
 #define TALLYD_HTTP_TABLE_PAGE_H
