@@ -1,3 +1,9 @@
+/*
+ * Reads the address out of the option url, and out of what a sentinel says.  create() calls it on
+ * the core's thread; sentinel.c on whichever thread opens a connection.  No I/O: names are resolved
+ * when connecting.  The only failure is a text that is not an address; for a url the returned
+ * sentence says what is wrong with it and what to write instead.
+ */
 #include "address.h"
 
 #include <ctype.h>
@@ -7,6 +13,7 @@
 
 enum { ADDRESS_PORT = 6379 };
 
+/* What follows the scheme; NULL: another scheme. */
 static const char *after(const char *text, const char *scheme)
 {
 	size_t len = strlen(scheme);
@@ -32,13 +39,14 @@ static bool parse_port(const char *text, size_t len, int *ret)
 	for (size_t i = 0; i < len; i++) {
 		if (!isdigit((unsigned char)text[i]))
 			return false;
-		port = port * 10 + (text[i] - '0');
+		port = port * 10 + (text[i] - '0'); /* five digits cannot overflow */
 	}
 	*ret = port;
 	return port >= 1 && port <= 65535;
 }
 
-/* Letters, digits and some others. */
+/* Letters, digits and `others`.  Nothing else passes, so that neither a message nor a log line can
+ * be forged by a name that a sentinel reports. */
 static bool parse_name(const char *text, size_t len, const char *others, struct address *ret)
 {
 	for (size_t i = 0; i < len; i++)
@@ -60,6 +68,7 @@ static bool parse_host(const char *text, size_t len, struct address *ret)
 
 const char *address_parse_host(const char *text, size_t len, int port, struct address *ret)
 {
+	/* The colons inside [::1] do not begin a port: one that does stands behind the bracket. */
 	const char *colon = memrchr(text, ':', len), *bracket = memrchr(text, ']', len);
 	if (strchr(text, '@'))
 		return "holds a user or a password: give them as user and password, which are "
@@ -73,6 +82,7 @@ const char *address_parse_host(const char *text, size_t len, int port, struct ad
 	return parse_host(text, len, ret) ? NULL : "needs a host's name or address";
 }
 
+/* Sentinels report IPv6 addresses without brackets. */
 bool address_make(const char *host, size_t host_len, const char *port, size_t port_len,
 		  struct address *ret)
 {

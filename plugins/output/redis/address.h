@@ -1,4 +1,7 @@
-/* Where a Redis is: redis://host:port or unix:///path.  A list of sentinels: see sentinel.h. */
+/*
+ * The address of a Redis server, from redis://HOST:PORT or unix:///PATH.  Lists of sentinels are
+ * read by sentinel.h, with the same functions for each entry.
+ */
 #ifndef TALLYD_REDIS_ADDRESS_H
 #define TALLYD_REDIS_ADDRESS_H
 
@@ -12,12 +15,12 @@ struct address {
 	int port;                 /* 0: a socket */
 };
 
-/* NULL, or what is wrong with it, as it continues "url: \"…\" ". */
+/* NULL, or what is wrong: a clause that continues `url: `. */
 const char *address_parse(const char *url, struct address *ret);
-/* Of `HOST[:PORT]`, the first `len` bytes of a text. */
+/* The same for `HOST[:PORT]`, the first `len` bytes of a text; port: where none is given. */
 const char *address_parse_host(const char *text, size_t len, int port, struct address *ret);
 
-/* What somebody else says: any bytes.  False: no host, or no port. */
+/* From the network: any bytes.  False: not a host, or not a port. */
 bool address_make(const char *host, size_t host_len, const char *port, size_t port_len,
 		  struct address *ret);
 

@@ -1,3 +1,19 @@
+/*
+ * A pool of connections behind a circuit breaker
+ * (https://martinfowler.com/bliki/CircuitBreaker.html).  Requests for pages wait for this cache, so
+ * a Redis that is gone or slow must cost them next to nothing:
+ *
+ *	closed     open_until is 0: cache_get() and cache_set() borrow a connection, or fail with
+ *	           -EBUSY if none comes free within cache_timeout
+ *	open       after any failure, a late reply among them, until open_until: all calls fail at
+ *	           once, all connections are closed
+ *	half-open  then the thread of the cache tries to connect: success closes the circuit,
+ *failure opens it again for twice as long, up to cache_longest_cooldown
+ *
+ * cache_get() and cache_set() run on the caller's thread, the workers of http_api.  They never
+ * connect: a handshake takes longer than cache_timeout allows, so the thread does that for them.
+ * One lock guards everything; it is held over no I/O.
+ */
 #include "cache.h"
 
 #include "base/cleanup.h"
@@ -12,22 +28,27 @@
 
 enum { CACHE_CONNECTIONS = 16 };
 
-static const int64_t cache_first_cooldown = REDIS_SECOND / 2,
-		     cache_longest_cooldown = 5 * REDIS_SECOND;
-/* Nobody may ask for a long time, as in a worker: it is seen all the same that Redis is gone. */
+/* Short at first, since many failures are one late reply; bounded, since Redis is usually back
+ * within seconds after a restart or a failover. */
+static const int64_t cache_first_cooldown = REDIS_SECOND / 2;
+static const int64_t cache_longest_cooldown = 5 * REDIS_SECOND;
+/* A daemon that only collects never asks its cache; probes keep its metric and log true. */
 static const int64_t cache_probe_interval = 2 * REDIS_SECOND;
 static const int64_t cache_log_interval = 60 * REDIS_SECOND;
 
 struct cache {
 	struct connection template;
 	pthread_t thread;
-	pthread_mutex_t lock;        /* guards all below */
-	pthread_cond_t wanted, free; /* a link is; one came */
+	pthread_mutex_t lock;  /* guards everything below */
+	pthread_cond_t wanted; /* wakes the thread: there is something to do */
+	pthread_cond_t free;   /* wakes callers: a connection became idle, or the circuit opened */
 	struct connection *idle[CACHE_CONNECTIONS];
-	uint32_t n_idle, n_connections, n_waiting;
-	unsigned generation; /* raised at each failure: links of an earlier one are closed */
-	int64_t open_until;  /* monotonic; 0: Redis is there */
-	int64_t cooldown;    /* how long the next one is */
+	uint32_t n_idle, n_connections; /* the latter counts idle, borrowed and connecting ones */
+	uint32_t n_waiting;             /* callers */
+	unsigned generation; /* raised whenever the circuit opens, which makes older connections
+				void */
+	int64_t open_until;  /* monotonic; 0: closed */
+	int64_t cooldown;    /* of the next failure */
 	int64_t unavailable_since, logged; /* since when it is not there, told last; monotonic; 0:
 			       it is, or was never */
 	int64_t next_probe;                /* when to see whether idle links still live */
@@ -39,7 +60,7 @@ struct cache_borrowed {
 	unsigned generation;
 };
 
-/* ---- Links --------------------------------------------------------------- */
+/* ---- Connections and the circuit ----------------------------------------- */
 
 static void cache_close_connection(struct cache *cache, struct connection *connection)
 {
@@ -55,7 +76,8 @@ static void cache_close_idle(struct cache *cache)
 		cache_close_connection(cache, cache->idle[--cache->n_idle]);
 }
 
-/* With the lock: one that is still good; NULL: none is idle. */
+/* With the lock: an idle connection that is still usable, or NULL.  The newest first, so that the
+ * surplus of a peak stays unused. */
 static struct connection *cache_pop_idle(struct cache *cache)
 {
 	while (cache->n_idle) {
@@ -72,8 +94,9 @@ static void cache_update_gauge(const struct cache *cache)
 	tally_gauge(cache->template.ctx, REDIS_CACHE_AVAILABLE, cache->open_until == 0);
 }
 
-/* With the lock: told when it begins and about once a minute.  A late answer costs a short rest and
- * no word, unless the next attempt fails too. */
+/* With the lock: logs the beginning, then once a minute.  A single late reply opens the circuit but
+ * is not logged, unless the next attempt fails too: at a cache_timeout of milliseconds it is
+ * commonplace. */
 static void cache_log_unavailable(struct cache *cache, const char *why, bool late)
 {
 	int64_t now = tally_monotonic(cache->template.ctx);
@@ -98,7 +121,9 @@ static void cache_log_available(struct cache *cache)
 	cache->unavailable_since = cache->logged = 0;
 }
 
-/* With the lock.  r: what failed; tally_reason() says why. */
+/* With the lock, after a failure r, which tally_reason() explains.  One failed connection says that
+ * Redis is in trouble, so all of them go: without that, each caller would find out by a timeout of
+ * its own.  Borrowed connections are closed when they are returned, by their generation. */
 static void cache_open_circuit(struct cache *cache, int r)
 {
 	cache_log_unavailable(cache, tally_reason(cache->template.ctx),
@@ -137,7 +162,9 @@ static int cache_borrow(struct cache *cache, int64_t deadline, struct cache_borr
 		       : tally_fail(cache->template.ctx, EBUSY, "the cache is not available now");
 }
 
-/* r: how the talk ended; a link that failed is of no use any more, and so are the others. */
+/* r: how the exchange ended.  Only the first failure of a generation opens the circuit: later ones
+ * are echoes of the same trouble and must not lengthen the cooldown.  -ECANCELED is our own stop.
+ */
 static void cache_return(struct cache *cache, const struct cache_borrowed *borrowed, int r)
 {
 	pthread_mutex_lock(&cache->lock);
@@ -156,22 +183,8 @@ static void cache_return(struct cache *cache, const struct cache_borrowed *borro
 
 /* ---- Connecting ---------------------------------------------------------- */
 
-/* With the lock. */
-static bool cache_wants_connection(const struct cache *cache)
-{
-	return cache->open_until != 0 ||
-	       (cache->n_waiting > cache->n_idle && cache->n_connections < CACHE_CONNECTIONS);
-}
-
-/* With the lock, which it lets go meanwhile: until there is something to do. */
-static void cache_wait(struct cache *cache)
-{
-	struct timespec until =
-		cache_time(cache->open_until == 0 ? cache->next_probe : cache->open_until);
-	pthread_cond_timedwait(&cache->wanted, &cache->lock, &until);
-}
-
-/* With the lock, which it lets go meanwhile. */
+/* With the lock, which it releases while connecting.  If the circuit opened meanwhile, what was
+ * reached may be the server that has just failed, so the connection is not used. */
 static void cache_connect(struct cache *cache)
 {
 	struct connection *connection = malloc(sizeof(*connection));
@@ -201,13 +214,7 @@ static void cache_connect(struct cache *cache)
 	pthread_cond_signal(&cache->free);
 }
 
-static int cache_pong(void *arg, uint32_t i, redisReply **reply)
-{
-	(void)i;
-	return (*reply)->type == REDIS_REPLY_ERROR ? connection_error_reply(arg, *reply) : 0;
-}
-
-/* With the lock, which it lets go meanwhile: asks an idle link whether Redis is there. */
+/* With the lock, which it releases meanwhile: a PING on an idle connection. */
 static void cache_probe(struct cache *cache)
 {
 	struct cache_borrowed borrowed = {.generation = cache->generation};
@@ -215,20 +222,22 @@ static void cache_probe(struct cache *cache)
 	int64_t until = tally_monotonic(cache->template.ctx) + cache_probe_interval;
 	cache->next_probe = until;
 	if (!cache->n_idle)
-		return; /* those that are lent out will tell */
+		return; /* the exchanges on borrowed ones show it as well */
 	borrowed.connection = cache->idle[--cache->n_idle];
 	pthread_mutex_unlock(&cache->lock);
 	commands_init(&commands, 256);
 	commands_begin(&commands, 1);
 	commands_add_text(&commands, "PING");
-	int r = commands.bytes.error ? tally_fail(cache->template.ctx, ENOMEM, "no memory")
-				     : connection_exchange(borrowed.connection, &commands,
-							   cache_pong, borrowed.connection, until);
+	int r = commands.bytes.error
+			? tally_fail(cache->template.ctx, ENOMEM, "no memory")
+			: connection_exchange(borrowed.connection, &commands,
+					      connection_check_reply, borrowed.connection, until);
 	commands_done(&commands);
 	cache_return(cache, &borrowed, r == -ETIMEDOUT ? -ENOTCONN : r);
 	pthread_mutex_lock(&cache->lock);
 }
 
+/* Each step looks at the state anew, since cache_connect() and cache_probe() release the lock. */
 static void *cache_run(void *arg)
 {
 	struct cache *cache = arg;
@@ -236,23 +245,29 @@ static void *cache_run(void *arg)
 	pthread_mutex_lock(&cache->lock);
 	while (!cache->stopping) {
 		int64_t now = tally_monotonic(cache->template.ctx);
-		if (cache_wants_connection(cache) && now >= cache->open_until)
+		bool open = cache->open_until != 0;
+		bool short_of_connections = cache->n_waiting > cache->n_idle &&
+					    cache->n_connections < CACHE_CONNECTIONS;
+		if ((open || short_of_connections) && now >= cache->open_until) {
 			cache_connect(cache);
-		else if (cache->open_until == 0 && now >= cache->next_probe)
+		} else if (!open && now >= cache->next_probe) {
 			cache_probe(cache);
-		else
-			cache_wait(cache);
+		} else {
+			struct timespec until =
+				cache_time(open ? cache->open_until : cache->next_probe);
+			pthread_cond_timedwait(&cache->wanted, &cache->lock, &until);
+		}
 	}
 	pthread_mutex_unlock(&cache->lock);
 	return NULL;
 }
 
-/* ---- Asking -------------------------------------------------------------- */
+/* ---- Getting and setting ------------------------------------------------- */
 
 struct cache_request {
 	struct connection *connection;
 	struct tally_blob *ret; /* NULL: a set */
-	int result;             /* once the talk went well */
+	int result;             /* of the command, once the exchange succeeded */
 };
 
 static void cache_release(void *reply)
@@ -267,7 +282,9 @@ static int cache_reply(void *arg, uint32_t i, redisReply **reply)
 	(void)i;
 	if (got->type == REDIS_REPLY_ERROR) {
 		request->result = connection_error_reply(request->connection, got);
-		/* It is a replica now; the next connection may be to what is primary instead. */
+		/* READONLY: a failover made this server a replica.  As a failure of the exchange it
+		 * opens the circuit, and the next connection is to the new primary.  Other errors
+		 * concern one command (out of memory, a key of another type). */
 		return strncmp(got->str, "READONLY", strlen("READONLY")) == 0 ? request->result : 0;
 	}
 	if (request->ret && got->type == REDIS_REPLY_STRING) {
@@ -353,9 +370,12 @@ static void cache_free(struct cache *cache)
 	free(cache);
 }
 
-static void cache_init(struct cache *cache, const struct connection *template)
+int cache_start(const struct connection *template, struct cache **ret)
 {
 	pthread_condattr_t monotonic;
+	struct cache *cache = calloc(1, sizeof(*cache));
+	if (!cache)
+		return tally_fail(template->ctx, ENOMEM, "no memory");
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&cache->wanted, &monotonic);
@@ -363,17 +383,10 @@ static void cache_init(struct cache *cache, const struct connection *template)
 	pthread_condattr_destroy(&monotonic);
 	pthread_mutex_init(&cache->lock, NULL);
 	cache->template = *template;
+	/* Its own: the plugin's is drained at each start, and interrupts the writer only. */
 	cache->template.wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	cache->cooldown = cache_first_cooldown;
 	cache->open_until = 1; /* long ago: connect at once */
-}
-
-int cache_start(const struct connection *template, struct cache **ret)
-{
-	struct cache *cache = calloc(1, sizeof(*cache));
-	if (!cache)
-		return tally_fail(template->ctx, ENOMEM, "no memory");
-	cache_init(cache, template);
 	int r = cache->template.wake_fd < 0
 			? errno
 			: pthread_create(&cache->thread, NULL, cache_run, cache);

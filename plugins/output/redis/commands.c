@@ -1,3 +1,10 @@
+/*
+ * RESP, the protocol of Redis (https://redis.io/docs/latest/develop/reference/protocol-spec/): a
+ * command is an array of bulk strings, `*2\r\n$3\r\nGET\r\n$1\r\nk\r\n`.  hiredis could write
+ * it too, but allocates each command; here a batch of rows becomes one buffer and one send().
+ * Callers add without checking and look at bytes.error once: it stays set after the first addition
+ * that did not fit (-E2BIG) or found no memory (-ENOMEM).  No thread of its own, no lock.
+ */
 #include "commands.h"
 
 #include <inttypes.h>

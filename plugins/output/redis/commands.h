@@ -1,6 +1,6 @@
 /*
- * Commands for Redis, one after the other in a bounded buffer, as its protocol has them: the
- * number of words, then each with its length, so that no byte in a word means anything.
+ * Redis commands in one bounded buffer, encoded for the wire.  Each word goes with its length, so
+ * that it can hold any bytes and needs no escaping.
  */
 #ifndef TALLYD_REDIS_COMMANDS_H
 #define TALLYD_REDIS_COMMANDS_H
@@ -8,7 +8,7 @@
 #include "base/json_writer.h"
 
 struct commands {
-	struct json_writer bytes; /* bytes.error: what was added last is not all there */
+	struct json_writer bytes; /* bytes.error: the last addition is incomplete */
 	uint32_t n;               /* commands, and so replies */
 };
 
@@ -16,7 +16,7 @@ void commands_init(struct commands *commands, size_t max);
 void commands_done(struct commands *commands);
 void commands_clear(struct commands *commands); /* keeps the memory */
 
-/* So many words follow. */
+/* The caller then adds exactly n_words words. */
 void commands_begin(struct commands *commands, uint32_t n_words);
 void commands_add(struct commands *commands, const void *word, size_t len);
 void commands_add_text(struct commands *commands, const char *word);

@@ -1,3 +1,13 @@
+/*
+ * Every exchange with a Redis or a sentinel goes through here, on the thread of whoever owns the
+ * connection: connect, AUTH, SELECT, PING (the handshake), then poll, send and receive until all
+ * replies are there.  Each step can fail: nobody listens, a wrong password, the deadline, an
+ * interruption through wake_fd or stop_fd, bytes that are not RESP, a reply over the bounds.
+ *
+ * hiredis has blocking calls with a timeout per read, which a server that sends one byte at a time
+ * stretches for ever, and nothing that a second descriptor could interrupt.  So sockets are
+ * non-blocking, and one poll() waits for the socket, both descriptors and one deadline for all.
+ */
 #include "connection.h"
 
 #include <errno.h>
@@ -15,6 +25,8 @@ void connection_close(struct connection *connection)
 	connection->redis = NULL;
 }
 
+/* Between exchanges nothing may arrive.  If anything does, a reply would be taken for the answer to
+ * the next command, so the connection is not used again. */
 bool connection_is_usable(const struct connection *connection)
 {
 	char byte;
@@ -26,13 +38,14 @@ bool connection_is_usable(const struct connection *connection)
 
 /* ---- Waiting ------------------------------------------------------------- */
 
-/* events that have come, or -errno. */
+/* The events that arrived, 0 after a signal, or -errno. */
 static int connection_wait(struct connection *connection, short events, int64_t deadline)
 {
 	struct pollfd fds[] = {{.fd = connection->redis->fd, .events = events},
 			       {.fd = connection->wake_fd, .events = POLLIN},
 			       {.fd = connection->stop_fd, .events = POLLIN}};
 	int64_t left = deadline - tally_monotonic(connection->ctx);
+	/* Rounded up: rounded down, the last millisecond would be spent in a busy loop. */
 	int ms = left <= 0 ? 0 : (int)((left + 999999) / 1000000);
 	int r = poll(fds, 3, ms);
 	if (r < 0 && errno != EINTR)
@@ -69,6 +82,8 @@ static int exchange_send(struct exchange *exchange)
 	return 0;
 }
 
+/* hiredis buffers a reply until it is complete, however long the server says that it is: the bound
+ * on bytes is here, and the one on elements in connection_make_array(). */
 static int exchange_parse(struct exchange *exchange, const char *data, size_t len)
 {
 	redisReader *reader = exchange->connection->redis->reader;
@@ -96,7 +111,7 @@ static int exchange_receive(struct exchange *exchange)
 	return tally_fail(exchange->connection->ctx, errno, "receiving: %s", strerror(errno));
 }
 
-/* Gives out the replies that are complete. */
+/* Passes on the replies that are complete. */
 static int exchange_deliver(struct exchange *exchange)
 {
 	redisReader *reader = exchange->connection->redis->reader;
@@ -121,6 +136,8 @@ static int exchange_step(struct exchange *exchange, int64_t deadline)
 	bool sending = exchange->sent < exchange->commands->bytes.len;
 	int events = connection_wait(exchange->connection,
 				     (short)(POLLIN | (sending ? POLLOUT : 0)), deadline);
+	/* Receiving goes on while sending: else the replies to a large batch would pile up in the
+	 * memory of Redis, which may close a client for that. */
 	int r = events < 0 ? events : 0;
 	if (r == 0 && events & POLLOUT)
 		r = exchange_send(exchange);
@@ -149,6 +166,7 @@ int connection_listen(struct connection *connection, connection_reply_fn *each, 
 	struct exchange exchange = {
 		.connection = connection, .commands = &none, .each = each, .arg = arg};
 	exchange.wanted = UINT32_MAX;
+	/* Messages that came with the confirmation of a subscription are in the buffer already. */
 	int r = exchange_deliver(&exchange);
 	return r == 0 && exchange.replies == 0 ? exchange_step(&exchange, deadline) : r;
 }
@@ -158,8 +176,16 @@ int connection_error_reply(struct connection *connection, const redisReply *repl
 	return tally_fail(connection->ctx, EPROTO, "Redis says: %.*s", (int)reply->len, reply->str);
 }
 
+int connection_check_reply(void *arg, uint32_t i, redisReply **reply)
+{
+	(void)i;
+	return (*reply)->type == REDIS_REPLY_ERROR ? connection_error_reply(arg, *reply) : 0;
+}
+
 /* ---- Opening ------------------------------------------------------------- */
 
+/* hiredis allocates an array before its elements arrive, with as many pointers as the server
+ * announces.  NULL ends the exchange with a protocol error. */
 static void *connection_make_array(const redisReadTask *task, int n)
 {
 	const struct connection *connection = task->privdata;
@@ -182,6 +208,8 @@ static int connection_connect(struct connection *connection, const struct addres
 	connection->redis->reader->fn = &connection->functions;
 	connection->redis->reader->privdata = connection;
 	connection->received = 0;
+	/* connect() is done when the socket becomes writable; whether it succeeded says SO_ERROR.
+	 */
 	int r = 0, error = 0;
 	while (r == 0)
 		r = connection_wait(connection, POLLOUT, deadline);
@@ -192,32 +220,26 @@ static int connection_connect(struct connection *connection, const struct addres
 	return error ? tally_fail(connection->ctx, error, "%s", strerror(error)) : 0;
 }
 
-static int handshake_reply(void *arg, uint32_t i, redisReply **reply)
+/* PING comes last because AUTH and SELECT are left out where they are not needed: only its reply
+ * shows that a server without a password lets us in. */
+static int connection_handshake(struct connection *connection, int64_t deadline)
 {
-	(void)i;
-	return (*reply)->type == REDIS_REPLY_ERROR ? connection_error_reply(arg, *reply) : 0;
-}
-
-static void handshake_add_auth(const struct connection *connection, struct commands *commands,
-			       const char *password)
-{
-	const char *user = connection->config->user;
-	if (!password)
-		return;
-	commands_begin(commands, user ? 3 : 2);
-	commands_add_text(commands, "AUTH");
-	if (user)
-		commands_add_text(commands, user);
-	commands_add_text(commands, password);
-}
-
-/* Who we are and where to; PING shows that we may, where nobody is asked.  fresh: the password as
- * it is in its file now; NULL: the one of the configuration. */
-static int handshake_with(struct connection *connection, const char *fresh, int64_t deadline)
-{
+	struct tally_ctx *ctx = connection->ctx;
+	const char *user = connection->config->user, *password = connection->config->password;
+	char *fresh = NULL; /* as its file has it now, so that a change needs no reload */
+	if (tally_secret(ctx, connection->secret, &fresh) < 0)
+		return tally_fail(ctx, ENOMEM, "no memory");
+	if (fresh)
+		password = fresh;
 	struct commands commands;
 	commands_init(&commands, 64 << 10);
-	handshake_add_auth(connection, &commands, fresh ? fresh : connection->config->password);
+	if (password) {
+		commands_begin(&commands, user ? 3 : 2);
+		commands_add_text(&commands, "AUTH");
+		if (user)
+			commands_add_text(&commands, user);
+		commands_add_text(&commands, password);
+	}
 	if (connection->db) {
 		commands_begin(&commands, 2);
 		commands_add_text(&commands, "SELECT");
@@ -226,19 +248,10 @@ static int handshake_with(struct connection *connection, const char *fresh, int6
 	commands_begin(&commands, 1);
 	commands_add_text(&commands, "PING");
 	int r = commands.bytes.error
-			? tally_fail(connection->ctx, -commands.bytes.error, "no memory")
-			: connection_exchange(connection, &commands, handshake_reply, connection,
-					      deadline);
+			? tally_fail(ctx, -commands.bytes.error, "no memory")
+			: connection_exchange(connection, &commands, connection_check_reply,
+					      connection, deadline);
 	commands_done(&commands);
-	return r;
-}
-
-static int connection_handshake(struct connection *connection, int64_t deadline)
-{
-	char *fresh = NULL;
-	if (tally_secret(connection->ctx, connection->secret, &fresh) < 0)
-		return tally_fail(connection->ctx, ENOMEM, "no memory");
-	int r = handshake_with(connection, fresh, deadline);
 	if (fresh)
 		explicit_bzero(fresh, strlen(fresh));
 	free(fresh);

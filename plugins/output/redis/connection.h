@@ -60,5 +60,7 @@ int64_t connection_deadline(const struct connection *connection);
 
 /* Turns a reply of type error into -EPROTO, as after tally_fail(). */
 int connection_error_reply(struct connection *connection, const redisReply *reply);
+/* For connection_exchange(), where only errors matter; arg: the connection. */
+connection_reply_fn connection_check_reply;
 
 #endif

@@ -1,3 +1,11 @@
+/*
+ * writer.c calls this once per row and once per entry, on the core's thread.  It only fills the
+ * buffer of commands and does no I/O; what can go wrong is space and memory, and both show in
+ * bytes.error afterwards.
+ *
+ * Order within a row: first the hash, then the message.  A reader that is woken by the message and
+ * then reads the hash must not find the old one.
+ */
 #include "publish.h"
 
 #include <inttypes.h>
@@ -5,11 +13,6 @@
 #include <string.h>
 
 enum { PUBLISH_NAME_SIZE = 256, PUBLISH_MARK_MS = 24 * 3600 * 1000 };
-
-static int64_t publish_ttl_ms(const struct redis_config *config)
-{
-	return config->ttl / 1000000;
-}
 
 /* ---- Messages ------------------------------------------------------------ */
 
@@ -64,7 +67,8 @@ static void publish_message(struct commands *commands, const struct redis_config
 
 /* ---- Hashes -------------------------------------------------------------- */
 
-/* Of the tag that says which container; NULL: the row is about none. */
+/* The tag container_id; NULL: the row is not about one container.  Docker's ids have 64 characters;
+ * twice that is the limit for a key's part that an input could choose. */
 static const struct tally_cell *find_container(const struct tally_table *table,
 					       const struct tally_cell *cells)
 {
@@ -86,7 +90,8 @@ static void begin_hash(struct commands *commands, const struct redis_config *con
 	commands_add(commands, key, (size_t)len);
 }
 
-/* `stats.cpu_percent` of container_stats. */
+/* A field is named by table and column, since the tables of one container share its hash:
+ * `stats.cpu_percent` from container_stats. */
 static void add_field(struct commands *commands, const struct tally_table *table, uint32_t c)
 {
 	static const char common[] = "container_";
@@ -96,7 +101,7 @@ static void add_field(struct commands *commands, const struct tally_table *table
 	commands_add_text(commands, field);
 }
 
-/* As in a message, but texts without quotes and escapes. */
+/* As in a message, but text without quotes and escapes: readers of a hash want the bare value. */
 static void add_value(struct commands *commands, const struct tally_column *column,
 		      const struct tally_cell *cell)
 {
@@ -137,14 +142,16 @@ static void publish_hash(struct commands *commands, const struct redis_config *c
 		return;
 	for (uint32_t c = 0; c < table->n_columns; c++)
 		n_set += cells[c].set != 0;
+	/* HSET alone would leave the last value of a column that is NULL now. */
 	begin_hash(commands, config, "HSET", container, 2 * n_set);
 	add_fields(commands, table, cells, true);
 	if (n_set < table->n_columns) {
 		begin_hash(commands, config, "HDEL", container, table->n_columns - n_set);
 		add_fields(commands, table, cells, false);
 	}
+	/* Each row extends its life: hashes of removed containers expire by themselves. */
 	begin_hash(commands, config, "PEXPIRE", container, 1);
-	commands_add_number(commands, publish_ttl_ms(config));
+	commands_add_number(commands, config->ttl / 1000000);
 }
 
 /* ---- All ----------------------------------------------------------------- */
@@ -165,6 +172,9 @@ void publish_mark(struct commands *commands, const struct redis_config *config,
 	snprintf(key, sizeof(key), "%s" REDIS_LAYOUT "cache:rows:%s", config->prefix,
 		 entry->batch->table->name);
 	snprintf(mark, sizeof(mark), "%s:%" PRIu64, entry->writer, entry->sequence);
+	/* Producer and sequence never repeat, so every entry changes the version.  It expires so
+	 * that a table nobody writes any more does not stay for ever; to readers, a missing version
+	 * is just another version. */
 	commands_begin(commands, 5);
 	commands_add_text(commands, "SET");
 	commands_add_text(commands, key);

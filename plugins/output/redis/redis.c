@@ -1,8 +1,12 @@
 /*
- * The plugin: publishes the newest rows in Redis, for whoever wants to read or follow them there,
- * keeps bytes in it for others, and follows for them what is published there (the cache facet).
- * start() connects, so that a wrong address or password shows at once; after that the writer and
- * the keeper reconnect, each by itself.
+ * The plugin: options, metrics and the calls of the core, each passed on to the part that does the
+ * work.  Two parts live as long as the instance: the writer (output, on the core's thread) and the
+ * cache (get and set, on any thread, with a thread of its own that connects).  A subscriber lives
+ * as long as one call.
+ *
+ * create() only reads options and fails on contradictions among them.  start() connects, so that a
+ * wrong address or password shows at once; after that each part reconnects by itself.  interrupt()
+ * makes the eventfd readable that all waits of the writer and the subscribers watch.
  */
 #include "redis.h"
 
@@ -65,7 +69,7 @@ static const struct tally_metric redis_metrics[] = {
 	{.name = NULL},
 };
 
-/* Where to, and to which database. */
+/* Fills the template: the address or the sentinels, and the database. */
 static int redis_resolve_url(struct redis *redis, struct tally_ctx *ctx,
 			     const struct redis_config *config)
 {
@@ -87,23 +91,17 @@ static int redis_resolve_url(struct redis *redis, struct tally_ctx *ctx,
 	return 0;
 }
 
-static int redis_check(struct tally_ctx *ctx, const struct redis_config *config)
+static int redis_create(struct tally_ctx *ctx, const void *options, void **ret_self)
 {
+	const struct redis_config *config = options;
+	auto_free struct redis *redis = calloc(1, sizeof(*redis));
+	if (!redis)
+		return tally_fail(ctx, ENOMEM, "no memory");
 	if (config->user && !config->password)
 		return tally_fail(ctx, EINVAL, "user: needs a password too");
 	if (strlen(config->prefix) > 64)
 		return tally_fail(ctx, EINVAL, "prefix: is longer than 64 bytes");
-	return 0;
-}
-
-static int redis_create(struct tally_ctx *ctx, const void *config, void **ret_self)
-{
-	auto_free struct redis *redis = calloc(1, sizeof(*redis));
-	if (!redis)
-		return tally_fail(ctx, ENOMEM, "no memory");
-	int r = redis_check(ctx, config);
-	if (r == 0)
-		r = redis_resolve_url(redis, ctx, config);
+	int r = redis_resolve_url(redis, ctx, config);
 	if (r < 0)
 		return r;
 	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -130,6 +128,7 @@ static int redis_start(void *self)
 {
 	struct redis *redis = self;
 	uint64_t interrupts;
+	/* A restart after an interrupt: an old wake-up would cancel the first connection. */
 	while (read(redis->template.wake_fd, &interrupts, sizeof(interrupts)) > 0)
 		;
 	writer_init(&redis->writer, &redis->template);
@@ -157,7 +156,7 @@ static void redis_stop(void *self)
 	writer_done(&redis->writer);
 }
 
-/* Redis has no tables. */
+/* Required of outputs; Redis has no tables to prepare. */
 static int redis_prepare(void *self, const struct tally_table *table)
 {
 	(void)self;

@@ -8,8 +8,8 @@
 
 enum {
 	REDIS_MAX_REPLY = 1 << 20,    /* bytes of one */
-	REDIS_MAX_MESSAGE = 4 << 20,  /* bytes of one that is followed */
-	REDIS_MAX_VALUE = 256 << 10,  /* kept for others; more cannot be read within a few ms */
+	REDIS_MAX_MESSAGE = 4 << 20,  /* bytes of one on a channel */
+	REDIS_MAX_VALUE = 256 << 10,  /* of a cached value; more cannot be read within a few ms */
 	REDIS_MAX_COMMANDS = 4 << 20, /* bytes sent in one go, plus one row */
 	REDIS_MAX_ROW = 32 << 20,     /* bytes of the commands of one row */
 };
@@ -29,7 +29,7 @@ enum redis_metric {
 	REDIS_CACHE_AVAILABLE,
 };
 
-/* What comes before every key and channel: `<prefix>v1:`, raised when a meaning changes. */
+/* Every key and channel begins with `<prefix>v1:`; raise the number when a meaning changes. */
 #define REDIS_LAYOUT "v1:"
 
 #endif

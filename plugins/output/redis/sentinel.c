@@ -1,8 +1,10 @@
 /*
- * one sentinel after the other, until one names an address → connect there → ROLE, since it may
- * have been demoted, and sentinels may not know yet.  What fails then fails as a whole, and the
- * next attempt begins with another sentinel: one that is cut off from the others knows an old
- * primary for as long as it lives.
+ * connection_open() calls sentinels_open() before each connection: one sentinel after the other,
+ * until one names an address; then connect there and send ROLE, since the server may have been
+ * demoted before the sentinels knew.  If that fails, opening fails as a whole, and the next attempt
+ * begins with another sentinel: one that is cut off from the others reports an old primary for as
+ * long as it lives.  Any thread; `first` is atomic because the writer, the cache and subscribers
+ * share one list.
  */
 #include "sentinel.h"
 
@@ -14,7 +16,7 @@ enum {
 	SENTINEL_PORT = 26379,
 	SENTINEL_MAX_REPLY = 4 << 10,    /* bytes */
 	SENTINEL_MAX_COMMANDS = 4 << 10, /* bytes */
-	SENTINEL_MAX_REPLICAS = 1024,    /* that a primary may tell of */
+	SENTINEL_MAX_REPLICAS = 1024,    /* in a primary's reply to ROLE */
 };
 
 static const char sentinel_scheme[] = "redis+sentinel://";
@@ -41,7 +43,7 @@ static const char *parse_list(const char *text, size_t len, struct sentinels *re
 	return problem;
 }
 
-/* Nothing, or `/` and perhaps a number. */
+/* Empty, `/` or `/NUMBER`. */
 static const char *parse_db(const char *text, struct sentinels *ret)
 {
 	ret->db = -1;
@@ -53,7 +55,7 @@ static const char *parse_db(const char *text, struct sentinels *ret)
 	return ret->db >= 0 && ret->db <= 65535 ? NULL : "needs a database from 0 to 65535";
 }
 
-/* What sentinels accept as a name. */
+/* The characters that sentinels accept in a name. */
 static const char *parse_name(const char *text, struct sentinels *ret)
 {
 	size_t len = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -74,7 +76,7 @@ const char *sentinels_parse(const char *url, struct sentinels *ret)
 	return problem ? problem : parse_name(text + len + (text[len] == '/'), ret);
 }
 
-/* ---- Asking -------------------------------------------------------------- */
+/* ---- One sentinel -------------------------------------------------------- */
 
 struct sentinel_query {
 	struct connection connection;
@@ -122,7 +124,8 @@ static int sentinel_query_send(struct sentinel_query *query, int64_t deadline)
 	return r;
 }
 
-/* On a connection of its own, with its own password and no database. */
+/* A sentinel speaks RESP too, so it gets a connection like any other, but with its own password
+ * and no database: it must never see the password of Redis.  Its replies have tight bounds. */
 static int sentinel_ask(const struct sentinels *sentinels, const struct address *sentinel,
 			const struct connection *template, struct address *ret)
 {
@@ -162,6 +165,7 @@ static int primary_reply(void *arg, uint32_t i, redisReply **reply)
 	return tally_fail(connection->ctx, EROFS, "is not the primary");
 }
 
+/* The reply to ROLE holds one array per replica, so for it alone arrays may be longer. */
 static int primary_check(struct connection *connection, int64_t deadline)
 {
 	struct commands commands;
@@ -202,7 +206,8 @@ int sentinels_open(struct sentinels *sentinels, struct connection *connection)
 	if (r < 0)
 		return r;
 	r = primary_open(connection, &primary);
-	/* Whom to ask first next time: the same, or the next one. */
+	/* The sentinel that was right is asked first next time; after a failure, the one behind it.
+	 */
 	atomic_store(&sentinels->first, (first + asked - (r == 0)) % sentinels->n);
 	return r;
 }

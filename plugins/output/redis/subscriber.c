@@ -1,6 +1,14 @@
 /*
- * connect → a SUBSCRIBE for each channel → messages, as they come → whatever ends it closes the
- * connection.  All replies are arrays of three; what is none of those we know ends it too.
+ * http_api calls this for its live streams, on a thread that does nothing else, and calls it again
+ * after a failure: connect, one SUBSCRIBE per channel, then messages as they come, until the
+ * callback, an interruption or an error ends it; each of these closes the connection.
+ *
+ * On a subscribed connection every reply is an array: (subscribe, channel, count),
+ * (message, channel, bytes) or (pong, ""), see https://redis.io/docs/latest/develop/pubsub/.
+ * Anything else means that both sides disagree about the protocol, and ends it too.
+ *
+ * Pub/sub keeps nothing for those who are away.  Whoever needs every row reads the store after each
+ * new start.
  */
 #include "subscriber.h"
 
@@ -20,10 +28,10 @@ struct subscriber {
 	void *arg;
 	char *prefix; /* of channels, as Redis has them */
 	uint32_t n_channels, n_subscribed;
-	bool pinged; /* whether it lives, and has not answered yet */
+	bool pinged; /* and nothing came since */
 };
 
-/* ---- Hearing ------------------------------------------------------------- */
+/* ---- Receiving ----------------------------------------------------------- */
 
 static bool is_text(const redisReply *reply, const char *text)
 {
@@ -60,9 +68,9 @@ static int subscriber_reply(void *arg, uint32_t i, redisReply **reply)
 	return tally_fail(subscriber->connection.ctx, EBADMSG, "a reply that was not asked for");
 }
 
-/* ---- Asking -------------------------------------------------------------- */
+/* ---- Sending ------------------------------------------------------------- */
 
-/* The replies come between messages. */
+/* Does not wait for the replies: they come between messages, through subscriber_reply(). */
 static int subscriber_send(struct subscriber *subscriber, const struct commands *commands)
 {
 	if (commands->bytes.error)
@@ -104,6 +112,10 @@ static int subscriber_ping(struct subscriber *subscriber)
 	return r;
 }
 
+/* Silence is normal on a quiet channel, and a peer that vanished looks the same.  So after
+ * `timeout` without anything a PING goes out, and after as long again the connection counts as
+ * lost.  The callback without a message says that all channels are subscribed: from then on no
+ * message is missed. */
 static int subscriber_step(struct subscriber *subscriber)
 {
 	int r = connection_listen(&subscriber->connection, subscriber_reply, subscriber,

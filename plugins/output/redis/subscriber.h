@@ -1,14 +1,14 @@
 /*
- * Follows channels under `<prefix>v1:` on a connection of its own.  Redis that is silent for
- * `timeout` is asked whether it lives.  Any thread; ends as struct tally_keeper says, also when the
- * plugin is interrupted.
+ * Subscribes to channels under `<prefix>v1:`, on a connection of its own, and passes on their
+ * messages.  Any thread; returns when the callback says so, when stop_fd becomes readable, when the
+ * plugin is interrupted, or with an error (see struct tally_keeper).
  */
 #ifndef TALLYD_REDIS_SUBSCRIBER_H
 #define TALLYD_REDIS_SUBSCRIBER_H
 
 #include "connection.h"
 
-/* how: a closed link that says where to, with the stop_fd. */
+/* template: a closed connection with the address and the stop_fd; it is copied. */
 int subscriber_run(const struct connection *template, const char *const *channels,
 		   tally_heard_fn *on_message, void *arg);
 

@@ -1,3 +1,13 @@
+/*
+ * The core's thread for this instance calls writer_write() with entries: reconnect if need be, turn
+ * rows into commands (publish.c), send them in one go, or in several once REDIS_MAX_COMMANDS bytes
+ * are there, and read all replies.  Only then are the entries DONE.
+ *
+ * Any failure closes the connection and returns -errno without verdicts; the core then offers the
+ * same entries again, with its back-off.  There is no transaction around a batch: MULTI would make
+ * Redis hold all of it in memory and block its other clients, and a row published twice does no
+ * harm, since hashes are overwritten and readers of channels must expect repeats anyway.
+ */
 #include "writer.h"
 
 #include <errno.h>
@@ -28,7 +38,8 @@ int writer_connect(struct writer *writer)
 
 /* ---- Writing ------------------------------------------------------------- */
 
-/* Somebody else's key of another type is left alone: the row has been published all the same. */
+/* WRONGTYPE: another program keeps something else under this key.  It is left alone, since a retry
+ * cannot help; the row was published on its channel all the same. */
 static int writer_reply(void *arg, uint32_t i, redisReply **reply)
 {
 	struct writer *writer = arg;
@@ -53,7 +64,9 @@ static int writer_flush(struct writer *writer)
 	return r;
 }
 
-/* A row that does not fit is taken out again and refused. */
+/* A row over REDIS_MAX_ROW is taken out of the buffer again and rejected: only the row, so that one
+ * oversized value does not stop its batch.  The buffer has space for REDIS_MAX_COMMANDS and one
+ * such row, so any row that is within its bound fits. */
 static int writer_add_row(struct writer *writer, const struct tally_batch *batch, uint32_t row)
 {
 	struct commands *commands = &writer->commands;
@@ -85,27 +98,22 @@ static int writer_add(struct writer *writer, const struct tally_entry *entry)
 		if (r == 0)
 			r = writer_add_row(writer, entry->batch, row);
 	}
+	/* Behind the rows: whoever sees the new version finds the rows published. */
 	if (r == 0)
 		publish_mark(commands, writer->connection.config, entry);
 	return r;
-}
-
-static int writer_send_all(struct writer *writer, const struct tally_entry *entries, uint32_t n)
-{
-	int r = 0;
-	commands_clear(&writer->commands);
-	writer->rows = 0;
-	for (uint32_t i = 0; r == 0 && i < n; i++)
-		r = writer_add(writer, &entries[i]);
-	return r < 0 ? r : writer_flush(writer);
 }
 
 int writer_write(struct writer *writer, const struct tally_entry *entries, uint32_t n,
 		 uint8_t *verdicts)
 {
 	int r = writer_connect(writer);
+	commands_clear(&writer->commands);
+	writer->rows = 0;
+	for (uint32_t i = 0; r == 0 && i < n; i++)
+		r = writer_add(writer, &entries[i]);
 	if (r == 0)
-		r = writer_send_all(writer, entries, n);
+		r = writer_flush(writer);
 	if (r < 0) {
 		connection_close(&writer->connection);
 		return r;

@@ -1,8 +1,7 @@
 /*
- * The output: sends the rows of a batch in one go and reads all replies.  What was not taken
- * (Redis gone, slow, full, loading) is offered again by the core, with its back-off.  A batch that
- * failed half-way is published again: readers may see a row twice.  The core's thread for this
- * instance.
+ * The output: publishes the rows of entries, over one connection that is kept open.  After a
+ * failure (Redis unreachable, slow, out of memory, loading) the core offers the entries again; a
+ * batch that failed half-way is published twice.  On the core's thread for this instance.
  */
 #ifndef TALLYD_REDIS_WRITER_H
 #define TALLYD_REDIS_WRITER_H
@@ -12,7 +11,7 @@
 struct writer {
 	struct connection connection;
 	struct commands commands;
-	uint64_t rows; /* of the write at hand, without those that were refused */
+	uint64_t rows; /* of the current write, without rejected ones */
 };
 
 void writer_init(struct writer *writer, const struct connection *template); /* closed */
