@@ -1,3 +1,12 @@
+/*
+ * The cache class of each endpoint, and the key under which an answer is cached.  dispatch.c calls
+ * it on the HTTP thread for every request that is not answered directly; response_cache.c asks for
+ * the TTL of a class.  No state, no lock, no I/O; only memory for a key can be missing.
+ *
+ * Classes follow from what makes an answer wrong.  Lists of containers change with events, so rows
+ * of container_events invalidate them; newest readings change all the time and only live briefly;
+ * series of the past hardly change.
+ */
 #include "cache/cache_policy.h"
 
 #include <inttypes.h>
@@ -73,14 +82,15 @@ static bool is_series(const struct endpoint *endpoint)
 	return endpoint->answer == containers_stats || endpoint->answer == stats_many;
 }
 
-/* A point in time, and not one that moves with now. */
+/* A fixed point in time, not one relative to now: only that can be moved onto the grid without
+ * changing what the client asked for. */
 static bool is_fixed(const struct target *target, const char *name)
 {
 	const char *text = target_param(target, name);
 	return text && strncmp(text, "now", 3) != 0;
 }
 
-/* Lengths stand before texts, so that no text can look like two. */
+/* Each text goes with its length, so that ("ab", "c") and ("a", "bc") have different keys. */
 static void write_part(struct json_writer *key, const char *text)
 {
 	char len[24];
@@ -96,7 +106,9 @@ static void write_number(struct json_writer *key, const char *name, int64_t valu
 	json_write_raw(key, text, strlen(text));
 }
 
-/* Begins with '=', as no target does. */
+/* Begins with '=', which no target does, so it cannot equal the other kind of key.  from and to are
+ * left out as texts and added as numbers on the grid of the step: a dashboard that asks every few
+ * seconds for the last hour then finds the answer of its neighbour. */
 static char *key_of_grid(const struct context *context, const struct window *window)
 {
 	const struct target *target = context->target;
@@ -125,7 +137,8 @@ static char *key_of_grid(const struct context *context, const struct window *win
 	return key.data;
 }
 
-/* A target whose parameters are wrong, or given twice, stands for itself. */
+/* The window, if the parameters are right; else the target itself is the key, and the answer to the
+ * mistake is cached under it.  The builder takes the error text, which nobody reads. */
 static bool key_read_window(struct context *context, const struct endpoint *endpoint,
 			    struct window *ret)
 {

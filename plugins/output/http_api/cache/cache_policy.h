@@ -1,17 +1,19 @@
-/* Kinds of answers: how long each may be kept, and which requests share one. */
+/*
+ * The cache policy: which class an endpoint has, how long answers of a class are cached, which
+ * tables invalidate them, and which requests share an answer.  HTTP thread and workers.
+ */
 #ifndef TALLYD_HTTP_CACHE_POLICY_H
 #define TALLYD_HTTP_CACHE_POLICY_H
 
 #include "routes/endpoint.h"
 #include "http_api.h"
 
-/* Whether, and as what, the answers of an endpoint are kept. */
+/* CACHE_CLASS_NONE: answers of this endpoint are not cached. */
 enum cache_class cache_class_of(const struct endpoint *endpoint);
-/* For how long, in ns; 0: not at all. */
+/* In ns; 0: not cached. */
 int64_t cache_class_ttl(const struct http_config *config, enum cache_class kind);
 
-/* Names of the tables whose rows make such answers old at once, whatever their time; ends with
- * NULL. */
+/* Names of the tables whose rows invalidate answers of the class at once; ends with NULL. */
 enum { CACHE_CLASS_MAX_TABLES = 3 };
 const char *const *cache_class_tables(enum cache_class kind);
 

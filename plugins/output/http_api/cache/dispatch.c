@@ -1,3 +1,14 @@
+/*
+ * The happy path of a request that needs the store: dispatch_request() on the HTTP thread computes
+ * its key and looks into the cache.  A fresh answer is sent at once.  Otherwise the request joins a
+ * fetch for the same key, or begins one; a worker (wait_list.c) runs dispatch_run_fetch(), which
+ * asks the shared cache, then the store, fills both caches, and resumes all requests that wait.
+ *
+ * What can fail: too many fetches wait already, no memory, shutdown, a store that is slow or
+ * broken. Each of them ends in a stale answer if there is one (stale-if-error, RFC 5861), else in a
+ * 503. Decisions about caching are made here and nowhere else; the parts below only do as they are
+ * told.
+ */
 #include "cache/dispatch.h"
 
 #include "base/cleanup.h"
@@ -14,7 +25,8 @@
 
 enum { DISPATCH_JOBS_PER_THREAD = 16 };
 
-/* How long who could have an old answer waits for a new one. */
+/* How long a request waits for a new answer before it gets the stale one: long enough for a healthy
+ * store, short enough that a page does not seem to hang. */
 static const int64_t dispatch_revalidate_wait = HTTP_SECOND / 2;
 static const int64_t dispatch_delay_time = HTTP_SECOND;
 
@@ -24,11 +36,11 @@ struct dispatch {
 	struct catalog_cache *tables;
 	struct live *live;
 	struct wait_list *wait_list;
-	struct cache *cache;         /* NULL: nothing is kept */
+	struct cache *cache;         /* NULL: nothing is cached */
 	struct shared_cache *shared; /* behind it; NULL: none */
 };
 
-/* ---- Flights ------------------------------------------------------------- */
+/* ---- Fetches ------------------------------------------------------------- */
 
 struct dispatch_fetch_job {
 	struct wait_list *wait_list;
@@ -58,7 +70,8 @@ static void dispatch_make_context(const struct dispatch *dispatch, const struct 
 	};
 }
 
-/* In a worker: what the store says. */
+/* In a worker: asks the store.  It uses the first request's target and deadline; the reference of
+ * the fetch keeps that request alive even if its connection is gone. */
 static struct response *dispatch_fetch(struct dispatch *dispatch, const struct fetch *fetch)
 {
 	const struct request *request = fetch->source;
@@ -77,7 +90,8 @@ static struct response *dispatch_fetch(struct dispatch *dispatch, const struct f
 	return response;
 }
 
-/* In a worker. */
+/* In a worker.  The version is read before the store is asked: an answer that was overtaken by a
+ * change then carries the old version, and no other process takes it. */
 static struct response *dispatch_run_fetch(void *arg, struct fetch *fetch, bool *ret_stale)
 {
 	struct dispatch *dispatch = arg;
@@ -96,12 +110,14 @@ static struct response *dispatch_run_fetch(void *arg, struct fetch *fetch, bool 
 	return given;
 }
 
+/* r: of queueing or joining.  True: the request waits.  False: it has its answer, if only a stale
+ * one or an error. */
 static bool dispatch_wait_or_answer(const struct dispatch *dispatch, struct request *request, int r)
 {
 	if (r == 0)
 		return true;
 	if (r == -EALREADY)
-		return false; /* it landed meanwhile, and the request has what it brought */
+		return false; /* the fetch has just finished, and the request has its result */
 	if (request->fallback) {
 		request->response = TAKE(request->fallback);
 		request->origin = ORIGIN_STALE;
@@ -116,7 +132,8 @@ static bool dispatch_wait_or_answer(const struct dispatch *dispatch, struct requ
 	return false;
 }
 
-/* request NULL: nobody waits, source only says what is asked. */
+/* waits false: the fetch refreshes the cache for later, and source only says what to ask.  A fetch
+ * that cannot be queued leaves the cache again, or others would wait for it for ever. */
 static int dispatch_send(struct dispatch *dispatch, const char *key, struct request *source,
 			 bool waits, struct MHD_Connection *connection)
 {
@@ -134,7 +151,7 @@ static int dispatch_send(struct dispatch *dispatch, const char *key, struct requ
 	return r;
 }
 
-/* ---- Asking -------------------------------------------------------------- */
+/* ---- Requests ------------------------------------------------------------ */
 
 static void dispatch_serve(struct request *request, struct cache_found *found,
 			   enum request_origin origin)
@@ -143,7 +160,8 @@ static void dispatch_serve(struct request *request, struct cache_found *found,
 	request->origin = origin;
 }
 
-/* An old answer is given at once where waiting has no prospect. */
+/* A stale answer is sent at once where waiting has no prospect: the store has just failed, or the
+ * fetch under way has already taken longer than anybody would wait. */
 static bool dispatch_skips_wait(const struct request *request, const struct cache_found *found)
 {
 	return found->age == CACHE_STALE_IF_ERROR &&
@@ -276,8 +294,8 @@ int dispatch_open(struct tally_ctx *ctx, const struct http_config *config, struc
 	return 0;
 }
 
-/* Workers are waited for, and so will the poller of streams be, each perhaps for a question to the
- * store: it is told first, so that these times do not add up. */
+/* Stopping waits for the workers and, later, for the poller of streams, and each may be in a query.
+ * The poller is told first, so that these times overlap instead of adding up. */
 void dispatch_close(struct dispatch *dispatch)
 {
 	live_end(dispatch->live);

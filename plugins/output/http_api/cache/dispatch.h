@@ -1,11 +1,12 @@
 /*
- * Where a request gets its answer: from what is kept, from a flight that is under way for
- * somebody else, or by sending one to the store.  HTTP thread, but for the flights themselves.
+ * Where a request gets its answer: from the cache, from a fetch that is under way for somebody
+ *else, or from a fetch of its own.  HTTP thread, but for the fetches themselves.
  *
- *	fresh         given at once
- *	ageing        given at once, and a new one is sent for
- *	old           waits a moment for a new one; if the store is slow or fails it is given
- *	none          waits for the store, until the request's deadline
+ *	fresh                   sent at once
+ *	stale-while-revalidate  sent at once, and a fetch refreshes it
+ *	stale-if-error          the request waits a moment for a new answer; it gets the stale one
+ *if the store is slow or fails none                    the request waits for the store, until its
+ *deadline
  */
 #ifndef TALLYD_HTTP_DISPATCH_H
 #define TALLYD_HTTP_DISPATCH_H
@@ -25,17 +26,17 @@ int dispatch_open(struct tally_ctx *ctx, const struct http_config *config, struc
 void dispatch_close(struct dispatch *dispatch);
 void dispatch_free(struct dispatch *dispatch); /* NULL is fine */
 
-/* Rows of that table have come: what is made of them and kept, here and behind the memory, is old.
- * Any thread, until dispatch_free(). */
+/* Rows of that table have come: answers that depend on it are invalid, here and in the shared
+ * cache. Any thread, until dispatch_free(). */
 void dispatch_invalidate_table(struct dispatch *dispatch, const char *table);
 
-/* Of a routed request.  0: it waits, and must not be looked at before its connection is resumed;
- * 1: request->parcel or request->reply is its answer. */
+/* For a routed request.  0: it waits, and must not be touched before its connection is resumed;
+ * 1: request->response or request->builder has its answer. */
 int dispatch_request(struct dispatch *dispatch, struct request *request,
 		     struct MHD_Connection *connection);
 
-/* Holds the answer in request->reply back for a second, without a worker.  0: it waits, as above;
- * -errno: it does not, and the answer is to be given now. */
+/* Delays the answer in request->builder by a second, without a worker.  0: it waits, as above;
+ * -errno: it does not, and the answer is to be sent now. */
 int dispatch_delay(struct dispatch *dispatch, struct request *request,
 		   struct MHD_Connection *connection);
 

@@ -1,3 +1,9 @@
+/*
+ * Allocation and references of a fetch.  dispatch.c creates it on the HTTP thread; the queue of
+ * jobs, the cache entry and each cache_found hold references, and whichever thread drops the last
+ * one frees it.  The requests that wait hold none: wait_list.c removes them before the fetch can
+ * go.
+ */
 #include "cache/fetch.h"
 
 #include <stdlib.h>

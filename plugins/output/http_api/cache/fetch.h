@@ -1,7 +1,8 @@
 /*
- * One question on its way to the store and back, and the requests that wait for it: one alone, or,
- * if the answer can be shared, all that ask the same meanwhile, or nobody, when an answer that is
- * getting old is asked anew.  Guarded by the room's lock, but for what never changes.
+ * One query on its way to the store and back, and the requests that wait for it (single flight, as
+ * Go's singleflight): one alone; or, if the answer can be shared, all requests with the same key;
+ * or none, when a stale answer is refreshed.  Guarded by the lock of the wait list, but for what
+ * never changes after fetch_create().
  */
 #ifndef TALLYD_HTTP_FETCH_H
 #define TALLYD_HTTP_FETCH_H
@@ -15,13 +16,13 @@ struct request;
 
 struct fetch {
 	atomic_uint references;
-	struct request *source; /* who asked first: what is asked; a reference */
+	struct request *source; /* the first request: what to ask; a reference */
 	char *key;              /* in the cache; NULL: the answer is not shared */
 	int64_t started;        /* monotonic */
-	unsigned generation;    /* of its kind when it was begun: the cache's */
+	unsigned generation;    /* of its class when it began; guarded by the cache's lock */
 	bool finished;
-	bool stale;             /* result is an old one, since there is no new one */
-	bool from_shared_cache; /* result was made for others, by another process perhaps */
+	bool stale;             /* result is a stale one, since the store failed */
+	bool from_shared_cache; /* result comes from there: to the client a hit */
 	struct response *result;
 	struct request *waiters;
 	struct fetch *next_job;

@@ -1,3 +1,16 @@
+/*
+ * A hash table with chained entries and a list by last use.  cache_find() runs on the HTTP thread
+ * for every request, cache_begin() there too; cache_finish() on the worker that ran the fetch;
+ * cache_invalidate() on whatever thread sees the change.  Under the lock is nothing but pointers
+ * and counters, except when an answer is freed; compressing and hashing are done before.
+ *
+ * An entry outlives its answer while a fetch for its key is under way, since later requests find
+ * the fetch through it.  Invalidating a class does not touch its entries: it raises the generation
+ * of the class, which is O(1), and entries of an older generation count as stale when they are
+ * found.
+ *
+ * The only failure is memory; cache_begin() then says -ENOMEM, and the request is refused.
+ */
 #include "cache/response_cache.h"
 
 #include <errno.h>
@@ -10,16 +23,17 @@
 #include "message/request.h"
 
 enum { CACHE_BYTES_PER_BUCKET = 8 << 10, CACHE_MIN_BUCKETS = 64, CACHE_MAX_BUCKETS = 1 << 16 };
-/* No answer takes more than this part of the memory: it would drive out many for one. */
+/* An answer over 1/8 of the memory is not cached: it would evict many for one. */
 enum { CACHE_LARGEST_PART = 8 };
 
-static const int64_t cache_error_ttl = HTTP_SECOND;             /* answers to mistakes */
-static const int64_t cache_retry_interval = HTTP_SECOND;        /* after a failure */
-static const int64_t cache_max_stale = 24 * 3600 * HTTP_SECOND; /* that an old answer is given */
+static const int64_t cache_error_ttl = HTTP_SECOND; /* of 4xx: they may be right any moment */
+static const int64_t cache_retry_interval =
+	HTTP_SECOND; /* after a failure, before the store is asked again */
+static const int64_t cache_max_stale =
+	24 * 3600 * HTTP_SECOND; /* older answers are not even sent on errors */
 static const int64_t cache_quarantine =
 	3 * HTTP_SECOND; /* after a change, until the store has it */
-static const int64_t cache_quarantine_ttl =
-	HTTP_SECOND / 4; /* how long answers are kept meanwhile */
+static const int64_t cache_quarantine_ttl = HTTP_SECOND / 4; /* of answers meanwhile */
 
 struct cache_entry {
 	struct cache_entry *chain;         /* of its bucket */
@@ -30,7 +44,7 @@ struct cache_entry {
 	int64_t fresh_until, revalidate_until, retry_at; /* monotonic */
 	struct fetch *fetch;                             /* under way: the entry stays */
 	enum cache_class kind;
-	unsigned generation; /* of its kind when the parcel was asked for */
+	unsigned generation; /* of its class when the response was asked for */
 	char key[];
 };
 
@@ -48,7 +62,7 @@ struct cache {
 	} classes[CACHE_CLASS_NONE];
 };
 
-/* The seed keeps outsiders from filling one bucket. */
+/* The seed is random per process, so that nobody can choose targets that share a bucket. */
 static uint64_t cache_hash(const struct cache *cache, const char *key)
 {
 	uint64_t hash = cache->seed;
@@ -139,7 +153,9 @@ static struct cache_entry *cache_add(struct cache *cache, const char *key, uint6
 	return entry;
 }
 
-/* Is there room for so many bytes more?  Makes it, if need be and if it can. */
+/* Evicts what was not used longest until `more` bytes fit; false: not possible.  Entries with a
+ * fetch stay, and so does `spare`, which is about to be filled.  An eviction counts only if the
+ * answer was still usable: then cache_size is too small. */
 static bool cache_make_room(struct cache *cache, size_t more, const struct cache_entry *spare)
 {
 	size_t max = (size_t)cache->config->cache_size;
@@ -164,7 +180,8 @@ static void cache_update_gauges(struct cache *cache)
 
 /* ---- Looking up ---------------------------------------------------------- */
 
-/* An answer to a mistake is nothing to fall back on: it may be none any more. */
+/* A 4xx is never sent stale: the mistake may be none any more, as when a container is found again.
+ */
 static enum cache_age cache_age(const struct cache *cache, const struct cache_entry *entry,
 				int64_t now)
 {
@@ -205,7 +222,7 @@ void cache_find(struct cache *cache, const char *key, struct cache_found *ret)
 	pthread_mutex_unlock(&cache->lock);
 }
 
-/* ---- Flights ------------------------------------------------------------- */
+/* ---- Fetches ------------------------------------------------------------- */
 
 int cache_begin(struct cache *cache, struct fetch *fetch)
 {
@@ -217,7 +234,7 @@ int cache_begin(struct cache *cache, struct fetch *fetch)
 	if (entry) {
 		entry->kind = fetch->source->kind;
 		fetch->generation = cache->classes[entry->kind].generation;
-		fetch_drop(entry->fetch); /* one that began before a change */
+		fetch_drop(entry->fetch); /* one from before a change: its answer will be ignored */
 		entry->fetch = fetch_keep(fetch);
 	}
 	pthread_mutex_unlock(&cache->lock);
@@ -232,7 +249,8 @@ void cache_invalidate(struct cache *cache, enum cache_class kind)
 	pthread_mutex_unlock(&cache->lock);
 }
 
-/* How long an answer may be kept. */
+/* In quarantine answers live only briefly: we saw the change, but the rows may still be on their
+ * way into the store, so an answer made now can be from before it. */
 static int64_t cache_ttl(const struct cache *cache, const struct cache_entry *entry,
 			 const struct response *response)
 {
@@ -262,7 +280,8 @@ static void cache_fill(struct cache *cache, struct cache_entry *entry, struct re
 	entry->retry_at = 0;
 }
 
-/* Returns the old answer if there is one to fall back on. */
+/* Returns the stale answer if the fetch failed and there is one.  4xx are results, not failures;
+ * 5xx are not cached. */
 static struct response *cache_complete_fetch(struct cache *cache, struct cache_entry *entry,
 					     const struct fetch *fetch, struct response *response)
 {

@@ -1,10 +1,9 @@
 /*
- * Answers kept in memory, by key, finished, so that a hit is a lookup and a send.  Each is fresh
- * for the time of its kind; after that, for as long again, it is still given while a new one is
- * fetched; and later only if the store is slow or fails.  Answers to mistakes (4xx) are kept
- * briefly, failures and what would fill an eighth of the memory not at all.  Bounded in bytes: what
- * was not asked for longest goes first.
- * Any thread; one lock, held over no I/O.
+ * Finished answers in memory, by key, so that a hit is a lookup and a send.  Each is fresh for the
+ * TTL of its class; for as long again it is sent while a new one is fetched
+ * (stale-while-revalidate, RFC 5861); later only if the store is slow or fails (stale-if-error).
+ * 4xx are cached briefly, 5xx and what would take more than an eighth of the memory not at all.
+ * Bounded in bytes: the least recently used goes first.  Any thread; one lock, held over no I/O.
  */
 #ifndef TALLYD_HTTP_RESPONSE_CACHE_H
 #define TALLYD_HTTP_RESPONSE_CACHE_H
@@ -24,34 +23,34 @@ void cache_destroy(struct cache *cache); /* NULL is fine */
 enum cache_age {
 	CACHE_NONE,
 	CACHE_FRESH,
-	CACHE_STALE_WHILE_REVALIDATE, /* give it, and fetch a new one */
-	CACHE_STALE_IF_ERROR,         /* only if there is no new one soon */
+	CACHE_STALE_WHILE_REVALIDATE, /* send it, and fetch a new one */
+	CACHE_STALE_IF_ERROR,         /* send it only if there is no new one soon */
 };
 
 struct cache_found {
 	enum cache_age age;
 	struct response *response; /* NULL: CACHE_NONE */
 	struct fetch *fetch;       /* that fetches a new one now, or NULL */
-	bool store_failed;         /* the store has just failed: do not ask it at once again */
+	bool store_failed;         /* a moment ago: do not ask it again at once */
 };
 
 void cache_found_done(struct cache_found *found);
 
 void cache_find(struct cache *cache, const char *key, struct cache_found *ret);
 
-/* Its answer is on the way; what is known of the key stays until cache_finish().  -ENOMEM. */
+/* Registers the fetch under its key until cache_finish(), which the caller owes.  -ENOMEM. */
 int cache_begin(struct cache *cache, struct fetch *fetch);
 
 /*
- * Something of that kind has changed, or is about to in the store: what is kept is old from now
- * on, and flights that are under way bring something old.  For changes only (a container started,
- * died, was renamed), not for every row.  Since the rows that say so may reach the store a little
- * later than us, what is asked in the next seconds is kept for a moment only.
+ * Something of that class has changed, or is about to in the store: cached answers are stale from
+ * now on, and so are those of fetches under way.  For changes only (a container started, died, was
+ * renamed), not for every row.  Since the rows may reach the store a little later than this call,
+ * answers of the next seconds are cached for a moment only.
  */
 void cache_invalidate(struct cache *cache, enum cache_class kind);
 
-/* The flight is over: keeps the answer, if it is one to keep.  NULL: there is none.  Returns what
- * to give to those who wait, owing response_drop(); ret_stale: it is an old one. */
+/* The fetch is over: caches the response if it is one to cache.  NULL: there is none.  Returns what
+ * the waiting requests get, owing response_drop(); ret_stale: it is the stale one. */
 struct response *cache_finish(struct cache *cache, struct fetch *fetch, struct response *response,
 			      bool *ret_stale);
 

@@ -1,3 +1,10 @@
+/*
+ * Format: a head, then four parts without gaps (key, Link header, plain body, gzip body), whose
+ * lengths are in the head.  shared_cache.c encodes and decodes on the workers.  Decoding trusts
+ * nothing: all lengths are checked against the size before any part is read, and the checksum
+ * covers everything behind itself.  It fails with -EBADMSG for anything unexpected, also for the
+ * format of another version, so a change of the format only needs another CODEC_VERSION.
+ */
 #include "cache/response_codec.h"
 
 #include "base/cleanup.h"
@@ -9,7 +16,7 @@
 
 enum response_codec_part { CODEC_KEY, CODEC_LINK, CODEC_IDENTITY, CODEC_GZIP, CODEC_PARTS };
 
-/* In front of the parts; all numbers little-endian. */
+/* All numbers little-endian: processes on different machines may share a cache. */
 struct response_codec_head {
 	char magic[8];
 	uint64_t checksum; /* of all that follows */
@@ -32,7 +39,7 @@ static uint64_t response_codec_checksum(const char *bytes, size_t len)
 	return htole64(response_hash(bytes + CODEC_UNCHECKED, len - CODEC_UNCHECKED));
 }
 
-/* ---- Packing ------------------------------------------------------------- */
+/* ---- Encoding ------------------------------------------------------------ */
 
 static uint32_t response_codec_type(const char *type)
 {
@@ -82,9 +89,9 @@ int response_encode(const struct response *response, const struct codec_meta *me
 	return 0;
 }
 
-/* ---- Opening ------------------------------------------------------------- */
+/* ---- Decoding ------------------------------------------------------------ */
 
-/* The whole of it, and nothing behind. */
+/* The lengths add up to exactly `len`, in 64 bits so that they cannot wrap. */
 static bool response_codec_is_whole(const struct response_codec_head *head, const char *bytes,
 				    size_t len)
 {
@@ -96,7 +103,7 @@ static bool response_codec_is_whole(const struct response_codec_head *head, cons
 	       head->checksum == response_codec_checksum(bytes, len);
 }
 
-/* It becomes a header: no control characters, which could begin another one. */
+/* The link becomes a header: a control character in it could begin another header. */
 static bool response_codec_is_printable(const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++)

@@ -1,8 +1,8 @@
 /*
- * A finished answer as bytes that may lie where others can write: what it answers, when it was
- * made, its type, its link, its body in both codings.  What comes back is looked at as hostile:
- * anything that is off, a length, a checksum, a type, another key, and it is no answer.  The
- * checksum is against accidents; whoever may write there on purpose can write answers.
+ * A finished answer as bytes for a shared cache: its key, when it was made, its type, its link, its
+ * body in both codings.  Decoding treats bytes as hostile: a wrong length, checksum, type or key,
+ * and they are refused.  The checksum protects against accidents only; whoever can write to the
+ * cache on purpose can write answers.
  */
 #ifndef TALLYD_HTTP_RESPONSE_CODEC_H
 #define TALLYD_HTTP_RESPONSE_CODEC_H
@@ -13,7 +13,7 @@ enum { CODEC_VERSION = 1, CODEC_MAX = 256 << 10 };
 
 struct codec_meta {
 	const char *key;
-	uint64_t version; /* what was known of changes before the store was asked */
+	uint64_t version; /* shared_cache_version() before the store was asked */
 	int64_t made;     /* wall time, ns */
 };
 
@@ -21,7 +21,7 @@ struct codec_meta {
 int response_encode(const struct response *response, const struct codec_meta *meta, char **ret,
 		    size_t *ret_len);
 
-/* ret_meta->key is set to `key`.  -EBADMSG: refused; -ENOMEM.  The parcel's `made` is 0. */
+/* ret_meta->key is set to `key`.  -EBADMSG: refused; -ENOMEM.  made of the response is 0. */
 int response_decode(const void *bytes, size_t len, const char *key, struct codec_meta *ret_meta,
 		    struct response **ret);
 

@@ -1,3 +1,16 @@
+/*
+ * Workers call shared_cache_find() before the store and shared_cache_put() after it; a thread of
+ * its own reads versions.  What can fail (a cache that is gone, slow, or holds garbage) is counted
+ * and otherwise a miss: the store has the answer.
+ *
+ * The caches have no transactions and no order between processes, so an answer found there is
+ * believed only if three things hold: its version is the one this process has seen last; it was
+ * made after the last change that this process knows of; it is younger than its TTL.  And after a
+ * change nothing is written for shared_cache_quarantine, since an answer made then may have been
+ * read from a store that did not have the new rows yet, while it would carry the new version.
+ *
+ * One lock, held over no I/O.
+ */
 #include "cache/shared_cache.h"
 
 #include "base/cleanup.h"
@@ -12,28 +25,26 @@
 #include "cache/cache_policy.h"
 #include "cache/response_codec.h"
 
-static const int64_t shared_cache_poll_interval =
-	HTTP_SECOND / 4; /* between two looks at the marks */
-static const int64_t shared_cache_quarantine =
-	3 * HTTP_SECOND;                              /* after a change nothing is shared */
-static const int64_t shared_cache_skew = HTTP_SECOND; /* that clocks of machines may differ */
+static const int64_t shared_cache_poll_interval = HTTP_SECOND / 4; /* of versions */
+static const int64_t shared_cache_quarantine = 3 * HTTP_SECOND;    /* after a change */
+static const int64_t shared_cache_skew = HTTP_SECOND;              /* of clocks between machines */
 
 struct shared_cache {
 	struct tally_ctx *ctx;
 	const struct http_config *config;
 	const struct tally_named_cache *caches;
-	char *scope; /* what is in the key of whose answers are the same */
+	char *scope; /* part of every key: who shares answers */
 	shared_cache_changed_fn *changed;
 	void *arg;
 	pthread_t thread;
-	pthread_mutex_t lock; /* guards all below */
+	pthread_mutex_t lock; /* guards everything below */
 	pthread_cond_t stop;
 	bool stopping;
 	struct {
 		uint64_t version;
-		bool known;               /* the mark, once it was seen */
-		bool missed;              /* it could not be read at some time */
-		int64_t changed;          /* wall time, as answers of other machines have it */
+		bool known;               /* version was read at least once */
+		bool missed;              /* it could not be read before that */
+		int64_t changed;          /* wall time, to compare with other machines' answers */
 		int64_t quarantine_until; /* monotonic */
 	} classes[CACHE_CLASS_NONE];
 };
@@ -63,9 +74,9 @@ static enum http_level_result shared_cache_result(int r)
 	}
 }
 
-/* ---- Marks --------------------------------------------------------------- */
+/* ---- Versions ------------------------------------------------------------ */
 
-/* Of one table in one cache: 0, no rows of it were ever written there. */
+/* Of one table in one cache; 0: no version there, since no rows were written or it expired. */
 static int shared_cache_read_table_version(const struct shared_cache *shared,
 					   struct tally_cache *cache, const char *table,
 					   uint64_t *ret)
@@ -82,7 +93,7 @@ static int shared_cache_read_table_version(const struct shared_cache *shared,
 	return 0;
 }
 
-/* Of all that such answers are made of; false: not all could be read. */
+/* Of all tables of a class in all caches; false: not all could be read. */
 static bool shared_cache_read_version(const struct shared_cache *shared, enum cache_class kind,
 				      uint64_t *ret)
 {
@@ -98,7 +109,8 @@ static bool shared_cache_read_version(const struct shared_cache *shared, enum ca
 	return true;
 }
 
-/* The first mark that is seen is no change, unless answers may have been kept before it. */
+/* The first version is not a change, unless reading failed before: then answers may have been
+ * cached under a version that nobody knows. */
 static void shared_cache_check_version(struct shared_cache *shared, enum cache_class kind)
 {
 	uint64_t version;
@@ -160,8 +172,8 @@ void shared_cache_invalidate(struct shared_cache *shared, enum cache_class kind)
 
 /* ---- Answers ------------------------------------------------------------- */
 
-/* Without a name for the data it is this instance's own: another one of the same daemon may serve
- * another store, whose name a plugin is not told. */
+/* Without cache_scope an instance shares with nobody: another one may serve another store, and a
+ * plugin does not learn the name of its store. */
 static char *shared_cache_scope(const struct tally_ctx *ctx, const struct http_config *config)
 {
 	char *scope;
@@ -184,7 +196,7 @@ static char *shared_cache_key(const struct shared_cache *shared, const char *key
 	return r < 0 ? NULL : full;
 }
 
-/* Is it of now?  Then it gets its age. */
+/* Whether the answer may be used; sets its age.  A small negative age is clock skew. */
 static bool shared_cache_is_current(struct shared_cache *shared, enum cache_class kind,
 				    const struct codec_meta *meta, struct response *response)
 {
@@ -220,8 +232,8 @@ static int shared_cache_get(struct shared_cache *shared, struct tally_cache *cac
 	return 0;
 }
 
-/* A change that lies in the future was one before the clock was set back: what is made from now on
- * is younger. */
+/* A change in the future means that the clock was set back since: without this, nothing would be
+ * current until that time comes again. */
 static void shared_cache_check_clock(struct shared_cache *shared, enum cache_class kind)
 {
 	int64_t now = tally_now(shared->ctx);

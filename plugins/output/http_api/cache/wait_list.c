@@ -1,3 +1,16 @@
+/*
+ * Three kinds of threads meet here.  The HTTP thread adds requests; workers run fetches and resume
+ * the requests that wait for them; the watcher answers requests whose time is over.  A request is
+ * in the list by `until`, and in the list of its fetch; wait_list_take() removes it from both,
+ * under the lock, and whoever called that owns the request and resumes it.
+ *
+ * MHD_resume_connection() is called without the lock: it takes a lock of libmicrohttpd's, and the
+ * order of the two would then depend on what libmicrohttpd does around its callbacks.  Suspending
+ * happens under ours, before the request is in any list, since it may be resumed at once.
+ *
+ * Opening can fail for want of memory or threads, queueing because wait_list_close() was called or
+ * jobs_max fetches wait already.
+ */
 #include "cache/wait_list.h"
 
 #include <errno.h>
@@ -9,20 +22,22 @@ struct wait_list {
 	struct tally_ctx *ctx;
 	wait_list_fetch_fn *run_fetch;
 	void *arg;
-	pthread_mutex_t lock; /* guards all below, all flights, and who waits for them */
-	pthread_cond_t job, deadline;
-	struct fetch *jobs, **jobs_end; /* wait for a worker; each holds a reference */
+	pthread_mutex_t lock;           /* guards everything below, and all fetches */
+	pthread_cond_t job;             /* wakes workers */
+	pthread_cond_t deadline;        /* wakes the watcher: there is an earlier one */
+	struct fetch *jobs, **jobs_end; /* fetches without a worker; holds references */
 	uint32_t n_jobs, jobs_max;
-	struct request *first, *last; /* suspended, by `until`; references of their connections */
-	uint32_t n_waiting;           /* of them, for the store */
+	struct request *first, *last; /* suspended, by `until`; their connections hold references */
+	uint32_t n_waiting;           /* of them for the store: not delayed ones */
 	bool closed;
 	pthread_t watcher, *workers;
 	uint32_t n_workers;
 };
 
-/* ---- Who waits ----------------------------------------------------------- */
+/* ---- Waiting requests ---------------------------------------------------- */
 
-/* Most come in the order of their ends: those with an old answer to fall back on end sooner. */
+/* Searches from the end: most requests come in the order of their deadlines, only those with a
+ * stale answer to fall back on end sooner.  So this is O(1) in practice. */
 static void wait_list_insert(struct wait_list *wait_list, struct request *request)
 {
 	struct request *before = wait_list->last;
@@ -38,7 +53,7 @@ static void wait_list_insert(struct wait_list *wait_list, struct request *reques
 	tally_gauge(wait_list->ctx, HTTP_IN_FLIGHT, wait_list->n_waiting);
 }
 
-/* Before anybody can see it, since it may be resumed at once.  flight NULL: it only waits. */
+/* fetch NULL: it waits for its time only (wait_list_delay). */
 static void wait_list_suspend(struct wait_list *wait_list, struct fetch *fetch,
 			      struct request *request, struct MHD_Connection *connection)
 {
@@ -72,18 +87,12 @@ static void wait_list_take(struct wait_list *wait_list, struct request *request)
 	tally_gauge(wait_list->ctx, HTTP_IN_FLIGHT, wait_list->n_waiting);
 }
 
-static int wait_list_check(const struct wait_list *wait_list)
-{
-	if (wait_list->closed)
-		return -ESHUTDOWN;
-	return wait_list->n_jobs == wait_list->jobs_max ? -EBUSY : 0;
-}
-
 int wait_list_queue(struct wait_list *wait_list, struct fetch *fetch, struct request *request,
 		    struct MHD_Connection *connection)
 {
 	pthread_mutex_lock(&wait_list->lock);
-	int r = wait_list_check(wait_list);
+	bool full = wait_list->n_jobs == wait_list->jobs_max;
+	int r = wait_list->closed ? -ESHUTDOWN : full ? -EBUSY : 0;
 	if (r == 0) {
 		if (request)
 			wait_list_suspend(wait_list, fetch, request, connection);
@@ -162,7 +171,8 @@ static struct fetch *wait_list_next_job(struct wait_list *wait_list)
 	return fetch;
 }
 
-/* Those who wait get it, those who come later find it. */
+/* Requests that wait get the result; one that joins a moment later finds it in the fetch.  They are
+ * collected first and resumed without the lock. */
 static void wait_list_finish(struct wait_list *wait_list, struct fetch *fetch,
 			     struct response *result, bool stale)
 {
@@ -205,7 +215,7 @@ static void *wait_list_work(void *arg)
 
 /* ---- Deadlines ----------------------------------------------------------- */
 
-/* Takes the request and lets the lock go meanwhile. */
+/* With the lock, which it releases to resume the request. */
 static void wait_list_give_up(struct wait_list *wait_list, struct request *request, const char *why)
 {
 	wait_list_take(wait_list, request);
@@ -222,23 +232,19 @@ static void wait_list_give_up(struct wait_list *wait_list, struct request *reque
 	pthread_mutex_lock(&wait_list->lock);
 }
 
-static void wait_list_wait_until(struct wait_list *wait_list, int64_t deadline)
-{
-	struct timespec until = {.tv_sec = deadline / HTTP_SECOND,
-				 .tv_nsec = deadline % HTTP_SECOND};
-	pthread_cond_timedwait(&wait_list->deadline, &wait_list->lock, &until);
-}
-
 static void *wait_list_watch(void *arg)
 {
 	struct wait_list *wait_list = arg;
 	pthread_setname_np(pthread_self(), "http-watcher");
 	pthread_mutex_lock(&wait_list->lock);
 	while (!wait_list->closed) {
+		int64_t next = wait_list->first ? wait_list->first->until : 0;
 		if (!wait_list->first) {
 			pthread_cond_wait(&wait_list->deadline, &wait_list->lock);
-		} else if (wait_list->first->until > tally_monotonic(wait_list->ctx)) {
-			wait_list_wait_until(wait_list, wait_list->first->until);
+		} else if (next > tally_monotonic(wait_list->ctx)) {
+			struct timespec until = {.tv_sec = next / HTTP_SECOND,
+						 .tv_nsec = next % HTTP_SECOND};
+			pthread_cond_timedwait(&wait_list->deadline, &wait_list->lock, &until);
 		} else {
 			tally_count(wait_list->ctx, HTTP_TIMEOUTS, !wait_list->first->fallback);
 			wait_list_give_up(wait_list, wait_list->first,

@@ -1,15 +1,15 @@
 /*
- * The waiting room: requests that need the store wait here, suspended, while a few workers take
- * one flight after another to the store.  The HTTP thread never waits for a store.
+ * Requests that need the store wait here, suspended, while a few workers run one fetch after
+ * another.  The HTTP thread never waits for a store.
  *
- *	wait_list_queue()  suspends the connection and queues its flight
- *	wait_list_join()   suspends the connection until a flight that is under way is over
- *	a worker      flies, and resumes the connections of all who wait for it
- *	the watcher   answers those whose time is over, whatever the worker is doing: with an old
- *	              answer if there is one, else with 503
+ *	wait_list_queue()  suspends the connection and queues its fetch
+ *	wait_list_join()   suspends the connection until a fetch that is under way is over
+ *	a worker           runs the fetch, and resumes the connections of all that wait for it
+ *	the watcher        answers requests whose time is over, whatever the worker is doing: with
+ *the stale answer if there is one, else with 503
  *
  * Exactly one of them takes a request out of REQUEST_WAITING, and only that one resumes it.
- * The room's lock is held over no I/O and no call into libmicrohttpd but suspending.
+ * The lock is held over no I/O and no call into libmicrohttpd but suspending.
  */
 #ifndef TALLYD_HTTP_WAIT_LIST_H
 #define TALLYD_HTTP_WAIT_LIST_H
@@ -22,30 +22,31 @@
 struct wait_list;
 
 /* Called in a worker.  Returns the answer, owing response_drop(); NULL: no memory.  ret_stale: it
- * is an old one. */
+ * is a stale one. */
 typedef struct response *wait_list_fetch_fn(void *arg, struct fetch *fetch, bool *ret_stale);
 
-/* jobs_max: flights that may wait for a worker.  -errno: no threads, no memory. */
+/* jobs_max: fetches that may wait for a worker.  -errno: no threads, no memory. */
 int wait_list_open(struct tally_ctx *ctx, uint32_t n_workers, uint32_t jobs_max,
 		   wait_list_fetch_fn *run_fetch, void *arg, struct wait_list **ret);
 
-/* HTTP thread.  -EBUSY: full; -ESHUTDOWN: closed; else the flight is queued and the request waits,
- * and must not be looked at before its connection is resumed.  request NULL: nobody waits. */
+/* HTTP thread.  -EBUSY: full; -ESHUTDOWN: closed; else the fetch is queued and the request waits,
+ * and must not be touched before its connection is resumed.  request NULL: no request waits. */
 int wait_list_queue(struct wait_list *wait_list, struct fetch *fetch, struct request *request,
 		    struct MHD_Connection *connection);
-/* The same without a flight of its own.  -EALREADY: it has landed, and the request has its result.
+/* The same without a fetch of its own.  -EALREADY: it is finished, and the request has its result.
  */
 int wait_list_join(struct wait_list *wait_list, struct fetch *fetch, struct request *request,
 		   struct MHD_Connection *connection);
 
-/* The request waits until its time is over, and then gets its fallback.  -ESHUTDOWN. */
+/* The request waits until its time is over and then gets its fallback.  -ESHUTDOWN. */
 int wait_list_delay(struct wait_list *wait_list, struct request *request,
 		    struct MHD_Connection *connection);
 
-/* True once nobody has use for this flight any more. */
+/* True once nobody needs the result: no request waits for it, and it would not be cached. */
 bool wait_list_is_abandoned(struct wait_list *wait_list, const struct fetch *fetch);
 
-/* Answers whoever waits with 503 and returns when no worker runs any more; then wait_list_free().
+/* Answers all waiting requests with 503 and returns when no worker runs any more; then
+ * wait_list_free().
  */
 void wait_list_close(struct wait_list *wait_list);
 void wait_list_free(struct wait_list *wait_list);
