@@ -1,3 +1,9 @@
+/*
+ * server.c calls auth_check() on the HTTP thread for each routed request, before anything is
+ * answered: first the Host header (only on loopback without tokens), then the token and its scopes.
+ * A refusal is a problem document in request->builder: 421 wrong host, 401 no or unknown token, 403
+ * missing scope, 429 too many wrong tokens from this address.
+ */
 #include "http/auth.h"
 
 #include <arpa/inet.h>
@@ -8,7 +14,7 @@
 
 enum { AUTH_HOST_SIZE = 256 };
 
-/* The name in "name:port" or "[address]:port".  false: too long, or no such thing. */
+/* The name in "name:port" or "[address]:port".  false: too long, or malformed. */
 static bool auth_parse_host(const char *host, char ret[AUTH_HOST_SIZE])
 {
 	bool bracket = *host == '[';
@@ -20,7 +26,8 @@ static bool auth_parse_host(const char *host, char ret[AUTH_HOST_SIZE])
 	return true;
 }
 
-/* A page's origin is a name; who writes an address means it. */
+/* Against DNS rebinding: a page's origin is a name that its owner can point to 127.0.0.1, and the
+ * browser then sends that name as Host.  It cannot send an address that the page did not name. */
 bool auth_is_own_name(const char *host)
 {
 	char name[AUTH_HOST_SIZE];
@@ -56,7 +63,7 @@ static int auth_check_host(const struct auth *auth, struct request *request,
 		"allowed_hosts");
 }
 
-/* RFC 6750, section 3. */
+/* The challenges of RFC 6750, section 3: insufficient_scope names the scope that would do. */
 #define NEED(bits, words)                                                                          \
 	{                                                                                          \
 		bits, words,                                                                       \

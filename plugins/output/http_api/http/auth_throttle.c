@@ -1,7 +1,11 @@
 /*
- * A token bucket per address (RFC 2697, section 3, calls it so), in a table of sets as a
- * processor's cache has them: an address has four places, and takes the one that was quiet longest.
- * So whoever has very many addresses can have his own forgotten early, and never needs more memory.
+ * auth.c calls this on the HTTP thread after each wrong token.  Per address a token bucket (as RFC
+ * 2697, section 3), kept as the time when it is full again, so that nothing has to be refilled. The
+ * table is set-associative like a processor's cache: an address has four possible slots and takes
+ * the least recently used.  So a client with very many addresses can have its own slots reused
+ * early, but the table never grows; nothing here can fail but the allocation at the start.
+ *
+ * The log is bounded too: the first wrong token of an address at once, then sums once a minute.
  */
 #include "http/auth_throttle.h"
 
@@ -14,13 +18,13 @@ enum {
 	THROTTLE_SETS = 256,
 	THROTTLE_WAYS = 4,
 	THROTTLE_LINES = 10, /* a minute, in the log */
-	THROTTLE_HELD = 32,  /* answers held back within a second, of all addresses */
+	THROTTLE_HELD = 32,  /* delayed answers within a second, of all addresses */
 };
 
 static const int64_t throttle_refill = AUTH_THROTTLE_SECONDS * HTTP_SECOND;
 static const int64_t throttle_log_interval = 60 * HTTP_SECOND;
 
-/* What is held back, within a second. */
+/* Delayed answers in the current second. */
 struct throttle_held {
 	int64_t since; /* monotonic */
 	unsigned n;
@@ -28,21 +32,21 @@ struct throttle_held {
 
 struct throttle_slot {
 	uint64_t key;
-	int64_t full_at;   /* monotonic: when it may show AUTH_THROTTLE_BURST again */
-	int64_t last;      /* monotonic; 0: nobody's */
+	int64_t full_at;   /* monotonic: when AUTH_THROTTLE_BURST are allowed again */
+	int64_t last;      /* monotonic; 0: unused */
 	int64_t logged_at; /* monotonic; 0: never */
 	unsigned unlogged;
 	struct throttle_held held;
-	char text[INET6_ADDRSTRLEN]; /* that came last */
+	char text[INET6_ADDRSTRLEN]; /* the newest address of this key */
 };
 
 struct auth_throttle {
 	struct tally_ctx *ctx;
-	int64_t log_at; /* monotonic: what is untold is told then; 0: nothing is */
-	int64_t minute; /* monotonic: when the one began that lines are counted in */
+	int64_t log_at; /* monotonic: when to log what is unlogged; 0: nothing is */
+	int64_t minute; /* monotonic: begin of the minute that `lines` counts */
 	unsigned lines;
 	struct throttle_held held;
-	unsigned others, n_others; /* untold requests, and addresses, that lost their places */
+	unsigned others, n_others; /* unlogged requests and addresses without a slot */
 	struct throttle_slot slots[THROTTLE_SETS][THROTTLE_WAYS];
 };
 
@@ -74,7 +78,7 @@ static void throttle_log_slot(const struct auth_throttle *throttle, struct throt
 	slot->logged_at = now;
 }
 
-/* The first one of an address at once, then what comes within a minute together. */
+/* The first of an address at once, the others of a minute as a sum. */
 static void throttle_log(struct auth_throttle *throttle, struct throttle_slot *slot, int64_t now)
 {
 	bool due = slot->logged_at == 0 || now - slot->logged_at >= throttle_log_interval;
@@ -84,7 +88,7 @@ static void throttle_log(struct auth_throttle *throttle, struct throttle_slot *s
 		throttle->log_at = now + throttle_log_interval;
 }
 
-/* It will not be told by its name. */
+/* The slot is reused, or the log is full: its requests join the anonymous sum. */
 static void throttle_forget(struct auth_throttle *throttle, struct throttle_slot *slot)
 {
 	throttle->n_others += slot->unlogged != 0;

@@ -1,6 +1,9 @@
 /*
- * Clients refuse a chain as soon as any certificate in it has expired, so the first one counts.
- * What can fail: a certificate without a readable name is called by its place in the chain.
+ * tls.c calls certificate_expiry_read() whenever it has loaded a chain, and
+ * certificate_expiry_check() once a minute and at each connection, with its lock held.  Clients
+ * refuse a chain as soon as any certificate in it has expired, so the first one to expire counts,
+ * and likewise the last one to become valid.  What can fail: GnuTLS cannot parse a certificate; one
+ * without a readable name is called by its place in the chain.
  */
 #include "http/certificate_expiry.h"
 

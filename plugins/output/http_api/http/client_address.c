@@ -1,10 +1,16 @@
+/*
+ * The key of an address, for the tables of connections.c and auth_throttle.c, and its text for the
+ * log. Pure functions, called on the HTTP thread; nothing fails, an unknown family has key 0 and
+ * text "?".
+ */
 #include "http/client_address.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Begins like no network that is routed (RFC 4291, section 2.5.5.2). */
+/* The prefix ff.. is multicast in IPv6 (RFC 4291, section 2.7) and never a client's network, so the
+ * keys of both families cannot collide. */
 static uint64_t key_of_v4(const void *bytes)
 {
 	unsigned char key[8] = {0xff, 0xff, 0xff, 0xff};

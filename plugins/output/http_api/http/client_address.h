@@ -1,6 +1,6 @@
 /*
- * What clients are told apart by where something is limited per address: of IPv4 the address, of
- * IPv6 the network (/64), since who has one has all addresses in it.
+ * What limits per address count as one client: an IPv4 address, or an IPv6 network (/64), since a
+ * client with one address of such a network has all of them.
  */
 #ifndef TALLYD_HTTP_CLIENT_ADDRESS_H
 #define TALLYD_HTTP_CLIENT_ADDRESS_H

@@ -1,3 +1,16 @@
+/*
+ * libmicrohttpd calls connections_accept() and connections_notify() on the HTTP thread when a
+ * client comes and goes; server.c reports the state of each connection in between.  A watcher
+ * thread looks once a second for connections whose time is over and shuts their sockets down;
+ * libmicrohttpd then sees the end and closes them, so a descriptor is closed in one place only. The
+ * lock also guards that: under it an fd in the list is open.
+ *
+ * libmicrohttpd's own limits are not enough.  Its timeout starts anew with every byte, so one byte
+ * per second keeps a connection for ever (Slowloris); and over its connection limit it stops
+ * accepting, so that clients wait in the backlog without an answer.
+ *
+ * Opening fails without memory or a thread; a connection without memory is simply not tracked.
+ */
 #include "http/connections.h"
 
 #include <errno.h>
@@ -10,8 +23,8 @@
 #include "http/client_address.h"
 #include "http_api.h"
 
-/* So many times client_timeout.  A quiet connection ends after one by itself; then there is one
- * more for a whole request's head. */
+/* As multiples of client_timeout.  libmicrohttpd closes a silent connection after one; twice that
+ * is for a request's head that trickles in. */
 static const int64_t conn_limits[] = {
 	[CONN_READING] = 2,
 	[CONN_WAITING] = 0, /* no end */
@@ -21,9 +34,10 @@ static const int64_t conn_stream_limit = 120 * HTTP_SECOND; /* twice the longest
 static const int64_t connections_report_interval = 60 * HTTP_SECOND;
 
 /*
- * So many more are let in for /healthz alone, so that who watches the daemon is answered however
- * many connections are open; each of them ends with its first answer.  Where these are too many the
- * oldest has to go, first of those from the same address: who has just come has time to ask.
+ * The reserve: connections over the limit that may only ask for /healthz, so that monitoring gets
+ * an answer however many connections are open; each ends with its first answer.  If the reserve is
+ * full too, its oldest connection goes, preferably from the same address: a new one has not had the
+ * time to ask yet.
  */
 enum { RESERVE_MAX = 32, RESERVE_MAX_PER_ADDRESS = 16 };
 
@@ -31,26 +45,26 @@ struct conn {
 	int fd;
 	uint64_t address;
 	bool reserve;          /* one of those */
-	bool leaving;          /* likewise, and hung up on already */
+	bool leaving;          /* its socket is shut down already */
 	enum http_metric over; /* of reserve: what is too much; 0: it is counted, or was served */
 	enum conn_state state;
 	int64_t until; /* monotonic; 0: no end */
-	size_t bytes;  /* of the answer that it listens to */
+	size_t bytes;  /* of the answer that it is reading */
 	struct conn *previous, *next;
 };
 
 struct connections {
 	struct tally_ctx *ctx;
 	const struct http_config *config;
-	pthread_mutex_t lock; /* guards all below, and that a guest's fd is open */
+	pthread_mutex_t lock; /* guards everything below, and that each conn's fd is open */
 	pthread_cond_t changed;
 	struct conn *first;             /* the newest */
 	int64_t max;                    /* connections besides the reserve */
-	enum http_metric admitted_over; /* of the one that connections_accept() let in last */
-	size_t bytes;                   /* of answers that are listened to */
-	unsigned refused, slow;         /* since it was told last */
+	enum http_metric admitted_over; /* of the connection accepted last */
+	size_t bytes;                   /* of all answers being written */
+	unsigned refused, slow;         /* since the last report */
 	int64_t report_after;           /* monotonic */
-	bool stopped_accepting;         /* nobody comes in any more */
+	bool stopped_accepting;         /* by connections_stop_accepting() */
 	bool closed;
 	pthread_t watcher;
 };
@@ -69,14 +83,14 @@ static void conn_set(struct connections *connections, struct conn *conn, enum co
 
 /* ---- Coming and going ---------------------------------------------------- */
 
-/* Who came before the reserve was needed, and where. */
+/* A count of open connections, seen from a new one. */
 struct connections_count {
 	int64_t all, same;                 /* besides the reserve */
 	int64_t reserve, same_there;       /* in it */
 	struct conn *oldest, *oldest_same; /* in it */
 };
 
-/* Looks at all of them, 10,000 at most, which is little beside the accept. */
+/* O(n) with at most 10,000 connections, which is little beside the accept(). */
 static void connections_count(const struct connections *connections, uint64_t address,
 			      struct connections_count *ret)
 {
@@ -98,7 +112,7 @@ static void connections_count(const struct connections *connections, uint64_t ad
 	}
 }
 
-/* libmicrohttpd sees it, and closes. */
+/* libmicrohttpd sees the end of the stream and closes the socket. */
 static void conn_shut_down(struct conn *conn)
 {
 	conn->leaving = true;
@@ -132,7 +146,7 @@ enum MHD_Result connections_accept(void *arg, const struct sockaddr *address, so
 	return open ? MHD_YES : MHD_NO;
 }
 
-/* With the lock: it got nothing but the news, if that. */
+/* With the lock: a connection of the reserve that got a refusal, if anything. */
 static void conn_count_refused(struct connections *connections, struct conn *conn)
 {
 	if (!conn->over)
@@ -203,9 +217,10 @@ void connections_notify(void *arg, struct MHD_Connection *connection, void **con
 		connections_remove(arg, *context); /* its socket is closed after this */
 }
 
-/* ---- Hanging up ---------------------------------------------------------- */
+/* ---- Resetting ----------------------------------------------------------- */
 
-/* What the kernel still holds for it goes with it. */
+/* SO_LINGER 0 makes the close a reset: else the kernel would keep the unread answer in its buffers
+ * for a client that does not read. */
 static void conn_count_slow(struct connections *connections, struct conn *conn)
 {
 	const struct linger none = {.l_onoff = 1};
@@ -231,6 +246,7 @@ static struct conn *connections_slowest(const struct connections *connections)
 	return slowest;
 }
 
+/* The client that has read longest is the slowest; those who read normally are gone by then. */
 static void connections_limit_outgoing(struct connections *connections)
 {
 	while (connections->bytes > HTTP_MAX_OUTGOING) {
@@ -248,7 +264,7 @@ static void connections_reset_late(struct connections *connections, int64_t now)
 			conn_reset(connections, conn);
 }
 
-/* At once, and then once a minute. */
+/* The first at once, then sums once a minute. */
 static void connections_report(struct connections *connections, int64_t now)
 {
 	if (connections->refused + connections->slow == 0 || now < connections->report_after)
@@ -282,7 +298,7 @@ static void *connections_watch(void *arg)
 	return NULL;
 }
 
-/* ---- What they do -------------------------------------------------------- */
+/* ---- States -------------------------------------------------------------- */
 
 static struct conn *conn_of(struct MHD_Connection *connection)
 {
@@ -352,8 +368,8 @@ static void connections_free(struct connections *connections)
 	free(connections);
 }
 
-/* Where files run out nobody can be let in, not even to the reserve: so connections take half of
- * them at most. */
+/* Without free file descriptors not even the reserve can accept, so connections get half of them at
+ * most. */
 static int64_t connections_max(struct tally_ctx *ctx, const struct http_config *config)
 {
 	struct rlimit files;

@@ -1,11 +1,10 @@
 /*
- * Open connections: how many there may be, and how long each may still take.
+ * Open connections: how many there may be, and how long each may take.
  *
- * Beyond its own limit libmicrohttpd lets clients wait unheard, so who is too many is told so here;
- * a reserve is kept for that, in which /healthz is answered.  Its timeout starts anew with every
- * byte, so that a client that sends, or takes, one byte a second would stay for ever; here a
- * request's head and an answer's way out each have an end, and who is later is hung up on.  So is
- * who takes longest where answers on their way hold too much.
+ * A connection over the limit gets a 503 instead of no answer; a reserve is kept for that, in which
+ * /healthz is answered.  Reading a request's head and writing an answer each have a deadline, after
+ * which the connection is reset; so is the slowest one when answers being written take too much
+ * memory.
  */
 #ifndef TALLYD_HTTP_CONNECTIONS_H
 #define TALLYD_HTTP_CONNECTIONS_H
@@ -24,32 +23,33 @@ void connections_close(
 
 /* How many connections more than max_connections there may be at a time. */
 unsigned connections_reserve_limit(void);
-/* An MHD_AcceptPolicyCallback; arg: the guests. */
+/* An MHD_AcceptPolicyCallback; arg: the connections. */
 enum MHD_Result connections_accept(void *arg, const struct sockaddr *address, socklen_t len);
-void connections_stop_accepting(struct connections *connections); /* admits nobody from now on */
+void connections_stop_accepting(struct connections *connections); /* refuses all from now on */
 
-/* For MHD_OPTION_NOTIFY_CONNECTION; arg: the guests. */
+/* For MHD_OPTION_NOTIFY_CONNECTION; arg: the connections. */
 void connections_notify(void *arg, struct MHD_Connection *connection, void **context,
 			enum MHD_ConnectionNotificationCode what);
 
 enum conn_state {
-	CONN_READING,   /* its next request is awaited */
-	CONN_WAITING,   /* for us: no end but the request's own */
-	CONN_WRITING,   /* the answer is on its way */
-	CONN_STREAMING, /* it has just taken a part of one that has no end */
+	CONN_READING,   /* waits for the client's next request */
+	CONN_WAITING,   /* waits for us: no deadline but the request's own */
+	CONN_WRITING,   /* an answer is being written */
+	CONN_STREAMING, /* it has just taken a part of a stream */
 };
 /* HTTP thread, also below. */
 void connections_set(struct connections *connections, struct MHD_Connection *connection,
 		     enum conn_state state);
-/* Has it come when there were too many already?  Then it may only ask for /healthz. */
+/* Whether it is in the reserve, and so may only ask for /healthz. */
 bool connections_is_reserve(struct MHD_Connection *connection);
-/* Of one that has: it was served, or it is told that it is one too many. */
+/* For a connection of the reserve: it was served, or gets a 503. */
 void connections_settle_reserve(struct connections *connections, struct MHD_Connection *connection,
 				bool served);
-/* Now CONN_WRITING, to so many bytes.  Where it is too much in all, who listens longest goes. */
+/* Now CONN_WRITING, with an answer of `bytes`.  If all answers are too much, the slowest client is
+ * reset. */
 void connections_begin_writing(struct connections *connections, struct MHD_Connection *connection,
 			       size_t bytes);
-/* libmicrohttpd hangs up on it. */
+/* libmicrohttpd is closing it for its timeout. */
 void connections_late(struct connections *connections, struct MHD_Connection *connection);
 
 #endif

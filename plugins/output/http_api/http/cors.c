@@ -1,3 +1,9 @@
+/*
+ * CORS, as https://fetch.spec.whatwg.org/#http-cors-protocol has it.  create() checks the option;
+ * server.c asks cors_match() per request on the HTTP thread, and response_send.c adds the headers.
+ * No state and no failures: an origin that does not match gets no headers, and its browser then
+ * withholds the answer from the page.
+ */
 #include "http/cors.h"
 
 #include <string.h>

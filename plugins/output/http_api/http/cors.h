@@ -9,13 +9,14 @@
 
 #include "http_api.h"
 
-/* NULL: fine; else the first that is neither * nor scheme://host or scheme://host:port. */
+/* The first entry that is neither * nor scheme://host[:port]; NULL: all are fine. */
 const char *cors_check(const char *const *origins);
 bool cors_allows_all(const char *const *origins);
 
-/* What to tell the page that this request comes from, for as long as the config; NULL: nothing. */
+/* The value of Access-Control-Allow-Origin for this request; lives as long as the config.  NULL: no
+ * CORS headers. */
 const char *cors_match(const struct http_config *config, struct MHD_Connection *connection);
-/* Does its browser ask whether it may ask? */
+/* Whether this is a browser's preflight request. */
 bool cors_is_preflight(struct MHD_Connection *connection, const char *method);
 
 /* match: what cors_match() said, or NULL. */

@@ -1,3 +1,8 @@
+/*
+ * tokens.c and tls.c remember with this which file they have read, and stat() it about once a
+ * second. By ctime, device and inode rather than mtime: chmod and rename() over the path change no
+ * mtime, or bring an older one.
+ */
 #include "http/file_watch.h"
 
 struct file_watch file_watch_of(const struct stat *file)

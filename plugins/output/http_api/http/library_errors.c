@@ -1,3 +1,10 @@
+/*
+ * libmicrohttpd logs the status of a request that it refuses, then makes its page with
+ * MHD_create_response_from_buffer(), both on the HTTP thread.  server.c passes the log line to
+ * library_errors_note_log(), which remembers the status; the function of the same name below takes
+ * the place of the library's by symbol interposition and, for such a page, makes a problem
+ * document.  For anything else, and without memory, it does what the library's function does.
+ */
 #include "http/library_errors.h"
 
 #include <microhttpd.h>
@@ -18,7 +25,7 @@ void library_errors_note_log(const char *text)
 		logged_status = (unsigned)strtoul(at + strlen("HTTP response code is "), NULL, 10);
 }
 
-/* Of what it says in its pages. */
+/* The statuses that libmicrohttpd 0.9.75 sends by itself. */
 static void write_problem(struct response_builder *builder, unsigned status)
 {
 	if (status == 431)
@@ -35,7 +42,7 @@ static void write_problem(struct response_builder *builder, unsigned status)
 		response_problem(builder, status, NULL, "this is not an HTTP request");
 }
 
-/* NULL: no memory; then its own page will do. */
+/* NULL: no memory; then the library's page is sent. */
 static struct MHD_Response *problem_response(unsigned status)
 {
 	struct response_builder builder;
@@ -72,7 +79,8 @@ static void keep(void *buffer)
 	(void)buffer;
 }
 
-/* As libmicrohttpd's own, but for its pages. */
+/* One of its pages: made right after a status was logged, from constant memory, and it begins as
+ * they all do. */
 __attribute__((visibility("default"))) struct MHD_Response *
 MHD_create_response_from_buffer(size_t size, void *buffer, enum MHD_ResponseMemoryMode mode)
 {

@@ -1,3 +1,8 @@
+/*
+ * create() calls listen_parse(), which does no I/O; start() calls listen_open(), both on the core's
+ * thread.  The socket is opened here rather than by libmicrohttpd for the sake of the error: a
+ * taken or foreign address is the commonest mistake, and the message says what to do.
+ */
 #include "http/listen.h"
 
 #include <arpa/inet.h>
@@ -32,7 +37,7 @@ static int parse_v4(const char *host, struct listen_address *address)
 	return inet_pton(AF_INET, host, &address->v4.sin_addr) == 1 ? 0 : -EINVAL;
 }
 
-/* In brackets. */
+/* In brackets, as in a URL (RFC 3986, section 3.2.2). */
 static int parse_v6(char *host, struct listen_address *address)
 {
 	size_t len = strlen(host);
@@ -92,6 +97,7 @@ int listen_open(struct tally_ctx *ctx, const char *text, const struct listen_add
 		socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return listen_explain(ctx, text, errno);
+	/* Else a restart fails while connections of the last run are in TIME_WAIT. */
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (address->any.sa_family == AF_INET6) /* [::] takes IPv4 too, whatever the sysctl says */
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));

@@ -1,4 +1,4 @@
-/* The address that is listened on: read without any I/O, opened with errors that say what to do. */
+/* The listening address: parsed without I/O, opened with errors that say what to do. */
 #ifndef TALLYD_HTTP_LISTEN_H
 #define TALLYD_HTTP_LISTEN_H
 

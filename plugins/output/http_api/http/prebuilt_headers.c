@@ -1,3 +1,10 @@
+/*
+ * A direct-mapped table from (response, coding, age) to a libmicrohttpd response with all headers
+ * set. response_send.c looks into it for each hit and puts into it what it had to make; HTTP
+ * thread, no lock. Age is in the key since it is a header, so an entry serves for one second at
+ * most; that is enough, since only answers with many hits per second gain from it.  Nothing fails:
+ * without an entry the headers are made.
+ */
 #include "http/prebuilt_headers.h"
 
 static unsigned prebuilt_place(const struct prebuilt_key *key)

@@ -1,3 +1,10 @@
+/*
+ * server.c calls request_check() on the HTTP thread once the headers of a request are there, before
+ * anything else looks at them.  libmicrohttpd has parsed them leniently by then, so what it dropped
+ * or joined has to be inferred from what is left: pointers into its buffer, and the size that it
+ * read. Any oddity is a 400 and closes the connection, since where the next request begins is then
+ * a matter of opinion (RFC 9112, section 11.2, request smuggling).
+ */
 #include "http/request_check.h"
 
 #include <errno.h>
@@ -54,7 +61,7 @@ static const char *check_header(struct headers *headers, const char *name, size_
 	return NULL;
 }
 
-/* A bare CR above all, which others may take for the end of the line. */
+/* A bare CR above all, which other parsers take for the end of a line. */
 static bool has_control(const char *value, size_t len)
 {
 	for (size_t i = 0; i < len; i++)

@@ -1,3 +1,9 @@
+/*
+ * server.c calls send_answer() on the HTTP thread when a request has its response: pick the coding,
+ * build a libmicrohttpd response with all headers or take a prebuilt one, and queue it with 200,
+ * 304 or whatever its status is.  The body is not copied; libmicrohttpd holds a reference until it
+ * is sent. Only memory can be missing: then MHD_NO, and libmicrohttpd closes the connection.
+ */
 #include "http/response_send.h"
 
 #include <inttypes.h>
@@ -21,7 +27,7 @@ static void add_number(struct MHD_Response *mhd_response, const char *name, int6
 	MHD_add_response_header(mhd_response, name, text);
 }
 
-/* ---- Which, and whether -------------------------------------------------- */
+/* ---- Validation and caching ---------------------------------------------- */
 
 static bool is_validated(const struct request *request)
 {
@@ -30,7 +36,7 @@ static bool is_validated(const struct request *request)
 	       class != HTTP_METRICS && class != HTTP_STREAM;
 }
 
-/* Kept by clients as long as here; what is not kept here they ask about each time. */
+/* Clients may cache as long as we do; what we do not cache they revalidate each time. */
 static void add_cache_control(const struct http_config *config, struct MHD_Response *mhd_response,
 			      const struct request *request)
 {
@@ -61,9 +67,9 @@ static void add_origin(struct MHD_Response *mhd_response, const struct request *
 /* ---- Headers ------------------------------------------------------------- */
 
 /*
- * What an answer depends on besides its target.  Authorization is among it wherever tokens are
- * asked for: a browser keeps answers for all users of a machine's profile, and gives them to
- * whoever asks next, whatever token he shows.
+ * What an answer depends on besides its target.  Authorization is part of it wherever tokens are
+ * required: a browser's cache belongs to a profile, and would else give one token's answers to a
+ * request with another.
  */
 static const char *vary(const struct http_config *config)
 {
@@ -133,8 +139,8 @@ static void add_stream_headers(struct MHD_Response *mhd_response, const struct r
 	MHD_add_response_header(mhd_response, "X-Accel-Buffering", "no");
 }
 
-/* Of an answer without an end only the head: nobody knows its length.  libmicrohttpd would end it
- * in a chunk, unless it may not use any. */
+/* The answer to HEAD for a stream: no Content-Length, since nobody knows it.  HTTP/1.0 keeps
+ * libmicrohttpd from sending a last chunk, which would be a body. */
 static struct MHD_Response *head_of_stream(const struct response *response)
 {
 	struct MHD_Response *mhd_response =
@@ -166,7 +172,7 @@ static struct MHD_Response *any_answer(const struct sender *sender, const struct
 	return mhd_response;
 }
 
-/* With its headers.  It also goes with a 304, of which libmicrohttpd sends no more than these. */
+/* With all headers.  Also used for a 304, for which libmicrohttpd sends the headers only. */
 static struct MHD_Response *new_answer(const struct sender *sender, const struct request *request,
 				       struct MHD_Connection *connection,
 				       const struct prebuilt_key *key)
@@ -198,7 +204,7 @@ enum MHD_Result send_answer(struct sender *sender, const struct request *request
 									    : PARCEL_IDENTITY,
 		.age = (now - response->made) / HTTP_SECOND,
 	};
-	/* What is kept will be asked for again; pages of other origins get headers of their own. */
+	/* A hit will be asked for again.  Not with CORS, whose headers depend on the request. */
 	bool again = request->origin == ORIGIN_HIT && !request->cors;
 	struct MHD_Response *prebuilt = again ? prebuilt_find(&sender->prebuilt, &key) : NULL;
 	struct MHD_Response *mhd_response =

@@ -1,6 +1,6 @@
 /*
- * Puts a finished answer on its way: chooses between its codings, says 304 to who has it already,
- * and sets the headers.
+ * Sends a finished response: chooses the coding, answers 304 where the client has it already, and
+ * sets the headers.
  */
 #ifndef TALLYD_HTTP_RESPONSE_SEND_H
 #define TALLYD_HTTP_RESPONSE_SEND_H
@@ -18,7 +18,7 @@ struct sender {
 	struct prebuilt prebuilt;
 };
 
-/* HTTP thread; request->parcel is set.  now: monotonic.  ret_status: what is said. */
+/* HTTP thread; request->response is set.  now: monotonic.  ret_status: the status sent. */
 enum MHD_Result send_answer(struct sender *sender, const struct request *request,
 			    struct MHD_Connection *connection, int64_t now, unsigned *ret_status);
 

@@ -1,3 +1,9 @@
+/*
+ * Content-Security-Policy (https://www.w3.org/TR/CSP3/) by hashes.  A page's policy is computed
+ * once, when the page is first asked for; library_errors.c and response_send.c add it, or the
+ * strict default, on the HTTP thread.  If a hash cannot be computed its script does not run:
+ * failures are on the safe side.
+ */
 #include "http/security_headers.h"
 
 #include <gnutls/crypto.h>

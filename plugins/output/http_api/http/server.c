@@ -1,3 +1,14 @@
+/*
+ * The order of a request, all on libmicrohttpd's one thread: server_uri(), server_accept() with the
+ * headers, server_dispatch() when it is complete, and server_queue() when there is an answer, at
+ * once or after a worker has resumed the connection; server_completed() ends it.  server_handle()
+ * chooses by the stage of the request, since libmicrohttpd calls it for all three steps.
+ *
+ * Policy stands here in one place: who is let in (server_dispatch), what is counted (server_count,
+ * server_deny, server_completed).  server_start() can fail: files for TLS or tokens, threads,
+ * memory; it undoes what it did.  server_stop() is the reverse order, with a moment for answers on
+ * their way.
+ */
 #include "http/server.h"
 
 #include <errno.h>
@@ -87,7 +98,7 @@ static enum MHD_Result server_queue(struct server *server, struct request *reque
 	return r;
 }
 
-/* Where the answer to a request is kept that is always the same; NULL: nowhere. */
+/* The slot of an answer that never changes; NULL: it is not one of those. */
 static struct response **server_fixed(struct server *server, const struct request *request)
 {
 	static endpoint_fn *const fixed[SERVER_FIXED] = {openapi_document, openapi_page,
@@ -98,7 +109,7 @@ static struct response **server_fixed(struct server *server, const struct reques
 	return NULL;
 }
 
-/* At once, of endpoints that are direct. */
+/* For direct endpoints, which need no store: answered on this thread. */
 static void server_answer(struct server *server, struct request *request)
 {
 	struct response **fixed = server_fixed(server, request);
@@ -122,7 +133,7 @@ static void server_answer(struct server *server, struct request *request)
 
 /* ---- Receiving ----------------------------------------------------------- */
 
-/* Whoever guesses tokens waits for each answer. */
+/* Answers to guessed tokens are delayed. */
 static enum MHD_Result server_deny(struct server *server, struct request *request,
 				   struct MHD_Connection *connection)
 {
@@ -134,7 +145,7 @@ static enum MHD_Result server_deny(struct server *server, struct request *reques
 	return MHD_YES;
 }
 
-/* There are too many connections: only /healthz is answered, and the connection closed. */
+/* A connection of the reserve: only /healthz is answered, and the connection closed. */
 static enum MHD_Result server_serve_reserve(struct server *server, struct request *request,
 					    struct MHD_Connection *connection, int routed)
 {
@@ -177,7 +188,7 @@ static enum MHD_Result server_dispatch(struct server *server, struct request *re
 	return MHD_YES;
 }
 
-/* 0, or a problem in request->reply. */
+/* 0, or a problem in request->builder. */
 static int server_read_headers(struct request *request, struct MHD_Connection *connection,
 			       const char *method, const char *version)
 {
@@ -329,7 +340,7 @@ static void server_free(struct server *server)
 	free(server);
 }
 
-/* What stands around the daemon, which is started last. */
+/* Everything that libmicrohttpd's callbacks use, before it is started. */
 static int server_prepare(struct server *server)
 {
 	int r = connections_open(server->ctx, server->config, &server->connections);
@@ -345,7 +356,7 @@ static int server_prepare(struct server *server)
 	return r;
 }
 
-/* Before anything else is there, with errors of its own. */
+/* First, since these fail for mistakes in the configuration, with messages of their own. */
 static int server_set_guard(struct server *server, const struct listen_address *address)
 {
 	const struct http_config *config = server->config;
@@ -394,7 +405,7 @@ int server_start(struct tally_ctx *ctx, const struct http_config *config,
 	return 0;
 }
 
-/* Answers that are on their way may leave; a client that does not read them may not hold us. */
+/* Waits for answers being written, but not for clients that do not read them. */
 static void server_linger(struct server *server)
 {
 	for (int i = 0; i < SERVER_GRACE_MS / 10 && atomic_load(&server->open) > 0; i++)

@@ -1,10 +1,10 @@
 /*
- * The HTTP side: libmicrohttpd on one thread, the filter in front of everything, and the room for
- * requests that need the store.
+ * The HTTP server: libmicrohttpd on one thread, request checks in front of everything, and dispatch
+ * for requests that need the store.
  *
  *	first line   server_uri()       remembers the target as it came
- *	headers      request_check()     or an answer and the connection closed
- *	complete     endpoint_find()    then at once, or through the room
+ *	headers      request_check()    or a refusal, and the connection closed
+ *	complete     endpoint_find()    then answered at once, or by dispatch
  *	answered     server_queue()     status, headers, body; counted
  */
 #ifndef TALLYD_HTTP_SERVER_H
@@ -17,13 +17,13 @@
 
 struct server;
 
-/* Takes the listening socket over if it returns 0. */
+/* Owns the listening socket if it returns 0. */
 int server_start(struct tally_ctx *ctx, const struct http_config *config,
 		 const struct listen_address *address, int listen_fd, struct server **ret);
-/* Answers what waits with 503, gives open answers a moment to leave, closes everything. */
+/* Answers waiting requests with 503, gives answers being written a moment, closes everything. */
 void server_stop(struct server *server);
 
-/* Rows pass on their way to a store.  Any thread, between start and stop; does not block. */
+/* A batch is on its way to a store.  Any thread, between start and stop; does not block. */
 void server_watch(struct server *server, const struct tally_batch *batch);
 
 #endif

@@ -1,3 +1,12 @@
+/*
+ * server.c calls tls_use() on the HTTP thread for each new connection, and GnuTLS calls
+ * tls_retrieve() on the same thread during its handshake; a watcher thread looks at the files once
+ * a minute.  A pair that was loaded stays in memory until tls_close(), since handshakes may still
+ * use it.
+ *
+ * What can fail: files that are missing, too open, malformed, or do not belong together.  At the
+ * start that is an error; later it is logged, and the pair read before stays in use.
+ */
 #include "http/tls.h"
 
 #include "base/cleanup.h"
@@ -29,7 +38,8 @@ const char tls_priorities[] =
 	"+AES-256-GCM:+CHACHA20-POLY1305:+AES-128-GCM:-MAC-ALL:+AEAD:-SIGN-RSA-SHA1:"
 	"-SIGN-ECDSA-SHA1:%SERVER_PRECEDENCE:%SAFE_RENEGOTIATION";
 
-/* Handshakes that are under way point into one: none goes before the end.  They change rarely. */
+/* Handshakes point into it, and nobody tells when they end; so none is freed before the end.
+ * Certificates change rarely. */
 struct tls_pair {
 	struct tls_pair *older;
 	gnutls_pcert_st certs[TLS_MAX_CHAIN];
@@ -40,7 +50,7 @@ struct tls_pair {
 struct tls {
 	struct tally_ctx *ctx;
 	const char *cert_path, *key_path;
-	pthread_mutex_t lock; /* guards all below */
+	pthread_mutex_t lock; /* guards everything below */
 	pthread_cond_t changed;
 	int64_t looked; /* monotonic */
 	struct file_watch cert_read, key_read;
@@ -50,6 +60,7 @@ struct tls {
 	pthread_t watcher;
 };
 
+/* libmicrohttpd passes no argument to tls_retrieve(). */
 static _Thread_local struct tls *tls_current;
 
 /* ---- Files --------------------------------------------------------------- */
@@ -205,7 +216,7 @@ void tls_use(struct tls *tls)
 	pthread_mutex_unlock(&tls->lock);
 }
 
-/* Also where nobody connects, a certificate that expires is told of, and a new one is read. */
+/* So that an expiring certificate is logged, and a new one read, also where nobody connects. */
 static void *tls_watch(void *arg)
 {
 	struct tls *tls = arg;

@@ -1,8 +1,8 @@
 /*
- * The certificate and key that connections are opened with, from two files in PEM.  They are looked
- * at again when a connection comes, at most once a second, and once a minute anyway, so that a
- * renewed certificate is used without anybody being cut off; files that have become wrong leave
- * what was read before.  A thread of its own says when the certificate expires.
+ * The certificate and key for TLS, from two files in PEM.  The files are checked for changes at
+ * each connection, at most once a second, and by a thread once a minute, so that a renewed
+ * certificate takes effect without a restart; wrong files leave the pair that was read before.  The
+ * thread also logs when the certificate expires.
  */
 #ifndef TALLYD_HTTP_TLS_H
 #define TALLYD_HTTP_TLS_H

@@ -1,3 +1,11 @@
+/*
+ * start() opens the file on the core's thread; afterwards auth.c calls tokens_check() on the HTTP
+ * thread, which reads the file again when it has changed, at most once a second.  A file that is
+ * wrong is an error at the start; later it is logged, and the tokens read before stay valid.
+ *
+ * Tokens are compared in constant time, all of them for each request, so that timing tells nothing
+ * about their bytes or their order; buffers that held one are overwritten.
+ */
 #include "http/tokens.h"
 
 #include "base/cleanup.h"
@@ -12,7 +20,8 @@
 
 enum { TOKENS_LINE_SIZE = 512 };
 
-static const int64_t tokens_poll_interval = HTTP_SECOND; /* at the file, at most so often */
+static const int64_t tokens_poll_interval =
+	HTTP_SECOND; /* how often the file is checked, at most */
 
 struct token {
 	char text[TOKENS_MAX_LENGTH]; /* padded with zeros */
@@ -56,7 +65,7 @@ static unsigned token_scope(const char *word)
 	return 0;
 }
 
-/* What is wrong with a line; NULL: nothing.  Never repeats the token. */
+/* What is wrong with a line; NULL: nothing.  The message never repeats the token. */
 static const char *tokens_read_line(char *line, struct token_list *list)
 {
 	static const char blanks[] = " \t\r\n";
@@ -167,7 +176,7 @@ void tokens_close(struct tokens *tokens)
 
 /* ---- Comparing ----------------------------------------------------------- */
 
-/* All bits if equal, else none; both padded. */
+/* ~0 if equal, else 0, without a branch; both are padded with zeros. */
 static unsigned token_equals(const char *a, const char *b)
 {
 	unsigned differ = 0;

@@ -1,6 +1,6 @@
 /*
- * Who may ask for what: a file of lines `token scope…`, read again when it changes.  A scope is a
- * kind of endpoint, as `endpoint` in the metrics (containers, stats, logs, …), or `read` for all;
+ * Tokens and their scopes: a file of lines `token scope…`, read again when it changes.  A scope is
+ * a kind of endpoint, as `endpoint` in the metrics (containers, stats, logs, …), or `read` for all;
  * to follow a stream of logs takes `logs stream`. Empty lines and those that begin with # are
  * skipped.  HTTP thread, but for opening.
  */
