@@ -42,7 +42,8 @@ static void save_rows(struct docker_images *self)
 	free(bytes);
 }
 
-/* Takes the reference over. */
+/* Takes the reference over.  Only after the rows were emitted: what is lost before is found again
+ * by the comparison with the rows before. */
 static void keep_rows(struct docker_images *self, const struct tally_batch *batch)
 {
 	if (self->last)
@@ -64,7 +65,8 @@ struct scan {
 	struct tally_batch *batch;
 };
 
-/* Below that version the engine does not know shared-size. */
+/* shared-size is known from API 1.42 on.  It makes the engine compare the layers of all images,
+ * which is why it has to be asked for. */
 static int list_images(struct scan *scan)
 {
 	struct docker *docker = scan->self->docker;
@@ -115,6 +117,7 @@ static int make_rows(struct scan *scan)
 	return 0;
 }
 
+/* The batch is kept twice: by the pipeline until it is stored, and here for the next comparison. */
 static int deliver(struct scan *scan)
 {
 	struct docker_images *self = scan->self;

@@ -26,6 +26,7 @@ void image_list_done(struct image_list *list)
 
 /* ---- Reading ---- */
 
+/* Doubled, so that n items cost O(n) copies in all. */
 static bool grow(void **items, uint32_t n, uint32_t *size, size_t item)
 {
 	if (n < *size)
@@ -116,7 +117,8 @@ static int by_name(const void *a, const void *b)
 	return order ? order : (left->image > right->image) - (left->image < right->image);
 }
 
-/* A reference points to one image; what an engine repeats is left out. */
+/* A reference points to one image; what an engine repeats is left out.  Of two images with one tag
+ * the first in the list would win, so that two scans of the same answer agree. */
 static void sort_names(struct image_names *names)
 {
 	uint32_t kept = 0;

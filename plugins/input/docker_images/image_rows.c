@@ -81,6 +81,7 @@ static void write_text(struct json_writer *json, const char *key, const char *te
 	json_write_string(json, text && text[0] ? text : NULL);
 }
 
+/* Names and states as of this scan; a client that wants the newest asks for container_info. */
 static void write_user(struct json_writer *json, const struct image_user *user)
 {
 	json_begin_object(json);
@@ -183,6 +184,8 @@ static void write_result(struct json_writer *json, const struct registry_result 
 	json_end_object(json);
 }
 
+/* update_available is NULL, not false, unless a digest was compared: an image that was built here
+ * has none, and a registry may not have answered yet. */
 static void put_registry(struct row *row, const struct image_snapshot *snapshot, uint32_t i)
 {
 	struct json_writer json;
@@ -287,6 +290,7 @@ static void put_gone(struct row *row, const struct tally_cell *before, int64_t t
 	tally_put_int(row->cells, IMAGES_GONE_AT, time);
 }
 
+/* Gone already: emitted as it was, with its first gone_at. */
 static void put_again(struct row *row, const struct tally_cell *before)
 {
 	for (uint32_t i = 0; i < IMAGES_COLUMNS; i++)

@@ -50,6 +50,7 @@ static bool is_id(const char *image, const char *image_id)
 		strncmp(image, hex, strlen(image)) == 0);
 }
 
+/* What was found out by an inspect is carried over: a container's reference never changes. */
 static void user_init(struct image_user *user, const struct docker_container *container,
 		      struct image_user *known)
 {
@@ -142,6 +143,10 @@ static void inspect_done(void *arg, uint32_t i, struct fetch_answer *answer)
 		docker_explain(answer, inspection->reason);
 }
 
+/* Usually nobody needs it: only containers whose tag has moved on before this daemon saw them.  An
+ * inspect that fails costs the reference of one container until the next scan, so it is a warning
+ * and no failure of the scan; a lost engine, or being stopped, ends the scan as everywhere.
+ */
 static int inspect(struct image_users *users, struct tally_ctx *ctx, struct docker *docker)
 {
 	struct inspection inspection = {.asked = calloc(users->n + 1, sizeof(struct image_user *))};
@@ -180,6 +185,8 @@ int image_users_renew(struct image_users *users, struct tally_ctx *ctx, struct d
 
 /* ---- Outdated ---- */
 
+/* A reference that points nowhere counts as well: its container cannot be created again from what
+ * it runs.  An id or a digest never moves, and is never outdated. */
 static bool is_outdated(const struct image_user *user, const struct image_list *images)
 {
 	char normal[IMAGE_REFERENCE_MAX];

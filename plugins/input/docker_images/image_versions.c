@@ -71,6 +71,8 @@ static int64_t removed_time(const struct versions *versions, const char *referen
 	return newest(versions->removed, n, reference);
 }
 
+/* When it changed: by its own event, else by the last of any image, else now.  An event that is not
+ * newer than the change before belongs to that one. */
 static int64_t change_time(const struct versions *versions, const struct tally_ctx *ctx,
 			   const struct version *before, const char *reference)
 {
@@ -93,6 +95,7 @@ static void slot_source(const struct tally_ctx *ctx, uint32_t slot, char ret[VER
 	snprintf(ret, VERSIONS_SOURCE, "%s#%u", ctx->name, slot);
 }
 
+/* The lowest that is free, so that versions_load() finds all without many look-ups. */
 static uint32_t slot_take(struct versions *versions, struct tally_ctx *ctx)
 {
 	for (uint32_t i = 0; i < VERSIONS_KEPT; i++) {
@@ -261,6 +264,8 @@ static int emit_version(struct versions *versions, struct tally_ctx *ctx,
 	return 0;
 }
 
+/* "-" frees the slot on disk as well.  When it was removed is kept for containers that were created
+ * from it: they are outdated since then. */
 static int emit_removed(struct versions *versions, struct tally_ctx *ctx,
 			const struct version *version)
 {

@@ -193,7 +193,8 @@ static void store(struct registry_check *check, const struct registry_result *as
 	pthread_mutex_unlock(&check->lock);
 }
 
-/* False: told to stop. */
+/* One request; the lock is not held meanwhile, and the reference may be out of use when the answer
+ * comes: store() then drops it.  False: told to stop. */
 static bool ask(struct registry_check *check, struct registry_http *http,
 		const struct registry_result *result)
 {
@@ -218,7 +219,8 @@ static int64_t due_of(struct registry_check *check, const struct wanted *item)
 	return backoff && backoff->until > item->due ? backoff->until : item->due;
 }
 
-/* Which is to be asked for, and when; INT64_MAX: there is none. */
+/* Which is to be asked for, and when; INT64_MAX: there is none.  A walk of at most 1024 items for
+ * each request, which itself takes far longer. */
 static int64_t next(struct registry_check *check, struct registry_result *ret)
 {
 	int64_t first = INT64_MAX, queued = INT64_MAX, now = monotonic();

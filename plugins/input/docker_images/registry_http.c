@@ -170,7 +170,8 @@ static int perform(struct registry_http *http, const char *url, bool head,
 	return code == CURLE_OK ? 0 : explain_host(ret, EIO, curl_easy_strerror(code));
 }
 
-/* One HEAD of the manifest; token: an Authorization header's line, or NULL. */
+/* One HEAD of the manifest; token: an Authorization header's line, or NULL.  Host, repository and
+ * tag consist of characters that need no escaping (registry_name.c). */
 static int ask_once(struct registry_http *http, const struct registry_name *name, const char *token,
 		    struct registry_answer *ret)
 {
@@ -227,7 +228,8 @@ static bool token_url(struct registry_http *http, const struct registry_name *na
 	return len > 0 && len < HTTP_URL;
 }
 
-/* An Authorization header's line, which the caller frees. */
+/* An Authorization header's line, which the caller frees.  Servers say token, access_token (as
+ * OAuth 2 does) or both, with the same value. */
 static char *read_token(struct registry_http *http)
 {
 	static const struct json_member members[] = {

@@ -68,6 +68,8 @@ bool registry_name_parse(const char *reference, struct registry_name *ret)
 	return len > 0 && (size_t)len < sizeof(ret->repository);
 }
 
+/* This machine's own addresses, as the engine does it, and what the option lists.  All others are
+ * asked by TLS and nothing else: a name must not be enough to make us speak in plain text. */
 bool registry_is_plain(const char *host, const char *const *insecure)
 {
 	for (; insecure && *insecure; insecure++)
