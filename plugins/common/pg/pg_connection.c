@@ -23,11 +23,6 @@
 
 /* ---- Faults ------------------------------------------------------------------- */
 
-static bool pg_begins(const char *text, const char *with)
-{
-	return strncmp(text, with, strlen(with)) == 0;
-}
-
 enum pg_fault pg_fault_of(const char *sqlstate)
 {
 	static const struct {
@@ -48,7 +43,7 @@ enum pg_fault pg_fault_of(const char *sqlstate)
 	if (!sqlstate || !sqlstate[0])
 		return PG_FAULT_RETRY; /* the connection's, not the server's */
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-		if (pg_begins(sqlstate, table[i].begin))
+		if (strncmp(sqlstate, table[i].begin, strlen(table[i].begin)) == 0)
 			return table[i].fault;
 	return PG_FAULT_OTHER;
 }

@@ -19,12 +19,6 @@ const char pg_conninfo_advice[] =
 	"password are written %25, %2F, %3F and %40; in the other form, host=… dbname=…, a value "
 	"with blanks or quotes stands between '…', with \\ before each ' and \\ in it";
 
-static bool conninfo_is_url(const char *conninfo)
-{
-	return strncmp(conninfo, "postgresql://", strlen("postgresql://")) == 0 ||
-	       strncmp(conninfo, "postgres://", strlen("postgres://")) == 0;
-}
-
 static bool conninfo_is_ports(const char *ports)
 {
 	int digits = 0;
@@ -61,7 +55,9 @@ static bool conninfo_value_fits(const PQconninfoOption *option, bool url)
 bool pg_conninfo_fits(const char *conninfo)
 {
 	PQconninfoOption *options = PQconninfoParse(conninfo, NULL);
-	bool fits = options != NULL, url = conninfo_is_url(conninfo);
+	bool fits = options != NULL;
+	bool url = strncmp(conninfo, "postgresql://", strlen("postgresql://")) == 0 ||
+		   strncmp(conninfo, "postgres://", strlen("postgres://")) == 0;
 	for (const PQconninfoOption *option = options; fits && option->keyword; option++)
 		fits = conninfo_value_fits(option, url);
 	PQconninfoFree(options);

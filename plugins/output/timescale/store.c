@@ -37,17 +37,6 @@ int store_migrate(struct store *store, struct pg_connection *pg, bool make)
 	return r;
 }
 
-static int store_remark(struct store *store, struct pg_connection *pg)
-{
-	struct server_remarks remarks;
-	int r = server_remark(pg, &store->server, &remarks);
-	if (r == 0 && remarks.partitions[0])
-		tally_log(store->ctx, TALLY_WARNING, "tables %s", remarks.partitions);
-	if (r == 0 && remarks.compressed[0])
-		tally_log(store->ctx, TALLY_ERROR, "%s", remarks.compressed);
-	return r;
-}
-
 static int store_view(void *arg, const struct tally_table *table)
 {
 	struct store *store = arg;
@@ -83,7 +72,14 @@ static int store_open(struct store *store)
 			  store->server.version / 10000,
 			  store->server.timescale[0] ? " with TimescaleDB " : "",
 			  store->server.timescale, server_modes[store->server.mode]);
-	return r == 0 ? store_remark(store, &writer->pg) : r;
+	struct server_remarks remarks;
+	if (r == 0)
+		r = server_remark(&writer->pg, &store->server, &remarks);
+	if (r == 0 && remarks.partitions[0])
+		tally_log(store->ctx, TALLY_WARNING, "tables %s", remarks.partitions);
+	if (r == 0 && remarks.compressed[0])
+		tally_log(store->ctx, TALLY_ERROR, "%s", remarks.compressed);
+	return r;
 }
 
 int store_start(struct store *store)
@@ -192,15 +188,6 @@ int store_query(struct store *store, const struct tally_query *query, tally_rows
 	return r;
 }
 
-/* What failed is tried again by the next one who asks: memory does not say that the database is
- * there. */
-static void store_did_not_reload(struct store *store)
-{
-	pthread_mutex_lock(&store->lock);
-	store->reloaded = 0;
-	pthread_mutex_unlock(&store->lock);
-}
-
 static int store_reload(struct store *store)
 {
 	struct pg_connection *pg = NULL;
@@ -216,7 +203,11 @@ int store_tables(struct store *store, tally_table_fn *each, void *arg)
 {
 	int r = store_may_reload(store) ? store_reload(store) : 0;
 	if (r < 0) {
-		store_did_not_reload(store);
+		/* The next one who asks tries again: memory does not say that the database is
+		 * there. */
+		pthread_mutex_lock(&store->lock);
+		store->reloaded = 0;
+		pthread_mutex_unlock(&store->lock);
 		return r;
 	}
 	return catalog_each(&store->catalog, each, arg);

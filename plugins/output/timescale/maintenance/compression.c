@@ -18,18 +18,13 @@
 
 #define COMPRESSION_SECOND INT64_C(1000000000)
 
-/* No number of a version, but in the order of them. */
-static int compression_version(const struct server *server)
-{
-	int major = 0, minor = 0;
-	return sscanf(server->timescale, "%d.%d", &major, &minor) == 2 ? 1000 * major + minor : 0;
-}
-
 /* compress_chunk() does what lies beside since 2.18, and before it late rows could be doubled
  * (https://github.com/timescale/timescaledb/issues/7672). */
 static bool compression_merges(const struct server *server)
 {
-	return compression_version(server) >= 2018;
+	int major = 0, minor = 0;
+	return sscanf(server->timescale, "%d.%d", &major, &minor) == 2 &&
+	       (major > 2 || (major == 2 && minor >= 18));
 }
 
 /* Whoever waits for the lock that it takes in the end lets everybody else wait. */

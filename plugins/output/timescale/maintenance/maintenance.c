@@ -143,12 +143,6 @@ static int maintenance_read_clock(struct store *store)
 	return r;
 }
 
-/* Whose clock is off has dated its rows wrong; what becomes of everybody's it leaves to others. */
-static bool maintenance_may_lead(const struct store *store)
-{
-	return llabs(server_clock_offset(&store->maintenance.clock)) <= STORE_CLOCK_BOUND;
-}
-
 /* ---- One table ---------------------------------------------------------------- */
 
 /* What was too much at once fails no round, or another daemon would lead and try as much again. */
@@ -395,7 +389,10 @@ int maintenance_run(struct store *store)
 	int told = r < 0 ? r : maintenance_read_clock(store);
 	if (told < 0) {
 		r = told;
-	} else if (r == 0 && !maintenance_may_lead(store)) {
+	} else if (r == 0 &&
+		   llabs(server_clock_offset(&store->maintenance.clock)) > STORE_CLOCK_BOUND) {
+		/* Whose clock is off has dated its rows wrong; what becomes of everybody's it
+		 * leaves to others. */
 		maintenance_give_up(store);
 		r = 1;
 	}

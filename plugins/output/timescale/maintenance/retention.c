@@ -89,22 +89,17 @@ static int retention_level(const struct retention *retention, const struct store
 	return r < 0 ? r : 1;
 }
 
-/* Things that have been gone for long. */
-static int retention_gone(const struct retention *retention, const struct stored_table *stored)
-{
-	if (!stored->gone)
-		return 0;
-	return pg_execf(retention->pg,
-			"delete from tally.\"%s_rows\" where \"%s\" < to_timestamp(%" PRId64 ")",
-			stored->table.name, stored->table.columns[stored->gone].name,
-			store_clock_cut(retention->clock, retention->rollup) / RETENTION_SECOND);
-}
-
 int retention_run(const struct retention *retention, const struct stored_table *stored)
 {
 	struct watermarks watermarks;
-	if (stored->table.kind == TALLY_STATE)
-		return retention_gone(retention, stored);
+	if (stored->table.kind == TALLY_STATE && !stored->gone)
+		return 0;
+	if (stored->table.kind == TALLY_STATE) /* things that have been gone for long */
+		return pg_execf(
+			retention->pg,
+			"delete from tally.\"%s_rows\" where \"%s\" < to_timestamp(%" PRId64 ")",
+			stored->table.name, stored->table.columns[stored->gone].name,
+			store_clock_cut(retention->clock, retention->rollup) / RETENTION_SECOND);
 	int last = stored->n_numbers ? LEVEL_DAY : LEVEL_ROWS, deleted = 0;
 	int r = watermarks_load(retention->pg, stored->table.name, &watermarks);
 	for (int level = LEVEL_ROWS; r >= 0 && level <= last; level++) {

@@ -52,21 +52,17 @@ static int64_t rollup_ceil(int64_t time, int64_t bucket)
 	return schema_floor(time - 1, bucket) + bucket;
 }
 
-static int64_t rollup_max(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
-}
-
 /* What of a late run lies in what this level has rolled up, and can still be computed. */
 static int rollup_late_level(const struct rollup *rollup, const struct watermarks *watermarks,
 			     enum schema_level level, int64_t from, int64_t to)
 {
 	int64_t bucket = schema_levels[level].bucket;
 	int64_t kept = watermarks->kept_from[level - 1];
-	if (kept != INT64_MIN)
-		from = rollup_max(
-			from,
-			rollup_ceil(level == LEVEL_MINUTE ? kept + ROLLUP_MARGIN : kept, bucket));
+	if (kept != INT64_MIN) {
+		int64_t whole =
+			rollup_ceil(level == LEVEL_MINUTE ? kept + ROLLUP_MARGIN : kept, bucket);
+		from = from > whole ? from : whole;
+	}
 	from = schema_floor(from, bucket);
 	to = rollup_ceil(to, bucket);
 	return rollup_range(rollup, level, from,
@@ -233,25 +229,7 @@ static int rollup_ahead_level(struct rollup *rollup, const struct watermarks *wa
 	return r < 0 ? r : 1;
 }
 
-static int rollup_ahead_levels(struct rollup *rollup, const struct watermarks *watermarks)
-{
-	int r = 0;
-	for (int level = LEVEL_MINUTE; r == 0 && level < N_LEVELS; level++)
-		r = rollup_ahead_level(rollup, watermarks, (enum schema_level)level);
-	return r;
-}
-
 /* ---- Steps -------------------------------------------------------------------- */
-
-static int rollup_in_transaction(struct rollup *rollup, bool late)
-{
-	struct watermarks watermarks;
-	int r = watermarks_load(rollup->pg, rollup_name(rollup), &watermarks);
-	if (r < 0 || (late && !schema_is_caught_up(&watermarks)))
-		return r;
-	return late ? rollup_late_marks(rollup, &watermarks)
-		    : rollup_ahead_levels(rollup, &watermarks);
-}
 
 /* One that could be smaller need not go on for as long as the connection lets it: writers may wait
  * for the marks that it took. */
@@ -272,9 +250,16 @@ static int rollup_step(struct rollup *rollup, bool late)
 	rollup->full = false;
 	if (rollup->stored->n_numbers == 0)
 		return 0;
-	int r = rollup_begin(rollup);
-	int more = r == 0 ? rollup_in_transaction(rollup, late) : r;
-	r = more < 0 ? more : pg_exec(rollup->pg, "commit");
+	struct watermarks watermarks;
+	int r = rollup_begin(rollup), more = 0;
+	if (r == 0)
+		r = watermarks_load(rollup->pg, rollup_name(rollup), &watermarks);
+	if (r == 0 && late && schema_is_caught_up(&watermarks))
+		r = more = rollup_late_marks(rollup, &watermarks);
+	for (int level = LEVEL_MINUTE; r == 0 && !late && level < N_LEVELS; level++)
+		r = more = rollup_ahead_level(rollup, &watermarks, (enum schema_level)level);
+	if (r >= 0)
+		r = pg_exec(rollup->pg, "commit");
 	if (r < 0)
 		pg_rollback(rollup->pg);
 	return r < 0 ? r : more;

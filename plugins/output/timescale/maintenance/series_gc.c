@@ -22,32 +22,22 @@ static void series_gc_condition(struct strbuf *sql, const struct stored_table *s
 			   stored->table.name, schema_levels[level].suffix);
 }
 
-static void series_gc_find(struct strbuf *sql, const struct stored_table *stored)
+int series_gc_run(struct pg_connection *pg, const struct stored_table *stored)
 {
-	strbuf_add(sql,
+	auto_pg_text struct strbuf find = {0}, take = {0};
+	strbuf_add(&find,
 		   "create temporary table tally_dead as select s._series from "
 		   "tally.\"%s_series\" s where true",
 		   stored->table.name);
-	series_gc_condition(sql, stored);
-}
-
-static void series_gc_take(struct strbuf *sql, const struct stored_table *stored)
-{
-	strbuf_add(sql,
+	series_gc_condition(&find, stored);
+	strbuf_add(&take,
 		   "begin; set local lock_timeout = '2s'; select pg_advisory_xact_lock("
 		   "1952541804, 3); with gone as (delete from tally.\"%s_series\" s using "
 		   "tally_dead d where d._series = s._series",
 		   stored->table.name);
-	series_gc_condition(sql, stored);
-	strbuf_add(sql, " returning 1) update tally.generation set series = series + 1 where "
-			"exists (select from gone); commit");
-}
-
-int series_gc_run(struct pg_connection *pg, const struct stored_table *stored)
-{
-	auto_pg_text struct strbuf find = {0}, take = {0};
-	series_gc_find(&find, stored);
-	series_gc_take(&take, stored);
+	series_gc_condition(&take, stored);
+	strbuf_add(&take, " returning 1) update tally.generation set series = series + 1 where "
+			  "exists (select from gone); commit");
 	if (find.failed || take.failed)
 		return tally_fail(pg->ctx, ENOMEM, "no memory");
 	int r = pg_exec(pg, "drop table if exists pg_temp.tally_dead");

@@ -135,23 +135,6 @@ static int watermarks_draw_level(struct pg_connection *pg, const char *table,
 			table, watermarks_numbers[level]);
 }
 
-static int watermarks_draw_levels(struct pg_connection *pg, const struct stored_table *stored,
-				  int64_t now, int64_t closed)
-{
-	int64_t from = now;
-	int r = stored->n_numbers ? watermarks_newest_minute(pg, stored, closed, &from) : 0;
-	if (r == 0)
-		r = pg_exec(pg, "begin");
-	for (int level = LEVEL_ROWS; r == 0 && level < N_LEVELS; level++)
-		r = watermarks_draw_level(pg, stored->table.name, (enum schema_level)level, from,
-					  now);
-	if (r == 0)
-		r = pg_exec(pg, "commit");
-	if (r < 0)
-		pg_rollback(pg);
-	return r;
-}
-
 /* Levels at once: none may be rolled up further than the one it is made of. */
 int watermarks_draw_back(struct pg_connection *pg, const struct stored_table *stored, int64_t now,
 			 int64_t closed)
@@ -164,5 +147,16 @@ int watermarks_draw_back(struct pg_connection *pg, const struct stored_table *st
 		  "table %s is rolled up, or deleted, to a time that is still to come by the "
 		  "database's clock: it is rolled up again from where that is right",
 		  stored->table.name);
-	return watermarks_draw_levels(pg, stored, now, closed);
+	int64_t from = now;
+	r = stored->n_numbers ? watermarks_newest_minute(pg, stored, closed, &from) : 0;
+	if (r == 0)
+		r = pg_exec(pg, "begin");
+	for (int level = LEVEL_ROWS; r == 0 && level < N_LEVELS; level++)
+		r = watermarks_draw_level(pg, stored->table.name, (enum schema_level)level, from,
+					  now);
+	if (r == 0)
+		r = pg_exec(pg, "commit");
+	if (r < 0)
+		pg_rollback(pg);
+	return r;
 }

@@ -191,16 +191,6 @@ static struct aggregate_sql *aggregate_add(const struct aggregate *a, struct agg
 	return statement;
 }
 
-static void aggregate_add_all(struct aggregate *a, struct aggregate_asked *asked)
-{
-	for (uint32_t i = 0; i < a->plan.n_pieces; i++) {
-		const struct rollup_plan_segment *piece = &a->plan.pieces[i];
-		aggregate_sql_piece(aggregate_add(a, asked, &a->rows[i]), piece);
-		if (a->totals.rates && piece->level == LEVEL_ROWS)
-			aggregate_sql_before(aggregate_add(a, asked, &a->before[i]), piece);
-	}
-}
-
 static int aggregate_ask(struct aggregate *a, struct aggregate_asked *asked)
 {
 	struct pg_statement statements[PG_ASK_MAX];
@@ -230,23 +220,6 @@ static int aggregate_ask(struct aggregate *a, struct aggregate_asked *asked)
 	return 0;
 }
 
-static int aggregate_open(const struct aggregate *a, struct aggregate_asked *asked)
-{
-	int r = 0;
-	for (uint32_t i = 0; r == 0 && i < asked->n; i++)
-		r = row_stream_open(asked->streams[i], a->pg, i, &asked->statements[i].sql,
-				    &asked->statements[i].parameters);
-	return r;
-}
-
-static int aggregate_sort(struct aggregate *a)
-{
-	int r = 0;
-	for (uint32_t i = 0; r == 0 && i < a->plan.n_pieces; i++)
-		r = row_stream_sort(&a->rows[i]);
-	return r < 0 ? tally_fail(a->pg->ctx, -r, "no memory") : 0;
-}
-
 static int aggregate_start(struct aggregate *a)
 {
 	auto_free struct aggregate_asked *asked = malloc(sizeof(*asked));
@@ -254,8 +227,16 @@ static int aggregate_start(struct aggregate *a)
 		return tally_fail(a->pg->ctx, ENOMEM, "no memory");
 	asked->n = 0;
 	a->paged |= aggregate_is_large(a);
-	aggregate_add_all(a, asked);
-	int r = a->paged ? aggregate_open(a, asked) : aggregate_ask(a, asked);
+	for (uint32_t i = 0; i < a->plan.n_pieces; i++) {
+		const struct rollup_plan_segment *piece = &a->plan.pieces[i];
+		aggregate_sql_piece(aggregate_add(a, asked, &a->rows[i]), piece);
+		if (a->totals.rates && piece->level == LEVEL_ROWS)
+			aggregate_sql_before(aggregate_add(a, asked, &a->before[i]), piece);
+	}
+	int r = a->paged ? 0 : aggregate_ask(a, asked);
+	for (uint32_t i = 0; r == 0 && a->paged && i < asked->n; i++)
+		r = row_stream_open(asked->streams[i], a->pg, i, &asked->statements[i].sql,
+				    &asked->statements[i].parameters);
 	for (uint32_t i = 0; i < asked->n; i++)
 		aggregate_sql_done(&asked->statements[i]);
 	return r;
@@ -372,10 +353,12 @@ static int aggregate_read(struct aggregate *a, tally_rows_fn *rows, void *arg)
 	totals_init(&a->totals, a->bound, a->result);
 	if (a->n_series && a->plan.n_pieces)
 		r = aggregate_start(a);
-	if (r == 0 && !a->paged && !a->cut)
-		r = aggregate_sort(a);
 	if (r < 0 || a->cut)
 		return r;
+	for (uint32_t i = 0; r == 0 && !a->paged && i < a->plan.n_pieces; i++)
+		r = row_stream_sort(&a->rows[i]);
+	if (r < 0)
+		return tally_fail(a->pg->ctx, -r, "no memory");
 	r = aggregate_feed(a);
 	return r == 0 ? totals_answer(&a->totals, aggregate_put_group, a) : r;
 }

@@ -57,20 +57,6 @@ static void condition_glob(const struct condition *c, const struct tally_cell *v
 	condition_compare(c, "like", &like);
 }
 
-static void condition_prefix(const struct condition *c, const struct tally_cell *value)
-{
-	strbuf_add(c->sql, "starts_with(");
-	condition_column(c);
-	strbuf_add(c->sql, ", $%d)", condition_value(c, value));
-}
-
-static void condition_contains(const struct condition *c, const struct tally_cell *value)
-{
-	strbuf_add(c->sql, "strpos(lower(");
-	condition_column(c);
-	strbuf_add(c->sql, "), lower($%d collate \"C\")) > 0", condition_value(c, value));
-}
-
 /*
  * PostgreSQL stores \u0000 and lone surrogates in JSON, and fails when it takes the text apart, for
  * whoever asks.  So they become \ufffd, as json_chars.h has it.  Escaped backslashes are put aside
@@ -130,10 +116,15 @@ static void condition_term(const struct condition *c, const struct tally_filter 
 		condition_compare(c, ">", &filter->value);
 		break;
 	case TALLY_PREFIX:
-		condition_prefix(c, &filter->value);
+		strbuf_add(c->sql, "starts_with(");
+		condition_column(c);
+		strbuf_add(c->sql, ", $%d)", condition_value(c, &filter->value));
 		break;
 	case TALLY_CONTAINS:
-		condition_contains(c, &filter->value);
+		strbuf_add(c->sql, "strpos(lower(");
+		condition_column(c);
+		strbuf_add(c->sql, "), lower($%d collate \"C\")) > 0",
+			   condition_value(c, &filter->value));
 		break;
 	case TALLY_GLOB:
 		condition_glob(c, &filter->value);

@@ -110,20 +110,15 @@ static bool readers_is_alive(const struct pg_connection *pg)
 	return pg_is_open(pg) && poll(&fd, 1, 0) == 0;
 }
 
-static int readers_ready(struct readers *readers, struct pg_connection *pg, int64_t deadline)
-{
-	/* A little more than the server is given, for its message to arrive. */
-	pg->deadline = deadline + READERS_MORE;
-	return readers_is_alive(pg) ? 0 : readers_open(readers, pg);
-}
-
 int readers_take(struct readers *readers, int64_t deadline, struct pg_connection **ret)
 {
 	struct pg_connection *pg = readers_wait(readers, deadline);
 	if (!pg)
 		return tally_fail(readers->ctx, ETIMEDOUT,
 				  "all %u connections were busy until the deadline", readers->n);
-	int r = readers_ready(readers, pg, deadline);
+	/* A little more than the server is given, for its message to arrive. */
+	pg->deadline = deadline + READERS_MORE;
+	int r = readers_is_alive(pg) ? 0 : readers_open(readers, pg);
 	if (r < 0) {
 		readers_give_back(readers, pg);
 		return r;

@@ -63,12 +63,6 @@ void row_stream_take(struct row_stream *stream, PGresult *whole)
 	*stream = (struct row_stream){.page = whole, .last_page = true};
 }
 
-static struct sort_entry row_stream_place(const PGresult *page, int row)
-{
-	return (struct sort_entry){pg_get_64(PQgetvalue(page, row, 1)),
-				   (uint32_t)row_stream_series_of(page, row), (uint32_t)row};
-}
-
 static bool row_stream_is_before(const struct sort_entry *a, const struct sort_entry *b)
 {
 	return a->number != b->number ? a->number < b->number : a->time <= b->time;
@@ -82,7 +76,9 @@ int row_stream_sort(struct row_stream *stream)
 	if (!order)
 		return -ENOMEM;
 	for (uint32_t row = 0; row < n; row++) {
-		order[row] = row_stream_place(stream->page, (int)row);
+		order[row] = (struct sort_entry){
+			pg_get_64(PQgetvalue(stream->page, (int)row, 1)),
+			(uint32_t)row_stream_series_of(stream->page, (int)row), row};
 		sorted = sorted && (row == 0 || row_stream_is_before(&order[row - 1], &order[row]));
 	}
 	if (sorted) /* as an index scan leaves them */

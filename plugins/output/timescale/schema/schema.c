@@ -57,14 +57,6 @@ static int schema_write(struct pg_connection *pg, const struct schema_where *whe
 	return r < 0 ? r : 0;
 }
 
-static int schema_missing(struct pg_connection *pg, const struct tally_table *table)
-{
-	return tally_fail(pg->ctx, ENOENT,
-			  "table %s is not in the database as this tallyd needs it, and "
-			  "migrate = check: run tallyd db migrate",
-			  table->name);
-}
-
 /* In a transaction, with the table's lock. */
 static int schema_ensure_locked(struct pg_connection *pg, const struct schema_where *where,
 				const struct tally_table *table, struct stored_table **ret)
@@ -74,7 +66,12 @@ static int schema_ensure_locked(struct pg_connection *pg, const struct schema_wh
 	if (r == 0)
 		r = schema_merge(pg->ctx, there, table, &all);
 	if (r == 0 && (!there || all->table.n_columns > there->table.n_columns))
-		r = where->make ? schema_write(pg, where, there, all) : schema_missing(pg, table);
+		r = where->make
+			    ? schema_write(pg, where, there, all)
+			    : tally_fail(pg->ctx, ENOENT,
+					 "table %s is not in the database as this tallyd needs it, "
+					 "and migrate = check: run tallyd db migrate",
+					 table->name);
 	catalog_free(there);
 	if (r == 0)
 		*ret = all;

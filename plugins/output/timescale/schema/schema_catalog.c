@@ -104,15 +104,6 @@ static void catalog_take(struct catalog *catalog, struct stored_table *stored)
 		catalog_add(catalog, stored);
 }
 
-static void catalog_leave_alone(struct tally_ctx *ctx, struct catalog *catalog, const char *name)
-{
-	if (catalog_refuse(catalog, name))
-		tally_log(ctx, TALLY_ERROR,
-			  "somebody changed tally.tables or tally.columns: %s; what is not a table "
-			  "is left alone",
-			  tally_reason(ctx));
-}
-
 int schema_load_catalog(struct pg_connection *pg, struct catalog *catalog)
 {
 	auto_result PGresult *result = NULL;
@@ -123,8 +114,11 @@ int schema_load_catalog(struct pg_connection *pg, struct catalog *catalog)
 		r = catalog_read(pg->ctx, result, row, &row, &stored);
 		if (r == 0)
 			catalog_take(catalog, stored);
-		else if (r == -EINVAL)
-			catalog_leave_alone(pg->ctx, catalog, name);
+		else if (r == -EINVAL && catalog_refuse(catalog, name))
+			tally_log(pg->ctx, TALLY_ERROR,
+				  "somebody changed tally.tables or tally.columns: %s; what is not "
+				  "a table is left alone",
+				  tally_reason(pg->ctx));
 		r = r == -EINVAL ? 0 : r;
 	}
 	return r;

@@ -22,11 +22,6 @@ static bool check_is_name(const char *name)
 	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(name);
 }
 
-static uint32_t check_aligned(uint32_t bytes)
-{
-	return (bytes + 7) / 8 * 8;
-}
-
 /* Every column of a rollup takes eight bytes with what aligns it, and a bit that says it is NULL.
  */
 static int check_rollup(struct tally_ctx *ctx, const struct tally_table *table)
@@ -35,7 +30,8 @@ static int check_rollup(struct tally_ctx *ctx, const struct tally_table *table)
 	for (uint32_t c = 1; table->kind == TALLY_SERIES && c < table->n_columns; c++)
 		if (table->columns[c].role != TALLY_TAG && catalog_is_number(&table->columns[c]))
 			columns += schema_n_parts(&table->columns[c]);
-	uint32_t bytes = check_aligned(CHECK_HEADER_BYTES + (columns + 7) / 8) + 8 * columns;
+	uint32_t head = CHECK_HEADER_BYTES + (columns + 7) / 8;
+	uint32_t bytes = (head + 7) / 8 * 8 + 8 * columns;
 	if (bytes <= CHECK_ROW_BYTES)
 		return 0;
 	return tally_fail(ctx, EINVAL,

@@ -209,14 +209,6 @@ static void schema_expect_rows(struct strbuf *sql, const struct stored_table *st
 	}
 }
 
-static void schema_expect_series(struct strbuf *sql, const struct stored_table *stored)
-{
-	schema_expect(sql, "_series", "_series", "", "");
-	schema_expect(sql, "_series", "_key", "", "");
-	for (uint32_t i = 0; i < stored->n_tags; i++)
-		schema_expect(sql, "_series", stored->table.columns[stored->tags[i]].name, "", "");
-}
-
 static void schema_expect_rollup(struct strbuf *sql, const struct stored_table *stored,
 				 enum schema_level level)
 {
@@ -237,8 +229,13 @@ static void schema_expect_rollup(struct strbuf *sql, const struct stored_table *
 void schema_sql_lacks(struct strbuf *sql, const struct stored_table *stored)
 {
 	auto_pg_text struct strbuf expected = {0};
-	if (stored->table.kind != TALLY_STATE)
-		schema_expect_series(&expected, stored);
+	if (stored->table.kind != TALLY_STATE) {
+		schema_expect(&expected, "_series", "_series", "", "");
+		schema_expect(&expected, "_series", "_key", "", "");
+		for (uint32_t i = 0; i < stored->n_tags; i++)
+			schema_expect(&expected, "_series",
+				      stored->table.columns[stored->tags[i]].name, "", "");
+	}
 	schema_expect_rows(&expected, stored);
 	for (int level = LEVEL_MINUTE; stored->n_numbers && level < N_LEVELS; level++)
 		schema_expect_rollup(&expected, stored, (enum schema_level)level);

@@ -29,13 +29,6 @@ static void views_expect(struct strbuf *sql, const char *suffix, const char *sou
 		   source, name, *part ? "_" : "", part);
 }
 
-static void views_expect_rows(struct strbuf *sql, const struct stored_table *stored)
-{
-	for (uint32_t c = 0; c < stored->table.n_columns; c++)
-		views_expect(sql, "", schema_in_rows(stored, c) ? "r" : "s",
-			     stored->table.columns[c].name, "");
-}
-
 static void views_expect_rollup(struct strbuf *sql, const struct stored_table *stored,
 				enum schema_level level)
 {
@@ -58,7 +51,9 @@ static int views_compare(struct pg_connection *pg, const struct schema_where *wh
 			 const struct stored_table *stored, PGresult **ret)
 {
 	auto_pg_text struct strbuf sql = {0}, expected = {0};
-	views_expect_rows(&expected, stored);
+	for (uint32_t c = 0; c < stored->table.n_columns; c++)
+		views_expect(&expected, "", schema_in_rows(stored, c) ? "r" : "s",
+			     stored->table.columns[c].name, "");
 	for (int level = LEVEL_MINUTE; level <= views_last(stored); level++)
 		views_expect_rollup(&expected, stored, (enum schema_level)level);
 	strbuf_add(

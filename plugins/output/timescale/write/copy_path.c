@@ -40,13 +40,6 @@ static bool writer_goes_with(const struct writer *writer, uint32_t i)
 	return false;
 }
 
-static void writer_script_copies(struct writer *writer)
-{
-	for (uint32_t i = 0; i < writer->n_parts; i++)
-		if (writer_is_copied(&writer->parts[i]) && !writer_goes_with(writer, i))
-			strbuf_add(&writer->script, "%s;", writer->parts[i].table->copy);
-}
-
 static int writer_script(struct writer *writer, bool *ret_more)
 {
 	strbuf_clear(&writer->script);
@@ -56,7 +49,9 @@ static int writer_script(struct writer *writer, bool *ret_more)
 		   writer->generation);
 	int r = writer_script_ledger(writer, 0, writer->n_parts);
 	strbuf_add(&writer->script, ";");
-	writer_script_copies(writer);
+	for (uint32_t i = 0; i < writer->n_parts; i++)
+		if (writer_is_copied(&writer->parts[i]) && !writer_goes_with(writer, i))
+			strbuf_add(&writer->script, "%s;", writer->parts[i].table->copy);
 	if (r == 0)
 		r = writer_script_late(writer);
 	*ret_more = false;
@@ -118,7 +113,7 @@ static uint32_t writer_next_copy(const struct writer *writer, uint32_t i)
 }
 
 /* The server goes through the script and stops at each COPY; they come in the order in which
- * writer_script_copies() wrote them, so no name has to be matched. */
+ * writer_script() wrote them, so no name has to be matched. */
 static int writer_run_script(struct writer *writer)
 {
 	PGresult *result = NULL;

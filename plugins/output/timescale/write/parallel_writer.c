@@ -57,15 +57,6 @@ static uint32_t parallel_writer_count_shards(const struct parallel_writer *paral
 	return shards ? (uint32_t)shards : 1;
 }
 
-static uint32_t parallel_writer_least(const uint64_t *rows, uint32_t n)
-{
-	uint32_t least = 0;
-	for (uint32_t i = 1; i < n; i++)
-		if (rows[i] < rows[least])
-			least = i;
-	return least;
-}
-
 _Static_assert(PARALLEL_WRITER_MAX *SHARDS_PER_THREAD <= UINT8_MAX + 1,
 	       "a shard's number is a byte");
 
@@ -78,7 +69,10 @@ static void parallel_writer_choose(const struct tally_entry *entries, uint32_t n
 	uint64_t rows[PARALLEL_WRITER_MAX * SHARDS_PER_THREAD] = {0};
 	for (uint32_t i = 0; i < n; i++) {
 		bool ordered = entries[i].batch->table->kind == TALLY_STATE;
-		uint32_t shard = ordered ? 0 : parallel_writer_least(rows, n_shards);
+		uint32_t shard = 0;
+		for (uint32_t s = 1; !ordered && s < n_shards; s++)
+			if (rows[s] < rows[shard])
+				shard = s;
 		ret[i] = (uint8_t)shard;
 		rows[shard] += entries[i].batch->n_rows;
 	}
@@ -107,23 +101,21 @@ static void parallel_writer_assign(struct parallel_writer *parallel,
 
 /* ---- Writing ------------------------------------------------------------------ */
 
-static int writer_thread_write(struct writer_thread *thread, struct shard *shard)
-{
-	struct parallel_writer *parallel = thread->parallel;
-	shard->result = writer_write(&thread->writer, parallel->entries + shard->from,
-				     shard->until - shard->from, parallel->verdicts + shard->from);
-	snprintf(shard->why, sizeof(shard->why), "%s", tally_reason(parallel->ctx));
-	return shard->result;
-}
-
 static void *writer_thread_run(void *arg)
 {
 	struct writer_thread *thread = arg;
 	struct parallel_writer *parallel = thread->parallel;
 	uint32_t next;
 	int r = 0;
-	while (r == 0 && (next = atomic_fetch_add(&parallel->next, 1)) < parallel->n_shards)
-		r = writer_thread_write(thread, &parallel->shards[next]);
+	while (r == 0 && (next = atomic_fetch_add(&parallel->next, 1)) < parallel->n_shards) {
+		struct shard *shard = &parallel->shards[next];
+		r = writer_write(&thread->writer, parallel->entries + shard->from,
+				 shard->until - shard->from, parallel->verdicts + shard->from);
+		shard->result = r;
+		/* tally_fail() keeps its text per thread, so it has to be said again on the
+		 * instance's. */
+		snprintf(shard->why, sizeof(shard->why), "%s", tally_reason(parallel->ctx));
+	}
 	return NULL;
 }
 
@@ -145,27 +137,20 @@ static void parallel_writer_run(struct parallel_writer *parallel)
 			pthread_join(ids[l], NULL);
 }
 
-/* tally_fail() keeps its text per thread, so what a writer said has to be said again on this one.
- */
-static int shard_finish(const struct parallel_writer *parallel, const struct shard *shard,
-			uint8_t *verdicts)
-{
-	for (uint32_t i = shard->from; i < shard->until; i++) {
-		verdicts[parallel->places[i]] = parallel->verdicts[i];
-		if (parallel->verdicts[i] == TALLY_REJECT)
-			(void)tally_fail(parallel->ctx, EINVAL, "%s", shard->why);
-	}
-	return shard->result < 0 ? tally_fail(parallel->ctx, -shard->result, "%s", shard->why) : 0;
-}
-
 static int parallel_writer_finish(struct parallel_writer *parallel, uint8_t *verdicts)
 {
 	int r = 0;
 	for (uint32_t l = 0; l < parallel->n; l++)
 		writer_tell_faults(&parallel->threads[l].writer);
 	for (uint32_t s = 0; s < parallel->n_shards; s++) {
-		int failed = shard_finish(parallel, &parallel->shards[s], verdicts);
-		r = failed < 0 ? failed : r;
+		const struct shard *shard = &parallel->shards[s];
+		for (uint32_t i = shard->from; i < shard->until; i++) {
+			verdicts[parallel->places[i]] = parallel->verdicts[i];
+			if (parallel->verdicts[i] == TALLY_REJECT)
+				(void)tally_fail(parallel->ctx, EINVAL, "%s", shard->why);
+		}
+		if (shard->result < 0)
+			r = tally_fail(parallel->ctx, -shard->result, "%s", shard->why);
 	}
 	return r;
 }

@@ -96,16 +96,6 @@ static int upsert_entry(struct writer *writer, uint32_t i)
 	return upsert_rows(writer, part, 0, part->batch->n_rows);
 }
 
-static int upsert_commit(struct writer *writer)
-{
-	strbuf_clear(&writer->script);
-	int r = writer_script_late(writer);
-	strbuf_add(&writer->script, "commit");
-	if (r == 0 && writer->script.failed)
-		r = tally_fail(writer->ctx, ENOMEM, "no memory");
-	return r == 0 ? pg_exec(&writer->pg, writer->script.data) : r;
-}
-
 static int upsert_transaction(struct writer *writer)
 {
 	int r = pg_execf(&writer->pg, "begin; select tally.hold_series(%" PRId64 ")",
@@ -113,8 +103,14 @@ static int upsert_transaction(struct writer *writer)
 	for (uint32_t i = 0; r == 0 && i < writer->n_parts; i++)
 		if (!writer->parts[i].refused)
 			r = upsert_entry(writer, i);
+	strbuf_clear(&writer->script);
 	if (r == 0)
-		r = upsert_commit(writer);
+		r = writer_script_late(writer);
+	strbuf_add(&writer->script, "commit");
+	if (r == 0 && writer->script.failed)
+		r = tally_fail(writer->ctx, ENOMEM, "no memory");
+	if (r == 0)
+		r = pg_exec(&writer->pg, writer->script.data);
 	if (r < 0)
 		pg_rollback(&writer->pg);
 	return r;
@@ -143,22 +139,16 @@ static int upsert_make_partitions(struct writer *writer, const struct writer_par
 	return r;
 }
 
-static int upsert_partitions(struct writer *writer)
-{
-	int r = 0;
-	for (uint32_t i = 0; r == 0 && i < writer->n_parts; i++) {
-		const struct writer_part *part = &writer->parts[i];
-		if (!part->refused && part->table->stored->table.kind != TALLY_STATE)
-			r = upsert_make_partitions(writer, part);
-	}
-	return r;
-}
-
 int writer_upsert(struct writer *writer)
 {
 	int r = upsert_transaction(writer);
 	if (r == 0 || writer->pg.fault != PG_FAULT_PARTITION)
 		return r;
-	r = upsert_partitions(writer);
+	r = 0;
+	for (uint32_t i = 0; r == 0 && i < writer->n_parts; i++) {
+		const struct writer_part *part = &writer->parts[i];
+		if (!part->refused && part->table->stored->table.kind != TALLY_STATE)
+			r = upsert_make_partitions(writer, part);
+	}
 	return r == 0 ? upsert_transaction(writer) : r;
 }

@@ -160,12 +160,6 @@ static void writer_failed(struct writer *writer)
 	}
 }
 
-static void writer_is_through(struct writer *writer)
-{
-	writer->in_doubt = writer->where.doubt = false;
-	writer->n_sure = writer->n_faults;
-}
-
 /* COPY's failure is the usual way to learn of a duplicate, a refused value or a missing partition.
  * Faults that upsert_path.c would only meet again are returned at once. */
 static int writer_attempt(struct writer *writer)
@@ -183,15 +177,6 @@ static int writer_attempt(struct writer *writer)
 	return writer_upsert(writer);
 }
 
-static void writer_free_parts(struct writer *writer)
-{
-	for (uint32_t i = 0; i < writer->n_parts; i++)
-		free(writer->parts[i].series);
-	free(writer->parts);
-	writer->parts = NULL;
-	writer->n_parts = 0;
-}
-
 static int writer_once(struct writer *writer, const struct tally_entry *entries, uint32_t n,
 		       uint8_t *verdicts)
 {
@@ -204,13 +189,19 @@ static int writer_once(struct writer *writer, const struct tally_entry *entries,
 		r = writer_make_parts(writer, entries, n);
 	if (r == 0)
 		r = writer_attempt(writer);
-	if (r < 0)
+	if (r < 0) {
 		writer_failed(writer);
-	else
-		writer_is_through(writer);
+	} else {
+		writer->in_doubt = writer->where.doubt = false;
+		writer->n_sure = writer->n_faults;
+	}
 	for (uint32_t i = 0; r == 0 && i < n; i++)
 		verdicts[i] = writer->parts[i].refused ? TALLY_REJECT : TALLY_DONE;
-	writer_free_parts(writer);
+	for (uint32_t i = 0; i < writer->n_parts; i++)
+		free(writer->parts[i].series);
+	free(writer->parts);
+	writer->parts = NULL;
+	writer->n_parts = 0;
 	return r;
 }
 

@@ -18,25 +18,19 @@ void writer_forget_faults(struct writer *writer, uint32_t n)
 		free(writer->faults[--writer->n_faults].told);
 }
 
-/* Each row is rejected once at most, so there are no more than the write has. */
-static int writer_grow_faults(struct writer *writer)
-{
-	uint32_t size = writer->faults_size ? 2 * writer->faults_size : 64;
-	struct writer_fault *faults = realloc(writer->faults, size * sizeof(*faults));
-	if (!faults)
-		return tally_fail(writer->ctx, ENOMEM, "no memory for rejected rows");
-	writer->faults = faults;
-	writer->faults_size = size;
-	return 0;
-}
-
 int writer_reject(struct writer *writer, struct writer_part *part, uint32_t row, const char *why,
 		  const char *told)
 {
 	part->series[row] = 0;
-	int r = writer->n_faults == writer->faults_size ? writer_grow_faults(writer) : 0;
-	if (r < 0)
-		return r;
+	/* Each row is rejected once at most, so there are no more than the write has. */
+	if (writer->n_faults == writer->faults_size) {
+		uint32_t size = writer->faults_size ? 2 * writer->faults_size : 64;
+		struct writer_fault *faults = realloc(writer->faults, size * sizeof(*faults));
+		if (!faults)
+			return tally_fail(writer->ctx, ENOMEM, "no memory for rejected rows");
+		writer->faults = faults;
+		writer->faults_size = size;
+	}
 	char *copy = told ? strdup(told) : NULL;
 	writer->faults[writer->n_faults++] = (struct writer_fault){
 		.batch = part->batch,

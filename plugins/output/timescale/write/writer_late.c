@@ -56,16 +56,6 @@ static uint32_t writer_late_minutes(const struct writer_part *part, enum writer_
 	return n;
 }
 
-/* The clock alone would not do: it is an estimate, and another daemon's maintenance may run ahead.
- * Whatever the clocks say, what lies before a watermark is late. */
-static void writer_script_if_rolled(struct strbuf *script, const char *table)
-{
-	strbuf_add(script,
-		   " where to_timestamp(s) < (select rolled_to from tally.marks where \"table\" = "
-		   "'%s' and level = %d)",
-		   table, watermarks_numbers[LEVEL_MINUTE]);
-}
-
 static void writer_script_minutes(struct writer *writer, const struct writer_part *part,
 				  enum writer_late late, const int64_t *minutes, uint32_t n)
 {
@@ -81,7 +71,12 @@ static void writer_script_minutes(struct writer *writer, const struct writer_par
 				   minutes[i] / 1000000000);
 	strbuf_add(&writer->script, "}'::bigint[]) as s");
 	if (late == WRITER_MAY_BE_LATE)
-		writer_script_if_rolled(&writer->script, table);
+		/* The clock alone would not do: it is an estimate, and another daemon's maintenance
+		 * may run ahead.  Whatever the clocks say, what lies before a watermark is late. */
+		strbuf_add(&writer->script,
+			   " where to_timestamp(s) < (select rolled_to from tally.marks where "
+			   "\"table\" = '%s' and level = %d)",
+			   table, watermarks_numbers[LEVEL_MINUTE]);
 	strbuf_add(&writer->script, " on conflict do nothing;");
 }
 

@@ -73,13 +73,6 @@ static void ledger_take(const PGresult *result, struct tally_ledger *ret)
 	}
 }
 
-/* A database that was made anew has none. */
-static bool ledger_is_missing(const struct writer *writer)
-{
-	const char *state = writer->pg.sqlstate;
-	return strcmp(state, "42P01") == 0 || strcmp(state, "3F000") == 0;
-}
-
 int writer_ledger(struct writer *writer, const char *name, struct tally_ledger *ret)
 {
 	auto_result PGresult *result = NULL;
@@ -108,7 +101,9 @@ int writer_ledger(struct writer *writer, const char *name, struct tally_ledger *
 	PQfreemem(text);
 	if (r == 0)
 		r = pg_query(&writer->pg, sql, NULL, &result);
-	if (r < 0 && ledger_is_missing(writer))
+	/* A database that was made anew has none. */
+	const char *state = writer->pg.sqlstate;
+	if (r < 0 && (strcmp(state, "42P01") == 0 || strcmp(state, "3F000") == 0))
 		return 0;
 	if (r == 0)
 		ledger_take(result, ret);

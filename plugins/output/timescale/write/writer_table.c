@@ -27,13 +27,6 @@ static void writer_field_list(struct strbuf *sql, const struct writer_table *tab
 		strbuf_add(sql, ", %s\"%s\"", before, writer_field(table, i));
 }
 
-static void writer_copy_statement(struct strbuf *sql, const struct writer_table *table)
-{
-	strbuf_add(sql, "copy tally.\"%s_rows\" (_series", table->stored->table.name);
-	writer_field_list(sql, table, "");
-	strbuf_add(sql, "%s) from stdin (format binary)", table->nanos ? ", _nanos" : "");
-}
-
 static void writer_unnest(struct strbuf *sql, const struct writer_table *table, const char *first)
 {
 	strbuf_add(sql, "unnest($1::%s[]", first);
@@ -86,7 +79,9 @@ static int writer_table_statements(struct tally_ctx *ctx, struct writer_table *t
 	if (writer_is_state(table)) {
 		writer_upsert_statement(&insert, table);
 	} else {
-		writer_copy_statement(&copy, table);
+		strbuf_add(&copy, "copy tally.\"%s_rows\" (_series", table->stored->table.name);
+		writer_field_list(&copy, table, "");
+		strbuf_add(&copy, "%s) from stdin (format binary)", table->nanos ? ", _nanos" : "");
 		writer_insert_statement(&insert, table);
 	}
 	bool failed = copy.failed || insert.failed;
