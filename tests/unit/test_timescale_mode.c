@@ -87,8 +87,9 @@ static void that_they_are_not_compressed_is_said(void **state)
 	made_when(f, SERVER_PLAIN);
 	assert_non_null(strstr(fake_host_log(f->host, TALLY_WARNING),
 			       "still native partitions, not compressed: samples ("));
-	assert_int_equal(
-		server_remark(&f->store->parallel.threads[0].writer.pg, &f->store->server, &remarks), 0);
+	assert_int_equal(server_remark(&f->store->parallel.threads[0].writer.pg, &f->store->server,
+				       &remarks),
+			 0);
 	assert_non_null(strstr(remarks.partitions, "samples"));
 	assert_string_equal(remarks.compressed, "");
 }
@@ -103,7 +104,8 @@ static void that_nothing_can_read_what_is_compressed_is_said(void **state)
 	write_line(f, T0);
 	maintenance_at(f, T0 + 4 * DAY);
 	server.mode = SERVER_APACHE;
-	assert_int_equal(server_remark(&f->store->parallel.threads[0].writer.pg, &server, &remarks), 0);
+	assert_int_equal(server_remark(&f->store->parallel.threads[0].writer.pg, &server, &remarks),
+			 0);
 	assert_non_null(strstr(remarks.compressed, "1 chunks are compressed"));
 	assert_string_equal(remarks.partitions, "");
 }

@@ -181,7 +181,8 @@ static void whoever_reads_for_long_is_not_disturbed_again_and_again(void **state
 	fake_host_set_monotonic(f->host, now);
 	maintenance_at(f, T0 + 9 * DAY);
 	assert_non_null(strstr(fake_host_log(f->host, TALLY_NOTICE), "trying again in 30 s"));
-	const struct step_size *step_size = step_size_find(&f->store->maintenance.step_sizes, "samples");
+	const struct step_size *step_size =
+		step_size_find(&f->store->maintenance.step_sizes, "samples");
 	for (int i = 0; i < 6; i++) {
 		int64_t until = step_size->until;
 		fake_host_set_monotonic(f->host, until - 1);
