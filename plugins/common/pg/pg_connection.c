@@ -143,6 +143,8 @@ int pg_flush(struct pg_connection *pg, int64_t until)
 	return left < 0 ? pg_fail_connection(pg) : 0;
 }
 
+/* The deadline is of the next result, not of the statement: a long answer that keeps coming is no
+ * server that hangs.  pg->deadline bounds all of it. */
 int pg_receive(struct pg_connection *pg, PGresult **ret)
 {
 	int64_t until = pg_until(pg);

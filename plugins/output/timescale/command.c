@@ -104,15 +104,6 @@ static int command_confirm(struct store *store)
 
 /* ---- All of them ---------------------------------------------------------------- */
 
-static int command_verb(struct store *store, const char *verb, const struct tally_command *command)
-{
-	if (strcmp(verb, "migrate") == 0)
-		return command_migrate(store, command);
-	if (strcmp(verb, "confirm-clock") == 0)
-		return command_confirm(store);
-	return status_run(store, command->tables);
-}
-
 static bool command_knows(const char *verb)
 {
 	return strcmp(verb, "migrate") == 0 || strcmp(verb, "status") == 0 ||
@@ -135,7 +126,9 @@ int command_run(struct tally_ctx *ctx, const void *config, const struct tally_co
 	int r = pg_open_secret(&store.maintenance.pg, "conninfo", store.config->conninfo,
 			       "set timezone = 'UTC'; set application_name = 'tallyd db'");
 	if (r == 0)
-		r = command_verb(&store, verb, command);
+		r = strcmp(verb, "migrate") == 0         ? command_migrate(&store, command)
+		    : strcmp(verb, "confirm-clock") == 0 ? command_confirm(&store)
+							 : status_run(&store, command->tables);
 	pg_close(&store.maintenance.pg);
 	catalog_done(&store.catalog);
 	return r;

@@ -59,23 +59,6 @@ static int compression_enable(const struct compression *compression,
 			  : compression_exec(compression, sql.data);
 }
 
-/* 8 is the bit of what is compressed in part; there is no view that says so.  A chunk that is
- * compressed before it is full stays half compressed: 730 MB became 338 when that was done again.
- */
-static void compression_list(const struct compression *compression,
-			     const struct stored_table *stored, enum schema_level level,
-			     int64_t before, struct strbuf *sql)
-{
-	bool again = compression->again && compression_merges(compression->server);
-	strbuf_add(sql,
-		   "select c from (select format('%%I.%%I', chunk_schema, chunk_name) as c, "
-		   "is_compressed, range_end from timescaledb_information.chunks where "
-		   "hypertable_schema = 'tally' and hypertable_name = '%s%s_rows' and range_end < "
-		   "to_timestamp(%" PRId64 ")) w where not is_compressed%s order by range_end",
-		   stored->table.name, schema_levels[level].suffix, before / COMPRESSION_SECOND,
-		   again ? " or _timescaledb_functions.chunk_status(c::regclass) & 8 <> 0" : "");
-}
-
 static int compression_level(const struct compression *compression,
 			     const struct stored_table *stored, enum schema_level level,
 			     int64_t before)
@@ -86,7 +69,17 @@ static int compression_level(const struct compression *compression,
 	int r = compression_enable(compression, stored, level);
 	if (r < 0)
 		return r;
-	compression_list(compression, stored, level, before, &sql);
+	/* 8 is the bit of what is compressed in part; there is no view that says so.  A chunk that
+	 * is compressed before it is full stays half compressed: 730 MB became 338 when that was
+	 * done again. */
+	bool again = compression->again && compression_merges(compression->server);
+	strbuf_add(&sql,
+		   "select c from (select format('%%I.%%I', chunk_schema, chunk_name) as c, "
+		   "is_compressed, range_end from timescaledb_information.chunks where "
+		   "hypertable_schema = 'tally' and hypertable_name = '%s%s_rows' and range_end < "
+		   "to_timestamp(%" PRId64 ")) w where not is_compressed%s order by range_end",
+		   stored->table.name, schema_levels[level].suffix, before / COMPRESSION_SECOND,
+		   again ? " or _timescaledb_functions.chunk_status(c::regclass) & 8 <> 0" : "");
 	if (sql.failed)
 		return tally_fail(pg->ctx, ENOMEM, "no memory");
 	r = pg_query(pg, sql.data, NULL, &chunks);

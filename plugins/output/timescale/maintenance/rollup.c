@@ -231,27 +231,23 @@ static int rollup_ahead_level(struct rollup *rollup, const struct watermarks *wa
 
 /* ---- Steps -------------------------------------------------------------------- */
 
-/* One that could be smaller need not go on for as long as the connection lets it: writers may wait
- * for the marks that it took. */
-static int rollup_begin(const struct rollup *rollup)
-{
-	bool least = rollup->span <= schema_levels[LEVEL_MINUTE].bucket;
-	int r = pg_exec(rollup->pg,
-			least ? "begin" : "begin; set local statement_timeout = '1min'");
-	if (r < 0 || rollup->server->mode != SERVER_TSL)
-		return r;
-	/* What is compressed has to be unpacked to be rolled up again, however much it is. */
-	return pg_exec(rollup->pg,
-		       "set local timescaledb.max_tuples_decompressed_per_dml_transaction = 0");
-}
-
 static int rollup_step(struct rollup *rollup, bool late)
 {
 	rollup->full = false;
 	if (rollup->stored->n_numbers == 0)
 		return 0;
 	struct watermarks watermarks;
-	int r = rollup_begin(rollup), more = 0;
+	/* One that could be smaller need not go on for as long as the connection lets it: writers
+	 * may wait for the marks that it took. */
+	bool least = rollup->span <= schema_levels[LEVEL_MINUTE].bucket;
+	int r = pg_exec(rollup->pg,
+			least ? "begin" : "begin; set local statement_timeout = '1min'");
+	int more = 0;
+	/* What is compressed has to be unpacked to be rolled up again, however much it is. */
+	if (r == 0 && rollup->server->mode == SERVER_TSL)
+		r = pg_exec(rollup->pg,
+			    "set local "
+			    "timescaledb.max_tuples_decompressed_per_dml_transaction = 0");
 	if (r == 0)
 		r = watermarks_load(rollup->pg, rollup_name(rollup), &watermarks);
 	if (r == 0 && late && schema_is_caught_up(&watermarks))

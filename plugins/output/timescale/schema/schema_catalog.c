@@ -138,26 +138,6 @@ static int catalog_insert(struct pg_connection *pg, const char *sql, const char 
 	return pg_query(pg, sql, &params, &result);
 }
 
-static int catalog_store_column(struct pg_connection *pg, const struct tally_table *table,
-				uint32_t c)
-{
-	const struct tally_column *column = &table->columns[c];
-	char position[16];
-	snprintf(position, sizeof(position), "%u", c);
-	const char *texts[] = {table->name,
-			       position,
-			       column->name,
-			       catalog_types[column->type],
-			       catalog_roles[column->role],
-			       column->unit,
-			       column->help};
-	return catalog_insert(pg,
-			      "insert into tally.columns values ($1, $2::int, $3, $4, $5, $6, $7) "
-			      "on conflict (\"table\", position) do update set unit = "
-			      "excluded.unit, help = excluded.help",
-			      texts, 7);
-}
-
 int schema_store_table(struct pg_connection *pg, const struct tally_table *table)
 {
 	char revision[16];
@@ -168,7 +148,23 @@ int schema_store_table(struct pg_connection *pg, const struct tally_table *table
 			       "(name) do update set revision = excluded.revision, help = "
 			       "excluded.help",
 			       texts, 4);
-	for (uint32_t c = 0; r == 0 && c < table->n_columns; c++)
-		r = catalog_store_column(pg, table, c);
+	for (uint32_t c = 0; r == 0 && c < table->n_columns; c++) {
+		const struct tally_column *column = &table->columns[c];
+		char position[16];
+		snprintf(position, sizeof(position), "%u", c);
+		const char *values[] = {table->name,
+					position,
+					column->name,
+					catalog_types[column->type],
+					catalog_roles[column->role],
+					column->unit,
+					column->help};
+		/* Name, type and role of a column never change. */
+		r = catalog_insert(pg,
+				   "insert into tally.columns values ($1, $2::int, $3, $4, $5, $6, "
+				   "$7) on conflict (\"table\", position) do update set unit = "
+				   "excluded.unit, help = excluded.help",
+				   values, 7);
+	}
 	return r;
 }

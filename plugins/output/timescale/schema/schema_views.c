@@ -91,7 +91,7 @@ static void views_statement(struct strbuf *sql, const struct schema_where *where
 	strbuf_add(sql, "savepoint views;");
 	if (*PQgetvalue(views, row, VIEW_NO_SCHEMA))
 		strbuf_add(sql, "create schema if not exists \"%s\";", where->views);
-	/* Without CASCADE: if somebody's view stands on it, it stays, and views_tell() says so. */
+	/* Without CASCADE: if somebody's view stands on it, it stays, and that is logged. */
 	if (pg_get_64(PQgetvalue(views, row, VIEW_FOREIGN)) > 0)
 		strbuf_add(sql, "drop view \"%s\".\"%s%s\";", where->views, name, suffix);
 	strbuf_add(sql,
@@ -100,19 +100,6 @@ static void views_statement(struct strbuf *sql, const struct schema_where *where
 	if (stored->table.kind != TALLY_STATE)
 		strbuf_add(sql, " join tally.\"%s_series\" s using (_series)", name);
 	strbuf_add(sql, "; release views");
-}
-
-static void views_tell(struct pg_connection *pg, const struct schema_where *where,
-		       const struct stored_table *stored, const char *suffix)
-{
-	if (!where->told_views || !*where->told_views)
-		tally_log(pg->ctx, TALLY_WARNING,
-			  "the view %s.%s%s cannot be made as it should be: %s.  Rows are stored "
-			  "all the same; if something stands in its way, drop that, and the "
-			  "maintenance or tallyd db migrate makes it",
-			  where->views, stored->table.name, suffix, tally_reason(pg->ctx));
-	if (where->told_views)
-		*where->told_views = true;
 }
 
 static int views_make_one(struct pg_connection *pg, const struct schema_where *where,
@@ -125,7 +112,15 @@ static int views_make_one(struct pg_connection *pg, const struct schema_where *w
 	int r = pg_exec(pg, sql.data);
 	if (r == 0 || !pg_is_open(pg))
 		return r;
-	views_tell(pg, where, stored, PQgetvalue(views, row, VIEW_SUFFIX));
+	if (!where->told_views || !*where->told_views)
+		tally_log(pg->ctx, TALLY_WARNING,
+			  "the view %s.%s%s cannot be made as it should be: %s.  Rows are stored "
+			  "all the same; if something stands in its way, drop that, and the "
+			  "maintenance or tallyd db migrate makes it",
+			  where->views, stored->table.name, PQgetvalue(views, row, VIEW_SUFFIX),
+			  tally_reason(pg->ctx));
+	if (where->told_views)
+		*where->told_views = true;
 	/* What is in the transaction besides, a new table perhaps, is to be committed. */
 	r = pg_exec(pg, "rollback to views; release views");
 	pg->fault = PG_FAULT_NONE;

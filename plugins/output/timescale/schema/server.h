@@ -1,6 +1,6 @@
 /*
  * What kind of server it is.  Found out at every start and by nobody assumed.  It says what new
- * tables become and what can be done at all; of those that are there, see cut.h.
+ * tables become and what can be done at all; of those that are there, see partitioning.h.
  */
 #ifndef TALLYD_TIMESCALE_SERVER_H
 #define TALLYD_TIMESCALE_SERVER_H

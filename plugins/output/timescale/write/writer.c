@@ -80,28 +80,6 @@ int writer_prepare(struct writer *writer, const struct tally_table *declared)
 
 /* ---- One write ---------------------------------------------------------------- */
 
-/* -EINVAL, of what cannot be stored at all, is noted in the part. */
-static int writer_prepare_part(struct writer *writer, const struct tally_entry *entry,
-			       struct writer_part *part)
-{
-	*part = (struct writer_part){.entry = entry, .batch = entry->batch};
-	int r = writer_prepare(writer, entry->batch->table);
-	/* Not an error of the write: the rest of its entries can be stored all the same. */
-	part->refused = r == -EINVAL;
-	return part->refused ? 0 : r;
-}
-
-static int writer_make_part(struct writer *writer, struct writer_part *part)
-{
-	part->table = *writer_place(writer, part->batch->table->name);
-	/* One more, since calloc(0) may be NULL. */
-	part->series = calloc(part->batch->n_rows + 1, sizeof(*part->series));
-	if (!part->series)
-		return tally_fail(writer->ctx, ENOMEM, "no memory");
-	writer_part_map(part);
-	return 0;
-}
-
 /* What is remembered of series holds for one generation of them. */
 static int writer_know_generation(struct writer *writer)
 {
@@ -123,14 +101,28 @@ static int writer_know_generation(struct writer *writer)
 static int writer_make_parts(struct writer *writer, const struct tally_entry *entries, uint32_t n)
 {
 	int r = 0;
-	for (; r == 0 && writer->n_parts < n; writer->n_parts++)
-		r = writer_prepare_part(writer, &entries[writer->n_parts],
-					&writer->parts[writer->n_parts]);
+	for (; r == 0 && writer->n_parts < n; writer->n_parts++) {
+		struct writer_part *part = &writer->parts[writer->n_parts];
+		const struct tally_entry *entry = &entries[writer->n_parts];
+		*part = (struct writer_part){.entry = entry, .batch = entry->batch};
+		r = writer_prepare(writer, entry->batch->table);
+		/* Not an error of the write: the rest of its entries can be stored all the same. */
+		part->refused = r == -EINVAL;
+		r = part->refused ? 0 : r;
+	}
 	if (r == 0)
 		r = writer_know_generation(writer);
-	for (uint32_t i = 0; r == 0 && i < n; i++)
-		if (!writer->parts[i].refused)
-			r = writer_make_part(writer, &writer->parts[i]);
+	for (uint32_t i = 0; r == 0 && i < n; i++) {
+		struct writer_part *part = &writer->parts[i];
+		if (part->refused)
+			continue;
+		part->table = *writer_place(writer, part->batch->table->name);
+		/* One more, since calloc(0) may be NULL. */
+		part->series = calloc(part->batch->n_rows + 1, sizeof(*part->series));
+		if (!part->series)
+			return tally_fail(writer->ctx, ENOMEM, "no memory");
+		writer_part_map(part);
+	}
 	for (uint32_t i = 0; r == 0 && i < n; i++)
 		if (!writer->parts[i].refused)
 			r = writer_find_series(writer, &writer->parts[i]);

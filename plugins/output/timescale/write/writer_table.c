@@ -38,17 +38,6 @@ static void writer_unnest(struct strbuf *sql, const struct writer_table *table, 
 	strbuf_add(sql, ")");
 }
 
-/* ON CONFLICT DO NOTHING: a row is never changed, so the one with this key is this row, from an
- * attempt whose answer was lost. */
-static void writer_insert_statement(struct strbuf *sql, const struct writer_table *table)
-{
-	strbuf_add(sql, "insert into tally.\"%s_rows\" (_series", table->stored->table.name);
-	writer_field_list(sql, table, "");
-	strbuf_add(sql, "%s) select * from ", table->nanos ? ", _nanos" : "");
-	writer_unnest(sql, table, "int");
-	strbuf_add(sql, " on conflict do nothing");
-}
-
 /* The newest of each key, and of those with one time the last; not if a newer one is there, unless
  * that came from a clock that was wrong. */
 static void writer_upsert_statement(struct strbuf *sql, const struct writer_table *table)
@@ -82,7 +71,14 @@ static int writer_table_statements(struct tally_ctx *ctx, struct writer_table *t
 		strbuf_add(&copy, "copy tally.\"%s_rows\" (_series", table->stored->table.name);
 		writer_field_list(&copy, table, "");
 		strbuf_add(&copy, "%s) from stdin (format binary)", table->nanos ? ", _nanos" : "");
-		writer_insert_statement(&insert, table);
+		/* ON CONFLICT DO NOTHING: a row is never changed, so the one with this key is this
+		 * row, from an attempt whose answer was lost. */
+		strbuf_add(&insert, "insert into tally.\"%s_rows\" (_series",
+			   table->stored->table.name);
+		writer_field_list(&insert, table, "");
+		strbuf_add(&insert, "%s) select * from ", table->nanos ? ", _nanos" : "");
+		writer_unnest(&insert, table, "int");
+		strbuf_add(&insert, " on conflict do nothing");
 	}
 	bool failed = copy.failed || insert.failed;
 	table->copy = copy.data;
