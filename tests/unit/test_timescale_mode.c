@@ -53,7 +53,8 @@ static void partitions_of_before_the_extension_go_on(void **state)
 	write_sample(f, T0 - 5 * DAY);
 	maintenance_at(f, T0 + 2 * DAY);
 	assert_int_equal(partitions(f, "samples_rows"), 5 + 2);
-	assert_int_equal(partitions(f, "samples_1min_rows"), 5 + 5);
+	/* None for the three days in between, of which there is no row to roll up. */
+	assert_int_equal(partitions(f, "samples_1min_rows"), 5 + 2);
 	write_sample(f, T0 + 2 * DAY);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples"), 3);
 	maintenance_at(f, T0 + 2 * DAY + HOUR);
