@@ -34,7 +34,8 @@ static bool dry_run_is_about(const char *reason, const char *option)
 
 /* Where the option is set that the reason begins with, as reasons of plugins do; else the section.
  */
-static void dry_run_add(struct dry_run *trial, const struct plan_instance *plan, const char *reason)
+static void dry_run_add(struct dry_run *dry_run, const struct plan_instance *plan,
+			const char *reason)
 {
 	const char *file = plan->section->file;
 	unsigned line = plan->section->line;
@@ -45,7 +46,7 @@ static void dry_run_add(struct dry_run *trial, const struct plan_instance *plan,
 		file = value->file;
 		line = value->line;
 	}
-	problems_add(trial->problems, file, line, "[%s] %s", plan->name, reason);
+	problems_add(dry_run->problems, file, line, "[%s] %s", plan->name, reason);
 }
 
 /* ---- In the child ---- */
@@ -71,15 +72,15 @@ static int dry_run_make(const struct tally_plugin *plugin, const struct plan_ins
 
 static int dry_run_step(void *arg, size_t i, struct error *error)
 {
-	struct dry_run *trial = arg;
-	const struct plan_instance *plan = &trial->plan->instances[i];
+	struct dry_run *dry_run = arg;
+	const struct plan_instance *plan = &dry_run->plan->instances[i];
 	const struct tally_plugin *plugin = plan->plugin;
 	struct api *api = NULL;
 	log_set_level(TALLY_ERROR); /* what is said on the way is not asked for */
-	int r = plugin_api_create(&trial->services, plugin, plan->name, 0, &api, error);
+	int r = plugin_api_create(&dry_run->services, plugin, plan->name, 0, &api, error);
 	if (r == 0)
 		r = dry_run_make(plugin, plan, api, error);
-	if (r == 0 && trial->settings->thorough && dry_run_can_check(plugin)) {
+	if (r == 0 && dry_run->settings->thorough && dry_run_can_check(plugin)) {
 		r = PLUGIN_CALL(plugin->check(plugin_api_ctx(api), plan->config));
 		r = r < 0 ? reason_explain(r, error) : 0;
 	}
@@ -91,40 +92,40 @@ static int dry_run_step(void *arg, size_t i, struct error *error)
 
 static void dry_run_failed(void *arg, size_t i, const char *why, bool fault)
 {
-	struct dry_run *trial = arg;
-	const struct plan_instance *plan = &trial->plan->instances[i];
+	struct dry_run *dry_run = arg;
+	const struct plan_instance *plan = &dry_run->plan->instances[i];
 	char text[sizeof(((struct error *)NULL)->text)];
 	if (!fault) {
-		dry_run_add(trial, plan, why);
+		dry_run_add(dry_run, plan, why);
 		return;
 	}
-	const char *path = registry_path(trial->services.registry, plan->plugin);
+	const char *path = registry_path(dry_run->services.registry, plan->plugin);
 	snprintf(text, sizeof(text), "a fault of the plugin %s: it %s while the instance was made",
 		 path ? path : plan->plugin->name, why);
-	dry_run_add(trial, plan, text);
+	dry_run_add(dry_run, plan, text);
 }
 
 int dry_run_plan(const struct plan *plan, const struct dry_run_settings *settings,
 		 struct problems *problems)
 {
-	struct dry_run trial = {.services = {.metrics = metrics_create(),
-					     .registry = settings->registry,
-					     .registry_lock = &trial.registry_lock,
-					     .machine = plan->globals.host,
-					     .state_dir = plan->globals.state_dir,
-					     .writer = "trial"},
-				.plan = plan,
-				.settings = settings,
-				.problems = problems};
+	struct dry_run dry_run = {.services = {.metrics = metrics_create(),
+					       .registry = settings->registry,
+					       .registry_lock = &dry_run.registry_lock,
+					       .machine = plan->globals.host,
+					       .state_dir = plan->globals.state_dir,
+					       .writer = "dry_run"},
+				  .plan = plan,
+				  .settings = settings,
+				  .problems = problems};
 	const struct isolate what = {.n = plan->n_instances,
 				     .step = dry_run_step,
 				     .failed = dry_run_failed,
-				     .arg = &trial};
-	pthread_rwlock_init(&trial.registry_lock, NULL);
-	int r = trial.services.metrics ? isolate_run(&what) : -ENOMEM;
+				     .arg = &dry_run};
+	pthread_rwlock_init(&dry_run.registry_lock, NULL);
+	int r = dry_run.services.metrics ? isolate_run(&what) : -ENOMEM;
 	if (r < 0 && r != -ECANCELED)
 		problems_add(problems, NULL, 0, "instances cannot be tried: %s", strerror(-r));
-	metrics_destroy(trial.services.metrics);
-	pthread_rwlock_destroy(&trial.registry_lock);
+	metrics_destroy(dry_run.services.metrics);
+	pthread_rwlock_destroy(&dry_run.registry_lock);
 	return r;
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Functions and words that this house does without, each with what to use."""
+"""Functions that this project does without and words that it no longer uses, each with what to use."""
 
 import re
 
@@ -27,6 +27,34 @@ INSTEAD = {
     "lt_dlclose": "nothing: a plugin stays loaded",
     "lt_dlexit": "nothing: a plugin stays loaded",
 }
+# Words that names had once, each with the one that the field uses (docs/glossary.md).
+RETIRED = {
+    "breathe": "housekeeping",
+    "capability": "binding",
+    "careful": "upsert, in_doubt",
+    "dead_series": "series_gc",
+    "desk": "dispatch",
+    "farewell": "drain",
+    "flight": "fetch",
+    "guest": "conn",
+    "guests": "connections",
+    "happenings": "logs_and_events",
+    "keys_guess": "series_cache_guess",
+    "lane": "writer_thread",
+    "lanes": "parallel_writer",
+    "lot": "row_chunk",
+    "mend": "repair",
+    "parcel": "response",
+    "seal": "response_codec",
+    "sheet": "aggregator",
+    "sieve": "row_filter",
+    "squeeze": "compress",
+    "trial": "dry_run",
+    "unrest": "quarantine",
+    "upkeep": "maintenance",
+}
+OLD_NAME = re.compile(r"\b(" + "|".join(RETIRED) + r")(?:_\w+)?\b")
+PRODUCT = ("include", "base", "core", "plugins")
 CALL = re.compile(r"(?<![\w.>])(" + "|".join(INSTEAD) + r")\s*\(")
 GOTO = re.compile(r"\bgoto\b")
 
@@ -39,6 +67,9 @@ def problems():
                 yield f"{where}: {match[1]}() is banned: {INSTEAD[match[1]]}"
             if GOTO.search(line):
                 yield f"{where}: goto is banned: auto_free and small functions"
+            if path.relative_to(ROOT).parts[0] in PRODUCT:
+                for match in OLD_NAME.finditer(line):
+                    yield f"{where}: {match[0]}: the word is {RETIRED[match[1]]}"
 
 
 finish(list(problems()))
