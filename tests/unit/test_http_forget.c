@@ -117,7 +117,7 @@ static void nobody_joins_a_flight_that_began_before_a_change(void **state)
 	land(shelf, early, "old");
 	cache_find(shelf->cache, "/list", &found);
 	assert_int_equal(found.age, CACHE_FRESH);
-	assert_memory_equal(found.response->body[PARCEL_IDENTITY].data, "new", 3);
+	assert_memory_equal(found.response->body[RESPONSE_IDENTITY].data, "new", 3);
 	cache_found_done(&found);
 }
 

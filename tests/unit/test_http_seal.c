@@ -37,7 +37,7 @@ static void a_sealed_answer_opens_to_the_same(void **state)
 	assert_int_equal(found.made, 8);
 	assert_ptr_equal(opened->type, content_type_json);
 	assert_string_equal(opened->link, "</next>; rel=next");
-	for (int i = 0; i < PARCEL_CODINGS; i++) {
+	for (int i = 0; i < RESPONSE_CODINGS; i++) {
 		assert_int_equal(opened->body[i].len, response->body[i].len);
 		assert_memory_equal(opened->body[i].data, response->body[i].data,
 				    response->body[i].len);

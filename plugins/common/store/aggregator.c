@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHEET_FIRST_SLOTS = 256 };
-#define SHEET_MAX_BYTES (UINT64_C(256) << 20)
-enum { SHEET_FIRST_BUCKETS = 4, SHEET_MOST_BUCKETS = 256 }; /* of a block */
+enum { AGGREGATOR_FIRST_SLOTS = 256 };
+#define AGGREGATOR_MAX_BYTES (UINT64_C(256) << 20)
+enum { AGGREGATOR_FIRST_BUCKETS = 4, AGGREGATOR_MOST_BUCKETS = 256 }; /* of a block */
 
 struct aggregator_block {
 	struct aggregator_block *next;
@@ -89,7 +89,7 @@ static int aggregator_grow(struct aggregator *aggregator)
 {
 	if (aggregator->n_slots > 2 * aggregator->n_buckets)
 		return 0;
-	uint32_t n = aggregator->n_slots ? 2 * aggregator->n_slots : SHEET_FIRST_SLOTS;
+	uint32_t n = aggregator->n_slots ? 2 * aggregator->n_slots : AGGREGATOR_FIRST_SLOTS;
 	struct aggregator_bucket **buckets =
 		realloc(aggregator->buckets, (n / 2 + 1) * sizeof(struct aggregator_bucket *));
 	if (!buckets)
@@ -112,8 +112,8 @@ static struct aggregator_bucket *aggregator_take(struct aggregator *aggregator, 
 {
 	struct aggregator_block *block = aggregator->blocks;
 	if (!block || block->used == block->size) {
-		uint32_t n = block ? 2 * block->size : SHEET_FIRST_BUCKETS;
-		n = n < SHEET_MOST_BUCKETS ? n : SHEET_MOST_BUCKETS;
+		uint32_t n = block ? 2 * block->size : AGGREGATOR_FIRST_BUCKETS;
+		n = n < AGGREGATOR_MOST_BUCKETS ? n : AGGREGATOR_MOST_BUCKETS;
 		block = calloc(1, sizeof(*block) + n * size);
 		if (!block)
 			return NULL;
@@ -138,7 +138,7 @@ static int aggregator_check_limits(const struct aggregator *aggregator)
 			"the answer has more than %u rows: ask for fewer groups, a longer "
 			"step or a higher limit",
 			aggregator->limit);
-	if (n * aggregator_bucket_size(aggregator) > SHEET_MAX_BYTES)
+	if (n * aggregator_bucket_size(aggregator) > AGGREGATOR_MAX_BYTES)
 		return tally_fail(aggregator->ctx, EINVAL,
 				  "the answer is too large: ask for fewer groups or columns, or a "
 				  "longer step");

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-enum { ANSWER_BATCH_ROWS = 500 };
+enum { RESULT_BATCH_ROWS = 500 };
 
 static uint16_t result_type(uint16_t type, uint32_t aggregate)
 {
@@ -73,7 +73,7 @@ int result_finish(struct result *result)
 
 int result_row(struct result *result, struct tally_cell **ret)
 {
-	if (result->batch && result->batch->n_rows >= ANSWER_BATCH_ROWS) {
+	if (result->batch && result->batch->n_rows >= RESULT_BATCH_ROWS) {
 		int r = result_finish(result);
 		if (r != 0)
 			return r;

@@ -58,8 +58,8 @@ int response_encode(const struct response *response, const struct codec_meta *me
 	} parts[CODEC_PARTS] = {
 		{meta->key, strlen(meta->key)},
 		{response->link, response->link ? strlen(response->link) : 0},
-		{response->body[PARCEL_IDENTITY].data, response->body[PARCEL_IDENTITY].len},
-		{response->body[PARCEL_GZIP].data, response->body[PARCEL_GZIP].len},
+		{response->body[RESPONSE_IDENTITY].data, response->body[RESPONSE_IDENTITY].len},
+		{response->body[RESPONSE_GZIP].data, response->body[RESPONSE_GZIP].len},
 	};
 	struct response_codec_head head = {.version = htole64(meta->version),
 					   .made = htole64((uint64_t)meta->made),
@@ -136,7 +136,7 @@ static struct response *response_codec_restore(const struct response_codec_head 
 	response->type = response_codec_types[le32toh(head->type)];
 	response->link =
 		response_codec_copy(parts[CODEC_LINK], le32toh(head->len[CODEC_LINK]), &failed);
-	for (int i = 0; i < PARCEL_CODINGS; i++) {
+	for (int i = 0; i < RESPONSE_CODINGS; i++) {
 		size_t len = le32toh(head->len[CODEC_IDENTITY + i]);
 		response->body[i].data =
 			response_codec_copy(parts[CODEC_IDENTITY + i], len, &failed);

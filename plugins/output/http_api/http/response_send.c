@@ -118,7 +118,7 @@ static struct MHD_Response *full_answer(struct response *response, enum response
 		return NULL;
 	response_keep(response);
 	MHD_add_response_header(mhd_response, "Content-Type", response->type);
-	if (coding == PARCEL_GZIP)
+	if (coding == RESPONSE_GZIP)
 		MHD_add_response_header(mhd_response, "Content-Encoding", "gzip");
 	return mhd_response;
 }
@@ -200,8 +200,8 @@ enum MHD_Result send_answer(struct sender *sender, const struct request *request
 	struct response *response = request->response;
 	const struct prebuilt_key key = {
 		.response = response,
-		.coding = request->gzip && response->body[PARCEL_GZIP].data ? PARCEL_GZIP
-									    : PARCEL_IDENTITY,
+		.coding = request->gzip && response->body[RESPONSE_GZIP].data ? RESPONSE_GZIP
+									      : RESPONSE_IDENTITY,
 		.age = (now - response->made) / HTTP_SECOND,
 	};
 	/* A hit will be asked for again.  Not with CORS, whose headers depend on the request. */

@@ -37,10 +37,10 @@ static bool is_text(uint16_t type)
 
 /* ---- Text ---------------------------------------------------------------- */
 
-static uint32_t event_id_types(const struct tally_table *table, uint16_t types[MARK_MAX_KEY])
+static uint32_t event_id_types(const struct tally_table *table, uint16_t types[EVENT_ID_MAX_KEY])
 {
 	uint32_t n = 0;
-	for (uint32_t i = 0; i < table->n_columns && n < MARK_MAX_KEY; i++)
+	for (uint32_t i = 0; i < table->n_columns && n < EVENT_ID_MAX_KEY; i++)
 		if (table_is_key(table, i))
 			types[n++] = table->columns[i].type;
 	return n;
@@ -49,11 +49,11 @@ static uint32_t event_id_types(const struct tally_table *table, uint16_t types[M
 void event_id_write(struct json_writer *out, uint32_t epoch, uint64_t number,
 		    const struct tally_table *table, const struct tally_cell *row)
 {
-	uint16_t types[MARK_MAX_KEY];
-	struct tally_cell key[MARK_MAX_KEY];
+	uint16_t types[EVENT_ID_MAX_KEY];
+	struct tally_cell key[EVENT_ID_MAX_KEY];
 	char head[40];
 	uint32_t n = 0;
-	for (uint32_t i = 0; i < table->n_columns && n < MARK_MAX_KEY; i++) {
+	for (uint32_t i = 0; i < table->n_columns && n < EVENT_ID_MAX_KEY; i++) {
 		if (!table_is_key(table, i))
 			continue;
 		types[n] = table->columns[i].type;
@@ -79,7 +79,7 @@ bool event_id_read_number(const char *text, struct event_id *ret)
 
 int event_id_read_key(const char *text, const struct tally_table *table, struct event_id *ret)
 {
-	uint16_t types[MARK_MAX_KEY];
+	uint16_t types[EVENT_ID_MAX_KEY];
 	uint32_t n = event_id_types(table, types);
 	const char *cursor = strrchr(text, '.');
 	if (!cursor)

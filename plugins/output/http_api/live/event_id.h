@@ -10,14 +10,14 @@
 #include "base/json_writer.h"
 #include <tallyd/plugin.h>
 
-enum { MARK_MAX_KEY = 32 };
+enum { EVENT_ID_MAX_KEY = 32 };
 
 struct event_id {
 	uint32_t epoch; /* 0: no number */
 	uint64_t number;
-	struct tally_cell key[MARK_MAX_KEY]; /* time, tags, order: as the table's columns */
-	uint32_t n_key;                      /* 0: no key, or only the time that it begins with */
-	char *memory;                        /* of the key's texts */
+	struct tally_cell key[EVENT_ID_MAX_KEY]; /* time, tags, order: as the table's columns */
+	uint32_t n_key; /* 0: no key, or only the time that it begins with */
+	char *memory;   /* of the key's texts */
 };
 
 void event_id_done(struct event_id *mark);

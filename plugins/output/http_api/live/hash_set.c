@@ -11,11 +11,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { SEEN_LEAST = 64 };
+enum { HASH_SET_LEAST = 64 };
 
 int hash_set_init(struct hash_set *seen, size_t n_hashes)
 {
-	size_t size = SEEN_LEAST;
+	size_t size = HASH_SET_LEAST;
 	while (size < 2 * n_hashes)
 		size *= 2;
 	seen->mask = size - 1;

@@ -18,14 +18,14 @@
 
 #include "live/event_id.h"
 
-enum { NEWS_LOTS_OF_MEMORY = NEWS_LOTS / 2 };
+enum { LIVE_INGEST_CHUNKS_PER_MEMORY = LIVE_INGEST_CHUNKS / 2 };
 
 int live_ingest_init(struct live_ingest *ingest, struct live_source *source, unsigned generation,
 		     const struct catalog *catalog)
 {
 	*ingest = (struct live_ingest){.source = source, .generation = generation};
 	ingest->table = catalog_find(catalog, source->table);
-	if (!ingest->table || ingest->table->n_columns > ROWSET_MAX_COLUMNS) {
+	if (!ingest->table || ingest->table->n_columns > RESULT_SET_MAX_COLUMNS) {
 		catalog_drop(catalog);
 		return ingest->table ? -EINVAL : -ENOENT;
 	}
@@ -41,7 +41,7 @@ int live_ingest_init(struct live_ingest *ingest, struct live_source *source, uns
 static void live_ingest_reverse(struct result_set *rows)
 {
 	size_t size = rows->n_columns * sizeof(*rows->cells);
-	struct tally_cell spare[ROWSET_MAX_COLUMNS];
+	struct tally_cell spare[RESULT_SET_MAX_COLUMNS];
 	for (uint32_t i = 0, k = rows->n_rows; i + 1 < k; i++) {
 		struct tally_cell *a = rows->cells + (size_t)i * rows->n_columns;
 		struct tally_cell *b = rows->cells + (size_t)--k * rows->n_columns;
@@ -59,7 +59,7 @@ static void live_ingest_close_lot(struct live_ingest *ingest)
 	if (ingest->newest_first)
 		live_ingest_reverse(&ingest->rows);
 	struct row_chunk *chunk =
-		ingest->n_lots < NEWS_LOTS
+		ingest->n_lots < LIVE_INGEST_CHUNKS
 			? row_chunk_of_rows(&ingest->rows, ingest->table, ingest->catalog)
 			: NULL;
 	if (chunk) {
@@ -76,7 +76,7 @@ static void live_ingest_close_lot(struct live_ingest *ingest)
 static void live_ingest_keep(struct live_ingest *ingest, const struct tally_batch *row)
 {
 	size_t max = ingest->source->ring.max;
-	if (ingest->rows.bytes > max / NEWS_LOTS_OF_MEMORY)
+	if (ingest->rows.bytes > max / LIVE_INGEST_CHUNKS_PER_MEMORY)
 		live_ingest_close_lot(ingest);
 	if (ingest->bytes + ingest->rows.bytes > max || result_set_add(&ingest->rows, row) < 0)
 		ingest->missed++;
@@ -105,7 +105,7 @@ void live_ingest_add(struct live_ingest *ingest, const struct tally_batch *batch
 
 /* ---- Waiting ------------------------------------------------------------- */
 
-enum { NEWS_HELD_OF_MEMORY = 4 };
+enum { LIVE_INGEST_HELD_OF_MEMORY = 4 };
 
 /* What does not fit is left to the store. */
 void live_ingest_hold(struct live_ingest *ingest, const struct tally_batch *row)
@@ -117,7 +117,7 @@ void live_ingest_hold(struct live_ingest *ingest, const struct tally_batch *row)
 		result_set_done(&source->held);
 		result_set_init(&source->held, row->table->n_columns);
 	}
-	if (held && source->held.bytes < source->ring.max / NEWS_HELD_OF_MEMORY)
+	if (held && source->held.bytes < source->ring.max / LIVE_INGEST_HELD_OF_MEMORY)
 		result_set_add(&source->held, row);
 	pthread_mutex_unlock(&source->lock);
 	if (!held)

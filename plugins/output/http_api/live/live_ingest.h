@@ -9,7 +9,7 @@
 #include "live/row_chunk.h"
 #include "query/result_set.h"
 
-enum { NEWS_LOTS = 16 };
+enum { LIVE_INGEST_CHUNKS = 16 };
 
 struct live_ingest {
 	struct live_source *source;
@@ -18,7 +18,7 @@ struct live_ingest {
 	const struct tally_table *table;
 	bool newest_first;
 	struct result_set rows; /* not in a lot yet */
-	struct row_chunk *lots[NEWS_LOTS];
+	struct row_chunk *lots[LIVE_INGEST_CHUNKS];
 	uint32_t n_lots;
 	size_t bytes;           /* of lots */
 	uint64_t found, missed; /* rows: new ones, and of these only counted */

@@ -45,7 +45,7 @@ struct poll {
 
 static int poll_ask(struct live *live, struct live_ingest *ingest, const struct poll *poll)
 {
-	struct tally_select select[ROWSET_MAX_COLUMNS];
+	struct tally_select select[RESULT_SET_MAX_COLUMNS];
 	struct poll_answer answer = {live, ingest};
 	const struct tally_table *table = ingest->table;
 	uint32_t n = 0;

@@ -41,7 +41,7 @@ static bool follower_open(struct follower *follower, int kind)
 
 static void follower_hear(struct follower *follower, int kind, char *text, size_t len)
 {
-	struct tally_cell cells[ROWSET_MAX_COLUMNS];
+	struct tally_cell cells[RESULT_SET_MAX_COLUMNS];
 	if (!follower_open(follower, kind))
 		return;
 	struct live_ingest *ingest = &follower->ingest[kind];

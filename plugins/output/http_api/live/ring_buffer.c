@@ -4,8 +4,8 @@
  *
  * A reader is a number, so a slow client costs no memory and cannot hold back the others: rows
  * leave when there is no room, and whoever comes too late gets the oldest there is and learns how
- * many it missed.  Finding a row is a binary search over at most FEED_LOTS chunks.  Chunks may be
- * large, so a reader gets a reference and leaves the lock before it writes JSON.
+ * many it missed.  Finding a row is a binary search over at most RING_BUFFER_CHUNKS chunks.  Chunks
+ * may be large, so a reader gets a reference and leaves the lock before it writes JSON.
  *
  * The epoch tells numbers of this ring from those of an earlier process or of one that was cleared.
  */
@@ -27,7 +27,7 @@ static uint32_t ring_buffer_new_epoch(uint32_t last)
 int ring_buffer_init(struct ring_buffer *ring, size_t max)
 {
 	*ring = (struct ring_buffer){.max = max, .next = 1, .epoch = ring_buffer_new_epoch(0)};
-	ring->slots = calloc(FEED_LOTS, sizeof(*ring->slots));
+	ring->slots = calloc(RING_BUFFER_CHUNKS, sizeof(*ring->slots));
 	if (!ring->slots)
 		return -ENOMEM;
 	pthread_mutex_init(&ring->lock, NULL);
@@ -36,14 +36,14 @@ int ring_buffer_init(struct ring_buffer *ring, size_t max)
 
 static struct ring_buffer_slot *ring_buffer_slot(struct ring_buffer *ring, uint32_t i)
 {
-	return &ring->slots[(ring->oldest + i) % FEED_LOTS];
+	return &ring->slots[(ring->oldest + i) % RING_BUFFER_CHUNKS];
 }
 
 static void ring_buffer_drop_oldest(struct ring_buffer *ring)
 {
 	struct row_chunk *chunk = ring_buffer_slot(ring, 0)->chunk;
 	ring->bytes -= chunk->bytes;
-	ring->oldest = (ring->oldest + 1) % FEED_LOTS;
+	ring->oldest = (ring->oldest + 1) % RING_BUFFER_CHUNKS;
 	ring->n--;
 	row_chunk_drop(chunk);
 }
@@ -68,7 +68,7 @@ void ring_buffer_add(struct ring_buffer *ring, struct row_chunk *chunk)
 	pthread_mutex_lock(&ring->lock);
 	uint64_t first = ring->next;
 	ring->next += chunk->n_rows;
-	while (ring->n && (ring->n == FEED_LOTS || ring->bytes + chunk->bytes > ring->max))
+	while (ring->n && (ring->n == RING_BUFFER_CHUNKS || ring->bytes + chunk->bytes > ring->max))
 		ring_buffer_drop_oldest(ring);
 	if (chunk->bytes <= ring->max) {
 		ring->bytes += chunk->bytes;

@@ -10,7 +10,7 @@
 
 #include "live/row_chunk.h"
 
-enum { FEED_LOTS = 4096 };
+enum { RING_BUFFER_CHUNKS = 4096 };
 
 struct ring_buffer_slot {
 	struct row_chunk *chunk;
@@ -20,7 +20,7 @@ struct ring_buffer_slot {
 struct ring_buffer {
 	pthread_mutex_t lock; /* guards all below */
 	size_t max, bytes;
-	struct ring_buffer_slot *slots; /* a ring of FEED_LOTS */
+	struct ring_buffer_slot *slots; /* a ring of RING_BUFFER_CHUNKS */
 	uint32_t oldest, n;
 	uint64_t next;  /* number of the row that comes next */
 	uint32_t epoch; /* numbers of another one mean nothing */

@@ -20,7 +20,7 @@
 #include "query/catalog_cache.h"
 #include "query/container_lookup.h"
 
-enum { SIEVE_MAX_RULES = 2 * PARAMS_MAX };
+enum { ROW_FILTER_MAX_RULES = 2 * PARAMS_MAX };
 
 /* ---- Reading ------------------------------------------------------------- */
 
@@ -28,9 +28,9 @@ static int row_filter_add(struct context *context, struct row_filter *row_filter
 			  struct row_filter_rule rule, const char *value)
 {
 	if (!row_filter->rules)
-		row_filter->rules = calloc(SIEVE_MAX_RULES, sizeof(*row_filter->rules));
+		row_filter->rules = calloc(ROW_FILTER_MAX_RULES, sizeof(*row_filter->rules));
 	rule.value = strdup(value);
-	if (!row_filter->rules || !rule.value || row_filter->n == SIEVE_MAX_RULES) {
+	if (!row_filter->rules || !rule.value || row_filter->n == ROW_FILTER_MAX_RULES) {
 		free(rule.value);
 		return response_unavailable(context->builder, "out of memory");
 	}

@@ -14,8 +14,8 @@
 #include "message/row_writer.h"
 
 enum {
-	STREAM_BLOCK = BODY_SOURCE_BLOCK,
-	STREAM_SPARE = 16 << 10, /* more than this is not kept by who has nothing to say */
+	SSE_BLOCK = BODY_SOURCE_BLOCK,
+	SSE_SPARE = 16 << 10, /* more than this is not kept by who has nothing to say */
 };
 
 const char sse_client_type[] = "text/event-stream; charset=utf-8";
@@ -84,7 +84,7 @@ static bool sse_client_wants(const struct sse_client *stream, const struct tally
 /* Of a client that was away for long, or of an input that was. */
 static bool sse_client_is_outdated(const struct sse_client *stream, const struct tally_cell *row)
 {
-	return stream->kind == LIVE_STATS && row[0].i < stream->now - STREAM_MAX_AGE;
+	return stream->kind == LIVE_STATS && row[0].i < stream->now - SSE_MAX_AGE;
 }
 
 static void sse_client_tell_outdated(struct sse_client *stream)
@@ -117,7 +117,7 @@ static bool sse_client_add_row(struct sse_client *stream, const struct row_chunk
 static bool sse_client_add_lot(struct sse_client *stream, const struct row_chunk *chunk,
 			       uint32_t row)
 {
-	for (; row < chunk->n_rows && stream->out.len < STREAM_BLOCK; row++, stream->at++)
+	for (; row < chunk->n_rows && stream->out.len < SSE_BLOCK; row++, stream->at++)
 		if (!sse_client_add_row(stream, chunk, row))
 			return false;
 	return true;
@@ -129,9 +129,9 @@ static void sse_client_fill(struct sse_client *stream)
 	bool room = true;
 	stream->sent = out->len = 0;
 	stream->now = tally_now(stream->ctx);
-	if (out->size > STREAM_SPARE)
+	if (out->size > SSE_SPARE)
 		json_writer_done(out);
-	while (room && out->len < STREAM_BLOCK) {
+	while (room && out->len < SSE_BLOCK) {
 		uint64_t missed;
 		uint32_t row;
 		struct row_chunk *chunk =

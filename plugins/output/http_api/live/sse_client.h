@@ -52,7 +52,7 @@ struct sse_client {
 void sse_client_free(struct sse_client *stream); /* NULL is fine; not while it is suspended */
 
 /* How old a reading may be at most when it is shown: what is older says nothing of now. */
-#define STREAM_MAX_AGE (600 * HTTP_SECOND)
+#define SSE_MAX_AGE (600 * HTTP_SECOND)
 
 /* In a worker, with row_filter set: puts it where the client was, or at the end.  0, or a problem.
  */

@@ -47,7 +47,7 @@ static void resume_select(const struct sse_client *stream, const struct tally_ta
 static void resume_sort_cells(const struct sse_client *stream, const struct tally_table *table,
 			      struct tally_cell *row)
 {
-	struct tally_cell answer[ROWSET_MAX_COLUMNS];
+	struct tally_cell answer[RESULT_SET_MAX_COLUMNS];
 	uint32_t next = 1;
 	memcpy(answer, row, table->n_columns * sizeof(*row));
 	for (uint32_t i = 1; i < table->n_columns; i++)
@@ -63,8 +63,8 @@ static int resume_ask(struct sse_client *stream, struct context *context,
 {
 	struct query query;
 	int64_t from = stream->after.key[0].i / 1000 * 1000;
-	if (stream->kind == LIVE_STATS && from < context->now - STREAM_MAX_AGE)
-		from = context->now - STREAM_MAX_AGE;
+	if (stream->kind == LIVE_STATS && from < context->now - SSE_MAX_AGE)
+		from = context->now - SSE_MAX_AGE;
 	query_init(&query, context, table);
 	resume_select(stream, table, &query);
 	row_filter_ask(&stream->row_filter, &query);
@@ -138,7 +138,7 @@ static void resume_forget_older(struct sse_client *stream, const struct result_s
 static int resume_from_store(struct sse_client *stream, struct context *context,
 			     const struct tally_table *table)
 {
-	struct result_set rows auto_rowset;
+	struct result_set rows auto_result_set;
 	int r = resume_ask(stream, context, table, &rows);
 	if (r < 0)
 		return r;

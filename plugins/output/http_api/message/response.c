@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PARCEL_GZIP_LEVEL = 1 };
+enum { RESPONSE_GZIP_LEVEL = 1 };
 
 /* Not against forgers: who can choose what is stored can only make his own answer look unchanged.
  */
@@ -37,11 +37,11 @@ uint64_t response_hash(const void *bytes, size_t len)
 
 void response_set_etags(struct response *response)
 {
-	uint64_t hash = response_hash(response->body[PARCEL_IDENTITY].data,
-				      response->body[PARCEL_IDENTITY].len);
-	snprintf(response->body[PARCEL_IDENTITY].etag, PARCEL_ETAG_SIZE, "\"%016llx\"",
+	uint64_t hash = response_hash(response->body[RESPONSE_IDENTITY].data,
+				      response->body[RESPONSE_IDENTITY].len);
+	snprintf(response->body[RESPONSE_IDENTITY].etag, RESPONSE_ETAG_SIZE, "\"%016llx\"",
 		 (unsigned long long)hash);
-	snprintf(response->body[PARCEL_GZIP].etag, PARCEL_ETAG_SIZE, "\"%016llx-gz\"",
+	snprintf(response->body[RESPONSE_GZIP].etag, RESPONSE_ETAG_SIZE, "\"%016llx-gz\"",
 		 (unsigned long long)hash);
 }
 
@@ -68,7 +68,7 @@ static struct libdeflate_compressor *response_compressor(void)
 		response_has_compressors ? pthread_getspecific(response_compressors) : NULL;
 	if (own || !response_has_compressors)
 		return own;
-	own = libdeflate_alloc_compressor(PARCEL_GZIP_LEVEL);
+	own = libdeflate_alloc_compressor(RESPONSE_GZIP_LEVEL);
 	if (own && pthread_setspecific(response_compressors, own) == 0)
 		return own;
 	libdeflate_free_compressor(own);
@@ -78,8 +78,8 @@ static struct libdeflate_compressor *response_compressor(void)
 /* Without memory, or without gain, there is simply none. */
 static void response_compress(struct response *response)
 {
-	const char *data = response->body[PARCEL_IDENTITY].data;
-	size_t len = response->body[PARCEL_IDENTITY].len;
+	const char *data = response->body[RESPONSE_IDENTITY].data;
+	size_t len = response->body[RESPONSE_IDENTITY].len;
 	struct libdeflate_compressor *gzip = response_compressor();
 	char *out = gzip ? malloc(len) : NULL;
 	size_t out_len = out ? libdeflate_gzip_compress(gzip, data, len, out, len) : 0;
@@ -88,8 +88,8 @@ static void response_compress(struct response *response)
 		return;
 	}
 	char *fitted = realloc(out, out_len);
-	response->body[PARCEL_GZIP].data = fitted ? fitted : out;
-	response->body[PARCEL_GZIP].len = out_len;
+	response->body[RESPONSE_GZIP].data = fitted ? fitted : out;
+	response->body[RESPONSE_GZIP].len = out_len;
 }
 
 struct response *response_create(struct response_builder *builder, int64_t made, bool gzip)
@@ -115,12 +115,12 @@ struct response *response_create(struct response_builder *builder, int64_t made,
 	builder->source = (struct body_source){.arg = NULL};
 	size_t len = builder->body.len;
 	char *fitted = len ? realloc(builder->body.data, len) : NULL;
-	response->body[PARCEL_IDENTITY].data = fitted ? fitted : builder->body.data;
-	response->body[PARCEL_IDENTITY].len = len;
+	response->body[RESPONSE_IDENTITY].data = fitted ? fitted : builder->body.data;
+	response->body[RESPONSE_IDENTITY].len = len;
 	builder->body.data = NULL;
 	response_builder_done(builder);
 	response_set_etags(response);
-	if (gzip && len > PARCEL_WORTH_GZIP)
+	if (gzip && len > RESPONSE_WORTH_GZIP)
 		response_compress(response);
 	return response;
 }
@@ -137,7 +137,7 @@ void response_drop(struct response *response)
 	if (!response ||
 	    atomic_fetch_sub_explicit(&response->references, 1, memory_order_acq_rel) != 1)
 		return;
-	for (int i = 0; i < PARCEL_CODINGS; i++)
+	for (int i = 0; i < RESPONSE_CODINGS; i++)
 		free(response->body[i].data);
 	free(response->link);
 	free(response->policy);
@@ -147,7 +147,7 @@ void response_drop(struct response *response)
 
 size_t response_bytes(const struct response *response)
 {
-	return sizeof(*response) + response->body[PARCEL_IDENTITY].len +
-	       response->body[PARCEL_GZIP].len + (response->link ? strlen(response->link) : 0) +
+	return sizeof(*response) + response->body[RESPONSE_IDENTITY].len +
+	       response->body[RESPONSE_GZIP].len + (response->link ? strlen(response->link) : 0) +
 	       (response->policy ? strlen(response->policy) : 0);
 }

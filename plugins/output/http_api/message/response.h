@@ -10,8 +10,8 @@
 
 #include "message/response_builder.h"
 
-enum response_coding { PARCEL_IDENTITY, PARCEL_GZIP, PARCEL_CODINGS };
-enum { PARCEL_WORTH_GZIP = 1 << 10, PARCEL_ETAG_SIZE = 24 };
+enum response_coding { RESPONSE_IDENTITY, RESPONSE_GZIP, RESPONSE_CODINGS };
+enum { RESPONSE_WORTH_GZIP = 1 << 10, RESPONSE_ETAG_SIZE = 24 };
 
 struct response {
 	atomic_uint references;
@@ -24,8 +24,8 @@ struct response {
 	struct {
 		char *data; /* NULL: empty; of gzip: there is none */
 		size_t len;
-		char etag[PARCEL_ETAG_SIZE]; /* with its quotes */
-	} body[PARCEL_CODINGS];
+		char etag[RESPONSE_ETAG_SIZE]; /* with its quotes */
+	} body[RESPONSE_CODINGS];
 	int64_t made; /* monotonic */
 };
 

@@ -19,7 +19,7 @@
 
 #include "http_api.h"
 
-enum { REPLY_DETAIL_SIZE = 1024, REPLY_RETRY_SECONDS = 2 };
+enum { RESPONSE_BUILDER_DETAIL_SIZE = 1024, RESPONSE_BUILDER_RETRY_SECONDS = 2 };
 
 const char content_type_json[] = "application/json; charset=utf-8";
 const char content_type_csv[] = "text/csv; charset=utf-8";
@@ -104,7 +104,7 @@ static void response_builder_write_problem(struct response_builder *builder, uns
 int response_problem(struct response_builder *builder, unsigned status, const char *parameter,
 		     const char *fmt, ...)
 {
-	char detail[REPLY_DETAIL_SIZE];
+	char detail[RESPONSE_BUILDER_DETAIL_SIZE];
 	va_list ap;
 	va_start(ap, fmt);
 	vsnprintf(detail, sizeof(detail), fmt, ap);
@@ -115,13 +115,13 @@ int response_problem(struct response_builder *builder, unsigned status, const ch
 
 int response_unavailable(struct response_builder *builder, const char *fmt, ...)
 {
-	char detail[REPLY_DETAIL_SIZE];
+	char detail[RESPONSE_BUILDER_DETAIL_SIZE];
 	va_list ap;
 	va_start(ap, fmt);
 	vsnprintf(detail, sizeof(detail), fmt, ap);
 	va_end(ap);
 	response_builder_write_problem(builder, 503, NULL, detail);
-	builder->retry_after = REPLY_RETRY_SECONDS;
+	builder->retry_after = RESPONSE_BUILDER_RETRY_SECONDS;
 	return -EINVAL;
 }
 

@@ -229,7 +229,7 @@ static int try_match(const struct search *search, const struct tally_column *col
 		     const char *word, struct container *ret, const char *parameter)
 {
 	const struct attempt attempt = {search, column, match, word};
-	struct result_set rows auto_rowset;
+	struct result_set rows auto_result_set;
 	int r = attempt_find(&attempt, &rows);
 	return r < 0 ? r : choose(search, &rows, word, parameter, ret);
 }

@@ -89,7 +89,7 @@ static int add_field(struct context *context, const struct tally_column *column,
 static int add_default_fields(struct context *context, const struct tally_table *table,
 			      uint32_t aggregate, struct fields *fields)
 {
-	for (uint32_t i = 1; i < table->n_columns && fields->n < ROWSET_MAX_COLUMNS - 8; i++) {
+	for (uint32_t i = 1; i < table->n_columns && fields->n < RESULT_SET_MAX_COLUMNS - 8; i++) {
 		const struct tally_column *column = &table->columns[i];
 		if (!column_is_number(column) ||
 		    (aggregate == TALLY_RATE && column->role != TALLY_COUNTER))

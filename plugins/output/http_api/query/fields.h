@@ -5,8 +5,8 @@
 #include "query/query_builder.h"
 
 struct fields {
-	const struct tally_column *columns[ROWSET_MAX_COLUMNS];
-	uint16_t aggregates[ROWSET_MAX_COLUMNS];
+	const struct tally_column *columns[RESULT_SET_MAX_COLUMNS];
+	uint16_t aggregates[RESULT_SET_MAX_COLUMNS];
 	uint32_t n;
 };
 

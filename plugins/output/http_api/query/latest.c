@@ -207,7 +207,7 @@ void latest_write_fields(const struct latest *latest, const struct tally_cell *r
 
 int latest_time(struct context *context, int64_t *ret_time, bool *ret_found)
 {
-	struct result_set rows auto_rowset;
+	struct result_set rows auto_result_set;
 	const struct tally_table *table;
 	struct query query;
 	result_set_init(&rows, 0);

@@ -24,8 +24,8 @@
 #include "query/window.h"
 
 enum {
-	PAGE_MAX_CELLS = PAGE_MAX_KEY + 2, /* the key, and the range before it */
-	PAGE_MAX_LINK = 4 << 10,           /* what leaves room for other headers */
+	PAGING_MAX_CELLS = PAGING_MAX_KEY + 2, /* the key, and the range before it */
+	PAGING_MAX_LINK = 4 << 10,             /* what leaves room for other headers */
 };
 
 void paging_done(struct paging *paging)
@@ -52,7 +52,7 @@ int paging_read_limit(struct context *context, uint32_t fallback, uint32_t *ret)
 }
 
 /* What a cursor holds: the range, if there is one, then the key.  Returns how many cells. */
-static uint32_t paging_types(const struct paging *paging, uint16_t types[PAGE_MAX_CELLS])
+static uint32_t paging_types(const struct paging *paging, uint16_t types[PAGING_MAX_CELLS])
 {
 	uint32_t n = 0;
 	if (paging->timed) {
@@ -70,7 +70,7 @@ static int paging_read_key(struct context *context, const struct tally_table *ta
 	for (uint32_t i = 0; i < table->n_columns; i++) {
 		if (!table_is_key(table, i))
 			continue;
-		if (ret->n_key == PAGE_MAX_KEY)
+		if (ret->n_key == PAGING_MAX_KEY)
 			return response_problem(context->builder, 400, NULL, "%s has too many tags",
 						table->name);
 		ret->key[ret->n_key++] = &table->columns[i];
@@ -93,8 +93,8 @@ static bool paging_take_range(const struct context *context, const struct tally_
  * another tag, does not fit them and is refused. */
 static int paging_read_cursor(struct context *context, const char *cursor, struct paging *ret)
 {
-	struct tally_cell cells[PAGE_MAX_CELLS];
-	uint16_t types[PAGE_MAX_CELLS];
+	struct tally_cell cells[PAGING_MAX_CELLS];
+	uint16_t types[PAGING_MAX_CELLS];
 	uint32_t n = paging_types(ret, types), range = ret->timed ? 2 : 0;
 	int r = cursor_read(cursor, types, n, cells, &ret->memory);
 	if (r == -ENOMEM)
@@ -114,7 +114,7 @@ int paging_read_back(struct context *context, const struct tally_table *table, i
 	*ret = (struct paging){.timed = table->kind != TALLY_STATE};
 	int r = paging_read_key(context, table, ret);
 	if (r == 0)
-		r = paging_read_limit(context, PAGE_DEFAULT_LIMIT, &ret->limit);
+		r = paging_read_limit(context, PAGING_DEFAULT_LIMIT, &ret->limit);
 	if (r == 0 && ret->timed)
 		r = window_read_back(context, back, &window);
 	if (r < 0)
@@ -152,8 +152,8 @@ uint32_t paging_rows(const struct paging *paging, const struct result_set *rows)
 static char *paging_cursor(const struct paging *paging, const struct tally_cell *row,
 			   const struct tally_column *const *columns, uint32_t n_columns)
 {
-	uint16_t types[PAGE_MAX_CELLS];
-	struct tally_cell cells[PAGE_MAX_CELLS] = {{.set = 0}};
+	uint16_t types[PAGING_MAX_CELLS];
+	struct tally_cell cells[PAGING_MAX_CELLS] = {{.set = 0}};
 	uint32_t n = paging_types(paging, types), range = n - paging->n_key;
 	if (paging->timed) {
 		cells[0] = (struct tally_cell){.i = paging->from, .set = 1};
@@ -188,7 +188,7 @@ static void write_escaped(struct json_writer *text, const char *raw, size_t len)
 static char *paging_link(const char *raw, const char *cursor)
 {
 	struct json_writer text;
-	json_writer_init(&text, PAGE_MAX_LINK);
+	json_writer_init(&text, PAGING_MAX_LINK);
 	size_t path = strcspn(raw, "?");
 	json_write_raw(&text, "<", 1);
 	write_escaped(&text, raw, path);

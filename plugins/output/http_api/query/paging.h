@@ -9,20 +9,20 @@
 
 #include "query/query_builder.h"
 
-enum { PAGE_MAX_KEY = 32, PAGE_DEFAULT_LIMIT = 100 };
+enum { PAGING_MAX_KEY = 32, PAGING_DEFAULT_LIMIT = 100 };
 
 struct paging {
 	uint32_t limit;
-	const struct tally_column *key[PAGE_MAX_KEY]; /* of the table, in the order of columns */
+	const struct tally_column *key[PAGING_MAX_KEY]; /* of the table, in the order of columns */
 	uint32_t n_key;
 	bool timed;       /* key[0] is the time of the row */
 	int64_t from, to; /* of all pages, if timed */
-	struct tally_cell after[PAGE_MAX_KEY];
+	struct tally_cell after[PAGING_MAX_KEY];
 	char *memory; /* that after points to; NULL: from the start */
 };
 
 void paging_done(struct paging *paging);
-#define auto_page __attribute__((cleanup(paging_done)))
+#define auto_paging __attribute__((cleanup(paging_done)))
 
 /* Reads limit and cursor, and unless it is a STATE table from and to, by default the last hour.
  * Owes paging_done(), also on failure: a problem. */

@@ -24,7 +24,7 @@ static int query_explain(struct context *context, int error)
 		return response_problem(context->builder, 413, NULL,
 					"too many results: the answer would take more than %d MiB; "
 					"ask for a shorter range, fewer fields or a smaller limit",
-					ROWSET_MAX_BYTES >> 20);
+					RESULT_SET_MAX_BYTES >> 20);
 	if (error == -ECANCELED)
 		return response_unavailable(context->builder, "nobody waited for this any more");
 	if (error == -EINVAL)
@@ -78,7 +78,7 @@ void query_init(struct query *query, struct context *context, const struct tally
 void query_select(struct query *query, const struct tally_column *column, uint32_t aggregate)
 {
 	/* One column stays free for the time, which comes first by itself. */
-	if (1 + query->spec.n_select + query->spec.n_group_by == ROWSET_MAX_COLUMNS) {
+	if (1 + query->spec.n_select + query->spec.n_group_by == RESULT_SET_MAX_COLUMNS) {
 		query->too_many = true;
 		return;
 	}
@@ -88,7 +88,7 @@ void query_select(struct query *query, const struct tally_column *column, uint32
 
 void query_group(struct query *query, const struct tally_column *column)
 {
-	if (query->spec.n_group_by == ASK_MAX_GROUPS)
+	if (query->spec.n_group_by == QUERY_MAX_GROUPS)
 		query->too_many = true;
 	else
 		query->groups[query->spec.n_group_by++] = column->name;
@@ -97,7 +97,7 @@ void query_group(struct query *query, const struct tally_column *column)
 void query_filter(struct query *query, const struct tally_column *column, uint32_t match,
 		  const struct tally_cell *value)
 {
-	if (query->spec.n_filters == ASK_MAX_FILTERS)
+	if (query->spec.n_filters == QUERY_MAX_FILTERS)
 		query->too_many = true;
 	else
 		query->filters[query->spec.n_filters++] = (struct tally_filter){

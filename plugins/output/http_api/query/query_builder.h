@@ -16,15 +16,15 @@
 #include "message/context.h"
 #include "query/result_set.h"
 
-enum { ASK_MAX_FILTERS = 128, ASK_MAX_GROUPS = 32 };
+enum { QUERY_MAX_FILTERS = 128, QUERY_MAX_GROUPS = 32 };
 
 struct query {
 	struct context *context;
 	const struct tally_table *table;
 	struct tally_query spec;
-	struct tally_select select[ROWSET_MAX_COLUMNS];
-	struct tally_filter filters[ASK_MAX_FILTERS];
-	const char *groups[ASK_MAX_GROUPS];
+	struct tally_select select[RESULT_SET_MAX_COLUMNS];
+	struct tally_filter filters[QUERY_MAX_FILTERS];
+	const char *groups[QUERY_MAX_GROUPS];
 	bool too_many;
 	bool bounded; /* as result_set.h has it; set it after query_init() */
 };

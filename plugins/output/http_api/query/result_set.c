@@ -4,8 +4,8 @@
  *
  * Cells are one array that doubles; texts go into blocks that are never moved, so that cells may
  * point into them.  Blocks begin small and grow with the set, because the streams keep many that
- * hold a single row.  Everything is counted against ROWSET_MAX_BYTES before it is copied: -E2BIG,
- * and the set holds the rows that it had.
+ * hold a single row.  Everything is counted against RESULT_SET_MAX_BYTES before it is copied:
+ * -E2BIG, and the set holds the rows that it had.
  */
 #include "query/result_set.h"
 
@@ -16,7 +16,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWSET_TEXT_LEAST = 1 << 10, ROWSET_TEXT_MOST = 64 << 10, ROWSET_FIRST_CELLS = 32 };
+enum {
+	RESULT_SET_TEXT_LEAST = 1 << 10,
+	RESULT_SET_TEXT_MOST = 64 << 10,
+	RESULT_SET_FIRST_CELLS = 32
+};
 
 struct result_set_text {
 	struct result_set_text *next;
@@ -42,7 +46,7 @@ void result_set_done(struct result_set *rows)
 
 static int result_set_charge(struct result_set *rows, size_t bytes)
 {
-	if (bytes > ROWSET_MAX_BYTES - rows->bytes)
+	if (bytes > RESULT_SET_MAX_BYTES - rows->bytes)
 		return -E2BIG;
 	rows->bytes += bytes;
 	return 0;
@@ -52,7 +56,7 @@ static int result_set_charge(struct result_set *rows, size_t bytes)
 static int result_set_reserve(struct result_set *rows, size_t more)
 {
 	size_t used = (size_t)rows->n_rows * rows->n_columns;
-	size_t max = rows->cells_max ? rows->cells_max : ROWSET_FIRST_CELLS;
+	size_t max = rows->cells_max ? rows->cells_max : RESULT_SET_FIRST_CELLS;
 	if (result_set_charge(rows, more * sizeof(*rows->cells)) < 0)
 		return -E2BIG;
 	while (max - used < more)
@@ -70,9 +74,9 @@ static int result_set_reserve(struct result_set *rows, size_t more)
 /* Grows with what there is, since some are kept for long that hold a row. */
 static int result_set_text_block(struct result_set *rows, size_t len)
 {
-	size_t size = rows->bytes < ROWSET_TEXT_MOST ? rows->bytes : ROWSET_TEXT_MOST;
-	if (size < ROWSET_TEXT_LEAST)
-		size = ROWSET_TEXT_LEAST;
+	size_t size = rows->bytes < RESULT_SET_TEXT_MOST ? rows->bytes : RESULT_SET_TEXT_MOST;
+	if (size < RESULT_SET_TEXT_LEAST)
+		size = RESULT_SET_TEXT_LEAST;
 	if (size < len)
 		size = len;
 	struct result_set_text *block = malloc(sizeof(*block) + size);

@@ -8,13 +8,14 @@
 #include <stdbool.h>
 #include <tallyd/plugin.h>
 
-enum { ROWSET_MAX_BYTES = 32 << 20, ROWSET_MAX_COLUMNS = 258, ROWSET_SOURCE_SIZE = 64 };
+enum { RESULT_SET_MAX_BYTES = 32 << 20, RESULT_SET_MAX_COLUMNS = 258, RESULT_SET_SOURCE_SIZE = 64 };
 
 struct result_set_text;
 
 struct result_set {
-	char source[ROWSET_SOURCE_SIZE]; /* name of the table that answered; "" before any row */
-	uint16_t types[ROWSET_MAX_COLUMNS];
+	char source[RESULT_SET_SOURCE_SIZE]; /* name of the table that answered; "" before any row
+					      */
+	uint16_t types[RESULT_SET_MAX_COLUMNS];
 	uint32_t n_columns, n_rows;
 	bool bounded; /* no text of a row may fill the answer: each is cut, see json_trim.h */
 	struct tally_cell *cells;
@@ -24,7 +25,7 @@ struct result_set {
 
 void result_set_init(struct result_set *rows, uint32_t n_columns);
 void result_set_done(struct result_set *rows);
-#define auto_rowset __attribute__((cleanup(result_set_done)))
+#define auto_result_set __attribute__((cleanup(result_set_done)))
 
 /* -EPROTO: not the columns that were asked for; -E2BIG; -ENOMEM. */
 int result_set_add(struct result_set *rows, const struct tally_batch *batch);

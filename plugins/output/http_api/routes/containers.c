@@ -27,7 +27,7 @@
 struct container_page {
 	struct context *context;
 	const struct tally_table *table;
-	const struct tally_column *columns[ROWSET_MAX_COLUMNS]; /* shown, after the time */
+	const struct tally_column *columns[RESULT_SET_MAX_COLUMNS]; /* shown, after the time */
 	uint32_t n_columns;
 	uint32_t host, id, state; /* where in a row; 0: not there */
 };
@@ -36,7 +36,7 @@ static void container_page_open(struct container_page *page, struct context *con
 				const struct tally_table *table)
 {
 	*page = (struct container_page){.context = context, .table = table};
-	for (uint32_t i = 1; i < table->n_columns && i < ROWSET_MAX_COLUMNS; i++) {
+	for (uint32_t i = 1; i < table->n_columns && i < RESULT_SET_MAX_COLUMNS; i++) {
 		const struct tally_column *column = &table->columns[i];
 		page->columns[page->n_columns++] = column;
 		if (strcmp(column->name, "host") == 0)
@@ -187,8 +187,8 @@ static void write_list(const struct container_page *page, const struct paging *p
 
 int containers_list(struct context *context)
 {
-	struct paging paging auto_page = {.memory = NULL};
-	struct result_set rows auto_rowset = {.n_rows = 0};
+	struct paging paging auto_paging = {.memory = NULL};
+	struct result_set rows auto_result_set = {.n_rows = 0};
 	struct latest latest auto_latest = {.n = 0};
 	struct container_page page;
 	const struct tally_table *table;
@@ -216,7 +216,7 @@ int containers_list(struct context *context)
 static int write_one(struct context *context, const struct tally_table *table,
 		     const struct container *container)
 {
-	struct result_set rows auto_rowset = {.n_rows = 0};
+	struct result_set rows auto_result_set = {.n_rows = 0};
 	struct latest latest auto_latest = {.n = 0};
 	struct container_page page;
 	struct query query;

@@ -101,7 +101,7 @@ static void count_rows(struct inventory *inventory, const struct result_set *row
 static int read_containers(struct context *context, struct inventory *inventory)
 {
 	static const char *const names[] = {"host", "state", "health"};
-	struct result_set rows auto_rowset = {.n_rows = 0};
+	struct result_set rows auto_result_set = {.n_rows = 0};
 	const struct tally_table *table;
 	struct query query;
 	int r = context_table(context, "container_info", &table);

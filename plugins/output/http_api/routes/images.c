@@ -38,8 +38,8 @@ enum { IMAGE_WORD_SIZE = 512, IMAGE_SHOWN = 5 };
 struct search {
 	struct context *context;
 	const struct tally_table *table;
-	const struct tally_column *columns[ROWSET_MAX_COLUMNS]; /* after the time */
-	uint32_t n, host, id, gone;                             /* where in a row; 0: nowhere */
+	const struct tally_column *columns[RESULT_SET_MAX_COLUMNS]; /* after the time */
+	uint32_t n, host, id, gone;                                 /* where in a row; 0: nowhere */
 	struct result_set rows;
 };
 
@@ -51,7 +51,7 @@ static void search_done(struct search *search)
 
 static void search_learn(struct search *search)
 {
-	for (uint32_t i = 1; i < search->table->n_columns && i < ROWSET_MAX_COLUMNS; i++) {
+	for (uint32_t i = 1; i < search->table->n_columns && i < RESULT_SET_MAX_COLUMNS; i++) {
 		const struct tally_column *column = &search->table->columns[i];
 		search->columns[search->n++] = column;
 		if (strcmp(column->name, "host") == 0)

@@ -155,7 +155,7 @@ int list_check_page(struct context *context, int64_t back)
 {
 	struct window window;
 	uint32_t limit;
-	int r = paging_read_limit(context, PAGE_DEFAULT_LIMIT, &limit);
+	int r = paging_read_limit(context, PAGING_DEFAULT_LIMIT, &limit);
 	if (r == 0)
 		r = window_read_back(context, back, &window);
 	if (r == 0 && target_param(context->target, "cursor"))
@@ -212,7 +212,7 @@ static int answer_nothing(struct context *context, const struct list *list,
 
 int list_answer(struct context *context, const struct list *list, const struct container *container)
 {
-	struct table_page page auto_listing = {.context = context};
+	struct table_page page auto_table_page = {.context = context};
 	int r = list_read_format(context, &page.format);
 	if (r == 0)
 		r = context_table(context, list->table, &page.table);

@@ -17,7 +17,7 @@ void table_page_ask(struct table_page *page, struct query *ret)
 {
 	const struct tally_table *table = page->table;
 	query_init(ret, page->context, table);
-	for (uint32_t i = 1; i < table->n_columns && i < ROWSET_MAX_COLUMNS; i++) {
+	for (uint32_t i = 1; i < table->n_columns && i < RESULT_SET_MAX_COLUMNS; i++) {
 		page->columns[page->n++] = &table->columns[i];
 		query_select(ret, &table->columns[i], TALLY_RAW);
 	}

@@ -1,7 +1,7 @@
 /*
  * A page of a table's rows with all their columns, on its way from the request to the answer.
  *
- *	struct table_page page auto_listing = {.context = context, .table = table};
+ *	struct table_page page auto_table_page = {.context = context, .table = table};
  *	struct query query;
  *	table_page_ask(&page, &query);
  *	…                                    format, paging, order, filters
@@ -18,7 +18,7 @@
 struct table_page {
 	struct context *context;
 	const struct tally_table *table;
-	const struct tally_column *columns[ROWSET_MAX_COLUMNS]; /* after the time */
+	const struct tally_column *columns[RESULT_SET_MAX_COLUMNS]; /* after the time */
 	uint32_t n;
 	enum list_format format;
 	struct paging paging;
@@ -26,7 +26,7 @@ struct table_page {
 };
 
 void table_page_done(struct table_page *page);
-#define auto_listing __attribute__((cleanup(table_page_done)))
+#define auto_table_page __attribute__((cleanup(table_page_done)))
 
 /* Asks for all columns of the table. */
 void table_page_ask(struct table_page *page, struct query *ret);

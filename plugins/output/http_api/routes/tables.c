@@ -94,9 +94,9 @@ int tables_list(struct context *context)
 /* Tags that may be asked for by text. */
 static int check_params(struct context *context, const struct tally_table *table)
 {
-	const char *tags[PAGE_MAX_KEY];
+	const char *tags[PAGING_MAX_KEY];
 	size_t n = 0;
-	for (uint32_t i = 1; i < table->n_columns && n < PAGE_MAX_KEY; i++)
+	for (uint32_t i = 1; i < table->n_columns && n < PAGING_MAX_KEY; i++)
 		if (table->columns[i].role == TALLY_TAG && table->columns[i].type == TALLY_TEXT)
 			tags[n++] = table->columns[i].name;
 	return params_check(context, "from to limit cursor order format csv_safe", tags, n);
@@ -124,7 +124,7 @@ static int query_order(struct context *context, struct query *query)
 
 static int answer_rows(struct context *context, const struct tally_table *table)
 {
-	struct table_page page auto_listing = {.context = context, .table = table};
+	struct table_page page auto_table_page = {.context = context, .table = table};
 	struct query query;
 	table_page_ask(&page, &query);
 	int r = paging_read(context, table, &page.paging);

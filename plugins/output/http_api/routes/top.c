@@ -173,7 +173,7 @@ static int read_top(struct context *context, struct top *ret)
 
 int stats_top(struct context *context)
 {
-	struct result_set rows auto_rowset = {.n_rows = 0};
+	struct result_set rows auto_result_set = {.n_rows = 0};
 	const char *by = target_param(context->target, "by");
 	struct top top = {.kind = top_find(by ? by : "cpu")};
 	uint32_t n;

@@ -121,7 +121,7 @@ static int read_place(struct context *context, struct place *ret)
 	const char *cursor = target_param(context->target, "cursor");
 	int r = param_read_flag(context, "outdated", &ret->only_outdated);
 	if (r == 0)
-		r = paging_read_limit(context, PAGE_DEFAULT_LIMIT, &ret->limit);
+		r = paging_read_limit(context, PAGING_DEFAULT_LIMIT, &ret->limit);
 	if (r < 0 || !cursor)
 		return r;
 	r = cursor_read(cursor, cursor_types, 2, ret->cells, &ret->memory);

@@ -12,10 +12,10 @@
 #include "store.h"
 #include "store_life.h"
 
-enum { UPKEEP_EVERY_SECONDS = 30 };
-#define UPKEEP_LONG_STEP INT64_C(50000000)  /* ns */
-#define UPKEEP_SHORT_STEP INT64_C(10000000) /* ns */
-#define UPKEEP_MAX_SPAN INT64_C(86400000000000)
+enum { MAINTENANCE_EVERY_SECONDS = 30 };
+#define MAINTENANCE_LONG_STEP INT64_C(50000000)  /* ns */
+#define MAINTENANCE_SHORT_STEP INT64_C(10000000) /* ns */
+#define MAINTENANCE_MAX_SPAN INT64_C(86400000000000)
 
 struct maintenance_round {
 	struct store *store;
@@ -70,9 +70,9 @@ static int maintenance_roll(struct store *store, const struct stored_table *stor
 		/* A write waits for one step at most, so steps are kept to tens of milliseconds, by
 		 * halving and doubling: how many rows an hour has differs by orders of magnitude
 		 * between stores. */
-		if (took > UPKEEP_LONG_STEP && span > schema_levels[LEVEL_MINUTE].bucket)
+		if (took > MAINTENANCE_LONG_STEP && span > schema_levels[LEVEL_MINUTE].bucket)
 			span /= 2;
-		else if (took < UPKEEP_SHORT_STEP && span < UPKEEP_MAX_SPAN)
+		else if (took < MAINTENANCE_SHORT_STEP && span < MAINTENANCE_MAX_SPAN)
 			span *= 2;
 	}
 	return r;
@@ -251,7 +251,7 @@ int maintenance_start(struct store *store)
 {
 	store->maintenance = (struct task){.ctx = store->ctx,
 					   .name = "sqlite-upkeep",
-					   .seconds = UPKEEP_EVERY_SECONDS,
+					   .seconds = MAINTENANCE_EVERY_SECONDS,
 					   .errors = METRIC_UPKEEP_ERRORS,
 					   .run = maintenance_round,
 					   .arg = store};

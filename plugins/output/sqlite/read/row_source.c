@@ -9,13 +9,13 @@
 #include "bind.h"
 #include "schema/rollup_columns.h"
 
-enum { FEED_FIELDS = 1, FEED_NEWEST = 1, FEED_ROWS, FEED_PARTS };
+enum { SOURCE_FIELDS = 1, SOURCE_NEWEST = 1, SOURCE_ROWS, SOURCE_PARTS };
 
 static void row_source_read(struct row_source *source, const struct aggregator *aggregator,
 			    sqlite3_stmt *row)
 {
 	for (uint32_t f = 0; f < aggregator->n_fields; f++)
-		source->cells[f] = bind_read(row, FEED_FIELDS + (int)f, aggregator->fields[f].type);
+		source->cells[f] = bind_read(row, SOURCE_FIELDS + (int)f, aggregator->fields[f].type);
 }
 
 bool row_source_baseline(struct row_source *source, struct aggregator *aggregator,
@@ -34,10 +34,10 @@ int row_source_row(struct row_source *source, struct aggregator *aggregator, sql
 int row_source_rolled(struct row_source *source, struct aggregator *aggregator, sqlite3_stmt *row)
 {
 	const struct aggregator_rolled rolled = {.time = sqlite3_column_int64(row, 0),
-						 .newest = sqlite3_column_int64(row, FEED_NEWEST),
-						 .rows = sqlite3_column_int64(row, FEED_ROWS),
+						 .newest = sqlite3_column_int64(row, SOURCE_NEWEST),
+						 .rows = sqlite3_column_int64(row, SOURCE_ROWS),
 						 .accumulators = source->accumulators};
-	int at = FEED_PARTS;
+	int at = SOURCE_PARTS;
 	for (uint32_t f = 0; f < aggregator->n_fields; f++)
 		at = rollup_columns_read(row, at, &aggregator->fields[f], &source->accumulators[f]);
 	return aggregator_add_rolled(aggregator, &rolled);
