@@ -15,7 +15,8 @@ static void row_source_read(struct row_source *source, const struct aggregator *
 			    sqlite3_stmt *row)
 {
 	for (uint32_t f = 0; f < aggregator->n_fields; f++)
-		source->cells[f] = bind_read(row, SOURCE_FIELDS + (int)f, aggregator->fields[f].type);
+		source->cells[f] =
+			bind_read(row, SOURCE_FIELDS + (int)f, aggregator->fields[f].type);
 }
 
 bool row_source_baseline(struct row_source *source, struct aggregator *aggregator,
