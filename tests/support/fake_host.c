@@ -34,6 +34,8 @@ struct fake_host {
 	struct fake_position *positions;
 	uint32_t n_positions;
 	char *log[TALLY_DEBUG + 1];
+	char **shown; /* the log as it was whenever a test looked: it may hold on to any of them */
+	uint32_t n_shown;
 	char reason[FAKE_REASON_SIZE];
 	uint64_t metrics[FAKE_METRICS];
 	uint32_t rejected;
@@ -56,6 +58,14 @@ struct tally_cache {
 static struct fake_host *fake_of(const struct tally_ctx *ctx)
 {
 	return (struct fake_host *)(uintptr_t)ctx;
+}
+
+/* What a test reads while the plugin's threads go on is read under the lock as well. */
+static struct fake_host *fake_lock(const struct fake_host *host)
+{
+	struct fake_host *locked = (struct fake_host *)(uintptr_t)host;
+	pthread_mutex_lock(&locked->lock);
+	return locked;
 }
 
 static void fake_log_append(char **log, const char *text)
@@ -382,6 +392,9 @@ void fake_host_destroy(struct fake_host *host)
 	free(host->positions);
 	close(host->stop_fd);
 	pthread_mutex_destroy(&host->lock);
+	for (uint32_t i = 0; i < host->n_shown; i++)
+		free(host->shown[i]);
+	free(host->shown);
 	free(host);
 }
 
@@ -397,34 +410,46 @@ uint32_t fake_host_batches(const struct fake_host *host)
 
 const struct tally_batch *fake_host_batch(const struct fake_host *host, uint32_t i)
 {
-	return i < host->n_emitted ? host->emitted[i].batch : NULL;
+	struct fake_host *locked = fake_lock(host);
+	const struct tally_batch *batch = i < host->n_emitted ? host->emitted[i].batch : NULL;
+	pthread_mutex_unlock(&locked->lock);
+	return batch;
 }
 
 const char *fake_host_position(const struct fake_host *host, uint32_t i)
 {
-	return i < host->n_emitted ? host->emitted[i].position : NULL;
+	struct fake_host *locked = fake_lock(host);
+	const char *position = i < host->n_emitted ? host->emitted[i].position : NULL;
+	pthread_mutex_unlock(&locked->lock);
+	return position;
 }
 
 uint32_t fake_host_rows(const struct fake_host *host, const char *table)
 {
 	uint32_t rows = 0;
+	struct fake_host *locked = fake_lock(host);
 	for (uint32_t i = 0; i < host->n_emitted; i++)
 		if (strcmp(host->emitted[i].batch->table->name, table) == 0)
 			rows += host->emitted[i].batch->n_rows;
+	pthread_mutex_unlock(&locked->lock);
 	return rows;
 }
 
 const struct tally_cell *fake_host_row(const struct fake_host *host, const char *table, uint32_t i)
 {
-	for (uint32_t b = 0; b < host->n_emitted; b++) {
+	const struct tally_cell *row = NULL;
+	struct fake_host *locked = fake_lock(host);
+	for (uint32_t b = 0; b < host->n_emitted && !row; b++) {
 		const struct tally_batch *batch = host->emitted[b].batch;
 		if (strcmp(batch->table->name, table) != 0)
 			continue;
 		if (i < batch->n_rows)
-			return batch->cells + (size_t)i * batch->table->n_columns;
-		i -= batch->n_rows;
+			row = batch->cells + (size_t)i * batch->table->n_columns;
+		else
+			i -= batch->n_rows;
 	}
-	return NULL;
+	pthread_mutex_unlock(&locked->lock);
+	return row;
 }
 
 const struct tally_cell *fake_cell(const struct tally_table *table, const struct tally_cell *row,
@@ -439,7 +464,15 @@ const struct tally_cell *fake_cell(const struct tally_table *table, const struct
 
 const char *fake_host_log(const struct fake_host *host, int level)
 {
-	return host->log[level] ? host->log[level] : "";
+	struct fake_host *locked = fake_lock(host);
+	char **grown = realloc(locked->shown, (locked->n_shown + 1) * sizeof(*grown));
+	char *text = strdup(host->log[level] ? host->log[level] : "");
+	if (!grown || !text)
+		abort();
+	locked->shown = grown;
+	locked->shown[locked->n_shown++] = text;
+	pthread_mutex_unlock(&locked->lock);
+	return text;
 }
 
 const char *fake_host_reason(const struct fake_host *host)

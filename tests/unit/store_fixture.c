@@ -104,7 +104,8 @@ void fixture_restart(struct fixture *fixture)
 void __wrap_store_uptime_read(struct store_uptime *ret);
 void __wrap_store_uptime_read(struct store_uptime *ret)
 {
-	*ret = (struct store_uptime){.boot = "b007", .ns = fixture_now->uptime};
+	*ret = (struct store_uptime){.boot = "b007",
+				     .ns = __atomic_load_n(&fixture_now->uptime, __ATOMIC_RELAXED)};
 }
 
 int maintenance_when_set_to(struct fixture *fixture, int64_t now)
@@ -118,7 +119,7 @@ void time_passes(struct fixture *fixture, int64_t now)
 	fake_host_set_now(fixture->host, now);
 	if (now <= fixture->latest)
 		return;
-	fixture->uptime += now - fixture->latest;
+	__atomic_fetch_add(&fixture->uptime, now - fixture->latest, __ATOMIC_RELAXED);
 	fixture->latest = now;
 }
 

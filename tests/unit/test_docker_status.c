@@ -384,6 +384,7 @@ static void one_container_with_huge_labels_costs_no_other_its_row(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		struct docker_fixture f = started(NULL);
+		fixture_set_ns(&f, "timeout", 60 * second_ns); /* for 16 MiB, with sanitizers */
 		set_inspect(&f, "running", 2);
 		fake_engine_set(f.engine, "/containers/def/json", 200, "{}", FAKE_ANSWERS);
 		set_huge_list(&f, sizes[i]);
