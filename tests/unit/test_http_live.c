@@ -80,8 +80,8 @@ static void head_tells_the_type_and_ends(void **state)
 {
 	static const char *const requests[] = {
 		"HEAD /api/v1/stream/logs HTTP/1.1\r\nHost: localhost\r\n\r\n",
-		"HEAD /api/v1/stream/stats HTTP/1.1\r\nHost: localhost\r\nConnection: "
-		"close\r\n\r\n",
+		("HEAD /api/v1/stream/stats HTTP/1.1\r\nHost: localhost\r\nConnection: "
+		 "close\r\n\r\n"),
 		"HEAD /api/v1/stream/events HTTP/1.0\r\n\r\n"};
 	for (size_t i = 0; i < sizeof(requests) / sizeof(*requests); i++) {
 		struct http_answer answer = http_raw(*state, requests[i]);

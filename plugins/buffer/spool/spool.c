@@ -80,7 +80,7 @@ static int spool_push(void *self, const struct tally_batch *batch, const char *s
 {
 	struct spool *spool = self;
 	auto_free void *bytes = NULL;
-	size_t len;
+	size_t len = 0;
 	int r = spool_place_keep(spool);
 	if (r == 0)
 		r = tally_batch_encode(spool->ctx, batch, &bytes, &len);

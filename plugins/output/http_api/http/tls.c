@@ -147,7 +147,7 @@ static int tls_parse(const gnutls_datum_t *cert, const gnutls_datum_t *key, stru
 static int tls_add_pair(struct tls *tls, const struct tls_file *cert, const struct tls_file *key)
 {
 	const gnutls_datum_t cert_text = tls_datum(cert), key_text = tls_datum(key);
-	struct certificate_expiry expiry;
+	struct certificate_expiry expiry = {0};
 	struct tls_pair *pair = calloc(1, sizeof(*pair));
 	if (!pair)
 		return tally_fail(tls->ctx, ENOMEM, "out of memory");
