@@ -214,14 +214,13 @@ static inline int tally_batch_decode(struct tally_ctx *ctx, const void *bytes, s
 }
 
 /*
- * Hands the batch over, also on failure.  source and position: where the input may resume,
- * made safe with the rows; NULL: none.  May block while a buffer is full.  -ECANCELED:
- * stopping, the rows were not taken (and are counted as dropped, unless they have a position).
- * Rows with a cell that is not
- * what its column says (a text that is NULL, or longer than the copy it lies in; a text in a column
- * of numbers; a BOOL of 2) are left out, told, and counted as dropped with the reason `invalid`.
- * -EINVAL: a table that is not declared; no batch, or one that was emitted before, which is not
- * taken a second time.
+ * Hands the batch over, also on failure.  source and position: where the input may resume, made
+ * safe with the rows; NULL: none.  May block while a buffer is full.
+ *   -ECANCELED  stopping; the rows were not taken, and are counted as dropped unless they have a
+ *               position
+ *   -EINVAL     the table is not declared, there is no batch, or it was emitted before
+ * Rows whose cells do not fit their columns (a text that is NULL or longer than its copy, a text in
+ * a column of numbers, a BOOL of 2) are left out, logged and counted as dropped, reason `invalid`.
  */
 static inline int tally_emit(struct tally_ctx *ctx, struct tally_batch *batch, const char *source,
 			     const char *position)
