@@ -103,9 +103,9 @@ static int db_checked(struct db *db, const struct checked *checked)
 	db->services = (struct plugin_services){.metrics = metrics_create(),
 						.registry = checked->registry,
 						.registry_lock = &db->registry_lock,
-						.machine = checked->plan->globals.host,
+						.hostname = checked->plan->globals.host,
 						.state_dir = checked->plan->globals.state_dir,
-						.writer = "db"};
+						.producer = "db"};
 	db->command.tables = tables;
 	int exit_code = tables && db->services.metrics ? db_run(db, checked->plan) : COMMAND_FAILED;
 	metrics_destroy(db->services.metrics);

@@ -310,9 +310,9 @@ static int once_run(struct once *once, const struct checked *checked)
 	once->services = (struct plugin_services){.metrics = metrics_create(),
 						  .registry = checked->registry,
 						  .registry_lock = &once->registry_lock,
-						  .machine = checked->plan->globals.host,
+						  .hostname = checked->plan->globals.host,
 						  .state_dir = checked->plan->globals.state_dir,
-						  .writer = "once",
+						  .producer = "once",
 						  .emit = once_emit,
 						  .emit_arg = once};
 	if (!once->services.metrics)

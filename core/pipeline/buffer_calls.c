@@ -38,16 +38,16 @@ static int calls_push(void *arg, const struct tally_batch *batch, const char *so
 	return r;
 }
 
-static int calls_peek(void *arg, uint32_t reader, bool rewind, uint32_t max_rows,
-		      struct tally_entry *ret, uint32_t max_entries, uint32_t *ret_n)
+static int calls_fetch(void *arg, uint32_t reader, bool rewind, uint32_t max_rows,
+		       struct tally_entry *ret, uint32_t max_entries, uint32_t *ret_n)
 {
-	BUFFER_CALL(int r =, arg, peek, reader, rewind, max_rows, ret, max_entries, ret_n);
+	BUFFER_CALL(int r =, arg, fetch, reader, rewind, max_rows, ret, max_entries, ret_n);
 	return r;
 }
 
-static int calls_settle(void *arg, uint32_t reader, uint64_t up_to_sequence)
+static int calls_ack(void *arg, uint32_t reader, uint64_t up_to_sequence)
 {
-	BUFFER_CALL(int r =, arg, settle, reader, up_to_sequence);
+	BUFFER_CALL(int r =, arg, ack, reader, up_to_sequence);
 	return r;
 }
 
@@ -68,9 +68,9 @@ static void calls_usage(void *arg, struct tally_usage *ret)
 	BUFFER_CALL(, arg, usage, ret);
 }
 
-static int calls_survey(void *arg, uint32_t reader, tally_survey_fn *each, void *each_arg)
+static int calls_scan(void *arg, uint32_t reader, tally_scan_fn *each, void *each_arg)
 {
-	BUFFER_CALL(int r =, arg, survey, reader, each, each_arg);
+	BUFFER_CALL(int r =, arg, scan, reader, each, each_arg);
 	return r;
 }
 
@@ -83,7 +83,7 @@ static int calls_forget_absent(void *arg)
 	return r;
 }
 
-static int calls_lost(void *arg, uint32_t reader, tally_survey_fn *each, void *each_arg)
+static int calls_lost(void *arg, uint32_t reader, tally_scan_fn *each, void *each_arg)
 {
 	BUFFER_CALL(int r =, arg, lost, reader, each, each_arg);
 	return r;
@@ -95,13 +95,13 @@ static int calls_resume(void *arg, const char *source, const char **ret)
 	return r;
 }
 
-static const char *calls_writer(void *arg)
+static const char *calls_producer(void *arg)
 {
 	const struct buffer_calls *calls = arg;
 	const char *before = crash_enter(calls->name);
-	const char *writer = calls->buffer->writer(calls->self);
+	const char *producer = calls->buffer->producer(calls->self);
 	crash_leave(before);
-	return writer;
+	return producer;
 }
 
 static int calls_stored(void *arg, uint32_t reader, uint64_t sequence)
@@ -129,17 +129,17 @@ void buffer_calls_init(struct buffer_calls *calls, const struct tally_buffer *bu
 			  .open_reader = calls_open_reader,
 			  .forget_reader = calls_forget_reader,
 			  .push = calls_push,
-			  .peek = calls_peek,
-			  .settle = calls_settle,
+			  .fetch = calls_fetch,
+			  .ack = calls_ack,
 			  .position = buffer->position ? calls_position : NULL,
 			  .drop_oldest = calls_drop_oldest,
 			  .usage = calls_usage,
-			  .survey = BUFFER_HAS(buffer, survey) ? calls_survey : NULL,
+			  .scan = BUFFER_HAS(buffer, scan) ? calls_scan : NULL,
 			  .forget_absent =
 				  BUFFER_HAS(buffer, forget_absent) ? calls_forget_absent : NULL,
 			  .lost = BUFFER_HAS(buffer, lost) ? calls_lost : NULL,
 			  .resume = BUFFER_HAS(buffer, resume) ? calls_resume : NULL,
-			  .writer = BUFFER_HAS(buffer, writer) ? calls_writer : NULL,
+			  .producer = BUFFER_HAS(buffer, producer) ? calls_producer : NULL,
 			  .stored = BUFFER_HAS(buffer, stored) ? calls_stored : NULL,
 			  .behind = BUFFER_HAS(buffer, behind) ? calls_behind : NULL},
 		.buffer = buffer,

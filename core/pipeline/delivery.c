@@ -1,5 +1,5 @@
 /*
- * One attempt: prepare tables not met before → write → one function per verdict → settle.  When
+ * One attempt: prepare tables not met before → write → one function per verdict → acknowledge. When
  * anything is left to be retried the delivery is failing: told when it begins, about once a minute
  * while it lasts, and when it is over; meanwhile it backs off and offers the same entries again.
  *
@@ -241,7 +241,7 @@ static void delivery_back_off(struct delivery *delivery)
 /* Rows that were rejected one by one have been counted into the outcome already. */
 static void delivery_done(struct delivery *delivery, uint32_t i)
 {
-	delivery->outcomes[i].settled = true;
+	delivery->outcomes[i].acked = true;
 }
 
 static void delivery_reject(struct delivery *delivery, uint32_t i)
@@ -255,11 +255,12 @@ static void delivery_reject(struct delivery *delivery, uint32_t i)
 							      : "it does not say why");
 }
 
-/* Rows rejected before the retry are offered again with the others; they count when it is settled.
+/* Rows rejected before the retry are offered again with the others; they count when it is
+ * acknowledged.
  */
 static void delivery_retry(struct delivery *delivery, uint32_t i)
 {
-	delivery->outcomes[i].settled = false;
+	delivery->outcomes[i].acked = false;
 }
 
 static void delivery_garbage(struct delivery *delivery, uint32_t i)
@@ -409,12 +410,12 @@ static int delivery_write(struct delivery *delivery, struct error *error)
 }
 
 /* Returns how many entries are to be offered again. */
-static uint32_t delivery_settle(struct delivery *delivery, int *ret_error)
+static uint32_t delivery_ack(struct delivery *delivery, int *ret_error)
 {
 	uint32_t again = 0;
 	for (uint32_t i = 0; i < delivery->n; i++) {
 		delivery_judge(delivery, i);
-		again += !delivery->outcomes[i].settled;
+		again += !delivery->outcomes[i].acked;
 	}
 	if (again < delivery->n)
 		delivery->backoff = 0; /* it moves: not slower and slower then */
@@ -425,19 +426,19 @@ static uint32_t delivery_settle(struct delivery *delivery, int *ret_error)
 static void delivery_attempt(struct delivery *delivery, uint32_t n)
 {
 	struct error error;
-	int settled = 0;
+	int acked = 0;
 	delivery->n = n;
 	memset(delivery->verdicts, TALLY_RETRY, n);
 	memset(delivery->outcomes, 0, n * sizeof(delivery->outcomes[0]));
 	memset(delivery->refused, 0, n * sizeof(delivery->refused[0]));
 	int r = delivery_write(delivery, &error);
 	uint64_t waited = delivery_fails(delivery) ? delivery_waiting(delivery) : 0;
-	uint32_t again = delivery_settle(delivery, &settled);
+	uint32_t again = delivery_ack(delivery, &acked);
 	delivery->n = 0;
 	if (r == 0 && again > 0)
 		r = error_set(&error, EAGAIN, "%u of %u batches are to be offered again", again, n);
-	else if (r == 0 && settled < 0)
-		delivery_explain(r = settled, "the buffer cannot note what is written: ", &error);
+	else if (r == 0 && acked < 0)
+		delivery_explain(r = acked, "the buffer cannot note what is written: ", &error);
 	if (r == 0) {
 		delivery_works(delivery, waited);
 		return;
@@ -485,9 +486,9 @@ static int delivery_compare(struct delivery *delivery, struct error *error)
 {
 	struct tally_ledger ledger = {0};
 	struct journal_missing missing;
-	const char *writer = journal_writer(delivery->reader);
-	bool known = writer && delivery_has_ledger(delivery);
-	int r = known ? PLUGIN_CALL(delivery->setup.output->ledger(delivery->setup.self, writer,
+	const char *producer = journal_producer(delivery->reader);
+	bool known = producer && delivery_has_ledger(delivery);
+	int r = known ? PLUGIN_CALL(delivery->setup.output->ledger(delivery->setup.self, producer,
 								   &ledger))
 		      : 0;
 	if (r < 0) {

@@ -1,7 +1,7 @@
 /*
  * A buffer instance as the core sees it: the plugin keeps the entries, this keeps the lock, the
  * readers' counts, and the policy: when a batch is due (batch_size, batch_timeout) and what to
- * do when it is full (on_full).  Inputs push, deliveries take and settle.  Any thread.
+ * do when it is full (on_full).  Inputs push, deliveries take and acknowledge.  Any thread.
  *
  * The balance, per reader and table, at any time: routed = stored + waiting + dropped{reason}.
  * Lock order: a journal's lock is taken after every other but those of positions and metrics, and
@@ -47,8 +47,8 @@ void journal_destroy(struct journal *journal); /* no reader is attached any more
 /* Call it also after the plugin's reconfigure(): whoever waits for room looks again. */
 void journal_configure(struct journal *journal, const struct journal_settings *settings);
 bool journal_durable(const struct journal *journal);
-/* Is what its readers settle let go of for good, by it or by an input's position?  Then it has to
- * be on the disk before. */
+/* Is what its readers acknowledge let go of for good, by it or by an input's position?  Then it has
+ * to be on the disk before. */
 bool journal_must_flush(const struct journal *journal);
 
 /* ---- Inputs ------------------------------------------------------------------- */
@@ -112,7 +112,7 @@ void journal_forget(struct journal *journal, const char *output);
 /*
  * Waits until a batch is due for this reader (rows >= batch_size, the oldest has waited for
  * batch_timeout, or the buffer is full), then takes entries on loan until batch_size rows are
- * reached; what was taken before and is not settled comes first and alone.  Returns how many
+ * reached; what was taken before and is not acknowledged comes first and alone.  Returns how many
  * entries; 0: the deadline passed or journal_wake() was called since the last time; or -errno.
  * deadline: monotonic ns; JOURNAL_NOW: whatever waits is due, and nothing is waited for.
  */
@@ -121,16 +121,17 @@ int journal_fetch(struct journal_reader *reader, int64_t deadline,
 		  struct tally_entry ret[JOURNAL_TAKE_MAX]);
 
 /* What became of each entry taken, in their order.  The rows are stored but for `rejected`, which
- * counts only if settled; what is not settled is offered again by the next journal_fetch(). */
+ * counts only if acknowledged; what is not acknowledged is offered again by the next
+ * journal_fetch(). */
 struct journal_outcome {
-	bool settled;
+	bool acked;
 	uint32_t rejected; /* rows */
 };
 int journal_ack(struct journal_reader *reader, const struct journal_outcome *outcomes, uint32_t n);
 
 /* Whose sequences these are, for as long as the journal; NULL: it could not offer anything again.
  */
-const char *journal_writer(struct journal_reader *reader);
+const char *journal_producer(struct journal_reader *reader);
 
 struct journal_missing {
 	bool behind, unknown;         /* unknown: there are more than these */

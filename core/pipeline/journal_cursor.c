@@ -38,7 +38,7 @@ static void journal_reader_forget_done(struct journal_reader *reader)
  * wait, what is left in the journal is of tables that this reader does not want, so it may skip to
  * the end; else it stands behind what it has looked at.
  */
-static uint64_t journal_reader_settled(const struct journal_reader *reader)
+static uint64_t journal_reader_acked(const struct journal_reader *reader)
 {
 	if (reader->n_taken > 0)
 		return reader->taken[0].sequence - 1;
@@ -51,12 +51,12 @@ static uint64_t journal_reader_settled(const struct journal_reader *reader)
  * output has and another one has not.  O(readers), of which there are a few. */
 void journal_acked(struct journal *journal)
 {
-	uint64_t settled = journal->last_sequence;
+	uint64_t acked = journal->last_sequence;
 	for (const struct journal_reader *r = journal->readers; r; r = r->next)
-		if (r->cursor < settled)
-			settled = r->cursor;
+		if (r->cursor < acked)
+			acked = r->cursor;
 	if (!journal->buffer->durable && journal->positions)
-		positions_acknowledge(journal->positions, journal, settled);
+		positions_acknowledge(journal->positions, journal, acked);
 	journal_show_usage(journal);
 	if (!journal->failing)
 		journal_accepts(journal);
@@ -67,15 +67,15 @@ void journal_acked(struct journal *journal)
 int journal_reader_advance(struct journal_reader *reader)
 {
 	struct journal *journal = reader->journal;
-	uint64_t settled = journal_reader_settled(reader);
-	if (settled <= reader->cursor)
+	uint64_t acked = journal_reader_acked(reader);
+	if (acked <= reader->cursor)
 		return 0;
-	int r = PLUGIN_CALL(journal->buffer->settle(journal->self, reader->id, settled));
+	int r = PLUGIN_CALL(journal->buffer->ack(journal->self, reader->id, acked));
 	if (r < 0)
 		return r; /* the next one goes further and makes up for it */
-	reader->cursor = settled;
-	if (reader->given < settled)
-		reader->given = settled;
+	reader->cursor = acked;
+	if (reader->given < acked)
+		reader->given = acked;
 	journal_reader_forget_done(reader);
 	journal_acked(journal);
 	return 0;
@@ -91,7 +91,7 @@ void journal_reader_return(struct journal_reader *reader)
 	reader->writing = false;
 	reader->given = reader->cursor;
 	/* Room for no entry: this only rewinds the plugin's own reader to its cursor. */
-	PLUGIN_CALL(journal->buffer->peek(journal->self, reader->id, true, 0, &none, 0, &n));
+	PLUGIN_CALL(journal->buffer->fetch(journal->self, reader->id, true, 0, &none, 0, &n));
 }
 
 void journal_reader_notice(struct journal_reader *reader, uint64_t rows)

@@ -1,5 +1,5 @@
 /*
- * A delivery's turn, on its output's thread: wait until something is due → peek, leaving out what
+ * A delivery's turn, on its output's thread: wait until something is due → fetch, leaving out what
  * is not wanted → hand out on loan → acknowledge.  An entry that cannot be read is taken out and
  * passed over; an error of the plugin ends the turn only if nothing could be fetched before it.
  */
@@ -65,15 +65,15 @@ static bool journal_reader_wants(struct journal_reader *reader, const struct tal
 	return table && table->wanted && !journal_reader_is_done(reader, entry->sequence);
 }
 
-/* Peeks once, up to batch_size rows.  Returns how many entries there were, wanted or not. */
-static int journal_reader_peek(struct journal_reader *reader)
+/* Fetches once, up to batch_size rows.  Returns how many entries there were, wanted or not. */
+static int journal_reader_fetch(struct journal_reader *reader)
 {
 	struct journal *journal = reader->journal;
 	struct tally_entry *next = reader->taken + reader->n_taken;
 	uint32_t max_rows = (uint32_t)journal->settings.batch_size - (uint32_t)reader->taken_rows;
 	uint32_t n = 0;
-	int r = PLUGIN_CALL(journal->buffer->peek(journal->self, reader->id, false, max_rows, next,
-						  JOURNAL_TAKE_MAX - reader->n_taken, &n));
+	int r = PLUGIN_CALL(journal->buffer->fetch(journal->self, reader->id, false, max_rows, next,
+						   JOURNAL_TAKE_MAX - reader->n_taken, &n));
 	if (r < 0)
 		return r;
 	for (uint32_t i = 0; i < n; i++) {
@@ -87,15 +87,15 @@ static int journal_reader_peek(struct journal_reader *reader)
 	return (int)n;
 }
 
-/* As journal_reader_peek(), past what cannot be read any more. */
-static int journal_reader_peek_on(struct journal_reader *reader)
+/* As journal_reader_fetch(), past what cannot be read any more. */
+static int journal_reader_fetch_on(struct journal_reader *reader)
 {
-	int n = journal_reader_peek(reader);
+	int n = journal_reader_fetch(reader);
 	while (n == -EBADMSG) {
 		int r = journal_drop_entry(reader->journal, reader->given, "damaged");
 		if (r < 0)
 			return r;
-		n = journal_reader_peek(reader);
+		n = journal_reader_fetch(reader);
 	}
 	return n;
 }
@@ -105,7 +105,7 @@ static int journal_reader_take(struct journal_reader *reader)
 	uint64_t size = (uint64_t)reader->journal->settings.batch_size;
 	int n = 1;
 	while (n > 0 && reader->n_taken < JOURNAL_TAKE_MAX && reader->taken_rows < size)
-		n = journal_reader_peek_on(reader);
+		n = journal_reader_fetch_on(reader);
 	if (n < 0 && reader->n_taken == 0)
 		return n;
 	int r = journal_reader_advance(reader);
@@ -155,7 +155,7 @@ static void journal_reader_count(struct journal_reader *reader, const struct tal
 	reader->taken_rows -= rows;
 }
 
-/* Settled, but behind one that is not.  false: no room to remember that. */
+/* Acknowledged, but behind one that is not.  false: no room to remember that. */
 static bool journal_reader_remember(struct journal_reader *reader, uint64_t sequence)
 {
 	if (reader->n_done == sizeof(reader->done) / sizeof(reader->done[0]))
@@ -174,9 +174,9 @@ int journal_ack(struct journal_reader *reader, const struct journal_outcome *out
 	metrics_begin(journal->metrics);
 	for (uint32_t i = 0; i < n; i++) {
 		struct tally_entry entry = reader->taken[i];
-		if (outcomes[i].settled && kept == 0 && outcomes[i].rejected < entry.batch->n_rows)
+		if (outcomes[i].acked && kept == 0 && outcomes[i].rejected < entry.batch->n_rows)
 			stored = entry;
-		if (outcomes[i].settled &&
+		if (outcomes[i].acked &&
 		    (kept == 0 || journal_reader_remember(reader, entry.sequence)))
 			journal_reader_count(reader, &entry, outcomes[i].rejected);
 		else

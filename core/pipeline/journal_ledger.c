@@ -16,15 +16,15 @@
 
 static const int64_t journal_compare_time = 10 * CLOCK_SECOND;
 
-const char *journal_writer(struct journal_reader *reader)
+const char *journal_producer(struct journal_reader *reader)
 {
 	const struct journal *journal = reader->journal;
-	if (!JOURNAL_HAS(journal, writer) || !JOURNAL_HAS(journal, behind))
+	if (!JOURNAL_HAS(journal, producer) || !JOURNAL_HAS(journal, behind))
 		return NULL;
 	pthread_mutex_lock(&reader->journal->lock);
-	const char *writer = journal->buffer->writer(journal->self);
+	const char *producer = journal->buffer->producer(journal->self);
 	pthread_mutex_unlock(&reader->journal->lock);
-	return writer;
+	return producer;
 }
 
 void journal_confirm(struct journal_reader *reader, const struct tally_entry *entry)

@@ -32,19 +32,19 @@ struct journal_reader {
 	unsigned wakes; /* of the journal, as last seen */
 	int64_t since;  /* when rows began to wait that are not taken; monotonic ns */
 
-	uint64_t cursor;  /* settled up to here */
-	uint64_t given;   /* peeked up to here */
+	uint64_t cursor;  /* acknowledged up to here */
+	uint64_t given;   /* fetched up to here */
 	uint64_t waiting; /* rows, of all tables */
 	struct journal_table *tables;
 	size_t n_tables;
 
-	/* On loan and not settled, in order. */
+	/* On loan and not acknowledged, in order. */
 	struct tally_entry taken[JOURNAL_TAKE_MAX];
 	uint32_t n_taken;
 	uint64_t taken_rows;
 	bool writing; /* the output has them in its hands, and is not waiting to try again */
-	/* Settled behind one that is not, in order: those of a take before a detach, and of one
-	 * since. */
+	/* Acknowledged behind one that is not, in order: those of a take before a detach, and of
+	 * one since. */
 	uint64_t done[2 * JOURNAL_TAKE_MAX];
 	uint32_t n_done;
 };
@@ -77,8 +77,9 @@ struct journal {
 	int64_t attempted;          /* when a push was refused last; monotonic ns */
 	struct journal_wait *waits; /* inputs that wait for it */
 	bool pushed_to;             /* since it was created */
-	atomic_bool resumable; /* a position has come with rows, and counts when they are settled */
-	int64_t created;       /* monotonic */
+	atomic_bool resumable;      /* a position has come with rows, and counts when they are
+				       acknowledged */
+	int64_t created;            /* monotonic */
 };
 
 /* Does the plugin have this function, which was appended to the struct or is optional? */
@@ -120,7 +121,7 @@ void journal_reader_notice(struct journal_reader *reader, uint64_t rows);
 int journal_reader_advance(struct journal_reader *reader);
 /* What it has on loan is given back, to be taken again. */
 void journal_reader_return(struct journal_reader *reader);
-/* Has it settled this entry, although its cursor is not there yet? */
+/* Has it acknowledged this entry, although its cursor is not there yet? */
 bool journal_reader_is_done(const struct journal_reader *reader, uint64_t sequence);
 /* A cursor has moved, or a reader has gone: tells positions, and whoever waits for room. */
 void journal_acked(struct journal *journal);

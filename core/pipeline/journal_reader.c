@@ -79,14 +79,14 @@ static int journal_scan_entry(void *arg, const char *name, uint64_t sequence, ui
 }
 
 /* -EAGAIN: it is not any more as it was told. */
-static int journal_scan_survey(const struct journal *journal, struct journal_scan *scan)
+static int journal_scan_entries(const struct journal *journal, struct journal_scan *scan)
 {
 	int r;
 	do {
 		if (scan->n > 0)
 			memset(scan->rows, 0, scan->n * sizeof(*scan->rows));
-		r = PLUGIN_CALL(journal->buffer->survey(journal->self, scan->reader->id,
-							journal_scan_entry, scan));
+		r = PLUGIN_CALL(journal->buffer->scan(journal->self, scan->reader->id,
+						      journal_scan_entry, scan));
 	} while (r == -EAGAIN);
 	return r;
 }
@@ -98,11 +98,11 @@ static int journal_scan(struct journal_scan *scan)
 	struct tally_entry entries[64];
 	uint32_t n = 0;
 	bool rewind = true;
-	if (JOURNAL_HAS(journal, survey))
-		return journal_scan_survey(journal, scan);
+	if (JOURNAL_HAS(journal, scan))
+		return journal_scan_entries(journal, scan);
 	do {
-		int r = PLUGIN_CALL(journal->buffer->peek(journal->self, reader->id, rewind,
-							  UINT32_MAX, entries, 64, &n));
+		int r = PLUGIN_CALL(journal->buffer->fetch(journal->self, reader->id, rewind,
+							   UINT32_MAX, entries, 64, &n));
 		for (uint32_t i = 0; i < n && r == 0; i++)
 			r = journal_scan_entry(scan, entries[i].batch->table->name,
 					       entries[i].sequence, entries[i].batch->n_rows);

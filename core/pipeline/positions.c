@@ -164,13 +164,13 @@ void positions_hold(struct positions *positions, struct position_mark *mark, con
 }
 
 static void positions_release(struct positions *positions, struct positions_journal *queue,
-			      bool settled)
+			      bool acked)
 {
 	struct positions_hold *hold = queue->first;
 	queue->first = hold->next;
 	if (!queue->first)
 		queue->last = &queue->first;
-	if (!settled)
+	if (!acked)
 		positions_lose(hold->mark);
 	hold->mark->holds--;
 	positions_advance(positions, hold->mark->source);

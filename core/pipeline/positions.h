@@ -3,8 +3,8 @@
  * rows go to one durable journal only resumes from that journal instead (router_position).
  *
  * The rule, per source: a position counts once every journal that got rows with it is done with
- * them (a durable one: has them; another: all its readers have settled them), and once the same
- * is true of every position before it.  So after a crash rows may come again, none is missing.
+ * them (a durable one: has them; another: all its readers have acknowledged them), and once the
+ * same is true of every position before it.  So after a crash rows may come again, none is missing.
  * Rows that were given up while stopping end it for their source: nothing after them counts until
  * its input asks where to resume.
  *
@@ -39,7 +39,7 @@ void positions_hold(struct positions *positions, struct position_mark *mark, con
 /* Every journal has been asked; complete: none failed to take the rows.  mark may be NULL. */
 void positions_close(struct positions *positions, struct position_mark *mark, bool complete);
 
-/* All of that journal's readers have settled up to here. */
+/* All of that journal's readers have acknowledged up to here. */
 void positions_acknowledge(struct positions *positions, const void *journal,
 			   uint64_t up_to_sequence);
 /* It is gone, with whatever it still held. */

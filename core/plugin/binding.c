@@ -195,7 +195,7 @@ int binding_query(struct tally_store *store, const struct tally_query *query, ta
 	int r = binding_enter(slot, &running, error);
 	if (r < 0)
 		return r;
-	const struct tally_reader *reader = running.plugin->store;
+	const struct tally_store_ops *reader = running.plugin->store;
 	struct binding_rows asked = {slot, rows, arg, running.before, error};
 	r = reader ? PLUGIN_CALL(reader->query(running.self, query, binding_rows, &asked))
 		   : binding_lacks(slot, "store", error);
@@ -209,7 +209,7 @@ int binding_tables(struct tally_store *store, tally_table_fn *each, void *arg, s
 	int r = binding_enter(slot, &running, error);
 	if (r < 0)
 		return r;
-	const struct tally_reader *reader = running.plugin->store;
+	const struct tally_store_ops *reader = running.plugin->store;
 	r = reader ? PLUGIN_CALL(reader->tables(running.self, each, arg))
 		   : binding_lacks(slot, "store", error);
 	binding_leave(slot, running.before);
@@ -281,9 +281,9 @@ int binding_set(struct tally_cache *cache, const char *key, const void *data, si
 	int r = binding_enter(slot, &running, error);
 	if (r < 0)
 		return r;
-	const struct tally_keeper *keeper = running.plugin->cache;
-	r = keeper ? PLUGIN_CALL(keeper->set(running.self, key, data, len, ttl_ns))
-		   : binding_lacks(slot, "cache", error);
+	const struct tally_cache_ops *ops = running.plugin->cache;
+	r = ops ? PLUGIN_CALL(ops->set(running.self, key, data, len, ttl_ns))
+		: binding_lacks(slot, "cache", error);
 	binding_leave(slot, running.before);
 	return r;
 }
@@ -295,10 +295,10 @@ int binding_subscribe(struct tally_cache *cache, const struct binding_subscripti
 	int r = binding_enter(slot, &running, error);
 	if (r < 0)
 		return r;
-	const struct tally_keeper *keeper = running.plugin->cache;
-	bool can = keeper && keeper->size > offsetof(struct tally_keeper, follow) && keeper->follow;
-	r = can ? PLUGIN_CALL(keeper->follow(running.self, what->channels, what->stop_fd,
-					     what->heard, what->arg))
+	const struct tally_cache_ops *ops = running.plugin->cache;
+	bool can = ops && ops->size > offsetof(struct tally_cache_ops, subscribe) && ops->subscribe;
+	r = can ? PLUGIN_CALL(ops->subscribe(running.self, what->channels, what->stop_fd,
+					     what->message, what->arg))
 		: error_set(error, ENOTSUP, "%s has no channels to follow", slot->name);
 	binding_leave(slot, running.before);
 	return r;

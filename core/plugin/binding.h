@@ -34,7 +34,7 @@ int binding_tables(struct tally_store *store, tally_table_fn *each, void *arg, s
 struct binding_subscription {
 	const char *const *channels;
 	int stop_fd;
-	tally_heard_fn *heard;
+	tally_message_fn *message;
 	void *arg;
 };
 int binding_get(struct tally_cache *cache, const char *key, struct tally_blob *ret,

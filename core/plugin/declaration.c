@@ -213,18 +213,18 @@ static int declaration_check_buffer(const struct tally_buffer *buffer, struct er
 				       DECLARATION_LEAST(tally_buffer, usage), error);
 	if (r < 0)
 		return r;
-	bool whole = buffer->open_reader && buffer->forget_reader && buffer->push && buffer->peek &&
-		     buffer->settle && buffer->drop_oldest && buffer->usage;
+	bool whole = buffer->open_reader && buffer->forget_reader && buffer->push &&
+		     buffer->fetch && buffer->ack && buffer->drop_oldest && buffer->usage;
 	if (!whole || (buffer->durable && !buffer->position))
 		return error_set(error, EINVAL,
 				 "buffer: needs all its functions (position() only if durable)");
 	return 0;
 }
 
-static int declaration_check_store(const struct tally_reader *store, struct error *error)
+static int declaration_check_store(const struct tally_store_ops *store, struct error *error)
 {
 	int r = declaration_check_size("store", store->size,
-				       DECLARATION_LEAST(tally_reader, tables), error);
+				       DECLARATION_LEAST(tally_store_ops, tables), error);
 	if (r < 0)
 		return r;
 	if (!store->query || !store->tables)
@@ -232,10 +232,10 @@ static int declaration_check_store(const struct tally_reader *store, struct erro
 	return 0;
 }
 
-static int declaration_check_cache(const struct tally_keeper *cache, struct error *error)
+static int declaration_check_cache(const struct tally_cache_ops *cache, struct error *error)
 {
-	int r = declaration_check_size("cache", cache->size, DECLARATION_LEAST(tally_keeper, set),
-				       error);
+	int r = declaration_check_size("cache", cache->size,
+				       DECLARATION_LEAST(tally_cache_ops, set), error);
 	if (r < 0)
 		return r;
 	if (!cache->get || !cache->set)

@@ -111,9 +111,9 @@ int dry_run_plan(const struct plan *plan, const struct dry_run_settings *setting
 	struct dry_run dry_run = {.services = {.metrics = metrics_create(),
 					       .registry = settings->registry,
 					       .registry_lock = &dry_run.registry_lock,
-					       .machine = plan->globals.host,
+					       .hostname = plan->globals.host,
 					       .state_dir = plan->globals.state_dir,
-					       .writer = "dry_run"},
+					       .producer = "dry_run"},
 				  .plan = plan,
 				  .settings = settings,
 				  .problems = problems};

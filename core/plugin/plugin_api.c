@@ -517,15 +517,15 @@ static int plugin_api_cache_set(struct tally_ctx *ctx, struct tally_cache *cache
 }
 
 static int plugin_api_cache_follow(struct tally_ctx *ctx, struct tally_cache *cache,
-				   const char *const *channels, int stop_fd, tally_heard_fn *heard,
-				   void *arg)
+				   const char *const *channels, int stop_fd,
+				   tally_message_fn *message, void *arg)
 {
-	if (!channels || !heard)
+	if (!channels || !message)
 		return plugin_api_refuse("it follows no channels");
 	struct api *api = plugin_api_enter(ctx);
 	if (!api)
 		return -ECANCELED;
-	const struct binding_subscription what = {channels, stop_fd, heard, arg};
+	const struct binding_subscription what = {channels, stop_fd, message, arg};
 	struct error before = *reason_last(), error = {0};
 	int r = plugin_api_nested(binding_subscribe(cache, &what, &error), &before, &error);
 	plugin_api_leave(api);
@@ -595,7 +595,7 @@ static const struct tally_host plugin_api_vtable = {
 	.store_tables = plugin_api_store_tables,
 	.cache_get = plugin_api_cache_get,
 	.cache_set = plugin_api_cache_set,
-	.cache_follow = plugin_api_cache_follow,
+	.cache_subscribe = plugin_api_cache_follow,
 	.secret = plugin_api_secret,
 	.must_flush = plugin_api_must_flush,
 };
@@ -612,9 +612,9 @@ int plugin_api_create(const struct plugin_services *services, const struct tally
 	api->plugin = plugin;
 	api->ctx = (struct tally_ctx){.host = &plugin_api_vtable,
 				      .name = plugin_api_for_ever(name),
-				      .machine = plugin_api_for_ever(services->machine),
+				      .hostname = plugin_api_for_ever(services->hostname),
 				      .state_dir = plugin_api_for_ever(services->state_dir),
-				      .writer = plugin_api_for_ever(services->writer),
+				      .producer = plugin_api_for_ever(services->producer),
 				      .interval = interval};
 	api->from = (struct router_source){.input = api->ctx.name,
 					   .cancelled = plugin_api_cancelled,

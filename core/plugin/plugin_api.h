@@ -26,7 +26,7 @@ struct plugin_services {
 	struct router *router;
 	struct registry *registry;
 	pthread_rwlock_t *registry_lock; /* written while a reload loads plugins */
-	const char *machine, *state_dir, *writer;
+	const char *hostname, *state_dir, *producer;
 	/* Takes what is emitted instead of the router, for `once`; NULL: the router. */
 	int (*emit)(void *arg, const char *input, struct tally_batch *batch);
 	void *emit_arg;

@@ -113,16 +113,16 @@ static int daemon_open_state(struct daemon *daemon, const struct plan_globals *g
 			     struct error *error)
 {
 	daemon->drain_timeout = globals->drain_timeout;
-	daemon->machine = strdup(globals->host);
+	daemon->hostname = strdup(globals->host);
 	daemon->state_path = strdup(globals->state_dir);
-	if (!daemon->machine || !daemon->state_path)
+	if (!daemon->hostname || !daemon->state_path)
 		return error_set(error, ENOMEM, "no memory");
 	int r = state_dir_open(daemon->state_path, &daemon->state, error);
 	if (r < 0)
 		return r;
-	daemon->services.machine = daemon->machine;
+	daemon->services.hostname = daemon->hostname;
 	daemon->services.state_dir = daemon->state_path;
-	daemon->services.writer = daemon->state.writer;
+	daemon->services.producer = daemon->state.producer;
 	return daemon_open_positions(daemon, error);
 }
 
@@ -265,7 +265,7 @@ static void daemon_done(struct daemon *daemon)
 		state_dir_close(&daemon->state);
 	if (daemon->signals >= 0)
 		close(daemon->signals);
-	free(daemon->machine);
+	free(daemon->hostname);
 	free(daemon->state_path);
 	pthread_rwlock_destroy(&daemon->registry_lock);
 }

@@ -33,7 +33,7 @@ struct daemon {
 	struct positions *positions;
 	pthread_rwlock_t registry_lock;
 	struct state_dir state;
-	char *machine, *state_path;
+	char *hostname, *state_path;
 	struct daemon_plan *plans;
 	struct buffer **buffers;
 	size_t n_buffers;

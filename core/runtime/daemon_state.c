@@ -18,8 +18,8 @@ void daemon_keep_state(struct daemon *daemon)
 	int r = state_dir_keep(&daemon->state, daemon->state_path, &told, &error);
 	if (r != 0 && !missing) {
 		metric_add(daemon->state_taken_away, 1);
-		log_message(TALLY_ERROR, "daemon", "%s: it is made again, with the same writer id",
-			    told.text);
+		log_message(TALLY_ERROR, "daemon",
+			    "%s: it is made again, with the same producer id", told.text);
 	}
 	if (r < 0)
 		log_message(TALLY_ERROR, "daemon", "%s; trying again each second", error.text);

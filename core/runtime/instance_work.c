@@ -43,7 +43,7 @@ static uint64_t gathering_seed(const struct instance *instance)
 	uint64_t seed = UINT64_C(14695981039346656037); /* FNV-1a */
 	for (const char *p = instance->name; *p; p++)
 		seed = (seed ^ (unsigned char)*p) * UINT64_C(1099511628211);
-	for (const char *p = instance->setup.services->machine; *p; p++)
+	for (const char *p = instance->setup.services->hostname; *p; p++)
 		seed = (seed ^ (unsigned char)*p) * UINT64_C(1099511628211);
 	return seed;
 }

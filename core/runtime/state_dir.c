@@ -1,7 +1,7 @@
 /*
  * The lock is flock() on `lock`, which also holds our pid for the message to whoever comes second;
- * it goes with the process, however that ends.  `writer` is written beside and renamed, so that it
- * is whole or not there.
+ * it goes with the process, however that ends.  `writer` is written beside and renamed, so that
+ * it is whole or not there.
  */
 #include "runtime/state_dir.h"
 
@@ -82,14 +82,14 @@ static int state_lock(const char *path, struct error *error)
 	return taken;
 }
 
-static int state_read_writer(const char *name, char ret[STATE_WRITER_SIZE], struct error *error)
+static int state_read_producer(const char *name, char ret[STATE_PRODUCER_SIZE], struct error *error)
 {
-	char text[STATE_WRITER_SIZE] = "";
+	char text[STATE_PRODUCER_SIZE] = "";
 	auto_close int fd = open(name, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	ssize_t len = read(fd, text, sizeof(text) - 1);
-	if (len != STATE_WRITER_SIZE - 1 || strspn(text, "0123456789abcdef") != (size_t)len)
+	if (len != STATE_PRODUCER_SIZE - 1 || strspn(text, "0123456789abcdef") != (size_t)len)
 		return error_set(error, EBADMSG,
 				 "%s: damaged: not 32 hexadecimal digits (put it back from a "
 				 "backup, or remove it: what was written before then counts as "
@@ -111,10 +111,10 @@ static int state_write_file(const char *name, const char *text)
 	return 0;
 }
 
-static int state_put_writer(const char *fresh, const char *name, const char *writer,
-			    struct error *error)
+static int state_put_producer(const char *fresh, const char *name, const char *producer,
+			      struct error *error)
 {
-	int r = state_write_file(fresh, writer);
+	int r = state_write_file(fresh, producer);
 	if (r == 0 && rename(fresh, name) < 0)
 		r = -errno;
 	if (r == 0)
@@ -122,8 +122,8 @@ static int state_put_writer(const char *fresh, const char *name, const char *wri
 	return r < 0 ? error_set(error, -r, "%s: %s", name, strerror(-r)) : 0;
 }
 
-static int state_draw_writer(const char *dir, const char *name, char ret[STATE_WRITER_SIZE],
-			     struct error *error)
+static int state_draw_producer(const char *dir, const char *name, char ret[STATE_PRODUCER_SIZE],
+			       struct error *error)
 {
 	unsigned char bits[16];
 	char fresh[PATH_MAX];
@@ -134,18 +134,18 @@ static int state_draw_writer(const char *dir, const char *name, char ret[STATE_W
 		return error_set(error, errno, "getrandom: %s", strerror(errno));
 	for (size_t i = 0; i < sizeof(bits); i++)
 		snprintf(ret + 2 * i, 3, "%02x", bits[i]);
-	return state_put_writer(fresh, name, ret, error);
+	return state_put_producer(fresh, name, ret, error);
 }
 
-static int state_writer(const char *dir, char ret[STATE_WRITER_SIZE], struct error *error)
+static int state_producer(const char *dir, char ret[STATE_PRODUCER_SIZE], struct error *error)
 {
 	char name[PATH_MAX];
 	int r = state_path(dir, "writer", name, error);
 	if (r < 0)
 		return r;
-	r = state_read_writer(name, ret, error);
+	r = state_read_producer(name, ret, error);
 	if (r == -ENOENT)
-		return state_draw_writer(dir, name, ret, error);
+		return state_draw_producer(dir, name, ret, error);
 	if (r < 0 && r != -EBADMSG)
 		return error_set(error, -r, "%s: %s", name, strerror(-r));
 	return r;
@@ -159,7 +159,7 @@ static void state_note(struct state_dir *state, const char *path)
 	if (state_path(path, "lock", name, &error) == 0)
 		place_note(&state->lock_file, name);
 	if (state_path(path, "writer", name, &error) == 0)
-		place_note(&state->writer_file, name);
+		place_note(&state->producer_file, name);
 }
 
 int state_dir_open(const char *path, struct state_dir *ret, struct error *error)
@@ -171,7 +171,7 @@ int state_dir_open(const char *path, struct state_dir *ret, struct error *error)
 	state.lock = state_lock(path, error);
 	if (state.lock < 0)
 		return state.lock;
-	r = state_writer(path, state.writer, error);
+	r = state_producer(path, state.producer, error);
 	if (r < 0) {
 		close(state.lock);
 		return r;
@@ -251,23 +251,23 @@ static const char *state_find_missing(const struct state_dir *state, const char 
 	if (state_path(path, "lock", name, &error) == 0 && !state_is_there(&state->lock_file, name))
 		return "lock in it";
 	if (state_path(path, "writer", name, &error) == 0 &&
-	    !state_is_there(&state->writer_file, name))
+	    !state_is_there(&state->producer_file, name))
 		return "writer in it";
 	return NULL;
 }
 
 /* Ours stays ours: spools and ledgers know it. */
-static int state_keep_writer(const struct state_dir *state, const char *path, struct error *error)
+static int state_keep_producer(const struct state_dir *state, const char *path, struct error *error)
 {
-	char name[PATH_MAX], fresh[PATH_MAX], found[STATE_WRITER_SIZE];
+	char name[PATH_MAX], fresh[PATH_MAX], found[STATE_PRODUCER_SIZE];
 	int r = state_path(path, "writer", name, error);
 	if (r == 0)
 		r = state_path(path, "writer.new", fresh, error);
 	if (r < 0)
 		return r;
-	if (state_read_writer(name, found, error) == 0 && strcmp(found, state->writer) == 0)
+	if (state_read_producer(name, found, error) == 0 && strcmp(found, state->producer) == 0)
 		return 0;
-	return state_put_writer(fresh, name, state->writer, error);
+	return state_put_producer(fresh, name, state->producer, error);
 }
 
 int state_dir_keep(struct state_dir *state, const char *path, struct error *told,
@@ -288,7 +288,7 @@ int state_dir_keep(struct state_dir *state, const char *path, struct error *told
 		close(state->lock);
 		state->lock = r;
 	}
-	r = state_keep_writer(state, path, error);
+	r = state_keep_producer(state, path, error);
 	if (r < 0)
 		return r;
 	state_note(state, path);

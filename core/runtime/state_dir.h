@@ -9,22 +9,22 @@
 #include "base/error.h"
 #include "base/place.h"
 
-enum { STATE_WRITER_SIZE = 33 }; /* 128 bits in hex */
+enum { STATE_PRODUCER_SIZE = 33 }; /* 128 bits in hex */
 
 struct state_dir {
 	int lock;
-	char writer[STATE_WRITER_SIZE]; /* drawn once, kept for ever */
-	struct place folder, lock_file, writer_file;
+	char producer[STATE_PRODUCER_SIZE]; /* drawn once, kept for ever */
+	struct place folder, lock_file, producer_file;
 };
 
-/* Makes the folder (0700, parents too), takes the lock, reads or draws the writer id.  -EBUSY:
+/* Makes the folder (0700, parents too), takes the lock, reads or draws the producer id.  -EBUSY:
  * another daemon has it, and error says which. */
 int state_dir_open(const char *path, struct state_dir *ret, struct error *error);
 /* Could it be opened, as far as can be seen without making or changing anything?  Another daemon
  * may have it. */
 int state_dir_check(const char *path, struct error *error);
-/* Are the folder and its files still there?  Else it makes them again, with the same writer id, and
- * says in `told` what was gone.  Returns 1: it did; -errno, and error says why it could not. */
+/* Are the folder and its files still there?  Else it makes them again, with the same producer id,
+ * and says in `told` what was gone.  Returns 1: it did; -errno, and error says why it could not. */
 int state_dir_keep(struct state_dir *state, const char *path, struct error *told,
 		   struct error *error);
 void state_dir_close(struct state_dir *state);

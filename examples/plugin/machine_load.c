@@ -62,8 +62,8 @@ static int machine_load_read(const struct machine_load *load, double ret[3])
 static int machine_load_add_row(struct tally_ctx *ctx, struct tally_batch *batch,
 				const double averages[3])
 {
-	size_t len = strlen(ctx->machine);
-	const char *host = tally_batch_copy(ctx, batch, ctx->machine, len);
+	size_t len = strlen(ctx->hostname);
+	const char *host = tally_batch_copy(ctx, batch, ctx->hostname, len);
 	struct tally_cell *row = tally_batch_row(ctx, batch);
 	if (!host || !row)
 		return tally_fail(ctx, ENOMEM, "no memory for a row");

@@ -74,9 +74,9 @@ struct tally_host {
 			 struct tally_blob *ret);
 	int (*cache_set)(struct tally_ctx *ctx, struct tally_cache *cache, const char *key,
 			 const void *data, size_t len, int64_t ttl_ns);
-	int (*cache_follow)(struct tally_ctx *ctx, struct tally_cache *cache,
-			    const char *const *channels, int stop_fd, tally_heard_fn *heard,
-			    void *arg);
+	int (*cache_subscribe)(struct tally_ctx *ctx, struct tally_cache *cache,
+			       const char *const *channels, int stop_fd, tally_message_fn *message,
+			       void *arg);
 
 	int (*secret)(struct tally_ctx *ctx, const char *option, char **ret);
 	bool (*must_flush)(const struct tally_ctx *ctx);
@@ -85,9 +85,9 @@ struct tally_host {
 struct tally_ctx {
 	const struct tally_host *host;
 	const char *name;      /* of the instance: input.docker_stats, output.sqlite:archive */
-	const char *machine;   /* what to put into `host` tags: [tallyd] host */
+	const char *hostname;  /* what to put into `host` tags: [tallyd] host */
 	const char *state_dir; /* where this daemon may keep files; exists, mode 0700 */
-	const char *writer;    /* of this daemon, kept for ever in its state directory */
+	const char *producer;  /* of this daemon, kept for ever in its state directory */
 	int64_t interval;      /* ns between two gather(); 0: not a gathering input */
 };
 
@@ -326,12 +326,12 @@ static inline int tally_cache_set(struct tally_ctx *ctx, struct tally_cache *cac
 	return ctx->host->cache_set(ctx, cache, key, data, len, ttl_ns);
 }
 
-/* Blocks, as struct tally_keeper says.  -ENOTSUP: that cache has no channels. */
-static inline int tally_cache_follow(struct tally_ctx *ctx, struct tally_cache *cache,
-				     const char *const *channels, int stop_fd,
-				     tally_heard_fn *heard, void *arg)
+/* Blocks, as struct tally_cache_ops says.  -ENOTSUP: that cache has no channels. */
+static inline int tally_cache_subscribe(struct tally_ctx *ctx, struct tally_cache *cache,
+					const char *const *channels, int stop_fd,
+					tally_message_fn *message, void *arg)
 {
-	return ctx->host->cache_follow(ctx, cache, channels, stop_fd, heard, arg);
+	return ctx->host->cache_subscribe(ctx, cache, channels, stop_fd, message, arg);
 }
 
 /*

@@ -145,11 +145,11 @@ struct tally_input {
 	int (*run)(void *self);    /* called once, returns when tally_stopping() */
 };
 
-/* A batch at its place in a buffer.  With ctx->writer the sequence names a write for ever. */
+/* A batch at its place in a buffer.  With ctx->producer the sequence names a write for ever. */
 struct tally_entry {
 	const struct tally_batch *batch;
-	uint64_t sequence;  /* 1, 2, 3 … in one buffer */
-	const char *writer; /* whose sequence it is: this daemon and buffer, unique for ever */
+	uint64_t sequence;    /* 1, 2, 3 … in one buffer */
+	const char *producer; /* whose sequence it is: this daemon and buffer, unique for ever */
 };
 
 enum tally_verdict {
@@ -158,7 +158,7 @@ enum tally_verdict {
 	TALLY_REJECT, /* never acceptable: dropped and counted, with what tally_fail() said */
 };
 
-/* What an output notes of its own writes, in their transactions, for one writer. */
+/* What an output notes of its own writes, in their transactions, for one producer. */
 enum { TALLY_LEDGER_AHEAD = 512 };
 struct tally_ledger {
 	uint64_t sequence; /* it has all up to here that it was given and did not reject; 0: none */
@@ -178,17 +178,17 @@ struct tally_output {
 	 * TALLY_RETRY on entry.  A negative return counts as a failed attempt; verdicts
 	 * given stand. */
 	int (*write)(void *self, const struct tally_entry *entries, uint32_t n, uint8_t *verdicts);
-	/* Optional, for one that keeps a ledger: how far it is for this writer, as the store says
+	/* Optional, for one that keeps a ledger: how far it is for this producer, as the store says
 	 * now.  Asked on the thread of write(), before the first and after each that failed, since
 	 * the store may be another one then, or may have been set back. */
-	int (*ledger)(void *self, const char *writer, struct tally_ledger *ret);
+	int (*ledger)(void *self, const char *producer, struct tally_ledger *ret);
 };
 
 struct tally_usage {
 	uint64_t bytes, capacity, entries, rows;
 };
 
-typedef int tally_survey_fn(void *arg, const char *table, uint64_t sequence, uint32_t rows);
+typedef int tally_scan_fn(void *arg, const char *table, uint64_t sequence, uint32_t rows);
 
 /* An entry that an output had stored and its store does not have any more. */
 struct tally_missing {
@@ -201,7 +201,7 @@ struct tally_missing {
 typedef int tally_missing_fn(void *arg, const struct tally_missing *entry);
 
 /*
- * A journal: entries in the order pushed, kept until every reader has settled them.  Never
+ * A journal: entries in the order pushed, kept until every reader has acknowledged them.  Never
  * called concurrently: the core holds its lock, decides when a batch is due and what to do
  * when it is full.
  */
@@ -220,14 +220,14 @@ struct tally_buffer {
 	int (*push)(void *self, const struct tally_batch *batch, const char *source,
 		    const char *position, uint64_t *ret_sequence);
 	/* The next entries after what the reader was given last, oldest first, until either
-	 * max is reached; on loan until settled.  rewind: from the reader's cursor again; what
+	 * max is reached; on loan until acknowledged.  rewind: from the reader's cursor again; what
 	 * was on loan is given back.  Fewer, or none, if what is on loan fills its memory.
 	 * -EBADMSG: the next one cannot be read any more; drop_oldest() gives as many rows in
 	 * its place, to be counted. */
-	int (*peek)(void *self, uint32_t reader, bool rewind, uint32_t max_rows,
-		    struct tally_entry *ret, uint32_t max_entries, uint32_t *ret_n);
+	int (*fetch)(void *self, uint32_t reader, bool rewind, uint32_t max_rows,
+		     struct tally_entry *ret, uint32_t max_entries, uint32_t *ret_n);
 	/* Also past what the reader was given: it has no use for those. */
-	int (*settle)(void *self, uint32_t reader, uint64_t up_to_sequence);
+	int (*ack)(void *self, uint32_t reader, uint64_t up_to_sequence);
 	/* The position pushed last for a source; a durable buffer only.  -ENOENT: none. */
 	int (*position)(void *self, const char *source, const char **ret);
 	/* Takes out the oldest entry after a sequence that no reader has on loan; the caller
@@ -236,21 +236,21 @@ struct tally_buffer {
 	void (*usage)(void *self, struct tally_usage *ret);
 	/* Optional, for a buffer that holds more than fits into memory: every entry after the
 	 * reader's cursor, in order, none of it lent. */
-	int (*survey)(void *self, uint32_t reader, tally_survey_fn *each, void *arg);
+	int (*scan)(void *self, uint32_t reader, tally_scan_fn *each, void *arg);
 	/* Optional, for a durable buffer: readers that nobody has opened since start() are gone
 	 * for good. */
 	int (*forget_absent)(void *self);
 	/* Optional: every entry that this reader waited for and that was lost to damage, since it
 	 * was asked last; each once, to be counted.  Asked after every other call. */
-	int (*lost)(void *self, uint32_t reader, tally_survey_fn *each, void *arg);
+	int (*lost)(void *self, uint32_t reader, tally_scan_fn *each, void *arg);
 	/* Optional, for a durable buffer: where an input has to begin again because what it brought
 	 * was lost, although later positions are known; "": from the beginning.  -ENOENT: nothing
 	 * of that source was lost, or it has begun again. */
 	int (*resume)(void *self, const char *source, const char **ret);
 	/* The next three optional, together, for a buffer that remembers what was stored.
-	 * The writer of all entries; as long as the instance. */
-	const char *(*writer)(void *self);
-	/* The reader's output has stored everything up to there; comes before settle(). */
+	 * The producer of all entries; as long as the instance. */
+	const char *(*producer)(void *self);
+	/* The reader's output has stored everything up to there; comes before ack(). */
 	int (*stored)(void *self, uint32_t reader, uint64_t sequence);
 	/* What the output's ledger says.  If it is behind what was stored, tells of each entry that
 	 * is missing, sets the reader's cursor back to ledger->sequence and returns 1; 2: there are
@@ -263,7 +263,7 @@ struct tally_buffer {
 typedef int tally_rows_fn(void *arg, const struct tally_batch *rows);
 typedef int tally_table_fn(void *arg, const struct tally_table *table);
 
-struct tally_reader { /* "store": an output that can also answer; thread-safe */
+struct tally_store_ops { /* "store": an output that can also answer; thread-safe */
 	uint32_t size;
 	/* -ENOENT: no such table; -EINVAL: no such column, or a query it cannot answer;
 	 * -ETIMEDOUT: the deadline passed; else -errno. */
@@ -280,9 +280,9 @@ struct tally_blob { /* bytes on loan: call release(owner) when done */
 };
 
 /* text is on loan and may be written to. */
-typedef int tally_heard_fn(void *arg, const char *channel, char *text, size_t len);
+typedef int tally_message_fn(void *arg, const char *channel, char *text, size_t len);
 
-struct tally_keeper { /* "cache"; thread-safe */
+struct tally_cache_ops { /* "cache"; thread-safe */
 	uint32_t size;
 	int (*get)(void *self, const char *key, struct tally_blob *ret); /* -ENOENT: a miss */
 	int (*set)(void *self, const char *key, const void *data, size_t len, int64_t ttl_ns);
@@ -290,8 +290,8 @@ struct tally_keeper { /* "cache"; thread-safe */
 	 * returns non-zero, which is returned; -ECANCELED: stop_fd has become readable; else
 	 * -errno, and something may have been missed.  heard(arg, NULL, NULL, 0) when all channels
 	 * are followed, and whenever there is no more at the moment. */
-	int (*follow)(void *self, const char *const *channels, int stop_fd, tally_heard_fn *heard,
-		      void *arg);
+	int (*subscribe)(void *self, const char *const *channels, int stop_fd,
+			 tally_message_fn *message, void *arg);
 };
 
 /*
@@ -342,8 +342,9 @@ struct tally_plugin {
 	const struct tally_input *input;
 	const struct tally_output *output;
 	const struct tally_buffer *buffer;
-	const struct tally_reader *store;
-	const struct tally_keeper *cache;
+	const struct tally_store_ops *store;
+	const struct tally_cache_ops *cache;
+	const struct tally_watcher *watcher;
 
 	/* Optional: does what `tallyd db …` asks of the instance with this config and
 	 * prints to stdout.  Nothing else of the instance was called.  -EINVAL: no such command;
@@ -351,8 +352,6 @@ struct tally_plugin {
 	 * something that is not as it should be. */
 	int (*command)(struct tally_ctx *ctx, const void *config,
 		       const struct tally_command *command);
-
-	const struct tally_watcher *watcher;
 
 	/* Optional: what create() does not look at.  Are the files that the config names there
 	 * and sound, can be written where it will write?  Local files only; changes nothing.  Of

@@ -18,7 +18,7 @@ static const off_t memory_max = INT64_C(64) << 20;
 
 static bool is_kept(const struct tally_ctx *ctx)
 {
-	return strcmp(ctx->writer, "once") != 0;
+	return strcmp(ctx->producer, "once") != 0;
 }
 
 static bool path_of(const struct tally_ctx *ctx, const char *end, char ret[PATH_MAX])

@@ -187,7 +187,7 @@ static double store_write_all(struct bench *bench)
 	for (int i = 0; i < ROWS / BATCH; i++) {
 		struct tally_batch *batch = make_batch(bench->ctx, i * BATCH);
 		struct tally_entry entry = {
-			.batch = batch, .sequence = (uint64_t)i + 1, .writer = "bench"};
+			.batch = batch, .sequence = (uint64_t)i + 1, .producer = "bench"};
 		uint8_t verdict = TALLY_RETRY;
 		int64_t began = clock_monotonic();
 		int r = bench->plugin->output->write(bench->self, &entry, 1, &verdict);

@@ -46,12 +46,12 @@ struct fake_host {
 };
 
 struct tally_store {
-	const struct tally_reader *reader;
+	const struct tally_store_ops *reader;
 	void *self;
 };
 
 struct tally_cache {
-	const struct tally_keeper *keeper;
+	const struct tally_cache_ops *ops;
 	void *self;
 };
 
@@ -287,7 +287,7 @@ static int fake_cache_get(struct tally_ctx *ctx, struct tally_cache *cache, cons
 			  struct tally_blob *ret)
 {
 	(void)ctx;
-	return cache->keeper->get(cache->self, key, ret);
+	return cache->ops->get(cache->self, key, ret);
 }
 
 /* Nothing is in a file: plugins go by their config. */
@@ -300,20 +300,20 @@ static int fake_secret(struct tally_ctx *ctx, const char *option, char **ret)
 }
 
 static int fake_cache_follow(struct tally_ctx *ctx, struct tally_cache *cache,
-			     const char *const *channels, int stop_fd, tally_heard_fn *heard,
+			     const char *const *channels, int stop_fd, tally_message_fn *message,
 			     void *arg)
 {
 	(void)ctx;
-	if (!cache->keeper->follow)
+	if (!cache->ops->subscribe)
 		return -ENOTSUP;
-	return cache->keeper->follow(cache->self, channels, stop_fd, heard, arg);
+	return cache->ops->subscribe(cache->self, channels, stop_fd, message, arg);
 }
 
 static int fake_cache_set(struct tally_ctx *ctx, struct tally_cache *cache, const char *key,
 			  const void *data, size_t len, int64_t ttl_ns)
 {
 	(void)ctx;
-	return cache->keeper->set(cache->self, key, data, len, ttl_ns);
+	return cache->ops->set(cache->self, key, data, len, ttl_ns);
 }
 
 static const struct tally_host fake_vtable = {
@@ -346,7 +346,7 @@ static const struct tally_host fake_vtable = {
 	.store_tables = fake_store_tables,
 	.cache_get = fake_cache_get,
 	.cache_set = fake_cache_set,
-	.cache_follow = fake_cache_follow,
+	.cache_subscribe = fake_cache_follow,
 	.secret = fake_secret,
 	.must_flush = fake_must_flush,
 };
@@ -360,9 +360,9 @@ struct fake_host *fake_host_create(const char *instance_name)
 	pthread_mutex_init(&host->lock, NULL);
 	host->ctx = (struct tally_ctx){.host = &fake_vtable,
 				       .name = instance_name,
-				       .machine = "testhost",
+				       .hostname = "testhost",
 				       .state_dir = "/tmp",
-				       .writer = "test-writer",
+				       .producer = "test-writer",
 				       .interval = 5 * CLOCK_SECOND};
 	return host;
 }
@@ -517,7 +517,7 @@ void fake_host_set_emit_result(struct fake_host *host, int result)
 	__atomic_store_n(&host->emit_result, result, __ATOMIC_RELAXED);
 }
 
-struct tally_store *fake_host_store(struct fake_host *host, const struct tally_reader *reader,
+struct tally_store *fake_host_store(struct fake_host *host, const struct tally_store_ops *reader,
 				    void *self)
 {
 	struct tally_store *store = calloc(1, sizeof(*store));
@@ -533,12 +533,12 @@ void fake_host_store_free(struct tally_store *store)
 	free(store);
 }
 
-struct tally_cache *fake_host_cache(const struct tally_keeper *keeper, void *self)
+struct tally_cache *fake_host_cache(const struct tally_cache_ops *ops, void *self)
 {
 	struct tally_cache *cache = calloc(1, sizeof(*cache));
 	if (!cache)
 		abort();
-	*cache = (struct tally_cache){keeper, self};
+	*cache = (struct tally_cache){ops, self};
 	return cache;
 }
 

@@ -48,11 +48,11 @@ void fake_host_set_must_flush(struct fake_host *host, bool must_flush); /* false
 void fake_host_set_emit_result(struct fake_host *host, int result);
 
 /* Store handles passed to options resolve to this plugin instance. */
-struct tally_store *fake_host_store(struct fake_host *host, const struct tally_reader *reader,
+struct tally_store *fake_host_store(struct fake_host *host, const struct tally_store_ops *reader,
 				    void *self);
 void fake_host_store_free(struct tally_store *store);
 /* Likewise a cache. */
-struct tally_cache *fake_host_cache(const struct tally_keeper *keeper, void *self);
+struct tally_cache *fake_host_cache(const struct tally_cache_ops *ops, void *self);
 void fake_host_cache_free(struct tally_cache *cache);
 
 #endif

@@ -564,9 +564,9 @@ static int fake_tables(void *self, tally_table_fn *each, void *arg)
 	return r;
 }
 
-const struct tally_reader *fake_store_reader(void)
+const struct tally_store_ops *fake_store_reader(void)
 {
-	static const struct tally_reader reader = {
+	static const struct tally_store_ops reader = {
 		.size = sizeof(reader), .query = fake_query_store, .tables = fake_tables};
 	return &reader;
 }

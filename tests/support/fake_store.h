@@ -19,7 +19,7 @@ struct fake_store;
 
 struct fake_store *fake_store_create(void);
 void fake_store_destroy(struct fake_store *store);
-const struct tally_reader *fake_store_reader(void);
+const struct tally_store_ops *fake_store_reader(void);
 
 void fake_store_table(struct fake_store *store, const struct tally_table *table);
 void fake_store_drop(struct fake_store *store, const char *table); /* while it is empty */

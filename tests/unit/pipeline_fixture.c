@@ -134,11 +134,11 @@ struct journal_reader *pipeline_attach(struct pipeline *pipeline, const char *ou
 	return reader;
 }
 
-void pipeline_settle(struct journal_reader *reader, uint32_t n, uint32_t settled)
+void pipeline_ack(struct journal_reader *reader, uint32_t n, uint32_t acked)
 {
 	struct journal_outcome outcomes[JOURNAL_TAKE_MAX] = {0};
-	for (uint32_t i = 0; i < settled; i++)
-		outcomes[i].settled = true;
+	for (uint32_t i = 0; i < acked; i++)
+		outcomes[i].acked = true;
 	assert_int_equal(journal_ack(reader, outcomes, n), 0);
 }
 
@@ -150,7 +150,7 @@ uint64_t pipeline_consume(struct journal_reader *reader)
 	while ((n = journal_fetch(reader, JOURNAL_NOW, entries)) > 0) {
 		for (int i = 0; i < n; i++)
 			rows += entries[i].batch->n_rows;
-		pipeline_settle(reader, (uint32_t)n, (uint32_t)n);
+		pipeline_ack(reader, (uint32_t)n, (uint32_t)n);
 	}
 	assert_int_equal(n, 0);
 	return rows;

@@ -41,9 +41,9 @@ int pipeline_push(struct pipeline *pipeline, const struct tally_table *table, ui
 		  int64_t first, size_t padding);
 struct journal_reader *pipeline_attach(struct pipeline *pipeline, const char *output,
 				       const char *const *tables);
-/* Settles so many of the n that were taken. */
-void pipeline_settle(struct journal_reader *reader, uint32_t n, uint32_t settled);
-/* Takes whatever waits and settles it; returns the rows. */
+/* Acknowledges so many of the n that were taken. */
+void pipeline_ack(struct journal_reader *reader, uint32_t n, uint32_t acked);
+/* Takes whatever waits and acknowledges it; returns the rows. */
 uint64_t pipeline_consume(struct journal_reader *reader);
 
 /* The sum over all series of that name whose labels hold both texts (NULL: any). */

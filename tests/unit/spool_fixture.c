@@ -174,7 +174,7 @@ uint64_t spool_test_expect(struct spool_test *test, uint32_t reader, bool rewind
 	uint32_t n = 0;
 	do {
 		assert_int_equal(
-			spool_calls->peek(test->self, reader, rewind, UINT32_MAX, entries, 8, &n),
+			spool_calls->fetch(test->self, reader, rewind, UINT32_MAX, entries, 8, &n),
 			0);
 		rewind = false;
 		for (uint32_t i = 0; i < n; i++) {

@@ -140,7 +140,7 @@ struct tally_batch *fixture_batch(struct fixture *fixture, const struct tally_ta
 int fixture_try(struct fixture *fixture, const struct tally_batch *batch, uint64_t sequence,
 		uint8_t *ret)
 {
-	const struct tally_entry entry = {.batch = batch, .sequence = sequence, .writer = "w"};
+	const struct tally_entry entry = {.batch = batch, .sequence = sequence, .producer = "w"};
 	*ret = TALLY_RETRY;
 	return fixture->plugin->output->write(fixture->store, &entry, 1, ret);
 }

@@ -93,31 +93,31 @@ static void entries_wait_for_the_first_reader(void **state)
 	push();
 	push();
 	uint32_t reader = open_reader("o", 2);
-	assert_int_equal(calls->peek(self, reader, false, 100, entries, 16, &n), 0);
+	assert_int_equal(calls->fetch(self, reader, false, 100, entries, 16, &n), 0);
 	assert_int_equal(n, 2);
 	assert_int_equal(entries[0].sequence, 1);
 	assert_int_equal(entries[1].sequence, 2);
 }
 
-static void peeking_goes_on_or_begins_again(void **state)
+static void fetching_goes_on_or_begins_again(void **state)
 {
 	uint32_t reader = open_reader("o", 0);
 	(void)state;
 	for (int i = 0; i < 6; i++)
 		push();
-	calls->peek(self, reader, false, 2, entries, 16, &n);
+	calls->fetch(self, reader, false, 2, entries, 16, &n);
 	assert_int_equal(n, 2);
-	calls->peek(self, reader, false, 100, entries, 3, &n);
+	calls->fetch(self, reader, false, 100, entries, 3, &n);
 	assert_int_equal(n, 3);
 	assert_int_equal(entries[0].sequence, 3);
-	calls->settle(self, reader, 1);
-	calls->peek(self, reader, true, 100, entries, 16, &n);
+	calls->ack(self, reader, 1);
+	calls->fetch(self, reader, true, 100, entries, 16, &n);
 	assert_int_equal(n, 5);
 	assert_int_equal(entries[0].sequence, 2);
-	calls->peek(self, reader, false, 100, entries, 16, &n);
+	calls->fetch(self, reader, false, 100, entries, 16, &n);
 	assert_int_equal(n, 0);
 	push();
-	calls->peek(self, reader, false, 100, entries, 16, &n);
+	calls->fetch(self, reader, false, 100, entries, 16, &n);
 	assert_int_equal(n, 1);
 	assert_int_equal(entries[0].sequence, 7);
 }
@@ -128,24 +128,24 @@ static void a_reader_is_known_by_its_name(void **state)
 	(void)state;
 	push();
 	push();
-	calls->settle(self, reader, 1);
+	calls->ack(self, reader, 1);
 	assert_int_equal(open_reader("o", 1), reader);
 	assert_int_not_equal(open_reader("p", 1), reader); /* begins with the oldest there is */
 }
 
-static void an_entry_goes_when_the_last_reader_has_settled_it(void **state)
+static void an_entry_goes_when_the_last_reader_has_acked_it(void **state)
 {
 	uint32_t a = open_reader("a", 0), b = open_reader("b", 0);
 	(void)state;
 	push();
 	push();
 	push();
-	calls->settle(self, a, 3);
+	calls->ack(self, a, 3);
 	assert_int_equal(n_entries(), 3);
-	calls->settle(self, b, 2);
+	calls->ack(self, b, 2);
 	assert_int_equal(n_entries(), 1);
-	calls->settle(self, b, 1); /* never goes back */
-	calls->settle(self, b, 3);
+	calls->ack(self, b, 1); /* never goes back */
+	calls->ack(self, b, 3);
 	assert_int_equal(n_entries(), 0);
 }
 
@@ -155,8 +155,8 @@ static void settling_past_what_was_given_skips_it(void **state)
 	(void)state;
 	push();
 	push();
-	calls->settle(self, reader, 1);
-	calls->peek(self, reader, false, 100, entries, 16, &n);
+	calls->ack(self, reader, 1);
+	calls->fetch(self, reader, false, 100, entries, 16, &n);
 	assert_int_equal(n, 1);
 	assert_int_equal(entries[0].sequence, 2);
 }
@@ -168,14 +168,14 @@ static void a_forgotten_reader_is_waited_for_no_more(void **state)
 	open_reader("b", 0);
 	push();
 	push();
-	calls->settle(self, a, 1);
+	calls->ack(self, a, 1);
 	assert_int_equal(n_entries(), 2);
 	assert_int_equal(calls->forget_reader(self, "b"), 0);
 	assert_int_equal(n_entries(), 1);
 	assert_int_equal(calls->forget_reader(self, "b"), -ENOENT);
 	push();
 	uint32_t c = open_reader("c", 2);
-	calls->peek(self, c, false, 100, entries, 16, &n);
+	calls->fetch(self, c, false, 100, entries, 16, &n);
 	assert_int_equal(n, 2);
 	calls->forget_reader(self, "a");
 	calls->forget_reader(self, "c");
@@ -189,9 +189,9 @@ static void dropping_takes_the_oldest_that_nobody_has_on_loan(void **state)
 	(void)state;
 	for (int i = 0; i < 6; i++)
 		push();
-	calls->peek(self, a, false, 2, entries, 16, &n); /* 1 and 2 */
-	calls->settle(self, b, 3);
-	calls->peek(self, b, false, 1, entries, 16, &n); /* 4 */
+	calls->fetch(self, a, false, 2, entries, 16, &n); /* 1 and 2 */
+	calls->ack(self, b, 3);
+	calls->fetch(self, b, false, 1, entries, 16, &n); /* 4 */
 	static const uint64_t order[] = {3, 5, 6};
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(calls->drop_oldest(self, 0, &dropped), 0);
@@ -199,11 +199,11 @@ static void dropping_takes_the_oldest_that_nobody_has_on_loan(void **state)
 		batch_drop(dropped.batch);
 	}
 	assert_int_equal(calls->drop_oldest(self, 0, &dropped), -ENOENT);
-	calls->peek(self, a, true, 0, entries, 0, &n); /* gives back what it has on loan */
+	calls->fetch(self, a, true, 0, entries, 0, &n); /* gives back what it has on loan */
 	assert_int_equal(calls->drop_oldest(self, 1, &dropped), 0);
 	assert_int_equal(dropped.sequence, 2);
 	batch_drop(dropped.batch);
-	calls->peek(self, a, false, 100, entries, 16, &n);
+	calls->fetch(self, a, false, 100, entries, 16, &n);
 	assert_int_equal(n, 2);
 	assert_int_equal(entries[0].sequence, 1);
 	assert_int_equal(entries[1].sequence, 4);
@@ -235,15 +235,15 @@ static void each_run_writes_under_a_name_of_its_own(void **state)
 	void *other;
 	(void)state;
 	push();
-	calls->peek(self, open_reader("o", 1), false, 1, entries, 1, &n);
-	const char *writer = entries[0].writer;
+	calls->fetch(self, open_reader("o", 1), false, 1, entries, 1, &n);
+	const char *writer = entries[0].producer;
 	assert_non_null(strstr(writer, "test-writer/buffer.batch/"));
 	assert_int_equal(tally_plugin()->create(fake_host_ctx(host), &capacity, &other), 0);
 	void *first = self;
 	self = other;
 	push();
-	calls->peek(self, open_reader("o", 1), false, 1, entries, 1, &n);
-	assert_string_not_equal(entries[0].writer, writer);
+	calls->fetch(self, open_reader("o", 1), false, 1, entries, 1, &n);
+	assert_string_not_equal(entries[0].producer, writer);
 	tally_plugin()->destroy(other);
 	self = first;
 }
@@ -256,9 +256,9 @@ int main(void)
 		TEST(it_is_not_durable),
 		TEST(sequences_count_from_one),
 		TEST(entries_wait_for_the_first_reader),
-		TEST(peeking_goes_on_or_begins_again),
+		TEST(fetching_goes_on_or_begins_again),
 		TEST(a_reader_is_known_by_its_name),
-		TEST(an_entry_goes_when_the_last_reader_has_settled_it),
+		TEST(an_entry_goes_when_the_last_reader_has_acked_it),
 		TEST(settling_past_what_was_given_skips_it),
 		TEST(a_forgotten_reader_is_waited_for_no_more),
 		TEST(dropping_takes_the_oldest_that_nobody_has_on_loan),

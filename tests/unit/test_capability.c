@@ -66,7 +66,7 @@ static int blob_get(void *self, const char *key, struct tally_blob *ret)
 	return 0;
 }
 
-static int one_follow(void *self, const char *const *channels, int stop_fd, tally_heard_fn *heard,
+static int one_follow(void *self, const char *const *channels, int stop_fd, tally_message_fn *heard,
 		      void *arg)
 {
 	char text[] = "text";
@@ -83,13 +83,17 @@ static int hear(void *arg, const char *channel, char *text, size_t len)
 	return 3;
 }
 
-static const struct tally_reader slow_reader = {.size = sizeof(slow_reader), .query = slow_query};
-static const struct tally_reader fast_reader = {.size = sizeof(fast_reader), .query = count_query};
-static const struct tally_keeper keeper = {.size = sizeof(keeper), .get = blob_get};
-static const struct tally_keeper channels_keeper = {
-	.size = sizeof(keeper), .get = blob_get, .follow = one_follow};
-static const struct tally_keeper older_keeper = {
-	.size = offsetof(struct tally_keeper, follow), .get = blob_get, .follow = one_follow};
+static const struct tally_store_ops slow_reader = {.size = sizeof(slow_reader),
+						   .query = slow_query};
+static const struct tally_store_ops fast_reader = {.size = sizeof(fast_reader),
+						   .query = count_query};
+static const struct tally_cache_ops keeper = {.size = sizeof(keeper), .get = blob_get};
+static const struct tally_cache_ops channels_keeper = {
+	.size = sizeof(keeper), .get = blob_get, .subscribe = one_follow};
+static const struct tally_cache_ops older_keeper = {
+	.size = offsetof(struct tally_cache_ops, subscribe),
+	.get = blob_get,
+	.subscribe = one_follow};
 static const struct tally_plugin slow_plugin = {.name = "slow", .store = &slow_reader};
 static const struct tally_plugin fast_plugin = {.name = "fast", .store = &fast_reader};
 static const struct tally_plugin cache_plugin = {.name = "cache", .cache = &keeper};

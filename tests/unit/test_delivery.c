@@ -195,7 +195,7 @@ static void assert_stored_in_order(unsigned n)
 
 /* ---- Happy -------------------------------------------------------------------- */
 
-static void rows_are_written_in_order_and_settled(void **state)
+static void rows_are_written_in_order_and_acked(void **state)
 {
 	(void)state;
 	run();
@@ -660,7 +660,7 @@ static void a_reason_that_changes_is_told_at_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(rows_are_written_in_order_and_settled),
+		TEST(rows_are_written_in_order_and_acked),
 		TEST(a_table_is_prepared_once_before_its_first_rows),
 		TEST(rows_wait_while_a_table_cannot_be_prepared),
 		TEST(a_table_that_cannot_be_stored_holds_up_no_other),

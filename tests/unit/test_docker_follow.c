@@ -306,7 +306,7 @@ static void tallyd_once_neither_remembers_nor_forgets(void **state)
 	char path[100];
 	(void)state;
 	f.look = look_whole;
-	fake_host_ctx(f.host)->writer = "once";
+	fake_host_ctx(f.host)->producer = "once";
 	assert_int_equal(fixture_start(&f), 0);
 	assert_int_equal(fixture_gather(&f), 0);
 	assert_int_equal(fixture_restart(&f), 0);

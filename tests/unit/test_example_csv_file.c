@@ -79,7 +79,7 @@ static struct tally_batch *batch_of(const char *name, double ratio)
 
 static int write_batch(struct fixture *f, struct tally_batch *batch, uint8_t *ret_verdict)
 {
-	struct tally_entry entry = {.batch = batch, .sequence = 1, .writer = "w"};
+	struct tally_entry entry = {.batch = batch, .sequence = 1, .producer = "w"};
 	*ret_verdict = TALLY_RETRY;
 	int r = tally_plugin()->output->write(f->self, &entry, 1, ret_verdict);
 	batch_drop(batch);

@@ -88,7 +88,7 @@ static void pantry_fail(struct pantry *pantry, int error)
 	pthread_mutex_unlock(&pantry->lock);
 }
 
-static const struct tally_keeper pantry_keeper = {
+static const struct tally_cache_ops pantry_keeper = {
 	.size = sizeof(pantry_keeper), .get = pantry_get, .set = pantry_set};
 
 /* ---- Two APIs over it ---------------------------------------------------- */

@@ -27,7 +27,7 @@ struct station {
 static struct station station;
 
 static int station_follow(void *self, const char *const *channels, int stop_fd,
-			  tally_heard_fn *heard, void *arg)
+			  tally_message_fn *heard, void *arg)
 {
 	struct pollfd fds[] = {{.fd = station.pipe[0], .events = POLLIN},
 			       {.fd = stop_fd, .events = POLLIN}};
@@ -57,8 +57,8 @@ static int station_get(void *self, const char *key, struct tally_blob *ret)
 	return -ENOENT;
 }
 
-static const struct tally_keeper station_keeper = {
-	.size = sizeof(station_keeper), .get = station_get, .follow = station_follow};
+static const struct tally_cache_ops station_keeper = {
+	.size = sizeof(station_keeper), .get = station_get, .subscribe = station_follow};
 
 static void say(const char *text)
 {

@@ -110,7 +110,7 @@ static const struct tally_metric metrics[] = {
 	{.name = NULL}};
 static const struct tally_input gathering = {.size = sizeof(gathering), .gather = told_gather};
 static const struct tally_input following = {.size = sizeof(following), .run = told_run};
-static const struct tally_reader reader = {.size = sizeof(reader), .query = told_query};
+static const struct tally_store_ops reader = {.size = sizeof(reader), .query = told_query};
 
 #define PLUGIN(...)                                                                                \
 	{                                                                                          \
@@ -144,9 +144,9 @@ static int build_world(void **state)
 	assert_int_equal(positions_create("/nonexistent/positions", &world->positions, &error), 0);
 	world->services = (struct plugin_services){.metrics = metrics_create(),
 						   .registry_lock = &world->lock,
-						   .machine = "testhost",
+						   .hostname = "testhost",
 						   .state_dir = "/tmp",
-						   .writer = "test"};
+						   .producer = "test"};
 	world->services.router = router_create(world->services.metrics, world->positions);
 	log_set_level(TALLY_ERROR - 1); /* what is said is not looked at here */
 	*state = world;

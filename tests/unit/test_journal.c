@@ -66,8 +66,8 @@ static void rows_are_due_once_there_are_enough(void **state)
 	assert_int_equal(pipeline_first(entries[0].batch), 0);
 	assert_int_equal(pipeline_first(entries[1].batch), 9);
 	assert_int_equal(entries[1].sequence, entries[0].sequence + 1);
-	assert_non_null(entries[0].writer);
-	pipeline_settle(reader, 2, 2);
+	assert_non_null(entries[0].producer);
+	pipeline_ack(reader, 2, 2);
 	assert_int_equal(pipeline_usage(&p).bytes, 0);
 	journal_detach(reader);
 }
@@ -79,10 +79,10 @@ static void a_batch_takes_no_more_than_it_needs(void **state)
 	for (int i = 0; i < 10; i++)
 		pipeline_push(&p, &pipeline_a, 4, 4 * i, 0);
 	assert_int_equal(take(reader, CLOCK_SECOND), 3);
-	pipeline_settle(reader, 3, 3);
+	pipeline_ack(reader, 3, 3);
 	assert_int_equal(take(reader, CLOCK_SECOND), 3);
 	assert_int_equal(pipeline_first(entries[0].batch), 12);
-	pipeline_settle(reader, 3, 3);
+	pipeline_ack(reader, 3, 3);
 	pipeline_consume(reader);
 	journal_detach(reader);
 }
@@ -98,7 +98,7 @@ static void rows_are_due_after_a_while_even_if_few(void **state)
 	pipeline_push(&p, &pipeline_a, 1, 0, 0);
 	assert_int_equal(take(reader, 10 * CLOCK_SECOND), 1);
 	assert_true(clock_monotonic() - before >= timeout);
-	pipeline_settle(reader, 1, 1);
+	pipeline_ack(reader, 1, 1);
 	journal_detach(reader);
 }
 
@@ -109,7 +109,7 @@ static void everything_is_due_now_when_asked_so(void **state)
 	assert_int_equal(journal_fetch(reader, JOURNAL_NOW, entries), 0);
 	pipeline_push(&p, &pipeline_a, 1, 0, 0);
 	assert_int_equal(journal_fetch(reader, JOURNAL_NOW, entries), 1);
-	pipeline_settle(reader, 1, 1);
+	pipeline_ack(reader, 1, 1);
 	journal_detach(reader);
 }
 
@@ -126,24 +126,24 @@ static void a_wake_is_not_lost_on_one_who_does_not_wait_yet(void **state)
 	journal_detach(reader);
 }
 
-static void what_is_not_settled_is_offered_again_alone(void **state)
+static void what_is_not_acked_is_offered_again_alone(void **state)
 {
 	struct journal_reader *reader = pipeline_attach(&p, "o", NULL);
 	(void)state;
 	pipeline_push(&p, &pipeline_a, 5, 0, 0);
 	pipeline_push(&p, &pipeline_a, 5, 5, 0);
 	assert_int_equal(take(reader, CLOCK_SECOND), 2);
-	pipeline_settle(reader, 2, 1);
+	pipeline_ack(reader, 2, 1);
 	pipeline_check_balance(p.metrics, "o");
 	pipeline_push(&p, &pipeline_a, 20, 10, 0);
 	assert_int_equal(take(reader, CLOCK_SECOND), 1);
 	assert_int_equal(pipeline_first(entries[0].batch), 5);
-	pipeline_settle(reader, 1, 1);
+	pipeline_ack(reader, 1, 1);
 	assert_int_equal(pipeline_consume(reader), 20);
 	journal_detach(reader);
 }
 
-static void settled_behind_one_that_is_not_is_counted_and_not_given_again(void **state)
+static void acked_behind_one_that_is_not_is_counted_and_not_given_again(void **state)
 {
 	struct journal_outcome outcomes[3] = {{false, 0}, {true, 0}, {true, 2}};
 	struct journal_reader *reader = pipeline_attach(&p, "o", NULL);
@@ -151,7 +151,7 @@ static void settled_behind_one_that_is_not_is_counted_and_not_given_again(void *
 	for (int i = 0; i < 3; i++)
 		pipeline_push(&p, &pipeline_a, 5, 5 * i, 0);
 	assert_int_equal(journal_fetch(reader, JOURNAL_NOW, entries), 2);
-	pipeline_settle(reader, 2, 0);
+	pipeline_ack(reader, 2, 0);
 	journal_detach(reader);
 	reader = pipeline_attach(&p, "o", NULL);
 	struct journal_settings settings = pipeline_settings(JOURNAL_BLOCK);
@@ -168,7 +168,7 @@ static void settled_behind_one_that_is_not_is_counted_and_not_given_again(void *
 	pipeline_check_balance(p.metrics, "o");
 	assert_int_equal(journal_fetch(reader, JOURNAL_NOW, entries), 1);
 	assert_int_equal(pipeline_first(entries[0].batch), 0);
-	pipeline_settle(reader, 1, 1);
+	pipeline_ack(reader, 1, 1);
 	assert_int_equal(pipeline_usage(&p).entries, 0);
 	assert_int_equal(pipeline_sum(p.metrics, "tallyd_rows_stored_total", NULL, NULL), 13);
 	pipeline_check_balance(p.metrics, "o");
@@ -204,7 +204,7 @@ static void each_reader_has_a_cursor_of_its_own(void **state)
 	pipeline_check_balance(p.metrics, "fast");
 	pipeline_check_balance(p.metrics, "slow");
 	assert_int_equal(take(slow, CLOCK_SECOND), 2);
-	pipeline_settle(slow, 2, 2);
+	pipeline_ack(slow, 2, 2);
 	assert_int_equal(pipeline_usage(&p).entries, 28);
 	assert_int_equal(pipeline_consume(slow), 140);
 	assert_int_equal(pipeline_usage(&p).bytes, 0);
@@ -227,7 +227,7 @@ static void unwanted_tables_are_passed_over_at_once(void **state)
 	pipeline_push(&p, &pipeline_a, 5, 0, 0);
 	pipeline_push(&p, &pipeline_b, 5, 5, 0);
 	assert_int_equal(journal_fetch(b, JOURNAL_NOW, entries), 2);
-	pipeline_settle(b, 2, 2);
+	pipeline_ack(b, 2, 2);
 	assert_int_equal(pipeline_consume(a), 5);
 	assert_int_equal(pipeline_usage(&p).entries, 0);
 	assert_int_equal(pipeline_sum(p.metrics, "tallyd_rows_routed_total", "output=\"b\"", NULL),
@@ -245,14 +245,14 @@ static void a_detached_reader_goes_on_where_it_was(void **state)
 	for (int i = 0; i < 4; i++)
 		pipeline_push(&p, &pipeline_a, 5, 5 * i, 0);
 	assert_int_equal(take(reader, CLOCK_SECOND), 2);
-	pipeline_settle(reader, 2, 1);
+	pipeline_ack(reader, 2, 1);
 	journal_detach(reader);
 	pipeline_push(&p, &pipeline_a, 5, 20, 0);
 	pipeline_check_balance(p.metrics, "o");
 	reader = pipeline_attach(&p, "o", NULL);
 	assert_int_equal(journal_fetch(reader, JOURNAL_NOW, entries), 2);
 	assert_int_equal(pipeline_first(entries[0].batch), 5);
-	pipeline_settle(reader, 2, 2);
+	pipeline_ack(reader, 2, 2);
 	assert_int_equal(pipeline_consume(reader), 10);
 	pipeline_check_balance(p.metrics, "o");
 	journal_detach(reader);
@@ -318,7 +318,7 @@ static void forgetting_frees_what_only_it_waited_for(void **state)
 	assert_int_equal(pipeline_push(&p, &pipeline_a, 5, 0, 0), -ENOENT);
 }
 
-static void a_position_counts_once_every_reader_has_settled(void **state)
+static void a_position_counts_once_every_reader_has_acked(void **state)
 {
 	struct journal_reader *one = pipeline_attach(&p, "one", NULL);
 	struct journal_reader *two = pipeline_attach(&p, "two", NULL);
@@ -336,7 +336,7 @@ static void a_position_counts_once_every_reader_has_settled(void **state)
 	pipeline_consume(one);
 	assert_int_equal(positions_get(p.positions, "s", position, sizeof(position)), -ENOENT);
 	assert_int_equal(take(two, CLOCK_SECOND), 1);
-	pipeline_settle(two, 1, 1);
+	pipeline_ack(two, 1, 1);
 	assert_int_equal(positions_get(p.positions, "s", position, sizeof(position)), 0);
 	assert_string_equal(position, "0");
 	pipeline_consume(two);
@@ -373,8 +373,8 @@ int main(void)
 		TEST(rows_are_due_after_a_while_even_if_few),
 		TEST(everything_is_due_now_when_asked_so),
 		TEST(a_wake_is_not_lost_on_one_who_does_not_wait_yet),
-		TEST(what_is_not_settled_is_offered_again_alone),
-		TEST(settled_behind_one_that_is_not_is_counted_and_not_given_again),
+		TEST(what_is_not_acked_is_offered_again_alone),
+		TEST(acked_behind_one_that_is_not_is_counted_and_not_given_again),
 		TEST(rejected_rows_are_counted_as_dropped),
 		TEST(each_reader_has_a_cursor_of_its_own),
 		TEST(unwanted_tables_are_passed_over_at_once),
@@ -382,7 +382,7 @@ int main(void)
 		TEST(coming_back_for_other_tables_keeps_the_balance),
 		TEST(a_new_reader_begins_with_the_oldest_entry),
 		TEST(forgetting_frees_what_only_it_waited_for),
-		TEST(a_position_counts_once_every_reader_has_settled),
+		TEST(a_position_counts_once_every_reader_has_acked),
 		TEST(the_buffers_fill_is_shown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,9 +43,8 @@ static void crowd_settle(struct crowd_output *output, const struct tally_entry *
 {
 	struct journal_outcome outcomes[JOURNAL_TAKE_MAX] = {0};
 	for (uint32_t i = 0; i < n; i++) {
-		outcomes[i].settled = rand_r(&output->seed) % 4 != 0;
-		outcomes[i].rejected =
-			outcomes[i].settled ? (uint32_t)rand_r(&output->seed) % 3 : 0;
+		outcomes[i].acked = rand_r(&output->seed) % 4 != 0;
+		outcomes[i].rejected = outcomes[i].acked ? (uint32_t)rand_r(&output->seed) % 3 : 0;
 		if (outcomes[i].rejected > taken[i].batch->n_rows)
 			outcomes[i].rejected = 0;
 	}

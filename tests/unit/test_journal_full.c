@@ -47,7 +47,7 @@ static void drop_newest_keeps_what_it_has(void **state)
 	pipeline_check_balance(p.metrics, "o");
 	assert_int_equal(journal_fetch(reader, JOURNAL_NOW, entries), 1);
 	assert_int_equal(pipeline_first(entries[0].batch), 0);
-	pipeline_settle(reader, 1, 1);
+	pipeline_ack(reader, 1, 1);
 	assert_int_equal(pipeline_consume(reader), 60);
 	pipeline_check_balance(p.metrics, "o");
 	journal_detach(reader);
@@ -64,7 +64,7 @@ static void drop_oldest_keeps_the_newest(void **state)
 	pipeline_check_balance(p.metrics, "o");
 	assert_int_equal(journal_fetch(reader, JOURNAL_NOW, entries), 1);
 	assert_int_equal(pipeline_first(entries[0].batch), 20);
-	pipeline_settle(reader, 1, 1);
+	pipeline_ack(reader, 1, 1);
 	assert_int_equal(pipeline_consume(reader), 60);
 	pipeline_check_balance(p.metrics, "o");
 	journal_detach(reader);
@@ -81,7 +81,7 @@ static void drop_oldest_leaves_alone_what_is_being_written(void **state)
 	fill(20);
 	assert_int_equal(pipeline_first(entries[0].batch), 0); /* still there */
 	assert_int_equal(entries[0].batch->n_rows, 10);
-	pipeline_settle(reader, 1, 1);
+	pipeline_ack(reader, 1, 1);
 	pipeline_check_balance(p.metrics, "o");
 	assert_int_equal(dropped("o", "buffer_full"), 200);
 	assert_int_equal(pipeline_consume(reader), 60);
@@ -102,7 +102,7 @@ static void drop_oldest_drops_the_new_one_when_all_else_is_being_written(void **
 	assert_int_equal(journal_fetch(reader, JOURNAL_NOW, entries), 7);
 	fill(3);
 	assert_int_equal(dropped("o", "buffer_full"), 30);
-	pipeline_settle(reader, 7, 7);
+	pipeline_ack(reader, 7, 7);
 	assert_int_equal(pipeline_usage(&p).entries, 0);
 	pipeline_check_balance(p.metrics, "o");
 	journal_detach(reader);
@@ -120,7 +120,7 @@ static void drop_oldest_drops_what_an_output_failed_to_write(void **state)
 	struct journal_reader *alive = pipeline_attach(&p, "alive", NULL);
 	fill(7);
 	assert_int_equal(journal_fetch(dead, JOURNAL_NOW, entries), 7);
-	pipeline_settle(dead, 7, 0); /* until it tries again */
+	pipeline_ack(dead, 7, 0); /* until it tries again */
 	for (int i = 0; i < 10; i++) {
 		pipeline_consume(alive);
 		fill(1);
@@ -129,7 +129,7 @@ static void drop_oldest_drops_what_an_output_failed_to_write(void **state)
 	assert_int_equal(dropped("alive", "buffer_full"), 0);
 	assert_int_equal(dropped("dead", "buffer_full"), 100);
 	assert_int_equal(journal_fetch(dead, JOURNAL_NOW, entries), 7);
-	pipeline_settle(dead, 7, 7);
+	pipeline_ack(dead, 7, 7);
 	pipeline_check_balance(p.metrics, "alive");
 	pipeline_check_balance(p.metrics, "dead");
 	journal_detach(dead);
@@ -151,7 +151,7 @@ static void a_slow_reader_loses_rows_and_a_fast_one_none(void **state)
 			struct tally_entry held[JOURNAL_TAKE_MAX];
 			assert_int_equal(journal_fetch(fast, JOURNAL_NOW, held), 1);
 			fill(1); /* may need room, must not take what fast holds */
-			pipeline_settle(fast, 1, 1);
+			pipeline_ack(fast, 1, 1);
 			pipeline_consume(fast);
 		}
 	}
@@ -160,7 +160,7 @@ static void a_slow_reader_loses_rows_and_a_fast_one_none(void **state)
 	assert_true(dropped("slow", "buffer_full") > 400);
 	pipeline_check_balance(p.metrics, "fast");
 	pipeline_check_balance(p.metrics, "slow");
-	pipeline_settle(slow, 1, 1);
+	pipeline_ack(slow, 1, 1);
 	pipeline_consume(slow);
 	pipeline_check_balance(p.metrics, "slow");
 	journal_detach(fast);
@@ -265,7 +265,7 @@ static void a_full_buffer_lets_the_input_wait_until_there_is_room(void **state)
 		sched_yield();
 	assert_false(atomic_load(&pusher.ended));
 	assert_int_equal(journal_fetch(reader, JOURNAL_NOW, entries), 1);
-	pipeline_settle(reader, 1, 1);
+	pipeline_ack(reader, 1, 1);
 	pthread_join(pusher.thread, NULL);
 	assert_int_equal(pusher.result, 0);
 	assert_int_equal(pipeline_consume(reader), 70);
@@ -287,7 +287,7 @@ static void a_full_buffer_makes_everything_due(void **state)
 	pusher_start(&pusher);
 	int n = journal_fetch(reader, clock_monotonic() + 20 * CLOCK_SECOND, entries);
 	assert_int_equal(n, 7);
-	pipeline_settle(reader, 7, 7);
+	pipeline_ack(reader, 7, 7);
 	pthread_join(pusher.thread, NULL);
 	assert_int_equal(pusher.result, 0);
 	pipeline_consume(reader);

@@ -221,7 +221,7 @@ static void consume(struct journal_reader *reader)
 	static struct tally_entry entries[JOURNAL_TAKE_MAX];
 	int n;
 	for (int i = 0; i < JOURNAL_TAKE_MAX; i++)
-		outcomes[i].settled = true;
+		outcomes[i].acked = true;
 	while ((n = journal_fetch(reader, JOURNAL_NOW, entries)) > 0)
 		assert_int_equal(journal_ack(reader, outcomes, (uint32_t)n), 0);
 	assert_int_equal(n, 0);

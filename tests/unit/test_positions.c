@@ -75,7 +75,7 @@ static void assert_nowhere(const char *source)
 
 /* ---- What counts -------------------------------------------------------------- */
 
-static void a_position_counts_when_its_rows_are_settled(void **state)
+static void a_position_counts_when_its_rows_are_acked(void **state)
 {
 	(void)state;
 	push("s", "one", &journal_a, 1);
@@ -328,7 +328,7 @@ static void of_too_many_sources_the_least_used_is_forgotten(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_position_counts_when_its_rows_are_settled),
+		TEST(a_position_counts_when_its_rows_are_acked),
 		TEST(a_position_waits_for_all_before_it),
 		TEST(a_position_waits_for_every_journal),
 		TEST(a_position_that_no_journal_holds_counts_at_once),

@@ -115,8 +115,8 @@ static void what_is_no_message_ends_following(void **state)
 		struct villain villain = {.reply = replies[i]};
 		struct redis_fixture *fixture = meet(&villain);
 		assert_int_equal(redis_begin(fixture), 0);
-		assert_int_equal(tally_plugin()->cache->follow(fixture->plugin, channels, -1,
-							       hear_nothing, NULL),
+		assert_int_equal(tally_plugin()->cache->subscribe(fixture->plugin, channels, -1,
+								  hear_nothing, NULL),
 				 -EBADMSG);
 		part(&villain, fixture);
 	}
@@ -130,7 +130,7 @@ static void a_refusal_to_follow_is_told(void **state)
 	(void)state;
 	assert_int_equal(redis_begin(fixture), 0);
 	assert_int_equal(
-		tally_plugin()->cache->follow(fixture->plugin, channels, -1, hear_nothing, NULL),
+		tally_plugin()->cache->subscribe(fixture->plugin, channels, -1, hear_nothing, NULL),
 		-EPROTO);
 	assert_non_null(strstr(tally_reason(fixture->ctx), "NOPERM"));
 	part(&villain, fixture);

@@ -393,8 +393,8 @@ static void channels_are_followed_there_too(void **state)
 	struct redis_fixture *fixture = ask_for_redis(&sentinel, reply);
 	(void)state;
 	assert_int_equal(redis_begin(fixture), 0);
-	assert_int_equal(tally_plugin()->cache->follow(fixture->plugin, channels, -1,
-						       stop_when_followed, NULL),
+	assert_int_equal(tally_plugin()->cache->subscribe(fixture->plugin, channels, -1,
+							  stop_when_followed, NULL),
 			 7);
 	redis_finish(fixture);
 	villain_end(&sentinel);

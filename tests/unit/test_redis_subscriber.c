@@ -45,8 +45,8 @@ static void *listen_on(void *arg)
 {
 	static const char *const channels[] = {"rows:a", "rows:b", NULL};
 	struct listener *listener = arg;
-	listener->returned = tally_plugin()->cache->follow(listener->fixture->plugin, channels,
-							   listener->stop_fd, hear, listener);
+	listener->returned = tally_plugin()->cache->subscribe(listener->fixture->plugin, channels,
+							      listener->stop_fd, hear, listener);
 	return NULL;
 }
 

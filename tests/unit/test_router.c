@@ -444,7 +444,7 @@ static void a_swap_does_not_wait_for_room(void **state)
 
 /* ---- Positions ---------------------------------------------------------------- */
 
-static void a_position_counts_once_every_journal_has_settled(void **state)
+static void a_position_counts_once_every_journal_has_acked(void **state)
 {
 	struct journal *journals[] = {p.journal, second};
 	char position[16];
@@ -532,7 +532,7 @@ static void a_durable_journal_alone_says_itself_where_to_resume(void **state)
 	assert_int_equal(router_set(router, both, 2), 0);
 	emit(&pipeline_a, "two", 0);
 	assert_int_equal(positions_get(p.positions, "s", position, sizeof(position)), 0);
-	assert_string_equal(position, "one"); /* the other has not settled it */
+	assert_string_equal(position, "one"); /* the other has not acknowledged it */
 	assert_int_equal(router_position(router, NULL, "s", position, sizeof(position)), 0);
 	assert_string_equal(position, "two"); /* but it is on its way, while the daemon lives */
 	pipeline_consume(y);
@@ -657,7 +657,7 @@ int main(void)
 		FLAKY(rows_go_on_without_a_buffer_that_stays_blocked),
 		FLAKY(a_position_stays_before_what_a_blocked_buffer_did_not_get),
 		TEST(a_swap_does_not_wait_for_room),
-		TEST(a_position_counts_once_every_journal_has_settled),
+		TEST(a_position_counts_once_every_journal_has_acked),
 		TEST(a_position_of_rows_nobody_wants_waits_for_those_before_it),
 		TEST(a_durable_journal_alone_says_itself_where_to_resume),
 		TEST(what_is_let_go_of_for_good_has_to_be_flushed_first),

@@ -61,7 +61,7 @@ static void fill(void)
 		assert_int_equal(journal_fetch(t.output, JOURNAL_NOW, entries), 1);
 		for (int r = 0; r < ROWS; r++)
 			seen[pipeline_first(entries[0].batch) + r]++;
-		pipeline_settle(t.output, 1, 1);
+		pipeline_ack(t.output, 1, 1);
 	}
 	leave();
 }
@@ -86,7 +86,7 @@ static void consume(void)
 	while ((n = journal_fetch(t.output, JOURNAL_NOW, entries)) > 0) {
 		for (int i = 0; i < n; i++)
 			take_in(entries[i].batch);
-		pipeline_settle(t.output, (uint32_t)n, (uint32_t)n);
+		pipeline_ack(t.output, (uint32_t)n, (uint32_t)n);
 	}
 	assert_int_equal(n, 0);
 }
@@ -328,7 +328,7 @@ static void an_input_begins_again_as_often_as_its_spool_is_damaged(void **state)
 		for (int p = i; p < i + 3; p++)
 			assert_int_equal(push(p), 0);
 		assert_int_equal(journal_fetch(t.output, JOURNAL_NOW, entries), 1);
-		pipeline_settle(t.output, 1, 1);
+		pipeline_ack(t.output, 1, 1);
 		leave();
 	}
 }

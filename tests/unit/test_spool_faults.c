@@ -139,7 +139,7 @@ static void a_folder_in_its_place_is_told_and_left_alone(void **state)
 
 /* ---- The log beside the file -------------------------------------------------- */
 
-/* Pushes and settles, then leaves as by kill -9. */
+/* Pushes and acknowledges, then leaves as by kill -9. */
 static void push_and_die(int n)
 {
 	int status;

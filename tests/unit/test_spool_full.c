@@ -25,12 +25,12 @@ static void it_never_takes_more_of_the_disk_than_its_capacity(void **state)
 	(void)state;
 	spool_test_open(&t, 2 * MIB);
 	uint32_t reader = spool_test_reader(&t, "o", 0);
-	int64_t next = 0, oldest = 0, r, settled = 0, largest = 0;
+	int64_t next = 0, oldest = 0, r, acked = 0, largest = 0;
 	for (int round = 0; round < 6; round++) {
 		uint32_t rows = 20 + 137 * (uint32_t)round;
 		while ((r = spool_test_push(&t, rows, next, "p")) > 0) {
 			next += rows;
-			settled = r;
+			acked = r;
 			assert_true(on_disk() <= 2 * MIB);
 		}
 		assert_int_equal(r, -ENOSPC);
@@ -39,7 +39,7 @@ static void it_never_takes_more_of_the_disk_than_its_capacity(void **state)
 		assert_true(largest > MIB);
 		spool_test_expect(&t, reader, true, oldest, next);
 		oldest = next;
-		assert_int_equal(spool_calls->settle(t.self, reader, (uint64_t)settled), 0);
+		assert_int_equal(spool_calls->ack(t.self, reader, (uint64_t)acked), 0);
 		assert_true(on_disk() <= 2 * MIB);
 	}
 	assert_int_equal(spool_test_usage(&t).entries, 0);
@@ -61,7 +61,7 @@ static void a_full_spool_drops_the_oldest_if_told_so(void **state)
 	struct tally_entry entries[JOURNAL_TAKE_MAX];
 	assert_true(journal_fetch(reader, JOURNAL_NOW, entries) > 0);
 	assert_int_equal(pipeline_first(entries[0].batch), dropped);
-	pipeline_settle(reader, 1, 1);
+	pipeline_ack(reader, 1, 1);
 	assert_int_equal(pipeline_consume(reader), 990 - dropped);
 	pipeline_check_balance(t.metrics, "o");
 	journal_detach(reader);
@@ -131,7 +131,7 @@ static void a_full_disk_is_told_and_gone_on_from_when_there_is_room(void **state
 	spool_test_open(&t, 64 * MIB);
 	reader = spool_test_reader(&t, "o", (uint64_t)next);
 	spool_test_expect(&t, reader, true, 0, next);
-	assert_int_equal(spool_calls->settle(t.self, reader, (uint64_t)last), 0);
+	assert_int_equal(spool_calls->ack(t.self, reader, (uint64_t)last), 0);
 	assert_int_equal(spool_test_files(&t, "corrupt"), 0);
 	spool_test_close(&t);
 	assert_int_equal(umount2(folder, MNT_DETACH), 0);

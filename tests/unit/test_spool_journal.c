@@ -1,4 +1,5 @@
-/* A spool when all goes well: what is pushed is read, settled, kept over restarts, and let go. */
+/* A spool when all goes well: what is pushed is read, acknowledged, kept over restarts, and let go.
+ */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,21 +23,21 @@ static const char *position(void)
 	return r == 0 ? text : "none";
 }
 
-static void settle(uint32_t reader, uint64_t sequence)
+static void ack(uint32_t reader, uint64_t sequence)
 {
-	assert_int_equal(spool_calls->settle(t.self, reader, sequence), 0);
+	assert_int_equal(spool_calls->ack(t.self, reader, sequence), 0);
 }
 
 static char *writer(uint32_t reader)
 {
 	struct tally_entry entry;
 	uint32_t n;
-	assert_int_equal(spool_calls->peek(t.self, reader, true, 1, &entry, 1, &n), 0);
+	assert_int_equal(spool_calls->fetch(t.self, reader, true, 1, &entry, 1, &n), 0);
 	assert_int_equal(n, 1);
-	return strdup(entry.writer);
+	return strdup(entry.producer);
 }
 
-static void what_is_pushed_is_read_in_order_and_gone_when_settled(void **state)
+static void what_is_pushed_is_read_in_order_and_gone_when_acked(void **state)
 {
 	(void)state;
 	spool_test_open(&t, 16 * MIB);
@@ -48,14 +49,14 @@ static void what_is_pushed_is_read_in_order_and_gone_when_settled(void **state)
 	assert_int_equal(last, 2);
 	spool_test_expect(&t, reader, false, 15, 15); /* given once … */
 	spool_test_expect(&t, reader, true, 0, 15);   /* … unless asked for again */
-	settle(reader, 1);
+	ack(reader, 1);
 	spool_test_expect(&t, reader, true, 10, 15);
-	settle(reader, last);
+	ack(reader, last);
 	assert_int_equal(spool_test_usage(&t).entries, 0);
 	assert_int_equal(spool_test_usage(&t).rows, 0);
 }
 
-static void peek_keeps_to_both_limits(void **state)
+static void fetch_keeps_to_both_limits(void **state)
 {
 	struct tally_entry entries[8];
 	uint32_t n;
@@ -64,11 +65,11 @@ static void peek_keeps_to_both_limits(void **state)
 	uint32_t reader = spool_test_reader(&t, "o", 0);
 	for (int i = 0; i < 8; i++)
 		spool_test_push(&t, 10, 10 * i, NULL);
-	assert_int_equal(spool_calls->peek(t.self, reader, true, 1000, entries, 3, &n), 0);
+	assert_int_equal(spool_calls->fetch(t.self, reader, true, 1000, entries, 3, &n), 0);
 	assert_int_equal(n, 3);
-	assert_int_equal(spool_calls->peek(t.self, reader, true, 15, entries, 8, &n), 0);
+	assert_int_equal(spool_calls->fetch(t.self, reader, true, 15, entries, 8, &n), 0);
 	assert_int_equal(n, 2);
-	assert_int_equal(spool_calls->peek(t.self, reader, true, 0, entries, 8, &n), 0);
+	assert_int_equal(spool_calls->fetch(t.self, reader, true, 0, entries, 8, &n), 0);
 	assert_int_equal(n, 0);
 }
 
@@ -79,7 +80,7 @@ static void a_restart_goes_on_where_it_was(void **state)
 	uint32_t reader = spool_test_reader(&t, "o", 0);
 	for (int i = 0; i < 5; i++)
 		spool_test_push(&t, 10, 10 * i, i == 4 ? "p4" : "p");
-	settle(reader, 2);
+	ack(reader, 2);
 	char *before = writer(reader);
 	spool_test_close(&t);
 	assert_int_equal(spool_test_file_size(&t, "-wal"), -1);
@@ -95,14 +96,14 @@ static void a_restart_goes_on_where_it_was(void **state)
 	free(after);
 }
 
-static void sequences_go_on_after_everything_was_settled(void **state)
+static void sequences_go_on_after_everything_was_acked(void **state)
 {
 	(void)state;
 	spool_test_open(&t, 16 * MIB);
 	uint32_t reader = spool_test_reader(&t, "o", 0);
 	spool_test_push(&t, 1, 0, NULL);
 	spool_test_push(&t, 1, 0, NULL);
-	settle(reader, 2);
+	ack(reader, 2);
 	for (int i = 0; i < 3; i++) {
 		spool_test_close(&t);
 		spool_test_open(&t, 16 * MIB);
@@ -165,16 +166,16 @@ static void of_too_many_sources_the_oldest_is_forgotten(void **state)
 	assert_int_equal(spool_calls->position(t.self, "4099", &text), 0);
 }
 
-static void an_entry_goes_when_the_last_reader_has_settled_it(void **state)
+static void an_entry_goes_when_the_last_reader_has_acked_it(void **state)
 {
 	(void)state;
 	spool_test_open(&t, 16 * MIB);
 	uint32_t fast = spool_test_reader(&t, "fast", 0), slow = spool_test_reader(&t, "slow", 0);
 	for (int i = 0; i < 4; i++)
 		spool_test_push(&t, 10, 10 * i, NULL);
-	settle(fast, 4);
+	ack(fast, 4);
 	assert_int_equal(spool_test_usage(&t).entries, 4);
-	settle(slow, 3);
+	ack(slow, 3);
 	assert_int_equal(spool_test_usage(&t).entries, 1);
 	spool_test_close(&t);
 	spool_test_open(&t, 16 * MIB);
@@ -273,7 +274,7 @@ static void an_old_backlog_is_decoded_as_it_was(void **state)
 	for (int i = 0; i < 40; i++) /* more than memory keeps */
 		assert_true(spool_test_push(&t, 1000, 1000 * i, "p") > 0);
 	spool_test_expect(&t, reader, true, 0, 40000);
-	assert_int_equal(spool_calls->peek(t.self, reader, true, 1, entries, 64, &n), 0);
+	assert_int_equal(spool_calls->fetch(t.self, reader, true, 1, entries, 64, &n), 0);
 	const struct tally_batch *batch = entries[0].batch;
 	assert_int_equal(batch->cells[2].len, 100);
 	assert_memory_equal(batch->cells[2].text, "xxxx", 4);
@@ -313,14 +314,14 @@ static void a_folder_may_be_a_link(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SPOOL_TEST(what_is_pushed_is_read_in_order_and_gone_when_settled),
-		SPOOL_TEST(peek_keeps_to_both_limits),
+		SPOOL_TEST(what_is_pushed_is_read_in_order_and_gone_when_acked),
+		SPOOL_TEST(fetch_keeps_to_both_limits),
 		SPOOL_TEST(a_restart_goes_on_where_it_was),
-		SPOOL_TEST(sequences_go_on_after_everything_was_settled),
+		SPOOL_TEST(sequences_go_on_after_everything_was_acked),
 		SPOOL_TEST(a_new_file_has_another_writer),
 		SPOOL_TEST(a_position_comes_with_its_rows),
 		SPOOL_TEST(of_too_many_sources_the_oldest_is_forgotten),
-		SPOOL_TEST(an_entry_goes_when_the_last_reader_has_settled_it),
+		SPOOL_TEST(an_entry_goes_when_the_last_reader_has_acked_it),
 		SPOOL_TEST(a_reader_that_nobody_opens_again_holds_nothing),
 		SPOOL_TEST(the_counts_are_right_after_a_restart),
 		SPOOL_TEST(much_that_is_unwanted_is_passed_over_in_bounded_memory),

@@ -64,7 +64,7 @@ static void what_a_store_has_lost_is_offered_again_while_it_is_kept(void **state
 	assert_int_equal(journal_waiting(t.output), 50);
 	assert_int_equal(journal_fetch(t.output, JOURNAL_NOW, entries), 1);
 	assert_int_equal(entries[0].sequence, 7);
-	pipeline_settle(t.output, 1, 1);
+	pipeline_ack(t.output, 1, 1);
 	assert_int_equal(pipeline_consume(t.output), 40);
 	assert_int_equal(sum("tallyd_rows_offered_again_total"), 40);
 	assert_int_equal(sum("tallyd_rows_lost_total"), 0);

@@ -1,8 +1,8 @@
 /*
- * kill -9 of a process that pushes and settles, at random instants.  What it was told is safe it
- * notes in a pipe, which outlives it; afterwards the spool must hold each of these rows once, the
- * position of the last, and nothing that was settled.  One push, or one settling, may have been
- * under way: then it is there whole or not at all.
+ * kill -9 of a process that pushes and acknowledges, at random instants.  What it was told is safe
+ * it notes in a pipe, which outlives it; afterwards the spool must hold each of these rows once,
+ * the position of the last, and nothing that was acknowledged.  One push, or one acknowledgement,
+ * may have been under way: then it is there whole or not at all.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -25,9 +25,10 @@
 
 enum { KILLS = 40, CAPACITY = 16 << 20 };
 
-/* As the child knows it: numbers below `pushed` are in the spool, below `settled` done with. */
+/* As the child knows it: numbers below `pushed` are in the spool, below `acknowledged` done with.
+ */
 struct known {
-	int64_t pushed, settled;
+	int64_t pushed, acked;
 };
 
 static void note(int fd, struct known known)
@@ -46,19 +47,19 @@ static int64_t push_some(int64_t first)
 	return first + rows;
 }
 
-/* Settles one entry, the oldest; returns the number after its last row. */
-static int64_t settle_one(uint32_t reader, int64_t settled)
+/* Acknowledges one entry, the oldest; returns the number after its last row. */
+static int64_t ack_one(uint32_t reader, int64_t acked)
 {
 	struct tally_entry entry;
 	uint32_t n;
-	if (spool_calls->peek(t.self, reader, true, 1, &entry, 1, &n) < 0)
+	if (spool_calls->fetch(t.self, reader, true, 1, &entry, 1, &n) < 0)
 		_exit(4);
 	if (n == 0)
-		return settled;
-	if (pipeline_first(entry.batch) != settled)
+		return acked;
+	if (pipeline_first(entry.batch) != acked)
 		_exit(5);
-	int64_t after = settled + entry.batch->n_rows;
-	if (spool_calls->settle(t.self, reader, entry.sequence) < 0)
+	int64_t after = acked + entry.batch->n_rows;
+	if (spool_calls->ack(t.self, reader, entry.sequence) < 0)
 		_exit(6);
 	return after;
 }
@@ -73,8 +74,8 @@ static void child(int fd, struct known known, enum spool_test_sync sync)
 	for (unsigned i = 0;; i++) {
 		known.pushed = push_some(known.pushed);
 		note(fd, known);
-		if (known.pushed - known.settled > 2000 || i % 3 == 0)
-			known.settled = settle_one(reader, known.settled);
+		if (known.pushed - known.acked > 2000 || i % 3 == 0)
+			known.acked = ack_one(reader, known.acked);
 		note(fd, known);
 	}
 }
@@ -124,20 +125,20 @@ static struct known look(void)
 	uint64_t rows;
 	assert_int_equal(spool_calls->open_reader(t.self, "o", &reader, &rows), 0);
 	struct known found = {-1, -1};
-	while (spool_calls->peek(t.self, reader, false, UINT32_MAX, entries, 64, &n) == 0 && n)
+	while (spool_calls->fetch(t.self, reader, false, UINT32_MAX, entries, 64, &n) == 0 && n)
 		for (uint32_t i = 0; i < n; i++) {
 			int64_t first = pipeline_first(entries[i].batch);
-			if (found.settled < 0)
-				found.settled = found.pushed = first;
+			if (found.acked < 0)
+				found.acked = found.pushed = first;
 			assert_int_equal(first, found.pushed);
 			found.pushed += entries[i].batch->n_rows;
 		}
 	int r = spool_calls->position(t.self, "source", &position);
 	int64_t resume = r == 0 ? strtoll(position, NULL, 10) : 0;
-	if (found.settled < 0)
+	if (found.acked < 0)
 		found = (struct known){resume, resume};
 	assert_int_equal(resume, found.pushed);
-	assert_int_equal(rows, found.pushed - found.settled);
+	assert_int_equal(rows, found.pushed - found.acked);
 	return found;
 }
 
@@ -150,8 +151,8 @@ static void kill_at_random_instants(enum spool_test_sync sync)
 		struct known found = look();
 		assert_true(found.pushed >= known.pushed);      /* nothing that was safe is lost */
 		assert_true(found.pushed <= known.pushed + 90); /* at most one more */
-		assert_true(found.settled >= known.settled);    /* nothing comes again */
-		assert_true(found.settled <= known.settled + 90);
+		assert_true(found.acked >= known.acked);        /* nothing comes again */
+		assert_true(found.acked <= known.acked + 90);
 		assert_int_equal(spool_test_files(&t, "corrupt"), 0);
 		spool_test_close(&t);
 		known = found;

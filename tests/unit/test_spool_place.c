@@ -20,7 +20,7 @@ static void name_of(const char *suffix, char ret[200])
 	snprintf(ret, 200, "%s%s", t.path, suffix);
 }
 
-/* 50 rows, of which the first 10 are settled. */
+/* 50 rows, of which the first 10 are acknowledged. */
 static uint32_t fill(void)
 {
 	struct tally_entry entry;
@@ -29,9 +29,9 @@ static uint32_t fill(void)
 	uint32_t reader = spool_test_reader(&t, "o", 0);
 	for (int i = 0; i < 5; i++)
 		assert_true(spool_test_push(&t, 10, 10 * i, "p") > 0);
-	assert_int_equal(spool_calls->peek(t.self, reader, false, 10, &entry, 1, &n), 0);
+	assert_int_equal(spool_calls->fetch(t.self, reader, false, 10, &entry, 1, &n), 0);
 	assert_int_equal(n, 1);
-	assert_int_equal(spool_calls->settle(t.self, reader, entry.sequence), 0);
+	assert_int_equal(spool_calls->ack(t.self, reader, entry.sequence), 0);
 	return reader;
 }
 
@@ -107,7 +107,7 @@ static void settling_notices_it_too(void **state)
 	uint32_t reader = fill();
 	(void)state;
 	assert_int_equal(unlink(t.path), 0);
-	assert_int_equal(spool_calls->settle(t.self, reader, 2), 0);
+	assert_int_equal(spool_calls->ack(t.self, reader, 2), 0);
 	assert_int_equal(access(t.path, F_OK), 0);
 	spool_test_close(&t);
 	spool_test_open(&t, 16 * MIB);
@@ -141,13 +141,13 @@ static void entries_on_loan_stay_what_they_are(void **state)
 	uint32_t n, reader = fill();
 	char writer[256];
 	(void)state;
-	assert_int_equal(spool_calls->peek(t.self, reader, true, 30, entries, 3, &n), 0);
+	assert_int_equal(spool_calls->fetch(t.self, reader, true, 30, entries, 3, &n), 0);
 	assert_int_equal(n, 3);
-	snprintf(writer, sizeof(writer), "%s", entries[0].writer);
+	snprintf(writer, sizeof(writer), "%s", entries[0].producer);
 	assert_int_equal(unlink(t.path), 0);
 	assert_int_equal(spool_test_push(&t, 10, 50, "q"), 6);
 	for (uint32_t i = 0; i < n; i++) {
-		assert_string_equal(entries[i].writer, writer);
+		assert_string_equal(entries[i].producer, writer);
 		assert_int_equal(pipeline_first(entries[i].batch), 10 + 10 * i);
 	}
 	expect_all_there(reader, "was removed while it was in use");

@@ -59,8 +59,7 @@ static void with_sync_full_each_push_has_been_flushed_when_it_returns(void **sta
 			int64_t sequence = spool_test_push(&t, 10, 10 * i, "p");
 			assert_true(sequence > 0);
 			waited += unflushed == NULL;
-			assert_int_equal(spool_calls->settle(t.self, reader, (uint64_t)sequence),
-					 0);
+			assert_int_equal(spool_calls->ack(t.self, reader, (uint64_t)sequence), 0);
 			assert_non_null(unflushed); /* cursors go along with the next push */
 		}
 		if (modes[m] == SPOOL_TEST_FULL)

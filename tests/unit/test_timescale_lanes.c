@@ -101,7 +101,7 @@ static void a_small_write_stays_one_transaction(void **state)
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM tally.ledger_ahead"), 0);
 }
 
-/* As after a crash of the daemon, before its buffer noted what was settled; and its operator
+/* As after a crash of the daemon, before its buffer noted what was acknowledged; and its operator
  * changed the number meanwhile. */
 static void entries_are_known_again_with_any_number_of_connections(void **state)
 {

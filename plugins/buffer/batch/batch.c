@@ -1,11 +1,12 @@
 /*
  * A journal in memory: one list of entries, oldest first, and per reader three places in it: up
- * to where it has settled, up to where it was given entries, and the entry that comes next.
+ * to where it has acknowledged, up to where it was given entries, and the entry that comes next.
  *   - push appends, if the entry still fits into `capacity` bytes;
- *   - peek hands out from `next` on; settle moves the reader's cursor;
- *   - an entry that every reader has settled is freed at once; with no reader yet entries wait.
- * Nothing survives the process, so sequences start anew with it, and `writer` carries a number
- * drawn at the start.  The core calls one function at a time; only reconfigure() comes beside.
+ *   - fetch hands out from `next` on; acknowledge moves the reader's cursor;
+ *   - an entry that every reader has acknowledged is freed at once; with no reader yet entries
+ * wait. Nothing survives the process, so sequences start anew with it, and `producer` carries a
+ * number drawn at the start.  The core calls one function at a time; only reconfigure() comes
+ * beside.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -31,13 +32,13 @@ struct batch_entry {
 
 struct batch_reader {
 	char *name; /* NULL: forgotten, the place is free */
-	uint64_t settled, given;
+	uint64_t acked, given;
 	struct batch_entry *next; /* NULL: none yet */
 };
 
 struct batch_buffer {
 	struct tally_ctx *ctx;
-	char *writer;
+	char *producer;
 	atomic_int_least64_t capacity;
 	struct batch_entry *oldest, *newest;
 	uint64_t last_sequence;
@@ -59,7 +60,7 @@ static void batch_append(struct batch_buffer *buffer, struct batch_entry *entry)
 	buffer->usage.entries++;
 	buffer->usage.rows += entry->batch->n_rows;
 	buffer->usage.bytes += entry->bytes;
-	/* A reader that had come to the end goes on here: peek need not search. */
+	/* A reader that had come to the end goes on here: fetch need not search. */
 	for (uint32_t i = 0; i < buffer->n_readers; i++)
 		if (!buffer->readers[i].next)
 			buffer->readers[i].next = entry;
@@ -88,15 +89,15 @@ static void batch_remove(struct batch_buffer *buffer, struct batch_entry *entry)
 	tally_batch_drop(buffer->ctx, batch_unlink(buffer, entry));
 }
 
-/* Frees what every reader has settled; with no reader that is everything. */
+/* Frees what every reader has acknowledged; with no reader that is everything. */
 static void batch_trim(struct batch_buffer *buffer)
 {
 	/* The slowest reader decides.  Readers are outputs, a handful, so they are walked. */
-	uint64_t settled = UINT64_MAX;
+	uint64_t acked = UINT64_MAX;
 	for (uint32_t i = 0; i < buffer->n_readers; i++)
-		if (buffer->readers[i].name && buffer->readers[i].settled < settled)
-			settled = buffer->readers[i].settled;
-	while (buffer->oldest && buffer->oldest->sequence <= settled)
+		if (buffer->readers[i].name && buffer->readers[i].acked < acked)
+			acked = buffer->readers[i].acked;
+	while (buffer->oldest && buffer->oldest->sequence <= acked)
 		batch_remove(buffer, buffer->oldest);
 }
 
@@ -158,12 +159,12 @@ static struct batch_reader *batch_new_reader(struct batch_buffer *buffer)
 	return &readers[buffer->n_readers++];
 }
 
-/* The first entry after what the reader has settled. */
+/* The first entry after what the reader has acknowledged. */
 static void batch_rewind(const struct batch_buffer *buffer, struct batch_reader *reader)
 {
-	reader->given = reader->settled;
+	reader->given = reader->acked;
 	reader->next = buffer->oldest;
-	while (reader->next && reader->next->sequence <= reader->settled)
+	while (reader->next && reader->next->sequence <= reader->acked)
 		reader->next = reader->next->newer;
 }
 
@@ -185,7 +186,7 @@ static int batch_open_reader(void *self, const char *name, uint32_t *ret_reader,
 		if (!reader)
 			return -ENOMEM;
 		reader->name = TAKE(copy);
-		reader->settled =
+		reader->acked =
 			buffer->oldest ? buffer->oldest->sequence - 1 : buffer->last_sequence;
 	}
 	batch_rewind(buffer, reader);
@@ -206,8 +207,8 @@ static int batch_forget_reader(void *self, const char *name)
 	return 0;
 }
 
-static int batch_peek(void *self, uint32_t reader_id, bool rewind, uint32_t max_rows,
-		      struct tally_entry *ret, uint32_t max_entries, uint32_t *ret_n)
+static int batch_fetch(void *self, uint32_t reader_id, bool rewind, uint32_t max_rows,
+		       struct tally_entry *ret, uint32_t max_entries, uint32_t *ret_n)
 {
 	struct batch_buffer *buffer = self;
 	struct batch_reader *reader = &buffer->readers[reader_id];
@@ -219,7 +220,7 @@ static int batch_peek(void *self, uint32_t reader_id, bool rewind, uint32_t max_
 		const struct batch_entry *entry = reader->next;
 		ret[n++] = (struct tally_entry){.batch = entry->batch,
 						.sequence = entry->sequence,
-						.writer = buffer->writer};
+						.producer = buffer->producer};
 		rows += entry->batch->n_rows;
 		reader->given = entry->sequence;
 		reader->next = entry->newer;
@@ -229,15 +230,15 @@ static int batch_peek(void *self, uint32_t reader_id, bool rewind, uint32_t max_
 }
 
 /* Also past what the reader was given: it has no use for those. */
-static int batch_settle(void *self, uint32_t reader_id, uint64_t up_to_sequence)
+static int batch_ack(void *self, uint32_t reader_id, uint64_t up_to_sequence)
 {
 	struct batch_buffer *buffer = self;
 	struct batch_reader *reader = &buffer->readers[reader_id];
-	if (up_to_sequence > reader->settled)
-		reader->settled = up_to_sequence;
-	if (reader->given < reader->settled)
-		reader->given = reader->settled;
-	while (reader->next && reader->next->sequence <= reader->settled)
+	if (up_to_sequence > reader->acked)
+		reader->acked = up_to_sequence;
+	if (reader->given < reader->acked)
+		reader->given = reader->acked;
+	while (reader->next && reader->next->sequence <= reader->acked)
 		reader->next = reader->next->newer;
 	batch_trim(buffer);
 	return 0;
@@ -246,7 +247,7 @@ static int batch_settle(void *self, uint32_t reader_id, uint64_t up_to_sequence)
 static bool batch_on_loan(const struct batch_buffer *buffer, uint64_t sequence)
 {
 	for (uint32_t i = 0; i < buffer->n_readers; i++)
-		if (sequence > buffer->readers[i].settled && sequence <= buffer->readers[i].given)
+		if (sequence > buffer->readers[i].acked && sequence <= buffer->readers[i].given)
 			return true;
 	return false;
 }
@@ -260,7 +261,7 @@ static int batch_drop_oldest(void *self, uint64_t after_sequence, struct tally_e
 		entry = entry->newer;
 	if (!entry)
 		return -ENOENT;
-	*ret = (struct tally_entry){.sequence = entry->sequence, .writer = buffer->writer};
+	*ret = (struct tally_entry){.sequence = entry->sequence, .producer = buffer->producer};
 	ret->batch = batch_unlink(buffer, entry);
 	return 0;
 }
@@ -275,14 +276,14 @@ static int batch_reconfigure(void *self, const void *config)
 }
 
 /* Sequences start at 1 in every process: with this number they still name a write for ever. */
-static char *batch_make_writer(const struct tally_ctx *ctx)
+static char *batch_make_producer(const struct tally_ctx *ctx)
 {
 	uint64_t boot;
-	char *writer;
+	char *producer;
 	if (getrandom(&boot, sizeof(boot), 0) != sizeof(boot))
 		boot = (uint64_t)tally_now(ctx);
-	int len = asprintf(&writer, "%s/%s/%016" PRIx64, ctx->writer, ctx->name, boot);
-	return len < 0 ? NULL : writer;
+	int len = asprintf(&producer, "%s/%s/%016" PRIx64, ctx->producer, ctx->name, boot);
+	return len < 0 ? NULL : producer;
 }
 
 static void batch_destroy(void *self)
@@ -293,7 +294,7 @@ static void batch_destroy(void *self)
 	for (uint32_t i = 0; i < buffer->n_readers; i++)
 		free(buffer->readers[i].name);
 	free(buffer->readers);
-	free(buffer->writer);
+	free(buffer->producer);
 	free(buffer);
 }
 
@@ -303,8 +304,8 @@ static int batch_create(struct tally_ctx *ctx, const void *config, void **ret_se
 	if (!buffer)
 		return tally_fail(ctx, ENOMEM, "no memory");
 	buffer->ctx = ctx;
-	buffer->writer = batch_make_writer(ctx);
-	if (!buffer->writer)
+	buffer->producer = batch_make_producer(ctx);
+	if (!buffer->producer)
 		return tally_fail(ctx, ENOMEM, "no memory");
 	batch_reconfigure(buffer, config);
 	*ret_self = TAKE(buffer);
@@ -326,8 +327,8 @@ static const struct tally_buffer batch_buffer_calls = {
 	.open_reader = batch_open_reader,
 	.forget_reader = batch_forget_reader,
 	.push = batch_push,
-	.peek = batch_peek,
-	.settle = batch_settle,
+	.fetch = batch_fetch,
+	.ack = batch_ack,
 	.drop_oldest = batch_drop_oldest,
 	.usage = batch_usage,
 };

@@ -26,7 +26,7 @@ enum {
 
 struct spool_reader {
 	char *name; /* NULL: forgotten, the place is free */
-	uint64_t settled, given;
+	uint64_t acked, given;
 	uint64_t stored;     /* the last one that its output has said it has */
 	size_t told;         /* of the losses */
 	uint64_t lost_after; /* where it was when they began */
@@ -47,7 +47,7 @@ struct spool_name {
 enum { SPOOL_KEEP_MARKS = 64 };
 struct spool_keep_mark {
 	int64_t at; /* monotonic */
-	uint64_t settled;
+	uint64_t acked;
 };
 struct spool_keep {
 	atomic_int_least64_t period;
@@ -91,19 +91,18 @@ enum { SPOOL_TAKEN_AWAY, SPOOL_MISSING, SPOOL_SET_ASIDE };
 
 struct spool_reader *spool_find_reader(const struct spool *spool, const char *name);
 /* In a place that was forgotten, or one more.  NULL: no memory. */
-struct spool_reader *spool_add_reader(struct spool *spool, const char *name, uint64_t settled);
+struct spool_reader *spool_add_reader(struct spool *spool, const char *name, uint64_t acked);
 void spool_remove_reader(struct spool_reader *reader); /* its place is free */
 /* The reader that has it on loan; NULL: none. */
 const struct spool_reader *spool_find_loan(const struct spool *spool, uint64_t sequence);
-/* Up to where every reader has settled, when this one has settled up to there. */
-uint64_t spool_passed(const struct spool *spool, const struct spool_reader *reader,
-		      uint64_t settled);
-/* Up to where all readers have settled; without any, `last`. */
-uint64_t spool_settled(const struct spool *spool, uint64_t last);
-/* There is such a reader, and it has settled that at least. */
-int spool_note_reader(struct spool *spool, const char *name, uint64_t settled);
+/* Up to where every reader has acknowledged, when this one has acknowledged up to there. */
+uint64_t spool_passed(const struct spool *spool, const struct spool_reader *reader, uint64_t acked);
+/* Up to where all readers have acknowledged; without any, `last`. */
+uint64_t spool_acked(const struct spool *spool, uint64_t last);
+/* There is such a reader, and it has acknowledged that at least. */
+int spool_note_reader(struct spool *spool, const char *name, uint64_t acked);
 void spool_record_reader(struct spool *spool, const struct spool_reader *reader);
-/* Of a file that was opened anew: what of it all readers have settled. */
+/* Of a file that was opened anew: what of it all readers have acknowledged. */
 int spool_measure_kept(struct spool *spool);
 /* Those that the file knows. */
 int spool_load_readers(struct spool *spool);
@@ -120,11 +119,11 @@ void spool_keep_room(const struct spool *spool);
 
 /* ---- spool_keep.c ---- */
 
-/* What may be deleted, when all have settled up to there. */
-uint64_t spool_keep_until(struct spool *spool, uint64_t settled);
+/* What may be deleted, when all have acknowledged up to there. */
+uint64_t spool_keep_until(struct spool *spool, uint64_t acked);
 /* Deletes the older half of what is only kept.  false: there is none. */
 bool spool_keep_shrink(struct spool *spool);
-const char *spool_writer(void *self);
+const char *spool_producer(void *self);
 int spool_stored(void *self, uint32_t reader, uint64_t sequence);
 int spool_behind(void *self, uint32_t reader, const struct tally_ledger *ledger,
 		 tally_missing_fn *each, void *arg);
@@ -132,11 +131,11 @@ int spool_behind(void *self, uint32_t reader, const struct tally_ledger *ledger,
 /* ---- spool_lost.c ---- */
 
 int spool_lost_add(struct spool *spool, uint64_t sequence, const char *table, uint32_t rows);
-/* Before some are added: what a reader has settled by now is none of its losses. */
+/* Before some are added: what a reader has acknowledged by now is none of its losses. */
 void spool_lost_begin(struct spool *spool);
 void spool_lost_cut(struct spool *spool, size_t n); /* as if no more than n had been added */
 void spool_lost_done(struct spool *spool);
-int spool_lost(void *self, uint32_t reader, tally_survey_fn *each, void *arg);
+int spool_lost(void *self, uint32_t reader, tally_scan_fn *each, void *arg);
 
 int spool_again_load(struct spool *spool, const struct spool_known *known);
 void spool_again_end(struct spool *spool, const char *source); /* it has begun again */
@@ -171,14 +170,14 @@ bool spool_mend(struct spool *spool, int r);
 /* Lets go of what memory holds beyond SPOOL_CACHE. */
 void spool_shrink(struct spool *spool);
 /* Has the entry in memory from now on.  -EBADMSG: it cannot be read any more. */
-int spool_fetch(struct spool *spool, uint64_t sequence);
+int spool_load(struct spool *spool, uint64_t sequence);
 int spool_open_reader(void *self, const char *name, uint32_t *ret_reader, uint64_t *ret_rows);
 int spool_forget_reader(void *self, const char *name);
 int spool_forget_absent(void *self);
-int spool_peek(void *self, uint32_t reader, bool rewind, uint32_t max_rows, struct tally_entry *ret,
-	       uint32_t max_entries, uint32_t *ret_n);
-int spool_survey(void *self, uint32_t reader, tally_survey_fn *each, void *arg);
-int spool_settle(void *self, uint32_t reader, uint64_t up_to_sequence);
+int spool_fetch(void *self, uint32_t reader, bool rewind, uint32_t max_rows,
+		struct tally_entry *ret, uint32_t max_entries, uint32_t *ret_n);
+int spool_scan(void *self, uint32_t reader, tally_scan_fn *each, void *arg);
+int spool_ack(void *self, uint32_t reader, uint64_t up_to_sequence);
 
 /* ---- spool_drop.c ---- */
 

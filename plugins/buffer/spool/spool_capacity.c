@@ -1,7 +1,7 @@
 /*
  * How the capacity of a spool is shared between its file and its log, and the room that both have
- * on the disk before anybody needs it.  Asked by a push and by settling, under the journal's lock;
- * reserving is done once per file that is opened, and may fail: it is only a precaution.
+ * on the disk before anybody needs it.  Asked by a push and by acknowledgement, under the journal's
+ * lock; reserving is done once per file that is opened, and may fail: it is only a precaution.
  */
 #include "spool.h"
 

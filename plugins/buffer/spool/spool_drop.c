@@ -28,7 +28,7 @@ static int spool_drop_once(struct spool *spool, uint64_t after, struct tally_ent
 		after = spool->store->passed;
 	int r = spool_oldest(spool, after, &sequence);
 	if (r == 0)
-		r = spool_fetch(spool, sequence);
+		r = spool_load(spool, sequence);
 	if (r < 0)
 		return r;
 	const struct tally_batch *batch = spool_held_find(&spool->held, sequence)->batch;
@@ -40,7 +40,7 @@ static int spool_drop_once(struct spool *spool, uint64_t after, struct tally_ent
 	spool_manifest_add(&spool->manifest,
 			   &(struct spool_record){.type = RECORD_DROPPED, .sequence = sequence});
 	*ret = (struct tally_entry){
-		.batch = batch, .sequence = sequence, .writer = spool->store->writer};
+		.batch = batch, .sequence = sequence, .producer = spool->store->producer};
 	return 0;
 }
 

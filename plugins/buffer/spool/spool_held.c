@@ -1,8 +1,8 @@
 /*
- * By sequence in an array: pushes append, settling cuts off the front, and finding one is a binary
- * search.  Each has a reference of its own, so that dropping it here takes nothing
- * from whoever else still has the batch.  Called for each push and each peek, under the journal's
- * lock. Without memory nothing is lost: the entry is read from the file later.
+ * By sequence in an array: pushes append, acknowledgement cuts off the front, and finding one is a
+ * binary search.  Each has a reference of its own, so that dropping it here takes nothing from
+ * whoever else still has the batch.  Called for each push and each fetch, under the journal's lock.
+ * Without memory nothing is lost: the entry is read from the file later.
  */
 #include "spool_held.h"
 

@@ -1,8 +1,8 @@
 /*
- * What all outputs have settled stays for a while (option keep), to be offered again to a store
- * that lost it.  It goes when it is old enough, when it takes more than a third of the room, and at
- * once when new rows need its place.  Ages are measured from when it was settled, by the monotonic
- * clock; what is there at a start is kept for one more time.
+ * What all outputs have acknowledged stays for a while (option keep), to be offered again to a
+ * store that lost it.  It goes when it is old enough, when it takes more than a third of the room,
+ * and at once when new rows need its place.  Ages are measured from when it was acknowledged, by
+ * the monotonic clock; what is there at a start is kept for one more time.
  */
 #include <errno.h>
 #include <string.h>
@@ -11,30 +11,30 @@
 
 /* ---- How long ------------------------------------------------------------------ */
 
-static void keep_remember(struct spool_keep *keep, int64_t now, int64_t period, uint64_t settled)
+static void keep_remember(struct spool_keep *keep, int64_t now, int64_t period, uint64_t acked)
 {
-	/* Few marks over the whole period instead of one per settling: an entry is then kept for up
-	 * to a 64th longer, and memory stays the same however fast entries come. */
+	/* Few marks over the whole period instead of one per acknowledgement: an entry is then kept
+	 * for up to a 64th longer, and memory stays the same however fast entries come. */
 	if (keep->n > 0 && now - keep->marks[keep->n - 1].at < period / SPOOL_KEEP_MARKS)
 		return;
 	if (keep->n == SPOOL_KEEP_MARKS)
 		memmove(keep->marks, keep->marks + 1, --keep->n * sizeof(*keep->marks));
-	keep->marks[keep->n++] = (struct spool_keep_mark){now, settled};
+	keep->marks[keep->n++] = (struct spool_keep_mark){now, acked};
 }
 
-uint64_t spool_keep_until(struct spool *spool, uint64_t settled)
+uint64_t spool_keep_until(struct spool *spool, uint64_t acked)
 {
 	struct spool_keep *keep = &spool->keep;
 	int64_t period = atomic_load(&keep->period), now = tally_monotonic(spool->ctx);
 	uint32_t old = 0;
 	if (period == 0)
-		return settled;
+		return acked;
 	while (old < keep->n && keep->marks[old].at <= now - period)
-		keep->released = keep->marks[old++].settled;
+		keep->released = keep->marks[old++].acked;
 	memmove(keep->marks, keep->marks + old, (keep->n - old) * sizeof(*keep->marks));
 	keep->n -= old;
-	keep_remember(keep, now, period, settled);
-	return keep->released < settled ? keep->released : settled;
+	keep_remember(keep, now, period, acked);
+	return keep->released < acked ? keep->released : acked;
 }
 
 /* ---- How much ------------------------------------------------------------------ */
@@ -42,12 +42,12 @@ uint64_t spool_keep_until(struct spool *spool, uint64_t settled)
 bool spool_keep_shrink(struct spool *spool)
 {
 	struct spool_store *store = spool->store;
-	uint64_t oldest, settled = spool_settled(spool, store->last_sequence);
-	if (store->kept_entries == 0 || spool_store_next(store, 0, &oldest) < 0 || oldest > settled)
+	uint64_t oldest, acked = spool_acked(spool, store->last_sequence);
+	if (store->kept_entries == 0 || spool_store_next(store, 0, &oldest) < 0 || oldest > acked)
 		return false;
 	/* Halves, so that a large push finds room in few transactions. */
-	uint64_t up_to = oldest + (settled - oldest) / 2;
-	return spool_store_settle(store, NULL, 0, settled, up_to) == 0;
+	uint64_t up_to = oldest + (acked - oldest) / 2;
+	return spool_store_ack(store, NULL, 0, acked, up_to) == 0;
 }
 
 /* ---- For a store that is behind ------------------------------------------------- */
@@ -98,12 +98,12 @@ static int keep_tell_all(struct spool *spool, const struct spool_known *known,
 
 static int keep_go_back(struct spool *spool, struct spool_reader *reader, uint64_t sequence)
 {
-	uint64_t settled = reader->settled < sequence ? reader->settled : sequence;
-	uint64_t passed = spool_settled(spool, settled);
-	int r = spool_store_set_back(spool->store, reader->name, settled, passed);
+	uint64_t acked = reader->acked < sequence ? reader->acked : sequence;
+	uint64_t passed = spool_acked(spool, acked);
+	int r = spool_store_set_back(spool->store, reader->name, acked, passed);
 	if (r < 0)
 		return r;
-	reader->settled = reader->given = settled;
+	reader->acked = reader->given = acked;
 	reader->stored = sequence;
 	spool_record_reader(spool, reader);
 	return 0;
@@ -130,10 +130,10 @@ int spool_behind(void *self, uint32_t reader_id, const struct tally_ledger *ledg
 	return r < 0 ? r : 1 + unknown;
 }
 
-const char *spool_writer(void *self)
+const char *spool_producer(void *self)
 {
 	const struct spool *spool = self;
-	return spool->store->writer;
+	return spool->store->producer;
 }
 
 int spool_stored(void *self, uint32_t reader_id, uint64_t sequence)

@@ -49,7 +49,7 @@ void spool_lost_begin(struct spool *spool)
 {
 	for (uint32_t i = 0; i < spool->n_readers; i++)
 		if (spool->readers[i].told == spool->n_losses)
-			spool->readers[i].lost_after = spool->readers[i].settled;
+			spool->readers[i].lost_after = spool->readers[i].acked;
 }
 
 void spool_lost_cut(struct spool *spool, size_t n)
@@ -80,7 +80,7 @@ static void lost_forget(struct spool *spool)
 	spool->n_losses = 0;
 }
 
-int spool_lost(void *self, uint32_t reader_id, tally_survey_fn *each, void *arg)
+int spool_lost(void *self, uint32_t reader_id, tally_scan_fn *each, void *arg)
 {
 	struct spool *spool = self;
 	struct spool_reader *reader = &spool->readers[reader_id];
@@ -139,7 +139,7 @@ void spool_again_done(struct spool *spool)
 /* Behind its last entry that all outputs have, of a source whose entries were lost; else NULL.  "":
  * from its beginning. */
 static const char *again_position(const struct spool_known *known, const char *source,
-				  uint64_t settled)
+				  uint64_t acked)
 {
 	const char *position = "";
 	bool again = false;
@@ -149,7 +149,7 @@ static const char *again_position(const struct spool_known *known, const char *s
 			continue;
 		/* What comes after was brought since it began again. */
 		again = entry->state == RECORD_AGAIN;
-		if (!again || entry->sequence <= settled)
+		if (!again || entry->sequence <= acked)
 			position = entry->position;
 	}
 	return again ? position : NULL;
@@ -171,12 +171,12 @@ int spool_again_load(struct spool *spool, const struct spool_known *known)
 }
 
 /* Up to where all outputs have it, by what they say themselves. */
-static uint64_t lost_settled(const struct spool *spool)
+static uint64_t lost_acked(const struct spool *spool)
 {
 	uint64_t least = spool->store->last_sequence;
 	for (uint32_t i = 0; i < spool->n_readers; i++) {
 		const struct spool_reader *reader = &spool->readers[i];
-		uint64_t has = reader->stored > reader->settled ? reader->stored : reader->settled;
+		uint64_t has = reader->stored > reader->acked ? reader->stored : reader->acked;
 		if (reader->name && has < least)
 			least = has;
 	}
@@ -191,7 +191,7 @@ int spool_resume(void *self, const char *source, const char **ret)
 	struct spool_known *known = spool_known_load(&spool->manifest);
 	if (!known)
 		return -ENOENT;
-	const char *position = again_position(known, source, lost_settled(spool));
+	const char *position = again_position(known, source, lost_acked(spool));
 	char *copy = position ? strdup(position) : NULL;
 	spool_known_destroy(known);
 	if (!position)

@@ -2,7 +2,8 @@
  * A record: magic, checksum, length, then the fixed part and three texts, each ended by a NUL.
  * Reading looks for the magic again after anything that is not a record.  Making it smaller writes
  * a new file beside it and puts that in its place: everything that waits, the newest of what is
- * settled, and of each source the newest that is settled, since its input may have to begin there.
+ * acknowledged, and of each source the newest that is acknowledged, since its input may have to
+ * begin there.
  */
 #include "spool_manifest.h"
 
@@ -125,13 +126,13 @@ struct spool_known_reader *spool_known_reader(const struct spool_known *known, c
 	return NULL;
 }
 
-uint64_t spool_known_settled(const struct spool_known *known)
+uint64_t spool_known_acked(const struct spool_known *known)
 {
-	uint64_t settled = known->last_sequence;
+	uint64_t acked = known->last_sequence;
 	for (size_t i = 0; i < known->n_readers; i++)
-		if (known->readers[i].settled < settled)
-			settled = known->readers[i].settled;
-	return settled;
+		if (known->readers[i].acked < acked)
+			acked = known->readers[i].acked;
+	return acked;
 }
 
 static int known_add_entry(struct spool_known *known, const struct spool_record *record)
@@ -187,8 +188,8 @@ static int known_take(struct spool_known *known, const struct spool_record *reco
 	if (record->sequence > known->last_sequence && record->type != RECORD_READER)
 		known->last_sequence = record->sequence;
 	switch (record->type) {
-	case RECORD_WRITER:
-		known->writer = record->texts[0];
+	case RECORD_PRODUCER:
+		known->producer = record->texts[0];
 		known->thinned = record->count;
 		return 0;
 	case RECORD_ENTRY:
@@ -243,7 +244,7 @@ struct spool_known *spool_known_load(const struct spool_manifest *manifest)
 {
 	struct spool_known *known = calloc(1, sizeof(*known));
 	ssize_t len = known ? manifest_load(manifest, &known->bytes) : -1;
-	if (len >= 0 && known_read(known, (size_t)len) == 0 && known->writer)
+	if (len >= 0 && known_read(known, (size_t)len) == 0 && known->producer)
 		return known;
 	spool_known_destroy(known);
 	return NULL;
@@ -305,15 +306,15 @@ int spool_manifest_open(struct spool_manifest *manifest)
 	return manifest_open(manifest, 0);
 }
 
-int spool_manifest_begin(struct spool_manifest *manifest, const char *writer, uint64_t last,
+int spool_manifest_begin(struct spool_manifest *manifest, const char *producer, uint64_t last,
 			 uint64_t thinned)
 {
 	int r = manifest_open(manifest, O_TRUNC);
 	if (r == 0)
-		spool_manifest_add(manifest, &(struct spool_record){.type = RECORD_WRITER,
+		spool_manifest_add(manifest, &(struct spool_record){.type = RECORD_PRODUCER,
 								    .sequence = last,
 								    .count = thinned,
-								    .texts = {writer}});
+								    .texts = {producer}});
 	return r;
 }
 
@@ -359,16 +360,16 @@ static size_t known_entry_size(const struct spool_known_entry *entry)
 	       strlen(entry->position) + 3;
 }
 
-/* Marks what goes with table = NULL: the older half of what is settled, but for the newest of each
- * source. */
+/* Marks what goes with table = NULL: the older half of what is acknowledged, but for the newest of
+ * each source. */
 static void known_thin(struct spool_known *known, uint64_t budget)
 {
 	void *sources = NULL;
-	uint64_t settled = spool_known_settled(known), used = 0;
+	uint64_t acked = spool_known_acked(known), used = 0;
 	for (size_t i = known->n_entries; i-- > 0;) {
 		struct spool_known_entry *entry = &known->entries[i];
 		used += known_entry_size(entry);
-		if (entry->sequence > settled)
+		if (entry->sequence > acked)
 			continue;
 		bool newest = false;
 		if (entry->source[0]) {
@@ -405,7 +406,7 @@ static void manifest_copy(struct spool_manifest *to, const struct spool_known *k
 	for (size_t i = 0; i < known->n_readers; i++) {
 		const struct spool_known_reader *reader = &known->readers[i];
 		spool_manifest_add(to, &(struct spool_record){.type = RECORD_READER,
-							      .sequence = reader->settled,
+							      .sequence = reader->acked,
 							      .count = reader->stored,
 							      .texts = {reader->name}});
 	}
@@ -419,7 +420,7 @@ static int manifest_replace(struct spool_manifest *manifest, const struct spool_
 	struct spool_manifest fresh;
 	int r = spool_manifest_init(&fresh, manifest->ctx, manifest->path);
 	if (r == 0)
-		r = spool_manifest_begin(&fresh, known->writer, known->last_sequence,
+		r = spool_manifest_begin(&fresh, known->producer, known->last_sequence,
 					 known->thinned);
 	if (r == 0)
 		manifest_copy(&fresh, known);

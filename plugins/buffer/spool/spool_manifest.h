@@ -6,7 +6,8 @@
  *
  * Records are appended by the thread that has the journal's lock and are not flushed: after a power
  * cut the newest may be missing, and are made up for from the spool.  Each has a checksum; those
- * that are damaged are passed over.  The file is bounded: what all outputs have settled goes first.
+ * that are damaged are passed over.  The file is bounded: what all outputs have acknowledged goes
+ * first.
  */
 #ifndef TALLYD_SPOOL_MANIFEST_H
 #define TALLYD_SPOOL_MANIFEST_H
@@ -14,10 +15,11 @@
 #include <tallyd/host.h>
 
 enum spool_record_type {
-	RECORD_WRITER = 'W',  /* texts: the writer; sequence: the last one given; count: thinned */
-	RECORD_ENTRY = 'E',   /* texts: table, source, position */
-	RECORD_READER = 'R',  /* texts: its name; sequence: settled; count: stored */
-	RECORD_FORGET = 'F',  /* texts: its name */
+	RECORD_PRODUCER =
+		'W',         /* texts: the producer; sequence: the last one given; count: thinned */
+	RECORD_ENTRY = 'E',  /* texts: table, source, position */
+	RECORD_READER = 'R', /* texts: its name; sequence: acknowledged; count: stored */
+	RECORD_FORGET = 'F', /* texts: its name */
 	RECORD_DROPPED = 'D', /* sequence: taken out, and counted then */
 	RECORD_LOST = 'L',    /* sequence: damaged, and counted */
 	RECORD_AGAIN = 'A',   /* sequence: damaged, and to be read again by its input */
@@ -52,12 +54,12 @@ struct spool_known_entry {
 
 struct spool_known_reader {
 	const char *name;
-	uint64_t settled, stored;
+	uint64_t acked, stored;
 };
 
 struct spool_known {
 	char *bytes; /* what all texts point into */
-	const char *writer;
+	const char *producer;
 	uint64_t last_sequence;
 	uint64_t thinned;                  /* up to here some may be missing */
 	struct spool_known_entry *entries; /* by sequence */
@@ -73,15 +75,15 @@ struct spool_known_entry *spool_known_find(const struct spool_known *known, uint
 /* The first entry after a sequence: an index, perhaps n_entries. */
 size_t spool_known_after(const struct spool_known *known, uint64_t sequence);
 struct spool_known_reader *spool_known_reader(const struct spool_known *known, const char *name);
-/* Up to where every reader has settled; without any, everything. */
-uint64_t spool_known_settled(const struct spool_known *known);
+/* Up to where every reader has acknowledged; without any, everything. */
+uint64_t spool_known_acked(const struct spool_known *known);
 
 /* ---- Writing it ---------------------------------------------------------------- */
 
 /* The file beside the spool; nothing is opened.  -ENOMEM. */
 int spool_manifest_init(struct spool_manifest *manifest, struct tally_ctx *ctx, const char *path);
-/* Begins anew, with this writer. */
-int spool_manifest_begin(struct spool_manifest *manifest, const char *writer, uint64_t last,
+/* Begins anew, with this producer. */
+int spool_manifest_begin(struct spool_manifest *manifest, const char *producer, uint64_t last,
 			 uint64_t thinned);
 int spool_manifest_open(struct spool_manifest *manifest); /* goes on with what is there */
 void spool_manifest_close(struct spool_manifest *manifest);

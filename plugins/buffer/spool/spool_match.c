@@ -38,7 +38,7 @@ static void match_readers(const struct match *match)
 			reader->stored = known->stored;
 		spool_manifest_add(&spool->manifest,
 				   &(struct spool_record){.type = RECORD_READER,
-							  .sequence = reader->settled,
+							  .sequence = reader->acked,
 							  .count = reader->stored,
 							  .texts = {reader->name}});
 	}
@@ -48,7 +48,7 @@ static void match_readers(const struct match *match)
 static void match_missing(const struct match *match)
 {
 	struct spool *spool = match->spool;
-	uint64_t after = spool_settled(spool, match->known->last_sequence);
+	uint64_t after = spool_acked(spool, match->known->last_sequence);
 	if (spool->store->newest > after)
 		after = spool->store->newest;
 	for (size_t i = spool_known_after(match->known, after); i < match->known->n_entries; i++)
@@ -63,15 +63,14 @@ int spool_match(struct spool *spool)
 {
 	struct match match = {.spool = spool, .known = spool_known_load(&spool->manifest)};
 	uint64_t newest = 0;
-	if (match.known && strcmp(match.known->writer, spool->store->writer) != 0) {
+	if (match.known && strcmp(match.known->producer, spool->store->producer) != 0) {
 		spool_known_destroy(match.known);
 		match.known = NULL;
 	}
-	int r = match.known
-			? spool_manifest_open(&spool->manifest)
-			: spool_manifest_begin(&spool->manifest, spool->store->writer,
-					       spool->store->last_sequence,
-					       spool_settled(spool, spool->store->last_sequence));
+	int r = match.known ? spool_manifest_open(&spool->manifest)
+			    : spool_manifest_begin(&spool->manifest, spool->store->producer,
+						   spool->store->last_sequence,
+						   spool_acked(spool, spool->store->last_sequence));
 	if (r < 0)
 		tally_log(spool->ctx, TALLY_WARNING,
 			  "%s; if the spool is damaged, what is lost cannot be counted",

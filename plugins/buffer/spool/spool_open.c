@@ -87,21 +87,23 @@ static int spool_bad(struct spool_store *store, const char *why)
 
 /* ---- Is it one of ours? ------------------------------------------------------- */
 
-char *spool_store_new_writer(struct tally_ctx *ctx)
+char *spool_store_new_producer(struct tally_ctx *ctx)
 {
 	uint64_t number;
-	char *writer;
+	char *producer;
 	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
 		return NULL;
-	return asprintf(&writer, "%s/%s/%016" PRIx64, ctx->writer, ctx->name, number) < 0 ? NULL
-											  : writer;
+	return asprintf(&producer, "%s/%s/%016" PRIx64, ctx->producer, ctx->name, number) < 0
+		       ? NULL
+		       : producer;
 }
 
 static int spool_create_tables(struct spool_store *store)
 {
-	auto_free char *writer = spool_store_new_writer(store->ctx);
-	char *sql = writer ? sqlite3_mprintf(spool_schema, writer, SPOOL_APPLICATION, SPOOL_FORMAT)
-			   : NULL;
+	auto_free char *producer = spool_store_new_producer(store->ctx);
+	char *sql =
+		producer ? sqlite3_mprintf(spool_schema, producer, SPOOL_APPLICATION, SPOOL_FORMAT)
+			 : NULL;
 	int r = sql ? spool_exec(store, sql) : tally_fail(store->ctx, ENOMEM, "no memory");
 	sqlite3_free(sql);
 	return r;
@@ -174,18 +176,18 @@ static int spool_check_pages(struct spool_store *store, bool closed)
 
 /* The sums, and what has to be known of the last life. */
 struct spool_past {
-	char writer[256], boot[64];
-	int64_t noted, newest, settled; /* sequences */
+	char producer[256], boot[64];
+	int64_t noted, newest, acked; /* sequences */
 	int64_t entries, rows, positions;
 };
 
 static int spool_take_past(struct spool_store *store, sqlite3_stmt *row, void *arg)
 {
 	struct spool_past *past = arg;
-	const void *writer = sqlite3_column_text(row, 0), *boot = sqlite3_column_text(row, 2);
-	if (!writer || !boot)
+	const void *producer = sqlite3_column_text(row, 0), *boot = sqlite3_column_text(row, 2);
+	if (!producer || !boot)
 		return spool_bad(store, "is damaged");
-	snprintf(past->writer, sizeof(past->writer), "%s", (const char *)writer);
+	snprintf(past->producer, sizeof(past->producer), "%s", (const char *)producer);
 	snprintf(past->boot, sizeof(past->boot), "%s", (const char *)boot);
 	past->noted = sqlite3_column_int64(row, 1);
 	return 0;
@@ -205,7 +207,7 @@ static int spool_read_past(struct spool_store *store, struct spool_past *past)
 {
 	int r = spool_ask(store, "SELECT writer, last_sequence, boot FROM spool", spool_take_past,
 			  past);
-	if (r == 0 && !past->writer[0])
+	if (r == 0 && !past->producer[0])
 		r = spool_bad(store, "is damaged: it does not say whose it is");
 	if (r == 0)
 		r = spool_check_pages(store, !past->boot[0]);
@@ -216,7 +218,7 @@ static int spool_read_past(struct spool_store *store, struct spool_past *past)
 			      spool_take_sums, past);
 	if (r == 0)
 		r = spool_number(store, "SELECT coalesce(max(settled), 0) FROM reader",
-				 &past->settled);
+				 &past->acked);
 	if (r == 0)
 		r = spool_number(store, "SELECT count(*) FROM position", &past->positions);
 	return r;
@@ -250,15 +252,15 @@ static int spool_go_on(struct spool_store *store, const struct spool_past *past)
 {
 	char boot[64];
 	spool_read_boot(boot, sizeof(boot));
-	store->writer = strdup(past->writer);
-	if (!store->writer)
+	store->producer = strdup(past->producer);
+	if (!store->producer)
 		return tally_fail(store->ctx, ENOMEM, "no memory");
 	store->entries = (uint64_t)past->entries;
 	store->rows = (uint64_t)past->rows;
 	store->positions = (uint64_t)past->positions;
 	store->newest = (uint64_t)past->newest;
 	store->last_sequence =
-		(uint64_t)spool_larger(past->noted, spool_larger(past->newest, past->settled));
+		(uint64_t)spool_larger(past->noted, spool_larger(past->newest, past->acked));
 	/* A boot that is noted was not closed; another one is running now: that was a power cut,
 	 * and pushes may be lost that a store has written.  Their numbers must not be given again,
 	 * or the store would take new rows for old ones and leave them out. */
@@ -308,7 +310,7 @@ static void spool_store_free(struct spool_store *store)
 {
 	spool_store_finalize(store);
 	sqlite3_close_v2(store->db);
-	free(store->writer);
+	free(store->producer);
 	free(store->path);
 	free(store);
 }

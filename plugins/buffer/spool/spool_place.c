@@ -54,11 +54,11 @@ static int spool_place_clear(struct spool *spool)
 int spool_adopt(struct spool *spool, struct spool_store *fresh)
 {
 	struct spool_store *old = spool->store;
-	char *writer = fresh->writer;
-	fresh->writer = old->writer; /* entries on loan point to it */
-	old->writer = writer;
-	/* The new file knows the numbers of its entries only; one that was settled and deleted may
-	 * have been the last. */
+	char *producer = fresh->producer;
+	fresh->producer = old->producer; /* entries on loan point to it */
+	old->producer = producer;
+	/* The new file knows the numbers of its entries only; one that was acknowledged and deleted
+	 * may have been the last. */
 	if (fresh->last_sequence < old->last_sequence)
 		fresh->last_sequence = old->last_sequence;
 	spool->store = fresh;

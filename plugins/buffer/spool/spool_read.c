@@ -1,8 +1,9 @@
 /*
  * A reader is given batches from memory while it keeps up, else they are read and decoded when it
- * asks.  What every reader has settled is deleted in the transaction that moves the last cursor.
- * What can fail: the file cannot be read (the caller is told), it is damaged (spool_rebuild.c, and
- * once more), the disk is full (no cursor moves; the next settling makes up for it).
+ * asks.  What every reader has acknowledged is deleted in the transaction that moves the last
+ * cursor. What can fail: the file cannot be read (the caller is told), it is damaged
+ * (spool_rebuild.c, and once more), the disk is full (no cursor moves; the next acknowledgement
+ * makes up for it).
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -30,14 +31,14 @@ static int spool_begin_reader(struct spool *spool, const char *name, struct spoo
 	if (r < 0 && r != -ENOENT)
 		return r;
 	/* A new reader begins with the oldest entry that still waits for somebody: what is only
-	 * kept was settled before it came. */
-	uint64_t settled = r == 0 ? oldest - 1 : spool->store->last_sequence;
-	if (spool->n_readers > 0 && settled < spool_settled(spool, spool->store->last_sequence))
-		settled = spool_settled(spool, spool->store->last_sequence); /* the rest is kept */
-	r = spool_store_settle(spool->store, name, settled, 0, 0);
+	 * kept was acknowledged before it came. */
+	uint64_t acked = r == 0 ? oldest - 1 : spool->store->last_sequence;
+	if (spool->n_readers > 0 && acked < spool_acked(spool, spool->store->last_sequence))
+		acked = spool_acked(spool, spool->store->last_sequence); /* the rest is kept */
+	r = spool_store_ack(spool->store, name, acked, 0, 0);
 	if (r < 0)
 		return r;
-	*ret = spool_add_reader(spool, name, settled);
+	*ret = spool_add_reader(spool, name, acked);
 	if (!*ret)
 		return tally_fail(spool->ctx, ENOMEM, "no memory");
 	spool_record_reader(spool, *ret);
@@ -49,7 +50,7 @@ static int spool_find_or_begin(struct spool *spool, const char *name, struct spo
 {
 	*ret = spool_find_reader(spool, name);
 	int r = *ret ? 0 : spool_begin_reader(spool, name, ret);
-	return r < 0 ? r : spool_store_waiting(spool->store, (*ret)->settled, ret_rows);
+	return r < 0 ? r : spool_store_waiting(spool->store, (*ret)->acked, ret_rows);
 }
 
 int spool_open_reader(void *self, const char *name, uint32_t *ret_reader, uint64_t *ret_rows)
@@ -62,7 +63,7 @@ int spool_open_reader(void *self, const char *name, uint32_t *ret_reader, uint64
 		r = spool_find_or_begin(spool, name, &reader, &rows);
 	if (r < 0)
 		return r;
-	reader->given = reader->settled;
+	reader->given = reader->acked;
 	reader->open = true;
 	*ret_reader = (uint32_t)(reader - spool->readers);
 	*ret_rows = rows;
@@ -102,7 +103,7 @@ int spool_forget_absent(void *self)
 		uint64_t rows = 0;
 		if (!reader->name || reader->open)
 			continue;
-		r = spool_store_waiting(spool->store, reader->settled, &rows);
+		r = spool_store_waiting(spool->store, reader->acked, &rows);
 		if (r == 0)
 			tally_log(spool->ctx, rows ? TALLY_WARNING : TALLY_INFO,
 				  "%s no longer reads from here; %" PRIu64
@@ -135,7 +136,7 @@ static int spool_decode(void *arg, const struct spool_store_entry *entry)
 }
 
 /* Has it in memory from now on. */
-int spool_fetch(struct spool *spool, uint64_t sequence)
+int spool_load(struct spool *spool, uint64_t sequence)
 {
 	if (spool_held_find(&spool->held, sequence))
 		return 0;
@@ -143,23 +144,23 @@ int spool_fetch(struct spool *spool, uint64_t sequence)
 }
 
 /* The entry after the one given last; mostly just the next number, and in memory. */
-static int spool_fetch_next(struct spool *spool, const struct spool_reader *reader,
-			    const struct spool_held_entry **ret)
+static int spool_load_next(struct spool *spool, const struct spool_reader *reader,
+			   const struct spool_held_entry **ret)
 {
 	uint64_t sequence = reader->given + 1;
 	int r = 0;
 	if (!spool_held_find(&spool->held, sequence))
 		r = spool_store_next(spool->store, reader->given, &sequence);
 	if (r == 0)
-		r = spool_fetch(spool, sequence);
+		r = spool_load(spool, sequence);
 	if (r < 0)
 		return r;
 	*ret = spool_held_find(&spool->held, sequence);
 	return *ret ? 0 : -ENOENT;
 }
 
-int spool_peek(void *self, uint32_t reader_id, bool rewind, uint32_t max_rows,
-	       struct tally_entry *ret, uint32_t max_entries, uint32_t *ret_n)
+int spool_fetch(void *self, uint32_t reader_id, bool rewind, uint32_t max_rows,
+		struct tally_entry *ret, uint32_t max_entries, uint32_t *ret_n)
 {
 	struct spool *spool = self;
 	struct spool_reader *reader = &spool->readers[reader_id];
@@ -167,20 +168,20 @@ int spool_peek(void *self, uint32_t reader_id, bool rewind, uint32_t max_rows,
 	uint32_t n = 0;
 	int r = 0;
 	if (rewind)
-		reader->given = reader->settled;
+		reader->given = reader->acked;
 	/* What the reader has on loan already counts, so that a slow output is not lent more and
 	 * more. */
-	size_t lent = spool_held_bytes(&spool->held, reader->settled, reader->given);
+	size_t lent = spool_held_bytes(&spool->held, reader->acked, reader->given);
 	while (n < max_entries && rows < max_rows && lent < SPOOL_LOAN) {
 		const struct spool_held_entry *held = NULL;
 		do
-			r = spool_fetch_next(spool, reader, &held);
+			r = spool_load_next(spool, reader, &held);
 		while (spool_mend(spool, r));
 		if (r < 0)
 			break;
 		ret[n++] = (struct tally_entry){.batch = held->batch,
 						.sequence = held->sequence,
-						.writer = spool->store->writer};
+						.producer = spool->store->producer};
 		reader->given = held->sequence;
 		rows += held->batch->n_rows;
 		lent += held->bytes;
@@ -194,23 +195,23 @@ int spool_peek(void *self, uint32_t reader_id, bool rewind, uint32_t max_rows,
 	return 0;
 }
 
-struct spool_survey {
-	tally_survey_fn *each;
+struct spool_scan {
+	tally_scan_fn *each;
 	void *arg;
 };
 
-static int spool_survey_entry(void *arg, const struct spool_store_entry *entry)
+static int spool_scan_entry(void *arg, const struct spool_store_entry *entry)
 {
-	const struct spool_survey *survey = arg;
-	return survey->each(survey->arg, entry->table, entry->sequence, entry->rows);
+	const struct spool_scan *scan = arg;
+	return scan->each(scan->arg, entry->table, entry->sequence, entry->rows);
 }
 
-int spool_survey(void *self, uint32_t reader_id, tally_survey_fn *each, void *arg)
+int spool_scan(void *self, uint32_t reader_id, tally_scan_fn *each, void *arg)
 {
 	struct spool *spool = self;
-	struct spool_survey survey = {each, arg};
-	int r = spool_store_survey(spool->store, spool->readers[reader_id].settled,
-				   spool_survey_entry, &survey);
+	struct spool_scan scan = {each, arg};
+	int r = spool_store_scan(spool->store, spool->readers[reader_id].acked, spool_scan_entry,
+				 &scan);
 	/* What was told is told: the core asks again. */
 	return spool_mend(spool, r) ? -EAGAIN : r;
 }
@@ -218,22 +219,22 @@ int spool_survey(void *self, uint32_t reader_id, tally_survey_fn *each, void *ar
 /* ---- Letting go --------------------------------------------------------------- */
 
 /* Also past what the reader was given: it has no use for those. */
-int spool_settle(void *self, uint32_t reader_id, uint64_t up_to_sequence)
+int spool_ack(void *self, uint32_t reader_id, uint64_t up_to_sequence)
 {
 	struct spool *spool = self;
 	struct spool_reader *reader = &spool->readers[reader_id];
-	if (up_to_sequence <= reader->settled)
+	if (up_to_sequence <= reader->acked)
 		return 0;
-	spool_place_keep(spool); /* it can be read and settled all the same */
+	spool_place_keep(spool); /* it can be read and acknowledged all the same */
 	uint64_t passed = spool_passed(spool, reader, up_to_sequence);
 	uint64_t gone = spool_keep_until(spool, passed);
 	int r;
 	do
-		r = spool_store_settle(spool->store, reader->name, up_to_sequence, passed, gone);
+		r = spool_store_ack(spool->store, reader->name, up_to_sequence, passed, gone);
 	while (spool_mend(spool, r));
 	if (r < 0)
 		return r;
-	reader->settled = up_to_sequence;
+	reader->acked = up_to_sequence;
 	spool_record_reader(spool, reader);
 	spool_manifest_shrink(&spool->manifest);
 	if (reader->given < up_to_sequence)

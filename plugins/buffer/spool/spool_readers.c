@@ -1,7 +1,7 @@
 /*
  * The readers of a spool: one per output that reads from it, known to the file by name.  A reader
- * has settled what its output is done with; what lies between that and `given` is on loan.  Kept in
- * memory from the start on, and written through by those who move a cursor (spool_read.c,
+ * has acknowledged what its output is done with; what lies between that and `given` is on loan.
+ * Kept in memory from the start on, and written through by those who move a cursor (spool_read.c,
  * spool_keep.c): nothing here changes the file, but for what spool_measure_kept() notes in it.
  * Under the journal's lock.  What can fail: memory, and reading the file at the start.
  */
@@ -13,7 +13,7 @@
 
 static bool spool_has_on_loan(const struct spool_reader *reader, uint64_t sequence)
 {
-	return reader->name && sequence > reader->settled && sequence <= reader->given;
+	return reader->name && sequence > reader->acked && sequence <= reader->given;
 }
 
 const struct spool_reader *spool_find_loan(const struct spool *spool, uint64_t sequence)
@@ -24,17 +24,16 @@ const struct spool_reader *spool_find_loan(const struct spool *spool, uint64_t s
 	return NULL;
 }
 
-uint64_t spool_passed(const struct spool *spool, const struct spool_reader *reader,
-		      uint64_t settled)
+uint64_t spool_passed(const struct spool *spool, const struct spool_reader *reader, uint64_t acked)
 {
 	for (uint32_t i = 0; i < spool->n_readers; i++)
 		if (&spool->readers[i] != reader && spool->readers[i].name &&
-		    spool->readers[i].settled < settled)
-			settled = spool->readers[i].settled;
-	return settled;
+		    spool->readers[i].acked < acked)
+			acked = spool->readers[i].acked;
+	return acked;
 }
 
-uint64_t spool_settled(const struct spool *spool, uint64_t last)
+uint64_t spool_acked(const struct spool *spool, uint64_t last)
 {
 	return spool_passed(spool, NULL, last);
 }
@@ -47,7 +46,7 @@ struct spool_reader *spool_find_reader(const struct spool *spool, const char *na
 	return NULL;
 }
 
-struct spool_reader *spool_add_reader(struct spool *spool, const char *name, uint64_t settled)
+struct spool_reader *spool_add_reader(struct spool *spool, const char *name, uint64_t acked)
 {
 	uint32_t i = 0;
 	while (i < spool->n_readers && spool->readers[i].name)
@@ -63,28 +62,28 @@ struct spool_reader *spool_add_reader(struct spool *spool, const char *name, uin
 	if (!copy)
 		return NULL;
 	spool->readers[i] = (struct spool_reader){
-		.name = copy, .settled = settled, .given = settled, .lost_after = settled};
+		.name = copy, .acked = acked, .given = acked, .lost_after = acked};
 	return &spool->readers[i];
 }
 
-int spool_note_reader(struct spool *spool, const char *name, uint64_t settled)
+int spool_note_reader(struct spool *spool, const char *name, uint64_t acked)
 {
 	struct spool_reader *reader = spool_find_reader(spool, name);
 	if (!reader)
-		reader = spool_add_reader(spool, name, settled);
+		reader = spool_add_reader(spool, name, acked);
 	if (!reader)
 		return tally_fail(spool->ctx, ENOMEM, "no memory");
 	/* Manifest and file each may be older than the other after a power cut; an output was told
-	 * "settled" by the newer one. */
-	if (reader->settled < settled)
-		reader->settled = settled;
+	 * "acknowledged" by the newer one. */
+	if (reader->acked < acked)
+		reader->acked = acked;
 	return 0;
 }
 
 void spool_record_reader(struct spool *spool, const struct spool_reader *reader)
 {
 	spool_manifest_add(&spool->manifest, &(struct spool_record){.type = RECORD_READER,
-								    .sequence = reader->settled,
+								    .sequence = reader->acked,
 								    .count = reader->stored,
 								    .texts = {reader->name}});
 }
@@ -105,9 +104,9 @@ static int spool_take_reader(void *arg, const struct spool_store_entry *row)
 
 int spool_measure_kept(struct spool *spool)
 {
-	/* Without readers all waits: nobody has settled anything. */
+	/* Without readers all waits: nobody has acknowledged anything. */
 	uint64_t last = spool->n_readers ? spool->store->last_sequence : 0;
-	return spool_store_set_back(spool->store, NULL, 0, spool_settled(spool, last));
+	return spool_store_set_back(spool->store, NULL, 0, spool_acked(spool, last));
 }
 
 int spool_load_readers(struct spool *spool)

@@ -1,6 +1,6 @@
 /*
  * A damaged spool: every entry that can still be read goes into a new file, under its old sequence
- * and writer, so that ledgers go on to know it; the damaged file is set aside; the new one takes
+ * and producer, so that ledgers go on to know it; the damaged file is set aside; the new one takes
  * its place.  Entries that are missing are known from the manifest:
  *   - while the daemon runs they are lost, and counted (spool_lost.c)
  *   - at the start those that came with a position are read again: their input begins behind the
@@ -32,9 +32,9 @@ struct spool_salvage {
 	sqlite3 *to;
 	sqlite3_stmt *next, *read, *insert;
 	struct spool_known *known; /* NULL: no manifest */
-	char *writer;
+	char *producer;
 	char *path; /* of the new file */
-	uint64_t last_sequence, settled;
+	uint64_t last_sequence, acked;
 	void *broken; /* sources that begin again */
 	struct spool_sum saved, again, lost;
 };
@@ -98,12 +98,12 @@ static void salvage_open(struct spool_salvage *salvage)
 	salvage->last_sequence = 0;
 }
 
-static int salvage_take_writer(struct spool_salvage *salvage, sqlite3_stmt *row)
+static int salvage_take_producer(struct spool_salvage *salvage, sqlite3_stmt *row)
 {
-	const void *writer = sqlite3_column_text(row, 0);
+	const void *producer = sqlite3_column_text(row, 0);
 	uint64_t last = (uint64_t)sqlite3_column_int64(row, 1);
-	if (!salvage->writer && writer)
-		salvage->writer = strdup(writer);
+	if (!salvage->producer && producer)
+		salvage->producer = strdup(producer);
 	if (last > salvage->last_sequence)
 		salvage->last_sequence = last;
 	return 0;
@@ -112,8 +112,8 @@ static int salvage_take_writer(struct spool_salvage *salvage, sqlite3_stmt *row)
 static int salvage_take_reader(struct spool_salvage *salvage, sqlite3_stmt *row)
 {
 	const void *name = sqlite3_column_text(row, 0);
-	uint64_t settled = (uint64_t)sqlite3_column_int64(row, 1);
-	return name ? spool_note_reader(salvage->spool, name, settled) : 0;
+	uint64_t acked = (uint64_t)sqlite3_column_int64(row, 1);
+	return name ? spool_note_reader(salvage->spool, name, acked) : 0;
 }
 
 /* What is not known from this life: of the manifest and of the file whatever is newer. */
@@ -123,23 +123,23 @@ static int salvage_past(struct spool_salvage *salvage)
 	const struct spool_known *known = salvage->known;
 	int r = 0;
 	if (known) {
-		salvage->writer = strdup(known->writer);
+		salvage->producer = strdup(known->producer);
 		salvage->last_sequence = known->last_sequence;
 	}
 	for (size_t i = 0; known && r == 0 && i < known->n_readers; i++)
-		r = spool_note_reader(spool, known->readers[i].name, known->readers[i].settled);
-	salvage_each(salvage, "SELECT writer, last_sequence FROM spool", salvage_take_writer);
-	salvage_each(salvage, "SELECT '', max(sequence) FROM entry", salvage_take_writer);
+		r = spool_note_reader(spool, known->readers[i].name, known->readers[i].acked);
+	salvage_each(salvage, "SELECT writer, last_sequence FROM spool", salvage_take_producer);
+	salvage_each(salvage, "SELECT '', max(sequence) FROM entry", salvage_take_producer);
 	salvage_each(salvage, "SELECT name, settled FROM reader", salvage_take_reader);
 	for (uint32_t i = 0; i < spool->n_readers; i++)
-		if (spool->readers[i].settled > salvage->last_sequence)
-			salvage->last_sequence = spool->readers[i].settled;
-	if (salvage->writer && !salvage->writer[0]) {
-		free(salvage->writer);
-		salvage->writer = NULL;
+		if (spool->readers[i].acked > salvage->last_sequence)
+			salvage->last_sequence = spool->readers[i].acked;
+	if (salvage->producer && !salvage->producer[0]) {
+		free(salvage->producer);
+		salvage->producer = NULL;
 	}
 	/* Entries may have been written to a store that neither file tells of. */
-	if (salvage->writer)
+	if (salvage->producer)
 		salvage->last_sequence += SPOOL_LEAP;
 	else
 		salvage->last_sequence = 0;
@@ -172,9 +172,9 @@ static int salvage_exec(const struct spool_salvage *salvage, char *sql)
 static int salvage_make(struct spool_salvage *salvage)
 {
 	struct tally_ctx *ctx = salvage->spool->ctx;
-	if (!salvage->writer)
-		salvage->writer = spool_store_new_writer(ctx);
-	if (!salvage->writer)
+	if (!salvage->producer)
+		salvage->producer = spool_store_new_producer(ctx);
+	if (!salvage->producer)
 		return tally_fail(ctx, ENOMEM, "no memory");
 	unlink(salvage->path);
 	int r = spool_file_make(ctx, salvage->path);
@@ -190,7 +190,7 @@ static int salvage_make(struct spool_salvage *salvage)
 		sqlite3_mprintf("PRAGMA page_size = 4096; PRAGMA journal_mode = OFF; "
 				"PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE"));
 	if (r == 0)
-		r = salvage_exec(salvage, sqlite3_mprintf(spool_schema, salvage->writer,
+		r = salvage_exec(salvage, sqlite3_mprintf(spool_schema, salvage->producer,
 							  SPOOL_APPLICATION, SPOOL_FORMAT));
 	if (r == 0)
 		r = salvage_exec(salvage, sqlite3_mprintf("BEGIN"));
@@ -209,7 +209,7 @@ static int salvage_put(struct spool_salvage *salvage, const struct spool_store_e
 	int r = sqlite3_step(salvage->insert) == SQLITE_DONE ? 0 : salvage_fail(salvage);
 	sqlite3_reset(salvage->insert);
 	sqlite3_clear_bindings(salvage->insert);
-	if (r == 0 && entry->sequence > salvage->settled) {
+	if (r == 0 && entry->sequence > salvage->acked) {
 		salvage->saved.entries++;
 		salvage->saved.rows += entry->rows;
 	}
@@ -301,8 +301,8 @@ static int salvage_miss(struct spool_salvage *salvage, struct spool_known_entry 
 	uint64_t sequence = known ? known->sequence : entry->sequence;
 	const char *table = known ? known->table : entry->table;
 	uint32_t rows = known ? known->rows : entry->rows;
-	/* Neither what all have settled nor what was dropped, and counted then, is missing. */
-	if (sequence <= salvage->settled || (known && known->state != RECORD_ENTRY))
+	/* Neither what all have acknowledged nor what was dropped, and counted then, is missing. */
+	if (sequence <= salvage->acked || (known && known->state != RECORD_ENTRY))
 		return 0;
 	if (known && known->source[0] && salvage->starting) {
 		known->state = RECORD_AGAIN;
@@ -323,7 +323,7 @@ static int salvage_entry(struct spool_salvage *salvage, uint64_t sequence)
 	struct spool_known_entry *known =
 		salvage->known ? spool_known_find(salvage->known, sequence) : NULL;
 	struct spool_store_entry entry = {.sequence = sequence};
-	bool comes_again = known && known->source[0] && sequence > salvage->settled &&
+	bool comes_again = known && known->source[0] && sequence > salvage->acked &&
 			   tfind(known->source, &salvage->broken, salvage_compare);
 	int r = 0;
 	if (!comes_again && !(known && known->state != RECORD_ENTRY))
@@ -349,9 +349,9 @@ static uint64_t salvage_next_in_file(struct spool_salvage *salvage, uint64_t aft
 static uint64_t salvage_next_known(const struct spool_salvage *salvage, uint64_t after)
 {
 	const struct spool_known *known = salvage->known;
-	size_t at = known ? spool_known_after(known,
-					      after > salvage->settled ? after : salvage->settled)
-			  : 0;
+	size_t at =
+		known ? spool_known_after(known, after > salvage->acked ? after : salvage->acked)
+		      : 0;
 	return known && at < known->n_entries ? known->entries[at].sequence : UINT64_MAX;
 }
 
@@ -397,7 +397,7 @@ static int salvage_readers(struct spool_salvage *salvage)
 			r = salvage_exec(salvage,
 					 sqlite3_mprintf("INSERT INTO reader VALUES (%Q, %lld)",
 							 spool->readers[i].name,
-							 (long long)spool->readers[i].settled));
+							 (long long)spool->readers[i].acked));
 	return r;
 }
 
@@ -453,7 +453,7 @@ static int salvage_finish(struct spool_salvage *salvage)
 
 static int salvage_run(struct spool_salvage *salvage)
 {
-	salvage->settled = spool_settled(salvage->spool, salvage->last_sequence);
+	salvage->acked = spool_acked(salvage->spool, salvage->last_sequence);
 	if (salvage->from) /* what is set aside stays as it is */
 		sqlite3_db_config(salvage->from, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	spool_lost_begin(salvage->spool);
@@ -497,7 +497,7 @@ static void salvage_note(const struct spool_salvage *salvage)
 	const struct spool_known *known = salvage->known;
 	if (!known || (manifest->fd < 0 && spool_manifest_open(manifest) < 0))
 		return;
-	for (size_t i = spool_known_after(known, salvage->settled); i < known->n_entries; i++) {
+	for (size_t i = spool_known_after(known, salvage->acked); i < known->n_entries; i++) {
 		const struct spool_known_entry *entry = &known->entries[i];
 		if (entry->state == RECORD_AGAIN || entry->state == RECORD_LOST)
 			spool_manifest_add(manifest,
@@ -516,7 +516,7 @@ static void salvage_done(struct spool_salvage *salvage)
 		salvage_close(salvage);
 	tdestroy(salvage->broken, salvage_keep_text);
 	spool_known_destroy(salvage->known);
-	free(salvage->writer);
+	free(salvage->producer);
 	free(salvage->path);
 }
 
@@ -573,7 +573,7 @@ static int spool_rebuild(struct spool *spool)
 	struct spool_salvage salvage = {.spool = spool,
 					.from = spool->store->db,
 					.last_sequence = spool->store->last_sequence,
-					.writer = strdup(spool->store->writer)};
+					.producer = strdup(spool->store->producer)};
 	struct spool_store *fresh = NULL;
 	auto_free char *why = strdup(tally_reason(spool->ctx));
 	size_t lost = spool->n_losses;
@@ -581,7 +581,7 @@ static int spool_rebuild(struct spool *spool)
 	 * aside is renamed under it. */
 	sqlite3_exec(spool->store->db, "ROLLBACK; PRAGMA writable_schema = ON", NULL, NULL, NULL);
 	spool_store_finalize(spool->store);
-	int r = salvage.writer ? salvage_begin(&salvage) : -ENOMEM;
+	int r = salvage.producer ? salvage_begin(&salvage) : -ENOMEM;
 	if (r == 0)
 		r = salvage_run(&salvage);
 	if (r == 0)

@@ -14,8 +14,8 @@ static const char *const spool_sql[SPOOL_N_STATEMENTS] = {
 	[SPOOL_INSERT] = "INSERT INTO entry VALUES (?1, ?2, ?3, ?4)",
 	[SPOOL_NEXT] = "SELECT sequence FROM entry WHERE sequence > ?1 ORDER BY sequence LIMIT 1",
 	[SPOOL_READ] = "SELECT sequence, table_name, rows, batch FROM entry WHERE sequence = ?1",
-	[SPOOL_SURVEY] = "SELECT sequence, table_name, rows FROM entry WHERE sequence > ?1 "
-			 "ORDER BY sequence",
+	[SPOOL_SCAN] = "SELECT sequence, table_name, rows FROM entry WHERE sequence > ?1 "
+		       "ORDER BY sequence",
 	[SPOOL_ORIGINS] = "SELECT e.sequence, e.table_name, e.rows, p.source, p.position "
 			  "FROM entry e LEFT JOIN position p ON p.sequence = e.sequence "
 			  "WHERE e.sequence > ?1 ORDER BY e.sequence",

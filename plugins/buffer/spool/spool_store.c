@@ -248,11 +248,10 @@ static int spool_store_each(struct spool_store *store, enum spool_statement whic
 	return r;
 }
 
-int spool_store_survey(struct spool_store *store, uint64_t after, spool_store_use_fn *use,
-		       void *arg)
+int spool_store_scan(struct spool_store *store, uint64_t after, spool_store_use_fn *use, void *arg)
 {
-	spool_bind_int(store, SPOOL_SURVEY, 1, after);
-	return spool_store_each(store, SPOOL_SURVEY, use, arg);
+	spool_bind_int(store, SPOOL_SCAN, 1, after);
+	return spool_store_each(store, SPOOL_SCAN, use, arg);
 }
 
 int spool_store_origins(struct spool_store *store, uint64_t after, spool_store_use_fn *use,
@@ -294,7 +293,7 @@ int spool_store_position(struct spool_store *store, const char *source, char **r
 
 struct spool_passing {
 	const char *reader;
-	uint64_t settled, passed, gone;
+	uint64_t acked, passed, gone;
 };
 
 static int spool_store_delete_up_to(struct spool_store *store, uint64_t sequence,
@@ -338,23 +337,23 @@ static int spool_store_put_reader(struct spool_store *store, const struct spool_
 	if (!passing->reader)
 		return 0;
 	spool_bind_text(store, SPOOL_READER_SET, 1, passing->reader);
-	spool_bind_int(store, SPOOL_READER_SET, 2, passing->settled);
+	spool_bind_int(store, SPOOL_READER_SET, 2, passing->acked);
 	return spool_step(store, SPOOL_READER_SET);
 }
 
-static int spool_store_do_settle(struct spool_store *store, const void *arg,
-				 struct spool_change *change)
+static int spool_store_do_ack(struct spool_store *store, const void *arg,
+			      struct spool_change *change)
 {
 	const struct spool_passing *passing = arg;
 	int r = spool_store_put_reader(store, passing);
 	return r < 0 ? r : spool_store_pass(store, passing, change);
 }
 
-int spool_store_settle(struct spool_store *store, const char *reader, uint64_t settled,
-		       uint64_t passed, uint64_t gone)
+int spool_store_ack(struct spool_store *store, const char *reader, uint64_t acked, uint64_t passed,
+		    uint64_t gone)
 {
-	const struct spool_passing passing = {reader, settled, passed, gone};
-	return spool_store_change(store, false, spool_store_do_settle, &passing);
+	const struct spool_passing passing = {reader, acked, passed, gone};
+	return spool_store_change(store, false, spool_store_do_ack, &passing);
 }
 
 static int spool_store_do_set_back(struct spool_store *store, const void *arg,
@@ -370,10 +369,10 @@ static int spool_store_do_set_back(struct spool_store *store, const void *arg,
 	return r;
 }
 
-int spool_store_set_back(struct spool_store *store, const char *reader, uint64_t settled,
+int spool_store_set_back(struct spool_store *store, const char *reader, uint64_t acked,
 			 uint64_t passed)
 {
-	const struct spool_passing passing = {reader, settled, passed, 0};
+	const struct spool_passing passing = {reader, acked, passed, 0};
 	return spool_store_change(store, false, spool_store_do_set_back, &passing);
 }
 

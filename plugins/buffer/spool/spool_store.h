@@ -6,7 +6,7 @@
  * - spool: one row: whose sequences these are, the last one when no entry shows it any more, the
  *            boot in which it was opened ('' once it was closed)
  * - entry: sequence, table name, rows, the batch as bytes
- * - reader: per output, up to where it has settled
+ * - reader: per output, up to where it has acknowledged
  * - position: per source, where its input may resume
  *
  * All functions here return 0 or what tally_fail() returns.  -ENOSPC: no room in the file system;
@@ -28,7 +28,7 @@ enum {
 /* How far sequences jump ahead of any that can have been given. */
 #define SPOOL_LEAP (UINT64_C(1) << 32)
 
-/* Makes the tables: writer, application_id, user_version. */
+/* Makes the tables: producer, application_id, user_version. */
 extern const char spool_schema[];
 
 struct spool_store {
@@ -36,11 +36,12 @@ struct spool_store {
 	char *path;
 	sqlite3 *db;
 	sqlite3_stmt *statements[SPOOL_N_STATEMENTS];
-	char *writer;
+	char *producer;
 	uint64_t last_sequence, entries, rows;
-	uint64_t passed, kept_entries, kept_rows; /* of them, those that all readers have settled */
-	uint64_t newest;                          /* entry when it was opened */
-	uint64_t bytes;                           /* of the pages in use */
+	uint64_t passed, kept_entries,
+		kept_rows; /* of them, those that all readers have acknowledged */
+	uint64_t newest;   /* entry when it was opened */
+	uint64_t bytes;    /* of the pages in use */
 	uint64_t positions;
 	bool full_sync; /* what the connection is set to now */
 	bool damaged;   /* found on the way: whoever opens it next looks at all of it */
@@ -49,7 +50,7 @@ struct spool_store {
 
 struct spool_store_entry {
 	uint64_t sequence;
-	const char *table; /* in SPOOL_READ's and SPOOL_SURVEY's row: until the next call */
+	const char *table; /* in SPOOL_READ's and SPOOL_SCAN's row: until the next call */
 	uint32_t rows;
 	const void *bytes;
 	size_t len;
@@ -60,8 +61,8 @@ struct spool_store_entry {
 
 /* Opens or makes it.  -EBADMSG: it cannot be used; -EBUSY: somebody else has it open. */
 int spool_store_open(struct tally_ctx *ctx, const char *path, struct spool_store **ret);
-void spool_store_close(struct spool_store *store);   /* NULL is fine */
-char *spool_store_new_writer(struct tally_ctx *ctx); /* to be freed; NULL: none to be had */
+void spool_store_close(struct spool_store *store);     /* NULL is fine */
+char *spool_store_new_producer(struct tally_ctx *ctx); /* to be freed; NULL: none to be had */
 
 /* ---- spool_reserve.c ---- */
 
@@ -94,20 +95,19 @@ typedef int spool_store_use_fn(void *arg, const struct spool_store_entry *entry)
 int spool_store_read(struct spool_store *store, uint64_t sequence, spool_store_use_fn *use,
 		     void *arg);
 /* Hands out every entry after a sequence, without its bytes, until `use` returns other than 0. */
-int spool_store_survey(struct spool_store *store, uint64_t after, spool_store_use_fn *use,
-		       void *arg);
+int spool_store_scan(struct spool_store *store, uint64_t after, spool_store_use_fn *use, void *arg);
 /* Likewise, with where they came from, as far as it is still known. */
 int spool_store_origins(struct spool_store *store, uint64_t after, spool_store_use_fn *use,
 			void *arg);
-/* Every reader: name as `table`, up to where it has settled as `sequence`. */
+/* Every reader: name as `table`, up to where it has acknowledged as `sequence`. */
 int spool_store_readers(struct spool_store *store, spool_store_use_fn *use, void *arg);
 int spool_store_waiting(struct spool_store *store, uint64_t after, uint64_t *ret_rows);
 
 /* The reader's cursor (NULL: no reader's); what all have passed, and of that what may go. */
-int spool_store_settle(struct spool_store *store, const char *reader, uint64_t settled,
-		       uint64_t passed, uint64_t gone);
+int spool_store_ack(struct spool_store *store, const char *reader, uint64_t acked, uint64_t passed,
+		    uint64_t gone);
 /* As at the start, and whenever a cursor went back: up to where all have passed. */
-int spool_store_set_back(struct spool_store *store, const char *reader, uint64_t settled,
+int spool_store_set_back(struct spool_store *store, const char *reader, uint64_t acked,
 			 uint64_t passed);
 int spool_store_forget(struct spool_store *store, const char *reader, uint64_t passed);
 int spool_store_delete(struct spool_store *store, uint64_t sequence, uint32_t rows);

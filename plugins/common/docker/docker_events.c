@@ -219,7 +219,7 @@ static void on_opened(void *arg)
 static int64_t spread(struct docker_events *events, int64_t pause)
 {
 	uint64_t hash = (uint64_t)tally_monotonic(events->setup.ctx);
-	hash = hash_text(hash, events->setup.ctx->machine);
+	hash = hash_text(hash, events->setup.ctx->hostname);
 	return pause + (int64_t)((hash >> 8) % (uint64_t)(pause / 3));
 }
 

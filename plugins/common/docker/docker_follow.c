@@ -73,7 +73,7 @@ static int64_t jitter_of(const struct docker_follow_job *job)
 	uint64_t hash = UINT64_C(14695981039346656037);
 	for (const char *c = job->ctx->name; *c; c++)
 		hash = (hash ^ (unsigned char)*c) * UINT64_C(1099511628211);
-	for (const char *c = job->ctx->machine; *c; c++)
+	for (const char *c = job->ctx->hostname; *c; c++)
 		hash = (hash ^ (unsigned char)*c) * UINT64_C(1099511628211);
 	return (int64_t)((hash >> 8) % ((uint64_t)job->config->jitter + 1));
 }

@@ -227,7 +227,7 @@ static void put_image(struct row *row, const struct image_snapshot *snapshot, ui
 {
 	const struct image *image = &snapshot->images->items[i];
 	int64_t created;
-	put_text(row, IMAGES_HOST, row->ctx->machine, strlen(row->ctx->machine));
+	put_text(row, IMAGES_HOST, row->ctx->hostname, strlen(row->ctx->hostname));
 	put_text(row, IMAGES_IMAGE_ID, image->id, strlen(image->id));
 	uint32_t tags = put_names(row, IMAGES_TAGS, &snapshot->images->tags, i);
 	uint32_t digests = put_names(row, IMAGES_DIGESTS, &snapshot->images->digests, i);

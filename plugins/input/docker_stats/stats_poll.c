@@ -191,9 +191,9 @@ static int poll_init(struct docker_stats *self, int64_t monotonic)
 	*poll = (struct stats_poll){0};
 	poll->asked = calloc(self->baselines.n + 1, sizeof(struct stats_baseline *));
 	poll->batch = tally_batch_new(self->ctx, &stats_table);
-	poll->host_len = strlen(self->ctx->machine);
+	poll->host_len = strlen(self->ctx->hostname);
 	if (poll->batch)
-		poll->host = tally_batch_copy(self->ctx, poll->batch, self->ctx->machine,
+		poll->host = tally_batch_copy(self->ctx, poll->batch, self->ctx->hostname,
 					      poll->host_len);
 	if (!poll->asked || !poll->host)
 		return tally_fail(self->ctx, ENOMEM, "no memory for a sweep");

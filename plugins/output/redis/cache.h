@@ -18,7 +18,7 @@ struct cache;
 int cache_start(const struct connection *template, struct cache **ret);
 void cache_stop(struct cache *cache); /* NULL is fine; no call is running */
 
-/* As in struct tally_keeper.  -EBUSY: the circuit is open, or no connection came free in time;
+/* As in struct tally_cache_ops.  -EBUSY: the circuit is open, or no connection came free in time;
  * -E2BIG: longer than REDIS_MAX_VALUE. */
 int cache_get(struct cache *cache, const char *key, struct tally_blob *ret);
 int cache_set(struct cache *cache, const char *key, const void *data, size_t len, int64_t ttl_ns);

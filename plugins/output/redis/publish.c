@@ -171,7 +171,7 @@ void publish_mark(struct commands *commands, const struct redis_config *config,
 	char key[PUBLISH_NAME_SIZE], mark[PUBLISH_NAME_SIZE];
 	snprintf(key, sizeof(key), "%s" REDIS_LAYOUT "cache:rows:%s", config->prefix,
 		 entry->batch->table->name);
-	snprintf(mark, sizeof(mark), "%s:%" PRIu64, entry->writer, entry->sequence);
+	snprintf(mark, sizeof(mark), "%s:%" PRIu64, entry->producer, entry->sequence);
 	/* Producer and sequence never repeat, so every entry changes the version.  It expires so
 	 * that a table nobody writes any more does not stay for ever; to readers, a missing version
 	 * is just another version. */

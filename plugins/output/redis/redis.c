@@ -183,7 +183,7 @@ static int redis_set(void *self, const char *key, const void *data, size_t len, 
 }
 
 static int redis_subscribe(void *self, const char *const *channels, int stop_fd,
-			   tally_heard_fn *heard, void *arg)
+			   tally_message_fn *heard, void *arg)
 {
 	struct redis *redis = self;
 	struct connection template = redis->template;
@@ -193,8 +193,10 @@ static int redis_subscribe(void *self, const char *const *channels, int stop_fd,
 
 static const struct tally_output redis_output = {
 	.size = sizeof(redis_output), .prepare = redis_prepare, .write = redis_write};
-static const struct tally_keeper redis_cache = {
-	.size = sizeof(redis_cache), .get = redis_get, .set = redis_set, .follow = redis_subscribe};
+static const struct tally_cache_ops redis_cache = {.size = sizeof(redis_cache),
+						   .get = redis_get,
+						   .set = redis_set,
+						   .subscribe = redis_subscribe};
 
 TALLY_PLUGIN(.name = "redis", .version = TALLYD_VERSION,
 	     .help = "Publishes the newest rows in Redis, and keeps answers there for several API "

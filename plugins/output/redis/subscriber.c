@@ -24,7 +24,7 @@ enum { SUBSCRIBER_MAX_ARRAY = 3, SUBSCRIBER_MAX_COMMANDS = 64 << 10 };
 
 struct subscriber {
 	struct connection connection;
-	tally_heard_fn *on_message;
+	tally_message_fn *on_message;
 	void *arg;
 	char *prefix; /* of channels, as Redis has them */
 	uint32_t n_channels, n_subscribed;
@@ -129,7 +129,7 @@ static int subscriber_step(struct subscriber *subscriber)
 }
 
 int subscriber_run(const struct connection *template, const char *const *channels,
-		   tally_heard_fn *on_message, void *arg)
+		   tally_message_fn *on_message, void *arg)
 {
 	struct subscriber subscriber = {
 		.connection = *template, .on_message = on_message, .arg = arg};

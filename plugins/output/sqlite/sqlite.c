@@ -104,9 +104,9 @@ static int sqlite_write(void *self, const struct tally_entry *entries, uint32_t 
 	return store_write(self, entries, n, verdicts);
 }
 
-static int sqlite_ledger(void *self, const char *writer, struct tally_ledger *ret)
+static int sqlite_ledger(void *self, const char *producer, struct tally_ledger *ret)
 {
-	return store_ledger(self, writer, ret);
+	return store_ledger(self, producer, ret);
 }
 
 static int sqlite_query(void *self, const struct tally_query *query, tally_rows_fn *rows, void *arg)
@@ -123,7 +123,7 @@ static const struct tally_output sqlite_output = {.size = sizeof(sqlite_output),
 						  .prepare = sqlite_prepare,
 						  .write = sqlite_write,
 						  .ledger = sqlite_ledger};
-static const struct tally_reader sqlite_reader = {
+static const struct tally_store_ops sqlite_reader = {
 	.size = sizeof(sqlite_reader), .query = sqlite_query, .tables = sqlite_tables};
 
 static int sqlite_check(struct tally_ctx *ctx, const void *config)

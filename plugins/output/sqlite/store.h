@@ -74,7 +74,7 @@ int store_tables(struct store *store, tally_table_fn *each, void *arg);
 /* As in struct tally_output.  A file at its limit loses its oldest rows for the new ones. */
 int store_write(struct store *store, const struct tally_entry *entries, uint32_t n,
 		uint8_t *verdicts);
-int store_ledger(struct store *store, const char *writer, struct tally_ledger *ret);
+int store_ledger(struct store *store, const char *producer, struct tally_ledger *ret);
 int store_query(struct store *store, const struct tally_query *query, tally_rows_fn *rows,
 		void *arg);
 

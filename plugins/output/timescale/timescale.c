@@ -172,10 +172,10 @@ static int timescale_write(void *self, const struct tally_entry *entries, uint32
 	return parallel_writer_write(&store->parallel, entries, n, verdicts);
 }
 
-static int timescale_ledger(void *self, const char *writer, struct tally_ledger *ret)
+static int timescale_ledger(void *self, const char *producer, struct tally_ledger *ret)
 {
 	struct store *store = self;
-	return writer_ledger(&store->parallel.threads[0].writer, writer, ret);
+	return writer_ledger(&store->parallel.threads[0].writer, producer, ret);
 }
 
 static int timescale_query(void *self, const struct tally_query *query, tally_rows_fn *rows,
@@ -193,7 +193,7 @@ static const struct tally_output timescale_output = {.size = sizeof(timescale_ou
 						     .prepare = timescale_prepare,
 						     .write = timescale_write,
 						     .ledger = timescale_ledger};
-static const struct tally_reader timescale_reader = {
+static const struct tally_store_ops timescale_reader = {
 	.size = sizeof(timescale_reader), .query = timescale_query, .tables = timescale_tables};
 
 TALLY_PLUGIN(.name = "timescale", .version = TALLYD_VERSION,

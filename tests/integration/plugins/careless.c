@@ -85,7 +85,7 @@ static struct tally_cell *careless_row(struct careless *careless, struct tally_b
 	tally_put_text(row, CARELESS_INSTANCE, ctx->name, strlen(ctx->name));
 	tally_put_int(row, CARELESS_N, ++careless->n);
 	tally_put_text(row, CARELESS_LABEL, config->label, strlen(config->label));
-	tally_put_text(row, CARELESS_HOST, ctx->machine, strlen(ctx->machine));
+	tally_put_text(row, CARELESS_HOST, ctx->hostname, strlen(ctx->hostname));
 	tally_put_int(row, CARELESS_TRUE, 1);
 	return row;
 }
@@ -198,7 +198,7 @@ static int fault_null_arguments(struct careless *careless)
 	wrong += tally_store_tables(ctx, config->store, NULL, NULL) >= 0;
 	wrong += tally_cache_get(ctx, NULL, NULL, NULL) >= 0;
 	wrong += tally_cache_set(ctx, NULL, "k", NULL, 3, 0) >= 0;
-	wrong += tally_cache_follow(ctx, NULL, NULL, -1, NULL, NULL) >= 0;
+	wrong += tally_cache_subscribe(ctx, NULL, NULL, -1, NULL, NULL) >= 0;
 	wrong += tally_samples(ctx, NULL, NULL) >= 0;
 	tally_batch_keep(ctx, NULL);
 	tally_batch_drop(ctx, NULL);

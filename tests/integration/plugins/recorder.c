@@ -108,7 +108,7 @@ static void recorder_entry(FILE *file, const struct tally_entry *entry)
 	const struct tally_table *table = entry->batch->table;
 	for (uint32_t r = 0; r < entry->batch->n_rows; r++) {
 		fprintf(file, "{\"table\":\"%s\",\"writer\":\"%s\",\"sequence\":%" PRIu64,
-			table->name, entry->writer, entry->sequence);
+			table->name, entry->producer, entry->sequence);
 		for (uint32_t c = 0; c < table->n_columns; c++) {
 			fprintf(file, ",\"%s\":", table->columns[c].name);
 			recorder_cell(file, table->columns[c].type,

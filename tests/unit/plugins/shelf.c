@@ -40,8 +40,8 @@ static int shelf_push(void *self, const struct tally_batch *batch, const char *s
 	return -ENOSPC;
 }
 
-static int shelf_peek(void *self, uint32_t reader, bool rewind, uint32_t max_rows,
-		      struct tally_entry *ret, uint32_t max_entries, uint32_t *ret_n)
+static int shelf_fetch(void *self, uint32_t reader, bool rewind, uint32_t max_rows,
+		       struct tally_entry *ret, uint32_t max_entries, uint32_t *ret_n)
 {
 	(void)self;
 	(void)reader;
@@ -53,7 +53,7 @@ static int shelf_peek(void *self, uint32_t reader, bool rewind, uint32_t max_row
 	return 0;
 }
 
-static int shelf_settle(void *self, uint32_t reader, uint64_t up_to)
+static int shelf_ack(void *self, uint32_t reader, uint64_t up_to)
 {
 	(void)self;
 	(void)reader;
@@ -80,8 +80,8 @@ static const struct tally_buffer shelf_buffer = {
 	.open_reader = shelf_open_reader,
 	.forget_reader = shelf_forget_reader,
 	.push = shelf_push,
-	.peek = shelf_peek,
-	.settle = shelf_settle,
+	.fetch = shelf_fetch,
+	.ack = shelf_ack,
 	.drop_oldest = shelf_drop_oldest,
 	.usage = shelf_usage,
 };

@@ -51,7 +51,7 @@ static int sink_tables(void *self, tally_table_fn *each, void *arg)
 
 static const struct tally_output sink_output = {
 	.size = sizeof(sink_output), .prepare = sink_prepare, .write = sink_write};
-static const struct tally_reader sink_store = {
+static const struct tally_store_ops sink_store = {
 	.size = sizeof(sink_store), .query = sink_query, .tables = sink_tables};
 
 TALLY_PLUGIN(.name = "sink", .version = "1.0", .help = "Forgets at once", .options = sink_options,

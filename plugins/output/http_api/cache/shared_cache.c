@@ -178,7 +178,7 @@ static char *shared_cache_scope(const struct tally_ctx *ctx, const struct http_c
 {
 	char *scope;
 	int r = config->cache_scope ? asprintf(&scope, "shared:%s", config->cache_scope)
-				    : asprintf(&scope, "own:%s:%s", ctx->writer, ctx->name);
+				    : asprintf(&scope, "own:%s:%s", ctx->producer, ctx->name);
 	return r < 0 ? NULL : scope;
 }
 

@@ -155,8 +155,8 @@ static bool follower_follow(struct follower *follower, const char *const *channe
 {
 	struct live *live = follower->live;
 	const struct tally_named_cache *cache = &live->config->cache[1];
-	int r = tally_cache_follow(live->ctx, cache->cache, channels, live->follow_fd,
-				   follower_heard, follower);
+	int r = tally_cache_subscribe(live->ctx, cache->cache, channels, live->follow_fd,
+				      follower_heard, follower);
 	follower_flush(follower);
 	follower_turn(follower, false);
 	if (r == -ENOTSUP)

@@ -121,7 +121,7 @@ static int writer_is_behind(struct writer *writer, const char *name, uint64_t se
 
 static int writer_put_ledger(struct writer *writer, const struct tally_entry *entry)
 {
-	sqlite3_bind_text(writer->ledger_put, 1, entry->writer, -1, SQLITE_STATIC);
+	sqlite3_bind_text(writer->ledger_put, 1, entry->producer, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(writer->ledger_put, 2, (int64_t)entry->sequence);
 	return database_step(writer->ctx, writer->ledger_put);
 }
@@ -130,13 +130,13 @@ static int writer_put_entry(struct writer *writer, const struct tally_entry *ent
 {
 	uint64_t written = 0;
 	/* Within the transaction, so that nobody can have written the entry in between. */
-	int r = entry->writer ? writer_read_ledger(writer, entry->writer, &written) : 0;
-	if (r == 0 && entry->writer)
-		r = writer_is_behind(writer, entry->writer, written);
-	if (r < 0 || (entry->writer && entry->sequence <= written))
+	int r = entry->producer ? writer_read_ledger(writer, entry->producer, &written) : 0;
+	if (r == 0 && entry->producer)
+		r = writer_is_behind(writer, entry->producer, written);
+	if (r < 0 || (entry->producer && entry->sequence <= written))
 		return r;
 	r = writer_table_put(*writer_place(writer, entry->batch->table->name), entry->batch);
-	if (r == 0 && entry->writer)
+	if (r == 0 && entry->producer)
 		r = writer_put_ledger(writer, entry);
 	return r;
 }
@@ -181,7 +181,7 @@ int writer_write(struct writer *writer, const struct tally_entry *entries, uint3
 		if (verdicts[i] == TALLY_REJECT)
 			continue;
 		verdicts[i] = TALLY_DONE;
-		if (entries[i].writer && strcmp(entries[i].writer, writer->known_writer) == 0)
+		if (entries[i].producer && strcmp(entries[i].producer, writer->known_writer) == 0)
 			writer->known = entries[i].sequence;
 	}
 	return r;

@@ -1,6 +1,6 @@
 /*
  * Entries into the file: one transaction for all of them and for the ledger, which names the last
- * entry of each writer, so that an entry offered again after a lost answer changes nothing.
+ * entry of each producer, so that an entry offered again after a lost answer changes nothing.
  * Whoever calls in here holds the store's turn.
  */
 #ifndef TALLYD_SQLITE_WRITER_H
@@ -34,7 +34,7 @@ int writer_prepare(struct writer *writer, const struct tally_table *table);
 int writer_write(struct writer *writer, const struct tally_entry *entries, uint32_t n,
 		 uint8_t *verdicts);
 
-/* Up to where the file has what this writer gave. */
+/* Up to where the file has what this producer gave. */
 int writer_ledger(struct writer *writer, const char *name, uint64_t *ret);
 
 /* A table's dictionary lost rows, or its rollup moved on to rolled_to. */

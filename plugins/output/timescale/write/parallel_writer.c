@@ -27,7 +27,7 @@ void parallel_writer_init(struct parallel_writer *parallel, const struct writer 
 		thread->parallel = parallel;
 		thread->writer = *writer;
 		snprintf(thread->writer.name, sizeof(thread->writer.name), i ? "%.80s/%u" : "%.80s",
-			 writer->ctx->writer, i);
+			 writer->ctx->producer, i);
 	}
 }
 

@@ -89,7 +89,7 @@ static int upsert_entry(struct writer *writer, uint32_t i)
 {
 	struct writer_part *part = &writer->parts[i];
 	writer->pg.sqlstate[0] = '\0';
-	int r = part->entry->writer ? upsert_ledger(writer, i) : 0;
+	int r = part->entry->producer ? upsert_ledger(writer, i) : 0;
 	part->known = r > 0;
 	if (r != 0)
 		return r < 0 ? r : 0;

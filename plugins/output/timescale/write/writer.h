@@ -1,6 +1,6 @@
 /*
  * Entries into the database: one transaction for all of them and for the ledger, which names the
- * last entry of each writer, so that an entry offered again after a lost answer changes nothing.
+ * last entry of each producer, so that an entry offered again after a lost answer changes nothing.
  * The first attempt is COPY; whatever it fails of, the next goes row by row where it must, and
  * absorbs what is there already.  Used by one thread at a time.
  */

@@ -1,8 +1,8 @@
 /*
  * What a transaction notes of itself in the ledger.  One that holds all entries of a write moves
- * its writer's mark.  Of several side by side each notes its entries one by one, and the one that
+ * its producer's mark.  Of several side by side each notes its entries one by one, and the one that
  * has the first moves the mark up to it, since the core offers nothing before all earlier is
- * settled.
+ * acknowledged.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -15,11 +15,11 @@
 
 static bool ledger_is_same(const struct tally_entry *a, const struct tally_entry *b)
 {
-	return a->writer && b->writer && strcmp(a->writer, b->writer) == 0;
+	return a->producer && b->producer && strcmp(a->producer, b->producer) == 0;
 }
 
 /* Whether this shard has the write's first entry of that producer, and so says up to where all is
- * settled. */
+ * acknowledged. */
 static bool ledger_leads(const struct writer *writer, const struct tally_entry *entry)
 {
 	uint32_t i = 0;
@@ -46,9 +46,9 @@ static void ledger_note(struct writer *writer, const char *name, uint32_t from, 
 static int ledger_run(struct writer *writer, uint32_t from, uint32_t until)
 {
 	const struct tally_entry *first = writer->parts[from].entry;
-	if (!first->writer)
+	if (!first->producer)
 		return 0;
-	char *name = PQescapeLiteral(writer->pg.conn, first->writer, strlen(first->writer));
+	char *name = PQescapeLiteral(writer->pg.conn, first->producer, strlen(first->producer));
 	if (!name)
 		return tally_fail(writer->ctx, ENOMEM, "no memory");
 	if (writer->whole)
