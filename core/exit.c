@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "runtime/crash.h"
+#include "process/crash.h"
 
 __attribute__((visibility("default"), noreturn)) void _exit(int status)
 {

@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "commands/command.h"
-#include "runtime/crash.h"
-#include "runtime/signals.h"
+#include "process/crash.h"
+#include "process/signals.h"
 
 /*
  * Before the constructors of the libraries, which take milliseconds: a SIGTERM from here on waits

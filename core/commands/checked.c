@@ -12,7 +12,7 @@
 #include <limits.h>
 #include <stdio.h>
 
-#include "plugin/dry_run.h"
+#include "instance/dry_run.h"
 
 /* What [tallyd] says, or where they are anyway: its mistakes are told elsewhere. */
 static struct registry *checked_registry_of(const struct config *config)

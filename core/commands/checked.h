@@ -7,9 +7,9 @@
 
 #include <stdbool.h>
 
-#include "plugin/binding.h"
+#include "instance/binding.h"
 #include "commands/command.h"
-#include "config/plan.h"
+#include "instance/plan.h"
 #include "plugin/registry.h"
 
 struct checked {

@@ -10,8 +10,8 @@
 
 #include "commands/checked.h"
 #include "commands/command.h"
-#include "runtime/crash.h"
-#include "plugin/plugin_api.h"
+#include "process/crash.h"
+#include "instance/plugin_api.h"
 #include "plugin/reason.h"
 
 struct db {

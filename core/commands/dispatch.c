@@ -14,8 +14,8 @@
 #include <tallyd/plugin.h>
 
 #include "commands/command.h"
-#include "runtime/log.h"
-#include "runtime/signals.h"
+#include "process/log.h"
+#include "process/signals.h"
 #include "base/text.h"
 
 static int dispatch_version(const struct command_line *line)

@@ -12,7 +12,7 @@
 
 #include "commands/checked.h"
 #include "commands/describe.h"
-#include "plugin/dry_run.h"
+#include "instance/dry_run.h"
 #include "base/arena.h"
 #include "base/cleanup.h"
 

@@ -10,8 +10,8 @@
 
 #include "commands/command.h"
 #include "commands/describe.h"
-#include "runtime/metrics.h"
-#include "config/plan.h"
+#include "process/metrics.h"
+#include "instance/plan.h"
 #include "base/cleanup.h"
 
 enum { REFERENCE_WORDS_SIZE = 512 };

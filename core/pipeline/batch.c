@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/crash.h"
-#include "runtime/log.h"
+#include "process/crash.h"
+#include "process/log.h"
 #include "plugin/pin.h"
 
 enum { BATCH_FIRST_ROWS = 16, BATCH_BLOCK_SIZE = 8 * 1024, BATCH_KEPT_GONE = 1024 };

@@ -20,7 +20,7 @@
 #include <time.h>
 
 #include "pipeline/delivery_prepared.h"
-#include "runtime/log.h"
+#include "process/log.h"
 #include "plugin/reason.h"
 #include "base/clock.h"
 

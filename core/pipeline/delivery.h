@@ -15,7 +15,7 @@
 
 #include "plugin/call.h"
 #include "pipeline/journal.h"
-#include "runtime/trouble.h"
+#include "process/trouble.h"
 
 struct delivery;
 

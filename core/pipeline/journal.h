@@ -14,9 +14,9 @@
 #include <stdint.h>
 #include <tallyd/plugin.h>
 
-#include "runtime/metrics.h"
+#include "process/metrics.h"
 #include "pipeline/positions.h"
-#include "runtime/trouble.h"
+#include "process/trouble.h"
 #include "base/error.h"
 
 enum journal_on_full { JOURNAL_BLOCK, JOURNAL_DROP_OLDEST, JOURNAL_DROP_NEWEST };

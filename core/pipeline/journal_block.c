@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "pipeline/journal_parts.h"
-#include "runtime/log.h"
+#include "process/log.h"
 #include "plugin/reason.h"
 #include "base/clock.h"
 

@@ -11,7 +11,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "runtime/crash.h"
+#include "process/crash.h"
 #include "plugin/reason.h"
 
 struct watchers_entry {

@@ -15,8 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "runtime/crash.h"
-#include "runtime/signals.h"
+#include "process/crash.h"
+#include "process/signals.h"
 #include "base/clock.h"
 
 static const int64_t isolate_timeout = 10 * CLOCK_SECOND; /* of one step */

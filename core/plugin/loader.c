@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "runtime/crash.h"
+#include "process/crash.h"
 #include "plugin/declaration.h"
 #include "base/arena.h"
 

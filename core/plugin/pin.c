@@ -10,7 +10,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "config/plan.h"
+#include "instance/plan.h"
 
 struct pin {
 	atomic_uint references;

@@ -17,11 +17,11 @@
 #include <unistd.h>
 
 #include "commands/command.h"
-#include "runtime/crash.h"
-#include "runtime/log.h"
-#include "runtime/process.h"
-#include "runtime/sd_notify.h"
-#include "runtime/signals.h"
+#include "process/crash.h"
+#include "process/log.h"
+#include "process/process.h"
+#include "process/sd_notify.h"
+#include "process/signals.h"
 #include "base/clock.h"
 
 static const char daemon_source[] = "daemon";

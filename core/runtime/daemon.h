@@ -9,10 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "pipeline/buffer.h"
-#include "plugin/plugin_api.h"
-#include "runtime/instance.h"
-#include "config/load.h"
+#include "instance/buffer.h"
+#include "instance/plugin_api.h"
+#include "instance/instance.h"
+#include "instance/load.h"
 #include "runtime/state_dir.h"
 
 /* Runs until it is told to stop.  Returns an enum command_exit. */

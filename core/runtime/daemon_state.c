@@ -6,7 +6,7 @@
  * a deleted file keeps nobody out.
  */
 #include "runtime/daemon.h"
-#include "runtime/log.h"
+#include "process/log.h"
 
 /* A folder that cannot be made again is tried each second; positions are then not saved either. */
 void daemon_keep_state(struct daemon *daemon)

@@ -9,7 +9,7 @@
  */
 #include "runtime/drain.h"
 
-#include "runtime/log.h"
+#include "process/log.h"
 #include "base/clock.h"
 
 const int64_t drain_grace = 5 * CLOCK_SECOND;

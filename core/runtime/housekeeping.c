@@ -10,9 +10,9 @@
 #include <signal.h>
 
 #include "runtime/daemon.h"
-#include "runtime/log.h"
-#include "runtime/sd_notify.h"
-#include "runtime/signals.h"
+#include "process/log.h"
+#include "process/sd_notify.h"
+#include "process/signals.h"
 #include "base/clock.h"
 
 static const char daemon_source[] = "daemon";

@@ -13,8 +13,8 @@
 #include <string.h>
 
 #include "runtime/drain.h"
-#include "runtime/log.h"
-#include "runtime/sd_notify.h"
+#include "process/log.h"
+#include "process/sd_notify.h"
 #include "base/clock.h"
 
 static const char reload_source[] = "daemon";

@@ -16,8 +16,8 @@
 
 #include "commands/command.h"
 #include "runtime/daemon.h"
-#include "runtime/log.h"
-#include "runtime/signals.h"
+#include "process/log.h"
+#include "process/signals.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 

@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "commands/command.h"
-#include "runtime/crash.h"
+#include "process/crash.h"
 #include "runtime/drain.h"
-#include "runtime/log.h"
-#include "runtime/sd_notify.h"
+#include "process/log.h"
+#include "process/sd_notify.h"
 #include "base/clock.h"
 
 static const char shutdown_source[] = "daemon";

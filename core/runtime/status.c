@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "runtime/daemon.h"
-#include "runtime/log.h"
-#include "runtime/process.h"
+#include "process/log.h"
+#include "process/process.h"
 #include "base/clock.h"
 #include "base/text.h"
 

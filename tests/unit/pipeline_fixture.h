@@ -5,7 +5,7 @@
 #include "pipeline/batch.h"
 #include "fake_host.h"
 #include "pipeline/journal.h"
-#include "runtime/metrics.h"
+#include "process/metrics.h"
 #include "pipeline/positions.h"
 #include "waiting.h"
 

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <tallyd/query.h>
 
-#include "plugin/binding.h"
+#include "instance/binding.h"
 #include "base/clock.h"
 
 #include <cmocka.h>

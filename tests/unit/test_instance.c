@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "runtime/instance.h"
-#include "runtime/log.h"
+#include "instance/instance.h"
+#include "process/log.h"
 #include "waiting.h"
 
 #include <cmocka.h>

@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "runtime/log.h"
-#include "runtime/log_limit.h"
+#include "process/log.h"
+#include "process/log_limit.h"
 #include "base/clock.h"
 
 #include <cmocka.h>

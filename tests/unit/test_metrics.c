@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "runtime/metrics.h"
+#include "process/metrics.h"
 
 #include <cmocka.h>
 

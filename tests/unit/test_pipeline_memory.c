@@ -18,7 +18,7 @@
 #include "config/config.h"
 #include "fake_host.h"
 #include "pipeline/journal.h"
-#include "runtime/metrics.h"
+#include "process/metrics.h"
 #include "pipeline/positions.h"
 #include "pipeline/router.h"
 #include "base/clock.h"

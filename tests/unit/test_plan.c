@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/plan.h"
+#include "instance/plan.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

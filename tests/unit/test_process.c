@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "runtime/process.h"
+#include "process/process.h"
 
 #include <cmocka.h>
 

@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/scheduler.h"
+#include "instance/scheduler.h"
 
 #include <cmocka.h>
 

@@ -1,0 +1,131 @@
+/*
+ * Each instance is one step of a child (isolate.h): made, unmade, and, if that is asked for, looked
+ * over by its plugin's check().  What a child says, or how it ends, is a problem of the section.
+ */
+#include "instance/dry_run.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "instance/plugin_api.h"
+#include "instance/plugin_metrics.h"
+#include "plugin/isolate.h"
+#include "process/log.h"
+#include "plugin/reason.h"
+
+struct dry_run {
+	struct plugin_services services; /* of nobody else */
+	pthread_rwlock_t registry_lock;
+	const struct plan *plan;
+	const struct dry_run_settings *settings;
+	struct problems *problems;
+};
+
+static bool dry_run_is_about(const char *reason, const char *option)
+{
+	size_t len = strlen(option);
+	return strncmp(reason, option, len) == 0 && len > 0 && reason[len] &&
+	       strchr(": ,", reason[len]);
+}
+
+/* Where the option is set that the reason begins with, as reasons of plugins do; else the section.
+ */
+static void dry_run_add(struct dry_run *dry_run, const struct plan_instance *plan,
+			const char *reason)
+{
+	const char *file = plan->section->file;
+	unsigned line = plan->section->line;
+	for (size_t i = 0; i < plan->options->n; i++) {
+		const struct options_value *value = &plan->options->values[i];
+		if (!value->file || !dry_run_is_about(reason, value->option->name))
+			continue;
+		file = value->file;
+		line = value->line;
+	}
+	problems_add(dry_run->problems, file, line, "[%s] %s", plan->name, reason);
+}
+
+/* ---- In the child ---- */
+
+static bool dry_run_can_check(const struct tally_plugin *plugin)
+{
+	return plugin->size > offsetof(struct tally_plugin, check) && plugin->check;
+}
+
+static int dry_run_make(const struct tally_plugin *plugin, const struct plan_instance *plan,
+			struct api *api, struct error *error)
+{
+	void *self = NULL;
+	int r = plugin->create
+			? PLUGIN_CALL(plugin->create(plugin_api_ctx(api), plan->config, &self))
+			: 0;
+	if (r < 0)
+		return reason_explain(r, error);
+	if (self && plugin->destroy)
+		PLUGIN_CALL(plugin->destroy(self));
+	return 0;
+}
+
+static int dry_run_step(void *arg, size_t i, struct error *error)
+{
+	struct dry_run *dry_run = arg;
+	const struct plan_instance *plan = &dry_run->plan->instances[i];
+	const struct tally_plugin *plugin = plan->plugin;
+	struct api *api = NULL;
+	log_set_level(TALLY_ERROR); /* what is said on the way is not asked for */
+	int r = plugin_api_create(&dry_run->services, plugin, plan->name, 0, &api, error);
+	if (r == 0)
+		r = dry_run_make(plugin, plan, api, error);
+	if (r == 0 && dry_run->settings->thorough && dry_run_can_check(plugin)) {
+		r = PLUGIN_CALL(plugin->check(plugin_api_ctx(api), plan->config));
+		r = r < 0 ? reason_explain(r, error) : 0;
+	}
+	plugin_api_destroy(api);
+	return r;
+}
+
+/* ---- In the parent ---- */
+
+static void dry_run_failed(void *arg, size_t i, const char *why, bool fault)
+{
+	struct dry_run *dry_run = arg;
+	const struct plan_instance *plan = &dry_run->plan->instances[i];
+	char text[sizeof(((struct error *)NULL)->text)];
+	if (!fault) {
+		dry_run_add(dry_run, plan, why);
+		return;
+	}
+	const char *path = registry_path(dry_run->services.registry, plan->plugin);
+	snprintf(text, sizeof(text), "a fault of the plugin %s: it %s while the instance was made",
+		 path ? path : plan->plugin->name, why);
+	dry_run_add(dry_run, plan, text);
+}
+
+int dry_run_plan(const struct plan *plan, const struct dry_run_settings *settings,
+		 struct problems *problems)
+{
+	struct dry_run dry_run = {.services = {.metrics = metrics_create(),
+					       .registry = settings->registry,
+					       .registry_lock = &dry_run.registry_lock,
+					       .hostname = plan->globals.host,
+					       .state_dir = plan->globals.state_dir,
+					       .producer = "dry_run"},
+				  .plan = plan,
+				  .settings = settings,
+				  .problems = problems};
+	const struct isolate what = {.n = plan->n_instances,
+				     .step = dry_run_step,
+				     .failed = dry_run_failed,
+				     .arg = &dry_run};
+	pthread_rwlock_init(&dry_run.registry_lock, NULL);
+	int r = dry_run.services.metrics ? isolate_run(&what) : -ENOMEM;
+	if (r < 0 && r != -ECANCELED)
+		problems_add(problems, NULL, 0, "instances cannot be tried: %s", strerror(-r));
+	metrics_destroy(dry_run.services.metrics);
+	pthread_rwlock_destroy(&dry_run.registry_lock);
+	return r;
+}

@@ -1,0 +1,245 @@
+/*
+ * What an instance does between start() and stop(), by what it is: gathers at its ticks, follows
+ * (run), delivers from its journal, or serves, which is only waiting for the end.
+ */
+#include "instance/instance_parts.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "process/log.h"
+#include "instance/scheduler.h"
+#include "plugin/reason.h"
+#include "base/clock.h"
+#include "base/globs.h"
+#include "base/text.h"
+
+/* ---- Inputs that gather ---- */
+
+enum { GATHER_TELL_SKIPPED = 100 };
+
+struct gathering {
+	struct instance *instance;
+	struct scheduler scheduler;
+	struct metric *gathers, *errors, *skipped, *time;
+	uint64_t skipped_here; /* since the start, for telling only every so often */
+	uint64_t waited_ticks; /* of this gather: counted while it waited for a buffer */
+	bool waited;           /* this gather did */
+	unsigned failures;     /* in a row */
+};
+
+static struct metric *gathering_counter(const struct instance *instance, const char *name,
+					const char *unit, const char *help)
+{
+	char labels[512] = "";
+	metrics_label(labels, sizeof(labels), "input", instance->name);
+	return metrics_counter(instance->setup.services->metrics, name, labels, unit, help);
+}
+
+/* A different jitter for each machine and instance, the same after a restart. */
+static uint64_t gathering_seed(const struct instance *instance)
+{
+	uint64_t seed = UINT64_C(14695981039346656037); /* FNV-1a */
+	for (const char *p = instance->name; *p; p++)
+		seed = (seed ^ (unsigned char)*p) * UINT64_C(1099511628211);
+	for (const char *p = instance->setup.services->hostname; *p; p++)
+		seed = (seed ^ (unsigned char)*p) * UINT64_C(1099511628211);
+	return seed;
+}
+
+static void gathering_count(struct gathering *g, const struct instance *instance)
+{
+	g->gathers = gathering_counter(instance, "tallyd_gathers_total", NULL,
+				       "Times the input was asked to gather.");
+	g->errors = gathering_counter(instance, "tallyd_gather_errors_total", NULL,
+				      "Gathers that failed.");
+	g->skipped = gathering_counter(instance, "tallyd_gathers_skipped_total", NULL,
+				       "Gathers left out because the one before took too long, or "
+				       "waited for a buffer to take its rows.");
+	g->time = gathering_counter(instance, "tallyd_gather_seconds_total", "ns",
+				    "Time spent gathering.");
+}
+
+void instance_announce(const struct instance *instance)
+{
+	const struct tally_input *input = instance->plugin->input;
+	struct gathering g;
+	if (instance->origin->kind == PLAN_INPUT && input && input->gather)
+		gathering_count(&g, instance);
+}
+
+static void gathering_init(struct gathering *g, struct instance *instance)
+{
+	const struct plan_common *common = &instance->origin->common;
+	*g = (struct gathering){.instance = instance};
+	gathering_count(g, instance);
+	scheduler_init(&g->scheduler, common->interval, common->jitter, gathering_seed(instance),
+		       clock_now(), clock_monotonic());
+}
+
+static void gathering_judge(struct gathering *g, int r)
+{
+	struct instance *instance = g->instance;
+	struct trouble_state over;
+	struct error error;
+	if (r == 0) {
+		if (g->failures)
+			log_message(TALLY_NOTICE, instance->name,
+				    "gathers again, after %u failures", g->failures);
+		g->failures = 0;
+		trouble_end(&instance->trouble, &over);
+		return;
+	}
+	if (r == -ECANCELED && plugin_api_stopping(instance->api))
+		return;
+	metric_add(g->errors, 1);
+	g->failures++;
+	reason_explain(r < 0 ? r : -EIO, &error);
+	trouble_note(&instance->trouble, error.text, NULL);
+	log_message(TALLY_ERROR, instance->name,
+		    "cannot gather: %s; trying again at the next interval", error.text);
+}
+
+static int64_t gathering_once(struct gathering *g)
+{
+	struct instance *instance = g->instance;
+	int64_t before = clock_monotonic();
+	int r = NAMED_CALL(&instance->call, "gather",
+			   instance->plugin->input->gather(instance->self));
+	int64_t took = clock_monotonic() - before;
+	metric_add(g->gathers, 1);
+	metric_add(g->time, (uint64_t)took);
+	gathering_judge(g, r);
+	return took;
+}
+
+/* Ticks that pass while a buffer takes no rows are counted as they do, not when it is over. */
+static void gathering_waits(void *arg)
+{
+	struct gathering *g = arg;
+	uint64_t passed = scheduler_passed(&g->scheduler, clock_monotonic());
+	if (passed > g->waited_ticks)
+		metric_add(g->skipped, passed - g->waited_ticks);
+	g->waited_ticks = passed;
+	g->waited = true;
+}
+
+static void gathering_tell_skipped(struct gathering *g, uint64_t skipped, int64_t took)
+{
+	uint64_t before = g->skipped_here;
+	char interval[32], duration[32];
+	g->skipped_here += skipped;
+	metric_add(g->skipped, skipped - g->waited_ticks);
+	if (g->waited) {
+		log_message(TALLY_WARNING, g->instance->name,
+			    "%" PRIu64 " gathers were skipped while a buffer took no rows; %" PRIu64
+			    " so far",
+			    skipped, g->skipped_here);
+		return;
+	}
+	if (before && before / GATHER_TELL_SKIPPED == g->skipped_here / GATHER_TELL_SKIPPED)
+		return;
+	text_format_duration(g->scheduler.interval, interval, sizeof(interval));
+	text_format_duration(took / CLOCK_MS * CLOCK_MS, duration, sizeof(duration));
+	log_message(TALLY_WARNING, g->instance->name,
+		    "gathering took %s, longer than the interval of %s; %" PRIu64
+		    " gathers skipped so far: raise interval, or see what is slow",
+		    duration, interval, g->skipped_here);
+}
+
+/* The first gather at once, so that nobody waits a long interval for the first rows. */
+static void instance_gather(struct instance *instance)
+{
+	struct gathering g;
+	gathering_init(&g, instance);
+	plugin_api_set_waiting(instance->api, gathering_waits, &g);
+	do {
+		g.waited = false;
+		g.waited_ticks = 0;
+		int64_t took = gathering_once(&g);
+		uint64_t skipped = scheduler_next(&g.scheduler, clock_now(), clock_monotonic());
+		if (skipped)
+			gathering_tell_skipped(&g, skipped, took);
+	} while (!plugin_api_sleep(instance->api, g.scheduler.due - clock_monotonic()));
+	plugin_api_set_waiting(instance->api, NULL, NULL);
+}
+
+/* ---- Inputs that follow ---- */
+
+static int instance_follow(struct instance *instance, struct error *error)
+{
+	int r = NAMED_CALL(&instance->call, "run", instance->plugin->input->run(instance->self));
+	if (plugin_api_stopping(instance->api))
+		return 0;
+	if (r == 0)
+		return error_set(error, EPIPE, "ended although nobody stopped it");
+	reason_explain(r < 0 ? r : -EIO, error);
+	error_prefix(error, "ended: ");
+	return r < 0 ? r : -EIO;
+}
+
+/* ---- Outputs ---- */
+
+static void instance_prepare_table(struct instance *instance, const struct tally_table *table)
+{
+	struct error error;
+	int r = NAMED_CALL(&instance->call, "prepare",
+			   instance->plugin->output->prepare(instance->self, table));
+	if (r == 0)
+		return;
+	reason_explain(r < 0 ? r : -EIO, &error);
+	log_message(TALLY_WARNING, instance->name,
+		    "cannot prepare for table %s: %s; trying again with its first rows",
+		    table->name, error.text);
+}
+
+/* For every table that the configured inputs may emit; others are met with their first batch. */
+static void instance_prepare(struct instance *instance)
+{
+	const struct plan *plan = instance->setup.plan;
+	const char *const *globs = instance->origin->common.tables;
+	if (!instance->plugin->output->prepare)
+		return;
+	for (size_t i = 0; i < plan->n_instances && !plugin_api_stopping(instance->api); i++) {
+		const struct tally_table *const *tables = plan->instances[i].plugin->tables;
+		if (plan->instances[i].kind != PLAN_INPUT || !tables)
+			continue;
+		for (; *tables; tables++)
+			if (globs_match(globs, (*tables)->name))
+				instance_prepare_table(instance, *tables);
+	}
+}
+
+static bool instance_asked(void *arg)
+{
+	struct instance *instance = arg;
+	return atomic_load(&instance->asked);
+}
+
+static void instance_deliver(struct instance *instance)
+{
+	instance_prepare(instance);
+	delivery_run(instance->delivery, instance_asked, instance, &instance->drain_deadline);
+}
+
+static void instance_serve(struct instance *instance)
+{
+	while (!plugin_api_sleep(instance->api, 3600 * CLOCK_SECOND))
+		;
+}
+
+int instance_work(struct instance *instance, struct error *error)
+{
+	const struct tally_input *input = instance->plugin->input;
+	bool is_input = instance->origin->kind == PLAN_INPUT && input;
+	if (is_input && input->run)
+		return instance_follow(instance, error);
+	if (is_input && input->gather)
+		instance_gather(instance);
+	else if (instance->delivery)
+		instance_deliver(instance);
+	else
+		instance_serve(instance);
+	return 0;
+}

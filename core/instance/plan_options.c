@@ -1,0 +1,145 @@
+/*
+ * The options that are the core's own: those of [tallyd], and those common to a kind.
+ *
+ * Read by plan.c, which parses them like a plugin's, and by the reference page.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "instance/plan.h"
+
+#define GLOBAL(field) offsetof(struct plan_globals, field)
+#define COMMON(field) offsetof(struct plan_common, field)
+
+const struct tally_option plan_global_options[] = {
+	{.name = "host",
+	 .help = "What this machine is called in every table; default: its host name",
+	 .type = TALLY_OPT_STRING,
+	 .offset = GLOBAL(host)},
+	{.name = "plugin_dir",
+	 .help = "Folders of plugins, with colons between; default: where they were installed",
+	 .type = TALLY_OPT_STRING,
+	 .offset = GLOBAL(plugin_dir)},
+	{.name = "state_dir",
+	 .fallback = "/var/lib/tallyd",
+	 .help = "Where the daemon keeps its files, the SQLite store among them",
+	 .type = TALLY_OPT_STRING,
+	 .flags = TALLY_OPT_REQUIRED,
+	 .offset = GLOBAL(state_dir)},
+	{.name = "log_level",
+	 .fallback = "info",
+	 .accepts = "error|warning|notice|info|debug",
+	 .help = "Messages of this importance and above are logged",
+	 .type = TALLY_OPT_CHOICE,
+	 .offset = GLOBAL(log_level)},
+	{.name = "drain_timeout",
+	 .fallback = "10s",
+	 .accepts = "0s..10min",
+	 .help = "On SIGTERM, how long outputs may go on writing what is waiting",
+	 .type = TALLY_OPT_DURATION,
+	 .offset = GLOBAL(drain_timeout)},
+	{.name = NULL},
+};
+
+#define PLAN_ENABLED                                                                               \
+	{                                                                                          \
+		.name = "enabled", .fallback = "yes",                                              \
+		.help = "no: as if the section were not there", .type = TALLY_OPT_BOOL,            \
+		.offset = COMMON(enabled)                                                          \
+	}
+
+static const struct tally_option plan_any_options[] = {PLAN_ENABLED, {.name = NULL}};
+
+static const struct tally_option plan_gather_options[] = {
+	PLAN_ENABLED,
+	{.name = "interval",
+	 .accepts = "100ms..",
+	 .help = "How often to gather, at whole multiples of it on the clock",
+	 .type = TALLY_OPT_DURATION,
+	 .offset = COMMON(interval)},
+	{.name = "jitter",
+	 .fallback = "0s",
+	 .accepts = "0s..",
+	 .help = "Gather later by a fixed part of this, another for each instance and machine",
+	 .type = TALLY_OPT_DURATION,
+	 .offset = COMMON(jitter)},
+	{.name = NULL},
+};
+
+static const struct tally_option plan_write_options[] = {
+	PLAN_ENABLED,
+	{.name = "buffer",
+	 .fallback = "batch",
+	 .help = "The buffer it reads from: batch is [buffer.batch]; outputs may share one; "
+		 "without inputs none is needed",
+	 .type = TALLY_OPT_STRING,
+	 .offset = COMMON(buffer)},
+	{.name = "tables",
+	 .fallback = "*",
+	 .help = "The tables it takes: patterns, as container_*; !pattern leaves out",
+	 .type = TALLY_OPT_LIST,
+	 .offset = COMMON(tables)},
+	{.name = NULL},
+};
+
+const char *plan_kind_name(enum plan_kind kind)
+{
+	static const char *const names[] = {"input", "buffer", "output"};
+	return names[kind];
+}
+
+/* A plugin without any facet is a service, like http_api; it stands among the outputs. */
+bool plan_kind_fits(enum plan_kind kind, const struct tally_plugin *plugin)
+{
+	switch (kind) {
+	case PLAN_INPUT:
+		return plugin->input;
+	case PLAN_BUFFER:
+		return plugin->buffer;
+	default:
+		return plugin->output || plugin->store || plugin->cache ||
+		       (!plugin->input && !plugin->buffer);
+	}
+}
+
+size_t plan_targets(enum plan_kind kind, const struct tally_plugin *plugin,
+		    struct plan_common *common, void *config,
+		    struct options_target ret[PLAN_TABLES])
+{
+	size_t n = 0;
+	const struct tally_option *options = plan_any_options;
+	if (kind == PLAN_INPUT && plugin->input->gather)
+		options = plan_gather_options;
+	else if (kind == PLAN_OUTPUT && plugin->output)
+		options = plan_write_options;
+	ret[n++] = (struct options_target){options, common};
+	if (kind == PLAN_BUFFER)
+		ret[n++] =
+			(struct options_target){journal_options, common ? &common->journal : NULL};
+	ret[n++] = (struct options_target){plugin->options, config};
+	return n;
+}
+
+const char *plan_fallback(enum plan_kind kind, const struct tally_plugin *plugin,
+			  const struct tally_option *option)
+{
+	bool gathers = kind == PLAN_INPUT && plugin->input->gather;
+	return gathers && strcmp(option->name, "interval") == 0 ? plugin->input->interval
+								: option->fallback;
+}
+
+const char *plan_taken_option(enum plan_kind kind, const struct tally_plugin *plugin)
+{
+	struct options_target targets[PLAN_TABLES];
+	size_t n = plan_targets(kind, plugin, NULL, NULL, targets);
+	for (const struct tally_option *own = plugin->options; own && own->name; own++) {
+		for (size_t i = 0; i + 1 < n; i++) {
+			const struct tally_option *core = targets[i].options;
+			while (core->name && strcmp(core->name, own->name) != 0)
+				core++;
+			if (core->name)
+				return own->name;
+		}
+	}
+	return NULL;
+}

@@ -1,0 +1,81 @@
+/*
+ * A message is known by its source's text and its format's address: formats are literals of
+ * plugins that stay in memory, and an address is only ever compared.
+ */
+#include "process/log_limit.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+
+static const int64_t log_limit_window = 60 * CLOCK_SECOND;
+
+static uint64_t log_limit_key(const struct log_limit_message *message)
+{
+	uint64_t key = UINT64_C(14695981039346656037); /* FNV-1a */
+	for (const char *p = message->source; *p; p++)
+		key = (key ^ (unsigned char)*p) * UINT64_C(1099511628211);
+	key = (key ^ (uintptr_t)message->fmt) * UINT64_C(1099511628211);
+	return key ? key : 1;
+}
+
+static bool log_limit_over(const struct log_limit_entry *entry, int64_t now)
+{
+	return now - entry->since >= log_limit_window;
+}
+
+/* The entry of that key, or else the one to use for it.  128 compares are nothing beside a write.
+ */
+static struct log_limit_entry *log_limit_find(struct log_limit *limit, uint64_t key)
+{
+	struct log_limit_entry *best = &limit->entries[0];
+	for (int i = 0; i < LOG_LIMIT_ENTRIES; i++) {
+		struct log_limit_entry *entry = &limit->entries[i];
+		if (entry->key == key)
+			return entry;
+		if (best->key && (!entry->key || entry->since < best->since))
+			best = entry;
+	}
+	return best;
+}
+
+static void log_limit_keep_back(struct log_limit_entry *entry,
+				const struct log_limit_message *message)
+{
+	struct log_limit_told *kept = &entry->kept_back;
+	kept->n++;
+	kept->level = message->level;
+	snprintf(kept->source, sizeof(kept->source), "%s", message->source);
+	snprintf(kept->text, sizeof(kept->text), "%s", message->text);
+}
+
+bool log_limit_admit(struct log_limit *limit, const struct log_limit_message *message, int64_t now,
+		     struct log_limit_told *ret_told)
+{
+	uint64_t key = log_limit_key(message);
+	struct log_limit_entry *entry = log_limit_find(limit, key);
+	ret_told->n = 0;
+	if (entry->key != key || log_limit_over(entry, now)) {
+		*ret_told = entry->kept_back;
+		*entry = (struct log_limit_entry){.key = key, .since = now};
+	}
+	if (entry->said < LOG_LIMIT_BURST) {
+		entry->said++;
+		return true;
+	}
+	log_limit_keep_back(entry, message);
+	return false;
+}
+
+bool log_limit_expire(struct log_limit *limit, int64_t now, struct log_limit_told *ret_told)
+{
+	for (int i = 0; i < LOG_LIMIT_ENTRIES; i++) {
+		struct log_limit_entry *entry = &limit->entries[i];
+		if (!entry->kept_back.n || !log_limit_over(entry, now))
+			continue;
+		*ret_told = entry->kept_back;
+		*entry = (struct log_limit_entry){0};
+		return true;
+	}
+	return false;
+}
