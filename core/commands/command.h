@@ -5,14 +5,7 @@
 #ifndef TALLYD_CORE_COMMANDS_COMMAND_H
 #define TALLYD_CORE_COMMANDS_COMMAND_H
 
-/* What a command exits with; documented in `tallyd help`. */
-enum command_exit {
-	COMMAND_OK = 0,
-	COMMAND_FAILED = 1, /* it ran and could not do it */
-	COMMAND_USAGE = 2,  /* the command line is wrong */
-	COMMAND_CONFIG = 3, /* the configuration or a plugin is wrong */
-	COMMAND_WRONG = 4,  /* it ran, and what it looked at is not as it should be */
-};
+#include "process/exit_code.h"
 
 struct command_line {
 	const char *config_path; /* -c, or the default */

@@ -21,7 +21,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "commands/command.h"
+#include "process/exit_code.h"
 #include "process/log.h"
 
 enum { CRASH_STACK = 64 * 1024, CRASH_FILES = 64, CRASH_FRAMES = 64, CRASH_LINE = 1024 };

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "commands/command.h"
+#include "process/exit_code.h"
 #include "process/crash.h"
 #include "process/log.h"
 #include "process/process.h"

@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "commands/command.h"
+#include "process/exit_code.h"
 #include "runtime/daemon.h"
 #include "process/log.h"
 #include "process/signals.h"

@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <unistd.h>
 
-#include "commands/command.h"
+#include "process/exit_code.h"
 #include "process/crash.h"
 #include "runtime/drain.h"
 #include "process/log.h"
