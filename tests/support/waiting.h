@@ -1,4 +1,4 @@
-/* Waiting for what another thread does, never for a time; <cmocka.h> is the test's to include. */
+/* Waiting for what another thread does, never for a time. Include test.h first. */
 #ifndef TALLYD_TESTS_WAITING_H
 #define TALLYD_TESTS_WAITING_H
 

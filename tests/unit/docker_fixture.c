@@ -1,7 +1,5 @@
 #include "docker_fixture.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,8 +8,7 @@
 #include <unistd.h>
 
 #include "docker/docker_list.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 enum { PATH_SIZE = 400 };
 

@@ -9,11 +9,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 const struct tally_plugin *tally_plugin(void);
 

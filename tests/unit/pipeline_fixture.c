@@ -1,15 +1,12 @@
 #include "pipeline_fixture.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 const struct tally_plugin *tally_plugin(void); /* the buffer's */
 

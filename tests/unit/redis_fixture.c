@@ -1,6 +1,4 @@
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -9,8 +7,7 @@
 #include <unistd.h>
 
 #include "redis_fixture.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 static const char *redis_folder(void)
 {

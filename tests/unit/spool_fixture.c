@@ -2,8 +2,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +9,7 @@
 #include <unistd.h>
 
 #include "pipeline/batch.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 const struct tally_plugin *tally_plugin(void);
 

@@ -9,12 +9,7 @@
 #include "docker_logs/logs_table.h"
 #include "docker_status/events_table.h"
 #include "sse_fixture.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 int sse_prepare(void **state)
 {

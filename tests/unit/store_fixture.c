@@ -1,5 +1,3 @@
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -11,8 +9,7 @@
 #include "store/store_uptime.h"
 #include "maintenance/maintenance.h"
 #include "base/clock.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 static const struct tally_column series_columns[S_N] = {
 	[S_TIME] = {.name = "time", .type = TALLY_TIME},

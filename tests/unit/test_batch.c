@@ -1,6 +1,4 @@
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -9,8 +7,7 @@
 
 #include "pipeline/batch.h"
 #include "pipeline/batch_check.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 static const struct tally_column columns[] = {
 	{.name = "time", .type = TALLY_TIME},

@@ -1,7 +1,5 @@
 #include <errno.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -12,8 +10,7 @@
 #include "pipeline/batch.h"
 #include "pipeline/batch_codec.h"
 #include "base/crc32c.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 static const struct tally_column columns[] = {
 	{.name = "time", .type = TALLY_TIME},

@@ -1,15 +1,12 @@
 /* The memory buffer alone, by the contract that plugin.h gives for buffers. */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "pipeline/batch.h"
 #include "fake_host.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 const struct tally_plugin *tally_plugin(void);
 

@@ -1,5 +1,3 @@
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <errno.h>
@@ -13,8 +11,7 @@
 
 #include "instance/binding.h"
 #include "base/clock.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 /* A store whose query waits to be let go, and which knows when it has been torn down. */
 struct slow_store {

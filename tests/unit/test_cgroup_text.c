@@ -1,14 +1,11 @@
 /* The texts in cgroup files, and where a container's files are. */
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "cgroup_place.h"
 #include "cgroup_text.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 static struct cgroup_span span(const char *text)
 {

@@ -1,8 +1,6 @@
 /* Cgroup files that end, are not there or make no sense: a tree of our own. */
 #include <errno.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,8 +12,7 @@
 
 #include "cgroup_files.h"
 #include "docker_fixture.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 static const int64_t second_ns = 1000000000;
 static const char web1[] = "6d2868d44301ff811f3929b2c1713af5f363538344266347258eef71e4369e66";

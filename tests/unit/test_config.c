@@ -6,12 +6,7 @@
 #include <unistd.h>
 
 #include "config/config.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 struct fixture {
 	struct problems problems;

@@ -1,8 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,8 +13,7 @@
 #include "pipeline_fixture.h"
 #include "plugin/reason.h"
 #include "base/clock.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 enum { CAPACITY = 4 * 1024 * 1024, STORED_MAX = 4096 };
 

@@ -1,8 +1,6 @@
 /* Rows out of cgroup files: the same as the engine's, and when the engine is asked all the same. */
 #include <dirent.h>
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -12,8 +10,7 @@
 #include "cgroup_files.h"
 #include "docker_fixture.h"
 #include "docker/docker_list.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 #define V1 TEST_DATA_DIR "/cgroup/v1"
 #define V2 TEST_DATA_DIR "/cgroup/v2"

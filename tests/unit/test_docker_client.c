@@ -1,6 +1,4 @@
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -11,8 +9,7 @@
 #include "docker/docker_endpoint.h"
 #include "fake_engine.h"
 #include "fake_host.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 struct client {
 	struct fake_host *host;

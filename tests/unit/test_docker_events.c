@@ -1,6 +1,4 @@
 /* What engines told of their containers becomes rows of container_events. */
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -9,8 +7,7 @@
 
 #include "docker_fixture.h"
 #include "events_table.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 static uint32_t events(struct docker_fixture *f)
 {

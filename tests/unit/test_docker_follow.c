@@ -1,6 +1,4 @@
 /* What follows from the event stream, and its faults, by way of docker_status. */
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -11,8 +9,7 @@
 #include "docker_fixture.h"
 #include "docker_status.h"
 #include "events_table.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 /* ---- The engine ---- */
 

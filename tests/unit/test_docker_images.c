@@ -1,6 +1,4 @@
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -9,8 +7,7 @@
 
 #include "docker_fixture.h"
 #include "docker_images.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 static const int64_t second_ns = 1000000000;
 

@@ -1,5 +1,3 @@
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -8,8 +6,7 @@
 
 #include "base/json_map.h"
 #include "base/json_reader.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 /* A reader over an exact copy, so that a read past its end is seen. */
 static char *open_text(struct json_reader *json, const char *text)

@@ -1,5 +1,3 @@
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -8,8 +6,7 @@
 
 #include "docker/docker_list.h"
 #include "docker/container_match.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 static const char *parse(const char *text, struct docker_list *ret)
 {

@@ -1,7 +1,5 @@
 /* The plugin against an engine that misbehaves, in a thread as the core's. */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -11,8 +9,7 @@
 #include "docker_fixture.h"
 #include "logs.h"
 #include "logs_table.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 #define ID "abc"
 #define LOGS "/containers/" ID "/logs"

@@ -1,8 +1,6 @@
 /* The engine's files: written, rotated, removed and truncated as the json-file driver does. */
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,8 +13,7 @@
 #include "lines/log_lines.h"
 #include "sources/log_record.h"
 #include "base/rfc3339.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 static const int64_t ms_ns = 1000000;
 

@@ -2,8 +2,6 @@
  * Lines joined to messages: where one begins and ends, and that none is lost or comes twice however
  * often the reader is killed in the middle of one, since its position goes with the rows.
  */
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -11,8 +9,7 @@
 #include <string.h>
 
 #include "lines/log_message.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 enum { SECOND = 1000000000, LINES = 2000, KILLS = 200, TEXT = 4000 };
 

@@ -1,6 +1,4 @@
 /* Bytes of a log to lines: frames, terminals, parts, levels, by what engines really sent. */
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -13,8 +11,7 @@
 #include "lines/log_lines.h"
 #include "sources/log_raw.h"
 #include "rows/log_text.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 enum { MAX_LINES = 64, MAX_LINE = 256 << 10 };
 

@@ -3,8 +3,6 @@
  * random, with lines of equal time and long ones in parts; the engine is one that sends the last so
  * many parts or those since a time, and sends some again while it streams, as a 20.10 does.
  */
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -12,8 +10,7 @@
 #include <string.h>
 
 #include "lines/log_lines.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 enum { LINES = 3000, PARTS = 2 * LINES, ROUNDS = 60 };
 

@@ -1,7 +1,5 @@
 /* Where a container's log is read from, and what is said and done if that is no log. */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -12,8 +10,7 @@
 #include "docker_fixture.h"
 #include "logs.h"
 #include "logs_table.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 #define ID "abc"
 #define LOGS "/containers/" ID "/logs"

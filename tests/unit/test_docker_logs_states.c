@@ -1,12 +1,9 @@
 /* The table of a follower's states: which input leads where. */
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "follow_state.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 static void an_event_or_inspect_moves_only_who_waits_for_it(void **state)
 {

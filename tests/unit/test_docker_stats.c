@@ -1,15 +1,12 @@
 /* Answers of engines become rows of container_stats. */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "docker_fixture.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 /* ---- Recorded answers → rows ---- */
 

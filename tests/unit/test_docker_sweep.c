@@ -1,8 +1,6 @@
 /* How the engine is asked for stats, and what happens when it fails. */
 #include <errno.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -10,8 +8,7 @@
 #include <string.h>
 
 #include "docker_fixture.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 static const int64_t second_ns = 1000000000;
 

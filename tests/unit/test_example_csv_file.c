@@ -1,5 +1,3 @@
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -12,8 +10,7 @@
 
 #include "pipeline/batch.h"
 #include "fake_host.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 struct csv_file_config {
 	const char *directory;

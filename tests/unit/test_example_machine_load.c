@@ -1,5 +1,3 @@
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -8,8 +6,7 @@
 #include <unistd.h>
 
 #include "fake_host.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 struct machine_load_config {
 	const char *path;

@@ -3,12 +3,7 @@
 #include <string.h>
 
 #include "config/expand.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 static void assert_expands(const char *text, const char *expected)
 {

@@ -1,10 +1,6 @@
 #include "base/globs.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 #define GLOBS(...) ((const char *const[]){__VA_ARGS__, NULL})
 

@@ -1,6 +1,4 @@
 /* Of what a health check printed, the line that says how it is. */
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -8,8 +6,7 @@
 #include <string.h>
 
 #include "health_output.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 #define CURL_HEAD                                                                                  \
 	"  % Total    % Received % Xferd  Average Speed   Time    Time     Time  Current\n"        \

@@ -7,12 +7,7 @@
 #include "http/client_address.h"
 #include "fake_host.h"
 #include "http_api.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 static struct fake_host *host;
 static struct auth_throttle *throttle;

@@ -3,12 +3,7 @@
 
 #include "http/cors.h"
 #include "http_fixture.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 const struct tally_plugin *tally_plugin(void);
 

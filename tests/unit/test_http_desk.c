@@ -8,12 +8,7 @@
 #include <unistd.h>
 
 #include "http_fixture.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 #define LIST "/api/v1/containers"
 #define MS (HTTP_SECOND / 1000)

@@ -4,12 +4,7 @@
 #include <string.h>
 
 #include "http_fixture.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 enum { MANY = 149 };
 

@@ -7,12 +7,7 @@
 #include "fake_host.h"
 #include "message/request.h"
 #include "routes/endpoint.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 struct shelf {
 	struct fake_host *host;

@@ -11,12 +11,7 @@
 #include "http/auth.h"
 #include "http_fixture.h"
 #include "routes/endpoint.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 const struct tally_plugin *tally_plugin(void);
 

@@ -4,12 +4,7 @@
 #include <string.h>
 
 #include "http_fixture.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 #define OLD "sha256:aaaa0000000000000000000000000000000000000000000000000000000000000"
 #define NEW "sha256:bbbb0000000000000000000000000000000000000000000000000000000000000"

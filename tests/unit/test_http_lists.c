@@ -5,12 +5,7 @@
 #include <string.h>
 
 #include "http_fixture.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 #define ID_WEB "1111111111111111111111111111111111111111111111111111111111111111"
 #define ID_DB "1112222222222222222222222222222222222222222222222222222222222222"

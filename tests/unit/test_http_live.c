@@ -7,12 +7,7 @@
 
 #include "docker_logs/logs_table.h"
 #include "sse_fixture.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 /* ---- What passes --------------------------------------------------------- */
 

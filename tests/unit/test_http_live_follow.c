@@ -8,12 +8,7 @@
 #include <unistd.h>
 
 #include "sse_fixture.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 #define LOGS "/api/v1/stream/logs"
 

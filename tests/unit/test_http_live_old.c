@@ -1,11 +1,6 @@
 /* What happens makes what is kept of it old. */
 #include "sse_fixture.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 static int set_up_cached(void **state)
 {

@@ -6,12 +6,7 @@
 
 #include "message/cursor.h"
 #include "sse_fixture.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 static void who_comes_back_misses_none_and_gets_none_twice(void **state)
 {

@@ -3,12 +3,7 @@
 #include <unistd.h>
 
 #include "sse_fixture.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 static int set_up_polled(void **state)
 {

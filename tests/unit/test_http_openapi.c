@@ -12,12 +12,7 @@
 #include "routes/endpoint.h"
 #include "http_fixture.h"
 #include "http_schema.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 #define ID_WEB "1111111111111111111111111111111111111111111111111111111111111111"
 #define ID_DB "2222222222222222222222222222222222222222222222222222222222222222"

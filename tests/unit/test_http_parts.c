@@ -9,12 +9,7 @@
 #include <message/suggest.h>
 
 #include "http_api.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 #define NOW (INT64_C(1767268800) * HTTP_SECOND) /* 2026-01-01T12:00:00Z */
 

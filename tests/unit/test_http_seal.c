@@ -4,12 +4,7 @@
 #include <string.h>
 
 #include "cache/response_codec.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 static struct response *make_parcel(const char *body, const char *link)
 {

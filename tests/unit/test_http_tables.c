@@ -9,12 +9,7 @@
 #include "fake_store.h"
 #include "http_api.h"
 #include "query/catalog_cache.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 static const struct tally_column columns[] = {{.name = "time", .type = TALLY_TIME}};
 static const struct tally_table first = {

@@ -10,12 +10,7 @@
 #include <unistd.h>
 
 #include "http_fixture.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 const struct tally_plugin *tally_plugin(void);
 

@@ -1,5 +1,3 @@
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <errno.h>
@@ -14,8 +12,7 @@
 #include "instance/instance.h"
 #include "process/log.h"
 #include "waiting.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 /* ---- A plugin that does as it is told, and remembers what was done to it ---- */
 

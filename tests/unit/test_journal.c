@@ -1,14 +1,11 @@
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "pipeline_fixture.h"
 #include "base/clock.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 enum { CAPACITY = 1024 * 1024 };
 

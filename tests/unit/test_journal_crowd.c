@@ -1,15 +1,12 @@
 /* A full buffer with threads at both ends: each row is accounted for at any time. */
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "pipeline_fixture.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 enum { CAPACITY = 64 * 1024, LARGE = 8 * 1024 }; /* seven of them fit */
 

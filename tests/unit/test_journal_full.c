@@ -2,8 +2,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,8 +9,7 @@
 
 #include "pipeline_fixture.h"
 #include "base/clock.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 enum { CAPACITY = 64 * 1024, LARGE = 8 * 1024 }; /* seven of them fit */
 

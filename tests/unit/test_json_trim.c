@@ -1,6 +1,4 @@
 /* A JSON text with huge members becomes a small one that is JSON, too. */
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,8 +8,7 @@
 #include "base/json_check.h"
 #include "base/json_reader.h"
 #include "base/json_trim.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 struct text {
 	char *at;

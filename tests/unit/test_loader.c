@@ -7,12 +7,7 @@
 
 #include "plugin/declaration_names.h"
 #include "plugin/loader.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 static char folder[] = "/tmp/tallyd-loader-XXXXXX";
 

@@ -1,5 +1,3 @@
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -11,8 +9,7 @@
 #include "process/log.h"
 #include "process/log_limit.h"
 #include "base/clock.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 /* stderr goes to a pipe while a test talks; read_back() gives what was said. */
 static int saved = -1, reading = -1;

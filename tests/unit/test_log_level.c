@@ -1,6 +1,4 @@
 /* Levels: a corpus of lines as loggers write them, and what no line of a file can show. */
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -8,8 +6,7 @@
 #include <string.h>
 
 #include "rows/log_level.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 enum { LINE_SIZE = 4096, LOGGERS = 200, LINES_WANTED = 200, LOGGERS_WANTED = 40 };
 

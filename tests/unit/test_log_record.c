@@ -1,7 +1,5 @@
 /* Records of log files: both formats, damage by a power cut, lines of parts with times of their
  * own. */
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -12,8 +10,7 @@
 #include "sources/log_file.h"
 #include "lines/log_lines.h"
 #include "sources/log_record.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 #define TIME "2026-11-23T16:17:25.522965471Z"
 #define JSON(text) "{\"log\":\"" text "\\n\",\"stream\":\"stdout\",\"time\":\"" TIME "\"}"

@@ -1,6 +1,4 @@
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -8,8 +6,7 @@
 #include <string.h>
 
 #include "process/metrics.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 static struct metrics *metrics;
 

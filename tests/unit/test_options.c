@@ -5,12 +5,7 @@
 #include <unistd.h>
 
 #include "config/options.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 struct everything {
 	bool verify;

@@ -1,12 +1,9 @@
 /* What is given to libpq, and what would make it tell pieces of a password. */
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "pg/pg_conninfo.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 static void what_libpq_documents_is_taken(void **state)
 {

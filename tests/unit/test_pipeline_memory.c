@@ -4,8 +4,6 @@
  * error (or be made up for), and leave nothing behind; the leak check is the sanitizer's.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -22,8 +20,7 @@
 #include "pipeline/positions.h"
 #include "pipeline/router.h"
 #include "base/clock.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 /* ---- The allocator ------------------------------------------------------------ */
 

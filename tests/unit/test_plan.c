@@ -3,12 +3,7 @@
 #include <string.h>
 
 #include "instance/plan.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 /* As the test plugins have them. */
 struct asker_config {

@@ -1,6 +1,4 @@
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,8 +8,7 @@
 #include <unistd.h>
 
 #include "pipeline/positions.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 static char folder[64], path[96], aside[112];
 static struct positions *positions;

@@ -1,5 +1,3 @@
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <fcntl.h>
@@ -12,8 +10,7 @@
 #include <unistd.h>
 
 #include "process/process.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 static void *wait_for_end(void *end)
 {

@@ -7,12 +7,7 @@
 #include <string.h>
 
 #include "redis_fixture.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 static int get(struct redis_fixture *fixture, const char *key, struct tally_blob *ret)
 {

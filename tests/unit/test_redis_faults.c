@@ -5,12 +5,7 @@
 
 #include "redis_fixture.h"
 #include "redis_villain.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 static struct redis_fixture *meet(struct villain *villain)
 {

@@ -6,12 +6,7 @@
 #include <string.h>
 
 #include "redis_fixture.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 enum { TIME, HOST, CONTAINER, CPU, BYTES, NOTE, LABELS, OOM, COLUMNS };
 

@@ -10,12 +10,7 @@
 #include <unistd.h>
 
 #include "redis_fixture.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 struct listener {
 	struct redis_fixture *fixture;

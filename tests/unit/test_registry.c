@@ -3,12 +3,7 @@
 #include <string.h>
 
 #include "plugin/registry.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 static int set_up(void **state)
 {

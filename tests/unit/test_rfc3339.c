@@ -1,13 +1,10 @@
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "base/rfc3339.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 static int parse(const char *text, int64_t *ret)
 {

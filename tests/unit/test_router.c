@@ -1,8 +1,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -14,8 +12,7 @@
 #include "plugin/reason.h"
 #include "pipeline/router.h"
 #include "base/clock.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 enum { CAPACITY = 64 * 1024, LARGE = 8 * 1024 };
 

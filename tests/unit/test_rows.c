@@ -1,5 +1,3 @@
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -9,8 +7,7 @@
 
 #include "pipeline/batch.h"
 #include "commands/rows.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 static const struct tally_column columns[] = {
 	{.name = "time", .type = TALLY_TIME},  {.name = "name", .type = TALLY_TEXT},

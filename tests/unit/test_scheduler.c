@@ -1,11 +1,8 @@
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "instance/scheduler.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 /* All in seconds; the clocks need not begin at the same moment. */
 static const int64_t interval = 10, second = 1000000000;

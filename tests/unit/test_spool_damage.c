@@ -5,9 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
 #include <sqlite3.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,8 +14,7 @@
 #include <unistd.h>
 
 #include "spool_fixture.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 enum { ENTRIES = 30, ROWS = 10, TEXT = 10000, PAGE = 4096 };
 

@@ -1,9 +1,7 @@
 /* What goes wrong with a spool: real files cut short and overwritten, two daemons on one. */
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
 #include <sqlite3.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,8 +12,7 @@
 #include <unistd.h>
 
 #include "spool_fixture.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 /* A spool with 300 rows in 30 entries for "o", closed. */
 static const char *fill_position = "p";

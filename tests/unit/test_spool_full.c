@@ -1,7 +1,5 @@
 /* A spool that is full, and a real disk that is. */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -11,8 +9,7 @@
 #include <unistd.h>
 
 #include "spool_fixture.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 static int64_t on_disk(void)
 {

@@ -1,8 +1,6 @@
 /* A spool when all goes well: what is pushed is read, acknowledged, kept over restarts, and let go.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -12,8 +10,7 @@
 #include <unistd.h>
 
 #include "spool_fixture.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 static const char *position(void)
 {

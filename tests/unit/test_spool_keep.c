@@ -3,16 +3,13 @@
  * is told, offered again where it is kept, and counted as lost where it is not.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "spool_fixture.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 static const int64_t hour = INT64_C(3600000000000);
 

@@ -1,8 +1,6 @@
 /* A spool's file that somebody takes away while it is in use: all that waits is there again. */
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,8 +8,7 @@
 #include <unistd.h>
 
 #include "spool_fixture.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 enum { TAKEN_AWAY, MISSING };
 

@@ -1,13 +1,10 @@
 /* What a spool has on the disk when a push returns. */
-#include <setjmp.h>
 #include <sqlite3.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "spool_fixture.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 /* All of SQLite's files go through here: which has been written to since it was flushed? */
 static sqlite3_io_methods watched;

@@ -1,7 +1,5 @@
 /* The one clock there is, when it is wrong. */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,8 +8,7 @@
 #include <unistd.h>
 
 #include "sqlite_fixture.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 static const int64_t jumps[] = {8 * DAY, 10 * DAY, 3650 * DAY};
 enum { JUMPS = sizeof(jumps) / sizeof(jumps[0]) };

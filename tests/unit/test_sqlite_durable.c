@@ -1,12 +1,9 @@
 /* What of the store is on the disk when a write is answered. */
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "sqlite_fixture.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 /* All logs of SQLite go through here: which has been written to since it was flushed? */
 static sqlite3_io_methods watched;

@@ -1,7 +1,5 @@
 /* The file: whose it is, what else it may be, how it is upgraded; and what its filters match. */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -11,8 +9,7 @@
 
 #include "read/condition.h"
 #include "sqlite_fixture.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 static void the_file_is_for_its_owner_only(void **state)
 {

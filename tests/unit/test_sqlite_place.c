@@ -1,7 +1,5 @@
 /* What the store makes of files that somebody takes away while they are in use. */
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,8 +8,7 @@
 #include <unistd.h>
 
 #include "sqlite_fixture.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 static void write_one(struct fixture *f, int64_t second)
 {

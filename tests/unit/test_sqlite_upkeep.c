@@ -2,8 +2,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,8 +14,7 @@
 
 #include "sqlite_fixture.h"
 #include "base/clock.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 /* n rows of one series and as many log lines, a step apart. */
 static void write_rows(struct fixture *f, int64_t from, int64_t step, int n)

@@ -1,8 +1,6 @@
 /* Each aggregate, against the same computed here in the plainest way. */
 #include <errno.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,8 +8,7 @@
 #include <string.h>
 
 #include "store_fixture.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 enum { N_SERIES = 3, N_ROWS = 400, N_ALL = N_SERIES * N_ROWS };
 

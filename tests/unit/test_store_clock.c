@@ -1,14 +1,11 @@
 /* What retention goes by, whatever a clock is set to. */
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "store/store_clock.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 #define SECOND INT64_C(1000000000)
 #define HOUR (3600 * SECOND)

@@ -1,13 +1,10 @@
 /* Against qsort(), with times on both sides of 1970. */
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "store/radix_sort.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 enum { N = 3000 };
 

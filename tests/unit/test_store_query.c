@@ -1,8 +1,6 @@
 /* Rows as they were written: filters, order, paging, refusals, deadlines. */
 #include <errno.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,8 +10,7 @@
 
 #include "store_fixture.h"
 #include "base/clock.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 static const struct tally_select select_log[] = {{.column = "message"}, {.column = "sequence"}};
 static const struct tally_select select_log_key[] = {

@@ -1,7 +1,5 @@
 /* A thread that does its rounds until it is told to stop. */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -9,8 +7,7 @@
 #include "fake_host.h"
 #include "store/periodic_task.h"
 #include "waiting.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 enum { ERRORS };
 

@@ -1,8 +1,6 @@
 /* What is written, once, and in which shape it lies in the store. */
 #include <errno.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -12,8 +10,7 @@
 #include <unistd.h>
 
 #include "store_fixture.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 static void a_view_shows_the_declared_columns(void **state)
 {

@@ -3,12 +3,7 @@
 
 #include "base/text.h"
 #include "base/utf8.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test.h"
 
 static void durations_of_every_unit_are_nanoseconds(void **state)
 {

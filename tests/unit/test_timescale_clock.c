@@ -1,7 +1,5 @@
 /* Clocks that are wrong: this host's, the database's, both. */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -9,8 +7,7 @@
 #include <string.h>
 
 #include "timescale_fixture.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 static const int64_t jumps[] = {8 * DAY, 10 * DAY, 3650 * DAY};
 enum { JUMPS = sizeof(jumps) / sizeof(jumps[0]) };

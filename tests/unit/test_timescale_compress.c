@@ -1,6 +1,4 @@
 /* Compression by the maintenance, and what comes late into what is compressed. */
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -9,8 +7,7 @@
 
 #include "maintenance/compression.h"
 #include "timescale_fixture.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 enum { SERIES = 4, ROWS = 60 };
 

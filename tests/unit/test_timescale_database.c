@@ -1,7 +1,5 @@
 /* Migrations, refused rows, partitions and transactions: what only a database server has. */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,8 +8,7 @@
 #include <unistd.h>
 
 #include "timescale_fixture.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 static void an_edited_migration_is_noticed(void **state)
 {

@@ -1,7 +1,5 @@
 /* Several connections that write at once: who writes what, and that the ledger knows every entry
  * whichever of them wrote it. */
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -9,8 +7,7 @@
 #include <string.h>
 
 #include "timescale_fixture.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 enum { ROWS = 2 * SHARD_ROWS_MIN, MANY = 2 * SHARDS_PER_THREAD };
 

@@ -1,8 +1,6 @@
 /* Somebody drops what the store has made: nothing that waits is lost, it is said, and it comes
  * back. */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -11,8 +9,7 @@
 #include <tallyd/query.h>
 
 #include "timescale_fixture.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 static struct tally_batch *sample(struct fixture *f, int64_t time, const char *id, double value)
 {

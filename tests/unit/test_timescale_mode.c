@@ -1,16 +1,13 @@
 /* What the server can do may change under the tables that are there: TimescaleDB comes, or its
  * licence changes. */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "timescale_fixture.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 static void write_sample(struct fixture *f, int64_t time)
 {

@@ -2,8 +2,6 @@
  * Rolling up, deleting and compressing in every order, day by day with late rows: what is to be
  * kept is kept, to the row, whichever comes first.
  */
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -13,8 +11,7 @@
 #include "maintenance/retention.h"
 #include "maintenance/rollup.h"
 #include "timescale_fixture.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 enum { DAYS = 6, ROWS = 6, JOBS = 3, ORDERS = 6 };
 

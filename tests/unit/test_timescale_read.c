@@ -4,8 +4,6 @@
  * rolled up at the same time.
  */
 #include <arpa/inet.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <errno.h>
@@ -21,8 +19,7 @@
 #include "maintenance/rollup.h"
 #include "timescale_fixture.h"
 #include "base/clock.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 enum { SAMPLES = 2160, EVERY = 10 };
 static const struct tally_select counted = {.column = "value", .aggregate = TALLY_COUNT};

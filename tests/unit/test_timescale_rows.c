@@ -1,7 +1,5 @@
 /* Rows that are odd, many, late or from another time: what becomes of them and of those beside. */
 #include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -9,8 +7,7 @@
 #include <string.h>
 
 #include "timescale_fixture.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 static void write_sample(struct fixture *f, int64_t time, const char *id)
 {

@@ -1,7 +1,5 @@
 /* Which tables the store takes, and what it makes of them. */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,8 +8,7 @@
 
 #include "maintenance/rollup.h"
 #include "timescale_fixture.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 enum { WIDE = 250 };
 

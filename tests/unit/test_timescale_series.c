@@ -1,15 +1,12 @@
 /* Series of which no row is left: they go, and nobody who remembers them writes rows of nothing. */
 #include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "timescale_fixture.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 /* Rows for 7 days, days for 10. */
 static void open_short(struct fixture *f)

@@ -1,7 +1,5 @@
 /* What `tallyd db status` says is so, and its result tells a script. */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -9,8 +7,7 @@
 #include <unistd.h>
 
 #include "timescale_fixture.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 static char said[8000];
 

@@ -2,8 +2,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,8 +10,7 @@
 #include <string.h>
 
 #include "timescale_fixture.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 /* A row a minute from an hour after a time on, for a while. */
 static void write_hours(struct fixture *f, int64_t from, int hours)

@@ -1,14 +1,11 @@
 /* The views: what others build on them stays, and nobody waits for one that cannot be made. */
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "timescale_fixture.h"
-
-#include <cmocka.h>
+#include "test.h"
 
 /* As samples, later: with a counter and a tag more. */
 enum { G_TIME, G_HOST, G_ID, G_VALUE, G_TOTAL, G_NOTE, G_MORE, G_ZONE, G_N };
