@@ -7,6 +7,9 @@
 
 #define CLOCK_SECOND INT64_C(1000000000)
 #define CLOCK_MS INT64_C(1000000)
+#define CLOCK_MINUTE (60 * CLOCK_SECOND)
+#define CLOCK_HOUR (3600 * CLOCK_SECOND)
+#define CLOCK_DAY (86400 * CLOCK_SECOND)
 
 static inline int64_t clock_ns(clockid_t id)
 {

@@ -11,7 +11,8 @@
 #include <stdio.h>
 #include <time.h>
 
-static const int64_t second_ns = 1000000000;
+#include "base/clock.h"
+
 static const int64_t year_min = 1678, year_max = 2261;
 
 struct reader {
@@ -57,7 +58,7 @@ static bool read_clock(struct reader *reader, struct tm *tm)
 /* Digits past the ninth are read and dropped. */
 static bool read_fraction(struct reader *reader, int64_t *ret_ns)
 {
-	int64_t scale = second_ns / 10;
+	int64_t scale = CLOCK_SECOND / 10;
 	const char *first = reader->at;
 	for (; reader->at < reader->end && *reader->at >= '0' && *reader->at <= '9'; reader->at++) {
 		*ret_ns += (*reader->at - '0') * scale;
@@ -113,7 +114,7 @@ int rfc3339_parse(const char *text, size_t len, int64_t *ret)
 		return -ERANGE;
 	tm.tm_year -= 1900;
 	tm.tm_mon -= 1;
-	*ret = (timegm(&tm) - offset) * second_ns + fraction;
+	*ret = (timegm(&tm) - offset) * CLOCK_SECOND + fraction;
 	return 0;
 }
 
@@ -128,10 +129,10 @@ static int fraction_digits(int64_t fraction)
 
 size_t rfc3339_format(int64_t ns, char ret[RFC3339_SIZE])
 {
-	time_t seconds = ns / second_ns;
-	int64_t fraction = ns % second_ns;
+	time_t seconds = ns / CLOCK_SECOND;
+	int64_t fraction = ns % CLOCK_SECOND;
 	if (fraction < 0) {
-		fraction += second_ns;
+		fraction += CLOCK_SECOND;
 		seconds--;
 	}
 	struct tm tm;

@@ -225,7 +225,7 @@ static void instance_deliver(struct instance *instance)
 
 static void instance_serve(struct instance *instance)
 {
-	while (!plugin_api_sleep(instance->api, 3600 * CLOCK_SECOND))
+	while (!plugin_api_sleep(instance->api, CLOCK_HOUR))
 		;
 }
 

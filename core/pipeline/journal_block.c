@@ -18,7 +18,7 @@
 
 /* A moment's fullness is no news. */
 static const int64_t journal_wait_worth_telling = CLOCK_SECOND;
-static const int64_t journal_tell_again = 60 * CLOCK_SECOND;
+static const int64_t journal_tell_again = CLOCK_MINUTE;
 int64_t journal_patience = 5 * CLOCK_SECOND;
 /* Room may also appear without a word, as by the plugin's reconfigure() or on a disk. */
 static const int64_t journal_look_again = CLOCK_SECOND;

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 
-static const int64_t log_limit_window = 60 * CLOCK_SECOND;
+static const int64_t log_limit_window = CLOCK_MINUTE;
 
 static uint64_t log_limit_key(const struct log_limit_message *message)
 {

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 
-static const int64_t trouble_tell_again = 60 * CLOCK_SECOND;
+static const int64_t trouble_tell_again = CLOCK_MINUTE;
 
 void trouble_init(struct trouble *trouble)
 {

@@ -17,7 +17,7 @@
 
 static const char daemon_source[] = "daemon";
 /* After that long without an attempt, nobody knows whether a blocked buffer still is. */
-static const int64_t daemon_blocked_idle = 60 * CLOCK_SECOND;
+static const int64_t daemon_blocked_idle = CLOCK_MINUTE;
 static const int64_t daemon_anew_pause = 10 * CLOCK_SECOND; /* between two times, at least */
 
 void daemon_save_positions(struct daemon *daemon)

@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "../unit/http_fixture.h"
 
 int main(void)
@@ -20,7 +21,7 @@ int main(void)
 	}
 	fixture.config.cache = memory;
 	fixture.config.cache_size = 32 << 20;
-	fixture.config.cache_ttl_containers = 10 * HTTP_SECOND;
+	fixture.config.cache_ttl_containers = 10 * CLOCK_SECOND;
 	fixture.config.max_connections = fixture.config.max_connections_per_address = 1024;
 	http_start(&fixture);
 	printf("%d\n", fixture.port);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <query/catalog_cache.h>
 
+#include "base/clock.h"
 #include "fake_host.h"
 #include "fake_store.h"
 
@@ -31,11 +32,11 @@ static const struct tally_table stats_table = {
 static const struct tally_table info_table = {
 	.name = "container_info", .columns = info_columns, .n_columns = 6, .kind = TALLY_STATE};
 
-#define NOW (INT64_C(1767268800) * HTTP_SECOND)
+#define NOW (INT64_C(1767268800) * CLOCK_SECOND)
 
 static struct fake_host *host;
 static struct http_config config = {
-	.max_query_range_days = 30, .max_results_per_query = 500, .query_timeout = HTTP_SECOND};
+	.max_query_range_days = 30, .max_results_per_query = 500, .query_timeout = CLOCK_SECOND};
 static struct catalog_cache *tables;
 
 static void set_up(void)
@@ -47,7 +48,7 @@ static void set_up(void)
 	for (int i = 0; i < 6; i++) {
 		struct tally_cell *row =
 			fake_store_row(store, i % 2 ? "container_info" : "container_stats");
-		fake_store_int(store, row, "time", NOW - i * HTTP_SECOND);
+		fake_store_int(store, row, "time", NOW - i * CLOCK_SECOND);
 		fake_store_text(store, row, "host", "a");
 		fake_store_text(store, row, "container_id", i < 4 ? "ab" : "ac");
 		fake_store_text(store, row, "name", i < 4 ? "web" : "db");

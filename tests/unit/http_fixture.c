@@ -9,6 +9,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "test.h"
 
 const struct tally_plugin *tally_plugin(void);
@@ -68,14 +69,14 @@ void http_prepare(struct http_fixture *fixture)
 		.store = fake_host_store(fixture->host, fake_store_reader(), fixture->store),
 		.max_query_range_days = 30,
 		.max_results_per_query = 10000,
-		.query_timeout = 5 * HTTP_SECOND,
-		.client_timeout = 30 * HTTP_SECOND,
+		.query_timeout = 5 * CLOCK_SECOND,
+		.client_timeout = 30 * CLOCK_SECOND,
 		.threads = 2,
 		.max_connections = 64,
 		.max_connections_per_address = 64,
 		.live_memory = 1 << 20,
 		.live_client_memory = 64 << 10,
-		.live_heartbeat = 15 * HTTP_SECOND,
+		.live_heartbeat = 15 * CLOCK_SECOND,
 		.max_streams = 32,
 	};
 }
@@ -115,7 +116,7 @@ int http_tear_down(void **state)
 
 static int64_t ago(int seconds)
 {
-	return HTTP_NOW - seconds * HTTP_SECOND;
+	return HTTP_NOW - seconds * CLOCK_SECOND;
 }
 
 void http_add_container(struct http_fixture *fixture, const char *host, const char *id,

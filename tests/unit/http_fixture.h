@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "base/clock.h"
 #include "fake_host.h"
 #include "fake_store.h"
 #include "http_api.h"
@@ -20,7 +21,7 @@ struct http_fixture {
 };
 
 /* Wall time stands still here: 2026-01-01T12:00:00Z. */
-#define HTTP_NOW (INT64_C(1767268800) * HTTP_SECOND)
+#define HTTP_NOW (INT64_C(1767268800) * CLOCK_SECOND)
 
 /* With tables container_info, container_stats and notes, all empty. */
 void http_prepare(struct http_fixture *fixture);

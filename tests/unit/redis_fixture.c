@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "redis_fixture.h"
+#include "base/clock.h"
 #include "test.h"
 
 static const char *redis_folder(void)
@@ -23,9 +24,9 @@ struct redis_fixture *redis_prepare(void)
 	snprintf(fixture->url, sizeof(fixture->url), "unix://%s/redis.sock", redis_folder());
 	fixture->config = (struct redis_config){.url = fixture->url,
 						.prefix = "tally:",
-						.ttl = 600 * REDIS_SECOND,
-						.timeout = 30 * REDIS_SECOND,
-						.cache_timeout = 30 * REDIS_SECOND};
+						.ttl = 600 * CLOCK_SECOND,
+						.timeout = 30 * CLOCK_SECOND,
+						.cache_timeout = 30 * CLOCK_SECOND};
 	return fixture;
 }
 

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "docker_logs/logs_table.h"
 #include "docker_status/events_table.h"
 #include "sse_fixture.h"
@@ -35,7 +36,7 @@ int sse_set_up(void **state)
 
 int64_t sse_at(int second)
 {
-	return HTTP_NOW + second * HTTP_SECOND;
+	return HTTP_NOW + second * CLOCK_SECOND;
 }
 
 void sse_put_text(struct tally_cell *row, uint32_t column, const char *text)
@@ -211,7 +212,7 @@ int64_t sse_monotonic(void)
 {
 	struct timespec ts;
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * HTTP_SECOND + ts.tv_nsec;
+	return ts.tv_sec * CLOCK_SECOND + ts.tv_nsec;
 }
 
 void sse_expect_excuse(const struct http_fixture *fixture, const char *target, const char *last,

@@ -10,11 +10,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "cgroup_files.h"
 #include "docker_fixture.h"
 #include "test.h"
 
-static const int64_t second_ns = 1000000000;
 static const char web1[] = "6d2868d44301ff811f3929b2c1713af5f363538344266347258eef71e4369e66";
 
 static struct docker_fixture begun(const char *root)
@@ -98,7 +98,7 @@ static void a_container_that_ends_between_sweeps_is_no_error_and_loses_its_basel
 	/* It runs again, and the engine is asked for its new files soon, not in 5 s. */
 	unlink(path);
 	write_file(root, path + strlen(root), "77\n");
-	fake_host_set_monotonic(f.host, tally_monotonic(fake_host_ctx(f.host)) + 2 * second_ns);
+	fake_host_set_monotonic(f.host, tally_monotonic(fake_host_ctx(f.host)) + 2 * CLOCK_SECOND);
 	assert_int_equal(fixture_gather(&f), 0);
 	assert_int_equal(fixture_int(&f, "web1", "cpu_usage_ns"), 77);
 	assert_true(fixture_is_null(&f, "web1", "cpu_percent"));

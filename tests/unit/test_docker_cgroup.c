@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "base/clock.h"
 #include "cgroup_files.h"
 #include "docker_fixture.h"
 #include "docker/docker_list.h"
@@ -14,8 +15,6 @@
 
 #define V1 TEST_DATA_DIR "/cgroup/v1"
 #define V2 TEST_DATA_DIR "/cgroup/v2"
-
-static const int64_t second_ns = 1000000000;
 
 /* ---- Rows ---- */
 
@@ -174,7 +173,7 @@ static void what_cannot_be_read_is_told_when_it_was_not_by_chance(void **state)
 	struct docker_fixture f = gathered(DOCKER_20, V1, FIXTURE_CGROUP);
 	(void)state;
 	assert_int_equal(fixture_rows(&f), 4);
-	fake_host_set_monotonic(f.host, INT64_C(1000000) * second_ns);
+	fake_host_set_monotonic(f.host, INT64_C(1000000) * CLOCK_SECOND);
 	assert_int_equal(fixture_gather(&f), 0);
 	assert_int_equal(fixture_rows(&f), 4);
 	assert_non_null(
@@ -203,7 +202,7 @@ static void only_in_files(struct docker_fixture *f)
 {
 	static const char *const only[] = {"web1", "hostnet", "sharednet", "nonet", NULL};
 	fixture_set_list(f, "include", only);
-	fake_host_set_monotonic(f->host, INT64_C(1000000) * second_ns);
+	fake_host_set_monotonic(f->host, INT64_C(1000000) * CLOCK_SECOND);
 	assert_int_equal(fixture_start(f), 0);
 }
 
@@ -213,7 +212,7 @@ static void without_events_the_engine_is_asked_every_5_s_what_runs(void **state)
 	(void)state;
 	only_in_files(&f);
 	for (int i = 0; i < 11; i++) {
-		fake_host_set_monotonic(f.host, (1000000 + i) * second_ns);
+		fake_host_set_monotonic(f.host, (1000000 + i) * CLOCK_SECOND);
 		assert_int_equal(fixture_gather(&f), 0);
 		assert_int_equal(fixture_rows(&f), 4);
 	}
@@ -231,7 +230,7 @@ static void files_are_read_on_while_the_engine_is_dead(void **state)
 	fake_engine_die(f.engine);
 	uint32_t told = 0;
 	for (int i = 1; i < 20; i++) {
-		fake_host_set_monotonic(f.host, (1000000 + i) * second_ns);
+		fake_host_set_monotonic(f.host, (1000000 + i) * CLOCK_SECOND);
 		assert_int_equal(fixture_gather(&f), 0);
 		assert_int_equal(fixture_rows(&f), 4);
 		told += strstr(fake_host_log(f.host, TALLY_WARNING),

@@ -5,16 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "docker_fixture.h"
 #include "docker_images.h"
 #include "test.h"
 
-static const int64_t second_ns = 1000000000;
-
 /* 2026-11-23T16:20:00Z, and as many seconds later. */
 static int64_t at(int64_t seconds)
 {
-	return INT64_C(1795450800000000000) + seconds * second_ns;
+	return INT64_C(1795450800000000000) + seconds * CLOCK_SECOND;
 }
 
 static int look(void *self)
@@ -123,7 +122,7 @@ static void images_of_20_10_become_rows(void **state)
 	assert_true(is_text(&row[IMAGES_DIGESTS],
 			    "[\"127.0.0.1:5055/demo/web@sha256:"
 			    "50374cdd5e30d6ddaa8f536de9f1a1fce87b1af294a0c2dc75ab4bdf887f8991\"]"));
-	assert_int_equal(row[IMAGES_CREATED].i, 1795450643 * second_ns);
+	assert_int_equal(row[IMAGES_CREATED].i, 1795450643 * CLOCK_SECOND);
 	assert_int_equal(row[IMAGES_SIZE_BYTES].i, 1982314);
 	assert_false(row[IMAGES_SHARED_SIZE_BYTES].set);
 	assert_int_equal(row[IMAGES_CONTAINERS].i, 1);

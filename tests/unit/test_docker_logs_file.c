@@ -9,13 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "sources/log_file.h"
 #include "lines/log_lines.h"
 #include "sources/log_record.h"
 #include "base/rfc3339.h"
 #include "test.h"
-
-static const int64_t ms_ns = 1000000;
 
 struct driver {
 	char dir[40], path[60];
@@ -82,7 +81,7 @@ static void print_lines(struct driver *driver, uint32_t n)
 	assert_non_null(file);
 	for (uint32_t i = 0; i < n; i++) {
 		char time[RFC3339_SIZE];
-		driver->time += roll(driver, 3) ? ms_ns : 0;
+		driver->time += roll(driver, 3) ? CLOCK_MS : 0;
 		rfc3339_format(driver->time, time);
 		fprintf(file, "{\"log\":\"%u %.*s\\n\",\"stream\":\"stdout\",\"time\":\"%s\"}\n",
 			driver->written++, (int)roll(driver, 300),
@@ -212,7 +211,7 @@ static void a_gap_is_noticed_when_reading_is_resumed(void **state)
 	assert_int_equal(reopen_last(&driver, 0), 0);
 	read_to_end(&driver);
 	assert_int_equal(unlink(driver.path), 0);
-	driver.time += ms_ns;
+	driver.time += CLOCK_MS;
 	print_lines(&driver, 10);
 	assert_int_equal(reopen_last(&driver, 0), 0);
 	assert_int_equal(driver.file.gaps, 1);
@@ -230,7 +229,7 @@ static void a_file_written_anew_is_read_from_its_beginning(void **state)
 	assert_int_equal(reopen_last(&driver, 0), 0);
 	read_to_end(&driver);
 	assert_int_equal(truncate(driver.path, 0), 0);
-	driver.time += ms_ns;
+	driver.time += CLOCK_MS;
 	print_lines(&driver, 10);
 	read_to_end(&driver);
 	assert_int_equal(driver.next, 110);

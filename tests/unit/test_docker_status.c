@@ -5,16 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "docker_fixture.h"
 #include "docker_status.h"
 #include "test.h"
 
-static const int64_t second_ns = 1000000000;
-
 /* 2026-11-23T16:20:00Z, and as many seconds later. */
 static int64_t at(int64_t seconds)
 {
-	return INT64_C(1795450800000000000) + seconds * second_ns;
+	return INT64_C(1795450800000000000) + seconds * CLOCK_SECOND;
 }
 
 static int look_whole(void *self)
@@ -29,7 +28,7 @@ static struct docker_fixture started(const char *recorded)
 	fixture_init(&fixture, recorded);
 	fixture.look = look_whole;
 	fake_host_set_now(fixture.host, at(0));
-	fake_host_set_monotonic(fixture.host, 1000 * second_ns);
+	fake_host_set_monotonic(fixture.host, 1000 * CLOCK_SECOND);
 	assert_int_equal(fixture_start(&fixture), 0);
 	return fixture;
 }
@@ -211,10 +210,10 @@ static void after_refresh_even_what_seems_unchanged_is_inspected(void **state)
 {
 	struct docker_fixture f = one_container();
 	(void)state;
-	fake_host_set_monotonic(f.host, (1000 + 299) * second_ns);
+	fake_host_set_monotonic(f.host, (1000 + 299) * CLOCK_SECOND);
 	assert_int_equal(fixture_gather(&f), 0);
 	assert_int_equal(inspects(&f), 1);
-	fake_host_set_monotonic(f.host, (1000 + 300) * second_ns);
+	fake_host_set_monotonic(f.host, (1000 + 300) * CLOCK_SECOND);
 	assert_int_equal(fixture_gather(&f), 0);
 	assert_int_equal(inspects(&f), 2);
 	fixture_done(&f);
@@ -381,7 +380,7 @@ static void one_container_with_huge_labels_costs_no_other_its_row(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		struct docker_fixture f = started(NULL);
-		fixture_set_ns(&f, "timeout", 60 * second_ns); /* for 16 MiB, with sanitizers */
+		fixture_set_ns(&f, "timeout", 60 * CLOCK_SECOND); /* for 16 MiB, with sanitizers */
 		set_inspect(&f, "running", 2);
 		fake_engine_set(f.engine, "/containers/def/json", 200, "{}", FAKE_ANSWERS);
 		set_huge_list(&f, sizes[i]);

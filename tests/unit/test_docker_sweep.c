@@ -7,10 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "docker_fixture.h"
 #include "test.h"
-
-static const int64_t second_ns = 1000000000;
 
 /* ---- Faults ---- */
 
@@ -27,11 +26,11 @@ static void a_container_that_hangs_harms_no_other_and_is_left_out_for_a_while(vo
 	assert_non_null(strstr(fake_host_log(f.host, TALLY_WARNING), "web1"));
 	snprintf(stats, sizeof(stats), "%s/stats", id);
 	uint32_t asked = fake_engine_asked(f.engine, stats);
-	int64_t later = clock_monotonic() + 10 * second_ns;
+	int64_t later = clock_monotonic() + 10 * CLOCK_SECOND;
 	fake_host_set_monotonic(f.host, later);
 	assert_int_equal(fixture_gather(&f), 0);
 	assert_int_equal(fake_engine_asked(f.engine, stats), asked);
-	fake_host_set_monotonic(f.host, later + 60 * second_ns);
+	fake_host_set_monotonic(f.host, later + 60 * CLOCK_SECOND);
 	assert_int_equal(fixture_gather(&f), 0);
 	assert_int_equal(fake_engine_asked(f.engine, stats), asked + 1);
 	fixture_done(&f);
@@ -43,12 +42,12 @@ static void a_few_that_hang_are_given_up_before_their_timeout(void **state)
 	char id[65];
 	(void)state;
 	fixture_init(&f, DOCKER_20);
-	fixture_set_ns(&f, "timeout", 60 * second_ns);
+	fixture_set_ns(&f, "timeout", 60 * CLOCK_SECOND);
 	fake_engine_set(f.engine, fixture_id(&f, "tty1", id), 200, "{}", FAKE_HANGS);
 	assert_int_equal(fixture_start(&f), 0);
 	int64_t begun = clock_monotonic();
 	assert_int_equal(fixture_gather(&f), 0);
-	assert_true(clock_monotonic() - begun < 20 * second_ns);
+	assert_true(clock_monotonic() - begun < 20 * CLOCK_SECOND);
 	assert_int_equal(fixture_rows(&f), 8);
 	fixture_done(&f);
 }
@@ -241,10 +240,10 @@ static void a_change_of_its_cores_is_seen_within_a_minute(void **state)
 	assert_int_equal(fixture_gather(&f), 0);
 	assert_int_equal(fixture_int(&f, "web1", "cpu_online"), 1);
 	set_cpuset(&f, "", 200);
-	fake_host_set_monotonic(f.host, now + 59 * second_ns);
+	fake_host_set_monotonic(f.host, now + 59 * CLOCK_SECOND);
 	assert_int_equal(fixture_gather(&f), 0);
 	assert_int_equal(fixture_int(&f, "web1", "cpu_online"), 1);
-	fake_host_set_monotonic(f.host, now + 60 * second_ns);
+	fake_host_set_monotonic(f.host, now + 60 * CLOCK_SECOND);
 	assert_int_equal(fixture_gather(&f), 0);
 	assert_int_equal(fixture_int(&f, "web1", "cpu_online"), 2);
 	fixture_done(&f);
@@ -294,19 +293,19 @@ static int64_t interval_of(struct docker_fixture *f)
 
 static void two_sweeps_over_half_the_interval_stretch_it_and_say_so_once(void **state)
 {
-	struct docker_fixture f = slow_sweeps(second_ns / 4);
+	struct docker_fixture f = slow_sweeps(CLOCK_SECOND / 4);
 	(void)state;
 	assert_int_equal(fixture_gather(&f), 0);
 	assert_string_equal(fake_host_log(f.host, TALLY_WARNING), "");
 	assert_int_equal(fixture_gather(&f), 0);
 	assert_non_null(strstr(fake_host_log(f.host, TALLY_WARNING), "over half the interval"));
-	assert_int_equal(interval_of(&f), second_ns / 2);
+	assert_int_equal(interval_of(&f), CLOCK_SECOND / 2);
 	uint32_t sweeps = fake_engine_asked(f.engine, "/containers/json");
 	/* The next tick comes too early and is left out without a word. */
 	assert_int_equal(fixture_gather(&f), 0);
 	assert_int_equal(fake_engine_asked(f.engine, "/containers/json"), sweeps);
 	assert_string_equal(fake_host_log(f.host, TALLY_DEBUG), "");
-	fake_host_set_monotonic(f.host, clock_monotonic() + 1000 * second_ns);
+	fake_host_set_monotonic(f.host, clock_monotonic() + 1000 * CLOCK_SECOND);
 	assert_int_equal(fixture_gather(&f), 0);
 	assert_int_equal(fake_engine_asked(f.engine, "/containers/json"), sweeps + 1);
 	fixture_done(&f);
@@ -314,24 +313,24 @@ static void two_sweeps_over_half_the_interval_stretch_it_and_say_so_once(void **
 
 static void an_interval_is_at_most_doubled_at_a_time(void **state)
 {
-	struct docker_fixture f = slow_sweeps(second_ns / 50);
+	struct docker_fixture f = slow_sweeps(CLOCK_SECOND / 50);
 	(void)state;
 	assert_int_equal(fixture_gather(&f), 0);
 	assert_int_equal(fixture_gather(&f), 0);
-	assert_int_equal(interval_of(&f), second_ns / 25);
+	assert_int_equal(interval_of(&f), CLOCK_SECOND / 25);
 	fixture_done(&f);
 }
 
 static void one_slow_sweep_among_fast_ones_stretches_nothing(void **state)
 {
-	struct docker_fixture f = slow_sweeps(second_ns / 4);
+	struct docker_fixture f = slow_sweeps(CLOCK_SECOND / 4);
 	(void)state;
 	assert_int_equal(fixture_gather(&f), 0);
 	fake_engine_set(f.engine, "/stats", 404, "", FAKE_ANSWERS);
 	assert_int_equal(fixture_gather(&f), 0);
 	fake_engine_set(f.engine, "/stats", 404, "", FAKE_LATE);
 	assert_int_equal(fixture_gather(&f), 0);
-	assert_int_equal(interval_of(&f), second_ns / 4);
+	assert_int_equal(interval_of(&f), CLOCK_SECOND / 4);
 	fixture_done(&f);
 }
 
@@ -340,8 +339,8 @@ static void a_sweep_that_fails_stretches_nothing_however_long_it_took(void **sta
 	struct docker_fixture f;
 	(void)state;
 	fixture_init(&f, DOCKER_20);
-	fixture_set_ns(&f, "timeout", second_ns / 5);
-	fake_host_ctx(f.host)->interval = second_ns / 10;
+	fixture_set_ns(&f, "timeout", CLOCK_SECOND / 5);
+	fake_host_ctx(f.host)->interval = CLOCK_SECOND / 10;
 	assert_int_equal(fixture_start(&f), 0);
 	assert_int_equal(fixture_gather(&f), 0);
 	fake_engine_set(f.engine, "/containers/json", 200, "", FAKE_HANGS);
@@ -351,14 +350,14 @@ static void a_sweep_that_fails_stretches_nothing_however_long_it_took(void **sta
 	uint32_t sweeps = fake_engine_asked(f.engine, "/containers/json");
 	assert_int_equal(fixture_gather(&f), 0);
 	assert_int_equal(fake_engine_asked(f.engine, "/containers/json"), sweeps + 1);
-	assert_int_equal(interval_of(&f), second_ns / 10);
+	assert_int_equal(interval_of(&f), CLOCK_SECOND / 10);
 	fixture_done(&f);
 }
 
 static void *stop_when_asked(void *arg)
 {
 	struct docker_fixture *f = arg;
-	int64_t deadline = clock_monotonic() + 10 * second_ns;
+	int64_t deadline = clock_monotonic() + 10 * CLOCK_SECOND;
 	while (!fake_engine_asked(f->engine, "/stats") && clock_monotonic() < deadline)
 		sched_yield();
 	fake_host_stop(f->host);
@@ -371,13 +370,13 @@ static void a_sweep_that_waits_ends_at_once_when_told_to_stop(void **state)
 	pthread_t thread;
 	(void)state;
 	fixture_init(&f, DOCKER_20);
-	fixture_set_ns(&f, "timeout", 60 * second_ns);
+	fixture_set_ns(&f, "timeout", 60 * CLOCK_SECOND);
 	fake_engine_set(f.engine, "/stats", 200, "", FAKE_HANGS);
 	assert_int_equal(fixture_start(&f), 0);
 	assert_int_equal(pthread_create(&thread, NULL, stop_when_asked, &f), 0);
 	int64_t begun = clock_monotonic();
 	assert_int_equal(fixture_gather(&f), -ECANCELED);
-	assert_true(clock_monotonic() - begun < 10 * second_ns);
+	assert_true(clock_monotonic() - begun < 10 * CLOCK_SECOND);
 	pthread_join(thread, NULL);
 	fixture_done(&f);
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "http/auth_throttle.h"
 #include "http/client_address.h"
 #include "fake_host.h"
@@ -19,7 +20,7 @@ static int set_up(void **state)
 	(void)state;
 	host = fake_host_create("output.http_api");
 	throttle = auth_throttle_create(fake_host_ctx(host));
-	now = HTTP_DAY;
+	now = CLOCK_DAY;
 	assert_non_null(throttle);
 	return 0;
 }
@@ -61,12 +62,12 @@ static void an_address_may_be_wrong_a_few_times_and_again_later(void **state)
 	exhaust("192.0.2.1");
 	assert_int_equal(note("192.0.2.1"), AUTH_THROTTLE_SECONDS); /* that made it no longer */
 	assert_int_equal(note("192.0.2.2"), 0);
-	now += HTTP_SECOND;
+	now += CLOCK_SECOND;
 	assert_int_equal(note("192.0.2.1"), AUTH_THROTTLE_SECONDS - 1);
-	now += (AUTH_THROTTLE_SECONDS - 1) * HTTP_SECOND;
+	now += (AUTH_THROTTLE_SECONDS - 1) * CLOCK_SECOND;
 	assert_int_equal(note("192.0.2.1"), 0);
 	assert_int_equal(note("192.0.2.1"), AUTH_THROTTLE_SECONDS);
-	now += AUTH_THROTTLE_BURST * AUTH_THROTTLE_SECONDS * HTTP_SECOND;
+	now += AUTH_THROTTLE_BURST * AUTH_THROTTLE_SECONDS * CLOCK_SECOND;
 	exhaust("192.0.2.1");
 }
 
@@ -81,7 +82,7 @@ static void few_answers_are_held_back_at_a_time(void **state)
 	}
 	assert_true(note("192.0.2.1") > 0);
 	assert_false(held);
-	now += HTTP_SECOND;
+	now += CLOCK_SECOND;
 	assert_true(note("192.0.2.1") > 0);
 	assert_true(held);
 	unsigned all = 0;
@@ -136,7 +137,7 @@ static void the_log_names_addresses_but_does_not_fill(void **state)
 	assert_true(lines() <= 11);
 	auth_throttle_flush_log(throttle, now);
 	assert_true(lines() <= 11);
-	now += 60 * HTTP_SECOND;
+	now += 60 * CLOCK_SECOND;
 	auth_throttle_flush_log(throttle, now);
 	assert_true(says("other addresses"));
 	assert_true(lines() <= 22);

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "message/accept.h"
 #include "http_fixture.h"
 #include "test.h"
@@ -15,7 +16,7 @@
 const struct tally_plugin *tally_plugin(void);
 
 #define LIST "/api/v1/containers"
-#define MS (HTTP_SECOND / 1000)
+#define MS (CLOCK_SECOND / 1000)
 
 static const struct tally_named_cache memory[] = {{"memory", NULL}, {NULL, NULL}};
 
@@ -41,7 +42,7 @@ static struct http_fixture *begin(const struct tally_named_cache *cache, int64_t
 
 static int set_up(void **state)
 {
-	*state = begin(memory, 3600 * HTTP_SECOND);
+	*state = begin(memory, 3600 * CLOCK_SECOND);
 	http_start(*state);
 	return 0;
 }
@@ -248,7 +249,7 @@ static const char *const same_targets[] = {
 static void answers_are_the_same_with_the_cache_on_and_off(void **state)
 {
 	static const struct tally_named_cache off[] = {{"off", NULL}, {NULL, NULL}};
-	struct http_fixture *without = begin(off, HTTP_SECOND);
+	struct http_fixture *without = begin(off, CLOCK_SECOND);
 	http_start(without);
 	for (size_t i = 0; i < sizeof(same_targets) / sizeof(*same_targets); i++) {
 		struct http_answer plain = http_get(without, same_targets[i]);
@@ -477,7 +478,7 @@ static void *stop(void *arg)
 
 static void stopping_answers_all_who_share_a_flight(void **state)
 {
-	struct http_fixture *fixture = begin(memory, HTTP_SECOND);
+	struct http_fixture *fixture = begin(memory, CLOCK_SECOND);
 	pthread_t clients[4], stopping;
 	(void)state;
 	http_start(fixture);
@@ -511,7 +512,7 @@ static void the_memory_comes_first_and_off_stands_alone(void **state)
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
-		struct http_fixture *fixture = begin(wrong[i], HTTP_SECOND);
+		struct http_fixture *fixture = begin(wrong[i], CLOCK_SECOND);
 		assert_int_equal(tally_plugin()->create(fake_host_ctx(fixture->host),
 							&fixture->config, &fixture->plugin),
 				 -EINVAL);

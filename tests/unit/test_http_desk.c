@@ -7,11 +7,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "http_fixture.h"
 #include "test.h"
 
 #define LIST "/api/v1/containers"
-#define MS (HTTP_SECOND / 1000)
+#define MS (CLOCK_SECOND / 1000)
 
 enum { QUEUE = 16 }; /* flights that wait, of one worker */
 
@@ -41,7 +42,7 @@ static int set_up(void **state)
 	fixture->http.config.cache_ttl_containers = 100 * MS;
 	fixture->http.config.threads = 1;
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	advance(fixture, now.tv_sec * HTTP_SECOND + now.tv_nsec);
+	advance(fixture, now.tv_sec * CLOCK_SECOND + now.tv_nsec);
 	*state = fixture;
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "http_fixture.h"
 #include "test.h"
 
@@ -15,13 +16,13 @@ static void add_job(struct http_fixture *fixture, unsigned number, int age, bool
 	struct tally_cell *row = fake_store_row(store, "container_info");
 	char id[65];
 	snprintf(id, sizeof(id), "%064x", number);
-	fake_store_int(store, row, "time", HTTP_NOW - age * HTTP_SECOND);
+	fake_store_int(store, row, "time", HTTP_NOW - age * CLOCK_SECOND);
 	fake_store_text(store, row, "host", "alpha");
 	fake_store_text(store, row, "container_id", id);
 	fake_store_text(store, row, "name", "job");
 	fake_store_text(store, row, "state", gone ? "removed" : "running");
 	if (gone)
-		fake_store_int(store, row, "gone_at", HTTP_NOW - age * HTTP_SECOND);
+		fake_store_int(store, row, "gone_at", HTTP_NOW - age * CLOCK_SECOND);
 }
 
 static int set_up(void **state)

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "cache/cache_policy.h"
 #include "cache/response_cache.h"
 #include "fake_host.h"
@@ -27,9 +28,9 @@ static int set_up(void **state)
 	struct shelf *shelf = calloc(1, sizeof(*shelf));
 	shelf->host = fake_host_create("output.http_api");
 	shelf->config.cache_size = 1 << 20;
-	shelf->config.cache_ttl_containers = 10 * HTTP_SECOND;
-	shelf->config.cache_ttl_history = 30 * HTTP_SECOND;
-	advance(shelf, 100 * HTTP_SECOND);
+	shelf->config.cache_ttl_containers = 10 * CLOCK_SECOND;
+	shelf->config.cache_ttl_history = 30 * CLOCK_SECOND;
+	advance(shelf, 100 * CLOCK_SECOND);
 	shelf->cache = cache_create(fake_host_ctx(shelf->host), &shelf->config);
 	*state = shelf;
 	return 0;
@@ -130,14 +131,14 @@ static void after_a_change_answers_are_kept_for_a_moment_only(void **state)
 {
 	struct shelf *shelf = *state;
 	cache_invalidate(shelf->cache, CACHE_CLASS_CONTAINERS);
-	advance(shelf, HTTP_SECOND);
+	advance(shelf, CLOCK_SECOND);
 	fill(shelf, "/list", CACHE_CLASS_CONTAINERS);
 	assert_int_equal(age(shelf, "/list"), CACHE_FRESH);
-	advance(shelf, HTTP_SECOND);
+	advance(shelf, CLOCK_SECOND);
 	assert_int_equal(age(shelf, "/list"), CACHE_STALE_IF_ERROR);
-	advance(shelf, 5 * HTTP_SECOND);
+	advance(shelf, 5 * CLOCK_SECOND);
 	fill(shelf, "/list", CACHE_CLASS_CONTAINERS);
-	advance(shelf, HTTP_SECOND);
+	advance(shelf, CLOCK_SECOND);
 	assert_int_equal(age(shelf, "/list"), CACHE_FRESH);
 }
 
@@ -147,7 +148,7 @@ static void a_mistake_is_given_for_a_second_and_then_no_more(void **state)
 {
 	struct shelf *shelf = *state;
 	land_as(shelf, begin(shelf, "/nobody", CACHE_CLASS_CONTAINERS), 404, "nobody");
-	advance(shelf, HTTP_SECOND - 1);
+	advance(shelf, CLOCK_SECOND - 1);
 	assert_int_equal(age(shelf, "/nobody"), CACHE_FRESH);
 	advance(shelf, 1);
 	assert_int_equal(age(shelf, "/nobody"), CACHE_NONE);

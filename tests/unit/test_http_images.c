@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "http_fixture.h"
 #include "test.h"
 
@@ -52,7 +53,7 @@ static void add_change(struct http_fixture *fixture, int age, const char *refere
 {
 	struct fake_store *store = fixture->store;
 	struct tally_cell *row = fake_store_row(store, "image_versions");
-	fake_store_int(store, row, "time", HTTP_NOW - age * HTTP_SECOND);
+	fake_store_int(store, row, "time", HTTP_NOW - age * CLOCK_SECOND);
 	fake_store_text(store, row, "host", "alpha");
 	fake_store_text(store, row, "reference", reference);
 	fake_store_text(store, row, "change", !from ? "added" : !to ? "removed" : "moved");

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "http_fixture.h"
 #include "test.h"
 
@@ -103,8 +104,8 @@ static void prepare(struct house *house, struct http_fixture *fixture)
 	fixture->config.cache = house->shared;
 	fixture->config.cache_scope = "house";
 	fixture->config.cache_size = 1 << 20;
-	fixture->config.cache_ttl_containers = 3600 * HTTP_SECOND;
-	fixture->config.cache_ttl_stats = 3600 * HTTP_SECOND;
+	fixture->config.cache_ttl_containers = 3600 * CLOCK_SECOND;
+	fixture->config.cache_ttl_stats = 3600 * CLOCK_SECOND;
 }
 
 static int set_up(void **state)
@@ -375,11 +376,11 @@ static void a_clock_that_is_set_back_does_not_end_sharing(void **state)
 	http_start(&house->second);
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	pass_event(house);
-	int64_t now = HTTP_NOW - 3600 * HTTP_SECOND, later = (ts.tv_sec + 10) * HTTP_SECOND;
+	int64_t now = HTTP_NOW - 3600 * CLOCK_SECOND, later = (ts.tv_sec + 10) * CLOCK_SECOND;
 	set_clocks(house, now, later);
 	struct http_answer answer = http_get(&house->second, LIST "?limit=1");
 	http_free(&answer);
-	set_clocks(house, now + HTTP_SECOND, later + HTTP_SECOND);
+	set_clocks(house, now + CLOCK_SECOND, later + CLOCK_SECOND);
 	expect_same(house, LIST "?limit=2", "hit");
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "http_fixture.h"
 #include "test.h"
 
@@ -31,7 +32,7 @@ struct line {
 static void add_line(struct http_fixture *fixture, const struct line *line, int64_t sequence)
 {
 	struct tally_cell *row = add_row(fixture, "container_logs",
-					 HTTP_NOW - line->age * HTTP_SECOND, line->id, line->name);
+					 HTTP_NOW - line->age * CLOCK_SECOND, line->id, line->name);
 	fake_store_text(fixture->store, row, "stream", line->stream);
 	fake_store_text(fixture->store, row, "message", line->message);
 	if (line->level)
@@ -51,7 +52,7 @@ static void add_event(struct http_fixture *fixture, int age, const char *id, con
 		      const char *action)
 {
 	struct tally_cell *row =
-		add_row(fixture, "container_events", HTTP_NOW - age * HTTP_SECOND, id, name);
+		add_row(fixture, "container_events", HTTP_NOW - age * CLOCK_SECOND, id, name);
 	fake_store_text(fixture->store, row, "action", action);
 	fake_store_text(fixture->store, row, "image", "nginx:1.25");
 	if (strcmp(action, "die") == 0)
@@ -259,7 +260,7 @@ static void paging_through(struct http_fixture *fixture, const char *first, int 
 		http_free(&answer);
 		add_numbered(fixture, extra++, -5);
 		add_numbered(fixture, extra++, 599);
-		fake_host_set_now(fixture->host, HTTP_NOW + ++pages * 600 * HTTP_SECOND);
+		fake_host_set_now(fixture->host, HTTP_NOW + ++pages * 600 * CLOCK_SECOND);
 	}
 	assert_true(2 * pages <= PAGING_LINES);
 }

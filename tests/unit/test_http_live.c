@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "docker_logs/logs_table.h"
 #include "sse_fixture.h"
 #include "test.h"
@@ -102,9 +103,9 @@ static void a_silent_stream_says_that_it_lives(void **state)
 {
 	struct http_fixture *fixture = *state;
 	struct sse_client *client = sse_follow(fixture, "/api/v1/stream/events", NULL);
-	fake_host_set_monotonic(fixture->host, sse_monotonic() + 20 * HTTP_SECOND);
+	fake_host_set_monotonic(fixture->host, sse_monotonic() + 20 * CLOCK_SECOND);
 	assert_true(silence_is_broken(client));
-	fake_host_set_monotonic(fixture->host, sse_monotonic() + 40 * HTTP_SECOND);
+	fake_host_set_monotonic(fixture->host, sse_monotonic() + 40 * CLOCK_SECOND);
 	assert_true(silence_is_broken(client));
 	sse_leave(client);
 	fake_host_set_monotonic(fixture->host, 0);
@@ -232,7 +233,7 @@ static void stopping_ends_open_streams(void **state)
 		clients[i] = sse_follow(fixture, "/api/v1/stream/logs", NULL);
 	int64_t before = sse_monotonic();
 	tally_plugin()->stop(fixture->plugin);
-	assert_true(sse_monotonic() - before < 20 * HTTP_SECOND);
+	assert_true(sse_monotonic() - before < 20 * CLOCK_SECOND);
 	for (int i = 0; i < 10; i++) {
 		assert_int_equal(recv(clients[i]->fd, rest, sizeof(rest), 0), 0);
 		sse_leave(clients[i]);
@@ -251,7 +252,7 @@ static void streams_end_although_a_worker_is_still_with_the_store(void **state)
 	static const char request[] = "GET /api/v1/containers HTTP/1.1\r\nHost: localhost\r\n\r\n";
 	struct http_fixture *fixture = *state;
 	struct sse_client *client = sse_follow(fixture, "/api/v1/stream/logs", NULL);
-	int64_t end = sse_monotonic() + 30 * HTTP_SECOND;
+	int64_t end = sse_monotonic() + 30 * CLOCK_SECOND;
 	pthread_t stopping;
 	char rest[100];
 	fake_store_hang(fixture->store, true);
@@ -275,7 +276,7 @@ static void streams_end_although_a_worker_is_still_with_the_store(void **state)
 static void clients_that_leave_make_room(void **state)
 {
 	struct http_fixture *fixture = *state;
-	int64_t end = sse_monotonic() + 30 * HTTP_SECOND;
+	int64_t end = sse_monotonic() + 30 * CLOCK_SECOND;
 	for (int i = 0; i < 32; i++)
 		sse_leave(sse_follow(fixture, "/api/v1/stream/logs", NULL));
 	while (fake_host_metric(fixture->host, HTTP_STREAMS) > 0 && sse_monotonic() < end) {

@@ -1,4 +1,5 @@
 /* What happens makes what is kept of it old. */
+#include "base/clock.h"
 #include "sse_fixture.h"
 #include "test.h"
 
@@ -9,7 +10,7 @@ static int set_up_cached(void **state)
 	struct http_fixture *fixture = *state;
 	fixture->config.cache = memory;
 	fixture->config.cache_size = 1 << 20;
-	fixture->config.cache_ttl_containers = 3600 * HTTP_SECOND;
+	fixture->config.cache_ttl_containers = 3600 * CLOCK_SECOND;
 	http_start(fixture);
 	return 0;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "message/cursor.h"
 #include "sse_fixture.h"
 #include "test.h"
@@ -312,7 +313,7 @@ static int set_up_impatient(void **state)
 {
 	sse_prepare(state);
 	struct http_fixture *fixture = *state;
-	fixture->config.query_timeout = HTTP_SECOND / 2;
+	fixture->config.query_timeout = CLOCK_SECOND / 2;
 	http_start(fixture);
 	return 0;
 }

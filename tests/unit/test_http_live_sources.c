@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "sse_fixture.h"
 #include "test.h"
 
@@ -48,7 +49,7 @@ static unsigned queries_of(struct http_fixture *fixture, int clients)
 	int64_t took = sse_monotonic() - first;
 	for (int i = 0; i < clients; i++)
 		sse_leave(list[i]);
-	return (unsigned)(took / (HTTP_SECOND / 2));
+	return (unsigned)(took / (CLOCK_SECOND / 2));
 }
 
 static void however_many_follow_one_question_is_asked(void **state)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "routes/endpoint.h"
 #include "http_fixture.h"
 #include "http_schema.h"
@@ -57,7 +58,7 @@ static void add_row(struct http_fixture *fixture, const struct tally_table *tabl
 			continue;
 		if (column->type == TALLY_TIME)
 			fake_store_int(fixture->store, row, column->name,
-				       HTTP_NOW - (20 + bare) * HTTP_SECOND);
+				       HTTP_NOW - (20 + bare) * CLOCK_SECOND);
 		else if (column->type == TALLY_REAL)
 			fake_store_real(fixture->store, row, column->name, 1.5);
 		else if (column->type == TALLY_TEXT || column->type == TALLY_JSON)

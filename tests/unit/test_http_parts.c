@@ -8,10 +8,11 @@
 #include <string.h>
 #include <message/suggest.h>
 
+#include "base/clock.h"
 #include "http_api.h"
 #include "test.h"
 
-#define NOW (INT64_C(1767268800) * HTTP_SECOND) /* 2026-01-01T12:00:00Z */
+#define NOW (INT64_C(1767268800) * CLOCK_SECOND) /* 2026-01-01T12:00:00Z */
 
 static void assert_moment(const char *text, int64_t expected)
 {
@@ -24,18 +25,18 @@ static void times_are_read_in_every_promised_form(void **state)
 {
 	(void)state;
 	assert_moment("now", NOW);
-	assert_moment("now-1h", NOW - 3600 * HTTP_SECOND);
-	assert_moment("now+5m", NOW + 300 * HTTP_SECOND);
-	assert_moment("now 5m", NOW + 300 * HTTP_SECOND); /* an unescaped + */
+	assert_moment("now-1h", NOW - 3600 * CLOCK_SECOND);
+	assert_moment("now+5m", NOW + 300 * CLOCK_SECOND);
+	assert_moment("now 5m", NOW + 300 * CLOCK_SECOND); /* an unescaped + */
 	assert_moment("now-0s", NOW);
-	assert_moment("now-90", NOW - 90 * HTTP_SECOND);
+	assert_moment("now-90", NOW - 90 * CLOCK_SECOND);
 	assert_moment("1767268800", NOW);
-	assert_moment("1767268800.25", NOW + HTTP_SECOND / 4);
-	assert_moment("1767268800123", NOW + 123 * HTTP_SECOND / 1000);
+	assert_moment("1767268800.25", NOW + CLOCK_SECOND / 4);
+	assert_moment("1767268800123", NOW + 123 * CLOCK_SECOND / 1000);
 	assert_moment("2026-01-01T12:00:00Z", NOW);
 	assert_moment("2026-01-01T14:00:00+02:00", NOW);
 	assert_moment("2026-01-01T14:00:00 02:00", NOW);
-	assert_moment("2026-01-01T12:00:00.5Z", NOW + HTTP_SECOND / 2);
+	assert_moment("2026-01-01T12:00:00.5Z", NOW + CLOCK_SECOND / 2);
 	assert_moment("0", 0);
 }
 
@@ -62,10 +63,10 @@ static void spans_are_read(void **state)
 	static const struct {
 		const char *text;
 		int64_t ns;
-	} good[] = {{"500ms", HTTP_SECOND / 2},   {"10s", 10 * HTTP_SECOND},
-		    {"5m", 300 * HTTP_SECOND},    {"5min", 300 * HTTP_SECOND},
-		    {"1.5h", 5400 * HTTP_SECOND}, {"7d", 7 * HTTP_DAY},
-		    {"2w", 14 * HTTP_DAY},        {"90", 90 * HTTP_SECOND}};
+	} good[] = {{"500ms", CLOCK_SECOND / 2},   {"10s", 10 * CLOCK_SECOND},
+		    {"5m", 300 * CLOCK_SECOND},    {"5min", 300 * CLOCK_SECOND},
+		    {"1.5h", 5400 * CLOCK_SECOND}, {"7d", 7 * CLOCK_DAY},
+		    {"2w", 14 * CLOCK_DAY},        {"90", 90 * CLOCK_SECOND}};
 	int64_t ns;
 	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
 		assert_int_equal(span_read(good[i].text, &ns), 0);

@@ -3,11 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "http_fixture.h"
 #include "test.h"
 
 #define LIST "/api/v1/containers"
-#define BEGAN (INT64_C(1000) * HTTP_SECOND)
+#define BEGAN (INT64_C(1000) * CLOCK_SECOND)
 
 static const char *const origins[] = {"https://a.example", "https://b.example", NULL};
 
@@ -24,7 +25,7 @@ static int set_up(void **state)
 	}
 	fixture->config.cache = memory;
 	fixture->config.cache_size = 1 << 20;
-	fixture->config.cache_ttl_containers = 10 * HTTP_SECOND;
+	fixture->config.cache_ttl_containers = 10 * CLOCK_SECOND;
 	fixture->config.cors_origins = origins;
 	fake_host_set_monotonic(fixture->host, BEGAN);
 	http_start(fixture);
@@ -61,9 +62,9 @@ static void the_age_goes_on(void **state)
 	expect(fixture, "", 200, "X-Cache", "miss");
 	for (int i = 0; i < 3; i++)
 		expect(fixture, "", 200, "Age", "0");
-	fake_host_set_monotonic(fixture->host, BEGAN + 3 * HTTP_SECOND / 2);
+	fake_host_set_monotonic(fixture->host, BEGAN + 3 * CLOCK_SECOND / 2);
 	expect(fixture, "", 200, "Age", "1");
-	fake_host_set_monotonic(fixture->host, BEGAN + 5 * HTTP_SECOND / 2);
+	fake_host_set_monotonic(fixture->host, BEGAN + 5 * CLOCK_SECOND / 2);
 	expect(fixture, "", 200, "Age", "2");
 	expect(fixture, "", 200, "X-Cache", "hit");
 }
@@ -115,7 +116,7 @@ static void a_new_answer_is_given_once_there_is_one(void **state)
 	for (int i = 0; i < 40; i++) { /* more than are held */
 		snprintf(name, sizeof(name), "new%d", i);
 		http_add_container(fixture, "alpha", name, name, "running");
-		fake_host_set_monotonic(fixture->host, BEGAN + (i + 1) * 3600 * HTTP_SECOND);
+		fake_host_set_monotonic(fixture->host, BEGAN + (i + 1) * 3600 * CLOCK_SECOND);
 		struct http_answer answer = get(fixture, LIST, "");
 		assert_string_equal(http_header(&answer, "X-Cache"), "miss");
 		assert_non_null(strstr(answer.body, name));

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "fake_host.h"
 #include "fake_store.h"
 #include "http_api.h"
@@ -39,7 +40,7 @@ static int set_up(void **state)
 	fake_store_table(shelf->store, &first);
 	shelf->handle = fake_host_store(shelf->host, fake_store_reader(), shelf->store);
 	shelf->tables = catalog_cache_create(fake_host_ctx(shelf->host), shelf->handle);
-	advance(shelf, 100 * HTTP_SECOND);
+	advance(shelf, 100 * CLOCK_SECOND);
 	*state = shelf;
 	return 0;
 }
@@ -109,7 +110,7 @@ static void while_one_asks_anew_the_others_go_on_with_what_there_is(void **state
 	struct shelf *shelf = *state;
 	struct getter getters[GETTERS];
 	expect(shelf, "first", true);
-	advance(shelf, 6 * HTTP_SECOND);
+	advance(shelf, 6 * CLOCK_SECOND);
 	unsigned before = fake_store_queries(shelf->store);
 	fake_store_hang(shelf->store, true);
 	start(&getters[0], shelf, "first");
@@ -133,7 +134,7 @@ static void who_needs_another_table_asks_all_the_same(void **state)
 	struct getter getters[2];
 	expect(shelf, "first", true);
 	fake_store_table(shelf->store, &second);
-	advance(shelf, 6 * HTTP_SECOND);
+	advance(shelf, 6 * CLOCK_SECOND);
 	fake_store_hang(shelf->store, true);
 	start(&getters[0], shelf, "first");
 	bool hangs = wait_for_hanging(shelf, 1);
@@ -152,7 +153,7 @@ static void after_a_failure_the_next_one_asks_again(void **state)
 	struct shelf *shelf = *state;
 	const struct catalog *catalog;
 	expect(shelf, "first", true);
-	advance(shelf, 6 * HTTP_SECOND);
+	advance(shelf, 6 * CLOCK_SECOND);
 	fake_store_fail(shelf->store, -EIO);
 	assert_int_equal(catalog_cache_get(shelf->tables, "first", &catalog), -EIO);
 	assert_int_equal(catalog_cache_get(shelf->tables, "first", &catalog), -EIO);

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "http_fixture.h"
 #include "test.h"
 
@@ -43,8 +44,8 @@ static gnutls_x509_crt_t make_certificate(const struct validity *validity,
 	gnutls_x509_crt_init(&cert);
 	gnutls_x509_crt_set_version(cert, 3);
 	gnutls_x509_crt_set_serial(cert, "\1", 1);
-	gnutls_x509_crt_set_activation_time(cert, HTTP_NOW / HTTP_SECOND + validity->from);
-	gnutls_x509_crt_set_expiration_time(cert, HTTP_NOW / HTTP_SECOND + validity->to);
+	gnutls_x509_crt_set_activation_time(cert, HTTP_NOW / CLOCK_SECOND + validity->from);
+	gnutls_x509_crt_set_expiration_time(cert, HTTP_NOW / CLOCK_SECOND + validity->to);
 	gnutls_x509_crt_set_dn_by_oid(cert, GNUTLS_OID_X520_COMMON_NAME, 0, validity->name,
 				      (unsigned)strlen(validity->name));
 	gnutls_x509_crt_set_key(cert, key);
@@ -241,8 +242,8 @@ static unsigned count_in_log(const struct http_fixture *fixture, const char *tex
 static void set_clocks(struct http_fixture *fixture, int64_t seconds)
 {
 	char name[64];
-	fake_host_set_now(fixture->host, HTTP_NOW + seconds * HTTP_SECOND);
-	fake_host_set_monotonic(fixture->host, (DAY + seconds) * HTTP_SECOND);
+	fake_host_set_now(fixture->host, HTTP_NOW + seconds * CLOCK_SECOND);
+	fake_host_set_monotonic(fixture->host, (DAY + seconds) * CLOCK_SECOND);
 	query(fixture, "/healthz", "HTTP/1.1 200", name); /* it looks when a connection comes */
 }
 
@@ -251,10 +252,10 @@ static void a_certificate_that_expires_is_told_30_days_ahead_and_daily(void **st
 	struct http_fixture *fixture = *state;
 	const struct validity own = {"web.example", -DAY, 31 * DAY}, issuer = {"ca", 0, 900 * DAY};
 	make_chain(&own, &issuer, 0600);
-	fake_host_set_monotonic(fixture->host, DAY * HTTP_SECOND);
+	fake_host_set_monotonic(fixture->host, DAY * CLOCK_SECOND);
 	http_start(fixture);
 	assert_int_equal(fake_host_metric(fixture->host, HTTP_CERTIFICATE_EXPIRY),
-			 HTTP_NOW / HTTP_SECOND + 31 * DAY);
+			 HTTP_NOW / CLOCK_SECOND + 31 * DAY);
 	assert_int_equal(count_in_log(fixture, "web.example"), 0);
 	set_clocks(fixture, 1 * DAY);
 	assert_int_equal(
@@ -269,11 +270,11 @@ static void a_certificate_that_expires_is_told_30_days_ahead_and_daily(void **st
 	assert_int_equal(count_in_log(fixture, "has expired at 2026-02-01T12:00:00Z"), 1);
 	make_pair("second", 0600);
 	for (int i = 1; i < 3000 && fake_host_metric(fixture->host, HTTP_CERTIFICATE_EXPIRY) !=
-					    HTTP_NOW / HTTP_SECOND + 90 * DAY;
+					    HTTP_NOW / CLOCK_SECOND + 90 * DAY;
 	     i++)
 		set_clocks(fixture, 31 * DAY + i);
 	assert_int_equal(fake_host_metric(fixture->host, HTTP_CERTIFICATE_EXPIRY),
-			 HTTP_NOW / HTTP_SECOND + 90 * DAY);
+			 HTTP_NOW / CLOCK_SECOND + 90 * DAY);
 	assert_int_equal(count_in_log(fixture, "second"), 0);
 	set_clocks(fixture, 62 * DAY);
 	assert_int_equal(count_in_log(fixture, "\"CN=second\" expires in 28 days"), 1);
@@ -287,7 +288,7 @@ static void of_a_chain_the_certificate_that_expires_first_counts(void **state)
 	http_start(fixture);
 	assert_int_equal(count_in_log(fixture, "\"CN=ca.example\" expires in 1 day"), 1);
 	assert_int_equal(fake_host_metric(fixture->host, HTTP_CERTIFICATE_EXPIRY),
-			 HTTP_NOW / HTTP_SECOND + DAY);
+			 HTTP_NOW / CLOCK_SECOND + DAY);
 }
 
 static void an_expired_certificate_and_one_of_tomorrow_are_told_at_start(void **state)
@@ -332,7 +333,7 @@ static void who_never_ends_the_handshake_is_hung_up_on(void **state)
 	http_send(fd, hello + 3, sizeof(hello) - 3);
 	assert_int_equal(recv(fd, &byte, 1, MSG_DONTWAIT), -1);
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	fake_host_set_monotonic(fixture->host, (now.tv_sec + 70) * HTTP_SECOND);
+	fake_host_set_monotonic(fixture->host, (now.tv_sec + 70) * CLOCK_SECOND);
 	assert_true(recv(fd, &byte, 1, 0) <= 0);
 	assert_true(fake_host_metric(fixture->host, HTTP_SLOW) >= 1);
 	close(fd);

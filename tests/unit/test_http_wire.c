@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "http_fixture.h"
 #include "test.h"
 
@@ -16,7 +17,7 @@ static int set_up(void **state)
 	struct http_fixture *fixture = calloc(1, sizeof(*fixture));
 	http_prepare(fixture);
 	http_add_container(fixture, "alpha", "abc", "web", "running");
-	fixture->config.query_timeout = HTTP_SECOND / 2;
+	fixture->config.query_timeout = CLOCK_SECOND / 2;
 	http_start(fixture);
 	*state = fixture;
 	return 0;
@@ -26,7 +27,7 @@ static int64_t now(void)
 {
 	struct timespec ts;
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * HTTP_SECOND + ts.tv_nsec;
+	return ts.tv_sec * CLOCK_SECOND + ts.tv_nsec;
 }
 
 /* Polls until it is so; fails after 10 s. */
@@ -255,7 +256,7 @@ static void many_parameters_are_refused_at_once(void **state)
 			memcpy(target + len, "a&", 3);
 		int64_t began = now();
 		http_expect_problem(*state, target, 400, NULL, "64 parameters");
-		assert_true(now() - began < 5 * HTTP_SECOND); /* no timeout of the connection */
+		assert_true(now() - began < 5 * CLOCK_SECOND); /* no timeout of the connection */
 	}
 }
 
@@ -278,7 +279,7 @@ static void an_answer_that_would_be_too_large_is_refused(void **state)
 {
 	struct http_fixture *fixture = *state;
 	char *text = malloc(HTTP_MAX_BODY / 4);
-	fixture->config.query_timeout = 60 * HTTP_SECOND;
+	fixture->config.query_timeout = 60 * CLOCK_SECOND;
 	memset(text, 'a', HTTP_MAX_BODY / 4 - 1);
 	text[HTTP_MAX_BODY / 4 - 1] = '\0';
 	for (int i = 0; i < 4; i++)
@@ -319,8 +320,8 @@ static void a_hanging_store_gives_503_in_time_and_health_stays(void **state)
 	int64_t took = now() - started;
 	assert_int_equal(answer.status, 503);
 	assert_non_null(http_header(&answer, "Retry-After"));
-	assert_true(took >= HTTP_SECOND / 2);
-	assert_true(took < 5 * HTTP_SECOND);
+	assert_true(took >= CLOCK_SECOND / 2);
+	assert_true(took < 5 * CLOCK_SECOND);
 	http_free(&answer);
 	answer = http_get(fixture, "/healthz");
 	assert_int_equal(answer.status, 200);
@@ -386,7 +387,7 @@ static void stopping_answers_those_who_wait(void **state)
 	struct http_fixture *fixture = *state;
 	pthread_t helper;
 	int fds[10];
-	fixture->config.query_timeout = 60 * HTTP_SECOND;
+	fixture->config.query_timeout = 60 * CLOCK_SECOND;
 	fake_store_hang(fixture->store, true);
 	for (int i = 0; i < 10; i++)
 		send_request(fds[i] = http_connect(fixture), "/api/v1/containers");

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "redis_fixture.h"
 #include "test.h"
 
@@ -17,7 +18,7 @@ static int get(struct redis_fixture *fixture, const char *key, struct tally_blob
 static int set(struct redis_fixture *fixture, const char *key, const char *value)
 {
 	return tally_plugin()->cache->set(fixture->plugin, key, value, strlen(value),
-					  60 * REDIS_SECOND);
+					  60 * CLOCK_SECOND);
 }
 
 static void expect(struct redis_fixture *fixture, const char *key, const char *value)
@@ -94,9 +95,9 @@ static void after_a_late_answer_redis_is_left_alone_and_then_asked_again(void **
 	struct tally_blob blob;
 	assert_int_equal(set(fixture, "k", "x"), 0);
 	redis_signal(SIGSTOP);
-	fixture->config.cache_timeout = REDIS_SECOND / 20;
+	fixture->config.cache_timeout = CLOCK_SECOND / 20;
 	int late = get(fixture, "k", &blob);
-	fixture->config.cache_timeout = 30 * REDIS_SECOND; /* which a second one would take */
+	fixture->config.cache_timeout = 30 * CLOCK_SECOND; /* which a second one would take */
 	int resting = get(fixture, "k", &blob);
 	uint64_t available = fake_host_metric(fixture->host, REDIS_CACHE_AVAILABLE);
 	redis_signal(SIGCONT);
@@ -178,7 +179,7 @@ static void a_link_that_was_being_opened_at_a_failure_is_closed(void **state)
 	assert_int_equal(set(fixture, "k", "x"), 0);
 	assert_true(three_are_connected(fixture));
 	redis_signal(SIGSTOP);
-	fixture->config.cache_timeout = REDIS_SECOND;
+	fixture->config.cache_timeout = CLOCK_SECOND;
 	for (int i = 0; i < 2; i++)
 		pthread_create(&threads[i], NULL, ask, fixture);
 	for (int i = 0; i < 2; i++)

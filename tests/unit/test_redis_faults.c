@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "redis_fixture.h"
 #include "redis_villain.h"
 #include "test.h"
@@ -24,7 +25,7 @@ static void part(struct villain *villain, struct redis_fixture *fixture)
 static void expect_failure(struct villain *villain, int error, const char *why)
 {
 	struct redis_fixture *fixture = meet(villain);
-	fixture->config.timeout = error == ETIMEDOUT ? REDIS_SECOND : 30 * REDIS_SECOND;
+	fixture->config.timeout = error == ETIMEDOUT ? CLOCK_SECOND : 30 * CLOCK_SECOND;
 	assert_int_equal(redis_begin(fixture), 0);
 	assert_int_equal(redis_write_row(fixture), -error);
 	if (!strstr(tally_reason(fixture->ctx), why))

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "redis_fixture.h"
 #include "test.h"
 
@@ -31,7 +32,7 @@ static const struct tally_table lines = {.name = "container_logs",
 					 .kind = TALLY_LOG,
 					 .revision = 1};
 
-#define NOW (INT64_C(1767268800) * REDIS_SECOND)
+#define NOW (INT64_C(1767268800) * CLOCK_SECOND)
 
 static void put(struct tally_cell *row, uint32_t column, const char *text)
 {
@@ -217,7 +218,7 @@ static void a_frozen_redis_costs_the_timeout(void **state)
 	struct redis_fixture *hasty = redis_prepare();
 	uint8_t verdict;
 	(void)state;
-	hasty->config.timeout = 2 * REDIS_SECOND;
+	hasty->config.timeout = 2 * CLOCK_SECOND;
 	assert_int_equal(redis_begin(hasty), 0);
 	redis_signal(SIGSTOP);
 	int r = write_one(hasty, make(hasty, &stats, "c1", "x"), &verdict);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "redis_fixture.h"
 #include "redis_villain.h"
 #include "sentinel.h"
@@ -127,7 +128,7 @@ static void expect_failure(struct villain *sentinel, int error, const char *why)
 	villain_begin(sentinel);
 	struct redis_fixture *fixture = ask(sentinel, 1);
 	if (error == ETIMEDOUT)
-		fixture->config.timeout = REDIS_SECOND / 2;
+		fixture->config.timeout = CLOCK_SECOND / 2;
 	int r = redis_begin(fixture);
 	if (r != -error || !strstr(tally_reason(fixture->ctx), why) ||
 	    !strstr(tally_reason(fixture->ctx), "sentinel"))
@@ -235,7 +236,7 @@ static void sentinels_are_asked_in_turn_and_who_knew_first(void **state)
 		villain_begin(&sentinels[i]);
 	villain_end(&sentinels[0]); /* nobody listens there; the next one is silent */
 	struct redis_fixture *fixture = ask(sentinels, 3);
-	fixture->config.timeout = 2 * REDIS_SECOND;
+	fixture->config.timeout = 2 * CLOCK_SECOND;
 	assert_int_equal(redis_begin(fixture), 0);
 	assert_true(redis_eventually(redis_is_available, fixture));
 	assert_int_equal(sentinels[1].n_guests, 1);
@@ -298,7 +299,7 @@ static void interrupting_ends_the_asking_of_all(void **state)
 	villain_begin(&sentinels[0]);
 	villain_begin(&sentinels[1]);
 	start.fixture = ask(sentinels, 2);
-	start.fixture->config.timeout = 60 * REDIS_SECOND;
+	start.fixture->config.timeout = 60 * CLOCK_SECOND;
 	assert_int_equal(tally_plugin()->create(start.fixture->ctx, &start.fixture->config,
 						&start.fixture->plugin),
 			 0);
@@ -318,7 +319,7 @@ static void interrupting_ends_the_asking_of_all(void **state)
 
 static int keep(struct redis_fixture *fixture)
 {
-	return tally_plugin()->cache->set(fixture->plugin, "k", "x", 1, 60 * REDIS_SECOND);
+	return tally_plugin()->cache->set(fixture->plugin, "k", "x", 1, 60 * CLOCK_SECOND);
 }
 
 static bool is_kept(void *arg)

@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "redis_fixture.h"
 #include "test.h"
 
@@ -115,7 +116,7 @@ static int set_up_hasty(void **state)
 	redis_set_up(state);
 	struct redis_fixture *fixture = *state;
 	tally_plugin()->stop(fixture->plugin);
-	fixture->config.timeout = REDIS_SECOND;
+	fixture->config.timeout = CLOCK_SECOND;
 	return tally_plugin()->start(fixture->plugin);
 }
 

@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 #include <tallyd/host.h>
 
+#include "base/clock.h"
 #include "base/file_place.h"
 #include "spool_held.h"
 #include "spool_manifest.h"
@@ -58,7 +59,7 @@ struct spool_keep {
 
 /* How often all of it was made anew: a disk that damages it time and again is not filled. */
 enum { SPOOL_REBUILDS = 4 };
-#define SPOOL_REBUILD_PAUSE INT64_C(60000000000)
+#define SPOOL_REBUILD_PAUSE CLOCK_MINUTE
 
 struct spool {
 	struct tally_ctx *ctx;

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/folder.h"
 
 static int spool_file_sync_folder(struct tally_ctx *ctx, const char *folder)
@@ -85,7 +86,7 @@ int64_t spool_file_size(const char *path, const char *suffix)
 static void spool_file_time(struct tally_ctx *ctx, char *ret, size_t size)
 {
 	int64_t now = tally_now(ctx);
-	time_t seconds = (time_t)(now / 1000000000);
+	time_t seconds = (time_t)(now / CLOCK_SECOND);
 	char text[32];
 	struct tm tm;
 	gmtime_r(&seconds, &tm);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "spool.h"
 
 struct match {
@@ -90,7 +91,7 @@ int spool_match(struct spool *spool)
 
 /* ---- Whether all of it can be read --------------------------------------------- */
 
-#define VERIFY_TIME INT64_C(5000000000)
+#define VERIFY_TIME (5 * CLOCK_SECOND)
 
 static int verify_entry(void *arg, const struct spool_store_entry *entry)
 {

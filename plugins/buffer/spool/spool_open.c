@@ -17,13 +17,14 @@
 #include <sys/random.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "spool_file.h"
 #include "spool_store.h"
 #include "sqlite_check.h"
 
 /* How long it may take to look at all of it: of a file that was closed, and of one that was not. */
-#define SPOOL_CHECK_CLOSED INT64_C(5000000000)
-#define SPOOL_CHECK_KILLED INT64_C(30000000000)
+#define SPOOL_CHECK_CLOSED (5 * CLOCK_SECOND)
+#define SPOOL_CHECK_KILLED (30 * CLOCK_SECOND)
 
 const char spool_schema[] =
 	"BEGIN IMMEDIATE;"

@@ -12,11 +12,12 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file_place.h"
 #include "spool.h"
 #include "spool_file.h"
 
-#define SPOOL_TRY_AGAIN INT64_C(1000000000) /* ns */
+#define SPOOL_TRY_AGAIN CLOCK_SECOND
 
 void spool_place_note(struct spool *spool)
 {

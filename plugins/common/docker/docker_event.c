@@ -13,9 +13,8 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "docker/docker_list.h"
-
-static const int64_t second_ns = 1000000000;
 
 /* An event under construction. */
 struct event_text {
@@ -99,7 +98,7 @@ const char *docker_event_parse(char *line, size_t len, struct docker_event *ret,
 		.type = text.type.at, .id = text.id.at, .attributes = text.attributes};
 	if (text.nanoseconds.set)
 		ret->time = text.nanoseconds.value;
-	else if (__builtin_mul_overflow(text.seconds.value, second_ns, &ret->time))
+	else if (__builtin_mul_overflow(text.seconds.value, CLOCK_SECOND, &ret->time))
 		ret->time = 0;
 	split_action(line + (text.action.at - line), ret);
 	return NULL;

@@ -19,12 +19,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "docker/docker_list.h"
 #include "docker/docker_stream.h"
 #include "base/json_trim.h"
 
-static const int64_t second_ns = 1000000000;
-static const int64_t back_off_first = 500000000, back_off_last = INT64_C(30000000000);
+static const int64_t back_off_first = 500 * CLOCK_MS, back_off_last = 30 * CLOCK_SECOND;
 
 enum {
 	EVENTS_SEEN = 512,        /* an engine keeps 256 events, and can repeat no more */
@@ -287,12 +287,12 @@ static size_t encode(const char *text, char *ret, size_t size)
 static void write_path(const struct docker_events *events, char ret[FETCH_PATH_SIZE])
 {
 	/* SECONDS.NNNNNNNNN, which every engine understands, exact to the nanosecond. */
-	int64_t since = events->last > 0 ? events->last - second_ns : events->setup.since;
+	int64_t since = events->last > 0 ? events->last - CLOCK_SECOND : events->setup.since;
 	int len = snprintf(ret, FETCH_PATH_SIZE, "/events?");
 	if (since > 0)
 		len += snprintf(ret + len, (size_t)(FETCH_PATH_SIZE - len),
-				"since=%" PRId64 ".%09" PRId64 "&", since / second_ns,
-				since % second_ns);
+				"since=%" PRId64 ".%09" PRId64 "&", since / CLOCK_SECOND,
+				since % CLOCK_SECOND);
 	len += snprintf(ret + len, (size_t)(FETCH_PATH_SIZE - len), "filters=");
 	encode(events->setup.filters, ret + len, (size_t)(FETCH_PATH_SIZE - len));
 }

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "docker/docker_multi.h"
 #include "docker/docker_transfer.h"
 
@@ -76,7 +77,7 @@ static void slot_end(struct docker_fetch *fetch, struct docker_transfer *slot, C
 	curl_multi_remove_handle(fetch->multi.curl, slot->easy);
 	slot->busy = false;
 	progress->ended++;
-	progress->last_end = docker_multi_now();
+	progress->last_end = clock_monotonic();
 	/* done() may keep the body; take_back() drops what is left of it. */
 	progress->job->done(progress->job->arg, slot->index, &answer);
 	docker_transfer_take_back(slot, &answer);
@@ -113,7 +114,7 @@ static int64_t next_check(const struct fetch_progress *progress)
 static bool out_of_time(const struct fetch_progress *progress)
 {
 	const struct fetch_job *job = progress->job;
-	int64_t now = docker_multi_now();
+	int64_t now = clock_monotonic();
 	if (now >= progress->begun + 2 * job->timeout)
 		return true;
 	return job->patience && progress->ended * 2 >= job->n &&
@@ -146,7 +147,7 @@ static void give_up(struct docker_fetch *fetch, struct fetch_progress *progress)
 
 int fetch_run(struct docker_fetch *fetch, const struct fetch_job *job)
 {
-	int64_t now = docker_multi_now();
+	int64_t now = clock_monotonic();
 	struct fetch_progress progress = {.job = job, .begun = now, .last_end = now};
 	uint32_t at_once = job->at_once < job->n ? job->at_once : job->n;
 	int r = slots_reserve(fetch, at_once);

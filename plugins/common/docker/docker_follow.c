@@ -14,10 +14,11 @@
 #include <limits.h>
 #include <stdlib.h>
 
-static const int64_t ms_ns = 1000000, second_ns = 1000000000;
-static const int64_t back_off_first = 500000000, back_off_last = INT64_C(30000000000);
-static const int64_t idle_ns = INT64_C(10000000000);
-static const int64_t replay_ns = 50000000; /* for the events that come with a stream's begin */
+#include "base/clock.h"
+
+static const int64_t back_off_first = 500 * CLOCK_MS, back_off_last = 30 * CLOCK_SECOND;
+static const int64_t idle_ns = 10 * CLOCK_SECOND;
+static const int64_t replay_ns = 50 * CLOCK_MS; /* for the events that come with a stream's begin */
 
 enum { FOLLOW_MAX_VERSION = 64 << 10 };
 
@@ -231,7 +232,7 @@ static int wait(struct follow *follow)
 	int64_t left = due - tally_monotonic(job->ctx);
 	/* Rounded up: rounded down it would come back early and spin through the last millisecond.
 	 */
-	int64_t ms = left <= 0 ? 0 : (left + ms_ns - 1) / ms_ns;
+	int64_t ms = left <= 0 ? 0 : (left + CLOCK_MS - 1) / CLOCK_MS;
 	poll(fds, FDS, ms > INT_MAX ? INT_MAX : (int)ms);
 	if (fds[FD_STOP].revents)
 		return -ECANCELED;
@@ -273,7 +274,7 @@ int docker_follow(const struct docker_follow_job *job)
 	follow.last_answer = tally_monotonic(job->ctx);
 	/* The first scan if the stream does not open within a second; usually it opens long before
 	 * and then sets scan_due itself. */
-	follow.scan_due = follow.last_answer + second_ns;
+	follow.scan_due = follow.last_answer + CLOCK_SECOND;
 	while (r == 0 && !tally_stopping(job->ctx))
 		r = follow_step(&follow);
 	docker_events_destroy(follow.events);

@@ -13,16 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 enum { MULTI_EVENTS = 64 };
-
-static const int64_t ms_ns = 1000000;
-
-int64_t docker_multi_now(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 * ms_ns + now.tv_nsec;
-}
 
 /* ---- What curl calls ---- */
 
@@ -30,7 +23,7 @@ static int on_timer(CURLM *curl, long timeout_ms, void *arg)
 {
 	struct docker_multi *multi = arg;
 	(void)curl;
-	multi->timer = timeout_ms < 0 ? -1 : docker_multi_now() + timeout_ms * ms_ns;
+	multi->timer = timeout_ms < 0 ? -1 : clock_monotonic() + timeout_ms * CLOCK_MS;
 	return 0;
 }
 
@@ -75,9 +68,9 @@ int docker_multi_act(struct docker_multi *multi, int64_t until)
 	int running;
 	if (multi->timer >= 0 && multi->timer < until)
 		until = multi->timer;
-	int64_t wait = until - docker_multi_now();
+	int64_t wait = until - clock_monotonic();
 	/* Rounded up, so that it does not come back just before the time it waited for. */
-	int timeout_ms = wait <= 0 ? 0 : (int)((wait + ms_ns - 1) / ms_ns);
+	int timeout_ms = wait <= 0 ? 0 : (int)((wait + CLOCK_MS - 1) / CLOCK_MS);
 	int n = epoll_wait(multi->epoll_fd, events, MULTI_EVENTS, timeout_ms);
 	for (int i = 0; i < n; i++) {
 		if (events[i].data.fd == multi->stop_fd)
@@ -85,7 +78,7 @@ int docker_multi_act(struct docker_multi *multi, int64_t until)
 		act_on(multi, &events[i]);
 	}
 	/* Cleared first: libcurl sets the next timer from within the call. */
-	if (multi->timer >= 0 && multi->timer <= docker_multi_now()) {
+	if (multi->timer >= 0 && multi->timer <= clock_monotonic()) {
 		multi->timer = -1;
 		curl_multi_socket_action(multi->curl, CURL_SOCKET_TIMEOUT, 0, &running);
 	}

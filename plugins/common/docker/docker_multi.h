@@ -21,10 +21,8 @@ struct docker_multi {
 int docker_multi_init(struct docker_multi *multi, int stop_fd);
 void docker_multi_done(struct docker_multi *multi);
 
-/* Waits until something can move, but not beyond a time of docker_multi_now(), and moves it.
+/* Waits until something can move, but not beyond a time of clock_monotonic(), and moves it.
  * -ECANCELED: stop_fd is readable. */
 int docker_multi_act(struct docker_multi *multi, int64_t until);
-
-int64_t docker_multi_now(void); /* CLOCK_MONOTONIC, ns */
 
 #endif

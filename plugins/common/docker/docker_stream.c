@@ -14,12 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "docker/docker_multi.h"
 #include "docker/docker_transfer.h"
 
 enum { STREAM_BUFFER = 65536, STREAM_REFUSAL = 512 };
-
-static const int64_t ms_ns = 1000000;
 
 struct docker_stream {
 	struct docker_stream *next, **link; /* in its streams */
@@ -56,7 +55,7 @@ static size_t on_header(char *line, size_t one, size_t len, void *arg)
 	if (stream->status != 200)
 		return len;
 	const struct fetch_answer agreed = {.status = 200,
-					    .took = docker_multi_now() - stream->begun};
+					    .took = clock_monotonic() - stream->begun};
 	docker_count(stream->docker, stream->call, &agreed);
 	if (stream->calls->opened)
 		stream->calls->opened(stream->arg);
@@ -105,7 +104,7 @@ static void stream_prepare(const struct docker_streams *streams, struct docker_s
 		 path);
 	curl_easy_setopt(easy, CURLOPT_URL, url);
 	/* No total timeout: it does not end.  docker_events.c watches for the first answer. */
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(target->timeout / ms_ns));
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(target->timeout / CLOCK_MS));
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)STREAM_BUFFER);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, stream);
@@ -132,7 +131,7 @@ int streams_open(struct docker_streams *streams, const struct stream_request *re
 	stream->call = request->call;
 	stream->calls = request->calls;
 	stream->arg = request->arg;
-	stream->begun = docker_multi_now();
+	stream->begun = clock_monotonic();
 	stream->next = streams->first;
 	stream->link = &streams->first;
 	if (stream->next)

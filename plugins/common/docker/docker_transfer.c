@@ -13,14 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+
 enum {
 	TRANSFER_KEPT_BODY = 16384, /* most stats and inspects fit */
 	TRANSFER_BUFFER = 16384,
 	TRANSFER_IDLE_S = 10,
 	TRANSFER_TRIMS = 16, /* times its bound is read of a body that is trimmed */
 };
-
-static const int64_t ms_ns = 1000000;
 
 /* What a body is while there is none. */
 static char no_body[1];
@@ -147,7 +147,7 @@ void docker_transfer_prepare(struct docker_transfer *transfer, const char *path,
 	curl_easy_setopt(transfer->easy, CURLOPT_REQUEST_TARGET, path);
 	/* Of the whole answer, not only of connecting: with a dockerd that hangs connect()
 	 * succeeds. */
-	curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, (long)(job->timeout / ms_ns));
+	curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, (long)(job->timeout / CLOCK_MS));
 }
 
 /* ---- What came of it ---- */

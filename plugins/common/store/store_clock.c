@@ -7,12 +7,13 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define CLOCK_SECOND INT64_C(1000000000)
+#include "base/clock.h"
+
 /* What a clock may go astray within a round: small steps of NTP, and drift. */
 #define CLOCK_STEP (5 * CLOCK_SECOND)
 enum { CLOCK_DRIFT = 1000 };
 /* For how long all may have stood still without anybody asking. */
-#define CLOCK_PAUSE (3600 * CLOCK_SECOND)
+#define CLOCK_PAUSE CLOCK_HOUR
 
 /* ---- The time that is trusted -------------------------------------------------- */
 

@@ -13,13 +13,14 @@
 
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "store/store_uptime.h"
 
 /* A clock that is further off than this is told, and one that is off from the database's does not
  * lead. */
-#define STORE_CLOCK_BOUND INT64_C(300000000000) /* ns */
+#define STORE_CLOCK_BOUND (5 * CLOCK_MINUTE)
 /* Rows may be this far ahead of the clock of a store that takes them. */
-#define STORE_CLOCK_AHEAD INT64_C(86400000000000) /* ns */
+#define STORE_CLOCK_AHEAD CLOCK_DAY
 
 struct store_clock {
 	int64_t trusted;            /* ns since 1970; INT64_MIN: nothing is kept yet */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 
 static ssize_t uptime_read_file(const char *path, char *ret, size_t size)
 {
@@ -21,13 +22,11 @@ static ssize_t uptime_read_file(const char *path, char *ret, size_t size)
 static int64_t uptime_ns(void)
 {
 	char text[64], *end = text;
-	struct timespec ts;
 	double seconds =
 		uptime_read_file("/proc/uptime", text, sizeof(text)) > 0 ? strtod(text, &end) : 0;
 	if (end > text)
 		return (int64_t)(seconds * 1e9);
-	clock_gettime(CLOCK_BOOTTIME, &ts);
-	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
+	return clock_ns(CLOCK_BOOTTIME);
 }
 
 void store_uptime_read(struct store_uptime *ret)

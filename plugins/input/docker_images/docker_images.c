@@ -17,11 +17,12 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "docker_images.h"
 #include "state_file.h"
 
 /* A pull is followed by tags, and a build by several: one scan for all of them. */
-static const int64_t settle_ns = 500000000;
+static const int64_t settle_ns = 500 * CLOCK_MS;
 
 enum { IMAGES_MAX_LIST = 16 << 20, IMAGES_API_SHARED = 42, IMAGES_NAME_SIZE = 512 };
 

@@ -13,9 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/json_writer.h"
-
-static const int64_t second_ns = 1000000000;
 
 enum { ROWS_USERS = 256, ROWS_JSON = 1 << 20 };
 
@@ -233,7 +232,7 @@ static void put_image(struct row *row, const struct image_snapshot *snapshot, ui
 	uint32_t digests = put_names(row, IMAGES_DIGESTS, &snapshot->images->digests, i);
 	tally_put_int(row->cells, IMAGES_DANGLING, tags == 0 && digests == 0);
 	if (image->created.set && image->created.value > 0 &&
-	    !__builtin_mul_overflow(image->created.value, second_ns, &created))
+	    !__builtin_mul_overflow(image->created.value, CLOCK_SECOND, &created))
 		tally_put_int(row->cells, IMAGES_CREATED, created);
 	put_number(row, IMAGES_SIZE_BYTES, &image->size);
 	put_number(row, IMAGES_SHARED_SIZE_BYTES, &image->shared_size);

@@ -14,9 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/json_map.h"
 
-static const int64_t patience_ns = INT64_C(2000000000);
+static const int64_t patience_ns = 2 * CLOCK_SECOND;
 
 enum { USERS_AT_ONCE = 8, USERS_SHORT_ID = 12 };
 

@@ -22,7 +22,9 @@
 #include <time.h>
 #include <unistd.h>
 
-static const int64_t second_ns = 1000000000, first_pause_ns = INT64_C(60000000000);
+#include "base/clock.h"
+
+static const int64_t first_pause_ns = CLOCK_MINUTE;
 
 enum { CHECK_HOSTS = 64, CHECK_DOUBLINGS = 10 };
 
@@ -56,13 +58,6 @@ struct registry_check {
 	struct wanted *items;                 /* in the order of references */
 	uint32_t n;
 };
-
-static int64_t monotonic(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * second_ns + now.tv_nsec;
-}
 
 static int by_reference(const void *a, const void *b)
 {
@@ -119,7 +114,7 @@ static void update_backoff(struct registry_check *check, const char *host,
 	if (!backoff)
 		backoff = backoff_begin(check, host);
 	int64_t pause = pause_after(check, answer, backoff->failures++);
-	backoff->until = monotonic() + pause;
+	backoff->until = clock_monotonic() + pause;
 	tally_log(check->ctx, backoff->failures == 1 ? TALLY_WARNING : TALLY_DEBUG,
 		  "registry %s: %s; not asked again before %.0f s", host, answer->reason,
 		  (double)pause / 1e9);
@@ -140,7 +135,7 @@ static void reference_failed(struct registry_check *check, struct wanted *item,
 			     const struct registry_answer *answer)
 {
 	int64_t pause = pause_after(check, answer, item->failures++);
-	item->due = monotonic() + pause;
+	item->due = clock_monotonic() + pause;
 	if (answer->of_host)
 		return;
 	tally_log(check->ctx, item->logged ? TALLY_DEBUG : TALLY_WARNING,
@@ -157,7 +152,7 @@ static void reference_answered(struct registry_check *check, struct wanted *item
 			  item->result.reference);
 	item->logged = false;
 	item->failures = 0;
-	item->due = monotonic() + check->config->interval;
+	item->due = clock_monotonic() + check->config->interval;
 	memcpy(item->result.digest, answer->digest, sizeof(item->result.digest));
 	item->result.checked_at = tally_now(check->ctx);
 }
@@ -183,7 +178,7 @@ static void store(struct registry_check *check, const struct registry_result *as
 	struct wanted *item =
 		check->n ? bsearch(&key, check->items, check->n, sizeof(key), by_reference) : NULL;
 	if (item) {
-		item->queued = monotonic();
+		item->queued = clock_monotonic();
 		memcpy(item->result.problem, answer->reason, sizeof(item->result.problem));
 		if (is_failure(answer))
 			reference_failed(check, item, answer);
@@ -223,7 +218,7 @@ static int64_t due_of(struct registry_check *check, const struct wanted *item)
  * each request, which itself takes far longer. */
 static int64_t next(struct registry_check *check, struct registry_result *ret)
 {
-	int64_t first = INT64_MAX, queued = INT64_MAX, now = monotonic();
+	int64_t first = INT64_MAX, queued = INT64_MAX, now = clock_monotonic();
 	pthread_mutex_lock(&check->lock);
 	for (uint32_t i = 0; i < check->n; i++) {
 		const struct wanted *item = &check->items[i];
@@ -245,7 +240,7 @@ static bool wait_until(struct registry_check *check, int64_t due)
 {
 	struct pollfd fds[] = {{.fd = tally_stop_fd(check->ctx), .events = POLLIN},
 			       {.fd = check->wake_fd, .events = POLLIN}};
-	int64_t wait_ms = due == INT64_MAX ? -1 : (due - monotonic()) / 1000000 + 1;
+	int64_t wait_ms = due == INT64_MAX ? -1 : (due - clock_monotonic()) / 1000000 + 1;
 	uint64_t woken;
 	if (wait_ms > INT32_MAX)
 		wait_ms = INT32_MAX;
@@ -266,7 +261,8 @@ static void *run(void *arg)
 	bool going = http;
 	while (going && !check->over) {
 		int64_t due = next(check, &result);
-		going = due <= monotonic() ? ask(check, http, &result) : wait_until(check, due);
+		going = due <= clock_monotonic() ? ask(check, http, &result)
+						 : wait_until(check, due);
 	}
 	registry_http_destroy(http);
 	return NULL;

@@ -20,6 +20,7 @@
 #include <strings.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/json_map.h"
 
 enum {
@@ -28,8 +29,6 @@ enum {
 	HTTP_MAX_BODY = 64 << 10,
 	HTTP_CHECK_MS = 1000
 };
-
-static const int64_t ms_ns = 1000000, second_ns = 1000000000;
 
 /* Lists first: the digest of what the tag names, not of the part of it for one processor.
  * RepoDigests of the engine has that digest, too; without Accept registries answer with schema 1,
@@ -143,7 +142,7 @@ static void take_numbers(struct registry_http *http, struct registry_answer *ret
 	curl_easy_getinfo(http->easy, CURLINFO_RESPONSE_CODE, &status);
 	ret->took += took_us * 1000;
 	/* A day at most: whoever says more would switch the check off. */
-	ret->retry_after = retry_s > 0 ? (retry_s < 86400 ? retry_s : 86400) * second_ns : 0;
+	ret->retry_after = retry_s > 0 ? (retry_s < 86400 ? retry_s : 86400) * CLOCK_SECOND : 0;
 	ret->status = (int)status;
 }
 
@@ -325,7 +324,7 @@ static void set_up(struct registry_http *http)
 {
 	curl_easy_setopt(http->easy, CURLOPT_PROXY, "");
 	curl_easy_setopt(http->easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(http->easy, CURLOPT_TIMEOUT_MS, (long)(http->timeout / ms_ns));
+	curl_easy_setopt(http->easy, CURLOPT_TIMEOUT_MS, (long)(http->timeout / CLOCK_MS));
 	curl_easy_setopt(http->easy, CURLOPT_USERAGENT, "tallyd/" TALLYD_VERSION);
 	curl_easy_setopt(http->easy, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(http->easy, CURLOPT_HEADERDATA, http);

@@ -12,11 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "clock_step.h"
 #include "logs.h"
 #include "report.h"
-
-static const int64_t second_ns = 1000000000, ms_ns = 1000000;
 
 /* ---- Changing state ---- */
 
@@ -56,9 +55,9 @@ static void advance(struct follower *follower, int input, const char *why)
 	if (next == FOLLOW_RETRY) {
 		/* 0.5 s, 1 s, 2 s … 30 s. */
 		int64_t delay = follower->delay * 2;
-		if (delay < 500 * ms_ns)
-			delay = 500 * ms_ns;
-		follower->delay = delay < 30 * second_ns ? delay : 30 * second_ns;
+		if (delay < 500 * CLOCK_MS)
+			delay = 500 * CLOCK_MS;
+		follower->delay = delay < 30 * CLOCK_SECOND ? delay : 30 * CLOCK_SECOND;
 		follower->due = tally_monotonic(follower->logs->ctx) + follower->delay;
 	}
 	/* scan.c acts on these states, or counts them. */
@@ -110,11 +109,11 @@ static int open_api(struct follower *follower)
  */
 static int stream_at_end(struct follower *follower)
 {
-	bool brief = tally_monotonic(follower->logs->ctx) - follower->opened < second_ns;
+	bool brief = tally_monotonic(follower->logs->ctx) - follower->opened < CLOCK_SECOND;
 	follower->reported = false;
 	if (follower->following && brief && follower->delay > 0)
 		return LOG_FAILED;
-	follower->delay = follower->following && brief ? 50 * ms_ns : 0;
+	follower->delay = follower->following && brief ? 50 * CLOCK_MS : 0;
 	if (follower->following)
 		return FOLLOW_CLOSED;
 	if (!follower->restarted &&
@@ -243,7 +242,7 @@ static void find_position(struct follower *follower, const struct inspect_facts 
 	ingest_load_position(&follower->ingest);
 	/* The clock was set back while nobody looked: times up to the position come a second time,
 	 * and new lines would not count.  Of a remote engine's clock nothing is known. */
-	if (logs->target.endpoint->path[0] && log_resume_newest(resume) > now + second_ns) {
+	if (logs->target.endpoint->path[0] && log_resume_newest(resume) > now + CLOCK_SECOND) {
 		tally_log(logs->ctx, TALLY_NOTICE,
 			  "%s: its position lies in the future, so the clock was set back; reading "
 			  "its log from the beginning",

@@ -9,9 +9,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "logs.h"
-
-static const int64_t second_ns = 1000000000;
 
 /* ---- Making and unmaking ---- */
 
@@ -108,7 +107,7 @@ static bool within_limit(struct ingest *ingest)
 	if (rate == 0)
 		return true;
 	int64_t now = tally_monotonic(logs->ctx);
-	ingest->tokens += (double)(now - ingest->refilled) / (double)second_ns * rate;
+	ingest->tokens += (double)(now - ingest->refilled) / (double)CLOCK_SECOND * rate;
 	ingest->refilled = now;
 	if (ingest->tokens > rate)
 		ingest->tokens = rate;

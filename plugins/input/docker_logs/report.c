@@ -6,9 +6,10 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "logs.h"
 
-static const int64_t damage_ns = INT64_C(60000000000);
+static const int64_t damage_ns = CLOCK_MINUTE;
 
 enum { ENGINE_TEXT_MAX = 200 };
 

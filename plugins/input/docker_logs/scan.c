@@ -15,10 +15,11 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "follower.h"
 #include "followers.h"
 
-static const int64_t patience_ns = INT64_C(2000000000);
+static const int64_t patience_ns = 2 * CLOCK_SECOND;
 
 enum { INSPECTS_AT_ONCE = 8 };
 

@@ -18,14 +18,14 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "clock_step.h"
 #include "follower.h"
 #include "followers.h"
 #include "scan.h"
 
-static const int64_t ms_ns = 1000000;
-static const int64_t flush_ns = 200000000, missing_ns = 20000000;
-static const struct docker_follow_config follow_config = {.interval = INT64_C(60000000000)};
+static const int64_t flush_ns = 200 * CLOCK_MS, missing_ns = 20 * CLOCK_MS;
+static const struct docker_follow_config follow_config = {.interval = CLOCK_MINUTE};
 
 enum { LOGS_WAITING_MAX = 8 << 20, NOTICE_SIZE = 16384 };
 enum { FD_STREAMS, FD_FILES };
@@ -161,7 +161,7 @@ static void beside_act(void *arg, const struct pollfd fds[DOCKER_FOLLOW_FDS])
 	int64_t begun = tally_monotonic(logs->ctx);
 	streams_act(logs->streams);
 	if (fds[FD_FILES].revents) {
-		logs->files_due = tally_monotonic(logs->ctx) + 20 * ms_ns;
+		logs->files_due = tally_monotonic(logs->ctx) + 20 * CLOCK_MS;
 		notice_writes(logs);
 	}
 	read_files(logs);

@@ -15,7 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const int64_t second_ns = 1000000000;
+#include "base/clock.h"
+
 enum { BASELINE_MAX_STRIKES = 5 };
 
 void stats_baselines_done(struct stats_baselines *baselines)
@@ -79,7 +80,7 @@ static bool is_restarted(const struct stats_baseline *baseline, int64_t elapsed)
 	if (baseline->files)
 		return false;
 	int64_t age = docker_status_age(baseline->container->status);
-	return age >= 0 && 2 * age + 3 < elapsed / second_ns;
+	return age >= 0 && 2 * age + 3 < elapsed / CLOCK_SECOND;
 }
 
 /* Of one core, with the engine's clock as the divisor: system_cpu_usage, which docker stats divides
@@ -112,7 +113,7 @@ void stats_baseline_gone(struct stats_baseline *baseline)
 
 int64_t stats_baseline_strike(struct stats_baseline *baseline, int64_t monotonic)
 {
-	int64_t pause = (INT64_C(60) << baseline->strikes) * second_ns;
+	int64_t pause = (INT64_C(60) << baseline->strikes) * CLOCK_SECOND;
 	if (baseline->strikes < BASELINE_MAX_STRIKES - 1)
 		baseline->strikes++;
 	baseline->retry = monotonic + pause;

@@ -13,9 +13,10 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/json_map.h"
 
-static const int64_t again_ns = INT64_C(60000000000), patience_ns = INT64_C(2000000000);
+static const int64_t again_ns = CLOCK_MINUTE, patience_ns = 2 * CLOCK_SECOND;
 
 enum { CPUS_AT_ONCE = 8 };
 

@@ -16,11 +16,11 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/json_map.h"
 
-static const int64_t second_ns = 1000000000;
-static const int64_t with_events = INT64_C(60000000000), without_events = INT64_C(5000000000);
-static const int64_t patience_ns = INT64_C(2000000000), reopen_ns = INT64_C(60000000000);
+static const int64_t with_events = CLOCK_MINUTE, without_events = 5 * CLOCK_SECOND;
+static const int64_t patience_ns = 2 * CLOCK_SECOND, reopen_ns = CLOCK_MINUTE;
 
 enum {
 	LOCAL_AT_ONCE = 8,
@@ -87,8 +87,8 @@ void stats_local_listed(struct stats_local *local, int error, int64_t took)
 	int64_t pause = took * LIST_SHARE;
 	if (error && pause < without_events)
 		pause = without_events;
-	else if (pause < second_ns)
-		pause = second_ns;
+	else if (pause < CLOCK_SECOND)
+		pause = CLOCK_SECOND;
 	local->not_before = now + at_most(pause, with_events);
 	local->failed = error != 0;
 	if (error)

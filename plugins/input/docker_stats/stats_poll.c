@@ -17,10 +17,11 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "base/clock.h"
 #include "stats_cpus.h"
 #include "stats_read.h"
 
-static const int64_t second_ns = 1000000000, patience_ns = INT64_C(2000000000);
+static const int64_t patience_ns = 2 * CLOCK_SECOND;
 
 enum {
 	STATS_AT_ONCE = 8,        /* where the engine answers immediately: no gain past it */
@@ -181,7 +182,7 @@ static void exclude_hung(struct docker_stats *self, int64_t monotonic)
 		int64_t pause = stats_baseline_strike(baseline, monotonic);
 		tally_log(self->ctx, TALLY_WARNING,
 			  "%s does not answer for its stats: left out for %" PRId64 " min",
-			  baseline->container->name, pause / (60 * second_ns));
+			  baseline->container->name, pause / CLOCK_MINUTE);
 	}
 }
 

@@ -16,12 +16,13 @@
 #include <string.h>
 
 #include "docker_status.h"
+#include "base/clock.h"
 #include "events_table.h"
 #include "status_event.h"
 #include "status_table.h"
 
 /* A start or a stop is several events within milliseconds: one scan for all of them. */
-static const int64_t settle_ns = 200000000, second_ns = 1000000000;
+static const int64_t settle_ns = 200 * CLOCK_MS;
 
 enum { STATUS_POSITION_SIZE = 32 };
 
@@ -117,7 +118,7 @@ static int64_t events_since(struct docker_status *self)
 	if (tally_position(self->ctx, self->ctx->name, position, sizeof(position)) < 0)
 		return 1;
 	int64_t last = strtoll(position, NULL, 10);
-	return last > second_ns ? last - second_ns : 1;
+	return last > CLOCK_SECOND ? last - CLOCK_SECOND : 1;
 }
 
 /* ---- The plugin ---- */

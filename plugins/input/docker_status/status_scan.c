@@ -16,13 +16,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "docker_status.h"
 #include "base/json_trim.h"
 #include "status_facts.h"
 #include "status_row.h"
 #include "status_table.h"
 
-static const int64_t patience_ns = INT64_C(2000000000);
+static const int64_t patience_ns = 2 * CLOCK_SECOND;
 
 enum { STATUS_AT_ONCE = 8, STATUS_ID_IN_FILTER = 16 };
 

@@ -5,9 +5,6 @@
 #include <tallyd/host.h>
 #include <tallyd/query.h>
 
-#define HTTP_SECOND INT64_C(1000000000)
-#define HTTP_DAY (86400 * HTTP_SECOND)
-
 enum {
 	HTTP_MAX_TARGET = 8 << 10,    /* bytes of path and query */
 	HTTP_MAX_HEADERS = 8 << 10,   /* bytes of all header lines */

@@ -17,6 +17,7 @@
 #include "cache.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -30,11 +31,11 @@ enum { CACHE_CONNECTIONS = 16 };
 
 /* Short at first, since many failures are one late reply; bounded, since Redis is usually back
  * within seconds after a restart or a failover. */
-static const int64_t cache_first_cooldown = REDIS_SECOND / 2;
-static const int64_t cache_longest_cooldown = 5 * REDIS_SECOND;
+static const int64_t cache_first_cooldown = CLOCK_SECOND / 2;
+static const int64_t cache_longest_cooldown = 5 * CLOCK_SECOND;
 /* A daemon that only collects never asks its cache; probes keep its metric and log true. */
-static const int64_t cache_probe_interval = 2 * REDIS_SECOND;
-static const int64_t cache_log_interval = 60 * REDIS_SECOND;
+static const int64_t cache_probe_interval = 2 * CLOCK_SECOND;
+static const int64_t cache_log_interval = CLOCK_MINUTE;
 
 struct cache {
 	struct connection template;
@@ -106,7 +107,7 @@ static void cache_log_unavailable(struct cache *cache, const char *why, bool lat
 		return;
 	tally_log(cache->template.ctx, TALLY_ERROR,
 		  "as a cache it is not available, for %lld s now: %s; who asks it goes on without",
-		  (long long)((now - cache->unavailable_since) / REDIS_SECOND), why);
+		  (long long)((now - cache->unavailable_since) / CLOCK_SECOND), why);
 	cache->logged = now;
 }
 
@@ -117,7 +118,7 @@ static void cache_log_available(struct cache *cache)
 	if (cache->logged)
 		tally_log(cache->template.ctx, TALLY_NOTICE,
 			  "as a cache it is available again, after %lld s",
-			  (long long)((now - cache->unavailable_since) / REDIS_SECOND));
+			  (long long)((now - cache->unavailable_since) / CLOCK_SECOND));
 	cache->unavailable_since = cache->logged = 0;
 }
 
@@ -140,7 +141,7 @@ static void cache_open_circuit(struct cache *cache, int r)
 
 static struct timespec cache_time(int64_t ns)
 {
-	return (struct timespec){.tv_sec = ns / REDIS_SECOND, .tv_nsec = ns % REDIS_SECOND};
+	return clock_timespec(ns);
 }
 
 static int cache_borrow(struct cache *cache, int64_t deadline, struct cache_borrowed *ret)

@@ -4,8 +4,6 @@
 
 #include <tallyd/host.h>
 
-#define REDIS_SECOND INT64_C(1000000000)
-
 enum {
 	REDIS_MAX_REPLY = 1 << 20,    /* bytes of one */
 	REDIS_MAX_MESSAGE = 4 << 20,  /* bytes of one on a channel */

@@ -11,12 +11,11 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "database.h"
 #include "database_check.h"
 #include "maintenance/trusted_clock.h"
 #include "store.h"
-
-#define COMMAND_SECOND INT64_C(1000000000)
 
 struct command {
 	struct tally_ctx *ctx;
@@ -45,7 +44,7 @@ static int command_status_tables(struct command *command, bool *wrong)
 	int r = database_prepare(command->ctx, command->db, command_tables, &row);
 	if (r < 0)
 		return r;
-	sqlite3_bind_int64(row, 1, tally_now(command->ctx) / COMMAND_SECOND);
+	sqlite3_bind_int64(row, 1, tally_now(command->ctx) / CLOCK_SECOND);
 	while ((r = database_step(command->ctx, row)) > 0) {
 		bool ahead = sqlite3_column_int(row, 1);
 		printf("%s %s\n", ahead ? "!" : " ", (const char *)sqlite3_column_text(row, 0));
@@ -66,7 +65,7 @@ static int command_status_clock(struct command *command, bool *wrong)
 		return 0;
 	printf("! what is too old is deleted %lld s later than it should be, since the clock went "
 	       "ahead of the time that went by: if it is right, tallyd db confirm-clock\n",
-	       (long long)(held / COMMAND_SECOND));
+	       (long long)(held / CLOCK_SECOND));
 	*wrong = true;
 	return 0;
 }
@@ -86,7 +85,7 @@ static int command_confirm(struct command *command)
 {
 	struct store_clock clock = {.seen = tally_now(command->ctx)};
 	char now[40] = "";
-	time_t seconds = clock.seen / COMMAND_SECOND;
+	time_t seconds = clock.seen / CLOCK_SECOND;
 	struct tm utc;
 	clock.trusted = clock.seen;
 	int r = trusted_clock_store(command->ctx, command->db, &clock);

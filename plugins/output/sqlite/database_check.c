@@ -9,10 +9,11 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "database.h"
 #include "sqlite_check.h"
 
-#define DATABASE_CHECK_TIME INT64_C(5000000000)
+#define DATABASE_CHECK_TIME (5 * CLOCK_SECOND)
 
 bool database_check(struct tally_ctx *ctx, sqlite3 *db, const char *path)
 {

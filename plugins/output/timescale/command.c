@@ -10,13 +10,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "maintenance/trusted_clock.h"
 #include "schema/migration.h"
 #include "schema/server_time.h"
 #include "status.h"
 #include "store.h"
 
-#define COMMAND_TIMEOUT INT64_C(60000000000)
+#define COMMAND_TIMEOUT CLOCK_MINUTE
 
 bool command_is_schema(const char *name)
 {

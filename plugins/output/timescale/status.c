@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "maintenance/trusted_clock.h"
 #include "schema/migration.h"
 #include "maintenance/server_clock.h"
@@ -204,7 +205,7 @@ static void status_held(struct status *status, const struct store_clock *kept)
 			     "what is too old is deleted %" PRId64
 			     " s later than it should be, since the clock there went ahead of the "
 			     "time that went by: if it is right, tallyd db confirm-clock",
-			     held / INT64_C(1000000000));
+			     held / CLOCK_SECOND);
 }
 
 static int status_marks(struct status *status)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "read/aggregate.h"
 #include "base/cleanup.h"
 #include "maintenance/trusted_clock.h"
@@ -17,8 +18,8 @@
 #include "read/scan.h"
 #include "store/result_builder.h"
 
-#define STORE_RELOAD INT64_C(1000000000) /* not more often, for names that are not known */
-#define STORE_TABLES INT64_C(5000000000) /* deadline of store_tables() */
+#define STORE_RELOAD CLOCK_SECOND       /* not more often, for names that are not known */
+#define STORE_TABLES (5 * CLOCK_SECOND) /* deadline of store_tables() */
 
 int store_migrate(struct store *store, struct pg_connection *pg, bool make)
 {

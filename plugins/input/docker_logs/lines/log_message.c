@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const int64_t late_ns = 250000000; /* a line may be read after it was written */
+#include "base/clock.h"
+
+static const int64_t late_ns = 250 * CLOCK_MS; /* a line may be read after it was written */
 
 enum { MESSAGE_KEPT_TEXT = 32768, MESSAGE_REACH = 1024 };
 

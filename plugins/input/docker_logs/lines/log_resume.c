@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const int64_t second_ns = 1000000000;
+#include "base/clock.h"
 
 static bool is_behind(const struct log_mark *mark, const struct log_mark *other)
 {
@@ -53,7 +53,7 @@ bool log_resume_was_open(const struct log_resume *resume, enum log_stream stream
 void log_resume_round(struct log_resume *resume)
 {
 	for (int i = 0; i < LOG_STREAMS; i++) {
-		int64_t fraction = resume->accepted[i].time % second_ns;
+		int64_t fraction = resume->accepted[i].time % CLOCK_SECOND;
 		if (fraction != 0)
 			resume->accepted[i] = (struct log_mark){
 				resume->accepted[i].time - fraction - 1, UINT32_MAX};
@@ -63,7 +63,7 @@ void log_resume_round(struct log_resume *resume)
 bool log_resume_is_round(const struct log_resume *resume)
 {
 	for (int i = 0; i < LOG_STREAMS; i++)
-		if (resume->accepted[i].time % second_ns != 0)
+		if (resume->accepted[i].time % CLOCK_SECOND != 0)
 			return false;
 	return true;
 }
@@ -128,7 +128,7 @@ int64_t log_resume_newest(const struct log_resume *resume)
 bool log_resume_covers(const struct log_resume *resume, const struct log_part *first)
 {
 	for (int i = 0; i < LOG_STREAMS; i++)
-		if (resume->begun[i] != 0 && first->time >= resume->begun[i] - second_ns)
+		if (resume->begun[i] != 0 && first->time >= resume->begun[i] - CLOCK_SECOND)
 			return false;
 	return first->time < resume->accepted[first->stream].time;
 }
@@ -151,7 +151,7 @@ int64_t log_resume_since(const struct log_resume *resume)
 	for (int i = 0; i < LOG_STREAMS; i++)
 		if (resume->begun[i] != 0 && resume->begun[i] < since)
 			since = resume->begun[i];
-	return since - second_ns;
+	return since - CLOCK_SECOND;
 }
 
 void log_resume_step_back(struct log_resume *resume, int64_t floor)

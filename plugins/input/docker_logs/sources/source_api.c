@@ -12,7 +12,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static const int64_t second_ns = 1000000000;
+#include "base/clock.h"
+
 static const uint32_t tail_steps[] = {256, 4096, 65536, 1048576};
 
 enum { TAIL_STEPS = sizeof(tail_steps) / sizeof(tail_steps[0]) };
@@ -57,7 +58,8 @@ static void choose_begin(struct source_api *api, const struct source_api_request
 	 * can, and sends what lies behind it. */
 	if (request->seconds && !log_resume_is_round(resume))
 		since = log_resume_newest(resume);
-	snprintf(ret, size, "&since=%" PRId64 ".%09" PRId64, since / second_ns, since % second_ns);
+	snprintf(ret, size, "&since=%" PRId64 ".%09" PRId64, since / CLOCK_SECOND,
+		 since % CLOCK_SECOND);
 }
 
 int source_api_open(struct source_api *api, struct docker_streams *streams,

@@ -12,6 +12,7 @@
 #include "cache/dispatch.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,8 +28,8 @@ enum { DISPATCH_JOBS_PER_THREAD = 16 };
 
 /* How long a request waits for a new answer before it gets the stale one: long enough for a healthy
  * store, short enough that a page does not seem to hang. */
-static const int64_t dispatch_revalidate_wait = HTTP_SECOND / 2;
-static const int64_t dispatch_delay_time = HTTP_SECOND;
+static const int64_t dispatch_revalidate_wait = CLOCK_SECOND / 2;
+static const int64_t dispatch_delay_time = CLOCK_SECOND;
 
 struct dispatch {
 	struct tally_ctx *ctx;

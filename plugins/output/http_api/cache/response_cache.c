@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/clock.h"
 #include "cache/cache_policy.h"
 #include "message/request.h"
 
@@ -26,14 +27,13 @@ enum { CACHE_BYTES_PER_BUCKET = 8 << 10, CACHE_MIN_BUCKETS = 64, CACHE_MAX_BUCKE
 /* An answer over 1/8 of the memory is not cached: it would evict many for one. */
 enum { CACHE_LARGEST_PART = 8 };
 
-static const int64_t cache_error_ttl = HTTP_SECOND; /* of 4xx: they may be right any moment */
+static const int64_t cache_error_ttl = CLOCK_SECOND; /* of 4xx: they may be right any moment */
 static const int64_t cache_retry_interval =
-	HTTP_SECOND; /* after a failure, before the store is asked again */
-static const int64_t cache_max_stale =
-	24 * 3600 * HTTP_SECOND; /* older answers are not even sent on errors */
+	CLOCK_SECOND; /* after a failure, before the store is asked again */
+static const int64_t cache_max_stale = CLOCK_DAY; /* older answers are not even sent on errors */
 static const int64_t cache_quarantine =
-	3 * HTTP_SECOND; /* after a change, until the store has it */
-static const int64_t cache_quarantine_ttl = HTTP_SECOND / 4; /* of answers meanwhile */
+	3 * CLOCK_SECOND; /* after a change, until the store has it */
+static const int64_t cache_quarantine_ttl = CLOCK_SECOND / 4; /* of answers meanwhile */
 
 struct cache_entry {
 	struct cache_entry *chain;         /* of its bucket */

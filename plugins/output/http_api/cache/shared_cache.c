@@ -14,6 +14,7 @@
 #include "cache/shared_cache.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -25,9 +26,9 @@
 #include "cache/cache_policy.h"
 #include "cache/response_codec.h"
 
-static const int64_t shared_cache_poll_interval = HTTP_SECOND / 4; /* of versions */
-static const int64_t shared_cache_quarantine = 3 * HTTP_SECOND;    /* after a change */
-static const int64_t shared_cache_skew = HTTP_SECOND;              /* of clocks between machines */
+static const int64_t shared_cache_poll_interval = CLOCK_SECOND / 4; /* of versions */
+static const int64_t shared_cache_quarantine = 3 * CLOCK_SECOND;    /* after a change */
+static const int64_t shared_cache_skew = CLOCK_SECOND;              /* of clocks between machines */
 
 struct shared_cache {
 	struct tally_ctx *ctx;
@@ -139,8 +140,7 @@ static void *shared_cache_watch(void *arg)
 		for (enum cache_class kind = 0; kind < CACHE_CLASS_NONE; kind++)
 			shared_cache_check_version(shared, kind);
 		int64_t next = tally_monotonic(shared->ctx) + shared_cache_poll_interval;
-		struct timespec until = {.tv_sec = next / HTTP_SECOND,
-					 .tv_nsec = next % HTTP_SECOND};
+		struct timespec until = clock_timespec(next);
 		pthread_mutex_lock(&shared->lock);
 		if (!shared->stopping)
 			pthread_cond_timedwait(&shared->stop, &shared->lock, &until);

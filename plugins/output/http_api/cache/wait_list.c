@@ -18,6 +18,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/clock.h"
+
 struct wait_list {
 	struct tally_ctx *ctx;
 	wait_list_fetch_fn *run_fetch;
@@ -242,8 +244,7 @@ static void *wait_list_watch(void *arg)
 		if (!wait_list->first) {
 			pthread_cond_wait(&wait_list->deadline, &wait_list->lock);
 		} else if (next > tally_monotonic(wait_list->ctx)) {
-			struct timespec until = {.tv_sec = next / HTTP_SECOND,
-						 .tv_nsec = next % HTTP_SECOND};
+			struct timespec until = clock_timespec(next);
 			pthread_cond_timedwait(&wait_list->deadline, &wait_list->lock, &until);
 		} else {
 			tally_count(wait_list->ctx, HTTP_TIMEOUTS, !wait_list->first->fallback);

@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "http/client_address.h"
 #include "http_api.h"
 
@@ -21,8 +22,8 @@ enum {
 	THROTTLE_HELD = 32,  /* delayed answers within a second, of all addresses */
 };
 
-static const int64_t throttle_refill = AUTH_THROTTLE_SECONDS * HTTP_SECOND;
-static const int64_t throttle_log_interval = 60 * HTTP_SECOND;
+static const int64_t throttle_refill = AUTH_THROTTLE_SECONDS * CLOCK_SECOND;
+static const int64_t throttle_log_interval = CLOCK_MINUTE;
 
 /* Delayed answers in the current second. */
 struct throttle_held {
@@ -148,7 +149,7 @@ static struct throttle_slot *throttle_find(struct auth_throttle *throttle, uint6
 
 static bool throttle_may_hold(struct throttle_held *held, unsigned max, int64_t now)
 {
-	if (held->n == 0 || now - held->since >= HTTP_SECOND)
+	if (held->n == 0 || now - held->since >= CLOCK_SECOND)
 		*held = (struct throttle_held){.since = now};
 	if (held->n == max)
 		return false;
@@ -173,5 +174,5 @@ unsigned auth_throttle_note(struct auth_throttle *throttle, const struct sockadd
 	}
 	*ret_hold = throttle_may_hold(&slot->held, AUTH_THROTTLE_HELD, now) &&
 		    throttle_may_hold(&throttle->held, THROTTLE_HELD, now);
-	return (unsigned)((over + HTTP_SECOND - 1) / HTTP_SECOND);
+	return (unsigned)((over + CLOCK_SECOND - 1) / CLOCK_SECOND);
 }

@@ -13,11 +13,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "http_api.h"
 
 enum { EXPIRY_DAY_SECONDS = 86400, EXPIRY_SOON_DAYS = 30 };
 
-static const int64_t expiry_tell_every = HTTP_DAY;
+static const int64_t expiry_tell_every = CLOCK_DAY;
 
 /* ---- Reading ------------------------------------------------------------- */
 
@@ -70,7 +71,7 @@ int certificate_expiry_read(const gnutls_pcert_st *certs, unsigned n,
 enum certificate_state certificate_expiry_state(const struct certificate_expiry *expiry,
 						int64_t now)
 {
-	int64_t seconds = now / HTTP_SECOND;
+	int64_t seconds = now / CLOCK_SECOND;
 	if (seconds >= expiry->not_after)
 		return CERTIFICATE_EXPIRED;
 	if (seconds < expiry->not_before)
@@ -91,7 +92,7 @@ static void expiry_tell(const struct certificate_expiry *expiry, struct tally_ct
 			const char *option, const char *path)
 {
 	char after[32], before[32];
-	int64_t days = (expiry->not_after - tally_now(ctx) / HTTP_SECOND) / EXPIRY_DAY_SECONDS;
+	int64_t days = (expiry->not_after - tally_now(ctx) / CLOCK_SECOND) / EXPIRY_DAY_SECONDS;
 	expiry_write_time(expiry->not_after, after);
 	expiry_write_time(expiry->not_before, before);
 	if (expiry->logged == CERTIFICATE_EXPIRED)

@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "http/client_address.h"
 #include "http_api.h"
 
@@ -30,8 +31,8 @@ static const int64_t conn_limits[] = {
 	[CONN_WAITING] = 0, /* no end */
 	[CONN_WRITING] = 10,
 };
-static const int64_t conn_stream_limit = 120 * HTTP_SECOND; /* twice the longest heartbeat */
-static const int64_t connections_report_interval = 60 * HTTP_SECOND;
+static const int64_t conn_stream_limit = 120 * CLOCK_SECOND; /* twice the longest heartbeat */
+static const int64_t connections_report_interval = CLOCK_MINUTE;
 
 /*
  * The reserve: connections over the limit that may only ask for /healthz, so that monitoring gets

@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "message/accept.h"
 #include "http/cors.h"
 #include "http/security_headers.h"
@@ -40,7 +41,7 @@ static bool is_validated(const struct request *request)
 static void add_cache_control(const struct http_config *config, struct MHD_Response *mhd_response,
 			      const struct request *request)
 {
-	int64_t seconds = cache_class_ttl(config, request->kind) / HTTP_SECOND;
+	int64_t seconds = cache_class_ttl(config, request->kind) / CLOCK_SECOND;
 	const char *private = config->tokens_file ? "private, " : "";
 	char text[64];
 	if (!is_validated(request))
@@ -202,7 +203,7 @@ enum MHD_Result send_answer(struct sender *sender, const struct request *request
 		.response = response,
 		.coding = request->gzip && response->body[RESPONSE_GZIP].data ? RESPONSE_GZIP
 									      : RESPONSE_IDENTITY,
-		.age = (now - response->made) / HTTP_SECOND,
+		.age = (now - response->made) / CLOCK_SECOND,
 	};
 	/* A hit will be asked for again.  Not with CORS, whose headers depend on the request. */
 	bool again = request->origin == ORIGIN_HIT && !request->cors;

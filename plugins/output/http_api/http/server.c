@@ -19,6 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "message/accept.h"
 #include "http/cors.h"
 #include "cache/dispatch.h"
@@ -318,7 +319,7 @@ static int server_listen(struct server *server)
 		MHD_OPTION_CONNECTION_LIMIT,
 		(unsigned)config->max_connections + connections_reserve_limit(),
 		MHD_OPTION_CONNECTION_TIMEOUT,
-		(unsigned)((config->client_timeout + HTTP_SECOND - 1) / HTTP_SECOND),
+		(unsigned)((config->client_timeout + CLOCK_SECOND - 1) / CLOCK_SECOND),
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVER_CONNECTION_MEMORY,
 		MHD_OPTION_URI_LOG_CALLBACK, server_uri, server, MHD_OPTION_NOTIFY_CONNECTION,
 		server_connection, server, MHD_OPTION_NOTIFY_COMPLETED, server_completed, server,

@@ -10,6 +10,7 @@
 #include "http/tls.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include <errno.h>
 #include <gnutls/x509.h>
 #include <pthread.h>
@@ -25,8 +26,8 @@
 
 enum { TLS_MAX_CHAIN = 16, TLS_MAX_FILE = 64 << 10, TLS_KEY_ID = 64 };
 
-static const int64_t tls_look = HTTP_SECOND; /* at the files, at most so often */
-enum { TLS_WATCH_SECONDS = 60 };             /* and at least so often */
+static const int64_t tls_look = CLOCK_SECOND; /* at the files, at most so often */
+enum { TLS_WATCH_SECONDS = 60 };              /* and at least so often */
 
 /*
  * TLS 1.2 and 1.3 only, and of 1.2 only what gives forward secrecy and authenticated encryption.

@@ -9,6 +9,7 @@
 #include "http/tokens.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@
 enum { TOKENS_LINE_SIZE = 512 };
 
 static const int64_t tokens_poll_interval =
-	HTTP_SECOND; /* how often the file is checked, at most */
+	CLOCK_SECOND; /* how often the file is checked, at most */
 
 struct token {
 	char text[TOKENS_MAX_LENGTH]; /* padded with zeros */

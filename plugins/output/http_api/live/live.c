@@ -18,6 +18,7 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "live/live_parts.h"
 #include "live/sse_client.h"
 
@@ -68,9 +69,8 @@ static void live_resume(struct live *live, const bool fresh[LIVE_KINDS])
 /* false: nothing new, only time has passed. */
 static bool live_await(struct live *live)
 {
-	struct timespec until;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += LIVE_TICK_SECONDS;
+	struct timespec until =
+		clock_timespec(clock_monotonic() + LIVE_TICK_SECONDS * CLOCK_SECOND);
 	pthread_mutex_lock(&live->nudge_lock);
 	while (!live->nudged &&
 	       pthread_cond_timedwait(&live->nudge, &live->nudge_lock, &until) == 0)
@@ -140,13 +140,6 @@ bool live_is_polled(const struct live *live, enum live_kind kind)
 	return live->config->live == HTTP_LIVE_AUTO && !atomic_load(&live->sources[kind].passes);
 }
 
-int64_t live_clock(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * HTTP_SECOND + now.tv_nsec;
-}
-
 bool live_is_wanted(const struct live *live, const struct live_source *source)
 {
 	return source->wanted && live_is_polled(live, (enum live_kind)(source - live->sources));
@@ -203,7 +196,7 @@ void live_leave(struct live *live, struct sse_client *stream)
 	struct live_source *source = &live->sources[stream->kind];
 	pthread_mutex_lock(&live->lock);
 	if (--source->streams == 0)
-		source->left = live_clock();
+		source->left = clock_monotonic();
 	tally_gauge(live->ctx, HTTP_STREAMS, --live->n_streams);
 	pthread_mutex_unlock(&live->lock);
 }

@@ -64,8 +64,6 @@ void live_want(struct live *live);
 
 bool live_is_over(struct live *live); /* no more is to be shown */
 
-int64_t live_clock(void); /* monotonic, also where a test holds the host's clock */
-
 void *live_wake(void *live);      /* the waker's thread */
 void *live_poll(void *live);      /* the poller's thread */
 void *live_subscribe(void *live); /* the follower's */

@@ -10,14 +10,16 @@
 #include <tallyd/query.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "live/live_parts.h"
 #include "live/live_ingest.h"
 #include "query/store_watch.h"
 #include "query/catalog_cache.h"
 
-static const int64_t poll_often = HTTP_SECOND, poll_seldom = 5 * HTTP_SECOND;
-static const int64_t poll_grace = 2 * HTTP_SECOND; /* for the channels: they have the right order */
-static const int64_t poll_linger = 30 * HTTP_SECOND; /* for clients that come back at once */
+static const int64_t poll_often = CLOCK_SECOND, poll_seldom = 5 * CLOCK_SECOND;
+static const int64_t poll_grace =
+	2 * CLOCK_SECOND; /* for the channels: they have the right order */
+static const int64_t poll_linger = 30 * CLOCK_SECOND; /* for clients that come back at once */
 
 /* ---- Asking -------------------------------------------------------------- */
 
@@ -75,7 +77,7 @@ static void poll_begin(struct live *live, struct live_source *source, struct pol
 	pthread_mutex_unlock(&live->lock);
 	pthread_mutex_lock(&source->lock);
 	ret->to = followed && source->hold == 0 ? now - poll_grace : INT64_MAX;
-	ret->releases = source->hold && source->hold <= live_clock();
+	ret->releases = source->hold && source->hold <= clock_monotonic();
 	recent_advance(&source->recent, now);
 	ret->from = source->recent.horizon;
 	pthread_mutex_unlock(&source->lock);
@@ -141,7 +143,7 @@ static void poll_source(struct live *live, struct live_source *source)
 	}
 	pthread_mutex_lock(&live->lock);
 	if (live->followed && r == 0 && !found && source->due)
-		source->due = live_clock() + poll_seldom;
+		source->due = clock_monotonic() + poll_seldom;
 	pthread_mutex_unlock(&live->lock);
 }
 
@@ -161,7 +163,7 @@ static void poll_forget(struct live *live, struct live_source *source)
 /* With the live lock: which are due now; ret_next: when the next one is. */
 static bool poll_choose(struct live *live, bool due[LIVE_KINDS], int64_t *ret_next)
 {
-	int64_t now = live_clock();
+	int64_t now = clock_monotonic();
 	bool any = false;
 	*ret_next = INT64_MAX;
 	for (int i = 0; i < LIVE_KINDS; i++) {
@@ -185,8 +187,7 @@ static bool poll_await(struct live *live, bool due[LIVE_KINDS])
 	int64_t next;
 	pthread_mutex_lock(&live->lock);
 	while (!live->closed && !poll_choose(live, due, &next)) {
-		struct timespec until = {.tv_sec = next / HTTP_SECOND,
-					 .tv_nsec = next % HTTP_SECOND};
+		struct timespec until = clock_timespec(next);
 		if (next == INT64_MAX)
 			pthread_cond_wait(&live->query, &live->lock);
 		else

@@ -9,12 +9,13 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "live/live_parts.h"
 #include "live/live_ingest.h"
 #include "live/row_read.h"
 
-static const int64_t follow_hold = 2 * HTTP_SECOND; /* for rows to be stored */
-static const int64_t follow_first_rest = HTTP_SECOND / 4, follow_longest_rest = 5 * HTTP_SECOND;
+static const int64_t follow_hold = 2 * CLOCK_SECOND; /* for rows to be stored */
+static const int64_t follow_first_rest = CLOCK_SECOND / 4, follow_longest_rest = 5 * CLOCK_SECOND;
 
 struct follower {
 	struct live *live;
@@ -67,7 +68,7 @@ static void follower_flush(struct follower *follower)
 static void follower_hold(struct live_source *source, bool followed)
 {
 	pthread_mutex_lock(&source->lock);
-	source->hold = followed ? live_clock() + follow_hold : 0;
+	source->hold = followed ? clock_monotonic() + follow_hold : 0;
 	result_set_done(&source->held);
 	result_set_init(&source->held, 0);
 	pthread_mutex_unlock(&source->lock);
@@ -139,8 +140,8 @@ static bool follower_await(struct live *live, const char *channels[LIVE_KINDS + 
 static void follower_rest(struct follower *follower)
 {
 	struct live *live = follower->live;
-	int64_t end = live_clock() + follower->rest;
-	struct timespec until = {.tv_sec = end / HTTP_SECOND, .tv_nsec = end % HTTP_SECOND};
+	int64_t end = clock_monotonic() + follower->rest;
+	struct timespec until = clock_timespec(end);
 	follower->rest =
 		follower->rest * 2 < follow_longest_rest ? follower->rest * 2 : follow_longest_rest;
 	pthread_mutex_lock(&live->lock);

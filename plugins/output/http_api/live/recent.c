@@ -16,10 +16,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "http_api.h"
 
 enum { RECENT_LEAST = 1024, RECENT_CROWDED = RECENT_ROWS / 4 * 3 };
-static const int64_t recent_span = 30 * HTTP_SECOND;
+static const int64_t recent_span = 30 * CLOCK_SECOND;
 
 struct recent_slot {
 	uint64_t hash; /* 0: free */

@@ -7,6 +7,7 @@
 #ifndef TALLYD_HTTP_SSE_CLIENT_H
 #define TALLYD_HTTP_SSE_CLIENT_H
 
+#include "base/clock.h"
 #include "base/json_writer.h"
 
 #include "message/context.h"
@@ -52,7 +53,7 @@ struct sse_client {
 void sse_client_free(struct sse_client *stream); /* NULL is fine; not while it is suspended */
 
 /* How old a reading may be at most when it is shown: what is older says nothing of now. */
-#define SSE_MAX_AGE (600 * HTTP_SECOND)
+#define SSE_MAX_AGE (600 * CLOCK_SECOND)
 
 /* In a worker, with row_filter set: puts it where the client was, or at the end.  0, or a problem.
  */

@@ -9,6 +9,7 @@
 #include "message/time_expr.h"
 
 #include <errno.h>
+#include "base/clock.h"
 #include "base/rfc3339.h"
 #include <stdbool.h>
 #include <stdlib.h>
@@ -16,18 +17,16 @@
 
 #include "http_api.h"
 
-static const int64_t time_expr_max = 7258118400 * HTTP_SECOND; /* 2200-01-01 */
-static const int64_t span_max = 36525 * HTTP_DAY;
+static const int64_t time_expr_max = 7258118400 * CLOCK_SECOND; /* 2200-01-01 */
+static const int64_t span_max = 36525 * CLOCK_DAY;
 static const double first_ms = 1e11; /* as seconds: the year 5138 */
 
 static const struct {
 	const char *name;
 	int64_t ns;
 } units[] = {
-	{"w", 7 * HTTP_DAY},       {"d", HTTP_DAY},
-	{"h", 3600 * HTTP_SECOND}, {"m", 60 * HTTP_SECOND},
-	{"min", 60 * HTTP_SECOND}, {"s", HTTP_SECOND},
-	{"", HTTP_SECOND},         {"ms", HTTP_SECOND / 1000},
+	{"w", 7 * CLOCK_DAY},  {"d", CLOCK_DAY},    {"h", CLOCK_HOUR},  {"m", CLOCK_MINUTE},
+	{"min", CLOCK_MINUTE}, {"s", CLOCK_SECOND}, {"", CLOCK_SECOND}, {"ms", CLOCK_MS},
 };
 
 /* Digits, perhaps with decimals: nothing else that strtod() takes. */
@@ -85,7 +84,7 @@ static int unix_read(const char *text, int64_t *ret)
 	if (number * 1e9 > (double)time_expr_max)
 		return -ERANGE;
 	/* A double holds milliseconds of today exactly enough, not nanoseconds. */
-	*ret = (int64_t)(number * 1000 + 0.5) * (HTTP_SECOND / 1000);
+	*ret = (int64_t)(number * 1000 + 0.5) * CLOCK_MS;
 	return 0;
 }
 

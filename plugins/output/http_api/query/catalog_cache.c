@@ -15,6 +15,7 @@
 #include "query/catalog_cache.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -25,9 +26,9 @@
 #include "query/store_watch.h"
 
 enum { TABLES_MAX = 1000 };
-static const int64_t catalog_cache_fresh = 5 * HTTP_SECOND;
+static const int64_t catalog_cache_fresh = 5 * CLOCK_SECOND;
 static const int64_t catalog_cache_fresh_missing =
-	HTTP_SECOND; /* however many ask for what is not */
+	CLOCK_SECOND; /* however many ask for what is not */
 
 /* What a caller sees, with its count of references behind. */
 struct snapshot {

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "query/catalog_cache.h"
 
 enum { FIND_LIMIT = 100, FIND_ID_LENGTH = 64, FIND_SHOWN = 5 };
@@ -73,7 +74,7 @@ static void select_readings(const struct search *search, struct query *query)
 	query_group(query, search->id);
 	query_group(query, search->name);
 	query->spec.from =
-		search->context->now - search->context->config->max_query_range_days * HTTP_DAY;
+		search->context->now - search->context->config->max_query_range_days * CLOCK_DAY;
 	query->spec.newest_first = 1;
 	query->spec.limit = INT32_MAX;
 	for (uint32_t i = 1; i < search->table->n_columns; i++) {

@@ -14,6 +14,7 @@
 #include "query/image_facts.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include <errno.h>
 #include <fnmatch.h>
 #include <stdio.h>
@@ -249,7 +250,7 @@ static int query_changes(struct image_facts *facts)
 	struct context *context = facts->context;
 	struct window window;
 	struct query query;
-	int r = window_read_back(context, context->config->max_query_range_days * HTTP_DAY,
+	int r = window_read_back(context, context->config->max_query_range_days * CLOCK_DAY,
 				 &window);
 	if (r == 0)
 		r = prepare(facts, "image_versions", change_columns, CHANGE_COLUMNS, &query);

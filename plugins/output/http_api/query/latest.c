@@ -16,15 +16,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "query/catalog_cache.h"
 #include "message/json_cell.h"
 
 /* How far back is looked, until something is found. */
-static const int64_t latest_windows[] = {300 * HTTP_SECOND, 3600 * HTTP_SECOND, HTTP_DAY, 0};
+static const int64_t latest_windows[] = {300 * CLOCK_SECOND, CLOCK_HOUR, CLOCK_DAY, 0};
 enum { LATEST_WINDOWS = 4, LATEST_CHUNK = 100 };
 /* Readings bear the clock of the host that took them.  One that is a little ahead must not lose its
  * newest ones. */
-static const int64_t latest_clock_skew = 60 * HTTP_SECOND; /* of other hosts */
+static const int64_t latest_clock_skew = CLOCK_MINUTE; /* of other hosts */
 
 void latest_done(struct latest *latest)
 {
@@ -35,7 +36,7 @@ void latest_done(struct latest *latest)
 static int64_t latest_from(const struct context *context, int window)
 {
 	int64_t back = latest_windows[window];
-	return context->now - (back ? back : context->config->max_query_range_days * HTTP_DAY);
+	return context->now - (back ? back : context->config->max_query_range_days * CLOCK_DAY);
 }
 
 /* The rows of the first window that has any. */

@@ -13,6 +13,7 @@
 #include "query/paging.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -86,7 +87,7 @@ static bool paging_take_range(const struct context *context, const struct tally_
 	paging->from = range[0].i;
 	paging->to = range[1].i;
 	return range[0].set && range[1].set && paging->from >= 0 && paging->from < paging->to &&
-	       paging->to - paging->from <= days * HTTP_DAY;
+	       paging->to - paging->from <= days * CLOCK_DAY;
 }
 
 /* The types are those of the table now: a cursor of another list, or of the table before it got
@@ -126,7 +127,7 @@ int paging_read_back(struct context *context, const struct tally_table *table, i
 
 int paging_read(struct context *context, const struct tally_table *table, struct paging *ret)
 {
-	return paging_read_back(context, table, 3600 * HTTP_SECOND, ret);
+	return paging_read_back(context, table, CLOCK_HOUR, ret);
 }
 
 void paging_ask(const struct paging *paging, struct query *query)

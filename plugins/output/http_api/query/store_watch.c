@@ -17,11 +17,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "http_api.h"
 
-static const int64_t watch_tell_again = 60 * HTTP_SECOND;
-static const int64_t watch_memory = 2 * HTTP_SECOND;
-static const int64_t watch_lately = 5 * HTTP_SECOND;
+static const int64_t watch_tell_again = CLOCK_MINUTE;
+static const int64_t watch_memory = 2 * CLOCK_SECOND;
+static const int64_t watch_lately = 5 * CLOCK_SECOND;
 
 void store_watch_init(struct store_watch *watch, struct tally_ctx *ctx)
 {
@@ -82,7 +83,7 @@ static void watch_tell(struct store_watch *watch, int error, int64_t now)
 		watch->told = now;
 		tally_log(watch->ctx, TALLY_ERROR,
 			  "the store has not answered for %lld s, %u questions failed: %s",
-			  (long long)((now - watch->since) / HTTP_SECOND),
+			  (long long)((now - watch->since) / CLOCK_SECOND),
 			  atomic_load(&watch->failures), watch_reason(watch, error));
 	}
 }
@@ -109,7 +110,7 @@ void store_watch_answered(struct store_watch *watch)
 	if (watch->since)
 		tally_log(watch->ctx, TALLY_NOTICE,
 			  "the store answers again, after %lld s and %u failed questions",
-			  (long long)((now - watch->since) / HTTP_SECOND), failures);
+			  (long long)((now - watch->since) / CLOCK_SECOND), failures);
 	watch->since = 0;
 	pthread_mutex_unlock(&watch->lock);
 }

@@ -14,6 +14,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "message/time_expr.h"
 
 enum { WINDOW_POINTS = 300, WINDOW_MAX_STEP_DAYS = 3650 };
@@ -49,7 +50,7 @@ int window_read_back(struct context *context, int64_t back, struct window *ret)
 		return r;
 	if (window.from >= window.to)
 		return response_problem(context->builder, 400, "from", "from must be before to");
-	if (window.to - window.from > days * HTTP_DAY)
+	if (window.to - window.from > days * CLOCK_DAY)
 		return response_problem(context->builder, 400, "from",
 					"the range is longer than %" PRId64 " day%s, which is "
 					"max_query_range_days here",
@@ -60,7 +61,7 @@ int window_read_back(struct context *context, int64_t back, struct window *ret)
 
 int window_read(struct context *context, struct window *ret)
 {
-	return window_read_back(context, 3600 * HTTP_SECOND, ret);
+	return window_read_back(context, CLOCK_HOUR, ret);
 }
 
 /*
@@ -71,12 +72,12 @@ static int64_t window_nice_step(int64_t range, int64_t points)
 {
 	static const int32_t nice[] = {10,  15,   20,   30,   60,    120,   300,   600,
 				       900, 1800, 3600, 7200, 10800, 21600, 43200, 86400};
-	int64_t step = HTTP_DAY;
+	int64_t step = CLOCK_DAY;
 	for (size_t i = 0; i < sizeof(nice) / sizeof(*nice); i++)
-		if (nice[i] * HTTP_SECOND * points >= range)
-			return nice[i] * HTTP_SECOND;
+		if (nice[i] * CLOCK_SECOND * points >= range)
+			return nice[i] * CLOCK_SECOND;
 	while (step * points < range)
-		step += HTTP_DAY;
+		step += CLOCK_DAY;
 	return step;
 }
 
@@ -109,10 +110,10 @@ static int window_read_step(struct context *context, const char *text, int64_t *
 	if (r == -EINVAL)
 		return response_problem(context->builder, 400, "step",
 					"\"%s\" is not a duration (try 10s, 5m or 1h)", text);
-	if (r == -EDOM || negative || (r == 0 && *ret_step < HTTP_SECOND))
+	if (r == -EDOM || negative || (r == 0 && *ret_step < CLOCK_SECOND))
 		return response_problem(context->builder, 400, "step",
 					"\"%s\" is too short: a step is at least 1s", text);
-	if (r < 0 || *ret_step > WINDOW_MAX_STEP_DAYS * HTTP_DAY)
+	if (r < 0 || *ret_step > WINDOW_MAX_STEP_DAYS * CLOCK_DAY)
 		return response_problem(context->builder, 400, "step",
 					"\"%s\" is too long: a step is at most %dd", text,
 					WINDOW_MAX_STEP_DAYS);

@@ -14,6 +14,7 @@
  * The metrics: https://github.com/google/cadvisor/blob/master/docs/storage/prometheus.md
  */
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include <errno.h>
 #include "base/json_reader.h"
 #include <math.h>
@@ -25,7 +26,7 @@
 #include "query/catalog_cache.h"
 #include "routes/endpoint.h"
 
-static const int64_t cadvisor_age = 300 * HTTP_SECOND; /* as long as Prometheus looks back */
+static const int64_t cadvisor_age = 300 * CLOCK_SECOND; /* as long as Prometheus looks back */
 
 /* Labels of a family; network and disk are sums over all interfaces and devices. */
 #define OF_CPU ",cpu=\"total\""

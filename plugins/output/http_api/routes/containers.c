@@ -8,6 +8,7 @@
  * (result_set.h): one container with a megabyte of labels must not make the list too long for all
  * others.
  */
+#include "base/clock.h"
 #include "query/container_lookup.h"
 
 #include "base/cleanup.h"
@@ -163,7 +164,7 @@ static int filter_all(struct context *context, struct query *query)
 static int answer_nothing(struct context *context)
 {
 	bool gone = false;
-	int r = list_check_page(context, HTTP_DAY);
+	int r = list_check_page(context, CLOCK_DAY);
 	if (r == 0)
 		r = param_read_flag(context, "gone", &gone);
 	if (r == 0)

@@ -8,6 +8,7 @@
  * another image.
  */
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,7 +25,7 @@ static const struct list_filter filters[] = {
 	{"outdated", "outdated", TALLY_GREATER, "no|yes"},
 	{.param = NULL},
 };
-static const struct list images = {"docker_images", filters, HTTP_DAY};
+static const struct list images = {"docker_images", filters, CLOCK_DAY};
 
 int images_list(struct context *context)
 {

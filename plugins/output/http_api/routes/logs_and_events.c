@@ -5,6 +5,7 @@
  *
  * Logs go back an hour by default and events a day, because there are far more log lines.
  */
+#include "base/clock.h"
 #include "routes/list_endpoint.h"
 #include "routes/endpoint.h"
 
@@ -20,7 +21,7 @@ static const struct list_filter log_filters[] = {
 	{"name", "name", TALLY_GLOB, NULL},
 	{.param = NULL},
 };
-const struct list logs_of_containers = {"container_logs", log_filters, 3600 * HTTP_SECOND};
+const struct list logs_of_containers = {"container_logs", log_filters, CLOCK_HOUR};
 
 static const struct list_filter event_filters[] = {
 	{"action", "action", TALLY_EQUALS, NULL},
@@ -29,7 +30,7 @@ static const struct list_filter event_filters[] = {
 	{"image", "image", TALLY_GLOB, NULL},
 	{.param = NULL},
 };
-const struct list events_of_containers = {"container_events", event_filters, HTTP_DAY};
+const struct list events_of_containers = {"container_events", event_filters, CLOCK_DAY};
 
 int logs_list(struct context *context)
 {

@@ -6,6 +6,7 @@
  * smaller, and libraries for charts such as uPlot take arrays as they are.  Every container has a
  * value or a null for every time, so all arrays are of one length.
  */
+#include "base/clock.h"
 #include "routes/series.h"
 
 #include "base/rfc3339.h"
@@ -35,7 +36,7 @@ static void write_time(const struct series *series, uint32_t point)
 	if (series->times == TIMES_RFC3339)
 		json_write_time(json, time);
 	else if (series->times == TIMES_MS)
-		json_write_int(json, time / (HTTP_SECOND / 1000));
+		json_write_int(json, time / CLOCK_MS);
 	else
 		json_write_real(json, (double)time / 1e9);
 }

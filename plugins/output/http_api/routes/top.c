@@ -8,6 +8,7 @@
  * empty.
  */
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,7 @@
 #include "routes/list_endpoint.h"
 
 enum { TOP_LIMIT = 10, TOP_TIME = 0, TOP_HOST, TOP_ID, TOP_NAME, TOP_VALUES };
-static const int64_t top_window = 120 * HTTP_SECOND;
+static const int64_t top_window = 120 * CLOCK_SECOND;
 
 static const struct top_kind {
 	const char *by, *unit;
@@ -66,7 +67,7 @@ static int top_ask(struct context *context, const struct top *top, struct result
 	query_init(&query, context, table);
 	query.spec.from = context->now - top->window;
 	/* Other hosts may be a little ahead. */
-	query.spec.to = context->now + HTTP_SECOND;
+	query.spec.to = context->now + CLOCK_SECOND;
 	query.spec.limit = INT32_MAX; /* what they may take is bounded in bytes */
 	for (int i = 0; i < 3; i++) {
 		const struct tally_column *tag = table_column(table, tags[i]);
@@ -164,7 +165,7 @@ static int read_top(struct context *context, struct top *ret)
 	int r = paging_read_limit(context, TOP_LIMIT, &ret->limit);
 	if (r < 0)
 		return r;
-	if (window && (span_read(window, &ret->window) < 0 || ret->window > HTTP_DAY))
+	if (window && (span_read(window, &ret->window) < 0 || ret->window > CLOCK_DAY))
 		return response_problem(context->builder, 400, "window",
 					"\"%s\" is not a duration of at most a day (try 2min)",
 					window);

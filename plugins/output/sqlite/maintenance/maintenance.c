@@ -5,6 +5,7 @@
  */
 #include "maintenance/maintenance.h"
 
+#include "base/clock.h"
 #include "database.h"
 #include "maintenance/trusted_clock.h"
 #include "maintenance/retention.h"
@@ -15,7 +16,7 @@
 enum { MAINTENANCE_EVERY_SECONDS = 30 };
 #define MAINTENANCE_LONG_STEP INT64_C(50000000)  /* ns */
 #define MAINTENANCE_SHORT_STEP INT64_C(10000000) /* ns */
-#define MAINTENANCE_MAX_SPAN INT64_C(86400000000000)
+#define MAINTENANCE_MAX_SPAN CLOCK_DAY
 
 struct maintenance_round {
 	struct store *store;
@@ -197,7 +198,7 @@ static void maintenance_tell_held(struct store *store)
 		"the clock is %lld s ahead of the time that went by since the last maintenance: "
 		"until it has gone evenly for as long as rows are kept, they are kept for so much "
 		"longer; if it is right, tallyd db confirm-clock",
-		(long long)(held / INT64_C(1000000000)));
+		(long long)(held / CLOCK_SECOND));
 }
 
 /* Read anew in each round, since an operator may have confirmed it. */

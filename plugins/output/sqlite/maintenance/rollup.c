@@ -9,13 +9,14 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "database.h"
 #include "read/row_source.h"
 #include "schema/rollup_columns.h"
 
 enum { ROLLUP_LATE_AT_ONCE = 500, ROLLUP_LOOK_BACK = 16 };
 /* Rows this close to deleted ones may lack the sample that their counters go on from. */
-#define ROLLUP_MARGIN INT64_C(3600000000000)
+#define ROLLUP_MARGIN CLOCK_HOUR
 
 struct rollup {
 	struct tally_ctx *ctx;

@@ -9,11 +9,12 @@
 #include <sqlite3.h>
 #include <tallyd/host.h>
 
+#include "base/clock.h"
 #include "maintenance/watermarks.h"
 #include "store/catalog.h"
 
 /* How long a minute stays open for rows that are still on their way. */
-#define ROLLUP_GRACE INT64_C(60000000000)
+#define ROLLUP_GRACE CLOCK_MINUTE
 
 /*
  * One step on the way to closed (ns): a stretch of at most span ns of one level, or some late

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "read/condition.h"
 
 enum { READER_PROGRESS_STEPS = 2000 };
@@ -74,7 +75,7 @@ static struct reader *readers_free_one(struct readers *readers)
 
 static struct reader *readers_wait(struct readers *readers, int64_t deadline)
 {
-	struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
+	struct timespec until = clock_timespec(deadline);
 	struct reader *reader;
 	int timed_out = 0;
 	pthread_mutex_lock(&readers->lock);

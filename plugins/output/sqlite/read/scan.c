@@ -8,12 +8,13 @@
 
 #include <errno.h>
 
+#include "base/clock.h"
 #include "bind.h"
 #include "read/condition.h"
 #include "database.h"
 #include "schema/schema.h"
 
-#define SCAN_FIRST_WINDOW INT64_C(1000000000)
+#define SCAN_FIRST_WINDOW CLOCK_SECOND
 
 /* Parameters after those of the filters. */
 enum { SCAN_FROM, SCAN_TO, SCAN_LIMIT, SCAN_AFTER };

@@ -14,9 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "schema/partitioning.h"
-
-#define COMPRESSION_SECOND INT64_C(1000000000)
 
 /* compress_chunk() does what lies beside since 2.18, and before it late rows could be doubled
  * (https://github.com/timescale/timescaledb/issues/7672). */
@@ -78,7 +77,7 @@ static int compression_level(const struct compression *compression,
 		   "is_compressed, range_end from timescaledb_information.chunks where "
 		   "hypertable_schema = 'tally' and hypertable_name = '%s%s_rows' and range_end < "
 		   "to_timestamp(%" PRId64 ")) w where not is_compressed%s order by range_end",
-		   stored->table.name, schema_levels[level].suffix, before / COMPRESSION_SECOND,
+		   stored->table.name, schema_levels[level].suffix, before / CLOCK_SECOND,
 		   again ? " or _timescaledb_functions.chunk_status(c::regclass) & 8 <> 0" : "");
 	if (sql.failed)
 		return tally_fail(pg->ctx, ENOMEM, "no memory");

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "maintenance/compression.h"
 #include "maintenance/trusted_clock.h"
 #include "maintenance/retention.h"
@@ -26,8 +27,8 @@
 /* Whoever fails stays away until every other has come by twice. */
 enum { MAINTENANCE_EVERY_SECONDS = 15, MAINTENANCE_FAILED_SECONDS = 40, MAINTENANCE_WHY = 300 };
 /* For one table in one round; what is left then is the next one's. */
-#define MAINTENANCE_ROLL_TIME INT64_C(15000000000) /* ns */
-#define MAINTENANCE_STATEMENT_TIMEOUT INT64_C(600000000000)
+#define MAINTENANCE_ROLL_TIME (15 * CLOCK_SECOND)
+#define MAINTENANCE_STATEMENT_TIMEOUT (10 * CLOCK_MINUTE)
 
 /* ---- The leader --------------------------------------------------------------- */
 
@@ -116,7 +117,7 @@ static void maintenance_tell_held(struct store *store)
 		  " s ahead of the time that went by since the last maintenance: until it has gone "
 		  "evenly for as long as rows are kept, they are kept for so much longer; if it is "
 		  "right, tallyd db confirm-clock",
-		  held / INT64_C(1000000000));
+		  held / CLOCK_SECOND);
 }
 
 /* Read anew in each round: whoever led before carried it on, and an operator may have confirmed

@@ -13,10 +13,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "schema/partitioning.h"
 #include "maintenance/series_gc.h"
-
-#define RETENTION_SECOND INT64_C(1000000000)
 
 static int retention_exec(const struct retention *retention, const struct strbuf *sql)
 {
@@ -34,7 +33,7 @@ static int retention_drop(const struct retention *retention, const struct stored
 			retention->pg,
 			"delete from tally.\"%s%s_rows\" where \"%s\" < to_timestamp(%" PRId64 ")",
 			name, schema_levels[level].suffix, partitioning_time(stored, level),
-			before / RETENTION_SECOND);
+			before / CLOCK_SECOND);
 	auto_pg_text struct strbuf sql = {0};
 	partitioning_drop(&sql, retention->server, name, level, before);
 	return retention_exec(retention, &sql);
@@ -99,7 +98,7 @@ int retention_run(const struct retention *retention, const struct stored_table *
 			retention->pg,
 			"delete from tally.\"%s_rows\" where \"%s\" < to_timestamp(%" PRId64 ")",
 			stored->table.name, stored->table.columns[stored->gone].name,
-			store_clock_cut(retention->clock, retention->rollup) / RETENTION_SECOND);
+			store_clock_cut(retention->clock, retention->rollup) / CLOCK_SECOND);
 	int last = stored->n_numbers ? LEVEL_DAY : LEVEL_ROWS, deleted = 0;
 	int r = watermarks_load(retention->pg, stored->table.name, &watermarks);
 	for (int level = LEVEL_ROWS; r >= 0 && level <= last; level++) {

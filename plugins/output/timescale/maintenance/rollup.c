@@ -14,13 +14,13 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "base/clock.h"
 #include "schema/partitioning.h"
 #include "pg/pg_value.h"
 #include "maintenance/rollup_sql.h"
 
 /* Rows this close to deleted ones may lack the sample that their counters go on from. */
-#define ROLLUP_MARGIN INT64_C(3600000000000)
-#define ROLLUP_SECOND INT64_C(1000000000)
+#define ROLLUP_MARGIN CLOCK_HOUR
 
 static const char *rollup_name(const struct rollup *rollup)
 {
@@ -168,7 +168,7 @@ static int rollup_first(const struct rollup *rollup, enum schema_level level, in
 		   name, time, name, schema_levels[level - 1].suffix);
 	if (from != INT64_MIN)
 		strbuf_add(&sql, " and r.\"%s\" >= to_timestamp(%" PRId64 ")", time,
-			   from / ROLLUP_SECOND);
+			   from / CLOCK_SECOND);
 	strbuf_add(&sql, " order by r.\"%s\" limit 1) l", time);
 	if (sql.failed)
 		return tally_fail(rollup->pg->ctx, ENOMEM, "no memory");

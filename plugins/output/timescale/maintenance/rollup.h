@@ -12,9 +12,10 @@
 #ifndef TALLYD_TIMESCALE_ROLLUP_H
 #define TALLYD_TIMESCALE_ROLLUP_H
 
+#include "base/clock.h"
 #include "maintenance/watermarks.h"
 
-#define ROLLUP_GRACE INT64_C(120000000000)
+#define ROLLUP_GRACE (2 * CLOCK_MINUTE)
 
 struct rollup {
 	struct pg_connection *pg;

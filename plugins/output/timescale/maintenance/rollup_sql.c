@@ -12,10 +12,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/clock.h"
+
 /* Rows back from a bucket to look for a counter's last sample.  Usually it is in the first; it is
  * NULL in some where an input had none, and behind so many the counter is taken to begin anew. */
 enum { ROLLUP_LOOK_BACK = 16 };
-#define ROLLUP_SECOND INT64_C(1000000000)
 
 static const char *rollup_name(const struct rollup *rollup)
 {
@@ -109,8 +110,8 @@ static void rollup_in_range(const struct rollup *rollup, enum schema_level level
 		   " from tally.\"%s_series\" s cross join lateral (select * from "
 		   "tally.\"%s%s_rows\" r where r._series = s._series and r.\"%s\" >= "
 		   "to_timestamp(%" PRId64 ") and r.\"%s\" < to_timestamp(%" PRId64 ") offset 0) r",
-		   name, name, schema_levels[level].suffix, time, from / ROLLUP_SECOND, time,
-		   to / ROLLUP_SECOND);
+		   name, name, schema_levels[level].suffix, time, from / CLOCK_SECOND, time,
+		   to / CLOCK_SECOND);
 }
 
 /* The rows of the range, and before them those that counters go on from. */
@@ -126,7 +127,7 @@ static void rollup_rows(const struct rollup *rollup, struct strbuf *sql, int64_t
 	strbuf_add(sql,
 		   " from tally.\"%s_rows\" r where r._series = s._series and r.\"%s\" < "
 		   "to_timestamp(%" PRId64 ") order by r.\"%s\" desc limit %d) l)",
-		   name, time, from / ROLLUP_SECOND, time, ROLLUP_LOOK_BACK);
+		   name, time, from / CLOCK_SECOND, time, ROLLUP_LOOK_BACK);
 }
 
 /* A window over the rows where the counter is not NULL gives its sample before; where it fell
@@ -192,7 +193,7 @@ void rollup_sql_minutes(const struct rollup *rollup, struct strbuf *sql, int64_t
 	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++)
 		rollup_minute_parts(rollup, sql, i);
 	strbuf_add(sql, " from w where t >= to_timestamp(%" PRId64 ") group by _series, b",
-		   from / ROLLUP_SECOND);
+		   from / CLOCK_SECOND);
 	rollup_tail(rollup, LEVEL_MINUTE, sql);
 }
 
@@ -244,11 +245,11 @@ void rollup_sql_followers(const struct rollup *rollup, struct strbuf *sql, int64
 		   "select distinct date_bin('1 minute', n.t, 'epoch') from (select r._series");
 	rollup_in_range(rollup, LEVEL_ROWS, sql, from - minute, to);
 	strbuf_add(sql, " group by r._series having max(r.\"%s\") < to_timestamp(%" PRId64 ")) s ",
-		   time, (to - minute) / ROLLUP_SECOND);
+		   time, (to - minute) / CLOCK_SECOND);
 	strbuf_add(sql,
 		   "cross join lateral (select r.\"%s\" as t from tally.\"%s_rows\" r where "
 		   "r._series = s._series and r.\"%s\" >= to_timestamp(%" PRId64
 		   ") and r.\"%s\" < to_timestamp(%" PRId64
 		   ") order by r.\"%s\" limit 1) n order by 1",
-		   time, name, time, to / ROLLUP_SECOND, time, until / ROLLUP_SECOND, time);
+		   time, name, time, to / CLOCK_SECOND, time, until / CLOCK_SECOND, time);
 }

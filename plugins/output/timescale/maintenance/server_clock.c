@@ -8,12 +8,12 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "schema/server_time.h"
 #include "store.h"
 #include "store/store_clock.h"
 
-#define CLOCK_SECOND INT64_C(1000000000)
-#define CLOCK_ASK (60 * CLOCK_SECOND)   /* again after */
+#define CLOCK_ASK CLOCK_MINUTE          /* again after */
 #define CLOCK_TELL (300 * CLOCK_SECOND) /* again after */
 
 int64_t server_clock_offset(const struct server_clock *clock)

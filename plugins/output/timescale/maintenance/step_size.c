@@ -13,14 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "store/rollup_parts.h"
 
-#define STEP_LONG INT64_C(500000000) /* ns */
-#define STEP_SHORT (STEP_LONG / 2)   /* a twofold one is not long */
-#define STEP_SECOND INT64_C(1000000000)
+#define STEP_LONG INT64_C(500000000)                         /* ns */
+#define STEP_SHORT (STEP_LONG / 2)                           /* a twofold one is not long */
 enum { LOCK_TIMEOUT_FIRST = 250, LOCK_TIMEOUT_MOST = 2000 }; /* ms */
-#define LOCK_BACKOFF_FIRST INT64_C(30000000000)              /* ns */
-#define LOCK_BACKOFF_MOST INT64_C(480000000000)
+#define LOCK_BACKOFF_FIRST (30 * CLOCK_SECOND)
+#define LOCK_BACKOFF_MOST (8 * CLOCK_MINUTE)
 /* What timed out took far longer than a step should. */
 enum { STEP_TIMED_OUT_DIVISOR = 8 };
 
@@ -90,7 +90,7 @@ void step_size_blocked(struct step_size *step_size, struct tally_ctx *ctx, const
 		step_size->lock_timeout = LOCK_TIMEOUT_MOST;
 	tally_log(ctx, TALLY_NOTICE,
 		  "table %s: %s while somebody reads or changes the table; trying again in %d s",
-		  step_size->table, what, (int)(step_size->wait / STEP_SECOND));
+		  step_size->table, what, (int)(step_size->wait / CLOCK_SECOND));
 }
 
 void step_size_unblocked(struct step_size *step_size)

@@ -10,9 +10,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "pg/pg_value.h"
-
-#define WATERMARKS_SECOND INT64_C(1000000000)
 
 /* Five minutes came after the others: numbers in the database are never given anew. */
 const int watermarks_numbers[N_LEVELS] = {
@@ -76,7 +75,7 @@ int watermarks_set_rolled_to(struct pg_connection *pg, const char *table, enum s
 			"insert into tally.marks (\"table\", level, rolled_to) values ('%s', %d, "
 			"to_timestamp(%" PRId64 ")) on conflict (\"table\", level) do update set "
 			"rolled_to = excluded.rolled_to",
-			table, watermarks_numbers[level], time / 1000000000);
+			table, watermarks_numbers[level], time / CLOCK_SECOND);
 }
 
 int watermarks_set_kept_from(struct pg_connection *pg, const char *table, enum schema_level level,
@@ -86,7 +85,7 @@ int watermarks_set_kept_from(struct pg_connection *pg, const char *table, enum s
 			"insert into tally.marks as m (\"table\", level, kept_from) values ('%s', "
 			"%d, to_timestamp(%" PRId64 ")) on conflict (\"table\", level) do update "
 			"set kept_from = greatest(m.kept_from, excluded.kept_from)",
-			table, watermarks_numbers[level], time / 1000000000);
+			table, watermarks_numbers[level], time / CLOCK_SECOND);
 }
 
 /* ---- Back to the present -------------------------------------------------------- */
@@ -111,7 +110,7 @@ static int watermarks_newest_minute(struct pg_connection *pg, const struct store
 		   "select max(l.time) from tally.\"%s_series\" s cross join lateral (select "
 		   "r.time from tally.\"%s%s_rows\" r where r._series = s._series and r.time < "
 		   "to_timestamp(%" PRId64 ") order by r.time desc limit 1) l",
-		   table, table, suffix, closed / WATERMARKS_SECOND);
+		   table, table, suffix, closed / CLOCK_SECOND);
 	if (sql.failed)
 		return tally_fail(pg->ctx, ENOMEM, "no memory");
 	int r = pg_query(pg, sql.data, NULL, &result);
@@ -124,15 +123,15 @@ static int watermarks_newest_minute(struct pg_connection *pg, const struct store
 static int watermarks_draw_level(struct pg_connection *pg, const char *table,
 				 enum schema_level level, int64_t from, int64_t now)
 {
-	int64_t bucket = level == LEVEL_ROWS ? WATERMARKS_SECOND : schema_levels[level].bucket;
-	int64_t to = schema_floor(from == INT64_MIN ? now : from, bucket) / WATERMARKS_SECOND;
+	int64_t bucket = level == LEVEL_ROWS ? CLOCK_SECOND : schema_levels[level].bucket;
+	int64_t to = schema_floor(from == INT64_MIN ? now : from, bucket) / CLOCK_SECOND;
 	return pg_execf(pg,
 			"update tally.marks set rolled_to = case when %s then least(rolled_to, "
 			"to_timestamp(%" PRId64 ")) end, kept_from = case when kept_from > "
 			"to_timestamp(%" PRId64 ") then to_timestamp(%" PRId64
 			") else kept_from end where \"table\" = '%s' and level = %d",
-			from == INT64_MIN ? "false" : "true", to, now / WATERMARKS_SECOND, to,
-			table, watermarks_numbers[level]);
+			from == INT64_MIN ? "false" : "true", to, now / CLOCK_SECOND, to, table,
+			watermarks_numbers[level]);
 }
 
 /* Levels at once: none may be rolled up further than the one it is made of. */

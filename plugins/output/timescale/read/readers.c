@@ -16,10 +16,11 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "pg/pg_value.h"
 
-#define READERS_PAUSE INT64_C(1000000000)
-#define READERS_TIMEOUT INT64_C(60000000000) /* no query's deadline is this far */
+#define READERS_PAUSE CLOCK_SECOND
+#define READERS_TIMEOUT CLOCK_MINUTE /* no query's deadline is this far */
 #define READERS_MORE INT64_C(100000000)
 
 void readers_init(struct readers *readers, struct tally_ctx *ctx, const char *conninfo, uint32_t n,
@@ -66,7 +67,7 @@ static struct pg_connection *readers_free_one(struct readers *readers)
 
 static struct pg_connection *readers_wait(struct readers *readers, int64_t deadline)
 {
-	struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
+	struct timespec until = clock_timespec(deadline);
 	struct pg_connection *pg;
 	int timed_out = 0;
 	pthread_mutex_lock(&readers->lock);

@@ -14,8 +14,7 @@
 
 #include <inttypes.h>
 
-#define PARTITIONING_SECOND INT64_C(1000000000)
-#define PARTITIONING_DAY (86400 * PARTITIONING_SECOND)
+#include "base/clock.h"
 
 const char *partitioning_time(const struct stored_table *stored, enum schema_level level)
 {
@@ -51,8 +50,8 @@ void partitioning_create(struct strbuf *sql, const struct schema_where *where,
 {
 	const char *name = stored->table.name;
 	if (where->server->mode == SERVER_PLAIN) {
-		partitioning_add(sql, name, level, where->now - PARTITIONING_DAY,
-				 where->now + 2 * PARTITIONING_DAY);
+		partitioning_add(sql, name, level, where->now - CLOCK_DAY,
+				 where->now + 2 * CLOCK_DAY);
 		return;
 	}
 	strbuf_add(sql,
@@ -71,8 +70,7 @@ void partitioning_add(struct strbuf *sql, const char *table, enum schema_level l
 		   "select tally.make_partitions('%s%s_rows', to_timestamp(%" PRId64
 		   "), to_timestamp(%" PRId64 ")) from pg_catalog.pg_partitioned_table where "
 		   "partrelid = to_regclass('tally.%s%s_rows');",
-		   table, suffix, from / PARTITIONING_SECOND, to / PARTITIONING_SECOND, table,
-		   suffix);
+		   table, suffix, from / CLOCK_SECOND, to / CLOCK_SECOND, table, suffix);
 }
 
 /* Both statements: a table of a database that was given TimescaleDB later still has partitions. */
@@ -80,7 +78,7 @@ void partitioning_drop(struct strbuf *sql, const struct server *server, const ch
 		       enum schema_level level, int64_t before)
 {
 	const char *suffix = schema_levels[level].suffix;
-	int64_t seconds = before / PARTITIONING_SECOND;
+	int64_t seconds = before / CLOCK_SECOND;
 	strbuf_add(sql,
 		   "select tally.drop_partitions('%s%s_rows', to_timestamp(%" PRId64
 		   ")) from pg_catalog.pg_partitioned_table where partrelid = "

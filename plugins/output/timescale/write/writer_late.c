@@ -10,12 +10,13 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "maintenance/watermarks.h"
 #include "write/writer.h"
 
 /* A row older than this, by the database's clock, may find its minute rolled up by the time it is
  * committed: the roll-up of a minute waits only so long for its rows, see rollup.h. */
-#define WRITER_LATE INT64_C(30000000000)
+#define WRITER_LATE (30 * CLOCK_SECOND)
 
 enum writer_late { WRITER_IS_LATE, WRITER_MAY_BE_LATE };
 
@@ -68,7 +69,7 @@ static void writer_script_minutes(struct writer *writer, const struct writer_par
 	for (uint32_t i = 0; i < n; i++)
 		if (i == 0 || minutes[i] != minutes[i - 1])
 			strbuf_add(&writer->script, "%s%" PRId64, i ? "," : "",
-				   minutes[i] / 1000000000);
+				   minutes[i] / CLOCK_SECOND);
 	strbuf_add(&writer->script, "}'::bigint[]) as s");
 	if (late == WRITER_MAY_BE_LATE)
 		/* The clock alone would not do: it is an estimate, and another daemon's maintenance
