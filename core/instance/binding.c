@@ -19,6 +19,7 @@
 #include "instance/plugin_api_gone.h"
 #include "plugin/reason.h"
 #include "base/clock.h"
+#include "base/condition.h"
 
 struct binding {
 	struct binding *next;
@@ -71,11 +72,7 @@ static struct binding *binding_create(const char *name)
 		free(copy);
 		return NULL;
 	}
-	pthread_condattr_t attr;
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&slot->empty, &attr);
-	pthread_condattr_destroy(&attr);
+	pthread_cond_init(&slot->empty, NULL);
 	pthread_mutex_init(&slot->lock, NULL);
 	slot->name = copy;
 	slot->crash_name = plugin_api_for_ever(name);
@@ -122,14 +119,12 @@ int binding_attach(struct bindings *bindings, const char *instance_name,
 bool binding_detach(struct bindings *bindings, const char *instance_name, int64_t deadline)
 {
 	struct binding *slot = binding_find(bindings, instance_name);
-	struct timespec until = clock_timespec(deadline);
-	int r = 0;
 	if (!slot)
 		return true;
 	pthread_mutex_lock(&slot->lock);
 	slot->plugin = NULL;
-	while (slot->inside && r != ETIMEDOUT)
-		r = pthread_cond_timedwait(&slot->empty, &slot->lock, &until);
+	while (slot->inside && condition_wait(&slot->empty, &slot->lock, deadline))
+		;
 	bool empty = !slot->inside;
 	pthread_mutex_unlock(&slot->lock);
 	return empty;

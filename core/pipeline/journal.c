@@ -68,7 +68,7 @@ int journal_create(const struct journal_setup *setup, const struct journal_setti
 	journal->created = clock_monotonic();
 	pthread_mutex_init(&journal->lock, NULL);
 	trouble_init(&journal->trouble);
-	journal_condition_init(&journal->room);
+	pthread_cond_init(&journal->room, NULL);
 	journal->shown_bytes = journal_gauge(journal, "tallyd_buffer_bytes", NULL,
 					     "What a buffer holds, as it counts itself.");
 	journal->shown_capacity =

@@ -15,6 +15,7 @@
 #include "process/log.h"
 #include "plugin/reason.h"
 #include "base/clock.h"
+#include "base/condition.h"
 
 /* A moment's fullness is no news. */
 static const int64_t journal_wait_worth_telling = CLOCK_SECOND;
@@ -189,16 +190,6 @@ static void journal_wait_tell(struct journal *journal, struct journal_wait *wait
 
 /* ---- Waiting ------------------------------------------------------------------ */
 
-/* A step of the wall clock must neither end a wait nor prolong it. */
-void journal_condition_init(pthread_cond_t *condition)
-{
-	pthread_condattr_t attributes;
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(condition, &attributes);
-	pthread_condattr_destroy(&attributes);
-}
-
 /* May the rows go without this buffer, since another one has them? */
 static bool journal_is_given_up(struct journal *journal, const struct journal_origin *origin)
 {
@@ -232,12 +223,11 @@ int journal_wait(struct journal *journal, const struct journal_origin *origin,
 	journal_wait_tell(journal, wait, clock_monotonic());
 	if (origin->waiting)
 		origin->waiting(origin->arg);
-	struct timespec until =
-		clock_timespec(clock_monotonic() + journal_wait_pause(journal, wait));
+	int64_t until = clock_monotonic() + journal_wait_pause(journal, wait);
 	journal->blocked++;
 	for (struct journal_reader *reader = journal->readers; reader; reader = reader->next)
 		pthread_cond_signal(&reader->due);
-	pthread_cond_timedwait(&journal->room, &journal->lock, &until);
+	condition_wait(&journal->room, &journal->lock, until);
 	journal->blocked--;
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include "pipeline/journal_parts.h"
 #include "plugin/reason.h"
 #include "base/clock.h"
+#include "base/condition.h"
 
 /* ---- When something is due ---------------------------------------------------- */
 
@@ -28,8 +29,7 @@ static void journal_reader_wait(struct journal_reader *reader, int64_t until)
 	if (journal_reader_returned(reader) > 0 &&
 	    reader->since + journal->settings.batch_timeout < until)
 		until = reader->since + journal->settings.batch_timeout;
-	struct timespec deadline = clock_timespec(until);
-	pthread_cond_timedwait(&reader->due, &journal->lock, &deadline);
+	condition_wait(&reader->due, &journal->lock, until);
 }
 
 static bool journal_reader_woken(struct journal_reader *reader)
@@ -42,10 +42,9 @@ static bool journal_reader_woken(struct journal_reader *reader)
 void journal_pause(struct journal_reader *reader, int64_t until)
 {
 	struct journal *journal = reader->journal;
-	struct timespec deadline = clock_timespec(until);
 	pthread_mutex_lock(&journal->lock);
 	while (!journal_reader_woken(reader) && clock_monotonic() < until)
-		pthread_cond_timedwait(&reader->due, &journal->lock, &deadline);
+		condition_wait(&reader->due, &journal->lock, until);
 	pthread_mutex_unlock(&journal->lock);
 }
 

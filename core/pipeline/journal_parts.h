@@ -137,7 +137,6 @@ int journal_wait(struct journal *journal, const struct journal_origin *origin,
 void journal_wait_end(struct journal *journal, struct journal_wait *wait);
 /* It failed a moment ago, and the push does not have to wait for it: do not even try. */
 bool journal_rests(struct journal *journal, const struct journal_origin *origin);
-void journal_condition_init(pthread_cond_t *condition); /* of the monotonic clock */
 
 /* ---- journal_damage.c ---- */
 

@@ -182,7 +182,7 @@ static struct journal_reader *journal_reader_create(struct journal *journal, con
 	struct journal_reader *reader = calloc(1, sizeof(*reader));
 	if (!reader)
 		return NULL;
-	journal_condition_init(&reader->due);
+	pthread_cond_init(&reader->due, NULL);
 	reader->journal = journal;
 	reader->output = strdup(output);
 	if (!reader->output) {

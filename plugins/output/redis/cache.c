@@ -18,12 +18,12 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/condition.h"
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 
 #include "connection_open.h"
 
@@ -139,21 +139,15 @@ static void cache_open_circuit(struct cache *cache, int r)
 	pthread_cond_broadcast(&cache->free);
 }
 
-static struct timespec cache_time(int64_t ns)
-{
-	return clock_timespec(ns);
-}
-
 static int cache_borrow(struct cache *cache, int64_t deadline, struct cache_borrowed *ret)
 {
-	struct timespec until = cache_time(deadline);
 	struct connection *connection = NULL;
-	int r = 0;
+	bool in_time = true;
 	pthread_mutex_lock(&cache->lock);
 	cache->n_waiting++;
-	while (cache->open_until == 0 && r == 0 && !(connection = cache_pop_idle(cache))) {
+	while (cache->open_until == 0 && in_time && !(connection = cache_pop_idle(cache))) {
 		pthread_cond_signal(&cache->wanted);
-		r = pthread_cond_timedwait(&cache->free, &cache->lock, &until);
+		in_time = condition_wait(&cache->free, &cache->lock, deadline);
 	}
 	cache->n_waiting--;
 	*ret = (struct cache_borrowed){connection, cache->generation};
@@ -254,9 +248,8 @@ static void *cache_run(void *arg)
 		} else if (!open && now >= cache->next_probe) {
 			cache_probe(cache);
 		} else {
-			struct timespec until =
-				cache_time(open ? cache->open_until : cache->next_probe);
-			pthread_cond_timedwait(&cache->wanted, &cache->lock, &until);
+			condition_wait(&cache->wanted, &cache->lock,
+				       open ? cache->open_until : cache->next_probe);
 		}
 	}
 	pthread_mutex_unlock(&cache->lock);
@@ -373,15 +366,11 @@ static void cache_free(struct cache *cache)
 
 int cache_start(const struct connection *template, struct cache **ret)
 {
-	pthread_condattr_t monotonic;
 	struct cache *cache = calloc(1, sizeof(*cache));
 	if (!cache)
 		return tally_fail(template->ctx, ENOMEM, "no memory");
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&cache->wanted, &monotonic);
-	pthread_cond_init(&cache->free, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	pthread_cond_init(&cache->wanted, NULL);
+	pthread_cond_init(&cache->free, NULL);
 	pthread_mutex_init(&cache->lock, NULL);
 	cache->template = *template;
 	/* Its own: the plugin's is drained at each start, and interrupts the writer only. */

@@ -15,13 +15,13 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/condition.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cache/cache_policy.h"
 #include "cache/response_codec.h"
@@ -140,10 +140,9 @@ static void *shared_cache_watch(void *arg)
 		for (enum cache_class kind = 0; kind < CACHE_CLASS_NONE; kind++)
 			shared_cache_check_version(shared, kind);
 		int64_t next = tally_monotonic(shared->ctx) + shared_cache_poll_interval;
-		struct timespec until = clock_timespec(next);
 		pthread_mutex_lock(&shared->lock);
 		if (!shared->stopping)
-			pthread_cond_timedwait(&shared->stop, &shared->lock, &until);
+			condition_wait(&shared->stop, &shared->lock, next);
 	}
 	pthread_mutex_unlock(&shared->lock);
 	return NULL;
@@ -296,7 +295,6 @@ static struct shared_cache *shared_cache_create(struct tally_ctx *ctx,
 						const struct http_config *config)
 {
 	struct shared_cache *shared = calloc(1, sizeof(*shared));
-	pthread_condattr_t monotonic;
 	if (!shared)
 		return NULL;
 	shared->scope = shared_cache_scope(ctx, config);
@@ -307,10 +305,7 @@ static struct shared_cache *shared_cache_create(struct tally_ctx *ctx,
 	shared->ctx = ctx;
 	shared->config = config;
 	shared->caches = config->cache + 1; /* behind the memory */
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&shared->stop, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	pthread_cond_init(&shared->stop, NULL);
 	pthread_mutex_init(&shared->lock, NULL);
 	return shared;
 }

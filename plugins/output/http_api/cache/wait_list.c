@@ -16,9 +16,9 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/clock.h"
+#include "base/condition.h"
 
 struct wait_list {
 	struct tally_ctx *ctx;
@@ -240,12 +240,9 @@ static void *wait_list_watch(void *arg)
 	pthread_setname_np(pthread_self(), "http-watcher");
 	pthread_mutex_lock(&wait_list->lock);
 	while (!wait_list->closed) {
-		int64_t next = wait_list->first ? wait_list->first->until : 0;
-		if (!wait_list->first) {
-			pthread_cond_wait(&wait_list->deadline, &wait_list->lock);
-		} else if (next > tally_monotonic(wait_list->ctx)) {
-			struct timespec until = clock_timespec(next);
-			pthread_cond_timedwait(&wait_list->deadline, &wait_list->lock, &until);
+		int64_t next = wait_list->first ? wait_list->first->until : INT64_MAX;
+		if (next > tally_monotonic(wait_list->ctx)) {
+			condition_wait(&wait_list->deadline, &wait_list->lock, next);
 		} else {
 			tally_count(wait_list->ctx, HTTP_TIMEOUTS, !wait_list->first->fallback);
 			wait_list_give_up(wait_list, wait_list->first,
@@ -274,13 +271,9 @@ static int wait_list_start_workers(struct wait_list *wait_list, uint32_t n)
 
 static void wait_list_init(struct wait_list *wait_list)
 {
-	pthread_condattr_t monotonic;
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_mutex_init(&wait_list->lock, NULL);
 	pthread_cond_init(&wait_list->job, NULL);
-	pthread_cond_init(&wait_list->deadline, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	pthread_cond_init(&wait_list->deadline, NULL);
 	wait_list->jobs_end = &wait_list->jobs;
 }
 

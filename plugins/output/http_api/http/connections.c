@@ -18,9 +18,9 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "base/clock.h"
+#include "base/condition.h"
 #include "http/client_address.h"
 #include "http_api.h"
 
@@ -284,13 +284,8 @@ static void *connections_watch(void *arg)
 	pthread_setname_np(pthread_self(), "http-conns");
 	pthread_mutex_lock(&connections->lock);
 	while (!connections->closed) {
-		struct timespec until;
-		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_sec++;
-		if (connections->first)
-			pthread_cond_timedwait(&connections->changed, &connections->lock, &until);
-		else
-			pthread_cond_wait(&connections->changed, &connections->lock);
+		condition_wait(&connections->changed, &connections->lock,
+			       connections->first ? clock_monotonic() + CLOCK_SECOND : INT64_MAX);
 		int64_t now = tally_monotonic(connections->ctx);
 		connections_reset_late(connections, now);
 		connections_report(connections, now);
@@ -387,18 +382,14 @@ static int64_t connections_max(struct tally_ctx *ctx, const struct http_config *
 int connections_open(struct tally_ctx *ctx, const struct http_config *config,
 		     struct connections **ret)
 {
-	pthread_condattr_t monotonic;
 	struct connections *connections = calloc(1, sizeof(*connections));
 	if (!connections)
 		return -ENOMEM;
 	connections->ctx = ctx;
 	connections->config = config;
 	connections->max = connections_max(ctx, config);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_mutex_init(&connections->lock, NULL);
-	pthread_cond_init(&connections->changed, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	pthread_cond_init(&connections->changed, NULL);
 	int r = -pthread_create(&connections->watcher, NULL, connections_watch, connections);
 	if (r < 0) {
 		connections_free(connections);

@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/condition.h"
 #include <errno.h>
 #include <gnutls/x509.h>
 #include <pthread.h>
@@ -18,7 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "http/certificate_expiry.h"
 #include "http_api.h"
@@ -224,11 +224,9 @@ static void *tls_watch(void *arg)
 	pthread_setname_np(pthread_self(), "http-tls");
 	pthread_mutex_lock(&tls->lock);
 	while (!tls->closed) {
-		struct timespec until;
 		tls_check(tls);
-		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_sec += TLS_WATCH_SECONDS;
-		pthread_cond_timedwait(&tls->changed, &tls->lock, &until);
+		condition_wait(&tls->changed, &tls->lock,
+			       clock_monotonic() + TLS_WATCH_SECONDS * CLOCK_SECOND);
 	}
 	pthread_mutex_unlock(&tls->lock);
 	return NULL;
@@ -257,12 +255,8 @@ int tls_retrieve(gnutls_session_t session, const gnutls_datum_t *req_ca_rdn, int
 
 static void tls_init(struct tls *tls)
 {
-	pthread_condattr_t monotonic;
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_mutex_init(&tls->lock, NULL);
-	pthread_cond_init(&tls->changed, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	pthread_cond_init(&tls->changed, NULL);
 }
 
 static int tls_start(struct tls *tls)

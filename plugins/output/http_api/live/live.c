@@ -19,6 +19,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/condition.h"
 #include "live/live_parts.h"
 #include "live/sse_client.h"
 
@@ -69,11 +70,9 @@ static void live_resume(struct live *live, const bool fresh[LIVE_KINDS])
 /* false: nothing new, only time has passed. */
 static bool live_await(struct live *live)
 {
-	struct timespec until =
-		clock_timespec(clock_monotonic() + LIVE_TICK_SECONDS * CLOCK_SECOND);
+	int64_t until = clock_monotonic() + LIVE_TICK_SECONDS * CLOCK_SECOND;
 	pthread_mutex_lock(&live->nudge_lock);
-	while (!live->nudged &&
-	       pthread_cond_timedwait(&live->nudge, &live->nudge_lock, &until) == 0)
+	while (!live->nudged && condition_wait(&live->nudge, &live->nudge_lock, until))
 		;
 	bool nudged = live->nudged;
 	live->nudged = false;

@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "live/live_parts.h"
@@ -26,21 +25,17 @@ static void live_init(struct live *live)
 	static const char *const channels[] = {[LIVE_STATS] = "rows:container_stats",
 					       [LIVE_LOGS] = "rows:container_logs",
 					       [LIVE_EVENTS] = "rows:container_events"};
-	pthread_condattr_t monotonic;
 	for (int i = 0; i < LIVE_KINDS; i++) {
 		live->sources[i].channel = channels[i];
 		live->sources[i].table = strchr(channels[i], ':') + 1;
 		pthread_mutex_init(&live->sources[i].lock, NULL);
 	}
 	live->follow_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_mutex_init(&live->lock, NULL);
 	pthread_mutex_init(&live->nudge_lock, NULL);
-	pthread_cond_init(&live->nudge, &monotonic);
-	pthread_cond_init(&live->query, &monotonic);
-	pthread_cond_init(&live->follow, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	pthread_cond_init(&live->nudge, NULL);
+	pthread_cond_init(&live->query, NULL);
+	pthread_cond_init(&live->follow, NULL);
 }
 
 /* Rows may pass, or a store may be asked, but messages come only through a cache that other

@@ -8,9 +8,9 @@
 #include <errno.h>
 #include <string.h>
 #include <tallyd/query.h>
-#include <time.h>
 
 #include "base/clock.h"
+#include "base/condition.h"
 #include "live/live_parts.h"
 #include "live/live_ingest.h"
 #include "query/store_watch.h"
@@ -186,13 +186,8 @@ static bool poll_await(struct live *live, bool due[LIVE_KINDS])
 {
 	int64_t next;
 	pthread_mutex_lock(&live->lock);
-	while (!live->closed && !poll_choose(live, due, &next)) {
-		struct timespec until = clock_timespec(next);
-		if (next == INT64_MAX)
-			pthread_cond_wait(&live->query, &live->lock);
-		else
-			pthread_cond_timedwait(&live->query, &live->lock, &until);
-	}
+	while (!live->closed && !poll_choose(live, due, &next))
+		condition_wait(&live->query, &live->lock, next);
 	bool closed = live->closed;
 	pthread_mutex_unlock(&live->lock);
 	return !closed;

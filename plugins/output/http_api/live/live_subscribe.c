@@ -7,9 +7,9 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 
 #include "base/clock.h"
+#include "base/condition.h"
 #include "live/live_parts.h"
 #include "live/live_ingest.h"
 #include "live/row_read.h"
@@ -141,12 +141,10 @@ static void follower_rest(struct follower *follower)
 {
 	struct live *live = follower->live;
 	int64_t end = clock_monotonic() + follower->rest;
-	struct timespec until = clock_timespec(end);
 	follower->rest =
 		follower->rest * 2 < follow_longest_rest ? follower->rest * 2 : follow_longest_rest;
 	pthread_mutex_lock(&live->lock);
-	while (!live->closed &&
-	       pthread_cond_timedwait(&live->follow, &live->lock, &until) != ETIMEDOUT)
+	while (!live->closed && condition_wait(&live->follow, &live->lock, end))
 		;
 	pthread_mutex_unlock(&live->lock);
 }

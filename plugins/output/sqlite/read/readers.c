@@ -8,9 +8,9 @@
 #include "read/readers.h"
 
 #include <errno.h>
-#include <time.h>
 
 #include "base/clock.h"
+#include "base/condition.h"
 #include "read/condition.h"
 
 enum { READER_PROGRESS_STEPS = 2000 };
@@ -38,12 +38,8 @@ static int readers_open(struct reader *reader, struct tally_ctx *ctx,
 
 void readers_init(struct readers *readers)
 {
-	pthread_condattr_t monotonic;
 	*readers = (struct readers){.lock = PTHREAD_MUTEX_INITIALIZER};
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&readers->given_back, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	pthread_cond_init(&readers->given_back, NULL);
 }
 
 int readers_start(struct readers *readers, struct tally_ctx *ctx,
@@ -75,12 +71,11 @@ static struct reader *readers_free_one(struct readers *readers)
 
 static struct reader *readers_wait(struct readers *readers, int64_t deadline)
 {
-	struct timespec until = clock_timespec(deadline);
 	struct reader *reader;
-	int timed_out = 0;
+	bool in_time = true;
 	pthread_mutex_lock(&readers->lock);
-	while (!(reader = readers_free_one(readers)) && !timed_out)
-		timed_out = pthread_cond_timedwait(&readers->given_back, &readers->lock, &until);
+	while (!(reader = readers_free_one(readers)) && in_time)
+		in_time = condition_wait(&readers->given_back, &readers->lock, deadline);
 	if (reader)
 		reader->taken = true;
 	pthread_mutex_unlock(&readers->lock);

@@ -14,9 +14,9 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "base/clock.h"
+#include "base/condition.h"
 #include "pg/pg_value.h"
 
 #define READERS_PAUSE CLOCK_SECOND
@@ -26,14 +26,9 @@
 void readers_init(struct readers *readers, struct tally_ctx *ctx, const char *conninfo, uint32_t n,
 		  int interrupt_fd)
 {
-	pthread_condattr_t monotonic;
 	*readers = (struct readers){.ctx = ctx, .option = "conninfo", .conninfo = conninfo, .n = n};
 	pthread_mutex_init(&readers->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	/* Deadlines are monotonic: the host's clock may be set while somebody waits. */
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&readers->given_back, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	pthread_cond_init(&readers->given_back, NULL);
 	for (uint32_t i = 0; i < n; i++)
 		readers->all[i].pg = (struct pg_connection){
 			.ctx = ctx, .timeout = READERS_TIMEOUT, .interrupt_fd = interrupt_fd};
@@ -67,12 +62,11 @@ static struct pg_connection *readers_free_one(struct readers *readers)
 
 static struct pg_connection *readers_wait(struct readers *readers, int64_t deadline)
 {
-	struct timespec until = clock_timespec(deadline);
 	struct pg_connection *pg;
-	int timed_out = 0;
+	bool in_time = true;
 	pthread_mutex_lock(&readers->lock);
-	while (!(pg = readers_free_one(readers)) && !timed_out)
-		timed_out = pthread_cond_timedwait(&readers->given_back, &readers->lock, &until);
+	while (!(pg = readers_free_one(readers)) && in_time)
+		in_time = condition_wait(&readers->given_back, &readers->lock, deadline);
 	pthread_mutex_unlock(&readers->lock);
 	return pg;
 }

@@ -1,0 +1,1 @@
+tallyd_unit_test(condition SOURCES unit/test_condition.c)
