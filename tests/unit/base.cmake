@@ -1,1 +1,2 @@
 tallyd_unit_test(condition SOURCES unit/test_condition.c)
+tallyd_unit_test(worker SOURCES unit/test_worker.c)

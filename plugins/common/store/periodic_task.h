@@ -5,10 +5,10 @@
 #ifndef TALLYD_PLUGINS_COMMON_PERIODIC_TASK_H
 #define TALLYD_PLUGINS_COMMON_PERIODIC_TASK_H
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <tallyd/host.h>
+
+#include "base/worker.h"
 
 struct task {
 	struct tally_ctx *ctx;
@@ -20,10 +20,7 @@ struct task {
 	void *arg;
 	/* Its own: all 0 before task_start(). */
 	bool running;
-	atomic_bool stop;
-	pthread_t thread;
-	pthread_mutex_t lock; /* guards nothing but the way to sleep */
-	pthread_cond_t wake;
+	struct worker worker;
 };
 
 int task_start(struct task *task);
@@ -32,7 +29,7 @@ void task_stop(struct task *task); /* waits for the round; fine if there is no t
 /* A round that takes long asks for it between its steps. */
 static inline bool task_stopping(const struct task *task)
 {
-	return atomic_load(&task->stop);
+	return worker_is_stopping(&task->worker);
 }
 
 #endif

@@ -20,7 +20,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
-#include "base/condition.h"
+#include "base/worker.h"
 #include "http/client_address.h"
 #include "http_api.h"
 
@@ -58,16 +58,14 @@ struct connections {
 	struct tally_ctx *ctx;
 	const struct http_config *config;
 	pthread_mutex_t lock; /* guards everything below, and that each conn's fd is open */
-	pthread_cond_t changed;
-	struct conn *first;             /* the newest */
-	int64_t max;                    /* connections besides the reserve */
+	struct conn *first;   /* the newest */
+	int64_t max;          /* connections besides the reserve */
 	enum http_metric admitted_over; /* of the connection accepted last */
 	size_t bytes;                   /* of all answers being written */
 	unsigned refused, slow;         /* since the last report */
 	int64_t report_after;           /* monotonic */
 	bool stopped_accepting;         /* by connections_stop_accepting() */
-	bool closed;
-	pthread_t watcher;
+	struct worker watcher;
 };
 
 static void conn_set(struct connections *connections, struct conn *conn, enum conn_state state,
@@ -190,7 +188,7 @@ static void connections_add(struct connections *connections, struct MHD_Connecti
 	if (conn->next)
 		conn->next->previous = conn;
 	else
-		pthread_cond_signal(&connections->changed);
+		worker_wake(&connections->watcher);
 	connections->first = conn;
 	pthread_mutex_unlock(&connections->lock);
 }
@@ -278,20 +276,18 @@ static void connections_report(struct connections *connections, int64_t now)
 	connections->report_after = now + connections_report_interval;
 }
 
-static void *connections_watch(void *arg)
+static void connections_watch(void *arg)
 {
 	struct connections *connections = arg;
-	pthread_setname_np(pthread_self(), "http-conns");
-	pthread_mutex_lock(&connections->lock);
-	while (!connections->closed) {
-		condition_wait(&connections->changed, &connections->lock,
-			       connections->first ? clock_monotonic() + CLOCK_SECOND : INT64_MAX);
+	int64_t next = INT64_MAX;
+	while (worker_wait(&connections->watcher, next) != WORKER_STOPPED) {
 		int64_t now = tally_monotonic(connections->ctx);
+		pthread_mutex_lock(&connections->lock);
 		connections_reset_late(connections, now);
 		connections_report(connections, now);
+		next = connections->first ? clock_monotonic() + CLOCK_SECOND : INT64_MAX;
+		pthread_mutex_unlock(&connections->lock);
 	}
-	pthread_mutex_unlock(&connections->lock);
-	return NULL;
 }
 
 /* ---- States -------------------------------------------------------------- */
@@ -359,7 +355,7 @@ void connections_begin_writing(struct connections *connections, struct MHD_Conne
 
 static void connections_free(struct connections *connections)
 {
-	pthread_cond_destroy(&connections->changed);
+	worker_done(&connections->watcher);
 	pthread_mutex_destroy(&connections->lock);
 	free(connections);
 }
@@ -389,8 +385,8 @@ int connections_open(struct tally_ctx *ctx, const struct http_config *config,
 	connections->config = config;
 	connections->max = connections_max(ctx, config);
 	pthread_mutex_init(&connections->lock, NULL);
-	pthread_cond_init(&connections->changed, NULL);
-	int r = -pthread_create(&connections->watcher, NULL, connections_watch, connections);
+	worker_init(&connections->watcher);
+	int r = worker_start(&connections->watcher, "http-conns", connections_watch, connections);
 	if (r < 0) {
 		connections_free(connections);
 		return r;
@@ -403,10 +399,6 @@ void connections_close(struct connections *connections)
 {
 	if (!connections)
 		return;
-	pthread_mutex_lock(&connections->lock);
-	connections->closed = true;
-	pthread_cond_signal(&connections->changed);
-	pthread_mutex_unlock(&connections->lock);
-	pthread_join(connections->watcher, NULL);
+	worker_stop(&connections->watcher);
 	connections_free(connections);
 }

@@ -11,7 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/condition.h"
+#include "base/worker.h"
 #include <errno.h>
 #include <gnutls/x509.h>
 #include <pthread.h>
@@ -26,8 +26,8 @@
 
 enum { TLS_MAX_CHAIN = 16, TLS_MAX_FILE = 64 << 10, TLS_KEY_ID = 64 };
 
-static const int64_t tls_look = CLOCK_SECOND; /* at the files, at most so often */
-enum { TLS_WATCH_SECONDS = 60 };              /* and at least so often */
+static const int64_t tls_look = CLOCK_SECOND;           /* at the files, at most so often */
+static const int64_t tls_watch_interval = CLOCK_MINUTE; /* and at least so often */
 
 /*
  * TLS 1.2 and 1.3 only, and of 1.2 only what gives forward secrecy and authenticated encryption.
@@ -52,13 +52,11 @@ struct tls {
 	struct tally_ctx *ctx;
 	const char *cert_path, *key_path;
 	pthread_mutex_t lock; /* guards everything below */
-	pthread_cond_t changed;
-	int64_t looked; /* monotonic */
+	int64_t looked;       /* monotonic */
 	struct file_watch cert_read, key_read;
 	struct tls_pair *newest;
 	struct certificate_expiry expiry; /* of the newest */
-	bool closed, has_watcher;
-	pthread_t watcher;
+	struct worker watcher;
 };
 
 /* libmicrohttpd passes no argument to tls_retrieve(). */
@@ -203,33 +201,27 @@ static void tls_refresh(struct tls *tls)
 
 static void tls_check(struct tls *tls)
 {
+	pthread_mutex_lock(&tls->lock);
 	tls_refresh(tls);
 	certificate_expiry_check(&tls->expiry, tls->ctx, "tls_cert", tls->cert_path);
+	pthread_mutex_unlock(&tls->lock);
 }
 
 void tls_use(struct tls *tls)
 {
 	tls_current = tls;
-	if (!tls)
-		return;
-	pthread_mutex_lock(&tls->lock);
-	tls_check(tls);
-	pthread_mutex_unlock(&tls->lock);
+	if (tls)
+		tls_check(tls);
 }
 
 /* So that an expiring certificate is logged, and a new one read, also where nobody connects. */
-static void *tls_watch(void *arg)
+static void tls_watch(void *arg)
 {
 	struct tls *tls = arg;
-	pthread_setname_np(pthread_self(), "http-tls");
-	pthread_mutex_lock(&tls->lock);
-	while (!tls->closed) {
+	do
 		tls_check(tls);
-		condition_wait(&tls->changed, &tls->lock,
-			       clock_monotonic() + TLS_WATCH_SECONDS * CLOCK_SECOND);
-	}
-	pthread_mutex_unlock(&tls->lock);
-	return NULL;
+	while (worker_wait(&tls->watcher, clock_monotonic() + tls_watch_interval) !=
+	       WORKER_STOPPED);
 }
 
 /* NOLINTNEXTLINE(readability-function-size): the signature is GnuTLS's */
@@ -253,22 +245,14 @@ int tls_retrieve(gnutls_session_t session, const gnutls_datum_t *req_ca_rdn, int
 
 /* ---- Opening and closing ------------------------------------------------- */
 
-static void tls_init(struct tls *tls)
-{
-	pthread_mutex_init(&tls->lock, NULL);
-	pthread_cond_init(&tls->changed, NULL);
-}
-
 static int tls_start(struct tls *tls)
 {
 	int r = tls_load(tls);
 	if (r < 0)
 		return r;
 	certificate_expiry_check(&tls->expiry, tls->ctx, "tls_cert", tls->cert_path);
-	int error = pthread_create(&tls->watcher, NULL, tls_watch, tls);
-	tls->has_watcher = error == 0;
-	return error ? tally_fail(tls->ctx, error, "cannot start a thread: %s", strerror(error))
-		     : 0;
+	r = worker_start(&tls->watcher, "http-tls", tls_watch, tls);
+	return r < 0 ? tally_fail(tls->ctx, -r, "cannot start a thread: %s", strerror(-r)) : 0;
 }
 
 int tls_open(struct tally_ctx *ctx, const char *cert_path, const char *key_path, struct tls **ret)
@@ -277,7 +261,8 @@ int tls_open(struct tally_ctx *ctx, const char *cert_path, const char *key_path,
 	if (!tls)
 		return tally_fail(ctx, ENOMEM, "out of memory");
 	*tls = (struct tls){.ctx = ctx, .cert_path = cert_path, .key_path = key_path};
-	tls_init(tls);
+	pthread_mutex_init(&tls->lock, NULL);
+	worker_init(&tls->watcher);
 	tls->looked = tally_monotonic(ctx);
 	int r = tls_start(tls);
 	if (r < 0) {
@@ -292,18 +277,13 @@ void tls_close(struct tls *tls)
 {
 	if (!tls)
 		return;
-	pthread_mutex_lock(&tls->lock);
-	tls->closed = true;
-	pthread_cond_signal(&tls->changed);
-	pthread_mutex_unlock(&tls->lock);
-	if (tls->has_watcher)
-		pthread_join(tls->watcher, NULL);
+	worker_stop(&tls->watcher);
 	while (tls->newest) {
 		struct tls_pair *older = tls->newest->older;
 		tls_pair_free(tls->newest);
 		tls->newest = older;
 	}
-	pthread_cond_destroy(&tls->changed);
+	worker_done(&tls->watcher);
 	pthread_mutex_destroy(&tls->lock);
 	free(tls);
 }

@@ -19,11 +19,10 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "base/condition.h"
 #include "live/live_parts.h"
 #include "live/sse_client.h"
 
-enum { LIVE_TICK_SECONDS = 1 };
+static const int64_t live_tick = CLOCK_SECOND;
 static const struct timespec live_gather = {.tv_nsec = 20000000}; /* rows that come at once */
 
 /* ---- Waking -------------------------------------------------------------- */
@@ -31,10 +30,7 @@ static const struct timespec live_gather = {.tv_nsec = 20000000}; /* rows that c
 void live_wake_clients(struct live *live, struct live_source *source)
 {
 	atomic_store(&source->fresh, true);
-	pthread_mutex_lock(&live->nudge_lock);
-	live->nudged = true;
-	pthread_cond_signal(&live->nudge);
-	pthread_mutex_unlock(&live->nudge_lock);
+	worker_wake(&live->waker);
 }
 
 static void live_unlink(struct live *live, struct sse_client *stream)
@@ -67,19 +63,6 @@ static void live_resume(struct live *live, const bool fresh[LIVE_KINDS])
 	}
 }
 
-/* false: nothing new, only time has passed. */
-static bool live_await(struct live *live)
-{
-	int64_t until = clock_monotonic() + LIVE_TICK_SECONDS * CLOCK_SECOND;
-	pthread_mutex_lock(&live->nudge_lock);
-	while (!live->nudged && condition_wait(&live->nudge, &live->nudge_lock, until))
-		;
-	bool nudged = live->nudged;
-	live->nudged = false;
-	pthread_mutex_unlock(&live->nudge_lock);
-	return nudged;
-}
-
 bool live_is_over(struct live *live)
 {
 	pthread_mutex_lock(&live->lock);
@@ -88,20 +71,18 @@ bool live_is_over(struct live *live)
 	return over;
 }
 
-void *live_wake(void *arg)
+void live_wake(void *arg)
 {
 	struct live *live = arg;
-	pthread_setname_np(pthread_self(), "http-live");
 	while (!live_is_over(live)) {
 		bool fresh[LIVE_KINDS];
-		bool nudged = live_await(live);
+		enum worker_event event = worker_wait(&live->waker, clock_monotonic() + live_tick);
 		for (int i = 0; i < LIVE_KINDS; i++)
 			fresh[i] = atomic_exchange(&live->sources[i].fresh, false);
 		live_resume(live, fresh);
-		if (nudged)
+		if (event == WORKER_WOKEN)
 			nanosleep(&live_gather, NULL);
 	}
-	return NULL;
 }
 
 /* ---- Rows ---------------------------------------------------------------- */

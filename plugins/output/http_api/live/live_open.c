@@ -32,10 +32,11 @@ static void live_init(struct live *live)
 	}
 	live->follow_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	pthread_mutex_init(&live->lock, NULL);
-	pthread_mutex_init(&live->nudge_lock, NULL);
-	pthread_cond_init(&live->nudge, NULL);
 	pthread_cond_init(&live->query, NULL);
 	pthread_cond_init(&live->follow, NULL);
+	worker_init(&live->waker);
+	worker_init(&live->poller);
+	worker_init(&live->follower);
 }
 
 /* Rows may pass, or a store may be asked, but messages come only through a cache that other
@@ -56,17 +57,13 @@ static int live_prepare(struct live *live)
 	live->tables = catalog_cache_create(live->ctx, live->config->store);
 	if (!live->tables)
 		return -ENOMEM;
-	r = -pthread_create(&live->waker, NULL, live_wake, live);
-	live->has_waker = r == 0;
+	r = worker_start(&live->waker, "http-live", live_wake, live);
 	if (r < 0 || live->config->live == HTTP_LIVE_PIPELINE)
 		return r;
-	r = -pthread_create(&live->poller, NULL, live_poll, live);
-	live->has_poller = r == 0;
+	r = worker_start(&live->poller, "http-poll", live_poll, live);
 	if (r < 0 || !live_may_subscribe(live->config))
 		return r;
-	r = -pthread_create(&live->follower, NULL, live_subscribe, live);
-	live->has_follower = r == 0;
-	return r;
+	return worker_start(&live->follower, "http-follow", live_subscribe, live);
 }
 
 int live_open(struct tally_ctx *ctx, const struct http_config *config, struct live **ret)
@@ -90,13 +87,9 @@ int live_open(struct tally_ctx *ctx, const struct http_config *config, struct li
 void live_close(struct live *live)
 {
 	live_end(live);
-	if (live->has_waker)
-		pthread_join(live->waker, NULL);
-	if (live->has_poller)
-		pthread_join(live->poller, NULL);
-	if (live->has_follower)
-		pthread_join(live->follower, NULL);
-	live->has_waker = live->has_poller = live->has_follower = false;
+	worker_stop(&live->waker);
+	worker_stop(&live->poller);
+	worker_stop(&live->follower);
 }
 
 void live_free(struct live *live)
@@ -116,8 +109,9 @@ void live_free(struct live *live)
 	catalog_cache_destroy(live->tables);
 	pthread_cond_destroy(&live->follow);
 	pthread_cond_destroy(&live->query);
-	pthread_cond_destroy(&live->nudge);
-	pthread_mutex_destroy(&live->nudge_lock);
+	worker_done(&live->follower);
+	worker_done(&live->poller);
+	worker_done(&live->waker);
 	pthread_mutex_destroy(&live->lock);
 	free(live);
 }

@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 
+#include "base/worker.h"
 #include "live/live.h"
 #include "live/recent.h"
 #include "query/result_set.h"
@@ -46,12 +47,7 @@ struct live {
 	pthread_cond_t follow;      /* likewise, but for being due */
 	int follow_fd;              /* readable: likewise */
 
-	pthread_mutex_t nudge_lock; /* guards nudged; nothing is taken under it */
-	pthread_cond_t nudge;
-	bool nudged;
-
-	pthread_t waker, poller, follower;
-	bool has_waker, has_poller, has_follower;
+	struct worker waker, poller, follower;
 };
 
 /* Wakes the streams of a source, soon. */
@@ -64,8 +60,8 @@ void live_want(struct live *live);
 
 bool live_is_over(struct live *live); /* no more is to be shown */
 
-void *live_wake(void *live);      /* the waker's thread */
-void *live_poll(void *live);      /* the poller's thread */
-void *live_subscribe(void *live); /* the follower's */
+void live_wake(void *live);      /* the waker's thread */
+void live_poll(void *live);      /* the poller's thread */
+void live_subscribe(void *live); /* the follower's */
 
 #endif

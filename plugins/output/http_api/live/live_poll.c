@@ -193,15 +193,13 @@ static bool poll_await(struct live *live, bool due[LIVE_KINDS])
 	return !closed;
 }
 
-void *live_poll(void *arg)
+void live_poll(void *arg)
 {
 	struct live *live = arg;
 	bool due[LIVE_KINDS];
-	pthread_setname_np(pthread_self(), "http-poll");
 	while (poll_await(live, due)) {
 		for (int i = 0; i < LIVE_KINDS; i++)
 			if (due[i] && !live_is_over(live))
 				poll_source(live, &live->sources[i]);
 	}
-	return NULL;
 }

@@ -169,12 +169,10 @@ static bool follower_follow(struct follower *follower, const char *const *channe
 	return true;
 }
 
-void *live_subscribe(void *arg)
+void live_subscribe(void *arg)
 {
 	struct follower follower = {.live = arg, .rest = follow_first_rest};
 	const char *channels[LIVE_KINDS + 1];
-	pthread_setname_np(pthread_self(), "http-follow");
 	while (follower_await(arg, channels) && follower_follow(&follower, channels))
 		;
-	return NULL;
 }
