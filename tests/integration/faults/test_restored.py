@@ -13,23 +13,18 @@ from proof import (API, SQLITE, balanced, counter, emitted, in_postgres, in_sqli
                    timescale)
 from waiting import wait_for
 
+pytest_plugins = ("services",)
 KEEP = "keep = 1h"
 
 
 @pytest.fixture
-def servers():
-    made = []
-
-    def make(*args, **settings):
-        made.append(Postgres(*args, **settings).start())
-        return made[-1]
-
-    yield make
-    for server in made:
-        server.leave()
+def replica(server):
+    replica = Postgres(server).start()
+    yield replica
+    replica.leave()
 
 
-def stored(server, database="postgres"):
+def stored(server, database):
     return rows(in_postgres(server, database))
 
 
@@ -37,7 +32,7 @@ def counted(d, name, output="output.timescale"):
     return d.metric(name, output=output)
 
 
-def all_there(d, server, database="postgres"):
+def all_there(d, server, database):
     """Stops it; each number that was emitted is in the database, once."""
     d.wait(lambda: counted(d, "tallyd_rows_waiting") < 200, "it catches up", 60)
     balanced(d)
@@ -58,6 +53,7 @@ def put_back(server, copy):
 def copied(server):
     """A copy of its files, made while it is stopped."""
     copy = server.folder / "copy"
+    shutil.rmtree(copy, ignore_errors=True)
     server.stop(signal.SIGINT)
     shutil.copytree(server.data, copy, symlinks=True)
     server.start()
@@ -65,29 +61,29 @@ def copied(server):
 
 
 @pytest.mark.parametrize("connections", [1, 4])
-def test_a_database_restored_from_a_copy_gets_what_it_lost_again(tallyd, servers, connections):
-    server = servers()
-    d = tallyd(counter() + spool(KEEP) + timescale(server.conninfo(), f"connections = {connections}")
-               + SQLITE + API).start()
-    d.wait(lambda: stored(server) > 200, "rows are stored", 60)
+def test_a_database_restored_from_a_copy_gets_what_it_lost_again(tallyd, server, database,
+                                                                  connections):
+    d = tallyd(counter() + spool(KEEP) + SQLITE + API +
+               timescale(server.conninfo(database), f"connections = {connections}")).start()
+    d.wait(lambda: stored(server, database) > 200, "rows are stored", 60)
     copy = copied(server)
-    before = stored(server)
-    d.wait(lambda: stored(server) > before + 300, "more is stored", 60)
+    before = stored(server, database)
+    d.wait(lambda: stored(server, database) > before + 300, "more is stored", 60)
     server.stop(signal.SIGINT)
     put_back(server, copy)
     d.says("the store is behind what it had confirmed", 60)
     d.wait(lambda: counted(d, "tallyd_rows_offered_again_total") > 250, "it is offered again", 60)
     assert counted(d, "tallyd_rows_lost_total") == 0
-    all_there(d, server)
+    all_there(d, server, database)
 
 
-def test_what_is_not_kept_is_told_and_counted_to_the_row(tallyd, servers):
-    server = servers()
-    d = tallyd(counter() + spool("keep = 0s") + timescale(server.conninfo()) + SQLITE + API).start()
-    d.wait(lambda: stored(server) > 200, "rows are stored", 60)
+def test_what_is_not_kept_is_logged_and_counted_to_the_row(tallyd, server, database):
+    d = tallyd(counter() + spool("keep = 0s") + timescale(server.conninfo(database)) + SQLITE +
+               API).start()
+    d.wait(lambda: stored(server, database) > 200, "rows are stored", 60)
     copy = copied(server)
-    before = stored(server)
-    d.wait(lambda: stored(server) > before + 300, "more is stored", 60)
+    before = stored(server, database)
+    d.wait(lambda: stored(server, database) > before + 300, "more is stored", 60)
     (d.dir / "counter.control").write_text("fail")
     d.wait(lambda: counted(d, "tallyd_rows_waiting") == 0, "all is written", 60)
     put_back(server, copy)
@@ -100,27 +96,25 @@ def test_what_is_not_kept_is_told_and_counted_to_the_row(tallyd, servers):
     balanced(d)
     d.stop(60)
     (everything,) = emitted(d).values()
-    assert stored(server) == everything[0] - lost
+    assert stored(server, database) == everything[0] - lost
     assert left(d) == 0
 
 
-def test_a_failover_to_a_replica_that_is_behind_is_made_up_for(tallyd, servers):
-    primary = servers()
-    replica = servers(primary)
-    hosts = f"host={primary.folder},{replica.folder} port={primary.port},{replica.port}"
+def test_a_failover_to_a_replica_that_is_behind_is_made_up_for(tallyd, server, database, replica):
+    hosts = f"host={server.folder},{replica.folder} port={server.port},{replica.port}"
     d = tallyd(counter() + spool(KEEP)
-               + timescale(f"{hosts} user=tally dbname=postgres target_session_attrs=read-write")
+               + timescale(f"{hosts} user=tally dbname={database} target_session_attrs=read-write")
                + SQLITE + API).start()
-    d.wait(lambda: stored(replica) > 200, "rows are stored", 60)
+    d.wait(lambda: stored(replica, database) > 200, "rows are stored", 60)
     replica.stop(signal.SIGINT)
-    before = stored(primary)
-    d.wait(lambda: stored(primary) > before + 300, "more is stored", 60)
-    primary.stop(signal.SIGQUIT)
+    before = stored(server, database)
+    d.wait(lambda: stored(server, database) > before + 300, "more is stored", 60)
+    server.stop(signal.SIGQUIT)
     replica.start()
     replica.sql("select pg_promote()")
     d.says("the store is behind what it had confirmed", 60)
     d.wait(lambda: counted(d, "tallyd_rows_offered_again_total") > 250, "it is offered again", 60)
-    all_there(d, replica)
+    all_there(d, replica, database)
 
 
 def test_a_file_put_back_while_it_was_stopped_gets_what_it_lost_again(tallyd):
@@ -160,12 +154,11 @@ def damage(d, how):
 
 @pytest.mark.parametrize("how, end", [("truncated", "stopped"), ("header", "stopped"),
                                       ("gone", "stopped"), ("header", "killed")])
-def test_inputs_read_again_what_a_damaged_spool_lost(tallyd, servers, how, end):
+def test_inputs_read_again_what_a_damaged_spool_lost(tallyd, server, database, how, end):
     """Some of it is in the database; the rest waited when the spool was damaged."""
-    server = servers()
-    d = tallyd(counter(rows=100) + spool() + timescale(server.conninfo()) + API.replace(
+    d = tallyd(counter(rows=100) + spool() + timescale(server.conninfo(database)) + API.replace(
         "store = sqlite", "store = timescale"), globals="drain_timeout = 200ms").start()
-    d.wait(lambda: stored(server) > 500, "rows are stored", 60)
+    d.wait(lambda: stored(server, database) > 500, "rows are stored", 60)
     server.stop(signal.SIGINT)
     d.wait(lambda: counted(d, "tallyd_rows_waiting") > 1500, "rows wait", 60)
     if end == "killed":
@@ -178,22 +171,21 @@ def test_inputs_read_again_what_a_damaged_spool_lost(tallyd, servers, how, end):
     d.start()
     d.says("made anew", after=mark)
     assert "read again by their inputs, 0 rows in 0 batches are lost" in d.log[mark:]
-    d.wait(lambda: stored(server) > 2500, "all of it comes", 60)
-    all_there(d, server)
+    d.wait(lambda: stored(server, database) > 2500, "all of it comes", 60)
+    all_there(d, server, database)
 
 
-def test_a_kill_between_a_write_and_its_cursor_is_known_from_the_ledger(tallyd, servers):
+def test_a_kill_between_a_write_and_its_cursor_is_known_from_the_ledger(tallyd, server, database):
     """Killed while it writes, so that the database may have more than the spool knows."""
-    server = servers()
-    d = tallyd(counter(rows=20) + spool() + timescale(server.conninfo()) + API.replace(
+    d = tallyd(counter(rows=20) + spool() + timescale(server.conninfo(database)) + API.replace(
         "store = sqlite", "store = timescale"))
     for _ in range(4):
         d.start()
-        before = stored(server)
-        wait_for(lambda b=before: stored(server) > b + 200, 60, "rows are stored")
+        before = stored(server, database)
+        wait_for(lambda b=before: stored(server, database) > b + 200, 60, "rows are stored")
         d.kill9()
         damage(d, "header")
     d.start()
-    before = stored(server)
-    d.wait(lambda: stored(server) > before + 200, "rows are stored", 60)
-    all_there(d, server)
+    before = stored(server, database)
+    d.wait(lambda: stored(server, database) > before + 200, "rows are stored", 60)
+    all_there(d, server, database)
