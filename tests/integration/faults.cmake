@@ -3,7 +3,7 @@
 function(tallyd_fault_test name)
 	add_test(NAME faults_${name} COMMAND /usr/bin/python3 -m pytest -q -p no:cacheprovider
 		${PROJECT_SOURCE_DIR}/tests/integration/faults/test_${name}.py)
-	set_tests_properties(faults_${name} PROPERTIES LABELS "integration;${ARGN}" TIMEOUT 300
+	set_tests_properties(faults_${name} PROPERTIES LABELS "integration;${ARGN}" TIMEOUT 300 COST 200
 		ENVIRONMENT "TALLYD_BUILD_DIR=${PROJECT_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1")
 endfunction()
 

@@ -1,5 +1,5 @@
 tallyd_integration_test(registry)
 tallyd_integration_test(engines)
-tallyd_integration_test(support)
+tallyd_integration_test(support ALONE)
 tallyd_integration_test(requests)
 tallyd_integration_test(podman)

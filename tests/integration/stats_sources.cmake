@@ -1,1 +1,1 @@
-tallyd_integration_test(cgroup TIMEOUT 600)
+tallyd_integration_test(cgroup ALONE TIMEOUT 600)

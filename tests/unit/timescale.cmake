@@ -17,8 +17,8 @@ endfunction()
 function(tallyd_timescale_test_tsl area)
 	add_test(NAME unit_timescale_${area}_tsl
 		COMMAND ${PG} --timescaledb $<TARGET_FILE:test_timescale_${area}>)
-	# One after the other: each fetches the package if it is not there yet.
-	set_tests_properties(unit_timescale_${area}_tsl PROPERTIES LABELS unit TIMEOUT 600
+	# One after the other: each fetches the package if it is not there yet.  So they start early (COST).
+	set_tests_properties(unit_timescale_${area}_tsl PROPERTIES LABELS unit TIMEOUT 600 COST 350
 		RESOURCE_LOCK timescaledb_package)
 endfunction()
 

@@ -9,5 +9,5 @@ foreach(area IN ITEMS order mend mode compress views status schema)
 endforeach()
 add_test(NAME unit_timescale_upkeep_apache
 	COMMAND ${PG} --apache $<TARGET_FILE:test_timescale_upkeep>)
-set_tests_properties(unit_timescale_upkeep_apache PROPERTIES LABELS unit TIMEOUT 600
+set_tests_properties(unit_timescale_upkeep_apache PROPERTIES LABELS unit TIMEOUT 600 COST 350
 	RESOURCE_LOCK timescaledb_package)
