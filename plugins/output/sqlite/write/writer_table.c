@@ -16,6 +16,8 @@
 #include "store/store_clock.h"
 
 enum { WRITER_KEY_SIZE = 4096 };
+/* Per table, in a process that should stay small: some 40,000 series with 160 bytes of tags. */
+#define WRITER_SERIES_BYTES ((size_t)8 << 20)
 
 /* ---- Statements --------------------------------------------------------------- */
 
@@ -133,7 +135,7 @@ int writer_table_create(struct tally_ctx *ctx, sqlite3 *db, const struct stored_
 	if (!table)
 		return tally_fail(ctx, ENOMEM, "no memory");
 	*table = (struct writer_table){.ctx = ctx, .db = db, .stored = stored};
-	table->series = series_create();
+	table->series = series_cache_create(WRITER_SERIES_BYTES);
 	int r = table->series ? writer_table_prepare(table) : tally_fail(ctx, ENOMEM, "no memory");
 	if (r < 0) {
 		writer_table_destroy(table);
@@ -151,13 +153,13 @@ void writer_table_destroy(struct writer_table *table)
 	sqlite3_finalize(table->find_series);
 	sqlite3_finalize(table->add_series);
 	sqlite3_finalize(table->mark_late);
-	series_destroy(table->series);
+	series_cache_destroy(table->series);
 	free(table);
 }
 
 void writer_table_forget(struct writer_table *table)
 {
-	series_clear(table->series);
+	series_cache_clear(table->series);
 	table->late_series = 0;
 }
 
@@ -234,13 +236,13 @@ static int writer_series(struct writer_table *table, const struct writer_row *ro
 {
 	char key[WRITER_KEY_SIZE];
 	size_t len = writer_row_key(table->stored, row, key);
-	int64_t id = len ? series_find(table->series, key, len) : 0;
+	int64_t id = len ? series_cache_find(table->series, key, len) : 0;
 	if (id == 0) {
 		int r = writer_series_from_file(table, row, &id);
 		if (r < 0)
 			return r;
 		if (len)
-			series_add(table->series, key, len, id);
+			series_cache_add(table->series, key, len, id);
 	}
 	*ret = id;
 	return 0;

@@ -5,8 +5,8 @@
 #include <sqlite3.h>
 #include <tallyd/host.h>
 
-#include "write/series_cache.h"
 #include "store/catalog.h"
+#include "store/series_cache.h"
 
 struct writer_table {
 	struct writer_table *next;

@@ -8,10 +8,10 @@
 #define TALLYD_TIMESCALE_WRITER_H
 
 #include "write/dead_letter.h"
-#include "write/series_cache.h"
 #include "pg/pg_connection.h"
 #include "base/strbuf.h"
 #include "schema/schema.h"
+#include "store/series_cache.h"
 #include "maintenance/server_clock.h"
 
 struct writer_table {

@@ -10,6 +10,9 @@
 #include "pg/pg_value.h"
 #include "write/writer.h"
 
+/* Some 300,000 series with 160 bytes of tags. */
+#define WRITER_SERIES_BYTES ((size_t)64 << 20)
+
 static bool writer_is_state(const struct writer_table *table)
 {
 	return table->stored->table.kind == TALLY_STATE;
@@ -94,7 +97,7 @@ int writer_table_create(struct tally_ctx *ctx, const struct stored_table *stored
 		return tally_fail(ctx, ENOMEM, "no memory");
 	table->stored = stored;
 	table->nanos = schema_has_nanos(stored);
-	table->cache = series_cache_create();
+	table->cache = series_cache_create(WRITER_SERIES_BYTES);
 	for (uint32_t c = 0; c < stored->table.n_columns; c++)
 		if (writer_is_state(table) || stored->table.columns[c].role != TALLY_TAG)
 			table->fields[table->n_fields++] = (uint16_t)c;

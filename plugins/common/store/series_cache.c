@@ -1,11 +1,11 @@
 /*
  * A hash table with open addressing and linear probing; the tags stand one after the other in one
- * block, so adding a series allocates nothing in the usual case.  writer_series.c uses it on the
- * thread that writes, for every row.  It never fails: without memory a series is not remembered and
- * is asked for again.  At most half the slots are taken, and none is ever removed, so a probe ends
- * soon.
+ * block, so adding a series allocates nothing in the usual case.  The writers of both stores use
+ * it, one cache per table, for every row, on the thread that writes.  It never fails: without
+ * memory a series is not remembered, and the database is asked again.  At most half the slots are
+ * taken, and none is ever removed, so a probe ends soon.
  */
-#include "write/series_cache.h"
+#include "store/series_cache.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -14,21 +14,22 @@
 #include "base/strbuf.h"
 
 enum { SERIES_CACHE_FIRST_SLOTS = 1024 };
-/* Of tags: some 400,000 series of 160 bytes.  Emptying it beats ageing single entries: it costs one
- * more statement per batch until it is warm again, and happens only where series come and go. */
-#define SERIES_CACHE_MAX_BYTES ((size_t)64 << 20)
 
 struct series_cache {
 	uint32_t *slots; /* entry + 1; 0: free */
 	uint32_t n_slots, n;
 	struct series_cache_entry *entries; /* room for half as many as there are slots */
 	uint32_t last;                      /* entry that was found last */
+	size_t max_bytes;                   /* of tags and entries */
 	struct strbuf bytes;
 };
 
-struct series_cache *series_cache_create(void)
+struct series_cache *series_cache_create(size_t max_bytes)
 {
-	return calloc(1, sizeof(struct series_cache));
+	struct series_cache *cache = calloc(1, sizeof(*cache));
+	if (cache)
+		cache->max_bytes = max_bytes;
+	return cache;
 }
 
 void series_cache_destroy(struct series_cache *cache)
@@ -102,7 +103,7 @@ void series_cache_confirm(struct series_cache *cache, const struct series_cache_
 	cache->last = (uint32_t)(entry - cache->entries);
 }
 
-uint32_t series_cache_find(struct series_cache *cache, const void *tags, size_t len)
+int64_t series_cache_find(struct series_cache *cache, const void *tags, size_t len)
 {
 	uint32_t slot =
 		cache->n ? *series_cache_slot(cache, series_cache_hash(tags, len), tags, len) : 0;
@@ -137,9 +138,12 @@ static bool series_cache_grow(struct series_cache *cache)
 	return true;
 }
 
-void series_cache_add(struct series_cache *cache, const void *tags, size_t len, uint32_t series)
+void series_cache_add(struct series_cache *cache, const void *tags, size_t len, int64_t series)
 {
-	if (cache->bytes.len + len > SERIES_CACHE_MAX_BYTES)
+	/* Whoever sets labels decides how many series there are.  Emptying the cache beats ageing
+	 * single entries: it costs one more statement per batch until it is warm again, and happens
+	 * only where series come and go. */
+	if (cache->bytes.len + len + cache->n * sizeof(*cache->entries) > cache->max_bytes)
 		series_cache_clear(cache);
 	if (series == 0 || !series_cache_grow(cache))
 		return;
@@ -155,6 +159,7 @@ void series_cache_add(struct series_cache *cache, const void *tags, size_t len, 
 		series_cache_clear(cache);
 		return;
 	}
-	cache->entries[cache->n] = (struct series_cache_entry){hash, at, (uint32_t)len, series, 0};
+	cache->entries[cache->n] = (struct series_cache_entry){
+		.hash = hash, .at = at, .series = series, .len = (uint32_t)len};
 	*slot = ++cache->n;
 }
