@@ -1,9 +1,9 @@
 /*
  * The connections that queries read with: WAL lets them read while one writes, each in the snapshot
- * that its transaction began with (SQLite, Write-Ahead Logging, "Concurrency").  Taken and given
- * back by query threads; whoever finds none free waits until its own deadline.  A progress handler
- * on each looks at the clock every few thousand steps of SQLite's machine, which is how a deadline
- * interrupts a statement that finds nothing for long.
+ * that its transaction began with (SQLite, Write-Ahead Logging, "Concurrency").  All are opened at
+ * the start, since opening a file can fail only then, and given out by store/connection_pool.c.  A
+ * progress handler on each reads the clock every few thousand steps of SQLite's virtual machine:
+ * this is how a deadline interrupts a statement that finds no row for long.
  */
 #include "read/readers.h"
 
@@ -38,8 +38,8 @@ static int readers_open(struct reader *reader, struct tally_ctx *ctx,
 
 void readers_init(struct readers *readers)
 {
-	*readers = (struct readers){.lock = PTHREAD_MUTEX_INITIALIZER};
-	pthread_cond_init(&readers->given_back, NULL);
+	*readers = (struct readers){.all = {{0}}};
+	connection_pool_init(&readers->pool, READERS_N);
 }
 
 int readers_start(struct readers *readers, struct tally_ctx *ctx,
@@ -57,40 +57,19 @@ void readers_stop(struct readers *readers)
 		database_close(readers->all[i].db);
 		readers->all[i].db = NULL;
 	}
-	pthread_cond_destroy(&readers->given_back);
-	pthread_mutex_destroy(&readers->lock);
-}
-
-static struct reader *readers_free_one(struct readers *readers)
-{
-	for (int i = 0; i < READERS_N; i++)
-		if (!readers->all[i].taken)
-			return &readers->all[i];
-	return NULL;
-}
-
-static struct reader *readers_wait(struct readers *readers, int64_t deadline)
-{
-	struct reader *reader;
-	bool in_time = true;
-	pthread_mutex_lock(&readers->lock);
-	while (!(reader = readers_free_one(readers)) && in_time)
-		in_time = condition_wait(&readers->given_back, &readers->lock, deadline);
-	if (reader)
-		reader->taken = true;
-	pthread_mutex_unlock(&readers->lock);
-	return reader;
+	connection_pool_done(&readers->pool);
 }
 
 int readers_take(struct readers *readers, struct tally_ctx *ctx, int64_t deadline,
 		 struct reader **ret)
 {
-	struct reader *reader = readers_wait(readers, deadline);
-	if (!reader)
-		return tally_fail(ctx, ETIMEDOUT, "all %d connections were busy until the deadline",
-				  READERS_N);
+	uint32_t number = 0;
+	int r = connection_pool_take(&readers->pool, ctx, deadline, &number);
+	if (r < 0)
+		return r;
+	struct reader *reader = &readers->all[number];
 	reader->deadline = deadline;
-	int r = reader_result(reader, database_exec(ctx, reader->db, "BEGIN"));
+	r = reader_result(reader, database_exec(ctx, reader->db, "BEGIN"));
 	if (r < 0) {
 		readers_give_back(readers, reader);
 		return r;
@@ -105,10 +84,7 @@ void readers_give_back(struct readers *readers, struct reader *reader)
 	/* An open snapshot would keep the log from beginning anew, for everybody. */
 	if (!sqlite3_get_autocommit(reader->db))
 		sqlite3_exec(reader->db, "ROLLBACK", NULL, NULL, NULL);
-	pthread_mutex_lock(&readers->lock);
-	reader->taken = false;
-	pthread_cond_signal(&readers->given_back);
-	pthread_mutex_unlock(&readers->lock);
+	connection_pool_give_back(&readers->pool, (uint32_t)(reader - readers->all), true);
 }
 
 int reader_result(struct reader *reader, int result)

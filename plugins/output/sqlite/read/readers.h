@@ -1,15 +1,15 @@
 /*
  * A few read-only connections for the many threads that ask.  Whoever takes one reads a snapshot
- * of its own until it is given back; SQLite stops what runs past the deadline.
+ * of its own until it is given back; SQLite stops a statement that runs past the deadline.
  */
 #ifndef TALLYD_SQLITE_READERS_H
 #define TALLYD_SQLITE_READERS_H
 
-#include <pthread.h>
 #include <sqlite3.h>
 #include <tallyd/host.h>
 
 #include "database.h"
+#include "store/connection_pool.h"
 
 enum { READERS_N = 4 };
 
@@ -17,12 +17,10 @@ struct reader {
 	struct tally_ctx *ctx;
 	sqlite3 *db;
 	int64_t deadline;
-	bool taken;
 };
 
 struct readers {
-	pthread_mutex_t lock; /* guards the free list: who is taken */
-	pthread_cond_t given_back;
+	struct connection_pool pool;
 	struct reader all[READERS_N];
 };
 

@@ -26,58 +26,32 @@
 void readers_init(struct readers *readers, struct tally_ctx *ctx, const char *conninfo, uint32_t n,
 		  int interrupt_fd)
 {
-	*readers = (struct readers){.ctx = ctx, .option = "conninfo", .conninfo = conninfo, .n = n};
-	pthread_mutex_init(&readers->lock, NULL);
-	pthread_cond_init(&readers->given_back, NULL);
+	*readers = (struct readers){.ctx = ctx, .option = "conninfo", .conninfo = conninfo};
+	connection_pool_init(&readers->pool, n);
 	for (uint32_t i = 0; i < n; i++)
-		readers->all[i].pg = (struct pg_connection){
+		readers->all[i] = (struct pg_connection){
 			.ctx = ctx, .timeout = READERS_TIMEOUT, .interrupt_fd = interrupt_fd};
 }
 
 void readers_close(struct readers *readers)
 {
-	for (uint32_t i = 0; i < readers->n; i++)
-		pg_close(&readers->all[i].pg);
+	for (uint32_t i = 0; i < readers->pool.n; i++)
+		pg_close(&readers->all[i]);
 }
 
 void readers_done(struct readers *readers)
 {
 	readers_close(readers);
-	pthread_cond_destroy(&readers->given_back);
-	pthread_mutex_destroy(&readers->lock);
-}
-
-/* Rather one that is connected. */
-static struct pg_connection *readers_free_one(struct readers *readers)
-{
-	uint32_t found = readers->n;
-	for (uint32_t i = 0; i < readers->n; i++)
-		if (!readers->all[i].taken && (found == readers->n || readers->all[i].pg.conn))
-			found = i;
-	if (found == readers->n)
-		return NULL;
-	readers->all[found].taken = true;
-	return &readers->all[found].pg;
-}
-
-static struct pg_connection *readers_wait(struct readers *readers, int64_t deadline)
-{
-	struct pg_connection *pg;
-	bool in_time = true;
-	pthread_mutex_lock(&readers->lock);
-	while (!(pg = readers_free_one(readers)) && in_time)
-		in_time = condition_wait(&readers->given_back, &readers->lock, deadline);
-	pthread_mutex_unlock(&readers->lock);
-	return pg;
+	connection_pool_done(&readers->pool);
 }
 
 static int64_t readers_refused_until(struct readers *readers, int64_t set)
 {
-	pthread_mutex_lock(&readers->lock);
+	pthread_mutex_lock(&readers->pool.lock);
 	if (set)
 		readers->refused_until = set;
 	int64_t until = readers->refused_until;
-	pthread_mutex_unlock(&readers->lock);
+	pthread_mutex_unlock(&readers->pool.lock);
 	return until;
 }
 
@@ -107,13 +81,14 @@ static bool readers_is_alive(const struct pg_connection *pg)
 
 int readers_take(struct readers *readers, int64_t deadline, struct pg_connection **ret)
 {
-	struct pg_connection *pg = readers_wait(readers, deadline);
-	if (!pg)
-		return tally_fail(readers->ctx, ETIMEDOUT,
-				  "all %u connections were busy until the deadline", readers->n);
+	uint32_t number = 0;
+	int r = connection_pool_take(&readers->pool, readers->ctx, deadline, &number);
+	if (r < 0)
+		return r;
+	struct pg_connection *pg = &readers->all[number];
 	/* A little more than the server is given, for its message to arrive. */
 	pg->deadline = deadline + READERS_MORE;
-	int r = readers_is_alive(pg) ? 0 : readers_open(readers, pg);
+	r = readers_is_alive(pg) ? 0 : readers_open(readers, pg);
 	if (r < 0) {
 		readers_give_back(readers, pg);
 		return r;
@@ -131,12 +106,7 @@ void readers_give_back(struct readers *readers, struct pg_connection *pg)
 	if (pg->conn && PQtransactionStatus(pg->conn) == PQTRANS_INTRANS)
 		(void)pg_exec(pg, "commit");
 	pg_rollback(pg);
-	pthread_mutex_lock(&readers->lock);
-	for (uint32_t i = 0; i < readers->n; i++)
-		if (&readers->all[i].pg == pg)
-			readers->all[i].taken = false;
-	pthread_cond_signal(&readers->given_back);
-	pthread_mutex_unlock(&readers->lock);
+	connection_pool_give_back(&readers->pool, (uint32_t)(pg - readers->all), pg->conn);
 }
 
 int readers_begin(const struct pg_connection *pg, struct readers_begin *room,

@@ -1,30 +1,22 @@
 /*
  * A few connections of their own for the many threads that ask, so that a slow query never holds up
- * a write.  They are opened when they are wanted.  Whoever takes one begins a read-only transaction
- * with one snapshot; the server stops what runs past the deadline, and if it does not answer, the
- * connection is cut.
+ * a write.  They are opened when they are needed.  Whoever takes one begins a read-only transaction
+ * with one snapshot; the server stops a statement that runs past the deadline, and if the server
+ * does not answer, the connection is closed.
  */
 #ifndef TALLYD_TIMESCALE_READERS_H
 #define TALLYD_TIMESCALE_READERS_H
 
-#include <pthread.h>
-
 #include "pg/pg_connection.h"
-
-enum { READERS_MAX = 64 };
+#include "store/connection_pool.h"
 
 struct readers {
 	struct tally_ctx *ctx;
 	const char *option; /* whose value conninfo was at the start */
 	const char *conninfo;
-	uint32_t n;
-	pthread_mutex_t lock; /* guards what follows, not what a taken connection does */
-	pthread_cond_t given_back;
-	int64_t refused_until; /* the server could not be reached: not asked again before */
-	struct {
-		struct pg_connection pg;
-		bool taken;
-	} all[READERS_MAX];
+	struct connection_pool pool;
+	int64_t refused_until; /* under the pool's lock: no attempt to connect before then */
+	struct pg_connection all[CONNECTION_POOL_MAX];
 };
 
 /* interrupt_fd: readable when whoever waits for an answer should give up. */
