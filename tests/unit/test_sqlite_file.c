@@ -62,7 +62,7 @@ static void a_database_of_something_else_is_left_alone(void **state)
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(db, "CREATE TABLE mine (x)", NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_close(db);
-	start_with_path(f, path, EPROTO, "something else");
+	start_with_path(f, path, EPROTO, "another program");
 	unlink(path);
 	unlink(lock);
 }
@@ -76,7 +76,8 @@ static void an_edited_migration_is_noticed(void **state)
 	assert_non_null(strstr(fake_host_reason(f->host), "0001_catalog"));
 	fixture_sql(f, "DELETE FROM @migrations");
 	fixture_sql(f, "INSERT INTO @migrations VALUES (99, 'x', 'x', 'x')");
-	assert_true(f->plugin->start(f->store) < 0);
+	assert_int_equal(f->plugin->start(f->store), -EPROTO);
+	assert_non_null(strstr(fake_host_reason(f->host), "newer tallyd"));
 	unlink(backend_config.path);
 	assert_int_equal(f->plugin->start(f->store), 0);
 }

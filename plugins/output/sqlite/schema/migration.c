@@ -1,11 +1,11 @@
 /*
- * Applies migrations: for each, in order, either its checksum is the recorded one or it is new and
- * runs together with its record.
+ * Compares the records in the file with the list, then runs what is left of it with its records,
+ * all in one transaction: in SQLite that holds for changes of the schema, too, so a crash leaves
+ * either the old catalog or the new one.  store_life.c calls it whenever it opens the file.
  */
 #include "schema/migration.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "database.h"
 
@@ -19,7 +19,7 @@ static int migration_bootstrap(struct tally_ctx *ctx, sqlite3 *db)
 	if (r < 0)
 		return r;
 	if (foreign)
-		return tally_fail(ctx, EPROTO, "%s is a SQLite database of something else",
+		return tally_fail(ctx, EPROTO, "%s is the SQLite database of another program",
 				  database_path(db));
 	return database_exec(ctx, db,
 			     "CREATE TABLE IF NOT EXISTS tally_migrations (version INTEGER PRIMARY "
@@ -27,23 +27,22 @@ static int migration_bootstrap(struct tally_ctx *ctx, sqlite3 *db)
 			     "NULL)");
 }
 
-/* 1: applied already; 0: not; -errno. */
-static int migration_applied(struct tally_ctx *ctx, sqlite3 *db, const struct migration *migration)
+/* *ret: the first one that is not recorded yet. */
+static int migration_find_due(struct tally_ctx *ctx, sqlite3 *db, const struct migration *list,
+			      const struct migration **ret)
 {
-	auto_statement sqlite3_stmt *statement = NULL;
-	int r = database_prepare(
-		ctx, db, "SELECT checksum FROM tally_migrations WHERE version = ?1", &statement);
-	if (r < 0)
-		return r;
-	sqlite3_bind_int(statement, 1, migration->version);
-	r = database_step(ctx, statement);
-	if (r <= 0)
-		return r;
-	const char *checksum = (const char *)sqlite3_column_text(statement, 0);
-	if (!checksum || strcmp(checksum, migration->checksum) != 0)
-		return tally_fail(ctx, EPROTO, "%s: migration %s differs from the one applied",
-				  database_path(db), migration->name);
-	return 1;
+	auto_statement sqlite3_stmt *record = NULL;
+	struct migration_check check = {.ctx = ctx, .record = database_path(db), .due = list};
+	int r = database_prepare(ctx, db,
+				 "SELECT version, checksum FROM tally_migrations ORDER BY version",
+				 &record);
+	while (r == 0 && (r = database_step(ctx, record)) > 0) {
+		const char *checksum = (const char *)sqlite3_column_text(record, 1);
+		r = migration_check(&check, sqlite3_column_int(record, 0),
+				    checksum ? checksum : "");
+	}
+	*ret = check.due;
+	return r;
 }
 
 static int migration_record(struct tally_ctx *ctx, sqlite3 *db, const struct migration *migration)
@@ -62,33 +61,16 @@ static int migration_record(struct tally_ctx *ctx, sqlite3 *db, const struct mig
 	return r < 0 ? r : 0;
 }
 
-static int migration_apply(struct tally_ctx *ctx, sqlite3 *db, const struct migration *migration)
-{
-	int r = migration_applied(ctx, db, migration);
-	if (r != 0)
-		return r < 0 ? r : 0;
-	r = database_exec(ctx, db, migration->sql);
-	if (r == 0)
-		r = migration_record(ctx, db, migration);
-	return r;
-}
-
 static int migration_run_all(struct tally_ctx *ctx, sqlite3 *db, const struct migration *list)
 {
-	int64_t newest = 0;
-	int known = 0;
 	int r = migration_bootstrap(ctx, db);
-	for (; r == 0 && list->version; list++) {
-		r = migration_apply(ctx, db, list);
-		known = list->version;
-	}
 	if (r == 0)
-		r = database_int(ctx, db, "SELECT max(version) FROM tally_migrations", &newest);
-	if (r == 0 && newest > known)
-		return tally_fail(ctx, EPROTO,
-				  "%s was written by a newer tallyd (its catalog is version %d, "
-				  "ours %d): update tallyd",
-				  database_path(db), (int)newest, known);
+		r = migration_find_due(ctx, db, list, &list);
+	for (; r == 0 && list->version; list++) {
+		r = database_exec(ctx, db, list->sql);
+		if (r == 0)
+			r = migration_record(ctx, db, list);
+	}
 	return r;
 }
 

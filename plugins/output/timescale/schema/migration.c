@@ -1,9 +1,7 @@
 /*
  * Reads what is recorded, compares, applies the rest one by one, each in its own transaction.  At
  * start, before a repair and by tallyd db migrate, on the caller's thread.  The lock is held by a
- * session, not a transaction, over all of them, so that two daemons never take turns.  A database
- * that a newer tallyd has migrated, or whose record somebody changed, is refused with -EPROTO: the
- * schema is then not the one this program knows.
+ * session, not a transaction, over all of them, so that two daemons never take turns.
  */
 #include "schema/migration.h"
 
@@ -16,63 +14,32 @@
 /* "tall" as a number: the first key of all our advisory locks. */
 #define MIGRATION_LOCK "1952541804, 0"
 
-static int migration_check(struct pg_connection *pg, const PGresult *applied, int row,
-			   const struct migration *list)
-{
-	int version = pg_get_32(PQgetvalue(applied, row, 0));
-	const struct migration *due = list + row; /* all before it are there */
-	while (list->version && list->version != version)
-		list++;
-	if (list->version && list != due)
-		return tally_fail(
-			pg->ctx, EPROTO,
-			"tally.migrations does not have %s, but %s, which comes after it: "
-			"somebody deleted its row; restore it",
-			due->name, list->name);
-	if (!list->version)
-		return tally_fail(pg->ctx, EPROTO,
-				  "migration %d of this database is not known here: it was written "
-				  "by a newer tallyd; update this one",
-				  version);
-	if (strcmp(list->checksum, PQgetvalue(applied, row, 1)) != 0)
-		return tally_fail(pg->ctx, EPROTO, "migration %s differs from the one applied",
-				  list->name);
-	return 0;
-}
-
-/* ret_newest: version of the newest one applied, 0 if there is none. */
-static int migration_newest(struct pg_connection *pg, const struct migration *list, int *ret_newest)
+/* *ret: the first one that is not recorded yet. */
+static int migration_find_due(struct pg_connection *pg, const struct migration *list,
+			      const struct migration **ret)
 {
 	char there[8];
 	auto_result PGresult *applied = NULL;
-	int newest = 0;
+	struct migration_check check = {.ctx = pg->ctx, .record = "tally.migrations", .due = list};
 	int r = pg_query_text(pg, "select to_regclass('tally.migrations')::text", there,
 			      sizeof(there));
-	if (r < 0 || !there[0]) {
-		*ret_newest = 0;
-		return r;
-	}
-	r = pg_query(pg, "select version, checksum from tally.migrations order by version", NULL,
-		     &applied);
-	for (int row = 0; r == 0 && row < PQntuples(applied); row++) {
-		r = migration_check(pg, applied, row, list);
-		newest = pg_get_32(PQgetvalue(applied, row, 0));
-	}
-	if (r == 0)
-		*ret_newest = newest;
+	if (r == 0 && there[0])
+		r = pg_query(pg, "select version, checksum from tally.migrations order by version",
+			     NULL, &applied);
+	for (int row = 0; r == 0 && applied && row < PQntuples(applied); row++)
+		r = migration_check(&check, pg_get_32(PQgetvalue(applied, row, 0)),
+				    PQgetvalue(applied, row, 1));
+	*ret = check.due;
 	return r;
 }
 
 int migration_missing(struct pg_connection *pg, const struct migration *list, int *ret)
 {
-	int newest = 0, missing = 0;
-	int r = migration_newest(pg, list, &newest);
-	if (r < 0)
-		return r;
-	for (; list->version; list++)
-		missing += list->version > newest;
-	*ret = missing;
-	return 0;
+	const struct migration *due;
+	int r = migration_find_due(pg, list, &due);
+	if (r == 0)
+		*ret = migration_count(due);
+	return r;
 }
 
 static int migration_apply(struct pg_connection *pg, const struct migration *migration)
@@ -92,18 +59,17 @@ static int migration_apply(struct pg_connection *pg, const struct migration *mig
 
 static int migration_run_locked(struct pg_connection *pg, const struct migration *list)
 {
-	int newest = 0;
-	int r = migration_newest(pg, list, &newest);
-	if (r == 0 && newest == 0)
+	const struct migration *due;
+	int r = migration_find_due(pg, list, &due);
+	if (r == 0 && due == list)
 		r = pg_exec(pg, "begin;"
 				"create schema if not exists tally;"
 				"create table if not exists tally.migrations (version int primary "
 				"key, name text not null, checksum text not null, applied "
 				"timestamptz not null);"
 				"commit");
-	for (; r == 0 && list->version; list++)
-		if (list->version > newest)
-			r = migration_apply(pg, list);
+	for (; r == 0 && due->version; due++)
+		r = migration_apply(pg, due);
 	return r;
 }
 

@@ -1,19 +1,13 @@
 /*
- * The catalog's own tables and functions, made by numbered SQL files that are built in.  Forward
- * only: an applied file never changes, which its checksum proves.  An advisory lock lets one daemon
- * at a time do it; the others find it done.
+ * Brings the store's own tables and functions in a database up to date (see
+ * store/migration_list.h). An advisory lock lets one daemon at a time do it; the others find it
+ * done.
  */
 #ifndef TALLYD_TIMESCALE_MIGRATION_H
 #define TALLYD_TIMESCALE_MIGRATION_H
 
 #include "pg/pg_connection.h"
-
-struct migration {
-	int version; /* 0 ends the list */
-	const char *name, *checksum, *sql;
-};
-
-extern const struct migration migrations[];
+#include "store/migration_list.h"
 
 /* Applies what is missing, each in a transaction of its own with its record, so that a crash in
  * between leaves whole ones.  -EPROTO: the database belongs to a newer tallyd, or other migrations
