@@ -137,12 +137,11 @@ int writer_table_create(struct tally_ctx *ctx, sqlite3 *db, const struct stored_
 	*table = (struct writer_table){.ctx = ctx, .db = db, .stored = stored};
 	table->series = series_cache_create(WRITER_SERIES_BYTES);
 	int r = table->series ? writer_table_prepare(table) : tally_fail(ctx, ENOMEM, "no memory");
-	if (r < 0) {
+	if (r == 0)
+		*ret = table;
+	else
 		writer_table_destroy(table);
-		return r;
-	}
-	*ret = table;
-	return 0;
+	return r;
 }
 
 void writer_table_destroy(struct writer_table *table)
@@ -165,19 +164,14 @@ void writer_table_forget(struct writer_table *table)
 
 /* ---- Rows ---------------------------------------------------------------------- */
 
-/* A batch may be of an older or a newer declaration: map[c] is where the stored column c stands
- * in the batch, -1 nowhere. */
 struct writer_row {
-	const struct tally_batch *batch;
+	struct batch_map map;
 	uint32_t row;
-	const struct tally_cell *cells;
-	int16_t map[CATALOG_MAX_COLUMNS];
 };
 
 static const struct tally_cell *writer_cell(const struct writer_row *row, uint32_t column)
 {
-	static const struct tally_cell null;
-	return row->map[column] < 0 ? &null : &row->cells[row->map[column]];
+	return batch_map_cell(&row->map, row->row, column);
 }
 
 /* The tags as bytes: a length (or "NULL") and the value of each.  0: too long to remember. */
@@ -266,13 +260,10 @@ static int writer_mark_late(struct writer_table *table, int64_t series, int64_t 
 /* NULL: it can be stored. */
 static const char *writer_row_fault(const struct writer_table *table, const struct writer_row *row)
 {
-	if (!writer_cell(row, 0)->set)
-		return "its time is NULL";
-	if (table->stored->order && !writer_cell(row, table->stored->order)->set)
-		return "its order is NULL";
-	if (writer_cell(row, 0)->i > table->ahead)
-		return "its time lies more than a day ahead of this host's clock";
-	return NULL;
+	const char *fault = batch_map_fault(&row->map, table->stored, row->row);
+	if (!fault && writer_cell(row, 0)->i > table->ahead)
+		fault = "its time lies more than a day ahead of this host's clock";
+	return fault;
 }
 
 /* 0: stored, or there already, or rejected. */
@@ -285,7 +276,7 @@ static int writer_insert(struct writer_table *table, const struct writer_row *ro
 	case SQLITE_CONSTRAINT:
 	case SQLITE_MISMATCH:
 	case SQLITE_TOOBIG:
-		tally_reject_row(table->ctx, row->batch, row->row, sqlite3_errmsg(table->db));
+		tally_reject_row(table->ctx, row->map.batch, row->row, sqlite3_errmsg(table->db));
 		sqlite3_reset(table->insert);
 		return 0;
 	default:
@@ -302,7 +293,7 @@ static int writer_put_row(struct writer_table *table, const struct writer_row *r
 	const char *fault = writer_row_fault(table, row);
 	int64_t series = 0;
 	if (fault) {
-		tally_reject_row(table->ctx, row->batch, row->row, fault);
+		tally_reject_row(table->ctx, row->map.batch, row->row, fault);
 		return 0;
 	}
 	if (t->kind != TALLY_STATE) {
@@ -324,27 +315,14 @@ static int writer_put_row(struct writer_table *table, const struct writer_row *r
 	return r;
 }
 
-static void writer_map(const struct tally_table *stored, struct writer_row *row)
-{
-	const struct tally_table *table = row->batch->table;
-	for (uint32_t c = 0; c < stored->n_columns; c++) {
-		bool here = c < table->n_columns &&
-			    strcmp(table->columns[c].name, stored->columns[c].name) == 0;
-		row->map[c] =
-			here ? (int16_t)c : (int16_t)catalog_column(table, stored->columns[c].name);
-	}
-}
-
 int writer_table_put(struct writer_table *table, const struct tally_batch *batch)
 {
-	struct writer_row row = {.batch = batch};
-	writer_map(&table->stored->table, &row);
+	struct writer_row row;
+	batch_map_init(&row.map, table->stored, batch);
 	table->late_series = 0;
 	table->ahead = tally_now(table->ctx) + STORE_CLOCK_AHEAD;
 	int r = 0;
-	for (; r == 0 && row.row < batch->n_rows; row.row++) {
-		row.cells = batch->cells + (size_t)row.row * batch->table->n_columns;
+	for (row.row = 0; r == 0 && row.row < batch->n_rows; row.row++)
 		r = writer_put_row(table, &row);
-	}
 	return r;
 }

@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 #include <tallyd/host.h>
 
+#include "store/batch_map.h"
 #include "store/catalog.h"
 #include "store/series_cache.h"
 

@@ -121,7 +121,7 @@ static int writer_make_parts(struct writer *writer, const struct tally_entry *en
 		part->series = calloc(part->batch->n_rows + 1, sizeof(*part->series));
 		if (!part->series)
 			return tally_fail(writer->ctx, ENOMEM, "no memory");
-		writer_part_map(part);
+		batch_map_init(&part->map, part->table->stored, part->batch);
 	}
 	for (uint32_t i = 0; r == 0 && i < n; i++)
 		if (!writer->parts[i].refused)

@@ -11,6 +11,7 @@
 #include "pg/pg_connection.h"
 #include "base/strbuf.h"
 #include "schema/schema.h"
+#include "store/batch_map.h"
 #include "store/series_cache.h"
 #include "maintenance/server_clock.h"
 
@@ -31,8 +32,8 @@ struct writer_part {
 	const struct tally_batch *batch;
 	struct writer_table *table;
 	bool refused; /* its table cannot be stored: the whole entry is rejected */
-	int16_t map[CATALOG_MAX_COLUMNS]; /* where a stored column stands in the batch, or -1 */
-	uint32_t *series;                 /* per row; 0: the row is not to be stored */
+	struct batch_map map;
+	uint32_t *series; /* per row; 0: the row is not to be stored */
 	uint32_t n_good;
 	bool known; /* the ledger has it: it was written before */
 };
@@ -88,15 +89,10 @@ void writer_tell_faults(struct writer *writer);
 int writer_table_create(struct tally_ctx *ctx, const struct stored_table *stored,
 			struct writer_table **ret);
 void writer_table_destroy(struct writer_table *table); /* NULL is fine */
-void writer_part_map(struct writer_part *part);
 static inline const struct tally_cell *writer_cell(const struct writer_part *part, uint32_t row,
 						   uint32_t column)
 {
-	static const struct tally_cell null;
-	int16_t at = part->map[column];
-	return at < 0 ? &null
-		      : &part->batch->cells[(size_t)row * part->batch->table->n_columns +
-					    (uint32_t)at];
+	return batch_map_cell(&part->map, row, column);
 }
 /* The tags as bytes, appended; NULLs at the end leave no trace, so that a tag added later changes
  * no key. */

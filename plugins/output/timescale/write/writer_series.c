@@ -20,11 +20,10 @@ static const char *series_row_fault(const struct writer *writer, const struct wr
 {
 	const struct stored_table *stored = part->table->stored;
 	const struct tally_cell *time = writer_cell(part, row, 0);
+	const char *fault = batch_map_fault(&part->map, stored, row);
 	int64_t now = writer->where.now;
-	if (!time->set)
-		return "its time is NULL";
-	if (stored->order && !writer_cell(part, row, stored->order)->set)
-		return "its order is NULL";
+	if (fault)
+		return fault;
 	if (time->i > now + STORE_CLOCK_AHEAD)
 		/* TimescaleDB makes a chunk for any time, however far it is from all others. */
 		return "its time lies more than a day ahead of the database's clock";

@@ -105,12 +105,11 @@ int writer_table_create(struct tally_ctx *ctx, const struct stored_table *stored
 		table->texts |= pg_value_is_text(stored->table.columns[table->fields[i]].type);
 	int r = table->cache ? writer_table_statements(ctx, table)
 			     : tally_fail(ctx, ENOMEM, "no memory");
-	if (r < 0) {
+	if (r == 0)
+		*ret = table;
+	else
 		writer_table_destroy(table);
-		return r;
-	}
-	*ret = table;
-	return 0;
+	return r;
 }
 
 void writer_table_destroy(struct writer_table *table)
@@ -121,18 +120,6 @@ void writer_table_destroy(struct writer_table *table)
 	free(table->copy);
 	free(table->insert);
 	free(table);
-}
-
-/* A batch may be of an older or a newer declaration than what is stored. */
-void writer_part_map(struct writer_part *part)
-{
-	const struct tally_table *stored = &part->table->stored->table, *table = part->batch->table;
-	for (uint32_t c = 0; c < stored->n_columns; c++) {
-		bool here = c < table->n_columns &&
-			    strcmp(table->columns[c].name, stored->columns[c].name) == 0;
-		part->map[c] =
-			here ? (int16_t)c : (int16_t)catalog_column(table, stored->columns[c].name);
-	}
 }
 
 void writer_part_key(const struct writer_part *part, uint32_t row, struct strbuf *ret)
