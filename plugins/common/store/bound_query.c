@@ -140,6 +140,45 @@ static int bound_query_shape(struct tally_ctx *ctx, const struct bound_query *bo
 	return 0;
 }
 
+/* ---- What both stores make of it ------------------------------------------------- */
+
+bool bound_query_is_equals(const struct bound_query *bound, uint32_t filter, uint16_t column)
+{
+	return bound->query->filters[filter].match == TALLY_EQUALS &&
+	       bound->filter[filter] == column;
+}
+
+bool bound_query_has_filter(const struct bound_query *bound, uint32_t filter, unsigned sides)
+{
+	uint16_t column = bound->filter[filter];
+	bool tag = bound->stored->table.columns[column].role == TALLY_TAG;
+	if (!(sides & (tag ? BOUND_QUERY_TAGS : BOUND_QUERY_FIELDS)))
+		return false;
+	if (!bound_query_is_equals(bound, filter, column))
+		return true;
+	for (uint32_t i = 0; i < filter; i++)
+		if (bound_query_is_equals(bound, i, column))
+			return false;
+	return true;
+}
+
+void bound_query_range(const struct bound_query *bound, int64_t *ret_from, int64_t *ret_to)
+{
+	const struct tally_query *query = bound->query;
+	/* The time is the first column, and so the first of the key. */
+	const struct tally_cell *time = query->after;
+	*ret_from = query->from;
+	*ret_to = query->to;
+	if (!time || !time->set)
+		return;
+	if (!query->newest_first && time->i > *ret_from)
+		*ret_from = time->i;
+	if (query->newest_first && time->i < *ret_to && time->i < INT64_MAX)
+		*ret_to = time->i + 1;
+}
+
+/* ---- Checking -------------------------------------------------------------------- */
+
 int bound_query_check(struct tally_ctx *ctx, struct catalog *catalog,
 		      const struct tally_query *query, struct bound_query *ret)
 {

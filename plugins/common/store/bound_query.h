@@ -26,6 +26,19 @@ struct bound_query {
 /* Whether what is selected is the time of each bucket's newest row: the MAX or LAST of the time. */
 bool bound_query_is_newest(const struct bound_query *bound, uint32_t select);
 
+/* Whether a filter is to be written down at this place: it is one on columns of these sides, and if
+ * it is an EQUALS, the first on its column, since all of a column are alternatives of one IN (…).
+ */
+enum bound_query_side { BOUND_QUERY_TAGS = 1, BOUND_QUERY_FIELDS = 2 };
+bool bound_query_has_filter(const struct bound_query *bound, uint32_t filter, unsigned sides);
+/* Whether a filter is an EQUALS on that column. */
+bool bound_query_is_equals(const struct bound_query *bound, uint32_t filter, uint16_t column);
+
+/* The times in which a page can have rows, [from, to): it goes on after a row, so what lies on the
+ * other side of that row's time need not be read.  Of rows of that very time the rest of the key
+ * says which follow; that is left to the statement. */
+void bound_query_range(const struct bound_query *bound, int64_t *ret_from, int64_t *ret_to);
+
 int bound_query_check(struct tally_ctx *ctx, struct catalog *catalog,
 		      const struct tally_query *query, struct bound_query *ret);
 

@@ -63,7 +63,7 @@ static int aggregate_prepare_series(struct aggregate *a)
 	for (uint32_t i = 0; i < n_groups; i++)
 		sqlite3_str_appendf(sql, ", s.\"%w\"", table->columns[bound->group[i]].name);
 	sqlite3_str_appendf(sql, " FROM \"%w%s\" s WHERE 1", table->name, state ? "" : "_series");
-	condition_append(sql, bound, CONDITION_TAGS, "s.", "");
+	condition_append(sql, bound, BOUND_QUERY_TAGS, "s.", "");
 	for (uint32_t i = 0; i < n_groups; i++)
 		sqlite3_str_appendf(sql, "%s" SCHEMA_KEY, i ? ", " : " ORDER BY ", "s.",
 				    table->columns[bound->group[i]].name);
@@ -96,7 +96,7 @@ static void aggregate_append_rows(const struct aggregate *a, sqlite3_str *sql)
 				    " FROM \"%w_series\" s CROSS JOIN \"%w_rows\" r ON r._series = "
 				    "s._series WHERE s._series = ?%d",
 				    table->name, table->name, series);
-	condition_append(sql, bound, CONDITION_FIELDS, "", "r.");
+	condition_append(sql, bound, BOUND_QUERY_FIELDS, "", "r.");
 }
 
 static int aggregate_prepare_rows(struct aggregate *a)

@@ -188,24 +188,15 @@ static void condition_term(sqlite3_str *sql, const char *alias, const char *name
 	}
 }
 
-static bool condition_equals(const struct bound_query *bound, uint32_t filter, uint16_t column)
-{
-	return bound->query->filters[filter].match == TALLY_EQUALS &&
-	       bound->filter[filter] == column;
-}
-
-/* All alternatives at once, where the first of them stands. */
-static void condition_append_equals(sqlite3_str *sql, const struct bound_query *bound,
-				    uint32_t first, const char *alias)
+/* All alternatives at once. */
+static void condition_equals(sqlite3_str *sql, const struct bound_query *bound, uint32_t first,
+			     const char *alias)
 {
 	uint16_t column = bound->filter[first];
-	for (uint32_t i = 0; i < first; i++)
-		if (condition_equals(bound, i, column))
-			return;
-	sqlite3_str_appendf(sql, " AND %s\"%w\" IN (?%u", alias,
+	sqlite3_str_appendf(sql, "%s\"%w\" IN (?%u", alias,
 			    bound->stored->table.columns[column].name, first + 1);
 	for (uint32_t i = first + 1; i < bound->query->n_filters; i++)
-		if (condition_equals(bound, i, column))
+		if (bound_query_is_equals(bound, i, column))
 			sqlite3_str_appendf(sql, ", ?%u", i + 1);
 	sqlite3_str_appendf(sql, ")");
 }
@@ -215,17 +206,15 @@ void condition_append(sqlite3_str *sql, const struct bound_query *bound, unsigne
 {
 	for (uint32_t i = 0; i < bound->query->n_filters; i++) {
 		const struct tally_column *column = &bound->stored->table.columns[bound->filter[i]];
-		bool tag = column->role == TALLY_TAG;
 		uint32_t match = bound->query->filters[i].match;
-		const char *alias = tag ? tags : fields;
-		if (!(sides & (tag ? CONDITION_TAGS : CONDITION_FIELDS)))
+		const char *alias = column->role == TALLY_TAG ? tags : fields;
+		if (!bound_query_has_filter(bound, i, sides))
 			continue;
-		if (match == TALLY_EQUALS) {
-			condition_append_equals(sql, bound, i, alias);
-			continue;
-		}
 		sqlite3_str_appendall(sql, " AND ");
-		condition_term(sql, alias, column->name, match, i + 1);
+		if (match == TALLY_EQUALS)
+			condition_equals(sql, bound, i, alias);
+		else
+			condition_term(sql, alias, column->name, match, i + 1);
 	}
 }
 

@@ -12,8 +12,6 @@
 
 #define CONDITION_FREE(bound) ((int)(bound)->query->n_filters + 1)
 
-enum condition_side { CONDITION_TAGS = 1, CONDITION_FIELDS = 2 };
-
 /* tally_prefix(), tally_contains() and tally_glob() for this connection. */
 int condition_register(struct tally_ctx *ctx, sqlite3 *db);
 

@@ -94,7 +94,7 @@ static int scan_prepare_page(struct scan *scan)
 		sqlite3_str_appendf(sql, ", %s\"%w\"", scan_alias(bound, bound->select[i]),
 				    columns[bound->select[i]].name);
 	scan_append_from(sql, bound);
-	condition_append(sql, bound, CONDITION_TAGS | CONDITION_FIELDS, state ? "" : "s.",
+	condition_append(sql, bound, BOUND_QUERY_TAGS | BOUND_QUERY_FIELDS, state ? "" : "s.",
 			 state ? "" : "r.");
 	if (query->after && query->n_after)
 		scan_append_after(sql, bound, scan->newest_first);
@@ -123,7 +123,7 @@ static int scan_prepare_edge(struct scan *scan)
 			    "s WHERE 1",
 			    end, end, time, table, time, CONDITION_FREE(bound) + SCAN_FROM, time,
 			    CONDITION_FREE(bound) + SCAN_TO, table);
-	condition_append(sql, bound, CONDITION_TAGS, "s.", "");
+	condition_append(sql, bound, BOUND_QUERY_TAGS, "s.", "");
 	int r = database_prepare_text(scan->reader->ctx, scan->reader->db, sql, &scan->edge);
 	if (r == 0)
 		condition_bind(scan->edge, bound);
@@ -220,16 +220,8 @@ static int scan_windows(struct scan *scan, int64_t range[2])
 
 static int scan_series(struct scan *scan)
 {
-	const struct tally_query *query = scan->bound->query;
-	int64_t range[2] = {query->from, query->to};
-	/* columns[0] is first in the key. */
-	/* The page goes on behind a row: what lies before its time need not be looked at.  Rows of
-	 * that same time are told apart by the rest of the key, in SQL. */
-	if (query->after && scan->newest_first && query->after[0].i < range[1] &&
-	    query->after[0].i < INT64_MAX)
-		range[1] = query->after[0].i + 1;
-	if (query->after && !scan->newest_first && query->after[0].i > range[0])
-		range[0] = query->after[0].i;
+	int64_t range[2];
+	bound_query_range(scan->bound, &range[0], &range[1]);
 	int r = scan_prepare_edge(scan);
 	return r < 0 ? r : scan_windows(scan, range);
 }

@@ -61,14 +61,14 @@ void aggregate_sql_list(struct aggregate_sql *a)
 		aggregate_append_groups(a, ", ", "r.");
 		strbuf_add(&a->sql, " from tally.\"%s_rows\" r where true", name);
 		condition_append(&a->sql, &a->parameters, a->bound,
-				 CONDITION_TAGS | CONDITION_FIELDS, "r.", "r.");
+				 BOUND_QUERY_TAGS | BOUND_QUERY_FIELDS, "r.", "r.");
 		aggregate_append_groups(a, " order by ", "r.");
 		return;
 	}
 	strbuf_add(&a->sql, "select s._series");
 	aggregate_append_groups(a, ", ", "s.");
 	strbuf_add(&a->sql, " from tally.\"%s_series\" s where true", name);
-	condition_append(&a->sql, &a->parameters, a->bound, CONDITION_TAGS, "s.", "");
+	condition_append(&a->sql, &a->parameters, a->bound, BOUND_QUERY_TAGS, "s.", "");
 	aggregate_append_groups(a, " order by ", "s.");
 }
 
@@ -114,7 +114,7 @@ static void aggregate_append_newest(struct aggregate_sql *a, int64_t from, int64
 		   "tally.\"%s_rows\" r where r._series = s._series",
 		   name, name);
 	aggregate_append_range(a, time, from, to);
-	condition_append(&a->sql, &a->parameters, a->bound, CONDITION_FIELDS, "", "r.");
+	condition_append(&a->sql, &a->parameters, a->bound, BOUND_QUERY_FIELDS, "", "r.");
 	strbuf_add(&a->sql,
 		   " order by r.\"%s\" desc limit %d) r where s._series = any($%d) order by "
 		   "s._series, r.\"%s\" desc",
@@ -127,8 +127,8 @@ static void aggregate_append_state(struct aggregate_sql *a)
 	strbuf_add(&a->sql, ", r.\"%s\"", aggregate_table(a)->columns[0].name);
 	aggregate_append_fields(a);
 	strbuf_add(&a->sql, " from tally.\"%s_rows\" r where true", aggregate_table(a)->name);
-	condition_append(&a->sql, &a->parameters, a->bound, CONDITION_TAGS | CONDITION_FIELDS, "r.",
-			 "r.");
+	condition_append(&a->sql, &a->parameters, a->bound, BOUND_QUERY_TAGS | BOUND_QUERY_FIELDS,
+			 "r.", "r.");
 	strbuf_add(&a->sql, " order by 1");
 }
 
@@ -152,7 +152,7 @@ static void aggregate_append_rows(struct aggregate_sql *a, const struct rollup_p
 	strbuf_add(&a->sql, " where r._series = any($%d)",
 		   parameters_ints(&a->parameters, a->ids, a->n_ids));
 	aggregate_append_range(a, time, piece->from, piece->to);
-	condition_append(&a->sql, &a->parameters, a->bound, CONDITION_FIELDS, "", "r.");
+	condition_append(&a->sql, &a->parameters, a->bound, BOUND_QUERY_FIELDS, "", "r.");
 	aggregate_append_order(a, time);
 }
 

@@ -141,12 +141,6 @@ static void condition_term(const struct condition *c, const struct tally_filter 
 	}
 }
 
-static bool condition_equals(const struct bound_query *bound, uint32_t filter, uint16_t column)
-{
-	return bound->query->filters[filter].match == TALLY_EQUALS &&
-	       bound->filter[filter] == column;
-}
-
 /* Whether the index on the tag has all that a filter may be equal to. */
 static bool condition_is_indexed(const struct bound_query *bound, uint16_t column)
 {
@@ -156,26 +150,22 @@ static bool condition_is_indexed(const struct bound_query *bound, uint16_t colum
 	    table->columns[column].type != TALLY_TEXT)
 		return false;
 	for (uint32_t i = 0; i < query->n_filters; i++)
-		if (condition_equals(bound, i, column) &&
+		if (bound_query_is_equals(bound, i, column) &&
 		    query->filters[i].value.len >= SCHEMA_INDEXED_BYTES)
 			return false;
 	return true;
 }
 
-/* All alternatives at once, where the first of them stands.  The index is a partial one, since no
+/* All alternatives at once.  The index is a partial one, since no
  * entry of it may be larger than a third of a page; the server uses it only where the statement
  * itself says that its condition holds. */
-static void condition_append_equals(const struct condition *c, const struct bound_query *bound,
-				    uint32_t first)
+static void condition_equals(const struct condition *c, const struct bound_query *bound,
+			     uint32_t first)
 {
 	uint16_t column = bound->filter[first];
-	for (uint32_t i = 0; i < first; i++)
-		if (condition_equals(bound, i, column))
-			return;
-	strbuf_add(c->sql, " and ");
 	condition_column(c);
 	for (uint32_t i = first; i < bound->query->n_filters; i++)
-		if (condition_equals(bound, i, column))
+		if (bound_query_is_equals(bound, i, column))
 			strbuf_add(c->sql, "%s$%d", i == first ? " in (" : ", ",
 				   condition_value(c, &bound->query->filters[i].value));
 	strbuf_add(c->sql, ")");
@@ -190,16 +180,15 @@ void condition_append(struct strbuf *sql, struct parameters *parameters,
 {
 	for (uint32_t i = 0; i < bound->query->n_filters; i++) {
 		const struct tally_column *column = &bound->stored->table.columns[bound->filter[i]];
-		bool tag = column->role == TALLY_TAG;
-		const struct condition c = {sql, parameters, column, tag ? tags : fields, false};
-		if (!(sides & (tag ? CONDITION_TAGS : CONDITION_FIELDS)))
+		const struct condition c = {sql, parameters, column,
+					    column->role == TALLY_TAG ? tags : fields, false};
+		if (!bound_query_has_filter(bound, i, sides))
 			continue;
-		if (bound->query->filters[i].match == TALLY_EQUALS) {
-			condition_append_equals(&c, bound, i);
-			continue;
-		}
 		strbuf_add(sql, " and ");
-		condition_term(&c, &bound->query->filters[i]);
+		if (bound->query->filters[i].match == TALLY_EQUALS)
+			condition_equals(&c, bound, i);
+		else
+			condition_term(&c, &bound->query->filters[i]);
 	}
 }
 

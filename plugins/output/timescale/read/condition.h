@@ -5,8 +5,6 @@
 #include "read/parameters.h"
 #include "store/bound_query.h"
 
-enum condition_side { CONDITION_TAGS = 1, CONDITION_FIELDS = 2 };
-
 /* Appends " and …" for each filter on columns of these sides, which stand under these aliases. */
 void condition_append(struct strbuf *sql, struct parameters *parameters,
 		      const struct bound_query *bound, unsigned sides, const char *tags,

@@ -79,7 +79,7 @@ static void scan_append_state(struct scan *scan)
 	strbuf_add(&scan->sql, " from tally.\"%s_rows\" r where true",
 		   scan->bound->stored->table.name);
 	condition_append(&scan->sql, &scan->parameters, scan->bound,
-			 CONDITION_TAGS | CONDITION_FIELDS, "r.", "r.");
+			 BOUND_QUERY_TAGS | BOUND_QUERY_FIELDS, "r.", "r.");
 	condition_append_after(&scan->sql, &scan->parameters, scan->bound, "r.", "r.");
 	scan_append_order(scan);
 }
@@ -94,23 +94,19 @@ static void scan_append_limit(struct scan *scan, const char *operator, int64_t l
 		   *operator, parameter, time, operator, parameter, pg_time_nanos(limit));
 }
 
-/* The range, narrowed to where the page goes on. */
 static void scan_append_range(struct scan *scan)
 {
-	const struct tally_query *query = scan->bound->query;
 	const char *time = scan_column(scan, 0)->name;
+	int64_t from, to;
+	bound_query_range(scan->bound, &from, &to);
 	if (schema_has_nanos(scan->bound->stored)) {
-		scan_append_limit(scan, ">=", query->from);
-		scan_append_limit(scan, "<", query->to);
+		scan_append_limit(scan, ">=", from);
+		scan_append_limit(scan, "<", to);
 	} else {
 		strbuf_add(&scan->sql, " and r.\"%s\" >= $%d and r.\"%s\" < $%d", time,
-			   parameters_time(&scan->parameters, query->from), time,
-			   parameters_time(&scan->parameters, query->to));
+			   parameters_time(&scan->parameters, from), time,
+			   parameters_time(&scan->parameters, to));
 	}
-	if (query->after && query->after[0].set)
-		strbuf_add(&scan->sql, " and r.\"%s\" %s $%d", time,
-			   query->newest_first ? "<=" : ">=",
-			   parameters_cell(&scan->parameters, TALLY_TIME, &query->after[0]));
 }
 
 static void scan_append_rows(struct scan *scan)
@@ -124,7 +120,7 @@ static void scan_append_rows(struct scan *scan)
 		   "tally.\"%s_rows\" r where r._series = s._series",
 		   name, name);
 	scan_append_range(scan);
-	condition_append(&scan->sql, &scan->parameters, scan->bound, CONDITION_FIELDS, "", "r.");
+	condition_append(&scan->sql, &scan->parameters, scan->bound, BOUND_QUERY_FIELDS, "", "r.");
 	condition_append_after(&scan->sql, &scan->parameters, scan->bound, "s.", "r.");
 	strbuf_add(&scan->sql, " order by r.\"%s\"%s", scan_column(scan, 0)->name, direction);
 	if (schema_has_nanos(stored))
@@ -133,7 +129,7 @@ static void scan_append_rows(struct scan *scan)
 		strbuf_add(&scan->sql, ", r.\"%s\"%s", scan_column(scan, stored->order)->name,
 			   direction);
 	strbuf_add(&scan->sql, " limit %u) r where true", query->limit);
-	condition_append(&scan->sql, &scan->parameters, scan->bound, CONDITION_TAGS, "s.", "");
+	condition_append(&scan->sql, &scan->parameters, scan->bound, BOUND_QUERY_TAGS, "s.", "");
 	scan_append_order(scan);
 }
 
