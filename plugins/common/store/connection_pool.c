@@ -10,17 +10,13 @@
 
 #include <errno.h>
 
-#include "base/clock.h"
+#include "base/condition.h"
 
 void connection_pool_init(struct connection_pool *pool, uint32_t n)
 {
-	pthread_condattr_t monotonic;
 	*pool = (struct connection_pool){.n = n};
 	pthread_mutex_init(&pool->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&pool->given_back, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	pthread_cond_init(&pool->given_back, NULL);
 }
 
 void connection_pool_done(struct connection_pool *pool)
@@ -42,12 +38,11 @@ static uint32_t connection_pool_find_free(const struct connection_pool *pool)
 int connection_pool_take(struct connection_pool *pool, struct tally_ctx *ctx, int64_t deadline,
 			 uint32_t *ret)
 {
-	struct timespec until = clock_timespec(deadline);
 	uint32_t found;
-	int timed_out = 0;
+	bool in_time = true;
 	pthread_mutex_lock(&pool->lock);
-	while ((found = connection_pool_find_free(pool)) == pool->n && !timed_out)
-		timed_out = pthread_cond_timedwait(&pool->given_back, &pool->lock, &until);
+	while ((found = connection_pool_find_free(pool)) == pool->n && in_time)
+		in_time = condition_wait(&pool->given_back, &pool->lock, deadline);
 	if (found < pool->n)
 		pool->taken[found] = true;
 	pthread_mutex_unlock(&pool->lock);
