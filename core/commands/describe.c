@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <tallyd/buffer.h>
 
 static const char *describe_at(const char *const *names, size_t n, uint32_t i)
 {

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <tallyd/buffer.h>
 
 #include "base/text.h"
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <tallyd/buffer.h>
 #include <sys/stat.h>
 
 #include "config/option_value.h"

@@ -5,7 +5,7 @@
 #ifndef TALLYD_CORE_BUFFER_CALLS_H
 #define TALLYD_CORE_BUFFER_CALLS_H
 
-#include <tallyd/plugin.h>
+#include <tallyd/buffer.h>
 
 /* What a journal has for its buffer's self. */
 struct buffer_calls {

@@ -12,7 +12,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <tallyd/plugin.h>
+#include <tallyd/buffer.h>
 
 #include "process/metrics.h"
 #include "pipeline/positions.h"

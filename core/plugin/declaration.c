@@ -10,12 +10,26 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
+#include <tallyd/buffer.h>
 
 #include "plugin/declaration_names.h"
 #include "config/options.h"
 #include "base/text.h"
 
 enum { DECLARATION_MAX_COLUMNS = 256 };
+
+/* buffer.h may change with any minor version, so what uses it must be of ours. */
+static int declaration_check_minor(const struct tally_plugin *plugin, const char *what,
+				   struct error *error)
+{
+	if (plugin->abi_minor == TALLY_ABI_MINOR)
+		return 0;
+	return error_set(error, EPROTO,
+			 "%s: built for plugin ABI %u.%u, and needs exactly %d.%d: rebuild it "
+			 "against these headers",
+			 what, plugin->abi_major, plugin->abi_minor, TALLY_ABI_MAJOR,
+			 TALLY_ABI_MINOR);
+}
 
 /* ---- Options and metrics ----------------------------------------------------- */
 
@@ -24,6 +38,8 @@ static int declaration_check_options(const struct tally_plugin *plugin, struct e
 	const struct tally_option *option = plugin->options;
 	for (; option && option->name; option++) {
 		int r = options_check(option, plugin->config_size, error);
+		if (r == 0 && option->type == TALLY_OPT_CACHES)
+			r = declaration_check_minor(plugin, option->name, error);
 		if (r < 0)
 			return r;
 		for (const struct tally_option *other = plugin->options; other < option; other++) {
@@ -259,6 +275,8 @@ static int declaration_check_facets(const struct tally_plugin *plugin, struct er
 		r = declaration_check_input(plugin->input, error);
 	if (r == 0 && plugin->output)
 		r = declaration_check_output(plugin->output, error);
+	if (r == 0 && plugin->buffer)
+		r = declaration_check_minor(plugin, "buffer", error);
 	if (r == 0 && plugin->buffer)
 		r = declaration_check_buffer(plugin->buffer, error);
 	if (r == 0 && plugin->store)

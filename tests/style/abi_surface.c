@@ -15,7 +15,6 @@ struct tally_abi_surface {
 	struct tally_sample sample;
 	struct tally_blob blob;
 	struct tally_command command;
-	struct tally_named_cache named_cache;
 	enum tally_level level;
 	enum tally_type type;
 	enum tally_role role;

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <tallyd/buffer.h>
 
 #include "pipeline/batch.h"
 #include "fake_host.h"

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <tallyd/buffer.h>
 #include <unistd.h>
 
 #include "config/options.h"

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <tallyd/buffer.h>
 #include <tallyd/host.h>
 
 #include "base/cleanup.h"

@@ -12,6 +12,7 @@
 #define TALLYD_SPOOL_H
 
 #include <stdatomic.h>
+#include <tallyd/buffer.h>
 #include <tallyd/host.h>
 
 #include "base/clock.h"

@@ -2,6 +2,7 @@
 #ifndef TALLYD_HTTP_API_H
 #define TALLYD_HTTP_API_H
 
+#include <tallyd/buffer.h>
 #include <tallyd/host.h>
 #include <tallyd/query.h>
 

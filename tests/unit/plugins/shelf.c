@@ -2,6 +2,7 @@
 #include "lifecycle.h"
 
 #include <errno.h>
+#include <tallyd/buffer.h>
 
 struct shelf_config {
 	int64_t capacity;
