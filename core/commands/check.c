@@ -154,16 +154,6 @@ static const char *check_plural(size_t n)
 	return n == 1 ? "" : "s";
 }
 
-static void check_tell(const struct plan *plan)
-{
-	size_t instances = plan->n_instances, files = plan->config->n_files;
-	printf("ok: %zu instance%s, %zu file%s", instances, check_plural(instances), files,
-	       check_plural(files));
-	if (check_warnings)
-		printf(", %u warning%s", check_warnings, check_plural(check_warnings));
-	putchar('\n');
-}
-
 int command_check(const struct command_line *line)
 {
 	struct checked checked;
@@ -177,8 +167,14 @@ int command_check(const struct command_line *line)
 	check_warnings = 0;
 	check_instances(checked.plan);
 	int errors = check_purpose(checked.plan) + check_state_dir(checked.plan);
-	if (!errors)
-		check_tell(checked.plan);
+	if (!errors) {
+		size_t instances = checked.plan->n_instances, files = checked.plan->config->n_files;
+		printf("ok: %zu instance%s, %zu file%s", instances, check_plural(instances), files,
+		       check_plural(files));
+		if (check_warnings)
+			printf(", %u warning%s", check_warnings, check_plural(check_warnings));
+		putchar('\n');
+	}
 	checked_destroy(&checked);
 	return errors ? COMMAND_CONFIG : COMMAND_OK;
 }

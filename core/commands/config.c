@@ -48,21 +48,6 @@ static int config_dump(const struct plan *plan)
 
 /* ---- explain ----------------------------------------------------------------- */
 
-static void config_explain_value(const struct options_value *value)
-{
-	const char *shown = options_shown(value);
-	printf("  %s%s%s  (", value->option->name, shown ? " = " : "", shown ? shown : "");
-	if (!shown)
-		printf("not set");
-	else if (!value->file)
-		printf("default");
-	else
-		printf("%s:%u", value->file, value->line);
-	if (value->secret_file)
-		printf(", read from %s", value->secret_file);
-	printf(")\n      %s\n", value->option->help);
-}
-
 static void config_explain_options(const char *name, const struct config_section *section,
 				   const struct options *options)
 {
@@ -70,8 +55,20 @@ static void config_explain_options(const char *name, const struct config_section
 	if (section)
 		printf("  %s:%u", section->file, section->line);
 	putchar('\n');
-	for (size_t i = 0; i < options->n; i++)
-		config_explain_value(&options->values[i]);
+	for (size_t i = 0; i < options->n; i++) {
+		const struct options_value *value = &options->values[i];
+		const char *shown = options_shown(value);
+		printf("  %s%s%s  (", value->option->name, shown ? " = " : "", shown ? shown : "");
+		if (!shown)
+			printf("not set");
+		else if (!value->file)
+			printf("default");
+		else
+			printf("%s:%u", value->file, value->line);
+		if (value->secret_file)
+			printf(", read from %s", value->secret_file);
+		printf(")\n      %s\n", value->option->help);
+	}
 }
 
 static int config_explain_all(const struct plan *plan)

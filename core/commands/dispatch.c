@@ -80,41 +80,6 @@ static int dispatch_help(const struct command_line *line)
 	return COMMAND_OK;
 }
 
-static int dispatch_unknown(const char *name)
-{
-	const char *names[N_COMMANDS];
-	for (int i = 0; i < N_COMMANDS; i++)
-		names[i] = commands[i].name;
-	const char *hint = text_suggest(name, names, N_COMMANDS);
-	if (hint)
-		fprintf(stderr, "tallyd: there is no command %s; did you mean %s?\n", name, hint);
-	else
-		fprintf(stderr, "tallyd: there is no command %s; try tallyd help\n", name);
-	return COMMAND_USAGE;
-}
-
-static int dispatch_run(const char *name, const struct command_line *line)
-{
-	if (strcmp(name, "run") != 0)
-		signals_unblock();
-	for (int i = 0; i < N_COMMANDS; i++)
-		if (strcmp(commands[i].name, name) == 0)
-			return commands[i].run(line);
-	return dispatch_unknown(name);
-}
-
-/* What a command printed must have arrived. */
-static int dispatch_flush(int exit_code)
-{
-	errno = 0;
-	bool lost = fflush(stdout) != 0 || ferror(stdout);
-	if (!lost)
-		return exit_code;
-	fprintf(stderr, "tallyd: cannot write to stdout%s%s\n", errno ? ": " : "",
-		errno ? strerror(errno) : "");
-	return exit_code == COMMAND_OK ? COMMAND_FAILED : exit_code;
-}
-
 static int dispatch(int argc, char **argv)
 {
 	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
@@ -142,10 +107,31 @@ static int dispatch(int argc, char **argv)
 	line.argc = argc - optind;
 	line.argv = argv + optind;
 	log_init();
-	return dispatch_run(name, &line);
+	if (strcmp(name, "run") != 0)
+		signals_unblock();
+	for (int i = 0; i < N_COMMANDS; i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return commands[i].run(&line);
+	const char *names[N_COMMANDS];
+	for (int i = 0; i < N_COMMANDS; i++)
+		names[i] = commands[i].name;
+	const char *hint = text_suggest(name, names, N_COMMANDS);
+	if (hint)
+		fprintf(stderr, "tallyd: there is no command %s; did you mean %s?\n", name, hint);
+	else
+		fprintf(stderr, "tallyd: there is no command %s; try tallyd help\n", name);
+	return COMMAND_USAGE;
 }
 
 int command_dispatch(int argc, char **argv)
 {
-	return dispatch_flush(dispatch(argc, argv));
+	int exit_code = dispatch(argc, argv);
+	/* A full disk behind a pipe is seen here only, and must not pass for success. */
+	errno = 0;
+	bool lost = fflush(stdout) != 0 || ferror(stdout);
+	if (!lost)
+		return exit_code;
+	fprintf(stderr, "tallyd: cannot write to stdout%s%s\n", errno ? ": " : "",
+		errno ? strerror(errno) : "");
+	return exit_code == COMMAND_OK ? COMMAND_FAILED : exit_code;
 }

@@ -155,35 +155,12 @@ static int once_start_input(struct once *once, struct once_input *input, struct 
 	return 0;
 }
 
-static void once_start(struct once *once)
-{
-	struct error error;
-	for (size_t i = 0; i < once->n_inputs; i++) {
-		struct once_input *input = &once->inputs[i];
-		if (once_start_input(once, input, &error) == 0)
-			continue;
-		fprintf(stderr, "%s: %s\n", input->plan->name, error.text);
-		atomic_store(&input->failed, true);
-		atomic_store(&input->done, true);
-	}
-}
-
 static bool once_all_done(const struct once *once)
 {
 	for (size_t i = 0; i < once->n_inputs; i++)
 		if (!atomic_load(&once->inputs[i].done))
 			return false;
 	return true;
-}
-
-static void once_stop_input(struct once_input *input)
-{
-	const struct tally_plugin *plugin = input->plan->plugin;
-	plugin_api_stop(input->api);
-	pthread_mutex_lock(&input->once->lock);
-	if (plugin->interrupt && input->callable)
-		PLUGIN_CALL(plugin->interrupt(input->self));
-	pthread_mutex_unlock(&input->once->lock);
 }
 
 static void once_stop_late(struct once *once, int64_t begun, int64_t deadline)
@@ -200,7 +177,12 @@ static void once_stop_late(struct once *once, int64_t begun, int64_t deadline)
 				(deadline - begun) / CLOCK_SECOND);
 			atomic_store(&input->failed, true);
 		}
-		once_stop_input(input);
+		const struct tally_plugin *plugin = input->plan->plugin;
+		plugin_api_stop(input->api);
+		pthread_mutex_lock(&input->once->lock);
+		if (plugin->interrupt && input->callable)
+			PLUGIN_CALL(plugin->interrupt(input->self));
+		pthread_mutex_unlock(&input->once->lock);
 	}
 }
 
@@ -244,19 +226,6 @@ static void once_print_tables(struct once *once)
 	free(printed);
 }
 
-static void once_print(struct once *once)
-{
-	pthread_mutex_lock(&once->lock);
-	for (size_t i = 0; once->ndjson && i < once->n_batches; i++)
-		rows_print_ndjson(stdout, once->batches[i]);
-	if (!once->ndjson)
-		once_print_tables(once);
-	if (!once->n_batches)
-		fprintf(stderr, "no rows\n");
-	pthread_mutex_unlock(&once->lock);
-	fflush(stdout);
-}
-
 /* ---- The whole ---- */
 
 static bool once_means(const struct once *once, const struct plan_instance *plan)
@@ -285,23 +254,6 @@ static int once_pick(struct once *once, const struct plan *plan)
 	return once->only ? COMMAND_USAGE : COMMAND_FAILED;
 }
 
-static void once_done(struct once *once)
-{
-	for (size_t i = 0; i < once->n_inputs; i++) {
-		struct once_input *input = &once->inputs[i];
-		if (input->threaded)
-			pthread_join(input->thread, NULL);
-		if (input->self && input->plan->plugin->destroy)
-			PLUGIN_CALL(input->plan->plugin->destroy(input->self));
-		plugin_api_destroy(input->api);
-	}
-	free(once->inputs);
-	for (size_t i = 0; i < once->n_batches; i++)
-		batch_drop(once->batches[i]);
-	free(once->batches);
-	metrics_destroy(once->services.metrics);
-}
-
 static int once_run(struct once *once, const struct checked *checked)
 {
 	int exit_code = once_pick(once, checked->plan);
@@ -317,9 +269,25 @@ static int once_run(struct once *once, const struct checked *checked)
 						  .emit_arg = once};
 	if (!once->services.metrics)
 		return COMMAND_FAILED;
-	once_start(once);
+	struct error error;
+	for (size_t i = 0; i < once->n_inputs; i++) {
+		struct once_input *input = &once->inputs[i];
+		if (once_start_input(once, input, &error) == 0)
+			continue;
+		fprintf(stderr, "%s: %s\n", input->plan->name, error.text);
+		atomic_store(&input->failed, true);
+		atomic_store(&input->done, true);
+	}
 	bool back = once_wait(once);
-	once_print(once);
+	pthread_mutex_lock(&once->lock);
+	for (size_t i = 0; once->ndjson && i < once->n_batches; i++)
+		rows_print_ndjson(stdout, once->batches[i]);
+	if (!once->ndjson)
+		once_print_tables(once);
+	if (!once->n_batches)
+		fprintf(stderr, "no rows\n");
+	pthread_mutex_unlock(&once->lock);
+	fflush(stdout);
 	for (size_t i = 0; i < once->n_inputs; i++)
 		if (atomic_load(&once->inputs[i].failed))
 			exit_code = COMMAND_FAILED;
@@ -367,7 +335,19 @@ int command_once(const struct command_line *line)
 	pthread_mutex_init(&once.lock, NULL);
 	pthread_rwlock_init(&once.registry_lock, NULL);
 	exit_code = once_run(&once, &checked);
-	once_done(&once);
+	for (size_t i = 0; i < once.n_inputs; i++) {
+		struct once_input *input = &once.inputs[i];
+		if (input->threaded)
+			pthread_join(input->thread, NULL);
+		if (input->self && input->plan->plugin->destroy)
+			PLUGIN_CALL(input->plan->plugin->destroy(input->self));
+		plugin_api_destroy(input->api);
+	}
+	free(once.inputs);
+	for (size_t i = 0; i < once.n_batches; i++)
+		batch_drop(once.batches[i]);
+	free(once.batches);
+	metrics_destroy(once.services.metrics);
 	pthread_rwlock_destroy(&once.registry_lock);
 	pthread_mutex_destroy(&once.lock);
 	checked_destroy(&checked);

@@ -81,18 +81,6 @@ static void plugins_show_section(const struct tally_plugin *plugin, enum plan_ki
 	}
 }
 
-static void plugins_show_table(const struct tally_table *table)
-{
-	printf("\ntable %s (%s): %s\n", table->name, describe_table_kind(table->kind),
-	       table->help ? table->help : "");
-	for (uint32_t i = 0; i < table->n_columns; i++) {
-		const struct tally_column *column = &table->columns[i];
-		printf("  %-20s %-5s %-8s %-8s %s\n", column->name,
-		       describe_column_type(column->type), describe_column_role(column->role),
-		       column->unit ? column->unit : "", column->help ? column->help : "");
-	}
-}
-
 static void plugins_show_metrics(const struct tally_plugin *plugin)
 {
 	const struct tally_metric *metric = plugin->metrics;
@@ -123,8 +111,18 @@ static int plugins_info(struct registry *registry, const char *name)
 		if (plan_kind_fits(k, plugin))
 			plugins_show_section(plugin, k);
 	}
-	for (const struct tally_table *const *t = plugin->tables; t && *t; t++)
-		plugins_show_table(*t);
+	for (const struct tally_table *const *t = plugin->tables; t && *t; t++) {
+		const struct tally_table *table = *t;
+		printf("\ntable %s (%s): %s\n", table->name, describe_table_kind(table->kind),
+		       table->help ? table->help : "");
+		for (uint32_t i = 0; i < table->n_columns; i++) {
+			const struct tally_column *column = &table->columns[i];
+			printf("  %-20s %-5s %-8s %-8s %s\n", column->name,
+			       describe_column_type(column->type),
+			       describe_column_role(column->role), column->unit ? column->unit : "",
+			       column->help ? column->help : "");
+		}
+	}
 	plugins_show_metrics(plugin);
 	return COMMAND_OK;
 }

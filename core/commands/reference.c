@@ -130,27 +130,6 @@ static void reference_table(const struct tally_table *table)
 	}
 }
 
-/* The keys in `endpoint="x",status="y"`. */
-static void reference_label_keys(const char *labels)
-{
-	for (const char *p = labels; p; p = strstr(p, "\",")) {
-		if (p > labels)
-			p += 2;
-		printf("%s`%.*s`", p > labels ? ", " : "", (int)strcspn(p, "="), p);
-	}
-}
-
-static void reference_metric(const struct tally_plugin *plugin, const struct tally_metric *metric)
-{
-	char name[REFERENCE_WORDS_SIZE];
-	metrics_declared_name(plugin->name, metric, name, sizeof(name));
-	printf("| `%s` | %s | ", name, metric->kind == TALLY_METRIC_COUNTER ? "counter" : "gauge");
-	reference_label_keys(metric->labels);
-	printf(" | ");
-	reference_sentence(metric->help);
-	printf(" |\n");
-}
-
 /* Metrics that differ in their labels only are one row, wherever they stand in the table. */
 static bool reference_has_metric(const struct tally_plugin *plugin,
 				 const struct tally_metric *metric)
@@ -167,8 +146,22 @@ static void reference_metrics(const struct tally_plugin *plugin)
 	if (metric && metric->name)
 		printf("\n| metric | kind | labels | meaning |\n|---|---|---|---|\n");
 	for (; metric && metric->name; metric++)
-		if (!reference_has_metric(plugin, metric))
-			reference_metric(plugin, metric);
+		if (!reference_has_metric(plugin, metric)) {
+			char name[REFERENCE_WORDS_SIZE];
+			metrics_declared_name(plugin->name, metric, name, sizeof(name));
+			printf("| `%s` | %s | ", name,
+			       metric->kind == TALLY_METRIC_COUNTER ? "counter" : "gauge");
+			/* The keys in `endpoint="x",status="y"`. */
+			for (const char *p = metric->labels; p; p = strstr(p, "\",")) {
+				if (p > metric->labels)
+					p += 2;
+				printf("%s`%.*s`", p > metric->labels ? ", " : "",
+				       (int)strcspn(p, "="), p);
+			}
+			printf(" | ");
+			reference_sentence(metric->help);
+			printf(" |\n");
+		}
 }
 
 /* ---- The page ---------------------------------------------------------------- */
@@ -184,20 +177,6 @@ static void reference_plugin(const struct tally_plugin *plugin, enum plan_kind k
 	reference_metrics(plugin);
 }
 
-static int reference_load(struct registry *registry, char *const *names, size_t n,
-			  const struct tally_plugin **plugins)
-{
-	int r = COMMAND_OK;
-	for (size_t i = 0; i < n; i++) {
-		struct error error;
-		if (registry_plugin(registry, names[i], &plugins[i], &error) < 0) {
-			fprintf(stderr, "%s\n", error.text);
-			r = COMMAND_CONFIG;
-		}
-	}
-	return r;
-}
-
 int reference_print(struct registry *registry)
 {
 	auto_free char **names = NULL;
@@ -207,7 +186,14 @@ int reference_print(struct registry *registry)
 	auto_free const struct tally_plugin **plugins = calloc(n + 1, sizeof(*plugins));
 	if (!plugins)
 		return COMMAND_FAILED;
-	int r = reference_load(registry, names, n, plugins);
+	int r = COMMAND_OK;
+	for (size_t i = 0; i < n; i++) {
+		struct error error;
+		if (registry_plugin(registry, names[i], &plugins[i], &error) < 0) {
+			fprintf(stderr, "%s\n", error.text);
+			r = COMMAND_CONFIG;
+		}
+	}
 	if (r != COMMAND_OK)
 		return r;
 	fputs(reference_head, stdout);

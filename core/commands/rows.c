@@ -58,15 +58,6 @@ static void rows_put_string(FILE *file, const char *text, size_t len)
 	putc('"', file);
 }
 
-/* 17 digits tell every double; JSON has neither infinity nor NaN. */
-static void rows_put_real(FILE *file, double value)
-{
-	if (isfinite(value))
-		fprintf(file, "%.17g", value);
-	else
-		fputs("null", file);
-}
-
 static void rows_put_json(FILE *file, uint16_t type, const struct tally_cell *cell)
 {
 	if (!cell->set)
@@ -77,9 +68,13 @@ static void rows_put_json(FILE *file, uint16_t type, const struct tally_cell *ce
 		putc('"', file);
 	} else if (type == TALLY_INT)
 		fprintf(file, "%" PRId64, cell->i);
-	else if (type == TALLY_REAL)
-		rows_put_real(file, cell->f);
-	else if (type == TALLY_BOOL)
+	else if (type == TALLY_REAL) {
+		/* 17 digits tell every double; JSON has neither infinity nor NaN. */
+		if (isfinite(cell->f))
+			fprintf(file, "%.17g", cell->f);
+		else
+			fputs("null", file);
+	} else if (type == TALLY_BOOL)
 		fputs(cell->i ? "true" : "false", file);
 	else if (type == TALLY_JSON)
 		fwrite(cell->text, 1, cell->len, file);
@@ -186,15 +181,6 @@ static bool rows_is_number(uint16_t type)
 	return type == TALLY_INT || type == TALLY_REAL;
 }
 
-static void rows_print_heading(FILE *file, const struct tally_table *table, const size_t *widths)
-{
-	for (uint32_t c = 0; c < table->n_columns; c++)
-		if (widths[c])
-			rows_pad(file, table->columns[c].name, widths[c],
-				 rows_is_number(table->columns[c].type));
-	putc('\n', file);
-}
-
 static void rows_print_batch(FILE *file, const struct tally_batch *batch, const size_t *widths)
 {
 	const struct tally_table *table = batch->table;
@@ -223,8 +209,13 @@ void rows_print_table(FILE *file, const struct tally_batch *const *batches, size
 		rows += batches[i]->n_rows;
 	}
 	fprintf(file, "%s: %u row%s\n", table->name, rows, rows == 1 ? "" : "s");
-	if (rows)
-		rows_print_heading(file, table, widths);
+	if (rows) {
+		for (uint32_t c = 0; c < table->n_columns; c++)
+			if (widths[c])
+				rows_pad(file, table->columns[c].name, widths[c],
+					 rows_is_number(table->columns[c].type));
+		putc('\n', file);
+	}
 	for (size_t i = 0; i < n; i++)
 		rows_print_batch(file, batches[i], widths);
 }

@@ -148,21 +148,6 @@ static bool config_exists(const char *path)
 	return lstat(path, &st) == 0 || errno != ENOENT;
 }
 
-static void config_read_directory(struct config_builder *builder, const char *path)
-{
-	const char *conf_d = arena_format(&builder->arena, "%s/conf.d", path);
-	const char *main_file = arena_format(&builder->arena, "%s/tallyd.conf", path);
-	if (!conf_d || !main_file) {
-		builder->out_of_memory = true;
-	} else if (config_exists(conf_d)) {
-		if (config_exists(main_file))
-			config_read_file(builder, main_file);
-		config_read_folder(builder, conf_d);
-	} else if (config_read_folder(builder, path) == 0) {
-		config_unread(builder, path, "no *.conf file is in it");
-	}
-}
-
 static void config_read_beside(struct config_builder *builder, const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -184,9 +169,19 @@ static void config_read_path(struct config_builder *builder, const char *path)
 	const char *trimmed = arena_copy(&builder->arena, path, len);
 	if (!trimmed)
 		builder->out_of_memory = true;
-	else if (stat(trimmed, &st) == 0 && S_ISDIR(st.st_mode))
-		config_read_directory(builder, trimmed);
-	else
+	else if (stat(trimmed, &st) == 0 && S_ISDIR(st.st_mode)) {
+		const char *conf_d = arena_format(&builder->arena, "%s/conf.d", trimmed);
+		const char *main_file = arena_format(&builder->arena, "%s/tallyd.conf", trimmed);
+		if (!conf_d || !main_file) {
+			builder->out_of_memory = true;
+		} else if (config_exists(conf_d)) {
+			if (config_exists(main_file))
+				config_read_file(builder, main_file);
+			config_read_folder(builder, conf_d);
+		} else if (config_read_folder(builder, trimmed) == 0) {
+			config_unread(builder, trimmed, "no *.conf file is in it");
+		}
+	} else
 		config_read_beside(builder, trimmed);
 }
 

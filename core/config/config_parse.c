@@ -123,18 +123,6 @@ static bool parse_check_twice(struct parse *parse, const char *name)
 	return true;
 }
 
-static enum parse_place parse_keep_section(struct config_builder *builder,
-					   const struct config_section *section)
-{
-	struct config_section *sections =
-		parse_grow(builder, builder->sections, builder->n_sections, sizeof(*sections));
-	if (!sections)
-		return PARSE_REFUSED;
-	builder->sections = sections;
-	sections[builder->n_sections++] = *section;
-	return PARSE_SECTION;
-}
-
 static enum parse_place parse_add_section(struct parse *parse, const char *name, size_t len)
 {
 	struct config_builder *builder = parse->builder;
@@ -147,7 +135,13 @@ static enum parse_place parse_add_section(struct parse *parse, const char *name,
 	if (parse_split_name(parse, &section) < 0 || !parse_check_name(parse, &section) ||
 	    !parse_check_twice(parse, section.name))
 		return PARSE_REFUSED;
-	return parse_keep_section(builder, &section);
+	struct config_section *sections =
+		parse_grow(builder, builder->sections, builder->n_sections, sizeof(*sections));
+	if (!sections)
+		return PARSE_REFUSED;
+	builder->sections = sections;
+	sections[builder->n_sections++] = section;
+	return PARSE_SECTION;
 }
 
 /* text: a line that begins with a bracket. */
@@ -193,17 +187,6 @@ static bool parse_check_key(struct parse *parse, const struct config_section *se
 	return false;
 }
 
-static void parse_keep_entry(struct config_builder *builder, const struct config_entry *entry)
-{
-	struct config_entry *entries =
-		parse_grow(builder, builder->entries, builder->n_entries, sizeof(*entries));
-	if (!entries)
-		return;
-	builder->entries = entries;
-	entries[builder->n_entries++] = *entry;
-	builder->sections[builder->n_sections - 1].n_entries++;
-}
-
 static void parse_add_key(struct parse *parse, const char *key, const char *value)
 {
 	struct config_builder *builder = parse->builder;
@@ -219,8 +202,15 @@ static void parse_add_key(struct parse *parse, const char *key, const char *valu
 	entry.value = expanded ? arena_text(&builder->arena, expanded) : NULL;
 	if (!entry.key || (expanded && !entry.value))
 		builder->out_of_memory = true;
-	else
-		parse_keep_entry(builder, &entry);
+	else {
+		struct config_entry *entries =
+			parse_grow(builder, builder->entries, builder->n_entries, sizeof(*entries));
+		if (!entries)
+			return;
+		builder->entries = entries;
+		entries[builder->n_entries++] = entry;
+		builder->sections[builder->n_sections - 1].n_entries++;
+	}
 }
 
 /* inih's callback; its section is always empty. */

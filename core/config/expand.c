@@ -41,16 +41,6 @@ static size_t expand_name_length(const char *text)
 	return n;
 }
 
-/* The variable's text may come from anywhere: it must not break a line of `config dump`. */
-static int expand_put_variable(struct expand *expand, const char *name, const char *value)
-{
-	if (strpbrk(value, "\r\n"))
-		return error_set(expand->error, EINVAL, "${%s} holds a line break", name);
-	if (!utf8_valid(value, strlen(value)))
-		return error_set(expand->error, EINVAL, "${%s} is not UTF-8", name);
-	return expand_put(expand, value, strlen(value));
-}
-
 /* rest: what stands between the name and the brace. */
 static int expand_variable(struct expand *expand, const char *name, const char *rest, size_t len)
 {
@@ -59,8 +49,15 @@ static int expand_variable(struct expand *expand, const char *name, const char *
 	char what = '\0';
 	if (len)
 		what = colon ? rest[1] : '!';
-	if (value && (*value || !what))
-		return expand_put_variable(expand, name, value);
+	if (value && (*value || !what)) {
+		/* The variable's text may come from anywhere: it must not break a line of `config
+		 * dump`. */
+		if (strpbrk(value, "\r\n"))
+			return error_set(expand->error, EINVAL, "${%s} holds a line break", name);
+		if (!utf8_valid(value, strlen(value)))
+			return error_set(expand->error, EINVAL, "${%s} is not UTF-8", name);
+		return expand_put(expand, value, strlen(value));
+	}
 	if (what == '-')
 		return expand_put(expand, rest + 2, len - 2);
 	if (what == '?' && len > 2)

@@ -206,14 +206,6 @@ static int option_caches(const char *text, const struct tally_named_cache **ret,
 
 /* ---- All --------------------------------------------------------------------- */
 
-static int option_bool(const struct tally_option *option, const char *text, bool *ret,
-		       struct error *error)
-{
-	if (text_parse_bool(text, ret) == 0)
-		return 0;
-	return option_wrong(option, text, "is not", option_types[TALLY_OPT_BOOL].what, error);
-}
-
 static int option_string(const char *text, const char **ret, struct arena *arena,
 			 struct error *error)
 {
@@ -234,7 +226,10 @@ int option_value_set(const struct tally_option *option, const char *text, void *
 	}
 	switch (option->type) {
 	case TALLY_OPT_BOOL:
-		return option_bool(option, text, place, error);
+		if (text_parse_bool(text, place) == 0)
+			return 0;
+		return option_wrong(option, text, "is not", option_types[TALLY_OPT_BOOL].what,
+				    error);
 	case TALLY_OPT_INT:
 	case TALLY_OPT_SIZE:
 	case TALLY_OPT_DURATION:

@@ -37,8 +37,16 @@ static char *problems_line(const char *file, unsigned line, const char *text)
 	return len < 0 ? NULL : whole;
 }
 
-static void problems_keep(struct problems *problems, char *whole)
+void problems_add(struct problems *problems, const char *file, unsigned line, const char *fmt, ...)
 {
+	auto_free char *text = NULL;
+	va_list ap;
+	va_start(ap, fmt);
+	int len = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (len < 0)
+		text = NULL;
+	char *whole = text ? problems_line(file, line, text) : NULL;
 	char **texts = realloc(problems->texts, (problems->n + 1) * sizeof(*texts));
 	if (!texts || !whole) {
 		if (texts)
@@ -49,16 +57,4 @@ static void problems_keep(struct problems *problems, char *whole)
 	}
 	texts[problems->n++] = whole;
 	problems->texts = texts;
-}
-
-void problems_add(struct problems *problems, const char *file, unsigned line, const char *fmt, ...)
-{
-	auto_free char *text = NULL;
-	va_list ap;
-	va_start(ap, fmt);
-	int len = vasprintf(&text, fmt, ap);
-	va_end(ap);
-	if (len < 0)
-		text = NULL;
-	problems_keep(problems, text ? problems_line(file, line, text) : NULL);
 }

@@ -51,11 +51,6 @@ static void dry_run_add(struct dry_run *dry_run, const struct plan_instance *pla
 
 /* ---- In the child ---- */
 
-static bool dry_run_can_check(const struct tally_plugin *plugin)
-{
-	return plugin->size > offsetof(struct tally_plugin, check) && plugin->check;
-}
-
 static int dry_run_make(const struct tally_plugin *plugin, const struct plan_instance *plan,
 			struct api *api, struct error *error)
 {
@@ -80,7 +75,8 @@ static int dry_run_step(void *arg, size_t i, struct error *error)
 	int r = plugin_api_create(&dry_run->services, plugin, plan->name, 0, &api, error);
 	if (r == 0)
 		r = dry_run_make(plugin, plan, api, error);
-	if (r == 0 && dry_run->settings->thorough && dry_run_can_check(plugin)) {
+	if (r == 0 && dry_run->settings->thorough &&
+	    (plugin->size > offsetof(struct tally_plugin, check) && plugin->check)) {
 		r = PLUGIN_CALL(plugin->check(plugin_api_ctx(api), plan->config));
 		r = r < 0 ? reason_explain(r, error) : 0;
 	}

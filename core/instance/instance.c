@@ -139,19 +139,6 @@ static bool instance_offers(const struct instance *instance)
 	return instance->plugin->store || instance->plugin->cache;
 }
 
-static void instance_offer(struct instance *instance)
-{
-	metric_set(instance->up, 1);
-	if (instance_offers(instance))
-		binding_attach(instance->setup.bindings, instance->name, instance->plugin,
-			       instance->self);
-	if (instance->plugin->watcher &&
-	    watchers_attach(router_watchers(instance->setup.services->router),
-			    instance->plugin->watcher, instance->self,
-			    plugin_api_ctx(instance->api)->name) < 0)
-		log_message(TALLY_ERROR, instance->name, "sees no rows pass: no memory");
-}
-
 /* Queries have deadlines, so this ends; if it does not, the main thread gives us up. */
 static void instance_withdraw(struct instance *instance)
 {
@@ -183,7 +170,15 @@ static bool instance_live_once(struct instance *instance, int64_t *backoff)
 	struct error error;
 	if (!instance_bring_up(instance))
 		return false;
-	instance_offer(instance);
+	metric_set(instance->up, 1);
+	if (instance_offers(instance))
+		binding_attach(instance->setup.bindings, instance->name, instance->plugin,
+			       instance->self);
+	if (instance->plugin->watcher &&
+	    watchers_attach(router_watchers(instance->setup.services->router),
+			    instance->plugin->watcher, instance->self,
+			    plugin_api_ctx(instance->api)->name) < 0)
+		log_message(TALLY_ERROR, instance->name, "sees no rows pass: no memory");
 	int64_t since = clock_monotonic();
 	int r = instance_work(instance, &error);
 	instance_take_down(instance);
@@ -195,15 +190,6 @@ static bool instance_live_once(struct instance *instance, int64_t *backoff)
 	trouble_note(&instance->trouble, error.text, NULL);
 	instance_back_off(instance, backoff);
 	return !instance_over(instance);
-}
-
-/* The kernel shows 15 characters: the plugin's name and label say more than the kind. */
-static void instance_name_thread(const struct instance *instance)
-{
-	const char *dot = strchr(instance->name, '.');
-	char name[16];
-	snprintf(name, sizeof(name), "%s", dot ? dot + 1 : instance->name);
-	prctl(PR_SET_NAME, name);
 }
 
 /* Was it stopped only to begin anew? */
@@ -221,7 +207,11 @@ static void *instance_main(void *arg)
 	int64_t backoff = backoff_first;
 	crash_thread_begin();
 	crash_enter(plugin_api_ctx(instance->api)->name);
-	instance_name_thread(instance);
+	/* The kernel shows 15 characters: the plugin's name and label say more than the kind. */
+	const char *dot = strchr(instance->name, '.');
+	char name[16];
+	snprintf(name, sizeof(name), "%s", dot ? dot + 1 : instance->name);
+	prctl(PR_SET_NAME, name);
 	bool alive = true;
 	while (alive && (!instance_over(instance) || instance_resumes(instance)))
 		alive = instance_live_once(instance, &backoff) || instance_resumes(instance);

@@ -217,18 +217,6 @@ static bool instance_asked(void *arg)
 	return atomic_load(&instance->asked);
 }
 
-static void instance_deliver(struct instance *instance)
-{
-	instance_prepare(instance);
-	delivery_run(instance->delivery, instance_asked, instance, &instance->drain_deadline);
-}
-
-static void instance_serve(struct instance *instance)
-{
-	while (!plugin_api_sleep(instance->api, CLOCK_HOUR))
-		;
-}
-
 int instance_work(struct instance *instance, struct error *error)
 {
 	const struct tally_input *input = instance->plugin->input;
@@ -237,9 +225,13 @@ int instance_work(struct instance *instance, struct error *error)
 		return instance_follow(instance, error);
 	if (is_input && input->gather)
 		instance_gather(instance);
-	else if (instance->delivery)
-		instance_deliver(instance);
-	else
-		instance_serve(instance);
+	else if (instance->delivery) {
+		instance_prepare(instance);
+		delivery_run(instance->delivery, instance_asked, instance,
+			     &instance->drain_deadline);
+	} else {
+		while (!plugin_api_sleep(instance->api, CLOCK_HOUR))
+			;
+	}
 	return 0;
 }

@@ -28,17 +28,6 @@ static struct registry *load_make_registry(const struct load *load, const struct
 	return registry;
 }
 
-static int load_check(struct load *load, struct config *config, struct plan **ret,
-		      struct problems *problems)
-{
-	if (load->registry_lock)
-		pthread_rwlock_wrlock(load->registry_lock);
-	int r = plan_create(config, load->registry, load->slot, load->slot_arg, ret, problems);
-	if (load->registry_lock)
-		pthread_rwlock_unlock(load->registry_lock);
-	return r;
-}
-
 int load_plan(struct load *load, struct plan **ret, struct problems *problems)
 {
 	struct config *config = NULL;
@@ -53,7 +42,11 @@ int load_plan(struct load *load, struct plan **ret, struct problems *problems)
 		problems_add(problems, NULL, 0, "out of memory");
 		return -EINVAL;
 	}
-	int r = load_check(load, config, &plan, problems);
+	if (load->registry_lock)
+		pthread_rwlock_wrlock(load->registry_lock);
+	int r = plan_create(config, load->registry, load->slot, load->slot_arg, &plan, problems);
+	if (load->registry_lock)
+		pthread_rwlock_unlock(load->registry_lock);
 	const struct dry_run_settings settings = {.registry = load->registry};
 	if (r == 0 && !problems_count(problems) && !load->tried &&
 	    dry_run_plan(plan, &settings, problems) == -ECANCELED) {

@@ -64,13 +64,6 @@ int plan_read_globals(const struct config *config, struct plan_globals *ret,
 
 /* ---- Sections find their plugins --------------------------------------------- */
 
-static void plan_problem(const struct plan_memory *memory, const struct config_section *section,
-			 const char *text)
-{
-	problems_add(memory->problems, section->file, section->line, "[%s] %s", section->name,
-		     text);
-}
-
 /* Whatever does not read as a clear no is looked at more closely later. */
 static bool plan_is_enabled(const struct config_section *section)
 {
@@ -120,7 +113,8 @@ static void plan_add_section(struct plan_memory *memory, const struct config_sec
 	struct error error;
 	enum plan_kind kind = plan_kind_of(section);
 	if (registry_plugin(memory->registry, section->plugin, &plugin, &error) < 0) {
-		plan_problem(memory, section, error.text);
+		problems_add(memory->problems, section->file, section->line, "[%s] %s",
+			     section->name, error.text);
 		return;
 	}
 	if (!plan_kind_fits(kind, plugin)) {
@@ -135,16 +129,6 @@ static void plan_add_section(struct plan_memory *memory, const struct config_sec
 				       .section = section,
 				       .plugin = plugin,
 				       .owner = &memory->plan};
-}
-
-static void plan_add_sections(struct plan_memory *memory)
-{
-	const struct config *config = memory->plan.config;
-	for (size_t i = 0; i < config->n_sections; i++) {
-		const struct config_section *section = &config->sections[i];
-		if (section->plugin && plan_is_enabled(section))
-			plan_add_section(memory, section);
-	}
 }
 
 /* ---- References -------------------------------------------------------------- */
@@ -333,8 +317,14 @@ static int plan_fill(struct plan_memory *memory)
 	if (plan_read_globals(plan->config, &plan->globals, &plan->globals_options,
 			      memory->problems) < 0)
 		plan->globals_options = NULL;
-	if (plan->instances)
-		plan_add_sections(memory);
+	if (plan->instances) {
+		const struct config *config = memory->plan.config;
+		for (size_t i = 0; i < config->n_sections; i++) {
+			const struct config_section *section = &config->sections[i];
+			if (section->plugin && plan_is_enabled(section))
+				plan_add_section(memory, section);
+		}
+	}
 	for (size_t i = 0; i < plan->n_instances; i++)
 		plan_parse_options(memory, &plan->instances[i]);
 	for (size_t i = 0; i < plan->n_instances; i++)

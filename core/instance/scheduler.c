@@ -36,17 +36,6 @@ void scheduler_init(struct scheduler *scheduler, int64_t interval, int64_t jitte
 	scheduler->due = monotonic + interval - scheduler_phase(scheduler, now);
 }
 
-/* Moves the next tick to where the wall clock has one, by at most half an interval. */
-static void scheduler_align(struct scheduler *scheduler, int64_t now, int64_t monotonic)
-{
-	int64_t phase = scheduler_phase(scheduler, now + (scheduler->due - monotonic));
-	if (phase > scheduler->interval / 2)
-		phase -= scheduler->interval;
-	scheduler->due -= phase;
-	if (scheduler->due <= monotonic)
-		scheduler->due += scheduler->interval;
-}
-
 uint64_t scheduler_passed(const struct scheduler *scheduler, int64_t monotonic)
 {
 	if (scheduler->due > monotonic)
@@ -59,6 +48,12 @@ uint64_t scheduler_next(struct scheduler *scheduler, int64_t now, int64_t monoto
 	uint64_t passed = scheduler_passed(scheduler, monotonic);
 	if (scheduler->due <= monotonic)
 		scheduler->due += ((int64_t)passed + 1) * scheduler->interval;
-	scheduler_align(scheduler, now, monotonic);
+	/* Moves the next tick to where the wall clock has one, by at most half an interval. */
+	int64_t phase = scheduler_phase(scheduler, now + (scheduler->due - monotonic));
+	if (phase > scheduler->interval / 2)
+		phase -= scheduler->interval;
+	scheduler->due -= phase;
+	if (scheduler->due <= monotonic)
+		scheduler->due += scheduler->interval;
 	return passed;
 }

@@ -29,15 +29,6 @@ struct isolate_record {
 
 /* ---- The child ---- */
 
-/* A pipe takes that much at once. */
-static void isolate_send(int fd, const struct isolate_record *record)
-{
-	ssize_t n;
-	do
-		n = write(fd, record, sizeof(*record));
-	while (n < 0 && errno == EINTR);
-}
-
 static void isolate_child(const struct isolate *what, size_t from, int fd)
 {
 	crash_in_child();
@@ -47,23 +38,16 @@ static void isolate_child(const struct isolate *what, size_t from, int fd)
 		struct error error = {0};
 		record.r = what->step(what->arg, i, &error);
 		memcpy(record.text, error.text, sizeof(record.text));
-		isolate_send(fd, &record);
+		/* A pipe takes that much at once. */
+		ssize_t n;
+		do
+			n = write(fd, &record, sizeof(record));
+		while (n < 0 && errno == EINTR);
 	}
 	_exit(0);
 }
 
 /* ---- The parent ---- */
-
-static void isolate_tell_end(int status, bool late, char *ret, size_t size)
-{
-	if (late)
-		snprintf(ret, size, "did not come back in %d s",
-			 (int)(isolate_timeout / CLOCK_SECOND));
-	else if (WIFSIGNALED(status))
-		snprintf(ret, size, "crashed: %s", strsignal(WTERMSIG(status)));
-	else
-		snprintf(ret, size, "ended the process, exit code %d", WEXITSTATUS(status));
-}
 
 /* 1: a record; 0: the child is gone; -ETIMEDOUT, -ECANCELED. */
 static int isolate_receive(int fd, struct isolate_record *ret)
@@ -98,7 +82,14 @@ static int isolate_parent(const struct isolate *what, size_t *i, pid_t child, in
 	if (r == -ECANCELED)
 		return r;
 	if (*i < what->n) {
-		isolate_tell_end(status, r == -ETIMEDOUT, why, sizeof(why));
+		size_t size = sizeof(why);
+		if (r == -ETIMEDOUT)
+			snprintf(why, size, "did not come back in %d s",
+				 (int)(isolate_timeout / CLOCK_SECOND));
+		else if (WIFSIGNALED(status))
+			snprintf(why, size, "crashed: %s", strsignal(WTERMSIG(status)));
+		else
+			snprintf(why, size, "ended the process, exit code %d", WEXITSTATUS(status));
 		what->failed(what->arg, *i, why, true);
 		++*i;
 	}

@@ -47,23 +47,6 @@ static bool loader_trusts(uid_t owner)
 	return stat("/proc/self/exe", &self) == 0 && self.st_uid == owner;
 }
 
-/* Whoever may write the file can run code as this daemon. */
-static int loader_check_owner(const char *path, const struct stat *st, struct error *error)
-{
-	if (!loader_trusts(st->st_uid))
-		return error_set(error, EPERM,
-				 "%s: belongs to user %u, not to root or this daemon's user %u: "
-				 "chown it, if it is to be trusted",
-				 path, st->st_uid, geteuid());
-	bool group = (st->st_mode & S_IWGRP) && st->st_gid != 0 && st->st_gid != getegid();
-	if (group || (st->st_mode & S_IWOTH))
-		return error_set(error, EPERM,
-				 "%s: others may write it (mode %04o): chmod go-w it, if it is to "
-				 "be trusted",
-				 path, st->st_mode & 07777);
-	return 0;
-}
-
 static int loader_check_file(const char *path, struct error *error)
 {
 	struct stat st;
@@ -72,7 +55,19 @@ static int loader_check_file(const char *path, struct error *error)
 	if (!S_ISREG(st.st_mode))
 		return error_set(error, EINVAL, "%s: is no file, but a plugin is a shared object",
 				 path);
-	return loader_check_owner(path, &st, error);
+	/* Whoever may write the file can run code as this daemon. */
+	if (!loader_trusts(st.st_uid))
+		return error_set(error, EPERM,
+				 "%s: belongs to user %u, not to root or this daemon's user %u: "
+				 "chown it, if it is to be trusted",
+				 path, st.st_uid, geteuid());
+	bool group = (st.st_mode & S_IWGRP) && st.st_gid != 0 && st.st_gid != getegid();
+	if (group || (st.st_mode & S_IWOTH))
+		return error_set(error, EPERM,
+				 "%s: others may write it (mode %04o): chmod go-w it, if it is to "
+				 "be trusted",
+				 path, st.st_mode & 07777);
+	return 0;
 }
 
 /* ---- The shared object ------------------------------------------------------- */

@@ -39,16 +39,6 @@ static struct log_limit_entry *log_limit_find(struct log_limit *limit, uint64_t 
 	return best;
 }
 
-static void log_limit_keep_back(struct log_limit_entry *entry,
-				const struct log_limit_message *message)
-{
-	struct log_limit_told *kept = &entry->kept_back;
-	kept->n++;
-	kept->level = message->level;
-	snprintf(kept->source, sizeof(kept->source), "%s", message->source);
-	snprintf(kept->text, sizeof(kept->text), "%s", message->text);
-}
-
 bool log_limit_admit(struct log_limit *limit, const struct log_limit_message *message, int64_t now,
 		     struct log_limit_told *ret_told)
 {
@@ -63,7 +53,11 @@ bool log_limit_admit(struct log_limit *limit, const struct log_limit_message *me
 		entry->said++;
 		return true;
 	}
-	log_limit_keep_back(entry, message);
+	struct log_limit_told *kept = &entry->kept_back;
+	kept->n++;
+	kept->level = message->level;
+	snprintf(kept->source, sizeof(kept->source), "%s", message->source);
+	snprintf(kept->text, sizeof(kept->text), "%s", message->text);
 	return false;
 }
 

@@ -53,16 +53,6 @@ static struct metric *metric_create(uint32_t kind, const char *name, const char 
 	return metric;
 }
 
-/* Whoever reads them all must not wait for ever behind those who change a few. */
-static void metrics_init_together(pthread_rwlock_t *together)
-{
-	pthread_rwlockattr_t attributes;
-	pthread_rwlockattr_init(&attributes);
-	pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-	pthread_rwlock_init(together, &attributes);
-	pthread_rwlockattr_destroy(&attributes);
-}
-
 struct metrics *metrics_create(void)
 {
 	auto_free struct metrics *metrics = calloc(1, sizeof(*metrics));
@@ -71,7 +61,12 @@ struct metrics *metrics_create(void)
 	metrics->unseen = metric_create(TALLY_METRIC_COUNTER, "", "", "");
 	if (!metrics->unseen)
 		return NULL;
-	metrics_init_together(&metrics->together);
+	/* Whoever reads them all must not wait for ever behind those who change a few. */
+	pthread_rwlockattr_t attributes;
+	pthread_rwlockattr_init(&attributes);
+	pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(&metrics->together, &attributes);
+	pthread_rwlockattr_destroy(&attributes);
 	pthread_mutex_init(&metrics->lock, NULL);
 	return TAKE(metrics);
 }

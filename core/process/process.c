@@ -29,12 +29,6 @@ static int64_t process_count_fds(void)
 	return n - 1; /* the folder itself */
 }
 
-/* Wall time of the boot; a stepped clock moves it, as it does in `ps`. */
-static double process_boot_time(void)
-{
-	return (double)(clock_now() - clock_ns(CLOCK_BOOTTIME)) / CLOCK_SECOND;
-}
-
 static void process_read_stat(struct process_usage *ret)
 {
 	auto_fclose FILE *file = fopen("/proc/self/stat", "re");
@@ -54,7 +48,9 @@ static void process_read_stat(struct process_usage *ret)
 	ret->threads = threads;
 	ret->resident_bytes = rss * sysconf(_SC_PAGESIZE);
 	ret->cpu_seconds = (double)(utime + stime) / ticks;
-	ret->start_time = process_boot_time() + (double)start / ticks;
+	/* Wall time of the boot; a stepped clock moves it, as it does in `ps`. */
+	ret->start_time = (double)(clock_now() - clock_ns(CLOCK_BOOTTIME)) / CLOCK_SECOND +
+			  (double)start / ticks;
 }
 
 void process_read(struct process_usage *ret)

@@ -84,31 +84,6 @@ static int daemon_watch(struct daemon *daemon)
 
 /* ---- Starting ---- */
 
-static int daemon_load(struct daemon *daemon, struct plan **ret)
-{
-	struct problems problems;
-	problems_init(&problems);
-	int r = load_plan(&daemon->load, ret, &problems);
-	for (size_t i = 0; i < problems.n; i++)
-		fprintf(stderr, "%s\n", problems.texts[i]);
-	if (problems.lost)
-		fprintf(stderr, "%zu more problems (out of memory)\n", problems.lost);
-	problems_done(&problems);
-	return r;
-}
-
-static int daemon_open_positions(struct daemon *daemon, struct error *error)
-{
-	char path[PATH_MAX];
-	snprintf(path, sizeof(path), "%s/positions", daemon->state_path);
-	int r = positions_create(path, &daemon->positions, error);
-	if (r != -EBADMSG)
-		return r;
-	log_message(TALLY_WARNING, daemon_source, "%s; inputs begin as if they had never run",
-		    error->text);
-	return 0;
-}
-
 static int daemon_open_state(struct daemon *daemon, const struct plan_globals *globals,
 			     struct error *error)
 {
@@ -123,7 +98,14 @@ static int daemon_open_state(struct daemon *daemon, const struct plan_globals *g
 	daemon->services.hostname = daemon->hostname;
 	daemon->services.state_dir = daemon->state_path;
 	daemon->services.producer = daemon->state.producer;
-	return daemon_open_positions(daemon, error);
+	char path[PATH_MAX];
+	snprintf(path, sizeof(path), "%s/positions", daemon->state_path);
+	r = positions_create(path, &daemon->positions, error);
+	if (r != -EBADMSG)
+		return r;
+	log_message(TALLY_WARNING, daemon_source, "%s; inputs begin as if they had never run",
+		    error->text);
+	return 0;
 }
 
 static int daemon_open_services(struct daemon *daemon, struct error *error)
@@ -274,7 +256,14 @@ static int daemon_start_and_watch(struct daemon *daemon)
 {
 	struct plan *plan;
 	struct error error;
-	int r = daemon_load(daemon, &plan);
+	struct problems problems;
+	problems_init(&problems);
+	int r = load_plan(&daemon->load, &plan, &problems);
+	for (size_t i = 0; i < problems.n; i++)
+		fprintf(stderr, "%s\n", problems.texts[i]);
+	if (problems.lost)
+		fprintf(stderr, "%zu more problems (out of memory)\n", problems.lost);
+	problems_done(&problems);
 	if (r == -ECANCELED) {
 		log_message(TALLY_INFO, daemon_source, "told to stop before it had started");
 		return COMMAND_OK;

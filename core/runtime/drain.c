@@ -49,20 +49,6 @@ static void drain_hurry(struct drain *drain)
 	drain_ask(drain);
 }
 
-/* A signal, chores, and another knock at every door. */
-static void drain_turn_once(struct drain *drain)
-{
-	struct daemon *daemon = drain->daemon;
-	if (daemon_wait_signal(daemon, clock_monotonic() + drain_turn)) {
-		daemon->stop = true;
-		drain_hurry(drain);
-	}
-	daemon_housekeeping(daemon);
-	for (size_t i = 0; i < daemon->n_instances; i++)
-		if (drain_means(drain, i))
-			instance_wake(daemon->instances[i]);
-}
-
 static void drain_tell_late(const struct drain *drain)
 {
 	const struct daemon *daemon = drain->daemon;
@@ -87,7 +73,16 @@ bool drain_wait(struct drain *drain)
 			drain_tell_late(drain);
 			return false;
 		}
-		drain_turn_once(drain);
+		/* A signal, chores, and another knock at every door. */
+		struct daemon *daemon = drain->daemon;
+		if (daemon_wait_signal(daemon, clock_monotonic() + drain_turn)) {
+			daemon->stop = true;
+			drain_hurry(drain);
+		}
+		daemon_housekeeping(daemon);
+		for (size_t i = 0; i < daemon->n_instances; i++)
+			if (drain_means(drain, i))
+				instance_wake(daemon->instances[i]);
 	}
 	return true;
 }

@@ -36,31 +36,6 @@ struct reload_check {
 
 /* ---- Starting it ---- */
 
-static int check_spawn_with(struct reload_check *check, posix_spawn_file_actions_t *actions,
-			    posix_spawnattr_t *attributes, int to)
-{
-	const struct load *load = &check->daemon->load;
-	char name[] = "tallyd", c[] = "-c", p[] = "-p", word[] = "check";
-	char *config = strdup(load->config_path), *dirs = strdup(registry_dirs(load->registry));
-	char *argv[] = {name, c, config, p, dirs, word, NULL};
-	sigset_t none, defaults;
-	sigemptyset(&none);
-	sigemptyset(&defaults);
-	sigaddset(&defaults, SIGPIPE);
-	posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	posix_spawnattr_setsigmask(attributes, &none);
-	posix_spawnattr_setsigdefault(attributes, &defaults);
-	posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_adddup2(actions, to, STDOUT_FILENO);
-	posix_spawn_file_actions_adddup2(actions, to, STDERR_FILENO);
-	int r = config && dirs ? posix_spawn(&check->child, "/proc/self/exe", actions, attributes,
-					     argv, environ)
-			       : ENOMEM;
-	free(config);
-	free(dirs);
-	return -r;
-}
-
 static int check_spawn(struct reload_check *check)
 {
 	posix_spawn_file_actions_t actions;
@@ -70,7 +45,26 @@ static int check_spawn(struct reload_check *check)
 		return -errno;
 	posix_spawn_file_actions_init(&actions);
 	posix_spawnattr_init(&attributes);
-	int r = check_spawn_with(check, &actions, &attributes, fds[1]);
+	const struct load *load = &check->daemon->load;
+	char name[] = "tallyd", c[] = "-c", p[] = "-p", word[] = "check";
+	char *config = strdup(load->config_path), *dirs = strdup(registry_dirs(load->registry));
+	char *argv[] = {name, c, config, p, dirs, word, NULL};
+	sigset_t none, defaults;
+	sigemptyset(&none);
+	sigemptyset(&defaults);
+	sigaddset(&defaults, SIGPIPE);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	posix_spawnattr_setsigmask(&attributes, &none);
+	posix_spawnattr_setsigdefault(&attributes, &defaults);
+	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+	posix_spawn_file_actions_adddup2(&actions, fds[1], STDOUT_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, fds[1], STDERR_FILENO);
+	/* posix_spawn() returns the error and leaves errno alone. */
+	int r = config && dirs ? -posix_spawn(&check->child, "/proc/self/exe", &actions,
+					      &attributes, argv, environ)
+			       : -ENOMEM;
+	free(config);
+	free(dirs);
 	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
 	close(fds[1]);

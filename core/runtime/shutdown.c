@@ -49,18 +49,6 @@ static void shutdown_tell_left(struct daemon *daemon)
 	}
 }
 
-/* Does not return: those threads hold on to memory that cannot be freed. */
-static void shutdown_abandon(struct daemon *daemon)
-{
-	struct error error;
-	if (positions_save(daemon->positions, &error) < 0)
-		log_list(TALLY_ERROR, shutdown_source, "%s", error.text);
-	log_list(TALLY_ERROR, shutdown_source, "leaving without what does not stop, exit code %d",
-		 COMMAND_FAILED);
-	crash_exiting();
-	_exit(COMMAND_FAILED);
-}
-
 int daemon_shutdown(struct daemon *daemon)
 {
 	int64_t now = clock_monotonic();
@@ -75,8 +63,16 @@ int daemon_shutdown(struct daemon *daemon)
 		outputs.drain_deadline = clock_monotonic();
 	done = drain_wait(&outputs) && done;
 	shutdown_tell_left(daemon);
-	if (!done)
-		shutdown_abandon(daemon);
+	if (!done) {
+		/* Does not return: those threads hold on to memory that cannot be freed. */
+		struct error error;
+		if (positions_save(daemon->positions, &error) < 0)
+			log_list(TALLY_ERROR, shutdown_source, "%s", error.text);
+		log_list(TALLY_ERROR, shutdown_source,
+			 "leaving without what does not stop, exit code %d", COMMAND_FAILED);
+		crash_exiting();
+		_exit(COMMAND_FAILED);
+	}
 	log_message(TALLY_INFO, shutdown_source, "stopped");
 	return COMMAND_OK;
 }

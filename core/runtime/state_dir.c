@@ -122,21 +122,6 @@ static int state_put_producer(const char *fresh, const char *name, const char *p
 	return r < 0 ? error_set(error, -r, "%s: %s", name, strerror(-r)) : 0;
 }
 
-static int state_draw_producer(const char *dir, const char *name, char ret[STATE_PRODUCER_SIZE],
-			       struct error *error)
-{
-	unsigned char bits[16];
-	char fresh[PATH_MAX];
-	int r = state_path(dir, "writer.new", fresh, error);
-	if (r < 0)
-		return r;
-	if (getrandom(bits, sizeof(bits), 0) != sizeof(bits))
-		return error_set(error, errno, "getrandom: %s", strerror(errno));
-	for (size_t i = 0; i < sizeof(bits); i++)
-		snprintf(ret + 2 * i, 3, "%02x", bits[i]);
-	return state_put_producer(fresh, name, ret, error);
-}
-
 static int state_producer(const char *dir, char ret[STATE_PRODUCER_SIZE], struct error *error)
 {
 	char name[PATH_MAX];
@@ -144,8 +129,18 @@ static int state_producer(const char *dir, char ret[STATE_PRODUCER_SIZE], struct
 	if (r < 0)
 		return r;
 	r = state_read_producer(name, ret, error);
-	if (r == -ENOENT)
-		return state_draw_producer(dir, name, ret, error);
+	if (r == -ENOENT) {
+		unsigned char bits[16];
+		char fresh[PATH_MAX];
+		r = state_path(dir, "writer.new", fresh, error);
+		if (r < 0)
+			return r;
+		if (getrandom(bits, sizeof(bits), 0) != sizeof(bits))
+			return error_set(error, errno, "getrandom: %s", strerror(errno));
+		for (size_t i = 0; i < sizeof(bits); i++)
+			snprintf(ret + 2 * i, 3, "%02x", bits[i]);
+		return state_put_producer(fresh, name, ret, error);
+	}
 	if (r < 0 && r != -EBADMSG)
 		return error_set(error, -r, "%s: %s", name, strerror(-r));
 	return r;
