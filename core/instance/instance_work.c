@@ -13,6 +13,7 @@
 #include "plugin/reason.h"
 #include "base/clock.h"
 #include "base/globs.h"
+#include "base/hash.h"
 #include "base/text.h"
 
 /* ---- Inputs that gather ---- */
@@ -37,15 +38,10 @@ static struct metric *gathering_counter(const struct instance *instance, const c
 	return metrics_counter(instance->setup.services->metrics, name, labels, unit, help);
 }
 
-/* A different jitter for each machine and instance, the same after a restart. */
+/* A different jitter for each host and instance, the same after a restart. */
 static uint64_t gathering_seed(const struct instance *instance)
 {
-	uint64_t seed = UINT64_C(14695981039346656037); /* FNV-1a */
-	for (const char *p = instance->name; *p; p++)
-		seed = (seed ^ (unsigned char)*p) * UINT64_C(1099511628211);
-	for (const char *p = instance->setup.services->hostname; *p; p++)
-		seed = (seed ^ (unsigned char)*p) * UINT64_C(1099511628211);
-	return seed;
+	return hash_text(hash_text(0, instance->name), instance->setup.services->hostname);
 }
 
 static void gathering_count(struct gathering *g, const struct instance *instance)

@@ -9,14 +9,7 @@
 
 #include <assert.h>
 
-/* splitmix64 (Steele, Lea, Flood 2014): seeds that differ in a bit give unrelated offsets. */
-static uint64_t scheduler_hash(uint64_t x)
-{
-	x += UINT64_C(0x9e3779b97f4a7c15);
-	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-	return x ^ x >> 31;
-}
+#include "base/hash.h"
 
 /* How far a moment of the wall clock is past its last tick: 0 ≤ r < interval. */
 static int64_t scheduler_phase(const struct scheduler *scheduler, int64_t now)
@@ -31,8 +24,9 @@ void scheduler_init(struct scheduler *scheduler, int64_t interval, int64_t jitte
 	assert(interval > 0);
 	scheduler->interval = interval;
 	scheduler->offset = 0;
+	/* Seeds that differ in a bit give unrelated offsets. */
 	if (jitter > 0)
-		scheduler->offset = (int64_t)(scheduler_hash(seed) % ((uint64_t)jitter + 1));
+		scheduler->offset = (int64_t)(hash_word(0, seed) % ((uint64_t)jitter + 1));
 	scheduler->due = monotonic + interval - scheduler_phase(scheduler, now);
 }
 

@@ -7,26 +7,16 @@
 #include "pipeline/delivery_prepared.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-/* FNV-1a, 64 bit (Fowler, Noll, Vo: RFC 9923). */
-static uint64_t delivery_hash(uint64_t hash, const void *bytes, size_t len)
-{
-	for (const unsigned char *p = bytes; len > 0; p++, len--)
-		hash = (hash ^ *p) * UINT64_C(1099511628211);
-	return hash;
-}
+#include "base/hash.h"
 
 uint64_t delivery_fingerprint(const struct tally_table *table)
 {
-	uint64_t hash = UINT64_C(14695981039346656037);
-	hash = delivery_hash(hash, table->name, strlen(table->name) + 1);
-	hash = delivery_hash(hash, &table->kind, sizeof(table->kind));
+	uint64_t hash = hash_word(hash_text(0, table->name), table->kind);
 	for (uint32_t c = 0; c < table->n_columns; c++) {
 		const struct tally_column *column = &table->columns[c];
-		hash = delivery_hash(hash, column->name, strlen(column->name) + 1);
-		hash = delivery_hash(hash, &column->type, sizeof(column->type));
-		hash = delivery_hash(hash, &column->role, sizeof(column->role));
+		hash = hash_text(hash, column->name);
+		hash = hash_word(hash_word(hash, column->type), column->role);
 	}
 	return hash;
 }

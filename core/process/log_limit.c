@@ -7,15 +7,13 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 
 static const int64_t log_limit_window = CLOCK_MINUTE;
 
 static uint64_t log_limit_key(const struct log_limit_message *message)
 {
-	uint64_t key = UINT64_C(14695981039346656037); /* FNV-1a */
-	for (const char *p = message->source; *p; p++)
-		key = (key ^ (unsigned char)*p) * UINT64_C(1099511628211);
-	key = (key ^ (uintptr_t)message->fmt) * UINT64_C(1099511628211);
+	uint64_t key = hash_word(hash_text(0, message->source), (uintptr_t)message->fmt);
 	return key ? key : 1;
 }
 

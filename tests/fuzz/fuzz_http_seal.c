@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "fake_host.h"
 
 enum { CHECKSUM_AT = 8, CHECKED_FROM = 16 };
@@ -42,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check(bytes, size, "key");
 	if (size >= CHECKED_FROM) {
 		uint64_t checksum =
-			htole64(response_hash(bytes + CHECKED_FROM, size - CHECKED_FROM));
+			htole64(hash_bytes(0, bytes + CHECKED_FROM, size - CHECKED_FROM));
 		memcpy(bytes + CHECKSUM_AT, &checksum, sizeof(checksum));
 		check(bytes, size, "key");
 	}

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/crc32c.h"
 
 #define MANIFEST_MAGIC 0x314d7054u /* "Tpm1" */
 enum { MANIFEST_TEXT_MAX = 2048, MANIFEST_RECORD_MAX = 4 * MANIFEST_TEXT_MAX };
@@ -31,14 +32,10 @@ struct manifest_head {
 
 /* ---- One record --------------------------------------------------------------- */
 
-/* FNV-1a, 32 bit (Fowler, Noll, Vo: RFC 9923). */
 static uint32_t manifest_checksum(const unsigned char *bytes, size_t len)
 {
 	const size_t from = offsetof(struct manifest_head, len);
-	uint32_t hash = UINT32_C(2166136261);
-	for (size_t i = from; i < len; i++)
-		hash = (hash ^ bytes[i]) * UINT32_C(16777619);
-	return hash;
+	return crc32c(bytes + from, len - from);
 }
 
 /* 0: too long. */

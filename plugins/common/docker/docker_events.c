@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "docker/docker_list.h"
 #include "docker/docker_stream.h"
 #include "base/json_trim.h"
@@ -68,20 +69,11 @@ const char *docker_events_reason(const struct docker_events *events)
 
 /* ---- Events ---- */
 
-/* FNV-1a. */
-static uint64_t hash_text(uint64_t hash, const char *text)
-{
-	for (; *text; text++)
-		hash = (hash ^ (unsigned char)*text) * UINT64_C(1099511628211);
-	return hash * UINT64_C(1099511628211);
-}
-
 /* O(EVENTS_SEEN) for each event: 512 comparisons of integers, next to parsing its JSON, are
  * nothing, and a ring keeps itself bounded where a hash table would have to forget. */
 static bool is_repeated(struct docker_events *events, const struct docker_event *event)
 {
-	uint64_t name = UINT64_C(14695981039346656037);
-	name = hash_text(name, event->action);
+	uint64_t name = hash_text(0, event->action);
 	name = hash_text(name, event->detail);
 	name = hash_text(name, event->id);
 	for (uint32_t i = 0; i < EVENTS_SEEN && i < events->n_seen; i++)

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 
 static const int64_t back_off_first = 500 * CLOCK_MS, back_off_last = 30 * CLOCK_SECOND;
 static const int64_t idle_ns = 10 * CLOCK_SECOND;
@@ -68,15 +69,11 @@ static void report_recovery(struct follow *follow)
 
 /* ---- When ---- */
 
-/* FNV-1a: a different offset for each machine and instance, the same after a restart. */
+/* A different offset for each host and instance, the same after a restart. */
 static int64_t jitter_of(const struct docker_follow_job *job)
 {
-	uint64_t hash = UINT64_C(14695981039346656037);
-	for (const char *c = job->ctx->name; *c; c++)
-		hash = (hash ^ (unsigned char)*c) * UINT64_C(1099511628211);
-	for (const char *c = job->ctx->hostname; *c; c++)
-		hash = (hash ^ (unsigned char)*c) * UINT64_C(1099511628211);
-	return (int64_t)((hash >> 8) % ((uint64_t)job->config->jitter + 1));
+	uint64_t hash = hash_text(hash_text(0, job->ctx->name), job->ctx->hostname);
+	return (int64_t)(hash % ((uint64_t)job->config->jitter + 1));
 }
 
 /* Aligned to the wall clock like the core's own ticks, so that rows of all machines have comparable

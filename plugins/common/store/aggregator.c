@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
+
 enum { AGGREGATOR_FIRST_SLOTS = 256 };
 #define AGGREGATOR_MAX_BYTES (UINT64_C(256) << 20)
 enum { AGGREGATOR_FIRST_BUCKETS = 4, AGGREGATOR_MOST_BUCKETS = 256 }; /* of a block */
@@ -70,10 +72,8 @@ void aggregator_done(struct aggregator *aggregator)
 
 static uint32_t *aggregator_slot(const struct aggregator *aggregator, uint32_t group, int64_t start)
 {
-	/* Multiplying by 2^64 / φ spreads starts that are all multiples of a bucket over the upper
-	 * bits (Knuth, The Art of Computer Programming 3, 6.4). */
-	uint64_t hash = ((uint64_t)start ^ (uint64_t)group << 40) * UINT64_C(0x9e3779b97f4a7c15);
-	uint32_t at = (uint32_t)(hash >> 32) & (aggregator->n_slots - 1);
+	uint64_t hash = hash_word(0, (uint64_t)start ^ (uint64_t)group << 40);
+	uint32_t at = (uint32_t)hash & (aggregator->n_slots - 1);
 	for (;; at = (at + 1) & (aggregator->n_slots - 1)) {
 		uint32_t *slot = &aggregator->slots[at];
 		if (*slot == 0)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/strbuf.h"
 
 enum { SERIES_CACHE_FIRST_SLOTS = 1024 };
@@ -50,25 +51,10 @@ void series_cache_clear(struct series_cache *cache)
 	strbuf_clear(&cache->bytes);
 }
 
-static uint64_t series_cache_mix(uint64_t hash, uint64_t word)
+/* Tags come from our own inputs, so nobody chooses them to collide. */
+static uint64_t series_cache_hash(const void *tags, size_t len)
 {
-	hash = (hash ^ word) * UINT64_C(0xff51afd7ed558ccd);
-	return hash ^ hash >> 32;
-}
-
-/* Two words at a time, of which neither waits for the other; tags come from our own inputs, so
- * nobody chooses them to collide. */
-static uint64_t series_cache_hash(const char *bytes, size_t len)
-{
-	uint64_t one = len * UINT64_C(0x9e3779b97f4a7c15), other = 0, words[2];
-	for (; len >= sizeof(words); bytes += sizeof(words), len -= sizeof(words)) {
-		memcpy(words, bytes, sizeof(words));
-		one = series_cache_mix(one, words[0]);
-		other = series_cache_mix(other, words[1]);
-	}
-	memset(words, 0, sizeof(words));
-	memcpy(words, bytes, len);
-	return series_cache_mix(series_cache_mix(one, words[0]), series_cache_mix(other, words[1]));
+	return hash_bytes(0, tags, len);
 }
 
 static uint32_t *series_cache_slot(const struct series_cache *cache, uint64_t hash,

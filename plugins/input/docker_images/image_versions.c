@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/hash.h"
 #include "image_tables.h"
 
 enum {
@@ -28,15 +29,11 @@ enum {
 
 /* ---- When it changed ---- */
 
-/* FNV-1a. */
 static uint64_t hash_reference(const char *reference)
 {
 	char normal[IMAGE_REFERENCE_MAX];
-	uint64_t hash = UINT64_C(14695981039346656037);
 	image_reference_normal(reference, normal);
-	for (const char *c = normal; *c; c++)
-		hash = (hash ^ (unsigned char)*c) * UINT64_C(1099511628211);
-	return hash;
+	return hash_text(0, normal);
 }
 
 void versions_add_event(struct versions *versions, const char *reference, int64_t time)

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
+
 /* A larger buffer is given back with its line, so that one long line of each container does not
  * hold max_line bytes per stream for ever. */
 enum { JOIN_KEPT_TEXT = 32768 };
@@ -124,22 +126,6 @@ static bool goes_on(const struct log_lines *lines, const struct log_part *part)
 	return begun <= part->time && !log_resume_was_open(&lines->resume, part->stream, begun);
 }
 
-static uint64_t hash_part(const struct log_part *part)
-{
-	const uint64_t odd = UINT64_C(0x9e3779b97f4a7c15);
-	uint64_t hash = part->len + part->cut, word;
-	size_t at = 0;
-	for (; at + sizeof(word) <= part->len; at += sizeof(word)) {
-		memcpy(&word, part->text + at, sizeof(word));
-		hash = (hash ^ word) * odd;
-		hash ^= hash >> 32;
-	}
-	word = 0;
-	if (at < part->len)
-		memcpy(&word, part->text + at, part->len - at);
-	return (hash ^ word) * odd;
-}
-
 /* Only such a text can have two full parts that are equal: their size is a power of two, so what
  * repeats itself from one to the next does so within them. */
 static bool repeats_itself(const struct log_part *part)
@@ -159,7 +145,7 @@ static bool is_resent(struct log_lines *lines, const struct log_part *part)
 {
 	struct log_fingerprints *fingerprints = &lines->last[part->stream];
 	bool open = lines->joins[part->stream].time == part->time;
-	uint64_t hash = hash_part(part);
+	uint64_t hash = hash_bytes(part->cut, part->text, part->len);
 	if (fingerprints->time != part->time)
 		*fingerprints = (struct log_fingerprints){.time = part->time};
 	for (uint32_t i = 0; i < fingerprints->n && i < LOG_FINGERPRINTS; i++)

@@ -20,6 +20,7 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "cache/cache_policy.h"
 #include "message/request.h"
 
@@ -65,10 +66,7 @@ struct cache {
 /* The seed is random per process, so that nobody can choose targets that share a bucket. */
 static uint64_t cache_hash(const struct cache *cache, const char *key)
 {
-	uint64_t hash = cache->seed;
-	for (; *key; key++)
-		hash = (hash ^ (unsigned char)*key) * UINT64_C(0x9ddfea08eb382d69);
-	return hash ^ hash >> 29;
+	return hash_text(cache->seed, key);
 }
 
 static struct cache_entry **cache_place(struct cache *cache, const char *key, uint64_t hash)

@@ -8,6 +8,7 @@
 #include "cache/response_codec.h"
 
 #include "base/cleanup.h"
+#include "base/hash.h"
 #include <endian.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -36,7 +37,7 @@ enum { CODEC_UNCHECKED = offsetof(struct response_codec_head, version) };
 
 static uint64_t response_codec_checksum(const char *bytes, size_t len)
 {
-	return htole64(response_hash(bytes + CODEC_UNCHECKED, len - CODEC_UNCHECKED));
+	return htole64(hash_bytes(0, bytes + CODEC_UNCHECKED, len - CODEC_UNCHECKED));
 }
 
 /* ---- Encoding ------------------------------------------------------------ */

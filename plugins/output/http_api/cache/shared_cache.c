@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/condition.h"
+#include "base/hash.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -89,7 +90,7 @@ static int shared_cache_read_table_version(const struct shared_cache *shared,
 	int r = tally_cache_get(shared->ctx, cache, key, &blob);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	*ret = response_hash(blob.data, blob.len);
+	*ret = hash_bytes(0, blob.data, blob.len);
 	blob.release(blob.owner);
 	return 0;
 }

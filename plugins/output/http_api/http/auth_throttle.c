@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "http/client_address.h"
 #include "http_api.h"
 
@@ -133,8 +134,7 @@ void auth_throttle_destroy(struct auth_throttle *throttle)
 static struct throttle_slot *throttle_find(struct auth_throttle *throttle, uint64_t key,
 					   int64_t now)
 {
-	uint64_t hash = key * UINT64_C(0x9e3779b97f4a7c15);
-	struct throttle_slot *set = throttle->slots[(hash >> 32) % THROTTLE_SETS];
+	struct throttle_slot *set = throttle->slots[hash_word(0, key) % THROTTLE_SETS];
 	struct throttle_slot *oldest = set;
 	for (unsigned i = 0; i < THROTTLE_WAYS; i++) {
 		if (set[i].last && set[i].key == key)

@@ -7,10 +7,12 @@
  */
 #include "http/prebuilt_headers.h"
 
+#include "base/hash.h"
+
 static unsigned prebuilt_place(const struct prebuilt_key *key)
 {
-	uint64_t hash = (uint64_t)(uintptr_t)key->response * UINT64_C(0x9e3779b97f4a7c15);
-	return (unsigned)(hash >> 32) % PREBUILT_SLOTS ^ (unsigned)key->coding;
+	return (unsigned)hash_word(0, (uintptr_t)key->response) % PREBUILT_SLOTS ^
+	       (unsigned)key->coding;
 }
 
 struct MHD_Response *prebuilt_find(const struct prebuilt *prebuilt, const struct prebuilt_key *key)

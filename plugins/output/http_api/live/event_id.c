@@ -15,6 +15,7 @@
 #include "live/event_id.h"
 
 #include "base/cleanup.h"
+#include "base/hash.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -132,10 +133,9 @@ bool event_id_precedes(const struct event_id *mark, const struct tally_table *ta
 	return mark->n_key == 0;
 }
 
-/* 0x100 after each column, which no byte is: "ab", "c" and "a", "bc" are two keys. */
 uint64_t event_id_hash(const struct tally_table *table, const struct tally_cell *row)
 {
-	uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
+	uint64_t hash = 0;
 	for (uint32_t i = 0; i < table->n_columns; i++) {
 		if (!table_is_key(table, i))
 			continue;
@@ -143,9 +143,7 @@ uint64_t event_id_hash(const struct tally_table *table, const struct tally_cell 
 		bool text = is_text(table->columns[i].type);
 		const char *bytes = text ? cell.text : (const char *)&cell.i;
 		size_t len = !cell.set ? 0 : text ? cell.len : sizeof(cell.i);
-		for (size_t k = 0; k < len; k++)
-			hash = (hash ^ (unsigned char)bytes[k]) * UINT64_C(1099511628211);
-		hash = (hash ^ 0x100) * UINT64_C(1099511628211);
+		hash = hash_bytes(hash, bytes, len);
 	}
 	return hash;
 }

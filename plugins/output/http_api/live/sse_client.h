@@ -13,7 +13,7 @@
 #include "message/context.h"
 #include "live/live.h"
 #include "live/event_id.h"
-#include "live/hash_set.h"
+#include "base/hash_set.h"
 #include "live/row_filter.h"
 
 struct connections;

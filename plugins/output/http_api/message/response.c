@@ -16,29 +16,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RESPONSE_GZIP_LEVEL = 1 };
+#include "base/hash.h"
 
-/* Not against forgers: who can choose what is stored can only make his own answer look unchanged.
- */
-uint64_t response_hash(const void *bytes, size_t len)
-{
-	const char *data = bytes;
-	uint64_t hash = UINT64_C(0x9e3779b97f4a7c15) ^ len, word;
-	for (; len > 0; data += sizeof(word)) {
-		size_t part = len < sizeof(word) ? len : sizeof(word);
-		word = 0;
-		memcpy(&word, data, part);
-		hash = (hash ^ word) * UINT64_C(0xff51afd7ed558ccd);
-		hash ^= hash >> 32;
-		len -= part;
-	}
-	return hash;
-}
+enum { RESPONSE_GZIP_LEVEL = 1 };
 
 void response_set_etags(struct response *response)
 {
-	uint64_t hash = response_hash(response->body[RESPONSE_IDENTITY].data,
-				      response->body[RESPONSE_IDENTITY].len);
+	/* Not against forgers: who can choose what is stored can only make his own answer look
+	 * unchanged. */
+	uint64_t hash = hash_bytes(0, response->body[RESPONSE_IDENTITY].data,
+				   response->body[RESPONSE_IDENTITY].len);
 	snprintf(response->body[RESPONSE_IDENTITY].etag, RESPONSE_ETAG_SIZE, "\"%016llx\"",
 		 (unsigned long long)hash);
 	snprintf(response->body[RESPONSE_GZIP].etag, RESPONSE_ETAG_SIZE, "\"%016llx-gz\"",

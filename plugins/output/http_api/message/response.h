@@ -36,8 +36,6 @@ struct response *response_keep(struct response *response); /* NULL is fine, also
 void response_drop(struct response *response);
 size_t response_bytes(const struct response *response); /* memory it holds */
 
-/* Of contents: not against forgers. */
-uint64_t response_hash(const void *bytes, size_t len);
 void response_set_etags(struct response *response); /* gives both bodies their ETags */
 
 #endif

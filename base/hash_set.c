@@ -6,7 +6,7 @@
  * taken for one: with 10,000 rows the
  * chance is under 10^-11, and the cost one row of a stream.
  */
-#include "live/hash_set.h"
+#include "base/hash_set.h"
 
 #include <errno.h>
 #include <stdlib.h>

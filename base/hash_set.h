@@ -1,6 +1,6 @@
 /* A set of hashes with room for so many, made once and thrown away.  One thread at a time. */
-#ifndef TALLYD_HTTP_HASH_SET_H
-#define TALLYD_HTTP_HASH_SET_H
+#ifndef TALLYD_BASE_HASH_SET_H
+#define TALLYD_BASE_HASH_SET_H
 
 #include <stdbool.h>
 #include <stddef.h>
