@@ -19,6 +19,7 @@
 #include "instance/instance_parts.h"
 #include "process/log.h"
 #include "plugin/reason.h"
+#include "base/backoff.h"
 #include "base/clock.h"
 #include "base/text.h"
 
@@ -47,18 +48,10 @@ static void instance_set_callable(struct instance *instance, bool callable)
 	pthread_mutex_unlock(&instance->lock);
 }
 
-/* Between half and all of it, so that a fleet does not come back in step. */
-static int64_t instance_jittered(int64_t ns)
-{
-	return ns / 2 + (int64_t)((uint64_t)clock_monotonic() * UINT64_C(0x9E3779B97F4A7C15) %
-				  (uint64_t)(ns / 2));
-}
-
 /* In slices, since an output that was asked to stop is over when nothing waits any more. */
-static void instance_back_off(struct instance *instance, int64_t *backoff)
+static void instance_back_off(struct instance *instance, struct backoff *backoff)
 {
-	int64_t until = clock_monotonic() + instance_jittered(*backoff);
-	*backoff = *backoff * 2 < backoff_last ? *backoff * 2 : backoff_last;
+	int64_t until = clock_monotonic() + backoff_next(backoff);
 	for (int64_t left = until - clock_monotonic(); left > 0 && !instance_over(instance);
 	     left = until - clock_monotonic())
 		plugin_api_sleep(instance->api, left < backoff_slice ? left : backoff_slice);
@@ -115,7 +108,8 @@ static bool instance_bring_up(struct instance *instance)
 {
 	struct error error;
 	struct trouble_state trouble;
-	int64_t backoff = backoff_first, since = clock_monotonic();
+	struct backoff backoff = {.first = backoff_first, .most = backoff_last};
+	int64_t since = clock_monotonic();
 	unsigned failures = 0;
 	while (!plugin_api_stopping(instance->api)) {
 		if (instance_try_start(instance, &error) == 0) {
@@ -165,7 +159,7 @@ static void instance_take_down(struct instance *instance)
 }
 
 /* False: over. */
-static bool instance_live_once(struct instance *instance, int64_t *backoff)
+static bool instance_live_once(struct instance *instance, struct backoff *backoff)
 {
 	struct error error;
 	if (!instance_bring_up(instance))
@@ -185,7 +179,7 @@ static bool instance_live_once(struct instance *instance, int64_t *backoff)
 	if (r == 0 || plugin_api_stopping(instance->api))
 		return false;
 	if (clock_monotonic() - since > backoff_last)
-		*backoff = backoff_first;
+		backoff_reset(backoff);
 	log_message(TALLY_ERROR, instance->name, "%s; starting it again", error.text);
 	trouble_note(&instance->trouble, error.text, NULL);
 	instance_back_off(instance, backoff);
@@ -204,7 +198,7 @@ static bool instance_resumes(struct instance *instance)
 static void *instance_main(void *arg)
 {
 	struct instance *instance = arg;
-	int64_t backoff = backoff_first;
+	struct backoff backoff = {.first = backoff_first, .most = backoff_last};
 	crash_thread_begin();
 	crash_enter(plugin_api_ctx(instance->api)->name);
 	/* The kernel shows 15 characters: the plugin's name and label say more than the kind. */

@@ -16,17 +16,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include "pipeline/delivery_prepared.h"
 #include "process/log.h"
 #include "plugin/reason.h"
+#include "base/backoff.h"
 #include "base/clock.h"
 
 static const int64_t delivery_look_up = CLOCK_SECOND; /* how long at most without looking around */
-static const int64_t delivery_backoff_first = CLOCK_SECOND / 2;
-static const int64_t delivery_backoff_last = 30 * CLOCK_SECOND;
 
 struct delivery {
 	struct delivery_setup setup;
@@ -43,7 +41,7 @@ struct delivery {
 	const int64_t *drain_deadline;
 
 	struct trouble trouble; /* writing fails */
-	int64_t backoff;
+	struct backoff backoff;
 	bool hurried; /* stopping has cut a back-off short */
 
 	struct tally_entry entries[JOURNAL_TAKE_MAX];
@@ -72,6 +70,7 @@ struct delivery *delivery_create(const struct delivery_setup *setup, struct erro
 		return NULL;
 	}
 	delivery->setup = *setup;
+	delivery->backoff = (struct backoff){.first = CLOCK_SECOND / 2, .most = 30 * CLOCK_SECOND};
 	if (!setup->call)
 		delivery->setup.call = &delivery->own_call;
 	if (journal_attach(setup->journal, setup->name, setup->tables, &delivery->reader, error) <
@@ -172,7 +171,7 @@ static void delivery_works(struct delivery *delivery, uint64_t waited)
 	log_message(TALLY_INFO, delivery->setup.name,
 		    "writes again after %u failed attempts in %s; %" PRIu64 " rows had waited",
 		    state.failures, age, waited);
-	delivery->backoff = 0;
+	backoff_reset(&delivery->backoff);
 }
 
 bool delivery_trouble(struct delivery *delivery, struct trouble_state *ret)
@@ -189,25 +188,6 @@ static void delivery_explain(int r, const char *what, struct error *error)
 
 /* ---- Backing off -------------------------------------------------------------- */
 
-/*
- * Full jitter: anything between nothing and the whole, so that a fleet does not come in step
- * (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
- */
-static int64_t delivery_jitter(int64_t ns)
-{
-	uint64_t random;
-	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
-		random = (uint64_t)clock_monotonic();
-	return 1 + (int64_t)(random % (uint64_t)ns);
-}
-
-static void delivery_grow_backoff(struct delivery *delivery)
-{
-	delivery->backoff = delivery->backoff ? delivery->backoff * 2 : delivery_backoff_first;
-	if (delivery->backoff > delivery_backoff_last)
-		delivery->backoff = delivery_backoff_last;
-}
-
 static int64_t delivery_earlier(int64_t until, int64_t deadline)
 {
 	return deadline != 0 && deadline < until ? deadline : until;
@@ -219,14 +199,13 @@ static bool delivery_hurries(struct delivery *delivery)
 	if (delivery->hurried || !delivery_is_stopping(delivery))
 		return false;
 	delivery->hurried = true;
-	delivery->backoff = 0;
+	backoff_reset(&delivery->backoff);
 	return true;
 }
 
 static void delivery_back_off(struct delivery *delivery)
 {
-	delivery_grow_backoff(delivery);
-	int64_t until = clock_monotonic() + delivery_jitter(delivery->backoff);
+	int64_t until = clock_monotonic() + backoff_next(&delivery->backoff);
 	while (clock_monotonic() < until && !delivery_hurries(delivery) &&
 	       !delivery_is_over(delivery)) {
 		int64_t look_up = clock_monotonic() + delivery_look_up;
@@ -418,7 +397,7 @@ static uint32_t delivery_ack(struct delivery *delivery, int *ret_error)
 		again += !delivery->outcomes[i].acked;
 	}
 	if (again < delivery->n)
-		delivery->backoff = 0; /* it moves: not slower and slower then */
+		backoff_reset(&delivery->backoff); /* it moves: not slower and slower then */
 	*ret_error = journal_ack(delivery->reader, delivery->outcomes, delivery->n);
 	return again;
 }

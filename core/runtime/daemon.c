@@ -22,6 +22,7 @@
 #include "process/process.h"
 #include "process/sd_notify.h"
 #include "process/signals.h"
+#include "base/backoff.h"
 #include "base/clock.h"
 
 static const char daemon_source[] = "daemon";
@@ -137,14 +138,13 @@ static int daemon_open_services(struct daemon *daemon, struct error *error)
 static bool daemon_start_buffer(struct daemon *daemon, struct buffer *buffer)
 {
 	struct error error;
-	int64_t backoff = CLOCK_SECOND / 2;
-	while (buffer_start(buffer, &error) < 0) {
+	for (unsigned failures = 0; buffer_start(buffer, &error) < 0; failures++) {
 		log_message(
 			TALLY_ERROR, buffer_plan(buffer)->name,
 			"cannot start: %s; nothing runs without it, trying again until it works",
 			error.text);
-		int64_t until = clock_monotonic() + backoff;
-		backoff = backoff < 15 * CLOCK_SECOND ? backoff * 2 : 30 * CLOCK_SECOND;
+		int64_t until = clock_monotonic() +
+				backoff_pause(CLOCK_SECOND / 2, 30 * CLOCK_SECOND, failures);
 		while (clock_monotonic() < until) {
 			if (daemon_wait_signal(daemon, daemon_next_turn(daemon)))
 				return false;

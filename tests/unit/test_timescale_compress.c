@@ -134,7 +134,7 @@ static void a_lock_that_is_not_to_be_had_makes_compression_wait(void **state)
 	assert_int_equal(pg_exec(&other, "commit"), 0);
 	step_size.until = 0;
 	assert_int_equal(compression_run(&compression, stored), 0);
-	assert_int_equal(step_size.wait, 0); /* not blocked again, but done */
+	assert_int_equal(step_size.blocked, 0); /* not blocked again, but done */
 	assert_int_equal(pg_exec(&other, "drop schema timescaledb_information cascade; drop "
 					 "function compress_chunk"),
 			 0);

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/backoff.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "docker/docker_list.h"
@@ -46,8 +47,9 @@ struct docker_events {
 	bool open;                    /* the engine has agreed */
 	unsigned outcome;
 	int64_t opened, deadline; /* monotonic ns; deadline: to agree until */
-	int64_t retry, back_off;  /* when closed: not before; and the pause after the next end */
-	int64_t last;             /* time of the last event; 0: none yet */
+	int64_t retry;            /* when closed: not before */
+	struct backoff backoff;
+	int64_t last; /* time of the last event; 0: none yet */
 	struct seen_event seen[EVENTS_SEEN];
 	uint32_t n_seen; /* ever */
 	char *line;
@@ -207,25 +209,14 @@ static void on_opened(void *arg)
 
 /* ---- Opening and ending ---- */
 
-/* A little at random, so that many daemons do not ask at once; a third more at most. */
-static int64_t spread(struct docker_events *events, int64_t pause)
-{
-	uint64_t hash = (uint64_t)tally_monotonic(events->setup.ctx);
-	hash = hash_text(hash, events->setup.ctx->hostname);
-	return pause + (int64_t)((hash >> 8) % (uint64_t)(pause / 3));
-}
-
 static void end(struct docker_events *events)
 {
 	int64_t now = tally_monotonic(events->setup.ctx);
 	events->stream = NULL;
 	/* One that lived long enough is a new failure, not the next of a row. */
 	if (events->open && now - events->opened > back_off_last)
-		events->back_off = back_off_first;
-	events->retry = now + spread(events, events->back_off);
-	events->back_off *= 2;
-	if (events->back_off > back_off_last)
-		events->back_off = back_off_last;
+		backoff_reset(&events->backoff);
+	events->retry = now + backoff_next(&events->backoff);
 	events->open = false;
 	events->outcome |= DOCKER_EVENTS_LOST;
 	line_begin(events);
@@ -366,7 +357,7 @@ int docker_events_create(const struct docker_events_setup *setup, struct docker_
 	if (!events)
 		return -ENOMEM;
 	events->setup = *setup;
-	events->back_off = back_off_first;
+	events->backoff = (struct backoff){.first = back_off_first, .most = back_off_last};
 	line_begin(events);
 	docker_target(setup->docker, &events->target);
 	int r = streams_create(setup->docker, &events->streams);

@@ -6,8 +6,8 @@
  * each event over, in the order in which they came, and says what else happened.  After each
  * DOCKER_EVENTS_OPENED the caller should scan everything it follows, since an engine keeps only 256
  * events and none over its own restart.  What can fail: the stream is refused, or ends; then it is
- * opened again after 0.5 s, 1 s … 30 s, each a little at random, with what came since 1 s before
- * the last event, less what was handed over already.  Of an event with huge labels these are cut
+ * opened again after up to 0.5 s, 1 s … 30 s (backoff.h), with what came since 1 s before the last
+ * event, less what was handed over already.  Of an event with huge labels these are cut
  * or left out (json_trim.h); a line that is no event, or longer than DOCKER_EVENTS_LINE even so, is
  * logged and left out.
  *

@@ -14,6 +14,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include "base/backoff.h"
 #include "base/clock.h"
 #include "base/hash.h"
 
@@ -27,14 +28,14 @@ struct follow {
 	const struct docker_follow_job *job;
 	struct tally_ctx *ctx;
 	struct docker_events *events;
-	int64_t offset;        /* of the scans from the clock's multiples of the interval */
-	int64_t scan_due;      /* monotonic ns: when to look at everything */
-	int64_t named_due;     /* when to look at what was named; INT64_MAX: nothing is */
-	int64_t last_answer;   /* of the engine, last */
-	int64_t back_off;      /* after the next look that fails */
-	int64_t opened;        /* the stream, last; 0: it could not be opened since */
-	bool resync;           /* the next look at everything should trust nothing */
-	int64_t failing_since; /* since when something is wrong; 0: nothing is */
+	int64_t offset;         /* of the scans from the clock's multiples of the interval */
+	int64_t scan_due;       /* monotonic ns: when to look at everything */
+	int64_t named_due;      /* when to look at what was named; INT64_MAX: nothing is */
+	int64_t last_answer;    /* of the engine, last */
+	struct backoff backoff; /* after a look that fails */
+	int64_t opened;         /* the stream, last; 0: it could not be opened since */
+	bool resync;            /* the next look at everything should trust nothing */
+	int64_t failing_since;  /* since when something is wrong; 0: nothing is */
 };
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -58,7 +59,7 @@ static void report_failure(struct follow *follow, const char *why)
 /* A scan has worked.  With the stream still closed there is nothing to announce yet. */
 static void report_recovery(struct follow *follow)
 {
-	follow->back_off = back_off_first;
+	backoff_reset(&follow->backoff);
 	if (!follow->failing_since || !docker_events_is_open(follow->events))
 		return;
 	tally_log(follow->ctx, TALLY_NOTICE, "%s: followed again, after %.1f s",
@@ -109,8 +110,7 @@ static int check_result(struct follow *follow, int r)
 	report_failure(follow, tally_reason(follow->ctx));
 	follow->resync = true;
 	follow->named_due = INT64_MAX;
-	follow->scan_due = now + follow->back_off;
-	follow->back_off = earlier(2 * follow->back_off, back_off_last);
+	follow->scan_due = now + backoff_next(&follow->backoff);
 	return 0;
 }
 
@@ -256,7 +256,7 @@ int docker_follow(const struct docker_follow_job *job)
 	struct follow follow = {.job = job,
 				.ctx = job->ctx,
 				.named_due = INT64_MAX,
-				.back_off = back_off_first,
+				.backoff = {.first = back_off_first, .most = back_off_last},
 				.resync = true};
 	const struct docker_events_setup setup = {.ctx = job->ctx,
 						  .docker = job->docker,

@@ -22,11 +22,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/backoff.h"
 #include "base/clock.h"
 
 static const int64_t first_pause_ns = CLOCK_MINUTE;
 
-enum { CHECK_HOSTS = 64, CHECK_DOUBLINGS = 10 };
+enum { CHECK_HOSTS = 64 };
 
 /* A reference in use. */
 struct wanted {
@@ -38,7 +39,7 @@ struct wanted {
 };
 
 /* A registry that could not be reached, or wants to be left alone. */
-struct backoff {
+struct host_pause {
 	char host[REGISTRY_HOST_MAX];
 	unsigned failures; /* in a row */
 	int64_t until;     /* monotonic ns; not asked before; 0: a free place */
@@ -53,9 +54,9 @@ struct registry_check {
 	bool running;
 	atomic_bool over; /* of the thread: it should end */
 	int wake_fd;
-	struct backoff backoffs[CHECK_HOSTS]; /* the thread's alone */
-	pthread_mutex_t lock;                 /* of the two below */
-	struct wanted *items;                 /* in the order of references */
+	struct host_pause pauses[CHECK_HOSTS]; /* the thread's alone */
+	pthread_mutex_t lock;                  /* of the two below */
+	struct wanted *items;                  /* in the order of references */
 	uint32_t n;
 };
 
@@ -67,23 +68,23 @@ static int by_reference(const void *a, const void *b)
 
 /* ---- Registries in trouble ---- */
 
-static struct backoff *backoff_find(struct registry_check *check, const char *host)
+static struct host_pause *host_pause_find(struct registry_check *check, const char *host)
 {
 	for (uint32_t i = 0; i < CHECK_HOSTS; i++)
-		if (strcmp(check->backoffs[i].host, host) == 0)
-			return &check->backoffs[i];
+		if (strcmp(check->pauses[i].host, host) == 0)
+			return &check->pauses[i];
 	return NULL;
 }
 
 /* In a free place, else in that of the one that ends first.  Forgetting a back-off early costs one
  * request too many, so 64 are enough. */
-static struct backoff *backoff_begin(struct registry_check *check, const char *host)
+static struct host_pause *host_pause_begin(struct registry_check *check, const char *host)
 {
-	struct backoff *backoff = &check->backoffs[0];
+	struct host_pause *backoff = &check->pauses[0];
 	for (uint32_t i = 1; i < CHECK_HOSTS; i++)
-		if (check->backoffs[i].until < backoff->until)
-			backoff = &check->backoffs[i];
-	*backoff = (struct backoff){0};
+		if (check->pauses[i].until < backoff->until)
+			backoff = &check->pauses[i];
+	*backoff = (struct host_pause){0};
 	memcpy(backoff->host, host, strlen(host));
 	return backoff;
 }
@@ -93,26 +94,24 @@ static struct backoff *backoff_begin(struct registry_check *check, const char *h
 static int64_t pause_after(const struct registry_check *check, const struct registry_answer *answer,
 			   unsigned failures)
 {
-	unsigned doublings = failures < CHECK_DOUBLINGS ? failures : CHECK_DOUBLINGS;
-	int64_t pause = first_pause_ns << doublings;
 	if (answer->retry_after > 0)
 		return answer->retry_after;
-	return pause < check->config->interval ? pause : check->config->interval;
+	return backoff_pause(first_pause_ns, check->config->interval, failures);
 }
 
 static void update_backoff(struct registry_check *check, const char *host,
 			   const struct registry_answer *answer)
 {
-	struct backoff *backoff = backoff_find(check, host);
+	struct host_pause *backoff = host_pause_find(check, host);
 	if (!answer->of_host) {
 		if (backoff) {
 			tally_log(check->ctx, TALLY_NOTICE, "registry %s: answers again", host);
-			*backoff = (struct backoff){0};
+			*backoff = (struct host_pause){0};
 		}
 		return;
 	}
 	if (!backoff)
-		backoff = backoff_begin(check, host);
+		backoff = host_pause_begin(check, host);
 	int64_t pause = pause_after(check, answer, backoff->failures++);
 	backoff->until = clock_monotonic() + pause;
 	tally_log(check->ctx, backoff->failures == 1 ? TALLY_WARNING : TALLY_DEBUG,
@@ -210,7 +209,7 @@ static int64_t due_of(struct registry_check *check, const struct wanted *item)
 {
 	struct registry_name name;
 	registry_name_parse(item->result.reference, &name);
-	const struct backoff *backoff = backoff_find(check, name.host);
+	const struct host_pause *backoff = host_pause_find(check, name.host);
 	return backoff && backoff->until > item->due ? backoff->until : item->due;
 }
 

@@ -53,16 +53,18 @@ static void advance(struct follower *follower, int input, const char *why)
 	}
 	follower->state = next;
 	if (next == FOLLOW_RETRY) {
-		/* 0.5 s, 1 s, 2 s … 30 s. */
-		int64_t delay = follower->delay * 2;
-		if (delay < 500 * CLOCK_MS)
-			delay = 500 * CLOCK_MS;
-		follower->delay = delay < 30 * CLOCK_SECOND ? delay : 30 * CLOCK_SECOND;
-		follower->due = tally_monotonic(follower->logs->ctx) + follower->delay;
+		follower->due =
+			tally_monotonic(follower->logs->ctx) + backoff_next(&follower->backoff);
 	}
 	/* scan.c acts on these states, or counts them. */
 	if (next == FOLLOW_INSPECT || next == FOLLOW_REMOVED || next == FOLLOW_UNREADABLE)
 		follower->logs->attention = true;
+}
+
+static void follower_forgive(struct follower *follower)
+{
+	backoff_reset(&follower->backoff);
+	follower->brief = false;
 }
 
 /* All was read of a container that, by its last inspect, does not run. */
@@ -111,9 +113,10 @@ static int stream_at_end(struct follower *follower)
 {
 	bool brief = tally_monotonic(follower->logs->ctx) - follower->opened < CLOCK_SECOND;
 	follower->reported = false;
-	if (follower->following && brief && follower->delay > 0)
+	if (follower->following && brief && (follower->brief || follower->backoff.failures > 0))
 		return LOG_FAILED;
-	follower->delay = follower->following && brief ? 50 * CLOCK_MS : 0;
+	follower_forgive(follower);
+	follower->brief = follower->following && brief;
 	if (follower->following)
 		return FOLLOW_CLOSED;
 	if (!follower->restarted &&
@@ -338,7 +341,7 @@ void follower_on_time(struct follower *follower, int64_t now)
 /* The log itself is fine, so the delay starts from its minimum. */
 static void rows_lost(struct follower *follower)
 {
-	follower->delay = 0;
+	follower_forgive(follower);
 	advance(follower, LOG_LOST, NULL);
 }
 
@@ -364,6 +367,7 @@ struct follower *follower_create(struct docker_logs *logs, const char *id)
 	if (!follower)
 		return NULL;
 	follower->logs = logs;
+	follower->backoff = (struct backoff){.first = CLOCK_SECOND / 2, .most = 30 * CLOCK_SECOND};
 	follower->file.watch = -1;
 	ingest_init(&follower->ingest, logs, id);
 	source_api_init(&follower->api, (size_t)logs->config->max_line);
@@ -373,7 +377,7 @@ struct follower *follower_create(struct docker_logs *logs, const char *id)
 void follower_suspend(struct follower *follower)
 {
 	close_sources(follower);
-	follower->delay = 0;
+	follower_forgive(follower);
 	advance(follower, FOLLOW_SUSPENDED, NULL);
 }
 

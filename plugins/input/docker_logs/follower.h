@@ -10,6 +10,7 @@
 #ifndef TALLYD_LOGS_FOLLOWER_H
 #define TALLYD_LOGS_FOLLOWER_H
 
+#include "base/backoff.h"
 #include "follow_state.h"
 #include "ingest.h"
 #include "inspect.h"
@@ -32,20 +33,22 @@ struct follower {
 	struct source_api api;
 	struct source_file file; /* at most one of the two is open */
 	struct follow_damage damage;
-	char *path;         /* of the log file; NULL: the driver has none */
-	bool foreign;       /* the file is not a log that we can read */
-	bool matched;       /* by the list it passes the operator's patterns */
-	bool known;         /* inspected once, and its position asked for */
-	bool reinspect;     /* to be inspected beside what it does */
-	bool running;       /* by the last inspect */
-	bool following;     /* the source goes on while the container runs */
-	bool restarted;     /* it has started since the last inspect */
-	bool destroyed;     /* by an event, or missing in the list */
-	bool last_lines;    /* first sight: only first_sight's number of lines */
-	bool reported;      /* that its log cannot be read */
-	unsigned tail_step; /* how far back the API is asked to begin (source_api.h) */
-	int64_t opened;     /* the API's stream, monotonic ns */
-	int64_t due, delay; /* of FOLLOW_RETRY: monotonic ns, ns */
+	char *path;             /* of the log file; NULL: the driver has none */
+	bool foreign;           /* the file is not a log that we can read */
+	bool matched;           /* by the list it passes the operator's patterns */
+	bool known;             /* inspected once, and its position asked for */
+	bool reinspect;         /* to be inspected beside what it does */
+	bool running;           /* by the last inspect */
+	bool following;         /* the source goes on while the container runs */
+	bool restarted;         /* it has started since the last inspect */
+	bool destroyed;         /* by an event, or missing in the list */
+	bool last_lines;        /* first sight: only first_sight's number of lines */
+	bool reported;          /* that its log cannot be read */
+	unsigned tail_step;     /* how far back the API is asked to begin (source_api.h) */
+	int64_t opened;         /* the API's stream, monotonic ns */
+	int64_t due;            /* of FOLLOW_RETRY: monotonic ns */
+	struct backoff backoff; /* likewise */
+	bool brief;             /* the last stream was, and nothing has failed since */
 };
 
 struct follower *follower_create(struct docker_logs *logs, const char *id);

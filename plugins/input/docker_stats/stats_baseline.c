@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/backoff.h"
 #include "base/clock.h"
 
 enum { BASELINE_MAX_STRIKES = 5 };
@@ -113,7 +114,7 @@ void stats_baseline_gone(struct stats_baseline *baseline)
 
 int64_t stats_baseline_strike(struct stats_baseline *baseline, int64_t monotonic)
 {
-	int64_t pause = (INT64_C(60) << baseline->strikes) * CLOCK_SECOND;
+	int64_t pause = backoff_pause(CLOCK_MINUTE, 16 * CLOCK_MINUTE, baseline->strikes);
 	if (baseline->strikes < BASELINE_MAX_STRIKES - 1)
 		baseline->strikes++;
 	baseline->retry = monotonic + pause;

@@ -8,7 +8,7 @@
  *	open       after any failure, a late reply among them, until open_until: all calls fail at
  *	           once, all connections are closed
  *	half-open  then the thread of the cache tries to connect: success closes the circuit,
- *failure opens it again for twice as long, up to cache_longest_cooldown
+ *	           failure opens it again for twice as long, up to cache_longest_cooldown
  *
  * cache_get() and cache_set() run on the caller's thread, the workers of http_api.  They never
  * connect: a handshake takes longer than cache_timeout allows, so the thread does that for them.
@@ -16,6 +16,7 @@
  */
 #include "cache.h"
 
+#include "base/backoff.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/condition.h"
@@ -49,7 +50,7 @@ struct cache {
 	unsigned generation; /* raised whenever the circuit opens, which makes older connections
 				void */
 	int64_t open_until;  /* monotonic; 0: closed */
-	int64_t cooldown;    /* of the next failure */
+	unsigned failures;   /* in a row */
 	int64_t unavailable_since, logged; /* since when it is not there, told last; monotonic; 0:
 			       it is, or was never */
 	int64_t next_probe;                /* when to see whether idle links still live */
@@ -131,9 +132,10 @@ static void cache_open_circuit(struct cache *cache, int r)
 			      r == -ETIMEDOUT && !cache->unavailable_since);
 	cache_close_idle(cache);
 	cache->generation++;
-	cache->open_until = tally_monotonic(cache->template.ctx) + cache->cooldown;
-	cache->cooldown = cache->cooldown * 2 > cache_longest_cooldown ? cache_longest_cooldown
-								       : cache->cooldown * 2;
+	/* Without jitter: a short cooldown would let callers run into the next timeout. */
+	cache->open_until =
+		tally_monotonic(cache->template.ctx) +
+		backoff_pause(cache_first_cooldown, cache_longest_cooldown, cache->failures++);
 	cache_update_gauge(cache);
 	pthread_cond_signal(&cache->wanted);
 	pthread_cond_broadcast(&cache->free);
@@ -165,7 +167,7 @@ static void cache_return(struct cache *cache, const struct cache_borrowed *borro
 	pthread_mutex_lock(&cache->lock);
 	bool current = borrowed->generation == cache->generation;
 	if (r == 0 && current) {
-		cache->cooldown = cache_first_cooldown;
+		cache->failures = 0;
 		cache->idle[cache->n_idle++] = borrowed->connection;
 		pthread_cond_signal(&cache->free);
 	} else {
@@ -375,7 +377,6 @@ int cache_start(const struct connection *template, struct cache **ret)
 	cache->template = *template;
 	/* Its own: the plugin's is drained at each start, and interrupts the writer only. */
 	cache->template.wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	cache->cooldown = cache_first_cooldown;
 	cache->open_until = 1; /* long ago: connect at once */
 	int r = cache->template.wake_fd < 0
 			? errno

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
+#include "base/backoff.h"
 #include "base/clock.h"
 #include "base/condition.h"
 #include "live/live_parts.h"
@@ -15,12 +16,11 @@
 #include "live/row_read.h"
 
 static const int64_t follow_hold = 2 * CLOCK_SECOND; /* for rows to be stored */
-static const int64_t follow_first_rest = CLOCK_SECOND / 4, follow_longest_rest = 5 * CLOCK_SECOND;
 
 struct follower {
 	struct live *live;
 	struct live_ingest ingest[LIVE_KINDS];
-	int64_t rest;
+	struct backoff backoff;
 };
 
 /* ---- Hearing ------------------------------------------------------------- */
@@ -100,7 +100,7 @@ static int follower_heard(void *arg, const char *channel, char *text, size_t len
 	if (!channel) {
 		follower_turn(follower, true);
 		follower_flush(follower);
-		follower->rest = follow_first_rest;
+		backoff_reset(&follower->backoff);
 		return 0;
 	}
 	for (int i = 0; i < LIVE_KINDS; i++)
@@ -140,9 +140,7 @@ static bool follower_await(struct live *live, const char *channels[LIVE_KINDS + 
 static void follower_rest(struct follower *follower)
 {
 	struct live *live = follower->live;
-	int64_t end = clock_monotonic() + follower->rest;
-	follower->rest =
-		follower->rest * 2 < follow_longest_rest ? follower->rest * 2 : follow_longest_rest;
+	int64_t end = clock_monotonic() + backoff_next(&follower->backoff);
 	pthread_mutex_lock(&live->lock);
 	while (!live->closed && condition_wait(&live->follow, &live->lock, end))
 		;
@@ -171,7 +169,8 @@ static bool follower_follow(struct follower *follower, const char *const *channe
 
 void live_subscribe(void *arg)
 {
-	struct follower follower = {.live = arg, .rest = follow_first_rest};
+	struct follower follower = {
+		.live = arg, .backoff = {.first = CLOCK_SECOND / 4, .most = 5 * CLOCK_SECOND}};
 	const char *channels[LIVE_KINDS + 1];
 	while (follower_await(arg, channels) && follower_follow(&follower, channels))
 		;

@@ -13,10 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/backoff.h"
 #include "base/clock.h"
 #include "store/rollup_parts.h"
 
-#define STEP_LONG INT64_C(500000000)                         /* ns */
+#define STEP_LONG (CLOCK_SECOND / 2)
 #define STEP_SHORT (STEP_LONG / 2)                           /* a twofold one is not long */
 enum { LOCK_TIMEOUT_FIRST = 250, LOCK_TIMEOUT_MOST = 2000 }; /* ms */
 #define LOCK_BACKOFF_FIRST (30 * CLOCK_SECOND)
@@ -81,20 +82,19 @@ void step_size_blocked(struct step_size *step_size, struct tally_ctx *ctx, const
 {
 	/* Rarer and longer each time: whoever reads for hours is let be, and in the end waiting two
 	 * seconds for the lock, with everybody behind, is better than a disk that fills up. */
-	step_size->wait = step_size->wait ? 2 * step_size->wait : LOCK_BACKOFF_FIRST;
-	if (step_size->wait > LOCK_BACKOFF_MOST)
-		step_size->wait = LOCK_BACKOFF_MOST;
-	step_size->until = tally_monotonic(ctx) + step_size->wait;
+	int64_t wait = backoff_pause(LOCK_BACKOFF_FIRST, LOCK_BACKOFF_MOST, step_size->blocked++);
+	step_size->until = tally_monotonic(ctx) + wait;
 	step_size->lock_timeout *= 2;
 	if (step_size->lock_timeout > LOCK_TIMEOUT_MOST)
 		step_size->lock_timeout = LOCK_TIMEOUT_MOST;
 	tally_log(ctx, TALLY_NOTICE,
 		  "table %s: %s while somebody reads or changes the table; trying again in %d s",
-		  step_size->table, what, (int)(step_size->wait / CLOCK_SECOND));
+		  step_size->table, what, (int)(wait / CLOCK_SECOND));
 }
 
 void step_size_unblocked(struct step_size *step_size)
 {
 	step_size->lock_timeout = LOCK_TIMEOUT_FIRST;
-	step_size->wait = step_size->until = 0;
+	step_size->blocked = 0;
+	step_size->until = 0;
 }

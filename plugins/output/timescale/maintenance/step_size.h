@@ -12,7 +12,8 @@ struct step_size {
 	struct step_size *next;
 	int64_t span;         /* ns, from a minute to a day */
 	int64_t lock_timeout; /* ms, to wait for a lock that makes everybody else wait */
-	int64_t wait, until;  /* ns; monotonic ns: not before is it tried again */
+	int64_t until;        /* monotonic: not before is it tried again */
+	unsigned blocked;     /* times in a row */
 	char table[64];
 };
 
