@@ -114,11 +114,11 @@ static void take(struct sweep *sweep, int fd)
 		start(sweep);
 }
 
-static void run(struct sweep *sweep, unsigned at_once)
+static void run(struct sweep *sweep, unsigned concurrency)
 {
 	struct epoll_event events[64];
 	sweep->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	while (sweep->started < sweep->n && sweep->started < at_once)
+	while (sweep->started < sweep->n && sweep->started < concurrency)
 		start(sweep);
 	while (sweep->ended < sweep->n) {
 		int n = epoll_wait(sweep->epoll_fd, events, 64, DEADLINE_MS);
@@ -156,8 +156,8 @@ static void allow_many_files(void)
 int main(int argc, char **argv)
 {
 	bool stream = argc > 2 && strcmp(argv[2], "stream") == 0;
-	unsigned long at_once = argc > 3 ? strtoul(argv[3], NULL, 10) : MAX_CONTAINERS;
-	if (argc < 2 || argc > 4 || at_once == 0 ||
+	unsigned long concurrency = argc > 3 ? strtoul(argv[3], NULL, 10) : MAX_CONTAINERS;
+	if (argc < 2 || argc > 4 || concurrency == 0 ||
 	    (argc > 2 && !stream && strcmp(argv[2], "oneshot") != 0)) {
 		fprintf(stderr, "usage: %s SOCKET [oneshot|stream [AT_ONCE]]\n", argv[0]);
 		return 2;
@@ -167,7 +167,7 @@ int main(int argc, char **argv)
 	allow_many_files();
 	find_ids(&sweep);
 	double wall = wall_ms(), cpu = cpu_ms();
-	run(&sweep, (unsigned)at_once);
+	run(&sweep, (unsigned)concurrency);
 	printf("containers=%u failed=%u wall_ms=%.1f cpu_ms=%.1f bytes=%zu\n", sweep.n,
 	       sweep.failed, wall_ms() - wall, cpu_ms() - cpu, sweep.bytes);
 	free(sweep.ids);

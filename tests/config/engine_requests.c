@@ -15,7 +15,7 @@ static void print_list(void)
 		printf("| `GET %s` |", request->path);
 		for (const char *const *param = request->params; *param; param++)
 			printf("%s `%s`", param == request->params ? "" : ",", *param);
-		printf(" | %s |\n", request->asked_by);
+		printf(" | %s |\n", request->used_by);
 	}
 }
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cgroup_place.h"
+#include "../../plugins/input/docker_stats/cgroup_paths.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -35,20 +35,20 @@ static void read_proc(struct cgroup_span text)
 }
 
 /* The text is both what is mounted and what a process is in. */
-static void find_place(struct cgroup_span text)
+static void find_paths(struct cgroup_span text)
 {
 	static struct cgroup_mounts mounts;
-	static struct cgroup_place place;
+	static struct cgroup_paths paths;
 	char folder[CGROUP_PATH_SIZE];
 	struct cgroup_span rest = text, line;
 	mounts.n = 0;
 	while (cgroup_span_line(&rest, &line))
 		cgroup_mounts_add(&mounts, line);
-	if (!cgroup_place_find(text, "abc", &place))
+	if (!cgroup_paths_parse(text, "abc", &paths))
 		return;
 	for (unsigned h = 0; h < CGROUP_HIERARCHIES; h++)
-		if (cgroup_place_folder(&mounts, &place, h, folder) &&
-		    strstr(place.paths[h], "/.."))
+		if (cgroup_paths_resolve(&mounts, &paths, h, folder) &&
+		    strstr(paths.paths[h], "/.."))
 			abort();
 }
 
@@ -62,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct cgroup_span text = {copy, copy + size};
 	read_files(text);
 	read_proc(text);
-	find_place(text);
+	find_paths(text);
 	free(copy);
 	return 0;
 }

@@ -4,7 +4,7 @@ tallyd_unit_test(docker_list SOURCES unit/test_docker_list.c)
 tallyd_unit_test(docker_client SOURCES unit/test_docker_client.c)
 tallyd_unit_test(docker_stats SOURCES unit/test_docker_stats.c unit/docker_fixture.c
 	LIBRARIES docker_stats_objects)
-tallyd_unit_test(docker_sweep SOURCES unit/test_docker_sweep.c unit/docker_fixture.c
+tallyd_unit_test(docker_stats_poll SOURCES unit/test_docker_stats_poll.c unit/docker_fixture.c
 	LIBRARIES docker_stats_objects)
 tallyd_unit_test(docker_status SOURCES unit/test_docker_status.c unit/docker_fixture.c
 	LIBRARIES docker_status_objects)

@@ -170,8 +170,8 @@ int fixture_restart(struct docker_fixture *fixture)
 int fixture_gather(struct docker_fixture *fixture)
 {
 	fake_host_forget(fixture->host);
-	if (fixture->look)
-		return fixture->look(fixture->self);
+	if (fixture->scan)
+		return fixture->scan(fixture->self);
 	return fixture->plugin->input->gather(fixture->self);
 }
 

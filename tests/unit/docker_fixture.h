@@ -27,7 +27,7 @@ struct docker_fixture {
 	struct fake_engine *engine;
 	char *config;
 	void *self;              /* NULL: not created yet */
-	int (*look)(void *self); /* what fixture_gather() does with an input that follows */
+	int (*scan)(void *self); /* what fixture_gather() does with an input that follows */
 	char *state_dir;
 	pthread_t thread; /* of fixture_run() */
 	int result;       /* of the plugin's run() */

@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "cgroup_place.h"
+#include "../../plugins/input/docker_stats/cgroup_paths.h"
 #include "cgroup_text.h"
 #include "test.h"
 
@@ -156,7 +156,7 @@ static void mount(struct cgroup_mounts *mounts, const char *line)
 static void controllers_mounted_together_or_under_odd_names_are_found(void **state)
 {
 	struct cgroup_mounts mounts = {0};
-	struct cgroup_place place;
+	struct cgroup_paths paths;
 	char folder[CGROUP_PATH_SIZE];
 	(void)state;
 	mount(&mounts, "33 31 0:30 / /a\\040b/cpu rw shared:9 - cgroup cgroup rw,cpu,cpuacct\n");
@@ -165,36 +165,36 @@ static void controllers_mounted_together_or_under_odd_names_are_found(void **sta
 	mount(&mounts, "36 31 0:32 /docker /y rw - cgroup cgroup rw,pids\n");
 	mount(&mounts, "garbage");
 	assert_int_equal(mounts.n, 3);
-	assert_true(cgroup_place_find(span("4:pids:/docker/abc\n3:cpu,cpuacct:/docker/abc\n"
-					   "2:memory:/docker/abc\n0::/\n"),
-				      "abc", &place));
-	assert_false(place.unified);
-	assert_true(cgroup_place_folder(&mounts, &place, CGROUP_CPU, folder));
+	assert_true(cgroup_paths_parse(span("4:pids:/docker/abc\n3:cpu,cpuacct:/docker/abc\n"
+					    "2:memory:/docker/abc\n0::/\n"),
+				       "abc", &paths));
+	assert_false(paths.unified);
+	assert_true(cgroup_paths_resolve(&mounts, &paths, CGROUP_CPU, folder));
 	assert_string_equal(folder, "/a b/cpu/docker/abc");
-	assert_true(cgroup_place_folder(&mounts, &place, CGROUP_CPUACCT, folder));
-	assert_true(cgroup_place_folder(&mounts, &place, CGROUP_PIDS, folder));
+	assert_true(cgroup_paths_resolve(&mounts, &paths, CGROUP_CPUACCT, folder));
+	assert_true(cgroup_paths_resolve(&mounts, &paths, CGROUP_PIDS, folder));
 	assert_string_equal(folder, "/y/abc");
-	assert_false(cgroup_place_folder(&mounts, &place, CGROUP_MEMORY, folder));
+	assert_false(cgroup_paths_resolve(&mounts, &paths, CGROUP_MEMORY, folder));
 }
 
 static void a_cgroup_below_the_containers_own_is_cut_off(void **state)
 {
-	struct cgroup_place place;
+	struct cgroup_paths paths;
 	(void)state;
-	assert_true(cgroup_place_find(span("0::/system.slice/docker-abc.scope/init.scope\n"), "abc",
-				      &place));
-	assert_true(place.unified);
-	assert_string_equal(place.paths[CGROUP_UNIFIED], "/system.slice/docker-abc.scope");
+	assert_true(cgroup_paths_parse(span("0::/system.slice/docker-abc.scope/init.scope\n"),
+				       "abc", &paths));
+	assert_true(paths.unified);
+	assert_string_equal(paths.paths[CGROUP_UNIFIED], "/system.slice/docker-abc.scope");
 }
 
 static void a_process_that_is_not_the_containers_is_refused(void **state)
 {
-	struct cgroup_place place;
+	struct cgroup_paths paths;
 	(void)state;
-	assert_false(cgroup_place_find(span("0::/user.slice\n"), "abc", &place));
-	assert_false(cgroup_place_find(span("0::/../abc\n"), "abc", &place));
-	assert_false(cgroup_place_find(span("3:memory:/docker/abc\n"), "abc", &place));
-	assert_false(cgroup_place_find(span(""), "abc", &place));
+	assert_false(cgroup_paths_parse(span("0::/user.slice\n"), "abc", &paths));
+	assert_false(cgroup_paths_parse(span("0::/../abc\n"), "abc", &paths));
+	assert_false(cgroup_paths_parse(span("3:memory:/docker/abc\n"), "abc", &paths));
+	assert_false(cgroup_paths_parse(span(""), "abc", &paths));
 }
 
 int main(void)

@@ -72,7 +72,7 @@ static void remove_tree(const char *root)
 	waitpid(child, NULL, 0);
 }
 
-static void a_container_that_ends_between_sweeps_is_no_error_and_loses_its_baseline(void **state)
+static void a_container_that_ends_between_polls_is_no_error_and_loses_its_baseline(void **state)
 {
 	char root[32], path[300], target[64];
 	pid_t child = fork();
@@ -166,7 +166,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
-			a_container_that_ends_between_sweeps_is_no_error_and_loses_its_baseline),
+			a_container_that_ends_between_polls_is_no_error_and_loses_its_baseline),
 		cmocka_unit_test(what_this_kernel_does_not_have_is_null),
 		cmocka_unit_test(cores_are_those_of_its_cpuset),
 		cmocka_unit_test(a_file_that_makes_no_sense_costs_its_own_row_only),

@@ -168,7 +168,7 @@ static void cgroup_needs_an_engine_on_this_machine(void **state)
 	fixture_done(&f);
 }
 
-static void what_cannot_be_read_is_told_when_it_was_not_by_chance(void **state)
+static void unreadable_files_are_reported_at_the_second_failure(void **state)
 {
 	struct docker_fixture f = gathered(DOCKER_20, V1, FIXTURE_CGROUP);
 	(void)state;
@@ -228,16 +228,16 @@ static void files_are_read_on_while_the_engine_is_dead(void **state)
 	only_in_files(&f);
 	assert_int_equal(fixture_gather(&f), 0);
 	fake_engine_die(f.engine);
-	uint32_t told = 0;
+	uint32_t warnings = 0;
 	for (int i = 1; i < 20; i++) {
 		fake_host_set_monotonic(f.host, (1000000 + i) * CLOCK_SECOND);
 		assert_int_equal(fixture_gather(&f), 0);
 		assert_int_equal(fixture_rows(&f), 4);
-		told += strstr(fake_host_log(f.host, TALLY_WARNING),
-			       "reading on what is known already: unix://") != NULL;
+		warnings += strstr(fake_host_log(f.host, TALLY_WARNING),
+				   "reading on what is known already: unix://") != NULL;
 	}
 	/* At 5, 10 and 15 s. */
-	assert_int_equal(told, 3);
+	assert_int_equal(warnings, 3);
 	fixture_done(&f);
 }
 
@@ -296,7 +296,7 @@ int main(void)
 		cmocka_unit_test(auto_asks_the_engine_where_no_cgroup_is_mounted),
 		cmocka_unit_test(cgroup_without_cgroups_does_not_start),
 		cmocka_unit_test(cgroup_needs_an_engine_on_this_machine),
-		cmocka_unit_test(what_cannot_be_read_is_told_when_it_was_not_by_chance),
+		cmocka_unit_test(unreadable_files_are_reported_at_the_second_failure),
 		cmocka_unit_test(a_pid_of_another_container_is_not_believed),
 		cmocka_unit_test(without_events_the_engine_is_asked_every_5_s_what_runs),
 		cmocka_unit_test(files_are_read_on_while_the_engine_is_dead),

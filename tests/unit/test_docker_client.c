@@ -81,7 +81,7 @@ static void an_engine_that_is_too_old_or_too_new_is_refused_with_both_ranges(voi
 	client_destroy(client);
 }
 
-static void what_is_no_engine_is_told_so(void **state)
+static void an_answer_without_a_version_is_refused_with_a_hint(void **state)
 {
 	static const char *const answers[] = {"{}",
 					      "[]",
@@ -202,7 +202,7 @@ static void nothing_is_asked_that_is_not_listed(void **state)
 	client_destroy(client);
 }
 
-static void a_socket_that_is_not_there_is_told_so(void **state)
+static void a_missing_socket_is_named_in_the_error(void **state)
 {
 	struct client *client = client_create();
 	struct docker_config config = client->config;
@@ -252,7 +252,7 @@ static void many_that_hang_cost_two_timeouts_at_most(void **state)
 	struct client *client = client_create();
 	struct counted counted = {0};
 	const struct fetch_job job = {.n = 400,
-				      .at_once = 8,
+				      .concurrency = 8,
 				      .max_bytes = 100,
 				      .path = counted_path,
 				      .done = counted_done,
@@ -274,7 +274,7 @@ static void hundreds_at_once_are_all_answered(void **state)
 	struct client *client = client_create();
 	struct counted counted = {0};
 	const struct fetch_job job = {.n = 500,
-				      .at_once = 500,
+				      .concurrency = 500,
 				      .max_bytes = 100,
 				      .path = counted_path,
 				      .done = counted_done,
@@ -349,12 +349,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_lower_of_the_two_newest_versions_is_spoken),
 		cmocka_unit_test(an_engine_that_is_too_old_or_too_new_is_refused_with_both_ranges),
-		cmocka_unit_test(what_is_no_engine_is_told_so),
+		cmocka_unit_test(an_answer_without_a_version_is_refused_with_a_hint),
 		cmocka_unit_test(the_version_is_asked_for_once),
 		cmocka_unit_test(a_body_may_be_as_long_as_its_bound_and_not_a_byte_longer),
 		cmocka_unit_test(every_way_to_fail_is_named),
 		cmocka_unit_test(nothing_is_asked_that_is_not_listed),
-		cmocka_unit_test(a_socket_that_is_not_there_is_told_so),
+		cmocka_unit_test(a_missing_socket_is_named_in_the_error),
 		cmocka_unit_test(a_stopped_instance_asks_nothing_more),
 		cmocka_unit_test(many_that_hang_cost_two_timeouts_at_most),
 		cmocka_unit_test(hundreds_at_once_are_all_answered),

@@ -1,4 +1,4 @@
-/* What engines told of their containers becomes rows of container_events. */
+/* What engines after_events of their containers becomes rows of container_events. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -136,7 +136,7 @@ static void podman_is_asked_by_its_own_names(void **state)
 	"{\"Type\":\"container\",\"Action\":\"" action "\",\"Actor\":{\"ID\":\"abc\","             \
 	"\"Attributes\":" attributes "},\"timeNano\":1795450800000000000}\n"
 
-static struct docker_fixture told(const char *lines)
+static struct docker_fixture after_events(const char *lines)
 {
 	struct docker_fixture f;
 	fixture_init(&f, NULL);
@@ -166,12 +166,12 @@ static char *labelled(bool many)
 	return line;
 }
 
-static void an_event_with_huge_labels_is_told_without_them(void **state)
+static void an_event_with_huge_labels_is_emitted_without_them(void **state)
 {
 	(void)state;
 	for (int many = 0; many < 2; many++) {
 		char *line = labelled(many);
-		struct docker_fixture f = told(line);
+		struct docker_fixture f = after_events(line);
 		free(line);
 		assert_int_equal(events(&f), 1);
 		assert_true(event_is(&f, 0, EVENTS_NAME, "huge"));
@@ -195,7 +195,7 @@ static void an_event_that_is_left_out_names_its_container(void **state)
 	memset(line + strlen(line), '[', 400000);
 	line[400000] = '\n';
 	line[400001] = '\0';
-	struct docker_fixture f = told(line);
+	struct docker_fixture f = after_events(line);
 	free(line);
 	assert_int_equal(events(&f), 0);
 	assert_non_null(strstr(fake_host_log(f.host, TALLY_WARNING),
@@ -237,7 +237,7 @@ static void what_an_attribute_should_not_be_is_kept_as_it_is(void **state)
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct docker_fixture f = told(cases[i].line);
+		struct docker_fixture f = after_events(cases[i].line);
 		assert_int_equal(events(&f), 1);
 		if (cases[i].attributes)
 			assert_true(event_is(&f, 0, EVENTS_ATTRIBUTES, cases[i].attributes));
@@ -272,7 +272,7 @@ int main(void)
 		cmocka_unit_test(events_of_29_become_rows),
 		cmocka_unit_test(podmans_words_become_dockers),
 		cmocka_unit_test(podman_is_asked_by_its_own_names),
-		cmocka_unit_test(an_event_with_huge_labels_is_told_without_them),
+		cmocka_unit_test(an_event_with_huge_labels_is_emitted_without_them),
 		cmocka_unit_test(an_event_that_is_left_out_names_its_container),
 		cmocka_unit_test(what_an_attribute_should_not_be_is_kept_as_it_is),
 		cmocka_unit_test(only_what_passes_the_filters_becomes_a_row),

@@ -167,7 +167,7 @@ static void a_stream_that_ends_is_opened_again_and_repeats_are_dropped(void **st
 	fixture_done(&f);
 }
 
-static void trouble_is_told_once_and_its_end_once(void **state)
+static void a_failure_is_logged_once_and_so_is_its_end(void **state)
 {
 	struct docker_fixture f = following();
 	(void)state;
@@ -178,9 +178,9 @@ static void trouble_is_told_once_and_its_end_once(void **state)
 	WAIT_UNTIL(metric(&f, "failed_looks_total") >= 2);
 	fake_engine_revive(f.engine);
 	WAIT_UNTIL(settled(&f));
-	uint32_t looks = fake_engine_asked(f.engine, "/containers/json");
+	uint32_t scans = fake_engine_asked(f.engine, "/containers/json");
 	/* The second is asked when the first is over. */
-	WAIT_UNTIL(fake_engine_asked(f.engine, "/containers/json") > looks + 1);
+	WAIT_UNTIL(fake_engine_asked(f.engine, "/containers/json") > scans + 1);
 	fixture_end(&f);
 	const char *errors = fake_host_log(f.host, TALLY_ERROR);
 	assert_non_null(strstr(errors, fake_engine_endpoint(f.engine)));
@@ -227,7 +227,7 @@ static void where_events_are_refused_the_slow_look_is_left(void **state)
 	fake_engine_set(f.engine, "/events", 403, "{\"message\":\"not for you\"}", FAKE_ANSWERS);
 	fixture_run(&f);
 	WAIT_UNTIL(fake_engine_asked(f.engine, "/containers/json?all=1 ") >=
-		   4); /* 3 have been told */
+		   4); /* 3 were reported */
 	fixture_end(&f);
 	assert_non_null(strstr(fake_host_log(f.host, TALLY_ERROR), "HTTP 403: not for you"));
 	assert_true(fixture_rows(&f) >= 3);
@@ -250,7 +250,7 @@ static void a_stream_that_is_never_answered_is_given_up(void **state)
 
 /* ---- Restarts ---- */
 
-static int look_whole(void *self)
+static int scan_all(void *self)
 {
 	int r = docker_connect(((struct docker_status *)self)->docker);
 	return r < 0 ? r : status_scan(self, DOCKER_SCAN_ALL);
@@ -260,7 +260,7 @@ static void what_went_while_the_daemon_was_down_is_found_gone(void **state)
 {
 	struct docker_fixture f = following();
 	(void)state;
-	f.look = look_whole;
+	f.scan = scan_all;
 	assert_int_equal(fixture_start(&f), 0);
 	assert_int_equal(fixture_gather(&f), 0);
 	fake_engine_set(f.engine, "/containers/json", 200, "[]", FAKE_ANSWERS);
@@ -275,11 +275,11 @@ static void what_went_while_the_daemon_was_down_is_found_gone(void **state)
 	fixture_done(&f);
 }
 
-static void who_was_told_to_be_gone_is_told_so_again_after_a_crash(void **state)
+static void a_row_with_gone_at_is_emitted_again_after_a_crash(void **state)
 {
 	struct docker_fixture f = following();
 	(void)state;
-	f.look = look_whole;
+	f.scan = scan_all;
 	fake_host_set_now(f.host, 1000 * CLOCK_SECOND);
 	assert_int_equal(fixture_start(&f), 0);
 	assert_int_equal(fixture_gather(&f), 0);
@@ -302,7 +302,7 @@ static void tallyd_once_neither_remembers_nor_forgets(void **state)
 	struct docker_fixture f = following();
 	char path[100];
 	(void)state;
-	f.look = look_whole;
+	f.scan = scan_all;
 	fake_host_ctx(f.host)->producer = "once";
 	assert_int_equal(fixture_start(&f), 0);
 	assert_int_equal(fixture_gather(&f), 0);
@@ -321,12 +321,12 @@ int main(void)
 		cmocka_unit_test(the_last_health_checks_first_line_is_kept),
 		cmocka_unit_test(more_names_than_fit_are_one_look_at_everything),
 		cmocka_unit_test(a_stream_that_ends_is_opened_again_and_repeats_are_dropped),
-		cmocka_unit_test(trouble_is_told_once_and_its_end_once),
+		cmocka_unit_test(a_failure_is_logged_once_and_so_is_its_end),
 		cmocka_unit_test(garbage_and_endless_lines_are_left_out_and_what_follows_is_read),
 		cmocka_unit_test(where_events_are_refused_the_slow_look_is_left),
 		cmocka_unit_test(a_stream_that_is_never_answered_is_given_up),
 		cmocka_unit_test(what_went_while_the_daemon_was_down_is_found_gone),
-		cmocka_unit_test(who_was_told_to_be_gone_is_told_so_again_after_a_crash),
+		cmocka_unit_test(a_row_with_gone_at_is_emitted_again_after_a_crash),
 		cmocka_unit_test(tallyd_once_neither_remembers_nor_forgets),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

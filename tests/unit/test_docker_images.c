@@ -16,7 +16,7 @@ static int64_t at(int64_t seconds)
 	return INT64_C(1795450800000000000) + seconds * CLOCK_SECOND;
 }
 
-static int look(void *self)
+static int scan(void *self)
 {
 	int r = docker_connect(((struct docker_images *)self)->docker);
 	return r < 0 ? r : images_scan(self, DOCKER_SCAN_ALL);
@@ -26,7 +26,7 @@ static struct docker_fixture started(const char *recorded)
 {
 	struct docker_fixture f;
 	fixture_init(&f, recorded);
-	f.look = look;
+	f.scan = scan;
 	fake_host_set_now(f.host, at(0));
 	assert_int_equal(fixture_start(&f), 0);
 	return f;
@@ -262,7 +262,7 @@ static void move_latest(struct docker_fixture *f)
 	set_inspect(f, "web");
 }
 
-static void a_tag_that_moves_is_told_with_what_it_was_and_its_container_is_outdated(void **state)
+static void a_moved_tag_is_emitted_with_its_old_image_and_its_container_is_outdated(void **state)
 {
 	static const struct expected moved = {"web:latest", B, A, "moved", "sha256:d"};
 	struct docker_fixture f = one_image();
@@ -322,7 +322,7 @@ static void a_container_made_by_an_id_or_a_digest_is_never_outdated(void **state
 	fixture_done(&f);
 }
 
-static void a_reference_that_is_removed_is_told_and_comes_back_as_added(void **state)
+static void a_removed_reference_is_emitted_and_comes_back_as_added(void **state)
 {
 	static const struct expected removed = {"web:latest", NULL, A, "removed", NULL};
 	static const struct expected added = {"web:latest", A, NULL, "added", NULL};
@@ -375,7 +375,7 @@ static void an_image_without_a_name_is_dangling_and_one_that_vanished_gone(void 
 
 /* ---- Restarts ---- */
 
-static void what_moved_while_the_daemon_was_down_is_told_when_it_is_back(void **state)
+static void a_tag_moved_while_the_daemon_was_down_is_emitted_at_the_next_start(void **state)
 {
 	static const struct expected moved = {"web:latest", B, A, "moved", "sha256:d"};
 	static const struct expected removed = {"web:1", NULL, A, "removed", NULL};
@@ -418,7 +418,7 @@ static void a_slot_that_became_free_is_used_again(void **state)
 	fixture_done(&f);
 }
 
-static void a_change_that_was_not_taken_is_told_again(void **state)
+static void a_change_that_was_not_taken_is_emitted_again(void **state)
 {
 	struct docker_fixture f = one_image();
 	(void)state;
@@ -483,16 +483,17 @@ int main(void)
 		cmocka_unit_test(podmans_images_and_their_users_are_found),
 		cmocka_unit_test(every_recorded_engine_has_its_images),
 		cmocka_unit_test(
-			a_tag_that_moves_is_told_with_what_it_was_and_its_container_is_outdated),
+			a_moved_tag_is_emitted_with_its_old_image_and_its_container_is_outdated),
 		cmocka_unit_test(who_was_known_before_the_move_is_not_inspected),
 		cmocka_unit_test(who_was_not_is_inspected_once),
 		cmocka_unit_test(a_container_made_by_an_id_or_a_digest_is_never_outdated),
-		cmocka_unit_test(a_reference_that_is_removed_is_told_and_comes_back_as_added),
+		cmocka_unit_test(a_removed_reference_is_emitted_and_comes_back_as_added),
 		cmocka_unit_test(outdated_since_stays_however_often_the_tag_moves_on),
 		cmocka_unit_test(an_image_without_a_name_is_dangling_and_one_that_vanished_gone),
-		cmocka_unit_test(what_moved_while_the_daemon_was_down_is_told_when_it_is_back),
+		cmocka_unit_test(
+			a_tag_moved_while_the_daemon_was_down_is_emitted_at_the_next_start),
 		cmocka_unit_test(a_slot_that_became_free_is_used_again),
-		cmocka_unit_test(a_change_that_was_not_taken_is_told_again),
+		cmocka_unit_test(a_change_that_was_not_taken_is_emitted_again),
 		cmocka_unit_test(a_list_that_is_damaged_is_an_error_and_nothing_is_forgotten),
 		cmocka_unit_test(references_mean_the_same_however_they_are_written),
 	};

@@ -154,7 +154,7 @@ static void rate_limited_lines_are_dropped_and_counted(void **state)
 
 /* ---- Faults ---- */
 
-static void a_driver_that_cannot_be_read_is_told_once(void **state)
+static void a_log_driver_that_cannot_be_read_is_logged_once(void **state)
 {
 	struct docker_fixture f;
 	(void)state;
@@ -208,7 +208,7 @@ static void a_container_that_is_gone_is_forgotten(void **state)
 	fixture_done(&f);
 }
 
-static void an_engine_that_dies_is_told_once_and_followed_when_it_is_back(void **state)
+static void an_engine_that_dies_is_logged_once_and_followed_when_it_is_back(void **state)
 {
 	static const char *const wanted[] = {"one", "two"};
 	struct docker_fixture f;
@@ -288,10 +288,10 @@ int main(void)
 		cmocka_unit_test(reading_is_resumed_by_ever_wider_tails_and_only_then_by_time),
 		cmocka_unit_test(what_was_taken_before_is_dropped_and_counted),
 		cmocka_unit_test(rate_limited_lines_are_dropped_and_counted),
-		cmocka_unit_test(a_driver_that_cannot_be_read_is_told_once),
+		cmocka_unit_test(a_log_driver_that_cannot_be_read_is_logged_once),
 		cmocka_unit_test(garbage_is_counted_and_read_again),
 		cmocka_unit_test(a_container_that_is_gone_is_forgotten),
-		cmocka_unit_test(an_engine_that_dies_is_told_once_and_followed_when_it_is_back),
+		cmocka_unit_test(an_engine_that_dies_is_logged_once_and_followed_when_it_is_back),
 		cmocka_unit_test(an_engine_that_hangs_beside_idle_streams_is_noticed),
 		cmocka_unit_test(rows_that_were_not_taken_are_read_again),
 		cmocka_unit_test(first_sight_must_be_understood),

@@ -255,7 +255,7 @@ static void only_the_last_lines_are_read_at_first_sight_if_wanted(void **state)
 	}
 }
 
-static void what_is_needed_but_compressed_is_told(void **state)
+static void a_needed_file_that_is_compressed_is_reported(void **state)
 {
 	struct driver driver;
 	char zipped[80];
@@ -353,7 +353,7 @@ int main(void)
 		cmocka_unit_test(a_gap_is_noticed_when_reading_is_resumed),
 		cmocka_unit_test(a_file_written_anew_is_read_from_its_beginning),
 		cmocka_unit_test(only_the_last_lines_are_read_at_first_sight_if_wanted),
-		cmocka_unit_test(what_is_needed_but_compressed_is_told),
+		cmocka_unit_test(a_needed_file_that_is_compressed_is_reported),
 		cmocka_unit_test(records_that_are_none_are_counted_and_passed_over),
 		cmocka_unit_test(a_record_that_is_not_whole_yet_is_waited_for),
 		cmocka_unit_test(links_and_other_things_are_no_logs),

@@ -83,7 +83,7 @@ static void assert_messages(struct story *story, const char *const *wanted, uint
 	}
 }
 
-static uint32_t told(struct story *story, const char *what)
+static uint32_t n_logged(struct story *story, const char *what)
 {
 	uint32_t n = 0;
 	for (const char *at = fake_host_log(story->f.host, TALLY_WARNING);
@@ -118,7 +118,7 @@ static void podman_s_file_is_read_as_docker_s_is(void **state)
 		}
 }
 
-static void a_file_that_is_no_log_is_told_counted_and_left_for_the_api(void **state)
+static void a_file_that_is_not_a_log_is_reported_counted_and_left_to_the_api(void **state)
 {
 	static const char *const texts[] = {"one line\n", "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n",
 					    "[\"2026-11-23T16:17:01Z\",\"x\"]\n\n"};
@@ -137,8 +137,9 @@ static void a_file_that_is_no_log_is_told_counted_and_left_for_the_api(void **st
 			fixture_end(&s.f);
 			assert_messages(&s, wanted, 1);
 			assert_int_equal(metric(&s, METRIC_GARBAGE), bad[i]);
-			assert_int_equal(told(&s, "web: "), 2);
-			assert_int_equal(told(&s, "neither Docker's JSON nor the CRI format; using "
+			assert_int_equal(n_logged(&s, "web: "), 2);
+			assert_int_equal(n_logged(&s,
+						  "neither Docker's JSON nor the CRI format; using "
 						  "the API instead"),
 					 1);
 			assert_non_null(strstr(fake_host_log(s.f.host, TALLY_WARNING), s.path));
@@ -163,7 +164,7 @@ static void a_file_that_becomes_a_log_is_read_when_the_api_gives_nothing(void **
 	end(&s);
 }
 
-static void damage_within_a_file_is_told_with_the_container_s_name(void **state)
+static void damage_within_a_file_is_reported_with_the_container_s_name(void **state)
 {
 	static const char *const wanted[] = {"one", "two", "three"};
 	static const char damaged[] = "\0\0\0\0\0\0" JSON("02", "two") "rubbish\n";
@@ -177,9 +178,9 @@ static void damage_within_a_file_is_told_with_the_container_s_name(void **state)
 	fixture_end(&s.f);
 	assert_messages(&s, wanted, 3);
 	assert_int_equal(metric(&s, METRIC_GARBAGE), 2);
-	assert_int_equal(told(&s, "web: "), 1);
-	assert_int_equal(told(&s, "skipped 2 damaged or foreign records, the first at "
-				  "byte "),
+	assert_int_equal(n_logged(&s, "web: "), 1);
+	assert_int_equal(n_logged(&s, "skipped 2 damaged or foreign records, the first at "
+				      "byte "),
 			 1);
 	end(&s);
 }
@@ -199,7 +200,7 @@ static void files_of_another_machine_are_refused_before_it_runs(void **state)
 	}
 }
 
-static void a_container_without_a_file_is_told_why(void **state)
+static void the_reason_for_a_container_without_a_file_is_reported(void **state)
 {
 	struct story s;
 	(void)state;
@@ -213,7 +214,7 @@ static void a_container_without_a_file_is_told_why(void **state)
 	end(&s);
 }
 
-static void a_file_that_is_missing_is_told_and_waited_for(void **state)
+static void a_missing_file_is_reported_and_waited_for(void **state)
 {
 	static const char *const wanted[] = {"one"};
 	char moved[80];
@@ -230,7 +231,7 @@ static void a_file_that_is_missing_is_told_and_waited_for(void **state)
 	assert_messages(&s, wanted, 1);
 	const char *log = fake_host_log(s.f.host, TALLY_INFO);
 	assert_null(strstr(log, "using the API instead"));
-	assert_int_equal(told(&s, "web: cannot read its log: "), 1);
+	assert_int_equal(n_logged(&s, "web: cannot read its log: "), 1);
 	assert_non_null(strstr(log, "No such file or directory; retrying"));
 	end(&s);
 }
@@ -286,12 +287,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(podman_s_file_is_read_as_docker_s_is),
-		cmocka_unit_test(a_file_that_is_no_log_is_told_counted_and_left_for_the_api),
+		cmocka_unit_test(a_file_that_is_not_a_log_is_reported_counted_and_left_to_the_api),
 		cmocka_unit_test(a_file_that_becomes_a_log_is_read_when_the_api_gives_nothing),
-		cmocka_unit_test(damage_within_a_file_is_told_with_the_container_s_name),
+		cmocka_unit_test(damage_within_a_file_is_reported_with_the_container_s_name),
 		cmocka_unit_test(files_of_another_machine_are_refused_before_it_runs),
-		cmocka_unit_test(a_container_without_a_file_is_told_why),
-		cmocka_unit_test(a_file_that_is_missing_is_told_and_waited_for),
+		cmocka_unit_test(the_reason_for_a_container_without_a_file_is_reported),
+		cmocka_unit_test(a_missing_file_is_reported_and_waited_for),
 		cmocka_unit_test(a_line_sent_again_at_a_rotation_is_one_row),
 		cmocka_unit_test(lines_of_a_whole_second_are_each_a_row_over_a_break),
 	};

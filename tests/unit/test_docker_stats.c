@@ -10,7 +10,7 @@
 
 /* ---- Recorded answers → rows ---- */
 
-static void a_sweep_of_20_10_gives_a_row_of_each_that_runs(void **state)
+static void a_poll_of_20_10_gives_a_row_of_each_that_runs(void **state)
 {
 	struct docker_fixture f = fixture_gathered(DOCKER_20);
 	(void)state;
@@ -87,7 +87,7 @@ static void cgroup_v2_is_read_with_its_unlimited_pids(void **state)
 	fixture_done(&f);
 }
 
-static void a_sweep_of_29_goes_over_8_connections(void **state)
+static void a_poll_of_29_goes_over_8_connections(void **state)
 {
 	struct docker_fixture f = fixture_gathered(DOCKER_29);
 	(void)state;
@@ -223,11 +223,11 @@ static void a_pattern_of_an_unknown_kind_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_sweep_of_20_10_gives_a_row_of_each_that_runs),
+		cmocka_unit_test(a_poll_of_20_10_gives_a_row_of_each_that_runs),
 		cmocka_unit_test(what_the_engine_does_not_say_is_null_and_not_0),
 		cmocka_unit_test(answers_of_26_without_a_name_get_it_from_the_request),
 		cmocka_unit_test(cgroup_v2_is_read_with_its_unlimited_pids),
-		cmocka_unit_test(a_sweep_of_29_goes_over_8_connections),
+		cmocka_unit_test(a_poll_of_29_goes_over_8_connections),
 		cmocka_unit_test(podman_without_a_memory_map_still_gives_a_row),
 		cmocka_unit_test(cpu_percent_is_of_one_core_since_the_sample_before),
 		cmocka_unit_test(a_counter_that_falls_or_a_clock_that_steps_back_gives_no_percent),

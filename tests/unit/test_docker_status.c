@@ -16,7 +16,7 @@ static int64_t at(int64_t seconds)
 	return INT64_C(1795450800000000000) + seconds * CLOCK_SECOND;
 }
 
-static int look_whole(void *self)
+static int scan_all(void *self)
 {
 	int r = docker_connect(((struct docker_status *)self)->docker);
 	return r < 0 ? r : status_scan(self, DOCKER_SCAN_ALL);
@@ -26,7 +26,7 @@ static struct docker_fixture started(const char *recorded)
 {
 	struct docker_fixture fixture;
 	fixture_init(&fixture, recorded);
-	fixture.look = look_whole;
+	fixture.scan = scan_all;
 	fake_host_set_now(fixture.host, at(0));
 	fake_host_set_monotonic(fixture.host, 1000 * CLOCK_SECOND);
 	assert_int_equal(fixture_start(&fixture), 0);
@@ -329,7 +329,7 @@ static void what_was_followed_once_is_followed_although_its_state_fits_no_more(v
 	struct docker_fixture f;
 	(void)state;
 	fixture_init(&f, NULL);
-	f.look = look_whole;
+	f.scan = scan_all;
 	fixture_set_list(&f, "include", include);
 	assert_int_equal(fixture_start(&f), 0);
 	set_list(&f, "created", "Created");

@@ -242,7 +242,7 @@ int docker_get(struct docker *docker, enum docker_call call, const char *path, s
 {
 	struct docker_one one = {.docker = docker, .path = path};
 	struct fetch_job job = {.n = 1,
-				.at_once = 1,
+				.concurrency = 1,
 				.max_bytes = max_bytes,
 				.path = one_path,
 				.done = one_done,

@@ -22,7 +22,8 @@
 enum {
 	DOCKER_API_OLDEST = 41, /* the first with one-shot stats */
 	DOCKER_API_NEWEST = 55,
-	DOCKER_API_AT_ONCE = 44, /* from here on one-shot does not wait for the engine's tick */
+	DOCKER_API_INSTANT_STATS =
+		44, /* from here on one-shot does not wait for the engine's tick */
 	DOCKER_ID_MAX = 64,
 };
 

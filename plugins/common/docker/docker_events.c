@@ -1,6 +1,7 @@
 /*
- * The event stream: opening, lines, repeats, back-off.  Called by docker_follow.c and stats_local.c
- * on the instance's thread; libcurl's callbacks run inside docker_events_act() on the same thread.
+ * The event stream: opening, lines, repeats, back-off.  Called by docker_follow.c and
+ * stats_sources.c on the instance's thread; libcurl's callbacks run inside docker_events_act() on
+ * the same thread.
  *
  * Happy path: docker_events_act() opens the stream, bytes become lines, lines become events, each
  * is handed over once.  What can fail: the connection, a refusal, an engine that accepts the

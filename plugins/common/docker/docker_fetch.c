@@ -104,8 +104,8 @@ static int64_t next_check(const struct fetch_progress *progress)
 {
 	const struct fetch_job *job = progress->job;
 	int64_t check = progress->begun + 2 * job->timeout;
-	if (job->patience && progress->last_end + job->patience < check)
-		check = progress->last_end + job->patience;
+	if (job->straggler_timeout && progress->last_end + job->straggler_timeout < check)
+		check = progress->last_end + job->straggler_timeout;
 	return check;
 }
 
@@ -117,8 +117,8 @@ static bool out_of_time(const struct fetch_progress *progress)
 	int64_t now = clock_monotonic();
 	if (now >= progress->begun + 2 * job->timeout)
 		return true;
-	return job->patience && progress->ended * 2 >= job->n &&
-	       now >= progress->last_end + job->patience;
+	return job->straggler_timeout && progress->ended * 2 >= job->n &&
+	       now >= progress->last_end + job->straggler_timeout;
 }
 
 static void cancel_all(struct docker_fetch *fetch)
@@ -149,11 +149,11 @@ int fetch_run(struct docker_fetch *fetch, const struct fetch_job *job)
 {
 	int64_t now = clock_monotonic();
 	struct fetch_progress progress = {.job = job, .begun = now, .last_end = now};
-	uint32_t at_once = job->at_once < job->n ? job->at_once : job->n;
-	int r = slots_reserve(fetch, at_once);
+	uint32_t concurrency = job->concurrency < job->n ? job->concurrency : job->n;
+	int r = slots_reserve(fetch, concurrency);
 	if (r < 0)
 		return r;
-	for (uint32_t i = 0; i < at_once; i++)
+	for (uint32_t i = 0; i < concurrency; i++)
 		slot_start(fetch, fetch->slots[i], &progress);
 	while (progress.ended < job->n) {
 		r = docker_multi_act(&fetch->multi, next_check(&progress));

@@ -34,16 +34,16 @@ struct fetch_answer {
 };
 
 struct fetch_job {
-	uint32_t n;       /* requests, numbered from 0 */
-	uint32_t at_once; /* at most */
-	size_t max_bytes; /* of one body */
+	uint32_t n;           /* requests, numbered from 0 */
+	uint32_t concurrency; /* at most */
+	size_t max_bytes;     /* of one body */
 	/* NULL: one that is longer is refused.  Else its long strings and members are left out, by
 	 * json_trim.h, and what stays must fit. */
 	const struct json_trim *trim;
 	int64_t timeout; /* ns for one request; twice that for all of them */
 	/* ns; 0: none.  When most have answered and nothing more has come for so long, the rest are
 	 * given up, so that one that hangs does not hold up all others until its timeout. */
-	int64_t patience;
+	int64_t straggler_timeout;
 	void (*path)(void *arg, uint32_t i, char ret[FETCH_PATH_SIZE]);
 	void (*done)(void *arg, uint32_t i, struct fetch_answer *answer);
 	void *arg;

@@ -106,7 +106,7 @@ static int check_result(struct follow *follow, int r)
 		return 0;
 	if (r == -ECANCELED && tally_stopping(follow->ctx))
 		return r;
-	tally_count(follow->ctx, DOCKER_METRIC_FAILED_LOOKS, 1);
+	tally_count(follow->ctx, DOCKER_METRIC_FAILED_SCANS, 1);
 	report_failure(follow, tally_reason(follow->ctx));
 	follow->resync = true;
 	follow->named_due = INT64_MAX;
@@ -166,7 +166,7 @@ static void on_event(void *arg, const struct docker_event *event)
 	tally_count(follow->ctx, DOCKER_METRIC_EVENTS, 1);
 	follow->last_answer = now;
 	if (follow->job->event(follow->job->arg, event))
-		follow->named_due = earlier(follow->named_due, now + follow->job->settle);
+		follow->named_due = earlier(follow->named_due, now + follow->job->debounce);
 }
 
 /* An engine keeps 256 events and none over its own restart, so whatever happened while the stream
@@ -206,13 +206,13 @@ static int handle_outcome(struct follow *follow, unsigned outcome)
 
 /* ---- Waiting ---- */
 
-enum { FD_STOP, FD_EVENTS, FD_BESIDE, FDS = FD_BESIDE + DOCKER_FOLLOW_FDS };
+enum { FD_STOP, FD_EVENTS, FD_EXTRA, FDS = FD_EXTRA + DOCKER_FOLLOW_FDS };
 
 /* After a scan that failed the next one is of everything, when its time has come. */
 static bool wants_scan(const struct follow *follow)
 {
 	const struct docker_follow_job *job = follow->job;
-	return job->beside && !follow->resync && job->beside->wants(job->arg);
+	return job->extra && !follow->resync && job->extra->wants_scan(job->arg);
 }
 
 /* -ECANCELED: told to stop. */
@@ -224,8 +224,8 @@ static int wait(struct follow *follow)
 				  {-1, 0, 0},
 				  {-1, 0, 0}};
 	int64_t due = earlier(next_due(follow), docker_events_due(follow->events));
-	if (job->beside)
-		due = earlier(due, job->beside->wait(job->arg, fds + FD_BESIDE));
+	if (job->extra)
+		due = earlier(due, job->extra->prepare(job->arg, fds + FD_EXTRA));
 	int64_t left = due - tally_monotonic(job->ctx);
 	/* Rounded up: rounded down it would come back early and spin through the last millisecond.
 	 */
@@ -233,8 +233,8 @@ static int wait(struct follow *follow)
 	poll(fds, FDS, ms > INT_MAX ? INT_MAX : (int)ms);
 	if (fds[FD_STOP].revents)
 		return -ECANCELED;
-	if (job->beside)
-		job->beside->act(job->arg, fds + FD_BESIDE);
+	if (job->extra)
+		job->extra->dispatch(job->arg, fds + FD_EXTRA);
 	return 0;
 }
 

@@ -30,13 +30,13 @@ struct docker_follow_config {
 enum { DOCKER_FOLLOW_FDS = 2 };
 
 /* What an input waits for beside events. */
-struct docker_follow_beside {
+struct docker_follow_extra {
 	/* Is a scan of something wanted? */
-	bool (*wants)(void *arg);
+	bool (*wants_scan)(void *arg);
 	/* What to poll for, of none at first, and until when, monotonic ns. */
-	int64_t (*wait)(void *arg, struct pollfd fds[DOCKER_FOLLOW_FDS]);
+	int64_t (*prepare)(void *arg, struct pollfd fds[DOCKER_FOLLOW_FDS]);
 	/* After each wait. */
-	void (*act)(void *arg, const struct pollfd fds[DOCKER_FOLLOW_FDS]);
+	void (*dispatch)(void *arg, const struct pollfd fds[DOCKER_FOLLOW_FDS]);
 };
 
 struct docker_follow_job {
@@ -45,14 +45,14 @@ struct docker_follow_job {
 	const struct docker_follow_config *config;
 	const char *filters; /* of events, as JSON */
 	int64_t since;       /* also events since then, ns; 0: only new ones */
-	int64_t settle;      /* ns from the first event to the scan of what it and others name */
+	int64_t debounce;    /* ns from the first event to the scan of what it and others name */
 	/* True: it names something that should be scanned. */
 	bool (*event)(void *arg, const struct docker_event *event);
 	/* The events that came together are over; NULL: it does not care. */
 	int (*flush)(void *arg);
 	/* Connected already.  0, or what tally_fail() returned. */
 	int (*scan)(void *arg, enum docker_scan what);
-	const struct docker_follow_beside *beside; /* NULL: nothing */
+	const struct docker_follow_extra *extra; /* NULL: nothing */
 	void *arg;
 };
 
@@ -91,7 +91,7 @@ enum docker_follow_metric {
 	DOCKER_METRIC_EVENTS = DOCKER_METRICS_END,
 	DOCKER_METRIC_STREAM_OPEN,
 	DOCKER_METRIC_STREAMS_LOST,
-	DOCKER_METRIC_FAILED_LOOKS,
+	DOCKER_METRIC_FAILED_SCANS,
 	DOCKER_FOLLOW_METRICS_END
 };
 

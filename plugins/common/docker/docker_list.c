@@ -181,8 +181,8 @@ const char *docker_list_parse(char *body, size_t len, struct docker_list *ret, s
 	return NULL;
 }
 
-int docker_list_ask(struct docker *docker, struct tally_ctx *ctx, const char *path,
-		    struct docker_list *ret)
+int docker_list_get_path(struct docker *docker, struct tally_ctx *ctx, const char *path,
+			 struct docker_list *ret)
 {
 	char *body = NULL;
 	size_t len = 0, offset = 0;
@@ -199,7 +199,7 @@ int docker_list_ask(struct docker *docker, struct tally_ctx *ctx, const char *pa
 int docker_list_get(struct docker *docker, struct tally_ctx *ctx, bool all, struct docker_list *ret)
 {
 	const char *path = all ? "/containers/json?all=1" : "/containers/json";
-	return docker_list_ask(docker, ctx, path, ret);
+	return docker_list_get_path(docker, ctx, path, ret);
 }
 
 const struct docker_container *docker_list_find(const struct docker_list *list, const char *id)

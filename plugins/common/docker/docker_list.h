@@ -26,8 +26,8 @@ struct docker_list {
 int docker_list_get(struct docker *docker, struct tally_ctx *ctx, bool all,
 		    struct docker_list *ret);
 /* The same with a path of the caller's own, for its filters. */
-int docker_list_ask(struct docker *docker, struct tally_ctx *ctx, const char *path,
-		    struct docker_list *ret);
+int docker_list_get_path(struct docker *docker, struct tally_ctx *ctx, const char *path,
+			 struct docker_list *ret);
 void docker_list_done(struct docker_list *list);
 
 /* Takes body over, also on failure.  NULL, or what is wrong; ret_offset: where. */

@@ -11,33 +11,33 @@
 const struct docker_request docker_requests[] = {
 	{.path = "/version",
 	 .call = DOCKER_VERSION,
-	 .asked_by = "all, to agree on an API version whenever a connection is made, and to see "
-		     "whether a silent engine is alive"},
+	 .used_by = "all, to agree on an API version whenever a connection is made, and to see "
+		    "whether a silent engine is alive"},
 	{.path = "/events",
 	 .params = {"since", "filters"},
 	 .call = DOCKER_EVENTS,
-	 .asked_by = "`input.docker_status`, `input.docker_images`, `input.docker_logs`; "
-		     "`input.docker_stats`, unless `source = api`"},
+	 .used_by = "`input.docker_status`, `input.docker_images`, `input.docker_logs`; "
+		    "`input.docker_stats`, unless `source = api`"},
 	{.path = "/containers/json",
 	 .params = {"all", "filters"},
 	 .call = DOCKER_LIST,
-	 .asked_by = "all"},
+	 .used_by = "all"},
 	{.path = "/containers/{id}/json",
 	 .call = DOCKER_INSPECT,
-	 .asked_by = "`input.docker_status`, `input.docker_logs`; `input.docker_images`, of "
-		     "containers whose tag had moved; `input.docker_stats`, of each new container"},
+	 .used_by = "`input.docker_status`, `input.docker_logs`; `input.docker_images`, of "
+		    "containers whose tag had moved; `input.docker_stats`, of each new container"},
 	{.path = "/containers/{id}/stats",
 	 .params = {"stream", "one-shot"},
 	 .call = DOCKER_STATS,
-	 .asked_by = "`input.docker_stats`, where it does not read the containers' cgroup files"},
+	 .used_by = "`input.docker_stats`, where it does not read the containers' cgroup files"},
 	{.path = "/containers/{id}/logs",
 	 .params = {"stdout", "stderr", "timestamps", "follow", "tail", "since"},
 	 .call = DOCKER_LOGS,
-	 .asked_by = "`input.docker_logs`, where it does not read the engine's log files"},
+	 .used_by = "`input.docker_logs`, where it does not read the engine's log files"},
 	{.path = "/images/json",
 	 .params = {"shared-size"},
 	 .call = DOCKER_IMAGES,
-	 .asked_by = "`input.docker_images`"},
+	 .used_by = "`input.docker_images`"},
 	{0}};
 
 static const char id_letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"

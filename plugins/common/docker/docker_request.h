@@ -16,7 +16,7 @@ enum { DOCKER_REQUEST_PARAMS = 8 };
 struct docker_request {
 	const char *path;                          /* {id}: of a container; NULL: the last */
 	const char *params[DOCKER_REQUEST_PARAMS]; /* NULL-terminated */
-	const char *asked_by;                      /* in Markdown, with when and why */
+	const char *used_by;                       /* in Markdown, with when and why */
 	enum docker_call call;
 };
 

@@ -22,7 +22,7 @@
 #include "state_file.h"
 
 /* A pull is followed by tags, and a build by several: one scan for all of them. */
-static const int64_t settle_ns = 500 * CLOCK_MS;
+static const int64_t debounce_ns = 500 * CLOCK_MS;
 
 enum { IMAGES_MAX_LIST = 16 << 20, IMAGES_API_SHARED = 42, IMAGES_NAME_SIZE = 512 };
 
@@ -148,9 +148,9 @@ static int run_scan(struct scan *scan)
 	if (r == 0)
 		r = docker_list_get(self->docker, self->ctx, true, &scan->containers);
 	if (r == 0)
-		r = image_users_renew(&self->users, self->ctx, self->docker, &scan->containers);
+		r = image_users_update(&self->users, self->ctx, self->docker, &scan->containers);
 	if (r == 0)
-		r = versions_renew(&self->versions, self->ctx, &scan->images);
+		r = versions_update(&self->versions, self->ctx, &scan->images);
 	if (r < 0)
 		return r;
 	image_users_check_outdated(&self->users, &scan->images, &self->versions);
@@ -204,7 +204,7 @@ static int images_run(void *arg)
 					      .config = &self->config->follow,
 					      .filters = images_filters,
 					      .since = versions_newest(&self->versions),
-					      .settle = settle_ns,
+					      .debounce = debounce_ns,
 					      .event = images_event,
 					      .scan = images_scan,
 					      .arg = self};

@@ -241,18 +241,17 @@ const char *image_list_digest(const struct image_list *list, uint32_t image, con
 	return NULL;
 }
 
-enum image_known image_list_known_as(const struct image_list *list, uint32_t image,
-				     const char *normal, const char *digest)
+enum digest_match image_list_compare_digest(const struct image_list *list, uint32_t image,
+					    const char *normal, const char *digest)
 {
 	size_t len = repository_length(normal);
-	enum image_known known = IMAGE_NOT_KNOWN;
-	for (uint32_t i = 0; i < list->digests.n && known != IMAGE_KNOWN_AS; i++) {
+	enum digest_match known = DIGEST_UNKNOWN;
+	for (uint32_t i = 0; i < list->digests.n && known != DIGEST_SAME; i++) {
 		const char *name = familiar(list->digests.items[i].name);
 		if (list->digests.items[i].image != image || strncmp(name, normal, len) != 0 ||
 		    name[len] != '@')
 			continue;
-		known = strcmp(name + len + 1, digest) == 0 ? IMAGE_KNOWN_AS
-							    : IMAGE_KNOWN_OTHERWISE;
+		known = strcmp(name + len + 1, digest) == 0 ? DIGEST_SAME : DIGEST_OTHER;
 	}
 	return known;
 }

@@ -50,9 +50,9 @@ const struct image *image_list_resolve(const struct image_list *list, const char
 const char *image_list_digest(const struct image_list *list, uint32_t image, const char *reference);
 
 /* Whether the repository of a reference knows an image by that digest. */
-enum image_known { IMAGE_NOT_KNOWN, IMAGE_KNOWN_AS, IMAGE_KNOWN_OTHERWISE };
-enum image_known image_list_known_as(const struct image_list *list, uint32_t image,
-				     const char *normal, const char *digest);
+enum digest_match { DIGEST_UNKNOWN, DIGEST_SAME, DIGEST_OTHER };
+enum digest_match image_list_compare_digest(const struct image_list *list, uint32_t image,
+					    const char *normal, const char *digest);
 
 enum { IMAGE_REFERENCE_MAX = 512 };
 

@@ -164,16 +164,16 @@ static bool is_about(const struct registry_result *result, const struct image_sn
 }
 
 static void write_result(struct json_writer *json, const struct registry_result *result,
-			 enum image_known known)
+			 enum digest_match known)
 {
 	json_begin_object(json);
 	write_text(json, "reference", result->reference);
 	write_text(json, "digest", result->digest);
 	json_write_key(json, "current");
-	if (known == IMAGE_NOT_KNOWN)
+	if (known == DIGEST_UNKNOWN)
 		json_write_null(json);
 	else
-		json_write_bool(json, known == IMAGE_KNOWN_AS);
+		json_write_bool(json, known == DIGEST_SAME);
 	json_write_key(json, "checked_at");
 	if (result->checked_at)
 		json_write_time(json, result->checked_at);
@@ -194,14 +194,14 @@ static void put_registry(struct row *row, const struct image_snapshot *snapshot,
 	json_begin_array(&json);
 	for (uint32_t s = 0; s < snapshot->n_registry; s++) {
 		const struct registry_result *result = &snapshot->registry[s];
-		enum image_known known = IMAGE_NOT_KNOWN;
+		enum digest_match known = DIGEST_UNKNOWN;
 		if (!is_about(result, snapshot, i))
 			continue;
 		if (result->digest[0])
-			known = image_list_known_as(snapshot->images, i, result->reference,
-						    result->digest);
-		compared |= known != IMAGE_NOT_KNOWN;
-		other |= known == IMAGE_KNOWN_OTHERWISE;
+			known = image_list_compare_digest(snapshot->images, i, result->reference,
+							  result->digest);
+		compared |= known != DIGEST_UNKNOWN;
+		other |= known == DIGEST_OTHER;
 		checked = result->checked_at > checked ? result->checked_at : checked;
 		write_result(&json, result, known);
 	}

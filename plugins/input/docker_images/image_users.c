@@ -17,9 +17,9 @@
 #include "base/clock.h"
 #include "base/json_map.h"
 
-static const int64_t patience_ns = 2 * CLOCK_SECOND;
+static const int64_t straggler_ns = 2 * CLOCK_SECOND;
 
-enum { USERS_AT_ONCE = 8, USERS_SHORT_ID = 12 };
+enum { USERS_CONCURRENCY = 8, USERS_SHORT_ID = 12 };
 
 /* ---- Who is there ---- */
 
@@ -77,8 +77,8 @@ void image_users_done(struct image_users *users)
 static bool has_digest(const struct image_list *images, const struct image *image,
 		       const char *normal)
 {
-	return image && image_list_known_as(images, (uint32_t)(image - images->items), normal,
-					    "") != IMAGE_NOT_KNOWN;
+	return image && image_list_compare_digest(images, (uint32_t)(image - images->items), normal,
+						  "") != DIGEST_UNKNOWN;
 }
 
 /* The image it runs, or the one that its reference points to by now: either may have been pulled.
@@ -110,7 +110,7 @@ int image_users_references(const struct image_users *users, const struct image_l
 /* ---- Inspecting those of which the list says an id ---- */
 
 struct inspection {
-	struct image_user **asked;
+	struct image_user **targets;
 	uint32_t n, failed;
 	char reason[FETCH_REASON_SIZE];
 };
@@ -118,7 +118,7 @@ struct inspection {
 static void inspect_path(void *arg, uint32_t i, char ret[FETCH_PATH_SIZE])
 {
 	const struct inspection *inspection = arg;
-	snprintf(ret, FETCH_PATH_SIZE, "/containers/%s/json", inspection->asked[i]->id);
+	snprintf(ret, FETCH_PATH_SIZE, "/containers/%s/json", inspection->targets[i]->id);
 }
 
 static void inspect_read(struct image_user *user, struct fetch_answer *answer)
@@ -139,7 +139,7 @@ static void inspect_done(void *arg, uint32_t i, struct fetch_answer *answer)
 {
 	struct inspection *inspection = arg;
 	if (!answer->error && answer->status == 200)
-		inspect_read(inspection->asked[i], answer);
+		inspect_read(inspection->targets[i], answer);
 	else if ((answer->error || answer->status != 404) && inspection->failed++ == 0)
 		docker_explain(answer, inspection->reason);
 }
@@ -150,29 +150,30 @@ static void inspect_done(void *arg, uint32_t i, struct fetch_answer *answer)
  */
 static int inspect(struct image_users *users, struct tally_ctx *ctx, struct docker *docker)
 {
-	struct inspection inspection = {.asked = calloc(users->n + 1, sizeof(struct image_user *))};
-	if (!inspection.asked)
+	struct inspection inspection = {.targets =
+						calloc(users->n + 1, sizeof(struct image_user *))};
+	if (!inspection.targets)
 		return tally_fail(ctx, ENOMEM, "no memory for %u containers", users->n);
 	for (uint32_t i = 0; i < users->n; i++)
 		if (!users->items[i].reference)
-			inspection.asked[inspection.n++] = &users->items[i];
+			inspection.targets[inspection.n++] = &users->items[i];
 	const struct fetch_job job = {.n = inspection.n,
-				      .at_once = USERS_AT_ONCE,
+				      .concurrency = USERS_CONCURRENCY,
 				      .max_bytes = DOCKER_MAX_INSPECT,
-				      .patience = patience_ns,
+				      .straggler_timeout = straggler_ns,
 				      .path = inspect_path,
 				      .done = inspect_done,
 				      .arg = &inspection};
 	int r = inspection.n ? docker_get_many(docker, DOCKER_INSPECT, &job) : 0;
-	free(inspection.asked);
+	free(inspection.targets);
 	if (r == 0 && inspection.failed)
 		tally_log(ctx, TALLY_WARNING, "%u out of %u inspects failed: %s", inspection.failed,
 			  inspection.n, inspection.reason);
 	return r;
 }
 
-int image_users_renew(struct image_users *users, struct tally_ctx *ctx, struct docker *docker,
-		      const struct docker_list *list)
+int image_users_update(struct image_users *users, struct tally_ctx *ctx, struct docker *docker,
+		       const struct docker_list *list)
 {
 	struct image_users fresh = {.items = calloc(list->n + 1, sizeof(struct image_user))};
 	if (!fresh.items)

@@ -25,8 +25,8 @@ struct image_users {
 };
 
 /* Of that list, which must stay as it is until the next call.  0, or what tally_fail() returned. */
-int image_users_renew(struct image_users *users, struct tally_ctx *ctx, struct docker *docker,
-		      const struct docker_list *list);
+int image_users_update(struct image_users *users, struct tally_ctx *ctx, struct docker *docker,
+		       const struct docker_list *list);
 void image_users_check_outdated(struct image_users *users, const struct image_list *images,
 				const struct versions *versions);
 

@@ -1,7 +1,7 @@
 /*
  * What references pointed to, compared with the new list, and one row per difference.
  * docker_images.c calls this on the instance's thread: versions_load() in start(),
- * versions_add_event() for each event, versions_renew() in each scan.
+ * versions_add_event() for each event, versions_update() in each scan.
  *
  * Why a list and not the events: a pull that moves a tag emits only `pull` with the reference, a
  * re-tag only `tag` with the new image, and neither says what lost the tag.  Events only give the
@@ -24,7 +24,7 @@
 enum {
 	VERSIONS_POSITION = 1024,
 	VERSIONS_SOURCE = 256,
-	VERSIONS_HOLE = 64, /* free slots in a row that end the reading of them */
+	VERSIONS_MAX_GAP = 64, /* free slots in a row that end the reading of them */
 };
 
 /* ---- When it changed ---- */
@@ -161,7 +161,7 @@ int versions_load(struct versions *versions, struct tally_ctx *ctx)
 	versions->items = calloc(VERSIONS_KEPT, sizeof(struct version));
 	if (!versions->items)
 		return tally_fail(ctx, ENOMEM, "no memory for what references point to");
-	for (uint32_t i = 0, hole = 0; i < VERSIONS_KEPT && hole < VERSIONS_HOLE; i++) {
+	for (uint32_t i = 0, hole = 0; i < VERSIONS_KEPT && hole < VERSIONS_MAX_GAP; i++) {
 		struct version *version = &versions->items[versions->n];
 		slot_source(ctx, i, source);
 		hole++;
@@ -285,7 +285,7 @@ static int emit_removed(struct versions *versions, struct tally_ctx *ctx,
 
 /* Two lists in the order of references, walked side by side as in a merge: O(n + m), and each item
  * of the old list is moved or freed exactly once. */
-struct walk {
+struct diff {
 	struct versions *versions;
 	struct tally_ctx *ctx;
 	const struct image_list *list;
@@ -294,78 +294,78 @@ struct walk {
 	int r; /* the first failure; after it nothing is emitted, all stays as it was */
 };
 
-static void walk_keep(struct walk *walk, struct version *version)
+static void diff_keep(struct diff *diff, struct version *version)
 {
-	walk->fresh[walk->n++] = *version;
+	diff->fresh[diff->n++] = *version;
 	*version = (struct version){0};
 }
 
-static void walk_removed(struct walk *walk)
+static void diff_removed(struct diff *diff)
 {
-	struct version *version = &walk->versions->items[walk->old++];
-	if (walk->r == 0)
-		walk->r = emit_removed(walk->versions, walk->ctx, version);
-	if (walk->r < 0)
-		walk_keep(walk, version);
+	struct version *version = &diff->versions->items[diff->old++];
+	if (diff->r == 0)
+		diff->r = emit_removed(diff->versions, diff->ctx, version);
+	if (diff->r < 0)
+		diff_keep(diff, version);
 	else
 		version_done(version);
 }
 
 /* before NULL: added.  The digest is what the registry calls the new image, if it was pulled. */
-static void walk_present(struct walk *walk, struct version *before)
+static void diff_present(struct diff *diff, struct version *before)
 {
-	const struct image_name *tag = &walk->list->tags.items[walk->tag++];
-	const char *id = walk->list->items[tag->image].id;
+	const struct image_name *tag = &diff->list->tags.items[diff->tag++];
+	const char *id = diff->list->items[tag->image].id;
 	struct version fresh;
 	const struct change change = {
 		.what = before ? "moved" : "added",
 		.reference = tag->name,
 		.image_id = id,
 		.previous = before ? before->image_id : NULL,
-		.digest = image_list_digest(walk->list, tag->image, tag->name),
-		.time = change_time(walk->versions, walk->ctx, before, tag->name)};
+		.digest = image_list_digest(diff->list, tag->image, tag->name),
+		.time = change_time(diff->versions, diff->ctx, before, tag->name)};
 	bool same = before && strcmp(before->image_id, id) == 0;
-	if (!same && walk->r == 0)
-		walk->r = emit_version(walk->versions, walk->ctx, before, &change, &fresh);
-	if (same || walk->r < 0) {
+	if (!same && diff->r == 0)
+		diff->r = emit_version(diff->versions, diff->ctx, before, &change, &fresh);
+	if (same || diff->r < 0) {
 		if (before)
-			walk_keep(walk, before);
+			diff_keep(diff, before);
 		return;
 	}
 	if (before)
 		version_done(before);
-	walk_keep(walk, &fresh);
+	diff_keep(diff, &fresh);
 }
 
-static void walk_on(struct walk *walk)
+static void diff_step(struct diff *diff)
 {
-	struct versions *versions = walk->versions;
-	const struct image_names *tags = &walk->list->tags;
-	int order = walk->old == versions->n ? 1 : -1;
-	if (walk->old < versions->n && walk->tag < tags->n)
-		order = strcmp(versions->items[walk->old].reference, tags->items[walk->tag].name);
+	struct versions *versions = diff->versions;
+	const struct image_names *tags = &diff->list->tags;
+	int order = diff->old == versions->n ? 1 : -1;
+	if (diff->old < versions->n && diff->tag < tags->n)
+		order = strcmp(versions->items[diff->old].reference, tags->items[diff->tag].name);
 	if (order < 0)
-		walk_removed(walk);
+		diff_removed(diff);
 	else if (order > 0)
-		walk_present(walk, NULL);
+		diff_present(diff, NULL);
 	else
-		walk_present(walk, &versions->items[walk->old++]);
+		diff_present(diff, &versions->items[diff->old++]);
 }
 
-int versions_renew(struct versions *versions, struct tally_ctx *ctx, const struct image_list *list)
+int versions_update(struct versions *versions, struct tally_ctx *ctx, const struct image_list *list)
 {
-	struct walk walk = {.versions = versions, .ctx = ctx, .list = list};
-	walk.fresh = calloc(versions->n + list->tags.n + 1, sizeof(struct version));
-	if (!walk.fresh)
+	struct diff diff = {.versions = versions, .ctx = ctx, .list = list};
+	diff.fresh = calloc(versions->n + list->tags.n + 1, sizeof(struct version));
+	if (!diff.fresh)
 		return tally_fail(ctx, ENOMEM, "no memory for %u references", list->tags.n);
-	while (walk.old < versions->n || walk.tag < list->tags.n)
-		walk_on(&walk);
+	while (diff.old < versions->n || diff.tag < list->tags.n)
+		diff_step(&diff);
 	free(versions->items);
-	versions->items = walk.fresh;
-	versions->n = walk.n;
-	if (walk.r == 0)
+	versions->items = diff.fresh;
+	versions->n = diff.n;
+	if (diff.r == 0)
 		versions->last_event = 0;
-	return walk.r;
+	return diff.r;
 }
 
 /* ---- Asking ---- */

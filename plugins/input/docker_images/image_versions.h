@@ -49,7 +49,8 @@ void versions_done(struct versions *versions);
 void versions_add_event(struct versions *versions, const char *reference, int64_t time);
 
 /* Emits what changed.  0, or what tally_fail() returned; then the rest is emitted the next time. */
-int versions_renew(struct versions *versions, struct tally_ctx *ctx, const struct image_list *list);
+int versions_update(struct versions *versions, struct tally_ctx *ctx,
+		    const struct image_list *list);
 
 /* Since when a reference points to what it does; also to nothing.  0: not known. */
 int64_t versions_since(const struct versions *versions, const char *reference);

@@ -195,7 +195,7 @@ static bool ask(struct registry_check *check, struct registry_http *http,
 	struct registry_name name;
 	struct registry_answer answer;
 	registry_name_parse(result->reference, &name);
-	registry_http_ask(http, &name, &answer);
+	registry_http_get_digest(http, &name, &answer);
 	if (answer.error == ECANCELED)
 		return false;
 	count(check, &answer);

@@ -293,8 +293,8 @@ static void classify(const struct registry_http *http, struct registry_answer *r
 		explain(ret, EPROTO, why);
 }
 
-void registry_http_ask(struct registry_http *http, const struct registry_name *name,
-		       struct registry_answer *ret)
+void registry_http_get_digest(struct registry_http *http, const struct registry_name *name,
+			      struct registry_answer *ret)
 {
 	auto_free char *token = NULL;
 	*ret = (struct registry_answer){0};

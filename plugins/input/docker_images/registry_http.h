@@ -34,8 +34,8 @@ struct registry_http *registry_http_create(const char *const *insecure, int64_t 
 void registry_http_destroy(struct registry_http *http);
 
 /* error ECANCELED: told to stop. */
-void registry_http_ask(struct registry_http *http, const struct registry_name *name,
-		       struct registry_answer *ret);
+void registry_http_get_digest(struct registry_http *http, const struct registry_name *name,
+			      struct registry_answer *ret);
 
 /* The realm and the service of a WWW-Authenticate header's value: Bearer realm="…",service="…".
  * False: it is another challenge, or no good one. */

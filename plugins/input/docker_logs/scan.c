@@ -19,7 +19,7 @@
 #include "follower.h"
 #include "followers.h"
 
-static const int64_t patience_ns = 2 * CLOCK_SECOND;
+static const int64_t straggler_ns = 2 * CLOCK_SECOND;
 
 enum { INSPECTS_AT_ONCE = 8 };
 
@@ -153,9 +153,9 @@ static int inspect_waiting(struct docker_logs *logs)
 			asked[inspects.n++] = follower;
 	}
 	const struct fetch_job job = {.n = inspects.n,
-				      .at_once = INSPECTS_AT_ONCE,
+				      .concurrency = INSPECTS_AT_ONCE,
 				      .max_bytes = DOCKER_MAX_INSPECT,
-				      .patience = patience_ns,
+				      .straggler_timeout = straggler_ns,
 				      .path = on_path,
 				      .done = on_inspected,
 				      .arg = &inspects};

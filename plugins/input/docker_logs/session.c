@@ -111,7 +111,7 @@ static void flush_all(struct docker_logs *logs)
 	logs->waiting = 0;
 }
 
-static bool beside_wants(void *arg)
+static bool logs_wants_scan(void *arg)
 {
 	const struct docker_logs *logs = arg;
 	return logs->attention;
@@ -143,7 +143,7 @@ static int64_t next_turn(const struct docker_logs *logs)
 
 /* Writes to files wake us at most 50 times a second: a busy file is then read in larger pieces,
  * and its rows are batched. */
-static int64_t beside_wait(void *arg, struct pollfd fds[DOCKER_FOLLOW_FDS])
+static int64_t logs_prepare(void *arg, struct pollfd fds[DOCKER_FOLLOW_FDS])
 {
 	const struct docker_logs *logs = arg;
 	int64_t next = next_turn(logs);
@@ -155,7 +155,7 @@ static int64_t beside_wait(void *arg, struct pollfd fds[DOCKER_FOLLOW_FDS])
 	return next;
 }
 
-static void beside_act(void *arg, const struct pollfd fds[DOCKER_FOLLOW_FDS])
+static void logs_dispatch(void *arg, const struct pollfd fds[DOCKER_FOLLOW_FDS])
 {
 	struct docker_logs *logs = arg;
 	int64_t begun = tally_monotonic(logs->ctx);
@@ -215,14 +215,15 @@ static void end(struct docker_logs *logs)
 int session_run(void *arg)
 {
 	struct docker_logs *logs = arg;
-	static const struct docker_follow_beside beside = {beside_wants, beside_wait, beside_act};
+	static const struct docker_follow_extra extra = {logs_wants_scan, logs_prepare,
+							 logs_dispatch};
 	const struct docker_follow_job job = {.ctx = logs->ctx,
 					      .docker = logs->docker,
 					      .config = &follow_config,
 					      .filters = filters,
 					      .event = on_event,
 					      .scan = scan,
-					      .beside = &beside,
+					      .extra = &extra,
 					      .arg = logs};
 	int r = begin(logs);
 	if (r < 0)

@@ -1,5 +1,5 @@
 /*
- * Opening and reading of a container's cgroup files.  stats_local.c opens them after a list,
+ * Opening and reading of a container's cgroup files.  stats_sources.c opens them after a list,
  * stats_poll.c reads them in each poll, stats_baseline.c closes them; all on the instance's thread.
  *
  * Descriptors are kept because opening is what costs: reading 100 containers took 12 to 14 ms with
@@ -151,7 +151,7 @@ static int read_whole(struct cgroup_host *host, int fd, struct cgroup_span *ret)
 	return 0;
 }
 
-void cgroup_host_tick(struct cgroup_host *host)
+void cgroup_host_sample(struct cgroup_host *host)
 {
 	struct cgroup_span text;
 	host->machine = (struct stats){0};
@@ -235,33 +235,33 @@ static int open_hierarchy(struct cgroup_files *files, unsigned hierarchy, const 
 	return 0;
 }
 
-static int open_cgroups(struct cgroup_files *files, const struct cgroup_place *place,
+static int open_cgroups(struct cgroup_files *files, const struct cgroup_paths *paths,
 			char reason[CGROUP_REASON_SIZE])
 {
 	char folder[CGROUP_PATH_SIZE];
 	int error = 0;
 	for (unsigned h = 0; h < CGROUP_HIERARCHIES && error == 0; h++) {
-		if ((h == CGROUP_UNIFIED) != place->unified)
+		if ((h == CGROUP_UNIFIED) != paths->unified)
 			continue;
-		if (cgroup_place_folder(&files->host->mounts, place, h, folder))
+		if (cgroup_paths_resolve(&files->host->mounts, paths, h, folder))
 			error = open_hierarchy(files, h, folder, reason);
 		else if (h == files->table[0].hierarchy)
 			error = explain(reason, ENOENT, "its cgroup %s is not mounted here",
-					place->paths[h]);
+					paths->paths[h]);
 	}
 	return error;
 }
 
 /* Through one descriptor of /proc/PID, so that all is of one process. */
-static int find_place(struct cgroup_host *host, int proc, const struct cgroup_target *who,
-		      struct cgroup_place *ret, char reason[CGROUP_REASON_SIZE])
+static int find_paths(struct cgroup_host *host, int proc, const struct cgroup_target *who,
+		      struct cgroup_paths *ret, char reason[CGROUP_REASON_SIZE])
 {
 	struct cgroup_span text;
 	auto_close int fd = openat(proc, "cgroup", O_RDONLY | O_CLOEXEC);
 	int r = fd < 0 ? -errno : read_whole(host, fd, &text);
 	if (r < 0)
 		return explain(reason, -r, "/proc/%" PRId64 "/cgroup: %s", who->pid, strerror(-r));
-	if (!cgroup_place_find(text, who->id, ret))
+	if (!cgroup_paths_parse(text, who->id, ret))
 		return explain(reason, EXDEV,
 			       "process %" PRId64 " here is not of the container: another PID or "
 			       "cgroup namespace",
@@ -273,16 +273,16 @@ static int open_all(struct cgroup_files *files, const struct cgroup_target *who,
 		    char reason[CGROUP_REASON_SIZE])
 {
 	char path[32];
-	struct cgroup_place place;
+	struct cgroup_paths paths;
 	snprintf(path, sizeof(path), "/proc/%" PRId64, who->pid);
 	auto_close int proc = open_below_root(path, O_DIRECTORY | O_PATH);
 	if (proc < 0)
 		return explain(reason, errno, "%s: %s", path, strerror(errno));
-	int error = find_place(files->host, proc, who, &place, reason);
+	int error = find_paths(files->host, proc, who, &paths, reason);
 	if (error)
 		return error;
-	files->table = place.unified ? unified : legacy;
-	error = open_cgroups(files, &place, reason);
+	files->table = paths.unified ? unified : legacy;
+	error = open_cgroups(files, &paths, reason);
 	if (error || !who->network)
 		return error;
 	files->net_fd = open_fd(files->host, proc, "net/dev");

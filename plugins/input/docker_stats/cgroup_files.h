@@ -2,7 +2,7 @@
  * A container's own cgroup files and its /proc/PID/net/dev, opened once and read again and again: a
  * sample costs a pread() each and no allocation.  v1 and v2, by what the container is in.
  *
- * Happy path: cgroup_host_start(); cgroup_files_open() for a container; cgroup_host_tick() once a
+ * Happy path: cgroup_host_start(); cgroup_files_open() for a container; cgroup_host_sample() once a
  * sweep and cgroup_files_read() for each; cgroup_files_close().  What can fail: nothing is mounted
  * here or may be read; the PID is not the container's, or not in our PID namespace; no descriptors
  * are left.  A cgroup that is gone reads as ENODEV, also if a new one of that name is there.  A
@@ -11,7 +11,7 @@
 #ifndef TALLYD_CGROUP_FILES_H
 #define TALLYD_CGROUP_FILES_H
 
-#include "cgroup_place.h"
+#include "cgroup_paths.h"
 
 enum {
 	CGROUP_FILES_MAX = 14,     /* of a container at most; CGROUP_FILES_USUAL are there */
@@ -31,7 +31,7 @@ int cgroup_host_start(struct cgroup_host **ret, char reason[CGROUP_REASON_SIZE])
 void cgroup_host_stop(struct cgroup_host *host);
 
 /* Reads what is the same for all containers of a sweep. */
-void cgroup_host_tick(struct cgroup_host *host);
+void cgroup_host_sample(struct cgroup_host *host);
 
 struct cgroup_target {
 	const char *id;

@@ -25,7 +25,7 @@ static int list(struct docker_stats *self)
 		r = docker_list_get(self->docker, self->ctx, false, &found);
 	if (r < 0)
 		return r;
-	if (stats_baselines_renew(&self->baselines, &found, &self->config->docker.match) < 0) {
+	if (stats_baselines_update(&self->baselines, &found, &self->config->docker.match) < 0) {
 		r = tally_fail(self->ctx, ENOMEM, "no memory for %u containers", found.n);
 		docker_list_done(&found);
 		return r;
@@ -41,15 +41,15 @@ static int refresh_list(struct docker_stats *self)
 	bool wanted;
 	/* What was known stays valid until the next list: what has ended meanwhile is noticed when
 	 * its files are read. */
-	int r = stats_local_wants_list(&self->local, &wanted);
+	int r = stats_sources_list_due(&self->sources, &wanted);
 	if (r < 0 || !wanted)
 		return r;
 	int64_t begun = tally_monotonic(self->ctx);
 	r = list(self);
-	stats_local_listed(&self->local, -r, tally_monotonic(self->ctx) - begun);
+	stats_sources_on_list(&self->sources, -r, tally_monotonic(self->ctx) - begun);
 	if (r == 0)
-		return stats_local_open(&self->local, &self->baselines);
-	if (r == -ECANCELED || self->local.ways[STATS_BY_FILES] == 0)
+		return stats_sources_open_files(&self->sources, &self->baselines);
+	if (r == -ECANCELED || self->sources.n_by_source[SAMPLE_FROM_FILES] == 0)
 		return r;
 	tally_log(self->ctx, TALLY_WARNING, "reading on what is known already: %s",
 		  tally_reason(self->ctx));
@@ -83,11 +83,11 @@ static int stats_gather(void *arg)
 static int stats_start(void *arg)
 {
 	struct docker_stats *self = arg;
-	int r = stats_local_start(&self->local);
+	int r = stats_sources_start(&self->sources);
 	if (r == 0)
 		r = docker_connect(self->docker);
 	if (r < 0)
-		stats_local_stop(&self->local);
+		stats_sources_stop(&self->sources);
 	return r;
 }
 
@@ -96,7 +96,7 @@ static void stats_stop(void *arg)
 	struct docker_stats *self = arg;
 	docker_disconnect(self->docker);
 	stats_baselines_done(&self->baselines);
-	stats_local_stop(&self->local);
+	stats_sources_stop(&self->sources);
 	docker_list_done(&self->list);
 	self->interval = (struct poll_interval){.stretch = 1};
 }
@@ -117,10 +117,10 @@ static int stats_create(struct tally_ctx *ctx, const void *config, void **ret_se
 	self->config = config;
 	self->interval.stretch = 1;
 	int r = docker_create(ctx, &self->config->docker, &self->docker);
-	self->local = (struct stats_local){
+	self->sources = (struct stats_sources){
 		.ctx = ctx, .docker = self->docker, .source = self->config->source};
 	if (r == 0)
-		r = stats_local_check(&self->local);
+		r = stats_sources_check(&self->sources);
 	if (r < 0) {
 		stats_destroy(self);
 		return r;
@@ -153,14 +153,14 @@ static const struct tally_option stats_options[] = {
 
 static const struct tally_metric stats_metrics[] = {
 	DOCKER_METRICS,
-	[METRIC_BY_ENGINE] = {.name = "containers",
-			      .help = "Containers in the last sweep.",
-			      .labels = "source=\"api\"",
-			      .kind = TALLY_METRIC_GAUGE},
-	[METRIC_BY_FILES] = {.name = "containers",
-			     .help = "Containers in the last sweep.",
-			     .labels = "source=\"cgroup\"",
-			     .kind = TALLY_METRIC_GAUGE},
+	[METRIC_FROM_ENGINE] = {.name = "containers",
+				.help = "Containers in the last sweep.",
+				.labels = "source=\"api\"",
+				.kind = TALLY_METRIC_GAUGE},
+	[METRIC_FROM_FILES] = {.name = "containers",
+			       .help = "Containers in the last sweep.",
+			       .labels = "source=\"cgroup\"",
+			       .kind = TALLY_METRIC_GAUGE},
 	[METRIC_INTERVAL] = {.name = "interval_seconds",
 			     .unit = "ns",
 			     .help = "From one sweep to the next; longer than configured if sweeps "

@@ -2,11 +2,11 @@
 #ifndef TALLYD_DOCKER_STATS_H
 #define TALLYD_DOCKER_STATS_H
 
-#include "stats_local.h"
+#include "stats_sources.h"
 #include "poll_interval.h"
 #include "stats_table.h"
 
-enum stats_metric { METRIC_BY_ENGINE = DOCKER_METRICS_END, METRIC_BY_FILES, METRIC_INTERVAL };
+enum stats_metric { METRIC_FROM_ENGINE = DOCKER_METRICS_END, METRIC_FROM_FILES, METRIC_INTERVAL };
 
 struct stats_config {
 	struct docker_config docker;
@@ -15,7 +15,7 @@ struct stats_config {
 
 /* One poll. */
 struct stats_poll {
-	struct stats_baseline **asked;
+	struct stats_baseline **targets;
 	uint32_t n;
 	struct tally_batch *batch;
 	const char *host; /* [tallyd] host, in the batch */
@@ -33,7 +33,7 @@ struct docker_stats {
 	struct docker *docker;
 	struct docker_list list; /* what runs, as far as is known */
 	struct stats_baselines baselines;
-	struct stats_local local;
+	struct stats_sources sources;
 	struct stats_poll poll;
 	struct poll_interval interval;
 };

@@ -1,7 +1,7 @@
 /*
  * The samples before, in the order of ids, and CPU percent reckoned from them.  docker_stats.c
- * renews them from each list; stats_poll.c, stats_local.c and stats_cpus.c use them in between. All
- * on the instance's thread.
+ * renews them from each list; stats_poll.c, stats_sources.c and stats_cpus.c use them in between.
+ * All on the instance's thread.
  *
  * CPU percent is the growth of total_usage over the growth of the sample's time.  The engine's own
  * precpu_stats would cost a second sample and so a second of waiting per request.  A sample before
@@ -53,8 +53,8 @@ static void carry_over(const struct stats_baselines *old, struct stats_baseline 
 	baseline->container = container;
 }
 
-int stats_baselines_renew(struct stats_baselines *baselines, const struct docker_list *list,
-			  const struct match *match)
+int stats_baselines_update(struct stats_baselines *baselines, const struct docker_list *list,
+			   const struct match *match)
 {
 	struct stats_baselines renewed = {0};
 	renewed.items = calloc(list->n ? list->n : 1, sizeof(*renewed.items));
@@ -108,7 +108,7 @@ void stats_baseline_gone(struct stats_baseline *baseline)
 {
 	cgroup_files_close(baseline->files);
 	baseline->files = NULL;
-	baseline->way = STATS_NOT_NOW;
+	baseline->source = SAMPLE_NOT_RUNNING;
 	baseline->time = 0;
 }
 

@@ -10,11 +10,11 @@
 #include "docker/docker_list.h"
 
 /* Where its numbers come from. */
-enum stats_way {
-	STATS_BY_ENGINE,
-	STATS_BY_FILES,
-	STATS_NOT_NOW,    /* it does not run */
-	STATS_UNREADABLE, /* its files cannot be read, and the engine is not to be asked */
+enum sample_source {
+	SAMPLE_FROM_ENGINE,
+	SAMPLE_FROM_FILES,
+	SAMPLE_NOT_RUNNING, /* it does not run */
+	SAMPLE_UNREADABLE,  /* its files cannot be read, and the engine is not to be asked */
 };
 
 struct stats_baseline {
@@ -24,12 +24,12 @@ struct stats_baseline {
 	int64_t time;               /* of the sample; 0: none */
 	int64_t cpu_usage;          /* ns */
 	bool hangs;                 /* in this poll */
-	uint8_t way;                /* enum stats_way */
+	uint8_t source;             /* enum sample_source */
 	uint8_t failures;           /* to open its files, in a row; 2: and more */
 	int64_t cpus;               /* it may run on, by its own limit; 0: on all; -1: not known */
-	int64_t cpus_asked;         /* monotonic ns, last; 0: never */
+	int64_t cpus_checked;       /* monotonic ns, last; 0: never */
 	int64_t reopen;             /* monotonic ns; its files not opened before */
-	struct cgroup_files *files; /* its own; NULL unless STATS_BY_FILES */
+	struct cgroup_files *files; /* its own; NULL unless SAMPLE_FROM_FILES */
 	const struct docker_container *container; /* in the newest list */
 };
 
@@ -39,8 +39,8 @@ struct stats_baselines {
 };
 
 /* One for each container of the list that passes; what is known already is carried over. */
-int stats_baselines_renew(struct stats_baselines *baselines, const struct docker_list *list,
-			  const struct match *match);
+int stats_baselines_update(struct stats_baselines *baselines, const struct docker_list *list,
+			   const struct match *match);
 /* NULL: no such. */
 struct stats_baseline *stats_baselines_find(const struct stats_baselines *baselines,
 					    const char *id);

@@ -16,19 +16,19 @@
 #include "base/clock.h"
 #include "base/json_map.h"
 
-static const int64_t again_ns = CLOCK_MINUTE, patience_ns = 2 * CLOCK_SECOND;
+static const int64_t again_ns = CLOCK_MINUTE, straggler_ns = 2 * CLOCK_SECOND;
 
-enum { CPUS_AT_ONCE = 8 };
+enum { CPUS_CONCURRENCY = 8 };
 
 struct refresh {
-	struct stats_baseline **asked;
+	struct stats_baseline **targets;
 	uint32_t n;
 };
 
 static void inspect_path(void *arg, uint32_t i, char ret[FETCH_PATH_SIZE])
 {
 	const struct refresh *refresh = arg;
-	snprintf(ret, FETCH_PATH_SIZE, "/containers/%s/json", refresh->asked[i]->id);
+	snprintf(ret, FETCH_PATH_SIZE, "/containers/%s/json", refresh->targets[i]->id);
 }
 
 /* CpusetCpus is a list as `0-2,5`; "": no limit.  The count is a bound of the machine's cores, not
@@ -55,30 +55,30 @@ static void inspect_done(void *arg, uint32_t i, struct fetch_answer *answer)
 {
 	const struct refresh *refresh = arg;
 	if (!answer->error && answer->status == 200)
-		refresh->asked[i]->cpus = read_cpus(answer->body, answer->len);
+		refresh->targets[i]->cpus = read_cpus(answer->body, answer->len);
 }
 
 int stats_cpus_refresh(struct docker_stats *self)
 {
 	int64_t now = tally_monotonic(self->ctx);
-	auto_free struct stats_baseline **asked = calloc(self->poll.n + 1, sizeof(*asked));
-	struct refresh refresh = {.asked = asked};
-	if (!asked)
+	auto_free struct stats_baseline **targets = calloc(self->poll.n + 1, sizeof(*targets));
+	struct refresh refresh = {.targets = targets};
+	if (!targets)
 		return tally_fail(self->ctx, ENOMEM, "no memory for a sweep");
 	for (uint32_t i = 0; i < self->poll.n; i++) {
-		struct stats_baseline *baseline = self->poll.asked[i];
-		bool is_new = baseline->cpus_asked == 0;
-		if (!is_new && now - baseline->cpus_asked < again_ns)
+		struct stats_baseline *baseline = self->poll.targets[i];
+		bool is_new = baseline->cpus_checked == 0;
+		if (!is_new && now - baseline->cpus_checked < again_ns)
 			continue;
 		if (is_new)
 			baseline->cpus = -1;
-		baseline->cpus_asked = now;
-		asked[refresh.n++] = baseline;
+		baseline->cpus_checked = now;
+		targets[refresh.n++] = baseline;
 	}
 	const struct fetch_job job = {.n = refresh.n,
-				      .at_once = CPUS_AT_ONCE,
+				      .concurrency = CPUS_CONCURRENCY,
 				      .max_bytes = DOCKER_MAX_INSPECT,
-				      .patience = patience_ns,
+				      .straggler_timeout = straggler_ns,
 				      .path = inspect_path,
 				      .done = inspect_done,
 				      .arg = &refresh};

@@ -21,10 +21,10 @@
 #include "stats_cpus.h"
 #include "stats_read.h"
 
-static const int64_t patience_ns = 2 * CLOCK_SECOND;
+static const int64_t straggler_ns = 2 * CLOCK_SECOND;
 
 enum {
-	STATS_AT_ONCE = 8,        /* where the engine answers immediately: no gain past it */
+	STATS_CONCURRENCY = 8,    /* where the engine answers immediately: no gain past it */
 	STATS_SPARED_FILES = 128, /* descriptors left to the rest of the daemon */
 };
 
@@ -89,7 +89,7 @@ static void poll_path(void *arg, uint32_t i, char ret[FETCH_PATH_SIZE])
 	/* one-shot spares the engine's second sample, and so at least a second: CPU percent is
 	 * reckoned against the sample that is kept here. */
 	snprintf(ret, FETCH_PATH_SIZE, "/containers/%s/stats?stream=false&one-shot=true",
-		 self->poll.asked[i]->id);
+		 self->poll.targets[i]->id);
 }
 
 static void poll_failed(struct docker_stats *self, const struct stats_baseline *baseline, int error,
@@ -133,7 +133,7 @@ static bool is_gone(const struct fetch_answer *answer)
 static void poll_done(void *arg, uint32_t i, struct fetch_answer *answer)
 {
 	struct docker_stats *self = arg;
-	struct stats_baseline *baseline = self->poll.asked[i];
+	struct stats_baseline *baseline = self->poll.targets[i];
 	char reason[FETCH_REASON_SIZE];
 	if (is_gone(answer)) {
 		self->poll.answered++;
@@ -154,26 +154,26 @@ static void poll_done(void *arg, uint32_t i, struct fetch_answer *answer)
 /* Before API 1.44 each answer waits for the engine's shared tick of one second, so all are asked at
  * once: 100 took 1.3 s this way and 4.4 s with 32 at a time.  From 1.44 on an answer is immediate,
  * and more than 8 at a time gain nothing (100 in 120 ms). */
-static uint32_t at_once(const struct docker_stats *self)
+static uint32_t concurrency(const struct docker_stats *self)
 {
 	struct rlimit files;
 	rlim_t n = (rlim_t)self->config->max_connections;
-	if (docker_api(self->docker) >= DOCKER_API_AT_ONCE)
-		return STATS_AT_ONCE;
+	if (docker_api(self->docker) >= DOCKER_API_INSTANT_STATS)
+		return STATS_CONCURRENCY;
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < n + STATS_SPARED_FILES)
-		n = files.rlim_cur > STATS_SPARED_FILES + STATS_AT_ONCE
+		n = files.rlim_cur > STATS_SPARED_FILES + STATS_CONCURRENCY
 			    ? files.rlim_cur - STATS_SPARED_FILES
-			    : STATS_AT_ONCE;
+			    : STATS_CONCURRENCY;
 	return (uint32_t)n;
 }
 
 /* If most answered, those that did not are to blame; else it is the engine.  Each of them would
  * cost every poll its patience of two seconds, so they are left out for a while. */
-static void exclude_hung(struct docker_stats *self, int64_t monotonic)
+static void pause_hung(struct docker_stats *self, int64_t monotonic)
 {
 	struct stats_poll *poll = &self->poll;
 	for (uint32_t i = 0; i < poll->n; i++) {
-		struct stats_baseline *baseline = poll->asked[i];
+		struct stats_baseline *baseline = poll->targets[i];
 		if (!baseline->hangs)
 			continue;
 		baseline->hangs = false;
@@ -190,20 +190,20 @@ static int poll_init(struct docker_stats *self, int64_t monotonic)
 {
 	struct stats_poll *poll = &self->poll;
 	*poll = (struct stats_poll){0};
-	poll->asked = calloc(self->baselines.n + 1, sizeof(struct stats_baseline *));
+	poll->targets = calloc(self->baselines.n + 1, sizeof(struct stats_baseline *));
 	poll->batch = tally_batch_new(self->ctx, &stats_table);
 	poll->host_len = strlen(self->ctx->hostname);
 	if (poll->batch)
 		poll->host = tally_batch_copy(self->ctx, poll->batch, self->ctx->hostname,
 					      poll->host_len);
-	if (!poll->asked || !poll->host)
+	if (!poll->targets || !poll->host)
 		return tally_fail(self->ctx, ENOMEM, "no memory for a sweep");
 	for (uint32_t i = 0; i < self->baselines.n; i++) {
 		struct stats_baseline *baseline = &self->baselines.items[i];
-		if (baseline->way == STATS_UNREADABLE)
-			poll_failed(self, baseline, EACCES, self->local.reason);
-		if (baseline->way == STATS_BY_ENGINE && baseline->retry <= monotonic)
-			poll->asked[poll->n++] = baseline;
+		if (baseline->source == SAMPLE_UNREADABLE)
+			poll_failed(self, baseline, EACCES, self->sources.reason);
+		if (baseline->source == SAMPLE_FROM_ENGINE && baseline->retry <= monotonic)
+			poll->targets[poll->n++] = baseline;
 	}
 	return 0;
 }
@@ -212,7 +212,7 @@ static void poll_end(struct docker_stats *self)
 {
 	if (self->poll.batch)
 		tally_batch_drop(self->ctx, self->poll.batch);
-	free(self->poll.asked);
+	free(self->poll.targets);
 	self->poll = (struct stats_poll){0};
 }
 
@@ -238,9 +238,9 @@ static int poll_deliver(struct docker_stats *self)
 static int poll_engine(struct docker_stats *self)
 {
 	const struct fetch_job job = {.n = self->poll.n,
-				      .at_once = at_once(self),
+				      .concurrency = concurrency(self),
 				      .max_bytes = DOCKER_MAX_STATS,
-				      .patience = patience_ns,
+				      .straggler_timeout = straggler_ns,
 				      .path = poll_path,
 				      .done = poll_done,
 				      .arg = self};
@@ -250,15 +250,15 @@ static int poll_engine(struct docker_stats *self)
 	if (r == 0)
 		r = docker_get_many(self->docker, DOCKER_STATS, &job);
 	if (r == 0)
-		exclude_hung(self, tally_monotonic(self->ctx));
+		pause_hung(self, tally_monotonic(self->ctx));
 	return r;
 }
 
 static void read_files(struct docker_stats *self, struct stats_baseline *baseline)
 {
 	struct stats stats;
-	int error =
-		cgroup_files_read(self->local.host, baseline->files, tally_now(self->ctx), &stats);
+	int error = cgroup_files_read(self->sources.host, baseline->files, tally_now(self->ctx),
+				      &stats);
 	if (error == 0) {
 		self->poll.read++;
 		put_row(self, baseline, &stats);
@@ -267,15 +267,15 @@ static void read_files(struct docker_stats *self, struct stats_baseline *baselin
 	/* These two say that it has ended, which is no failure. */
 	if (error != ENODEV && error != ESRCH)
 		poll_failed(self, baseline, error, strerror(error));
-	stats_local_gone(&self->local, baseline);
+	stats_sources_on_exit(&self->sources, baseline);
 }
 
 static void poll_files(struct docker_stats *self)
 {
-	if (!self->local.host)
+	if (!self->sources.host)
 		return;
 	/* /proc/stat once for all, so that rows of one poll have the same machine's time. */
-	cgroup_host_tick(self->local.host);
+	cgroup_host_sample(self->sources.host);
 	for (uint32_t i = 0; i < self->baselines.n; i++)
 		if (self->baselines.items[i].files)
 			read_files(self, &self->baselines.items[i]);
@@ -287,8 +287,8 @@ static int poll_run(struct docker_stats *self)
 	if (r < 0)
 		return r;
 	poll_files(self);
-	tally_gauge(self->ctx, METRIC_BY_FILES, self->poll.read);
-	tally_gauge(self->ctx, METRIC_BY_ENGINE, self->poll.n);
+	tally_gauge(self->ctx, METRIC_FROM_FILES, self->poll.read);
+	tally_gauge(self->ctx, METRIC_FROM_ENGINE, self->poll.n);
 	r = poll_engine(self);
 	return r < 0 ? r : poll_deliver(self);
 }

@@ -22,7 +22,7 @@
 #include "status_table.h"
 
 /* A start or a stop is several events within milliseconds: one scan for all of them. */
-static const int64_t settle_ns = 200 * CLOCK_MS;
+static const int64_t debounce_ns = 200 * CLOCK_MS;
 
 enum { STATUS_POSITION_SIZE = 32 };
 
@@ -131,7 +131,7 @@ static int status_run(void *arg)
 					      .config = &self->config->follow,
 					      .filters = status_event_filters,
 					      .since = events_since(self),
-					      .settle = settle_ns,
+					      .debounce = debounce_ns,
 					      .event = status_event,
 					      .flush = status_flush,
 					      .scan = status_scan,

@@ -30,7 +30,7 @@ const char status_event_filters[] =
 /* The state in which each leaves its container, for filters on state; "": the same as before, or
  * not known. */
 static const struct event_kind {
-	const char *told, *action, *state;
+	const char *engine_action, *action, *state;
 } event_kinds[] = {
 	{"create", "create", "created"},
 	{"start", "start", "running"},
@@ -52,7 +52,7 @@ static const struct event_kind {
 static const struct event_kind *kind_of(const struct docker_event *event)
 {
 	for (size_t i = 0; i < sizeof(event_kinds) / sizeof(event_kinds[0]); i++)
-		if (strcmp(event->action, event_kinds[i].told) == 0)
+		if (strcmp(event->action, event_kinds[i].engine_action) == 0)
 			return &event_kinds[i];
 	return NULL;
 }

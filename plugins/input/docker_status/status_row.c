@@ -213,13 +213,14 @@ static void put_health(struct row *row, const struct status_source *source)
 {
 	const struct docker_container *container = source->container;
 	const char *health = listed_health(container);
-	const struct json_text *told = source->facts ? &source->facts->texts[FACT_HEALTH] : NULL;
+	const struct json_text *inspected =
+		source->facts ? &source->facts->texts[FACT_HEALTH] : NULL;
 	if (strcmp(container->state, "running") != 0 && strcmp(container->state, "paused") != 0)
 		return;
 	if (health[0])
 		put_string(row, STATUS_HEALTH, health);
-	else if (told && told->at && !json_text_is(told, "none"))
-		put_text(row, STATUS_HEALTH, told->at, told->len);
+	else if (inspected && inspected->at && !json_text_is(inspected, "none"))
+		put_text(row, STATUS_HEALTH, inspected->at, inspected->len);
 	else if (!source->facts && source->previous)
 		put_cell(row, STATUS_HEALTH, source->previous);
 }
@@ -227,9 +228,10 @@ static void put_health(struct row *row, const struct status_source *source)
 /* The inspect is the newer of the two; a container may have ended between them. */
 static void put_state(struct row *row, const struct status_source *source)
 {
-	const struct json_text *told = source->facts ? &source->facts->texts[FACT_STATE] : NULL;
-	if (told && told->at && told->len > 0)
-		put_text(row, STATUS_STATE, told->at, told->len);
+	const struct json_text *inspected =
+		source->facts ? &source->facts->texts[FACT_STATE] : NULL;
+	if (inspected && inspected->at && inspected->len > 0)
+		put_text(row, STATUS_STATE, inspected->at, inspected->len);
 	else
 		put_string(row, STATUS_STATE, source->container->state);
 }

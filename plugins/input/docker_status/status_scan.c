@@ -23,17 +23,17 @@
 #include "status_row.h"
 #include "status_table.h"
 
-static const int64_t patience_ns = 2 * CLOCK_SECOND;
+static const int64_t straggler_ns = 2 * CLOCK_SECOND;
 
-enum { STATUS_AT_ONCE = 8, STATUS_ID_IN_FILTER = 16 };
+enum { STATUS_CONCURRENCY = 8, STATUS_ID_IN_FILTER = 16 };
 
 struct scan {
 	struct docker_status *self;
 	enum docker_scan what;
 	struct docker_list list;
 	struct status_containers containers; /* of the list, those that are followed */
-	struct status_container **asked;
-	uint32_t n_asked, failed;
+	struct status_container **targets;
+	uint32_t n_targets, failed;
 	struct tally_batch *batch;
 	int64_t time, monotonic;
 	char reason[FETCH_REASON_SIZE + 64]; /* of the first failure */
@@ -63,7 +63,7 @@ static int list_named(struct scan *scan)
 		len += (size_t)snprintf(path + len, sizeof(path) - len, "%s%%22%.*s%%22",
 					i ? "," : "", STATUS_ID_IN_FILTER, named->ids[i]);
 	snprintf(path + len, sizeof(path) - len, "%%5D%%7D");
-	return docker_list_ask(scan->self->docker, scan->self->ctx, path, &scan->list);
+	return docker_list_get_path(scan->self->docker, scan->self->ctx, path, &scan->list);
 }
 
 /* `all`, since a container that has exited is still one to report on. */
@@ -120,7 +120,7 @@ static void choose_inspects(struct scan *scan)
 		struct status_container *entry = &scan->containers.items[i];
 		int64_t age = docker_status_age(entry->container->status);
 		if (wants_inspect(scan, entry, age))
-			scan->asked[scan->n_asked++] = entry;
+			scan->targets[scan->n_targets++] = entry;
 		entry->age = age;
 	}
 }
@@ -157,7 +157,7 @@ static void add_row(struct scan *scan, struct status_container *entry,
 static void inspect_path(void *arg, uint32_t i, char ret[FETCH_PATH_SIZE])
 {
 	const struct scan *scan = arg;
-	snprintf(ret, FETCH_PATH_SIZE, "/containers/%s/json", scan->asked[i]->id);
+	snprintf(ret, FETCH_PATH_SIZE, "/containers/%s/json", scan->targets[i]->id);
 }
 
 static void inspect_failed(struct scan *scan, struct status_container *entry, const char *reason)
@@ -188,7 +188,7 @@ static void inspect_read(struct scan *scan, struct status_container *entry,
 static void inspect_done(void *arg, uint32_t i, struct fetch_answer *answer)
 {
 	struct scan *scan = arg;
-	struct status_container *entry = scan->asked[i];
+	struct status_container *entry = scan->targets[i];
 	char reason[FETCH_REASON_SIZE];
 	if (!answer->error && answer->status == 200) {
 		inspect_read(scan, entry, answer);
@@ -206,10 +206,10 @@ static void inspect_done(void *arg, uint32_t i, struct fetch_answer *answer)
 /* Failures are logged once per scan with the first reason: if one hangs, others usually do. */
 static int inspect(struct scan *scan)
 {
-	const struct fetch_job job = {.n = scan->n_asked,
-				      .at_once = STATUS_AT_ONCE,
+	const struct fetch_job job = {.n = scan->n_targets,
+				      .concurrency = STATUS_CONCURRENCY,
 				      .max_bytes = DOCKER_MAX_INSPECT,
-				      .patience = patience_ns,
+				      .straggler_timeout = straggler_ns,
 				      .path = inspect_path,
 				      .done = inspect_done,
 				      .arg = scan};
@@ -217,7 +217,7 @@ static int inspect(struct scan *scan)
 	if (r == 0 && scan->failed)
 		tally_log(scan->self->ctx, TALLY_WARNING,
 			  "%u out of %u inspects failed, tried again the next time: %s",
-			  scan->failed, scan->n_asked, scan->reason);
+			  scan->failed, scan->n_targets, scan->reason);
 	return r;
 }
 
@@ -358,9 +358,9 @@ static int scan_init(struct scan *scan)
 	scan->time = tally_now(self->ctx);
 	scan->monotonic = tally_monotonic(self->ctx);
 	scan->containers.items = calloc(scan->list.n + 1, sizeof(struct status_container));
-	scan->asked = calloc(scan->list.n + 1, sizeof(struct status_container *));
+	scan->targets = calloc(scan->list.n + 1, sizeof(struct status_container *));
 	scan->batch = tally_batch_new(self->ctx, &status_table);
-	if (!scan->containers.items || !scan->asked || !scan->batch)
+	if (!scan->containers.items || !scan->targets || !scan->batch)
 		return tally_fail(self->ctx, ENOMEM, "no memory for %u containers", scan->list.n);
 	return 0;
 }
@@ -370,7 +370,7 @@ static void scan_done(struct scan *scan)
 	if (scan->batch)
 		tally_batch_drop(scan->self->ctx, scan->batch);
 	free(scan->containers.items);
-	free(scan->asked);
+	free(scan->targets);
 	docker_list_done(&scan->list);
 }
 

@@ -7,7 +7,7 @@
  * read.  What can fail: the daemon runs in another PID or cgroup namespace, as in a container of
  * its own; then the paths do not name the container, or begin with /.., and are refused.
  */
-#include "cgroup_place.h"
+#include "cgroup_paths.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -93,10 +93,10 @@ static const char *path_below(const char *path, const char *root)
 	return path + len;
 }
 
-bool cgroup_place_folder(const struct cgroup_mounts *mounts, const struct cgroup_place *place,
-			 enum cgroup_hierarchy hierarchy, char ret[CGROUP_PATH_SIZE])
+bool cgroup_paths_resolve(const struct cgroup_mounts *mounts, const struct cgroup_paths *paths,
+			  enum cgroup_hierarchy hierarchy, char ret[CGROUP_PATH_SIZE])
 {
-	const char *path = place->paths[hierarchy];
+	const char *path = paths->paths[hierarchy];
 	/* A hierarchy may be mounted several times, also only a part of it: the first mount that
 	 * contains the path will do. */
 	for (uint32_t i = 0; path[0] && i < mounts->n; i++) {
@@ -127,12 +127,12 @@ static bool copy_own_path(struct cgroup_span path, const char *id, char ret[CGRO
 }
 
 /* Lines of NUMBER:CONTROLLERS:PATH; without controllers it is v2's. */
-bool cgroup_place_find(struct cgroup_span text, const char *id, struct cgroup_place *ret)
+bool cgroup_paths_parse(struct cgroup_span text, const char *id, struct cgroup_paths *ret)
 {
 	char path[CGROUP_PATH_SIZE];
 	struct cgroup_span line;
 	bool legacy = false;
-	*ret = (struct cgroup_place){0};
+	*ret = (struct cgroup_paths){0};
 	while (cgroup_span_line(&text, &line)) {
 		cgroup_span_until(&line, ':');
 		struct cgroup_span names = cgroup_span_until(&line, ':');

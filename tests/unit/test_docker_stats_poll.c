@@ -119,7 +119,7 @@ static void an_answer_beyond_all_bounds_is_not_swallowed(void **state)
 	fixture_done(&f);
 }
 
-static void an_error_of_the_engine_is_told_in_its_own_words(void **state)
+static void an_error_of_the_engine_is_quoted(void **state)
 {
 	struct docker_fixture f;
 	(void)state;
@@ -134,7 +134,7 @@ static void an_error_of_the_engine_is_told_in_its_own_words(void **state)
 	fixture_done(&f);
 }
 
-static void a_container_that_goes_during_the_sweep_is_no_error(void **state)
+static void a_container_removed_during_a_poll_is_no_error(void **state)
 {
 	struct docker_fixture f;
 	char id[65];
@@ -276,7 +276,7 @@ static void max_connections_bounds_what_is_asked_at_once(void **state)
 	fixture_done(&f);
 }
 
-static struct docker_fixture slow_sweeps(int64_t interval)
+static struct docker_fixture slow_polls(int64_t interval)
 {
 	struct docker_fixture f;
 	fixture_init(&f, DOCKER_20);
@@ -291,29 +291,29 @@ static int64_t interval_of(struct docker_fixture *f)
 	return (int64_t)fixture_metric(f, "interval_seconds", "");
 }
 
-static void two_sweeps_over_half_the_interval_stretch_it_and_say_so_once(void **state)
+static void two_polls_over_half_the_interval_stretch_it_and_log_it_once(void **state)
 {
-	struct docker_fixture f = slow_sweeps(CLOCK_SECOND / 4);
+	struct docker_fixture f = slow_polls(CLOCK_SECOND / 4);
 	(void)state;
 	assert_int_equal(fixture_gather(&f), 0);
 	assert_string_equal(fake_host_log(f.host, TALLY_WARNING), "");
 	assert_int_equal(fixture_gather(&f), 0);
 	assert_non_null(strstr(fake_host_log(f.host, TALLY_WARNING), "over half the interval"));
 	assert_int_equal(interval_of(&f), CLOCK_SECOND / 2);
-	uint32_t sweeps = fake_engine_asked(f.engine, "/containers/json");
+	uint32_t polls = fake_engine_asked(f.engine, "/containers/json");
 	/* The next tick comes too early and is left out without a word. */
 	assert_int_equal(fixture_gather(&f), 0);
-	assert_int_equal(fake_engine_asked(f.engine, "/containers/json"), sweeps);
+	assert_int_equal(fake_engine_asked(f.engine, "/containers/json"), polls);
 	assert_string_equal(fake_host_log(f.host, TALLY_DEBUG), "");
 	fake_host_set_monotonic(f.host, clock_monotonic() + 1000 * CLOCK_SECOND);
 	assert_int_equal(fixture_gather(&f), 0);
-	assert_int_equal(fake_engine_asked(f.engine, "/containers/json"), sweeps + 1);
+	assert_int_equal(fake_engine_asked(f.engine, "/containers/json"), polls + 1);
 	fixture_done(&f);
 }
 
 static void an_interval_is_at_most_doubled_at_a_time(void **state)
 {
-	struct docker_fixture f = slow_sweeps(CLOCK_SECOND / 50);
+	struct docker_fixture f = slow_polls(CLOCK_SECOND / 50);
 	(void)state;
 	assert_int_equal(fixture_gather(&f), 0);
 	assert_int_equal(fixture_gather(&f), 0);
@@ -321,9 +321,9 @@ static void an_interval_is_at_most_doubled_at_a_time(void **state)
 	fixture_done(&f);
 }
 
-static void one_slow_sweep_among_fast_ones_stretches_nothing(void **state)
+static void one_slow_poll_among_fast_ones_stretches_nothing(void **state)
 {
-	struct docker_fixture f = slow_sweeps(CLOCK_SECOND / 4);
+	struct docker_fixture f = slow_polls(CLOCK_SECOND / 4);
 	(void)state;
 	assert_int_equal(fixture_gather(&f), 0);
 	fake_engine_set(f.engine, "/stats", 404, "", FAKE_ANSWERS);
@@ -334,7 +334,7 @@ static void one_slow_sweep_among_fast_ones_stretches_nothing(void **state)
 	fixture_done(&f);
 }
 
-static void a_sweep_that_fails_stretches_nothing_however_long_it_took(void **state)
+static void a_failed_poll_stretches_nothing_however_long_it_took(void **state)
 {
 	struct docker_fixture f;
 	(void)state;
@@ -347,9 +347,9 @@ static void a_sweep_that_fails_stretches_nothing_however_long_it_took(void **sta
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(fixture_gather(&f), -ETIMEDOUT);
 	fake_engine_set(f.engine, "/containers/json", 200, "[]", FAKE_ANSWERS);
-	uint32_t sweeps = fake_engine_asked(f.engine, "/containers/json");
+	uint32_t polls = fake_engine_asked(f.engine, "/containers/json");
 	assert_int_equal(fixture_gather(&f), 0);
-	assert_int_equal(fake_engine_asked(f.engine, "/containers/json"), sweeps + 1);
+	assert_int_equal(fake_engine_asked(f.engine, "/containers/json"), polls + 1);
 	assert_int_equal(interval_of(&f), CLOCK_SECOND / 10);
 	fixture_done(&f);
 }
@@ -364,7 +364,7 @@ static void *stop_when_asked(void *arg)
 	return NULL;
 }
 
-static void a_sweep_that_waits_ends_at_once_when_told_to_stop(void **state)
+static void a_waiting_poll_ends_at_once_on_stop(void **state)
 {
 	struct docker_fixture f;
 	pthread_t thread;
@@ -389,8 +389,8 @@ int main(void)
 		cmocka_unit_test(an_engine_that_hangs_altogether_is_an_error_after_the_timeout),
 		cmocka_unit_test(a_damaged_answer_costs_its_own_row_only),
 		cmocka_unit_test(an_answer_beyond_all_bounds_is_not_swallowed),
-		cmocka_unit_test(an_error_of_the_engine_is_told_in_its_own_words),
-		cmocka_unit_test(a_container_that_goes_during_the_sweep_is_no_error),
+		cmocka_unit_test(an_error_of_the_engine_is_quoted),
+		cmocka_unit_test(a_container_removed_during_a_poll_is_no_error),
 		cmocka_unit_test(an_engine_that_dies_is_named_and_found_again),
 		cmocka_unit_test(an_engine_that_is_another_after_a_restart_is_asked_in_its_version),
 		cmocka_unit_test(cores_are_those_the_container_may_run_on),
@@ -399,11 +399,11 @@ int main(void)
 		cmocka_unit_test(
 			an_engine_before_25_is_asked_for_all_at_once_and_the_connections_are_kept),
 		cmocka_unit_test(max_connections_bounds_what_is_asked_at_once),
-		cmocka_unit_test(two_sweeps_over_half_the_interval_stretch_it_and_say_so_once),
+		cmocka_unit_test(two_polls_over_half_the_interval_stretch_it_and_log_it_once),
 		cmocka_unit_test(an_interval_is_at_most_doubled_at_a_time),
-		cmocka_unit_test(one_slow_sweep_among_fast_ones_stretches_nothing),
-		cmocka_unit_test(a_sweep_that_fails_stretches_nothing_however_long_it_took),
-		cmocka_unit_test(a_sweep_that_waits_ends_at_once_when_told_to_stop),
+		cmocka_unit_test(one_slow_poll_among_fast_ones_stretches_nothing),
+		cmocka_unit_test(a_failed_poll_stretches_nothing_however_long_it_took),
+		cmocka_unit_test(a_waiting_poll_ends_at_once_on_stop),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,8 +2,8 @@
  * Where a container's cgroups are: by what is mounted here (mountinfo) and what /proc/PID/cgroup
  * says of its first process.  Only texts; opens nothing.
  */
-#ifndef TALLYD_CGROUP_PLACE_H
-#define TALLYD_CGROUP_PLACE_H
+#ifndef TALLYD_CGROUP_PATHS_H
+#define TALLYD_CGROUP_PATHS_H
 
 #include "cgroup_text.h"
 
@@ -34,7 +34,7 @@ struct cgroup_mounts {
 /* A line of mountinfo; any that is not of a cgroup is passed over, as is what does not fit. */
 void cgroup_mounts_add(struct cgroup_mounts *mounts, struct cgroup_span line);
 
-struct cgroup_place {
+struct cgroup_paths {
 	char paths[CGROUP_HIERARCHIES][CGROUP_PATH_SIZE]; /* within the hierarchy; "": none */
 	bool unified;
 };
@@ -44,11 +44,11 @@ struct cgroup_place {
  * that names the container, since what runs in it may move into cgroups below.  False: it is not
  * named, so the PID is not its, or not in our PID namespace.
  */
-bool cgroup_place_find(struct cgroup_span text, const char *id, struct cgroup_place *ret);
+bool cgroup_paths_parse(struct cgroup_span text, const char *id, struct cgroup_paths *ret);
 
 /* The folder of a hierarchy, below root; false: it is not mounted here, or the container has none.
  */
-bool cgroup_place_folder(const struct cgroup_mounts *mounts, const struct cgroup_place *place,
-			 enum cgroup_hierarchy hierarchy, char ret[CGROUP_PATH_SIZE]);
+bool cgroup_paths_resolve(const struct cgroup_mounts *mounts, const struct cgroup_paths *paths,
+			  enum cgroup_hierarchy hierarchy, char ret[CGROUP_PATH_SIZE]);
 
 #endif
