@@ -20,7 +20,7 @@ void process_read(struct process_usage *ret);
 /* As Prometheus names them; what cannot be read is left out. */
 int process_samples(tally_sample_fn *each, void *arg);
 
-/* As many open files as the system allows: a sweep of an old engine wants a connection per
+/* As many open files as the system allows: a poll of an old engine wants a connection per
  * container.  Nothing here uses select(), whose sets end at 1024.  Main thread, at the start. */
 void process_raise_file_limit(void);
 

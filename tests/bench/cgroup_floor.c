@@ -1,11 +1,11 @@
 /*
  * The least that reading containers' cgroup files can cost: all opened once, each read from its
- * start into one buffer in each sweep, nothing looked at.
+ * start into one buffer in each round, nothing looked at.
  *
  *	bench_cgroup_floor SWEEPS [PAUSE_MS] <paths
  *
- * Prints the median sweep's wall and CPU time, after one that is not counted.  The pause between
- * sweeps leaves the caches as cold as they are for a daemon that sleeps.
+ * Prints the median round's wall and CPU time, after one that is not counted.  The pause between
+ * rounds leaves the caches as cold as they are for a daemon that sleeps.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -79,12 +79,12 @@ static double median(double *values, unsigned long n)
 int main(int argc, char **argv)
 {
 	static double wall[MAX_SWEEPS], cpu[MAX_SWEEPS];
-	unsigned long sweeps = argc > 1 ? strtoul(argv[1], NULL, 10) : 0;
+	unsigned long rounds = argc > 1 ? strtoul(argv[1], NULL, 10) : 0;
 	unsigned long pause_ms = argc > 2 ? strtoul(argv[2], NULL, 10) : 0;
 	const struct timespec pause = {(time_t)(pause_ms / 1000),
 				       (long)(pause_ms % 1000) * 1000000};
 	size_t bytes = 0;
-	if (sweeps == 0 || sweeps > MAX_SWEEPS) {
+	if (rounds == 0 || rounds > MAX_SWEEPS) {
 		fprintf(stderr, "usage: %s SWEEPS [PAUSE_MS] <paths\n", argv[0]);
 		return 2;
 	}
@@ -92,7 +92,7 @@ int main(int argc, char **argv)
 	open_all();
 	read_all(&bytes);
 	bytes = 0;
-	for (unsigned long i = 0; i < sweeps; i++) {
+	for (unsigned long i = 0; i < rounds; i++) {
 		nanosleep(&pause, NULL);
 		double wall_before = ms_of(CLOCK_MONOTONIC);
 		double cpu_before = ms_of(CLOCK_PROCESS_CPUTIME_ID);
@@ -100,7 +100,7 @@ int main(int argc, char **argv)
 		cpu[i] = ms_of(CLOCK_PROCESS_CPUTIME_ID) - cpu_before;
 		wall[i] = ms_of(CLOCK_MONOTONIC) - wall_before;
 	}
-	printf("files=%u bytes=%zu wall_ms=%.3f cpu_ms=%.3f\n", n_files, bytes / sweeps,
-	       median(wall, sweeps), median(cpu, sweeps));
+	printf("files=%u bytes=%zu wall_ms=%.3f cpu_ms=%.3f\n", n_files, bytes / rounds,
+	       median(wall, rounds), median(cpu, rounds));
 	return 0;
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What one sweep of 100 real containers costs: tallyd, a bare C client, and stream=false; and
+"""What one poll of 100 real containers costs: tallyd, a bare C client, and stream=false; and
 tallyd with `source = cgroup` beside a bare C loop that only reads the same files.
 
     collect.py                 both, of 100
@@ -65,7 +65,7 @@ def asked_cpu(engine):
 
 
 class Measured:
-    """Wall and CPU per sweep, in milliseconds."""
+    """Wall and CPU per poll, in milliseconds."""
 
     def __init__(self, name, wall, client, engine):
         self.name, self.wall, self.client, self.engine = name, wall, client, engine
@@ -83,7 +83,7 @@ def idle_per_second(engine, seconds=5, cpu=engine_cpu):
 
 
 def client(engine, idle, name, *words):
-    """bench_collect_floor, which times its own sweep: the list of containers comes before."""
+    """bench_collect_floor, which times its own poll: the list of containers comes before."""
     found = []
     for _ in range(SWEEPS):
         before, start = engine_cpu(engine), time.monotonic()
@@ -101,7 +101,7 @@ SQLITE = ("[output.http_api]\nlisten = 127.0.0.1:{port}\nstore = sqlite\n"
 NOWHERE = SQLITE + "tables = none\n"  # each row is made, counted and dropped
 
 
-def tallyd(name, engine, sections, sweeps, idle, cpu=engine_cpu):
+def tallyd(name, engine, sections, polls, idle, cpu=engine_cpu):
     """The daemon as it runs; sections: its interval in seconds, its source, its outputs."""
     interval, source, outputs = sections
     with tempfile.TemporaryDirectory() as folder:
@@ -113,12 +113,12 @@ def tallyd(name, engine, sections, sweeps, idle, cpu=engine_cpu):
         seconds = daemon.metric("tallyd_gather_seconds_total")
         first, start = gathers(), time.monotonic()
         own, theirs = exact_cpu(pid), cpu(engine)
-        time.sleep(interval * sweeps)
+        time.sleep(interval * polls)
         own, theirs = exact_cpu(pid) - own, cpu(engine) - theirs
         n, wall = gathers() - first, time.monotonic() - start
         seconds = daemon.metric("tallyd_gather_seconds_total") - seconds
         print(f"{name}: {daemon.rss / 1e6:.1f} MB resident, {100 * own / wall:.2f} % of a core at "
-              f"{interval} s, {n:.0f} sweeps of {sweeps}, {len(os.listdir(f'/proc/{pid}/fd'))} "
+              f"{interval} s, {n:.0f} polls of {polls}, {len(os.listdir(f'/proc/{pid}/fd'))} "
               "descriptors")
         daemon.stop()
     theirs = max(0, theirs - idle * wall)
@@ -163,7 +163,7 @@ def bare_loop(engine, ids, pause_ms):
         [str(build_dir() / "bin" / "bench_cgroup_floor"), str(FILE_SWEEPS), str(pause_ms)],
         input=paths, check=True, capture_output=True, text=True).stdout
     values = dict(word.split("=") for word in printed.split())
-    print(f"floor: {values['files']} files, {values['bytes']} bytes a sweep")
+    print(f"floor: {values['files']} files, {values['bytes']} bytes a poll")
     return Measured("floor: bare C loop, files kept open", float(values["wall_ms"]),
                     float(values["cpu_ms"]), 0)
 
@@ -174,7 +174,7 @@ def from_files(engine, ids):
     for name, outputs in (("rows dropped", NOWHERE), ("into SQLite", SQLITE)):
         found.append(tallyd(f"tallyd, cgroup, {name}", engine, (1, "cgroup", outputs), FILE_SWEEPS,
                             idle, asked_cpu))
-    print(f"One sweep of {len(ids)} containers from their files, ms (x the floor); the idle "
+    print(f"One poll of {len(ids)} containers from their files, ms (x the floor); the idle "
           f"engine's {1000 * idle:.1f} ms CPU/s taken off, its shims left out")
     print(f"{'':36} {'wall':>8} {'':10} {'own CPU':>8} {'':10} {'engine':>8}   {'whole host':>8}")
     for m in found:
@@ -192,7 +192,7 @@ def from_engine(engine):
         client(engine, idle, "stream=false, all at once", floor_client, engine.socket, "stream"),
         tallyd("tallyd, api, into SQLite", engine, (5, "api", SQLITE), SWEEPS, idle),
     ]
-    print(f"One sweep of {CONTAINERS} containers, ms (x the floor); the idle engine's "
+    print(f"One poll of {CONTAINERS} containers, ms (x the floor); the idle engine's "
           f"{1000 * idle:.0f} ms CPU/s taken off")
     print(f"{'':36} {'wall':>8} {'':10} {'client CPU':>8} {'':8} {'engine CPU':>8}")
     for measured in found:
@@ -206,10 +206,10 @@ MANY_SWEEPS = 12
 
 
 def many(engine, count):
-    """From each source at 5 s, into SQLite: sweeps, how long they take, what was skipped."""
-    print(f"{count} containers at 5 s, {MANY_SWEEPS} sweeps")
-    print(f"{'source':8} {'sweeps':>6} {'skipped':>7} {'errors':>6} {'interval, s':>11} "
-          f"{'wall of a sweep, s':>18} {'own CPU, ms':>11} {'rows of each':>12}")
+    """From each source at 5 s, into SQLite: polls, how long they take, what was skipped."""
+    print(f"{count} containers at 5 s, {MANY_SWEEPS} polls")
+    print(f"{'source':8} {'polls':>6} {'skipped':>7} {'errors':>6} {'interval, s':>11} "
+          f"{'wall of a poll, s':>18} {'own CPU, ms':>11} {'rows of each':>12}")
     for source in ("api", "cgroup"):
         with tempfile.TemporaryDirectory() as folder:
             daemon = Tallyd(folder, f"[input.docker_stats]\ninterval = 5s\nsource = {source}\n"
@@ -218,7 +218,7 @@ def many(engine, count):
             wait_for(lambda: metric("tallyd_gathers_total") >= 2, 120)
             first, seconds = metric("tallyd_gathers_total"), metric("tallyd_gather_seconds_total")
             own = exact_cpu(daemon.process.pid)
-            # Seldom, as being asked for metrics costs the daemon more than a sweep of files.
+            # Seldom, as being asked for metrics costs the daemon more than a poll of files.
             wait_for(lambda: metric("tallyd_gathers_total") >= first + MANY_SWEEPS, 300, every=10)
             n = metric("tallyd_gathers_total") - first
             own = 1000 * (exact_cpu(daemon.process.pid) - own) / n

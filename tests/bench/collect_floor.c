@@ -1,5 +1,5 @@
 /*
- * The least a client can do for one sweep of all running containers: raw sockets, one request per
+ * The least a client can do for one round of all running containers: raw sockets, one request per
  * connection, answers counted and thrown away.
  *
  *	bench_collect_floor SOCKET                    one-shot=true, all at once
@@ -23,7 +23,7 @@
 
 enum { ID_SIZE = 65, MAX_CONTAINERS = 10000, LIST_SIZE = 16 << 20, DEADLINE_MS = 60000 };
 
-struct sweep {
+struct round {
 	const char *socket, *query;
 	char (*ids)[ID_SIZE];
 	unsigned n, started, ended, failed;
@@ -67,34 +67,34 @@ static char *read_list(const char *path)
 	return list;
 }
 
-static void find_ids(struct sweep *sweep)
+static void find_ids(struct round *round)
 {
 	static const char key[] = "\"Id\":\"";
-	char *list = read_list(sweep->socket);
-	sweep->ids = calloc(MAX_CONTAINERS, ID_SIZE);
-	if (!sweep->ids)
+	char *list = read_list(round->socket);
+	round->ids = calloc(MAX_CONTAINERS, ID_SIZE);
+	if (!round->ids)
 		die("calloc");
-	for (const char *at = list; (at = strstr(at, key)) && sweep->n < MAX_CONTAINERS;) {
+	for (const char *at = list; (at = strstr(at, key)) && round->n < MAX_CONTAINERS;) {
 		at += strlen(key);
 		if (strspn(at, "0123456789abcdef") == ID_SIZE - 1)
-			snprintf(sweep->ids[sweep->n++], ID_SIZE, "%s", at);
+			snprintf(round->ids[round->n++], ID_SIZE, "%s", at);
 	}
 	free(list);
 }
 
-static void start(struct sweep *sweep)
+static void start(struct round *round)
 {
 	char target[200];
-	snprintf(target, sizeof(target), "/containers/%s/stats?%s", sweep->ids[sweep->started++],
-		 sweep->query);
-	int fd = ask(sweep->socket, target);
+	snprintf(target, sizeof(target), "/containers/%s/stats?%s", round->ids[round->started++],
+		 round->query);
+	int fd = ask(round->socket, target);
 	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
 	fcntl(fd, F_SETFL, O_NONBLOCK);
-	if (epoll_ctl(sweep->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
+	if (epoll_ctl(round->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
 		die("epoll_ctl");
 }
 
-static void take(struct sweep *sweep, int fd)
+static void take(struct round *round, int fd)
 {
 	char buffer[16384];
 	ssize_t n = read(fd, buffer, sizeof(buffer));
@@ -102,32 +102,32 @@ static void take(struct sweep *sweep, int fd)
 		/* The status line comes in one piece. */
 		if (n > 12 && memcmp(buffer, "HTTP/1.", 7) == 0 &&
 		    memcmp(buffer + 9, "200", 3) != 0)
-			sweep->failed++;
-		sweep->bytes += (size_t)n;
+			round->failed++;
+		round->bytes += (size_t)n;
 		return;
 	}
 	if (n < 0 && errno == EAGAIN)
 		return;
 	close(fd);
-	sweep->ended++;
-	if (sweep->started < sweep->n)
-		start(sweep);
+	round->ended++;
+	if (round->started < round->n)
+		start(round);
 }
 
-static void run(struct sweep *sweep, unsigned concurrency)
+static void run(struct round *round, unsigned concurrency)
 {
 	struct epoll_event events[64];
-	sweep->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	while (sweep->started < sweep->n && sweep->started < concurrency)
-		start(sweep);
-	while (sweep->ended < sweep->n) {
-		int n = epoll_wait(sweep->epoll_fd, events, 64, DEADLINE_MS);
+	round->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	while (round->started < round->n && round->started < concurrency)
+		start(round);
+	while (round->ended < round->n) {
+		int n = epoll_wait(round->epoll_fd, events, 64, DEADLINE_MS);
 		if (n <= 0)
 			die("no answer");
 		for (int i = 0; i < n; i++)
-			take(sweep, events[i].data.fd);
+			take(round, events[i].data.fd);
 	}
-	close(sweep->epoll_fd);
+	close(round->epoll_fd);
 }
 
 static double wall_ms(void)
@@ -162,14 +162,14 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: %s SOCKET [oneshot|stream [AT_ONCE]]\n", argv[0]);
 		return 2;
 	}
-	struct sweep sweep = {.socket = argv[1],
+	struct round round = {.socket = argv[1],
 			      .query = stream ? "stream=false" : "stream=false&one-shot=true"};
 	allow_many_files();
-	find_ids(&sweep);
+	find_ids(&round);
 	double wall = wall_ms(), cpu = cpu_ms();
-	run(&sweep, (unsigned)concurrency);
-	printf("containers=%u failed=%u wall_ms=%.1f cpu_ms=%.1f bytes=%zu\n", sweep.n,
-	       sweep.failed, wall_ms() - wall, cpu_ms() - cpu, sweep.bytes);
-	free(sweep.ids);
-	return sweep.failed > 0;
+	run(&round, (unsigned)concurrency);
+	printf("containers=%u failed=%u wall_ms=%.1f cpu_ms=%.1f bytes=%zu\n", round.n,
+	       round.failed, wall_ms() - wall, cpu_ms() - cpu, round.bytes);
+	free(round.ids);
+	return round.failed > 0;
 }

@@ -28,7 +28,7 @@ static const struct tally_plugin *batch_plugin, *timescale_plugin;
 static const struct tally_table *table;
 static const char *conninfo;
 static char ids[CONTAINERS][65];
-static int64_t tick; /* of the last sweep, ns: each has a time of its own */
+static int64_t tick; /* of the last poll, ns: each has a time of its own */
 
 static void fail(const char *what)
 {

@@ -67,7 +67,7 @@ def turn(daemon, what, act):
     off = offsets(daemon, start, end)
     print(f"{what:9} {len(off)} samples off by {statistics.median(off):.2f} ms, 99 % by {off[len(off) * 99 // 100]:.2f}, "
           f"all by {off[-1]:.2f} at most; {daemon.metric('tallyd_gathers_skipped_total') - skipped:.0f} "
-          f"sweeps skipped{text}", flush=True)
+          f"polls skipped{text}", flush=True)
 
 
 def run(daemon, seconds):

@@ -118,7 +118,7 @@ def test_auto_reads_files_and_says_so_once(engine, tallyd):
     assert metric(daemon, "containers", source="api") == 0
 
 
-def test_containers_that_come_and_go_between_sweeps_make_no_error(engine, tallyd):
+def test_containers_that_come_and_go_between_polls_make_no_error(engine, tallyd):
     daemon = tallyd(stats_only(engine.endpoint, "auto")).start()
     for turn in range(3):
         ids = engine.run_many(f"turn{turn}-", 8, NetworkMode="host")
@@ -130,13 +130,13 @@ def test_containers_that_come_and_go_between_sweeps_make_no_error(engine, tallyd
     daemon.wait(lambda: metric(daemon, "containers", source="cgroup") == 1, "only last is read")
     assert daemon.metric("tallyd_gather_errors_total") == 0
     assert " warning " not in daemon.log and " error " not in daemon.log
-    # Events tell what runs: far fewer lists than sweeps would make, and no descriptor is left.
+    # Events tell what runs: far fewer lists than polls would make, and no descriptor is left.
     kept = [os.readlink(f"/proc/{daemon.process.pid}/fd/{fd}")
             for fd in os.listdir(f"/proc/{daemon.process.pid}/fd")]
     assert len([path for path in kept if path.startswith("/sys/fs/cgroup/")]) <= 12
 
 
-def test_a_restart_is_seen_within_two_sweeps_and_starts_a_new_baseline(engine, tallyd):
+def test_a_restart_is_seen_within_two_polls_and_starts_a_new_baseline(engine, tallyd):
     engine.run("phoenix", "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; exec sleep 1000000")
     daemon = tallyd(stats_only(engine.endpoint, "cgroup")).start()
     settled(daemon, ["phoenix"])

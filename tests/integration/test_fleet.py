@@ -22,7 +22,7 @@ def test_a_hundred_containers_at_5_s(engine, tmp_path):
         newest = daemon.sql("select container_id, max(time) from container_stats group by 1")
         assert len(newest) == 100
         times = [time for _, time in newest]
-        assert max(times) - min(times) < 6e9, "one sweep has them all"
+        assert max(times) - min(times) < 6e9, "one poll has them all"
         assert daemon.metric("tallyd_gathers_skipped_total") == 0
         assert daemon.metric("tallyd_gather_errors_total") == 0
         assert not daemon.imbalances()
@@ -35,7 +35,7 @@ def test_a_hundred_containers_at_5_s(engine, tmp_path):
 
 
 def watch_for(daemon, seconds):
-    """Until the daemon has collected for that long, by its own count of sweeps at 5 s."""
+    """Until the daemon has collected for that long, by its own count of polls at 5 s."""
     begin = daemon.metric("tallyd_gathers_total", input="input.docker_stats")
     end = time.monotonic() + seconds + 20
     wait_for(lambda: daemon.metric("tallyd_gathers_total", input="input.docker_stats")

@@ -155,7 +155,7 @@ def test_behind_a_proxy_that_allows_only_what_is_listed_everything_is_collected(
         proxy.close()
 
 
-def test_a_container_that_is_removed_in_the_middle_of_a_sweep_is_no_error(engine, proxies, tallyd):
+def test_a_container_that_is_removed_in_the_middle_of_a_poll_is_no_error(engine, proxies, tallyd):
     engine.run("stayer")
     daemon = tallyd(f"""
 [input.docker_stats]

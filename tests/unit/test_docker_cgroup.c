@@ -234,7 +234,7 @@ static void files_are_read_on_while_the_engine_is_dead(void **state)
 		assert_int_equal(fixture_gather(&f), 0);
 		assert_int_equal(fixture_rows(&f), 4);
 		warnings += strstr(fake_host_log(f.host, TALLY_WARNING),
-				   "reading on what is known already: unix://") != NULL;
+				   "reading the files of those already known: unix://") != NULL;
 	}
 	/* At 5, 10 and 15 s. */
 	assert_int_equal(warnings, 3);

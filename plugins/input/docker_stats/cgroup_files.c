@@ -54,8 +54,8 @@ static const struct cgroup_key cpuacct_stat[] = {
 static const struct cgroup_key cpu_stat[] = {{"nr_throttled", 1, STATS_THROTTLED_PERIODS},
 					     {"throttled_time", 1, STATS_THROTTLED_NS},
 					     {0}};
-/* v1 has each member twice, of the cgroup alone and with those below it (total_).  The engine shows
- * the latter. */
+/* v1 has each member twice: of the cgroup alone, and with the cgroups below it (total_).  The
+ * engine shows the latter. */
 static const struct cgroup_key memory_stat[] = {{"total_rss", 1, STATS_MEM_ANON_BYTES},
 						{"total_cache", 1, STATS_MEM_FILE_BYTES},
 						{"total_pgfault", 1, STATS_PGFAULT},
@@ -81,7 +81,7 @@ static const struct cgroup_key unified_memory_stat[] = {{"anon", 1, STATS_MEM_AN
 	{                                                                                          \
 		.hierarchy = CGROUP_##h, .name = n, .form = CGROUP_KEYS, .keys = k                 \
 	}
-/* Of the machine's, which are set before. */
+/* Replaces the machine's number, which the slot holds before. */
 #define CPUS(h, n)                                                                                 \
 	{                                                                                          \
 		.hierarchy = CGROUP_##h, .name = n, .form = CGROUP_CPUS, .slot = STATS_CPU_ONLINE  \
@@ -91,8 +91,8 @@ static const struct cgroup_key unified_memory_stat[] = {{"anon", 1, STATS_MEM_AN
 		.hierarchy = CGROUP_##h, .name = n, .form = CGROUP_##f, .slot = s                  \
 	}
 
-/* The first is there whatever controllers are; it decides whether the cgroup still is.  Folders of
- * v1 controllers may be mounted together (cpu,cpuacct), therefore each file names its own. */
+/* The first file exists with any set of controllers; it decides whether the cgroup still exists.
+ * v1 controllers may be mounted together (cpu,cpuacct), so each file names its own hierarchy. */
 static const struct cgroup_file legacy[] = {
 	NUMBER(CPUACCT, "cpuacct.usage", STATS_CPU_USAGE_NS),
 	KEYS(CPUACCT, "cpuacct.stat", cpuacct_stat),
@@ -103,8 +103,8 @@ static const struct cgroup_file legacy[] = {
 	KEYS(MEMORY, "memory.stat", memory_stat),
 	NUMBER(PIDS, "pids.current", STATS_PIDS),
 	NUMBER(PIDS, "pids.max", STATS_PIDS_LIMIT),
-	/* Of the CFQ scheduler, gone since Linux 5.0; preferred by the engine.  Since then all are
-	 * 0 unless a throttle is set, which is what the engine says, too. */
+	/* The CFQ scheduler's files, gone since Linux 5.0; the engine prefers them.  The throttle
+	 * files are 0 unless a throttle is set, and the engine reports that, too. */
 	DEVICES(BLKIO, "blkio.io_service_bytes_recursive", DEVICES, STATS_BLK_READ_BYTES),
 	DEVICES(BLKIO, "blkio.io_serviced_recursive", DEVICES, STATS_BLK_READ_OPS),
 	DEVICES(BLKIO, "blkio.throttle.io_service_bytes", DEVICES, STATS_BLK_READ_BYTES),
@@ -134,7 +134,7 @@ __attribute__((format(printf, 3, 4))) static int explain(char reason[CGROUP_REAS
 	return error;
 }
 
-/* The whole file, without a last line that does not fit.  -errno. */
+/* Reads the whole file; a last line that does not fit is left out.  -errno. */
 static int read_whole(struct cgroup_host *host, int fd, struct cgroup_span *ret)
 {
 	size_t len = 0;
@@ -159,19 +159,12 @@ void cgroup_host_sample(struct cgroup_host *host)
 		cgroup_text_machine(text, &host->machine);
 }
 
-/* v1 writes 9223372036854771712 for unlimited and v2 "max".  The engine caps it to the machine's
- * memory, so that both sources give the same row. */
-static void bound_limit(const struct cgroup_host *host, struct stats *stats)
-{
-	struct json_int *limit = &stats->slots[STATS_MEM_LIMIT_BYTES];
-	if (host->memory && stats->slots[STATS_MEM_USAGE_BYTES].set &&
-	    (!limit->set || limit->value > host->memory))
-		*limit = (struct json_int){host->memory, true};
-}
-
-static int read_files(struct cgroup_host *host, const struct cgroup_files *files, struct stats *ret)
+int cgroup_files_read(struct cgroup_host *host, struct cgroup_files *files, int64_t now,
+		      struct stats *ret)
 {
 	struct cgroup_span text;
+	*ret = host->machine;
+	ret->slots[STATS_READ_TIME] = (struct json_int){now, true};
 	for (unsigned i = 0; files->table[i].name; i++) {
 		int r = files->fds[i] < 0 ? -ENOENT : read_whole(host, files->fds[i], &text);
 		if (r == 0)
@@ -183,18 +176,15 @@ static int read_files(struct cgroup_host *host, const struct cgroup_files *files
 	}
 	if (files->net_fd >= 0 && read_whole(host, files->net_fd, &text) == 0)
 		cgroup_text_network(text, ret);
-	return ret->slots[STATS_CPU_USAGE_NS].set ? 0 : EBADMSG;
-}
-
-int cgroup_files_read(struct cgroup_host *host, struct cgroup_files *files, int64_t now,
-		      struct stats *ret)
-{
-	*ret = host->machine;
-	ret->slots[STATS_READ_TIME] = (struct json_int){now, true};
-	int error = read_files(host, files, ret);
-	if (error == 0)
-		bound_limit(host, ret);
-	return error;
+	if (!ret->slots[STATS_CPU_USAGE_NS].set)
+		return EBADMSG;
+	/* v1 writes 9223372036854771712 for unlimited and v2 "max".  The engine caps it to the
+	 * machine's memory, so that both sources give the same row. */
+	struct json_int *limit = &ret->slots[STATS_MEM_LIMIT_BYTES];
+	if (host->memory && ret->slots[STATS_MEM_USAGE_BYTES].set &&
+	    (!limit->set || limit->value > host->memory))
+		*limit = (struct json_int){host->memory, true};
+	return 0;
 }
 
 /* ---- Opening ---- */
@@ -218,8 +208,8 @@ static int open_below_root(const char *path, int flags)
 	return open(full, flags | O_RDONLY | O_CLOEXEC);
 }
 
-/* All files of one hierarchy.  A missing one is a controller or kernel without it and leaves
- * columns unset, unless it is the first. */
+/* All files of one hierarchy.  A missing file is a controller or kernel without it and leaves
+ * columns unset, unless it is the first of the table. */
 static int open_hierarchy(struct cgroup_files *files, unsigned hierarchy, const char *folder,
 			  char reason[CGROUP_REASON_SIZE])
 {
@@ -235,55 +225,38 @@ static int open_hierarchy(struct cgroup_files *files, unsigned hierarchy, const 
 	return 0;
 }
 
-static int open_cgroups(struct cgroup_files *files, const struct cgroup_paths *paths,
-			char reason[CGROUP_REASON_SIZE])
-{
-	char folder[CGROUP_PATH_SIZE];
-	int error = 0;
-	for (unsigned h = 0; h < CGROUP_HIERARCHIES && error == 0; h++) {
-		if ((h == CGROUP_UNIFIED) != paths->unified)
-			continue;
-		if (cgroup_paths_resolve(&files->host->mounts, paths, h, folder))
-			error = open_hierarchy(files, h, folder, reason);
-		else if (h == files->table[0].hierarchy)
-			error = explain(reason, ENOENT, "its cgroup %s is not mounted here",
-					paths->paths[h]);
-	}
-	return error;
-}
-
-/* Through one descriptor of /proc/PID, so that all is of one process. */
-static int find_paths(struct cgroup_host *host, int proc, const struct cgroup_target *who,
-		      struct cgroup_paths *ret, char reason[CGROUP_REASON_SIZE])
-{
-	struct cgroup_span text;
-	auto_close int fd = openat(proc, "cgroup", O_RDONLY | O_CLOEXEC);
-	int r = fd < 0 ? -errno : read_whole(host, fd, &text);
-	if (r < 0)
-		return explain(reason, -r, "/proc/%" PRId64 "/cgroup: %s", who->pid, strerror(-r));
-	if (!cgroup_paths_parse(text, who->id, ret))
-		return explain(reason, EXDEV,
-			       "process %" PRId64 " here is not of the container: another PID or "
-			       "cgroup namespace",
-			       who->pid);
-	return 0;
-}
-
-static int open_all(struct cgroup_files *files, const struct cgroup_target *who,
+/* All through one descriptor of /proc/PID, so that all is of one process. */
+static int open_all(struct cgroup_files *files, const struct cgroup_target *target,
 		    char reason[CGROUP_REASON_SIZE])
 {
-	char path[32];
+	char path[32], folder[CGROUP_PATH_SIZE];
 	struct cgroup_paths paths;
-	snprintf(path, sizeof(path), "/proc/%" PRId64, who->pid);
+	struct cgroup_span text;
+	int error = 0;
+	snprintf(path, sizeof(path), "/proc/%" PRId64, target->pid);
 	auto_close int proc = open_below_root(path, O_DIRECTORY | O_PATH);
 	if (proc < 0)
 		return explain(reason, errno, "%s: %s", path, strerror(errno));
-	int error = find_paths(files->host, proc, who, &paths, reason);
-	if (error)
-		return error;
+	auto_close int fd = openat(proc, "cgroup", O_RDONLY | O_CLOEXEC);
+	int r = fd < 0 ? -errno : read_whole(files->host, fd, &text);
+	if (r < 0)
+		return explain(reason, -r, "%s/cgroup: %s", path, strerror(-r));
+	if (!cgroup_paths_parse(text, target->id, &paths))
+		return explain(reason, EXDEV,
+			       "process %" PRId64 " here is not the container's: tallyd runs in "
+			       "another PID or cgroup namespace",
+			       target->pid);
 	files->table = paths.unified ? unified : legacy;
-	error = open_cgroups(files, &paths, reason);
-	if (error || !who->network)
+	for (unsigned h = 0; h < CGROUP_HIERARCHIES && error == 0; h++) {
+		if ((h == CGROUP_UNIFIED) != paths.unified)
+			continue;
+		if (cgroup_paths_resolve(&files->host->mounts, &paths, h, folder))
+			error = open_hierarchy(files, h, folder, reason);
+		else if (h == files->table[0].hierarchy)
+			error = explain(reason, ENOENT, "its cgroup %s is not mounted here",
+					paths.paths[h]);
+	}
+	if (error || !target->network)
 		return error;
 	files->net_fd = open_fd(files->host, proc, "net/dev");
 	if (files->net_fd < 0)
@@ -291,19 +264,14 @@ static int open_all(struct cgroup_files *files, const struct cgroup_target *who,
 	return 0;
 }
 
-/* Connections to the engine and the rest of the daemon need descriptors, too: running out of them
- * here would break outputs. */
-static bool has_room(const struct cgroup_host *host)
-{
-	struct rlimit files;
-	return getrlimit(RLIMIT_NOFILE, &files) < 0 ||
-	       files.rlim_cur >= (rlim_t)host->open + CGROUP_FILES_MAX + CGROUP_FILES_SPARED;
-}
-
-int cgroup_files_open(struct cgroup_host *host, const struct cgroup_target *who,
+int cgroup_files_open(struct cgroup_host *host, const struct cgroup_target *target,
 		      struct cgroup_files **ret, char reason[CGROUP_REASON_SIZE])
 {
-	if (!has_room(host))
+	struct rlimit limit;
+	/* Connections to the engine and the rest of the daemon need descriptors, too: running out
+	 * of them here would break outputs. */
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+	    limit.rlim_cur < (rlim_t)host->open + CGROUP_FILES_MAX + CGROUP_FILES_SPARED)
 		return explain(reason, EMFILE, "%u descriptors are open and no more are allowed",
 			       host->open);
 	struct cgroup_files *files = malloc(sizeof(*files));
@@ -311,7 +279,7 @@ int cgroup_files_open(struct cgroup_host *host, const struct cgroup_target *who,
 		return explain(reason, ENOMEM, "no memory");
 	*files = (struct cgroup_files){.host = host, .net_fd = -1};
 	memset(files->fds, -1, sizeof(files->fds));
-	int error = open_all(files, who, reason);
+	int error = open_all(files, target, reason);
 	if (error)
 		cgroup_files_close(files);
 	else
@@ -344,41 +312,27 @@ void cgroup_files_close(struct cgroup_files *files)
 
 /* ---- The host ---- */
 
-/* mountinfo is long where many containers run, so line by line. */
-static int read_mounts(struct cgroup_host *host)
+static int start(struct cgroup_host *host, char reason[CGROUP_REASON_SIZE])
 {
 	auto_free char *line = NULL;
 	size_t size = 0;
 	ssize_t len;
-	int fd = open_below_root("/proc/self/mountinfo", 0);
-	auto_fclose FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
-	if (!file)
-		return errno;
-	while ((len = getline(&line, &size, file)) > 0)
-		cgroup_mounts_add(&host->mounts, (struct cgroup_span){line, line + len});
-	return host->mounts.n ? 0 : ENOENT;
-}
-
-static int read_memory(struct cgroup_host *host)
-{
 	struct cgroup_span text;
-	auto_close int fd = open_below_root("/proc/meminfo", 0);
-	if (fd < 0)
-		return errno;
-	int r = read_whole(host, fd, &text);
-	if (r == 0)
-		host->memory = cgroup_text_memory(text).value;
-	return -r;
-}
-
-static int start(struct cgroup_host *host, char reason[CGROUP_REASON_SIZE])
-{
-	int error = read_mounts(host);
-	if (error)
-		return explain(reason, error, "no cgroup is mounted here: %s", strerror(error));
-	error = read_memory(host);
-	if (error)
-		return explain(reason, error, "/proc/meminfo: %s", strerror(error));
+	int fd = open_below_root("/proc/self/mountinfo", 0);
+	auto_fclose FILE *mounts = fd < 0 ? NULL : fdopen(fd, "r");
+	if (!mounts)
+		return explain(reason, errno, "no cgroup is mounted here: /proc/self/mountinfo: %s",
+			       strerror(errno));
+	/* Line by line, as mountinfo is long where many containers run. */
+	while ((len = getline(&line, &size, mounts)) > 0)
+		cgroup_mounts_add(&host->mounts, (struct cgroup_span){line, line + len});
+	if (host->mounts.n == 0)
+		return explain(reason, ENOENT, "no cgroup is mounted here");
+	auto_close int memory = open_below_root("/proc/meminfo", 0);
+	int r = memory < 0 ? -errno : read_whole(host, memory, &text);
+	if (r < 0)
+		return explain(reason, -r, "/proc/meminfo: %s", strerror(-r));
+	host->memory = cgroup_text_memory(text).value;
 	host->stat_fd = open_below_root("/proc/stat", 0);
 	if (host->stat_fd < 0)
 		return explain(reason, errno, "/proc/stat: %s", strerror(errno));

@@ -2,11 +2,11 @@
  * A container's own cgroup files and its /proc/PID/net/dev, opened once and read again and again: a
  * sample costs a pread() each and no allocation.  v1 and v2, by what the container is in.
  *
- * Happy path: cgroup_host_start(); cgroup_files_open() for a container; cgroup_host_sample() once a
- * sweep and cgroup_files_read() for each; cgroup_files_close().  What can fail: nothing is mounted
- * here or may be read; the PID is not the container's, or not in our PID namespace; no descriptors
- * are left.  A cgroup that is gone reads as ENODEV, also if a new one of that name is there.  A
- * file that this kernel does not have leaves its columns unset.  One thread.
+ * Happy path: cgroup_host_start(); cgroup_files_open() for a container; cgroup_host_sample() once
+ * per poll and cgroup_files_read() per container; cgroup_files_close().  What can fail: no cgroup
+ * is mounted or readable here; the PID is not the container's, or not in our PID namespace; no
+ * descriptors are left.  A removed cgroup reads as ENODEV, also if a new one has its name.  A file
+ * that this kernel does not have leaves its columns unset.  One thread.
  */
 #ifndef TALLYD_CGROUP_FILES_H
 #define TALLYD_CGROUP_FILES_H
@@ -14,8 +14,8 @@
 #include "cgroup_paths.h"
 
 enum {
-	CGROUP_FILES_MAX = 14,     /* of a container at most; CGROUP_FILES_USUAL are there */
-	CGROUP_FILES_USUAL = 12,   /* on v1; 9 on v2 */
+	CGROUP_FILES_MAX = 14,     /* open files per container, at most */
+	CGROUP_FILES_USUAL = 12,   /* open files per container on v1; 9 on v2 */
 	CGROUP_FILES_SPARED = 640, /* descriptors left to the rest, the engine's connections too */
 	CGROUP_REASON_SIZE = 200,
 };
@@ -23,29 +23,29 @@ enum {
 struct cgroup_files;
 struct cgroup_host;
 
-/* Below which /proc and /sys/fs/cgroup are looked for: "", but in tests. */
+/* Prefix of /proc and /sys/fs/cgroup: "" except in tests. */
 extern const char *cgroup_root;
 
 /* 0, or an errno and why. */
 int cgroup_host_start(struct cgroup_host **ret, char reason[CGROUP_REASON_SIZE]);
 void cgroup_host_stop(struct cgroup_host *host);
 
-/* Reads what is the same for all containers of a sweep. */
+/* Reads what is the same for all containers of a poll. */
 void cgroup_host_sample(struct cgroup_host *host);
 
 struct cgroup_target {
 	const char *id;
 	int64_t pid;  /* of its first process, as the engine has it */
-	bool network; /* it has one of its own: not the host's */
+	bool network; /* it has a network of its own, not the host's */
 };
 
 /* 0, or an errno and why; ESRCH: it has just ended. */
-int cgroup_files_open(struct cgroup_host *host, const struct cgroup_target *who,
+int cgroup_files_open(struct cgroup_host *host, const struct cgroup_target *target,
 		      struct cgroup_files **ret, char reason[CGROUP_REASON_SIZE]);
 bool cgroup_files_have_network(const struct cgroup_files *files);
 void cgroup_files_close(struct cgroup_files *files);
 
-/* 0, or an errno; ENODEV, ESRCH: it is gone.  now: what its time will be. */
+/* 0, or an errno; ENODEV, ESRCH: the cgroup is gone.  now: the time of the sample. */
 int cgroup_files_read(struct cgroup_host *host, struct cgroup_files *files, int64_t now,
 		      struct stats *ret);
 

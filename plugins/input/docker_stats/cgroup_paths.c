@@ -32,19 +32,14 @@ static uint8_t hierarchies_of(struct cgroup_span names)
 
 /* ---- Mounts ---- */
 
-static bool is_octal(const char *at)
-{
-	return at[0] >= '0' && at[0] <= '3' && at[1] >= '0' && at[1] <= '7' && at[2] >= '0' &&
-	       at[2] <= '7';
-}
-
-/* A blank is written as \040, and so on. */
+/* mountinfo writes a blank as \040, a backslash as \134: each backslash begins three octal digits.
+ */
 static bool copy_path(const struct cgroup_span *word, char ret[CGROUP_PATH_SIZE])
 {
 	size_t len = 0;
 	for (const char *at = word->at; at < word->end; at++) {
 		char c = *at;
-		if (c == '\\' && word->end - at > 3 && is_octal(at + 1)) {
+		if (c == '\\' && word->end - at > 3) {
 			c = (char)((at[1] - '0') * 64 + (at[2] - '0') * 8 + (at[3] - '0'));
 			at += 3;
 		}
@@ -52,7 +47,7 @@ static bool copy_path(const struct cgroup_span *word, char ret[CGROUP_PATH_SIZE]
 			return false;
 		ret[len++] = c;
 	}
-	/* So that what stands behind it begins with a slash. */
+	/* A path appended to it begins with a slash. */
 	if (len > 0 && ret[len - 1] == '/')
 		len--;
 	ret[len] = '\0';
@@ -82,16 +77,7 @@ void cgroup_mounts_add(struct cgroup_mounts *mounts, struct cgroup_span line)
 		mounts->items[mounts->n++] = mount;
 }
 
-/* ---- Places ---- */
-
-/* What of the path is left behind the mount's root; NULL: it is not below it. */
-static const char *path_below(const char *path, const char *root)
-{
-	size_t len = strlen(root);
-	if (strncmp(path, root, len) != 0 || (path[len] && path[len] != '/'))
-		return NULL;
-	return path + len;
-}
+/* ---- Paths ---- */
 
 bool cgroup_paths_resolve(const struct cgroup_mounts *mounts, const struct cgroup_paths *paths,
 			  enum cgroup_hierarchy hierarchy, char ret[CGROUP_PATH_SIZE])
@@ -101,16 +87,19 @@ bool cgroup_paths_resolve(const struct cgroup_mounts *mounts, const struct cgrou
 	 * contains the path will do. */
 	for (uint32_t i = 0; path[0] && i < mounts->n; i++) {
 		const struct cgroup_mount *mount = &mounts->items[i];
-		const char *below = path_below(path, mount->root);
-		if (!below || !(mount->hierarchies & (1U << hierarchy)))
+		size_t len = strlen(mount->root);
+		bool is_below = strncmp(path, mount->root, len) == 0 &&
+				(path[len] == '/' || path[len] == '\0');
+		if (!is_below || !(mount->hierarchies & (1U << hierarchy)))
 			continue;
-		int n = snprintf(ret, CGROUP_PATH_SIZE, "%s%s", mount->point, below);
+		int n = snprintf(ret, CGROUP_PATH_SIZE, "%s%s", mount->point, path + len);
 		return n > 0 && n < CGROUP_PATH_SIZE;
 	}
 	return false;
 }
 
-/* Up to the end of the part that holds the id; .. leads out of what we can see. */
+/* Copies the path up to the end of the component that holds the id.  A path with .. leads out of
+ * our cgroup namespace. */
 static bool copy_own_path(struct cgroup_span path, const char *id, char ret[CGROUP_PATH_SIZE])
 {
 	size_t len = (size_t)(path.end - path.at), id_len = strlen(id);

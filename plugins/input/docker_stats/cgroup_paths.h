@@ -1,6 +1,6 @@
 /*
- * Where a container's cgroups are: by what is mounted here (mountinfo) and what /proc/PID/cgroup
- * says of its first process.  Only texts; opens nothing.
+ * The paths of a container's cgroups: from what is mounted here (mountinfo) and from
+ * /proc/PID/cgroup of its first process.  Parses text; opens nothing.
  */
 #ifndef TALLYD_CGROUP_PATHS_H
 #define TALLYD_CGROUP_PATHS_H
@@ -21,7 +21,7 @@ enum cgroup_hierarchy {
 enum { CGROUP_PATH_SIZE = 512, CGROUP_MOUNTS_MAX = 32 };
 
 struct cgroup_mount {
-	char root[CGROUP_PATH_SIZE];  /* which part of the hierarchy is mounted; "" for all */
+	char root[CGROUP_PATH_SIZE];  /* the part of the hierarchy that is mounted; "": all */
 	char point[CGROUP_PATH_SIZE]; /* where */
 	uint8_t hierarchies;          /* a bit each */
 };
@@ -31,7 +31,7 @@ struct cgroup_mounts {
 	uint32_t n;
 };
 
-/* A line of mountinfo; any that is not of a cgroup is passed over, as is what does not fit. */
+/* Adds a line of mountinfo; skips lines that are not of a cgroup, and what does not fit. */
 void cgroup_mounts_add(struct cgroup_mounts *mounts, struct cgroup_span line);
 
 struct cgroup_paths {
@@ -40,14 +40,14 @@ struct cgroup_paths {
 };
 
 /*
- * The container's own cgroups, by the text of /proc/PID/cgroup: each path is cut behind the part
- * that names the container, since what runs in it may move into cgroups below.  False: it is not
- * named, so the PID is not its, or not in our PID namespace.
+ * The container's own cgroups, from the text of /proc/PID/cgroup.  Each path is cut behind the
+ * component that names the container, since its processes may move into cgroups below.  False: no
+ * path names it, so the PID is not the container's, or not in our PID namespace.
  */
 bool cgroup_paths_parse(struct cgroup_span text, const char *id, struct cgroup_paths *ret);
 
-/* The folder of a hierarchy, below root; false: it is not mounted here, or the container has none.
- */
+/* The folder of a hierarchy, below cgroup_root; false: it is not mounted here, or the container has
+ * none. */
 bool cgroup_paths_resolve(const struct cgroup_mounts *mounts, const struct cgroup_paths *paths,
 			  enum cgroup_hierarchy hierarchy, char ret[CGROUP_PATH_SIZE]);
 

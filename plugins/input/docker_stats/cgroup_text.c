@@ -94,7 +94,7 @@ static void read_keys(const struct cgroup_key *keys, struct cgroup_span text, st
 	}
 }
 
-/* The throttle files repeat what CFQ's have said where both exist: the first that is there wins. */
+/* The throttle files repeat the numbers of CFQ's where both exist: the first one read wins. */
 static void read_devices(struct cgroup_span text, struct json_int *reads)
 {
 	struct cgroup_span line, device, operation;
@@ -111,7 +111,7 @@ static void read_devices(struct cgroup_span text, struct json_int *reads)
 	}
 }
 
-/* A device without its bytes counts with none, as the engine has it. */
+/* A device without byte counts adds 0, as in the engine. */
 static void read_io(struct cgroup_span text, struct json_int *reads)
 {
 	const struct json_int none = {.set = true};
@@ -157,15 +157,9 @@ struct json_int cgroup_text_cpus(struct cgroup_span list)
 	return count;
 }
 
-static void read_cpus(struct cgroup_span text, struct json_int *slot)
-{
-	struct json_int cpus = cgroup_text_cpus(text);
-	if (cpus.set)
-		*slot = cpus;
-}
-
 void cgroup_text_read(const struct cgroup_file *file, struct cgroup_span text, struct stats *ret)
 {
+	struct json_int cpus;
 	switch ((enum cgroup_form)file->form) {
 	case CGROUP_NUMBER:
 		ret->slots[file->slot] = next_int(&text);
@@ -177,7 +171,9 @@ void cgroup_text_read(const struct cgroup_file *file, struct cgroup_span text, s
 		read_devices(text, &ret->slots[file->slot]);
 		break;
 	case CGROUP_CPUS:
-		read_cpus(text, &ret->slots[file->slot]);
+		cpus = cgroup_text_cpus(text);
+		if (cpus.set)
+			ret->slots[file->slot] = cpus;
 		break;
 	case CGROUP_IO:
 		read_io(text, &ret->slots[file->slot]);
@@ -187,7 +183,7 @@ void cgroup_text_read(const struct cgroup_file *file, struct cgroup_span text, s
 
 /* ---- /proc ---- */
 
-/* Of both directions: bytes, packets, errs, drop, and four that nobody asks for. */
+/* Each direction has eight fields: bytes, packets, errs, drop, and four that are not used. */
 static const uint8_t received[DEVICE_FIELDS] = {STATS_NET_RX_BYTES, STATS_NET_RX_PACKETS,
 						STATS_NET_RX_ERRORS, STATS_NET_RX_DROPPED};
 static const uint8_t sent[DEVICE_FIELDS] = {STATS_NET_TX_BYTES, STATS_NET_TX_PACKETS,
@@ -203,13 +199,6 @@ static void add_interface(struct cgroup_span *counters, const uint8_t slots[DEVI
 	}
 }
 
-static bool is_ethernet(const struct cgroup_span *name)
-{
-	struct cgroup_span number = {name->at + 3, name->end};
-	return name->end - name->at > 3 && memcmp(name->at, "eth", 3) == 0 &&
-	       cgroup_span_int(&number).set;
-}
-
 static bool add_interfaces(struct cgroup_span text, bool ethernet, struct stats *ret)
 {
 	struct cgroup_span line, name;
@@ -218,8 +207,11 @@ static bool add_interfaces(struct cgroup_span text, bool ethernet, struct stats 
 		if (!memchr(line.at, ':', (size_t)(line.end - line.at)))
 			continue;
 		struct cgroup_span first = cgroup_span_until(&line, ':');
-		if (!cgroup_span_word(&first, &name) || cgroup_span_is(&name, "lo") ||
-		    (ethernet && !is_ethernet(&name)))
+		if (!cgroup_span_word(&first, &name) || cgroup_span_is(&name, "lo"))
+			continue;
+		struct cgroup_span number = {name.at + 3, name.end};
+		if (ethernet && (name.end - name.at <= 3 || memcmp(name.at, "eth", 3) != 0 ||
+				 !cgroup_span_int(&number).set))
 			continue;
 		any = true;
 		add_interface(&line, received, ret);

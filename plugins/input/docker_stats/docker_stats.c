@@ -1,13 +1,13 @@
 /*
  * docker_stats: what running containers use.  Each gather() is one poll, called by the core on the
- * instance's thread: list what runs if that may have changed, read the files of those whose files
- * can be read, ask for the one-shot stats of all others at once, emit one row each.
+ * instance's thread: list the containers if they may have changed, read the cgroup files of those
+ * whose files are open, request the one-shot stats of all others at once, emit one row each.
  *
- * Happy path: connect (negotiates the version, once), list, renew the baselines, poll, emit.
- * What can fail: the engine as a whole, then gather fails and the core backs off, unless there are
- * files to read, of the containers known so far; single
- * containers, which are counted, and left out for a while if they hang; a container that is removed
- * during the poll is no failure.  Polls that take over half the interval stretch it.
+ * Happy path: connect (negotiates the API version, once), list, update the baselines, poll, emit.
+ * What can fail: the engine as a whole, then gather() fails and the core backs off, unless there
+ * are files to read, of the containers known so far; single containers, which are counted, and
+ * skipped for a while if they hang.  A container that is removed during the poll is no failure.
+ * Polls that take over half the interval stretch it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 #include "docker_stats.h"
 #include "stats_poll.h"
 
-/* ---- What runs ---- */
+/* ---- The list of containers ---- */
 
 static int list(struct docker_stats *self)
 {
@@ -38,11 +38,11 @@ static int list(struct docker_stats *self)
 /* Files can be read on while the engine does not answer. */
 static int refresh_list(struct docker_stats *self)
 {
-	bool wanted;
-	/* What was known stays valid until the next list: what has ended meanwhile is noticed when
-	 * its files are read. */
-	int r = stats_sources_list_due(&self->sources, &wanted);
-	if (r < 0 || !wanted)
+	bool due;
+	/* Between two lists the known containers stay valid: one that has ended meanwhile is
+	 * noticed when its files are read. */
+	int r = stats_sources_list_due(&self->sources, &due);
+	if (r < 0 || !due)
 		return r;
 	int64_t begun = tally_monotonic(self->ctx);
 	r = list(self);
@@ -51,16 +51,13 @@ static int refresh_list(struct docker_stats *self)
 		return stats_sources_open_files(&self->sources, &self->baselines);
 	if (r == -ECANCELED || self->sources.n_by_source[SAMPLE_FROM_FILES] == 0)
 		return r;
-	tally_log(self->ctx, TALLY_WARNING, "reading on what is known already: %s",
+	tally_log(self->ctx, TALLY_WARNING,
+		  "cannot list containers, reading the files of those already known: %s",
 		  tally_reason(self->ctx));
 	return 0;
 }
 
-static int collect(struct docker_stats *self)
-{
-	int r = refresh_list(self);
-	return r < 0 ? r : stats_poll(self);
-}
+/* ---- A poll ---- */
 
 static int stats_gather(void *arg)
 {
@@ -68,7 +65,9 @@ static int stats_gather(void *arg)
 	int64_t begun = tally_monotonic(self->ctx);
 	if (begun < self->interval.due)
 		return 0;
-	int r = collect(self);
+	int r = refresh_list(self);
+	if (r == 0)
+		r = stats_poll(self);
 	if (r < 0) {
 		self->interval.was_slow = false;
 		return r;
@@ -134,19 +133,18 @@ static const struct tally_option stats_options[] = {
 	{.name = "max_connections",
 	 .fallback = "1024",
 	 .accepts = "1..4096",
-	 .help = "how many containers are asked at once of an engine before 25 (API 1.44), which "
-		 "answers only once a second; newer ones are asked over 8 connections",
+	 .help = "connections to an engine before 25 (API 1.44), one per container, because it "
+		 "answers only once a second; newer engines get 8",
 	 .type = TALLY_OPT_INT,
 	 .offset = offsetof(struct stats_config, max_connections)},
 	{.name = "source",
 	 .fallback = "auto",
 	 .accepts = STATS_SOURCES,
-	 .help = "whence the numbers: api asks the engine; cgroup reads the containers' cgroup "
-		 "files "
-		 "and /proc, which costs a fiftieth of it and suits intervals of 1 s; auto reads "
-		 "the "
-		 "files where the engine is on this machine and they can be read, and asks the "
-		 "engine for the rest",
+	 .help = "where the numbers come from: api: the engine; cgroup: the containers' cgroup "
+		 "files and /proc, at a fiftieth of the cost, suitable for intervals of 1 s; auto: "
+		 "the files if the engine is on this machine and they can be read, else the "
+		 "engine, "
+		 "container by container",
 	 .type = TALLY_OPT_CHOICE,
 	 .offset = offsetof(struct stats_config, source)},
 	{0}};
@@ -154,17 +152,17 @@ static const struct tally_option stats_options[] = {
 static const struct tally_metric stats_metrics[] = {
 	DOCKER_METRICS,
 	[METRIC_FROM_ENGINE] = {.name = "containers",
-				.help = "Containers in the last sweep.",
+				.help = "Containers in the last poll.",
 				.labels = "source=\"api\"",
 				.kind = TALLY_METRIC_GAUGE},
 	[METRIC_FROM_FILES] = {.name = "containers",
-			       .help = "Containers in the last sweep.",
+			       .help = "Containers in the last poll.",
 			       .labels = "source=\"cgroup\"",
 			       .kind = TALLY_METRIC_GAUGE},
 	[METRIC_INTERVAL] = {.name = "interval_seconds",
 			     .unit = "ns",
-			     .help = "From one sweep to the next; longer than configured if sweeps "
-				     "are slow.",
+			     .help = "Time from one poll to the next; longer than configured if "
+				     "polls are slow.",
 			     .kind = TALLY_METRIC_GAUGE},
 	{0}};
 

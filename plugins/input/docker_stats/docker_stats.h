@@ -18,11 +18,11 @@ struct stats_poll {
 	struct stats_baseline **targets;
 	uint32_t n;
 	struct tally_batch *batch;
-	const char *host; /* [tallyd] host, in the batch */
+	const char *host; /* the column `host`, copied into the batch */
 	size_t host_len;
-	uint32_t read; /* from files */
+	uint32_t read; /* containers read from files */
 	uint32_t answered, failed, hung;
-	int error; /* the first failure's */
+	int error; /* of the first failure */
 	char reason[FETCH_REASON_SIZE + 64];
 	bool no_memory;
 };
@@ -31,7 +31,7 @@ struct docker_stats {
 	struct tally_ctx *ctx;
 	const struct stats_config *config;
 	struct docker *docker;
-	struct docker_list list; /* what runs, as far as is known */
+	struct docker_list list; /* the running containers, as last listed */
 	struct stats_baselines baselines;
 	struct stats_sources sources;
 	struct stats_poll poll;

@@ -1,12 +1,12 @@
 /*
- * The samples before, in the order of ids, and CPU percent reckoned from them.  docker_stats.c
- * renews them from each list; stats_poll.c, stats_sources.c and stats_cpus.c use them in between.
- * All on the instance's thread.
+ * The previous samples, sorted by id, and CPU percent calculated from them.  docker_stats.c updates
+ * them from each list; stats_poll.c, stats_sources.c and stats_cpus.c use them in between.  All on
+ * the instance's thread.
  *
  * CPU percent is the growth of total_usage over the growth of the sample's time.  The engine's own
- * precpu_stats would cost a second sample and so a second of waiting per request.  A sample before
- * is not used if the counter fell or the container was restarted meanwhile: then the percent is
- * NULL.
+ * precpu_stats would cost a second sample and so a second of waiting per request.  The previous
+ * sample is not used if the counter fell or the container was restarted meanwhile: then the percent
+ * is NULL.
  */
 #include "stats_baseline.h"
 
@@ -41,18 +41,6 @@ struct stats_baseline *stats_baselines_find(const struct stats_baselines *baseli
 	return bsearch(id, baselines->items, baselines->n, sizeof(*baselines->items), by_own_id);
 }
 
-static void carry_over(const struct stats_baselines *old, struct stats_baseline *baseline)
-{
-	/* Ids are never used again, so a container of that id is the same one. */
-	struct stats_baseline *known = stats_baselines_find(old, baseline->id);
-	const struct docker_container *container = baseline->container;
-	if (known) {
-		*baseline = *known;
-		known->files = NULL;
-	}
-	baseline->container = container;
-}
-
 int stats_baselines_update(struct stats_baselines *baselines, const struct docker_list *list,
 			   const struct match *match)
 {
@@ -64,38 +52,37 @@ int stats_baselines_update(struct stats_baselines *baselines, const struct docke
 		if (!docker_container_passes(&list->items[i], match))
 			continue;
 		struct stats_baseline *baseline = &renewed.items[renewed.n++];
+		/* Ids are never used again, so a container of that id is the same one. */
+		struct stats_baseline *known = stats_baselines_find(baselines, list->items[i].id);
+		if (known) {
+			*baseline = *known;
+			known->files = NULL;
+		}
 		snprintf(baseline->id, sizeof(baseline->id), "%s", list->items[i].id);
 		baseline->container = &list->items[i];
-		carry_over(baselines, baseline);
 	}
 	stats_baselines_done(baselines);
 	*baselines = renewed;
 	return 0;
 }
 
-/* By its status it is surely younger than the sample before; the slack is for the time between
- * list and sample, and for "About a minute", which may be nearly two.  Open files are of one run.
- */
-static bool is_restarted(const struct stats_baseline *baseline, int64_t elapsed)
-{
-	if (baseline->files)
-		return false;
-	int64_t age = docker_status_age(baseline->container->status);
-	return age >= 0 && 2 * age + 3 < elapsed / CLOCK_SECOND;
-}
-
-/* Of one core, with the engine's clock as the divisor: system_cpu_usage, which docker stats divides
- * by, advances in steps of 10 ms.  The two agree within 2 %. */
+/* Percent of one core.  The divisor is the time between the samples: system_cpu_usage, by which
+ * docker stats divides, advances in steps of 10 ms.  The two agree within 2 %. */
 bool stats_baseline_cpu(struct stats_baseline *baseline, const struct stats *stats,
 			double *ret_percent)
 {
 	const struct json_int *usage = &stats->slots[STATS_CPU_USAGE_NS];
 	int64_t time = stats->slots[STATS_READ_TIME].value, elapsed = 0, used = 0;
-	/* The engine may say anything, so even a difference may overflow. */
+	/* The engine may send any number, so even a difference may overflow. */
 	bool comparable = baseline->time && usage->set &&
 			  !__builtin_sub_overflow(time, baseline->time, &elapsed) &&
 			  !__builtin_sub_overflow(usage->value, baseline->cpu_usage, &used) &&
-			  elapsed > 0 && used >= 0 && !is_restarted(baseline, elapsed);
+			  elapsed > 0 && used >= 0;
+	/* Younger than the sample before, by its status: it was restarted.  The slack is for the
+	 * time between list and sample, and for "About a minute", which may be nearly two.  Open
+	 * files belong to one run, and need no such check. */
+	int64_t age = docker_status_age(baseline->container->status);
+	comparable &= baseline->files || age < 0 || 2 * age + 3 >= elapsed / CLOCK_SECOND;
 	baseline->time = usage->set ? time : 0;
 	baseline->cpu_usage = usage->value;
 	baseline->strikes = 0;

@@ -1,9 +1,10 @@
 /*
- * The CPU limit of containers that the engine is asked for.  stats_poll.c calls
- * stats_cpus_refresh() before it asks for stats and stats_cpus_apply() on each answer, on the
+ * The CPU limit of containers whose stats come from the engine.  stats_poll.c calls
+ * stats_cpus_refresh() before it requests stats and stats_cpus_apply() on each answer, on the
  * instance's thread.
  *
- * Happy path: whoever is new or was asked a minute ago is inspected, 8 at a time, at 0.15 ms each.
+ * Happy path: containers that are new, or were inspected over a minute ago, are inspected, 8 at a
+ * time, at 0.15 ms each.
  * What can fail: single inspects; the number known before stays, or is NULL for a new container.
  */
 #include "stats_cpus.h"
@@ -32,30 +33,27 @@ static void inspect_path(void *arg, uint32_t i, char ret[FETCH_PATH_SIZE])
 }
 
 /* CpusetCpus is a list as `0-2,5`; "": no limit.  The count is a bound of the machine's cores, not
- * a limit by quota, which container_info has. */
-static int64_t read_cpus(char *text, size_t len)
+ * a limit by quota, which container_info has.  If the request fails, the known number stays. */
+static void inspect_done(void *arg, uint32_t i, struct fetch_answer *answer)
 {
 	static const struct json_member host_config[] = {
 		{.key = "CpusetCpus", .rule = JSON_MAP_TEXT}, {0}};
 	static const struct json_member document[] = {
 		{.key = "HostConfig", .rule = JSON_MAP_INSIDE, .inside = host_config}, {0}};
+	const struct refresh *refresh = arg;
 	struct json_text cpus = {0};
 	const struct json_slots slots = {.texts = &cpus};
 	size_t offset;
-	if (json_map_document(text, len, document, &slots, &offset))
-		return -1;
-	if (cpus.len == 0)
-		return 0;
-	struct json_int count = cgroup_text_cpus((struct cgroup_span){cpus.at, cpus.at + cpus.len});
-	return count.set ? count.value : -1;
-}
-
-/* What was known is better than nothing, if asking fails. */
-static void inspect_done(void *arg, uint32_t i, struct fetch_answer *answer)
-{
-	const struct refresh *refresh = arg;
-	if (!answer->error && answer->status == 200)
-		refresh->targets[i]->cpus = read_cpus(answer->body, answer->len);
+	if (answer->error || answer->status != 200)
+		return;
+	const char *problem =
+		json_map_document(answer->body, answer->len, document, &slots, &offset);
+	struct json_int count = {0};
+	if (!problem && cpus.len > 0)
+		count = cgroup_text_cpus((struct cgroup_span){cpus.at, cpus.at + cpus.len});
+	else
+		count.set = !problem;
+	refresh->targets[i]->cpus = count.set ? count.value : -1;
 }
 
 int stats_cpus_refresh(struct docker_stats *self)
@@ -64,7 +62,7 @@ int stats_cpus_refresh(struct docker_stats *self)
 	auto_free struct stats_baseline **targets = calloc(self->poll.n + 1, sizeof(*targets));
 	struct refresh refresh = {.targets = targets};
 	if (!targets)
-		return tally_fail(self->ctx, ENOMEM, "no memory for a sweep");
+		return tally_fail(self->ctx, ENOMEM, "no memory for a poll");
 	for (uint32_t i = 0; i < self->poll.n; i++) {
 		struct stats_baseline *baseline = self->poll.targets[i];
 		bool is_new = baseline->cpus_checked == 0;

@@ -2,11 +2,11 @@
  * One poll: files, engine, rows.  docker_stats.c calls stats_poll() from gather(), on the
  * instance's thread.
  *
- * Happy path: poll_init() chooses whom the engine is asked for, poll_files() reads the others,
- * poll_engine() asks for all the rest at once, and poll_deliver() emits one batch.  What can fail:
- * one container, which is counted and named in one message; all of them, then gather() fails and
- * the core backs off; or memory, then no rows are emitted at all, since half a batch would look
- * like containers that are gone.
+ * Happy path: poll_begin() chooses which containers the engine is asked about, poll_files() reads
+ * the files of the others, poll_engine() requests the stats of the rest all at once, and
+ * poll_emit() emits one batch.  What can fail: one container, which is counted and named in one
+ * message; all of them, then gather() fails and the core backs off; or memory, then no rows are
+ * emitted at all, since half a batch would look like containers that are gone.
  */
 #include "stats_poll.h"
 
@@ -30,21 +30,6 @@ enum {
 
 /* ---- Rows ---- */
 
-static void put_texts(struct docker_stats *self, struct tally_cell *row,
-		      const struct docker_container *container)
-{
-	struct stats_poll *poll = &self->poll;
-	size_t id_len = strlen(container->id), name_len = strlen(container->name);
-	const char *id = tally_batch_copy(self->ctx, poll->batch, container->id, id_len);
-	const char *name = tally_batch_copy(self->ctx, poll->batch, container->name, name_len);
-	poll->no_memory |= !id || !name;
-	if (poll->no_memory)
-		return;
-	tally_put_text(row, STATS_HOST, poll->host, poll->host_len);
-	tally_put_text(row, STATS_CONTAINER_ID, id, id_len);
-	tally_put_text(row, STATS_NAME, name, name_len);
-}
-
 /* Source: calculateMemUsageUnixNoCache() of the docker command: total_inactive_file is subtracted
  * on cgroup v1 and inactive_file on v2, if it is less than the usage. */
 static void put_memory(struct tally_cell *row, const struct stats *stats)
@@ -65,31 +50,26 @@ static void put_memory(struct tally_cell *row, const struct stats *stats)
 static void put_row(struct docker_stats *self, struct stats_baseline *baseline,
 		    const struct stats *stats)
 {
+	struct stats_poll *poll = &self->poll;
+	const struct docker_container *container = baseline->container;
+	size_t id_len = strlen(container->id), name_len = strlen(container->name);
 	double percent;
-	struct tally_cell *row = tally_batch_row(self->ctx, self->poll.batch);
-	if (!row) {
-		self->poll.no_memory = true;
+	struct tally_cell *row = tally_batch_row(self->ctx, poll->batch);
+	const char *id = tally_batch_copy(self->ctx, poll->batch, container->id, id_len);
+	const char *name = tally_batch_copy(self->ctx, poll->batch, container->name, name_len);
+	poll->no_memory |= !row || !id || !name;
+	if (poll->no_memory)
 		return;
-	}
 	tally_put_int(row, STATS_TIME, stats->slots[STATS_READ_TIME].value);
-	put_texts(self, row, baseline->container);
+	tally_put_text(row, STATS_HOST, poll->host, poll->host_len);
+	tally_put_text(row, STATS_CONTAINER_ID, id, id_len);
+	tally_put_text(row, STATS_NAME, name, name_len);
 	for (uint32_t i = STATS_CPU_USAGE_NS; i < STATS_COLUMNS; i++)
 		if (stats->slots[i].set)
 			tally_put_int(row, i, stats->slots[i].value);
 	put_memory(row, stats);
 	if (stats_baseline_cpu(baseline, stats, &percent))
 		tally_put_real(row, STATS_CPU_PERCENT, percent);
-}
-
-/* ---- The sweep ---- */
-
-static void poll_path(void *arg, uint32_t i, char ret[FETCH_PATH_SIZE])
-{
-	const struct docker_stats *self = arg;
-	/* one-shot spares the engine's second sample, and so at least a second: CPU percent is
-	 * reckoned against the sample that is kept here. */
-	snprintf(ret, FETCH_PATH_SIZE, "/containers/%s/stats?stream=false&one-shot=true",
-		 self->poll.targets[i]->id);
 }
 
 static void poll_failed(struct docker_stats *self, const struct stats_baseline *baseline, int error,
@@ -102,12 +82,64 @@ static void poll_failed(struct docker_stats *self, const struct stats_baseline *
 		 baseline->container->name, reason);
 }
 
-static void poll_read(struct docker_stats *self, struct stats_baseline *baseline,
-		      struct fetch_answer *answer)
+/* ---- Files ---- */
+
+static void poll_files(struct docker_stats *self)
 {
 	struct stats stats;
-	size_t offset = 0;
+	if (!self->sources.host)
+		return;
+	/* /proc/stat once for all, so that rows of one poll have the same machine's time. */
+	cgroup_host_sample(self->sources.host);
+	for (uint32_t i = 0; i < self->baselines.n; i++) {
+		struct stats_baseline *baseline = &self->baselines.items[i];
+		if (!baseline->files)
+			continue;
+		int error = cgroup_files_read(self->sources.host, baseline->files,
+					      tally_now(self->ctx), &stats);
+		if (error == 0) {
+			self->poll.read++;
+			put_row(self, baseline, &stats);
+			continue;
+		}
+		/* ENODEV and ESRCH: the container has ended, which is no failure. */
+		if (error != ENODEV && error != ESRCH)
+			poll_failed(self, baseline, error, strerror(error));
+		stats_sources_on_exit(&self->sources, baseline);
+	}
+}
+
+/* ---- The engine ---- */
+
+static void poll_path(void *arg, uint32_t i, char ret[FETCH_PATH_SIZE])
+{
+	const struct docker_stats *self = arg;
+	/* one-shot spares the engine's second sample, and so at least a second: CPU percent is
+	 * calculated against the sample that is kept here. */
+	snprintf(ret, FETCH_PATH_SIZE, "/containers/%s/stats?stream=false&one-shot=true",
+		 self->poll.targets[i]->id);
+}
+
+static void poll_done(void *arg, uint32_t i, struct fetch_answer *answer)
+{
+	struct docker_stats *self = arg;
+	struct stats_baseline *baseline = self->poll.targets[i];
+	struct stats stats;
 	char reason[FETCH_REASON_SIZE];
+	size_t offset = 0;
+	bool is_answer = !answer->error && answer->status == 200;
+	/* Removed during the poll: a 404, or a 200 without a body. */
+	if ((!answer->error && answer->status == 404) || (is_answer && answer->len == 0)) {
+		self->poll.answered++;
+		return;
+	}
+	if (!is_answer) {
+		self->poll.hung += answer->error == ETIMEDOUT;
+		baseline->hangs |= answer->error == ETIMEDOUT;
+		docker_explain(answer, reason);
+		poll_failed(self, baseline, answer->error ? answer->error : EPROTO, reason);
+		return;
+	}
 	const char *problem = stats_read(answer->body, answer->len, &stats, &offset);
 	if (problem) {
 		snprintf(reason, sizeof(reason), "stats: at byte %zu of %zu: %s", offset,
@@ -116,39 +148,11 @@ static void poll_read(struct docker_stats *self, struct stats_baseline *baseline
 		return;
 	}
 	self->poll.answered++;
-	/* Engines 25 to 28 give neither id nor name in one-shot answers: who it is about is known
+	/* Engines 25 to 28 give neither id nor name in one-shot answers: the container is known
 	 * from the request. */
 	stats_cpus_apply(baseline, &stats);
 	if (stats_is_running(&stats))
 		put_row(self, baseline, &stats);
-}
-
-/* Gone in the middle: a 404, or a 200 without a body. */
-static bool is_gone(const struct fetch_answer *answer)
-{
-	return !answer->error &&
-	       (answer->status == 404 || (answer->status == 200 && answer->len == 0));
-}
-
-static void poll_done(void *arg, uint32_t i, struct fetch_answer *answer)
-{
-	struct docker_stats *self = arg;
-	struct stats_baseline *baseline = self->poll.targets[i];
-	char reason[FETCH_REASON_SIZE];
-	if (is_gone(answer)) {
-		self->poll.answered++;
-		return;
-	}
-	if (!answer->error && answer->status == 200) {
-		poll_read(self, baseline, answer);
-		return;
-	}
-	if (answer->error == ETIMEDOUT) {
-		self->poll.hung++;
-		baseline->hangs = true;
-	}
-	docker_explain(answer, reason);
-	poll_failed(self, baseline, answer->error ? answer->error : EPROTO, reason);
 }
 
 /* Before API 1.44 each answer waits for the engine's shared tick of one second, so all are asked at
@@ -167,8 +171,9 @@ static uint32_t concurrency(const struct docker_stats *self)
 	return (uint32_t)n;
 }
 
-/* If most answered, those that did not are to blame; else it is the engine.  Each of them would
- * cost every poll its patience of two seconds, so they are left out for a while. */
+/* If most answered, the containers that did not are to blame, else the engine is.  Each of them
+ * would delay every poll by the straggler timeout of two seconds, so they are skipped for a while.
+ */
 static void pause_hung(struct docker_stats *self, int64_t monotonic)
 {
 	struct stats_poll *poll = &self->poll;
@@ -181,58 +186,10 @@ static void pause_hung(struct docker_stats *self, int64_t monotonic)
 			continue;
 		int64_t pause = stats_baseline_strike(baseline, monotonic);
 		tally_log(self->ctx, TALLY_WARNING,
-			  "%s does not answer for its stats: left out for %" PRId64 " min",
+			  "%s: the engine does not answer for its stats; skipped for %" PRId64
+			  " min",
 			  baseline->container->name, pause / CLOCK_MINUTE);
 	}
-}
-
-static int poll_init(struct docker_stats *self, int64_t monotonic)
-{
-	struct stats_poll *poll = &self->poll;
-	*poll = (struct stats_poll){0};
-	poll->targets = calloc(self->baselines.n + 1, sizeof(struct stats_baseline *));
-	poll->batch = tally_batch_new(self->ctx, &stats_table);
-	poll->host_len = strlen(self->ctx->hostname);
-	if (poll->batch)
-		poll->host = tally_batch_copy(self->ctx, poll->batch, self->ctx->hostname,
-					      poll->host_len);
-	if (!poll->targets || !poll->host)
-		return tally_fail(self->ctx, ENOMEM, "no memory for a sweep");
-	for (uint32_t i = 0; i < self->baselines.n; i++) {
-		struct stats_baseline *baseline = &self->baselines.items[i];
-		if (baseline->source == SAMPLE_UNREADABLE)
-			poll_failed(self, baseline, EACCES, self->sources.reason);
-		if (baseline->source == SAMPLE_FROM_ENGINE && baseline->retry <= monotonic)
-			poll->targets[poll->n++] = baseline;
-	}
-	return 0;
-}
-
-static void poll_end(struct docker_stats *self)
-{
-	if (self->poll.batch)
-		tally_batch_drop(self->ctx, self->poll.batch);
-	free(self->poll.targets);
-	self->poll = (struct stats_poll){0};
-}
-
-/* Hands the rows on; says what is missing. */
-static int poll_deliver(struct docker_stats *self)
-{
-	struct stats_poll *poll = &self->poll;
-	if (poll->no_memory)
-		return tally_fail(self->ctx, ENOMEM, "no memory for a sweep's rows");
-	if (poll->failed && !poll->answered && !poll->read)
-		return tally_fail(self->ctx, poll->error, "%s: no stats of %u containers: %s",
-				  docker_endpoint(self->docker), poll->failed, poll->reason);
-	if (poll->failed)
-		tally_log(self->ctx, TALLY_WARNING, "no stats of %u out of %u containers: %s",
-			  poll->failed, self->baselines.n, poll->reason);
-	if (poll->batch->n_rows == 0)
-		return 0;
-	struct tally_batch *batch = poll->batch;
-	poll->batch = NULL;
-	return tally_emit(self->ctx, batch, NULL, NULL);
 }
 
 static int poll_engine(struct docker_stats *self)
@@ -254,48 +211,64 @@ static int poll_engine(struct docker_stats *self)
 	return r;
 }
 
-static void read_files(struct docker_stats *self, struct stats_baseline *baseline)
+/* ---- The poll ---- */
+
+static int poll_begin(struct docker_stats *self, int64_t monotonic)
 {
-	struct stats stats;
-	int error = cgroup_files_read(self->sources.host, baseline->files, tally_now(self->ctx),
-				      &stats);
-	if (error == 0) {
-		self->poll.read++;
-		put_row(self, baseline, &stats);
-		return;
+	struct stats_poll *poll = &self->poll;
+	*poll = (struct stats_poll){0};
+	poll->targets = calloc(self->baselines.n + 1, sizeof(struct stats_baseline *));
+	poll->batch = tally_batch_new(self->ctx, &stats_table);
+	poll->host_len = strlen(self->ctx->hostname);
+	if (poll->batch)
+		poll->host = tally_batch_copy(self->ctx, poll->batch, self->ctx->hostname,
+					      poll->host_len);
+	if (!poll->targets || !poll->host)
+		return tally_fail(self->ctx, ENOMEM, "no memory for a poll");
+	for (uint32_t i = 0; i < self->baselines.n; i++) {
+		struct stats_baseline *baseline = &self->baselines.items[i];
+		if (baseline->source == SAMPLE_UNREADABLE)
+			poll_failed(self, baseline, EACCES, self->sources.reason);
+		if (baseline->source == SAMPLE_FROM_ENGINE && baseline->retry <= monotonic)
+			poll->targets[poll->n++] = baseline;
 	}
-	/* These two say that it has ended, which is no failure. */
-	if (error != ENODEV && error != ESRCH)
-		poll_failed(self, baseline, error, strerror(error));
-	stats_sources_on_exit(&self->sources, baseline);
+	return 0;
 }
 
-static void poll_files(struct docker_stats *self)
+/* Emits the rows, and logs which are missing. */
+static int poll_emit(struct docker_stats *self)
 {
-	if (!self->sources.host)
-		return;
-	/* /proc/stat once for all, so that rows of one poll have the same machine's time. */
-	cgroup_host_sample(self->sources.host);
-	for (uint32_t i = 0; i < self->baselines.n; i++)
-		if (self->baselines.items[i].files)
-			read_files(self, &self->baselines.items[i]);
-}
-
-static int poll_run(struct docker_stats *self)
-{
-	int r = poll_init(self, tally_monotonic(self->ctx));
-	if (r < 0)
-		return r;
-	poll_files(self);
-	tally_gauge(self->ctx, METRIC_FROM_FILES, self->poll.read);
-	tally_gauge(self->ctx, METRIC_FROM_ENGINE, self->poll.n);
-	r = poll_engine(self);
-	return r < 0 ? r : poll_deliver(self);
+	struct stats_poll *poll = &self->poll;
+	if (poll->no_memory)
+		return tally_fail(self->ctx, ENOMEM, "no memory for a poll's rows");
+	if (poll->failed && !poll->answered && !poll->read)
+		return tally_fail(self->ctx, poll->error, "%s: no stats of %u containers: %s",
+				  docker_endpoint(self->docker), poll->failed, poll->reason);
+	if (poll->failed)
+		tally_log(self->ctx, TALLY_WARNING, "no stats of %u out of %u containers: %s",
+			  poll->failed, self->baselines.n, poll->reason);
+	if (poll->batch->n_rows == 0)
+		return 0;
+	struct tally_batch *batch = poll->batch;
+	poll->batch = NULL;
+	return tally_emit(self->ctx, batch, NULL, NULL);
 }
 
 int stats_poll(struct docker_stats *self)
 {
-	int r = poll_run(self);
-	poll_end(self);
+	struct stats_poll *poll = &self->poll;
+	int r = poll_begin(self, tally_monotonic(self->ctx));
+	if (r == 0) {
+		poll_files(self);
+		tally_gauge(self->ctx, METRIC_FROM_FILES, poll->read);
+		tally_gauge(self->ctx, METRIC_FROM_ENGINE, poll->n);
+		r = poll_engine(self);
+	}
+	if (r == 0)
+		r = poll_emit(self);
+	if (poll->batch)
+		tally_batch_drop(self->ctx, poll->batch);
+	free(poll->targets);
+	*poll = (struct stats_poll){0};
 	return r;
 }

@@ -13,33 +13,30 @@
 
 #include "base/json_map.h"
 
-/* v1 writes Read, Write, Sync, …, Total; v2 read and write, and bytes only.  Without devices it is
- * [] on v1 and null on v2; both leave the slot unset. */
-static void read_blkio_entry(struct json_reader *json, struct json_int *reads)
-{
-	struct json_text key, op = {0};
-	struct json_int value = {0};
-	json_enter_object(json);
-	while (json_next_key(json, &key)) {
-		if (json_text_is(&key, "op"))
-			json_read_text(json, &op);
-		else if (json_text_is(&key, "value"))
-			json_read_int(json, &value);
-		else
-			json_skip(json);
-	}
-	if (op.at && strcasecmp(op.at, "read") == 0)
-		json_int_add(&reads[0], &value);
-	else if (op.at && strcasecmp(op.at, "write") == 0)
-		json_int_add(&reads[1], &value);
-}
-
-/* An entry per device and operation: reads onto the slot, writes onto the next. */
+/* An array with an entry per device and operation: v1 has Read, Write, Sync, …, Total; v2 read and
+ * write, and bytes only.  Without devices it is [] on v1 and null on v2; both leave the slots
+ * unset. */
 static void read_blkio(struct json_reader *json, struct json_int *reads)
 {
 	json_enter_array(json);
-	while (json_next_item(json))
-		read_blkio_entry(json, reads);
+	while (json_next_item(json)) {
+		struct json_text key, op = {0};
+		struct json_int value = {0};
+		json_enter_object(json);
+		while (json_next_key(json, &key)) {
+			if (json_text_is(&key, "op"))
+				json_read_text(json, &op);
+			else if (json_text_is(&key, "value"))
+				json_read_int(json, &value);
+			else
+				json_skip(json);
+		}
+		/* Reads go into the slot, writes into the next. */
+		if (op.at && strcasecmp(op.at, "read") == 0)
+			json_int_add(&reads[0], &value);
+		else if (op.at && strcasecmp(op.at, "write") == 0)
+			json_int_add(&reads[1], &value);
+	}
 }
 
 /* cgroup v1 has both plain and total_ members, the latter with its children; v2 has one.  Podman

@@ -36,7 +36,7 @@ static bool engine_is_local(const struct stats_sources *sources)
 	return strncmp(docker_endpoint(sources->docker), "unix://", strlen("unix://")) == 0;
 }
 
-/* ---- When to ask what runs ---- */
+/* ---- When to list containers ---- */
 
 static void on_event(void *arg, const struct docker_event *event)
 {
@@ -45,43 +45,29 @@ static void on_event(void *arg, const struct docker_event *event)
 	sources->changed = true;
 }
 
-static int handle_events(struct stats_sources *sources)
+/* The engine's own numbers need a list for each poll: it names the containers that run. */
+int stats_sources_list_due(struct stats_sources *sources, bool *ret_due)
 {
 	unsigned outcome = 0;
-	if (!sources->events)
+	*ret_due = true;
+	if (!sources->host)
 		return 0;
-	int r = docker_events_act(sources->events, &outcome);
+	int r = sources->events ? docker_events_act(sources->events, &outcome) : 0;
 	sources->changed |= (outcome & DOCKER_EVENTS_OPENED) != 0;
 	/* It has just given a sign of life, so it may answer again. */
 	if (sources->failed && (outcome & (DOCKER_EVENTS_OPENED | DOCKER_EVENTS_SOME)))
 		sources->not_before = 0;
-	return r;
-}
-
-/* The engine's own numbers need a list each time: it names those that run. */
-int stats_sources_list_due(struct stats_sources *sources, bool *ret_wants)
-{
-	*ret_wants = true;
-	if (!sources->host)
-		return 0;
-	int r = handle_events(sources);
 	int64_t now = tally_monotonic(sources->ctx);
 	bool followed = sources->events && docker_events_is_open(sources->events);
-	*ret_wants =
-		!sources->listed || sources->n_by_source[SAMPLE_FROM_ENGINE] ||
-		(now >= sources->not_before &&
-		 (sources->changed ||
-		  now - sources->listed >= (followed ? list_period_events : list_period_polling)));
+	int64_t period = followed ? list_period_events : list_period_polling;
+	*ret_due = !sources->listed || sources->n_by_source[SAMPLE_FROM_ENGINE] ||
+		   (now >= sources->not_before &&
+		    (sources->changed || now - sources->listed >= period));
 	return r;
 }
 
-static int64_t at_most(int64_t ns, int64_t most)
-{
-	return ns < most ? ns : most;
-}
-
-/* A list takes an engine of 29 more than 100 ms for 100 containers, and events may come in storms:
- * so it is asked at most a twentieth of the time, and at least once a minute. */
+/* A list takes an Engine 29 more than 100 ms for 100 containers, and events may come in storms: so
+ * lists take a twentieth of the time at most, and there is one per minute at least. */
 void stats_sources_on_list(struct stats_sources *sources, int error, int64_t took)
 {
 	int64_t now = tally_monotonic(sources->ctx);
@@ -90,7 +76,7 @@ void stats_sources_on_list(struct stats_sources *sources, int error, int64_t too
 		pause = list_period_polling;
 	else if (pause < CLOCK_SECOND)
 		pause = CLOCK_SECOND;
-	sources->not_before = now + at_most(pause, list_period_events);
+	sources->not_before = now + (pause < list_period_events ? pause : list_period_events);
 	sources->failed = error != 0;
 	if (error)
 		return;
@@ -146,7 +132,8 @@ static const char *read_inspect(char *text, size_t len, struct inspect_facts *re
 	return NULL;
 }
 
-/* Once may be by chance, if it ends just now: tried again with the next list. */
+/* The first failure may be chance, if the container ends just now: it is retried with the next
+ * list. */
 static void not_opened(struct stats_sources *sources, struct stats_baseline *baseline,
 		       const char *reason)
 {
@@ -183,39 +170,28 @@ static void inspect_done(void *arg, uint32_t i, struct fetch_answer *answer)
 
 /* ---- Opening ---- */
 
-static bool is_name(const char *text)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789.-_";
-	return text[0] && strspn(text, plain) == strlen(text);
-}
-
-/* Of another container, which the filters may have left out.  Doubt is no network. */
-static bool other_has_network(const struct inspect_round *round, const char *id)
+/* Whether the files in /proc/PID/net are the container's own.  On the host's network they would
+ * show the machine's interfaces, and the engine reports no networks then, also where a container
+ * has the host's network by way of another one.  That other container may be one that the filters
+ * leave out; if its network cannot be found out, the answer is no. */
+static bool has_network(const struct inspect_round *round, const char *mode)
 {
 	char path[FETCH_PATH_SIZE];
 	struct inspect_facts facts = {0};
 	size_t len, offset;
-	char *body = NULL;
+	auto_free char *body = NULL;
+	if (strncmp(mode, joined, strlen(joined)) != 0)
+		return strcmp(mode, "host") != 0;
+	const char *id = mode + strlen(joined);
 	const struct stats_baseline *known = stats_baselines_find(round->baselines, id);
-	/* open_all() opens those first that have a network of their own. */
+	/* run_round() opens containers with a network of their own first. */
 	if (known && known->files)
 		return cgroup_files_have_network(known->files);
 	snprintf(path, sizeof(path), "/containers/%s/json", id);
-	if (!is_name(id) || docker_get(round->sources->docker, DOCKER_INSPECT, path,
-				       DOCKER_MAX_INSPECT, &body, &len) < 0)
+	if (docker_get(round->sources->docker, DOCKER_INSPECT, path, DOCKER_MAX_INSPECT, &body,
+		       &len) < 0)
 		return false;
-	auto_free char *owned = body;
-	return !read_inspect(owned, len, &facts, &offset) && strcmp(facts.network, "host") != 0;
-}
-
-/* The engine gives no networks for a container on the host's network, also where it has that by way
- * of another container; the files in /proc/PID would show the machine's interfaces. */
-static bool has_network(const struct inspect_round *round, const char *mode)
-{
-	if (strncmp(mode, joined, strlen(joined)) == 0)
-		return other_has_network(round, mode + strlen(joined));
-	return strcmp(mode, "host") != 0;
+	return !read_inspect(body, len, &facts, &offset) && strcmp(facts.network, "host") != 0;
 }
 
 static void open_files(const struct inspect_round *round, uint32_t i)
@@ -227,27 +203,15 @@ static void open_files(const struct inspect_round *round, uint32_t i)
 		baseline->source = SAMPLE_NOT_RUNNING;
 		return;
 	}
-	const struct cgroup_target who = {.id = baseline->id,
-					  .pid = facts->pid,
-					  .network = has_network(round, facts->network)};
-	if (cgroup_files_open(round->sources->host, &who, &baseline->files, reason) != 0) {
+	const struct cgroup_target target = {.id = baseline->id,
+					     .pid = facts->pid,
+					     .network = has_network(round, facts->network)};
+	if (cgroup_files_open(round->sources->host, &target, &baseline->files, reason) != 0) {
 		not_opened(round->sources, baseline, reason);
 		return;
 	}
 	baseline->failures = 0;
 	baseline->source = SAMPLE_FROM_FILES;
-}
-
-/* Those that have another's network come last: then the other's is known. */
-static void open_all(const struct inspect_round *round)
-{
-	for (int pass = 0; pass < 2; pass++)
-		for (uint32_t i = 0; i < round->n; i++) {
-			const struct inspect_facts *facts = &round->facts[i];
-			bool last = strncmp(facts->network, joined, strlen(joined)) == 0;
-			if (facts->is_read && last == (pass == 1))
-				open_files(round, i);
-		}
 }
 
 static int run_round(struct inspect_round *round)
@@ -261,26 +225,28 @@ static int run_round(struct inspect_round *round)
 				      .done = inspect_done,
 				      .arg = round};
 	int r = docker_get_many(sources->docker, DOCKER_INSPECT, &job);
-	if (r == 0)
-		open_all(round);
+	/* Containers that share another's network come last: then the other's is known. */
+	for (int pass = 0; r == 0 && pass < 2; pass++)
+		for (uint32_t i = 0; i < round->n; i++) {
+			const struct inspect_facts *facts = &round->facts[i];
+			bool shares = strncmp(facts->network, joined, strlen(joined)) == 0;
+			if (facts->is_read && shares == (pass == 1))
+				open_files(round, i);
+		}
 	return r;
 }
 
-/* ---- What is said of it ---- */
+/* ---- Counting and logging ---- */
 
-static void count_sources(struct stats_sources *sources, const struct stats_baselines *baselines)
+static void log_sources(struct stats_sources *sources, const struct stats_baselines *baselines)
 {
 	memset(sources->n_by_source, 0, sizeof(sources->n_by_source));
-	sources->unreadable = 0;
+	uint32_t others = 0;
 	for (uint32_t i = 0; i < baselines->n; i++) {
 		sources->n_by_source[baselines->items[i].source]++;
-		sources->unreadable += baselines->items[i].failures > 1;
+		others += baselines->items[i].failures > 1;
 	}
-}
-
-static void log_sources(struct stats_sources *sources)
-{
-	uint32_t files = sources->n_by_source[SAMPLE_FROM_FILES], others = sources->unreadable;
+	uint32_t files = sources->n_by_source[SAMPLE_FROM_FILES];
 	enum logged_sources logged = files && others ? LOGGED_BOTH
 				     : files         ? LOGGED_FILES
 						     : LOGGED_ENGINE;
@@ -315,8 +281,7 @@ int stats_sources_open_files(struct stats_sources *sources, struct stats_baselin
 		if (!baselines->items[i].files && baselines->items[i].reopen <= now)
 			targets[round.n++] = &baselines->items[i];
 	int r = round.n ? run_round(&round) : 0;
-	count_sources(sources, baselines);
-	log_sources(sources);
+	log_sources(sources, baselines);
 	return r;
 }
 

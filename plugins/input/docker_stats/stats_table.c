@@ -1,7 +1,8 @@
 /*
  * The declaration of container_stats; names, types and order are a contract with stores and
- * clients.  Help texts go into the generated reference.  Counters are as the engine has them, since
- * their growth can be taken over any range later; only CPU and memory percent are reckoned here.
+ * clients.  Help texts go into the generated reference.  Counters are stored as the engine has
+ * them, since their growth can be taken over any range later; only CPU and memory percent are
+ * calculated here.
  */
 #include "stats_table.h"
 
@@ -18,12 +19,14 @@ static const struct tally_column stats_columns[STATS_COLUMNS] = {
 	[STATS_NAME] = COLUMN("name", NULL, TEXT, TAG, "of the container, at this time"),
 	[STATS_CPU_USAGE_NS] = COLUMN("cpu_usage_ns", "ns", INT, COUNTER,
 				      "processor time used, by all cores together"),
-	[STATS_CPU_USER_NS] = COLUMN("cpu_user_ns", "ns", INT, COUNTER, "of it in user mode"),
-	[STATS_CPU_KERNEL_NS] = COLUMN("cpu_kernel_ns", "ns", INT, COUNTER, "of it in kernel mode"),
+	[STATS_CPU_USER_NS] =
+		COLUMN("cpu_user_ns", "ns", INT, COUNTER, "of that, time in user mode"),
+	[STATS_CPU_KERNEL_NS] =
+		COLUMN("cpu_kernel_ns", "ns", INT, COUNTER, "of that, time in kernel mode"),
 	[STATS_CPU_SYSTEM_NS] = COLUMN("cpu_system_ns", "ns", INT, COUNTER,
-				       "processor time of the whole machine, idle time too"),
+				       "processor time of the whole machine, idle time included"),
 	[STATS_CPU_PERCENT] = COLUMN("cpu_percent", "percent", REAL, FIELD,
-				     "of one core, since the sample before; NULL on the first"),
+				     "of one core, since the previous sample; NULL on the first"),
 	[STATS_CPU_ONLINE] =
 		COLUMN("cpu_online", NULL, INT, FIELD,
 		       "cores that are on and that the container may run on, by --cpuset-cpus"),
@@ -45,8 +48,8 @@ static const struct tally_column stats_columns[STATS_COLUMNS] = {
 	[STATS_PGMAJFAULT] =
 		COLUMN("pgmajfault", NULL, INT, COUNTER, "page faults that had to read"),
 	[STATS_PIDS] = COLUMN("pids", NULL, INT, FIELD, "processes and threads"),
-	[STATS_PIDS_LIMIT] =
-		COLUMN("pids_limit", NULL, INT, FIELD, "how many it may have; NULL: no limit"),
+	[STATS_PIDS_LIMIT] = COLUMN("pids_limit", NULL, INT, FIELD,
+				    "how many processes and threads it may have; NULL: no limit"),
 	[STATS_NET_RX_BYTES] =
 		COLUMN("net_rx_bytes", "bytes", INT, COUNTER, "bytes received, by all interfaces"),
 	[STATS_NET_TX_BYTES] =
@@ -76,7 +79,7 @@ static const struct tally_column stats_columns[STATS_COLUMNS] = {
 
 const struct tally_table stats_table = {
 	.name = "container_stats",
-	.help = "What running containers use, one row each per sweep",
+	.help = "What running containers use, one row per container and poll",
 	.columns = stats_columns,
 	.n_columns = STATS_COLUMNS,
 	.kind = TALLY_SERIES,

@@ -1,6 +1,6 @@
 /*
- * The table container_stats: its columns, in the order of the contract.  Whoever reads a sample
- * keeps it by these numbers; new columns are appended and raise the revision.
+ * The table container_stats: its columns, in the order of the contract.  Samples are
+ * stored by these numbers; new columns are appended and raise the revision.
  */
 #ifndef TALLYD_STATS_TABLE_H
 #define TALLYD_STATS_TABLE_H

@@ -46,7 +46,7 @@ def test_the_same_failure_is_not_told_again_and_again(tallyd, fake_engine):
     collecting(daemon)
     fake_engine.mode = "broken"
     daemon.wait(lambda: daemon.metric("tallyd_gather_errors_total", input="input.docker_stats") >= 20,
-                "twenty sweeps failed", 60)
+                "twenty polls failed", 60)
     told = [x for x in daemon.log.splitlines() if "on fire" in x and "input.docker_stats" in x]
     assert 1 <= len(told) <= 6, told
 

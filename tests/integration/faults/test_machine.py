@@ -60,7 +60,7 @@ def test_a_clock_that_is_set_changes_nothing_but_times(tallyd, server, database,
     assert in_sqlite(d) == in_postgres(server, database) == emitted(d)
 
 
-def test_a_clock_that_is_set_keeps_sweeps_and_answers_going(tallyd, fake_engine, clock):
+def test_a_clock_that_is_set_keeps_polls_and_answers_going(tallyd, fake_engine, clock):
     d = tallyd(sections(fake_engine.endpoint, "1s"), binary=clock.binary).start()
     for ns in STEPS:
         clock(ns)
