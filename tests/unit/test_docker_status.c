@@ -394,7 +394,7 @@ static void one_container_with_huge_labels_costs_no_other_its_row(void **state)
 		assert_int_equal(fixture_metric(&f, "engine_texts_cut_total", ""), 1);
 		const char *log = fake_host_log(f.host, TALLY_WARNING);
 		assert_non_null(strstr(log, sizes[i] > DOCKER_MAX_LIST ? "an answer is too long"
-								       : "one: of "));
+								       : "one: its labels take "));
 		fixture_done(&f);
 	}
 }

@@ -1,13 +1,13 @@
 /*
- * docker_status: the state of each container, and what happens to it.  It follows the engine
+ * docker_status: the state of each container, and its events.  It follows the engine
  * (docker_follow.h): each event becomes a row of container_events at once; the containers that
- * events name are scanned 200 ms later, and all of them when the stream opens and every `interval`.
- * A scan emits rows of container_info (status_scan.c).  Everything runs on the instance's thread,
- * from run() until it is stopped.
+ * events name are scanned 200 ms later, and all containers when the stream opens and every
+ * `interval`.  A scan emits rows of container_info (status_scan.c).  Everything runs on the
+ * instance's thread, from run() until the instance is stopped.
  *
- * After a restart it goes on: with the events that the engine still has, by the position that went
- * with the last ones, and with the containers known before, from a file (state_file.h), so that
- * those removed meanwhile are found gone.  What can fail is the engine; docker_follow tries again.
+ * After a restart it resumes with the events that the engine still has, from the position of the
+ * last ones, and with the containers known before, from a file (state_file.h), so that containers
+ * removed meanwhile get their gone_at.  What can fail is the engine; docker_follow.c retries.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -28,19 +28,6 @@ enum { STATUS_POSITION_SIZE = 32 };
 
 /* ---- Events ---- */
 
-static void add_named(struct docker_status *self, const char *id)
-{
-	struct status_named *named = &self->named;
-	if (status_is_named(named, id))
-		return;
-	if (named->n == STATUS_NAMED) {
-		/* The list's filter, and its path, have room for so many; then all are scanned. */
-		named->many = true;
-		return;
-	}
-	snprintf(named->ids[named->n++], sizeof(named->ids[0]), "%s", id);
-}
-
 static char *find_oomed(struct docker_status *self, const char *id)
 {
 	for (size_t i = 0; i < STATUS_OOMED; i++)
@@ -49,8 +36,8 @@ static char *find_oomed(struct docker_status *self, const char *id)
 	return NULL;
 }
 
-/* Events know some things that no later question answers: when it was destroyed, and that its last
- * run hit a memory limit.  OOMKilled of the inspect is not reliable. */
+/* Two facts are in events only: when a container was destroyed, and that its last run hit a memory
+ * limit.  OOMKilled of the inspect is not reliable. */
 static void apply_event(struct docker_status *self, const char *action,
 			const struct docker_event *event)
 {
@@ -66,27 +53,26 @@ static void apply_event(struct docker_status *self, const char *action,
 			 event->id);
 }
 
-static void add_event(struct docker_status *self, const char *action,
-		      const struct docker_event *event)
+static bool status_event(void *arg, const struct docker_event *event)
 {
+	struct docker_status *self = arg;
+	struct status_named *named = &self->named;
+	const char *action = status_event_action(event);
+	if (!action || (!status_containers_find(&self->known, event->id) &&
+			!status_event_passes(event, &self->config->docker.match)))
+		return false;
+	apply_event(self, action, event);
 	bool oom = find_oomed(self, event->id);
 	if (!self->events)
 		self->events = tally_batch_new(self->ctx, &events_table);
 	if (!self->events || status_event_row(self->ctx, self->events, event, action, oom) < 0)
 		self->no_memory = true;
 	self->event_time = event->time;
-}
-
-static bool status_event(void *arg, const struct docker_event *event)
-{
-	struct docker_status *self = arg;
-	const char *action = status_event_action(event);
-	if (!action || (!status_containers_find(&self->known, event->id) &&
-			!status_event_passes(event, &self->config->docker.match)))
-		return false;
-	apply_event(self, action, event);
-	add_event(self, action, event);
-	add_named(self, event->id);
+	/* The list's filter, and its path, have room for so many; beyond that all are scanned. */
+	if (!status_is_named(named, event->id) && named->n == STATUS_NAMED)
+		named->many = true;
+	else if (!status_is_named(named, event->id))
+		snprintf(named->ids[named->n++], sizeof(named->ids[0]), "%s", event->id);
 	return true;
 }
 
@@ -109,9 +95,9 @@ static int status_flush(void *arg)
 	return tally_emit(self->ctx, batch, self->ctx->name, position);
 }
 
-/* Without a position all that the engine still has.  An event handed over twice is one row in a
- * store. The second before is asked for again: `since` is inclusive, and events may share a time.
- */
+/* Without a position, all events that the engine still has.  The second before the last event is
+ * requested again: `since` is inclusive, and events may share a time.  An event that is emitted
+ * twice is one row in a store. */
 static int64_t events_since(struct docker_status *self)
 {
 	char position[STATUS_POSITION_SIZE];
@@ -191,7 +177,7 @@ static const struct tally_option status_options[] = {
 	{.name = "refresh",
 	 .fallback = "5min",
 	 .accepts = "1s..",
-	 .help = "a container is inspected anew after this time even if nothing seems to have "
+	 .help = "time after which a container is inspected again even if nothing seems to have "
 		 "changed",
 	 .type = TALLY_OPT_DURATION,
 	 .offset = offsetof(struct status_config, refresh)},
@@ -216,7 +202,8 @@ static int status_check(struct tally_ctx *ctx, const void *config)
 }
 
 TALLY_PLUGIN(.name = "docker_status", .version = TALLYD_VERSION,
-	     .help = "What each container is and how it does, from the Docker Engine",
+	     .help = "Each container's configuration, state and health, and its events, from the "
+		     "Docker Engine",
 	     .options = status_options, .config_size = sizeof(struct status_config),
 	     .tables = status_tables, .metrics = status_metrics, .create = status_create,
 	     .start = status_start, .stop = status_stop, .destroy = status_destroy,

@@ -27,7 +27,7 @@ struct status_named {
 /* The containers with an oom event since they started, the last few. */
 struct status_oomed {
 	char ids[STATUS_OOMED][DOCKER_ID_MAX + 1];
-	uint32_t n; /* ever */
+	uint32_t n; /* ever added; a ring */
 };
 
 struct docker_status {
@@ -37,9 +37,9 @@ struct docker_status {
 	struct status_containers known;
 	struct status_named named;
 	struct status_oomed oomed;
-	struct tally_batch *events; /* that came together; NULL: none */
-	int64_t event_time;         /* of the last of them */
-	bool no_memory;             /* for one of them */
+	struct tally_batch *events; /* since the last flush; NULL: none */
+	int64_t event_time;         /* of the last event */
+	bool no_memory;             /* for one of the events */
 	struct tally_batch *gone; /* rows of containers removed since the last full scan; or NULL */
 };
 

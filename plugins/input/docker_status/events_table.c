@@ -10,7 +10,7 @@
 		.name = n, .help = h, .type = TALLY_##t, .role = TALLY_##r                         \
 	}
 
-/* The action is a tag, since two of one container may bear the same time. */
+/* The action is a tag, since two events of one container may have the same time. */
 static const struct tally_column events_columns[EVENTS_COLUMNS] = {
 	[EVENTS_TIME] = COLUMN("time", TIME, FIELD, "when it happened, by the engine's clock"),
 	[EVENTS_HOST] =
@@ -20,25 +20,26 @@ static const struct tally_column events_columns[EVENTS_COLUMNS] = {
 				 "create, start, restart, stop, kill, die, oom, pause, unpause, "
 				 "rename, update, health_status, destroy"),
 	[EVENTS_NAME] = COLUMN("name", TEXT, FIELD, "of the container, after a rename the new one"),
-	[EVENTS_IMAGE] = COLUMN("image", TEXT, FIELD, "as the container was created from it"),
+	[EVENTS_IMAGE] = COLUMN("image", TEXT, FIELD,
+				"the image's name, as it was given when the container was created"),
 	[EVENTS_EXIT_CODE] = COLUMN("exit_code", INT, FIELD, "of die"),
 	[EVENTS_SIGNAL] = COLUMN("signal", INT, FIELD, "of kill: its number"),
 	[EVENTS_OOM] =
 		COLUMN("oom", BOOL, FIELD,
-		       "of oom: true; of die: whether an oom came in this run, as far as the "
-		       "daemon has seen it"),
+		       "of oom: true; of die: whether this run had an oom event that the daemon "
+		       "has seen"),
 	[EVENTS_HEALTH] =
 		COLUMN("health", TEXT, FIELD, "of health_status: starting, healthy, unhealthy"),
 	[EVENTS_ATTRIBUTES] =
 		COLUMN("attributes", JSON, FIELD,
-		       "what else the engine says that is of this event, as oldName "
-		       "of rename, and what is not as expected, as an exitCode that is "
-		       "no number; labels are in container_info"),
+		       "further attributes of the event, such as oldName of rename, and those of "
+		       "an unexpected type, such as an exitCode that is not a number; labels are "
+		       "in container_info"),
 };
 
 const struct tally_table events_table = {
 	.name = "container_events",
-	.help = "What happened to containers",
+	.help = "Events of containers",
 	.columns = events_columns,
 	.n_columns = EVENTS_COLUMNS,
 	.kind = TALLY_SERIES,

@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-/* A line as it would stand on a terminal. */
+/* A line as a terminal would show it. */
 struct line {
 	const char *at;
 	size_t len;
@@ -27,7 +27,7 @@ static bool is_letter(char c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* ASCII letters of any case; NULL: it is not in there. */
+/* Ignores the case of ASCII letters.  NULL: not found. */
 static const char *find(const struct line *line, const char *wanted)
 {
 	size_t len = strlen(wanted);
@@ -49,25 +49,20 @@ static void trim_end(struct line *line)
 		line->len--;
 }
 
-/* ---- What is no line ---- */
+/* ---- Progress output ---- */
 
-/* curl's meter: "  0   0   0   0   0   0   0   0 --:--:--  0:00:01 --:--:--     0", and behind it,
- * on the same line, what curl had to say. */
-static bool is_meter(const struct line *line)
-{
-	size_t colons = 0, i = 0;
-	while (i < line->len && strchr(" 0123456789.:-kMGTPd|h", line->at[i]))
-		colons += line->at[i++] == ':';
-	return colons >= 6;
-}
-
-/* The third of the meter's times ends the last word but one; behind it is the speed, with a unit.
- */
+/* Skips curl's meter: "  0   0   0   0   0   0   0   0 --:--:--  0:00:01 --:--:--     0"; on the
+ * same line curl's message may follow.  The third of the meter's times ends the last word but one;
+ * after it comes the speed, with a unit. */
 static void skip_meter(struct line *line)
 {
 	size_t i = 0, colons = 0;
-	while (i < line->len && colons < 6)
+	while (i < line->len && strchr(" 0123456789.:-kMGTPd|h", line->at[i]))
 		colons += line->at[i++] == ':';
+	if (colons < 6)
+		return;
+	for (i = 0, colons = 0; i < line->len && colons < 6; i++)
+		colons += line->at[i] == ':';
 	while (i < line->len && (is_digit(line->at[i]) || line->at[i] == '-'))
 		i++;
 	while (i < line->len && line->at[i] == ' ')
@@ -80,31 +75,25 @@ static void skip_meter(struct line *line)
 	begin_at(line, line->at + i);
 }
 
-static bool says_something(const struct line *line)
-{
-	for (size_t i = 0; i < line->len; i++)
-		if (is_letter(line->at[i]) || is_digit(line->at[i]) || (line->at[i] & 0x80))
-			return true;
-	return false;
-}
-
-/* What stands before and behind the progress; false: nothing does. */
-static bool without_progress(struct line *line)
+/* Removes progress output.  False: nothing else is in the line. */
+static bool strip_progress(struct line *line)
 {
 	const char *head = find(line, "% Total    % Received");
 	if (head)
 		line->len = (size_t)(head - line->at);
 	if (find(line, "Dload  Upload"))
 		line->len = 0;
-	if (is_meter(line))
-		skip_meter(line);
+	skip_meter(line);
 	trim_end(line);
-	return says_something(line);
+	for (size_t i = 0; i < line->len; i++)
+		if (is_letter(line->at[i]) || is_digit(line->at[i]) || (line->at[i] & 0x80))
+			return true;
+	return false;
 }
 
 /* ---- Which line ---- */
 
-/* As checks and the programs in them put it.  A part of a word is enough.   */
+/* The usual words of checks and of the programs in them; parts of words count. */
 static bool names_error(const struct line *line)
 {
 	static const char *const words[] = {
@@ -120,13 +109,7 @@ static bool names_error(const struct line *line)
 	return false;
 }
 
-/* Of a traceback: where it was, not what it was. */
-static bool is_place(const struct line *line)
-{
-	return line->len > 0 && (line->at[0] == ' ' || line->at[0] == '\t');
-}
-
-/* Takes the next line off; what a carriage return has overwritten is not seen. */
+/* Takes the next line off, without what a carriage return overwrites. */
 static bool next_line(struct line *rest, struct line *ret)
 {
 	if (rest->len == 0)
@@ -144,8 +127,8 @@ static bool next_line(struct line *rest, struct line *ret)
 
 /* ---- Writing it ---- */
 
-/* From the escape on: how long the sequence is.  CSI sequences end in a byte from @ to ~.  Source:
- * ECMA-48, 5.4. */
+/* Length of an escape sequence, from the escape on.  CSI sequences end in a byte from @ to ~.
+ * Source: ECMA-48, 5.4. */
 static size_t sequence_length(const char *at, size_t len)
 {
 	size_t i = 2;
@@ -171,7 +154,7 @@ static size_t write_line(const struct line *line, char ret[HEALTH_OUTPUT_MAX + 1
 			ret[len++] = ' ';
 		i++;
 	}
-	/* Not in the middle of a character. */
+	/* Do not end in the middle of a UTF-8 character. */
 	if (i < line->len && (line->at[i] & 0xc0) == 0x80) {
 		while (len > 0 && (ret[len - 1] & 0xc0) == 0x80)
 			len--;
@@ -187,9 +170,11 @@ size_t health_output_line(const char *output, size_t len, bool failed,
 	struct line rest = {output, len}, line, chosen = {0};
 	int best = 0;
 	while (next_line(&rest, &line)) {
-		if (!without_progress(&line))
+		if (!strip_progress(&line))
 			continue;
-		int rank = 1 + !is_place(&line);
+		/* An indented line of a traceback says where it was, not what it was. */
+		bool is_indented = line.len > 0 && (line.at[0] == ' ' || line.at[0] == '\t');
+		int rank = 1 + !is_indented;
 		if (failed && names_error(&line))
 			rank += 2;
 		if (rank > best || (failed && rank == best)) {

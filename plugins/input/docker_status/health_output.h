@@ -1,10 +1,10 @@
 /*
- * Which line of what a health check printed says how the container does.
+ * Picks the line of a health check's output that says most about the container.
  *
- * The engine keeps all that the check wrote, to stdout and to stderr: progress meters, what is
- * redrawn after a carriage return, whole pages and tracebacks.  Of a check that failed the line
- * that says why is wanted: the last that names an error, else the last one; of one that passed the
- * first line.  What merely shows progress (curl's meter, wget's) is no line.  Pure.
+ * The engine keeps all output of the check, stdout and stderr: progress meters, lines redrawn after
+ * a carriage return, whole pages and tracebacks.  Of a failed check the line that says why is
+ * wanted: the last that names an error, else the last one; of a passed check the first line.
+ * Progress meters (curl's, wget's) do not count as lines.  Pure.
  */
 #ifndef TALLYD_HEALTH_OUTPUT_H
 #define TALLYD_HEALTH_OUTPUT_H
@@ -14,8 +14,8 @@
 
 enum { HEALTH_OUTPUT_MAX = 512 };
 
-/* Writes the line, without escape sequences and cut at a character, and its NUL; its length, 0:
- * the check said nothing. */
+/* Writes the line without escape sequences, cut at a character, and a NUL.  Returns its length; 0:
+ * there is no output. */
 size_t health_output_line(const char *output, size_t len, bool failed,
 			  char ret[HEALTH_OUTPUT_MAX + 1]);
 

@@ -3,7 +3,7 @@
  * builds the next array and takes it in place of this one; all on the instance's thread.
  *
  * Rows are not copied: each container holds a reference to the batch with its newest row.  A batch
- * thereby lives until the last of its containers has a newer row, which the next full scan brings.
+ * lives until the last of its containers has a newer row, after the next full scan.
  *
  * Both searches are binary: events and the comparison of two lists are O(log n) for a container.
  */

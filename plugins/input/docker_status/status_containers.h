@@ -1,6 +1,6 @@
 /*
- * The followed containers, in the order of their ids, each with its newest row.  Sorted, since
- * events and scans look them up by id.
+ * The followed containers, each with its newest row.  Sorted by id, since events and scans look
+ * them up.
  */
 #ifndef TALLYD_STATUS_CONTAINERS_H
 #define TALLYD_STATUS_CONTAINERS_H
@@ -12,16 +12,16 @@
 struct status_container {
 	char id[DOCKER_ID_MAX + 1];
 	int64_t inspected;               /* monotonic ns; 0: never */
-	int64_t age;                     /* by its status, in seconds; -1: not told */
-	int64_t destroyed;               /* by its event, ns since 1970; 0: not */
-	const struct tally_batch *batch; /* that has its newest row; one reference is its own */
+	int64_t age;                     /* by its status, in seconds; -1: not known */
+	int64_t destroyed;               /* by its event, ns since 1970; 0: no such event */
+	const struct tally_batch *batch; /* of its newest row; holds a reference */
 	uint32_t row;
-	bool cut_logged; /* that its labels are cut */
+	bool cut_logged; /* the warning that its labels are cut */
 	/* During a scan: */
-	const struct docker_container *container; /* as listed now */
-	const struct tally_cell *previous;        /* its row before; NULL: new */
-	bool has_row;                             /* it got one */
-	bool is_gone;                             /* it went between list and inspect */
+	const struct docker_container *container; /* in the current list */
+	const struct tally_cell *previous;        /* its previous row; NULL: new */
+	bool has_row;                             /* in this scan */
+	bool is_gone;                             /* removed between list and inspect */
 };
 
 struct status_containers {

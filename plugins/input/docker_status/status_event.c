@@ -1,11 +1,10 @@
 /*
- * From an event to a row of container_events, and what is asked of /events.  docker_status.c calls
+ * From an event to a row of container_events, and the filter for /events.  docker_status.c calls
  * this for each event on the instance's thread.
  *
  * Podman's compatible API differs: its filters compare Podman's own names (died, remove), while the
  * events that come say die and destroy, and its exit code is in containerExitCode.  What can fail
- * is memory only; an attribute that is not as expected is kept as text in `attributes` instead of
- * lost.
+ * is memory only; an attribute of an unexpected type is kept as text in `attributes`.
  */
 #include "status_event.h"
 
@@ -27,8 +26,7 @@ const char status_event_filters[] =
 	"\"die\",\"died\",\"oom\",\"pause\",\"unpause\",\"rename\",\"update\",\"health_status\","
 	"\"destroy\",\"remove\"]}";
 
-/* The state in which each leaves its container, for filters on state; "": the same as before, or
- * not known. */
+/* state: the container's after the event, for filters on state; "": unchanged, or not known. */
 static const struct event_kind {
 	const char *engine_action, *action, *state;
 } event_kinds[] = {
@@ -69,8 +67,8 @@ bool status_event_passes(const struct docker_event *event, const struct match *m
 	const struct event_kind *kind = kind_of(event);
 	docker_event_attribute(event, "name", name, sizeof(name));
 	docker_event_attribute(event, "image", image, sizeof(image));
-	/* Of a container that was created just now nothing else is known yet.  Labels are among the
-	 * attributes, image is as in the container's config. */
+	/* Nothing else is known of a container that was just created.  Labels are among the
+	 * attributes; image is as in the container's config. */
 	const struct docker_container container = {.name = name,
 						   .image = image,
 						   .state = kind ? kind->state : "",
@@ -121,7 +119,7 @@ static bool is_empty(const struct json_text *raw)
 	       (raw->len == 4 && memcmp(raw->at, "null", 4) == 0);
 }
 
-/* As it stands; of what is too long the beginning, as a string. */
+/* Writes the value as sent; of one that is too long, the beginning as a string. */
 static void write_raw(struct json_writer *json, const char *key, const struct json_text *raw)
 {
 	json_write_key(json, key);
@@ -129,13 +127,6 @@ static void write_raw(struct json_writer *json, const char *key, const struct js
 		json_write_json(json, raw->at, raw->len);
 	else
 		json_write_text(json, raw->at, EVENT_RAW_MAX);
-}
-
-/* True: it is there, but its column could not take it, as an exitCode that is no number. */
-static bool is_left_over(const struct event_row *row, const char *key, uint32_t column,
-			 struct json_text *ret)
-{
-	return !row->cells[column].set && docker_event_raw(row->event, key, ret) && !is_empty(ret);
 }
 
 /* Which attribute goes into which column, for one action or (NULL) for all. */
@@ -164,8 +155,9 @@ static uint32_t write_attributes(struct event_row *row, const char *action,
 		}
 	for (size_t i = 0; i < sizeof(event_attributes) / sizeof(event_attributes[0]); i++) {
 		const char *of = event_attributes[i].action, *key = event_attributes[i].key;
-		if ((of && strcmp(of, action) != 0) ||
-		    !is_left_over(row, key, event_attributes[i].column, &raw))
+		/* The column could not take it, as an exitCode that is not a number. */
+		if ((of && strcmp(of, action) != 0) || row->cells[event_attributes[i].column].set ||
+		    !docker_event_raw(row->event, key, &raw) || is_empty(&raw))
 			continue;
 		write_raw(json, key, &raw);
 		n++;
@@ -173,8 +165,8 @@ static uint32_t write_attributes(struct event_row *row, const char *action,
 	return n;
 }
 
-/* Named ones only: among the attributes are all labels, which container_info has, and of some
- * events command lines. */
+/* Only attributes known by name: the others are labels, which container_info has, and command lines
+ * of some events. */
 static void put_attributes(struct event_row *row, const char *action)
 {
 	const struct json_text *all = &row->event->attributes;

@@ -1,7 +1,7 @@
 /*
  * The inspect document as tables of members and slots for json_map.c.  status_scan.c calls it for
  * each answer on the instance's thread.  What is not listed here is skipped without being decoded:
- * Config.Env often holds secrets, and must not even come into memory of its own.
+ * Config.Env often holds secrets, and is never copied.
  */
 #include "status_facts.h"
 

@@ -1,5 +1,6 @@
 /*
- * What is read of GET /containers/ID/json.  Its environment is not, since it may hold secrets.
+ * The members of GET /containers/ID/json that are read.  The environment is not, since it may hold
+ * secrets.
  */
 #ifndef TALLYD_STATUS_FACTS_H
 #define TALLYD_STATUS_FACTS_H
@@ -26,10 +27,10 @@ enum status_word { FACT_IMAGE, FACT_STATE, FACT_HEALTH, FACT_HEALTH_OUTPUT, FACT
 
 struct status_facts {
 	struct json_int ints[FACT_INTS];
-	struct json_text texts[FACT_TEXTS]; /* in the text it was read from */
+	struct json_text texts[FACT_TEXTS]; /* point into the parsed text */
 };
 
-/* text is spoilt.  NULL, or what is wrong and at which byte. */
+/* Decodes in place, so text is overwritten.  NULL, or what is wrong and at which byte. */
 const char *status_facts_read(char *text, size_t len, struct status_facts *ret, size_t *ret_offset);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * From a container's answers to its row.  status_scan.c and status_state.c call this on the
- * instance's thread.
+ * From a container's list entry and inspect to its row.  status_scan.c and status_state.c call this
+ * on the instance's thread.
  *
  * A row is always complete, since a store replaces the one before: columns that only an inspect
  * knows are taken over from the row before if there was none this time.  Texts are bounded, so that
@@ -37,7 +37,8 @@ static void put_text(struct row *row, uint32_t column, const char *text, size_t 
 		tally_put_text(row->cells, column, copy, len);
 }
 
-/* Cut at a character of UTF-8.  One container's name or command line must not fill all answers. */
+/* Cut at a UTF-8 character, so that one container's name or command line cannot fill every answer.
+ */
 static void put_bounded(struct row *row, uint32_t column, const char *text, size_t len)
 {
 	size_t kept = len < JSON_TRIM_STRING ? len : JSON_TRIM_STRING;
@@ -53,8 +54,8 @@ static void put_string(struct row *row, uint32_t column, const char *text)
 	put_bounded(row, column, text, strlen(text));
 }
 
-/* Absent and null are NULL.  Of what is long each member is bounded, so that one huge label does
- * not cost the others their place. */
+/* Absent and null are NULL.  In long values each member is bounded, so that one huge label does not
+ * displace the others. */
 static void put_json(struct row *row, uint32_t column, const struct json_text *json)
 {
 	size_t len = 0;
@@ -86,8 +87,7 @@ static void put_limit(struct row *row, uint32_t column, const struct json_int *l
 		tally_put_int(row->cells, column, limit->value);
 }
 
-/* Texts are copied, since the batch of the row before may be freed first; numbers lie in the cell.
- */
+/* Texts are copied, since the previous row's batch may be freed first; numbers are in the cell. */
 static void put_cell(struct row *row, uint32_t column, const struct tally_cell *cell)
 {
 	uint16_t type = status_table.columns[column].type;
@@ -107,56 +107,41 @@ bool status_cell_is(const struct tally_cell *cell, const char *text)
 
 /* ---- From the inspect ---- */
 
-/* A running container has no exit code, although the engine says 0; neither has one that was
- * created and never started.  `docker start` that fails leaves it in state created with a code
- * (127, 128). */
-static void put_exit_code(struct row *row, const struct status_facts *facts)
-{
-	const struct json_text *state = &facts->texts[FACT_STATE];
-	const struct json_int *code = &facts->ints[FACT_EXIT_CODE];
-	bool alive = json_text_is(state, "running") || json_text_is(state, "paused");
-	if (!alive && !(json_text_is(state, "created") && code->value == 0))
-		put_number(row, STATUS_EXIT_CODE, code);
-}
-
-/* --cpus is in NanoCpus; --cpu-quota is in µs of a period, which is 100 ms unless it is given. */
-static void put_cpu_limit(struct row *row, const struct status_facts *facts)
-{
-	const struct json_int *nano = &facts->ints[FACT_NANO_CPUS];
-	const struct json_int *quota = &facts->ints[FACT_CPU_QUOTA];
-	int64_t period = facts->ints[FACT_CPU_PERIOD].value;
-	if (nano->set && nano->value > 0)
-		tally_put_real(row->cells, STATUS_CPU_LIMIT_CORES, (double)nano->value / 1e9);
-	else if (quota->set && quota->value > 0)
-		tally_put_real(row->cells, STATUS_CPU_LIMIT_CORES,
-			       (double)quota->value / (double)(period > 0 ? period : 100000));
-}
-
-static void put_health_output(struct row *row, const struct status_facts *facts)
-{
-	const struct json_text *output = &facts->texts[FACT_HEALTH_OUTPUT];
-	const struct json_int *code = &facts->ints[FACT_HEALTH_EXIT_CODE];
-	char line[HEALTH_OUTPUT_MAX + 1];
-	if (output->at)
-		put_text(row, STATUS_HEALTH_OUTPUT, line,
-			 health_output_line(output->at, output->len, code->value != 0, line));
-}
-
 static void put_facts(struct row *row, const struct status_facts *facts)
 {
 	const struct json_text *image = &facts->texts[FACT_IMAGE];
+	const struct json_text *state = &facts->texts[FACT_STATE];
+	const struct json_text *output = &facts->texts[FACT_HEALTH_OUTPUT];
+	const struct json_int *code = &facts->ints[FACT_EXIT_CODE];
+	const struct json_int *nano = &facts->ints[FACT_NANO_CPUS];
+	const struct json_int *quota = &facts->ints[FACT_CPU_QUOTA];
+	int64_t period = facts->ints[FACT_CPU_PERIOD].value;
+	char line[HEALTH_OUTPUT_MAX + 1];
 	if (image->at)
 		put_bounded(row, STATUS_IMAGE, image->at, image->len);
-	put_exit_code(row, facts);
+	/* A running container has no exit code, although the engine says 0; neither has one that
+	 * was created and never started.  A `docker start` that fails leaves it in state created
+	 * with a code (127, 128). */
+	bool alive = json_text_is(state, "running") || json_text_is(state, "paused");
+	if (!alive && !(json_text_is(state, "created") && code->value == 0))
+		put_number(row, STATUS_EXIT_CODE, code);
 	put_number(row, STATUS_OOM_KILLED, &facts->ints[FACT_OOM_KILLED]);
 	put_number(row, STATUS_RESTART_COUNT, &facts->ints[FACT_RESTART_COUNT]);
 	put_number(row, STATUS_CREATED, &facts->ints[FACT_CREATED]);
 	put_number(row, STATUS_STARTED_AT, &facts->ints[FACT_STARTED_AT]);
 	put_number(row, STATUS_FINISHED_AT, &facts->ints[FACT_FINISHED_AT]);
-	put_cpu_limit(row, facts);
+	/* --cpus is in NanoCpus; --cpu-quota is in µs per period, 100 ms unless it is given. */
+	if (nano->set && nano->value > 0)
+		tally_put_real(row->cells, STATUS_CPU_LIMIT_CORES, (double)nano->value / 1e9);
+	else if (quota->set && quota->value > 0)
+		tally_put_real(row->cells, STATUS_CPU_LIMIT_CORES,
+			       (double)quota->value / (double)(period > 0 ? period : 100000));
 	put_limit(row, STATUS_MEM_LIMIT_BYTES, &facts->ints[FACT_MEMORY]);
 	put_limit(row, STATUS_PIDS_LIMIT, &facts->ints[FACT_PIDS_LIMIT]);
-	put_health_output(row, facts);
+	bool failed = facts->ints[FACT_HEALTH_EXIT_CODE].value != 0;
+	if (output->at)
+		put_text(row, STATUS_HEALTH_OUTPUT, line,
+			 health_output_line(output->at, output->len, failed, line));
 }
 
 /* The columns that put_facts() fills, from the row before. */
@@ -195,8 +180,8 @@ static void put_container(struct row *row, const struct docker_container *contai
 	put_label(row, STATUS_COMPOSE_SERVICE, container, "com.docker.compose.service");
 }
 
-/* The status has it in brackets; API 1.52 also as a member; Podman only in the inspect.  The list
- * is preferred, since every scan has one. */
+/* The status has the health in brackets, API 1.52 also in a member, Podman in the inspect only. The
+ * list is preferred, since every scan has one. */
 static const char *listed_health(const struct docker_container *container)
 {
 	if (strstr(container->status, "(healthy)"))
@@ -208,7 +193,7 @@ static const char *listed_health(const struct docker_container *container)
 	return strcmp(container->health, "none") == 0 ? "" : container->health;
 }
 
-/* Health of a container that does not run is that of its last run, and says nothing. */
+/* NULL unless the container runs: otherwise it would be the health of its last run. */
 static void put_health(struct row *row, const struct status_source *source)
 {
 	const struct docker_container *container = source->container;
@@ -223,17 +208,6 @@ static void put_health(struct row *row, const struct status_source *source)
 		put_text(row, STATUS_HEALTH, inspected->at, inspected->len);
 	else if (!source->facts && source->previous)
 		put_cell(row, STATUS_HEALTH, source->previous);
-}
-
-/* The inspect is the newer of the two; a container may have ended between them. */
-static void put_state(struct row *row, const struct status_source *source)
-{
-	const struct json_text *inspected =
-		source->facts ? &source->facts->texts[FACT_STATE] : NULL;
-	if (inspected && inspected->at && inspected->len > 0)
-		put_text(row, STATUS_STATE, inspected->at, inspected->len);
-	else
-		put_string(row, STATUS_STATE, source->container->state);
 }
 
 /* ---- Rows ---- */
@@ -255,7 +229,12 @@ int status_row_add(struct tally_ctx *ctx, struct tally_batch *batch,
 	if (!row_begin(&row, ctx, batch, source->time))
 		return -ENOMEM;
 	put_container(&row, source->container);
-	put_state(&row, source);
+	/* The inspect is newer than the list; the container may have ended between them. */
+	const struct json_text *state = source->facts ? &source->facts->texts[FACT_STATE] : NULL;
+	if (state && state->at && state->len > 0)
+		put_text(&row, STATUS_STATE, state->at, state->len);
+	else
+		put_string(&row, STATUS_STATE, source->container->state);
 	put_health(&row, source);
 	if (source->facts)
 		put_facts(&row, source->facts);
@@ -272,7 +251,7 @@ int status_row_add_gone(struct tally_ctx *ctx, struct tally_batch *batch,
 	struct row row;
 	if (!row_begin(&row, ctx, batch, time))
 		return -ENOMEM;
-	/* All that is known of it is kept, so that a client can still show what it was. */
+	/* All that is known is kept, so that a client can still show what the container was. */
 	for (uint32_t i = STATUS_HOST; i < STATUS_GONE_AT; i++)
 		if (i != STATUS_STATE && i != STATUS_STATUS && i != STATUS_HEALTH)
 			put_cell(&row, i, previous);

@@ -1,6 +1,6 @@
 /*
- * One container's row, made of its entry in the list and its inspect; without an inspect, of the
- * row before.  What only an inspect knows is then taken over.
+ * One container's row, made of its entry in the list and its inspect.  Without an inspect, the
+ * columns that only an inspect has are copied from the previous row.
  */
 #ifndef TALLYD_STATUS_ROW_H
 #define TALLYD_STATUS_ROW_H
@@ -13,8 +13,8 @@
 
 struct status_source {
 	const struct docker_container *container;
-	const struct status_facts *facts;  /* NULL: not inspected this time */
-	const struct tally_cell *previous; /* the row before; NULL: none */
+	const struct status_facts *facts;  /* NULL: not inspected in this scan */
+	const struct tally_cell *previous; /* the previous row; NULL: none */
 	int64_t time;
 };
 
@@ -22,7 +22,7 @@ struct status_source {
 int status_row_add(struct tally_ctx *ctx, struct tally_batch *batch,
 		   const struct status_source *source);
 
-/* The row before once more, with gone_at. */
+/* The previous row again, with gone_at. */
 int status_row_add_gone(struct tally_ctx *ctx, struct tally_batch *batch,
 			const struct tally_cell *previous, int64_t time, int64_t gone);
 

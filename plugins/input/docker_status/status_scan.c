@@ -38,7 +38,8 @@ struct scan {
 	int64_t time, monotonic;
 	char reason[FETCH_REASON_SIZE + 64]; /* of the first failure */
 	uint32_t first_gone, end_gone;       /* rows */
-	bool no_memory, changed;             /* news: somebody came or went */
+	bool no_memory;
+	bool changed; /* a container is new */
 };
 
 bool status_is_named(const struct status_named *named, const char *id)
@@ -51,54 +52,29 @@ bool status_is_named(const struct status_named *named, const char *id)
 
 /* ---- The list ---- */
 
-/* By the first digits of their ids, since the filter compares prefixes: 16 of them fit into the
- * path. Another container with the same first 16 digits would only be scanned, too. */
-static int list_named(struct scan *scan)
+/* `all`, since a container that has exited is still one to report on.  Named containers are listed
+ * by the first 16 digits of their ids, since the filter compares prefixes, and so 16 of them fit
+ * into the path.  Another container with the same 16 digits would only be scanned, too. */
+static int list(struct scan *scan)
 {
-	const struct status_named *named = &scan->self->named;
+	struct docker_status *self = scan->self;
+	const struct status_named *named = &self->named;
 	char path[FETCH_PATH_SIZE];
+	if (scan->what != DOCKER_SCAN_NAMED)
+		return docker_list_get(self->docker, self->ctx, true, &scan->list);
 	size_t len = (size_t)snprintf(path, sizeof(path), "/containers/json?all=1&filters=%s",
 				      "%7B%22id%22:%5B");
 	for (uint32_t i = 0; i < named->n; i++)
 		len += (size_t)snprintf(path + len, sizeof(path) - len, "%s%%22%.*s%%22",
 					i ? "," : "", STATUS_ID_IN_FILTER, named->ids[i]);
 	snprintf(path + len, sizeof(path) - len, "%%5D%%7D");
-	return docker_list_get_path(scan->self->docker, scan->self->ctx, path, &scan->list);
+	return docker_list_get_path(self->docker, self->ctx, path, &scan->list);
 }
 
-/* `all`, since a container that has exited is still one to report on. */
-static int list(struct scan *scan)
-{
-	if (scan->what == DOCKER_SCAN_NAMED)
-		return list_named(scan);
-	return docker_list_get(scan->self->docker, scan->self->ctx, true, &scan->list);
-}
+/* ---- Followed containers ---- */
 
-/* ---- Who is followed ---- */
-
-/* What was followed once is followed to its end, even if a filter on its state does not fit any
- * more: otherwise `include = state=running` would never see a container exit. */
-static void track(struct scan *scan, const struct docker_container *container)
-{
-	struct docker_status *self = scan->self;
-	struct status_container *entry = &scan->containers.items[scan->containers.n];
-	const struct status_container *known = status_containers_find(&self->known, container->id);
-	if (!known && !docker_container_passes(container, &self->config->docker.match))
-		return;
-	*entry = (struct status_container){.age = -1};
-	if (known) {
-		*entry = *known;
-		entry->batch = NULL;
-		entry->previous = status_container_row(known);
-	}
-	snprintf(entry->id, sizeof(entry->id), "%s", container->id);
-	entry->container = container;
-	scan->changed |= !known;
-	scan->containers.n++;
-}
-
-/* The list shows a change, or an event named it; an age that has fallen is a restart of which the
- * list shows nothing else and whose event was missed. */
+/* The list shows a change, or an event named the container; an age that has fallen is a restart
+ * that the list shows no other way and whose event was missed. */
 static bool wants_inspect(const struct scan *scan, const struct status_container *entry,
 			  int64_t age)
 {
@@ -112,13 +88,28 @@ static bool wants_inspect(const struct scan *scan, const struct status_container
 	       (age >= 0 && age < entry->age) || status_is_named(&scan->self->named, entry->id);
 }
 
+/* What was followed once is followed to its end, even if a filter on its state does not match any
+ * more: otherwise `include = state=running` would never see a container exit. */
 static void choose_inspects(struct scan *scan)
 {
-	for (uint32_t i = 0; i < scan->list.n; i++)
-		track(scan, &scan->list.items[i]);
-	for (uint32_t i = 0; i < scan->containers.n; i++) {
-		struct status_container *entry = &scan->containers.items[i];
-		int64_t age = docker_status_age(entry->container->status);
+	struct docker_status *self = scan->self;
+	for (uint32_t i = 0; i < scan->list.n; i++) {
+		const struct docker_container *container = &scan->list.items[i];
+		const struct status_container *known =
+			status_containers_find(&self->known, container->id);
+		if (!known && !docker_container_passes(container, &self->config->docker.match))
+			continue;
+		struct status_container *entry = &scan->containers.items[scan->containers.n++];
+		*entry = (struct status_container){.age = -1};
+		if (known) {
+			*entry = *known;
+			entry->batch = NULL;
+			entry->previous = status_container_row(known);
+		}
+		snprintf(entry->id, sizeof(entry->id), "%s", container->id);
+		entry->container = container;
+		scan->changed |= !known;
+		int64_t age = docker_status_age(container->status);
 		if (wants_inspect(scan, entry, age))
 			scan->targets[scan->n_targets++] = entry;
 		entry->age = age;
@@ -127,31 +118,28 @@ static void choose_inspects(struct scan *scan)
 
 /* ---- Inspecting ---- */
 
-/* Labels that are too long for a row are logged once per container. */
-static void log_cut(const struct scan *scan, struct status_container *entry)
-{
-	const struct json_text *labels = &entry->container->labels;
-	const struct tally_cell *cells = scan->batch->cells + (size_t)entry->row * STATUS_COLUMNS;
-	bool cut = cells[STATUS_LABELS].set && cells[STATUS_LABELS].len < labels->len;
-	if (cut && !entry->cut_logged)
-		tally_log(scan->self->ctx, TALLY_WARNING,
-			  "%.60s: of %zu bytes of labels %u are kept: each is cut at %d bytes, all "
-			  "together at %d",
-			  entry->container->name, labels->len, cells[STATUS_LABELS].len,
-			  JSON_TRIM_STRING, JSON_TRIM_MEMBERS);
-	entry->cut_logged = cut;
-}
-
 static void add_row(struct scan *scan, struct status_container *entry,
 		    const struct status_facts *facts)
 {
 	const struct status_source source = {entry->container, facts, entry->previous, scan->time};
+	const struct json_text *labels = &entry->container->labels;
 	entry->row = scan->batch->n_rows;
 	entry->has_row = true;
-	if (status_row_add(scan->self->ctx, scan->batch, &source) < 0)
+	if (status_row_add(scan->self->ctx, scan->batch, &source) < 0) {
 		scan->no_memory = true;
-	else
-		log_cut(scan, entry);
+		return;
+	}
+	/* Labels that are too long for a row are logged once per container. */
+	const struct tally_cell *cells = scan->batch->cells + (size_t)entry->row * STATUS_COLUMNS;
+	bool cut = cells[STATUS_LABELS].set && cells[STATUS_LABELS].len < labels->len;
+	if (cut && !entry->cut_logged)
+		tally_log(
+			scan->self->ctx, TALLY_WARNING,
+			"%.60s: its labels take %zu bytes, of which %u are stored: a label has at "
+			"most %d bytes, all labels together %d",
+			entry->container->name, labels->len, cells[STATUS_LABELS].len,
+			JSON_TRIM_STRING, JSON_TRIM_MEMBERS);
+	entry->cut_logged = cut;
 }
 
 static void inspect_path(void *arg, uint32_t i, char ret[FETCH_PATH_SIZE])
@@ -168,12 +156,23 @@ static void inspect_failed(struct scan *scan, struct status_container *entry, co
 			 reason);
 }
 
-static void inspect_read(struct scan *scan, struct status_container *entry,
-			 struct fetch_answer *answer)
+static void inspect_done(void *arg, uint32_t i, struct fetch_answer *answer)
 {
+	struct scan *scan = arg;
+	struct status_container *entry = scan->targets[i];
 	struct status_facts facts;
 	size_t offset = 0;
 	char reason[FETCH_REASON_SIZE];
+	/* Removed between list and inspect, which is common with --rm. */
+	if (!answer->error && answer->status == 404) {
+		entry->is_gone = true;
+		return;
+	}
+	if (answer->error || answer->status != 200) {
+		docker_explain(answer, reason);
+		inspect_failed(scan, entry, reason);
+		return;
+	}
 	const char *problem = status_facts_read(answer->body, answer->len, &facts, &offset);
 	if (problem) {
 		snprintf(reason, sizeof(reason), "inspect: at byte %zu of %zu: %s", offset,
@@ -183,24 +182,6 @@ static void inspect_read(struct scan *scan, struct status_container *entry,
 	}
 	entry->inspected = scan->monotonic;
 	add_row(scan, entry, &facts);
-}
-
-static void inspect_done(void *arg, uint32_t i, struct fetch_answer *answer)
-{
-	struct scan *scan = arg;
-	struct status_container *entry = scan->targets[i];
-	char reason[FETCH_REASON_SIZE];
-	if (!answer->error && answer->status == 200) {
-		inspect_read(scan, entry, answer);
-		return;
-	}
-	/* Removed between list and inspect, which is common with --rm. */
-	if (!answer->error && answer->status == 404) {
-		entry->is_gone = true;
-		return;
-	}
-	docker_explain(answer, reason);
-	inspect_failed(scan, entry, reason);
 }
 
 /* Failures are logged once per scan with the first reason: if one hangs, others usually do. */
@@ -216,22 +197,14 @@ static int inspect(struct scan *scan)
 	int r = docker_get_many(scan->self->docker, DOCKER_INSPECT, &job);
 	if (r == 0 && scan->failed)
 		tally_log(scan->self->ctx, TALLY_WARNING,
-			  "%u out of %u inspects failed, tried again the next time: %s",
+			  "%u out of %u inspects failed, and are retried with the next scan: %s",
 			  scan->failed, scan->n_targets, scan->reason);
 	return r;
 }
 
-/* ---- The rest of the rows ---- */
+/* ---- Removed containers ---- */
 
-/* Every container gets a row in a full scan, changed or not: it says that it still is. */
-static void add_uninspected(struct scan *scan)
-{
-	for (uint32_t i = 0; i < scan->containers.n; i++)
-		if (!scan->containers.items[i].has_row && !scan->containers.items[i].is_gone)
-			add_row(scan, &scan->containers.items[i], NULL);
-}
-
-/* It was asked for, and is not there. */
+/* The list should have it, and does not. */
 static bool is_gone(const struct scan *scan, const struct status_container *known)
 {
 	const struct status_container *now = status_containers_find(&scan->containers, known->id);
@@ -240,63 +213,31 @@ static bool is_gone(const struct scan *scan, const struct status_container *know
 	return !now || now->is_gone;
 }
 
+/* Rows with gone_at are emitted once more by the next full scan, as the store may have missed them:
+ * unlike all others, no later row would repair that. */
 static void add_gone(struct scan *scan)
 {
-	const struct status_containers *known = &scan->self->known;
+	struct docker_status *self = scan->self;
+	const struct tally_batch *before = scan->self->gone;
 	scan->first_gone = scan->batch->n_rows;
-	for (uint32_t i = 0; i < known->n; i++) {
-		const struct status_container *entry = &known->items[i];
+	for (uint32_t i = 0; i < self->known.n; i++) {
+		const struct status_container *entry = &self->known.items[i];
 		int64_t gone = entry->destroyed ? entry->destroyed : scan->time;
 		if (is_gone(scan, entry) &&
-		    status_row_add_gone(scan->self->ctx, scan->batch, status_container_row(entry),
+		    status_row_add_gone(self->ctx, scan->batch, status_container_row(entry),
 					scan->time, gone) < 0)
 			scan->no_memory = true;
 	}
 	scan->end_gone = scan->batch->n_rows;
-}
-
-/* Rows with gone_at are emitted once more by the next full scan, as the store may have missed them:
- * unlike all others no later row would repair that. */
-static void repeat_gone(struct scan *scan)
-{
-	const struct tally_batch *gone = scan->self->gone;
-	for (uint32_t i = 0; gone && scan->what != DOCKER_SCAN_NAMED && i < gone->n_rows; i++)
-		if (status_row_copy(scan->self->ctx, scan->batch,
-				    gone->cells + (size_t)i * STATUS_COLUMNS) < 0)
+	for (uint32_t i = 0; before && scan->what != DOCKER_SCAN_NAMED && i < before->n_rows; i++)
+		if (status_row_copy(self->ctx, scan->batch,
+				    before->cells + (size_t)i * STATUS_COLUMNS) < 0)
 			scan->no_memory = true;
 }
 
-/* ---- Remembering ---- */
+/* ---- The result becomes the known state ---- */
 
-/* Those that were not asked for stay as they are. */
-static void keep_others(struct scan *scan, struct status_containers *ret)
-{
-	const struct status_containers *known = &scan->self->known;
-	for (uint32_t i = 0; scan->what == DOCKER_SCAN_NAMED && i < known->n; i++) {
-		struct status_container *entry = &known->items[i];
-		if (is_gone(scan, entry) || status_containers_find(&scan->containers, entry->id))
-			continue;
-		ret->items[ret->n++] = *entry;
-		entry->batch = NULL;
-	}
-}
-
-static void keep_seen(struct scan *scan, struct status_containers *ret)
-{
-	for (uint32_t i = 0; i < scan->containers.n; i++) {
-		struct status_container *entry = &scan->containers.items[i];
-		if (entry->is_gone)
-			continue;
-		tally_batch_keep(scan->self->ctx, scan->batch);
-		entry->batch = scan->batch;
-		entry->has_row = false;
-		entry->container = NULL;
-		entry->previous = NULL;
-		ret->items[ret->n++] = *entry;
-	}
-}
-
-/* Until the next full scan. */
+/* Keeps the rows with gone_at until the next full scan. */
 static void keep_gone(struct scan *scan)
 {
 	struct docker_status *self = scan->self;
@@ -315,8 +256,25 @@ static void update_known(struct scan *scan, struct status_containers *fresh)
 {
 	struct docker_status *self = scan->self;
 	keep_gone(scan);
-	keep_others(scan, fresh);
-	keep_seen(scan, fresh);
+	/* A scan of named containers leaves all others as they are. */
+	for (uint32_t i = 0; scan->what == DOCKER_SCAN_NAMED && i < self->known.n; i++) {
+		struct status_container *entry = &self->known.items[i];
+		if (is_gone(scan, entry) || status_containers_find(&scan->containers, entry->id))
+			continue;
+		fresh->items[fresh->n++] = *entry;
+		entry->batch = NULL;
+	}
+	for (uint32_t i = 0; i < scan->containers.n; i++) {
+		struct status_container *entry = &scan->containers.items[i];
+		if (entry->is_gone)
+			continue;
+		tally_batch_keep(self->ctx, scan->batch);
+		entry->batch = scan->batch;
+		entry->has_row = false;
+		entry->container = NULL;
+		entry->previous = NULL;
+		fresh->items[fresh->n++] = *entry;
+	}
 	status_containers_sort(fresh);
 	status_containers_done(self->ctx, &self->known);
 	self->known = *fresh;
@@ -324,8 +282,8 @@ static void update_known(struct scan *scan, struct status_containers *fresh)
 	tally_gauge(self->ctx, METRIC_CONTAINERS, self->known.n);
 }
 
-/* First emit, then keep: if the rows were not taken, the next scan compares with what was before
- * and makes them again.  From now on the batch holds the newest rows of those it contains. */
+/* First emit, then keep: if the rows were not taken, the next scan compares with the state before
+ * and makes them again.  From then on the batch holds the newest rows of its containers. */
 static int deliver(struct scan *scan)
 {
 	struct tally_ctx *ctx = scan->self->ctx;
@@ -348,13 +306,16 @@ static int deliver(struct scan *scan)
 	return r;
 }
 
-/* ---- The look ---- */
+/* ---- The scan ---- */
 
 /* One time for all rows of a scan.  Both clocks: rows have the wall clock's, which may be set; how
- * long ago an inspect was is measured by the other. */
-static int scan_init(struct scan *scan)
+ * long ago an inspect was is measured by the monotonic one. */
+static int run_scan(struct scan *scan)
 {
 	struct docker_status *self = scan->self;
+	int r = list(scan);
+	if (r < 0)
+		return r;
 	scan->time = tally_now(self->ctx);
 	scan->monotonic = tally_monotonic(self->ctx);
 	scan->containers.items = calloc(scan->list.n + 1, sizeof(struct status_container));
@@ -362,32 +323,15 @@ static int scan_init(struct scan *scan)
 	scan->batch = tally_batch_new(self->ctx, &status_table);
 	if (!scan->containers.items || !scan->targets || !scan->batch)
 		return tally_fail(self->ctx, ENOMEM, "no memory for %u containers", scan->list.n);
-	return 0;
-}
-
-static void scan_done(struct scan *scan)
-{
-	if (scan->batch)
-		tally_batch_drop(scan->self->ctx, scan->batch);
-	free(scan->containers.items);
-	free(scan->targets);
-	docker_list_done(&scan->list);
-}
-
-static int run_scan(struct scan *scan)
-{
-	int r = list(scan);
-	if (r == 0)
-		r = scan_init(scan);
-	if (r < 0)
-		return r;
 	choose_inspects(scan);
 	r = inspect(scan);
 	if (r < 0)
 		return r;
-	add_uninspected(scan);
+	/* Every container gets a row in a full scan, changed or not: it says that it still is. */
+	for (uint32_t i = 0; i < scan->containers.n; i++)
+		if (!scan->containers.items[i].has_row && !scan->containers.items[i].is_gone)
+			add_row(scan, &scan->containers.items[i], NULL);
 	add_gone(scan);
-	repeat_gone(scan);
 	return deliver(scan);
 }
 
@@ -399,7 +343,11 @@ int status_scan(void *arg, enum docker_scan what)
 		return 0;
 	int r = run_scan(&scan);
 	bool changed = scan.changed || scan.first_gone < scan.end_gone;
-	scan_done(&scan);
+	if (scan.batch)
+		tally_batch_drop(self->ctx, scan.batch);
+	free(scan.containers.items);
+	free(scan.targets);
+	docker_list_done(&scan.list);
 	if (r == 0 && (changed || scan.what != DOCKER_SCAN_NAMED))
 		status_state_save(self);
 	return r;

@@ -2,9 +2,9 @@
  * The state file: the newest rows of the containers that are followed.  docker_status.c loads it in
  * start(), status_scan.c and stop() save it, all on the instance's thread.
  *
- * Without it, a container removed while the daemon was down would look as if it ran for ever: only
- * who knew it can emit its gone_at.  It is one batch, encoded as spools do it.  What can fail:
- * reading or writing, which is logged; the daemon then knows nothing of before.
+ * Without it, a container removed while the daemon was down would look as if it ran for ever: its
+ * gone_at can be emitted only if its last row is known.  The file is one batch, encoded as in a
+ * spool.  What can fail: reading or writing, which is logged; then the daemon starts without state.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -17,19 +17,13 @@
 
 /* ---- Writing ---- */
 
-static int copy_rows(struct tally_ctx *ctx, struct tally_batch *batch,
-		     const struct tally_batch *from)
-{
-	int r = 0;
-	for (uint32_t i = 0; from && r == 0 && i < from->n_rows; i++)
-		r = status_row_copy(ctx, batch, from->cells + (size_t)i * STATUS_COLUMNS);
-	return r;
-}
-
 /* One batch of all rows; it is never emitted, only encoded. */
 static int collect_rows(struct docker_status *self, struct tally_batch *batch)
 {
-	int r = copy_rows(self->ctx, batch, self->gone);
+	const struct tally_batch *gone = self->gone;
+	int r = 0;
+	for (uint32_t i = 0; gone && r == 0 && i < gone->n_rows; i++)
+		r = status_row_copy(self->ctx, batch, gone->cells + (size_t)i * STATUS_COLUMNS);
 	for (uint32_t i = 0; r == 0 && i < self->known.n; i++)
 		r = status_row_copy(self->ctx, batch, status_container_row(&self->known.items[i]));
 	return r;
@@ -46,7 +40,10 @@ void status_state_save(struct docker_status *self)
 	if (r == 0)
 		r = state_file_write(self->ctx, bytes, len);
 	if (r < 0)
-		tally_log(self->ctx, TALLY_WARNING, "who is followed cannot be kept: %s",
+		tally_log(self->ctx, TALLY_WARNING,
+			  "cannot save the state file, so containers removed while the daemon is "
+			  "down "
+			  "will not be noticed: %s",
 			  strerror(-r));
 	if (batch)
 		tally_batch_drop(self->ctx, batch);
@@ -55,15 +52,6 @@ void status_state_save(struct docker_status *self)
 
 /* ---- Reading ---- */
 
-/* Rows with gone_at are emitted again, since they may not have reached the store. */
-static void restore_gone(struct docker_status *self, const struct tally_cell *cells)
-{
-	if (!self->gone)
-		self->gone = tally_batch_new(self->ctx, &status_table);
-	if (self->gone)
-		status_row_copy(self->ctx, self->gone, cells);
-}
-
 static void restore(struct docker_status *self, const struct tally_batch *batch, uint32_t row)
 {
 	const struct tally_cell *cells = batch->cells + (size_t)row * STATUS_COLUMNS;
@@ -71,8 +59,12 @@ static void restore(struct docker_status *self, const struct tally_batch *batch,
 	struct status_container *entry = &self->known.items[self->known.n];
 	if (!id->set || id->len > DOCKER_ID_MAX)
 		return;
+	/* Rows with gone_at are emitted again, since they may not have reached the store. */
 	if (cells[STATUS_GONE_AT].set) {
-		restore_gone(self, cells);
+		if (!self->gone)
+			self->gone = tally_batch_new(self->ctx, &status_table);
+		if (self->gone)
+			status_row_copy(self->ctx, self->gone, cells);
 		return;
 	}
 	*entry = (struct status_container){.age = -1, .batch = batch, .row = row};

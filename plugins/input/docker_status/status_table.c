@@ -16,11 +16,13 @@ static const struct tally_column status_columns[STATUS_COLUMNS] = {
 			       "the machine the engine runs on, as the daemon calls it"),
 	[STATUS_CONTAINER_ID] = COLUMN("container_id", NULL, TEXT, TAG, "64 hex digits"),
 	[STATUS_NAME] = COLUMN("name", NULL, TEXT, FIELD, "without the slash in front"),
-	[STATUS_IMAGE] = COLUMN("image", NULL, TEXT, FIELD, "as the container was created from it"),
-	[STATUS_IMAGE_ID] = COLUMN("image_id", NULL, TEXT, FIELD, "what that name meant then"),
-	[STATUS_STATE] = COLUMN(
-		"state", NULL, TEXT, FIELD,
-		"created, running, paused, restarting, removing, exited, dead; removed when gone"),
+	[STATUS_IMAGE] = COLUMN("image", NULL, TEXT, FIELD,
+				"the image's name, as it was given when the container was created"),
+	[STATUS_IMAGE_ID] =
+		COLUMN("image_id", NULL, TEXT, FIELD, "the image that the name pointed to then"),
+	[STATUS_STATE] = COLUMN("state", NULL, TEXT, FIELD,
+				"created, running, paused, restarting, removing, exited, dead; "
+				"removed: it is gone"),
 	[STATUS_STATUS] = COLUMN("status", NULL, TEXT, FIELD, "in the engine's words"),
 	[STATUS_HEALTH] =
 		COLUMN("health", NULL, TEXT, FIELD,
@@ -32,27 +34,30 @@ static const struct tally_column status_columns[STATUS_COLUMNS] = {
 		       "the engine saw an out-of-memory kill in the last run; it may miss some"),
 	[STATUS_RESTART_COUNT] =
 		COLUMN("restart_count", NULL, INT, FIELD, "restarts by its restart policy"),
-	[STATUS_CREATED] = COLUMN("created", NULL, TIME, FIELD, "when it was made"),
-	[STATUS_STARTED_AT] = COLUMN("started_at", NULL, TIME, FIELD, "of the last run"),
-	[STATUS_FINISHED_AT] = COLUMN("finished_at", NULL, TIME, FIELD, "when a run ended last"),
+	[STATUS_CREATED] = COLUMN("created", NULL, TIME, FIELD, "when it was created"),
+	[STATUS_STARTED_AT] = COLUMN("started_at", NULL, TIME, FIELD, "when the last run started"),
+	[STATUS_FINISHED_AT] =
+		COLUMN("finished_at", NULL, TIME, FIELD, "when the last completed run ended"),
 	[STATUS_COMMAND] = COLUMN("command", NULL, TEXT, FIELD, "with its arguments"),
 	[STATUS_PORTS] = COLUMN("ports", NULL, JSON, FIELD, "as the engine lists them"),
-	[STATUS_LABELS] = COLUMN("labels", NULL, JSON, FIELD, "an object of texts"),
+	[STATUS_LABELS] = COLUMN("labels", NULL, JSON, FIELD, "an object of strings"),
 	[STATUS_COMPOSE_PROJECT] = COLUMN("compose_project", NULL, TEXT, FIELD, "from its labels"),
 	[STATUS_COMPOSE_SERVICE] = COLUMN("compose_service", NULL, TEXT, FIELD, "from its labels"),
 	[STATUS_CPU_LIMIT_CORES] = COLUMN("cpu_limit_cores", NULL, REAL, FIELD, "NULL: no limit"),
 	[STATUS_MEM_LIMIT_BYTES] = COLUMN("mem_limit_bytes", "bytes", INT, FIELD, "NULL: no limit"),
 	[STATUS_PIDS_LIMIT] = COLUMN("pids_limit", NULL, INT, FIELD, "NULL: no limit"),
-	[STATUS_GONE_AT] = COLUMN("gone_at", NULL, TIME, GONE,
-				  "when it was removed, else since when it is not listed any more"),
-	[STATUS_HEALTH_OUTPUT] = COLUMN("health_output", NULL, TEXT, FIELD,
-					"what the last health check said: of one that failed the "
-					"line that says why, else the first"),
+	[STATUS_GONE_AT] =
+		COLUMN("gone_at", NULL, TIME, GONE,
+		       "when it was removed, by its event, else when it was first missing"),
+	[STATUS_HEALTH_OUTPUT] =
+		COLUMN("health_output", NULL, TEXT, FIELD,
+		       "a line of the last health check's output: of a failed check "
+		       "the one that says why, else the first"),
 };
 
 const struct tally_table status_table = {
 	.name = "container_info",
-	.help = "What each container is and how it does, its newest row",
+	.help = "Configuration, state and health of each container, its newest row",
 	.columns = status_columns,
 	.n_columns = STATUS_COLUMNS,
 	.kind = TALLY_STATE,
