@@ -174,18 +174,18 @@ def test_a_registry_that_limits_us_is_left_alone_for_as_long_as_it_says(engine, 
     daemon = checking(collect, engine)
     daemon.wait(lambda: says(daemon, made, reference).get("digest") == DIGEST, "it answers again")
     assert fake.asked[1][0] - fake.asked[0][0] >= 2
-    assert daemon.log.count("too many requests; not asked again before 2 s") == 1
+    assert daemon.log.count("too many requests; next attempt in 2 s") == 1
     assert daemon.log.count(f"registry {fake.host}: answers again") == 1
 
 
 def test_what_a_hostile_registry_says_is_not_believed(engine, collect, fakes):
     elsewhere = fakes("good")
     expected = {
-        "away": "it points elsewhere, which is not followed",
+        "away": "redirected, and redirects are not followed",
         "undigested": "no digest in its answer",
         "misdigested": "no digest in its answer",
-        "realm": "its challenge names no place for a token",
-        "login": "it wants a login",
+        "realm": "its challenge names no usable token server",
+        "login": "the registry requires a login",
         "endless": "the answer is too long",
         "tokenless": "the answer is too long",
         "silent": "no answer in time",
@@ -251,7 +251,7 @@ def test_a_repository_that_fails_does_not_starve_the_others(engine, collect, fak
                 500: "HTTP 500"}
     daemon.wait(lambda: {status: says(daemon, *of).get("problem") for status, of in failing.items()}
                 == expected, "each of the others has its problem")
-    assert daemon.log.count("box-500:1: its registry says no digest: HTTP 500") == 1
+    assert daemon.log.count("box-500:1: no digest from its registry: HTTP 500") == 1
 
 
 def test_the_daemon_stops_at_once_while_a_registry_is_silent(engine, collect, fakes):

@@ -1,16 +1,16 @@
 /*
- * docker_images: which images there are, which reference pointed to which from when on, and which
- * containers run an image that their reference does not point to any more.  It follows the engine
- * (docker_follow.h): half a second after an event of any image, and each `interval`, both lists are
- * asked for and compared with the last ones, since an event says neither what lost a tag nor what a
- * pull has brought.
+ * docker_images: the images of an engine, the history of their references, and the containers that
+ * run an image which their reference no longer points to.  It follows the engine (docker_follow.h):
+ * half a second after an event of any image, and each `interval`, images and containers are listed
+ * and compared with the previous scan, since an event says neither what lost a tag nor what a pull
+ * brought.
  *
- * Happy path of a scan: list images and containers, emit what changed (image_versions.c), a row of
- * each image, one with gone_at of each that is not listed any more, emit, keep them.  After a
- * restart it goes on from the positions of the changes, and from the file of its last rows
- * (state_file.h). Rows with gone_at are repeated until the next slow scan, and after a restart, as
- * the store may not have them.  Everything but registry_check.c runs on the instance's thread. What
- * can fail: the engine, then nothing is emitted and docker_follow.c tries again.
+ * Happy path of a scan: list images and containers, emit changes of references (image_versions.c),
+ * one row per image, one with gone_at per image that is no longer listed, and keep the rows.  After
+ * a restart it resumes from the positions of the changes, and from the file of its last rows
+ * (state_file.h).  Rows with gone_at are repeated until the next full scan, and after a restart, as
+ * the store may not have them.  Everything but registry_check.c runs on the instance's thread.
+ * What can fail: the engine, then nothing is emitted and docker_follow.c retries.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -28,32 +28,6 @@ enum { IMAGES_MAX_LIST = 16 << 20, IMAGES_API_SHARED = 42, IMAGES_NAME_SIZE = 51
 
 static const char images_filters[] = "{\"type\":[\"image\"]}";
 
-/* ---- The rows before ---- */
-
-static void save_rows(struct docker_images *self)
-{
-	void *bytes = NULL;
-	size_t len = 0;
-	int r = tally_batch_encode(self->ctx, self->last, &bytes, &len);
-	if (r == 0)
-		r = state_file_write(self->ctx, bytes, len);
-	if (r < 0)
-		tally_log(self->ctx, TALLY_WARNING, "which images there are cannot be kept: %s",
-			  tally_reason(self->ctx));
-	free(bytes);
-}
-
-/* Takes the reference over.  Only after the rows were emitted: what is lost before is found again
- * by the comparison with the rows before. */
-static void keep_rows(struct docker_images *self, const struct tally_batch *batch)
-{
-	if (self->last)
-		tally_batch_drop(self->ctx, self->last);
-	self->last = batch;
-	self->restarted = false;
-	save_rows(self);
-}
-
 /* ---- A scan ---- */
 
 struct scan {
@@ -61,7 +35,7 @@ struct scan {
 	enum docker_scan what;
 	struct image_list images;
 	struct docker_list containers;
-	struct registry_result *results; /* NULL: no registry is asked */
+	struct registry_result *results; /* NULL: registries are not asked */
 	uint32_t n_results;
 	struct tally_batch *batch;
 };
@@ -85,8 +59,7 @@ static int list_images(struct scan *scan)
 	return 0;
 }
 
-/* Hands over the references in use, and takes what is known of them now; nothing waits for a
- * registry here. */
+/* Hands over the references in use and takes the results so far; does not wait for a registry. */
 static int ask_registries(struct scan *scan)
 {
 	struct docker_images *self = scan->self;
@@ -98,7 +71,7 @@ static int ask_registries(struct scan *scan)
 	    registry_check_set(self->registry, references, n) &&
 	    registry_check_results(self->registry, &scan->results, &scan->n_results))
 		return 0;
-	return tally_fail(self->ctx, ENOMEM, "no memory for what registries say");
+	return tally_fail(self->ctx, ENOMEM, "no memory for the results of registries");
 }
 
 static int make_rows(struct scan *scan)
@@ -118,14 +91,18 @@ static int make_rows(struct scan *scan)
 	return 0;
 }
 
-/* The batch is kept twice: by the pipeline until it is stored, and here for the next comparison. */
-static int deliver(struct scan *scan)
+/* The batch is kept twice: by the pipeline until it is stored, and here for the next comparison. It
+ * replaces the previous one only after it was emitted: whatever is lost before that is found again
+ * by the next comparison. */
+static int emit(struct scan *scan)
 {
 	struct docker_images *self = scan->self;
 	struct tally_batch *batch = scan->batch;
+	void *bytes = NULL;
+	size_t len = 0;
+	int r = 0;
 	scan->batch = NULL;
 	tally_batch_keep(self->ctx, batch);
-	int r = 0;
 	if (batch->n_rows > 0)
 		r = tally_emit(self->ctx, batch, NULL, NULL);
 	else
@@ -134,13 +111,25 @@ static int deliver(struct scan *scan)
 		tally_batch_drop(self->ctx, batch);
 		return r;
 	}
-	keep_rows(self, batch);
+	if (self->last)
+		tally_batch_drop(self->ctx, self->last);
+	self->last = batch;
+	self->restarted = false;
 	tally_gauge(self->ctx, METRIC_IMAGES, scan->images.n);
+	r = tally_batch_encode(self->ctx, batch, &bytes, &len);
+	if (r == 0)
+		r = state_file_write(self->ctx, bytes, len);
+	if (r < 0)
+		tally_log(self->ctx, TALLY_WARNING,
+			  "cannot save the state file, so images removed while the daemon is down "
+			  "will not be noticed: %s",
+			  tally_reason(self->ctx));
+	free(bytes);
 	return 0;
 }
 
-/* Versions before rows: a container is outdated since the change that this scan may have just
- * found. */
+/* Versions before rows: a container may be outdated since a change that this scan has just found.
+ */
 static int run_scan(struct scan *scan)
 {
 	struct docker_images *self = scan->self;
@@ -157,7 +146,7 @@ static int run_scan(struct scan *scan)
 	r = ask_registries(scan);
 	if (r == 0)
 		r = make_rows(scan);
-	return r < 0 ? r : deliver(scan);
+	return r < 0 ? r : emit(scan);
 }
 
 int images_scan(void *arg, enum docker_scan what)
@@ -174,8 +163,8 @@ int images_scan(void *arg, enum docker_scan what)
 
 /* ---- Events ---- */
 
-/* A pull's id is a reference; a tag's is an image's, and its name the reference.  An untag's name
- * is the image's id: then only the time counts. */
+/* The id of a pull is a reference; the id of a tag is an image's, and its name the reference.  The
+ * name of an untag is the image's id: then only the time is of use. */
 static bool images_event(void *arg, const struct docker_event *event)
 {
 	struct docker_images *self = arg;
@@ -194,8 +183,8 @@ static bool images_event(void *arg, const struct docker_event *event)
 
 /* ---- The plugin ---- */
 
-/* Events since the newest change are asked for, so that changes found at the start get the times at
- * which they happened, not the time of the start. */
+/* Requests events since the newest known change, so that changes found at the start get the times
+ * at which they happened, not the time of the start. */
 static int images_run(void *arg)
 {
 	struct docker_images *self = arg;
@@ -231,7 +220,7 @@ static int images_start(void *arg)
 	return r;
 }
 
-/* What is known stays: the positions may not be safe yet, and versions_load() after a reload must
+/* Keeps what is known: the positions may not be safe yet, and versions_load() after a reload must
  * not read older ones. */
 static void images_stop(void *arg)
 {
@@ -251,28 +240,21 @@ static void images_destroy(void *arg)
 	free(self);
 }
 
-static int create_registry(struct docker_images *self)
+static int images_create(struct tally_ctx *ctx, const void *config, void **ret_self)
 {
 	static const struct registry_metrics metrics = {
 		METRIC_REGISTRY_CALLS, METRIC_REGISTRY_ERRORS, METRIC_REGISTRY_SECONDS};
-	const struct images_config *config = self->config;
-	if (!config->registry.check)
-		return 0;
-	self->registry = registry_check_create(self->ctx, &config->registry, config->docker.timeout,
-					       &metrics);
-	return self->registry ? 0 : tally_fail(self->ctx, ENOMEM, "no memory");
-}
-
-static int images_create(struct tally_ctx *ctx, const void *config, void **ret_self)
-{
 	struct docker_images *self = calloc(1, sizeof(*self));
 	if (!self)
 		return tally_fail(ctx, ENOMEM, "no memory");
 	self->ctx = ctx;
 	self->config = config;
 	int r = docker_create(ctx, &self->config->docker, &self->docker);
-	if (r == 0)
-		r = create_registry(self);
+	if (r == 0 && self->config->registry.check) {
+		self->registry = registry_check_create(ctx, &self->config->registry,
+						       self->config->docker.timeout, &metrics);
+		r = self->registry ? 0 : tally_fail(ctx, ENOMEM, "no memory");
+	}
 	if (r < 0) {
 		images_destroy(self);
 		return r;
@@ -287,19 +269,21 @@ static const struct tally_option images_options[] = {
 	DOCKER_FOLLOW_OPTIONS(offsetof(struct images_config, follow), "60s"),
 	{.name = "registry_check",
 	 .fallback = "no",
-	 .help = "whether to ask registries which digest the references have by now that "
-		 "containers were made from: a HEAD each, without a login",
+	 .help = "whether to ask registries for the current digest of the references that "
+		 "containers were created from: one HEAD each, without a login",
 	 .type = TALLY_OPT_BOOL,
 	 .offset = offsetof(struct images_config, registry.check)},
 	{.name = "registry_interval",
 	 .fallback = "6h",
 	 .accepts = "1s..30d",
-	 .help = "how often to ask for each reference; hours, where others' registries are asked",
+	 .help = "time between two requests for the same reference; be considerate of public "
+		 "registries and use hours",
 	 .type = TALLY_OPT_DURATION,
 	 .offset = offsetof(struct images_config, registry.interval)},
 	{.name = "registry_insecure",
-	 .help = "registries to ask by plain HTTP, as host or host:port; those on this machine are "
-		 "asked so anyway",
+	 .help = "registries to ask by plain HTTP, as host or host:port; registries on this "
+		 "machine "
+		 "always are",
 	 .type = TALLY_OPT_LIST,
 	 .offset = offsetof(struct images_config, registry.insecure)},
 	{0}};
@@ -308,17 +292,17 @@ static const struct tally_metric images_metrics[] = {
 	DOCKER_METRICS,
 	DOCKER_FOLLOW_METRICS,
 	[METRIC_IMAGES] = {.name = "images",
-			   .help = "Images there are.",
+			   .help = "Images of the engine.",
 			   .kind = TALLY_METRIC_GAUGE},
 	[METRIC_REGISTRY_CALLS] = {.name = "registry_calls_total",
-				   .help = "References that a registry was asked about.",
+				   .help = "Requests to registries, one per reference.",
 				   .kind = TALLY_METRIC_COUNTER},
 	[METRIC_REGISTRY_ERRORS] = {.name = "registry_errors_total",
-				    .help = "Of these, the ones that got no digest.",
+				    .help = "Requests to registries that brought no digest.",
 				    .kind = TALLY_METRIC_COUNTER},
 	[METRIC_REGISTRY_SECONDS] = {.name = "registry_seconds_total",
 				     .unit = "ns",
-				     .help = "Time until registries had answered.",
+				     .help = "Time until the registries' answers were complete.",
 				     .kind = TALLY_METRIC_COUNTER},
 	{0}};
 
@@ -333,7 +317,9 @@ static int images_check(struct tally_ctx *ctx, const void *config)
 }
 
 TALLY_PLUGIN(.name = "docker_images", .version = TALLYD_VERSION,
-	     .help = "Which images there are, what references point to, who runs what",
+	     .help = "The images of an engine, the history of their references, and the containers "
+		     "that "
+		     "use them",
 	     .options = images_options, .config_size = sizeof(struct images_config),
 	     .tables = images_tables, .metrics = images_metrics, .create = images_create,
 	     .start = images_start, .stop = images_stop, .destroy = images_destroy,

@@ -1,4 +1,4 @@
-/* The instance; what the test of this plugin needs of it. */
+/* The instance, also for this plugin's unit test.  One thread. */
 #ifndef TALLYD_DOCKER_IMAGES_H
 #define TALLYD_DOCKER_IMAGES_H
 
@@ -24,9 +24,9 @@ struct docker_images {
 	struct docker *docker;
 	struct versions versions;
 	struct image_users users;
-	struct registry_check *registry; /* NULL: none is asked */
-	const struct tally_batch *last;  /* what the last scan emitted; NULL: none yet */
-	bool restarted;                  /* that was another daemon's */
+	struct registry_check *registry; /* NULL: registries are not asked */
+	const struct tally_batch *last;  /* rows of the last scan; NULL: none yet */
+	bool restarted;                  /* `last` comes from before the restart */
 };
 
 /* Asks the engine, and emits rows. */

@@ -1,7 +1,7 @@
 /*
- * Parsing of the image list, and what references and digests in it mean.  docker_images.c parses it
- * in each scan; image_users.c, image_versions.c and image_rows.c ask it, all on the instance's
- * thread.
+ * Parsing of the image list, and look-ups of its references and digests.  docker_images.c parses it
+ * in each scan; image_users.c, image_versions.c and image_rows.c look things up, all on the
+ * instance's thread.
  *
  * Texts are decoded in place in the body, which the list owns.  Tags are sorted, since
  * image_versions.c walks two lists of them side by side.  What can fail: an answer that is not a
@@ -40,27 +40,23 @@ static bool grow(void **items, uint32_t n, uint32_t *size, size_t item)
 	return true;
 }
 
-static void add_name(struct json_reader *json, struct image_names *names, const char *name,
-		     uint32_t image)
-{
-	void *items = names->items;
-	if (!grow(&items, names->n, &names->size, sizeof(struct image_name))) {
-		json_fail(json, "no memory");
-		return;
-	}
-	names->items = items;
-	names->items[names->n++] = (struct image_name){name, image};
-}
-
 /* <none>:<none> and <none>@<none> are what engines before 24 (API 1.43) give instead of an empty
  * array. */
 static void read_names(struct json_reader *json, struct image_names *names, uint32_t image)
 {
 	struct json_text name;
 	json_enter_array(json);
-	while (json_next_item(json))
-		if (json_read_text(json, &name) && name.at && strncmp(name.at, "<none>", 6) != 0)
-			add_name(json, names, name.at, image);
+	while (json_next_item(json)) {
+		void *items = names->items;
+		if (!json_read_text(json, &name) || !name.at || strncmp(name.at, "<none>", 6) == 0)
+			continue;
+		if (!grow(&items, names->n, &names->size, sizeof(struct image_name))) {
+			json_fail(json, "no memory");
+			return;
+		}
+		names->items = items;
+		names->items[names->n++] = (struct image_name){name.at, image};
+	}
 }
 
 /* -1: not calculated, as SharedSize without shared-size=1. */
@@ -70,31 +66,9 @@ static void read_size(struct json_reader *json, struct json_int *ret)
 	ret->set = ret->set && ret->value >= 0;
 }
 
-static void read_member(struct json_reader *json, const struct json_text *key,
-			struct image_list *list, struct image *image)
-{
-	struct json_text text;
-	if (json_text_is(key, "Id")) {
-		if (json_read_text(json, &text) && text.len > 0)
-			image->id = text.at;
-	} else if (json_text_is(key, "RepoTags")) {
-		read_names(json, &list->tags, list->n - 1);
-	} else if (json_text_is(key, "RepoDigests")) {
-		read_names(json, &list->digests, list->n - 1);
-	} else if (json_text_is(key, "Created")) {
-		json_read_int(json, &image->created);
-	} else if (json_text_is(key, "Size")) {
-		read_size(json, &image->size);
-	} else if (json_text_is(key, "SharedSize")) {
-		read_size(json, &image->shared_size);
-	} else {
-		json_skip(json);
-	}
-}
-
 static void read_image(struct json_reader *json, struct image_list *list)
 {
-	struct json_text key;
+	struct json_text key, text;
 	void *items = list->items;
 	if (!grow(&items, list->n, &list->size, sizeof(struct image))) {
 		json_fail(json, "no memory");
@@ -104,8 +78,24 @@ static void read_image(struct json_reader *json, struct image_list *list)
 	struct image *image = &list->items[list->n++];
 	*image = (struct image){0};
 	json_enter_object(json);
-	while (json_next_key(json, &key))
-		read_member(json, &key, list, image);
+	while (json_next_key(json, &key)) {
+		if (json_text_is(&key, "Id")) {
+			if (json_read_text(json, &text) && text.len > 0)
+				image->id = text.at;
+		} else if (json_text_is(&key, "RepoTags")) {
+			read_names(json, &list->tags, list->n - 1);
+		} else if (json_text_is(&key, "RepoDigests")) {
+			read_names(json, &list->digests, list->n - 1);
+		} else if (json_text_is(&key, "Created")) {
+			json_read_int(json, &image->created);
+		} else if (json_text_is(&key, "Size")) {
+			read_size(json, &image->size);
+		} else if (json_text_is(&key, "SharedSize")) {
+			read_size(json, &image->shared_size);
+		} else {
+			json_skip(json);
+		}
+	}
 	if (!json->problem && !image->id)
 		json_fail(json, "an image without Id");
 }
@@ -117,8 +107,8 @@ static int by_name(const void *a, const void *b)
 	return order ? order : (left->image > right->image) - (left->image < right->image);
 }
 
-/* A reference points to one image; what an engine repeats is left out.  Of two images with one tag
- * the first in the list would win, so that two scans of the same answer agree. */
+/* Sorts and removes duplicates: a reference points to one image.  Of two images with one tag the
+ * first in the list would win, so that two scans of the same answer agree. */
 static void sort_names(struct image_names *names)
 {
 	uint32_t kept = 0;
@@ -193,23 +183,18 @@ void image_reference_normal(const char *reference, char ret[IMAGE_REFERENCE_MAX]
 		ret[0] = '\0';
 }
 
-static const struct image *resolve_as_written(const struct image_list *list, const char *reference)
-{
-	const struct image_name wanted = {reference, 0};
-	const struct image_name *tag = NULL;
-	if (list->tags.n > 0)
-		tag = bsearch(&wanted, list->tags.items, list->tags.n, sizeof(wanted), name_only);
-	return tag ? &list->items[tag->image] : NULL;
-}
-
-/* As written in O(log n); only references in another form, which are rare, are compared with all.
+/* Exact matches cost O(log n); only references in another form, which are rare, are compared with
+ * all.
  */
 const struct image *image_list_resolve(const struct image_list *list, const char *reference)
 {
-	const struct image *image = resolve_as_written(list, reference);
-	if (image)
-		return image;
+	const struct image_name key = {reference, 0};
+	const struct image_name *tag = NULL;
 	char wanted[IMAGE_REFERENCE_MAX], name[IMAGE_REFERENCE_MAX];
+	if (list->tags.n > 0)
+		tag = bsearch(&key, list->tags.items, list->tags.n, sizeof(key), name_only);
+	if (tag)
+		return &list->items[tag->image];
 	image_reference_normal(reference, wanted);
 	for (uint32_t i = 0; wanted[0] && i < list->tags.n; i++) {
 		image_reference_normal(list->tags.items[i].name, name);

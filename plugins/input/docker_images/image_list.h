@@ -1,5 +1,5 @@
 /*
- * The answer of GET /images/json, read into arrays.  Texts lie in the answer itself, which the list
+ * The answer of GET /images/json, parsed into arrays.  Texts point into the answer, which the list
  * owns.  An image's id is the digest of its config with the overlay2 store, and that of its
  * manifest with the containerd store, the default of new installations from Engine 29 on; so ids of
  * two engines cannot be compared, but digests can.
@@ -17,7 +17,7 @@ struct image {
 	struct json_int size, shared_size;
 };
 
-/* A tag or a digest, and which image it belongs to. */
+/* A tag or a digest, and the index of its image. */
 struct image_name {
 	const char *name;
 	uint32_t image;
@@ -31,7 +31,7 @@ struct image_names {
 struct image_list {
 	struct image *items; /* in the order of the answer */
 	uint32_t n, size;
-	struct image_names tags; /* in their own order; none is <none>:<none> */
+	struct image_names tags; /* sorted by name; without <none>:<none> */
 	struct image_names digests;
 	char *body;
 };
@@ -40,24 +40,24 @@ struct image_list {
 const char *image_list_parse(char *body, size_t len, struct image_list *ret, size_t *ret_offset);
 void image_list_done(struct image_list *list);
 
-/* NULL: no such. */
+/* NULL: none. */
 const struct image *image_list_find(const struct image_list *list, const char *id);
 
-/* Which image a tag points to; references are compared by what they mean.  NULL: to none. */
+/* The image that a tag points to; references are compared in their normal form.  NULL: none. */
 const struct image *image_list_resolve(const struct image_list *list, const char *reference);
 
-/* The digest, sha256:…, that the repository of a reference knows an image by.  NULL: none. */
+/* The digest of an image, sha256:…, in the repository of a reference.  NULL: none. */
 const char *image_list_digest(const struct image_list *list, uint32_t image, const char *reference);
 
-/* Whether the repository of a reference knows an image by that digest. */
+/* Whether an image has this digest in the repository of a reference; UNKNOWN: it has none there. */
 enum digest_match { DIGEST_UNKNOWN, DIGEST_SAME, DIGEST_OTHER };
 enum digest_match image_list_compare_digest(const struct image_list *list, uint32_t image,
 					    const char *normal, const char *digest);
 
 enum { IMAGE_REFERENCE_MAX = 512 };
 
-/* What a reference means: box, box:latest and docker.io/library/box:latest are one.  "": it does
- * not fit, or names an image by its digest, which never moves. */
+/* The normal form of a reference: box, box:latest and docker.io/library/box:latest are one.  "": it
+ * is too long, or names an image by its digest, which never moves. */
 void image_reference_normal(const char *reference, char ret[IMAGE_REFERENCE_MAX]);
 
 #endif

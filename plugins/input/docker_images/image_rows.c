@@ -2,7 +2,7 @@
  * From a snapshot to rows of docker_images.  docker_images.c calls this once per scan on the
  * instance's thread.
  *
- * A row names all containers of its image, and what registries have said, as JSON, each bounded.
+ * A row has all containers of its image, and the results of registries, as JSON, each bounded.
  * Matching is by comparing every image with every container, O(images × containers) of id
  * comparisons: these are short strings, once a minute and after events.  What can fail is memory
  * only; then the scan fails, and emits nothing.
@@ -34,7 +34,7 @@ static void put_text(struct row *row, enum images_column column, const char *tex
 		tally_put_text(row->cells, column, copy, len);
 }
 
-/* Longer than ROWS_JSON: NULL, since half an array would be taken for all of it. */
+/* NULL if longer than ROWS_JSON, since a part of the array would be taken for all of it. */
 static void put_json(struct row *row, enum images_column column, struct json_writer *json)
 {
 	row->no_memory |= json->error == -ENOMEM;
@@ -53,9 +53,9 @@ static bool row_begin(struct row *row, struct tally_ctx *ctx, struct tally_batch
 	return true;
 }
 
-/* ---- Of an image ---- */
+/* ---- An image's cells ---- */
 
-/* How many there are. */
+/* Returns their number. */
 static uint32_t put_names(struct row *row, enum images_column column,
 			  const struct image_names *names, uint32_t image)
 {
@@ -80,7 +80,7 @@ static void write_text(struct json_writer *json, const char *key, const char *te
 	json_write_string(json, text && text[0] ? text : NULL);
 }
 
-/* Names and states as of this scan; a client that wants the newest asks for container_info. */
+/* Names and states as of this scan; container_info has the newest. */
 static void write_user(struct json_writer *json, const struct image_user *user)
 {
 	json_begin_object(json);
@@ -98,24 +98,11 @@ static void write_user(struct json_writer *json, const struct image_user *user)
 	json_end_object(json);
 }
 
-/* Its counts, and the earliest of the times. */
-struct user_sums {
-	uint32_t n, outdated;
-	int64_t since;
-};
-
-static void add_user(struct user_sums *sums, const struct image_user *user)
-{
-	int64_t since = user->outdated_since;
-	sums->n++;
-	sums->outdated += user->outdated;
-	if (since && (!sums->since || since < sums->since))
-		sums->since = since;
-}
-
+/* used_by, and what it sums up to: counts, and the earliest outdated_since. */
 static void put_users(struct row *row, const struct image_users *users, const char *image_id)
 {
-	struct user_sums sums = {0};
+	uint32_t n = 0, outdated = 0;
+	int64_t since = 0;
 	struct json_writer json;
 	json_writer_init(&json, ROWS_JSON);
 	json_begin_array(&json);
@@ -123,22 +110,24 @@ static void put_users(struct row *row, const struct image_users *users, const ch
 		const struct image_user *user = &users->items[i];
 		if (strcmp(user->container->image_id, image_id) != 0)
 			continue;
-		add_user(&sums, user);
-		if (sums.n <= ROWS_USERS)
+		outdated += user->outdated;
+		if (user->outdated_since && (!since || user->outdated_since < since))
+			since = user->outdated_since;
+		if (n++ < ROWS_USERS)
 			write_user(&json, user);
 	}
 	json_end_array(&json);
 	put_json(row, IMAGES_USED_BY, &json);
-	tally_put_int(row->cells, IMAGES_CONTAINERS, sums.n);
-	tally_put_int(row->cells, IMAGES_OUTDATED, sums.outdated);
-	if (sums.since)
-		tally_put_int(row->cells, IMAGES_OUTDATED_SINCE, sums.since);
+	tally_put_int(row->cells, IMAGES_CONTAINERS, n);
+	tally_put_int(row->cells, IMAGES_OUTDATED, outdated);
+	if (since)
+		tally_put_int(row->cells, IMAGES_OUTDATED_SINCE, since);
 }
 
-/* ---- What registries say of an image ---- */
+/* ---- Results of registries ---- */
 
-/* It points here, or a container of this image was created from it.  The latter is the one that
- * matters when the tag has moved on already. */
+/* The result's reference points to this image, or a container of this image was created from it.
+ * The latter matters when the tag has moved on already. */
 static bool is_about(const struct registry_result *result, const struct image_snapshot *snapshot,
 		     uint32_t i)
 {
@@ -183,8 +172,8 @@ static void write_result(struct json_writer *json, const struct registry_result 
 	json_end_object(json);
 }
 
-/* update_available is NULL, not false, unless a digest was compared: an image that was built here
- * has none, and a registry may not have answered yet. */
+/* update_available is NULL, not false, unless a digest was compared: an image built locally has no
+ * digest, and a registry may not have answered yet. */
 static void put_registry(struct row *row, const struct image_snapshot *snapshot, uint32_t i)
 {
 	struct json_writer json;
@@ -208,7 +197,6 @@ static void put_registry(struct row *row, const struct image_snapshot *snapshot,
 	json_end_array(&json);
 	put_json(row, IMAGES_REGISTRY, &json);
 	if (compared)
-		/* One reference that moved on is enough. */
 		tally_put_int(row->cells, IMAGES_UPDATE_AVAILABLE, other);
 	if (checked)
 		tally_put_int(row->cells, IMAGES_REGISTRY_CHECKED_AT, checked);
@@ -222,40 +210,35 @@ static void put_number(struct row *row, enum images_column column, const struct 
 		tally_put_int(row->cells, column, number->value);
 }
 
-static void put_image(struct row *row, const struct image_snapshot *snapshot, uint32_t i)
-{
-	const struct image *image = &snapshot->images->items[i];
-	int64_t created;
-	put_text(row, IMAGES_HOST, row->ctx->hostname, strlen(row->ctx->hostname));
-	put_text(row, IMAGES_IMAGE_ID, image->id, strlen(image->id));
-	uint32_t tags = put_names(row, IMAGES_TAGS, &snapshot->images->tags, i);
-	uint32_t digests = put_names(row, IMAGES_DIGESTS, &snapshot->images->digests, i);
-	tally_put_int(row->cells, IMAGES_DANGLING, tags == 0 && digests == 0);
-	if (image->created.set && image->created.value > 0 &&
-	    !__builtin_mul_overflow(image->created.value, CLOCK_SECOND, &created))
-		tally_put_int(row->cells, IMAGES_CREATED, created);
-	put_number(row, IMAGES_SIZE_BYTES, &image->size);
-	put_number(row, IMAGES_SHARED_SIZE_BYTES, &image->shared_size);
-	put_users(row, snapshot->users, image->id);
-	if (snapshot->registry)
-		put_registry(row, snapshot, i);
-}
-
 int image_rows_add(struct tally_ctx *ctx, struct tally_batch *batch,
 		   const struct image_snapshot *snapshot)
 {
 	struct row row;
+	int64_t created;
 	for (uint32_t i = 0; i < snapshot->images->n; i++) {
+		const struct image *image = &snapshot->images->items[i];
 		if (!row_begin(&row, ctx, batch, snapshot->time))
 			return -ENOMEM;
-		put_image(&row, snapshot, i);
+		put_text(&row, IMAGES_HOST, ctx->hostname, strlen(ctx->hostname));
+		put_text(&row, IMAGES_IMAGE_ID, image->id, strlen(image->id));
+		uint32_t tags = put_names(&row, IMAGES_TAGS, &snapshot->images->tags, i);
+		uint32_t digests = put_names(&row, IMAGES_DIGESTS, &snapshot->images->digests, i);
+		tally_put_int(row.cells, IMAGES_DANGLING, tags == 0 && digests == 0);
+		if (image->created.set && image->created.value > 0 &&
+		    !__builtin_mul_overflow(image->created.value, CLOCK_SECOND, &created))
+			tally_put_int(row.cells, IMAGES_CREATED, created);
+		put_number(&row, IMAGES_SIZE_BYTES, &image->size);
+		put_number(&row, IMAGES_SHARED_SIZE_BYTES, &image->shared_size);
+		put_users(&row, snapshot->users, image->id);
+		if (snapshot->registry)
+			put_registry(&row, snapshot, i);
 		if (row.no_memory)
 			return -ENOMEM;
 	}
 	return 0;
 }
 
-/* ---- Of one that is gone ---- */
+/* ---- Removed images ---- */
 
 static bool is_there(const struct image_list *images, const struct tally_cell *id)
 {
@@ -277,7 +260,7 @@ static void put_cell(struct row *row, enum images_column column, const struct ta
 		row->cells[column] = *cell;
 }
 
-/* No container can be created from it any more; its names and size stay for who looks back. */
+/* No container can be created from it any more; names and size stay, for the history. */
 static void put_gone(struct row *row, const struct tally_cell *before, int64_t time)
 {
 	for (uint32_t i = IMAGES_HOST; i < IMAGES_CONTAINERS; i++)
@@ -287,13 +270,6 @@ static void put_gone(struct row *row, const struct tally_cell *before, int64_t t
 	tally_put_int(row->cells, IMAGES_OUTDATED, 0);
 	put_text(row, IMAGES_USED_BY, "[]", 2);
 	tally_put_int(row->cells, IMAGES_GONE_AT, time);
-}
-
-/* Gone already: emitted as it was, with its first gone_at. */
-static void put_again(struct row *row, const struct tally_cell *before)
-{
-	for (uint32_t i = 0; i < IMAGES_COLUMNS; i++)
-		put_cell(row, i, &before[i]);
 }
 
 int image_rows_add_gone(struct tally_ctx *ctx, struct tally_batch *batch,
@@ -308,9 +284,10 @@ int image_rows_add_gone(struct tally_ctx *ctx, struct tally_batch *batch,
 			continue;
 		if (!row_begin(&row, ctx, batch, snapshot->time))
 			return -ENOMEM;
-		if (known)
-			put_again(&row, cells);
-		else
+		/* Gone before: repeated as it was, with its first gone_at. */
+		for (uint32_t c = 0; known && c < IMAGES_COLUMNS; c++)
+			put_cell(&row, c, &cells[c]);
+		if (!known)
 			put_gone(&row, cells, snapshot->time);
 		if (row.no_memory)
 			return -ENOMEM;

@@ -8,21 +8,21 @@
 #include "image_users.h"
 #include "registry_check.h"
 
-/* What a scan has found. */
+/* The result of a scan. */
 struct image_snapshot {
 	const struct image_list *images;
 	const struct image_users *users;
-	const struct registry_result *registry; /* NULL: none is asked */
+	const struct registry_result *registry; /* NULL: registries are not asked */
 	uint32_t n_registry;
 	int64_t time;
-	bool repeats; /* also what was gone before, since its row may have been lost */
+	bool repeats; /* repeat rows with gone_at, since they may have been lost */
 };
 
 /* A row of each image.  -ENOMEM. */
 int image_rows_add(struct tally_ctx *ctx, struct tally_batch *batch,
 		   const struct image_snapshot *snapshot);
 
-/* The row before once more, with gone_at, of each image that is not there any more.  -ENOMEM. */
+/* The previous row again, with gone_at, of each image that is no longer there.  -ENOMEM. */
 int image_rows_add_gone(struct tally_ctx *ctx, struct tally_batch *batch,
 			const struct tally_batch *before, const struct image_snapshot *snapshot);
 

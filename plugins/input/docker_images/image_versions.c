@@ -1,13 +1,13 @@
 /*
- * What references pointed to, compared with the new list, and one row per difference.
+ * Compares the known references with the new list, and emits one row per difference.
  * docker_images.c calls this on the instance's thread: versions_load() in start(),
  * versions_add_event() for each event, versions_update() in each scan.
  *
- * Why a list and not the events: a pull that moves a tag emits only `pull` with the reference, a
- * re-tag only `tag` with the new image, and neither says what lost the tag.  Events only give the
- * time.  Each change is emitted with the position of its reference, so it counts as told once a
- * store has it.  What can fail: tally_emit(); from that change on everything stays as it was, and
- * the next scan finds it again.
+ * Why lists and not events: a pull that moves a tag emits only `pull` with the reference, a re-tag
+ * only `tag` with the new image, and neither says what lost the tag.  Events only give the time.
+ * Each change is emitted with the position of its reference, so it is repeated after a restart
+ * unless it is safe.  What can fail: tally_emit(); from that change on everything stays as it was,
+ * and the next scan finds it again.
  */
 #include "image_versions.h"
 
@@ -24,7 +24,7 @@
 enum {
 	VERSIONS_POSITION = 1024,
 	VERSIONS_SOURCE = 256,
-	VERSIONS_MAX_GAP = 64, /* free slots in a row that end the reading of them */
+	VERSIONS_MAX_GAP = 64, /* versions_load() stops after so many free slots in a row */
 };
 
 /* ---- When it changed ---- */
@@ -44,37 +44,26 @@ void versions_add_event(struct versions *versions, const char *reference, int64_
 			(struct version_event){hash_reference(reference), time};
 }
 
-/* The newest event of it; 0: none.  Hashes are compared: a collision would cost a wrong time. */
-static int64_t newest(const struct version_event *events, uint32_t n, const char *reference)
+/* The newest event of a reference in a ring of `size`, to which n were added; 0: none.  Hashes are
+ * compared: a collision would cost a wrong time. */
+static int64_t newest(const struct version_event *events, uint32_t n, uint32_t size,
+		      const char *reference)
 {
 	uint64_t hash = hash_reference(reference);
 	int64_t time = 0;
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < n && i < size; i++)
 		if (events[i].reference == hash && events[i].time > time)
 			time = events[i].time;
 	return time;
 }
 
-static int64_t event_time(const struct versions *versions, const char *reference)
-{
-	uint32_t n = versions->n_events < VERSIONS_EVENTS ? versions->n_events : VERSIONS_EVENTS;
-	return newest(versions->events, n, reference);
-}
-
-static int64_t removed_time(const struct versions *versions, const char *reference)
-{
-	uint32_t n =
-		versions->n_removed < VERSIONS_REMOVED ? versions->n_removed : VERSIONS_REMOVED;
-	return newest(versions->removed, n, reference);
-}
-
-/* When it changed: by its own event, else by the last of any image, else now.  An event that is not
- * newer than the change before belongs to that one. */
+/* The time of the change: of its own event, else of the last event of any image, else now.  An
+ * event that is not newer than the previous change belongs to that one. */
 static int64_t change_time(const struct versions *versions, const struct tally_ctx *ctx,
 			   const struct version *before, const char *reference)
 {
 	int64_t since = before ? before->since : 0;
-	int64_t event = event_time(versions, reference);
+	int64_t event = newest(versions->events, versions->n_events, VERSIONS_EVENTS, reference);
 	if (event <= since)
 		event = versions->last_event;
 	/* Time and reference are the key in a store, so a second change needs a later time. */
@@ -83,16 +72,16 @@ static int64_t change_time(const struct versions *versions, const struct tally_c
 
 /* ---- Slots ----
  *
- * The sources of positions are a fixed set, of which a reference has one while it exists:
- * references come and go, and would leave their positions behind if each had a source of its own
- * name. */
+ * The sources of positions are a fixed set, and a reference has one of them while it exists.
+ * References come and go, and would leave their positions behind if each had a source named after
+ * it. */
 
 static void slot_source(const struct tally_ctx *ctx, uint32_t slot, char ret[VERSIONS_SOURCE])
 {
 	snprintf(ret, VERSIONS_SOURCE, "%s#%u", ctx->name, slot);
 }
 
-/* The lowest that is free, so that versions_load() finds all without many look-ups. */
+/* Takes the lowest free slot, so that versions_load() finds all with few look-ups. */
 static uint32_t slot_take(struct versions *versions, struct tally_ctx *ctx)
 {
 	for (uint32_t i = 0; i < VERSIONS_KEPT; i++) {
@@ -103,7 +92,7 @@ static uint32_t slot_take(struct versions *versions, struct tally_ctx *ctx)
 	}
 	if (!versions->full_logged)
 		tally_log(ctx, TALLY_WARNING,
-			  "more than %d references: what the others point to is not kept over a "
+			  "more than %d references; changes of the others are not noticed over a "
 			  "restart",
 			  VERSIONS_KEPT);
 	versions->full_logged = true;
@@ -127,8 +116,9 @@ static bool version_init(struct version *ret, const char *reference, const char 
 	return false;
 }
 
-/* SINCE IMAGE_ID REFERENCE, or "-" of a slot that is free.  The reference comes last, as it may be
- * of any length.  What cannot be read is as good as free: its reference is emitted as added. */
+/* Format: SINCE IMAGE_ID REFERENCE, or "-" for a free slot.  The reference comes last, as it may
+ * have any length.  A position that cannot be parsed counts as free: its reference is emitted as
+ * added. */
 static bool position_read(char *position, struct version *ret)
 {
 	char *id, *reference;
@@ -138,12 +128,6 @@ static bool position_read(char *position, struct version *ret)
 	*reference++ = '\0';
 	ret->since = since;
 	return version_init(ret, reference, id + 1);
-}
-
-static void position_write(const struct version *version, char ret[VERSIONS_POSITION])
-{
-	snprintf(ret, VERSIONS_POSITION, "%" PRId64 " %s %s", version->since, version->image_id,
-		 version->reference);
 }
 
 static int by_reference(const void *a, const void *b)
@@ -160,7 +144,7 @@ int versions_load(struct versions *versions, struct tally_ctx *ctx)
 	free(versions->items);
 	versions->items = calloc(VERSIONS_KEPT, sizeof(struct version));
 	if (!versions->items)
-		return tally_fail(ctx, ENOMEM, "no memory for what references point to");
+		return tally_fail(ctx, ENOMEM, "no memory for references");
 	for (uint32_t i = 0, hole = 0; i < VERSIONS_KEPT && hole < VERSIONS_MAX_GAP; i++) {
 		struct version *version = &versions->items[versions->n];
 		slot_source(ctx, i, source);
@@ -224,7 +208,7 @@ static struct tally_batch *change_batch(struct tally_ctx *ctx, const struct chan
 	return NULL;
 }
 
-/* The row, and what the slot holds from then on: both are safe, or neither is. */
+/* The row, and with it the new position of the slot: both are safe, or neither is. */
 static int emit_change(struct tally_ctx *ctx, const struct change *change, uint32_t slot,
 		       const char *position)
 {
@@ -249,7 +233,8 @@ static int emit_version(struct versions *versions, struct tally_ctx *ctx,
 	/* The slot is taken before the row is emitted, since the position goes with it, and given
 	 * back if that fails. */
 	fresh.slot = before ? before->slot : slot_take(versions, ctx);
-	position_write(&fresh, position);
+	snprintf(position, sizeof(position), "%" PRId64 " %s %s", fresh.since, fresh.image_id,
+		 fresh.reference);
 	int r = emit_change(ctx, change, fresh.slot, position);
 	if (r < 0) {
 		if (!before && fresh.slot < VERSIONS_KEPT)
@@ -258,26 +243,6 @@ static int emit_version(struct versions *versions, struct tally_ctx *ctx,
 		return r;
 	}
 	*ret = fresh;
-	return 0;
-}
-
-/* "-" frees the slot on disk as well.  When it was removed is kept for containers that were created
- * from it: they are outdated since then. */
-static int emit_removed(struct versions *versions, struct tally_ctx *ctx,
-			const struct version *version)
-{
-	const struct change change = {
-		.what = "removed",
-		.reference = version->reference,
-		.previous = version->image_id,
-		.time = change_time(versions, ctx, version, version->reference)};
-	int r = emit_change(ctx, &change, version->slot, "-");
-	if (r < 0)
-		return r;
-	if (version->slot < VERSIONS_KEPT)
-		versions->used[version->slot] = false;
-	versions->removed[versions->n_removed++ % VERSIONS_REMOVED] =
-		(struct version_event){hash_reference(version->reference), change.time};
 	return 0;
 }
 
@@ -300,15 +265,28 @@ static void diff_keep(struct diff *diff, struct version *version)
 	*version = (struct version){0};
 }
 
+/* The position "-" frees the slot on disk as well.  The time of removal is kept for containers that
+ * were created from the reference: they are outdated since then. */
 static void diff_removed(struct diff *diff)
 {
-	struct version *version = &diff->versions->items[diff->old++];
+	struct versions *versions = diff->versions;
+	struct version *version = &versions->items[diff->old++];
+	const struct change change = {
+		.what = "removed",
+		.reference = version->reference,
+		.previous = version->image_id,
+		.time = change_time(versions, diff->ctx, version, version->reference)};
 	if (diff->r == 0)
-		diff->r = emit_removed(diff->versions, diff->ctx, version);
-	if (diff->r < 0)
+		diff->r = emit_change(diff->ctx, &change, version->slot, "-");
+	if (diff->r < 0) {
 		diff_keep(diff, version);
-	else
-		version_done(version);
+		return;
+	}
+	if (version->slot < VERSIONS_KEPT)
+		versions->used[version->slot] = false;
+	versions->removed[versions->n_removed++ % VERSIONS_REMOVED] =
+		(struct version_event){hash_reference(version->reference), change.time};
+	version_done(version);
 }
 
 /* before NULL: added.  The digest is what the registry calls the new image, if it was pulled. */
@@ -368,7 +346,7 @@ int versions_update(struct versions *versions, struct tally_ctx *ctx, const stru
 	return diff.r;
 }
 
-/* ---- Asking ---- */
+/* ---- Look-ups ---- */
 
 int64_t versions_since(const struct versions *versions, const char *reference)
 {
@@ -379,7 +357,7 @@ int64_t versions_since(const struct versions *versions, const char *reference)
 		if (strcmp(name, wanted) == 0)
 			return versions->items[i].since;
 	}
-	return removed_time(versions, reference);
+	return newest(versions->removed, versions->n_removed, VERSIONS_REMOVED, reference);
 }
 
 int64_t versions_newest(const struct versions *versions)

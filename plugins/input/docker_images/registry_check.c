@@ -115,7 +115,7 @@ static void update_backoff(struct registry_check *check, const char *host,
 	int64_t pause = pause_after(check, answer, backoff->failures++);
 	backoff->until = clock_monotonic() + pause;
 	tally_log(check->ctx, backoff->failures == 1 ? TALLY_WARNING : TALLY_DEBUG,
-		  "registry %s: %s; not asked again before %.0f s", host, answer->reason,
+		  "registry %s: %s; next attempt in %.0f s", host, answer->reason,
 		  (double)pause / 1e9);
 }
 
@@ -138,7 +138,7 @@ static void reference_failed(struct registry_check *check, struct wanted *item,
 	if (answer->of_host)
 		return;
 	tally_log(check->ctx, item->logged ? TALLY_DEBUG : TALLY_WARNING,
-		  "%s: its registry says no digest: %s; not asked for again before %.0f s",
+		  "%s: no digest from its registry: %s; next attempt in %.0f s",
 		  item->result.reference, answer->reason, (double)pause / 1e9);
 	item->logged = true;
 }
@@ -256,7 +256,8 @@ static void *run(void *arg)
 	struct registry_http *http = registry_http_create(check->config->insecure, check->timeout,
 							  tally_stop_fd(check->ctx));
 	if (!http)
-		tally_log(check->ctx, TALLY_ERROR, "no memory to ask registries: none is asked");
+		tally_log(check->ctx, TALLY_ERROR,
+			  "no memory for registry checks: registries are not asked");
 	bool going = http;
 	while (going && !check->over) {
 		int64_t due = next(check, &result);
@@ -338,8 +339,8 @@ int registry_check_start(struct registry_check *check)
 	check->over = false;
 	int error = pthread_create(&check->thread, NULL, run, check);
 	if (error)
-		return tally_fail(check->ctx, error, "cannot start a thread to ask registries: %s",
-				  strerror(error));
+		return tally_fail(check->ctx, error,
+				  "cannot start a thread for registry checks: %s", strerror(error));
 	check->running = true;
 	return 0;
 }

@@ -161,7 +161,7 @@ static int perform(struct registry_http *http, const char *url, bool head,
 	take_numbers(http, ret);
 	curl_multi_remove_handle(http->multi, http->easy);
 	if (r < 0)
-		return explain(ret, ECANCELED, "told to stop");
+		return explain(ret, ECANCELED, "stopped");
 	if (code == CURLE_WRITE_ERROR)
 		return explain(ret, EMSGSIZE, "the answer is too long");
 	if (code == CURLE_OPERATION_TIMEDOUT)
@@ -255,18 +255,18 @@ static int get_token(struct registry_http *http, const struct registry_name *nam
 {
 	char url[HTTP_URL];
 	if (!http->challenge[0])
-		return explain(ret, EACCES, "it wants a login");
+		return explain(ret, EACCES, "the registry requires a login");
 	if (!token_url(http, name, url))
-		return explain(ret, EPROTO, "its challenge names no place for a token");
+		return explain(ret, EPROTO, "its challenge names no usable token server");
 	int r = perform(http, url, false, ret);
 	if (r < 0)
 		return r;
 	if (ret->status == 429)
 		return explain_host(ret, EAGAIN, "too many requests");
 	if (ret->status / 100 == 5)
-		return explain(ret, EPROTO, "whoever gives its tokens fails");
+		return explain(ret, EPROTO, "its token server failed");
 	*ret_line = ret->status == 200 ? read_token(http) : NULL;
-	return *ret_line ? 0 : explain(ret, EACCES, "no anonymous token is given");
+	return *ret_line ? 0 : explain(ret, EACCES, "its token server gives no anonymous token");
 }
 
 /* ---- Asking ---- */
@@ -282,13 +282,13 @@ static void classify(const struct registry_http *http, struct registry_answer *r
 	if (ret->status == 200)
 		explain(ret, EPROTO, "no digest in its answer");
 	else if (ret->status == 401 || ret->status == 403)
-		explain(ret, EACCES, "it denies an anonymous pull");
+		explain(ret, EACCES, "anonymous pulls are denied");
 	else if (ret->status == 404)
 		explain(ret, ENOENT, "no such tag");
 	else if (ret->status == 429)
 		explain_host(ret, EAGAIN, "too many requests");
 	else if (ret->status / 100 == 3)
-		explain(ret, EPROTO, "it points elsewhere, which is not followed");
+		explain(ret, EPROTO, "redirected, and redirects are not followed");
 	else
 		explain(ret, EPROTO, why);
 }

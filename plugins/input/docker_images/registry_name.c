@@ -14,10 +14,10 @@
 #define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGITS "0123456789"
 
-/* docker.io is the name in references; the registry's host is another. */
+/* docker.io is the name in references; the registry's host has another name. */
 static const char hub[] = "registry-1.docker.io";
 
-/* Copies len bytes; false: too many, none, or other characters than those. */
+/* Copies len bytes; false: too many, none, or characters that are not accepted. */
 static bool take(const char *text, size_t len, const char *accept, char *ret, size_t size)
 {
 	if (len == 0 || len >= size || strspn(text, accept) < len)
@@ -27,17 +27,6 @@ static bool take(const char *text, size_t len, const char *accept, char *ret, si
 	return true;
 }
 
-/* The first part of a name is a host if it looks like one.  Source: the engine's
- * reference.splitDockerDomain(). */
-static size_t host_length(const char *name)
-{
-	size_t len = strcspn(name, "/");
-	bool has_mark = strcspn(name, ".:") < len;
-	if (!name[len] || (!has_mark && strncmp(name, "localhost/", 10) != 0))
-		return 0;
-	return len;
-}
-
 bool registry_name_parse(const char *reference, struct registry_name *ret)
 {
 	char normal[IMAGE_REFERENCE_MAX];
@@ -45,7 +34,12 @@ bool registry_name_parse(const char *reference, struct registry_name *ret)
 	image_reference_normal(reference, normal);
 	if (!normal[0])
 		return false;
-	size_t host = host_length(normal);
+	/* The first part of a name is a host if it looks like one.  Source: the engine's
+	 * reference.splitDockerDomain(). */
+	size_t host = strcspn(normal, "/");
+	bool has_mark = strcspn(normal, ".:") < host;
+	if (!normal[host] || (!has_mark && strncmp(normal, "localhost/", 10) != 0))
+		host = 0;
 	const char *repository = normal + host + (host > 0), *tag = strrchr(repository, ':');
 	if (!tag ||
 	    !take(tag + 1, strlen(tag + 1), LOWER UPPER DIGITS "_.-", name.tag, sizeof(name.tag)))
@@ -68,8 +62,8 @@ bool registry_name_parse(const char *reference, struct registry_name *ret)
 	return len > 0 && (size_t)len < sizeof(ret->repository);
 }
 
-/* This machine's own addresses, as the engine does it, and what the option lists.  All others are
- * asked by TLS and nothing else: a name must not be enough to make us speak in plain text. */
+/* Plain HTTP for this machine's own addresses, as in the engine, and for the hosts of the option.
+ * All others get TLS only: a name must not be enough to make us send plain text. */
 bool registry_is_plain(const char *host, const char *const *insecure)
 {
 	for (; insecure && *insecure; insecure++)

@@ -1,6 +1,6 @@
 /*
- * What a reference says about where its image comes from: web → registry-1.docker.io, library/web,
- * latest.  Only parses; no I/O.
+ * The registry, repository and tag of a reference: web → registry-1.docker.io, library/web, latest.
+ * Only parses; no I/O.
  */
 #ifndef TALLYD_REGISTRY_NAME_H
 #define TALLYD_REGISTRY_NAME_H
@@ -15,10 +15,10 @@ struct registry_name {
 	char tag[REGISTRY_TAG_MAX];
 };
 
-/* False: no registry can be asked for it, as it is an id or a digest or not a reference. */
+/* False: it is an id or a digest, or not a reference, so no registry can be asked for it. */
 bool registry_name_parse(const char *reference, struct registry_name *ret);
 
-/* Whether a host is spoken to by plain HTTP: this machine, or one that is listed, with its port. */
+/* Whether a host gets plain HTTP: this machine, or one in the list, with its port. */
 bool registry_is_plain(const char *host, const char *const *insecure);
 
 #endif
