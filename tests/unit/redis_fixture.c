@@ -123,18 +123,19 @@ void redis_signal(int signal)
 	assert_int_equal(kill(pid, signal), 0);
 }
 
-static const struct tally_column time_column = {.name = "time", .type = TALLY_TIME};
-const struct tally_table redis_table = {.name = "ticks",
-					.columns = &time_column,
-					.n_columns = 1,
-					.kind = TALLY_SERIES,
-					.revision = 1};
+static const struct tally_column columns[] = {
+	{.name = "time", .type = TALLY_TIME},
+	{.name = "container_id", .type = TALLY_TEXT, .role = TALLY_TAG}};
+const struct tally_table redis_table = {
+	.name = "ticks", .columns = columns, .n_columns = 2, .kind = TALLY_SERIES, .revision = 1};
 
 int redis_write_row(struct redis_fixture *fixture)
 {
 	uint8_t verdict = TALLY_RETRY;
 	struct tally_batch *batch = tally_batch_new(fixture->ctx, &redis_table);
-	tally_put_int(tally_batch_row(fixture->ctx, batch), 0, 1);
+	struct tally_cell *row = tally_batch_row(fixture->ctx, batch);
+	tally_put_int(row, 0, 1);
+	tally_put_text(row, 1, "c1", 2);
 	struct tally_entry entry = {batch, 1, "me"};
 	int r = tally_plugin()->output->write(fixture->plugin, &entry, 1, &verdict);
 	tally_batch_drop(fixture->ctx, batch);

@@ -31,7 +31,7 @@ redisReply *redis_ask(struct redis_fixture *fixture, const char *format, ...);
 /* Asks, and wants a string, or a nil if NULL. */
 void redis_expect(struct redis_fixture *fixture, const char *value, const char *format, ...);
 
-extern const struct tally_table redis_table; /* of a time */
+extern const struct tally_table redis_table; /* a time and a container_id */
 /* Has the plugin write a row of it; what its write() returns.  The verdict has to agree. */
 int redis_write_row(struct redis_fixture *fixture);
 

@@ -196,8 +196,10 @@ static void every_question_to_the_store_has_a_kind(void **state)
 		    !strstr(endpoint->path, "/stream/") &&
 		    cache_class_of(endpoint) == CACHE_CLASS_NONE)
 			fail_msg("%s", endpoint->path);
-	assert_string_equal(cache_class_tables(CACHE_CLASS_CONTAINERS)[0], "container_events");
-	assert_null(cache_class_tables(CACHE_CLASS_HISTORY)[0]);
+	assert_true(cache_class_depends_on(CACHE_CLASS_CONTAINERS, "container_events"));
+	assert_false(cache_class_depends_on(CACHE_CLASS_CONTAINERS, "docker_images"));
+	assert_true(cache_class_depends_on(CACHE_CLASS_IMAGES, NULL));
+	assert_false(cache_class_depends_on(CACHE_CLASS_HISTORY, NULL));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

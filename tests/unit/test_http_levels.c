@@ -1,6 +1,8 @@
 /* Caches behind the memory: shared by two API plugins, damaged, slow, gone, and never believed. */
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +12,11 @@
 #include "base/clock.h"
 #include "http_fixture.h"
 #include "test.h"
+#include "waiting.h"
 
 const struct tally_plugin *tally_plugin(void);
 
 #define LIST "/api/v1/containers"
-#define MARK "rows:container_events"
 
 /* ---- A cache ------------------------------------------------------------- */
 
@@ -28,7 +30,10 @@ struct pantry {
 	} shelves[SHELVES];
 	size_t n;
 	int error;
-	unsigned sets, looks; /* at the mark */
+	unsigned sets;
+	/* What is published; NULL ends the connection. */
+	int channel[2];
+	atomic_uint heard; /* calls of the subscriber that have returned */
 };
 
 static int pantry_get(void *self, const char *key, struct tally_blob *ret)
@@ -36,7 +41,6 @@ static int pantry_get(void *self, const char *key, struct tally_blob *ret)
 	struct pantry *pantry = self;
 	pthread_mutex_lock(&pantry->lock);
 	int r = pantry->error ? pantry->error : -ENOENT;
-	pantry->looks += strcmp(key, MARK) == 0;
 	for (size_t i = 0; !pantry->error && i < pantry->n; i++) {
 		if (strcmp(pantry->shelves[i].key, key) != 0)
 			continue;
@@ -84,15 +88,41 @@ static void pantry_fail(struct pantry *pantry, int error)
 	pthread_mutex_unlock(&pantry->lock);
 }
 
+static int pantry_subscribe(void *self, const char *const *channels, int stop_fd,
+			    tally_message_fn *heard, void *arg)
+{
+	struct pantry *pantry = self;
+	struct pollfd fds[] = {{.fd = pantry->channel[0], .events = POLLIN},
+			       {.fd = stop_fd, .events = POLLIN}};
+	assert_string_equal(channels[0], "rows:container_events");
+	for (;;) {
+		const char *channel;
+		char text[] = "{}";
+		heard(arg, NULL, NULL, 0);
+		atomic_fetch_add(&pantry->heard, 1);
+		assert_true(poll(fds, 2, -1) > 0);
+		if (fds[1].revents)
+			return -ECANCELED;
+		assert_int_equal(read(fds[0].fd, &channel, sizeof(channel)), sizeof(channel));
+		if (!channel)
+			return -ECONNRESET;
+		heard(arg, channel, text, 2);
+	}
+}
+
 static const struct tally_cache_ops pantry_keeper = {
 	.size = sizeof(pantry_keeper), .get = pantry_get, .set = pantry_set};
+static const struct tally_cache_ops pantry_with_channels = {.size = sizeof(pantry_with_channels),
+							 .get = pantry_get,
+							 .set = pantry_set,
+							 .subscribe = pantry_subscribe};
 
 /* ---- Two APIs over it ---------------------------------------------------- */
 
 struct house {
 	struct pantry pantry;
-	struct tally_cache *cache;
-	struct tally_named_cache shared[3];
+	struct tally_cache *cache, *with_channels; /* the same one */
+	struct tally_named_cache shared[3], subscribed[3];
 	struct http_fixture first, second;
 };
 
@@ -115,6 +145,10 @@ static int set_up(void **state)
 	house->cache = fake_host_cache(&pantry_keeper, &house->pantry);
 	house->shared[0].name = "memory";
 	house->shared[1] = (struct tally_named_cache){"redis", house->cache};
+	assert_int_equal(pipe(house->pantry.channel), 0);
+	house->with_channels = fake_host_cache(&pantry_with_channels, &house->pantry);
+	house->subscribed[0].name = "memory";
+	house->subscribed[1] = (struct tally_named_cache){"redis", house->with_channels};
 	prepare(house, &house->first);
 	prepare(house, &house->second);
 	http_start(&house->first);
@@ -132,7 +166,10 @@ static int tear_down(void **state)
 		free(house->pantry.shelves[i].data);
 	}
 	pthread_mutex_destroy(&house->pantry.lock);
+	close(house->pantry.channel[0]);
+	close(house->pantry.channel[1]);
 	fake_host_cache_free(house->cache);
+	fake_host_cache_free(house->with_channels);
 	free(house);
 	return 0;
 }
@@ -142,7 +179,6 @@ static void stop_first(struct house *house)
 	tally_plugin()->stop(house->first.plugin);
 	tally_plugin()->destroy(house->first.plugin);
 	house->first.plugin = NULL;
-	house->pantry.looks = 0;
 }
 
 static uint64_t counted(const struct http_fixture *fixture, enum http_level_result result)
@@ -279,70 +315,6 @@ static bool is_origin(struct http_fixture *fixture, const char *origin)
 	return is;
 }
 
-/* So that what the first look found has been taken in. */
-static void wait_for_two_looks(struct house *house)
-{
-	unsigned looks = 0;
-	for (int i = 0; i < 3000 && looks < 2; i++) {
-		usleep(10000);
-		pthread_mutex_lock(&house->pantry.lock);
-		looks = house->pantry.looks;
-		pthread_mutex_unlock(&house->pantry.lock);
-	}
-	assert_true(looks >= 2);
-}
-
-/* The mark is moved by whoever writes rows of events there: another process, on another machine. */
-static void a_change_elsewhere_shows_though_the_memory_is_fresh(void **state)
-{
-	struct house *house = *state;
-	stop_first(house);
-	pantry_put(&house->pantry, MARK, "worker:1", 8);
-	http_start(&house->second);
-	wait_for_two_looks(house);
-	assert_true(is_origin(&house->second, "miss"));
-	assert_true(is_origin(&house->second, "hit"));
-	pantry_put(&house->pantry, MARK, "worker:2", 8);
-	for (int i = 0; i < 3000; i++) {
-		if (is_origin(&house->second, "miss"))
-			return;
-		usleep(10000);
-	}
-	fail_msg("the list is still that of before the change");
-}
-
-/* It may have moved before it could be read. */
-static void a_mark_that_is_seen_late_counts_as_a_change(void **state)
-{
-	struct house *house = *state;
-	stop_first(house);
-	pantry_fail(&house->pantry, -EBUSY);
-	http_start(&house->second);
-	wait_for_two_looks(house);
-	assert_true(is_origin(&house->second, "miss"));
-	assert_true(is_origin(&house->second, "hit"));
-	pantry_put(&house->pantry, MARK, "worker:1", 8);
-	pantry_fail(&house->pantry, 0);
-	for (int i = 0; i < 3000; i++) {
-		if (is_origin(&house->second, "miss"))
-			return;
-		usleep(10000);
-	}
-	fail_msg("the list is still that of before");
-}
-
-static void what_was_made_before_a_change_is_not_taken(void **state)
-{
-	struct house *house = *state;
-	assert_true(is_origin(&house->first, "miss"));
-	stop_first(house);
-	pantry_put(&house->pantry, MARK, "worker:1", 8);
-	http_start(&house->second);
-	wait_for_two_looks(house);
-	assert_true(is_origin(&house->second, "miss"));
-	assert_int_equal(counted(&house->second, HTTP_LEVEL_MISS), 1);
-}
-
 /* ---- Clocks -------------------------------------------------------------- */
 
 /* An event passes through both. */
@@ -384,6 +356,87 @@ static void a_clock_that_is_set_back_does_not_end_sharing(void **state)
 	expect_same(house, LIST "?limit=2", "hit");
 }
 
+/* ---- Changes elsewhere --------------------------------------------------- */
+
+static void publish(struct house *house, const char *channel)
+{
+	assert_int_equal(write(house->pantry.channel[1], &channel, sizeof(channel)),
+			 sizeof(channel));
+}
+
+/* The second has subscribed, and that is so long ago that its answers are kept again. */
+static void start_subscribed(struct house *house)
+{
+	struct timespec ts;
+	house->second.config.cache = house->subscribed;
+	http_start(&house->second);
+	WAIT_UNTIL(atomic_load(&house->pantry.heard) == 1);
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	set_clocks(house, HTTP_NOW + 10 * CLOCK_SECOND, (ts.tv_sec + 10) * CLOCK_SECOND);
+}
+
+static void a_change_elsewhere_shows_though_the_memory_is_fresh(void **state)
+{
+	struct house *house = *state;
+	start_subscribed(house);
+	assert_true(is_origin(&house->second, "miss"));
+	assert_true(is_origin(&house->second, "hit"));
+	publish(house, "rows:container_info"); /* nothing depends on it */
+	WAIT_UNTIL(atomic_load(&house->pantry.heard) == 2);
+	assert_true(is_origin(&house->second, "hit"));
+	publish(house, "rows:container_events");
+	WAIT_UNTIL(atomic_load(&house->pantry.heard) == 3);
+	assert_true(is_origin(&house->second, "miss"));
+}
+
+static void what_is_published_while_the_connection_is_lost_counts_as_a_change(void **state)
+{
+	struct house *house = *state;
+	start_subscribed(house);
+	assert_true(is_origin(&house->second, "miss"));
+	publish(house, NULL);
+	WAIT_UNTIL(atomic_load(&house->pantry.heard) == 2);
+	assert_true(is_origin(&house->second, "miss"));
+}
+
+static void what_was_shared_before_it_subscribed_is_not_taken(void **state)
+{
+	struct house *house = *state;
+	assert_true(is_origin(&house->first, "miss"));
+	start_subscribed(house);
+	assert_true(is_origin(&house->second, "miss"));
+	assert_int_equal(counted(&house->second, HTTP_LEVEL_MISS), 1);
+	expect_same(house, LIST "?limit=1", "hit"); /* and what is shared since then is */
+}
+
+static void *get_the_list(void *fixture)
+{
+	struct http_answer answer = http_get(fixture, LIST);
+	assert_int_equal(answer.status, 200);
+	http_free(&answer);
+	return NULL;
+}
+
+/* The first one asks its store before the change and shares the answer after it. */
+static void an_answer_that_a_change_overtakes_is_not_taken(void **state)
+{
+	struct house *house = *state;
+	pthread_t getter;
+	start_subscribed(house);
+	fake_store_hang(house->first.store, true);
+	assert_int_equal(pthread_create(&getter, NULL, get_the_list, &house->first), 0);
+	WAIT_UNTIL(fake_store_hanging(house->first.store) == 1);
+	fake_host_set_now(house->first.host, HTTP_NOW + 11 * CLOCK_SECOND);
+	fake_host_set_now(house->second.host, HTTP_NOW + 11 * CLOCK_SECOND);
+	publish(house, "rows:container_events");
+	WAIT_UNTIL(atomic_load(&house->pantry.heard) == 2);
+	fake_store_hang(house->first.store, false);
+	pthread_join(getter, NULL);
+	assert_int_equal(house->pantry.sets, 1);
+	assert_true(is_origin(&house->second, "miss"));
+	assert_int_equal(counted(&house->second, HTTP_LEVEL_MISS), 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -396,10 +449,11 @@ int main(void)
 		TEST(only_good_answers_are_shared),
 		TEST(what_is_damaged_is_refused_counted_and_replaced),
 		TEST(a_cache_that_fails_changes_no_answer),
-		TEST(a_change_elsewhere_shows_though_the_memory_is_fresh),
-		TEST(a_mark_that_is_seen_late_counts_as_a_change),
-		TEST(what_was_made_before_a_change_is_not_taken),
 		TEST(a_clock_that_is_set_back_does_not_end_sharing),
+		TEST(a_change_elsewhere_shows_though_the_memory_is_fresh),
+		TEST(what_is_published_while_the_connection_is_lost_counts_as_a_change),
+		TEST(what_was_shared_before_it_subscribed_is_not_taken),
+		TEST(an_answer_that_a_change_overtakes_is_not_taken),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,6 +28,8 @@ static int station_follow(void *self, const char *const *channels, int stop_fd,
 	struct pollfd fds[] = {{.fd = station.pipe[0], .events = POLLIN},
 			       {.fd = stop_fd, .events = POLLIN}};
 	(void)self;
+	if (channels[1] && strcmp(channels[1], "rows:docker_images") == 0)
+		return -ENOTSUP; /* the cache, which would take messages away from the streams */
 	atomic_store(&station.has_logs_only,
 		     strcmp(channels[0], "rows:container_logs") == 0 && !channels[1]);
 	atomic_fetch_add(&station.followers, 1);

@@ -1,4 +1,4 @@
-/* Rows in Redis, as other readers find them: hashes, messages, marks. */
+/* Rows in Redis, as other readers find them: hashes and messages. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -130,22 +130,6 @@ static void lines_of_a_log_are_no_hash(void **state)
 {
 	write_done(*state, make(*state, &lines, "c1", "x"));
 	redis_expect(*state, "none", "TYPE " KEY);
-}
-
-/* As caches look for it. */
-static void each_write_moves_the_mark_of_its_table(void **state)
-{
-	struct redis_fixture *fixture = *state;
-	struct tally_blob first, second;
-	write_done(fixture, make(fixture, &stats, "c1", "x"));
-	assert_int_equal(
-		tally_plugin()->cache->get(fixture->plugin, "rows:container_stats", &first), 0);
-	write_done(fixture, make(fixture, &stats, "c1", "x"));
-	assert_int_equal(
-		tally_plugin()->cache->get(fixture->plugin, "rows:container_stats", &second), 0);
-	assert_true(first.len != second.len || memcmp(first.data, second.data, first.len) != 0);
-	first.release(first.owner);
-	second.release(second.owner);
 }
 
 static void a_batch_larger_than_one_go_arrives_whole(void **state)
@@ -333,7 +317,6 @@ int main(void)
 		TEST(what_is_null_now_is_no_field_any_more),
 		TEST(each_row_is_a_message_on_its_tables_channel),
 		TEST(lines_of_a_log_are_no_hash),
-		TEST(each_write_moves_the_mark_of_its_table),
 		TEST(a_batch_larger_than_one_go_arrives_whole),
 		TEST(a_row_too_large_for_a_message_is_refused_and_not_counted),
 		TEST(a_foreign_key_is_left_alone),

@@ -366,9 +366,9 @@ static void the_database_of_the_url_is_used(void **state)
 	snprintf(fixture->url + len, sizeof(fixture->url) - len, "/3");
 	assert_int_equal(redis_begin(fixture), 0);
 	assert_int_equal(redis_write_row(fixture), 0);
-	redis_expect(*state, NULL, "GET tally:v1:cache:rows:ticks");
+	redis_expect(*state, NULL, "HGET tally:v1:container:c1 ticks.container_id");
 	redis_expect(*state, "OK", "SELECT 3");
-	redis_expect(*state, "me:1", "GET tally:v1:cache:rows:ticks");
+	redis_expect(*state, "c1", "HGET tally:v1:container:c1 ticks.container_id");
 	redis_finish(fixture);
 	villain_end(&sentinel);
 }

@@ -1,18 +1,16 @@
 /*
- * writer.c calls this once per row and once per entry, on the core's thread.  It only fills the
- * buffer of commands and does no I/O; what can go wrong is space and memory, and both show in
- * bytes.error afterwards.
+ * writer.c calls this once per row, on the core's thread.  It only fills the buffer of commands and
+ * does no I/O; what can go wrong is space and memory, and both show in bytes.error afterwards.
  *
  * Order within a row: first the hash, then the message.  A reader that is woken by the message and
  * then reads the hash must not find the old one.
  */
 #include "publish.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { PUBLISH_NAME_SIZE = 256, PUBLISH_MARK_MS = 24 * 3600 * 1000 };
+enum { PUBLISH_NAME_SIZE = 256 };
 
 /* ---- Messages ------------------------------------------------------------ */
 
@@ -154,8 +152,6 @@ static void publish_hash(struct commands *commands, const struct redis_config *c
 	commands_add_number(commands, config->ttl / 1000000);
 }
 
-/* ---- All ----------------------------------------------------------------- */
-
 void publish_row(struct commands *commands, const struct redis_config *config,
 		 const struct tally_batch *batch, uint32_t row)
 {
@@ -163,22 +159,4 @@ void publish_row(struct commands *commands, const struct redis_config *config,
 	const struct tally_cell *cells = &batch->cells[(size_t)row * table->n_columns];
 	publish_hash(commands, config, table, cells);
 	publish_message(commands, config, table, cells);
-}
-
-void publish_mark(struct commands *commands, const struct redis_config *config,
-		  const struct tally_entry *entry)
-{
-	char key[PUBLISH_NAME_SIZE], mark[PUBLISH_NAME_SIZE];
-	snprintf(key, sizeof(key), "%s" REDIS_LAYOUT "cache:rows:%s", config->prefix,
-		 entry->batch->table->name);
-	snprintf(mark, sizeof(mark), "%s:%" PRIu64, entry->producer, entry->sequence);
-	/* Producer and sequence never repeat, so every entry changes the version.  It expires so
-	 * that a table nobody writes any more does not stay for ever; to readers, a missing version
-	 * is just another version. */
-	commands_begin(commands, 5);
-	commands_add_text(commands, "SET");
-	commands_add_text(commands, key);
-	commands_add_text(commands, mark);
-	commands_add_text(commands, "PX");
-	commands_add_number(commands, PUBLISH_MARK_MS);
 }

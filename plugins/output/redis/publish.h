@@ -1,8 +1,7 @@
 /*
  * Rows as Redis commands.  Each row is published on the channel of its table, as a JSON object.  A
  * row about a container (a SERIES or STATE table with a tag container_id) also goes into that
- * container's hash, where NULLs are missing fields.  Each table has a version that changes with
- * every entry, by which caches notice new rows.  docs/redis.md has the names.
+ * container's hash, where NULLs are missing fields.  docs/redis.md has the names.
  */
 #ifndef TALLYD_REDIS_PUBLISH_H
 #define TALLYD_REDIS_PUBLISH_H
@@ -12,10 +11,8 @@
 #include "commands.h"
 #include "redis.h"
 
-/* Add the commands of one row, or the version of an entry's table; bytes.error: not all fit. */
+/* Adds the commands of one row; bytes.error: not all fit. */
 void publish_row(struct commands *commands, const struct redis_config *config,
 		 const struct tally_batch *batch, uint32_t row);
-void publish_mark(struct commands *commands, const struct redis_config *config,
-		  const struct tally_entry *entry);
 
 #endif

@@ -88,19 +88,15 @@ static int writer_add_row(struct writer *writer, const struct tally_batch *batch
 	return 0;
 }
 
-static int writer_add(struct writer *writer, const struct tally_entry *entry)
+static int writer_add(struct writer *writer, const struct tally_batch *batch)
 {
-	struct commands *commands = &writer->commands;
 	int r = 0;
-	for (uint32_t row = 0; r == 0 && row < entry->batch->n_rows; row++) {
-		if (commands->bytes.len >= REDIS_MAX_COMMANDS)
+	for (uint32_t row = 0; r == 0 && row < batch->n_rows; row++) {
+		if (writer->commands.bytes.len >= REDIS_MAX_COMMANDS)
 			r = writer_flush(writer);
 		if (r == 0)
-			r = writer_add_row(writer, entry->batch, row);
+			r = writer_add_row(writer, batch, row);
 	}
-	/* Behind the rows: whoever sees the new version finds the rows published. */
-	if (r == 0)
-		publish_mark(commands, writer->connection.config, entry);
 	return r;
 }
 
@@ -111,7 +107,7 @@ int writer_write(struct writer *writer, const struct tally_entry *entries, uint3
 	commands_clear(&writer->commands);
 	writer->rows = 0;
 	for (uint32_t i = 0; r == 0 && i < n; i++)
-		r = writer_add(writer, &entries[i]);
+		r = writer_add(writer, entries[i].batch);
 	if (r == 0)
 		r = writer_flush(writer);
 	if (r < 0) {

@@ -65,14 +65,19 @@ int64_t cache_class_ttl(const struct http_config *config, enum cache_class kind)
 	}
 }
 
-const char *const *cache_class_tables(enum cache_class kind)
+const char *const cache_tables[CACHE_TABLES] = {"container_events", "docker_images",
+						"image_versions"};
+
+bool cache_class_depends_on(enum cache_class kind, const char *table)
 {
-	static const char *const none[] = {NULL};
-	static const char *const sources[][CACHE_CLASS_MAX_TABLES + 1] = {
-		[CACHE_CLASS_CONTAINERS] = {"container_events"},
-		[CACHE_CLASS_IMAGES] = {"container_events", "docker_images", "image_versions"},
+	static const bool depends[CACHE_CLASS_NONE][CACHE_TABLES] = {
+		[CACHE_CLASS_CONTAINERS] = {true, false, false},
+		[CACHE_CLASS_IMAGES] = {true, true, true},
 	};
-	return kind == CACHE_CLASS_CONTAINERS || kind == CACHE_CLASS_IMAGES ? sources[kind] : none;
+	for (int i = 0; i < CACHE_TABLES; i++)
+		if (depends[kind][i] && (!table || strcmp(table, cache_tables[i]) == 0))
+			return true;
+	return false;
 }
 
 /* ---- Keys ---------------------------------------------------------------- */

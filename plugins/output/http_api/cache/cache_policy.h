@@ -13,9 +13,11 @@ enum cache_class cache_class_of(const struct endpoint *endpoint);
 /* In ns; 0: not cached. */
 int64_t cache_class_ttl(const struct http_config *config, enum cache_class kind);
 
-/* Names of the tables whose rows invalidate answers of the class at once; ends with NULL. */
-enum { CACHE_CLASS_MAX_TABLES = 3 };
-const char *const *cache_class_tables(enum cache_class kind);
+/* The tables whose rows invalidate answers at once, and of which classes.  table NULL: any of them.
+ */
+enum { CACHE_TABLES = 3 };
+extern const char *const cache_tables[CACHE_TABLES];
+bool cache_class_depends_on(enum cache_class kind, const char *table);
 
 /*
  * What two requests must have in common to get the same answer: for series, from and to on the

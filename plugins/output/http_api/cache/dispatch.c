@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cache/invalidation.h"
 #include "cache/response_cache.h"
 #include "cache/shared_cache.h"
 #include "cache/cache_policy.h"
@@ -37,8 +38,9 @@ struct dispatch {
 	struct catalog_cache *tables;
 	struct live *live;
 	struct wait_list *wait_list;
-	struct cache *cache;         /* NULL: nothing is cached */
-	struct shared_cache *shared; /* behind it; NULL: none */
+	struct cache *cache;                             /* NULL: nothing is cached */
+	struct shared_cache *shared;                     /* behind it; NULL: none */
+	struct invalidation *invalidations[HTTP_LEVELS]; /* by what is published there */
 };
 
 /* ---- Fetches ------------------------------------------------------------- */
@@ -91,20 +93,20 @@ static struct response *dispatch_fetch(struct dispatch *dispatch, const struct f
 	return response;
 }
 
-/* In a worker.  The version is read before the store is asked: an answer that was overtaken by a
- * change then carries the old version, and no other process takes it. */
+/* In a worker.  The time is read before the store is asked: an answer that a change overtakes on
+ * its way is then older than that change, and no process that knows of the change takes it. */
 static struct response *dispatch_run_fetch(void *arg, struct fetch *fetch, bool *ret_stale)
 {
 	struct dispatch *dispatch = arg;
 	enum cache_class kind = fetch->source->kind;
 	if (!fetch->key)
 		return dispatch_fetch(dispatch, fetch);
-	uint64_t version = shared_cache_version(dispatch->shared, kind);
+	int64_t asked = tally_now(dispatch->ctx);
 	struct response *response = shared_cache_find(dispatch->shared, kind, fetch->key);
 	fetch->from_shared_cache = response != NULL;
 	if (!response) {
 		response = dispatch_fetch(dispatch, fetch);
-		shared_cache_put(dispatch->shared, kind, fetch->key, response, version);
+		shared_cache_put(dispatch->shared, kind, fetch->key, response, asked);
 	}
 	struct response *given = cache_finish(dispatch->cache, fetch, response, ret_stale);
 	response_drop(response);
@@ -239,14 +241,13 @@ static void dispatch_invalidate(struct dispatch *dispatch, enum cache_class kind
 void dispatch_invalidate_table(struct dispatch *dispatch, const char *table)
 {
 	for (enum cache_class kind = 0; kind < CACHE_CLASS_NONE; kind++)
-		for (const char *const *source = cache_class_tables(kind); *source; source++)
-			if (strcmp(*source, table) == 0)
-				dispatch_invalidate(dispatch, kind);
+		if (cache_class_depends_on(kind, table))
+			dispatch_invalidate(dispatch, kind);
 }
 
-static void dispatch_changed(void *arg, enum cache_class kind)
+static void dispatch_changed(void *arg, const char *table)
 {
-	dispatch_invalidate(arg, kind);
+	dispatch_invalidate_table(arg, table);
 }
 
 /* ---- Opening and closing ------------------------------------------------- */
@@ -258,10 +259,18 @@ static bool dispatch_is_caching(const struct http_config *config)
 
 static int dispatch_open_cache(struct dispatch *dispatch)
 {
+	const struct tally_named_cache *behind = dispatch->config->cache + 1;
 	dispatch->cache = cache_create(dispatch->ctx, dispatch->config);
-	return dispatch->cache ? shared_cache_open(dispatch->ctx, dispatch->config,
-						   dispatch_changed, dispatch, &dispatch->shared)
-			       : -ENOMEM;
+	if (!dispatch->cache)
+		return -ENOMEM;
+	if (!behind->name)
+		return 0;
+	dispatch->shared = shared_cache_create(dispatch->ctx, dispatch->config);
+	int r = dispatch->shared ? 0 : -ENOMEM;
+	for (int i = 0; r == 0 && behind[i].name; i++)
+		r = invalidation_open(dispatch->ctx, &behind[i], dispatch_changed, dispatch,
+				      &dispatch->invalidations[i]);
+	return r;
 }
 
 static int dispatch_prepare(struct dispatch *dispatch)
@@ -307,7 +316,9 @@ void dispatch_free(struct dispatch *dispatch)
 {
 	if (!dispatch)
 		return;
-	shared_cache_close(dispatch->shared);
+	for (int i = 0; i < HTTP_LEVELS; i++)
+		invalidation_close(dispatch->invalidations[i]);
+	shared_cache_destroy(dispatch->shared);
 	cache_destroy(dispatch->cache);
 	if (dispatch->wait_list)
 		wait_list_free(dispatch->wait_list);

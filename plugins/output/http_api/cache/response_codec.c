@@ -21,7 +21,6 @@ enum response_codec_part { CODEC_KEY, CODEC_LINK, CODEC_IDENTITY, CODEC_GZIP, CO
 struct response_codec_head {
 	char magic[8];
 	uint64_t checksum; /* of all that follows */
-	uint64_t version;
 	uint64_t made;
 	uint32_t type;
 	uint32_t len[CODEC_PARTS];
@@ -33,7 +32,7 @@ static const char *const response_codec_types[] = {content_type_json, content_ty
 						   content_type_ndjson};
 
 enum { CODEC_TYPES = sizeof(response_codec_types) / sizeof(*response_codec_types) };
-enum { CODEC_UNCHECKED = offsetof(struct response_codec_head, version) };
+enum { CODEC_UNCHECKED = offsetof(struct response_codec_head, made) };
 
 static uint64_t response_codec_checksum(const char *bytes, size_t len)
 {
@@ -62,8 +61,7 @@ int response_encode(const struct response *response, const struct codec_meta *me
 		{response->body[RESPONSE_IDENTITY].data, response->body[RESPONSE_IDENTITY].len},
 		{response->body[RESPONSE_GZIP].data, response->body[RESPONSE_GZIP].len},
 	};
-	struct response_codec_head head = {.version = htole64(meta->version),
-					   .made = htole64((uint64_t)meta->made),
+	struct response_codec_head head = {.made = htole64((uint64_t)meta->made),
 					   .type = htole32(response_codec_type(response->type))};
 	size_t len = sizeof(head);
 	memcpy(head.magic, response_codec_magic, sizeof(head.magic));
@@ -171,7 +169,7 @@ int response_decode(const void *bytes, size_t len, const char *key, struct codec
 	struct response *response = response_codec_restore(&head, parts);
 	if (!response)
 		return -ENOMEM;
-	*ret_meta = (struct codec_meta){key, le64toh(head.version), (int64_t)le64toh(head.made)};
+	*ret_meta = (struct codec_meta){key, (int64_t)le64toh(head.made)};
 	*ret = response;
 	return 0;
 }

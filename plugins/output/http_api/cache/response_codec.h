@@ -1,20 +1,19 @@
 /*
- * A finished answer as bytes for a shared cache: its key, when it was made, its type, its link, its
- * body in both codings.  Decoding treats bytes as hostile: a wrong length, checksum, type or key,
- * and they are refused.  The checksum protects against accidents only; whoever can write to the
- * cache on purpose can write answers.
+ * A finished answer as bytes for a shared cache: its key, when its store was asked, its type, its
+ * link, its body in both codings.  Decoding treats bytes as hostile: a wrong length, checksum, type
+ * or key, and they are refused.  The checksum protects against accidents only; whoever can write to
+ * the cache on purpose can write answers.
  */
 #ifndef TALLYD_HTTP_RESPONSE_CODEC_H
 #define TALLYD_HTTP_RESPONSE_CODEC_H
 
 #include "message/response.h"
 
-enum { CODEC_VERSION = 1, CODEC_MAX = 256 << 10 };
+enum { CODEC_VERSION = 2, CODEC_MAX = 256 << 10 };
 
 struct codec_meta {
 	const char *key;
-	uint64_t version; /* shared_cache_version() before the store was asked */
-	int64_t made;     /* wall time, ns */
+	int64_t made; /* wall time before the store was asked, ns */
 };
 
 /* Only of answers with status 200.  free() *ret.  -E2BIG: longer than CODEC_MAX; -ENOMEM. */

@@ -1,13 +1,13 @@
 /*
- * Workers call shared_cache_find() before the store and shared_cache_put() after it; a thread of
- * its own reads versions.  What can fail (a cache that is gone, slow, or holds garbage) is counted
- * and otherwise a miss: the store has the answer.
+ * Workers call shared_cache_find() before the store and shared_cache_put() after it;
+ * shared_cache_invalidate() comes from any thread that learns of a change.  What can fail (a cache
+ * that is gone, slow, or holds garbage) is counted and otherwise a miss: the store has the answer.
  *
- * The caches have no transactions and no order between processes, so an answer found there is
- * believed only if three things hold: its version is the one this process has seen last; it was
- * made after the last change that this process knows of; it is younger than its TTL.  And after a
- * change nothing is written for shared_cache_quarantine, since an answer made then may have been
- * read from a store that did not have the new rows yet, while it would carry the new version.
+ * The caches have no transactions and no order between processes, so an answer bears the time at
+ * which its store was asked, and is believed only if that lies behind the last change that this
+ * process knows of.  And after a change nothing is written for shared_cache_quarantine, since an
+ * answer made then may have been read from a store that did not have the new rows yet.  Clocks of
+ * machines that share a cache must agree within about that time, which NTP keeps easily.
  *
  * One lock, held over no I/O.
  */
@@ -27,25 +27,16 @@
 #include "cache/cache_policy.h"
 #include "cache/response_codec.h"
 
-static const int64_t shared_cache_poll_interval = CLOCK_SECOND / 4; /* of versions */
-static const int64_t shared_cache_quarantine = 3 * CLOCK_SECOND;    /* after a change */
-static const int64_t shared_cache_skew = CLOCK_SECOND;              /* of clocks between machines */
+static const int64_t shared_cache_quarantine = 3 * CLOCK_SECOND; /* after a change */
+static const int64_t shared_cache_skew = CLOCK_SECOND;           /* of clocks between machines */
 
 struct shared_cache {
 	struct tally_ctx *ctx;
 	const struct http_config *config;
 	const struct tally_named_cache *caches;
-	char *scope; /* part of every key: who shares answers */
-	shared_cache_changed_fn *changed;
-	void *arg;
-	pthread_t thread;
+	char *scope;          /* part of every key: who shares answers */
 	pthread_mutex_t lock; /* guards everything below */
-	pthread_cond_t stop;
-	bool stopping;
 	struct {
-		uint64_t version;
-		bool known;               /* version was read at least once */
-		bool missed;              /* it could not be read before that */
 		int64_t changed;          /* wall time, to compare with other machines' answers */
 		int64_t quarantine_until; /* monotonic */
 	} classes[CACHE_CLASS_NONE];
@@ -76,88 +67,7 @@ static enum http_level_result shared_cache_result(int r)
 	}
 }
 
-/* ---- Versions ------------------------------------------------------------ */
-
-/* Of one table in one cache; 0: no version there, since no rows were written or it expired. */
-static int shared_cache_read_table_version(const struct shared_cache *shared,
-					   struct tally_cache *cache, const char *table,
-					   uint64_t *ret)
-{
-	struct tally_blob blob;
-	char key[64];
-	*ret = 0;
-	snprintf(key, sizeof(key), "rows:%s", table);
-	int r = tally_cache_get(shared->ctx, cache, key, &blob);
-	if (r < 0)
-		return r == -ENOENT ? 0 : r;
-	*ret = hash_bytes(0, blob.data, blob.len);
-	blob.release(blob.owner);
-	return 0;
-}
-
-/* Of all tables of a class in all caches; false: not all could be read. */
-static bool shared_cache_read_version(const struct shared_cache *shared, enum cache_class kind,
-				      uint64_t *ret)
-{
-	uint64_t version = 0, one;
-	for (const char *const *table = cache_class_tables(kind); *table; table++) {
-		for (const struct tally_named_cache *level = shared->caches; level->name; level++) {
-			if (shared_cache_read_table_version(shared, level->cache, *table, &one) < 0)
-				return false;
-			version = version * 31 + one;
-		}
-	}
-	*ret = version;
-	return true;
-}
-
-/* The first version is not a change, unless reading failed before: then answers may have been
- * cached under a version that nobody knows. */
-static void shared_cache_check_version(struct shared_cache *shared, enum cache_class kind)
-{
-	uint64_t version;
-	bool read = shared_cache_read_version(shared, kind, &version), changed = false;
-	pthread_mutex_lock(&shared->lock);
-	if (!read) {
-		shared->classes[kind].missed = true;
-	} else {
-		changed = shared->classes[kind].known ? shared->classes[kind].version != version
-						      : shared->classes[kind].missed;
-		shared->classes[kind].version = version;
-		shared->classes[kind].known = true;
-	}
-	pthread_mutex_unlock(&shared->lock);
-	if (changed)
-		shared->changed(shared->arg, kind);
-}
-
-static void *shared_cache_watch(void *arg)
-{
-	struct shared_cache *shared = arg;
-	pthread_setname_np(pthread_self(), "http-versions");
-	pthread_mutex_lock(&shared->lock);
-	while (!shared->stopping) {
-		pthread_mutex_unlock(&shared->lock);
-		for (enum cache_class kind = 0; kind < CACHE_CLASS_NONE; kind++)
-			shared_cache_check_version(shared, kind);
-		int64_t next = tally_monotonic(shared->ctx) + shared_cache_poll_interval;
-		pthread_mutex_lock(&shared->lock);
-		if (!shared->stopping)
-			condition_wait(&shared->stop, &shared->lock, next);
-	}
-	pthread_mutex_unlock(&shared->lock);
-	return NULL;
-}
-
-uint64_t shared_cache_version(struct shared_cache *shared, enum cache_class kind)
-{
-	if (!shared)
-		return 0;
-	pthread_mutex_lock(&shared->lock);
-	uint64_t version = shared->classes[kind].version;
-	pthread_mutex_unlock(&shared->lock);
-	return version;
-}
+/* ---- Changes ------------------------------------------------------------- */
 
 void shared_cache_invalidate(struct shared_cache *shared, enum cache_class kind)
 {
@@ -202,8 +112,7 @@ static bool shared_cache_is_current(struct shared_cache *shared, enum cache_clas
 {
 	int64_t age = tally_now(shared->ctx) - meta->made;
 	pthread_mutex_lock(&shared->lock);
-	bool current = meta->version == shared->classes[kind].version &&
-		       meta->made > shared->classes[kind].changed;
+	bool current = meta->made > shared->classes[kind].changed;
 	pthread_mutex_unlock(&shared->lock);
 	if (age < 0 && age > -shared_cache_skew)
 		age = 0;
@@ -267,11 +176,11 @@ static bool shared_cache_is_trusted(struct shared_cache *shared, enum cache_clas
 }
 
 static void shared_cache_share(struct shared_cache *shared, enum cache_class kind, const char *key,
-			       const struct response *response, uint64_t version)
+			       const struct response *response, int64_t asked)
 {
 	auto_free char *bytes = NULL;
 	auto_free char *full = shared_cache_key(shared, key);
-	struct codec_meta meta = {full, version, tally_now(shared->ctx)};
+	const struct codec_meta meta = {full, asked};
 	size_t len;
 	if (!full || response_encode(response, &meta, &bytes, &len) < 0)
 		return;
@@ -284,16 +193,15 @@ static void shared_cache_share(struct shared_cache *shared, enum cache_class kin
 }
 
 void shared_cache_put(struct shared_cache *shared, enum cache_class kind, const char *key,
-		      const struct response *response, uint64_t version)
+		      const struct response *response, int64_t asked)
 {
 	if (shared && response && response->status == 200 && shared_cache_is_trusted(shared, kind))
-		shared_cache_share(shared, kind, key, response, version);
+		shared_cache_share(shared, kind, key, response, asked);
 }
 
-/* ---- Opening and closing ------------------------------------------------- */
+/* ---- Making and ending --------------------------------------------------- */
 
-static struct shared_cache *shared_cache_create(struct tally_ctx *ctx,
-						const struct http_config *config)
+struct shared_cache *shared_cache_create(struct tally_ctx *ctx, const struct http_config *config)
 {
 	struct shared_cache *shared = calloc(1, sizeof(*shared));
 	if (!shared)
@@ -306,47 +214,15 @@ static struct shared_cache *shared_cache_create(struct tally_ctx *ctx,
 	shared->ctx = ctx;
 	shared->config = config;
 	shared->caches = config->cache + 1; /* behind the memory */
-	pthread_cond_init(&shared->stop, NULL);
 	pthread_mutex_init(&shared->lock, NULL);
 	return shared;
 }
 
-static void shared_cache_free(struct shared_cache *shared)
-{
-	pthread_cond_destroy(&shared->stop);
-	pthread_mutex_destroy(&shared->lock);
-	free(shared->scope);
-	free(shared);
-}
-
-int shared_cache_open(struct tally_ctx *ctx, const struct http_config *config,
-		      shared_cache_changed_fn *changed, void *arg, struct shared_cache **ret)
-{
-	*ret = NULL;
-	if (!config->cache || !config->cache[0].name || !config->cache[1].name)
-		return 0;
-	struct shared_cache *shared = shared_cache_create(ctx, config);
-	if (!shared)
-		return -ENOMEM;
-	shared->changed = changed;
-	shared->arg = arg;
-	*ret = shared; /* which `changed` may need */
-	int r = -pthread_create(&shared->thread, NULL, shared_cache_watch, shared);
-	if (r == 0)
-		return 0;
-	*ret = NULL;
-	shared_cache_free(shared);
-	return r;
-}
-
-void shared_cache_close(struct shared_cache *shared)
+void shared_cache_destroy(struct shared_cache *shared)
 {
 	if (!shared)
 		return;
-	pthread_mutex_lock(&shared->lock);
-	shared->stopping = true;
-	pthread_cond_signal(&shared->stop);
-	pthread_mutex_unlock(&shared->lock);
-	pthread_join(shared->thread, NULL);
-	shared_cache_free(shared);
+	pthread_mutex_destroy(&shared->lock);
+	free(shared->scope);
+	free(shared);
 }

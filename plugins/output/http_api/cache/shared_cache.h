@@ -3,11 +3,10 @@
  * processes share.  Only workers ask them, and a cache that is down or wrong changes no answer:
  * what is not found there comes from the store.
  *
- * An answer is used only if nothing has changed since it was made, as far as this process knows: it
- * carries the current version of its class (a hash of what the caches have under rows:TABLE, set by
- * whoever writes rows of that table there), and is younger than the last shared_cache_invalidate().
- * A thread reads the versions four times a second, so that a change reaches the memory of every
- * process, too.
+ * An answer found there is used if it is younger than the TTL of its class and than the last
+ * shared_cache_invalidate().  So processes that share a cache differ for no longer than the TTL,
+ * whatever they hear of each other, and for a moment only if they hear of changes
+ * (invalidation.h).
  */
 #ifndef TALLYD_HTTP_SHARED_CACHE_H
 #define TALLYD_HTTP_SHARED_CACHE_H
@@ -19,25 +18,18 @@
 
 struct shared_cache;
 
-typedef void shared_cache_changed_fn(void *arg, enum cache_class kind);
-
-/* 0 and NULL: none are configured.  changed: called in the thread that reads versions.  -errno: no
- * memory, no thread. */
-int shared_cache_open(struct tally_ctx *ctx, const struct http_config *config,
-		      shared_cache_changed_fn *changed, void *arg, struct shared_cache **ret);
-void shared_cache_close(struct shared_cache *shared); /* NULL is fine, here and below */
-
-/* The version of the class; read it before asking the store. */
-uint64_t shared_cache_version(struct shared_cache *shared, enum cache_class kind);
+/* For a configuration that names such a cache.  NULL: no memory. */
+struct shared_cache *shared_cache_create(struct tally_ctx *ctx, const struct http_config *config);
+void shared_cache_destroy(struct shared_cache *shared); /* NULL is fine, here and below */
 
 /* Owes response_drop(); NULL: not found. */
 struct response *shared_cache_find(struct shared_cache *shared, enum cache_class kind,
 				   const char *key);
 
-/* For other processes; does nothing with errors and in quarantine.  version: from before the store
- * was asked. */
+/* For other processes; does nothing with errors and in quarantine.  asked: wall time from before
+ * the store was asked. */
 void shared_cache_put(struct shared_cache *shared, enum cache_class kind, const char *key,
-		      const struct response *response, uint64_t version);
+		      const struct response *response, int64_t asked);
 
 /* Answers made up to now are stale. */
 void shared_cache_invalidate(struct shared_cache *shared, enum cache_class kind);
