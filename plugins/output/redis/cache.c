@@ -211,16 +211,21 @@ static void cache_connect(struct cache *cache)
 	pthread_cond_signal(&cache->free);
 }
 
-/* With the lock, which it releases meanwhile: a PING on an idle connection. */
+/* With the lock, which it releases meanwhile: a PING on an idle connection.  Where Redis has closed
+ * them all, connecting anew says more than a PING into a closed socket: a password that was
+ * changed, say, or nothing at all after a restart. */
 static void cache_probe(struct cache *cache)
 {
 	struct cache_borrowed borrowed = {.generation = cache->generation};
 	struct commands commands;
 	int64_t until = tally_monotonic(cache->template.ctx) + cache_probe_interval;
 	cache->next_probe = until;
-	if (!cache->n_idle)
+	borrowed.connection = cache_pop_idle(cache);
+	if (!borrowed.connection) {
+		if (cache->n_connections == 0)
+			cache_connect(cache);
 		return; /* the exchanges on borrowed ones show it as well */
-	borrowed.connection = cache->idle[--cache->n_idle];
+	}
 	pthread_mutex_unlock(&cache->lock);
 	commands_init(&commands, 256);
 	commands_begin(&commands, 1);
