@@ -9,6 +9,7 @@
 #include "redis_fixture.h"
 #include "base/clock.h"
 #include "test.h"
+#include "waiting.h"
 
 static const char *redis_folder(void)
 {
@@ -48,16 +49,6 @@ void redis_finish(struct redis_fixture *fixture)
 	free(fixture);
 }
 
-bool redis_eventually(bool (*condition)(void *arg), void *arg)
-{
-	for (int i = 0; i < 3000; i++) {
-		if (condition(arg))
-			return true;
-		usleep(10000);
-	}
-	return false;
-}
-
 bool redis_is_available(void *arg)
 {
 	struct redis_fixture *fixture = arg;
@@ -74,7 +65,7 @@ int redis_set_up(void **state)
 		fail_msg("no Redis: run this by tests/support/redis.py");
 	freeReplyObject(redis_ask(fixture, "FLUSHALL"));
 	assert_int_equal(redis_begin(fixture), 0);
-	assert_true(redis_eventually(redis_is_available, fixture));
+	WAIT_UNTIL(redis_is_available(fixture));
 	*state = fixture;
 	return 0;
 }

@@ -38,7 +38,6 @@ int redis_write_row(struct redis_fixture *fixture);
 /* Sends SIGSTOP, SIGCONT to the server. */
 void redis_signal(int signal);
 
-bool redis_is_available(void *fixture);                         /* as a cache */
-bool redis_eventually(bool (*condition)(void *arg), void *arg); /* within 30 s */
+bool redis_is_available(void *fixture); /* as a cache */
 
 #endif

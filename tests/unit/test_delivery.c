@@ -14,6 +14,7 @@
 #include "plugin/reason.h"
 #include "base/clock.h"
 #include "test.h"
+#include "waiting.h"
 
 enum { CAPACITY = 4 * 1024 * 1024, STORED_MAX = 4096 };
 

@@ -8,6 +8,7 @@
 #include "docker_fixture.h"
 #include "events_table.h"
 #include "test.h"
+#include "waiting.h"
 
 static uint32_t events(struct docker_fixture *f)
 {

@@ -10,6 +10,7 @@
 #include "docker_status.h"
 #include "events_table.h"
 #include "test.h"
+#include "waiting.h"
 
 /* ---- The engine ---- */
 

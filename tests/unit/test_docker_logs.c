@@ -10,6 +10,7 @@
 #include "logs.h"
 #include "logs_table.h"
 #include "test.h"
+#include "waiting.h"
 
 #define ID "abc"
 #define LOGS "/containers/" ID "/logs"

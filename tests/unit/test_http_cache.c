@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "message/accept.h"
 #include "http_fixture.h"
 #include "test.h"
+#include "waiting.h"
 
 const struct tally_plugin *tally_plugin(void);
 
@@ -284,20 +284,20 @@ static void times_in_one_step_share_an_answer(void **state)
 	expect(*state, SERIES "%261:%26&from=1767265205&to=1767268799", 400, "miss");
 }
 
+/* Answers made from now on are that old once it is set back by 0. */
+static void set_clock_back(struct http_fixture *fixture, int64_t age)
+{
+	fake_host_set_monotonic(fixture->host, age ? clock_monotonic() - age : 0);
+}
+
 static void mistakes_are_remembered_briefly(void **state)
 {
 	struct http_fixture *fixture = *state;
+	set_clock_back(fixture, 2 * CLOCK_SECOND);
 	expect(fixture, LIST "/nobody", 404, "miss");
 	expect(fixture, LIST "/nobody", 404, "hit");
-	for (int i = 0; i < 200; i++) { /* though the time of its kind is an hour */
-		struct http_answer answer = http_get(fixture, LIST "/nobody");
-		bool asked = strcmp(http_header(&answer, "X-Cache"), "miss") == 0;
-		http_free(&answer);
-		if (asked)
-			return;
-		usleep(20000);
-	}
-	fail_msg("a 404 is kept for ever");
+	set_clock_back(fixture, 0);
+	expect(fixture, LIST "/nobody", 404, "miss"); /* though the TTL of its class is an hour */
 }
 
 static void the_bytes_stay_within_their_bound(void **state)
@@ -323,23 +323,6 @@ static void *get_list(void *arg)
 	return answer;
 }
 
-static bool wait_for(struct http_fixture *fixture, unsigned metric, uint64_t value)
-{
-	for (int i = 0; i < 5000; i++) {
-		if (fake_host_metric(fixture->host, metric) == value)
-			return true;
-		usleep(1000);
-	}
-	return false;
-}
-
-static bool wait_for_hanging(struct http_fixture *fixture, unsigned n)
-{
-	for (int i = 0; i < 5000 && fake_store_hanging(fixture->store) < n; i++)
-		usleep(1000);
-	return fake_store_hanging(fixture->store) == n;
-}
-
 static void many_who_ask_the_same_cost_one_question(void **state)
 {
 	enum { CLIENTS = 16 };
@@ -352,8 +335,8 @@ static void many_who_ask_the_same_cost_one_question(void **state)
 	fake_store_hang(fixture->store, true);
 	for (int i = 0; i < CLIENTS; i++)
 		pthread_create(&clients[i], NULL, get_list, fixture);
-	assert_true(wait_for(fixture, HTTP_IN_FLIGHT, CLIENTS));
-	assert_true(wait_for_hanging(fixture, 1));
+	WAIT_UNTIL(fake_host_metric(fixture->host, HTTP_IN_FLIGHT) == CLIENTS);
+	WAIT_UNTIL(fake_store_hanging(fixture->store) == 1);
 	expect(fixture, "/healthz", 200, "off");
 	fake_store_hang(fixture->store, false);
 	for (int i = 0; i < CLIENTS; i++) {
@@ -413,11 +396,20 @@ static void sixteen_clients_at_once_are_all_answered(void **state)
 
 /* ---- Slow and dead stores ------------------------------------------------ */
 
+static bool is_hit(struct http_fixture *fixture)
+{
+	struct http_answer answer = http_get(fixture, LIST);
+	bool hit = strcmp(http_header(&answer, "X-Cache"), "hit") == 0;
+	http_free(&answer);
+	return hit;
+}
+
 static void an_ageing_answer_is_given_while_a_new_one_is_fetched(void **state)
 {
 	struct http_fixture *fixture = *state;
+	set_clock_back(fixture, 120 * MS);
 	expect(fixture, LIST, 200, "miss");
-	usleep(120000);
+	set_clock_back(fixture, 0);
 	fake_store_hang(fixture->store, true);
 	struct http_answer answer = http_get(fixture, LIST);
 	const char *origin = http_header(&answer, "X-Cache");
@@ -425,22 +417,16 @@ static void an_ageing_answer_is_given_while_a_new_one_is_fetched(void **state)
 	assert_int_equal(answer.status, 200);
 	http_free(&answer);
 	fake_store_hang(fixture->store, false);
-	for (int i = 0; i < 1000; i++) {
-		answer = http_get(fixture, LIST);
-		bool hit = strcmp(http_header(&answer, "X-Cache"), "hit") == 0;
-		http_free(&answer);
-		if (hit)
-			return;
-	}
-	fail_msg("nothing new was fetched");
+	WAIT_UNTIL(is_hit(fixture));
 }
 
 static void a_slow_store_leaves_old_answers_marked_stale(void **state)
 {
 	struct http_fixture *fixture = *state;
 	struct timespec start, end;
+	set_clock_back(fixture, 250 * MS);
 	expect(fixture, LIST, 200, "miss");
-	usleep(250000);
+	set_clock_back(fixture, 0);
 	fake_store_hang(fixture->store, true);
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	expect(fixture, LIST, 200, "stale"); /* waits for half a second */
@@ -449,14 +435,15 @@ static void a_slow_store_leaves_old_answers_marked_stale(void **state)
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	assert_true(end.tv_sec - start.tv_sec <= 2);
 	assert_int_equal(fake_host_metric(fixture->host, HTTP_TIMEOUTS), 0);
-	assert_true(wait_for_hanging(fixture, 1));
+	WAIT_UNTIL(fake_store_hanging(fixture->store) == 1);
 }
 
 static void a_dead_store_leaves_old_answers_marked_stale_else_503(void **state)
 {
 	struct http_fixture *fixture = *state;
+	set_clock_back(fixture, 250 * MS);
 	expect(fixture, LIST, 200, "miss");
-	usleep(250000);
+	set_clock_back(fixture, 0);
 	fake_store_fail(fixture->store, -EIO);
 	expect(fixture, LIST, 200, "stale");
 	unsigned queries = fake_store_queries(fixture->store);
@@ -485,7 +472,7 @@ static void stopping_answers_all_who_share_a_flight(void **state)
 	fake_store_hang(fixture->store, true);
 	for (int i = 0; i < 4; i++)
 		pthread_create(&clients[i], NULL, get_list, fixture);
-	assert_true(wait_for(fixture, HTTP_IN_FLIGHT, 4));
+	WAIT_UNTIL(fake_host_metric(fixture->host, HTTP_IN_FLIGHT) == 4);
 	pthread_create(&stopping, NULL, stop, fixture);
 	for (int i = 0; i < 4; i++) {
 		void *got;

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "http_fixture.h"
 #include "test.h"
+#include "waiting.h"
 
 #define LIST "/api/v1/containers"
 #define MS (CLOCK_SECOND / 1000)
@@ -67,13 +68,8 @@ static void expect(struct dispatch_fixture *fixture, const char *target, int sta
 
 static void wait_for_queue(struct dispatch_fixture *fixture, unsigned waiting)
 {
-	for (int i = 0; i < 30000; i++) {
-		if (fake_host_metric(fixture->http.host, HTTP_IN_FLIGHT) == waiting &&
-		    fake_store_hanging(fixture->http.store) == 1)
-			return;
-		usleep(1000);
-	}
-	fail_msg("not %u are waiting", waiting);
+	WAIT_UNTIL(fake_host_metric(fixture->http.host, HTTP_IN_FLIGHT) == waiting &&
+		   fake_store_hanging(fixture->http.store) == 1);
 }
 
 /* ---- How long ------------------------------------------------------------ */

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "http_fixture.h"
 #include "test.h"
+#include "waiting.h"
 
 const struct tally_plugin *tally_plugin(void);
 
@@ -100,9 +101,7 @@ static void a_client_that_takes_an_answer_too_slowly_is_hung_up_on(void **state)
 	assert_true(recv(fd, some, sizeof(some), 0) > 0);
 	assert_int_equal(fake_host_metric(fixture->host, HTTP_SLOW), 0);
 	fake_host_set_monotonic(fixture->host, now() + 10 * patience + 60 * CLOCK_SECOND);
-	for (int i = 0; i < 10000 && fake_host_metric(fixture->host, HTTP_SLOW) == 0; i++)
-		usleep(1000);
-	assert_int_equal(fake_host_metric(fixture->host, HTTP_SLOW), 1);
+	WAIT_UNTIL(fake_host_metric(fixture->host, HTTP_SLOW) == 1);
 	assert_true(read_rest(fd) < LARGE);
 	fake_host_set_monotonic(fixture->host, 0);
 }

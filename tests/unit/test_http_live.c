@@ -9,6 +9,7 @@
 #include "docker_logs/logs_table.h"
 #include "sse_fixture.h"
 #include "test.h"
+#include "waiting.h"
 
 /* ---- What passes --------------------------------------------------------- */
 
@@ -252,14 +253,12 @@ static void streams_end_although_a_worker_is_still_with_the_store(void **state)
 	static const char request[] = "GET /api/v1/containers HTTP/1.1\r\nHost: localhost\r\n\r\n";
 	struct http_fixture *fixture = *state;
 	struct sse_client *client = sse_follow(fixture, "/api/v1/stream/logs", NULL);
-	int64_t end = sse_monotonic() + 30 * CLOCK_SECOND;
 	pthread_t stopping;
 	char rest[100];
 	fake_store_hang(fixture->store, true);
 	int other = http_connect(fixture);
 	http_send(other, request, sizeof(request) - 1);
-	while (fake_store_hanging(fixture->store) == 0 && sse_monotonic() < end)
-		usleep(1000);
+	WAIT_UNTIL(fake_store_hanging(fixture->store) == 1);
 	pthread_create(&stopping, NULL, stop, fixture);
 	ssize_t got = recv(client->fd, rest, sizeof(rest), 0);
 	bool hangs = fake_store_hanging(fixture->store) == 1;
@@ -272,18 +271,19 @@ static void streams_end_although_a_worker_is_still_with_the_store(void **state)
 	assert_int_equal(got, 0);
 }
 
+static bool nobody_is_left(struct http_fixture *fixture)
+{
+	sse_pass_line(fixture, 1, "abc", "is anybody there?");
+	return fake_host_metric(fixture->host, HTTP_STREAMS) == 0;
+}
+
 /* They are noticed when something is sent to them in vain. */
 static void clients_that_leave_make_room(void **state)
 {
 	struct http_fixture *fixture = *state;
-	int64_t end = sse_monotonic() + 30 * CLOCK_SECOND;
 	for (int i = 0; i < 32; i++)
 		sse_leave(sse_follow(fixture, "/api/v1/stream/logs", NULL));
-	while (fake_host_metric(fixture->host, HTTP_STREAMS) > 0 && sse_monotonic() < end) {
-		sse_pass_line(fixture, 1, "abc", "is anybody there?");
-		usleep(1000);
-	}
-	assert_int_equal(fake_host_metric(fixture->host, HTTP_STREAMS), 0);
+	WAIT_UNTIL(nobody_is_left(fixture));
 }
 
 static int set_up_off(void **state)

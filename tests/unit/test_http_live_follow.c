@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "sse_fixture.h"
 #include "test.h"
+#include "waiting.h"
 
 #define LOGS "/api/v1/stream/logs"
 
@@ -103,10 +104,7 @@ static int tear_down(void **state)
 
 static void wait_for(struct http_fixture *fixture, uint32_t metric, uint64_t value)
 {
-	int64_t end = sse_monotonic() + 30 * CLOCK_SECOND;
-	while (fake_host_metric(fixture->host, metric) != value && sse_monotonic() < end)
-		usleep(1000);
-	assert_int_equal(fake_host_metric(fixture->host, metric), value);
+	WAIT_UNTIL(fake_host_metric(fixture->host, metric) == value);
 }
 
 /* Its first line comes from the store, so that the columns are known. */
@@ -173,9 +171,7 @@ static void a_lost_connection_is_made_anew(void **state)
 		say_line((int)i, "heard");
 		sse_expect_line(client, "heard", id);
 		say(NULL);
-		int64_t end = sse_monotonic() + 30 * CLOCK_SECOND;
-		while (atomic_load(&station.followers) < i && sse_monotonic() < end)
-			usleep(1000);
+		WAIT_UNTIL(atomic_load(&station.followers) >= i);
 	}
 	wait_for(*state, HTTP_STREAM_FOLLOWED, 1);
 	sse_leave(client);

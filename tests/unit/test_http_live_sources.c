@@ -1,10 +1,10 @@
 /* Where no rows pass, streams come out of the store. */
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "sse_fixture.h"
 #include "test.h"
+#include "waiting.h"
 
 static int set_up_polled(void **state)
 {
@@ -41,11 +41,9 @@ static unsigned queries_of(struct http_fixture *fixture, int clients)
 	for (int i = 0; i < clients; i++)
 		list[i] = sse_follow(fixture, "/api/v1/stream/logs", NULL);
 	unsigned before = fake_store_queries(fixture->store);
-	while (fake_store_queries(fixture->store) < before + 2)
-		usleep(1000);
+	WAIT_UNTIL(fake_store_queries(fixture->store) >= before + 2);
 	int64_t first = sse_monotonic();
-	while (fake_store_queries(fixture->store) < before + 4)
-		usleep(1000);
+	WAIT_UNTIL(fake_store_queries(fixture->store) >= before + 4);
 	int64_t took = sse_monotonic() - first;
 	for (int i = 0; i < clients; i++)
 		sse_leave(list[i]);

@@ -3,7 +3,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "fake_host.h"
@@ -11,6 +10,7 @@
 #include "http_api.h"
 #include "query/catalog_cache.h"
 #include "test.h"
+#include "waiting.h"
 
 static const struct tally_column columns[] = {{.name = "time", .type = TALLY_TIME}};
 static const struct tally_table first = {
@@ -91,20 +91,6 @@ static void start(struct getter *getter, struct shelf *shelf, const char *name)
 	assert_int_equal(pthread_create(&getter->thread, NULL, get, getter), 0);
 }
 
-static bool wait_for_hanging(struct shelf *shelf, unsigned n)
-{
-	for (int i = 0; i < 30000 && fake_store_hanging(shelf->store) != n; i++)
-		usleep(1000);
-	return fake_store_hanging(shelf->store) == n;
-}
-
-static bool wait_for_end(struct getter *getter)
-{
-	for (int i = 0; i < 10000 && !atomic_load(&getter->done); i++)
-		usleep(1000);
-	return atomic_load(&getter->done);
-}
-
 static void while_one_asks_anew_the_others_go_on_with_what_there_is(void **state)
 {
 	struct shelf *shelf = *state;
@@ -114,10 +100,10 @@ static void while_one_asks_anew_the_others_go_on_with_what_there_is(void **state
 	unsigned before = fake_store_queries(shelf->store);
 	fake_store_hang(shelf->store, true);
 	start(&getters[0], shelf, "first");
-	bool hangs = wait_for_hanging(shelf, 1), go_on = true;
+	bool hangs = WAITED_FOR(fake_store_hanging(shelf->store) == 1), go_on = true;
 	for (int i = 1; i < GETTERS; i++) {
 		start(&getters[i], shelf, "first");
-		go_on &= wait_for_end(&getters[i]);
+		go_on &= WAITED_FOR(atomic_load(&getters[i].done));
 	}
 	fake_store_hang(shelf->store, false);
 	for (int i = 0; i < GETTERS; i++)
@@ -137,9 +123,9 @@ static void who_needs_another_table_asks_all_the_same(void **state)
 	advance(shelf, 6 * CLOCK_SECOND);
 	fake_store_hang(shelf->store, true);
 	start(&getters[0], shelf, "first");
-	bool hangs = wait_for_hanging(shelf, 1);
+	bool hangs = WAITED_FOR(fake_store_hanging(shelf->store) == 1);
 	start(&getters[1], shelf, "second");
-	bool both = wait_for_hanging(shelf, 2);
+	bool both = WAITED_FOR(fake_store_hanging(shelf->store) == 2);
 	fake_store_hang(shelf->store, false);
 	pthread_join(getters[0].thread, NULL);
 	pthread_join(getters[1].thread, NULL);

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "http_fixture.h"
 #include "test.h"
+#include "waiting.h"
 
 const struct tally_plugin *tally_plugin(void);
 
@@ -339,6 +340,20 @@ static void who_never_ends_the_handshake_is_hung_up_on(void **state)
 	close(fd);
 }
 
+static const char *queried_name(struct http_fixture *fixture, char name[64])
+{
+	query(fixture, "/healthz", "HTTP/1.1 200", name);
+	return name;
+}
+
+/* The first certificate goes on being used until the log has an error with that text. */
+static bool serves_first_and_says(struct http_fixture *fixture, const char *text)
+{
+	char name[64];
+	assert_string_equal(queried_name(fixture, name), "first");
+	return strstr(fake_host_log(fixture->host, TALLY_ERROR), text) != NULL;
+}
+
 static void a_renewed_certificate_is_used(void **state)
 {
 	struct http_fixture *fixture = *state;
@@ -347,11 +362,7 @@ static void a_renewed_certificate_is_used(void **state)
 	query(fixture, "/healthz", "HTTP/1.1 200", name);
 	assert_string_equal(name, "first");
 	make_pair("second", 0600);
-	for (int i = 0; i < 3000 && strcmp(name, "second") != 0; i++) {
-		query(fixture, "/healthz", "HTTP/1.1 200", name);
-		usleep(10000);
-	}
-	assert_string_equal(name, "second");
+	WAIT_UNTIL(strcmp(queried_name(fixture, name), "second") == 0);
 }
 
 static void a_file_that_has_become_wrong_changes_nothing(void **state)
@@ -359,16 +370,9 @@ static void a_file_that_has_become_wrong_changes_nothing(void **state)
 	static unsigned char garbage[] = "-----BEGIN CERTIFICATE-----\nAAAA\n";
 	const gnutls_datum_t text = {garbage, sizeof(garbage) - 1};
 	struct http_fixture *fixture = *state;
-	char name[64];
 	http_start(fixture);
 	write_file(cert_path, &text, 0644);
-	for (int i = 0; i < 3000 && !strstr(fake_host_log(fixture->host, TALLY_ERROR), "stays");
-	     i++) {
-		query(fixture, "/healthz", "HTTP/1.1 200", name);
-		assert_string_equal(name, "first");
-		usleep(10000);
-	}
-	assert_non_null(strstr(fake_host_log(fixture->host, TALLY_ERROR), "stays in use"));
+	WAIT_UNTIL(serves_first_and_says(fixture, "stays in use"));
 }
 
 static void a_key_whose_mode_is_set_right_is_read_then(void **state)
@@ -377,18 +381,9 @@ static void a_key_whose_mode_is_set_right_is_read_then(void **state)
 	char name[64];
 	http_start(fixture);
 	make_pair("second", 0644);
-	for (int i = 0; i < 3000 && !strstr(fake_host_log(fixture->host, TALLY_ERROR), "chmod 600");
-	     i++) {
-		query(fixture, "/healthz", "HTTP/1.1 200", name);
-		assert_string_equal(name, "first");
-		usleep(10000);
-	}
+	WAIT_UNTIL(serves_first_and_says(fixture, "chmod 600"));
 	assert_int_equal(chmod(key_path, 0600), 0);
-	for (int i = 0; i < 3000 && strcmp(name, "second") != 0; i++) {
-		query(fixture, "/healthz", "HTTP/1.1 200", name);
-		usleep(10000);
-	}
-	assert_string_equal(name, "second");
+	WAIT_UNTIL(strcmp(queried_name(fixture, name), "second") == 0);
 }
 
 static void assert_refused(struct http_fixture *fixture, const char *why)

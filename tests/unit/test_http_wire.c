@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "http_fixture.h"
 #include "test.h"
+#include "waiting.h"
 
 const struct tally_plugin *tally_plugin(void);
 
@@ -28,14 +29,6 @@ static int64_t now(void)
 	struct timespec ts;
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec * CLOCK_SECOND + ts.tv_nsec;
-}
-
-/* Polls until it is so; fails after 10 s. */
-static void wait_until(struct http_fixture *fixture, bool (*is_so)(struct http_fixture *fixture))
-{
-	for (int i = 0; i < 10000 && !is_so(fixture); i++)
-		usleep(1000);
-	assert_true(is_so(fixture));
 }
 
 /* ---- What could be read in two ways -------------------------------------- */
@@ -358,10 +351,10 @@ static void a_full_queue_turns_requests_away_at_once(void **state)
 	fake_store_hang(fixture->store, true);
 	for (int i = 0; i < 2; i++)
 		send_request(fds[i] = http_connect(fixture), "/readyz");
-	wait_until(fixture, both_workers_hang);
+	WAIT_UNTIL(both_workers_hang(fixture));
 	for (int i = 2; i < 40; i++)
 		send_request(fds[i] = http_connect(fixture), "/readyz");
-	wait_until(fixture, one_was_busy);
+	WAIT_UNTIL(one_was_busy(fixture));
 	fake_store_hang(fixture->store, false);
 	int busy = 0;
 	for (int i = 0; i < 40; i++) {
@@ -374,10 +367,11 @@ static void a_full_queue_turns_requests_away_at_once(void **state)
 	assert_true(busy >= 1);
 }
 
+/* Stopping answers whoever waits before it waits for the workers, which are with the store. */
 static void *let_go_later(void *arg)
 {
 	struct http_fixture *fixture = arg;
-	usleep(50000);
+	(void)WAITED_FOR(fake_host_metric(fixture->host, HTTP_IN_FLIGHT) == 0);
 	fake_store_hang(fixture->store, false);
 	return NULL;
 }
@@ -391,7 +385,7 @@ static void stopping_answers_those_who_wait(void **state)
 	fake_store_hang(fixture->store, true);
 	for (int i = 0; i < 10; i++)
 		send_request(fds[i] = http_connect(fixture), "/api/v1/containers");
-	wait_until(fixture, both_workers_hang);
+	WAIT_UNTIL(both_workers_hang(fixture));
 	pthread_create(&helper, NULL, let_go_later, fixture);
 	tally_plugin()->stop(fixture->plugin);
 	pthread_join(helper, NULL);

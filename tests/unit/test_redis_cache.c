@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "redis_fixture.h"
 #include "test.h"
+#include "waiting.h"
 
 static int get(struct redis_fixture *fixture, const char *key, struct tally_blob *ret)
 {
@@ -104,7 +105,7 @@ static void after_a_late_answer_redis_is_left_alone_and_then_asked_again(void **
 	assert_int_equal(late, -ETIMEDOUT);
 	assert_int_equal(resting, -EBUSY);
 	assert_int_equal(available, 0);
-	assert_true(redis_eventually(answers, fixture));
+	WAIT_UNTIL(answers(fixture));
 	expect(fixture, "k", "x");
 }
 
@@ -129,12 +130,12 @@ static void a_redis_that_is_gone_is_noticed_and_told_though_nobody_asks(void **s
 {
 	struct redis_fixture *fixture = *state;
 	redis_signal(SIGSTOP);
-	bool gone = redis_eventually(is_gone, fixture);
+	bool gone = WAITED_FOR(is_gone(fixture));
 	redis_signal(SIGCONT);
 	assert_true(gone);
 	assert_non_null(strstr(fake_host_log(fixture->host, TALLY_ERROR),
 			       "as a cache it is not available"));
-	assert_true(redis_eventually(redis_is_available, fixture));
+	WAIT_UNTIL(redis_is_available(fixture));
 	assert_non_null(strstr(fake_host_log(fixture->host, TALLY_NOTICE),
 			       "as a cache it is available again"));
 }
@@ -148,7 +149,7 @@ static void a_redis_that_takes_no_writes_is_connected_to_again(void **state)
 	assert_int_equal(set(fixture, "k", "y"), -EPROTO);
 	assert_non_null(strstr(tally_reason(fixture->ctx), "READONLY"));
 	redis_expect(fixture, "OK", "REPLICAOF NO ONE");
-	assert_true(redis_eventually(answers, fixture));
+	WAIT_UNTIL(answers(fixture));
 	assert_true(fake_host_metric(fixture->host, REDIS_CONNECTS) > before);
 }
 
@@ -185,8 +186,8 @@ static void a_link_that_was_being_opened_at_a_failure_is_closed(void **state)
 	for (int i = 0; i < 2; i++)
 		pthread_join(threads[i], NULL);
 	redis_signal(SIGCONT);
-	assert_true(redis_eventually(answers, fixture));
-	assert_true(redis_eventually(three_are_connected, fixture));
+	WAIT_UNTIL(answers(fixture));
+	WAIT_UNTIL(three_are_connected(fixture));
 }
 
 static void a_cache_that_rests_can_be_stopped(void **state)
@@ -195,7 +196,7 @@ static void a_cache_that_rests_can_be_stopped(void **state)
 	struct tally_blob blob;
 	(void)state;
 	assert_int_equal(redis_begin(fixture), 0);
-	assert_true(redis_eventually(redis_is_available, fixture));
+	WAIT_UNTIL(redis_is_available(fixture));
 	redis_signal(SIGSTOP);
 	fixture->config.cache_timeout = 1;
 	int r = get(fixture, "k", &blob);

@@ -10,6 +10,7 @@
 #include "redis_villain.h"
 #include "sentinel.h"
 #include "test.h"
+#include "waiting.h"
 
 #define PRIMARY "*3\r\n$6\r\nmaster\r\n:0\r\n*1\r\n*3\r\n$1\r\nh\r\n$1\r\n1\r\n$1\r\n0\r\n"
 #define REPLICA "*5\r\n$5\r\nslave\r\n$1\r\nh\r\n:1\r\n$9\r\nconnected\r\n:0\r\n"
@@ -238,7 +239,7 @@ static void sentinels_are_asked_in_turn_and_who_knew_first(void **state)
 	struct redis_fixture *fixture = ask(sentinels, 3);
 	fixture->config.timeout = 2 * CLOCK_SECOND;
 	assert_int_equal(redis_begin(fixture), 0);
-	assert_true(redis_eventually(redis_is_available, fixture));
+	WAIT_UNTIL(redis_is_available(fixture));
 	assert_int_equal(sentinels[1].n_guests, 1);
 	assert_int_equal(sentinels[2].n_guests, 2);
 	redis_finish(fixture);
@@ -304,7 +305,7 @@ static void interrupting_ends_the_asking_of_all(void **state)
 						&start.fixture->plugin),
 			 0);
 	pthread_create(&start.thread, NULL, start_it, &start);
-	assert_true(redis_eventually(has_ended, &start));
+	WAIT_UNTIL(has_ended(&start));
 	pthread_join(start.thread, NULL);
 	assert_int_equal(start.result, -ECANCELED);
 	assert_int_equal(sentinels[1].n_guests, 0);
@@ -343,7 +344,7 @@ static void a_redis_that_was_demoted_is_let_go(void **state)
 	struct redis_fixture *fixture = ask_for_redis(&sentinel, reply);
 	assert_int_equal(redis_begin(fixture), 0);
 	assert_int_equal(redis_write_row(fixture), 0);
-	assert_true(redis_eventually(is_kept, fixture));
+	WAIT_UNTIL(is_kept(fixture));
 	redis_expect(*state, "OK", "REPLICAOF 127.0.0.1 1");
 	assert_int_equal(redis_write_row(fixture), -EPROTO);
 	assert_non_null(strstr(tally_reason(fixture->ctx), "READONLY"));
@@ -352,7 +353,7 @@ static void a_redis_that_was_demoted_is_let_go(void **state)
 	assert_int_equal(fake_host_metric(fixture->host, REDIS_CACHE_AVAILABLE), 0);
 	redis_expect(*state, "OK", "REPLICAOF NO ONE");
 	assert_int_equal(redis_write_row(fixture), 0);
-	assert_true(redis_eventually(is_kept, fixture));
+	WAIT_UNTIL(is_kept(fixture));
 	redis_finish(fixture);
 	villain_end(&sentinel);
 }

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "redis_fixture.h"
 #include "test.h"
+#include "waiting.h"
 
 struct listener {
 	struct redis_fixture *fixture;
@@ -63,7 +64,7 @@ static struct listener *begin(struct redis_fixture *fixture, int result)
 	listener->result = result;
 	listener->stop_fd = eventfd(0, EFD_CLOEXEC);
 	pthread_create(&listener->thread, NULL, listen_on, listener);
-	assert_true(redis_eventually(is_followed, listener));
+	WAIT_UNTIL(is_followed(listener));
 	return listener;
 }
 
@@ -84,9 +85,7 @@ static void what_is_published_is_heard_in_its_order(void **state)
 	freeReplyObject(redis_ask(fixture, "PUBLISH tally:v1:rows:c none"));
 	freeReplyObject(redis_ask(fixture, "PUBLISH tally:v1:rows:b %b", "t\0o", (size_t)3));
 	freeReplyObject(redis_ask(fixture, "PUBLISH tally:v1:rows:a three"));
-	for (int i = 0; i < 3000 && atomic_load(&listener->n) < 3; i++)
-		usleep(10000);
-	assert_int_equal(atomic_load(&listener->n), 3);
+	WAIT_UNTIL(atomic_load(&listener->n) == 3);
 	assert_string_equal(listener->heard[0], "rows:a one");
 	assert_string_equal(listener->heard[1], "rows:b t");
 	assert_string_equal(listener->heard[2], "rows:a three");
@@ -99,7 +98,7 @@ static void who_has_heard_enough_ends_it(void **state)
 	struct redis_fixture *fixture = *state;
 	struct listener *listener = begin(fixture, 7);
 	freeReplyObject(redis_ask(fixture, "PUBLISH tally:v1:rows:a one"));
-	assert_true(redis_eventually(has_heard, listener));
+	WAIT_UNTIL(has_heard(listener));
 	assert_int_equal(end(listener), 7);
 }
 
@@ -126,10 +125,10 @@ static void silence_is_fine_as_long_as_it_lives(void **state)
 	struct listener *listener = begin(fixture, 0);
 	for (unsigned i = 0; i < 3; i++) { /* each as long as it takes until it is asked */
 		atomic_store(&listener->followed, false);
-		assert_true(redis_eventually(is_followed, listener));
+		WAIT_UNTIL(is_followed(listener));
 	}
 	freeReplyObject(redis_ask(fixture, "PUBLISH tally:v1:rows:a one"));
-	assert_true(redis_eventually(has_heard, listener));
+	WAIT_UNTIL(has_heard(listener));
 	redis_signal(SIGSTOP);
 	assert_int_equal(end(listener), -ETIMEDOUT);
 	redis_signal(SIGCONT);

@@ -13,6 +13,7 @@
 #include "pipeline/router.h"
 #include "base/clock.h"
 #include "test.h"
+#include "waiting.h"
 
 enum { CAPACITY = 64 * 1024, LARGE = 8 * 1024 };
 
