@@ -92,6 +92,8 @@ class Site:
         self.worker.start()
         self.worker.wait(lambda: self.worker.metric("tallyd_rows_stored_total", output="output.timescale") ==
                          CONTAINERS * (HOURS * 60 + 1), "all rows are stored", 600)
+        recent = f"/api/v1/containers/web000/stats?from={end - 600}&to={end}&points=2&fields={FIELDS}"
+        wait_for(lambda: self.worker.json(recent)["meta"]["source"] == "container_stats_5min", 300)
 
     def say(self):
         self.sequence += 1

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/condition.h"
 #include "message/accept.h"
 #include "http/cors.h"
 #include "cache/dispatch.h"
@@ -39,9 +40,10 @@ enum {
 	/* So that 8 KiB of target and of headers fit; no more, since libmicrohttpd clears it after
 	 * each request. */
 	SERVER_CONNECTION_MEMORY = 24 << 10,
-	SERVER_GRACE_MS = 500,
 	SERVER_FIXED = 3, /* answers that never change */
 };
+
+static const int64_t server_grace = CLOCK_SECOND / 2; /* for answers on their way at the end */
 
 struct server {
 	struct tally_ctx *ctx;
@@ -56,6 +58,8 @@ struct server {
 	struct response *fixed[SERVER_FIXED]; /* once they were asked for */
 	int listen_fd;
 	atomic_int open; /* requests between their first line and the end of their answer */
+	pthread_mutex_t lock;
+	pthread_cond_t answered; /* wakes server_linger(): none is open */
 };
 
 /* ---- Answering ----------------------------------------------------------- */
@@ -271,8 +275,12 @@ static void server_completed(void *arg, struct MHD_Connection *connection, void 
 	if (why == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED)
 		connections_late(server->connections, connection);
 	connections_set(server->connections, connection, CONN_READING);
-	if (*state)
-		atomic_fetch_sub(&server->open, 1);
+	/* Under the lock, so that it cannot fall between the test and the wait of server_linger(). */
+	if (*state && atomic_fetch_sub(&server->open, 1) == 1) {
+		pthread_mutex_lock(&server->lock);
+		pthread_cond_signal(&server->answered);
+		pthread_mutex_unlock(&server->lock);
+	}
 	request_drop(*state);
 	*state = NULL;
 }
@@ -338,6 +346,8 @@ static void server_free(struct server *server)
 	tokens_close(server->auth.tokens);
 	auth_throttle_destroy(server->auth.throttle);
 	tls_close(server->tls);
+	pthread_cond_destroy(&server->answered);
+	pthread_mutex_destroy(&server->lock);
 	free(server);
 }
 
@@ -358,7 +368,7 @@ static int server_prepare(struct server *server)
 }
 
 /* First, since these fail for mistakes in the configuration, with messages of their own. */
-static int server_set_guard(struct server *server, const struct listen_address *address)
+static int server_open_auth(struct server *server, const struct listen_address *address)
 {
 	const struct http_config *config = server->config;
 	server->auth.allowed_hosts = config->allowed_hosts;
@@ -383,11 +393,11 @@ int server_start(struct tally_ctx *ctx, const struct http_config *config,
 		return tally_fail(ctx, ENOMEM, "out of memory");
 	*server = (struct server){.ctx = ctx, .config = config, .listen_fd = listen_fd};
 	atomic_init(&server->open, 0);
-	int r = server_set_guard(server, address);
+	pthread_mutex_init(&server->lock, NULL);
+	pthread_cond_init(&server->answered, NULL);
+	int r = server_open_auth(server, address);
 	if (r < 0) {
-		auth_throttle_destroy(server->auth.throttle);
-		tls_close(server->tls);
-		free(server);
+		server_free(server);
 		return r;
 	}
 	r = server_prepare(server);
@@ -409,8 +419,12 @@ int server_start(struct tally_ctx *ctx, const struct http_config *config,
 /* Waits for answers being written, but not for clients that do not read them. */
 static void server_linger(struct server *server)
 {
-	for (int i = 0; i < SERVER_GRACE_MS / 10 && atomic_load(&server->open) > 0; i++)
-		usleep(10000);
+	int64_t until = clock_monotonic() + server_grace;
+	pthread_mutex_lock(&server->lock);
+	while (atomic_load(&server->open) > 0 &&
+	       condition_wait(&server->answered, &server->lock, until))
+		;
+	pthread_mutex_unlock(&server->lock);
 }
 
 /* Not MHD_quiesce_daemon(), which aborts the process when it meets libmicrohttpd's own thread just
