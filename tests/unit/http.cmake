@@ -9,7 +9,7 @@ tallyd_unit_test(http_series SOURCES unit/test_http_series.c unit/http_fixture.c
 	LIBRARIES http_api_objects)
 tallyd_unit_test(http_wire SOURCES unit/test_http_wire.c unit/http_fixture.c
 	LIBRARIES http_api_objects)
-tallyd_unit_test(http_guests SOURCES unit/test_http_guests.c unit/http_fixture.c
+tallyd_unit_test(http_connections SOURCES unit/test_http_connections.c unit/http_fixture.c
 	LIBRARIES http_api_objects)
 # The tables as their inputs declare them.
 set(INPUTS ${PROJECT_SOURCE_DIR}/plugins/input)
@@ -28,13 +28,13 @@ tallyd_unit_test(http_openapi SOURCES unit/test_http_openapi.c unit/http_schema.
 target_include_directories(test_http_openapi PRIVATE ${INPUTS})
 tallyd_unit_test(http_cache SOURCES unit/test_http_cache.c unit/http_fixture.c
 	LIBRARIES http_api_objects)
-tallyd_unit_test(http_ready SOURCES unit/test_http_ready.c unit/http_fixture.c
+tallyd_unit_test(http_prebuilt_headers SOURCES unit/test_http_prebuilt_headers.c unit/http_fixture.c
 	LIBRARIES http_api_objects)
-tallyd_unit_test(http_guard SOURCES unit/test_http_guard.c unit/http_fixture.c
+tallyd_unit_test(http_auth SOURCES unit/test_http_auth.c unit/http_fixture.c
 	LIBRARIES http_api_objects)
 tallyd_unit_test(http_auth_throttle SOURCES unit/test_http_auth_throttle.c
 	LIBRARIES http_api_objects)
-foreach(area IN ITEMS live live_resume live_sources live_follow live_old)
+foreach(area IN ITEMS live live_resume live_sources live_subscribe live_old)
 	tallyd_unit_test(http_${area} SOURCES unit/test_http_${area}.c unit/sse_fixture.c
 		unit/http_fixture.c ${INPUTS}/docker_logs/logs_table.c
 		${INPUTS}/docker_status/events_table.c LIBRARIES http_api_objects)

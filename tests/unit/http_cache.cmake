@@ -1,6 +1,6 @@
-tallyd_unit_test(http_forget SOURCES unit/test_http_forget.c LIBRARIES http_api_objects)
-tallyd_unit_test(http_levels SOURCES unit/test_http_levels.c unit/http_fixture.c
+tallyd_unit_test(http_response_cache SOURCES unit/test_http_response_cache.c LIBRARIES http_api_objects)
+tallyd_unit_test(http_shared_cache SOURCES unit/test_http_shared_cache.c unit/http_fixture.c
 	LIBRARIES http_api_objects)
-tallyd_unit_test(http_seal SOURCES unit/test_http_seal.c LIBRARIES http_api_objects)
-tallyd_unit_test(http_desk SOURCES unit/test_http_desk.c unit/http_fixture.c
+tallyd_unit_test(http_response_codec SOURCES unit/test_http_response_codec.c LIBRARIES http_api_objects)
+tallyd_unit_test(http_dispatch SOURCES unit/test_http_dispatch.c unit/http_fixture.c
 	LIBRARIES http_api_objects)

@@ -1,0 +1,1 @@
+tallyd_fuzz_target(http_response_codec SOURCES fuzz/fuzz_http_response_codec.c LIBRARIES http_api_objects)
