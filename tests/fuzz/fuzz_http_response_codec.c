@@ -1,5 +1,5 @@
 /*
- * Kept answers as they come back from a shared cache, also with their checksum made right, so that
+ * Cached answers as they come back from a shared cache, also with their checksum made right, so that
  * what is behind it is reached.  Whatever opens must be sound, and meta to the same bytes again.
  */
 #include <endian.h>

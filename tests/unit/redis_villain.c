@@ -43,12 +43,13 @@ static void *villain_run(void *arg)
 {
 	struct villain *villain = arg;
 	int fd;
-	while (villain->n_guests < GUESTS && (fd = accept(villain->fd, NULL, NULL)) >= 0) {
+	while (villain->n_connections < GUESTS && (fd = accept(villain->fd, NULL, NULL)) >= 0) {
 		struct visit *visit = malloc(sizeof(*visit));
 		*visit = (struct visit){villain, fd};
-		pthread_create(&villain->guests[villain->n_guests++], NULL, villain_serve, visit);
+		pthread_create(&villain->guests[villain->n_connections++], NULL, villain_serve,
+			       visit);
 	}
-	for (int i = 0; i < villain->n_guests; i++)
+	for (int i = 0; i < villain->n_connections; i++)
 		pthread_join(villain->guests[i], NULL);
 	return NULL;
 }

@@ -14,7 +14,7 @@ enum { GUESTS = 16 };
 struct villain {
 	int fd, port;
 	pthread_t thread, guests[GUESTS];
-	atomic_int n_guests; /* that have come so far; more than GUESTS are left waiting */
+	atomic_int n_connections; /* that have come so far; more than GUESTS are left waiting */
 	const char *reply;
 	bool endless;
 };

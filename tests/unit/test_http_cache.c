@@ -1,4 +1,4 @@
-/* Answers that are kept, shared, compressed and validated, over real sockets. */
+/* Answers that are cached, shared, compressed and validated, over real sockets. */
 #include <errno.h>
 #include <libdeflate.h>
 #include <pthread.h>
@@ -219,7 +219,7 @@ static void a_second_request_asks_the_store_nothing(void **state)
 	assert_true(fake_host_metric(fixture->host, HTTP_CACHE_BYTES) > 1000);
 }
 
-static void health_and_the_daemon_itself_are_never_kept(void **state)
+static void health_and_daemon_info_are_never_cached(void **state)
 {
 	static const char *const targets[] = {"/readyz", "/metrics", "/api/v1/version", "/"};
 	for (size_t i = 0; i < sizeof(targets) / sizeof(*targets); i++) {
@@ -255,12 +255,12 @@ static void answers_are_the_same_with_the_cache_on_and_off(void **state)
 		struct http_answer plain = http_get(without, same_targets[i]);
 		assert_header(&plain, "X-Cache", "off");
 		for (int k = 0; k < 2; k++) { /* a miss, then a hit */
-			struct http_answer kept = http_get(*state, same_targets[i]);
-			assert_header(&kept, "X-Cache", k ? "hit" : "miss");
-			assert_int_equal(kept.status, plain.status);
-			assert_int_equal(kept.len, plain.len);
-			assert_memory_equal(kept.body, plain.body, plain.len);
-			http_free(&kept);
+			struct http_answer cached = http_get(*state, same_targets[i]);
+			assert_header(&cached, "X-Cache", k ? "hit" : "miss");
+			assert_int_equal(cached.status, plain.status);
+			assert_int_equal(cached.len, plain.len);
+			assert_memory_equal(cached.body, plain.body, plain.len);
+			http_free(&cached);
 		}
 		http_free(&plain);
 	}
@@ -451,7 +451,7 @@ static void a_dead_store_leaves_old_answers_marked_stale_else_503(void **state)
 	assert_int_equal(fake_store_queries(fixture->store), queries);
 	expect(fixture, LIST "?limit=1", 503, "miss");
 	fake_store_fail(fixture->store, 0);
-	expect(fixture, LIST "?limit=1", 200, "miss"); /* failures are not kept */
+	expect(fixture, LIST "?limit=1", 200, "miss"); /* failures are not cached */
 }
 
 static void *stop(void *arg)
@@ -463,7 +463,7 @@ static void *stop(void *arg)
 	return NULL;
 }
 
-static void stopping_answers_all_who_share_a_flight(void **state)
+static void stopping_answers_all_who_share_a_fetch(void **state)
 {
 	struct http_fixture *fixture = begin(memory, CLOCK_SECOND);
 	pthread_t clients[4], stopping;
@@ -547,7 +547,7 @@ int main(void)
 		TEST(gzip_holds_the_same_bytes_under_another_etag),
 		TEST(short_answers_are_not_compressed),
 		TEST(a_second_request_asks_the_store_nothing),
-		TEST(health_and_the_daemon_itself_are_never_kept),
+		TEST(health_and_daemon_info_are_never_cached),
 		TEST(answers_are_the_same_with_the_cache_on_and_off),
 		TEST(the_order_of_parameters_makes_no_other_answer),
 		TEST(times_in_one_step_share_an_answer),
@@ -558,7 +558,7 @@ int main(void)
 		SHORT(an_ageing_answer_is_given_while_a_new_one_is_fetched),
 		SHORT(a_slow_store_leaves_old_answers_marked_stale),
 		SHORT(a_dead_store_leaves_old_answers_marked_stale_else_503),
-		cmocka_unit_test(stopping_answers_all_who_share_a_flight),
+		cmocka_unit_test(stopping_answers_all_who_share_a_fetch),
 		cmocka_unit_test(the_memory_comes_first_and_off_stands_alone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,14 +17,14 @@ const struct tally_plugin *tally_plugin(void);
 enum { LARGE = 15 << 20, CLIENTS = HTTP_MAX_OUTGOING / LARGE + 1 };
 
 /* Longer than any of these takes; what has an end ends by the clock of the fake host. */
-static const int64_t patience = 600 * CLOCK_SECOND;
+static const int64_t client_timeout = 600 * CLOCK_SECOND;
 
 static int set_up(void **state)
 {
 	struct http_fixture *fixture = calloc(1, sizeof(*fixture));
 	http_prepare(fixture);
 	fixture->config.query_timeout = 60 * CLOCK_SECOND; /* answers are large here */
-	fixture->config.client_timeout = patience;
+	fixture->config.client_timeout = client_timeout;
 	http_start(fixture);
 	*state = fixture;
 	return 0;
@@ -46,10 +46,10 @@ static void a_client_that_dribbles_is_hung_up_on(void **state)
 	http_send(fd, "GET /hea", 8);
 	struct http_answer answer = http_get(fixture, "/healthz"); /* both are in by now */
 	http_free(&answer);
-	fake_host_set_monotonic(fixture->host, now() + 2 * patience - 60 * CLOCK_SECOND);
+	fake_host_set_monotonic(fixture->host, now() + 2 * client_timeout - 60 * CLOCK_SECOND);
 	http_send(fd, "lthz HT", 7);
 	assert_int_equal(recv(fd, &byte, 1, MSG_DONTWAIT), -1);
-	fake_host_set_monotonic(fixture->host, now() + 2 * patience + 60 * CLOCK_SECOND);
+	fake_host_set_monotonic(fixture->host, now() + 2 * client_timeout + 60 * CLOCK_SECOND);
 	assert_int_equal(recv(fd, &byte, 1, 0), 0);
 	assert_true(fake_host_metric(fixture->host, HTTP_SLOW) >= 1);
 	close(fd);
@@ -97,10 +97,10 @@ static void a_client_that_takes_an_answer_too_slowly_is_hung_up_on(void **state)
 	char some[4096];
 	add_large_notes(fixture);
 	int fd = query_for_notes(fixture);
-	fake_host_set_monotonic(fixture->host, now() + 10 * patience - 60 * CLOCK_SECOND);
+	fake_host_set_monotonic(fixture->host, now() + 10 * client_timeout - 60 * CLOCK_SECOND);
 	assert_true(recv(fd, some, sizeof(some), 0) > 0);
 	assert_int_equal(fake_host_metric(fixture->host, HTTP_SLOW), 0);
-	fake_host_set_monotonic(fixture->host, now() + 10 * patience + 60 * CLOCK_SECOND);
+	fake_host_set_monotonic(fixture->host, now() + 10 * client_timeout + 60 * CLOCK_SECOND);
 	WAIT_UNTIL(fake_host_metric(fixture->host, HTTP_SLOW) == 1);
 	assert_true(read_rest(fd) < LARGE);
 	fake_host_set_monotonic(fixture->host, 0);

@@ -15,7 +15,7 @@
 #define LIST "/api/v1/containers"
 #define MS (CLOCK_SECOND / 1000)
 
-enum { QUEUE = 16 }; /* flights that wait, of one worker */
+enum { QUEUE = 16 }; /* fetches that wait for the one worker */
 
 static const struct tally_named_cache memory[] = {{"memory", NULL}, {NULL, NULL}};
 

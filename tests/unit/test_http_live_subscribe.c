@@ -15,40 +15,40 @@
 #define LOGS "/api/v1/stream/logs"
 
 /* A cache whose channels carry what a test says; a message of NULL ends the connection. */
-struct station {
+struct fake_cache {
 	int pipe[2];
-	atomic_uint followers;     /* who came so far */
+	atomic_uint subscribers;   /* so far */
 	atomic_bool has_logs_only; /* what was asked for last */
 };
 
-static struct station station;
+static struct fake_cache fake_cache;
 
-static int station_follow(void *self, const char *const *channels, int stop_fd,
-			  tally_message_fn *heard, void *arg)
+static int fake_cache_subscribe(void *self, const char *const *channels, int stop_fd,
+				tally_message_fn *message, void *arg)
 {
-	struct pollfd fds[] = {{.fd = station.pipe[0], .events = POLLIN},
+	struct pollfd fds[] = {{.fd = fake_cache.pipe[0], .events = POLLIN},
 			       {.fd = stop_fd, .events = POLLIN}};
 	(void)self;
 	if (channels[1] && strcmp(channels[1], "rows:docker_images") == 0)
 		return -ENOTSUP; /* the cache, which would take messages away from the streams */
-	atomic_store(&station.has_logs_only,
+	atomic_store(&fake_cache.has_logs_only,
 		     strcmp(channels[0], "rows:container_logs") == 0 && !channels[1]);
-	atomic_fetch_add(&station.followers, 1);
+	atomic_fetch_add(&fake_cache.subscribers, 1);
 	for (;;) {
 		char *text;
-		heard(arg, NULL, NULL, 0);
+		message(arg, NULL, NULL, 0);
 		assert_true(poll(fds, 2, -1) > 0);
 		if (fds[1].revents)
 			return -ECANCELED;
-		assert_int_equal(read(station.pipe[0], &text, sizeof(text)), sizeof(text));
+		assert_int_equal(read(fake_cache.pipe[0], &text, sizeof(text)), sizeof(text));
 		if (!text)
 			return -ECONNRESET;
-		heard(arg, "rows:container_logs", text, strlen(text));
+		message(arg, "rows:container_logs", text, strlen(text));
 		free(text);
 	}
 }
 
-static int station_get(void *self, const char *key, struct tally_blob *ret)
+static int fake_cache_get(void *self, const char *key, struct tally_blob *ret)
 {
 	(void)self;
 	(void)key;
@@ -56,13 +56,13 @@ static int station_get(void *self, const char *key, struct tally_blob *ret)
 	return -ENOENT;
 }
 
-static const struct tally_cache_ops station_keeper = {
-	.size = sizeof(station_keeper), .get = station_get, .subscribe = station_follow};
+static const struct tally_cache_ops fake_cache_ops = {
+	.size = sizeof(fake_cache_ops), .get = fake_cache_get, .subscribe = fake_cache_subscribe};
 
 static void say(const char *text)
 {
 	char *copy = text ? strdup(text) : NULL;
-	assert_int_equal(write(station.pipe[1], &copy, sizeof(copy)), sizeof(copy));
+	assert_int_equal(write(fake_cache.pipe[1], &copy, sizeof(copy)), sizeof(copy));
 }
 
 static void say_line(int second, const char *message)
@@ -81,9 +81,9 @@ static int set_up(void **state)
 	static struct tally_named_cache caches[3] = {{.name = "memory"}, {.name = "redis"}};
 	sse_prepare(state);
 	struct http_fixture *fixture = *state;
-	assert_int_equal(pipe(station.pipe), 0);
-	atomic_store(&station.followers, 0);
-	caches[1].cache = fake_host_cache(&station_keeper, NULL);
+	assert_int_equal(pipe(fake_cache.pipe), 0);
+	atomic_store(&fake_cache.subscribers, 0);
+	caches[1].cache = fake_host_cache(&fake_cache_ops, NULL);
 	fixture->config.cache = caches;
 	fixture->config.cache_size = 1 << 20;
 	fixture->config.live = HTTP_LIVE_AUTO;
@@ -97,8 +97,8 @@ static int tear_down(void **state)
 	struct tally_cache *cache = ((struct http_fixture *)*state)->config.cache[1].cache;
 	http_tear_down(state);
 	fake_host_cache_free(cache);
-	close(station.pipe[0]);
-	close(station.pipe[1]);
+	close(fake_cache.pipe[0]);
+	close(fake_cache.pipe[1]);
 	return 0;
 }
 
@@ -108,7 +108,7 @@ static void wait_for(struct http_fixture *fixture, uint32_t metric, uint64_t val
 }
 
 /* Its first line comes from the store, so that the columns are known. */
-static struct sse_client *follow(struct http_fixture *fixture)
+static struct sse_client *open_subscribed_stream(struct http_fixture *fixture)
 {
 	struct sse_client *client = sse_follow(fixture, LOGS, NULL);
 	sse_expect_line(client, "stored", NULL);
@@ -116,10 +116,10 @@ static struct sse_client *follow(struct http_fixture *fixture)
 	return client;
 }
 
-static void what_is_heard_is_shown_but_once(void **state)
+static void a_published_row_is_shown_once(void **state)
 {
-	struct sse_client *client = follow(*state);
-	assert_true(atomic_load(&station.has_logs_only));
+	struct sse_client *client = open_subscribed_stream(*state);
+	assert_true(atomic_load(&fake_cache.has_logs_only));
 	say_line(1, "stored");
 	say_line(2, "one");
 	say_line(2, "one");
@@ -129,16 +129,16 @@ static void what_is_heard_is_shown_but_once(void **state)
 	sse_leave(client);
 }
 
-static void what_is_older_than_half_a_minute_is_not_shown(void **state)
+static void a_row_older_than_half_a_minute_is_not_shown(void **state)
 {
-	struct sse_client *client = follow(*state);
+	struct sse_client *client = open_subscribed_stream(*state);
 	say("{\"time\":\"2026-01-01T11:59:29Z\",\"message\":\"long ago\"}");
 	say_line(2, "now");
 	sse_expect_line(client, "now", NULL);
 	sse_leave(client);
 }
 
-static void what_is_no_row_is_counted(void **state)
+static void a_message_that_is_no_row_is_counted(void **state)
 {
 	static const char *const garbage[] = {
 		"",
@@ -154,7 +154,7 @@ static void what_is_no_row_is_counted(void **state)
 		"{\"time\":\"2026-01-01T12:00:02Z\",\"sequence\":\"1\"}",
 		"{\"time\":\"2026-01-01T12:00:02Z\",\"host\":\"a\",\"host\":\"b\"}",
 	};
-	struct sse_client *client = follow(*state);
+	struct sse_client *client = open_subscribed_stream(*state);
 	for (size_t i = 0; i < sizeof(garbage) / sizeof(*garbage); i++)
 		say(garbage[i]);
 	say_line(2, "good");
@@ -163,15 +163,15 @@ static void what_is_no_row_is_counted(void **state)
 	sse_leave(client);
 }
 
-static void a_lost_connection_is_made_anew(void **state)
+static void a_lost_connection_is_replaced(void **state)
 {
-	struct sse_client *client = follow(*state);
+	struct sse_client *client = open_subscribed_stream(*state);
 	char id[400];
 	for (unsigned i = 2; i < 4; i++) {
-		say_line((int)i, "heard");
-		sse_expect_line(client, "heard", id);
+		say_line((int)i, "published");
+		sse_expect_line(client, "published", id);
 		say(NULL);
-		WAIT_UNTIL(atomic_load(&station.followers) >= i);
+		WAIT_UNTIL(atomic_load(&fake_cache.subscribers) >= i);
 	}
 	wait_for(*state, HTTP_STREAM_FOLLOWED, 1);
 	sse_leave(client);
@@ -181,25 +181,25 @@ static void a_lost_connection_is_made_anew(void **state)
 	sse_leave(client);
 }
 
-static void once_rows_pass_nothing_is_followed(void **state)
+static void once_rows_pass_nothing_is_subscribed(void **state)
 {
-	struct sse_client *client = follow(*state);
+	struct sse_client *client = open_subscribed_stream(*state);
 	sse_pass_line(*state, 2, "abc", "passes");
 	sse_expect_line(client, "passes", NULL);
 	wait_for(*state, HTTP_STREAM_FOLLOWED, 0);
 	sse_leave(client);
 }
 
-#define STATION(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		STATION(what_is_heard_is_shown_but_once),
-		STATION(what_is_older_than_half_a_minute_is_not_shown),
-		STATION(what_is_no_row_is_counted),
-		STATION(a_lost_connection_is_made_anew),
-		STATION(once_rows_pass_nothing_is_followed),
+		TEST(a_published_row_is_shown_once),
+		TEST(a_row_older_than_half_a_minute_is_not_shown),
+		TEST(a_message_that_is_no_row_is_counted),
+		TEST(a_lost_connection_is_replaced),
+		TEST(once_rows_pass_nothing_is_subscribed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* Kept answers that are sent again with the headers they had: what may have changed, has. */
+/* Cached answers sent with prebuilt headers: whatever header may differ does. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

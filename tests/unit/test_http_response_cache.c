@@ -1,4 +1,4 @@
-/* The cache alone, by a clock of the test's own: what is kept, and how long it is good. */
+/* The cache alone, by a clock of the test's own: what is cached, and for how long. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,185 +10,186 @@
 #include "routes/endpoint.h"
 #include "test.h"
 
-struct shelf {
+struct fixture {
 	struct fake_host *host;
 	struct http_config config;
 	struct cache *cache;
 	int64_t now;
 };
 
-static void advance(struct shelf *shelf, int64_t ns)
+static void advance(struct fixture *fixture, int64_t ns)
 {
-	shelf->now += ns;
-	fake_host_set_monotonic(shelf->host, shelf->now);
+	fixture->now += ns;
+	fake_host_set_monotonic(fixture->host, fixture->now);
 }
 
 static int set_up(void **state)
 {
-	struct shelf *shelf = calloc(1, sizeof(*shelf));
-	shelf->host = fake_host_create("output.http_api");
-	shelf->config.cache_size = 1 << 20;
-	shelf->config.cache_ttl_containers = 10 * CLOCK_SECOND;
-	shelf->config.cache_ttl_history = 30 * CLOCK_SECOND;
-	advance(shelf, 100 * CLOCK_SECOND);
-	shelf->cache = cache_create(fake_host_ctx(shelf->host), &shelf->config);
-	*state = shelf;
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+	fixture->host = fake_host_create("output.http_api");
+	fixture->config.cache_size = 1 << 20;
+	fixture->config.cache_ttl_containers = 10 * CLOCK_SECOND;
+	fixture->config.cache_ttl_history = 30 * CLOCK_SECOND;
+	advance(fixture, 100 * CLOCK_SECOND);
+	fixture->cache = cache_create(fake_host_ctx(fixture->host), &fixture->config);
+	*state = fixture;
 	return 0;
 }
 
 static int tear_down(void **state)
 {
-	struct shelf *shelf = *state;
-	cache_destroy(shelf->cache);
-	fake_host_destroy(shelf->host);
-	free(shelf);
+	struct fixture *fixture = *state;
+	cache_destroy(fixture->cache);
+	fake_host_destroy(fixture->host);
+	free(fixture);
 	return 0;
 }
 
-static struct fetch *begin(struct shelf *shelf, const char *key, enum cache_class kind)
+static struct fetch *begin(struct fixture *fixture, const char *key, enum cache_class kind)
 {
 	struct request *request = request_create(key);
 	request->kind = kind;
 	struct fetch *fetch = fetch_create(request, key);
 	request_drop(request);
-	assert_int_equal(cache_begin(shelf->cache, fetch), 0);
+	assert_int_equal(cache_begin(fixture->cache, fetch), 0);
 	return fetch;
 }
 
-static void land_as(struct shelf *shelf, struct fetch *fetch, unsigned status, const char *body)
+static void finish_as(struct fixture *fixture, struct fetch *fetch, unsigned status,
+		      const char *body)
 {
 	struct response_builder builder;
 	bool late;
 	response_builder_init(&builder);
 	builder.status = status;
 	json_write_raw(&builder.body, body, strlen(body));
-	struct response *response = response_create(&builder, shelf->now, false);
-	response_drop(cache_finish(shelf->cache, fetch, response, &late));
+	struct response *response = response_create(&builder, fixture->now, false);
+	response_drop(cache_finish(fixture->cache, fetch, response, &late));
 	response_drop(response);
 	fetch_drop(fetch);
 }
 
-static void land(struct shelf *shelf, struct fetch *fetch, const char *body)
+static void finish(struct fixture *fixture, struct fetch *fetch, const char *body)
 {
-	land_as(shelf, fetch, 200, body);
+	finish_as(fixture, fetch, 200, body);
 }
 
-static void fill(struct shelf *shelf, const char *key, enum cache_class kind)
+static void fill(struct fixture *fixture, const char *key, enum cache_class kind)
 {
-	land(shelf, begin(shelf, key, kind), "answer");
+	finish(fixture, begin(fixture, key, kind), "answer");
 }
 
-static enum cache_age age(struct shelf *shelf, const char *key)
+static enum cache_age age(struct fixture *fixture, const char *key)
 {
 	struct cache_found found;
-	cache_find(shelf->cache, key, &found);
+	cache_find(fixture->cache, key, &found);
 	cache_found_done(&found);
 	return found.age;
 }
 
-static void a_change_makes_answers_of_its_kind_old(void **state)
+static void a_change_makes_answers_of_its_class_stale(void **state)
 {
 	fill(*state, "/list", CACHE_CLASS_CONTAINERS);
 	fill(*state, "/series", CACHE_CLASS_HISTORY);
 	assert_int_equal(age(*state, "/list"), CACHE_FRESH);
-	cache_invalidate(((struct shelf *)*state)->cache, CACHE_CLASS_CONTAINERS);
+	cache_invalidate(((struct fixture *)*state)->cache, CACHE_CLASS_CONTAINERS);
 	assert_int_equal(age(*state, "/list"), CACHE_STALE_IF_ERROR);
 	assert_int_equal(age(*state, "/series"), CACHE_FRESH);
 }
 
-static void nobody_joins_a_flight_that_began_before_a_change(void **state)
+static void nobody_joins_a_fetch_from_before_a_change(void **state)
 {
-	struct shelf *shelf = *state;
+	struct fixture *fixture = *state;
 	struct cache_found found;
-	struct fetch *early = begin(shelf, "/list", CACHE_CLASS_CONTAINERS);
-	cache_invalidate(shelf->cache, CACHE_CLASS_CONTAINERS);
-	cache_find(shelf->cache, "/list", &found);
+	struct fetch *early = begin(fixture, "/list", CACHE_CLASS_CONTAINERS);
+	cache_invalidate(fixture->cache, CACHE_CLASS_CONTAINERS);
+	cache_find(fixture->cache, "/list", &found);
 	assert_null(found.fetch);
 	cache_found_done(&found);
-	struct fetch *late = begin(shelf, "/list", CACHE_CLASS_CONTAINERS);
-	cache_find(shelf->cache, "/list", &found);
+	struct fetch *late = begin(fixture, "/list", CACHE_CLASS_CONTAINERS);
+	cache_find(fixture->cache, "/list", &found);
 	assert_ptr_equal(found.fetch, late);
 	cache_found_done(&found);
-	land(shelf, late, "new");
-	land(shelf, early, "old");
-	cache_find(shelf->cache, "/list", &found);
+	finish(fixture, late, "new");
+	finish(fixture, early, "old");
+	cache_find(fixture->cache, "/list", &found);
 	assert_int_equal(found.age, CACHE_FRESH);
 	assert_memory_equal(found.response->body[RESPONSE_IDENTITY].data, "new", 3);
 	cache_found_done(&found);
 }
 
-static void what_such_a_flight_brings_is_old(void **state)
+static void the_answer_of_such_a_fetch_is_stale(void **state)
 {
-	struct shelf *shelf = *state;
-	struct fetch *fetch = begin(shelf, "/list", CACHE_CLASS_CONTAINERS);
-	cache_invalidate(shelf->cache, CACHE_CLASS_CONTAINERS);
-	land(shelf, fetch, "old");
-	assert_int_equal(age(shelf, "/list"), CACHE_STALE_IF_ERROR);
+	struct fixture *fixture = *state;
+	struct fetch *fetch = begin(fixture, "/list", CACHE_CLASS_CONTAINERS);
+	cache_invalidate(fixture->cache, CACHE_CLASS_CONTAINERS);
+	finish(fixture, fetch, "old");
+	assert_int_equal(age(fixture, "/list"), CACHE_STALE_IF_ERROR);
 }
 
 /* The rows may reach the store after us. */
-static void after_a_change_answers_are_kept_for_a_moment_only(void **state)
+static void after_a_change_answers_are_cached_for_a_moment_only(void **state)
 {
-	struct shelf *shelf = *state;
-	cache_invalidate(shelf->cache, CACHE_CLASS_CONTAINERS);
-	advance(shelf, CLOCK_SECOND);
-	fill(shelf, "/list", CACHE_CLASS_CONTAINERS);
-	assert_int_equal(age(shelf, "/list"), CACHE_FRESH);
-	advance(shelf, CLOCK_SECOND);
-	assert_int_equal(age(shelf, "/list"), CACHE_STALE_IF_ERROR);
-	advance(shelf, 5 * CLOCK_SECOND);
-	fill(shelf, "/list", CACHE_CLASS_CONTAINERS);
-	advance(shelf, CLOCK_SECOND);
-	assert_int_equal(age(shelf, "/list"), CACHE_FRESH);
+	struct fixture *fixture = *state;
+	cache_invalidate(fixture->cache, CACHE_CLASS_CONTAINERS);
+	advance(fixture, CLOCK_SECOND);
+	fill(fixture, "/list", CACHE_CLASS_CONTAINERS);
+	assert_int_equal(age(fixture, "/list"), CACHE_FRESH);
+	advance(fixture, CLOCK_SECOND);
+	assert_int_equal(age(fixture, "/list"), CACHE_STALE_IF_ERROR);
+	advance(fixture, 5 * CLOCK_SECOND);
+	fill(fixture, "/list", CACHE_CLASS_CONTAINERS);
+	advance(fixture, CLOCK_SECOND);
+	assert_int_equal(age(fixture, "/list"), CACHE_FRESH);
 }
 
 /* ---- Mistakes ------------------------------------------------------------ */
 
-static void a_mistake_is_given_for_a_second_and_then_no_more(void **state)
+static void a_4xx_is_cached_for_a_second(void **state)
 {
-	struct shelf *shelf = *state;
-	land_as(shelf, begin(shelf, "/nobody", CACHE_CLASS_CONTAINERS), 404, "nobody");
-	advance(shelf, CLOCK_SECOND - 1);
-	assert_int_equal(age(shelf, "/nobody"), CACHE_FRESH);
-	advance(shelf, 1);
-	assert_int_equal(age(shelf, "/nobody"), CACHE_NONE);
+	struct fixture *fixture = *state;
+	finish_as(fixture, begin(fixture, "/nobody", CACHE_CLASS_CONTAINERS), 404, "nobody");
+	advance(fixture, CLOCK_SECOND - 1);
+	assert_int_equal(age(fixture, "/nobody"), CACHE_FRESH);
+	advance(fixture, 1);
+	assert_int_equal(age(fixture, "/nobody"), CACHE_NONE);
 }
 
-static void a_mistake_before_a_change_is_none_any_more(void **state)
+static void a_change_ends_a_cached_4xx(void **state)
 {
-	struct shelf *shelf = *state;
-	land_as(shelf, begin(shelf, "/nobody", CACHE_CLASS_CONTAINERS), 404, "nobody");
-	cache_invalidate(shelf->cache, CACHE_CLASS_CONTAINERS);
-	assert_int_equal(age(shelf, "/nobody"), CACHE_NONE);
+	struct fixture *fixture = *state;
+	finish_as(fixture, begin(fixture, "/nobody", CACHE_CLASS_CONTAINERS), 404, "nobody");
+	cache_invalidate(fixture->cache, CACHE_CLASS_CONTAINERS);
+	assert_int_equal(age(fixture, "/nobody"), CACHE_NONE);
 }
 
-/* ---- Room ---------------------------------------------------------------- */
+/* ---- Size ---------------------------------------------------------------- */
 
-static void fill_with(struct shelf *shelf, const char *key, size_t len)
+static void fill_with(struct fixture *fixture, const char *key, size_t len)
 {
 	char *body = malloc(len + 1);
 	memset(body, 'x', len);
 	body[len] = '\0';
-	land(shelf, begin(shelf, key, CACHE_CLASS_CONTAINERS), body);
+	finish(fixture, begin(fixture, key, CACHE_CLASS_CONTAINERS), body);
 	free(body);
 }
 
-static void one_large_answer_drives_nothing_out(void **state)
+static void one_large_answer_evicts_nothing(void **state)
 {
-	struct shelf *shelf = *state;
-	fill_with(shelf, "/small", 100);
-	fill_with(shelf, "/medium", 120 << 10);
-	fill_with(shelf, "/large", 140 << 10); /* of 1 MiB */
-	fill_with(shelf, "/huge", 2 << 20);
-	assert_int_equal(age(shelf, "/small"), CACHE_FRESH);
-	assert_int_equal(age(shelf, "/medium"), CACHE_FRESH);
-	assert_int_equal(age(shelf, "/large"), CACHE_NONE);
-	assert_int_equal(age(shelf, "/huge"), CACHE_NONE);
-	assert_int_equal(fake_host_metric(shelf->host, HTTP_CACHE_EVICTIONS), 0);
-	assert_int_equal(fake_host_metric(shelf->host, HTTP_CACHE_ENTRIES), 2);
+	struct fixture *fixture = *state;
+	fill_with(fixture, "/small", 100);
+	fill_with(fixture, "/medium", 120 << 10);
+	fill_with(fixture, "/large", 140 << 10); /* of 1 MiB */
+	fill_with(fixture, "/huge", 2 << 20);
+	assert_int_equal(age(fixture, "/small"), CACHE_FRESH);
+	assert_int_equal(age(fixture, "/medium"), CACHE_FRESH);
+	assert_int_equal(age(fixture, "/large"), CACHE_NONE);
+	assert_int_equal(age(fixture, "/huge"), CACHE_NONE);
+	assert_int_equal(fake_host_metric(fixture->host, HTTP_CACHE_EVICTIONS), 0);
+	assert_int_equal(fake_host_metric(fixture->host, HTTP_CACHE_ENTRIES), 2);
 }
 
-static void every_question_to_the_store_has_a_kind(void **state)
+static void every_endpoint_that_asks_the_store_has_a_class(void **state)
 {
 	(void)state;
 	for (const struct endpoint *endpoint = endpoints; endpoint->path; endpoint++)
@@ -207,14 +208,14 @@ static void every_question_to_the_store_has_a_kind(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_change_makes_answers_of_its_kind_old),
-		TEST(nobody_joins_a_flight_that_began_before_a_change),
-		TEST(what_such_a_flight_brings_is_old),
-		TEST(a_mistake_is_given_for_a_second_and_then_no_more),
-		TEST(a_mistake_before_a_change_is_none_any_more),
-		TEST(one_large_answer_drives_nothing_out),
-		cmocka_unit_test(every_question_to_the_store_has_a_kind),
-		TEST(after_a_change_answers_are_kept_for_a_moment_only),
+		TEST(a_change_makes_answers_of_its_class_stale),
+		TEST(nobody_joins_a_fetch_from_before_a_change),
+		TEST(the_answer_of_such_a_fetch_is_stale),
+		TEST(a_4xx_is_cached_for_a_second),
+		TEST(a_change_ends_a_cached_4xx),
+		TEST(one_large_answer_evicts_nothing),
+		cmocka_unit_test(every_endpoint_that_asks_the_store_has_a_class),
+		TEST(after_a_change_answers_are_cached_for_a_moment_only),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

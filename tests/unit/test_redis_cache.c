@@ -43,7 +43,7 @@ static void what_is_set_is_got(void **state)
 	freeReplyObject(reply);
 }
 
-static void what_is_too_long_is_not_kept(void **state)
+static void a_value_that_is_too_long_is_not_set(void **state)
 {
 	char *value = calloc(1, REDIS_MAX_VALUE + 1);
 	memset(value, 'x', REDIS_MAX_VALUE);
@@ -126,7 +126,7 @@ static bool is_gone(void *fixture)
 }
 
 /* As in a worker, which only publishes. */
-static void a_redis_that_is_gone_is_noticed_and_told_though_nobody_asks(void **state)
+static void a_redis_that_is_gone_is_logged_though_nobody_asks(void **state)
 {
 	struct redis_fixture *fixture = *state;
 	redis_signal(SIGSTOP);
@@ -161,7 +161,7 @@ static void *ask(void *arg)
 	return NULL;
 }
 
-/* The writer's, the keeper's and the test's own. */
+/* The writer's, the cache's and the test's own. */
 static bool three_are_connected(void *arg)
 {
 	redisReply *reply = redis_ask(arg, "CLIENT LIST TYPE normal");
@@ -214,12 +214,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_set_is_got),
-		TEST(what_is_too_long_is_not_kept),
+		TEST(a_value_that_is_too_long_is_not_set),
 		TEST(another_type_under_the_key_is_an_error),
 		TEST(more_threads_than_links_all_get_their_own_answers),
 		TEST(after_a_late_answer_redis_is_left_alone_and_then_asked_again),
 		TEST(idle_links_that_were_closed_are_replaced),
-		TEST(a_redis_that_is_gone_is_noticed_and_told_though_nobody_asks),
+		TEST(a_redis_that_is_gone_is_logged_though_nobody_asks),
 		TEST(a_redis_that_takes_no_writes_is_connected_to_again),
 		TEST(a_link_that_was_being_opened_at_a_failure_is_closed),
 		TEST(a_cache_that_rests_can_be_stopped),

@@ -49,7 +49,7 @@ static void an_endless_reply_is_cut_off(void **state)
 	expect_failure(&(struct villain){.reply = text, .endless = true}, EBADMSG, "longer than");
 }
 
-static void arrays_are_refused_before_there_is_room_for_them(void **state)
+static void arrays_are_refused_before_memory_is_allocated(void **state)
 {
 	(void)state;
 	expect_failure(&(struct villain){.reply = "*2147483647\r\n:1\r\n"}, EBADMSG, "");
@@ -90,7 +90,7 @@ static int hear_nothing(void *arg, const char *channel, char *text, size_t len)
 	return 0;
 }
 
-static void what_is_no_message_ends_following(void **state)
+static void what_is_no_message_ends_the_subscription(void **state)
 {
 	static const char *const channels[] = {"rows:a", NULL};
 	static const char *const replies[] = {
@@ -118,7 +118,7 @@ static void what_is_no_message_ends_following(void **state)
 	}
 }
 
-static void a_refusal_to_follow_is_told(void **state)
+static void a_refused_subscription_says_why(void **state)
 {
 	static const char *const channels[] = {"rows:a", NULL};
 	struct villain villain = {.reply = "-NOPERM this user has no permissions\r\n"};
@@ -135,11 +135,11 @@ static void a_refusal_to_follow_is_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_is_no_message_ends_following),
-		cmocka_unit_test(a_refusal_to_follow_is_told),
+		cmocka_unit_test(what_is_no_message_ends_the_subscription),
+		cmocka_unit_test(a_refused_subscription_says_why),
 		cmocka_unit_test(half_a_reply_ends_with_the_deadline),
 		cmocka_unit_test(an_endless_reply_is_cut_off),
-		cmocka_unit_test(arrays_are_refused_before_there_is_room_for_them),
+		cmocka_unit_test(arrays_are_refused_before_memory_is_allocated),
 		cmocka_unit_test(nonsense_is_refused),
 		cmocka_unit_test(bytes_that_nobody_asked_for_end_the_connection),
 	};

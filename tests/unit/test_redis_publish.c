@@ -244,7 +244,7 @@ static void expect_no_entry(struct redis_fixture *fixture, const char *why)
 	redis_finish(fixture);
 }
 
-static void a_wrong_password_is_told_and_not_shown(void **state)
+static void a_wrong_password_is_logged_and_not_shown(void **state)
 {
 	struct redis_fixture *guarded = redis_prepare();
 	redis_expect(*state, "OK", "CONFIG SET requirepass s3cret");
@@ -254,7 +254,7 @@ static void a_wrong_password_is_told_and_not_shown(void **state)
 	redis_expect(*state, "OK", "CONFIG SET requirepass %s", "");
 }
 
-static void a_redis_that_is_not_there_is_told(void **state)
+static void a_redis_that_is_not_there_is_logged(void **state)
 {
 	struct redis_fixture *lost = redis_prepare();
 	(void)state;
@@ -324,8 +324,8 @@ int main(void)
 		TEST(a_lost_connection_is_made_again),
 		TEST(a_frozen_redis_costs_the_timeout),
 		TEST(a_password_and_a_database_are_used),
-		TEST(a_wrong_password_is_told_and_not_shown),
-		TEST(a_redis_that_is_not_there_is_told),
+		TEST(a_wrong_password_is_logged_and_not_shown),
+		TEST(a_redis_that_is_not_there_is_logged),
 		TEST(urls_say_what_is_wrong_with_them),
 		TEST(tcp_works_like_a_socket),
 	};

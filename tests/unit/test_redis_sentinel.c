@@ -185,7 +185,7 @@ static void hosts_of_any_bytes_and_length_are_refused(void **state)
 	assert_string_equal(address.place, "fe80::1");
 }
 
-static void long_slow_and_refusing_answers_are_told(void **state)
+static void long_slow_and_refusing_answers_are_explained(void **state)
 {
 	char text[4097];
 	(void)state;
@@ -240,8 +240,8 @@ static void sentinels_are_asked_in_turn_and_who_knew_first(void **state)
 	fixture->config.timeout = 2 * CLOCK_SECOND;
 	assert_int_equal(redis_begin(fixture), 0);
 	WAIT_UNTIL(redis_is_available(fixture));
-	assert_int_equal(sentinels[1].n_guests, 1);
-	assert_int_equal(sentinels[2].n_guests, 2);
+	assert_int_equal(sentinels[1].n_connections, 1);
+	assert_int_equal(sentinels[2].n_connections, 2);
 	redis_finish(fixture);
 	villain_end(&sentinels[1]);
 	villain_end(&sentinels[2]);
@@ -263,7 +263,7 @@ static void after_a_wrong_answer_another_sentinel_is_asked(void **state)
 	struct redis_fixture *fixture = ask(sentinels, 2);
 	assert_int_equal(redis_begin(fixture), -EROFS);
 	assert_int_equal(tally_plugin()->start(fixture->plugin), 0);
-	assert_int_equal(sentinels[0].n_guests, 1);
+	assert_int_equal(sentinels[0].n_connections, 1);
 	redis_finish(fixture);
 	villain_end(&sentinels[0]);
 	villain_end(&sentinels[1]);
@@ -308,7 +308,7 @@ static void interrupting_ends_the_asking_of_all(void **state)
 	WAIT_UNTIL(has_ended(&start));
 	pthread_join(start.thread, NULL);
 	assert_int_equal(start.result, -ECANCELED);
-	assert_int_equal(sentinels[1].n_guests, 0);
+	assert_int_equal(sentinels[1].n_connections, 0);
 	tally_plugin()->destroy(start.fixture->plugin);
 	start.fixture->plugin = NULL;
 	redis_finish(start.fixture);
@@ -323,7 +323,7 @@ static int keep(struct redis_fixture *fixture)
 	return tally_plugin()->cache->set(fixture->plugin, "k", "x", 1, 60 * CLOCK_SECOND);
 }
 
-static bool is_kept(void *arg)
+static bool is_set(void *arg)
 {
 	return keep(arg) == 0;
 }
@@ -344,7 +344,7 @@ static void a_redis_that_was_demoted_is_let_go(void **state)
 	struct redis_fixture *fixture = ask_for_redis(&sentinel, reply);
 	assert_int_equal(redis_begin(fixture), 0);
 	assert_int_equal(redis_write_row(fixture), 0);
-	WAIT_UNTIL(is_kept(fixture));
+	WAIT_UNTIL(is_set(fixture));
 	redis_expect(*state, "OK", "REPLICAOF 127.0.0.1 1");
 	assert_int_equal(redis_write_row(fixture), -EPROTO);
 	assert_non_null(strstr(tally_reason(fixture->ctx), "READONLY"));
@@ -353,7 +353,7 @@ static void a_redis_that_was_demoted_is_let_go(void **state)
 	assert_int_equal(fake_host_metric(fixture->host, REDIS_CACHE_AVAILABLE), 0);
 	redis_expect(*state, "OK", "REPLICAOF NO ONE");
 	assert_int_equal(redis_write_row(fixture), 0);
-	WAIT_UNTIL(is_kept(fixture));
+	WAIT_UNTIL(is_set(fixture));
 	redis_finish(fixture);
 	villain_end(&sentinel);
 }
@@ -374,7 +374,7 @@ static void the_database_of_the_url_is_used(void **state)
 	villain_end(&sentinel);
 }
 
-static int stop_when_followed(void *arg, const char *channel, char *text, size_t len)
+static int stop_when_subscribed(void *arg, const char *channel, char *text, size_t len)
 {
 	(void)arg;
 	(void)text;
@@ -382,7 +382,7 @@ static int stop_when_followed(void *arg, const char *channel, char *text, size_t
 	return channel ? 0 : 7;
 }
 
-static void channels_are_followed_there_too(void **state)
+static void channels_are_subscribed_there_too(void **state)
 {
 	static const char *const channels[] = {"rows:a", NULL};
 	struct villain sentinel = {.fd = 0};
@@ -391,7 +391,7 @@ static void channels_are_followed_there_too(void **state)
 	(void)state;
 	assert_int_equal(redis_begin(fixture), 0);
 	assert_int_equal(tally_plugin()->cache->subscribe(fixture->plugin, channels, -1,
-							  stop_when_followed, NULL),
+							  stop_when_subscribed, NULL),
 			 7);
 	redis_finish(fixture);
 	villain_end(&sentinel);
@@ -407,14 +407,14 @@ int main(void)
 		cmocka_unit_test(what_belongs_together_is_given_together),
 		cmocka_unit_test(what_is_no_address_is_refused),
 		cmocka_unit_test(hosts_of_any_bytes_and_length_are_refused),
-		cmocka_unit_test(long_slow_and_refusing_answers_are_told),
+		cmocka_unit_test(long_slow_and_refusing_answers_are_explained),
 		cmocka_unit_test(who_says_not_to_be_primary_is_not_taken_for_one),
 		cmocka_unit_test(sentinels_are_asked_in_turn_and_who_knew_first),
 		cmocka_unit_test(after_a_wrong_answer_another_sentinel_is_asked),
 		cmocka_unit_test(interrupting_ends_the_asking_of_all),
 		REDIS(a_redis_that_was_demoted_is_let_go),
 		REDIS(the_database_of_the_url_is_used),
-		REDIS(channels_are_followed_there_too),
+		REDIS(channels_are_subscribed_there_too),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

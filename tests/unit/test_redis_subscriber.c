@@ -1,4 +1,4 @@
-/* Channels of a real Redis, followed for others. */
+/* Channels of a real Redis, subscribed for others. */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -17,22 +17,22 @@
 struct listener {
 	struct redis_fixture *fixture;
 	pthread_t thread;
-	int stop_fd, result, returned; /* what heard() returns, what follow() did */
-	atomic_bool followed;
+	int stop_fd, result, returned; /* what message() returns, what subscribe() did */
+	atomic_bool subscribed;
 	atomic_uint n;
-	char heard[4][200];
+	char messages[4][200];
 };
 
 static int hear(void *arg, const char *channel, char *text, size_t len)
 {
 	struct listener *listener = arg;
 	if (!channel) {
-		atomic_store(&listener->followed, true);
+		atomic_store(&listener->subscribed, true);
 		return 0;
 	}
 	unsigned n = atomic_load(&listener->n);
 	if (n < 4)
-		snprintf(listener->heard[n], sizeof(listener->heard[n]), "%s %.*s", channel,
+		snprintf(listener->messages[n], sizeof(listener->messages[n]), "%s %.*s", channel,
 			 (int)len, text);
 	atomic_store(&listener->n, n + 1);
 	return listener->result;
@@ -47,12 +47,12 @@ static void *listen_on(void *arg)
 	return NULL;
 }
 
-static bool is_followed(void *arg)
+static bool is_subscribed(void *arg)
 {
-	return atomic_load(&((struct listener *)arg)->followed);
+	return atomic_load(&((struct listener *)arg)->subscribed);
 }
 
-static bool has_heard(void *arg)
+static bool has_messages(void *arg)
 {
 	return atomic_load(&((struct listener *)arg)->n) > 0;
 }
@@ -64,7 +64,7 @@ static struct listener *begin(struct redis_fixture *fixture, int result)
 	listener->result = result;
 	listener->stop_fd = eventfd(0, EFD_CLOEXEC);
 	pthread_create(&listener->thread, NULL, listen_on, listener);
-	WAIT_UNTIL(is_followed(listener));
+	WAIT_UNTIL(is_subscribed(listener));
 	return listener;
 }
 
@@ -77,7 +77,7 @@ static int end(struct listener *listener)
 	return returned;
 }
 
-static void what_is_published_is_heard_in_its_order(void **state)
+static void messages_come_in_their_order(void **state)
 {
 	struct redis_fixture *fixture = *state;
 	struct listener *listener = begin(fixture, 0);
@@ -86,19 +86,19 @@ static void what_is_published_is_heard_in_its_order(void **state)
 	freeReplyObject(redis_ask(fixture, "PUBLISH tally:v1:rows:b %b", "t\0o", (size_t)3));
 	freeReplyObject(redis_ask(fixture, "PUBLISH tally:v1:rows:a three"));
 	WAIT_UNTIL(atomic_load(&listener->n) == 3);
-	assert_string_equal(listener->heard[0], "rows:a one");
-	assert_string_equal(listener->heard[1], "rows:b t");
-	assert_string_equal(listener->heard[2], "rows:a three");
+	assert_string_equal(listener->messages[0], "rows:a one");
+	assert_string_equal(listener->messages[1], "rows:b t");
+	assert_string_equal(listener->messages[2], "rows:a three");
 	assert_int_equal(eventfd_write(listener->stop_fd, 1), 0);
 	assert_int_equal(end(listener), -ECANCELED);
 }
 
-static void who_has_heard_enough_ends_it(void **state)
+static void a_callback_can_end_it(void **state)
 {
 	struct redis_fixture *fixture = *state;
 	struct listener *listener = begin(fixture, 7);
 	freeReplyObject(redis_ask(fixture, "PUBLISH tally:v1:rows:a one"));
-	WAIT_UNTIL(has_heard(listener));
+	WAIT_UNTIL(has_messages(listener));
 	assert_int_equal(end(listener), 7);
 }
 
@@ -124,11 +124,11 @@ static void silence_is_fine_as_long_as_it_lives(void **state)
 	struct redis_fixture *fixture = *state;
 	struct listener *listener = begin(fixture, 0);
 	for (unsigned i = 0; i < 3; i++) { /* each as long as it takes until it is asked */
-		atomic_store(&listener->followed, false);
-		WAIT_UNTIL(is_followed(listener));
+		atomic_store(&listener->subscribed, false);
+		WAIT_UNTIL(is_subscribed(listener));
 	}
 	freeReplyObject(redis_ask(fixture, "PUBLISH tally:v1:rows:a one"));
-	WAIT_UNTIL(has_heard(listener));
+	WAIT_UNTIL(has_messages(listener));
 	redis_signal(SIGSTOP);
 	assert_int_equal(end(listener), -ETIMEDOUT);
 	redis_signal(SIGCONT);
@@ -139,8 +139,8 @@ static void silence_is_fine_as_long_as_it_lives(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		REDIS(what_is_published_is_heard_in_its_order, redis_set_up),
-		REDIS(who_has_heard_enough_ends_it, redis_set_up),
+		REDIS(messages_come_in_their_order, redis_set_up),
+		REDIS(a_callback_can_end_it, redis_set_up),
 		REDIS(interrupting_the_plugin_ends_it, redis_set_up),
 		REDIS(silence_is_fine_as_long_as_it_lives, set_up_hasty),
 	};
