@@ -80,6 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct target target;
+	struct arguments args;
 	struct response_builder builder;
 	char raw[2048];
 	if (!host)
@@ -96,13 +97,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				  .config = &config,
 				  .tables = tables,
 				  .target = &target,
+				  .args = &args,
 				  .raw = raw,
 				  .now = NOW,
 				  .deadline = INT64_MAX,
 				  .builder = &builder};
-	const struct endpoint *endpoint = endpoint_find(&target, &context.segment);
-	if (endpoint) {
-		endpoint_answer(endpoint, &context);
+	context.route = endpoint_find(&target, &context.segment);
+	if (context.route) {
+		if (arguments_read(&context, &context.route->params, &args) == 0)
+			endpoint_answer(context.route, &context);
 		check(&builder);
 	}
 	response_builder_done(&builder);

@@ -152,13 +152,13 @@ static void images_are_narrowed_down(void **state)
 			    "alpha/sha256:aaaa000000000");
 	assert_string_equal(all(state, "/api/v1/images?outdated=no&host=beta", "host", "image_id"),
 			    "beta/sha256:bbbb000000000");
-	http_expect_problem(*state, "/api/v1/images?outdated=maybe", 400, "outdated", "no|yes");
+	http_expect_problem(*state, "/api/v1/images?outdated=maybe", 400, "outdated", "no, yes");
 	assert_string_equal(all(state, "/api/v1/images?dangling=no&host=beta", "host", "image_id"),
 			    "beta/sha256:bbbb000000000");
 	assert_string_equal(all(state, "/api/v1/images?gone=yes&host=beta", "host", "image_id"),
 			    "beta/sha256:aaaa000000000 beta/sha256:bbbb000000000");
-	http_expect_problem(*state, "/api/v1/images?gone=maybe", 400, "gone", "no|yes");
-	http_expect_problem(*state, "/api/v1/images?dangling=1", 400, "dangling", "yes|no");
+	http_expect_problem(*state, "/api/v1/images?gone=maybe", 400, "gone", "no, yes");
+	http_expect_problem(*state, "/api/v1/images?dangling=1", 400, "dangling", "no, yes");
 	struct http_answer answer = http_ok(state, "/api/v1/images?format=csv&host=beta");
 	assert_non_null(strstr(answer.body, "beta," NEW ",\"[\"\"web:latest\"\"]\""));
 	http_free(&answer);
@@ -231,7 +231,7 @@ static void versions_come_by_host_and_reference(void **state)
 		all(state, "/api/v1/images/versions?outdated=no&host=beta", "host", "reference"),
 		"beta/web:latest");
 	http_expect_problem(*state, "/api/v1/images/versions?outdated=maybe", 400, "outdated",
-			    "no|yes");
+			    "no, yes");
 	assert_string_equal(all(state, "/api/v1/images/versions?reference=*:1*&from=now-1h", "host",
 				"reference"),
 			    "alpha/ghcr.io/x/db:16");

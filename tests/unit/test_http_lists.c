@@ -147,14 +147,14 @@ static void logs_are_narrowed_down(void **state)
 
 static void wrong_filters_are_explained(void **state)
 {
-	http_expect_problem(*state, "/api/v1/logs?stream=out", 400, "stream", "stdout|stderr");
+	http_expect_problem(*state, "/api/v1/logs?stream=out", 400, "stream", "stdout, stderr");
 	http_expect_problem(*state, "/api/v1/logs?level=warn", 400, "level",
 			    "did you mean warning?");
 	http_expect_problem(*state, "/api/v1/logs?level=ERROR", 400, "level",
 			    "did you mean error?");
 	http_expect_problem(*state, "/api/v1/logs?format=json-lines", 400, "format",
-			    "json|ndjson|csv");
-	http_expect_problem(*state, "/api/v1/logs?order=up", 400, "order", "asc|desc");
+			    "json, ndjson, csv");
+	http_expect_problem(*state, "/api/v1/logs?order=up", 400, "order", "asc, desc");
 	http_expect_problem(*state, "/api/v1/logs?format=xml", 400, "format", "ndjson");
 	http_expect_problem(*state, "/api/v1/logs?container=nope", 404, "container", "nope");
 	http_expect_problem(*state, "/api/v1/logs?container=111", 409, "container", "web on");

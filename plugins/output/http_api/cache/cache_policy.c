@@ -1,11 +1,11 @@
 /*
- * The cache class of each endpoint, and the key under which an answer is cached.  dispatch.c calls
- * it on the HTTP thread for every request that is not answered directly; response_cache.c asks for
- * the TTL of a class.  No state, no lock, no I/O; only memory for a key can be missing.
+ * What the cache classes of routes mean, and the key under which an answer is cached.  dispatch.c
+ * calls it on the HTTP thread for every request that is not answered directly; response_cache.c
+ * asks for the TTL of a class.  No state, no lock, no I/O; only memory for a key can be missing.
  *
- * Classes follow from what makes an answer wrong.  Lists of containers change with events, so rows
- * of container_events invalidate them; newest readings change all the time and only live briefly;
- * series of the past hardly change.
+ * Classes (route_table.c) follow from what makes an answer wrong.  Lists of containers change with
+ * events, so rows of container_events invalidate them; newest readings change all the time and only
+ * live briefly; series of the past hardly change.
  */
 #include "cache/cache_policy.h"
 
@@ -14,40 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "query/window.h"
-#include "message/params_check.h"
-
-static const struct {
-	endpoint_fn *answer;
-	enum cache_class kind;
-} classes[] = {
-	{containers_list, CACHE_CLASS_CONTAINERS},
-	{containers_one, CACHE_CLASS_CONTAINERS},
-	{hosts_list, CACHE_CLASS_CONTAINERS},
-	{hosts_summary, CACHE_CLASS_CONTAINERS},
-	{tables_list, CACHE_CLASS_CONTAINERS},
-	{stats_latest, CACHE_CLASS_STATS},
-	{stats_top, CACHE_CLASS_STATS},
-	{tables_rows, CACHE_CLASS_STATS},
-	{metrics_containers, CACHE_CLASS_STATS},
-	{containers_logs, CACHE_CLASS_STATS},
-	{containers_events, CACHE_CLASS_STATS},
-	{logs_list, CACHE_CLASS_STATS},
-	{events_list, CACHE_CLASS_STATS},
-	{images_list, CACHE_CLASS_IMAGES},
-	{images_one, CACHE_CLASS_IMAGES},
-	{images_versions, CACHE_CLASS_IMAGES},
-	{containers_stats, CACHE_CLASS_HISTORY},
-	{stats_many, CACHE_CLASS_HISTORY},
-};
-
-enum cache_class cache_class_of(const struct endpoint *endpoint)
-{
-	for (size_t i = 0; i < sizeof(classes) / sizeof(*classes); i++)
-		if (classes[i].answer == endpoint->answer)
-			return classes[i].kind;
-	return CACHE_CLASS_NONE;
-}
+#include "message/request.h"
+#include "routes/endpoint.h"
 
 int64_t cache_class_ttl(const struct http_config *config, enum cache_class kind)
 {
@@ -82,19 +50,6 @@ bool cache_class_depends_on(enum cache_class kind, const char *table)
 
 /* ---- Keys ---------------------------------------------------------------- */
 
-static bool is_series(const struct endpoint *endpoint)
-{
-	return endpoint->answer == containers_stats || endpoint->answer == stats_many;
-}
-
-/* A fixed point in time, not one relative to now: only that can be moved onto the grid without
- * changing what the client asked for. */
-static bool is_fixed(const struct target *target, const char *name)
-{
-	const char *text = target_param(target, name);
-	return text && strncmp(text, "now", 3) != 0;
-}
-
 /* Each text goes with its length, so that ("ab", "c") and ("a", "bc") have different keys. */
 static void write_part(struct json_writer *key, const char *text)
 {
@@ -111,13 +66,15 @@ static void write_number(struct json_writer *key, const char *name, int64_t valu
 	json_write_raw(key, text, strlen(text));
 }
 
-/* Begins with '=', which no target does, so it cannot equal the other kind of key.  from and to are
- * left out as texts and added as numbers on the grid of the step: a dashboard that asks every few
- * seconds for the last hour then finds the answer of its neighbour. */
-static char *key_of_grid(const struct context *context, const struct window *window)
+/* Begins with '=', which no target does, so it cannot equal the other kind of key.  A fixed from or
+ * to is left out as text and added as a number on the grid of the step: a dashboard that asks every
+ * few seconds for the last hour then finds the answer of its neighbour.  With a fixed `to` the
+ * default of from is fixed, too. */
+static char *key_of_grid(const struct request *request)
 {
-	const struct target *target = context->target;
-	bool to = is_fixed(target, "to"), from = to || is_fixed(target, "from");
+	const struct target *target = &request->target;
+	const struct window *window = &request->args.window;
+	bool to = window->to_is_fixed, from = to || window->from_is_fixed;
 	struct json_writer key;
 	json_writer_init(&key, 4 * HTTP_MAX_TARGET);
 	json_write_raw(&key, "=", 1);
@@ -142,27 +99,10 @@ static char *key_of_grid(const struct context *context, const struct window *win
 	return key.data;
 }
 
-/* The window, if the parameters are right; else the target itself is the key, and the answer to the
- * mistake is cached under it.  The builder takes the error text, which nobody reads. */
-static bool key_read_window(struct context *context, const struct endpoint *endpoint,
-			    struct window *ret)
+char *cache_key_of(const struct request *request)
 {
-	struct response_builder scratch;
-	response_builder_init(&scratch);
-	context->builder = &scratch;
-	bool good = params_check(context, endpoint->params, NULL, 0) == 0 &&
-		    window_read_grid(context, ret) == 0;
-	context->builder = NULL;
-	response_builder_done(&scratch);
-	return good;
-}
-
-char *cache_key_of(struct context *context, const struct endpoint *endpoint)
-{
-	struct window window;
-	if (is_series(endpoint) &&
-	    (is_fixed(context->target, "from") || is_fixed(context->target, "to")) &&
-	    key_read_window(context, endpoint, &window))
-		return key_of_grid(context, &window);
-	return strdup(context->raw);
+	const struct window *window = &request->args.window;
+	if (request->endpoint->params.grid && (window->from_is_fixed || window->to_is_fixed))
+		return key_of_grid(request);
+	return strdup(request->raw);
 }

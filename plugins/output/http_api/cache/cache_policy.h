@@ -1,15 +1,14 @@
 /*
- * The cache policy: which class an endpoint has, how long answers of a class are cached, which
- * tables invalidate them, and which requests share an answer.  HTTP thread and workers.
+ * The cache policy: how long answers of a class are cached, which tables invalidate them, and which
+ * requests share an answer.  HTTP thread and workers.
  */
 #ifndef TALLYD_HTTP_CACHE_POLICY_H
 #define TALLYD_HTTP_CACHE_POLICY_H
 
-#include "routes/endpoint.h"
 #include "http_api.h"
 
-/* CACHE_CLASS_NONE: answers of this endpoint are not cached. */
-enum cache_class cache_class_of(const struct endpoint *endpoint);
+struct request;
+
 /* In ns; 0: not cached. */
 int64_t cache_class_ttl(const struct http_config *config, enum cache_class kind);
 
@@ -24,6 +23,6 @@ bool cache_class_depends_on(enum cache_class kind, const char *table);
  * grid of their step, so that everybody who looks at about the same time shares one; else the
  * target, whose parameters target_sort() has brought into one order.  free() it; NULL: no memory.
  */
-char *cache_key_of(struct context *context, const struct endpoint *endpoint);
+char *cache_key_of(const struct request *request);
 
 #endif

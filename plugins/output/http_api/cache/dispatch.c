@@ -24,6 +24,7 @@
 #include "live/live.h"
 #include "cache/wait_list.h"
 #include "query/catalog_cache.h"
+#include "routes/endpoint.h"
 
 enum { DISPATCH_JOBS_PER_THREAD = 16 };
 
@@ -56,23 +57,6 @@ static bool dispatch_abandoned(const void *arg)
 	return wait_list_is_abandoned(on->wait_list, on->fetch);
 }
 
-static void dispatch_make_context(const struct dispatch *dispatch, const struct request *request,
-				  struct context *ret)
-{
-	*ret = (struct context){
-		.ctx = dispatch->ctx,
-		.config = dispatch->config,
-		.tables = dispatch->tables,
-		.target = &request->target,
-		.raw = request->raw,
-		.segment = request->segment,
-		.now = request->now,
-		.deadline = request->deadline,
-		.live = dispatch->live,
-		.last_event_id = request->last_event_id,
-	};
-}
-
 /* In a worker: asks the store.  It uses the first request's target and deadline; the reference of
  * the fetch keeps that request alive even if its connection is gone. */
 static struct response *dispatch_fetch(struct dispatch *dispatch, const struct fetch *fetch)
@@ -80,12 +64,13 @@ static struct response *dispatch_fetch(struct dispatch *dispatch, const struct f
 	const struct request *request = fetch->source;
 	const struct dispatch_fetch_job on = {dispatch->wait_list, fetch};
 	struct response_builder builder;
-	struct context context;
 	response_builder_init(&builder);
-	dispatch_make_context(dispatch, request, &context);
+	struct context context =
+		request_context(request, dispatch->ctx, dispatch->config, &builder);
+	context.tables = dispatch->tables;
+	context.live = dispatch->live;
 	context.abandoned = dispatch_abandoned;
 	context.abandoned_arg = &on;
-	context.builder = &builder;
 	endpoint_answer(request->endpoint, &context);
 	struct response *response = response_create(&builder, tally_monotonic(dispatch->ctx),
 						    fetch->key || request->gzip);
@@ -202,15 +187,13 @@ static int dispatch_from_cache(struct dispatch *dispatch, struct request *reques
 int dispatch_request(struct dispatch *dispatch, struct request *request,
 		     struct MHD_Connection *connection)
 {
-	struct context context;
 	request->until = request->deadline;
-	request->kind = cache_class_of(request->endpoint);
+	request->kind = request->endpoint->cached;
 	if (!dispatch->cache || cache_class_ttl(dispatch->config, request->kind) == 0) {
 		int r = dispatch_send(dispatch, NULL, request, true, connection);
 		return dispatch_wait_or_answer(dispatch, request, r) ? 0 : 1;
 	}
-	dispatch_make_context(dispatch, request, &context);
-	auto_free char *key = cache_key_of(&context, request->endpoint);
+	auto_free char *key = cache_key_of(request);
 	if (!key) {
 		response_unavailable(&request->builder, "out of memory");
 		return 1;

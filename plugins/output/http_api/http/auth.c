@@ -129,7 +129,7 @@ int auth_check(const struct auth *auth, struct request *request, struct MHD_Conn
 		return -1;
 	if (auth->throttle)
 		auth_throttle_flush_log(auth->throttle, request->started);
-	if (!auth->tokens || (request->endpoint && request->endpoint->answer == health_live))
+	if (!auth->tokens || (request->endpoint && request->endpoint->public))
 		return 0;
 	const struct endpoint *endpoint = request->endpoint;
 	bool any = !endpoint || endpoint->class == HTTP_OTHER;

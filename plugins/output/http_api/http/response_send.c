@@ -32,9 +32,8 @@ static void add_number(struct MHD_Response *mhd_response, const char *name, int6
 
 static bool is_validated(const struct request *request)
 {
-	enum http_class class = request->endpoint ? request->endpoint->class : HTTP_OTHER;
-	return request->response->status == 200 && request->endpoint && class != HTTP_HEALTH &&
-	       class != HTTP_METRICS && class != HTTP_STREAM;
+	return request->response->status == 200 && request->endpoint &&
+	       endpoint_is_validated(request->endpoint);
 }
 
 /* Clients may cache as long as we do; what we do not cache they revalidate each time. */

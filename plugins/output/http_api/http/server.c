@@ -40,7 +40,6 @@ enum {
 	/* So that 8 KiB of target and of headers fit; no more, since libmicrohttpd clears it after
 	 * each request. */
 	SERVER_CONNECTION_MEMORY = 24 << 10,
-	SERVER_FIXED = 3, /* answers that never change */
 };
 
 static const int64_t server_grace = CLOCK_SECOND / 2; /* for answers on their way at the end */
@@ -54,8 +53,9 @@ struct server {
 	struct auth auth;
 	struct connections *connections;
 	struct sender sender;
-	struct tls *tls;                      /* NULL: none */
-	struct response *fixed[SERVER_FIXED]; /* once they were asked for */
+	struct tls *tls; /* NULL: none */
+	/* By place in the table of routes: answers of the fixed ones, once they were asked for. */
+	struct response *fixed[ROUTES_MAX];
 	int listen_fd;
 	atomic_int open; /* requests between their first line and the end of their answer */
 	pthread_mutex_t lock;
@@ -103,33 +103,13 @@ static enum MHD_Result server_queue(struct server *server, struct request *reque
 	return r;
 }
 
-/* The slot of an answer that never changes; NULL: it is not one of those. */
-static struct response **server_fixed(struct server *server, const struct request *request)
-{
-	static endpoint_fn *const fixed[SERVER_FIXED] = {openapi_document, openapi_page,
-							 index_page};
-	for (int i = 0; i < SERVER_FIXED && request->target.n_params == 0; i++)
-		if (fixed[i] == request->endpoint->answer)
-			return &server->fixed[i];
-	return NULL;
-}
-
 /* For direct endpoints, which need no store: answered on this thread. */
-static void server_answer(struct server *server, struct request *request)
+static void server_answer(struct server *server, struct request *request, struct context *context)
 {
-	struct response **fixed = server_fixed(server, request);
-	struct context context = {
-		.ctx = server->ctx,
-		.config = server->config,
-		.target = &request->target,
-		.raw = request->raw,
-		.segment = request->segment,
-		.now = request->now,
-		.deadline = request->deadline,
-		.builder = &request->builder,
-	};
+	const struct endpoint *endpoint = request->endpoint;
+	struct response **fixed = endpoint->fixed ? &server->fixed[endpoint - endpoints] : NULL;
 	if (!fixed || !*fixed)
-		endpoint_answer(request->endpoint, &context);
+		endpoint_answer(endpoint, context);
 	if (fixed && !*fixed)
 		*fixed = response_create(&request->builder, request->started, true);
 	if (fixed)
@@ -154,10 +134,11 @@ static enum MHD_Result server_deny(struct server *server, struct request *reques
 static enum MHD_Result server_serve_reserve(struct server *server, struct request *request,
 					    struct MHD_Connection *connection, int routed)
 {
-	bool health =
-		routed == 0 && !request->preflight && request->endpoint->answer == health_live;
+	bool health = routed == 0 && !request->preflight && request->endpoint->public;
+	struct context context =
+		request_context(request, server->ctx, server->config, &request->builder);
 	if (health && auth_check(&server->auth, request, connection) == 0)
-		server_answer(server, request);
+		server_answer(server, request, &context);
 	else if (routed == 0 && !health)
 		response_unavailable(&request->builder,
 				     "too many connections are open already "
@@ -183,8 +164,12 @@ static enum MHD_Result server_dispatch(struct server *server, struct request *re
 		return server_deny(server, request, connection);
 	if (routed < 0)
 		return server_queue(server, request, connection);
+	struct context context =
+		request_context(request, server->ctx, server->config, &request->builder);
+	if (arguments_read(&context, &request->endpoint->params, &request->args) < 0)
+		return server_queue(server, request, connection);
 	if (request->endpoint->direct) {
-		server_answer(server, request);
+		server_answer(server, request, &context);
 		return server_queue(server, request, connection);
 	}
 	if (dispatch_request(server->dispatch, request, connection) != 0)
@@ -338,7 +323,7 @@ static int server_listen(struct server *server)
 static void server_free(struct server *server)
 {
 	prebuilt_clear(&server->sender.prebuilt);
-	for (int i = 0; i < SERVER_FIXED; i++)
+	for (int i = 0; i < ROUTES_MAX; i++)
 		response_drop(server->fixed[i]);
 	connections_close(server->connections);
 	dispatch_free(server->dispatch);

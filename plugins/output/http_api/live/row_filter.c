@@ -15,7 +15,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "message/params_check.h"
 #include "base/utf8.h"
 #include "query/catalog_cache.h"
 #include "query/container_lookup.h"
@@ -58,9 +57,6 @@ static int row_filter_add_param(struct context *context, struct row_filter *row_
 				const struct list_filter *filter, const char *value)
 {
 	uint32_t match = filter->match;
-	int r = param_check_choice(context, filter->param, filter->choices, value);
-	if (r < 0)
-		return r;
 	if (match == TALLY_GLOB && !strpbrk(value, "*?"))
 		match = TALLY_EQUALS;
 	return row_filter_add(context, row_filter,

@@ -10,9 +10,11 @@
 #include <tallyd/host.h>
 
 #include "http_api.h"
+#include "message/arguments.h"
 #include "message/params.h"
 #include "message/response_builder.h"
 
+struct endpoint;
 struct catalog_cache;
 struct catalog;
 struct live;
@@ -23,10 +25,12 @@ struct context {
 	struct catalog_cache *tables;
 	const struct catalog *catalog; /* of this call, once a table was looked up */
 	const struct target *target;
-	const char *raw;     /* the target as it came, for links */
-	const char *segment; /* what {…} in the path stands for; NULL: nothing */
-	int64_t now;         /* wall time of the request, the same for all its parts */
-	int64_t deadline;    /* monotonic */
+	const struct endpoint *route;
+	const struct arguments *args; /* its parameters, read by the route's specifications */
+	const char *raw;              /* the target as it came, for links */
+	const char *segment;          /* what {…} in the path stands for; NULL: nothing */
+	int64_t now;                  /* wall time of the request, the same for all its parts */
+	int64_t deadline;             /* monotonic */
 	struct live *live;
 	const char *last_event_id;          /* NULL: none */
 	bool (*abandoned)(const void *arg); /* nobody waits for the answer any more */

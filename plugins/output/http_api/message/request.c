@@ -66,6 +66,24 @@ int request_read_mark(struct request *request, struct MHD_Connection *connection
 	return request->last_event_id ? 0 : -ENOMEM;
 }
 
+struct context request_context(const struct request *request, struct tally_ctx *ctx,
+			       const struct http_config *config, struct response_builder *builder)
+{
+	return (struct context){
+		.ctx = ctx,
+		.config = config,
+		.route = request->endpoint,
+		.target = &request->target,
+		.args = &request->args,
+		.raw = request->raw,
+		.segment = request->segment,
+		.now = request->now,
+		.deadline = request->deadline,
+		.last_event_id = request->last_event_id,
+		.builder = builder,
+	};
+}
+
 struct request *request_keep(struct request *request)
 {
 	atomic_fetch_add_explicit(&request->references, 1, memory_order_relaxed);

@@ -11,6 +11,8 @@
 #include <stdint.h>
 
 #include "http_api.h"
+#include "message/arguments.h"
+#include "message/context.h"
 #include "message/params.h"
 #include "message/response.h"
 #include "message/response_builder.h"
@@ -34,6 +36,7 @@ struct request {
 	struct MHD_Connection *connection; /* valid while WAITING, and for who took it out */
 	char *raw;                         /* path and query */
 	struct target target;
+	struct arguments args;
 	const struct endpoint *endpoint; /* NULL: there is none */
 	const char *segment;             /* of the target, as in struct context */
 	int64_t now;                     /* when it came: wall time and monotonic */
@@ -67,6 +70,9 @@ struct request *request_create(const char *raw); /* NULL: no memory */
 int request_read_target(struct request *request, struct MHD_Connection *connection);
 /* Takes the Last-Event-ID over from the headers.  -ENOMEM. */
 int request_read_mark(struct request *request, struct MHD_Connection *connection);
+/* What an endpoint gets to answer it, but for what only the cache and the streams know. */
+struct context request_context(const struct request *request, struct tally_ctx *ctx,
+			       const struct http_config *config, struct response_builder *builder);
 struct request *request_keep(struct request *request);
 void request_drop(struct request *request);
 

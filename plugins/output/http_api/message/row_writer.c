@@ -11,6 +11,27 @@
 #include "message/csv.h"
 #include "message/json_cell.h"
 
+void list_begin(struct json_writer *json)
+{
+	json_begin_object(json);
+	json_write_key(json, "data");
+	json_begin_array(json);
+}
+
+void list_end(struct json_writer *json, const char *cursor)
+{
+	json_end_array(json);
+	json_write_key(json, "next_cursor");
+	json_write_string(json, cursor);
+	json_end_object(json);
+}
+
+enum list_format list_format_of(const struct arguments *args)
+{
+	return args->format == LIST_CSV && args->csv_safe ? LIST_CSV_SAFE
+							  : (enum list_format)args->format;
+}
+
 bool list_is_csv(enum list_format format)
 {
 	return format == LIST_CSV || format == LIST_CSV_SAFE;
@@ -91,20 +112,10 @@ void row_writer_write(const struct row_writer *records, struct response_builder 
 	builder->body.comma = false;
 }
 
-void row_writer_end(const struct row_writer *records, struct response_builder *builder)
-{
-	if (records->format == LIST_JSON)
-		json_end_array(&builder->body);
-}
-
 void row_writer_close(const struct row_writer *records, struct response_builder *builder)
 {
-	if (records->format != LIST_JSON)
-		return;
-	row_writer_end(records, builder);
-	json_write_key(&builder->body, "next_cursor");
-	json_write_null(&builder->body);
-	json_end_object(&builder->body);
+	if (records->format == LIST_JSON)
+		list_end(&builder->body, NULL);
 }
 
 void row_write_object(struct json_writer *json, const struct tally_table *table,

@@ -8,7 +8,7 @@
  *	…                                       JSON: other members of the object around the rows
  *	row_writer_begin(&records, builder);
  *	row_writer_write(&records, builder, row);
- *	row_writer_close(&records, builder);       or row_writer_end(), and in JSON what follows
+ *	row_writer_close(&records, builder);       or paging_finish() and paging_link_next()
  */
 #ifndef TALLYD_HTTP_ROW_WRITER_H
 #define TALLYD_HTTP_ROW_WRITER_H
@@ -16,11 +16,19 @@
 #include <stdbool.h>
 #include <tallyd/plugin.h>
 
+#include "message/arguments.h"
 #include "message/response_builder.h"
 
 enum { ROW_WRITER_MAX_COLUMNS = 258 }; /* as many as a result set has */
 
+/* {"data":[ … ],"next_cursor":…}: what every list is in JSON.  cursor NULL: this is the last page.
+ */
+void list_begin(struct json_writer *json);
+void list_end(struct json_writer *json, const char *cursor);
+
 enum list_format { LIST_JSON, LIST_NDJSON, LIST_CSV, LIST_CSV_SAFE /* for spreadsheets */ };
+/* As format= and csv_safe= of a list say. */
+enum list_format list_format_of(const struct arguments *args);
 bool list_is_csv(enum list_format format);
 
 struct row_writer_column {
@@ -43,9 +51,7 @@ void row_writer_open(const struct row_writer *records, struct response_builder *
 void row_writer_begin(const struct row_writer *records, struct response_builder *builder);
 void row_writer_write(const struct row_writer *records, struct response_builder *builder,
 		      const struct tally_cell *row);
-void row_writer_end(const struct row_writer *records,
-		    struct response_builder *builder); /* the other bracket */
-/* The same and the end of the object, for lists without pages. */
+/* Ends a JSON list that has no further page; the caller ends one that may have. */
 void row_writer_close(const struct row_writer *records, struct response_builder *builder);
 
 /* All columns of a table's row, as an object. */

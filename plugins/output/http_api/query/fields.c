@@ -16,6 +16,7 @@
 #include "message/suggest.h"
 #include "query/catalog_cache.h"
 
+/* In the order of the choices of agg=. */
 static const struct {
 	const char *name;
 	uint32_t aggregate;
@@ -30,22 +31,6 @@ const char *fields_aggregate_name(uint32_t aggregate)
 		if (aggregates[i].aggregate == aggregate)
 			return aggregates[i].name;
 	return "raw";
-}
-
-static int read_aggregate(struct context *context, uint32_t *ret)
-{
-	const char *text = target_param(context->target, "agg");
-	*ret = TALLY_RAW;
-	if (!text)
-		return 0;
-	for (size_t i = 0; i < sizeof(aggregates) / sizeof(*aggregates); i++) {
-		if (strcmp(aggregates[i].name, text) != 0)
-			continue;
-		*ret = aggregates[i].aggregate;
-		return 0;
-	}
-	return response_problem(context->builder, 400, "agg",
-				"\"%s\" is none of avg, min, max, last, rate", text);
 }
 
 /* All columns are listed, as far as they fit: a problem is bounded whatever the table is. */
@@ -144,10 +129,10 @@ static int add_fields(struct context *context, const struct tally_table *table, 
 
 int fields_read(struct context *context, const struct tally_table *table, struct fields *ret)
 {
-	uint32_t aggregate;
+	int64_t choice = context->args->aggregate;
 	ret->n = 0;
-	int r = read_aggregate(context, &aggregate);
-	return r < 0 ? r : add_fields(context, table, aggregate, ret);
+	return add_fields(context, table,
+			  choice == ARGUMENT_NONE ? TALLY_RAW : aggregates[choice].aggregate, ret);
 }
 
 int fields_read_last(struct context *context, const struct tally_table *table, struct fields *ret)

@@ -14,7 +14,6 @@
 #include "query/image_facts.h"
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include <errno.h>
 #include <fnmatch.h>
 #include <stdio.h>
@@ -22,7 +21,6 @@
 #include <string.h>
 
 #include "query/catalog_cache.h"
-#include "query/window.h"
 
 static const char *const image_columns[] = {"host", "image_id", "tags", "used_by"};
 static const char *const change_columns[] = {"host",     "reference", "change",
@@ -244,20 +242,16 @@ static int query_images(struct image_facts *facts)
 	return query_run(&query, &facts->images);
 }
 
-/* The whole range that may be asked for, because an image may have changed long ago. */
 static int query_changes(struct image_facts *facts)
 {
 	struct context *context = facts->context;
-	struct window window;
+	const struct window *window = &context->args->window;
 	struct query query;
-	int r = window_read_back(context, context->config->max_query_range_days * CLOCK_DAY,
-				 &window);
-	if (r == 0)
-		r = prepare(facts, "image_versions", change_columns, CHANGE_COLUMNS, &query);
+	int r = prepare(facts, "image_versions", change_columns, CHANGE_COLUMNS, &query);
 	if (r <= 0)
 		return r;
-	query.spec.from = window.from;
-	query.spec.to = window.to;
+	query.spec.from = window->from;
+	query.spec.to = window->to;
 	query.spec.newest_first = 1;
 	return query_run(&query, &facts->changes);
 }

@@ -1,28 +1,27 @@
 /*
  * Pages by the key of the last row ("keyset paging"), for every list, on a worker's thread.
  *
- *	paging_read()     which columns are the key; limit, range and cursor of the request
+ *	paging_read()     which columns are the key; where the cursor says to go on
  *	paging_ask()      limit + 1 rows behind that key
  *	paging_finish()   the key of the last row shown, if there was one more
  *
  * Not by offset: the store would read and throw away all rows before it, and rows that arrive
- *meanwhile would shift the pages.  The cursor carries the range of the first page, because
- *from=now-1h moves on between two pages.  Its range is checked like one from the URL: a cursor is
- *foreign text.
+ * meanwhile would shift the pages.  The cursor carries the range of the first page, because
+ * from=now-1h moves on between two pages.  Its range is checked like one from the URL: a cursor is
+ * foreign text.
  */
 #include "query/paging.h"
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "message/cursor.h"
 #include "query/catalog_cache.h"
-#include "query/window.h"
+#include "message/row_writer.h"
 
 enum {
 	PAGING_MAX_CELLS = PAGING_MAX_KEY + 2, /* the key, and the range before it */
@@ -33,23 +32,6 @@ void paging_done(struct paging *paging)
 {
 	free(paging->memory);
 	paging->memory = NULL;
-}
-
-int paging_read_limit(struct context *context, uint32_t fallback, uint32_t *ret)
-{
-	int64_t max = context->config->max_results_per_query;
-	const char *text = target_param(context->target, "limit");
-	char *end;
-	if (!text) {
-		*ret = fallback < max ? fallback : (uint32_t)max;
-		return 0;
-	}
-	long limit = strtol(text, &end, 10);
-	if (*text < '0' || *text > '9' || *end || limit < 1 || limit > max)
-		return response_problem(context->builder, 400, "limit",
-					"\"%s\" is not a number from 1 to %" PRId64, text, max);
-	*ret = (uint32_t)limit;
-	return 0;
 }
 
 /* What a cursor holds: the range, if there is one, then the key.  Returns how many cells. */
@@ -107,27 +89,16 @@ static int paging_read_cursor(struct context *context, const char *cursor, struc
 	return 0;
 }
 
-int paging_read_back(struct context *context, const struct tally_table *table, int64_t back,
-		     struct paging *ret)
+int paging_read(struct context *context, const struct tally_table *table,
+		const struct window *window, struct paging *ret)
 {
 	const char *cursor = target_param(context->target, "cursor");
-	struct window window = {.from = 0};
-	*ret = (struct paging){.timed = table->kind != TALLY_STATE};
+	*ret = (struct paging){.limit = (uint32_t)context->args->limit,
+			       .timed = table->kind != TALLY_STATE,
+			       .from = window->from,
+			       .to = window->to};
 	int r = paging_read_key(context, table, ret);
-	if (r == 0)
-		r = paging_read_limit(context, PAGING_DEFAULT_LIMIT, &ret->limit);
-	if (r == 0 && ret->timed)
-		r = window_read_back(context, back, &window);
-	if (r < 0)
-		return r;
-	ret->from = window.from;
-	ret->to = window.to;
-	return cursor ? paging_read_cursor(context, cursor, ret) : 0;
-}
-
-int paging_read(struct context *context, const struct tally_table *table, struct paging *ret)
-{
-	return paging_read_back(context, table, CLOCK_HOUR, ret);
+	return r == 0 && cursor ? paging_read_cursor(context, cursor, ret) : r;
 }
 
 void paging_ask(const struct paging *paging, struct query *query)
@@ -235,9 +206,7 @@ int paging_link_next(const struct paging *paging, struct context *context,
 
 void paging_finish_with(struct context *context, const char *cursor)
 {
-	struct json_writer *json = &context->builder->body;
-	json_write_key(json, "next_cursor");
-	json_write_string(json, cursor);
+	list_end(&context->builder->body, cursor);
 	if (cursor)
 		context->builder->link = paging_link(context->raw, cursor);
 }

@@ -9,7 +9,7 @@
 
 #include "query/query_builder.h"
 
-enum { PAGING_MAX_KEY = 32, PAGING_DEFAULT_LIMIT = 100 };
+enum { PAGING_MAX_KEY = 32 };
 
 struct paging {
 	uint32_t limit;
@@ -24,18 +24,16 @@ struct paging {
 void paging_done(struct paging *paging);
 #define auto_paging __attribute__((cleanup(paging_done)))
 
-/* Reads limit and cursor, and unless it is a STATE table from and to, by default the last hour.
- * Owes paging_done(), also on failure: a problem. */
-int paging_read(struct context *context, const struct tally_table *table, struct paging *ret);
-/* The same with another default: so many ns back. */
-int paging_read_back(struct context *context, const struct tally_table *table, int64_t back,
-		     struct paging *ret);
+/* Takes the request's limit and reads its cursor.  window: the range, which a cursor overrides; a
+ * STATE table has none.  Owes paging_done(), also on failure: a problem. */
+int paging_read(struct context *context, const struct tally_table *table,
+		const struct window *window, struct paging *ret);
 /* Sets range, limit and after; rows must then hold all key columns. */
 void paging_ask(const struct paging *paging, struct query *query);
 /* Rows to show. */
 uint32_t paging_rows(const struct paging *paging, const struct result_set *rows);
-/* Closes a list: next_cursor and, unless that would be too long, the Link header.  columns: of
- * rows, after the time. */
+/* Closes a list that list_begin() began: next_cursor and, unless that would be too long, the Link
+ * header.  columns: of rows, after the time. */
 void paging_finish(const struct paging *paging, struct context *context,
 		   const struct result_set *rows, const struct tally_column *const *columns);
 
@@ -44,8 +42,5 @@ int paging_link_next(const struct paging *paging, struct context *context,
 		     const struct result_set *rows, const struct tally_column *const *columns);
 /* The same as paging_finish() with a cursor of another making; NULL: this is the last page. */
 void paging_finish_with(struct context *context, const char *cursor);
-
-/* limit=N, 1 to max_results_per_query. */
-int paging_read_limit(struct context *context, uint32_t fallback, uint32_t *ret);
 
 #endif

@@ -8,7 +8,6 @@
  * (result_set.h): one container with a megabyte of labels must not make the list too long for all
  * others.
  */
-#include "base/clock.h"
 #include "query/container_lookup.h"
 
 #include "base/cleanup.h"
@@ -22,7 +21,6 @@
 #include "routes/series.h"
 #include "query/catalog_cache.h"
 #include "message/json_cell.h"
-#include "message/params_check.h"
 #include "routes/endpoint.h"
 
 struct container_page {
@@ -148,9 +146,8 @@ static int filter_all(struct context *context, struct query *query)
 {
 	/* What is gone stays in the table until its retention ends; most want what exists. */
 	const struct tally_column *gone = table_gone(query->table);
-	bool with_gone = false;
-	int r = param_read_flag(context, "gone", &with_gone);
-	if (r == 0 && gone && !with_gone)
+	int r = 0;
+	if (gone && !context->args->gone)
 		query_filter(query, gone, TALLY_IS_NULL, &(struct tally_cell){.set = 0});
 	for (uint32_t i = 0; r == 0 && i < context->target->n_params; i++)
 		r = filter_add(context, query, &context->target->params[i]);
@@ -159,31 +156,14 @@ static int filter_all(struct context *context, struct query *query)
 
 /* ---- Endpoints ----------------------------------------------------------- */
 
-/* Nobody has written to the table yet.  Parameters are checked all the same, as list_endpoint.c
- * does. */
-static int answer_nothing(struct context *context)
-{
-	bool gone = false;
-	int r = list_check_page(context, CLOCK_DAY);
-	if (r == 0)
-		r = param_read_flag(context, "gone", &gone);
-	if (r == 0)
-		list_write_empty(&context->builder->body);
-	return r;
-}
-
 static void write_list(const struct container_page *page, const struct paging *paging,
 		       const struct result_set *rows, const struct latest *latest)
 {
 	struct json_writer *json = &page->context->builder->body;
-	json_begin_object(json);
-	json_write_key(json, "data");
-	json_begin_array(json);
+	list_begin(json);
 	for (uint32_t i = 0; i < paging_rows(paging, rows); i++)
 		write_container(page, latest, rows->types, result_set_row(rows, i));
-	json_end_array(json);
 	paging_finish(paging, page->context, rows, page->columns);
-	json_end_object(json);
 }
 
 int containers_list(struct context *context)
@@ -197,11 +177,14 @@ int containers_list(struct context *context)
 	int r = context_table(context, "container_info", &table);
 	if (r < 0)
 		return r;
-	if (!table)
-		return answer_nothing(context);
+	if (!table) {
+		list_begin(&context->builder->body);
+		list_end(&context->builder->body, NULL);
+		return list_refuse_cursor(context);
+	}
 	container_page_open(&page, context, table);
 	container_page_ask(&page, &query);
-	r = paging_read(context, table, &paging);
+	r = paging_read(context, table, &context->args->window, &paging);
 	if (r == 0)
 		r = filter_all(context, &query);
 	paging_ask(&paging, &query);

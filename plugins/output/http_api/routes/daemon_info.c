@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "message/row_writer.h"
 #include "routes/endpoint.h"
 #include "query/samples.h"
 
@@ -91,9 +92,7 @@ int daemon_plugins(struct context *context)
 	struct instances instances = {.n = 0};
 	tally_samples(context->ctx, read_instance, &instances);
 	auto_free struct instance *list = instances.list;
-	json_begin_object(json);
-	json_write_key(json, "data");
-	json_begin_array(json);
+	list_begin(json);
 	for (uint32_t i = 0; i < instances.n; i++) {
 		json_begin_object(json);
 		write_pair(json, "instance", list[i].name);
@@ -107,9 +106,6 @@ int daemon_plugins(struct context *context)
 			json_write_bool(json, list[i].up);
 		json_end_object(json);
 	}
-	json_end_array(json);
-	json_write_key(json, "next_cursor");
-	json_write_null(json);
-	json_end_object(json);
+	list_end(json, NULL);
 	return 0;
 }

@@ -1,24 +1,56 @@
 /*
- * What can be asked, and the functions that answer.  An endpoint gets a context, writes its
- * builder and returns 0, or what response_problem() returned; nothing is owed after that.
+ * A route: its path, what it takes, what it answers with, and the words that describe it.  All of
+ * them stand in route_table.c and nowhere else; the router, the check of parameters, the cache,
+ * the scopes of tokens and openapi.json follow from that table.
+ *
+ * An endpoint is the function behind a route.  It gets a context with parameters that are read
+ * already, writes its builder and returns 0, or what response_problem() returned; nothing is owed
+ * after that.
  */
 #ifndef TALLYD_HTTP_ENDPOINT_H
 #define TALLYD_HTTP_ENDPOINT_H
 
+#include "http_api.h"
+#include "message/arguments.h"
 #include "message/context.h"
 
 struct request;
 
 typedef int endpoint_fn(struct context *context);
 
+/* Errors of a route besides those that all have; openapi/generate.c knows the latter. */
+enum { ERROR_NOT_FOUND = 1 << 0, ERROR_AMBIGUOUS = 1 << 1, ERROR_TOO_LARGE = 1 << 2 };
+
 struct endpoint {
-	const char *path; /* "/api/v1/containers/{}" */
+	const char *path; /* "/api/v1/containers/{id}" */
 	endpoint_fn *answer;
-	const char *params; /* names allowed, "from to label+"; +: may be repeated; NULL: any */
-	enum http_class class;
-	bool direct;     /* asks no store, so it is answered on the spot */
-	unsigned scopes; /* that a token needs besides its class: a bit per enum http_class */
+	enum http_class class;   /* what it is counted as, and the scope that a token needs */
+	unsigned scopes;         /* that a token needs besides: a bit per enum http_class */
+	enum cache_class cached; /* for how long, and what invalidates it */
+	bool direct;             /* asks no store, so it is answered on libmicrohttpd's thread */
+	bool fixed;              /* direct, and always the same: answered once, then kept */
+	bool public;             /* needs no token, and is answered when connections are short */
+	struct route_params params;
+
+	/* For the document. */
+	const char *id; /* operationId; examples have it as their key */
+	const char *tag, *summary, *description;
+	const char *schema; /* of the JSON; "A|B": one of them; NULL: the body is text */
+	const char *media;  /* NULL: JSON, and with a parameter `format` CSV and NDJSON */
+	unsigned errors;
 };
+
+/* Whether its answers have an ETag, so that a client can ask whether they have changed.  Health and
+ * metrics are never the same twice, and a stream has no end to make one of. */
+static inline bool endpoint_is_validated(const struct endpoint *endpoint)
+{
+	return endpoint->class != HTTP_HEALTH && endpoint->class != HTTP_METRICS &&
+	       endpoint->class != HTTP_STREAM;
+}
+
+/* All routes; the rest has no path. */
+enum { ROUTES_MAX = 32 };
+extern const struct endpoint endpoints[ROUTES_MAX];
 
 endpoint_fn containers_list, containers_one, containers_stats, containers_logs, containers_events;
 endpoint_fn logs_list, events_list;
@@ -31,15 +63,11 @@ endpoint_fn daemon_version, daemon_plugins, daemon_pipeline;
 endpoint_fn health_live, health_ready, metrics_text, metrics_containers, index_page;
 endpoint_fn openapi_document, openapi_page;
 
-/* All of them, for listing; ends with .path = NULL. */
-extern const struct endpoint endpoints[];
-
 /* NULL: there is none.  ret_segment: as context.segment. */
 const struct endpoint *endpoint_find(const struct target *target, const char **ret_segment);
 
 /* Takes the target apart and finds its endpoint.  0, or a problem in request->builder. */
 int request_route(struct request *request);
-/* Checks the parameters' names, then answers. */
 void endpoint_answer(const struct endpoint *endpoint, struct context *context);
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "query/latest.h"
 #include "query/catalog_cache.h"
+#include "message/row_writer.h"
 #include "routes/endpoint.h"
 
 enum { GROUPS_MAX = 10000, GROUP_NAME_SIZE = 256 };
@@ -198,9 +199,7 @@ int hosts_list(struct context *context)
 	int r = inventory_read(context, &inventory);
 	if (r < 0)
 		return r;
-	json_begin_object(json);
-	json_write_key(json, "data");
-	json_begin_array(json);
+	list_begin(json);
 	for (uint32_t i = 0; i < inventory.hosts.n; i++) {
 		const struct group *host = &inventory.hosts.list[i];
 		json_begin_object(json);
@@ -213,10 +212,7 @@ int hosts_list(struct context *context)
 		write_usage(json, &host->usage);
 		json_end_object(json);
 	}
-	json_end_array(json);
-	json_write_key(json, "next_cursor");
-	json_write_null(json);
-	json_end_object(json);
+	list_end(json, NULL);
 	return 0;
 }
 

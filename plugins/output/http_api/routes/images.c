@@ -8,7 +8,6 @@
  * another image.
  */
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,13 +18,13 @@
 #include "routes/endpoint.h"
 
 static const struct list_filter filters[] = {
-	{"host", "host", TALLY_EQUALS, NULL},
-	{"reference", "tags", TALLY_CONTAINS, NULL},
-	{"dangling", "dangling", TALLY_EQUALS, "yes|no"},
-	{"outdated", "outdated", TALLY_GREATER, "no|yes"},
+	{"host", "host", TALLY_EQUALS},
+	{"reference", "tags", TALLY_CONTAINS},
+	{"dangling", "dangling", TALLY_EQUALS},
+	{"outdated", "outdated", TALLY_GREATER},
 	{.param = NULL},
 };
-static const struct list images = {"docker_images", filters, CLOCK_DAY};
+static const struct list images = {"docker_images", filters};
 
 int images_list(struct context *context)
 {

@@ -1,14 +1,14 @@
 /*
  * One list of rows, whatever its table, for logs, events and images.  On a worker's thread.
  *
- *	list_answer()    the format, the table, the page
+ *	list_answer()    the table, the page
  *	query_rows()     order, filters and containers, into one query
  *	table_page.c     writes the rows and where the next page is
  *
  * Filters on one column are alternatives, filters on different columns must all hold: that is what
- *the store makes of several EQUALS on one column (query.h).  Without a table the parameters are
- *checked all the same, so that a mistyped question is refused from the first day on and not only
- *once there are rows.
+ * the store makes of several EQUALS on one column (query.h).  Without a table the containers and
+ *the cursor are checked all the same, so that a mistyped request is refused from the first day on
+ *and not only once there are rows.
  */
 #include "routes/list_endpoint.h"
 
@@ -17,22 +17,9 @@
 #include <string.h>
 
 #include "routes/table_page.h"
-#include "message/params_check.h"
 #include "query/catalog_cache.h"
-#include "query/window.h"
 
 /* ---- What is asked for --------------------------------------------------- */
-
-int list_read_format(struct context *context, enum list_format *ret)
-{
-	int format = LIST_JSON;
-	bool safe = false;
-	int r = param_read_choice(context, "format", "json|ndjson|csv", &format);
-	if (r == 0)
-		r = param_read_flag(context, "csv_safe", &safe);
-	*ret = format == LIST_CSV && safe ? LIST_CSV_SAFE : (enum list_format)format;
-	return r;
-}
 
 static int filter_one(struct context *context, const struct list_filter *filter,
 		      struct query *query, const char *value)
@@ -44,8 +31,6 @@ static int filter_one(struct context *context, const struct list_filter *filter,
 		return response_problem(context->builder, 400, filter->param,
 					"%s of this store has no column %s", query->table->name,
 					filter->column);
-	if (param_check_choice(context, filter->param, filter->choices, value) < 0)
-		return -EINVAL;
 	if (column->type == TALLY_INT && strcmp(value, "no") == 0)
 		return 0; /* as if nobody had asked, like gone=no */
 	if (match == TALLY_GLOB && !strpbrk(value, "*?"))
@@ -58,14 +43,11 @@ static int filter_one(struct context *context, const struct list_filter *filter,
 }
 
 /* Things that are gone are shown only to who wants them. */
-static int filter_gone(struct context *context, struct query *query)
+static void filter_gone(struct context *context, struct query *query)
 {
 	const struct tally_column *column = table_gone(query->table);
-	bool gone = false;
-	int r = param_read_flag(context, "gone", &gone);
-	if (r == 0 && column && !gone)
+	if (column && !context->args->gone)
 		query_filter(query, column, TALLY_IS_NULL, &(struct tally_cell){.set = 0});
-	return r;
 }
 
 static int filter_container(struct query *query, const struct container *container)
@@ -116,13 +98,9 @@ static int query_rows(struct table_page *page, const struct list *list,
 	struct container named[PARAMS_MAX];
 	struct query query;
 	uint32_t n_named = 0;
-	int order = page->table->kind != TALLY_STATE; /* things in the order of their keys */
 	table_page_ask(page, &query);
-	int r = param_read_choice(context, "order", "asc|desc", &order);
-	if (r == 0)
-		r = filter_gone(context, &query);
-	if (r == 0)
-		r = filter_all(context, list, &query);
+	filter_gone(context, &query);
+	int r = filter_all(context, list, &query);
 	if (r == 0 && !container)
 		r = find_containers(context, named, &n_named);
 	for (uint32_t i = 0; r == 0 && i < n_named; i++)
@@ -131,96 +109,47 @@ static int query_rows(struct table_page *page, const struct list *list,
 		r = filter_container(&query, container);
 	if (r < 0)
 		return r;
-	query.spec.newest_first = order == 1;
+	query.spec.newest_first = context->args->order == ORDER_DESC;
 	paging_ask(&page->paging, &query);
 	return query_run(&query, &page->rows);
 }
 
-/* ---- How it is shown ----------------------------------------------------- */
-
-void list_write_empty(struct json_writer *json)
-{
-	json_begin_object(json);
-	json_write_key(json, "data");
-	json_begin_array(json);
-	json_end_array(json);
-	json_write_key(json, "next_cursor");
-	json_write_null(json);
-	json_end_object(json);
-}
-
 /* ---- Before there is a table --------------------------------------------- */
 
-int list_check_page(struct context *context, int64_t back)
+int list_refuse_cursor(struct context *context)
 {
-	struct window window;
-	uint32_t limit;
-	int r = paging_read_limit(context, PAGING_DEFAULT_LIMIT, &limit);
-	if (r == 0)
-		r = window_read_back(context, back, &window);
-	if (r == 0 && target_param(context->target, "cursor"))
-		r = response_problem(context->builder, 400, "cursor",
-				     "not a cursor of this list: take it from next_cursor");
-	return r;
-}
-
-static int check_choices(struct context *context, const struct list *list)
-{
-	int r = 0;
-	for (uint32_t i = 0; r == 0 && i < context->target->n_params; i++) {
-		const struct param *param = &context->target->params[i];
-		for (const struct list_filter *f = list->filters; r == 0 && f->param; f++)
-			if (strcmp(f->param, param->name) == 0)
-				r = param_check_choice(context, f->param, f->choices, param->value);
-	}
-	return r;
-}
-
-/* What a table would have found wrong is wrong without it, too: else a mistyped question goes
- * unnoticed until the first row is there. */
-static int check_params(struct context *context, const struct list *list,
-			const struct container *container)
-{
-	struct container named[PARAMS_MAX];
-	uint32_t n_named = 0;
-	bool gone = false;
-	int order = 0;
-	int r = list_check_page(context, list->back);
-	if (r == 0)
-		r = param_read_choice(context, "order", "asc|desc", &order);
-	if (r == 0)
-		r = param_read_flag(context, "gone", &gone);
-	if (r == 0)
-		r = check_choices(context, list);
-	return r == 0 && !container ? find_containers(context, named, &n_named) : r;
+	if (!target_param(context->target, "cursor"))
+		return 0;
+	return response_problem(context->builder, 400, "cursor",
+				"not a cursor of this list: take it from next_cursor");
 }
 
 /* Nobody has written to the table.  Its columns are not known here, so CSV has no header line. */
-static int answer_nothing(struct context *context, const struct list *list,
-			  const struct container *container, enum list_format format)
+static int answer_nothing(struct context *context, const struct container *container)
 {
-	int r = check_params(context, list, container);
+	struct row_writer none = {.format = list_format_of(context->args)};
+	struct container named[PARAMS_MAX];
+	uint32_t n_named = 0;
+	int r = list_refuse_cursor(context);
+	if (r == 0 && !container)
+		r = find_containers(context, named, &n_named);
 	if (r < 0)
 		return r;
-	if (format == LIST_JSON)
-		list_write_empty(&context->builder->body);
-	else
-		context->builder->type =
-			list_is_csv(format) ? content_type_csv : content_type_ndjson;
+	row_writer_open(&none, context->builder);
+	row_writer_begin(&none, context->builder);
+	row_writer_close(&none, context->builder);
 	return 0;
 }
 
 int list_answer(struct context *context, const struct list *list, const struct container *container)
 {
 	struct table_page page auto_table_page = {.context = context};
-	int r = list_read_format(context, &page.format);
-	if (r == 0)
-		r = context_table(context, list->table, &page.table);
+	int r = context_table(context, list->table, &page.table);
 	if (r < 0)
 		return r;
 	if (!page.table)
-		return answer_nothing(context, list, container, page.format);
-	r = paging_read_back(context, page.table, list->back, &page.paging);
+		return answer_nothing(context, container);
+	r = paging_read(context, page.table, &context->args->window, &page.paging);
 	if (r == 0)
 		r = query_rows(&page, list, container);
 	return r < 0 ? r : table_page_write(&page);

@@ -2,35 +2,27 @@
  * /api/v1/logs and /events: what containers print, and what happens to them.  On a worker's thread;
  * all there is to say is which table and which filters, list_endpoint.c does the rest.  The two
  * lists are also what the streams of the same rows are filtered by.
- *
- * Logs go back an hour by default and events a day, because there are far more log lines.
  */
-#include "base/clock.h"
 #include "routes/list_endpoint.h"
 #include "routes/endpoint.h"
 
 #include <errno.h>
 
-#define LEVELS "trace|debug|info|notice|warning|error|critical"
-
 static const struct list_filter log_filters[] = {
-	{"q", "message", TALLY_CONTAINS, NULL},
-	{"stream", "stream", TALLY_EQUALS, "stdout|stderr"},
-	{"level", "level", TALLY_EQUALS, LEVELS},
-	{"host", "host", TALLY_EQUALS, NULL},
-	{"name", "name", TALLY_GLOB, NULL},
-	{.param = NULL},
+	{"q", "message", TALLY_CONTAINS}, {"stream", "stream", TALLY_EQUALS},
+	{"level", "level", TALLY_EQUALS}, {"host", "host", TALLY_EQUALS},
+	{"name", "name", TALLY_GLOB},     {.param = NULL},
 };
-const struct list logs_of_containers = {"container_logs", log_filters, CLOCK_HOUR};
+const struct list logs_of_containers = {"container_logs", log_filters};
 
 static const struct list_filter event_filters[] = {
-	{"action", "action", TALLY_EQUALS, NULL},
-	{"host", "host", TALLY_EQUALS, NULL},
-	{"name", "name", TALLY_GLOB, NULL},
-	{"image", "image", TALLY_GLOB, NULL},
+	{"action", "action", TALLY_EQUALS},
+	{"host", "host", TALLY_EQUALS},
+	{"name", "name", TALLY_GLOB},
+	{"image", "image", TALLY_GLOB},
 	{.param = NULL},
 };
-const struct list events_of_containers = {"container_events", event_filters, CLOCK_DAY};
+const struct list events_of_containers = {"container_events", event_filters};
 
 int logs_list(struct context *context)
 {

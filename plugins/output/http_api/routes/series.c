@@ -14,9 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "routes/list_endpoint.h"
 #include "query/catalog_cache.h"
-#include "message/params_check.h"
 
 static void series_done(struct series *series)
 {
@@ -26,45 +24,17 @@ static void series_done(struct series *series)
 
 /* ---- Asking -------------------------------------------------------------- */
 
-static int series_choice(struct context *context, const char *name, const char *const *choices,
-			 uint32_t *ret)
-{
-	const char *text = target_param(context->target, name);
-	*ret = 0;
-	for (uint32_t i = 0; text && choices[i]; i++) {
-		if (strcmp(choices[i], text) != 0)
-			continue;
-		*ret = i;
-		return 0;
-	}
-	if (!text)
-		return 0;
-	return response_problem(context->builder, 400, name, "\"%s\" is none of %s, %s, %s%s%s",
-				text, choices[0], choices[1], choices[2], choices[3] ? ", " : "",
-				choices[3] ? choices[3] : "");
-}
-
 static int series_read(struct series *series, const struct tally_table *table)
 {
-	static const char *const formats[] = {"json", "rows", "csv", "ndjson", NULL};
-	static const char *const times[] = {"rfc3339", "s", "ms", NULL};
 	struct context *context = series->context;
 	int64_t max = context->config->max_results_per_query;
-	int r = window_read_grid(context, &series->window);
-	if (r == 0)
-		r = fields_read(context, table, &series->fields);
-	if (r == 0)
-		r = series_choice(context, "format", formats, &series->format);
-	if (r == 0)
-		r = series_choice(context, "times", times, &series->times);
-	if (r == 0)
-		r = param_read_flag(context, "csv_safe", &series->csv_safe);
+	int r = fields_read(context, table, &series->fields);
 	if (r == 0 && series->n_containers > 1 &&
-	    (int64_t)series->window.points * series->n_containers > max)
+	    (int64_t)series->window->points * series->n_containers > max)
 		r = response_problem(context->builder, 400, "step",
 				     "too many results: %u points of %u containers, together over "
 				     "%lld; take a larger step, a shorter range or fewer ids",
-				     series->window.points, series->n_containers, (long long)max);
+				     series->window->points, series->n_containers, (long long)max);
 	return r;
 }
 
@@ -75,10 +45,10 @@ static int series_query(struct series *series, const struct tally_table *table)
 	query_init(&query, series->context, table);
 	for (uint32_t i = 0; i < series->n_containers; i++)
 		query_text(&query, id, TALLY_EQUALS, series->containers[i].id);
-	query.spec.from = series->window.from;
-	query.spec.to = series->window.to;
-	query.spec.bucket = series->window.step;
-	query.spec.limit = series->window.points * series->n_containers;
+	query.spec.from = series->window->from;
+	query.spec.to = series->window->to;
+	query.spec.bucket = series->window->step;
+	query.spec.limit = series->window->points * series->n_containers;
 	if (series->many)
 		query_group(&query, table_column(table, "container_id"));
 	series->first = 1 + query.spec.n_group_by;
@@ -108,7 +78,7 @@ static uint32_t series_container(const struct series *series, const struct tally
 
 static int series_place(struct series *series)
 {
-	const struct window *window = &series->window;
+	const struct window *window = series->window;
 	series->slots =
 		calloc((size_t)window->points * series->n_containers, sizeof(*series->slots));
 	if (!series->slots)
@@ -127,8 +97,12 @@ static int series_place(struct series *series)
 int series_answer(struct context *context, const struct container *containers, uint32_t n,
 		  bool many)
 {
-	struct series series __attribute__((cleanup(series_done))) = {
-		.context = context, .containers = containers, .n_containers = n, .many = many};
+	struct series series
+		__attribute__((cleanup(series_done))) = {.context = context,
+							 .window = &context->args->window,
+							 .containers = containers,
+							 .n_containers = n,
+							 .many = many};
 	const struct tally_table *table;
 	int r = context_table(context, "container_stats", &table);
 	if (r == 0 && (!table || !table_column(table, "container_id")))

@@ -7,8 +7,8 @@
 
 #include "query/container_lookup.h"
 #include "query/fields.h"
-#include "query/window.h"
 
+/* In the order of the choices of format= and times=. */
 enum series_format { FORMAT_JSON, FORMAT_ROWS, FORMAT_CSV, FORMAT_NDJSON };
 enum series_times { TIMES_RFC3339, TIMES_SECONDS, TIMES_MS };
 
@@ -18,10 +18,8 @@ struct series {
 	uint32_t n_containers;
 	bool many;
 	uint32_t first; /* column of the first field in rows */
-	struct window window;
+	const struct window *window;
 	struct fields fields;
-	uint32_t format, times;
-	bool csv_safe;
 	struct result_set rows;
 	int64_t newest;                  /* of the readings in the window; 0: there are none */
 	const struct tally_cell **slots; /* [container][point]: the row's fields, NULL: a gap */
@@ -30,8 +28,7 @@ struct series {
 /* Into context->builder. */
 void series_write(const struct series *series);
 
-/* format=json|rows|csv|ndjson, times=rfc3339|s|ms; then the answer.  many: also says which
- * container is which.  0, or a problem. */
+/* many: also says which container is which.  0, or a problem. */
 int series_answer(struct context *context, const struct container *containers, uint32_t n,
 		  bool many);
 

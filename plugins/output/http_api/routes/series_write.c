@@ -17,7 +17,7 @@
 
 static int64_t series_time(const struct series *series, uint32_t point)
 {
-	return series->window.from + point * series->window.step;
+	return series->window->from + point * series->window->step;
 }
 
 static const struct tally_cell *series_cell(const struct series *series, uint32_t container,
@@ -25,7 +25,7 @@ static const struct tally_cell *series_cell(const struct series *series, uint32_
 {
 	static const struct tally_cell gap = {.set = 0};
 	const struct tally_cell *row =
-		series->slots[(size_t)container * series->window.points + point];
+		series->slots[(size_t)container * series->window->points + point];
 	return row ? &row[field] : &gap;
 }
 
@@ -33,9 +33,9 @@ static void write_time(const struct series *series, uint32_t point)
 {
 	struct json_writer *json = &series->context->builder->body;
 	int64_t time = series_time(series, point);
-	if (series->times == TIMES_RFC3339)
+	if (series->context->args->times == TIMES_RFC3339)
 		json_write_time(json, time);
-	else if (series->times == TIMES_MS)
+	else if (series->context->args->times == TIMES_MS)
 		json_write_int(json, time / CLOCK_MS);
 	else
 		json_write_real(json, (double)time / 1e9);
@@ -88,13 +88,13 @@ static void write_meta(const struct series *series)
 	if (!series->many)
 		write_container(json, &series->containers[0]);
 	json_write_key(json, "from");
-	json_write_time(json, series->window.from);
+	json_write_time(json, series->window->from);
 	json_write_key(json, "to");
-	json_write_time(json, series->window.to);
+	json_write_time(json, series->window->to);
 	json_write_key(json, "step");
-	json_write_real(json, (double)series->window.step / 1e9);
+	json_write_real(json, (double)series->window->step / 1e9);
 	json_write_key(json, "points");
-	json_write_int(json, series->window.points);
+	json_write_int(json, series->window->points);
 	json_write_key(json, "source");
 	json_write_string(json, series->rows.source[0] ? series->rows.source : NULL);
 	json_write_key(json, "newest");
@@ -112,7 +112,7 @@ static void write_columns(const struct series *series, uint32_t container)
 	for (uint32_t field = 0; field < series->fields.n; field++) {
 		json_write_key(json, series->fields.columns[field]->name);
 		json_begin_array(json);
-		for (uint32_t point = 0; point < series->window.points; point++)
+		for (uint32_t point = 0; point < series->window->points; point++)
 			write_value(series, container, point, field);
 		json_end_array(json);
 	}
@@ -126,7 +126,7 @@ static void write_columnar(const struct series *series)
 	write_meta(series);
 	json_write_key(json, "time");
 	json_begin_array(json);
-	for (uint32_t point = 0; point < series->window.points; point++)
+	for (uint32_t point = 0; point < series->window->points; point++)
 		write_time(series, point);
 	json_end_array(json);
 	if (!series->many) {
@@ -168,7 +168,7 @@ static void write_row(const struct series *series, uint32_t container, uint32_t 
 static void each_row(const struct series *series,
 		     void (*write)(const struct series *series, uint32_t container, uint32_t point))
 {
-	for (uint32_t point = 0; point < series->window.points; point++)
+	for (uint32_t point = 0; point < series->window->points; point++)
 		for (uint32_t i = 0; i < series->n_containers; i++)
 			write(series, i, point);
 }
@@ -198,7 +198,7 @@ static void write_csv_row(const struct series *series, uint32_t container, uint3
 {
 	struct json_writer *json = &series->context->builder->body;
 	char time[RFC3339_SIZE];
-	if (series->times == TIMES_RFC3339) {
+	if (series->context->args->times == TIMES_RFC3339) {
 		json_write_raw(json, time, rfc3339_format(series_time(series, point), time));
 	} else {
 		json->comma = false;
@@ -207,7 +207,8 @@ static void write_csv_row(const struct series *series, uint32_t container, uint3
 	if (series->many) {
 		json_write_raw(json, ",", 1);
 		csv_write_text(json, series->containers[container].id,
-			       strlen(series->containers[container].id), series->csv_safe);
+			       strlen(series->containers[container].id),
+			       series->context->args->csv_safe);
 	}
 	for (uint32_t field = 0; field < series->fields.n; field++) {
 		json_write_raw(json, ",", 1);
@@ -236,7 +237,7 @@ static void write_csv(const struct series *series)
 void series_write(const struct series *series)
 {
 	struct response_builder *builder = series->context->builder;
-	switch (series->format) {
+	switch (series->context->args->format) {
 	case FORMAT_ROWS:
 		write_rows(series);
 		break;

@@ -31,10 +31,10 @@ static void learn_columns(const struct latest *latest, struct row_writer *record
 			       latest->rows.types[LATEST_FIELDS + i], LATEST_FIELDS + i);
 }
 
-static void write_latest(struct response_builder *builder, const struct latest *latest,
-			 enum list_format format)
+static void write_latest(struct context *context, const struct latest *latest)
 {
-	struct row_writer records = {.format = format};
+	struct response_builder *builder = context->builder;
+	struct row_writer records = {.format = list_format_of(context->args)};
 	learn_columns(latest, &records);
 	row_writer_open(&records, builder);
 	row_writer_begin(&records, builder);
@@ -46,12 +46,9 @@ static void write_latest(struct response_builder *builder, const struct latest *
 int stats_latest(struct context *context)
 {
 	struct latest latest auto_latest = {.n = 0};
-	enum list_format format;
-	int r = list_read_format(context, &format);
+	int r = latest_read(context, &latest);
 	if (r == 0)
-		r = latest_read(context, &latest);
-	if (r == 0)
-		write_latest(context->builder, &latest, format);
+		write_latest(context, &latest);
 	return r;
 }
 
@@ -87,11 +84,6 @@ int stats_many(struct context *context)
 {
 	const char *ids = target_param(context->target, "ids");
 	uint32_t n = 0;
-	if (!ids || !*ids)
-		return response_problem(
-			context->builder, 400, "ids",
-			"say which containers: ids=ID,ID (ids, beginnings of ids, or "
-			"names)");
 	auto_free char *words = strdup(ids);
 	auto_free struct container *containers = malloc(STATS_MAX_IDS * sizeof(*containers));
 	if (!words || !containers)

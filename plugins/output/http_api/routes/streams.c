@@ -18,11 +18,11 @@
 static const char streams_retry[] = "retry: 2000\n\n"; /* ms until a client comes back */
 
 static const struct list_filter stats_filters[] = {
-	{"host", "host", TALLY_EQUALS, NULL},
-	{"name", "name", TALLY_GLOB, NULL},
+	{"host", "host", TALLY_EQUALS},
+	{"name", "name", TALLY_GLOB},
 	{.param = NULL},
 };
-static const struct list stats_of_containers = {"container_stats", stats_filters, 0};
+static const struct list stats_of_containers = {"container_stats", stats_filters};
 
 static int sse_client_prepare(struct sse_client *stream, struct context *context,
 			      const struct list *list)

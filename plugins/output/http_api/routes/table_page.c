@@ -26,7 +26,7 @@ void table_page_ask(struct table_page *page, struct query *ret)
 int table_page_write(const struct table_page *page)
 {
 	struct context *context = page->context;
-	struct row_writer records = {.format = page->format};
+	struct row_writer records = {.format = list_format_of(context->args)};
 	row_writer_add(&records, page->table->columns[0].name, TALLY_TIME, 0);
 	for (uint32_t i = 0; i < page->n; i++)
 		row_writer_add(&records, page->columns[i]->name, page->rows.types[1 + i], 1 + i);
@@ -34,10 +34,8 @@ int table_page_write(const struct table_page *page)
 	row_writer_begin(&records, context->builder);
 	for (uint32_t i = 0; i < paging_rows(&page->paging, &page->rows); i++)
 		row_writer_write(&records, context->builder, result_set_row(&page->rows, i));
-	if (page->format != LIST_JSON)
+	if (records.format != LIST_JSON)
 		return paging_link_next(&page->paging, context, &page->rows, page->columns);
-	row_writer_end(&records, context->builder);
 	paging_finish(&page->paging, context, &page->rows, page->columns);
-	json_end_object(&context->builder->body);
 	return 0;
 }

@@ -4,7 +4,7 @@
  *	struct table_page page auto_table_page = {.context = context, .table = table};
  *	struct query query;
  *	table_page_ask(&page, &query);
- *	…                                    format, paging, order, filters
+ *	…                                    paging, order, filters
  *	paging_ask(&page.paging, &query);
  *	r = query_run(&query, &page.rows);
  *	return r < 0 ? r : table_page_write(&page);
@@ -20,7 +20,6 @@ struct table_page {
 	const struct tally_table *table;
 	const struct tally_column *columns[RESULT_SET_MAX_COLUMNS]; /* after the time */
 	uint32_t n;
-	enum list_format format;
 	struct paging paging;
 	struct result_set rows;
 };

@@ -8,9 +8,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "routes/table_page.h"
 #include "query/catalog_cache.h"
-#include "message/params_check.h"
+#include "message/window.h"
+#include "message/row_writer.h"
 #include "routes/endpoint.h"
 
 /* ---- What there is ------------------------------------------------------- */
@@ -77,15 +79,10 @@ int tables_list(struct context *context)
 	int r = context_table(context, "", &none);
 	if (r < 0)
 		return r;
-	json_begin_object(json);
-	json_write_key(json, "data");
-	json_begin_array(json);
+	list_begin(json);
 	for (uint32_t i = 0; i < context->catalog->n; i++)
 		write_table(json, &context->catalog->tables[i]);
-	json_end_array(json);
-	json_write_key(json, "next_cursor");
-	json_write_null(json);
-	json_end_object(json);
+	list_end(json, NULL);
 	return 0;
 }
 
@@ -99,7 +96,7 @@ static int check_params(struct context *context, const struct tally_table *table
 	for (uint32_t i = 1; i < table->n_columns && n < PAGING_MAX_KEY; i++)
 		if (table->columns[i].role == TALLY_TAG && table->columns[i].type == TALLY_TEXT)
 			tags[n++] = table->columns[i].name;
-	return params_check(context, "from to limit cursor order format csv_safe", tags, n);
+	return arguments_check_tags(context, &context->route->params, tags, n);
 }
 
 static void query_tags(struct context *context, struct query *query)
@@ -112,28 +109,18 @@ static void query_tags(struct context *context, struct query *query)
 	}
 }
 
-static int query_order(struct context *context, struct query *query)
-{
-	const char *order = target_param(context->target, "order");
-	if (order && strcmp(order, "asc") != 0 && strcmp(order, "desc") != 0)
-		return response_problem(context->builder, 400, "order",
-					"\"%s\" is neither asc nor desc", order);
-	query->spec.newest_first = order && strcmp(order, "desc") == 0;
-	return 0;
-}
-
 static int answer_rows(struct context *context, const struct tally_table *table)
 {
 	struct table_page page auto_table_page = {.context = context, .table = table};
+	struct window window = {.from = 0};
 	struct query query;
 	table_page_ask(&page, &query);
-	int r = paging_read(context, table, &page.paging);
+	int r = table->kind == TALLY_STATE ? 0 : window_read(context, CLOCK_HOUR, &window);
 	if (r == 0)
-		r = list_read_format(context, &page.format);
-	if (r == 0)
-		r = query_order(context, &query);
+		r = paging_read(context, table, &window, &page.paging);
 	if (r < 0)
 		return r;
+	query.spec.newest_first = context->args->order == ORDER_DESC;
 	query_tags(context, &query);
 	paging_ask(&page.paging, &query);
 	r = query_run(&query, &page.rows);

@@ -1,6 +1,6 @@
 /*
  * /api/v1/top: the containers that use most of something.  On a worker's thread; one query over the
- * last two minutes, grouped by container, sorted here.
+ * last two minutes (window=), grouped by container, sorted here.
  *
  * Two minutes, because a rate needs two readings and an input may be set to one a minute.  Sorting
  * is not the store's, which orders rows by time and key only; a fleet of 10,000 containers is
@@ -14,16 +14,13 @@
 #include <string.h>
 
 #include "query/query_builder.h"
-#include "message/time_expr.h"
-#include "query/paging.h"
 #include "message/row_writer.h"
 #include "query/catalog_cache.h"
 #include "routes/endpoint.h"
-#include "routes/list_endpoint.h"
 
-enum { TOP_LIMIT = 10, TOP_TIME = 0, TOP_HOST, TOP_ID, TOP_NAME, TOP_VALUES };
-static const int64_t top_window = 120 * CLOCK_SECOND;
+enum { TOP_TIME, TOP_HOST, TOP_ID, TOP_NAME, TOP_VALUES };
 
+/* In the order of the choices of by=. */
 static const struct top_kind {
 	const char *by, *unit;
 	uint32_t aggregate;
@@ -35,28 +32,13 @@ static const struct top_kind {
 	{"blk", "bytes/s", TALLY_RATE, {"blk_read_bytes", "blk_write_bytes"}},
 };
 
-struct top {
-	const struct top_kind *kind;
-	int64_t window;
-	uint32_t limit;
-	enum list_format format;
-};
-
 struct entry {
 	const struct tally_cell *row;
 	double value;
 };
 
-static const struct top_kind *top_find(const char *by)
-{
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
-		if (strcmp(kinds[i].by, by) == 0)
-			return &kinds[i];
-	return NULL;
-}
-
 /* 1: asked; 0: the table has not what is needed, so there is nothing; else a problem. */
-static int top_ask(struct context *context, const struct top *top, struct result_set *rows)
+static int top_ask(struct context *context, const struct top_kind *kind, struct result_set *rows)
 {
 	static const char *const tags[] = {"host", "container_id", "name"};
 	const struct tally_table *table;
@@ -65,7 +47,7 @@ static int top_ask(struct context *context, const struct top *top, struct result
 	if (r < 0 || !table)
 		return r;
 	query_init(&query, context, table);
-	query.spec.from = context->now - top->window;
+	query.spec.from = context->now - context->args->span;
 	/* Other hosts may be a little ahead. */
 	query.spec.to = context->now + CLOCK_SECOND;
 	query.spec.limit = INT32_MAX; /* what they may take is bounded in bytes */
@@ -75,11 +57,11 @@ static int top_ask(struct context *context, const struct top *top, struct result
 			return 0;
 		query_group(&query, tag);
 	}
-	for (int i = 0; top->kind->columns[i]; i++) {
-		const struct tally_column *column = table_column(table, top->kind->columns[i]);
+	for (int i = 0; kind->columns[i]; i++) {
+		const struct tally_column *column = table_column(table, kind->columns[i]);
 		if (!column)
 			return 0;
-		query_select(&query, column, top->kind->aggregate);
+		query_select(&query, column, kind->aggregate);
 	}
 	for (uint32_t i = 0; i < context->target->n_params; i++)
 		if (strcmp(context->target->params[i].name, "host") == 0)
@@ -136,10 +118,11 @@ static void write_meta(struct json_writer *json, const struct top_kind *kind)
 	json_end_object(json);
 }
 
-static void write_top(struct response_builder *builder, const struct top *top,
+static void write_top(struct context *context, const struct top_kind *kind,
 		      const struct entry *entries, uint32_t n)
 {
-	struct row_writer records = {.format = top->format};
+	struct response_builder *builder = context->builder;
+	struct row_writer records = {.format = list_format_of(context->args)};
 	struct tally_cell row[TOP_VALUES + 1];
 	row_writer_add(&records, "time", TALLY_TIME, TOP_TIME);
 	row_writer_add(&records, "host", TALLY_TEXT, TOP_HOST);
@@ -147,8 +130,8 @@ static void write_top(struct response_builder *builder, const struct top *top,
 	row_writer_add(&records, "name", TALLY_TEXT, TOP_NAME);
 	row_writer_add(&records, "value", TALLY_REAL, TOP_VALUES);
 	row_writer_open(&records, builder);
-	if (top->format == LIST_JSON)
-		write_meta(&builder->body, top->kind);
+	if (records.format == LIST_JSON)
+		write_meta(&builder->body, kind);
 	row_writer_begin(&records, builder);
 	for (uint32_t i = 0; i < n; i++) {
 		memcpy(row, entries[i].row, TOP_VALUES * sizeof(*row));
@@ -158,37 +141,18 @@ static void write_top(struct response_builder *builder, const struct top *top,
 	row_writer_close(&records, builder);
 }
 
-static int read_top(struct context *context, struct top *ret)
-{
-	const char *window = target_param(context->target, "window");
-	ret->window = top_window;
-	int r = paging_read_limit(context, TOP_LIMIT, &ret->limit);
-	if (r < 0)
-		return r;
-	if (window && (span_read(window, &ret->window) < 0 || ret->window > CLOCK_DAY))
-		return response_problem(context->builder, 400, "window",
-					"\"%s\" is not a duration of at most a day (try 2min)",
-					window);
-	return list_read_format(context, &ret->format);
-}
-
 int stats_top(struct context *context)
 {
 	struct result_set rows auto_result_set = {.n_rows = 0};
-	const char *by = target_param(context->target, "by");
-	struct top top = {.kind = top_find(by ? by : "cpu")};
+	const struct top_kind *kind = &kinds[context->args->by];
+	int64_t limit = context->args->limit;
 	uint32_t n;
-	if (!top.kind)
-		return response_problem(context->builder, 400, "by",
-					"\"%s\" is none of cpu, mem, net, blk", by);
-	int r = read_top(context, &top);
-	if (r == 0)
-		r = top_ask(context, &top, &rows);
+	int r = top_ask(context, kind, &rows);
 	if (r < 0)
 		return r;
 	auto_free struct entry *entries = top_sort(&rows, &n);
 	if (!entries)
 		return response_unavailable(context->builder, "out of memory");
-	write_top(context->builder, &top, entries, n < top.limit ? n : top.limit);
+	write_top(context, kind, entries, n < limit ? n : (uint32_t)limit);
 	return 0;
 }

@@ -17,7 +17,7 @@
 #include "routes/list_endpoint.h"
 #include "query/paging.h"
 #include "message/json_cell.h"
-#include "message/params_check.h"
+#include "message/row_writer.h"
 #include "routes/endpoint.h"
 
 /* ---- Writing ------------------------------------------------------------- */
@@ -106,8 +106,6 @@ static const uint16_t cursor_types[2] = {TALLY_TEXT, TALLY_TEXT};
 struct place {
 	struct tally_cell cells[2]; /* host and reference of the last entry shown */
 	char *memory;               /* NULL: from the start */
-	uint32_t limit;
-	bool only_outdated;
 };
 
 static void place_done(struct place *place)
@@ -119,12 +117,9 @@ static void place_done(struct place *place)
 static int read_place(struct context *context, struct place *ret)
 {
 	const char *cursor = target_param(context->target, "cursor");
-	int r = param_read_flag(context, "outdated", &ret->only_outdated);
-	if (r == 0)
-		r = paging_read_limit(context, PAGING_DEFAULT_LIMIT, &ret->limit);
-	if (r < 0 || !cursor)
-		return r;
-	r = cursor_read(cursor, cursor_types, 2, ret->cells, &ret->memory);
+	if (!cursor)
+		return 0;
+	int r = cursor_read(cursor, cursor_types, 2, ret->cells, &ret->memory);
 	if (r == -ENOMEM)
 		return response_unavailable(context->builder, "out of memory");
 	if (r < 0 || !ret->cells[0].set || !ret->cells[1].set)
@@ -152,17 +147,17 @@ static bool is_after(const struct place *place, const struct fact *fact)
 /* Returns the cursor of the next page, to be freed; NULL: this was the last one. */
 static char *write_entries(const struct image_facts *facts, const struct place *place)
 {
+	const struct arguments *args = facts->context->args;
 	struct json_writer *json = &facts->context->builder->body;
 	const struct fact *last = NULL;
-	uint32_t shown = 0;
+	int64_t shown = 0;
 	for (uint32_t i = 0, n; i < facts->n; i += n) {
 		const struct fact *fact = &facts->list[i];
 		struct tally_cell cells[2];
 		n = image_facts_entry(facts, i);
-		if (!is_after(place, fact) ||
-		    (place->only_outdated && count_outdated(fact, n) == 0))
+		if (!is_after(place, fact) || (args->outdated && count_outdated(fact, n) == 0))
 			continue;
-		if (last && shown == place->limit) {
+		if (last && shown == args->limit) {
 			fact_cells(last, cells);
 			return cursor_write(cursor_types, cells, 2);
 		}
@@ -175,14 +170,9 @@ static char *write_entries(const struct image_facts *facts, const struct place *
 
 static void write_list(const struct image_facts *facts, const struct place *place)
 {
-	struct json_writer *json = &facts->context->builder->body;
-	json_begin_object(json);
-	json_write_key(json, "data");
-	json_begin_array(json);
+	list_begin(&facts->context->builder->body);
 	auto_free char *cursor = write_entries(facts, place);
-	json_end_array(json);
 	paging_finish_with(facts->context, cursor);
-	json_end_object(json);
 }
 
 int images_versions(struct context *context)

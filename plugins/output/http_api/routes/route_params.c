@@ -1,0 +1,314 @@
+/*
+ * The specifications of all parameters: data only, read by message/arguments.c when a request comes
+ * and by openapi/generate.c when tallyd is built.  The order of choices is that of the enumeration
+ * that the endpoint reads the value as (list_format, list_order, series_format, series_times, the
+ * aggregates of query/fields.c, the rankings of top.c).
+ */
+#include "routes/route_params.h"
+
+#include "base/clock.h"
+
+#define AT(member) .at = offsetof(struct arguments, member)
+#define MANY .flags = PARAM_REPEATED
+/* max_results_per_query by default; the document cannot know what is configured. */
+#define RESULTS .type = PARAM_INT, .flags = PARAM_RESULTS, .min = 1, .max = 10000
+#define PATTERN "or a pattern with * and ?."
+
+/* ---- In the path --------------------------------------------------------- */
+
+const struct param_spec param_container_id = {
+	.name = "id",
+	.flags = PARAM_IN_PATH | PARAM_REQUIRED,
+	.help = "A container: its id, its name or the beginning of its id, tried in this order.",
+	.example = "\"web\"",
+	.component = "id",
+};
+const struct param_spec param_image_id = {
+	.name = "id",
+	.flags = PARAM_IN_PATH | PARAM_REQUIRED,
+	.help = "A reference (a / in it as %2F), or an id or its beginning, with or without "
+		"sha256:.",
+	.example = "\"web:latest\"",
+};
+const struct param_spec param_table_name = {
+	.name = "name",
+	.flags = PARAM_IN_PATH | PARAM_REQUIRED,
+	.help = "A table, as /api/v1/tables lists them.",
+	.example = "\"container_events\"",
+};
+
+/* ---- Time ---------------------------------------------------------------- */
+
+const struct param_spec param_from = {
+	.name = "from",
+	.type = PARAM_TIME,
+	.help = "From when on: RFC 3339, Unix seconds or milliseconds, now, now-1h.",
+	.example = "\"now-6h\"",
+	.component = "from",
+};
+const struct param_spec param_to = {
+	.name = "to",
+	.type = PARAM_TIME,
+	.help = "Until when; excluded. By default now.",
+	.example = "\"now\"",
+	.component = "to",
+};
+const struct param_spec param_step = {
+	.name = "step",
+	.type = PARAM_DURATION,
+	.min = CLOCK_SECOND,
+	.max = 3650 * CLOCK_DAY,
+	AT(step),
+	.help = "Width of a point: 10s, 5m, 1h; from 1s to 3650d.",
+	.component = "step",
+};
+const struct param_spec param_points = {
+	.name = "points",
+	RESULTS,
+	.fallback = "300", /* as many as a chart on a screen can show */
+	AT(points),
+	.help = "Instead of step: a round step of 10s or more that fits into the range so many "
+		"times at most; a range that begins within a step touches one point more. The "
+		"maximum is max_results_per_query.",
+	.component = "points",
+};
+const struct param_spec param_span = {
+	.name = "window",
+	.type = PARAM_DURATION,
+	.min = 1,
+	.max = CLOCK_DAY,
+	.fallback = "2min",
+	AT(span),
+	.help = "How far back readings count: at most a day.",
+	.example = "\"10min\"",
+};
+
+/* ---- Series -------------------------------------------------------------- */
+
+const struct param_spec param_fields = {
+	.name = "fields",
+	.help = "Columns of container_stats, with commas between them; by default all numbers.",
+	.example = "\"cpu_percent,mem_used_bytes\"",
+	.component = "fields",
+};
+const struct param_spec param_agg = {
+	.name = "agg",
+	.type = PARAM_CHOICE,
+	.choices = "avg|min|max|last|rate",
+	AT(aggregate),
+	.help = "How all fields are put together; by default the average, and of counters the "
+		"rate per second.",
+	.component = "agg",
+};
+const struct param_spec param_series_format = {
+	.name = "format",
+	.type = PARAM_CHOICE,
+	.choices = "json|rows|csv|ndjson",
+	.fallback = "json",
+	AT(format),
+	.help = "Columns, rows, CSV, or one JSON row a line.",
+	.component = "seriesformat",
+};
+const struct param_spec param_times = {
+	.name = "times",
+	.type = PARAM_CHOICE,
+	.choices = "rfc3339|s|ms",
+	.fallback = "rfc3339",
+	AT(times),
+	.help = "How times are written.",
+	.component = "times",
+};
+const struct param_spec param_ids = {
+	.name = "ids",
+	.flags = PARAM_REQUIRED,
+	.help = "Containers, named as {id}, with commas between them.",
+	.example = "\"web,db\"",
+};
+const struct param_spec param_by = {
+	.name = "by",
+	.type = PARAM_CHOICE,
+	.choices = "cpu|mem|net|blk",
+	.fallback = "cpu",
+	AT(by),
+	.help = "CPU (percent of one core), memory used, or bytes per second in and out.",
+};
+
+/* ---- Lists --------------------------------------------------------------- */
+
+#define LIMIT_HELP "How many at most. The maximum is max_results_per_query, 10000 unless it is set."
+
+const struct param_spec param_limit = {
+	.name = "limit",
+	RESULTS,
+	.fallback = "100",
+	AT(limit),
+	.help = LIMIT_HELP,
+	.component = "limit",
+};
+const struct param_spec param_top_limit = {
+	.name = "limit",
+	RESULTS,
+	.fallback = "10",
+	AT(limit),
+	.help = LIMIT_HELP,
+	.component = "toplimit",
+};
+const struct param_spec param_cursor = {
+	.name = "cursor",
+	.help = "next_cursor of the page before; all other parameters as they were there.",
+	.component = "cursor",
+};
+const struct param_spec param_order = {
+	.name = "order",
+	.type = PARAM_CHOICE,
+	.choices = "asc|desc",
+	.fallback = "desc",
+	AT(order),
+	.help = "asc: the oldest first.",
+	.component = "order",
+};
+const struct param_spec param_table_order = {
+	.name = "order",
+	.type = PARAM_CHOICE,
+	.choices = "asc|desc",
+	.fallback = "asc",
+	AT(order),
+	.help = "desc: the newest first; of tables of kind state the last in the order of their "
+		"tags.",
+	.component = "tableorder",
+};
+const struct param_spec param_format = {
+	.name = "format",
+	.type = PARAM_CHOICE,
+	.choices = "json|ndjson|csv",
+	.fallback = "json",
+	AT(format),
+	.help = "JSON, one JSON row a line, or CSV. In the latter two only the Link header leads "
+		"to the next page.",
+	.component = "format",
+};
+const struct param_spec param_csv_safe = {
+	.name = "csv_safe",
+	.type = PARAM_FLAG,
+	.fallback = "no",
+	AT(csv_safe),
+	.help = "Of format=csv: yes puts a ' before text that a spreadsheet would take for a "
+		"formula (it begins with = + - @, a tab, or the end of a line). Numbers stay as "
+		"they are.",
+	.component = "csv_safe",
+};
+const struct param_spec param_gone = {
+	.name = "gone",
+	.type = PARAM_FLAG,
+	.fallback = "no",
+	AT(gone),
+	.help = "yes: also those that were removed.",
+};
+
+/* ---- Filters ------------------------------------------------------------- */
+
+const struct param_spec param_host = {
+	.name = "host",
+	.help = "Of several containers of that name, the one on this host.",
+	.example = "\"alpha\"",
+	.component = "host",
+};
+const struct param_spec param_image_host = {.name = "host", .help = "Only on this host."};
+const struct param_spec param_hosts = {
+	.name = "host",
+	MANY,
+	.help = "On this host; any of them.",
+	.example = "[\"alpha\"]",
+	.component = "hosts",
+};
+const struct param_spec param_containers = {
+	.name = "container",
+	MANY,
+	.help = "Of this container, named as {id}; any of them.",
+	.component = "containers",
+};
+const struct param_spec param_name = {
+	.name = "name",
+	MANY,
+	.help = "Of containers with this name, " PATTERN,
+	.example = "[\"web*\"]",
+	.component = "name",
+};
+const struct param_spec param_state = {
+	.name = "state", MANY, .help = "Any of them.", .example = "[\"running\"]"};
+const struct param_spec param_health = {.name = "health", MANY, .help = "Any of them."};
+const struct param_spec param_image = {
+	.name = "image",
+	MANY,
+	.help = "Created from this image, " PATTERN,
+	.example = "[\"nginx:*\"]",
+	.component = "image",
+};
+const struct param_spec param_label = {.name = "label",
+				       MANY,
+				       .help = "key or key=value; all of them.",
+				       .example = "[\"env=prod\"]"};
+const struct param_spec param_project = {
+	.name = "project", MANY, .help = "Compose project; any of them."};
+const struct param_spec param_q = {
+	.name = "q",
+	MANY,
+	.help = "The message holds this, upper and lower case alike; all of them.",
+	.component = "q",
+};
+const struct param_spec param_stream = {
+	.name = "stream",
+	.type = PARAM_CHOICE,
+	MANY,
+	.choices = "stdout|stderr",
+	.help = "Any of them.",
+	.component = "stream",
+};
+const struct param_spec param_level = {
+	.name = "level",
+	.type = PARAM_CHOICE,
+	MANY,
+	.choices = "trace|debug|info|notice|warning|error|critical",
+	.help = "Any of them.",
+	.component = "level",
+};
+const struct param_spec param_action = {
+	.name = "action",
+	MANY,
+	.help = "Any of them.",
+	.example = "[\"die\",\"oom\"]",
+	.component = "action",
+};
+const struct param_spec param_references = {
+	.name = "reference",
+	MANY,
+	.help = "A tag holds this, upper and lower case alike.",
+	.example = "[\"nginx:\"]",
+};
+const struct param_spec param_dangling = {
+	.name = "dangling",
+	.type = PARAM_FLAG,
+	.help = "Whether it has neither a tag nor a digest.",
+};
+const struct param_spec param_outdated_images = {
+	.name = "outdated",
+	.type = PARAM_FLAG,
+	.fallback = "no",
+	AT(outdated),
+	.help = "yes: only images with containers whose reference points elsewhere by now.",
+};
+const struct param_spec param_reference = {
+	.name = "reference", .help = "This one, " PATTERN, .example = "\"web:latest\""};
+const struct param_spec param_outdated = {
+	.name = "outdated",
+	.type = PARAM_FLAG,
+	.fallback = "no",
+	AT(outdated),
+	.help = "yes: only with outdated containers.",
+};
+const struct param_spec param_last_event_id = {
+	.name = "Last-Event-ID",
+	.flags = PARAM_IN_HEADER,
+	.help = "The id of the last event that the client had: what came after it comes first.",
+	.component = "lasteventid",
+};
