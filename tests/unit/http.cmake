@@ -1,10 +1,13 @@
 tallyd_unit_test(json_writer SOURCES unit/test_json_writer.c)
-tallyd_unit_test(http_parts SOURCES unit/test_http_parts.c LIBRARIES http_api_objects)
-tallyd_unit_test(http_api SOURCES unit/test_http_api.c unit/http_fixture.c
+tallyd_unit_test(http_message SOURCES unit/test_http_message.c LIBRARIES http_api_objects)
+foreach(area IN ITEMS containers readings table_rows daemon)
+	tallyd_unit_test(http_${area} SOURCES unit/test_http_${area}.c unit/http_resources.c
+		unit/http_fixture.c LIBRARIES http_api_objects)
+endforeach()
+tallyd_unit_test(http_container_lookup SOURCES unit/test_http_container_lookup.c
+	unit/http_fixture.c LIBRARIES http_api_objects)
+tallyd_unit_test(http_catalog_cache SOURCES unit/test_http_catalog_cache.c
 	LIBRARIES http_api_objects)
-tallyd_unit_test(http_find SOURCES unit/test_http_find.c unit/http_fixture.c
-	LIBRARIES http_api_objects)
-tallyd_unit_test(http_tables SOURCES unit/test_http_tables.c LIBRARIES http_api_objects)
 tallyd_unit_test(http_series SOURCES unit/test_http_series.c unit/http_fixture.c
 	LIBRARIES http_api_objects)
 tallyd_unit_test(http_wire SOURCES unit/test_http_wire.c unit/http_fixture.c
