@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "base/cleanup.h"
 #include "store/rollup_parts.h"
 
 enum { TOTALS_FIRST_ROWS = 64 };
@@ -42,7 +41,7 @@ static int totals_reserve(struct totals *totals)
 		return 0;
 	size_t size = totals->rows_size ? 2 * (size_t)totals->rows_size : TOTALS_FIRST_ROWS;
 	size_t n_select = totals->bound->query->n_select;
-	struct sort_entry *places = realloc(totals->places, size * sizeof(*places));
+	struct totals_place *places = realloc(totals->places, size * sizeof(*places));
 	totals->places = places ? places : totals->places;
 	struct tally_cell *cells = realloc(totals->cells, size * n_select * sizeof(*cells));
 	totals->cells = cells ? cells : totals->cells;
@@ -73,21 +72,17 @@ static int totals_add(void *arg, struct aggregator_bucket *bucket)
 	for (uint32_t i = 0; i < n_select; i++)
 		cells[i] = totals_cell(totals, bucket, i);
 	int64_t time = totals->aggregator.bucket ? bucket->start : bucket->newest;
-	totals->places[totals->n_rows] = (struct sort_entry){time, bucket->group, totals->n_rows};
+	totals->places[totals->n_rows] = (struct totals_place){time, bucket->group, totals->n_rows};
 	totals->n_rows++;
 	return 0;
 }
 
-/* By time, then by group. */
-static int totals_sort(struct totals *totals)
+static int totals_by_time_and_group(const void *left, const void *right)
 {
-	uint32_t n = totals->n_rows;
-	auto_free struct sort_entry *spare = malloc(((size_t)n + 1) * sizeof(*spare));
-	if (!spare)
-		return tally_fail(totals->result->ctx, ENOMEM, "no memory");
-	sort_by_number(totals->places, spare, n);
-	sort_by_time(totals->places, spare, n);
-	return 0;
+	const struct totals_place *a = left, *b = right;
+	if (a->time != b->time)
+		return a->time < b->time ? -1 : 1;
+	return (a->group > b->group) - (a->group < b->group);
 }
 
 /* ---- Beginning and end ----------------------------------------------------------- */
@@ -130,17 +125,17 @@ void totals_done(struct totals *totals)
 
 /* ---- Answering ------------------------------------------------------------------- */
 
-static int totals_row(struct totals *totals, const struct sort_entry *place,
+static int totals_row(struct totals *totals, const struct totals_place *place,
 		      totals_group_fn *put_group, void *arg)
 {
 	const struct tally_query *query = totals->bound->query;
-	const struct tally_cell *cells = totals->cells + (size_t)place->at * query->n_select;
+	const struct tally_cell *cells = totals->cells + (size_t)place->row * query->n_select;
 	struct tally_cell *row = NULL;
 	int r = result_row(totals->result, &row);
 	if (r != 0)
 		return r;
 	tally_put_int(row, 0, place->time);
-	r = put_group(arg, row, place->number);
+	r = put_group(arg, row, place->group);
 	for (uint32_t i = 0; r == 0 && i < query->n_select; i++)
 		r = result_put(totals->result, row, 1 + query->n_group_by + i, &cells[i]);
 	return r;
@@ -152,8 +147,10 @@ int totals_answer(struct totals *totals, totals_group_fn *put_group, void *arg)
 	int r = 0;
 	for (uint32_t i = 0; r == 0 && i < aggregator->n_buckets; i++)
 		r = totals_add(totals, aggregator->buckets[i]);
-	if (r == 0)
-		r = totals_sort(totals);
+	/* A group has one bucket at a time, so no two rows are equal. */
+	if (r == 0 && totals->n_rows > 1)
+		qsort(totals->places, totals->n_rows, sizeof(*totals->places),
+		      totals_by_time_and_group);
 	for (uint32_t i = 0; r == 0 && i < totals->n_rows; i++) {
 		bool back = totals->bound->query->newest_first != 0;
 		r = totals_row(totals, &totals->places[back ? totals->n_rows - 1 - i : i],

@@ -6,9 +6,14 @@
 #define TALLYD_PLUGINS_COMMON_TOTALS_H
 
 #include "store/result_builder.h"
-#include "store/radix_sort.h"
 #include "store/bound_query.h"
 #include "store/aggregator.h"
+
+/* Where a row of the answer belongs, and where its cells are. */
+struct totals_place {
+	int64_t time;
+	uint32_t group, row;
+};
 
 struct totals {
 	const struct bound_query *bound;
@@ -18,11 +23,11 @@ struct totals {
 	uint16_t columns[CATALOG_MAX_COLUMNS]; /* of fields */
 	/* Of query->select; not of the time of the newest row, which every bucket knows. */
 	uint32_t field_of[CATALOG_MAX_COLUMNS];
-	bool rates;                /* one is asked for */
-	bool newest;               /* it matters which row is the newest */
-	bool texts;                /* some field is one */
-	struct sort_entry *places; /* rows of the answer: time, group, and which they are */
-	struct tally_cell *cells;  /* of each row as many as query->select has */
+	bool rates;  /* one is asked for */
+	bool newest; /* it matters which row is the newest */
+	bool texts;  /* some field is one */
+	struct totals_place *places;
+	struct tally_cell *cells; /* of each row as many as query->select has */
 	uint32_t n_rows, rows_size;
 };
 

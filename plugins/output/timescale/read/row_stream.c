@@ -63,29 +63,31 @@ void row_stream_take(struct row_stream *stream, PGresult *whole)
 	*stream = (struct row_stream){.page = whole, .last_page = true};
 }
 
-static bool row_stream_is_before(const struct sort_entry *a, const struct sort_entry *b)
+static int row_stream_by_series_and_time(const void *left, const void *right)
 {
-	return a->number != b->number ? a->number < b->number : a->time <= b->time;
+	const struct row_stream_row *a = left, *b = right;
+	if (a->series != b->series)
+		return a->series < b->series ? -1 : 1;
+	return (a->time > b->time) - (a->time < b->time);
 }
 
 int row_stream_sort(struct row_stream *stream)
 {
-	uint32_t n = (uint32_t)PQntuples(stream->page);
+	int n = PQntuples(stream->page);
 	bool sorted = true;
-	auto_free struct sort_entry *order = malloc(((size_t)n + 1) * 2 * sizeof(*order));
+	auto_free struct row_stream_row *order = calloc((size_t)n + 1, sizeof(*order));
 	if (!order)
 		return -ENOMEM;
-	for (uint32_t row = 0; row < n; row++) {
-		order[row] = (struct sort_entry){
-			pg_get_64(PQgetvalue(stream->page, (int)row, 1)),
-			(uint32_t)row_stream_series_of(stream->page, (int)row), row};
-		sorted = sorted && (row == 0 || row_stream_is_before(&order[row - 1], &order[row]));
+	for (int row = 0; row < n; row++) {
+		order[row] = (struct row_stream_row){pg_get_64(PQgetvalue(stream->page, row, 1)),
+						     row_stream_series_of(stream->page, row), row};
+		sorted = sorted && (row == 0 || row_stream_by_series_and_time(&order[row - 1],
+									      &order[row]) <= 0);
 	}
 	if (sorted) /* as an index scan leaves them */
 		return 0;
-	sort_by_time(order, order + n, n);
-	sort_by_number(order, order + n, n);
-	stream->row = (int)order[0].at;
+	qsort(order, (size_t)n, sizeof(*order), row_stream_by_series_and_time);
+	stream->row = order[0].row;
 	stream->order = TAKE(order);
 	return 0;
 }
@@ -107,7 +109,7 @@ int row_stream_next(struct row_stream *stream)
 	stream->at++;
 	if (row_stream_is_over(stream))
 		return stream->last_page ? 0 : row_stream_fetch(stream);
-	stream->row = stream->order ? (int)stream->order[stream->at].at : stream->at;
+	stream->row = stream->order ? stream->order[stream->at].row : stream->at;
 	return 0;
 }
 

@@ -7,14 +7,20 @@
 #define TALLYD_TIMESCALE_ROW_STREAM_H
 
 #include "read/parameters.h"
-#include "store/radix_sort.h"
+
+/* A row of a whole answer, by what it is sorted by. */
+struct row_stream_row {
+	int64_t time;
+	int32_t series;
+	int row;
+};
 
 struct row_stream {
 	struct pg_connection *pg; /* NULL: not open, and at its end */
 	uint32_t number;
 	PGresult *page;
-	struct sort_entry *order; /* NULL: as the rows came */
-	int at, row;              /* in that order, and where it is on the page */
+	struct row_stream_row *order; /* NULL: as the rows came */
+	int at, row;                  /* in that order, and where it is on the page */
 	bool last_page;
 };
 
