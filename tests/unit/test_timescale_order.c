@@ -20,6 +20,8 @@ typedef int job_fn(struct fixture *f, const struct stored_table *stored, int64_t
 static struct step_size step_size = {.lock_timeout = 2000};
 
 /* Rows and minutes for two days only. */
+static const struct retention_age age = {.raw = 2 * DAY, .rollup = 2 * DAY, .daily = 400 * DAY};
+
 static struct retention retention_at(struct fixture *f, const struct store_clock *clock)
 {
 	return (struct retention){.pg = &f->store->maintenance.pg,
@@ -27,9 +29,7 @@ static struct retention retention_at(struct fixture *f, const struct store_clock
 				  .step_size = &step_size,
 				  .now = clock->seen,
 				  .clock = clock,
-				  .raw = 2 * DAY,
-				  .rollup = 2 * DAY,
-				  .daily = 400 * DAY};
+				  .age = &age};
 }
 
 static int job_roll(struct fixture *f, const struct stored_table *stored, int64_t now)

@@ -5,6 +5,9 @@
 
 #include <tallyd/query.h>
 
+/* Rows this close to deleted ones may lack the sample that their counters go on from. */
+#define ROLLUP_MARGIN INT64_C(3600000000000)
+
 const struct schema_level_info schema_levels[N_LEVELS] = {
 	[LEVEL_ROWS] = {"", 0, ""},
 	[LEVEL_MINUTE] = {"_1min", INT64_C(60000000000), "1 minute"},
@@ -51,4 +54,18 @@ bool schema_is_caught_up(const struct watermarks *watermarks)
 		if (watermarks->rolled_to[level - 1] < watermarks->rolled_to[level])
 			return false;
 	return true;
+}
+
+bool watermarks_lie_ahead(const struct watermarks *watermarks, int64_t now)
+{
+	for (int level = LEVEL_ROWS; level < N_LEVELS; level++)
+		if (watermarks->rolled_to[level] > now || watermarks->kept_from[level] > now)
+			return true;
+	return false;
+}
+
+int64_t watermarks_complete_from(const struct watermarks *watermarks, enum schema_level level)
+{
+	int64_t kept = watermarks->kept_from[level - 1];
+	return kept != INT64_MIN && level == LEVEL_MINUTE ? kept + ROLLUP_MARGIN : kept;
 }

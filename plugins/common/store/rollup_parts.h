@@ -46,5 +46,10 @@ struct watermarks {
 /* False while a level that an older version did not have catches up with the coarser ones: until
  * then these cannot be computed again, and late rows wait. */
 bool schema_is_caught_up(const struct watermarks *watermarks);
+/* True: a clock that was wrong has set some of them to a time that is still to come. */
+bool watermarks_lie_ahead(const struct watermarks *watermarks, int64_t now);
+/* Since when all is there that a level's buckets are made of: earlier ones must not be computed
+ * again.  INT64_MIN: all of them can be. */
+int64_t watermarks_complete_from(const struct watermarks *watermarks, enum schema_level level);
 
 #endif

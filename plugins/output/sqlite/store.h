@@ -15,7 +15,7 @@
 #include "place.h"
 #include "read/readers.h"
 #include "store/catalog.h"
-#include "store/store_clock.h"
+#include "store/retention_age.h"
 #include "maintenance/maintenance.h"
 #include "write/writer.h"
 
@@ -42,6 +42,7 @@ struct sqlite_config {
 struct store {
 	struct tally_ctx *ctx;
 	const struct sqlite_config *config;
+	struct retention_age age;
 	char *path;
 	/* Held for reading by each call and each round of upkeep; for writing while the file is
 	 * opened anew, for which upkeep makes way. */
@@ -58,7 +59,7 @@ struct store {
 	sqlite3 *db;
 	struct writer writer;
 	struct store_clock clock; /* what deleting goes by, as of the last round */
-	int64_t told_held; /* monotonic: when the operator was last told; 0: it is not held */
+	struct retention_warning held;
 };
 
 /* To be freed; NULL: no memory. */

@@ -174,44 +174,14 @@ static int maintenance_report(struct store *store)
 
 /* ---- The clock ---------------------------------------------------------------- */
 
-static int64_t maintenance_longest(const struct sqlite_config *config)
-{
-	int64_t longest = config->retention_raw;
-	longest = config->retention_rollup > longest ? config->retention_rollup : longest;
-	return config->retention_daily > longest ? config->retention_daily : longest;
-}
-
-/* Once an hour, as long as it is so. */
-static void maintenance_tell_held(struct store *store)
-{
-	int64_t held = store_clock_held(&store->clock, store->config->retention_raw);
-	int64_t now = tally_monotonic(store->ctx);
-	tally_gauge(store->ctx, METRIC_RETENTION_HELD, held);
-	if (held < STORE_CLOCK_BOUND)
-		store->told_held = 0;
-	if (held < STORE_CLOCK_BOUND ||
-	    (store->told_held && now - store->told_held < schema_levels[LEVEL_HOUR].bucket))
-		return;
-	store->told_held = now;
-	tally_log(
-		store->ctx, TALLY_WARNING,
-		"the clock is %lld s ahead of the time that went by since the last maintenance: "
-		"until it has gone evenly for as long as rows are kept, they are kept for so much "
-		"longer; if it is right, tallyd db confirm-clock",
-		(long long)(held / CLOCK_SECOND));
-}
-
 /* Read anew in each round, since an operator may have confirmed it. */
-static int maintenance_carry_on(struct store *store)
+static int maintenance_advance_clock(struct store *store)
 {
-	struct store_uptime uptime;
-	store_uptime_read(&uptime);
 	pthread_mutex_lock(&store->turn);
 	int r = trusted_clock_load(store->ctx, store->db, &store->clock);
 	if (r == 0) {
-		store_clock_advance(&store->clock, tally_now(store->ctx), &uptime,
-				    maintenance_longest(store->config));
-		maintenance_tell_held(store);
+		retention_age_advance(&store->age, &store->clock, store->ctx, tally_now(store->ctx),
+				      &store->held);
 		r = trusted_clock_store(store->ctx, store->db, &store->clock);
 	}
 	pthread_mutex_unlock(&store->turn);
@@ -223,7 +193,7 @@ int maintenance_run(struct store *store)
 	struct maintenance_round round = {.store = store};
 	int (*const parts[])(struct store *) = {maintenance_make_room, maintenance_shrink,
 						maintenance_report};
-	round.error = maintenance_carry_on(store);
+	round.error = maintenance_advance_clock(store);
 	int each = catalog_each(&store->catalog, maintenance_table, &round);
 	if (each < 0)
 		round.error = each;
@@ -250,6 +220,10 @@ static int maintenance_round(void *arg)
 
 int maintenance_start(struct store *store)
 {
+	const struct sqlite_config *config = store->config;
+	store->age = (struct retention_age){config->retention_raw, config->retention_rollup,
+					    config->retention_daily};
+	store->held = (struct retention_warning){"the clock", METRIC_RETENTION_HELD, 0};
 	store->maintenance = (struct task){.ctx = store->ctx,
 					   .name = "sqlite-upkeep",
 					   .seconds = MAINTENANCE_EVERY_SECONDS,

@@ -118,21 +118,6 @@ static int retention_before(struct store *store, const struct stored_table *stor
 
 /* ---- What is too old ------------------------------------------------------------------ */
 
-/* A level goes only as far as the next one has taken it up. */
-static int64_t retention_cut(const struct store *store, const struct stored_table *stored,
-			     const struct watermarks *watermarks, enum schema_level level)
-{
-	int64_t keep = store->config->retention_rollup;
-	if (level == LEVEL_ROWS)
-		keep = store->config->retention_raw;
-	if (level == LEVEL_DAY)
-		keep = store->config->retention_daily;
-	int64_t cut = store_clock_cut(&store->clock, keep);
-	if (stored->n_numbers && level < LEVEL_DAY && watermarks->rolled_to[level + 1] < cut)
-		cut = watermarks->rolled_to[level + 1];
-	return cut;
-}
-
 int retention_forget_series(struct store *store, const struct stored_table *stored)
 {
 	const char *table = stored->table.name;
@@ -157,7 +142,7 @@ static int retention_gone(struct store *store, const struct stored_table *stored
 	if (!stored->gone)
 		return 0;
 	const char *table = stored->table.name, *gone = stored->table.columns[stored->gone].name;
-	int64_t cut = store_clock_cut(&store->clock, store->config->retention_rollup);
+	int64_t cut = store_clock_cut(&store->clock, store->age.rollup);
 	int r = database_execf(store->ctx, store->db,
 			       "DELETE FROM \"%w\" WHERE rowid IN (SELECT rowid FROM \"%w\" WHERE "
 			       "\"%w\" < %lld LIMIT %d)",
@@ -178,9 +163,10 @@ int retention_step(struct store *store, const struct stored_table *stored)
 	int r = watermarks_load(store->ctx, store->db, stored->table.name, &watermarks);
 	for (int level = 0; r >= 0 && level < (stored->n_numbers ? N_LEVELS : 1); level++) {
 		enum schema_level at = (enum schema_level)level;
-		r = retention_before(store, stored, at,
-				     retention_cut(store, stored, &watermarks, at),
-				     METRIC_DELETED_OLD);
+		r = retention_before(
+			store, stored, at,
+			retention_age_cut(&store->age, &store->clock, stored, &watermarks, at),
+			METRIC_DELETED_OLD);
 		deleted += r > 0 ? r : 0;
 	}
 	return r < 0 ? r : deleted > 0;

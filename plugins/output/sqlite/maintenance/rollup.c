@@ -15,8 +15,6 @@
 #include "schema/rollup_columns.h"
 
 enum { ROLLUP_LATE_AT_ONCE = 500, ROLLUP_LOOK_BACK = 16 };
-/* Rows this close to deleted ones may lack the sample that their counters go on from. */
-#define ROLLUP_MARGIN CLOCK_HOUR
 
 struct rollup {
 	struct tally_ctx *ctx;
@@ -221,12 +219,9 @@ static int rollup_mark_parent(struct rollup *rollup, int64_t series, int64_t buc
 /* Again, if everything it is made of is still there and it was rolled up before. */
 static int rollup_again(struct rollup *rollup, int64_t series, int64_t bucket)
 {
-	int64_t kept_from = rollup->watermarks.kept_from[rollup->level - 1];
 	int64_t size = schema_levels[rollup->level].bucket;
-	/* A minute next to deleted rows may have lost the sample before it, and with it growth. */
-	if (kept_from != INT64_MIN && rollup->level == LEVEL_MINUTE)
-		kept_from += ROLLUP_MARGIN;
-	if (bucket < kept_from || bucket >= rollup->watermarks.rolled_to[rollup->level])
+	if (bucket < watermarks_complete_from(&rollup->watermarks, rollup->level) ||
+	    bucket >= rollup->watermarks.rolled_to[rollup->level])
 		return 0;
 	int r = rollup_series(rollup, series, bucket, bucket + size);
 	return r == 0 ? rollup_mark_parent(rollup, series, bucket) : r;

@@ -53,15 +53,6 @@ int watermarks_set_kept_from(struct tally_ctx *ctx, sqlite3 *db, const char *tab
 
 /* ---- Back to the present -------------------------------------------------------- */
 
-static bool watermarks_lie_ahead(const struct watermarks *watermarks, int64_t now)
-{
-	bool ahead = false;
-	for (int level = LEVEL_ROWS; level < N_LEVELS; level++)
-		ahead = ahead || watermarks->rolled_to[level] > now ||
-			watermarks->kept_from[level] > now;
-	return ahead;
-}
-
 /* The newest minute that is rolled up and can be, which may not be whole; INT64_MIN: none. */
 static int watermarks_newest_minute(struct tally_ctx *ctx, sqlite3 *db, const char *table,
 				    int64_t closed, int64_t *ret)

@@ -91,48 +91,16 @@ static void maintenance_note(struct store *store, int result, const char *error)
 
 /* ---- The clock ---------------------------------------------------------------- */
 
-static int64_t maintenance_longest(const struct timescale_config *config)
-{
-	int64_t longest = config->retention_raw;
-	longest = config->retention_rollup > longest ? config->retention_rollup : longest;
-	return config->retention_daily > longest ? config->retention_daily : longest;
-}
-
-/* Once an hour, as long as it is so. */
-static void maintenance_tell_held(struct store *store)
-{
-	struct maintenance *maintenance = &store->maintenance;
-	int64_t held = store_clock_held(&maintenance->kept, store->config->retention_raw);
-	int64_t now = tally_monotonic(store->ctx);
-	tally_gauge(store->ctx, METRIC_RETENTION_HELD, held);
-	if (held < STORE_CLOCK_BOUND)
-		maintenance->told_held = 0;
-	if (held < STORE_CLOCK_BOUND ||
-	    (maintenance->told_held &&
-	     now - maintenance->told_held < schema_levels[LEVEL_HOUR].bucket))
-		return;
-	maintenance->told_held = now;
-	tally_log(store->ctx, TALLY_WARNING,
-		  "the database's clock is %" PRId64
-		  " s ahead of the time that went by since the last maintenance: until it has gone "
-		  "evenly for as long as rows are kept, they are kept for so much longer; if it is "
-		  "right, tallyd db confirm-clock",
-		  held / CLOCK_SECOND);
-}
-
 /* Read anew in each round: whoever led before carried it on, and an operator may have confirmed
  * it. */
-static int maintenance_carry_on(struct store *store)
+static int maintenance_advance_clock(struct store *store)
 {
 	struct maintenance *maintenance = &store->maintenance;
-	struct store_uptime uptime;
 	int r = trusted_clock_load(&maintenance->pg, &maintenance->kept);
 	if (r < 0)
 		return r;
-	store_uptime_read(&uptime);
-	store_clock_advance(&maintenance->kept, maintenance->now, &uptime,
-			    maintenance_longest(store->config));
-	maintenance_tell_held(store);
+	retention_age_advance(&maintenance->age, &maintenance->kept, store->ctx, maintenance->now,
+			      &maintenance->held);
 	return trusted_clock_store(&maintenance->pg, &maintenance->kept);
 }
 
@@ -209,9 +177,7 @@ static int maintenance_keep(struct store *store, const struct stored_table *stor
 					    .step_size = step_size,
 					    .now = store->maintenance.now,
 					    .clock = &store->maintenance.kept,
-					    .raw = config->retention_raw,
-					    .rollup = config->retention_rollup,
-					    .daily = config->retention_daily};
+					    .age = &store->maintenance.age};
 	const struct compression compression = {
 		.pg = &store->maintenance.pg,
 		.server = &store->maintenance.server,
@@ -338,7 +304,7 @@ static void maintenance_tell_lag(struct store *store)
 static void maintenance_follow(struct store *store)
 {
 	store->maintenance.rolled_to = 0;
-	store->maintenance.told_held = 0;
+	store->maintenance.held.logged = 0;
 	tally_gauge(store->ctx, METRIC_RETENTION_HELD, 0);
 	tally_gauge(store->ctx, METRIC_POLICIES, 0);
 	tally_gauge(store->ctx, METRIC_POLICIES_FAILED, 0);
@@ -365,7 +331,7 @@ static int maintenance_maintain(struct store *store)
 	char why[MAINTENANCE_WHY] = "";
 	int r = server_find_out(&store->maintenance.pg, &store->maintenance.server);
 	if (r == 0)
-		r = maintenance_carry_on(store);
+		r = maintenance_advance_clock(store);
 	if (r == 0)
 		r = schema_load_catalog(&store->maintenance.pg, &store->catalog);
 	if (r == 0)
@@ -417,17 +383,21 @@ static int maintenance_round(void *store)
 int maintenance_start(struct store *store)
 {
 	struct maintenance *maintenance = &store->maintenance;
-	*maintenance = (struct maintenance){.pg = {.ctx = store->ctx,
-						   .timeout = MAINTENANCE_STATEMENT_TIMEOUT,
-						   .interrupt_fd = store->interrupt_fd},
-					    .task = {.ctx = store->ctx,
-						     .name = "timescale-up",
-						     .seconds = MAINTENANCE_EVERY_SECONDS,
-						     .failed_seconds = MAINTENANCE_FAILED_SECONDS,
-						     .errors = METRIC_UPKEEP_ERRORS,
-						     .run = maintenance_round,
-						     .arg = store}};
-	return store->config->maintenance ? task_start(&maintenance->task) : 0;
+	const struct timescale_config *config = store->config;
+	*maintenance = (struct maintenance){
+		.age = {config->retention_raw, config->retention_rollup, config->retention_daily},
+		.held = {"the database's clock", METRIC_RETENTION_HELD, 0},
+		.pg = {.ctx = store->ctx,
+		       .timeout = MAINTENANCE_STATEMENT_TIMEOUT,
+		       .interrupt_fd = store->interrupt_fd},
+		.task = {.ctx = store->ctx,
+			 .name = "timescale-up",
+			 .seconds = MAINTENANCE_EVERY_SECONDS,
+			 .failed_seconds = MAINTENANCE_FAILED_SECONDS,
+			 .errors = METRIC_UPKEEP_ERRORS,
+			 .run = maintenance_round,
+			 .arg = store}};
+	return config->maintenance ? task_start(&maintenance->task) : 0;
 }
 
 void maintenance_stop(struct store *store)

@@ -14,7 +14,7 @@
 #include "pg/pg_connection.h"
 #include "schema/server.h"
 #include "maintenance/server_clock.h"
-#include "store/store_clock.h"
+#include "store/retention_age.h"
 #include "store/periodic_task.h"
 
 struct store;
@@ -28,7 +28,8 @@ struct maintenance {
 	struct server_clock clock;
 	int64_t now;             /* the database's clock, as the round began */
 	struct store_clock kept; /* what deleting goes by */
-	int64_t told_held;       /* monotonic: when the operator was last told; 0: it is not held */
+	struct retention_age age;
+	struct retention_warning held;
 	/* What late rows lie beside is compressed again once an hour: they come in bursts, for
 	 * minutes when a host was cut off, and each time all their series have there is rewritten.
 	 */

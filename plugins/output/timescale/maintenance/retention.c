@@ -44,17 +44,8 @@ static int64_t retention_before(const struct retention *retention,
 				const struct stored_table *stored,
 				const struct watermarks *watermarks, enum schema_level level)
 {
-	const int64_t ages[N_LEVELS] = {[LEVEL_ROWS] = retention->raw,
-					[LEVEL_MINUTE] = retention->rollup,
-					[LEVEL_FIVE] = retention->rollup,
-					[LEVEL_HOUR] = retention->rollup,
-					[LEVEL_DAY] = retention->daily};
-	int64_t before = store_clock_cut(retention->clock, ages[level]);
-	/* INT64_MIN, where nothing is rolled up yet, lets nothing go.  A roll-up from rows that are
-	 * partly deleted would replace right numbers by smaller ones: with continuous aggregates
-	 * that is a known loss (https://github.com/timescale/timescaledb/issues/2198). */
-	if (stored->n_numbers && level < LEVEL_DAY && watermarks->rolled_to[level + 1] < before)
-		before = watermarks->rolled_to[level + 1];
+	int64_t before =
+		retention_age_cut(retention->age, retention->clock, stored, watermarks, level);
 	return before == INT64_MIN ? before : schema_floor(before, schema_levels[LEVEL_DAY].bucket);
 }
 
@@ -98,7 +89,7 @@ int retention_run(const struct retention *retention, const struct stored_table *
 			retention->pg,
 			"delete from tally.\"%s_rows\" where \"%s\" < to_timestamp(%" PRId64 ")",
 			stored->table.name, stored->table.columns[stored->gone].name,
-			store_clock_cut(retention->clock, retention->rollup) / CLOCK_SECOND);
+			store_clock_cut(retention->clock, retention->age->rollup) / CLOCK_SECOND);
 	int last = stored->n_numbers ? LEVEL_DAY : LEVEL_ROWS, deleted = 0;
 	int r = watermarks_load(retention->pg, stored->table.name, &watermarks);
 	for (int level = LEVEL_ROWS; r >= 0 && level <= last; level++) {

@@ -11,7 +11,7 @@
 
 #include "maintenance/watermarks.h"
 #include "maintenance/step_size.h"
-#include "store/store_clock.h"
+#include "store/retention_age.h"
 
 struct retention {
 	struct pg_connection *pg;
@@ -19,7 +19,7 @@ struct retention {
 	struct step_size *step_size; /* of the table */
 	int64_t now;                 /* the database's clock */
 	const struct store_clock *clock;
-	int64_t raw, rollup, daily; /* ns */
+	const struct retention_age *age;
 };
 
 int retention_run(const struct retention *retention, const struct stored_table *stored);

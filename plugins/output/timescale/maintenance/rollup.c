@@ -19,9 +19,6 @@
 #include "pg/pg_value.h"
 #include "maintenance/rollup_sql.h"
 
-/* Rows this close to deleted ones may lack the sample that their counters go on from. */
-#define ROLLUP_MARGIN CLOCK_HOUR
-
 static const char *rollup_name(const struct rollup *rollup)
 {
 	return rollup->stored->table.name;
@@ -57,12 +54,9 @@ static int rollup_late_level(const struct rollup *rollup, const struct watermark
 			     enum schema_level level, int64_t from, int64_t to)
 {
 	int64_t bucket = schema_levels[level].bucket;
-	int64_t kept = watermarks->kept_from[level - 1];
-	if (kept != INT64_MIN) {
-		int64_t whole =
-			rollup_ceil(level == LEVEL_MINUTE ? kept + ROLLUP_MARGIN : kept, bucket);
-		from = from > whole ? from : whole;
-	}
+	int64_t complete = watermarks_complete_from(watermarks, level);
+	if (complete != INT64_MIN && from < rollup_ceil(complete, bucket))
+		from = rollup_ceil(complete, bucket);
 	from = schema_floor(from, bucket);
 	to = rollup_ceil(to, bucket);
 	return rollup_range(rollup, level, from,

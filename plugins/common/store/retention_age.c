@@ -1,0 +1,54 @@
+/*
+ * Both stores' maintenance asks this once a round and per table and level; the deleting itself is
+ * theirs.  Nothing here can fail.
+ */
+#include "store/retention_age.h"
+
+static int64_t retention_age_of(const struct retention_age *age, enum schema_level level)
+{
+	switch (level) {
+	case LEVEL_ROWS:
+		return age->raw;
+	case LEVEL_DAY:
+		return age->daily;
+	default:
+		return age->rollup;
+	}
+}
+
+int64_t retention_age_cut(const struct retention_age *age, const struct store_clock *clock,
+			  const struct stored_table *stored, const struct watermarks *watermarks,
+			  enum schema_level level)
+{
+	int64_t cut = store_clock_cut(clock, retention_age_of(age, level));
+	/* INT64_MIN, where nothing is rolled up yet, lets nothing go.  A rollup from rows that are
+	 * partly deleted would replace right numbers by smaller ones: with continuous aggregates
+	 * that is a known loss (https://github.com/timescale/timescaledb/issues/2198). */
+	if (stored->n_numbers && level < LEVEL_DAY && watermarks->rolled_to[level + 1] < cut)
+		cut = watermarks->rolled_to[level + 1];
+	return cut;
+}
+
+void retention_age_advance(const struct retention_age *age, struct store_clock *clock,
+			   struct tally_ctx *ctx, int64_t now, struct retention_warning *warning)
+{
+	struct store_uptime uptime;
+	int64_t longest = age->raw > age->rollup ? age->raw : age->rollup;
+	store_uptime_read(&uptime);
+	store_clock_advance(clock, now, &uptime, longest > age->daily ? longest : age->daily);
+
+	int64_t held = store_clock_held(clock, age->raw), monotonic = tally_monotonic(ctx);
+	tally_gauge(ctx, warning->metric, held);
+	if (held < STORE_CLOCK_BOUND) {
+		warning->logged = 0;
+		return;
+	}
+	if (warning->logged && monotonic - warning->logged < schema_levels[LEVEL_HOUR].bucket)
+		return;
+	warning->logged = monotonic;
+	tally_log(ctx, TALLY_WARNING,
+		  "%s is %lld s ahead of the time that has passed since the last maintenance: rows "
+		  "are kept that much longer, until it has run evenly for a whole retention; if it "
+		  "is right, run tallyd db confirm-clock",
+		  warning->whose, (long long)(held / INT64_C(1000000000)));
+}
