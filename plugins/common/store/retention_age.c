@@ -4,6 +4,8 @@
  */
 #include "store/retention_age.h"
 
+#include "base/clock.h"
+
 static int64_t retention_age_of(const struct retention_age *age, enum schema_level level)
 {
 	switch (level) {
@@ -50,5 +52,5 @@ void retention_age_advance(const struct retention_age *age, struct store_clock *
 		  "%s is %lld s ahead of the time that has passed since the last maintenance: rows "
 		  "are kept that much longer, until it has run evenly for a whole retention; if it "
 		  "is right, run tallyd db confirm-clock",
-		  warning->whose, (long long)(held / INT64_C(1000000000)));
+		  warning->whose, (long long)(held / CLOCK_SECOND));
 }

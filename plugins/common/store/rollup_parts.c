@@ -5,15 +5,17 @@
 
 #include <tallyd/query.h>
 
+#include "base/clock.h"
+
 /* Rows this close to deleted ones may lack the sample that their counters go on from. */
-#define ROLLUP_MARGIN INT64_C(3600000000000)
+#define ROLLUP_MARGIN CLOCK_HOUR
 
 const struct schema_level_info schema_levels[N_LEVELS] = {
 	[LEVEL_ROWS] = {"", 0, ""},
-	[LEVEL_MINUTE] = {"_1min", INT64_C(60000000000), "1 minute"},
-	[LEVEL_FIVE] = {"_5min", INT64_C(300000000000), "5 minutes"},
-	[LEVEL_HOUR] = {"_1h", INT64_C(3600000000000), "1 hour"},
-	[LEVEL_DAY] = {"_1d", INT64_C(86400000000000), "1 day"},
+	[LEVEL_MINUTE] = {"_1min", CLOCK_MINUTE, "1 minute"},
+	[LEVEL_FIVE] = {"_5min", 5 * CLOCK_MINUTE, "5 minutes"},
+	[LEVEL_HOUR] = {"_1h", CLOCK_HOUR, "1 hour"},
+	[LEVEL_DAY] = {"_1d", CLOCK_DAY, "1 day"},
 };
 
 const char *const schema_parts[N_PARTS] = {"count", "sum",      "min", "max",

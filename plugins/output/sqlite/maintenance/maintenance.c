@@ -14,8 +14,8 @@
 #include "store_life.h"
 
 enum { MAINTENANCE_EVERY_SECONDS = 30 };
-#define MAINTENANCE_LONG_STEP INT64_C(50000000)  /* ns */
-#define MAINTENANCE_SHORT_STEP INT64_C(10000000) /* ns */
+#define MAINTENANCE_LONG_STEP (50 * CLOCK_MS)  /* ns */
+#define MAINTENANCE_SHORT_STEP (10 * CLOCK_MS) /* ns */
 #define MAINTENANCE_MAX_SPAN CLOCK_DAY
 
 struct maintenance_round {

@@ -17,7 +17,7 @@
 #include "base/clock.h"
 #include "store/rollup_parts.h"
 
-#define STEP_LONG (CLOCK_SECOND / 2)
+#define STEP_LONG (500 * CLOCK_MS)                           /* ns */
 #define STEP_SHORT (STEP_LONG / 2)                           /* a twofold one is not long */
 enum { LOCK_TIMEOUT_FIRST = 250, LOCK_TIMEOUT_MOST = 2000 }; /* ms */
 #define LOCK_BACKOFF_FIRST (30 * CLOCK_SECOND)

@@ -21,7 +21,7 @@
 
 #define READERS_PAUSE CLOCK_SECOND
 #define READERS_TIMEOUT CLOCK_MINUTE /* no query's deadline is this far */
-#define READERS_MORE INT64_C(100000000)
+#define READERS_MORE (100 * CLOCK_MS)
 
 void readers_init(struct readers *readers, struct tally_ctx *ctx, const char *conninfo, uint32_t n,
 		  int interrupt_fd)
