@@ -64,7 +64,7 @@ static int command(struct fixture *f, const char *verb)
 	return f->plugin->command(f->ctx, &backend_config, &run);
 }
 
-static void a_clock_that_jumps_ahead_deletes_nothing_until_an_operator_says_so(void **state)
+static void a_clock_that_jumps_ahead_deletes_nothing_until_it_is_confirmed(void **state)
 {
 	struct fixture *f = *state;
 	begin(f);
@@ -197,7 +197,7 @@ static void rollups_of_rows_that_are_gone_stay_as_they_were(void **state)
 	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1h"), 360);
 }
 
-static void rows_more_than_a_day_ahead_are_refused_and_told(void **state)
+static void rows_more_than_a_day_ahead_are_rejected_and_logged(void **state)
 {
 	struct fixture *f = *state;
 	begin(f);
@@ -241,7 +241,7 @@ int main(void)
 {
 #define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
-		STORE_TEST(a_clock_that_jumps_ahead_deletes_nothing_until_an_operator_says_so),
+		STORE_TEST(a_clock_that_jumps_ahead_deletes_nothing_until_it_is_confirmed),
 		STORE_TEST(a_clock_that_is_wrong_when_the_daemon_starts_deletes_nothing),
 		STORE_TEST(
 			a_daemon_that_was_away_for_longer_than_retention_deletes_when_it_is_back),
@@ -249,7 +249,7 @@ int main(void)
 		STORE_TEST(after_a_jump_minutes_are_rolled_up_again_by_the_right_time),
 		STORE_TEST(watermarks_that_lie_in_the_future_are_drawn_back),
 		STORE_TEST(rollups_of_rows_that_are_gone_stay_as_they_were),
-		STORE_TEST(rows_more_than_a_day_ahead_are_refused_and_told),
+		STORE_TEST(rows_more_than_a_day_ahead_are_rejected_and_logged),
 		STORE_TEST(a_state_dated_in_the_future_does_not_stay),
 		STORE_TEST(a_full_file_loses_the_oldest_rows_also_beside_some_of_the_future),
 	};

@@ -62,7 +62,7 @@ static void write_one(struct fixture *f, int64_t second)
 	fixture_write(f, batch);
 }
 
-static void what_is_let_go_of_once_it_is_stored_is_flushed_before_and_nothing_else(void **state)
+static void a_write_is_flushed_only_when_its_source_forgets_the_rows(void **state)
 {
 	struct fixture *f = *state;
 	for (int second = 0; second < 20; second++) {
@@ -86,7 +86,7 @@ int main(void)
 {
 #define FLUSH_TEST(test) cmocka_unit_test_setup_teardown(test, watched_setup, watched_teardown)
 	const struct CMUnitTest tests[] = {
-		FLUSH_TEST(what_is_let_go_of_once_it_is_stored_is_flushed_before_and_nothing_else),
+		FLUSH_TEST(a_write_is_flushed_only_when_its_source_forgets_the_rows),
 		FLUSH_TEST(with_synchronous_full_everything_is_flushed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,7 +52,7 @@ static void a_path_that_is_no_database_is_refused_by_name(void **state)
 	unlink(lock);
 }
 
-static void a_database_of_something_else_is_left_alone(void **state)
+static void a_database_of_another_program_is_left_alone(void **state)
 {
 	struct fixture *f = *state;
 	char path[200], lock[210];
@@ -104,7 +104,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(the_file_is_for_its_owner_only),
 		STORE_TEST(a_path_that_is_no_database_is_refused_by_name),
-		STORE_TEST(a_database_of_something_else_is_left_alone),
+		STORE_TEST(a_database_of_another_program_is_left_alone),
 		STORE_TEST(an_edited_migration_is_noticed),
 		cmocka_unit_test(globs_and_containment_know_their_corners),
 	};

@@ -50,7 +50,7 @@ static void rows_are_stored_only_where_they_can_be_found(struct fixture *f, int6
 	assert_int_equal(taken_away(f), 1);
 }
 
-static void a_database_that_was_removed_is_told_and_begun_anew(void **state)
+static void a_removed_database_is_reported_and_created_again(void **state)
 {
 	struct fixture *f = *state;
 	write_one(f, 0);
@@ -110,7 +110,7 @@ static void another_database_in_its_place_is_opened_and_keeps_what_it_has(void *
 		0);
 }
 
-static void a_database_that_was_emptied_is_told_and_begun_anew(void **state)
+static void an_emptied_database_is_reported_and_created_again(void **state)
 {
 	struct fixture *f = *state;
 	write_one(f, 0);
@@ -148,7 +148,7 @@ static int ignore_table(void *arg, const struct tally_table *table)
 	return 0;
 }
 
-static void maintenance_and_questions_notice_it_too(void **state)
+static void maintenance_and_queries_notice_it_too(void **state)
 {
 	struct fixture *f = *state;
 	int tables = 0;
@@ -163,7 +163,7 @@ static void maintenance_and_questions_notice_it_too(void **state)
 	assert_int_equal(count_rows(f), 0);
 }
 
-static void while_it_cannot_be_made_nothing_counts_as_stored_or_is_answered(void **state)
+static void while_it_cannot_be_created_nothing_is_stored_or_answered(void **state)
 {
 	struct fixture *f = *state;
 	char moved[100];
@@ -186,7 +186,7 @@ static void while_it_cannot_be_made_nothing_counts_as_stored_or_is_answered(void
 	tally_batch_drop(f->ctx, batch);
 }
 
-static void an_empty_database_that_was_in_use_is_told_at_the_start(void **state)
+static void an_emptied_database_is_reported_at_the_start(void **state)
 {
 	struct fixture *f = *state;
 	assert_int_equal(taken_away(f), 0);
@@ -209,16 +209,16 @@ int main(void)
 {
 #define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
-		STORE_TEST(a_database_that_was_removed_is_told_and_begun_anew),
+		STORE_TEST(a_removed_database_is_reported_and_created_again),
 		STORE_TEST(tables_that_get_no_rows_are_in_the_new_database_too),
 		STORE_TEST(a_database_that_was_moved_is_whole_where_it_is),
 		STORE_TEST(another_database_in_its_place_is_opened_and_keeps_what_it_has),
-		STORE_TEST(a_database_that_was_emptied_is_told_and_begun_anew),
+		STORE_TEST(an_emptied_database_is_reported_and_created_again),
 		STORE_TEST(without_its_log_nothing_is_lost),
 		STORE_TEST(without_its_lock_it_takes_another_and_goes_on),
-		STORE_TEST(maintenance_and_questions_notice_it_too),
-		STORE_TEST(while_it_cannot_be_made_nothing_counts_as_stored_or_is_answered),
-		STORE_TEST(an_empty_database_that_was_in_use_is_told_at_the_start),
+		STORE_TEST(maintenance_and_queries_notice_it_too),
+		STORE_TEST(while_it_cannot_be_created_nothing_is_stored_or_answered),
+		STORE_TEST(an_emptied_database_is_reported_at_the_start),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -222,7 +222,7 @@ static void times_at_the_end_of_all_time_do_not_wrap(void **state)
 	assert_int_equal(store_clock_cut(&clock, RAW), INT64_MIN);
 }
 
-static void this_machine_tells_how_long_it_is_up(void **state)
+static void this_machine_reports_its_uptime(void **state)
 {
 	struct store_uptime first, second;
 	(void)state;
@@ -247,7 +247,7 @@ int main(void)
 		cmocka_unit_test(a_store_that_was_begun_by_a_wrong_clock_believes_the_right_one),
 		cmocka_unit_test(without_a_boots_name_nothing_is_known_of_the_time_between),
 		cmocka_unit_test(times_at_the_end_of_all_time_do_not_wrap),
-		cmocka_unit_test(this_machine_tells_how_long_it_is_up),
+		cmocka_unit_test(this_machine_reports_its_uptime),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -398,7 +398,7 @@ static void refused(struct fixture *f, const struct tally_query *query, int erro
 		fail_msg("\"%s\" lacks \"%s\"", fake_host_reason(f->host), reason);
 }
 
-static void what_is_not_known_is_refused_by_name(void **state)
+static void unknown_names_are_refused_by_name(void **state)
 {
 	struct fixture *f = *state;
 	struct tally_select select[] = {{.column = "nowhere"}, {.column = "message"}};
@@ -444,7 +444,7 @@ static int stop_after_one(void *arg, const struct tally_batch *rows)
 	return ++*(int *)arg == 1 ? 77 : 0;
 }
 
-static void a_callback_that_says_stop_is_obeyed(void **state)
+static void a_callback_can_stop_a_query(void **state)
 {
 	struct fixture *f = *state;
 	struct tally_query query = query_of("lines", select_log, 2);
@@ -557,8 +557,8 @@ int main(void)
 		STORE_TEST(rows_of_one_microsecond_are_all_there_in_their_order),
 		STORE_TEST(a_state_table_is_paged_in_the_order_of_its_key),
 		STORE_TEST(a_state_table_is_paged_backwards_too),
-		STORE_TEST(what_is_not_known_is_refused_by_name),
-		STORE_TEST(a_callback_that_says_stop_is_obeyed),
+		STORE_TEST(unknown_names_are_refused_by_name),
+		STORE_TEST(a_callback_can_stop_a_query),
 		STORE_TEST(a_query_past_its_deadline_is_ended),
 		STORE_TEST(readers_see_whole_writes_while_they_go_on),
 	};

@@ -76,7 +76,7 @@ static void put_state(struct fixture *f, int64_t time, const char *id, const cha
 	fixture_write(f, batch);
 }
 
-static void of_a_state_the_newest_row_wins_whatever_comes_last(void **state)
+static void the_newest_state_row_wins_whatever_is_written_last(void **state)
 {
 	struct fixture *f = *state;
 	put_state(f, T0 + 10 * SECOND, "a", "running");
@@ -221,7 +221,7 @@ static void a_table_of_the_same_name_with_other_columns_is_refused(void **state)
 	assert_int_equal(output->prepare(f->store, &other), 0);
 }
 
-static void a_name_that_is_the_stores_own_is_refused(void **state)
+static void a_name_reserved_by_the_store_is_refused(void **state)
 {
 	static const char *const names[] = {"tally_tables", "samples_rows", "samples_5min",
 					    "samples_series"};
@@ -327,13 +327,13 @@ int main(void)
 		STORE_TEST(a_view_shows_the_declared_columns),
 		STORE_TEST(an_entry_offered_again_changes_nothing),
 		STORE_TEST(a_row_whose_key_is_stored_is_kept_once),
-		STORE_TEST(of_a_state_the_newest_row_wins_whatever_comes_last),
+		STORE_TEST(the_newest_state_row_wins_whatever_is_written_last),
 		STORE_TEST(a_tag_that_is_null_is_a_key_like_any_other),
 		STORE_TEST(rows_without_time_or_order_are_rejected_one_by_one),
 		STORE_TEST(an_appended_column_is_added_and_old_batches_still_fit),
 		STORE_TEST(a_table_that_changed_otherwise_is_refused),
 		STORE_TEST(a_table_of_the_same_name_with_other_columns_is_refused),
-		STORE_TEST(a_name_that_is_the_stores_own_is_refused),
+		STORE_TEST(a_name_reserved_by_the_store_is_refused),
 		STORE_TEST(a_name_that_another_table_needs_is_refused),
 		STORE_TEST(tables_are_known_after_a_restart_without_their_plugin),
 		STORE_TEST(a_killed_writer_leaves_whole_batches_and_their_ledger),

@@ -60,7 +60,7 @@ static int64_t offset_seconds(struct fixture *f)
 	return (offset + (offset < 0 ? -1 : 1) * SECOND / 2) / SECOND;
 }
 
-static void who_is_ahead_of_the_database_deletes_nothing_says_so_and_does_not_lead(void **state)
+static void a_host_ahead_of_the_database_warns_does_not_lead_and_deletes_nothing(void **state)
 {
 	struct fixture *f = *state;
 	begin(f);
@@ -84,7 +84,7 @@ static void who_is_ahead_of_the_database_deletes_nothing_says_so_and_does_not_le
 	assert_non_null(strstr(fake_host_log(f->host, TALLY_NOTICE), "agrees"));
 }
 
-static void who_is_behind_the_database_does_not_lead_either(void **state)
+static void a_host_behind_the_database_does_not_lead_either(void **state)
 {
 	struct fixture *f = *state;
 	begin(f);
@@ -107,7 +107,7 @@ static bool chunks_are_compressed(struct fixture *f)
 }
 
 /* Of one host, say. */
-static void when_both_clocks_jump_ahead_nothing_is_deleted_until_an_operator_says_so(void **state)
+static void when_both_clocks_jump_ahead_nothing_is_deleted_until_it_is_confirmed(void **state)
 {
 	struct fixture *f = *state;
 	begin(f);
@@ -127,7 +127,7 @@ static void when_both_clocks_jump_ahead_nothing_is_deleted_until_an_operator_say
 	assert_int_equal(fake_host_metric(f->host, METRIC_RETENTION_HELD), 0);
 }
 
-static void what_was_held_back_is_deleted_when_it_has_come_of_age(void **state)
+static void rows_that_were_held_back_are_deleted_once_they_are_old_enough(void **state)
 {
 	struct fixture *f = *state;
 	begin(f);
@@ -229,7 +229,7 @@ static void rows_of_a_host_that_is_behind_are_rolled_up(void **state)
 	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1min"), 366);
 }
 
-static void rows_more_than_a_day_ahead_of_the_database_are_refused_and_told(void **state)
+static void rows_more_than_a_day_ahead_of_the_database_are_rejected_and_logged(void **state)
 {
 	struct fixture *f = *state;
 	begin(f);
@@ -247,17 +247,16 @@ int main(void)
 {
 #define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
-		STORE_TEST(who_is_ahead_of_the_database_deletes_nothing_says_so_and_does_not_lead),
-		STORE_TEST(who_is_behind_the_database_does_not_lead_either),
-		STORE_TEST(
-			when_both_clocks_jump_ahead_nothing_is_deleted_until_an_operator_says_so),
-		STORE_TEST(what_was_held_back_is_deleted_when_it_has_come_of_age),
+		STORE_TEST(a_host_ahead_of_the_database_warns_does_not_lead_and_deletes_nothing),
+		STORE_TEST(a_host_behind_the_database_does_not_lead_either),
+		STORE_TEST(when_both_clocks_jump_ahead_nothing_is_deleted_until_it_is_confirmed),
+		STORE_TEST(rows_that_were_held_back_are_deleted_once_they_are_old_enough),
 		STORE_TEST(
 			a_daemon_that_was_away_for_longer_than_retention_deletes_when_it_is_back),
 		STORE_TEST(after_a_jump_minutes_are_rolled_up_again_by_the_right_time),
 		STORE_TEST(watermarks_that_lie_in_the_future_are_drawn_back),
 		STORE_TEST(rows_of_a_host_that_is_behind_are_rolled_up),
-		STORE_TEST(rows_more_than_a_day_ahead_of_the_database_are_refused_and_told),
+		STORE_TEST(rows_more_than_a_day_ahead_of_the_database_are_rejected_and_logged),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -72,7 +72,7 @@ static void minutes_are_compressed_a_day_after_their_rows(void **state)
 	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1min"), SERIES * ROWS);
 }
 
-static void whoever_reads_for_long_makes_compression_wait(void **state)
+static void a_long_read_delays_compression(void **state)
 {
 	struct fixture *f = *state;
 	if (!compresses(f) || getenv("TALLYD_TEST_ONE_BACKEND"))
@@ -99,7 +99,7 @@ static void whoever_reads_for_long_makes_compression_wait(void **state)
 
 /* The same where one backend cannot be in another's way, or there is no TimescaleDB: what is asked
  * of it is made up, the lock is not. */
-static void a_lock_that_is_not_to_be_had_makes_compression_wait(void **state)
+static void a_lock_that_is_not_granted_delays_compression(void **state)
 {
 	struct fixture *f = *state;
 	if (f->store->server.mode != SERVER_PLAIN)
@@ -141,7 +141,7 @@ static void a_lock_that_is_not_to_be_had_makes_compression_wait(void **state)
 	pg_close(&other);
 }
 
-static void what_is_rolled_up_again_there_is_right_and_compressed_again(void **state)
+static void rollups_recomputed_in_compressed_chunks_are_right_and_compressed_again(void **state)
 {
 	struct fixture *f = *state;
 	if (!compresses(f))
@@ -170,7 +170,7 @@ static void what_is_rolled_up_again_there_is_right_and_compressed_again(void **s
 }
 
 /* More of them than TimescaleDB lets one transaction unpack by itself. */
-static void however_much_is_rolled_up_again_there_is_no_limit(void **state)
+static void recomputing_rollups_in_compressed_chunks_has_no_limit(void **state)
 {
 	struct fixture *f = *state;
 	if (!compresses(f))
@@ -195,10 +195,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		COMPRESS_TEST(a_chunk_that_got_late_rows_is_compressed_again_an_hour_later),
 		COMPRESS_TEST(minutes_are_compressed_a_day_after_their_rows),
-		COMPRESS_TEST(a_lock_that_is_not_to_be_had_makes_compression_wait),
-		COMPRESS_TEST(whoever_reads_for_long_makes_compression_wait),
-		COMPRESS_TEST(what_is_rolled_up_again_there_is_right_and_compressed_again),
-		COMPRESS_TEST(however_much_is_rolled_up_again_there_is_no_limit),
+		COMPRESS_TEST(a_lock_that_is_not_granted_delays_compression),
+		COMPRESS_TEST(a_long_read_delays_compression),
+		COMPRESS_TEST(
+			rollups_recomputed_in_compressed_chunks_are_right_and_compressed_again),
+		COMPRESS_TEST(recomputing_rollups_in_compressed_chunks_has_no_limit),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

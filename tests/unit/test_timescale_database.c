@@ -25,7 +25,7 @@ static void an_edited_migration_is_noticed(void **state)
 	assert_int_equal(f->plugin->start(f->store), 0);
 }
 
-static void a_migration_whose_row_is_gone_is_not_taken_for_applied(void **state)
+static void a_migration_without_its_record_is_refused(void **state)
 {
 	struct fixture *f = *state;
 	f->plugin->stop(f->store);
@@ -37,7 +37,7 @@ static void a_migration_whose_row_is_gone_is_not_taken_for_applied(void **state)
 	assert_int_equal(f->plugin->start(f->store), 0);
 }
 
-static void who_holds_the_lock_of_the_migrations_is_said(void **state)
+static void the_holder_of_the_migration_lock_is_named(void **state)
 {
 	struct fixture *f = *state;
 	struct pg_connection other = {.ctx = f->ctx, .timeout = 10 * SECOND, .interrupt_fd = -1};
@@ -59,7 +59,7 @@ static void who_holds_the_lock_of_the_migrations_is_said(void **state)
 	assert_int_equal(f->plugin->start(f->store), 0);
 }
 
-static void with_migrate_check_nothing_is_changed_and_what_lacks_is_said(void **state)
+static void with_migrate_check_nothing_is_changed_and_missing_migrations_are_reported(void **state)
 {
 	struct fixture *f = *state;
 	f->plugin->stop(f->store);
@@ -80,7 +80,7 @@ static void with_migrate_check_nothing_is_changed_and_what_lacks_is_said(void **
 	assert_int_equal(f->plugin->output->prepare(f->store, &log_table), 0);
 }
 
-static void rows_that_the_database_refuses_are_found_and_kept_aside(void **state)
+static void rows_that_the_database_refuses_become_dead_letters(void **state)
 {
 	struct fixture *f = *state;
 	char path[200], line[600] = "";
@@ -150,7 +150,7 @@ static bool partitions_are_refused(struct fixture *f, const char *from, const ch
 	return refused;
 }
 
-static void partitions_are_made_for_days_that_may_be_wanted(void **state)
+static void partitions_are_created_for_the_days_ahead(void **state)
 {
 	struct fixture *f = *state;
 	struct tally_batch *batch = fixture_batch(f, &series_table);
@@ -221,7 +221,7 @@ static void assert_noticed(struct pg_connection *pg)
 }
 
 /* What a client that vanished holds is free again soon. */
-static void the_server_notices_soon_when_a_client_has_vanished(void **state)
+static void the_server_soon_notices_a_client_that_vanished(void **state)
 {
 	struct fixture *f = *state;
 	struct pg_connection *reader;
@@ -257,14 +257,15 @@ int main(void)
 #define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(an_edited_migration_is_noticed),
-		STORE_TEST(a_migration_whose_row_is_gone_is_not_taken_for_applied),
-		STORE_TEST(who_holds_the_lock_of_the_migrations_is_said),
-		STORE_TEST(with_migrate_check_nothing_is_changed_and_what_lacks_is_said),
-		STORE_TEST(rows_that_the_database_refuses_are_found_and_kept_aside),
+		STORE_TEST(a_migration_without_its_record_is_refused),
+		STORE_TEST(the_holder_of_the_migration_lock_is_named),
+		STORE_TEST(
+			with_migrate_check_nothing_is_changed_and_missing_migrations_are_reported),
+		STORE_TEST(rows_that_the_database_refuses_become_dead_letters),
 		STORE_TEST(a_tag_that_the_database_refuses_costs_only_its_rows),
 		STORE_TEST(rows_of_other_days_get_their_partitions),
-		STORE_TEST(partitions_are_made_for_days_that_may_be_wanted),
-		STORE_TEST(the_server_notices_soon_when_a_client_has_vanished),
+		STORE_TEST(partitions_are_created_for_the_days_ahead),
+		STORE_TEST(the_server_soon_notices_a_client_that_vanished),
 		STORE_TEST(one_transaction_holds_all_entries_of_a_write),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,7 +43,7 @@ static int64_t partitions(struct fixture *f, const char *of)
 	return fixture_sql(f, sql);
 }
 
-static void partitions_of_before_the_extension_go_on(void **state)
+static void partitions_from_before_the_extension_stay_in_use(void **state)
 {
 	struct fixture *f = *state;
 	made_when(f, SERVER_PLAIN);
@@ -78,7 +78,7 @@ static void a_table_that_is_made_later_is_a_hypertable_beside_them(void **state)
 			 1);
 }
 
-static void that_they_are_not_compressed_is_said(void **state)
+static void tables_without_compression_are_reported(void **state)
 {
 	struct fixture *f = *state;
 	struct server_remarks remarks;
@@ -92,7 +92,7 @@ static void that_they_are_not_compressed_is_said(void **state)
 	assert_string_equal(remarks.compressed, "");
 }
 
-static void that_nothing_can_read_what_is_compressed_is_said(void **state)
+static void compressed_chunks_that_cannot_be_read_are_reported(void **state)
 {
 	struct fixture *f = *state;
 	struct server_remarks remarks;
@@ -167,10 +167,10 @@ int main(void)
 {
 #define MODE_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
-		MODE_TEST(partitions_of_before_the_extension_go_on),
+		MODE_TEST(partitions_from_before_the_extension_stay_in_use),
 		MODE_TEST(a_table_that_is_made_later_is_a_hypertable_beside_them),
-		MODE_TEST(that_they_are_not_compressed_is_said),
-		MODE_TEST(that_nothing_can_read_what_is_compressed_is_said),
+		MODE_TEST(tables_without_compression_are_reported),
+		MODE_TEST(compressed_chunks_that_cannot_be_read_are_reported),
 		MODE_TEST(an_extension_whose_library_is_not_loaded_is_refused),
 		MODE_TEST(a_daemon_that_runs_for_long_notices_what_the_server_is_now),
 		MODE_TEST(tables_of_the_other_edition_are_compressed_from_now_on),

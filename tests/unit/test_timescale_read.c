@@ -69,7 +69,7 @@ static PGconn *lock_samples(void)
 	return conn;
 }
 
-static void what_the_server_stops_leaves_its_connection_usable(void **state)
+static void a_statement_stopped_by_the_server_leaves_its_connection_usable(void **state)
 {
 	struct fixture *f = *state;
 	int64_t n;
@@ -94,7 +94,7 @@ static void terminate_readers(struct fixture *f)
 		       "application_name = 'tallyd reader'");
 }
 
-static void a_reader_that_was_lost_is_another_one_for_the_next_question(void **state)
+static void a_lost_reader_is_replaced_for_the_next_query(void **state)
 {
 	struct fixture *f = *state;
 	write_samples(f);
@@ -116,7 +116,7 @@ static void *terminate_when_it_waits(void *arg)
 	return NULL;
 }
 
-static void a_reader_that_is_lost_in_the_middle_is_said_and_the_next_question_answered(void **state)
+static void a_reader_lost_during_a_query_is_reported_and_the_next_query_answered(void **state)
 {
 	struct fixture *f = *state;
 	pthread_t thread;
@@ -133,7 +133,7 @@ static void a_reader_that_is_lost_in_the_middle_is_said_and_the_next_question_an
 }
 
 /* Each limit on value is a condition more, and a statement of its own. */
-static void of_many_kinds_of_questions_the_latest_stay_prepared(void **state)
+static void the_most_recent_statements_stay_prepared(void **state)
 {
 	enum { KINDS = 40 };
 	struct fixture *f = *state;
@@ -194,7 +194,7 @@ static void assert_minutes(struct fixture *f, int64_t minutes)
 	rows_free(&rows);
 }
 
-static void long_answers_are_what_short_ones_are(void **state)
+static void paged_answers_equal_whole_ones(void **state)
 {
 	struct fixture *f = *state;
 	fake_host_set_now(f->host, T0 + MINUTES * MINUTE);
@@ -269,7 +269,7 @@ static void assert_in_vain(struct fixture *f, int error)
 	assert_true(clock_monotonic() - began < 10 * SECOND);
 }
 
-static void a_server_that_says_nothing_is_waited_for_until_the_deadline(void **state)
+static void a_silent_server_is_waited_for_until_the_deadline(void **state)
 {
 	struct fixture *f = *state;
 	for (int lets_in = 0; lets_in < 2; lets_in++) {
@@ -294,7 +294,7 @@ static void *ask_for_long(void *arg)
 	return NULL;
 }
 
-static void whoever_waits_for_a_silent_server_is_interrupted(void **state)
+static void waiting_for_a_silent_server_can_be_interrupted(void **state)
 {
 	struct fixture *f = *state;
 	for (int lets_in = 0; lets_in < 2; lets_in++) {
@@ -316,7 +316,7 @@ static void whoever_waits_for_a_silent_server_is_interrupted(void **state)
 }
 
 /* The first question gives up before the first host does; the attempt goes on to the second. */
-static void a_host_that_is_silent_for_longer_than_a_question_hides_no_other(void **state)
+static void a_silent_host_does_not_hide_the_others(void **state)
 {
 	struct fixture *f = *state;
 	struct silent silent = {.lets_in = false};
@@ -381,15 +381,14 @@ int main(void)
 {
 #define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
-		STORE_TEST(what_the_server_stops_leaves_its_connection_usable),
-		STORE_TEST(a_reader_that_was_lost_is_another_one_for_the_next_question),
-		STORE_TEST(
-			a_reader_that_is_lost_in_the_middle_is_said_and_the_next_question_answered),
-		STORE_TEST(of_many_kinds_of_questions_the_latest_stay_prepared),
-		STORE_TEST(long_answers_are_what_short_ones_are),
-		STORE_TEST(a_server_that_says_nothing_is_waited_for_until_the_deadline),
-		STORE_TEST(whoever_waits_for_a_silent_server_is_interrupted),
-		STORE_TEST(a_host_that_is_silent_for_longer_than_a_question_hides_no_other),
+		STORE_TEST(a_statement_stopped_by_the_server_leaves_its_connection_usable),
+		STORE_TEST(a_lost_reader_is_replaced_for_the_next_query),
+		STORE_TEST(a_reader_lost_during_a_query_is_reported_and_the_next_query_answered),
+		STORE_TEST(the_most_recent_statements_stay_prepared),
+		STORE_TEST(paged_answers_equal_whole_ones),
+		STORE_TEST(a_silent_server_is_waited_for_until_the_deadline),
+		STORE_TEST(waiting_for_a_silent_server_can_be_interrupted),
+		STORE_TEST(a_silent_host_does_not_hide_the_others),
 		STORE_TEST(rows_that_are_rolled_up_meanwhile_count_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -116,7 +116,7 @@ static void rows_find_their_series_in_any_order(void **state)
 
 /* ---- Clocks ------------------------------------------------------------------- */
 
-static void a_thing_from_another_time_is_rejected(void **state)
+static void a_state_row_outside_postgresqls_range_of_times_is_rejected(void **state)
 {
 	struct fixture *f = *state;
 	struct tally_batch *batch = fixture_batch(f, &state_table);
@@ -129,7 +129,7 @@ static void a_thing_from_another_time_is_rejected(void **state)
 }
 
 /* Its host's clock was wrong once, and is right now. */
-static void a_thing_from_the_future_is_replaced_by_what_is_true_now(void **state)
+static void a_state_row_dated_ahead_is_replaced_by_a_current_one(void **state)
 {
 	struct fixture *f = *state;
 	struct tally_batch *batch = fixture_batch(f, &state_table);
@@ -154,8 +154,8 @@ int main(void)
 		STORE_TEST(any_number_of_rows_may_be_rejected_in_one_write),
 		STORE_TEST(each_minute_of_late_rows_is_rolled_up_again),
 		STORE_TEST(rows_find_their_series_in_any_order),
-		STORE_TEST(a_thing_from_another_time_is_rejected),
-		STORE_TEST(a_thing_from_the_future_is_replaced_by_what_is_true_now),
+		STORE_TEST(a_state_row_outside_postgresqls_range_of_times_is_rejected),
+		STORE_TEST(a_state_row_dated_ahead_is_replaced_by_a_current_one),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

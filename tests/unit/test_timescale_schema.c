@@ -101,7 +101,7 @@ static void a_table_whose_rollups_fit_no_page_is_refused(void **state)
 
 static const char longest[] = "a_name_of_so_many_letters_that_no_more_fit_";
 
-static void a_table_has_a_name_of_which_partitions_can_be_made(void **state)
+static void a_table_name_leaves_room_for_names_of_partitions(void **state)
 {
 	struct fixture *f = *state;
 	struct tally_table table = series_table;
@@ -205,7 +205,7 @@ static int occurrences(const char *text, const char *what)
 }
 
 /* Who may write rows may write there. */
-static void what_somebody_wrote_into_the_catalog_becomes_no_statement(void **state)
+static void foreign_text_in_the_catalog_never_becomes_sql(void **state)
 {
 	struct fixture *f = *state;
 	static const char *const steps[] = {
@@ -245,10 +245,10 @@ int main(void)
 #define SCHEMA_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		SCHEMA_TEST(a_table_whose_rollups_fit_no_page_is_refused),
-		SCHEMA_TEST(a_table_has_a_name_of_which_partitions_can_be_made),
+		SCHEMA_TEST(a_table_name_leaves_room_for_names_of_partitions),
 		SCHEMA_TEST(a_text_tag_has_an_index_from_the_beginning_or_later),
 		SCHEMA_TEST(a_tag_that_is_too_long_for_an_index_is_a_tag),
-		SCHEMA_TEST(what_somebody_wrote_into_the_catalog_becomes_no_statement),
+		SCHEMA_TEST(foreign_text_in_the_catalog_never_becomes_sql),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,7 +29,7 @@ static int64_t series(struct fixture *f)
 	return fixture_sql(f, "SELECT count(*) FROM tally.samples_series");
 }
 
-static void a_series_goes_with_the_last_of_its_rollups(void **state)
+static void a_series_is_deleted_with_the_last_of_its_rollups(void **state)
 {
 	struct fixture *f = *state;
 	open_short(f);
@@ -43,7 +43,7 @@ static void a_series_goes_with_the_last_of_its_rollups(void **state)
 			 1);
 }
 
-static void a_line_without_rollups_goes_with_its_rows(void **state)
+static void a_series_without_rollups_is_deleted_with_its_rows(void **state)
 {
 	struct fixture *f = *state;
 	struct tally_batch *batch = fixture_batch(f, &log_table);
@@ -54,7 +54,7 @@ static void a_line_without_rollups_goes_with_its_rows(void **state)
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM tally.lines_series"), 0);
 }
 
-static void a_writer_that_remembers_a_deleted_series_makes_it_anew(void **state)
+static void a_writer_that_cached_a_deleted_series_creates_it_again(void **state)
 {
 	struct fixture *f = *state;
 	open_short(f);
@@ -70,7 +70,7 @@ static void a_writer_that_remembers_a_deleted_series_makes_it_anew(void **state)
 }
 
 /* It has looked its series up, and its rows are not there to be seen yet. */
-static void nothing_is_deleted_while_somebody_writes(void **state)
+static void no_series_is_deleted_during_a_write(void **state)
 {
 	struct fixture *f = *state;
 	struct pg_connection other = {.ctx = f->ctx, .timeout = 10 * SECOND, .interrupt_fd = -1};
@@ -96,10 +96,10 @@ int main(void)
 {
 #define SERIES_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
-		SERIES_TEST(a_series_goes_with_the_last_of_its_rollups),
-		SERIES_TEST(a_line_without_rollups_goes_with_its_rows),
-		SERIES_TEST(a_writer_that_remembers_a_deleted_series_makes_it_anew),
-		SERIES_TEST(nothing_is_deleted_while_somebody_writes),
+		SERIES_TEST(a_series_is_deleted_with_the_last_of_its_rollups),
+		SERIES_TEST(a_series_without_rollups_is_deleted_with_its_rows),
+		SERIES_TEST(a_writer_that_cached_a_deleted_series_creates_it_again),
+		SERIES_TEST(no_series_is_deleted_during_a_write),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -60,7 +60,7 @@ static void begin(struct fixture *f)
 		fail_msg("%s", said);
 }
 
-static void it_says_how_far_each_level_is_and_who_maintains(void **state)
+static void status_shows_each_levels_watermark_and_the_leader(void **state)
 {
 	struct fixture *f = *state;
 	begin(f);
@@ -79,7 +79,7 @@ static void it_says_how_far_each_level_is_and_who_maintains(void **state)
 	assert_int_equal(f->plugin->start(f->store), 0);
 }
 
-static void maintenance_that_fails_or_is_long_ago_is_wrong(void **state)
+static void failed_or_overdue_maintenance_is_an_error(void **state)
 {
 	struct fixture *f = *state;
 	begin(f);
@@ -92,7 +92,7 @@ static void maintenance_that_fails_or_is_long_ago_is_wrong(void **state)
 	assert_said(", 3600 s ago");
 }
 
-static void what_is_declared_and_not_there_is_wrong(void **state)
+static void a_declared_table_that_is_missing_is_an_error(void **state)
 {
 	struct fixture *f = *state;
 	struct tally_column columns[S_N + 1];
@@ -111,7 +111,7 @@ static void what_is_declared_and_not_there_is_wrong(void **state)
 	assert_int_equal(command(f, "status", more), 0);
 }
 
-static void what_somebody_dropped_is_wrong_until_it_is_migrated(void **state)
+static void dropped_objects_are_an_error_until_migrated(void **state)
 {
 	static const struct tally_table *const none[] = {NULL};
 	struct fixture *f = *state;
@@ -138,7 +138,7 @@ static void a_view_that_cannot_be_made_fails_the_migration(void **state)
 	assert_int_equal(command(f, "migrate", none), 0);
 }
 
-static void migrations_that_lack_are_wrong(void **state)
+static void missing_migrations_are_an_error(void **state)
 {
 	struct fixture *f = *state;
 	fixture_sql(f, "DROP SCHEMA tally CASCADE");
@@ -151,12 +151,12 @@ int main(void)
 {
 #define STATUS_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
-		STATUS_TEST(it_says_how_far_each_level_is_and_who_maintains),
-		STATUS_TEST(maintenance_that_fails_or_is_long_ago_is_wrong),
-		STATUS_TEST(what_is_declared_and_not_there_is_wrong),
-		STATUS_TEST(what_somebody_dropped_is_wrong_until_it_is_migrated),
+		STATUS_TEST(status_shows_each_levels_watermark_and_the_leader),
+		STATUS_TEST(failed_or_overdue_maintenance_is_an_error),
+		STATUS_TEST(a_declared_table_that_is_missing_is_an_error),
+		STATUS_TEST(dropped_objects_are_an_error_until_migrated),
 		STATUS_TEST(a_view_that_cannot_be_made_fails_the_migration),
-		STATUS_TEST(migrations_that_lack_are_wrong),
+		STATUS_TEST(missing_migrations_are_an_error),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -51,7 +51,7 @@ static int64_t views(struct fixture *f, const char *schema)
 	return fixture_sql(f, sql);
 }
 
-static void what_others_built_on_a_view_stays_when_its_table_grows(void **state)
+static void objects_built_on_a_view_survive_a_growing_table(void **state)
 {
 	struct fixture *f = *state;
 	write_sample(f, T0);
@@ -72,7 +72,7 @@ static void what_others_built_on_a_view_stays_when_its_table_grows(void **state)
 	fixture_sql(f, "DROP VIEW my_daily; DROP OWNED BY views_guest; DROP ROLE views_guest");
 }
 
-static void a_view_that_cannot_be_made_holds_up_no_row_and_is_said_once(void **state)
+static void a_view_that_cannot_be_created_blocks_no_row_and_is_reported_once(void **state)
 {
 	struct fixture *f = *state;
 	fixture_sql(f, "CREATE TABLE public.samples_1h (mine INT)");
@@ -94,7 +94,7 @@ static void a_view_that_cannot_be_made_holds_up_no_row_and_is_said_once(void **s
 	assert_int_equal(views(f, "public"), 5);
 }
 
-static void dropped_views_come_back_by_the_maintenance_and_by_a_start(void **state)
+static void dropped_views_are_recreated_by_maintenance_and_at_the_start(void **state)
 {
 	struct fixture *f = *state;
 	write_sample(f, T0);
@@ -127,7 +127,7 @@ static void another_schema_gets_views_of_its_own_and_is_made_for_them(void **sta
 	fixture_sql(f, "DROP SCHEMA other CASCADE");
 }
 
-static void with_migrate_check_views_that_lack_are_only_said(void **state)
+static void with_migrate_check_missing_views_are_only_reported(void **state)
 {
 	struct fixture *f = *state;
 	write_sample(f, T0);
@@ -143,11 +143,11 @@ int main(void)
 {
 #define VIEWS_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
-		VIEWS_TEST(what_others_built_on_a_view_stays_when_its_table_grows),
-		VIEWS_TEST(a_view_that_cannot_be_made_holds_up_no_row_and_is_said_once),
-		VIEWS_TEST(dropped_views_come_back_by_the_maintenance_and_by_a_start),
+		VIEWS_TEST(objects_built_on_a_view_survive_a_growing_table),
+		VIEWS_TEST(a_view_that_cannot_be_created_blocks_no_row_and_is_reported_once),
+		VIEWS_TEST(dropped_views_are_recreated_by_maintenance_and_at_the_start),
 		VIEWS_TEST(another_schema_gets_views_of_its_own_and_is_made_for_them),
-		VIEWS_TEST(with_migrate_check_views_that_lack_are_only_said),
+		VIEWS_TEST(with_migrate_check_missing_views_are_only_reported),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,8 +27,8 @@ foreach(area IN ITEMS write query aggregate)
 	tallyd_timescale_test(${area} test_store_${area}.c)
 	tallyd_timescale_test_tsl(${area})
 endforeach()
-foreach(area IN ITEMS database upkeep clock)
+foreach(area IN ITEMS database maintenance clock)
 	tallyd_timescale_test(${area} test_timescale_${area}.c)
 	tallyd_timescale_test_tsl(${area})
 endforeach()
-tallyd_timescale_test(cut test_timescale_cut.c --several) # needs several connections at once
+tallyd_timescale_test(disconnect test_timescale_disconnect.c --several) # needs several connections at once

@@ -1,13 +1,13 @@
 # What only this store has.  Those first need several connections at once.
-foreach(area IN ITEMS lanes series read)
+foreach(area IN ITEMS parallel series read)
 	tallyd_timescale_test(${area} test_timescale_${area}.c --several)
 endforeach()
 tallyd_timescale_test(rows test_timescale_rows.c)
-foreach(area IN ITEMS order mend mode compress views status schema)
+foreach(area IN ITEMS job_order repair mode compress views status schema)
 	tallyd_timescale_test(${area} test_timescale_${area}.c)
 	tallyd_timescale_test_tsl(${area})
 endforeach()
-add_test(NAME unit_timescale_upkeep_apache
-	COMMAND ${PG} --apache $<TARGET_FILE:test_timescale_upkeep>)
-set_tests_properties(unit_timescale_upkeep_apache PROPERTIES LABELS unit TIMEOUT 600 COST 350
+add_test(NAME unit_timescale_maintenance_apache
+	COMMAND ${PG} --apache $<TARGET_FILE:test_timescale_maintenance>)
+set_tests_properties(unit_timescale_maintenance_apache PROPERTIES LABELS unit TIMEOUT 600 COST 350
 	RESOURCE_LOCK timescaledb_package)

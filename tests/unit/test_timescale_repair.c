@@ -87,7 +87,7 @@ static void a_dropped_column_comes_back(void **state)
 	assert_int_equal(fixture_sql(f, "SELECT sum(value) FROM samples"), 7);
 }
 
-static void a_dropped_rollup_is_made_anew_from_the_level_below(void **state)
+static void a_dropped_rollup_is_recomputed_from_the_level_below(void **state)
 {
 	struct fixture *f = *state;
 	write_sample(f, T0, "a");
@@ -126,7 +126,7 @@ static void rows_never_get_the_tags_of_others(void **state)
 		fixture_sql(f, "SELECT count(*) = 1 AND min(container_id) = 'b' FROM samples"), 1);
 }
 
-static void a_column_of_the_key_is_not_made_up(void **state)
+static void a_dropped_key_column_is_not_recreated(void **state)
 {
 	struct fixture *f = *state;
 	uint8_t verdict;
@@ -184,7 +184,7 @@ static void a_daemon_that_remembers_another_database_notices_it(void **state)
 	f->plugin->destroy(other);
 }
 
-static void with_migrate_check_it_is_only_said(void **state)
+static void with_migrate_check_missing_parts_are_only_reported(void **state)
 {
 	struct fixture *f = *state;
 	uint8_t verdict;
@@ -203,7 +203,7 @@ static void with_migrate_check_it_is_only_said(void **state)
 }
 
 /* No answer is better than the answer that there are no rows. */
-static void a_question_about_what_is_dropped_fails(void **state)
+static void a_query_of_a_dropped_table_fails(void **state)
 {
 	struct fixture *f = *state;
 	struct rows rows;
@@ -218,7 +218,7 @@ static void a_question_about_what_is_dropped_fails(void **state)
 	rows_free(&rows);
 }
 
-static void a_broken_table_holds_up_the_maintenance_of_no_other(void **state)
+static void a_broken_table_does_not_block_maintenance_of_others(void **state)
 {
 	struct fixture *f = *state;
 	struct tally_batch *batch = fixture_batch(f, &log_table);
@@ -243,14 +243,14 @@ int main(void)
 		MEND_TEST(a_dropped_table_comes_back_with_all_that_waits),
 		MEND_TEST(a_table_that_is_removed_stays_away_until_it_is_written_again),
 		MEND_TEST(a_dropped_column_comes_back),
-		MEND_TEST(a_dropped_rollup_is_made_anew_from_the_level_below),
+		MEND_TEST(a_dropped_rollup_is_recomputed_from_the_level_below),
 		MEND_TEST(rows_never_get_the_tags_of_others),
-		MEND_TEST(a_column_of_the_key_is_not_made_up),
+		MEND_TEST(a_dropped_key_column_is_not_recreated),
 		MEND_TEST(a_dropped_schema_comes_back),
 		MEND_TEST(a_daemon_that_remembers_another_database_notices_it),
-		MEND_TEST(with_migrate_check_it_is_only_said),
-		MEND_TEST(a_question_about_what_is_dropped_fails),
-		MEND_TEST(a_broken_table_holds_up_the_maintenance_of_no_other),
+		MEND_TEST(with_migrate_check_missing_parts_are_only_reported),
+		MEND_TEST(a_query_of_a_dropped_table_fails),
+		MEND_TEST(a_broken_table_does_not_block_maintenance_of_others),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -64,7 +64,7 @@ static int64_t transactions(struct fixture *f)
 			      "'b%'");
 }
 
-static void a_write_is_dealt_out_to_the_connections(void **state)
+static void a_write_is_sharded_over_the_connections(void **state)
 {
 	struct fixture *f = *state;
 	open_lanes(f, 3);
@@ -100,7 +100,7 @@ static void a_small_write_stays_one_transaction(void **state)
 
 /* As after a crash of the daemon, before its buffer noted what was acknowledged; and its operator
  * changed the number meanwhile. */
-static void entries_are_known_again_with_any_number_of_connections(void **state)
+static void entries_written_before_are_recognized_with_any_number_of_connections(void **state)
 {
 	struct fixture *f = *state;
 	static const int64_t connections[] = {2, 3, 1, 16};
@@ -165,7 +165,7 @@ static void rows_of_a_state_keep_their_order(void **state)
 		fixture_sql(f, "SELECT count(*) = 1 AND min(state) = 'exited' FROM things"), 1);
 }
 
-static void a_row_that_is_refused_costs_no_other_connection_anything(void **state)
+static void a_rejected_row_does_not_fail_other_connections(void **state)
 {
 	struct fixture *f = *state;
 	struct tally_batch *batches[2] = {samples(f, "a", ROWS), samples(f, "b", ROWS)};
@@ -178,7 +178,7 @@ static void a_row_that_is_refused_costs_no_other_connection_anything(void **stat
 	assert_int_equal(fake_host_rejected(f->host), 1);
 }
 
-static void rows_that_are_refused_are_told_of_every_transaction(void **state)
+static void rejected_rows_of_every_transaction_are_reported(void **state)
 {
 	struct fixture *f = *state;
 	struct tally_batch *batches[MANY];
@@ -225,15 +225,15 @@ int main(void)
 {
 #define LANES_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
-		LANES_TEST(a_write_is_dealt_out_to_the_connections),
+		LANES_TEST(a_write_is_sharded_over_the_connections),
 		LANES_TEST(a_large_write_is_more_transactions_than_there_are_connections),
 		LANES_TEST(a_small_write_stays_one_transaction),
-		LANES_TEST(entries_are_known_again_with_any_number_of_connections),
+		LANES_TEST(entries_written_before_are_recognized_with_any_number_of_connections),
 		LANES_TEST(the_ledger_does_not_grow),
 		LANES_TEST(the_ledger_does_not_slow_down),
 		LANES_TEST(rows_of_a_state_keep_their_order),
-		LANES_TEST(a_row_that_is_refused_costs_no_other_connection_anything),
-		LANES_TEST(rows_that_are_refused_are_told_of_every_transaction),
+		LANES_TEST(a_rejected_row_does_not_fail_other_connections),
+		LANES_TEST(rejected_rows_of_every_transaction_are_reported),
 		LANES_TEST(a_table_may_grow_while_several_write_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -96,7 +96,7 @@ static void run_order(struct fixture *f, job_fn *const jobs[JOBS])
 	}
 }
 
-static void in_whatever_order_the_jobs_run_every_row_is_in_the_days(void **state)
+static void in_any_order_of_jobs_daily_rollups_have_every_row(void **state)
 {
 	struct fixture *f = *state;
 	for (int order = 0; order < ORDERS; order++) {
@@ -117,8 +117,8 @@ static void in_whatever_order_the_jobs_run_every_row_is_in_the_days(void **state
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(
-		in_whatever_order_the_jobs_run_every_row_is_in_the_days, fixture_setup,
-		fixture_teardown)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(in_any_order_of_jobs_daily_rollups_have_every_row,
+						fixture_setup, fixture_teardown)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

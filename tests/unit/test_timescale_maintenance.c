@@ -29,7 +29,7 @@ static int64_t count(struct fixture *f, const char *table)
 	return fixture_sql(f, sql);
 }
 
-static void what_is_too_old_goes_level_by_level(void **state)
+static void old_rows_are_deleted_level_by_level(void **state)
 {
 	struct fixture *f = *state;
 	write_hours(f, T0, 3);
@@ -91,7 +91,8 @@ static void a_changed_retention_is_in_force_after_a_restart(void **state)
 	assert_int_equal(count(f, "samples"), 0);
 }
 
-static void logs_go_after_retention_raw_and_things_when_they_are_long_gone(void **state)
+static void
+log_rows_are_deleted_after_retention_raw_and_states_long_after_they_are_gone(void **state)
 {
 	struct fixture *f = *state;
 	struct tally_batch *batch = fixture_batch(f, &log_table);
@@ -115,7 +116,7 @@ static void logs_go_after_retention_raw_and_things_when_they_are_long_gone(void 
 }
 
 /* Whenever marks are taken, somebody marks a minute again. */
-static void watermarks_without_an_end_hold_up_nothing_else(void **state)
+static void infinite_watermarks_do_not_block_other_tables(void **state)
 {
 	struct fixture *f = *state;
 	write_hours(f, T0, 3);
@@ -144,7 +145,7 @@ static void make_slow(struct fixture *f)
 		       "EXECUTE FUNCTION tally.slow()");
 }
 
-static void what_takes_too_long_is_tried_again_in_smaller_steps(void **state)
+static void a_step_that_takes_too_long_is_retried_in_smaller_steps(void **state)
 {
 	struct fixture *f = *state;
 	write_hours(f, T0, 1);
@@ -164,7 +165,7 @@ static void what_takes_too_long_is_tried_again_in_smaller_steps(void **state)
 }
 
 /* As pg_dump does, and questions that take long. */
-static void whoever_reads_for_long_is_not_disturbed_again_and_again(void **state)
+static void a_long_read_is_not_interrupted_repeatedly(void **state)
 {
 	struct fixture *f = *state;
 	if (getenv("TALLYD_TEST_ONE_BACKEND"))
@@ -251,7 +252,7 @@ static int64_t add_policy(struct fixture *f)
 			   "schedule_interval => INTERVAL '1 s', initial_start => now())");
 }
 
-static void what_others_delete_spoils_no_rollup(void **state)
+static void rows_deleted_by_others_spoil_no_rollup(void **state)
 {
 	struct fixture *f = *state;
 	write_hours(f, T0, 3);
@@ -269,7 +270,7 @@ static void what_others_delete_spoils_no_rollup(void **state)
 	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1d"), 181);
 }
 
-static void policies_of_the_database_are_told(void **state)
+static void policies_of_the_database_are_reported(void **state)
 {
 	struct fixture *f = *state;
 	if (!compresses(f))
@@ -410,7 +411,7 @@ static void the_lag_grows_while_the_database_is_away(void **state)
 	assert_int_equal(fake_host_metric(f->host, METRIC_LEADER), 1);
 }
 
-static void only_the_leader_does_it(void **state)
+static void only_the_leader_maintains(void **state)
 {
 	struct fixture *f = *state;
 	if (getenv("TALLYD_TEST_ONE_BACKEND"))
@@ -445,7 +446,7 @@ static bool another_could_lead(struct fixture *f)
 	return fixture_sql(f, "SELECT pg_try_advisory_lock(1952541804, 2)") == 1;
 }
 
-static void who_fails_lets_another_lead(void **state)
+static void a_leader_that_fails_lets_another_lead(void **state)
 {
 	struct fixture *f = *state;
 	if (!backend_several())
@@ -471,23 +472,24 @@ int main(void)
 {
 #define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
-		STORE_TEST(what_is_too_old_goes_level_by_level),
+		STORE_TEST(old_rows_are_deleted_level_by_level),
 		STORE_TEST(rows_are_kept_until_they_are_rolled_up),
 		STORE_TEST(a_late_row_for_a_deleted_day_spoils_no_rollup),
 		STORE_TEST(a_changed_retention_is_in_force_after_a_restart),
-		STORE_TEST(logs_go_after_retention_raw_and_things_when_they_are_long_gone),
+		STORE_TEST(
+			log_rows_are_deleted_after_retention_raw_and_states_long_after_they_are_gone),
 		STORE_TEST(old_chunks_are_compressed_and_still_answer_and_take_late_rows),
-		STORE_TEST(watermarks_without_an_end_hold_up_nothing_else),
-		STORE_TEST(what_takes_too_long_is_tried_again_in_smaller_steps),
-		STORE_TEST(whoever_reads_for_long_is_not_disturbed_again_and_again),
+		STORE_TEST(infinite_watermarks_do_not_block_other_tables),
+		STORE_TEST(a_step_that_takes_too_long_is_retried_in_smaller_steps),
+		STORE_TEST(a_long_read_is_not_interrupted_repeatedly),
 		cmocka_unit_test(steps_grow_again_when_the_server_is_no_longer_slow),
-		STORE_TEST(what_others_delete_spoils_no_rollup),
-		STORE_TEST(policies_of_the_database_are_told),
+		STORE_TEST(rows_deleted_by_others_spoil_no_rollup),
+		STORE_TEST(policies_of_the_database_are_reported),
 		STORE_TEST(a_policy_that_runs_meanwhile_costs_no_row),
 		STORE_TEST(the_lag_grows_while_maintenance_fails),
 		STORE_TEST(the_lag_grows_while_the_database_is_away),
-		STORE_TEST(only_the_leader_does_it),
-		STORE_TEST(who_fails_lets_another_lead),
+		STORE_TEST(only_the_leader_maintains),
+		STORE_TEST(a_leader_that_fails_lets_another_lead),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,7 +35,7 @@ static struct task task_of(struct counted *counted, int seconds)
 			     .arg = counted};
 }
 
-static void a_round_that_fails_is_counted_and_told_and_the_next_one_comes(void **state)
+static void a_failed_round_is_counted_and_logged_and_the_next_one_runs(void **state)
 {
 	struct counted counted = {.host = fake_host_create("output.store")};
 	struct task task = task_of(&counted, 0);
@@ -51,7 +51,7 @@ static void a_round_that_fails_is_counted_and_told_and_the_next_one_comes(void *
 	fake_host_destroy(counted.host);
 }
 
-static void after_one_that_failed_the_next_may_take_longer_to_come(void **state)
+static void after_a_failed_round_the_next_may_come_later(void **state)
 {
 	struct counted counted = {.host = fake_host_create("output.store")};
 	struct task task = task_of(&counted, 0);
@@ -66,7 +66,7 @@ static void after_one_that_failed_the_next_may_take_longer_to_come(void **state)
 	fake_host_destroy(counted.host);
 }
 
-static void one_that_sleeps_is_woken_to_stop(void **state)
+static void a_sleeping_task_is_woken_to_stop(void **state)
 {
 	struct counted counted = {.host = fake_host_create("output.store")};
 	struct task task = task_of(&counted, 100000);
@@ -81,9 +81,9 @@ static void one_that_sleeps_is_woken_to_stop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_round_that_fails_is_counted_and_told_and_the_next_one_comes),
-		cmocka_unit_test(after_one_that_failed_the_next_may_take_longer_to_come),
-		cmocka_unit_test(one_that_sleeps_is_woken_to_stop),
+		cmocka_unit_test(a_failed_round_is_counted_and_logged_and_the_next_one_runs),
+		cmocka_unit_test(after_a_failed_round_the_next_may_come_later),
+		cmocka_unit_test(a_sleeping_task_is_woken_to_stop),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -294,13 +294,13 @@ static void cutting_run(struct cutting *c, long step_up, long step_down)
 	proxy_stop(&c->proxy);
 }
 
-static void wherever_the_connection_is_cut_each_row_is_stored_once(void **state)
+static void wherever_the_connection_breaks_each_row_is_stored_once(void **state)
 {
 	struct cutting c = {.f = *state, .n = 3, .rows_each = 5};
 	cutting_run(&c, 61, 8);
 }
 
-static void wherever_two_connections_are_cut_each_row_is_stored_once(void **state)
+static void wherever_two_connections_break_each_row_is_stored_once(void **state)
 {
 	struct cutting c = {.f = *state, .n = 3, .rows_each = SHARD_ROWS_MIN};
 	backend_config.connections = 2;
@@ -321,8 +321,8 @@ int main(void)
 {
 #define CUT_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
-		CUT_TEST(wherever_the_connection_is_cut_each_row_is_stored_once),
-		CUT_TEST(wherever_two_connections_are_cut_each_row_is_stored_once),
+		CUT_TEST(wherever_the_connection_breaks_each_row_is_stored_once),
+		CUT_TEST(wherever_two_connections_break_each_row_is_stored_once),
 		CUT_TEST(
 			wherever_connections_with_several_transactions_are_cut_each_row_is_stored_once),
 	};

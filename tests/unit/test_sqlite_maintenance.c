@@ -30,7 +30,7 @@ static void write_rows(struct fixture *f, int64_t from, int64_t step, int n)
 	fixture_write(f, lines);
 }
 
-static void rows_go_after_their_retention_and_rollups_after_theirs(void **state)
+static void rows_and_rollups_are_deleted_after_their_own_retention(void **state)
 {
 	struct fixture *f = *state;
 	write_rows(f, T0, 10 * MINUTE, 6 * 24 * 10); /* ten days */
@@ -56,7 +56,7 @@ static void rows_go_after_their_retention_and_rollups_after_theirs(void **state)
 			 1);
 }
 
-static void many_old_rows_go_in_small_transactions(void **state)
+static void many_old_rows_are_deleted_in_small_transactions(void **state)
 {
 	struct fixture *f = *state;
 	for (int i = 0; i < 4; i++)
@@ -67,7 +67,7 @@ static void many_old_rows_go_in_small_transactions(void **state)
 	assert_int_equal(fake_host_metric(f->host, METRIC_DELETED_OLD), 24000);
 }
 
-static void a_rollup_is_not_made_again_from_what_retention_left(void **state)
+static void a_rollup_is_not_recomputed_from_the_rows_that_retention_left(void **state)
 {
 	struct fixture *f = *state;
 	write_rows(f, T0, MINUTE, 60 * 24 * 8);
@@ -171,7 +171,7 @@ static void maintenance_makes_room_before_the_limit_is_hit(void **state)
 	assert_true((fixture_sql(f, "PRAGMA page_count") - free_pages) * 4096 <= bytes * 93 / 96);
 }
 
-static void when_nothing_can_go_a_write_waits_and_says_why(void **state)
+static void when_nothing_can_be_deleted_a_write_waits_and_says_why(void **state)
 {
 	struct fixture *f = *state;
 	uint8_t verdict;
@@ -213,7 +213,7 @@ static void fill_up(const char *path)
 	fclose(file);
 }
 
-static void a_full_disk_is_told_and_got_over(void **state)
+static void a_full_disk_is_reported_and_survived(void **state)
 {
 	struct fixture *f = *state;
 	char mount_point[100], path[120], ballast[120];
@@ -295,7 +295,7 @@ static void *maintenance_beside(void *arg)
 	return NULL;
 }
 
-static void writing_asking_and_upkeep_go_on_beside_each_other(void **state)
+static void writes_queries_and_maintenance_run_side_by_side(void **state)
 {
 	struct fixture *f = *state;
 	struct beside beside = {.fixture = f};
@@ -344,16 +344,16 @@ int main(void)
 {
 #define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
-		STORE_TEST(rows_go_after_their_retention_and_rollups_after_theirs),
-		STORE_TEST(many_old_rows_go_in_small_transactions),
-		STORE_TEST(a_rollup_is_not_made_again_from_what_retention_left),
+		STORE_TEST(rows_and_rollups_are_deleted_after_their_own_retention),
+		STORE_TEST(many_old_rows_are_deleted_in_small_transactions),
+		STORE_TEST(a_rollup_is_not_recomputed_from_the_rows_that_retention_left),
 		STORE_TEST(a_thing_that_is_gone_is_kept_for_a_while),
 		STORE_TEST(the_file_shrinks_when_much_was_deleted),
 		STORE_TEST(at_its_limit_the_file_loses_the_oldest_rows),
 		STORE_TEST(maintenance_makes_room_before_the_limit_is_hit),
-		STORE_TEST(when_nothing_can_go_a_write_waits_and_says_why),
-		STORE_TEST(a_full_disk_is_told_and_got_over),
-		STORE_TEST(writing_asking_and_upkeep_go_on_beside_each_other),
+		STORE_TEST(when_nothing_can_be_deleted_a_write_waits_and_says_why),
+		STORE_TEST(a_full_disk_is_reported_and_survived),
+		STORE_TEST(writes_queries_and_maintenance_run_side_by_side),
 		STORE_TEST(the_lag_of_the_rollups_is_a_metric),
 		STORE_TEST(the_lag_grows_while_a_table_fails),
 	};
