@@ -118,7 +118,7 @@ def test_a_bad_config_exits_3_with_file_and_line(tallyd):
         assert "intervall" in result.stderr and "did you mean interval" in result.stderr
 
 
-def test_all_faults_of_a_config_are_told_at_once(tallyd):
+def test_all_faults_of_a_configuration_are_reported_at_once(tallyd):
     daemon = tallyd("[input.docker_stats]\ninterval = 10x\n"
                     "[output.sqlite]\nbuffer = batsch\n"
                     "[output.http_api]\nstore = timescale\nlisten = nonsense\n"
@@ -143,7 +143,7 @@ def test_check_never_connects(tallyd, fake_engine):
     assert not daemon.db_path.exists()
 
 
-def test_a_port_in_use_is_told_and_taken_when_it_is_free(tallyd, fake_engine):
+def test_a_port_in_use_is_logged_and_taken_when_it_is_free(tallyd, fake_engine):
     with closing(socket.socket()) as holder:
         holder.bind(("127.0.0.1", 0))
         holder.listen()

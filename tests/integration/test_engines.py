@@ -94,7 +94,7 @@ def test_an_engine_of_another_name_is_not_trusted(distant, authority, tallyd):
             "'localhost'")
 
 
-def test_without_a_certificate_it_is_told_that_one_is_wanted(distant, authority, tallyd):
+def test_without_a_certificate_the_log_says_that_one_is_required(distant, authority, tallyd):
     options = reach(f"127.0.0.1:{distant.port}", authority.file("ca.pem"))
     refused(tallyd, options, "does the engine trust our certificate (tls_cert)?")
 
@@ -110,7 +110,7 @@ def test_a_certificate_of_another_authority_is_refused(distant, authority, other
     refused(tallyd, options, "does the engine trust our certificate (tls_cert)?")
 
 
-def test_a_key_of_another_certificate_is_told(distant, authority, other, tallyd):
+def test_a_key_of_another_certificate_is_logged(distant, authority, other, tallyd):
     options = reach(f"127.0.0.1:{distant.port}", authority.file("ca.pem"),
                     authority.file("client.pem"), other.file("client-key.pem"))
     refused(tallyd, options, "private key")

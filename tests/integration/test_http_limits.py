@@ -202,7 +202,7 @@ def test_slow_clients_are_hung_up_on_and_others_notice_nothing(daemon):
     d.says("hung up on for being slow")
 
 
-def test_too_large_requests_are_told_so_and_closed(daemon):
+def test_too_large_requests_are_refused_and_closed(daemon):
     d = daemon()
     for expected, target, headers in (("414", "/healthz?" + "a" * 8192, ""),
                                       ("414", "/healthz?" + "a" * 100000, ""),

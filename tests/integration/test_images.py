@@ -83,7 +83,7 @@ def test_a_tag_that_moves_leaves_its_containers_outdated(engine, collect):
                 "it is not, when the tag is back")
 
 
-def test_tags_that_come_and_go_are_told(engine, collect):
+def test_tags_that_come_and_go_are_recorded(engine, collect):
     daemon = collect()
     base = image_id(engine, IMAGE)
     engine.api("POST", f"/images/{IMAGE}/tag?repo=alias&tag=1")
@@ -106,7 +106,7 @@ def test_an_image_that_is_deleted_is_gone_and_one_that_is_imported_there(engine,
 
 
 @pytest.mark.parametrize("crash", [False, True])
-def test_what_moved_while_the_daemon_was_down_is_told_once(engine, collect, crash):
+def test_what_moved_while_the_daemon_was_down_is_recorded_once(engine, collect, crash):
     first = collect()
     old = build(engine, "late:latest", "old")
     soon(first, "late:latest", ("added", old, None))

@@ -34,7 +34,7 @@ def environment(pc_dir):
     return {**os.environ, "PKG_CONFIG_PATH": str(pc_dir)}
 
 
-def test_pkg_config_tells_where_things_are(installed):
+def test_pkg_config_knows_where_things_are(installed):
     assert pkg_config(installed, "--variable=abi") == "1.0"
     flag = pkg_config(installed, "--cflags")
     assert flag.startswith("-I") and os.path.samefile(flag[2:], installed / "include")

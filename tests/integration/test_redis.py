@@ -216,7 +216,7 @@ def test_a_frozen_redis_changes_no_answer_and_holds_no_row_back(site):
     wait_for(lambda: site.redis.hash(site.key(DB)).get("info.state") == "paused", 60)
 
 
-def test_a_redis_that_dies_and_comes_back_empty_is_filled_anew(site):
+def test_a_redis_that_dies_and_comes_back_empty_is_filled_again(site):
     worker = site.worker(timeout="2s")
     first, second = site.api(timeout="2s"), site.api(timeout="2s")
     fill(site, first, second)
@@ -254,7 +254,7 @@ def test_garbage_under_our_keys_is_refused_and_counted(site):
         assert level(second, "refused") == refused
 
 
-def test_a_wrong_password_is_told_never_shown_and_harmless(site):
+def test_a_wrong_password_is_logged_never_shown_and_harmless(site):
     site.worker()
     site.redis.cli("CONFIG", "SET", "requirepass", "s3cret")
     api = site.api(extra="password = wr0ng")

@@ -152,7 +152,7 @@ def in_use(engine, fake, name, repository="box"):
     return made, reference
 
 
-def test_a_token_is_fetched_and_told_to_nobody(engine, collect, fakes):
+def test_a_token_is_fetched_and_shown_to_nobody(engine, collect, fakes):
     fake = fakes("token")
     made, reference = in_use(engine, fake, "tokened")
     daemon = checking(collect, engine)

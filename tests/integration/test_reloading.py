@@ -125,7 +125,7 @@ def test_what_only_a_plugin_can_refuse_changes_nothing(daemon):
     assert unbroken(numbers(d))
 
 
-def test_globals_are_taken_live_or_told_to_need_a_restart(daemon):
+def test_globals_apply_live_or_the_log_says_that_they_need_a_restart(daemon):
     d = daemon().start(ready="ready:")
     d.globals = "drain_timeout = 3s\nlog_level = debug"
     d.state_dir = d.dir / "other"
@@ -216,7 +216,7 @@ def test_sigterm_ends_a_reload_that_waits(daemon):
     assert "rows were not written in time and are dropped" in log
 
 
-def test_an_output_that_never_started_leaves_its_rows_told(daemon):
+def test_an_output_that_never_started_logs_the_rows_it_leaves(daemon):
     d = daemon(globals="drain_timeout = 300ms")
     tell(d, "recorder", "nostart")
     d.start(ready="ready:")

@@ -74,7 +74,7 @@ def test_a_damaged_writer_id_stops_the_daemon_and_says_what_to_do(daemon):
     assert "damaged: not 32 hexadecimal digits" in result.stderr
 
 
-def test_a_state_directory_that_cannot_be_made_is_told(daemon):
+def test_a_state_directory_that_cannot_be_created_is_logged(daemon):
     d = daemon()
     d.state_dir = Path("/proc/no/tallyd")
     d.configure(ALL)
@@ -84,7 +84,7 @@ def test_a_state_directory_that_cannot_be_made_is_told(daemon):
 
 
 @pytest.mark.parametrize("abstract", [False, True])
-def test_the_service_manager_is_told_ready_watchdog_reloading_and_stopping(
+def test_the_service_manager_gets_ready_watchdog_reloading_and_stopping(
         daemon, monkeypatch, abstract):
     with tempfile.TemporaryDirectory(prefix="tallyd-") as folder, \
             closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as manager:
@@ -129,7 +129,7 @@ def test_sigterm_writes_what_is_waiting(daemon):
     assert unbroken(numbers(d)) and len(numbers(d)) >= 10
 
 
-def test_what_cannot_be_written_in_time_is_told(daemon):
+def test_what_cannot_be_written_in_time_is_logged(daemon):
     d = daemon(globals="drain_timeout = 500ms")
     tell(d, "recorder", "fail")
     d.start(ready="ready:")
@@ -198,7 +198,7 @@ def test_kill_9_loses_only_what_was_in_memory_and_the_input_resumes(daemon):
 # ---- trouble while running
 
 
-def test_a_failing_gather_is_told_counted_and_forgiven(daemon):
+def test_a_failing_gather_is_logged_counted_and_repeated(daemon):
     d = daemon()
     tell(d, "counter", "fail")
     d.start(ready="ready:")
@@ -310,7 +310,7 @@ def test_once_prints_what_inputs_gather_and_writes_nothing(daemon):
     assert not list(d.state_dir.iterdir())
 
 
-def test_once_tells_failures(daemon):
+def test_once_prints_failures(daemon):
     d = daemon()
     tell(d, "counter", "fail")
     result = d.call("once")

@@ -202,7 +202,7 @@ def test_when_it_is_full_the_inputs_wait_and_nothing_is_lost(daemon):
     assert len(numbers(d)) == emitted(d)
 
 
-def test_when_it_is_full_and_told_so_it_drops_and_counts(daemon):
+def test_when_it_is_full_and_on_full_says_so_it_drops_and_counts(daemon):
     text = sections(output="recorder", rows=1000, more="capacity = 1Mi\non_full = drop_oldest")
     d = daemon(text + "[output.sqlite]\nbuffer = batch\ntables = none\npath = {db}\n[buffer.batch]\n"
                + API)
@@ -277,7 +277,7 @@ def test_a_damaged_spool_is_set_aside_and_the_daemon_runs(daemon, damage):
     d.stop()
 
 
-def test_a_second_daemon_is_told_and_waits(daemon):
+def test_a_second_daemon_logs_why_and_waits(daemon):
     first = start(daemon(sections()))
     second = daemon(sections(more=f"path = {first.state_dir}/spool-spool"))
     second.start(ready="in use by another process")
@@ -311,7 +311,7 @@ def overwrite(path, at):
         file.write(bytes(4096))
 
 
-def test_db_check_tells_whether_the_files_are_whole(daemon):
+def test_db_check_says_whether_the_files_are_whole(daemon):
     d = daemon(sections())
     start(d)
     d.wait(lambda: stored(d)[0] > 1000, "rows are stored")

@@ -23,12 +23,12 @@ def processes(name):
     return found
 
 
-def test_what_a_killed_keeper_left_is_removed_by_the_next_that_starts(engine):
+def test_what_a_killed_supervisor_left_is_removed_by_the_next_that_starts(engine):
     engine.run("neighbour")
     killed = Engine().enter()
     killed.run("orphan")
     sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    subprocess.run([*sudo, "kill", "-9", str(killed.keeper)], check=True)
+    subprocess.run([*sudo, "kill", "-9", str(killed.supervisor)], check=True)
     killed.process.wait(30)
     folder = Path(killed.dir)
     assert folder.exists() and processes(folder.name)

@@ -239,7 +239,7 @@ def told(d):
 
 
 @stops_it
-def test_a_password_is_never_told(daemon, server, database):
+def test_a_password_is_never_shown(daemon, server, database):
     d = daemon(conninfo=f"host=127.0.0.1 port={server.port} user=nobody password=xyzzy42 "
                         f"dbname={database}_not")
     d.start(ready="cannot start")
@@ -262,7 +262,7 @@ def test_a_password_is_never_told(daemon, server, database):
     "host=u:xyzzy42@127.0.0.1 dbname=x",
     "host=127.0.0.1 dbname=postgresql://u:xyzzy42@127.0.0.1/x",
     "xyzzy42"])
-def test_a_password_that_is_not_escaped_is_not_told(daemon, server, database, option, conninfo):
+def test_a_password_that_is_not_escaped_is_not_shown(daemon, server, database, option, conninfo):
     given = {"conninfo": server.conninfo(database), option: conninfo}
     d = daemon(f"reader_conninfo = {given.get('reader_conninfo', given['conninfo'])}",
                given["conninfo"])

@@ -85,7 +85,7 @@ def test_an_extension_that_somebody_creates_later_changes_no_table(daemon, serve
     assert "still native partitions, not compressed: counter" in d.log
 
 
-def test_a_new_database_gets_the_extension_or_is_told_who_may_create_it(daemon, server, database, serve):
+def test_a_new_database_gets_the_extension_or_the_log_says_who_may_create_it(daemon, server, database, serve):
     serve(**LOADED)
     other = server.create(next(names))
     server.sql("create role poor login")

@@ -88,7 +88,7 @@ def make_folder():
 
 
 def remove_dead():
-    """Removes what keepers have left that were killed; those that live hold their locks."""
+    """Removes what supervisors have left that were killed; those that live hold their locks."""
     for path in Path("/tmp").glob(f"tallyd-*/{KEPT}"):
         try:
             ours = path.parent.lstat().st_uid == os.geteuid()
@@ -269,7 +269,7 @@ def serve(engine):
         except (KeyError, RuntimeError, OSError) as error:
             answer["error"] = str(error)
         answer["pid"] = engine.process.pid if engine.process else None
-        answer["keeper"] = os.getpid()
+        answer["supervisor"] = os.getpid()
         print(json.dumps(answer), flush=True)
 
 

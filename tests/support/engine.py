@@ -41,7 +41,7 @@ class Engine:
     def __init__(self, certificates=None):
         """certificates: a folder of them, to listen by TLS too; see dockerd.py."""
         self.words = [str(certificates)] if certificates else []
-        self.process = self.socket = self.dir = self.pid = self.port = self.keeper = None
+        self.process = self.socket = self.dir = self.pid = self.port = self.supervisor = None
 
     @property
     def endpoint(self):
@@ -71,12 +71,12 @@ class Engine:
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError("the engine's keeper died (root or passwordless sudo is needed)")
+            raise RuntimeError("the engine's supervisor died (root or passwordless sudo is needed)")
         answer = json.loads(line)
         if "error" in answer:
             raise RuntimeError(answer["error"])
         self.socket, self.dir, self.pid = answer["socket"], answer["dir"], answer["pid"]
-        self.port, self.keeper = answer["port"], answer["keeper"]
+        self.port, self.supervisor = answer["port"], answer["supervisor"]
 
     def alive(self):
         try:

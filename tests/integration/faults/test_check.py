@@ -103,7 +103,7 @@ def test_a_state_dir_that_cannot_be_written_is_an_error(daemon, state):  # noqa:
     assert not (d.dir / "not").exists()
 
 
-def test_what_does_nothing_is_told(daemon):  # noqa: F811
+def test_what_does_nothing_is_reported(daemon):  # noqa: F811
     d = daemon("")
     cases = [("", 3, "there is nothing to do"),
              ("[buffer.batch]\n", 3, "there is nothing to do"),

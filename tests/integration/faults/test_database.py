@@ -97,7 +97,7 @@ def test_connections_that_are_cut_in_the_middle_of_a_transaction(run, proxy, dat
     story.proven()
 
 
-def test_a_database_that_says_nothing_any_more_is_given_up_in_time(run, proxy, database):
+def test_a_database_that_stops_responding_is_given_up_in_time(run, proxy, database):
     story = run(proxy.conninfo(database), "timeout = 1s")
     story.grows()
     proxy.mode = "silent"

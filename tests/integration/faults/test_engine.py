@@ -26,7 +26,7 @@ def watching(tallyd, engine):
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
-def test_an_engine_that_goes_is_told_and_found_again(tallyd, fresh, end):
+def test_an_engine_that_stops_is_logged_and_found_again(tallyd, fresh, end):
     fresh.run("watched")
     daemon = watching(tallyd, fresh)
     mark = len(daemon.log)

@@ -1,5 +1,5 @@
 """What the machine does: the clock is set, there are no descriptors any more.  Full disks are in
-test_lies_and_disks.py and, under a spool, in test_spool.py."""
+test_garbage_and_disks.py and, under a spool, in test_spool.py."""
 
 import os
 import resource

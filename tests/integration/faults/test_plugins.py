@@ -20,7 +20,7 @@ def goes_on(d, more=300):
     d.wait(lambda: rows(in_sqlite(d)) >= before + more, "SQLite goes on")
 
 
-def test_garbage_verdicts_are_told_and_the_rows_offered_again(tallyd):
+def test_garbage_verdicts_are_logged_and_the_rows_offered_again(tallyd):
     d = tallyd(counter() + spool() + SQLITE + recorder() + API)
     tell(d, "recorder", "garbage")
     d.start()
@@ -38,7 +38,7 @@ def test_garbage_verdicts_are_told_and_the_rows_offered_again(tallyd):
     assert in_sqlite(d) == emitted(d)
 
 
-def test_rows_of_the_wrong_shape_harm_nobody_else(tallyd, server, database):
+def test_malformed_rows_affect_no_other_input(tallyd, server, database):
     d = tallyd(counter() + spool() + SQLITE + timescale(server.conninfo(database)) + API +
                "[input.misfit]\ninterval = 100ms\n").start()
     d.wait(lambda: d.metric("tallyd_gathers_total", input="input.misfit") > 60, "all was tried", 60)

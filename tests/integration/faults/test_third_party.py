@@ -104,7 +104,7 @@ TOLD = {
 
 
 @pytest.mark.parametrize("fault", TOLD)
-def test_a_call_that_makes_no_sense_is_refused_and_told(daemon, fault):
+def test_an_invalid_call_is_refused_and_logged(daemon, fault):
     gave, told = TOLD[fault]
     d = daemon(careless(fault=fault, store="sqlite") + STORED).start()
     d.says(gave)

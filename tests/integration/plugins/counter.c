@@ -12,7 +12,7 @@
 #include <tallyd/host.h>
 #include <time.h>
 
-#include "told.h"
+#include "control.h"
 
 enum { COUNTER_COLUMNS = 16 };
 #define VALUE(n)                                                                                   \
@@ -88,7 +88,7 @@ struct counter {
 
 static bool counter_told(const struct counter *counter, const char *word)
 {
-	return told(counter->config->control, word);
+	return control_says(counter->config->control, word);
 }
 
 static int counter_create(struct tally_ctx *ctx, const void *config, void **ret_self)

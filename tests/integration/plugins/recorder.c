@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "told.h"
+#include "control.h"
 
 struct recorder_config {
 	const char *path, *control;
@@ -45,7 +45,7 @@ struct recorder {
 
 static bool recorder_told(const struct recorder *recorder, const char *word)
 {
-	return told(recorder->config->control, word);
+	return control_says(recorder->config->control, word);
 }
 
 static int recorder_create(struct tally_ctx *ctx, const void *config, void **ret_self)

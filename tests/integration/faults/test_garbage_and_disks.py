@@ -15,7 +15,7 @@ def restless(endpoint):
 
 
 @pytest.mark.parametrize("mode", ["garbage", "short", "cut", "huge", "silent", "broken"])
-def test_an_engine_that_misbehaves_is_told_and_forgiven(tallyd, fake_engine, mode):
+def test_an_engine_that_misbehaves_is_logged_and_recovers(tallyd, fake_engine, mode):
     daemon = tallyd(restless(fake_engine.endpoint)).start()
     collecting(daemon)
     errors = daemon.metric("tallyd_gather_errors_total")
@@ -40,7 +40,7 @@ def test_an_engine_that_is_not_there_yet_is_waited_for(tallyd, fake_engine):
     collecting(daemon)
 
 
-def test_the_same_failure_is_not_told_again_and_again(tallyd, fake_engine):
+def test_the_same_failure_is_not_logged_again_and_again(tallyd, fake_engine):
     daemon = tallyd(restless(fake_engine.endpoint).replace("interval = 1s", "interval = 100ms"))
     daemon.start()
     collecting(daemon)

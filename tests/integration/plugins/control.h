@@ -1,13 +1,13 @@
 /* How a test tells a plugin what should go wrong: a word in a file. */
-#ifndef TALLYD_TESTS_TOLD_H
-#define TALLYD_TESTS_TOLD_H
+#ifndef TALLYD_TESTS_CONTROL_H
+#define TALLYD_TESTS_CONTROL_H
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-/* control NULL: it is told nothing. */
-static inline bool told(const char *control, const char *word)
+/* False for control NULL. */
+static inline bool control_says(const char *control, const char *word)
 {
 	char text[32] = "";
 	FILE *file = control ? fopen(control, "r") : NULL;

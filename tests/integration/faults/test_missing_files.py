@@ -33,7 +33,7 @@ def goes_on(d, n=200):
 
 
 @pytest.mark.parametrize("name", ["tallyd.db", "tallyd.db*"])
-def test_a_database_that_is_removed_is_begun_anew_and_each_row_stored_since_is_in_it(tallyd, name):
+def test_a_removed_database_is_created_again_and_has_each_row_stored_since(tallyd, name):
     d = tallyd(counter() + spool() + SQLITE + API).start()
     goes_on(d)
     removed_at = rows(in_sqlite(d))
@@ -49,7 +49,7 @@ def test_a_database_that_is_removed_is_begun_anew_and_each_row_stored_since_is_i
     assert emitted(d)["input.counter"][0] == last and left(d) == 0
 
 
-def test_another_database_in_its_place_is_gone_on_with(tallyd):
+def test_another_database_in_its_place_is_used(tallyd):
     d = tallyd(counter() + spool() + SQLITE + API).start()
     goes_on(d)
     other = d.dir / "other.db"
@@ -143,7 +143,7 @@ def test_positions_that_are_removed_are_written_again(tallyd):
     assert f"input.counter\t{last}\n" in positions.read_text()
 
 
-def test_a_database_that_comes_back_empty_is_told_at_the_start(tallyd):
+def test_a_database_that_comes_back_empty_is_logged_at_the_start(tallyd):
     d = tallyd(counter() + spool() + SQLITE + API).start()
     goes_on(d)
     d.stop()
