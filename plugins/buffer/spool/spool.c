@@ -101,7 +101,7 @@ static int spool_push(void *self, const struct tally_batch *batch, const char *s
 		r = spool_store_push(spool->store, &push);
 	/* Each round has removed its cause: the file was made anew, or what is only kept became
 	 * half as much.  Both are bounded. */
-	while (spool_mend(spool, r) || (r == -ENOSPC && spool_keep_shrink(spool)));
+	while (spool_recovered(spool, r) || (r == -ENOSPC && spool_keep_shrink(spool)));
 	if (r < 0)
 		return r;
 	*ret_sequence = spool->store->last_sequence;

@@ -165,7 +165,7 @@ int spool_place_keep(struct spool *spool);
 int spool_rebuild_at_start(struct spool *spool, const char *why);
 /* After a call that returned r: true if that was damage and is mended, so that the call is to be
  * made again. */
-bool spool_mend(struct spool *spool, int r);
+bool spool_recovered(struct spool *spool, int r);
 
 /* ---- spool_read.c ---- */
 

@@ -48,7 +48,7 @@ int spool_drop_oldest(void *self, uint64_t after_sequence, struct tally_entry *r
 {
 	struct spool *spool = self;
 	int r = spool_drop_once(spool, after_sequence, ret);
-	while (spool_mend(spool, r))
+	while (spool_recovered(spool, r))
 		r = spool_drop_once(spool, after_sequence, ret);
 	return r;
 }

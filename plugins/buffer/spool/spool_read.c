@@ -59,7 +59,7 @@ int spool_open_reader(void *self, const char *name, uint32_t *ret_reader, uint64
 	struct spool_reader *reader;
 	uint64_t rows;
 	int r = spool_find_or_begin(spool, name, &reader, &rows);
-	while (spool_mend(spool, r))
+	while (spool_recovered(spool, r))
 		r = spool_find_or_begin(spool, name, &reader, &rows);
 	if (r < 0)
 		return r;
@@ -77,7 +77,7 @@ static int spool_forget(struct spool *spool, struct spool_reader *reader)
 	int r;
 	do
 		r = spool_store_forget(spool->store, reader->name, passed);
-	while (spool_mend(spool, r));
+	while (spool_recovered(spool, r));
 	if (r < 0)
 		return r;
 	spool_manifest_add(&spool->manifest,
@@ -176,7 +176,7 @@ int spool_fetch(void *self, uint32_t reader_id, bool rewind, uint32_t max_rows,
 		const struct spool_held_entry *held = NULL;
 		do
 			r = spool_load_next(spool, reader, &held);
-		while (spool_mend(spool, r));
+		while (spool_recovered(spool, r));
 		if (r < 0)
 			break;
 		ret[n++] = (struct tally_entry){.batch = held->batch,
@@ -213,7 +213,7 @@ int spool_scan(void *self, uint32_t reader_id, tally_scan_fn *each, void *arg)
 	int r = spool_store_scan(spool->store, spool->readers[reader_id].acked, spool_scan_entry,
 				 &scan);
 	/* What was told is told: the core asks again. */
-	return spool_mend(spool, r) ? -EAGAIN : r;
+	return spool_recovered(spool, r) ? -EAGAIN : r;
 }
 
 /* ---- Letting go --------------------------------------------------------------- */
@@ -231,7 +231,7 @@ int spool_ack(void *self, uint32_t reader_id, uint64_t up_to_sequence)
 	int r;
 	do
 		r = spool_store_ack(spool->store, reader->name, up_to_sequence, passed, gone);
-	while (spool_mend(spool, r));
+	while (spool_recovered(spool, r));
 	if (r < 0)
 		return r;
 	reader->acked = up_to_sequence;

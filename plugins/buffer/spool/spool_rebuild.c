@@ -598,7 +598,7 @@ static int spool_rebuild(struct spool *spool)
 	return r;
 }
 
-bool spool_mend(struct spool *spool, int r)
+bool spool_recovered(struct spool *spool, int r)
 {
 	if (r != -EBADMSG || !spool->store->damaged)
 		return false;

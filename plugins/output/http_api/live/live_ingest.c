@@ -51,7 +51,7 @@ static void live_ingest_reverse(struct result_set *rows)
 	}
 }
 
-static void live_ingest_close_lot(struct live_ingest *ingest)
+static void live_ingest_close_chunk(struct live_ingest *ingest)
 {
 	uint32_t n_rows = ingest->rows.n_rows;
 	if (n_rows == 0)
@@ -59,13 +59,13 @@ static void live_ingest_close_lot(struct live_ingest *ingest)
 	if (ingest->newest_first)
 		live_ingest_reverse(&ingest->rows);
 	struct row_chunk *chunk =
-		ingest->n_lots < LIVE_INGEST_CHUNKS
+		ingest->n_chunks < LIVE_INGEST_CHUNKS
 			? row_chunk_of_rows(&ingest->rows, ingest->table, ingest->catalog)
 			: NULL;
 	if (chunk) {
 		catalog_keep(ingest->catalog);
 		ingest->bytes += chunk->bytes;
-		ingest->lots[ingest->n_lots++] = chunk;
+		ingest->chunks[ingest->n_chunks++] = chunk;
 	} else {
 		ingest->missed += n_rows;
 		result_set_done(&ingest->rows);
@@ -77,7 +77,7 @@ static void live_ingest_keep(struct live_ingest *ingest, const struct tally_batc
 {
 	size_t max = ingest->source->ring.max;
 	if (ingest->rows.bytes > max / LIVE_INGEST_CHUNKS_PER_MEMORY)
-		live_ingest_close_lot(ingest);
+		live_ingest_close_chunk(ingest);
 	if (ingest->bytes + ingest->rows.bytes > max || result_set_add(&ingest->rows, row) < 0)
 		ingest->missed++;
 	ingest->found++;
@@ -148,10 +148,11 @@ static void live_ingest_feed(struct live_ingest *ingest)
 {
 	if (ingest->missed)
 		ring_buffer_skip(&ingest->source->ring, ingest->missed);
-	for (uint32_t i = 0; i < ingest->n_lots; i++)
-		ring_buffer_add(&ingest->source->ring,
-				ingest->lots[ingest->newest_first ? ingest->n_lots - 1 - i : i]);
-	ingest->n_lots = 0;
+	for (uint32_t i = 0; i < ingest->n_chunks; i++)
+		ring_buffer_add(
+			&ingest->source->ring,
+			ingest->chunks[ingest->newest_first ? ingest->n_chunks - 1 - i : i]);
+	ingest->n_chunks = 0;
 }
 
 /* Wanted and generation are looked at under the lock that also ends them, so nothing gets into a
@@ -159,8 +160,8 @@ static void live_ingest_feed(struct live_ingest *ingest)
 void live_ingest_show(struct live_ingest *ingest, struct live *live)
 {
 	struct live_source *source = ingest->source;
-	live_ingest_close_lot(ingest);
-	bool any = ingest->n_lots || ingest->missed;
+	live_ingest_close_chunk(ingest);
+	bool any = ingest->n_chunks || ingest->missed;
 	pthread_mutex_lock(&live->lock);
 	if (any && live_is_wanted(live, source) && source->generation == ingest->generation)
 		live_ingest_feed(ingest);
@@ -169,8 +170,8 @@ void live_ingest_show(struct live_ingest *ingest, struct live *live)
 	pthread_mutex_unlock(&live->lock);
 	if (any)
 		live_wake_clients(live, source);
-	while (ingest->n_lots)
-		row_chunk_drop(ingest->lots[--ingest->n_lots]);
+	while (ingest->n_chunks)
+		row_chunk_drop(ingest->chunks[--ingest->n_chunks]);
 	result_set_done(&ingest->rows);
 	catalog_drop(ingest->catalog);
 	ingest->catalog = NULL;

@@ -18,9 +18,9 @@ struct live_ingest {
 	const struct tally_table *table;
 	bool newest_first;
 	struct result_set rows; /* not in a lot yet */
-	struct row_chunk *lots[LIVE_INGEST_CHUNKS];
-	uint32_t n_lots;
-	size_t bytes;           /* of lots */
+	struct row_chunk *chunks[LIVE_INGEST_CHUNKS];
+	uint32_t n_chunks;
+	size_t bytes;           /* of chunks */
 	uint64_t found, missed; /* rows: new ones, and of these only counted */
 };
 

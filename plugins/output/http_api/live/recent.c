@@ -61,7 +61,7 @@ static void recent_rebuild(struct recent *recent, size_t size)
 }
 
 /* Until a quarter is free; what is from the future goes last. */
-static void recent_squeeze(struct recent *recent)
+static void recent_compact(struct recent *recent)
 {
 	while (recent->n > RECENT_CROWDED && recent->horizon < recent->now) {
 		recent->horizon += (recent->now - recent->horizon + 1) / 2;
@@ -81,7 +81,7 @@ void recent_advance(struct recent *recent, int64_t now)
 	if (!recent->slots)
 		return;
 	recent_rebuild(recent, recent->mask + 1);
-	recent_squeeze(recent);
+	recent_compact(recent);
 }
 
 static void recent_make_room(struct recent *recent)
@@ -89,7 +89,7 @@ static void recent_make_room(struct recent *recent)
 	if (!recent->slots)
 		recent_rebuild(recent, RECENT_LEAST);
 	else if (recent->n == RECENT_ROWS)
-		recent_squeeze(recent);
+		recent_compact(recent);
 	else if (2 * (size_t)recent->n > recent->mask)
 		recent_rebuild(recent, 2 * (recent->mask + 1));
 }

@@ -114,8 +114,8 @@ static bool sse_client_add_row(struct sse_client *stream, const struct row_chunk
 	return true;
 }
 
-static bool sse_client_add_lot(struct sse_client *stream, const struct row_chunk *chunk,
-			       uint32_t row)
+static bool sse_client_add_chunk(struct sse_client *stream, const struct row_chunk *chunk,
+				 uint32_t row)
 {
 	for (; row < chunk->n_rows && stream->out.len < SSE_BLOCK; row++, stream->at++)
 		if (!sse_client_add_row(stream, chunk, row))
@@ -140,7 +140,7 @@ static void sse_client_fill(struct sse_client *stream)
 			sse_client_write_lagged(stream, missed);
 		if (!chunk)
 			break;
-		room = sse_client_add_lot(stream, chunk, row);
+		room = sse_client_add_chunk(stream, chunk, row);
 		row_chunk_drop(chunk);
 	}
 	sse_client_tell_outdated(stream);
