@@ -27,49 +27,92 @@ INSTEAD = {
     "lt_dlclose": "nothing: a plugin stays loaded",
     "lt_dlexit": "nothing: a plugin stays loaded",
 }
-# Words that names had once, each with the one that the field uses (docs/glossary.md).
+# Words that names of the product had once, as a whole part of them (n_guests, guest_drop), each with the
+# one that the field uses (docs/glossary.md).
 RETIRED = {
     "breathe": "housekeeping",
     "capability": "binding",
     "careful": "upsert, in_doubt",
+    "coverage": "rollup_plan",
     "dead_series": "series_gc",
+    "dealt": "sharded",
     "desk": "dispatch",
+    "docker_reach": "target",
     "farewell": "drain",
     "flight": "fetch",
+    "flights": "fetches",
+    "guard": "auth",
     "guest": "conn",
     "guests": "connections",
+    "hang_up": "reset",
     "happenings": "logs_and_events",
+    "keeper": "cache",
     "keys_guess": "series_cache_guess",
+    "landed": "fetched",
     "lane": "writer_thread",
     "lanes": "parallel_writer",
+    "listing": "row_writer",
+    "lodger": "waiter",
     "lot": "row_chunk",
+    "lots": "row_chunks",
     "mend": "repair",
+    "nudge": "wake",
+    "pace": "step_size, lock_backoff",
     "parcel": "response",
+    "parcels": "responses",
+    "peek_on": "fetch",
+    "poke": "wake",
+    "question": "query",
+    "reckon": "aggregate",
+    "rounds": "periodic_task",
+    "row_memory": "state_file",
+    "rowset": "result_set",
     "seal": "response_codec",
     "sheet": "aggregator",
     "sieve": "row_filter",
-    "squeeze": "compress",
+    "squeeze": "compress, compact",
+    "stamp": "file_watch",
+    "survey": "scan",
+    "sweep": "poll, get_many",
+    "table_pages": "table_page",
+    "tally_keeper": "tally_cache_ops",
+    "tally_reader": "tally_store_ops",
     "trial": "dry_run",
+    "trip": "circuit breaker",
     "unrest": "quarantine",
     "upkeep": "maintenance",
+    "writer_fast": "copy_path",
 }
-OLD_NAME = re.compile(r"\b(" + "|".join(RETIRED) + r")(?:_\w+)?\b")
+# Names of metrics are a contract, and "in flight" and sealing a batch are what the field says.
+KEPT = {"batch_seal", "http_in_flight", "metric_upkeep_errors", "metric_upkeep_success"}
+NAME = re.compile(r"[A-Za-z_]\w*")
+OLD_NAME = re.compile(r"(?:^|_)(" + "|".join(sorted(RETIRED, key=len, reverse=True)) + r")(?:_|$)")
 PRODUCT = ("include", "base", "core", "plugins")
 CALL = re.compile(r"(?<![\w.>])(" + "|".join(INSTEAD) + r")\s*\(")
 GOTO = re.compile(r"\bgoto\b")
 
 
+def retired(text):
+    """What is wrong with the names in it."""
+    for name in NAME.findall(text):
+        match = OLD_NAME.search(name.lower())
+        if match and name.lower() not in KEPT:
+            yield f"{name}: instead of {match[1]} say {RETIRED[match[1]]}"
+
+
 def problems():
     for path in files():
+        is_product = path.relative_to(ROOT).parts[0] in PRODUCT
+        for problem in retired(path.stem) if is_product else ():
+            yield f"{path.relative_to(ROOT)}: {problem}"
         for number, line in enumerate(code(path).splitlines(), 1):
             where = f"{path.relative_to(ROOT)}:{number}"
             for match in CALL.finditer(line):
                 yield f"{where}: {match[1]}() is banned: {INSTEAD[match[1]]}"
             if GOTO.search(line):
                 yield f"{where}: goto is banned: auto_free and small functions"
-            if path.relative_to(ROOT).parts[0] in PRODUCT:
-                for match in OLD_NAME.finditer(line):
-                    yield f"{where}: {match[0]}: the word is {RETIRED[match[1]]}"
+            for problem in retired(line) if is_product else ():
+                yield f"{where}: {problem}"
 
 
 finish(list(problems()))
