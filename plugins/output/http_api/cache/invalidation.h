@@ -7,6 +7,7 @@
 #ifndef TALLYD_HTTP_INVALIDATION_H
 #define TALLYD_HTTP_INVALIDATION_H
 
+#include <tallyd/buffer.h>
 #include <tallyd/host.h>
 
 struct invalidation;
