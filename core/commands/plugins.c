@@ -76,8 +76,9 @@ static void plugins_show_section(const struct tally_plugin *plugin, enum plan_ki
 	printf("\n[%s.%s]\n", plan_kind_name(kind), plugin->name);
 	for (size_t i = n; i-- > 0;) {
 		const struct tally_option *option = targets[i].options;
+		char scratch[PLAN_FALLBACK_SIZE];
 		for (; option && option->name; option++)
-			plugins_show_option(option, plan_fallback(kind, plugin, option));
+			plugins_show_option(option, plan_fallback(kind, plugin, option, scratch));
 	}
 }
 

@@ -108,8 +108,9 @@ static void reference_section(const struct tally_plugin *plugin, enum plan_kind 
 	reference_options_head();
 	for (size_t i = n; i-- > 0;) {
 		const struct tally_option *option = targets[i].options;
+		char scratch[PLAN_FALLBACK_SIZE];
 		for (; option && option->name; option++)
-			reference_option(option, plan_fallback(kind, plugin, option));
+			reference_option(option, plan_fallback(kind, plugin, option, scratch));
 	}
 }
 

@@ -283,8 +283,14 @@ static const struct tally_option *plan_with_defaults(struct arena *arena,
 	if (!copy)
 		return NULL;
 	memcpy(copy, options, n * sizeof(*copy));
-	for (size_t i = 0; copy[i].name; i++)
-		copy[i].fallback = plan_fallback(instance->kind, instance->plugin, &copy[i]);
+	for (size_t i = 0; copy[i].name; i++) {
+		char scratch[PLAN_FALLBACK_SIZE];
+		const char *fallback =
+			plan_fallback(instance->kind, instance->plugin, &copy[i], scratch);
+		copy[i].fallback = fallback == scratch ? arena_text(arena, scratch) : fallback;
+		if (fallback && !copy[i].fallback)
+			return NULL;
+	}
 	return copy;
 }
 

@@ -8,6 +8,8 @@
 
 #include "instance/plan.h"
 
+#include "base/text.h"
+
 #define GLOBAL(field) offsetof(struct plan_globals, field)
 #define COMMON(field) offsetof(struct plan_common, field)
 
@@ -121,11 +123,13 @@ size_t plan_targets(enum plan_kind kind, const struct tally_plugin *plugin,
 }
 
 const char *plan_fallback(enum plan_kind kind, const struct tally_plugin *plugin,
-			  const struct tally_option *option)
+			  const struct tally_option *option, char scratch[PLAN_FALLBACK_SIZE])
 {
 	bool gathers = kind == PLAN_INPUT && plugin->input->gather;
-	return gathers && strcmp(option->name, "interval") == 0 ? plugin->input->interval
-								: option->fallback;
+	if (!gathers || strcmp(option->name, "interval") != 0)
+		return option->fallback;
+	text_format_duration(plugin->input->interval, scratch, PLAN_FALLBACK_SIZE);
+	return scratch;
 }
 
 const char *plan_taken_option(enum plan_kind kind, const struct tally_plugin *plugin)

@@ -8,15 +8,17 @@
 #include "plugin/declaration.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
 #include <tallyd/buffer.h>
 
 #include "plugin/declaration_names.h"
 #include "config/options.h"
+#include "base/clock.h"
 #include "base/text.h"
 
-enum { DECLARATION_MAX_COLUMNS = 256 };
+enum { DECLARATION_MAX_COLUMNS = 256, DECLARATION_LEAST_INTERVAL = 100 * CLOCK_MS };
 
 /* buffer.h may change with any minor version, so what uses it must be of ours. */
 static int declaration_check_minor(const struct tally_plugin *plugin, const char *what,
@@ -153,6 +155,8 @@ static int declaration_check_table(const struct tally_table *table, struct error
 		return error_set(error, EINVAL,
 				 "table \"%s\": its name is not [a-z][a-z0-9_]*, at most 48",
 				 table->name ? table->name : "");
+	if (!table->help)
+		return error_set(error, EINVAL, "table %s: has no help", table->name);
 	if (!table->columns || table->n_columns < 1 || table->n_columns > DECLARATION_MAX_COLUMNS)
 		return error_set(error, EINVAL, "table %s: %u columns; it takes 1 to %d",
 				 table->name, table->n_columns, DECLARATION_MAX_COLUMNS);
@@ -199,7 +203,6 @@ static int declaration_check_size(const char *facet, uint32_t size, size_t least
 
 static int declaration_check_input(const struct tally_input *input, struct error *error)
 {
-	int64_t interval;
 	int r = declaration_check_size("input", input->size, DECLARATION_LEAST(tally_input, run),
 				       error);
 	if (r < 0)
@@ -207,8 +210,11 @@ static int declaration_check_input(const struct tally_input *input, struct error
 	if (!input->gather == !input->run)
 		return error_set(error, EINVAL, "input: needs one of gather() and run()");
 	if (input->gather &&
-	    (!input->interval || text_parse_duration(input->interval, &interval) < 0))
-		return error_set(error, EINVAL, "input: gather() needs an interval, as \"5s\"");
+	    (input->interval < DECLARATION_LEAST_INTERVAL || input->interval % CLOCK_MS))
+		return error_set(error, EINVAL,
+				 "input: interval is %" PRId64
+				 " ns: gather() needs whole milliseconds, at least 100",
+				 input->interval);
 	return 0;
 }
 
@@ -218,8 +224,11 @@ static int declaration_check_output(const struct tally_output *output, struct er
 				       DECLARATION_LEAST(tally_output, write), error);
 	if (r < 0)
 		return r;
-	if (!output->prepare || !output->write)
-		return error_set(error, EINVAL, "output: needs prepare() and write()");
+	if (!output->prepare)
+		return error_set(error, EINVAL,
+				 "output: needs prepare(); one without preparation returns 0");
+	if (!output->write)
+		return error_set(error, EINVAL, "output: needs write()");
 	return 0;
 }
 
@@ -295,7 +304,7 @@ int declaration_check(const struct tally_plugin *plugin, struct error *error)
 	if (!plugin->name || !text_is_name(plugin->name))
 		return error_set(error, EINVAL, "its name is not [a-z][a-z0-9_]*, at most 48");
 	if (!plugin->version || !plugin->help)
-		return error_set(error, EINVAL, "needs a version and a help text");
+		return error_set(error, EINVAL, "has no %s", plugin->version ? "help" : "version");
 	if (!plugin->create || !plugin->destroy)
 		return error_set(error, EINVAL, "needs create() and destroy()");
 	int r = declaration_check_options(plugin, error);

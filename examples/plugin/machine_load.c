@@ -103,7 +103,7 @@ static int machine_load_create(struct tally_ctx *ctx, const void *config, void *
 }
 
 static const struct tally_input input = {
-	.size = sizeof(input), .interval = "10s", .gather = machine_load_gather};
+	.size = sizeof(input), .interval = INT64_C(10000000000), .gather = machine_load_gather};
 
 TALLY_PLUGIN(.name = "machine_load", .version = "1.0.0", .help = "The load of this machine.",
 	     .options = options, .config_size = sizeof(struct machine_load_config),

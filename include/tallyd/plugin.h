@@ -29,7 +29,10 @@ extern "C" {
 #define TALLY_ABI_MAJOR 1 /* a layout or a meaning changed: older plugins are refused */
 #define TALLY_ABI_MINOR 0 /* something was appended: older plugins still load */
 
-struct tally_ctx;    /* one running instance; hand it back to every tally_*() call */
+/* One instance: what create() was given, and every tally_*() call takes.  Valid from create() to
+ * the end of destroy().  Threads of the plugin's own use it only until stop() returns, so stop()
+ * joins them. */
+struct tally_ctx;
 struct tally_store;  /* another instance that answers queries, bound by an option */
 struct tally_cache;  /* another instance that keeps values for a while, likewise */
 struct tally_query;  /* query.h */
@@ -57,9 +60,9 @@ enum tally_kind { TALLY_SERIES = 1, TALLY_STATE, TALLY_LOG };
 struct tally_column {
 	const char *name; /* [a-z][a-z0-9_]*, at most 48 bytes */
 	const char *unit; /* "bytes", "ns", "percent"; NULL: none */
-	const char *help;
-	uint16_t type; /* enum tally_type */
-	uint16_t role; /* enum tally_role */
+	const char *help; /* NULL: the name says it */
+	uint16_t type;    /* enum tally_type */
+	uint16_t role;    /* enum tally_role */
 	uint32_t reserved;
 };
 
@@ -67,7 +70,7 @@ struct tally_table {
 	/* [a-z][a-z0-9_]*, at most 48 bytes; not tally_…, sqlite_…, pg_…, nor …_rows, …_series,
 	 * …_key, …_1min, …_5min, …_1h, …_1d, …_pYYYYMMDD: stores make such tables of others. */
 	const char *name;
-	const char *help;
+	const char *help;                   /* required */
 	const struct tally_column *columns; /* columns[0] is the TALLY_TIME of the row */
 	uint32_t n_columns;
 	uint32_t kind;     /* enum tally_kind */
@@ -115,7 +118,7 @@ struct tally_option {
 	const char *name;
 	const char *fallback; /* as it would be written; NULL: zero, false, NULL */
 	const char *accepts;  /* numbers: "1..65535", "100ms..", "..1Gi"; words: "a|b|c" */
-	const char *help;
+	const char *help;     /* required */
 	uint32_t type, flags;
 	size_t offset; /* in the plugin's config struct */
 };
@@ -126,19 +129,22 @@ enum tally_metric_kind { TALLY_METRIC_COUNTER, TALLY_METRIC_GAUGE };
 
 /* Shown as tallyd_<plugin>_<name>{instance="…",<labels>}; unit "ns" is shown in seconds. */
 struct tally_metric {
-	const char *name, *unit, *help;
-	const char *labels; /* fixed ones, as `call="list"`; NULL: none */
-	uint32_t kind;      /* enum tally_metric_kind */
+	const char *name, *unit, *help; /* name and help are required */
+	const char *labels;             /* fixed ones, as `call="list"`; NULL: none */
+	uint32_t kind;                  /* enum tally_metric_kind */
 	uint32_t reserved;
 };
 
 /* ---- What a plugin can be: any of these; none makes a service that just runs -- */
 
+/* Exactly one of gather() and run(). */
 struct tally_input {
 	uint32_t size;
-	const char *interval;      /* default of the option of that name: "5s" */
-	int (*gather)(void *self); /* called every interval, or */
-	int (*run)(void *self);    /* called once, returns when tally_stopping() */
+	uint32_t reserved;
+	int64_t interval;          /* ns, whole ms, at least 100 ms: the default of the option of
+				    * that name; with gather() only */
+	int (*gather)(void *self); /* called every interval */
+	int (*run)(void *self);    /* called once; returns when tally_stopping() */
 };
 
 /* A batch at its place in a buffer.  With ctx->producer the sequence names a write for ever. */
@@ -165,14 +171,15 @@ struct tally_ledger {
 
 struct tally_output {
 	uint32_t size;
-	/* Called after start() for every table that is routed here, and before its first
+	uint32_t reserved;
+	/* Required.  Called after start() for every table that is routed here, and before its first
 	 * batch if that comes later; makes room for it.  -EINVAL: that cannot be; the table's
 	 * batches are rejected without being written.  Another error: all waits, and it is
 	 * called again. */
 	int (*prepare)(void *self, const struct tally_table *table);
-	/* Writes all in one transaction where there are such.  verdicts: one per entry, all
-	 * TALLY_RETRY on entry.  A negative return counts as a failed attempt; verdicts
-	 * given stand. */
+	/* Required.  Writes all in one transaction where there are such.  verdicts: one per entry,
+	 * all TALLY_RETRY on entry.  A negative return counts as a failed attempt; verdicts given
+	 * stand. */
 	int (*write)(void *self, const struct tally_entry *entries, uint32_t n, uint8_t *verdicts);
 	/* Optional, for one that keeps a ledger: how far it is for this producer, as the store says
 	 * now.  Asked on the thread of write(), before the first and after each that failed, since
@@ -240,8 +247,8 @@ struct tally_command {
 
 struct tally_plugin {
 	uint32_t abi_major, abi_minor, size; /* first, for ever: they guard the rest */
-	const char *name, *version, *help;
-	const struct tally_option *options; /* ends with .name = NULL; NULL: none */
+	const char *name, *version, *help;   /* required */
+	const struct tally_option *options;  /* ends with .name = NULL; NULL: none */
 	size_t config_size;
 	const struct tally_table *const *tables; /* what it emits; NULL-terminated; NULL: none */
 	const struct tally_metric *metrics;      /* ends with .name = NULL; NULL: none */

@@ -41,7 +41,8 @@ tallyd_test_plugin(table_of_a_rollup broken.c "BROKEN_TABLE=\"container_stats_1m
 tallyd_test_plugin(column_of_the_store broken.c "BROKEN_COLUMN=\"ctid\"")
 tallyd_test_plugin(crash_in_load broken.c "BROKEN_NAME=\"crash_in_load\"" BROKEN_LOAD)
 tallyd_test_plugin(crash_in_create broken.c "BROKEN_NAME=\"crash_in_create\"" BROKEN_CREATE)
-tallyd_test_plugin(bad_interval broken.c "BROKEN_INTERVAL=\"soon\"")
+tallyd_test_plugin(bad_interval broken.c BROKEN_INTERVAL=5000000)
+tallyd_test_plugin(bad_table_help broken.c BROKEN_HELP=NULL)
 tallyd_test_plugin(bad_facet_size broken.c BROKEN_INPUT_SIZE=4)
 get_property(TALLYD_TEST_PLUGINS GLOBAL PROPERTY TALLYD_TEST_PLUGINS)
 

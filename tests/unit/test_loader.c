@@ -123,7 +123,9 @@ static void every_broken_declaration_is_told(void **state)
 				      "store's own"},
 		{"column_of_the_store", ": table probe_depths: column ctid: PostgreSQL has that "
 					"name for itself"},
-		{"bad_interval", ": input: gather() needs an interval, as \"5s\""},
+		{"bad_interval", ": input: interval is 5000000 ns: gather() needs whole "
+				 "milliseconds, at least 100"},
+		{"bad_table_help", ": table probe_depths: has no help"},
 		{"bad_facet_size", ": input: its size is 4, not 32: set it to sizeof"},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)

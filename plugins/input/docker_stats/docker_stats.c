@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "docker_stats.h"
 #include "stats_poll.h"
 
@@ -169,7 +170,7 @@ static const struct tally_metric stats_metrics[] = {
 static const struct tally_table *const stats_tables[] = {&stats_table, NULL};
 
 static const struct tally_input stats_input = {
-	.size = sizeof(struct tally_input), .interval = "5s", .gather = stats_gather};
+	.size = sizeof(struct tally_input), .interval = 5 * CLOCK_SECOND, .gather = stats_gather};
 
 static int stats_check(struct tally_ctx *ctx, const void *config)
 {

@@ -376,7 +376,7 @@ static int careless_reconfigure(void *self, const void *config)
 #endif
 
 static const struct tally_input input = {
-	.size = sizeof(input), .interval = "100ms", .gather = careless_gather};
+	.size = sizeof(input), .interval = INT64_C(100000000), .gather = careless_gather};
 
 TALLY_PLUGIN(.name = CARELESS_NAME, .version = TALLYD_VERSION, .help = "Gets it wrong, for tests",
 	     .options = options, .config_size = sizeof(struct careless_config), .tables = tables,

@@ -159,7 +159,7 @@ static void counter_destroy(void *self)
 }
 
 static const struct tally_input input = {
-	.size = sizeof(input), .interval = "1s", .gather = counter_gather};
+	.size = sizeof(input), .interval = INT64_C(1000000000), .gather = counter_gather};
 
 TALLY_PLUGIN(.name = "counter", .version = TALLYD_VERSION, .help = "Counts, for tests",
 	     .options = options, .config_size = sizeof(struct counter_config), .tables = tables,

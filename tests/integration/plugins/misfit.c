@@ -124,7 +124,7 @@ static void misfit_destroy(void *self)
 }
 
 static const struct tally_input input = {
-	.size = sizeof(input), .interval = "100ms", .gather = misfit_gather};
+	.size = sizeof(input), .interval = INT64_C(100000000), .gather = misfit_gather};
 
 TALLY_PLUGIN(.name = "misfit", .version = TALLYD_VERSION, .help = "Emits what it should not",
 	     .tables = tables, .create = misfit_create, .destroy = misfit_destroy, .input = &input)

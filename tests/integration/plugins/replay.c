@@ -175,7 +175,7 @@ static void replay_destroy(void *self)
 }
 
 static const struct tally_input input = {
-	.size = sizeof(input), .interval = "100ms", .gather = replay_gather};
+	.size = sizeof(input), .interval = INT64_C(100000000), .gather = replay_gather};
 
 TALLY_PLUGIN(.name = "replay", .version = TALLYD_VERSION, .help = "Emits a file, for tests",
 	     .options = options, .config_size = sizeof(struct replay_config), .tables = tables,

@@ -43,12 +43,15 @@ static const struct tally_column broken_columns[] = {
 	{"time", NULL, "When", BROKEN_FIRST, TALLY_FIELD, 0},
 	{BROKEN_COLUMN, NULL, "How deep", TALLY_REAL, BROKEN_ROLE, 0},
 };
+#ifndef BROKEN_HELP
+#define BROKEN_HELP "What was found"
+#endif
 #ifndef BROKEN_TABLE
 #define BROKEN_TABLE "probe_depths"
 #endif
 static const struct tally_table broken_table = {
 	.name = BROKEN_TABLE, /* as the probe's, with other columns */
-	.help = "What was found",
+	.help = BROKEN_HELP,
 	.columns = broken_columns,
 	.n_columns = 2,
 	.kind = BROKEN_KIND,
@@ -67,7 +70,7 @@ static int broken_gather(void *self)
 }
 
 #ifndef BROKEN_INTERVAL
-#define BROKEN_INTERVAL "5s"
+#define BROKEN_INTERVAL 5000000000
 #endif
 #ifndef BROKEN_INPUT_SIZE
 #define BROKEN_INPUT_SIZE sizeof(struct tally_input)

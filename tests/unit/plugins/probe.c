@@ -49,7 +49,7 @@ static int probe_gather(void *self)
 }
 
 static const struct tally_input probe_input = {
-	.size = sizeof(probe_input), .interval = "5s", .gather = probe_gather};
+	.size = sizeof(probe_input), .interval = INT64_C(5000000000), .gather = probe_gather};
 
 TALLY_PLUGIN(.name = "probe", .version = "1.2", .help = "Finds out how deep it is",
 	     .options = probe_options, .config_size = sizeof(struct probe_config),
