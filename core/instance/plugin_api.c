@@ -234,6 +234,45 @@ static struct tally_batch *plugin_api_batch_new(struct tally_ctx *ctx,
 	return batch;
 }
 
+/* Batches outlive their instance, so these do not enter it. */
+static struct tally_cell *plugin_api_batch_row(struct tally_ctx *ctx, struct tally_batch *batch)
+{
+	(void)ctx;
+	return batch_row(batch);
+}
+
+static const char *plugin_api_batch_copy(struct tally_ctx *ctx, struct tally_batch *batch,
+					 const char *text, size_t len)
+{
+	(void)ctx;
+	return batch_copy(batch, text, len);
+}
+
+static int plugin_api_batch_adopt(struct tally_ctx *ctx, struct tally_batch *batch, void *memory,
+				  size_t size, void (*free_fn)(void *memory))
+{
+	(void)ctx;
+	return batch_adopt(batch, memory, size, free_fn);
+}
+
+static void plugin_api_batch_keep(struct tally_ctx *ctx, const struct tally_batch *batch)
+{
+	(void)ctx;
+	batch_keep(batch);
+}
+
+static void plugin_api_batch_drop(struct tally_ctx *ctx, const struct tally_batch *batch)
+{
+	(void)ctx;
+	batch_drop(batch);
+}
+
+static size_t plugin_api_batch_bytes(struct tally_ctx *ctx, const struct tally_batch *batch)
+{
+	(void)ctx;
+	return batch_bytes(batch);
+}
+
 static int plugin_api_batch_encode(struct tally_ctx *ctx, const struct tally_batch *batch,
 				   void **ret, size_t *ret_len)
 {
@@ -577,12 +616,12 @@ static const struct tally_host plugin_api_vtable = {
 	.now = plugin_api_now,
 	.monotonic = plugin_api_monotonic,
 	.batch_new = plugin_api_batch_new,
-	.batch_row = batch_row,
-	.batch_copy = batch_copy,
-	.batch_adopt = batch_adopt,
-	.batch_keep = batch_keep,
-	.batch_drop = batch_drop,
-	.batch_bytes = batch_bytes,
+	.batch_row = plugin_api_batch_row,
+	.batch_copy = plugin_api_batch_copy,
+	.batch_adopt = plugin_api_batch_adopt,
+	.batch_keep = plugin_api_batch_keep,
+	.batch_drop = plugin_api_batch_drop,
+	.batch_bytes = plugin_api_batch_bytes,
 	.batch_encode = plugin_api_batch_encode,
 	.batch_decode = plugin_api_batch_decode,
 	.emit = plugin_api_emit,

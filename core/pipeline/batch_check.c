@@ -40,7 +40,9 @@ static bool batch_text_leaves(struct batch_checking *checking, const struct tall
 static const char *batch_check_text(struct batch_checking *checking, const struct tally_cell *cell)
 {
 	if (!cell->text)
-		return "is set and has no text";
+		return cell->len == UINT32_MAX ? "has a text of more than 4 GiB, or one that no "
+						 "memory was left for"
+					       : "is set and has no text";
 	if (cell->len && batch_text_leaves(checking, cell))
 		return "is longer than the text that was copied";
 	return NULL;

@@ -58,17 +58,16 @@ static int machine_load_read(const struct machine_load *load, double ret[3])
 	return n == 3 ? 0 : tally_fail(load->ctx, EBADMSG, "%s: not a load average", path);
 }
 
-/* Cells that are not put stay NULL.  Text must live as long as the batch: hence the copy. */
+/* Cells that are not put stay NULL.  The batch copies the text. */
 static int machine_load_add_row(struct tally_ctx *ctx, struct tally_batch *batch,
 				const double averages[3])
 {
-	size_t len = strlen(ctx->hostname);
-	const char *host = tally_batch_copy(ctx, batch, ctx->hostname, len);
 	struct tally_cell *row = tally_batch_row(ctx, batch);
-	if (!host || !row)
+	if (!row)
 		return tally_fail(ctx, ENOMEM, "no memory for a row");
 	tally_put_int(row, COLUMN_TIME, tally_now(ctx));
-	tally_put_text(row, COLUMN_HOST, host, len);
+	if (tally_put_text(ctx, batch, row, COLUMN_HOST, ctx->hostname, strlen(ctx->hostname)) < 0)
+		return tally_fail(ctx, ENOMEM, "no memory for a row");
 	tally_put_real(row, COLUMN_LOAD1, averages[0]);
 	tally_put_real(row, COLUMN_LOAD5, averages[1]);
 	tally_put_real(row, COLUMN_LOAD15, averages[2]);

@@ -9,6 +9,7 @@
 #ifndef TALLYD_HOST_H
 #define TALLYD_HOST_H
 
+#include <errno.h>
 #include <stdarg.h>
 #include <tallyd/plugin.h>
 
@@ -45,13 +46,14 @@ struct tally_host {
 	int64_t (*monotonic)(const struct tally_ctx *ctx);
 
 	struct tally_batch *(*batch_new)(struct tally_ctx *ctx, const struct tally_table *table);
-	struct tally_cell *(*batch_row)(struct tally_batch *batch);
-	const char *(*batch_copy)(struct tally_batch *batch, const char *text, size_t len);
-	int (*batch_adopt)(struct tally_batch *batch, void *memory, size_t size,
-			   void (*free_fn)(void *memory));
-	void (*batch_keep)(const struct tally_batch *batch);
-	void (*batch_drop)(const struct tally_batch *batch);
-	size_t (*batch_bytes)(const struct tally_batch *batch);
+	struct tally_cell *(*batch_row)(struct tally_ctx *ctx, struct tally_batch *batch);
+	const char *(*batch_copy)(struct tally_ctx *ctx, struct tally_batch *batch,
+				  const char *text, size_t len);
+	int (*batch_adopt)(struct tally_ctx *ctx, struct tally_batch *batch, void *memory,
+			   size_t size, void (*free_fn)(void *memory));
+	void (*batch_keep)(struct tally_ctx *ctx, const struct tally_batch *batch);
+	void (*batch_drop)(struct tally_ctx *ctx, const struct tally_batch *batch);
+	size_t (*batch_bytes)(struct tally_ctx *ctx, const struct tally_batch *batch);
 	int (*batch_encode)(struct tally_ctx *ctx, const struct tally_batch *batch, void **ret,
 			    size_t *ret_len);
 	int (*batch_decode)(struct tally_ctx *ctx, const void *bytes, size_t len,
@@ -163,7 +165,7 @@ static inline struct tally_batch *tally_batch_new(struct tally_ctx *ctx,
 /* Appends a row of NULLs, valid until the next call; NULL: no memory. */
 static inline struct tally_cell *tally_batch_row(struct tally_ctx *ctx, struct tally_batch *batch)
 {
-	return ctx->host->batch_row(batch);
+	return ctx->host->batch_row(ctx, batch);
 }
 
 /* A copy that lives as long as the batch, with a NUL behind it that is not counted, so that it may
@@ -171,7 +173,7 @@ static inline struct tally_cell *tally_batch_row(struct tally_ctx *ctx, struct t
 static inline const char *tally_batch_copy(struct tally_ctx *ctx, struct tally_batch *batch,
 					   const char *text, size_t len)
 {
-	return ctx->host->batch_copy(batch, text, len);
+	return ctx->host->batch_copy(ctx, batch, text, len);
 }
 
 /* The batch frees memory with free_fn when it goes, so that cells can point into it: on any thread,
@@ -179,24 +181,24 @@ static inline const char *tally_batch_copy(struct tally_ctx *ctx, struct tally_b
 static inline int tally_batch_adopt(struct tally_ctx *ctx, struct tally_batch *batch, void *memory,
 				    size_t size, void (*free_fn)(void *memory))
 {
-	return ctx->host->batch_adopt(batch, memory, size, free_fn);
+	return ctx->host->batch_adopt(ctx, batch, memory, size, free_fn);
 }
 
 /* Owes one more tally_batch_drop(). */
 static inline void tally_batch_keep(struct tally_ctx *ctx, const struct tally_batch *batch)
 {
-	ctx->host->batch_keep(batch);
+	ctx->host->batch_keep(ctx, batch);
 }
 
 static inline void tally_batch_drop(struct tally_ctx *ctx, const struct tally_batch *batch)
 {
-	ctx->host->batch_drop(batch);
+	ctx->host->batch_drop(ctx, batch);
 }
 
 /* Memory it holds, text and adopted blocks included. */
 static inline size_t tally_batch_bytes(struct tally_ctx *ctx, const struct tally_batch *batch)
 {
-	return ctx->host->batch_bytes(batch);
+	return ctx->host->batch_bytes(ctx, batch);
 }
 
 /* Self-describing bytes, the same on every machine; free() them. */
@@ -250,16 +252,33 @@ static inline void tally_put_real(struct tally_cell *row, uint32_t column, doubl
 }
 
 /*
- * The text is not copied.  It may lie in memory that the batch has copied or adopted; in the config
- * that create() or reconfigure() was given; in ctx->name and the other texts of ctx; in constants
- * of the plugin.  Nowhere else: what destroy() frees goes before the batches that wait in a buffer
- * do.
+ * Text that the batch copies, with a NUL behind the copy that len does not count.  0; -ENOMEM;
+ * -E2BIG: more than 4 GiB.  After an error the cell is marked, so that tally_emit() drops the row
+ * and counts it as invalid: a caller that has nothing better to do may ignore the result.
  */
-static inline void tally_put_text(struct tally_cell *row, uint32_t column, const char *text,
-				  size_t len)
+static inline int tally_put_text(struct tally_ctx *ctx, struct tally_batch *batch,
+				 struct tally_cell *row, uint32_t column, const char *text,
+				 size_t len)
 {
-	row[column].text = text;
-	row[column].len = (uint32_t)len;
+	const char *copy = len > UINT32_MAX ? NULL : tally_batch_copy(ctx, batch, text, len);
+	row[column].text = copy;
+	row[column].len = copy ? (uint32_t)len : UINT32_MAX;
+	row[column].set = 1;
+	return copy ? 0 : len > UINT32_MAX ? -E2BIG : -ENOMEM;
+}
+
+/*
+ * The same without a copy.  The caller promises that the text stays as it is until the batch is
+ * gone, which may be long after destroy(): batches wait in buffers.  So it lies in memory that the
+ * batch has copied or adopted, in the config that create() or reconfigure() was given, in ctx->name
+ * and the other texts of ctx, or in constants of the plugin; nowhere else.  More than 4 GiB: the
+ * cell is marked, and tally_emit() drops the row.
+ */
+static inline void tally_put_text_borrowed(struct tally_cell *row, uint32_t column,
+					   const char *text, size_t len)
+{
+	row[column].text = len > UINT32_MAX ? NULL : text;
+	row[column].len = len > UINT32_MAX ? UINT32_MAX : (uint32_t)len;
 	row[column].set = 1;
 }
 

@@ -55,7 +55,7 @@ static void fill(struct tally_cell *row, int64_t i, int64_t time)
 {
 	for (uint32_t c = 1; c < table->n_columns; c++) {
 		if (table->columns[c].role == TALLY_TAG)
-			tally_put_text(row, c, ids[i % CONTAINERS], 64);
+			tally_put_text_borrowed(row, c, ids[i % CONTAINERS], 64);
 		else if (table->columns[c].type == TALLY_REAL)
 			tally_put_real(row, c, (double)i / c);
 		else

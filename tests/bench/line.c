@@ -48,8 +48,8 @@ struct tally_batch *bench_batch(uint32_t rows, int64_t first)
 		int len = snprintf(name, sizeof(name), "container-%" PRId64, r % BENCH_NAMES);
 		struct tally_cell *row = batch_row(batch);
 		tally_put_int(row, 0, first + r / BENCH_NAMES);
-		tally_put_text(row, 1, host, 18);
-		tally_put_text(row, 2, batch_copy(batch, name, (size_t)len), (size_t)len);
+		tally_put_text_borrowed(row, 1, host, 18);
+		tally_put_text_borrowed(row, 2, batch_copy(batch, name, (size_t)len), (size_t)len);
 		for (uint32_t c = 3; c < 9; c++)
 			tally_put_int(row, c, r * c);
 		for (uint32_t c = 9; c < BENCH_COLUMNS; c++)

@@ -64,9 +64,9 @@ static struct tally_batch *make_batch(struct tally_ctx *ctx, int first)
 		struct tally_cell *row = tally_batch_row(ctx, batch);
 		const char *id = ids[i % CONTAINERS];
 		tally_put_int(row, 0, BEGIN + i / CONTAINERS * STEP);
-		tally_put_text(row, 1, "a-host-somewhere", 16);
-		tally_put_text(row, 2, id, 64);
-		tally_put_text(row, 3, id + 44, 20);
+		tally_put_text_borrowed(row, 1, "a-host-somewhere", 16);
+		tally_put_text_borrowed(row, 2, id, 64);
+		tally_put_text_borrowed(row, 3, id + 44, 20);
 		for (int c = 1 + TAGS; c < COLUMNS; c++) {
 			if (columns[c].type == TALLY_REAL)
 				tally_put_real(row, (uint32_t)c, (double)number_of(i, c) / 8);

@@ -152,6 +152,44 @@ static struct tally_batch *fake_batch_new(struct tally_ctx *ctx, const struct ta
 	return batch_create(table);
 }
 
+static struct tally_cell *fake_batch_row(struct tally_ctx *ctx, struct tally_batch *batch)
+{
+	(void)ctx;
+	return batch_row(batch);
+}
+
+static const char *fake_batch_copy(struct tally_ctx *ctx, struct tally_batch *batch,
+				   const char *text, size_t len)
+{
+	(void)ctx;
+	return batch_copy(batch, text, len);
+}
+
+static int fake_batch_adopt(struct tally_ctx *ctx, struct tally_batch *batch, void *memory,
+			    size_t size, void (*free_fn)(void *memory))
+{
+	(void)ctx;
+	return batch_adopt(batch, memory, size, free_fn);
+}
+
+static void fake_batch_keep(struct tally_ctx *ctx, const struct tally_batch *batch)
+{
+	(void)ctx;
+	batch_keep(batch);
+}
+
+static void fake_batch_drop(struct tally_ctx *ctx, const struct tally_batch *batch)
+{
+	(void)ctx;
+	batch_drop(batch);
+}
+
+static size_t fake_batch_bytes(struct tally_ctx *ctx, const struct tally_batch *batch)
+{
+	(void)ctx;
+	return batch_bytes(batch);
+}
+
 static int fake_batch_encode(struct tally_ctx *ctx, const struct tally_batch *batch, void **ret,
 			     size_t *ret_len)
 {
@@ -328,12 +366,12 @@ static const struct tally_host fake_vtable = {
 	.now = fake_now,
 	.monotonic = fake_monotonic,
 	.batch_new = fake_batch_new,
-	.batch_row = batch_row,
-	.batch_copy = batch_copy,
-	.batch_adopt = batch_adopt,
-	.batch_keep = batch_keep,
-	.batch_drop = batch_drop,
-	.batch_bytes = batch_bytes,
+	.batch_row = fake_batch_row,
+	.batch_copy = fake_batch_copy,
+	.batch_adopt = fake_batch_adopt,
+	.batch_keep = fake_batch_keep,
+	.batch_drop = fake_batch_drop,
+	.batch_bytes = fake_batch_bytes,
 	.batch_encode = fake_batch_encode,
 	.batch_decode = fake_batch_decode,
 	.emit = fake_emit,

@@ -131,7 +131,7 @@ struct tally_batch *spool_test_batch(uint32_t rows, int64_t first, uint32_t text
 	assert_int_equal(batch_adopt(batch, bytes, (size_t)text + 1, free), 0);
 	for (uint32_t r = 0; r < rows && text > 0; r++) {
 		const struct tally_cell *row = &batch->cells[(size_t)r * 3];
-		tally_put_text((struct tally_cell *)(uintptr_t)row, 2, bytes, text);
+		tally_put_text_borrowed((struct tally_cell *)(uintptr_t)row, 2, bytes, text);
 	}
 	return batch;
 }

@@ -41,7 +41,7 @@ int64_t sse_at(int second)
 
 void sse_put_text(struct tally_cell *row, uint32_t column, const char *text)
 {
-	tally_put_text(row, column, text, strlen(text));
+	tally_put_text_borrowed(row, column, text, strlen(text));
 }
 
 struct tally_batch *sse_batch(struct http_fixture *fixture, const struct tally_table *table)

@@ -157,7 +157,7 @@ void put_text(struct fixture *fixture, struct tally_batch *batch, uint32_t colum
 	struct tally_cell *row = (struct tally_cell *)(uintptr_t)batch->cells +
 				 (size_t)(batch->n_rows - 1) * batch->table->n_columns;
 	size_t len = strlen(text);
-	tally_put_text(row, column, tally_batch_copy(fixture->ctx, batch, text, len), len);
+	tally_put_text(fixture->ctx, batch, row, column, text, len);
 }
 
 void put_series(struct fixture *fixture, struct tally_batch *batch, int64_t time, const char *id,

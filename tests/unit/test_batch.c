@@ -39,7 +39,8 @@ static void copied_text_outlives_its_original(void **state)
 	(void)state;
 	memset(long_text, 'x', sizeof(long_text));
 	struct tally_cell *row = batch_row(batch);
-	tally_put_text(row, 1, batch_copy(batch, long_text, sizeof(long_text)), sizeof(long_text));
+	tally_put_text_borrowed(row, 1, batch_copy(batch, long_text, sizeof(long_text)),
+				sizeof(long_text));
 	memset(long_text, 'y', sizeof(long_text));
 	const char *small = batch_copy(batch, "small", 5);
 	assert_memory_equal(small, "small", 5);
@@ -88,14 +89,14 @@ static void rows_with_a_wrong_cell_are_taken_out(void **state)
 	(void)state;
 	for (int i = 0; i < 6; i++) {
 		struct tally_cell *row = batch_row(batch);
-		tally_put_text(row, 1, batch_copy(batch, "abc", 3), 3);
+		tally_put_text_borrowed(row, 1, batch_copy(batch, "abc", 3), 3);
 		tally_put_real(row, 2, i);
 		if (i == 1)
 			row[1].text = NULL;
 		if (i == 3)
 			row[2].len = 3;
 	}
-	tally_put_text(batch_row(batch), 1, batch_copy(batch, "abc", 3), 5);
+	tally_put_text_borrowed(batch_row(batch), 1, batch_copy(batch, "abc", 3), 5);
 	assert_int_equal(batch_check(batch, &error), 3);
 	assert_string_equal(error.text, "row 1 of t: column name is set and has no text");
 	assert_int_equal(batch->n_rows, 4);

@@ -58,8 +58,8 @@ static void put_any(struct tally_batch *batch, struct tally_cell *row, uint32_t 
 	switch (batch->table->columns[c].type) {
 	case TALLY_TEXT:
 	case TALLY_JSON:
-		tally_put_text(row, c, batch_copy(batch, texts[at], strlen(texts[at])),
-			       strlen(texts[at]));
+		tally_put_text_borrowed(row, c, batch_copy(batch, texts[at], strlen(texts[at])),
+					strlen(texts[at]));
 		break;
 	case TALLY_REAL:
 		tally_put_real(row, c, reals[rand_r(seed) % 7]);

@@ -69,7 +69,8 @@ static struct tally_batch *batch_of(const char *name, double ratio)
 	assert_non_null(row);
 	tally_put_int(row, 0, 7);
 	if (name)
-		tally_put_text(row, 1, batch_copy(batch, name, strlen(name)), strlen(name));
+		tally_put_text_borrowed(row, 1, batch_copy(batch, name, strlen(name)),
+					strlen(name));
 	tally_put_real(row, 2, ratio);
 	return batch;
 }

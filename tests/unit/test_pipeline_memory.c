@@ -102,7 +102,7 @@ static struct tally_batch *make_batch(unsigned *failed)
 		struct tally_cell *row = batch_row(batch);
 		const char *text = batch_copy(batch, "some text", 9);
 		if (row && text)
-			tally_put_text(row, 1, text, 9);
+			tally_put_text_borrowed(row, 1, text, 9);
 		else
 			++*failed;
 	}

@@ -36,7 +36,7 @@ static const struct tally_table lines = {.name = "container_logs",
 
 static void put(struct tally_cell *row, uint32_t column, const char *text)
 {
-	tally_put_text(row, column, text, strlen(text));
+	tally_put_text_borrowed(row, column, text, strlen(text));
 }
 
 /* One row; note NULL: all that can be NULL is. */

@@ -22,11 +22,11 @@ static void put_row(struct tally_batch *batch, int64_t time, const char *name, i
 {
 	struct tally_cell *row = batch_row(batch);
 	tally_put_int(row, 0, time);
-	tally_put_text(row, 1, name, strlen(name));
+	tally_put_text_borrowed(row, 1, name, strlen(name));
 	tally_put_int(row, 2, count);
 	tally_put_real(row, 3, ratio);
 	tally_put_int(row, 4, count > 0);
-	tally_put_text(row, 5, "{\"a\":1}", 7);
+	tally_put_text_borrowed(row, 5, "{\"a\":1}", 7);
 }
 
 static char *ndjson_of(const struct tally_batch *batch)

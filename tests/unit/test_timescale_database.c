@@ -90,7 +90,7 @@ static void rows_that_the_database_refuses_become_dead_letters(void **state)
 		if (i == 77) {
 			struct tally_cell *row =
 				(struct tally_cell *)(uintptr_t)batch->cells + (size_t)i * L_N;
-			tally_put_text(row, L_MESSAGE, "a\0b", 3);
+			tally_put_text_borrowed(row, L_MESSAGE, "a\0b", 3);
 		}
 	}
 	fixture_write(f, batch);

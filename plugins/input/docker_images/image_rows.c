@@ -28,10 +28,7 @@ struct row {
 
 static void put_text(struct row *row, enum images_column column, const char *text, size_t len)
 {
-	const char *copy = tally_batch_copy(row->ctx, row->batch, text, len);
-	row->no_memory |= !copy;
-	if (copy)
-		tally_put_text(row->cells, column, copy, len);
+	row->no_memory |= tally_put_text(row->ctx, row->batch, row->cells, column, text, len) < 0;
 }
 
 /* NULL if longer than ROWS_JSON, since a part of the array would be taken for all of it. */

@@ -184,10 +184,7 @@ static bool put(struct tally_ctx *ctx, struct tally_batch *batch, struct tally_c
 {
 	if (!text)
 		return true;
-	const char *copy = tally_batch_copy(ctx, batch, text, strlen(text));
-	if (copy)
-		tally_put_text(row, column, copy, strlen(text));
-	return copy;
+	return tally_put_text(ctx, batch, row, column, text, strlen(text)) == 0;
 }
 
 static struct tally_batch *change_batch(struct tally_ctx *ctx, const struct change *change)

@@ -61,9 +61,9 @@ static void put_row(struct docker_stats *self, struct stats_baseline *baseline,
 	if (poll->no_memory)
 		return;
 	tally_put_int(row, STATS_TIME, stats->slots[STATS_READ_TIME].value);
-	tally_put_text(row, STATS_HOST, poll->host, poll->host_len);
-	tally_put_text(row, STATS_CONTAINER_ID, id, id_len);
-	tally_put_text(row, STATS_NAME, name, name_len);
+	tally_put_text_borrowed(row, STATS_HOST, poll->host, poll->host_len);
+	tally_put_text_borrowed(row, STATS_CONTAINER_ID, id, id_len);
+	tally_put_text_borrowed(row, STATS_NAME, name, name_len);
 	for (uint32_t i = STATS_CPU_USAGE_NS; i < STATS_COLUMNS; i++)
 		if (stats->slots[i].set)
 			tally_put_int(row, i, stats->slots[i].value);

@@ -89,10 +89,7 @@ struct event_row {
 
 static void put_text(struct event_row *row, uint32_t column, const char *text, size_t len)
 {
-	const char *copy = tally_batch_copy(row->ctx, row->batch, text, len);
-	row->no_memory |= !copy;
-	if (copy)
-		tally_put_text(row->cells, column, copy, len);
+	row->no_memory |= tally_put_text(row->ctx, row->batch, row->cells, column, text, len) < 0;
 }
 
 static void put_attribute(struct event_row *row, uint32_t column, const char *key)

@@ -31,10 +31,7 @@ static void put_text(struct row *row, uint32_t column, const char *text, size_t 
 {
 	if (len == 0)
 		return;
-	const char *copy = tally_batch_copy(row->ctx, row->batch, text, len);
-	row->no_memory |= !copy;
-	if (copy)
-		tally_put_text(row->cells, column, copy, len);
+	row->no_memory |= tally_put_text(row->ctx, row->batch, row->cells, column, text, len) < 0;
 }
 
 /* Cut at a UTF-8 character, so that one container's name or command line cannot fill every answer.

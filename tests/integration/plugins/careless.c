@@ -82,10 +82,10 @@ static struct tally_cell *careless_row(struct careless *careless, struct tally_b
 	if (!row)
 		abort();
 	tally_put_int(row, CARELESS_TIME, tally_now(ctx));
-	tally_put_text(row, CARELESS_INSTANCE, ctx->name, strlen(ctx->name));
+	tally_put_text_borrowed(row, CARELESS_INSTANCE, ctx->name, strlen(ctx->name));
 	tally_put_int(row, CARELESS_N, ++careless->n);
-	tally_put_text(row, CARELESS_LABEL, config->label, strlen(config->label));
-	tally_put_text(row, CARELESS_HOST, ctx->hostname, strlen(ctx->hostname));
+	tally_put_text_borrowed(row, CARELESS_LABEL, config->label, strlen(config->label));
+	tally_put_text_borrowed(row, CARELESS_HOST, ctx->hostname, strlen(ctx->hostname));
 	tally_put_int(row, CARELESS_TRUE, 1);
 	return row;
 }
@@ -114,8 +114,8 @@ static int fault_emit_null(struct careless *careless)
 static int fault_text_null(struct careless *careless)
 {
 	struct tally_batch *batch = careless_batch(careless);
-	tally_put_text(careless_row(careless, batch), CARELESS_LABEL, NULL, 0);
-	tally_put_text(careless_row(careless, batch), CARELESS_HOST, NULL, 7);
+	tally_put_text_borrowed(careless_row(careless, batch), CARELESS_LABEL, NULL, 0);
+	tally_put_text_borrowed(careless_row(careless, batch), CARELESS_HOST, NULL, 7);
 	return tally_emit(careless->ctx, batch, NULL, NULL);
 }
 
@@ -123,16 +123,17 @@ static int fault_text_too_long(struct careless *careless)
 {
 	struct tally_batch *batch = careless_batch(careless);
 	struct tally_cell *row = careless_row(careless, batch);
-	tally_put_text(row, CARELESS_LABEL, tally_batch_copy(careless->ctx, batch, "abc", 3), 5000);
+	tally_put_text_borrowed(row, CARELESS_LABEL,
+				tally_batch_copy(careless->ctx, batch, "abc", 3), 5000);
 	return tally_emit(careless->ctx, batch, NULL, NULL);
 }
 
 static int fault_text_as_number(struct careless *careless)
 {
 	struct tally_batch *batch = careless_batch(careless);
-	tally_put_text(careless_row(careless, batch), CARELESS_TRUE, "yes", 3);
+	tally_put_text_borrowed(careless_row(careless, batch), CARELESS_TRUE, "yes", 3);
 	tally_put_int(careless_row(careless, batch), CARELESS_TRUE, 4711);
-	tally_put_text(careless_row(careless, batch), CARELESS_N, "12", 2);
+	tally_put_text_borrowed(careless_row(careless, batch), CARELESS_N, "12", 2);
 	return tally_emit(careless->ctx, batch, NULL, NULL);
 }
 

@@ -114,7 +114,7 @@ static int counter_start(void *self)
 static void counter_fill(struct counter *counter, struct tally_cell *row, const char *name)
 {
 	tally_put_int(row, 0, tally_now(counter->ctx));
-	tally_put_text(row, 1, name, strlen(counter->ctx->name)); /* not terminated */
+	tally_put_text_borrowed(row, 1, name, strlen(counter->ctx->name)); /* not terminated */
 	tally_put_int(row, 2, ++counter->n);
 	for (uint32_t i = 0; i < counter->config->columns; i++)
 		tally_put_int(row, 3 + i, counter->n * (i + 1));

@@ -60,7 +60,7 @@ static int misfit_create(struct tally_ctx *ctx, const void *config, void **ret_s
 static void misfit_put(struct misfit *misfit, struct tally_batch *batch, struct tally_cell *row,
 		       uint32_t column, const char *bytes, size_t len)
 {
-	tally_put_text(row, column, tally_batch_copy(misfit->ctx, batch, bytes, len), len);
+	tally_put_text(misfit->ctx, batch, row, column, bytes, len);
 }
 
 /* One that is as it should be, and then whatever is wrong this time. */

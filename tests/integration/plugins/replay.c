@@ -111,9 +111,7 @@ static void replay_cell(struct replay *replay, struct tally_cell *row, uint32_t 
 		else
 			replay_number(replay, row, column, type);
 	} else if (json_read_text(&replay->json, &text)) {
-		const char *copy = tally_batch_copy(replay->ctx, replay->batch, text.at, text.len);
-		if (copy)
-			tally_put_text(row, column, copy, text.len);
+		tally_put_text(replay->ctx, replay->batch, row, column, text.at, text.len);
 	}
 }
 

@@ -57,16 +57,16 @@ int log_rows_add(struct log_rows *rows, const struct log_line *line)
 	if (!row)
 		return -ENOMEM;
 	tally_put_int(row, LOGS_TIME, line->time);
-	tally_put_text(row, LOGS_HOST, rows->batch_host, rows->host_len);
-	tally_put_text(row, LOGS_CONTAINER_ID, rows->batch_id, rows->id_len);
-	tally_put_text(row, LOGS_NAME, rows->batch_name, rows->name_len);
-	tally_put_text(row, LOGS_STREAM, stream_names[line->stream],
-		       strlen(stream_names[line->stream]));
+	tally_put_text_borrowed(row, LOGS_HOST, rows->batch_host, rows->host_len);
+	tally_put_text_borrowed(row, LOGS_CONTAINER_ID, rows->batch_id, rows->id_len);
+	tally_put_text_borrowed(row, LOGS_NAME, rows->batch_name, rows->name_len);
+	tally_put_text_borrowed(row, LOGS_STREAM, stream_names[line->stream],
+				strlen(stream_names[line->stream]));
 	tally_put_int(row, LOGS_SEQUENCE, line->sequence);
-	tally_put_text(row, LOGS_MESSAGE, message, len);
+	tally_put_text_borrowed(row, LOGS_MESSAGE, message, len);
 	const char *level = log_level(message, len);
 	if (level)
-		tally_put_text(row, LOGS_LEVEL, level, strlen(level));
+		tally_put_text_borrowed(row, LOGS_LEVEL, level, strlen(level));
 	return 0;
 }
 
