@@ -402,6 +402,17 @@ static void plugin_api_reject_row(struct tally_ctx *ctx, const struct tally_batc
 	plugin_api_leave(api);
 }
 
+static void plugin_api_reject_entry(struct tally_ctx *ctx, const struct tally_entry *entry,
+				    const char *why)
+{
+	struct api *api = plugin_api_enter(ctx);
+	if (!api)
+		return;
+	if (api->delivery && entry && why)
+		delivery_reject_entry(api->delivery, entry, why);
+	plugin_api_leave(api);
+}
+
 static bool plugin_api_must_flush(const struct tally_ctx *ctx)
 {
 	struct api *api = plugin_api_enter(ctx);
@@ -627,6 +638,7 @@ static const struct tally_host plugin_api_vtable = {
 	.emit = plugin_api_emit,
 	.position = plugin_api_position,
 	.reject_row = plugin_api_reject_row,
+	.reject_entry = plugin_api_reject_entry,
 	.count = plugin_api_count,
 	.gauge = plugin_api_gauge,
 	.samples = plugin_api_samples,

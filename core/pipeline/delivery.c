@@ -48,7 +48,7 @@ struct delivery {
 	uint8_t verdicts[JOURNAL_TAKE_MAX];
 	struct journal_outcome outcomes[JOURNAL_TAKE_MAX];
 	bool refused[JOURNAL_TAKE_MAX]; /* with their tables: they are not written */
-	bool said_of_rows;              /* what the last write said is about rows it rejected */
+	char *why[JOURNAL_TAKE_MAX];    /* that one is rejected; NULL: not said */
 	uint32_t n;                     /* of the attempt that is under way */
 };
 
@@ -226,12 +226,10 @@ static void delivery_done(struct delivery *delivery, uint32_t i)
 static void delivery_reject(struct delivery *delivery, uint32_t i)
 {
 	const struct tally_batch *batch = delivery->entries[i].batch;
-	const struct error *reason = reason_last();
+	const char *why = delivery->why[i];
 	delivery->outcomes[i] = (struct journal_outcome){true, batch->n_rows};
 	log_message(TALLY_WARNING, delivery->setup.name, "%u rows of %s rejected: %s",
-		    batch->n_rows, batch->table->name,
-		    delivery->said_of_rows && reason->text[0] ? reason->text
-							      : "it does not say why");
+		    batch->n_rows, batch->table->name, why ? why : "it does not say why");
 }
 
 /* Rows rejected before the retry are offered again with the others; they count when it is
@@ -295,6 +293,19 @@ void delivery_reject_row(struct delivery *delivery, const struct tally_batch *ba
 	}
 }
 
+/* By its sequence, which no two entries of a write share: an output may have copied the entry. */
+void delivery_reject_entry(struct delivery *delivery, const struct tally_entry *entry,
+			   const char *why)
+{
+	uint32_t i = 0;
+	while (i < delivery->n && delivery->entries[i].sequence != entry->sequence)
+		i++;
+	if (i == delivery->n)
+		return;
+	free(delivery->why[i]);
+	delivery->why[i] = strdup(why);
+}
+
 /* ---- Writing ------------------------------------------------------------------ */
 
 static int delivery_prepare_table(struct delivery *delivery, const struct tally_table *table,
@@ -341,15 +352,6 @@ static int delivery_prepare(struct delivery *delivery, struct error *error)
 	return r;
 }
 
-/* Else what a write that failed has said is why it failed, not what is wrong with those rows. */
-static bool delivery_all_rejected(const uint8_t *verdicts, uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++)
-		if (verdicts[i] != TALLY_REJECT)
-			return false;
-	return true;
-}
-
 /* The entries that are not refused, in a row. */
 static int delivery_write_entries(struct delivery *delivery)
 {
@@ -368,7 +370,6 @@ static int delivery_write_entries(struct delivery *delivery)
 	int r = NAMED_CALL(
 		delivery->setup.call, "write",
 		delivery->setup.output->write(delivery->setup.self, entries, n, verdicts));
-	delivery->said_of_rows = r >= 0 || delivery_all_rejected(verdicts, n);
 	for (uint32_t i = 0; i < n; i++)
 		delivery->verdicts[places[i]] = verdicts[i];
 	return r;
@@ -413,6 +414,10 @@ static void delivery_attempt(struct delivery *delivery, uint32_t n)
 	int r = delivery_write(delivery, &error);
 	uint64_t waited = delivery_fails(delivery) ? delivery_waiting(delivery) : 0;
 	uint32_t again = delivery_ack(delivery, &acked);
+	for (uint32_t i = 0; i < n; i++) {
+		free(delivery->why[i]);
+		delivery->why[i] = NULL;
+	}
 	delivery->n = 0;
 	if (r == 0 && again > 0)
 		r = error_set(&error, EAGAIN, "%u of %u batches are to be offered again", again, n);

@@ -32,6 +32,10 @@ struct delivery_setup {
 struct delivery *delivery_create(const struct delivery_setup *setup, struct error *error);
 void delivery_destroy(struct delivery *delivery);
 
+/* What tally_reject_entry() says of an entry that is being written; several threads may, each of
+ * entries of its own. */
+void delivery_reject_entry(struct delivery *delivery, const struct tally_entry *entry,
+			   const char *why);
 /* Called by tally_reject_row() on the delivery's thread. */
 void delivery_reject_row(struct delivery *delivery, const struct tally_batch *batch, uint32_t row,
 			 const char *why);

@@ -33,11 +33,6 @@ void reason_restore(const struct error *kept)
 int reason_explain(int r, struct error *error)
 {
 	int code = r == INT_MIN ? EIO : -r;
-	if (!reason.text[0])
-		error_set(error, code, "%s", strerror(code));
-	else if (reason.code == code)
-		error_set(error, code, "%s", reason.text);
-	else
-		error_set(error, code, "%s (%s)", strerror(code), reason.text);
+	error_set(error, code, "%s", reason.text[0] ? reason.text : strerror(code));
 	return r;
 }

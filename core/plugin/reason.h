@@ -20,8 +20,8 @@ void reason_vset(int code, const char *fmt, va_list ap);
 /* Puts back what was kept of reason_last() while another plugin was called in between. */
 void reason_restore(const struct error *kept);
 
-/* For what a plugin's call returned: fills error with what it said; if that was about another
- * error, or nothing, with errno's text before it or alone.  Returns r. */
+/* For what a plugin's call returned: fills error with what it said, or with errno's text if it said
+ * nothing.  Returns r. */
 int reason_explain(int r, struct error *error);
 
 #endif

@@ -64,6 +64,8 @@ struct tally_host {
 
 	void (*reject_row)(struct tally_ctx *ctx, const struct tally_batch *batch, uint32_t row,
 			   const char *why);
+	void (*reject_entry)(struct tally_ctx *ctx, const struct tally_entry *entry,
+			     const char *why);
 	void (*count)(struct tally_ctx *ctx, uint32_t metric, uint64_t n);
 	void (*gauge)(struct tally_ctx *ctx, uint32_t metric, int64_t value);
 	int (*samples)(struct tally_ctx *ctx, tally_sample_fn *each, void *arg);
@@ -299,6 +301,13 @@ static inline void tally_reject_row(struct tally_ctx *ctx, const struct tally_ba
 				    uint32_t row, const char *why)
 {
 	ctx->host->reject_row(ctx, batch, row, why);
+}
+
+/* In write(), from any thread: why this entry gets TALLY_REJECT.  why is copied. */
+static inline void tally_reject_entry(struct tally_ctx *ctx, const struct tally_entry *entry,
+				      const char *why)
+{
+	ctx->host->reject_entry(ctx, entry, why);
 }
 
 /* metric: the index in the plugin's declared metrics. */

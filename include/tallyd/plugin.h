@@ -157,7 +157,7 @@ struct tally_entry {
 enum tally_verdict {
 	TALLY_RETRY,  /* not written; offer it again after a while */
 	TALLY_DONE,   /* durably written: over a power cut, if tally_must_flush() says so */
-	TALLY_REJECT, /* never acceptable: dropped and counted, with what tally_fail() said */
+	TALLY_REJECT, /* never acceptable: dropped and counted; tally_reject_entry() says why */
 };
 
 /* What an output notes of its own writes, in their transactions, for one producer. */

@@ -278,6 +278,17 @@ static void fake_reject_row(struct tally_ctx *ctx, const struct tally_batch *bat
 	fake_of(ctx)->rejected++;
 }
 
+/* The reason stands where tally_fail() would have put it. */
+static void fake_reject_entry(struct tally_ctx *ctx, const struct tally_entry *entry,
+			      const char *why)
+{
+	struct fake_host *host = fake_of(ctx);
+	(void)entry;
+	pthread_mutex_lock(&host->lock);
+	snprintf(host->reason, sizeof(host->reason), "%s", why);
+	pthread_mutex_unlock(&host->lock);
+}
+
 static bool fake_must_flush(const struct tally_ctx *ctx)
 {
 	return fake_of(ctx)->must_flush;
@@ -377,6 +388,7 @@ static const struct tally_host fake_vtable = {
 	.emit = fake_emit,
 	.position = fake_position,
 	.reject_row = fake_reject_row,
+	.reject_entry = fake_reject_entry,
 	.count = fake_count,
 	.gauge = fake_gauge,
 	.samples = fake_samples,

@@ -145,8 +145,8 @@ static int recorder_write(void *self, const struct tally_entry *entries, uint32_
 		return tally_fail(recorder->ctx, errno, "%s: %s", recorder->config->path,
 				  strerror(errno));
 	memset(verdicts, reject ? TALLY_REJECT : TALLY_DONE, n);
-	if (reject)
-		tally_fail(recorder->ctx, EINVAL, "told to reject");
+	for (uint32_t i = 0; i < n && reject; i++)
+		tally_reject_entry(recorder->ctx, &entries[i], "told to reject");
 	return 0;
 }
 

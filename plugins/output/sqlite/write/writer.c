@@ -157,10 +157,12 @@ static int writer_make_room(struct writer *writer, const struct tally_entry *ent
 {
 	for (uint32_t i = 0; i < n; i++) {
 		int r = writer_prepare(writer, entries[i].batch->table);
-		if (r == -EINVAL)
-			verdicts[i] = TALLY_REJECT;
-		else if (r < 0)
+		if (r < 0 && r != -EINVAL)
 			return r;
+		if (r < 0) {
+			tally_reject_entry(writer->ctx, &entries[i], tally_reason(writer->ctx));
+			verdicts[i] = TALLY_REJECT;
+		}
 	}
 	return 0;
 }

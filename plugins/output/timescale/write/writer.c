@@ -108,6 +108,8 @@ static int writer_make_parts(struct writer *writer, const struct tally_entry *en
 		r = writer_prepare(writer, entry->batch->table);
 		/* Not an error of the write: the rest of its entries can be stored all the same. */
 		part->refused = r == -EINVAL;
+		if (part->refused)
+			tally_reject_entry(writer->ctx, entry, tally_reason(writer->ctx));
 		r = part->refused ? 0 : r;
 	}
 	if (r == 0)
