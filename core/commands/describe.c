@@ -57,9 +57,9 @@ static const char *describe_option_type(uint32_t type)
 }
 
 /* "a|b|c" as "one of a, b, c". */
-static void describe_choice(const char *accepts, char *ret, size_t size)
+static void describe_choice(const char *head, const char *accepts, char *ret, size_t size)
 {
-	size_t len = (size_t)snprintf(ret, size, "one of ");
+	size_t len = (size_t)snprintf(ret, size, "%s ", head);
 	for (; *accepts && len + 3 < size; accepts++) {
 		if (*accepts == '|')
 			ret[len++] = ',';
@@ -75,7 +75,9 @@ void describe_option(const struct tally_option *option, char *ret, size_t size)
 	const char *accepts = option->accepts;
 	const char *dots = accepts ? strstr(accepts, "..") : NULL;
 	if (option->type == TALLY_OPT_CHOICE && accepts)
-		describe_choice(accepts, ret, size);
+		describe_choice("one of", accepts, ret, size);
+	else if (option->type == TALLY_OPT_LIST && accepts)
+		describe_choice("list of", accepts, ret, size);
 	else if (!dots)
 		snprintf(ret, size, "%s%s", secret, type);
 	else if (dots == accepts)

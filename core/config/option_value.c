@@ -185,6 +185,17 @@ static int option_list(const char *text, const char *const **ret, struct arena *
 	return 0;
 }
 
+/* A list, of words that the option accepts. */
+static int option_words(const struct tally_option *option, const char *text,
+			const char *const **ret, struct arena *arena, struct error *error)
+{
+	int64_t choice;
+	int r = option_list(text, ret, arena, error);
+	for (size_t i = 0; r == 0 && option->accepts && (*ret)[i]; i++)
+		r = option_choice(option, (*ret)[i], &choice, error);
+	return r;
+}
+
 static int option_caches(const char *text, const struct tally_named_cache **ret,
 			 struct arena *arena, struct error *error)
 {
@@ -237,7 +248,7 @@ int option_value_set(const struct tally_option *option, const char *text, void *
 	case TALLY_OPT_CHOICE:
 		return option_choice(option, text, place, error);
 	case TALLY_OPT_LIST:
-		return option_list(text, place, arena, error);
+		return option_words(option, text, place, arena, error);
 	case TALLY_OPT_STRING:
 		return option_string(text, place, arena, error);
 	case TALLY_OPT_CACHES:
@@ -257,7 +268,7 @@ int option_value_check_accepts(const struct tally_option *option, struct error *
 		return option->accepts && *option->accepts
 			       ? 0
 			       : error_set(error, EINVAL, "a choice needs `accepts`, as \"a|b\"");
-	if (!option->accepts || option->type == TALLY_OPT_CACHES)
+	if (!option->accepts || option->type == TALLY_OPT_CACHES || option->type == TALLY_OPT_LIST)
 		return 0;
 	if (number && option_range(option, &min, &max) == 0 && min <= max)
 		return 0;

@@ -92,13 +92,28 @@ static const char *plugin_api_reason_text(struct tally_ctx *ctx)
 	return reason_last()->text;
 }
 
+static void plugin_api_report_text(struct tally_ctx *ctx, int error, const char *text, size_t len)
+{
+	struct error said;
+	(void)ctx;
+	int max = len < sizeof(said.text) ? (int)len : (int)sizeof(said.text);
+	error_set(&said, error, "%.*s", max, text ? text : "");
+	reason_restore(&said);
+}
+
+static int plugin_api_level(int level)
+{
+	return level < TALLY_ERROR ? TALLY_ERROR : level > TALLY_DEBUG ? TALLY_DEBUG : level;
+}
+
+static void plugin_api_log_text(struct tally_ctx *ctx, int level, const char *text, size_t len)
+{
+	log_text(plugin_api_level(level), ctx->name, text ? text : "", text ? len : 0);
+}
+
 static void plugin_api_log(struct tally_ctx *ctx, int level, const char *fmt, va_list ap)
 {
-	if (level < TALLY_ERROR)
-		level = TALLY_ERROR;
-	if (level > TALLY_DEBUG)
-		level = TALLY_DEBUG;
-	log_vmessage(level, ctx->name, fmt ? fmt : "(no text)", ap);
+	log_vmessage(plugin_api_level(level), ctx->name, fmt ? fmt : "(no text)", ap);
 }
 
 /* ---- Time and stopping ---- */
@@ -620,6 +635,8 @@ static const struct tally_host plugin_api_vtable = {
 	.version = TALLYD_VERSION,
 	.log = plugin_api_log,
 	.report = plugin_api_report,
+	.log_text = plugin_api_log_text,
+	.report_text = plugin_api_report_text,
 	.reason = plugin_api_reason_text,
 	.stopping = plugin_api_ctx_stopping,
 	.stop_fd = plugin_api_stop_fd,
@@ -661,7 +678,8 @@ int plugin_api_create(const struct plugin_services *services, const struct tally
 		return error_set(error, ENOMEM, "no memory");
 	api->services = services;
 	api->plugin = plugin;
-	api->ctx = (struct tally_ctx){.host = &plugin_api_vtable,
+	api->ctx = (struct tally_ctx){.size = sizeof(struct tally_ctx),
+				      .host = &plugin_api_vtable,
 				      .name = plugin_api_for_ever(name),
 				      .hostname = plugin_api_for_ever(services->hostname),
 				      .state_dir = plugin_api_for_ever(services->state_dir),

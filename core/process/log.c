@@ -143,6 +143,19 @@ void log_message(int level, const char *source, const char *fmt, ...)
 	va_end(ap);
 }
 
+void log_text(int level, const char *source, const char *text, size_t len)
+{
+	char line[LOG_LINE_SIZE];
+	if (!log_wanted(level))
+		return;
+	size_t n = len < sizeof(line) - 1 ? len : sizeof(line) - 1;
+	memcpy(line, text, n);
+	line[n] = '\0';
+	struct log_limit_message message = {level, source, NULL, line};
+	if (level == TALLY_DEBUG || log_admit(&message))
+		log_say(level, source, line);
+}
+
 void log_list(int level, const char *source, const char *fmt, ...)
 {
 	char text[LOG_LINE_SIZE];

@@ -20,6 +20,8 @@ void log_set_level(int level);
 /* source: "daemon", "input.docker_stats", … */
 __attribute__((format(printf, 3, 4))) void log_message(int level, const char *source,
 						       const char *fmt, ...);
+/* As log_message(), of text that is known by what it says; it need not end with NUL. */
+void log_text(int level, const char *source, const char *text, size_t len);
 void log_vmessage(int level, const char *source, const char *fmt, va_list ap);
 
 /* Never cut: for lists that are bounded by what they list, as the problems of a configuration. */

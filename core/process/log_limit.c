@@ -1,6 +1,7 @@
 /*
  * A message is known by its source's text and its format's address: formats are literals of
- * plugins that stay in memory, and an address is only ever compared.
+ * plugins that stay in memory, and an address is only ever compared.  One without a format, from a
+ * plugin that formats for itself, is known by its text.
  */
 #include "process/log_limit.h"
 
@@ -13,7 +14,9 @@ static const int64_t log_limit_window = CLOCK_MINUTE;
 
 static uint64_t log_limit_key(const struct log_limit_message *message)
 {
-	uint64_t key = hash_word(hash_text(0, message->source), (uintptr_t)message->fmt);
+	uint64_t source = hash_text(0, message->source);
+	uint64_t key = message->fmt ? hash_word(source, (uintptr_t)message->fmt)
+				    : hash_text(source, message->text);
 	return key ? key : 1;
 }
 

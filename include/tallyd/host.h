@@ -38,6 +38,9 @@ struct tally_host {
 
 	void (*log)(struct tally_ctx *ctx, int level, const char *fmt, va_list ap);
 	void (*report)(struct tally_ctx *ctx, int error, const char *fmt, va_list ap);
+	/* The same of finished text, which need not end with NUL, for languages without va_list. */
+	void (*log_text)(struct tally_ctx *ctx, int level, const char *text, size_t len);
+	void (*report_text)(struct tally_ctx *ctx, int error, const char *text, size_t len);
 	const char *(*reason)(struct tally_ctx *ctx);
 	bool (*stopping)(const struct tally_ctx *ctx);
 	int (*stop_fd)(const struct tally_ctx *ctx);
@@ -87,6 +90,8 @@ struct tally_host {
 };
 
 struct tally_ctx {
+	uint32_t size;
+	uint32_t reserved;
 	const struct tally_host *host;
 	const char *name;      /* of the instance: input.docker_stats, output.sqlite:archive */
 	const char *hostname;  /* what to put into `host` tags: [tallyd] host */

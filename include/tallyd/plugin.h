@@ -85,7 +85,7 @@ struct tally_cell {
 		const char *text; /* TEXT, JSON: not NUL-terminated; lives as long as its batch */
 	};
 	uint32_t len; /* bytes of text */
-	uint32_t set; /* 0: NULL */
+	uint32_t set; /* 0: NULL; 1: a value; other bits are reserved */
 };
 
 /* Immutable once emitted.  Row r begins at cells[r * table->n_columns]. */
@@ -117,10 +117,13 @@ enum tally_option_flag { TALLY_OPT_REQUIRED = 1, TALLY_OPT_SECRET = 2 };
 struct tally_option {
 	const char *name;
 	const char *fallback; /* as it would be written; NULL: zero, false, NULL */
-	const char *accepts;  /* numbers: "1..65535", "100ms..", "..1Gi"; words: "a|b|c" */
-	const char *help;     /* required */
+	/* Numbers: "1..65535", "100ms..", "..1Gi".  CHOICE, and each word of a LIST: "a|b|c". NULL:
+	 * anything; a CHOICE needs it. */
+	const char *accepts;
+	const char *help; /* required */
 	uint32_t type, flags;
 	size_t offset; /* in the plugin's config struct */
+	const void *reserved;
 };
 
 /* ---- Metrics: declared once, shown at /metrics and in the docs --------------- */
@@ -152,6 +155,7 @@ struct tally_entry {
 	const struct tally_batch *batch;
 	uint64_t sequence;    /* 1, 2, 3 … in one buffer */
 	const char *producer; /* whose sequence it is: this daemon and buffer, unique for ever */
+	const void *reserved;
 };
 
 enum tally_verdict {
@@ -193,6 +197,7 @@ typedef int tally_table_fn(void *arg, const struct tally_table *table);
 
 struct tally_store_ops { /* "store": an output that can also answer; thread-safe */
 	uint32_t size;
+	uint32_t reserved;
 	/* -ENOENT: no such table; -EINVAL: no such column, or a query it cannot answer;
 	 * -ETIMEDOUT: the deadline passed; else -errno. */
 	int (*query)(void *self, const struct tally_query *query, tally_rows_fn *rows, void *arg);
@@ -205,6 +210,7 @@ struct tally_blob { /* bytes on loan: call release(owner) when done */
 	size_t len;
 	void (*release)(void *owner);
 	void *owner;
+	void *reserved;
 };
 
 /* text is on loan and may be written to. */
@@ -212,6 +218,7 @@ typedef int tally_message_fn(void *arg, const char *channel, char *text, size_t 
 
 struct tally_cache_ops { /* "cache"; thread-safe */
 	uint32_t size;
+	uint32_t reserved;
 	int (*get)(void *self, const char *key, struct tally_blob *ret); /* -ENOENT: a miss */
 	int (*set)(void *self, const char *key, const void *data, size_t len, int64_t ttl_ns);
 	/* Optional: what others publish on these channels (NULL ends them) from now on, until heard
@@ -288,10 +295,19 @@ struct tally_plugin {
 	int (*check)(struct tally_ctx *ctx, const void *config);
 };
 
-/* TALLY_PLUGIN(.name = "…", .version = "…", …): the one exported function of a plugin. */
+/*
+ * The one exported function of a plugin: TALLY_PLUGIN(.name = "…", .version = "…", …);  C++20 wants
+ * the members in the order in which they are declared above, and the functions may be its own.
+ */
+#ifdef __cplusplus
+#define TALLY_PLUGIN_LINKAGE extern "C"
+#else
+#define TALLY_PLUGIN_LINKAGE
+#endif
 #define TALLY_PLUGIN(...)                                                                          \
-	__attribute__((visibility("default"))) const struct tally_plugin *tally_plugin(void);      \
-	const struct tally_plugin *tally_plugin(void)                                              \
+	TALLY_PLUGIN_LINKAGE __attribute__((visibility("default"))) const struct tally_plugin *    \
+	tally_plugin(void);                                                                        \
+	TALLY_PLUGIN_LINKAGE const struct tally_plugin *tally_plugin(void)                         \
 	{                                                                                          \
 		static const struct tally_plugin plugin = {.abi_major = TALLY_ABI_MAJOR,           \
 							   .abi_minor = TALLY_ABI_MINOR,           \

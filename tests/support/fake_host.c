@@ -107,6 +107,32 @@ static void fake_report(struct tally_ctx *ctx, int error, const char *fmt, va_li
 	(void)error;
 }
 
+static void fake_log_call(struct tally_ctx *ctx, int level, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	fake_log(ctx, level, fmt, ap);
+	va_end(ap);
+}
+
+static void fake_report_call(struct tally_ctx *ctx, int error, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	fake_report(ctx, error, fmt, ap);
+	va_end(ap);
+}
+
+static void fake_log_text(struct tally_ctx *ctx, int level, const char *text, size_t len)
+{
+	fake_log_call(ctx, level, "%.*s", (int)len, text);
+}
+
+static void fake_report_text(struct tally_ctx *ctx, int error, const char *text, size_t len)
+{
+	fake_report_call(ctx, error, "%.*s", (int)len, text);
+}
+
 static const char *fake_reason(struct tally_ctx *ctx)
 {
 	(void)ctx;
@@ -370,6 +396,8 @@ static const struct tally_host fake_vtable = {
 	.version = "0.0.0-test",
 	.log = fake_log,
 	.report = fake_report,
+	.log_text = fake_log_text,
+	.report_text = fake_report_text,
 	.reason = fake_reason,
 	.stopping = fake_stopping,
 	.stop_fd = fake_stop_fd,
@@ -408,7 +436,8 @@ struct fake_host *fake_host_create(const char *instance_name)
 		abort();
 	host->stop_fd = eventfd(0, EFD_CLOEXEC);
 	pthread_mutex_init(&host->lock, NULL);
-	host->ctx = (struct tally_ctx){.host = &fake_vtable,
+	host->ctx = (struct tally_ctx){.size = sizeof(struct tally_ctx),
+				       .host = &fake_vtable,
 				       .name = instance_name,
 				       .hostname = "testhost",
 				       .state_dir = "/tmp",

@@ -126,7 +126,7 @@ int redis_write_row(struct redis_fixture *fixture)
 	struct tally_batch *batch = tally_batch_new(fixture->ctx, &redis_table);
 	struct tally_cell *row = tally_batch_row(fixture->ctx, batch);
 	tally_put_int(row, 0, 1);
-	tally_put_text(row, 1, "c1", 2);
+	tally_put_text_borrowed(row, 1, "c1", 2);
 	struct tally_entry entry = {batch, 1, "me"};
 	int r = tally_plugin()->output->write(fixture->plugin, &entry, 1, &verdict);
 	tally_batch_drop(fixture->ctx, batch);

@@ -19,20 +19,20 @@ struct everything {
 #define AT(field) offsetof(struct everything, field)
 
 static const struct tally_option everything_options[] = {
-	{"verify", "yes", NULL, "Ask twice", TALLY_OPT_BOOL, 0, AT(verify)},
-	{"port", "7", "1..65535", "Which", TALLY_OPT_INT, 0, AT(port)},
-	{"limit", NULL, "..1Gi", "How much", TALLY_OPT_SIZE, 0, AT(limit)},
-	{"timeout", "3s", "100ms..", "How long", TALLY_OPT_DURATION, 0, AT(timeout)},
-	{"mode", "careful", "fast|careful|off", "How", TALLY_OPT_CHOICE, 0, AT(mode)},
-	{"endpoint", NULL, NULL, "Where", TALLY_OPT_STRING, 0, AT(endpoint)},
-	{"token", NULL, NULL, "Who", TALLY_OPT_STRING, TALLY_OPT_SECRET, AT(token)},
-	{"include", NULL, NULL, "What", TALLY_OPT_LIST, 0, AT(include)},
-	{"store", NULL, NULL, "Whom", TALLY_OPT_STORE, 0, AT(store)},
-	{"caches", NULL, "memory|off", "Whose", TALLY_OPT_CACHES, 0, AT(caches)},
+	{"verify", "yes", NULL, "Ask twice", TALLY_OPT_BOOL, 0, AT(verify), NULL},
+	{"port", "7", "1..65535", "Which", TALLY_OPT_INT, 0, AT(port), NULL},
+	{"limit", NULL, "..1Gi", "How much", TALLY_OPT_SIZE, 0, AT(limit), NULL},
+	{"timeout", "3s", "100ms..", "How long", TALLY_OPT_DURATION, 0, AT(timeout), NULL},
+	{"mode", "careful", "fast|careful|off", "How", TALLY_OPT_CHOICE, 0, AT(mode), NULL},
+	{"endpoint", NULL, NULL, "Where", TALLY_OPT_STRING, 0, AT(endpoint), NULL},
+	{"token", NULL, NULL, "Who", TALLY_OPT_STRING, TALLY_OPT_SECRET, AT(token), NULL},
+	{"include", NULL, NULL, "What", TALLY_OPT_LIST, 0, AT(include), NULL},
+	{"store", NULL, NULL, "Whom", TALLY_OPT_STORE, 0, AT(store), NULL},
+	{"caches", NULL, "memory|off", "Whose", TALLY_OPT_CACHES, 0, AT(caches), NULL},
 	{.name = NULL},
 };
 static const struct tally_option required_options[] = {
-	{"path", NULL, NULL, "Where it goes", TALLY_OPT_STRING, TALLY_OPT_REQUIRED, AT(path)},
+	{"path", NULL, NULL, "Where it goes", TALLY_OPT_STRING, TALLY_OPT_REQUIRED, AT(path), NULL},
 	{.name = NULL},
 };
 
@@ -263,7 +263,7 @@ static void a_secret_of_another_type_is_not_quoted_when_wrong(void **state)
 {
 	struct fixture *fixture = *state;
 	static const struct tally_option options[] = {
-		{"port", "1", "1..9", "Which", TALLY_OPT_INT, TALLY_OPT_SECRET, AT(port)},
+		{"port", "1", "1..9", "Which", TALLY_OPT_INT, TALLY_OPT_SECRET, AT(port), NULL},
 		{.name = NULL},
 	};
 	assert_int_equal(parse_with(fixture, options, NULL, "port = sesame"), -EINVAL);

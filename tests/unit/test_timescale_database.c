@@ -183,7 +183,7 @@ static void one_transaction_holds_all_entries_of_a_write(void **state)
 	put_series(f, batches[2], T0 + SECOND, "a", 1, 1);
 	tally_put_int(tally_batch_row(f->ctx, batches[3]), I_TIME, T0);
 	for (uint64_t i = 0; i < 4; i++)
-		entries[i] = (struct tally_entry){batches[i], i + 2, "w"};
+		entries[i] = (struct tally_entry){batches[i], i + 2, "w", NULL};
 	assert_int_equal(f->plugin->output->write(f->store, entries, 4, verdicts), 0);
 	for (int i = 0; i < 4; i++)
 		assert_int_equal(verdicts[i], TALLY_DONE);

@@ -219,7 +219,7 @@ static int cutting_write(struct cutting *c, uint8_t verdicts[ENTRIES])
 	for (uint32_t i = 0; i < c->n; i++)
 		if (verdicts[i] == TALLY_RETRY)
 			entries[n++] =
-				(struct tally_entry){c->batches[i], c->sequence + 1 + i, "w"};
+				(struct tally_entry){c->batches[i], c->sequence + 1 + i, "w", NULL};
 	int r = c->f->plugin->output->write(c->f->store, entries, n, given);
 	for (uint32_t i = c->n; i-- > 0;)
 		if (verdicts[i] == TALLY_RETRY)

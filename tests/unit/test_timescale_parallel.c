@@ -31,7 +31,7 @@ static void write_all(struct fixture *f, struct tally_batch **batches, uint32_t 
 	struct tally_entry entries[MANY];
 	uint8_t verdicts[MANY] = {0};
 	for (uint32_t i = 0; i < n; i++)
-		entries[i] = (struct tally_entry){batches[i], first + i, "w"};
+		entries[i] = (struct tally_entry){batches[i], first + i, "w", NULL};
 	if (f->plugin->output->write(f->store, entries, n, verdicts) != 0)
 		fail_msg("write: %s", fake_host_reason(f->host));
 	for (uint32_t i = 0; i < n; i++) {

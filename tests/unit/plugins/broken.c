@@ -20,9 +20,10 @@ struct broken_config {
 #define BROKEN_ACCEPTS "1..10"
 #endif
 static const struct tally_option broken_options[] = {
-	{"number", BROKEN_FALLBACK, BROKEN_ACCEPTS, "A number", BROKEN_TYPE, 0, BROKEN_OFFSET},
+	{"number", BROKEN_FALLBACK, BROKEN_ACCEPTS, "A number", BROKEN_TYPE, 0, BROKEN_OFFSET,
+	 NULL},
 #ifdef BROKEN_OPTION
-	{BROKEN_OPTION, NULL, NULL, "Another number", TALLY_OPT_INT, 0, 0},
+	{BROKEN_OPTION, NULL, NULL, "Another number", TALLY_OPT_INT, 0, 0, NULL},
 #endif
 	{.name = NULL},
 };
