@@ -12,6 +12,14 @@ void file_place_note(struct file_place *place, const char *path, bool needed)
 		*place = (struct file_place){st.st_dev, st.st_ino, needed, st.st_size > 0};
 }
 
+void file_place_note_open(struct file_place *place, int fd)
+{
+	struct stat st;
+	*place = (struct file_place){0};
+	if (fstat(fd, &st) == 0)
+		*place = (struct file_place){st.st_dev, st.st_ino, false, st.st_size > 0};
+}
+
 enum file_found file_place_look(const struct file_place *place, const char *path)
 {
 	struct stat st;
@@ -22,6 +30,12 @@ enum file_found file_place_look(const struct file_place *place, const char *path
 	if (st.st_ino != place->inode || st.st_dev != place->device)
 		return FILE_REPLACED;
 	return place->filled && st.st_size == 0 ? FILE_EMPTIED : FILE_IN_PLACE;
+}
+
+bool file_place_is_kept(const struct file_place *place, const char *path)
+{
+	enum file_found found = file_place_look(place, path);
+	return found != FILE_REMOVED && found != FILE_REPLACED;
 }
 
 bool file_place_same(const struct file_place *place, const char *path)

@@ -20,9 +20,12 @@ struct file_place {
 
 /* Notes what is at the path now; needed: something has to be. */
 void file_place_note(struct file_place *place, const char *path, bool needed);
+void file_place_note_open(struct file_place *place, int fd);
 /* What cannot be found out counts as in place. */
 enum file_found file_place_look(const struct file_place *place, const char *path);
-/* Is what lies at the path what was noted? */
+/* It was neither removed nor replaced, whatever is in it. */
+bool file_place_is_kept(const struct file_place *place, const char *path);
+/* Is what lies at the path what was noted?  What cannot be found out does not. */
 bool file_place_same(const struct file_place *place, const char *path);
 /* "was removed", … */
 const char *file_found_name(enum file_found found);

@@ -1,13 +1,13 @@
 /*
  * The core asks for each batch that passes an output, and plugins for what they were told to leave
- * out; lists have a handful of patterns, so they are gone through from the front.  fnmatch()
- * without flags: a
- * `*` also matches dots and slashes, as users of image names expect.  Any thread, nothing can fail.
+ * out; lists have a handful of patterns, so they are gone through from the front.  Any thread,
+ * nothing can fail.
  */
 #include "base/globs.h"
 
-#include <fnmatch.h>
 #include <stddef.h>
+
+#include "base/text_match.h"
 
 bool globs_match(const char *const *patterns, const char *text)
 {
@@ -18,7 +18,7 @@ bool globs_match(const char *const *patterns, const char *text)
 		/* A pattern in front that asks for something by name refuses the rest. */
 		if (!refusal && !decided)
 			pass = false;
-		if (fnmatch(*patterns + refusal, text, 0) == 0) {
+		if (text_fits(text, *patterns + refusal)) {
 			pass = !refusal;
 			decided = true;
 		}

@@ -6,11 +6,10 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { TEXT_NAME_MAX = 48, TEXT_WORD_MAX = 64 };
+enum { TEXT_NAME_MAX = 48 };
 
 struct text_unit {
 	const char *name;
@@ -143,53 +142,4 @@ bool text_is_name(const char *text)
 	static const char later[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
 	size_t len = strspn(text, later);
 	return strspn(text, first) > 0 && len <= TEXT_NAME_MAX && !text[len];
-}
-
-/* ---- Did you mean ------------------------------------------------------------ */
-
-static unsigned text_min(unsigned a, unsigned b)
-{
-	return a < b ? a : b;
-}
-
-/* One more row of the table of distances; two and one are the rows before it. */
-static void text_distance_row(const char *a, const char *b, size_t i,
-			      unsigned (*rows)[3][TEXT_WORD_MAX + 1])
-{
-	unsigned *row = (*rows)[i % 3], *one = (*rows)[(i + 2) % 3], *two = (*rows)[(i + 1) % 3];
-	row[0] = (unsigned)i;
-	for (size_t j = 1; b[j - 1]; j++) {
-		unsigned change = one[j - 1] + (a[i - 1] != b[j - 1]);
-		row[j] = text_min(change, text_min(one[j], row[j - 1]) + 1);
-		if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-			row[j] = text_min(row[j], two[j - 2] + 1);
-	}
-}
-
-/* Damerau and Levenshtein's, with swaps of neighbours only. */
-static unsigned text_distance(const char *a, const char *b)
-{
-	unsigned rows[3][TEXT_WORD_MAX + 1];
-	size_t len = strlen(a), other = strlen(b);
-	if (len > TEXT_WORD_MAX || other > TEXT_WORD_MAX)
-		return UINT_MAX;
-	for (unsigned j = 0; j <= other; j++)
-		rows[0][j] = j;
-	for (size_t i = 1; i <= len; i++)
-		text_distance_row(a, b, i, &rows);
-	return rows[len % 3][other];
-}
-
-const char *text_suggest(const char *word, const char *const *candidates, size_t n)
-{
-	const char *best = NULL;
-	unsigned best_distance = (unsigned)(strlen(word) + 2) / 3 + 1; /* more is another word */
-	for (size_t i = 0; i < n; i++) {
-		unsigned distance = text_distance(word, candidates[i]);
-		if (distance < best_distance) {
-			best = candidates[i];
-			best_distance = distance;
-		}
-	}
-	return best;
 }

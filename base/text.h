@@ -20,7 +20,4 @@ void text_format_size(int64_t bytes, char *ret, size_t size);
 /* What plugins, tables, columns and keys are called: [a-z][a-z0-9_]*, at most 48 bytes. */
 bool text_is_name(const char *text);
 
-/* The candidate that a mistyped word most likely meant, or NULL. */
-const char *text_suggest(const char *word, const char *const *candidates, size_t n);
-
 #endif

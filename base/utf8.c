@@ -5,6 +5,9 @@
  */
 #include "base/utf8.h"
 
+#include <stdint.h>
+#include <string.h>
+
 static bool utf8_continues(unsigned char byte)
 {
 	return (byte & 0xc0) == 0x80;
@@ -28,34 +31,62 @@ static bool utf8_second_fits(unsigned char first, unsigned char second)
 	}
 }
 
+/* Bytes of a character that begins so; 0: none does.  0xc0 and 0xc1 could only begin overlong forms
+ * of ASCII. */
+static size_t utf8_wanted(unsigned char first)
+{
+	if (first < 0x80)
+		return 1;
+	if (first < 0xc2 || first > 0xf4)
+		return 0;
+	return first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+}
+
+/* Of the bytes behind the first. */
+static bool utf8_fits(const unsigned char *at, size_t len)
+{
+	if (len > 1 && !utf8_second_fits(at[0], at[1]))
+		return false;
+	for (size_t i = 2; i < len; i++)
+		if (!utf8_continues(at[i]))
+			return false;
+	return true;
+}
+
 size_t utf8_length(const char *text, size_t len)
 {
 	const unsigned char *at = (const unsigned char *)text;
-	size_t want;
-	if (len == 0)
-		return 0;
-	if (at[0] < 0x80)
-		return 1;
-	/* 0xc0 and 0xc1 could only begin overlong forms of ASCII. */
-	if (at[0] < 0xc2 || at[0] > 0xf4)
-		return 0;
-	want = at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
-	if (len < want || !utf8_second_fits(at[0], at[1]))
-		return 0;
-	for (size_t i = 2; i < want; i++)
-		if (!utf8_continues(at[i]))
-			return 0;
-	return want;
+	size_t want = len ? utf8_wanted(at[0]) : 0;
+	return want <= len && utf8_fits(at, want) ? want : 0;
+}
+
+bool utf8_is_cut(const char *text, size_t len)
+{
+	const unsigned char *at = (const unsigned char *)text;
+	return len > 0 && utf8_wanted(at[0]) > len && utf8_fits(at, len);
 }
 
 bool utf8_valid(const char *text, size_t len)
 {
-	while (len > 0) {
-		size_t bytes = utf8_length(text, len);
+	const uint64_t high = UINT64_C(0x8080808080808080);
+	for (size_t at = 0; at < len;) {
+		/* Most text is ASCII, so eight bytes at once. */
+		uint64_t word = high;
+		if (len - at >= sizeof(word))
+			memcpy(&word, text + at, sizeof(word));
+		size_t bytes = word & high ? utf8_length(text + at, len - at) : sizeof(word);
 		if (bytes == 0)
 			return false;
-		text += bytes;
-		len -= bytes;
+		at += bytes;
 	}
 	return true;
+}
+
+size_t utf8_bound(const char *text, size_t len, size_t max)
+{
+	if (len <= max)
+		return len;
+	while (max > 0 && utf8_continues((unsigned char)text[max]))
+		max--;
+	return max;
 }

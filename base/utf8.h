@@ -11,5 +11,9 @@
 /* Bytes of the character at text, 0 if there is no valid one. */
 size_t utf8_length(const char *text, size_t len);
 bool utf8_valid(const char *text, size_t len);
+/* Is the text the beginning of a character whose other bytes are missing? */
+bool utf8_is_cut(const char *text, size_t len);
+/* The longest beginning of at most max bytes that ends with a character. */
+size_t utf8_bound(const char *text, size_t len, size_t max);
 
 #endif

@@ -16,6 +16,7 @@
 #include "commands/command.h"
 #include "process/log.h"
 #include "process/signals.h"
+#include "base/suggest.h"
 #include "base/text.h"
 
 static int dispatch_version(const struct command_line *line)
@@ -115,7 +116,7 @@ static int dispatch(int argc, char **argv)
 	const char *names[N_COMMANDS];
 	for (int i = 0; i < N_COMMANDS; i++)
 		names[i] = commands[i].name;
-	const char *hint = text_suggest(name, names, N_COMMANDS);
+	const char *hint = suggest(name, names, N_COMMANDS);
 	if (hint)
 		fprintf(stderr, "tallyd: there is no command %s; did you mean %s?\n", name, hint);
 	else

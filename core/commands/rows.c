@@ -30,20 +30,11 @@ static void rows_put_time(FILE *file, int64_t ns)
 
 /* ---- For programs ---- */
 
-/* How many bytes the character at text has; 0: it is none. */
-static size_t rows_character(const char *text, size_t len)
-{
-	for (size_t n = 1; n <= 4 && n <= len; n++)
-		if (utf8_valid(text, n))
-			return n;
-	return 0;
-}
-
 static void rows_put_string(FILE *file, const char *text, size_t len)
 {
 	putc('"', file);
 	for (size_t i = 0; i < len;) {
-		size_t n = rows_character(text + i, len - i);
+		size_t n = utf8_length(text + i, len - i);
 		unsigned char c = (unsigned char)text[i];
 		if (!n)
 			fputs("\\ufffd", file);
@@ -105,7 +96,7 @@ static void rows_format_text(char *ret, const struct tally_cell *cell)
 {
 	size_t out = 0, len = cell->len;
 	for (size_t i = 0; i < len && out + 8 < ROWS_CELL_SIZE;) {
-		size_t n = rows_character(cell->text + i, len - i);
+		size_t n = utf8_length(cell->text + i, len - i);
 		bool plain = n && (unsigned char)cell->text[i] >= 0x20 && cell->text[i] != 0x7f &&
 			     !(n == 2 && cell->text[i] == '\xc2' &&
 			       (unsigned char)cell->text[i + 1] < 0xa0);

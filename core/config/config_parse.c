@@ -12,6 +12,7 @@
 
 #include "config/config_builder.h"
 #include "base/cleanup.h"
+#include "base/suggest.h"
 #include "config/expand.h"
 #include "base/text.h"
 #include "base/utf8.h"
@@ -88,7 +89,7 @@ static bool parse_check_name(struct parse *parse, const struct config_section *s
 	if (strcmp(section->name, "tallyd") == 0)
 		return true;
 	if (!parse_is_kind(section->kind)) {
-		const char *hint = text_suggest(section->kind, parse_kinds, PARSE_KINDS);
+		const char *hint = suggest(section->kind, parse_kinds, PARSE_KINDS);
 		parse_problem(parse,
 			      "[%s] is no section: there are [tallyd], [input.…], "
 			      "[buffer.…] and [output.…]%s%s%s",

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <tallyd/buffer.h>
 
+#include "base/suggest.h"
 #include "base/text.h"
 
 enum { OPTION_CHOICES_MAX = 32, OPTION_BOUND_SIZE = 64 };
@@ -128,7 +129,7 @@ static int option_choice_wrong(const struct tally_option *option, const char *te
 			       const char *const *choices, size_t n, struct error *error)
 {
 	char all[256] = "";
-	const char *hint = text_suggest(text, choices, n);
+	const char *hint = suggest(text, choices, n);
 	for (size_t i = 0, len = 0; i < n && len < sizeof(all); i++)
 		len += (size_t)snprintf(all + len, sizeof(all) - len, "%s%s", i ? ", " : "",
 					choices[i]);

@@ -17,6 +17,7 @@
 #include "config/option_value.h"
 #include "base/arena.h"
 #include "base/cleanup.h"
+#include "base/suggest.h"
 #include "base/text.h"
 
 enum { OPTIONS_SECRET_MAX = 64 * 1024 };
@@ -70,7 +71,7 @@ static void options_unknown(const struct options_pass *pass, const struct config
 	for (size_t i = 0; names && i < pass->n; i++)
 		names[i] = pass->items[i].option->name;
 	if (names)
-		hint = text_suggest(entry->key, names, pass->n);
+		hint = suggest(entry->key, names, pass->n);
 	char text[160];
 	snprintf(text, sizeof(text), hint ? "no such key (did you mean %s?)" : "no such key", hint);
 	options_problem(pass, entry, entry->key, text);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/suggest.h"
 #include "base/text.h"
 
 enum { PLAN_HOST_SIZE = 256, PLAN_DIRS_SIZE = 4096 };
@@ -200,7 +201,7 @@ static const char *plan_suggest(const struct plan *plan, enum plan_kind kind, co
 		if (instance->kind == kind && wanted(instance->plugin))
 			names[n++] = strchr(instance->name, '.') + 1;
 	}
-	const char *hint = names ? text_suggest(part, names, n) : NULL;
+	const char *hint = names ? suggest(part, names, n) : NULL;
 	free(names);
 	return hint;
 }

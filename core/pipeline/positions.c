@@ -16,7 +16,7 @@
 #include "pipeline/positions_file.h"
 #include "pipeline/positions_table.h"
 #include "base/cleanup.h"
-#include "base/place.h"
+#include "base/file_place.h"
 
 struct position_mark {
 	struct position_mark *next; /* of its source */
@@ -45,7 +45,7 @@ struct positions {
 	struct positions_table table;
 	struct positions_journal *journals;
 	uint64_t calls;
-	struct place place; /* of the file; used by the thread that saves */
+	struct file_place place; /* of the file; used by the thread that saves */
 };
 
 /* ---- Marks -------------------------------------------------------------------- */
@@ -279,9 +279,9 @@ static int positions_text(struct positions *positions, char **ret, size_t *ret_l
 
 bool positions_taken_away(struct positions *positions)
 {
-	if (place_is_same(&positions->place, positions->path))
+	if (file_place_is_kept(&positions->place, positions->path))
 		return false;
-	positions->place = (struct place){0};
+	positions->place = (struct file_place){0};
 	pthread_mutex_lock(&positions->lock);
 	positions->table.changed = true;
 	pthread_mutex_unlock(&positions->lock);
@@ -349,7 +349,7 @@ int positions_create(const char *path, struct positions **ret, struct error *err
 		positions_destroy(positions);
 		return r;
 	}
-	place_note(&positions->place, path);
+	file_place_note(&positions->place, path, false);
 	*ret = positions;
 	return r;
 }

@@ -66,7 +66,8 @@ static int positions_file_put(int fd, const char *bytes, size_t len)
 	return 0;
 }
 
-static int positions_file_fill(const char *path, const char *text, size_t len, struct place *ret)
+static int positions_file_fill(const char *path, const char *text, size_t len,
+			       struct file_place *ret)
 {
 	char tail[POSITIONS_FILE_TAIL + 1];
 	auto_close int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -79,15 +80,15 @@ static int positions_file_fill(const char *path, const char *text, size_t len, s
 	if (r == 0 && fsync(fd) < 0)
 		r = -errno;
 	if (r == 0)
-		place_note_open(ret, fd);
+		file_place_note_open(ret, fd);
 	return r;
 }
 
-int positions_file_write(const char *path, const char *text, size_t len, struct place *ret,
+int positions_file_write(const char *path, const char *text, size_t len, struct file_place *ret,
 			 struct error *error)
 {
 	auto_free char *fresh = NULL;
-	struct place place = {0};
+	struct file_place place = {0};
 	if (asprintf(&fresh, "%s.new", path) < 0) {
 		fresh = NULL;
 		return error_set(error, ENOMEM, "no memory");

@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
-#include "base/place.h"
+#include "base/file_place.h"
 
 /* Between these two the caller writes its lines to the stream, which is in memory. */
 void positions_file_begin(FILE *file);
@@ -18,7 +18,7 @@ void positions_file_line(FILE *file, const char *source, const char *position);
 
 /* Appends the checksum's line and makes it the file of that path, durably.  ret: which file that
  * is, also if somebody takes it away at once. */
-int positions_file_write(const char *path, const char *text, size_t len, struct place *ret,
+int positions_file_write(const char *path, const char *text, size_t len, struct file_place *ret,
 			 struct error *error);
 
 /* -ENOENT; -EBADMSG: damaged, lines before the damage may have been told. */

@@ -21,6 +21,7 @@
 #include "plugin/loader.h"
 #include "base/arena.h"
 #include "base/cleanup.h"
+#include "base/suggest.h"
 #include "base/text.h"
 
 struct registry_item {
@@ -223,7 +224,7 @@ static int registry_missing(struct registry *registry, const char *name, struct 
 	size_t n = 0;
 	const char *hint = NULL;
 	if (registry_available(registry, &names, &n) == 0)
-		hint = text_suggest(name, (const char *const *)names, n);
+		hint = suggest(name, (const char *const *)names, n);
 	if (hint)
 		return error_set(error, ENOENT, "there is no plugin %s.so in %s (did you mean %s?)",
 				 name, registry->dirs, hint);

@@ -12,29 +12,19 @@
 
 #include "process/log_level.h"
 #include "base/clock.h"
+#include "base/utf8.h"
 
 static const char log_line_cut[] = "…";
 enum { LOG_LINE_ROOM = LOG_LINE_SIZE - sizeof(log_line_cut) - 1 };
 
-/* Bytes of the printable character that text begins with; 0: none.  Tells apart only what a
- * terminal must not be shown, so overlong forms pass. */
-static size_t log_line_printable(const unsigned char *text)
+/* Bytes of the printable character that text begins with; 0: none.  A terminal must not be shown
+ * control characters, which are also U+0080 to U+009F. */
+static size_t log_line_printable(const char *text)
 {
-	static const struct {
-		unsigned char mask, lead;
-		size_t len;
-	} forms[] = {{0x80, 0x00, 1}, {0xe0, 0xc0, 2}, {0xf0, 0xe0, 3}, {0xf8, 0xf0, 4}};
-	if (text[0] < 0x20 || text[0] == 0x7f || (text[0] == 0xc2 && text[1] < 0xa0))
+	const unsigned char *at = (const unsigned char *)text;
+	if (at[0] < 0x20 || at[0] == 0x7f || (at[0] == 0xc2 && at[1] < 0xa0))
 		return 0;
-	for (size_t f = 0; f < sizeof(forms) / sizeof(*forms); f++) {
-		if ((text[0] & forms[f].mask) != forms[f].lead)
-			continue;
-		for (size_t i = 1; i < forms[f].len; i++)
-			if ((text[i] & 0xc0) != 0x80)
-				return 0;
-		return forms[f].len;
-	}
-	return 0;
+	return utf8_length(text, strnlen(text, 4));
 }
 
 /* False: no room left. */
@@ -51,7 +41,7 @@ void log_line_append(struct log_line *line, const char *text)
 {
 	bool room = true;
 	while (*text && room) {
-		size_t len = log_line_printable((const unsigned char *)text);
+		size_t len = log_line_printable(text);
 		char escaped[sizeof("\\xNN")];
 		snprintf(escaped, sizeof(escaped), "\\x%02X", (unsigned char)*text);
 		room = len ? log_line_put(line, text, len) : log_line_put(line, escaped, 4);

@@ -150,11 +150,11 @@ static void state_note(struct state_dir *state, const char *path)
 {
 	char name[PATH_MAX];
 	struct error error;
-	place_note(&state->folder, path);
+	file_place_note(&state->folder, path, true);
 	if (state_path(path, "lock", name, &error) == 0)
-		place_note(&state->lock_file, name);
+		file_place_note(&state->lock_file, name, true);
 	if (state_path(path, "writer", name, &error) == 0)
-		place_note(&state->producer_file, name);
+		file_place_note(&state->producer_file, name, true);
 }
 
 int state_dir_open(const char *path, struct state_dir *ret, struct error *error)
@@ -231,22 +231,18 @@ int state_dir_check(const char *path, struct error *error)
 
 /* ---- While it is in use ------------------------------------------------------- */
 
-static bool state_is_there(const struct place *place, const char *path)
-{
-	return place->inode != 0 && place_is_same(place, path);
-}
-
 /* What is not in its place; NULL: all is. */
 static const char *state_find_missing(const struct state_dir *state, const char *path)
 {
 	char name[PATH_MAX];
 	struct error error;
-	if (!state_is_there(&state->folder, path))
+	if (!file_place_is_kept(&state->folder, path))
 		return "it";
-	if (state_path(path, "lock", name, &error) == 0 && !state_is_there(&state->lock_file, name))
+	if (state_path(path, "lock", name, &error) == 0 &&
+	    !file_place_is_kept(&state->lock_file, name))
 		return "lock in it";
 	if (state_path(path, "writer", name, &error) == 0 &&
-	    !state_is_there(&state->producer_file, name))
+	    !file_place_is_kept(&state->producer_file, name))
 		return "writer in it";
 	return NULL;
 }

@@ -7,14 +7,14 @@
 #define TALLYD_CORE_STATE_DIR_H
 
 #include "base/error.h"
-#include "base/place.h"
+#include "base/file_place.h"
 
 enum { STATE_PRODUCER_SIZE = 33 }; /* 128 bits in hex */
 
 struct state_dir {
 	int lock;
 	char producer[STATE_PRODUCER_SIZE]; /* drawn once, kept for ever */
-	struct place folder, lock_file, producer_file;
+	struct file_place folder, lock_file, producer_file;
 };
 
 /* Makes the folder (0700, parents too), takes the lock, reads or draws the producer id.  -EBUSY:

@@ -1,13 +1,13 @@
 #include "fake_store.h"
 
 #include <errno.h>
-#include <fnmatch.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <tallyd/query.h>
 
+#include "base/text_match.h"
 #include "pipeline/batch.h"
 
 enum { FAKE_TABLES = 16, FAKE_COLUMNS = 128 };
@@ -219,10 +219,7 @@ static int fake_compare(const struct tally_column *column, const struct tally_ce
 
 static bool fake_glob(const struct tally_cell *pattern, const struct tally_cell *cell)
 {
-	char p[512], t[512];
-	snprintf(p, sizeof(p), "%.*s", (int)pattern->len, pattern->text);
-	snprintf(t, sizeof(t), "%.*s", (int)cell->len, cell->text);
-	return fnmatch(p, t, 0) == 0;
+	return text_glob(cell->text, cell->len, pattern->text, pattern->len);
 }
 
 static bool fake_contains(const struct tally_cell *value, const struct tally_cell *cell)

@@ -6,7 +6,7 @@
 #include <query/samples.h>
 #include <stdlib.h>
 #include <string.h>
-#include <message/suggest.h>
+#include <base/suggest.h>
 
 #include "base/clock.h"
 #include "http_api.h"

@@ -82,20 +82,6 @@ static void an_edited_migration_is_noticed(void **state)
 	assert_int_equal(f->plugin->start(f->store), 0);
 }
 
-static void globs_and_containment_know_their_corners(void **state)
-{
-	(void)state;
-	assert_true(condition_glob("", 0, "*", 1));
-	assert_true(condition_glob("aXbXc", 5, "a*X*c", 5));
-	assert_false(condition_glob("aXb", 3, "a*Xc", 4));
-	assert_true(condition_glob("\xc3\xa4", 2, "?", 1));
-	assert_false(condition_glob("ab", 2, "?", 1));
-	assert_true(condition_contains("abc", 3, "", 0));
-	assert_true(condition_contains("x[y", 3, "[Y", 2));
-	assert_false(condition_contains("x{y", 3, "[y", 2)); /* differ by 0x20 alone */
-	assert_false(condition_contains("ab", 2, "abc", 3));
-}
-
 /* Pages through all lines, three at a time, while more are written behind the page. */
 
 int main(void)
@@ -106,7 +92,6 @@ int main(void)
 		STORE_TEST(a_path_that_is_no_database_is_refused_by_name),
 		STORE_TEST(a_database_of_another_program_is_left_alone),
 		STORE_TEST(an_edited_migration_is_noticed),
-		cmocka_unit_test(globs_and_containment_know_their_corners),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

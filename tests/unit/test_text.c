@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/suggest.h"
 #include "base/text.h"
 #include "base/utf8.h"
 #include "test.h"
@@ -115,12 +116,12 @@ static void a_mistyped_word_finds_the_one_that_was_meant(void **state)
 {
 	(void)state;
 	static const char *const keys[] = {"interval", "endpoint", "timeout", "include", "exclude"};
-	assert_string_equal(text_suggest("intervall", keys, 5), "interval");
-	assert_string_equal(text_suggest("intreval", keys, 5), "interval");
-	assert_string_equal(text_suggest("endpiont", keys, 5), "endpoint");
-	assert_string_equal(text_suggest("inclde", keys, 5), "include");
-	assert_null(text_suggest("colour", keys, 5));
-	assert_null(text_suggest("x", keys, 5));
+	assert_string_equal(suggest("intervall", keys, 5), "interval");
+	assert_string_equal(suggest("intreval", keys, 5), "interval");
+	assert_string_equal(suggest("endpiont", keys, 5), "endpoint");
+	assert_string_equal(suggest("inclde", keys, 5), "include");
+	assert_null(suggest("colour", keys, 5));
+	assert_null(suggest("x", keys, 5));
 }
 
 static void a_word_too_long_to_compare_suggests_nothing(void **state)
@@ -130,9 +131,9 @@ static void a_word_too_long_to_compare_suggests_nothing(void **state)
 	memset(word, 'a', sizeof(word));
 	word[sizeof(word) - 1] = '\0';
 	const char *candidates[] = {"interval"};
-	assert_null(text_suggest(word, candidates, 1));
+	assert_null(suggest(word, candidates, 1));
 	candidates[0] = word;
-	assert_null(text_suggest("aaaa", candidates, 1));
+	assert_null(suggest("aaaa", candidates, 1));
 }
 
 static void names_begin_with_a_letter_and_have_48_bytes_at_most(void **state)

@@ -5,9 +5,10 @@
  */
 #include "docker/container_match.h"
 
-#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "base/text_match.h"
 
 enum match_kind { MATCH_NAME, MATCH_IMAGE, MATCH_LABEL, MATCH_STATE, MATCH_UNKNOWN };
 
@@ -54,7 +55,7 @@ static bool label_fits(const char *pattern, const struct match_subject *subject)
 	snprintf(key, sizeof(key), "%.*s", (int)len, pattern);
 	if (!subject->label(subject->arg, key, value, sizeof(value)))
 		return false;
-	return !pattern[len] || fnmatch(pattern + len + 1, value, 0) == 0;
+	return !pattern[len] || text_fits(value, pattern + len + 1);
 }
 
 /* ret_kind: a bit of its own for each. */
@@ -65,11 +66,11 @@ static bool fits(const char *pattern, const struct match_subject *subject, unsig
 	*ret_kind = 1U << kind;
 	switch (kind) {
 	case MATCH_NAME:
-		return fnmatch(glob, subject->name, 0) == 0;
+		return text_fits(subject->name, glob);
 	case MATCH_IMAGE:
-		return fnmatch(glob, subject->image, 0) == 0;
+		return text_fits(subject->image, glob);
 	case MATCH_STATE:
-		return fnmatch(glob, subject->state, 0) == 0;
+		return text_fits(subject->state, glob);
 	case MATCH_LABEL:
 		return label_fits(glob, subject);
 	case MATCH_UNKNOWN:

@@ -30,7 +30,7 @@ const char *match_check(const struct match *match);
 bool match_passes(const struct match *match, const struct match_subject *subject);
 
 #define MATCH_SYNTAX                                                                               \
-	"patterns KIND=GLOB where KIND is name, image, label or state: name=web*, "                \
+	"patterns KIND=GLOB (* and ?) where KIND is name, image, label or state: name=web*, "      \
 	"label=env=prod, "                                                                         \
 	"label=team (any value); a bare GLOB is a name's"
 

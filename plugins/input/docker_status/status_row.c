@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 #include "health_output.h"
 #include "base/json_trim.h"
+#include "base/utf8.h"
 
 enum { STATUS_LABEL_SIZE = 256 };
 
@@ -34,13 +35,10 @@ static void put_text(struct row *row, uint32_t column, const char *text, size_t 
 	row->no_memory |= tally_put_text(row->ctx, row->batch, row->cells, column, text, len) < 0;
 }
 
-/* Cut at a UTF-8 character, so that one container's name or command line cannot fill every answer.
- */
+/* So that one container's name or command line cannot fill every answer. */
 static void put_bounded(struct row *row, uint32_t column, const char *text, size_t len)
 {
-	size_t kept = len < JSON_TRIM_STRING ? len : JSON_TRIM_STRING;
-	while (kept > 0 && kept < len && (text[kept] & 0xc0) == 0x80)
-		kept--;
+	size_t kept = utf8_bound(text, len, JSON_TRIM_STRING);
 	if (kept < len)
 		tally_count(row->ctx, DOCKER_METRIC_TEXTS_CUT, 1);
 	put_text(row, column, text, kept);

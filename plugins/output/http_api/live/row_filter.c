@@ -9,13 +9,11 @@
  */
 #include "live/row_filter.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#include "base/utf8.h"
+#include "base/text_match.h"
 #include "query/catalog_cache.h"
 #include "query/container_lookup.h"
 
@@ -99,61 +97,14 @@ void row_filter_ask(const struct row_filter *row_filter, struct query *query)
 
 /* ---- Holding a row against it -------------------------------------------- */
 
-bool row_filter_glob(const char *pattern, const char *text, size_t len)
-{
-	const char *star = NULL, *end = text + len, *retry = text;
-	while (text < end) {
-		if (*pattern == '*') {
-			star = pattern++;
-			retry = text;
-		} else if (*pattern == '?' || (*pattern && *pattern == *text)) {
-			size_t step = *pattern == '?' ? utf8_length(text, (size_t)(end - text)) : 1;
-			text += step ? step : 1;
-			pattern++;
-		} else if (star) {
-			pattern = star + 1;
-			text = ++retry;
-		} else {
-			return false;
-		}
-	}
-	return pattern[strspn(pattern, "*")] == '\0';
-}
-
-/* The first place in [at, end) of a letter, upper or lower case. */
-static const char *find_letter(const char *at, const char *end, char letter)
-{
-	int upper = toupper((unsigned char)letter), lower = tolower((unsigned char)letter);
-	const char *found = memchr(at, lower, (size_t)(end - at));
-	if (upper == lower)
-		return found;
-	const char *other = memchr(at, upper, (size_t)((found ? found : end) - at));
-	return other ? other : found;
-}
-
-/* On the HTTP thread, over all that a feed holds: most of it is passed over by memchr(). */
-static bool contains(const struct tally_cell *cell, const char *value)
-{
-	size_t len = strlen(value);
-	if (len == 0 || len > cell->len)
-		return len == 0;
-	const char *at = cell->text, *end = cell->text + cell->len - len + 1;
-	while ((at = find_letter(at, end, *value))) {
-		if (strncasecmp(at, value, len) == 0)
-			return true;
-		at++;
-	}
-	return false;
-}
-
 static bool rule_passes(const struct row_filter_rule *rule, const struct tally_cell *cell)
 {
 	if (!cell->set)
 		return false;
 	if (rule->match == TALLY_CONTAINS)
-		return contains(cell, rule->value);
+		return text_contains(cell->text, cell->len, rule->value, strlen(rule->value));
 	if (rule->match == TALLY_GLOB)
-		return row_filter_glob(rule->value, cell->text, cell->len);
+		return text_glob(cell->text, cell->len, rule->value, strlen(rule->value));
 	return cell_equals(cell, rule->value);
 }
 

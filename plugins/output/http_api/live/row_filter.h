@@ -30,7 +30,4 @@ bool row_filter_passes(const struct row_filter *row_filter, const struct tally_t
 /* The same rules for a question to the store. */
 void row_filter_ask(const struct row_filter *row_filter, struct query *query);
 
-/* Does text fit * and ?, as the stores have it? */
-bool row_filter_glob(const char *pattern, const char *text, size_t len);
-
 #endif

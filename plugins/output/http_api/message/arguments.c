@@ -21,7 +21,7 @@
 
 #include "base/text.h"
 #include "message/context.h"
-#include "message/suggest.h"
+#include "base/suggest.h"
 #include "message/time_expr.h"
 #include "message/window.h"
 

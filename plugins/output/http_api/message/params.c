@@ -173,12 +173,7 @@ void target_done(struct target *target)
 
 static bool is_utf8(const char *text)
 {
-	for (size_t left = strlen(text), step; left > 0; text += step, left -= step) {
-		step = utf8_length(text, left);
-		if (step == 0)
-			return false;
-	}
-	return true;
+	return utf8_valid(text, strlen(text));
 }
 
 bool target_is_utf8(const struct target *target, const char **ret_param)

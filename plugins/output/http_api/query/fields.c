@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "message/suggest.h"
+#include "base/suggest.h"
 #include "query/catalog_cache.h"
 
 /* In the order of the choices of agg=. */

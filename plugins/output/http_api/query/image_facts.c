@@ -14,8 +14,8 @@
 #include "query/image_facts.h"
 
 #include "base/cleanup.h"
+#include "base/text_match.h"
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,7 +69,7 @@ static bool is_wanted(const struct image_facts *facts, const char *reference)
 	if (!facts->wanted[0])
 		return true;
 	if (facts->pattern)
-		return fnmatch(facts->wanted, reference, FNM_NOESCAPE) == 0;
+		return text_fits(reference, facts->wanted);
 	return strcmp(facts->wanted, reference) == 0;
 }
 

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include <errno.h>
 #include "base/json_trim.h"
+#include "base/utf8.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,21 +103,12 @@ static int result_set_copy_text(struct result_set *rows, struct tally_cell *cell
 	return 0;
 }
 
-/* Cut at a character. */
-static void result_set_cut_text(struct tally_cell *cell)
-{
-	uint32_t len = JSON_TRIM_STRING;
-	while (len > 0 && ((unsigned char)cell->text[len] & 0xc0) == 0x80)
-		len--;
-	cell->len = len;
-}
-
 /* Of JSON each member; what is too much even so is not known. */
 static int result_set_copy_bounded(struct result_set *rows, uint16_t type, struct tally_cell *cell)
 {
 	size_t len = 0;
 	if (type == TALLY_TEXT) {
-		result_set_cut_text(cell);
+		cell->len = (uint32_t)utf8_bound(cell->text, cell->len, JSON_TRIM_STRING);
 		return result_set_copy_text(rows, cell);
 	}
 	auto_free char *bounded = malloc(cell->len);

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include <errno.h>
 #include "base/json_reader.h"
+#include "base/utf8.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -198,19 +199,10 @@ static void write_label(struct json_writer *text, const char *name, const char *
 	exposition_word(text, "\"");
 }
 
-/* Cut at a character. */
-static size_t bounded(const char *value, size_t len)
-{
-	size_t kept = len < LABEL_MAX ? len : LABEL_MAX;
-	while (kept > 0 && kept < len && ((unsigned char)value[kept] & 0xc0) == 0x80)
-		kept--;
-	return kept;
-}
-
 static void write_cell(struct json_writer *text, const char *name, const struct tally_cell *cell)
 {
 	if (cell->set)
-		write_label(text, name, cell->text, bounded(cell->text, cell->len));
+		write_label(text, name, cell->text, utf8_bound(cell->text, cell->len, LABEL_MAX));
 }
 
 /* Of a container's label's name what a metric's label may have in its name. */
@@ -238,7 +230,7 @@ static void write_container_label(struct json_writer *text, size_t from,
 				  const struct json_text *name, const struct json_text *value,
 				  bool *ret_cut)
 {
-	size_t at = text->len, len = value->at ? bounded(value->at, value->len) : 0;
+	size_t at = text->len, len = value->at ? utf8_bound(value->at, value->len, LABEL_MAX) : 0;
 	if (at - from + name->len + len > LABELS_MAX) {
 		*ret_cut = true;
 		return;

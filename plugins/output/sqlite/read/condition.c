@@ -5,65 +5,13 @@
 #include "read/condition.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "bind.h"
 #include "database.h"
 #include "base/json_chars.h"
+#include "base/text_match.h"
 
 /* ---- Matching ------------------------------------------------------------------ */
-
-bool condition_contains(const char *text, size_t len, const char *value, size_t value_len)
-{
-	for (size_t i = 0; i + value_len <= len; i++) {
-		size_t j = 0;
-		while (j < value_len &&
-		       (text[i + j] == value[j] || (text[i + j] ^ value[j]) == 0x20)) {
-			char letter = (char)(text[i + j] | 0x20);
-			if (text[i + j] != value[j] && (letter < 'a' || letter > 'z'))
-				break;
-			j++;
-		}
-		if (j == value_len)
-			return true;
-	}
-	return false;
-}
-
-/* To the start of the next UTF-8 character. */
-static size_t condition_next(const char *text, size_t len, size_t i)
-{
-	i++;
-	while (i < len && ((unsigned char)text[i] & 0xc0) == 0x80)
-		i++;
-	return i;
-}
-
-/* Backtracks to the last * only, so it is quadratic at worst. */
-bool condition_glob(const char *text, size_t len, const char *pattern, size_t pattern_len)
-{
-	size_t i = 0, p = 0, star = SIZE_MAX, star_at = 0;
-	while (i < len) {
-		if (p < pattern_len && pattern[p] == '*') {
-			star = p++;
-			star_at = i;
-		} else if (p < pattern_len && pattern[p] == '?') {
-			i = condition_next(text, len, i);
-			p++;
-		} else if (p < pattern_len && pattern[p] == text[i]) {
-			i++;
-			p++;
-		} else if (star != SIZE_MAX) {
-			p = star + 1;
-			i = ++star_at;
-		} else {
-			return false;
-		}
-	}
-	while (p < pattern_len && pattern[p] == '*')
-		p++;
-	return p == pattern_len;
-}
 
 static bool condition_prefix(const char *text, size_t len, const char *value, size_t value_len)
 {
@@ -91,13 +39,13 @@ static void condition_sql_prefix(sqlite3_context *context, int n, sqlite3_value 
 static void condition_sql_contains(sqlite3_context *context, int n, sqlite3_value **values)
 {
 	(void)n;
-	condition_call(context, values, condition_contains);
+	condition_call(context, values, text_contains);
 }
 
 static void condition_sql_glob(sqlite3_context *context, int n, sqlite3_value **values)
 {
 	(void)n;
-	condition_call(context, values, condition_glob);
+	condition_call(context, values, text_glob);
 }
 
 /* SQLite's own functions end a text at \u0000. */

@@ -21,8 +21,4 @@ void condition_append(sqlite3_str *sql, const struct bound_query *bound, unsigne
 		      const char *tags, const char *fields);
 void condition_bind(sqlite3_stmt *statement, const struct bound_query *bound);
 
-/* How they match; here for the tests. */
-bool condition_contains(const char *text, size_t len, const char *value, size_t value_len);
-bool condition_glob(const char *text, size_t len, const char *pattern, size_t pattern_len);
-
 #endif

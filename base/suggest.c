@@ -1,12 +1,11 @@
 /*
- * Which of several names was meant.  Called when a request is refused, so never on the way of a
- * good one; tables have few names, and names over SUGGEST_MAX letters are not compared at all,
- * which bounds the work per candidate.
+ * Never on the way of a good request, and names over SUGGEST_MAX letters are not compared at all,
+ * which bounds the work per candidate.  Nothing can fail.
  *
  * The distance is optimal string alignment (Damerau-Levenshtein in which no part is edited twice):
  * a swap of two letters is the commonest slip of fingers and has to cost one, not two.
  */
-#include "message/suggest.h"
+#include "base/suggest.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -25,7 +24,7 @@ static bool same_letter(char a, char b)
 	return tolower((unsigned char)a) == tolower((unsigned char)b);
 }
 
-/* Optimal string alignment, three rows at a time. */
+/* Three rows at a time. */
 unsigned suggest_distance(const char *left, const char *right)
 {
 	unsigned rows[3][SUGGEST_MAX + 1];
@@ -49,14 +48,31 @@ unsigned suggest_distance(const char *left, const char *right)
 	return rows[n % 3][m];
 }
 
+/* One is the beginning of the other: "warn", or "endpoint_file" where there is an endpoint. */
+static bool begins(const char *left, size_t n, const char *right, size_t m)
+{
+	size_t shorter = n < m ? n : m;
+	return shorter >= SUGGEST_MIN_BEGINNING && strncasecmp(left, right, shorter) == 0;
+}
+
 bool suggest_nearer(const char *name, const char *candidate, unsigned *best)
 {
 	size_t n = strlen(name), m = strlen(candidate);
 	unsigned distance = suggest_distance(name, candidate);
-	if (n >= SUGGEST_MIN_BEGINNING && strncasecmp(name, candidate, n) == 0 && distance)
+	if (distance > 0 && distance < SUGGEST_FAR && begins(name, n, candidate, m))
 		distance = 1;
 	if (distance >= *best || 3 * (size_t)distance > (n > m ? n : m))
 		return false;
 	*best = distance;
 	return true;
+}
+
+const char *suggest(const char *name, const char *const *candidates, size_t n)
+{
+	const char *found = NULL;
+	unsigned best = SUGGEST_NEAR;
+	for (size_t i = 0; i < n; i++)
+		if (suggest_nearer(name, candidates[i], &best))
+			found = candidates[i];
+	return found;
 }
