@@ -1,7 +1,7 @@
 /*
  * A thread per shared cache, started and stopped by dispatch.c.  It subscribes, blocks in the cache
  * until a message comes, and passes the name of the table on; the row itself does not matter here.
- * When the connection is lost it subscribes anew, after a quarter of a second, then after up to 5.
+ * When the connection is lost it subscribes anew, after up to a quarter of a second, later up to 5.
  *
  * Until then nothing is invalidated from elsewhere.  Answers are not distrusted meanwhile: a Redis
  * that is gone must not turn into load on the database, and the TTL bounds how old they get.
@@ -15,12 +15,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/backoff.h"
 #include "base/clock.h"
 #include "base/worker.h"
 #include "cache/cache_policy.h"
 
-static const int64_t invalidation_first_pause = CLOCK_SECOND / 4;
-static const int64_t invalidation_longest_pause = 5 * CLOCK_SECOND;
 static const char invalidation_channel[] = "rows:"; /* and the table */
 
 struct invalidation {
@@ -32,7 +31,7 @@ struct invalidation {
 	int stop_fd; /* readable: ends the subscription */
 	/* Of the thread. */
 	bool subscribed, logged;
-	int64_t pause; /* before the next attempt */
+	struct backoff backoff;
 };
 
 /* channel NULL: all channels are subscribed, or there are no more messages now. */
@@ -45,7 +44,7 @@ static int invalidation_message(void *arg, const char *channel, char *text, size
 		invalidation->changed(invalidation->arg, channel + strlen(invalidation_channel));
 	} else if (!invalidation->subscribed) {
 		invalidation->subscribed = true;
-		invalidation->pause = invalidation_first_pause;
+		backoff_reset(&invalidation->backoff);
 		invalidation->changed(invalidation->arg, NULL);
 		if (invalidation->logged)
 			tally_log(invalidation->ctx, TALLY_NOTICE,
@@ -60,7 +59,7 @@ static int invalidation_message(void *arg, const char *channel, char *text, size
 /* From the second failure on: the first is usual while the other plugin starts or reconnects. */
 static void invalidation_log(struct invalidation *invalidation)
 {
-	if (invalidation->logged || invalidation->pause == invalidation_first_pause)
+	if (invalidation->logged || invalidation->backoff.failures == 0)
 		return;
 	invalidation->logged = true;
 	tally_log(invalidation->ctx, TALLY_WARNING,
@@ -88,10 +87,7 @@ static void invalidation_run(void *arg)
 		if (worker_is_stopping(&invalidation->worker))
 			return;
 		invalidation_log(invalidation);
-		next = clock_monotonic() + invalidation->pause;
-		invalidation->pause = invalidation->pause * 2 < invalidation_longest_pause
-					      ? invalidation->pause * 2
-					      : invalidation_longest_pause;
+		next = clock_monotonic() + backoff_next(&invalidation->backoff);
 	}
 }
 
@@ -101,12 +97,13 @@ int invalidation_open(struct tally_ctx *ctx, const struct tally_named_cache *cac
 	struct invalidation *invalidation = malloc(sizeof(*invalidation));
 	if (!invalidation)
 		return -ENOMEM;
-	*invalidation = (struct invalidation){.ctx = ctx,
-					      .cache = cache,
-					      .changed = changed,
-					      .arg = arg,
-					      .stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC),
-					      .pause = invalidation_first_pause};
+	*invalidation = (struct invalidation){
+		.ctx = ctx,
+		.cache = cache,
+		.changed = changed,
+		.arg = arg,
+		.stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC),
+		.backoff = {.first = CLOCK_SECOND / 4, .most = 5 * CLOCK_SECOND}};
 	worker_init(&invalidation->worker);
 	int r = invalidation->stop_fd < 0 ? -errno
 					  : worker_start(&invalidation->worker, "http-invalidate",
