@@ -71,6 +71,19 @@ static size_t thing_at(const char *text, size_t len, bool *ret_odd)
 	return ESCAPE;
 }
 
+bool json_chars_are_whole(const char *text, size_t len)
+{
+	if (!json_chars_are_odd(text, len))
+		return true;
+	for (size_t i = 0, n; i < len; i += n) {
+		bool odd = false;
+		n = text[i] == '\\' ? thing_at(text + i, len - i, &odd) : 1;
+		if (odd && escape_at(text + i, len - i) != 0)
+			return false;
+	}
+	return true;
+}
+
 void json_chars_replace(const char *text, size_t len, char *ret)
 {
 	for (size_t i = 0, n; i < len; i += n) {

@@ -13,6 +13,9 @@
 /* There is something to replace, perhaps. */
 bool json_chars_are_odd(const char *text, size_t len);
 
+/* No lone surrogate is in it; \u0000 may be. */
+bool json_chars_are_whole(const char *text, size_t len);
+
 /* Writes as many bytes as there are, which may be in place. */
 void json_chars_replace(const char *text, size_t len, char *ret);
 

@@ -129,7 +129,7 @@ const char *json_map_document(char *text, size_t len, const struct json_member *
 {
 	struct json_reader json;
 	json_reader_init(&json, text, len);
-	if (json_peek(&json) != JSON_OBJECT)
+	if (json_peek(&json) != JSON_NEXT_OBJECT)
 		json_fail(&json, "an object was expected");
 	json_map_read(&json, members, slots);
 	if (json_finish(&json))

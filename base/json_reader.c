@@ -8,7 +8,9 @@
 
 #include <string.h>
 
+#include "base/json_chars.h"
 #include "base/json_escape.h"
+#include "base/utf8.h"
 
 void json_reader_init(struct json_reader *json, char *text, size_t len)
 {
@@ -38,22 +40,22 @@ static char look(struct json_reader *json)
 	return json->at < json->end ? *json->at : 0;
 }
 
-enum json_type json_peek(struct json_reader *json)
+enum json_next json_peek(struct json_reader *json)
 {
 	char c = look(json);
 	switch (c) {
 	case '{':
-		return JSON_OBJECT;
+		return JSON_NEXT_OBJECT;
 	case '[':
-		return JSON_ARRAY;
+		return JSON_NEXT_ARRAY;
 	case '"':
-		return JSON_STRING;
+		return JSON_NEXT_STRING;
 	case 't':
 	case 'f':
 	case 'n':
-		return JSON_WORD;
+		return JSON_NEXT_WORD;
 	default:
-		return c == '-' || (c >= '0' && c <= '9') ? JSON_NUMBER : JSON_NOTHING;
+		return c == '-' || (c >= '0' && c <= '9') ? JSON_NEXT_NUMBER : JSON_NEXT_NOTHING;
 	}
 }
 
@@ -273,7 +275,7 @@ bool json_read_int(struct json_reader *json, struct json_int *ret)
 		*ret = (struct json_int){0};
 		return true;
 	}
-	if (json_peek(json) != JSON_NUMBER)
+	if (json_peek(json) != JSON_NEXT_NUMBER)
 		return unexpected(json, "a number was expected");
 	struct json_int number;
 	if (!read_whole(json, &number))
@@ -344,17 +346,17 @@ bool json_skip(struct json_reader *json)
 {
 	bool ignored;
 	switch (json_peek(json)) {
-	case JSON_OBJECT:
+	case JSON_NEXT_OBJECT:
 		return skip_object(json);
-	case JSON_ARRAY:
+	case JSON_NEXT_ARRAY:
 		return skip_array(json);
-	case JSON_STRING:
+	case JSON_NEXT_STRING:
 		return skip_text(json);
-	case JSON_NUMBER:
+	case JSON_NEXT_NUMBER:
 		return skip_number(json);
-	case JSON_WORD:
+	case JSON_NEXT_WORD:
 		return json_read_bool(json, &ignored);
-	case JSON_NOTHING:
+	case JSON_NEXT_NOTHING:
 		break;
 	}
 	return unexpected(json, "a value was expected");
@@ -376,4 +378,13 @@ bool json_finish(struct json_reader *json)
 	if (json->at != json->end)
 		return json_fail(json, "something follows the end");
 	return !json->problem;
+}
+
+/* Skipping writes nothing, so the text may be a constant one after all. */
+bool json_check(const char *text, size_t len)
+{
+	struct json_reader json;
+	json_reader_init(&json, (char *)(uintptr_t)text, len);
+	return utf8_valid(text, len) && json_skip(&json) && json_finish(&json) &&
+	       json_chars_are_whole(text, len);
 }

@@ -24,7 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { JSON_MAX_DEPTH = 32 };
+enum { JSON_MAX_DEPTH = 64 }; /* skipping recurses, on the stacks of plugins' threads */
 
 struct json_reader {
 	char *start, *at, *end;
@@ -44,12 +44,19 @@ struct json_int {
 	bool set; /* false: null, or beyond an int64 as engines write "unlimited" */
 };
 
-enum json_type { JSON_NOTHING, JSON_OBJECT, JSON_ARRAY, JSON_STRING, JSON_NUMBER, JSON_WORD };
+enum json_next {
+	JSON_NEXT_NOTHING,
+	JSON_NEXT_OBJECT,
+	JSON_NEXT_ARRAY,
+	JSON_NEXT_STRING,
+	JSON_NEXT_NUMBER,
+	JSON_NEXT_WORD
+};
 
 void json_reader_init(struct json_reader *json, char *text, size_t len);
 
 /* What comes next, unread. */
-enum json_type json_peek(struct json_reader *json);
+enum json_next json_peek(struct json_reader *json);
 
 /* A null counts as an empty one.  Then call the next function until it returns false. */
 bool json_enter_object(struct json_reader *json);
@@ -78,5 +85,8 @@ static inline size_t json_offset(const struct json_reader *json)
 }
 
 bool json_text_is(const struct json_text *text, const char *wanted);
+
+/* Is this one JSON value in valid UTF-8, without lone surrogates, which clients' parsers refuse? */
+bool json_check(const char *text, size_t len);
 
 #endif

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json_check.h"
+#include "base/json_reader.h"
 #include "base/json_real.h"
 #include "base/rfc3339.h"
 #include "base/utf8.h"

@@ -6,85 +6,64 @@
 #include "commands/rows.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
+#include "base/json_writer.h"
+#include "base/rfc3339.h"
 #include "base/utf8.h"
-
-static void rows_put_time(FILE *file, int64_t ns)
-{
-	char date[32];
-	struct tm tm;
-	time_t s = ns / CLOCK_SECOND - (ns % CLOCK_SECOND < 0);
-	int64_t rest = ns - (int64_t)s * CLOCK_SECOND;
-	gmtime_r(&s, &tm);
-	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
-	fprintf(file, rest % CLOCK_MS ? "%s.%09" PRId64 "Z" : "%s.%03" PRId64 "Z", date,
-		rest % CLOCK_MS ? rest : rest / CLOCK_MS);
-}
 
 /* ---- For programs ---- */
 
-static void rows_put_string(FILE *file, const char *text, size_t len)
-{
-	putc('"', file);
-	for (size_t i = 0; i < len;) {
-		size_t n = utf8_length(text + i, len - i);
-		unsigned char c = (unsigned char)text[i];
-		if (!n)
-			fputs("\\ufffd", file);
-		else if (c == '"' || c == '\\')
-			fprintf(file, "\\%c", c);
-		else if (c < 0x20)
-			fprintf(file, "\\u%04x", c);
-		else
-			fwrite(text + i, 1, n, file);
-		i += n ? n : 1;
-	}
-	putc('"', file);
-}
+enum { ROWS_MAX_JSON = 64 << 20 }; /* of one row */
 
-static void rows_put_json(FILE *file, uint16_t type, const struct tally_cell *cell)
+static void rows_write_cell(struct json_writer *json, uint16_t type, const struct tally_cell *cell)
 {
 	if (!cell->set)
-		fputs("null", file);
-	else if (type == TALLY_TIME) {
-		putc('"', file);
-		rows_put_time(file, cell->i);
-		putc('"', file);
-	} else if (type == TALLY_INT)
-		fprintf(file, "%" PRId64, cell->i);
-	else if (type == TALLY_REAL) {
-		/* 17 digits tell every double; JSON has neither infinity nor NaN. */
-		if (isfinite(cell->f))
-			fprintf(file, "%.17g", cell->f);
-		else
-			fputs("null", file);
-	} else if (type == TALLY_BOOL)
-		fputs(cell->i ? "true" : "false", file);
+		json_write_null(json);
+	else if (type == TALLY_TIME)
+		json_write_time(json, cell->i);
+	else if (type == TALLY_INT)
+		json_write_int(json, cell->i);
+	else if (type == TALLY_REAL)
+		json_write_real(json, cell->f);
+	else if (type == TALLY_BOOL)
+		json_write_bool(json, cell->i != 0);
 	else if (type == TALLY_JSON)
-		fwrite(cell->text, 1, cell->len, file);
+		json_write_json(json, cell->text, cell->len);
 	else
-		rows_put_string(file, cell->text, cell->len);
+		json_write_text(json, cell->text, cell->len);
+}
+
+static void rows_print_object(FILE *file, const struct tally_table *table,
+			      const struct tally_cell *cells)
+{
+	struct json_writer json;
+	json_writer_init(&json, ROWS_MAX_JSON);
+	json_begin_object(&json);
+	json_write_key(&json, "table");
+	json_write_string(&json, table->name);
+	for (uint32_t c = 0; c < table->n_columns; c++) {
+		json_write_key(&json, table->columns[c].name);
+		rows_write_cell(&json, table->columns[c].type, &cells[c]);
+	}
+	json_end_object(&json);
+	json_write_raw(&json, "\n", 1);
+	if (json.error)
+		fprintf(stderr, "tallyd: a row of %s is left out: %s\n", table->name,
+			strerror(-json.error));
+	else
+		fwrite(json.data, 1, json.len, file);
+	json_writer_done(&json);
 }
 
 void rows_print_ndjson(FILE *file, const struct tally_batch *batch)
 {
-	const struct tally_table *table = batch->table;
-	for (uint32_t r = 0; r < batch->n_rows; r++) {
-		fprintf(file, "{\"table\":\"%s\"", table->name);
-		for (uint32_t c = 0; c < table->n_columns; c++) {
-			fprintf(file, ",\"%s\":", table->columns[c].name);
-			rows_put_json(file, table->columns[c].type,
-				      &batch->cells[(size_t)r * table->n_columns + c]);
-		}
-		fputs("}\n", file);
-	}
+	for (uint32_t r = 0; r < batch->n_rows; r++)
+		rows_print_object(file, batch->table,
+				  &batch->cells[(size_t)r * batch->table->n_columns]);
 }
 
 /* ---- For people ---- */
@@ -118,13 +97,9 @@ static void rows_format(char *ret, uint16_t type, const struct tally_cell *cell)
 {
 	if (!cell->set)
 		snprintf(ret, ROWS_CELL_SIZE, "-");
-	else if (type == TALLY_TIME) {
-		FILE *memory = fmemopen(ret, ROWS_CELL_SIZE, "w");
-		if (memory) {
-			rows_put_time(memory, cell->i);
-			fclose(memory);
-		}
-	} else if (type == TALLY_INT)
+	else if (type == TALLY_TIME)
+		rfc3339_format(cell->i, ret);
+	else if (type == TALLY_INT)
 		snprintf(ret, ROWS_CELL_SIZE, "%" PRId64, cell->i);
 	else if (type == TALLY_REAL)
 		snprintf(ret, ROWS_CELL_SIZE, "%.6g", cell->f);

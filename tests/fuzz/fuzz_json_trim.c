@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json_check.h"
+#include "base/json_reader.h"
 #include "base/json_trim.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -3,7 +3,7 @@
  * as they were, and what json_check() takes for JSON must be JSON to jansson too.
  */
 #include <jansson.h>
-#include "base/json_check.h"
+#include "base/json_reader.h"
 #include "base/json_writer.h"
 #include <math.h>
 #include <stdlib.h>

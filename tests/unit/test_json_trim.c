@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json_check.h"
 #include "base/json_reader.h"
 #include "base/json_trim.h"
 #include "test.h"

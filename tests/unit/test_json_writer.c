@@ -1,7 +1,7 @@
 #include <errno.h>
 #include <float.h>
 #include <jansson.h>
-#include "base/json_check.h"
+#include "base/json_reader.h"
 #include "base/json_real.h"
 #include "base/json_writer.h"
 #include <math.h>

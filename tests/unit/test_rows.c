@@ -46,7 +46,7 @@ static void ndjson_has_every_column_with_its_type(void **state)
 	put_row(batch, INT64_C(1700000000123456789), "web", -7, 0.1);
 	char *text = ndjson_of(batch);
 	assert_string_equal(text, "{\"table\":\"t\",\"time\":\"2023-11-14T22:13:20.123456789Z\","
-				  "\"name\":\"web\",\"count\":-7,\"ratio\":0.10000000000000001,"
+				  "\"name\":\"web\",\"count\":-7,\"ratio\":0.1,"
 				  "\"on\":false,\"labels\":{\"a\":1},\"nothing\":null}\n");
 	free(text);
 	batch_drop(batch);
@@ -71,8 +71,8 @@ static void foreign_text_is_escaped_for_json(void **state)
 	(void)state;
 	put_row(batch, 0, "q\" b\\ n\n \x1b \xff é \xe2\x82", 1, 1.0 / 0.0);
 	char *text = ndjson_of(batch);
-	assert_non_null(strstr(text, "\"q\\\" b\\\\ n\\u000a \\u001b \\ufffd é "
-				     "\\ufffd\\ufffd\",\"count\":1,\"ratio\":null"));
+	assert_non_null(strstr(text, "\"q\\\" b\\\\ n\\n \\u001b \xef\xbf\xbd é "
+				     "\xef\xbf\xbd\xef\xbf\xbd\",\"count\":1,\"ratio\":null"));
 	free(text);
 	batch_drop(batch);
 }
@@ -90,9 +90,9 @@ static void tables_are_aligned_and_leave_out_empty_columns(void **state)
 	fclose(file);
 	assert_string_equal(
 		text, "t: 2 rows\n"
-		      "time                      name       count  ratio  on   labels   \n"
-		      "1970-01-01T00:00:00.000Z  é?             5      2  yes  {\"a\":1}  \n"
-		      "1970-01-01T00:00:00.000Z  longer  12345678    2.5  yes  {\"a\":1}  \n");
+		      "time                  name       count  ratio  on   labels   \n"
+		      "1970-01-01T00:00:00Z  é?             5      2  yes  {\"a\":1}  \n"
+		      "1970-01-01T00:00:00Z  longer  12345678    2.5  yes  {\"a\":1}  \n");
 	free(text);
 	batch_drop(batches[0]);
 	batch_drop(batches[1]);

@@ -84,7 +84,7 @@ const char *docker_event_parse(char *line, size_t len, struct docker_event *ret,
 	struct json_reader json;
 	struct event_text text = {0};
 	json_reader_init(&json, line, len);
-	if (json_peek(&json) != JSON_OBJECT)
+	if (json_peek(&json) != JSON_NEXT_OBJECT)
 		json_fail(&json, "an object was expected");
 	read_event(&json, &text);
 	const char *problem = json_finish(&json) ? check(&text) : json.problem;

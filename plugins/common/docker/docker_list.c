@@ -159,7 +159,7 @@ const char *docker_list_parse(char *body, size_t len, struct docker_list *ret, s
 	struct json_reader json;
 	uint32_t size = 0;
 	json_reader_init(&json, body, len);
-	if (json_peek(&json) != JSON_ARRAY)
+	if (json_peek(&json) != JSON_NEXT_ARRAY)
 		json_fail(&json, "an array of containers was expected");
 	json_enter_array(&json);
 	while (json_next_item(&json)) {

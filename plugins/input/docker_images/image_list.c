@@ -126,7 +126,7 @@ const char *image_list_parse(char *body, size_t len, struct image_list *ret, siz
 	struct image_list list = {.body = body};
 	struct json_reader json;
 	json_reader_init(&json, body, len);
-	if (json_peek(&json) != JSON_ARRAY)
+	if (json_peek(&json) != JSON_NEXT_ARRAY)
 		json_fail(&json, "an array of images was expected");
 	json_enter_array(&json);
 	while (json_next_item(&json))

@@ -70,7 +70,7 @@ const char *inspect_read(char *body, size_t len, struct inspect_facts *ret, size
 	struct json_reader json;
 	struct json_text key;
 	json_reader_init(&json, body, len);
-	if (json_peek(&json) != JSON_OBJECT)
+	if (json_peek(&json) != JSON_NEXT_OBJECT)
 		json_fail(&json, "an object was expected");
 	json_enter_object(&json);
 	while (json_next_key(&json, &key)) {

@@ -10,28 +10,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "json_cell.h"
+
 enum { PUBLISH_NAME_SIZE = 256 };
 
 /* ---- Messages ------------------------------------------------------------ */
-
-static void write_cell(struct json_writer *json, const struct tally_column *column,
-		       const struct tally_cell *cell)
-{
-	if (!cell->set)
-		json_write_null(json);
-	else if (column->type == TALLY_TIME)
-		json_write_time(json, cell->i);
-	else if (column->type == TALLY_INT)
-		json_write_int(json, cell->i);
-	else if (column->type == TALLY_REAL)
-		json_write_real(json, cell->f);
-	else if (column->type == TALLY_BOOL)
-		json_write_bool(json, cell->i != 0);
-	else if (column->type == TALLY_JSON)
-		json_write_json(json, cell->text, cell->len);
-	else
-		json_write_text(json, cell->text, cell->len);
-}
 
 static void add_json(struct commands *commands, const struct tally_table *table,
 		     const struct tally_cell *cells)
@@ -41,7 +24,7 @@ static void add_json(struct commands *commands, const struct tally_table *table,
 	json_begin_object(&json);
 	for (uint32_t c = 0; c < table->n_columns; c++) {
 		json_write_key(&json, table->columns[c].name);
-		write_cell(&json, &table->columns[c], &cells[c]);
+		json_write_cell(&json, table->columns[c].type, &cells[c]);
 	}
 	json_end_object(&json);
 	if (json.error)
@@ -110,7 +93,7 @@ static void add_value(struct commands *commands, const struct tally_column *colu
 		return;
 	}
 	json_writer_init(&json, sizeof(number));
-	write_cell(&json, column, cell);
+	json_write_cell(&json, column->type, cell);
 	bool quoted = json.len >= 2 && json.data[0] == '"';
 	if (json.error)
 		commands->bytes.error = json.error;

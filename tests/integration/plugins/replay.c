@@ -104,8 +104,8 @@ static void replay_cell(struct replay *replay, struct tally_cell *row, uint32_t 
 			uint16_t type)
 {
 	struct json_text text;
-	if (json_peek(&replay->json) != JSON_STRING) {
-		bool null = json_peek(&replay->json) == JSON_WORD && *replay->json.at == 'n';
+	if (json_peek(&replay->json) != JSON_NEXT_STRING) {
+		bool null = json_peek(&replay->json) == JSON_NEXT_WORD && *replay->json.at == 'n';
 		if (null)
 			json_skip(&replay->json);
 		else

@@ -15,7 +15,7 @@ static bool read_json(char *record, size_t len, struct log_part *ret)
 	struct json_text key, text = {0}, stream = {0}, time = {0};
 	struct json_reader json;
 	json_reader_init(&json, record, len);
-	if (json_peek(&json) != JSON_OBJECT)
+	if (json_peek(&json) != JSON_NEXT_OBJECT)
 		return false;
 	json_enter_object(&json);
 	while (json_next_key(&json, &key)) {

@@ -49,7 +49,7 @@ static void read_real(struct json_reader *json, struct tally_cell *ret)
 {
 	struct json_text text;
 	char number[ROW_READ_NUMBER];
-	if (json_peek(json) != JSON_NUMBER) {
+	if (json_peek(json) != JSON_NEXT_NUMBER) {
 		json_fail(json, "a number was expected");
 		return;
 	}
@@ -76,7 +76,7 @@ static void read_bool(struct json_reader *json, struct tally_cell *ret)
 
 static void read_cell(struct json_reader *json, uint16_t type, struct tally_cell *ret)
 {
-	if (json_peek(json) == JSON_WORD && *json->at == 'n')
+	if (json_peek(json) == JSON_NEXT_WORD && *json->at == 'n')
 		json_skip(json);
 	else if (type == TALLY_TIME)
 		read_time(json, ret);
@@ -110,7 +110,7 @@ const char *row_read(char *text, size_t len, const struct tally_table *table,
 	uint32_t next = 0;
 	memset(ret, 0, table->n_columns * sizeof(*ret));
 	json_reader_init(&json, text, len);
-	if (json_peek(&json) != JSON_OBJECT)
+	if (json_peek(&json) != JSON_NEXT_OBJECT)
 		return "it is no object";
 	json_enter_object(&json);
 	while (json_next_key(&json, &name)) {

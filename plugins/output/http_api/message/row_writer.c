@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "message/csv.h"
-#include "message/json_cell.h"
+#include "json_cell.h"
 
 void list_begin(struct json_writer *json)
 {

@@ -1,8 +1,9 @@
 /*
- * A cell as JSON, for every answer that shows rows and every event of a stream.  Any thread; what
- * can fail is the writer's memory and bound, which it remembers itself.
+ * A cell as JSON, for every answer of the API that shows rows, every event of a stream and every
+ * message on a channel of Redis.  Any thread; what can fail is the writer's memory and bound, which
+ * it remembers itself.
  */
-#include "message/json_cell.h"
+#include "json_cell.h"
 
 void json_write_cell(struct json_writer *json, uint16_t type, const struct tally_cell *cell)
 {

@@ -1,6 +1,6 @@
 /* A cell as JSON by the type of its column; one that is not set is null. */
-#ifndef TALLYD_HTTP_JSON_CELL_H
-#define TALLYD_HTTP_JSON_CELL_H
+#ifndef TALLYD_PLUGINS_COMMON_JSON_CELL_H
+#define TALLYD_PLUGINS_COMMON_JSON_CELL_H
 
 #include "base/json_writer.h"
 #include <tallyd/plugin.h>
