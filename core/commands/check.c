@@ -37,7 +37,7 @@ static void check_input(const struct plan *plan, const struct plan_instance *inp
 	const struct tally_table *const *table = input->plugin->tables;
 	for (; table && *table; table++)
 		if (!check_is_taken(plan, (*table)->name))
-			check_warn(input, "no output takes its ", (*table)->name);
+			check_warn(input, "no output accepts its table ", (*table)->name);
 }
 
 static void check_buffer(const struct plan *plan, const struct plan_instance *buffer)
@@ -68,14 +68,14 @@ static void check_output(const struct plan *plan, const struct plan_instance *ou
 	if (!output->buffer || !check_is_fed(plan, NULL))
 		return; /* whoever has no inputs only reads */
 	if (!check_is_fed(plan, output->common.tables)) {
-		check_warn(output, "no input feeds it: none has a table that `tables` lets through",
+		check_warn(output, "no input feeds it: no input has a table that `tables` accepts",
 			   "");
 		return;
 	}
 	for (; pattern && *pattern; pattern++) {
 		const char *const one[] = {*pattern, NULL};
 		if (**pattern != '!' && !check_is_fed(plan, one))
-			check_warn(output, "no input has a table that fits ", *pattern);
+			check_warn(output, "no input has a table that matches ", *pattern);
 	}
 }
 
@@ -126,12 +126,11 @@ static int check_purpose(const struct plan *plan)
 		return 0;
 	if (check_has(plan, check_is_store)) {
 		check_warnings++;
-		fprintf(stderr, "warning: no [input.…] is enabled, and nothing asks the stores\n");
+		fprintf(stderr,
+			"warning: no [input.…] is enabled, and nothing queries the stores\n");
 		return 0;
 	}
-	fprintf(stderr,
-		"no [input.…] is enabled, and nothing that could be asked: there is nothing "
-		"to do\n");
+	fprintf(stderr, "nothing to do: no [input.…], store or service is enabled\n");
 	return 1;
 }
 

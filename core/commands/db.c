@@ -61,7 +61,7 @@ static int db_instance(struct db *db, const struct plan_instance *plan)
 			plan->plugin->command(plugin_api_ctx(api), plan->config, &db->command));
 		crash_leave(before);
 		if (r == -ENOSYS)
-			printf("  has nothing to %s\n", db->command.argv[0]);
+			printf("  does not support %s\n", db->command.argv[0]);
 		else if (r < 0)
 			reason_explain(r, &error);
 	}
@@ -92,7 +92,7 @@ static int db_run(struct db *db, const struct plan *plan)
 	}
 	if (n)
 		return exit_code;
-	fprintf(stderr, "tallyd db: no %s that has a database to look after is configured\n",
+	fprintf(stderr, "tallyd db: no %s with a database is configured\n",
 		db->only ? db->only : "output");
 	return COMMAND_FAILED;
 }

@@ -31,18 +31,18 @@ static int dispatch_version(const struct command_line *line)
 static int dispatch_help(const struct command_line *line);
 
 static const struct command commands[] = {
-	{"run", "run", "collect, until told to stop (what it does without a command)", command_run},
-	{"check", "check", "is the configuration right? connects to nothing", command_check},
-	{"config", "config dump|explain [INSTANCE]", "what is in effect, and where it comes from",
-	 command_config},
-	{"plugins", "plugins list|info NAME|check FILE.so", "what is there, and what it can do",
-	 command_plugins},
+	{"run", "run", "collect until stopped; the default command", command_run},
+	{"check", "check", "check the configuration; connects to nothing", command_check},
+	{"config", "config dump|explain [INSTANCE]",
+	 "show the configuration in effect, or where each value comes from", command_config},
+	{"plugins", "plugins list|info NAME|check FILE.so",
+	 "list plugins, describe one, or check a plugin file", command_plugins},
 	{"once", "once [INSTANCE] [--format table|ndjson] [--samples N]",
-	 "gather once and print the rows; writes nothing anywhere", command_once},
+	 "gather once and print the rows; stores nothing", command_once},
 	{"db", "db migrate|status|check|confirm-clock [INSTANCE]",
-	 "make or change the tables of a database; how it stands; are its files whole?",
-	 command_db},
-	{"version", "version", "the versions of the daemon and its ABI", dispatch_version},
+	 "create or migrate a database's tables, show its status, check its files", command_db},
+	{"version", "version", "print the versions of the daemon and its plugin ABI",
+	 dispatch_version},
 	{"help", "help", "this", dispatch_help},
 };
 enum { N_COMMANDS = sizeof(commands) / sizeof(*commands) };
@@ -59,24 +59,22 @@ static int dispatch_help(const struct command_line *line)
 	(void)line;
 	dispatch_usage(stdout);
 	printf("\n"
-	       "  -c, --config DIR|FILE  the configuration; default %s/tallyd.conf\n"
-	       "  -p, --plugins DIR      where plugins are, instead of what it says\n"
+	       "  -c, --config DIR|FILE  configuration; default %s/tallyd.conf\n"
+	       "  -p, --plugins DIR      plugin directory, instead of the configured one\n"
 	       "\n"
 	       "signals to a running daemon\n"
-	       "  TERM, INT  stop: write what is waiting, for at most drain_timeout; twice: at "
-	       "once\n"
-	       "  HUP        read the configuration anew and restart what has changed\n"
-	       "  USR1       tell in the log how everything is\n"
+	       "  TERM, INT  stop after writing waiting rows, for at most drain_timeout;\n"
+	       "             a second one stops at once\n"
+	       "  HUP        reload the configuration and restart what has changed\n"
+	       "  USR1       log the status of every instance and buffer\n"
 	       "\n"
 	       "exit codes\n"
-	       "  0  it worked; of run: it was told to stop, and did (what it could not write in\n"
-	       "     time is told in the log)\n"
-	       "  1  it could not be done; of run: also when a plugin did not stop,\n"
-	       "     or called exit()\n"
+	       "  0  success; for run: it stopped when asked to (rows that it could not write\n"
+	       "     in time are logged)\n"
+	       "  1  failure; for run also: a plugin did not stop, or called exit()\n"
 	       "  2  the command line is wrong\n"
 	       "  3  the configuration or a plugin is wrong\n"
-	       "  4  of db status and db check: something is not as it should be; it is told after "
-	       "a !\n",
+	       "  4  db status or db check found a problem, marked with a !\n",
 	       TALLYD_SYSCONFDIR);
 	return COMMAND_OK;
 }
@@ -118,9 +116,9 @@ static int dispatch(int argc, char **argv)
 		names[i] = commands[i].name;
 	const char *hint = suggest(name, names, N_COMMANDS);
 	if (hint)
-		fprintf(stderr, "tallyd: there is no command %s; did you mean %s?\n", name, hint);
+		fprintf(stderr, "tallyd: unknown command %s; did you mean %s?\n", name, hint);
 	else
-		fprintf(stderr, "tallyd: there is no command %s; try tallyd help\n", name);
+		fprintf(stderr, "tallyd: unknown command %s; try tallyd help\n", name);
 	return COMMAND_USAGE;
 }
 

@@ -173,8 +173,8 @@ static void once_stop_late(struct once *once, int64_t begun, int64_t deadline)
 		if (now < until || atomic_load(&input->done))
 			continue;
 		if (!once_follows(input) && !plugin_api_stopping(input->api)) {
-			fprintf(stderr, "%s: not done after %" PRId64 " s\n", input->plan->name,
-				(deadline - begun) / CLOCK_SECOND);
+			fprintf(stderr, "%s: did not finish within %" PRId64 " s\n",
+				input->plan->name, (deadline - begun) / CLOCK_SECOND);
 			atomic_store(&input->failed, true);
 		}
 		const struct tally_plugin *plugin = input->plan->plugin;

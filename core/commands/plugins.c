@@ -54,7 +54,7 @@ static int plugins_list(struct registry *registry, const char *unused)
 			r = COMMAND_CONFIG;
 	}
 	if (n == 0)
-		fprintf(stderr, "there are no plugins\n");
+		fprintf(stderr, "no plugins found\n");
 	return r;
 }
 
@@ -188,7 +188,7 @@ static void plugins_try_kind(struct plugins_try *try)
 		snprintf(text, sizeof(text), "[%s.%s]\n", plan_kind_name(try->kind), plugin->name);
 	if (taken)
 		problems_add(&try->problems, path, 0,
-			     "declares the key %s, which is the core's own", taken);
+			     "declares the option %s, which the core reserves", taken);
 	if (taken || config_parse(path, text, (size_t)len, &try->config, &try->problems) < 0)
 		return;
 	struct plan_instance instance = {.name = try->config->sections[0].name,
@@ -236,8 +236,8 @@ static int plugins_check(struct registry *registry, const char *path)
 	describe_plugin(plugin, kind, sizeof(kind));
 	printf("ok: %s %s (%s), plugin ABI %u.%u%s%s%s\n", plugin->name, plugin->version, kind,
 	       plugin->abi_major, plugin->abi_minor,
-	       required ? "; not made, since it has to be told its " : "", required ? required : "",
-	       required ? " (tallyd check does)" : "");
+	       required ? "; no instance made, since it requires " : "", required ? required : "",
+	       required ? " (use tallyd check)" : "");
 	return COMMAND_OK;
 }
 

@@ -35,7 +35,8 @@ static int config_open(struct config_builder *builder, const char *path, size_t 
 		}
 		const char *why = "it is larger than 1Mi";
 		if (!S_ISREG(st.st_mode))
-			why = S_ISDIR(st.st_mode) ? "it is a directory" : "it is no regular file";
+			why = S_ISDIR(st.st_mode) ? "it is a directory"
+						  : "it is not a regular file";
 		config_unread(builder, path, why);
 	} else {
 		config_unread(builder, path, strerror(errno));
@@ -130,7 +131,7 @@ static int config_read_folder(struct config_builder *builder, const char *folder
 		return n;
 	}
 	if (n > CONFIG_MAX_FILES)
-		problems_add(builder->problems, folder, 0, "holds %d files, the most is %d", n,
+		problems_add(builder->problems, folder, 0, "holds %d files; the limit is %d", n,
 			     CONFIG_MAX_FILES);
 	for (int i = 0; i < n; i++) {
 		if (i < CONFIG_MAX_FILES)
@@ -179,7 +180,7 @@ static void config_read_path(struct config_builder *builder, const char *path)
 				config_read_file(builder, main_file);
 			config_read_folder(builder, conf_d);
 		} else if (config_read_folder(builder, trimmed) == 0) {
-			config_unread(builder, trimmed, "no *.conf file is in it");
+			config_unread(builder, trimmed, "it holds no *.conf file");
 		}
 	} else
 		config_read_beside(builder, trimmed);

@@ -91,13 +91,13 @@ static bool parse_check_name(struct parse *parse, const struct config_section *s
 	if (!parse_is_kind(section->kind)) {
 		const char *hint = suggest(section->kind, parse_kinds, PARSE_KINDS);
 		parse_problem(parse,
-			      "[%s] is no section: there are [tallyd], [input.…], "
-			      "[buffer.…] and [output.…]%s%s%s",
+			      "[%s] is not a section: use [tallyd], [input.…], [buffer.…] or "
+			      "[output.…]%s%s%s",
 			      section->name, hint ? " (did you mean " : "", hint ? hint : "",
 			      hint ? "?)" : "");
 	} else if (!section->plugin) {
-		parse_problem(parse, "[%s] names no plugin: it is written [%s.PLUGIN]",
-			      section->name, section->kind);
+		parse_problem(parse, "[%s] names no plugin: write [%s.PLUGIN]", section->name,
+			      section->kind);
 	} else if (!text_is_name(section->plugin)) {
 		parse_problem(parse, "[%s]: \"%s\" cannot be a plugin's name (a-z, 0-9 and _)",
 			      section->name, section->plugin);
@@ -150,14 +150,14 @@ static enum parse_place parse_header(struct parse *parse, const char *text, size
 {
 	const char *close = memchr(text, ']', len);
 	if (!close) {
-		parse_problem(parse, "a section without its ]");
+		parse_problem(parse, "a section without a closing ]");
 		return PARSE_REFUSED;
 	}
 	const char *rest = close + 1, *end = text + len;
 	while (rest < end && isspace((unsigned char)*rest))
 		rest++;
 	if (rest < end && *rest != ';' && *rest != '#')
-		parse_problem(parse, "\"%.*s\" stands behind the section's ]", (int)(end - rest),
+		parse_problem(parse, "unexpected \"%.*s\" after the section's ]", (int)(end - rest),
 			      rest);
 	const char *name = text + 1;
 	while (name < close && isspace((unsigned char)*name))
@@ -184,7 +184,7 @@ static bool parse_check_key(struct parse *parse, const struct config_section *se
 	if (builder->n_entries < CONFIG_MAX_KEYS)
 		return true;
 	if (builder->n_entries == CONFIG_MAX_KEYS)
-		parse_problem(parse, "there are more than %d keys in all", CONFIG_MAX_KEYS);
+		parse_problem(parse, "more than %d keys in total", CONFIG_MAX_KEYS);
 	return false;
 }
 
@@ -221,9 +221,9 @@ static int parse_key(void *arg, const char *ignored, const char *key, const char
 	struct parse *parse = arg;
 	parse->wants_key = false;
 	if (!*key)
-		parse_problem(parse, "no key stands before the =");
+		parse_problem(parse, "no key before the =");
 	else if (parse->place == PARSE_NOWHERE)
-		parse_problem(parse, "%s: stands before the first [section]", key);
+		parse_problem(parse, "%s: comes before the first [section]", key);
 	else if (parse->place == PARSE_SECTION)
 		parse_add_key(parse, key, value);
 	return 1;
@@ -234,7 +234,7 @@ static int parse_key(void *arg, const char *ignored, const char *key, const char
 static bool parse_check_bytes(struct parse *parse, const char *text, size_t len)
 {
 	if (memchr(text, '\0', len))
-		parse_problem(parse, "holds a NUL byte; this is no text file");
+		parse_problem(parse, "contains a NUL byte: this is not a text file");
 	else if (!utf8_valid(text, len))
 		parse_problem(parse, "is not UTF-8");
 	else
@@ -269,7 +269,7 @@ static bool parse_line(struct parse *parse, const char *text, size_t len, size_t
 	if (!parse_check_bytes(parse, text, len))
 		return false;
 	if (len > max) {
-		parse_problem(parse, "the line has %zu bytes, the most is %zu", len, max);
+		parse_problem(parse, "the line has %zu bytes; the limit is %zu", len, max);
 		return false;
 	}
 	if (*text != '[')

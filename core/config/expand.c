@@ -28,7 +28,7 @@ static int expand_put(struct expand *expand, const char *text, size_t len)
 {
 	expand->written += len;
 	if (expand->written > EXPAND_MAX)
-		return error_set(expand->error, E2BIG, "is more than %d bytes", EXPAND_MAX);
+		return error_set(expand->error, E2BIG, "is longer than %d bytes", EXPAND_MAX);
 	return fwrite(text, 1, len, expand->out) == len ? 0 : -ENOMEM;
 }
 
@@ -53,7 +53,8 @@ static int expand_variable(struct expand *expand, const char *name, const char *
 		/* The variable's text may come from anywhere: it must not break a line of `config
 		 * dump`. */
 		if (strpbrk(value, "\r\n"))
-			return error_set(expand->error, EINVAL, "${%s} holds a line break", name);
+			return error_set(expand->error, EINVAL, "${%s} contains a line break",
+					 name);
 		if (!utf8_valid(value, strlen(value)))
 			return error_set(expand->error, EINVAL, "${%s} is not UTF-8", name);
 		return expand_put(expand, value, strlen(value));
@@ -73,15 +74,16 @@ static int expand_braces(struct expand *expand, const char *text, const char **r
 {
 	const char *end = strchr(text, '}');
 	if (!end)
-		return error_set(expand->error, EINVAL, "${ without } (a lone $ is written $$)");
+		return error_set(expand->error, EINVAL, "${ without } (write $$ for a plain $)");
 	size_t n = expand_name_length(text);
 	const char *rest = text + n;
 	size_t len = (size_t)(end - rest);
 	bool operator= len >= 2 && rest[0] == ':' &&(rest[1] == '-' || rest[1] == '?');
 	if (n == 0 || n > EXPAND_NAME_MAX || (len && !operator))
-		return error_set(expand->error, EINVAL,
-				 "${%.*s} is none of ${NAME}, ${NAME:-default}, ${NAME:?message}",
-				 (int)(end - text), text);
+		return error_set(
+			expand->error, EINVAL,
+			"${%.*s} is not one of ${NAME}, ${NAME:-default}, ${NAME:?message}",
+			(int)(end - text), text);
 	char name[EXPAND_NAME_MAX + 1] = "";
 	memcpy(name, text, n);
 	*ret_rest = end + 1;

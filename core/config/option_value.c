@@ -273,5 +273,5 @@ int option_value_check_accepts(const struct tally_option *option, struct error *
 		return 0;
 	if (number && option_range(option, &min, &max) == 0 && min <= max)
 		return 0;
-	return error_set(error, EINVAL, "accepts \"%s\", which is no range", option->accepts);
+	return error_set(error, EINVAL, "accepts \"%s\", which is not a range", option->accepts);
 }

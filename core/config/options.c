@@ -105,7 +105,7 @@ static int options_open_secret(const char *path, struct error *error)
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= OPTIONS_SECRET_MAX)
 		return fd;
 	close(fd);
-	return error_set(error, EINVAL, "%s is no regular file of at most 64Ki", path);
+	return error_set(error, EINVAL, "%s is not a regular file of at most 64Ki", path);
 }
 
 /* The first line of a file; the caller's to wipe and free. */

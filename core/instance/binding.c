@@ -179,7 +179,7 @@ static int binding_rows(void *arg, const struct tally_batch *batch)
 		crash_leave(before);
 		return r;
 	}
-	error_prefix(asked->error, "a fault of the plugin of %s: ", asked->slot->name);
+	error_prefix(asked->error, "plugin bug in %s: ", asked->slot->name);
 	return r;
 }
 
@@ -256,7 +256,7 @@ int binding_get(struct tally_cache *cache, const char *key, struct tally_blob *r
 	if (!running.plugin->cache)
 		r = binding_lacks(slot, "cache", error);
 	else if (!loan)
-		r = error_set(error, ENOMEM, "no memory");
+		r = error_set(error, ENOMEM, "out of memory");
 	else
 		r = binding_lend(loan, &running, key, ret);
 	if (r < 0) {

@@ -36,7 +36,7 @@ int buffer_create(const struct buffer_setup *setup, struct buffer **ret, struct 
 	const struct plan_instance *plan = setup->instance;
 	struct buffer *buffer = calloc(1, sizeof(*buffer));
 	if (!buffer)
-		return error_set(error, ENOMEM, "%s: no memory", plan->name);
+		return error_set(error, ENOMEM, "%s: out of memory", plan->name);
 	buffer->setup = *setup;
 	buffer->plan = plan;
 	buffer->name = plan->name;
@@ -46,7 +46,7 @@ int buffer_create(const struct buffer_setup *setup, struct buffer **ret, struct 
 	int r = plugin_api_create(setup->services, plan->plugin, plan->name, 0, &buffer->api,
 				  error);
 	if (r == 0 && plugin_api_pin(buffer->api, plan->owner) < 0)
-		r = error_set(error, ENOMEM, "no memory");
+		r = error_set(error, ENOMEM, "out of memory");
 	if (r == 0 && plan->plugin->create) {
 		const char *before = crash_enter(plugin_api_ctx(buffer->api)->name);
 		r = PLUGIN_CALL(plan->plugin->create(plugin_api_ctx(buffer->api), plan->config,
@@ -155,7 +155,7 @@ void buffer_reconfigure(struct buffer *buffer, const struct plan_instance *fresh
 	buffer->plan = fresh;
 	if (buffer_own_options_equal(old, fresh)) {
 		journal_configure(buffer->journal, &fresh->common.journal);
-		log_message(TALLY_INFO, buffer->name, "takes its new settings");
+		log_message(TALLY_INFO, buffer->name, "new settings applied");
 		return;
 	}
 	if (buffer->plugin->reconfigure)
@@ -169,13 +169,14 @@ void buffer_reconfigure(struct buffer *buffer, const struct plan_instance *fresh
 		reason_explain(r, &error);
 	if (r < 0)
 		log_message(TALLY_ERROR, buffer->name,
-			    "cannot take its new settings: %s; keeps the old ones", error.text);
+			    "cannot apply the new settings: %s; the old ones stay in effect",
+			    error.text);
 	else if (buffer->plugin->reconfigure)
-		log_message(TALLY_INFO, buffer->name, "takes its new settings");
+		log_message(TALLY_INFO, buffer->name, "new settings applied");
 	else
 		log_message(TALLY_WARNING, buffer->name,
-			    "what it holds is not moved: its new settings take effect after a "
-			    "restart of the daemon");
+			    "cannot apply the new settings while it holds rows; they take effect "
+			    "when the daemon restarts");
 }
 
 const struct plan_instance *buffer_plan(const struct buffer *buffer)

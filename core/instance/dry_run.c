@@ -96,7 +96,7 @@ static void dry_run_failed(void *arg, size_t i, const char *why, bool fault)
 		return;
 	}
 	const char *path = registry_path(dry_run->services.registry, plan->plugin);
-	snprintf(text, sizeof(text), "a fault of the plugin %s: it %s while the instance was made",
+	snprintf(text, sizeof(text), "plugin bug in %s: it %s while the instance was created",
 		 path ? path : plan->plugin->name, why);
 	dry_run_add(dry_run, plan, text);
 }
@@ -120,7 +120,7 @@ int dry_run_plan(const struct plan *plan, const struct dry_run_settings *setting
 	pthread_rwlock_init(&dry_run.registry_lock, NULL);
 	int r = dry_run.services.metrics ? isolate_run(&what) : -ENOMEM;
 	if (r < 0 && r != -ECANCELED)
-		problems_add(problems, NULL, 0, "instances cannot be tried: %s", strerror(-r));
+		problems_add(problems, NULL, 0, "cannot try the instances: %s", strerror(-r));
 	metrics_destroy(dry_run.services.metrics);
 	pthread_rwlock_destroy(&dry_run.registry_lock);
 	return r;

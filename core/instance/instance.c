@@ -99,7 +99,7 @@ static void instance_tell_not_started(struct instance *instance, const struct er
 			    error->text);
 	else
 		log_message(news == TROUBLE_NOTHING ? TALLY_DEBUG : TALLY_ERROR, instance->name,
-			    "cannot start: %s; trying again until it works, at least every 30s",
+			    "cannot start: %s; retrying until it works, at least every 30s",
 			    error->text);
 }
 
@@ -172,7 +172,7 @@ static bool instance_live_once(struct instance *instance, struct backoff *backof
 	    watchers_attach(router_watchers(instance->setup.services->router),
 			    instance->plugin->watcher, instance->self,
 			    plugin_api_ctx(instance->api)->name) < 0)
-		log_message(TALLY_ERROR, instance->name, "sees no rows pass: no memory");
+		log_message(TALLY_ERROR, instance->name, "cannot watch rows: out of memory");
 	int64_t since = clock_monotonic();
 	int r = instance_work(instance, &error);
 	instance_take_down(instance);
@@ -255,7 +255,7 @@ int instance_create(const struct instance_setup *setup, struct instance **ret, s
 	bool gathers = plan->kind == PLAN_INPUT && input && input->gather;
 	struct instance *instance = calloc(1, sizeof(*instance));
 	if (!instance)
-		return error_set(error, ENOMEM, "%s: no memory", plan->name);
+		return error_set(error, ENOMEM, "%s: out of memory", plan->name);
 	instance->setup = *setup;
 	instance->origin = plan;
 	instance->plan = plan;
@@ -269,7 +269,7 @@ int instance_create(const struct instance_setup *setup, struct instance **ret, s
 	int r = plugin_api_create(setup->services, plan->plugin, plan->name,
 				  gathers ? plan->common.interval : 0, &instance->api, error);
 	if (r == 0 && plugin_api_pin(instance->api, plan->owner) < 0)
-		r = error_set(error, ENOMEM, "no memory");
+		r = error_set(error, ENOMEM, "out of memory");
 	if (r == 0)
 		plugin_api_set_options(instance->api, plan->options);
 	if (r == 0)
@@ -289,7 +289,8 @@ int instance_start(struct instance *instance, struct error *error)
 {
 	int r = pthread_create(&instance->thread, NULL, instance_main, instance);
 	if (r > 0)
-		return error_set(error, r, "%s: no thread: %s", instance->name, strerror(r));
+		return error_set(error, r, "%s: cannot create its thread: %s", instance->name,
+				 strerror(r));
 	instance->threaded = true;
 	return 0;
 }
@@ -374,9 +375,10 @@ int instance_reconfigure(struct instance *instance, const struct plan_instance *
 			 struct error *error)
 {
 	if (!instance->plugin->reconfigure)
-		return error_set(error, ENOTSUP, "%s: not without a restart", instance->name);
+		return error_set(error, ENOTSUP, "%s: cannot be reconfigured without a restart",
+				 instance->name);
 	if (plugin_api_pin(instance->api, fresh->owner) < 0)
-		return error_set(error, ENOMEM, "no memory");
+		return error_set(error, ENOMEM, "out of memory");
 	const char *before = crash_enter(plugin_api_ctx(instance->api)->name);
 	int r = PLUGIN_CALL(instance->plugin->reconfigure(instance->self, fresh->config));
 	crash_leave(before);
@@ -431,7 +433,8 @@ void instance_describe_call(const struct instance *instance, char *ret, size_t s
 	int64_t unit = ns < CLOCK_SECOND ? CLOCK_MS : CLOCK_SECOND;
 	text_format_duration(ns / unit * unit, age, sizeof(age));
 	if (name)
-		snprintf(ret, size, "it has not come back from %s() for %s", name, age);
+		snprintf(ret, size, "%s() has not returned for %s", name, age);
 	else
-		snprintf(ret, size, "its thread has not ended, and is in none of its functions");
+		snprintf(ret, size,
+			 "its thread has not ended, although it is in no function of the plugin");
 }

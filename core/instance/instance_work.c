@@ -50,9 +50,9 @@ static void gathering_count(struct gathering *g, const struct instance *instance
 				       "Times the input was asked to gather.");
 	g->errors = gathering_counter(instance, "tallyd_gather_errors_total", NULL,
 				      "Gathers that failed.");
-	g->skipped = gathering_counter(instance, "tallyd_gathers_skipped_total", NULL,
-				       "Gathers left out because the one before took too long, or "
-				       "waited for a buffer to take its rows.");
+	g->skipped = gathering_counter(
+		instance, "tallyd_gathers_skipped_total", NULL,
+		"Gathers skipped because the previous one took too long or waited for a buffer.");
 	g->time = gathering_counter(instance, "tallyd_gather_seconds_total", "ns",
 				    "Time spent gathering.");
 }
@@ -129,8 +129,8 @@ static void gathering_tell_skipped(struct gathering *g, uint64_t skipped, int64_
 	metric_add(g->skipped, skipped - g->waited_ticks);
 	if (g->waited) {
 		log_message(TALLY_WARNING, g->instance->name,
-			    "%" PRIu64 " gathers were skipped while a buffer took no rows; %" PRIu64
-			    " so far",
+			    "%" PRIu64 " gathers skipped while a buffer accepted no rows; %" PRIu64
+			    " in total",
 			    skipped, g->skipped_here);
 		return;
 	}
@@ -140,7 +140,7 @@ static void gathering_tell_skipped(struct gathering *g, uint64_t skipped, int64_
 	text_format_duration(took / CLOCK_MS * CLOCK_MS, duration, sizeof(duration));
 	log_message(TALLY_WARNING, g->instance->name,
 		    "gathering took %s, longer than the interval of %s; %" PRIu64
-		    " gathers skipped so far: raise interval, or see what is slow",
+		    " gathers skipped in total: raise interval, or find out what is slow",
 		    duration, interval, g->skipped_here);
 }
 
@@ -169,7 +169,7 @@ static int instance_follow(struct instance *instance, struct error *error)
 	if (plugin_api_stopping(instance->api))
 		return 0;
 	if (r == 0)
-		return error_set(error, EPIPE, "ended although nobody stopped it");
+		return error_set(error, EPIPE, "ended without being asked to");
 	reason_explain(r < 0 ? r : -EIO, error);
 	error_prefix(error, "ended: ");
 	return r < 0 ? r : -EIO;

@@ -103,7 +103,7 @@ static bool plan_check_names(const struct plan_memory *memory, const struct conf
 	const char *taken = plan_taken_option(kind, plugin);
 	if (taken)
 		problems_add(memory->problems, section->file, section->line,
-			     "[%s] the plugin declares the key %s, which is the core's own",
+			     "[%s] the plugin declares the option %s, which the core reserves",
 			     section->name, taken);
 	return !taken;
 }
@@ -238,7 +238,7 @@ static int plan_bind(void *arg, const struct tally_option *option, const char *n
 		return r == -EAGAIN ? 0 : r;
 	}
 	if (!wanted(found->plugin))
-		return error_set(error, EINVAL, "[%s] is no %s", found->name,
+		return error_set(error, EINVAL, "[%s] is not a %s", found->name,
 				 store ? "store: it cannot answer queries" : "cache");
 	if (!memory->slot)
 		return 0;

@@ -15,29 +15,29 @@
 
 const struct tally_option plan_global_options[] = {
 	{.name = "host",
-	 .help = "What this machine is called in every table; default: its host name",
+	 .help = "Name of this machine in every table; default: its host name",
 	 .type = TALLY_OPT_STRING,
 	 .offset = GLOBAL(host)},
 	{.name = "plugin_dir",
-	 .help = "Folders of plugins, with colons between; default: where they were installed",
+	 .help = "Plugin directories, separated by colons; default: where they were installed",
 	 .type = TALLY_OPT_STRING,
 	 .offset = GLOBAL(plugin_dir)},
 	{.name = "state_dir",
 	 .fallback = "/var/lib/tallyd",
-	 .help = "Where the daemon keeps its files, the SQLite store among them",
+	 .help = "Where the daemon keeps its files, including the SQLite store",
 	 .type = TALLY_OPT_STRING,
 	 .flags = TALLY_OPT_REQUIRED,
 	 .offset = GLOBAL(state_dir)},
 	{.name = "log_level",
 	 .fallback = "info",
 	 .accepts = "error|warning|notice|info|debug",
-	 .help = "Messages of this importance and above are logged",
+	 .help = "Log messages of this level and above",
 	 .type = TALLY_OPT_CHOICE,
 	 .offset = GLOBAL(log_level)},
 	{.name = "drain_timeout",
 	 .fallback = "10s",
 	 .accepts = "0s..10min",
-	 .help = "On SIGTERM, how long outputs may go on writing what is waiting",
+	 .help = "How long outputs may go on writing waiting rows after SIGTERM",
 	 .type = TALLY_OPT_DURATION,
 	 .offset = GLOBAL(drain_timeout)},
 	{.name = NULL},
@@ -45,9 +45,8 @@ const struct tally_option plan_global_options[] = {
 
 #define PLAN_ENABLED                                                                               \
 	{                                                                                          \
-		.name = "enabled", .fallback = "yes",                                              \
-		.help = "no: as if the section were not there", .type = TALLY_OPT_BOOL,            \
-		.offset = COMMON(enabled)                                                          \
+		.name = "enabled", .fallback = "yes", .help = "no: ignore this section",           \
+		.type = TALLY_OPT_BOOL, .offset = COMMON(enabled)                                  \
 	}
 
 static const struct tally_option plan_any_options[] = {PLAN_ENABLED, {.name = NULL}};
@@ -56,13 +55,13 @@ static const struct tally_option plan_gather_options[] = {
 	PLAN_ENABLED,
 	{.name = "interval",
 	 .accepts = "100ms..",
-	 .help = "How often to gather, at whole multiples of it on the clock",
+	 .help = "How often to gather, aligned to whole multiples on the wall clock",
 	 .type = TALLY_OPT_DURATION,
 	 .offset = COMMON(interval)},
 	{.name = "jitter",
 	 .fallback = "0s",
 	 .accepts = "0s..",
-	 .help = "Gather later by a fixed part of this, another for each instance and machine",
+	 .help = "Delay gathers by a fixed part of this, different for each instance and machine",
 	 .type = TALLY_OPT_DURATION,
 	 .offset = COMMON(jitter)},
 	{.name = NULL},
@@ -72,13 +71,13 @@ static const struct tally_option plan_write_options[] = {
 	PLAN_ENABLED,
 	{.name = "buffer",
 	 .fallback = "batch",
-	 .help = "The buffer it reads from: batch is [buffer.batch]; outputs may share one; "
-		 "without inputs none is needed",
+	 .help = "Buffer to read from: batch means [buffer.batch]; outputs may share one; without "
+		 "inputs none is needed",
 	 .type = TALLY_OPT_STRING,
 	 .offset = COMMON(buffer)},
 	{.name = "tables",
 	 .fallback = "*",
-	 .help = "The tables it takes: patterns, as container_*; !pattern leaves out",
+	 .help = "Tables to write: patterns such as container_*; !pattern excludes",
 	 .type = TALLY_OPT_LIST,
 	 .offset = COMMON(tables)},
 	{.name = NULL},

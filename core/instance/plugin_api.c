@@ -53,7 +53,7 @@ static struct api *plugin_api_of(const struct tally_ctx *ctx)
 static int plugin_api_refuse(const char *what)
 {
 	struct error error;
-	int r = error_set(&error, EINVAL, "a fault of the plugin: %s", what);
+	int r = error_set(&error, EINVAL, "plugin bug: %s", what);
 	reason_restore(&error);
 	return r;
 }
@@ -65,8 +65,8 @@ static struct api *plugin_api_enter(const struct tally_ctx *ctx)
 	if (plugin_api_gate_enter(&api->gate))
 		return api;
 	log_message(TALLY_ERROR, ctx->name,
-		    "a fault of the plugin: a thread of it still calls the daemon, although the "
-		    "instance is gone");
+		    "plugin bug: one of its threads still calls the daemon although the instance "
+		    "is gone");
 	struct error error;
 	error_set(&error, ECANCELED, "the instance is gone");
 	reason_restore(&error);
@@ -236,7 +236,7 @@ static struct tally_batch *plugin_api_batch_new(struct tally_ctx *ctx,
 						const struct tally_table *table)
 {
 	if (!table || !table->columns || !table->n_columns) {
-		plugin_api_refuse("it makes a batch of no table");
+		plugin_api_refuse("it creates a batch without a table");
 		return NULL;
 	}
 	struct api *api = plugin_api_enter(ctx);
@@ -293,7 +293,7 @@ static int plugin_api_batch_encode(struct tally_ctx *ctx, const struct tally_bat
 {
 	(void)ctx;
 	if (!batch || !ret || !ret_len)
-		return plugin_api_refuse("it encodes no batch");
+		return plugin_api_refuse("it encodes NULL instead of a batch");
 	return batch_encode(batch, ret, ret_len);
 }
 
@@ -306,7 +306,7 @@ static int plugin_api_batch_decode(struct tally_ctx *ctx, const void *bytes, siz
 				   struct tally_batch **ret)
 {
 	if (!bytes || !ret)
-		return plugin_api_refuse("it decodes nothing");
+		return plugin_api_refuse("it decodes NULL instead of bytes");
 	struct api *api = plugin_api_enter(ctx);
 	if (!api)
 		return -ECANCELED;
@@ -337,7 +337,7 @@ static void plugin_api_take_out_wrong(struct api *api, struct tally_batch *batch
 	uint32_t wrong = batch_check(batch, &error);
 	if (!wrong)
 		return;
-	log_message(TALLY_ERROR, api->ctx.name, "a fault of the plugin: %u rows dropped: %s", wrong,
+	log_message(TALLY_ERROR, api->ctx.name, "plugin bug: %u rows dropped: %s", wrong,
 		    error.text);
 	if (!services->emit)
 		router_count_invalid(services->router, &api->from, batch->table, wrong);
@@ -369,7 +369,7 @@ static int plugin_api_emit(struct tally_ctx *ctx, struct tally_batch *batch, con
 			   const char *position)
 {
 	if (!batch)
-		return plugin_api_refuse("it emits no batch");
+		return plugin_api_refuse("it emits NULL instead of a batch");
 	struct api *api = plugin_api_enter(ctx);
 	if (!api) {
 		batch_drop(batch);
@@ -381,7 +381,7 @@ static int plugin_api_emit(struct tally_ctx *ctx, struct tally_batch *batch, con
 	if (r == 0)
 		r = plugin_api_emit_checked(api, batch, source, position);
 	else
-		plugin_api_refuse("it emits a batch that is not its own any more");
+		plugin_api_refuse("it emits a batch that it no longer owns");
 	plugin_api_leave(api);
 	return r;
 }
@@ -391,7 +391,7 @@ static const int64_t plugin_api_ask_again = CLOCK_SECOND / 20;
 static int plugin_api_position(struct tally_ctx *ctx, const char *source, char *ret, size_t size)
 {
 	if (!source || !ret || !size)
-		return plugin_api_refuse("it asks for the position of nothing");
+		return plugin_api_refuse("it asks for a position without a source");
 	struct api *api = plugin_api_enter(ctx);
 	if (!api)
 		return -ECANCELED;
@@ -413,7 +413,7 @@ static void plugin_api_reject_row(struct tally_ctx *ctx, const struct tally_batc
 	if (!api)
 		return;
 	if (api->delivery)
-		delivery_reject_row(api->delivery, batch, row, why ? why : "it does not say why");
+		delivery_reject_row(api->delivery, batch, row, why ? why : "no reason given");
 	plugin_api_leave(api);
 }
 
@@ -444,13 +444,13 @@ static struct metric *plugin_api_metric(struct api *api, uint32_t metric, uint32
 {
 	if (metric >= api->n_metrics)
 		log_message(TALLY_ERROR, api->ctx.name,
-			    "a fault of the plugin: it counts at metric %u and declares %u", metric,
+			    "plugin bug: it counts metric %u but declares %u metrics", metric,
 			    api->n_metrics);
 	else if (api->plugin->metrics[metric].kind != kind)
-		log_message(TALLY_ERROR, api->ctx.name, "a fault of the plugin: metric %s is %s",
+		log_message(TALLY_ERROR, api->ctx.name, "plugin bug: metric %s is %s",
 			    api->plugin->metrics[metric].name,
-			    kind == TALLY_METRIC_GAUGE ? "a counter, and is set"
-						       : "a gauge, and is counted");
+			    kind == TALLY_METRIC_GAUGE ? "a counter, but it sets it"
+						       : "a gauge, but it adds to it");
 	else
 		return api->metrics[metric];
 	return NULL;
@@ -484,12 +484,12 @@ static int plugin_api_log_samples(tally_sample_fn *each, void *arg)
 	for (int level = TALLY_ERROR; level <= TALLY_DEBUG && r == 0; level++) {
 		char labels[32];
 		snprintf(labels, sizeof(labels), "level=\"%s\"", log_level_name(level));
-		struct tally_sample sample = {.name = "tallyd_log_messages_total",
-					      .labels = labels,
-					      .help = "Messages logged, those left out as "
-						      "repetitions included.",
-					      .kind = TALLY_METRIC_COUNTER,
-					      .value = (double)log_counted(level)};
+		struct tally_sample sample = {
+			.name = "tallyd_log_messages_total",
+			.labels = labels,
+			.help = "Messages logged, including suppressed repetitions.",
+			.kind = TALLY_METRIC_COUNTER,
+			.value = (double)log_counted(level)};
 		r = each(arg, &sample);
 	}
 	return r;
@@ -498,7 +498,7 @@ static int plugin_api_log_samples(tally_sample_fn *each, void *arg)
 static int plugin_api_samples(struct tally_ctx *ctx, tally_sample_fn *each, void *arg)
 {
 	if (!each)
-		return plugin_api_refuse("it gives nobody the samples");
+		return plugin_api_refuse("it reads metrics without a callback");
 	struct api *api = plugin_api_enter(ctx);
 	if (!api)
 		return -ECANCELED;
@@ -542,7 +542,7 @@ static int plugin_api_store_tables(struct tally_ctx *ctx, struct tally_store *st
 				   tally_table_fn *each, void *arg)
 {
 	if (!each)
-		return plugin_api_refuse("it gives nobody the tables");
+		return plugin_api_refuse("it lists tables without a callback");
 	struct api *api = plugin_api_enter(ctx);
 	if (!api)
 		return -ECANCELED;
@@ -556,7 +556,7 @@ static int plugin_api_cache_get(struct tally_ctx *ctx, struct tally_cache *cache
 				struct tally_blob *ret)
 {
 	if (!key || !ret)
-		return plugin_api_refuse("it asks a cache without a key");
+		return plugin_api_refuse("it reads from a cache without a key");
 	struct api *api = plugin_api_enter(ctx);
 	if (!api)
 		return -ECANCELED;
@@ -570,7 +570,7 @@ static int plugin_api_cache_set(struct tally_ctx *ctx, struct tally_cache *cache
 				const void *data, size_t len, int64_t ttl_ns)
 {
 	if (!key || (!data && len))
-		return plugin_api_refuse("it gives a cache no key, or nothing to keep");
+		return plugin_api_refuse("it writes to a cache without a key or a value");
 	struct api *api = plugin_api_enter(ctx);
 	if (!api)
 		return -ECANCELED;
@@ -586,7 +586,7 @@ static int plugin_api_cache_follow(struct tally_ctx *ctx, struct tally_cache *ca
 				   tally_message_fn *message, void *arg)
 {
 	if (!channels || !message)
-		return plugin_api_refuse("it follows no channels");
+		return plugin_api_refuse("it subscribes to no channels");
 	struct api *api = plugin_api_enter(ctx);
 	if (!api)
 		return -ECANCELED;
@@ -611,8 +611,8 @@ static int plugin_api_secret_of(struct api *api, const char *option, char **ret)
 	int r = options_secret(options, option, ret, &error);
 	if (r == 0 || r == -ENOMEM)
 		return r;
-	log_message(TALLY_WARNING, api->ctx.name,
-		    "%s_file: %s; the value it was configured with is used", option, error.text);
+	log_message(TALLY_WARNING, api->ctx.name, "%s_file: %s; using the value read before",
+		    option, error.text);
 	const char *text = options_find(options, option)->text;
 	*ret = strdup(text);
 	return *ret ? 0 : -ENOMEM;
@@ -621,7 +621,7 @@ static int plugin_api_secret_of(struct api *api, const char *option, char **ret)
 static int plugin_api_secret(struct tally_ctx *ctx, const char *option, char **ret)
 {
 	if (!option || !ret)
-		return plugin_api_refuse("it asks for no secret");
+		return plugin_api_refuse("it asks for a secret without a name");
 	struct api *api = plugin_api_enter(ctx);
 	if (!api)
 		return -ECANCELED;
@@ -675,7 +675,7 @@ int plugin_api_create(const struct plugin_services *services, const struct tally
 {
 	struct api *api = calloc(1, sizeof(*api));
 	if (!api)
-		return error_set(error, ENOMEM, "no memory");
+		return error_set(error, ENOMEM, "out of memory");
 	api->services = services;
 	api->plugin = plugin;
 	api->ctx = (struct tally_ctx){.size = sizeof(struct tally_ctx),
@@ -712,8 +712,8 @@ void plugin_api_destroy(struct api *api)
 	plugin_api_stop(api);
 	if (!plugin_api_gate_close(&api->gate, clock_monotonic() + HOST_LEAVE_TIMEOUT)) {
 		log_message(TALLY_ERROR, api->ctx.name,
-			    "a fault of the plugin: a thread of it is still inside a call to the "
-			    "daemon, although the instance was stopped");
+			    "plugin bug: one of its threads is still inside a call to the daemon "
+			    "although the instance was stopped");
 		plugin_api_gone_stuck();
 		return;
 	}

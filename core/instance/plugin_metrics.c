@@ -50,14 +50,13 @@ struct metric *plugin_metrics_announce(struct metrics *metrics, const struct tal
 {
 	char labels[HOST_LABELS_SIZE] = "";
 	metrics_label(labels, sizeof(labels), "instance", instance_name);
-	struct metric *up =
-		metrics_gauge(metrics, "tallyd_instance_up", labels, NULL,
-			      "1 while the instance runs, 0 while it is being started.");
+	struct metric *up = metrics_gauge(metrics, "tallyd_instance_up", labels, NULL,
+					  "1 while the instance runs, 0 while it is starting.");
 	metrics_label(labels, sizeof(labels), "kind", kind);
 	metrics_label(labels, sizeof(labels), "plugin", plugin->name);
 	metrics_label(labels, sizeof(labels), "version", plugin->version ? plugin->version : "");
 	metric_set(metrics_gauge(metrics, "tallyd_instance_info", labels, NULL,
-				 "What the instance is made of."),
+				 "Plugin, kind and version of the instance."),
 		   1);
 	metric_set(up, 0);
 	return up;

@@ -22,7 +22,7 @@ enum { BATCH_FIRST_ROWS = 16, BATCH_BLOCK_SIZE = 8 * 1024, BATCH_KEPT_GONE = 102
 
 static void batch_tell(const struct batch *batch, const char *what)
 {
-	log_message(TALLY_ERROR, batch->owner, "a fault of the plugin: %s", what);
+	log_message(TALLY_ERROR, batch->owner, "plugin bug: %s", what);
 }
 
 /* False: it is being built, as it should be. */
@@ -32,7 +32,7 @@ static bool batch_is_sealed(const struct batch *batch)
 	if (state == BATCH_BUILT)
 		return false;
 	batch_tell(batch, state == BATCH_EMITTED ? "it changes a batch that it has emitted"
-						 : "it uses a batch that is gone");
+						 : "it uses a batch that was freed");
 	return true;
 }
 
@@ -144,7 +144,7 @@ int batch_seal(struct tally_batch *public, struct pin *pin)
 	int built = BATCH_BUILT;
 	if (!atomic_compare_exchange_strong(&batch->state, &built, BATCH_EMITTED)) {
 		batch_tell(batch, built == BATCH_EMITTED ? "it emits a batch twice"
-							 : "it emits a batch that is gone");
+							 : "it emits a batch that was freed");
 		return -EINVAL;
 	}
 	if (pin != batch->pin)
@@ -159,7 +159,7 @@ void batch_keep(const struct tally_batch *public)
 	if (!public)
 		return;
 	if (atomic_load_explicit(&batch_of(public)->state, memory_order_relaxed) == BATCH_GONE) {
-		batch_tell(batch_of(public), "it keeps a batch that is gone");
+		batch_tell(batch_of(public), "it keeps a batch that was freed");
 		return;
 	}
 	atomic_fetch_add_explicit(&batch_of(public)->references, 1, memory_order_relaxed);
@@ -197,7 +197,7 @@ void batch_drop(const struct tally_batch *public)
 		return;
 	struct batch *batch = batch_of(public);
 	if (atomic_load_explicit(&batch->state, memory_order_relaxed) == BATCH_GONE) {
-		batch_tell(batch, "it drops a batch that is gone");
+		batch_tell(batch, "it drops a batch that was freed");
 		return;
 	}
 	if (atomic_fetch_sub_explicit(&batch->references, 1, memory_order_acq_rel) != 1)

@@ -42,7 +42,7 @@ static const char *batch_check_text(struct batch_checking *checking, const struc
 	if (!cell->text)
 		return cell->len == UINT32_MAX ? "has a text of more than 4 GiB, or one that no "
 						 "memory was left for"
-					       : "is set and has no text";
+					       : "is set but has no text";
 	if (cell->len && batch_text_leaves(checking, cell))
 		return "is longer than the text that was copied";
 	return NULL;
@@ -54,9 +54,9 @@ static const char *batch_check_cell(struct batch_checking *checking, uint16_t ty
 	if (type == TALLY_TEXT || type == TALLY_JSON)
 		return batch_check_text(checking, cell);
 	if (cell->len)
-		return "is a number and was given a text";
+		return "is a number but holds text";
 	if (type == TALLY_BOOL && cell->i != 0 && cell->i != 1)
-		return "is a BOOL and neither 0 nor 1";
+		return "is a BOOL but neither 0 nor 1";
 	return NULL;
 }
 
@@ -119,7 +119,7 @@ int batch_check_rows(const struct tally_batch *rows, struct error *error)
 			if (!text || !cell->set || !cell->len || cell->text)
 				continue;
 			checking.column = &rows->table->columns[c];
-			checking.what = "is set and has no text";
+			checking.what = "is set but has no text";
 			return batch_check_fail(&checking, r, error);
 		}
 	return 0;

@@ -27,14 +27,14 @@ static int codec_get_header(const uint8_t *bytes, size_t len, struct codec_heade
 		return codec_damaged(error, "shorter than its header");
 	memcpy(&raw, bytes, sizeof(raw));
 	if (le32toh(raw.magic) != CODEC_MAGIC)
-		return codec_damaged(error, "does not begin as one");
+		return codec_damaged(error, "wrong magic number");
 	if (le32toh(raw.version) != CODEC_VERSION)
 		return error_set(error, EBADMSG, "batch of format %u, this daemon reads format %d",
 				 le32toh(raw.version), CODEC_VERSION);
 	if (le32toh(raw.length) != len)
-		return codec_damaged(error, "its length is not what it says");
+		return codec_damaged(error, "wrong length");
 	if (le32toh(raw.checksum) != crc32c(bytes + CODEC_UNCHECKED, len - CODEC_UNCHECKED))
-		return codec_damaged(error, "its checksum is wrong");
+		return codec_damaged(error, "wrong checksum");
 	*ret = (struct codec_header){
 		.length = le32toh(raw.length),
 		.kind = le32toh(raw.kind),
@@ -129,10 +129,10 @@ static int codec_get_table(const struct codec_header *header, const uint8_t *sch
 	size_t size = sizeof(struct codec_table) + columns + header->schema_bytes;
 	/* A column takes at least five bytes of schema: this bounds what is allocated here. */
 	if (header->n_columns > header->schema_bytes / 5)
-		return codec_damaged(error, "fewer columns than it says");
+		return codec_damaged(error, "fewer columns than declared");
 	auto_free struct codec_table *table = calloc(1, size);
 	if (!table)
-		return error_set(error, ENOMEM, "no memory");
+		return error_set(error, ENOMEM, "out of memory");
 	char *names = (char *)table + sizeof(*table) + columns;
 	memcpy(names, schema, header->schema_bytes);
 	table->table.help = "";
@@ -141,7 +141,7 @@ static int codec_get_table(const struct codec_header *header, const uint8_t *sch
 	table->table.kind = header->kind;
 	table->table.revision = header->revision;
 	if (!codec_get_columns(names, names + header->schema_bytes, header->n_columns, table))
-		return codec_damaged(error, "its columns make no sense");
+		return codec_damaged(error, "invalid columns");
 	*ret_size = size;
 	*ret = TAKE(table);
 	return 0;
@@ -252,7 +252,7 @@ int batch_decode(const void *bytes, size_t len, batch_find_table_fn *find, void 
 	if (r < 0)
 		return r;
 	if (!codec_header_fits(&header))
-		return codec_damaged(error, "its header makes no sense");
+		return codec_damaged(error, "invalid header");
 	auto_free struct codec_table *own = NULL;
 	size_t own_size = 0;
 	r = codec_get_table(&header, schema, &own, &own_size, error);
@@ -261,12 +261,12 @@ int batch_decode(const void *bytes, size_t len, batch_find_table_fn *find, void 
 	struct tally_batch *batch = NULL;
 	r = codec_make_batch(&own, own_size, find ? find(arg, own->table.name) : NULL, &batch);
 	if (r < 0)
-		return error_set(error, ENOMEM, "no memory");
+		return error_set(error, ENOMEM, "out of memory");
 	r = codec_get_rows(&header, schema + header.schema_bytes, batch);
 	if (r < 0) {
 		batch_drop(batch);
-		return r == -EBADMSG ? codec_damaged(error, "its rows make no sense")
-				     : error_set(error, -r, "no memory");
+		return r == -EBADMSG ? codec_damaged(error, "invalid rows")
+				     : error_set(error, -r, "out of memory");
 	}
 	*ret = batch;
 	return 0;

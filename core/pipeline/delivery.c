@@ -66,7 +66,7 @@ struct delivery *delivery_create(const struct delivery_setup *setup, struct erro
 {
 	struct delivery *delivery = calloc(1, sizeof(*delivery));
 	if (!delivery) {
-		error_set(error, ENOMEM, "%s: no memory", setup->name);
+		error_set(error, ENOMEM, "%s: out of memory", setup->name);
 		return NULL;
 	}
 	delivery->setup = *setup;
@@ -79,10 +79,10 @@ struct delivery *delivery_create(const struct delivery_setup *setup, struct erro
 		return NULL;
 	}
 	trouble_init(&delivery->trouble);
-	delivery->writes = delivery_counter(delivery, "tallyd_writes_total", NULL,
-					    "Times an output was given rows to write.");
+	delivery->writes =
+		delivery_counter(delivery, "tallyd_writes_total", NULL, "Write attempts.");
 	delivery->errors = delivery_counter(delivery, "tallyd_write_errors_total", NULL,
-					    "Times not all of them were written.");
+					    "Write attempts that left rows unwritten.");
 	delivery->time = delivery_counter(delivery, "tallyd_write_seconds_total", "ns",
 					  "Time spent writing.");
 	return delivery;
@@ -139,11 +139,12 @@ static void delivery_tell_failure(struct delivery *delivery, const struct error 
 	enum trouble_news news = trouble_note(&delivery->trouble, error->text, &state);
 	trouble_age(&state, age, sizeof(age));
 	if (news == TROUBLE_BEGINS)
-		log_message(TALLY_ERROR, name, "cannot write: %s; the rows wait, trying again",
+		log_message(TALLY_ERROR, name, "cannot write: %s; keeping the rows and retrying",
 			    error->text);
 	else if (news != TROUBLE_NOTHING)
 		log_message(TALLY_ERROR, name,
-			    "still cannot write after %u attempts in %s, %" PRIu64 " rows wait: %s",
+			    "still cannot write after %u attempts in %s, %" PRIu64
+			    " rows waiting: %s",
 			    state.failures, age, delivery_waiting(delivery), error->text);
 }
 
@@ -169,7 +170,7 @@ static void delivery_works(struct delivery *delivery, uint64_t waited)
 		return;
 	trouble_age(&state, age, sizeof(age));
 	log_message(TALLY_INFO, delivery->setup.name,
-		    "writes again after %u failed attempts in %s; %" PRIu64 " rows had waited",
+		    "writes again after %u failed attempts in %s; %" PRIu64 " rows were waiting",
 		    state.failures, age, waited);
 	backoff_reset(&delivery->backoff);
 }
@@ -229,7 +230,7 @@ static void delivery_reject(struct delivery *delivery, uint32_t i)
 	const char *why = delivery->why[i];
 	delivery->outcomes[i] = (struct journal_outcome){true, batch->n_rows};
 	log_message(TALLY_WARNING, delivery->setup.name, "%u rows of %s rejected: %s",
-		    batch->n_rows, batch->table->name, why ? why : "it does not say why");
+		    batch->n_rows, batch->table->name, why ? why : "no reason given");
 }
 
 /* Rows rejected before the retry are offered again with the others; they count when it is
@@ -244,8 +245,7 @@ static void delivery_garbage(struct delivery *delivery, uint32_t i)
 {
 	if (!delivery->told_garbage)
 		log_message(TALLY_ERROR, delivery->setup.name,
-			    "gave a verdict that is none, %u: a fault of the plugin; such rows "
-			    "are offered again",
+			    "plugin bug: invalid verdict %u; the rows are offered again",
 			    delivery->verdicts[i]);
 	delivery->told_garbage = true;
 	delivery_retry(delivery, i);
@@ -337,7 +337,7 @@ static int delivery_prepare_entry(struct delivery *delivery, uint32_t i, struct 
 	uint64_t fingerprint = delivery_fingerprint(table);
 	if (!delivery_is_prepared(&delivery->refused_told, fingerprint))
 		log_message(TALLY_ERROR, delivery->setup.name,
-			    "%s; its rows are rejected, and counted", error->text);
+			    "%s; its rows are rejected and counted", error->text);
 	delivery_remember_prepared(&delivery->refused_told, fingerprint);
 	return 0;
 }
@@ -420,9 +420,9 @@ static void delivery_attempt(struct delivery *delivery, uint32_t n)
 	}
 	delivery->n = 0;
 	if (r == 0 && again > 0)
-		r = error_set(&error, EAGAIN, "%u of %u batches are to be offered again", again, n);
+		r = error_set(&error, EAGAIN, "%u of %u batches must be retried", again, n);
 	else if (r == 0 && acked < 0)
-		delivery_explain(r = acked, "the buffer cannot note what is written: ", &error);
+		delivery_explain(r = acked, "the buffer cannot record what was written: ", &error);
 	if (r == 0) {
 		delivery_works(delivery, waited);
 		return;
@@ -459,9 +459,9 @@ static void delivery_tell_missing(const struct delivery *delivery,
 	if (missing->first)
 		snprintf(times, sizeof(times), " of %s to %s", first, last);
 	log_message(TALLY_WARNING, delivery->setup.name,
-		    "the store is behind what it had confirmed (restored from a backup, or another "
-		    "server?): %s%" PRIu64 " rows%s are missing in it; %" PRIu64
-		    " rows are offered again, %" PRIu64 " are not kept any more and lost",
+		    "the store lacks rows that it had confirmed (restored from a backup, or "
+		    "another server?): %s%" PRIu64 " rows%s are missing; %" PRIu64
+		    " rows are offered again, %" PRIu64 " are no longer in the buffer and are lost",
 		    missing->unknown ? "at least " : "", missing->rows, times, missing->offered,
 		    missing->lost);
 }
@@ -481,7 +481,7 @@ static int delivery_compare(struct delivery *delivery, struct error *error)
 	}
 	r = journal_compare(delivery->reader, known ? &ledger : NULL, &missing);
 	if (r < 0)
-		return error_set(error, -r, "the buffer cannot be set back: %s", strerror(-r));
+		return error_set(error, -r, "cannot rewind the buffer: %s", strerror(-r));
 	delivery_tell_missing(delivery, &missing);
 	delivery->compared = true;
 	return 0;
@@ -501,7 +501,7 @@ static void delivery_once(struct delivery *delivery)
 	if (n > 0) {
 		delivery_attempt(delivery, (uint32_t)n);
 	} else if (n < 0) {
-		delivery_explain(n, "the buffer cannot be read: ", &error);
+		delivery_explain(n, "cannot read the buffer: ", &error);
 		delivery_failed(delivery, &error);
 		delivery_back_off(delivery);
 	}

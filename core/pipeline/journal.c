@@ -22,19 +22,19 @@ const struct tally_option journal_options[] = {
 	{.name = "batch_size",
 	 .fallback = "500",
 	 .accepts = "1..1000000",
-	 .help = "Rows an output is given at once, as soon as so many wait.",
+	 .help = "Rows in a full batch; an output gets one as soon as so many wait.",
 	 .type = TALLY_OPT_INT,
 	 .offset = offsetof(struct journal_settings, batch_size)},
 	{.name = "batch_timeout",
 	 .fallback = "1s",
 	 .accepts = "1ms..1h",
-	 .help = "How long a row waits at most for others to make up a batch.",
+	 .help = "How long a row waits at most for its batch to fill.",
 	 .type = TALLY_OPT_DURATION,
 	 .offset = offsetof(struct journal_settings, batch_timeout)},
 	{.name = "on_full",
 	 .fallback = "block",
 	 .accepts = "block|drop_oldest|drop_newest",
-	 .help = "When the buffer is full: let the inputs wait, or drop rows, which are counted.",
+	 .help = "When the buffer is full: block the inputs, or drop rows and count them.",
 	 .type = TALLY_OPT_CHOICE,
 	 .offset = offsetof(struct journal_settings, on_full)},
 	{0},
@@ -58,7 +58,7 @@ int journal_create(const struct journal_setup *setup, const struct journal_setti
 		journal->name = strdup(setup->name);
 	if (!journal || !journal->name) {
 		free(journal);
-		return error_set(error, ENOMEM, "no memory");
+		return error_set(error, ENOMEM, "out of memory");
 	}
 	journal->buffer = setup->buffer;
 	journal->self = setup->self;
@@ -70,15 +70,15 @@ int journal_create(const struct journal_setup *setup, const struct journal_setti
 	trouble_init(&journal->trouble);
 	pthread_cond_init(&journal->room, NULL);
 	journal->shown_bytes = journal_gauge(journal, "tallyd_buffer_bytes", NULL,
-					     "What a buffer holds, as it counts itself.");
-	journal->shown_capacity =
-		journal_gauge(journal, "tallyd_buffer_capacity_bytes", NULL, "What it may hold.");
+					     "Bytes in the buffer, as its plugin counts them.");
+	journal->shown_capacity = journal_gauge(journal, "tallyd_buffer_capacity_bytes", NULL,
+						"Bytes that the buffer may hold.");
 	journal->shown_blocked = journal_gauge(
 		journal, "tallyd_buffer_blocked", NULL,
-		"1 while it takes no rows: it fails, or is full and on_full = block.");
-	journal->shown_blocked_since =
-		journal_gauge(journal, "tallyd_buffer_blocked_since_seconds", "ns",
-			      "Since when, in seconds since 1970; 0: it takes rows.");
+		"1 while the buffer accepts no rows: it fails, or is full with on_full = block.");
+	journal->shown_blocked_since = journal_gauge(
+		journal, "tallyd_buffer_blocked_since_seconds", "ns",
+		"Unix time at which the buffer stopped accepting rows; 0 while it accepts them.");
 	journal_show_usage(journal);
 	*ret = journal;
 	return 0;

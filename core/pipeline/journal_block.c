@@ -49,9 +49,9 @@ static void journal_tell_failing(struct journal *journal, enum trouble_news news
 	trouble_since(state->since, since, sizeof(since));
 	if (news == TROUBLE_BEGINS)
 		log_message(TALLY_ERROR, journal->name,
-			    "takes no rows: %s; trying again until it does", state->text);
+			    "accepts no rows: %s; retrying until it does", state->text);
 	else
-		log_message(TALLY_ERROR, journal->name, "still takes no rows, since %s (%s): %s",
+		log_message(TALLY_ERROR, journal->name, "still accepts no rows, since %s (%s): %s",
 			    since, age, state->text);
 }
 
@@ -82,8 +82,8 @@ void journal_accepts(struct journal *journal)
 	journal_show_blocked(journal, false);
 	trouble_age(&state, age, sizeof(age));
 	if (journal->failing)
-		log_message(TALLY_NOTICE, journal->name, "takes rows again, after %s; it was: %s",
-			    age, state.text);
+		log_message(TALLY_NOTICE, journal->name,
+			    "accepts rows again after %s; the cause was: %s", age, state.text);
 	journal->failing = false;
 }
 
@@ -113,13 +113,14 @@ static struct metric *journal_wait_gauge(struct journal *journal, const char *in
 
 static void journal_wait_show(struct journal *journal, const char *input, int64_t since)
 {
-	metric_set(journal_wait_gauge(journal, input, "tallyd_input_blocked",
-				      "1 while the input waits for this buffer to take its rows."),
-		   since != 0);
 	metric_set(
-		journal_wait_gauge(journal, input, "tallyd_input_blocked_since_seconds",
-				   "Since when it waits, in seconds since 1970; 0: it does not."),
-		since / CLOCK_SECOND);
+		journal_wait_gauge(journal, input, "tallyd_input_blocked",
+				   "1 while the input waits for this buffer to accept its rows."),
+		since != 0);
+	metric_set(journal_wait_gauge(
+			   journal, input, "tallyd_input_blocked_since_seconds",
+			   "Unix time at which the input began to wait; 0 while it does not."),
+		   since / CLOCK_SECOND);
 }
 
 void journal_announce_input(struct journal *journal, const char *input)
@@ -166,7 +167,7 @@ void journal_wait_end(struct journal *journal, struct journal_wait *wait)
 		return;
 	trouble_age(&state, age, sizeof(age));
 	journal_wait_show(journal, wait->input, 0);
-	log_message(TALLY_NOTICE, wait->input, "goes on, after it had waited %s for %s", age,
+	log_message(TALLY_NOTICE, wait->input, "resumes after waiting %s for %s", age,
 		    journal->name);
 }
 
@@ -181,7 +182,7 @@ static void journal_wait_tell(struct journal *journal, struct journal_wait *wait
 	trouble_age(&state, age, sizeof(age));
 	trouble_since(wait->since, since, sizeof(since));
 	log_message(TALLY_WARNING, wait->input,
-		    "%s for %s to take its rows, since %s (%s): %s; nothing is read meanwhile",
+		    "%s for %s to accept its rows, since %s (%s): %s; it reads nothing meanwhile",
 		    wait->told ? "still waits" : "waits", journal->name, since, age, trouble.text);
 	if (!wait->told)
 		journal_wait_show(journal, wait->input, clock_now() - (now - wait->since));

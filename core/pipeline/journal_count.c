@@ -47,20 +47,20 @@ static void journal_count_show(const struct journal_reader *reader, struct journ
 	metrics_label(labels, sizeof(labels), "output", reader->output);
 	metrics_label(labels, sizeof(labels), "table", table->name);
 	table->routed = metrics_counter(metrics, "tallyd_rows_routed_total", labels, NULL,
-					"Rows given to an output's buffer for it.");
+					"Rows put into the buffer for the output.");
 	table->stored = metrics_counter(metrics, "tallyd_rows_stored_total", labels, NULL,
-					"Rows an output has written.");
+					"Rows written by the output.");
 	table->shown_waiting =
 		metrics_gauge(metrics, "tallyd_rows_waiting", labels, NULL,
-			      "Rows in a buffer that the output has still to write.");
+			      "Rows in the buffer that the output has not written yet.");
 	table->offered_again =
 		metrics_counter(metrics, "tallyd_rows_offered_again_total", labels, NULL,
-				"Rows stored and missing in the store later, which were kept and "
-				"are routed once more.");
+				"Stored rows that the store lost and the buffer still had; they "
+				"are offered again.");
 	metrics_label(labels, sizeof(labels), "reason", "store_behind");
-	table->lost = metrics_counter(metrics, "tallyd_rows_lost_total", labels, NULL,
-				      "Rows stored and missing in the store later, which were "
-				      "not kept any more.");
+	table->lost =
+		metrics_counter(metrics, "tallyd_rows_lost_total", labels, NULL,
+				"Stored rows that the store lost and the buffer no longer had.");
 }
 
 void journal_show_usage(struct journal *journal)

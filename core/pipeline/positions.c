@@ -298,7 +298,7 @@ int positions_save(struct positions *positions, struct error *error)
 	positions->table.changed = false;
 	pthread_mutex_unlock(&positions->lock);
 	if (r < 0)
-		error_set(error, -r, "no memory");
+		error_set(error, -r, "out of memory");
 	else if (changed)
 		r = positions_file_write(positions->path, text, len, &positions->place, error);
 	if (r == 0)
@@ -326,9 +326,10 @@ static int positions_set_aside(struct positions *positions, struct error *error)
 	if (asprintf(&aside, "%s.damaged", positions->path) < 0)
 		aside = NULL;
 	if (!aside || rename(positions->path, aside) < 0)
-		return error_set(error, EBADMSG, "%s is damaged: nothing is resumed from it",
+		return error_set(error, EBADMSG, "%s is damaged: no input can resume from it",
 				 positions->path);
-	return error_set(error, EBADMSG, "%s is damaged, it is now %s: nothing is resumed from it",
+	return error_set(error, EBADMSG,
+			 "%s is damaged and was renamed to %s: no input can resume from it",
 			 positions->path, aside);
 }
 
@@ -336,11 +337,11 @@ int positions_create(const char *path, struct positions **ret, struct error *err
 {
 	struct positions *positions = calloc(1, sizeof(*positions));
 	if (!positions)
-		return error_set(error, ENOMEM, "no memory");
+		return error_set(error, ENOMEM, "out of memory");
 	pthread_mutex_init(&positions->lock, NULL);
 	positions->path = strdup(path);
 	int r = positions->path ? positions_file_read(path, positions_load_line, positions, error)
-				: error_set(error, ENOMEM, "no memory");
+				: error_set(error, ENOMEM, "out of memory");
 	if (r == -EBADMSG)
 		r = positions_set_aside(positions, error);
 	if (r == -ENOENT)

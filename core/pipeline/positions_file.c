@@ -91,7 +91,7 @@ int positions_file_write(const char *path, const char *text, size_t len, struct 
 	struct file_place place = {0};
 	if (asprintf(&fresh, "%s.new", path) < 0) {
 		fresh = NULL;
-		return error_set(error, ENOMEM, "no memory");
+		return error_set(error, ENOMEM, "out of memory");
 	}
 	int r = positions_file_fill(fresh, text, len, &place);
 	if (r == 0 && rename(fresh, path) < 0)

@@ -217,7 +217,7 @@ static bool routing_comes_again(const struct routing *routing)
 	return routing->n_refused > 0 && routing->origin.source;
 }
 
-static const char router_collected_help[] = "Rows that an input has read.";
+static const char router_collected_help[] = "Rows read by the input.";
 static const char router_dropped_help[] = "Rows that were not stored, by reason.";
 
 static struct metric *router_collected(struct router *router, const char *input, const char *table)

@@ -84,7 +84,7 @@ static int isolate_parent(const struct isolate *what, size_t *i, pid_t child, in
 	if (*i < what->n) {
 		size_t size = sizeof(why);
 		if (r == -ETIMEDOUT)
-			snprintf(why, size, "did not come back in %d s",
+			snprintf(why, size, "did not return within %d s",
 				 (int)(isolate_timeout / CLOCK_SECOND));
 		else if (WIFSIGNALED(status))
 			snprintf(why, size, "crashed: %s", strsignal(WTERMSIG(status)));

@@ -33,7 +33,7 @@ int loader_init(struct error *error)
 {
 	if (lt_dlinit() == 0)
 		return 0;
-	return error_set(error, EIO, "libltdl cannot start: %s", lt_dlerror());
+	return error_set(error, EIO, "cannot initialize libltdl: %s", lt_dlerror());
 }
 
 /* ---- The file ---------------------------------------------------------------- */
@@ -53,20 +53,20 @@ static int loader_check_file(const char *path, struct error *error)
 	if (stat(path, &st) < 0)
 		return error_set(error, errno, "%s: cannot be read: %s", path, strerror(errno));
 	if (!S_ISREG(st.st_mode))
-		return error_set(error, EINVAL, "%s: is no file, but a plugin is a shared object",
-				 path);
+		return error_set(error, EINVAL,
+				 "%s: not a regular file, but a plugin is a shared object", path);
 	/* Whoever may write the file can run code as this daemon. */
 	if (!loader_trusts(st.st_uid))
 		return error_set(error, EPERM,
 				 "%s: belongs to user %u, not to root or this daemon's user %u: "
-				 "chown it, if it is to be trusted",
+				 "chown it if you trust it",
 				 path, st.st_uid, geteuid());
 	bool group = (st.st_mode & S_IWGRP) && st.st_gid != 0 && st.st_gid != getegid();
 	if (group || (st.st_mode & S_IWOTH))
-		return error_set(error, EPERM,
-				 "%s: others may write it (mode %04o): chmod go-w it, if it is to "
-				 "be trusted",
-				 path, st.st_mode & 07777);
+		return error_set(
+			error, EPERM,
+			"%s: others may write it (mode %04o): chmod go-w it if you trust it", path,
+			st.st_mode & 07777);
 	return 0;
 }
 
@@ -79,13 +79,13 @@ static int loader_refuse_object(const char *path, const char *why, struct error 
 	if (strncmp(why, path, len) == 0 && strncmp(why + len, ": ", 2) == 0)
 		why += len + 2;
 	if (strncmp(why, "undefined symbol", 16) == 0)
-		return error_set(error, ENOEXEC, "%s: %s: link it against the library that has it",
-				 path, why);
-	if (strstr(why, "cannot open shared object file"))
 		return error_set(error, ENOEXEC,
-				 "%s: needs a library that is not here: %s: install it", path, why);
+				 "%s: %s: link it against the library that defines it", path, why);
+	if (strstr(why, "cannot open shared object file"))
+		return error_set(error, ENOEXEC, "%s: needs a library that is not installed: %s",
+				 path, why);
 	return error_set(error, ENOEXEC,
-			 "%s: is no shared object for this machine (%s): rebuild it", path, why);
+			 "%s: not a shared object for this machine (%s): rebuild it", path, why);
 }
 
 /* libltdl binds lazily and tells little: an undefined symbol would be found at the first call. */
@@ -122,7 +122,7 @@ static int loader_find_entry(const char *path, lt_dlhandle handle, loader_entry_
 	} symbol = {lt_dlsym(handle, "tally_plugin")};
 	if (!symbol.object)
 		return error_set(error, ENOEXEC,
-				 "%s: exports no tally_plugin(): it is no tallyd plugin; one "
+				 "%s: exports no tally_plugin(): it is not a tallyd plugin; one "
 				 "declares itself with TALLY_PLUGIN(…)",
 				 path);
 	*ret = symbol.function;
@@ -144,8 +144,8 @@ static int loader_check_abi(const char *path, const struct tally_plugin *plugin,
 			TALLY_ABI_MINOR);
 	if (plugin->size < least)
 		return error_set(error, EPROTO,
-				 "%s: says its struct has %u bytes, the least is %zu: declare it "
-				 "with TALLY_PLUGIN(…)",
+				 "%s: its struct has %u bytes, fewer than %zu: declare it with "
+				 "TALLY_PLUGIN(…)",
 				 path, plugin->size, least);
 	return 0;
 }

@@ -208,8 +208,8 @@ static int registry_check_tables(const struct registry *registry, const struct t
 			if (other && !registry_same_columns(*t, other))
 				return error_set(
 					error, EEXIST,
-					"%s: declares the table %s with other columns than "
-					"%s: use one of the two, or plugins of one version",
+					"%s: declares the table %s with other columns than %s: use "
+					"only one of them, or the same version of both",
 					path, (*t)->name, item->path);
 		}
 	}
@@ -262,8 +262,8 @@ static void registry_probe_failed(void *arg, size_t i, const char *why, bool fau
 	const struct registry_probe *probe = arg;
 	(void)i;
 	if (fault)
-		error_set(probe->error, EFAULT,
-			  "%s: a fault of the plugin: it %s while it was loaded", probe->path, why);
+		error_set(probe->error, EFAULT, "%s: plugin bug: it %s while it was being loaded",
+			  probe->path, why);
 	else
 		error_set(probe->error, EINVAL, "%s", why);
 }
@@ -278,7 +278,7 @@ static int registry_probe(const char *path, struct error *error)
 				     .arg = &probe};
 	int r = isolate_run(&what);
 	if (r < 0)
-		return error_set(error, -r, "%s: cannot be tried: %s", path, strerror(-r));
+		return error_set(error, -r, "%s: cannot try to load it: %s", path, strerror(-r));
 	return found.code ? error_set(error, found.code, "%s", found.text) : 0;
 }
 
@@ -299,7 +299,8 @@ static int registry_load(struct registry *registry, const char *name, const char
 	if (r < 0)
 		return r;
 	if (strcmp(plugin->name, name) != 0)
-		return error_set(error, EINVAL, "%s: says that it is %s: rename it to %s.so", path,
+		return error_set(error, EINVAL,
+				 "%s: its plugin is named %s: rename the file to %s.so", path,
 				 plugin->name, plugin->name);
 	r = registry_check_tables(registry, plugin, path, error);
 	if (r < 0)

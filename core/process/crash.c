@@ -222,13 +222,13 @@ static void crash_tell(size_t which, const siginfo_t *info, const ucontext_t *co
 		crash_put(&line, " in ");
 		crash_put(&line, file);
 	}
-	crash_put(&line, "; the daemon dies of it");
+	crash_put(&line, "; the daemon ends");
 	crash_write(&line);
 	if (file)
 		return;
 	file = crash_file_on_stack();
 	crash_begin(&line);
-	crash_put(&line, file ? "the code that called was that of " : "it was no plugin's code");
+	crash_put(&line, file ? "called by " : "not in a plugin's code");
 	crash_put(&line, file ? file : "");
 	crash_write(&line);
 }
@@ -255,8 +255,7 @@ int crash_exit_code(int status)
 		return status;
 	crash_exiting(); /* told once, whichever way it goes on */
 	log_list(TALLY_ERROR, crash_running ? crash_running : "a thread of a plugin",
-		 "a fault of the plugin: it called exit(%d), which ends the whole daemon; exit "
-		 "code %d",
+		 "plugin bug: it called exit(%d), which ends the whole daemon; exit code %d",
 		 status, COMMAND_FAILED);
 	return COMMAND_FAILED;
 }

@@ -92,7 +92,7 @@ static int daemon_open_state(struct daemon *daemon, const struct plan_globals *g
 	daemon->hostname = strdup(globals->host);
 	daemon->state_path = strdup(globals->state_dir);
 	if (!daemon->hostname || !daemon->state_path)
-		return error_set(error, ENOMEM, "no memory");
+		return error_set(error, ENOMEM, "out of memory");
 	int r = state_dir_open(daemon->state_path, &daemon->state, error);
 	if (r < 0)
 		return r;
@@ -104,7 +104,7 @@ static int daemon_open_state(struct daemon *daemon, const struct plan_globals *g
 	r = positions_create(path, &daemon->positions, error);
 	if (r != -EBADMSG)
 		return r;
-	log_message(TALLY_WARNING, daemon_source, "%s; inputs begin as if they had never run",
+	log_message(TALLY_WARNING, daemon_source, "%s; inputs start as if for the first time",
 		    error->text);
 	return 0;
 }
@@ -117,19 +117,20 @@ static int daemon_open_services(struct daemon *daemon, struct error *error)
 	services->registry_lock = &daemon->registry_lock;
 	services->metrics = metrics_create();
 	if (!services->metrics)
-		return error_set(error, ENOMEM, "no memory");
+		return error_set(error, ENOMEM, "out of memory");
 	services->router = router_create(services->metrics, daemon->positions);
 	if (!services->router)
-		return error_set(error, ENOMEM, "no memory");
+		return error_set(error, ENOMEM, "out of memory");
 	metrics_label(labels, sizeof(labels), "version", TALLYD_VERSION);
 	metric_set(metrics_gauge(services->metrics, "tallyd_build_info", labels, NULL,
 				 "The version of the daemon."),
 		   1);
-	daemon->state_taken_away = metrics_counter(
-		services->metrics, "tallyd_state_taken_away_total", "", NULL,
-		"Times state_dir or a file in it was found removed or replaced by somebody else.");
-	daemon->state_missing = metrics_gauge(services->metrics, "tallyd_state_dir_missing", "",
-					      NULL, "1 while it cannot be made again.");
+	daemon->state_taken_away =
+		metrics_counter(services->metrics, "tallyd_state_taken_away_total", "", NULL,
+				"Times state_dir or a file in it was found removed or replaced.");
+	daemon->state_missing =
+		metrics_gauge(services->metrics, "tallyd_state_dir_missing", "", NULL,
+			      "1 while state_dir is missing and cannot be created again.");
 	daemon->signals = signals_open(error);
 	return daemon->signals < 0 ? daemon->signals : 0;
 }
@@ -139,10 +140,9 @@ static bool daemon_start_buffer(struct daemon *daemon, struct buffer *buffer)
 {
 	struct error error;
 	for (unsigned failures = 0; buffer_start(buffer, &error) < 0; failures++) {
-		log_message(
-			TALLY_ERROR, buffer_plan(buffer)->name,
-			"cannot start: %s; nothing runs without it, trying again until it works",
-			error.text);
+		log_message(TALLY_ERROR, buffer_plan(buffer)->name,
+			    "cannot start: %s; nothing runs without it, retrying until it works",
+			    error.text);
 		int64_t until = clock_monotonic() +
 				backoff_pause(CLOCK_SECOND / 2, 30 * CLOCK_SECOND, failures);
 		while (clock_monotonic() < until) {
@@ -164,7 +164,8 @@ static int daemon_make_buffers(struct daemon *daemon, const struct plan *plan, s
 		if (r < 0)
 			return r;
 		if (!daemon_start_buffer(daemon, daemon->buffers[daemon->n_buffers - 1]))
-			return error_set(error, ECANCELED, "told to stop before it had started");
+			return error_set(error, ECANCELED,
+					 "asked to stop before startup was complete");
 	}
 	return 0;
 }
@@ -181,7 +182,7 @@ static int daemon_make_instances(struct daemon *daemon, const struct plan *plan,
 				r = daemon_add_instance(daemon, plan, instance, error);
 		}
 	if (r == 0 && daemon_route(daemon) < 0)
-		r = error_set(error, ENOMEM, "no memory");
+		r = error_set(error, ENOMEM, "out of memory");
 	for (size_t i = 0; i < daemon->n_instances && r == 0; i++)
 		r = instance_start(daemon->instances[i], error);
 	return r;
@@ -212,8 +213,8 @@ static void daemon_leave_stuck(struct daemon *daemon)
 		return;
 	if (daemon->positions)
 		daemon_save_positions(daemon);
-	log_list(TALLY_ERROR, daemon_source, "leaving without what does not stop, exit code %d",
-		 COMMAND_FAILED);
+	log_list(TALLY_ERROR, daemon_source,
+		 "exiting although not everything has stopped, exit code %d", COMMAND_FAILED);
 	crash_exiting();
 	_exit(COMMAND_FAILED);
 }
@@ -265,7 +266,7 @@ static int daemon_start_and_watch(struct daemon *daemon)
 		fprintf(stderr, "%zu more problems (out of memory)\n", problems.lost);
 	problems_done(&problems);
 	if (r == -ECANCELED) {
-		log_message(TALLY_INFO, daemon_source, "told to stop before it had started");
+		log_message(TALLY_INFO, daemon_source, "asked to stop before startup was complete");
 		return COMMAND_OK;
 	}
 	if (r < 0)

@@ -60,7 +60,7 @@ int daemon_add_buffer(struct daemon *daemon, const struct plan_instance *plan, s
 	struct buffer **grown =
 		reallocarray(daemon->buffers, daemon->n_buffers + 1, sizeof(struct buffer *));
 	if (!grown)
-		return error_set(error, ENOMEM, "%s: no memory", plan->name);
+		return error_set(error, ENOMEM, "%s: out of memory", plan->name);
 	daemon->buffers = grown;
 	int r = buffer_create(&setup, &grown[daemon->n_buffers], error);
 	if (r == 0)
@@ -81,7 +81,7 @@ int daemon_add_instance(struct daemon *daemon, const struct plan *plan,
 	struct instance **grown =
 		reallocarray(daemon->instances, daemon->n_instances + 1, sizeof(struct instance *));
 	if (!grown)
-		return error_set(error, ENOMEM, "%s: no memory", instance->name);
+		return error_set(error, ENOMEM, "%s: out of memory", instance->name);
 	daemon->instances = grown;
 	int r = instance_create(&setup, &grown[daemon->n_instances], error);
 	if (r == 0)

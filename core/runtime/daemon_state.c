@@ -19,20 +19,19 @@ void daemon_keep_state(struct daemon *daemon)
 	if (r != 0 && !missing) {
 		metric_add(daemon->state_taken_away, 1);
 		log_message(TALLY_ERROR, "daemon",
-			    "%s: it is made again, with the same producer id", told.text);
+			    "%s; creating it again with the same producer id", told.text);
 	}
 	if (r < 0)
-		log_message(TALLY_ERROR, "daemon", "%s; trying again each second", error.text);
+		log_message(TALLY_ERROR, "daemon", "%s; retrying every second", error.text);
 	metric_set(daemon->state_missing, r < 0);
 	if (r == 0 && positions_taken_away(daemon->positions)) {
 		metric_add(daemon->state_taken_away, 1);
-		log_message(
-			TALLY_ERROR, "daemon",
-			"%s/positions was removed or replaced while in use: it is written again",
-			daemon->state_path);
+		log_message(TALLY_ERROR, "daemon",
+			    "%s/positions was removed or replaced while in use: writing it again",
+			    daemon->state_path);
 	} else if (r > 0) {
 		positions_taken_away(daemon->positions); /* with its folder */
-		log_message(TALLY_NOTICE, "daemon", "state_dir %s is there again",
+		log_message(TALLY_NOTICE, "daemon", "state_dir %s created again",
 			    daemon->state_path);
 	}
 }

@@ -43,8 +43,7 @@ static void drain_hurry(struct drain *drain)
 	if (drain->hurried)
 		return;
 	drain->hurried = true;
-	log_message(TALLY_NOTICE, "daemon",
-		    "told again to stop: not waiting for outputs any longer");
+	log_message(TALLY_NOTICE, "daemon", "asked to stop again: no longer waiting for outputs");
 	drain->drain_deadline = clock_monotonic();
 	drain_ask(drain);
 }

@@ -25,7 +25,7 @@ void daemon_save_positions(struct daemon *daemon)
 	struct error error;
 	if (positions_save(daemon->positions, &error) < 0)
 		log_message(TALLY_ERROR, daemon_source,
-			    "cannot save where inputs may resume: %s; trying again each second",
+			    "cannot save the positions of inputs: %s; retrying every second",
 			    error.text);
 }
 
@@ -57,8 +57,8 @@ static void daemon_begin_anew(struct daemon *daemon, int64_t now)
 			continue;
 		any = true;
 		log_message(TALLY_NOTICE, instance_plan(instance)->name,
-			    "begins anew where a blocked buffer got the last rows, so that it "
-			    "gets those it was passed over with; other buffers see them again");
+			    "restarts from the last position that a blocked buffer has, so that it "
+			    "gets the rows it missed; other buffers get them again");
 	}
 	if (any)
 		daemon->anew_due = now + daemon_anew_pause;

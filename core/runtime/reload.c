@@ -101,10 +101,10 @@ static void reload_reconfigure(struct reload *reload, struct instance *instance)
 	int r = instance_reconfigure(instance, fresh, &error);
 	if (r == 0) {
 		reload->reconfigured++;
-		log_message(TALLY_INFO, fresh->name, "takes its new settings");
+		log_message(TALLY_INFO, fresh->name, "new settings applied");
 	} else if (r != -ENOTSUP) {
 		log_message(TALLY_WARNING, fresh->name,
-			    "cannot take its new settings while running: %s; restarting it",
+			    "cannot apply the new settings while running: %s; restarting",
 			    error.text);
 	}
 }
@@ -129,10 +129,11 @@ static void reload_forget_output(struct reload *reload, const struct plan_instan
 	struct journal *journal = buffer_journal(daemon_find_buffer(reload->daemon, buffer));
 	if (journal_durable(journal) && !plan_find(reload->plan, buffer)) {
 		if (rows)
-			log_message(TALLY_WARNING, plan->name,
-				    "%" PRIu64 " rows not written; they stay in %s until that is "
-				    "configured again",
-				    rows, buffer);
+			log_message(
+				TALLY_WARNING, plan->name,
+				"%" PRIu64
+				" rows not written; they stay in %s until it is configured again",
+				rows, buffer);
 		return;
 	}
 	if (rows)
@@ -155,8 +156,7 @@ static void reload_remove(struct reload *reload, struct instance *instance)
 		reload_forget_output(reload, plan, rows);
 	log_message(TALLY_INFO, plan->name,
 		    gone ? "stopped: no longer configured"
-			 : "stopped, to be started with its new "
-			   "settings");
+			 : "stopped; restarting with new settings");
 }
 
 static void reload_stop_changed(struct reload *reload)
@@ -269,7 +269,7 @@ static void reload_start_changed(struct reload *reload)
 	reload_add_instances(reload, PLAN_OUTPUT);
 	reload_add_instances(reload, PLAN_INPUT);
 	if (daemon_route(daemon) < 0)
-		log_message(TALLY_ERROR, reload_source, "new buffers get no rows: no memory");
+		log_message(TALLY_ERROR, reload_source, "new buffers get no rows: out of memory");
 	reload_start_added(reload, first);
 }
 
@@ -306,7 +306,7 @@ static int reload_load(struct daemon *daemon, struct plan **ret)
 	}
 	if (r < 0)
 		log_list(TALLY_ERROR, reload_source,
-			 "not reloaded, %zu problems; what was running goes on",
+			 "not reloaded, %zu problems; the old configuration stays in effect",
 			 problems_count(&problems));
 	problems_done(&problems);
 	return r;
@@ -321,8 +321,8 @@ static void reload_undo_buffers(struct reload *reload, const struct error *error
 	daemon->plans = newest->older;
 	plan_destroy(newest->plan);
 	free(newest);
-	log_list(TALLY_ERROR, reload_source, "not reloaded: %s; what was running goes on",
-		 error->text);
+	log_list(TALLY_ERROR, reload_source,
+		 "not reloaded: %s; the old configuration stays in effect", error->text);
 }
 
 static void reload_apply(struct daemon *daemon, const struct plan *old, const struct plan *plan)

@@ -164,14 +164,16 @@ static int check_judge(struct reload_check *check, int result)
 		return 0;
 	if (result == -ETIMEDOUT)
 		log_list(TALLY_ERROR, check_source,
-			 "not reloaded: the new configuration could not be checked in time; what "
-			 "was running goes on");
+			 "not reloaded: the new configuration could not be checked in time; the "
+			 "old configuration stays in effect");
 	else if (result == COMMAND_CONFIG)
 		log_list(TALLY_ERROR, check_source,
-			 "not reloaded, %u problems; what was running goes on", problems);
+			 "not reloaded, %u problems; the old configuration stays in effect",
+			 problems);
 	else
 		log_list(TALLY_ERROR, check_source,
-			 "not reloaded: tallyd check ended with %d; what was running goes on",
+			 "not reloaded: tallyd check exited with %d; the old configuration stays "
+			 "in effect",
 			 result);
 	return -EINVAL;
 }
@@ -183,7 +185,7 @@ int daemon_check_reload(struct daemon *daemon)
 	int r = text ? check_spawn(&check) : -ENOMEM;
 	if (r < 0) {
 		log_list(TALLY_WARNING, check_source,
-			 "the new configuration is not tried in a process of its own: %s",
+			 "cannot check the new configuration in a separate process: %s",
 			 strerror(-r));
 		return 0;
 	}

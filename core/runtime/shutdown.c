@@ -43,8 +43,8 @@ static void shutdown_tell_left(struct daemon *daemon)
 				 rows, plan->buffer->name);
 		else
 			log_list(TALLY_WARNING, plan->name,
-				 "%" PRIu64 " rows not written; they were in memory (%s) and are "
-				 "gone",
+				 "%" PRIu64
+				 " rows not written; they were in memory (%s) and are lost",
 				 rows, plan->buffer->name);
 	}
 }
@@ -69,7 +69,8 @@ int daemon_shutdown(struct daemon *daemon)
 		if (positions_save(daemon->positions, &error) < 0)
 			log_list(TALLY_ERROR, shutdown_source, "%s", error.text);
 		log_list(TALLY_ERROR, shutdown_source,
-			 "leaving without what does not stop, exit code %d", COMMAND_FAILED);
+			 "exiting although not everything has stopped, exit code %d",
+			 COMMAND_FAILED);
 		crash_exiting();
 		_exit(COMMAND_FAILED);
 	}

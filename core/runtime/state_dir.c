@@ -42,8 +42,8 @@ static int state_make(const char *path, struct error *error)
 		folder_flush_of(path);
 	else if (errno != EEXIST)
 		return error_set(error, errno,
-				 "state_dir %s: cannot be made: %s (make it for the user that runs "
-				 "tallyd, or set state_dir in [tallyd])",
+				 "state_dir %s: cannot be created: %s (create it for the user that "
+				 "runs tallyd, or set state_dir in [tallyd])",
 				 path, strerror(errno));
 	return 0;
 }
@@ -90,11 +90,11 @@ static int state_read_producer(const char *name, char ret[STATE_PRODUCER_SIZE], 
 		return -errno;
 	ssize_t len = read(fd, text, sizeof(text) - 1);
 	if (len != STATE_PRODUCER_SIZE - 1 || strspn(text, "0123456789abcdef") != (size_t)len)
-		return error_set(error, EBADMSG,
-				 "%s: damaged: not 32 hexadecimal digits (put it back from a "
-				 "backup, or remove it: what was written before then counts as "
-				 "written by another daemon)",
-				 name);
+		return error_set(
+			error, EBADMSG,
+			"%s: damaged: not 32 hexadecimal digits (restore it from a backup, or "
+			"remove it: rows written before then count as those of another daemon)",
+			name);
 	memcpy(ret, text, sizeof(text));
 	return 0;
 }

@@ -50,8 +50,8 @@ static void status_process(const struct daemon *daemon)
 	text_format_duration((clock_monotonic() - daemon->started) / CLOCK_SECOND * CLOCK_SECOND,
 			     up, sizeof(up));
 	log_list(TALLY_INFO, status_source,
-		 "status: up %s, %s resident, %.1f s of processor, %" PRId64 " threads, %" PRId64
-		 " files open",
+		 "status: up %s, %s resident, %.1f s of CPU time, %" PRId64 " threads, %" PRId64
+		 " open files",
 		 up, memory, usage.cpu_seconds, usage.threads, usage.open_fds);
 }
 
@@ -82,8 +82,8 @@ static void status_waits(const struct daemon *daemon, const struct instance *ins
 		journal_blocked(journal, &trouble);
 		trouble_age(&state, age, sizeof(age));
 		trouble_since(state.since, since, sizeof(since));
-		log_list(TALLY_INFO, name, "status: blocked since %s (%s): waits for %s: %s", since,
-			 age, buffer_plan(daemon->buffers[i])->name, trouble.text);
+		log_list(TALLY_INFO, name, "status: blocked since %s (%s): waiting for %s: %s",
+			 since, age, buffer_plan(daemon->buffers[i])->name, trouble.text);
 	}
 }
 
@@ -120,7 +120,7 @@ static void status_buffer(struct daemon *daemon, const struct buffer *buffer)
 		return;
 	trouble_age(&state, age, sizeof(age));
 	trouble_since(state.since, since, sizeof(since));
-	log_list(TALLY_INFO, name, "status: takes no rows since %s (%s): %s", since, age,
+	log_list(TALLY_INFO, name, "status: accepts no rows since %s (%s): %s", since, age,
 		 state.text);
 }
 

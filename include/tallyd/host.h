@@ -4,7 +4,7 @@
  * query, get, set, follow, samples, fail, reason and, of a batch that was emitted, keep, drop and
  * bytes may be called from any thread of the plugin's own; the rest from the thread the core
  * called it on.  Such threads end in stop(): once the instance is gone its ctx is refused
- * (-ECANCELED, NULL, stopping), and that is told as a fault of the plugin.
+ * (-ECANCELED, NULL, stopping), and that is logged as a plugin bug.
  */
 #ifndef TALLYD_HOST_H
 #define TALLYD_HOST_H

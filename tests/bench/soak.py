@@ -252,7 +252,7 @@ def outage(minutes):
         took = time.monotonic() - begun
         peak = int(next(x for x in house.daemon.proc("status").splitlines()
                         if x.startswith("VmHWM")).split()[1]) << 10
-        print(f"{waited:.0f} rows had waited; caught up {took:.1f} s after PostgreSQL was back "
+        print(f"{waited:.0f} rows were waiting; caught up {took:.1f} s after PostgreSQL was back "
               f"(the first write after {found:.1f} s of back-off): "
               f"{waited / (took - found + 0.001):.0f} rows/s")
         print(f"peak RSS {peak / (1 << 20):.1f} MiB (at most {PEAK_RSS >> 20})")

@@ -37,7 +37,7 @@ def test_a_reload_asked_for_during_a_reload_is_made_after_it(daemon):
     d.configure(ALL.replace("/recorded", "/elsewhere").replace("timeout = 100", "timeout = 200"))
     mark = len(d.log)
     d.hup()
-    d.says("takes its new settings", after=mark)  # it was read, and the output is next
+    d.says("new settings applied", after=mark)  # it was read, and the output is next
     d.configure(ALL + "[output.recorder:b]\npaht = x\n")
     d.hup()
     d.process.send_signal(signal.SIGUSR1)
@@ -88,7 +88,7 @@ def test_a_buffer_takes_its_new_settings_while_it_runs(daemon):
     d.start(ready="ready:")
     d.configure(ALL)
     d.hup()
-    d.says("buffer.batch: takes its new settings")
+    d.says("buffer.batch: new settings applied")
     records(d, 10)
     d.stop()
     assert unbroken(numbers(d))
@@ -99,7 +99,7 @@ def test_a_wrong_configuration_changes_nothing(daemon):
     records(d, 10)
     d.configure(ALL.replace("rows = 10", "rwos = 10").replace("interval", "intreval"))
     d.hup()
-    d.says("not reloaded, 2 problems; what was running goes on")
+    d.says("not reloaded, 2 problems; the old configuration stays in effect")
     assert "rwos" in d.log and "did you mean rows" in d.log
     records(d, 10)
     d.stop()
@@ -114,7 +114,7 @@ def test_what_only_a_plugin_can_refuse_changes_nothing(daemon):
     assert checked.returncode == 3 and '[output.http_api] listen: "somewhere" is not' in checked.stderr
     d.hup()
     d.says('[output.http_api] listen: "somewhere" is not')
-    d.says("not reloaded, 1 problems; what was running goes on")
+    d.says("not reloaded, 1 problems; the old configuration stays in effect")
     assert d.get("/healthz").status == 200
     records(d, 10)
     d.configure(ALL + api)
@@ -211,7 +211,7 @@ def test_sigterm_ends_a_reload_that_waits(daemon):
     d.says("told to fail")
     d.configure(COUNTER + BATCH)
     d.hup()
-    d.says("no output takes its counter")  # it was checked, and is done
+    d.says("no output accepts its table counter")  # it was checked, and is done
     log = terminate(d)
     assert "rows were not written in time and are dropped" in log
 

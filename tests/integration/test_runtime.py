@@ -32,7 +32,7 @@ def test_an_output_that_cannot_start_is_tried_until_it_can_and_loses_nothing(dae
     d = daemon()
     tell(d, "recorder", "nostart")
     d.start(ready="ready:")
-    d.says("output.recorder: cannot start: told not to start; trying again")
+    d.says("output.recorder: cannot start: told not to start; retrying")
     assert "1 of 2 started" in d.log
     tell(d, "recorder", "")
     records(d, 30)
@@ -80,7 +80,7 @@ def test_a_state_directory_that_cannot_be_created_is_logged(daemon):
     d.configure(ALL)
     result = d.call("run")
     assert result.returncode == 1
-    assert "/proc/no/tallyd: cannot be made" in result.stderr
+    assert "/proc/no/tallyd: cannot be created" in result.stderr
 
 
 @pytest.mark.parametrize("abstract", [False, True])
@@ -136,7 +136,7 @@ def test_what_cannot_be_written_in_time_is_logged(daemon):
     d.says("told to fail")
     log = terminate(d)
     assert "output.recorder: " in log
-    assert "rows not written; they were in memory (buffer.batch) and are gone" in log
+    assert "rows not written; they were in memory (buffer.batch) and are lost" in log
     assert numbers(d) == []
 
 
@@ -149,7 +149,7 @@ def test_a_second_signal_does_not_wait_for_the_outputs(daemon):
     d.says("daemon: stopping")
     d.process.send_signal(signal.SIGTERM)
     log = ended(d)
-    assert "told again to stop" in log
+    assert "asked to stop again" in log
 
 
 def test_an_output_that_waits_is_cut_short_at_the_drain_timeout(daemon):
@@ -166,7 +166,7 @@ def test_a_plugin_that_never_comes_back_is_named_and_left_behind(daemon):
     tell(d, "counter", "hang")
     d.start(ready="told to hang")
     log = terminate(d, status=1)
-    assert "input.counter: does not stop: it has not come back from gather() for " in log
+    assert "input.counter: does not stop: gather() has not returned for " in log
     assert "output.recorder: does not stop" not in log
 
 

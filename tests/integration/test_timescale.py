@@ -316,7 +316,7 @@ def test_a_wrong_configuration_leaves_the_store_running(daemon, server, database
     d.configure(into_timescale(server.conninfo(database), wrong))
     assert d.call("check").returncode == 3
     d.hup()
-    d.says("not reloaded, 1 problems; what was running goes on")
+    d.says("not reloaded, 1 problems; the old configuration stays in effect")
     before = stored(server, database)[0]
     d.wait(lambda: stored(server, database)[0] >= before + 10, "it goes on")
     finish(d, server, database)

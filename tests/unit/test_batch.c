@@ -98,7 +98,7 @@ static void rows_with_a_wrong_cell_are_taken_out(void **state)
 	}
 	tally_put_text_borrowed(batch_row(batch), 1, batch_copy(batch, "abc", 3), 5);
 	assert_int_equal(batch_check(batch, &error), 3);
-	assert_string_equal(error.text, "row 1 of t: column name is set and has no text");
+	assert_string_equal(error.text, "row 1 of t: column name is set but has no text");
 	assert_int_equal(batch->n_rows, 4);
 	const double kept[] = {0, 2, 4, 5};
 	for (size_t i = 0; i < 4; i++)

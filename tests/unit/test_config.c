@@ -174,21 +174,21 @@ static void every_problem_of_a_text_is_told_at_once(void **state)
 		"[input.a:b c]\n"
 		"[input.b\n"
 		"[input.c] trailing\n",
-		"t.conf:1: early: stands before the first [section]\n"
-		"t.conf:2: [inptu.a] is no section: there are [tallyd], [input.…], [buffer.…] and "
+		"t.conf:1: early: comes before the first [section]\n"
+		"t.conf:2: [inptu.a] is not a section: use [tallyd], [input.…], [buffer.…] or "
 		"[output.…] (did you mean input?)\n"
 		"t.conf:6: [input.a] x: is already set at t.conf:5\n"
 		"t.conf:7: neither a [section] nor key = value\n"
-		"t.conf:8: no key stands before the =\n"
+		"t.conf:8: no key before the =\n"
 		"t.conf:9: [input.a] y: ${TALLY_TEST_UNSET} is not set in the environment "
 		"(${TALLY_TEST_UNSET:-…} gives a default)\n"
 		"t.conf:10: [input.a] is already at t.conf:4; for a second one, write "
 		"[input.a:LABEL]\n"
-		"t.conf:11: [input] names no plugin: it is written [input.PLUGIN]\n"
+		"t.conf:11: [input] names no plugin: write [input.PLUGIN]\n"
 		"t.conf:12: [input.A]: \"A\" cannot be a plugin's name (a-z, 0-9 and _)\n"
 		"t.conf:13: [input.a:b c]: \"b c\" cannot be a label (letters, digits, _ . -)\n"
-		"t.conf:14: a section without its ]\n"
-		"t.conf:15: \"trailing\" stands behind the section's ]\n");
+		"t.conf:14: a section without a closing ]\n"
+		"t.conf:15: unexpected \"trailing\" after the section's ]\n");
 }
 
 static void a_line_may_be_long_but_not_longer(void **state)
@@ -203,7 +203,7 @@ static void a_line_may_be_long_but_not_longer(void **state)
 	config_destroy(fixture->config);
 	fixture->config = NULL;
 	text[start + CONFIG_MAX_LINE] = 'v';
-	assert_problems(fixture, text, "t.conf:2: the line has 4097 bytes, the most is 4096\n");
+	assert_problems(fixture, text, "t.conf:2: the line has 4097 bytes; the limit is 4096\n");
 }
 
 static void a_nul_byte_and_foreign_bytes_are_told(void **state)
@@ -213,7 +213,7 @@ static void a_nul_byte_and_foreign_bytes_are_told(void **state)
 	assert_int_equal(parse_bytes(fixture, text, sizeof(text) - 1), -EINVAL);
 	assert_int_equal(fixture->problems.n, 2);
 	assert_string_equal(fixture->problems.texts[0],
-			    "t.conf:2: holds a NUL byte; this is no text file");
+			    "t.conf:2: contains a NUL byte: this is not a text file");
 	assert_string_equal(fixture->problems.texts[1], "t.conf:3: is not UTF-8");
 }
 
@@ -228,7 +228,7 @@ static void the_number_of_keys_is_bounded(void **state)
 	assert_int_equal(parse_bytes(fixture, text, len), -EINVAL);
 	assert_int_equal(fixture->problems.n, 1);
 	assert_string_equal(fixture->problems.texts[0],
-			    "t.conf:10002: there are more than 10000 keys in all");
+			    "t.conf:10002: more than 10000 keys in total");
 	free(text);
 }
 
@@ -302,7 +302,7 @@ static void a_missing_file_and_an_empty_folder_are_told(void **state)
 	assert_int_equal(load(fixture, "tallyd.conf"), -EINVAL);
 	assert_non_null(strstr(fixture->problems.texts[0], "No such file or directory"));
 	assert_int_equal(load(fixture, ""), -EINVAL);
-	assert_non_null(strstr(fixture->problems.texts[1], "no *.conf file is in it"));
+	assert_non_null(strstr(fixture->problems.texts[1], "it holds no *.conf file"));
 }
 
 static void a_file_larger_than_a_mebibyte_is_refused(void **state)

@@ -75,7 +75,7 @@ static void a_plugin_of_another_abi_is_refused(void **state)
 				    "against these headers");
 	char why[160];
 	snprintf(why, sizeof(why),
-		 ": says its struct has 16 bytes, the least is %zu: declare it with "
+		 ": its struct has 16 bytes, fewer than %zu: declare it with "
 		 "TALLY_PLUGIN(…)",
 		 offsetof(struct tally_plugin, destroy) + sizeof(void *));
 	assert_refused("small_struct", why);
@@ -85,13 +85,13 @@ static void an_undefined_symbol_is_told_by_its_name(void **state)
 {
 	(void)state;
 	assert_refused("undefined_symbol", ": undefined symbol: this_function_is_nowhere: link it "
-					   "against the library that has it");
+					   "against the library that defines it");
 }
 
 static void a_shared_object_that_is_no_plugin_is_refused(void **state)
 {
 	(void)state;
-	assert_refused("no_entry", ": exports no tally_plugin(): it is no tallyd plugin; one "
+	assert_refused("no_entry", ": exports no tally_plugin(): it is not a tallyd plugin; one "
 				   "declares itself with TALLY_PLUGIN(…)");
 }
 
@@ -107,7 +107,7 @@ static void every_broken_declaration_is_told(void **state)
 		{"bad_offset", ": option number: 8 bytes at 8 do not fit a config_size of 8"},
 		{"bad_fallback", ": option number: \"11\" is out of range: it must be between 1 "
 				 "and 10"},
-		{"bad_accepts", ": option number: accepts \"few\", which is no range"},
+		{"bad_accepts", ": option number: accepts \"few\", which is not a range"},
 		{"twice_option", ": option number: declared twice"},
 		{"bad_first_column", ": table probe_depths: columns[0] is not the TIME of the row"},
 		{"twice_column", ": table probe_depths: column time: declared twice"},
@@ -177,11 +177,11 @@ static void what_is_no_shared_object_is_refused(void **state)
 	assert_non_null(file);
 	fputs("this is a text that is long enough to be looked at as an object file\n", file);
 	fclose(file);
-	assert_refused_at(path, ": is no shared object for this machine (invalid ELF header): "
+	assert_refused_at(path, ": not a shared object for this machine (invalid ELF header): "
 				"rebuild it");
 	unlink(path);
 	assert_refused_at(path, ": cannot be read: No such file or directory");
-	assert_refused_at(folder, ": is no file, but a plugin is a shared object");
+	assert_refused_at(folder, ": not a regular file, but a plugin is a shared object");
 }
 
 static void a_plugin_that_others_may_write_is_refused(void **state)
@@ -193,14 +193,13 @@ static void a_plugin_that_others_may_write_is_refused(void **state)
 	assert_non_null(file);
 	fclose(file);
 	assert_int_equal(chmod(path, 0666), 0);
-	assert_refused_at(path, ": others may write it (mode 0666): chmod go-w it, if it is to be "
-				"trusted");
+	assert_refused_at(path, ": others may write it (mode 0666): chmod go-w it if you trust it");
 	if (geteuid() == 0) {
 		assert_int_equal(chmod(path, 0755), 0);
 		assert_int_equal(chown(path, 12345, 0), 0);
 		snprintf(why, sizeof(why),
-			 ": belongs to user 12345, not to root or this daemon's user %u: chown it, "
-			 "if it is to be trusted",
+			 ": belongs to user 12345, not to root or this daemon's user %u: chown it "
+			 "if you trust it",
 			 geteuid());
 		assert_refused_at(path, why);
 	}

@@ -246,7 +246,7 @@ static void a_bad_secret_file_is_refused(void **state)
 		       "t.conf:2: [input.a] token: /nowhere/at/all cannot be read: No such file "
 		       "or directory");
 	assert_refused(fixture, "token_file = /tmp",
-		       "t.conf:2: [input.a] token: /tmp is no regular file of at most 64Ki");
+		       "t.conf:2: [input.a] token: /tmp is not a regular file of at most 64Ki");
 	snprintf(keys, sizeof(keys), "token_file = %s", fixture->secret);
 	snprintf(problem, sizeof(problem),
 		 "t.conf:2: [input.a] token: the first line of %s is empty", fixture->secret);
@@ -254,7 +254,7 @@ static void a_bad_secret_file_is_refused(void **state)
 	memset(large, 's', sizeof(large));
 	write_secret(fixture, large, sizeof(large));
 	snprintf(problem, sizeof(problem),
-		 "t.conf:2: [input.a] token: %s is no regular file of at most 64Ki",
+		 "t.conf:2: [input.a] token: %s is not a regular file of at most 64Ki",
 		 fixture->secret);
 	assert_refused(fixture, keys, problem);
 }

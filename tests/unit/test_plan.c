@@ -145,7 +145,7 @@ static void a_store_must_be_there_and_be_one(void **state)
 		       "t.conf:1: [output.asker] store: there is no [output.sink]; add it or "
 		       "name another");
 	assert_refused(fixture, "[output.asker]\nstore = asker\n",
-		       "t.conf:2: [output.asker] store: [output.asker] is no store: it cannot "
+		       "t.conf:2: [output.asker] store: [output.asker] is not a store: it cannot "
 		       "answer queries");
 }
 
@@ -174,9 +174,10 @@ static void a_plugin_in_the_wrong_kind_of_section_is_told(void **state)
 static void a_plugin_may_not_take_a_key_of_the_core(void **state)
 {
 	struct fixture *fixture = *state;
-	assert_refused(fixture, "[input.core_option]\n",
-		       "t.conf:1: [input.core_option] the plugin declares the key interval, which "
-		       "is the core's own");
+	assert_refused(
+		fixture, "[input.core_option]\n",
+		"t.conf:1: [input.core_option] the plugin declares the option interval, which "
+		"the core reserves");
 }
 
 static void problems_of_all_sections_are_told_together(void **state)

@@ -47,8 +47,9 @@ static void a_file_of_another_name_than_its_plugin_is_refused(void **state)
 	const struct tally_plugin *plugin = NULL;
 	struct error error;
 	assert_int_equal(registry_plugin(registry, "other_name", &plugin, &error), -EINVAL);
-	assert_string_equal(error.text, TEST_PLUGIN_DIR
-			    "/other_name.so: says that it is some_name: rename it to some_name.so");
+	assert_string_equal(
+		error.text, TEST_PLUGIN_DIR
+		"/other_name.so: its plugin is named some_name: rename the file to some_name.so");
 }
 
 static void two_plugins_may_not_mean_different_things_by_one_table(void **state)

@@ -1,4 +1,4 @@
-"""A buffer that takes no rows: everything says so, and only its own output has to do without."""
+"""A buffer that accepts no rows: everything says so, and only its own output has to do without."""
 
 import signal
 import sqlite3
@@ -92,16 +92,16 @@ def test_a_full_disk_under_the_spool_is_a_state_that_everything_shows(tallyd, sm
     skipped = d.metric("tallyd_gathers_skipped_total", input="input.counter")
     d.wait(lambda: d.metric("tallyd_gathers_skipped_total", input="input.counter") > skipped,
            "ticks are counted while they pass")
-    assert "input.counter: waits for buffer.spool to take its rows, since 20" in d.log
+    assert "input.counter: waits for buffer.spool to accept its rows, since 20" in d.log
     assert "database or disk is full" in d.log
     d.process.send_signal(signal.SIGUSR1)
     d.says("input.counter: status: blocked since 20")
-    d.says("buffer.spool: status: takes no rows since 20")
+    d.says("buffer.spool: status: accepts no rows since 20")
     d.balanced()
     disk.free()
     tell(d, "recorder", "")
     d.wait(lambda: not blocked(d), "it goes on", 60)
-    d.says("input.counter: goes on, after it had waited")
+    d.says("input.counter: resumes after waiting")
     d.wait(lambda: d.get("/readyz").status == 200, "ready again")
     d.wait(lambda: d.metric("tallyd_rows_waiting", output="output.recorder") <= 500, "all is written", 60)
     d.balanced()
@@ -140,8 +140,8 @@ def test_an_output_with_a_buffer_of_its_own_goes_on_when_the_disk_of_another_is_
     assert not blocked(d) and d.get("/readyz").status == 200
     disk.free()
     tell(d, "recorder", "")
-    d.says("input.counter: begins anew", 60)
-    d.wait(lambda: d.metric("tallyd_buffer_blocked") == 0, "it takes rows again")
+    d.says("input.counter: restarts from the last position", 60)
+    d.wait(lambda: d.metric("tallyd_buffer_blocked") == 0, "it accepts rows again")
     d.wait(lambda: complete(numbers(d)), "no row is missing", 90)
     assert d.metric("tallyd_rows_dropped_total") == 0
     d.balanced()
@@ -164,8 +164,8 @@ def test_readings_that_a_blocked_buffer_missed_are_counted_at_its_output_alone(t
     d.balanced()
     disk.free()
     tell(d, "recorder", "")
-    d.wait(lambda: d.metric("tallyd_buffer_blocked") == 0, "it takes rows again")
+    d.wait(lambda: d.metric("tallyd_buffer_blocked") == 0, "it accepts rows again")
     d.wait(lambda: d.metric("tallyd_rows_waiting", output="output.recorder") < 300, "written", 60)
-    assert "begins anew" not in d.log
+    assert "restarts from the last" not in d.log
     d.balanced()
     d.stop()

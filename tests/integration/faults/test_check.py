@@ -12,9 +12,9 @@ API = "[output.http_api]\nlisten = 127.0.0.1:{port}\nstore = sqlite\n"
 SQLITE = "[output.sqlite]\npath = {db}\n"
 
 ENDS = {
-    "create_abort": "it crashed: Aborted while the instance was made",
-    "create_exit": "it ended the process, exit code 0 while the instance was made",
-    "create_hang": "it did not come back in 10 s while the instance was made",
+    "create_abort": "it crashed: Aborted while the instance was created",
+    "create_exit": "it ended the process, exit code 0 while the instance was created",
+    "create_hang": "it did not return within 10 s while the instance was created",
 }
 
 
@@ -26,9 +26,9 @@ def test_a_plugin_that_crashes_hangs_or_leaves_is_named(daemon, fault):  # noqa:
     assert found.returncode == 3
     lines = found.stderr.splitlines()
     assert len(lines) == 2, lines
-    assert "[input.careless] a fault of the plugin" in lines[0] and ENDS[fault] in lines[0]
+    assert "[input.careless] plugin bug in" in lines[0] and ENDS[fault] in lines[0]
     assert "careless.so" in lines[0]
-    assert "[input.careless_live] a fault of the plugin" in lines[1]
+    assert "[input.careless_live] plugin bug in" in lines[1]
 
 
 @pytest.mark.parametrize("fault", ["create_abort", "create_exit"])
@@ -37,7 +37,7 @@ def test_a_reload_is_refused_that_would_take_the_daemon_along(daemon, fault):  #
     mark = len(d.log)
     d.configure(careless(fault=fault) + STORED)
     d.hup()
-    d.says("not reloaded, 1 problems; what was running goes on", after=mark)
+    d.says("not reloaded, 1 problems; the old configuration stays in effect", after=mark)
     assert ENDS[fault] in d.log[mark:]
     before = d.metric("tallyd_rows_stored_total", output="output.sqlite")
     d.wait(lambda: d.metric("tallyd_rows_stored_total", output="output.sqlite") > before, "it goes on")
@@ -105,16 +105,16 @@ def test_a_state_dir_that_cannot_be_written_is_an_error(daemon, state):  # noqa:
 
 def test_what_does_nothing_is_reported(daemon):  # noqa: F811
     d = daemon("")
-    cases = [("", 3, "there is nothing to do"),
-             ("[buffer.batch]\n", 3, "there is nothing to do"),
-             ("[output.recorder]\npath = x\n", 3, "there is nothing to do"),
+    cases = [("", 3, "nothing to do"),
+             ("[buffer.batch]\n", 3, "nothing to do"),
+             ("[output.recorder]\npath = x\n", 3, "nothing to do"),
              (API + SQLITE, 0, ""),
              (SQLITE, 0, "warning: no [input.…] is enabled"),
              (careless() + STORED + "[buffer.batch:b]\n", 0, "[buffer.batch:b] no output reads from it"),
              (careless() + STORED + "[output.sqlite:b]\npath = {dir}/b\ntables = contaner_*\n", 0,
               "[output.sqlite:b] no input feeds it"),
              (careless() + STORED + "[output.sqlite:b]\npath = {dir}/b\ntables = careless misspelt_*\n",
-              0, "[output.sqlite:b] no input has a table that fits misspelt_*")]
+              0, "[output.sqlite:b] no input has a table that matches misspelt_*")]
     for text, code, what in cases:
         d.configure(text)
         found = d.call("check")
@@ -139,8 +139,8 @@ def test_output_that_cannot_be_written_is_a_failure(daemon, words):  # noqa: F81
 def test_a_plugin_is_checked_as_its_configuration_would_be(daemon):  # noqa: F811
     d = daemon("")
     plugins = d.build / "tests" / "plugins"
-    for name, what in (("core_option", "declares the key interval, which is the core's own"),
-                       ("other_name", "says that it is some_name"),
+    for name, what in (("core_option", "declares the option interval, which the core reserves"),
+                       ("other_name", "its plugin is named some_name"),
                        ("table_of_the_store", "names that begin with tally_ are a store's own")):
         found = d.call("plugins", "check", str(plugins / f"{name}.so"))
         assert found.returncode == 3 and what in found.stderr, found.stderr
@@ -149,14 +149,14 @@ def test_a_plugin_is_checked_as_its_configuration_would_be(daemon):  # noqa: F81
         assert found.returncode == 0 and found.stdout.startswith("ok: "), found.stderr
 
 
-@pytest.mark.parametrize("where, what", [("load", "while it was loaded"),
-                                         ("create", "while the instance was made")])
+@pytest.mark.parametrize("where, what", [("load", "while it was being loaded"),
+                                         ("create", "while the instance was created")])
 def test_a_plugin_that_crashes_is_checked_all_the_same(daemon, where, what):  # noqa: F811
     d = daemon("")
     name = f"crash_in_{where}"
     found = d.call("plugins", "check", str(d.build / "tests" / "plugins" / f"{name}.so"))
     assert found.returncode == 3
-    assert "a fault of the plugin" in found.stderr and what in found.stderr
+    assert "plugin bug" in found.stderr and what in found.stderr
     d.configure(f"[input.{name}]\n[buffer.batch]\n{SQLITE}")
     found = d.call("check")
     assert found.returncode == 3

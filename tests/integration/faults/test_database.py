@@ -241,7 +241,7 @@ def test_a_password_that_was_changed_in_its_file_is_used_without_a_reload(tallyd
     secret.rename(secret.with_name("away"))
     change("fresh")
     d.says("conninfo_file: ")
-    d.says("the value it was configured with is used")
+    d.says("using the value read before")
     secret.with_name("away").rename(secret)
     grows()
     assert "reload" not in d.log

@@ -71,7 +71,7 @@ def test_a_database_restored_from_a_copy_gets_what_it_lost_again(tallyd, server,
     d.wait(lambda: stored(server, database) > before + 300, "more is stored", 60)
     server.stop(signal.SIGINT)
     put_back(server, copy)
-    d.says("the store is behind what it had confirmed", 60)
+    d.says("the store lacks rows that it had confirmed", 60)
     d.wait(lambda: counted(d, "tallyd_rows_offered_again_total") > 250, "it is offered again", 60)
     assert counted(d, "tallyd_rows_lost_total") == 0
     all_there(d, server, database)
@@ -88,10 +88,10 @@ def test_what_is_not_kept_is_logged_and_counted_to_the_row(tallyd, server, datab
     d.wait(lambda: counted(d, "tallyd_rows_waiting") == 0, "all is written", 60)
     put_back(server, copy)
     (d.dir / "counter.control").write_text("")
-    d.says("the store is behind what it had confirmed", 60)
+    d.says("the store lacks rows that it had confirmed", 60)
     lost = counted(d, "tallyd_rows_lost_total")
     assert lost > 300
-    assert f"{int(lost)} are not kept any more and lost" in d.log
+    assert f"{int(lost)} are no longer in the buffer and are lost" in d.log
     d.wait(lambda: counted(d, "tallyd_rows_waiting") < 100, "it goes on", 60)
     balanced(d)
     d.stop(60)
@@ -112,7 +112,7 @@ def test_a_failover_to_a_replica_that_is_behind_is_made_up_for(tallyd, server, d
     server.stop(signal.SIGQUIT)
     replica.start()
     replica.sql("select pg_promote()")
-    d.says("the store is behind what it had confirmed", 60)
+    d.says("the store lacks rows that it had confirmed", 60)
     d.wait(lambda: counted(d, "tallyd_rows_offered_again_total") > 250, "it is offered again", 60)
     all_there(d, replica, database)
 
@@ -128,7 +128,7 @@ def test_a_file_put_back_while_it_was_stopped_gets_what_it_lost_again(tallyd):
     d.stop()
     shutil.copy(d.dir / "backup", d.db_path)
     d.start()
-    d.says("the store is behind what it had confirmed")
+    d.says("the store lacks rows that it had confirmed")
     d.wait(lambda: counted(d, "tallyd_rows_offered_again_total", "output.sqlite") > 150,
            "it is offered again")
     balanced(d)
