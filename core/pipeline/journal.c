@@ -169,46 +169,15 @@ static int journal_find_readers(struct journal *journal, const char *table)
 	return r;
 }
 
-static void journal_count_pushed(struct journal *journal, const struct tally_batch *batch,
-				 const char *dropped)
-{
-	for (struct journal_reader *reader = journal->readers; reader; reader = reader->next) {
-		struct journal_table *table = journal_count_table(reader, batch->table->name);
-		if (!table || !table->wanted)
-			continue;
-		journal_count_routed(reader, table, batch->n_rows);
-		if (dropped)
-			journal_count_dropped(reader, table, batch->n_rows, dropped);
-	}
-}
-
-static void journal_count_collected(const struct journal_origin *origin, uint64_t rows)
-{
-	if (origin->collected)
-		metric_add(origin->collected, rows);
-}
-
-/* The rows stop here, by policy. */
-static void journal_drop_pushed(struct journal *journal, const struct tally_batch *batch,
-				const struct journal_origin *origin, const char *reason)
-{
-	metrics_begin(journal->metrics);
-	journal_count_collected(origin, batch->n_rows);
-	journal_count_pushed(journal, batch, reason);
-	metrics_end(journal->metrics);
-}
-
 void journal_refuse(struct journal *journal, const struct tally_batch *batch, const char *reason)
 {
 	pthread_mutex_lock(&journal->lock);
-	metrics_begin(journal->metrics);
-	journal_count_pushed(journal, batch, reason);
-	metrics_end(journal->metrics);
+	journal_count_push(journal, batch, NULL, reason);
 	pthread_mutex_unlock(&journal->lock);
 }
 
 /* An output that failed has them on loan until it tries again, but in nobody's hands. */
-static bool journal_untake_idle(struct journal *journal)
+static bool journal_return_idle(struct journal *journal)
 {
 	bool any = false;
 	for (struct journal_reader *reader = journal->readers; reader; reader = reader->next) {
@@ -223,7 +192,7 @@ static bool journal_untake_idle(struct journal *journal)
 static int journal_drop_oldest(struct journal *journal)
 {
 	int r = journal_drop_entry(journal, 0, "buffer_full");
-	if (r == -ENOENT && journal_untake_idle(journal))
+	if (r == -ENOENT && journal_return_idle(journal))
 		r = journal_drop_entry(journal, 0, "buffer_full");
 	if (r == -ENOENT)
 		return -ENOSPC; /* all of it is being written: the new one goes instead */
@@ -259,23 +228,19 @@ static int journal_make_room(struct journal *journal, const struct journal_origi
 	}
 }
 
-/* Outputs are attached before any input runs: what nobody has asked for by now nobody will. */
-static int journal_begin(struct journal *journal)
-{
-	int r = 0;
-	if (!journal->pushed_to && JOURNAL_HAS(journal, forget_absent))
-		r = PLUGIN_CALL(journal->buffer->forget_absent(journal->self));
-	journal->pushed_to = r == 0;
-	return r;
-}
-
+/* One attempt.  -ENOENT: no reader wants the table. */
 static int journal_try(struct journal *journal, const struct tally_batch *batch,
 		       const struct journal_origin *origin, uint64_t *ret_sequence)
 {
 	reason_clear();
 	int r = journal_find_readers(journal, batch->table->name);
-	if (r == 0)
-		r = journal_begin(journal);
+	/* With the first push every output is attached: what is still kept for others, nobody
+	 * will ask for. */
+	if (r == 0 && !journal->pushed_to) {
+		if (JOURNAL_HAS(journal, forget_absent))
+			r = PLUGIN_CALL(journal->buffer->forget_absent(journal->self));
+		journal->pushed_to = r == 0;
+	}
 	if (r == 0)
 		r = PLUGIN_CALL(journal->buffer->push(journal->self, batch, origin->source,
 						      origin->position, ret_sequence));
@@ -304,25 +269,15 @@ static int journal_store(struct journal *journal, const struct tally_batch *batc
 	return r;
 }
 
-static void journal_stored(struct journal *journal, const struct tally_batch *batch,
-			   const struct journal_origin *origin, uint64_t sequence)
+/* Its readers learn of a new entry: who wants it may have a batch now, who does not steps over. */
+static void journal_tell_readers(struct journal *journal, const struct tally_batch *batch)
 {
-	journal->last_sequence = sequence;
-	if (origin->mark && !journal_durable(journal)) {
-		positions_hold(journal->positions, origin->mark, journal, sequence);
-		atomic_store(&journal->resumable, true);
-	}
-	metrics_begin(journal->metrics);
-	journal_count_collected(origin, batch->n_rows);
-	journal_count_pushed(journal, batch, NULL);
-	metrics_end(journal->metrics);
 	for (struct journal_reader *reader = journal->readers; reader; reader = reader->next) {
 		if (journal_count_table(reader, batch->table->name)->wanted)
 			journal_reader_notice(reader, batch->n_rows);
 		else
 			journal_reader_advance(reader);
 	}
-	journal_show_usage(journal);
 }
 
 static const char *journal_drop_reason(int r)
@@ -332,6 +287,11 @@ static const char *journal_drop_reason(int r)
 	return r == -ENOSPC ? "buffer_full" : "buffer_error";
 }
 
+/*
+ * Three outcomes: taken, dropped by policy, or left with the caller (-ENOENT, -EAGAIN,
+ * -ECANCELED).  They are counted here and nowhere else, in one step, so that routed = stored +
+ * waiting + dropped holds whenever the metrics are read.
+ */
 int journal_push(struct journal *journal, const struct tally_batch *batch,
 		 const struct journal_origin *origin)
 {
@@ -339,10 +299,18 @@ int journal_push(struct journal *journal, const struct tally_batch *batch,
 	pthread_mutex_lock(&journal->lock);
 	int r = journal_store(journal, batch, origin, &sequence);
 	journal_count_damage(journal);
-	if (r == 0)
-		journal_stored(journal, batch, origin, sequence);
-	if (r < 0 && r != -ENOENT && r != -EAGAIN && r != -ECANCELED) {
-		journal_drop_pushed(journal, batch, origin, journal_drop_reason(r));
+	if (r != -ENOENT && r != -EAGAIN && r != -ECANCELED) {
+		journal_count_push(journal, batch, origin->collected,
+				   r < 0 ? journal_drop_reason(r) : NULL);
+		if (r == 0) {
+			journal->last_sequence = sequence;
+			if (origin->mark && !journal_durable(journal)) {
+				positions_hold(journal->positions, origin->mark, journal, sequence);
+				atomic_store(&journal->resumable, true);
+			}
+			journal_tell_readers(journal, batch);
+			journal_show_usage(journal);
+		}
 		r = 0;
 	}
 	pthread_mutex_unlock(&journal->lock);

@@ -53,16 +53,24 @@ bool journal_must_flush(const struct journal *journal);
 
 /* ---- Inputs ------------------------------------------------------------------- */
 
+/* How long a push may wait while the buffer accepts no rows.  Whoever holds rows that nobody else
+ * has waits for ever, since giving up would lose them; once another journal has them, this one
+ * must not starve it. */
+enum journal_wait_for {
+	JOURNAL_WAIT,         /* until there is room */
+	JOURNAL_WAIT_BRIEFLY, /* until the buffer was blocked for journal_brief_wait */
+	JOURNAL_TRY,          /* not at all */
+};
+
 /* What comes with a batch. */
 struct journal_origin {
 	const char *input;             /* who waits while no rows are taken; NULL: not told */
 	const char *source, *position; /* where its input may resume; NULL: not told */
 	struct position_mark *mark;    /* the same, for a buffer that is not durable; or NULL */
 	struct metric *collected;      /* grows by the rows in the same step as `routed`; or NULL */
-	bool now;                      /* do not wait */
-	bool elsewhere;                /* another journal has the rows: do not wait for ever */
-	bool (*cancelled)(void *arg);  /* asked with the journal's lock held */
-	void (*waiting)(void *arg);    /* likewise, about once a second while it waits; or NULL */
+	enum journal_wait_for wait_for;
+	bool (*cancelled)(void *arg); /* asked with the journal's lock held */
+	void (*waiting)(void *arg);   /* likewise, about once a second while it waits; or NULL */
 	void *arg;
 };
 
@@ -70,7 +78,7 @@ struct journal_origin {
  * Takes a reference of its own.  While it is full, or the plugin fails: waits (BLOCK) until rows
  * are taken again; or drops by policy, counts, and returns 0.  What can never be taken is dropped,
  * counted, 0.  -ENOENT: no reader wants the table.  -ECANCELED: `cancelled` said so while waiting.
- * -EAGAIN: it does not wait, or no longer (`now`, `elsewhere`).  After any error nothing was taken
+ * -EAGAIN: it does not wait, or no longer (wait_for).  After any error nothing was taken
  * nor counted.
  */
 int journal_push(struct journal *journal, const struct tally_batch *batch,
@@ -85,7 +93,7 @@ bool journal_wants(struct journal *journal, const struct tally_table *const *tab
 int journal_position(struct journal *journal, const char *source, char *ret, size_t size);
 /* How long a journal may take no rows before those that another one has go on without it; ns.  Only
  * tests change it. */
-extern int64_t journal_patience;
+extern int64_t journal_brief_wait;
 /* It takes no rows: since when, and why.  Any thread. */
 bool journal_blocked(struct journal *journal, struct trouble_state *ret);
 /* Has nobody tried to push for so long? */

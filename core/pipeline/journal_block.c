@@ -20,7 +20,7 @@
 /* A moment's fullness is no news. */
 static const int64_t journal_wait_worth_telling = CLOCK_SECOND;
 static const int64_t journal_tell_again = CLOCK_MINUTE;
-int64_t journal_patience = 5 * CLOCK_SECOND;
+int64_t journal_brief_wait = 5 * CLOCK_SECOND;
 /* Room may also appear without a word, as by the plugin's reconfigure() or on a disk. */
 static const int64_t journal_look_again = CLOCK_SECOND;
 static const int64_t journal_retry_first = 10 * CLOCK_MS;
@@ -191,18 +191,20 @@ static void journal_wait_tell(struct journal *journal, struct journal_wait *wait
 
 /* ---- Waiting ------------------------------------------------------------------ */
 
-/* May the rows go without this buffer, since another one has them? */
-static bool journal_is_given_up(struct journal *journal, const struct journal_origin *origin)
-{
-	struct trouble_state state;
-	return origin->elsewhere && trouble_read(&journal->trouble, &state) &&
-	       clock_monotonic() - state.since >= journal_patience;
-}
-
 bool journal_rests(struct journal *journal, const struct journal_origin *origin)
 {
-	return journal->failing && (origin->now || origin->elsewhere) &&
+	return journal->failing && origin->wait_for != JOURNAL_WAIT &&
 	       clock_monotonic() - journal->attempted < journal_retry_first;
+}
+
+/* Has the push waited for as long as it may? */
+static bool journal_gives_up(struct journal *journal, const struct journal_origin *origin)
+{
+	struct trouble_state state;
+	if (origin->wait_for != JOURNAL_WAIT_BRIEFLY)
+		return origin->wait_for == JOURNAL_TRY;
+	return trouble_read(&journal->trouble, &state) &&
+	       clock_monotonic() - state.since >= journal_brief_wait;
 }
 
 /* An error is tried again soon, and then later and later; room is told of. */
@@ -218,7 +220,7 @@ int journal_wait(struct journal *journal, const struct journal_origin *origin,
 {
 	if (origin->cancelled && origin->cancelled(origin->arg))
 		return -ECANCELED;
-	if (origin->now || journal_is_given_up(journal, origin))
+	if (journal_gives_up(journal, origin))
 		return -EAGAIN;
 	journal_wait_begin(journal, wait, origin);
 	journal_wait_tell(journal, wait, clock_monotonic());

@@ -129,3 +129,20 @@ void journal_count_dropped(struct journal_reader *reader, struct journal_table *
 	metric_add(journal_dropped(reader, table, reason), rows);
 	journal_count_waiting(reader, table, table->waiting - rows);
 }
+
+void journal_count_push(struct journal *journal, const struct tally_batch *batch,
+			struct metric *collected, const char *dropped)
+{
+	metrics_begin(journal->metrics);
+	if (collected)
+		metric_add(collected, batch->n_rows);
+	for (struct journal_reader *reader = journal->readers; reader; reader = reader->next) {
+		struct journal_table *table = journal_count_table(reader, batch->table->name);
+		if (!table || !table->wanted)
+			continue;
+		journal_count_routed(reader, table, batch->n_rows);
+		if (dropped)
+			journal_count_dropped(reader, table, batch->n_rows, dropped);
+	}
+	metrics_end(journal->metrics);
+}

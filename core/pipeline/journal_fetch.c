@@ -64,66 +64,59 @@ static bool journal_reader_wants(struct journal_reader *reader, const struct tal
 	return table && table->wanted && !journal_reader_is_done(reader, entry->sequence);
 }
 
-/* Fetches once, up to batch_size rows.  Returns how many entries there were, wanted or not. */
-static int journal_reader_fetch(struct journal_reader *reader)
-{
-	struct journal *journal = reader->journal;
-	struct tally_entry *next = reader->taken + reader->n_taken;
-	uint32_t max_rows = (uint32_t)journal->settings.batch_size - (uint32_t)reader->taken_rows;
-	uint32_t n = 0;
-	int r = PLUGIN_CALL(journal->buffer->fetch(journal->self, reader->id, false, max_rows, next,
-						   JOURNAL_TAKE_MAX - reader->n_taken, &n));
-	if (r < 0)
-		return r;
-	for (uint32_t i = 0; i < n; i++) {
-		struct tally_entry entry = next[i];
-		reader->given = entry.sequence;
-		if (!journal_reader_wants(reader, &entry))
-			continue;
-		reader->taken[reader->n_taken++] = entry;
-		reader->taken_rows += entry.batch->n_rows;
-	}
-	return (int)n;
-}
-
-/* As journal_reader_fetch(), past what cannot be read any more. */
-static int journal_reader_fetch_on(struct journal_reader *reader)
-{
-	int n = journal_reader_fetch(reader);
-	while (n == -EBADMSG) {
-		int r = journal_drop_entry(reader->journal, reader->given, "damaged");
-		if (r < 0)
-			return r;
-		n = journal_reader_fetch(reader);
-	}
-	return n;
-}
-
+/*
+ * Takes entries on loan until batch_size rows are reached or nothing is left.  Entries that this
+ * reader does not want, or has acknowledged already, are passed over.  One that cannot be read is
+ * dropped, or every later one would wait behind it for ever.
+ */
 static int journal_reader_take(struct journal_reader *reader)
 {
-	uint64_t size = (uint64_t)reader->journal->settings.batch_size;
-	int n = 1;
-	while (n > 0 && reader->n_taken < JOURNAL_TAKE_MAX && reader->taken_rows < size)
-		n = journal_reader_fetch_on(reader);
-	if (n < 0 && reader->n_taken == 0)
-		return n;
-	int r = journal_reader_advance(reader);
+	struct journal *journal = reader->journal;
+	uint64_t size = (uint64_t)journal->settings.batch_size;
+	uint32_t n = 1;
+	int r = 0;
+	while (n > 0 && reader->n_taken < JOURNAL_TAKE_MAX && reader->taken_rows < size) {
+		struct tally_entry *next = reader->taken + reader->n_taken;
+		r = PLUGIN_CALL(journal->buffer->fetch(journal->self, reader->id, false,
+						       (uint32_t)(size - reader->taken_rows), next,
+						       JOURNAL_TAKE_MAX - reader->n_taken, &n));
+		if (r == -EBADMSG) {
+			r = journal_drop_entry(journal, reader->given, "damaged");
+			n = r == 0; /* try the one behind it */
+			continue;
+		}
+		if (r < 0)
+			break;
+		for (uint32_t i = 0; i < n; i++) {
+			struct tally_entry entry = next[i];
+			reader->given = entry.sequence;
+			if (!journal_reader_wants(reader, &entry))
+				continue;
+			reader->taken[reader->n_taken++] = entry;
+			reader->taken_rows += entry.batch->n_rows;
+		}
+	}
+	/* An error of the plugin waits for the next turn if this one has something to write. */
+	if (r < 0 && reader->n_taken == 0)
+		return r;
+	r = journal_reader_advance(reader);
 	return reader->n_taken == 0 && r < 0 ? r : (int)reader->n_taken;
 }
 
-static int journal_take_due(struct journal_reader *reader, int64_t deadline)
+/* Waits until a batch is due.  False: the deadline passed, or the journal was woken. */
+static bool journal_reader_await(struct journal_reader *reader, int64_t deadline)
 {
 	if (deadline == JOURNAL_NOW)
-		return journal_reader_returned(reader) > 0 ? journal_reader_take(reader) : 0;
+		return journal_reader_returned(reader) > 0;
 	while (!journal_reader_woken(reader)) {
 		int64_t now = clock_monotonic();
 		if (journal_reader_is_due(reader, now))
-			return journal_reader_take(reader);
+			return true;
 		if (now >= deadline)
-			return 0;
+			return false;
 		journal_reader_wait(reader, deadline);
 	}
-	return 0;
+	return false;
 }
 
 int journal_fetch(struct journal_reader *reader, int64_t deadline,
@@ -131,8 +124,8 @@ int journal_fetch(struct journal_reader *reader, int64_t deadline,
 {
 	pthread_mutex_lock(&reader->journal->lock);
 	int n = (int)reader->n_taken;
-	if (n == 0)
-		n = journal_take_due(reader, deadline);
+	if (n == 0 && journal_reader_await(reader, deadline))
+		n = journal_reader_take(reader);
 	journal_count_damage(reader->journal);
 	reader->writing = n > 0;
 	if (n > 0)

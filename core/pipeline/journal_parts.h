@@ -106,6 +106,11 @@ void journal_count_stored(struct journal_reader *reader, struct journal_table *t
 void journal_count_dropped(struct journal_reader *reader, struct journal_table *table,
 			   uint64_t rows, const char *reason);
 
+/* What became of a push, for each reader that wants the table; takes metrics_begin() itself.
+ * collected: of the input, NULL if it is counted already; dropped: the reason, NULL if taken. */
+void journal_count_push(struct journal *journal, const struct tally_batch *batch,
+			struct metric *collected, const char *dropped);
+
 /* ---- journal_reader.c: coming and going ---- */
 
 void journal_reader_free(struct journal_reader *reader);

@@ -159,12 +159,12 @@ static bool routing_has(const struct routing *routing, const struct journal *jou
 }
 
 /* -EAGAIN: it takes none now. */
-static int routing_push(struct routing *routing, struct journal *journal, bool now)
+static int routing_push(struct routing *routing, struct journal *journal,
+			enum journal_wait_for wait_for)
 {
 	if (routing_has(routing, journal))
 		return 0;
-	routing->origin.now = now;
-	routing->origin.elsewhere = routing->n_taken > 0;
+	routing->origin.wait_for = wait_for;
 	int r = journal_push(journal, routing->batch, &routing->origin);
 	if (r == 0) {
 		routing->taken[routing->n_taken++] = journal;
@@ -175,7 +175,8 @@ static int routing_push(struct routing *routing, struct journal *journal, bool n
 
 static void routing_push_waiting(struct routing *routing, struct journal *journal)
 {
-	int r = routing_push(routing, journal, false);
+	int r = routing_push(routing, journal,
+			     routing->n_taken > 0 ? JOURNAL_WAIT_BRIEFLY : JOURNAL_WAIT);
 	if (r == 0 || r == -ENOENT)
 		return;
 	routing->refused[routing->n_refused++] = journal;
@@ -195,7 +196,7 @@ static bool routing_push_all(struct routing *routing, const struct router_set *s
 	routing->n_refused = 0;
 	routing->blocked = routing->cancelled = false;
 	for (size_t i = 0; i < set->n && routing->n_taken < ROUTER_MAX_JOURNALS; i++) {
-		int r = routing_push(routing, set->journals[i], true);
+		int r = routing_push(routing, set->journals[i], JOURNAL_TRY);
 		if (r != 0 && r != -ENOENT)
 			waiting[n_waiting++] = set->journals[i];
 	}

@@ -279,7 +279,7 @@ static int start_flaky(void **state)
 
 static int stop_flaky(void **state)
 {
-	journal_patience = 5 * CLOCK_SECOND;
+	journal_brief_wait = 5 * CLOCK_SECOND;
 	return stop(state);
 }
 
@@ -355,7 +355,7 @@ static void rows_go_on_without_a_buffer_that_stays_blocked(void **state)
 	(void)state;
 	struct journal_reader *x = attach(p.journal, "x", NULL), *y = attach(second, "y", NULL);
 	assert_int_equal(router_set(router, journals, 2), 0);
-	journal_patience = CLOCK_SECOND / 20;
+	journal_brief_wait = CLOCK_SECOND / 20;
 	atomic_store(&push_error, ENOSPC);
 	for (int i = 0; i < 5; i++)
 		assert_int_equal(emit(&pipeline_a, NULL, 0), 0);
@@ -396,7 +396,7 @@ static void a_position_stays_before_what_a_blocked_buffer_did_not_get(void **sta
 	struct journal_reader *x = attach(p.journal, "x", NULL), *y = attach(second, "y", NULL);
 	passed_over = to_come_again = 0;
 	assert_int_equal(router_set(router, journals, 2), 0);
-	journal_patience = CLOCK_SECOND / 20;
+	journal_brief_wait = CLOCK_SECOND / 20;
 	assert_int_equal(emit(&pipeline_a, "one", 0), 0);
 	atomic_store(&push_error, EIO);
 	struct tally_batch *batch = pipeline_batch(&pipeline_a, 10, 0, 0);
