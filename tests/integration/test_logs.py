@@ -284,7 +284,7 @@ def test_a_restart_of_the_engine_neither_loses_nor_doubles_a_line(engine, follow
     engine.run("first", printer(n))
     check(daemon, "first", printed(n))
     engine.tell("kill")
-    daemon.says("trying again")
+    daemon.says("retrying")
     engine.tell("start")
     daemon.says("followed again")
     assert daemon.log.count(" error ") == 1, "told once"
@@ -299,7 +299,7 @@ def test_a_hanging_engine_is_noticed_and_lines_come_after_it(engine, follow):
     check(daemon, "first", printed(200))
     engine.tell("pause")
     try:
-        daemon.says("trying again", 40)
+        daemon.says("retrying", 40)
     finally:
         engine.tell("resume")
     engine.run("second", printer(200))

@@ -156,7 +156,7 @@ static void every_way_to_fail_is_named(void **state)
 	client_destroy(client);
 }
 
-static void nothing_is_asked_that_is_not_listed(void **state)
+static void no_request_is_sent_that_is_not_listed(void **state)
 {
 	static const struct {
 		enum docker_call call;
@@ -195,7 +195,7 @@ static void nothing_is_asked_that_is_not_listed(void **state)
 		asked += cases[i].listed;
 		assert_int_equal(r, cases[i].listed ? 0 : -EPERM);
 		if (!cases[i].listed)
-			reason_has(client, "not among the requests that are listed");
+			reason_has(client, "not in the list of allowed requests");
 		assert_int_equal(fake_engine_asked(client->engine, "/v1.41/"), asked);
 		free(body);
 	}
@@ -353,7 +353,7 @@ int main(void)
 		cmocka_unit_test(the_version_is_asked_for_once),
 		cmocka_unit_test(a_body_may_be_as_long_as_its_bound_and_not_a_byte_longer),
 		cmocka_unit_test(every_way_to_fail_is_named),
-		cmocka_unit_test(nothing_is_asked_that_is_not_listed),
+		cmocka_unit_test(no_request_is_sent_that_is_not_listed),
 		cmocka_unit_test(a_missing_socket_is_named_in_the_error),
 		cmocka_unit_test(a_stopped_instance_asks_nothing_more),
 		cmocka_unit_test(many_that_hang_cost_two_timeouts_at_most),

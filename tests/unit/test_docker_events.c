@@ -200,7 +200,7 @@ static void an_event_that_is_left_out_names_its_container(void **state)
 	free(line);
 	assert_int_equal(events(&f), 0);
 	assert_non_null(strstr(fake_host_log(f.host, TALLY_WARNING),
-			       "an event of abc is left out: longer than 262144 bytes"));
+			       "skipped an event of abc: longer than 262144 bytes"));
 	fixture_done(&f);
 }
 

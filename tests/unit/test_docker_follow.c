@@ -213,7 +213,7 @@ static void garbage_and_endless_lines_are_left_out_and_what_follows_is_read(void
 	assert_int_equal(events(&f), 1);
 	const char *log = fake_host_log(f.host, TALLY_WARNING);
 	assert_non_null(strstr(log, "an object was expected"));
-	assert_non_null(strstr(log, "a container's ID is not one"));
+	assert_non_null(strstr(log, "the ID of a container is invalid"));
 	assert_non_null(strstr(log, "longer than 262144 bytes"));
 	assert_null(strstr(log, "secret"));
 	assert_int_equal(metric(&f, "event_streams_lost_total"), 0);

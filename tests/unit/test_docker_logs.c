@@ -227,7 +227,7 @@ static void an_engine_that_dies_is_logged_once_and_followed_when_it_is_back(void
 	WAIT_UNTIL(fixture_metric(&f, "event_stream_open", "") == 1);
 	fixture_end(&f);
 	const char *log = fake_host_log(f.host, TALLY_WARNING);
-	assert_non_null(strstr(log, "trying again"));
+	assert_non_null(strstr(log, "retrying"));
 	assert_null(strchr(log, '\n'));
 	assert_messages(&f, wanted, 2);
 	fixture_done(&f);

@@ -1,11 +1,11 @@
 /*
- * Which containers an input looks at: `include` and `exclude` lists of globs on name, image, label
- * and state, as the operator wrote them.  Made once at create(); matching allocates nothing.
+ * The filters for containers: `include` and `exclude` lists of globs on name, image, label and
+ * state, as configured.  Checked once in create(); matching allocates nothing.
  *
  *	include = name=web*, label=env=prod     exclude = image=*:debug, label=tally.skip
  *
- * A bare pattern is one on the name.  A thing passes if no exclude fits and, of every kind that
- * include names, at least one pattern fits.
+ * A bare pattern is one on the name.  A container passes if no exclude matches and, of every kind
+ * that include has, at least one pattern matches.
  */
 #ifndef TALLYD_PLUGINS_COMMON_CONTAINER_MATCH_H
 #define TALLYD_PLUGINS_COMMON_CONTAINER_MATCH_H
@@ -14,10 +14,10 @@
 #include <stddef.h>
 
 struct match {
-	const char *const *include, *const *exclude; /* NULL-terminated, or NULL; on loan */
+	const char *const *include, *const *exclude; /* NULL-terminated, or NULL; borrowed */
 };
 
-/* What is matched.  Any may be "". */
+/* The container to be matched.  Any text may be "". */
 struct match_subject {
 	const char *name, *image, *state;
 	/* Copies a label's value, cut to fit; false: no such label. */
@@ -25,7 +25,7 @@ struct match_subject {
 	const void *arg;
 };
 
-/* NULL: fine; else the first pattern whose kind is not known. */
+/* NULL, or the first pattern of an unknown kind. */
 const char *match_check(const struct match *match);
 bool match_passes(const struct match *match, const struct match_subject *subject);
 

@@ -1,12 +1,12 @@
 /*
- * The client of one engine: the version negotiated, each request checked against the list of those
- * that are allowed, sent by docker_fetch.c, counted, and its failure put into words.
+ * The client of one engine: negotiates the API version, checks each request against the list of
+ * allowed ones, sends it by docker_fetch.c, counts it, and puts its failure into words.
  *
- * Everything runs on the instance's thread.  Happy path: docker_connect() asks for /version once
- * and keeps the API's number, docker_get() and docker_get_many() put it before each path.  What can
- * fail: the connection, which makes the next docker_connect() negotiate again, since another engine
- * may listen there after a restart or an upgrade; one answer, which is the caller's to judge; or
- * memory.  Nothing is tried again in here: when to do so is the caller's policy.
+ * Everything runs on the instance's thread.  Happy path: docker_connect() requests /version once
+ * and keeps the API's number; docker_get() and docker_get_many() put it before each path.  What can
+ * fail: the connection, then the next docker_connect() negotiates again, since another engine may
+ * listen there after a restart or an upgrade; one answer, which the caller judges; or memory.
+ * Nothing is retried in here: that is the caller's policy.
  */
 #include "docker/docker.h"
 
@@ -29,8 +29,8 @@ struct docker {
 	struct docker_endpoint endpoint;
 	struct docker_fetch *fetch; /* NULL: disconnected */
 	unsigned api;               /* 0: not known */
-	bool trims_logged;          /* that what is too long is trimmed */
-	bool lost;                  /* the connection was; another engine may be there now */
+	bool trims_logged;          /* the warning about trimmed texts */
+	bool lost;                  /* the connection; another engine may be there now */
 };
 
 /* One docker_get_many(), with what it needs beside the caller's job. */
@@ -50,7 +50,7 @@ const char *docker_endpoint(const struct docker *docker)
 	return docker->endpoint.text;
 }
 
-/* ---- Asking ---- */
+/* ---- Requests ---- */
 
 static void add_version(void *arg, uint32_t i, char ret[FETCH_PATH_SIZE])
 {
@@ -63,21 +63,17 @@ static void add_version(void *arg, uint32_t i, char ret[FETCH_PATH_SIZE])
 	snprintf(ret + len, FETCH_PATH_SIZE - len, "%s", path);
 }
 
-/* The connection is lost, and another engine may be there afterwards.  An answer that is late or
- * too long, or for which there was no memory, says nothing about the connection. */
-static bool is_lost(int error)
-{
-	return error && error != ETIMEDOUT && error != EMSGSIZE && error != ENOMEM;
-}
-
-/* A 404 is an answer: the container is gone. */
+/* Not a 404, which says that the container is gone. */
 void docker_count_fault(struct docker *docker, enum docker_call call,
 			const struct fetch_answer *answer)
 {
 	if (answer->error || (answer->status != 200 && answer->status != 404))
 		tally_count(docker->ctx, DOCKER_CALLS + (uint32_t)call, 1);
-	/* 400 is what an engine answers to an API version that it does not speak (any more). */
-	if (answer->status == 400 || is_lost(answer->error))
+	/* An answer that is late or too long, or for which there was no memory, says nothing about
+	 * the connection.  400 is the answer to an API version that the engine no longer speaks. */
+	int error = answer->error;
+	if (answer->status == 400 ||
+	    (error && error != ETIMEDOUT && error != EMSGSIZE && error != ENOMEM))
 		docker->lost = true;
 }
 
@@ -90,27 +86,24 @@ void docker_count(struct docker *docker, enum docker_call call, const struct fet
 	docker_count_fault(docker, call, answer);
 }
 
-/* Logged once, and again only after a list came that needed no trimming: an inspect or an event
- * says nothing about whether the huge labels are still there. */
-static void log_trimmed(struct docker *docker, enum docker_call call, uint32_t trimmed)
-{
-	bool logged = docker->trims_logged;
-	if (trimmed)
-		tally_count(docker->ctx, DOCKER_METRIC_TEXTS_CUT, trimmed);
-	if (call == DOCKER_LIST || call == DOCKER_IMAGES)
-		docker->trims_logged = trimmed > 0;
-	if (trimmed && !logged)
-		tally_log(docker->ctx, TALLY_WARNING,
-			  "%s: an answer is too long: %u labels and other texts in it are cut at "
-			  "%d bytes or left out beyond %d bytes of one container",
-			  docker->endpoint.text, trimmed, JSON_TRIM_STRING, JSON_TRIM_MEMBERS);
-}
-
 static void count_answer(void *arg, uint32_t i, struct fetch_answer *answer)
 {
 	struct docker_calls *calls = arg;
-	docker_count(calls->docker, calls->call, answer);
-	log_trimmed(calls->docker, calls->call, answer->trimmed);
+	struct docker *docker = calls->docker;
+	bool logged = docker->trims_logged;
+	docker_count(docker, calls->call, answer);
+	if (answer->trimmed)
+		tally_count(docker->ctx, DOCKER_METRIC_TEXTS_CUT, answer->trimmed);
+	/* Logged once, and again only after a list that needed no trimming: an inspect or an event
+	 * says nothing about whether the huge labels are still there. */
+	if (calls->call == DOCKER_LIST || calls->call == DOCKER_IMAGES)
+		docker->trims_logged = answer->trimmed > 0;
+	if (answer->trimmed && !logged)
+		tally_log(docker->ctx, TALLY_WARNING,
+			  "%s: an answer is too long: %u labels and other texts in it are cut to "
+			  "%d bytes, or left out beyond %d bytes per container",
+			  docker->endpoint.text, answer->trimmed, JSON_TRIM_STRING,
+			  JSON_TRIM_MEMBERS);
 	calls->job->done(calls->job->arg, i, answer);
 }
 
@@ -119,24 +112,11 @@ int docker_check_request(struct docker *docker, enum docker_call call, const cha
 	if (docker_request_is_listed(call, path))
 		return 0;
 	return tally_fail(docker->ctx, EPERM,
-			  "GET %s is not asked: it is not among the requests that are listed",
-			  path);
+			  "GET %s is not sent: it is not in the list of allowed requests", path);
 }
 
-/* All of them before the first is sent: a job is done as a whole or not at all. */
-static int check_requests(struct docker *docker, enum docker_call call, const struct fetch_job *job)
-{
-	int r = 0;
-	for (uint32_t i = 0; i < job->n && r == 0; i++) {
-		char path[FETCH_PATH_SIZE] = "";
-		job->path(job->arg, i, path);
-		r = docker_check_request(docker, call, path);
-	}
-	return r;
-}
-
-/* One huge label must not cost all others their place in the answer.  Which tags an image has is
- * never cut short: what is missing would be taken for removed. */
+/* One huge label must not displace the other containers in the answer.  The tags of an image are
+ * never cut: a missing one would be taken for removed. */
 static const struct json_trim *trim_of(enum docker_call call)
 {
 	static const char *const keep[] = {"com.docker.compose.project",
@@ -156,25 +136,35 @@ int docker_get_many(struct docker *docker, enum docker_call call, const struct f
 	counted.path = add_version;
 	counted.done = count_answer;
 	counted.arg = &calls;
-	int r = check_requests(docker, call, job);
-	if (r < 0)
-		return r;
-	/* -ECANCELED is passed on as it is: being stopped is no failure to explain. */
-	r = fetch_run(docker->fetch, &counted);
+	/* All are checked before the first is sent: a job is done as a whole or not at all. */
+	for (uint32_t i = 0; i < job->n; i++) {
+		char path[FETCH_PATH_SIZE] = "";
+		job->path(job->arg, i, path);
+		int r = docker_check_request(docker, call, path);
+		if (r < 0)
+			return r;
+	}
+	/* -ECANCELED is returned as it is: a stop is not a failure to explain. */
+	int r = fetch_run(docker->fetch, &counted);
 	if (r == -ENOMEM)
-		return tally_fail(docker->ctx, ENOMEM, "no memory to ask the engine");
+		return tally_fail(docker->ctx, ENOMEM, "no memory for requests to the engine");
 	return r;
 }
 
-/* The engine's own words: {"message":"…"} or plain text, without what could spoil a log line. */
-static void explain_status(const struct fetch_answer *answer, char ret[FETCH_REASON_SIZE])
+/* The engine's own words are {"message":"…"} or plain text; control characters would spoil the log
+ * line. */
+void docker_explain(const struct fetch_answer *answer, char ret[FETCH_REASON_SIZE])
 {
 	static const struct json_member members[] = {{.key = "message", .rule = JSON_MAP_TEXT},
 						     {0}};
-	auto_free char *body = strdup(answer->body);
 	struct json_text message = {0};
 	const struct json_slots slots = {.texts = &message};
 	size_t offset;
+	if (answer->error) {
+		snprintf(ret, FETCH_REASON_SIZE, "%s", answer->reason);
+		return;
+	}
+	auto_free char *body = strdup(answer->body);
 	if (!body || json_map_document(body, strlen(body), members, &slots, &offset))
 		message.at = NULL;
 	snprintf(ret, FETCH_REASON_SIZE, "HTTP %d: %.250s", answer->status,
@@ -182,14 +172,6 @@ static void explain_status(const struct fetch_answer *answer, char ret[FETCH_REA
 	for (char *c = ret; *c; c++)
 		if ((unsigned char)*c < 0x20 || *c == 0x7f)
 			*c = ' ';
-}
-
-void docker_explain(const struct fetch_answer *answer, char ret[FETCH_REASON_SIZE])
-{
-	if (answer->error)
-		snprintf(ret, FETCH_REASON_SIZE, "%s", answer->reason);
-	else
-		explain_status(answer, ret);
 }
 
 /* ---- One request ---- */
@@ -271,7 +253,7 @@ static unsigned api_number(const struct json_text *text)
 	return number;
 }
 
-static bool read_versions(char *body, size_t len, unsigned *ret_api, unsigned *ret_oldest)
+static int negotiate(struct docker *docker)
 {
 	static const struct json_member members[] = {
 		{.key = "ApiVersion", .rule = JSON_MAP_TEXT, .slot = 0},
@@ -280,29 +262,22 @@ static bool read_versions(char *body, size_t len, unsigned *ret_api, unsigned *r
 	};
 	struct json_text texts[2] = {0};
 	const struct json_slots slots = {.texts = texts};
-	size_t offset;
-	if (json_map_document(body, len, members, &slots, &offset))
-		return false;
-	*ret_api = api_number(&texts[0]);
-	*ret_oldest = api_number(&texts[1]);
-	return *ret_api > 0;
-}
-
-static int negotiate(struct docker *docker)
-{
 	auto_free char *body = NULL;
-	size_t len = 0;
-	unsigned api, oldest;
+	size_t len = 0, offset;
+	unsigned api = 0;
 	int r = docker_get(docker, DOCKER_VERSION, "/version", DOCKER_MAX_VERSION, &body, &len);
 	if (r < 0)
 		return r;
-	if (!read_versions(body, len, &api, &oldest))
+	if (!json_map_document(body, len, members, &slots, &offset))
+		api = api_number(&texts[0]);
+	if (api == 0)
 		return tally_fail(docker->ctx, EPROTO,
 				  "%s: GET /version: no ApiVersion in the answer: is it a Docker "
 				  "Engine?",
 				  docker->endpoint.text);
 	/* Engines refuse versions below their minimum: 1.12 up to Engine 24, 1.24 from 25 on, 1.44
 	 * in 29.0 to 29.2 and 1.40 since 29.3.  So both ends of both ranges have to overlap. */
+	unsigned oldest = api_number(&texts[1]);
 	if (api < DOCKER_API_OLDEST || oldest > DOCKER_API_NEWEST)
 		return tally_fail(
 			docker->ctx, EPROTONOSUPPORT,
@@ -344,19 +319,7 @@ void docker_disconnect(struct docker *docker)
 	docker->api = 0;
 }
 
-/* ---- Making and unmaking ---- */
-
-static int check_tls(const struct docker *docker)
-{
-	const struct docker_config *config = docker->config;
-	if (!docker->endpoint.tls && (config->tls_ca || config->tls_cert || config->tls_key))
-		return tally_fail(docker->ctx, EINVAL,
-				  "tls_ca, tls_cert and tls_key need an https:// endpoint, not %s",
-				  config->endpoint);
-	if (!config->tls_cert != !config->tls_key)
-		return tally_fail(docker->ctx, EINVAL, "tls_cert and tls_key need each other");
-	return 0;
-}
+/* ---- Creating and destroying ---- */
 
 int docker_check_files(struct tally_ctx *ctx, const struct docker_config *config)
 {
@@ -379,7 +342,13 @@ static int check(struct docker *docker)
 				  "include, exclude: \"%s\" is none of name=GLOB, image=GLOB, "
 				  "label=KEY, label=KEY=GLOB, state=GLOB",
 				  unknown);
-	return check_tls(docker);
+	if (!docker->endpoint.tls && (config->tls_ca || config->tls_cert || config->tls_key))
+		return tally_fail(docker->ctx, EINVAL,
+				  "tls_ca, tls_cert and tls_key need an https:// endpoint, not %s",
+				  config->endpoint);
+	if (!config->tls_cert != !config->tls_key)
+		return tally_fail(docker->ctx, EINVAL, "tls_cert and tls_key need each other");
+	return 0;
 }
 
 int docker_create(struct tally_ctx *ctx, const struct docker_config *config, struct docker **ret)

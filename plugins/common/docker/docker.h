@@ -1,12 +1,12 @@
 /*
- * The Docker Engine's API as our inputs use it: GET only, the version negotiated, every request
- * under a deadline, every body bounded.  One client belongs to one instance and its thread.
+ * A client of the Docker Engine's API: GET only, the version negotiated, every request under a
+ * deadline, every body bounded.  One client belongs to one instance and its thread.
  *
  * Happy path: docker_create() in create(), docker_connect() in start() and before each scan or poll
  * (it does nothing while the engine's version is known), docker_get() or docker_get_many(), and
- * docker_disconnect() in stop().  After a lost connection the version is asked for anew, since
- * another engine may stand there.  All int functions return 0 or what tally_fail() returned;
- * -ECANCELED: the instance is told to stop.
+ * docker_disconnect() in stop().  After a lost connection the version is negotiated again, since
+ * another engine may listen there.  All int functions return 0 or what tally_fail() returned;
+ * -ECANCELED: the instance is being stopped.
  */
 #ifndef TALLYD_PLUGINS_COMMON_DOCKER_H
 #define TALLYD_PLUGINS_COMMON_DOCKER_H
@@ -23,7 +23,7 @@ enum {
 	DOCKER_API_OLDEST = 41, /* the first with one-shot stats */
 	DOCKER_API_NEWEST = 55,
 	DOCKER_API_INSTANT_STATS =
-		44, /* from here on one-shot does not wait for the engine's tick */
+		44, /* from here on one-shot stats do not wait for the engine's tick */
 	DOCKER_ID_MAX = 64,
 };
 
@@ -46,7 +46,7 @@ struct docker_target {
 	int64_t timeout;
 };
 
-/* For check(): can the files for TLS be read? */
+/* For check(): whether the TLS files can be read. */
 int docker_check_files(struct tally_ctx *ctx, const struct docker_config *config);
 /* No I/O; checks endpoint, TLS files' options and patterns.  config must outlive it. */
 int docker_create(struct tally_ctx *ctx, const struct docker_config *config, struct docker **ret);
@@ -59,25 +59,25 @@ void docker_disconnect(struct docker *docker);
 unsigned docker_api(const struct docker *docker);
 const char *docker_endpoint(const struct docker *docker);
 
-/* path begins behind the version: "/containers/json".  A request that docker_request.h does not
- * list is not sent: -EPERM.  Anything but a 200 is an error.  The caller frees *ret, which is
+/* path comes after the version: "/containers/json".  A request that docker_request.h does not list
+ * is not sent: -EPERM.  Anything but a 200 is an error.  The caller frees *ret, which is
  * NUL-terminated. */
 int docker_get(struct docker *docker, enum docker_call call, const char *path, size_t max_bytes,
 	       char **ret, size_t *ret_len);
 
-/* As fetch_run(): what fails in one answer is the caller's business, docker_explain() helps. */
+/* As fetch_run(): the caller judges each answer, docker_explain() helps. */
 int docker_get_many(struct docker *docker, enum docker_call call, const struct fetch_job *job);
 
-/* For a request that does not end, made outside of docker_get_many().  -EPERM: it is not listed. */
+/* For an open-ended request, made outside of docker_get_many().  -EPERM: it is not listed. */
 int docker_check_request(struct docker *docker, enum docker_call call, const char *path);
 void docker_target(const struct docker *docker, struct docker_target *ret);
-/* Counts one, as docker_get_many() does. */
+/* Counts one request, as docker_get_many() does. */
 void docker_count(struct docker *docker, enum docker_call call, const struct fetch_answer *answer);
-/* One that was counted as answered has failed after all. */
+/* Counts a failure of a request that was counted as answered before. */
 void docker_count_fault(struct docker *docker, enum docker_call call,
 			const struct fetch_answer *answer);
 
-/* One line on what went wrong; answer->error or an HTTP error must be set. */
+/* The failure in one line; answer->error or an HTTP error must be set. */
 void docker_explain(const struct fetch_answer *answer, char ret[FETCH_REASON_SIZE]);
 
 #define DOCKER_OPTION(n, o, t, fall, range, h)                                                     \
@@ -92,27 +92,29 @@ void docker_explain(const struct fetch_answer *answer, char ret[FETCH_REASON_SIZ
 		      "unix:///var/run/docker.sock", NULL,                                         \
 		      "the engine: unix:///path, tcp://host:port, or https://host:port for TLS"),  \
 		DOCKER_OPTION("timeout", (o) + offsetof(struct docker_config, timeout), DURATION,  \
-			      "10s", "100ms..5min", "how long one answer of the engine may take")
+			      "10s", "100ms..5min", "time limit for one answer of the engine")
 
 #define DOCKER_MATCH_OPTIONS(o)                                                                    \
 	DOCKER_OPTION("include", (o) + offsetof(struct docker_config, match.include), LIST, NULL,  \
 		      NULL,                                                                        \
-		      "only containers that fit one of the patterns of every kind given "          \
+		      "only containers that match a pattern of every kind given "                  \
 		      "here; " MATCH_SYNTAX),                                                      \
-		DOCKER_OPTION("exclude", (o) + offsetof(struct docker_config, match.exclude),      \
-			      LIST, NULL, NULL,                                                    \
-			      "no containers that fit any of these patterns; as in include")
+		DOCKER_OPTION(                                                                     \
+			"exclude", (o) + offsetof(struct docker_config, match.exclude), LIST,      \
+			NULL, NULL,                                                                \
+			"no containers that match any of these patterns; same syntax as include")
 
 #define DOCKER_TLS_OPTIONS(o)                                                                      \
 	DOCKER_OPTION("tls_ca", (o) + offsetof(struct docker_config, tls_ca), STRING, NULL, NULL,  \
 		      "file with the CA that signed an https:// engine's certificate; "            \
 		      "default: those of the system"),                                             \
 		DOCKER_OPTION("tls_cert", (o) + offsetof(struct docker_config, tls_cert), STRING,  \
-			      NULL, NULL, "file with our certificate for an https:// engine"),     \
+			      NULL, NULL,                                                          \
+			      "file with the client certificate for an https:// engine"),          \
 		DOCKER_OPTION("tls_key", (o) + offsetof(struct docker_config, tls_key), STRING,    \
 			      NULL, NULL, "file with the key of tls_cert")
 
-/* Of inputs that collect something of containers. */
+/* For inputs that collect data of containers. */
 #define DOCKER_OPTIONS(o) DOCKER_ENDPOINT_OPTIONS(o), DOCKER_MATCH_OPTIONS(o), DOCKER_TLS_OPTIONS(o)
 
 #define DOCKER_METRIC(n, u, h, call)                                                               \
@@ -126,7 +128,7 @@ void docker_explain(const struct fetch_answer *answer, char ret[FETCH_REASON_SIZ
 		DOCKER_METRIC(n, u, h, "events"), DOCKER_METRIC(n, u, h, "images"),                \
 		DOCKER_METRIC(n, u, h, "logs")
 
-/* Must be the first of the plugin's metrics; its own begin at DOCKER_METRICS_END. */
+/* These come first in a plugin's metrics; its own begin at DOCKER_METRICS_END. */
 #define DOCKER_METRICS                                                                             \
 	DOCKER_METRICS_OF("engine_calls_total", NULL, "Requests to the Docker Engine."),           \
 		DOCKER_METRICS_OF("engine_errors_total", NULL,                                     \
@@ -135,7 +137,7 @@ void docker_explain(const struct fetch_answer *answer, char ret[FETCH_REASON_SIZ
 				  "Time until the Docker Engine's answers were complete."),        \
 	{                                                                                          \
 		.name = "engine_texts_cut_total",                                                  \
-		.help = "Labels and other texts that were too long and are cut or left out.",      \
+		.help = "Labels and other texts that were too long, and were cut or left out.",    \
 		.kind = TALLY_METRIC_COUNTER                                                       \
 	}
 enum { DOCKER_METRIC_TEXTS_CUT = 3 * DOCKER_CALLS, DOCKER_METRICS_END };

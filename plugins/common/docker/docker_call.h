@@ -1,4 +1,4 @@
-/* What is asked of the engine, for the metrics and the list of requests. */
+/* The kinds of requests, for the metrics and the list of requests. */
 #ifndef TALLYD_PLUGINS_COMMON_DOCKER_CALL_H
 #define TALLYD_PLUGINS_COMMON_DOCKER_CALL_H
 

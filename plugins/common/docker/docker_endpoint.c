@@ -1,7 +1,7 @@
 /*
  * Parsing of the option `endpoint`.  Called by docker_create(), also in a dry run, so it opens
- * nothing.  What is accepted ends up in addresses for libcurl, therefore host and port may consist
- * of plain characters only; everything else is refused with a sentence for the operator.
+ * nothing.  What is accepted becomes part of URLs for libcurl, so host and port may have plain
+ * characters only; everything else is refused with a sentence for the operator.
  */
 #include "docker/docker_endpoint.h"
 
@@ -21,7 +21,7 @@ static const char *parse_unix(const char *path, struct docker_endpoint *ret)
 		return "needs a full path (try unix:///var/run/docker.sock)";
 	/* connect() takes no longer path.  Source: unix(7), sun_path. */
 	if (strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
-		return "is longer than a socket's path can be (107 bytes)";
+		return "is longer than the path of a socket can be (107 bytes)";
 	snprintf(ret->path, sizeof(ret->path), "%s", path);
 	/* libcurl connects to the socket; the host is only the Host header. */
 	snprintf(ret->url, sizeof(ret->url), "http://localhost");
@@ -58,14 +58,14 @@ static const char *parse_tcp(const char *address, const char *scheme, struct doc
 	const char *colon = memrchr(address, ':', len);
 	char port[6];
 	if (address[len] && address[len + 1])
-		return "has a path behind its port: only host and port are asked for";
+		return "has a path after its port; only host and port are allowed";
 	if (!colon || len - (size_t)(colon + 1 - address) >= sizeof(port))
 		return "needs a host and a port (try tcp://127.0.0.1:2375)";
 	snprintf(port, sizeof(port), "%.*s", (int)(address + len - colon - 1), colon + 1);
 	if (!is_port(port))
 		return "needs a port from 1 to 65535";
 	if (!is_host(address, (size_t)(colon - address)))
-		return "needs a host's name or address before the port";
+		return "needs a host name or address before the port";
 	snprintf(ret->url, sizeof(ret->url), "%s://%.*s", scheme, (int)len, address);
 	return NULL;
 }

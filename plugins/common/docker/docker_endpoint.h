@@ -1,6 +1,6 @@
 /*
- * Where an engine listens, as operators write it: unix:///path, tcp://host:port (plain),
- * https://host:port (TLS).  Only parses; no I/O.
+ * The address of an engine, as configured: unix:///path, tcp://host:port (plain), https://host:port
+ * (TLS).  Only parses; no I/O.
  */
 #ifndef TALLYD_PLUGINS_COMMON_DOCKER_ENDPOINT_H
 #define TALLYD_PLUGINS_COMMON_DOCKER_ENDPOINT_H
@@ -10,13 +10,13 @@
 enum { DOCKER_ENDPOINT_SIZE = 300 };
 
 struct docker_endpoint {
-	char text[DOCKER_ENDPOINT_SIZE]; /* as it was written, for messages */
+	char text[DOCKER_ENDPOINT_SIZE]; /* as configured, for messages */
 	char path[DOCKER_ENDPOINT_SIZE]; /* of the unix socket; "": TCP */
-	char url[DOCKER_ENDPOINT_SIZE];  /* what requests begin with, no slash at its end */
+	char url[DOCKER_ENDPOINT_SIZE];  /* prefix of requests, without a slash at its end */
 	bool tls;
 };
 
-/* NULL: understood; else what is wrong with it, for a sentence that begins with the text. */
+/* NULL, or what is wrong with it, for a sentence that begins with the text. */
 const char *docker_endpoint_parse(const char *text, struct docker_endpoint *ret);
 
 #endif

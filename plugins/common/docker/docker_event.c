@@ -1,6 +1,6 @@
 /*
- * One event as JSON, into texts that point into its line.  docker_events.c parses each line on the
- * instance's thread; inputs ask for attributes of the event while they handle it, not later.
+ * Parses one event, into texts that point into its line.  docker_events.c parses each line on the
+ * instance's thread; inputs read attributes of the event while they handle it, not later.
  *
  * Engines before API 1.52 repeat the id and action as `id` and `status` at the top; newer ones give
  * them in Actor and Action only, which all engines have, so only those are read.  What can fail:
@@ -63,20 +63,8 @@ static const char *check(const struct event_text *text)
 	if (!text->nanoseconds.set && !text->seconds.set)
 		return "an event without time";
 	if (strcmp(text->type.at, "container") == 0 && !docker_is_id(&text->id))
-		return "a container's ID is not one";
+		return "the ID of a container is invalid";
 	return NULL;
-}
-
-/* "health_status: healthy" and "exec_start: sh -c …" carry a detail behind the colon. */
-static void split_action(char *action, struct docker_event *ret)
-{
-	char *colon = strchr(action, ':');
-	ret->action = action;
-	ret->detail = "";
-	if (!colon)
-		return;
-	*colon = '\0';
-	ret->detail = colon + 1 + strspn(colon + 1, " ");
 }
 
 const char *docker_event_parse(char *line, size_t len, struct docker_event *ret, size_t *ret_offset)
@@ -100,7 +88,14 @@ const char *docker_event_parse(char *line, size_t len, struct docker_event *ret,
 		ret->time = text.nanoseconds.value;
 	else if (__builtin_mul_overflow(text.seconds.value, CLOCK_SECOND, &ret->time))
 		ret->time = 0;
-	split_action(line + (text.action.at - line), ret);
+	/* "health_status: healthy" and "exec_start: sh -c …" have a detail after the colon. */
+	char *action = line + (text.action.at - line), *colon = strchr(action, ':');
+	ret->action = action;
+	ret->detail = "";
+	if (colon) {
+		*colon = '\0';
+		ret->detail = colon + 1 + strspn(colon + 1, " ");
+	}
 	return NULL;
 }
 

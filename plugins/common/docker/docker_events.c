@@ -5,11 +5,11 @@
  *
  * Happy path: docker_events_act() opens the stream, bytes become lines, lines become events, each
  * is handed over once.  What can fail: the connection, a refusal, an engine that accepts the
- * connection and says nothing (a stopped dockerd does so: the kernel completes the handshake for
- * it), or a line that is no event.  The stream is closed and opened again after a pause; the line
- * is left out.
+ * connection and does not answer (as a stopped dockerd: the kernel completes the handshake for it),
+ * or a line that is not an event.  The stream is closed and reopened after a pause; the line is
+ * skipped.
  *
- * A reconnect asks for the second before the last event again, since `since` is inclusive and two
+ * A reconnect requests the second before the last event again, since `since` is inclusive and two
  * events may have the same time; `seen` drops what was handed over already.
  */
 #include "docker/docker_events.h"
@@ -34,7 +34,7 @@ enum {
 	EVENTS_LINE_FIRST = 4096, /* most fit */
 };
 
-/* What was handed over lately, so that repeats are known. */
+/* Recent events, to recognize repeats. */
 struct seen_event {
 	int64_t time;
 	uint64_t name; /* a hash of action and id */
@@ -45,18 +45,18 @@ struct docker_events {
 	struct docker_target target;
 	struct docker_streams *streams;
 	struct docker_stream *stream; /* NULL: closed */
-	bool open;                    /* the engine has agreed */
+	bool open;                    /* the engine has answered with a 200 */
 	unsigned outcome;
-	int64_t opened, deadline; /* monotonic ns; deadline: to agree until */
+	int64_t opened, deadline; /* monotonic ns; deadline: of the answer */
 	int64_t retry;            /* when closed: not before */
 	struct backoff backoff;
 	int64_t last; /* time of the last event; 0: none yet */
 	struct seen_event seen[EVENTS_SEEN];
-	uint32_t n_seen; /* ever */
+	uint32_t n_seen; /* ever added; a ring */
 	char *line;
 	size_t len, size;
 	struct json_trim trim; /* of the line */
-	bool too_long;         /* the line: wait for its end */
+	bool too_long;         /* the line; skip to its end */
 	char reason[DOCKER_ENDPOINT_SIZE + FETCH_REASON_SIZE];
 };
 
@@ -86,32 +86,10 @@ static bool is_repeated(struct docker_events *events, const struct docker_event 
 	return false;
 }
 
-/* What an event is about: read from as much of it as can be read. */
-static void log_skipped(struct docker_events *events, const struct docker_event *event,
-			const char *problem)
-{
-	const struct json_text id = {event->id, strlen(event->id)};
-	bool known = docker_is_id(&id);
-	tally_log(events->setup.ctx, TALLY_WARNING, "%s: an event%s%.12s is left out: %s",
-		  docker_endpoint(events->setup.docker), known ? " of " : "",
-		  known ? event->id : "", problem);
-}
-
-/* What is stored of an event is among kept_attributes, so this is worth a counter and no warning.
- */
-static void log_trimmed(struct docker_events *events, const struct docker_event *event)
-{
-	uint32_t n = events->trim.cut + events->trim.dropped;
-	if (n == 0)
-		return;
-	tally_count(events->setup.ctx, DOCKER_METRIC_TEXTS_CUT, n);
-	tally_log(events->setup.ctx, TALLY_DEBUG,
-		  "%s: %s of %.12s: %u long texts are cut or left out",
-		  docker_endpoint(events->setup.docker), event->action, event->id, n);
-}
-
 static void handle_line(struct docker_events *events)
 {
+	struct tally_ctx *ctx = events->setup.ctx;
+	const char *endpoint = docker_endpoint(events->setup.docker);
 	struct docker_event event;
 	size_t offset = 0;
 	char too_long[48];
@@ -121,14 +99,24 @@ static void handle_line(struct docker_events *events)
 		problem = too_long;
 	}
 	if (problem) {
-		log_skipped(events, &event, problem);
+		/* The id is known if the parser came that far. */
+		const struct json_text id = {event.id, strlen(event.id)};
+		bool known = docker_is_id(&id);
+		tally_log(ctx, TALLY_WARNING, "%s: skipped an event%s%.12s: %s", endpoint,
+			  known ? " of " : "", known ? event.id : "", problem);
 		return;
 	}
 	/* Some engines do not filter.  Each health check makes three exec_* events, and they carry
 	 * command lines, which may hold secrets: they are dropped here at the latest. */
 	if (strncmp(event.action, "exec_", 5) == 0 || is_repeated(events, &event))
 		return;
-	log_trimmed(events, &event);
+	/* Columns are made of kept_attributes, so this is worth a counter and not a warning. */
+	uint32_t n = events->trim.cut + events->trim.dropped;
+	if (n > 0) {
+		tally_count(ctx, DOCKER_METRIC_TEXTS_CUT, n);
+		tally_log(ctx, TALLY_DEBUG, "%s: %s of %.12s: %u long texts were cut or left out",
+			  endpoint, event.action, event.id, n);
+	}
 	events->last = event.time;
 	events->outcome |= DOCKER_EVENTS_SOME;
 	events->setup.event(events->setup.arg, &event);
@@ -151,8 +139,8 @@ static bool line_reserve(struct docker_events *events, size_t wanted)
 	return true;
 }
 
-/* Among the attributes are all labels of the container, which may be huge; these are kept whole
- * when the line is trimmed, because columns or decisions are made of them. */
+/* The attributes include all labels of the container, which may be huge.  These attributes are kept
+ * whole when the line is trimmed, because columns or decisions depend on them. */
 static const char *const kept_attributes[] = {
 	"name",    "image",        "exitCode",          "signal",
 	"oldName", "execDuration", "containerExitCode", "health_status",
@@ -165,34 +153,26 @@ static void line_begin(struct docker_events *events)
 	json_trim_init(&events->trim, kept_attributes);
 }
 
-static void line_add(struct docker_events *events, const char *data, size_t len)
-{
-	if (events->too_long || !line_reserve(events, events->len + len)) {
-		events->too_long = true;
-		return;
-	}
-	json_trim_feed(&events->trim, events->line, &events->len, data, len);
-	events->too_long = events->len > DOCKER_EVENTS_LINE;
-}
-
-static void line_end(struct docker_events *events)
-{
-	/* Events are NDJSON; what stands between them may be a bare line end. */
-	bool blank = events->len == 0 || (events->len == 1 && events->line[0] == '\r');
-	if (events->too_long || !blank)
-		handle_line(events);
-	line_begin(events);
-}
-
 static bool on_data(void *arg, char *data, size_t len)
 {
 	struct docker_events *events = arg;
 	while (len > 0) {
 		const char *end = memchr(data, '\n', len);
 		size_t part = end ? (size_t)(end - data) : len;
-		line_add(events, data, part);
-		if (end)
-			line_end(events);
+		if (!events->too_long && line_reserve(events, events->len + part)) {
+			json_trim_feed(&events->trim, events->line, &events->len, data, part);
+			events->too_long = events->len > DOCKER_EVENTS_LINE;
+		} else {
+			events->too_long = true;
+		}
+		if (end) {
+			/* Events are NDJSON; between them there may be a bare line end. */
+			bool blank =
+				events->len == 0 || (events->len == 1 && events->line[0] == '\r');
+			if (events->too_long || !blank)
+				handle_line(events);
+			line_begin(events);
+		}
 		part += end != NULL;
 		data += part;
 		len -= part;
@@ -242,8 +222,8 @@ static void on_ended(void *arg, const struct fetch_answer *ended)
 static const struct stream_calls event_calls = {
 	.opened = on_opened, .data = on_data, .ended = on_ended};
 
-/* The engine took the request and says nothing: a dockerd that is stopped by SIGSTOP or stuck.  An
- * open stream, however, may rightly be silent for hours, so only opening has a deadline. */
+/* The engine took the request and does not answer: a dockerd that is stopped by SIGSTOP, or stuck.
+ * An open stream may be silent for hours, so only opening has a deadline. */
 static void give_up(struct docker_events *events)
 {
 	const struct fetch_answer late = {.error = ETIMEDOUT};
@@ -251,21 +231,6 @@ static void give_up(struct docker_events *events)
 	docker_count(events->setup.docker, DOCKER_EVENTS, &late);
 	explain(events, "no answer in time: is dockerd hanging?");
 	end(events);
-}
-
-/* Percent-encoding for what stands in JSON filters; curl_easy_escape() would encode
- * commas and colons as well, at three bytes each of a path that FETCH_PATH_SIZE bounds. */
-static size_t encode(const char *text, char *ret, size_t size)
-{
-	size_t len = 0;
-	for (; *text && len + 4 < size; text++) {
-		if (strchr("{}[]\" ", *text))
-			len += (size_t)snprintf(ret + len, size - len, "%%%02X", *text);
-		else
-			ret[len++] = *text;
-	}
-	ret[len] = '\0';
-	return len;
 }
 
 static void write_path(const struct docker_events *events, char ret[FETCH_PATH_SIZE])
@@ -278,24 +243,18 @@ static void write_path(const struct docker_events *events, char ret[FETCH_PATH_S
 				"since=%" PRId64 ".%09" PRId64 "&", since / CLOCK_SECOND,
 				since % CLOCK_SECOND);
 	len += snprintf(ret + len, (size_t)(FETCH_PATH_SIZE - len), "filters=");
-	encode(events->setup.filters, ret + len, (size_t)(FETCH_PATH_SIZE - len));
-}
-
-static void start_stream(struct docker_events *events)
-{
-	char path[FETCH_PATH_SIZE];
-	const struct stream_request request = {DOCKER_EVENTS, path, &event_calls, events};
-	write_path(events, path);
-	events->deadline = tally_monotonic(events->setup.ctx) + events->target.timeout;
-	if (streams_open(events->streams, &request, &events->stream) < 0) {
-		explain(events, "no memory");
-		end(events);
-	}
+	/* Percent-encoding of what JSON needs only: curl_easy_escape() would encode commas and
+	 * colons as well, at three bytes each of a path that FETCH_PATH_SIZE bounds. */
+	for (const char *c = events->setup.filters; *c && len + 4 < FETCH_PATH_SIZE; c++)
+		len += snprintf(ret + len, (size_t)(FETCH_PATH_SIZE - len),
+				strchr("{}[]\" ", *c) ? "%%%02X" : "%c", *c);
 }
 
 /* -ECANCELED. */
 static int open_stream(struct docker_events *events)
 {
+	char path[FETCH_PATH_SIZE];
+	const struct stream_request request = {DOCKER_EVENTS, path, &event_calls, events};
 	int r = docker_connect(events->setup.docker);
 	if (r == -ECANCELED)
 		return r;
@@ -305,7 +264,12 @@ static int open_stream(struct docker_events *events)
 		end(events);
 		return 0;
 	}
-	start_stream(events);
+	write_path(events, path);
+	events->deadline = tally_monotonic(events->setup.ctx) + events->target.timeout;
+	if (streams_open(events->streams, &request, &events->stream) < 0) {
+		explain(events, "no memory");
+		end(events);
+	}
 	return 0;
 }
 
@@ -341,7 +305,7 @@ int docker_events_act(struct docker_events *events, unsigned *ret_outcome)
 	return r;
 }
 
-/* ---- Making and unmaking ---- */
+/* ---- Creating and destroying ---- */
 
 void docker_events_destroy(struct docker_events *events)
 {

@@ -110,7 +110,7 @@ static int64_t next_check(const struct fetch_progress *progress)
 }
 
 /* One container whose stats hang must not cost all others their sample; half of the answers prove
- * that it is not the engine that hangs. */
+ * that the engine itself does not hang. */
 static bool out_of_time(const struct fetch_progress *progress)
 {
 	const struct fetch_job *job = progress->job;
@@ -121,22 +121,13 @@ static bool out_of_time(const struct fetch_progress *progress)
 	       now >= progress->last_end + job->straggler_timeout;
 }
 
-static void cancel_all(struct docker_fetch *fetch)
-{
-	for (uint32_t i = 0; i < fetch->n_slots; i++)
-		if (fetch->slots[i]->busy) {
-			curl_multi_remove_handle(fetch->multi.curl, fetch->slots[i]->easy);
-			fetch->slots[i]->busy = false;
-		}
-}
-
 /* Those in flight end as if they had timed out, those not started with the same error: done() is
  * called once for each request, which callers rely on to count. */
 static void give_up(struct docker_fetch *fetch, struct fetch_progress *progress)
 {
 	const struct fetch_job *job = progress->job;
 	struct fetch_answer late = {.error = ETIMEDOUT,
-				    .reason = "given up: too many hang before it"};
+				    .reason = "given up: too many requests before it hang"};
 	for (uint32_t i = 0; i < fetch->n_slots; i++)
 		if (fetch->slots[i]->busy)
 			slot_end(fetch, fetch->slots[i], CURLE_OPERATION_TIMEDOUT, progress);
@@ -157,18 +148,22 @@ int fetch_run(struct docker_fetch *fetch, const struct fetch_job *job)
 		slot_start(fetch, fetch->slots[i], &progress);
 	while (progress.ended < job->n) {
 		r = docker_multi_act(&fetch->multi, next_check(&progress));
-		if (r < 0) {
-			cancel_all(fetch);
-			return r;
-		}
+		if (r < 0)
+			break;
 		reap(fetch, &progress);
 		if (progress.ended < job->n && out_of_time(&progress))
 			give_up(fetch, &progress);
 	}
-	return 0;
+	/* Stopped: what is still in flight is dropped without an answer. */
+	for (uint32_t i = 0; r < 0 && i < fetch->n_slots; i++)
+		if (fetch->slots[i]->busy) {
+			curl_multi_remove_handle(fetch->multi.curl, fetch->slots[i]->easy);
+			fetch->slots[i]->busy = false;
+		}
+	return r;
 }
 
-/* ---- Making and unmaking ---- */
+/* ---- Creating and destroying ---- */
 
 void fetch_destroy(struct docker_fetch *fetch)
 {

@@ -1,6 +1,6 @@
 /*
- * Many GETs at once to one engine, over kept-alive connections.  Knows HTTP and the endpoint,
- * nothing of Docker.
+ * Concurrent GETs to one engine, over persistent connections.  Knows HTTP and the endpoint, nothing
+ * of Docker.
  *
  * Happy path: start up to at_once transfers; as each ends hand its answer over and start the next
  * in its place.  What can fail: a connection, one answer (too late, too long, cut off), or all
@@ -24,18 +24,18 @@ struct fetch_tls {
 };
 
 struct fetch_answer {
-	int error;        /* 0: the whole answer is here; else an errno, and reason says more */
-	int status;       /* HTTP's */
-	char *body;       /* on loan and NUL-terminated; whoever sets it to NULL must free() it */
-	size_t len;       /* of the body, also when it is cut off */
-	int64_t took;     /* ns */
+	int error;    /* 0: the whole answer is here; else an errno, and reason says more */
+	int status;   /* HTTP's */
+	char *body;   /* borrowed, NUL-terminated; to keep it, set it to NULL and free() it later */
+	size_t len;   /* of the body, also of one that is cut off */
+	int64_t took; /* ns */
 	uint32_t trimmed; /* strings and members that were cut or left out */
 	const char *reason;
 };
 
 struct fetch_job {
 	uint32_t n;           /* requests, numbered from 0 */
-	uint32_t concurrency; /* at most */
+	uint32_t concurrency; /* requests at the same time, at most */
 	size_t max_bytes;     /* of one body */
 	/* NULL: one that is longer is refused.  Else its long strings and members are left out, by
 	 * json_trim.h, and what stays must fit. */

@@ -3,10 +3,10 @@
  * event stream and whatever the input waits for, then events, then at most one scan or ping.
  *
  * It runs on the instance's thread from run() until the instance is stopped.  All timing is in four
- * due times of struct follow; step by step: wait until the earliest, let docker_events_act() hand
- * events over, and do what is due.  What can fail: a scan or the stream.  Both end in
- * report_failure(), which logs once until report_recovery(), and in a later due time; the loop
- * itself goes on until it is stopped.
+ * due times of struct follow.  A step: wait until the earliest, let docker_events_act() hand events
+ * over, do what is due.  What can fail: a scan or the stream.  Both end in report_failure(), which
+ * logs the first failure only, until a scan works again, and in a later due time; the loop itself
+ * goes on until it is stopped.
  */
 #include "docker/docker_follow.h"
 
@@ -29,13 +29,13 @@ struct follow {
 	struct tally_ctx *ctx;
 	struct docker_events *events;
 	int64_t offset;         /* of the scans from the clock's multiples of the interval */
-	int64_t scan_due;       /* monotonic ns: when to look at everything */
-	int64_t named_due;      /* when to look at what was named; INT64_MAX: nothing is */
-	int64_t last_answer;    /* of the engine, last */
-	struct backoff backoff; /* after a look that fails */
-	int64_t opened;         /* the stream, last; 0: it could not be opened since */
-	bool resync;            /* the next look at everything should trust nothing */
-	int64_t failing_since;  /* since when something is wrong; 0: nothing is */
+	int64_t scan_due;       /* monotonic ns: of the next full scan */
+	int64_t named_due;      /* of the scan of what events named; INT64_MAX: nothing */
+	int64_t last_answer;    /* of the engine */
+	struct backoff backoff; /* after failed scans */
+	int64_t opened;         /* the stream; 0: not open since it was lost */
+	bool resync;            /* the next full scan must not trust what is known */
+	int64_t failing_since;  /* monotonic ns of the first failure; 0: none */
 };
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -43,32 +43,18 @@ static int64_t earlier(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* ---- Trouble, told once ---- */
+/* ---- Failures, logged once ---- */
 
 static void report_failure(struct follow *follow, const char *why)
 {
-	const char *known = follow->events && docker_events_is_open(follow->events)
-				    ? "trying again soon"
-				    : "trying again until it works, at least every 30s";
-	tally_log(follow->ctx, follow->failing_since ? TALLY_DEBUG : TALLY_ERROR, "%s; %s", why,
-		  known);
+	bool is_open = follow->events && docker_events_is_open(follow->events);
+	tally_log(follow->ctx, follow->failing_since ? TALLY_DEBUG : TALLY_ERROR, "%s; retrying%s",
+		  why, is_open ? "" : " at least every 30 s");
 	if (!follow->failing_since)
 		follow->failing_since = tally_monotonic(follow->ctx);
 }
 
-/* A scan has worked.  With the stream still closed there is nothing to announce yet. */
-static void report_recovery(struct follow *follow)
-{
-	backoff_reset(&follow->backoff);
-	if (!follow->failing_since || !docker_events_is_open(follow->events))
-		return;
-	tally_log(follow->ctx, TALLY_NOTICE, "%s: followed again, after %.1f s",
-		  docker_endpoint(follow->job->docker),
-		  (double)(tally_monotonic(follow->ctx) - follow->failing_since) / 1e9);
-	follow->failing_since = 0;
-}
-
-/* ---- When ---- */
+/* ---- Due times ---- */
 
 /* A different offset for each host and instance, the same after a restart. */
 static int64_t jitter_of(const struct docker_follow_job *job)
@@ -88,16 +74,10 @@ static int64_t next_tick(const struct follow *follow)
 	return tally_monotonic(follow->ctx) + interval - phase;
 }
 
-static int64_t next_due(const struct follow *follow)
-{
-	return earlier(earlier(follow->scan_due, follow->named_due), follow->last_answer + idle_ns);
-}
+/* ---- Scans ---- */
 
-/* ---- Looking ---- */
-
-/* What came of asking the engine something, which also is the sign of life.  After a failure
- * nothing that events named is worth asking for by itself: the next scan that works sees
- * everything. */
+/* The result of a request to the engine, which is also a sign of life.  After a failure a scan of
+ * what events named is pointless: the next scan that works sees everything. */
 static int check_result(struct follow *follow, int r)
 {
 	int64_t now = tally_monotonic(follow->ctx);
@@ -128,12 +108,19 @@ static int scan(struct follow *follow, enum docker_scan what)
 		follow->scan_due = next_tick(follow);
 		follow->resync = false;
 	}
-	report_recovery(follow);
+	backoff_reset(&follow->backoff);
+	/* With the stream still closed there is nothing to announce yet. */
+	if (!follow->failing_since || !docker_events_is_open(follow->events))
+		return 0;
+	tally_log(follow->ctx, TALLY_NOTICE, "%s: followed again, after %.1f s",
+		  docker_endpoint(job->docker),
+		  (double)(tally_monotonic(follow->ctx) - follow->failing_since) / 1e9);
+	follow->failing_since = 0;
 	return 0;
 }
 
-/* An idle stream of a hanging engine looks like one on which nothing happens.  /version is
- * asked for since proxies in front of an engine let it through anyway. */
+/* An idle stream of a hanging engine looks like one without events.  The ping is /version, since
+ * proxies in front of an engine let it through anyway. */
 static int ping(struct follow *follow)
 {
 	char *body = NULL;
@@ -169,36 +156,29 @@ static void on_event(void *arg, const struct docker_event *event)
 		follow->named_due = earlier(follow->named_due, now + follow->job->debounce);
 }
 
-/* An engine keeps 256 events and none over its own restart, so whatever happened while the stream
- * was closed can only be found by a scan that trusts nothing.  It waits a moment for the events
- * that are replayed, which are thereby handled before the state that they led to. */
-static void stream_opened(struct follow *follow)
-{
-	follow->opened = tally_monotonic(follow->ctx);
-	follow->resync = true;
-	follow->scan_due = follow->opened + replay_ns;
-}
-
-/* Proxies cut connections that last long.  That is no failure if the stream can be opened again. */
-static void stream_lost(struct follow *follow)
-{
-	int64_t lasted = tally_monotonic(follow->ctx) - follow->opened;
-	tally_count(follow->ctx, DOCKER_METRIC_STREAMS_LOST, 1);
-	if (follow->opened && lasted > idle_ns)
-		tally_log(follow->ctx, TALLY_INFO, "%s; opening it again",
-			  docker_events_reason(follow->events));
-	else
-		report_failure(follow, docker_events_reason(follow->events));
-	follow->opened = 0;
-}
-
 static int handle_outcome(struct follow *follow, unsigned outcome)
 {
 	const struct docker_follow_job *job = follow->job;
-	if (outcome & DOCKER_EVENTS_OPENED)
-		stream_opened(follow);
-	if (outcome & DOCKER_EVENTS_LOST)
-		stream_lost(follow);
+	int64_t now = tally_monotonic(follow->ctx);
+	/* An engine keeps 256 events and none over its own restart, so whatever happened while the
+	 * stream was closed can only be found by a scan that trusts nothing.  It waits a moment for
+	 * replayed events, so that they are handled before the state that they led to. */
+	if (outcome & DOCKER_EVENTS_OPENED) {
+		follow->opened = now;
+		follow->resync = true;
+		follow->scan_due = now + replay_ns;
+	}
+	/* Proxies cut connections that last long.  That is no failure if the stream can be
+	 * reopened. */
+	if (outcome & DOCKER_EVENTS_LOST) {
+		tally_count(follow->ctx, DOCKER_METRIC_STREAMS_LOST, 1);
+		if (follow->opened && now - follow->opened > idle_ns)
+			tally_log(follow->ctx, TALLY_INFO, "%s; reopening it",
+				  docker_events_reason(follow->events));
+		else
+			report_failure(follow, docker_events_reason(follow->events));
+		follow->opened = 0;
+	}
 	tally_gauge(follow->ctx, DOCKER_METRIC_STREAM_OPEN, docker_events_is_open(follow->events));
 	int r = (outcome & DOCKER_EVENTS_SOME) && job->flush ? job->flush(job->arg) : 0;
 	return r < 0 ? check_result(follow, r) : 0;
@@ -208,14 +188,7 @@ static int handle_outcome(struct follow *follow, unsigned outcome)
 
 enum { FD_STOP, FD_EVENTS, FD_EXTRA, FDS = FD_EXTRA + DOCKER_FOLLOW_FDS };
 
-/* After a scan that failed the next one is of everything, when its time has come. */
-static bool wants_scan(const struct follow *follow)
-{
-	const struct docker_follow_job *job = follow->job;
-	return job->extra && !follow->resync && job->extra->wants_scan(job->arg);
-}
-
-/* -ECANCELED: told to stop. */
+/* -ECANCELED: being stopped. */
 static int wait(struct follow *follow)
 {
 	const struct docker_follow_job *job = follow->job;
@@ -223,7 +196,8 @@ static int wait(struct follow *follow)
 				  {docker_events_fd(follow->events), POLLIN, 0},
 				  {-1, 0, 0},
 				  {-1, 0, 0}};
-	int64_t due = earlier(next_due(follow), docker_events_due(follow->events));
+	int64_t due = earlier(follow->last_answer + idle_ns, docker_events_due(follow->events));
+	due = earlier(due, earlier(follow->scan_due, follow->named_due));
 	if (job->extra)
 		due = earlier(due, job->extra->prepare(job->arg, fds + FD_EXTRA));
 	int64_t left = due - tally_monotonic(job->ctx);
@@ -240,8 +214,10 @@ static int wait(struct follow *follow)
 
 static int follow_step(struct follow *follow)
 {
+	const struct docker_follow_job *job = follow->job;
 	unsigned outcome = 0;
-	if (wants_scan(follow))
+	/* After a failed scan the next one is of everything, when its time has come. */
+	if (job->extra && !follow->resync && job->extra->wants_scan(job->arg))
 		follow->named_due = tally_monotonic(follow->ctx);
 	int r = wait(follow);
 	if (r == 0)

@@ -1,8 +1,8 @@
 /*
- * Parsing of the container list, and what can be asked of an entry: labels, filters, age.  Each
- * input that lists containers calls this on its own thread.
+ * Parsing of the container list, and functions on an entry: labels, filters, age.  Each input that
+ * lists containers calls this on its own thread.
  *
- * The body is decoded in place and stays the list's own, so a container costs no allocation of its
+ * The body is decoded in place and belongs to the list, so a container costs no allocation of its
  * own, and texts stay valid until docker_list_done().  What can fail: the request, or an answer
  * that is not a list of containers; then nothing of it is used, since a list that is cut short
  * would make the rest look removed.
@@ -41,7 +41,7 @@ bool docker_is_id(const struct json_text *text)
 	return true;
 }
 
-/* Its own name is /name; what has a second slash is another container's link to it. */
+/* A container's own name is /name; one with a second slash is another container's link to it. */
 static void read_names(struct json_reader *json, struct docker_container *ret)
 {
 	struct json_text name;
@@ -61,7 +61,7 @@ static void read_id(struct json_reader *json, struct docker_container *ret)
 	if (!json_read_text(json, &id))
 		return;
 	if (!docker_is_id(&id))
-		json_fail(json, "a container's Id is not one");
+		json_fail(json, "the Id of a container is invalid");
 	ret->id = id.at;
 }
 
@@ -93,32 +93,9 @@ static const char **text_member(struct docker_container *container, const struct
 	return NULL;
 }
 
-static void read_member(struct json_reader *json, const struct json_text *key,
-			struct docker_container *ret)
-{
-	const char **member = text_member(ret, key);
-	struct json_text text;
-	if (member) {
-		if (json_read_text(json, &text) && text.at)
-			*member = text.at;
-	} else if (json_text_is(key, "Id")) {
-		read_id(json, ret);
-	} else if (json_text_is(key, "Names")) {
-		read_names(json, ret);
-	} else if (json_text_is(key, "Ports")) {
-		json_read_raw(json, &ret->ports);
-	} else if (json_text_is(key, "Labels")) {
-		json_read_raw(json, &ret->labels);
-	} else if (json_text_is(key, "Health")) {
-		read_health(json, ret);
-	} else {
-		json_skip(json);
-	}
-}
-
 static bool read_container(struct json_reader *json, struct docker_container *ret)
 {
-	struct json_text key;
+	struct json_text key, text;
 	*ret = (struct docker_container){.name = "",
 					 .image = "",
 					 .image_id = "",
@@ -127,8 +104,25 @@ static bool read_container(struct json_reader *json, struct docker_container *re
 					 .status = "",
 					 .health = ""};
 	json_enter_object(json);
-	while (json_next_key(json, &key))
-		read_member(json, &key, ret);
+	while (json_next_key(json, &key)) {
+		const char **member = text_member(ret, &key);
+		if (member) {
+			if (json_read_text(json, &text) && text.at)
+				*member = text.at;
+		} else if (json_text_is(&key, "Id")) {
+			read_id(json, ret);
+		} else if (json_text_is(&key, "Names")) {
+			read_names(json, ret);
+		} else if (json_text_is(&key, "Ports")) {
+			json_read_raw(json, &ret->ports);
+		} else if (json_text_is(&key, "Labels")) {
+			json_read_raw(json, &ret->labels);
+		} else if (json_text_is(&key, "Health")) {
+			read_health(json, ret);
+		} else {
+			json_skip(json);
+		}
+	}
 	if (!json->problem && !ret->id)
 		json_fail(json, "a container without Id");
 	return !json->problem;
@@ -174,7 +168,7 @@ const char *docker_list_parse(char *body, size_t len, struct docker_list *ret, s
 		docker_list_done(&list);
 		return json.problem;
 	}
-	/* So that two lists can be walked side by side, and ids found by bsearch(). */
+	/* Sorted, so that two lists can be compared side by side, and ids found by bsearch(). */
 	if (list.n > 0)
 		qsort(list.items, list.n, sizeof(list.items[0]), by_id);
 	*ret = list;
@@ -270,29 +264,25 @@ static int64_t unit_seconds(const char *text)
 	return -1;
 }
 
-/* "About a minute", "About an hour", "Less than a second".  HumanDuration() says so from 60 to 119
- * s and from 60 to 89 min: the least of it counts. */
-static int64_t words_age(const char *text)
-{
-	if (strncmp(text, "Less than", 9) == 0)
-		return 0;
-	if (strncmp(text, "About a", 7) != 0)
-		return -1;
-	text = strchr(text + 7, ' ');
-	return text ? unit_seconds(text + 1) : -1;
-}
-
 int64_t docker_status_age(const char *status)
 {
 	const char *text = strncmp(status, "Up ", 3) == 0 ? status + 3 : strstr(status, ") ");
 	if (!text)
 		return -1;
 	text += strspn(text, ") ");
+	if (strncmp(text, "Less than", 9) == 0)
+		return 0;
+	/* "About a minute", "About an hour": HumanDuration() says so from 60 to 119 s and from 60
+	 * to 89 min; the lower bound counts. */
+	if (strncmp(text, "About a", 7) == 0) {
+		text = strchr(text + 7, ' ');
+		return text ? unit_seconds(text + 1) : -1;
+	}
 	if (*text < '0' || *text > '9')
-		return words_age(text);
+		return -1;
 	char *end;
 	unsigned long number = strtoul(text, &end, 10);
 	int64_t unit = *end == ' ' ? unit_seconds(end + 1) : -1;
-	/* No engine says such a number; it only must not overflow. */
+	/* No engine sends such a number; the product must not overflow. */
 	return unit < 0 || number > 100000 ? -1 : (int64_t)number * unit;
 }

@@ -1,6 +1,6 @@
 /*
- * The answer of GET /containers/json, read into an array in the order of ids.  Texts lie in the
- * answer itself, which the list owns.
+ * The answer of GET /containers/json, parsed into an array sorted by id.  Texts point into the
+ * answer, which the list owns.
  */
 #ifndef TALLYD_PLUGINS_COMMON_DOCKER_LIST_H
 #define TALLYD_PLUGINS_COMMON_DOCKER_LIST_H
@@ -10,7 +10,7 @@
 
 struct docker_container {
 	const char *id; /* letters and digits, at most DOCKER_ID_MAX */
-	/* "" if the engine did not say. */
+	/* "" if the engine does not send it. */
 	const char *name, *image, *image_id, *command, *state, *status;
 	const char *health;             /* of API 1.52 on */
 	struct json_text ports, labels; /* as sent; at NULL: absent */
@@ -22,10 +22,10 @@ struct docker_list {
 	char *body;
 };
 
-/* all: also those that do not run. */
+/* all: also containers that do not run. */
 int docker_list_get(struct docker *docker, struct tally_ctx *ctx, bool all,
 		    struct docker_list *ret);
-/* The same with a path of the caller's own, for its filters. */
+/* The same with a path of the caller, for its filters. */
 int docker_list_get_path(struct docker *docker, struct tally_ctx *ctx, const char *path,
 			 struct docker_list *ret);
 void docker_list_done(struct docker_list *list);
@@ -38,17 +38,17 @@ const struct docker_container *docker_list_find(const struct docker_list *list, 
 /* Letters and digits, so that it may go into a path. */
 bool docker_is_id(const struct json_text *text);
 
-/* By the include and exclude of the input. */
+/* Applies `include` and `exclude` of the input. */
 bool docker_container_passes(const struct docker_container *container, const struct match *match);
 
-/* Copies a label's value, cut to fit; false: it has no such label. */
+/* Copies a label's value, cut to fit; false: no such label. */
 bool docker_container_label(const struct docker_container *container, const char *key, char *ret,
 			    size_t size);
 
 /*
- * What a container's status says about how long it is up, or since when it is not, in whole
- * seconds: at least so much.  "Up 36 seconds (healthy)" → 36, "Exited (0) 5 minutes ago" → 300,
- * "Up About an hour" → 3600.  -1: nothing.  Source: the engine's units.HumanDuration().
+ * How long a container is up, or has been down, by its status, in whole seconds; a lower bound. "Up
+ * 36 seconds (healthy)" → 36, "Exited (0) 5 minutes ago" → 300, "Up About an hour" → 3600.  -1: not
+ * known.  Source: the engine's units.HumanDuration().
  */
 int64_t docker_status_age(const char *status);
 

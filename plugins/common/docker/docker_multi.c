@@ -4,7 +4,7 @@
  *
  * libcurl says by on_socket() which descriptors it wants watched and by on_timer() when it wants to
  * be called; docker_multi_act() reports both back to it.  With 1,000 transfers at once
- * curl_multi_perform() took 1.1 s of CPU: it looks at every transfer each time.
+ * curl_multi_perform() took 1.1 s of CPU: it checks every transfer each time.
  */
 #include "docker/docker_multi.h"
 
@@ -17,7 +17,7 @@
 
 enum { MULTI_EVENTS = 64 };
 
-/* ---- What curl calls ---- */
+/* ---- Callbacks of libcurl ---- */
 
 static int on_timer(CURLM *curl, long timeout_ms, void *arg)
 {
@@ -48,19 +48,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *kn
 	return 0;
 }
 
-/* ---- Acting ---- */
-
-static void act_on(struct docker_multi *multi, const struct epoll_event *event)
-{
-	int what = 0, running;
-	if (event->events & EPOLLIN)
-		what |= CURL_CSELECT_IN;
-	if (event->events & EPOLLOUT)
-		what |= CURL_CSELECT_OUT;
-	if (event->events & (EPOLLERR | EPOLLHUP))
-		what |= CURL_CSELECT_ERR;
-	curl_multi_socket_action(multi->curl, event->data.fd, what, &running);
-}
+/* ---- Waiting and acting ---- */
 
 int docker_multi_act(struct docker_multi *multi, int64_t until)
 {
@@ -75,7 +63,14 @@ int docker_multi_act(struct docker_multi *multi, int64_t until)
 	for (int i = 0; i < n; i++) {
 		if (events[i].data.fd == multi->stop_fd)
 			return -ECANCELED;
-		act_on(multi, &events[i]);
+		int what = 0;
+		if (events[i].events & EPOLLIN)
+			what |= CURL_CSELECT_IN;
+		if (events[i].events & EPOLLOUT)
+			what |= CURL_CSELECT_OUT;
+		if (events[i].events & (EPOLLERR | EPOLLHUP))
+			what |= CURL_CSELECT_ERR;
+		curl_multi_socket_action(multi->curl, events[i].data.fd, what, &running);
 	}
 	/* Cleared first: libcurl sets the next timer from within the call. */
 	if (multi->timer >= 0 && multi->timer <= clock_monotonic()) {
@@ -85,7 +80,7 @@ int docker_multi_act(struct docker_multi *multi, int64_t until)
 	return 0;
 }
 
-/* ---- Making and unmaking ---- */
+/* ---- Creating and destroying ---- */
 
 int docker_multi_init(struct docker_multi *multi, int stop_fd)
 {

@@ -1,8 +1,8 @@
 /*
- * A curl multi handle driven by epoll and curl_multi_socket_action, since curl_multi_perform looks
- * at every transfer each time and so costs the square of their number.  Moves bytes and calls what
- * the transfers have set; who takes the ends off the handle is docker_fetch.c and docker_stream.c,
- * and nobody else calls this.  One thread.
+ * A curl multi handle driven by epoll and curl_multi_socket_action(), since curl_multi_perform()
+ * checks every transfer each time and so costs the square of their number.  Moves bytes and calls
+ * the callbacks of the transfers; docker_fetch.c and docker_stream.c, the only callers, take
+ * finished transfers off the handle.  One thread.
  */
 #ifndef TALLYD_PLUGINS_COMMON_DOCKER_MULTI_H
 #define TALLYD_PLUGINS_COMMON_DOCKER_MULTI_H

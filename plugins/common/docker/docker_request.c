@@ -43,7 +43,7 @@ const struct docker_request docker_requests[] = {
 static const char id_letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 				 "_.-";
 
-/* What is left behind the path; NULL: it is another. */
+/* Returns what follows the path; NULL: it is another path. */
 static const char *match_path(const char *path, const char *wanted)
 {
 	while (*wanted) {

@@ -1,8 +1,8 @@
 /*
- * All that is ever asked of an engine: a table of paths and parameters, and who asks for what.  The
- * client (docker.c) sends nothing else, and the list in docs/security.md is made from it, with the
- * configuration of a proxy that lets through nothing else (tests/config/requests.sh).  So whoever
- * adds a request adds it here.  Pure.
+ * Every request that is sent to an engine: a table of paths and parameters, and the inputs that use
+ * them.  The client (docker.c) sends nothing else.  The list in docs/security.md is generated from
+ * it, with the configuration of a proxy that lets nothing else through (tests/config/requests.sh).
+ * A new request must be added here.  Pure.
  */
 #ifndef TALLYD_PLUGINS_COMMON_DOCKER_REQUEST_H
 #define TALLYD_PLUGINS_COMMON_DOCKER_REQUEST_H

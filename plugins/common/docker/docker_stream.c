@@ -1,11 +1,12 @@
 /*
- * Open-ended answers on one multi handle: events and followed logs.  docker_events.c and the log
- * input call this on the instance's thread; the callbacks of a request run within streams_act().
+ * Open-ended answers on one multi handle: events and followed logs.  docker_events.c and
+ * docker_logs call this on the instance's thread; the callbacks of a request run within
+ * streams_act().
  *
  * A stream is a transfer of docker_transfer.c with other callbacks for headers and data.  It ends
  * in exactly one call of ended(), or without one by streams_close().  What can fail: no 200 comes
- * (the beginning of the body is kept for the message), the connection breaks, or data() wants no
- * more.
+ * (the beginning of the body is kept for the message), the connection breaks, or data() returns
+ * false.
  */
 #include "docker/docker_stream.h"
 
@@ -29,7 +30,7 @@ struct docker_stream {
 	void *arg;
 	int64_t begun;
 	long status; /* 0: no headers yet */
-	bool enough; /* data() said so */
+	bool enough; /* data() returned false */
 	char refusal[STREAM_REFUSAL];
 	size_t refusal_len;
 };
@@ -41,9 +42,9 @@ struct docker_streams {
 	struct docker_stream *first;
 };
 
-/* ---- What curl calls ---- */
+/* ---- Callbacks of libcurl ---- */
 
-/* The empty line is the end of the headers.  It is counted as answered here and not at its end,
+/* The empty line ends the headers.  The stream is counted as answered here and not at its end,
  * which may be days away: `engine_seconds_total` is about how long the engine takes to answer. */
 static size_t on_header(char *line, size_t one, size_t len, void *arg)
 {
@@ -62,20 +63,15 @@ static size_t on_header(char *line, size_t one, size_t len, void *arg)
 	return len;
 }
 
-static void keep_refusal(struct docker_stream *stream, const char *bytes, size_t len)
-{
-	size_t room = STREAM_REFUSAL - 1 - stream->refusal_len;
-	size_t kept = len < room ? len : room;
-	memcpy(stream->refusal + stream->refusal_len, bytes, kept);
-	stream->refusal_len += kept;
-}
-
 static size_t on_data(char *bytes, size_t one, size_t len, void *arg)
 {
 	struct docker_stream *stream = arg;
 	(void)one;
 	if (stream->status != 200) {
-		keep_refusal(stream, bytes, len);
+		size_t room = STREAM_REFUSAL - 1 - stream->refusal_len;
+		size_t kept = len < room ? len : room;
+		memcpy(stream->refusal + stream->refusal_len, bytes, kept);
+		stream->refusal_len += kept;
 		return len;
 	}
 	stream->enough = !stream->calls->data(stream->arg, bytes, len);
@@ -103,7 +99,7 @@ static void stream_prepare(const struct docker_streams *streams, struct docker_s
 	snprintf(url, sizeof(url), "%s/v1.%u%s", target->endpoint->url, docker_api(streams->docker),
 		 path);
 	curl_easy_setopt(easy, CURLOPT_URL, url);
-	/* No total timeout: it does not end.  docker_events.c watches for the first answer. */
+	/* No total timeout, as it is open-ended.  docker_events.c watches for the first answer. */
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(target->timeout / CLOCK_MS));
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)STREAM_BUFFER);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
@@ -153,53 +149,35 @@ void streams_close(struct docker_streams *streams, struct docker_stream *stream)
 
 /* ---- Acting ---- */
 
-/* A refused body that was cut off is still a refusal. */
-static void stream_answer(struct docker_stream *stream, CURLcode code, struct fetch_answer *ret,
-			  char reason[FETCH_REASON_SIZE])
-{
-	docker_transfer_answer(stream->transfer, code, ret, reason);
-	ret->body = stream->refusal;
-	ret->len = stream->refusal_len;
-	if (!stream->enough)
-		return;
-	ret->error = ECANCELED;
-	snprintf(reason, FETCH_REASON_SIZE, "given up here");
-}
-
-static void count_end(const struct docker_stream *stream, const struct fetch_answer *answer)
-{
-	if (stream->status != 200)
-		docker_count(stream->docker, stream->call, answer);
-	else if (!stream->enough)
-		docker_count_fault(stream->docker, stream->call, answer);
-}
-
-static void reap(struct docker_streams *streams)
+void streams_act(struct docker_streams *streams)
 {
 	struct CURLMsg *message;
 	int left;
+	docker_multi_act(&streams->multi, 0);
 	while ((message = curl_multi_info_read(streams->multi.curl, &left)) != NULL) {
 		struct docker_stream *stream = NULL;
 		char reason[FETCH_REASON_SIZE] = "", body[STREAM_REFUSAL];
 		struct fetch_answer answer = {.reason = reason};
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &stream);
-		stream_answer(stream, message->data.result, &answer, reason);
+		docker_transfer_answer(stream->transfer, message->data.result, &answer, reason);
+		if (stream->enough) {
+			answer.error = ECANCELED;
+			snprintf(reason, sizeof(reason), "ended by its reader");
+		}
 		/* The stream is freed before its owner hears of the end, so that ended() may open
-		 * the next one or close others; what it needs is copied before. */
+		 * the next one or close others; what ended() needs is copied before. */
 		memcpy(body, stream->refusal, sizeof(body));
 		answer.body = body;
-		count_end(stream, &answer);
+		answer.len = stream->refusal_len;
+		if (stream->status != 200)
+			docker_count(stream->docker, stream->call, &answer);
+		else if (!stream->enough)
+			docker_count_fault(stream->docker, stream->call, &answer);
 		const struct stream_calls *calls = stream->calls;
 		void *arg = stream->arg;
 		stream_free(streams, stream);
 		calls->ended(arg, &answer);
 	}
-}
-
-void streams_act(struct docker_streams *streams)
-{
-	docker_multi_act(&streams->multi, 0);
-	reap(streams);
 }
 
 int streams_fd(const struct docker_streams *streams)
@@ -212,7 +190,7 @@ int64_t streams_due(const struct docker_streams *streams)
 	return streams->multi.timer;
 }
 
-/* ---- Making and unmaking ---- */
+/* ---- Creating and destroying ---- */
 
 void streams_destroy(struct docker_streams *streams)
 {

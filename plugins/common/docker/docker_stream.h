@@ -1,12 +1,12 @@
 /*
- * Answers that do not end: many GETs to one engine held open at once.  Knows HTTP and how
- * to reach the engine, nothing of what flows; counts each request, its time until the engine
- * agrees, as docker.h does.  One thread.
+ * Open-ended answers: many GETs to one engine, held open at once.  Knows HTTP and how to reach the
+ * engine, nothing of the content; counts each request, and the time until its 200, as docker.h
+ * does.  One thread.
  *
  * Happy path: streams_open() each; wait until streams_fd() is readable or streams_due() has come,
  * then streams_act(), which calls opened(), data() and ended() of whatever has moved. Back-pressure
  * is the caller's own: while its data() blocks nothing is read, and the engine waits.
- * What can fail is told to ended(): the connection, the status, or the caller, who returned false.
+ * Failures are passed to ended(): the connection, the status, or a data() that returned false.
  */
 #ifndef TALLYD_PLUGINS_COMMON_DOCKER_STREAM_H
 #define TALLYD_PLUGINS_COMMON_DOCKER_STREAM_H
@@ -29,14 +29,14 @@ struct stream_calls {
 	void (*ended)(void *arg, const struct fetch_answer *answer);
 };
 
-/* docker outlives it.  -ENOMEM, -EMFILE, … */
+/* docker must outlive it.  -ENOMEM, -EMFILE, … */
 int streams_create(struct docker *docker, struct docker_streams **ret);
 /* Ends all without a call. */
 void streams_destroy(struct docker_streams *streams);
 
 struct stream_request {
 	enum docker_call call;
-	const char *path; /* behind the API's version */
+	const char *path; /* after the API's version */
 	const struct stream_calls *calls;
 	void *arg;
 };

@@ -1,5 +1,5 @@
 /*
- * One libcurl handle: its settings, the body as it comes in, and the words for its failure.
+ * One libcurl handle: its settings, the body as it comes in, and the description of its failure.
  * docker_fetch.c uses one per slot again and again; docker_stream.c one per stream, with callbacks
  * of its own.  Everything runs on the instance's thread.
  *
@@ -19,28 +19,15 @@ enum {
 	TRANSFER_KEPT_BODY = 16384, /* most stats and inspects fit */
 	TRANSFER_BUFFER = 16384,
 	TRANSFER_IDLE_S = 10,
-	TRANSFER_TRIMS = 16, /* times its bound is read of a body that is trimmed */
+	TRANSFER_TRIMS = 16, /* a body that is trimmed may have 16 times its bound */
 };
 
-/* What a body is while there is none. */
+/* The body while there is none. */
 static char no_body[1];
 
-static bool body_grow(struct docker_transfer *transfer, size_t wanted)
-{
-	size_t size = transfer->size ? transfer->size : 4096;
-	while (size < wanted)
-		size *= 2;
-	char *grown = realloc(transfer->body, size);
-	if (!grown)
-		return false;
-	transfer->body = grown;
-	transfer->size = size;
-	return true;
-}
-
-/* Begins with what has come so far, so that the usual body is copied once and never scanned.  What
- * is kept is never longer than what was fed, so trimming in place is safe.  False: it is too long
- * even so, or so much was fed that an engine seems to send without end. */
+/* Starts with what was received so far, so that the usual body is copied once and never scanned.
+ * The result is never longer than the input, so trimming in place is safe.  False: it is too long
+ * even so, or so much was received that the answer seems to have no end. */
 static bool trim_body(struct docker_transfer *transfer, const char *data, size_t len)
 {
 	size_t kept = 0;
@@ -64,9 +51,17 @@ static size_t on_body(char *data, size_t one, size_t len, void *arg)
 	transfer->too_big = trims && !transfer->trims;
 	if (transfer->too_big)
 		return 0;
-	if (transfer->len + len + 1 > transfer->size &&
-	    !body_grow(transfer, transfer->len + len + 1))
-		return 0;
+	size_t wanted = transfer->len + len + 1;
+	if (wanted > transfer->size) {
+		size_t size = transfer->size ? transfer->size : 4096;
+		while (size < wanted)
+			size *= 2;
+		char *grown = realloc(transfer->body, size);
+		if (!grown)
+			return 0;
+		transfer->body = grown;
+		transfer->size = size;
+	}
 	if (trims) {
 		transfer->too_big = !trim_body(transfer, data, len);
 	} else {
@@ -86,18 +81,8 @@ void docker_transfer_destroy(struct docker_transfer *transfer)
 	free(transfer);
 }
 
-static void set_tls(struct docker_transfer *transfer, const struct fetch_tls *tls)
-{
-	if (tls->ca)
-		curl_easy_setopt(transfer->easy, CURLOPT_CAINFO, tls->ca);
-	if (tls->cert)
-		curl_easy_setopt(transfer->easy, CURLOPT_SSLCERT, tls->cert);
-	if (tls->key)
-		curl_easy_setopt(transfer->easy, CURLOPT_SSLKEY, tls->key);
-}
-
-/* Nothing of the environment: no proxy, no .netrc, no redirects to elsewhere.  libcurl would send
- * the requests for an engine through http_proxy. */
+/* Nothing is taken from the environment: no proxy, no .netrc; no redirects are followed.  libcurl
+ * would otherwise send requests for an engine through http_proxy. */
 struct docker_transfer *docker_transfer_create(const struct docker_endpoint *endpoint,
 					       const struct fetch_tls *tls)
 {
@@ -111,16 +96,21 @@ struct docker_transfer *docker_transfer_create(const struct docker_endpoint *end
 	}
 	if (endpoint->path[0])
 		curl_easy_setopt(transfer->easy, CURLOPT_UNIX_SOCKET_PATH, endpoint->path);
-	/* Where the connection goes; what is asked for is set as the target, since an address is
-	 * taken apart, and its path escaped, each time. */
+	/* Where the connection goes.  Paths are set as the request target, since libcurl would
+	 * parse a URL, and escape its path, each time. */
 	curl_easy_setopt(transfer->easy, CURLOPT_URL, endpoint->url);
-	set_tls(transfer, tls);
+	if (tls->ca)
+		curl_easy_setopt(transfer->easy, CURLOPT_CAINFO, tls->ca);
+	if (tls->cert)
+		curl_easy_setopt(transfer->easy, CURLOPT_SSLCERT, tls->cert);
+	if (tls->key)
+		curl_easy_setopt(transfer->easy, CURLOPT_SSLKEY, tls->key);
 	curl_easy_setopt(transfer->easy, CURLOPT_PROXY, "");
 	curl_easy_setopt(transfer->easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(transfer->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(transfer->easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(transfer->easy, CURLOPT_BUFFERSIZE, (long)TRANSFER_BUFFER);
-	/* So that a stream from a machine that is no more does not stay open for ever. */
+	/* So that a stream from a machine that died does not stay open for ever. */
 	curl_easy_setopt(transfer->easy, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(transfer->easy, CURLOPT_TCP_KEEPIDLE, (long)TRANSFER_IDLE_S);
 	curl_easy_setopt(transfer->easy, CURLOPT_TCP_KEEPINTVL, (long)TRANSFER_IDLE_S);
@@ -150,7 +140,7 @@ void docker_transfer_prepare(struct docker_transfer *transfer, const char *path,
 	curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, (long)(job->timeout / CLOCK_MS));
 }
 
-/* ---- What came of it ---- */
+/* ---- The result ---- */
 
 static int explain_connect(const struct docker_transfer *transfer, char ret[FETCH_REASON_SIZE])
 {
@@ -174,7 +164,8 @@ static int explain_connect(const struct docker_transfer *transfer, char ret[FETC
 	return error;
 }
 
-/* By TLS 1.3 an engine that does not trust us says so, or just goes, when our handshake is over. */
+/* With TLS 1.3 an engine that does not trust our certificate says so, or just disconnects, after
+ * our side of the handshake is over. */
 static int explain_cut(const struct docker_transfer *transfer, char ret[FETCH_REASON_SIZE])
 {
 	curl_off_t handshake = 0;
@@ -231,7 +222,7 @@ void docker_transfer_answer(struct docker_transfer *transfer, CURLcode code,
 		ret->trimmed = transfer->trim.cut + transfer->trim.dropped;
 }
 
-/* Big bodies are freed, so that one long list does not stay for ever. */
+/* Large buffers are freed, so that the memory of one long list does not stay for ever. */
 void docker_transfer_take_back(struct docker_transfer *transfer, struct fetch_answer *answer)
 {
 	if (answer->body == no_body)

@@ -1,6 +1,6 @@
 /*
- * One GET at a time: a curl handle with its connection's settings and a body of bounded size, used
- * again and again.  Only docker_fetch.c and docker_stream.c call this.
+ * One GET at a time: a curl handle with the settings of its connection and a body of bounded size,
+ * reused for many requests.  Only docker_fetch.c and docker_stream.c call this.
  */
 #ifndef TALLYD_PLUGINS_COMMON_DOCKER_TRANSFER_H
 #define TALLYD_PLUGINS_COMMON_DOCKER_TRANSFER_H
@@ -18,7 +18,7 @@ struct docker_transfer {
 	uint32_t index;  /* of the request */
 	size_t received; /* of a body that is trimmed */
 	bool busy, too_big;
-	bool trims;            /* what is too long is trimmed */
+	bool trims;            /* trim a body that is too long */
 	struct json_trim trim; /* in use once received is set */
 	char error[CURL_ERROR_SIZE];
 };
@@ -28,11 +28,11 @@ struct docker_transfer *docker_transfer_create(const struct docker_endpoint *end
 					       const struct fetch_tls *tls);
 void docker_transfer_destroy(struct docker_transfer *transfer);
 
-/* For the next request, bounded as the job says. */
+/* For the next request, with the bounds of the job. */
 void docker_transfer_prepare(struct docker_transfer *transfer, const char *path,
 			     const struct fetch_job *job);
 
-/* What came of it.  The body is on loan to ret until take_back(). */
+/* The result.  The body is lent to ret until docker_transfer_take_back(). */
 void docker_transfer_answer(struct docker_transfer *transfer, CURLcode code,
 			    struct fetch_answer *ret, char reason[FETCH_REASON_SIZE]);
 void docker_transfer_take_back(struct docker_transfer *transfer, struct fetch_answer *answer);
