@@ -124,7 +124,7 @@ void maintenance_at(struct fixture *fixture, int64_t now)
 {
 	time_passes(fixture, now);
 	if (maintenance_when_set_to(fixture, now) != 0)
-		fail_msg("upkeep: %s", fake_host_reason(fixture->host));
+		fail_msg("maintenance: %s", fake_host_reason(fixture->host));
 }
 
 struct tally_batch *fixture_batch(struct fixture *fixture, const struct tally_table *table)

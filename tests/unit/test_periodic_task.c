@@ -46,7 +46,7 @@ static void a_failed_round_is_counted_and_logged_and_the_next_one_runs(void **st
 	int task_were = atomic_load(&counted.task);
 	assert_int_equal(fake_host_metric(counted.host, ERRORS), (task_were + 1) / 2);
 	assert_non_null(strstr(fake_host_log(counted.host, TALLY_WARNING),
-			       "upkeep: told to fail; trying again in 0 s"));
+			       "maintenance failed: told to fail; trying again in 0 s"));
 	assert_true(task_stopping(&task));
 	fake_host_destroy(counted.host);
 }
@@ -62,7 +62,7 @@ static void after_a_failed_round_the_next_may_come_later(void **state)
 	task_stop(&task);
 	assert_int_equal(atomic_load(&counted.task), 1);
 	assert_non_null(strstr(fake_host_log(counted.host, TALLY_WARNING),
-			       "upkeep: told to fail; trying again in 100000 s"));
+			       "maintenance failed: told to fail; trying again in 100000 s"));
 	fake_host_destroy(counted.host);
 }
 

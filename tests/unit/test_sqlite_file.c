@@ -40,13 +40,13 @@ static void a_path_that_is_no_database_is_refused_by_name(void **state)
 	snprintf(path, sizeof(path), "%s/other", f->folder);
 	snprintf(lock, sizeof(lock), "%s.lock", path);
 	assert_int_equal(symlink("/nonexistent/nowhere", path), 0);
-	start_with_path(f, path, ENOENT, "symbolic link to nowhere");
+	start_with_path(f, path, ENOENT, "dangling symbolic link");
 	unlink(path);
 	FILE *file = fopen(path, "w");
 	for (int i = 0; i < 1000; i++)
 		fputs("this is not a database. ", file);
 	fclose(file);
-	start_with_path(f, path, EBADMSG, "damaged or no SQLite database");
+	start_with_path(f, path, EBADMSG, "damaged or not a SQLite database");
 	assert_int_equal(access(path, F_OK), 0);
 	unlink(path);
 	unlink(lock);

@@ -195,11 +195,11 @@ static void an_emptied_database_is_reported_at_the_start(void **state)
 	assert_int_equal(truncate(backend_config.path, 0), 0);
 	assert_int_equal(f->plugin->start(f->store), 0);
 	assert_int_equal(taken_away(f), 1);
-	assert_told(f, "is empty, 0 bytes, although it has been in use");
+	assert_told(f, "is empty although it was in use");
 	f->plugin->stop(f->store);
 	assert_int_equal(unlink(backend_config.path), 0);
 	assert_int_equal(f->plugin->start(f->store), 0);
-	assert_told(f, "is not there although it has been in use");
+	assert_told(f, "does not exist although it was in use");
 	assert_int_equal(taken_away(f), 2);
 	fixture_restart(f);
 	assert_int_equal(taken_away(f), 2);

@@ -412,7 +412,7 @@ static void unknown_names_are_refused_by_name(void **state)
 	select[0] = select[1];
 	select[1].aggregate = TALLY_LAST;
 	query.n_select = 2;
-	refused(f, &query, EINVAL, "rows and aggregates");
+	refused(f, &query, EINVAL, "rows or aggregates");
 	query.n_select = 1;
 	query.filters = &filter;
 	query.n_filters = 1;
@@ -420,9 +420,9 @@ static void unknown_names_are_refused_by_name(void **state)
 	query.n_filters = 0;
 	query.group_by = &group;
 	query.n_group_by = 1;
-	refused(f, &query, EINVAL, "neither grouped");
+	refused(f, &query, EINVAL, "neither group_by");
 	select[0].aggregate = TALLY_LAST;
-	refused(f, &query, EINVAL, "message is no tag");
+	refused(f, &query, EINVAL, "message is not a tag");
 	query.n_group_by = 0;
 	select[0].aggregate = TALLY_AVG;
 	refused(f, &query, EINVAL, "message has no avg");

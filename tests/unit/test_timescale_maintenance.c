@@ -151,7 +151,7 @@ static void a_step_that_takes_too_long_is_retried_in_smaller_steps(void **state)
 	write_hours(f, T0, 1);
 	make_slow(f);
 	maintenance_at(f, T0 + 2 * DAY);
-	assert_non_null(strstr(fake_host_log(f->host, TALLY_NOTICE), "60 minutes at once"));
+	assert_non_null(strstr(fake_host_log(f->host, TALLY_NOTICE), "60 minutes in one step"));
 	assert_int_equal(count(f, "samples_1min"), 60);
 	/* And so is what came late. */
 	struct tally_batch *batch = fixture_batch(f, &series_table);

@@ -105,8 +105,8 @@ static void a_declared_table_that_is_missing_is_an_error(void **state)
 	grown.n_columns = S_N + 1;
 	grown.revision++;
 	assert_int_equal(command(f, "status", more), 1);
-	assert_said("\n! table samples lacks columns that are declared: more: tallyd db migrate");
-	assert_said("\n! table lines is declared and not there: tallyd db migrate");
+	assert_said("\n! table samples lacks declared columns: more: run tallyd db migrate");
+	assert_said("\n! table lines is declared but missing: run tallyd db migrate");
 	assert_int_equal(command(f, "migrate", more), 0);
 	assert_int_equal(command(f, "status", more), 0);
 }
@@ -118,10 +118,10 @@ static void dropped_objects_are_an_error_until_migrated(void **state)
 	begin(f);
 	fixture_sql(f, "DROP VIEW samples_1h");
 	assert_int_equal(status(f), 1);
-	assert_said("! table samples: its views in the schema public are not all there");
+	assert_said("! table samples: views in the schema public are missing");
 	fixture_sql(f, "DROP TABLE tally.samples_1d_rows CASCADE");
 	assert_int_equal(status(f), 1);
-	assert_said("! somebody dropped tally.samples_1d_rows: tallyd db migrate");
+	assert_said("! somebody dropped tally.samples_1d_rows: run tallyd db migrate");
 	assert_int_equal(command(f, "migrate", none), 0); /* nothing here declares it */
 	assert_int_equal(status(f), 0);
 }
@@ -143,7 +143,7 @@ static void missing_migrations_are_an_error(void **state)
 	struct fixture *f = *state;
 	fixture_sql(f, "DROP SCHEMA tally CASCADE");
 	assert_int_equal(status(f), 1);
-	assert_said(" migrations to apply: tallyd db migrate\n");
+	assert_said(" migrations to apply: run tallyd db migrate\n");
 	assert_non_null(strchr(said, '!'));
 }
 

@@ -136,7 +136,7 @@ static void with_migrate_check_missing_views_are_only_reported(void **state)
 	fixture_restart(f);
 	maintenance_at(f, T0 + HOUR);
 	assert_int_equal(views(f, "public"), 4);
-	assert_non_null(strstr(fake_host_log(f->host, TALLY_WARNING), "table samples: its views"));
+	assert_non_null(strstr(fake_host_log(f->host, TALLY_WARNING), "table samples: views"));
 }
 
 int main(void)

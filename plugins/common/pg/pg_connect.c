@@ -140,7 +140,8 @@ int pg_connect(struct pg_connection *pg, const char *conninfo)
 		return r;
 	r = attempt_wait(pg);
 	if (r == -ETIMEDOUT)
-		return tally_fail(pg->ctx, ETIMEDOUT, "the server did not let us in in time");
+		return tally_fail(pg->ctx, ETIMEDOUT,
+				  "the server did not complete the login in time");
 	if (r == 0)
 		pg->conn = atomic_exchange(&pg->attempt->conn, NULL);
 	pg_forget_attempt(pg);

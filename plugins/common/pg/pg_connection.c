@@ -90,7 +90,7 @@ int pg_fail_result(struct pg_connection *pg, const PGresult *result)
 	snprintf(pg->sqlstate, sizeof(pg->sqlstate), "%s", sqlstate);
 	pg->fault = pg_fault_of(sqlstate);
 	return tally_fail(pg->ctx, pg_errno(pg->fault, sqlstate), "%s (SQLSTATE %s)",
-			  message ? message : "the server does not say why", sqlstate);
+			  message ? message : "the server gave no reason", sqlstate);
 }
 
 /* ---- Waiting ------------------------------------------------------------------ */

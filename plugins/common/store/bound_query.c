@@ -59,7 +59,8 @@ static int bound_query_select(struct tally_ctx *ctx, struct bound_query *bound)
 		if (r < 0)
 			return r;
 		if (bound->raw != (aggregate == TALLY_RAW))
-			return tally_fail(ctx, EINVAL, "rows and aggregates in one query");
+			return tally_fail(ctx, EINVAL,
+					  "a query selects either rows or aggregates, not both");
 		if (!bound_query_can(bound, &bound->stored->table.columns[bound->select[i]],
 				     aggregate))
 			return tally_fail(
@@ -77,13 +78,15 @@ static int bound_query_groups(struct tally_ctx *ctx, struct bound_query *bound)
 	if (query->n_group_by > CATALOG_MAX_COLUMNS)
 		return tally_fail(ctx, EINVAL, "too many group_by columns");
 	if (bound->raw && (query->n_group_by || query->bucket))
-		return tally_fail(ctx, EINVAL, "rows are neither grouped nor put into buckets");
+		return tally_fail(ctx, EINVAL,
+				  "a query of rows takes neither group_by nor a bucket");
 	for (uint32_t i = 0; i < query->n_group_by; i++) {
 		int r = bound_query_column(ctx, bound, query->group_by[i], &bound->group[i]);
 		if (r < 0)
 			return r;
 		if (bound->stored->table.columns[bound->group[i]].role != TALLY_TAG)
-			return tally_fail(ctx, EINVAL, "column %s is no tag: no grouping by it",
+			return tally_fail(ctx, EINVAL,
+					  "column %s is not a tag and cannot be grouped by",
 					  query->group_by[i]);
 	}
 	return 0;
@@ -114,7 +117,7 @@ static int bound_query_filters(struct tally_ctx *ctx, struct bound_query *bound)
 			return r;
 		const struct tally_column *column = &bound->stored->table.columns[bound->filter[i]];
 		if (!bound_query_can_match(column, query->filters[i].match))
-			return tally_fail(ctx, EINVAL, "column %s cannot be matched like that",
+			return tally_fail(ctx, EINVAL, "column %s does not support this filter",
 					  column->name);
 		bound->filters_fields |= column->role != TALLY_TAG;
 	}
@@ -133,10 +136,12 @@ static int bound_query_shape(struct tally_ctx *ctx, const struct bound_query *bo
 	if (!query->after)
 		return 0;
 	if (!bound->raw)
-		return tally_fail(ctx, EINVAL, "only rows can be paged through");
+		return tally_fail(ctx, EINVAL, "only a query of rows can be paged");
 	if (query->n_after != bound->stored->n_key)
-		return tally_fail(ctx, EINVAL, "the row to go on after has %u cells, not %u",
-				  query->n_after, bound->stored->n_key);
+		return tally_fail(
+			ctx, EINVAL,
+			"the row to continue after has %u cells, but the table's key has %u",
+			query->n_after, bound->stored->n_key);
 	return 0;
 }
 

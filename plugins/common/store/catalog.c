@@ -190,12 +190,12 @@ int catalog_check(struct tally_ctx *ctx, const struct tally_table *table)
 		return tally_fail(ctx, EINVAL, "table %s: its first column is not a time",
 				  table->name);
 	if (table->kind < TALLY_SERIES || table->kind > TALLY_LOG)
-		return tally_fail(ctx, EINVAL, "table %s is of unknown kind %u", table->name,
+		return tally_fail(ctx, EINVAL, "table %s has the unknown kind %u", table->name,
 				  table->kind);
 	for (uint32_t c = 0; c < table->n_columns; c++)
 		if (table->columns[c].type < TALLY_TIME || table->columns[c].type > TALLY_JSON ||
 		    table->columns[c].role > TALLY_ORDER)
-			return tally_fail(ctx, EINVAL, "table %s: column %.60s is of unknown type",
+			return tally_fail(ctx, EINVAL, "table %s: column %.60s has an unknown type",
 					  table->name,
 					  table->columns[c].name ? table->columns[c].name : "");
 	return 0;
@@ -286,14 +286,14 @@ int catalog_check_same(struct tally_ctx *ctx, const struct tally_table *stored,
 	for (; c < table->n_columns; c++)
 		late |= table->kind == TALLY_LOG && table->columns[c].role == TALLY_ORDER;
 	if (late)
-		return tally_fail(ctx, EINVAL, "table %s: its order came too late", table->name);
+		return tally_fail(ctx, EINVAL, "table %s: an order column cannot be added later",
+				  table->name);
 	if (catalog_revisions_fit(stored, table))
 		return 0;
-	return tally_fail(
-		ctx, EINVAL,
-		"table %s is stored with %u columns as revision %u, and this one has %u as "
-		"revision %u: it is another plugin's that needs another name, or its revision "
-		"was not raised",
-		table->name, stored->n_columns, stored->revision, table->n_columns,
-		table->revision);
+	return tally_fail(ctx, EINVAL,
+			  "table %s is stored with %u columns at revision %u and declared with %u "
+			  "at revision %u: raise the revision, or rename the table if another "
+			  "plugin owns the stored one",
+			  table->name, stored->n_columns, stored->revision, table->n_columns,
+			  table->revision);
 }

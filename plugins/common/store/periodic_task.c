@@ -22,7 +22,7 @@ static void task_main(void *arg)
 		if (task->failed_seconds)
 			seconds = task->failed_seconds;
 		tally_count(task->ctx, task->errors, 1);
-		tally_log(task->ctx, TALLY_WARNING, "upkeep: %s; trying again in %d s",
+		tally_log(task->ctx, TALLY_WARNING, "maintenance failed: %s; trying again in %d s",
 			  tally_reason(task->ctx), seconds);
 	}
 }
@@ -35,7 +35,7 @@ int task_start(struct task *task)
 	if (r == 0)
 		return 0;
 	worker_done(&task->worker);
-	return tally_fail(task->ctx, -r, "no thread for upkeep: %s", strerror(-r));
+	return tally_fail(task->ctx, -r, "cannot start the maintenance thread: %s", strerror(-r));
 }
 
 void task_stop(struct task *task)

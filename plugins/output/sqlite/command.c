@@ -63,8 +63,8 @@ static int command_status_clock(struct command *command, bool *wrong)
 	int64_t held = store_clock_held(&kept, command->config->retention_raw);
 	if (held < STORE_CLOCK_BOUND)
 		return 0;
-	printf("! what is too old is deleted %lld s later than it should be, since the clock went "
-	       "ahead of the time that went by: if it is right, tallyd db confirm-clock\n",
+	printf("! old rows are deleted %lld s late because the clock jumped ahead: if the clock is "
+	       "right, run tallyd db confirm-clock\n",
 	       (long long)(held / CLOCK_SECOND));
 	*wrong = true;
 	return 0;
@@ -119,7 +119,7 @@ static int command_open(struct command *command, const char *path, const char *v
 	if (r == 0)
 		r = command_lacks(command);
 	if (r > 0)
-		printf("  %s: its tables are made when the daemon starts\n", path);
+		printf("  %s: the daemon creates its tables at the start\n", path);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	return strcmp(verb, "status") == 0 ? command_status(command) : command_confirm(command);
@@ -128,7 +128,7 @@ static int command_open(struct command *command, const char *path, const char *v
 static int command_at(struct command *command, const char *path, const char *verb)
 {
 	if (access(path, F_OK) < 0 || strcmp(verb, "migrate") == 0) {
-		printf("  %s: its tables are made when the daemon starts\n", path);
+		printf("  %s: the daemon creates its tables at the start\n", path);
 		return 0;
 	}
 	int r = command_open(command, path, verb);

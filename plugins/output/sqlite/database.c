@@ -67,11 +67,10 @@ int database_fail(struct tally_ctx *ctx, sqlite3 *db)
 	case EBUSY:
 		return tally_fail(ctx, error, "%s: in use by another process (%s)", path, text);
 	case EBADMSG:
-		return tally_fail(
-			ctx, error,
-			"%s is damaged or no SQLite database (%s): move it away, or put a "
-			"copy in its place",
-			path, text);
+		return tally_fail(ctx, error,
+				  "%s is damaged or not a SQLite database (%s): move it away, or "
+				  "restore a copy",
+				  path, text);
 	default:
 		return tally_fail(ctx, error, "%s: %s", path, text);
 	}
@@ -180,7 +179,7 @@ static int database_create_file(struct tally_ctx *ctx, const char *path)
 	if (fd >= 0 || errno == EEXIST)
 		return 0;
 	int error = errno;
-	return tally_fail(ctx, error, "%s: cannot be created: %s", path, strerror(error));
+	return tally_fail(ctx, error, "%s: cannot create: %s", path, strerror(error));
 }
 
 int database_check_path(struct tally_ctx *ctx, const char *path)
@@ -191,7 +190,7 @@ int database_check_path(struct tally_ctx *ctx, const char *path)
 				       : tally_fail(ctx, errno, "%s: %s", path, strerror(errno));
 	if (stat(path, &file) < 0)
 		return tally_fail(ctx, errno, "%s: %s", path,
-				  S_ISLNK(link.st_mode) ? "is a symbolic link to nowhere"
+				  S_ISLNK(link.st_mode) ? "is a dangling symbolic link"
 							: strerror(errno));
 	if (S_ISDIR(file.st_mode))
 		return tally_fail(ctx, EISDIR, "%s: is a directory; path names the file", path);
@@ -254,7 +253,7 @@ int database_flush(struct tally_ctx *ctx, sqlite3 *db)
 		r = -errno;
 	if (r == 0)
 		r = folder_flush_of(path);
-	return r < 0 ? tally_fail(ctx, -r, "%s: cannot be flushed: %s", path, strerror(-r)) : 0;
+	return r < 0 ? tally_fail(ctx, -r, "%s: cannot flush: %s", path, strerror(-r)) : 0;
 }
 
 void database_close(sqlite3 *db)

@@ -20,13 +20,12 @@ bool database_check(struct tally_ctx *ctx, sqlite3 *db, const char *path)
 	struct sqlite_verdict verdict;
 	int r = sqlite_check(ctx, db, "PRAGMA quick_check(1)", DATABASE_CHECK_TIME, &verdict);
 	if (r == -ETIMEDOUT)
-		tally_log(ctx, TALLY_INFO, "%s: is large, only a part of it was checked", path);
+		tally_log(ctx, TALLY_INFO, "%s is large: only a part of it was checked", path);
 	if (r < 0 || verdict.whole)
 		return false;
 	tally_log(ctx, TALLY_ERROR,
-		  "%s is damaged: %s; it is used as far as it goes: stop the daemon and put a copy "
-		  "in "
-		  "its place, or what sqlite3's .recover makes of it",
+		  "%s is damaged: %s; tallyd uses what is readable: stop the daemon and restore a "
+		  "copy, or the output of sqlite3's .recover",
 		  path, verdict.text);
 	return true;
 }
@@ -37,7 +36,7 @@ int database_check_run(struct tally_ctx *ctx, const char *path)
 	sqlite3 *db = NULL;
 	int r = 0;
 	if (access(path, F_OK) < 0) {
-		printf("  %s: is not there\n", path);
+		printf("  %s: does not exist\n", path);
 		return 0;
 	}
 	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) !=

@@ -64,7 +64,7 @@ static void place_remove_wal(struct store *store)
 		unlink(wal);
 	else if (rename(wal, old) == 0)
 		tally_log(store->ctx, TALLY_WARNING,
-			  "%s belongs to the database that is gone: it is now %s", wal, old);
+			  "%s belonged to the database that is gone: renamed to %s", wal, old);
 }
 
 void place_give_up(struct store *store)
@@ -89,11 +89,10 @@ int place_check_empty(struct store *store)
 	bool told = store->place.file.inode != 0; /* it was taken away in this life */
 	if (!told && pread(store->lock_fd, mark, sizeof(mark) - 1, 0) > 0) {
 		tally_count(store->ctx, METRIC_TAKEN_AWAY, 1);
-		tally_log(
-			store->ctx, TALLY_ERROR,
-			"%s %s although it has been in use: what it held is gone, and it is begun "
-			"anew",
-			store->path, missing ? "is not there" : "is empty, 0 bytes,");
+		tally_log(store->ctx, TALLY_ERROR,
+			  "%s %s although it was in use: its rows are lost, and a new database is "
+			  "created",
+			  store->path, missing ? "does not exist" : "is empty");
 	}
 	place_remove_wal(store);
 	return 0;

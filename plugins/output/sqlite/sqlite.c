@@ -15,25 +15,25 @@
 
 static const struct tally_option sqlite_options[] = {
 	{OPTION(path), .type = TALLY_OPT_STRING,
-	 .help = "The database file; without it tallyd.db in state_dir."},
+	 .help = "The database file.  Default: tallyd.db in state_dir."},
 	{OPTION(retention_raw), .type = TALLY_OPT_DURATION, .fallback = "7d", .accepts = "1h..",
-	 .help = "How long rows are kept; those of a series at least until they are rolled up."},
+	 .help = "How long rows are kept; rows of a series at least until they are rolled up."},
 	{OPTION(retention_rollup), .type = TALLY_OPT_DURATION, .fallback = "30d", .accepts = "1h..",
-	 .help = "How long rollups up to those per hour are kept, and things that are gone."},
+	 .help = "How long rollups by minute and hour are kept, and state rows of things that are "
+		 "gone."},
 	{OPTION(retention_daily), .type = TALLY_OPT_DURATION, .fallback = "400d", .accepts = "1d..",
-	 .help = "How long rollups per day are kept."},
+	 .help = "How long rollups by day are kept."},
 	{OPTION(max_size), .type = TALLY_OPT_SIZE, .fallback = "4Gi", .accepts = "1Mi..",
-	 .help = "Of the file.  Where it would grow larger the oldest rows are deleted."},
+	 .help = "Largest size of the file; at this size the oldest rows are deleted."},
 	{OPTION(page_cache), .type = TALLY_OPT_SIZE, .fallback = "2Mi", .accepts = "64Ki..1Gi",
-	 .help = "Memory for pages of the file, per connection; there are five."},
+	 .help = "Memory for pages of the file, for each of five connections."},
 	{OPTION(synchronous), .type = TALLY_OPT_CHOICE, .fallback = "normal",
 	 .accepts = "normal|full",
-	 .help = "normal: a stored row outlives a crash of the daemon; and a power cut, at the "
-		 "cost of "
-		 "a flush per write, if it came through a durable buffer or from an input that "
-		 "resumes where it was.  full: every one outlives a power cut."},
+	 .help = "normal: stored rows survive a crash of the daemon; those of a durable buffer, or "
+		 "of an input that resumes at its position, also survive a power cut, for one "
+		 "flush per write.  full: all rows survive a power cut."},
 	{OPTION(busy_timeout), .type = TALLY_OPT_DURATION, .fallback = "5s", .accepts = "1ms..5min",
-	 .help = "How long to wait while another program locks the file."},
+	 .help = "How long to wait while another program has locked the file."},
 	{.name = NULL},
 };
 
@@ -50,21 +50,21 @@ static const struct tally_metric sqlite_metrics[] = {
 				   .kind = TALLY_METRIC_GAUGE},
 	[METRIC_ROLLUP_LAG] = {.name = "rollup_lag",
 			       .unit = "ns",
-			       .help = "How far the rollups are behind the clock.",
+			       .help = "How far rollups are behind the clock.",
 			       .kind = TALLY_METRIC_GAUGE},
 	[METRIC_UPKEEP_ERRORS] = {.name = "upkeep_errors",
-				  .help = "Rounds of rolling up and deleting that failed."},
-	[METRIC_TAKEN_AWAY] = {.name = "file_taken_away",
-			       .help = "Times the database was found removed, replaced or emptied "
-				       "by somebody else, and was opened or begun anew."},
+				  .help = "Maintenance rounds (rolling up, deleting) that failed."},
+	[METRIC_TAKEN_AWAY] =
+		{.name = "file_taken_away",
+		 .help = "Times the database file was found removed, replaced or emptied by "
+			 "another program, and was opened or created again."},
 	[METRIC_RETENTION_HELD] = {.name = "retention_held",
 				   .unit = "ns",
-				   .help = "By how much rows are kept for longer than "
-					   "retention_raw, because the clock went ahead of the "
-					   "time that went by.",
+				   .help = "How much longer than retention_raw rows are kept "
+					   "because the clock jumped ahead.",
 				   .kind = TALLY_METRIC_GAUGE},
 	[METRIC_DAMAGED] = {.name = "damaged",
-			    .help = "1: the file was found to be damaged when it was opened.",
+			    .help = "1: the file was damaged when it was opened.",
 			    .kind = TALLY_METRIC_GAUGE},
 	{.name = NULL},
 };
@@ -132,7 +132,7 @@ static int sqlite_check(struct tally_ctx *ctx, const void *config)
 }
 
 TALLY_PLUGIN(.name = "sqlite", .version = TALLYD_VERSION,
-	     .help = "Keeps everything in one SQLite file, with rollups, retention and queries.",
+	     .help = "Stores rows in one SQLite file, with rollups, retention and queries.",
 	     .options = sqlite_options, .metrics = sqlite_metrics,
 	     .config_size = sizeof(struct sqlite_config), .create = sqlite_create,
 	     .start = sqlite_start, .stop = sqlite_stop, .destroy = sqlite_destroy,

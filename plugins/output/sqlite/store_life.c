@@ -201,7 +201,7 @@ int store_enter(struct store *store)
 	if (store->open)
 		return 0;
 	pthread_rwlock_unlock(&store->life);
-	return tally_fail(store->ctx, ESTALE, "%s was taken away again and again", store->path);
+	return tally_fail(store->ctx, ESTALE, "%s was removed or replaced repeatedly", store->path);
 }
 
 void store_leave(struct store *store)

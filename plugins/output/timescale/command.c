@@ -65,7 +65,7 @@ static int command_tables(struct store *store, const struct tally_table *const *
 	if (r == 0)
 		r = catalog_each(&store->catalog, command_repair, &migration);
 	if (r == 0 && migration.views)
-		return tally_fail(store->ctx, EPROTO, "not all views could be made");
+		return tally_fail(store->ctx, EPROTO, "some views could not be created");
 	return r;
 }
 
@@ -91,8 +91,8 @@ static int command_confirm(struct store *store)
 	int missing = 0;
 	int r = migration_missing(pg, migrations, &missing);
 	if (r == 0 && missing)
-		return tally_fail(store->ctx, EPROTO, "%d migrations to apply: tallyd db migrate",
-				  missing);
+		return tally_fail(store->ctx, EPROTO,
+				  "%d migrations to apply: run tallyd db migrate", missing);
 	if (r == 0)
 		r = pg_query_text(pg, "select to_char(now(), 'YYYY-MM-DD\"T\"HH24:MI:SSZ')", now,
 				  sizeof(now));
@@ -119,7 +119,8 @@ int command_run(struct tally_ctx *ctx, const void *config, const struct tally_co
 		.maintenance.pg = {.ctx = ctx, .timeout = COMMAND_TIMEOUT, .interrupt_fd = -1}};
 	const char *verb = command->argc > 0 ? command->argv[0] : "";
 	if (strcmp(verb, "check") == 0)
-		return tally_fail(ctx, ENOSYS, "its files are PostgreSQL's to check");
+		return tally_fail(ctx, ENOSYS,
+				  "tallyd checks no files of PostgreSQL; use pg_amcheck");
 	if (!command_knows(verb))
 		return tally_fail(ctx, EINVAL,
 				  "migrate, status, check or confirm-clock, not \"%s\"", verb);

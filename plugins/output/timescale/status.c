@@ -75,7 +75,7 @@ static int status_server(struct status *status)
 	       server->timescale[0] ? "TimescaleDB " : "no TimescaleDB", server->timescale);
 	if (offers)
 		printf("  the server has TimescaleDB: tallyd db migrate creates its extension, if "
-		       "it may\n");
+		       "it is allowed to\n");
 	else
 		printf("  mode %s; %s\n", server_modes[server->mode],
 		       remarks.partitions[0] ? "but not of all tables" : lacks[server->mode]);
@@ -90,7 +90,7 @@ static int status_migrations(struct status *status, int *ret_missing)
 {
 	int r = migration_missing(status->pg, migrations, ret_missing);
 	if (r == 0 && *ret_missing)
-		status_wrong(status, "%d migrations to apply: tallyd db migrate", *ret_missing);
+		status_wrong(status, "%d migrations to apply: run tallyd db migrate", *ret_missing);
 	else if (r == 0)
 		printf("  all migrations applied\n");
 	return r;
@@ -119,7 +119,7 @@ static void status_declared(struct status *status, const struct tally_table *tab
 	char columns[200] = "";
 	size_t len = 0;
 	if (!stored) {
-		status_wrong(status, "table %s is declared and not there: tallyd db migrate",
+		status_wrong(status, "table %s is declared but missing: run tallyd db migrate",
 			     table->name);
 		return;
 	}
@@ -128,8 +128,7 @@ static void status_declared(struct status *status, const struct tally_table *tab
 			len += (size_t)snprintf(columns + len, sizeof(columns) - len, "%s%s",
 						len ? ", " : "", table->columns[c].name);
 	if (columns[0])
-		status_wrong(status,
-			     "table %s lacks columns that are declared: %s: tallyd db migrate",
+		status_wrong(status, "table %s lacks declared columns: %s: run tallyd db migrate",
 			     table->name, columns);
 }
 
@@ -141,13 +140,13 @@ static int status_stored(void *arg, const struct tally_table *table)
 	const struct schema_where where = {.views = status->store->config->schema};
 	int r = schema_lacks(status->pg, stored, told, sizeof(told));
 	if (r == 0 && told[0])
-		status_wrong(status, "somebody dropped %s: tallyd db migrate", told);
+		status_wrong(status, "somebody dropped %s: run tallyd db migrate", told);
 	if (r == 0)
 		r = schema_views_repair(status->pg, &where, stored);
 	if (r > 0)
 		status_wrong(status,
-			     "table %s: its views in the schema %s are not all there, or lack "
-			     "columns: tallyd db migrate",
+			     "table %s: views in the schema %s are missing or lack columns: run "
+			     "tallyd db migrate",
 			     table->name, where.views);
 	return r < 0 ? r : 0;
 }
@@ -229,8 +228,8 @@ static int status_clock(struct status *status)
 	int64_t offset = server_clock_offset(&clock);
 	if (llabs(offset) > STORE_CLOCK_BOUND)
 		status_wrong(status,
-			     "this host's clock is %lld s %s the one there: a daemon here does no "
-			     "maintenance",
+			     "this host's clock is %lld s %s the database's: a daemon on this host "
+			     "does no maintenance",
 			     llabs(offset) / 1000000000, offset > 0 ? "ahead of" : "behind");
 	if (kept.trusted != INT64_MIN)
 		status_held(status, &kept);

@@ -46,8 +46,8 @@ static int store_view(void *arg, const struct tally_table *table)
 	int r = schema_views_repair(&writer->pg, &writer->where, stored);
 	if (r > 0 && !writer->where.make)
 		tally_log(store->ctx, TALLY_WARNING,
-			  "table %s: its views in the schema %s are not all there, and migrate = "
-			  "check: run tallyd db migrate",
+			  "table %s: views in the schema %s are missing, and migrate = check: run "
+			  "tallyd db migrate",
 			  table->name, store->config->schema);
 	return r < 0 ? r : 0;
 }

@@ -20,93 +20,96 @@
 
 static const struct tally_option timescale_options[] = {
 	{OPTION(conninfo), .type = TALLY_OPT_STRING, .flags = TALLY_OPT_REQUIRED | TALLY_OPT_SECRET,
-	 .help = "How to connect, as libpq has it: host=db dbname=tally user=tallyd, or "
-		 "postgresql://…; several hosts are tried in turn."},
+	 .help = "Connection string of libpq: host=db dbname=tally user=tallyd, or postgresql://…; "
+		 "several hosts are tried in order."},
 	{OPTION(reader_conninfo), .type = TALLY_OPT_STRING, .flags = TALLY_OPT_SECRET,
-	 .help = "Another one for queries: replicas, or a role that may only read.  Default: "
+	 .help = "Connection string for queries, of a replica or a read-only role.  Default: "
 		 "conninfo."},
 	{OPTION(schema), .type = TALLY_OPT_STRING, .fallback = "public",
-	 .help = "Where the views are that bear the tables' names.  The data is in the schema "
+	 .help = "Schema of the views that carry the tables' names.  The data is in the schema "
 		 "tally."},
 	{OPTION(migrate), .type = TALLY_OPT_CHOICE, .fallback = "auto", .accepts = "auto|check",
-	 .help = "auto: creates and changes tables as needed.  check: changes nothing and says "
-		 "what is missing; tallyd db migrate does it."},
+	 .help = "auto: creates and changes tables as needed.  check: changes nothing and reports "
+		 "what is missing; tallyd db migrate creates it."},
 	{OPTION(maintenance), .type = TALLY_OPT_BOOL, .fallback = "yes",
-	 .help = "Take part in rolling up, deleting and compressing: one daemon at a time does it "
-		 "for all."},
+	 .help = "Whether this daemon may roll up, delete and compress; one daemon at a time does "
+		 "so for all."},
 	{OPTION(retention_raw), .type = TALLY_OPT_DURATION, .fallback = "7d",
 	 .accepts = "1d..10000d",
-	 .help = "How long rows are kept, by whole days; those of a series at least until they are "
+	 .help = "How long rows are kept, in whole days; rows of a series at least until they are "
 		 "rolled up."},
 	{OPTION(retention_rollup), .type = TALLY_OPT_DURATION, .fallback = "30d",
 	 .accepts = "1d..10000d",
-	 .help = "How long rollups up to those per hour are kept, and things that are gone."},
+	 .help = "How long rollups by minute and hour are kept, and state rows of things that are "
+		 "gone."},
 	{OPTION(retention_daily), .type = TALLY_OPT_DURATION, .fallback = "400d",
-	 .accepts = "1d..10000d", .help = "How long rollups per day are kept."},
+	 .accepts = "1d..10000d", .help = "How long rollups by day are kept."},
 	{OPTION(compress_after), .type = TALLY_OPT_DURATION, .fallback = "1d",
 	 .accepts = "1h..10000d",
-	 .help = "How old rows are compressed, where the server can (TimescaleDB, not its Apache "
-		 "edition)."},
+	 .help = "Age at which rows are compressed, if the server can (TimescaleDB, except its "
+		 "Apache edition)."},
 	{OPTION(timeout), .type = TALLY_OPT_DURATION, .fallback = "20s", .accepts = "1s..50s",
-	 .help = "How long one statement of a write may take."},
+	 .help = "Longest time for one statement of a write."},
 	{OPTION(connections), .type = TALLY_OPT_INT, .fallback = "1", .accepts = "1..16",
-	 .help = "That write at once.  A write of batch_size rows is dealt out to them, in up to "
-		 "16 transactions each, so raise that along with it."},
+	 .help = "Connections that write in parallel.  They share a write of batch_size rows, in "
+		 "up to 16 transactions each, so raise batch_size as well."},
 	{OPTION(readers), .type = TALLY_OPT_INT, .fallback = "4", .accepts = "1..64",
-	 .help = "Connections for queries; opened when they are wanted."},
+	 .help = "Connections for queries; opened on demand."},
 	{OPTION(dead_letter_max_size), .type = TALLY_OPT_SIZE, .fallback = "16Mi",
 	 .accepts = "0..1Gi",
-	 .help = "Of the file in state_dir with the rows that the database refused; 0: none."},
+	 .help = "Largest size of the file in state_dir that keeps rows rejected by the database; "
+		 "0: no file."},
 	{.name = NULL},
 };
 
 static const struct tally_metric timescale_metrics[] = {
-	[METRIC_ROLLUP_LAG] =
-		{.name = "rollup_lag",
+	[METRIC_ROLLUP_LAG] = {.name = "rollup_lag",
+			       .unit = "ns",
+			       .help = "How far rollups are behind the clock, from the leader, "
+				       "even while its maintenance fails.  0: another daemon "
+				       "leads, or there is nothing to roll up.",
+			       .kind = TALLY_METRIC_GAUGE},
+	[METRIC_UPKEEP_SUCCESS] =
+		{.name = "upkeep_success_time",
 		 .unit = "ns",
-		 .help = "How far the rollups are behind the clock; of the leader, also "
-			 "when its maintenance fails.  0: another leads, or there "
-			 "is nothing to roll up.",
+		 .help = "When the leader last completed a maintenance round, since 1970.",
 		 .kind = TALLY_METRIC_GAUGE},
-	[METRIC_UPKEEP_SUCCESS] = {.name = "upkeep_success_time",
-				   .unit = "ns",
-				   .help = "When maintenance was last all done, since 1970; of the "
-					   "leader.",
-				   .kind = TALLY_METRIC_GAUGE},
 	[METRIC_UPKEEP_ERRORS] = {.name = "upkeep_errors",
-				  .help = "Rounds of maintenance that failed."},
+				  .help = "Maintenance rounds that failed."},
 	[METRIC_LEADER] = {.name = "leader",
-			   .help = "1: this daemon maintains the database.",
+			   .help = "1: this daemon is the leader and maintains the database.",
 			   .kind = TALLY_METRIC_GAUGE},
 	[METRIC_MENDED] = {.name = "tables_mended",
-			   .help = "Tables that somebody had dropped, or a part of them, and that "
-				   "were made again."},
+			   .help = "Tables that somebody had dropped, in whole or in part, and "
+				   "that were created again."},
 	[METRIC_POLICIES] = {.name = "policies",
-			     .help = "Policies of TimescaleDB itself on the store's tables, which "
-				     "need none; of the leader.",
+			     .help = "TimescaleDB policies on the store's tables, which need none; "
+				     "from the leader.",
 			     .kind = TALLY_METRIC_GAUGE},
-	[METRIC_POLICIES_FAILED] = {.name = "policies_failed",
-				    .help = "Those of them whose last run failed; of the leader.",
-				    .kind = TALLY_METRIC_GAUGE},
-	[METRIC_CLOCK_OFFSET] = {.name = "clock_offset",
-				 .unit = "ns",
-				 .help = "How far this host's clock is ahead of the database's; "
-					 "negative: behind.  Beyond five minutes this daemon does "
-					 "no maintenance.",
-				 .kind = TALLY_METRIC_GAUGE},
-	[METRIC_RETENTION_HELD] = {.name = "retention_held",
-				   .unit = "ns",
-				   .help = "By how much rows are kept for longer than "
-					   "retention_raw, because the database's clock went "
-					   "ahead of the time that went by; of the leader.",
-				   .kind = TALLY_METRIC_GAUGE},
+	[METRIC_POLICIES_FAILED] =
+		{.name = "policies_failed",
+		 .help = "TimescaleDB policies whose last run failed; from the leader.",
+		 .kind = TALLY_METRIC_GAUGE},
+	[METRIC_CLOCK_OFFSET] =
+		{.name = "clock_offset",
+		 .unit = "ns",
+		 .help = "How far this host's clock is ahead of the database's; negative: behind.  "
+			 "Beyond five minutes this daemon does no maintenance.",
+		 .kind = TALLY_METRIC_GAUGE},
+	[METRIC_RETENTION_HELD] =
+		{.name = "retention_held",
+		 .unit = "ns",
+		 .help = "How much longer than retention_raw rows are kept because the database's "
+			 "clock jumped ahead; from the leader.",
+		 .kind = TALLY_METRIC_GAUGE},
 	{.name = NULL},
 };
 
 static int timescale_check(struct tally_ctx *ctx, const struct timescale_config *config)
 {
 	if (!command_is_schema(config->schema))
-		return tally_fail(ctx, EINVAL, "schema: not a name of small letters, digits and _");
+		return tally_fail(ctx, EINVAL,
+				  "schema: only lower-case letters, digits and _ are allowed");
 	if (!pg_conninfo_fits(config->conninfo))
 		return tally_fail(ctx, EINVAL, "conninfo %s", pg_conninfo_advice);
 	if (config->reader_conninfo && !pg_conninfo_fits(config->reader_conninfo))
@@ -197,8 +200,8 @@ static const struct tally_store_ops timescale_reader = {
 	.size = sizeof(timescale_reader), .query = timescale_query, .tables = timescale_tables};
 
 TALLY_PLUGIN(.name = "timescale", .version = TALLYD_VERSION,
-	     .help = "Keeps everything in TimescaleDB or plain PostgreSQL, with rollups, retention "
-		     "and queries.",
+	     .help = "Stores rows in TimescaleDB or plain PostgreSQL, with rollups, retention and "
+		     "queries.",
 	     .options = timescale_options, .metrics = timescale_metrics,
 	     .config_size = sizeof(struct timescale_config), .create = timescale_create,
 	     .start = timescale_start, .interrupt = timescale_interrupt, .stop = timescale_stop,

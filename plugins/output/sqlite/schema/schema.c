@@ -286,7 +286,8 @@ static int schema_name_taken(struct tally_ctx *ctx, sqlite3 *db, const struct st
 {
 	if (sqlite3_errcode(db) != SQLITE_ERROR || !strstr(sqlite3_errmsg(db), "already"))
 		return r;
-	return tally_fail(ctx, EINVAL, "table %s: a name that it needs is taken in the file: %s",
+	return tally_fail(ctx, EINVAL,
+			  "table %s: the file already has something else of a name it needs: %s",
 			  stored->table.name, sqlite3_errmsg(db));
 }
 

@@ -115,7 +115,7 @@ static int writer_is_behind(struct writer *writer, const char *name, uint64_t se
 	if (sequence >= writer->known || strcmp(name, writer->known_writer) != 0)
 		return 0;
 	writer_know(writer, "", 0);
-	return tally_fail(writer->ctx, EAGAIN, "%s does not have any more what was written to it",
+	return tally_fail(writer->ctx, EAGAIN, "%s no longer has the rows that were written to it",
 			  database_path(writer->db));
 }
 

@@ -122,7 +122,8 @@ static int maintenance_timed_out(struct store *store, struct step_size *step_siz
 	    step_size->span <= schema_levels[LEVEL_MINUTE].bucket)
 		return -ETIMEDOUT;
 	tally_log(store->ctx, TALLY_NOTICE,
-		  "table %s: rolling up %d minutes at once took too long, so there will be fewer",
+		  "table %s: rolling up %d minutes in one step took too long; the next steps are "
+		  "smaller",
 		  step_size->table, (int)(step_size->span / schema_levels[LEVEL_MINUTE].bucket));
 	step_size_timed_out(step_size);
 	return 1;

@@ -98,8 +98,8 @@ static int migration_locked_out(struct pg_connection *pg)
 		return r;
 	pg->fault = PG_FAULT_RETRY;
 	return tally_fail(pg->ctx, EAGAIN,
-			  "the lock of the migrations is held by %s of the server: let it finish, "
-			  "or end it by pg_terminate_backend()",
+			  "the migration lock is held by %s on the server: let it finish, or end "
+			  "it with pg_terminate_backend()",
 			  holder[0] ? holder : "somebody");
 }
 

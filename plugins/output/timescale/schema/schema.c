@@ -47,9 +47,10 @@ static int schema_write(struct pg_connection *pg, const struct schema_where *whe
 		return tally_fail(pg->ctx, ENOMEM, "no memory");
 	int r = pg_exec(pg, sql.data);
 	if (r < 0 && strcmp(pg->sqlstate, "42P07") == 0) /* of another table: samples_1h */
-		return tally_fail(pg->ctx, EINVAL,
-				  "table %s: a name that it needs in the schema tally is taken",
-				  stored->table.name);
+		return tally_fail(
+			pg->ctx, EINVAL,
+			"table %s: the schema tally already has something else of a name it needs",
+			stored->table.name);
 	if (r == 0)
 		r = schema_store_table(pg, &stored->table);
 	if (r == 0)
@@ -66,12 +67,11 @@ static int schema_ensure_locked(struct pg_connection *pg, const struct schema_wh
 	if (r == 0)
 		r = schema_merge(pg->ctx, there, table, &all);
 	if (r == 0 && (!there || all->table.n_columns > there->table.n_columns))
-		r = where->make
-			    ? schema_write(pg, where, there, all)
-			    : tally_fail(pg->ctx, ENOENT,
-					 "table %s is not in the database as this tallyd needs it, "
-					 "and migrate = check: run tallyd db migrate",
-					 table->name);
+		r = where->make ? schema_write(pg, where, there, all)
+				: tally_fail(pg->ctx, ENOENT,
+					     "table %s is missing or incomplete in the database, "
+					     "and migrate = check: run tallyd db migrate",
+					     table->name);
 	catalog_free(there);
 	if (r == 0)
 		*ret = all;

@@ -90,7 +90,7 @@ int schema_load_table(struct pg_connection *pg, const char *name, struct stored_
 		return r;
 	char why[200];
 	snprintf(why, sizeof(why), "%s", tally_reason(pg->ctx));
-	return tally_fail(pg->ctx, EPROTO, "somebody changed tally.tables or tally.columns: %s",
+	return tally_fail(pg->ctx, EPROTO, "tally.tables or tally.columns was changed by hand: %s",
 			  why);
 }
 
@@ -116,8 +116,8 @@ int schema_load_catalog(struct pg_connection *pg, struct catalog *catalog)
 			catalog_take(catalog, stored);
 		else if (r == -EINVAL && catalog_refuse(catalog, name))
 			tally_log(pg->ctx, TALLY_ERROR,
-				  "somebody changed tally.tables or tally.columns: %s; what is not "
-				  "a table is left alone",
+				  "tally.tables or tally.columns was changed by hand: %s; what is "
+				  "not a table is left alone",
 				  tally_reason(pg->ctx));
 		r = r == -EINVAL ? 0 : r;
 	}

@@ -43,12 +43,12 @@ static int check_rollup(struct tally_ctx *ctx, const struct tally_table *table)
 int schema_check_form(struct tally_ctx *ctx, const struct tally_table *table)
 {
 	if (!check_is_name(table->name))
-		return tally_fail(ctx, EINVAL, "a table cannot have the name \"%.60s\"",
+		return tally_fail(ctx, EINVAL, "\"%.60s\" is not a valid table name",
 				  table->name ? table->name : "");
 	int r = catalog_check(ctx, table);
 	for (uint32_t c = 0; r == 0 && c < table->n_columns; c++)
 		if (!check_is_name(table->columns[c].name))
-			r = tally_fail(ctx, EINVAL, "table %s: column %u has no name of a column",
+			r = tally_fail(ctx, EINVAL, "table %s: column %u has an invalid name",
 				       table->name, c);
 	return r;
 }

@@ -168,8 +168,8 @@ static int repair_in_transaction(struct pg_connection *pg, const struct schema_w
 	repair_list(stored, lacks, told, size);
 	if (!repair_is_possible(stored, lacks))
 		return tally_fail(pg->ctx, EPROTO,
-				  "table %s: somebody dropped %s, which cannot be made again "
-				  "beside what is left: restore it, or drop the rest of it too",
+				  "table %s: somebody dropped %s, which cannot be recreated beside "
+				  "what is left: restore it, or drop the rest of the table too",
 				  stored->table.name, told);
 	if (told[0])
 		r = repair_make(pg, where, stored, lacks);
@@ -203,7 +203,7 @@ int schema_repair(struct pg_connection *pg, const struct schema_where *where,
 	} else if (told[0]) {
 		tally_count(pg->ctx, METRIC_MENDED, 1);
 		tally_log(pg->ctx, TALLY_ERROR,
-			  "table %s: somebody dropped %s: made again, but what was in it is lost",
+			  "table %s: somebody dropped %s: recreated, but its rows are lost",
 			  stored->table.name, told);
 	}
 	return r;

@@ -113,12 +113,12 @@ static int views_make_one(struct pg_connection *pg, const struct schema_where *w
 	if (r == 0 || !pg_is_open(pg))
 		return r;
 	if (!where->told_views || !*where->told_views)
-		tally_log(pg->ctx, TALLY_WARNING,
-			  "the view %s.%s%s cannot be made as it should be: %s.  Rows are stored "
-			  "all the same; if something stands in its way, drop that, and the "
-			  "maintenance or tallyd db migrate makes it",
-			  where->views, stored->table.name, PQgetvalue(views, row, VIEW_SUFFIX),
-			  tally_reason(pg->ctx));
+		tally_log(
+			pg->ctx, TALLY_WARNING,
+			"the view %s.%s%s cannot be created: %s.  Rows are stored nevertheless; "
+			"drop what is in its way, and maintenance or tallyd db migrate creates it",
+			where->views, stored->table.name, PQgetvalue(views, row, VIEW_SUFFIX),
+			tally_reason(pg->ctx));
 	if (where->told_views)
 		*where->told_views = true;
 	/* What is in the transaction besides, a new table perhaps, is to be committed. */

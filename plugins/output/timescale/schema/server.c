@@ -70,7 +70,8 @@ static int server_check(struct pg_connection *pg, const struct server *server,
 			const PGresult *result)
 {
 	if (strcmp(PQgetvalue(result, 0, 2), "UTF8") != 0)
-		return tally_fail(pg->ctx, EPROTO, "the database's encoding is %s: UTF8 is needed",
+		return tally_fail(pg->ctx, EPROTO,
+				  "the database's encoding is %s, but must be UTF8",
 				  PQgetvalue(result, 0, 2));
 	/* Answers would silently lack what is compressed. */
 	if (server->timescale[0] && strcmp(PQgetvalue(result, 0, 3), "true") != 0)
@@ -87,7 +88,8 @@ int server_find_out(struct pg_connection *pg, struct server *ret)
 	auto_result PGresult *result = NULL;
 	struct server server = {.version = PQserverVersion(pg->conn)};
 	if (server.version < SERVER_OLDEST)
-		return tally_fail(pg->ctx, EPROTO, "PostgreSQL %d is too old: 14 is needed",
+		return tally_fail(pg->ctx, EPROTO,
+				  "PostgreSQL %d is too old: 14 or later is needed",
 				  server.version / 10000);
 	int r = pg_query(pg,
 			 "select coalesce((select extversion from pg_extension where extname = "
@@ -121,7 +123,7 @@ static int server_remark_partitions(struct pg_connection *pg, char *ret, size_t 
 		names, sizeof(names));
 	if (r == 0 && names[0])
 		snprintf(ret, size,
-			 "made before this database had TimescaleDB, and still native partitions, "
+			 "created before the database had TimescaleDB are still native partitions, "
 			 "not compressed: %s (docs/timescale.md, Three modes, says how to move "
 			 "them)",
 			 names);

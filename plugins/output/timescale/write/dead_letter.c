@@ -94,8 +94,8 @@ void dead_letter_put(const struct dead_letter *dead, const struct tally_batch *b
 	int r = json.error ? json.error : dead_letter_append(dead, &json);
 	json_writer_done(&json);
 	if (r < 0)
-		tally_log(dead->ctx, TALLY_WARNING, "a rejected row is not kept in the file: %s",
-			  strerror(-r));
+		tally_log(dead->ctx, TALLY_WARNING,
+			  "cannot keep a rejected row in the dead-letter file: %s", strerror(-r));
 }
 
 void dead_letter_flush(const struct dead_letter *dead)
@@ -107,6 +107,5 @@ void dead_letter_flush(const struct dead_letter *dead)
 	/* The folder, too: else a power cut may leave the file without its name. */
 	int r = fd < 0 || fdatasync(fd) < 0 ? -errno : folder_flush_of(path);
 	if (r < 0)
-		tally_log(dead->ctx, TALLY_WARNING, "%s: cannot be flushed: %s", path,
-			  strerror(-r));
+		tally_log(dead->ctx, TALLY_WARNING, "%s: cannot flush: %s", path, strerror(-r));
 }

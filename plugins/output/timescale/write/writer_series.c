@@ -28,7 +28,7 @@ static const char *series_row_fault(const struct writer *writer, const struct wr
 		/* TimescaleDB makes a chunk for any time, however far it is from all others. */
 		return "its time lies more than a day ahead of the database's clock";
 	if (stored->table.kind != TALLY_STATE && time->i < now - writer->retention)
-		return "its time lies before what is kept (retention_raw)";
+		return "its time lies before the retention (retention_raw)";
 	return NULL;
 }
 
