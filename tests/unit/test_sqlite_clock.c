@@ -169,7 +169,7 @@ static void after_a_jump_minutes_are_rolled_up_again_by_the_right_time(void **st
 }
 
 /* As versions before left it behind. */
-static void watermarks_that_lie_in_the_future_are_drawn_back(void **state)
+static void watermarks_that_lie_in_the_future_are_rewound(void **state)
 {
 	struct fixture *f = *state;
 	begin(f);
@@ -247,7 +247,7 @@ int main(void)
 			a_daemon_that_was_away_for_longer_than_retention_deletes_when_it_is_back),
 		STORE_TEST(a_machine_that_was_off_for_longer_than_retention_deletes_in_the_end),
 		STORE_TEST(after_a_jump_minutes_are_rolled_up_again_by_the_right_time),
-		STORE_TEST(watermarks_that_lie_in_the_future_are_drawn_back),
+		STORE_TEST(watermarks_that_lie_in_the_future_are_rewound),
 		STORE_TEST(rollups_of_rows_that_are_gone_stay_as_they_were),
 		STORE_TEST(rows_more_than_a_day_ahead_are_rejected_and_logged),
 		STORE_TEST(a_state_dated_in_the_future_does_not_stay),

@@ -26,10 +26,10 @@ static void beside(const char *suffix, char ret[200])
 
 static uint64_t taken_away(const struct fixture *f)
 {
-	return fake_host_metric(f->host, METRIC_TAKEN_AWAY);
+	return fake_host_metric(f->host, METRIC_FILE_TAKEN_AWAY);
 }
 
-static void assert_told(struct fixture *f, const char *what)
+static void assert_logged(struct fixture *f, const char *what)
 {
 	if (!strstr(fake_host_log(f->host, TALLY_ERROR), what))
 		fail_msg("not told: %s\n%s", what, fake_host_log(f->host, TALLY_ERROR));
@@ -56,7 +56,7 @@ static void a_removed_database_is_reported_and_created_again(void **state)
 	write_one(f, 0);
 	assert_int_equal(unlink(backend_config.path), 0);
 	rows_are_stored_only_where_they_can_be_found(f, 0);
-	assert_told(f, "tallyd.db was removed while it was in use");
+	assert_logged(f, "tallyd.db was removed while it was in use");
 }
 
 static void tables_that_get_no_rows_are_in_the_new_database_too(void **state)
@@ -103,7 +103,7 @@ static void another_database_in_its_place_is_opened_and_keeps_what_it_has(void *
 	write_one(f, 2);
 	assert_int_equal(rename(copy, backend_config.path), 0);
 	rows_are_stored_only_where_they_can_be_found(f, 2);
-	assert_told(f, "tallyd.db was replaced while it was in use");
+	assert_logged(f, "tallyd.db was replaced while it was in use");
 	assert_int_equal(
 		fixture_sql(f, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check "
 			       "<> 'ok'"),
@@ -116,7 +116,7 @@ static void an_emptied_database_is_reported_and_created_again(void **state)
 	write_one(f, 0);
 	assert_int_equal(truncate(backend_config.path, 0), 0);
 	rows_are_stored_only_where_they_can_be_found(f, 0);
-	assert_told(f, "tallyd.db was emptied while it was in use");
+	assert_logged(f, "tallyd.db was emptied while it was in use");
 }
 
 static void without_its_log_nothing_is_lost(void **state)
@@ -127,7 +127,7 @@ static void without_its_log_nothing_is_lost(void **state)
 	write_one(f, 0);
 	assert_int_equal(unlink(wal), 0);
 	rows_are_stored_only_where_they_can_be_found(f, 1);
-	assert_told(f, "tallyd.db-wal was removed while it was in use");
+	assert_logged(f, "tallyd.db-wal was removed while it was in use");
 }
 
 static void without_its_lock_it_takes_another_and_goes_on(void **state)
@@ -195,11 +195,11 @@ static void an_emptied_database_is_reported_at_the_start(void **state)
 	assert_int_equal(truncate(backend_config.path, 0), 0);
 	assert_int_equal(f->plugin->start(f->store), 0);
 	assert_int_equal(taken_away(f), 1);
-	assert_told(f, "is empty although it was in use");
+	assert_logged(f, "is empty although it was in use");
 	f->plugin->stop(f->store);
 	assert_int_equal(unlink(backend_config.path), 0);
 	assert_int_equal(f->plugin->start(f->store), 0);
-	assert_told(f, "does not exist although it was in use");
+	assert_logged(f, "does not exist although it was in use");
 	assert_int_equal(taken_away(f), 2);
 	fixture_restart(f);
 	assert_int_equal(taken_away(f), 2);

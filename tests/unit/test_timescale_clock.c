@@ -194,7 +194,7 @@ static void after_a_jump_minutes_are_rolled_up_again_by_the_right_time(void **st
 }
 
 /* As versions before left it behind. */
-static void watermarks_that_lie_in_the_future_are_drawn_back(void **state)
+static void watermarks_that_lie_in_the_future_are_rewound(void **state)
 {
 	struct fixture *f = *state;
 	begin(f);
@@ -254,7 +254,7 @@ int main(void)
 		STORE_TEST(
 			a_daemon_that_was_away_for_longer_than_retention_deletes_when_it_is_back),
 		STORE_TEST(after_a_jump_minutes_are_rolled_up_again_by_the_right_time),
-		STORE_TEST(watermarks_that_lie_in_the_future_are_drawn_back),
+		STORE_TEST(watermarks_that_lie_in_the_future_are_rewound),
 		STORE_TEST(rows_of_a_host_that_is_behind_are_rolled_up),
 		STORE_TEST(rows_more_than_a_day_ahead_of_the_database_are_rejected_and_logged),
 	};

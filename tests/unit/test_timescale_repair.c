@@ -26,7 +26,7 @@ static void write_sample(struct fixture *f, int64_t time, const char *id)
 static void assert_mended(struct fixture *f, const char *what)
 {
 	assert_non_null(strstr(fake_host_log(f->host, TALLY_ERROR), what));
-	assert_int_equal(fake_host_metric(f->host, METRIC_MENDED), 1);
+	assert_int_equal(fake_host_metric(f->host, METRIC_TABLES_REPAIRED), 1);
 	assert_int_equal(fake_host_rejected(f->host), 0);
 }
 
@@ -67,7 +67,7 @@ static void a_table_that_is_removed_stays_away_until_it_is_written_again(void **
 	}
 	maintenance_at(f, T0 + HOUR);
 	maintenance_at(f, T0 + 9 * DAY);
-	assert_int_equal(fake_host_metric(f->host, METRIC_MENDED), 0);
+	assert_int_equal(fake_host_metric(f->host, METRIC_TABLES_REPAIRED), 0);
 	assert_int_equal(fixture_sql(f, "SELECT to_regclass('tally.samples_rows') IS NULL"), 1);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM tally.marks"), 0);
 	fake_host_set_now(f->host, T0);

@@ -36,7 +36,7 @@ void place_note(struct store *store)
 		tally_log(store->ctx, TALLY_WARNING, "%s.lock: %s", store->path, strerror(errno));
 }
 
-static int place_look_at(struct store *store, const struct file_place *place, const char *suffix)
+static int place_check_file(struct store *store, const struct file_place *place, const char *suffix)
 {
 	auto_text char *path = place_beside(store, suffix);
 	enum file_found found = path ? file_place_look(place, path) : FILE_IN_PLACE;
@@ -45,12 +45,12 @@ static int place_look_at(struct store *store, const struct file_place *place, co
 						   path, file_found_name(found));
 }
 
-int place_look(struct store *store)
+int place_check(struct store *store)
 {
-	int r = place_look_at(store, &store->place.file, "");
+	int r = place_check_file(store, &store->place.file, "");
 	if (r == 0)
-		r = place_look_at(store, &store->place.wal, "-wal");
-	return r < 0 ? r : place_look_at(store, &store->place.lock, ".lock");
+		r = place_check_file(store, &store->place.wal, "-wal");
+	return r < 0 ? r : place_check_file(store, &store->place.lock, ".lock");
 }
 
 /* It belongs to a file that is not there: SQLite would play it into the next one. */
@@ -88,7 +88,7 @@ int place_check_empty(struct store *store)
 		return 0;
 	bool told = store->place.file.inode != 0; /* it was taken away in this life */
 	if (!told && pread(store->lock_fd, mark, sizeof(mark) - 1, 0) > 0) {
-		tally_count(store->ctx, METRIC_TAKEN_AWAY, 1);
+		tally_count(store->ctx, METRIC_FILE_TAKEN_AWAY, 1);
 		tally_log(store->ctx, TALLY_ERROR,
 			  "%s %s although it was in use: its rows are lost, and a new database is "
 			  "created",

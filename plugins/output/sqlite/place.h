@@ -2,7 +2,7 @@
  * Whether the files of a store still lie where they were opened, and what to make of it when they
  * do not.  The file beside the database, .lock, bears a mark once there was something in the
  * database, so that one that comes back empty is known not to be new.  Whoever calls in here holds
- * the store's life for writing, but for place_look().
+ * the store's life for writing, but for place_check().
  */
 #ifndef TALLYD_SQLITE_PLACE_H
 #define TALLYD_SQLITE_PLACE_H
@@ -21,7 +21,7 @@ struct store_place {
 /* The store has just opened its files. */
 void place_note(struct store *store);
 /* -ESTALE: something was taken away; said in the reason. */
-int place_look(struct store *store);
+int place_check(struct store *store);
 /* Before they are closed because of that: what the log has goes into the file, wherever that is
  * now, so that it is whole there; and a log that is left does not get at another file. */
 void place_give_up(struct store *store);

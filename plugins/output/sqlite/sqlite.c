@@ -54,7 +54,7 @@ static const struct tally_metric sqlite_metrics[] = {
 			       .kind = TALLY_METRIC_GAUGE},
 	[METRIC_UPKEEP_ERRORS] = {.name = "upkeep_errors",
 				  .help = "Maintenance rounds (rolling up, deleting) that failed."},
-	[METRIC_TAKEN_AWAY] =
+	[METRIC_FILE_TAKEN_AWAY] =
 		{.name = "file_taken_away",
 		 .help = "Times the database file was found removed, replaced or emptied by "
 			 "another program, and was opened or created again."},

@@ -131,7 +131,7 @@ static int store_write_once(struct store *store, const struct tally_entry *entri
 	pthread_mutex_lock(&store->turn);
 	r = store_write_flushed(store, entries, n, verdicts);
 	if (r == 0)
-		r = place_look(store); /* else they may be in a file without a name */
+		r = place_check(store); /* else they may be in a file without a name */
 	pthread_mutex_unlock(&store->turn);
 	store_leave(store);
 	for (uint32_t i = 0; r < 0 && i < n; i++)

@@ -149,7 +149,7 @@ void store_forget_kept(struct store *store)
 static void store_give_up(struct store *store)
 {
 	auto_free char *why = strdup(tally_reason(store->ctx));
-	tally_count(store->ctx, METRIC_TAKEN_AWAY, 1);
+	tally_count(store->ctx, METRIC_FILE_TAKEN_AWAY, 1);
 	tally_log(store->ctx, TALLY_ERROR,
 		  "%s: it is opened anew; no row was counted as stored since, and what the file "
 		  "held is where it is now",
@@ -184,7 +184,7 @@ bool store_makes_way(const struct store *store)
 int store_enter(struct store *store)
 {
 	pthread_rwlock_rdlock(&store->life);
-	if (store->open && place_look(store) == 0)
+	if (store->open && place_check(store) == 0)
 		return 0;
 	/* A lock for reading cannot become one for writing.  Maintenance is asked to end its step,
 	 * since it holds the lock for as long as a whole round takes. */
@@ -193,7 +193,7 @@ int store_enter(struct store *store)
 	pthread_rwlock_wrlock(&store->life);
 	atomic_store(&store->make_way, false);
 	/* Another call may have opened it while this one waited. */
-	int r = store->open && place_look(store) == 0 ? 0 : store_open_anew(store);
+	int r = store->open && place_check(store) == 0 ? 0 : store_open_anew(store);
 	pthread_rwlock_unlock(&store->life);
 	if (r < 0)
 		return r;

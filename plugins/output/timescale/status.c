@@ -138,7 +138,7 @@ static int status_stored(void *arg, const struct tally_table *table)
 	char told[200];
 	const struct stored_table *stored = catalog_find(&status->store->catalog, table->name);
 	const struct schema_where where = {.views = status->store->config->schema};
-	int r = schema_lacks(status->pg, stored, told, sizeof(told));
+	int r = schema_missing(status->pg, stored, told, sizeof(told));
 	if (r == 0 && told[0])
 		status_wrong(status, "somebody dropped %s: run tallyd db migrate", told);
 	if (r == 0)

@@ -24,7 +24,7 @@
 int store_migrate(struct store *store, struct pg_connection *pg, bool make)
 {
 	int missing = 0;
-	int r = make ? server_offer_extension(pg, &store->told_extension) : 0;
+	int r = make ? server_offer_extension(pg, &store->extension_reported) : 0;
 	if (r == 0)
 		r = server_find_out(pg, &store->server);
 	if (r == 0)

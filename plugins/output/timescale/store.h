@@ -23,7 +23,7 @@ enum {
 	METRIC_UPKEEP_SUCCESS,
 	METRIC_UPKEEP_ERRORS,
 	METRIC_LEADER,
-	METRIC_MENDED,
+	METRIC_TABLES_REPAIRED,
 	METRIC_POLICIES,
 	METRIC_POLICIES_FAILED,
 	METRIC_CLOCK_OFFSET,
@@ -46,7 +46,7 @@ struct store {
 	const struct timescale_config *config;
 	int interrupt_fd; /* an eventfd: readable when blocked calls should return */
 	struct server server;
-	bool told_extension; /* that it could not be created */
+	bool extension_reported; /* that it could not be created */
 	struct catalog catalog;
 	struct dead_letter dead;
 	struct parallel_writer parallel; /* the connections that write */

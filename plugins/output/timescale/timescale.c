@@ -79,9 +79,10 @@ static const struct tally_metric timescale_metrics[] = {
 	[METRIC_LEADER] = {.name = "leader",
 			   .help = "1: this daemon is the leader and maintains the database.",
 			   .kind = TALLY_METRIC_GAUGE},
-	[METRIC_MENDED] = {.name = "tables_mended",
-			   .help = "Tables that somebody had dropped, in whole or in part, and "
-				   "that were created again."},
+	[METRIC_TABLES_REPAIRED] =
+		{.name = "tables_mended",
+		 .help = "Tables that somebody had dropped, in whole or in part, and "
+			 "that were created again."},
 	[METRIC_POLICIES] = {.name = "policies",
 			     .help = "TimescaleDB policies on the store's tables, which need none; "
 				     "from the leader.",

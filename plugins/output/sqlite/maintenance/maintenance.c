@@ -42,13 +42,13 @@ static int maintenance_roll_step(struct store *store, const struct stored_table 
 }
 
 /* What a clock that was ahead has noted. */
-static int maintenance_draw_back(struct store *store, const struct stored_table *stored)
+static int maintenance_rewind(struct store *store, const struct stored_table *stored)
 {
 	const char *table = stored->table.name;
 	int64_t now = tally_now(store->ctx);
 	struct watermarks watermarks;
 	pthread_mutex_lock(&store->turn);
-	int r = watermarks_draw_back(store->ctx, store->db, stored, now, now - ROLLUP_GRACE);
+	int r = watermarks_rewind(store->ctx, store->db, stored, now, now - ROLLUP_GRACE);
 	if (r > 0) {
 		r = watermarks_load(store->ctx, store->db, table, &watermarks);
 		if (r == 0)
@@ -86,7 +86,7 @@ static int maintenance_delete(struct store *store, const struct stored_table *st
 		pthread_mutex_lock(&store->turn);
 		r = retention_step(store, stored);
 		if (r == 0 && task > 0)
-			r = retention_forget_series(store, stored);
+			r = retention_gc_series(store, stored);
 		pthread_mutex_unlock(&store->turn);
 	}
 	return r < 0 ? r : 0;
@@ -98,7 +98,7 @@ static int maintenance_table(void *arg, const struct tally_table *table)
 	struct maintenance_round *round = arg;
 	struct store *store = round->store;
 	const struct stored_table *stored = catalog_find(&store->catalog, table->name);
-	int r = maintenance_draw_back(store, stored);
+	int r = maintenance_rewind(store, stored);
 	if (r == 0)
 		r = maintenance_roll(store, stored);
 	if (r < 0)

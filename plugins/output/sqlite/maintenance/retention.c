@@ -118,7 +118,7 @@ static int retention_before(struct store *store, const struct stored_table *stor
 
 /* ---- What is too old ------------------------------------------------------------------ */
 
-int retention_forget_series(struct store *store, const struct stored_table *stored)
+int retention_gc_series(struct store *store, const struct stored_table *stored)
 {
 	const char *table = stored->table.name;
 	if (stored->table.kind == TALLY_STATE || stored->n_tags == 0)
@@ -238,7 +238,7 @@ static bool retention_has(const struct stored_table *stored, enum schema_level l
 	return stored->table.kind != TALLY_STATE && (level == LEVEL_ROWS || stored->n_numbers);
 }
 
-static int retention_look(void *arg, const struct tally_table *table)
+static int retention_find_span(void *arg, const struct tally_table *table)
 {
 	struct retention_span *span = arg;
 	struct store *store = span->store;
@@ -290,7 +290,7 @@ static int retention_trim_oldest(struct store *store)
 					      .level = (enum schema_level)level,
 					      .oldest = INT64_MAX,
 					      .newest = INT64_MIN};
-		int r = catalog_each(&store->catalog, retention_look, &span);
+		int r = catalog_each(&store->catalog, retention_find_span, &span);
 		if (r < 0)
 			return r;
 		if (span.oldest > span.newest)

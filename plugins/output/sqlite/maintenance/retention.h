@@ -10,7 +10,7 @@
 /* Some of what is too old in one table, by store->clock.  Returns 1: there may be more; 0: done. */
 int retention_step(struct store *store, const struct stored_table *stored);
 /* After that: the tag sets that nothing refers to any more. */
-int retention_forget_series(struct store *store, const struct stored_table *stored);
+int retention_gc_series(struct store *store, const struct stored_table *stored);
 
 /* How full max_size is, in percent. */
 int retention_fill(struct store *store, int64_t *ret_percent);

@@ -14,7 +14,7 @@
 #include "read/row_source.h"
 #include "schema/rollup_columns.h"
 
-enum { ROLLUP_LATE_AT_ONCE = 500, ROLLUP_LOOK_BACK = 16 };
+enum { ROLLUP_LATE_AT_ONCE = 500, ROLLUP_BASELINE_ROWS = 16 };
 
 struct rollup {
 	struct tally_ctx *ctx;
@@ -73,7 +73,7 @@ static int rollup_prepare_from(struct rollup *rollup, bool before)
 			    schema_levels[rollup->level - 1].suffix);
 	if (before)
 		sqlite3_str_appendf(sql, "\"%w\" < ?2 ORDER BY \"%w\" DESC LIMIT %d", time, time,
-				    ROLLUP_LOOK_BACK);
+				    ROLLUP_BASELINE_ROWS);
 	else
 		sqlite3_str_appendf(sql, "\"%w\" >= ?2 AND \"%w\" < ?3 ORDER BY \"%w\"", time, time,
 				    time);
@@ -139,7 +139,7 @@ static void rollup_done(struct rollup *rollup)
 
 /* ---- One series --------------------------------------------------------------------- */
 
-static int rollup_look_back(struct rollup *rollup, int64_t series, int64_t from)
+static int rollup_find_baseline(struct rollup *rollup, int64_t series, int64_t from)
 {
 	int r = 0;
 	bool more = true;
@@ -164,7 +164,7 @@ static int rollup_read(struct rollup *rollup, int64_t series, int64_t from, int6
 	bool first = rollup->before != NULL;
 	while ((r = database_step(rollup->ctx, row)) > 0) {
 		if (first)
-			r = rollup_look_back(rollup, series, from);
+			r = rollup_find_baseline(rollup, series, from);
 		first = false;
 		if (r >= 0)
 			r = rollup->level == LEVEL_MINUTE

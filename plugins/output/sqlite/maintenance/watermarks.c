@@ -66,8 +66,8 @@ static int watermarks_newest_minute(struct tally_ctx *ctx, sqlite3 *db, const ch
 }
 
 /* Without a minute a level begins anew, with the first rows there are. */
-static int watermarks_draw_level(struct tally_ctx *ctx, sqlite3 *db, const char *table,
-				 enum schema_level level, int64_t from, int64_t now)
+static int watermarks_rewind_level(struct tally_ctx *ctx, sqlite3 *db, const char *table,
+				   enum schema_level level, int64_t from, int64_t now)
 {
 	int64_t bucket = level == LEVEL_ROWS ? 1 : schema_levels[level].bucket;
 	int64_t to = schema_floor(from == INT64_MIN ? now : from, bucket);
@@ -79,19 +79,19 @@ static int watermarks_draw_level(struct tally_ctx *ctx, sqlite3 *db, const char 
 			      table, level);
 }
 
-static int watermarks_draw_levels(struct tally_ctx *ctx, sqlite3 *db,
-				  const struct stored_table *stored, int64_t now, int64_t closed)
+static int watermarks_rewind_levels(struct tally_ctx *ctx, sqlite3 *db,
+				    const struct stored_table *stored, int64_t now, int64_t closed)
 {
 	const char *table = stored->table.name;
 	int64_t from = now;
 	int r = stored->n_numbers ? watermarks_newest_minute(ctx, db, table, closed, &from) : 0;
 	for (int level = LEVEL_ROWS; r == 0 && level < N_LEVELS; level++)
-		r = watermarks_draw_level(ctx, db, table, (enum schema_level)level, from, now);
+		r = watermarks_rewind_level(ctx, db, table, (enum schema_level)level, from, now);
 	return r;
 }
 
-int watermarks_draw_back(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *stored,
-			 int64_t now, int64_t closed)
+int watermarks_rewind(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *stored,
+		      int64_t now, int64_t closed)
 {
 	struct watermarks watermarks;
 	int r = watermarks_load(ctx, db, stored->table.name, &watermarks);
@@ -104,6 +104,6 @@ int watermarks_draw_back(struct tally_ctx *ctx, sqlite3 *db, const struct stored
 		stored->table.name);
 	r = database_begin(ctx, db);
 	if (r == 0)
-		r = database_end(ctx, db, watermarks_draw_levels(ctx, db, stored, now, closed));
+		r = database_end(ctx, db, watermarks_rewind_levels(ctx, db, stored, now, closed));
 	return r < 0 ? r : 1;
 }

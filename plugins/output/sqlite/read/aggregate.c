@@ -22,7 +22,7 @@
 /* Parameters after those of the filters. */
 enum { AGGREGATE_SERIES, AGGREGATE_FROM, AGGREGATE_TO };
 /* How many rows back a counter's last sample is looked for. */
-enum { AGGREGATE_LOOK_BACK = 16 };
+enum { AGGREGATE_BASELINE_ROWS = 16 };
 
 struct aggregate {
 	struct reader *reader;
@@ -120,7 +120,8 @@ static int aggregate_prepare_before(struct aggregate *a)
 	sqlite3_str *sql = sqlite3_str_new(a->reader->db);
 	aggregate_append_rows(a, sql);
 	sqlite3_str_appendf(sql, " AND r.\"%w\" < ?%d ORDER BY r.\"%w\" DESC LIMIT %d", time,
-			    CONDITION_FREE(a->bound) + AGGREGATE_FROM, time, AGGREGATE_LOOK_BACK);
+			    CONDITION_FREE(a->bound) + AGGREGATE_FROM, time,
+			    AGGREGATE_BASELINE_ROWS);
 	return aggregate_prepare(a, sql, &a->before);
 }
 
@@ -255,8 +256,8 @@ static void aggregate_bind(const struct aggregate *a, sqlite3_stmt *statement, i
 	sqlite3_bind_int64(statement, first + AGGREGATE_TO, piece->to);
 }
 
-static int aggregate_look_back(struct aggregate *a, int64_t series,
-			       const struct rollup_plan_segment *piece)
+static int aggregate_find_baseline(struct aggregate *a, int64_t series,
+				   const struct rollup_plan_segment *piece)
 {
 	int r;
 	bool more = true;
@@ -274,7 +275,7 @@ static int aggregate_piece(struct aggregate *a, int64_t series,
 	sqlite3_stmt *row = a->rows[piece->level];
 	int r = 0;
 	if (a->before && piece->level == LEVEL_ROWS)
-		r = aggregate_look_back(a, series, piece);
+		r = aggregate_find_baseline(a, series, piece);
 	if (r < 0)
 		return r;
 	aggregate_bind(a, row, series, piece);

@@ -188,8 +188,8 @@ static int maintenance_keep(struct store *store, const struct stored_table *stor
 	int r = task_stopping(&store->maintenance.task) ? 0
 							: retention_partitions(&retention, stored);
 	if (r == 0)
-		r = watermarks_draw_back(&store->maintenance.pg, stored, store->maintenance.now,
-					 store->maintenance.now - ROLLUP_GRACE);
+		r = watermarks_rewind(&store->maintenance.pg, stored, store->maintenance.now,
+				      store->maintenance.now - ROLLUP_GRACE);
 	if (r == 0)
 		r = maintenance_roll(store, stored, step_size);
 	if (r == 0 && !task_stopping(&store->maintenance.task))
@@ -242,7 +242,7 @@ static int maintenance_table(void *arg, const struct tally_table *table)
 					   .views = store->config->schema,
 					   .make = store->config->migrate == MIGRATE_AUTO,
 					   .now = store->maintenance.now,
-					   .told_views = &store->maintenance.told_views};
+					   .views_reported = &store->maintenance.views_reported};
 	pg->fault = PG_FAULT_NONE;
 	int r = maintenance_is_there(store, table->name);
 	if (r == 0)
@@ -270,7 +270,7 @@ static int maintenance_tables(struct store *store)
 	if (maintenance->compress_again)
 		maintenance->compressed = now;
 	int r = catalog_each(&store->catalog, maintenance_table, &round);
-	maintenance->told_views = maintenance->told_views && round.views;
+	maintenance->views_reported = maintenance->views_reported && round.views;
 	return round.result < 0 ? tally_fail(store->ctx, -round.result, "%s", round.why) : r;
 }
 
@@ -291,7 +291,7 @@ static void maintenance_read_mark(struct store *store)
 
 /* Also after a round that failed, or that could not even ask: it is then that it matters.  Until
  * another is known to lead, what was read last is how far it is. */
-static void maintenance_tell_lag(struct store *store)
+static void maintenance_report_lag(struct store *store)
 {
 	struct maintenance *maintenance = &store->maintenance;
 	int64_t lag = maintenance->rolled_to
@@ -370,7 +370,7 @@ int maintenance_run(struct store *store)
 		r = maintenance_maintain(store);
 	else if (r > 0)
 		maintenance_follow(store);
-	maintenance_tell_lag(store);
+	maintenance_report_lag(store);
 	return r;
 }
 
@@ -407,6 +407,6 @@ void maintenance_stop(struct store *store)
 	step_size_free(&store->maintenance.step_sizes);
 	pg_close(&store->maintenance.pg);
 	maintenance_follow(store);
-	maintenance_tell_lag(store);
+	maintenance_report_lag(store);
 	tally_gauge(store->ctx, METRIC_LEADER, 0);
 }

@@ -35,7 +35,7 @@ struct maintenance {
 	 */
 	int64_t compressed; /* when that was last done, ns */
 	bool compress_again;
-	bool told_views; /* that there are some that cannot be made */
+	bool views_reported; /* that there are some that cannot be made */
 };
 
 int maintenance_start(struct store *store);

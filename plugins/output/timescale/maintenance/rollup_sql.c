@@ -16,7 +16,7 @@
 
 /* Rows back from a bucket to look for a counter's last sample.  Usually it is in the first; it is
  * NULL in some where an input had none, and behind so many the counter is taken to begin anew. */
-enum { ROLLUP_LOOK_BACK = 16 };
+enum { ROLLUP_BASELINE_ROWS = 16 };
 
 static const char *rollup_name(const struct rollup *rollup)
 {
@@ -127,7 +127,7 @@ static void rollup_rows(const struct rollup *rollup, struct strbuf *sql, int64_t
 	strbuf_add(sql,
 		   " from tally.\"%s_rows\" r where r._series = s._series and r.\"%s\" < "
 		   "to_timestamp(%" PRId64 ") order by r.\"%s\" desc limit %d) l)",
-		   name, time, from / CLOCK_SECOND, time, ROLLUP_LOOK_BACK);
+		   name, time, from / CLOCK_SECOND, time, ROLLUP_BASELINE_ROWS);
 }
 
 /* A window over the rows where the counter is not NULL gives its sample before; where it fell

@@ -13,28 +13,28 @@
 #include "store.h"
 #include "store/store_clock.h"
 
-#define CLOCK_ASK CLOCK_MINUTE          /* again after */
-#define CLOCK_TELL (300 * CLOCK_SECOND) /* again after */
+#define CLOCK_ASK CLOCK_MINUTE                /* again after */
+#define CLOCK_WARN_EVERY (300 * CLOCK_SECOND) /* again after */
 
 int64_t server_clock_offset(const struct server_clock *clock)
 {
 	return clock->here - clock->server;
 }
 
-static void clock_tell(struct server_clock *clock, struct tally_ctx *ctx)
+static void clock_report(struct server_clock *clock, struct tally_ctx *ctx)
 {
 	int64_t offset = server_clock_offset(clock);
 	tally_gauge(ctx, METRIC_CLOCK_OFFSET, offset);
 	if (llabs(offset) <= STORE_CLOCK_BOUND) {
-		if (clock->told)
+		if (clock->logged)
 			tally_log(ctx, TALLY_NOTICE,
 				  "this host's clock agrees with the database's again");
-		clock->told = 0;
+		clock->logged = 0;
 		return;
 	}
-	if (clock->told && clock->monotonic - clock->told < CLOCK_TELL)
+	if (clock->logged && clock->monotonic - clock->logged < CLOCK_WARN_EVERY)
 		return;
-	clock->told = clock->monotonic;
+	clock->logged = clock->monotonic;
 	tally_log(ctx, TALLY_WARNING,
 		  "this host's clock is %lld s %s the database's, so this daemon does no "
 		  "maintenance there; its rows carry this host's time: set the clock that is wrong",
@@ -50,7 +50,7 @@ int server_clock_read(struct server_clock *clock, struct pg_connection *pg)
 	int64_t half = (tally_monotonic(pg->ctx) - monotonic) / 2;
 	clock->monotonic = monotonic + half;
 	clock->here = here + half;
-	clock_tell(clock, pg->ctx);
+	clock_report(clock, pg->ctx);
 	return 0;
 }
 

@@ -10,7 +10,7 @@
 
 struct server_clock {
 	int64_t server, here, monotonic; /* all three at one moment; monotonic 0: never */
-	int64_t told;                    /* monotonic: when the operator was last told */
+	int64_t logged;                  /* monotonic: when the last warning was */
 };
 
 /* Asks, and reports how far this host's clock is ahead. */

@@ -111,8 +111,8 @@ static int watermarks_newest_minute(struct pg_connection *pg, const struct store
 }
 
 /* Without a minute a level begins anew, with the first rows there are. */
-static int watermarks_draw_level(struct pg_connection *pg, const char *table,
-				 enum schema_level level, int64_t from, int64_t now)
+static int watermarks_rewind_level(struct pg_connection *pg, const char *table,
+				   enum schema_level level, int64_t from, int64_t now)
 {
 	int64_t bucket = level == LEVEL_ROWS ? CLOCK_SECOND : schema_levels[level].bucket;
 	int64_t to = schema_floor(from == INT64_MIN ? now : from, bucket) / CLOCK_SECOND;
@@ -126,8 +126,8 @@ static int watermarks_draw_level(struct pg_connection *pg, const char *table,
 }
 
 /* Levels at once: none may be rolled up further than the one it is made of. */
-int watermarks_draw_back(struct pg_connection *pg, const struct stored_table *stored, int64_t now,
-			 int64_t closed)
+int watermarks_rewind(struct pg_connection *pg, const struct stored_table *stored, int64_t now,
+		      int64_t closed)
 {
 	struct watermarks watermarks;
 	int r = watermarks_load(pg, stored->table.name, &watermarks);
@@ -142,8 +142,8 @@ int watermarks_draw_back(struct pg_connection *pg, const struct stored_table *st
 	if (r == 0)
 		r = pg_exec(pg, "begin");
 	for (int level = LEVEL_ROWS; r == 0 && level < N_LEVELS; level++)
-		r = watermarks_draw_level(pg, stored->table.name, (enum schema_level)level, from,
-					  now);
+		r = watermarks_rewind_level(pg, stored->table.name, (enum schema_level)level, from,
+					    now);
 	if (r == 0)
 		r = pg_exec(pg, "commit");
 	if (r < 0)

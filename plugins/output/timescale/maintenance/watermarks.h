@@ -26,8 +26,8 @@ int watermarks_set_rolled_to(struct pg_connection *pg, const char *table, enum s
 			     int64_t time);
 /* What lies after `now` was noted by a clock that was wrong: the levels are rolled up again from
  * the newest minute before `closed` that is, and from then on rows are taken to be all there. */
-int watermarks_draw_back(struct pg_connection *pg, const struct stored_table *stored, int64_t now,
-			 int64_t closed);
+int watermarks_rewind(struct pg_connection *pg, const struct stored_table *stored, int64_t now,
+		      int64_t closed);
 /* Never goes back. */
 int watermarks_set_kept_from(struct pg_connection *pg, const char *table, enum schema_level level,
 			     int64_t time);

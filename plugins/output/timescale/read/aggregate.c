@@ -244,7 +244,7 @@ static int aggregate_start(struct aggregate *a)
 
 /* ---- Reading ------------------------------------------------------------------ */
 
-static int aggregate_look_back(struct aggregate *a, struct row_stream *before, int32_t series)
+static int aggregate_find_baseline(struct aggregate *a, struct row_stream *before, int32_t series)
 {
 	bool more = true;
 	int r;
@@ -263,7 +263,7 @@ static int aggregate_piece(struct aggregate *a, uint32_t i, int32_t series)
 {
 	struct row_stream *rows = &a->rows[i];
 	bool rolled = a->plan.pieces[i].level != LEVEL_ROWS;
-	int r = rolled ? 0 : aggregate_look_back(a, &a->before[i], series);
+	int r = rolled ? 0 : aggregate_find_baseline(a, &a->before[i], series);
 	while (r == 0 && (r = row_stream_is_at(rows, series)) > 0) {
 		r = rolled ? row_source_rolled(&a->source, &a->totals.aggregator, rows)
 			   : row_source_row(&a->source, &a->totals.aggregator, rows);

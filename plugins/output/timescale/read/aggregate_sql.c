@@ -99,7 +99,7 @@ static void aggregate_append_order(struct aggregate_sql *a, const char *time)
 }
 
 /* How many rows back a counter's last sample is looked for. */
-enum { AGGREGATE_LOOK_BACK = 16 };
+enum { AGGREGATE_BASELINE_ROWS = 16 };
 
 /* At most so many rows of each series, the newest first.  LATERAL with LIMIT is one descent of the
  * index per series: 1.3 ms for the newest rows of 100 containers, where DISTINCT ON over 6 M rows
@@ -192,5 +192,5 @@ void aggregate_sql_piece(struct aggregate_sql *a, const struct rollup_plan_segme
 
 void aggregate_sql_before(struct aggregate_sql *a, const struct rollup_plan_segment *piece)
 {
-	aggregate_append_newest(a, INT64_MIN, piece->from, AGGREGATE_LOOK_BACK);
+	aggregate_append_newest(a, INT64_MIN, piece->from, AGGREGATE_BASELINE_ROWS);
 }

@@ -56,9 +56,9 @@ struct schema_where {
 	const char *views; /* the schema where the views are */
 	struct catalog *catalog;
 	bool make;
-	bool doubt;       /* what the catalog says may not be so: look at the tables themselves */
-	int64_t now;      /* for the first partitions */
-	bool *told_views; /* that there is one that cannot be made; NULL: say it each time */
+	bool doubt;  /* what the catalog says may not be so: look at the tables themselves */
+	int64_t now; /* for the first partitions */
+	bool *views_reported; /* that there is one that cannot be made; NULL: say it each time */
 };
 int schema_ensure(struct pg_connection *pg, const struct schema_where *where,
 		  const struct tally_table *table, const struct stored_table **ret_stored);
@@ -68,8 +68,8 @@ int schema_ensure(struct pg_connection *pg, const struct schema_where *where,
 int schema_repair(struct pg_connection *pg, const struct schema_where *where,
 		  const struct stored_table *stored);
 /* What lacks, as a list for the operator; "" if nothing does. */
-int schema_lacks(struct pg_connection *pg, const struct stored_table *stored, char *ret,
-		 size_t size);
+int schema_missing(struct pg_connection *pg, const struct stored_table *stored, char *ret,
+		   size_t size);
 
 /*
  * schema_views.c: the views of a table, of which nobody's writing depends: one that cannot be made

@@ -56,8 +56,8 @@ static void repair_list(const struct stored_table *stored, const PGresult *lacks
 					repair_column(lacks, row));
 }
 
-int schema_lacks(struct pg_connection *pg, const struct stored_table *stored, char *ret,
-		 size_t size)
+int schema_missing(struct pg_connection *pg, const struct stored_table *stored, char *ret,
+		   size_t size)
 {
 	auto_result PGresult *lacks = NULL;
 	int r = repair_look(pg, stored, &lacks);
@@ -179,7 +179,7 @@ static int repair_in_transaction(struct pg_connection *pg, const struct schema_w
 static int repair_refuse(struct pg_connection *pg, const struct stored_table *stored)
 {
 	char told[200];
-	int r = schema_lacks(pg, stored, told, sizeof(told));
+	int r = schema_missing(pg, stored, told, sizeof(told));
 	if (r < 0 || !told[0])
 		return r;
 	return tally_fail(
@@ -201,7 +201,7 @@ int schema_repair(struct pg_connection *pg, const struct schema_where *where,
 	if (r < 0) {
 		pg_rollback(pg);
 	} else if (told[0]) {
-		tally_count(pg->ctx, METRIC_MENDED, 1);
+		tally_count(pg->ctx, METRIC_TABLES_REPAIRED, 1);
 		tally_log(pg->ctx, TALLY_ERROR,
 			  "table %s: somebody dropped %s: recreated, but its rows are lost",
 			  stored->table.name, told);

@@ -112,15 +112,15 @@ static int views_make_one(struct pg_connection *pg, const struct schema_where *w
 	int r = pg_exec(pg, sql.data);
 	if (r == 0 || !pg_is_open(pg))
 		return r;
-	if (!where->told_views || !*where->told_views)
+	if (!where->views_reported || !*where->views_reported)
 		tally_log(
 			pg->ctx, TALLY_WARNING,
 			"the view %s.%s%s cannot be created: %s.  Rows are stored nevertheless; "
 			"drop what is in its way, and maintenance or tallyd db migrate creates it",
 			where->views, stored->table.name, PQgetvalue(views, row, VIEW_SUFFIX),
 			tally_reason(pg->ctx));
-	if (where->told_views)
-		*where->told_views = true;
+	if (where->views_reported)
+		*where->views_reported = true;
 	/* What is in the transaction besides, a new table perhaps, is to be committed. */
 	r = pg_exec(pg, "rollback to views; release views");
 	pg->fault = PG_FAULT_NONE;

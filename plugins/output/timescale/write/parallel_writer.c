@@ -141,7 +141,7 @@ static int parallel_writer_finish(struct parallel_writer *parallel, uint8_t *ver
 {
 	int r = 0;
 	for (uint32_t l = 0; l < parallel->n; l++)
-		writer_tell_faults(&parallel->threads[l].writer);
+		writer_report_faults(&parallel->threads[l].writer);
 	for (uint32_t s = 0; s < parallel->n_shards; s++) {
 		const struct shard *shard = &parallel->shards[s];
 		for (uint32_t i = shard->from; i < shard->until; i++) {
@@ -183,6 +183,6 @@ int parallel_writer_write(struct parallel_writer *parallel, const struct tally_e
 	if (parallel->n > 1)
 		return parallel_writer_write_shards(parallel, entries, n, verdicts);
 	int r = writer_write(&parallel->threads[0].writer, entries, n, verdicts);
-	writer_tell_faults(&parallel->threads[0].writer);
+	writer_report_faults(&parallel->threads[0].writer);
 	return r;
 }

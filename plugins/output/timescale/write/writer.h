@@ -42,7 +42,7 @@ struct writer_fault {
 	const struct tally_batch *batch;
 	uint32_t row;
 	const char *why;
-	char *told; /* why, if it is not ours: by the database */
+	char *message; /* why, if it is not ours: by the database */
 };
 
 struct writer {
@@ -74,14 +74,15 @@ void writer_disconnect(struct writer *writer);
 void writer_done(struct writer *writer);
 
 int writer_prepare(struct writer *writer, const struct tally_table *table);
-/* As in struct tally_output, several in turn; but what becomes of single rows is told by the next.
+/* As in struct tally_output, several in turn; but what becomes of single rows is message by the
+ * next.
  */
 int writer_write(struct writer *writer, const struct tally_entry *entries, uint32_t n,
 		 uint8_t *verdicts);
 /* As in struct tally_output. */
 int writer_ledger(struct writer *writer, const char *name, struct tally_ledger *ret);
 /* writer_fault.c; on the instance's thread. */
-void writer_tell_faults(struct writer *writer);
+void writer_report_faults(struct writer *writer);
 
 /* ---- Between the writer's own files -------------------------------------------- */
 
@@ -130,9 +131,9 @@ int writer_upsert(struct writer *writer);
 int writer_insert(struct writer *writer, const struct writer_part *part, uint32_t from,
 		  uint32_t until);
 
-/* writer_fault.c: reported and counted after COMMIT.  why: static; told: instead, copied. */
+/* writer_fault.c: reported and counted after COMMIT.  why: static; message: instead, copied. */
 int writer_reject(struct writer *writer, struct writer_part *part, uint32_t row, const char *why,
-		  const char *told);
+		  const char *message);
 /* All but the first n. */
 void writer_forget_faults(struct writer *writer, uint32_t n);
 

@@ -15,11 +15,11 @@
 void writer_forget_faults(struct writer *writer, uint32_t n)
 {
 	while (writer->n_faults > n)
-		free(writer->faults[--writer->n_faults].told);
+		free(writer->faults[--writer->n_faults].message);
 }
 
 int writer_reject(struct writer *writer, struct writer_part *part, uint32_t row, const char *why,
-		  const char *told)
+		  const char *message)
 {
 	part->series[row] = 0;
 	/* Each row is rejected once at most, so there are no more than the write has. */
@@ -31,19 +31,19 @@ int writer_reject(struct writer *writer, struct writer_part *part, uint32_t row,
 		writer->faults = faults;
 		writer->faults_size = size;
 	}
-	char *copy = told ? strdup(told) : NULL;
+	char *copy = message ? strdup(message) : NULL;
 	writer->faults[writer->n_faults++] = (struct writer_fault){
 		.batch = part->batch,
 		.row = row,
 		.why = copy  ? copy
 		       : why ? why
 			     : "the database refuses it",
-		.told = copy,
+		.message = copy,
 	};
 	return 0;
 }
 
-void writer_tell_faults(struct writer *writer)
+void writer_report_faults(struct writer *writer)
 {
 	for (uint32_t i = 0; i < writer->n_faults; i++) {
 		const struct writer_fault *fault = &writer->faults[i];

@@ -93,7 +93,7 @@ static int series_run(struct writer *writer, const struct writer_part *part, con
 }
 
 /* Those that are there go into the cache. */
-static int series_look_up(struct writer *writer, const struct writer_part *part)
+static int series_load(struct writer *writer, const struct writer_part *part)
 {
 	auto_pg_text struct strbuf sql = {0};
 	auto_result PGresult *result = NULL;
@@ -206,7 +206,7 @@ static int series_ask(struct writer *writer, struct writer_part *part, uint32_t 
 	uint32_t n = 0;
 	struct writer_part unknown = *part;
 	unknown.series = missing;
-	int r = series_look_up(writer, &unknown);
+	int r = series_load(writer, &unknown);
 	if (r == 0)
 		r = series_fill(writer, part, missing, &n);
 	if (r < 0 || n == 0)
@@ -215,7 +215,7 @@ static int series_ask(struct writer *writer, struct writer_part *part, uint32_t 
 	if (r < 0 && writer->pg.fault == PG_FAULT_VALUE)
 		r = series_create_singly(writer, part, missing);
 	if (r == 0)
-		r = series_look_up(writer, &unknown);
+		r = series_load(writer, &unknown);
 	if (r == 0)
 		r = series_fill(writer, part, missing, &n);
 	if (r == 0 && n > 0) /* deleted again meanwhile, or no memory: that passes */
