@@ -1,7 +1,7 @@
 /*
- * Is this how libpq wants to be told where to connect?  It says why not in pieces of the text,
- * and a password that is not escaped leaves pieces of itself wherever the reading went on: so
- * libpq connects only by what passed here, and what did not is told without any of it.
+ * Whether a text is a connection string of libpq.  libpq's own errors quote pieces of the text, and
+ * a password that is not escaped leaves pieces of itself wherever parsing went on.  So libpq gets
+ * only what passed here, and the error about anything else quotes none of it.
  */
 #ifndef TALLYD_PLUGINS_COMMON_PG_CONNINFO_H
 #define TALLYD_PLUGINS_COMMON_PG_CONNINFO_H

@@ -105,8 +105,8 @@ static int ask_send(struct ask *ask, const struct pg_statement *statements)
 
 /* ---- Receiving ---------------------------------------------------------------- */
 
-/* The answer to one of those sent.  *failed: why one before it was refused, which is told; what
- * follows was skipped. */
+/* The result of one of the statements sent.  *failed: the error of an earlier one, already
+ * reported; the server skipped those after it. */
 static int ask_receive_one(struct ask *ask, int i, PGresult **ret, int *failed)
 {
 	struct pg_connection *pg = ask->pg;

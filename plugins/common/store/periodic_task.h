@@ -1,6 +1,6 @@
 /*
- * A thread of a store's own that does its upkeep every so often, until it is told to stop.  A round
- * that fails is counted and told, and what it left is the next one's.
+ * A thread of a store's own that runs its maintenance periodically until it is stopped.  A round
+ * that fails is counted and logged, and the next one continues where it left off.
  */
 #ifndef TALLYD_PLUGINS_COMMON_PERIODIC_TASK_H
 #define TALLYD_PLUGINS_COMMON_PERIODIC_TASK_H

@@ -24,8 +24,7 @@ int64_t retention_age_cut(const struct retention_age *age, const struct store_cl
 			  const struct stored_table *stored, const struct watermarks *watermarks,
 			  enum schema_level level);
 
-/* What operators are told when the clock went ahead and rows are kept for longer because of that.
- */
+/* The warning that the clock jumped ahead and rows are kept longer because of that. */
 struct retention_warning {
 	const char *whose; /* "the clock", "the database's clock" */
 	uint32_t metric;   /* by how much, ns */

@@ -16,8 +16,8 @@
 #include "base/clock.h"
 #include "store/store_uptime.h"
 
-/* A clock that is further off than this is told, and one that is off from the database's does not
- * lead. */
+/* A clock that is further off than this is logged; a daemon whose clock is further off from the
+ * database's does not lead. */
 #define STORE_CLOCK_BOUND (5 * CLOCK_MINUTE)
 /* Rows may be this far ahead of the clock of a store that takes them. */
 #define STORE_CLOCK_AHEAD CLOCK_DAY

@@ -8,7 +8,7 @@
 #include <sqlite3.h>
 #include <tallyd/host.h>
 
-/* For some seconds at most.  true: it is damaged, which is told. */
+/* For some seconds at most.  true: it is damaged, and that was logged. */
 bool database_check(struct tally_ctx *ctx, sqlite3 *db, const char *path);
 /* tallyd db check.  1: it is not as it should be. */
 int database_check_run(struct tally_ctx *ctx, const char *path);

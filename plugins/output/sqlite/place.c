@@ -86,8 +86,8 @@ int place_check_empty(struct store *store)
 	bool missing = stat(store->path, &st) < 0;
 	if (!missing && st.st_size > 0)
 		return 0;
-	bool told = store->place.file.inode != 0; /* it was taken away in this life */
-	if (!told && pread(store->lock_fd, mark, sizeof(mark) - 1, 0) > 0) {
+	bool logged = store->place.file.inode != 0; /* it was open in this process */
+	if (!logged && pread(store->lock_fd, mark, sizeof(mark) - 1, 0) > 0) {
 		tally_count(store->ctx, METRIC_FILE_TAKEN_AWAY, 1);
 		tally_log(store->ctx, TALLY_ERROR,
 			  "%s %s although it was in use: its rows are lost, and a new database is "

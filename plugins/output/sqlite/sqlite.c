@@ -69,62 +69,12 @@ static const struct tally_metric sqlite_metrics[] = {
 	{.name = NULL},
 };
 
-static int sqlite_create(struct tally_ctx *ctx, const void *config, void **ret_self)
-{
-	struct store *store = NULL;
-	int r = store_create(ctx, config, &store);
-	if (r == 0)
-		*ret_self = store;
-	return r;
-}
-
-static void sqlite_destroy(void *self)
-{
-	store_destroy(self);
-}
-
-static int sqlite_start(void *self)
-{
-	return store_start(self);
-}
-
-static void sqlite_stop(void *self)
-{
-	store_stop(self);
-}
-
-static int sqlite_prepare(void *self, const struct tally_table *table)
-{
-	return store_prepare(self, table);
-}
-
-static int sqlite_write(void *self, const struct tally_entry *entries, uint32_t n,
-			uint8_t *verdicts)
-{
-	return store_write(self, entries, n, verdicts);
-}
-
-static int sqlite_ledger(void *self, const char *producer, struct tally_ledger *ret)
-{
-	return store_ledger(self, producer, ret);
-}
-
-static int sqlite_query(void *self, const struct tally_query *query, tally_rows_fn *rows, void *arg)
-{
-	return store_query(self, query, rows, arg);
-}
-
-static int sqlite_tables(void *self, tally_table_fn *each, void *arg)
-{
-	return store_tables(self, each, arg);
-}
-
 static const struct tally_output sqlite_output = {.size = sizeof(sqlite_output),
-						  .prepare = sqlite_prepare,
-						  .write = sqlite_write,
-						  .ledger = sqlite_ledger};
+						  .prepare = store_prepare,
+						  .write = store_write,
+						  .ledger = store_ledger};
 static const struct tally_store_ops sqlite_reader = {
-	.size = sizeof(sqlite_reader), .query = sqlite_query, .tables = sqlite_tables};
+	.size = sizeof(sqlite_reader), .query = store_query, .tables = store_tables};
 
 static int sqlite_check(struct tally_ctx *ctx, const void *config)
 {
@@ -134,7 +84,7 @@ static int sqlite_check(struct tally_ctx *ctx, const void *config)
 TALLY_PLUGIN(.name = "sqlite", .version = TALLYD_VERSION,
 	     .help = "Stores rows in one SQLite file, with rollups, retention and queries.",
 	     .options = sqlite_options, .metrics = sqlite_metrics,
-	     .config_size = sizeof(struct sqlite_config), .create = sqlite_create,
-	     .start = sqlite_start, .stop = sqlite_stop, .destroy = sqlite_destroy,
+	     .config_size = sizeof(struct sqlite_config), .create = store_create,
+	     .start = store_start, .stop = store_stop, .destroy = store_destroy,
 	     .output = &sqlite_output, .store = &sqlite_reader, .command = command_run,
 	     .check = sqlite_check)

@@ -1,8 +1,8 @@
 /*
- * The calls of the core, each on the thread that brings it: deliveries on the output's, queries on
- * any.  All that write take `turn`, the lock of the one writing connection; queries take a reader.
- * A write looks once more, after its commit, whether the file is in its place (store_life.c), and
- * only then says that anything is stored.
+ * The functions that the core calls, each on its thread: deliveries on the output's, queries on
+ * any. All that write take `turn`, the lock of the one writing connection; queries take a reader.
+ * After its commit a write checks once more that the file is in its place (store_life.c), and only
+ * then reports anything as stored.
  */
 #include "store.h"
 
@@ -33,7 +33,7 @@ char *store_path(const struct tally_ctx *ctx, const struct sqlite_config *config
 	return r < 0 ? NULL : path;
 }
 
-int store_create(struct tally_ctx *ctx, const struct sqlite_config *config, struct store **ret)
+int store_create(struct tally_ctx *ctx, const void *config, void **ret_self)
 {
 	pthread_rwlockattr_t attributes;
 	auto_free struct store *store = calloc(1, sizeof(*store));
@@ -51,12 +51,13 @@ int store_create(struct tally_ctx *ctx, const struct sqlite_config *config, stru
 	pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
 	pthread_rwlock_init(&store->life, &attributes);
 	pthread_rwlockattr_destroy(&attributes);
-	*ret = TAKE(store);
+	*ret_self = TAKE(store);
 	return 0;
 }
 
-void store_destroy(struct store *store)
+void store_destroy(void *self)
 {
+	struct store *store = self;
 	pthread_rwlock_destroy(&store->life);
 	pthread_mutex_destroy(&store->turn);
 	free(store->path);
@@ -65,8 +66,9 @@ void store_destroy(struct store *store)
 
 /* ---- Calls ---------------------------------------------------------------------- */
 
-int store_start(struct store *store)
+int store_start(void *self)
 {
+	struct store *store = self;
 	store->maintenance.running = false;
 	int r = store_open(store);
 	if (r == 0)
@@ -76,8 +78,9 @@ int store_start(struct store *store)
 	return r;
 }
 
-void store_stop(struct store *store)
+void store_stop(void *self)
 {
+	struct store *store = self;
 	maintenance_stop(store);
 	store_close(store);
 	store_forget_kept(store);
@@ -98,16 +101,7 @@ static bool store_made_room(struct store *store)
 	return true;
 }
 
-static int store_write_all(struct store *store, const struct tally_entry *entries, uint32_t n,
-			   uint8_t *verdicts)
-{
-	int r = writer_write(&store->writer, entries, n, verdicts);
-	if (r == -ENOSPC && store_made_room(store))
-		r = writer_write(&store->writer, entries, n, verdicts);
-	return r;
-}
-
-/* Upkeep need not be flushed: what of it is lost is done again. */
+/* Maintenance is never flushed: a round that a power cut undoes is done again. */
 static int store_write_flushed(struct store *store, const struct tally_entry *entries, uint32_t n,
 			       uint8_t *verdicts)
 {
@@ -116,7 +110,9 @@ static int store_write_flushed(struct store *store, const struct tally_entry *en
 	bool flush = store->config->synchronous == 0 && tally_must_flush(store->ctx);
 	int r = flush ? database_flush_commits(store->ctx, store->db, true) : 0;
 	if (r == 0)
-		r = store_write_all(store, entries, n, verdicts);
+		r = writer_write(&store->writer, entries, n, verdicts);
+	if (r == -ENOSPC && store_made_room(store))
+		r = writer_write(&store->writer, entries, n, verdicts);
 	if (flush)
 		database_flush_commits(store->ctx, store->db, false);
 	return r;
@@ -140,15 +136,16 @@ static int store_write_once(struct store *store, const struct tally_entry *entri
 	return r;
 }
 
-int store_write(struct store *store, const struct tally_entry *entries, uint32_t n,
-		uint8_t *verdicts)
+int store_write(void *self, const struct tally_entry *entries, uint32_t n, uint8_t *verdicts)
 {
+	struct store *store = self;
 	int r = store_write_once(store, entries, n, verdicts);
 	return r == -ESTALE ? store_write_once(store, entries, n, verdicts) : r;
 }
 
-int store_prepare(struct store *store, const struct tally_table *table)
+int store_prepare(void *self, const struct tally_table *table)
 {
+	struct store *store = self;
 	int r = store_enter(store);
 	if (r < 0)
 		return r;
@@ -159,8 +156,9 @@ int store_prepare(struct store *store, const struct tally_table *table)
 	return r;
 }
 
-int store_ledger(struct store *store, const char *writer, struct tally_ledger *ret)
+int store_ledger(void *self, const char *writer, struct tally_ledger *ret)
 {
+	struct store *store = self;
 	int r = store_enter(store);
 	if (r < 0)
 		return r;
@@ -196,34 +194,28 @@ static int store_read(struct reader *reader, const struct bound_query *bound, ta
 	return r;
 }
 
-static int store_answer(struct store *store, const struct tally_query *query, tally_rows_fn *rows,
-			void *arg)
+int store_query(void *self, const struct tally_query *query, tally_rows_fn *rows, void *arg)
 {
+	struct store *store = self;
 	struct bound_query bound;
 	struct reader *reader = NULL;
-	int r = bound_query_check(store->ctx, &store->catalog, query, &bound);
-	if (r == 0)
-		r = readers_take(&store->readers, store->ctx, query->deadline, &reader);
-	if (!reader)
-		return r;
-	r = reader_result(reader, store_read(reader, &bound, rows, arg));
-	readers_give_back(&store->readers, reader);
-	return r;
-}
-
-int store_query(struct store *store, const struct tally_query *query, tally_rows_fn *rows,
-		void *arg)
-{
 	int r = store_enter(store);
 	if (r < 0)
 		return r;
-	r = store_answer(store, query, rows, arg);
+	r = bound_query_check(store->ctx, &store->catalog, query, &bound);
+	if (r == 0)
+		r = readers_take(&store->readers, store->ctx, query->deadline, &reader);
+	if (reader) {
+		r = reader_result(reader, store_read(reader, &bound, rows, arg));
+		readers_give_back(&store->readers, reader);
+	}
 	store_leave(store);
 	return r;
 }
 
-int store_tables(struct store *store, tally_table_fn *each, void *arg)
+int store_tables(void *self, tally_table_fn *each, void *arg)
 {
+	struct store *store = self;
 	int r = store_enter(store);
 	if (r < 0)
 		return r;

@@ -64,19 +64,17 @@ struct store {
 
 /* To be freed; NULL: no memory. */
 char *store_path(const struct tally_ctx *ctx, const struct sqlite_config *config);
-int store_create(struct tally_ctx *ctx, const struct sqlite_config *config, struct store **ret);
-void store_destroy(struct store *store);
-int store_start(struct store *store);
-void store_stop(struct store *store);
 
-int store_prepare(struct store *store, const struct tally_table *table);
-int store_tables(struct store *store, tally_table_fn *each, void *arg);
-
-/* As in struct tally_output.  A file at its limit loses its oldest rows for the new ones. */
-int store_write(struct store *store, const struct tally_entry *entries, uint32_t n,
-		uint8_t *verdicts);
-int store_ledger(struct store *store, const char *producer, struct tally_ledger *ret);
-int store_query(struct store *store, const struct tally_query *query, tally_rows_fn *rows,
-		void *arg);
+/* The functions of the plugin, as plugin.h declares them: self is a struct store. */
+int store_create(struct tally_ctx *ctx, const void *config, void **ret_self);
+void store_destroy(void *self);
+int store_start(void *self);
+void store_stop(void *self);
+int store_prepare(void *self, const struct tally_table *table);
+/* A file at its limit loses its oldest rows for the new ones. */
+int store_write(void *self, const struct tally_entry *entries, uint32_t n, uint8_t *verdicts);
+int store_ledger(void *self, const char *producer, struct tally_ledger *ret);
+int store_query(void *self, const struct tally_query *query, tally_rows_fn *rows, void *arg);
+int store_tables(void *self, tally_table_fn *each, void *arg);
 
 #endif

@@ -110,7 +110,7 @@ void store_close(struct store *store)
 
 /* ---- A file that was taken away ----------------------------------------------- */
 
-/* Also those that no row may come for soon: whoever asks for them is told that there are none. */
+/* Also tables that get no rows for a while: a query of them must find them empty, not unknown. */
 static int store_keep_table(void *arg, const struct tally_table *table)
 {
 	struct store *store = arg;

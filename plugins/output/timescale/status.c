@@ -135,12 +135,12 @@ static void status_declared(struct status *status, const struct tally_table *tab
 static int status_stored(void *arg, const struct tally_table *table)
 {
 	struct status *status = arg;
-	char told[200];
+	char dropped[200];
 	const struct stored_table *stored = catalog_find(&status->store->catalog, table->name);
 	const struct schema_where where = {.views = status->store->config->schema};
-	int r = schema_missing(status->pg, stored, told, sizeof(told));
-	if (r == 0 && told[0])
-		status_wrong(status, "somebody dropped %s: run tallyd db migrate", told);
+	int r = schema_missing(status->pg, stored, dropped, sizeof(dropped));
+	if (r == 0 && dropped[0])
+		status_wrong(status, "somebody dropped %s: run tallyd db migrate", dropped);
 	if (r == 0)
 		r = schema_views_repair(status->pg, &where, stored);
 	if (r > 0)

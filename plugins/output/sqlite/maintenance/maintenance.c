@@ -23,38 +23,25 @@ struct maintenance_round {
 	int error; /* the last one */
 };
 
-static int maintenance_roll_step(struct store *store, const struct stored_table *stored,
-				 int64_t closed, int64_t span)
+/* After the watermark has moved, still in the store's turn: the writer has to know which rows are
+ * late from now on. */
+static int maintenance_update_writer(struct store *store, const char *table)
 {
 	struct watermarks watermarks;
-	const char *table = stored->table.name;
-	pthread_mutex_lock(&store->turn);
-	int r = rollup_step(store->ctx, store->db, stored, closed, span);
-	if (r > 0) {
-		int loaded = watermarks_load(store->ctx, store->db, table, &watermarks);
-		if (loaded == 0)
-			writer_set_rolled_to(&store->writer, table,
-					     watermarks.rolled_to[LEVEL_MINUTE]);
-		r = loaded < 0 ? loaded : r;
-	}
-	pthread_mutex_unlock(&store->turn);
+	int r = watermarks_load(store->ctx, store->db, table, &watermarks);
+	if (r == 0)
+		writer_set_rolled_to(&store->writer, table, watermarks.rolled_to[LEVEL_MINUTE]);
 	return r;
 }
 
-/* What a clock that was ahead has noted. */
+/* Watermarks that a clock which was ahead has set. */
 static int maintenance_rewind(struct store *store, const struct stored_table *stored)
 {
-	const char *table = stored->table.name;
 	int64_t now = tally_now(store->ctx);
-	struct watermarks watermarks;
 	pthread_mutex_lock(&store->turn);
 	int r = watermarks_rewind(store->ctx, store->db, stored, now, now - ROLLUP_GRACE);
-	if (r > 0) {
-		r = watermarks_load(store->ctx, store->db, table, &watermarks);
-		if (r == 0)
-			writer_set_rolled_to(&store->writer, table,
-					     watermarks.rolled_to[LEVEL_MINUTE]);
-	}
+	if (r > 0)
+		r = maintenance_update_writer(store, stored->table.name);
 	pthread_mutex_unlock(&store->turn);
 	return r;
 }
@@ -66,7 +53,11 @@ static int maintenance_roll(struct store *store, const struct stored_table *stor
 	int r = stored->n_numbers > 0;
 	while (r > 0 && !store_makes_way(store)) {
 		int64_t began = tally_monotonic(store->ctx);
-		r = maintenance_roll_step(store, stored, closed, span);
+		pthread_mutex_lock(&store->turn);
+		r = rollup_step(store->ctx, store->db, stored, closed, span);
+		int loaded = r > 0 ? maintenance_update_writer(store, stored->table.name) : 0;
+		r = loaded < 0 ? loaded : r;
+		pthread_mutex_unlock(&store->turn);
 		int64_t took = tally_monotonic(store->ctx) - began;
 		/* A write waits for one step at most, so steps are kept to tens of milliseconds, by
 		 * halving and doubling: how many rows an hour has differs by orders of magnitude

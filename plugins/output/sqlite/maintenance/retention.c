@@ -23,16 +23,13 @@ struct retention {
 	sqlite3_stmt *series, *nth, *delete;
 };
 
-static const char *retention_time(const struct retention *retention)
-{
-	return retention->level == LEVEL_ROWS ? retention->stored->table.columns[0].name : "time";
-}
-
 static int retention_prepare(struct retention *retention)
 {
 	struct tally_ctx *ctx = retention->store->ctx;
 	sqlite3 *db = retention->store->db;
-	const char *table = retention->stored->table.name, *time = retention_time(retention);
+	const char *table = retention->stored->table.name,
+		   *time = retention->level == LEVEL_ROWS ? retention->stored->table.columns[0].name
+							  : "time";
 	const char *suffix = schema_levels[retention->level].suffix;
 	int r = database_preparef(ctx, db, &retention->series,
 				  "SELECT s._series FROM \"%w_series\" s WHERE EXISTS (SELECT 1 "
@@ -275,13 +272,6 @@ static int retention_trim(void *arg, const struct tally_table *table)
 	return n < 0 ? n : 0;
 }
 
-/* Rows that a wrong clock has dated far ahead make nothing else old. */
-static int64_t retention_end(const struct retention_span *span)
-{
-	int64_t trusted = span->store->clock.trusted;
-	return span->oldest <= trusted && trusted < span->newest ? trusted : span->newest;
-}
-
 /* From the oldest sixteenth of the finest level that has rows. */
 static int retention_trim_oldest(struct store *store)
 {
@@ -295,7 +285,10 @@ static int retention_trim_oldest(struct store *store)
 			return r;
 		if (span.oldest > span.newest)
 			continue;
-		uint64_t length = (uint64_t)retention_end(&span) - (uint64_t)span.oldest;
+		/* Rows that a wrong clock has dated far ahead must not make all others old. */
+		int64_t trusted = store->clock.trusted;
+		bool ahead = span.oldest <= trusted && trusted < span.newest;
+		uint64_t length = (uint64_t)(ahead ? trusted : span.newest) - (uint64_t)span.oldest;
 		span.cut = span.oldest + (int64_t)(length / 16) + 1;
 		r = catalog_each(&store->catalog, retention_trim, &span);
 		return r < 0 ? r : span.deleted;

@@ -129,14 +129,6 @@ static int rollup_prepare(struct rollup *rollup)
 	return r == 0 ? rollup_prepare_put(rollup) : r;
 }
 
-static void rollup_done(struct rollup *rollup)
-{
-	sqlite3_finalize(rollup->from);
-	sqlite3_finalize(rollup->before);
-	sqlite3_finalize(rollup->put);
-	aggregator_done(&rollup->aggregator);
-}
-
 /* ---- One series --------------------------------------------------------------------- */
 
 static int rollup_find_baseline(struct rollup *rollup, int64_t series, int64_t from)
@@ -291,16 +283,6 @@ static int rollup_first(struct rollup *rollup, int64_t from, int64_t *ret)
 		   : tally_fail(rollup->ctx, ENOMEM, "no memory");
 }
 
-static int rollup_stretch(struct rollup *rollup, int64_t from, int64_t to)
-{
-	auto_statement sqlite3_stmt *series = NULL;
-	int r = database_preparef(rollup->ctx, rollup->db, &series,
-				  "SELECT _series FROM \"%w_series\"", rollup_name(rollup));
-	while (r == 0 && (r = database_step(rollup->ctx, series)) > 0)
-		r = rollup_series(rollup, sqlite3_column_int64(series, 0), from, to);
-	return r;
-}
-
 /* Moves this level's watermark towards target, over what is empty at once. */
 static int rollup_advance(struct rollup *rollup, int64_t target, int64_t span)
 {
@@ -317,7 +299,11 @@ static int rollup_advance(struct rollup *rollup, int64_t target, int64_t span)
 		int64_t stretch = span < size ? size : schema_floor(span, size);
 		if (target - from > stretch)
 			target = from + stretch;
-		r = rollup_stretch(rollup, from, target);
+		auto_statement sqlite3_stmt *series = NULL;
+		r = database_preparef(rollup->ctx, rollup->db, &series,
+				      "SELECT _series FROM \"%w_series\"", rollup_name(rollup));
+		while (r == 0 && (r = database_step(rollup->ctx, series)) > 0)
+			r = rollup_series(rollup, sqlite3_column_int64(series, 0), from, target);
 	}
 	if (r == 0)
 		r = watermarks_set_rolled_to(rollup->ctx, rollup->db, rollup_name(rollup),
@@ -342,7 +328,10 @@ static int rollup_level(struct rollup *rollup, int64_t closed, int64_t span)
 		r = rollup_late(rollup);
 	else if (r == 0)
 		r = rollup_advance(rollup, target, span);
-	rollup_done(rollup);
+	sqlite3_finalize(rollup->from);
+	sqlite3_finalize(rollup->before);
+	sqlite3_finalize(rollup->put);
+	aggregator_done(&rollup->aggregator);
 	return r < 0 ? r : 1;
 }
 

@@ -65,28 +65,25 @@ static int watermarks_newest_minute(struct tally_ctx *ctx, sqlite3 *db, const ch
 	return sql ? database_int(ctx, db, sql, ret) : tally_fail(ctx, ENOMEM, "no memory");
 }
 
-/* Without a minute a level begins anew, with the first rows there are. */
-static int watermarks_rewind_level(struct tally_ctx *ctx, sqlite3 *db, const char *table,
-				   enum schema_level level, int64_t from, int64_t now)
-{
-	int64_t bucket = level == LEVEL_ROWS ? 1 : schema_levels[level].bucket;
-	int64_t to = schema_floor(from == INT64_MIN ? now : from, bucket);
-	return database_execf(ctx, db,
-			      "UPDATE tally_rollups SET rolled_to = CASE WHEN %d THEN "
-			      "min(rolled_to, %lld) END, kept_from = CASE WHEN kept_from > %lld "
-			      "THEN %lld ELSE kept_from END WHERE \"table\" = %Q AND level = %d",
-			      from != INT64_MIN, (long long)to, (long long)now, (long long)to,
-			      table, level);
-}
-
+/* All levels at once: none may be rolled up further than the one it is made of.  Without a minute a
+ * level begins again with the first rows there are. */
 static int watermarks_rewind_levels(struct tally_ctx *ctx, sqlite3 *db,
 				    const struct stored_table *stored, int64_t now, int64_t closed)
 {
 	const char *table = stored->table.name;
 	int64_t from = now;
 	int r = stored->n_numbers ? watermarks_newest_minute(ctx, db, table, closed, &from) : 0;
-	for (int level = LEVEL_ROWS; r == 0 && level < N_LEVELS; level++)
-		r = watermarks_rewind_level(ctx, db, table, (enum schema_level)level, from, now);
+	for (int level = LEVEL_ROWS; r == 0 && level < N_LEVELS; level++) {
+		int64_t bucket = level == LEVEL_ROWS ? 1 : schema_levels[level].bucket;
+		int64_t to = schema_floor(from == INT64_MIN ? now : from, bucket);
+		r = database_execf(
+			ctx, db,
+			"UPDATE tally_rollups SET rolled_to = CASE WHEN %d THEN min(rolled_to, "
+			"%lld) END, kept_from = CASE WHEN kept_from > %lld THEN %lld ELSE "
+			"kept_from END WHERE \"table\" = %Q AND level = %d",
+			from != INT64_MIN, (long long)to, (long long)now, (long long)to, table,
+			level);
+	}
 	return r;
 }
 
@@ -97,11 +94,10 @@ int watermarks_rewind(struct tally_ctx *ctx, sqlite3 *db, const struct stored_ta
 	int r = watermarks_load(ctx, db, stored->table.name, &watermarks);
 	if (r < 0 || !watermarks_lie_ahead(&watermarks, now))
 		return r;
-	tally_log(
-		ctx, TALLY_WARNING,
-		"table %s is rolled up, or deleted, to a time that is still to come: it is rolled "
-		"up again from where that is right",
-		stored->table.name);
+	tally_log(ctx, TALLY_WARNING,
+		  "table %s is rolled up, or deleted, to a time that is still to come, by a clock "
+		  "that was wrong: rolling it up again from its newest minute before now",
+		  stored->table.name);
 	r = database_begin(ctx, db);
 	if (r == 0)
 		r = database_end(ctx, db, watermarks_rewind_levels(ctx, db, stored, now, closed));

@@ -291,22 +291,17 @@ static int aggregate_piece(struct aggregate *a, int64_t series,
 	return r;
 }
 
-static int aggregate_one_series(struct aggregate *a)
-{
-	int64_t series = sqlite3_column_int64(a->series, 0);
-	int r = aggregate_next_group(a);
-	if (r == 0)
-		aggregator_begin_series(&a->totals.aggregator, a->n_groups - 1, series);
-	for (uint32_t i = 0; r == 0 && i < a->plan->n_pieces; i++)
-		r = aggregate_piece(a, series, &a->plan->pieces[i]);
-	return r;
-}
-
 static int aggregate_read(struct aggregate *a)
 {
 	int r = aggregate_prepare_all(a);
-	while (r == 0 && (r = database_step(a->reader->ctx, a->series)) > 0)
-		r = aggregate_one_series(a);
+	while (r == 0 && (r = database_step(a->reader->ctx, a->series)) > 0) {
+		int64_t series = sqlite3_column_int64(a->series, 0);
+		r = aggregate_next_group(a);
+		if (r == 0)
+			aggregator_begin_series(&a->totals.aggregator, a->n_groups - 1, series);
+		for (uint32_t i = 0; r == 0 && i < a->plan->n_pieces; i++)
+			r = aggregate_piece(a, series, &a->plan->pieces[i]);
+	}
 	return r;
 }
 

@@ -18,34 +18,23 @@ static bool condition_prefix(const char *text, size_t len, const char *value, si
 	return value_len <= len && memcmp(text, value, value_len) == 0;
 }
 
-typedef bool condition_fn(const char *text, size_t len, const char *value, size_t value_len);
+struct condition_function {
+	const char *name;
+	bool (*matches)(const char *text, size_t len, const char *value, size_t value_len);
+};
 
-static void condition_call(sqlite3_context *context, sqlite3_value **values, condition_fn *matches)
+/* SQLite's own LIKE and GLOB follow other rules, and end a text at \0. */
+static void condition_call(sqlite3_context *context, int n, sqlite3_value **values)
 {
+	const struct condition_function *function = sqlite3_user_data(context);
+	(void)n;
 	const char *text = (const char *)sqlite3_value_text(values[0]);
 	const char *value = (const char *)sqlite3_value_text(values[1]);
 	if (!text || !value)
 		return; /* NULL */
-	sqlite3_result_int(context, matches(text, (size_t)sqlite3_value_bytes(values[0]), value,
-					    (size_t)sqlite3_value_bytes(values[1])));
-}
-
-static void condition_sql_prefix(sqlite3_context *context, int n, sqlite3_value **values)
-{
-	(void)n;
-	condition_call(context, values, condition_prefix);
-}
-
-static void condition_sql_contains(sqlite3_context *context, int n, sqlite3_value **values)
-{
-	(void)n;
-	condition_call(context, values, text_contains);
-}
-
-static void condition_sql_glob(sqlite3_context *context, int n, sqlite3_value **values)
-{
-	(void)n;
-	condition_call(context, values, text_glob);
+	sqlite3_result_int(context,
+			   function->matches(text, (size_t)sqlite3_value_bytes(values[0]), value,
+					     (size_t)sqlite3_value_bytes(values[1])));
 }
 
 /* SQLite's own functions end a text at \u0000. */
@@ -70,20 +59,19 @@ static void condition_sql_json(sqlite3_context *context, int n, sqlite3_value **
 
 int condition_register(struct tally_ctx *ctx, sqlite3 *db)
 {
-	static const struct {
-		const char *name;
-		int n;
-		void (*call)(sqlite3_context *, int, sqlite3_value **);
-	} functions[] = {{"tally_prefix", 2, condition_sql_prefix},
-			 {"tally_contains", 2, condition_sql_contains},
-			 {"tally_glob", 2, condition_sql_glob},
-			 {"tally_json", 1, condition_sql_json}};
-	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
-		if (sqlite3_create_function(db, functions[i].name, functions[i].n,
-					    SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
-					    functions[i].call, NULL, NULL) != SQLITE_OK)
-			return database_fail(ctx, db);
-	return 0;
+	static const struct condition_function functions[] = {
+		{"tally_prefix", condition_prefix},
+		{"tally_contains", text_contains},
+		{"tally_glob", text_glob}};
+	/* Deterministic: SQLite may then call it once for arguments that do not change. */
+	const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC;
+	int code = sqlite3_create_function(db, "tally_json", 1, flags, NULL, condition_sql_json,
+					   NULL, NULL);
+	for (size_t i = 0; code == SQLITE_OK && i < sizeof(functions) / sizeof(functions[0]); i++)
+		code = sqlite3_create_function(db, functions[i].name, 2, flags,
+					       (void *)(uintptr_t)&functions[i], condition_call,
+					       NULL, NULL);
+	return code == SQLITE_OK ? 0 : database_fail(ctx, db);
 }
 
 /* ---- SQL ----------------------------------------------------------------------- */

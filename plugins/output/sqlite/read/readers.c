@@ -21,21 +21,6 @@ static int reader_progress(void *arg)
 	return tally_monotonic(reader->ctx) >= reader->deadline;
 }
 
-static int readers_open(struct reader *reader, struct tally_ctx *ctx,
-			const struct database_settings *settings)
-{
-	struct database_settings own = *settings;
-	own.read_only = true;
-	reader->ctx = ctx;
-	int r = database_open(ctx, &own, &reader->db);
-	if (r == 0)
-		r = condition_register(ctx, reader->db);
-	if (r == 0)
-		sqlite3_progress_handler(reader->db, READER_PROGRESS_STEPS, reader_progress,
-					 reader);
-	return r;
-}
-
 void readers_init(struct readers *readers)
 {
 	*readers = (struct readers){.all = {{0}}};
@@ -45,9 +30,21 @@ void readers_init(struct readers *readers)
 int readers_start(struct readers *readers, struct tally_ctx *ctx,
 		  const struct database_settings *settings)
 {
+	struct database_settings own = *settings;
 	int r = 0;
-	for (int i = 0; i < READERS_N && r == 0; i++)
-		r = readers_open(&readers->all[i], ctx, settings);
+	/* Not for safety alone: a connection that cannot write never takes the write lock, so a
+	 * query cannot make a delivery wait. */
+	own.read_only = true;
+	for (int i = 0; i < READERS_N && r == 0; i++) {
+		struct reader *reader = &readers->all[i];
+		reader->ctx = ctx;
+		r = database_open(ctx, &own, &reader->db);
+		if (r == 0)
+			r = condition_register(ctx, reader->db);
+		if (r == 0)
+			sqlite3_progress_handler(reader->db, READER_PROGRESS_STEPS, reader_progress,
+						 reader);
+	}
 	return r;
 }
 

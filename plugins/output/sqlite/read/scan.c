@@ -199,10 +199,11 @@ static void scan_window(const struct scan *scan, int64_t width, int64_t edge, in
 static int scan_windows(struct scan *scan, int64_t range[2])
 {
 	int64_t width = SCAN_FIRST_WINDOW, window[2];
-	bool look = true; /* for the next row, at first and after an empty window */
+	/* The index finds the next row at once: after an empty window, however long the gap is. */
+	bool find = true;
 	while (scan->left && range[0] < range[1]) {
 		int64_t edge = scan->newest_first ? range[1] - 1 : range[0];
-		int r = look ? scan_find_edge(scan, range[0], range[1], &edge) : 1;
+		int r = find ? scan_find_edge(scan, range[0], range[1], &edge) : 1;
 		if (r <= 0)
 			return r;
 		uint32_t before = scan->left;
@@ -211,19 +212,11 @@ static int scan_windows(struct scan *scan, int64_t range[2])
 		r = scan_page(scan);
 		if (r != 0)
 			return r;
-		look = scan->left == before;
+		find = scan->left == before;
 		if (width < INT64_MAX / 4)
 			width *= 4;
 	}
 	return 0;
-}
-
-static int scan_series(struct scan *scan)
-{
-	int64_t range[2];
-	bound_query_range(scan->bound, &range[0], &range[1]);
-	int r = scan_prepare_edge(scan);
-	return r < 0 ? r : scan_windows(scan, range);
 }
 
 int scan_run(struct reader *reader, const struct bound_query *bound, struct result *result)
@@ -234,9 +227,13 @@ int scan_run(struct reader *reader, const struct bound_query *bound, struct resu
 			    .result = result,
 			    .left = bound->query->limit,
 			    .newest_first = bound->query->newest_first};
+	int64_t range[2];
+	bound_query_range(bound, &range[0], &range[1]);
 	int r = scan_prepare_page(&scan);
+	if (r == 0 && !state)
+		r = scan_prepare_edge(&scan);
 	if (r == 0)
-		r = state ? scan_page(&scan) : scan_series(&scan);
+		r = state ? scan_page(&scan) : scan_windows(&scan, range);
 	sqlite3_finalize(scan.page);
 	sqlite3_finalize(scan.edge);
 	return r == 0 ? result_finish(result) : r;

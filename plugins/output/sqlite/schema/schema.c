@@ -87,21 +87,6 @@ static const char *schema_part_type(const struct tally_column *column, uint32_t 
 	return part == PART_COUNT || part == PART_SPAN ? "INTEGER" : schema_type(column);
 }
 
-static void schema_append_parts(sqlite3_str *sql, const struct tally_column *column)
-{
-	for (uint32_t part = 0; part < schema_n_parts(column); part++)
-		sqlite3_str_appendf(sql, ", \"%w_%s\" %s", column->name, schema_parts[part],
-				    schema_part_type(column, part));
-}
-
-static void schema_append_plain(sqlite3_str *sql, const struct tally_column *column)
-{
-	for (uint32_t part = 0; part < schema_n_parts(column); part++) {
-		sqlite3_str_appendf(sql, ", ");
-		rollup_columns_append_plain(sql, column, (enum schema_part)part);
-	}
-}
-
 static int schema_create_rollup(struct tally_ctx *ctx, sqlite3 *db,
 				const struct stored_table *stored, enum schema_level level)
 {
@@ -111,8 +96,12 @@ static int schema_create_rollup(struct tally_ctx *ctx, sqlite3 *db,
 			    "CREATE TABLE \"%w%s_rows\" (_series INTEGER NOT NULL, time INTEGER "
 			    "NOT NULL, newest INTEGER NOT NULL, rows INTEGER NOT NULL",
 			    table->name, schema_levels[level].suffix);
-	for (uint32_t i = 0; i < stored->n_numbers; i++)
-		schema_append_parts(sql, &table->columns[stored->numbers[i]]);
+	for (uint32_t i = 0; i < stored->n_numbers; i++) {
+		const struct tally_column *column = &table->columns[stored->numbers[i]];
+		for (uint32_t part = 0; part < schema_n_parts(column); part++)
+			sqlite3_str_appendf(sql, ", \"%w_%s\" %s", column->name, schema_parts[part],
+					    schema_part_type(column, part));
+	}
 	sqlite3_str_appendf(sql, ", PRIMARY KEY (_series, time)) WITHOUT ROWID");
 	return database_exec_text(ctx, db, sql);
 }
@@ -163,8 +152,13 @@ static int schema_rollup_view(struct tally_ctx *ctx, sqlite3 *db, const struct s
 			    table->name, suffix, table->name, suffix);
 	for (uint32_t i = 0; i < stored->n_tags; i++)
 		sqlite3_str_appendf(sql, ", s.\"%w\"", table->columns[stored->tags[i]].name);
-	for (uint32_t i = 0; i < stored->n_numbers; i++)
-		schema_append_plain(sql, &table->columns[stored->numbers[i]]);
+	for (uint32_t i = 0; i < stored->n_numbers; i++) {
+		const struct tally_column *column = &table->columns[stored->numbers[i]];
+		for (uint32_t part = 0; part < schema_n_parts(column); part++) {
+			sqlite3_str_appendf(sql, ", ");
+			rollup_columns_append_plain(sql, column, (enum schema_part)part);
+		}
+	}
 	sqlite3_str_appendf(sql, " FROM \"%w%s_rows\" r JOIN \"%w_series\" s USING (_series)",
 			    table->name, suffix, table->name);
 	return database_exec_text(ctx, db, sql);
@@ -260,11 +254,9 @@ static int schema_add_column(struct tally_ctx *ctx, sqlite3 *db, const struct st
 			       suffix, column->name, schema_type(column));
 	bool number = table->kind == TALLY_SERIES && column->role != TALLY_TAG &&
 		      catalog_is_number(column);
-	if (r < 0 || !number)
-		return r;
-	if (old->n_numbers)
-		return schema_add_parts(ctx, db, table->name, column);
-	return 0;
+	/* Else the rollups are created with all their columns when the last one is there. */
+	return r == 0 && number && old->n_numbers ? schema_add_parts(ctx, db, table->name, column)
+						  : r;
 }
 
 static int schema_grow(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *old,
@@ -280,26 +272,20 @@ static int schema_grow(struct tally_ctx *ctx, sqlite3 *db, const struct stored_t
 
 /* ---- Comparing -------------------------------------------------------------- */
 
-/* A name that it needs may be there already, and is not a table of ours. */
-static int schema_name_taken(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *stored,
-			     int r)
-{
-	if (sqlite3_errcode(db) != SQLITE_ERROR || !strstr(sqlite3_errmsg(db), "already"))
-		return r;
-	return tally_fail(ctx, EINVAL,
-			  "table %s: the file already has something else of a name it needs: %s",
-			  stored->table.name, sqlite3_errmsg(db));
-}
-
 static int schema_write(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *old,
 			const struct stored_table *stored)
 {
 	int r = old ? schema_grow(ctx, db, old, stored) : schema_create(ctx, db, stored);
 	if (r == 0)
 		r = schema_derive(ctx, db, stored);
-	if (r < 0)
-		return schema_name_taken(ctx, db, stored, r);
-	return catalog_store(ctx, db, &stored->table);
+	/* SQLite has one error code for all that is wrong with a statement; only its text says that
+	 * a name is taken by something that is not a table of ours. */
+	if (r < 0 && sqlite3_errcode(db) == SQLITE_ERROR && strstr(sqlite3_errmsg(db), "already"))
+		return tally_fail(ctx, EINVAL,
+				  "table %s: the file already has something else of a name it "
+				  "needs: %s",
+				  stored->table.name, sqlite3_errmsg(db));
+	return r < 0 ? r : catalog_store(ctx, db, &stored->table);
 }
 
 /* Puts table, which old (NULL: nothing) does not have all of, into file and catalog. */

@@ -57,13 +57,6 @@ static struct writer_table **writer_place(struct writer *writer, const char *nam
 	return place;
 }
 
-static void writer_remove(struct writer_table **place)
-{
-	struct writer_table *table = *place;
-	*place = table->next;
-	writer_table_destroy(table);
-}
-
 int writer_prepare(struct writer *writer, const struct tally_table *declared)
 {
 	const struct stored_table *stored = NULL;
@@ -71,8 +64,11 @@ int writer_prepare(struct writer *writer, const struct tally_table *declared)
 	int r = schema_ensure(writer->ctx, writer->catalog, writer->db, declared, &stored);
 	if (r < 0 || (*place && (*place)->stored == stored))
 		return r;
-	if (*place)
-		writer_remove(place);
+	if (*place) {
+		struct writer_table *old = *place;
+		*place = old->next;
+		writer_table_destroy(old);
+	}
 	r = writer_table_create(writer->ctx, writer->db, stored, &table);
 	if (r < 0)
 		return r;
@@ -108,8 +104,8 @@ int writer_ledger(struct writer *writer, const char *name, uint64_t *ret)
 	return 0;
 }
 
-/* Another file may have been put in the place of ours: told once, whoever asked for the ledger will
- * ask again. */
+/* Another file may have been put in the place of ours.  Returned once: the core then reads the
+ * ledger again and continues from there. */
 static int writer_is_behind(struct writer *writer, const char *name, uint64_t sequence)
 {
 	if (sequence >= writer->known || strcmp(name, writer->known_writer) != 0)
@@ -117,13 +113,6 @@ static int writer_is_behind(struct writer *writer, const char *name, uint64_t se
 	writer_know(writer, "", 0);
 	return tally_fail(writer->ctx, EAGAIN, "%s no longer has the rows that were written to it",
 			  database_path(writer->db));
-}
-
-static int writer_put_ledger(struct writer *writer, const struct tally_entry *entry)
-{
-	sqlite3_bind_text(writer->ledger_put, 1, entry->producer, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(writer->ledger_put, 2, (int64_t)entry->sequence);
-	return database_step(writer->ctx, writer->ledger_put);
 }
 
 static int writer_put_entry(struct writer *writer, const struct tally_entry *entry)
@@ -136,9 +125,11 @@ static int writer_put_entry(struct writer *writer, const struct tally_entry *ent
 	if (r < 0 || (entry->producer && entry->sequence <= written))
 		return r;
 	r = writer_table_put(*writer_place(writer, entry->batch->table->name), entry->batch);
-	if (r == 0 && entry->producer)
-		r = writer_put_ledger(writer, entry);
-	return r;
+	if (r < 0 || !entry->producer)
+		return r;
+	sqlite3_bind_text(writer->ledger_put, 1, entry->producer, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(writer->ledger_put, 2, (int64_t)entry->sequence);
+	return database_step(writer->ctx, writer->ledger_put);
 }
 
 static int writer_put_all(struct writer *writer, const struct tally_entry *entries, uint32_t n,

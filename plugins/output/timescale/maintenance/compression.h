@@ -1,7 +1,7 @@
 /*
  * Compressing what is old enough, where the server can: the chunks of hypertables, one by one, each
- * in a transaction of its own.  A table that was made when the server could not compress is told
- * first that it may be.  Rows that come late into a compressed chunk lie beside what is compressed;
+ * in a transaction of its own.  Compression is first enabled on a table that was created when the
+ * server could not compress.  Late rows of a compressed chunk lie uncompressed beside the rest;
  * such a chunk is compressed again, but not at once: see maintenance.h.
  */
 #ifndef TALLYD_TIMESCALE_COMPRESSION_H

@@ -311,8 +311,8 @@ static void maintenance_follow(struct store *store)
 	tally_gauge(store->ctx, METRIC_POLICIES_FAILED, 0);
 }
 
-/* What the database itself does to the tables besides, if somebody told it to.  Nothing here needs
- * that, and a policy that drops what is not rolled up yet loses it. */
+/* TimescaleDB's own policies, if somebody has added some.  Nothing here needs them, and one that
+ * drops rows before they are rolled up loses them. */
 static void maintenance_report_policies(struct store *store)
 {
 	auto_result PGresult *result = NULL;
@@ -355,9 +355,9 @@ int maintenance_run(struct store *store)
 {
 	int r = maintenance_lead(store);
 	/* The one that does not lead reads it too, for the metric and for whether it may lead. */
-	int told = r < 0 ? r : maintenance_read_clock(store);
-	if (told < 0) {
-		r = told;
+	int clock = r < 0 ? r : maintenance_read_clock(store);
+	if (clock < 0) {
+		r = clock;
 	} else if (r == 0 &&
 		   llabs(server_clock_offset(&store->maintenance.clock)) > STORE_CLOCK_BOUND) {
 		/* Whose clock is off has dated its rows wrong; what becomes of everybody's it

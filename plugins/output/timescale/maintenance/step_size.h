@@ -27,8 +27,8 @@ void step_size_took(struct step_size *step_size, int64_t ns, bool full);
 void step_size_timed_out(struct step_size *step_size);
 
 bool step_size_may_lock(const struct step_size *step_size, int64_t now);
-/* The lock was not to be had: longer until the next time, and for longer then; told, and no
- * failure. what: "what is too old cannot be deleted". */
+/* The lock was not granted: the next attempt comes later and waits longer.  Logged, and no failure.
+ * what: "old rows cannot be deleted". */
 void step_size_blocked(struct step_size *step_size, struct tally_ctx *ctx, const char *what);
 void step_size_unblocked(struct step_size *step_size);
 

@@ -55,8 +55,8 @@ static int64_t readers_refused_until(struct readers *readers, int64_t set)
 	return until;
 }
 
-/* After a failure the next ones are told so at once for a moment, instead of each waiting for a
- * server that does not answer. */
+/* For a second after a failure further queries fail at once, instead of each waiting for a server
+ * that does not answer. */
 static int readers_open(struct readers *readers, struct pg_connection *pg)
 {
 	int64_t now = tally_monotonic(readers->ctx);

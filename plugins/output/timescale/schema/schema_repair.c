@@ -151,7 +151,7 @@ static int repair_make(struct pg_connection *pg, const struct schema_where *wher
 /* ---- All of it ---------------------------------------------------------------- */
 
 static int repair_in_transaction(struct pg_connection *pg, const struct schema_where *where,
-				 const struct stored_table *stored, char *told, size_t size)
+				 const struct stored_table *stored, char *dropped, size_t size)
 {
 	auto_result PGresult *lacks = NULL;
 	int r = pg_execf(pg,
@@ -165,46 +165,46 @@ static int repair_in_transaction(struct pg_connection *pg, const struct schema_w
 		r = repair_look(pg, stored, &lacks);
 	if (r < 0)
 		return r;
-	repair_list(stored, lacks, told, size);
+	repair_list(stored, lacks, dropped, size);
 	if (!repair_is_possible(stored, lacks))
 		return tally_fail(pg->ctx, EPROTO,
 				  "table %s: somebody dropped %s, which cannot be recreated beside "
 				  "what is left: restore it, or drop the rest of the table too",
-				  stored->table.name, told);
-	if (told[0])
+				  stored->table.name, dropped);
+	if (dropped[0])
 		r = repair_make(pg, where, stored, lacks);
 	return r == 0 ? pg_exec(pg, "commit") : r;
 }
 
 static int repair_refuse(struct pg_connection *pg, const struct stored_table *stored)
 {
-	char told[200];
-	int r = schema_missing(pg, stored, told, sizeof(told));
-	if (r < 0 || !told[0])
+	char dropped[200];
+	int r = schema_missing(pg, stored, dropped, sizeof(dropped));
+	if (r < 0 || !dropped[0])
 		return r;
 	return tally_fail(
 		pg->ctx, ENOENT,
 		"table %s: somebody dropped %s, and migrate = check: run tallyd db migrate",
-		stored->table.name, told);
+		stored->table.name, dropped);
 }
 
 int schema_repair(struct pg_connection *pg, const struct schema_where *where,
 		  const struct stored_table *stored)
 {
-	char told[200];
+	char dropped[200];
 	int r = where->make ? migration_run(pg, migrations) : 0;
 	if (r < 0 || !stored)
 		return r;
 	if (!where->make)
 		return repair_refuse(pg, stored);
-	r = repair_in_transaction(pg, where, stored, told, sizeof(told));
+	r = repair_in_transaction(pg, where, stored, dropped, sizeof(dropped));
 	if (r < 0) {
 		pg_rollback(pg);
-	} else if (told[0]) {
+	} else if (dropped[0]) {
 		tally_count(pg->ctx, METRIC_TABLES_REPAIRED, 1);
 		tally_log(pg->ctx, TALLY_ERROR,
 			  "table %s: somebody dropped %s: recreated, but its rows are lost",
-			  stored->table.name, told);
+			  stored->table.name, dropped);
 	}
 	return r;
 }

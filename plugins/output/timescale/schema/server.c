@@ -42,7 +42,7 @@ int server_offers_extension(struct pg_connection *pg, bool *ret)
 
 /* Many daemons at once would trip over each other here, IF NOT EXISTS or not: it looks first, and
  * the unique index on pg_extension then lets one through (23505 for the others). */
-int server_offer_extension(struct pg_connection *pg, bool *told)
+int server_offer_extension(struct pg_connection *pg, bool *reported)
 {
 	bool offers = false;
 	int r = server_offers_extension(pg, &offers);
@@ -52,7 +52,7 @@ int server_offer_extension(struct pg_connection *pg, bool *told)
 			"create extension if not exists timescaledb; end $$");
 	if (r == 0 || !pg_is_open(pg))
 		return r;
-	if (!*told)
+	if (!*reported)
 		tally_log(pg->ctx, TALLY_WARNING,
 			  "the server has TimescaleDB, but this role may not create its extension: "
 			  "%s.  Tables are made without it, and stay so: if they should be "
@@ -60,7 +60,7 @@ int server_offer_extension(struct pg_connection *pg, bool *told)
 			  "database first",
 			  tally_reason(pg->ctx));
 	/* No reason not to start: plain partitions do the same, but for compression. */
-	*told = true;
+	*reported = true;
 	return 0;
 }
 

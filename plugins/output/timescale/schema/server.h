@@ -26,8 +26,9 @@ int server_find_out(struct pg_connection *pg, struct server *ret);
 
 /* Whether the server has TimescaleDB and the database does not, and has no tables of ours yet. */
 int server_offers_extension(struct pg_connection *pg, bool *ret);
-/* Creates it then; that it may not is said, unless *told, and no error. */
-int server_offer_extension(struct pg_connection *pg, bool *told);
+/* Creates the extension if the server offers it; a missing right is logged once (*reported) and is
+ * no error. */
+int server_offer_extension(struct pg_connection *pg, bool *reported);
 
 /* What the operator should know of how tables and server go together; "": all is well. */
 struct server_remarks {

@@ -13,7 +13,7 @@ struct dead_letter {
 	int64_t max; /* bytes; 0: none is kept */
 };
 
-/* Failing to is told in the log: the row is counted in any case. */
+/* A failure is only logged: the row is counted in any case. */
 void dead_letter_put(const struct dead_letter *dead, const struct tally_batch *batch, uint32_t row,
 		     const char *why);
 /* What was put is on the disk when it returns: its rows are let go of. */

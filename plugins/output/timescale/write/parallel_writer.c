@@ -120,7 +120,7 @@ static void *writer_thread_run(void *arg)
 }
 
 /* Threads live for one write: starting one costs microseconds against a transaction's milliseconds,
- * and none is idle, or has to be told to stop.  Where one cannot be started the others do its work:
+ * and none is idle or has to be stopped.  Where one cannot be started the others do its work:
  * who takes which shard is decided by the counter alone. */
 static void parallel_writer_run(struct parallel_writer *parallel)
 {

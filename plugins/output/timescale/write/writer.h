@@ -42,7 +42,7 @@ struct writer_fault {
 	const struct tally_batch *batch;
 	uint32_t row;
 	const char *why;
-	char *message; /* why, if it is not ours: by the database */
+	char *message; /* the database's, owned; NULL: the reason is ours */
 };
 
 struct writer {
@@ -74,9 +74,8 @@ void writer_disconnect(struct writer *writer);
 void writer_done(struct writer *writer);
 
 int writer_prepare(struct writer *writer, const struct tally_table *table);
-/* As in struct tally_output, several in turn; but what becomes of single rows is message by the
- * next.
- */
+/* As in struct tally_output, several in turn; but writer_report_faults()
+ * reports single rows. */
 int writer_write(struct writer *writer, const struct tally_entry *entries, uint32_t n,
 		 uint8_t *verdicts);
 /* As in struct tally_output. */
