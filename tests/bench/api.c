@@ -10,6 +10,7 @@
 int main(void)
 {
 	static const struct tally_named_cache memory[] = {{"memory", NULL}, {NULL, NULL}};
+	static const char *const origins[] = {"https://bench.example", NULL};
 	struct http_fixture fixture;
 	char id[16], name[16];
 	http_prepare(&fixture);
@@ -19,6 +20,7 @@ int main(void)
 		http_add_container(&fixture, "alpha", id, name, "running");
 		http_add_stats(&fixture, "alpha", id, name, 5, 1.5 * i, 1000);
 	}
+	fixture.config.cors_origins = origins;
 	fixture.config.cache = memory;
 	fixture.config.cache_size = 32 << 20;
 	fixture.config.cache_ttl_containers = 10 * CLOCK_SECOND;
