@@ -148,7 +148,7 @@ def test_healthz_is_reachable_however_many_connections_are_open(daemon, limit):
 
 
 def go_on(step, client):
-    """Slowly, until it is hung up on."""
+    """Slowly, until it is disconnected."""
     def run():
         try:
             while step(client):
@@ -196,10 +196,10 @@ def test_slow_clients_are_hung_up_on_and_others_notice_nothing(daemon):
         answers[d.get("/healthz").status, d.get("/api/v1/tables/notes?limit=1").status] += 1
         return not any(is_open(client) for client in slow + [idle])
 
-    d.wait(all_are_gone, "all are hung up on", 90)
+    d.wait(all_are_gone, "all are disconnected", 90)
     assert list(answers) == [(200, 200)]
     assert refused(d, "slow") == len(slow)  # without the idle one, which was only asked to leave
-    d.says("hung up on for being slow")
+    d.says("slow clients (client_timeout)")
 
 
 def test_too_large_requests_are_refused_and_closed(daemon):

@@ -225,13 +225,13 @@ def test_a_redis_that_dies_and_comes_back_empty_is_filled_again(site):
     assert not any(shared(site, first, second, query) for _ in range(3))
     assert level(second, "error") + level(second, "timeout") >= 1
     for daemon in (worker, first, second):  # also who only publishes
-        daemon.says("output.redis: as a cache it is not available")
+        daemon.says("output.redis: the cache is unavailable")
     site.redis.start()
     wait_for(lambda: shared(site, first, second, query), 60)
     site.emit("container_info", [time.time_ns(), "alpha", WEB, "web", "web:1", None, "dead"])
     wait_for(lambda: site.redis.hash(site.key(WEB)).get("info.state") == "dead", 60)
     for daemon in (worker, first, second):
-        daemon.says("output.redis: as a cache it is available again")
+        daemon.says("output.redis: the cache is available again")
     assert "password" not in worker.log
 
 
@@ -318,7 +318,7 @@ def test_a_password_that_was_changed_in_its_file_is_used_without_a_reload(site, 
         site.redis.cli("-a", "fr3sh", "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
         api.says("WRONGPASS")
         secret.write_text("fr3sh\n")
-        api.says("as a cache it is available again", 60)
+        api.says("the cache is available again", 60)
         assert "reload" not in api.log and "fr3sh" not in api.log and "s3cret" not in api.log
     finally:
         for password in ("s3cret", "fr3sh"):

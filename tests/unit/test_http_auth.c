@@ -312,7 +312,7 @@ static void a_file_that_is_wrong_or_open_to_others_is_refused(void **state)
 	write_tokens("\n" ALL "\n", 0600);
 	expect_refusal(*state, -EINVAL, ":2: no scope");
 	write_tokens("# nothing\n", 0600);
-	expect_refusal(*state, -EINVAL, "holds no token");
+	expect_refusal(*state, -EINVAL, "contains no token");
 	unlink(path);
 	expect_refusal(*state, -ENOENT, "No such file");
 }

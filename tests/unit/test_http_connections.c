@@ -37,7 +37,7 @@ static int64_t now(void)
 	return ts.tv_sec * CLOCK_SECOND + ts.tv_nsec;
 }
 
-/* Sends a byte now and then for ever, until it is hung up on. */
+/* Sends a byte now and then for ever, until it is disconnected. */
 static void a_client_that_dribbles_is_hung_up_on(void **state)
 {
 	struct http_fixture *fixture = *state;

@@ -101,7 +101,7 @@ static void all_are_allowed_without_tokens_only(void **state)
 	fixture->config.tokens_file = "/nonexistent";
 	struct tally_ctx *ctx = fake_host_ctx(fixture->host);
 	assert_true(tally_plugin()->create(ctx, &fixture->config, &self) < 0);
-	assert_non_null(strstr(fake_host_reason(fixture->host), "name the origins"));
+	assert_non_null(strstr(fake_host_reason(fixture->host), "list the origins"));
 	fixture->config.tokens_file = NULL;
 	http_start(fixture);
 	expect_allowed(fixture, "Origin: https://any.example\r\n", "*");

@@ -405,7 +405,7 @@ static void what_cannot_be_right_is_refused(void **state)
 	struct http_fixture *fixture = *state;
 	char other[110];
 	fixture->config.tls_key = NULL;
-	assert_refused(fixture, "go together");
+	assert_refused(fixture, "is required with tls_");
 	fixture->config.tls_key = "/nonexistent";
 	assert_refused(fixture, "No such file");
 	fixture->config.tls_key = key_path;

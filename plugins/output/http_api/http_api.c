@@ -1,7 +1,7 @@
 /*
  * The HTTP API: a service that answers what a store holds as JSON, and what the daemon knows about
  * itself.  create() reads the address; start() binds it and starts the server's threads; stop()
- * answers who waits with 503 and ends them.  What can fail: the address is taken.
+ * answers waiting requests with 503 and ends the threads.  start() fails if the address is taken.
  */
 #include "http_api.h"
 
@@ -23,7 +23,7 @@ struct http_api {
 	struct server *server;
 };
 
-/* Off, or the memory and up to two more behind it. */
+/* Off, or the memory and up to two shared caches after it. */
 static int http_check_cache(struct tally_ctx *ctx, const struct http_config *config)
 {
 	const struct tally_named_cache *level = config->cache;
@@ -31,13 +31,14 @@ static int http_check_cache(struct tally_ctx *ctx, const struct http_config *con
 	if (!level || !level->name || (off && !level[1].name))
 		return 0;
 	if (off || strcmp(level->name, "memory") != 0)
-		return tally_fail(ctx, EINVAL, "cache: begins with memory, or is just off");
+		return tally_fail(ctx, EINVAL, "cache: must start with memory, or be off alone");
 	for (int n = 1; level[n].name; n++) {
 		if (strcmp(level[n].name, "memory") == 0 || strcmp(level[n].name, "off") == 0)
-			return tally_fail(ctx, EINVAL, "cache: \"%s\" stands behind memory",
+			return tally_fail(ctx, EINVAL, "cache: \"%s\" cannot come after memory",
 					  level[n].name);
 		if (n > HTTP_LEVELS)
-			return tally_fail(ctx, EINVAL, "cache: at most %d behind memory",
+			return tally_fail(ctx, EINVAL,
+					  "cache: at most %d caches can come after memory",
 					  HTTP_LEVELS);
 	}
 	return 0;
@@ -48,16 +49,16 @@ static int http_check_web(struct tally_ctx *ctx, const struct http_config *confi
 	const char *odd = cors_check(config->cors_origins);
 	if (odd)
 		return tally_fail(ctx, EINVAL,
-				  "cors_origins: \"%s\" is no origin (try https://example.org)",
+				  "cors_origins: \"%s\" is not an origin (try https://example.org)",
 				  odd);
 	if (config->tokens_file && cors_allows_all(config->cors_origins))
 		return tally_fail(ctx, EINVAL,
-				  "cors_origins: * lets any page read what tokens_file is to "
-				  "guard; name the origins");
+				  "cors_origins: * would let every page read what tokens_file "
+				  "protects; list the origins");
 	if (!config->tls_cert != !config->tls_key)
-		return tally_fail(ctx, EINVAL,
-				  "%s: is missing: a certificate and its key go together",
-				  config->tls_cert ? "tls_key" : "tls_cert");
+		return tally_fail(ctx, EINVAL, "%s: is required with %s",
+				  config->tls_cert ? "tls_key" : "tls_cert",
+				  config->tls_cert ? "tls_cert" : "tls_key");
 	return 0;
 }
 
@@ -71,9 +72,9 @@ static int http_check(struct tally_ctx *ctx, const struct http_config *config,
 				  config->listen);
 	if (!config->insecure && !config->tokens_file && !listen_is_loopback(ret))
 		return tally_fail(ctx, EINVAL,
-				  "listen: %s can be reached from other machines and nobody is "
-				  "asked who they are; give a tokens_file, listen on 127.0.0.1 "
-				  "behind a proxy that asks, or say insecure = yes",
+				  "listen: other machines can reach %s, and requests need no "
+				  "token; set tokens_file, listen on 127.0.0.1 behind a proxy that "
+				  "authenticates, or set insecure = yes",
 				  config->listen);
 	int r = http_check_web(ctx, config);
 	return r < 0 ? r : http_check_cache(ctx, config);
@@ -155,88 +156,86 @@ static const struct tally_watcher http_watcher = {.size = sizeof(http_watcher),
 
 static const struct tally_option http_options[] = {
 	{OPTION(listen), .type = TALLY_OPT_STRING, .fallback = "127.0.0.1:7420",
-	 .help = "Address and port to listen on: 127.0.0.1:7420, [::]:7420."},
+	 .help = "Address and port: 127.0.0.1:7420, [::]:7420."},
 	{OPTION(store), .type = TALLY_OPT_STORE, .fallback = "sqlite", .flags = TALLY_OPT_REQUIRED,
 	 .help = "The output whose data is served."},
 	{OPTION(insecure), .type = TALLY_OPT_BOOL, .fallback = "no",
-	 .help = "Allow an address that other machines can reach, although anyone who reaches "
-		 "it may read everything."},
+	 .help = "Permit an address that other machines can reach although requests need no "
+		 "token."},
 	{OPTION(tokens_file), .type = TALLY_OPT_STRING,
-	 .help = "A file of lines `token scope…`: whoever asks must show one of these. Others may "
-		 "not read it; it is read again when it changes."},
+	 .help = "A file of lines `token scope…`: requests must bear one of these tokens. Others "
+		 "must not be able to read it; it is reloaded when it changes."},
 	{OPTION(tls_cert), .type = TALLY_OPT_STRING,
-	 .help = "A file with a certificate in PEM, and those up to its root: then connections are "
-		 "by TLS only. It is read again when it changes."},
+	 .help = "A file with a certificate in PEM and the certificates up to its root: all "
+		 "connections use TLS. It is reloaded when it changes."},
 	{OPTION(tls_key), .type = TALLY_OPT_STRING,
-	 .help = "The file with its key, in PEM, that others may not read."},
+	 .help = "The file with its key, in PEM, which others must not be able to read."},
 	{OPTION(cors_origins), .type = TALLY_OPT_LIST,
-	 .help = "Web pages of these origins (https://example.org) may read answers; * for all, "
-		 "only without tokens. Default: none."},
+	 .help = "Origins (https://example.org) whose web pages may read answers; * for all, only "
+		 "without tokens. Default: none."},
 	{OPTION(allowed_hosts), .type = TALLY_OPT_LIST,
-	 .help = "On loopback and without tokens: names that requests may call this machine by, "
-		 "besides localhost and addresses."},
+	 .help = "On loopback and without tokens: names for this machine in requests, besides "
+		 "localhost and addresses."},
 	{OPTION(container_metrics), .type = TALLY_OPT_BOOL, .fallback = "no",
 	 .help = "Serve /metrics/containers: newest readings under the names that cAdvisor uses."},
 	{OPTION(max_query_range_days), .type = TALLY_OPT_INT, .fallback = "30",
-	 .accepts = "1..3650", .help = "Longest time between from and to."},
+	 .accepts = "1..3650", .help = "Longest time from `from` to `to`."},
 	{OPTION(max_results_per_query), .type = TALLY_OPT_INT, .fallback = "10000",
-	 .accepts = "1..1000000", .help = "Most rows, or points of all series, in one answer."},
+	 .accepts = "1..1000000",
+	 .help = "Most rows, or points of all series together, in one answer."},
 	{OPTION(query_timeout), .type = TALLY_OPT_DURATION, .fallback = "5s",
 	 .accepts = "100ms..10min",
-	 .help = "A request that the store has not answered by then gets a 503."},
+	 .help = "A request that the store has not answered in this time gets a 503."},
 	{OPTION(client_timeout), .type = TALLY_OPT_DURATION, .fallback = "30s",
 	 .accepts = "1s..10min",
-	 .help = "Who sends or takes nothing for so long is hung up on; so is who takes more than "
-		 "twice this for a request's head, or ten times this for an answer."},
+	 .help = "Disconnects clients that send or receive nothing for this long, or need more "
+		 "than twice this for a request's head or ten times this for an answer."},
 	{OPTION(threads), .type = TALLY_OPT_INT, .fallback = "4", .accepts = "1..64",
-	 .help = "Requests that may be with the store at the same time."},
+	 .help = "Requests that query the store at the same time."},
 	{OPTION(max_connections), .type = TALLY_OPT_INT, .fallback = "256", .accepts = "1..10000",
-	 .help = "Connections open at the same time; others get a 503, but for /healthz."},
+	 .help = "Open connections; further ones get a 503, except for /healthz."},
 	{OPTION(max_connections_per_address), .type = TALLY_OPT_INT, .fallback = "64",
 	 .accepts = "1..10000",
-	 .help = "Of these, from one address, or from one network of IPv6 (/64)."},
+	 .help = "Open connections from one address, or from one IPv6 network (/64)."},
 	{OPTION(cache), .type = TALLY_OPT_CACHES, .fallback = "memory", .accepts = "memory|off",
-	 .help = "Where finished answers are kept for a while: memory, and behind it outputs that "
-		 "are caches, as redis; off for nowhere."},
+	 .help = "Where finished answers are cached: memory, and after it outputs that are caches, "
+		 "such as redis; or off."},
 	{OPTION(cache_scope), .type = TALLY_OPT_STRING,
-	 .help = "A name for the data served: daemons over the same data that give the same name "
-		 "share answers in the caches behind memory. Default: this instance shares with "
-		 "none."},
+	 .help = "A name for the data: daemons with the same data and the same name share answers "
+		 "in the caches after memory. Default: this instance shares with none."},
 	{OPTION(cache_size), .type = TALLY_OPT_SIZE, .fallback = "32Mi", .accepts = "64Ki..64Gi",
-	 .help = "Memory for them; what was not asked for longest goes first. An answer that takes "
-		 "more "
-		 "than an eighth of it is not kept."},
+	 .help = "Memory for cached answers; the least recently used go first. An answer larger "
+		 "than an eighth of it is not cached."},
 	{OPTION(cache_ttl_containers), .type = TALLY_OPT_DURATION, .fallback = "10s",
-	 .accepts = "0s..1h", .help = "How long lists of containers, hosts and tables are kept."},
+	 .accepts = "0s..1h", .help = "How long lists of containers, hosts and tables are cached."},
 	{OPTION(cache_ttl_stats), .type = TALLY_OPT_DURATION, .fallback = "2s", .accepts = "0s..1h",
-	 .help = "How long newest readings and rows are kept."},
+	 .help = "How long newest readings and rows are cached."},
 	{OPTION(cache_ttl_images), .type = TALLY_OPT_DURATION, .fallback = "5min",
-	 .accepts = "0s..1d", .help = "How long answers about images are kept."},
+	 .accepts = "0s..1d", .help = "How long answers about images are cached."},
 	{OPTION(cache_ttl_history), .type = TALLY_OPT_DURATION, .fallback = "30s",
-	 .accepts = "0s..1d", .help = "How long series are kept."},
+	 .accepts = "0s..1d", .help = "How long series are cached."},
 	{OPTION(live), .type = TALLY_OPT_CHOICE, .fallback = "auto",
 	 .accepts = "auto|pipeline|store|off",
-	 .help = "Where streams get their rows: from what this daemon's inputs read (pipeline); "
-		 "from the store, asked every second while anybody follows (store); from the "
-		 "inputs once they have read some, till then from the store and from what is "
-		 "published in the first cache behind memory, if that is redis (auto); or there "
-		 "are no streams."},
+	 .help = "Where streams get rows. pipeline: from this daemon's inputs. store: from the "
+		 "store, polled every second while there are clients. auto: pipeline once inputs "
+		 "have emitted rows; until then store, and what is published in the first cache "
+		 "after memory, if that is redis. off: no streams."},
 	{OPTION(live_memory), .type = TALLY_OPT_SIZE, .fallback = "4Mi", .accepts = "64Ki..1Gi",
-	 .help = "Memory for the newest rows of each kind of stream, for all its clients; who "
-		 "falls behind them misses some, and is told so."},
+	 .help = "Memory for the newest rows of each kind of stream, shared by its clients. A "
+		 "client that falls behind is told how many rows it missed."},
 	{OPTION(live_client_memory), .type = TALLY_OPT_SIZE, .fallback = "256Ki",
 	 .accepts = "16Ki..16Mi",
-	 .help = "Memory for one client's events on their way; no event is larger, and what a "
-		 "client has missed is told up to this."},
+	 .help = "Memory for one client's unsent events: the largest event, and the most that a "
+		 "returning client gets of what it missed."},
 	{OPTION(live_heartbeat), .type = TALLY_OPT_DURATION, .fallback = "15s",
-	 .accepts = "1s..1min", .help = "A stream that is silent says so, so often."},
+	 .accepts = "1s..1min", .help = "A stream without rows sends a comment this often."},
 	{OPTION(max_streams), .type = TALLY_OPT_INT, .fallback = "128", .accepts = "1..10000",
-	 .help = "Clients that may follow streams at the same time; others are told to come back."},
+	 .help = "Clients of streams at the same time; further ones are told to retry later."},
 	{.name = NULL},
 };
 
 TALLY_PLUGIN(.name = "http_api", .version = TALLYD_VERSION,
-	     .help = "Serves what a store holds over HTTP, as JSON.", .options = http_options,
+	     .help = "Serves the data of a store over HTTP, as JSON.", .options = http_options,
 	     .config_size = sizeof(struct http_config), .metrics = http_metrics,
 	     .create = http_create, .start = http_start, .stop = http_stop, .destroy = http_destroy,
 	     .watcher = &http_watcher, .check = http_check_files)

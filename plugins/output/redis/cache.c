@@ -107,7 +107,7 @@ static void cache_log_unavailable(struct cache *cache, const char *why, bool lat
 	if (late || (cache->logged && now - cache->logged < cache_log_interval))
 		return;
 	tally_log(cache->template.ctx, TALLY_ERROR,
-		  "as a cache it is not available, for %lld s now: %s; who asks it goes on without",
+		  "the cache is unavailable, for %lld s now: %s; lookups fail at once meanwhile",
 		  (long long)((now - cache->unavailable_since) / CLOCK_SECOND), why);
 	cache->logged = now;
 }
@@ -118,7 +118,7 @@ static void cache_log_available(struct cache *cache)
 	int64_t now = tally_monotonic(cache->template.ctx);
 	if (cache->logged)
 		tally_log(cache->template.ctx, TALLY_NOTICE,
-			  "as a cache it is available again, after %lld s",
+			  "the cache is available again after %lld s",
 			  (long long)((now - cache->unavailable_since) / CLOCK_SECOND));
 	cache->unavailable_since = cache->logged = 0;
 }
@@ -154,9 +154,7 @@ static int cache_borrow(struct cache *cache, int64_t deadline, struct cache_borr
 	cache->n_waiting--;
 	*ret = (struct cache_borrowed){connection, cache->generation};
 	pthread_mutex_unlock(&cache->lock);
-	return connection
-		       ? 0
-		       : tally_fail(cache->template.ctx, EBUSY, "the cache is not available now");
+	return connection ? 0 : tally_fail(cache->template.ctx, EBUSY, "the cache is unavailable");
 }
 
 /* r: how the exchange ended.  Only the first failure of a generation opens the circuit: later ones

@@ -33,39 +33,44 @@ struct redis {
 
 static const struct tally_option redis_options[] = {
 	{OPTION(url), .type = TALLY_OPT_STRING, .fallback = "redis://127.0.0.1:6379",
-	 .help = "Where Redis is: redis://HOST:PORT or unix:///PATH; or up to 8 sentinels, "
-		 "which know where: redis+sentinel://HOST:PORT,HOST:PORT/NAME[/DB]."},
-	{OPTION(user), .type = TALLY_OPT_STRING, .help = "For AUTH, with Redis 6 and newer."},
+	 .help = "redis://HOST:PORT or unix:///PATH; or up to 8 sentinels and the primary's name: "
+		 "redis+sentinel://HOST:PORT,HOST:PORT/NAME[/DB]."},
+	{OPTION(user), .type = TALLY_OPT_STRING,
+	 .help = "The user for AUTH, with Redis 6 and newer."},
 	{OPTION(password), .type = TALLY_OPT_STRING, .flags = TALLY_OPT_SECRET,
-	 .help = "For AUTH.  It is sent as it is: to another machine only through a TLS proxy."},
+	 .help = "The password for AUTH. It is sent in plain text: to another machine, use a TLS "
+		 "proxy."},
 	{OPTION(sentinel_password), .type = TALLY_OPT_STRING, .flags = TALLY_OPT_SECRET,
-	 .help = "For AUTH with sentinels that want one; they are not shown the other."},
+	 .help = "The password for AUTH with sentinels that have their own; they never get the "
+		 "other."},
 	{OPTION(db), .type = TALLY_OPT_INT, .fallback = "0", .accepts = "0..65535",
 	 .help = "The database's number."},
 	{OPTION(prefix), .type = TALLY_OPT_STRING,
-	 .fallback = "tally:", .help = "What all keys and channels begin with."},
+	 .fallback = "tally:", .help = "Prefix of all keys and channels."},
 	{OPTION(ttl), .type = TALLY_OPT_DURATION, .fallback = "10min", .accepts = "1s..30d",
-	 .help = "A container's hash goes when nothing was written to it for so long."},
+	 .help = "A container's hash expires after this long without a write."},
 	{OPTION(timeout), .type = TALLY_OPT_DURATION, .fallback = "2s", .accepts = "10ms..1min",
-	 .help = "How long connecting, or publishing a batch, may take; asking a sentinel, too."},
+	 .help = "Time limit for connecting, for publishing a batch, and for asking a sentinel."},
 	{OPTION(cache_timeout), .type = TALLY_OPT_DURATION, .fallback = "5ms",
 	 .accepts = "100us..10s",
-	 .help = "As a cache: how long one question may take; after a longer one Redis is left "
-		 "alone for a while."},
+	 .help = "As a cache: time limit for one lookup; after a longer one Redis is not used for "
+		 "a while."},
 	{.name = NULL},
 };
 
 static const struct tally_metric redis_metrics[] = {
 	[REDIS_PUBLISHED] = {.name = "published_total", .help = "Rows published."},
-	[REDIS_FOREIGN_KEYS] = {.name = "foreign_keys_total",
-				.help = "Times that a container's key held something else."},
+	[REDIS_FOREIGN_KEYS] =
+		{.name = "foreign_keys_total",
+		 .help = "Rows whose container's key has another type; it is left alone."},
 	[REDIS_CONNECTS] = {.name = "connects_total", .help = "Connections made."},
 	[REDIS_CONNECT_ERRORS] = {.name = "connect_errors_total",
-				  .help = "Connections that could not be made."},
-	[REDIS_CACHE_AVAILABLE] = {.name = "cache_available",
-				   .help = "1: it is asked as a cache; 0: it rests after a failure "
-					   "or a late answer.",
-				   .kind = TALLY_METRIC_GAUGE},
+				  .help = "Failed attempts to connect."},
+	[REDIS_CACHE_AVAILABLE] =
+		{.name = "cache_available",
+		 .help = "1: used as a cache; 0: not now, after a failure or a late "
+			 "reply.",
+		 .kind = TALLY_METRIC_GAUGE},
 	{.name = NULL},
 };
 
@@ -79,14 +84,14 @@ static int redis_resolve_url(struct redis *redis, struct tally_ctx *ctx,
 	if (problem)
 		return tally_fail(ctx, EINVAL, "url: %s", problem);
 	if (config->sentinel_password && !sentinels)
-		return tally_fail(ctx, EINVAL, "sentinel_password: url names no sentinels");
+		return tally_fail(ctx, EINVAL, "sentinel_password: url has no sentinels");
 	redis->template.address = &redis->address;
 	redis->template.sentinels = sentinels ? &redis->sentinels : NULL;
 	redis->template.db = config->db;
 	if (!sentinels || redis->sentinels.db < 0)
 		return 0;
 	if (config->db && config->db != redis->sentinels.db)
-		return tally_fail(ctx, EINVAL, "db: is another one than in url");
+		return tally_fail(ctx, EINVAL, "db: differs from the database in url");
 	redis->template.db = redis->sentinels.db;
 	return 0;
 }
@@ -98,7 +103,7 @@ static int redis_create(struct tally_ctx *ctx, const void *options, void **ret_s
 	if (!redis)
 		return tally_fail(ctx, ENOMEM, "no memory");
 	if (config->user && !config->password)
-		return tally_fail(ctx, EINVAL, "user: needs a password too");
+		return tally_fail(ctx, EINVAL, "user: requires password");
 	if (strlen(config->prefix) > 64)
 		return tally_fail(ctx, EINVAL, "prefix: is longer than 64 bytes");
 	int r = redis_resolve_url(redis, ctx, config);
@@ -183,12 +188,12 @@ static int redis_set(void *self, const char *key, const void *data, size_t len, 
 }
 
 static int redis_subscribe(void *self, const char *const *channels, int stop_fd,
-			   tally_message_fn *heard, void *arg)
+			   tally_message_fn *message, void *arg)
 {
 	struct redis *redis = self;
 	struct connection template = redis->template;
 	template.stop_fd = stop_fd;
-	return subscriber_run(&template, channels, heard, arg);
+	return subscriber_run(&template, channels, message, arg);
 }
 
 static const struct tally_output redis_output = {
@@ -199,8 +204,8 @@ static const struct tally_cache_ops redis_cache = {.size = sizeof(redis_cache),
 						   .subscribe = redis_subscribe};
 
 TALLY_PLUGIN(.name = "redis", .version = TALLYD_VERSION,
-	     .help = "Publishes the newest rows in Redis, and keeps answers there for several API "
-		     "processes.",
+	     .help = "Publishes the newest rows in Redis, and is a cache that several API "
+		     "processes share.",
 	     .options = redis_options, .metrics = redis_metrics,
 	     .config_size = sizeof(struct redis_config), .create = redis_create,
 	     .start = redis_start, .interrupt = redis_interrupt, .stop = redis_stop,

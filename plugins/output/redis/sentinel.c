@@ -98,14 +98,14 @@ static int sentinel_query_reply(void *arg, uint32_t i, redisReply **reply)
 	if (got->type == REDIS_REPLY_ERROR)
 		return connection_error_reply(&query->connection, got);
 	if (got->type == REDIS_REPLY_NIL)
-		return tally_fail(ctx, ENOENT, "knows no \"%s\"", query->name);
+		return tally_fail(ctx, ENOENT, "does not know \"%s\"", query->name);
 	if (got->type != REDIS_REPLY_ARRAY || got->elements != 2 || !is_text(got->element[0]) ||
 	    !is_text(got->element[1]))
-		return tally_fail(ctx, EBADMSG, "its answer makes no sense");
+		return tally_fail(ctx, EBADMSG, "its answer is malformed");
 	const redisReply *host = got->element[0], *port = got->element[1];
 	return address_make(host->str, (size_t)host->len, port->str, (size_t)port->len, query->ret)
 		       ? 0
-		       : tally_fail(ctx, EBADMSG, "its answer is no address");
+		       : tally_fail(ctx, EBADMSG, "its answer is not an address");
 }
 
 static int sentinel_query_send(struct sentinel_query *query, int64_t deadline)

@@ -43,7 +43,7 @@ static int subscriber_message(struct subscriber *subscriber, redisReply **parts)
 	size_t skip = strlen(subscriber->prefix);
 	if (parts[1]->type != REDIS_REPLY_STRING || parts[2]->type != REDIS_REPLY_STRING ||
 	    strncmp(parts[1]->str, subscriber->prefix, skip) != 0)
-		return tally_fail(subscriber->connection.ctx, EBADMSG, "a message makes no sense");
+		return tally_fail(subscriber->connection.ctx, EBADMSG, "malformed message");
 	return subscriber->on_message(subscriber->arg, parts[1]->str + skip, parts[2]->str,
 				      (size_t)parts[2]->len);
 }
@@ -65,7 +65,7 @@ static int subscriber_reply(void *arg, uint32_t i, redisReply **reply)
 	}
 	if (got->type == REDIS_REPLY_ARRAY && got->elements > 0 && is_text(got->element[0], "pong"))
 		return 0;
-	return tally_fail(subscriber->connection.ctx, EBADMSG, "a reply that was not asked for");
+	return tally_fail(subscriber->connection.ctx, EBADMSG, "unexpected reply");
 }
 
 /* ---- Sending ------------------------------------------------------------- */

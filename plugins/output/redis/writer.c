@@ -50,7 +50,9 @@ static int writer_reply(void *arg, uint32_t i, redisReply **reply)
 	if (strncmp((*reply)->str, "WRONGTYPE", strlen("WRONGTYPE")) != 0)
 		return connection_error_reply(&writer->connection, *reply);
 	tally_count(ctx, REDIS_FOREIGN_KEYS, 1);
-	tally_log(ctx, TALLY_WARNING, "a key under \"%s\" is not ours and is left as it is",
+	tally_log(ctx, TALLY_WARNING,
+		  "a container's key under \"%s\" has another type, from another program; it is "
+		  "left alone",
 		  writer->connection.config->prefix);
 	return 0;
 }

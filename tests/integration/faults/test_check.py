@@ -65,7 +65,7 @@ def wrong_files(d):
     tls = API + "tls_cert = {dir}/%s\ntls_key = {dir}/%s\n"
     engine = "[input.docker_stats]\nendpoint = https://127.0.0.1:1\ntls_ca = {dir}/missing\n"
     return [(api % "missing", "tokens_file: "),
-            (api % "empty", "holds no token"),
+            (api % "empty", "contains no token"),
             (api % "open", "others may read or change it"),
             (tls % ("missing", "missing"), "tls_cert: "),
             (tls % ("no.pem", "missing"), "tls_key: "),

@@ -269,8 +269,8 @@ static void connections_report(struct connections *connections, int64_t now)
 	if (connections->refused + connections->slow == 0 || now < connections->report_after)
 		return;
 	tally_log(connections->ctx, TALLY_WARNING,
-		  "%u connections refused (max_connections, max_connections_per_address), %u "
-		  "clients hung up on for being slow (client_timeout)",
+		  "refused %u connections (max_connections, max_connections_per_address), "
+		  "disconnected %u slow clients (client_timeout)",
 		  connections->refused, connections->slow);
 	connections->refused = connections->slow = 0;
 	connections->report_after = now + connections_report_interval;

@@ -84,8 +84,8 @@ static int tls_read(struct tls *tls, const char *option, const char *path, struc
 	if (!file || fstat(fileno(file), &ret->stat) < 0)
 		return tally_fail(tls->ctx, errno, "%s: %s: %s", option, path, strerror(errno));
 	if (!S_ISREG(ret->stat.st_mode) || ret->stat.st_size > TLS_MAX_FILE)
-		return tally_fail(tls->ctx, EINVAL, "%s: %s is no file of at most 64 KiB", option,
-				  path);
+		return tally_fail(tls->ctx, EINVAL, "%s: %s is not a file of at most 64 KiB",
+				  option, path);
 	ret->size = TLS_MAX_FILE + 1;
 	ret->text = calloc(1, ret->size);
 	if (!ret->text)
@@ -193,9 +193,9 @@ static void tls_refresh(struct tls *tls)
 	    !file_watch_is_old(&tls->key_read, tls->key_path))
 		return;
 	if (tls_load(tls) == 0)
-		tally_log(tls->ctx, TALLY_NOTICE, "tls_cert, tls_key: read anew");
+		tally_log(tls->ctx, TALLY_NOTICE, "tls_cert, tls_key: reloaded");
 	else
-		tally_log(tls->ctx, TALLY_ERROR, "%s; the certificate read before stays in use",
+		tally_log(tls->ctx, TALLY_ERROR, "%s; the previous certificate stays in use",
 			  tally_reason(tls->ctx));
 }
 

@@ -108,7 +108,7 @@ static int tokens_read(struct tokens *tokens, FILE *file, struct token_list *ret
 	}
 	explicit_bzero(line, sizeof(line));
 	if (ret->n == 0)
-		return tally_fail(tokens->ctx, EINVAL, "tokens_file: %s holds no token",
+		return tally_fail(tokens->ctx, EINVAL, "tokens_file: %s contains no token",
 				  tokens->path);
 	return 0;
 }
@@ -143,10 +143,10 @@ static void tokens_refresh(struct tokens *tokens)
 	if (!file_watch_is_old(&tokens->read, tokens->path))
 		return;
 	if (tokens_load(tokens) == 0)
-		tally_log(tokens->ctx, TALLY_NOTICE, "tokens_file: read %u tokens anew",
+		tally_log(tokens->ctx, TALLY_NOTICE, "tokens_file: reloaded, %u tokens",
 			  tokens->list.n);
 	else
-		tally_log(tokens->ctx, TALLY_ERROR, "%s; the tokens read before stay valid",
+		tally_log(tokens->ctx, TALLY_ERROR, "%s; the previous tokens stay valid",
 			  tally_reason(tokens->ctx));
 }
 

@@ -50,7 +50,8 @@ static void follower_hear(struct follower *follower, int kind, char *text, size_
 	if (problem) {
 		struct tally_ctx *ctx = follower->live->ctx;
 		tally_count(ctx, HTTP_STREAM_REFUSED, 1);
-		tally_log(ctx, TALLY_WARNING, "streams: on %s came what is no row: %s",
+		tally_log(ctx, TALLY_WARNING,
+			  "streams: a message on %s is not a row of its table: %s",
 			  ingest->source->channel, problem);
 		return;
 	}
@@ -161,8 +162,8 @@ static bool follower_follow(struct follower *follower, const char *const *channe
 	if (r == -ECANCELED)
 		return true;
 	tally_log(live->ctx, TALLY_WARNING,
-		  "streams cannot follow %s and come from the store alone: %s", cache->name,
-		  tally_reason(live->ctx));
+		  "streams: cannot subscribe to %s, so rows come from the store alone: %s",
+		  cache->name, tally_reason(live->ctx));
 	follower_rest(follower);
 	return true;
 }

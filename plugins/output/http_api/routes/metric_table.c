@@ -17,15 +17,14 @@
 #define REFUSED(why)                                                                               \
 	{                                                                                          \
 		.name = "refused_total",                                                           \
-		.help = "Requests and connections turned away, and clients hung up on for "        \
-			"being slow.",                                                             \
+		.help = "Requests and connections refused, and slow clients disconnected.",        \
 		.labels = "reason=\"" why "\"", .kind = TALLY_METRIC_COUNTER                       \
 	}
 
 #define CACHE(of, result)                                                                          \
 	{                                                                                          \
 		.name = "cache_requests_total",                                                    \
-		.help = "Requests answered from the cache, from the store, or with an old "        \
+		.help = "Requests answered from the cache, from the store, or with a stale "       \
 			"answer.",                                                                 \
 		.labels = "kind=\"" of "\",result=\"" result "\"", .kind = TALLY_METRIC_COUNTER    \
 	}
@@ -34,9 +33,8 @@
 #define LEVEL(level, of, result)                                                                   \
 	{                                                                                          \
 		.name = "cache_level_requests_total",                                              \
-		.help = "Answers looked for in a cache behind the memory, 2 being the second "     \
-			"that "                                                                    \
-			"is named; refused: what was there was damaged or not ours.",              \
+		.help = "Lookups in a shared cache; level 2 is the first after memory; refused: "  \
+			"damaged or foreign.",                                                     \
 		.labels = "level=\"" level "\",kind=\"" of "\",result=\"" result "\"",             \
 		.kind = TALLY_METRIC_COUNTER                                                       \
 	}
@@ -64,7 +62,7 @@ const struct tally_metric http_metrics[] = {
 	 .help = "Time from the request's last byte to its answer, summed over all requests.",
 	 .kind = TALLY_METRIC_COUNTER},
 	{.name = "requests_in_flight",
-	 .help = "Requests that wait for a worker or are with one.",
+	 .help = "Requests that wait for a worker or are being answered by one.",
 	 .kind = TALLY_METRIC_GAUGE},
 	REFUSED("malformed"),
 	REFUSED("busy"),
@@ -73,7 +71,7 @@ const struct tally_metric http_metrics[] = {
 	 .help = "Requests answered with 503 because query_timeout had passed.",
 	 .kind = TALLY_METRIC_COUNTER},
 	{.name = "store_errors_total",
-	 .help = "Queries that the store failed or left unanswered.",
+	 .help = "Queries that failed in the store or were not answered in time.",
 	 .kind = TALLY_METRIC_COUNTER},
 	REFUSED("denied"),
 	REFUSED("throttled"),
@@ -87,25 +85,24 @@ const struct tally_metric http_metrics[] = {
 	LEVEL_ALL("3"),
 	{.name = "cache_bytes",
 	 .unit = "bytes",
-	 .help = "Memory that kept answers hold.",
+	 .help = "Memory of cached answers.",
 	 .kind = TALLY_METRIC_GAUGE},
-	{.name = "cache_entries", .help = "Answers that are kept.", .kind = TALLY_METRIC_GAUGE},
+	{.name = "cache_entries", .help = "Cached answers.", .kind = TALLY_METRIC_GAUGE},
 	{.name = "cache_evictions_total",
-	 .help = "Answers given up before their time to make room.",
+	 .help = "Answers evicted before they expired.",
 	 .kind = TALLY_METRIC_COUNTER},
-	{.name = "streams", .help = "Clients that follow a stream.", .kind = TALLY_METRIC_GAUGE},
+	{.name = "streams", .help = "Clients of streams.", .kind = TALLY_METRIC_GAUGE},
 	{.name = "stream_missed_total",
-	 .help = "Events that clients of streams were told they had missed.",
+	 .help = "Events that clients of streams missed.",
 	 .kind = TALLY_METRIC_COUNTER},
 	{.name = "stream_followed",
-	 .help = "1: what streams show is heard on a cache's channels; 0: it is not.",
+	 .help = "1: streams are subscribed to the channels of a cache; 0: they are not.",
 	 .kind = TALLY_METRIC_GAUGE},
 	{.name = "stream_refused_total",
-	 .help = "Messages on these channels that were no rows.",
+	 .help = "Messages on these channels that were not rows.",
 	 .kind = TALLY_METRIC_COUNTER},
 	{.name = "certificate_expiry_timestamp_seconds",
-	 .help = "When the first certificate of tls_cert expires, in Unix time; 0: there is no "
-		 "TLS.",
+	 .help = "When the first certificate of tls_cert expires, in Unix time; 0: no TLS.",
 	 .kind = TALLY_METRIC_GAUGE},
 	{.name = NULL},
 };
