@@ -112,7 +112,7 @@ static struct sse_client *open_subscribed_stream(struct http_fixture *fixture)
 {
 	struct sse_client *client = sse_follow(fixture, LOGS, NULL);
 	sse_expect_line(client, "stored", NULL);
-	wait_for(fixture, HTTP_STREAM_FOLLOWED, 1);
+	wait_for(fixture, HTTP_STREAM_SUBSCRIBED, 1);
 	return client;
 }
 
@@ -173,7 +173,7 @@ static void a_lost_connection_is_replaced(void **state)
 		say(NULL);
 		WAIT_UNTIL(atomic_load(&fake_cache.subscribers) >= i);
 	}
-	wait_for(*state, HTTP_STREAM_FOLLOWED, 1);
+	wait_for(*state, HTTP_STREAM_SUBSCRIBED, 1);
 	sse_leave(client);
 	say_line(4, "while it was away");
 	client = sse_follow(*state, LOGS, id);
@@ -186,7 +186,7 @@ static void once_rows_pass_nothing_is_subscribed(void **state)
 	struct sse_client *client = open_subscribed_stream(*state);
 	sse_pass_line(*state, 2, "abc", "passes");
 	sse_expect_line(client, "passes", NULL);
-	wait_for(*state, HTTP_STREAM_FOLLOWED, 0);
+	wait_for(*state, HTTP_STREAM_SUBSCRIBED, 0);
 	sse_leave(client);
 }
 

@@ -1,7 +1,7 @@
 /*
  * A thread per shared cache, started and stopped by dispatch.c.  It subscribes, blocks in the cache
  * until a message comes, and passes the name of the table on; the row itself does not matter here.
- * When the connection is lost it subscribes anew, after up to a quarter of a second, later up to 5.
+ * When the connection is lost it subscribes anew, after up to a quarter of a second, then up to 5.
  *
  * Until then nothing is invalidated from elsewhere.  Answers are not distrusted meanwhile: a Redis
  * that is gone must not turn into load on the database, and the TTL bounds how old they get.

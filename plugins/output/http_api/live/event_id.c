@@ -25,10 +25,10 @@
 #include "message/cursor.h"
 #include "query/catalog_cache.h"
 
-void event_id_done(struct event_id *mark)
+void event_id_done(struct event_id *id)
 {
-	free(mark->memory);
-	mark->memory = NULL;
+	free(id->memory);
+	id->memory = NULL;
 }
 
 static bool is_text(uint16_t type)
@@ -117,20 +117,20 @@ static int compare_cells(uint16_t type, const struct tally_cell *a, const struct
 	return order ? order : (a->len > b->len) - (a->len < b->len);
 }
 
-bool event_id_precedes(const struct event_id *mark, const struct tally_table *table,
+bool event_id_precedes(const struct event_id *id, const struct tally_table *table,
 		       const struct tally_cell *row)
 {
 	uint32_t n = 0;
-	for (uint32_t i = 0; i < table->n_columns && n < mark->n_key; i++) {
+	for (uint32_t i = 0; i < table->n_columns && n < id->n_key; i++) {
 		if (!table_is_key(table, i))
 			continue;
-		const struct tally_cell a = event_id_cell(table, i, &mark->key[n++]);
+		const struct tally_cell a = event_id_cell(table, i, &id->key[n++]);
 		const struct tally_cell b = event_id_cell(table, i, &row[i]);
 		int order = compare_cells(table->columns[i].type, &a, &b);
 		if (order)
 			return order < 0;
 	}
-	return mark->n_key == 0;
+	return id->n_key == 0;
 }
 
 uint64_t event_id_hash(const struct tally_table *table, const struct tally_cell *row)

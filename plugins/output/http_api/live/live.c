@@ -99,7 +99,7 @@ void live_watch(struct live *live, const struct tally_batch *batch)
 		if (strcmp(source->table, batch->table->name) != 0)
 			continue;
 		if (!atomic_exchange(&source->passes, true))
-			eventfd_write(live->follow_fd, 1);
+			eventfd_write(live->subscribe_fd, 1);
 		struct row_chunk *chunk = row_chunk_of_batch(live->ctx, batch);
 		if (chunk)
 			ring_buffer_add(&source->ring, chunk);
@@ -108,7 +108,7 @@ void live_watch(struct live *live, const struct tally_batch *batch)
 	}
 }
 
-struct ring_buffer *live_feed(struct live *live, enum live_kind kind)
+struct ring_buffer *live_ring(struct live *live, enum live_kind kind)
 {
 	return &live->sources[kind].ring;
 }
@@ -128,8 +128,8 @@ bool live_is_wanted(const struct live *live, const struct live_source *source)
 void live_want(struct live *live)
 {
 	pthread_cond_signal(&live->query);
-	pthread_cond_signal(&live->follow);
-	eventfd_write(live->follow_fd, 1);
+	pthread_cond_signal(&live->subscribe);
+	eventfd_write(live->subscribe_fd, 1);
 }
 
 /* ---- Streams ------------------------------------------------------------- */

@@ -1,16 +1,16 @@
 /*
- * What streams show: three ring buffers, filled from the rows that pass through this daemon, or,
- *where none do (an api process of its own), from the channels of a cache that workers publish on
- *and from the store, both for all clients of a kind, and only while there are any.
+ * The rows that streams send: a ring buffer per kind, filled from the rows that pass through this
+ * daemon.  Where none pass (an API process without inputs), it is filled from what workers publish
+ * in a shared cache, and from the store, for all clients of a kind, while there are any.
  *
- *	an input       live_watch()     keeps its batch in a ring buffer, nudges the waker
- *	the poller     live_poll.c      asks the store for what nobody has shown yet
- *	the follower   live_subscribe.c hears what workers publish, ahead of the store
- *	the waker      resumes the streams that wait for it, and those that were silent for long
- *	HTTP thread    sse_client.c     takes rows out of it, live_wait() when there are no more
+ *	an input         live_watch()      adds its batch to a ring buffer, nudges the waker
+ *	the poller       live_poll.c       queries the store for rows that were not shown yet
+ *	the subscriber   live_subscribe.c  reads what workers publish, earlier than the store has it
+ *	the waker        live.c            resumes streams for which there are rows or a heartbeat
+ *	HTTP thread      sse_client.c      reads the ring buffer; live_wait() at its end
  *
- * Lock order: the live lock, then a source's, then a ring buffer's, or libmicrohttpd's own by
- *suspending.
+ * Lock order: the live lock, then a source's, then a ring buffer's or libmicrohttpd's own, which
+ * suspending takes.
  */
 #ifndef TALLYD_HTTP_LIVE_H
 #define TALLYD_HTTP_LIVE_H
@@ -39,11 +39,11 @@ void live_watch(struct live *live, const struct tally_batch *batch);
 
 /* ---- For streams --------------------------------------------------------- */
 
-struct ring_buffer *live_feed(struct live *live, enum live_kind kind);
-/* The store is asked: rows may be in the feed that are older than a stream is. */
+struct ring_buffer *live_ring(struct live *live, enum live_kind kind);
+/* The store is polled: the ring buffer may have rows from before a stream began. */
 bool live_is_polled(const struct live *live, enum live_kind kind);
 
-/* Puts it at the end of its feed.  -EBUSY: there are max_streams; -ESHUTDOWN.  Else owes
+/* Puts it at the end of its ring buffer.  -EBUSY: there are max_streams; -ESHUTDOWN.  Else owes
  * live_leave(). */
 int live_enter(struct live *live, struct sse_client *stream);
 void live_leave(struct live *live, struct sse_client *stream);

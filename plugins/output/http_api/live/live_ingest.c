@@ -144,7 +144,7 @@ bool live_ingest_release(struct live_ingest *ingest)
 
 /* ---- Showing ------------------------------------------------------------- */
 
-static void live_ingest_feed(struct live_ingest *ingest)
+static void live_ingest_fill_ring(struct live_ingest *ingest)
 {
 	if (ingest->missed)
 		ring_buffer_skip(&ingest->source->ring, ingest->missed);
@@ -164,7 +164,7 @@ void live_ingest_show(struct live_ingest *ingest, struct live *live)
 	bool any = ingest->n_chunks || ingest->missed;
 	pthread_mutex_lock(&live->lock);
 	if (any && live_is_wanted(live, source) && source->generation == ingest->generation)
-		live_ingest_feed(ingest);
+		live_ingest_fill_ring(ingest);
 	else
 		any = false;
 	pthread_mutex_unlock(&live->lock);

@@ -1,6 +1,6 @@
 /*
- * Rows that were fetched for a source, on their way into its feed: those that were shown already
- * are left out, and what is more than a feed holds is only counted.  One thread.
+ * Rows of a poll or of messages on their way into a ring buffer: rows that were shown already are
+ * left out, and rows beyond the size of the ring buffer are only counted.  One thread.
  */
 #ifndef TALLYD_HTTP_LIVE_INGEST_H
 #define TALLYD_HTTP_LIVE_INGEST_H
@@ -17,7 +17,7 @@ struct live_ingest {
 	const struct catalog *catalog; /* a reference; NULL: nothing to be done */
 	const struct tally_table *table;
 	bool newest_first;
-	struct result_set rows; /* not in a lot yet */
+	struct result_set rows; /* not in a chunk yet */
 	struct row_chunk *chunks[LIVE_INGEST_CHUNKS];
 	uint32_t n_chunks;
 	size_t bytes;           /* of chunks */
@@ -30,13 +30,13 @@ int live_ingest_init(struct live_ingest *ingest, struct live_source *source, uns
 		     const struct catalog *catalog);
 /* Rows of that table.  A NULL of no memory is missed too. */
 void live_ingest_add(struct live_ingest *ingest, const struct tally_batch *batch);
-/* The same of one that was heard; it may have to wait for those that went by before, which only the
- * store has. */
+/* The same for a row of a message, which may have to wait for earlier rows that only the store has.
+ */
 void live_ingest_hold(struct live_ingest *ingest, const struct tally_batch *row);
-/* Those that have waited; newest_first is not set.  false: there were none, and none waits any
- * more. */
+/* Adds the rows that have waited; newest_first is not set.  false: there were none, and no row
+ * waits from now on. */
 bool live_ingest_release(struct live_ingest *ingest);
-/* Into the feed, unless nobody wants them any more; and wakes the streams. */
+/* Puts the rows into the ring buffer and wakes the streams, unless the source has ended. */
 void live_ingest_show(struct live_ingest *ingest, struct live *live);
 
 #endif

@@ -7,7 +7,7 @@
  *	live = off         nothing runs
  *	live = pipeline    the waker
  *	live = store       the waker and the poller
- *	live = auto        the same, and the follower if a second cache is named
+ *	live = auto        the same, and the subscriber if a second cache is named
  *
  * What can fail: memory, a descriptor, a thread.  live_close() copes with whatever had been started
  * by then, so live_open() undoes itself by it.
@@ -30,13 +30,13 @@ static void live_init(struct live *live)
 		live->sources[i].table = strchr(channels[i], ':') + 1;
 		pthread_mutex_init(&live->sources[i].lock, NULL);
 	}
-	live->follow_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	live->subscribe_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	pthread_mutex_init(&live->lock, NULL);
 	pthread_cond_init(&live->query, NULL);
-	pthread_cond_init(&live->follow, NULL);
+	pthread_cond_init(&live->subscribe, NULL);
 	worker_init(&live->waker);
 	worker_init(&live->poller);
-	worker_init(&live->follower);
+	worker_init(&live->subscriber);
 }
 
 /* Rows may pass, or a store may be asked, but messages come only through a cache that other
@@ -49,7 +49,7 @@ static bool live_may_subscribe(const struct http_config *config)
 
 static int live_prepare(struct live *live)
 {
-	int r = live->follow_fd < 0 ? -EMFILE : 0;
+	int r = live->subscribe_fd < 0 ? -EMFILE : 0;
 	for (int i = 0; i < LIVE_KINDS && r == 0; i++)
 		r = ring_buffer_init(&live->sources[i].ring, (size_t)live->config->live_memory);
 	if (r < 0 || live->config->live == HTTP_LIVE_OFF)
@@ -63,7 +63,7 @@ static int live_prepare(struct live *live)
 	r = worker_start(&live->poller, "http-poll", live_poll, live);
 	if (r < 0 || !live_may_subscribe(live->config))
 		return r;
-	return worker_start(&live->follower, "http-follow", live_subscribe, live);
+	return worker_start(&live->subscriber, "http-follow", live_subscribe, live);
 }
 
 int live_open(struct tally_ctx *ctx, const struct http_config *config, struct live **ret)
@@ -89,7 +89,7 @@ void live_close(struct live *live)
 	live_end(live);
 	worker_stop(&live->waker);
 	worker_stop(&live->poller);
-	worker_stop(&live->follower);
+	worker_stop(&live->subscriber);
 }
 
 void live_free(struct live *live)
@@ -104,12 +104,12 @@ void live_free(struct live *live)
 		catalog_drop(source->catalog);
 		pthread_mutex_destroy(&source->lock);
 	}
-	if (live->follow_fd >= 0)
-		close(live->follow_fd);
+	if (live->subscribe_fd >= 0)
+		close(live->subscribe_fd);
 	catalog_cache_destroy(live->tables);
-	pthread_cond_destroy(&live->follow);
+	pthread_cond_destroy(&live->subscribe);
 	pthread_cond_destroy(&live->query);
-	worker_done(&live->follower);
+	worker_done(&live->subscriber);
 	worker_done(&live->poller);
 	worker_done(&live->waker);
 	pthread_mutex_destroy(&live->lock);

@@ -1,6 +1,6 @@
 /*
- * What live.c (streams, and waking them), live_poll.c (asking the store), live_subscribe.c (hearing
- * channels), live_ingest.c (what these two bring) and live_open.c share.  Nobody else's.
+ * Shared by live.c (streams, and waking them), live_poll.c (polls the store), live_subscribe.c
+ * (reads channels), live_ingest.c (rows of both) and live_open.c.  Private to these.
  */
 #ifndef TALLYD_HTTP_LIVE_PARTS_H
 #define TALLYD_HTTP_LIVE_PARTS_H
@@ -22,14 +22,14 @@ struct live_source {
 	/* Guarded by the live lock. */
 	uint32_t streams;
 	bool wanted;                   /* fetched: there are streams, or were a moment ago */
-	int64_t left, due;             /* monotonic: the last one went; the store is to be asked */
+	int64_t left, due;             /* monotonic: when the last client left; when to poll */
 	unsigned generation;           /* of fetching: grows when it begins */
 	const struct catalog *catalog; /* as the store had it last; NULL: not known */
 
 	pthread_mutex_t lock; /* guards what is below */
 	struct recent recent;
 	unsigned recent_generation;
-	int64_t hold; /* monotonic: what is heard waits for a poll that begins then; 0: no */
+	int64_t hold; /* monotonic: messages wait for a poll that begins then; 0: they do not */
 	struct result_set held; /* such rows */
 };
 
@@ -42,12 +42,12 @@ struct live {
 	pthread_mutex_t lock;
 	uint32_t n_streams;
 	struct sse_client *waiting; /* suspended */
-	bool closed, followed;      /* followed: the channels of all that is wanted */
+	bool closed, subscribed;    /* to the channels of all sources that are wanted */
 	pthread_cond_t query;       /* what is wanted has changed, or is due; or it is over */
-	pthread_cond_t follow;      /* likewise, but for being due */
-	int follow_fd;              /* readable: likewise */
+	pthread_cond_t subscribe;   /* likewise, but for being due */
+	int subscribe_fd;           /* readable: likewise */
 
-	struct worker waker, poller, follower;
+	struct worker waker, poller, subscriber;
 };
 
 /* Wakes the streams of a source, soon. */
@@ -55,13 +55,13 @@ void live_wake_clients(struct live *live, struct live_source *source);
 
 /* With the live lock: rows of it are to be fetched. */
 bool live_is_wanted(const struct live *live, const struct live_source *source);
-/* Tells poller and follower that this has changed. */
+/* Wakes poller and subscriber: this has changed. */
 void live_want(struct live *live);
 
 bool live_is_over(struct live *live); /* no more is to be shown */
 
 void live_wake(void *live);      /* the waker's thread */
 void live_poll(void *live);      /* the poller's thread */
-void live_subscribe(void *live); /* the follower's */
+void live_subscribe(void *live); /* the subscriber's */
 
 #endif

@@ -72,7 +72,7 @@ static void poll_begin(struct live *live, struct live_source *source, struct pol
 {
 	int64_t now = tally_now(live->ctx);
 	pthread_mutex_lock(&live->lock);
-	bool followed = live->followed;
+	bool followed = live->subscribed;
 	ret->generation = source->generation;
 	pthread_mutex_unlock(&live->lock);
 	pthread_mutex_lock(&source->lock);
@@ -83,7 +83,7 @@ static void poll_begin(struct live *live, struct live_source *source, struct pol
 	pthread_mutex_unlock(&source->lock);
 }
 
-/* The follower waits for it, to read rows by it. */
+/* The subscriber waits for it, to read rows by it. */
 static void poll_load_catalog(struct live *live, struct live_source *source,
 			      const struct catalog *catalog)
 {
@@ -142,7 +142,7 @@ static void poll_source(struct live *live, struct live_source *source)
 		store_watch_answered(catalog_cache_watch(live->tables));
 	}
 	pthread_mutex_lock(&live->lock);
-	if (live->followed && r == 0 && !found && source->due)
+	if (live->subscribed && r == 0 && !found && source->due)
 		source->due = clock_monotonic() + poll_seldom;
 	pthread_mutex_unlock(&live->lock);
 }

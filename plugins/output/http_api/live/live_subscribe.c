@@ -1,8 +1,11 @@
 /*
- * Where no rows pass through this daemon, and a cache behind the memory has channels: what workers
- * publish there is shown as it comes, ahead of the store, which goes on being asked for what did
- * not come this way.  So whatever happens to the channels, a row is late at worst. What can fail:
- * the cache; it is tried again, after a quarter of a second, then after up to 5.
+ * The subscriber's thread, where no rows pass through this daemon and the first shared cache has
+ * channels: rows that workers publish are shown at once.  The store is still polled for those that
+ * did not come this way, so whatever happens to the channels, a row is late at worst.
+ *
+ * Order is the difficulty.  Messages that come right after connecting may be newer than rows that
+ * were published before it and are not stored yet; so they are held back until a poll has shown
+ * those (subscriber_settle_time).  A cache that fails is tried again with a back-off of up to 5 s.
  */
 #include <errno.h>
 #include <string.h>
@@ -15,21 +18,21 @@
 #include "live/live_ingest.h"
 #include "live/row_read.h"
 
-static const int64_t follow_hold = 2 * CLOCK_SECOND; /* for rows to be stored */
+static const int64_t subscriber_settle_time = 2 * CLOCK_SECOND; /* for rows to be stored */
 
-struct follower {
+struct subscriber {
 	struct live *live;
 	struct live_ingest ingest[LIVE_KINDS];
 	struct backoff backoff;
 };
 
-/* ---- Hearing ------------------------------------------------------------- */
+/* ---- Messages ------------------------------------------------------------ */
 
-static bool follower_open(struct follower *follower, int kind)
+static bool subscriber_open(struct subscriber *subscriber, int kind)
 {
-	struct live *live = follower->live;
+	struct live *live = subscriber->live;
 	struct live_source *source = &live->sources[kind];
-	struct live_ingest *ingest = &follower->ingest[kind];
+	struct live_ingest *ingest = &subscriber->ingest[kind];
 	if (ingest->catalog)
 		return true;
 	pthread_mutex_lock(&live->lock);
@@ -40,15 +43,15 @@ static bool follower_open(struct follower *follower, int kind)
 	return catalog && live_ingest_init(ingest, source, generation, catalog) == 0;
 }
 
-static void follower_hear(struct follower *follower, int kind, char *text, size_t len)
+static void subscriber_take_row(struct subscriber *subscriber, int kind, char *text, size_t len)
 {
 	struct tally_cell cells[RESULT_SET_MAX_COLUMNS];
-	if (!follower_open(follower, kind))
+	if (!subscriber_open(subscriber, kind))
 		return;
-	struct live_ingest *ingest = &follower->ingest[kind];
+	struct live_ingest *ingest = &subscriber->ingest[kind];
 	const char *problem = row_read(text, len, ingest->table, cells);
 	if (problem) {
-		struct tally_ctx *ctx = follower->live->ctx;
+		struct tally_ctx *ctx = subscriber->live->ctx;
 		tally_count(ctx, HTTP_STREAM_REFUSED, 1);
 		tally_log(ctx, TALLY_WARNING,
 			  "streams: a message on %s is not a row of its table: %s",
@@ -59,35 +62,33 @@ static void follower_hear(struct follower *follower, int kind, char *text, size_
 	live_ingest_hold(ingest, &row);
 }
 
-static void follower_flush(struct follower *follower)
+static void subscriber_flush(struct subscriber *subscriber)
 {
 	for (int i = 0; i < LIVE_KINDS; i++)
-		if (follower->ingest[i].catalog)
-			live_ingest_show(&follower->ingest[i], follower->live);
+		if (subscriber->ingest[i].catalog)
+			live_ingest_show(&subscriber->ingest[i], subscriber->live);
 }
 
-static void follower_hold(struct live_source *source, bool followed)
+static void subscriber_hold(struct live_source *source, bool followed)
 {
 	pthread_mutex_lock(&source->lock);
-	source->hold = followed ? clock_monotonic() + follow_hold : 0;
+	source->hold = followed ? clock_monotonic() + subscriber_settle_time : 0;
 	result_set_done(&source->held);
 	result_set_init(&source->held, 0);
 	pthread_mutex_unlock(&source->lock);
 }
 
-/*
- * What went by until now, or goes by from now on, the store has, or will have in a moment: it is
- * asked at once, and what is heard waits until that has been shown.
- */
-static void follower_turn(struct follower *follower, bool followed)
+/* What was published before connecting, or will be after a loss, is in the store, or will be in a
+ * moment: the store is polled at once, and messages are held back until that poll is shown. */
+static void subscriber_set_state(struct subscriber *subscriber, bool followed)
 {
-	struct live *live = follower->live;
+	struct live *live = subscriber->live;
 	pthread_mutex_lock(&live->lock);
-	for (int i = 0; i < LIVE_KINDS && live->followed != followed; i++)
-		follower_hold(&live->sources[i], followed);
-	if (live->followed != followed) {
-		live->followed = followed;
-		tally_gauge(live->ctx, HTTP_STREAM_FOLLOWED, followed);
+	for (int i = 0; i < LIVE_KINDS && live->subscribed != followed; i++)
+		subscriber_hold(&live->sources[i], followed);
+	if (live->subscribed != followed) {
+		live->subscribed = followed;
+		tally_gauge(live->ctx, HTTP_STREAM_SUBSCRIBED, followed);
 		for (int i = 0; i < LIVE_KINDS; i++)
 			live->sources[i].due = 0;
 		pthread_cond_signal(&live->query);
@@ -95,25 +96,25 @@ static void follower_turn(struct follower *follower, bool followed)
 	pthread_mutex_unlock(&live->lock);
 }
 
-static int follower_heard(void *arg, const char *channel, char *text, size_t len)
+static int subscriber_message(void *arg, const char *channel, char *text, size_t len)
 {
-	struct follower *follower = arg;
+	struct subscriber *subscriber = arg;
 	if (!channel) {
-		follower_turn(follower, true);
-		follower_flush(follower);
-		backoff_reset(&follower->backoff);
+		subscriber_set_state(subscriber, true);
+		subscriber_flush(subscriber);
+		backoff_reset(&subscriber->backoff);
 		return 0;
 	}
 	for (int i = 0; i < LIVE_KINDS; i++)
-		if (strcmp(channel, follower->live->sources[i].channel) == 0)
-			follower_hear(follower, i, text, len);
+		if (strcmp(channel, subscriber->live->sources[i].channel) == 0)
+			subscriber_take_row(subscriber, i, text, len);
 	return 0;
 }
 
 /* ---- The thread ---------------------------------------------------------- */
 
 /* With the live lock.  Without a table's columns its rows could not be read. */
-static int follower_choose(const struct live *live, const char *channels[LIVE_KINDS + 1])
+static int subscriber_choose_channels(const struct live *live, const char *channels[LIVE_KINDS + 1])
 {
 	int n = 0;
 	for (int i = 0; i < LIVE_KINDS; i++)
@@ -124,39 +125,39 @@ static int follower_choose(const struct live *live, const char *channels[LIVE_KI
 }
 
 /* Until there is something to follow; false: it is over. */
-static bool follower_await(struct live *live, const char *channels[LIVE_KINDS + 1])
+static bool subscriber_await(struct live *live, const char *channels[LIVE_KINDS + 1])
 {
 	eventfd_t changes;
 	pthread_mutex_lock(&live->lock);
-	eventfd_read(live->follow_fd, &changes);
-	while (!live->closed && follower_choose(live, channels) == 0) {
-		pthread_cond_wait(&live->follow, &live->lock);
-		eventfd_read(live->follow_fd, &changes);
+	eventfd_read(live->subscribe_fd, &changes);
+	while (!live->closed && subscriber_choose_channels(live, channels) == 0) {
+		pthread_cond_wait(&live->subscribe, &live->lock);
+		eventfd_read(live->subscribe_fd, &changes);
 	}
 	bool closed = live->closed;
 	pthread_mutex_unlock(&live->lock);
 	return !closed;
 }
 
-static void follower_rest(struct follower *follower)
+static void subscriber_back_off(struct subscriber *subscriber)
 {
-	struct live *live = follower->live;
-	int64_t end = clock_monotonic() + backoff_next(&follower->backoff);
+	struct live *live = subscriber->live;
+	int64_t end = clock_monotonic() + backoff_next(&subscriber->backoff);
 	pthread_mutex_lock(&live->lock);
-	while (!live->closed && condition_wait(&live->follow, &live->lock, end))
+	while (!live->closed && condition_wait(&live->subscribe, &live->lock, end))
 		;
 	pthread_mutex_unlock(&live->lock);
 }
 
 /* false: there is nothing to follow there. */
-static bool follower_follow(struct follower *follower, const char *const *channels)
+static bool subscriber_run(struct subscriber *subscriber, const char *const *channels)
 {
-	struct live *live = follower->live;
+	struct live *live = subscriber->live;
 	const struct tally_named_cache *cache = &live->config->cache[1];
-	int r = tally_cache_subscribe(live->ctx, cache->cache, channels, live->follow_fd,
-				      follower_heard, follower);
-	follower_flush(follower);
-	follower_turn(follower, false);
+	int r = tally_cache_subscribe(live->ctx, cache->cache, channels, live->subscribe_fd,
+				      subscriber_message, subscriber);
+	subscriber_flush(subscriber);
+	subscriber_set_state(subscriber, false);
 	if (r == -ENOTSUP)
 		return false;
 	if (r == -ECANCELED)
@@ -164,15 +165,15 @@ static bool follower_follow(struct follower *follower, const char *const *channe
 	tally_log(live->ctx, TALLY_WARNING,
 		  "streams: cannot subscribe to %s, so rows come from the store alone: %s",
 		  cache->name, tally_reason(live->ctx));
-	follower_rest(follower);
+	subscriber_back_off(subscriber);
 	return true;
 }
 
 void live_subscribe(void *arg)
 {
-	struct follower follower = {
+	struct subscriber subscriber = {
 		.live = arg, .backoff = {.first = CLOCK_SECOND / 4, .most = 5 * CLOCK_SECOND}};
 	const char *channels[LIVE_KINDS + 1];
-	while (follower_await(arg, channels) && follower_follow(&follower, channels))
+	while (subscriber_await(arg, channels) && subscriber_run(&subscriber, channels))
 		;
 }

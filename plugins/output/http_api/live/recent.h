@@ -1,5 +1,5 @@
 /*
- * Which rows of a table were shown lately, by their keys: a row that comes twice, or two ways, is
+ * Which rows of a table were shown recently, by their keys: a row that comes twice, or two ways, is
  * shown once.  Rows from before the horizon, half a minute ago, are not shown at all, so that they
  * need not be remembered.  Bounded: with more rows than RECENT_ROWS the horizon comes nearer.  One
  * thread at a time.

@@ -1,7 +1,7 @@
 /*
  * The newest rows of one table, numbered 1, 2, 3 … as they came, for any number of readers: a
- * reader is nothing but a number, so that a slow one holds no memory.  Bounded in bytes; who falls
- * behind the oldest rows is told how many it missed.  Any thread; one lock, held over no I/O.
+ * reader is only a number, so a slow one holds no memory.  Bounded in bytes; a reader that falls
+ * behind the oldest rows learns how many it missed.  Any thread; one lock, held over no I/O.
  */
 #ifndef TALLYD_HTTP_RING_BUFFER_H
 #define TALLYD_HTTP_RING_BUFFER_H
@@ -31,9 +31,9 @@ void ring_buffer_done(struct ring_buffer *ring);
 
 void ring_buffer_add(struct ring_buffer *ring,
 		     struct row_chunk *chunk); /* takes the reference over */
-/* So many rows come next that nobody can see: all who read miss them, and those before. */
+/* Counts rows that are not kept: readers miss them, and the rows before. */
 void ring_buffer_skip(struct ring_buffer *ring, uint64_t n_rows);
-/* Rows have gone by unseen: numbers begin anew. */
+/* Rows were missed without count: numbers begin anew, in another epoch. */
 void ring_buffer_clear(struct ring_buffer *ring);
 
 struct ring_buffer_span {
@@ -43,7 +43,7 @@ struct ring_buffer_span {
 struct ring_buffer_span ring_buffer_span(struct ring_buffer *ring);
 
 /*
- * The lot that row *at is in, owing row_chunk_drop(), and which of its rows that is; NULL: it is
+ * The chunk that row *at is in, owing row_chunk_drop(), and which of its rows that is; NULL: it is
  * still to come.  If it is gone, *at moves on to the oldest there is, and *ret_missed says how far.
  */
 struct row_chunk *ring_buffer_read(struct ring_buffer *ring, uint64_t *at, uint32_t *ret_row,

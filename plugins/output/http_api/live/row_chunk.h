@@ -1,5 +1,5 @@
 /*
- * Some rows of one table, kept for those who stream them: a batch that passed, or rows that were
+ * Some rows of one table, for streams: a batch that passed, or rows that were
  * read from the store.  Immutable, counted, shared by all readers.  Any thread.
  */
 #ifndef TALLYD_HTTP_ROW_CHUNK_H

@@ -1,5 +1,5 @@
 /*
- * The filters of a stream: the parameters of the list that it belongs to, held against rows here
+ * The filters of a stream: the parameters of the list that it belongs to, applied to rows here
  * instead of by a store, with the same meaning (query.h).  Immutable once read; any thread.
  */
 #ifndef TALLYD_HTTP_ROW_FILTER_H

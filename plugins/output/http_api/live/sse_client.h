@@ -1,8 +1,8 @@
 /*
  * One client of a stream of Server-Sent Events.  Made in a worker, which may first ask the store
  * for what the client has missed; then read by the HTTP thread.  What it holds in memory is bounded
- * by live_client_memory: rows stay in the feed, and who is too slow for that is told how many it
- * missed.
+ * by live_client_memory: rows stay in the ring buffer, and a client that is too slow is told how
+ * many it missed.
  */
 #ifndef TALLYD_HTTP_SSE_CLIENT_H
 #define TALLYD_HTTP_SSE_CLIENT_H
@@ -28,16 +28,17 @@ struct sse_client {
 	bool entered;
 	struct row_filter row_filter;
 
-	/* Rows of the feed that come before `after`, or that the store gave already, are left out.
+	/* Rows of the ring buffer that come before `after`, or that came from the store already,
+	 * are left out.
 	 */
 	bool has_after;
 	struct event_id after;
 	struct hash_set given;
 
 	/* The HTTP thread's, once the stream is on its way. */
-	int64_t now;            /* wall time, when rows were looked at last */
-	uint64_t outdated;      /* readings too old by then that are not told of yet */
-	uint64_t at;            /* the next row, in the feed */
+	int64_t now;            /* wall time, when rows were read last */
+	uint64_t outdated;      /* readings too old by then, not reported yet */
+	uint64_t at;            /* the next row, in the ring buffer */
 	struct json_writer out; /* events that are still to be sent */
 	size_t sent;            /* of out */
 	int64_t spoke;          /* monotonic, when something was sent last */

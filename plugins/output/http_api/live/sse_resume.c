@@ -185,14 +185,14 @@ static int resume_by_key(struct sse_client *stream, struct context *context,
 int sse_client_resume(struct sse_client *stream, struct context *context, const struct list *list)
 {
 	struct ring_buffer_span span = ring_buffer_span(stream->ring);
-	struct event_id mark = {.n_key = 0};
+	struct event_id id = {.n_key = 0};
 	if (!context->last_event_id) {
 		resume_now(stream, context);
 		return 0;
 	}
-	if (event_id_read_number(context->last_event_id, &mark) && mark.epoch == stream->epoch &&
-	    mark.number + 1 >= span.oldest && mark.number < span.next) {
-		stream->at = mark.number + 1;
+	if (event_id_read_number(context->last_event_id, &id) && id.epoch == stream->epoch &&
+	    id.number + 1 >= span.oldest && id.number < span.next) {
+		stream->at = id.number + 1;
 		return 0;
 	}
 	return resume_by_key(stream, context, list);

@@ -52,7 +52,7 @@ static int sse_client_answer(struct context *context, enum live_kind kind, const
 	stream->ctx = context->ctx;
 	stream->config = context->config;
 	stream->kind = kind;
-	stream->ring = live_feed(context->live, kind);
+	stream->ring = live_ring(context->live, kind);
 	json_writer_init(&stream->out, (size_t)context->config->live_client_memory);
 	int r = sse_client_prepare(stream, context, list);
 	if (r < 0) {
