@@ -13,12 +13,6 @@
 
 enum { SUGGEST_MAX = 48, SUGGEST_FAR = 1000, SUGGEST_MIN_BEGINNING = 3 };
 
-static unsigned least(unsigned a, unsigned b, unsigned c)
-{
-	unsigned smaller = a < b ? a : b;
-	return smaller < c ? smaller : c;
-}
-
 static bool same_letter(char a, char b)
 {
 	return tolower((unsigned char)a) == tolower((unsigned char)b);
@@ -39,7 +33,11 @@ unsigned suggest_distance(const char *left, const char *right)
 		row[0] = i;
 		for (unsigned j = 1; j <= m; j++) {
 			unsigned same = same_letter(left[i - 1], right[j - 1]);
-			row[j] = least(above[j] + 1, row[j - 1] + 1, above[j - 1] + !same);
+			row[j] = above[j - 1] + !same;
+			if (above[j] + 1 < row[j])
+				row[j] = above[j] + 1;
+			if (row[j - 1] + 1 < row[j])
+				row[j] = row[j - 1] + 1;
 			if (i > 1 && j > 1 && same_letter(left[i - 1], right[j - 2]) &&
 			    same_letter(left[i - 2], right[j - 1]) && higher[j - 2] + 1 < row[j])
 				row[j] = higher[j - 2] + 1;

@@ -207,18 +207,6 @@ static int read_param(struct context *context, const struct route_params *params
 	return r;
 }
 
-static int check_required(struct context *context, const struct route_params *params)
-{
-	for (const struct param_spec *const *spec = params->list; spec && *spec; spec++) {
-		const char *text = target_param(context->target, (*spec)->name);
-		if ((*spec)->flags & PARAM_REQUIRED && is_in_query(*spec) && (!text || !*text))
-			return response_problem(context->builder, 400, (*spec)->name,
-						"%s= is required: %s", (*spec)->name,
-						(*spec)->help);
-	}
-	return 0;
-}
-
 int arguments_read(struct context *context, const struct route_params *params,
 		   struct arguments *ret)
 {
@@ -226,8 +214,12 @@ int arguments_read(struct context *context, const struct route_params *params,
 	int r = set_fallbacks(context, params, ret);
 	for (uint32_t i = 0; i < context->target->n_params && r == 0; i++)
 		r = read_param(context, params, &context->target->params[i], ret);
-	if (r == 0)
-		r = check_required(context, params);
+	for (const struct param_spec *const *at = params->list; at && *at && r == 0; at++) {
+		const char *text = target_param(context->target, (*at)->name);
+		if ((*at)->flags & PARAM_REQUIRED && is_in_query(*at) && (!text || !*text))
+			r = response_problem(context->builder, 400, (*at)->name,
+					     "%s= is required: %s", (*at)->name, (*at)->help);
+	}
 	if (r == 0 && params->range)
 		r = window_read(context, params->range, &ret->window);
 	if (r == 0 && params->grid)

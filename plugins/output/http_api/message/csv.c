@@ -11,7 +11,6 @@
 
 #include "base/rfc3339.h"
 #include "base/utf8.h"
-#include "query/result_set.h"
 #include "json_cell.h"
 
 /* Where other separators than commas are usual, spreadsheets split at these. */

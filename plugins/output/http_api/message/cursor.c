@@ -26,13 +26,6 @@ static bool is_text(uint16_t type)
 	return type == TALLY_TEXT || type == TALLY_JSON;
 }
 
-static size_t cell_bytes(uint16_t type, const struct tally_cell *cell)
-{
-	if (!cell->set)
-		return 1;
-	return is_text(type) ? 5 + (size_t)cell->len : 9;
-}
-
 static unsigned char *put_cell(unsigned char *at, uint16_t type, const struct tally_cell *cell)
 {
 	*at++ = cell->set ? (unsigned char)type : 0;
@@ -72,7 +65,7 @@ char *cursor_write(const uint16_t *types, const struct tally_cell *cells, uint32
 {
 	size_t size = 1;
 	for (uint32_t i = 0; i < n; i++)
-		size += cell_bytes(types[i], &cells[i]);
+		size += !cells[i].set ? 1 : is_text(types[i]) ? 5 + (size_t)cells[i].len : 9;
 	auto_free unsigned char *bytes = malloc(size);
 	if (!bytes)
 		return NULL;

@@ -15,24 +15,18 @@ void exposition_word(struct json_writer *text, const char *word)
 	json_write_raw(text, word, strlen(word));
 }
 
-/* Backslash and newline are escaped in help texts. */
-static void write_help(struct json_writer *text, const char *help)
+void exposition_head(struct json_writer *text, const char *name, const char *help, uint32_t kind)
 {
-	while (*help) {
+	exposition_word(text, "# HELP ");
+	exposition_word(text, name);
+	exposition_word(text, " ");
+	while (*help) { /* a backslash and the end of a line are escaped */
 		size_t run = strcspn(help, "\\\n");
 		json_write_raw(text, help, run);
 		help += run;
 		if (*help)
 			exposition_word(text, *help++ == '\n' ? "\\n" : "\\\\");
 	}
-}
-
-void exposition_head(struct json_writer *text, const char *name, const char *help, uint32_t kind)
-{
-	exposition_word(text, "# HELP ");
-	exposition_word(text, name);
-	exposition_word(text, " ");
-	write_help(text, help);
 	exposition_word(text, "\n# TYPE ");
 	exposition_word(text, name);
 	exposition_word(text, kind == TALLY_METRIC_COUNTER ? " counter\n" : " gauge\n");

@@ -1,6 +1,6 @@
 /*
  * The target of a request, taken apart once on libmicrohttpd's thread and only read after that,
- *also by the worker that answers.
+ * also by the worker that answers.
  *
  *	target_sort()     parameters in one order, so that the cache sees one question as one
  *	target_parse()    one copy of the text, cut and percent-decoded in place
@@ -8,8 +8,8 @@
  *
  * Decoding is strict: a %00 or half an escape is refused, because two readers of the same URI that
  * mend it differently are how filters in front of a server are got past.  Separators are found
- *before anything is decoded, so an escaped / or & is part of its segment or value (RFC 3986,
- *section 2.2).
+ * before anything is decoded, so an escaped / or & is part of its segment or value (RFC 3986,
+ * section 2.2).
  */
 #include "message/params.h"
 
@@ -105,17 +105,16 @@ struct piece {
 	size_t len;
 };
 
-static int compare_pieces(const struct piece *a, const struct piece *b)
-{
-	int r = memcmp(a->text, b->text, a->len < b->len ? a->len : b->len);
-	return r ? r : (a->len > b->len) - (a->len < b->len);
-}
-
-/* Where it belongs among those before, most often the end. */
+/* Where it belongs among those before, most often the end: clients send most queries in order. */
 static void insert_piece(struct piece *pieces, uint32_t n, struct piece one)
 {
-	for (; n > 0 && compare_pieces(&pieces[n - 1], &one) > 0; n--)
-		pieces[n] = pieces[n - 1];
+	for (; n > 0; n--) {
+		const struct piece *last = &pieces[n - 1];
+		int order = memcmp(last->text, one.text, last->len < one.len ? last->len : one.len);
+		if (order < 0 || (order == 0 && last->len <= one.len))
+			break;
+		pieces[n] = *last;
+	}
 	pieces[n] = one;
 }
 

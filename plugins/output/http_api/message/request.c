@@ -31,19 +31,13 @@ struct request *request_create(const char *raw)
 	return request;
 }
 
-/* Where the host begins; NULL: it is no absolute URI. */
-static char *request_authority(char *raw)
-{
-	static const char *const schemes[] = {"http://", "https://"};
-	for (size_t i = 0; i < sizeof(schemes) / sizeof(*schemes); i++)
-		if (strncasecmp(raw, schemes[i], strlen(schemes[i])) == 0)
-			return raw + strlen(schemes[i]);
-	return NULL;
-}
-
 int request_read_target(struct request *request, struct MHD_Connection *connection)
 {
-	char *authority = request_authority(request->raw);
+	static const char *const schemes[] = {"http://", "https://"};
+	char *authority = NULL;
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(*schemes); i++)
+		if (strncasecmp(request->raw, schemes[i], strlen(schemes[i])) == 0)
+			authority = request->raw + strlen(schemes[i]);
 	if (!authority)
 		return 0;
 	const char *host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Host");

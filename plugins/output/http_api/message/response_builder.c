@@ -7,8 +7,8 @@
  *
  * Writing is not checked step by step: the body's writer remembers the first thing that failed, and
  * response_builder_finish() turns it into a problem, 413 for an answer beyond the bound and 503
- *without memory.  A problem forgets what was written before, so an answer is never half a list and
- *half an error.
+ * without memory.  A problem forgets what was written before, so an answer is never half a list and
+ * half an error.
  */
 #include "message/response_builder.h"
 

@@ -55,30 +55,6 @@ static void write_object(const struct row_writer *records, struct json_writer *j
 	json_end_object(json);
 }
 
-static void write_record(const struct row_writer *records, struct json_writer *out,
-			 const struct tally_cell *row)
-{
-	for (uint32_t i = 0; i < records->n; i++) {
-		if (i)
-			json_write_raw(out, ",", 1);
-		csv_write_cell(out, records->columns[i].type, &row[records->columns[i].cell],
-			       records->format == LIST_CSV_SAFE);
-	}
-	json_write_raw(out, "\r\n", 2);
-}
-
-static void write_header(const struct row_writer *records, struct json_writer *out)
-{
-	for (uint32_t i = 0; i < records->n; i++) {
-		const char *name = records->columns[i].name;
-		if (i)
-			json_write_raw(out, ",", 1);
-		csv_write_text(out, name, strlen(name), records->format == LIST_CSV_SAFE);
-	}
-	if (records->n)
-		json_write_raw(out, "\r\n", 2);
-}
-
 void row_writer_open(const struct row_writer *records, struct response_builder *builder)
 {
 	if (records->format == LIST_JSON)
@@ -94,22 +70,38 @@ void row_writer_begin(const struct row_writer *records, struct response_builder 
 		json_write_key(&builder->body, "data");
 		json_begin_array(&builder->body);
 	} else if (list_is_csv(records->format)) {
-		write_header(records, &builder->body);
+		for (uint32_t i = 0; i < records->n; i++) {
+			const char *name = records->columns[i].name;
+			if (i)
+				json_write_raw(&builder->body, ",", 1);
+			csv_write_text(&builder->body, name, strlen(name),
+				       records->format == LIST_CSV_SAFE);
+		}
+		if (records->n)
+			json_write_raw(&builder->body, "\r\n", 2);
 	}
 }
 
 void row_writer_write(const struct row_writer *records, struct response_builder *builder,
 		      const struct tally_cell *row)
 {
-	if (list_is_csv(records->format)) {
-		write_record(records, &builder->body, row);
+	struct json_writer *out = &builder->body;
+	if (!list_is_csv(records->format)) {
+		write_object(records, out, row);
+		if (records->format != LIST_NDJSON)
+			return;
+		json_write_raw(out, "\n", 1);
+		out->comma = false; /* a line is a document of its own */
 		return;
 	}
-	write_object(records, &builder->body, row);
-	if (records->format != LIST_NDJSON)
-		return;
-	json_write_raw(&builder->body, "\n", 1);
-	builder->body.comma = false;
+	for (uint32_t i = 0; i < records->n; i++) {
+		const struct row_writer_column *column = &records->columns[i];
+		if (i)
+			json_write_raw(out, ",", 1);
+		csv_write_cell(out, column->type, &row[column->cell],
+			       records->format == LIST_CSV_SAFE);
+	}
+	json_write_raw(out, "\r\n", 2); /* RFC 4180, section 2 */
 }
 
 void row_writer_close(const struct row_writer *records, struct response_builder *builder)

@@ -101,24 +101,21 @@ static int calendar_read(const char *text, int64_t *ret)
 	return rfc3339_parse(copy, len, ret);
 }
 
-static int any_read(const char *text, int64_t now, int64_t *ret)
-{
-	if (strncmp(text, "now", 3) == 0)
-		return relative_read(text + 3, now, ret);
-	const char *end = number_end(text);
-	if (end > text && *end == '\0')
-		return unix_read(text, ret);
-	return calendar_read(text, ret);
-}
-
 int time_expr_read(const char *text, int64_t now, int64_t *ret)
 {
-	int64_t moment;
-	int r = any_read(text, now, &moment);
+	const char *end = number_end(text);
+	int64_t time;
+	int r;
+	if (strncmp(text, "now", 3) == 0)
+		r = relative_read(text + 3, now, &time);
+	else if (end > text && *end == '\0')
+		r = unix_read(text, &time);
+	else
+		r = calendar_read(text, &time);
 	if (r < 0)
 		return r;
-	if (moment < 0 || moment > time_expr_max)
+	if (time < 0 || time > time_expr_max)
 		return -ERANGE;
-	*ret = moment;
+	*ret = time;
 	return 0;
 }

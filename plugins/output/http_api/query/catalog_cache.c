@@ -1,6 +1,6 @@
 /*
  * The store's tables, as a snapshot that many requests share.  Any thread: endpoints on their
- *workers and the poller of the streams look here before every query.
+ * workers and the poller of the streams look here before every query.
  *
  *	catalog_cache_get()     the snapshot, if it is fresh; else this caller asks the store, and
  *	                        those who come meanwhile get the one before
@@ -9,8 +9,8 @@
  *
  * The lock is held over pointers only, never over the store.  A table that is not there makes the
  * snapshot old after a second instead of five: it is most often one that was created just now, and
- *asking more often would let anybody load the store with names that do not exist.  What can fail is
- *the store, with its own -errno, and memory; the old snapshot then stays for the others.
+ * asking more often would let anybody load the store with names that do not exist.  What can fail
+ *is the store, with its own -errno, and memory; the old snapshot then stays for the others.
  */
 #include "query/catalog_cache.h"
 
@@ -66,17 +66,7 @@ static int copy_text(const char *text, const char **ret)
 	return text && !*ret ? -ENOMEM : 0;
 }
 
-static int copy_column(const struct tally_column *from, struct tally_column *to)
-{
-	to->type = from->type;
-	to->role = from->role;
-	int r = copy_text(from->name, &to->name);
-	if (r == 0)
-		r = copy_text(from->unit, &to->unit);
-	return r < 0 ? r : copy_text(from->help, &to->help);
-}
-
-/* On failure what there is of it is to be freed too. */
+/* On failure the part that was copied has to be freed, too. */
 static int copy_table(const struct tally_table *from, struct tally_table *to)
 {
 	struct tally_column *columns = calloc(from->n_columns, sizeof(*columns));
@@ -89,8 +79,15 @@ static int copy_table(const struct tally_table *from, struct tally_table *to)
 	int r = copy_text(from->name, &to->name);
 	if (r == 0)
 		r = copy_text(from->help, &to->help);
-	for (uint32_t i = 0; r == 0 && i < from->n_columns; i++)
-		r = copy_column(&from->columns[i], &columns[i]);
+	for (uint32_t i = 0; r == 0 && i < from->n_columns; i++) {
+		columns[i].type = from->columns[i].type;
+		columns[i].role = from->columns[i].role;
+		r = copy_text(from->columns[i].name, &columns[i].name);
+		if (r == 0)
+			r = copy_text(from->columns[i].unit, &columns[i].unit);
+		if (r == 0)
+			r = copy_text(from->columns[i].help, &columns[i].help);
+	}
 	return r;
 }
 

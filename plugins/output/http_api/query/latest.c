@@ -3,12 +3,12 @@
  *
  *	latest_prepare()   the query: grouped by host, container and name, LAST of each field
  *	latest_ask()       over 5 minutes, an hour, a day, max_query_range_days: the first that has
- *rows latest_sort()      by host and id, one row per container
+ * rows latest_sort()      by host and id, one row per container
  *
  * A short range first because a store reads all rows of a range to find the last ones: five minutes
  * cost a store nothing, a month costs it seconds, and it is needed only when collecting has
- *stopped. A container that was renamed has two groups; the newer row stays.  What can fail is the
- *store, with a problem written, and memory.
+ * stopped. A container that was renamed has two groups; the newer row stays.  What can fail is the
+ * store, with a problem written, and memory.
  */
 #include "query/latest.h"
 
@@ -75,7 +75,7 @@ static bool same_container(const struct tally_cell *a, const struct tally_cell *
 }
 
 /* latest->order: rows sorted, without older ones of the same container. */
-static int latest_sort(struct latest *latest)
+static int latest_sort(struct context *context, struct latest *latest)
 {
 	struct result_set *rows = &latest->rows;
 	uint32_t n = 0;
@@ -83,7 +83,7 @@ static int latest_sort(struct latest *latest)
 		return 0;
 	latest->order = malloc(rows->n_rows * sizeof(*latest->order));
 	if (!latest->order)
-		return -ENOMEM;
+		return response_unavailable(context->builder, "out of memory");
 	for (uint32_t i = 0; i < rows->n_rows; i++)
 		latest->order[i] = i;
 	qsort_r(latest->order, rows->n_rows, sizeof(*latest->order), compare_rows, rows);
@@ -121,13 +121,6 @@ static int latest_prepare(struct context *context, struct query *query, struct l
 	return 1;
 }
 
-static int latest_end(struct context *context, struct latest *latest)
-{
-	if (latest_sort(latest) < 0)
-		return response_unavailable(context->builder, "out of memory");
-	return 0;
-}
-
 int latest_read(struct context *context, struct latest *ret)
 {
 	struct query query;
@@ -140,7 +133,7 @@ int latest_read(struct context *context, struct latest *ret)
 			query_text(&query, table_column(query.table, "host"), TALLY_EQUALS,
 				   context->target->params[i].value);
 	r = latest_ask(&query, &ret->rows);
-	return r < 0 ? r : latest_end(context, ret);
+	return r < 0 ? r : latest_sort(context, ret);
 }
 
 int latest_read_ids(struct context *context, const struct tally_cell *const *ids, uint32_t n,
@@ -166,7 +159,7 @@ int latest_read_ids(struct context *context, const struct tally_cell *const *ids
 			return r;
 		query.spec.n_filters = 0;
 	}
-	return latest_end(context, ret);
+	return latest_sort(context, ret);
 }
 
 const struct tally_cell *latest_row(const struct latest *latest, uint32_t i)

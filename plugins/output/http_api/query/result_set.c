@@ -103,7 +103,8 @@ static int result_set_copy_text(struct result_set *rows, struct tally_cell *cell
 	return 0;
 }
 
-/* Of JSON each member; what is too much even so is not known. */
+/* A text is cut between two characters.  Of JSON each member is cut; if that is still too much the
+ * cell becomes NULL, since half a JSON text is none. */
 static int result_set_copy_bounded(struct result_set *rows, uint16_t type, struct tally_cell *cell)
 {
 	size_t len = 0;
@@ -124,16 +125,11 @@ static int result_set_copy_bounded(struct result_set *rows, uint16_t type, struc
 	return result_set_copy_text(rows, cell);
 }
 
-static bool type_is_text(uint16_t type)
-{
-	return type == TALLY_TEXT || type == TALLY_JSON;
-}
-
 static int result_set_copy_texts(struct result_set *rows, struct tally_cell *cells, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		uint16_t type = rows->types[i % rows->n_columns];
-		if (!cells[i].set || !type_is_text(type))
+		if (!cells[i].set || (type != TALLY_TEXT && type != TALLY_JSON))
 			continue;
 		int r = rows->bounded && cells[i].len > JSON_TRIM_STRING
 				? result_set_copy_bounded(rows, type, &cells[i])
@@ -146,21 +142,17 @@ static int result_set_copy_texts(struct result_set *rows, struct tally_cell *cel
 	return 0;
 }
 
-/* The first batch says which table answered: the one that was asked for, or a rollup of it. */
-static void result_set_learn(struct result_set *rows, const struct tally_table *table)
-{
-	snprintf(rows->source, sizeof(rows->source), "%s", table->name);
-	for (uint32_t i = 0; i < rows->n_columns; i++)
-		rows->types[i] = table->columns[i].type;
-}
-
 int result_set_add(struct result_set *rows, const struct tally_batch *batch)
 {
 	size_t n = (size_t)batch->n_rows * rows->n_columns;
 	if (batch->table->n_columns != rows->n_columns)
 		return -EPROTO;
-	if (!rows->source[0])
-		result_set_learn(rows, batch->table);
+	/* The first batch says which table answered: the one that was asked for, or a rollup. */
+	if (!rows->source[0]) {
+		snprintf(rows->source, sizeof(rows->source), "%s", batch->table->name);
+		for (uint32_t i = 0; i < rows->n_columns; i++)
+			rows->types[i] = batch->table->columns[i].type;
+	}
 	int r = result_set_reserve(rows, n);
 	if (r < 0 || n == 0)
 		return r;

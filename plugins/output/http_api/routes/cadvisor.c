@@ -98,39 +98,19 @@ static const struct family last_seen =
  * own period. */
 enum { PERIOD_US = 100000 };
 
-static double seconds(double ns)
-{
-	return ns / NS;
-}
-
-static double bytes(double n)
-{
-	return n;
-}
-
-static double quota(double cores)
-{
-	return nearbyint(cores * PERIOD_US);
-}
-
-static double period(double cores)
-{
-	(void)cores;
-	return PERIOD_US;
-}
-
 static const struct spec {
 	struct family family;
-	double (*value)(double number);
+	enum { SPEC_AS_IT_IS, SPEC_QUOTA, SPEC_PERIOD } value;
 } specs[] = {
-	{GAUGE("started_at", "start_time_seconds", "", 1, "When its last run began, since 1970."),
-	 seconds},
-	{GAUGE("mem_limit_bytes", "spec_memory_limit_bytes", "", 1, "Its memory limit."), bytes},
+	{GAUGE("started_at", "start_time_seconds", "", NS, "When its last run began, since 1970."),
+	 SPEC_AS_IT_IS},
+	{GAUGE("mem_limit_bytes", "spec_memory_limit_bytes", "", 1, "Its memory limit."),
+	 SPEC_AS_IT_IS},
 	{GAUGE("cpu_limit_cores", "spec_cpu_quota", "", 1,
 	       "Its CPU limit, in microseconds per period."),
-	 quota},
+	 SPEC_QUOTA},
 	{GAUGE("cpu_limit_cores", "spec_cpu_period", "", 1, "The period, in microseconds."),
-	 period},
+	 SPEC_PERIOD},
 };
 
 /* What is asked of container_info; the first two must be there. */
@@ -218,13 +198,6 @@ static void write_name(struct json_writer *text, const struct json_text *name)
 	exposition_word(text, "=\"");
 }
 
-/* Two labels of a container may become one: the first stays. */
-static bool is_repeated(const struct json_writer *text, size_t from, size_t at)
-{
-	size_t len = text->len - at;
-	return text->error || memmem(text->data + from, at - from, text->data + at, len) != NULL;
-}
-
 /* Nothing if there is one of that name already, or no more room. */
 static void write_container_label(struct json_writer *text, size_t from,
 				  const struct json_text *name, const struct json_text *value,
@@ -236,7 +209,8 @@ static void write_container_label(struct json_writer *text, size_t from,
 		return;
 	}
 	write_name(text, name);
-	if (is_repeated(text, from, at)) {
+	/* Two labels of a container may become one: the first stays. */
+	if (text->error || memmem(text->data + from, at - from, text->data + at, text->len - at)) {
 		text->len = at;
 		return;
 	}
@@ -282,22 +256,6 @@ static void write_labels(struct exporter *exporter, struct subject *subject)
 
 /* ---- Asking -------------------------------------------------------------- */
 
-/* Those columns of container_info that there are.  false: not enough of them. */
-static bool select_info(struct exporter *exporter, struct query *query)
-{
-	uint32_t n = 0;
-	for (uint32_t i = 0; i < INFO_COLUMNS; i++) {
-		const struct tally_column *column = table_column(query->table, info_columns[i]);
-		if (!column && i < INFO_NEEDED)
-			return false;
-		if (!column)
-			continue;
-		query_select(query, column, TALLY_RAW);
-		exporter->info_at[i] = ++n;
-	}
-	return true;
-}
-
 /* What containers are, of those that exist; nothing if nobody collects it. */
 static int query_info(struct exporter *exporter)
 {
@@ -310,8 +268,15 @@ static int query_info(struct exporter *exporter)
 	query_init(&query, context, table);
 	query.spec.limit = INT32_MAX; /* what they may take is bounded in bytes */
 	query.bounded = true;
-	if (!select_info(exporter, &query))
-		return 0;
+	for (uint32_t i = 0; i < INFO_COLUMNS; i++) {
+		const struct tally_column *column = table_column(table, info_columns[i]);
+		if (!column && i < INFO_NEEDED)
+			return 0;
+		if (column) {
+			query_select(&query, column, TALLY_RAW);
+			exporter->info_at[i] = query.spec.n_select;
+		}
+	}
 	for (uint32_t i = 0; i < context->target->n_params; i++)
 		query_text(&query, table_column(table, "host"), TALLY_EQUALS,
 			   context->target->params[i].value);
@@ -327,32 +292,26 @@ static int compare_info(const struct tally_cell *info, const struct tally_cell *
 	return order ? order : cell_compare(&info[INFO_ID], &reading[LATEST_ID]);
 }
 
-/* Both come by host and id, so that the next one is never before *at. */
-static const struct tally_cell *find_info(const struct exporter *exporter, uint32_t *at,
-					  const struct tally_cell *reading)
-{
-	const struct result_set *info = &exporter->info;
-	while (*at < info->n_rows && compare_info(result_set_row(info, *at), reading) < 0)
-		++*at;
-	bool found = *at < info->n_rows && compare_info(result_set_row(info, *at), reading) == 0;
-	return found ? result_set_row(info, *at) : NULL;
-}
-
-/* A merge of two sorted lists, so linear however many containers there are. */
+/* A merge of two lists that both come by host and id, so linear however many containers there
+ * are. */
 static int find_subjects(struct exporter *exporter)
 {
+	const struct result_set *info = &exporter->info;
 	uint32_t at = 0;
 	exporter->subjects = calloc(exporter->latest.n + 1, sizeof(*exporter->subjects));
 	if (!exporter->subjects)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < exporter->latest.n; i++) {
 		const struct tally_cell *reading = latest_row(&exporter->latest, i);
-		const struct tally_cell *info = find_info(exporter, &at, reading);
 		struct subject *subject = &exporter->subjects[exporter->n];
 		if (reading[LATEST_TIME].i < exporter->context->now - cadvisor_age)
 			continue;
+		while (at < info->n_rows && compare_info(result_set_row(info, at), reading) < 0)
+			at++;
+		bool found =
+			at < info->n_rows && compare_info(result_set_row(info, at), reading) == 0;
 		subject->reading = reading;
-		subject->info = info;
+		subject->info = found ? result_set_row(info, at) : NULL;
 		write_labels(exporter, subject);
 		exporter->n++;
 	}
@@ -376,24 +335,17 @@ static void write_sample(struct exporter *exporter, const struct subject *subjec
 	exposition_value(text, value / family->divisor);
 }
 
-/* The column of a reading; 0: the store has none. */
-static uint32_t find_column(const struct exporter *exporter, const char *name)
-{
-	const struct fields *fields = &exporter->latest.fields;
-	for (uint32_t i = 0; i < fields->n; i++)
-		if (strcmp(fields->columns[i]->name, name) == 0)
-			return LATEST_FIELDS + i;
-	return 0;
-}
-
 /* The samples of one family stand together under one HELP and TYPE, as the format demands; so the
  * loop over families is the outer one, and labels are written once per container beforehand. */
 static void write_family(struct exporter *exporter, const struct family *family)
 {
-	uint32_t column = find_column(exporter, family->column);
-	for (uint32_t i = 0; i < exporter->n && column; i++) {
+	const struct fields *fields = &exporter->latest.fields;
+	uint32_t field = 0;
+	while (field < fields->n && strcmp(fields->columns[field]->name, family->column) != 0)
+		field++;
+	for (uint32_t i = 0; i < exporter->n && field < fields->n; i++) {
 		const struct subject *subject = &exporter->subjects[i];
-		const struct tally_cell *cell = &subject->reading[column];
+		const struct tally_cell *cell = &subject->reading[LATEST_FIELDS + field];
 		if (cell->set)
 			write_sample(exporter, subject, family, (double)cell->i);
 	}
@@ -405,12 +357,18 @@ static void write_spec(struct exporter *exporter, const struct spec *spec)
 	for (uint32_t i = 0; i < exporter->n; i++) {
 		const struct subject *subject = &exporter->subjects[i];
 		const struct tally_cell *cell = info_cell(exporter, subject, spec->family.column);
-		if (cell)
-			write_sample(exporter, subject, &spec->family,
-				     spec->value(real ? cell->f : (double)cell->i));
+		if (!cell)
+			continue;
+		double value = real ? cell->f : (double)cell->i;
+		if (spec->value == SPEC_QUOTA)
+			value = nearbyint(value * PERIOD_US);
+		else if (spec->value == SPEC_PERIOD)
+			value = PERIOD_US;
+		write_sample(exporter, subject, &spec->family, value);
 	}
 }
 
+/* All samples, family by family. */
 static void write_all(struct exporter *exporter)
 {
 	for (uint32_t i = 0; i < N_FAMILIES; i++)

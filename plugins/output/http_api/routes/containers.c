@@ -156,16 +156,6 @@ static int filter_all(struct context *context, struct query *query)
 
 /* ---- Endpoints ----------------------------------------------------------- */
 
-static void write_list(const struct container_page *page, const struct paging *paging,
-		       const struct result_set *rows, const struct latest *latest)
-{
-	struct json_writer *json = &page->context->builder->body;
-	list_begin(json);
-	for (uint32_t i = 0; i < paging_rows(paging, rows); i++)
-		write_container(page, latest, rows->types, result_set_row(rows, i));
-	paging_finish(paging, page->context, rows, page->columns);
-}
-
 int containers_list(struct context *context)
 {
 	struct paging paging auto_paging = {.memory = NULL};
@@ -192,9 +182,13 @@ int containers_list(struct context *context)
 		r = query_run(&query, &rows);
 	if (r == 0)
 		r = read_stats(&page, &rows, paging_rows(&paging, &rows), &latest);
-	if (r == 0)
-		write_list(&page, &paging, &rows, &latest);
-	return r;
+	if (r < 0)
+		return r;
+	list_begin(&context->builder->body);
+	for (uint32_t i = 0; i < paging_rows(&paging, &rows); i++)
+		write_container(&page, &latest, rows.types, result_set_row(&rows, i));
+	paging_finish(&paging, context, &rows, page.columns);
+	return 0;
 }
 
 static int write_one(struct context *context, const struct tally_table *table,

@@ -86,18 +86,6 @@ static void count_container(struct groups *groups, const struct tally_cell *name
 	group->running += running;
 }
 
-static void count_rows(struct inventory *inventory, const struct result_set *rows)
-{
-	for (uint32_t i = 0; i < rows->n_rows; i++) {
-		const struct tally_cell *row = result_set_row(rows, i);
-		bool running = cell_equals(&row[INFO_STATE], "running");
-		count_container(&inventory->hosts, &row[INFO_HOST], running);
-		count_container(&inventory->states, &row[INFO_STATE], running);
-		count_container(&inventory->health, &row[INFO_HEALTH], running);
-	}
-	inventory->containers += rows->n_rows;
-}
-
 /* Containers that still exist. */
 static int read_containers(struct context *context, struct inventory *inventory)
 {
@@ -120,8 +108,14 @@ static int read_containers(struct context *context, struct inventory *inventory)
 		query_filter(&query, table_gone(table), TALLY_IS_NULL,
 			     &(struct tally_cell){.set = 0});
 	r = query_run(&query, &rows);
-	if (r == 0)
-		count_rows(inventory, &rows);
+	for (uint32_t i = 0; i < rows.n_rows && r == 0; i++) {
+		const struct tally_cell *row = result_set_row(&rows, i);
+		bool running = cell_equals(&row[INFO_STATE], "running");
+		count_container(&inventory->hosts, &row[INFO_HOST], running);
+		count_container(&inventory->states, &row[INFO_STATE], running);
+		count_container(&inventory->health, &row[INFO_HEALTH], running);
+		inventory->containers++;
+	}
 	return r;
 }
 

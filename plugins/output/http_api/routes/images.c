@@ -108,11 +108,6 @@ static bool row_fits(const struct search *search, uint32_t row, bool gone)
 	return (search->gone && result_set_row(&search->rows, row)[search->gone].set) == gone;
 }
 
-static bool same_text(const struct tally_cell *a, const struct tally_cell *b)
-{
-	return a->set && b->set && a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
-}
-
 /* The id that all rows share; NULL: there are none; *ret_many: there are several ids. */
 static const struct tally_cell *one_id(const struct search *search, bool gone, bool *ret_many)
 {
@@ -121,7 +116,7 @@ static const struct tally_cell *one_id(const struct search *search, bool gone, b
 		const struct tally_cell *cell = &result_set_row(&search->rows, i)[search->id];
 		if (!row_fits(search, i, gone))
 			continue;
-		*ret_many |= id && !same_text(id, cell);
+		*ret_many |= id && cell_compare(id, cell) != 0;
 		id = cell;
 	}
 	return id;

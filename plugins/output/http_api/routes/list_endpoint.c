@@ -7,8 +7,8 @@
  *
  * Filters on one column are alternatives, filters on different columns must all hold: that is what
  * the store makes of several EQUALS on one column (query.h).  Without a table the containers and
- *the cursor are checked all the same, so that a mistyped request is refused from the first day on
- *and not only once there are rows.
+ * the cursor are checked all the same, so that a mistyped request is refused from the first day on
+ * and not only once there are rows.
  */
 #include "routes/list_endpoint.h"
 
@@ -40,14 +40,6 @@ static int filter_one(struct context *context, const struct list_filter *filter,
 	else
 		query_text(query, column, match, value);
 	return 0;
-}
-
-/* Things that are gone are shown only to who wants them. */
-static void filter_gone(struct context *context, struct query *query)
-{
-	const struct tally_column *column = table_gone(query->table);
-	if (column && !context->args->gone)
-		query_filter(query, column, TALLY_IS_NULL, &(struct tally_cell){.set = 0});
 }
 
 static int filter_container(struct query *query, const struct container *container)
@@ -99,7 +91,9 @@ static int query_rows(struct table_page *page, const struct list *list,
 	struct query query;
 	uint32_t n_named = 0;
 	table_page_ask(page, &query);
-	filter_gone(context, &query);
+	const struct tally_column *gone = table_gone(page->table);
+	if (gone && !context->args->gone)
+		query_filter(&query, gone, TALLY_IS_NULL, &(struct tally_cell){.set = 0});
 	int r = filter_all(context, list, &query);
 	if (r == 0 && !container)
 		r = find_containers(context, named, &n_named);

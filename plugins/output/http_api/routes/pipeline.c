@@ -59,16 +59,6 @@ static struct line *balance_line(struct balance *balance, bool output, const cha
 	return line;
 }
 
-static void line_drop(struct line *line, const struct tally_sample *sample)
-{
-	if (sample->value == 0 || line->n_dropped == REASONS_MAX)
-		return;
-	struct dropped *dropped = &line->dropped[line->n_dropped++];
-	if (!sample_label(sample->labels, "reason", dropped->reason, sizeof(dropped->reason)))
-		snprintf(dropped->reason, sizeof(dropped->reason), "unknown");
-	dropped->rows = sample->value;
-}
-
 static void line_set(struct line *line, const struct tally_sample *sample)
 {
 	const char *what = sample->name + strlen("tallyd_rows_");
@@ -76,10 +66,15 @@ static void line_set(struct line *line, const struct tally_sample *sample)
 		line->in = sample->value;
 	else if (strcmp(what, "stored_total") == 0)
 		line->stored = sample->value;
-	else if (strcmp(what, "dropped_total") == 0)
-		line_drop(line, sample);
 	else if (strcmp(what, "waiting") == 0)
 		line->waiting = sample->value;
+	if (strcmp(what, "dropped_total") != 0 || sample->value == 0 ||
+	    line->n_dropped == REASONS_MAX)
+		return;
+	struct dropped *dropped = &line->dropped[line->n_dropped++];
+	if (!sample_label(sample->labels, "reason", dropped->reason, sizeof(dropped->reason)))
+		snprintf(dropped->reason, sizeof(dropped->reason), "unknown");
+	dropped->rows = sample->value;
 }
 
 static int read_sample(void *arg, const struct tally_sample *sample)

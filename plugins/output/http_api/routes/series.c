@@ -24,20 +24,6 @@ static void series_done(struct series *series)
 
 /* ---- Asking -------------------------------------------------------------- */
 
-static int series_read(struct series *series, const struct tally_table *table)
-{
-	struct context *context = series->context;
-	int64_t max = context->config->max_results_per_query;
-	int r = fields_read(context, table, &series->fields);
-	if (r == 0 && series->n_containers > 1 &&
-	    (int64_t)series->window->points * series->n_containers > max)
-		r = response_problem(context->builder, 400, "step",
-				     "too many results: %u points of %u containers, together over "
-				     "%lld; take a larger step, a shorter range or fewer ids",
-				     series->window->points, series->n_containers, (long long)max);
-	return r;
-}
-
 static int series_query(struct series *series, const struct tally_table *table)
 {
 	const struct tally_column *id = table_column(table, "container_id");
@@ -55,17 +41,6 @@ static int series_query(struct series *series, const struct tally_table *table)
 	fields_select(&series->fields, &query);
 	query_select(&query, &table->columns[0], TALLY_LAST);
 	return query_run(&query, &series->rows);
-}
-
-/* A row bears the time at which its bucket begins; after the fields comes that of its newest
- * reading. */
-static void series_find_newest(struct series *series)
-{
-	uint32_t last = series->rows.n_columns - 1;
-	for (uint32_t i = 0; i < series->rows.n_rows; i++) {
-		int64_t newest = result_set_row(&series->rows, i)[last].i;
-		series->newest = newest > series->newest ? newest : series->newest;
-	}
 }
 
 static uint32_t series_container(const struct series *series, const struct tally_cell *row)
@@ -103,20 +78,32 @@ int series_answer(struct context *context, const struct container *containers, u
 							 .containers = containers,
 							 .n_containers = n,
 							 .many = many};
+	int64_t max = context->config->max_results_per_query;
 	const struct tally_table *table;
 	int r = context_table(context, "container_stats", &table);
 	if (r == 0 && (!table || !table_column(table, "container_id")))
 		r = response_problem(context->builder, 404, NULL,
 				     "the store holds no container_stats yet");
 	if (r == 0)
-		r = series_read(&series, table);
+		r = fields_read(context, table, &series.fields);
+	if (r == 0 && n > 1 && (int64_t)series.window->points * n > max)
+		r = response_problem(context->builder, 400, "step",
+				     "too many results: %u points of %u containers, together over "
+				     "%lld; take a larger step, a shorter range or fewer ids",
+				     series.window->points, n, (long long)max);
 	if (r == 0)
 		r = series_query(&series, table);
 	if (r == 0)
 		r = series_place(&series);
 	if (r < 0)
 		return r;
-	series_find_newest(&series);
+	/* A row bears the time at which its bucket begins; its last column is when the newest
+	 * reading in it was taken. */
+	uint32_t last = series.rows.n_columns - 1;
+	for (uint32_t i = 0; i < series.rows.n_rows; i++) {
+		int64_t newest = result_set_row(&series.rows, i)[last].i;
+		series.newest = newest > series.newest ? newest : series.newest;
+	}
 	series_write(&series);
 	return 0;
 }

@@ -17,25 +17,20 @@
 
 enum { STATS_MAX_IDS = 100 };
 
-/* Before there are readings nobody knows their fields. */
-static void learn_columns(const struct latest *latest, struct row_writer *records)
-{
-	if (latest->fields.n == 0)
-		return;
-	row_writer_add(records, "host", TALLY_TEXT, LATEST_HOST);
-	row_writer_add(records, "container_id", TALLY_TEXT, LATEST_ID);
-	row_writer_add(records, "name", TALLY_TEXT, LATEST_NAME);
-	row_writer_add(records, "time", TALLY_TIME, LATEST_TIME);
-	for (uint32_t i = 0; i < latest->fields.n; i++)
-		row_writer_add(records, latest->fields.columns[i]->name,
-			       latest->rows.types[LATEST_FIELDS + i], LATEST_FIELDS + i);
-}
-
 static void write_latest(struct context *context, const struct latest *latest)
 {
 	struct response_builder *builder = context->builder;
 	struct row_writer records = {.format = list_format_of(context->args)};
-	learn_columns(latest, &records);
+	/* Before there are readings their fields are not known, and CSV has no header line. */
+	if (latest->fields.n) {
+		row_writer_add(&records, "host", TALLY_TEXT, LATEST_HOST);
+		row_writer_add(&records, "container_id", TALLY_TEXT, LATEST_ID);
+		row_writer_add(&records, "name", TALLY_TEXT, LATEST_NAME);
+		row_writer_add(&records, "time", TALLY_TIME, LATEST_TIME);
+	}
+	for (uint32_t i = 0; i < latest->fields.n; i++)
+		row_writer_add(&records, latest->fields.columns[i]->name,
+			       latest->rows.types[LATEST_FIELDS + i], LATEST_FIELDS + i);
 	row_writer_open(&records, builder);
 	row_writer_begin(&records, builder);
 	for (uint32_t i = 0; i < latest->n; i++)
@@ -52,14 +47,6 @@ int stats_latest(struct context *context)
 	return r;
 }
 
-static bool is_among(const struct container *containers, uint32_t n, const struct container *one)
-{
-	for (uint32_t i = 0; i < n; i++)
-		if (strcmp(containers[i].id, one->id) == 0)
-			return true;
-	return false;
-}
-
 static int find_all(struct context *context, char *words, struct container *containers,
 		    uint32_t *ret_n)
 {
@@ -73,7 +60,10 @@ static int find_all(struct context *context, char *words, struct container *cont
 		int r = container_find(context, word, "ids", &one);
 		if (r < 0)
 			return r;
-		if (!is_among(containers, n, &one))
+		uint32_t same = 0;
+		while (same < n && strcmp(containers[same].id, one.id) != 0)
+			same++;
+		if (same == n)
 			containers[n++] = one;
 	}
 	*ret_n = n;

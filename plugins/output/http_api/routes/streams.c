@@ -1,7 +1,7 @@
 /*
  * /api/v1/stream/…: what containers use, print and go through, as it comes.  On a worker's thread,
- *since a client that comes back may first need rows of the store (sse_resume.c); what follows is
- *the HTTP thread's (sse_client.c).
+ * since a client that comes back may first need rows of the store (sse_resume.c); what follows is
+ * the HTTP thread's (sse_client.c).
  *
  *	filters → a place in the ring buffer → what was missed → the response takes the client over
  *

@@ -17,30 +17,23 @@
 
 /* ---- What there is ------------------------------------------------------- */
 
-static const char *table_kind_name(uint32_t kind)
-{
-	static const char *const names[] = {
-		[TALLY_SERIES] = "series", [TALLY_STATE] = "state", [TALLY_LOG] = "log"};
-	return kind && kind < sizeof(names) / sizeof(*names) ? names[kind] : "unknown";
-}
+static const char *const kind_names[] = {
+	[TALLY_SERIES] = "series", [TALLY_STATE] = "state", [TALLY_LOG] = "log"};
+static const char *const type_names[] = {
+	[TALLY_TIME] = "time", [TALLY_INT] = "int",   [TALLY_REAL] = "real",
+	[TALLY_BOOL] = "bool", [TALLY_TEXT] = "text", [TALLY_JSON] = "json"};
+static const char *const role_names[] = {[TALLY_FIELD] = "field",
+					 [TALLY_TAG] = "tag",
+					 [TALLY_COUNTER] = "counter",
+					 [TALLY_GONE] = "gone",
+					 [TALLY_ORDER] = "order"};
 
-static const char *type_name(uint16_t type)
+/* A plugin that was built against a later minor of the ABI may declare what is not known here. */
+static const char *name_of(const char *const *names, size_t n, uint32_t value)
 {
-	static const char *const names[] = {
-		[TALLY_TIME] = "time", [TALLY_INT] = "int",   [TALLY_REAL] = "real",
-		[TALLY_BOOL] = "bool", [TALLY_TEXT] = "text", [TALLY_JSON] = "json"};
-	return type && type < sizeof(names) / sizeof(*names) ? names[type] : "unknown";
+	return value < n && names[value] ? names[value] : "unknown";
 }
-
-static const char *role_name(uint16_t role)
-{
-	static const char *const names[] = {[TALLY_FIELD] = "field",
-					    [TALLY_TAG] = "tag",
-					    [TALLY_COUNTER] = "counter",
-					    [TALLY_GONE] = "gone",
-					    [TALLY_ORDER] = "order"};
-	return role < sizeof(names) / sizeof(*names) ? names[role] : "unknown";
-}
+#define NAME_OF(names, value) name_of(names, sizeof(names) / sizeof(*(names)), value)
 
 static void write_pair(struct json_writer *json, const char *key, const char *value)
 {
@@ -52,7 +45,7 @@ static void write_table(struct json_writer *json, const struct tally_table *tabl
 {
 	json_begin_object(json);
 	write_pair(json, "name", table->name);
-	write_pair(json, "kind", table_kind_name(table->kind));
+	write_pair(json, "kind", NAME_OF(kind_names, table->kind));
 	write_pair(json, "help", table->help);
 	json_write_key(json, "revision");
 	json_write_int(json, table->revision);
@@ -62,8 +55,8 @@ static void write_table(struct json_writer *json, const struct tally_table *tabl
 		const struct tally_column *column = &table->columns[i];
 		json_begin_object(json);
 		write_pair(json, "name", column->name);
-		write_pair(json, "type", type_name(column->type));
-		write_pair(json, "role", role_name(column->role));
+		write_pair(json, "type", NAME_OF(type_names, column->type));
+		write_pair(json, "role", NAME_OF(role_names, column->role));
 		write_pair(json, "unit", column->unit);
 		write_pair(json, "help", column->help);
 		json_end_object(json);
@@ -109,33 +102,28 @@ static void query_tags(struct context *context, struct query *query)
 	}
 }
 
-static int answer_rows(struct context *context, const struct tally_table *table)
+int tables_rows(struct context *context)
 {
-	struct table_page page auto_table_page = {.context = context, .table = table};
+	struct table_page page auto_table_page = {.context = context};
 	struct window window = {.from = 0};
 	struct query query;
-	table_page_ask(&page, &query);
-	int r = table->kind == TALLY_STATE ? 0 : window_read(context, CLOCK_HOUR, &window);
+	int r = context_table(context, context->segment, &page.table);
+	if (r == 0 && !page.table)
+		r = response_problem(context->builder, 404, NULL,
+				     "the store holds no table \"%s\"; /api/v1/tables lists them",
+				     context->segment);
 	if (r == 0)
-		r = paging_read(context, table, &window, &page.paging);
+		r = check_params(context, page.table);
+	if (r == 0 && page.table->kind != TALLY_STATE)
+		r = window_read(context, CLOCK_HOUR, &window);
+	if (r == 0)
+		r = paging_read(context, page.table, &window, &page.paging);
 	if (r < 0)
 		return r;
+	table_page_ask(&page, &query);
 	query.spec.newest_first = context->args->order == ORDER_DESC;
 	query_tags(context, &query);
 	paging_ask(&page.paging, &query);
 	r = query_run(&query, &page.rows);
 	return r < 0 ? r : table_page_write(&page);
-}
-
-int tables_rows(struct context *context)
-{
-	const struct tally_table *table;
-	int r = context_table(context, context->segment, &table);
-	if (r == 0 && !table)
-		r = response_problem(context->builder, 404, NULL,
-				     "the store holds no table \"%s\"; /api/v1/tables lists them",
-				     context->segment);
-	if (r == 0)
-		r = check_params(context, table);
-	return r < 0 ? r : answer_rows(context, table);
 }

@@ -107,17 +107,6 @@ static struct entry *top_sort(const struct result_set *rows, uint32_t *ret_n)
 	return entries;
 }
 
-static void write_meta(struct json_writer *json, const struct top_kind *kind)
-{
-	json_write_key(json, "meta");
-	json_begin_object(json);
-	json_write_key(json, "by");
-	json_write_string(json, kind->by);
-	json_write_key(json, "unit");
-	json_write_string(json, kind->unit);
-	json_end_object(json);
-}
-
 static void write_top(struct context *context, const struct top_kind *kind,
 		      const struct entry *entries, uint32_t n)
 {
@@ -130,8 +119,15 @@ static void write_top(struct context *context, const struct top_kind *kind,
 	row_writer_add(&records, "name", TALLY_TEXT, TOP_NAME);
 	row_writer_add(&records, "value", TALLY_REAL, TOP_VALUES);
 	row_writer_open(&records, builder);
-	if (records.format == LIST_JSON)
-		write_meta(&builder->body, kind);
+	if (records.format == LIST_JSON) {
+		json_write_key(&builder->body, "meta");
+		json_begin_object(&builder->body);
+		json_write_key(&builder->body, "by");
+		json_write_string(&builder->body, kind->by);
+		json_write_key(&builder->body, "unit");
+		json_write_string(&builder->body, kind->unit);
+		json_end_object(&builder->body);
+	}
 	row_writer_begin(&records, builder);
 	for (uint32_t i = 0; i < n; i++) {
 		memcpy(row, entries[i].row, TOP_VALUES * sizeof(*row));

@@ -168,13 +168,6 @@ static char *write_entries(const struct image_facts *facts, const struct place *
 	return NULL;
 }
 
-static void write_list(const struct image_facts *facts, const struct place *place)
-{
-	list_begin(&facts->context->builder->body);
-	auto_free char *cursor = write_entries(facts, place);
-	paging_finish_with(facts->context, cursor);
-}
-
 int images_versions(struct context *context)
 {
 	struct image_facts facts auto_image_facts = {.n = 0};
@@ -182,7 +175,10 @@ int images_versions(struct context *context)
 	int r = read_place(context, &place);
 	if (r == 0)
 		r = image_facts_read(context, &facts);
-	if (r == 0)
-		write_list(&facts, &place);
-	return r;
+	if (r < 0)
+		return r;
+	list_begin(&context->builder->body);
+	auto_free char *cursor = write_entries(&facts, &place);
+	paging_finish_with(context, cursor);
+	return 0;
 }
