@@ -63,7 +63,7 @@ static void of_many_that_are_gone_the_newest_is_meant(void **state)
 		add_job(*state, i, i == MANY - 2 ? 60 : 1000, true);
 	http_start(*state);
 	expect_id(state, "/api/v1/containers/job", MANY - 2);
-	http_expect_problem(*state, "/api/v1/containers/000000", 409, NULL, "more than one");
+	http_expect_problem(*state, "/api/v1/containers/000000", 409, NULL, "fits several");
 }
 
 static void a_name_that_few_have_borne_costs_one_question(void **state)

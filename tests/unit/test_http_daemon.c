@@ -64,7 +64,7 @@ static void what_is_not_there_is_not_found(void **state)
 					      "//",
 					      "/healthz/"};
 	for (size_t i = 0; i < sizeof(targets) / sizeof(*targets); i++)
-		http_expect_problem(*state, targets[i], 404, NULL, "nothing here");
+		http_expect_problem(*state, targets[i], 404, NULL, "no such path");
 	struct http_answer answer = http_get(*state, "/");
 	assert_int_equal(answer.status, 200);
 	assert_string_equal(http_header(&answer, "Content-Type"), "text/html; charset=utf-8");

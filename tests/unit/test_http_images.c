@@ -187,7 +187,7 @@ static void an_image_is_found_by_id_prefix_and_reference(void **state)
 	http_expect_problem(*state, "/api/v1/images/web:3", 404, NULL, "web:3");
 	http_expect_problem(*state, "/api/v1/images/ghcr.io/x/db:16?host=alpha", 404, NULL,
 			    "written %2F: /api/v1/images/ghcr.io%2Fx%2Fdb:16");
-	http_expect_problem(*state, "/api/v1/images/web/", 404, NULL, "/ lists what is");
+	http_expect_problem(*state, "/api/v1/images/web/", 404, NULL, "/ lists what there is");
 	http_expect_problem(*state, "/api/v1/images/a/b/c/d/e/f", 400, NULL, "8 segments");
 }
 

@@ -41,11 +41,9 @@ static int clock_read(void *arg, const struct tally_sample *sample)
 				  "no maintenance",
 				  before, name, fabs(sample->value),
 				  sample->value > 0 ? "ahead of" : "behind")
-		       : snprintf(
-				 to, left,
-				 "%s%s: the clock went ahead of the time that went by, so rows are "
-				 "kept for %.0f s longer",
-				 before, name, sample->value);
+		       : snprintf(to, left,
+				  "%s%s: the clock jumped ahead, so rows are kept %.0f s longer",
+				  before, name, sample->value);
 	clock->len += (size_t)n;
 	return 0;
 }

@@ -203,10 +203,10 @@ static int say_ambiguous(const struct search *search, const struct result_set *r
 						"%s%.12s (%.64s on %.64s)", shown++ ? ", " : "",
 						one.id, one.name, one.host);
 	}
-	return response_problem(search->context->builder, 409, parameter,
-				"\"%s\" is more than one container: %s%s; give more of the id, or "
-				"host=",
-				word, list, rows->n_rows > shown ? ", …" : "");
+	return response_problem(
+		search->context->builder, 409, parameter,
+		"\"%s\" fits several containers: %s%s; give more of the id, or host=", word, list,
+		rows->n_rows > shown ? ", …" : "");
 }
 
 /* 1: found; 0: nothing fits; else a problem.  names: of several gone ones the newest is meant. */

@@ -113,8 +113,10 @@ static int latest_prepare(struct context *context, struct query *query, struct l
 	for (int i = 0; i < 3; i++) {
 		const struct tally_column *tag = table_column(table, tags[i]);
 		if (!tag)
-			return response_problem(context->builder, 404, NULL,
-						"container_stats of this store has no %s", tags[i]);
+			return response_problem(
+				context->builder, 404, NULL,
+				"the table container_stats of this store has no column %s",
+				tags[i]);
 		query_group(query, tag);
 	}
 	fields_select(&ret->fields, query);

@@ -40,7 +40,9 @@ int missing_check(struct context *context)
 	struct missing missing = {0};
 	if (tally_samples(context->ctx, missing_find, &missing) < 0)
 		return response_unavailable(context->builder, "out of memory");
-	return missing.len ? response_unavailable(context->builder, "taken away, see the log: %s",
-						  missing.text)
-			   : 0;
+	return missing.len
+		       ? response_unavailable(context->builder,
+					      "files of the daemon are missing, see its log: %s",
+					      missing.text)
+		       : 0;
 }

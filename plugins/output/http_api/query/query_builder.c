@@ -26,7 +26,8 @@ static int query_explain(struct context *context, int error)
 					"ask for a shorter range, fewer fields or a smaller limit",
 					RESULT_SET_MAX_BYTES >> 20);
 	if (error == -ECANCELED)
-		return response_unavailable(context->builder, "nobody waited for this any more");
+		return response_unavailable(
+			context->builder, "the query was cancelled, since no client waited for it");
 	if (error == -EINVAL)
 		return response_problem(context->builder, 400, NULL,
 					"the store cannot answer this: %s",

@@ -76,13 +76,13 @@ static void watch_tell(struct store_watch *watch, int error, int64_t now)
 	if (!watch->since) {
 		watch->since = watch->told = now;
 		tally_log(watch->ctx, TALLY_ERROR,
-			  "the store does not answer: %s; what is asked is answered from memory "
+			  "the store does not answer: %s; requests are answered from the cache "
 			  "or with 503",
 			  watch_reason(watch, error));
 	} else if (now - watch->told >= watch_tell_again) {
 		watch->told = now;
 		tally_log(watch->ctx, TALLY_ERROR,
-			  "the store has not answered for %lld s, %u questions failed: %s",
+			  "the store has not answered for %lld s, %u queries failed: %s",
 			  (long long)((now - watch->since) / CLOCK_SECOND),
 			  atomic_load(&watch->failures), watch_reason(watch, error));
 	}
@@ -109,7 +109,7 @@ void store_watch_answered(struct store_watch *watch)
 	unsigned failures = atomic_exchange(&watch->failures, 0);
 	if (watch->since)
 		tally_log(watch->ctx, TALLY_NOTICE,
-			  "the store answers again, after %lld s and %u failed questions",
+			  "the store answers again, after %lld s and %u failed queries",
 			  (long long)((now - watch->since) / CLOCK_SECOND), failures);
 	watch->since = 0;
 	pthread_mutex_unlock(&watch->lock);

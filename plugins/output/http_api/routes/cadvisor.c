@@ -388,7 +388,8 @@ int metrics_containers(struct context *context)
 	struct exporter exporter auto_exporter = {.context = context};
 	if (!context->config->container_metrics)
 		return response_problem(context->builder, 404, NULL,
-					"this is off: [output.http_api] container_metrics = yes");
+					"switched off: container_metrics = yes in "
+					"[output.http_api] switches it on");
 	json_writer_init(&exporter.labels, HTTP_MAX_BODY);
 	int r = latest_read(context, &exporter.latest);
 	if (r == 0)
@@ -397,8 +398,9 @@ int metrics_containers(struct context *context)
 		return r;
 	r = find_subjects(&exporter);
 	if (r == -E2BIG)
-		return response_problem(context->builder, 413, NULL,
-					"too many containers: narrow it down with host=");
+		return response_problem(
+			context->builder, 413, NULL,
+			"too many containers for one answer; ask for one host with host=");
 	if (r < 0)
 		return response_unavailable(context->builder, "out of memory");
 	context->builder->type = content_type_metrics;

@@ -130,7 +130,7 @@ static int filter_add(struct context *context, struct query *query, const struct
 		const struct tally_column *column = table_column(query->table, filters[i].column);
 		if (!column)
 			return response_problem(context->builder, 400, param->name,
-						"%s of this store has no column %s",
+						"the table %s of this store has no column %s",
 						query->table->name, filters[i].column);
 		uint32_t match = TALLY_EQUALS;
 		if (column->type == TALLY_JSON)
@@ -224,10 +224,10 @@ int containers_one(struct context *context)
 	if (r < 0)
 		return r;
 	if (!table)
-		return response_problem(
-			context->builder, 404, NULL,
-			"the store holds no container_info yet; the readings of this "
-			"container are under its /stats");
+		return response_problem(context->builder, 404, NULL,
+					"the store has no table container_info; the readings of "
+					"this container are under "
+					"its /stats");
 	return write_one(context, table, &container);
 }
 

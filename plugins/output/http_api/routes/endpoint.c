@@ -29,11 +29,10 @@ static int image_with_slashes(struct context *context)
 		len += (size_t)snprintf(name + len, sizeof(name) - len, "%s",
 					*at == '/' ? "%2F" : one);
 	}
-	return response_problem(
-		context->builder, 404, NULL,
-		"there is nothing here; a / in the name of an image is written %%2F: "
-		"/api/v1/images/%s",
-		name);
+	return response_problem(context->builder, 404, NULL,
+				"no such path; a / in the name of an image is written %%2F: "
+				"/api/v1/images/%s",
+				name);
 }
 
 /* Not among those to be listed. */
@@ -92,20 +91,19 @@ int request_route(struct request *request)
 	if (r == -E2BIG)
 		return response_problem(
 			builder, 400, NULL,
-			"too many parts in the URI: a path has at most %d segments, a "
+			"the URI has too many parts: a path has at most %d segments, a "
 			"query %d parameters",
 			TARGET_MAX_SEGMENTS, PARAMS_MAX);
 	if (r < 0)
 		return response_problem(
 			builder, 400, NULL,
-			"the URI is not a path with a query, or has a wrong %% escape");
+			"the URI is not a path with a query, or has a malformed %% escape");
 	const char *param;
 	if (!target_is_utf8(&request->target, &param))
-		return response_problem(builder, 400, param, "not UTF-8");
+		return response_problem(builder, 400, param, "is not valid UTF-8");
 	request->endpoint = endpoint_find(&request->target, &request->segment);
 	if (!request->endpoint)
-		return response_problem(builder, 404, NULL,
-					"there is nothing here; / lists what is");
+		return response_problem(builder, 404, NULL, "no such path; / lists what there is");
 	return 0;
 }
 

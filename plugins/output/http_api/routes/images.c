@@ -137,7 +137,7 @@ static int say_ambiguous(const struct search *search, bool gone)
 			row[search->host].text);
 	}
 	return response_problem(search->context->builder, 409, NULL,
-				"\"%s\" is more than one image: %s; give more of the id, or host=",
+				"\"%s\" fits several images: %s; give more of the id, or host=",
 				search->context->segment, list);
 }
 

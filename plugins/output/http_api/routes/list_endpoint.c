@@ -29,8 +29,8 @@ static int filter_one(struct context *context, const struct list_filter *filter,
 	bool flag = column && column->type == TALLY_BOOL && strcmp(value, "yes") == 0;
 	if (!column)
 		return response_problem(context->builder, 400, filter->param,
-					"%s of this store has no column %s", query->table->name,
-					filter->column);
+					"the table %s of this store has no column %s",
+					query->table->name, filter->column);
 	if (column->type == TALLY_INT && strcmp(value, "no") == 0)
 		return 0; /* as if nobody had asked, like gone=no */
 	if (match == TALLY_GLOB && !strpbrk(value, "*?"))
@@ -48,8 +48,8 @@ static int filter_container(struct query *query, const struct container *contain
 	const struct tally_column *host = table_column(query->table, "host");
 	if (!id || !host)
 		return response_problem(query->context->builder, 400, "container",
-					"%s of this store has no column %s", query->table->name,
-					id ? "host" : "container_id");
+					"the table %s of this store has no column %s",
+					query->table->name, id ? "host" : "container_id");
 	query_text(query, id, TALLY_EQUALS, container->id);
 	query_text(query, host, TALLY_EQUALS, container->host);
 	return 0;

@@ -82,8 +82,9 @@ int series_answer(struct context *context, const struct container *containers, u
 	const struct tally_table *table;
 	int r = context_table(context, "container_stats", &table);
 	if (r == 0 && (!table || !table_column(table, "container_id")))
-		r = response_problem(context->builder, 404, NULL,
-				     "the store holds no container_stats yet");
+		r = response_problem(
+			context->builder, 404, NULL,
+			"the store has no table container_stats yet: no readings have been stored");
 	if (r == 0)
 		r = fields_read(context, table, &series.fields);
 	if (r == 0 && n > 1 && (int64_t)series.window->points * n > max)

@@ -55,8 +55,10 @@ static int find_all(struct context *context, char *words, struct container *cont
 		struct container one;
 		const char *word = strsep(&words, ",");
 		if (n == STATS_MAX_IDS)
-			return response_problem(context->builder, 400, "ids",
-						"more than %d containers", STATS_MAX_IDS);
+			return response_problem(
+				context->builder, 400, "ids",
+				"more than %d containers; ask for them in several requests",
+				STATS_MAX_IDS);
 		int r = container_find(context, word, "ids", &one);
 		if (r < 0)
 			return r;

@@ -33,7 +33,8 @@ static int sse_client_prepare(struct sse_client *stream, struct context *context
 	r = live_enter(stream->live, stream);
 	if (r == -EBUSY)
 		return response_unavailable(context->builder,
-					    "there are max_streams streams already");
+					    "%lld streams are open, which is max_streams",
+					    (long long)context->config->max_streams);
 	if (r < 0)
 		return response_unavailable(context->builder, "tallyd is shutting down");
 	json_write_raw(&stream->out, streams_retry, sizeof(streams_retry) - 1);
@@ -43,8 +44,9 @@ static int sse_client_prepare(struct sse_client *stream, struct context *context
 static int sse_client_answer(struct context *context, enum live_kind kind, const struct list *list)
 {
 	if (context->config->live == HTTP_LIVE_OFF)
-		return response_problem(context->builder, 404, NULL,
-					"streams are off here (live = off)");
+		return response_problem(
+			context->builder, 404, NULL,
+			"streams are switched off: live = off in [output.http_api]");
 	struct sse_client *stream = calloc(1, sizeof(*stream));
 	if (!stream)
 		return response_unavailable(context->builder, "out of memory");

@@ -110,7 +110,7 @@ int tables_rows(struct context *context)
 	int r = context_table(context, context->segment, &page.table);
 	if (r == 0 && !page.table)
 		r = response_problem(context->builder, 404, NULL,
-				     "the store holds no table \"%s\"; /api/v1/tables lists them",
+				     "the store has no table \"%s\"; /api/v1/tables lists them",
 				     context->segment);
 	if (r == 0)
 		r = check_params(context, page.table);
