@@ -23,6 +23,8 @@
 
 enum { FRAGMENTS_MAX = 64, COMPONENTS_MAX = 64, FILE_MAX = 1 << 20 };
 
+/* One file of schemas and examples, as text: each look-up parses it again, which takes the build a
+ * few milliseconds and spares this program a tree. */
 static struct {
 	const char *name;
 	char *text;
@@ -161,6 +163,8 @@ static void write_choices(const char *choices)
 	json_end_array(&out);
 }
 
+/* Durations and times are strings, since JSON Schema has no type for them; what they may look like
+ * is in the description.  max_results_per_query is a setting, so its default stands for it. */
 static void write_value_schema(const struct param_spec *spec)
 {
 	bool number = spec->type == PARAM_INT;
@@ -208,6 +212,8 @@ static void write_param(const struct param_spec *spec)
 	json_end_object(&out);
 }
 
+/* Tags of a table are parameters by names that only the store knows.  OpenAPI says that with an
+ * object that is spread over the query (style form, explode). */
 static void write_params(const struct route_params *params)
 {
 	static const char tags[] =
@@ -231,6 +237,7 @@ static void write_params(const struct route_params *params)
 	json_end_array(&out);
 }
 
+/* Parameters that several routes share, in the order of their first use. */
 static void write_param_components(void)
 {
 	const struct param_spec *written[COMPONENTS_MAX];
@@ -263,6 +270,7 @@ static bool has_param(const struct endpoint *route, const char *name)
 
 /* ---- Answers ------------------------------------------------------------- */
 
+/* A reference to one schema, or oneOf several. */
 static void write_json_schema(const struct endpoint *route)
 {
 	const char *names = route->schema;
@@ -285,6 +293,7 @@ static void write_json_schema(const struct endpoint *route)
 	}
 }
 
+/* Other media types than JSON have no schema beyond being text; the example shows their form. */
 static void write_content(const struct endpoint *route, const char *media)
 {
 	char *examples = lookup("examples", route->id);
@@ -302,6 +311,7 @@ static void write_content(const struct endpoint *route, const char *media)
 	json_end_object(&out);
 }
 
+/* As http/response_send.c sets them: Link wherever there are pages. */
 static void write_headers(const struct endpoint *route)
 {
 	static const char *const names[] = {"ETag", "X-Cache", "Age", "Cache-Control"};
@@ -336,7 +346,9 @@ static void write_success(const struct endpoint *route)
 	json_end_object(&out);
 }
 
-/* Streams have no 503: what would be one is a 200 that ends at once (docs/api.md, Streams). */
+/* Errors that follow from what a route is.  Whatever a server may also send (405, 414, 431 …) is
+ * the default.  Streams have no 503: what would be one is a 200 that ends at once (docs/api.md,
+ * Streams). */
 static void write_responses(const struct endpoint *route)
 {
 	const struct {
@@ -390,6 +402,7 @@ static void write_route(const struct endpoint *route)
 	json_end_object(&out);
 }
 
+/* An example whose route is gone would stay for ever. */
 static void check_example(const char *id, const char *value)
 {
 	(void)value;

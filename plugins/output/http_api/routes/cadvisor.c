@@ -235,6 +235,7 @@ static bool write_container_labels(struct json_writer *text, const struct tally_
 	return cut;
 }
 
+/* Once per container, since every one of its samples repeats them. */
 static void write_labels(struct exporter *exporter, struct subject *subject)
 {
 	struct json_writer *text = &exporter->labels;
@@ -320,6 +321,7 @@ static int find_subjects(struct exporter *exporter)
 
 /* ---- Writing ------------------------------------------------------------- */
 
+/* HELP and TYPE go before the first sample of a name, and families without samples have neither. */
 static void write_sample(struct exporter *exporter, const struct subject *subject,
 			 const struct family *family, double value)
 {
@@ -351,6 +353,7 @@ static void write_family(struct exporter *exporter, const struct family *family)
 	}
 }
 
+/* A store may hold limits as integers or as reals, as its input declared the column. */
 static void write_spec(struct exporter *exporter, const struct spec *spec)
 {
 	bool real = exporter->info.types[info_find(exporter, spec->family.column)] == TALLY_REAL;

@@ -31,6 +31,8 @@ struct container_page {
 	uint32_t host, id, state; /* where in a row; 0: not there */
 };
 
+/* All columns of the table are shown, whatever a later revision of it adds; only three are looked
+ * for by name. */
 static void container_page_open(struct container_page *page, struct context *context,
 				const struct tally_table *table)
 {
@@ -67,6 +69,7 @@ static bool has_stats(const struct container_page *page, const struct tally_cell
 	return page->state == 0;
 }
 
+/* One query for the whole page.  Containers that do not run are not asked for. */
 static int read_stats(const struct container_page *page, const struct result_set *rows, uint32_t n,
 		      struct latest *ret)
 {
@@ -122,6 +125,7 @@ static const struct {
 	{"project", "compose_project", false},
 };
 
+/* A parameter that is no filter (limit, cursor) matches none of them. */
 static int filter_add(struct context *context, struct query *query, const struct param *param)
 {
 	for (size_t i = 0; i < sizeof(filters) / sizeof(*filters); i++) {

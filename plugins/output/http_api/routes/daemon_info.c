@@ -30,7 +30,7 @@ int daemon_version(struct context *context)
 	return 0;
 }
 
-enum { LABEL_SIZE = 192, REPORT_MAX = 10000, REPORT_COUNTS = 8 };
+enum { LABEL_SIZE = 192, REPORT_MAX = 10000 };
 
 /* ---- Plugins ------------------------------------------------------------- */
 
@@ -44,6 +44,7 @@ struct instances {
 	uint32_t n;
 };
 
+/* Made when its first sample comes, whichever of the two that is.  NULL: no memory, or too many. */
 static struct instance *instance_for(struct instances *instances, const char *name)
 {
 	for (uint32_t i = 0; i < instances->n; i++)
@@ -60,6 +61,7 @@ static struct instance *instance_for(struct instances *instances, const char *na
 	return &grown[instances->n++];
 }
 
+/* An instance has two samples: …_info names it in its labels, …_up says whether it runs. */
 static int read_instance(void *arg, const struct tally_sample *sample)
 {
 	char name[LABEL_SIZE];

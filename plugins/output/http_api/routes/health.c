@@ -17,6 +17,7 @@
 #include "health_clock.h"
 #include "query/latest.h"
 #include "query/missing.h"
+#include "query/samples.h"
 #include "query/catalog_cache.h"
 #include "routes/endpoint.h"
 
@@ -34,7 +35,8 @@ int health_live(struct context *context)
 
 enum { HEALTH_NAME = 192, HEALTH_BLOCKED = 8 };
 
-/* As the core's metrics tell. */
+/* As the core's metrics say.  A few are enough for a text that a person reads; where more wait, the
+ * cause is the same full buffer. */
 struct blocked {
 	struct {
 		char input[HEALTH_NAME], buffer[HEALTH_NAME];
@@ -43,28 +45,20 @@ struct blocked {
 	uint32_t n;
 };
 
-static void blocked_label(const char *labels, const char *key, char *ret)
-{
-	char start[32];
-	int len = snprintf(start, sizeof(start), "%s=\"", key);
-	const char *at = strstr(labels, start);
-	ret[0] = '\0';
-	if (at)
-		snprintf(ret, HEALTH_NAME, "%.*s", (int)strcspn(at + len, "\""), at + len);
-}
-
 static int blocked_find(void *arg, const struct tally_sample *sample)
 {
 	struct blocked *blocked = arg;
 	if (strcmp(sample->name, "tallyd_input_blocked_since_seconds") != 0 || sample->value == 0 ||
 	    blocked->n == HEALTH_BLOCKED)
 		return 0;
-	blocked_label(sample->labels, "input", blocked->inputs[blocked->n].input);
-	blocked_label(sample->labels, "buffer", blocked->inputs[blocked->n].buffer);
+	sample_label(sample->labels, "input", blocked->inputs[blocked->n].input, HEALTH_NAME);
+	sample_label(sample->labels, "buffer", blocked->inputs[blocked->n].buffer, HEALTH_NAME);
 	blocked->inputs[blocked->n++].since = sample->value;
 	return 0;
 }
 
+/* The reason is spelled out, since this text is often all that reaches an operator: the line of a
+ * load balancer's log. */
 static int health_blocked(struct context *context)
 {
 	struct blocked blocked = {0};
@@ -94,9 +88,9 @@ int health_ready(struct context *context)
 	int64_t time;
 	bool found;
 	int r = missing_check(context);
+	/* The catalog that is cached says nothing of the store as it is now. */
 	if (r == 0)
-		r = context_reload_tables(
-			context); /* what is remembered says nothing of the store now */
+		r = context_reload_tables(context);
 	if (r == 0)
 		r = latest_time(context, &time, &found);
 	if (r == 0)

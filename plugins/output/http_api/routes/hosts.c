@@ -77,6 +77,7 @@ static struct group *group_for(struct groups *groups, const struct tally_cell *n
 	return &grown[groups->n++];
 }
 
+/* NULL has no group: containers without a health check are in no group of health. */
 static void count_container(struct groups *groups, const struct tally_cell *name, bool running)
 {
 	struct group *group = group_for(groups, name);
@@ -119,6 +120,7 @@ static int read_containers(struct context *context, struct inventory *inventory)
 	return r;
 }
 
+/* A sum in which nothing was measured is null, not 0. */
 static void sum_add(struct sum *sum, const struct sum *more)
 {
 	sum->value += more->value;

@@ -49,6 +49,7 @@ static void search_done(struct search *search)
 }
 #define auto_search __attribute__((cleanup(search_done)))
 
+/* All columns of the table are shown; three are looked for by name. */
 static void search_learn(struct search *search)
 {
 	for (uint32_t i = 1; i < search->table->n_columns && i < RESULT_SET_MAX_COLUMNS; i++) {
@@ -63,6 +64,7 @@ static void search_learn(struct search *search)
 	}
 }
 
+/* One try: rows in which this column matches, on the host that was asked for. */
 static int search_run(struct search *search, const char *column_name, uint32_t match,
 		      const char *text)
 {
@@ -122,6 +124,7 @@ static const struct tally_cell *one_id(const struct search *search, bool gone, b
 	return id;
 }
 
+/* Names the first few, so that the next request can say which one is meant. */
 static int say_ambiguous(const struct search *search, bool gone)
 {
 	char list[512] = "";

@@ -21,6 +21,8 @@
 
 /* ---- What is asked for --------------------------------------------------- */
 
+/* One parameter as one condition.  A column that this store lacks is the client's error, not an
+ * empty list: a filter that cannot hold would otherwise look like one that nothing passes. */
 static int filter_one(struct context *context, const struct list_filter *filter,
 		      struct query *query, const char *value)
 {
@@ -83,6 +85,7 @@ static int find_containers(struct context *context, struct container ret[PARAMS_
 	return 0;
 }
 
+/* The whole query: newest first or oldest first, what is gone, filters, containers, page. */
 static int query_rows(struct table_page *page, const struct list *list,
 		      const struct container *container)
 {

@@ -23,7 +23,8 @@ struct dropped {
 	double rows;
 };
 
-/* One instance and table. */
+/* What the samples of one instance and table have said so far.  Counts are doubles, as metrics are:
+ * exact up to 2^53 rows. */
 struct line {
 	char instance[LABEL_SIZE], table[64];
 	bool output;
@@ -37,6 +38,9 @@ struct balance {
 	uint32_t n;
 };
 
+/* The line of an instance and table, made when its first sample comes.  A scan is enough: there are
+ * some tens of lines, and metrics come grouped by name, not by instance, so no order helps.  NULL:
+ * no memory, or too many. */
 static struct line *balance_line(struct balance *balance, bool output, const char *instance,
 				 const char *table)
 {
@@ -77,6 +81,7 @@ static void line_set(struct line *line, const struct tally_sample *sample)
 	dropped->rows = sample->value;
 }
 
+/* An output's samples carry no input and an input's no output, so one label tells them apart. */
 static int read_sample(void *arg, const struct tally_sample *sample)
 {
 	char instance[LABEL_SIZE], table[64];

@@ -39,6 +39,7 @@ const struct param_spec param_table_name = {
 
 /* ---- Time ---------------------------------------------------------------- */
 
+/* from and to have no fallback: where from lies by default depends on `to` and on the route. */
 const struct param_spec param_from = {
 	.name = "from",
 	.type = PARAM_TIME,
@@ -53,6 +54,8 @@ const struct param_spec param_to = {
 	.example = "\"now\"",
 	.component = "to",
 };
+/* Under a second there would be more points than readings.  The upper bound keeps a step, added to
+ * any time up to 2200, within 64 bits. */
 const struct param_spec param_step = {
 	.name = "step",
 	.type = PARAM_DURATION,
@@ -72,6 +75,7 @@ const struct param_spec param_points = {
 		"maximum is max_results_per_query.",
 	.component = "points",
 };
+/* Two minutes, because a rate needs two readings and an input may take one a minute. */
 const struct param_spec param_span = {
 	.name = "window",
 	.type = PARAM_DURATION,
@@ -91,6 +95,7 @@ const struct param_spec param_fields = {
 	.example = "\"cpu_percent,mem_used_bytes\"",
 	.component = "fields",
 };
+/* No fallback: without it gauges are averaged and counters become rates (query/fields.c). */
 const struct param_spec param_agg = {
 	.name = "agg",
 	.type = PARAM_CHOICE,
@@ -118,6 +123,8 @@ const struct param_spec param_times = {
 	.help = "How times are written.",
 	.component = "times",
 };
+/* One parameter with commas rather than a repeated one: the answer has its series in this order,
+ * and parameters are sorted so that requests can share answers. */
 const struct param_spec param_ids = {
 	.name = "ids",
 	.flags = PARAM_REQUIRED,
@@ -137,6 +144,7 @@ const struct param_spec param_by = {
 
 #define LIMIT_HELP "How many at most. The maximum is max_results_per_query, 10000 unless it is set."
 
+/* A page has 100 rows by default, a ranking 10: that is what fits on a screen. */
 const struct param_spec param_limit = {
 	.name = "limit",
 	RESULTS,
@@ -158,6 +166,7 @@ const struct param_spec param_cursor = {
 	.help = "next_cursor of the page before; all other parameters as they were there.",
 	.component = "cursor",
 };
+/* People read logs and events from the newest on; programs that copy a table, from the oldest. */
 const struct param_spec param_order = {
 	.name = "order",
 	.type = PARAM_CHOICE,
@@ -187,6 +196,7 @@ const struct param_spec param_format = {
 		"to the next page.",
 	.component = "format",
 };
+/* Off by default, because it changes what was stored (message/csv.c). */
 const struct param_spec param_csv_safe = {
 	.name = "csv_safe",
 	.type = PARAM_FLAG,
@@ -207,6 +217,8 @@ const struct param_spec param_gone = {
 
 /* ---- Filters ------------------------------------------------------------- */
 
+/* `host` means three things: which of several containers of one name, of which hosts an image is
+ * shown, and any of some hosts. */
 const struct param_spec param_host = {
 	.name = "host",
 	.help = "Of several containers of that name, the one on this host.",
@@ -264,6 +276,7 @@ const struct param_spec param_stream = {
 	.help = "Any of them.",
 	.component = "stream",
 };
+/* As the logs input stores them (log_level.c), from the least to the most severe. */
 const struct param_spec param_level = {
 	.name = "level",
 	.type = PARAM_CHOICE,
@@ -285,11 +298,14 @@ const struct param_spec param_references = {
 	.help = "A tag holds this, upper and lower case alike.",
 	.example = "[\"nginx:\"]",
 };
+/* No fallback: yes, no and "either" are three different questions. */
 const struct param_spec param_dangling = {
 	.name = "dangling",
 	.type = PARAM_FLAG,
 	.help = "Whether it has neither a tag nor a digest.",
 };
+/* A flag, although it filters by a count: no means "either", since nobody looks for images that are
+ * all up to date. */
 const struct param_spec param_outdated_images = {
 	.name = "outdated",
 	.type = PARAM_FLAG,
@@ -306,6 +322,7 @@ const struct param_spec param_outdated = {
 	AT(outdated),
 	.help = "yes: only with outdated containers.",
 };
+/* Browsers send it by themselves when they reconnect (WHATWG HTML, "Server-sent events"). */
 const struct param_spec param_last_event_id = {
 	.name = "Last-Event-ID",
 	.flags = PARAM_IN_HEADER,

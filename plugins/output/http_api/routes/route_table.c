@@ -11,7 +11,7 @@
 #include "message/window.h"
 #include "routes/route_params.h"
 
-/* The generator links nothing that answers. */
+/* The generator runs on the machine that builds, and links nothing that answers. */
 #ifdef TALLYD_OPENAPI_GENERATOR
 #define HANDLER(function) NULL
 #else
@@ -39,6 +39,8 @@
 	"so there read it by fetch()."
 
 const struct endpoint endpoints[ROUTES_MAX] = {
+	/* Containers.  What makes these answers wrong is an event, so a row of container_events
+	 * invalidates them; the TTL is for what has no event, such as the readings beside each. */
 	{
 		.path = "/api/v1/containers",
 		.answer = HANDLER(containers_list),
@@ -65,6 +67,8 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.schema = "Container",
 		.errors = ERROR_NOT_FOUND | ERROR_AMBIGUOUS | ERROR_TOO_LARGE,
 	},
+	/* Series.  The past hardly changes, so they are cached the longest, and requests for about
+	 * the same range share an answer: `grid`, see cache_policy.c. */
 	{
 		.path = "/api/v1/containers/{id}/stats",
 		.answer = HANDLER(containers_stats),
@@ -78,6 +82,9 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.schema = "Series|SeriesRows",
 		.errors = ERROR_NOT_FOUND | ERROR_AMBIGUOUS | ERROR_TOO_LARGE,
 	},
+	/* Logs and events.  Logs go back an hour by default and events a day, because there are far
+	 * more lines than events.  New rows come all the time: cached for 2 s, which is enough for
+	 * a page that many people have open. */
 	{
 		.path = "/api/v1/containers/{id}/logs",
 		.answer = HANDLER(containers_logs),
@@ -137,6 +144,8 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.schema = "EventList",
 		.errors = ERROR_NOT_FOUND | ERROR_AMBIGUOUS | ERROR_TOO_LARGE,
 	},
+	/* Streams.  An answer without an end cannot be cached.  A token needs the scope of the rows
+	 * as well: else a token for streams alone would read logs that it may not list. */
 	{
 		.path = "/api/v1/stream/stats",
 		.answer = HANDLER(stream_stats),
@@ -182,6 +191,8 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.media = "text/event-stream",
 		.errors = ERROR_NOT_FOUND | ERROR_AMBIGUOUS,
 	},
+	/* Images.  They change when an image is pulled, tagged or removed, and each of these writes
+	 * a row of a table that invalidates them. */
 	{
 		.path = "/api/v1/images",
 		.answer = HANDLER(images_list),
@@ -225,6 +236,7 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.schema = "ImageOnHosts",
 		.errors = ERROR_NOT_FOUND | ERROR_AMBIGUOUS | ERROR_TOO_LARGE,
 	},
+	/* Readings of many containers: on a grid, the newest, the largest. */
 	{
 		.path = "/api/v1/stats",
 		.answer = HANDLER(stats_many),
@@ -263,6 +275,8 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.schema = "Top",
 		.errors = ERROR_TOO_LARGE,
 	},
+	/* Sums over all containers.  They tell about no single container, so the scope is `daemon`,
+	 * which a status page may have without reading names and labels. */
 	{
 		.path = "/api/v1/hosts",
 		.answer = HANDLER(hosts_list),
@@ -283,6 +297,7 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.summary = "All of it in a few numbers",
 		.schema = "Summary",
 	},
+	/* Any table.  A token with the scope `tables` reads all of them, logs included. */
 	{
 		.path = "/api/v1/tables",
 		.answer = HANDLER(tables_list),
@@ -308,6 +323,7 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.schema = "RowList",
 		.errors = ERROR_NOT_FOUND | ERROR_TOO_LARGE,
 	},
+	/* The daemon.  These answer from memory, so that they work when the store does not. */
 	{
 		.path = "/api/v1/pipeline",
 		.answer = HANDLER(daemon_pipeline),
@@ -341,6 +357,8 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.summary = "Which daemon this is",
 		.schema = "VersionInfo",
 	},
+	/* Public, because whatever restarts a process that fails it has no token, and must get its
+	 * answer however many connections are open. */
 	{
 		.path = "/healthz",
 		.answer = HANDLER(health_live),
@@ -354,6 +372,7 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.summary = "200 as long as the process answers",
 		.schema = "Health",
 	},
+	/* Asks the store, and is never cached: it says what is true now. */
 	{
 		.path = "/readyz",
 		.answer = HANDLER(health_ready),
@@ -377,6 +396,7 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.summary = "What the daemon counts, in the Prometheus text format",
 		.media = "text/plain",
 	},
+	/* Cached, since often two Prometheus servers scrape the same daemon. */
 	{
 		.path = "/metrics/containers",
 		.answer = HANDLER(metrics_containers),
@@ -392,6 +412,7 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.media = "text/plain",
 		.errors = ERROR_NOT_FOUND | ERROR_TOO_LARGE,
 	},
+	/* Pages that are the same for the life of the process. */
 	{
 		.path = "/openapi.json",
 		.answer = HANDLER(openapi_document),

@@ -24,6 +24,8 @@ static void series_done(struct series *series)
 
 /* ---- Asking -------------------------------------------------------------- */
 
+/* Fields, then the time of the newest reading in each bucket.  Several EQUALS on one column are
+ * alternatives, so any number of containers is one query. */
 static int series_query(struct series *series, const struct tally_table *table)
 {
 	const struct tally_column *id = table_column(table, "container_id");
@@ -43,6 +45,8 @@ static int series_query(struct series *series, const struct tally_table *table)
 	return query_run(&query, &series->rows);
 }
 
+/* Which container a row is about.  A store gives rows by time and then group, so no order of rows
+ * helps; there are at most 100 containers. */
 static uint32_t series_container(const struct series *series, const struct tally_cell *row)
 {
 	for (uint32_t i = 0; series->many && i < series->n_containers; i++)
@@ -51,6 +55,8 @@ static uint32_t series_container(const struct series *series, const struct tally
 	return 0;
 }
 
+/* Stores align buckets to whole steps since 1970, as window_set_grid() does; a row outside is one
+ * whose store disagrees, and is left out rather than put at a wrong time. */
 static int series_place(struct series *series)
 {
 	const struct window *window = series->window;

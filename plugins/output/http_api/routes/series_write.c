@@ -29,6 +29,7 @@ static const struct tally_cell *series_cell(const struct series *series, uint32_
 	return row ? &row[field] : &gap;
 }
 
+/* Seconds are a real number only if they are not whole; charts take both. */
 static void write_time(const struct series *series, uint32_t point)
 {
 	struct json_writer *json = &series->context->builder->body;
@@ -58,6 +59,8 @@ static void write_container(struct json_writer *json, const struct container *co
 	json_write_string(json, container->name);
 }
 
+/* How each field was put together and in which unit it is now: a counter in bytes became bytes/s.
+ */
 static void write_fields_meta(const struct series *series)
 {
 	struct json_writer *json = &series->context->builder->body;
@@ -185,6 +188,7 @@ static void write_rows(const struct series *series)
 	json_end_object(json);
 }
 
+/* A line is a document of its own, so no comma goes between two. */
 static void write_ndjson_row(const struct series *series, uint32_t container, uint32_t point)
 {
 	struct json_writer *json = &series->context->builder->body;

@@ -47,6 +47,7 @@ int stats_latest(struct context *context)
 	return r;
 }
 
+/* In the order of ids=, which is the order of the answer.  `words` is taken apart in place. */
 static int find_all(struct context *context, char *words, struct container *containers,
 		    uint32_t *ret_n)
 {

@@ -24,6 +24,8 @@ static const struct list_filter stats_filters[] = {
 };
 static const struct list stats_of_containers = {"container_stats", stats_filters};
 
+/* The filters first: they need the store, and a client that is refused for one of them must not
+ * take a place.  `retry` is what a browser waits before it reconnects. */
 static int sse_client_prepare(struct sse_client *stream, struct context *context,
 			      const struct list *list)
 {

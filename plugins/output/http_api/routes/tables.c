@@ -92,6 +92,7 @@ static int check_params(struct context *context, const struct tally_table *table
 	return arguments_check_tags(context, &context->route->params, tags, n);
 }
 
+/* Several values of one tag are alternatives, which is what several EQUALS mean to a store. */
 static void query_tags(struct context *context, struct query *query)
 {
 	for (uint32_t i = 0; i < context->target->n_params; i++) {

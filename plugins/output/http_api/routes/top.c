@@ -107,6 +107,7 @@ static struct entry *top_sort(const struct result_set *rows, uint32_t *ret_n)
 	return entries;
 }
 
+/* The value is none of the row's own cells, so it goes behind them in a copy of the row. */
 static void write_top(struct context *context, const struct top_kind *kind,
 		      const struct entry *entries, uint32_t n)
 {

@@ -37,6 +37,8 @@ static void write_cell(struct json_writer *json, const char *key, const struct t
 	json_write_cell(json, TALLY_TEXT, cell);
 }
 
+/* A container that was made from this reference.  image_id is what it runs, which is not what the
+ * reference points to if it is outdated. */
 static void write_user(struct json_writer *json, const struct fact *fact)
 {
 	json_begin_object(json);
@@ -84,6 +86,8 @@ static uint32_t count_outdated(const struct fact *facts, uint32_t n)
 	return outdated;
 }
 
+/* Facts of one entry are sorted by kind, so if the first is no tag the reference points to nothing
+ * now: it was removed, or the image is known only by its users. */
 static void write_entry(struct json_writer *json, const struct fact *facts, uint32_t n)
 {
 	static const struct tally_cell none = {.set = 0};
@@ -114,6 +118,7 @@ static void place_done(struct place *place)
 }
 #define auto_place __attribute__((cleanup(place_done)))
 
+/* A cursor of another list has other types, or NULLs where this one has none. */
 static int read_place(struct context *context, struct place *ret)
 {
 	const char *cursor = target_param(context->target, "cursor");
@@ -135,6 +140,7 @@ static void fact_cells(const struct fact *fact, struct tally_cell ret[2])
 		.text = fact->reference, .len = (uint32_t)strlen(fact->reference), .set = 1};
 }
 
+/* Entries up to the last one shown are skipped, whether or not that one still exists. */
 static bool is_after(const struct place *place, const struct fact *fact)
 {
 	struct tally_cell cells[2];
