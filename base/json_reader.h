@@ -12,8 +12,7 @@
  *			json_skip(&json);
  *	}
  *	if (!json_finish(&json))
- *		return tally_fail(ctx, EBADMSG, "at byte %zu: %s", json_offset(&json),
- *json.problem);
+ *		return tally_fail(ctx, EBADMSG, "%s", json.problem);
  *
  * The first problem stays: everything after it returns false and reads nothing.
  */

@@ -1,17 +1,17 @@
 /*
  * A thread that an object owns: it has a name, waits between its rounds, can be woken before time
- *and is told to stop.
+ * and is told to stop.
  *
  *	static void watch(void *arg)
  *	{
  *		struct thing *thing = arg;
- *		while (worker_wait(&thing->watcher, clock_monotonic() + CLOCK_SECOND) !=
- *WORKER_STOPPED) thing_check(thing);
+ *		while (worker_wait(&thing->watcher, next_second()) != WORKER_STOPPED)
+ *			thing_check(thing);
  *	}
  *
  * worker_init() and worker_done() belong to the owner, as does worker_start(); all else may be
  * called on any thread.  A thread that waits for changes of its owner's state under the owner's
- *lock uses a condition of the owner instead, and this only for its start and its end.
+ * lock uses a condition of the owner instead, and this only for its start and its end.
  */
 #ifndef TALLYD_BASE_WORKER_H
 #define TALLYD_BASE_WORKER_H

@@ -1,9 +1,9 @@
 /*
  * What `scripts/bench logs` holds docker_logs against, and what it has containers print.
  *
- *	bench_logs_floor api SOCKET ID SECONDS	follows a log and throws it away; prints lines a
- *second bench_logs_floor file PATH		reads a file and splits it into lines; the same
- *	bench_logs_floor print RATE LINES	prints so many numbered lines, so many a second
+ *	bench_logs_floor api SOCKET ID SECONDS   follows a log and discards it; prints lines/s
+ *	bench_logs_floor file PATH               splits a file into lines; prints lines/s
+ *	bench_logs_floor print RATE LINES        prints LINES numbered lines, RATE a second
  */
 #include <fcntl.h>
 #include <poll.h>

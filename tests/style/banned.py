@@ -90,6 +90,8 @@ OLD_NAME = re.compile(r"(?:^|_)(" + "|".join(sorted(RETIRED, key=len, reverse=Tr
 PRODUCT = ("include", "base", "core", "plugins")
 CALL = re.compile(r"(?<![\w.>])(" + "|".join(INSTEAD) + r")\s*\(")
 GOTO = re.compile(r"\bgoto\b")
+# clang-format does this to long lines of a comment that has a table.
+MANGLED = re.compile(r"^ \*[^ \t/*]")
 
 
 def retired(text):
@@ -105,6 +107,9 @@ def problems():
         is_product = path.relative_to(ROOT).parts[0] in PRODUCT
         for problem in retired(path.stem) if is_product else ():
             yield f"{path.relative_to(ROOT)}: {problem}"
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if MANGLED.match(line):
+                yield f"{path.relative_to(ROOT)}:{number}: no blank after the * of a comment: wrap it by hand"
         for number, line in enumerate(code(path).splitlines(), 1):
             where = f"{path.relative_to(ROOT)}:{number}"
             for match in CALL.finditer(line):

@@ -1,12 +1,12 @@
 /*
  * Where a request gets its answer: from the cache, from a fetch that is under way for somebody
- *else, or from a fetch of its own.  HTTP thread, but for the fetches themselves.
+ * else, or from a fetch of its own.  HTTP thread, but for the fetches themselves.
  *
  *	fresh                   sent at once
  *	stale-while-revalidate  sent at once, and a fetch refreshes it
- *	stale-if-error          the request waits a moment for a new answer; it gets the stale one
- *if the store is slow or fails none                    the request waits for the store, until its
- *deadline
+ *	stale-if-error          waits a moment for a new answer; gets the stale one if the store
+ *	                        is slow or fails
+ *	none                    waits for the store, until its deadline
  */
 #ifndef TALLYD_HTTP_DISPATCH_H
 #define TALLYD_HTTP_DISPATCH_H

@@ -5,8 +5,8 @@
  *	wait_list_queue()  suspends the connection and queues its fetch
  *	wait_list_join()   suspends the connection until a fetch that is under way is over
  *	a worker           runs the fetch, and resumes the connections of all that wait for it
- *	the watcher        answers requests whose time is over, whatever the worker is doing: with
- *the stale answer if there is one, else with 503
+ *	the watcher        answers requests whose deadline is over, whatever the worker is doing:
+ *	                   with the stale answer if there is one, else with 503
  *
  * Exactly one of them takes a request out of REQUEST_WAITING, and only that one resumes it.
  * The lock is held over no I/O and no call into libmicrohttpd but suspending.

@@ -9,8 +9,8 @@
  *
  * The lock is held over pointers only, never over the store.  A table that is not there makes the
  * snapshot old after a second instead of five: it is most often one that was created just now, and
- * asking more often would let anybody load the store with names that do not exist.  What can fail
- *is the store, with its own -errno, and memory; the old snapshot then stays for the others.
+ * asking more often would let anybody load the store with names that do not exist.  What can
+ * fail is the store, with its own -errno, and memory; the old snapshot then stays for the others.
  */
 #include "query/catalog_cache.h"
 

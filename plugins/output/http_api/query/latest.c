@@ -2,8 +2,9 @@
  * The newest reading of each container, from container_stats.  On a worker's thread.
  *
  *	latest_prepare()   the query: grouped by host, container and name, LAST of each field
- *	latest_ask()       over 5 minutes, an hour, a day, max_query_range_days: the first that has
- * rows latest_sort()      by host and id, one row per container
+ *	latest_ask()       over 5 minutes, an hour, a day, max_query_range_days: the first range
+ *	                   that has rows
+ *	latest_sort()      by host and id, one row per container
  *
  * A short range first because a store reads all rows of a range to find the last ones: five minutes
  * cost a store nothing, a month costs it seconds, and it is needed only when collecting has
