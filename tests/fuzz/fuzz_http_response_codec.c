@@ -1,6 +1,7 @@
 /*
- * Cached answers as they come back from a shared cache, also with their checksum made right, so that
- * what is behind it is reached.  Whatever opens must be sound, and meta to the same bytes again.
+ * Cached answers as they come back from a shared cache, also with their checksum made right, so
+ * that what is behind it is reached.  Whatever opens must be sound, and meta to the same bytes
+ * again.
  */
 #include <endian.h>
 #include <cache/response_codec.h>

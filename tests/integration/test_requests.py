@@ -18,9 +18,9 @@ KINDS = {"/version": "version", "/containers/json": "list", "/containers/ID/stat
 
 
 def documented(name):
-    """The paths of the table below "What it asks of the engine"."""
+    """The paths of the table below "Requests to the engine"."""
     text = (ROOT / "plugins/input" / name / "README.md").read_text()
-    table = text.partition("## What it asks of the engine")[2].partition("\n## ")[0]
+    table = text.partition("## Requests to the engine")[2].partition("\n## ")[0]
     found = {path.partition("?")[0] for path in re.findall(r"^\| `(/[^`]*)`", table, re.M)}
     assert found and "GET only" in table, name
     return found

@@ -114,8 +114,7 @@ def test_while_a_state_dir_cannot_be_made_it_is_not_ready_and_nothing_counts_as_
     answer = d.get("/readyz")
     assert answer.status == 503, answer.body
     stored_then = d.metric("tallyd_rows_stored_total", output="output.sqlite")
-    failed = d.metric("tallyd_write_errors_total", output="output.sqlite")
-    d.wait(lambda: d.metric("tallyd_write_errors_total", output="output.sqlite") > failed, "writes fail")
+    d.wait(lambda: d.metric("tallyd_input_blocked") == 1, "the input waits")
     assert d.metric("tallyd_rows_stored_total", output="output.sqlite") == stored_then
     d.state_dir.unlink()
     os.rename(d.dir / "moved", d.state_dir)

@@ -260,8 +260,7 @@ static void server_completed(void *arg, struct MHD_Connection *connection, void 
 	if (why == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED)
 		connections_late(server->connections, connection);
 	connections_set(server->connections, connection, CONN_READING);
-	/* Under the lock, so that it cannot fall between the test and the wait of server_linger().
-	 */
+	/* Under the lock, so that it cannot fall between test and wait of server_linger(). */
 	if (*state && atomic_fetch_sub(&server->open, 1) == 1) {
 		pthread_mutex_lock(&server->lock);
 		pthread_cond_signal(&server->answered);
