@@ -1,0 +1,26 @@
+# fish completion for tallyd(8)
+
+function __tallyd_instances
+    tallyd config dump 2>/dev/null | string match -rg '^\[([a-z]+\.[^\]]+)\]'
+end
+
+set -l commands run check config plugins once db version help
+complete -c tallyd -f
+complete -c tallyd -s c -l config -r -F -d 'the configuration'
+complete -c tallyd -s p -l plugins -r -F -d 'where plugins are'
+complete -c tallyd -s h -l help -d 'how it is used'
+complete -c tallyd -s V -l version -d 'its version'
+complete -c tallyd -n "not __fish_seen_subcommand_from $commands" -a run -d 'collect until told to stop'
+complete -c tallyd -n "not __fish_seen_subcommand_from $commands" -a check -d 'verify the configuration'
+complete -c tallyd -n "not __fish_seen_subcommand_from $commands" -a config -d 'show what is in effect'
+complete -c tallyd -n "not __fish_seen_subcommand_from $commands" -a plugins -d 'list, describe or check plugins'
+complete -c tallyd -n "not __fish_seen_subcommand_from $commands" -a once -d 'gather once and print'
+complete -c tallyd -n "not __fish_seen_subcommand_from $commands" -a db -d 'tables of a database'
+complete -c tallyd -n "not __fish_seen_subcommand_from $commands" -a version -d 'the version'
+complete -c tallyd -n "not __fish_seen_subcommand_from $commands" -a help -d 'how it is used'
+complete -c tallyd -n '__fish_seen_subcommand_from config' -a 'dump explain reference (__tallyd_instances)'
+complete -c tallyd -n '__fish_seen_subcommand_from plugins' -a 'list info check' -F
+complete -c tallyd -n '__fish_seen_subcommand_from db' -a 'migrate status check confirm-clock (__tallyd_instances)'
+complete -c tallyd -n '__fish_seen_subcommand_from once' -a '(__tallyd_instances)'
+complete -c tallyd -n '__fish_seen_subcommand_from once' -l format -xa 'table ndjson' -d 'how rows are printed'
+complete -c tallyd -n '__fish_seen_subcommand_from once' -l samples -x -d 'how often to gather'

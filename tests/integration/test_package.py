@@ -1,0 +1,193 @@
+"""The Debian packages under a real systemd: install, start, reload, upgrade, remove, purge.
+
+A container whose init is systemd, of a fresh Debian 12 tree with the libraries that the packages
+depend on.  It has no network: what is installed is what the packages bring.
+"""
+
+import re
+import subprocess
+
+import pytest
+
+from daemon import ROOT
+from engine import DOCKER
+from waiting import wait_for
+
+BUILD = ROOT / "build-package"
+UNKNOWN_MAIL = "bogus-mail-host,bogus-mail-host-in-debian-changelog"  # the project has no address
+
+
+def run(*words, **options):
+    result = subprocess.run([str(w) for w in words], stdin=subprocess.DEVNULL, capture_output=True,
+                            text=True, timeout=600, **options)
+    assert result.returncode == 0, f"{words}\n{result.stdout}{result.stderr}"
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def debs():
+    run("cmake", "--preset", "package", cwd=ROOT)
+    run("cmake", "--build", "--preset", "package", cwd=ROOT)
+    for old in BUILD.glob("*.deb"):
+        old.unlink()
+    run("cpack", cwd=BUILD)
+    made = sorted(BUILD.glob("*.deb"))
+    assert sorted(deb.name.split("_")[0] for deb in made) == [
+        "tallyd", "tallyd-dev", "tallyd-redis", "tallyd-timescale"]
+    return made
+
+
+@pytest.fixture(scope="module")
+def tree(debs, tmp_path_factory):
+    """A fresh Debian with the packages that ours depend on, but not ours."""
+    wanted = {"systemd-sysv", "dbus"}
+    for deb in debs:
+        for one in run("dpkg-deb", "-f", deb, "Depends").split(","):
+            wanted.add(re.split(r"[ (|]", one.strip())[0])
+    wanted = sorted(name for name in wanted if name and not name.startswith("tallyd"))
+    folder = tmp_path_factory.mktemp("debian")
+    run("debootstrap", "--variant=minbase", "--include=" + ",".join(wanted), "bookworm", folder)
+    return folder
+
+
+class Machine:
+    """A container that runs systemd."""
+
+    def __init__(self, engine, name):
+        self.engine, self.name = engine, name
+
+    def docker(self, *words):
+        return subprocess.run([DOCKER, "-H", self.engine.endpoint, *map(str, words)],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+
+    def sh(self, script, code=0):
+        result = self.docker("exec", self.name, "/bin/sh", "-c", script)
+        assert result.returncode == code, f"{script}\n{result.stdout}{result.stderr}"
+        return result.stdout + result.stderr
+
+    def get(self, path):
+        return self.docker("exec", self.name, "/bin/bash", "-c",
+                           "exec 3<>/dev/tcp/127.0.0.1/7420 && printf 'GET %s HTTP/1.0\\r\\nHost: "
+                           f"localhost\\r\\n\\r\\n' '{path}' >&3 && cat <&3").stdout
+
+    def log(self):
+        return self.sh("journalctl -u tallyd --no-pager -o cat")
+
+    def main_pid(self):
+        return int(self.sh("systemctl show -p MainPID --value tallyd"))
+
+
+@pytest.fixture
+def machine(engine, tree, debs):
+    packed = subprocess.Popen(["tar", "-C", tree, "-c", "."], stdout=subprocess.PIPE)
+    run_import = subprocess.run([DOCKER, "-H", engine.endpoint, "import", "-", "debian:systemd"],
+                                stdin=packed.stdout, capture_output=True, text=True, timeout=300)
+    assert packed.wait() == 0 and run_import.returncode == 0, run_import.stderr
+    one = Machine(engine, "debian")
+    started = one.docker(
+        "run", "-d", "--name", one.name, "--network", "none", "--cgroupns", "private",
+        "--cap-add", "SYS_ADMIN",
+        "--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined",
+        "--security-opt", "systempaths=unconfined", "--tmpfs", "/run:exec", "--tmpfs", "/run/lock",
+        "--tmpfs", "/tmp", "-e", "container=docker", "-v", f"{BUILD}:/debs:ro",
+        "-v", f"{engine.socket}:/engine.sock", "debian:systemd", "/sbin/init")
+    assert started.returncode == 0, started.stderr
+    wait_for(lambda: "running" in one.docker("exec", one.name, "systemctl", "is-system-running").stdout,
+             60, "systemd runs")
+    yield one
+    one.docker("rm", "-f", one.name)
+
+
+def test_lintian_has_nothing_to_say(debs):
+    said = subprocess.run(["lintian", "--fail-on", "error,warning", "--suppress-tags", UNKNOWN_MAIL,
+                           *map(str, debs)], stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, timeout=300)
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert not re.search(r"^[EW]:", said.stdout, re.M), said.stdout
+
+
+def test_manual_pages_tell_the_commands_and_the_options(debs):
+    help_text = run(BUILD / "bin" / "tallyd", "help")
+    page = run("man", "-l", BUILD / "man" / "tallyd.8.gz", env={"MANWIDTH": "200", "PATH": "/usr/bin:/bin"})
+    for line in help_text.splitlines():
+        assert line.strip() in page, line
+    conf = run("man", "-l", BUILD / "man" / "tallyd.conf.5.gz",
+               env={"MANWIDTH": "200", "PATH": "/usr/bin:/bin"})
+    for word in ("retention_raw", "drain_timeout", "[output.timescale]"):
+        assert word in conf, word
+
+
+def test_completion_knows_every_command(debs):
+    commands = re.findall(r"^  ([a-z]+)", run(BUILD / "bin" / "tallyd", "help"), re.M)
+    listed = [name for name in commands if name not in ("signals", "exit")]
+    for file in ("tallyd.bash", "_tallyd", "tallyd.fish"):
+        text = (ROOT / "packaging" / "completion" / file).read_text()
+        assert not [name for name in listed if not re.search(rf"\b{name}\b", text)], file
+    script = (f"PATH={BUILD}/bin:$PATH; source {ROOT}/packaging/completion/tallyd.bash; "
+              "COMP_WORDS=(tallyd db st) COMP_CWORD=2; _tallyd; echo ${COMPREPLY[@]}")
+    assert run("bash", "-c", script).strip() == "status"
+
+
+def test_the_life_of_a_package(machine, engine):
+    machine.sh("dpkg -i /debs/*.deb")
+    wait_for(lambda: "daemon: ready" in machine.log(), 30, "the service runs")
+    assert machine.sh("stat -c %U:%a /var/lib/tallyd").strip() == "tallyd:700"
+    assert "no such socket: is dockerd running?" in machine.log()
+
+    # The engine comes later, with its group: one dpkg trigger lets the service in.
+    machine.sh("groupadd --system docker && chgrp docker /engine.sock && "
+               "ln -s /engine.sock /run/docker.sock && dpkg-trigger --by-package=docker.io "
+               "/usr/bin/dockerd && dpkg --configure --pending")
+    assert "docker" in machine.sh("id -nG tallyd").split()
+    engine.run("shop")
+    wait_for(lambda: '"shop"' in machine.get("/api/v1/containers"), 60, "the API lists a container")
+
+    # A reload takes a good configuration, and refuses a bad one and says why.
+    pid = machine.main_pid()
+    machine.sh("printf '[tallyd]\\nhost = renamed\\n' > /etc/tallyd/conf.d/zz.conf")
+    refused = machine.sh("systemctl reload tallyd", code=1)
+    assert "failed" in refused.lower()
+    assert "zz.conf" in machine.log()
+    assert machine.main_pid() == pid and "active" == machine.sh("systemctl is-active tallyd").strip()
+    machine.sh("printf '[input.docker_stats:more]\\ninterval = 1s\\n' > /etc/tallyd/conf.d/zz.conf; "
+               "systemctl reload tallyd")
+    wait_for(lambda: "input.docker_stats:more: started" in machine.log(), 30, "the reload is done")
+    assert machine.main_pid() == pid
+
+    # Tokens by systemd's credentials, and in a file of root's that the service's group may read.
+    machine.sh("rm /etc/tallyd/conf.d/zz.conf; umask 077; echo 'secret-of-test-12345 read' > /etc/tallyd/tokens; "
+               "mkdir -p /etc/systemd/system/tallyd.service.d; "
+               "printf '[Service]\\nLoadCredential=tokens:/etc/tallyd/tokens\\n' "
+               "> /etc/systemd/system/tallyd.service.d/tokens.conf; "
+               "sed -i 's|^; tokens_file = .*|tokens_file = ${CREDENTIALS_DIRECTORY}/tokens|' "
+               "/etc/tallyd/conf.d/http_api.conf; systemctl daemon-reload; systemctl restart tallyd")
+    assert machine.sh("systemctl is-active tallyd").strip() == "active"
+    assert "secret-of-test" not in machine.log()
+    machine.sh("rm -r /etc/systemd/system/tallyd.service.d; chgrp tallyd /etc/tallyd/tokens; "
+               "chmod 640 /etc/tallyd/tokens; "
+               "sed -i 's|^tokens_file = .*|tokens_file = /etc/tallyd/tokens|' "
+               "/etc/tallyd/conf.d/http_api.conf; systemctl daemon-reload; systemctl restart tallyd")
+    assert machine.sh("systemctl is-active tallyd").strip() == "active"
+
+    # A configuration error ends it for good, and is not tried again and again.
+    machine.sh("printf '[output.sqlite]\\npth = x\\n' > /etc/tallyd/zz.conf; mkdir -p /etc/tallyd/broken; "
+               "mv /etc/tallyd/zz.conf /etc/tallyd/broken/; systemctl start tallyd@broken", code=1)
+    wait_for(lambda: machine.sh("systemctl is-active tallyd@broken || true").strip() == "failed", 20)
+    assert machine.sh("systemctl show -p NRestarts --value tallyd@broken").strip() == "0"
+
+    # An upgrade keeps what is stored and restarts once.
+    starts = machine.log().count("daemon: tallyd")
+    rows = machine.sh("stat -c %i /var/lib/tallyd/tallyd.db")
+    machine.sh("dpkg -i --force-confold /debs/*.deb")
+    wait_for(lambda: machine.log().count("daemon: ready") > starts, 30, "it runs again")
+    assert machine.log().count("daemon: tallyd") == starts + 1
+    assert machine.sh("stat -c %i /var/lib/tallyd/tallyd.db") == rows
+
+    # Removed, it keeps configuration and data; purged, nothing is left.
+    machine.sh("dpkg -r tallyd-dev tallyd-redis tallyd-timescale tallyd")
+    assert machine.sh("test -e /var/lib/tallyd/tallyd.db && test -e /etc/tallyd/tallyd.conf; echo $?").strip() == "0"
+    assert machine.sh("systemctl is-active tallyd || true").strip() == "inactive"
+    machine.sh("dpkg -P tallyd-dev tallyd-redis tallyd-timescale tallyd")
+    assert machine.sh("find / -xdev -iname '*tallyd*' -not -path '/proc/*' -not -path '/tmp/*' "
+                      "-not -path '/var/log/*' 2>/dev/null").strip() == ""
+    assert "tallyd" not in machine.sh("cat /etc/passwd /etc/group")
