@@ -19,15 +19,15 @@ struct fuzz_values {
 #define AT(field) offsetof(struct fuzz_values, field)
 
 static const struct tally_option fuzz_options[] = {
-	{"bool", "yes", NULL, "-", TALLY_OPT_BOOL, 0, AT(a_bool)},
-	{"int", "1", "-9..65535", "-", TALLY_OPT_INT, 0, AT(an_int)},
-	{"size", "1Mi", "..1Gi", "-", TALLY_OPT_SIZE, 0, AT(a_size)},
-	{"duration", "1s", "1ms..", "-", TALLY_OPT_DURATION, 0, AT(a_duration)},
-	{"choice", "a", "a|b|long-one", "-", TALLY_OPT_CHOICE, 0, AT(a_choice)},
-	{"string", NULL, NULL, "-", TALLY_OPT_STRING, 0, AT(a_string)},
-	{"secret", NULL, NULL, "-", TALLY_OPT_INT, TALLY_OPT_SECRET, AT(an_int)},
-	{"list", "a, b", NULL, "-", TALLY_OPT_LIST, 0, AT(a_list)},
-	{"store", NULL, NULL, "-", TALLY_OPT_STORE, 0, AT(a_store)},
+	{"bool", "yes", NULL, "-", TALLY_OPT_BOOL, 0, AT(a_bool), NULL},
+	{"int", "1", "-9..65535", "-", TALLY_OPT_INT, 0, AT(an_int), NULL},
+	{"size", "1Mi", "..1Gi", "-", TALLY_OPT_SIZE, 0, AT(a_size), NULL},
+	{"duration", "1s", "1ms..", "-", TALLY_OPT_DURATION, 0, AT(a_duration), NULL},
+	{"choice", "a", "a|b|long-one", "-", TALLY_OPT_CHOICE, 0, AT(a_choice), NULL},
+	{"string", NULL, NULL, "-", TALLY_OPT_STRING, 0, AT(a_string), NULL},
+	{"secret", NULL, NULL, "-", TALLY_OPT_INT, TALLY_OPT_SECRET, AT(an_int), NULL},
+	{"list", "a, b", NULL, "-", TALLY_OPT_LIST, 0, AT(a_list), NULL},
+	{"store", NULL, NULL, "-", TALLY_OPT_STORE, 0, AT(a_store), NULL},
 	{.name = NULL},
 };
 

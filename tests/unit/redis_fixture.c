@@ -127,7 +127,7 @@ int redis_write_row(struct redis_fixture *fixture)
 	struct tally_cell *row = tally_batch_row(fixture->ctx, batch);
 	tally_put_int(row, 0, 1);
 	tally_put_text_borrowed(row, 1, "c1", 2);
-	struct tally_entry entry = {batch, 1, "me"};
+	struct tally_entry entry = {batch, 1, "me", NULL};
 	int r = tally_plugin()->output->write(fixture->plugin, &entry, 1, &verdict);
 	tally_batch_drop(fixture->ctx, batch);
 	assert_int_equal(verdict, r < 0 ? TALLY_RETRY : TALLY_DONE);

@@ -59,7 +59,7 @@ static int blob_get(void *self, const char *key, struct tally_blob *ret)
 	if (strcmp(key, "there") != 0)
 		return -ENOENT;
 	atomic_fetch_add(&blobs_out, 1);
-	*ret = (struct tally_blob){"bytes", 5, blob_release, self};
+	*ret = (struct tally_blob){"bytes", 5, blob_release, self, NULL};
 	return 0;
 }
 

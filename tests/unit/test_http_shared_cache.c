@@ -46,7 +46,7 @@ static int fake_cache_get(void *self, const char *key, struct tally_blob *ret)
 			continue;
 		char *copy = malloc(fake_cache->entries[i].len + 1);
 		memcpy(copy, fake_cache->entries[i].data, fake_cache->entries[i].len);
-		*ret = (struct tally_blob){copy, fake_cache->entries[i].len, free, copy};
+		*ret = (struct tally_blob){copy, fake_cache->entries[i].len, free, copy, NULL};
 		r = 0;
 	}
 	pthread_mutex_unlock(&fake_cache->lock);

@@ -70,7 +70,7 @@ static void bytes_that_nobody_asked_for_end_the_connection(void **state)
 	struct tally_batch *batch = tally_batch_new(fixture->ctx, &redis_table);
 	uint8_t verdict = TALLY_RETRY;
 	tally_put_int(tally_batch_row(fixture->ctx, batch), 0, 1);
-	struct tally_entry entry = {batch, 1, "me"};
+	struct tally_entry entry = {batch, 1, "me", NULL};
 	(void)state;
 	assert_int_equal(redis_begin(fixture), 0);
 	assert_int_equal(tally_plugin()->output->write(fixture->plugin, &entry, 1, &verdict), 0);

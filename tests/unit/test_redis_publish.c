@@ -61,7 +61,7 @@ static struct tally_batch *make(struct redis_fixture *fixture, const struct tall
 static int write_one(struct redis_fixture *fixture, struct tally_batch *batch, uint8_t *ret_verdict)
 {
 	static uint64_t sequence;
-	struct tally_entry entry = {batch, ++sequence, "me"};
+	struct tally_entry entry = {batch, ++sequence, "me", NULL};
 	*ret_verdict = TALLY_RETRY;
 	int r = tally_plugin()->output->write(fixture->plugin, &entry, 1, ret_verdict);
 	tally_batch_drop(fixture->ctx, batch);

@@ -158,7 +158,7 @@ static void a_dropped_schema_comes_back(void **state)
 
 static int write_as(struct fixture *f, void *store, struct tally_batch *batch)
 {
-	struct tally_entry entry = {batch, ++f->sequence, "other"};
+	struct tally_entry entry = {batch, ++f->sequence, "other", NULL};
 	uint8_t verdict = TALLY_RETRY;
 	int r = f->plugin->output->write(store, &entry, 1, &verdict);
 	tally_batch_drop(f->ctx, batch);

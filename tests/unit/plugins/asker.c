@@ -7,7 +7,7 @@ struct asker_config {
 
 static const struct tally_option asker_options[] = {
 	{"store", "sink", NULL, "Whom to ask", TALLY_OPT_STORE, 0,
-	 offsetof(struct asker_config, store)},
+	 offsetof(struct asker_config, store), NULL},
 	{.name = NULL},
 };
 

@@ -8,10 +8,10 @@ struct picky_config {
 };
 
 static const struct tally_option picky_options[] = {
-	{"shoes", "2", "0..100", "How many", TALLY_OPT_INT, 0,
-	 offsetof(struct picky_config, shoes)},
+	{"shoes", "2", "0..100", "How many", TALLY_OPT_INT, 0, offsetof(struct picky_config, shoes),
+	 NULL},
 	{"store", "sink", NULL, "Whom to ask", TALLY_OPT_STORE, 0,
-	 offsetof(struct picky_config, store)},
+	 offsetof(struct picky_config, store), NULL},
 	{.name = NULL},
 };
 

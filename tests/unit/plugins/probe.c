@@ -12,14 +12,15 @@ struct probe_config {
 
 static const struct tally_option probe_options[] = {
 	{"endpoint", "unix:///run/probe.sock", NULL, "Where to ask", TALLY_OPT_STRING, 0,
-	 PROBE(endpoint)},
-	{"token", NULL, NULL, "Who asks", TALLY_OPT_STRING, TALLY_OPT_SECRET, PROBE(token)},
-	{"include", NULL, NULL, "Names to ask for", TALLY_OPT_LIST, 0, PROBE(include)},
-	{"timeout", "3s", "100ms..1min", "How long to wait", TALLY_OPT_DURATION, 0, PROBE(timeout)},
-	{"limit", "1Mi", "..1Gi", "The largest answer", TALLY_OPT_SIZE, 0, PROBE(limit)},
-	{"port", "7", "1..65535", "Which port to ask at", TALLY_OPT_INT, 0, PROBE(port)},
-	{"mode", "fast", "fast|careful|off", "How to ask", TALLY_OPT_CHOICE, 0, PROBE(mode)},
-	{"verify", "yes", NULL, "Ask twice", TALLY_OPT_BOOL, 0, PROBE(verify)},
+	 PROBE(endpoint), NULL},
+	{"token", NULL, NULL, "Who asks", TALLY_OPT_STRING, TALLY_OPT_SECRET, PROBE(token), NULL},
+	{"include", NULL, NULL, "Names to ask for", TALLY_OPT_LIST, 0, PROBE(include), NULL},
+	{"timeout", "3s", "100ms..1min", "How long to wait", TALLY_OPT_DURATION, 0, PROBE(timeout),
+	 NULL},
+	{"limit", "1Mi", "..1Gi", "The largest answer", TALLY_OPT_SIZE, 0, PROBE(limit), NULL},
+	{"port", "7", "1..65535", "Which port to ask at", TALLY_OPT_INT, 0, PROBE(port), NULL},
+	{"mode", "fast", "fast|careful|off", "How to ask", TALLY_OPT_CHOICE, 0, PROBE(mode), NULL},
+	{"verify", "yes", NULL, "Ask twice", TALLY_OPT_BOOL, 0, PROBE(verify), NULL},
 	{.name = NULL},
 };
 

@@ -10,7 +10,7 @@ struct shelf_config {
 
 static const struct tally_option shelf_options[] = {
 	{"capacity", "64Mi", "64Ki..", "The most it holds", TALLY_OPT_SIZE, 0,
-	 offsetof(struct shelf_config, capacity)},
+	 offsetof(struct shelf_config, capacity), NULL},
 	{.name = NULL},
 };
 

@@ -10,9 +10,9 @@ struct sink_config {
 
 static const struct tally_option sink_options[] = {
 	{"path", NULL, NULL, "Where it all goes", TALLY_OPT_STRING, TALLY_OPT_REQUIRED,
-	 offsetof(struct sink_config, path)},
+	 offsetof(struct sink_config, path), NULL},
 	{"password", NULL, NULL, "Opens it", TALLY_OPT_STRING, TALLY_OPT_SECRET,
-	 offsetof(struct sink_config, password)},
+	 offsetof(struct sink_config, password), NULL},
 	{.name = NULL},
 };
 
