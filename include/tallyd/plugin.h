@@ -199,7 +199,7 @@ struct tally_store_ops { /* "store": an output that can also answer; thread-safe
 	uint32_t size;
 	uint32_t reserved;
 	/* -ENOENT: no such table; -EINVAL: no such column, or a query it cannot answer;
-	 * -ETIMEDOUT: the deadline passed; else -errno. */
+	 * -ETIMEDOUT: the deadline passed; -ECANCELED: query->cancelled() said so; else -errno. */
 	int (*query)(void *self, const struct tally_query *query, tally_rows_fn *rows, void *arg);
 	/* Every table it holds, also of plugins that are not loaded here. */
 	int (*tables)(void *self, tally_table_fn *each, void *arg);

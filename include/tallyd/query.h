@@ -75,6 +75,11 @@ struct tally_query {
 	uint32_t limit; /* rows; 0 is refused */
 	uint32_t reserved;
 	int64_t deadline; /* ns, CLOCK_MONOTONIC; 0 is refused */
+	/* Optional: true once nobody wants the rows any more; the query then ends with -ECANCELED.
+	 * The store calls it several times a second while it works, on the thread that called
+	 * tally_query(); it must not block. */
+	bool (*cancelled)(void *arg);
+	void *cancelled_arg;
 };
 
 #ifdef __cplusplus

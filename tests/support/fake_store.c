@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <tallyd/query.h>
+#include <time.h>
 
 #include "base/text_match.h"
+#include "base/clock.h"
 #include "pipeline/batch.h"
 
 enum { FAKE_TABLES = 16, FAKE_COLUMNS = 128 };
@@ -188,15 +190,22 @@ unsigned fake_store_queries(struct fake_store *store)
 	return fake_get(store, &store->queries);
 }
 
-static int fake_enter(struct fake_store *store)
+/* query: that may be cancelled; NULL: none. */
+static int fake_enter(struct fake_store *store, const struct tally_query *query)
 {
+	bool cancelled = false;
 	pthread_mutex_lock(&store->lock);
 	store->queries++;
 	store->hanging++;
-	while (store->hang)
-		pthread_cond_wait(&store->changed, &store->lock);
+	while (store->hang && !cancelled) {
+		const struct timespec soon = clock_timespec(clock_now() + 5 * CLOCK_MS);
+		pthread_cond_timedwait(&store->changed, &store->lock, &soon);
+		pthread_mutex_unlock(&store->lock);
+		cancelled = query && query->cancelled && query->cancelled(query->cancelled_arg);
+		pthread_mutex_lock(&store->lock);
+	}
 	store->hanging--;
-	int error = store->error;
+	int error = cancelled ? -ECANCELED : store->error;
 	pthread_mutex_unlock(&store->lock);
 	return error;
 }
@@ -539,7 +548,7 @@ static int fake_query_store(void *self, const struct tally_query *query, tally_r
 {
 	struct fake_store *store = self;
 	struct fake_rows *rows = fake_find(store, query->table);
-	int r = fake_enter(store);
+	int r = fake_enter(store, query);
 	if (r < 0)
 		return r;
 	if (!rows)
@@ -555,7 +564,7 @@ static int fake_query_store(void *self, const struct tally_query *query, tally_r
 static int fake_tables(void *self, tally_table_fn *each, void *arg)
 {
 	struct fake_store *store = self;
-	int r = fake_enter(store);
+	int r = fake_enter(store, NULL);
 	for (uint32_t i = 0; r == 0 && i < store->n_tables; i++)
 		r = each(arg, store->tables[i].table);
 	return r;

@@ -415,6 +415,36 @@ static void clients_that_leave_do_no_harm(void **state)
 	http_free(&answer);
 }
 
+static bool a_worker_hangs(struct http_fixture *fixture)
+{
+	return fake_store_hanging(fixture->store) == 1;
+}
+
+static bool no_worker_hangs(struct http_fixture *fixture)
+{
+	return fake_store_hanging(fixture->store) == 0;
+}
+
+static void the_query_of_a_client_that_leaves_is_cancelled(void **state)
+{
+	struct http_fixture *fixture = *state;
+	tally_plugin()->stop(fixture->plugin);
+	fixture->config.query_timeout = 60 * CLOCK_SECOND;
+	assert_int_equal(tally_plugin()->start(fixture->plugin), 0);
+	struct http_answer answer = http_get(fixture, "/api/v1/containers"); /* loads the catalog */
+	http_free(&answer);
+	fake_store_hang(fixture->store, true);
+	int fd = http_connect(fixture);
+	send_request(fd, "/api/v1/containers");
+	WAIT_UNTIL(a_worker_hangs(fixture));
+	close(fd);
+	WAIT_UNTIL(no_worker_hangs(fixture));
+	fake_store_hang(fixture->store, false);
+	answer = http_get(fixture, "/api/v1/containers");
+	assert_int_equal(answer.status, 200);
+	http_free(&answer);
+}
+
 /* ---- Many at once -------------------------------------------------------- */
 
 enum { CLIENTS = 8, REQUESTS = 40 };
@@ -476,6 +506,7 @@ int main(void)
 		SERVED(a_full_queue_turns_requests_away_at_once),
 		SERVED(stopping_answers_those_who_wait),
 		SERVED(clients_that_leave_do_no_harm),
+		SERVED(the_query_of_a_client_that_leaves_is_cancelled),
 		SERVED(many_clients_at_once_are_all_answered),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -474,6 +474,26 @@ static void a_query_past_its_deadline_is_ended(void **state)
 	rows_free(&rows);
 }
 
+static bool at_once(void *arg)
+{
+	++*(int *)arg;
+	return true;
+}
+
+static void a_query_that_is_cancelled_ends_and_the_next_one_works(void **state)
+{
+	struct fixture *f = *state;
+	struct tally_query query = query_of("lines", select_log, 2);
+	int asked = 0;
+	write_some_logs(f);
+	query.cancelled = at_once;
+	query.cancelled_arg = &asked;
+	refused(f, &query, ECANCELED, "cancelled");
+	assert_true(asked > 0);
+	query.cancelled = NULL;
+	assert_messages(f, &query, 1, "c a b d e ");
+}
+
 static void a_query_waits_for_a_connection_only_until_its_deadline(void **state)
 {
 	struct fixture *f = *state;
@@ -560,6 +580,7 @@ int main(void)
 		STORE_TEST(unknown_names_are_refused_by_name),
 		STORE_TEST(a_callback_can_stop_a_query),
 		STORE_TEST(a_query_past_its_deadline_is_ended),
+		STORE_TEST(a_query_that_is_cancelled_ends_and_the_next_one_works),
 		STORE_TEST(readers_see_whole_writes_while_they_go_on),
 	};
 	const struct CMUnitTest several[] = {

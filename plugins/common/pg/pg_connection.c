@@ -110,6 +110,8 @@ static int pg_give_up(struct pg_connection *pg, int error, const char *why)
 	return tally_fail(pg->ctx, error, "%s", why);
 }
 
+enum { PG_ASK_EVERY_MS = 50 }; /* whether it is cancelled */
+
 static int pg_wait(struct pg_connection *pg, short events, int64_t until)
 {
 	struct pollfd fds[2] = {{.fd = PQsocket(pg->conn), .events = events},
@@ -118,8 +120,10 @@ static int pg_wait(struct pg_connection *pg, short events, int64_t until)
 		int64_t left = until - tally_monotonic(pg->ctx);
 		if (left <= 0)
 			return pg_give_up(pg, ETIMEDOUT, "the server did not answer in time");
-		int64_t ms = left / 1000000 + 1;
-		int n = poll(fds, 2, ms > 60000 ? 60000 : (int)ms);
+		if (pg->cancelled && pg->cancelled(pg->cancelled_arg))
+			return pg_give_up(pg, ECANCELED, "the query was cancelled");
+		int64_t ms = left / 1000000 + 1, longest = pg->cancelled ? PG_ASK_EVERY_MS : 60000;
+		int n = poll(fds, 2, (int)(ms > longest ? longest : ms));
 		if (n < 0 && errno != EINTR)
 			return pg_give_up(pg, errno, strerror(errno));
 		if (n > 0 && fds[1].revents)

@@ -28,6 +28,8 @@ struct pg_connection {
 	int64_t timeout;              /* ns, of each call */
 	int64_t deadline;             /* ns, CLOCK_MONOTONIC, of all; 0: only the timeout counts */
 	int interrupt_fd;             /* readable: give up; -1: none */
+	bool (*cancelled)(void *arg); /* true: give up; NULL: nobody does */
+	void *cancelled_arg;
 	enum pg_fault fault;          /* of the last call that failed */
 	char sqlstate[6];             /* likewise; "" if the server did not say one */
 	struct pg_prepared *prepared; /* statements of pg_ask(); NULL: none yet */

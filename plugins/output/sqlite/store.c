@@ -204,7 +204,7 @@ int store_query(void *self, const struct tally_query *query, tally_rows_fn *rows
 		return r;
 	r = bound_query_check(store->ctx, &store->catalog, query, &bound);
 	if (r == 0)
-		r = readers_take(&store->readers, store->ctx, query->deadline, &reader);
+		r = readers_take(&store->readers, store->ctx, query, &reader);
 	if (reader) {
 		r = reader_result(reader, store_read(reader, &bound, rows, arg));
 		readers_give_back(&store->readers, reader);

@@ -179,6 +179,8 @@ int store_query(struct store *store, const struct tally_query *query, tally_rows
 	int r = readers_take(&store->readers, query->deadline, &pg);
 	if (r < 0)
 		return r;
+	pg->cancelled = query->cancelled;
+	pg->cancelled_arg = query->cancelled_arg;
 	r = store_check(store, pg, query, bound);
 	if (r == 0)
 		r = bound->raw ? store_scan(pg, bound, rows, arg)

@@ -14,6 +14,7 @@
 #include "cache/wait_list.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -147,10 +148,28 @@ int wait_list_delay(struct wait_list *wait_list, struct request *request,
 	return r;
 }
 
+/* libmicrohttpd does not watch the sockets of suspended connections.  A client that has closed its
+ * side is taken for gone, as nginx does (499). */
+static bool wait_list_has_left(const struct request *waiter)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(waiter->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct pollfd socket = {.fd = info ? info->connect_fd : -1, .events = POLLRDHUP};
+	return poll(&socket, 1, 0) > 0;
+}
+
+/* With the lock.  What goes into the cache is wanted whoever waits; else one request waits at most.
+ */
+static bool wait_list_nobody_waits(const struct wait_list *wait_list, const struct fetch *fetch)
+{
+	return wait_list->closed || (!fetch->waiters && !fetch->key);
+}
+
 bool wait_list_is_abandoned(struct wait_list *wait_list, const struct fetch *fetch)
 {
 	pthread_mutex_lock(&wait_list->lock);
-	bool abandoned = wait_list->closed || (!fetch->waiters && !fetch->key);
+	bool abandoned = wait_list_nobody_waits(wait_list, fetch) ||
+			 (!fetch->key && wait_list_has_left(fetch->waiters));
 	pthread_mutex_unlock(&wait_list->lock);
 	return abandoned;
 }
@@ -204,7 +223,10 @@ static void *wait_list_work(void *arg)
 	struct fetch *fetch;
 	pthread_setname_np(pthread_self(), "http-worker");
 	while ((fetch = wait_list_next_job(wait_list))) {
-		if (!wait_list_is_abandoned(wait_list, fetch)) {
+		pthread_mutex_lock(&wait_list->lock);
+		bool wanted = !wait_list_nobody_waits(wait_list, fetch);
+		pthread_mutex_unlock(&wait_list->lock);
+		if (wanted) {
 			bool stale = false;
 			struct response *result =
 				wait_list->run_fetch(wait_list->arg, fetch, &stale);

@@ -59,6 +59,12 @@ int context_reload_tables(struct context *context)
 	return 0;
 }
 
+static bool query_is_abandoned(void *arg)
+{
+	const struct context *context = arg;
+	return context->abandoned(context->abandoned_arg);
+}
+
 void query_init(struct query *query, struct context *context, const struct tally_table *table)
 {
 	query->context = context;
@@ -73,6 +79,8 @@ void query_init(struct query *query, struct context *context, const struct tally
 		.group_by = query->groups,
 		.limit = (uint32_t)context->config->max_results_per_query,
 		.deadline = context->deadline,
+		.cancelled = context->abandoned ? query_is_abandoned : NULL,
+		.cancelled_arg = context,
 	};
 }
 

@@ -14,11 +14,18 @@
 #include "read/condition.h"
 
 enum { READER_PROGRESS_STEPS = 2000 };
+#define READER_ASK_EVERY (20 * CLOCK_MS) /* whether the query is cancelled */
 
 static int reader_progress(void *arg)
 {
 	struct reader *reader = arg;
-	return tally_monotonic(reader->ctx) >= reader->deadline;
+	int64_t now = tally_monotonic(reader->ctx);
+	const struct tally_query *query = reader->query;
+	if (query && query->cancelled && now - reader->asked >= READER_ASK_EVERY) {
+		reader->asked = now;
+		reader->cancelled = query->cancelled(query->cancelled_arg);
+	}
+	return reader->cancelled || now >= reader->deadline;
 }
 
 void readers_init(struct readers *readers)
@@ -57,16 +64,20 @@ void readers_stop(struct readers *readers)
 	connection_pool_done(&readers->pool);
 }
 
-int readers_take(struct readers *readers, struct tally_ctx *ctx, int64_t deadline,
+int readers_take(struct readers *readers, struct tally_ctx *ctx, const struct tally_query *query,
 		 struct reader **ret)
 {
 	uint32_t number = 0;
-	int r = connection_pool_take(&readers->pool, ctx, deadline, &number);
+	int r = connection_pool_take(&readers->pool, ctx, query->deadline, &number);
 	if (r < 0)
 		return r;
 	struct reader *reader = &readers->all[number];
-	reader->deadline = deadline;
-	r = reader_result(reader, database_exec(ctx, reader->db, "BEGIN"));
+	reader->deadline = query->deadline;
+	reader->query = query;
+	reader->asked = tally_monotonic(ctx);
+	reader->cancelled = query->cancelled && query->cancelled(query->cancelled_arg);
+	r = reader->cancelled ? -EINTR : database_exec(ctx, reader->db, "BEGIN");
+	r = reader_result(reader, r);
 	if (r < 0) {
 		readers_give_back(readers, reader);
 		return r;
@@ -78,6 +89,8 @@ int readers_take(struct readers *readers, struct tally_ctx *ctx, int64_t deadlin
 void readers_give_back(struct readers *readers, struct reader *reader)
 {
 	reader->deadline = INT64_MAX;
+	reader->query = NULL;
+	reader->cancelled = false;
 	/* An open snapshot would keep the log from beginning anew, for everybody. */
 	if (!sqlite3_get_autocommit(reader->db))
 		sqlite3_exec(reader->db, "ROLLBACK", NULL, NULL, NULL);
@@ -86,6 +99,8 @@ void readers_give_back(struct readers *readers, struct reader *reader)
 
 int reader_result(struct reader *reader, int result)
 {
+	if (result == -EINTR && reader->cancelled)
+		return tally_fail(reader->ctx, ECANCELED, "the query was cancelled");
 	if (result == -EINTR)
 		return tally_fail(reader->ctx, ETIMEDOUT, "the query ran into its deadline");
 	return result;

@@ -17,6 +17,9 @@ struct reader {
 	struct tally_ctx *ctx;
 	sqlite3 *db;
 	int64_t deadline;
+	const struct tally_query *query; /* that it runs; NULL: none */
+	int64_t asked;                   /* when cancelled() was called last */
+	bool cancelled;
 };
 
 struct readers {
@@ -29,12 +32,12 @@ int readers_start(struct readers *readers, struct tally_ctx *ctx,
 		  const struct database_settings *settings);
 void readers_stop(struct readers *readers); /* undoes both */
 
-/* Begins a read transaction.  -ETIMEDOUT: none was free before the deadline (monotonic ns). */
-int readers_take(struct readers *readers, struct tally_ctx *ctx, int64_t deadline,
+/* Begins a read transaction for a query.  -ETIMEDOUT: none was free before its deadline. */
+int readers_take(struct readers *readers, struct tally_ctx *ctx, const struct tally_query *query,
 		 struct reader **ret);
 void readers_give_back(struct readers *readers, struct reader *reader);
 
-/* What to return for an error met on it: -ETIMEDOUT if the deadline was the reason. */
+/* What to return for an error met on it: -ETIMEDOUT or -ECANCELED if that was the reason. */
 int reader_result(struct reader *reader, int result);
 
 #endif

@@ -100,6 +100,7 @@ int readers_take(struct readers *readers, int64_t deadline, struct pg_connection
 void readers_give_back(struct readers *readers, struct pg_connection *pg)
 {
 	pg->deadline = tally_monotonic(readers->ctx) + READERS_PAUSE;
+	pg->cancelled = NULL;
 	if (pg->conn && PQtransactionStatus(pg->conn) == PQTRANS_ACTIVE)
 		pg_cancel(pg); /* whoever asked had enough */
 	/* Not rolled back: only what ends well is in the server's log of plans (auto_explain). */
