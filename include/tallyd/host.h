@@ -1,10 +1,13 @@
 /*
- * What the daemon does for a plugin.  Plugins call the tally_*() wrappers below; each says
- * in its name what it does and here what it promises.  log, count, gauge, stopping, now,
- * query, get, set, follow, samples, fail, reason and, of a batch that was emitted, keep, drop and
- * bytes may be called from any thread of the plugin's own; the rest from the thread the core
- * called it on.  Such threads end in stop(): once the instance is gone its ctx is refused
- * (-ECANCELED, NULL, stopping), and that is logged as a plugin bug.
+ * The calls that a plugin can make: use the tally_*() functions below, each of which documents
+ * itself.  struct tally_host is for languages that cannot include C headers.
+ *
+ * Threads.  Any thread of the plugin may call tally_log(), tally_fail(), tally_reason(), count,
+ * gauge and samples, stopping, now and monotonic, query, store_tables, the cache functions, secret
+ * and reject_entry, and keep, drop and bytes of an emitted batch.  The other calls belong to the
+ * thread on which the core called the plugin.  Threads of the plugin must end in stop(): once the
+ * instance is gone every call with its ctx is refused (-ECANCELED, NULL, or "stopping") and logged
+ * as a fault of the plugin.
  */
 #ifndef TALLYD_HOST_H
 #define TALLYD_HOST_H
@@ -17,13 +20,13 @@
 extern "C" {
 #endif
 
-/* As in syslog. */
+/* The levels of syslog. */
 enum tally_level { TALLY_ERROR = 3, TALLY_WARNING, TALLY_NOTICE, TALLY_INFO, TALLY_DEBUG };
 
-/* One value of one metric, for those that show them. */
+/* One value of one metric. */
 struct tally_sample {
-	const char *name;   /* tallyd_… with its unit and _total, as Prometheus has it */
-	const char *labels; /* `instance="input.docker_stats",table="x"`, escaped; "" for none */
+	const char *name;   /* tallyd_…, with unit and _total as Prometheus wants them */
+	const char *labels; /* `instance="input.docker_stats",table="x"`, escaped; "": none */
 	const char *help;
 	uint32_t kind; /* enum tally_metric_kind */
 	uint32_t reserved;
@@ -38,7 +41,7 @@ struct tally_host {
 
 	void (*log)(struct tally_ctx *ctx, int level, const char *fmt, va_list ap);
 	void (*report)(struct tally_ctx *ctx, int error, const char *fmt, va_list ap);
-	/* The same of finished text, which need not end with NUL, for languages without va_list. */
+	/* log and report for languages without va_list; text needs no NUL. */
 	void (*log_text)(struct tally_ctx *ctx, int level, const char *text, size_t len);
 	void (*report_text)(struct tally_ctx *ctx, int error, const char *text, size_t len);
 	const char *(*reason)(struct tally_ctx *ctx);
@@ -94,15 +97,18 @@ struct tally_ctx {
 	uint32_t reserved;
 	const struct tally_host *host;
 	const char *name;      /* of the instance: input.docker_stats, output.sqlite:archive */
-	const char *hostname;  /* what to put into `host` tags: [tallyd] host */
-	const char *state_dir; /* where this daemon may keep files; exists, mode 0700 */
-	const char *producer;  /* of this daemon, kept for ever in its state directory */
-	int64_t interval;      /* ns between two gather(); 0: not a gathering input */
+	const char *hostname;  /* the value for `host` tags: [tallyd] host */
+	const char *state_dir; /* a directory for the plugin's files; exists, mode 0700 */
+	const char *producer;  /* a unique name of this daemon, which never changes */
+	int64_t interval;      /* ns between two calls of gather(); 0: does not gather */
 };
 
 /* ---- Errors and messages ---------------------------------------------------- */
 
-/* Records why, for the core to report once; returns -error.  Kept per thread. */
+/*
+ * Records why a call fails and returns -error: `return tally_fail(ctx, EIO, "…");`.  The reason
+ * belongs to the call in progress on this thread; the core forgets it before it makes the next one.
+ */
 __attribute__((format(printf, 3, 4))) static inline int tally_fail(struct tally_ctx *ctx, int error,
 								   const char *fmt, ...)
 {
@@ -113,13 +119,13 @@ __attribute__((format(printf, 3, 4))) static inline int tally_fail(struct tally_
 	return -error;
 }
 
-/* What the last tally_fail() on this thread said, also inside a store that was queried. */
+/* The reason recorded last on this thread, also by a store or cache that was just called. */
 static inline const char *tally_reason(struct tally_ctx *ctx)
 {
 	return ctx->host->reason(ctx);
 }
 
-/* Rate-limited by the core: the same message at most a few times a minute, then a count. */
+/* Messages with the same format are limited to a few per minute; then the core logs a count. */
 __attribute__((format(printf, 3, 4))) static inline void tally_log(struct tally_ctx *ctx, int level,
 								   const char *fmt, ...)
 {
@@ -136,13 +142,13 @@ static inline bool tally_stopping(const struct tally_ctx *ctx)
 	return ctx->host->stopping(ctx);
 }
 
-/* Becomes readable, and stays so, when the instance should stop: for poll() beside sockets. */
+/* A descriptor for poll() that becomes readable, and stays so, when the instance should stop. */
 static inline int tally_stop_fd(const struct tally_ctx *ctx)
 {
 	return ctx->host->stop_fd(ctx);
 }
 
-/* Sleeps; returns true if it was woken because the instance should stop. */
+/* Sleeps.  True: woken early, because the instance should stop. */
 static inline bool tally_sleep(struct tally_ctx *ctx, int64_t ns)
 {
 	return ctx->host->sleep(ctx, ns);
@@ -154,7 +160,7 @@ static inline int64_t tally_now(const struct tally_ctx *ctx)
 	return ctx->host->now(ctx);
 }
 
-/* ns, CLOCK_MONOTONIC: for deadlines. */
+/* ns, CLOCK_MONOTONIC. */
 static inline int64_t tally_monotonic(const struct tally_ctx *ctx)
 {
 	return ctx->host->monotonic(ctx);
@@ -162,36 +168,37 @@ static inline int64_t tally_monotonic(const struct tally_ctx *ctx)
 
 /* ---- Batches ---------------------------------------------------------------- */
 
-/* An empty batch of a table that lives at least as long as the plugin; NULL: no memory. */
+/* An empty batch of a declared table.  NULL: no memory. */
 static inline struct tally_batch *tally_batch_new(struct tally_ctx *ctx,
 						  const struct tally_table *table)
 {
 	return ctx->host->batch_new(ctx, table);
 }
 
-/* Appends a row of NULLs, valid until the next call; NULL: no memory. */
+/* Appends a row of NULLs; the pointer is valid until the next call.  NULL: no memory. */
 static inline struct tally_cell *tally_batch_row(struct tally_ctx *ctx, struct tally_batch *batch)
 {
 	return ctx->host->batch_row(ctx, batch);
 }
 
-/* A copy that lives as long as the batch, with a NUL behind it that is not counted, so that it may
- * be read as a string.  NULL: no memory. */
+/* Copies text into the batch, where it lives as long as the batch, and appends a NUL.  NULL: no
+ * memory, or more than 4 GiB. */
 static inline const char *tally_batch_copy(struct tally_ctx *ctx, struct tally_batch *batch,
 					   const char *text, size_t len)
 {
 	return ctx->host->batch_copy(ctx, batch, text, len);
 }
 
-/* The batch frees memory with free_fn when it goes, so that cells can point into it: on any thread,
- * perhaps after destroy().  -ENOMEM, -EINVAL: not adopted, the memory is still the caller's. */
+/* Gives memory to the batch, so that cells can point into it.  The batch calls free_fn when it
+ * goes: on any thread, perhaps after destroy().  -ENOMEM, -EINVAL: the memory still belongs to the
+ * caller. */
 static inline int tally_batch_adopt(struct tally_ctx *ctx, struct tally_batch *batch, void *memory,
 				    size_t size, void (*free_fn)(void *memory))
 {
 	return ctx->host->batch_adopt(ctx, batch, memory, size, free_fn);
 }
 
-/* Owes one more tally_batch_drop(). */
+/* Takes a reference, which tally_batch_drop() gives back. */
 static inline void tally_batch_keep(struct tally_ctx *ctx, const struct tally_batch *batch)
 {
 	ctx->host->batch_keep(ctx, batch);
@@ -202,13 +209,13 @@ static inline void tally_batch_drop(struct tally_ctx *ctx, const struct tally_ba
 	ctx->host->batch_drop(ctx, batch);
 }
 
-/* Memory it holds, text and adopted blocks included. */
+/* The memory it holds, including text and adopted memory. */
 static inline size_t tally_batch_bytes(struct tally_ctx *ctx, const struct tally_batch *batch)
 {
 	return ctx->host->batch_bytes(ctx, batch);
 }
 
-/* Self-describing bytes, the same on every machine; free() them. */
+/* Encodes a batch as self-describing bytes, the same on every machine; free() them. */
 static inline int tally_batch_encode(struct tally_ctx *ctx, const struct tally_batch *batch,
 				     void **ret, size_t *ret_len)
 {
@@ -223,13 +230,13 @@ static inline int tally_batch_decode(struct tally_ctx *ctx, const void *bytes, s
 }
 
 /*
- * Hands the batch over, also on failure.  source and position: where the input may resume, made
- * safe with the rows; NULL: none.  May block while a buffer is full.
- *   -ECANCELED  stopping; the rows were not taken, and are counted as dropped unless they have a
- *               position
- *   -EINVAL     the table is not declared, there is no batch, or it was emitted before
- * Rows whose cells do not fit their columns (a text that is NULL or longer than its copy, a text in
- * a column of numbers, a BOOL of 2) are left out, logged and counted as dropped, reason `invalid`.
+ * Hands a batch to the core, which owns it from then on, also after an error.  source and position
+ * say where the input can resume; the core stores them together with the rows.  NULL: it cannot.
+ * Blocks while a buffer is full (on_full = block).
+ *   -ECANCELED  stopping: the rows were not taken; they count as dropped unless they have a
+ * position -EINVAL     no batch, a table that is not declared, or a batch that was emitted before
+ * A row whose cell does not fit its column (text that is NULL or longer than its copy, text in a
+ * column of numbers, a BOOL of 2) is left out, logged, and counted as dropped, reason `invalid`.
  */
 static inline int tally_emit(struct tally_ctx *ctx, struct tally_batch *batch, const char *source,
 			     const char *position)
@@ -237,7 +244,7 @@ static inline int tally_emit(struct tally_ctx *ctx, struct tally_batch *batch, c
 	return ctx->host->emit(ctx, batch, source, position);
 }
 
-/* The newest position known to be safe.  -ENOENT: none. */
+/* The position up to which the rows of a source are safe.  -ENOENT: none. */
 static inline int tally_position(struct tally_ctx *ctx, const char *source, char *ret, size_t size)
 {
 	return ctx->host->position(ctx, source, ret, size);
@@ -245,7 +252,7 @@ static inline int tally_position(struct tally_ctx *ctx, const char *source, char
 
 /* ---- Cells ------------------------------------------------------------------ */
 
-/* INT, TIME and BOOL. */
+/* For INT, TIME and BOOL columns. */
 static inline void tally_put_int(struct tally_cell *row, uint32_t column, int64_t v)
 {
 	row[column].i = v;
@@ -259,9 +266,8 @@ static inline void tally_put_real(struct tally_cell *row, uint32_t column, doubl
 }
 
 /*
- * Text that the batch copies, with a NUL behind the copy that len does not count.  0; -ENOMEM;
- * -E2BIG: more than 4 GiB.  After an error the cell is marked, so that tally_emit() drops the row
- * and counts it as invalid: a caller that has nothing better to do may ignore the result.
+ * Puts a copy of the text.  -ENOMEM; -E2BIG: more than 4 GiB.  After an error tally_emit() drops
+ * the row and counts it as invalid, so the result may be ignored.
  */
 static inline int tally_put_text(struct tally_ctx *ctx, struct tally_batch *batch,
 				 struct tally_cell *row, uint32_t column, const char *text,
@@ -275,11 +281,10 @@ static inline int tally_put_text(struct tally_ctx *ctx, struct tally_batch *batc
 }
 
 /*
- * The same without a copy.  The caller promises that the text stays as it is until the batch is
- * gone, which may be long after destroy(): batches wait in buffers.  So it lies in memory that the
- * batch has copied or adopted, in the config that create() or reconfigure() was given, in ctx->name
- * and the other texts of ctx, or in constants of the plugin; nowhere else.  More than 4 GiB: the
- * cell is marked, and tally_emit() drops the row.
+ * Puts the text without a copy.  The text must stay unchanged until the batch is gone, and batches
+ * wait in buffers, possibly long after destroy().  So it may only point into memory that the batch
+ * copied or adopted, the config of create() or reconfigure(), the strings of ctx, or constants of
+ * the plugin.  tally_emit() drops a row with more than 4 GiB.
  */
 static inline void tally_put_text_borrowed(struct tally_cell *row, uint32_t column,
 					   const char *text, size_t len)
@@ -290,9 +295,8 @@ static inline void tally_put_text_borrowed(struct tally_cell *row, uint32_t colu
 }
 
 /*
- * In write(): must what gets TALLY_DONE outlive a power cut?  It must where somebody lets go of it
- * for good: a buffer that is durable, or an input that has told where it would resume.  Else nobody
- * could bring it again anyway.
+ * In write(): must a TALLY_DONE survive a power cut?  True if somebody then forgets the rows: a
+ * durable buffer, or an input that has given a position to resume from.
  */
 static inline bool tally_must_flush(const struct tally_ctx *ctx)
 {
@@ -301,21 +305,21 @@ static inline bool tally_must_flush(const struct tally_ctx *ctx)
 
 /* ---- Counting --------------------------------------------------------------- */
 
-/* In write(): this row of a batch that gets TALLY_DONE was not stored, and why. */
+/* In write(): one row of an entry that gets TALLY_DONE was not stored, and why. */
 static inline void tally_reject_row(struct tally_ctx *ctx, const struct tally_batch *batch,
 				    uint32_t row, const char *why)
 {
 	ctx->host->reject_row(ctx, batch, row, why);
 }
 
-/* In write(), from any thread: why this entry gets TALLY_REJECT.  why is copied. */
+/* In write(), on any thread: why an entry gets TALLY_REJECT.  why is copied. */
 static inline void tally_reject_entry(struct tally_ctx *ctx, const struct tally_entry *entry,
 				      const char *why)
 {
 	ctx->host->reject_entry(ctx, entry, why);
 }
 
-/* metric: the index in the plugin's declared metrics. */
+/* metric: an index into the plugin's metrics. */
 static inline void tally_count(struct tally_ctx *ctx, uint32_t metric, uint64_t n)
 {
 	ctx->host->count(ctx, metric, n);
@@ -326,7 +330,7 @@ static inline void tally_gauge(struct tally_ctx *ctx, uint32_t metric, int64_t v
 	ctx->host->gauge(ctx, metric, value);
 }
 
-/* Every metric of the daemon, those of one name together. */
+/* Every metric of the daemon; samples of one name follow each other. */
 static inline int tally_samples(struct tally_ctx *ctx, tally_sample_fn *each, void *arg)
 {
 	return ctx->host->samples(ctx, each, arg);
@@ -334,7 +338,7 @@ static inline int tally_samples(struct tally_ctx *ctx, tally_sample_fn *each, vo
 
 /* ---- Other instances -------------------------------------------------------- */
 
-/* -ENOTCONN: the store is not running now. */
+/* Queries a store; see query.h and struct tally_store_ops.  -ENOTCONN: it is not running. */
 static inline int tally_query(struct tally_ctx *ctx, struct tally_store *store,
 			      const struct tally_query *query, tally_rows_fn *rows, void *arg)
 {
@@ -359,7 +363,7 @@ static inline int tally_cache_set(struct tally_ctx *ctx, struct tally_cache *cac
 	return ctx->host->cache_set(ctx, cache, key, data, len, ttl_ns);
 }
 
-/* Blocks, as struct tally_cache_ops says.  -ENOTSUP: that cache has no channels. */
+/* Blocks; see struct tally_cache_ops.  -ENOTSUP: the cache has no channels. */
 static inline int tally_cache_subscribe(struct tally_ctx *ctx, struct tally_cache *cache,
 					const char *const *channels, int stop_fd,
 					tally_message_fn *message, void *arg)
@@ -368,16 +372,14 @@ static inline int tally_cache_subscribe(struct tally_ctx *ctx, struct tally_cach
 }
 
 /*
- * What a SECRET option of this instance is now: read from its file again if `<name>_file` sets it,
- * so that a password which was changed there is used from the next connection on.  A copy, to be
- * wiped and freed; NULL: the option is not set.  If the file cannot be read, that is told in the
- * log and the value it was configured with is given.  -ENOMEM.  Any thread.
+ * The current value of a SECRET option.  If `<name>_file` sets it the file is read again, so a
+ * changed password applies to the next connection.  *ret is a copy: wipe it and free() it; NULL:
+ * the option is not set.  If the file cannot be read, the daemon logs that and gives the configured
+ * value.  -ENOMEM.
  */
 static inline int tally_secret(struct tally_ctx *ctx, const char *option, char **ret)
 {
 	*ret = NULL;
-	if (ctx->host->size < offsetof(struct tally_host, secret) + sizeof(ctx->host->secret))
-		return 0;
 	return ctx->host->secret(ctx, option, ret);
 }
 

@@ -1,19 +1,23 @@
 /*
- * tallyd plugin ABI.  One shared object is one plugin: it exports tally_plugin()
- * and nothing else, and reaches the daemon only through the ctx it is given.
+ * The tallyd plugin ABI: what a plugin declares and implements.
  *
- * Three rules carry the whole contract:
- *   threads    the core calls one instance from one thread at a time, so plugins may
- *              block; only interrupt(), reconfigure() and the facets' query(), tables(),
- *              get(), set(), follow() and watch() run beside it.
- *   ownership  what you emit is gone; what you are handed is on loan until you return.
- *   errors     return 0 or what tally_fail() returns (-errno); the core logs it once,
- *              counts it and tries again.
+ * A plugin is one shared object.  It exports one function, tally_plugin(), and calls the daemon
+ * through the ctx that create() receives; host.h has those calls.
  *
- * Growth: abi_major must be equal, abi_minor at most the daemon's.  Structs that begin
- * with `size` grow at their end; those without never change under one abi_major.
+ *   threads    The core calls an instance from one thread at a time, so a plugin may block.  Only
+ *              interrupt(), reconfigure(), and the functions of a store, a cache and a watcher run
+ *              beside that thread.
+ *   ownership  An emitted batch belongs to the core.  What the core passes to a function is valid
+ *              until that function returns.
+ *   errors     Functions return 0 or -errno.  tally_fail() records the reason; the core logs and
+ *              counts the error and retries.
  *
- *   1.0   first
+ * Growth: the daemon loads a plugin of the same TALLY_ABI_MAJOR whose minor version is not newer
+ * than its own.  A struct that begins with `size` grows at its end: whoever fills it sets `size` to
+ * sizeof.  Other structs keep their layout for as long as the major version lasts; their reserved
+ * members are 0.
+ *
+ *   1.0   first version
  */
 #ifndef TALLYD_PLUGIN_H
 #define TALLYD_PLUGIN_H
@@ -26,55 +30,61 @@
 extern "C" {
 #endif
 
-#define TALLY_ABI_MAJOR 1 /* a layout or a meaning changed: older plugins are refused */
-#define TALLY_ABI_MINOR 0 /* something was appended: older plugins still load */
+#define TALLY_ABI_MAJOR 1 /* raised when a layout or a meaning changes: older plugins are refused  \
+			   */
+#define TALLY_ABI_MINOR 0 /* raised when something is appended: older plugins still load */
 
-/* One instance: what create() was given, and every tally_*() call takes.  Valid from create() to
- * the end of destroy().  Threads of the plugin's own use it only until stop() returns, so stop()
- * joins them. */
+/*
+ * One instance of a plugin.  create() receives it, and every tally_*() call takes it.  Valid from
+ * create() until destroy() returns.  Threads that the plugin starts may use it only until stop()
+ * returns, so stop() must join them.
+ */
 struct tally_ctx;
-struct tally_store;  /* another instance that answers queries, bound by an option */
-struct tally_cache;  /* another instance that keeps values for a while, likewise */
-struct tally_query;  /* query.h */
-struct tally_buffer; /* buffer.h, which is not part of this ABI */
 
-/* ---- Records: a batch is rows of one declared table ------------------------ */
+struct tally_store;  /* an instance that answers queries; an option binds it */
+struct tally_cache;  /* an instance that caches values; an option binds it */
+struct tally_query;  /* see query.h */
+struct tally_buffer; /* see buffer.h, which is not part of this ABI */
+
+/* ---- Records: a batch holds rows of one declared table ---------------------- */
 
 enum tally_type { TALLY_TIME = 1, TALLY_INT, TALLY_REAL, TALLY_BOOL, TALLY_TEXT, TALLY_JSON };
 
 /*
- * A tag names a series or a thing; a counter only grows, until what it counts starts anew;
- * GONE (a TIME) says since when a thing is no more; ORDER (an INT) keeps rows of one time
- * in their order.
+ * TAG:     identifies a series or an object (TEXT, INT or BOOL).
+ * COUNTER: only increases, and restarts near 0 when its source restarts (INT or REAL).
+ * GONE:    the time at which the object of a STATE row ceased to exist (TIME).
+ * ORDER:   orders the rows of a LOG table that have the same time (INT).
  */
 enum tally_role { TALLY_FIELD, TALLY_TAG, TALLY_COUNTER, TALLY_GONE, TALLY_ORDER };
 
 /*
- * SERIES: appended, key = tags + time.
- * STATE:  the newest row of a key replaces the last, key = tags.
- * LOG:    appended, key = tags + time + order.
- * A row whose key is already stored is the same row: a store keeps it once.
+ * SERIES: rows are appended; the key is tags + time.
+ * STATE:  the newest row of a key replaces the previous one; the key is the tags.
+ * LOG:    rows are appended; the key is tags + time + order.
+ * A store keeps one row per key: writing a stored row again changes nothing.
  */
 enum tally_kind { TALLY_SERIES = 1, TALLY_STATE, TALLY_LOG };
 
 struct tally_column {
 	const char *name; /* [a-z][a-z0-9_]*, at most 48 bytes */
 	const char *unit; /* "bytes", "ns", "percent"; NULL: none */
-	const char *help; /* NULL: the name says it */
+	const char *help; /* NULL: the name is enough */
 	uint16_t type;    /* enum tally_type */
 	uint16_t role;    /* enum tally_role */
 	uint32_t reserved;
 };
 
 struct tally_table {
-	/* [a-z][a-z0-9_]*, at most 48 bytes; not tally_…, sqlite_…, pg_…, nor …_rows, …_series,
-	 * …_key, …_1min, …_5min, …_1h, …_1d, …_pYYYYMMDD: stores make such tables of others. */
+	/* [a-z][a-z0-9_]*, at most 48 bytes.  Reserved for tables that stores derive: the prefixes
+	 * tally_, sqlite_ and pg_, and the suffixes _rows, _series, _key, _1min, _5min, _1h, _1d
+	 * and _pYYYYMMDD. */
 	const char *name;
 	const char *help;                   /* required */
-	const struct tally_column *columns; /* columns[0] is the TALLY_TIME of the row */
+	const struct tally_column *columns; /* columns[0] is the time of the row, a TALLY_TIME */
 	uint32_t n_columns;
 	uint32_t kind;     /* enum tally_kind */
-	uint32_t revision; /* raised when columns are appended; nothing else ever changes */
+	uint32_t revision; /* raise it when you append columns; nothing else may change */
 	uint32_t reserved;
 };
 
@@ -82,13 +92,13 @@ struct tally_cell {
 	union {
 		int64_t i;        /* TIME: ns since 1970 UTC; INT; BOOL: 0 or 1 */
 		double f;         /* REAL */
-		const char *text; /* TEXT, JSON: not NUL-terminated; lives as long as its batch */
+		const char *text; /* TEXT, JSON: `len` bytes, no NUL needed; lives as the batch */
 	};
-	uint32_t len; /* bytes of text */
+	uint32_t len; /* bytes of text; 0 for other types */
 	uint32_t set; /* 0: NULL; 1: a value; other bits are reserved */
 };
 
-/* Immutable once emitted.  Row r begins at cells[r * table->n_columns]. */
+/* Immutable once emitted.  Row r starts at cells[r * table->n_columns]. */
 struct tally_batch {
 	const struct tally_table *table;
 	const struct tally_cell *cells;
@@ -96,79 +106,82 @@ struct tally_batch {
 	uint32_t reserved;
 };
 
-/* ---- Configuration: declared once, so parsed, checked and documented once --- */
+/* ---- Options: the core parses, checks and documents them --------------------- */
 
 enum tally_option_type {
 	TALLY_OPT_BOOL = 1, /* bool: yes|no|true|false|on|off */
 	TALLY_OPT_INT,      /* int64_t */
-	TALLY_OPT_SIZE,     /* int64_t bytes: 64Ki 16Mi 1Gi */
-	TALLY_OPT_DURATION, /* int64_t ns: 500ms 5s 2min 1h 7d */
-	TALLY_OPT_STRING,   /* const char *, NULL when neither set nor given a fallback */
-	TALLY_OPT_LIST,     /* const char *const *, NULL-terminated; commas or blanks between */
-	TALLY_OPT_CHOICE,   /* int64_t: the index in accepts */
-	TALLY_OPT_STORE,    /* struct tally_store *: the name of an instance, like sqlite */
-	TALLY_OPT_CACHE,    /* struct tally_cache *: likewise */
-			    /* 10 is taken: buffer.h */
+	TALLY_OPT_SIZE,     /* int64_t, bytes: 64Ki 16Mi 1Gi */
+	TALLY_OPT_DURATION, /* int64_t, ns: 500ms 5s 2min 1h 7d */
+	TALLY_OPT_STRING,   /* const char *; NULL if not set and without a fallback */
+	TALLY_OPT_LIST,   /* const char *const *, NULL-terminated; separated by commas or blanks */
+	TALLY_OPT_CHOICE, /* int64_t: the index of the word in accepts */
+	TALLY_OPT_STORE,  /* struct tally_store *: the name of an instance, such as sqlite */
+	TALLY_OPT_CACHE,  /* struct tally_cache *: the name of an instance, such as redis */
+			  /* 10 is in use: see buffer.h */
 };
 
-/* SECRET: masked wherever it is shown; `<name>_file = PATH` sets it from a file. */
+/* SECRET: the value is masked wherever it would be shown, and `<name>_file = PATH` reads it from a
+ * file. */
 enum tally_option_flag { TALLY_OPT_REQUIRED = 1, TALLY_OPT_SECRET = 2 };
 
 struct tally_option {
 	const char *name;
-	const char *fallback; /* as it would be written; NULL: zero, false, NULL */
-	/* Numbers: "1..65535", "100ms..", "..1Gi".  CHOICE, and each word of a LIST: "a|b|c". NULL:
-	 * anything; a CHOICE needs it. */
+	const char *fallback; /* the default, as a user would write it; NULL: zero, false or NULL */
+	/* Numbers: a range, "1..65535", "100ms..", "..1Gi".  CHOICE (required), and each word of a
+	 * LIST: the words, "a|b|c".  NULL: no limit. */
 	const char *accepts;
 	const char *help; /* required */
-	uint32_t type, flags;
-	size_t offset; /* in the plugin's config struct */
+	uint32_t type;    /* enum tally_option_type */
+	uint32_t flags;   /* enum tally_option_flag */
+	size_t offset;    /* of the value in the plugin's config struct */
 	const void *reserved;
 };
 
-/* ---- Metrics: declared once, shown at /metrics and in the docs --------------- */
+/* ---- Metrics: declared here, shown at /metrics and in the documentation ------- */
 
 enum tally_metric_kind { TALLY_METRIC_COUNTER, TALLY_METRIC_GAUGE };
 
-/* Shown as tallyd_<plugin>_<name>{instance="…",<labels>}; unit "ns" is shown in seconds. */
+/* Shown as tallyd_<plugin>_<name>{instance="…",<labels>}.  A unit of "ns" is shown in seconds. */
 struct tally_metric {
 	const char *name, *unit, *help; /* name and help are required */
-	const char *labels;             /* fixed ones, as `call="list"`; NULL: none */
+	const char *labels;             /* constant labels, `call="list"`; NULL: none */
 	uint32_t kind;                  /* enum tally_metric_kind */
 	uint32_t reserved;
 };
 
-/* ---- What a plugin can be: any of these; none makes a service that just runs -- */
+/* ---- Facets: a plugin has any of these, or none: then it is a service ---------- */
 
-/* Exactly one of gather() and run(). */
+/* Implement exactly one of gather() and run(). */
 struct tally_input {
 	uint32_t size;
 	uint32_t reserved;
-	int64_t interval;          /* ns, whole ms, at least 100 ms: the default of the option of
-				    * that name; with gather() only */
+	/* With gather(): the default of the option `interval`, in ns; whole milliseconds, at least
+	 * 100 ms. */
+	int64_t interval;
 	int (*gather)(void *self); /* called every interval */
 	int (*run)(void *self);    /* called once; returns when tally_stopping() */
 };
 
-/* A batch at its place in a buffer.  With ctx->producer the sequence names a write for ever. */
+/* A batch with its place in a buffer.  producer and sequence together identify it for ever. */
 struct tally_entry {
 	const struct tally_batch *batch;
-	uint64_t sequence;    /* 1, 2, 3 … in one buffer */
-	const char *producer; /* whose sequence it is: this daemon and buffer, unique for ever */
+	uint64_t sequence;    /* 1, 2, 3, … within one buffer */
+	const char *producer; /* a unique name of this daemon and buffer; NULL: no ledger needed */
 	const void *reserved;
 };
 
 enum tally_verdict {
-	TALLY_RETRY,  /* not written; offer it again after a while */
-	TALLY_DONE,   /* durably written: over a power cut, if tally_must_flush() says so */
-	TALLY_REJECT, /* never acceptable: dropped and counted; tally_reject_entry() says why */
+	TALLY_RETRY,  /* not written: offer it again later */
+	TALLY_DONE,   /* written; durably, if tally_must_flush() */
+	TALLY_REJECT, /* can never be written: drop and count it; tally_reject_entry() says why */
 };
 
-/* What an output notes of its own writes, in their transactions, for one producer. */
+/* What an output has recorded, in the same transactions as the rows, of one producer's entries. */
 enum { TALLY_LEDGER_AHEAD = 512 };
 struct tally_ledger {
-	uint64_t sequence; /* it has all up to here that it was given and did not reject; 0: none */
-	uint32_t n_ahead;  /* and these */
+	uint64_t sequence; /* every entry up to this one is stored or was rejected; 0: none */
+	uint32_t n_ahead;  /* how many entries of `ahead` are stored besides */
 	uint32_t reserved;
 	uint64_t ahead[TALLY_LEDGER_AHEAD];
 };
@@ -176,36 +189,40 @@ struct tally_ledger {
 struct tally_output {
 	uint32_t size;
 	uint32_t reserved;
-	/* Required.  Called after start() for every table that is routed here, and before its first
-	 * batch if that comes later; makes room for it.  -EINVAL: that cannot be; the table's
-	 * batches are rejected without being written.  Another error: all waits, and it is
-	 * called again. */
+	/* Required.  Creates what the table needs.  Called after start() for every table routed to
+	 * this output, at the latest before the first batch of the table.  -EINVAL: the table can
+	 * never be stored, so the core rejects its batches.  Any other error: the batches wait, and
+	 * the core calls again. */
 	int (*prepare)(void *self, const struct tally_table *table);
-	/* Required.  Writes all in one transaction where there are such.  verdicts: one per entry,
-	 * all TALLY_RETRY on entry.  A negative return counts as a failed attempt; verdicts given
-	 * stand. */
+	/* Required.  Writes n entries, in one transaction if the store has transactions, and sets a
+	 * verdict (enum tally_verdict) for each; all are TALLY_RETRY on entry.  A negative return
+	 * value counts as a failed attempt; the verdicts count all the same. */
 	int (*write)(void *self, const struct tally_entry *entries, uint32_t n, uint8_t *verdicts);
-	/* Optional, for one that keeps a ledger: how far it is for this producer, as the store says
-	 * now.  Asked on the thread of write(), before the first and after each that failed, since
-	 * the store may be another one then, or may have been set back. */
+	/* Optional: reads the ledger of a producer from the store.  Called on the thread of
+	 * write(), before the first write and after each failed one, because the store may have
+	 * been replaced or restored from a backup meanwhile. */
 	int (*ledger)(void *self, const char *producer, struct tally_ledger *ret);
 };
 
-/* rows are on loan until it returns; non-zero stops the query, which then returns it. */
+/* Receives rows of an answer, valid until it returns.  Non-zero ends the query, which returns it.
+ */
 typedef int tally_rows_fn(void *arg, const struct tally_batch *rows);
 typedef int tally_table_fn(void *arg, const struct tally_table *table);
 
-struct tally_store_ops { /* "store": an output that can also answer; thread-safe */
+/* Facet `store`: answers queries.  Both functions are called from many threads at once. */
+struct tally_store_ops {
 	uint32_t size;
 	uint32_t reserved;
-	/* -ENOENT: no such table; -EINVAL: no such column, or a query it cannot answer;
-	 * -ETIMEDOUT: the deadline passed; -ECANCELED: query->cancelled() said so; else -errno. */
+	/* -ENOENT: no such table.  -EINVAL: no such column, or a query that the store cannot
+	 * answer.  -ETIMEDOUT: the deadline passed.  -ECANCELED: query->cancelled() returned true.
+	 */
 	int (*query)(void *self, const struct tally_query *query, tally_rows_fn *rows, void *arg);
-	/* Every table it holds, also of plugins that are not loaded here. */
+	/* Lists every stored table, including those of plugins that are not loaded. */
 	int (*tables)(void *self, tally_table_fn *each, void *arg);
 };
 
-struct tally_blob { /* bytes on loan: call release(owner) when done */
+/* Bytes that belong to a cache: call release(owner) when you are done with them. */
+struct tally_blob {
 	const void *data;
 	size_t len;
 	void (*release)(void *owner);
@@ -213,67 +230,73 @@ struct tally_blob { /* bytes on loan: call release(owner) when done */
 	void *reserved;
 };
 
-/* text is on loan and may be written to. */
+/* text is valid until the function returns, which may write to it. */
 typedef int tally_message_fn(void *arg, const char *channel, char *text, size_t len);
 
-struct tally_cache_ops { /* "cache"; thread-safe */
+/* Facet `cache`.  The functions are called from many threads at once. */
+struct tally_cache_ops {
 	uint32_t size;
 	uint32_t reserved;
-	int (*get)(void *self, const char *key, struct tally_blob *ret); /* -ENOENT: a miss */
+	int (*get)(void *self, const char *key, struct tally_blob *ret); /* -ENOENT: not cached */
 	int (*set)(void *self, const char *key, const void *data, size_t len, int64_t ttl_ns);
-	/* Optional: what others publish on these channels (NULL ends them) from now on, until heard
-	 * returns non-zero, which is returned; -ECANCELED: stop_fd has become readable; else
-	 * -errno, and something may have been missed.  heard(arg, NULL, NULL, 0) when all channels
-	 * are followed, and whenever there is no more at the moment. */
+	/* Optional.  Subscribes to channels (a NULL-terminated array) and blocks.  Calls message()
+	 * for each message, and with NULL, NULL, 0 once all channels are subscribed and whenever no
+	 * message is left for now.  Returns what message() returned if that is not 0; -ECANCELED
+	 * when stop_fd is readable; another -errno if the connection broke and messages may have
+	 * been missed. */
 	int (*subscribe)(void *self, const char *const *channels, int stop_fd,
 			 tally_message_fn *message, void *arg);
 };
 
-/*
- * Sees the rows of all inputs as they pass, in the order in which each input emits them, just
- * before a buffer takes them: for showing them, or for forgetting what they make old.  Nothing is
- * routed here, kept for it or counted.
- */
+/* Facet `watcher`: sees the rows of all inputs as they pass, in the order in which each input emits
+ * them, before a buffer takes them.  For live views and for invalidating caches. */
 struct tally_watcher {
 	uint32_t size;
 	uint32_t reserved;
-	/* Between start() and stop(), from the inputs' threads, several at once: they wait for
-	 * it, so it must not block.  The batch is on loan; tally_batch_keep() keeps it. */
+	/* Called between start() and stop() on the inputs' threads, several at once.  The inputs
+	 * wait for it, so it must not block.  tally_batch_keep() keeps the batch for longer. */
 	void (*watch)(void *self, const struct tally_batch *batch);
 };
 
-/* A command line for one configured instance: `tallyd db migrate` gives argv = {"migrate"}. */
+/* A command for one configured instance: `tallyd db migrate` gives argv = {"migrate"}. */
 struct tally_command {
 	uint32_t size;
 	int argc;
 	char *const *argv;
-	const struct tally_table *const *tables; /* that plugins of this configuration emit */
+	const struct tally_table *const *tables; /* of all plugins in this configuration */
 };
 
-/* ---- The plugin ------------------------------------------------------------ */
+/* ---- The plugin ------------------------------------------------------------- */
 
 struct tally_plugin {
-	uint32_t abi_major, abi_minor, size; /* first, for ever: they guard the rest */
-	const char *name, *version, *help;   /* required */
-	const struct tally_option *options;  /* ends with .name = NULL; NULL: none */
-	size_t config_size;
+	/* Identity.  The first three members never move: they guard the rest. */
+	uint32_t abi_major, abi_minor, size;
+	const char *name, *version, *help; /* required */
+
+	/* What it declares. */
+	const struct tally_option *options;      /* ends with .name = NULL; NULL: none */
+	size_t config_size;                      /* of the struct that the options fill */
 	const struct tally_table *const *tables; /* what it emits; NULL-terminated; NULL: none */
 	const struct tally_metric *metrics;      /* ends with .name = NULL; NULL: none */
 
-	/* No I/O.  config lives as long as the instance and all batches it has emitted. */
+	/* Life cycle.  create() does no I/O.  config lives as long as the instance and every batch
+	 * it has emitted. */
 	int (*create)(struct tally_ctx *ctx, const void *config, void **ret_self);
-	/* start, stop and interrupt are optional.  start: connect; called again, backing off,
-	 * while it fails.  interrupt: make a blocked call return now.  stop: undoes start;
-	 * nothing is in flight. */
+	/* Optional.  Connects.  While it fails the core calls it again, less and less often. */
 	int (*start)(void *self);
+	/* Optional, on another thread: makes a blocked call return now. */
 	void (*interrupt)(void *self);
+	/* Optional.  Undoes start(), when no other call is in progress. */
 	void (*stop)(void *self);
-	void (*destroy)(void *self); /* undoes create */
-	/* Optional: take a new config while running; it lives until the next one was taken, and
-	 * as long as the batches emitted until then.  Without it the core stops and creates
-	 * the instance anew; a buffer without it keeps its old settings until a restart. */
+	/* Undoes create(). */
+	void (*destroy)(void *self);
+	/* Optional, on another thread: applies a new configuration to the running instance.  The
+	 * new config lives until the next one is applied, and as long as the batches emitted until
+	 * then.  Without this function the core stops the instance and creates it anew; a buffer
+	 * keeps its settings until the daemon restarts. */
 	int (*reconfigure)(void *self, const void *config);
 
+	/* Facets. */
 	const struct tally_input *input;
 	const struct tally_output *output;
 	const struct tally_buffer *buffer;
@@ -281,23 +304,22 @@ struct tally_plugin {
 	const struct tally_cache_ops *cache;
 	const struct tally_watcher *watcher;
 
-	/* Optional: does what `tallyd db …` asks of the instance with this config and
-	 * prints to stdout.  Nothing else of the instance was called.  -EINVAL: no such command;
-	 * -ENOSYS: one that others have, and this instance need not; 1: it was done, and found
-	 * something that is not as it should be. */
+	/* Optional: runs `tallyd db …` for an instance with this config and prints to stdout.  No
+	 * other function of the instance is called before it.  0: done; 1: done, and it found a
+	 * problem; -EINVAL: no such command; -ENOSYS: a command that this plugin does not need. */
 	int (*command)(struct tally_ctx *ctx, const void *config,
 		       const struct tally_command *command);
 
-	/* Optional: what create() does not look at.  Are the files that the config names there
-	 * and sound, can be written where it will write?  Local files only; changes nothing.  Of
-	 * `tallyd check` and before a reload, in a process of its own.  The reason begins with the
-	 * option's name: "tls_key: …". */
+	/* Optional: checks what create() does not, such as whether files named in the config exist
+	 * and are valid, and whether paths are writable.  Local files only; changes nothing. Called
+	 * by `tallyd check` and before a reload, in a process of its own.  The reason of a failure
+	 * begins with the name of the option: "tls_key: …". */
 	int (*check)(struct tally_ctx *ctx, const void *config);
 };
 
 /*
- * The one exported function of a plugin: TALLY_PLUGIN(.name = "…", .version = "…", …);  C++20 wants
- * the members in the order in which they are declared above, and the functions may be its own.
+ * Defines the exported function: TALLY_PLUGIN(.name = "…", .version = "…", …);  In C++ (20, or 17
+ * with GNU extensions) name the members in the order of the struct.
  */
 #ifdef __cplusplus
 #define TALLY_PLUGIN_LINKAGE extern "C"
