@@ -88,11 +88,11 @@ static void tables_are_aligned_and_leave_out_empty_columns(void **state)
 	FILE *file = open_memstream(&text, &len);
 	rows_print_table(file, (const struct tally_batch *const *)batches, 2);
 	fclose(file);
-	assert_string_equal(
-		text, "t: 2 rows\n"
-		      "time                  name       count  ratio  on   labels   \n"
-		      "1970-01-01T00:00:00Z  é?             5      2  yes  {\"a\":1}  \n"
-		      "1970-01-01T00:00:00Z  longer  12345678    2.5  yes  {\"a\":1}  \n");
+	assert_string_equal(text,
+			    "t: 2 rows\n"
+			    "time                  name       count  ratio  on   labels   \n"
+			    "1970-01-01T00:00:00Z  é?             5      2  yes  {\"a\":1}  \n"
+			    "1970-01-01T00:00:00Z  longer  12345678    2.5  yes  {\"a\":1}  \n");
 	free(text);
 	batch_drop(batches[0]);
 	batch_drop(batches[1]);

@@ -18,8 +18,8 @@
 #include "base/cleanup.h"
 #include "docker/docker_request.h"
 #include "file_check.h"
-#include "base/json_map.h"
 #include "base/json_trim.h"
+#include "json_tree.h"
 
 enum { DOCKER_MAX_VERSION = 64 << 10 };
 
@@ -155,20 +155,14 @@ int docker_get_many(struct docker *docker, enum docker_call call, const struct f
  * line. */
 void docker_explain(const struct fetch_answer *answer, char ret[FETCH_REASON_SIZE])
 {
-	static const struct json_member members[] = {{.key = "message", .rule = JSON_MAP_TEXT},
-						     {0}};
-	struct json_text message = {0};
-	const struct json_slots slots = {.texts = &message};
-	size_t offset;
 	if (answer->error) {
 		snprintf(ret, FETCH_REASON_SIZE, "%s", answer->reason);
 		return;
 	}
-	auto_free char *body = strdup(answer->body);
-	if (!body || json_map_document(body, strlen(body), members, &slots, &offset))
-		message.at = NULL;
+	auto_json json_t *document = json_tree_load(answer->body, strlen(answer->body));
+	const char *message = json_tree_text(document, "message");
 	snprintf(ret, FETCH_REASON_SIZE, "HTTP %d: %.250s", answer->status,
-		 message.at ? message.at : answer->body);
+		 message ? message : answer->body);
 	for (char *c = ret; *c; c++)
 		if ((unsigned char)*c < 0x20 || *c == 0x7f)
 			*c = ' ';
@@ -240,12 +234,12 @@ int docker_get(struct docker *docker, enum docker_call call, const char *path, s
 /* ---- The version ---- */
 
 /* "1.41" → 41; 0: something else. */
-static unsigned api_number(const struct json_text *text)
+static unsigned api_number(const char *text)
 {
 	unsigned number = 0;
-	if (!text->at || strncmp(text->at, "1.", 2) != 0 || text->len < 3 || text->len > 5)
+	if (!text || strncmp(text, "1.", 2) != 0 || strlen(text) < 3 || strlen(text) > 5)
 		return 0;
-	for (const char *c = text->at + 2; *c; c++) {
+	for (const char *c = text + 2; *c; c++) {
 		if (*c < '0' || *c > '9')
 			return 0;
 		number = number * 10 + (unsigned)(*c - '0');
@@ -255,21 +249,13 @@ static unsigned api_number(const struct json_text *text)
 
 static int negotiate(struct docker *docker)
 {
-	static const struct json_member members[] = {
-		{.key = "ApiVersion", .rule = JSON_MAP_TEXT, .slot = 0},
-		{.key = "MinAPIVersion", .rule = JSON_MAP_TEXT, .slot = 1},
-		{0},
-	};
-	struct json_text texts[2] = {0};
-	const struct json_slots slots = {.texts = texts};
 	auto_free char *body = NULL;
-	size_t len = 0, offset;
-	unsigned api = 0;
+	size_t len = 0;
 	int r = docker_get(docker, DOCKER_VERSION, "/version", DOCKER_MAX_VERSION, &body, &len);
 	if (r < 0)
 		return r;
-	if (!json_map_document(body, len, members, &slots, &offset))
-		api = api_number(&texts[0]);
+	auto_json json_t *document = json_tree_load(body, len);
+	unsigned api = api_number(json_tree_text(document, "ApiVersion"));
 	if (api == 0)
 		return tally_fail(docker->ctx, EPROTO,
 				  "%s: GET /version: no ApiVersion in the answer: is it a Docker "
@@ -277,7 +263,7 @@ static int negotiate(struct docker *docker)
 				  docker->endpoint.text);
 	/* Engines refuse versions below their minimum: 1.12 up to Engine 24, 1.24 from 25 on, 1.44
 	 * in 29.0 to 29.2 and 1.40 since 29.3.  So both ends of both ranges have to overlap. */
-	unsigned oldest = api_number(&texts[1]);
+	unsigned oldest = api_number(json_tree_text(document, "MinAPIVersion"));
 	if (api < DOCKER_API_OLDEST || oldest > DOCKER_API_NEWEST)
 		return tally_fail(
 			docker->ctx, EPROTONOSUPPORT,

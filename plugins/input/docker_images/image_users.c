@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/json_map.h"
+#include "json_tree.h"
 
 static const int64_t straggler_ns = 2 * CLOCK_SECOND;
 
@@ -97,24 +97,17 @@ static void inspect_path(void *arg, uint32_t i, char ret[FETCH_PATH_SIZE])
 /* 404: the container was removed meanwhile, and is not in the next list. */
 static void inspect_done(void *arg, uint32_t i, struct fetch_answer *answer)
 {
-	static const struct json_member config[] = {{.key = "Image", .rule = JSON_MAP_TEXT}, {0}};
-	static const struct json_member document[] = {
-		{.key = "Config", .rule = JSON_MAP_INSIDE, .inside = config}, {0}};
 	struct inspection *inspection = arg;
 	struct image_user *user = inspection->targets[i];
-	struct json_text image = {0};
-	const struct json_slots slots = {.texts = &image};
-	size_t offset;
 	if (answer->error || answer->status != 200) {
 		if ((answer->error || answer->status != 404) && inspection->failed++ == 0)
 			docker_explain(answer, inspection->reason);
 		return;
 	}
-	const char *problem =
-		json_map_document(answer->body, answer->len, document, &slots, &offset);
-	if (!problem && image.at)
-		user->reference =
-			strdup(is_id(image.at, user->container->image_id) ? "" : image.at);
+	auto_json json_t *document = json_tree_load(answer->body, answer->len);
+	const char *image = json_tree_text(json_object_get(document, "Config"), "Image");
+	if (image)
+		user->reference = strdup(is_id(image, user->container->image_id) ? "" : image);
 }
 
 /* Rarely needed: only for containers whose tag had moved before this daemon saw them.  A failed

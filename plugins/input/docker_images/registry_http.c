@@ -21,7 +21,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/json_map.h"
+#include "json_tree.h"
 
 enum {
 	HTTP_URL = 4096,
@@ -231,23 +231,16 @@ static bool token_url(struct registry_http *http, const struct registry_name *na
  * OAuth 2 does) or both, with the same value. */
 static char *read_token(struct registry_http *http)
 {
-	static const struct json_member members[] = {
-		{.key = "token", .rule = JSON_MAP_TEXT, .slot = 0},
-		{.key = "access_token", .rule = JSON_MAP_TEXT, .slot = 1},
-		{0},
-	};
-	struct json_text texts[2] = {0};
-	const struct json_slots slots = {.texts = texts};
-	size_t offset;
 	char *line = NULL;
-	if (json_map_document(http->body, http->len, members, &slots, &offset))
-		return NULL;
-	const struct json_text *token = texts[0].at ? &texts[0] : &texts[1];
+	auto_json json_t *document = json_tree_load(http->body, http->len);
+	const json_t *token = json_object_get(document, "token");
+	if (!json_is_string(token))
+		token = json_object_get(document, "access_token");
+	const char *text = json_string_value(token);
 	/* Nothing that could end the header's line and begin another. */
-	if (!token->at || token->len == 0 || strlen(token->at) != token->len ||
-	    strpbrk(token->at, "\r\n"))
+	if (!text || !*text || strlen(text) != json_string_length(token) || strpbrk(text, "\r\n"))
 		return NULL;
-	return asprintf(&line, "Authorization: Bearer %s", token->at) < 0 ? NULL : line;
+	return asprintf(&line, "Authorization: Bearer %s", text) < 0 ? NULL : line;
 }
 
 static int get_token(struct registry_http *http, const struct registry_name *name, char **ret_line,

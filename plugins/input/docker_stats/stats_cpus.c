@@ -12,10 +12,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/json_map.h"
+#include "json_tree.h"
 
 static const int64_t again_ns = CLOCK_MINUTE, straggler_ns = 2 * CLOCK_SECOND;
 
@@ -36,23 +37,14 @@ static void inspect_path(void *arg, uint32_t i, char ret[FETCH_PATH_SIZE])
  * a limit by quota, which container_info has.  If the request fails, the known number stays. */
 static void inspect_done(void *arg, uint32_t i, struct fetch_answer *answer)
 {
-	static const struct json_member host_config[] = {
-		{.key = "CpusetCpus", .rule = JSON_MAP_TEXT}, {0}};
-	static const struct json_member document[] = {
-		{.key = "HostConfig", .rule = JSON_MAP_INSIDE, .inside = host_config}, {0}};
 	const struct refresh *refresh = arg;
-	struct json_text cpus = {0};
-	const struct json_slots slots = {.texts = &cpus};
-	size_t offset;
 	if (answer->error || answer->status != 200)
 		return;
-	const char *problem =
-		json_map_document(answer->body, answer->len, document, &slots, &offset);
-	struct json_int count = {0};
-	if (!problem && cpus.len > 0)
-		count = cgroup_text_cpus((struct cgroup_span){cpus.at, cpus.at + cpus.len});
-	else
-		count.set = !problem;
+	auto_json json_t *document = json_tree_load(answer->body, answer->len);
+	const char *cpus = json_tree_text(json_object_get(document, "HostConfig"), "CpusetCpus");
+	struct json_int count = {.set = document != NULL};
+	if (cpus && *cpus)
+		count = cgroup_text_cpus((struct cgroup_span){cpus, cpus + strlen(cpus)});
 	refresh->targets[i]->cpus = count.set ? count.value : -1;
 }
 
