@@ -59,10 +59,9 @@ static void condition_sql_json(sqlite3_context *context, int n, sqlite3_value **
 
 int condition_register(struct tally_ctx *ctx, sqlite3 *db)
 {
-	static const struct condition_function functions[] = {
-		{"tally_prefix", condition_prefix},
-		{"tally_contains", text_contains},
-		{"tally_glob", text_glob}};
+	static const struct condition_function functions[] = {{"tally_prefix", condition_prefix},
+							      {"tally_contains", text_contains},
+							      {"tally_glob", text_glob}};
 	/* Deterministic: SQLite may then call it once for arguments that do not change. */
 	const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC;
 	int code = sqlite3_create_function(db, "tally_json", 1, flags, NULL, condition_sql_json,
