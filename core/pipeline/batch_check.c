@@ -37,22 +37,19 @@ static bool batch_text_leaves(struct batch_checking *checking, const struct tall
 	return cell->len > (size_t)(block->bytes + block->used - cell->text);
 }
 
-static const char *batch_check_text(struct batch_checking *checking, const struct tally_cell *cell)
-{
-	if (!cell->text)
-		return cell->len == UINT32_MAX ? "has a text of more than 4 GiB, or one that no "
-						 "memory was left for"
-					       : "is set but has no text";
-	if (cell->len && batch_text_leaves(checking, cell))
-		return "is longer than the text that was copied";
-	return NULL;
-}
-
 static const char *batch_check_cell(struct batch_checking *checking, uint16_t type,
 				    const struct tally_cell *cell)
 {
-	if (type == TALLY_TEXT || type == TALLY_JSON)
-		return batch_check_text(checking, cell);
+	if (type == TALLY_TEXT || type == TALLY_JSON) {
+		if (!cell->text)
+			return cell->len == UINT32_MAX
+				       ? "has a text of more than 4 GiB, or one that no "
+					 "memory was left for"
+				       : "is set but has no text";
+		if (cell->len && batch_text_leaves(checking, cell))
+			return "is longer than the text that was copied";
+		return NULL;
+	}
 	if (cell->len)
 		return "is a number but holds text";
 	if (type == TALLY_BOOL && cell->i != 0 && cell->i != 1)

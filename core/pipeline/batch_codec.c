@@ -33,28 +33,23 @@ static int codec_measure_schema(const struct tally_table *table, size_t *ret)
 	return 0;
 }
 
-static void codec_measure_row(const struct tally_table *table, const struct tally_cell *row,
-			      struct codec_sizes *sizes)
-{
-	sizes->rows += codec_bitmap_bytes(table->n_columns);
-	for (uint32_t c = 0; c < table->n_columns; c++) {
-		if (!row[c].set)
-			continue;
-		sizes->rows += codec_cell_bytes(table->columns[c].type);
-		if (codec_is_text(table->columns[c].type))
-			sizes->texts += row[c].len;
-	}
-}
-
 static int codec_measure(const struct tally_batch *batch, struct codec_sizes *ret)
 {
 	struct codec_sizes sizes = {0};
 	int r = codec_measure_schema(batch->table, &sizes.schema);
 	if (r < 0)
 		return r;
-	for (uint32_t i = 0; i < batch->n_rows; i++)
-		codec_measure_row(batch->table, batch->cells + (size_t)i * batch->table->n_columns,
-				  &sizes);
+	for (uint32_t i = 0; i < batch->n_rows; i++) {
+		const struct tally_cell *row = batch->cells + (size_t)i * batch->table->n_columns;
+		sizes.rows += codec_bitmap_bytes(batch->table->n_columns);
+		for (uint32_t c = 0; c < batch->table->n_columns; c++) {
+			if (!row[c].set)
+				continue;
+			sizes.rows += codec_cell_bytes(batch->table->columns[c].type);
+			if (codec_is_text(batch->table->columns[c].type))
+				sizes.texts += row[c].len;
+		}
+	}
 	if (sizeof(struct codec_header) + sizes.schema + sizes.rows + sizes.texts > UINT32_MAX)
 		return -E2BIG;
 	*ret = sizes;

@@ -29,37 +29,20 @@ static const char journal_full_text[] = "it is full (capacity)";
 
 /* ---- Its state ---------------------------------------------------------------- */
 
-/* The plugin says nothing when it is full by its own bound, and why when it is something else. */
-static bool journal_is_full(int r)
-{
-	return r == -ENOSPC && !reason_last()->text[0];
-}
-
 static void journal_show_blocked(struct journal *journal, bool blocked)
 {
 	metric_set(journal->shown_blocked, blocked);
 	metric_set(journal->shown_blocked_since, blocked ? clock_now() : 0);
 }
 
-static void journal_tell_failing(struct journal *journal, enum trouble_news news,
-				 const struct trouble_state *state)
-{
-	char age[32], since[32];
-	trouble_age(state, age, sizeof(age));
-	trouble_since(state->since, since, sizeof(since));
-	if (news == TROUBLE_BEGINS)
-		log_message(TALLY_ERROR, journal->name,
-			    "accepts no rows: %s; retrying until it does", state->text);
-	else
-		log_message(TALLY_ERROR, journal->name, "still accepts no rows, since %s (%s): %s",
-			    since, age, state->text);
-}
-
 void journal_refused(struct journal *journal, int r)
 {
 	struct error error;
 	struct trouble_state state;
-	bool full = journal_is_full(r), was = trouble_read(&journal->trouble, &state);
+	bool was = trouble_read(&journal->trouble, &state);
+	/* A plugin gives no reason when it is full by its own bound, and one for everything else,
+	 * such as a full disk. */
+	bool full = r == -ENOSPC && !reason_last()->text[0];
 	if (full)
 		error_set(&error, ENOSPC, "%s", journal_full_text);
 	else
@@ -69,8 +52,18 @@ void journal_refused(struct journal *journal, int r)
 	journal->attempted = clock_monotonic();
 	if (!was)
 		journal_show_blocked(journal, true);
-	if (!full && news != TROUBLE_NOTHING)
-		journal_tell_failing(journal, news, &state);
+	if (!full && news != TROUBLE_NOTHING) {
+		char age[32], since[32];
+		trouble_age(&state, age, sizeof(age));
+		trouble_since(state.since, since, sizeof(since));
+		if (news == TROUBLE_BEGINS)
+			log_message(TALLY_ERROR, journal->name,
+				    "accepts no rows: %s; retrying until it does", state.text);
+		else
+			log_message(TALLY_ERROR, journal->name,
+				    "still accepts no rows, since %s (%s): %s", since, age,
+				    state.text);
+	}
 }
 
 void journal_accepts(struct journal *journal)

@@ -24,15 +24,6 @@ bool journal_reader_is_done(const struct journal_reader *reader, uint64_t sequen
 	return false;
 }
 
-static void journal_reader_forget_done(struct journal_reader *reader)
-{
-	uint32_t n = 0;
-	for (uint32_t i = 0; i < reader->n_done; i++)
-		if (reader->done[i] > reader->cursor)
-			reader->done[n++] = reader->done[i];
-	reader->n_done = n;
-}
-
 /*
  * Everything before the first entry on loan is acknowledged.  With nothing on loan: if no rows
  * wait, what is left in the journal is of tables that this reader does not want, so it may skip to
@@ -76,7 +67,12 @@ int journal_reader_advance(struct journal_reader *reader)
 	reader->cursor = acked;
 	if (reader->given < acked)
 		reader->given = acked;
-	journal_reader_forget_done(reader);
+	/* What the cursor has passed need not be remembered. */
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < reader->n_done; i++)
+		if (reader->done[i] > reader->cursor)
+			reader->done[n++] = reader->done[i];
+	reader->n_done = n;
 	journal_acked(journal);
 	return 0;
 }

@@ -13,28 +13,22 @@
 
 /* ---- Taken out ---------------------------------------------------------------- */
 
-/* The plugin has taken it out: whoever still waited for it has lost it. */
-static void journal_count_lost(struct journal *journal, const struct tally_entry *entry,
-			       const char *reason)
-{
-	const struct tally_batch *batch = entry->batch;
-	metrics_begin(journal->metrics);
-	for (struct journal_reader *reader = journal->readers; reader; reader = reader->next) {
-		struct journal_table *table = journal_count_table(reader, batch->table->name);
-		if (table && table->wanted && entry->sequence > reader->cursor &&
-		    !journal_reader_is_done(reader, entry->sequence))
-			journal_count_dropped(reader, table, batch->n_rows, reason);
-	}
-	metrics_end(journal->metrics);
-}
-
 int journal_drop_entry(struct journal *journal, uint64_t after_sequence, const char *reason)
 {
 	struct tally_entry entry;
 	int r = PLUGIN_CALL(journal->buffer->drop_oldest(journal->self, after_sequence, &entry));
 	if (r < 0)
 		return r;
-	journal_count_lost(journal, &entry, reason);
+	/* The plugin has taken it out: whoever still waited for it has lost it. */
+	const struct tally_batch *batch = entry.batch;
+	metrics_begin(journal->metrics);
+	for (struct journal_reader *reader = journal->readers; reader; reader = reader->next) {
+		struct journal_table *table = journal_count_table(reader, batch->table->name);
+		if (table && table->wanted && entry.sequence > reader->cursor &&
+		    !journal_reader_is_done(reader, entry.sequence))
+			journal_count_dropped(reader, table, batch->n_rows, reason);
+	}
+	metrics_end(journal->metrics);
 	batch_drop(entry.batch);
 	return 0;
 }

@@ -136,17 +136,6 @@ int journal_fetch(struct journal_reader *reader, int64_t deadline,
 
 /* ---- Settling ----------------------------------------------------------------- */
 
-static void journal_reader_count(struct journal_reader *reader, const struct tally_entry *entry,
-				 uint32_t rejected)
-{
-	uint32_t rows = entry->batch->n_rows;
-	struct journal_table *table = journal_count_table(reader, entry->batch->table->name);
-	assert(rejected <= rows);
-	journal_count_stored(reader, table, rows - rejected);
-	journal_count_dropped(reader, table, rejected, "rejected");
-	reader->taken_rows -= rows;
-}
-
 /* Acknowledged, but behind one that is not.  false: no room to remember that. */
 static bool journal_reader_remember(struct journal_reader *reader, uint64_t sequence)
 {
@@ -169,9 +158,15 @@ int journal_ack(struct journal_reader *reader, const struct journal_outcome *out
 		if (outcomes[i].acked && kept == 0 && outcomes[i].rejected < entry.batch->n_rows)
 			stored = entry;
 		if (outcomes[i].acked &&
-		    (kept == 0 || journal_reader_remember(reader, entry.sequence)))
-			journal_reader_count(reader, &entry, outcomes[i].rejected);
-		else
+		    (kept == 0 || journal_reader_remember(reader, entry.sequence))) {
+			uint32_t rows = entry.batch->n_rows;
+			struct journal_table *table =
+				journal_count_table(reader, entry.batch->table->name);
+			assert(outcomes[i].rejected <= rows);
+			journal_count_stored(reader, table, rows - outcomes[i].rejected);
+			journal_count_dropped(reader, table, outcomes[i].rejected, "rejected");
+			reader->taken_rows -= rows;
+		} else
 			reader->taken[kept++] = entry;
 	}
 	metrics_end(journal->metrics);

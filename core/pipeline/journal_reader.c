@@ -298,15 +298,6 @@ void journal_detach(struct journal_reader *reader)
 
 /* ---- Forgetting --------------------------------------------------------------- */
 
-static void journal_reader_give_up(struct journal_reader *reader)
-{
-	metrics_begin(reader->journal->metrics);
-	for (size_t i = 0; i < reader->n_tables; i++)
-		journal_count_dropped(reader, &reader->tables[i], reader->tables[i].waiting,
-				      "no_output");
-	metrics_end(reader->journal->metrics);
-}
-
 void journal_forget(struct journal *journal, const char *output)
 {
 	pthread_mutex_lock(&journal->lock);
@@ -317,7 +308,11 @@ void journal_forget(struct journal *journal, const char *output)
 	assert(!reader || !reader->attached);
 	if (reader) {
 		*at = reader->next;
-		journal_reader_give_up(reader);
+		metrics_begin(reader->journal->metrics);
+		for (size_t i = 0; i < reader->n_tables; i++)
+			journal_count_dropped(reader, &reader->tables[i], reader->tables[i].waiting,
+					      "no_output");
+		metrics_end(reader->journal->metrics);
 		journal_reader_free(reader);
 	}
 	PLUGIN_CALL(journal->buffer->forget_reader(journal->self, output));

@@ -212,12 +212,6 @@ static const char *routing_reason(const struct routing *routing)
 	return routing->cancelled ? "shutdown" : "blocked";
 }
 
-/* The input still has them, and offers them again. */
-static bool routing_comes_again(const struct routing *routing)
-{
-	return routing->n_refused > 0 && routing->origin.source;
-}
-
 static const char router_collected_help[] = "Rows read by the input.";
 static const char router_dropped_help[] = "Rows that were not stored, by reason.";
 
@@ -259,30 +253,27 @@ void router_announce(struct router *router, const char *input,
 	router_leave(router, set);
 }
 
-/* No journal took it: all of its rows are dropped here. */
-static void routing_count_lost(struct router *router, const struct routing *routing)
-{
-	uint32_t rows = routing->batch->n_rows;
-	struct metric *dropped = router_dropped(
-		router, routing->from->input, routing->batch->table->name, routing_reason(routing));
-	metrics_begin(router->metrics);
-	metric_add(routing->origin.collected, rows);
-	metric_add(dropped, rows);
-	metrics_end(router->metrics);
-}
-
 /* What became of it, while the set is still held. */
 static void routing_count(struct router *router, const struct routing *routing)
 {
 	const struct router_source *from = routing->from;
-	bool again = routing_comes_again(routing);
+	/* The input still has them, and offers them again. */
+	bool again = routing->n_refused > 0 && routing->origin.source;
 	if (routing->blocked && from->passed_over)
 		from->passed_over(from->arg, again);
 	if (again)
 		return;
-	if (routing->n_taken == 0)
-		routing_count_lost(router, routing);
-	else
+	if (routing->n_taken == 0) {
+		/* No journal took it: all of its rows are dropped here. */
+		uint32_t rows = routing->batch->n_rows;
+		struct metric *dropped =
+			router_dropped(router, routing->from->input, routing->batch->table->name,
+				       routing_reason(routing));
+		metrics_begin(router->metrics);
+		metric_add(routing->origin.collected, rows);
+		metric_add(dropped, rows);
+		metrics_end(router->metrics);
+	} else
 		for (size_t i = 0; i < routing->n_refused; i++)
 			journal_refuse(routing->refused[i], routing->batch,
 				       routing_reason(routing));
