@@ -36,6 +36,9 @@ static bool batch_is_sealed(const struct batch *batch)
 	return true;
 }
 
+/* A plugin that drops a batch twice, or uses one that it has dropped, would corrupt the heap in
+ * a place that has nothing to do with it.  The struct alone is kept for a while, its rows are
+ * not, so that such calls find BATCH_GONE and are logged under the plugin's name. */
 static void batch_bury(struct batch *batch)
 {
 	static _Atomic(struct batch *) gone[BATCH_KEPT_GONE];
@@ -47,6 +50,8 @@ static void batch_bury(struct batch *batch)
 
 /* ---- Building --------------------------------------------------------------- */
 
+/* The owner's name outlives the instance (plugin_api_for_ever()), so a message about a batch can
+ * be written long after. */
 struct tally_batch *batch_create_pinned(const struct tally_table *table, struct pin *pin)
 {
 	struct batch *batch = calloc(1, sizeof(*batch));
@@ -65,6 +70,8 @@ struct tally_batch *batch_create(const struct tally_table *table)
 	return batch_create_pinned(table, NULL);
 }
 
+/* Doubling, so that building a batch costs O(rows); the cells may move, which is why plugins get
+ * a row at a time and must not keep an older one's address. */
 static int batch_grow(struct batch *batch)
 {
 	uint32_t rows = batch->capacity ? batch->capacity * 2 : BATCH_FIRST_ROWS;
@@ -81,6 +88,7 @@ static int batch_grow(struct batch *batch)
 	return 0;
 }
 
+/* Zeroed, because a cell that is not set is NULL, and unknown is never 0. */
 struct tally_cell *batch_row(struct tally_batch *public)
 {
 	struct batch *batch = batch_of(public);
@@ -94,6 +102,7 @@ struct tally_cell *batch_row(struct tally_batch *public)
 	return row;
 }
 
+/* Texts of a batch share blocks: one allocation for some hundred of them, and one free. */
 static struct batch_block *batch_block(struct batch *batch, size_t len)
 {
 	struct batch_block *block = batch->blocks;
@@ -109,6 +118,7 @@ static struct batch_block *batch_block(struct batch *batch, size_t len)
 	return block;
 }
 
+/* Ends with a NUL that len does not count, for outputs that hand texts to C libraries. */
 const char *batch_copy(struct tally_batch *public, const char *text, size_t len)
 {
 	if (!public || (!text && len) || len > UINT32_MAX || batch_is_sealed(batch_of(public)))
@@ -124,6 +134,7 @@ const char *batch_copy(struct tally_batch *public, const char *text, size_t len)
 	return copy;
 }
 
+/* The memory is the batch's only on success; after an error the caller still has to free it. */
 int batch_adopt(struct tally_batch *public, void *memory, size_t size, void (*free_fn)(void *))
 {
 	if (!public || !free_fn || batch_is_sealed(batch_of(public)))
@@ -138,6 +149,8 @@ int batch_adopt(struct tally_batch *public, void *memory, size_t size, void (*fr
 	return 0;
 }
 
+/* By compare and exchange, since two threads of a plugin may emit the same batch: one of them
+ * wins and the other is told. */
 int batch_seal(struct tally_batch *public, struct pin *pin)
 {
 	struct batch *batch = batch_of(public);
@@ -165,6 +178,8 @@ void batch_keep(const struct tally_batch *public)
 	atomic_fetch_add_explicit(&batch_of(public)->references, 1, memory_order_relaxed);
 }
 
+/* Foreign memory is freed by the plugin's own function, with its name noted: a crash in there is
+ * the plugin's. */
 static void batch_destroy(struct batch *batch)
 {
 	while (batch->blocks) {
@@ -191,6 +206,8 @@ static void batch_destroy(struct batch *batch)
 	batch_bury(batch);
 }
 
+/* Acquire and release, so that whoever frees the rows sees the last read of every other thread
+ * done. */
 void batch_drop(const struct tally_batch *public)
 {
 	if (!public)

@@ -57,6 +57,7 @@ static const char *batch_check_cell(struct batch_checking *checking, uint16_t ty
 	return NULL;
 }
 
+/* Stops at the first wrong cell: one reason per row is enough for a message. */
 static bool batch_check_row(struct batch_checking *checking, const struct tally_cell *row)
 {
 	const struct tally_table *table = checking->table;
@@ -80,6 +81,8 @@ static int batch_check_fail(const struct batch_checking *checking, uint32_t row,
 			 checking->column->name, checking->what);
 }
 
+/* Rows are moved together over those taken out: between tally_emit() and the router no other
+ * thread has the batch. */
 uint32_t batch_check(struct tally_batch *public, struct error *error)
 {
 	struct batch *batch = batch_of(public);

@@ -33,6 +33,8 @@ static int codec_measure_schema(const struct tally_table *table, size_t *ret)
 	return 0;
 }
 
+/* Measured first, so that the bytes are one allocation of the right size; a spool encodes every
+ * batch. */
 static int codec_measure(const struct tally_batch *batch, struct codec_sizes *ret)
 {
 	struct codec_sizes sizes = {0};
@@ -111,6 +113,7 @@ static void codec_put_row(uint8_t **at, uint8_t **texts, const struct tally_tabl
 	}
 }
 
+/* Written last, when the checksum of all behind it is known. */
 static void codec_put_header(uint8_t *bytes, const struct tally_batch *batch,
 			     const struct codec_sizes *sizes, size_t len)
 {
@@ -130,6 +133,8 @@ static void codec_put_header(uint8_t *bytes, const struct tally_batch *batch,
 	memcpy(bytes, &header, sizeof(header));
 }
 
+/* Self-describing on purpose: a spool is read by a later version, or by a daemon whose
+ * configuration no longer has the plugin that declared the table. */
 int batch_encode(const struct tally_batch *batch, void **ret, size_t *ret_len)
 {
 	struct codec_sizes sizes;

@@ -19,6 +19,8 @@ static int codec_damaged(struct error *error, const char *what)
 	return error_set(error, EBADMSG, "damaged batch: %s", what);
 }
 
+/* Every number of it is checked against the length before it is used: the bytes may come from a
+ * damaged disk, and the checksum does not protect against a file made on purpose. */
 static int codec_get_header(const uint8_t *bytes, size_t len, struct codec_header *ret,
 			    struct error *error)
 {
@@ -183,6 +185,7 @@ struct codec_input {
 	const char *texts, *texts_end; /* already the batch's own copy */
 };
 
+/* Texts are not copied one by one: cells point into the batch's one block of texts. */
 static bool codec_get_cell(struct codec_input *in, uint16_t type, struct tally_cell *ret)
 {
 	size_t size = codec_cell_bytes(type);
@@ -221,6 +224,7 @@ static int codec_get_row(struct codec_input *in, const struct tally_table *table
 	return 0;
 }
 
+/* The cells of a declared table may be more than were encoded: the rest stay NULL. */
 static int codec_get_rows(const struct codec_header *header, const uint8_t *rows,
 			  struct tally_batch *batch)
 {
@@ -243,6 +247,8 @@ static int codec_get_rows(const struct codec_header *header, const uint8_t *rows
 	return in.at == in.end && in.texts == in.texts_end ? 0 : -EBADMSG;
 }
 
+/* In the order of the bytes, so that nothing is allocated by a number that has not been checked
+ * yet. */
 int batch_decode(const void *bytes, size_t len, batch_find_table_fn *find, void *arg,
 		 struct tally_batch **ret, struct error *error)
 {

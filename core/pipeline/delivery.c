@@ -121,6 +121,8 @@ static int64_t delivery_deadline(const struct delivery *delivery)
 	return __atomic_load_n(delivery->drain_deadline, __ATOMIC_RELAXED);
 }
 
+/* Stopping ends a delivery when nothing waits any more, or at the drain deadline (0: there is none
+ * yet). */
 static bool delivery_is_over(struct delivery *delivery)
 {
 	if (!delivery_is_stopping(delivery))
@@ -131,6 +133,8 @@ static bool delivery_is_over(struct delivery *delivery)
 
 /* ---- Telling ------------------------------------------------------------------ */
 
+/* An output that is down for a night would fill the log with one line per attempt; the trouble
+ * decides which of them are worth one. */
 static void delivery_tell_failure(struct delivery *delivery, const struct error *error)
 {
 	const char *name = delivery->setup.name;
@@ -162,6 +166,8 @@ static bool delivery_fails(struct delivery *delivery)
 	return trouble_read(&delivery->trouble, &state);
 }
 
+/* The first write that succeeds after failures.  waited: rows at the start of the attempt, which
+ * is what an operator wants to know of an outage; by now they are written. */
 static void delivery_works(struct delivery *delivery, uint64_t waited)
 {
 	struct trouble_state state;
@@ -224,6 +230,8 @@ static void delivery_done(struct delivery *delivery, uint32_t i)
 	delivery->outcomes[i].acked = true;
 }
 
+/* The reason is what the plugin said in write(), which may also be why the call failed as a
+ * whole: then it is about the connection and not about these rows, and is not shown here. */
 static void delivery_reject(struct delivery *delivery, uint32_t i)
 {
 	const struct tally_batch *batch = delivery->entries[i].batch;
@@ -241,6 +249,7 @@ static void delivery_retry(struct delivery *delivery, uint32_t i)
 	delivery->outcomes[i].acked = false;
 }
 
+/* Rows must not be lost by a bug of a plugin, so anything that is not a verdict counts as RETRY. */
 static void delivery_garbage(struct delivery *delivery, uint32_t i)
 {
 	if (!delivery->told_garbage)
@@ -257,6 +266,7 @@ static void delivery_refuse(struct delivery *delivery, uint32_t i)
 	delivery->outcomes[i] = (struct journal_outcome){true, delivery->entries[i].batch->n_rows};
 }
 
+/* One function per verdict, so that each policy can be read in one place. */
 static void delivery_judge(struct delivery *delivery, uint32_t i)
 {
 	if (delivery->refused[i]) {
@@ -278,6 +288,8 @@ static void delivery_judge(struct delivery *delivery, uint32_t i)
 	}
 }
 
+/* Called from within write(), on this thread: `n` and `entries` are those of the attempt under
+ * way, and outside of one there is nothing to find. */
 void delivery_reject_row(struct delivery *delivery, const struct tally_batch *batch, uint32_t row,
 			 const char *why)
 {
@@ -308,6 +320,8 @@ void delivery_reject_entry(struct delivery *delivery, const struct tally_entry *
 
 /* ---- Writing ------------------------------------------------------------------ */
 
+/* By the fingerprint of its columns and not by name, since a reload may bring another version of
+ * a table under the same name. */
 static int delivery_prepare_table(struct delivery *delivery, const struct tally_table *table,
 				  struct error *error)
 {
@@ -342,6 +356,8 @@ static int delivery_prepare_entry(struct delivery *delivery, uint32_t i, struct 
 	return 0;
 }
 
+/* Before every write and not once at the start: a batch may bring a table that no configured
+ * input declares, such as one that an earlier configuration left in the buffer. */
 static int delivery_prepare(struct delivery *delivery, struct error *error)
 {
 	int r = 0;
@@ -375,6 +391,7 @@ static int delivery_write_entries(struct delivery *delivery)
 	return r;
 }
 
+/* Only write() is timed: preparing happens once per table and would spoil the average. */
 static int delivery_write(struct delivery *delivery, struct error *error)
 {
 	int r = delivery_prepare(delivery, error);
@@ -403,6 +420,8 @@ static uint32_t delivery_ack(struct delivery *delivery, int *ret_error)
 	return again;
 }
 
+/* Whatever write() returned, each entry's verdict decides what becomes of it: an output that
+ * wrote half of the entries before its connection broke has them acknowledged. */
 static void delivery_attempt(struct delivery *delivery, uint32_t n)
 {
 	struct error error;
@@ -448,6 +467,7 @@ static void delivery_time(int64_t ns, char ret[32])
 		snprintf(ret, 32, "?");
 }
 
+/* A store may be behind only in tables that this output no longer wants: nothing to report. */
 static void delivery_tell_missing(const struct delivery *delivery,
 				  const struct journal_missing *missing)
 {
@@ -466,6 +486,8 @@ static void delivery_tell_missing(const struct delivery *delivery,
 		    missing->lost);
 }
 
+/* Before the first write and after every failure, because each new connection may reach another
+ * server: only then can it differ from what was confirmed. */
 static int delivery_compare(struct delivery *delivery, struct error *error)
 {
 	struct tally_ledger ledger = {0};
@@ -487,6 +509,7 @@ static int delivery_compare(struct delivery *delivery, struct error *error)
 	return 0;
 }
 
+/* While stopping, what waits is due at once: there is no time to fill a batch. */
 static void delivery_once(struct delivery *delivery)
 {
 	bool stopping = delivery_is_stopping(delivery);

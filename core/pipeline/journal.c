@@ -50,6 +50,8 @@ static struct metric *journal_gauge(struct journal *journal, const char *name, c
 	return metrics_gauge(journal->metrics, name, labels, unit, help);
 }
 
+/* Series are made here and not at the first push, so that they are there at 0 from the start and
+ * a rate() sees the first change. */
 int journal_create(const struct journal_setup *setup, const struct journal_settings *settings,
 		   struct journal **ret, struct error *error)
 {
@@ -84,6 +86,8 @@ int journal_create(const struct journal_setup *setup, const struct journal_setti
 	return 0;
 }
 
+/* Readers are detached already, but stay in the list until now: their cursors are the plugin's
+ * and may be read again after a restart. */
 void journal_destroy(struct journal *journal)
 {
 	if (!journal)
@@ -103,6 +107,8 @@ void journal_destroy(struct journal *journal)
 	free(journal);
 }
 
+/* `wakes` and not a flag: each waiter compares with what it saw last, so that none misses a
+ * wake-up that another one has consumed. */
 static void journal_wake_locked(struct journal *journal)
 {
 	journal->wakes++;
@@ -137,6 +143,8 @@ bool journal_must_flush(const struct journal *journal)
 	return journal_durable(journal) || atomic_load(&journal->resumable);
 }
 
+/* Of a durable buffer only, which keeps positions beside the rows in one transaction: that is
+ * newer than the file of positions can be. */
 int journal_position(struct journal *journal, const char *source, char *ret, size_t size)
 {
 	const char *position = NULL;
@@ -169,6 +177,8 @@ static int journal_find_readers(struct journal *journal, const char *table)
 	return r;
 }
 
+/* For rows that another journal has and this one was passed over with.  They count as routed
+ * here as well, so that the balance of each output holds by itself. */
 void journal_refuse(struct journal *journal, const struct tally_batch *batch, const char *reason)
 {
 	pthread_mutex_lock(&journal->lock);

@@ -66,6 +66,8 @@ void journal_refused(struct journal *journal, int r)
 	}
 }
 
+/* Fullness begins and ends many times a minute under load and is shown in the metrics only; a
+ * failing plugin is an incident, whose end is logged. */
 void journal_accepts(struct journal *journal)
 {
 	struct trouble_state state;
@@ -104,6 +106,7 @@ static struct metric *journal_wait_gauge(struct journal *journal, const char *in
 	return metrics_gauge(journal->metrics, name, labels, NULL, help);
 }
 
+/* The wall clock's time, for dashboards; durations in messages are of the monotonic clock. */
 static void journal_wait_show(struct journal *journal, const char *input, int64_t since)
 {
 	metric_set(
@@ -122,6 +125,7 @@ void journal_announce_input(struct journal *journal, const char *input)
 		journal_wait_show(journal, input, 0);
 }
 
+/* For the status and /readyz.  A push that tries without waiting has no input to show. */
 bool journal_input_waits(struct journal *journal, const char *input, int64_t *ret_since)
 {
 	pthread_mutex_lock(&journal->lock);
@@ -146,6 +150,7 @@ static void journal_wait_begin(struct journal *journal, struct journal_wait *wai
 	journal->waits = wait;
 }
 
+/* Whatever ended the wait, also a stop: the input is not blocked any more. */
 void journal_wait_end(struct journal *journal, struct journal_wait *wait)
 {
 	struct journal_wait **at = &journal->waits;
@@ -164,6 +169,8 @@ void journal_wait_end(struct journal *journal, struct journal_wait *wait)
 		    journal->name);
 }
 
+/* A wait of less than a second is normal when an output is about to write, so nothing is shown
+ * before that. */
 static void journal_wait_tell(struct journal *journal, struct journal_wait *wait, int64_t now)
 {
 	struct trouble_state trouble, state = {.since = wait->since};
@@ -208,6 +215,8 @@ static int64_t journal_wait_pause(const struct journal *journal, struct journal_
 	return pause;
 }
 
+/* Outputs are woken, since with a push waiting a batch is due whatever its size: otherwise a
+ * buffer smaller than batch_size would block for ever. */
 int journal_wait(struct journal *journal, const struct journal_origin *origin,
 		 struct journal_wait *wait)
 {

@@ -63,6 +63,7 @@ static void journal_count_show(const struct journal_reader *reader, struct journ
 				"Stored rows that the store lost and the buffer no longer had.");
 }
 
+/* As the plugin counts it, in bytes; the core does not know what an entry costs in it. */
 void journal_show_usage(struct journal *journal)
 {
 	struct tally_usage usage = {0};
@@ -71,6 +72,8 @@ void journal_show_usage(struct journal *journal)
 	metric_set(journal->shown_capacity, (int64_t)usage.capacity);
 }
 
+/* A list, walked: an output reads a dozen tables, and strcmp() over a dozen short names costs
+ * less than hashing one. */
 struct journal_table *journal_count_table(struct journal_reader *reader, const char *name)
 {
 	for (size_t i = 0; i < reader->n_tables; i++)
@@ -101,6 +104,8 @@ void journal_count_done(struct journal_reader *reader)
 	free(reader->tables);
 }
 
+/* The only place where `waiting` changes, so that the reader's sum and the gauge cannot disagree
+ * with the table's. */
 static void journal_count_waiting(struct journal_reader *reader, struct journal_table *table,
 				  uint64_t waiting)
 {
@@ -109,6 +114,7 @@ static void journal_count_waiting(struct journal_reader *reader, struct journal_
 	metric_set(table->shown_waiting, (int64_t)waiting);
 }
 
+/* Routed and waiting grow in one step. */
 void journal_count_routed(struct journal_reader *reader, struct journal_table *table, uint64_t rows)
 {
 	metric_add(table->routed, rows);

@@ -40,6 +40,8 @@ struct journal_damage {
 	bool unknown; /* nothing of it was counted as routed yet */
 };
 
+/* Rows that this reader has acknowledged behind its cursor are stored already, although the
+ * buffer has lost them. */
 static int journal_damage_count(void *arg, const char *name, uint64_t sequence, uint32_t rows)
 {
 	const struct journal_damage *damage = arg;

@@ -14,6 +14,7 @@
 
 /* ---- When something is due ---------------------------------------------------- */
 
+/* `blocked` makes any rows due: an input waits for the room that writing them would make. */
 static bool journal_reader_is_due(const struct journal_reader *reader, int64_t now)
 {
 	const struct journal *journal = reader->journal;
@@ -119,6 +120,8 @@ static bool journal_reader_await(struct journal_reader *reader, int64_t deadline
 	return false;
 }
 
+/* Entries are copied out, at most 256 of them, so that the output works on them
+ * without the journal's lock; their rows are shared. */
 int journal_fetch(struct journal_reader *reader, int64_t deadline,
 		  struct tally_entry ret[JOURNAL_TAKE_MAX])
 {
@@ -155,6 +158,8 @@ int journal_ack(struct journal_reader *reader, const struct journal_outcome *out
 	metrics_begin(journal->metrics);
 	for (uint32_t i = 0; i < n; i++) {
 		struct tally_entry entry = reader->taken[i];
+		/* The last of the unbroken run that the store really has: a rejected entry is
+		 * not in its ledger, so it cannot be compared with. */
 		if (outcomes[i].acked && kept == 0 && outcomes[i].rejected < entry.batch->n_rows)
 			stored = entry;
 		if (outcomes[i].acked &&

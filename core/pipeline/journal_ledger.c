@@ -42,6 +42,7 @@ struct journal_comparison {
 	struct journal_missing *missing;
 };
 
+/* Tables that the output no longer wants are not missing: it would not get them again either. */
 static int journal_miss(void *arg, const struct tally_missing *entry)
 {
 	const struct journal_comparison *comparison = arg;
@@ -61,6 +62,8 @@ static int journal_miss(void *arg, const struct tally_missing *entry)
 	return 0;
 }
 
+/* The cursor never goes forward here: a ledger that is ahead belongs to a write whose
+ * acknowledgement was lost, and offering that once more is absorbed. */
 static int journal_go_back(struct journal_reader *reader, uint64_t sequence,
 			   struct journal_missing *missing)
 {
@@ -73,6 +76,8 @@ static int journal_go_back(struct journal_reader *reader, uint64_t sequence,
 	return r;
 }
 
+/* With the lock held over the whole, or rows could be acknowledged between the comparison and
+ * the rewind. */
 int journal_compare(struct journal_reader *reader, const struct tally_ledger *ledger,
 		    struct journal_missing *ret)
 {
@@ -109,6 +114,9 @@ static bool journal_awaits_ledgers(const struct journal *journal)
 	return awaits && clock_monotonic() - journal->created < journal_compare_time;
 }
 
+/* Only known once every output has compared its ledger, hence -EAGAIN; after
+ * journal_compare_time the input begins without, since an output that is down must not stop
+ * collection. */
 int journal_resume(struct journal *journal, const char *source, char *ret, size_t size)
 {
 	const char *position = NULL;

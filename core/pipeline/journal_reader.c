@@ -23,6 +23,7 @@ static void journal_globs_free(char **globs)
 	free(globs);
 }
 
+/* Copied, since a reader outlives the plan that it was made from. */
 static int journal_globs_copy(const char *const *globs, char ***ret)
 {
 	size_t n = 0;
@@ -55,6 +56,7 @@ struct journal_scan {
 	size_t n;
 };
 
+/* Sequences found in the buffer also tell where the last run of the daemon ended. */
 static int journal_scan_entry(void *arg, const char *name, uint64_t sequence, uint32_t n_rows)
 {
 	struct journal_scan *scan = arg;
@@ -160,6 +162,7 @@ bool journal_wants(struct journal *journal, const struct tally_table *const *tab
 
 /* ---- Attaching ---------------------------------------------------------------- */
 
+/* By the output's name, so that an output that is restarted finds its reader again. */
 static struct journal_reader *journal_find_reader(struct journal *journal, const char *output)
 {
 	struct journal_reader *reader = journal->readers;
@@ -227,6 +230,8 @@ static int journal_reader_begin(struct journal_reader *reader, const char *const
 	return journal_reader_advance(reader);
 }
 
+/* After a rewind.  Counted as offered again, apart from routed, or the sums would show more rows
+ * routed than were collected. */
 int journal_reader_look_again(struct journal_reader *reader)
 {
 	struct journal_scan scan = {.reader = reader};
@@ -242,6 +247,8 @@ int journal_reader_look_again(struct journal_reader *reader)
 	return r < 0 ? r : journal_reader_advance(reader);
 }
 
+/* Put into the list only when everything succeeded; a reader that is half open would hold back
+ * the positions of all inputs. */
 static int journal_reader_open(struct journal *journal, const char *output,
 			       const char *const *tables, struct journal_reader **ret)
 {
@@ -263,6 +270,7 @@ static int journal_reader_open(struct journal *journal, const char *output,
 	return 0;
 }
 
+/* -EBUSY: an output of that name has not let go of its reader. */
 int journal_attach(struct journal *journal, const char *output, const char *const *tables,
 		   struct journal_reader **ret, struct error *error)
 {
@@ -285,6 +293,7 @@ int journal_attach(struct journal *journal, const char *output, const char *cons
 	return 0;
 }
 
+/* What it had on loan is offered again to whoever attaches under that name. */
 void journal_detach(struct journal_reader *reader)
 {
 	if (!reader)
@@ -298,6 +307,8 @@ void journal_detach(struct journal_reader *reader)
 
 /* ---- Forgetting --------------------------------------------------------------- */
 
+/* Its rows count as dropped, since nobody will ever read them; positions move on, as its cursor
+ * no longer holds them back. */
 void journal_forget(struct journal *journal, const char *output)
 {
 	pthread_mutex_lock(&journal->lock);

@@ -64,6 +64,8 @@ static void positions_advance(struct positions *positions, struct positions_sour
 	}
 }
 
+/* Everything behind a lost mark is lost with it: a position that counted after it would claim
+ * rows before it that nobody has. */
 static void positions_lose(struct position_mark *mark)
 {
 	mark->source->broken = true;
@@ -72,6 +74,7 @@ static void positions_lose(struct position_mark *mark)
 		mark->lost = true;
 }
 
+/* With one hold, that of its router, so that it cannot count before every journal was asked. */
 static struct position_mark *positions_mark_create(struct positions_source *source,
 						   const char *text)
 {
@@ -95,6 +98,8 @@ static void positions_drop_marks(struct positions_source *source)
 	}
 }
 
+/* A position that is too long breaks the source as well: if later ones counted, a restart would
+ * skip the rows of this one. */
 struct position_mark *positions_open(struct positions *positions, const char *source,
 				     const char *position)
 {
@@ -114,6 +119,7 @@ struct position_mark *positions_open(struct positions *positions, const char *so
 	return mark;
 }
 
+/* The router's own hold goes last, when all journals have taken the rows or refused them. */
 void positions_close(struct positions *positions, struct position_mark *mark, bool complete)
 {
 	if (!mark)
@@ -128,6 +134,7 @@ void positions_close(struct positions *positions, struct position_mark *mark, bo
 
 /* ---- What journals hold ------------------------------------------------------- */
 
+/* A handful of journals, so a list will do. */
 static struct positions_journal *positions_journal(struct positions *positions, const void *journal,
 						   bool create)
 {
@@ -146,6 +153,8 @@ static struct positions_journal *positions_journal(struct positions *positions, 
 	return queue;
 }
 
+/* Without memory the position is given up rather than counted: the rows come twice after a
+ * crash, and none is missing. */
 void positions_hold(struct positions *positions, struct position_mark *mark, const void *journal,
 		    uint64_t sequence)
 {
@@ -163,6 +172,7 @@ void positions_hold(struct positions *positions, struct position_mark *mark, con
 	pthread_mutex_unlock(&positions->lock);
 }
 
+/* From the front only: sequences of a journal are acknowledged in order. */
 static void positions_release(struct positions *positions, struct positions_journal *queue,
 			      bool acked)
 {
@@ -187,6 +197,8 @@ void positions_acknowledge(struct positions *positions, const void *journal,
 	pthread_mutex_unlock(&positions->lock);
 }
 
+/* What the journal still held was not acknowledged and is lost with it; positions before that
+ * count. */
 void positions_forget(struct positions *positions, const void *journal)
 {
 	pthread_mutex_lock(&positions->lock);
@@ -245,6 +257,8 @@ int positions_get(struct positions *positions, const char *source, char *ret, si
 	return r;
 }
 
+/* Stops at the first mark that was lost and not read again since.  Asking means that the input
+ * begins anew there, so lost marks count as passed from now on. */
 int positions_get_pending(struct positions *positions, const char *source, char *ret, size_t size)
 {
 	const char *newest = NULL;
@@ -262,6 +276,7 @@ int positions_get_pending(struct positions *positions, const char *source, char 
 	return r;
 }
 
+/* Formatted in memory, under the lock; written without it, since a disk may take seconds. */
 static int positions_text(struct positions *positions, char **ret, size_t *ret_len)
 {
 	FILE *file = open_memstream(ret, ret_len);
@@ -288,6 +303,8 @@ bool positions_taken_away(struct positions *positions)
 	return true;
 }
 
+/* `changed` is cleared before the file is written, so that a position which comes meanwhile is
+ * not forgotten, and set again if writing failed. */
 int positions_save(struct positions *positions, struct error *error)
 {
 	auto_free char *text = NULL;
@@ -333,6 +350,8 @@ static int positions_set_aside(struct positions *positions, struct error *error)
 			 positions->path, aside);
 }
 
+/* A damaged file must not keep the daemon from starting: it collects again from where its inputs
+ * begin without a position, and the file is kept for whoever wants to look at it. */
 int positions_create(const char *path, struct positions **ret, struct error *error)
 {
 	struct positions *positions = calloc(1, sizeof(*positions));
@@ -355,6 +374,7 @@ int positions_create(const char *path, struct positions **ret, struct error *err
 	return r;
 }
 
+/* Journals first, since their holds point to the marks of the table. */
 void positions_destroy(struct positions *positions)
 {
 	if (!positions)

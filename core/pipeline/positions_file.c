@@ -52,6 +52,7 @@ void positions_file_line(FILE *file, const char *source, const char *position)
 	putc('\n', file);
 }
 
+/* Names of sources come from foreign systems and may hold anything but NUL. */
 static int positions_file_put(int fd, const char *bytes, size_t len)
 {
 	while (len > 0) {
@@ -84,6 +85,8 @@ static int positions_file_fill(const char *path, const char *text, size_t len,
 	return r;
 }
 
+/* Written beside, flushed, renamed and the folder flushed: a power cut leaves the old file or
+ * the new one, never half of either. */
 int positions_file_write(const char *path, const char *text, size_t len, struct file_place *ret,
 			 struct error *error)
 {
@@ -124,6 +127,8 @@ static bool positions_file_unescape(char *text)
 	return true;
 }
 
+/* Read whole: it is at most some megabytes, and the checksum at its end must be known before a
+ * line is believed. */
 static int positions_file_load(const char *path, char **ret, size_t *ret_len)
 {
 	struct stat st;
@@ -172,6 +177,7 @@ static int positions_file_lines(char *text, positions_file_fn *each, void *arg)
 	return 0;
 }
 
+/* The checksum is checked before any line is believed. */
 int positions_file_read(const char *path, positions_file_fn *each, void *arg, struct error *error)
 {
 	auto_free char *text = NULL;

@@ -72,6 +72,7 @@ static void positions_table_evict(struct positions_table *table)
 	table->changed = true;
 }
 
+/* Doubling; bounded by POSITIONS_MAX_SOURCES, which the caller has checked. */
 static bool positions_table_grow(struct positions_table *table)
 {
 	size_t capacity = table->capacity ? table->capacity * 2 : 16;
@@ -99,6 +100,7 @@ static struct positions_source *positions_source_create(const char *name)
 	return NULL;
 }
 
+/* Looked up a second time after an eviction, which may have moved the place. */
 struct positions_source *positions_table_add(struct positions_table *table, const char *name)
 {
 	size_t at;

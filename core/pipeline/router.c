@@ -45,6 +45,8 @@ static struct router_set *router_set_create(struct journal *const *journals, siz
 	return set;
 }
 
+/* An empty set from the start, so that emitting needs no special case before the first
+ * router_set(). */
 struct router *router_create(struct metrics *metrics, struct positions *positions)
 {
 	struct router *router = calloc(1, sizeof(*router));
@@ -90,6 +92,7 @@ static struct router_set *router_enter(struct router *router)
 	return set;
 }
 
+/* The last user wakes router_set(), which waits before it frees the set. */
 static void router_leave(struct router *router, struct router_set *set)
 {
 	pthread_mutex_lock(&router->lock);
@@ -150,6 +153,8 @@ static void routing_waits(void *arg)
 		routing->from->waiting(routing->from->arg);
 }
 
+/* After a swap of the set an emit goes through all journals again: those that have the rows must
+ * not get them twice. */
 static bool routing_has(const struct routing *routing, const struct journal *journal)
 {
 	for (size_t i = 0; i < routing->n_taken; i++)
@@ -173,6 +178,8 @@ static int routing_push(struct routing *routing, struct journal *journal,
 	return r;
 }
 
+/* Why it was refused decides under which reason the rows are counted: a stop is not a blocked
+ * buffer. */
 static void routing_push_waiting(struct routing *routing, struct journal *journal)
 {
 	int r = routing_push(routing, journal,
@@ -235,6 +242,8 @@ static struct metric *router_dropped(struct router *router, const char *input, c
 			       router_dropped_help);
 }
 
+/* Also the series of the outputs: an alert on rows that are dropped must find its series before
+ * the first is. */
 void router_announce(struct router *router, const char *input,
 		     const struct tally_table *const *tables)
 {
@@ -279,6 +288,7 @@ static void routing_count(struct router *router, const struct routing *routing)
 				       routing_reason(routing));
 }
 
+/* The set is held while its journals are pushed to, so that none of them is destroyed meanwhile. */
 static void routing_run(struct router *router, struct routing *routing)
 {
 	bool done = false;
@@ -302,6 +312,8 @@ void router_count_invalid(struct router *router, const struct router_source *fro
 	metrics_end(router->metrics);
 }
 
+/* Watchers see rows before any buffer has them, so that a live view does not stand still while a
+ * buffer is blocked. */
 int router_emit(struct router *router, const struct router_source *from, struct tally_batch *batch,
 		const char *source, const char *position)
 {

@@ -44,6 +44,7 @@ void watchers_destroy(struct watchers *watchers)
 	free(watchers);
 }
 
+/* At the front, since their order means nothing. */
 int watchers_attach(struct watchers *watchers, const struct tally_watcher *watcher, void *self,
 		    const char *name)
 {
@@ -60,6 +61,8 @@ int watchers_attach(struct watchers *watchers, const struct tally_watcher *watch
 	return 0;
 }
 
+/* Taking the lock for writing waits for calls that are under way; after that `self` may be
+ * freed. */
 void watchers_detach(struct watchers *watchers, const void *self)
 {
 	pthread_rwlock_wrlock(&watchers->lock);

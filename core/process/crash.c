@@ -68,6 +68,7 @@ struct crash_search {
 	uintptr_t address;
 };
 
+/* From the lowest to the highest loaded segment: code of a library is anywhere between. */
 static int crash_search_object(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	struct crash_search *search = arg;
@@ -157,6 +158,7 @@ static void crash_put_time(struct crash_line *line)
 	}
 }
 
+/* By hand and into a local buffer: the log's lock may be held by the thread that crashed. */
 static void crash_begin(struct crash_line *line)
 {
 	char thread[16] = "";
@@ -207,6 +209,8 @@ static const char *crash_file_on_stack(void)
 	return file;
 }
 
+/* Two lines: where it crashed, and if that is no plugin's file, whose code called.  The second
+ * may crash itself, on a stack that is destroyed, and then the first has been written. */
 static void crash_tell(size_t which, const siginfo_t *info, const ucontext_t *context)
 {
 	struct crash_line line;

@@ -24,6 +24,8 @@ static atomic_uint_fast64_t log_counts[TALLY_DEBUG + 1];
 static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct log_limit log_limiter; /* under log_lock */
 
+/* systemd names the device and inode of the stream it gave (systemd.exec(5), JOURNAL_STREAM): if
+ * stderr was redirected since, they differ and lines need their own time. */
 void log_init(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
@@ -78,6 +80,7 @@ static void log_tell(const struct log_limit_told *told)
 	log_write(&line);
 }
 
+/* The line about suppressed messages is written after the lock is let go, as every write is. */
 static bool log_admit(const struct log_limit_message *message)
 {
 	struct log_limit_told told;
@@ -89,6 +92,8 @@ static bool log_admit(const struct log_limit_message *message)
 	return said;
 }
 
+/* Without it, the count of the last repetitions would be kept until the same message came again,
+ * perhaps days later. */
 void log_tick(int64_t monotonic)
 {
 	struct log_limit_told told;
@@ -115,6 +120,7 @@ static void log_format(char *text, size_t size, const char *fmt, va_list ap)
 	text[len] = '\0';
 }
 
+/* Counted before the limit, so that tallyd_log_messages_total also shows what was suppressed. */
 static bool log_wanted(int level)
 {
 	if (level < TALLY_ERROR || level > TALLY_DEBUG || level > log_level)
@@ -156,6 +162,7 @@ void log_text(int level, const char *source, const char *text, size_t len)
 		log_say(level, source, line);
 }
 
+/* For parts of one answer, such as the status: the limit would take lines out of its middle. */
 void log_list(int level, const char *source, const char *fmt, ...)
 {
 	char text[LOG_LINE_SIZE];

@@ -40,6 +40,8 @@ static struct log_limit_entry *log_limit_find(struct log_limit *limit, uint64_t 
 	return best;
 }
 
+/* The count of what was held back goes to whoever opens the next window, also when the entry is
+ * taken over by another message: it must not be lost. */
 bool log_limit_admit(struct log_limit *limit, const struct log_limit_message *message, int64_t now,
 		     struct log_limit_told *ret_told)
 {
@@ -62,6 +64,7 @@ bool log_limit_admit(struct log_limit *limit, const struct log_limit_message *me
 	return false;
 }
 
+/* One entry per call, so that the caller can write between two without holding the lock. */
 bool log_limit_expire(struct log_limit *limit, int64_t now, struct log_limit_told *ret_told)
 {
 	for (int i = 0; i < LOG_LIMIT_ENTRIES; i++) {

@@ -37,6 +37,7 @@ static bool log_line_put(struct log_line *line, const char *bytes, size_t len)
 	return true;
 }
 
+/* Control characters are escaped, or a container's name could forge a line of the log. */
 void log_line_append(struct log_line *line, const char *text)
 {
 	bool room = true;

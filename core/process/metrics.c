@@ -37,6 +37,8 @@ struct metrics {
 	struct metric *unseen; /* stands in when there is no memory for another */
 };
 
+/* Its texts lie behind it in the same allocation: they live exactly as long, and a sample may
+ * point into them. */
 static struct metric *metric_create(uint32_t kind, const char *name, const char *labels,
 				    const char *help)
 {
@@ -71,6 +73,7 @@ struct metrics *metrics_create(void)
 	return TAKE(metrics);
 }
 
+/* Nobody counts any more: it is the last thing that the daemon frees. */
 void metrics_destroy(struct metrics *metrics)
 {
 	if (!metrics)
@@ -108,6 +111,8 @@ static bool metrics_find(const struct metrics *metrics, const char *name, const 
 	return false;
 }
 
+/* Bounded, since labels may come from foreign names: more series than this are a mistake in a
+ * plugin, and must not eat the memory of the daemon. */
 static bool metrics_grow(struct metrics *metrics)
 {
 	size_t capacity = metrics->capacity ? metrics->capacity * 2 : 64;
@@ -123,6 +128,7 @@ static bool metrics_grow(struct metrics *metrics)
 	return true;
 }
 
+/* Without room the caller gets `unseen`, which can be added to and is never shown. */
 static struct metric *metrics_insert(struct metrics *metrics, size_t at, struct metric *metric)
 {
 	if (!metric || !metrics_grow(metrics)) {
@@ -170,6 +176,7 @@ struct metric *metrics_gauge(struct metrics *metrics, const char *name, const ch
 	return metrics_get(metrics, &wanted, unit);
 }
 
+/* Relaxed: a counter orders nothing else; what must be seen together is read under `together`. */
 void metric_add(struct metric *metric, uint64_t n)
 {
 	atomic_fetch_add_explicit(&metric->value, (int64_t)n, memory_order_relaxed);
@@ -212,6 +219,8 @@ static size_t metrics_stem(const char *name, size_t len, const char *end)
 	return len > n && memcmp(name + len - n, end, n) == 0 ? len - n : len;
 }
 
+/* Prometheus's conventions: base units, and _total for counters; a plugin may declare its name
+ * with or without either. */
 void metrics_declared_name(const char *plugin, const struct tally_metric *metric, char *ret,
 			   size_t size)
 {
@@ -225,6 +234,8 @@ void metrics_declared_name(const char *plugin, const struct tally_metric *metric
 		 ns ? "_seconds" : "", total ? "_total" : "");
 }
 
+/* A label that does not fit is left out whole, and a value that does not fit is cut: half a
+ * label would make the page unreadable for every scraper. */
 void metrics_label(char *labels, size_t size, const char *key, const char *value)
 {
 	size_t at = strlen(labels);
@@ -245,6 +256,7 @@ void metrics_label(char *labels, size_t size, const char *key, const char *value
 	memcpy(labels + at, "\"", 2);
 }
 
+/* Durations are counted in ns, which are exact in 64 bits, and shown in seconds. */
 static void metrics_read(const struct metric *metric, struct tally_sample *ret)
 {
 	int64_t value = metric_get(metric);

@@ -59,6 +59,7 @@ void process_read(struct process_usage *ret)
 	process_read_stat(ret);
 }
 
+/* The names that Prometheus's client libraries use, so that ready-made dashboards find them. */
 int process_samples(tally_sample_fn *each, void *arg)
 {
 	struct process_usage usage;

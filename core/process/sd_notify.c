@@ -34,6 +34,7 @@ static int sd_notify_address(const char *path, struct sockaddr_un *ret, socklen_
 	return 0;
 }
 
+/* A datagram is sent whole or not at all, so nothing is left to be sent later. */
 static int sd_notify_write(const char *path, const char *text)
 {
 	struct sockaddr_un address;
@@ -67,6 +68,8 @@ int sd_notify_reloading(void)
 	return sd_notify_send("RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_monotonic() / 1000);
 }
 
+/* Half of what is allowed, as sd_watchdog_enabled(3) recommends; WATCHDOG_PID tells whether it
+ * is meant for this process or for a parent of it. */
 int64_t sd_notify_watchdog_interval(void)
 {
 	const char *usec = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");

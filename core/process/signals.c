@@ -40,6 +40,8 @@ bool signals_stop_pending(void)
 	       (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
 }
 
+/* SIGPIPE is ignored, as every write to a closed connection reports EPIPE where it can be
+ * handled. */
 int signals_open(struct error *error)
 {
 	sigset_t set;
@@ -52,6 +54,8 @@ int signals_open(struct error *error)
 	return fd;
 }
 
+/* A deadline in the past still reads a signal that is pending: a busy loop must not starve
+ * SIGTERM. */
 int signals_wait(int fd, int64_t deadline)
 {
 	struct pollfd readable = {.fd = fd, .events = POLLIN};
