@@ -1,5 +1,5 @@
 /*
- * Where a reader is in its journal.  Its cursor stands before the first entry that is on loan or
+ * Where a reader is in its journal.  Its cursor stands before the first entry that is borrowed or
  * waits; it moves over everything that is acknowledged or not wanted, only ever over the longest
  * unbroken run of these, and never back but in journal_ledger.c.  Entries acknowledged behind one
  * that is not are remembered in `done`, so that they are neither given nor counted again.
@@ -25,7 +25,7 @@ bool journal_reader_is_done(const struct journal_reader *reader, uint64_t sequen
 }
 
 /*
- * Everything before the first entry on loan is acknowledged.  With nothing on loan: if no rows
+ * Everything before the first borrowed entry is acknowledged.  With nothing borrowed: if no rows
  * wait, what is left in the journal is of tables that this reader does not want, so it may skip to
  * the end; else it stands behind what it has looked at.
  */

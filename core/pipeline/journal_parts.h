@@ -117,14 +117,14 @@ void journal_reader_free(struct journal_reader *reader);
 /* Its cursor went back: what waits again counts as offered again. */
 int journal_reader_look_again(struct journal_reader *reader);
 
-/* ---- journal_cursor.c: what a reader has on loan, and where its cursor is ---- */
+/* ---- journal_cursor.c: what a reader has borrowed, and where its cursor is ---- */
 
 uint64_t journal_reader_returned(const struct journal_reader *reader); /* rows */
 /* So many rows more wait for it: wakes its delivery if something is due now that was not. */
 void journal_reader_notice(struct journal_reader *reader, uint64_t rows);
 /* Moves the cursor over everything this reader is done with or does not want. */
 int journal_reader_advance(struct journal_reader *reader);
-/* What it has on loan is given back, to be taken again. */
+/* What it has borrowed is given back, to be taken again. */
 void journal_reader_return(struct journal_reader *reader);
 /* Has it acknowledged this entry, although its cursor is not there yet? */
 bool journal_reader_is_done(const struct journal_reader *reader, uint64_t sequence);

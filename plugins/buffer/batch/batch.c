@@ -33,7 +33,7 @@ struct batch_entry {
 
 struct batch_reader {
 	char *name; /* NULL: forgotten, the place is free */
-	uint64_t acked, given;
+	uint64_t acked, fetched;
 	struct batch_entry *next; /* NULL: none yet */
 };
 
@@ -163,7 +163,7 @@ static struct batch_reader *batch_new_reader(struct batch_buffer *buffer)
 /* The first entry after what the reader has acknowledged. */
 static void batch_rewind(const struct batch_buffer *buffer, struct batch_reader *reader)
 {
-	reader->given = reader->acked;
+	reader->fetched = reader->acked;
 	reader->next = buffer->oldest;
 	while (reader->next && reader->next->sequence <= reader->acked)
 		reader->next = reader->next->newer;
@@ -223,7 +223,7 @@ static int batch_fetch(void *self, uint32_t reader_id, bool rewind, uint32_t max
 						.sequence = entry->sequence,
 						.producer = buffer->producer};
 		rows += entry->batch->n_rows;
-		reader->given = entry->sequence;
+		reader->fetched = entry->sequence;
 		reader->next = entry->newer;
 	}
 	*ret_n = n;
@@ -237,18 +237,18 @@ static int batch_ack(void *self, uint32_t reader_id, uint64_t up_to_sequence)
 	struct batch_reader *reader = &buffer->readers[reader_id];
 	if (up_to_sequence > reader->acked)
 		reader->acked = up_to_sequence;
-	if (reader->given < reader->acked)
-		reader->given = reader->acked;
+	if (reader->fetched < reader->acked)
+		reader->fetched = reader->acked;
 	while (reader->next && reader->next->sequence <= reader->acked)
 		reader->next = reader->next->newer;
 	batch_trim(buffer);
 	return 0;
 }
 
-static bool batch_on_loan(const struct batch_buffer *buffer, uint64_t sequence)
+static bool batch_is_borrowed(const struct batch_buffer *buffer, uint64_t sequence)
 {
 	for (uint32_t i = 0; i < buffer->n_readers; i++)
-		if (sequence > buffer->readers[i].acked && sequence <= buffer->readers[i].given)
+		if (sequence > buffer->readers[i].acked && sequence <= buffer->readers[i].fetched)
 			return true;
 	return false;
 }
@@ -258,7 +258,7 @@ static int batch_drop_oldest(void *self, uint64_t after_sequence, struct tally_e
 	struct batch_buffer *buffer = self;
 	struct batch_entry *entry = buffer->oldest;
 	while (entry &&
-	       (entry->sequence <= after_sequence || batch_on_loan(buffer, entry->sequence)))
+	       (entry->sequence <= after_sequence || batch_is_borrowed(buffer, entry->sequence)))
 		entry = entry->newer;
 	if (!entry)
 		return -ENOENT;

@@ -3,7 +3,7 @@
  * their input may resume from.
  *   - full (capacity): -ENOSPC; the core waits or drops.  The same while the disk is full.
  *   - the file cannot be used, at the start or later: spool_rebuild.c.
- * In memory are at most what is on loan, and SPOOL_CACHE of the newest.
+ * In memory are at most what is borrowed, and SPOOL_CACHE_BYTES of the newest.
  */
 #include "spool.h"
 
@@ -43,7 +43,7 @@ static int spool_make_room(struct spool *spool, size_t len)
 	}
 	if (len > limits.entry)
 		return -EMSGSIZE;
-	while (spool->store->bytes + needed > limits.file && spool_keep_shrink(spool))
+	while (spool->store->bytes + needed > limits.file && spool_retention_shrink(spool))
 		;
 	if (spool->store->bytes + needed > limits.file)
 		return spool->store->entries > 0 ? -ENOSPC : -EMSGSIZE;
@@ -71,8 +71,8 @@ static void spool_record_push(struct spool *spool, const struct tally_batch *bat
 		record.texts[2] = push->position;
 	}
 	spool_manifest_add(&spool->manifest, &record);
-	if (push->position && spool->again)
-		spool_again_end(spool, push->source);
+	if (push->position && spool->replay)
+		spool_replay_end(spool, push->source);
 }
 
 static int spool_push(void *self, const struct tally_batch *batch, const char *source,
@@ -81,7 +81,7 @@ static int spool_push(void *self, const struct tally_batch *batch, const char *s
 	struct spool *spool = self;
 	auto_free void *bytes = NULL;
 	size_t len = 0;
-	int r = spool_place_keep(spool);
+	int r = spool_restore_if_moved(spool);
 	if (r == 0)
 		r = tally_batch_encode(spool->ctx, batch, &bytes, &len);
 	if (r == 0)
@@ -101,13 +101,13 @@ static int spool_push(void *self, const struct tally_batch *batch, const char *s
 		r = spool_store_push(spool->store, &push);
 	/* Each round has removed its cause: the file was made anew, or what is only kept became
 	 * half as much.  Both are bounded. */
-	while (spool_recovered(spool, r) || (r == -ENOSPC && spool_keep_shrink(spool)));
+	while (spool_recovered(spool, r) || (r == -ENOSPC && spool_retention_shrink(spool)));
 	if (r < 0)
 		return r;
 	*ret_sequence = spool->store->last_sequence;
 	spool_record_push(spool, batch, &push);
 	/* Without memory for it, it is read from the file later. */
-	spool_held_add(&spool->held, *ret_sequence, batch);
+	spool_cache_add(&spool->cache, *ret_sequence, batch);
 	spool_shrink(spool);
 	return 0;
 }
@@ -117,8 +117,9 @@ static void spool_usage(void *self, struct tally_usage *ret)
 	const struct spool *spool = self;
 	*ret = (struct tally_usage){.bytes = spool->store->bytes,
 				    .capacity = spool_limits(spool).file,
-				    .entries = spool->store->entries - spool->store->kept_entries,
-				    .rows = spool->store->rows - spool->store->kept_rows};
+				    .entries =
+					    spool->store->entries - spool->store->retained_entries,
+				    .rows = spool->store->rows - spool->store->retained_rows};
 }
 
 static int spool_position(void *self, const char *source, const char **ret)
@@ -148,7 +149,7 @@ static int spool_reconfigure(void *self, const void *config)
 	/* Atomics, since a reload comes on the main thread while inputs push. */
 	atomic_store(&spool->capacity, fresh->capacity);
 	atomic_store(&spool->full_sync, fresh->sync == SPOOL_FULL);
-	atomic_store(&spool->keep.period, fresh->keep);
+	atomic_store(&spool->retention.period, fresh->keep);
 	return 0;
 }
 
@@ -163,11 +164,11 @@ static void spool_stop(void *self)
 			  "%" PRIu64 " rows in %" PRIu64 " batches are kept in %s", usage.rows,
 			  usage.entries, spool->path);
 	spool_unload_readers(spool);
-	spool_held_done(&spool->held);
+	spool_cache_done(&spool->cache);
 	spool_store_close(spool->store);
 	spool_manifest_close(&spool->manifest);
 	spool_lost_done(spool);
-	spool_again_done(spool);
+	spool_replay_done(spool);
 	spool->store = NULL;
 	spool->wal = 0;
 	spool->missing = false;
@@ -176,13 +177,13 @@ static void spool_stop(void *self)
 /* Gone although the manifest is there: a daemon that had a new file would count nothing as lost. */
 static int spool_open_file(struct spool *spool)
 {
-	int r = spool_file_settle(spool->ctx, spool->path);
+	int r = spool_file_finish_swap(spool->ctx, spool->path);
 	if (r < 0)
 		return r;
 	if (spool_file_size(spool->path, "") <= 0 && spool_file_size(spool->path, "-wal") <= 0) {
-		struct spool_known *known = spool_known_load(&spool->manifest);
+		struct manifest_index *known = manifest_index_load(&spool->manifest);
 		bool was_there = known != NULL;
-		spool_known_destroy(known);
+		manifest_index_destroy(known);
 		if (was_there)
 			return tally_fail(spool->ctx, EBADMSG, "%s is empty, 0 bytes, or gone",
 					  spool->path);
@@ -218,7 +219,7 @@ static int spool_open(struct spool *spool)
 	int r = spool_open_verified(spool);
 	if (r == -EBADMSG)
 		r = spool_open_anew(spool);
-	return r == 0 ? spool_match(spool) : r;
+	return r == 0 ? spool_reconcile(spool) : r;
 }
 
 static int spool_start(void *self)
@@ -226,12 +227,12 @@ static int spool_start(void *self)
 	struct spool *spool = self;
 	int r = spool_open(spool);
 	if (r == 0)
-		spool_keep_room(spool);
+		spool_reserve_room(spool);
 	if (r < 0) {
 		spool_stop(spool);
 		return r;
 	}
-	spool_place_note(spool);
+	spool_restore_note(spool);
 	struct tally_usage usage;
 	spool_usage(spool, &usage);
 	tally_log(spool->ctx, TALLY_INFO, "%s: %" PRIu64 " rows in %" PRIu64 " batches wait",
@@ -266,7 +267,7 @@ static int spool_create(struct tally_ctx *ctx, const void *config, void **ret_se
 	if (!spool)
 		return tally_fail(ctx, ENOMEM, "no memory");
 	spool->ctx = ctx;
-	spool->held.ctx = ctx;
+	spool->cache.ctx = ctx;
 	spool->path = spool_path(ctx, config);
 	if (!spool->path)
 		return tally_fail(ctx, ENOMEM, "no memory");

@@ -2,11 +2,11 @@
  * What the files of the plugin share.  They call each other in one direction, in the order in which
  * this header lists them:
  *   spool_store.h (the SQLite file) and spool_manifest.h (what is noted beside it) know nothing of
- *   the rest; spool_readers.c (cursors in memory), spool_capacity.c (limits), spool_keep.c (entries
- *   kept for a while), spool_lost.c and spool_match.c stand on them; spool_place.c puts back a file
- *   that was taken away, spool_rebuild.c replaces a damaged one; spool_read.c (readers),
- *   spool_drop.c (taking out) and spool.c (pushing, life) are what the core calls.
- * Nobody else's.  Under the core's lock, but for the atomics.
+ *   the rest; spool_readers.c (cursors in memory), spool_capacity.c (limits), spool_retention.c
+ * (entries kept for a while), spool_lost.c and spool_reconcile.c stand on them; spool_restore.c
+ * puts back a file that was taken away, spool_rebuild.c replaces a damaged one; spool_read.c
+ * (readers), spool_drop.c (taking out) and spool.c (pushing, life) are what the core calls. Nobody
+ * else's.  Under the core's lock, but for the atomics.
  */
 #ifndef TALLYD_SPOOL_H
 #define TALLYD_SPOOL_H
@@ -17,20 +17,21 @@
 
 #include "base/clock.h"
 #include "base/file_place.h"
-#include "spool_held.h"
+#include "spool_cache.h"
 #include "spool_manifest.h"
 #include "spool_store.h"
 
 enum {
-	SPOOL_CACHE = 4 << 20, /* memory for batches that nobody has on loan */
-	SPOOL_LOAN = 16 << 20, /* and that one reader may have, if it is more than one batch */
+	SPOOL_CACHE_BYTES = 4 << 20, /* memory for batches that nobody has borrowed */
+	SPOOL_BORROWED_BYTES =
+		16 << 20, /* and that one reader may have, if it is more than one batch */
 };
 
 struct spool_reader {
 	char *name; /* NULL: forgotten, the place is free */
-	uint64_t acked, given;
+	uint64_t acked, fetched;
 	uint64_t stored;     /* the last one that its output has said it has */
-	size_t told;         /* of the losses */
+	size_t reported;     /* of the losses */
 	uint64_t lost_after; /* where it was when they began */
 	bool open;           /* in this life of the daemon */
 };
@@ -46,14 +47,14 @@ struct spool_name {
 	char text[];
 };
 
-enum { SPOOL_KEEP_MARKS = 64 };
-struct spool_keep_mark {
+enum { SPOOL_RETENTION_MARKS = 64 };
+struct spool_retention_mark {
 	int64_t at; /* monotonic */
 	uint64_t acked;
 };
-struct spool_keep {
+struct spool_retention {
 	atomic_int_least64_t period;
-	struct spool_keep_mark marks[SPOOL_KEEP_MARKS]; /* oldest first */
+	struct spool_retention_mark marks[SPOOL_RETENTION_MARKS]; /* oldest first */
 	uint32_t n;
 	uint64_t released; /* old enough up to here */
 };
@@ -68,7 +69,7 @@ struct spool {
 	atomic_int_least64_t capacity; /* reconfigure() comes beside the other calls */
 	atomic_bool full_sync;
 	struct spool_store *store; /* NULL: not started */
-	struct spool_held held;
+	struct spool_cache cache;
 	struct spool_reader *readers;
 	uint32_t n_readers;
 	char *position; /* the one asked for last */
@@ -77,11 +78,11 @@ struct spool {
 	bool missing; /* it is not in its place and could not be put back so far */
 	int64_t put_back_due;
 	struct spool_manifest manifest;
-	struct spool_keep keep;
+	struct spool_retention retention;
 	struct spool_loss *losses; /* that not all readers were told of */
 	size_t n_losses, losses_size;
-	struct spool_name *names; /* their tables */
-	struct spool_name *again; /* sources that begin again */
+	struct spool_name *names;  /* their tables */
+	struct spool_name *replay; /* sources that begin again */
 	unsigned rebuilds;
 	int64_t rebuilt; /* the last time it was tried, monotonic */
 };
@@ -95,8 +96,8 @@ struct spool_reader *spool_find_reader(const struct spool *spool, const char *na
 /* In a place that was forgotten, or one more.  NULL: no memory. */
 struct spool_reader *spool_add_reader(struct spool *spool, const char *name, uint64_t acked);
 void spool_remove_reader(struct spool_reader *reader); /* its place is free */
-/* The reader that has it on loan; NULL: none. */
-const struct spool_reader *spool_find_loan(const struct spool *spool, uint64_t sequence);
+/* The reader that has it borrowed; NULL: none. */
+const struct spool_reader *spool_find_borrower(const struct spool *spool, uint64_t sequence);
 /* Up to where every reader has acknowledged, when this one has acknowledged up to there. */
 uint64_t spool_passed(const struct spool *spool, const struct spool_reader *reader, uint64_t acked);
 /* Up to where all readers have acknowledged; without any, `last`. */
@@ -105,7 +106,7 @@ uint64_t spool_acked(const struct spool *spool, uint64_t last);
 int spool_note_reader(struct spool *spool, const char *name, uint64_t acked);
 void spool_record_reader(struct spool *spool, const struct spool_reader *reader);
 /* Of a file that was opened anew: what of it all readers have acknowledged. */
-int spool_measure_kept(struct spool *spool);
+int spool_count_retained(struct spool *spool);
 /* Those that the file knows. */
 int spool_load_readers(struct spool *spool);
 void spool_unload_readers(struct spool *spool);
@@ -117,14 +118,14 @@ struct spool_limits {
 };
 struct spool_limits spool_limits(const struct spool *spool);
 /* Room on the disk, of a file that has just been opened. */
-void spool_keep_room(const struct spool *spool);
+void spool_reserve_room(const struct spool *spool);
 
-/* ---- spool_keep.c ---- */
+/* ---- spool_retention.c ---- */
 
 /* What may be deleted, when all have acknowledged up to there. */
-uint64_t spool_keep_until(struct spool *spool, uint64_t acked);
+uint64_t spool_retention_until(struct spool *spool, uint64_t acked);
 /* Deletes the older half of what is only kept.  false: there is none. */
-bool spool_keep_shrink(struct spool *spool);
+bool spool_retention_shrink(struct spool *spool);
 const char *spool_producer(void *self);
 int spool_stored(void *self, uint32_t reader, uint64_t sequence);
 int spool_behind(void *self, uint32_t reader, const struct tally_ledger *ledger,
@@ -139,25 +140,25 @@ void spool_lost_cut(struct spool *spool, size_t n); /* as if no more than n had 
 void spool_lost_done(struct spool *spool);
 int spool_lost(void *self, uint32_t reader, tally_scan_fn *each, void *arg);
 
-int spool_again_load(struct spool *spool, const struct spool_known *known);
-void spool_again_end(struct spool *spool, const char *source); /* it has begun again */
-void spool_again_done(struct spool *spool);
+int spool_replay_load(struct spool *spool, const struct manifest_index *known);
+void spool_replay_end(struct spool *spool, const char *source); /* it has begun again */
+void spool_replay_done(struct spool *spool);
 int spool_resume(void *self, const char *source, const char **ret);
 
-/* ---- spool_match.c ---- */
+/* ---- spool_reconcile.c ---- */
 
-int spool_match(struct spool *spool); /* the manifest to the spool */
+int spool_reconcile(struct spool *spool); /* the manifest to the spool */
 /* Every entry that waits, by its checksum; for some seconds at most.  -EBADMSG: one is damaged. */
 int spool_verify(struct spool *spool);
 
-/* ---- spool_place.c ---- */
+/* ---- spool_restore.c ---- */
 
 /* The file has just been opened. */
-void spool_place_note(struct spool *spool);
+void spool_restore_note(struct spool *spool);
 /* Another file is the spool from now on, with the same entries.  Closes the old one. */
 int spool_adopt(struct spool *spool, struct spool_store *fresh);
 /* Puts it back if somebody has taken it away.  -ENOSPC: that cannot be done now. */
-int spool_place_keep(struct spool *spool);
+int spool_restore_if_moved(struct spool *spool);
 
 /* ---- spool_rebuild.c ---- */
 
@@ -169,7 +170,7 @@ bool spool_recovered(struct spool *spool, int r);
 
 /* ---- spool_read.c ---- */
 
-/* Lets go of what memory holds beyond SPOOL_CACHE. */
+/* Lets go of what memory holds beyond SPOOL_CACHE_BYTES. */
 void spool_shrink(struct spool *spool);
 /* Has the entry in memory from now on.  -EBADMSG: it cannot be read any more. */
 int spool_load(struct spool *spool, uint64_t sequence);

@@ -22,7 +22,7 @@ struct spool_limits spool_limits(const struct spool *spool)
 }
 
 /* For a disk that somebody else fills: a few batches. */
-void spool_keep_room(const struct spool *spool)
+void spool_reserve_room(const struct spool *spool)
 {
 	struct spool_limits limits = spool_limits(spool);
 	uint64_t wal = limits.wal < SPOOL_KEPT ? limits.wal : SPOOL_KEPT;

@@ -2,22 +2,23 @@
  * Taking the oldest entry out because the spool is full and `on_full` says so.  The core calls it
  * under the journal's lock, and counts what it is given as dropped: so the batch is fetched before
  * it is deleted, and an entry that cannot be read is not dropped but lost, which is counted
- * elsewhere (spool_lost.c).  What is on loan is passed over, since its output may be writing it at
- * this moment.
+ * elsewhere (spool_lost.c).  What is borrowed is passed over, since its output may be writing it
+ * at this moment.
  */
 #include <errno.h>
 
 #include "spool.h"
 
-/* The oldest after a sequence that somebody waits for and nobody has on loan. */
+/* The oldest after a sequence that somebody waits for and nobody has borrowed. */
 static int spool_oldest(struct spool *spool, uint64_t after, uint64_t *ret)
 {
 	for (;;) {
 		int r = spool_store_next(spool->store, after, ret);
-		const struct spool_reader *reader = r == 0 ? spool_find_loan(spool, *ret) : NULL;
+		const struct spool_reader *reader =
+			r == 0 ? spool_find_borrower(spool, *ret) : NULL;
 		if (!reader)
 			return r;
-		after = reader->given;
+		after = reader->fetched;
 	}
 }
 
@@ -31,12 +32,12 @@ static int spool_drop_once(struct spool *spool, uint64_t after, struct tally_ent
 		r = spool_load(spool, sequence);
 	if (r < 0)
 		return r;
-	const struct tally_batch *batch = spool_held_find(&spool->held, sequence)->batch;
+	const struct tally_batch *batch = spool_cache_find(&spool->cache, sequence)->batch;
 	r = spool_store_delete(spool->store, sequence, batch->n_rows);
 	if (r < 0)
 		return r;
 	tally_batch_keep(spool->ctx, batch);
-	spool_held_remove(&spool->held, sequence);
+	spool_cache_remove(&spool->cache, sequence);
 	spool_manifest_add(&spool->manifest,
 			   &(struct spool_record){.type = RECORD_DROPPED, .sequence = sequence});
 	*ret = (struct tally_entry){

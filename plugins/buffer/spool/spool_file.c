@@ -29,7 +29,7 @@ static int spool_file_sync_folder(struct tally_ctx *ctx, const char *folder)
 	return r < 0 ? tally_fail(ctx, -r, "%s: %s", folder, strerror(-r)) : 0;
 }
 
-static int spool_file_make_folder(struct tally_ctx *ctx, const char *folder)
+static int spool_file_mkdir(struct tally_ctx *ctx, const char *folder)
 {
 	if (mkdir(folder, 0700) == 0) {
 		int r = folder_flush_of(folder);
@@ -52,13 +52,13 @@ static int spool_file_check(struct tally_ctx *ctx, const char *path)
 	return 0;
 }
 
-int spool_file_make(struct tally_ctx *ctx, const char *path)
+int spool_file_create(struct tally_ctx *ctx, const char *path)
 {
 	auto_free char *copy = strdup(path);
 	if (!copy)
 		return tally_fail(ctx, ENOMEM, "no memory");
 	const char *folder = dirname(copy);
-	int r = spool_file_make_folder(ctx, folder);
+	int r = spool_file_mkdir(ctx, folder);
 	if (r < 0)
 		return r;
 	/* Made here because SQLite would use the umask's mode, and rows may hold what is not for
@@ -131,14 +131,13 @@ int spool_file_set_aside(struct tally_ctx *ctx, const char *path, char **ret_nam
 
 /* ---- One that was taken away -------------------------------------------------- */
 
-int spool_file_make_place(struct tally_ctx *ctx, const char *path)
+int spool_file_create_folder(struct tally_ctx *ctx, const char *path)
 {
 	auto_free char *copy = strdup(path);
-	return copy ? spool_file_make_folder(ctx, dirname(copy))
-		    : tally_fail(ctx, ENOMEM, "no memory");
+	return copy ? spool_file_mkdir(ctx, dirname(copy)) : tally_fail(ctx, ENOMEM, "no memory");
 }
 
-int spool_file_keep_found(struct tally_ctx *ctx, const char *path)
+int spool_file_rename_found(struct tally_ctx *ctx, const char *path)
 {
 	char when[48];
 	auto_free char *name = NULL;
@@ -157,7 +156,7 @@ int spool_file_keep_found(struct tally_ctx *ctx, const char *path)
 	return r;
 }
 
-int spool_file_take_copy(struct tally_ctx *ctx, const char *path)
+int spool_file_install_copy(struct tally_ctx *ctx, const char *path)
 {
 	auto_free char *copy = NULL;
 	if (asprintf(&copy, "%s.new", path) < 0) {
@@ -171,7 +170,7 @@ int spool_file_take_copy(struct tally_ctx *ctx, const char *path)
 	return r < 0 ? tally_fail(ctx, -r, "%s: %s", path, strerror(-r)) : 0;
 }
 
-void spool_file_tell_empty(struct tally_ctx *ctx, const char *path)
+void spool_file_warn_empty(struct tally_ctx *ctx, const char *path)
 {
 	if (spool_file_size(path, "") == 0 && spool_file_size(path, "-wal") <= 0)
 		tally_log(ctx, TALLY_ERROR,
@@ -183,7 +182,7 @@ void spool_file_tell_empty(struct tally_ctx *ctx, const char *path)
 
 /* ---- One that was made anew --------------------------------------------------- */
 
-int spool_file_put(struct tally_ctx *ctx, const char *from, const char *path)
+int spool_file_replace(struct tally_ctx *ctx, const char *from, const char *path)
 {
 	auto_free char *copy = strdup(path);
 	if (!copy)
@@ -202,7 +201,7 @@ int spool_file_sync(struct tally_ctx *ctx, const char *path)
 	return tally_fail(ctx, errno, "%s: %s", path, strerror(errno));
 }
 
-int spool_file_settle(struct tally_ctx *ctx, const char *path)
+int spool_file_finish_swap(struct tally_ctx *ctx, const char *path)
 {
 	auto_free char *fresh = NULL, *aside = NULL;
 	if (asprintf(&fresh, "%s.new", path) < 0) {
@@ -216,5 +215,5 @@ int spool_file_settle(struct tally_ctx *ctx, const char *path)
 		return 0;
 	}
 	int r = spool_file_set_aside(ctx, path, &aside); /* a log without its file */
-	return r == 0 ? spool_file_put(ctx, fresh, path) : r;
+	return r == 0 ? spool_file_replace(ctx, fresh, path) : r;
 }

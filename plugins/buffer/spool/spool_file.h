@@ -8,22 +8,22 @@
 #include <tallyd/host.h>
 
 /* Makes the folder (0700) and an empty file (0600) if they are missing. */
-int spool_file_make(struct tally_ctx *ctx, const char *path);
+int spool_file_create(struct tally_ctx *ctx, const char *path);
 /* Renames it, and what SQLite keeps beside it, to PATH.corrupt-TIME; ret_name: that,
  * unchanged if there was no such file. */
 int spool_file_set_aside(struct tally_ctx *ctx, const char *path, char **ret_name);
 /* Makes the folder of a path, if it is missing. */
-int spool_file_make_place(struct tally_ctx *ctx, const char *path);
+int spool_file_create_folder(struct tally_ctx *ctx, const char *path);
 /* What somebody else has put there, as PATH.found-TIME; fine if nothing is. */
-int spool_file_keep_found(struct tally_ctx *ctx, const char *path);
+int spool_file_rename_found(struct tally_ctx *ctx, const char *path);
 /* PATH.new, flushed, becomes the file. */
-int spool_file_take_copy(struct tally_ctx *ctx, const char *path);
+int spool_file_install_copy(struct tally_ctx *ctx, const char *path);
 /* Says so if the file is there and has no bytes, as no spool is that was ever used. */
-void spool_file_tell_empty(struct tally_ctx *ctx, const char *path);
+void spool_file_warn_empty(struct tally_ctx *ctx, const char *path);
 /* A rebuild that did not come to its end: PATH.new takes its place, or goes if PATH is there. */
-int spool_file_settle(struct tally_ctx *ctx, const char *path);
+int spool_file_finish_swap(struct tally_ctx *ctx, const char *path);
 /* Another file in its place, for good. */
-int spool_file_put(struct tally_ctx *ctx, const char *from, const char *path);
+int spool_file_replace(struct tally_ctx *ctx, const char *from, const char *path);
 /* What is in it has reached the disk. */
 int spool_file_sync(struct tally_ctx *ctx, const char *path);
 /* Bytes; -1: not there. */

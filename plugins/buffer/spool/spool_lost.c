@@ -48,7 +48,7 @@ int spool_lost_add(struct spool *spool, uint64_t sequence, const char *table, ui
 void spool_lost_begin(struct spool *spool)
 {
 	for (uint32_t i = 0; i < spool->n_readers; i++)
-		if (spool->readers[i].told == spool->n_losses)
+		if (spool->readers[i].reported == spool->n_losses)
 			spool->readers[i].lost_after = spool->readers[i].acked;
 }
 
@@ -70,13 +70,13 @@ void spool_lost_done(struct spool *spool)
 }
 
 /* Once all have been told there is nothing to remember. */
-static void lost_forget(struct spool *spool)
+static void lost_forget_reported(struct spool *spool)
 {
 	for (uint32_t i = 0; i < spool->n_readers; i++)
-		if (spool->readers[i].name && spool->readers[i].told < spool->n_losses)
+		if (spool->readers[i].name && spool->readers[i].reported < spool->n_losses)
 			return;
 	for (uint32_t i = 0; i < spool->n_readers; i++)
-		spool->readers[i].told = 0;
+		spool->readers[i].reported = 0;
 	spool->n_losses = 0;
 }
 
@@ -87,42 +87,42 @@ int spool_lost(void *self, uint32_t reader_id, tally_scan_fn *each, void *arg)
 	int r = 0;
 	if (spool->n_losses == 0)
 		return 0;
-	while (r == 0 && reader->told < spool->n_losses) {
-		const struct spool_loss *loss = &spool->losses[reader->told++];
+	while (r == 0 && reader->reported < spool->n_losses) {
+		const struct spool_loss *loss = &spool->losses[reader->reported++];
 		if (loss->sequence > reader->lost_after)
 			r = each(arg, loss->table, loss->sequence, loss->rows);
 	}
-	lost_forget(spool);
+	lost_forget_reported(spool);
 	return r;
 }
 
 /* ---- Where inputs begin again -------------------------------------------------- */
 
-static struct spool_name **again_find(struct spool *spool, const char *source)
+static struct spool_name **replay_find(struct spool *spool, const char *source)
 {
-	struct spool_name **at = &spool->again;
+	struct spool_name **at = &spool->replay;
 	while (*at && strcmp((*at)->text, source) != 0)
 		at = &(*at)->next;
 	return at;
 }
 
-static int again_add(struct spool *spool, const char *source)
+static int replay_add(struct spool *spool, const char *source)
 {
 	size_t size = strlen(source) + 1;
-	if (*again_find(spool, source))
+	if (*replay_find(spool, source))
 		return 0;
 	struct spool_name *name = malloc(sizeof(*name) + size);
 	if (!name)
 		return tally_fail(spool->ctx, ENOMEM, "no memory");
 	memcpy(name->text, source, size);
-	name->next = spool->again;
-	spool->again = name;
+	name->next = spool->replay;
+	spool->replay = name;
 	return 0;
 }
 
-void spool_again_end(struct spool *spool, const char *source)
+void spool_replay_end(struct spool *spool, const char *source)
 {
-	struct spool_name **at = again_find(spool, source);
+	struct spool_name **at = replay_find(spool, source);
 	struct spool_name *name = *at;
 	if (!name)
 		return;
@@ -130,41 +130,41 @@ void spool_again_end(struct spool *spool, const char *source)
 	free(name);
 }
 
-void spool_again_done(struct spool *spool)
+void spool_replay_done(struct spool *spool)
 {
-	while (spool->again)
-		spool_again_end(spool, spool->again->text);
+	while (spool->replay)
+		spool_replay_end(spool, spool->replay->text);
 }
 
 /* Behind its last entry that all outputs have, of a source whose entries were lost; else NULL.  "":
  * from its beginning. */
-static const char *again_position(const struct spool_known *known, const char *source,
-				  uint64_t acked)
+static const char *replay_position(const struct manifest_index *known, const char *source,
+				   uint64_t acked)
 {
 	const char *position = "";
-	bool again = false;
+	bool replay = false;
 	for (size_t i = 0; i < known->n_entries; i++) {
-		const struct spool_known_entry *entry = &known->entries[i];
+		const struct manifest_index_entry *entry = &known->entries[i];
 		if (strcmp(entry->source, source) != 0)
 			continue;
 		/* What comes after was brought since it began again. */
-		again = entry->state == RECORD_AGAIN;
-		if (!again || entry->sequence <= acked)
+		replay = entry->state == RECORD_REPLAY;
+		if (!replay || entry->sequence <= acked)
 			position = entry->position;
 	}
-	return again ? position : NULL;
+	return replay ? position : NULL;
 }
 
-int spool_again_load(struct spool *spool, const struct spool_known *known)
+int spool_replay_load(struct spool *spool, const struct manifest_index *known)
 {
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < known->n_entries; i++)
-		if (known->entries[i].state == RECORD_AGAIN)
-			r = again_add(spool, known->entries[i].source);
-	for (struct spool_name *name = spool->again; r == 0 && name;) {
+		if (known->entries[i].state == RECORD_REPLAY)
+			r = replay_add(spool, known->entries[i].source);
+	for (struct spool_name *name = spool->replay; r == 0 && name;) {
 		struct spool_name *next = name->next;
-		if (!again_position(known, name->text, 0))
-			spool_again_end(spool, name->text);
+		if (!replay_position(known, name->text, 0))
+			spool_replay_end(spool, name->text);
 		name = next;
 	}
 	return r;
@@ -186,14 +186,14 @@ static uint64_t lost_acked(const struct spool *spool)
 int spool_resume(void *self, const char *source, const char **ret)
 {
 	struct spool *spool = self;
-	if (!*again_find(spool, source))
+	if (!*replay_find(spool, source))
 		return -ENOENT;
-	struct spool_known *known = spool_known_load(&spool->manifest);
+	struct manifest_index *known = manifest_index_load(&spool->manifest);
 	if (!known)
 		return -ENOENT;
-	const char *position = again_position(known, source, lost_acked(spool));
+	const char *position = replay_position(known, source, lost_acked(spool));
 	char *copy = position ? strdup(position) : NULL;
-	spool_known_destroy(known);
+	manifest_index_destroy(known);
 	if (!position)
 		return -ENOENT;
 	if (!copy)

@@ -94,7 +94,7 @@ static size_t manifest_decode(const unsigned char *bytes, size_t len, struct spo
 
 /* ---- What it says -------------------------------------------------------------- */
 
-size_t spool_known_after(const struct spool_known *known, uint64_t sequence)
+size_t manifest_index_after(const struct manifest_index *known, uint64_t sequence)
 {
 	size_t low = 0, high = known->n_entries;
 	while (low < high) {
@@ -107,15 +107,17 @@ size_t spool_known_after(const struct spool_known *known, uint64_t sequence)
 	return low;
 }
 
-struct spool_known_entry *spool_known_find(const struct spool_known *known, uint64_t sequence)
+struct manifest_index_entry *manifest_index_find(const struct manifest_index *known,
+						 uint64_t sequence)
 {
-	size_t at = sequence ? spool_known_after(known, sequence - 1) : 0;
+	size_t at = sequence ? manifest_index_after(known, sequence - 1) : 0;
 	return at < known->n_entries && known->entries[at].sequence == sequence
 		       ? &known->entries[at]
 		       : NULL;
 }
 
-struct spool_known_reader *spool_known_reader(const struct spool_known *known, const char *name)
+struct manifest_index_reader *manifest_index_reader(const struct manifest_index *known,
+						    const char *name)
 {
 	for (size_t i = 0; i < known->n_readers; i++)
 		if (strcmp(known->readers[i].name, name) == 0)
@@ -123,7 +125,7 @@ struct spool_known_reader *spool_known_reader(const struct spool_known *known, c
 	return NULL;
 }
 
-uint64_t spool_known_acked(const struct spool_known *known)
+uint64_t manifest_index_acked(const struct manifest_index *known)
 {
 	uint64_t acked = known->last_sequence;
 	for (size_t i = 0; i < known->n_readers; i++)
@@ -132,7 +134,7 @@ uint64_t spool_known_acked(const struct spool_known *known)
 	return acked;
 }
 
-static int known_add_entry(struct spool_known *known, const struct spool_record *record)
+static int index_add_entry(struct manifest_index *known, const struct spool_record *record)
 {
 	if (known->n_entries > 0 &&
 	    record->sequence <= known->entries[known->n_entries - 1].sequence)
@@ -146,20 +148,20 @@ static int known_add_entry(struct spool_known *known, const struct spool_record 
 		known->entries_size = size;
 	}
 	known->entries[known->n_entries++] =
-		(struct spool_known_entry){.sequence = record->sequence,
-					   .table = record->texts[0],
-					   .source = record->texts[1],
-					   .position = record->texts[2],
-					   .first = record->first,
-					   .last = record->last,
-					   .rows = (uint32_t)record->count,
-					   .state = RECORD_ENTRY};
+		(struct manifest_index_entry){.sequence = record->sequence,
+					      .table = record->texts[0],
+					      .source = record->texts[1],
+					      .position = record->texts[2],
+					      .first = record->first,
+					      .last = record->last,
+					      .rows = (uint32_t)record->count,
+					      .state = RECORD_ENTRY};
 	return 0;
 }
 
-static int known_set_reader(struct spool_known *known, const struct spool_record *record)
+static int index_set_reader(struct manifest_index *known, const struct spool_record *record)
 {
-	struct spool_known_reader *reader = spool_known_reader(known, record->texts[0]);
+	struct manifest_index_reader *reader = manifest_index_reader(known, record->texts[0]);
 	if (!reader) {
 		void *grown =
 			reallocarray(known->readers, known->n_readers + 1, sizeof(*known->readers));
@@ -168,20 +170,20 @@ static int known_set_reader(struct spool_known *known, const struct spool_record
 		known->readers = grown;
 		reader = &known->readers[known->n_readers++];
 	}
-	*reader = (struct spool_known_reader){record->texts[0], record->sequence, record->count};
+	*reader = (struct manifest_index_reader){record->texts[0], record->sequence, record->count};
 	return 0;
 }
 
-static void known_forget_reader(struct spool_known *known, const char *name)
+static void index_forget_reader(struct manifest_index *known, const char *name)
 {
-	struct spool_known_reader *reader = spool_known_reader(known, name);
+	struct manifest_index_reader *reader = manifest_index_reader(known, name);
 	if (reader)
 		*reader = known->readers[--known->n_readers];
 }
 
-static int known_take(struct spool_known *known, const struct spool_record *record)
+static int index_apply(struct manifest_index *known, const struct spool_record *record)
 {
-	struct spool_known_entry *entry;
+	struct manifest_index_entry *entry;
 	if (record->sequence > known->last_sequence && record->type != RECORD_READER)
 		known->last_sequence = record->sequence;
 	switch (record->type) {
@@ -190,21 +192,21 @@ static int known_take(struct spool_known *known, const struct spool_record *reco
 		known->thinned = record->count;
 		return 0;
 	case RECORD_ENTRY:
-		return known_add_entry(known, record);
+		return index_add_entry(known, record);
 	case RECORD_READER:
-		return known_set_reader(known, record);
+		return index_set_reader(known, record);
 	case RECORD_FORGET:
-		known_forget_reader(known, record->texts[0]);
+		index_forget_reader(known, record->texts[0]);
 		return 0;
 	default:
-		entry = spool_known_find(known, record->sequence);
+		entry = manifest_index_find(known, record->sequence);
 		if (entry)
 			entry->state = record->type;
 		return 0;
 	}
 }
 
-static int known_read(struct spool_known *known, size_t len)
+static int index_read(struct manifest_index *known, size_t len)
 {
 	const unsigned char *bytes = (const unsigned char *)known->bytes;
 	struct spool_record record;
@@ -212,7 +214,7 @@ static int known_read(struct spool_known *known, size_t len)
 	for (size_t at = 0; at < len && r == 0;) {
 		size_t size = manifest_decode(bytes + at, len - at, &record);
 		if (size)
-			r = known_take(known, &record);
+			r = index_apply(known, &record);
 		at += size ? size : 1;
 	}
 	return r;
@@ -237,17 +239,17 @@ static ssize_t manifest_load(const struct spool_manifest *manifest, char **ret)
 	return len;
 }
 
-struct spool_known *spool_known_load(const struct spool_manifest *manifest)
+struct manifest_index *manifest_index_load(const struct spool_manifest *manifest)
 {
-	struct spool_known *known = calloc(1, sizeof(*known));
+	struct manifest_index *known = calloc(1, sizeof(*known));
 	ssize_t len = known ? manifest_load(manifest, &known->bytes) : -1;
-	if (len >= 0 && known_read(known, (size_t)len) == 0 && known->producer)
+	if (len >= 0 && index_read(known, (size_t)len) == 0 && known->producer)
 		return known;
-	spool_known_destroy(known);
+	manifest_index_destroy(known);
 	return NULL;
 }
 
-void spool_known_destroy(struct spool_known *known)
+void manifest_index_destroy(struct manifest_index *known)
 {
 	if (!known)
 		return;
@@ -294,7 +296,7 @@ static int manifest_open(struct spool_manifest *manifest, int flags)
 		return tally_fail(manifest->ctx, errno, "%s: %s", manifest->path, strerror(errno));
 	manifest->bytes = (uint64_t)file.st_size;
 	manifest->floor = 0;
-	manifest->told = false;
+	manifest->reported = false;
 	return 0;
 }
 
@@ -317,11 +319,11 @@ int spool_manifest_begin(struct spool_manifest *manifest, const char *producer, 
 
 static void manifest_failed(struct spool_manifest *manifest)
 {
-	if (!manifest->told)
+	if (!manifest->reported)
 		tally_log(manifest->ctx, TALLY_WARNING,
 			  "%s: %s; if the spool is damaged, what is lost cannot be counted",
 			  manifest->path, strerror(errno));
-	manifest->told = true;
+	manifest->reported = true;
 }
 
 void spool_manifest_add(struct spool_manifest *manifest, const struct spool_record *record)
@@ -336,7 +338,7 @@ void spool_manifest_add(struct spool_manifest *manifest, const struct spool_reco
 	if (n != (ssize_t)len)
 		manifest_failed(manifest);
 	else
-		manifest->told = false;
+		manifest->reported = false;
 }
 
 /* ---- Making it smaller --------------------------------------------------------- */
@@ -351,7 +353,7 @@ static void manifest_keep_text(void *text)
 	(void)text; /* it is in the manifest's bytes */
 }
 
-static size_t known_entry_size(const struct spool_known_entry *entry)
+static size_t index_entry_size(const struct manifest_index_entry *entry)
 {
 	return sizeof(struct manifest_head) + strlen(entry->table) + strlen(entry->source) +
 	       strlen(entry->position) + 3;
@@ -359,13 +361,13 @@ static size_t known_entry_size(const struct spool_known_entry *entry)
 
 /* Marks what goes with table = NULL: the older half of what is acknowledged, but for the newest of
  * each source. */
-static void known_thin(struct spool_known *known, uint64_t budget)
+static void index_thin(struct manifest_index *known, uint64_t budget)
 {
 	void *sources = NULL;
-	uint64_t acked = spool_known_acked(known), used = 0;
+	uint64_t acked = manifest_index_acked(known), used = 0;
 	for (size_t i = known->n_entries; i-- > 0;) {
-		struct spool_known_entry *entry = &known->entries[i];
-		used += known_entry_size(entry);
+		struct manifest_index_entry *entry = &known->entries[i];
+		used += index_entry_size(entry);
 		if (entry->sequence > acked)
 			continue;
 		bool newest = false;
@@ -383,7 +385,7 @@ static void known_thin(struct spool_known *known, uint64_t budget)
 	tdestroy(sources, manifest_keep_text);
 }
 
-static void manifest_copy_entry(struct spool_manifest *to, const struct spool_known_entry *entry)
+static void manifest_copy_entry(struct spool_manifest *to, const struct manifest_index_entry *entry)
 {
 	struct spool_record record = {.type = RECORD_ENTRY,
 				      .sequence = entry->sequence,
@@ -398,10 +400,10 @@ static void manifest_copy_entry(struct spool_manifest *to, const struct spool_kn
 	spool_manifest_add(to, &record);
 }
 
-static void manifest_copy(struct spool_manifest *to, const struct spool_known *known)
+static void manifest_copy(struct spool_manifest *to, const struct manifest_index *known)
 {
 	for (size_t i = 0; i < known->n_readers; i++) {
-		const struct spool_known_reader *reader = &known->readers[i];
+		const struct manifest_index_reader *reader = &known->readers[i];
 		spool_manifest_add(to, &(struct spool_record){.type = RECORD_READER,
 							      .sequence = reader->acked,
 							      .count = reader->stored,
@@ -412,7 +414,7 @@ static void manifest_copy(struct spool_manifest *to, const struct spool_known *k
 			manifest_copy_entry(to, &known->entries[i]);
 }
 
-static int manifest_replace(struct spool_manifest *manifest, const struct spool_known *known)
+static int manifest_replace(struct spool_manifest *manifest, const struct manifest_index *known)
 {
 	struct spool_manifest fresh;
 	int r = spool_manifest_init(&fresh, manifest->ctx, manifest->path);
@@ -421,7 +423,7 @@ static int manifest_replace(struct spool_manifest *manifest, const struct spool_
 					 known->thinned);
 	if (r == 0)
 		manifest_copy(&fresh, known);
-	if (r == 0 && (fresh.told || rename(fresh.path, manifest->path) < 0))
+	if (r == 0 && (fresh.reported || rename(fresh.path, manifest->path) < 0))
 		r = -EIO;
 	if (r < 0 && fresh.path)
 		unlink(fresh.path);
@@ -434,12 +436,12 @@ void spool_manifest_shrink(struct spool_manifest *manifest)
 	if (manifest->fd < 0 || manifest->bytes <= manifest->limit ||
 	    manifest->bytes < manifest->floor + manifest->floor / 2)
 		return;
-	struct spool_known *known = spool_known_load(manifest);
+	struct manifest_index *known = manifest_index_load(manifest);
 	if (known) {
-		known_thin(known, manifest->limit / 2);
+		index_thin(known, manifest->limit / 2);
 		if (manifest_replace(manifest, known) < 0)
 			manifest_failed(manifest);
-		spool_known_destroy(known);
+		manifest_index_destroy(known);
 	}
 	manifest->floor = manifest->bytes;
 }

@@ -22,7 +22,7 @@ enum spool_record_type {
 	RECORD_FORGET = 'F', /* texts: its name */
 	RECORD_DROPPED = 'D', /* sequence: taken out, and counted then */
 	RECORD_LOST = 'L',    /* sequence: damaged, and counted */
-	RECORD_AGAIN = 'A',   /* sequence: damaged, and to be read again by its input */
+	RECORD_REPLAY = 'A',  /* sequence: damaged, and to be read again by its input */
 };
 
 struct spool_record {
@@ -39,12 +39,12 @@ struct spool_manifest {
 	uint64_t bytes; /* of the file */
 	uint64_t limit; /* it is made smaller when it grows beyond */
 	uint64_t floor; /* what it had after it was made smaller */
-	bool told;      /* that it cannot be written */
+	bool reported;  /* that it cannot be written */
 };
 
 /* ---- What it says -------------------------------------------------------------- */
 
-struct spool_known_entry {
+struct manifest_index_entry {
 	uint64_t sequence;
 	const char *table, *source, *position; /* source and position "": none */
 	int64_t first, last;
@@ -52,31 +52,33 @@ struct spool_known_entry {
 	uint8_t state; /* RECORD_ENTRY, or what became of it */
 };
 
-struct spool_known_reader {
+struct manifest_index_reader {
 	const char *name;
 	uint64_t acked, stored;
 };
 
-struct spool_known {
+struct manifest_index {
 	char *bytes; /* what all texts point into */
 	const char *producer;
 	uint64_t last_sequence;
-	uint64_t thinned;                  /* up to here some may be missing */
-	struct spool_known_entry *entries; /* by sequence */
+	uint64_t thinned;                     /* up to here some may be missing */
+	struct manifest_index_entry *entries; /* by sequence */
 	size_t n_entries, entries_size;
-	struct spool_known_reader *readers;
+	struct manifest_index_reader *readers;
 	size_t n_readers;
 };
 
 /* NULL: there is none, or no memory. */
-struct spool_known *spool_known_load(const struct spool_manifest *manifest);
-void spool_known_destroy(struct spool_known *known); /* NULL is fine */
-struct spool_known_entry *spool_known_find(const struct spool_known *known, uint64_t sequence);
+struct manifest_index *manifest_index_load(const struct spool_manifest *manifest);
+void manifest_index_destroy(struct manifest_index *known); /* NULL is fine */
+struct manifest_index_entry *manifest_index_find(const struct manifest_index *known,
+						 uint64_t sequence);
 /* The first entry after a sequence: an index, perhaps n_entries. */
-size_t spool_known_after(const struct spool_known *known, uint64_t sequence);
-struct spool_known_reader *spool_known_reader(const struct spool_known *known, const char *name);
+size_t manifest_index_after(const struct manifest_index *known, uint64_t sequence);
+struct manifest_index_reader *manifest_index_reader(const struct manifest_index *known,
+						    const char *name);
 /* Up to where every reader has acknowledged; without any, everything. */
-uint64_t spool_known_acked(const struct spool_known *known);
+uint64_t manifest_index_acked(const struct manifest_index *known);
 
 /* ---- Writing it ---------------------------------------------------------------- */
 

@@ -294,8 +294,8 @@ static int spool_use(struct spool_store *store)
 
 static int spool_connect(struct spool_store *store)
 {
-	spool_file_tell_empty(store->ctx, store->path);
-	int r = spool_file_make(store->ctx, store->path);
+	spool_file_warn_empty(store->ctx, store->path);
+	int r = spool_file_create(store->ctx, store->path);
 	if (r < 0)
 		return r;
 	if (spool_file_size(store->path, "") == 0 && spool_file_size(store->path, "-wal") > 0)

@@ -14,14 +14,14 @@
 
 /* ---- Readers ------------------------------------------------------------------ */
 
-static bool spool_on_loan(const void *arg, uint64_t sequence)
+static bool spool_is_borrowed(const void *arg, uint64_t sequence)
 {
-	return spool_find_loan(arg, sequence) != NULL;
+	return spool_find_borrower(arg, sequence) != NULL;
 }
 
 void spool_shrink(struct spool *spool)
 {
-	spool_held_shrink(&spool->held, SPOOL_CACHE, spool_on_loan, spool);
+	spool_cache_shrink(&spool->cache, SPOOL_CACHE_BYTES, spool_is_borrowed, spool);
 }
 
 static int spool_begin_reader(struct spool *spool, const char *name, struct spool_reader **ret)
@@ -63,7 +63,7 @@ int spool_open_reader(void *self, const char *name, uint32_t *ret_reader, uint64
 		r = spool_find_or_begin(spool, name, &reader, &rows);
 	if (r < 0)
 		return r;
-	reader->given = reader->acked;
+	reader->fetched = reader->acked;
 	reader->open = true;
 	*ret_reader = (uint32_t)(reader - spool->readers);
 	*ret_rows = rows;
@@ -83,7 +83,7 @@ static int spool_forget(struct spool *spool, struct spool_reader *reader)
 	spool_manifest_add(&spool->manifest,
 			   &(struct spool_record){.type = RECORD_FORGET, .texts = {reader->name}});
 	spool_remove_reader(reader);
-	spool_held_forget(&spool->held, passed);
+	spool_cache_forget(&spool->cache, passed);
 	return 0;
 }
 
@@ -127,7 +127,7 @@ static int spool_decode(void *arg, const struct spool_store_entry *entry)
 	if (r == 0 && batch->n_rows != entry->rows)
 		r = tally_fail(spool->ctx, EBADMSG, "not the batch that was written");
 	if (r == 0)
-		r = spool_held_add(&spool->held, entry->sequence, batch);
+		r = spool_cache_add(&spool->cache, entry->sequence, batch);
 	if (batch)
 		tally_batch_drop(spool->ctx, batch);
 	if (r == -EBADMSG)
@@ -138,24 +138,24 @@ static int spool_decode(void *arg, const struct spool_store_entry *entry)
 /* Has it in memory from now on. */
 int spool_load(struct spool *spool, uint64_t sequence)
 {
-	if (spool_held_find(&spool->held, sequence))
+	if (spool_cache_find(&spool->cache, sequence))
 		return 0;
 	return spool_store_read(spool->store, sequence, spool_decode, spool);
 }
 
 /* The entry after the one given last; mostly just the next number, and in memory. */
 static int spool_load_next(struct spool *spool, const struct spool_reader *reader,
-			   const struct spool_held_entry **ret)
+			   const struct spool_cache_entry **ret)
 {
-	uint64_t sequence = reader->given + 1;
+	uint64_t sequence = reader->fetched + 1;
 	int r = 0;
-	if (!spool_held_find(&spool->held, sequence))
-		r = spool_store_next(spool->store, reader->given, &sequence);
+	if (!spool_cache_find(&spool->cache, sequence))
+		r = spool_store_next(spool->store, reader->fetched, &sequence);
 	if (r == 0)
 		r = spool_load(spool, sequence);
 	if (r < 0)
 		return r;
-	*ret = spool_held_find(&spool->held, sequence);
+	*ret = spool_cache_find(&spool->cache, sequence);
 	return *ret ? 0 : -ENOENT;
 }
 
@@ -168,23 +168,23 @@ int spool_fetch(void *self, uint32_t reader_id, bool rewind, uint32_t max_rows,
 	uint32_t n = 0;
 	int r = 0;
 	if (rewind)
-		reader->given = reader->acked;
-	/* What the reader has on loan already counts, so that a slow output is not lent more and
+		reader->fetched = reader->acked;
+	/* What the reader has borrowed already counts, so that a slow output is not lent more and
 	 * more. */
-	size_t lent = spool_held_bytes(&spool->held, reader->acked, reader->given);
-	while (n < max_entries && rows < max_rows && lent < SPOOL_LOAN) {
-		const struct spool_held_entry *held = NULL;
+	size_t borrowed = spool_cache_bytes(&spool->cache, reader->acked, reader->fetched);
+	while (n < max_entries && rows < max_rows && borrowed < SPOOL_BORROWED_BYTES) {
+		const struct spool_cache_entry *cache = NULL;
 		do
-			r = spool_load_next(spool, reader, &held);
+			r = spool_load_next(spool, reader, &cache);
 		while (spool_recovered(spool, r));
 		if (r < 0)
 			break;
-		ret[n++] = (struct tally_entry){.batch = held->batch,
-						.sequence = held->sequence,
+		ret[n++] = (struct tally_entry){.batch = cache->batch,
+						.sequence = cache->sequence,
 						.producer = spool->store->producer};
-		reader->given = held->sequence;
-		rows += held->batch->n_rows;
-		lent += held->bytes;
+		reader->fetched = cache->sequence;
+		rows += cache->batch->n_rows;
+		borrowed += cache->bytes;
 	}
 	spool_shrink(spool);
 	/* What was read before the error is handed out; the error comes again with the next call.
@@ -225,9 +225,9 @@ int spool_ack(void *self, uint32_t reader_id, uint64_t up_to_sequence)
 	struct spool_reader *reader = &spool->readers[reader_id];
 	if (up_to_sequence <= reader->acked)
 		return 0;
-	spool_place_keep(spool); /* it can be read and acknowledged all the same */
+	spool_restore_if_moved(spool); /* it can be read and acknowledged all the same */
 	uint64_t passed = spool_passed(spool, reader, up_to_sequence);
-	uint64_t gone = spool_keep_until(spool, passed);
+	uint64_t gone = spool_retention_until(spool, passed);
 	int r;
 	do
 		r = spool_store_ack(spool->store, reader->name, up_to_sequence, passed, gone);
@@ -237,12 +237,12 @@ int spool_ack(void *self, uint32_t reader_id, uint64_t up_to_sequence)
 	reader->acked = up_to_sequence;
 	spool_record_reader(spool, reader);
 	spool_manifest_shrink(&spool->manifest);
-	if (reader->given < up_to_sequence)
-		reader->given = up_to_sequence;
-	spool_held_forget(&spool->held, passed);
+	if (reader->fetched < up_to_sequence)
+		reader->fetched = up_to_sequence;
+	spool_cache_forget(&spool->cache, passed);
 	spool_shrink(spool);
 	/* What is kept for later takes a third at most, so that it never makes an input wait. */
-	while (spool->store->bytes > spool_limits(spool).file / 3 && spool_keep_shrink(spool))
+	while (spool->store->bytes > spool_limits(spool).file / 3 && spool_retention_shrink(spool))
 		;
 	return 0;
 }

@@ -1,9 +1,9 @@
 /*
  * The readers of a spool: one per output that reads from it, known to the file by name.  A reader
- * has acknowledged what its output is done with; what lies between that and `given` is on loan.
+ * has acknowledged what its output is done with; what lies between that and `given` is borrowed.
  * Kept in memory from the start on, and written through by those who move a cursor (spool_read.c,
- * spool_keep.c): nothing here changes the file, but for what spool_measure_kept() notes in it.
- * Under the journal's lock.  What can fail: memory, and reading the file at the start.
+ * spool_retention.c): nothing here changes the file, but for what spool_count_retained() notes in
+ * it. Under the journal's lock.  What can fail: memory, and reading the file at the start.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,15 +11,15 @@
 
 #include "spool.h"
 
-static bool spool_has_on_loan(const struct spool_reader *reader, uint64_t sequence)
+static bool spool_has_borrowed(const struct spool_reader *reader, uint64_t sequence)
 {
-	return reader->name && sequence > reader->acked && sequence <= reader->given;
+	return reader->name && sequence > reader->acked && sequence <= reader->fetched;
 }
 
-const struct spool_reader *spool_find_loan(const struct spool *spool, uint64_t sequence)
+const struct spool_reader *spool_find_borrower(const struct spool *spool, uint64_t sequence)
 {
 	for (uint32_t i = 0; i < spool->n_readers; i++)
-		if (spool_has_on_loan(&spool->readers[i], sequence))
+		if (spool_has_borrowed(&spool->readers[i], sequence))
 			return &spool->readers[i];
 	return NULL;
 }
@@ -62,7 +62,7 @@ struct spool_reader *spool_add_reader(struct spool *spool, const char *name, uin
 	if (!copy)
 		return NULL;
 	spool->readers[i] = (struct spool_reader){
-		.name = copy, .acked = acked, .given = acked, .lost_after = acked};
+		.name = copy, .acked = acked, .fetched = acked, .lost_after = acked};
 	return &spool->readers[i];
 }
 
@@ -102,17 +102,17 @@ static int spool_take_reader(void *arg, const struct spool_store_entry *row)
 		       : tally_fail(spool->ctx, ENOMEM, "no memory");
 }
 
-int spool_measure_kept(struct spool *spool)
+int spool_count_retained(struct spool *spool)
 {
 	/* Without readers all waits: nobody has acknowledged anything. */
 	uint64_t last = spool->n_readers ? spool->store->last_sequence : 0;
-	return spool_store_set_back(spool->store, NULL, 0, spool_acked(spool, last));
+	return spool_store_rewind(spool->store, NULL, 0, spool_acked(spool, last));
 }
 
 int spool_load_readers(struct spool *spool)
 {
 	int r = spool_store_readers(spool->store, spool_take_reader, spool);
-	return r < 0 ? r : spool_measure_kept(spool);
+	return r < 0 ? r : spool_count_retained(spool);
 }
 
 void spool_unload_readers(struct spool *spool)

@@ -31,12 +31,12 @@ struct spool_salvage {
 	sqlite3 *from; /* NULL: nothing can be read */
 	sqlite3 *to;
 	sqlite3_stmt *next, *read, *insert;
-	struct spool_known *known; /* NULL: no manifest */
+	struct manifest_index *known; /* NULL: no manifest */
 	char *producer;
 	char *path; /* of the new file */
 	uint64_t last_sequence, acked;
 	void *broken; /* sources that begin again */
-	struct spool_sum saved, again, lost;
+	struct spool_sum saved, replay, lost;
 };
 
 /* ---- What the damaged file still says ------------------------------------------ */
@@ -120,7 +120,7 @@ static int salvage_take_reader(struct spool_salvage *salvage, sqlite3_stmt *row)
 static int salvage_past(struct spool_salvage *salvage)
 {
 	struct spool *spool = salvage->spool;
-	const struct spool_known *known = salvage->known;
+	const struct manifest_index *known = salvage->known;
 	int r = 0;
 	if (known) {
 		salvage->producer = strdup(known->producer);
@@ -177,7 +177,7 @@ static int salvage_make(struct spool_salvage *salvage)
 	if (!salvage->producer)
 		return tally_fail(ctx, ENOMEM, "no memory");
 	unlink(salvage->path);
-	int r = spool_file_make(ctx, salvage->path);
+	int r = spool_file_create(ctx, salvage->path);
 	if (r < 0)
 		return r;
 	if (sqlite3_open_v2(salvage->path, &salvage->to,
@@ -218,21 +218,21 @@ static int salvage_put(struct spool_salvage *salvage, const struct spool_store_e
 
 /* ---- Entry by entry ------------------------------------------------------------ */
 
-/* From memory, where it is on loan or new.  1: it is there and has gone over. */
+/* From memory, where it is borrowed or new.  1: it is there and has gone over. */
 static int salvage_held(struct spool_salvage *salvage, uint64_t sequence)
 {
 	struct spool *spool = salvage->spool;
-	const struct spool_held_entry *held = spool_held_find(&spool->held, sequence);
+	const struct spool_cache_entry *cache = spool_cache_find(&spool->cache, sequence);
 	auto_free void *bytes = NULL;
 	size_t len = 0;
-	if (!held)
+	if (!cache)
 		return 0;
-	int r = tally_batch_encode(spool->ctx, held->batch, &bytes, &len);
+	int r = tally_batch_encode(spool->ctx, cache->batch, &bytes, &len);
 	if (r < 0)
 		return r;
 	r = salvage_put(salvage, &(struct spool_store_entry){.sequence = sequence,
-							     .table = held->batch->table->name,
-							     .rows = held->batch->n_rows,
+							     .table = cache->batch->table->name,
+							     .rows = cache->batch->n_rows,
 							     .bytes = bytes,
 							     .len = len});
 	return r < 0 ? r : 1;
@@ -240,7 +240,7 @@ static int salvage_held(struct spool_salvage *salvage, uint64_t sequence)
 
 static bool salvage_is_whole(const struct spool_salvage *salvage,
 			     const struct spool_store_entry *entry,
-			     const struct spool_known_entry *known)
+			     const struct manifest_index_entry *known)
 {
 	struct tally_ctx *ctx = salvage->spool->ctx;
 	struct tally_batch *batch = NULL;
@@ -256,7 +256,7 @@ static bool salvage_is_whole(const struct spool_salvage *salvage,
 
 /* 1: it has gone over; 0: it cannot be read.  ret: what it said, texts until the next call. */
 static int salvage_copy(struct spool_salvage *salvage, uint64_t sequence,
-			const struct spool_known_entry *known, struct spool_store_entry *ret)
+			const struct manifest_index_entry *known, struct spool_store_entry *ret)
 {
 	int r = salvage_held(salvage, sequence);
 	if (r != 0 || !salvage->read)
@@ -294,7 +294,7 @@ static void salvage_count(struct spool_sum *sum, uint32_t rows)
 }
 
 /* It waited and is missing, or comes again with what is. */
-static int salvage_miss(struct spool_salvage *salvage, struct spool_known_entry *known,
+static int salvage_miss(struct spool_salvage *salvage, struct manifest_index_entry *known,
 			const struct spool_store_entry *entry)
 {
 	struct spool *spool = salvage->spool;
@@ -305,9 +305,9 @@ static int salvage_miss(struct spool_salvage *salvage, struct spool_known_entry 
 	if (sequence <= salvage->acked || (known && known->state != RECORD_ENTRY))
 		return 0;
 	if (known && known->source[0] && salvage->starting) {
-		known->state = RECORD_AGAIN;
+		known->state = RECORD_REPLAY;
 		tsearch(known->source, &salvage->broken, salvage_compare);
-		salvage_count(&salvage->again, rows);
+		salvage_count(&salvage->replay, rows);
 		return 0;
 	}
 	if (known)
@@ -320,13 +320,13 @@ static int salvage_miss(struct spool_salvage *salvage, struct spool_known_entry 
 
 static int salvage_entry(struct spool_salvage *salvage, uint64_t sequence)
 {
-	struct spool_known_entry *known =
-		salvage->known ? spool_known_find(salvage->known, sequence) : NULL;
+	struct manifest_index_entry *known =
+		salvage->known ? manifest_index_find(salvage->known, sequence) : NULL;
 	struct spool_store_entry entry = {.sequence = sequence};
-	bool comes_again = known && known->source[0] && sequence > salvage->acked &&
+	bool is_replayed = known && known->source[0] && sequence > salvage->acked &&
 			   tfind(known->source, &salvage->broken, salvage_compare);
 	int r = 0;
-	if (!comes_again && !(known && known->state != RECORD_ENTRY))
+	if (!is_replayed && !(known && known->state != RECORD_ENTRY))
 		r = salvage_copy(salvage, sequence, known, &entry);
 	if (r == 0)
 		r = salvage_miss(salvage, known, &entry);
@@ -348,9 +348,9 @@ static uint64_t salvage_next_in_file(struct spool_salvage *salvage, uint64_t aft
 
 static uint64_t salvage_next_known(const struct spool_salvage *salvage, uint64_t after)
 {
-	const struct spool_known *known = salvage->known;
+	const struct manifest_index *known = salvage->known;
 	size_t at =
-		known ? spool_known_after(known, after > salvage->acked ? after : salvage->acked)
+		known ? manifest_index_after(known, after > salvage->acked ? after : salvage->acked)
 		      : 0;
 	return known && at < known->n_entries ? known->entries[at].sequence : UINT64_MAX;
 }
@@ -425,10 +425,10 @@ static int salvage_take_position(struct spool_salvage *salvage, sqlite3_stmt *ro
 
 static int salvage_positions(struct spool_salvage *salvage)
 {
-	const struct spool_known *known = salvage->known;
+	const struct manifest_index *known = salvage->known;
 	int r = 0;
 	for (size_t i = 0; known && r == 0 && i < known->n_entries; i++) {
-		const struct spool_known_entry *entry = &known->entries[i];
+		const struct manifest_index_entry *entry = &known->entries[i];
 		if (entry->source[0])
 			r = salvage_put_position(salvage, entry->source, entry->position,
 						 entry->sequence);
@@ -469,7 +469,7 @@ static int salvage_run(struct spool_salvage *salvage)
 
 /* ---- Telling ------------------------------------------------------------------- */
 
-static void salvage_tell(const struct spool_salvage *salvage, const char *why, const char *aside)
+static void salvage_log(const struct spool_salvage *salvage, const char *why, const char *aside)
 {
 	struct tally_ctx *ctx = salvage->spool->ctx;
 	const char *set = aside ? "; set aside as " : "";
@@ -486,20 +486,21 @@ static void salvage_tell(const struct spool_salvage *salvage, const char *why, c
 		  " batches were saved, %" PRIu64 " rows in %" PRIu64
 		  " batches are read again by their inputs, %" PRIu64 " rows in %" PRIu64
 		  " batches are lost%s",
-		  why, set, aside, salvage->saved.rows, salvage->saved.entries, salvage->again.rows,
-		  salvage->again.entries, salvage->lost.rows, salvage->lost.entries,
+		  why, set, aside, salvage->saved.rows, salvage->saved.entries,
+		  salvage->replay.rows, salvage->replay.entries, salvage->lost.rows,
+		  salvage->lost.entries,
 		  salvage->known ? "" : ", and perhaps more: there is no manifest");
 }
 
 static void salvage_note(const struct spool_salvage *salvage)
 {
 	struct spool_manifest *manifest = &salvage->spool->manifest;
-	const struct spool_known *known = salvage->known;
+	const struct manifest_index *known = salvage->known;
 	if (!known || (manifest->fd < 0 && spool_manifest_open(manifest) < 0))
 		return;
-	for (size_t i = spool_known_after(known, salvage->acked); i < known->n_entries; i++) {
-		const struct spool_known_entry *entry = &known->entries[i];
-		if (entry->state == RECORD_AGAIN || entry->state == RECORD_LOST)
+	for (size_t i = manifest_index_after(known, salvage->acked); i < known->n_entries; i++) {
+		const struct manifest_index_entry *entry = &known->entries[i];
+		if (entry->state == RECORD_REPLAY || entry->state == RECORD_LOST)
 			spool_manifest_add(manifest,
 					   &(struct spool_record){.type = entry->state,
 								  .sequence = entry->sequence});
@@ -515,7 +516,7 @@ static void salvage_done(struct spool_salvage *salvage)
 	if (salvage->starting)
 		salvage_close(salvage);
 	tdestroy(salvage->broken, salvage_keep_text);
-	spool_known_destroy(salvage->known);
+	manifest_index_destroy(salvage->known);
 	free(salvage->producer);
 	free(salvage->path);
 }
@@ -530,11 +531,11 @@ static int salvage_swap(struct spool_salvage *salvage, const char *why)
 		salvage_close(salvage);
 	int r = spool_file_set_aside(spool->ctx, spool->path, &aside);
 	if (r == 0)
-		r = spool_file_put(spool->ctx, salvage->path, spool->path);
+		r = spool_file_replace(spool->ctx, salvage->path, spool->path);
 	if (r < 0)
 		return r;
 	salvage_note(salvage);
-	salvage_tell(salvage, why, aside);
+	salvage_log(salvage, why, aside);
 	return 0;
 }
 
@@ -545,7 +546,7 @@ static int salvage_begin(struct spool_salvage *salvage)
 		salvage->path = NULL;
 		return tally_fail(spool->ctx, ENOMEM, "no memory");
 	}
-	salvage->known = spool_known_load(&spool->manifest);
+	salvage->known = manifest_index_load(&spool->manifest);
 	return 0;
 }
 

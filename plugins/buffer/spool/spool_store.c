@@ -18,7 +18,7 @@
 /* What the sums become when the change is made. */
 struct spool_change {
 	uint64_t last_sequence, entries, rows, positions;
-	uint64_t passed, kept_entries, kept_rows;
+	uint64_t passed, retained_entries, retained_rows;
 };
 typedef int spool_change_fn(struct spool_store *store, const void *arg,
 			    struct spool_change *change);
@@ -49,7 +49,7 @@ int spool_store_copy(struct spool_store *store)
 	char *copy = sqlite3_mprintf("%s.new", store->path);
 	/* Reads through the descriptors that are open, so it does not matter where the file went.
 	 * SQLite does not flush the copy (SQLite, VACUUM, "VACUUM with an INTO clause"):
-	 * spool_file_take_copy() does. */
+	 * spool_file_install_copy() does. */
 	char *sql = copy ? sqlite3_mprintf("VACUUM INTO %Q", copy) : NULL;
 	int r = sql ? 0 : tally_fail(store->ctx, ENOMEM, "no memory");
 	if (copy && r == 0 && unlink(copy) < 0 && errno != ENOENT)
@@ -64,8 +64,8 @@ int spool_store_copy(struct spool_store *store)
 static int spool_store_try(struct spool_store *store, spool_change_fn *fn, const void *arg)
 {
 	struct spool_change change = {store->last_sequence, store->entries, store->rows,
-				      store->positions,     store->passed,  store->kept_entries,
-				      store->kept_rows};
+				      store->positions,     store->passed,  store->retained_entries,
+				      store->retained_rows};
 	int r = spool_step(store, SPOOL_BEGIN);
 	if (r < 0)
 		return r;
@@ -85,8 +85,8 @@ static int spool_store_try(struct spool_store *store, spool_change_fn *fn, const
 	store->rows = change.rows;
 	store->positions = change.positions;
 	store->passed = change.passed;
-	store->kept_entries = change.kept_entries;
-	store->kept_rows = change.kept_rows;
+	store->retained_entries = change.retained_entries;
+	store->retained_rows = change.retained_rows;
 	spool_store_measure(store);
 	return 0;
 }
@@ -164,7 +164,7 @@ static int spool_store_do_push(struct spool_store *store, const void *arg,
 	return spool_store_note_position(store, push, change);
 }
 
-static void spool_store_tell_room(struct spool_store *store, bool disk_full)
+static void spool_store_log_room(struct spool_store *store, bool disk_full)
 {
 	if (disk_full && !store->disk_full)
 		tally_log(store->ctx, TALLY_ERROR,
@@ -180,7 +180,7 @@ int spool_store_push(struct spool_store *store, const struct spool_store_push *p
 {
 	int r = spool_store_change(store, push->full_sync, spool_store_do_push, push);
 	if (r == 0 || r == -ENOSPC)
-		spool_store_tell_room(store, r == -ENOSPC);
+		spool_store_log_room(store, r == -ENOSPC);
 	return r;
 }
 
@@ -307,8 +307,8 @@ static int spool_store_delete_up_to(struct spool_store *store, uint64_t sequence
 		return r;
 	change->entries -= entries;
 	change->rows -= rows;
-	change->kept_entries -= entries;
-	change->kept_rows -= rows;
+	change->retained_entries -= entries;
+	change->retained_rows -= rows;
 	spool_bind_int(store, SPOOL_DELETE_UP_TO, 1, sequence);
 	return spool_step(store, SPOOL_DELETE_UP_TO);
 }
@@ -325,9 +325,9 @@ static int spool_store_pass(struct spool_store *store, const struct spool_passin
 		r = spool_numbers(store, SPOOL_COUNT, &entries, &rows);
 		change->passed = passing->passed;
 	}
-	change->kept_entries += entries;
-	change->kept_rows += rows;
-	return r < 0 || change->kept_entries == 0
+	change->retained_entries += entries;
+	change->retained_rows += rows;
+	return r < 0 || change->retained_entries == 0
 		       ? r
 		       : spool_store_delete_up_to(store, passing->gone, change);
 }
@@ -356,24 +356,25 @@ int spool_store_ack(struct spool_store *store, const char *reader, uint64_t acke
 	return spool_store_change(store, false, spool_store_do_ack, &passing);
 }
 
-static int spool_store_do_set_back(struct spool_store *store, const void *arg,
-				   struct spool_change *change)
+static int spool_store_do_rewind(struct spool_store *store, const void *arg,
+				 struct spool_change *change)
 {
 	const struct spool_passing *passing = arg;
 	int r = spool_store_put_reader(store, passing);
 	spool_bind_int(store, SPOOL_COUNT, 1, 0);
 	spool_bind_int(store, SPOOL_COUNT, 2, passing->passed);
 	if (r == 0)
-		r = spool_numbers(store, SPOOL_COUNT, &change->kept_entries, &change->kept_rows);
+		r = spool_numbers(store, SPOOL_COUNT, &change->retained_entries,
+				  &change->retained_rows);
 	change->passed = passing->passed;
 	return r;
 }
 
-int spool_store_set_back(struct spool_store *store, const char *reader, uint64_t acked,
-			 uint64_t passed)
+int spool_store_rewind(struct spool_store *store, const char *reader, uint64_t acked,
+		       uint64_t passed)
 {
 	const struct spool_passing passing = {reader, acked, passed, 0};
-	return spool_store_change(store, false, spool_store_do_set_back, &passing);
+	return spool_store_change(store, false, spool_store_do_rewind, &passing);
 }
 
 /* No cursor may show the last sequence any more, nor an entry. */

@@ -38,10 +38,10 @@ struct spool_store {
 	sqlite3_stmt *statements[SPOOL_N_STATEMENTS];
 	char *producer;
 	uint64_t last_sequence, entries, rows;
-	uint64_t passed, kept_entries,
-		kept_rows; /* of them, those that all readers have acknowledged */
-	uint64_t newest;   /* entry when it was opened */
-	uint64_t bytes;    /* of the pages in use */
+	uint64_t passed, retained_entries,
+		retained_rows; /* of them, those that all readers have acknowledged */
+	uint64_t newest;       /* entry when it was opened */
+	uint64_t bytes;        /* of the pages in use */
 	uint64_t positions;
 	bool full_sync; /* what the connection is set to now */
 	bool damaged;   /* found on the way: whoever opens it next looks at all of it */
@@ -107,8 +107,8 @@ int spool_store_waiting(struct spool_store *store, uint64_t after, uint64_t *ret
 int spool_store_ack(struct spool_store *store, const char *reader, uint64_t acked, uint64_t passed,
 		    uint64_t gone);
 /* As at the start, and whenever a cursor went back: up to where all have passed. */
-int spool_store_set_back(struct spool_store *store, const char *reader, uint64_t acked,
-			 uint64_t passed);
+int spool_store_rewind(struct spool_store *store, const char *reader, uint64_t acked,
+		       uint64_t passed);
 int spool_store_forget(struct spool_store *store, const char *reader, uint64_t passed);
 int spool_store_delete(struct spool_store *store, uint64_t sequence, uint32_t rows);
 /* *ret lives until the next call that changes anything.  -ENOENT: none. */

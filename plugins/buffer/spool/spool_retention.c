@@ -11,20 +11,21 @@
 
 /* ---- How long ------------------------------------------------------------------ */
 
-static void keep_remember(struct spool_keep *keep, int64_t now, int64_t period, uint64_t acked)
+static void retention_add_mark(struct spool_retention *keep, int64_t now, int64_t period,
+			       uint64_t acked)
 {
 	/* Few marks over the whole period instead of one per acknowledgement: an entry is then kept
 	 * for up to a 64th longer, and memory stays the same however fast entries come. */
-	if (keep->n > 0 && now - keep->marks[keep->n - 1].at < period / SPOOL_KEEP_MARKS)
+	if (keep->n > 0 && now - keep->marks[keep->n - 1].at < period / SPOOL_RETENTION_MARKS)
 		return;
-	if (keep->n == SPOOL_KEEP_MARKS)
+	if (keep->n == SPOOL_RETENTION_MARKS)
 		memmove(keep->marks, keep->marks + 1, --keep->n * sizeof(*keep->marks));
-	keep->marks[keep->n++] = (struct spool_keep_mark){now, acked};
+	keep->marks[keep->n++] = (struct spool_retention_mark){now, acked};
 }
 
-uint64_t spool_keep_until(struct spool *spool, uint64_t acked)
+uint64_t spool_retention_until(struct spool *spool, uint64_t acked)
 {
-	struct spool_keep *keep = &spool->keep;
+	struct spool_retention *keep = &spool->retention;
 	int64_t period = atomic_load(&keep->period), now = tally_monotonic(spool->ctx);
 	uint32_t old = 0;
 	if (period == 0)
@@ -33,17 +34,18 @@ uint64_t spool_keep_until(struct spool *spool, uint64_t acked)
 		keep->released = keep->marks[old++].acked;
 	memmove(keep->marks, keep->marks + old, (keep->n - old) * sizeof(*keep->marks));
 	keep->n -= old;
-	keep_remember(keep, now, period, acked);
+	retention_add_mark(keep, now, period, acked);
 	return keep->released < acked ? keep->released : acked;
 }
 
 /* ---- How much ------------------------------------------------------------------ */
 
-bool spool_keep_shrink(struct spool *spool)
+bool spool_retention_shrink(struct spool *spool)
 {
 	struct spool_store *store = spool->store;
 	uint64_t oldest, acked = spool_acked(spool, store->last_sequence);
-	if (store->kept_entries == 0 || spool_store_next(store, 0, &oldest) < 0 || oldest > acked)
+	if (store->retained_entries == 0 || spool_store_next(store, 0, &oldest) < 0 ||
+	    oldest > acked)
 		return false;
 	/* Halves, so that a large push finds room in few transactions. */
 	uint64_t up_to = oldest + (acked - oldest) / 2;
@@ -62,8 +64,8 @@ static bool ledger_has(const struct tally_ledger *ledger, uint64_t sequence)
 	return false;
 }
 
-static int keep_tell(struct spool *spool, const struct spool_known_entry *entry,
-		     tally_missing_fn *each, void *arg)
+static int retention_report(struct spool *spool, const struct manifest_index_entry *entry,
+			    tally_missing_fn *each, void *arg)
 {
 	uint64_t there = 0;
 	bool kept = spool_store_next(spool->store, entry->sequence - 1, &there) == 0 &&
@@ -77,18 +79,19 @@ static int keep_tell(struct spool *spool, const struct spool_known_entry *entry,
 }
 
 /* How many are missing. */
-static int keep_tell_all(struct spool *spool, const struct spool_known *known,
-			 const struct spool_reader *reader, const struct tally_ledger *ledger,
-			 tally_missing_fn *each, void *arg)
+static int retention_report_all(struct spool *spool, const struct manifest_index *known,
+				const struct spool_reader *reader,
+				const struct tally_ledger *ledger, tally_missing_fn *each,
+				void *arg)
 {
 	int missing = 0;
-	for (size_t i = spool_known_after(known, ledger->sequence); i < known->n_entries; i++) {
-		const struct spool_known_entry *entry = &known->entries[i];
+	for (size_t i = manifest_index_after(known, ledger->sequence); i < known->n_entries; i++) {
+		const struct manifest_index_entry *entry = &known->entries[i];
 		if (entry->sequence > reader->stored)
 			break;
 		if (entry->state != RECORD_ENTRY || ledger_has(ledger, entry->sequence))
 			continue;
-		int r = keep_tell(spool, entry, each, arg);
+		int r = retention_report(spool, entry, each, arg);
 		if (r != 0)
 			return r;
 		missing++;
@@ -96,14 +99,14 @@ static int keep_tell_all(struct spool *spool, const struct spool_known *known,
 	return missing;
 }
 
-static int keep_go_back(struct spool *spool, struct spool_reader *reader, uint64_t sequence)
+static int retention_rewind(struct spool *spool, struct spool_reader *reader, uint64_t sequence)
 {
 	uint64_t acked = reader->acked < sequence ? reader->acked : sequence;
 	uint64_t passed = spool_acked(spool, acked);
-	int r = spool_store_set_back(spool->store, reader->name, acked, passed);
+	int r = spool_store_rewind(spool->store, reader->name, acked, passed);
 	if (r < 0)
 		return r;
-	reader->acked = reader->given = acked;
+	reader->acked = reader->fetched = acked;
 	reader->stored = sequence;
 	spool_record_reader(spool, reader);
 	return 0;
@@ -118,15 +121,15 @@ int spool_behind(void *self, uint32_t reader_id, const struct tally_ledger *ledg
 		reader->stored = ledger->sequence;
 		return 0;
 	}
-	struct spool_known *known = spool_known_load(&spool->manifest);
-	int r = known ? keep_tell_all(spool, known, reader, ledger, each, arg) : 0;
+	struct manifest_index *known = manifest_index_load(&spool->manifest);
+	int r = known ? retention_report_all(spool, known, reader, ledger, each, arg) : 0;
 	bool unknown = !known || known->thinned > ledger->sequence;
-	spool_known_destroy(known);
+	manifest_index_destroy(known);
 	if (r < 0)
 		return r;
 	if (r == 0 && (!unknown || ledger_has(ledger, reader->stored)))
 		return 0;
-	r = keep_go_back(spool, reader, ledger->sequence);
+	r = retention_rewind(spool, reader, ledger->sequence);
 	return r < 0 ? r : 1 + unknown;
 }
 

@@ -19,7 +19,7 @@
 
 #define SPOOL_TRY_AGAIN CLOCK_SECOND
 
-void spool_place_note(struct spool *spool)
+void spool_restore_note(struct spool *spool)
 {
 	char wal[PATH_MAX];
 	file_place_note(&spool->place, spool->path, true);
@@ -28,7 +28,7 @@ void spool_place_note(struct spool *spool)
 	spool->wal_place.filled = false; /* begun anew, it may have no bytes */
 }
 
-static enum file_found spool_place_look(const struct spool *spool, const char **ret_suffix)
+static enum file_found spool_restore_check(const struct spool *spool, const char **ret_suffix)
 {
 	char wal[PATH_MAX];
 	enum file_found found = file_place_look(&spool->place, spool->path);
@@ -41,7 +41,7 @@ static enum file_found spool_place_look(const struct spool *spool, const char **
 }
 
 /* Ours under its old name is of no use to the copy, and SQLite would play it into it. */
-static int spool_place_clear(struct spool *spool)
+static int spool_restore_clear(struct spool *spool)
 {
 	char wal[PATH_MAX];
 	snprintf(wal, sizeof(wal), "%s-wal", spool->path);
@@ -49,14 +49,14 @@ static int spool_place_clear(struct spool *spool)
 		unlink(wal);
 	return file_place_same(&spool->place, spool->path)
 		       ? 0
-		       : spool_file_keep_found(spool->ctx, spool->path);
+		       : spool_file_rename_found(spool->ctx, spool->path);
 }
 
 int spool_adopt(struct spool *spool, struct spool_store *fresh)
 {
 	struct spool_store *old = spool->store;
 	char *producer = fresh->producer;
-	fresh->producer = old->producer; /* entries on loan point to it */
+	fresh->producer = old->producer; /* entries borrowed point to it */
 	old->producer = producer;
 	/* The new file knows the numbers of its entries only; one that was acknowledged and deleted
 	 * may have been the last. */
@@ -65,24 +65,24 @@ int spool_adopt(struct spool *spool, struct spool_store *fresh)
 	spool->store = fresh;
 	spool->wal = 0;
 	spool_store_close(old); /* its name is gone: SQLite touches nothing at the path */
-	spool_place_note(spool);
-	spool_keep_room(spool);
-	int r = spool_measure_kept(spool);
+	spool_restore_note(spool);
+	spool_reserve_room(spool);
+	int r = spool_count_retained(spool);
 	if (r == 0 && access(spool->manifest.path, F_OK) < 0) /* it was taken away too */
-		r = spool_match(spool);
+		r = spool_reconcile(spool);
 	return r;
 }
 
-static int spool_place_put_back(struct spool *spool)
+static int spool_restore_write(struct spool *spool)
 {
 	struct spool_store *fresh, *old = spool->store;
-	int r = spool_file_make_place(spool->ctx, spool->path);
+	int r = spool_file_create_folder(spool->ctx, spool->path);
 	if (r == 0)
 		r = spool_store_copy(old);
 	if (r == 0)
-		r = spool_place_clear(spool);
+		r = spool_restore_clear(spool);
 	if (r == 0)
-		r = spool_file_take_copy(spool->ctx, spool->path);
+		r = spool_file_install_copy(spool->ctx, spool->path);
 	if (r == 0)
 		r = spool_store_open(spool->ctx, spool->path, &fresh);
 	if (r < 0)
@@ -90,7 +90,7 @@ static int spool_place_put_back(struct spool *spool)
 	return spool_adopt(spool, fresh);
 }
 
-static void spool_place_tell(struct spool *spool, const char *suffix, enum file_found found)
+static void spool_restore_log(struct spool *spool, const char *suffix, enum file_found found)
 {
 	tally_count(spool->ctx, SPOOL_TAKEN_AWAY, 1);
 	tally_gauge(spool->ctx, SPOOL_MISSING, 1);
@@ -102,20 +102,20 @@ static void spool_place_tell(struct spool *spool, const char *suffix, enum file_
 	spool->missing = true;
 }
 
-int spool_place_keep(struct spool *spool)
+int spool_restore_if_moved(struct spool *spool)
 {
 	const char *suffix;
-	enum file_found found = spool_place_look(spool, &suffix);
+	enum file_found found = spool_restore_check(spool, &suffix);
 	if (found == FILE_IN_PLACE && !spool->missing)
 		return 0;
 	int64_t now = tally_monotonic(spool->ctx);
 	if (!spool->missing)
-		spool_place_tell(spool, suffix, found);
+		spool_restore_log(spool, suffix, found);
 	else if (now < spool->put_back_due)
 		return tally_fail(spool->ctx, ENOSPC, "%s was taken away and is not put back yet",
 				  spool->path);
 	spool->put_back_due = now + SPOOL_TRY_AGAIN;
-	int r = found == FILE_IN_PLACE ? 0 : spool_place_put_back(spool); /* it may come back */
+	int r = found == FILE_IN_PLACE ? 0 : spool_restore_write(spool); /* it may come back */
 	if (r < 0) {
 		char why[256];
 		snprintf(why, sizeof(why), "%s", tally_reason(spool->ctx));

@@ -13,10 +13,10 @@
 
 struct match {
 	struct spool *spool;
-	struct spool_known *known; /* NULL: begun anew */
+	struct manifest_index *known; /* NULL: begun anew */
 };
 
-static int match_entry(void *arg, const struct spool_store_entry *entry)
+static int reconcile_entry(void *arg, const struct spool_store_entry *entry)
 {
 	struct match *match = arg;
 	const struct spool_record record = {
@@ -28,13 +28,13 @@ static int match_entry(void *arg, const struct spool_store_entry *entry)
 	return 0;
 }
 
-static void match_readers(const struct match *match)
+static void reconcile_readers(const struct match *match)
 {
 	struct spool *spool = match->spool;
 	for (uint32_t i = 0; i < spool->n_readers; i++) {
 		struct spool_reader *reader = &spool->readers[i];
-		const struct spool_known_reader *known =
-			match->known ? spool_known_reader(match->known, reader->name) : NULL;
+		const struct manifest_index_reader *known =
+			match->known ? manifest_index_reader(match->known, reader->name) : NULL;
 		if (known)
 			reader->stored = known->stored;
 		spool_manifest_add(&spool->manifest,
@@ -46,13 +46,13 @@ static void match_readers(const struct match *match)
 }
 
 /* A power cut took them; with their positions, so that they come again by themselves. */
-static void match_missing(const struct match *match)
+static void reconcile_missing(const struct match *match)
 {
 	struct spool *spool = match->spool;
 	uint64_t after = spool_acked(spool, match->known->last_sequence);
 	if (spool->store->newest > after)
 		after = spool->store->newest;
-	for (size_t i = spool_known_after(match->known, after); i < match->known->n_entries; i++)
+	for (size_t i = manifest_index_after(match->known, after); i < match->known->n_entries; i++)
 		if (match->known->entries[i].state == RECORD_ENTRY)
 			spool_manifest_add(&spool->manifest,
 					   &(struct spool_record){
@@ -60,12 +60,12 @@ static void match_missing(const struct match *match)
 						   .sequence = match->known->entries[i].sequence});
 }
 
-int spool_match(struct spool *spool)
+int spool_reconcile(struct spool *spool)
 {
-	struct match match = {.spool = spool, .known = spool_known_load(&spool->manifest)};
+	struct match match = {.spool = spool, .known = manifest_index_load(&spool->manifest)};
 	uint64_t newest = 0;
 	if (match.known && strcmp(match.known->producer, spool->store->producer) != 0) {
-		spool_known_destroy(match.known);
+		manifest_index_destroy(match.known);
 		match.known = NULL;
 	}
 	int r = match.known ? spool_manifest_open(&spool->manifest)
@@ -78,14 +78,14 @@ int spool_match(struct spool *spool)
 			  tally_reason(spool->ctx));
 	if (match.known && match.known->n_entries > 0)
 		newest = match.known->entries[match.known->n_entries - 1].sequence;
-	r = spool_store_origins(spool->store, newest, match_entry, &match);
+	r = spool_store_origins(spool->store, newest, reconcile_entry, &match);
 	if (r == 0)
-		match_readers(&match);
+		reconcile_readers(&match);
 	if (r == 0 && match.known)
-		match_missing(&match);
+		reconcile_missing(&match);
 	if (r == 0 && match.known)
-		r = spool_again_load(spool, match.known);
-	spool_known_destroy(match.known);
+		r = spool_replay_load(spool, match.known);
+	manifest_index_destroy(match.known);
 	return r;
 }
 
