@@ -19,6 +19,11 @@ if(TARGET tallyd)
 	target_link_libraries(engine_requests PRIVATE tallyd_plugins_common)
 	add_test(NAME config_requests COMMAND ${PROJECT_SOURCE_DIR}/tests/config/requests.sh
 		$<TARGET_FILE:engine_requests> ${PROJECT_SOURCE_DIR})
+	if(TARGET http_api_openapi)
+		add_test(NAME config_endpoints COMMAND ${PROJECT_SOURCE_DIR}/tests/config/endpoints.sh
+			$<TARGET_FILE:http_api_openapi> ${PROJECT_SOURCE_DIR})
+		set_tests_properties(config_endpoints PROPERTIES LABELS config TIMEOUT 60)
+	endif()
 	set_tests_properties(config_reference config_shipped config_requests
 		PROPERTIES LABELS config TIMEOUT 60)
 endif()

@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 
 #include "http/file_watch.h"
+#include "routes/endpoint.h"
 
 enum { TOKENS_LINE_SIZE = 512 };
 
@@ -46,22 +47,11 @@ struct tokens {
 
 static unsigned token_scope(const char *word)
 {
-	static const char *const names[] = {
-		[HTTP_CONTAINERS] = "containers",
-		[HTTP_STATS] = "stats",
-		[HTTP_LOGS] = "logs",
-		[HTTP_EVENTS] = "events",
-		[HTTP_IMAGES] = "images",
-		[HTTP_TABLES] = "tables",
-		[HTTP_DAEMON] = "daemon",
-		[HTTP_HEALTH] = "health",
-		[HTTP_METRICS] = "metrics",
-		[HTTP_STREAM] = "stream",
-	};
 	if (strcmp(word, "read") == 0)
 		return ~0U;
-	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (strcmp(names[i], word) == 0)
+	/* HTTP_OTHER, the last, is no scope: those pages need any known token. */
+	for (unsigned i = 0; i < HTTP_OTHER; i++)
+		if (strcmp(http_class_names[i], word) == 0)
 			return 1U << i;
 	return 0;
 }

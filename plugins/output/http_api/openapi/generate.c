@@ -1,5 +1,6 @@
 /*
- * Writes openapi.json when tallyd is built: `generate OUT FRAGMENT…`.  Not part of the plugin.
+ * Writes openapi.json when tallyd is built: `generate OUT FRAGMENT…`; and for docs/api.md, by
+ * tests/config/endpoints.sh, the overview of all endpoints.  Not part of the plugin.
  *
  * Paths, parameters and errors come from the table of routes.  Schemas and examples are JSON by
  * nature, so they are files beside the resource that they belong to (routes/NAME.json), with two
@@ -448,10 +449,46 @@ static void write_document(void)
 	json_write_raw(&out, "\n", 1);
 }
 
+/* ---- The overview -------------------------------------------------------- */
+
+static void print_params(const struct route_params *params)
+{
+	for (const struct param_spec *const *at = params->list; at && *at; at++) {
+		unsigned flags = (*at)->flags;
+		if (!(flags & (PARAM_IN_PATH | PARAM_IN_HEADER)))
+			printf(" `%s`%s", (*at)->name, flags & PARAM_REPEATED ? "…" : "");
+	}
+	if (params->others == OTHERS_ARE_TAGS)
+		printf(" the table's tags…");
+}
+
+/* The table of all endpoints in docs/api.md. */
+static void print_overview(void)
+{
+	printf("| endpoint | parameters | scope | cache class |\n|---|---|---|---|\n");
+	for (const struct endpoint *route = endpoints; route->path; route++) {
+		printf("| `%s` |", route->path);
+		print_params(&route->params);
+		printf(" | %s", route->public                ? "none"
+				: route->class == HTTP_OTHER ? "any"
+							     : http_class_names[route->class]);
+		for (unsigned i = 0; i < HTTP_CLASSES; i++)
+			if (route->scopes & 1U << i)
+				printf(" %s", http_class_names[i]);
+		printf(" | %s |\n", route->cached == CACHE_CLASS_NONE
+					    ? "not cached"
+					    : cache_class_names[route->cached]);
+	}
+}
+
 int main(int argc, char **argv)
 {
+	if (argc == 2 && strcmp(argv[1], "--overview") == 0) {
+		print_overview();
+		return 0;
+	}
 	if (argc < 3)
-		die("usage: generate OUT FRAGMENT…");
+		die("usage: generate OUT FRAGMENT…, or generate --overview");
 	for (int i = 2; i < argc; i++)
 		read_fragment(argv[i]);
 	json_writer_init(&out, FILE_MAX);

@@ -48,6 +48,10 @@ static inline bool endpoint_is_validated(const struct endpoint *endpoint)
 	       endpoint->class != HTTP_STREAM;
 }
 
+/* As scopes of tokens and the metrics name them. */
+extern const char *const http_class_names[HTTP_CLASSES];
+extern const char *const cache_class_names[CACHE_CLASS_NONE];
+
 /* All routes; the rest has no path. */
 enum { ROUTES_MAX = 32 };
 extern const struct endpoint endpoints[ROUTES_MAX];

@@ -38,6 +38,20 @@
 	"stream besides that of the rows; a browser's EventSource cannot send any, "               \
 	"so there read it by fetch()."
 
+const char *const http_class_names[HTTP_CLASSES] = {
+	[HTTP_CONTAINERS] = "containers", [HTTP_STATS] = "stats",   [HTTP_LOGS] = "logs",
+	[HTTP_EVENTS] = "events",         [HTTP_IMAGES] = "images", [HTTP_TABLES] = "tables",
+	[HTTP_DAEMON] = "daemon",         [HTTP_HEALTH] = "health", [HTTP_METRICS] = "metrics",
+	[HTTP_STREAM] = "stream",         [HTTP_OTHER] = "other",
+};
+
+const char *const cache_class_names[CACHE_CLASS_NONE] = {
+	[CACHE_CLASS_CONTAINERS] = "containers",
+	[CACHE_CLASS_STATS] = "stats",
+	[CACHE_CLASS_IMAGES] = "images",
+	[CACHE_CLASS_HISTORY] = "history",
+};
+
 const struct endpoint endpoints[ROUTES_MAX] = {
 	/* Containers.  What makes these answers wrong is an event, so a row of container_events
 	 * invalidates them; the TTL is for what has no event, such as the readings beside each. */
