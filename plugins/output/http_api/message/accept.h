@@ -1,4 +1,4 @@
-/* What a request says about the answer it wants: the value of a header in, a decision out. */
+/* Content negotiation and validation: the value of a header in, a decision out. */
 #ifndef TALLYD_HTTP_ACCEPT_H
 #define TALLYD_HTTP_ACCEPT_H
 

@@ -1,5 +1,5 @@
 /*
- * What everything that answers a request is given: whom to ask, what is asked for, and where the
+ * What an endpoint gets to answer a request: the store, the request's arguments, and where the
  * answer goes.  Made on the stack of the thread that answers, for one answer; nobody else sees it,
  * so nothing in it is locked.
  */
@@ -33,7 +33,7 @@ struct context {
 	int64_t deadline;             /* monotonic */
 	struct live *live;
 	const char *last_event_id;          /* NULL: none */
-	bool (*abandoned)(const void *arg); /* nobody waits for the answer any more */
+	bool (*abandoned)(const void *arg); /* no client waits any more */
 	const void *abandoned_arg;
 	struct response_builder *builder;
 };

@@ -2,13 +2,13 @@
  * The target of a request, taken apart once on libmicrohttpd's thread and only read after that,
  * also by the worker that answers.
  *
- *	target_sort()     parameters in one order, so that the cache sees one question as one
+ *	target_sort()     parameters in one order, so that the cache sees equal requests as equal
  *	target_parse()    one copy of the text, cut and percent-decoded in place
  *	target_param()    the first value of a name: a scan, there are at most PARAMS_MAX
  *
  * Decoding is strict: a %00 or half an escape is refused, because two readers of the same URI that
- * mend it differently are how filters in front of a server are got past.  Separators are found
- * before anything is decoded, so an escaped / or & is part of its segment or value (RFC 3986,
+ * repair it differently are how attackers get past a filter in front of a server.  Separators are
+ *found before anything is decoded, so an escaped / or & is part of its segment or value (RFC 3986,
  * section 2.2).
  */
 #include "message/params.h"

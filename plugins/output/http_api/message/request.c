@@ -1,5 +1,5 @@
 /*
- * What a request owns, from its first line until the last one who holds it lets go: the connection,
+ * What a request owns, from its first line until its last reference goes: the connection,
  * and the fetch that it waits for.  Made on libmicrohttpd's thread by http/server.c; the last
  * reference may go on a worker's thread.  All fields have one writer at a time, by the request's
  * stage; request.h says which.

@@ -1,6 +1,6 @@
 /*
  * One request, from its first line to its answer.  The connection owns one reference, the fetch
- * that it began another: what is asked never changes once the request was routed.
+ * that it began another: the arguments never change once they were read.
  */
 #ifndef TALLYD_HTTP_REQUEST_H
 #define TALLYD_HTTP_REQUEST_H
@@ -33,8 +33,9 @@ enum request_origin { ORIGIN_OFF, ORIGIN_MISS, ORIGIN_HIT, ORIGIN_STALE };
 
 struct request {
 	atomic_int references;
-	struct MHD_Connection *connection; /* valid while WAITING, and for who took it out */
-	char *raw;                         /* path and query */
+	struct MHD_Connection
+		*connection; /* valid while WAITING, and for the one that took it out */
+	char *raw;           /* path and query */
 	struct target target;
 	struct arguments args;
 	const struct endpoint *endpoint; /* NULL: there is none */
@@ -49,7 +50,7 @@ struct request {
 	const char *cors;    /* as cors_match() */
 	char *last_event_id; /* NULL: none */
 
-	/* The answer: a reply being written, or a finished one.  Written by who took the request,
+	/* The answer, being written or finished.  Written by whoever took the request,
 	 * read by the connection after that. */
 	struct response_builder builder;
 	struct response *response;

@@ -3,7 +3,7 @@
  * workers and the poller of the streams look here before every query.
  *
  *	catalog_cache_get()     the snapshot, if it is fresh; else this caller asks the store, and
- *	                        those who come meanwhile get the one before
+ *	                        those that come meanwhile get the last one
  *	catalog_cache_reload()  asks in any case
  *	catalog_drop()          the last one frees it
  *
@@ -43,7 +43,7 @@ struct catalog_cache {
 	pthread_mutex_t lock; /* guards all below */
 	struct snapshot *snapshot;
 	int64_t loaded; /* monotonic */
-	bool loading;   /* somebody is with the store for a new one */
+	bool loading;   /* a caller is fetching a new one */
 };
 
 /* ---- Copies -------------------------------------------------------------- */
@@ -177,7 +177,8 @@ struct store_watch *catalog_cache_watch(struct catalog_cache *tables)
 	return &tables->watch;
 }
 
-/* With the lock.  One who finds it old fetches a new one, the others go on with it meanwhile. */
+/* With the lock.  The first caller that finds it old fetches a new one; the others use it
+ * meanwhile. */
 static bool catalog_cache_serve(const struct catalog_cache *tables, const char *name)
 {
 	if (!tables->snapshot)

@@ -41,7 +41,7 @@ static bool search_learn(struct search *search, const struct tally_table *table)
 	return search->host && search->id && search->name;
 }
 
-/* container_info; where nobody collects that, the tags of container_stats say enough. */
+/* container_info; where no input collects it, the tags of container_stats will do. */
 static int search_open(struct search *search, struct context *context)
 {
 	static const char *const names[] = {"container_info", "container_stats"};
@@ -137,7 +137,7 @@ static int attempt_find(const struct attempt *attempt, struct result_set *rows)
 	return attempt_again(attempt, by_name ? FIND_NEWEST : FIND_ANY, rows);
 }
 
-/* Readings say nothing of who is gone; then all count as existing. */
+/* Readings do not say which containers are gone; then all count as existing. */
 static bool row_is_gone(const struct search *search, const struct result_set *rows, uint32_t row)
 {
 	return search->state && search->gone && result_set_row(rows, row)[FIND_GONE].set;

@@ -1,4 +1,4 @@
-/* Which columns a request wants, and how each is put together over time. */
+/* The columns that a request selects, and how each is aggregated over time. */
 #ifndef TALLYD_HTTP_FIELDS_H
 #define TALLYD_HTTP_FIELDS_H
 

@@ -1,7 +1,7 @@
 /*
- * What is known of references to images: what bears them, who was made from it, and how they
- * changed. Facts from docker_images and image_versions in the order of host and reference; those of
- * one host and reference follow each other.
+ * What is known of references to images: what they point to, which containers were made from it,
+ * and how they changed. Facts from docker_images and image_versions in the order of host and
+ * reference; those of one host and reference follow each other.
  */
 #ifndef TALLYD_HTTP_IMAGE_FACTS_H
 #define TALLYD_HTTP_IMAGE_FACTS_H

@@ -24,8 +24,8 @@
 /* How far back is looked, until something is found. */
 static const int64_t latest_windows[] = {300 * CLOCK_SECOND, CLOCK_HOUR, CLOCK_DAY, 0};
 enum { LATEST_WINDOWS = 4, LATEST_CHUNK = 100 };
-/* Readings bear the clock of the host that took them.  One that is a little ahead must not lose its
- * newest ones. */
+/* Readings carry the clock of the host that took them.  One that is a little ahead must not lose
+ * its newest ones. */
 static const int64_t latest_clock_skew = CLOCK_MINUTE; /* of other hosts */
 
 void latest_done(struct latest *latest)

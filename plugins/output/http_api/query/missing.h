@@ -1,4 +1,4 @@
-/* Files that somebody has taken away and that cannot be put back so far, for /readyz. */
+/* Files of the daemon that were deleted under it and are not restored yet, for /readyz. */
 #ifndef TALLYD_HTTP_MISSING_H
 #define TALLYD_HTTP_MISSING_H
 

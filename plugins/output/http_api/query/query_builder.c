@@ -4,7 +4,7 @@
  * query_run() returns.
  *
  * This is the only place that turns a store's error into an answer: refused queries into 400, too
- * much into 413, everything else into 503 with Retry-After, counted, and told once by the store's
+ * much into 413, everything else into 503 with Retry-After, counted, and logged once by the store's
  * watch.  A table that was dropped between the catalog and the query gives no rows.  While rows
  * arrive the query asks whether anybody still waits; if not it ends with -ECANCELED, so that the
  * store's connection is free again.
@@ -17,7 +17,7 @@
 #include "query/store_watch.h"
 #include "query/catalog_cache.h"
 
-/* The top of the road for a store's error: logged by the watch, told without its inner details. */
+/* Where a store's error ends: logged by the watch, and answered without its inner details. */
 static int query_explain(struct context *context, int error)
 {
 	if (error == -E2BIG)

@@ -1,5 +1,5 @@
 /*
- * A question to the store, put together from columns of a table that is known to be there, so
+ * A query to the store, put together from columns of a table that is known to be there, so
  * that no name from a request gets any further.
  *
  *	struct query query;
@@ -47,7 +47,7 @@ void query_filter(struct query *query, const struct tally_column *column, uint32
 
 /* Owes result_set_done(), also on failure; then a problem is written. */
 int query_run(struct query *query, struct result_set *ret);
-/* The same question with other filters: adds to the rows. */
+/* The same query with other filters: adds to the rows. */
 int query_run_more(struct query *query, struct result_set *rows);
 
 #endif

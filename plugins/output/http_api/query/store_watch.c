@@ -3,7 +3,7 @@
  * query that worked is two atomics, and the lock is taken only while something is wrong.
  *
  * A query that ran into its deadline while others were answered says nothing of the store: it was
- * only a long one.  Neither does one that was refused for its content, or that nobody waited for
+ * only a long one.  Neither does one that was refused for its content, or that no client waited for
  * any more.  The store naming its tables is no proof for two seconds after a failure: it may do so
  * from memory.
  *

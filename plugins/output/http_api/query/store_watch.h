@@ -1,5 +1,5 @@
 /*
- * Whether the store answers, over all requests and streams: told once when it is lost, once a
+ * Whether the store answers, over all requests and streams: logged once when it is lost, once a
  * minute with since when, and once when it is back; not once per request that failed.  Any thread.
  */
 #ifndef TALLYD_HTTP_STORE_WATCH_H
@@ -21,14 +21,14 @@ struct store_watch {
 void store_watch_init(struct store_watch *watch, struct tally_ctx *ctx);
 void store_watch_done(struct store_watch *watch);
 
-/* A question failed with that -errno; tally_reason() says why. */
+/* A query failed with that -errno; tally_reason() says why. */
 void store_watch_failed(struct store_watch *watch, int error);
 void store_watch_answered(struct store_watch *watch);
 /* It named its tables: a store may do that from memory for a second after it was lost. */
 void store_watch_named(struct store_watch *watch);
 
-/* The same for whoever asked: a sentence without the store's inner details.  For the error and the
- * reason of this thread's last question. */
+/* The same for the client: a sentence without the store's inner details.  For the error and the
+ * reason of this thread's last query. */
 const char *store_watch_says(struct tally_ctx *ctx, int error);
 
 #endif

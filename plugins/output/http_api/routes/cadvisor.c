@@ -93,9 +93,9 @@ static const struct family labels_cut = {NULL,
 static const struct family last_seen =
 	GAUGE(NULL, "last_seen", "", NS, "When it was last measured, since 1970.");
 
-/* What container_info says.  What has no limit has none to tell: cAdvisor's 0 would be a limit of
- * nothing.  The cores are quota by period, whichever these are, so they are told per the engine's
- * own period. */
+/* What container_info says.  A container without a limit has no sample: cAdvisor's 0 would read as
+ * a limit of nothing.  A CPU limit is quota by period, and only the quotient is stored, so both are
+ * given for the engine's own period. */
 enum { PERIOD_US = 100000 };
 
 static const struct spec {
@@ -113,7 +113,7 @@ static const struct spec {
 	 SPEC_PERIOD},
 };
 
-/* What is asked of container_info; the first two must be there. */
+/* Columns of container_info; without the first two there is nothing to match by. */
 static const char *const info_columns[] = {"host",           "container_id", "image",
 					   "labels",         "started_at",   "mem_limit_bytes",
 					   "cpu_limit_cores"};
@@ -140,7 +140,7 @@ struct exporter {
 	struct json_writer labels;
 	struct subject *subjects;
 	uint32_t n;
-	const char *headed; /* the last family's name that HELP and TYPE were said of */
+	const char *headed; /* the family whose HELP and TYPE were written last */
 };
 
 static void exporter_done(struct exporter *exporter)
@@ -257,7 +257,7 @@ static void write_labels(struct exporter *exporter, struct subject *subject)
 
 /* ---- Asking -------------------------------------------------------------- */
 
-/* What containers are, of those that exist; nothing if nobody collects it. */
+/* What is known of existing containers; no rows if no input collects it. */
 static int query_info(struct exporter *exporter)
 {
 	struct context *context = exporter->context;

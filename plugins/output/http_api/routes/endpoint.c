@@ -16,7 +16,7 @@
 #include "message/request.h"
 #include "query/catalog_cache.h"
 
-/* What an image's name looks like that was not escaped. */
+/* An image's name whose slashes were not escaped: "ghcr.io/x/db" arrives as three segments. */
 static int image_with_slashes(struct context *context)
 {
 	char name[256] = "";

@@ -3,10 +3,10 @@
  * still; and how old the newest readings are, for alerting when collecting has stopped somewhere
  * else.
  *
- * /healthz is on libmicrohttpd's thread and touches nothing, because whoever restarts a process
- * that fails it must not do so for a slow database.  /readyz is on a worker's thread and asks the
- * store anew, past the catalog's cache.  Old readings alone are no 503: taking an API out of a load
- * balancer does not make an input collect.
+ * /healthz is on libmicrohttpd's thread and touches nothing, because a supervisor
+ * that restarts a process for it must not do so for a slow database.  /readyz is on a worker's
+ * thread and asks the store anew, past the catalog's cache.  Old readings alone are no 503: taking
+ * an API out of a load balancer does not make an input collect.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -5,7 +5,8 @@
  *
  * Counted here and not by the store: the store's aggregates are over time, for fields of series,
  * and container_info is a state.  Both queries are bounded in bytes, groups in number.  A host that
- * has readings but no containers in container_info (nobody collects that there) is a group as well.
+ * has readings but no containers in container_info (no input collects them there) is a group as
+ * well.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /*
- * /api/v1/images: which images there are and who uses them.  An image is the same on every host
+ * /api/v1/images: the images, and which containers use them.  An image is the same on every host
  * that has it, so one image is answered with a row a host.  On a worker's thread.
  *
  * An image has many names and one id, the digest of its configuration.  A word in the path is tried

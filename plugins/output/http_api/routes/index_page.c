@@ -1,7 +1,8 @@
 /*
- * /: what there is, for whoever comes with a browser.  On libmicrohttpd's thread; the server keeps
- * the finished response.  Nothing in it is fetched from elsewhere and no script runs, so the page's
- * policy (security_policy_of()) allows its one style by hash and nothing else.
+ * /: links to the endpoints, for people who open the address in a browser.  On libmicrohttpd's
+ * thread; the server keeps the finished response.  Nothing in it is fetched from elsewhere and no
+ * script runs, so the page's policy (security_policy_of()) allows its one style by hash and nothing
+ * else.
  */
 #include <string.h>
 

@@ -19,7 +19,7 @@
 #include "routes/table_page.h"
 #include "query/catalog_cache.h"
 
-/* ---- What is asked for --------------------------------------------------- */
+/* ---- The query ---------------------------------------------------------- */
 
 /* One parameter as one condition.  A column that this store lacks is the client's error, not an
  * empty list: a filter that cannot hold would otherwise look like one that nothing passes. */
@@ -34,7 +34,7 @@ static int filter_one(struct context *context, const struct list_filter *filter,
 					"the table %s of this store has no column %s",
 					query->table->name, filter->column);
 	if (column->type == TALLY_INT && strcmp(value, "no") == 0)
-		return 0; /* as if nobody had asked, like gone=no */
+		return 0; /* no condition, as with gone=no */
 	if (match == TALLY_GLOB && !strpbrk(value, "*?"))
 		match = TALLY_EQUALS;
 	if (column->type == TALLY_BOOL || column->type == TALLY_INT)
@@ -69,7 +69,7 @@ static int filter_all(struct context *context, const struct list *list, struct q
 	return r;
 }
 
-/* The containers that container= names; they must outlive the question. */
+/* The containers that container= names; they must outlive the query. */
 static int find_containers(struct context *context, struct container ret[PARAMS_MAX],
 			   uint32_t *ret_n)
 {

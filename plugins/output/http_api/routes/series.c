@@ -1,5 +1,5 @@
 /*
- * Readings on a grid of time: read what is asked for, ask the store, put each row in its slot.  On
+ * Readings on a grid of time: query the store, put each row in its slot, write.  On
  * a worker's thread.  series_write.c writes what is here in four formats.
  *
  * Rows do not come for every point: the store leaves out buckets without readings.  So the grid is

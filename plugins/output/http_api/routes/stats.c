@@ -1,6 +1,6 @@
 /*
- * /api/v1/stats and /stats/latest: readings of many containers.  On a worker's thread; what is read
- * is in query/latest.c and series.c, this is who it is asked of.
+ * /api/v1/stats and /stats/latest: readings of many containers.  On a worker's thread;
+ * query/latest.c and series.c read them, this file finds out of which containers.
  *
  * ids= takes ids, their beginnings and names, each looked up by itself (container_lookup.c), so
  * their number is bounded.  Two words for one container are one series.

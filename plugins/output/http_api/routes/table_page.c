@@ -1,6 +1,6 @@
 /*
  * All columns of a table, row by row: what logs, events, images and /tables/{} have in common.  On
- * a worker's thread.  The caller sets what is asked for; what can fail is the link to the next
+ * a worker's thread.  The caller sets filters and order; what can fail is the link to the next
  * page, which may be too long for a header (414) in formats that have no other place for it.
  */
 #include "routes/table_page.h"

@@ -1,5 +1,5 @@
 /*
- * /api/v1/tables: every table the store holds, whoever declared it.  On a worker's thread.
+ * /api/v1/tables: every table of the store, whichever plugin declared it.  On a worker's thread.
  *
  * This is how rows of a third party's plugin get out without a line here: its table names its
  * columns, and every tag of text is a parameter.  So the parameters of /tables/{} are known only
