@@ -1,3 +1,4 @@
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -75,6 +76,13 @@ int64_t fixture_sql(struct fixture *fixture, const char *sql)
 	sqlite3_finalize(statement);
 	sqlite3_close(db);
 	return value;
+}
+
+const char *const backend_watermarks = "@rollups";
+
+void backend_time(int64_t ns, char *ret, size_t size)
+{
+	snprintf(ret, size, "%" PRId64, ns);
 }
 
 int64_t fixture_newest(struct fixture *fixture, const char *view)

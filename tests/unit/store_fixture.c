@@ -244,3 +244,36 @@ const struct tally_cell *rows_at(const struct rows *rows, uint32_t row, uint32_t
 	assert_true(row < rows->n && column < rows->n_columns);
 	return &rows->cells[(size_t)row * rows->n_columns + column];
 }
+
+/* ---- An hour of history -------------------------------------------------------- */
+
+int64_t history_count(struct fixture *f, const char *table)
+{
+	char sql[100];
+	snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", table);
+	return fixture_sql(f, sql);
+}
+
+void history_minute(struct fixture *f, int64_t from)
+{
+	struct tally_batch *batch = fixture_batch(f, &series_table);
+	for (int i = 0; i < 6; i++)
+		put_series(f, batch, from + i * 10 * SECOND, "a", 1, i);
+	fixture_write(f, batch);
+}
+
+void history_line(struct fixture *f, int64_t time)
+{
+	struct tally_batch *batch = fixture_batch(f, &log_table);
+	put_log(f, batch, time, "x", 1, "m");
+	fixture_write(f, batch);
+}
+
+void history_hour(struct fixture *f)
+{
+	for (int i = 0; i < 60; i++)
+		history_minute(f, T0 + i * MINUTE);
+	history_line(f, T0);
+	maintenance_at(f, T0 + 2 * HOUR);
+	assert_int_equal(history_count(f, "samples_1min"), 60);
+}

@@ -63,6 +63,14 @@ void put_log(struct fixture *fixture, struct tally_batch *batch, int64_t time, c
 void put_text(struct fixture *fixture, struct tally_batch *batch, uint32_t column,
 	      const char *text); /* into the last row */
 
+/* ---- An hour of history, for the tests of clocks ---- */
+
+int64_t history_count(struct fixture *fixture, const char *table);
+void history_minute(struct fixture *fixture, int64_t from); /* a row of a every ten seconds */
+void history_line(struct fixture *fixture, int64_t time);
+/* Sixty minutes and a line from T0 on; maintenance has rolled them up at T0 + 2 h. */
+void history_hour(struct fixture *fixture);
+
 /* The rows of an answer, copied. */
 struct rows {
 	char table[64];
@@ -90,6 +98,9 @@ void backend_close(struct fixture *fixture);       /* leaves nothing in the fold
  * itself is written @name, the part of a table that it made @@name. */
 int64_t fixture_sql(struct fixture *fixture, const char *sql);
 int64_t fixture_newest(struct fixture *fixture, const char *view); /* the newest time in a view */
+/* A time as SQL has it there, and the table of the watermarks. */
+void backend_time(int64_t ns, char *ret, size_t size);
+extern const char *const backend_watermarks;
 /* With other retentions from now on. */
 void fixture_keep(struct fixture *fixture, int64_t raw, int64_t rollup);
 /* As it was before there were rollups of samples per five minutes. */

@@ -13,29 +13,6 @@
 static const int64_t jumps[] = {8 * DAY, 10 * DAY, 3650 * DAY};
 enum { JUMPS = sizeof(jumps) / sizeof(jumps[0]) };
 
-static int64_t count(struct fixture *f, const char *table)
-{
-	char sql[100];
-	snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", table);
-	return fixture_sql(f, sql);
-}
-
-/* A row every ten seconds of a minute. */
-static void write_minute(struct fixture *f, int64_t from)
-{
-	struct tally_batch *batch = fixture_batch(f, &series_table);
-	for (int i = 0; i < 6; i++)
-		put_series(f, batch, from + i * 10 * SECOND, "a", 1, i);
-	fixture_write(f, batch);
-}
-
-static void write_line(struct fixture *f, int64_t time)
-{
-	struct tally_batch *batch = fixture_batch(f, &log_table);
-	put_log(f, batch, time, "x", 1, "m");
-	fixture_write(f, batch);
-}
-
 static void write_thing(struct fixture *f, int64_t time, const char *state)
 {
 	struct tally_batch *batch = fixture_batch(f, &state_table);
@@ -45,16 +22,6 @@ static void write_thing(struct fixture *f, int64_t time, const char *state)
 	put_text(f, batch, I_ID, "a");
 	put_text(f, batch, I_STATE, state);
 	fixture_write(f, batch);
-}
-
-/* An hour of everything, maintained. */
-static void begin(struct fixture *f)
-{
-	for (int i = 0; i < 60; i++)
-		write_minute(f, T0 + i * MINUTE);
-	write_line(f, T0);
-	maintenance_at(f, T0 + 2 * HOUR);
-	assert_int_equal(count(f, "samples_1min"), 60);
 }
 
 static int command(struct fixture *f, const char *verb)
@@ -67,15 +34,15 @@ static int command(struct fixture *f, const char *verb)
 static void a_clock_that_jumps_ahead_deletes_nothing_until_it_is_confirmed(void **state)
 {
 	struct fixture *f = *state;
-	begin(f);
+	history_hour(f);
 	assert_int_equal(command(f, "status"), 0);
 	for (int i = 0; i < JUMPS; i++) {
 		assert_int_equal(maintenance_when_set_to(f, T0 + 2 * HOUR + jumps[i]), 0);
-		write_minute(f, T0 + 2 * HOUR + jumps[i]); /* and what comes meanwhile stays */
+		history_minute(f, T0 + 2 * HOUR + jumps[i]); /* and what comes meanwhile stays */
 		assert_int_equal(maintenance_when_set_to(f, T0 + 2 * HOUR + jumps[i]), 0);
-		assert_int_equal(count(f, "samples"), 360 + 6 * (i + 1));
-		assert_int_equal(count(f, "lines"), 1);
-		assert_true(count(f, "samples_1min") >= 60);
+		assert_int_equal(history_count(f, "samples"), 360 + 6 * (i + 1));
+		assert_int_equal(history_count(f, "lines"), 1);
+		assert_true(history_count(f, "samples_1min") >= 60);
 		assert_int_equal(fake_host_metric(f->host, METRIC_RETENTION_HELD), jumps[i]);
 		assert_int_equal(command(f, "status"), 1);
 	}
@@ -83,8 +50,8 @@ static void a_clock_that_jumps_ahead_deletes_nothing_until_it_is_confirmed(void 
 	assert_non_null(strstr(fake_host_log(f->host, TALLY_WARNING), "tallyd db confirm-clock"));
 	assert_int_equal(command(f, "confirm-clock"), 0);
 	assert_int_equal(maintenance_when_set_to(f, T0 + 2 * HOUR + jumps[JUMPS - 1]), 0);
-	assert_int_equal(count(f, "samples"), 6);
-	assert_int_equal(count(f, "lines"), 0);
+	assert_int_equal(history_count(f, "samples"), 6);
+	assert_int_equal(history_count(f, "lines"), 0);
 	assert_int_equal(fake_host_metric(f->host, METRIC_RETENTION_HELD), 0);
 	assert_int_equal(command(f, "status"), 0);
 }
@@ -93,104 +60,44 @@ static void a_clock_that_is_wrong_when_the_daemon_starts_deletes_nothing(void **
 {
 	struct fixture *f = *state;
 	for (int i = 0; i < 60; i++)
-		write_minute(f, T0 + i * MINUTE);
+		history_minute(f, T0 + i * MINUTE);
 	/* Before the first maintenance, and after a boot. */
 	f->plugin->stop(f->store);
 	f->uptime = 0;
 	fake_host_set_now(f->host, T0 + 10 * DAY);
 	assert_int_equal(f->plugin->start(f->store), 0);
 	assert_int_equal(maintenance_when_set_to(f, T0 + 10 * DAY), 0);
-	assert_int_equal(count(f, "samples"), 360);
+	assert_int_equal(history_count(f, "samples"), 360);
 	/* Nor does a file of a version that kept no clock. */
 	f->plugin->stop(f->store);
 	fixture_sql(f, "DELETE FROM tally_clock");
 	assert_int_equal(f->plugin->start(f->store), 0);
 	assert_int_equal(maintenance_when_set_to(f, T0 + 10 * DAY), 0);
-	assert_int_equal(count(f, "samples"), 360);
-}
-
-static void a_daemon_that_was_away_for_longer_than_retention_deletes_when_it_is_back(void **state)
-{
-	struct fixture *f = *state;
-	begin(f);
-	f->plugin->stop(f->store);
-	time_passes(f, T0 + 12 * DAY);
-	assert_int_equal(f->plugin->start(f->store), 0);
-	maintenance_at(f, T0 + 12 * DAY);
-	assert_int_equal(count(f, "samples"), 0);
-	assert_int_equal(count(f, "samples_1min"), 60);
+	assert_int_equal(history_count(f, "samples"), 360);
 }
 
 static void a_machine_that_was_off_for_longer_than_retention_deletes_in_the_end(void **state)
 {
 	struct fixture *f = *state;
-	begin(f);
+	history_hour(f);
 	f->uptime = 0;
 	for (int day = 0; day < 9; day++) {
 		assert_int_equal(maintenance_when_set_to(f, T0 + (12 + day) * DAY), 0);
-		write_line(f, T0 + (12 + day) * DAY);
+		history_line(f, T0 + (12 + day) * DAY);
 		f->uptime += DAY;
 	}
-	assert_int_equal(count(f, "samples"), 0);
-	assert_int_equal(count(f, "lines"), 8);
+	assert_int_equal(history_count(f, "samples"), 0);
+	assert_int_equal(history_count(f, "lines"), 8);
 	assert_int_equal(fake_host_metric(f->host, METRIC_RETENTION_HELD), 0);
-}
-
-static void after_a_jump_minutes_are_rolled_up_again_by_the_right_time(void **state)
-{
-	struct fixture *f = *state;
-	int64_t now = T0 + 2 * HOUR;
-	begin(f);
-	assert_int_equal(maintenance_when_set_to(f, now + 10 * DAY), 0);
-	write_minute(f, now + 10 * DAY);
-	assert_int_equal(maintenance_when_set_to(f, now + 10 * DAY + 5 * MINUTE), 0);
-	assert_true(fixture_sql(f, "SELECT max(rolled_to) FROM @rollups WHERE level = 1") >
-		    now + 9 * DAY);
-	fake_host_set_now(f->host, now + MINUTE);
-	write_minute(f, now + MINUTE); /* before anybody has put it right */
-	maintenance_at(f, now + 2 * MINUTE);
-	assert_in_range(fake_host_metric(f->host, METRIC_ROLLUP_LAG), MINUTE, 4 * MINUTE);
-	assert_non_null(strstr(fake_host_log(f->host, TALLY_WARNING), "still to come"));
-	for (int i = 3; i < 10; i++) {
-		fake_host_set_now(f->host, now + i * MINUTE);
-		write_minute(f, now + i * MINUTE);
-	}
-	maintenance_at(f, now + 20 * MINUTE);
-	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples_1min WHERE time >= "
-					"1700013600000000000 AND time < 1700092800000000000"),
-			 8);
-	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1min WHERE time < "
-					"1700092800000000000"),
-			 360 + 48);
-	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM @rollups WHERE rolled_to > "
-					"1700092800000000000 OR kept_from > 1700092800000000000"),
-			 0);
-	assert_int_equal(count(f, "@late"), 0);
-}
-
-/* As versions before left it behind. */
-static void watermarks_that_lie_in_the_future_are_rewound(void **state)
-{
-	struct fixture *f = *state;
-	begin(f);
-	fixture_sql(f, "UPDATE @rollups SET rolled_to = rolled_to + 864000000000000, kept_from = "
-		       "1700406400000000000");
-	fixture_restart(f);
-	write_minute(f, T0 + 2 * HOUR - 10 * SECOND);
-	maintenance_at(f, T0 + 2 * HOUR + 10 * MINUTE);
-	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1min"), 366);
-	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM @rollups WHERE rolled_to > "
-					"1700014200000000000 OR kept_from > 1700014200000000000"),
-			 0);
 }
 
 /* Rolled up again from where a clock that went back has drawn them to. */
 static void rollups_of_rows_that_are_gone_stay_as_they_were(void **state)
 {
 	struct fixture *f = *state;
-	begin(f);
+	history_hour(f);
 	maintenance_at(f, T0 + 7 * DAY + 30 * MINUTE + 30 * SECOND);
-	assert_in_range(count(f, "samples"), 1, 200);
+	assert_in_range(history_count(f, "samples"), 1, 200);
 	assert_int_equal(maintenance_when_set_to(f, T0 - DAY), 0);
 	maintenance_at(f, T0 + 7 * DAY + 30 * MINUTE + 30 * SECOND);
 	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1min"), 360);
@@ -200,11 +107,11 @@ static void rollups_of_rows_that_are_gone_stay_as_they_were(void **state)
 static void rows_more_than_a_day_ahead_are_rejected_and_logged(void **state)
 {
 	struct fixture *f = *state;
-	begin(f);
-	write_minute(f, T0 + 2 * HOUR + 10 * DAY); /* from a spool, say */
+	history_hour(f);
+	history_minute(f, T0 + 2 * HOUR + 10 * DAY); /* from a spool, say */
 	assert_int_equal(fake_host_rejected(f->host), 6);
-	write_minute(f, T0 + 2 * HOUR + 10 * SECOND);
-	assert_int_equal(count(f, "samples"), 366);
+	history_minute(f, T0 + 2 * HOUR + 10 * SECOND);
+	assert_int_equal(history_count(f, "samples"), 366);
 }
 
 static void a_state_dated_in_the_future_does_not_stay(void **state)
@@ -229,12 +136,12 @@ static void a_full_file_loses_the_oldest_rows_also_beside_some_of_the_future(voi
 	fixture_write(f, batch);
 	maintenance_at(f, T0 + 20000 * SECOND);
 	fake_host_set_now(f->host, T0 + 3650 * DAY);
-	write_minute(f, T0 + 3650 * DAY);
+	history_minute(f, T0 + 3650 * DAY);
 	backend_config.max_size = fixture_sql(f, "PRAGMA page_count") * 4096 * 100 / 96;
 	fixture_restart(f);
 	assert_int_equal(maintenance_when_set_to(f, T0 + 3650 * DAY), 0);
 	assert_true(fake_host_metric(f->host, METRIC_DELETED_SIZE) > 0);
-	assert_true(count(f, "samples") > 15000);
+	assert_true(history_count(f, "samples") > 15000);
 }
 
 int main(void)
@@ -243,11 +150,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(a_clock_that_jumps_ahead_deletes_nothing_until_it_is_confirmed),
 		STORE_TEST(a_clock_that_is_wrong_when_the_daemon_starts_deletes_nothing),
-		STORE_TEST(
-			a_daemon_that_was_away_for_longer_than_retention_deletes_when_it_is_back),
 		STORE_TEST(a_machine_that_was_off_for_longer_than_retention_deletes_in_the_end),
-		STORE_TEST(after_a_jump_minutes_are_rolled_up_again_by_the_right_time),
-		STORE_TEST(watermarks_that_lie_in_the_future_are_rewound),
 		STORE_TEST(rollups_of_rows_that_are_gone_stay_as_they_were),
 		STORE_TEST(rows_more_than_a_day_ahead_are_rejected_and_logged),
 		STORE_TEST(a_state_dated_in_the_future_does_not_stay),

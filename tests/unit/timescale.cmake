@@ -23,7 +23,7 @@ function(tallyd_timescale_test_tsl area)
 endfunction()
 
 # What all stores have in common (see sqlite.cmake), then what only this one has.
-foreach(area IN ITEMS write query aggregate)
+foreach(area IN ITEMS write query aggregate wrong_clock)
 	tallyd_timescale_test(${area} test_store_${area}.c)
 	tallyd_timescale_test_tsl(${area})
 endforeach()

@@ -1,3 +1,4 @@
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -89,6 +90,13 @@ int64_t fixture_sql(struct fixture *fixture, const char *sql)
 	PQclear(result);
 	PQfinish(conn);
 	return value;
+}
+
+const char *const backend_watermarks = "@marks";
+
+void backend_time(int64_t ns, char *ret, size_t size)
+{
+	snprintf(ret, size, "to_timestamp(%" PRId64 ")", ns / SECOND);
 }
 
 int64_t fixture_newest(struct fixture *fixture, const char *view)
