@@ -1,4 +1,4 @@
-add_library(sqlite_fixture OBJECT unit/sqlite_fixture.c unit/store_fixture.c)
+add_library(sqlite_fixture OBJECT unit/sqlite_fixture.c unit/store_fixture.c unit/flush_watch.c)
 target_link_libraries(sqlite_fixture PRIVATE tallyd_test_support sqlite_objects)
 target_include_directories(sqlite_fixture PUBLIC unit)
 
