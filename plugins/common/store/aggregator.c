@@ -200,7 +200,7 @@ int aggregator_end_series(struct aggregator *aggregator)
 	return aggregator->complete(aggregator->complete_arg, bucket);
 }
 
-/* The one bucket that there is of a series that is alone begins anew. */
+/* The single bucket of a series that is alone is used again. */
 static int aggregator_turn(struct aggregator *aggregator, int64_t start)
 {
 	int r = aggregator_end_series(aggregator);
@@ -294,7 +294,7 @@ static void aggregator_count_increase(struct aggregator_field *field, struct acc
 {
 	struct counter_baseline *from = &field->baseline;
 	bool real = field->type == TALLY_REAL;
-	/* A counter that falls began anew with its source; how far it had come is not known, so
+	/* A counter that falls has restarted with its source; how far it had come is not known, so
 	 * that step counts neither as growth nor as time. */
 	bool fell = real ? value.f < from->value.f : value.i < from->value.i;
 	int64_t growth;

@@ -1,7 +1,7 @@
 /*
- * Where rows are tallied: per group and bucket, for each field, everything that any aggregate is
+ * Where rows are summed up: per group and bucket, for each field, everything that any aggregate is
  * made of.  Rows and already rolled-up buckets may be fed in any mixture, as long as each
- * series comes in one piece and in the order of time.  Queries and rollups use the same sheet,
+ * series comes in one piece and in the order of time.  Queries and rollups use the same aggregator,
  * so that they agree.
  *
  * A rate is, per series, the sum of what a counter grew from each sample to the next, over the time
@@ -87,10 +87,10 @@ void aggregator_clear(struct aggregator *aggregator);
 
 void aggregator_begin_series(struct aggregator *aggregator, uint32_t group, int64_t series);
 /* The same of a series that is alone in its group, has no text and is fed in the order of time:
- * its buckets are handed to sheet->complete, each when it is over, and not kept. */
+ * its buckets are handed to aggregator->complete as soon as they are over, and not kept. */
 void aggregator_begin_only_series(struct aggregator *aggregator, uint32_t group, int64_t series);
 int aggregator_end_series(struct aggregator *aggregator);
-/* Between two stretches of a series that do not touch: the counters begin anew. */
+/* Between two stretches of a series that do not touch: the counters start over. */
 void aggregator_begin_segment(struct aggregator *aggregator);
 /* Earlier rows, newest first, from whose samples the counters go on.  Returns whether an even
  * earlier one is needed.  cells: one per field, here and below. */
@@ -105,7 +105,7 @@ struct aggregator_rolled {
 };
 int aggregator_add_rolled(struct aggregator *aggregator, const struct aggregator_rolled *rolled);
 
-/* What one aggregate comes to.  The text is the sheet's. */
+/* What one aggregate comes to.  The text is the aggregator's. */
 struct tally_cell aggregator_value(const struct aggregator *aggregator,
 				   struct aggregator_bucket *bucket, uint32_t field,
 				   uint32_t aggregate);

@@ -1,4 +1,7 @@
-/* Refusals name what they refuse, since they end up in front of whoever asked. */
+/*
+ * Checks a query once, so that the stores can rely on it.  Called on the thread that asks; only the
+ * query itself can be wrong.  Errors name the table or column: they reach the API's client.
+ */
 #include "store/bound_query.h"
 
 #include <errno.h>

@@ -203,7 +203,7 @@ int catalog_check(struct tally_ctx *ctx, const struct tally_table *table)
 
 /* ---- Names -------------------------------------------------------------------- */
 
-/* As core/declaration_names.c has them, which refuses such a plugin; a table can come from a
+/* As core/plugin/declaration_names.c has them, which refuses such a plugin; a table can come from a
  * buffer, too, that was filled by an older one. */
 static const char *const catalog_prefixes[] = {"tally_", "sqlite_", "pg_"};
 static const char *const catalog_suffixes[] = {"_rows", "_series", "_key", "_1min",
@@ -246,7 +246,8 @@ static uint32_t catalog_common(const struct tally_table *a, const struct tally_t
 	return c;
 }
 
-/* Columns are appended with a greater revision, as plugin.h says; whoever lacks some is older. */
+/* Columns are appended with a greater revision, as plugin.h says; a declaration with fewer columns
+ * is older. */
 static bool catalog_revisions_fit(const struct tally_table *stored, const struct tally_table *table)
 {
 	if (stored->n_columns < table->n_columns)

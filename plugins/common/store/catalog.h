@@ -1,6 +1,7 @@
 /*
  * The tables that the store holds, in memory.  Entries never change and live until catalog_done():
- * whoever found one may use it without a lock.  A table whose columns grew gets a new entry.
+ * so an entry that was found can be used without a lock.  A table whose columns grew gets a new
+ * entry.
  */
 #ifndef TALLYD_PLUGINS_COMMON_CATALOG_H
 #define TALLYD_PLUGINS_COMMON_CATALOG_H
@@ -35,7 +36,7 @@ void catalog_done(struct catalog *catalog);
 const struct stored_table *catalog_find(struct catalog *catalog, const char *name);
 /* Takes the entry. */
 void catalog_add(struct catalog *catalog, struct stored_table *stored);
-/* Notes one that is no table.  True: it is worth telling, for the first time. */
+/* Notes a name that is not a table.  True: for the first time, so it should be logged. */
 bool catalog_refuse(struct catalog *catalog, const char *name);
 /* Sorted by name. */
 int catalog_each(struct catalog *catalog, tally_table_fn *each, void *arg);
@@ -52,7 +53,7 @@ int catalog_check_names(struct tally_ctx *ctx, const struct tally_table *table);
  * has the same name. */
 int catalog_check_same(struct tally_ctx *ctx, const struct tally_table *stored,
 		       const struct tally_table *table);
-/* The same without a word, for what is asked of every batch: nothing has to be added, either. */
+/* The same without an error text, for every batch; and no column has to be added. */
 bool catalog_has_all(const struct tally_table *stored, const struct tally_table *table);
 
 /* -1: no such column. */

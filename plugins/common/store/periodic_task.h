@@ -26,7 +26,7 @@ struct task {
 int task_start(struct task *task);
 void task_stop(struct task *task); /* waits for the round; fine if there is no thread */
 
-/* A round that takes long asks for it between its steps. */
+/* A long round calls this between its steps. */
 static inline bool task_stopping(const struct task *task)
 {
 	return worker_is_stopping(&task->worker);

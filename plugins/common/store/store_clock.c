@@ -34,7 +34,7 @@ static int64_t clock_distance(int64_t a, int64_t b)
 	return distance;
 }
 
-/* They have parted: one of them is wrong, and only time tells which. */
+/* The two disagree: one of them is wrong, and only time shows which. */
 static void clock_part(struct store_clock *clock, int64_t now, int64_t passed, int64_t leeway)
 {
 	int64_t before = clock_distance(clock->seen, clock->trusted);

@@ -1,9 +1,9 @@
 /*
- * The time that retention goes by.  A clock may be wrong, and what is deleted by it is gone, for
- * everybody who shares the store.  So a store keeps a time of its own, which goes on as fast as
- * time really went by, and follows its clock only as far as that.  Where the two part, rows are
- * kept for longer until the clock has gone evenly for as long as they are kept anyway: what it held
- * back has by then come of age by itself.  See docs/decisions/0014-retention-and-clocks.md.
+ * The time that retention follows.  A clock may be wrong, and rows deleted by it are gone for
+ * everybody who shares the store.  So a store keeps a time of its own, which advances as fast as
+ * time really passes, and follows its clock no further than that.  Where the two disagree, rows are
+ * kept longer, until the clock has run evenly for a whole retention: by then the rows that it held
+ * back are old enough in any case.  See docs/decisions/0014-retention-and-clocks.md.
  *
  * No thread and no I/O here; a store keeps the numbers where it
  * keeps its watermarks, and calls this once in each round of its maintenance.

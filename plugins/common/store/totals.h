@@ -1,6 +1,6 @@
 /*
- * An aggregate query around its sheet: which fields it takes, and the rows that answer it once
- * the sheet is fed.
+ * An aggregate query around its aggregator: which fields it needs, and the rows of the answer once
+ * the aggregator has seen all rows.
  */
 #ifndef TALLYD_PLUGINS_COMMON_TOTALS_H
 #define TALLYD_PLUGINS_COMMON_TOTALS_H

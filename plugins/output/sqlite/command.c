@@ -1,6 +1,9 @@
 /*
- * Beside the daemon, on a connection of its own: WAL lets both read and write the file.  What needs
- * somebody to do something begins with an exclamation mark, and makes the exit code.
+ * tallyd db, in a process of its own, beside a running daemon or without one: WAL lets both read
+ * and write the file.  A line that needs an operator begins with an exclamation mark and sets the
+ * exit code.  It changes nothing but the clock, and that only for confirm-clock: migrations run
+ * when the daemon starts, since only it holds the lock that keeps two processes from writing one
+ * file.
  */
 #include "command.h"
 
@@ -53,7 +56,7 @@ static int command_status_tables(struct command *command, bool *wrong)
 	return r;
 }
 
-/* As of the daemon's last round. */
+/* As the daemon's last round left it: only maintenance moves it on. */
 static int command_status_clock(struct command *command, bool *wrong)
 {
 	struct store_clock kept = {.trusted = INT64_MIN};
@@ -99,7 +102,7 @@ static int command_confirm(struct command *command)
 
 /* ---- All of them -------------------------------------------------------------------- */
 
-/* 1: the file was written by an older version, or by none of ours. */
+/* 1: an older version wrote the file, or another program.  Nothing here could read it then. */
 static int command_lacks(struct command *command)
 {
 	int64_t made = 0;

@@ -1,6 +1,8 @@
 /*
- * The path is looked at before it is opened, so that the operator hears "is a directory" and not
- * "unable to open database file".  Of the pragmas auto_vacuum must come before the first table.
+ * Everything that is the same for each statement: open, configure, prepare, step, and an error text
+ * that names the file.  The path is checked before it is opened, so that the operator reads "is a
+ * directory" and not "unable to open database file".  Used on every thread, each with a connection
+ * of its own; what can fail is the file and its disk.
  */
 #include "database.h"
 
@@ -13,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/folder.h"
 
+/* The log is cut to this after a checkpoint, and longer than this it is forced to begin again. */
 enum { DATABASE_WAL_LIMIT = 64 << 20 };
 
 void database_cleanup_statement(sqlite3_stmt **statement)
@@ -31,6 +34,8 @@ const char *database_path(sqlite3 *db)
 	return path ? path : "(no file)";
 }
 
+/* What a caller may do differs by code: ENOSPC makes room, EBUSY and EIO are retried by the core,
+ * EINVAL is a fault of ours that no retry cures, EINTR is a deadline (read/readers.c). */
 static int database_errno(sqlite3 *db)
 {
 	switch (sqlite3_errcode(db) & 0xff) {
@@ -120,6 +125,8 @@ int database_exec_text(struct tally_ctx *ctx, sqlite3 *db, sqlite3_str *text)
 	return sql ? database_exec(ctx, db, sql) : tally_fail(ctx, ENOMEM, "no memory");
 }
 
+/* Reset as soon as it is done: parameters of a statement that was stepped cannot be bound again
+ * before (SQLITE_MISUSE; SQLite, Binding Values To Prepared Statements). */
 int database_step(struct tally_ctx *ctx, sqlite3_stmt *statement)
 {
 	int code = sqlite3_step(statement);
@@ -256,6 +263,7 @@ int database_flush(struct tally_ctx *ctx, sqlite3 *db)
 	return r < 0 ? tally_fail(ctx, -r, "%s: cannot flush: %s", path, strerror(-r)) : 0;
 }
 
+/* sqlite3_close() refuses while a statement is left; _v2 closes once the last one is finalized. */
 void database_close(sqlite3 *db)
 {
 	sqlite3_close_v2(db);

@@ -49,8 +49,8 @@ int database_begin(struct tally_ctx *ctx, sqlite3 *db);
 /* Commits if result is 0, else rolls back; returns result, or why the commit failed. */
 int database_end(struct tally_ctx *ctx, sqlite3 *db, int result);
 
-/* Readers that follow each other closely keep the log beside the file from being begun anew; when
- * it has become long this waits for them, at most busy_timeout. */
+/* Queries that follow each other closely keep the log from beginning again; when it has become
+ * long, this waits for them, at most busy_timeout. */
 int database_checkpoint(struct tally_ctx *ctx, sqlite3 *db);
 
 void database_cleanup_statement(sqlite3_stmt **statement);

@@ -10,7 +10,7 @@
 
 /* For some seconds at most.  true: it is damaged, and that was logged. */
 bool database_check(struct tally_ctx *ctx, sqlite3 *db, const char *path);
-/* tallyd db check.  1: it is not as it should be. */
+/* tallyd db check.  1: it is damaged. */
 int database_check_run(struct tally_ctx *ctx, const char *path);
 
 #endif

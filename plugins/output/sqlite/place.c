@@ -1,8 +1,11 @@
 /*
  * A database that was moved is whole where it is, since its log is written back before it is
- * closed. One that was removed is gone with the last descriptor.  Rows are only ever told to be
- * stored after a look that found everything in place, so none was stored into a file without a
- * name.
+ * closed. One that was removed is gone with the last descriptor.  Rows are reported as stored only
+ * after a check that found everything in place, so none was stored into a file without a name.
+ *
+ * SQLite itself notices none of this: it goes on writing to a file that has no name any more
+ * (SQLite, How To Corrupt An SQLite Database File, "Unlinking or renaming a database file while in
+ * use").  A check is three stat() calls.
  */
 #include "place.h"
 
@@ -30,7 +33,7 @@ void place_note(struct store *store)
 		file_place_note(&store->place.wal, wal, false);
 	if (lock)
 		file_place_note(&store->place.lock, lock, true);
-	store->place.wal.filled = false; /* begun anew, it may have no bytes */
+	store->place.wal.filled = false; /* after a checkpoint it may be empty */
 	store->place.lock.filled = false;
 	if (pwrite(store->lock_fd, place_mark, sizeof(place_mark) - 1, 0) < 0)
 		tally_log(store->ctx, TALLY_WARNING, "%s.lock: %s", store->path, strerror(errno));
@@ -53,7 +56,7 @@ int place_check(struct store *store)
 	return r < 0 ? r : place_check_file(store, &store->place.lock, ".lock");
 }
 
-/* It belongs to a file that is not there: SQLite would play it into the next one. */
+/* It belongs to a file that is gone: SQLite would replay it into the next one of that name. */
 static void place_remove_wal(struct store *store)
 {
 	auto_text char *wal = place_beside(store, "-wal"), *old = place_beside(store, "-wal.old");
@@ -71,7 +74,7 @@ void place_give_up(struct store *store)
 {
 	auto_text char *wal = place_beside(store, "-wal");
 	enum file_found found = file_place_look(&store->place.file, store->path);
-	if (store->db && found == FILE_EMPTIED) /* the log has not all of it */
+	if (store->db && found == FILE_EMPTIED) /* the log holds only a part of the pages */
 		sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	else if (store->db)
 		sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);

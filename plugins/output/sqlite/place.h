@@ -20,7 +20,7 @@ struct store_place {
 
 /* The store has just opened its files. */
 void place_note(struct store *store);
-/* -ESTALE: something was taken away; said in the reason. */
+/* -ESTALE: one of the files was removed, replaced or emptied; the reason names it. */
 int place_check(struct store *store);
 /* Before they are closed because of that: what the log has goes into the file, wherever that is
  * now, so that it is whole there; and a log that is left does not get at another file. */

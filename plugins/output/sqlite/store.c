@@ -46,8 +46,8 @@ int store_create(struct tally_ctx *ctx, const void *config, void **ret_self)
 		return tally_fail(ctx, ENOMEM, "no memory");
 	pthread_mutex_init(&store->turn, NULL);
 	pthread_rwlockattr_init(&attributes);
-	/* Else queries that follow each other closely would keep the one out that opens the file
-	 * anew. Not for recursion: whoever enters twice may wait for itself. */
+	/* Else queries that follow each other closely would keep out the one that opens the file
+	 * again.  This kind must not be locked twice by one thread: it may wait for itself. */
 	pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
 	pthread_rwlock_init(&store->life, &attributes);
 	pthread_rwlockattr_destroy(&attributes);

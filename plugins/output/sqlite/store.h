@@ -1,6 +1,6 @@
 /*
- * One open store.  One connection writes: deliveries and upkeep take turns on it, each for one
- * short transaction, so that what they remember of the file (series ids, watermarks) has one owner
+ * One open store.  One connection writes: deliveries and maintenance take turns on it, each for one
+ * short transaction, so that what they cache of the file (series ids, watermarks) has one owner,
  * and neither ever waits for SQLite's file lock.  Queries read on connections of their own.
  */
 #ifndef TALLYD_SQLITE_STORE_H
@@ -44,13 +44,13 @@ struct store {
 	const struct sqlite_config *config;
 	struct retention_age age;
 	char *path;
-	/* Held for reading by each call and each round of upkeep; for writing while the file is
-	 * opened anew, for which upkeep makes way. */
+	/* Held for reading by each call and each maintenance round; for writing while the file is
+	 * opened again, for which maintenance makes way. */
 	pthread_rwlock_t life;
 	atomic_bool make_way;
 	bool open;
 	struct store_place place;
-	struct stored_table *kept; /* copies, to be made in the file that is opened anew */
+	struct stored_table *kept; /* copies, to be created in the file that is opened next */
 	int lock_fd;               /* held so that no other daemon writes the same file */
 	struct catalog catalog;
 	struct readers readers;
@@ -58,7 +58,7 @@ struct store {
 	pthread_mutex_t turn; /* guards the rest; held over one transaction */
 	sqlite3 *db;
 	struct writer writer;
-	struct store_clock clock; /* what deleting goes by, as of the last round */
+	struct store_clock clock; /* what deleting follows, as of the last round */
 	struct retention_warning held;
 };
 

@@ -1,11 +1,11 @@
 /*
- * Opening the file of a store, closing it, and noticing that it was taken away in between.  Called
- * by store.c for each call of the core, on the output's thread or a query's, and by maintenance on
- * its own thread.
+ * Opening the file of a store, closing it, and noticing that it was removed or replaced in between.
+ * Called by store.c for each call of the core, on the output's thread or a query's, and by
+ * maintenance on its own thread.
  *   - Open: lock the file, open it, bring its catalog up to date, read what it holds, open the
  *     readers.  Whatever fails undoes what was done; the core calls again later.
  *   - Enter: everybody holds `life` for reading while the file is used.  Whoever finds that the
- *     file is not in its place takes `life` for writing and opens the path anew; until then nobody
+ *     file is not in its place takes `life` for writing and opens the path again; until then nobody
  *     is inside, so nothing that hangs on the old connection outlives it.
  * What can fail: another process has the file, it is damaged, or its disk cannot be written.
  */
@@ -108,7 +108,7 @@ void store_close(struct store *store)
 	store->open = false;
 }
 
-/* ---- A file that was taken away ----------------------------------------------- */
+/* ---- A file that was removed or replaced ------------------------------------------- */
 
 /* Also tables that get no rows for a while: a query of them must find them empty, not unknown. */
 static int store_keep_table(void *arg, const struct tally_table *table)

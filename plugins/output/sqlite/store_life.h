@@ -14,13 +14,13 @@ struct store;
 int store_open(struct store *store);
 void store_close(struct store *store);
 
-/* Every call is between these two.  A file that is not in its place any more is opened anew first;
+/* Every call is between these two.  A file that is no longer in its place is opened again first;
  * < 0, and not entered: that failed. */
 int store_enter(struct store *store);
 void store_leave(struct store *store);
-/* Maintenance asks between its steps whether somebody waits for the file. */
+/* For maintenance, between its steps: whether somebody waits to open the file again. */
 bool store_makes_way(const struct store *store);
-/* Tables that were to be made again in a file that was never opened. */
+/* Tables that were to be created in a file that was never opened. */
 void store_forget_kept(struct store *store);
 
 #endif

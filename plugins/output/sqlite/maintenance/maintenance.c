@@ -1,7 +1,11 @@
 /*
- * Every 30 s: per table roll up until nothing is left, then delete until nothing is left, then make
- * room if the file is nearly full, then shrink.  A step that takes long makes the next one
- * shorter.  What fails is said once a round and tried again in the next.
+ * Every 30 s: per table roll up until nothing is left, then delete until nothing is left; then make
+ * room if the file is nearly full, then shrink it.  A long step makes the next one shorter.  A
+ * failure is logged once a round and retried in the next; it stops neither other tables nor the
+ * steps that follow, since deleting is what cures a full disk.
+ *
+ * The lock on the one writing connection is taken per step, never per round: a delivery waits for
+ * one step at most.
  */
 #include "maintenance/maintenance.h"
 
@@ -70,6 +74,8 @@ static int maintenance_roll(struct store *store, const struct stored_table *stor
 	return r;
 }
 
+/* Series are collected only after something was deleted: only then can one have lost its last row,
+ * and the search goes through the whole dictionary. */
 static int maintenance_delete(struct store *store, const struct stored_table *stored)
 {
 	int r = 1, task = 0;
@@ -83,7 +89,7 @@ static int maintenance_delete(struct store *store, const struct stored_table *st
 	return r < 0 ? r : 0;
 }
 
-/* What one table cannot do the others do all the same. */
+/* A table that fails must not hold up the others: its error is kept, and the loop goes on. */
 static int maintenance_table(void *arg, const struct tally_table *table)
 {
 	struct maintenance_round *round = arg;
@@ -100,6 +106,7 @@ static int maintenance_table(void *arg, const struct tally_table *table)
 	return 0;
 }
 
+/* Before the limit is hit: a write that hits it has to wait for the same deletions. */
 static int maintenance_make_room(struct store *store)
 {
 	int64_t fill = 0;
@@ -115,6 +122,7 @@ static int maintenance_make_room(struct store *store)
 	return r < 0 ? r : 0;
 }
 
+/* A few pages per step.  In WAL mode the file itself gets shorter at the next checkpoint. */
 static int maintenance_shrink(struct store *store)
 {
 	int r = 1;
@@ -165,7 +173,7 @@ static int maintenance_report(struct store *store)
 
 /* ---- The clock ---------------------------------------------------------------- */
 
-/* Read anew in each round, since an operator may have confirmed it. */
+/* Loaded in each round, since an operator may have confirmed the clock meanwhile. */
 static int maintenance_advance_clock(struct store *store)
 {
 	pthread_mutex_lock(&store->turn);

@@ -1,8 +1,8 @@
 /*
- * What has to be done from time to time: roll up, delete, shrink, report.  A thread of its own does
- * it, in many short transactions, each in its turn on the store's writing connection, so that
- * writes go on in between and it goes on also when nothing is written.  Rolling up goes by the
- * clock, deleting by no more of it than time went by (see store_clock.h).
+ * What has to be done periodically: roll up, delete, shrink, report.  A thread of its own does it
+ * in many short transactions on the store's writing connection, so that writes continue in between,
+ * and so that it also runs when nothing is written.  Rolling up goes by the clock, deleting by no
+ * more of it than time went by (see store_clock.h).
  */
 #ifndef TALLYD_SQLITE_MAINTENANCE_H
 #define TALLYD_SQLITE_MAINTENANCE_H

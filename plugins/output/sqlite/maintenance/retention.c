@@ -1,7 +1,9 @@
 /*
  * In a clustered table the old rows of a series lie together, so a deletion goes series by series,
- * up to a number of rows per transaction.  Before the first row of a level goes, kept_from says
- * so, so that nothing is ever computed again from what is left.
+ * up to a number of rows per transaction: one DELETE over all would hold the write lock for as long
+ * as it takes, and grow the log.  Before the first row of a level is deleted, kept_from is moved,
+ * so that nothing is ever computed again from what is left.  Called by maintenance, and by a write
+ * that found the file full, in the store's turn.
  */
 #include "maintenance/retention.h"
 
@@ -68,7 +70,7 @@ static int retention_delete(struct retention *retention, int64_t series, int64_t
 	return r < 0 ? r : sqlite3_changes(retention->store->db);
 }
 
-/* Returns how many rows went. */
+/* Returns how many rows were deleted. */
 static int retention_delete_some(struct retention *retention, int64_t cut)
 {
 	struct store *store = retention->store;
@@ -94,7 +96,7 @@ static int retention_delete_some(struct retention *retention, int64_t cut)
 	return r < 0 ? r : deleted;
 }
 
-/* In a transaction of its own; returns how many rows went. */
+/* In a transaction of its own; returns how many rows were deleted. */
 static int retention_before(struct store *store, const struct stored_table *stored,
 			    enum schema_level level, int64_t cut, uint32_t metric)
 {
@@ -134,6 +136,8 @@ int retention_gc_series(struct store *store, const struct stored_table *stored)
 	return r;
 }
 
+/* Things that have been gone for long.  By rowid, since SQLite has no DELETE … LIMIT unless it was
+ * built with it (SQLITE_ENABLE_UPDATE_DELETE_LIMIT). */
 static int retention_gone(struct store *store, const struct stored_table *stored)
 {
 	if (!stored->gone)
@@ -272,7 +276,8 @@ static int retention_trim(void *arg, const struct tally_table *table)
 	return n < 0 ? n : 0;
 }
 
-/* From the oldest sixteenth of the finest level that has rows. */
+/* From the oldest sixteenth of the finest level that has rows: rows before rollups, since a rollup
+ * still answers for rows that are gone. */
 static int retention_trim_oldest(struct store *store)
 {
 	for (int level = 0; level < N_LEVELS; level++) {

@@ -1,7 +1,11 @@
 /*
- * A step looks for the lowest level that is behind, and rolls it up: for every series a walk over
- * the finer level's rows into a sheet, and the sheet's buckets into the rollup's table.  The
- * watermark moves in the same transaction, so a crash in between loses or doubles nothing.
+ * A step finds the lowest level that is behind and rolls it up: for every series it walks over the
+ * finer level's rows into an aggregator, and writes its buckets to the rollup's table.  The
+ * watermark moves in the same transaction, so a crash in between loses or doubles nothing.  Called
+ * by maintenance, in the store's turn.
+ *
+ * In C and not in SQL, since it is the same code that answers queries: so a rollup says what its
+ * rows say.
  */
 #include "maintenance/rollup.h"
 
@@ -14,6 +18,7 @@
 #include "read/row_source.h"
 #include "schema/rollup_columns.h"
 
+/* How many rows back a counter's last sample is searched: it may be NULL in some. */
 enum { ROLLUP_LATE_AT_ONCE = 500, ROLLUP_BASELINE_ROWS = 16 };
 
 struct rollup {
@@ -195,6 +200,8 @@ static int rollup_series(struct rollup *rollup, int64_t series, int64_t from, in
 
 /* ---- What came late ------------------------------------------------------------------- */
 
+/* The coarser level is marked instead of computed here, so that it is computed once for all of its
+ * late buckets. */
 static int rollup_mark_parent(struct rollup *rollup, int64_t series, int64_t bucket)
 {
 	if (rollup->level == LEVEL_DAY)
@@ -219,7 +226,7 @@ static int rollup_again(struct rollup *rollup, int64_t series, int64_t bucket)
 	return r == 0 ? rollup_mark_parent(rollup, series, bucket) : r;
 }
 
-/* The first row after a minute has a sample before it that it did not have. */
+/* A late row is the sample before the series' next row, whose growth therefore changes, too. */
 static int rollup_follower(struct rollup *rollup, int64_t series, int64_t bucket)
 {
 	int64_t size = schema_levels[LEVEL_MINUTE].bucket, end = bucket + size, next = INT64_MAX;
@@ -311,7 +318,8 @@ static int rollup_advance(struct rollup *rollup, int64_t target, int64_t span)
 	return r == 0 ? 1 : r;
 }
 
-/* 1: did something. */
+/* 1: did something.  Late buckets come first: once the watermark of the next level has passed them,
+ * that level would have to be computed twice. */
 static int rollup_level(struct rollup *rollup, int64_t closed, int64_t span)
 {
 	int64_t late = 0;

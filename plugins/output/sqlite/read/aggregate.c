@@ -1,8 +1,8 @@
 /*
  * The outer statement goes through the series (of a STATE table: its rows) in the order of
- * group_by; for each, an inner statement per piece of the range feeds the sheet.  The clustering
- * makes each of these one seek and a walk.  If only the last values are wanted, the walk is one
- * row long.
+ * group_by; for each, an inner statement per piece of the range feeds the aggregator.  The
+ * clustering makes each of these one seek and a walk.  If only the last values are wanted, the walk
+ * is one row long.
  */
 #include "read/aggregate.h"
 
@@ -114,6 +114,7 @@ static int aggregate_prepare_rows(struct aggregate *a)
 	return aggregate_prepare(a, sql, &a->rows[LEVEL_ROWS]);
 }
 
+/* Newest first, a few rows: the last sample of a counter may be NULL in some of them. */
 static int aggregate_prepare_before(struct aggregate *a)
 {
 	const char *time = a->bound->stored->table.columns[0].name;
@@ -125,6 +126,7 @@ static int aggregate_prepare_before(struct aggregate *a)
 	return aggregate_prepare(a, sql, &a->before);
 }
 
+/* Only the parts that the aggregates need: a column that is not selected need not be decoded. */
 static int aggregate_prepare_level(struct aggregate *a, enum schema_level level)
 {
 	const struct tally_table *table = &a->bound->stored->table;
@@ -225,7 +227,8 @@ static int aggregate_copy_key(struct aggregate *a, struct tally_cell *key)
 	return 0;
 }
 
-/* The group of the series at hand; one that got no bucket makes room for the next. */
+/* The group of the current series; a group that got no bucket gives its place to the next.  Series
+ * come sorted by group, so only the last group has to be compared. */
 static int aggregate_next_group(struct aggregate *a)
 {
 	if (aggregate_same_group(a))

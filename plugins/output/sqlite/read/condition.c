@@ -1,6 +1,8 @@
 /*
- * EQUALS filters on one column become one IN (…), everything else its own term.  What SQL would
- * match by its own rules (LIKE, GLOB, the collation of substr) is matched by functions of ours.
+ * EQUALS filters on one column become one IN (…), everything else its own term.  Text is matched by
+ * functions of ours, since SQL's own (LIKE, GLOB, substr) follow other rules than the API promises.
+ * PREFIX, CONTAINS and GLOB mean the same in timescale's store, which says them in SQL.  Values are
+ * always parameters; only names, quoted by %w, become part of a statement's text.
  */
 #include "read/condition.h"
 
@@ -75,7 +77,8 @@ int condition_register(struct tally_ctx *ctx, sqlite3 *db)
 
 /* ---- SQL ----------------------------------------------------------------------- */
 
-/* What is no JSON object has no members, and is no error. */
+/* Text that is not a JSON object has no members; that is no error.  CASE, since json_each() fails
+ * on it, and SQLite may evaluate the terms of an AND in any order. */
 static void condition_has(sqlite3_str *sql, const char *alias, const char *name, unsigned value)
 {
 	sqlite3_str_appendf(

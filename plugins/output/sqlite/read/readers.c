@@ -91,7 +91,7 @@ void readers_give_back(struct readers *readers, struct reader *reader)
 	reader->deadline = INT64_MAX;
 	reader->query = NULL;
 	reader->cancelled = false;
-	/* An open snapshot would keep the log from beginning anew, for everybody. */
+	/* An open snapshot would keep the log from beginning again, for all connections. */
 	if (!sqlite3_get_autocommit(reader->db))
 		sqlite3_exec(reader->db, "ROLLBACK", NULL, NULL, NULL);
 	connection_pool_give_back(&readers->pool, (uint32_t)(reader - readers->all), true);

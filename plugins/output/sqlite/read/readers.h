@@ -1,6 +1,7 @@
 /*
- * A few read-only connections for the many threads that ask.  Whoever takes one reads a snapshot
- * of its own until it is given back; SQLite stops a statement that runs past the deadline.
+ * A few read-only connections for the many threads that query.  Each reads a snapshot of its own
+ * from the time it is taken until it is given back; SQLite stops a statement that runs past the
+ * deadline.
  */
 #ifndef TALLYD_SQLITE_READERS_H
 #define TALLYD_SQLITE_READERS_H

@@ -1,4 +1,4 @@
-/* Rows of a statement into a sheet: the time first, then a column per field of the sheet. */
+/* Rows of a statement into an aggregator: the time first, then a column per field. */
 #ifndef TALLYD_SQLITE_ROW_SOURCE_H
 #define TALLYD_SQLITE_ROW_SOURCE_H
 
@@ -6,7 +6,7 @@
 #include "store/catalog.h"
 #include "store/aggregator.h"
 
-/* Room for the row at hand. */
+/* Room for the current row. */
 struct row_source {
 	struct tally_cell cells[CATALOG_MAX_COLUMNS];
 	struct accumulator accumulators[CATALOG_MAX_COLUMNS];

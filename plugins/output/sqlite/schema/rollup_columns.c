@@ -1,11 +1,20 @@
-/* What is NULL or 0 takes no room but its place in the row's header. */
+/*
+ * Between the accumulators of a bucket and the columns of its row.  Used for queries and for
+ * rolling up, on any thread; nothing here can fail.
+ *
+ * NULL, 0 and 1 take no space but their type in the row's header, other integers 1 to 8 bytes by
+ * their size (SQLite, Database File Format, "Record Format").  That is why distances are stored and
+ * not values: most gauges change little within a minute, and then all three distances are small.
+ */
 #include "schema/rollup_columns.h"
 
+/* Through unsigned, where overflow is defined: it wraps around here and back on reading. */
 static int64_t rollup_columns_distance(int64_t from, int64_t to)
 {
 	return (int64_t)((uint64_t)from - (uint64_t)to);
 }
 
+/* Distances are from the maximum, so that has to be read with them. */
 uint8_t rollup_columns_needed(const struct aggregator_field *field)
 {
 	const unsigned distances = 1U << PART_SUM | 1U << PART_MIN | 1U << PART_LAST;

@@ -1,6 +1,11 @@
 /*
  * Declared table → DDL.  A table that is not in the catalog is created; one that is there is
- * compared, and what was appended to its declaration is added to the file.
+ * compared, and columns that were appended to its declaration are added to the file.  Called by
+ * the writer for each table that it meets, in the store's turn.  What can fail is the file, or a
+ * name that something else in it has.
+ *
+ * Names stand in the text of these statements, since SQL has no parameters for them; %w quotes
+ * them, whatever they hold.
  */
 #include "schema/catalog_file.h"
 #include "schema/schema.h"
@@ -164,7 +169,7 @@ static int schema_rollup_view(struct tally_ctx *ctx, sqlite3 *db, const struct s
 	return database_exec_text(ctx, db, sql);
 }
 
-/* What depends on all columns and is made anew whenever one is added. */
+/* Objects that depend on all columns: dropped and created again whenever a column is added. */
 static int schema_derive(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *stored)
 {
 	int r = schema_index(ctx, db, stored);
@@ -199,7 +204,7 @@ static int schema_create(struct tally_ctx *ctx, sqlite3 *db, const struct stored
 	return r;
 }
 
-/* The level that an older file does not have. */
+/* Creates the level of five minutes, which files of older versions do not have. */
 static int schema_complete_table(void *arg, const struct tally_table *table)
 {
 	const struct schema_complete *complete = arg;

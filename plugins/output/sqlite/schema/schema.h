@@ -29,7 +29,7 @@
  */
 int schema_ensure(struct tally_ctx *ctx, struct catalog *catalog, sqlite3 *db,
 		  const struct tally_table *table, const struct stored_table **ret_stored);
-/* Makes what the tables of a file lack that an older version wrote. */
+/* Creates what the tables of a file from an older version do not have yet. */
 int schema_complete(struct tally_ctx *ctx, struct catalog *catalog, sqlite3 *db);
 
 #endif

@@ -1,7 +1,11 @@
 /*
  * write() = make room for unknown tables (each in its own transaction), then BEGIN, the entries
- * that the ledger does not have, the ledger, COMMIT.  Anything that fails rolls all of it back
- * and asks for a retry; only a batch that can never fit its table is refused alone.
+ * that the ledger does not have, the ledger, COMMIT.  Any failure rolls all of it back for a retry;
+ * only a batch that can never fit its table is rejected alone.  On the output's thread, in the
+ * store's turn.
+ *
+ * The ledger is in the same transaction as the rows, so after a crash or a lost answer the core can
+ * offer an entry again: it is skipped if it was committed, and written if it was not.
  */
 #include "write/writer.h"
 

@@ -267,6 +267,8 @@ static const char *writer_row_fault(const struct writer_table *table, const stru
 }
 
 /* 0: stored, or there already, or rejected. */
+/* A row that SQLite refuses for its content would be refused each time, so it is rejected and the
+ * rest goes on; any other error ends the transaction. */
 static int writer_insert(struct writer_table *table, const struct writer_row *row)
 {
 	switch (sqlite3_step(table->insert) & 0xff) {
