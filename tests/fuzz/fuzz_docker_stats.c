@@ -9,7 +9,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void reckon(const struct stats *stats)
+static void compute(const struct stats *stats)
 {
 	struct docker_container container = {.status = "Up 5 minutes"};
 	struct stats_baseline baseline = {.time = 1, .container = &container};
@@ -30,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	memcpy(text, data, size);
 	if (!stats_read(text, size, &stats, &offset))
-		reckon(&stats);
+		compute(&stats);
 	else if (offset > size)
 		abort();
 	free(text);

@@ -27,8 +27,8 @@ INSTEAD = {
     "lt_dlclose": "nothing: a plugin stays loaded",
     "lt_dlexit": "nothing: a plugin stays loaded",
 }
-# Words that names of the product had once, as a whole part of them (n_guests, guest_drop), each with the
-# one that the field uses (docs/glossary.md).
+# Words that names had once, as a whole part of them (n_guests, guest_drop), each with the one that the
+# field uses (docs/glossary.md).
 RETIRED = {
     "breathe": "housekeeping",
     "capability": "binding",
@@ -64,7 +64,6 @@ RETIRED = {
     "poke": "wake",
     "question": "query",
     "reckon": "aggregate",
-    "rounds": "periodic_task",
     "row_memory": "state_file",
     "rowset": "result_set",
     "seal": "response_codec",
@@ -87,7 +86,6 @@ RETIRED = {
 KEPT = {"batch_seal", "http_in_flight", "metric_upkeep_errors", "metric_upkeep_success"}
 NAME = re.compile(r"[A-Za-z_]\w*")
 OLD_NAME = re.compile(r"(?:^|_)(" + "|".join(sorted(RETIRED, key=len, reverse=True)) + r")(?:_|$)")
-PRODUCT = ("include", "base", "core", "plugins")
 CALL = re.compile(r"(?<![\w.>])(" + "|".join(INSTEAD) + r")\s*\(")
 GOTO = re.compile(r"\bgoto\b")
 # clang-format does this to long lines of a comment that has a table.
@@ -104,8 +102,7 @@ def retired(text):
 
 def problems():
     for path in files():
-        is_product = path.relative_to(ROOT).parts[0] in PRODUCT
-        for problem in retired(path.stem) if is_product else ():
+        for problem in retired(path.stem):
             yield f"{path.relative_to(ROOT)}: {problem}"
         for number, line in enumerate(path.read_text().splitlines(), 1):
             if MANGLED.match(line):
@@ -116,7 +113,7 @@ def problems():
                 yield f"{where}: {match[1]}() is banned: {INSTEAD[match[1]]}"
             if GOTO.search(line):
                 yield f"{where}: goto is banned: auto_free and small functions"
-            for problem in retired(line) if is_product else ():
+            for problem in retired(line):
                 yield f"{where}: {problem}"
 
 

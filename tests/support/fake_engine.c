@@ -73,7 +73,7 @@ static void send_all(int fd, const char *bytes, size_t len)
 	}
 }
 
-static void hang_up(struct fake_engine *engine, struct engine_connection *connection)
+static void close_now(struct fake_engine *engine, struct engine_connection *connection)
 {
 	close(connection->fd);
 	connection->fd = -1;
@@ -118,7 +118,7 @@ static void answer(struct fake_engine *engine, struct engine_connection *connect
 	send_all(connection->fd, head, (size_t)n);
 	send_all(connection->fd, rule->body, len);
 	if (rule->fault == FAKE_CUTS)
-		hang_up(engine, connection);
+		close_now(engine, connection);
 }
 
 static struct engine_rule choose(const struct fake_engine *engine, const char *target)
@@ -173,7 +173,7 @@ static void read_more(struct fake_engine *engine, struct engine_connection *conn
 	ssize_t n = recv(connection->fd, connection->request + connection->len,
 			 ENGINE_REQUEST - 1 - connection->len, 0);
 	if (n <= 0) {
-		hang_up(engine, connection);
+		close_now(engine, connection);
 		return;
 	}
 	connection->len += (size_t)n;
@@ -206,7 +206,7 @@ static void die(struct fake_engine *engine)
 	engine->listen_fd = -1;
 	for (uint32_t i = 0; i < ENGINE_CONNECTIONS; i++)
 		if (engine->connections[i].fd >= 0)
-			hang_up(engine, &engine->connections[i]);
+			close_now(engine, &engine->connections[i]);
 	engine->dying = false;
 }
 
@@ -360,7 +360,7 @@ void fake_engine_end_streams(struct fake_engine *engine, const char *part, bool 
 			continue;
 		if (orderly)
 			send_all(connection->fd, "0\r\n\r\n", 5);
-		hang_up(engine, connection);
+		close_now(engine, connection);
 	}
 	pthread_mutex_unlock(&engine->lock);
 }

@@ -155,38 +155,37 @@ uint64_t pipeline_consume(struct journal_reader *reader)
 
 /* ---- Sums --------------------------------------------------------------------- */
 
-struct pipeline_question {
+struct pipeline_query {
 	const char *name, *label, *other;
 	double sum;
 };
 
-static bool pipeline_fits(const struct pipeline_question *question,
-			  const struct tally_sample *sample)
+static bool pipeline_fits(const struct pipeline_query *query, const struct tally_sample *sample)
 {
-	return strcmp(sample->name, question->name) == 0 &&
-	       (!question->label || strstr(sample->labels, question->label)) &&
-	       (!question->other || strstr(sample->labels, question->other));
+	return strcmp(sample->name, query->name) == 0 &&
+	       (!query->label || strstr(sample->labels, query->label)) &&
+	       (!query->other || strstr(sample->labels, query->other));
 }
 
 static int pipeline_add(void *arg, const struct tally_sample *sample)
 {
-	struct pipeline_question *question = arg;
-	if (pipeline_fits(question, sample))
-		question->sum += sample->value;
+	struct pipeline_query *query = arg;
+	if (pipeline_fits(query, sample))
+		query->sum += sample->value;
 	return 0;
 }
 
 double pipeline_sum(struct metrics *metrics, const char *name, const char *label, const char *other)
 {
-	struct pipeline_question question = {.name = name, .label = label, .other = other};
-	assert_int_equal(metrics_each(metrics, pipeline_add, &question), 0);
-	return question.sum;
+	struct pipeline_query query = {.name = name, .label = label, .other = other};
+	assert_int_equal(metrics_each(metrics, pipeline_add, &query), 0);
+	return query.sum;
 }
 
-/* One question per term, asked of the same moment. */
+/* One query per term, asked of the same moment. */
 static int pipeline_add_four(void *arg, const struct tally_sample *sample)
 {
-	struct pipeline_question *questions = arg;
+	struct pipeline_query *questions = arg;
 	for (int i = 0; i < 4; i++)
 		pipeline_add(&questions[i], sample);
 	return 0;
@@ -196,10 +195,10 @@ void pipeline_check_balance(struct metrics *metrics, const char *output)
 {
 	char label[128];
 	snprintf(label, sizeof(label), "output=\"%s\"", output);
-	struct pipeline_question q[4] = {{.name = "tallyd_rows_routed_total", .label = label},
-					 {.name = "tallyd_rows_stored_total", .label = label},
-					 {.name = "tallyd_rows_waiting", .label = label},
-					 {.name = "tallyd_rows_dropped_total", .label = label}};
+	struct pipeline_query q[4] = {{.name = "tallyd_rows_routed_total", .label = label},
+				      {.name = "tallyd_rows_stored_total", .label = label},
+				      {.name = "tallyd_rows_waiting", .label = label},
+				      {.name = "tallyd_rows_dropped_total", .label = label}};
 	assert_int_equal(metrics_each(metrics, pipeline_add_four, q), 0);
 	if (q[0].sum != q[1].sum + q[2].sum + q[3].sum)
 		fail_msg("%s: routed %.0f is not stored %.0f + waiting %.0f + dropped %.0f", output,

@@ -43,14 +43,14 @@ static void *villain_run(void *arg)
 {
 	struct villain *villain = arg;
 	int fd;
-	while (villain->n_connections < GUESTS && (fd = accept(villain->fd, NULL, NULL)) >= 0) {
+	while (villain->n_connections < CLIENTS && (fd = accept(villain->fd, NULL, NULL)) >= 0) {
 		struct visit *visit = malloc(sizeof(*visit));
 		*visit = (struct visit){villain, fd};
-		pthread_create(&villain->guests[villain->n_connections++], NULL, villain_serve,
+		pthread_create(&villain->clients[villain->n_connections++], NULL, villain_serve,
 			       visit);
 	}
 	for (int i = 0; i < villain->n_connections; i++)
-		pthread_join(villain->guests[i], NULL);
+		pthread_join(villain->clients[i], NULL);
 	return NULL;
 }
 

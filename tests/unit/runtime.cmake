@@ -1,5 +1,5 @@
 tallyd_unit_test(log SOURCES unit/test_log.c)
-tallyd_unit_test(capability SOURCES unit/test_capability.c)
+tallyd_unit_test(binding SOURCES unit/test_binding.c)
 tallyd_unit_test(instance SOURCES unit/test_instance.c)
 tallyd_unit_test(process SOURCES unit/test_process.c)
 tallyd_unit_test(rows SOURCES unit/test_rows.c)

@@ -325,7 +325,7 @@ static void *get_list(void *arg)
 	return answer;
 }
 
-static void many_who_ask_the_same_cost_one_question(void **state)
+static void requests_for_the_same_answer_cost_one_query(void **state)
 {
 	enum { CLIENTS = 16 };
 	struct http_fixture *fixture = *state;
@@ -555,7 +555,7 @@ int main(void)
 		TEST(times_in_one_step_share_an_answer),
 		TEST(mistakes_are_remembered_briefly),
 		TEST(the_bytes_stay_within_their_bound),
-		TEST(many_who_ask_the_same_cost_one_question),
+		TEST(requests_for_the_same_answer_cost_one_query),
 		cmocka_unit_test(sixteen_clients_at_once_are_all_answered),
 		SHORT(an_ageing_answer_is_given_while_a_new_one_is_fetched),
 		SHORT(a_slow_store_leaves_old_answers_marked_stale),

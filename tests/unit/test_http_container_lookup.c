@@ -66,7 +66,7 @@ static void of_many_that_are_gone_the_newest_is_meant(void **state)
 	http_expect_problem(*state, "/api/v1/containers/000000", 409, NULL, "fits several");
 }
 
-static void a_name_that_few_have_borne_costs_one_question(void **state)
+static void a_rare_name_costs_one_query(void **state)
 {
 	struct http_fixture *fixture = *state;
 	http_add_container(fixture, "alpha", "abc", "web", "gone");
@@ -106,7 +106,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(the_one_that_runs_is_found_behind_however_many_are_gone),
 		TEST(of_many_that_are_gone_the_newest_is_meant),
-		TEST(a_name_that_few_have_borne_costs_one_question),
+		TEST(a_rare_name_costs_one_query),
 		TEST(where_names_come_from_readings_the_newest_is_meant_too),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -140,7 +140,7 @@ static void who_gets_an_old_answer_is_not_turned_away(void **state)
 
 /* ---- Questions that are refused ------------------------------------------ */
 
-static void a_bad_question_is_no_failure_of_the_store(void **state)
+static void a_bad_query_is_no_failure_of_the_store(void **state)
 {
 	struct dispatch_fixture *fixture = *state;
 	http_start(&fixture->http);
@@ -159,7 +159,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(an_old_answer_comes_within_the_time_of_a_query),
 		TEST(who_gets_an_old_answer_is_not_turned_away),
-		TEST(a_bad_question_is_no_failure_of_the_store),
+		TEST(a_bad_query_is_no_failure_of_the_store),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

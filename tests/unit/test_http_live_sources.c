@@ -50,7 +50,7 @@ static unsigned queries_of(struct http_fixture *fixture, int clients)
 	return (unsigned)(took / (CLOCK_SECOND / 2));
 }
 
-static void however_many_follow_one_question_is_asked(void **state)
+static void however_many_follow_one_query_is_sent(void **state)
 {
 	/* Two more questions take two seconds, with eight clients as with one. */
 	assert_true(queries_of(*state, 8) >= 3);
@@ -119,7 +119,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH(where_no_rows_pass_the_store_is_asked, set_up_polled),
-		WITH(however_many_follow_one_question_is_asked, set_up_polled),
+		WITH(however_many_follow_one_query_is_sent, set_up_polled),
 		WITH(however_many_are_stored_at_once_all_come_in_order, set_up_much),
 		WITH(more_than_a_feed_holds_is_counted_and_the_newest_come, set_up_too_much),
 	};

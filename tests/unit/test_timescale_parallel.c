@@ -11,7 +11,7 @@
 
 enum { ROWS = 2 * SHARD_ROWS_MIN, MANY = 2 * SHARDS_PER_THREAD };
 
-static void open_lanes(struct fixture *f, int64_t n)
+static void open_writers(struct fixture *f, int64_t n)
 {
 	backend_config.connections = n;
 	fixture_restart(f);
@@ -67,7 +67,7 @@ static int64_t transactions(struct fixture *f)
 static void a_write_is_sharded_over_the_connections(void **state)
 {
 	struct fixture *f = *state;
-	open_lanes(f, 3);
+	open_writers(f, 3);
 	write_four(f, "a", 1); /* the first ones go by steps, which look like transactions */
 	write_four(f, "b", 5);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples"), 8 * ROWS);
@@ -78,7 +78,7 @@ static void a_write_is_sharded_over_the_connections(void **state)
 static void a_large_write_is_more_transactions_than_there_are_connections(void **state)
 {
 	struct fixture *f = *state;
-	open_lanes(f, 2);
+	open_writers(f, 2);
 	write_four(f, "a", 1);
 	write_several(f, "b", 5, MANY, SHARD_ROWS_FULL);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples"),
@@ -90,7 +90,7 @@ static void a_small_write_stays_one_transaction(void **state)
 {
 	struct fixture *f = *state;
 	struct tally_batch *batches[2] = {samples(f, "b1", 5), samples(f, "b2", 5)};
-	open_lanes(f, 4);
+	open_writers(f, 4);
 	write_four(f, "a", 1);
 	write_all(f, batches, 2, 5);
 	assert_int_equal(transactions(f), 1);
@@ -104,11 +104,11 @@ static void entries_written_before_are_recognized_with_any_number_of_connections
 {
 	struct fixture *f = *state;
 	static const int64_t connections[] = {2, 3, 1, 16};
-	open_lanes(f, 2);
+	open_writers(f, 2);
 	write_four(f, "a", 1);
 	write_four(f, "b", 5);
 	for (int i = 0; i < 4; i++) {
-		open_lanes(f, connections[i]);
+		open_writers(f, connections[i]);
 		write_four(f, "other", 1);
 		write_four(f, "other", 5);
 		assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples"), 8 * ROWS);
@@ -120,12 +120,12 @@ static void entries_written_before_are_recognized_with_any_number_of_connections
 static void the_ledger_does_not_grow(void **state)
 {
 	struct fixture *f = *state;
-	open_lanes(f, 2);
+	open_writers(f, 2);
 	for (uint64_t i = 0; i < 5; i++)
 		write_four(f, "a", 1 + 4 * i);
 	assert_int_equal(fixture_sql(f, "SELECT sequence FROM tally.ledger"), 16);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM tally.ledger_ahead"), 4);
-	open_lanes(f, 1);
+	open_writers(f, 1);
 	write_four(f, "b", 21);
 	assert_int_equal(fixture_sql(f, "SELECT sequence FROM tally.ledger"), 24);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM tally.ledger_ahead"), 0);
@@ -153,7 +153,7 @@ static void rows_of_a_state_keep_their_order(void **state)
 	struct fixture *f = *state;
 	static const char *const states[] = {"created", "running", "paused", "exited"};
 	struct tally_batch *batches[8];
-	open_lanes(f, 3);
+	open_writers(f, 3);
 	for (int i = 0; i < 4; i++) {
 		batches[2 * i] = samples(f, states[i], ROWS);
 		batches[2 * i + 1] = fixture_batch(f, &state_table);
@@ -170,7 +170,7 @@ static void a_rejected_row_does_not_fail_other_connections(void **state)
 	struct fixture *f = *state;
 	struct tally_batch *batches[2] = {samples(f, "a", ROWS), samples(f, "b", ROWS)};
 	static const char bad[] = {'\xff', '\0'};
-	open_lanes(f, 2);
+	open_writers(f, 2);
 	put_series(f, batches[1], T0, "c", 1, 1);
 	put_text(f, batches[1], S_NOTE, bad);
 	write_all(f, batches, 2, 1);
@@ -182,7 +182,7 @@ static void rejected_rows_of_every_transaction_are_reported(void **state)
 {
 	struct fixture *f = *state;
 	struct tally_batch *batches[MANY];
-	open_lanes(f, 2);
+	open_writers(f, 2);
 	for (int i = 0; i < MANY; i++) {
 		batches[i] = samples(f, "a", SHARD_ROWS_FULL);
 		put_series(f, batches[i], T0 + 30 * DAY, "too far ahead", 1, 1);
@@ -200,7 +200,7 @@ static void a_table_may_grow_while_several_write_it(void **state)
 	struct tally_column columns[S_N + 1];
 	memcpy(columns, series_table.columns, S_N * sizeof(columns[0]));
 	columns[S_N] = (struct tally_column){.name = "extra", .type = TALLY_INT};
-	open_lanes(f, 3);
+	open_writers(f, 3);
 	for (int t = 0; t < TABLES; t++) {
 		char name[20];
 		snprintf(name, sizeof(name), "growing%d", t);
@@ -223,18 +223,18 @@ static void a_table_may_grow_while_several_write_it(void **state)
 
 int main(void)
 {
-#define LANES_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
+#define PARALLEL_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
-		LANES_TEST(a_write_is_sharded_over_the_connections),
-		LANES_TEST(a_large_write_is_more_transactions_than_there_are_connections),
-		LANES_TEST(a_small_write_stays_one_transaction),
-		LANES_TEST(entries_written_before_are_recognized_with_any_number_of_connections),
-		LANES_TEST(the_ledger_does_not_grow),
-		LANES_TEST(the_ledger_does_not_slow_down),
-		LANES_TEST(rows_of_a_state_keep_their_order),
-		LANES_TEST(a_rejected_row_does_not_fail_other_connections),
-		LANES_TEST(rejected_rows_of_every_transaction_are_reported),
-		LANES_TEST(a_table_may_grow_while_several_write_it),
+		PARALLEL_TEST(a_write_is_sharded_over_the_connections),
+		PARALLEL_TEST(a_large_write_is_more_transactions_than_there_are_connections),
+		PARALLEL_TEST(a_small_write_stays_one_transaction),
+		PARALLEL_TEST(entries_written_before_are_recognized_with_any_number_of_connections),
+		PARALLEL_TEST(the_ledger_does_not_grow),
+		PARALLEL_TEST(the_ledger_does_not_slow_down),
+		PARALLEL_TEST(rows_of_a_state_keep_their_order),
+		PARALLEL_TEST(a_rejected_row_does_not_fail_other_connections),
+		PARALLEL_TEST(rejected_rows_of_every_transaction_are_reported),
+		PARALLEL_TEST(a_table_may_grow_while_several_write_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

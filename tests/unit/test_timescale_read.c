@@ -153,7 +153,7 @@ static void the_most_recent_statements_stay_prepared(void **state)
 	assert_int_equal(fixture_sql(f, backends), 1);
 }
 
-enum { MINUTES = 9000, IDS = 5, PACE = 7 }; /* more rows than an answer holds in one piece */
+enum { MINUTES = 9000, IDS = 5, STEP_SIZE = 7 }; /* more rows than an answer holds in one piece */
 
 /* Those of the later half first. */
 static void write_minutes(struct fixture *f)
@@ -163,7 +163,7 @@ static void write_minutes(struct fixture *f)
 	for (int64_t i = 0; i < MINUTES; i++) {
 		int64_t minute = (i + MINUTES / 2) % MINUTES;
 		for (int id = 0; id < IDS; id++)
-			put_series(f, batch, T0 + minute * MINUTE, ids[id], 1, minute * PACE);
+			put_series(f, batch, T0 + minute * MINUTE, ids[id], 1, minute * STEP_SIZE);
 	}
 	fixture_write(f, batch);
 }
@@ -189,7 +189,7 @@ static void assert_minutes(struct fixture *f, int64_t minutes)
 		assert_int_equal(rows_at(&rows, i, 2)->i, 1);
 		assert_int_equal(rate->set, i >= IDS);
 		if (rate->set)
-			assert_float_equal(rate->f, PACE / 60.0, 1e-9);
+			assert_float_equal(rate->f, STEP_SIZE / 60.0, 1e-9);
 	}
 	rows_free(&rows);
 }

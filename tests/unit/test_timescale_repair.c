@@ -238,19 +238,19 @@ static void a_broken_table_does_not_block_maintenance_of_others(void **state)
 
 int main(void)
 {
-#define MEND_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
+#define REPAIR_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
-		MEND_TEST(a_dropped_table_comes_back_with_all_that_waits),
-		MEND_TEST(a_table_that_is_removed_stays_away_until_it_is_written_again),
-		MEND_TEST(a_dropped_column_comes_back),
-		MEND_TEST(a_dropped_rollup_is_recomputed_from_the_level_below),
-		MEND_TEST(rows_never_get_the_tags_of_others),
-		MEND_TEST(a_dropped_key_column_is_not_recreated),
-		MEND_TEST(a_dropped_schema_comes_back),
-		MEND_TEST(a_daemon_that_remembers_another_database_notices_it),
-		MEND_TEST(with_migrate_check_missing_parts_are_only_reported),
-		MEND_TEST(a_query_of_a_dropped_table_fails),
-		MEND_TEST(a_broken_table_does_not_block_maintenance_of_others),
+		REPAIR_TEST(a_dropped_table_comes_back_with_all_that_waits),
+		REPAIR_TEST(a_table_that_is_removed_stays_away_until_it_is_written_again),
+		REPAIR_TEST(a_dropped_column_comes_back),
+		REPAIR_TEST(a_dropped_rollup_is_recomputed_from_the_level_below),
+		REPAIR_TEST(rows_never_get_the_tags_of_others),
+		REPAIR_TEST(a_dropped_key_column_is_not_recreated),
+		REPAIR_TEST(a_dropped_schema_comes_back),
+		REPAIR_TEST(a_daemon_that_remembers_another_database_notices_it),
+		REPAIR_TEST(with_migrate_check_missing_parts_are_only_reported),
+		REPAIR_TEST(a_query_of_a_dropped_table_fails),
+		REPAIR_TEST(a_broken_table_does_not_block_maintenance_of_others),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

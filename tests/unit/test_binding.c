@@ -84,18 +84,18 @@ static const struct tally_store_ops slow_reader = {.size = sizeof(slow_reader),
 						   .query = slow_query};
 static const struct tally_store_ops fast_reader = {.size = sizeof(fast_reader),
 						   .query = count_query};
-static const struct tally_cache_ops keeper = {.size = sizeof(keeper), .get = blob_get};
-static const struct tally_cache_ops channels_keeper = {
-	.size = sizeof(keeper), .get = blob_get, .subscribe = one_follow};
-static const struct tally_cache_ops older_keeper = {
+static const struct tally_cache_ops cache_ops = {.size = sizeof(cache_ops), .get = blob_get};
+static const struct tally_cache_ops channels_ops = {
+	.size = sizeof(cache_ops), .get = blob_get, .subscribe = one_follow};
+static const struct tally_cache_ops older_cache_ops = {
 	.size = offsetof(struct tally_cache_ops, subscribe),
 	.get = blob_get,
 	.subscribe = one_follow};
 static const struct tally_plugin slow_plugin = {.name = "slow", .store = &slow_reader};
 static const struct tally_plugin fast_plugin = {.name = "fast", .store = &fast_reader};
-static const struct tally_plugin cache_plugin = {.name = "cache", .cache = &keeper};
-static const struct tally_plugin channels_plugin = {.name = "heard", .cache = &channels_keeper};
-static const struct tally_plugin older_plugin = {.name = "older", .cache = &older_keeper};
+static const struct tally_plugin cache_plugin = {.name = "cache", .cache = &cache_ops};
+static const struct tally_plugin channels_plugin = {.name = "heard", .cache = &channels_ops};
+static const struct tally_plugin older_plugin = {.name = "older", .cache = &older_cache_ops};
 
 static void slow_init(struct slow_store *store)
 {
@@ -143,7 +143,7 @@ static void a_slot_stays_the_same_over_incarnations(void **state)
 	bindings_destroy(bindings);
 }
 
-static void detaching_waits_for_the_query_in_flight_and_refuses_new_ones(void **state)
+static void detaching_waits_for_the_running_query_and_refuses_new_ones(void **state)
 {
 	struct bindings *bindings = bindings_create();
 	struct slow_store store;
@@ -263,7 +263,7 @@ int main(void)
 		cmocka_unit_test(only_a_cache_that_has_channels_is_followed),
 		cmocka_unit_test(an_instance_that_does_not_run_is_not_connected),
 		cmocka_unit_test(a_slot_stays_the_same_over_incarnations),
-		cmocka_unit_test(detaching_waits_for_the_query_in_flight_and_refuses_new_ones),
+		cmocka_unit_test(detaching_waits_for_the_running_query_and_refuses_new_ones),
 		cmocka_unit_test(a_value_on_loan_keeps_its_cache_from_stopping),
 		cmocka_unit_test(what_an_instance_cannot_do_is_said),
 		cmocka_unit_test(queries_never_reach_an_instance_after_its_detach),
