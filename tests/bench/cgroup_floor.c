@@ -2,7 +2,7 @@
  * The least that reading containers' cgroup files can cost: all opened once, each read from its
  * start into one buffer in each round, nothing looked at.
  *
- *	bench_cgroup_floor SWEEPS [PAUSE_MS] <paths
+ *	bench_cgroup_floor ROUNDS [PAUSE_MS] <paths
  *
  * Prints the median round's wall and CPU time, after one that is not counted.  The pause between
  * rounds leaves the caches as cold as they are for a daemon that sleeps.
@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_FILES = 100000, MAX_SWEEPS = 1000 };
+enum { MAX_FILES = 100000, MAX_ROUNDS = 1000 };
 
 static int fds[MAX_FILES];
 static unsigned n_files;
@@ -78,14 +78,14 @@ static double median(double *values, unsigned long n)
 
 int main(int argc, char **argv)
 {
-	static double wall[MAX_SWEEPS], cpu[MAX_SWEEPS];
+	static double wall[MAX_ROUNDS], cpu[MAX_ROUNDS];
 	unsigned long rounds = argc > 1 ? strtoul(argv[1], NULL, 10) : 0;
 	unsigned long pause_ms = argc > 2 ? strtoul(argv[2], NULL, 10) : 0;
 	const struct timespec pause = {(time_t)(pause_ms / 1000),
 				       (long)(pause_ms % 1000) * 1000000};
 	size_t bytes = 0;
-	if (rounds == 0 || rounds > MAX_SWEEPS) {
-		fprintf(stderr, "usage: %s SWEEPS [PAUSE_MS] <paths\n", argv[0]);
+	if (rounds == 0 || rounds > MAX_ROUNDS) {
+		fprintf(stderr, "usage: %s ROUNDS [PAUSE_MS] <paths\n", argv[0]);
 		return 2;
 	}
 	allow_many_files();

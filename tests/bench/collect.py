@@ -27,8 +27,8 @@ from engine import Engine  # noqa: E402
 from waiting import wait_for  # noqa: E402
 
 CONTAINERS = 100
-SWEEPS = 6
-FILE_SWEEPS = 30
+POLLS = 6
+FILE_POLLS = 30
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -85,7 +85,7 @@ def idle_per_second(engine, seconds=5, cpu=engine_cpu):
 def client(engine, idle, name, *words):
     """bench_collect_floor, which times its own poll: the list of containers comes before."""
     found = []
-    for _ in range(SWEEPS):
+    for _ in range(POLLS):
         before, start = engine_cpu(engine), time.monotonic()
         printed = subprocess.run([str(w) for w in words], check=True, capture_output=True,
                                  text=True).stdout
@@ -160,7 +160,7 @@ def all_files(engine, ids):
 def bare_loop(engine, ids, pause_ms):
     paths = "\n".join(all_files(engine, ids))
     printed = subprocess.run(
-        [str(build_dir() / "bin" / "bench_cgroup_floor"), str(FILE_SWEEPS), str(pause_ms)],
+        [str(build_dir() / "bin" / "bench_cgroup_floor"), str(FILE_POLLS), str(pause_ms)],
         input=paths, check=True, capture_output=True, text=True).stdout
     values = dict(word.split("=") for word in printed.split())
     print(f"floor: {values['files']} files, {values['bytes']} bytes a poll")
@@ -172,7 +172,7 @@ def from_files(engine, ids):
     idle = idle_per_second(engine, 20, asked_cpu)
     found = [bare_loop(engine, ids, 1000)]
     for name, outputs in (("rows dropped", NOWHERE), ("into SQLite", SQLITE)):
-        found.append(tallyd(f"tallyd, cgroup, {name}", engine, (1, "cgroup", outputs), FILE_SWEEPS,
+        found.append(tallyd(f"tallyd, cgroup, {name}", engine, (1, "cgroup", outputs), FILE_POLLS,
                             idle, asked_cpu))
     print(f"One poll of {len(ids)} containers from their files, ms (x the floor); the idle "
           f"engine's {1000 * idle:.1f} ms CPU/s taken off, its shims left out")
@@ -190,7 +190,7 @@ def from_engine(engine):
     found = [
         client(engine, idle, "floor: bare C client, one-shot", floor_client, engine.socket),
         client(engine, idle, "stream=false, all at once", floor_client, engine.socket, "stream"),
-        tallyd("tallyd, api, into SQLite", engine, (5, "api", SQLITE), SWEEPS, idle),
+        tallyd("tallyd, api, into SQLite", engine, (5, "api", SQLITE), POLLS, idle),
     ]
     print(f"One poll of {CONTAINERS} containers, ms (x the floor); the idle engine's "
           f"{1000 * idle:.0f} ms CPU/s taken off")
@@ -202,12 +202,12 @@ def from_engine(engine):
 # ---- Without an overrun
 
 MANY = 500
-MANY_SWEEPS = 12
+MANY_POLLS = 12
 
 
 def many(engine, count):
     """From each source at 5 s, into SQLite: polls, how long they take, what was skipped."""
-    print(f"{count} containers at 5 s, {MANY_SWEEPS} polls")
+    print(f"{count} containers at 5 s, {MANY_POLLS} polls")
     print(f"{'source':8} {'polls':>6} {'skipped':>7} {'errors':>6} {'interval, s':>11} "
           f"{'wall of a poll, s':>18} {'own CPU, ms':>11} {'rows of each':>12}")
     for source in ("api", "cgroup"):
@@ -219,7 +219,7 @@ def many(engine, count):
             first, seconds = metric("tallyd_gathers_total"), metric("tallyd_gather_seconds_total")
             own = exact_cpu(daemon.process.pid)
             # Seldom, as being asked for metrics costs the daemon more than a poll of files.
-            wait_for(lambda: metric("tallyd_gathers_total") >= first + MANY_SWEEPS, 300, every=10)
+            wait_for(lambda: metric("tallyd_gathers_total") >= first + MANY_POLLS, 300, every=10)
             n = metric("tallyd_gathers_total") - first
             own = 1000 * (exact_cpu(daemon.process.pid) - own) / n
             seconds = (metric("tallyd_gather_seconds_total") - seconds) / n

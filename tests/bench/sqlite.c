@@ -1,7 +1,7 @@
 /*
  * What the sqlite store costs over bare SQLite: 100 containers, a row each every 10 s, 25 numbers a
  * row, 1000 rows a transaction.  The floor of writing is a loop over one prepared INSERT into a
- * clustered table with an integer key; that of reading the same question as one SQL statement
+ * clustered table with an integer key.  The floor of reading is the same query as one SQL statement
  * on the store's own file.  Medians of RUNS, each on a fresh file.
  */
 #include <sqlite3.h>
@@ -16,8 +16,8 @@
 #include "store.h"
 #include "base/clock.h"
 
-enum { RUNS = 5, CONTAINERS = 100, SWEEPS = 2000, BATCH = 1000, NUMBERS = 25, TAGS = 3 };
-enum { COLUMNS = 1 + TAGS + NUMBERS, ROWS = CONTAINERS * SWEEPS };
+enum { RUNS = 5, CONTAINERS = 100, TICKS = 2000, BATCH = 1000, NUMBERS = 25, TAGS = 3 };
+enum { COLUMNS = 1 + TAGS + NUMBERS, ROWS = CONTAINERS * TICKS };
 #define STEP (10 * CLOCK_SECOND)
 #define BEGIN (INT64_C(1700006400) * CLOCK_SECOND)
 
@@ -295,7 +295,7 @@ static void read_all(struct bench *bench)
 static void roll_up(struct bench *bench)
 {
 	int64_t before = clock_monotonic();
-	fake_host_set_now(bench->host, BEGIN + SWEEPS * STEP + 7200 * CLOCK_SECOND);
+	fake_host_set_now(bench->host, BEGIN + TICKS * STEP + 7200 * CLOCK_SECOND);
 	check(maintenance_run(bench->self) == 0, "upkeep");
 	double seconds = (double)(clock_monotonic() - before) / 1e9;
 	printf("%-44s %8.0f rows/s\n", "rolling up to minutes and hours", ROWS / seconds);
