@@ -30,7 +30,8 @@
 extern "C" {
 #endif
 
-#define TALLY_ABI_MAJOR 1 /* raised when a layout or a meaning changes: older plugins are refused  \
+#define TALLY_ABI_MAJOR                                                                            \
+	1                 /* raised when a layout or a meaning changes: older plugins are refused  \
 			   */
 #define TALLY_ABI_MINOR 0 /* raised when something is appended: older plugins still load */
 

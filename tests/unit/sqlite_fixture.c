@@ -102,11 +102,12 @@ void fixture_keep(struct fixture *fixture, int64_t raw, int64_t rollup)
 void fixture_hold_readers(struct fixture *fixture, bool hold)
 {
 	static struct reader *held[READERS_N];
-	int64_t deadline = clock_monotonic() + 60 * CLOCK_SECOND;
+	const struct tally_query query = {.size = sizeof(query),
+					  .deadline = clock_monotonic() + 60 * CLOCK_SECOND};
 	for (int i = 0; i < READERS_N; i++) {
 		if (hold)
 			assert_int_equal(readers_take(&fixture->store->readers, fixture->ctx,
-						      deadline, &held[i]),
+						      &query, &held[i]),
 					 0);
 		else
 			readers_give_back(&fixture->store->readers, held[i]);

@@ -133,11 +133,11 @@ static void a_redis_that_is_gone_is_logged_though_nobody_asks(void **state)
 	bool gone = WAITED_FOR(is_gone(fixture));
 	redis_signal(SIGCONT);
 	assert_true(gone);
-	assert_non_null(strstr(fake_host_log(fixture->host, TALLY_ERROR),
-			       "the cache is unavailable"));
+	assert_non_null(
+		strstr(fake_host_log(fixture->host, TALLY_ERROR), "the cache is unavailable"));
 	WAIT_UNTIL(redis_is_available(fixture));
-	assert_non_null(strstr(fake_host_log(fixture->host, TALLY_NOTICE),
-			       "the cache is available again"));
+	assert_non_null(
+		strstr(fake_host_log(fixture->host, TALLY_NOTICE), "the cache is available again"));
 }
 
 static void a_redis_that_takes_no_writes_is_connected_to_again(void **state)
