@@ -30,10 +30,10 @@
 extern "C" {
 #endif
 
-#define TALLY_ABI_MAJOR                                                                            \
-	1                 /* raised when a layout or a meaning changes: older plugins are refused  \
-			   */
-#define TALLY_ABI_MINOR 0 /* raised when something is appended: older plugins still load */
+/* MAJOR is raised when a layout or a meaning changes: older plugins are refused.  MINOR is raised
+ * when something is appended: older plugins still load. */
+#define TALLY_ABI_MAJOR 1
+#define TALLY_ABI_MINOR 0
 
 /*
  * One instance of a plugin.  create() receives it, and every tally_*() call takes it.  Valid from
