@@ -374,7 +374,7 @@ static int fake_secret(struct tally_ctx *ctx, const char *option, char **ret)
 	return 0;
 }
 
-static int fake_cache_follow(struct tally_ctx *ctx, struct tally_cache *cache,
+static int fake_cache_subscribe(struct tally_ctx *ctx, struct tally_cache *cache,
 			     const char *const *channels, int stop_fd, tally_message_fn *message,
 			     void *arg)
 {
@@ -424,7 +424,7 @@ static const struct tally_host fake_vtable = {
 	.store_tables = fake_store_tables,
 	.cache_get = fake_cache_get,
 	.cache_set = fake_cache_set,
-	.cache_subscribe = fake_cache_follow,
+	.cache_subscribe = fake_cache_subscribe,
 	.secret = fake_secret,
 	.must_flush = fake_must_flush,
 };
