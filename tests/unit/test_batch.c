@@ -5,6 +5,7 @@
 #include <string.h>
 #include <tallyd/host.h>
 
+#include "fake_host.h"
 #include "pipeline/batch.h"
 #include "pipeline/batch_check.h"
 #include "test.h"
@@ -106,6 +107,26 @@ static void rows_with_a_wrong_cell_are_taken_out(void **state)
 	batch_drop(batch);
 }
 
+/* A length is 32 bits in a cell: one that is longer must not be cut to what is left of it. */
+static void a_text_over_4_gib_is_refused_not_cut(void **state)
+{
+	struct fake_host *host = fake_host_create("input.test");
+	struct tally_ctx *ctx = fake_host_ctx(host);
+	struct tally_batch *batch = batch_create(&table);
+	const size_t too_long = (size_t)UINT32_MAX + 4; /* cut, it would be 3 */
+	struct error error;
+	(void)state;
+	tally_put_text_borrowed(batch_row(batch), 1, "abc", too_long);
+	assert_int_equal(tally_put_text(ctx, batch, batch_row(batch), 1, "abc", too_long), -E2BIG);
+	assert_int_equal(tally_put_text(ctx, batch, batch_row(batch), 1, "abc", 3), 0);
+	assert_string_equal(batch->cells[2 * 3 + 1].text, "abc");
+	assert_int_equal(batch_check(batch, &error), 2);
+	assert_non_null(strstr(error.text, "4 GiB"));
+	assert_int_equal(batch->n_rows, 1);
+	batch_drop(batch);
+	fake_host_destroy(host);
+}
+
 static void what_was_emitted_or_is_gone_is_refused(void **state)
 {
 	struct tally_batch *batch = batch_create(&table);
@@ -129,6 +150,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_copy_is_a_string),
 		cmocka_unit_test(rows_with_a_wrong_cell_are_taken_out),
+		cmocka_unit_test(a_text_over_4_gib_is_refused_not_cut),
 		cmocka_unit_test(what_was_emitted_or_is_gone_is_refused),
 		cmocka_unit_test(a_new_row_is_all_null),
 		cmocka_unit_test(copied_text_outlives_its_original),

@@ -296,6 +296,23 @@ static void a_reference_is_bound_or_told(void **state)
 			    "t.conf:2: [input.a] store: there is no moon");
 }
 
+static void each_word_of_a_list_is_one_that_it_accepts(void **state)
+{
+	static const struct tally_option options[] = {
+		{"include", NULL, "cpu|memory|disk", "What", TALLY_OPT_LIST, 0, AT(include), NULL},
+		{.name = NULL},
+	};
+	struct fixture *fixture = *state;
+	assert_int_equal(parse_with(fixture, options, NULL, "include = disk, cpu"), 0);
+	assert_string_equal(fixture->values.include[0], "disk");
+	assert_string_equal(fixture->values.include[1], "cpu");
+	assert_null(fixture->values.include[2]);
+	assert_int_equal(parse_with(fixture, options, NULL, "include = cpu, memorie"), -EINVAL);
+	assert_non_null(strstr(fixture->problems.texts[0], "\"memorie\""));
+	assert_non_null(strstr(fixture->problems.texts[0], "cpu, memory, disk"));
+	assert_non_null(strstr(fixture->problems.texts[0], "did you mean memory?"));
+}
+
 static void the_declaration_of_each_type_is_sound(void **state)
 {
 	struct error error;
@@ -375,6 +392,7 @@ int main(void)
 		TEST(a_reference_is_bound_or_told),
 		cmocka_unit_test(the_declaration_of_each_type_is_sound),
 		TEST(caches_are_bound_in_their_order_and_words_left_alone),
+		TEST(each_word_of_a_list_is_one_that_it_accepts),
 		TEST(options_are_equal_by_value_and_not_by_place),
 		TEST(without_a_section_all_is_default),
 	};
