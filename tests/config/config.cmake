@@ -24,6 +24,8 @@ if(TARGET tallyd)
 			$<TARGET_FILE:http_api_openapi> ${PROJECT_SOURCE_DIR})
 		set_tests_properties(config_endpoints PROPERTIES LABELS config TIMEOUT 60)
 	endif()
-	set_tests_properties(config_reference config_shipped config_requests
+	add_test(NAME config_languages COMMAND ${PROJECT_SOURCE_DIR}/tests/config/languages.sh
+		$<TARGET_FILE:tallyd> ${PROJECT_SOURCE_DIR})
+	set_tests_properties(config_reference config_shipped config_requests config_languages
 		PROPERTIES LABELS config TIMEOUT 60)
 endif()
