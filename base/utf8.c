@@ -66,18 +66,35 @@ bool utf8_is_cut(const char *text, size_t len)
 	return len > 0 && utf8_wanted(at[0]) > len && utf8_fits(at, len);
 }
 
-bool utf8_valid(const char *text, size_t len)
+/* How many bytes of ASCII the text begins with, in steps of 32 and of 8: most text is nothing else,
+ * so this is the loop that counts. */
+static size_t utf8_skip_ascii(const char *text, size_t len)
 {
 	const uint64_t high = UINT64_C(0x8080808080808080);
-	for (size_t at = 0; at < len;) {
-		/* Most text is ASCII, so eight bytes at once. */
-		uint64_t word = high;
-		if (len - at >= sizeof(word))
-			memcpy(&word, text + at, sizeof(word));
-		size_t bytes = word & high ? utf8_length(text + at, len - at) : sizeof(word);
+	uint64_t words[4];
+	size_t at = 0;
+	for (; len - at >= sizeof(words); at += sizeof(words)) {
+		memcpy(words, text + at, sizeof(words));
+		if ((words[0] | words[1] | words[2] | words[3]) & high)
+			break;
+	}
+	for (; len - at >= sizeof(*words); at += sizeof(*words)) {
+		memcpy(words, text + at, sizeof(*words));
+		if (*words & high)
+			break;
+	}
+	return at;
+}
+
+bool utf8_valid(const char *text, size_t len)
+{
+	for (size_t at = utf8_skip_ascii(text, len), bytes; at < len; at += bytes) {
+		bytes = utf8_length(text + at, len - at);
 		if (bytes == 0)
 			return false;
-		at += bytes;
+		if (bytes == 1)
+			continue;
+		at += utf8_skip_ascii(text + at + bytes, len - at - bytes);
 	}
 	return true;
 }
