@@ -64,15 +64,20 @@ static const char *find_letter(const char *at, const char *end, char letter)
 	return other ? other : found;
 }
 
-bool text_contains(const char *text, size_t len, const char *part, size_t part_len)
+const char *text_find(const char *text, size_t len, const char *part, size_t part_len)
 {
 	if (part_len == 0 || part_len > len)
-		return part_len == 0;
+		return part_len == 0 ? text : NULL;
 	const char *at = text, *end = text + len - part_len + 1;
 	while ((at = find_letter(at, end, *part))) {
 		if (same_but_for_case(at, part, part_len))
-			return true;
+			return at;
 		at++;
 	}
-	return false;
+	return NULL;
+}
+
+bool text_contains(const char *text, size_t len, const char *part, size_t part_len)
+{
+	return part_len == 0 || text_find(text, len, part, part_len);
 }

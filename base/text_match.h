@@ -17,5 +17,7 @@ bool text_fits(const char *text, const char *pattern); /* the same, of C strings
 
 /* Letters of ASCII match in upper and lower case; nothing is contained in everything. */
 bool text_contains(const char *text, size_t len, const char *part, size_t part_len);
+/* The first place of it, or NULL. */
+const char *text_find(const char *text, size_t len, const char *part, size_t part_len);
 
 #endif

@@ -14,6 +14,7 @@
 #include "pipeline/journal_parts.h"
 #include "process/log.h"
 #include "plugin/reason.h"
+#include "base/backoff.h"
 #include "base/clock.h"
 #include "base/condition.h"
 
@@ -145,7 +146,7 @@ static void journal_wait_begin(struct journal *journal, struct journal_wait *wai
 		return;
 	wait->input = origin->input;
 	wait->since = clock_monotonic();
-	wait->pause = journal_retry_first;
+	wait->attempts = 0;
 	wait->next = journal->waits;
 	journal->waits = wait;
 }
@@ -210,9 +211,8 @@ static bool journal_gives_up(struct journal *journal, const struct journal_origi
 /* An error is tried again soon, and then later and later; room is told of. */
 static int64_t journal_wait_pause(const struct journal *journal, struct journal_wait *wait)
 {
-	int64_t pause = journal->failing ? wait->pause : journal_look_again;
-	wait->pause = wait->pause * 2 < journal_look_again ? wait->pause * 2 : journal_look_again;
-	return pause;
+	int64_t pause = backoff_pause(journal_retry_first, journal_look_again, wait->attempts++);
+	return journal->failing ? pause : journal_look_again;
 }
 
 /* Outputs are woken, since with a push waiting a batch is due whatever its size: otherwise a

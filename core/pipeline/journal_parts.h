@@ -54,7 +54,7 @@ struct journal_wait {
 	struct journal_wait *next;
 	const char *input;
 	int64_t since, told; /* monotonic ns; 0: does not wait; was not told */
-	int64_t pause;
+	unsigned attempts;
 };
 
 struct journal {

@@ -36,6 +36,9 @@ static void contains_does_not_look_at_the_case_of_letters(void **state)
 {
 	(void)state;
 	assert_true(has("abc", ""));
+	const char line[] = "No Such file";
+	assert_ptr_equal(text_find(line, sizeof(line) - 1, "such", 4), line + 3);
+	assert_null(text_find(line, 6, "such", 4)); /* not past the length */
 	assert_true(has("", ""));
 	assert_true(has("An ERROR came", "error"));
 	assert_true(has("An error came", "ERROR CAME"));

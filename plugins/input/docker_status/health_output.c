@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#include "base/text_match.h"
+
 /* A line as a terminal would show it. */
 struct line {
 	const char *at;
@@ -30,11 +32,7 @@ static bool is_letter(char c)
 /* Ignores the case of ASCII letters.  NULL: not found. */
 static const char *find(const struct line *line, const char *wanted)
 {
-	size_t len = strlen(wanted);
-	for (size_t i = 0; i + len <= line->len; i++)
-		if (strncasecmp(line->at + i, wanted, len) == 0)
-			return line->at + i;
-	return NULL;
+	return text_find(line->at, line->len, wanted, strlen(wanted));
 }
 
 static void begin_at(struct line *line, const char *at)
