@@ -106,7 +106,7 @@ static void a_token_opens_what_its_scopes_say(void **state)
 	assert_string_equal(http_header(&answer, "WWW-Authenticate"),
 			    "Bearer realm=\"tallyd\", error=\"insufficient_scope\", "
 			    "scope=\"containers\"");
-	assert_non_null(strstr(answer.body, "takes \\\"containers\\\", or \\\"read\\\""));
+	assert_non_null(strstr(answer.body, "needs the scope \\\"containers\\\", or \\\"read\\\""));
 	http_free(&answer);
 }
 

@@ -38,29 +38,22 @@ bool auth_is_own_name(const char *host)
 	       inet_pton(AF_INET6, name, &address) == 1;
 }
 
-static bool auth_allows_host(const struct auth *auth, const char *host)
-{
-	char name[AUTH_HOST_SIZE];
-	if (auth_is_own_name(host))
-		return true;
-	if (!auth_parse_host(host, name))
-		return false;
-	for (const char *const *allowed = auth->allowed_hosts; allowed && *allowed; allowed++)
-		if (strcasecmp(*allowed, name) == 0)
-			return true;
-	return false;
-}
-
 static int auth_check_host(const struct auth *auth, struct request *request,
 			   struct MHD_Connection *connection)
 {
 	const char *host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Host");
-	if (!host || auth_allows_host(auth, host)) /* HTTP/1.0: no browser */
+	char name[AUTH_HOST_SIZE];
+	if (!host || auth_is_own_name(host)) /* HTTP/1.0: no browser */
 		return 0;
+	if (auth_parse_host(host, name))
+		for (const char *const *allowed = auth->allowed_hosts; allowed && *allowed;
+		     allowed++)
+			if (strcasecmp(*allowed, name) == 0)
+				return 0;
 	return response_problem(
 		&request->builder, 421, NULL,
-		"this is not called by that name: use localhost, or add the name to "
-		"allowed_hosts");
+		"the header Host has a name that is not allowed: use localhost, or add the "
+		"name to allowed_hosts");
 }
 
 /* The challenges of RFC 6750, section 3: insufficient_scope names the scope that would do. */
@@ -95,8 +88,8 @@ static int auth_explain_scope(struct response_builder *builder, unsigned scopes)
 	const struct need *need = needs;
 	while (need->scopes != scopes && need < needs + sizeof(needs) / sizeof(*needs) - 1)
 		need++;
-	response_problem(builder, 403, NULL,
-			 "this token is not for this: that takes \"%s\", or \"read\"", need->words);
+	response_problem(builder, 403, NULL, "this token needs the scope \"%s\", or \"read\"",
+			 need->words);
 	builder->challenge = need->challenge;
 	return -1;
 }
@@ -144,7 +137,8 @@ int auth_check(const struct auth *auth, struct request *request, struct MHD_Conn
 	case TOKENS_UNKNOWN:
 		return auth_refuse_token(auth, request, connection);
 	default:
-		response_problem(builder, 401, NULL, "a token is needed: Authorization: Bearer …");
+		response_problem(builder, 401, NULL,
+				 "a token is required: Authorization: Bearer …");
 		builder->challenge = "Bearer realm=\"tallyd\"";
 		return -1;
 	}

@@ -1,7 +1,7 @@
 /*
  * libmicrohttpd calls connections_accept() and connections_notify() on the HTTP thread when a
  * client comes and goes; server.c reports the state of each connection in between.  A watcher
- * thread looks once a second for connections whose time is over and shuts their sockets down;
+ * thread checks once a second for connections whose time is over and shuts their sockets down;
  * libmicrohttpd then sees the end and closes them, so a descriptor is closed in one place only. The
  * lock also guards that: under it an fd in the list is open.
  *
@@ -118,14 +118,6 @@ static void conn_shut_down(struct conn *conn)
 	shutdown(conn->fd, SHUT_RDWR);
 }
 
-static void connections_admit_to_reserve(const struct connections_count *count)
-{
-	if (count->same_there >= RESERVE_MAX_PER_ADDRESS)
-		conn_shut_down(count->oldest_same);
-	else if (count->reserve >= RESERVE_MAX)
-		conn_shut_down(count->oldest);
-}
-
 enum MHD_Result connections_accept(void *arg, const struct sockaddr *address, socklen_t len)
 {
 	struct connections *connections = arg;
@@ -139,8 +131,10 @@ enum MHD_Result connections_accept(void *arg, const struct sockaddr *address, so
 		connections->admitted_over = HTTP_FULL;
 	else if (count.same >= connections->config->max_connections_per_address)
 		connections->admitted_over = HTTP_FULL_ADDRESS;
-	if (open && connections->admitted_over)
-		connections_admit_to_reserve(&count);
+	if (open && connections->admitted_over && count.same_there >= RESERVE_MAX_PER_ADDRESS)
+		conn_shut_down(count.oldest_same);
+	else if (open && connections->admitted_over && count.reserve >= RESERVE_MAX)
+		conn_shut_down(count.oldest);
 	pthread_mutex_unlock(&connections->lock);
 	return open ? MHD_YES : MHD_NO;
 }
@@ -236,31 +230,19 @@ static void conn_reset(struct connections *connections, struct conn *conn)
 	conn_shut_down(conn);
 }
 
-static struct conn *connections_slowest(const struct connections *connections)
-{
-	struct conn *slowest = NULL;
-	for (struct conn *conn = connections->first; conn; conn = conn->next)
-		if (conn->state == CONN_WRITING && (!slowest || conn->until <= slowest->until))
-			slowest = conn;
-	return slowest;
-}
-
 /* The client that has read longest is the slowest; those who read normally are gone by then. */
 static void connections_limit_outgoing(struct connections *connections)
 {
 	while (connections->bytes > HTTP_MAX_OUTGOING) {
-		struct conn *slowest = connections_slowest(connections);
+		struct conn *slowest = NULL;
+		for (struct conn *conn = connections->first; conn; conn = conn->next)
+			if (conn->state == CONN_WRITING &&
+			    (!slowest || conn->until <= slowest->until))
+				slowest = conn;
 		if (!slowest)
 			return;
 		conn_reset(connections, slowest);
 	}
-}
-
-static void connections_reset_late(struct connections *connections, int64_t now)
-{
-	for (struct conn *conn = connections->first; conn; conn = conn->next)
-		if (conn->until && conn->until <= now)
-			conn_reset(connections, conn);
 }
 
 /* The first at once, then sums once a minute. */
@@ -283,7 +265,9 @@ static void connections_watch(void *arg)
 	while (worker_wait(&connections->watcher, next) != WORKER_STOPPED) {
 		int64_t now = tally_monotonic(connections->ctx);
 		pthread_mutex_lock(&connections->lock);
-		connections_reset_late(connections, now);
+		for (struct conn *conn = connections->first; conn; conn = conn->next)
+			if (conn->until && conn->until <= now)
+				conn_reset(connections, conn);
 		connections_report(connections, now);
 		next = connections->first ? clock_monotonic() + CLOCK_SECOND : INT64_MAX;
 		pthread_mutex_unlock(&connections->lock);

@@ -65,15 +65,6 @@ static struct MHD_Response *problem_response(unsigned status)
 	return response;
 }
 
-static struct MHD_Response *copy_response(size_t size, const void *buffer)
-{
-	void *copy = malloc(size ? size : 1);
-	if (!copy)
-		return NULL;
-	memcpy(copy, buffer, size);
-	return MHD_create_response_from_buffer_with_free_callback(size, copy, free);
-}
-
 static void keep(void *buffer)
 {
 	(void)buffer;
@@ -93,8 +84,13 @@ MHD_create_response_from_buffer(size_t size, void *buffer, enum MHD_ResponseMemo
 		problem = problem_response(status);
 	if (problem)
 		return problem;
-	if (mode == MHD_RESPMEM_MUST_COPY)
-		return copy_response(size, buffer);
+	if (mode == MHD_RESPMEM_MUST_COPY) {
+		void *copy = malloc(size ? size : 1);
+		if (!copy)
+			return NULL;
+		buffer = memcpy(copy, buffer, size);
+		mode = MHD_RESPMEM_MUST_FREE;
+	}
 	return MHD_create_response_from_buffer_with_free_callback(
 		size, buffer, mode == MHD_RESPMEM_MUST_FREE ? free : keep);
 }

@@ -34,17 +34,6 @@ static bool is_token(const char *text, size_t len)
 	return len > 0;
 }
 
-static const char *check_content_length(struct headers *headers, const char *value)
-{
-	if (headers->content_lengths++)
-		return "more than one Content-Length";
-	if (*value == '\0' || value[strspn(value, "0123456789")])
-		return "an odd Content-Length";
-	if (value[strspn(value, "0")])
-		return "requests with a body are not taken";
-	return NULL;
-}
-
 static const char *check_header(struct headers *headers, const char *name, size_t name_len,
 				const char *value)
 {
@@ -52,8 +41,13 @@ static const char *check_header(struct headers *headers, const char *name, size_
 		return "a header name that is none";
 	if (strcasecmp(name, "Transfer-Encoding") == 0)
 		return "Transfer-Encoding is not taken";
-	if (strcasecmp(name, "Content-Length") == 0)
-		return check_content_length(headers, value);
+	if (strcasecmp(name, "Content-Length") == 0) {
+		if (headers->content_lengths++)
+			return "more than one Content-Length";
+		if (*value == '\0' || value[strspn(value, "0123456789")])
+			return "an odd Content-Length";
+		return value[strspn(value, "0")] ? "requests with a body are not taken" : NULL;
+	}
 	if (strcasecmp(name, "Host") == 0 && headers->hosts++)
 		return "more than one Host";
 	if (strcasecmp(name, "Authorization") == 0 && headers->authorizations++)

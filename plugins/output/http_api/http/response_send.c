@@ -16,11 +16,6 @@
 #include "cache/cache_policy.h"
 #include "routes/endpoint.h"
 
-static const char *header_of(struct MHD_Connection *connection, const char *name)
-{
-	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
-}
-
 static void add_number(struct MHD_Response *mhd_response, const char *name, int64_t value)
 {
 	char text[24];
@@ -190,8 +185,10 @@ static struct MHD_Response *new_answer(const struct sender *sender, const struct
 static bool is_known(const struct request *request, struct MHD_Connection *connection,
 		     enum response_coding coding)
 {
-	return is_validated(request) && accept_none_match(header_of(connection, "If-None-Match"),
-							  request->response->body[coding].etag);
+	const char *known =
+		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "If-None-Match");
+	return is_validated(request) &&
+	       accept_none_match(known, request->response->body[coding].etag);
 }
 
 enum MHD_Result send_answer(struct sender *sender, const struct request *request,

@@ -59,7 +59,7 @@ struct server {
 	int listen_fd;
 	atomic_int open; /* requests between their first line and the end of their answer */
 	pthread_mutex_t lock;
-	pthread_cond_t answered; /* wakes server_linger(): none is open */
+	pthread_cond_t answered; /* wakes server_stop(): none is open */
 };
 
 /* ---- Answering ----------------------------------------------------------- */
@@ -260,7 +260,7 @@ static void server_completed(void *arg, struct MHD_Connection *connection, void 
 	if (why == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED)
 		connections_late(server->connections, connection);
 	connections_set(server->connections, connection, CONN_READING);
-	/* Under the lock, so that it cannot fall between test and wait of server_linger(). */
+	/* Under the lock, so that it cannot fall between the test and the wait of server_stop(). */
 	if (*state && atomic_fetch_sub(&server->open, 1) == 1) {
 		pthread_mutex_lock(&server->lock);
 		pthread_cond_signal(&server->answered);
@@ -401,17 +401,6 @@ int server_start(struct tally_ctx *ctx, const struct http_config *config,
 	return 0;
 }
 
-/* Waits for answers being written, but not for clients that do not read them. */
-static void server_linger(struct server *server)
-{
-	int64_t until = clock_monotonic() + server_grace;
-	pthread_mutex_lock(&server->lock);
-	while (atomic_load(&server->open) > 0 &&
-	       condition_wait(&server->answered, &server->lock, until))
-		;
-	pthread_mutex_unlock(&server->lock);
-}
-
 /* Not MHD_quiesce_daemon(), which aborts the process when it meets libmicrohttpd's own thread just
  * where that looks for new connections (0.9.75). */
 void server_stop(struct server *server)
@@ -419,7 +408,13 @@ void server_stop(struct server *server)
 	connections_stop_accepting(server->connections);
 	dispatch_close(server->dispatch);
 	live_close(server->live); /* nothing is suspended after this */
-	server_linger(server);
+	/* For answers being written, but not for clients that do not read them. */
+	int64_t until = clock_monotonic() + server_grace;
+	pthread_mutex_lock(&server->lock);
+	while (atomic_load(&server->open) > 0 &&
+	       condition_wait(&server->answered, &server->lock, until))
+		;
+	pthread_mutex_unlock(&server->lock);
 	MHD_stop_daemon(server->daemon);
 	close(server->listen_fd);
 	server_free(server);

@@ -1,6 +1,6 @@
 /*
  * server.c calls tls_use() on the HTTP thread for each new connection, and GnuTLS calls
- * tls_retrieve() on the same thread during its handshake; a watcher thread looks at the files once
+ * tls_retrieve() on the same thread during its handshake; a watcher thread checks the files once
  * a minute.  A pair that was loaded stays in memory until tls_close(), since handshakes may still
  * use it.
  *
@@ -52,7 +52,7 @@ struct tls {
 	struct tally_ctx *ctx;
 	const char *cert_path, *key_path;
 	pthread_mutex_t lock; /* guards everything below */
-	int64_t looked;       /* monotonic */
+	int64_t checked;      /* monotonic */
 	struct file_watch cert_read, key_read;
 	struct tls_pair *newest;
 	struct certificate_expiry expiry; /* of the newest */
@@ -130,27 +130,29 @@ static int tls_check_pair(const struct tls_pair *pair)
 	return r;
 }
 
-static int tls_parse(const gnutls_datum_t *cert, const gnutls_datum_t *key, struct tls_pair *pair)
+static int tls_parse(const struct tls_file *cert, const struct tls_file *key, struct tls_pair *pair)
 {
+	const gnutls_datum_t cert_text = tls_datum(cert), key_text = tls_datum(key);
 	unsigned n = TLS_MAX_CHAIN;
-	int r = gnutls_pcert_list_import_x509_raw(pair->certs, &n, cert, GNUTLS_X509_FMT_PEM, 0);
+	int r = gnutls_pcert_list_import_x509_raw(pair->certs, &n, &cert_text, GNUTLS_X509_FMT_PEM,
+						  0);
 	if (r < 0)
 		return r;
 	pair->n_certs = n;
 	r = gnutls_privkey_init(&pair->key);
 	if (r == 0)
-		r = gnutls_privkey_import_x509_raw(pair->key, key, GNUTLS_X509_FMT_PEM, NULL, 0);
+		r = gnutls_privkey_import_x509_raw(pair->key, &key_text, GNUTLS_X509_FMT_PEM, NULL,
+						   0);
 	return r < 0 ? r : tls_check_pair(pair);
 }
 
 static int tls_add_pair(struct tls *tls, const struct tls_file *cert, const struct tls_file *key)
 {
-	const gnutls_datum_t cert_text = tls_datum(cert), key_text = tls_datum(key);
 	struct certificate_expiry expiry = {0};
 	struct tls_pair *pair = calloc(1, sizeof(*pair));
 	if (!pair)
 		return tally_fail(tls->ctx, ENOMEM, "out of memory");
-	int r = tls_parse(&cert_text, &key_text, pair);
+	int r = tls_parse(cert, key, pair);
 	if (r == 0)
 		r = certificate_expiry_read(pair->certs, pair->n_certs, &expiry);
 	if (r < 0) {
@@ -186,9 +188,9 @@ static int tls_load(struct tls *tls)
 static void tls_refresh(struct tls *tls)
 {
 	int64_t now = tally_monotonic(tls->ctx);
-	if (now - tls->looked < tls_look)
+	if (now - tls->checked < tls_look)
 		return;
-	tls->looked = now;
+	tls->checked = now;
 	if (!file_watch_is_old(&tls->cert_read, tls->cert_path) &&
 	    !file_watch_is_old(&tls->key_read, tls->key_path))
 		return;
@@ -263,7 +265,7 @@ int tls_open(struct tally_ctx *ctx, const char *cert_path, const char *key_path,
 	*tls = (struct tls){.ctx = ctx, .cert_path = cert_path, .key_path = key_path};
 	pthread_mutex_init(&tls->lock, NULL);
 	worker_init(&tls->watcher);
-	tls->looked = tally_monotonic(ctx);
+	tls->checked = tally_monotonic(ctx);
 	int r = tls_start(tls);
 	if (r < 0) {
 		tls_close(tls);

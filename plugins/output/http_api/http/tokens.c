@@ -3,8 +3,8 @@
  * thread, which reads the file again when it has changed, at most once a second.  A file that is
  * wrong is an error at the start; later it is logged, and the tokens read before stay valid.
  *
- * Tokens are compared in constant time, all of them for each request, so that timing tells nothing
- * about their bytes or their order; buffers that held one are overwritten.
+ * Tokens are compared in constant time, all of them for each request, so that timing reveals
+ * nothing about their bytes or their order; buffers that held one are overwritten.
  */
 #include "http/tokens.h"
 
@@ -38,7 +38,7 @@ struct token_list {
 struct tokens {
 	struct tally_ctx *ctx;
 	const char *path;
-	int64_t looked; /* monotonic */
+	int64_t checked; /* monotonic */
 	struct file_watch read;
 	struct token_list list;
 };
@@ -127,9 +127,9 @@ static int tokens_load(struct tokens *tokens)
 static void tokens_refresh(struct tokens *tokens)
 {
 	int64_t now = tally_monotonic(tokens->ctx);
-	if (now - tokens->looked < tokens_poll_interval)
+	if (now - tokens->checked < tokens_poll_interval)
 		return;
-	tokens->looked = now;
+	tokens->checked = now;
 	if (!file_watch_is_old(&tokens->read, tokens->path))
 		return;
 	if (tokens_load(tokens) == 0)
@@ -147,7 +147,7 @@ int tokens_open(struct tally_ctx *ctx, const char *path, struct tokens **ret)
 		return tally_fail(ctx, ENOMEM, "out of memory");
 	tokens->ctx = ctx;
 	tokens->path = path;
-	tokens->looked = tally_monotonic(ctx);
+	tokens->checked = tally_monotonic(ctx);
 	int r = tokens_load(tokens);
 	if (r < 0) {
 		tokens_close(tokens);

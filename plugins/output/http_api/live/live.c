@@ -87,14 +87,12 @@ void live_wake(void *arg)
 
 /* ---- Rows ---------------------------------------------------------------- */
 
-static bool live_takes_passing(const struct live *live)
-{
-	return live->config->live == HTTP_LIVE_AUTO || live->config->live == HTTP_LIVE_PIPELINE;
-}
-
 void live_watch(struct live *live, const struct tally_batch *batch)
 {
-	for (int i = 0; i < LIVE_KINDS && live_takes_passing(live); i++) {
+	int64_t from = live->config->live;
+	if (from != HTTP_LIVE_AUTO && from != HTTP_LIVE_PIPELINE)
+		return;
+	for (int i = 0; i < LIVE_KINDS; i++) {
 		struct live_source *source = &live->sources[i];
 		if (strcmp(source->table, batch->table->name) != 0)
 			continue;

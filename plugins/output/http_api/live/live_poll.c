@@ -1,9 +1,10 @@
 /*
- * Where no rows pass through this daemon the store is asked, every second, for the rows of the last
- * half minute, since hosts write in batches and their clocks differ; those that were shown already
- * are left out.  One question per kind, however many clients there are; none without any.  While
- * channels are followed and bring all that the store has it is asked more seldom.
- * What can fail: the store; then the next question brings what this one did not.
+ * The poller's thread, where no rows pass through this daemon: a query every second for the rows of
+ * the last half minute, since hosts write in batches and their clocks differ; rows that were shown
+ * already are left out.  One query per kind, however many clients there are, and none without any.
+ * While the subscriber brings all that the store has, the interval is poll_seldom.
+ *
+ * A query that fails is counted; the next one covers its rows.
  */
 #include <errno.h>
 #include <string.h>
@@ -18,7 +19,7 @@
 
 static const int64_t poll_often = CLOCK_SECOND, poll_seldom = 5 * CLOCK_SECOND;
 static const int64_t poll_grace =
-	2 * CLOCK_SECOND; /* for the channels: they have the right order */
+	2 * CLOCK_SECOND; /* the channels come first: they have the right order */
 static const int64_t poll_linger = 30 * CLOCK_SECOND; /* for clients that come back at once */
 
 /* ---- Asking -------------------------------------------------------------- */
@@ -41,7 +42,7 @@ static int poll_take(void *arg, const struct tally_batch *batch)
 
 struct poll {
 	unsigned generation;
-	bool releases; /* what is heard has waited for this one */
+	bool releases; /* messages have waited for this one */
 	int64_t from, to;
 };
 
@@ -96,18 +97,6 @@ static void poll_load_catalog(struct live *live, struct live_source *source,
 	catalog_drop(old);
 }
 
-static void poll_release(struct live *live, struct live_source *source, const struct poll *poll,
-			 const struct catalog *catalog)
-{
-	struct live_ingest ingest;
-	bool any = true;
-	while (any &&
-	       live_ingest_init(&ingest, source, poll->generation, catalog_keep(catalog)) == 0) {
-		any = live_ingest_release(&ingest);
-		live_ingest_show(&ingest, live);
-	}
-}
-
 /* Also after a failure what came before it is shown. */
 static int poll_rows(struct live *live, struct live_source *source, bool *ret_found)
 {
@@ -125,8 +114,11 @@ static int poll_rows(struct live *live, struct live_source *source, bool *ret_fo
 		*ret_found = ingest.found > 0 || poll.to == INT64_MAX;
 		live_ingest_show(&ingest, live);
 	}
-	if (poll.releases)
-		poll_release(live, source, &poll, catalog);
+	while (poll.releases &&
+	       live_ingest_init(&ingest, source, poll.generation, catalog_keep(catalog)) == 0) {
+		poll.releases = live_ingest_release(&ingest);
+		live_ingest_show(&ingest, live);
+	}
 	catalog_drop(catalog);
 	return r == -ENOENT ? 0 : r;
 }
@@ -149,17 +141,6 @@ static void poll_source(struct live *live, struct live_source *source)
 
 /* ---- The thread ---------------------------------------------------------- */
 
-/* With the live lock: nobody has been there for a while. */
-static void poll_forget(struct live *live, struct live_source *source)
-{
-	source->wanted = false;
-	ring_buffer_clear(&source->ring);
-	pthread_mutex_lock(&source->lock);
-	recent_clear(&source->recent);
-	pthread_mutex_unlock(&source->lock);
-	live_want(live);
-}
-
 /* With the live lock: which are due now; ret_next: when the next one is. */
 static bool poll_choose(struct live *live, bool due[LIVE_KINDS], int64_t *ret_next)
 {
@@ -168,8 +149,14 @@ static bool poll_choose(struct live *live, bool due[LIVE_KINDS], int64_t *ret_ne
 	*ret_next = INT64_MAX;
 	for (int i = 0; i < LIVE_KINDS; i++) {
 		struct live_source *source = &live->sources[i];
-		if (source->wanted && source->streams == 0 && now - source->left >= poll_linger)
-			poll_forget(live, source);
+		if (source->wanted && source->streams == 0 && now - source->left >= poll_linger) {
+			source->wanted = false;
+			ring_buffer_clear(&source->ring);
+			pthread_mutex_lock(&source->lock);
+			recent_clear(&source->recent);
+			pthread_mutex_unlock(&source->lock);
+			live_want(live);
+		}
 		bool wanted = live_is_wanted(live, source);
 		due[i] = wanted && source->due <= now;
 		any |= due[i];

@@ -28,6 +28,7 @@ struct subscriber {
 
 /* ---- Messages ------------------------------------------------------------ */
 
+/* An ingest that is open already, or one for the source as it is now. */
 static bool subscriber_open(struct subscriber *subscriber, int kind)
 {
 	struct live *live = subscriber->live;
@@ -69,28 +70,24 @@ static void subscriber_flush(struct subscriber *subscriber)
 			live_ingest_show(&subscriber->ingest[i], subscriber->live);
 }
 
-static void subscriber_hold(struct live_source *source, bool followed)
-{
-	pthread_mutex_lock(&source->lock);
-	source->hold = followed ? clock_monotonic() + subscriber_settle_time : 0;
-	result_set_done(&source->held);
-	result_set_init(&source->held, 0);
-	pthread_mutex_unlock(&source->lock);
-}
-
 /* What was published before connecting, or will be after a loss, is in the store, or will be in a
  * moment: the store is polled at once, and messages are held back until that poll is shown. */
-static void subscriber_set_state(struct subscriber *subscriber, bool followed)
+static void subscriber_set_state(struct subscriber *subscriber, bool subscribed)
 {
 	struct live *live = subscriber->live;
 	pthread_mutex_lock(&live->lock);
-	for (int i = 0; i < LIVE_KINDS && live->subscribed != followed; i++)
-		subscriber_hold(&live->sources[i], followed);
-	if (live->subscribed != followed) {
-		live->subscribed = followed;
-		tally_gauge(live->ctx, HTTP_STREAM_SUBSCRIBED, followed);
-		for (int i = 0; i < LIVE_KINDS; i++)
-			live->sources[i].due = 0;
+	for (int i = 0; i < LIVE_KINDS && live->subscribed != subscribed; i++) {
+		struct live_source *source = &live->sources[i];
+		pthread_mutex_lock(&source->lock);
+		source->hold = subscribed ? clock_monotonic() + subscriber_settle_time : 0;
+		result_set_done(&source->held);
+		result_set_init(&source->held, 0);
+		pthread_mutex_unlock(&source->lock);
+		source->due = 0;
+	}
+	if (live->subscribed != subscribed) {
+		live->subscribed = subscribed;
+		tally_gauge(live->ctx, HTTP_STREAM_SUBSCRIBED, subscribed);
 		pthread_cond_signal(&live->query);
 	}
 	pthread_mutex_unlock(&live->lock);
@@ -124,7 +121,7 @@ static int subscriber_choose_channels(const struct live *live, const char *chann
 	return n;
 }
 
-/* Until there is something to follow; false: it is over. */
+/* Waits until a channel is wanted; false: it is over. */
 static bool subscriber_await(struct live *live, const char *channels[LIVE_KINDS + 1])
 {
 	eventfd_t changes;
@@ -139,17 +136,7 @@ static bool subscriber_await(struct live *live, const char *channels[LIVE_KINDS 
 	return !closed;
 }
 
-static void subscriber_back_off(struct subscriber *subscriber)
-{
-	struct live *live = subscriber->live;
-	int64_t end = clock_monotonic() + backoff_next(&subscriber->backoff);
-	pthread_mutex_lock(&live->lock);
-	while (!live->closed && condition_wait(&live->subscribe, &live->lock, end))
-		;
-	pthread_mutex_unlock(&live->lock);
-}
-
-/* false: there is nothing to follow there. */
+/* false: this cache has no channels. */
 static bool subscriber_run(struct subscriber *subscriber, const char *const *channels)
 {
 	struct live *live = subscriber->live;
@@ -165,7 +152,11 @@ static bool subscriber_run(struct subscriber *subscriber, const char *const *cha
 	tally_log(live->ctx, TALLY_WARNING,
 		  "streams: cannot subscribe to %s, so rows come from the store alone: %s",
 		  cache->name, tally_reason(live->ctx));
-	subscriber_back_off(subscriber);
+	int64_t end = clock_monotonic() + backoff_next(&subscriber->backoff);
+	pthread_mutex_lock(&live->lock);
+	while (!live->closed && condition_wait(&live->subscribe, &live->lock, end))
+		;
+	pthread_mutex_unlock(&live->lock);
 	return true;
 }
 

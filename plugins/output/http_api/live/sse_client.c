@@ -81,12 +81,6 @@ static bool sse_client_wants(const struct sse_client *stream, const struct tally
 	       !hash_set_has(&stream->given, event_id_hash(table, row));
 }
 
-/* Of a client that was away for long, or of an input that was. */
-static bool sse_client_is_outdated(const struct sse_client *stream, const struct tally_cell *row)
-{
-	return stream->kind == LIVE_STATS && row[0].i < stream->now - SSE_MAX_AGE;
-}
-
 static void sse_client_tell_outdated(struct sse_client *stream)
 {
 	if (stream->outdated)
@@ -101,7 +95,8 @@ static bool sse_client_add_row(struct sse_client *stream, const struct row_chunk
 	const struct tally_cell *cells = row_chunk_row(chunk, row);
 	if (!sse_client_wants(stream, chunk->table, cells))
 		return true;
-	if (sse_client_is_outdated(stream, cells)) {
+	/* The client, or an input, was away for long. */
+	if (stream->kind == LIVE_STATS && cells[0].i < stream->now - SSE_MAX_AGE) {
 		stream->outdated++;
 		return true;
 	}
@@ -111,15 +106,6 @@ static bool sse_client_add_row(struct sse_client *stream, const struct row_chunk
 	if (stream->out.len > 0)
 		return false;
 	sse_client_write_lagged(stream, 1); /* not even alone */
-	return true;
-}
-
-static bool sse_client_add_chunk(struct sse_client *stream, const struct row_chunk *chunk,
-				 uint32_t row)
-{
-	for (; row < chunk->n_rows && stream->out.len < SSE_BLOCK; row++, stream->at++)
-		if (!sse_client_add_row(stream, chunk, row))
-			return false;
 	return true;
 }
 
@@ -140,22 +126,17 @@ static void sse_client_fill(struct sse_client *stream)
 			sse_client_write_lagged(stream, missed);
 		if (!chunk)
 			break;
-		room = sse_client_add_chunk(stream, chunk, row);
+		while (row < chunk->n_rows && out->len < SSE_BLOCK &&
+		       (room = sse_client_add_row(stream, chunk, row))) {
+			row++;
+			stream->at++;
+		}
 		row_chunk_drop(chunk);
 	}
 	sse_client_tell_outdated(stream);
 }
 
 /* ---- Bytes --------------------------------------------------------------- */
-
-static ssize_t sse_client_send(struct sse_client *stream, char *buffer, size_t max, int64_t now)
-{
-	size_t left = stream->out.len - stream->sent, len = left < max ? left : max;
-	memcpy(buffer, stream->out.data + stream->sent, len);
-	stream->sent += len;
-	stream->spoke = now;
-	return (ssize_t)len;
-}
 
 /* What was asked for before has left: the client takes what it gets. */
 static ssize_t sse_client_read(void *arg, uint64_t position, char *buffer, size_t max)
@@ -169,8 +150,13 @@ static ssize_t sse_client_read(void *arg, uint64_t position, char *buffer, size_
 			sse_client_fill(stream);
 		if (stream->out.len == 0 && now - stream->spoke >= stream->config->live_heartbeat)
 			write_text(&stream->out, sse_client_heartbeat);
-		if (stream->out.len)
-			return sse_client_send(stream, buffer, max, now);
+		if (stream->out.len) {
+			size_t left = stream->out.len - stream->sent, len = left < max ? left : max;
+			memcpy(buffer, stream->out.data + stream->sent, len);
+			stream->sent += len;
+			stream->spoke = now;
+			return (ssize_t)len;
+		}
 		switch (live_wait(stream->live, stream)) {
 		case LIVE_MORE:
 			continue;
