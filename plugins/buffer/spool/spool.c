@@ -174,12 +174,13 @@ static void spool_stop(void *self)
 	spool->missing = false;
 }
 
-/* Gone although the manifest is there: a daemon that had a new file would count nothing as lost. */
-static int spool_open_file(struct spool *spool)
+static int spool_open_verified(struct spool *spool)
 {
 	int r = spool_file_finish_swap(spool->ctx, spool->path);
 	if (r < 0)
 		return r;
+	/* The manifest says that there was a spool: a new file would hide that its rows are lost,
+	 * since nothing would count them. */
 	if (spool_file_size(spool->path, "") <= 0 && spool_file_size(spool->path, "-wal") <= 0) {
 		struct manifest_index *known = manifest_index_load(&spool->manifest);
 		bool was_there = known != NULL;
@@ -188,12 +189,7 @@ static int spool_open_file(struct spool *spool)
 			return tally_fail(spool->ctx, EBADMSG, "%s is empty, 0 bytes, or gone",
 					  spool->path);
 	}
-	return spool_store_open(spool->ctx, spool->path, &spool->store);
-}
-
-static int spool_open_verified(struct spool *spool)
-{
-	int r = spool_open_file(spool);
+	r = spool_store_open(spool->ctx, spool->path, &spool->store);
 	if (r == 0)
 		r = spool_load_readers(spool);
 	return r == 0 ? spool_verify(spool) : r;
@@ -202,7 +198,7 @@ static int spool_open_verified(struct spool *spool)
 static int spool_open_anew(struct spool *spool)
 {
 	auto_free char *why = strdup(tally_reason(spool->ctx));
-	/* So that closing it does not say that it was closed whole. */
+	/* Closing it must not mark it as cleanly closed. */
 	if (spool->store)
 		spool->store->damaged = true;
 	spool_unload_readers(spool);
@@ -214,18 +210,14 @@ static int spool_open_anew(struct spool *spool)
 	return r == 0 ? spool_load_readers(spool) : r;
 }
 
-static int spool_open(struct spool *spool)
-{
-	int r = spool_open_verified(spool);
-	if (r == -EBADMSG)
-		r = spool_open_anew(spool);
-	return r == 0 ? spool_reconcile(spool) : r;
-}
-
 static int spool_start(void *self)
 {
 	struct spool *spool = self;
-	int r = spool_open(spool);
+	int r = spool_open_verified(spool);
+	if (r == -EBADMSG)
+		r = spool_open_anew(spool);
+	if (r == 0)
+		r = spool_reconcile(spool);
 	if (r == 0)
 		spool_reserve_room(spool);
 	if (r < 0) {

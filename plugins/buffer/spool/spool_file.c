@@ -40,20 +40,9 @@ static int spool_file_mkdir(struct tally_ctx *ctx, const char *folder)
 	return tally_fail(ctx, errno, "%s: cannot be created: %s", folder, strerror(errno));
 }
 
-static int spool_file_check(struct tally_ctx *ctx, const char *path)
-{
-	struct stat file;
-	if (stat(path, &file) < 0)
-		return tally_fail(ctx, errno, "%s: %s", path, strerror(errno));
-	if (S_ISDIR(file.st_mode))
-		return tally_fail(ctx, EISDIR, "%s: is a directory; path names the file", path);
-	if (!S_ISREG(file.st_mode))
-		return tally_fail(ctx, EINVAL, "%s: is not a regular file", path);
-	return 0;
-}
-
 int spool_file_create(struct tally_ctx *ctx, const char *path)
 {
+	struct stat file;
 	auto_free char *copy = strdup(path);
 	if (!copy)
 		return tally_fail(ctx, ENOMEM, "no memory");
@@ -66,9 +55,14 @@ int spool_file_create(struct tally_ctx *ctx, const char *path)
 	auto_close int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0 && errno != EEXIST)
 		return tally_fail(ctx, errno, "%s: cannot be created: %s", path, strerror(errno));
-	r = fd < 0 ? spool_file_check(ctx, path) : 0;
-	/* Whoever made it may have been killed before this. */
-	return r == 0 ? spool_file_sync_folder(ctx, folder) : r;
+	if (fd < 0 && stat(path, &file) < 0)
+		return tally_fail(ctx, errno, "%s: %s", path, strerror(errno));
+	if (fd < 0 && S_ISDIR(file.st_mode))
+		return tally_fail(ctx, EISDIR, "%s: is a directory; path names the file", path);
+	if (fd < 0 && !S_ISREG(file.st_mode))
+		return tally_fail(ctx, EINVAL, "%s: is not a regular file", path);
+	/* Also if it existed: the daemon that created it may have been killed before this. */
+	return spool_file_sync_folder(ctx, folder);
 }
 
 int64_t spool_file_size(const char *path, const char *suffix)

@@ -69,17 +69,6 @@ void spool_lost_done(struct spool *spool)
 	}
 }
 
-/* Once all have been told there is nothing to remember. */
-static void lost_forget_reported(struct spool *spool)
-{
-	for (uint32_t i = 0; i < spool->n_readers; i++)
-		if (spool->readers[i].name && spool->readers[i].reported < spool->n_losses)
-			return;
-	for (uint32_t i = 0; i < spool->n_readers; i++)
-		spool->readers[i].reported = 0;
-	spool->n_losses = 0;
-}
-
 int spool_lost(void *self, uint32_t reader_id, tally_scan_fn *each, void *arg)
 {
 	struct spool *spool = self;
@@ -92,7 +81,14 @@ int spool_lost(void *self, uint32_t reader_id, tally_scan_fn *each, void *arg)
 		if (loss->sequence > reader->lost_after)
 			r = each(arg, loss->table, loss->sequence, loss->rows);
 	}
-	lost_forget_reported(spool);
+	/* Once all readers were told there is nothing to remember. */
+	bool all = true;
+	for (uint32_t i = 0; i < spool->n_readers; i++)
+		all &= !spool->readers[i].name || spool->readers[i].reported >= spool->n_losses;
+	for (uint32_t i = 0; all && i < spool->n_readers; i++)
+		spool->readers[i].reported = 0;
+	if (all)
+		spool->n_losses = 0;
 	return r;
 }
 

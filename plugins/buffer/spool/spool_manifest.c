@@ -174,15 +174,9 @@ static int index_set_reader(struct manifest_index *known, const struct spool_rec
 	return 0;
 }
 
-static void index_forget_reader(struct manifest_index *known, const char *name)
-{
-	struct manifest_index_reader *reader = manifest_index_reader(known, name);
-	if (reader)
-		*reader = known->readers[--known->n_readers];
-}
-
 static int index_apply(struct manifest_index *known, const struct spool_record *record)
 {
+	struct manifest_index_reader *reader;
 	struct manifest_index_entry *entry;
 	if (record->sequence > known->last_sequence && record->type != RECORD_READER)
 		known->last_sequence = record->sequence;
@@ -196,7 +190,9 @@ static int index_apply(struct manifest_index *known, const struct spool_record *
 	case RECORD_READER:
 		return index_set_reader(known, record);
 	case RECORD_FORGET:
-		index_forget_reader(known, record->texts[0]);
+		reader = manifest_index_reader(known, record->texts[0]);
+		if (reader)
+			*reader = known->readers[--known->n_readers];
 		return 0;
 	default:
 		entry = manifest_index_find(known, record->sequence);
@@ -353,12 +349,6 @@ static void manifest_keep_text(void *text)
 	(void)text; /* it is in the manifest's bytes */
 }
 
-static size_t index_entry_size(const struct manifest_index_entry *entry)
-{
-	return sizeof(struct manifest_head) + strlen(entry->table) + strlen(entry->source) +
-	       strlen(entry->position) + 3;
-}
-
 /* Marks what goes with table = NULL: the older half of what is acknowledged, but for the newest of
  * each source. */
 static void index_thin(struct manifest_index *known, uint64_t budget)
@@ -367,7 +357,8 @@ static void index_thin(struct manifest_index *known, uint64_t budget)
 	uint64_t acked = manifest_index_acked(known), used = 0;
 	for (size_t i = known->n_entries; i-- > 0;) {
 		struct manifest_index_entry *entry = &known->entries[i];
-		used += index_entry_size(entry);
+		used += sizeof(struct manifest_head) + strlen(entry->table) +
+			strlen(entry->source) + strlen(entry->position) + 3;
 		if (entry->sequence > acked)
 			continue;
 		bool newest = false;

@@ -162,6 +162,8 @@ static int spool_check_size(struct spool_store *store)
 	return size < pages * SPOOL_PAGE ? spool_bad(store, "is truncated") : 0;
 }
 
+/* quick_check reads all of the file, so it is bounded by time.  A file that was closed cleanly is
+ * trusted sooner than one whose daemon was killed. */
 static int spool_check_pages(struct spool_store *store, bool closed)
 {
 	struct sqlite_verdict verdict;
@@ -232,14 +234,6 @@ static int64_t spool_larger(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
-static void spool_read_boot(char *ret, size_t size)
-{
-	auto_fclose FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
-	if (!file || !fgets(ret, (int)size, file))
-		snprintf(ret, size, "unknown");
-	ret[strcspn(ret, "\n'")] = '\0';
-}
-
 static int spool_note_boot(struct spool_store *store, const char *boot)
 {
 	char *sql = sqlite3_mprintf("UPDATE spool SET boot = %Q, last_sequence = %lld", boot,
@@ -251,8 +245,11 @@ static int spool_note_boot(struct spool_store *store, const char *boot)
 
 static int spool_go_on(struct spool_store *store, const struct spool_past *past)
 {
-	char boot[64];
-	spool_read_boot(boot, sizeof(boot));
+	char boot[64] = "";
+	auto_fclose FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+	if (!file || !fgets(boot, sizeof(boot), file))
+		snprintf(boot, sizeof(boot), "unknown");
+	boot[strcspn(boot, "\n'")] = '\0';
 	store->producer = strdup(past->producer);
 	if (!store->producer)
 		return tally_fail(store->ctx, ENOMEM, "no memory");

@@ -24,33 +24,31 @@ void spool_shrink(struct spool *spool)
 	spool_cache_shrink(&spool->cache, SPOOL_CACHE_BYTES, spool_is_borrowed, spool);
 }
 
-static int spool_begin_reader(struct spool *spool, const char *name, struct spool_reader **ret)
-{
-	uint64_t oldest;
-	int r = spool_store_next(spool->store, 0, &oldest);
-	if (r < 0 && r != -ENOENT)
-		return r;
-	/* A new reader begins with the oldest entry that still waits for somebody: what is only
-	 * kept was acknowledged before it came. */
-	uint64_t acked = r == 0 ? oldest - 1 : spool->store->last_sequence;
-	if (spool->n_readers > 0 && acked < spool_acked(spool, spool->store->last_sequence))
-		acked = spool_acked(spool, spool->store->last_sequence); /* the rest is kept */
-	r = spool_store_ack(spool->store, name, acked, 0, 0);
-	if (r < 0)
-		return r;
-	*ret = spool_add_reader(spool, name, acked);
-	if (!*ret)
-		return tally_fail(spool->ctx, ENOMEM, "no memory");
-	spool_record_reader(spool, *ret);
-	return 0;
-}
-
 static int spool_find_or_begin(struct spool *spool, const char *name, struct spool_reader **ret,
 			       uint64_t *ret_rows)
 {
-	*ret = spool_find_reader(spool, name);
-	int r = *ret ? 0 : spool_begin_reader(spool, name, ret);
-	return r < 0 ? r : spool_store_waiting(spool->store, (*ret)->acked, ret_rows);
+	struct spool_store *store = spool->store;
+	struct spool_reader *reader = spool_find_reader(spool, name);
+	if (!reader) {
+		uint64_t oldest;
+		int r = spool_store_next(store, 0, &oldest);
+		if (r < 0 && r != -ENOENT)
+			return r;
+		/* A new reader begins with the oldest entry that still waits for another reader:
+		 * what is only retained was acknowledged before it came. */
+		uint64_t acked = r == 0 ? oldest - 1 : store->last_sequence;
+		if (spool->n_readers > 0 && acked < spool_acked(spool, store->last_sequence))
+			acked = spool_acked(spool, store->last_sequence);
+		r = spool_store_ack(store, name, acked, 0, 0);
+		if (r < 0)
+			return r;
+		reader = spool_add_reader(spool, name, acked);
+		if (!reader)
+			return tally_fail(spool->ctx, ENOMEM, "no memory");
+		spool_record_reader(spool, reader);
+	}
+	*ret = reader;
+	return spool_store_waiting(store, reader->acked, ret_rows);
 }
 
 int spool_open_reader(void *self, const char *name, uint32_t *ret_reader, uint64_t *ret_rows)

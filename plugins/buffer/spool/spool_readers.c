@@ -11,16 +11,13 @@
 
 #include "spool.h"
 
-static bool spool_has_borrowed(const struct spool_reader *reader, uint64_t sequence)
-{
-	return reader->name && sequence > reader->acked && sequence <= reader->fetched;
-}
-
 const struct spool_reader *spool_find_borrower(const struct spool *spool, uint64_t sequence)
 {
-	for (uint32_t i = 0; i < spool->n_readers; i++)
-		if (spool_has_borrowed(&spool->readers[i], sequence))
-			return &spool->readers[i];
+	for (uint32_t i = 0; i < spool->n_readers; i++) {
+		const struct spool_reader *reader = &spool->readers[i];
+		if (reader->name && sequence > reader->acked && sequence <= reader->fetched)
+			return reader;
+	}
 	return NULL;
 }
 

@@ -90,18 +90,6 @@ static int spool_restore_write(struct spool *spool)
 	return spool_adopt(spool, fresh);
 }
 
-static void spool_restore_log(struct spool *spool, const char *suffix, enum file_found found)
-{
-	tally_count(spool->ctx, SPOOL_TAKEN_AWAY, 1);
-	tally_gauge(spool->ctx, SPOOL_MISSING, 1);
-	tally_log(spool->ctx, TALLY_ERROR,
-		  "%s%s %s while it was in use, with %" PRIu64 " rows in %" PRIu64
-		  " batches waiting: it is put back",
-		  spool->path, suffix, file_found_name(found), spool->store->rows,
-		  spool->store->entries);
-	spool->missing = true;
-}
-
 int spool_restore_if_moved(struct spool *spool)
 {
 	const char *suffix;
@@ -109,9 +97,16 @@ int spool_restore_if_moved(struct spool *spool)
 	if (found == FILE_IN_PLACE && !spool->missing)
 		return 0;
 	int64_t now = tally_monotonic(spool->ctx);
-	if (!spool->missing)
-		spool_restore_log(spool, suffix, found);
-	else if (now < spool->put_back_due)
+	if (!spool->missing) {
+		spool->missing = true;
+		tally_count(spool->ctx, SPOOL_TAKEN_AWAY, 1);
+		tally_gauge(spool->ctx, SPOOL_MISSING, 1);
+		tally_log(spool->ctx, TALLY_ERROR,
+			  "%s%s %s while it was in use, with %" PRIu64 " rows in %" PRIu64
+			  " batches waiting: it is put back",
+			  spool->path, suffix, file_found_name(found), spool->store->rows,
+			  spool->store->entries);
+	} else if (now < spool->put_back_due)
 		return tally_fail(spool->ctx, ENOSPC, "%s was taken away and is not put back yet",
 				  spool->path);
 	spool->put_back_due = now + SPOOL_TRY_AGAIN;

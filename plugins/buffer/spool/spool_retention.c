@@ -11,18 +11,6 @@
 
 /* ---- How long ------------------------------------------------------------------ */
 
-static void retention_add_mark(struct spool_retention *keep, int64_t now, int64_t period,
-			       uint64_t acked)
-{
-	/* Few marks over the whole period instead of one per acknowledgement: an entry is then kept
-	 * for up to a 64th longer, and memory stays the same however fast entries come. */
-	if (keep->n > 0 && now - keep->marks[keep->n - 1].at < period / SPOOL_RETENTION_MARKS)
-		return;
-	if (keep->n == SPOOL_RETENTION_MARKS)
-		memmove(keep->marks, keep->marks + 1, --keep->n * sizeof(*keep->marks));
-	keep->marks[keep->n++] = (struct spool_retention_mark){now, acked};
-}
-
 uint64_t spool_retention_until(struct spool *spool, uint64_t acked)
 {
 	struct spool_retention *keep = &spool->retention;
@@ -34,7 +22,13 @@ uint64_t spool_retention_until(struct spool *spool, uint64_t acked)
 		keep->released = keep->marks[old++].acked;
 	memmove(keep->marks, keep->marks + old, (keep->n - old) * sizeof(*keep->marks));
 	keep->n -= old;
-	retention_add_mark(keep, now, period, acked);
+	/* Few marks over the whole period instead of one per acknowledgement: an entry is then kept
+	 * for up to a 64th longer, and memory stays the same however fast entries come. */
+	if (keep->n == 0 || now - keep->marks[keep->n - 1].at >= period / SPOOL_RETENTION_MARKS) {
+		if (keep->n == SPOOL_RETENTION_MARKS)
+			memmove(keep->marks, keep->marks + 1, --keep->n * sizeof(*keep->marks));
+		keep->marks[keep->n++] = (struct spool_retention_mark){now, acked};
+	}
 	return keep->released < acked ? keep->released : acked;
 }
 
@@ -64,21 +58,7 @@ static bool ledger_has(const struct tally_ledger *ledger, uint64_t sequence)
 	return false;
 }
 
-static int retention_report(struct spool *spool, const struct manifest_index_entry *entry,
-			    tally_missing_fn *each, void *arg)
-{
-	uint64_t there = 0;
-	bool kept = spool_store_next(spool->store, entry->sequence - 1, &there) == 0 &&
-		    there == entry->sequence;
-	return each(arg, &(struct tally_missing){.table = entry->table,
-						 .sequence = entry->sequence,
-						 .first = entry->first,
-						 .last = entry->last,
-						 .rows = entry->rows,
-						 .kept = kept});
-}
-
-/* How many are missing. */
+/* Reports every entry that the reader had and its store's ledger lacks.  Returns their number. */
 static int retention_report_all(struct spool *spool, const struct manifest_index *known,
 				const struct spool_reader *reader,
 				const struct tally_ledger *ledger, tally_missing_fn *each,
@@ -87,11 +67,19 @@ static int retention_report_all(struct spool *spool, const struct manifest_index
 	int missing = 0;
 	for (size_t i = manifest_index_after(known, ledger->sequence); i < known->n_entries; i++) {
 		const struct manifest_index_entry *entry = &known->entries[i];
+		uint64_t there = 0;
 		if (entry->sequence > reader->stored)
 			break;
 		if (entry->state != RECORD_ENTRY || ledger_has(ledger, entry->sequence))
 			continue;
-		int r = retention_report(spool, entry, each, arg);
+		bool kept = spool_store_next(spool->store, entry->sequence - 1, &there) == 0 &&
+			    there == entry->sequence;
+		int r = each(arg, &(struct tally_missing){.table = entry->table,
+							  .sequence = entry->sequence,
+							  .first = entry->first,
+							  .last = entry->last,
+							  .rows = entry->rows,
+							  .kept = kept});
 		if (r != 0)
 			return r;
 		missing++;

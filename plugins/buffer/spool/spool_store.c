@@ -164,23 +164,18 @@ static int spool_store_do_push(struct spool_store *store, const void *arg,
 	return spool_store_note_position(store, push, change);
 }
 
-static void spool_store_log_room(struct spool_store *store, bool disk_full)
+int spool_store_push(struct spool_store *store, const struct spool_store_push *push)
 {
-	if (disk_full && !store->disk_full)
+	int r = spool_store_change(store, push->full_sync, spool_store_do_push, push);
+	if (r == -ENOSPC && !store->disk_full)
 		tally_log(store->ctx, TALLY_ERROR,
 			  "%s: no room in the file system; until there is, on_full says what "
 			  "becomes of new rows",
 			  store->path);
-	else if (!disk_full && store->disk_full)
+	else if (r == 0 && store->disk_full)
 		tally_log(store->ctx, TALLY_NOTICE, "%s: there is room again", store->path);
-	store->disk_full = disk_full;
-}
-
-int spool_store_push(struct spool_store *store, const struct spool_store_push *push)
-{
-	int r = spool_store_change(store, push->full_sync, spool_store_do_push, push);
 	if (r == 0 || r == -ENOSPC)
-		spool_store_log_room(store, r == -ENOSPC);
+		store->disk_full = r == -ENOSPC;
 	return r;
 }
 
@@ -206,14 +201,6 @@ static struct spool_store_entry spool_store_row(struct spool_store *store,
 	};
 }
 
-static struct spool_store_entry spool_store_origin_row(struct spool_store *store)
-{
-	struct spool_store_entry entry = spool_store_row(store, SPOOL_ORIGINS);
-	entry.source = (const void *)sqlite3_column_text(store->statements[SPOOL_ORIGINS], 3);
-	entry.position = (const void *)sqlite3_column_text(store->statements[SPOOL_ORIGINS], 4);
-	return entry;
-}
-
 int spool_store_read(struct spool_store *store, uint64_t sequence, spool_store_use_fn *use,
 		     void *arg)
 {
@@ -237,9 +224,12 @@ static int spool_store_each(struct spool_store *store, enum spool_statement whic
 {
 	int r;
 	while ((r = spool_step(store, which)) > 0) {
-		struct spool_store_entry entry = which == SPOOL_ORIGINS
-							 ? spool_store_origin_row(store)
-							 : spool_store_row(store, which);
+		struct spool_store_entry entry = spool_store_row(store, which);
+		if (which == SPOOL_ORIGINS) {
+			sqlite3_stmt *row = store->statements[which];
+			entry.source = (const void *)sqlite3_column_text(row, 3);
+			entry.position = (const void *)sqlite3_column_text(row, 4);
+		}
 		r = use(arg, &entry);
 		if (r != 0)
 			break;
