@@ -332,7 +332,7 @@ def test_db_check_says_whether_the_files_are_whole(daemon):
     mark = len(d.log)
     start(d)
     d.says("tallyd.db is damaged", after=mark)
-    assert "spool-spool: " in d.log[mark:] and "made anew" in d.log[mark:]
+    assert "spool-spool: " in d.log[mark:] and "and rebuilt" in d.log[mark:]
     assert d.metric("tallyd_sqlite_damaged") == 1
     d.stop()
 
@@ -356,5 +356,5 @@ def test_a_page_zeroed_while_it_runs_makes_up_no_rows_for_an_output_without_a_le
     assert len(found) == len(set(found)) == d.metric("tallyd_rows_routed_total",
                                                       output="output.recorder") - lost
     assert None not in found
-    assert d.log.count("made anew") == 1
+    assert d.log.count("and rebuilt") == 1
     d.stop()

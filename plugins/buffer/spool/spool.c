@@ -1,9 +1,14 @@
 /*
- * A journal on disk.  A push is one transaction of spool_store: the rows as bytes and the position
- * their input may resume from.
- *   - full (capacity): -ENOSPC; the core waits or drops.  The same while the disk is full.
- *   - the file cannot be used, at the start or later: spool_rebuild.c.
- * In memory are at most what is borrowed, and SPOOL_CACHE_BYTES of the newest.
+ * A journal on disk.  A push is one transaction of spool_store.c: the rows as bytes, and the
+ * position from which their input can resume, so that both are safe or neither is.  In memory are
+ * only borrowed batches, and SPOOL_CACHE_BYTES of the newest.
+ *
+ * The core calls one function at a time, under the journal's lock, from the threads of inputs and
+ * outputs; start() and stop() come from the main thread before and after all others, and only
+ * reconfigure() comes concurrently, hence the atomics.  What can fail:
+ *   - no room within the capacity, or none on the disk: -ENOSPC, and the core waits or drops;
+ *   - a damaged file, at the start or later: spool_rebuild.c, then the call is made again;
+ *   - a file that was removed or replaced: spool_restore.c, before each push.
  */
 #include "spool.h"
 
@@ -99,14 +104,14 @@ static int spool_push(void *self, const struct tally_batch *batch, const char *s
 	};
 	do
 		r = spool_store_push(spool->store, &push);
-	/* Each round has removed its cause: the file was made anew, or what is only kept became
-	 * half as much.  Both are bounded. */
+	/* Each round removes its cause: the file was rebuilt, or half of the retained entries are
+	 * gone.  Both are bounded. */
 	while (spool_recovered(spool, r) || (r == -ENOSPC && spool_retention_shrink(spool)));
 	if (r < 0)
 		return r;
 	*ret_sequence = spool->store->last_sequence;
 	spool_record_push(spool, batch, &push);
-	/* Without memory for it, it is read from the file later. */
+	/* Without memory for the cache it is read from the file later. */
 	spool_cache_add(&spool->cache, *ret_sequence, batch);
 	spool_shrink(spool);
 	return 0;
@@ -142,10 +147,11 @@ static int spool_reconfigure(void *self, const void *config)
 	struct spool *spool = self;
 	const struct spool_config *fresh = config;
 	if (fresh->path && strcmp(fresh->path, spool->path) != 0)
-		return tally_fail(spool->ctx, ENOTSUP,
-				  "path = %s takes effect after a restart: what is in %s would be "
-				  "left there",
-				  fresh->path, spool->path);
+		return tally_fail(
+			spool->ctx, ENOTSUP,
+			"path = %s takes effect after a restart, since the rows in %s would "
+			"be left behind",
+			fresh->path, spool->path);
 	/* Atomics, since a reload comes on the main thread while inputs push. */
 	atomic_store(&spool->capacity, fresh->capacity);
 	atomic_store(&spool->full_sync, fresh->sync == SPOOL_FULL);
@@ -280,14 +286,14 @@ static const struct tally_option spool_options[] = {
 	{.name = "capacity",
 	 .fallback = "1Gi",
 	 .accepts = "1Mi..",
-	 .help = "How much room the file and its log may take on disk; on_full says what happens "
-		 "then.",
+	 .help = "Disk space for the file and its log; on_full says what happens when it is used "
+		 "up.",
 	 .type = TALLY_OPT_SIZE,
 	 .offset = offsetof(struct spool_config, capacity)},
 	{.name = "sync",
 	 .fallback = "full",
 	 .accepts = "full|normal",
-	 .help = "full: what is in it outlives a power cut; normal: a crash of the daemon.",
+	 .help = "full: rows survive a power cut; normal: rows survive a crash of the daemon.",
 	 .type = TALLY_OPT_CHOICE,
 	 .offset = offsetof(struct spool_config, sync)},
 	{.name = "keep",
@@ -307,10 +313,10 @@ static const struct tally_metric spool_metrics[] = {
 			      .help = "Times the file was found removed, replaced or emptied by "
 				      "somebody else, and was put back."},
 	[SPOOL_MISSING] = {.name = "file_missing",
-			   .help = "1 while it is not in its place and cannot be put back.",
+			   .help = "1 while the file is missing and cannot be put back.",
 			   .kind = TALLY_METRIC_GAUGE},
 	[SPOOL_SET_ASIDE] = {.name = "set_aside",
-			     .help = "Times the file was damaged, set aside and made anew."},
+			     .help = "Times the file was damaged, set aside and rebuilt."},
 	{.name = NULL},
 };
 
@@ -344,7 +350,7 @@ static int spool_command(struct tally_ctx *ctx, const void *config,
 {
 	auto_free char *path = spool_path(ctx, config);
 	if (command->argc < 1 || strcmp(command->argv[0], "check") != 0)
-		return tally_fail(ctx, ENOSYS, "a spool can only be checked");
+		return tally_fail(ctx, ENOSYS, "unknown command; a spool only has: check");
 	return path ? spool_check_run(ctx, path) : tally_fail(ctx, ENOMEM, "no memory");
 }
 

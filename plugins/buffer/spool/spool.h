@@ -28,12 +28,12 @@ enum {
 };
 
 struct spool_reader {
-	char *name; /* NULL: forgotten, the place is free */
+	char *name; /* NULL: forgotten, the slot is free */
 	uint64_t acked, fetched;
-	uint64_t stored;     /* the last one that its output has said it has */
-	size_t reported;     /* of the losses */
-	uint64_t lost_after; /* where it was when they began */
-	bool open;           /* in this life of the daemon */
+	uint64_t stored;     /* the last entry that its output reported as stored */
+	size_t reported;     /* how many of the losses */
+	uint64_t lost_after; /* its cursor when they began */
+	bool open;           /* since the daemon started */
 };
 
 struct spool_loss {
@@ -59,55 +59,56 @@ struct spool_retention {
 	uint64_t released; /* old enough up to here */
 };
 
-/* How often all of it was made anew: a disk that damages it time and again is not filled. */
+/* Rebuilds per pause: each sets a file aside, and a disk that keeps damaging it must not be filled.
+ */
 enum { SPOOL_REBUILDS = 4 };
 #define SPOOL_REBUILD_PAUSE CLOCK_MINUTE
 
 struct spool {
 	struct tally_ctx *ctx;
 	char *path;
-	atomic_int_least64_t capacity; /* reconfigure() comes beside the other calls */
+	atomic_int_least64_t capacity; /* reconfigure() runs concurrently */
 	atomic_bool full_sync;
 	struct spool_store *store; /* NULL: not started */
 	struct spool_cache cache;
 	struct spool_reader *readers;
 	uint32_t n_readers;
-	char *position; /* the one asked for last */
-	uint64_t wal;   /* bytes it is limited to now */
+	char *position; /* returned last */
+	uint64_t wal;   /* current limit, bytes */
 	struct file_place place, wal_place;
-	bool missing; /* it is not in its place and could not be put back so far */
+	bool missing; /* the file was removed and could not be put back so far */
 	int64_t put_back_due;
 	struct spool_manifest manifest;
 	struct spool_retention retention;
-	struct spool_loss *losses; /* that not all readers were told of */
+	struct spool_loss *losses; /* not yet reported to all readers */
 	size_t n_losses, losses_size;
-	struct spool_name *names;  /* their tables */
-	struct spool_name *replay; /* sources that begin again */
+	struct spool_name *names;  /* tables of the losses */
+	struct spool_name *replay; /* sources to be replayed */
 	unsigned rebuilds;
-	int64_t rebuilt; /* the last time it was tried, monotonic */
+	int64_t rebuilt; /* last attempt, monotonic */
 };
 
-/* As the plugin declares them. */
+/* Metrics, in the order of the declaration. */
 enum { SPOOL_TAKEN_AWAY, SPOOL_MISSING, SPOOL_SET_ASIDE };
 
 /* ---- spool_readers.c ---- */
 
 struct spool_reader *spool_find_reader(const struct spool *spool, const char *name);
-/* In a place that was forgotten, or one more.  NULL: no memory. */
+/* In a free slot, or one more.  NULL: no memory. */
 struct spool_reader *spool_add_reader(struct spool *spool, const char *name, uint64_t acked);
-void spool_remove_reader(struct spool_reader *reader); /* its place is free */
-/* The reader that has it borrowed; NULL: none. */
+void spool_remove_reader(struct spool_reader *reader); /* frees its slot */
+/* The reader that has borrowed an entry; NULL: none. */
 const struct spool_reader *spool_find_borrower(const struct spool *spool, uint64_t sequence);
 /* Up to where every reader has acknowledged, when this one has acknowledged up to there. */
 uint64_t spool_passed(const struct spool *spool, const struct spool_reader *reader, uint64_t acked);
 /* Up to where all readers have acknowledged; without any, `last`. */
 uint64_t spool_acked(const struct spool *spool, uint64_t last);
-/* There is such a reader, and it has acknowledged that at least. */
+/* Creates the reader if needed, and moves its cursor up to `acked` at least. */
 int spool_note_reader(struct spool *spool, const char *name, uint64_t acked);
 void spool_record_reader(struct spool *spool, const struct spool_reader *reader);
-/* Of a file that was opened anew: what of it all readers have acknowledged. */
+/* After opening a file: counts the entries that all readers have acknowledged. */
 int spool_count_retained(struct spool *spool);
-/* Those that the file knows. */
+/* Loads the readers that the file knows. */
 int spool_load_readers(struct spool *spool);
 void spool_unload_readers(struct spool *spool);
 
@@ -117,14 +118,14 @@ struct spool_limits {
 	uint64_t file, wal, entry;
 };
 struct spool_limits spool_limits(const struct spool *spool);
-/* Room on the disk, of a file that has just been opened. */
+/* Reserves room on the disk, after opening a file. */
 void spool_reserve_room(const struct spool *spool);
 
 /* ---- spool_retention.c ---- */
 
-/* What may be deleted, when all have acknowledged up to there. */
+/* Up to where entries may be deleted, when all readers have acknowledged up to `acked`. */
 uint64_t spool_retention_until(struct spool *spool, uint64_t acked);
-/* Deletes the older half of what is only kept.  false: there is none. */
+/* Deletes the older half of the retained entries.  false: there are none. */
 bool spool_retention_shrink(struct spool *spool);
 const char *spool_producer(void *self);
 int spool_stored(void *self, uint32_t reader, uint64_t sequence);
@@ -134,30 +135,30 @@ int spool_behind(void *self, uint32_t reader, const struct tally_ledger *ledger,
 /* ---- spool_lost.c ---- */
 
 int spool_lost_add(struct spool *spool, uint64_t sequence, const char *table, uint32_t rows);
-/* Before some are added: what a reader has acknowledged by now is none of its losses. */
+/* Before losses are added: what a reader has acknowledged by now is not a loss for it. */
 void spool_lost_begin(struct spool *spool);
 void spool_lost_cut(struct spool *spool, size_t n); /* as if no more than n had been added */
 void spool_lost_done(struct spool *spool);
 int spool_lost(void *self, uint32_t reader, tally_scan_fn *each, void *arg);
 
 int spool_replay_load(struct spool *spool, const struct manifest_index *known);
-void spool_replay_end(struct spool *spool, const char *source); /* it has begun again */
+void spool_replay_end(struct spool *spool, const char *source); /* it was replayed */
 void spool_replay_done(struct spool *spool);
 int spool_resume(void *self, const char *source, const char **ret);
 
 /* ---- spool_reconcile.c ---- */
 
-int spool_reconcile(struct spool *spool); /* the manifest to the spool */
+int spool_reconcile(struct spool *spool); /* the manifest with the spool */
 /* Every entry that waits, by its checksum; for some seconds at most.  -EBADMSG: one is damaged. */
 int spool_verify(struct spool *spool);
 
 /* ---- spool_restore.c ---- */
 
-/* The file has just been opened. */
+/* Notes the identity of a file that was just opened. */
 void spool_restore_note(struct spool *spool);
 /* Another file is the spool from now on, with the same entries.  Closes the old one. */
 int spool_adopt(struct spool *spool, struct spool_store *fresh);
-/* Puts it back if somebody has taken it away.  -ENOSPC: that cannot be done now. */
+/* Puts the file back if it was removed or replaced.  -ENOSPC: not possible now. */
 int spool_restore_if_moved(struct spool *spool);
 
 /* ---- spool_rebuild.c ---- */

@@ -1,8 +1,8 @@
 /*
- * By sequence in an array: pushes append, acknowledgement cuts off the front, and finding one is a
- * binary search.  Each has a reference of its own, so that dropping it here takes nothing from
- * whoever else still has the batch.  Called for each push and each fetch, under the journal's lock.
- * Without memory nothing is lost: the entry is read from the file later.
+ * Batches in memory, in an array sorted by sequence: pushes append, acknowledging cuts off the
+ * front, and look-ups are binary searches.  Each entry holds a reference of its own, so dropping it
+ * here takes nothing from other holders of the batch.  Called for each push and fetch, under the
+ * journal's lock. Without memory nothing is lost: the entry is read from the file later.
  */
 #include "spool_cache.h"
 

@@ -29,7 +29,7 @@ int spool_cache_add(struct spool_cache *cache, uint64_t sequence, const struct t
 size_t spool_cache_bytes(const struct spool_cache *cache, uint64_t after, uint64_t up_to);
 void spool_cache_remove(struct spool_cache *cache, uint64_t sequence);
 void spool_cache_forget(struct spool_cache *cache, uint64_t up_to);
-/* Lets the oldest go that nobody has borrowed until at most so many bytes are left. */
+/* Drops the oldest entries that are not borrowed until at most so many bytes are left. */
 typedef bool spool_borrowed_fn(const void *arg, uint64_t sequence);
 void spool_cache_shrink(struct spool_cache *cache, size_t bytes, spool_borrowed_fn *borrowed,
 			const void *arg);

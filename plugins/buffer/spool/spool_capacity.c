@@ -1,7 +1,7 @@
 /*
- * How the capacity of a spool is shared between its file and its log, and the room that both have
- * on the disk before anybody needs it.  Asked by a push and by acknowledgement, under the journal's
- * lock; reserving is done once per file that is opened, and may fail: it is only a precaution.
+ * How the capacity of a spool is shared between its file and its log, and the room that both
+ * reserve on the disk before it is needed.  Called by pushes and acknowledgements, under the
+ * journal's lock. Reserving happens once per opened file, and may fail: it is only a precaution.
  */
 #include "spool.h"
 
@@ -21,7 +21,7 @@ struct spool_limits spool_limits(const struct spool *spool)
 	return (struct spool_limits){capacity - reserve, reserve / 2, reserve / 4};
 }
 
-/* For a disk that somebody else fills: a few batches. */
+/* Enough for a few batches, for a disk that others fill. */
 void spool_reserve_room(const struct spool *spool)
 {
 	struct spool_limits limits = spool_limits(spool);

@@ -32,14 +32,14 @@ static int check_open(struct tally_ctx *ctx, sqlite3 *db, const char *path)
 	if (code == SQLITE_BUSY)
 		return tally_fail(
 			ctx, EBUSY,
-			"%s: is in use: stop the daemon first, which checks it whenever it "
-			"starts",
+			"%s: is in use; stop the daemon first, or restart it, which checks "
+			"the file",
 			path);
 	int r = sqlite_check(ctx, db, "PRAGMA integrity_check(1)", 0, &verdict);
 	if (r < 0)
 		return r;
 	if (!verdict.whole) {
-		printf("! %s: damaged: %s; the daemon makes it anew when it starts, from what can "
+		printf("! %s: damaged: %s; the daemon rebuilds it at its next start, from what can "
 		       "be read\n",
 		       path, verdict.text);
 		return 1;

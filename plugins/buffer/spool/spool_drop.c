@@ -1,15 +1,15 @@
 /*
- * Taking the oldest entry out because the spool is full and `on_full` says so.  The core calls it
- * under the journal's lock, and counts what it is given as dropped: so the batch is fetched before
- * it is deleted, and an entry that cannot be read is not dropped but lost, which is counted
- * elsewhere (spool_lost.c).  What is borrowed is passed over, since its output may be writing it
- * at this moment.
+ * Takes the oldest entry out because the spool is full and on_full = drop_oldest.  Called under the
+ * journal's lock, on the thread of whichever input pushes.  The core counts the rows of what it
+ * gets as dropped: so the batch is loaded before it is deleted, and an entry that cannot be read is
+ * lost, which is counted elsewhere (spool_lost.c), instead of dropped.  Borrowed entries are
+ * skipped, since their output may be writing them at this moment.
  */
 #include <errno.h>
 
 #include "spool.h"
 
-/* The oldest after a sequence that somebody waits for and nobody has borrowed. */
+/* The oldest entry after a sequence that a reader waits for and none has borrowed. */
 static int spool_oldest(struct spool *spool, uint64_t after, uint64_t *ret)
 {
 	for (;;) {

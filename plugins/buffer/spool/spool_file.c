@@ -1,10 +1,10 @@
 /*
- * What SQLite leaves to its user: that the folder and the file are there with the right mode, and
- * that a rename outlives a power cut.  A name is safe only when the folder that holds it has been
+ * The file operations that SQLite leaves to its user: creating the folder and the file with the
+ * right mode, and renames that survive a power cut.  A name is safe only when its folder was
  * flushed, too (fsync(2): "Calling fsync() does not necessarily ensure that the entry in the
- * directory containing the file has also reached disk"), so whatever is made or renamed here ends
- * with that.  Called at the start and where a file was damaged or taken away, under the journal's
- * lock.  What fails says which file and why.
+ * directory containing the file has also reached disk"), so whatever is created or renamed here
+ * ends with that.  Called at the start and where a file was damaged or removed, under the journal's
+ * lock.  Failures name the file and the reason.
  */
 #include "spool_file.h"
 
@@ -95,7 +95,7 @@ static int spool_file_move(struct tally_ctx *ctx, const char *path, const char *
 	if (asprintf(&old, "%s%s", path, suffix) < 0 || asprintf(&new, "%s%s", to, suffix) < 0)
 		return tally_fail(ctx, ENOMEM, "no memory");
 	if (suffix[0] && spool_file_size(path, suffix) == 0)
-		unlink(old); /* there is nothing in it to look at */
+		unlink(old); /* it has no content to examine */
 	if (rename(old, new) == 0 || errno == ENOENT)
 		return 0;
 	return tally_fail(ctx, errno, "%s: cannot be set aside: %s", old, strerror(errno));
@@ -123,7 +123,7 @@ int spool_file_set_aside(struct tally_ctx *ctx, const char *path, char **ret_nam
 	return 0;
 }
 
-/* ---- One that was taken away -------------------------------------------------- */
+/* ---- A file that was removed -------------------------------------------------- */
 
 int spool_file_create_folder(struct tally_ctx *ctx, const char *path)
 {
@@ -146,7 +146,8 @@ int spool_file_rename_found(struct tally_ctx *ctx, const char *path)
 	if (r == 0)
 		r = spool_file_move(ctx, path, name, "");
 	if (r == 0)
-		tally_log(ctx, TALLY_WARNING, "%s: what was put there is now %s", path, name);
+		tally_log(ctx, TALLY_WARNING, "%s: the file found there was renamed to %s", path,
+			  name);
 	return r;
 }
 
@@ -168,13 +169,12 @@ void spool_file_warn_empty(struct tally_ctx *ctx, const char *path)
 {
 	if (spool_file_size(path, "") == 0 && spool_file_size(path, "-wal") <= 0)
 		tally_log(ctx, TALLY_ERROR,
-			  "%s is empty, 0 bytes: if it has been in use, what waited in it is gone; "
-			  "it "
-			  "is begun anew",
+			  "%s is empty, 0 bytes; if it was in use, the rows that waited in it are "
+			  "gone; starting with an empty spool",
 			  path);
 }
 
-/* ---- One that was made anew --------------------------------------------------- */
+/* ---- A rebuilt file ----------------------------------------------------------- */
 
 int spool_file_replace(struct tally_ctx *ctx, const char *from, const char *path)
 {

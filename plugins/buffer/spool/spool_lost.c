@@ -1,7 +1,9 @@
 /*
- * What is lost, and where inputs begin again.  Losses are kept in memory until each reader that
- * waited for them was told (the core counts them); sources that begin again stand in the manifest,
- * until their input has brought something new.
+ * Lost entries, and the positions from which inputs resume after a loss.  Losses are kept in memory
+ * until each reader that waited for them has got its report, since the core counts them per output;
+ * sources that replay stand in the manifest, until their input has pushed something new.  Called
+ * under the journal's lock.  What can fail: memory; then a loss is an error of the call that found
+ * it.
  */
 #include <errno.h>
 #include <stdlib.h>

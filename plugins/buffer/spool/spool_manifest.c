@@ -1,9 +1,12 @@
 /*
- * A record: magic, checksum, length, then the fixed part and three texts, each ended by a NUL.
- * Reading looks for the magic again after anything that is not a record.  Making it smaller writes
- * a new file beside it and puts that in its place: everything that waits, the newest of what is
- * acknowledged, and of each source the newest that is acknowledged, since its input may have to
- * begin there.
+ * The manifest file.  A record: magic, checksum, length, then the fixed part and three texts, each
+ * with its NUL.  A reader that meets anything else searches for the next magic, byte by byte, so a
+ * torn or damaged record costs only itself.
+ *
+ * Shrinking writes a new file beside it and renames it: everything that waits, the newest
+ * acknowledged entries, and of each source the newest acknowledged entry, since its input may have
+ * to resume there. Called under the journal's lock.  What can fail: writing; that costs no rows and
+ * is logged once, but losses can then not be counted.
  */
 #include "spool_manifest.h"
 
@@ -317,7 +320,7 @@ static void manifest_failed(struct spool_manifest *manifest)
 {
 	if (!manifest->reported)
 		tally_log(manifest->ctx, TALLY_WARNING,
-			  "%s: %s; if the spool is damaged, what is lost cannot be counted",
+			  "%s: %s; if the spool is damaged later, its losses cannot be counted",
 			  manifest->path, strerror(errno));
 	manifest->reported = true;
 }

@@ -84,14 +84,14 @@ uint64_t manifest_index_acked(const struct manifest_index *known);
 
 /* The file beside the spool; nothing is opened.  -ENOMEM. */
 int spool_manifest_init(struct spool_manifest *manifest, struct tally_ctx *ctx, const char *path);
-/* Begins anew, with this producer. */
+/* Starts a new manifest, with this producer. */
 int spool_manifest_begin(struct spool_manifest *manifest, const char *producer, uint64_t last,
 			 uint64_t thinned);
 int spool_manifest_open(struct spool_manifest *manifest); /* goes on with what is there */
 void spool_manifest_close(struct spool_manifest *manifest);
 void spool_manifest_done(struct spool_manifest *manifest);
 
-/* A manifest that cannot be written costs no rows: it is told, and done without. */
+/* Failures are logged and not returned: a manifest that cannot be written costs no rows. */
 void spool_manifest_add(struct spool_manifest *manifest, const struct spool_record *record);
 void spool_manifest_shrink(struct spool_manifest *manifest); /* if it is too large */
 

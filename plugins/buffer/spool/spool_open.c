@@ -1,12 +1,15 @@
 /*
- * Opening: the file is made if it is missing → SQLite opens it and takes its lock for good → it is
- * a spool of ours and whole → its sums are counted → this boot is noted.
- *   - not ours, newer than this version, truncated, damaged: -EBADMSG, see spool_rebuild.c.  The
- *     file is read for that, for some seconds at most.
- *   - locked: told; nothing is touched.
- *   - not closed, and the machine has booted since: with sync = normal the newest entries may be
- *     missing although an output has written them, so that its ledger would take entries under
- *     their sequences for repeats.  The sequence jumps ahead of anything that can have been.
+ * Opening a spool's file, on the main thread, in start(), or after a rebuild: create it if it is
+ * missing → open it with SQLite and take its lock for good → check that it is a spool of ours, and
+ * whole → count its sums → record this boot.  What can fail:
+ *   - another kind of file, a newer version, a truncated or damaged file: -EBADMSG, see
+ *     spool_rebuild.c.  The file is read for that, for some seconds at most;
+ *   - a file locked by another process: an error, and nothing is touched.
+ *
+ * If the file was not closed and the machine has booted since, with sync = normal the newest
+ * entries may be missing although an output has written them.  Its ledger would take new entries
+ * under their sequences for repeats, and leave them out.  So the sequence leaps ahead of any that
+ * can have been used.
  */
 #include <errno.h>
 #include <fcntl.h>

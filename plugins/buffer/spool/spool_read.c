@@ -1,9 +1,18 @@
 /*
- * A reader is given batches from memory while it keeps up, else they are read and decoded when it
- * asks.  What every reader has acknowledged is deleted in the transaction that moves the last
- * cursor. What can fail: the file cannot be read (the caller is told), it is damaged
- * (spool_rebuild.c, and once more), the disk is full (no cursor moves; the next acknowledgement
- * makes up for it).
+ * The journal's functions for outputs: open a reader, fetch, scan, acknowledge.  Called under the
+ * journal's lock, on the output's thread.
+ *
+ * A reader that keeps up gets batches from memory, by reference; else they are read from the file
+ * and decoded.  An entry read from the file is copied twice: SQLite gathers its overflow pages into
+ * one block, which is valid only until the statement is reset, and tally_batch_decode() copies the
+ * rows out of it into the batch that the output keeps.  Reading with sqlite3_blob_read() would put
+ * the first copy into memory of our own and save nothing, since decoding needs all bytes in one
+ * piece.
+ *
+ * What every reader has acknowledged is deleted in the transaction that moves the last cursor. What
+ * can fail: the file cannot be read, which is returned; it is damaged, then it is rebuilt and the
+ * call made again (spool_rebuild.c); the disk is full, then no cursor moves, and the next
+ * acknowledgement makes up for it.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -68,7 +77,7 @@ int spool_open_reader(void *self, const char *name, uint32_t *ret_reader, uint64
 	return 0;
 }
 
-/* Without any reader left nobody waits for anything. */
+/* With no reader left, nothing waits. */
 static int spool_forget(struct spool *spool, struct spool_reader *reader)
 {
 	uint64_t passed = spool_passed(spool, reader, spool->store->last_sequence);
@@ -185,8 +194,7 @@ int spool_fetch(void *self, uint32_t reader_id, bool rewind, uint32_t max_rows,
 		borrowed += cache->bytes;
 	}
 	spool_shrink(spool);
-	/* What was read before the error is handed out; the error comes again with the next call.
-	 */
+	/* What was read before the error is handed out; the next call meets the error again. */
 	if (r < 0 && r != -ENOENT && n == 0)
 		return r;
 	*ret_n = n;
@@ -210,13 +218,13 @@ int spool_scan(void *self, uint32_t reader_id, tally_scan_fn *each, void *arg)
 	struct spool_scan scan = {each, arg};
 	int r = spool_store_scan(spool->store, spool->readers[reader_id].acked, spool_scan_entry,
 				 &scan);
-	/* What was told is told: the core asks again. */
+	/* Some entries were already reported; the core scans again. */
 	return spool_recovered(spool, r) ? -EAGAIN : r;
 }
 
 /* ---- Letting go --------------------------------------------------------------- */
 
-/* Also past what the reader was given: it has no use for those. */
+/* May go past what was fetched: the reader's output does not want those entries. */
 int spool_ack(void *self, uint32_t reader_id, uint64_t up_to_sequence)
 {
 	struct spool *spool = self;

@@ -1,9 +1,10 @@
 /*
- * The readers of a spool: one per output that reads from it, known to the file by name.  A reader
- * has acknowledged what its output is done with; what lies between that and `given` is borrowed.
- * Kept in memory from the start on, and written through by those who move a cursor (spool_read.c,
- * spool_retention.c): nothing here changes the file, but for what spool_count_retained() notes in
- * it. Under the journal's lock.  What can fail: memory, and reading the file at the start.
+ * The readers of a spool: one per output that reads from it, known to the file by name.  A reader's
+ * output is done with everything up to `acked`; what lies between that and `fetched` is borrowed.
+ * Loaded into memory at the start, and written through by the functions that move a cursor
+ * (spool_read.c, spool_retention.c): nothing here changes the file, except the number of retained
+ * entries that spool_count_retained() stores.  Called under the journal's lock.  What can fail:
+ * memory, and reading the file at the start.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -101,7 +102,7 @@ static int spool_take_reader(void *arg, const struct spool_store_entry *row)
 
 int spool_count_retained(struct spool *spool)
 {
-	/* Without readers all waits: nobody has acknowledged anything. */
+	/* Without readers everything waits, since nothing was acknowledged. */
 	uint64_t last = spool->n_readers ? spool->store->last_sequence : 0;
 	return spool_store_rewind(spool->store, NULL, 0, spool_acked(spool, last));
 }

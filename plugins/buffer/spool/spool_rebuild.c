@@ -1,12 +1,17 @@
 /*
- * A damaged spool: every entry that can still be read goes into a new file, under its old sequence
- * and producer, so that ledgers go on to know it; the damaged file is set aside; the new one takes
- * its place.  Entries that are missing are known from the manifest:
- *   - while the daemon runs they are lost, and counted (spool_lost.c)
- *   - at the start those that came with a position are read again: their input begins behind the
- *     last entry before the first that is missing.  So what the same source brought later is left
- *     out here, it comes again.  The others are lost, and counted.
- * Without room for the new file nothing is touched, and it is tried again.
+ * Rebuilds a damaged spool: every entry that can still be read goes into a new file, under its old
+ * sequence and producer, so that the stores' ledgers still know it; the damaged file is set aside,
+ * and the new one takes its place.  Called under the journal's lock, at the start or by any call
+ * that found damage.  Missing entries are known from the manifest:
+ *   - while the daemon runs they are lost, and counted (spool_lost.c);
+ *   - at the start those that came with a position are replayed: their input resumes behind the
+ * last entry before the first missing one.  What the same source pushed later is left out here, as
+ * the input sends it again.  The others are lost, and counted. Without room for the new file
+ * nothing is touched, and the next call tries again.
+ *
+ * Damage is read around, not repaired: each entry is looked up by its sequence, checked by the
+ * checksum of its batch, and copied or given up alone, so that one bad page costs the entries on it
+ * and no others.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -43,7 +48,7 @@ struct spool_salvage {
 
 typedef int salvage_row_fn(struct spool_salvage *salvage, sqlite3_stmt *row);
 
-/* As far as it goes. */
+/* Stops at the first row that cannot be read. */
 static void salvage_each(struct spool_salvage *salvage, const char *sql, salvage_row_fn *fn)
 {
 	sqlite3_stmt *statement = NULL;
@@ -76,7 +81,8 @@ static void salvage_close(struct spool_salvage *salvage)
 	salvage->from = NULL;
 }
 
-/* Also where the file is shorter than it says.  Somebody else's database is left alone. */
+/* Opens even a file that is shorter than its header says.  Another application's database is left
+ * alone. */
 static void salvage_open(struct spool_salvage *salvage)
 {
 	const char *path = salvage->spool->path;
@@ -116,7 +122,7 @@ static int salvage_take_reader(struct spool_salvage *salvage, sqlite3_stmt *row)
 	return name ? spool_note_reader(salvage->spool, name, acked) : 0;
 }
 
-/* What is not known from this life: of the manifest and of the file whatever is newer. */
+/* The state before this start: of the manifest and the file whichever is newer. */
 static int salvage_past(struct spool_salvage *salvage)
 {
 	struct spool *spool = salvage->spool;
@@ -138,7 +144,7 @@ static int salvage_past(struct spool_salvage *salvage)
 		free(salvage->producer);
 		salvage->producer = NULL;
 	}
-	/* Entries may have been written to a store that neither file tells of. */
+	/* Stores may have entries that neither file knows. */
 	if (salvage->producer)
 		salvage->last_sequence += SPOOL_LEAP;
 	else
@@ -218,7 +224,7 @@ static int salvage_put(struct spool_salvage *salvage, const struct spool_store_e
 
 /* ---- Entry by entry ------------------------------------------------------------ */
 
-/* From memory, where it is borrowed or new.  1: it is there and has gone over. */
+/* Copies an entry from memory, if it is cached.  1: it was there and is copied. */
 static int salvage_held(struct spool_salvage *salvage, uint64_t sequence)
 {
 	struct spool *spool = salvage->spool;
@@ -254,7 +260,7 @@ static bool salvage_is_whole(const struct spool_salvage *salvage,
 	return whole;
 }
 
-/* 1: it has gone over; 0: it cannot be read.  ret: what it said, texts until the next call. */
+/* 1: copied; 0: it cannot be read.  ret: its row, texts valid until the next call. */
 static int salvage_copy(struct spool_salvage *salvage, uint64_t sequence,
 			const struct manifest_index_entry *known, struct spool_store_entry *ret)
 {
@@ -293,7 +299,7 @@ static void salvage_count(struct spool_sum *sum, uint32_t rows)
 	sum->rows += rows;
 }
 
-/* It waited and is missing, or comes again with what is. */
+/* The entry waited and is missing, or is replayed together with missing ones. */
 static int salvage_miss(struct spool_salvage *salvage, struct manifest_index_entry *known,
 			const struct spool_store_entry *entry)
 {
@@ -333,7 +339,7 @@ static int salvage_entry(struct spool_salvage *salvage, uint64_t sequence)
 	return r < 0 ? r : 0;
 }
 
-/* UINT64_MAX: no more that it can tell. */
+/* UINT64_MAX: no more that can be read. */
 static uint64_t salvage_next_in_file(struct spool_salvage *salvage, uint64_t after)
 {
 	uint64_t sequence = UINT64_MAX;
@@ -467,7 +473,7 @@ static int salvage_run(struct spool_salvage *salvage)
 	return r == 0 ? salvage_finish(salvage) : r;
 }
 
-/* ---- Telling ------------------------------------------------------------------- */
+/* ---- Logging ------------------------------------------------------------------- */
 
 static void salvage_log(const struct spool_salvage *salvage, const char *why, const char *aside)
 {
@@ -477,12 +483,12 @@ static void salvage_log(const struct spool_salvage *salvage, const char *why, co
 	tally_count(ctx, SPOOL_SET_ASIDE, 1);
 	if (!salvage->known && !salvage->readable) {
 		tally_log(ctx, TALLY_ERROR,
-			  "%s%s%s and begun anew: what was waiting in it is not known", why, set,
-			  aside);
+			  "%s%s%s and started empty: how many rows were waiting in it is not known",
+			  why, set, aside);
 		return;
 	}
 	tally_log(ctx, TALLY_ERROR,
-		  "%s%s%s and made anew: of what was waiting in it %" PRIu64 " rows in %" PRIu64
+		  "%s%s%s and rebuilt: of the waiting rows, %" PRIu64 " rows in %" PRIu64
 		  " batches were saved, %" PRIu64 " rows in %" PRIu64
 		  " batches are read again by their inputs, %" PRIu64 " rows in %" PRIu64
 		  " batches are lost%s",

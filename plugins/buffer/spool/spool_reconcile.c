@@ -1,7 +1,9 @@
 /*
- * The manifest beside a spool that was opened, made to fit it: entries that only the spool has are
- * added (those before there was a manifest, and after a power cut), entries that only the manifest
- * has are no more, unless they are to be read again.  A manifest of another spool is begun anew.
+ * Makes the manifest match a spool that was just opened.  Neither file is flushed with the other,
+ * so after a power cut either may be ahead: entries that only the spool has are added to the
+ * manifest, as are those of a time before there was a manifest; entries that only the manifest has
+ * are marked as dropped, unless their input replays them.  The manifest of another spool is
+ * replaced.  Also the verification of entries at a start.  Called from start() and after a rebuild.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -13,7 +15,7 @@
 
 struct match {
 	struct spool *spool;
-	struct manifest_index *known; /* NULL: begun anew */
+	struct manifest_index *known; /* NULL: a new manifest */
 };
 
 static int reconcile_entry(void *arg, const struct spool_store_entry *entry)
@@ -45,7 +47,7 @@ static void reconcile_readers(const struct match *match)
 	}
 }
 
-/* A power cut took them; with their positions, so that they come again by themselves. */
+/* Lost in a power cut, together with their positions, so their inputs send them again. */
 static void reconcile_missing(const struct match *match)
 {
 	struct spool *spool = match->spool;
@@ -74,7 +76,7 @@ int spool_reconcile(struct spool *spool)
 						   spool_acked(spool, spool->store->last_sequence));
 	if (r < 0)
 		tally_log(spool->ctx, TALLY_WARNING,
-			  "%s; if the spool is damaged, what is lost cannot be counted",
+			  "%s; if the spool is damaged later, its losses cannot be counted",
 			  tally_reason(spool->ctx));
 	if (match.known && match.known->n_entries > 0)
 		newest = match.known->entries[match.known->n_entries - 1].sequence;
@@ -109,8 +111,8 @@ int spool_verify(struct spool *spool)
 	int64_t until = tally_monotonic(spool->ctx) + VERIFY_TIME;
 	uint64_t sequence = store->passed;
 	int r;
-	/* Bounded by time and not by entries: a start must not wait for a disk to be read whole.
-	 * What is not looked at here is checked when it is read. */
+	/* Bounded by time and not by entries: a start must not wait until a disk is read whole.
+	 * The rest is checked when it is read. */
 	while ((r = spool_store_next(store, sequence, &sequence)) == 0 &&
 	       tally_monotonic(spool->ctx) < until) {
 		r = spool_store_read(store, sequence, verify_entry, spool);

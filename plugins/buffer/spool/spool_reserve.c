@@ -1,9 +1,8 @@
 /*
- * Room that the spool keeps on its disk from the start: some of the log's, and free pages inside
- * the file.  When somebody fills the disk, rows go on passing through these, as long as the outputs
- * take them.  Called at the start, under the core's lock like everything else.
- *
- * What cannot be had is done without: then a full disk blocks the spool at once.
+ * Reserves room on the disk at the start: a part of the log's, and free pages inside the file. When
+ * the disk is full later, rows still pass through these, as long as outputs take them.  Called at
+ * the start, under the journal's lock.  If nothing can be reserved, a full disk blocks the spool at
+ * once.
  */
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,10 +1,12 @@
 /*
- * A spool that somebody removes, moves or replaces while it is in use is put back: all that waits
- * is still in the file that is open, and is written beside the path, flushed and renamed to it.
- * What was put there instead is kept as PATH.found-TIME.  Only then the old file is closed.
- *   - it cannot be written (no folder, no room): new rows are treated as if the spool were full
- * until it can, which is tried each second; outputs go on reading.
- *   - it was emptied: what SQLite does not have in its log is gone, and the copy fails as damaged.
+ * Puts back a spool that is removed, moved or replaced while it is in use.  All waiting rows are
+ * still in the open file, since unlinking a file takes only its name; they are written beside the
+ * path, flushed, and renamed to it.  A file found at the path is kept as PATH.found-TIME.  Only
+ * then the old file is closed.  Checked before each push and acknowledgement, under the journal's
+ * lock: a stat() of two paths.  What can fail:
+ *   - it cannot be written (no folder, no room): new rows are refused as if the spool were full
+ * until it can, which is tried each second; outputs go on reading from the open file;
+ *   - it was truncated: what is not in SQLite's log is gone, and the copy fails as damaged.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -25,7 +27,7 @@ void spool_restore_note(struct spool *spool)
 	file_place_note(&spool->place, spool->path, true);
 	snprintf(wal, sizeof(wal), "%s-wal", spool->path);
 	file_place_note(&spool->wal_place, wal, false);
-	spool->wal_place.filled = false; /* begun anew, it may have no bytes */
+	spool->wal_place.filled = false; /* a log that starts over may be empty */
 }
 
 static enum file_found spool_restore_check(const struct spool *spool, const char **ret_suffix)
@@ -40,7 +42,8 @@ static enum file_found spool_restore_check(const struct spool *spool, const char
 	return file_place_look(&spool->wal_place, wal);
 }
 
-/* Ours under its old name is of no use to the copy, and SQLite would play it into it. */
+/* Our own log at its old name does not belong to the copy, and SQLite would apply it to the copy.
+ */
 static int spool_restore_clear(struct spool *spool)
 {
 	char wal[PATH_MAX];
@@ -107,19 +110,20 @@ int spool_restore_if_moved(struct spool *spool)
 			  spool->path, suffix, file_found_name(found), spool->store->rows,
 			  spool->store->entries);
 	} else if (now < spool->put_back_due)
-		return tally_fail(spool->ctx, ENOSPC, "%s was taken away and is not put back yet",
+		return tally_fail(spool->ctx, ENOSPC, "%s was removed and is not put back yet",
 				  spool->path);
 	spool->put_back_due = now + SPOOL_TRY_AGAIN;
 	int r = found == FILE_IN_PLACE ? 0 : spool_restore_write(spool); /* it may come back */
 	if (r < 0) {
 		char why[256];
 		snprintf(why, sizeof(why), "%s", tally_reason(spool->ctx));
-		return tally_fail(spool->ctx, ENOSPC, "%s was taken away: %s", spool->path, why);
+		return tally_fail(spool->ctx, ENOSPC, "%s was removed and cannot be put back: %s",
+				  spool->path, why);
 	}
 	spool->missing = false;
 	tally_gauge(spool->ctx, SPOOL_MISSING, 0);
 	tally_log(spool->ctx, TALLY_NOTICE,
-		  "%s is in its place again, %" PRIu64 " rows in %" PRIu64 " batches wait",
-		  spool->path, spool->store->rows, spool->store->entries);
+		  "%s was put back, %" PRIu64 " rows in %" PRIu64 " batches wait", spool->path,
+		  spool->store->rows, spool->store->entries);
 	return 0;
 }

@@ -1,8 +1,13 @@
 /*
- * What all outputs have acknowledged stays for a while (option keep), to be offered again to a
- * store that lost it.  It goes when it is old enough, when it takes more than a third of the room,
- * and at once when new rows need its place.  Ages are measured from when it was acknowledged, by
- * the monotonic clock; what is there at a start is kept for one more time.
+ * Entries that all outputs have acknowledged stay for a while (option keep), to be offered again to
+ * a store that lost them: a database that was restored from a backup, or failed over to a server
+ * that is behind.  They go when they are old enough, when they take more than a third of the room,
+ * and at once when new rows need their place.
+ *
+ * Ages are measured from the acknowledgement, by the monotonic clock, which does not survive a
+ * restart: what is there at a start is kept for one more period.  Called under the journal's lock.
+ * What can fail: reading the manifest; then a store that is behind gets everything that is still
+ * kept.
  */
 #include <errno.h>
 #include <string.h>

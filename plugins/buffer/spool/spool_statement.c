@@ -1,8 +1,9 @@
 /*
- * All SQL of a running spool in one table, prepared at the start, so that a push costs no parsing,
- * and what SQLite's codes mean to the core: -ENOSPC waits, -EBADMSG is damage and has the spool
- * made anew, the rest fails the call.  Extended codes are cut to their low byte; what the disk said
- * is asked apart, since SQLite reports EDQUOT as a plain I/O error.  Under the journal's lock.
+ * The SQL of a running spool, prepared once at the start so that a push costs no parsing, and the
+ * meaning of SQLite's codes for the core: -ENOSPC waits, -EBADMSG is damage and starts a rebuild,
+ * any other fails the call.  Extended codes are cut to their low byte; the errno of the system is
+ * checked separately, since SQLite reports EDQUOT as a plain I/O error.  Called under the journal's
+ * lock.
  */
 #include "spool_store.h"
 

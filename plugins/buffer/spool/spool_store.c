@@ -1,11 +1,12 @@
 /*
- * A change: begin → its statements → commit; on any error everything is rolled back and the sums
- * in memory stay as they were.  When the disk is full the WAL is written back once, which lets it
- * begin anew in the room it has, and the change is tried again.
+ * Operations on the file.  A change: begin → its statements → commit; on any error everything is
+ * rolled back, and the sums in memory stay as they were.  When the disk is full the WAL is
+ * checkpointed once, which lets it start over in the room it has, and the change is tried again.
+ * Called under the journal's lock.
  *
- * Only what is pushed has to survive a power cut.  A cursor that is thrown back makes an output
- * see entries again that its ledger knows, so cursors are never waited for: they reach the disk
- * with the next push.
+ * Only pushes have to survive a power cut.  A cursor that is thrown back makes an output see
+ * entries again that its ledger knows, so no call waits until a cursor is on the disk: it gets
+ * there with the next push.
  */
 #include "spool_store.h"
 
@@ -99,8 +100,8 @@ static int spool_store_change(struct spool_store *store, bool full_sync, spool_c
 		r = spool_store_try(store, fn, arg);
 	if (r != -ENOSPC)
 		return r;
-	/* Passive waits for nobody.  Nobody else has the file open (locking_mode is EXCLUSIVE), so
-	 * there is nobody to hold it up. */
+	/* A passive checkpoint never waits.  With locking_mode EXCLUSIVE there is no other
+	 * connection that could hold it up. */
 	sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 	return spool_store_try(store, fn, arg);
 }
@@ -109,7 +110,7 @@ int spool_store_limit_wal(struct spool_store *store, uint64_t bytes)
 {
 	char sql[128];
 	/* A frame of the WAL is a page and a header of 24 bytes (SQLite, Database File Format).
-	 * A checkpoint does not shorten the log, it only begins anew at its front;
+	 * A checkpoint does not shorten the log, writing only starts over at its front;
 	 * journal_size_limit is what cuts off the rest. */
 	uint64_t pages = bytes / (SPOOL_PAGE + 24);
 	sqlite3_snprintf(sizeof(sql), sql,
@@ -169,8 +170,8 @@ int spool_store_push(struct spool_store *store, const struct spool_store_push *p
 	int r = spool_store_change(store, push->full_sync, spool_store_do_push, push);
 	if (r == -ENOSPC && !store->disk_full)
 		tally_log(store->ctx, TALLY_ERROR,
-			  "%s: no room in the file system; until there is, on_full says what "
-			  "becomes of new rows",
+			  "%s: no room in the file system; until there is, on_full decides "
+			  "about new rows",
 			  store->path);
 	else if (r == 0 && store->disk_full)
 		tally_log(store->ctx, TALLY_NOTICE, "%s: there is room again", store->path);

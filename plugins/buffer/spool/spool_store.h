@@ -44,7 +44,7 @@ struct spool_store {
 	uint64_t bytes;        /* of the pages in use */
 	uint64_t positions;
 	bool full_sync; /* what the connection is set to now */
-	bool damaged;   /* found on the way: whoever opens it next looks at all of it */
+	bool damaged;   /* damage was found: the next start checks all of it */
 	bool disk_full; /* at the last push */
 };
 
@@ -59,7 +59,7 @@ struct spool_store_entry {
 
 /* ---- spool_open.c ---- */
 
-/* Opens or makes it.  -EBADMSG: it cannot be used; -EBUSY: somebody else has it open. */
+/* Opens or creates it.  -EBADMSG: it cannot be used; -EBUSY: another process has it open. */
 int spool_store_open(struct tally_ctx *ctx, const char *path, struct spool_store **ret);
 void spool_store_close(struct spool_store *store);     /* NULL is fine */
 char *spool_store_new_producer(struct tally_ctx *ctx); /* to be freed; NULL: none to be had */

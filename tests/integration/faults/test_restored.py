@@ -169,7 +169,7 @@ def test_inputs_read_again_what_a_damaged_spool_lost(tallyd, server, database, h
     mark = len(d.log)
     server.start()
     d.start()
-    d.says("made anew", after=mark)
+    d.says("and rebuilt", after=mark)
     assert "read again by their inputs, 0 rows in 0 batches are lost" in d.log[mark:]
     d.wait(lambda: stored(server, database) > 2500, "all of it comes", 60)
     all_there(d, server, database)
