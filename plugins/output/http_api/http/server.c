@@ -202,7 +202,7 @@ static enum MHD_Result server_accept(struct server *server, struct request *requ
 	request->started = tally_monotonic(server->ctx);
 	request->deadline = request->started + server->config->query_timeout;
 	request->cors = cors_match(server->config, connection);
-	if (request_read_mark(request, connection) < 0)
+	if (request_read_last_event_id(request, connection) < 0)
 		return MHD_NO;
 	if (server_read_headers(request, connection, method, version) == 0) {
 		request->stage = REQUEST_ACCEPTED;

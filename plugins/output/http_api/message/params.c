@@ -8,7 +8,7 @@
  *
  * Decoding is strict: a %00 or half an escape is refused, because two readers of the same URI that
  * repair it differently are how attackers get past a filter in front of a server.  Separators are
- *found before anything is decoded, so an escaped / or & is part of its segment or value (RFC 3986,
+ * found before anything is decoded, so an escaped / or & is part of its segment or value (RFC 3986,
  * section 2.2).
  */
 #include "message/params.h"

@@ -51,7 +51,7 @@ int request_read_target(struct request *request, struct MHD_Connection *connecti
 	return 0;
 }
 
-int request_read_mark(struct request *request, struct MHD_Connection *connection)
+int request_read_last_event_id(struct request *request, struct MHD_Connection *connection)
 {
 	const char *id = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Last-Event-ID");
 	if (!id || !*id)

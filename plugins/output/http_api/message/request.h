@@ -70,7 +70,7 @@ struct request *request_create(const char *raw); /* NULL: no memory */
  * host is not that of the header. */
 int request_read_target(struct request *request, struct MHD_Connection *connection);
 /* Takes the Last-Event-ID over from the headers.  -ENOMEM. */
-int request_read_mark(struct request *request, struct MHD_Connection *connection);
+int request_read_last_event_id(struct request *request, struct MHD_Connection *connection);
 /* What an endpoint gets to answer it, but for what only the cache and the streams know. */
 struct context request_context(const struct request *request, struct tally_ctx *ctx,
 			       const struct http_config *config, struct response_builder *builder);

@@ -51,32 +51,26 @@ void response_builder_done(struct response_builder *builder)
 	body_source_done(&builder->source);
 }
 
-static const char *response_builder_title(unsigned status)
-{
-	static const struct {
-		unsigned status;
-		const char *title;
-	} titles[] = {
-		{400, "Bad Request"},
-		{401, "Unauthorized"},
-		{403, "Forbidden"},
-		{404, "Not Found"},
-		{405, "Method Not Allowed"},
-		{409, "Conflict"},
-		{413, "Content Too Large"},
-		{414, "URI Too Long"},
-		{421, "Misdirected Request"},
-		{429, "Too Many Requests"},
-		{431, "Request Header Fields Too Large"},
-		{500, "Internal Server Error"},
-		{503, "Service Unavailable"},
-		{505, "HTTP Version Not Supported"},
-	};
-	for (size_t i = 0; i < sizeof(titles) / sizeof(*titles); i++)
-		if (titles[i].status == status)
-			return titles[i].title;
-	return "Error";
-}
+/* RFC 9457 wants as title what the status is called in HTTP, where type is about:blank. */
+static const struct {
+	unsigned status;
+	const char *title;
+} titles[] = {
+	{400, "Bad Request"},
+	{401, "Unauthorized"},
+	{403, "Forbidden"},
+	{404, "Not Found"},
+	{405, "Method Not Allowed"},
+	{409, "Conflict"},
+	{413, "Content Too Large"},
+	{414, "URI Too Long"},
+	{421, "Misdirected Request"},
+	{429, "Too Many Requests"},
+	{431, "Request Header Fields Too Large"},
+	{500, "Internal Server Error"},
+	{503, "Service Unavailable"},
+	{505, "HTTP Version Not Supported"},
+};
 
 static void response_builder_write_problem(struct response_builder *builder, unsigned status,
 					   const char *parameter, const char *detail)
@@ -89,7 +83,11 @@ static void response_builder_write_problem(struct response_builder *builder, uns
 	json_write_key(json, "type");
 	json_write_string(json, "about:blank");
 	json_write_key(json, "title");
-	json_write_string(json, response_builder_title(status));
+	const char *title = "Error";
+	for (size_t i = 0; i < sizeof(titles) / sizeof(*titles); i++)
+		if (titles[i].status == status)
+			title = titles[i].title;
+	json_write_string(json, title);
 	json_write_key(json, "status");
 	json_write_int(json, status);
 	json_write_key(json, "detail");

@@ -3,9 +3,9 @@
  * spelling, and sorted.  On a worker's thread, for routes/versions.c alone.
  *
  *	query_changes()    image_versions: when a reference began to point elsewhere
- *	query_images()     docker_images: what a reference points to now, and which containers use
- *it collect_facts()    one fact per reference, user and change qsort()            by host and
- *reference, then kind, then as they came (newest first)
+ *	query_images()     docker_images: what a reference points to, and its containers
+ *	collect_facts()    one fact per reference, user and change
+ *	qsort()            by host and reference, then kind, then as they came (newest first)
  *
  * Facts point into the two result sets, which therefore live as long.  Without one of the tables,
  * or with other columns, that part is empty.  What can fail is the store, with a problem written,

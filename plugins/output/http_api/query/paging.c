@@ -72,6 +72,12 @@ static bool paging_take_range(const struct context *context, const struct tally_
 	       paging->to - paging->from <= days * CLOCK_DAY;
 }
 
+int paging_refuse_cursor(struct context *context)
+{
+	return response_problem(context->builder, 400, "cursor",
+				"not a cursor of this list: take it from next_cursor");
+}
+
 /* The types are those of the table now: a cursor of another list, or of the table before it got
  * another tag, does not fit them and is refused. */
 static int paging_read_cursor(struct context *context, const char *cursor, struct paging *ret)
@@ -83,8 +89,7 @@ static int paging_read_cursor(struct context *context, const char *cursor, struc
 	if (r == -ENOMEM)
 		return response_unavailable(context->builder, "out of memory");
 	if (r < 0 || (ret->timed && !paging_take_range(context, cells, ret)))
-		return response_problem(context->builder, 400, "cursor",
-					"not a cursor of this list: take it from next_cursor");
+		return paging_refuse_cursor(context);
 	memcpy(ret->after, cells + range, ret->n_key * sizeof(*cells));
 	return 0;
 }

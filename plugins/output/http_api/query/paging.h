@@ -40,6 +40,8 @@ void paging_finish(const struct paging *paging, struct context *context,
 /* Only the header, for formats that have no room for more.  0, or a problem. */
 int paging_link_next(const struct paging *paging, struct context *context,
 		     const struct result_set *rows, const struct tally_column *const *columns);
+/* The problem of a cursor that is not one of the list. */
+int paging_refuse_cursor(struct context *context);
 /* The same as paging_finish() with a cursor of another making; NULL: this is the last page. */
 void paging_finish_with(struct context *context, const char *cursor);
 

@@ -115,10 +115,7 @@ static int query_rows(struct table_page *page, const struct list *list,
 
 int list_refuse_cursor(struct context *context)
 {
-	if (!target_param(context->target, "cursor"))
-		return 0;
-	return response_problem(context->builder, 400, "cursor",
-				"not a cursor of this list: take it from next_cursor");
+	return target_param(context->target, "cursor") ? paging_refuse_cursor(context) : 0;
 }
 
 /* Nobody has written to the table.  Its columns are not known here, so CSV has no header line. */

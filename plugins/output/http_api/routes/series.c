@@ -45,16 +45,6 @@ static int series_query(struct series *series, const struct tally_table *table)
 	return query_run(&query, &series->rows);
 }
 
-/* Which container a row is about.  A store gives rows by time and then group, so no order of rows
- * helps; there are at most 100 containers. */
-static uint32_t series_container(const struct series *series, const struct tally_cell *row)
-{
-	for (uint32_t i = 0; series->many && i < series->n_containers; i++)
-		if (cell_equals(&row[1], series->containers[i].id))
-			return i;
-	return 0;
-}
-
 /* Stores align buckets to whole steps since 1970, as window_set_grid() does; a row outside is one
  * whose store disagrees, and is left out rather than put at a wrong time. */
 static int series_place(struct series *series)
@@ -69,8 +59,13 @@ static int series_place(struct series *series)
 		if (row[0].i < window->from || row[0].i >= window->to)
 			continue;
 		size_t point = (size_t)((row[0].i - window->from) / window->step);
-		series->slots[series_container(series, row) * window->points + point] =
-			row + series->first;
+		/* Rows come by time, so no order helps to find their container; there are at most
+		 * 100, and a series of one has no column that says which. */
+		uint32_t container = 0;
+		while (series->many && container + 1 < series->n_containers &&
+		       !cell_equals(&row[1], series->containers[container].id))
+			container++;
+		series->slots[(size_t)container * window->points + point] = row + series->first;
 	}
 	return 0;
 }

@@ -128,8 +128,7 @@ static int read_place(struct context *context, struct place *ret)
 	if (r == -ENOMEM)
 		return response_unavailable(context->builder, "out of memory");
 	if (r < 0 || !ret->cells[0].set || !ret->cells[1].set)
-		return response_problem(context->builder, 400, "cursor",
-					"not a cursor of this list: take it from next_cursor");
+		return paging_refuse_cursor(context);
 	return 0;
 }
 
@@ -138,16 +137,6 @@ static void fact_cells(const struct fact *fact, struct tally_cell ret[2])
 	ret[0] = fact->row[IMAGE_HOST];
 	ret[1] = (struct tally_cell){
 		.text = fact->reference, .len = (uint32_t)strlen(fact->reference), .set = 1};
-}
-
-/* Entries up to the last one shown are skipped, whether or not that one still exists. */
-static bool is_after(const struct place *place, const struct fact *fact)
-{
-	struct tally_cell cells[2];
-	fact_cells(fact, cells);
-	int order = cell_compare(&cells[0], &place->cells[0]);
-	return !place->memory || order > 0 ||
-	       (order == 0 && cell_compare(&cells[1], &place->cells[1]) > 0);
 }
 
 /* Returns the cursor of the next page, to be freed; NULL: this was the last one. */
@@ -161,7 +150,13 @@ static char *write_entries(const struct image_facts *facts, const struct place *
 		const struct fact *fact = &facts->list[i];
 		struct tally_cell cells[2];
 		n = image_facts_entry(facts, i);
-		if (!is_after(place, fact) || (args->outdated && count_outdated(fact, n) == 0))
+		/* Entries up to the last one shown are skipped, whether or not it still exists. */
+		fact_cells(fact, cells);
+		int order = cell_compare(&cells[0], &place->cells[0]);
+		if (order == 0)
+			order = cell_compare(&cells[1], &place->cells[1]);
+		if ((place->memory && order <= 0) ||
+		    (args->outdated && count_outdated(fact, n) == 0))
 			continue;
 		if (last && shown == args->limit) {
 			fact_cells(last, cells);
