@@ -102,29 +102,23 @@ static int command_confirm(struct command *command)
 
 /* ---- All of them -------------------------------------------------------------------- */
 
-/* 1: an older version wrote the file, or another program.  Nothing here could read it then. */
-static int command_lacks(struct command *command)
-{
-	int64_t made = 0;
-	int r = database_int(command->ctx, command->db,
-			     "SELECT count(*) FROM sqlite_master WHERE name = 'tally_clock'",
-			     &made);
-	return r < 0 ? r : made == 0;
-}
-
 static int command_open(struct command *command, const char *path, const char *verb)
 {
 	const struct database_settings settings = {.path = path,
 						   .page_cache = command->config->page_cache,
 						   .busy_timeout = command->config->busy_timeout,
 						   .read_only = strcmp(verb, "status") == 0};
+	int64_t known = 0;
 	int r = database_open(command->ctx, &settings, &command->db);
 	if (r == 0)
-		r = command_lacks(command);
-	if (r > 0)
+		r = database_int(command->ctx, command->db,
+				 "SELECT count(*) FROM sqlite_master WHERE name = 'tally_clock'",
+				 &known);
+	/* An older version wrote the file, or another program: nothing here could read it. */
+	if (r == 0 && !known)
 		printf("  %s: the daemon creates its tables at the start\n", path);
-	if (r != 0)
-		return r < 0 ? r : 0;
+	if (r < 0 || !known)
+		return r;
 	return strcmp(verb, "status") == 0 ? command_status(command) : command_confirm(command);
 }
 

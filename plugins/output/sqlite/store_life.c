@@ -129,17 +129,6 @@ static struct stored_table *store_take_kept(struct store *store)
 	return table;
 }
 
-static int store_make_kept(struct store *store)
-{
-	int r = 0;
-	while (store->kept && r == 0) {
-		struct stored_table *table = store_take_kept(store);
-		r = writer_prepare(&store->writer, &table->table);
-		catalog_free(table);
-	}
-	return r;
-}
-
 void store_forget_kept(struct store *store)
 {
 	while (store->kept)
@@ -165,8 +154,11 @@ static int store_open_anew(struct store *store)
 	if (store->open)
 		store_give_up(store);
 	int r = store_open(store);
-	if (r == 0)
-		r = store_make_kept(store);
+	while (r == 0 && store->kept) {
+		struct stored_table *table = store_take_kept(store);
+		r = writer_prepare(&store->writer, &table->table);
+		catalog_free(table);
+	}
 	if (r < 0)
 		store_close(store);
 	else

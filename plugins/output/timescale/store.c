@@ -83,8 +83,9 @@ static int store_open(struct store *store)
 	return r;
 }
 
-int store_start(struct store *store)
+int store_start(void *self)
 {
+	struct store *store = self;
 	const struct timescale_config *config = store->config;
 	/* One that came for a life that is over would end this one's first call. */
 	uint64_t interrupts;
@@ -120,8 +121,9 @@ int store_start(struct store *store)
 	return r;
 }
 
-void store_stop(struct store *store)
+void store_stop(void *self)
 {
+	struct store *store = self;
 	/* First what uses the catalog on another thread. */
 	maintenance_stop(store);
 	readers_done(&store->readers);
@@ -167,9 +169,9 @@ static int store_check(struct store *store, struct pg_connection *pg,
 	return r == 0 ? bound_query_check(store->ctx, &store->catalog, query, ret) : r;
 }
 
-int store_query(struct store *store, const struct tally_query *query, tally_rows_fn *rows,
-		void *arg)
+int store_query(void *self, const struct tally_query *query, tally_rows_fn *rows, void *arg)
 {
+	struct store *store = self;
 	auto_free struct bound_query *bound = malloc(sizeof(*bound));
 	struct pg_connection *pg = NULL;
 	if (!bound)
@@ -202,8 +204,9 @@ static int store_reload(struct store *store)
 	return r;
 }
 
-int store_tables(struct store *store, tally_table_fn *each, void *arg)
+int store_tables(void *self, tally_table_fn *each, void *arg)
 {
+	struct store *store = self;
 	int r = store_may_reload(store) ? store_reload(store) : 0;
 	if (r < 0) {
 		/* The next one who asks tries again: memory does not say that the database is

@@ -56,11 +56,11 @@ struct store {
 	int64_t reloaded;     /* when the catalog was read for a query, monotonic ns */
 };
 
-int store_start(struct store *store);
-void store_stop(struct store *store);
-int store_query(struct store *store, const struct tally_query *query, tally_rows_fn *rows,
-		void *arg);
-int store_tables(struct store *store, tally_table_fn *each, void *arg);
+/* Functions of the plugin, as plugin.h declares them: self is a struct store. */
+int store_start(void *self);
+void store_stop(void *self);
+int store_query(void *self, const struct tally_query *query, tally_rows_fn *rows, void *arg);
+int store_tables(void *self, tally_table_fn *each, void *arg);
 
 /* The database brought up to date, or found to be; fills store->server. */
 int store_migrate(struct store *store, struct pg_connection *pg, bool make);

@@ -144,11 +144,6 @@ static void timescale_destroy(void *self)
 	free(store);
 }
 
-static int timescale_start(void *self)
-{
-	return store_start(self);
-}
-
 /* Every blocking call here polls this descriptor beside its socket, see pg_connection.h. */
 static void timescale_interrupt(void *self)
 {
@@ -156,11 +151,6 @@ static void timescale_interrupt(void *self)
 	uint64_t one = 1;
 	ssize_t n = write(store->interrupt_fd, &one, sizeof(one));
 	(void)n; /* full: it is readable already */
-}
-
-static void timescale_stop(void *self)
-{
-	store_stop(self);
 }
 
 static int timescale_prepare(void *self, const struct tally_table *table)
@@ -182,29 +172,18 @@ static int timescale_ledger(void *self, const char *producer, struct tally_ledge
 	return writer_ledger(&store->parallel.threads[0].writer, producer, ret);
 }
 
-static int timescale_query(void *self, const struct tally_query *query, tally_rows_fn *rows,
-			   void *arg)
-{
-	return store_query(self, query, rows, arg);
-}
-
-static int timescale_tables(void *self, tally_table_fn *each, void *arg)
-{
-	return store_tables(self, each, arg);
-}
-
 static const struct tally_output timescale_output = {.size = sizeof(timescale_output),
 						     .prepare = timescale_prepare,
 						     .write = timescale_write,
 						     .ledger = timescale_ledger};
 static const struct tally_store_ops timescale_reader = {
-	.size = sizeof(timescale_reader), .query = timescale_query, .tables = timescale_tables};
+	.size = sizeof(timescale_reader), .query = store_query, .tables = store_tables};
 
 TALLY_PLUGIN(.name = "timescale", .version = TALLYD_VERSION,
 	     .help = "Stores rows in TimescaleDB or plain PostgreSQL, with rollups, retention and "
 		     "queries.",
 	     .options = timescale_options, .metrics = timescale_metrics,
 	     .config_size = sizeof(struct timescale_config), .create = timescale_create,
-	     .start = timescale_start, .interrupt = timescale_interrupt, .stop = timescale_stop,
+	     .start = store_start, .interrupt = timescale_interrupt, .stop = store_stop,
 	     .destroy = timescale_destroy, .output = &timescale_output, .store = &timescale_reader,
 	     .command = command_run)

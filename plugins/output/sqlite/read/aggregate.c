@@ -179,15 +179,6 @@ static bool aggregate_is_text(uint16_t type)
 	return type == TALLY_TEXT || type == TALLY_JSON;
 }
 
-static bool aggregate_same(uint16_t type, const struct tally_cell *a, const struct tally_cell *b)
-{
-	if (!a->set || !b->set)
-		return a->set == b->set;
-	if (aggregate_is_text(type))
-		return a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
-	return a->i == b->i;
-}
-
 static bool aggregate_same_group(const struct aggregate *a)
 {
 	if (a->n_groups == 0)
@@ -196,7 +187,12 @@ static bool aggregate_same_group(const struct aggregate *a)
 	for (uint32_t i = 0; i < a->bound->query->n_group_by; i++) {
 		uint16_t type = aggregate_group_type(a, i);
 		struct tally_cell cell = bind_read(a->series, 1 + (int)i, type);
-		if (!aggregate_same(type, &key[i], &cell))
+		bool text = aggregate_is_text(type);
+		if (key[i].set != cell.set)
+			return false;
+		if (cell.set &&
+		    (text ? key[i].len != cell.len || memcmp(key[i].text, cell.text, cell.len) != 0
+			  : key[i].i != cell.i))
 			return false;
 	}
 	return true;
@@ -320,18 +316,6 @@ static int aggregate_put_group(void *arg, struct tally_cell *row, uint32_t group
 	return r;
 }
 
-static void aggregate_done(struct aggregate *a)
-{
-	sqlite3_finalize(a->series);
-	sqlite3_finalize(a->before);
-	for (int level = 0; level < N_LEVELS; level++)
-		sqlite3_finalize(a->rows[level]);
-	for (uint32_t i = 0; i < a->n_groups; i++)
-		aggregate_free_key(a, i);
-	free(a->keys);
-	totals_done(&a->totals);
-}
-
 int aggregate_run(struct reader *reader, const struct bound_query *bound,
 		  const struct rollup_plan *plan, struct result *result)
 {
@@ -345,6 +329,13 @@ int aggregate_run(struct reader *reader, const struct bound_query *bound,
 	int r = aggregate_read(a);
 	if (r == 0)
 		r = totals_answer(&a->totals, aggregate_put_group, a);
-	aggregate_done(a);
+	sqlite3_finalize(a->series);
+	sqlite3_finalize(a->before);
+	for (int level = 0; level < N_LEVELS; level++)
+		sqlite3_finalize(a->rows[level]);
+	for (uint32_t i = 0; i < a->n_groups; i++)
+		aggregate_free_key(a, i);
+	free(a->keys);
+	totals_done(&a->totals);
 	return r;
 }

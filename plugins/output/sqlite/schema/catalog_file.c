@@ -103,18 +103,6 @@ int catalog_load(struct tally_ctx *ctx, struct catalog *catalog, sqlite3 *db)
 	return r;
 }
 
-static int catalog_store_column(struct tally_ctx *ctx, sqlite3_stmt *insert,
-				const struct tally_column *column, int position)
-{
-	sqlite3_bind_int(insert, 2, position);
-	sqlite3_bind_text(insert, 3, column->name, -1, SQLITE_STATIC);
-	sqlite3_bind_text(insert, 4, catalog_types[column->type], -1, SQLITE_STATIC);
-	sqlite3_bind_text(insert, 5, catalog_roles[column->role], -1, SQLITE_STATIC);
-	sqlite3_bind_text(insert, 6, column->unit, -1, SQLITE_STATIC);
-	sqlite3_bind_text(insert, 7, column->help, -1, SQLITE_STATIC);
-	return database_step(ctx, insert);
-}
-
 int catalog_store(struct tally_ctx *ctx, sqlite3 *db, const struct tally_table *table)
 {
 	int r = database_execf(
@@ -129,7 +117,15 @@ int catalog_store(struct tally_ctx *ctx, sqlite3 *db, const struct tally_table *
 	if (r < 0)
 		return r;
 	sqlite3_bind_text(insert, 1, table->name, -1, SQLITE_STATIC);
-	for (uint32_t c = 0; r == 0 && c < table->n_columns; c++)
-		r = catalog_store_column(ctx, insert, &table->columns[c], (int)c);
+	for (uint32_t c = 0; r == 0 && c < table->n_columns; c++) {
+		const struct tally_column *column = &table->columns[c];
+		sqlite3_bind_int(insert, 2, (int)c);
+		sqlite3_bind_text(insert, 3, column->name, -1, SQLITE_STATIC);
+		sqlite3_bind_text(insert, 4, catalog_types[column->type], -1, SQLITE_STATIC);
+		sqlite3_bind_text(insert, 5, catalog_roles[column->role], -1, SQLITE_STATIC);
+		sqlite3_bind_text(insert, 6, column->unit, -1, SQLITE_STATIC);
+		sqlite3_bind_text(insert, 7, column->help, -1, SQLITE_STATIC);
+		r = database_step(ctx, insert);
+	}
 	return r;
 }

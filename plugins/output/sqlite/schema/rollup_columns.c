@@ -47,26 +47,6 @@ static double rollup_columns_real(const struct rollup_columns_at *at, enum schem
 	return at->column[part] < 0 ? 0 : sqlite3_column_double(at->row, at->column[part]);
 }
 
-static void rollup_columns_read_integers(const struct rollup_columns_at *at,
-					 struct accumulator *ret)
-{
-	int64_t max = rollup_columns_int(at, PART_MAX);
-	ret->max.i = max;
-	ret->min.i = rollup_columns_distance(max, rollup_columns_int(at, PART_MIN));
-	ret->last.i = rollup_columns_distance(max, rollup_columns_int(at, PART_LAST));
-	ret->sum_i = (__int128)max * ret->count - rollup_columns_int(at, PART_SUM);
-	ret->increase.i = rollup_columns_int(at, PART_INCREASE);
-}
-
-static void rollup_columns_read_reals(const struct rollup_columns_at *at, struct accumulator *ret)
-{
-	ret->max.f = rollup_columns_real(at, PART_MAX);
-	ret->min.f = rollup_columns_real(at, PART_MIN);
-	ret->last.f = rollup_columns_real(at, PART_LAST);
-	ret->sum_f = rollup_columns_real(at, PART_SUM);
-	ret->increase.f = rollup_columns_real(at, PART_INCREASE);
-}
-
 int rollup_columns_read(sqlite3_stmt *row, int first, const struct aggregator_field *field,
 			struct accumulator *ret)
 {
@@ -80,23 +60,29 @@ int rollup_columns_read(sqlite3_stmt *row, int first, const struct aggregator_fi
 	ret->last.set = at.column[PART_LAST] >= 0 &&
 			sqlite3_column_type(row, at.column[PART_LAST]) != SQLITE_NULL;
 	ret->span = rollup_columns_int(&at, PART_SPAN);
-	if (field->type == TALLY_REAL)
-		rollup_columns_read_reals(&at, ret);
-	else
-		rollup_columns_read_integers(&at, ret);
+	if (field->type == TALLY_REAL) {
+		ret->max.f = rollup_columns_real(&at, PART_MAX);
+		ret->min.f = rollup_columns_real(&at, PART_MIN);
+		ret->last.f = rollup_columns_real(&at, PART_LAST);
+		ret->sum_f = rollup_columns_real(&at, PART_SUM);
+		ret->increase.f = rollup_columns_real(&at, PART_INCREASE);
+		return first;
+	}
+	int64_t max = rollup_columns_int(&at, PART_MAX);
+	ret->max.i = max;
+	ret->min.i = rollup_columns_distance(max, rollup_columns_int(&at, PART_MIN));
+	ret->last.i = rollup_columns_distance(max, rollup_columns_int(&at, PART_LAST));
+	ret->sum_i = (__int128)max * ret->count - rollup_columns_int(&at, PART_SUM);
+	ret->increase.i = rollup_columns_int(&at, PART_INCREASE);
 	return first;
-}
-
-/* The sum of the distances of all values; beyond 64 bits it is cut off. */
-static int64_t rollup_columns_sum_distance(const struct accumulator *m)
-{
-	__int128 distance = (__int128)m->max.i * m->count - m->sum_i;
-	return distance > INT64_MAX ? INT64_MAX : (int64_t)distance;
 }
 
 static void rollup_columns_bind_integers(sqlite3_stmt *put, int at, const struct accumulator *m)
 {
-	sqlite3_bind_int64(put, at + PART_SUM, rollup_columns_sum_distance(m));
+	/* The sum of all values' distances.  Beyond 64 bits it is cut off, as the file has no more.
+	 */
+	__int128 sum = (__int128)m->max.i * m->count - m->sum_i;
+	sqlite3_bind_int64(put, at + PART_SUM, sum > INT64_MAX ? INT64_MAX : (int64_t)sum);
 	sqlite3_bind_int64(put, at + PART_MIN, rollup_columns_distance(m->max.i, m->min.i));
 	sqlite3_bind_int64(put, at + PART_MAX, m->max.i);
 	if (m->last.set)

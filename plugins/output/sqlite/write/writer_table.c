@@ -21,15 +21,6 @@ enum { WRITER_KEY_SIZE = 4096 };
 
 /* ---- Statements --------------------------------------------------------------- */
 
-static void writer_table_number(struct writer_table *table)
-{
-	const struct tally_table *t = &table->stored->table;
-	uint16_t next = t->kind == TALLY_STATE ? 1 : 2;
-	for (uint32_t c = 0; c < t->n_columns; c++)
-		if (t->kind == TALLY_STATE || t->columns[c].role != TALLY_TAG)
-			table->parameter[c] = next++;
-}
-
 static void writer_table_columns(const struct writer_table *table, sqlite3_str *sql,
 				 const char *format, const char *between)
 {
@@ -116,9 +107,14 @@ static int writer_table_prepare_late(struct writer_table *table)
 
 static int writer_table_prepare(struct writer_table *table)
 {
-	writer_table_number(table);
+	const struct tally_table *t = &table->stored->table;
+	bool state = t->kind == TALLY_STATE;
+	uint16_t next = state ? 1 : 2;
+	for (uint32_t c = 0; c < t->n_columns; c++)
+		if (state || t->columns[c].role != TALLY_TAG)
+			table->parameter[c] = next++;
 	int r = writer_table_prepare_insert(table);
-	if (r < 0 || table->stored->table.kind == TALLY_STATE)
+	if (r < 0 || state)
 		return r;
 	r = writer_table_prepare_find(table);
 	if (r == 0)
@@ -257,15 +253,6 @@ static int writer_mark_late(struct writer_table *table, int64_t series, int64_t 
 	return r;
 }
 
-/* NULL: it can be stored. */
-static const char *writer_row_fault(const struct writer_table *table, const struct writer_row *row)
-{
-	const char *fault = batch_map_fault(&row->map, table->stored, row->row);
-	if (!fault && writer_cell(row, 0)->i > table->ahead)
-		fault = "its time lies more than a day ahead of this host's clock";
-	return fault;
-}
-
 /* 0: stored, or there already, or rejected. */
 /* A row that SQLite refuses for its content would be refused each time, so it is rejected and the
  * rest goes on; any other error ends the transaction. */
@@ -292,8 +279,10 @@ static int writer_insert(struct writer_table *table, const struct writer_row *ro
 static int writer_put_row(struct writer_table *table, const struct writer_row *row)
 {
 	const struct tally_table *t = &table->stored->table;
-	const char *fault = writer_row_fault(table, row);
+	const char *fault = batch_map_fault(&row->map, table->stored, row->row);
 	int64_t series = 0;
+	if (!fault && writer_cell(row, 0)->i > table->ahead)
+		fault = "its time lies more than a day ahead of this host's clock";
 	if (fault) {
 		tally_reject_row(table->ctx, row->map.batch, row->row, fault);
 		return 0;

@@ -104,15 +104,6 @@ static int maintenance_advance_clock(struct store *store)
 	return trusted_clock_store(&maintenance->pg, &maintenance->kept);
 }
 
-/* Also by who does not lead. */
-static int maintenance_read_clock(struct store *store)
-{
-	struct maintenance *maintenance = &store->maintenance;
-	int r = server_clock_read(&maintenance->clock, &maintenance->pg);
-	maintenance->now = maintenance->clock.server;
-	return r;
-}
-
 /* ---- One table ---------------------------------------------------------------- */
 
 /* What was too much at once fails no round, or another daemon would lead and try as much again. */
@@ -351,11 +342,14 @@ static int maintenance_maintain(struct store *store)
 	return tally_fail(store->ctx, -r, "%s", why);
 }
 
-int maintenance_run(struct store *store)
+int maintenance_run(void *self)
 {
+	struct store *store = self;
 	int r = maintenance_lead(store);
 	/* The one that does not lead reads it too, for the metric and for whether it may lead. */
-	int clock = r < 0 ? r : maintenance_read_clock(store);
+	struct maintenance *maintenance = &store->maintenance;
+	int clock = r < 0 ? r : server_clock_read(&maintenance->clock, &maintenance->pg);
+	maintenance->now = maintenance->clock.server;
 	if (clock < 0) {
 		r = clock;
 	} else if (r == 0 &&
@@ -376,11 +370,6 @@ int maintenance_run(struct store *store)
 
 /* ---- The thread --------------------------------------------------------------- */
 
-static int maintenance_round(void *store)
-{
-	return maintenance_run(store);
-}
-
 int maintenance_start(struct store *store)
 {
 	struct maintenance *maintenance = &store->maintenance;
@@ -396,7 +385,7 @@ int maintenance_start(struct store *store)
 			 .seconds = MAINTENANCE_EVERY_SECONDS,
 			 .failed_seconds = MAINTENANCE_FAILED_SECONDS,
 			 .errors = METRIC_UPKEEP_ERRORS,
-			 .run = maintenance_round,
+			 .run = maintenance_run,
 			 .arg = store}};
 	return config->maintenance ? task_start(&maintenance->task) : 0;
 }

@@ -41,7 +41,8 @@ struct maintenance {
 int maintenance_start(struct store *store);
 void maintenance_stop(struct store *store); /* waits for the transaction it is in */
 
-/* One round, on the caller's thread.  1: another daemon is the leader.  Also called by tests. */
-int maintenance_run(struct store *store);
+/* One round of a struct store, on the caller's thread.  1: another daemon is the leader.  Also
+ * called by tests. */
+int maintenance_run(void *self);
 
 #endif
