@@ -79,6 +79,7 @@ static void check_output(const struct plan *plan, const struct plan_instance *ou
 	}
 }
 
+/* Warnings only: each of these configurations runs, and hardly does what was meant. */
 static void check_instances(const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->n_instances; i++) {
@@ -134,6 +135,7 @@ static int check_purpose(const struct plan *plan)
 	return 1;
 }
 
+/* Named by the line that sets it; a default has no line. */
 static int check_state_dir(const struct plan *plan)
 {
 	struct error error;
@@ -153,6 +155,8 @@ static const char *check_plural(size_t n)
 	return n == 1 ? "" : "s";
 }
 
+/* Problems of the text have ended the command already, in checked_create(): what follows needs a
+ * plan. */
 int command_check(const struct command_line *line)
 {
 	struct checked checked;

@@ -60,6 +60,7 @@ static void checked_plan(const struct command_line *line, bool thorough, struct 
 			     problems);
 }
 
+/* Problems go to stderr in the order in which they were found, which is that of the files. */
 int checked_create(const struct command_line *line, bool thorough, struct checked *ret)
 {
 	struct problems problems;
@@ -93,6 +94,8 @@ static struct registry *checked_isolated(struct registry *registry)
 	return registry;
 }
 
+/* For commands that need plugins and no valid configuration, such as the one that helps to write
+ * it. */
 struct registry *checked_registry(const struct command_line *line)
 {
 	struct problems untold;

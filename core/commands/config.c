@@ -21,6 +21,7 @@ static void config_print_value(const char *text)
 	}
 }
 
+/* Unset options are shown as comments: the output is valid as a file and complete as a list. */
 static void config_dump_options(const char *name, const struct options *options)
 {
 	printf("[%s]\n", name);
@@ -83,6 +84,7 @@ static int config_explain_all(const struct plan *plan)
 	return COMMAND_OK;
 }
 
+/* A section that is there and disabled is the likely reason for the question. */
 static int config_explain_one(const struct plan *plan, const char *name)
 {
 	const struct plan_instance *instance = plan_find(plan, name);
@@ -105,6 +107,7 @@ static int config_explain_one(const struct plan *plan, const char *name)
 
 /* ---- The command ------------------------------------------------------------- */
 
+/* Needs a valid plan: values are shown as they are in effect, defaults of plugins included. */
 static int config_on_plan(const struct command_line *line, bool dump)
 {
 	struct checked checked;

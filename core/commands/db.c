@@ -48,6 +48,7 @@ static const struct tally_table **db_tables(const struct plan *plan)
 	return tables;
 }
 
+/* Only the ctx is made, not the instance: a command must not start what it looks at. */
 static int db_instance(struct db *db, const struct plan_instance *plan)
 {
 	struct api *api = NULL;
@@ -76,6 +77,7 @@ static int db_instance(struct db *db, const struct plan_instance *plan)
 	return r > 0 ? COMMAND_WRONG : COMMAND_OK;
 }
 
+/* A failure outweighs a finding: the exit code says the worst that happened. */
 static int db_run(struct db *db, const struct plan *plan)
 {
 	int exit_code = COMMAND_OK;
@@ -97,6 +99,7 @@ static int db_run(struct db *db, const struct plan *plan)
 	return COMMAND_FAILED;
 }
 
+/* Tables of all plugins, since a store makes its schema from them. */
 static int db_checked(struct db *db, const struct checked *checked)
 {
 	const struct tally_table **tables = db_tables(checked->plan);

@@ -79,6 +79,8 @@ static int dispatch_help(const struct command_line *line)
 	return COMMAND_OK;
 }
 
+/* Signals are blocked from before main() (main.c); every command but `run` is ended by them as
+ * usual. */
 static int dispatch(int argc, char **argv)
 {
 	static const struct option options[] = {{"config", required_argument, NULL, 'c'},

@@ -55,6 +55,8 @@ struct once {
 
 /* ---- What the inputs give ---- */
 
+/* Bounded: `once` prints at the end, and an input that never stops emitting must not eat the
+ * memory. */
 static int once_keep(struct once *once, struct tally_batch *batch)
 {
 	size_t bytes = batch_bytes(batch);
@@ -109,6 +111,7 @@ static void once_gather(struct once_input *input)
 	}
 }
 
+/* The life of an instance without repetition: what fails is reported and ends it. */
 static void *once_main(void *arg)
 {
 	struct once_input *input = arg;
@@ -134,6 +137,7 @@ static void *once_main(void *arg)
 
 /* ---- From the main thread ---- */
 
+/* As instance_create(), without what a process of some seconds does not need. */
 static int once_start_input(struct once *once, struct once_input *input, struct error *error)
 {
 	const struct plan_instance *plan = input->plan;
@@ -163,6 +167,8 @@ static bool once_all_done(const struct once *once)
 	return true;
 }
 
+/* Inputs that follow never finish by themselves; they are stopped when their time is over, which
+ * is no failure. */
 static void once_stop_late(struct once *once, int64_t begun, int64_t deadline)
 {
 	int64_t now = clock_monotonic();
@@ -236,6 +242,7 @@ static bool once_means(const struct once *once, const struct plan_instance *plan
 	       strcmp(once->only, strchr(plan->name, '.') + 1) == 0;
 }
 
+/* By its whole name or by what comes after the kind, as in the configuration. */
 static int once_pick(struct once *once, const struct plan *plan)
 {
 	once->inputs = calloc(plan->n_instances + 1, sizeof(*once->inputs));

@@ -26,6 +26,8 @@ static int plugins_out_of_memory(void)
 
 /* ---- list -------------------------------------------------------------------- */
 
+/* A file that cannot be loaded is named with the reason on stderr; the rest is listed all the
+ * same. */
 static int plugins_list_one(struct registry *registry, const char *name)
 {
 	const struct tally_plugin *plugin;
@@ -178,6 +180,7 @@ static void plugins_try_create(struct plugins_try *try, struct plan_instance *in
 	arena_done(&arena);
 }
 
+/* With an empty section, as a newcomer would begin. */
 static void plugins_try_kind(struct plugins_try *try)
 {
 	const struct tally_plugin *plugin = try->plugin;
@@ -221,6 +224,8 @@ static size_t plugins_try_all(struct registry *registry, const struct tally_plug
 	return n;
 }
 
+/* For authors: everything that loading, the declaration and a first create() can show without a
+ * configuration. */
 static int plugins_check(struct registry *registry, const char *path)
 {
 	const struct tally_plugin *plugin;

@@ -93,6 +93,7 @@ static void rows_format_text(char *ret, const struct tally_cell *cell)
 	ret[out] = '\0';
 }
 
+/* For people: six digits, and a dash for NULL, which is neither 0 nor an empty text. */
 static void rows_format(char *ret, uint16_t type, const struct tally_cell *cell)
 {
 	if (!cell->set)
@@ -163,6 +164,7 @@ static void rows_print_batch(FILE *file, const struct tally_batch *batch, const 
 	}
 }
 
+/* Columns in which no row has a value are left out: most engines fill half of a wide table. */
 void rows_print_table(FILE *file, const struct tally_batch *const *batches, size_t n)
 {
 	const struct tally_table *table = batches[0]->table;

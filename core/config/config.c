@@ -46,6 +46,8 @@ static int config_open(struct config_builder *builder, const char *path, size_t 
 	return -1;
 }
 
+/* Until the size that fstat() gave: a file that grows meanwhile is cut there, and one that
+ * shrinks is read as it is. */
 static ssize_t config_read_all(int fd, char *ret, size_t size)
 {
 	size_t len = 0;
@@ -77,6 +79,7 @@ static const char *config_add_file(struct config_builder *builder, const char *p
 	return name;
 }
 
+/* The name lives as long as the configuration, since messages point to it. */
 static void config_read_file(struct config_builder *builder, const char *path)
 {
 	size_t size;
@@ -110,6 +113,7 @@ static int config_compare(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+/* Called in byte order of the names, which does not depend on the locale: 10-a before 9-b. */
 static void config_read_entry(struct config_builder *builder, const char *folder, const char *name)
 {
 	auto_free char *path = NULL;
@@ -149,6 +153,7 @@ static bool config_exists(const char *path)
 	return lstat(path, &st) == 0 || errno != ENOENT;
 }
 
+/* A conf.d beside the file is optional; one that is there and cannot be read is a problem. */
 static void config_read_beside(struct config_builder *builder, const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -161,6 +166,8 @@ static void config_read_beside(struct config_builder *builder, const char *path)
 		config_read_folder(builder, folder);
 }
 
+/* A trailing slash names the same folder, and must not end up in the names of files that
+ * messages show. */
 static void config_read_path(struct config_builder *builder, const char *path)
 {
 	struct stat st;
@@ -193,6 +200,7 @@ struct config_memory {
 	struct config_builder builder;
 };
 
+/* Everything that a configuration points to lives in the arena of its builder and goes with it. */
 static struct config_memory *config_begin(struct problems *problems)
 {
 	struct config_memory *memory = calloc(1, sizeof(*memory));
@@ -205,6 +213,8 @@ static struct config_memory *config_begin(struct problems *problems)
 	return memory;
 }
 
+/* Sections got their entries by number while both arrays still grew and moved; here the numbers
+ * become pointers. */
 static struct config *config_finish(struct config_memory *memory)
 {
 	struct config_builder *builder = &memory->builder;

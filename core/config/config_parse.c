@@ -84,6 +84,8 @@ static int parse_split_name(struct parse *parse, struct config_section *section)
 	return -ENOMEM;
 }
 
+/* Checked while reading, so that every later message can name a section by a text that is safe
+ * to print. */
 static bool parse_check_name(struct parse *parse, const struct config_section *section)
 {
 	if (strcmp(section->name, "tallyd") == 0)
@@ -110,6 +112,8 @@ static bool parse_check_name(struct parse *parse, const struct config_section *s
 	return false;
 }
 
+/* Two sections of one name are refused rather than merged: with conf.d in between nobody could
+ * say which file wins. */
 static bool parse_check_twice(struct parse *parse, const char *name)
 {
 	const struct config_builder *builder = parse->builder;
@@ -124,6 +128,7 @@ static bool parse_check_twice(struct parse *parse, const char *name)
 	return true;
 }
 
+/* A section that is refused still swallows its keys, or each of them would be reported as well. */
 static enum parse_place parse_add_section(struct parse *parse, const char *name, size_t len)
 {
 	struct config_builder *builder = parse->builder;
@@ -169,6 +174,7 @@ static enum parse_place parse_header(struct parse *parse, const char *text, size
 
 /* ---- Keys -------------------------------------------------------------------- */
 
+/* Only the first key beyond the limit is reported; a generated file may hold thousands. */
 static bool parse_check_key(struct parse *parse, const struct config_section *section,
 			    const char *key)
 {
@@ -188,6 +194,8 @@ static bool parse_check_key(struct parse *parse, const struct config_section *se
 	return false;
 }
 
+/* An entry whose value could not be expanded is kept without one: the key counts as set, and is
+ * not reported as missing or unknown on top. */
 static void parse_add_key(struct parse *parse, const char *key, const char *value)
 {
 	struct config_builder *builder = parse->builder;

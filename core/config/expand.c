@@ -90,6 +90,8 @@ static int expand_braces(struct expand *expand, const char *text, const char **r
 	return expand_variable(expand, name, rest, len);
 }
 
+/* Text between variables is copied as it is; what a variable gives is not expanded again, so a
+ * value from the environment cannot pull in another. */
 static int expand_all(struct expand *expand, const char *text)
 {
 	int r = 0;
@@ -108,6 +110,8 @@ static int expand_all(struct expand *expand, const char *text)
 	return r;
 }
 
+/* The result is the caller's.  Nothing is returned when a part fails: half a value would be
+ * worse than none. */
 int expand_text(const char *text, char **ret, struct error *error)
 {
 	auto_free char *whole = NULL;

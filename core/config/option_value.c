@@ -87,6 +87,7 @@ static void option_range_words(const char *accepts, char *ret, size_t size)
 			 dots + 2);
 }
 
+/* Sizes, durations and numbers share their range check; they differ in how they are read. */
 static int option_number(const struct tally_option *option, const char *text, int64_t *ret,
 			 struct error *error)
 {
@@ -140,6 +141,7 @@ static int option_choice_wrong(const struct tally_option *option, const char *te
 	return option_wrong(option, text, "is none of", with_hint, error);
 }
 
+/* Stored as an index, so that a plugin can switch on an enum in the order of `accepts`. */
 static int option_choice(const struct tally_option *option, const char *text, int64_t *ret,
 			 struct error *error)
 {
@@ -166,6 +168,7 @@ static const char *option_word(const char *text, size_t *ret_len)
 	return text;
 }
 
+/* Words are counted first, so that the list is one allocation and ends with NULL. */
 static int option_list(const char *text, const char *const **ret, struct arena *arena,
 		       struct error *error)
 {
@@ -260,6 +263,7 @@ int option_value_set(const struct tally_option *option, const char *text, void *
 	}
 }
 
+/* By declaration and once, so that option_value_set() can rely on it for every text. */
 int option_value_check_accepts(const struct tally_option *option, struct error *error)
 {
 	int64_t min, max;

@@ -64,6 +64,7 @@ static bool options_is_file_key(const struct tally_option *option, const char *k
 	       strcmp(key + len, "_file") == 0;
 }
 
+/* With the name that is most like it, since an unknown key is mostly a misspelt one. */
 static void options_unknown(const struct options_pass *pass, const struct config_entry *entry)
 {
 	const char **names = calloc(pass->n + 1, sizeof(*names));
@@ -78,6 +79,8 @@ static void options_unknown(const struct options_pass *pass, const struct config
 	free(names);
 }
 
+/* Keys first and values afterwards: what is set twice, or under both names, is only known when
+ * all keys were seen. */
 static void options_place_key(const struct options_pass *pass, const struct config_entry *entry)
 {
 	for (size_t i = 0; i < pass->n; i++) {
@@ -96,6 +99,7 @@ static void options_place_key(const struct options_pass *pass, const struct conf
 
 /* ---- Secrets ----------------------------------------------------------------- */
 
+/* O_NONBLOCK, since a FIFO in that place would block the start for ever. */
 static int options_open_secret(const char *path, struct error *error)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -144,6 +148,8 @@ static const char *options_keep_secret(struct arena *arena, const char *path, st
 	return kept;
 }
 
+/* Read from the file each time, so that a rotated password works without a restart; the caller
+ * wipes it. */
 int options_secret(const struct options *options, const char *name, char **ret, struct error *error)
 {
 	const struct options_value *value = options_find(options, name);
@@ -201,6 +207,7 @@ static bool options_accepts(const struct tally_option *option, const char *word)
 	return false;
 }
 
+/* A word that the option accepts itself, such as `memory`, is no instance's name. */
 static int options_bind_each(const struct options_pass *pass, const struct tally_option *option,
 			     struct tally_named_cache *caches, struct error *error)
 {
@@ -266,6 +273,7 @@ static void options_list(struct options_pass *pass, const struct options_target 
 	}
 }
 
+/* Every option is parsed even after a problem, so that one run shows all of them. */
 static int options_run(struct options_pass *pass, struct options *options)
 {
 	const struct config_section *section = pass->section;
@@ -278,6 +286,8 @@ static int options_run(struct options_pass *pass, struct options *options)
 	return problems_count(pass->problems) > before ? -EINVAL : 0;
 }
 
+/* Defaults are parsed like texts from a file: what a declaration cannot set to its own default
+ * is found by options_check(). */
 int options_parse(const struct config_section *section, const struct options_target *targets,
 		  size_t n_targets, options_bind_fn *bind, void *bind_arg, struct options **ret,
 		  struct problems *problems)
@@ -335,6 +345,8 @@ static bool options_same_text(const char *a, const char *b)
 	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
+/* By text and not by value: what is written differently counts as changed, which only costs a
+ * restart. */
 bool options_equal(const struct options *a, const struct options *b)
 {
 	if (a->n != b->n)
@@ -354,6 +366,7 @@ const char *options_shown(const struct options_value *value)
 	return secret && value->text ? "********" : value->text;
 }
 
+/* Lives in the options' arena, as the texts from files do. */
 const char *options_default(struct options *options, const char *name, const char *text)
 {
 	struct options_memory *memory = options->memory;
@@ -370,6 +383,8 @@ const char *options_default(struct options *options, const char *name, const cha
 
 /* ---- Declarations ------------------------------------------------------------ */
 
+/* Tries the default as well, into memory of the declared size: a default that does not parse
+ * would make a plugin unusable for everybody who does not set it. */
 int options_check(const struct tally_option *option, size_t config_size, struct error *error)
 {
 	size_t size = option_value_size(option->type);

@@ -24,6 +24,7 @@ void problems_done(struct problems *problems)
 	problems_init(problems);
 }
 
+/* In the form of compilers, FILE:LINE: TEXT, so that editors jump to it. */
 static char *problems_line(const char *file, unsigned line, const char *text)
 {
 	char *whole = NULL;
@@ -37,6 +38,7 @@ static char *problems_line(const char *file, unsigned line, const char *text)
 	return len < 0 ? NULL : whole;
 }
 
+/* Never fails: a problem that cannot be kept is counted in `lost`. */
 void problems_add(struct problems *problems, const char *file, unsigned line, const char *fmt, ...)
 {
 	auto_free char *text = NULL;

@@ -47,6 +47,7 @@ struct bindings *bindings_create(void)
 	return bindings;
 }
 
+/* At the end of the process's life: options of older plans hold addresses of slots until then. */
 void bindings_destroy(struct bindings *bindings)
 {
 	if (!bindings)
@@ -103,6 +104,7 @@ void *binding_slot(void *bindings, enum tally_option_type type, const char *inst
 	return binding_find(bindings, instance_name);
 }
 
+/* Only now can queries come in; the store has started. */
 int binding_attach(struct bindings *bindings, const char *instance_name,
 		   const struct tally_plugin *plugin, void *self)
 {
@@ -116,6 +118,8 @@ int binding_attach(struct bindings *bindings, const char *instance_name,
 	return 0;
 }
 
+/* New ones are refused at once; the wait is for those inside.  The caller repeats it, since the
+ * plugin must not be stopped under them. */
 bool binding_detach(struct bindings *bindings, const char *instance_name, int64_t deadline)
 {
 	struct binding *slot = binding_find(bindings, instance_name);
@@ -169,6 +173,8 @@ struct binding_rows {
 	struct error *error;
 };
 
+/* The rows function belongs to whoever asked, so a crash in it is theirs, although the store's
+ * code is below it on the stack. */
 static int binding_rows(void *arg, const struct tally_batch *batch)
 {
 	const struct binding_rows *asked = arg;
@@ -183,6 +189,7 @@ static int binding_rows(void *arg, const struct tally_batch *batch)
 	return r;
 }
 
+/* No lock is held over the plugin: queries take seconds, and many run at once. */
 int binding_query(struct tally_store *store, const struct tally_query *query, tally_rows_fn *rows,
 		  void *arg, struct error *error)
 {
@@ -228,6 +235,8 @@ static void binding_release(void *owner)
 	free(loan);
 }
 
+/* The loan replaces the plugin's release function, so that giving the value back also leaves the
+ * slot. */
 static int binding_lend(struct binding_loan *loan, const struct binding *running, const char *key,
 			struct tally_blob *ret)
 {

@@ -31,6 +31,8 @@ struct buffer {
 	struct metric *up;
 };
 
+/* The plugin's config points into the plan, so the plan is pinned before create() can keep such
+ * a pointer. */
 int buffer_create(const struct buffer_setup *setup, struct buffer **ret, struct error *error)
 {
 	const struct plan_instance *plan = setup->instance;
@@ -83,6 +85,7 @@ static void buffer_stop(struct buffer *buffer)
 	buffer->started = false;
 }
 
+/* The journal is made after start(), since it asks the plugin at once what it holds. */
 int buffer_start(struct buffer *buffer, struct error *error)
 {
 	const struct journal_setup setup = {.name = buffer->name,
@@ -103,6 +106,7 @@ int buffer_start(struct buffer *buffer, struct error *error)
 	return r;
 }
 
+/* In the reverse order of starting, each step only if it was reached. */
 void buffer_destroy(struct buffer *buffer)
 {
 	if (!buffer)
@@ -147,6 +151,8 @@ static bool buffer_own_options_equal(const struct plan_instance *a, const struct
 	return true;
 }
 
+/* A buffer is never restarted for new options: what it holds would have to move.  Those of the
+ * core apply at once; those of the plugin if it can take them while running. */
 void buffer_reconfigure(struct buffer *buffer, const struct plan_instance *fresh)
 {
 	const struct plan_instance *old = buffer->plan;

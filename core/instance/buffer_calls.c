@@ -120,6 +120,7 @@ static int calls_behind(void *arg, uint32_t reader, const struct tally_ledger *l
 #define BUFFER_HAS(buffer, member)                                                                 \
 	((buffer)->size > offsetof(struct tally_buffer, member) && (buffer)->member)
 
+/* Built from what the plugin has, so that a missing optional function is NULL here as well. */
 void buffer_calls_init(struct buffer_calls *calls, const struct tally_buffer *buffer, void *self,
 		       const char *name)
 {

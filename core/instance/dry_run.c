@@ -51,6 +51,7 @@ static void dry_run_add(struct dry_run *dry_run, const struct plan_instance *pla
 
 /* ---- In the child ---- */
 
+/* create() and destroy() only: start() would connect. */
 static int dry_run_make(const struct tally_plugin *plugin, const struct plan_instance *plan,
 			struct api *api, struct error *error)
 {
@@ -86,6 +87,8 @@ static int dry_run_step(void *arg, size_t i, struct error *error)
 
 /* ---- In the parent ---- */
 
+/* In the parent, with what the child said or how it ended; a crash is reported with the plugin's
+ * file, as the instance's name says nothing about it. */
 static void dry_run_failed(void *arg, size_t i, const char *why, bool fault)
 {
 	struct dry_run *dry_run = arg;
@@ -101,6 +104,7 @@ static void dry_run_failed(void *arg, size_t i, const char *why, bool fault)
 	dry_run_add(dry_run, plan, text);
 }
 
+/* With metrics and services of its own, so that nothing of a running daemon is touched. */
 int dry_run_plan(const struct plan *plan, const struct dry_run_settings *settings,
 		 struct problems *problems)
 {

@@ -57,6 +57,7 @@ static void instance_back_off(struct instance *instance, struct backoff *backoff
 		plugin_api_sleep(instance->api, left < backoff_slice ? left : backoff_slice);
 }
 
+/* May be interrupted from before start() on, since start() may connect and hang. */
 static int instance_try_start(struct instance *instance, struct error *error)
 {
 	instance_set_callable(instance, true);
@@ -70,6 +71,8 @@ static int instance_try_start(struct instance *instance, struct error *error)
 	return reason_explain(r < 0 ? r : -EIO, error);
 }
 
+/* With the number of attempts, if there were any: an operator who saw the failures looks for the
+ * line that ends them. */
 static void instance_tell_started(struct instance *instance, unsigned failures, int64_t since)
 {
 	const struct tally_input *input = instance->plugin->input;
@@ -87,6 +90,8 @@ static void instance_tell_started(struct instance *instance, unsigned failures, 
 		log_message(TALLY_INFO, instance->name, "started%s", what);
 }
 
+/* Every attempt counts, and the trouble decides which are logged; the rest can be seen at level
+ * debug. */
 static void instance_tell_not_started(struct instance *instance, const struct error *error)
 {
 	struct trouble_state state;
@@ -147,6 +152,7 @@ static void instance_withdraw(struct instance *instance)
 			    "stopping: still waiting for queries in flight");
 }
 
+/* Queries first: a store must not be stopped under a query that is running in it. */
 static void instance_take_down(struct instance *instance)
 {
 	instance_withdraw(instance);
@@ -218,6 +224,8 @@ static void *instance_main(void *arg)
 
 /* ---- From the main thread ---- */
 
+/* Attached here and not at the start: rows that are collected while an output cannot connect
+ * must wait for it. */
 static int instance_create_delivery(struct instance *instance, struct error *error)
 {
 	if (!instance_writes(instance))
@@ -236,6 +244,7 @@ static int instance_create_delivery(struct instance *instance, struct error *err
 	return 0;
 }
 
+/* create() does no I/O by the ABI, so the main thread may call it. */
 static int instance_create_self(struct instance *instance, struct error *error)
 {
 	const struct plan_instance *plan = instance->origin;
@@ -248,6 +257,7 @@ static int instance_create_self(struct instance *instance, struct error *error)
 	return r < 0 ? reason_explain(r, error) : 0;
 }
 
+/* Series first, so that they exist even if the instance never starts. */
 int instance_create(const struct instance_setup *setup, struct instance **ret, struct error *error)
 {
 	const struct plan_instance *plan = setup->instance;
@@ -295,6 +305,7 @@ int instance_start(struct instance *instance, struct error *error)
 	return 0;
 }
 
+/* Under the lock, so that stop() cannot run at the same time and free what interrupt() touches. */
 static void instance_interrupt(struct instance *instance)
 {
 	if (!instance->plugin->interrupt)
@@ -307,6 +318,7 @@ static void instance_interrupt(struct instance *instance)
 	pthread_mutex_unlock(&instance->lock);
 }
 
+/* The deadline first and `asked` second: whoever sees `asked` sees a deadline. */
 void instance_stop(struct instance *instance, int64_t drain_deadline)
 {
 	__atomic_store_n(&instance->drain_deadline, drain_deadline, __ATOMIC_RELEASE);
@@ -316,6 +328,7 @@ void instance_stop(struct instance *instance, int64_t drain_deadline)
 	instance_wake(instance);
 }
 
+/* An output that still drains is left alone until its deadline; everybody else is interrupted. */
 void instance_wake(struct instance *instance)
 {
 	if (instance_waiting(instance) && clock_monotonic() < instance->drain_deadline)
@@ -332,6 +345,8 @@ bool instance_is_passed_over(const struct instance *instance)
 	return instance->origin->kind == PLAN_INPUT && plugin_api_is_passed_over(instance->api);
 }
 
+/* A stop that only the thread sees: it comes back from its work, and instance_resumes() lets it
+ * start again. */
 bool instance_begin_anew(struct instance *instance)
 {
 	if (atomic_load(&instance->asked) || !instance_is_passed_over(instance) ||
@@ -353,6 +368,7 @@ bool instance_asked_to_stop(const struct instance *instance)
 	return atomic_load(&instance->asked);
 }
 
+/* The delivery goes before the plugin's self, which it writes to. */
 void instance_destroy(struct instance *instance)
 {
 	if (!instance)
@@ -425,6 +441,8 @@ bool instance_trouble(struct instance *instance, struct trouble_state *ret)
 	return instance->delivery && delivery_trouble(instance->delivery, ret);
 }
 
+/* Read without a lock, while the thread hangs: name and since may belong to two calls in a row,
+ * which is good enough for a message. */
 void instance_describe_call(const struct instance *instance, char *ret, size_t size)
 {
 	char age[32];

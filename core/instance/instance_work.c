@@ -44,6 +44,7 @@ static uint64_t gathering_seed(const struct instance *instance)
 	return hash_text(hash_text(0, instance->name), instance->setup.services->hostname);
 }
 
+/* The same series each time an instance is started: metrics are found by name. */
 static void gathering_count(struct gathering *g, const struct instance *instance)
 {
 	g->gathers = gathering_counter(instance, "tallyd_gathers_total", NULL,
@@ -74,6 +75,8 @@ static void gathering_init(struct gathering *g, struct instance *instance)
 		       clock_now(), clock_monotonic());
 }
 
+/* A failed gather is not repeated before its time: the next tick comes anyway, and an engine in
+ * trouble must not be asked more often. */
 static void gathering_judge(struct gathering *g, int r)
 {
 	struct instance *instance = g->instance;
@@ -93,10 +96,11 @@ static void gathering_judge(struct gathering *g, int r)
 	g->failures++;
 	reason_explain(r < 0 ? r : -EIO, &error);
 	trouble_note(&instance->trouble, error.text, NULL);
-	log_message(TALLY_ERROR, instance->name,
-		    "cannot gather: %s; trying again at the next interval", error.text);
+	log_message(TALLY_ERROR, instance->name, "cannot gather: %s; retrying at the next interval",
+		    error.text);
 }
 
+/* Time is taken here and not in the plugin, so that it is measured alike for all of them. */
 static int64_t gathering_once(struct gathering *g)
 {
 	struct instance *instance = g->instance;
@@ -121,6 +125,8 @@ static void gathering_waits(void *arg)
 	g->waited = true;
 }
 
+/* Once when it begins and then every so many, because an interval that is too short for its
+ * engine skips for as long as the daemon runs. */
 static void gathering_tell_skipped(struct gathering *g, uint64_t skipped, int64_t took)
 {
 	uint64_t before = g->skipped_here;
@@ -163,6 +169,8 @@ static void instance_gather(struct instance *instance)
 
 /* ---- Inputs that follow ---- */
 
+/* run() returns only when it is told to stop; any other return is a failure, after which the
+ * instance is started again. */
 static int instance_follow(struct instance *instance, struct error *error)
 {
 	int r = NAMED_CALL(&instance->call, "run", instance->plugin->input->run(instance->self));
@@ -177,6 +185,7 @@ static int instance_follow(struct instance *instance, struct error *error)
 
 /* ---- Outputs ---- */
 
+/* Not an error yet: delivery prepares each table again before it writes to it. */
 static void instance_prepare_table(struct instance *instance, const struct tally_table *table)
 {
 	struct error error;
@@ -186,8 +195,8 @@ static void instance_prepare_table(struct instance *instance, const struct tally
 		return;
 	reason_explain(r < 0 ? r : -EIO, &error);
 	log_message(TALLY_WARNING, instance->name,
-		    "cannot prepare for table %s: %s; trying again with its first rows",
-		    table->name, error.text);
+		    "cannot prepare for table %s: %s; retrying with its first rows", table->name,
+		    error.text);
 }
 
 /* For every table that the configured inputs may emit; others are met with their first batch. */
@@ -213,6 +222,7 @@ static bool instance_asked(void *arg)
 	return atomic_load(&instance->asked);
 }
 
+/* A service has threads of its own; ours only waits for the stop. */
 int instance_work(struct instance *instance, struct error *error)
 {
 	const struct tally_input *input = instance->plugin->input;

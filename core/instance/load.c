@@ -28,6 +28,9 @@ static struct registry *load_make_registry(const struct load *load, const struct
 	return registry;
 }
 
+/* The registry stays between two loads, as plugins stay in memory.  Its lock is held while
+ * plugins are loaded, since decoding batches reads it on other threads.  The dry run comes last:
+ * it runs plugin code, which needs sound options. */
 int load_plan(struct load *load, struct plan **ret, struct problems *problems)
 {
 	struct config *config = NULL;

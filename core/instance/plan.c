@@ -43,6 +43,8 @@ static int plan_fill_globals(struct options *options, struct plan_globals *globa
 	return globals->host && globals->plugin_dir ? 0 : -ENOMEM;
 }
 
+/* Parsed apart from the rest, since plugin_dir must be known before any other section can be
+ * understood. */
 int plan_read_globals(const struct config *config, struct plan_globals *ret,
 		      struct options **ret_options, struct problems *problems)
 {
@@ -85,6 +87,7 @@ static enum plan_kind plan_kind_of(const struct config_section *section)
 	return kind;
 }
 
+/* Says how to write it: the plugin exists, so the kind is what was mistaken. */
 static void plan_wrong_kind(const struct plan_memory *memory, const struct config_section *section,
 			    const struct tally_plugin *plugin)
 {
@@ -108,6 +111,7 @@ static bool plan_check_names(const struct plan_memory *memory, const struct conf
 	return !taken;
 }
 
+/* The plugin is loaded here; everything behind this needs its declaration. */
 static void plan_add_section(struct plan_memory *memory, const struct config_section *section)
 {
 	const struct tally_plugin *plugin;
@@ -250,6 +254,8 @@ static int plan_bind(void *arg, const struct tally_option *option, const char *n
 	return 0;
 }
 
+/* A missing buffer is a mistake only if rows can come: an output that is queried needs none, and
+ * the default name must not force a section on everybody. */
 static void plan_bind_buffer(struct plan_memory *memory, struct plan_instance *instance)
 {
 	const char *name = instance->common.buffer;
@@ -295,6 +301,8 @@ static const struct tally_option *plan_with_defaults(struct arena *arena,
 	return copy;
 }
 
+/* One byte more than the plugin's config has, so that a plugin without options gets an address
+ * too. */
 static void plan_parse_options(struct plan_memory *memory, struct plan_instance *instance)
 {
 	struct options_target targets[PLAN_TABLES];
@@ -314,6 +322,8 @@ static void plan_parse_options(struct plan_memory *memory, struct plan_instance 
 
 /* ---- The whole --------------------------------------------------------------- */
 
+/* In three rounds, because references may name sections that come later: find plugins, parse
+ * options, bind buffers. */
 static int plan_fill(struct plan_memory *memory)
 {
 	struct plan *plan = &memory->plan;
@@ -341,6 +351,7 @@ static int plan_fill(struct plan_memory *memory)
 	return problems_count(memory->problems) > before ? -EINVAL : 0;
 }
 
+/* Takes the configuration over even when it fails, so that callers have nothing to undo. */
 int plan_create(struct config *config, struct registry *registry, plan_slot_fn *slot, void *arg,
 		struct plan **ret, struct problems *problems)
 {
@@ -372,6 +383,8 @@ struct plan *plan_keep(struct plan *plan)
 	return plan;
 }
 
+/* By references, since batches may point into a plan long after a reload has replaced it
+ * (pin.h). */
 void plan_destroy(struct plan *plan)
 {
 	struct plan_memory *memory = (struct plan_memory *)plan;

@@ -103,6 +103,7 @@ bool plan_kind_fits(enum plan_kind kind, const struct tally_plugin *plugin)
 	}
 }
 
+/* The core's options come first, so that a plugin's own are always the last table. */
 size_t plan_targets(enum plan_kind kind, const struct tally_plugin *plugin,
 		    struct plan_common *common, void *config,
 		    struct options_target ret[PLAN_TABLES])
@@ -131,6 +132,7 @@ const char *plan_fallback(enum plan_kind kind, const struct tally_plugin *plugin
 	return scratch;
 }
 
+/* Checked per kind of section, since the core's options differ between them. */
 const char *plan_taken_option(enum plan_kind kind, const struct tally_plugin *plugin)
 {
 	struct options_target targets[PLAN_TABLES];

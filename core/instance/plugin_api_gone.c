@@ -22,6 +22,8 @@
 enum { HOST_GATE_CLOSED = INT_MIN / 2 };
 const int64_t HOST_LEAVE_TIMEOUT = 2 * CLOCK_SECOND;
 
+/* Counted before it is known whether it is open, and taken back if not: checking first would
+ * leave a gap in which the gate can close. */
 bool plugin_api_gate_enter(struct plugin_api_gate *gate)
 {
 	if (atomic_fetch_add(&gate->inside, 1) >= 0)
@@ -58,6 +60,8 @@ struct plugin_api_text {
 static pthread_mutex_t plugin_api_texts_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct plugin_api_text *plugin_api_texts; /* under plugin_api_texts_lock */
 
+/* Never freed: threads that outlive their instance, and crash messages, use these texts at any
+ * time. */
 static struct plugin_api_text *plugin_api_text_add(const char *text)
 {
 	size_t size = strlen(text) + 1;

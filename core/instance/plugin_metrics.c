@@ -13,6 +13,8 @@
 
 enum { HOST_LABELS_SIZE = 512, HOST_NAME_SIZE = 160 };
 
+/* A plugin's series carry its instance, so that two instances of one plugin never count into the
+ * same one. */
 static struct metric *plugin_api_metric(struct metrics *metrics, const struct tally_plugin *plugin,
 					const char *instance_name,
 					const struct tally_metric *metric)
@@ -45,6 +47,8 @@ int plugin_metrics_create(struct metrics *metrics, const struct tally_plugin *pl
 	return 0;
 }
 
+/* The info series is a constant 1 whose labels are the information, as Prometheus has it: it is
+ * joined in queries and keeps other series short. */
 struct metric *plugin_metrics_announce(struct metrics *metrics, const struct tally_plugin *plugin,
 				       const char *instance_name, const char *kind)
 {

@@ -35,6 +35,7 @@ static int declaration_check_minor(const struct tally_plugin *plugin, const char
 
 /* ---- Options and metrics ----------------------------------------------------- */
 
+/* Compared with each other as well: the second of two would never be found. */
 static int declaration_check_options(const struct tally_plugin *plugin, struct error *error)
 {
 	const struct tally_option *option = plugin->options;
@@ -85,6 +86,8 @@ static unsigned declaration_count_role(const struct tally_table *table, unsigned
 	return n;
 }
 
+/* What stores can do with a role decides which types it may have: tags are compared, counters
+ * subtracted. */
 static bool declaration_role_fits(const struct tally_column *column)
 {
 	switch (column->role) {
@@ -127,6 +130,7 @@ static int declaration_check_column(const struct tally_table *table, uint32_t i,
 	return 0;
 }
 
+/* What stores rely on: a key of a STATE table, an order of a LOG table. */
 static int declaration_check_kind(const struct tally_table *table, struct error *error)
 {
 	const struct tally_column *column;
@@ -277,6 +281,8 @@ static int declaration_check_watcher(const struct tally_watcher *watcher, struct
 	return r;
 }
 
+/* Each facet by its size first: an older plugin may end before a function that was appended
+ * later. */
 static int declaration_check_facets(const struct tally_plugin *plugin, struct error *error)
 {
 	int r = 0;
@@ -299,6 +305,8 @@ static int declaration_check_facets(const struct tally_plugin *plugin, struct er
 
 /* ---- The whole --------------------------------------------------------------- */
 
+/* The first mistake is enough: it is the plugin's author who reads it, and the next run shows
+ * the next. */
 int declaration_check(const struct tally_plugin *plugin, struct error *error)
 {
 	if (!plugin->name || !text_is_name(plugin->name))

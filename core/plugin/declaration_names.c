@@ -44,6 +44,8 @@ static bool names_is_partition(const char *name)
 	return true;
 }
 
+/* Stores make tables of their own beside each declared one; a plugin that took such a name would
+ * break the store's schema long after it was loaded. */
 static int names_check_table(const char *name, struct error *error)
 {
 	for (size_t i = 0; i < NAMES_COUNT(names_prefixes); i++)

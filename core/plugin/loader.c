@@ -47,6 +47,7 @@ static bool loader_trusts(uid_t owner)
 	return stat("/proc/self/exe", &self) == 0 && self.st_uid == owner;
 }
 
+/* The real file and not the link: whoever can replace the target can run code as well. */
 static int loader_check_file(const char *path, struct error *error)
 {
 	struct stat st;
@@ -97,6 +98,7 @@ static int loader_load_now(const char *path, struct error *error)
 	return loader_refuse_object(path, why ? why : "no reason given", error);
 }
 
+/* RTLD_LOCAL, so that two plugins may define the same symbols. */
 static int loader_load(const char *path, lt_dlhandle *ret, struct error *error)
 {
 	lt_dladvise advise;
@@ -131,6 +133,7 @@ static int loader_find_entry(const char *path, lt_dlhandle handle, loader_entry_
 
 /* ---- What it declares -------------------------------------------------------- */
 
+/* Major must match; a plugin of a newer minor may call what this daemon does not have. */
 static int loader_check_abi(const char *path, const struct tally_plugin *plugin,
 			    struct error *error)
 {
@@ -176,6 +179,8 @@ static struct loader_plugin *loader_copy(const struct tally_plugin *declared, co
 	return plugin;
 }
 
+/* Checked on the copy, in which fields that an older plugin lacks are NULL, so that no check
+ * reads behind its struct. */
 static int loader_accept(const char *path, const struct tally_plugin *declared,
 			 const struct tally_plugin **ret, struct error *error)
 {
@@ -204,6 +209,8 @@ static int loader_accept(const char *path, const struct tally_plugin *declared,
 	return 0;
 }
 
+/* Constructors of the file and tally_plugin() are foreign code: a crash from here on is the
+ * plugin's. */
 static int loader_open_checked(const char *path, const struct tally_plugin **ret,
 			       struct error *error)
 {

@@ -30,6 +30,8 @@ void reason_restore(const struct error *kept)
 	reason = *kept;
 }
 
+/* If the code that was returned is not the one that was reported, both are shown: the text may
+ * belong to an earlier step that the plugin has survived. */
 int reason_explain(int r, struct error *error)
 {
 	int code = r == INT_MIN ? EIO : -r;

@@ -41,6 +41,7 @@ struct registry {
 
 /* ---- Making one -------------------------------------------------------------- */
 
+/* The folders are cut out of one copy, in the order in which they are searched. */
 static int registry_split(struct registry *registry, const char *dirs)
 {
 	size_t most = 1;
@@ -80,6 +81,8 @@ void registry_destroy(struct registry *registry)
 	free(registry);
 }
 
+/* Found beside the program, a build or a copied tree works without being installed; the path of
+ * the build comes last. */
 void registry_default_dirs(char *ret, size_t size)
 {
 	char program[PATH_MAX] = "", beside[PATH_MAX + 32];
@@ -149,6 +152,7 @@ static int registry_list_folder(struct registry *registry, const char *folder, c
 	return r;
 }
 
+/* A name that is in two folders is listed once: the first folder wins, as in loading. */
 int registry_available(struct registry *registry, char ***ret, size_t *ret_n)
 {
 	char **names = NULL;
@@ -168,6 +172,8 @@ int registry_available(struct registry *registry, char ***ret, size_t *ret_n)
 
 /* ---- Tables ------------------------------------------------------------------ */
 
+/* Units and help may differ between versions of a plugin; what a store makes of a column may
+ * not. */
 static bool registry_same_columns(const struct tally_table *a, const struct tally_table *b)
 {
 	if (a->kind != b->kind || a->n_columns != b->n_columns)
@@ -198,6 +204,8 @@ const struct tally_table *registry_table(const struct registry *registry, const 
 	return table;
 }
 
+/* Rows of one table from two plugins end up in the same table of a store, so its columns must
+ * agree. */
 static int registry_check_tables(const struct registry *registry, const struct tally_plugin *plugin,
 				 const char *path, struct error *error)
 {
@@ -218,6 +226,7 @@ static int registry_check_tables(const struct registry *registry, const struct t
 
 /* ---- Plugins ----------------------------------------------------------------- */
 
+/* Names of files are read only for the hint. */
 static int registry_missing(struct registry *registry, const char *name, struct error *error)
 {
 	auto_free char **names = NULL;
@@ -268,6 +277,8 @@ static void registry_probe_failed(void *arg, size_t i, const char *why, bool fau
 		error_set(probe->error, EINVAL, "%s", why);
 }
 
+/* In a child first: the code of a plugin that nobody has run may crash while it is loaded, and a
+ * check must survive that. */
 static int registry_probe(const char *path, struct error *error)
 {
 	struct error found = {0};
@@ -287,6 +298,7 @@ void registry_isolate(struct registry *registry)
 	registry->isolate = true;
 }
 
+/* Its file must be named like the plugin, because configurations name plugins by files. */
 static int registry_load(struct registry *registry, const char *name, const char *path,
 			 struct error *error)
 {
@@ -313,6 +325,7 @@ static int registry_load(struct registry *registry, const char *name, const char
 	return 0;
 }
 
+/* Loaded on first use, so that plugins which no section names stay out of the process. */
 int registry_plugin(struct registry *registry, const char *name, const struct tally_plugin **ret,
 		    struct error *error)
 {

@@ -48,6 +48,8 @@ static size_t daemon_count(const struct daemon *daemon, enum plan_kind kind)
 	return n;
 }
 
+/* Ready means that everything was tried once, not that it works: a store that is down must not
+ * keep systemd from finishing its start. */
 static void daemon_look_ready(struct daemon *daemon)
 {
 	char text[256];
@@ -85,6 +87,7 @@ static int daemon_watch(struct daemon *daemon)
 
 /* ---- Starting ---- */
 
+/* Before any plugin is made, since plugins are given the state directory and the producer id. */
 static int daemon_open_state(struct daemon *daemon, const struct plan_globals *globals,
 			     struct error *error)
 {
@@ -109,6 +112,7 @@ static int daemon_open_state(struct daemon *daemon, const struct plan_globals *g
 	return 0;
 }
 
+/* Signals last: from here on the main thread has to read them. */
 static int daemon_open_services(struct daemon *daemon, struct error *error)
 {
 	struct plugin_services *services = &daemon->services;
@@ -155,6 +159,8 @@ static bool daemon_start_buffer(struct daemon *daemon, struct buffer *buffer)
 	return true;
 }
 
+/* Buffers start on the main thread and before everything else: no row may come before there is a
+ * place for it. */
 static int daemon_make_buffers(struct daemon *daemon, const struct plan *plan, struct error *error)
 {
 	for (size_t i = 0; i < plan->n_instances; i++) {
@@ -188,6 +194,7 @@ static int daemon_make_instances(struct daemon *daemon, const struct plan *plan,
 	return r;
 }
 
+/* The order is that of the flow, from its end: buffers, outputs, inputs. */
 static int daemon_start(struct daemon *daemon, struct plan *plan, struct error *error)
 {
 	int r = daemon_open_state(daemon, &plan->globals, error);
@@ -284,6 +291,8 @@ static int daemon_start_and_watch(struct daemon *daemon)
 	return r == -ECANCELED ? COMMAND_OK : COMMAND_FAILED;
 }
 
+/* All of the daemon is one struct on this stack; daemon_done() undoes whatever part of it was
+ * made. */
 int daemon_run(const char *config_path, const char *plugin_dir)
 {
 	struct daemon daemon = {.load = {.config_path = config_path, .plugin_dir = plugin_dir},

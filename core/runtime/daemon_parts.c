@@ -26,6 +26,8 @@ static bool daemon_plan_has(const struct plan *plan, const struct plan_instance 
 	return instance >= plan->instances && instance < plan->instances + plan->n_instances;
 }
 
+/* By address: an instance points into the plan that it was made from, and into the one that is
+ * in effect. */
 static bool daemon_plan_used(const struct daemon *daemon, const struct plan *plan)
 {
 	for (size_t i = 0; i < daemon->n_instances; i++)
@@ -39,6 +41,7 @@ static bool daemon_plan_used(const struct daemon *daemon, const struct plan *pla
 	return false;
 }
 
+/* The newest always stays, since it is the configuration that the next reload is compared with. */
 void daemon_forget_plans(struct daemon *daemon)
 {
 	struct daemon_plan **link = &daemon->plans;
@@ -68,6 +71,8 @@ int daemon_add_buffer(struct daemon *daemon, const struct plan_instance *plan, s
 	return r;
 }
 
+/* The journal is looked up by name among the running buffers, not in the plan: a buffer survives
+ * reloads. */
 int daemon_add_instance(struct daemon *daemon, const struct plan *plan,
 			const struct plan_instance *instance, struct error *error)
 {
@@ -121,6 +126,8 @@ struct instance *daemon_find_instance(const struct daemon *daemon, const char *n
 	return NULL;
 }
 
+/* Series are announced when routing changes, so that each pair of input and output has its
+ * series before the first row. */
 int daemon_route(struct daemon *daemon)
 {
 	struct journal **journals = calloc(daemon->n_buffers + 1, sizeof(struct journal *));

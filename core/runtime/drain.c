@@ -48,6 +48,7 @@ static void drain_hurry(struct drain *drain)
 	drain_ask(drain);
 }
 
+/* With the function that it hangs in: that is what its author needs to know. */
 static void drain_tell_late(const struct drain *drain)
 {
 	const struct daemon *daemon = drain->daemon;

@@ -64,6 +64,7 @@ static void daemon_begin_anew(struct daemon *daemon, int64_t now)
 		daemon->anew_due = now + daemon_anew_pause;
 }
 
+/* The watchdog first and at every turn; the rest once a second. */
 void daemon_housekeeping(struct daemon *daemon)
 {
 	int64_t now = clock_monotonic();

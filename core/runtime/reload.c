@@ -91,6 +91,7 @@ static bool reload_common_equal(const struct plan_instance *a, const struct plan
 	return true;
 }
 
+/* If anything of the core's own has changed, the instance is restarted instead. */
 static void reload_reconfigure(struct reload *reload, struct instance *instance)
 {
 	const struct plan_instance *fresh = reload_fresh(reload, instance);
@@ -144,6 +145,7 @@ static void reload_forget_output(struct reload *reload, const struct plan_instan
 	journal_forget(journal, plan->name);
 }
 
+/* What it leaves waiting is reported after it has stopped, when the number is final. */
 static void reload_remove(struct reload *reload, struct instance *instance)
 {
 	bool leaves = reload_leaves_buffer(reload, instance);
@@ -187,6 +189,8 @@ static int reload_add_buffer(struct reload *reload, const struct plan_instance *
 	return r;
 }
 
+/* Before anything is stopped, because a buffer that does not start must leave the daemon as it
+ * was. */
 static int reload_add_buffers(struct reload *reload, struct error *error)
 {
 	int r = 0;
@@ -237,6 +241,8 @@ static void reload_remove_buffers(struct reload *reload)
 
 /* ---- Starting ---- */
 
+/* An instance that cannot be made is left out; the rest of the new configuration is in effect
+ * already and cannot be taken back. */
 static void reload_add_instances(struct reload *reload, enum plan_kind kind)
 {
 	struct error error;
@@ -275,6 +281,8 @@ static void reload_start_changed(struct reload *reload)
 
 /* ---- The whole ---- */
 
+/* What the running process was built around cannot change: paths and names are in open files,
+ * locks and rows. */
 static void reload_globals(const struct reload *reload)
 {
 	const struct plan_globals *old = &reload->old->globals, *fresh = &reload->plan->globals;
@@ -292,6 +300,8 @@ static void reload_globals(const struct reload *reload)
 	reload->daemon->drain_timeout = fresh->drain_timeout;
 }
 
+/* Without a dry run: another process has just done it (reload_check.c), and doing it twice would
+ * double the time in which plugins may hang. */
 static int reload_load(struct daemon *daemon, struct plan **ret)
 {
 	struct problems problems;
@@ -312,6 +322,7 @@ static int reload_load(struct daemon *daemon, struct plan **ret)
 	return r;
 }
 
+/* The new plan goes as well, since nothing is made from it. */
 static void reload_undo_buffers(struct reload *reload, const struct error *error)
 {
 	struct daemon *daemon = reload->daemon;
@@ -325,6 +336,7 @@ static void reload_undo_buffers(struct reload *reload, const struct error *error
 		 "not reloaded: %s; the old configuration stays in effect", error->text);
 }
 
+/* Stop before start: a port, a file or a lock may pass from an old instance to a new one. */
 static void reload_apply(struct daemon *daemon, const struct plan *old, const struct plan *plan)
 {
 	struct reload reload = {.daemon = daemon, .old = old, .plan = plan};

@@ -92,6 +92,7 @@ static bool check_read(struct reload_check *check)
 	return n == 0;
 }
 
+/* A stop ends the wait: nobody wants the result of a check that will not be applied. */
 static int check_wait(struct reload_check *check)
 {
 	int64_t deadline = clock_monotonic() + check_timeout;
@@ -153,6 +154,8 @@ static unsigned check_tell(struct reload_check *check, bool ok)
 	return problems;
 }
 
+/* What it printed decides and not its exit code: a sanitizer or a plugin's atexit handler may
+ * spoil the exit of a check that has passed. */
 static int check_judge(struct reload_check *check, int result)
 {
 	check->text[check->len] = '\0';
@@ -178,6 +181,8 @@ static int check_judge(struct reload_check *check, int result)
 	return -EINVAL;
 }
 
+/* If the check cannot be run at all, as without memory for a process, the reload goes on:
+ * load_plan() still finds every mistake of the text. */
 int daemon_check_reload(struct daemon *daemon)
 {
 	auto_free char *text = malloc(CHECK_TEXT_SIZE);

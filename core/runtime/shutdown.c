@@ -28,6 +28,7 @@ static bool shutdown_is_output(const void *arg, const struct instance *instance)
 	return instance_plan(instance)->kind == PLAN_OUTPUT;
 }
 
+/* Rows in memory are lost now and are a warning; rows on disk only wait. */
 static void shutdown_tell_left(struct daemon *daemon)
 {
 	for (size_t i = 0; i < daemon->n_instances; i++) {

@@ -48,6 +48,7 @@ static int state_make(const char *path, struct error *error)
 	return 0;
 }
 
+/* The pid is what its owner wrote into the lock file; it may be stale, and helps all the same. */
 static int state_busy(const char *path, int fd, struct error *error)
 {
 	char pid[32] = "";
@@ -60,6 +61,8 @@ static int state_busy(const char *path, int fd, struct error *error)
 			 path, *pid ? pid : "unknown");
 }
 
+/* flock() and not a pid file alone: the kernel lets go of it when the process dies, however that
+ * happens. O_NOFOLLOW, or a link in its place would have us truncate what it points to. */
 static int state_lock(const char *path, struct error *error)
 {
 	char name[PATH_MAX], pid[32];
@@ -82,6 +85,8 @@ static int state_lock(const char *path, struct error *error)
 	return taken;
 }
 
+/* Never replaced when damaged: with another id every row written before would count as another
+ * daemon's, and be written again. */
 static int state_read_producer(const char *name, char ret[STATE_PRODUCER_SIZE], struct error *error)
 {
 	char text[STATE_PRODUCER_SIZE] = "";
@@ -122,6 +127,7 @@ static int state_put_producer(const char *fresh, const char *name, const char *p
 	return r < 0 ? error_set(error, -r, "%s: %s", name, strerror(-r)) : 0;
 }
 
+/* Drawn at random and kept: stores recognize rows that they have by this id and the sequence. */
 static int state_producer(const char *dir, char ret[STATE_PRODUCER_SIZE], struct error *error)
 {
 	char name[PATH_MAX];
@@ -157,6 +163,7 @@ static void state_note(struct state_dir *state, const char *path)
 		file_place_note(&state->producer_file, name, true);
 }
 
+/* The lock comes before anything is read or written in the folder. */
 int state_dir_open(const char *path, struct state_dir *ret, struct error *error)
 {
 	struct state_dir state = {0};
@@ -207,6 +214,7 @@ static void state_existing(char *path)
 	}
 }
 
+/* Checks the nearest folder that exists, since the rest would be created in it. */
 int state_dir_check(const char *path, struct error *error)
 {
 	char part[PATH_MAX];
@@ -226,7 +234,7 @@ int state_dir_check(const char *path, struct error *error)
 	return error_set(error, -r,
 			 "state_dir: %s cannot be %s: %s (it must belong to the user that runs "
 			 "tallyd)",
-			 path, strcmp(part, path) == 0 ? "written" : "made", strerror(-r));
+			 path, strcmp(part, path) == 0 ? "written" : "created", strerror(-r));
 }
 
 /* ---- While it is in use ------------------------------------------------------- */
@@ -261,6 +269,8 @@ static int state_keep_producer(const struct state_dir *state, const char *path, 
 	return state_put_producer(fresh, name, state->producer, error);
 }
 
+/* A lock on a file that was removed keeps nobody out, so the lock is taken anew on the new file
+ * before the old one is let go. */
 int state_dir_keep(struct state_dir *state, const char *path, struct error *told,
 		   struct error *error)
 {

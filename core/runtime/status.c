@@ -41,6 +41,7 @@ static double status_total(struct daemon *daemon, const char *metric, const char
 	return sum.value;
 }
 
+/* Rounded to whole units: it is read by people. */
 static void status_process(const struct daemon *daemon)
 {
 	struct process_usage usage;
@@ -87,6 +88,7 @@ static void status_waits(const struct daemon *daemon, const struct instance *ins
 	}
 }
 
+/* Sums come from the metrics, so that the status and a dashboard never disagree. */
 static void status_instance(struct daemon *daemon, struct instance *instance)
 {
 	const struct plan_instance *plan = instance_plan(instance);
@@ -108,6 +110,7 @@ static void status_instance(struct daemon *daemon, struct instance *instance)
 	status_trouble(instance);
 }
 
+/* A buffer that is blocked says why, whoever waits for it. */
 static void status_buffer(struct daemon *daemon, const struct buffer *buffer)
 {
 	const char *name = buffer_plan(buffer)->name;
