@@ -174,6 +174,8 @@ void plugin_api_set_options(struct api *api, const struct options *options)
 
 /* ---- Making one ---- */
 
+/* Allocated once and kept after the instance is gone (plugin_api_gone.h), so that a thread which
+ * outlives it finds a closed gate and not freed memory. */
 int plugin_api_create(const struct plugin_services *services, const struct tally_plugin *plugin,
 		      const char *name, int64_t interval, struct api **ret, struct error *error)
 {
@@ -232,6 +234,8 @@ void plugin_api_destroy(struct api *api)
 	free(plugin_api_gone_keep(api));
 }
 
+/* A reload swaps the pin while other threads of the plugin make batches: each batch keeps the
+ * one that it saw. */
 int plugin_api_pin(struct api *api, struct plan *plan)
 {
 	const struct pin_plans *old = api->pin ? pin_plans(api->pin) : NULL;

@@ -22,6 +22,8 @@ static struct pin *plugin_api_keep_pin(struct api *api)
 	return pin;
 }
 
+/* With a pin: rows may point into the instance's configuration, which a reload replaces while
+ * they are still in a buffer. */
 struct tally_batch *plugin_api_batch_new(struct tally_ctx *ctx, const struct tally_table *table)
 {
 	if (!table || !table->columns || !table->n_columns) {
@@ -91,6 +93,8 @@ static const struct tally_table *plugin_api_find_table(void *registry, const cha
 	return registry_table(registry, name);
 }
 
+/* The registry's lock is held for reading only; a reload that loads plugins waits for it, which
+ * takes microseconds. */
 int plugin_api_batch_decode(struct tally_ctx *ctx, const void *bytes, size_t len,
 			    struct tally_batch **ret)
 {
@@ -154,6 +158,8 @@ static int plugin_api_emit_checked(struct api *api, struct tally_batch *batch, c
 	return r;
 }
 
+/* Takes the batch over whatever happens.  It is sealed before it is checked, so that no other
+ * thread of the plugin can change it in between. */
 int plugin_api_emit(struct tally_ctx *ctx, struct tally_batch *batch, const char *source,
 		    const char *position)
 {
@@ -177,6 +183,8 @@ int plugin_api_emit(struct tally_ctx *ctx, struct tally_batch *batch, const char
 
 static const int64_t plugin_api_ask_again = CLOCK_SECOND / 20;
 
+/* Waits while the stores are asked what they have, or until the instance stops; an input must
+ * not begin with a position that is about to be taken back. */
 int plugin_api_position(struct tally_ctx *ctx, const char *source, char *ret, size_t size)
 {
 	if (!source || !ret || !size)

@@ -66,6 +66,8 @@ void plugin_api_resume(struct api *api)
 	eventfd_read(api->stop_fd, &stops);
 }
 
+/* On the descriptor and not on a condition, since plugins poll the same one beside their
+ * sockets. */
 bool plugin_api_sleep(struct api *api, int64_t ns)
 {
 	struct pollfd stop = {.fd = api->stop_fd, .events = POLLIN};

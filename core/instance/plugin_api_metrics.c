@@ -49,6 +49,7 @@ void plugin_api_gauge(struct tally_ctx *ctx, uint32_t metric, int64_t value)
 	plugin_api_leave(api);
 }
 
+/* Counted in the log itself, which does not depend on the metrics. */
 static int plugin_api_log_samples(tally_sample_fn *each, void *arg)
 {
 	int r = 0;
