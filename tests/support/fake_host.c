@@ -375,8 +375,8 @@ static int fake_secret(struct tally_ctx *ctx, const char *option, char **ret)
 }
 
 static int fake_cache_subscribe(struct tally_ctx *ctx, struct tally_cache *cache,
-			     const char *const *channels, int stop_fd, tally_message_fn *message,
-			     void *arg)
+				const char *const *channels, int stop_fd, tally_message_fn *message,
+				void *arg)
 {
 	(void)ctx;
 	if (!cache->ops->subscribe)

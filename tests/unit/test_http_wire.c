@@ -431,7 +431,7 @@ static void the_query_of_a_client_that_leaves_is_cancelled(void **state)
 	tally_plugin()->stop(fixture->plugin);
 	tally_plugin()->destroy(fixture->plugin);
 	fixture->config.query_timeout = 60 * CLOCK_SECOND;
-	http_start(fixture); /* on another port */
+	http_start(fixture);                                                 /* on another port */
 	struct http_answer answer = http_get(fixture, "/api/v1/containers"); /* loads the catalog */
 	http_free(&answer);
 	fake_store_hang(fixture->store, true);
