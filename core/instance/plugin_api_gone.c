@@ -4,8 +4,9 @@
  * a single atomic operation both counts a caller in and tells it whether the gate is closed; no
  * lock is taken on the way of every tally_…() call.
  *
- * Called by plugin_api.c, the gate on any thread.  Closing waits for callers that are inside, until
- * its deadline; what still has a caller then is kept for ever (plugin_api_gone_stuck()).
+ * Called by the files of plugin_api, the gate on any thread.  Closing waits for callers that are
+ * inside, until its deadline; what still has a caller then is kept for ever
+ * (plugin_api_gone_stuck()).
  */
 #include "instance/plugin_api_gone.h"
 

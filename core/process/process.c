@@ -1,9 +1,9 @@
 /*
  * Fields of /proc/self/stat as in proc(5); those after the name's ')' are counted from 3.
  *
- * Called by plugin_api.c for the daemon's own metrics and by status.c.  The name in the second
- * field may hold blanks and parentheses, hence the search for the last ')'.  What cannot be read
- * stays 0.
+ * Called by plugin_api_metrics.c for the daemon's own metrics and by status.c.  The name in the
+ * second field may hold blanks and parentheses, hence the search for the last ')'.  What cannot be
+ * read stays 0.
  */
 #include "process/process.h"
 
