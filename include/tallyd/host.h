@@ -7,7 +7,7 @@
  * and reject_entry, and keep, drop and bytes of an emitted batch.  The other calls belong to the
  * thread on which the core called the plugin.  Threads of the plugin must end in stop(): once the
  * instance is gone every call with its ctx is refused (-ECANCELED, NULL, or "stopping") and logged
- * as a fault of the plugin.
+ * as a plugin bug.
  */
 #ifndef TALLYD_HOST_H
 #define TALLYD_HOST_H
