@@ -2,7 +2,7 @@
  * libpq reads it first.  What it then takes for a host, a port or a database may still be the rest
  * of a password: in postgresql://user:a/b@c@host/db the port is "a", or the host "c@host".  Called
  * when an instance is created, so that tallyd check finds it, and again before each connection,
- * since a secret's file may have changed.  It connects to nothing, and says no reason but the one
+ * since a secret's file may have changed.  It connects to nothing, and gives no reason but the one
  * advice.
  */
 #include "pg/pg_conninfo.h"

@@ -4,7 +4,7 @@
  * https://www.postgresql.org/docs/15/libpq-pipeline-mode.html
  *
  * Readers call pg_ask() on the thread that asks a query: BEGIN, statement_timeout and the first two
- * statements are one round trip that way.  A statement is prepared the first time it is asked
+ * statements are one round trip that way.  A statement is prepared the first time it is used
  * (pg_prepared.h), under the same Sync, so that costs no round trip either.  If sending fails
  * half-way the connection is closed; an error of the server leaves it open, its transaction failed.
  */

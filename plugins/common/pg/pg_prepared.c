@@ -21,7 +21,7 @@ int pg_prepared_find(const struct pg_prepared *prepared, const char *sql)
 	for (int i = 0; i < PG_PREPARED_MAX; i++) {
 		if (prepared->all[i].sql && strcmp(prepared->all[i].sql, sql) == 0)
 			return i;
-		/* A free place was never asked, so it comes before any other. */
+		/* A free place was never used, so it is the oldest of all. */
 		if (prepared->all[i].asked < prepared->all[found].asked)
 			found = i;
 	}

@@ -1,6 +1,6 @@
 /*
  * Which statements a connection has prepared, by their text.  There is room for as many as a
- * store's usual questions need; the one not asked for longest makes room.
+ * store's usual queries need; the least recently used one makes room.
  */
 #ifndef TALLYD_PLUGINS_COMMON_PG_PREPARED_H
 #define TALLYD_PLUGINS_COMMON_PG_PREPARED_H

@@ -1,7 +1,6 @@
 /*
- * A damaged file is told, and used as far as it goes: what can be read is still asked for, and
- * whoever writes where the damage is fails and says so.  Only an operator knows whether there is a
- * copy.
+ * A damaged file is reported and still used: what is readable is answered, and a write that meets
+ * the damage fails with its reason.  Only an operator knows whether there is a copy.
  */
 #include "database_check.h"
 

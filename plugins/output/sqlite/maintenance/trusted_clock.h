@@ -1,6 +1,6 @@
 /*
- * The time that deleting goes by (see store_clock.h), as tally_clock has it.  Callers hold the
- * turn.
+ * The time that deleting follows (see store_clock.h), as it is kept in tally_clock.  Callers hold
+ * the turn.
  */
 #ifndef TALLYD_SQLITE_TRUSTED_CLOCK_H
 #define TALLYD_SQLITE_TRUSTED_CLOCK_H

@@ -21,7 +21,7 @@
 
 /* Parameters after those of the filters. */
 enum { AGGREGATE_SERIES, AGGREGATE_FROM, AGGREGATE_TO };
-/* How many rows back a counter's last sample is looked for. */
+/* How many rows back a counter's last sample is searched. */
 enum { AGGREGATE_BASELINE_ROWS = 16 };
 
 struct aggregate {
@@ -30,7 +30,7 @@ struct aggregate {
 	const struct rollup_plan *plan;
 	sqlite3_stmt *series;
 	sqlite3_stmt *rows[N_LEVELS]; /* by level */
-	sqlite3_stmt *before;         /* rows before the range; NULL: no rate is asked for */
+	sqlite3_stmt *before;         /* rows before the range; NULL: no rate is selected */
 	struct totals totals;
 	struct row_source source;
 	struct tally_cell *keys;   /* n_group_by cells per group, texts owned */

@@ -15,7 +15,7 @@ static const char *const catalog_types[] = {"",     "time", "int",  "real",
 					    "bool", "text", "json", NULL};
 static const char *const catalog_roles[] = {"field", "tag", "counter", "gone", "order", NULL};
 
-/* What the CHECKs in the file let through is in the list. */
+/* CHECKs in the file let only these words in; anything else reads as the first of the list. */
 static uint16_t catalog_word(sqlite3_stmt *row, int column, const char *const *words)
 {
 	const char *text = (const char *)sqlite3_column_text(row, column);

@@ -74,6 +74,7 @@ static int schema_create_rows(struct tally_ctx *ctx, sqlite3 *db, const struct s
 	return database_exec_text(ctx, db, sql);
 }
 
+/* With a rowid: a state row is updated in place, and found by the unique index over its tags. */
 static int schema_create_state(struct tally_ctx *ctx, sqlite3 *db,
 			       const struct stored_table *stored)
 {
@@ -130,6 +131,8 @@ static int schema_index(struct tally_ctx *ctx, sqlite3 *db, const struct stored_
 	return database_exec_text(ctx, db, sql);
 }
 
+/* For people with sqlite3 in hand, and for the contract that tables go by their declared names;
+ * queries of the store read the tables below. */
 static int schema_view(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *stored)
 {
 	const struct tally_table *table = &stored->table;
@@ -293,7 +296,8 @@ static int schema_write(struct tally_ctx *ctx, sqlite3 *db, const struct stored_
 	return r < 0 ? r : catalog_store(ctx, db, &stored->table);
 }
 
-/* Puts table, which old (NULL: nothing) does not have all of, into file and catalog. */
+/* Puts a table, of which old (NULL: nothing) has only a part, into file and catalog.  The catalog
+ * comes last: a declaration is known only once its columns are committed. */
 static int schema_apply(struct tally_ctx *ctx, struct catalog *catalog, sqlite3 *db,
 			const struct stored_table *old, struct stored_table *stored)
 {

@@ -1,7 +1,7 @@
 /*
  * Entries into the file: one transaction for all of them and for the ledger, which names the last
  * entry of each producer, so that an entry offered again after a lost answer changes nothing.
- * Whoever calls in here holds the store's turn.
+ * Callers hold the store's turn.
  */
 #ifndef TALLYD_SQLITE_WRITER_H
 #define TALLYD_SQLITE_WRITER_H
