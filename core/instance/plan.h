@@ -59,7 +59,7 @@ struct plan {
 
 /*
  * What a STORE or CACHE option is bound to: a slot that stands for the instance of that name for as
- * long as the daemon runs, whichever incarnation is running.  The daemon's capability.c gives it;
+ * long as the daemon runs, whichever incarnation is running.  binding_slot() gives it;
  * with NULL for it options stay NULL.
  */
 typedef void *plan_slot_fn(void *arg, enum tally_option_type type, const char *instance_name);

@@ -12,6 +12,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "instance/plan.h"
 #include "base/clock.h"
 #include "instance/plugin_metrics.h"
 #include "plugin/reason.h"
@@ -239,11 +240,16 @@ void plugin_api_destroy(struct api *api)
 int plugin_api_pin(struct api *api, struct plan *plan)
 {
 	const struct pin_plans *old = api->pin ? pin_plans(api->pin) : NULL;
-	const struct pin_plans plans = {
-		.origin = old ? old->origin : plan, .plan = plan, .before = old ? old->plan : NULL};
-	struct pin *pin = pin_create(api->ctx.name, &plans);
-	if (!pin)
+	const struct pin_plans plans = {.origin = plan_keep(old ? old->origin : plan),
+					.plan = plan_keep(plan),
+					.before = plan_keep(old ? old->plan : NULL)};
+	struct pin *pin = pin_create(api->ctx.name, &plans, plan_destroy);
+	if (!pin) {
+		plan_destroy(plans.origin);
+		plan_destroy(plans.plan);
+		plan_destroy(plans.before);
 		return -ENOMEM;
+	}
 	pthread_mutex_lock(&api->pin_lock);
 	struct pin *before = api->pin;
 	api->pin = pin;

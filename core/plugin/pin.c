@@ -10,24 +10,23 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "instance/plan.h"
-
 struct pin {
 	atomic_uint references;
 	const char *name;
 	struct pin_plans plans;
+	void (*drop)(struct plan *plan);
 };
 
-struct pin *pin_create(const char *name, const struct pin_plans *plans)
+struct pin *pin_create(const char *name, const struct pin_plans *plans,
+		       void (*drop)(struct plan *plan))
 {
 	struct pin *pin = calloc(1, sizeof(*pin));
 	if (!pin)
 		return NULL;
 	atomic_init(&pin->references, 1);
 	pin->name = name;
-	pin->plans.origin = plan_keep(plans->origin);
-	pin->plans.plan = plan_keep(plans->plan);
-	pin->plans.before = plan_keep(plans->before);
+	pin->plans = *plans;
+	pin->drop = drop;
 	return pin;
 }
 
@@ -42,9 +41,9 @@ void pin_drop(struct pin *pin)
 {
 	if (!pin || atomic_fetch_sub_explicit(&pin->references, 1, memory_order_acq_rel) != 1)
 		return;
-	plan_destroy(pin->plans.origin);
-	plan_destroy(pin->plans.plan);
-	plan_destroy(pin->plans.before);
+	pin->drop(pin->plans.origin);
+	pin->drop(pin->plans.plan);
+	pin->drop(pin->plans.before);
 	free(pin);
 }
 

@@ -17,7 +17,10 @@ struct pin;
 struct pin_plans {
 	struct plan *origin, *plan, *before;
 };
-struct pin *pin_create(const char *name, const struct pin_plans *plans);
+/* Takes over a reference to each plan; drop gives one back, also of NULL, and is given here since
+ * plans stand above plugins.  NULL: no memory, and the references stay the caller's. */
+struct pin *pin_create(const char *name, const struct pin_plans *plans,
+		       void (*drop)(struct plan *plan));
 struct pin *pin_keep(struct pin *pin); /* NULL is fine */
 void pin_drop(struct pin *pin);        /* NULL is fine */
 const char *pin_name(const struct pin *pin);
