@@ -73,7 +73,7 @@ static int instance_try_start(struct instance *instance, struct error *error)
 
 /* With the number of attempts, if there were any: an operator who saw the failures looks for the
  * line that ends them. */
-static void instance_tell_started(struct instance *instance, unsigned failures, int64_t since)
+static void instance_log_started(struct instance *instance, unsigned failures, int64_t since)
 {
 	const struct tally_input *input = instance->plugin->input;
 	char what[64] = "", interval[32], took[32];
@@ -92,11 +92,11 @@ static void instance_tell_started(struct instance *instance, unsigned failures, 
 
 /* Every attempt counts, and the trouble decides which are logged; the rest can be seen at level
  * debug. */
-static void instance_tell_not_started(struct instance *instance, const struct error *error)
+static void instance_log_not_started(struct instance *instance, const struct error *error)
 {
 	struct trouble_state state;
 	char age[32];
-	enum trouble_news news = trouble_note(&instance->trouble, error->text, &state);
+	enum trouble_change news = trouble_note(&instance->trouble, error->text, &state);
 	trouble_age(&state, age, sizeof(age));
 	if (news == TROUBLE_CHANGES || news == TROUBLE_LASTS)
 		log_message(TALLY_ERROR, instance->name,
@@ -118,14 +118,14 @@ static bool instance_bring_up(struct instance *instance)
 	unsigned failures = 0;
 	while (!plugin_api_stopping(instance->api)) {
 		if (instance_try_start(instance, &error) == 0) {
-			instance_tell_started(instance, failures, since);
+			instance_log_started(instance, failures, since);
 			trouble_end(&instance->trouble, &trouble);
 			return true;
 		}
 		if (instance_over(instance))
 			return false;
 		failures++;
-		instance_tell_not_started(instance, &error);
+		instance_log_not_started(instance, &error);
 		instance_back_off(instance, &backoff);
 		if (instance_over(instance))
 			return false;

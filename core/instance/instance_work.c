@@ -18,7 +18,7 @@
 
 /* ---- Inputs that gather ---- */
 
-enum { GATHER_TELL_SKIPPED = 100 };
+enum { GATHER_LOG_SKIPPED = 100 };
 
 struct gathering {
 	struct instance *instance;
@@ -127,7 +127,7 @@ static void gathering_waits(void *arg)
 
 /* Once when it begins and then every so many, because an interval that is too short for its
  * engine skips for as long as the daemon runs. */
-static void gathering_tell_skipped(struct gathering *g, uint64_t skipped, int64_t took)
+static void gathering_log_skipped(struct gathering *g, uint64_t skipped, int64_t took)
 {
 	uint64_t before = g->skipped_here;
 	char interval[32], duration[32];
@@ -140,7 +140,7 @@ static void gathering_tell_skipped(struct gathering *g, uint64_t skipped, int64_
 			    skipped, g->skipped_here);
 		return;
 	}
-	if (before && before / GATHER_TELL_SKIPPED == g->skipped_here / GATHER_TELL_SKIPPED)
+	if (before && before / GATHER_LOG_SKIPPED == g->skipped_here / GATHER_LOG_SKIPPED)
 		return;
 	text_format_duration(g->scheduler.interval, interval, sizeof(interval));
 	text_format_duration(took / CLOCK_MS * CLOCK_MS, duration, sizeof(duration));
@@ -162,7 +162,7 @@ static void instance_gather(struct instance *instance)
 		int64_t took = gathering_once(&g);
 		uint64_t skipped = scheduler_next(&g.scheduler, clock_now(), clock_monotonic());
 		if (skipped)
-			gathering_tell_skipped(&g, skipped, took);
+			gathering_log_skipped(&g, skipped, took);
 	} while (!plugin_api_sleep(instance->api, g.scheduler.due - clock_monotonic()));
 	plugin_api_set_waiting(instance->api, NULL, NULL);
 }

@@ -181,7 +181,7 @@ int plugin_api_emit(struct tally_ctx *ctx, struct tally_batch *batch, const char
 	return r;
 }
 
-static const int64_t plugin_api_ask_again = CLOCK_SECOND / 20;
+static const int64_t plugin_api_position_interval = CLOCK_SECOND / 20;
 
 /* Waits while the stores are asked what they have, or until the instance stops; an input must
  * not begin with a position that is about to be taken back. */
@@ -198,7 +198,7 @@ int plugin_api_position(struct tally_ctx *ctx, const char *source, char *ret, si
 		if (!services->emit)
 			r = router_position(services->router, api->plugin->tables, source, ret,
 					    size);
-	while (r == -EAGAIN && !plugin_api_sleep(api, plugin_api_ask_again));
+	while (r == -EAGAIN && !plugin_api_sleep(api, plugin_api_position_interval));
 	plugin_api_leave(api);
 	return r == -EAGAIN ? -ECANCELED : r;
 }

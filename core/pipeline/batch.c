@@ -20,7 +20,7 @@ enum { BATCH_FIRST_ROWS = 16, BATCH_BLOCK_SIZE = 8 * 1024, BATCH_KEPT_GONE = 102
 
 /* ---- Mistakes --------------------------------------------------------------- */
 
-static void batch_tell(const struct batch *batch, const char *what)
+static void batch_log_misuse(const struct batch *batch, const char *what)
 {
 	log_message(TALLY_ERROR, batch->owner, "plugin bug: %s", what);
 }
@@ -31,8 +31,8 @@ static bool batch_is_sealed(const struct batch *batch)
 	int state = atomic_load(&batch->state);
 	if (state == BATCH_BUILT)
 		return false;
-	batch_tell(batch, state == BATCH_EMITTED ? "it changes a batch that it has emitted"
-						 : "it uses a batch that was freed");
+	batch_log_misuse(batch, state == BATCH_EMITTED ? "it changes a batch that it has emitted"
+						       : "it uses a batch that was freed");
 	return true;
 }
 
@@ -156,8 +156,8 @@ int batch_seal(struct tally_batch *public, struct pin *pin)
 	struct batch *batch = batch_of(public);
 	int built = BATCH_BUILT;
 	if (!atomic_compare_exchange_strong(&batch->state, &built, BATCH_EMITTED)) {
-		batch_tell(batch, built == BATCH_EMITTED ? "it emits a batch twice"
-							 : "it emits a batch that was freed");
+		batch_log_misuse(batch, built == BATCH_EMITTED ? "it emits a batch twice"
+							       : "it emits a batch that was freed");
 		return -EINVAL;
 	}
 	if (pin != batch->pin)
@@ -172,7 +172,7 @@ void batch_keep(const struct tally_batch *public)
 	if (!public)
 		return;
 	if (atomic_load_explicit(&batch_of(public)->state, memory_order_relaxed) == BATCH_GONE) {
-		batch_tell(batch_of(public), "it keeps a batch that was freed");
+		batch_log_misuse(batch_of(public), "it keeps a batch that was freed");
 		return;
 	}
 	atomic_fetch_add_explicit(&batch_of(public)->references, 1, memory_order_relaxed);
@@ -214,7 +214,7 @@ void batch_drop(const struct tally_batch *public)
 		return;
 	struct batch *batch = batch_of(public);
 	if (atomic_load_explicit(&batch->state, memory_order_relaxed) == BATCH_GONE) {
-		batch_tell(batch, "it drops a batch that was freed");
+		batch_log_misuse(batch, "it drops a batch that was freed");
 		return;
 	}
 	if (atomic_fetch_sub_explicit(&batch->references, 1, memory_order_acq_rel) != 1)

@@ -24,7 +24,8 @@
 #include "base/backoff.h"
 #include "base/clock.h"
 
-static const int64_t delivery_look_up = CLOCK_SECOND; /* how long at most without looking around */
+static const int64_t delivery_poll_interval =
+	CLOCK_SECOND; /* how long at most without looking around */
 
 struct delivery {
 	struct delivery_setup setup;
@@ -135,12 +136,12 @@ static bool delivery_is_over(struct delivery *delivery)
 
 /* An output that is down for a night would fill the log with one line per attempt; the trouble
  * decides which of them are worth one. */
-static void delivery_tell_failure(struct delivery *delivery, const struct error *error)
+static void delivery_log_failure(struct delivery *delivery, const struct error *error)
 {
 	const char *name = delivery->setup.name;
 	struct trouble_state state;
 	char age[32];
-	enum trouble_news news = trouble_note(&delivery->trouble, error->text, &state);
+	enum trouble_change news = trouble_note(&delivery->trouble, error->text, &state);
 	trouble_age(&state, age, sizeof(age));
 	if (news == TROUBLE_BEGINS)
 		log_message(TALLY_ERROR, name, "cannot write: %s; keeping the rows and retrying",
@@ -157,7 +158,7 @@ static void delivery_failed(struct delivery *delivery, const struct error *error
 	metric_add(delivery->errors, 1);
 	/* The next connection may be to another server, or to this one restored from a backup. */
 	delivery->compared = false;
-	delivery_tell_failure(delivery, error);
+	delivery_log_failure(delivery, error);
 }
 
 static bool delivery_fails(struct delivery *delivery)
@@ -215,7 +216,7 @@ static void delivery_back_off(struct delivery *delivery)
 	int64_t until = clock_monotonic() + backoff_next(&delivery->backoff);
 	while (clock_monotonic() < until && !delivery_hurries(delivery) &&
 	       !delivery_is_over(delivery)) {
-		int64_t look_up = clock_monotonic() + delivery_look_up;
+		int64_t look_up = clock_monotonic() + delivery_poll_interval;
 		if (delivery->hurried)
 			look_up = delivery_earlier(look_up, delivery_deadline(delivery));
 		journal_pause(delivery->reader, delivery_earlier(look_up, until));
@@ -468,8 +469,8 @@ static void delivery_time(int64_t ns, char ret[32])
 }
 
 /* A store may be behind only in tables that this output no longer wants: nothing to report. */
-static void delivery_tell_missing(const struct delivery *delivery,
-				  const struct journal_missing *missing)
+static void delivery_log_missing(const struct delivery *delivery,
+				 const struct journal_missing *missing)
 {
 	char first[32], last[32], times[80] = "";
 	if (!missing->behind || (missing->rows == 0 && !missing->unknown))
@@ -504,7 +505,7 @@ static int delivery_compare(struct delivery *delivery, struct error *error)
 	r = journal_compare(delivery->reader, known ? &ledger : NULL, &missing);
 	if (r < 0)
 		return error_set(error, -r, "cannot rewind the buffer: %s", strerror(-r));
-	delivery_tell_missing(delivery, &missing);
+	delivery_log_missing(delivery, &missing);
 	delivery->compared = true;
 	return 0;
 }
@@ -513,7 +514,7 @@ static int delivery_compare(struct delivery *delivery, struct error *error)
 static void delivery_once(struct delivery *delivery)
 {
 	bool stopping = delivery_is_stopping(delivery);
-	int64_t deadline = stopping ? JOURNAL_NOW : clock_monotonic() + delivery_look_up;
+	int64_t deadline = stopping ? JOURNAL_NOW : clock_monotonic() + delivery_poll_interval;
 	struct error error;
 	if (!delivery->compared && delivery_compare(delivery, &error) < 0) {
 		delivery_failed(delivery, &error);

@@ -19,11 +19,11 @@
 #include "base/condition.h"
 
 /* A moment's fullness is no news. */
-static const int64_t journal_wait_worth_telling = CLOCK_SECOND;
-static const int64_t journal_tell_again = CLOCK_MINUTE;
+static const int64_t journal_wait_log_after = CLOCK_SECOND;
+static const int64_t journal_log_interval = CLOCK_MINUTE;
 int64_t journal_brief_wait = 5 * CLOCK_SECOND;
 /* Room may also appear without a word, as by the plugin's reconfigure() or on a disk. */
-static const int64_t journal_look_again = CLOCK_SECOND;
+static const int64_t journal_recheck_interval = CLOCK_SECOND;
 static const int64_t journal_retry_first = 10 * CLOCK_MS;
 
 static const char journal_full_text[] = "it is full (capacity)";
@@ -48,7 +48,7 @@ void journal_refused(struct journal *journal, int r)
 		error_set(&error, ENOSPC, "%s", journal_full_text);
 	else
 		reason_explain(r, &error);
-	enum trouble_news news = trouble_note(&journal->trouble, error.text, &state);
+	enum trouble_change news = trouble_note(&journal->trouble, error.text, &state);
 	journal->failing = !full;
 	journal->attempted = clock_monotonic();
 	if (!was)
@@ -172,12 +172,12 @@ void journal_wait_end(struct journal *journal, struct journal_wait *wait)
 
 /* A wait of less than a second is normal when an output is about to write, so nothing is shown
  * before that. */
-static void journal_wait_tell(struct journal *journal, struct journal_wait *wait, int64_t now)
+static void journal_wait_log(struct journal *journal, struct journal_wait *wait, int64_t now)
 {
 	struct trouble_state trouble, state = {.since = wait->since};
 	char age[32], since[32];
-	if (!wait->input || now - wait->since < journal_wait_worth_telling ||
-	    (wait->told && now - wait->told < journal_tell_again))
+	if (!wait->input || now - wait->since < journal_wait_log_after ||
+	    (wait->told && now - wait->told < journal_log_interval))
 		return;
 	trouble_read(&journal->trouble, &trouble);
 	trouble_age(&state, age, sizeof(age));
@@ -211,8 +211,9 @@ static bool journal_gives_up(struct journal *journal, const struct journal_origi
 /* An error is tried again soon, and then later and later; room is told of. */
 static int64_t journal_wait_pause(const struct journal *journal, struct journal_wait *wait)
 {
-	int64_t pause = backoff_pause(journal_retry_first, journal_look_again, wait->attempts++);
-	return journal->failing ? pause : journal_look_again;
+	int64_t pause =
+		backoff_pause(journal_retry_first, journal_recheck_interval, wait->attempts++);
+	return journal->failing ? pause : journal_recheck_interval;
 }
 
 /* Outputs are woken, since with a push waiting a batch is due whatever its size: otherwise a
@@ -225,7 +226,7 @@ int journal_wait(struct journal *journal, const struct journal_origin *origin,
 	if (journal_gives_up(journal, origin))
 		return -EAGAIN;
 	journal_wait_begin(journal, wait, origin);
-	journal_wait_tell(journal, wait, clock_monotonic());
+	journal_wait_log(journal, wait, clock_monotonic());
 	if (origin->waiting)
 		origin->waiting(origin->arg);
 	int64_t until = clock_monotonic() + journal_wait_pause(journal, wait);

@@ -71,7 +71,7 @@ static int journal_go_back(struct journal_reader *reader, uint64_t sequence,
 	if (reader->cursor > sequence)
 		reader->cursor = sequence;
 	reader->n_done = 0;
-	int r = journal_reader_look_again(reader);
+	int r = journal_reader_rescan(reader);
 	missing->offered = reader->waiting > before ? reader->waiting - before : 0;
 	return r;
 }

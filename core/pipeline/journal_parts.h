@@ -115,7 +115,7 @@ void journal_count_push(struct journal *journal, const struct tally_batch *batch
 
 void journal_reader_free(struct journal_reader *reader);
 /* Its cursor went back: what waits again counts as offered again. */
-int journal_reader_look_again(struct journal_reader *reader);
+int journal_reader_rescan(struct journal_reader *reader);
 
 /* ---- journal_cursor.c: what a reader has borrowed, and where its cursor is ---- */
 

@@ -232,7 +232,7 @@ static int journal_reader_begin(struct journal_reader *reader, const char *const
 
 /* After a rewind.  Counted as offered again, apart from routed, or the sums would show more rows
  * routed than were collected. */
-int journal_reader_look_again(struct journal_reader *reader)
+int journal_reader_rescan(struct journal_reader *reader)
 {
 	struct journal_scan scan = {.reader = reader};
 	int r = journal_scan(&scan);

@@ -29,8 +29,8 @@ int positions_source_set(struct positions_source *source, const char *safe)
 }
 
 /* Where it is, or belongs. */
-static bool positions_table_look(const struct positions_table *table, const char *name,
-				 size_t *ret_at)
+static bool positions_table_search(const struct positions_table *table, const char *name,
+				   size_t *ret_at)
 {
 	size_t low = 0, high = table->n;
 	while (low < high) {
@@ -52,7 +52,7 @@ static bool positions_table_look(const struct positions_table *table, const char
 struct positions_source *positions_table_find(const struct positions_table *table, const char *name)
 {
 	size_t at;
-	return positions_table_look(table, name, &at) ? table->sources[at] : NULL;
+	return positions_table_search(table, name, &at) ? table->sources[at] : NULL;
 }
 
 /* The one not used for longest; none while all have marks. */
@@ -104,7 +104,7 @@ static struct positions_source *positions_source_create(const char *name)
 struct positions_source *positions_table_add(struct positions_table *table, const char *name)
 {
 	size_t at;
-	if (positions_table_look(table, name, &at))
+	if (positions_table_search(table, name, &at))
 		return table->sources[at];
 	if (table->n == POSITIONS_MAX_SOURCES)
 		positions_table_evict(table);
@@ -113,7 +113,7 @@ struct positions_source *positions_table_add(struct positions_table *table, cons
 	struct positions_source *source = positions_source_create(name);
 	if (!source)
 		return NULL;
-	positions_table_look(table, name, &at);
+	positions_table_search(table, name, &at);
 	memmove(table->sources + at + 1, table->sources + at,
 		(table->n - at) * sizeof(struct positions_source *));
 	table->sources[at] = source;

@@ -241,7 +241,7 @@ static int registry_missing(struct registry *registry, const char *name, struct 
 }
 
 /* The path in the first folder that has it; NULL: none, or no memory. */
-static const char *registry_look(struct registry *registry, const char *name)
+static const char *registry_find_file(struct registry *registry, const char *name)
 {
 	for (size_t i = 0; i < registry->n_folders; i++) {
 		struct stat st;
@@ -333,7 +333,7 @@ int registry_plugin(struct registry *registry, const char *name, const struct ta
 	while (item && strcmp(item->plugin->name, name) != 0)
 		item = item->next;
 	if (!item) {
-		const char *path = registry_look(registry, name);
+		const char *path = registry_find_file(registry, name);
 		if (!path)
 			return registry_missing(registry, name, error);
 		int r = registry_load(registry, name, path, error);

@@ -211,7 +211,7 @@ static const char *crash_file_on_stack(void)
 
 /* Two lines: where it crashed, and if that is no plugin's file, whose code called.  The second
  * may crash itself, on a stack that is destroyed, and then the first has been written. */
-static void crash_tell(size_t which, const siginfo_t *info, const ucontext_t *context)
+static void crash_report(size_t which, const siginfo_t *info, const ucontext_t *context)
 {
 	struct crash_line line;
 	const char *file = crash_file_of(crash_address(context));
@@ -244,7 +244,7 @@ static void crash_handle(int number, siginfo_t *info, void *context)
 	size_t which = 0;
 	while (which + 1 < N_CRASH_SIGNALS && crash_signals[which].number != number)
 		which++;
-	crash_tell(which, info, context);
+	crash_report(which, info, context);
 	const struct sigaction *before = &crash_before[which];
 	sigaction(number, before, NULL);
 	if ((before->sa_flags & SA_SIGINFO) && before->sa_sigaction)

@@ -61,7 +61,7 @@ static void log_write(struct log_line *line)
 	while (r < 0 && errno == EINTR);
 }
 
-static void log_say(int level, const char *source, const char *text)
+static void log_print(int level, const char *source, const char *text)
 {
 	struct log_line line;
 	log_line_make(&line, log_journal, clock_now(), level, source);
@@ -69,7 +69,7 @@ static void log_say(int level, const char *source, const char *text)
 	log_write(&line);
 }
 
-static void log_tell(const struct log_limit_told *told)
+static void log_suppressed(const struct log_limit_suppressed *told)
 {
 	struct log_line line;
 	char text[sizeof(told->text) + 64];
@@ -83,12 +83,12 @@ static void log_tell(const struct log_limit_told *told)
 /* The line about suppressed messages is written after the lock is let go, as every write is. */
 static bool log_admit(const struct log_limit_message *message)
 {
-	struct log_limit_told told;
+	struct log_limit_suppressed told;
 	pthread_mutex_lock(&log_lock);
 	bool said = log_limit_admit(&log_limiter, message, clock_monotonic(), &told);
 	pthread_mutex_unlock(&log_lock);
 	if (told.n)
-		log_tell(&told);
+		log_suppressed(&told);
 	return said;
 }
 
@@ -96,14 +96,14 @@ static bool log_admit(const struct log_limit_message *message)
  * perhaps days later. */
 void log_tick(int64_t monotonic)
 {
-	struct log_limit_told told;
+	struct log_limit_suppressed told;
 	bool more = true;
 	while (more) {
 		pthread_mutex_lock(&log_lock);
 		more = log_limit_expire(&log_limiter, monotonic, &told);
 		pthread_mutex_unlock(&log_lock);
 		if (more)
-			log_tell(&told);
+			log_suppressed(&told);
 	}
 }
 
@@ -138,7 +138,7 @@ void log_vmessage(int level, const char *source, const char *fmt, va_list ap)
 	struct log_limit_message message = {level, source, fmt, text};
 	/* Who asks for debug messages wants them all. */
 	if (level == TALLY_DEBUG || log_admit(&message))
-		log_say(level, source, text);
+		log_print(level, source, text);
 }
 
 void log_message(int level, const char *source, const char *fmt, ...)
@@ -159,7 +159,7 @@ void log_text(int level, const char *source, const char *text, size_t len)
 	line[n] = '\0';
 	struct log_limit_message message = {level, source, NULL, line};
 	if (level == TALLY_DEBUG || log_admit(&message))
-		log_say(level, source, line);
+		log_print(level, source, line);
 }
 
 /* For parts of one answer, such as the status: the limit would take lines out of its middle. */
@@ -172,5 +172,5 @@ void log_list(int level, const char *source, const char *fmt, ...)
 	va_start(ap, fmt);
 	log_format(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	log_say(level, source, text);
+	log_print(level, source, text);
 }

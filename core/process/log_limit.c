@@ -43,7 +43,7 @@ static struct log_limit_entry *log_limit_find(struct log_limit *limit, uint64_t 
 /* The count of what was held back goes to whoever opens the next window, also when the entry is
  * taken over by another message: it must not be lost. */
 bool log_limit_admit(struct log_limit *limit, const struct log_limit_message *message, int64_t now,
-		     struct log_limit_told *ret_told)
+		     struct log_limit_suppressed *ret_told)
 {
 	uint64_t key = log_limit_key(message);
 	struct log_limit_entry *entry = log_limit_find(limit, key);
@@ -56,7 +56,7 @@ bool log_limit_admit(struct log_limit *limit, const struct log_limit_message *me
 		entry->said++;
 		return true;
 	}
-	struct log_limit_told *kept = &entry->kept_back;
+	struct log_limit_suppressed *kept = &entry->kept_back;
 	kept->n++;
 	kept->level = message->level;
 	snprintf(kept->source, sizeof(kept->source), "%s", message->source);
@@ -65,7 +65,7 @@ bool log_limit_admit(struct log_limit *limit, const struct log_limit_message *me
 }
 
 /* One entry per call, so that the caller can write between two without holding the lock. */
-bool log_limit_expire(struct log_limit *limit, int64_t now, struct log_limit_told *ret_told)
+bool log_limit_expire(struct log_limit *limit, int64_t now, struct log_limit_suppressed *ret_told)
 {
 	for (int i = 0; i < LOG_LIMIT_ENTRIES; i++) {
 		struct log_limit_entry *entry = &limit->entries[i];

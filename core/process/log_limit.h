@@ -18,7 +18,7 @@ enum {
 };
 
 /* What was kept back, and how the last of it began. */
-struct log_limit_told {
+struct log_limit_suppressed {
 	uint32_t n;
 	int level;
 	char source[LOG_LIMIT_SOURCE_SIZE];
@@ -29,7 +29,7 @@ struct log_limit_entry {
 	uint64_t key; /* 0: free */
 	int64_t since;
 	uint32_t said;
-	struct log_limit_told kept_back;
+	struct log_limit_suppressed kept_back;
 };
 
 struct log_limit {
@@ -43,9 +43,9 @@ struct log_limit_message {
 
 /* May it be said?  ret_told->n is not 0 if something else must be told before. */
 bool log_limit_admit(struct log_limit *limit, const struct log_limit_message *message, int64_t now,
-		     struct log_limit_told *ret_told);
+		     struct log_limit_suppressed *ret_told);
 
 /* Takes out what one entry kept back and whose minute is over by now; false: no more. */
-bool log_limit_expire(struct log_limit *limit, int64_t now, struct log_limit_told *ret_told);
+bool log_limit_expire(struct log_limit *limit, int64_t now, struct log_limit_suppressed *ret_told);
 
 #endif

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 
-static const int64_t trouble_tell_again = CLOCK_MINUTE;
+static const int64_t trouble_log_interval = CLOCK_MINUTE;
 
 void trouble_init(struct trouble *trouble)
 {
@@ -24,21 +24,23 @@ void trouble_done(struct trouble *trouble)
 	pthread_mutex_destroy(&trouble->lock);
 }
 
-static enum trouble_news trouble_judge(const struct trouble *trouble, const char *text, int64_t now)
+static enum trouble_change trouble_judge(const struct trouble *trouble, const char *text,
+					 int64_t now)
 {
 	if (trouble->state.failures == 0)
 		return TROUBLE_BEGINS;
 	if (strcmp(trouble->state.text, text) != 0)
 		return TROUBLE_CHANGES;
-	return now - trouble->told >= trouble_tell_again ? TROUBLE_LASTS : TROUBLE_NOTHING;
+	return now - trouble->told >= trouble_log_interval ? TROUBLE_LASTS : TROUBLE_NOTHING;
 }
 
-enum trouble_news trouble_note(struct trouble *trouble, const char *text, struct trouble_state *ret)
+enum trouble_change trouble_note(struct trouble *trouble, const char *text,
+				 struct trouble_state *ret)
 {
 	struct trouble_state *state = &trouble->state;
 	int64_t now = clock_monotonic();
 	pthread_mutex_lock(&trouble->lock);
-	enum trouble_news news = trouble_judge(trouble, text, now);
+	enum trouble_change news = trouble_judge(trouble, text, now);
 	if (state->failures++ == 0)
 		state->since = now;
 	snprintf(state->text, sizeof(state->text), "%s", text);

@@ -27,7 +27,7 @@ struct trouble {
 };
 
 /* What is to be told of a failure. */
-enum trouble_news {
+enum trouble_change {
 	TROUBLE_NOTHING, /* it was told not long ago */
 	TROUBLE_BEGINS,
 	TROUBLE_CHANGES, /* it lasts, and the reason is another one now */
@@ -38,8 +38,8 @@ void trouble_init(struct trouble *trouble);
 void trouble_done(struct trouble *trouble);
 
 /* One more failure.  Fills ret (NULL is fine) with the state it makes. */
-enum trouble_news trouble_note(struct trouble *trouble, const char *text,
-			       struct trouble_state *ret);
+enum trouble_change trouble_note(struct trouble *trouble, const char *text,
+				 struct trouble_state *ret);
 /* It works.  False: nothing was wrong.  ret: what is over. */
 bool trouble_end(struct trouble *trouble, struct trouble_state *ret);
 /* False: nothing is wrong. */

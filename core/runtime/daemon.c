@@ -26,7 +26,7 @@
 #include "base/clock.h"
 
 static const char daemon_source[] = "daemon";
-static const int64_t daemon_look_interval = CLOCK_SECOND / 20; /* until everyone has tried */
+static const int64_t daemon_ready_interval = CLOCK_SECOND / 20; /* until everyone has tried */
 
 /* ---- The loop ---- */
 
@@ -34,7 +34,7 @@ static int64_t daemon_next_turn(const struct daemon *daemon)
 {
 	int64_t due = daemon->chores_due;
 	if (!daemon->ready)
-		due = clock_monotonic() + daemon_look_interval;
+		due = clock_monotonic() + daemon_ready_interval;
 	if (daemon->watchdog_interval && daemon->watchdog_due < due)
 		due = daemon->watchdog_due;
 	return due;
@@ -50,7 +50,7 @@ static size_t daemon_count(const struct daemon *daemon, enum plan_kind kind)
 
 /* Ready means that everything was tried once, not that it works: a store that is down must not
  * keep systemd from finishing its start. */
-static void daemon_look_ready(struct daemon *daemon)
+static void daemon_check_ready(struct daemon *daemon)
 {
 	char text[256];
 	size_t up = 0;
@@ -74,7 +74,7 @@ static int daemon_watch(struct daemon *daemon)
 			daemon_wait_signal(daemon, daemon->reload ? 0 : daemon_next_turn(daemon));
 		daemon_housekeeping(daemon);
 		if (!daemon->ready)
-			daemon_look_ready(daemon);
+			daemon_check_ready(daemon);
 		if (signal || daemon->stop)
 			return daemon_shutdown(daemon);
 		if (daemon->reload) {

@@ -49,7 +49,7 @@ static void drain_hurry(struct drain *drain)
 }
 
 /* With the function that it hangs in: that is what its author needs to know. */
-static void drain_tell_late(const struct drain *drain)
+static void drain_log_late(const struct drain *drain)
 {
 	const struct daemon *daemon = drain->daemon;
 	char what[128];
@@ -70,7 +70,7 @@ bool drain_wait(struct drain *drain)
 		/* The deadline may be past already: those before may have taken all of the time. */
 		int64_t from = drain->drain_deadline > asked ? drain->drain_deadline : asked;
 		if (clock_monotonic() >= from + drain_grace) {
-			drain_tell_late(drain);
+			drain_log_late(drain);
 			return false;
 		}
 		/* A signal, chores, and another knock at every door. */

@@ -112,7 +112,7 @@ static void reload_reconfigure(struct reload *reload, struct instance *instance)
 
 /* ---- Stopping ---- */
 
-static void reload_say_goodbye(struct reload *reload, drain_select_fn *pick, int64_t patience)
+static void reload_drain(struct reload *reload, drain_select_fn *pick, int64_t patience)
 {
 	struct drain drain = {.daemon = reload->daemon,
 			      .pick = pick,
@@ -164,9 +164,9 @@ static void reload_remove(struct reload *reload, struct instance *instance)
 static void reload_stop_changed(struct reload *reload)
 {
 	struct daemon *daemon = reload->daemon;
-	reload_say_goodbye(reload, reload_is_input_to_stop, 0);
-	reload_say_goodbye(reload, reload_is_to_drain, daemon->drain_timeout);
-	reload_say_goodbye(reload, reload_is_output_to_stop, reload_write_timeout);
+	reload_drain(reload, reload_is_input_to_stop, 0);
+	reload_drain(reload, reload_is_to_drain, daemon->drain_timeout);
+	reload_drain(reload, reload_is_output_to_stop, reload_write_timeout);
 	/* From the end, since the last takes the place of one that is removed. */
 	for (size_t i = daemon->n_instances; i-- > 0;)
 		if (!reload_keeps(reload, daemon->instances[i]) &&

@@ -136,7 +136,7 @@ static bool check_said_ok(const struct reload_check *check)
 }
 
 /* Returns how many problems. */
-static unsigned check_tell(struct reload_check *check, bool ok)
+static unsigned check_log_output(struct reload_check *check, bool ok)
 {
 	static const char warning[] = "warning: ";
 	unsigned problems = 0;
@@ -162,7 +162,7 @@ static int check_judge(struct reload_check *check, int result)
 	if (result == -ECANCELED)
 		return result;
 	bool ok = check_said_ok(check);
-	unsigned problems = check_tell(check, ok);
+	unsigned problems = check_log_output(check, ok);
 	if (ok)
 		return 0;
 	if (result == -ETIMEDOUT)

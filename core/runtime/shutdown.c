@@ -29,7 +29,7 @@ static bool shutdown_is_output(const void *arg, const struct instance *instance)
 }
 
 /* Rows in memory are lost now and are a warning; rows on disk only wait. */
-static void shutdown_tell_left(struct daemon *daemon)
+static void shutdown_log_left(struct daemon *daemon)
 {
 	for (size_t i = 0; i < daemon->n_instances; i++) {
 		const struct plan_instance *plan = instance_origin(daemon->instances[i]);
@@ -63,7 +63,7 @@ int daemon_shutdown(struct daemon *daemon)
 	if (inputs.hurried)
 		outputs.drain_deadline = clock_monotonic();
 	done = drain_wait(&outputs) && done;
-	shutdown_tell_left(daemon);
+	shutdown_log_left(daemon);
 	if (!done) {
 		/* Does not return: those threads hold on to memory that cannot be freed. */
 		struct error error;

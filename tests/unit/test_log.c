@@ -148,7 +148,7 @@ static void levels_are_parsed_by_name(void **state)
 static void a_full_limiter_tells_what_the_entry_that_gives_way_kept_back(void **state)
 {
 	static struct log_limit limit;
-	struct log_limit_told told;
+	struct log_limit_suppressed told;
 	(void)state;
 	for (int i = 0; i < LOG_LIMIT_BURST + 3; i++) {
 		struct log_limit_message message = {TALLY_ERROR, "first", "f", "text"};
