@@ -83,7 +83,7 @@ int spool_lost(void *self, uint32_t reader_id, tally_scan_fn *each, void *arg)
 		if (loss->sequence > reader->lost_after)
 			r = each(arg, loss->table, loss->sequence, loss->rows);
 	}
-	/* Once all readers were told there is nothing to remember. */
+	/* Once all readers have their reports there is nothing to remember. */
 	bool all = true;
 	for (uint32_t i = 0; i < spool->n_readers; i++)
 		all &= !spool->readers[i].name || spool->readers[i].reported >= spool->n_losses;

@@ -1,13 +1,13 @@
 /*
- * PATH.manifest: what is in a spool, kept apart from it, so that a damaged spool can be told from
- * an empty one: each entry with its rows, their times and the position that came with it; how far
- * each output is; what was dropped.  From it come the counts of what is lost, where inputs begin
- * again, and what a store that was set back no longer has.
+ * PATH.manifest: the content of a spool, recorded beside it, so that a damaged spool is not
+ * mistaken for an empty one: each entry with its rows, their times and its position; the cursor of
+ * each output; dropped entries.  It tells how many rows are lost, where inputs resume, and which
+ * entries a store that was restored from a backup lacks.
  *
  * Records are appended by the thread that has the journal's lock and are not flushed: after a power
- * cut the newest may be missing, and are made up for from the spool.  Each has a checksum; those
- * that are damaged are passed over.  The file is bounded: what all outputs have acknowledged goes
- * first.
+ * cut the newest may be missing, and are added again from the spool (spool_reconcile.c).  Each has
+ * a checksum; damaged records are skipped.  The file is bounded: what all outputs have acknowledged
+ * goes first.
  */
 #ifndef TALLYD_SPOOL_MANIFEST_H
 #define TALLYD_SPOOL_MANIFEST_H
@@ -28,7 +28,7 @@ enum spool_record_type {
 struct spool_record {
 	uint8_t type;
 	uint64_t sequence, count; /* of an entry: its rows */
-	int64_t first, last;      /* time of its rows */
+	int64_t first, last;      /* earliest and latest time of its rows */
 	const char *texts[3];     /* NULL: "" */
 };
 
@@ -37,8 +37,8 @@ struct spool_manifest {
 	char *path;
 	int fd;         /* -1: not open */
 	uint64_t bytes; /* of the file */
-	uint64_t limit; /* it is made smaller when it grows beyond */
-	uint64_t floor; /* what it had after it was made smaller */
+	uint64_t limit; /* shrunk when it grows beyond */
+	uint64_t floor; /* its size after it was shrunk */
 	bool reported;  /* that it cannot be written */
 };
 
@@ -49,7 +49,7 @@ struct manifest_index_entry {
 	const char *table, *source, *position; /* source and position "": none */
 	int64_t first, last;
 	uint32_t rows;
-	uint8_t state; /* RECORD_ENTRY, or what became of it */
+	uint8_t state; /* RECORD_ENTRY, or how it ended */
 };
 
 struct manifest_index_reader {
@@ -58,10 +58,10 @@ struct manifest_index_reader {
 };
 
 struct manifest_index {
-	char *bytes; /* what all texts point into */
+	char *bytes; /* all texts point into them */
 	const char *producer;
 	uint64_t last_sequence;
-	uint64_t thinned;                     /* up to here some may be missing */
+	uint64_t thinned;                     /* up to here entries may be missing */
 	struct manifest_index_entry *entries; /* by sequence */
 	size_t n_entries, entries_size;
 	struct manifest_index_reader *readers;

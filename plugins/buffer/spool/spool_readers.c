@@ -71,7 +71,7 @@ int spool_note_reader(struct spool *spool, const char *name, uint64_t acked)
 		reader = spool_add_reader(spool, name, acked);
 	if (!reader)
 		return tally_fail(spool->ctx, ENOMEM, "no memory");
-	/* Manifest and file each may be older than the other after a power cut; an output was told
+	/* After a power cut either of manifest and file may be the older one; an output was told
 	 * "acknowledged" by the newer one. */
 	if (reader->acked < acked)
 		reader->acked = acked;

@@ -1,7 +1,7 @@
 /*
  * The file of a spool: entries, the readers' cursors and the inputs' positions in one SQLite
  * database, and every change of them one transaction.  Knows nothing of batches: an entry is bytes.
- * Not for several threads at once.
+ * One caller at a time: it runs under the journal's lock.
  *
  * - spool: one row: whose sequences these are, the last one when no entry shows it any more, the
  *            boot in which it was opened ('' once it was closed)
@@ -28,7 +28,7 @@ enum {
 /* How far sequences jump ahead of any that can have been given. */
 #define SPOOL_LEAP (UINT64_C(1) << 32)
 
-/* Makes the tables: producer, application_id, user_version. */
+/* Creates the tables: producer, application_id, user_version. */
 extern const char spool_schema[];
 
 struct spool_store {
@@ -72,10 +72,10 @@ void spool_store_reserve(struct spool_store *store, uint64_t wal, uint64_t file)
 
 /* ---- spool_store.c ---- */
 
-/* All of it into PATH.new, which must not be there or is an old one. */
+/* Copies everything into PATH.new, replacing an old one. */
 int spool_store_copy(struct spool_store *store);
 void spool_store_measure(struct spool_store *store);
-/* The WAL is written back into the file when it has so many bytes. */
+/* The WAL is checkpointed when it has so many bytes. */
 int spool_store_limit_wal(struct spool_store *store, uint64_t bytes);
 
 struct spool_store_push {
@@ -90,11 +90,11 @@ int spool_store_push(struct spool_store *store, const struct spool_store_push *p
 
 /* The first entry after a sequence.  -ENOENT: none. */
 int spool_store_next(struct spool_store *store, uint64_t after, uint64_t *ret);
-/* Hands the entry to `use`; returns what that returned. */
+/* Passes the entry to `use`, and returns its result. */
 typedef int spool_store_use_fn(void *arg, const struct spool_store_entry *entry);
 int spool_store_read(struct spool_store *store, uint64_t sequence, spool_store_use_fn *use,
 		     void *arg);
-/* Hands out every entry after a sequence, without its bytes, until `use` returns other than 0. */
+/* Passes every entry after a sequence, without its bytes, to `use`, until that returns non-zero. */
 int spool_store_scan(struct spool_store *store, uint64_t after, spool_store_use_fn *use, void *arg);
 /* Likewise, with where they came from, as far as it is still known. */
 int spool_store_origins(struct spool_store *store, uint64_t after, spool_store_use_fn *use,

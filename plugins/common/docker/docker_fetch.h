@@ -4,7 +4,7 @@
  *
  * Happy path: start up to at_once transfers; as each ends hand its answer over and start the next
  * in its place.  What can fail: a connection, one answer (too late, too long, cut off), or all
- * of it, because the instance is told to stop.  One thread.
+ * of it, because the instance is being stopped.  One thread.
  */
 #ifndef TALLYD_PLUGINS_COMMON_DOCKER_FETCH_H
 #define TALLYD_PLUGINS_COMMON_DOCKER_FETCH_H
@@ -54,7 +54,7 @@ int fetch_create(const struct docker_endpoint *endpoint, const struct fetch_tls 
 		 struct docker_fetch **ret);
 void fetch_destroy(struct docker_fetch *fetch);
 
-/* Calls done() once for every request.  -ECANCELED: told to stop, then not for all; -ENOMEM. */
+/* Calls done() once for every request.  -ECANCELED: being stopped, then not for all; -ENOMEM. */
 int fetch_run(struct docker_fetch *fetch, const struct fetch_job *job);
 
 #endif

@@ -188,7 +188,7 @@ static void store(struct registry_check *check, const struct registry_result *as
 }
 
 /* One request; the lock is not held meanwhile, and the reference may be out of use when the answer
- * comes: store() then drops it.  False: told to stop. */
+ * comes: store() then drops it.  False: being stopped. */
 static bool ask(struct registry_check *check, struct registry_http *http,
 		const struct registry_result *result)
 {
@@ -234,7 +234,7 @@ static int64_t next(struct registry_check *check, struct registry_result *ret)
 	return first;
 }
 
-/* For the next due time, a change of the queue, or the end.  False: told to stop. */
+/* For the next due time, a change of the queue, or the end.  False: being stopped. */
 static bool wait_until(struct registry_check *check, int64_t due)
 {
 	struct pollfd fds[] = {{.fd = tally_stop_fd(check->ctx), .events = POLLIN},

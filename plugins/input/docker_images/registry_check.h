@@ -1,7 +1,7 @@
 /*
- * What registries say about the references that containers were created from, asked by a thread of
- * its own so that no scan waits for the internet: one request at a time, each reference once in
- * `registry_interval`.
+ * The digests that registries have for the references that containers were created from, requested
+ * by a thread of its own so that no scan waits for the internet: one request at a time, each
+ * reference once in `registry_interval`.
  *
  * Happy path: registry_check_start(), and in each scan registry_check_set() with what is in use,
  * and registry_check_results() for the rows.  What can fail: a registry that cannot be reached,
@@ -51,14 +51,14 @@ void registry_check_destroy(struct registry_check *check);
 
 /* 0, or what tally_fail() returned. */
 int registry_check_start(struct registry_check *check);
-/* Waits for what is being asked, unless the instance is told to stop. */
+/* Waits for the request in progress, unless the instance is being stopped. */
 void registry_check_stop(struct registry_check *check);
 
-/* These n references are in use; what is known of them stays, all others are forgotten.  Those that
- * are in no registry are left out.  False: no memory, then all stays as it was. */
+/* Sets the references in use; known results stay, those of all others are forgotten.  References
+ * that no registry can have are left out.  False: no memory, then nothing changes. */
 bool registry_check_set(struct registry_check *check, const char *const *references, uint32_t n);
 
-/* What is known of each reference, in their order; the caller frees *ret.  False: no memory. */
+/* The results so far, sorted by reference; the caller frees *ret.  False: no memory. */
 bool registry_check_results(struct registry_check *check, struct registry_result **ret,
 			    uint32_t *ret_n);
 

@@ -1,10 +1,10 @@
 /*
- * Asks a registry for the digest that a tag points to: a HEAD of its manifest (Docker Registry HTTP
- * API v2), with an anonymous token where it wants one.  GET and HEAD only, no login, no redirect
- * followed, every answer bounded and under one deadline.
+ * Requests the digest that a tag points to from a registry: a HEAD of its manifest (Docker Registry
+ * HTTP API v2), with an anonymous token where it wants one.  GET and HEAD only, no login, no
+ * redirect followed, every answer bounded and under one deadline.
  *
- * What can fail: the registry does not answer, wants a login, has no such tag, limits us (429,
- * Retry-After), or says what it should not; each is a status and a reason.  One thread.
+ * What can fail: the registry does not answer, requires a login, has no such tag, limits us (429,
+ * Retry-After), or sends something invalid; each is a status and a reason.  One thread.
  */
 #ifndef TALLYD_REGISTRY_HTTP_H
 #define TALLYD_REGISTRY_HTTP_H
@@ -17,7 +17,7 @@ enum { REGISTRY_DIGEST_MAX = 72, REGISTRY_REASON_MAX = 160, REGISTRY_CHALLENGE_M
 
 struct registry_answer {
 	int error;                        /* 0: answered with a digest; else an errno, and reason */
-	bool of_host;                     /* the error concerns whatever it is asked for */
+	bool of_host;                     /* the error concerns all references of this host */
 	int status;                       /* HTTP's; 0: none came */
 	char digest[REGISTRY_DIGEST_MAX]; /* sha256:… */
 	int64_t retry_after;              /* ns; 0: not said */
@@ -27,13 +27,13 @@ struct registry_answer {
 
 struct registry_http;
 
-/* insecure: hosts spoken to by plain HTTP, beside this machine; NULL-terminated or NULL.  stop_fd:
- * readable when a request should be given up.  NULL: no memory. */
+/* insecure: hosts that get plain HTTP, besides this machine; NULL-terminated or NULL.  stop_fd:
+ * readable when a request must be given up.  NULL: no memory. */
 struct registry_http *registry_http_create(const char *const *insecure, int64_t timeout,
 					   int stop_fd);
 void registry_http_destroy(struct registry_http *http);
 
-/* error ECANCELED: told to stop. */
+/* error ECANCELED: the instance is being stopped. */
 void registry_http_get_digest(struct registry_http *http, const struct registry_name *name,
 			      struct registry_answer *ret);
 

@@ -2,7 +2,7 @@
 #ifndef TALLYD_LOGS_SESSION_H
 #define TALLYD_LOGS_SESSION_H
 
-/* arg: a struct docker_logs.  0: told to stop; else what tally_fail() returned. */
+/* arg: a struct docker_logs.  0: stopped; else what tally_fail() returned. */
 int session_run(void *arg);
 
 #endif
