@@ -13,6 +13,7 @@
 
 /* ---- Lost entries -------------------------------------------------------------- */
 
+/* Names of tables are shared by all losses, of which there may be many, while tables are few. */
 static const char *lost_table(struct spool *spool, const char *name)
 {
 	struct spool_name *known = spool->names;

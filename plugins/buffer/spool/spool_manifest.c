@@ -137,6 +137,8 @@ uint64_t manifest_index_acked(const struct manifest_index *known)
 	return acked;
 }
 
+/* Records come in the order of their sequences, except for repeats, which shrinking and reconciling
+ * may write: the first one counts, so that what became of an entry is not undone. */
 static int index_add_entry(struct manifest_index *known, const struct spool_record *record)
 {
 	if (known->n_entries > 0 &&
@@ -205,6 +207,7 @@ static int index_apply(struct manifest_index *known, const struct spool_record *
 	}
 }
 
+/* Steps one byte where no record begins, so that the reader finds the next one after any damage. */
 static int index_read(struct manifest_index *known, size_t len)
 {
 	const unsigned char *bytes = (const unsigned char *)known->bytes;
@@ -408,6 +411,8 @@ static void manifest_copy(struct spool_manifest *to, const struct manifest_index
 			manifest_copy_entry(to, &known->entries[i]);
 }
 
+/* A new file and a rename: a crash leaves the old manifest or the new one, never half of one.  It
+ * is not flushed, like all of the manifest, since the spool can make up for its newest records. */
 static int manifest_replace(struct spool_manifest *manifest, const struct manifest_index *known)
 {
 	struct spool_manifest fresh;
@@ -425,6 +430,8 @@ static int manifest_replace(struct spool_manifest *manifest, const struct manife
 	return r == 0 ? spool_manifest_open(manifest) : r;
 }
 
+/* Not before the file has grown by half since it was shrunk last, so that a manifest whose waiting
+ * entries alone exceed the limit is not rewritten with every acknowledgement. */
 void spool_manifest_shrink(struct spool_manifest *manifest)
 {
 	if (manifest->fd < 0 || manifest->bytes <= manifest->limit ||

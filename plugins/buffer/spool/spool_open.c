@@ -83,6 +83,7 @@ static int spool_number(struct spool_store *store, const char *sql, int64_t *ret
 	return spool_ask(store, sql, spool_take_number, ret);
 }
 
+/* Marks the store as damaged, so that closing it does not record a clean stop. */
 static int spool_bad(struct spool_store *store, const char *why)
 {
 	store->damaged = true;
@@ -246,6 +247,7 @@ static int spool_note_boot(struct spool_store *store, const char *boot)
 	return r;
 }
 
+/* Restores the sums and the sequence, and records this boot: an empty boot means a clean stop. */
 static int spool_go_on(struct spool_store *store, const struct spool_past *past)
 {
 	char boot[64] = "";

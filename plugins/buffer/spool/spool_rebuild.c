@@ -175,6 +175,9 @@ static int salvage_exec(const struct spool_salvage *salvage, char *sql)
 	return r;
 }
 
+/* The new file has the old producer, so that entries keep their identity in the stores' ledgers.
+ * Only if neither file knows it a new one is drawn; then sequences start at 0, as no ledger knows
+ * it. */
 static int salvage_make(struct spool_salvage *salvage)
 {
 	struct tally_ctx *ctx = salvage->spool->ctx;
@@ -206,6 +209,8 @@ static int salvage_make(struct spool_salvage *salvage)
 	return r;
 }
 
+/* Counts only what waits: entries that all readers have acknowledged are copied for retention, and
+ * nobody misses them. */
 static int salvage_put(struct spool_salvage *salvage, const struct spool_store_entry *entry)
 {
 	sqlite3_bind_int64(salvage->insert, 1, (sqlite3_int64)entry->sequence);
@@ -244,6 +249,8 @@ static int salvage_held(struct spool_salvage *salvage, uint64_t sequence)
 	return r < 0 ? r : 1;
 }
 
+/* Three checks, since a page may be whole and yet belong elsewhere: the checksum of the batch, the
+ * columns of its row, and the manifest's record of it. */
 static bool salvage_is_whole(const struct spool_salvage *salvage,
 			     const struct spool_store_entry *entry,
 			     const struct manifest_index_entry *known)
@@ -324,6 +331,8 @@ static int salvage_miss(struct spool_salvage *salvage, struct manifest_index_ent
 	return spool_lost_add(spool, sequence, table, rows);
 }
 
+/* One entry: copied, given up, or left to its input.  Once one entry of a source is to be replayed,
+ * so are all later ones of it, since inputs resume at a position and send everything after it. */
 static int salvage_entry(struct spool_salvage *salvage, uint64_t sequence)
 {
 	struct manifest_index_entry *known =
@@ -429,6 +438,8 @@ static int salvage_take_position(struct spool_salvage *salvage, sqlite3_stmt *ro
 	return salvage_put_position(salvage, source, position, sequence);
 }
 
+/* The newest position of each source, from both files, since either may be older.  A source that
+ * replays gets none here: spool_resume() finds its position in the manifest. */
 static int salvage_positions(struct spool_salvage *salvage)
 {
 	const struct manifest_index *known = salvage->known;
@@ -444,6 +455,7 @@ static int salvage_positions(struct spool_salvage *salvage)
 	return r;
 }
 
+/* Flushed before the renames: a power cut in between must not leave a name without its content. */
 static int salvage_finish(struct spool_salvage *salvage)
 {
 	int r = salvage_exec(salvage, sqlite3_mprintf("UPDATE spool SET last_sequence = %lld",
@@ -498,6 +510,7 @@ static void salvage_log(const struct spool_salvage *salvage, const char *why, co
 		  salvage->known ? "" : ", and perhaps more: there is no manifest");
 }
 
+/* So that a second damage counts nothing twice, and a restart knows which sources replay. */
 static void salvage_note(const struct spool_salvage *salvage)
 {
 	struct spool_manifest *manifest = &salvage->spool->manifest;
@@ -575,6 +588,9 @@ int spool_rebuild_at_start(struct spool *spool, const char *why)
 	return r;
 }
 
+/* While the daemon runs nothing is replayed, as inputs resume only at their start: what cannot be
+ * read is lost.  Entries that are borrowed or cached come from memory, whatever the file has
+ * become. */
 static int spool_rebuild(struct spool *spool)
 {
 	struct spool_salvage salvage = {.spool = spool,

@@ -39,6 +39,8 @@ uint64_t spool_retention_until(struct spool *spool, uint64_t acked)
 
 /* ---- How much ------------------------------------------------------------------ */
 
+/* Retained entries are a service, waiting ones a promise: so a push that finds no room takes
+ * theirs. */
 bool spool_retention_shrink(struct spool *spool)
 {
 	struct spool_store *store = spool->store;

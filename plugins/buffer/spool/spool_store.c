@@ -132,6 +132,8 @@ static int spool_store_put_position(struct spool_store *store, enum spool_statem
 	return spool_step(store, which);
 }
 
+/* Update first, insert if there was nothing: an upsert would not tell the two apart, and the number
+ * of sources must be known to bound the table. */
 static int spool_store_note_position(struct spool_store *store, const struct spool_store_push *push,
 				     struct spool_change *change)
 {
@@ -147,6 +149,8 @@ static int spool_store_note_position(struct spool_store *store, const struct spo
 	return spool_step(store, SPOOL_POSITION_EVICT);
 }
 
+/* Entry and position in one transaction: this is the promise of delivery.md, that what an input has
+ * moved past is safe. */
 static int spool_store_do_push(struct spool_store *store, const void *arg,
 			       struct spool_change *change)
 {
@@ -397,6 +401,8 @@ struct spool_dropping {
 	uint32_t rows;
 };
 
+/* The last sequence is recorded with it: if the newest entry is deleted, no row shows any more that
+ * its number was used, and a restart would use it again. */
 static int spool_store_do_delete(struct spool_store *store, const void *arg,
 				 struct spool_change *change)
 {
