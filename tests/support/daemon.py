@@ -84,10 +84,11 @@ class Tallyd:
     def command(self, *words):
         return [str(self.binary), "-c", str(self.dir / "tallyd.conf"), *words]
 
-    def call(self, *words, timeout=60):
-        """Runs another command of tallyd to its end."""
+    def call(self, *words, timeout=60, **environment):
+        """Runs another command of tallyd to its end, with this added to the environment."""
         return subprocess.run(self.command(*words), capture_output=True, text=True,
-                              timeout=timeout, stdin=subprocess.DEVNULL)
+                              timeout=timeout, stdin=subprocess.DEVNULL,
+                              env={**os.environ, **environment})
 
     # ---- process
 
