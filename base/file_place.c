@@ -1,4 +1,7 @@
-/* One stat() each. */
+/*
+ * One stat() per call; no state of its own.  Called by state_dir, the spool and the SQLite store,
+ * each on the thread that writes its file.
+ */
 #include "base/file_place.h"
 
 #include <errno.h>

@@ -217,7 +217,7 @@ void plugin_api_destroy(struct api *api)
 	if (!api)
 		return;
 	plugin_api_stop(api);
-	if (!plugin_api_gate_close(&api->gate, clock_monotonic() + HOST_LEAVE_TIMEOUT)) {
+	if (!plugin_api_gate_close(&api->gate, clock_monotonic() + PLUGIN_API_LEAVE_TIMEOUT)) {
 		log_message(TALLY_ERROR, api->ctx.name,
 			    "plugin bug: one of its threads is still inside a call to the daemon "
 			    "although the instance was stopped");

@@ -1,8 +1,8 @@
 /*
  * What outlives an instance, because a thread of its plugin may: the gate, the kept structs, the
- * texts.  The gate is one counter.  Entering adds one, closing subtracts HOST_GATE_CLOSED, so that
- * a single atomic operation both counts a caller in and tells it whether the gate is closed; no
- * lock is taken on the way of every tally_…() call.
+ * texts.  The gate is one counter.  Entering adds one, closing subtracts PLUGIN_API_GATE_CLOSED, so
+ * that a single atomic operation both counts a caller in and tells it whether the gate is closed;
+ * no lock is taken on the way of every tally_…() call.
  *
  * Called by the files of plugin_api, the gate on any thread.  Closing waits for callers that are
  * inside, until its deadline; what still has a caller then is kept for ever
@@ -20,8 +20,8 @@
 #include "instance/plugin_api.h"
 #include "base/clock.h"
 
-enum { HOST_GATE_CLOSED = INT_MIN / 2 };
-const int64_t HOST_LEAVE_TIMEOUT = 2 * CLOCK_SECOND;
+enum { PLUGIN_API_GATE_CLOSED = INT_MIN / 2 };
+const int64_t PLUGIN_API_LEAVE_TIMEOUT = 2 * CLOCK_SECOND;
 
 /* Counted before it is known whether it is open, and taken back if not: checking first would
  * leave a gap in which the gate can close. */
@@ -42,8 +42,8 @@ void plugin_api_gate_leave(struct plugin_api_gate *gate)
 bool plugin_api_gate_close(struct plugin_api_gate *gate, int64_t deadline)
 {
 	const struct timespec turn = {.tv_nsec = CLOCK_MS};
-	atomic_fetch_add(&gate->inside, HOST_GATE_CLOSED);
-	while (atomic_load(&gate->inside) != HOST_GATE_CLOSED) {
+	atomic_fetch_add(&gate->inside, PLUGIN_API_GATE_CLOSED);
+	while (atomic_load(&gate->inside) != PLUGIN_API_GATE_CLOSED) {
 		if (clock_monotonic() >= deadline)
 			return false;
 		nanosleep(&turn, NULL);
@@ -96,9 +96,9 @@ static atomic_bool plugin_api_stuck;
 
 void *plugin_api_gone_keep(void *host)
 {
-	static _Atomic(void *) gone[HOST_KEPT_GONE];
+	static _Atomic(void *) gone[PLUGIN_API_KEPT_GONE];
 	static atomic_uint next;
-	return atomic_exchange(&gone[atomic_fetch_add(&next, 1) % HOST_KEPT_GONE], host);
+	return atomic_exchange(&gone[atomic_fetch_add(&next, 1) % PLUGIN_API_KEPT_GONE], host);
 }
 
 static int plugin_api_stop_fd = -1;

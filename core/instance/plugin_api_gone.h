@@ -19,7 +19,7 @@ void plugin_api_gate_leave(struct plugin_api_gate *gate);
 /* Nobody enters any more; waits until everybody has left.  false: not by the deadline (monotonic
  * ns). */
 bool plugin_api_gate_close(struct plugin_api_gate *gate, int64_t deadline);
-extern const int64_t HOST_LEAVE_TIMEOUT;
+extern const int64_t PLUGIN_API_LEAVE_TIMEOUT;
 
 /* The same text, in memory that is never freed; each text once.  NULL stays NULL; "" if there is
  * no memory. */
