@@ -129,24 +129,8 @@ static bool reference_has_metric(const struct tally_plugin *plugin,
 	return false;
 }
 
-/* ---- The page ---------------------------------------------------------------- */
-
-static void reference_plugin(const struct tally_plugin *plugin, enum plan_kind kind)
+static void reference_metrics(const struct tally_plugin *plugin)
 {
-	printf("\n## [%s.%s]\n\n", plan_kind_name(kind), plugin->name);
-	reference_sentence(plugin->help);
-	putchar('\n');
-	struct options_target targets[PLAN_TABLES];
-	size_t n = plan_targets(kind, plugin, NULL, NULL, targets);
-	reference_options_head();
-	for (size_t i = n; i-- > 0;) {
-		const struct tally_option *option = targets[i].options;
-		char scratch[PLAN_FALLBACK_SIZE];
-		for (; option && option->name; option++)
-			reference_option(option, plan_fallback(kind, plugin, option, scratch));
-	}
-	for (const struct tally_table *const *t = plugin->tables; t && *t; t++)
-		reference_table(*t);
 	const struct tally_metric *metric = plugin->metrics;
 	if (metric && metric->name)
 		printf("\n| metric | kind | labels | meaning |\n|---|---|---|---|\n");
@@ -167,6 +151,27 @@ static void reference_plugin(const struct tally_plugin *plugin, enum plan_kind k
 			reference_sentence(metric->help);
 			printf(" |\n");
 		}
+}
+
+/* ---- The page ---------------------------------------------------------------- */
+
+static void reference_plugin(const struct tally_plugin *plugin, enum plan_kind kind)
+{
+	printf("\n## [%s.%s]\n\n", plan_kind_name(kind), plugin->name);
+	reference_sentence(plugin->help);
+	putchar('\n');
+	struct options_target targets[PLAN_TABLES];
+	size_t n = plan_targets(kind, plugin, NULL, NULL, targets);
+	reference_options_head();
+	for (size_t i = n; i-- > 0;) {
+		const struct tally_option *option = targets[i].options;
+		char scratch[PLAN_FALLBACK_SIZE];
+		for (; option && option->name; option++)
+			reference_option(option, plan_fallback(kind, plugin, option, scratch));
+	}
+	for (const struct tally_table *const *t = plugin->tables; t && *t; t++)
+		reference_table(*t);
+	reference_metrics(plugin);
 }
 
 /* Complete or not at all: a page with plugins missing would pass for the reference. */
