@@ -11,7 +11,7 @@ MINUTES_OF_WATCHING = 0.6
 
 def test_a_hundred_containers_at_5_s(engine, tmp_path):
     engine.run_many("fleet", 100, NetworkMode="host", labels={"fleet": "yes"})
-    daemon = Tallyd(tmp_path / "tallyd", sections(engine.endpoint, "5s"), build=ROOT / "build")
+    daemon = Tallyd(tmp_path / "tallyd", sections(engine.endpoint, "5s"), build=ROOT / "build-package")
     daemon.start()
     try:
         wait_for(lambda: len(daemon.containers()) == 100, 30, "all are listed")
