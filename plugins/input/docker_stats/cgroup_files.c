@@ -153,7 +153,7 @@ static int read_whole(struct cgroup_host *host, int fd, struct cgroup_span *ret)
 
 void cgroup_host_sample(struct cgroup_host *host)
 {
-	struct cgroup_span text;
+	struct cgroup_span text = {0};
 	host->machine = (struct stats){0};
 	if (read_whole(host, host->stat_fd, &text) == 0)
 		cgroup_text_machine(text, &host->machine);
@@ -162,7 +162,7 @@ void cgroup_host_sample(struct cgroup_host *host)
 int cgroup_files_read(struct cgroup_host *host, struct cgroup_files *files, int64_t now,
 		      struct stats *ret)
 {
-	struct cgroup_span text;
+	struct cgroup_span text = {0};
 	*ret = host->machine;
 	ret->slots[STATS_READ_TIME] = (struct json_int){now, true};
 	for (unsigned i = 0; files->table[i].name; i++) {
@@ -231,7 +231,7 @@ static int open_all(struct cgroup_files *files, const struct cgroup_target *targ
 {
 	char path[32], folder[CGROUP_PATH_SIZE];
 	struct cgroup_paths paths;
-	struct cgroup_span text;
+	struct cgroup_span text = {0};
 	int error = 0;
 	snprintf(path, sizeof(path), "/proc/%" PRId64, target->pid);
 	auto_close int proc = open_below_root(path, O_DIRECTORY | O_PATH);
@@ -317,7 +317,7 @@ static int start(struct cgroup_host *host, char reason[CGROUP_REASON_SIZE])
 	auto_free char *line = NULL;
 	size_t size = 0;
 	ssize_t len;
-	struct cgroup_span text;
+	struct cgroup_span text = {0};
 	int fd = open_below_root("/proc/self/mountinfo", 0);
 	auto_fclose FILE *mounts = fd < 0 ? NULL : fdopen(fd, "r");
 	if (!mounts)
