@@ -41,9 +41,11 @@ static const char command_tables[] =
 	"AND "
 	"m.level = 1 ORDER BY t.name";
 
-static int command_status_tables(struct command *command, bool *wrong)
+static int command_status(struct command *command)
 {
 	auto_statement sqlite3_stmt *row = NULL;
+	struct store_clock kept = {.trusted = INT64_MIN};
+	bool wrong = false;
 	int r = database_prepare(command->ctx, command->db, command_tables, &row);
 	if (r < 0)
 		return r;
@@ -51,35 +53,23 @@ static int command_status_tables(struct command *command, bool *wrong)
 	while ((r = database_step(command->ctx, row)) > 0) {
 		bool ahead = sqlite3_column_int(row, 1);
 		printf("%s %s\n", ahead ? "!" : " ", (const char *)sqlite3_column_text(row, 0));
-		*wrong = *wrong || ahead;
+		wrong = wrong || ahead;
 	}
-	return r;
-}
-
-/* As the daemon's last round left it: only maintenance moves it on. */
-static int command_status_clock(struct command *command, bool *wrong)
-{
-	struct store_clock kept = {.trusted = INT64_MIN};
-	int r = trusted_clock_load(command->ctx, command->db, &kept);
-	if (r < 0 || kept.trusted == INT64_MIN)
-		return r;
-	int64_t held = store_clock_held(&kept, command->config->retention_raw);
-	if (held < STORE_CLOCK_BOUND)
-		return 0;
-	printf("! old rows are deleted %lld s late because the clock jumped ahead: if the clock is "
-	       "right, run tallyd db confirm-clock\n",
-	       (long long)(held / CLOCK_SECOND));
-	*wrong = true;
-	return 0;
-}
-
-static int command_status(struct command *command)
-{
-	bool wrong = false;
-	int r = command_status_tables(command, &wrong);
+	/* As the daemon's last round left it: only maintenance moves it on. */
 	if (r == 0)
-		r = command_status_clock(command, &wrong);
-	return r < 0 ? r : wrong;
+		r = trusted_clock_load(command->ctx, command->db, &kept);
+	if (r < 0)
+		return r;
+	int64_t held = 0;
+	if (kept.trusted != INT64_MIN)
+		held = store_clock_held(&kept, command->config->retention_raw);
+	if (held >= STORE_CLOCK_BOUND) {
+		printf("! old rows are deleted %lld s late because the clock jumped ahead: if the "
+		       "clock is right, run tallyd db confirm-clock\n",
+		       (long long)(held / CLOCK_SECOND));
+		wrong = true;
+	}
+	return wrong;
 }
 
 /* ---- confirm-clock ---------------------------------------------------------------- */
@@ -102,13 +92,18 @@ static int command_confirm(struct command *command)
 
 /* ---- All of them -------------------------------------------------------------------- */
 
-static int command_open(struct command *command, const char *path, const char *verb)
+static int command_at(struct command *command, const char *path, const char *verb)
 {
+	const bool status = strcmp(verb, "status") == 0;
 	const struct database_settings settings = {.path = path,
 						   .page_cache = command->config->page_cache,
 						   .busy_timeout = command->config->busy_timeout,
-						   .read_only = strcmp(verb, "status") == 0};
+						   .read_only = status};
 	int64_t known = 0;
+	if (access(path, F_OK) < 0 || strcmp(verb, "migrate") == 0) {
+		printf("  %s: the daemon creates its tables at the start\n", path);
+		return 0;
+	}
 	int r = database_open(command->ctx, &settings, &command->db);
 	if (r == 0)
 		r = database_int(command->ctx, command->db,
@@ -117,18 +112,8 @@ static int command_open(struct command *command, const char *path, const char *v
 	/* An older version wrote the file, or another program: nothing here could read it. */
 	if (r == 0 && !known)
 		printf("  %s: the daemon creates its tables at the start\n", path);
-	if (r < 0 || !known)
-		return r;
-	return strcmp(verb, "status") == 0 ? command_status(command) : command_confirm(command);
-}
-
-static int command_at(struct command *command, const char *path, const char *verb)
-{
-	if (access(path, F_OK) < 0 || strcmp(verb, "migrate") == 0) {
-		printf("  %s: the daemon creates its tables at the start\n", path);
-		return 0;
-	}
-	int r = command_open(command, path, verb);
+	else if (r == 0)
+		r = status ? command_status(command) : command_confirm(command);
 	database_close(command->db);
 	return r;
 }

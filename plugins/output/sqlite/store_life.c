@@ -46,19 +46,6 @@ static int store_lock(struct store *store)
 	return 0;
 }
 
-static int store_open_database(struct store *store, const struct database_settings *settings)
-{
-	int r = database_check_path(store->ctx, store->path);
-	if (r == 0)
-		r = database_open(store->ctx, settings, &store->db);
-	if (r == 0)
-		tally_gauge(store->ctx, METRIC_DAMAGED,
-			    database_check(store->ctx, store->db, store->path));
-	if (r == 0)
-		r = migration_run(store->ctx, store->db, migrations);
-	return r == 0 ? database_flush(store->ctx, store->db) : r;
-}
-
 int store_open(struct store *store)
 {
 	const struct database_settings settings = {.path = store->path,
@@ -75,7 +62,18 @@ int store_open(struct store *store)
 	if (r == 0)
 		r = place_check_empty(store);
 	if (r == 0)
-		r = store_open_database(store, &settings);
+		r = database_check_path(store->ctx, store->path);
+	if (r == 0)
+		r = database_open(store->ctx, &settings, &store->db);
+	/* Damage is no reason to stop: what is readable is still answered (database_check.c). */
+	if (r == 0)
+		tally_gauge(store->ctx, METRIC_DAMAGED,
+			    database_check(store->ctx, store->db, store->path));
+	if (r == 0)
+		r = migration_run(store->ctx, store->db, migrations);
+	/* Before the ledger is read from it: the core is going to let go of all that it names. */
+	if (r == 0)
+		r = database_flush(store->ctx, store->db);
 	if (r == 0)
 		r = catalog_load(store->ctx, &store->catalog, store->db);
 	if (r == 0)

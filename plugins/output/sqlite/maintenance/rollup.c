@@ -47,19 +47,6 @@ static const struct tally_column *rollup_column(const struct rollup *rollup, uin
 
 /* ---- Statements ------------------------------------------------------------------- */
 
-static void rollup_append_numbers(const struct rollup *rollup, sqlite3_str *sql)
-{
-	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++) {
-		const struct tally_column *column = rollup_column(rollup, i);
-		if (rollup->level == LEVEL_MINUTE) {
-			sqlite3_str_appendf(sql, ", \"%w\"", column->name);
-			continue;
-		}
-		for (uint32_t part = 0; part < schema_n_parts(column); part++)
-			sqlite3_str_appendf(sql, ", \"%w_%s\"", column->name, schema_parts[part]);
-	}
-}
-
 /* The finer level's time column has the declared name only in the rows themselves. */
 static const char *rollup_time(const struct rollup *rollup)
 {
@@ -73,7 +60,15 @@ static int rollup_prepare_from(struct rollup *rollup, bool before)
 	sqlite3_str_appendf(sql, "SELECT \"%w\"", time);
 	if (rollup->level > LEVEL_MINUTE)
 		sqlite3_str_appendf(sql, ", newest, rows");
-	rollup_append_numbers(rollup, sql);
+	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++) {
+		const struct tally_column *column = rollup_column(rollup, i);
+		if (rollup->level == LEVEL_MINUTE) {
+			sqlite3_str_appendf(sql, ", \"%w\"", column->name);
+			continue;
+		}
+		for (uint32_t part = 0; part < schema_n_parts(column); part++)
+			sqlite3_str_appendf(sql, ", \"%w_%s\"", column->name, schema_parts[part]);
+	}
 	sqlite3_str_appendf(sql, " FROM \"%w%s_rows\" WHERE _series = ?1 AND ", rollup_name(rollup),
 			    schema_levels[rollup->level - 1].suffix);
 	if (before)
@@ -136,18 +131,6 @@ static int rollup_prepare(struct rollup *rollup)
 
 /* ---- One series --------------------------------------------------------------------- */
 
-static int rollup_find_baseline(struct rollup *rollup, int64_t series, int64_t from)
-{
-	int r = 0;
-	bool more = true;
-	sqlite3_bind_int64(rollup->before, 1, series);
-	sqlite3_bind_int64(rollup->before, 2, from);
-	while (more && (r = database_step(rollup->ctx, rollup->before)) > 0)
-		more = row_source_baseline(&rollup->source, &rollup->aggregator, rollup->before);
-	sqlite3_reset(rollup->before);
-	return r < 0 ? r : 0;
-}
-
 static int rollup_read(struct rollup *rollup, int64_t series, int64_t from, int64_t to)
 {
 	int r;
@@ -160,8 +143,13 @@ static int rollup_read(struct rollup *rollup, int64_t series, int64_t from, int6
 	 * up growth that is counted already. */
 	bool first = rollup->before != NULL;
 	while ((r = database_step(rollup->ctx, row)) > 0) {
-		if (first)
-			r = rollup_find_baseline(rollup, series, from);
+		/* Not before there is a row: a series that was silent costs no search. */
+		if (first) {
+			sqlite3_bind_int64(rollup->before, 1, series);
+			sqlite3_bind_int64(rollup->before, 2, from);
+			r = row_source_baseline(&rollup->source, &rollup->aggregator,
+						rollup->before);
+		}
 		first = false;
 		if (r >= 0)
 			r = rollup->level == LEVEL_MINUTE
@@ -242,21 +230,6 @@ static int rollup_follower(struct rollup *rollup, int64_t series, int64_t bucket
 	return rollup_again(rollup, series, schema_floor(next, size));
 }
 
-static int rollup_late_bucket(struct rollup *rollup, sqlite3_stmt *late)
-{
-	int64_t bucket = sqlite3_column_int64(late, 0), series = sqlite3_column_int64(late, 1);
-	int r = rollup_again(rollup, series, bucket);
-	if (r == 0 && rollup->level == LEVEL_MINUTE)
-		r = rollup_follower(rollup, series, bucket);
-	if (r < 0)
-		return r;
-	return database_execf(rollup->ctx, rollup->db,
-			      "DELETE FROM tally_late WHERE \"table\" = %Q AND level = %d AND "
-			      "bucket = %lld AND series = %lld",
-			      rollup_name(rollup), rollup->level, (long long)bucket,
-			      (long long)series);
-}
-
 static int rollup_late(struct rollup *rollup)
 {
 	auto_statement sqlite3_stmt *late = NULL;
@@ -268,7 +241,17 @@ static int rollup_late(struct rollup *rollup)
 		r = database_step(rollup->ctx, late);
 		if (r <= 0)
 			return r;
-		r = rollup_late_bucket(rollup, late);
+		int64_t bucket = sqlite3_column_int64(late, 0);
+		int64_t series = sqlite3_column_int64(late, 1);
+		r = rollup_again(rollup, series, bucket);
+		if (r == 0 && rollup->level == LEVEL_MINUTE)
+			r = rollup_follower(rollup, series, bucket);
+		if (r == 0)
+			r = database_execf(rollup->ctx, rollup->db,
+					   "DELETE FROM tally_late WHERE \"table\" = %Q AND level "
+					   "= %d AND bucket = %lld AND series = %lld",
+					   rollup_name(rollup), rollup->level, (long long)bucket,
+					   (long long)series);
 		sqlite3_reset(late);
 	}
 	return r;
@@ -343,29 +326,23 @@ static int rollup_level(struct rollup *rollup, int64_t closed, int64_t span)
 	return r < 0 ? r : 1;
 }
 
-static int rollup_lowest(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *stored,
-			 int64_t closed, int64_t span)
+int rollup_step(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *stored,
+		int64_t closed, int64_t span)
 {
 	auto_free struct rollup *rollup = calloc(1, sizeof(*rollup));
 	if (!rollup)
 		return tally_fail(ctx, ENOMEM, "no memory");
 	*rollup = (struct rollup){.ctx = ctx, .db = db, .stored = stored};
-	int r = watermarks_load(ctx, db, rollup_name(rollup), &rollup->watermarks);
-	for (int level = LEVEL_MINUTE; r == 0 && level < N_LEVELS; level++) {
-		rollup->level = (enum schema_level)level;
-		r = rollup_level(rollup, closed, span);
-		closed = rollup->watermarks.rolled_to[level];
-	}
-	return r;
-}
-
-int rollup_step(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *stored,
-		int64_t closed, int64_t span)
-{
 	int r = database_begin(ctx, db);
 	if (r < 0)
 		return r;
-	int more = rollup_lowest(ctx, db, stored, closed, span);
+	int more = watermarks_load(ctx, db, rollup_name(rollup), &rollup->watermarks);
+	for (int level = LEVEL_MINUTE; more == 0 && level < N_LEVELS; level++) {
+		rollup->level = (enum schema_level)level;
+		more = rollup_level(rollup, closed, span);
+		/* A level can reach as far as the one it is made of, and no further. */
+		closed = rollup->watermarks.rolled_to[level];
+	}
 	r = database_end(ctx, db, more < 0 ? more : 0);
 	return r < 0 ? r : more;
 }

@@ -70,17 +70,6 @@ static int aggregate_prepare_series(struct aggregate *a)
 	return aggregate_prepare(a, sql, &a->series);
 }
 
-/* The tag columns of a SERIES are in its dictionary, next to which the row stands. */
-static void aggregate_append_fields(const struct aggregate *a, sqlite3_str *sql)
-{
-	const struct tally_table *table = &a->bound->stored->table;
-	for (uint32_t f = 0; f < a->totals.aggregator.n_fields; f++) {
-		const struct tally_column *column = &table->columns[a->totals.columns[f]];
-		bool tag = column->role == TALLY_TAG && !aggregate_is_state(a);
-		sqlite3_str_appendf(sql, ", %s.\"%w\"", tag ? "s" : "r", column->name);
-	}
-}
-
 static void aggregate_append_rows(const struct aggregate *a, sqlite3_str *sql)
 {
 	const struct bound_query *bound = a->bound;
@@ -88,7 +77,13 @@ static void aggregate_append_rows(const struct aggregate *a, sqlite3_str *sql)
 	const char *time = table->columns[0].name;
 	int series = CONDITION_FREE(bound) + AGGREGATE_SERIES;
 	sqlite3_str_appendf(sql, "SELECT r.\"%w\"", time);
-	aggregate_append_fields(a, sql);
+	for (uint32_t f = 0; f < a->totals.aggregator.n_fields; f++) {
+		const struct tally_column *column = &table->columns[a->totals.columns[f]];
+		/* The tag columns of a SERIES are in its dictionary, next to which the row stands.
+		 */
+		bool tag = column->role == TALLY_TAG && !aggregate_is_state(a);
+		sqlite3_str_appendf(sql, ", %s.\"%w\"", tag ? "s" : "r", column->name);
+	}
 	if (aggregate_is_state(a))
 		sqlite3_str_appendf(sql, " FROM \"%w\" r WHERE r.rowid = ?%d", table->name, series);
 	else
@@ -255,26 +250,17 @@ static void aggregate_bind(const struct aggregate *a, sqlite3_stmt *statement, i
 	sqlite3_bind_int64(statement, first + AGGREGATE_TO, piece->to);
 }
 
-static int aggregate_find_baseline(struct aggregate *a, int64_t series,
-				   const struct rollup_plan_segment *piece)
-{
-	int r;
-	bool more = true;
-	aggregator_begin_segment(&a->totals.aggregator);
-	aggregate_bind(a, a->before, series, piece);
-	while (more && (r = database_step(a->reader->ctx, a->before)) > 0)
-		more = row_source_baseline(&a->source, &a->totals.aggregator, a->before);
-	sqlite3_reset(a->before);
-	return more ? r : 0;
-}
-
 static int aggregate_piece(struct aggregate *a, int64_t series,
 			   const struct rollup_plan_segment *piece)
 {
 	sqlite3_stmt *row = a->rows[piece->level];
 	int r = 0;
-	if (a->before && piece->level == LEVEL_ROWS)
-		r = aggregate_find_baseline(a, series, piece);
+	/* Only rows need it: in a rollup growth is counted already. */
+	if (a->before && piece->level == LEVEL_ROWS) {
+		aggregator_begin_segment(&a->totals.aggregator);
+		aggregate_bind(a, a->before, series, piece);
+		r = row_source_baseline(&a->source, &a->totals.aggregator, a->before);
+	}
 	if (r < 0)
 		return r;
 	aggregate_bind(a, row, series, piece);

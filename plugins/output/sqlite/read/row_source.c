@@ -7,6 +7,7 @@
 #include "read/row_source.h"
 
 #include "bind.h"
+#include "database.h"
 #include "schema/rollup_columns.h"
 
 enum { SOURCE_FIELDS = 1, SOURCE_NEWEST = 1, SOURCE_ROWS, SOURCE_PARTS };
@@ -19,11 +20,19 @@ static void row_source_read(struct row_source *source, const struct aggregator *
 			bind_read(row, SOURCE_FIELDS + (int)f, aggregator->fields[f].type);
 }
 
-bool row_source_baseline(struct row_source *source, struct aggregator *aggregator,
-			 sqlite3_stmt *row)
+int row_source_baseline(struct row_source *source, struct aggregator *aggregator,
+			sqlite3_stmt *before)
 {
-	row_source_read(source, aggregator, row);
-	return aggregator_baseline(aggregator, source->cells, sqlite3_column_int64(row, 0));
+	int r = 0;
+	bool more = true;
+	while (more && (r = database_step(aggregator->ctx, before)) > 0) {
+		row_source_read(source, aggregator, before);
+		more = aggregator_baseline(aggregator, source->cells,
+					   sqlite3_column_int64(before, 0));
+	}
+	/* It was mostly left at a row, and would keep its parameters from being bound again. */
+	sqlite3_reset(before);
+	return r < 0 ? r : 0;
 }
 
 int row_source_row(struct row_source *source, struct aggregator *aggregator, sqlite3_stmt *row)

@@ -12,12 +12,14 @@ struct row_source {
 	struct accumulator accumulators[CATALOG_MAX_COLUMNS];
 };
 
-/* As aggregator_baseline(), aggregator_row() and aggregator_add_rolled().  Of a rolled-up bucket
+/* As aggregator_row() and aggregator_add_rolled().  Of a rolled-up bucket
  * the time of its newest row and its rows follow the time, then the parts of each field (see
  * parts.h). */
-bool row_source_baseline(struct row_source *source, struct aggregator *aggregator,
-			 sqlite3_stmt *row);
 int row_source_row(struct row_source *source, struct aggregator *aggregator, sqlite3_stmt *row);
 int row_source_rolled(struct row_source *source, struct aggregator *aggregator, sqlite3_stmt *row);
+
+/* Steps through the rows before a range, newest first, until each counter has its baseline. */
+int row_source_baseline(struct row_source *source, struct aggregator *aggregator,
+			sqlite3_stmt *before);
 
 #endif

@@ -59,15 +59,6 @@ static void scan_append_after(sqlite3_str *sql, const struct bound_query *bound,
 	sqlite3_str_appendf(sql, ")");
 }
 
-static void scan_append_order(sqlite3_str *sql, const struct bound_query *bound, bool newest_first)
-{
-	for (uint32_t i = 0; i < bound->stored->n_key; i++) {
-		sqlite3_str_appendall(sql, i ? ", " : " ORDER BY ");
-		scan_append_key(sql, bound, i);
-		sqlite3_str_appendall(sql, newest_first ? " DESC" : "");
-	}
-}
-
 static void scan_append_from(sqlite3_str *sql, const struct bound_query *bound)
 {
 	const struct tally_table *table = &bound->stored->table;
@@ -98,7 +89,13 @@ static int scan_prepare_page(struct scan *scan)
 			 state ? "" : "r.");
 	if (query->after && query->n_after)
 		scan_append_after(sql, bound, scan->newest_first);
-	scan_append_order(sql, bound, scan->newest_first);
+	/* By the whole key and not by time alone: only then `after` names one place in the order.
+	 */
+	for (uint32_t i = 0; i < bound->stored->n_key; i++) {
+		sqlite3_str_appendall(sql, i ? ", " : " ORDER BY ");
+		scan_append_key(sql, bound, i);
+		sqlite3_str_appendall(sql, scan->newest_first ? " DESC" : "");
+	}
 	sqlite3_str_appendf(sql, " LIMIT ?%d", CONDITION_FREE(bound) + SCAN_LIMIT);
 	int r = database_prepare_text(scan->reader->ctx, scan->reader->db, sql, &scan->page);
 	if (r < 0)
@@ -137,26 +134,20 @@ static void scan_bind_range(const struct scan *scan, sqlite3_stmt *statement, in
 	sqlite3_bind_int64(statement, CONDITION_FREE(scan->bound) + SCAN_TO, to);
 }
 
-static int scan_row(struct scan *scan)
-{
-	struct tally_cell *row = NULL;
-	int r = result_row(scan->result, &row);
-	for (uint32_t c = 0; r == 0 && c < scan->result->table.n_columns; c++) {
-		struct tally_cell cell =
-			bind_read(scan->page, (int)c, scan->result->columns[c].type);
-		r = result_put(scan->result, row, c, &cell);
-	}
-	return r;
-}
-
 /* What the page statement is bound to, counted off from what is left. */
 static int scan_page(struct scan *scan)
 {
 	sqlite3_bind_int64(scan->page, CONDITION_FREE(scan->bound) + SCAN_LIMIT, scan->left);
 	int r;
 	while ((r = database_step(scan->reader->ctx, scan->page)) > 0) {
+		struct tally_cell *row = NULL;
 		scan->left--;
-		r = scan_row(scan);
+		r = result_row(scan->result, &row);
+		for (uint32_t c = 0; r == 0 && c < scan->result->table.n_columns; c++) {
+			struct tally_cell cell =
+				bind_read(scan->page, (int)c, scan->result->columns[c].type);
+			r = result_put(scan->result, row, c, &cell);
+		}
 		if (r != 0) {
 			sqlite3_reset(scan->page);
 			return r;

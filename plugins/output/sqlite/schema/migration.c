@@ -61,9 +61,12 @@ static int migration_record(struct tally_ctx *ctx, sqlite3 *db, const struct mig
 	return r < 0 ? r : 0;
 }
 
-static int migration_run_all(struct tally_ctx *ctx, sqlite3 *db, const struct migration *list)
+int migration_run(struct tally_ctx *ctx, sqlite3 *db, const struct migration *list)
 {
-	int r = migration_bootstrap(ctx, db);
+	int r = database_begin(ctx, db);
+	if (r < 0)
+		return r;
+	r = migration_bootstrap(ctx, db);
 	if (r == 0)
 		r = migration_find_due(ctx, db, list, &list);
 	for (; r == 0 && list->version; list++) {
@@ -71,13 +74,5 @@ static int migration_run_all(struct tally_ctx *ctx, sqlite3 *db, const struct mi
 		if (r == 0)
 			r = migration_record(ctx, db, list);
 	}
-	return r;
-}
-
-int migration_run(struct tally_ctx *ctx, sqlite3 *db, const struct migration *list)
-{
-	int r = database_begin(ctx, db);
-	if (r < 0)
-		return r;
-	return database_end(ctx, db, migration_run_all(ctx, db, list));
+	return database_end(ctx, db, r);
 }

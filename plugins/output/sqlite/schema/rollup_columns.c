@@ -77,40 +77,33 @@ int rollup_columns_read(sqlite3_stmt *row, int first, const struct aggregator_fi
 	return first;
 }
 
-static void rollup_columns_bind_integers(sqlite3_stmt *put, int at, const struct accumulator *m)
-{
-	/* The sum of all values' distances.  Beyond 64 bits it is cut off, as the file has no more.
-	 */
-	__int128 sum = (__int128)m->max.i * m->count - m->sum_i;
-	sqlite3_bind_int64(put, at + PART_SUM, sum > INT64_MAX ? INT64_MAX : (int64_t)sum);
-	sqlite3_bind_int64(put, at + PART_MIN, rollup_columns_distance(m->max.i, m->min.i));
-	sqlite3_bind_int64(put, at + PART_MAX, m->max.i);
-	if (m->last.set)
-		sqlite3_bind_int64(put, at + PART_LAST,
-				   rollup_columns_distance(m->max.i, m->last.i));
-}
-
-static void rollup_columns_bind_reals(sqlite3_stmt *put, int at, const struct accumulator *m)
-{
-	sqlite3_bind_double(put, at + PART_SUM, m->sum_f);
-	sqlite3_bind_double(put, at + PART_MIN, m->min.f);
-	sqlite3_bind_double(put, at + PART_MAX, m->max.f);
-	if (m->last.set)
-		sqlite3_bind_double(put, at + PART_LAST, m->last.f);
-}
-
 void rollup_columns_bind(sqlite3_stmt *put, int at, const struct aggregator_field *field,
 			 const struct accumulator *m)
 {
+	/* The statement is used for bucket after bucket, and a parameter keeps its last value. */
 	for (int part = 0; part < (field->counter ? N_PARTS : PART_INCREASE); part++)
 		sqlite3_bind_null(put, at + part);
 	if (m->count == 0)
 		return;
 	sqlite3_bind_int64(put, at + PART_COUNT, m->count);
-	if (field->type == TALLY_REAL)
-		rollup_columns_bind_reals(put, at, m);
-	else
-		rollup_columns_bind_integers(put, at, m);
+	if (field->type == TALLY_REAL) {
+		/* Plain: a difference of two floating point numbers is no shorter than they are. */
+		sqlite3_bind_double(put, at + PART_SUM, m->sum_f);
+		sqlite3_bind_double(put, at + PART_MIN, m->min.f);
+		sqlite3_bind_double(put, at + PART_MAX, m->max.f);
+		if (m->last.set)
+			sqlite3_bind_double(put, at + PART_LAST, m->last.f);
+	} else {
+		/* The sum of all values' distances.  Beyond 64 bits it is cut off, as the file has
+		 * no more. */
+		__int128 sum = (__int128)m->max.i * m->count - m->sum_i;
+		sqlite3_bind_int64(put, at + PART_SUM, sum > INT64_MAX ? INT64_MAX : (int64_t)sum);
+		sqlite3_bind_int64(put, at + PART_MIN, rollup_columns_distance(m->max.i, m->min.i));
+		sqlite3_bind_int64(put, at + PART_MAX, m->max.i);
+		if (m->last.set)
+			sqlite3_bind_int64(put, at + PART_LAST,
+					   rollup_columns_distance(m->max.i, m->last.i));
+	}
 	if (!field->counter || m->span == 0)
 		return;
 	sqlite3_bind_int64(put, at + PART_SPAN, m->span);

@@ -238,19 +238,6 @@ int schema_complete(struct tally_ctx *ctx, struct catalog *catalog, sqlite3 *db)
 
 /* ---- Columns that were added ------------------------------------------------ */
 
-static int schema_add_parts(struct tally_ctx *ctx, sqlite3 *db, const char *table,
-			    const struct tally_column *column)
-{
-	int r = 0;
-	for (int level = LEVEL_MINUTE; level < N_LEVELS; level++)
-		for (uint32_t part = 0; r == 0 && part < schema_n_parts(column); part++)
-			r = database_execf(ctx, db,
-					   "ALTER TABLE \"%w%s_rows\" ADD COLUMN \"%w_%s\" %s",
-					   table, schema_levels[level].suffix, column->name,
-					   schema_parts[part], schema_part_type(column, part));
-	return r;
-}
-
 static int schema_add_column(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *old,
 			     const struct tally_column *column)
 {
@@ -263,8 +250,15 @@ static int schema_add_column(struct tally_ctx *ctx, sqlite3 *db, const struct st
 	bool number = table->kind == TALLY_SERIES && column->role != TALLY_TAG &&
 		      catalog_is_number(column);
 	/* Else the rollups are created with all their columns when the last one is there. */
-	return r == 0 && number && old->n_numbers ? schema_add_parts(ctx, db, table->name, column)
-						  : r;
+	if (!number || !old->n_numbers)
+		return r;
+	for (int level = LEVEL_MINUTE; level < N_LEVELS; level++)
+		for (uint32_t part = 0; r == 0 && part < schema_n_parts(column); part++)
+			r = database_execf(ctx, db,
+					   "ALTER TABLE \"%w%s_rows\" ADD COLUMN \"%w_%s\" %s",
+					   table->name, schema_levels[level].suffix, column->name,
+					   schema_parts[part], schema_part_type(column, part));
+	return r;
 }
 
 static int schema_grow(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *old,
@@ -280,6 +274,7 @@ static int schema_grow(struct tally_ctx *ctx, sqlite3 *db, const struct stored_t
 
 /* ---- Comparing -------------------------------------------------------------- */
 
+/* Puts a table, of which old (NULL: nothing) has only a part, into the file. */
 static int schema_write(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *old,
 			const struct stored_table *stored)
 {
@@ -296,22 +291,6 @@ static int schema_write(struct tally_ctx *ctx, sqlite3 *db, const struct stored_
 	return r < 0 ? r : catalog_store(ctx, db, &stored->table);
 }
 
-/* Puts a table, of which old (NULL: nothing) has only a part, into file and catalog.  The catalog
- * comes last: a declaration is known only once its columns are committed. */
-static int schema_apply(struct tally_ctx *ctx, struct catalog *catalog, sqlite3 *db,
-			const struct stored_table *old, struct stored_table *stored)
-{
-	int r = database_begin(ctx, db);
-	if (r == 0)
-		r = database_end(ctx, db, schema_write(ctx, db, old, stored));
-	if (r < 0) {
-		catalog_free(stored);
-		return r;
-	}
-	catalog_add(catalog, stored);
-	return 0;
-}
-
 int schema_ensure(struct tally_ctx *ctx, struct catalog *catalog, sqlite3 *db,
 		  const struct tally_table *table, const struct stored_table **ret_stored)
 {
@@ -322,14 +301,22 @@ int schema_ensure(struct tally_ctx *ctx, struct catalog *catalog, sqlite3 *db,
 			: catalog_check_names(ctx, table);
 	if (r < 0)
 		return r;
-	if (!old || table->n_columns > old->table.n_columns) {
-		struct stored_table *stored = catalog_copy(table);
-		if (!stored)
-			return tally_fail(ctx, ENOMEM, "no memory");
-		r = schema_apply(ctx, catalog, db, old, stored);
-		old = stored;
-	}
-	if (r == 0)
+	if (old && table->n_columns <= old->table.n_columns) {
 		*ret_stored = old;
-	return r;
+		return 0;
+	}
+	struct stored_table *stored = catalog_copy(table);
+	if (!stored)
+		return tally_fail(ctx, ENOMEM, "no memory");
+	r = database_begin(ctx, db);
+	if (r == 0)
+		r = database_end(ctx, db, schema_write(ctx, db, old, stored));
+	if (r < 0) {
+		catalog_free(stored);
+		return r;
+	}
+	/* Last: a declaration is known only once its columns are committed. */
+	catalog_add(catalog, stored);
+	*ret_stored = stored;
+	return 0;
 }

@@ -108,42 +108,29 @@ int writer_ledger(struct writer *writer, const char *name, uint64_t *ret)
 	return 0;
 }
 
-/* Another file may have been put in the place of ours.  Returned once: the core then reads the
- * ledger again and continues from there. */
-static int writer_is_behind(struct writer *writer, const char *name, uint64_t sequence)
-{
-	if (sequence >= writer->known || strcmp(name, writer->known_writer) != 0)
-		return 0;
-	writer_know(writer, "", 0);
-	return tally_fail(writer->ctx, EAGAIN, "%s no longer has the rows that were written to it",
-			  database_path(writer->db));
-}
-
 static int writer_put_entry(struct writer *writer, const struct tally_entry *entry)
 {
+	const char *producer = entry->producer;
 	uint64_t written = 0;
 	/* Within the transaction, so that nobody can have written the entry in between. */
-	int r = entry->producer ? writer_read_ledger(writer, entry->producer, &written) : 0;
-	if (r == 0 && entry->producer)
-		r = writer_is_behind(writer, entry->producer, written);
-	if (r < 0 || (entry->producer && entry->sequence <= written))
+	int r = producer ? writer_read_ledger(writer, producer, &written) : 0;
+	/* Another file may have been put in the place of ours.  Returned once: the core then reads
+	 * the ledger again and continues from there. */
+	if (r == 0 && producer && written < writer->known &&
+	    strcmp(producer, writer->known_writer) == 0) {
+		writer_know(writer, "", 0);
+		return tally_fail(writer->ctx, EAGAIN,
+				  "%s no longer has the rows that were written to it",
+				  database_path(writer->db));
+	}
+	if (r < 0 || (producer && entry->sequence <= written))
 		return r;
 	r = writer_table_put(*writer_place(writer, entry->batch->table->name), entry->batch);
-	if (r < 0 || !entry->producer)
+	if (r < 0 || !producer)
 		return r;
-	sqlite3_bind_text(writer->ledger_put, 1, entry->producer, -1, SQLITE_STATIC);
+	sqlite3_bind_text(writer->ledger_put, 1, producer, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(writer->ledger_put, 2, (int64_t)entry->sequence);
 	return database_step(writer->ctx, writer->ledger_put);
-}
-
-static int writer_put_all(struct writer *writer, const struct tally_entry *entries, uint32_t n,
-			  const uint8_t *verdicts)
-{
-	int r = 0;
-	for (uint32_t i = 0; i < n && r == 0; i++)
-		if (verdicts[i] != TALLY_REJECT)
-			r = writer_put_entry(writer, &entries[i]);
-	return r;
 }
 
 /* Rejects the entries whose table cannot be stored at all. */
@@ -168,9 +155,12 @@ int writer_write(struct writer *writer, const struct tally_entry *entries, uint3
 	int r = writer_make_room(writer, entries, n, verdicts);
 	if (r == 0)
 		r = database_begin(writer->ctx, writer->db);
-	if (r == 0)
-		r = database_end(writer->ctx, writer->db,
-				 writer_put_all(writer, entries, n, verdicts));
+	if (r == 0) {
+		for (uint32_t i = 0; i < n && r == 0; i++)
+			if (verdicts[i] != TALLY_REJECT)
+				r = writer_put_entry(writer, &entries[i]);
+		r = database_end(writer->ctx, writer->db, r);
+	}
 	/* Series that were made in a transaction that was rolled back do not exist. */
 	for (struct writer_table *table = writer->tables; r < 0 && table; table = table->next)
 		writer_table_forget(table);

@@ -91,24 +91,11 @@ static int writer_table_prepare_add(struct writer_table *table)
 	return database_prepare_text(table->ctx, table->db, sql, &table->add_series);
 }
 
-static int writer_table_prepare_late(struct writer_table *table)
-{
-	const char *name = table->stored->table.name;
-	int r = database_preparef(table->ctx, table->db, &table->mark_late,
-				  "INSERT OR IGNORE INTO tally_late VALUES (%Q, %d, ?1, ?2)", name,
-				  LEVEL_MINUTE);
-	struct watermarks watermarks;
-	if (r == 0)
-		r = watermarks_load(table->ctx, table->db, name, &watermarks);
-	if (r == 0)
-		table->rolled_to = watermarks.rolled_to[LEVEL_MINUTE];
-	return r;
-}
-
 static int writer_table_prepare(struct writer_table *table)
 {
 	const struct tally_table *t = &table->stored->table;
 	bool state = t->kind == TALLY_STATE;
+	struct watermarks watermarks;
 	uint16_t next = state ? 1 : 2;
 	for (uint32_t c = 0; c < t->n_columns; c++)
 		if (state || t->columns[c].role != TALLY_TAG)
@@ -119,8 +106,16 @@ static int writer_table_prepare(struct writer_table *table)
 	r = writer_table_prepare_find(table);
 	if (r == 0)
 		r = writer_table_prepare_add(table);
-	if (r == 0 && table->stored->n_numbers)
-		r = writer_table_prepare_late(table);
+	if (r < 0 || !table->stored->n_numbers)
+		return r;
+	/* A row can come too late only for a table that is rolled up. */
+	r = database_preparef(table->ctx, table->db, &table->mark_late,
+			      "INSERT OR IGNORE INTO tally_late VALUES (%Q, %d, ?1, ?2)", t->name,
+			      LEVEL_MINUTE);
+	if (r == 0)
+		r = watermarks_load(table->ctx, table->db, t->name, &watermarks);
+	if (r == 0)
+		table->rolled_to = watermarks.rolled_to[LEVEL_MINUTE];
 	return r;
 }
 
@@ -203,37 +198,31 @@ static void writer_bind_tags(const struct stored_table *stored, const struct wri
 			  writer_cell(row, stored->tags[i]));
 }
 
-static int writer_series_from_file(struct writer_table *table, const struct writer_row *row,
-				   int64_t *ret)
-{
-	writer_bind_tags(table->stored, row, table->find_series);
-	int r = database_step(table->ctx, table->find_series);
-	if (r > 0) {
-		*ret = sqlite3_column_int64(table->find_series, 0);
-		sqlite3_reset(table->find_series);
-		return 0;
-	}
-	if (r < 0)
-		return r;
-	writer_bind_tags(table->stored, row, table->add_series);
-	r = database_step(table->ctx, table->add_series);
-	if (r == 0)
-		*ret = sqlite3_last_insert_rowid(table->db);
-	return r;
-}
-
+/* From memory, else from the file, else a new one. */
 static int writer_series(struct writer_table *table, const struct writer_row *row, int64_t *ret)
 {
 	char key[WRITER_KEY_SIZE];
 	size_t len = writer_row_key(table->stored, row, key);
 	int64_t id = len ? series_cache_find(table->series, key, len) : 0;
-	if (id == 0) {
-		int r = writer_series_from_file(table, row, &id);
-		if (r < 0)
-			return r;
-		if (len)
-			series_cache_add(table->series, key, len, id);
+	if (id) {
+		*ret = id;
+		return 0;
 	}
+	writer_bind_tags(table->stored, row, table->find_series);
+	int r = database_step(table->ctx, table->find_series);
+	if (r > 0) {
+		id = sqlite3_column_int64(table->find_series, 0);
+		sqlite3_reset(table->find_series);
+	} else if (r == 0) {
+		writer_bind_tags(table->stored, row, table->add_series);
+		r = database_step(table->ctx, table->add_series);
+		id = sqlite3_last_insert_rowid(table->db);
+	}
+	if (r < 0)
+		return r;
+	/* Also one that is new: a rollback takes it away and clears this cache with it. */
+	if (len)
+		series_cache_add(table->series, key, len, id);
 	*ret = id;
 	return 0;
 }
@@ -253,9 +242,9 @@ static int writer_mark_late(struct writer_table *table, int64_t series, int64_t 
 	return r;
 }
 
-/* 0: stored, or there already, or rejected. */
-/* A row that SQLite refuses for its content would be refused each time, so it is rejected and the
- * rest goes on; any other error ends the transaction. */
+/* 0: stored, or there already, or rejected.  A row that SQLite refuses for its content would be
+ * refused each time, so it is rejected and the rest goes on; any other error ends the transaction.
+ */
 static int writer_insert(struct writer_table *table, const struct writer_row *row)
 {
 	switch (sqlite3_step(table->insert) & 0xff) {
