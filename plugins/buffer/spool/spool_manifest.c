@@ -261,6 +261,16 @@ void manifest_index_destroy(struct manifest_index *known)
 	free(known);
 }
 
+int manifest_source_compare(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+void manifest_source_keep(void *text)
+{
+	(void)text;
+}
+
 /* ---- Writing it ---------------------------------------------------------------- */
 
 int spool_manifest_init(struct spool_manifest *manifest, struct tally_ctx *ctx, const char *path)
@@ -345,16 +355,6 @@ void spool_manifest_add(struct spool_manifest *manifest, const struct spool_reco
 
 /* ---- Making it smaller --------------------------------------------------------- */
 
-static int manifest_compare(const void *a, const void *b)
-{
-	return strcmp(a, b);
-}
-
-static void manifest_keep_text(void *text)
-{
-	(void)text; /* it is in the manifest's bytes */
-}
-
 /* Marks what goes with table = NULL: the older half of what is acknowledged, but for the newest of
  * each source. */
 static void index_thin(struct manifest_index *known, uint64_t budget)
@@ -369,9 +369,9 @@ static void index_thin(struct manifest_index *known, uint64_t budget)
 			continue;
 		bool newest = false;
 		if (entry->source[0]) {
-			newest = !tfind(entry->source, &sources, manifest_compare);
+			newest = !tfind(entry->source, &sources, manifest_source_compare);
 			if (newest)
-				tsearch(entry->source, &sources, manifest_compare);
+				tsearch(entry->source, &sources, manifest_source_compare);
 		}
 		if (newest || used <= budget)
 			continue;
@@ -379,22 +379,7 @@ static void index_thin(struct manifest_index *known, uint64_t budget)
 		if (entry->sequence > known->thinned)
 			known->thinned = entry->sequence;
 	}
-	tdestroy(sources, manifest_keep_text);
-}
-
-static void manifest_copy_entry(struct spool_manifest *to, const struct manifest_index_entry *entry)
-{
-	struct spool_record record = {.type = RECORD_ENTRY,
-				      .sequence = entry->sequence,
-				      .count = entry->rows,
-				      .first = entry->first,
-				      .last = entry->last,
-				      .texts = {entry->table, entry->source, entry->position}};
-	spool_manifest_add(to, &record);
-	if (entry->state == RECORD_ENTRY)
-		return;
-	record = (struct spool_record){.type = entry->state, .sequence = entry->sequence};
-	spool_manifest_add(to, &record);
+	tdestroy(sources, manifest_source_keep);
 }
 
 static void manifest_copy(struct spool_manifest *to, const struct manifest_index *known)
@@ -406,9 +391,22 @@ static void manifest_copy(struct spool_manifest *to, const struct manifest_index
 							      .count = reader->stored,
 							      .texts = {reader->name}});
 	}
-	for (size_t i = 0; i < known->n_entries; i++)
-		if (known->entries[i].table)
-			manifest_copy_entry(to, &known->entries[i]);
+	for (size_t i = 0; i < known->n_entries; i++) {
+		const struct manifest_index_entry *entry = &known->entries[i];
+		if (!entry->table)
+			continue;
+		spool_manifest_add(to, &(struct spool_record){.type = RECORD_ENTRY,
+							      .sequence = entry->sequence,
+							      .count = entry->rows,
+							      .first = entry->first,
+							      .last = entry->last,
+							      .texts = {entry->table, entry->source,
+									entry->position}});
+		/* What became of it is a record of its own, as when it happened. */
+		if (entry->state != RECORD_ENTRY)
+			spool_manifest_add(to, &(struct spool_record){.type = entry->state,
+								      .sequence = entry->sequence});
+	}
 }
 
 /* A new file and a rename: a crash leaves the old manifest or the new one, never half of one.  It

@@ -80,6 +80,10 @@ struct manifest_index_reader *manifest_index_reader(const struct manifest_index 
 /* Up to where every reader has acknowledged; without any, everything. */
 uint64_t manifest_index_acked(const struct manifest_index *known);
 
+/* For tsearch() and tdestroy(): sets of sources, whose texts stay the manifest's. */
+int manifest_source_compare(const void *a, const void *b);
+void manifest_source_keep(void *text);
+
 /* ---- Writing it ---------------------------------------------------------------- */
 
 /* The file beside the spool; nothing is opened.  -ENOMEM. */

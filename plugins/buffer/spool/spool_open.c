@@ -272,11 +272,24 @@ static int spool_go_on(struct spool_store *store, const struct spool_past *past)
 	return spool_note_boot(store, boot);
 }
 
-static int spool_use(struct spool_store *store)
+/* ---- Life --------------------------------------------------------------------- */
+
+static int spool_connect(struct spool_store *store)
 {
 	struct spool_past past = {0};
 	int64_t tables = 0;
-	int r = spool_configure(store);
+	spool_file_warn_empty(store->ctx, store->path);
+	int r = spool_file_create(store->ctx, store->path);
+	if (r < 0)
+		return r;
+	/* SQLite would take the empty file for a new one, and throw the log away with all rows. */
+	if (spool_file_size(store->path, "") == 0 && spool_file_size(store->path, "-wal") > 0)
+		return spool_bad(store, "is truncated to nothing");
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+	if (sqlite3_open_v2(store->path, &store->db, flags, NULL) != SQLITE_OK)
+		return store->db ? spool_store_fail(store)
+				 : tally_fail(store->ctx, ENOMEM, "no memory");
+	r = spool_configure(store);
 	if (r == 0)
 		r = spool_number(store, "SELECT count(*) FROM sqlite_schema", &tables);
 	if (r == 0)
@@ -290,23 +303,6 @@ static int spool_use(struct spool_store *store)
 	if (r == 0)
 		spool_store_measure(store);
 	return r;
-}
-
-/* ---- Life --------------------------------------------------------------------- */
-
-static int spool_connect(struct spool_store *store)
-{
-	spool_file_warn_empty(store->ctx, store->path);
-	int r = spool_file_create(store->ctx, store->path);
-	if (r < 0)
-		return r;
-	if (spool_file_size(store->path, "") == 0 && spool_file_size(store->path, "-wal") > 0)
-		return spool_bad(store, "is truncated to nothing");
-	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
-	if (sqlite3_open_v2(store->path, &store->db, flags, NULL) != SQLITE_OK)
-		return store->db ? spool_store_fail(store)
-				 : tally_fail(store->ctx, ENOMEM, "no memory");
-	return spool_use(store);
 }
 
 static void spool_store_free(struct spool_store *store)

@@ -61,18 +61,16 @@ static void salvage_each(struct spool_salvage *salvage, const char *sql, salvage
 	sqlite3_finalize(statement);
 }
 
-static int salvage_take_kind(struct spool_salvage *salvage, sqlite3_stmt *row)
+/* 0 also if it cannot be read: a spool has none that is 0. */
+static int64_t salvage_pragma(const struct spool_salvage *salvage, const char *sql)
 {
-	int64_t *kind = (int64_t *)(void *)&salvage->last_sequence;
-	*kind = sqlite3_column_int64(row, 0);
-	return 1;
-}
-
-static int64_t salvage_pragma(struct spool_salvage *salvage, const char *sql)
-{
-	salvage->last_sequence = 0;
-	salvage_each(salvage, sql, salvage_take_kind);
-	return (int64_t)salvage->last_sequence;
+	sqlite3_stmt *statement = NULL;
+	int64_t number = 0;
+	if (sqlite3_prepare_v2(salvage->from, sql, -1, &statement, NULL) == SQLITE_OK &&
+	    sqlite3_step(statement) == SQLITE_ROW)
+		number = sqlite3_column_int64(statement, 0);
+	sqlite3_finalize(statement);
+	return number;
 }
 
 static void salvage_close(struct spool_salvage *salvage)
@@ -101,7 +99,6 @@ static void salvage_open(struct spool_salvage *salvage)
 	if (salvage_pragma(salvage, "PRAGMA application_id") != SPOOL_APPLICATION ||
 	    salvage_pragma(salvage, "PRAGMA user_version") != SPOOL_FORMAT)
 		salvage_close(salvage);
-	salvage->last_sequence = 0;
 }
 
 static int salvage_take_producer(struct spool_salvage *salvage, sqlite3_stmt *row)
@@ -290,16 +287,6 @@ static int salvage_copy(struct spool_salvage *salvage, uint64_t sequence,
 	return r < 0 ? r : 1;
 }
 
-static int salvage_compare(const void *a, const void *b)
-{
-	return strcmp(a, b);
-}
-
-static void salvage_keep_text(void *text)
-{
-	(void)text; /* the manifest's */
-}
-
 static void salvage_count(struct spool_sum *sum, uint32_t rows)
 {
 	sum->entries++;
@@ -319,7 +306,7 @@ static int salvage_miss(struct spool_salvage *salvage, struct manifest_index_ent
 		return 0;
 	if (known && known->source[0] && salvage->starting) {
 		known->state = RECORD_REPLAY;
-		tsearch(known->source, &salvage->broken, salvage_compare);
+		tsearch(known->source, &salvage->broken, manifest_source_compare);
 		salvage_count(&salvage->replay, rows);
 		return 0;
 	}
@@ -339,7 +326,7 @@ static int salvage_entry(struct spool_salvage *salvage, uint64_t sequence)
 		salvage->known ? manifest_index_find(salvage->known, sequence) : NULL;
 	struct spool_store_entry entry = {.sequence = sequence};
 	bool is_replayed = known && known->source[0] && sequence > salvage->acked &&
-			   tfind(known->source, &salvage->broken, salvage_compare);
+			   tfind(known->source, &salvage->broken, manifest_source_compare);
 	int r = 0;
 	if (!is_replayed && !(known && known->state != RECORD_ENTRY))
 		r = salvage_copy(salvage, sequence, known, &entry);
@@ -419,7 +406,7 @@ static int salvage_readers(struct spool_salvage *salvage)
 static int salvage_put_position(struct spool_salvage *salvage, const char *source,
 				const char *position, uint64_t sequence)
 {
-	if (tfind(source, &salvage->broken, salvage_compare))
+	if (tfind(source, &salvage->broken, manifest_source_compare))
 		return 0;
 	return salvage_exec(
 		salvage, sqlite3_mprintf("INSERT INTO position VALUES (%Q, %Q, %lld) ON CONFLICT "
@@ -534,7 +521,7 @@ static void salvage_done(struct spool_salvage *salvage)
 	sqlite3_close_v2(salvage->to);
 	if (salvage->starting)
 		salvage_close(salvage);
-	tdestroy(salvage->broken, salvage_keep_text);
+	tdestroy(salvage->broken, manifest_source_keep);
 	manifest_index_destroy(salvage->known);
 	free(salvage->producer);
 	free(salvage->path);

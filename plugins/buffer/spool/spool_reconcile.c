@@ -39,11 +39,7 @@ static void reconcile_readers(const struct match *match)
 			match->known ? manifest_index_reader(match->known, reader->name) : NULL;
 		if (known)
 			reader->stored = known->stored;
-		spool_manifest_add(&spool->manifest,
-				   &(struct spool_record){.type = RECORD_READER,
-							  .sequence = reader->acked,
-							  .count = reader->stored,
-							  .texts = {reader->name}});
+		spool_record_reader(spool, reader);
 	}
 }
 

@@ -45,27 +45,26 @@ static bool spool_reserve_run(const struct spool_store *store, const char *sql)
 	return false;
 }
 
-/* Pages are free inside once they have been written. */
-static void spool_reserve_pages(const struct spool_store *store, uint64_t bytes)
-{
-	char sql[128];
-	sqlite3_snprintf(sizeof(sql), sql, "CREATE TABLE reserve AS SELECT zeroblob(%llu) AS room",
-			 (unsigned long long)bytes);
-	if (spool_reserve_run(store, sql))
-		sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-	spool_reserve_run(store, "DROP TABLE IF EXISTS reserve");
-}
-
 void spool_store_reserve(struct spool_store *store, uint64_t wal, uint64_t file)
 {
 	uint64_t unused = 0;
+	char sql[128];
 	wal = spool_reserve_at_most(store, wal);
 	file = spool_reserve_at_most(store, file);
 	spool_reserve_wal(store, wal);
 	spool_reserve_run(store, "DROP TABLE IF EXISTS reserve"); /* a start that was cut short */
 	if (spool_numbers(store, SPOOL_FREE_PAGES, &unused, NULL) < 0)
 		return;
-	if (file >= SPOOL_RESERVE_LEAST && unused * SPOOL_PAGE < file)
-		spool_reserve_pages(store, file);
+	if (file >= SPOOL_RESERVE_LEAST && unused * SPOOL_PAGE < file) {
+		/* Pages are free inside once they have been written, and the checkpoint is what
+		 * writes them: until then they stand in the log only. */
+		sqlite3_snprintf(sizeof(sql), sql,
+				 "CREATE TABLE reserve AS SELECT zeroblob(%llu) AS room",
+				 (unsigned long long)file);
+		if (spool_reserve_run(store, sql))
+			sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL,
+						  NULL);
+		spool_reserve_run(store, "DROP TABLE IF EXISTS reserve");
+	}
 	spool_store_measure(store);
 }

@@ -94,19 +94,6 @@ static int retention_report_all(struct spool *spool, const struct manifest_index
 	return missing;
 }
 
-static int retention_rewind(struct spool *spool, struct spool_reader *reader, uint64_t sequence)
-{
-	uint64_t acked = reader->acked < sequence ? reader->acked : sequence;
-	uint64_t passed = spool_acked(spool, acked);
-	int r = spool_store_rewind(spool->store, reader->name, acked, passed);
-	if (r < 0)
-		return r;
-	reader->acked = reader->fetched = acked;
-	reader->stored = sequence;
-	spool_record_reader(spool, reader);
-	return 0;
-}
-
 int spool_behind(void *self, uint32_t reader_id, const struct tally_ledger *ledger,
 		 tally_missing_fn *each, void *arg)
 {
@@ -124,8 +111,16 @@ int spool_behind(void *self, uint32_t reader_id, const struct tally_ledger *ledg
 		return r;
 	if (r == 0 && (!unknown || ledger_has(ledger, reader->stored)))
 		return 0;
-	r = retention_rewind(spool, reader, ledger->sequence);
-	return r < 0 ? r : 1 + unknown;
+	/* Back to where the store is, but never forward: what the reader has not acknowledged stays
+	 * its own, whatever the ledger says. */
+	uint64_t acked = reader->acked < ledger->sequence ? reader->acked : ledger->sequence;
+	r = spool_store_rewind(spool->store, reader->name, acked, spool_acked(spool, acked));
+	if (r < 0)
+		return r;
+	reader->acked = reader->fetched = acked;
+	reader->stored = ledger->sequence;
+	spool_record_reader(spool, reader);
+	return 1 + unknown;
 }
 
 const char *spool_producer(void *self)
