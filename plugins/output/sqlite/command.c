@@ -28,6 +28,9 @@ struct command {
 
 /* ---- status --------------------------------------------------------------------- */
 
+/* A watermark beyond the clock is shown, since it explains why nothing is rolled up or deleted:
+ * a clock that was ahead has set it, and the daemon mends it in its next round
+ * (watermarks_rewind()). */
 static const char command_tables[] =
 	"SELECT 'table ' || t.name || ' (' || t.kind || ')' || ifnull(', rolled up to ' || "
 	"strftime('%Y-%m-%dT%H:%M:%SZ', m.rolled_to / 1000000000, 'unixepoch') || ', ' || max(0, "
@@ -74,6 +77,7 @@ static int command_status(struct command *command)
 
 /* ---- confirm-clock ---------------------------------------------------------------- */
 
+/* A daemon that is running need not be told: it reads the row again in each round. */
 static int command_confirm(struct command *command)
 {
 	struct store_clock clock = {.seen = tally_now(command->ctx)};

@@ -67,6 +67,8 @@ int database_fail(struct tally_ctx *ctx, sqlite3 *db)
 	int error = database_errno(db);
 	const char *path = database_path(db), *text = sqlite3_errmsg(db);
 	switch (error) {
+	/* The reasons that an operator can do something about are put in words; SQLite's own text
+	 * stays in brackets, since it is what a search finds. */
 	case ENOSPC:
 		return tally_fail(ctx, error, "%s: disk full (%s)", path, text);
 	case EBUSY:
@@ -113,6 +115,8 @@ int database_preparef(struct tally_ctx *ctx, sqlite3 *db, sqlite3_stmt **ret, co
 	return sql ? database_prepare(ctx, db, sql, ret) : tally_fail(ctx, ENOMEM, "no memory");
 }
 
+/* A text under construction keeps its first error to itself, and ends as NULL: that is why no one
+ * who appends to it checks anything (SQLite, Dynamically Growing String Object). */
 int database_prepare_text(struct tally_ctx *ctx, sqlite3 *db, sqlite3_str *text, sqlite3_stmt **ret)
 {
 	auto_text char *sql = sqlite3_str_finish(text);
@@ -144,6 +148,7 @@ int database_int(struct tally_ctx *ctx, sqlite3 *db, const char *sql, int64_t *r
 	if (r < 0)
 		return r;
 	r = database_step(ctx, statement);
+	/* min() and max() of nothing are one row with NULL, not none. */
 	if (r > 0 && sqlite3_column_type(statement, 0) != SQLITE_NULL)
 		*ret = sqlite3_column_int64(statement, 0);
 	return r < 0 ? r : 0;
@@ -160,6 +165,9 @@ int database_end(struct tally_ctx *ctx, sqlite3 *db, int result)
 {
 	if (result == 0)
 		result = database_exec(ctx, db, "COMMIT");
+	/* After some errors, a full disk among them, SQLite has rolled back by itself (SQLite,
+	 * Transactions, "Response To Errors Within A Transaction").  A second ROLLBACK would fail,
+	 * and its text would stand in the place of the reason. */
 	if (result < 0 && !sqlite3_get_autocommit(db))
 		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
 	return result;
@@ -192,6 +200,8 @@ static int database_create_file(struct tally_ctx *ctx, const char *path)
 int database_check_path(struct tally_ctx *ctx, const char *path)
 {
 	struct stat link, file;
+	/* The link itself first: a dangling one would pass for a file that is missing, and creating
+	 * that would fail with "exists". */
 	if (lstat(path, &link) < 0)
 		return errno == ENOENT ? database_create_file(ctx, path)
 				       : tally_fail(ctx, errno, "%s: %s", path, strerror(errno));
@@ -211,6 +221,7 @@ static int database_configure(struct tally_ctx *ctx, sqlite3 *db,
 {
 	sqlite3_extended_result_codes(db, 1);
 	sqlite3_busy_timeout(db, (int)(settings->busy_timeout / 1000000));
+	/* Negative: KiB and not pages (SQLite, PRAGMA cache_size). */
 	int r = database_execf(ctx, db, "PRAGMA cache_size = -%lld",
 			       (long long)(settings->page_cache / 1024));
 	if (r < 0 || settings->read_only)
@@ -227,9 +238,12 @@ int database_open(struct tally_ctx *ctx, const struct database_settings *setting
 {
 	int r = 0;
 	sqlite3 *db = NULL;
+	/* No mutex, as one thread at a time uses a connection.  Never SQLITE_OPEN_CREATE: the file
+	 * is made by database_check_path(), with the mode that it should have. */
 	int flags = SQLITE_OPEN_NOMUTEX |
 		    (settings->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
 	if (sqlite3_open_v2(settings->path, &db, flags, NULL) != SQLITE_OK)
+		/* A connection that could not be opened is there all the same, for its error. */
 		r = db ? database_fail(ctx, db) : tally_fail(ctx, ENOMEM, "no memory");
 	if (r == 0)
 		r = database_configure(ctx, db, settings);
@@ -259,6 +273,7 @@ int database_flush(struct tally_ctx *ctx, sqlite3 *db)
 	if (fd >= 0 && fdatasync(fd) < 0)
 		r = -errno;
 	if (r == 0)
+		/* And the name of the log: after a power cut SQLite finds it by that. */
 		r = folder_flush_of(path);
 	return r < 0 ? tally_fail(ctx, -r, "%s: cannot flush: %s", path, strerror(-r)) : 0;
 }

@@ -17,6 +17,7 @@
 bool database_check(struct tally_ctx *ctx, sqlite3 *db, const char *path)
 {
 	struct sqlite_verdict verdict;
+	/* One fault is enough: the rest of the file is not read for a list of them. */
 	int r = sqlite_check(ctx, db, "PRAGMA quick_check(1)", DATABASE_CHECK_TIME, &verdict);
 	if (r == -ETIMEDOUT)
 		tally_log(ctx, TALLY_INFO, "%s is large: only a part of it was checked", path);

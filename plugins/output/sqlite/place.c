@@ -42,6 +42,7 @@ void place_note(struct store *store)
 static int place_check_file(struct store *store, const struct file_place *place, const char *suffix)
 {
 	auto_text char *path = place_beside(store, suffix);
+	/* Without memory for the name this check is left out; the next one comes soon enough. */
 	enum file_found found = path ? file_place_look(place, path) : FILE_IN_PLACE;
 	return found == FILE_IN_PLACE ? 0
 				      : tally_fail(store->ctx, ESTALE, "%s %s while it was in use",
@@ -65,6 +66,7 @@ static void place_remove_wal(struct store *store)
 		return;
 	if (st.st_size == 0)
 		unlink(wal);
+	/* Not deleted: it may hold rows that are nowhere else. */
 	else if (rename(wal, old) == 0)
 		tally_log(store->ctx, TALLY_WARNING,
 			  "%s belonged to the database that is gone: renamed to %s", wal, old);

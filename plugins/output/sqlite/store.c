@@ -84,6 +84,7 @@ void store_stop(void *self)
 	maintenance_stop(store);
 	store_close(store);
 	store_forget_kept(store);
+	/* The next start takes the file that it finds, wherever that has come from. */
 	store->place = (struct store_place){0};
 }
 
@@ -111,9 +112,11 @@ static int store_write_flushed(struct store *store, const struct tally_entry *en
 	int r = flush ? database_flush_commits(store->ctx, store->db, true) : 0;
 	if (r == 0)
 		r = writer_write(&store->writer, entries, n, verdicts);
+	/* The first attempt was rolled back as a whole, so this one writes nothing twice. */
 	if (r == -ENOSPC && store_made_room(store))
 		r = writer_write(&store->writer, entries, n, verdicts);
 	if (flush)
+		/* If this fails, commits are flushed that need not be: slower, but not wrong. */
 		database_flush_commits(store->ctx, store->db, false);
 	return r;
 }
@@ -130,6 +133,8 @@ static int store_write_once(struct store *store, const struct tally_entry *entri
 		r = place_check(store); /* else they may be in a file without a name */
 	pthread_mutex_unlock(&store->turn);
 	store_leave(store);
+	/* Rejected rows stay rejected, as they would be again.  Those that were stored are asked
+	 * for once more: the ledger tells which of them the file has that is open by then. */
 	for (uint32_t i = 0; r < 0 && i < n; i++)
 		if (verdicts[i] == TALLY_DONE)
 			verdicts[i] = TALLY_RETRY;
@@ -140,6 +145,7 @@ int store_write(void *self, const struct tally_entry *entries, uint32_t n, uint8
 {
 	struct store *store = self;
 	int r = store_write_once(store, entries, n, verdicts);
+	/* Once again, into the file that store_enter() opens: the caller need not know of it. */
 	return r == -ESTALE ? store_write_once(store, entries, n, verdicts) : r;
 }
 
@@ -178,6 +184,8 @@ static int store_read(struct reader *reader, const struct bound_query *bound, ta
 	int r = 0;
 	if (!bound->raw) {
 		struct watermarks watermarks;
+		/* In the reader's own snapshot, so that the plan and the rows it reads belong
+		 * together. */
 		r = watermarks_load(reader->ctx, reader->db, bound->stored->table.name,
 				    &watermarks);
 		if (r < 0)

@@ -85,7 +85,7 @@ int store_open(struct store *store)
 	if (r == 0)
 		r = readers_start(&store->readers, store->ctx, &settings);
 	if (r == 0)
-		r = retention_limit(store);
+		r = retention_limit(store); /* SQLite keeps it per connection, not in the file */
 	if (r == 0)
 		place_note(store);
 	return r;
@@ -95,6 +95,8 @@ void store_close(struct store *store)
 {
 	if (!store->open)
 		return;
+	/* Statements before their connection, which stays open until the last of them is gone
+	 * (sqlite3_close_v2()).  Our own lock goes last, when nothing is open any more. */
 	readers_stop(&store->readers);
 	writer_stop(&store->writer);
 	database_close(store->db);
@@ -135,6 +137,7 @@ void store_forget_kept(struct store *store)
 
 static void store_give_up(struct store *store)
 {
+	/* A copy: what follows may fail, too, and then the reason is another one. */
 	auto_free char *why = strdup(tally_reason(store->ctx));
 	tally_count(store->ctx, METRIC_FILE_TAKEN_AWAY, 1);
 	tally_log(store->ctx, TALLY_ERROR,
@@ -152,6 +155,8 @@ static int store_open_anew(struct store *store)
 	if (store->open)
 		store_give_up(store);
 	int r = store_open(store);
+	/* Tables come back empty, from their declarations, as their plugins declare them only
+	 * once. */
 	while (r == 0 && store->kept) {
 		struct stored_table *table = store_take_kept(store);
 		r = writer_prepare(&store->writer, &table->table);

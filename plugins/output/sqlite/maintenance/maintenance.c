@@ -53,6 +53,7 @@ static int maintenance_rewind(struct store *store, const struct stored_table *st
 static int maintenance_roll(struct store *store, const struct stored_table *stored)
 {
 	int64_t closed = tally_now(store->ctx) - ROLLUP_GRACE;
+	/* Guessed anew each round: how much lies in an hour changes with what is written. */
 	int64_t span = schema_levels[LEVEL_HOUR].bucket;
 	int r = stored->n_numbers > 0;
 	while (r > 0 && !store_makes_way(store)) {
@@ -117,6 +118,8 @@ static int maintenance_make_room(struct store *store)
 		if (r == 0 && fill >= enough)
 			r = retention_make_room(store);
 		pthread_mutex_unlock(&store->turn);
+		/* Once it has begun it goes on to below that, so that it need not begin again at
+		 * once. */
 		enough = RETENTION_ROOM;
 	}
 	return r < 0 ? r : 0;
@@ -150,6 +153,7 @@ static int maintenance_lag_of(void *arg, const struct tally_table *table)
 	struct watermarks watermarks;
 	int r = stored->n_numbers ? watermarks_load(store->ctx, store->db, table->name, &watermarks)
 				  : 0;
+	/* A table that was not rolled up yet is new, and not behind. */
 	if (r < 0 || stored->n_numbers == 0 || watermarks.rolled_to[LEVEL_MINUTE] == INT64_MIN)
 		return r;
 	int64_t behind = lag->now - watermarks.rolled_to[LEVEL_MINUTE];
@@ -192,6 +196,7 @@ int maintenance_run(struct store *store)
 	struct maintenance_round round = {.store = store};
 	int (*const parts[])(struct store *) = {maintenance_make_room, maintenance_shrink,
 						maintenance_report};
+	/* First, since it says what is too old in this round. */
 	round.error = maintenance_advance_clock(store);
 	int each = catalog_each(&store->catalog, maintenance_table, &round);
 	if (each < 0)

@@ -33,6 +33,8 @@ static int retention_prepare(struct retention *retention)
 		   *time = retention->level == LEVEL_ROWS ? retention->stored->table.columns[0].name
 							  : "time";
 	const char *suffix = schema_levels[retention->level].suffix;
+	/* EXISTS ends at the first row, and the clustering makes that one seek per series.  OFFSET
+	 * walks over no more rows than are deleted afterwards. */
 	int r = database_preparef(ctx, db, &retention->series,
 				  "SELECT s._series FROM \"%w_series\" s WHERE EXISTS (SELECT 1 "
 				  "FROM \"%w%s_rows\" r WHERE r._series = s._series AND r.\"%w\" < "
@@ -105,6 +107,8 @@ static int retention_before(struct store *store, const struct stored_table *stor
 	if (r < 0)
 		return r;
 	int deleted = retention_delete_some(&retention, cut);
+	/* Before the end of the transaction: a statement that is still at a row would keep its lock
+	 * for reading. */
 	sqlite3_finalize(retention.series);
 	sqlite3_finalize(retention.nth);
 	sqlite3_finalize(retention.delete);
@@ -132,6 +136,7 @@ int retention_gc_series(struct store *store, const struct stored_table *stored)
 				    table);
 	int r = database_exec_text(store->ctx, store->db, sql);
 	if (r == 0 && sqlite3_changes(store->db) > 0)
+		/* The writer may have the number of a series in memory that is gone now. */
 		writer_forget_series(&store->writer, table);
 	return r;
 }
@@ -234,6 +239,7 @@ struct retention_span {
 	int deleted;
 };
 
+/* What is there to be trimmed: a STATE table has one row per thing, and those stay. */
 static bool retention_has(const struct stored_table *stored, enum schema_level level)
 {
 	return stored->table.kind != TALLY_STATE && (level == LEVEL_ROWS || stored->n_numbers);
@@ -249,6 +255,8 @@ static int retention_find_span(void *arg, const struct tally_table *table)
 	int64_t oldest = INT64_MAX, newest = INT64_MIN;
 	if (!retention_has(stored, span->level))
 		return 0;
+	/* min() or max() alone in a SELECT is one seek in the clustered table, not a walk over it
+	 * (SQLite, The SQLite Query Optimizer Overview, "MIN/MAX Optimization"). */
 	auto_text char *first = sqlite3_mprintf(
 		"SELECT min((SELECT min(\"%w\") FROM \"%w%s_rows\" r WHERE r._series = s._series)) "
 		"FROM \"%w_series\" s",
@@ -306,6 +314,7 @@ int retention_make_room(struct store *store)
 	/* Deleting may have to split a page before it frees one. */
 	int r = retention_set_limit(store, RETENTION_SLACK_PAGES);
 	int deleted = r == 0 ? retention_trim_oldest(store) : r;
+	/* Also after a failure: the slack is for this deletion only, not for rows. */
 	r = retention_limit(store);
 	if (deleted > 0)
 		tally_log(store->ctx, TALLY_WARNING,

@@ -97,6 +97,7 @@ static void rollup_append_parts(const struct rollup *rollup, sqlite3_str *sql, c
 /* Never to fewer rows than there were: some were deleted since. */
 static int rollup_prepare_put(struct rollup *rollup)
 {
+	/* The series, the time, newest and rows. */
 	uint32_t parameters = 4;
 	sqlite3_str *sql = sqlite3_str_new(rollup->db);
 	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++)
@@ -237,6 +238,9 @@ static int rollup_late(struct rollup *rollup)
 				  "SELECT bucket, series FROM tally_late WHERE \"table\" = %Q AND "
 				  "level = %d ORDER BY bucket, series LIMIT 1",
 				  rollup_name(rollup), rollup->level);
+	/* The first one each time and not one statement for all of them: rows are deleted in
+	 * between, and whether a statement that is under way still sees them is undefined (SQLite,
+	 * Isolation In SQLite). */
 	for (int i = 0; r == 0 && i < ROLLUP_LATE_AT_ONCE; i++) {
 		r = database_step(rollup->ctx, late);
 		if (r <= 0)
@@ -311,6 +315,7 @@ static int rollup_level(struct rollup *rollup, int64_t closed, int64_t span)
 		rollup_name(rollup), rollup->level);
 	int64_t target = schema_floor(closed, schema_levels[rollup->level].bucket);
 	int r = sql ? database_int(rollup->ctx, rollup->db, sql, &late) : -ENOMEM;
+	/* Until a level that is new has caught up, the coarser ones cannot be computed from it. */
 	late = late && schema_is_caught_up(&rollup->watermarks);
 	if (r < 0 || (!late && rollup->watermarks.rolled_to[rollup->level] >= target))
 		return r;

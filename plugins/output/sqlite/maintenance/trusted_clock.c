@@ -50,6 +50,7 @@ static int kept_newest_of(void *arg, const struct tally_table *table)
 {
 	struct kept_newest *newest = arg;
 	const char *time = table->columns[0].name;
+	/* It has the present only, and no rows that were written one after another. */
 	if (table->kind == TALLY_STATE)
 		return 0;
 	auto_text char *sql = sqlite3_mprintf(

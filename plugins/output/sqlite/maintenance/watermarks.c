@@ -14,6 +14,8 @@
 int watermarks_load(struct tally_ctx *ctx, sqlite3 *db, const char *table, struct watermarks *ret)
 {
 	auto_statement sqlite3_stmt *row = NULL;
+	/* The level becomes an index, and a newer version may have written more of them: hence
+	 * BETWEEN. */
 	int r = database_preparef(ctx, db, &row,
 				  "SELECT level, rolled_to, kept_from FROM tally_rollups WHERE "
 				  "\"table\" = %Q AND level BETWEEN 0 AND %d",

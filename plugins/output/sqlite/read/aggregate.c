@@ -87,6 +87,9 @@ static void aggregate_append_rows(const struct aggregate *a, sqlite3_str *sql)
 	if (aggregate_is_state(a))
 		sqlite3_str_appendf(sql, " FROM \"%w\" r WHERE r.rowid = ?%d", table->name, series);
 	else
+		/* CROSS keeps the order of the two: the planner must not walk over the rows first
+		 * (SQLite, The SQLite Query Optimizer Overview, "Manual Control Of Query Plans
+		 * Using CROSS JOIN"). */
 		sqlite3_str_appendf(sql,
 				    " FROM \"%w_series\" s CROSS JOIN \"%w_rows\" r ON r._series = "
 				    "s._series WHERE s._series = ?%d",
@@ -101,6 +104,7 @@ static int aggregate_prepare_rows(struct aggregate *a)
 	bool newest = bound->only_last && bound->query->bucket == 0;
 	sqlite3_str *sql = sqlite3_str_new(a->reader->db);
 	aggregate_append_rows(a, sql);
+	/* A STATE row is the present, however long ago it was written, so no range applies. */
 	if (!aggregate_is_state(a))
 		sqlite3_str_appendf(
 			sql, " AND r.\"%w\" >= ?%d AND r.\"%w\" < ?%d ORDER BY r.\"%w\"%s", time,
@@ -147,6 +151,7 @@ static int aggregate_prepare_all(struct aggregate *a)
 	int r = aggregate_prepare_series(a);
 	for (uint32_t i = 0; r == 0 && i < a->plan->n_pieces; i++) {
 		enum schema_level level = a->plan->pieces[i].level;
+		/* A level may stand at both ends of a coarser one: one statement does for both. */
 		if (a->rows[level])
 			continue;
 		r = level == LEVEL_ROWS ? aggregate_prepare_rows(a)
@@ -228,10 +233,13 @@ static int aggregate_next_group(struct aggregate *a)
 		aggregate_free_key(a, --a->n_groups);
 	a->n_used = a->totals.aggregator.n_buckets;
 	size_t size = (a->n_groups + 1) * a->bound->query->n_group_by * sizeof(*a->keys);
+	/* One more byte, since without group_by a group has no cells, and realloc() of nothing may
+	 * return NULL. */
 	struct tally_cell *keys = realloc(a->keys, size + 1);
 	if (!keys)
 		return tally_fail(a->reader->ctx, ENOMEM, "no memory");
 	a->keys = keys;
+	/* Whatever fails while it is filled, aggregate_free_key() then finds only texts of ours. */
 	memset(aggregate_key(a, a->n_groups), 0, a->bound->query->n_group_by * sizeof(*keys));
 	a->n_groups++;
 	return aggregate_copy_key(a, aggregate_key(a, a->n_groups - 1));

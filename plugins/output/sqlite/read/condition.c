@@ -149,6 +149,8 @@ void condition_append(sqlite3_str *sql, const struct bound_query *bound, unsigne
 		if (!bound_query_has_filter(bound, i, sides))
 			continue;
 		sqlite3_str_appendall(sql, " AND ");
+		/* The first of a column stands for all: bound_query_has_filter() passes over the
+		 * rest. */
 		if (match == TALLY_EQUALS)
 			condition_equals(sql, bound, i, alias);
 		else
@@ -158,6 +160,7 @@ void condition_append(sqlite3_str *sql, const struct bound_query *bound, unsigne
 
 void condition_bind(sqlite3_stmt *statement, const struct bound_query *bound)
 {
+	/* A statement about one side only may use fewer parameters than there are filters. */
 	int n = sqlite3_bind_parameter_count(statement);
 	for (uint32_t i = 0; i < bound->query->n_filters && (int)i < n; i++)
 		bind_cell(statement, (int)i + 1,

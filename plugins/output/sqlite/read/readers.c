@@ -21,6 +21,7 @@ static int reader_progress(void *arg)
 	struct reader *reader = arg;
 	int64_t now = tally_monotonic(reader->ctx);
 	const struct tally_query *query = reader->query;
+	/* Now and then, not at each call: what it costs is up to the caller. */
 	if (query && query->cancelled && now - reader->asked >= READER_ASK_EVERY) {
 		reader->asked = now;
 		reader->cancelled = query->cancelled(query->cancelled_arg);
@@ -88,6 +89,7 @@ int readers_take(struct readers *readers, struct tally_ctx *ctx, const struct ta
 
 void readers_give_back(struct readers *readers, struct reader *reader)
 {
+	/* Else the ROLLBACK would be interrupted, too. */
 	reader->deadline = INT64_MAX;
 	reader->query = NULL;
 	reader->cancelled = false;

@@ -44,6 +44,8 @@ static void scan_append_key(sqlite3_str *sql, const struct bound_query *bound, u
 			    scan_alias(bound, column), c->name);
 }
 
+/* As row values, which are compared from left to right like the order itself (SQLite, Row Values);
+ * ifnull() on both sides, since a comparison with NULL would be neither true nor false. */
 static void scan_append_after(sqlite3_str *sql, const struct bound_query *bound, bool newest_first)
 {
 	int free_parameter = CONDITION_FREE(bound) + SCAN_AFTER;
@@ -59,6 +61,7 @@ static void scan_append_after(sqlite3_str *sql, const struct bound_query *bound,
 	sqlite3_str_appendf(sql, ")");
 }
 
+/* CROSS keeps SQLite from walking over the rows first: filters on tags choose the series. */
 static void scan_append_from(sqlite3_str *sql, const struct bound_query *bound)
 {
 	const struct tally_table *table = &bound->stored->table;
@@ -107,6 +110,7 @@ static int scan_prepare_page(struct scan *scan)
 	return 0;
 }
 
+/* The outer max() or min() sees one value per series, each of which is one seek. */
 static int scan_prepare_edge(struct scan *scan)
 {
 	const struct bound_query *bound = scan->bound;
@@ -176,6 +180,7 @@ static void scan_window(const struct scan *scan, int64_t width, int64_t edge, in
 {
 	if (scan->newest_first) {
 		window[1] = edge + 1;
+		/* As unsigned, since the widest range there is would overflow. */
 		bool last = (uint64_t)window[1] - (uint64_t)range[0] <= (uint64_t)width;
 		window[0] = last ? range[0] : window[1] - width;
 		range[1] = window[0];

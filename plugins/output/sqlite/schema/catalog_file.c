@@ -55,6 +55,7 @@ static int catalog_load_columns(struct tally_ctx *ctx, sqlite3 *db, struct store
 				 &row);
 	if (r < 0)
 		return r;
+	/* SQLite keeps a copy of its own, since this name is freed with each copy that grows. */
 	sqlite3_bind_text(row, 1, (*stored)->table.name, -1, SQLITE_TRANSIENT);
 	while ((r = database_step(ctx, row)) > 0) {
 		struct tally_column column = {.name = catalog_text(row, 0),
@@ -105,6 +106,7 @@ int catalog_load(struct tally_ctx *ctx, struct catalog *catalog, sqlite3 *db)
 
 int catalog_store(struct tally_ctx *ctx, sqlite3 *db, const struct tally_table *table)
 {
+	/* Columns are only ever appended, so replacing row by row leaves none behind. */
 	int r = database_execf(
 		ctx, db, "INSERT OR REPLACE INTO tally_tables VALUES (%Q, %Q, %u, %Q)", table->name,
 		catalog_kinds[table->kind], table->revision, table->help);

@@ -9,6 +9,8 @@
 
 #include "database.h"
 
+/* Only an empty file, or one that is ours: a path that was mistyped must not put tables into the
+ * database of another program. */
 static int migration_bootstrap(struct tally_ctx *ctx, sqlite3 *db)
 {
 	int64_t foreign = 0;

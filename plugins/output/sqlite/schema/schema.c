@@ -55,6 +55,7 @@ static int schema_create_series(struct tally_ctx *ctx, sqlite3 *db,
 	return database_exec_text(ctx, db, sql);
 }
 
+/* One row per series and time, so a row that is offered again finds its key taken. */
 static int schema_create_rows(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *stored)
 {
 	const struct tally_table *table = &stored->table;
@@ -88,11 +89,14 @@ static int schema_create_state(struct tally_ctx *ctx, sqlite3 *db,
 	return database_exec_text(ctx, db, sql);
 }
 
+/* How many and for how long are whole numbers, whatever the column is. */
 static const char *schema_part_type(const struct tally_column *column, uint32_t part)
 {
 	return part == PART_COUNT || part == PART_SPAN ? "INTEGER" : schema_type(column);
 }
 
+/* `newest` is the time of the newest row in a bucket, for the last value over several buckets;
+ * `rows` tells a bucket that is computed again from one of which rows were deleted meanwhile. */
 static int schema_create_rollup(struct tally_ctx *ctx, sqlite3 *db,
 				const struct stored_table *stored, enum schema_level level)
 {

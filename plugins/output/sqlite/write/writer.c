@@ -69,6 +69,7 @@ int writer_prepare(struct writer *writer, const struct tally_table *declared)
 	if (r < 0 || (*place && (*place)->stored == stored))
 		return r;
 	if (*place) {
+		/* Its statements name the columns that it had. */
 		struct writer_table *old = *place;
 		*place = old->next;
 		writer_table_destroy(old);
@@ -133,7 +134,8 @@ static int writer_put_entry(struct writer *writer, const struct tally_entry *ent
 	return database_step(writer->ctx, writer->ledger_put);
 }
 
-/* Rejects the entries whose table cannot be stored at all. */
+/* Rejects the entries whose table cannot be stored at all: -EINVAL is about the declaration, which
+ * the next attempt would not find better.  Anything else may pass, so all are tried again. */
 static int writer_make_room(struct writer *writer, const struct tally_entry *entries, uint32_t n,
 			    uint8_t *verdicts)
 {

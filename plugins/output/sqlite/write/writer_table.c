@@ -15,6 +15,7 @@
 #include "schema/schema.h"
 #include "store/store_clock.h"
 
+/* On the stack; a longer set of tags is looked up in the file each time. */
 enum { WRITER_KEY_SIZE = 4096 };
 /* Per table, in a process that should stay small: some 40,000 series with 160 bytes of tags. */
 #define WRITER_SERIES_BYTES ((size_t)8 << 20)
@@ -289,6 +290,7 @@ static int writer_put_row(struct writer_table *table, const struct writer_row *r
 			bind_cell(table->insert, table->parameter[c], t->columns[c].type,
 				  writer_cell(row, c));
 	int r = writer_insert(table, row);
+	/* A row that was there already changes nothing, so its minute is still right. */
 	if (r == 0 && table->mark_late && writer_cell(row, 0)->i < table->rolled_to &&
 	    sqlite3_changes(table->db) > 0)
 		r = writer_mark_late(table, series, writer_cell(row, 0)->i);
@@ -299,6 +301,8 @@ int writer_table_put(struct writer_table *table, const struct tally_batch *batch
 {
 	struct writer_row row;
 	batch_map_init(&row.map, table->stored, batch);
+	/* What was marked for the last batch may have been rolled up since, and its mark
+	 * deleted. */
 	table->late_series = 0;
 	table->ahead = tally_now(table->ctx) + STORE_CLOCK_AHEAD;
 	int r = 0;
