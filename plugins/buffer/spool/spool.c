@@ -42,10 +42,14 @@ static int spool_make_room(struct spool *spool, size_t len)
 	/* A batch goes into overflow pages, each with a pointer of 4 bytes to the next (SQLite,
 	 * Database File Format, "Cell Payload Overflow Pages"). */
 	uint64_t needed = (len / (SPOOL_PAGE - 4) + SPOOL_ENTRY_PAGES) * SPOOL_PAGE;
+	/* A reload only stores the new capacity; it takes effect here, under the lock that guards
+	 * the connection. */
 	if (limits.wal != spool->wal && spool_store_limit_wal(spool->store, limits.wal) == 0) {
 		spool->wal = limits.wal;
 		spool->manifest.limit = limits.wal / 8;
 	}
+	/* -EMSGSIZE: it would not fit into an empty spool either, so the core does not wait for
+	 * room. */
 	if (len > limits.entry)
 		return -EMSGSIZE;
 	while (spool->store->bytes + needed > limits.file && spool_retention_shrink(spool))
@@ -62,6 +66,7 @@ static void spool_record_push(struct spool *spool, const struct tally_batch *bat
 				      .sequence = spool->store->last_sequence,
 				      .count = batch->n_rows,
 				      .texts = {push->table}};
+	/* The times are for a store that is behind: what it lacks is reported with them. */
 	for (uint32_t r = 0; r < batch->n_rows; r++) {
 		const struct tally_cell *time = &batch->cells[(size_t)r * batch->table->n_columns];
 		if (!time->set)
@@ -76,6 +81,7 @@ static void spool_record_push(struct spool *spool, const struct tally_batch *bat
 		record.texts[2] = push->position;
 	}
 	spool_manifest_add(&spool->manifest, &record);
+	/* Its input has begun again, so what it pushes from now on is new. */
 	if (push->position && spool->replay)
 		spool_replay_end(spool, push->source);
 }
@@ -134,6 +140,7 @@ static int spool_position(void *self, const char *source, const char **ret)
 	int r = spool_store_position(spool->store, source, &position);
 	if (r < 0)
 		return r;
+	/* The caller may read it until the next call: so it is kept here. */
 	free(spool->position);
 	spool->position = position;
 	*ret = position;
@@ -162,6 +169,7 @@ static int spool_reconfigure(void *self, const void *config)
 static void spool_stop(void *self)
 {
 	struct spool *spool = self;
+	/* Counted while the store is open, for the log. */
 	struct tally_usage usage = {0};
 	if (spool->store)
 		spool_usage(spool, &usage);
@@ -220,6 +228,8 @@ static int spool_start(void *self)
 {
 	struct spool *spool = self;
 	int r = spool_open_verified(spool);
+	/* Damage alone is a reason to rebuild.  A file that is locked or cannot be read may be
+	 * fine, and is left as it is. */
 	if (r == -EBADMSG)
 		r = spool_open_anew(spool);
 	if (r == 0)

@@ -41,6 +41,7 @@ int spool_cache_add(struct spool_cache *cache, uint64_t sequence, const struct t
 		cache->entries = grown;
 		cache->room = room;
 	}
+	/* At the end for a push; in the middle for an entry that was read from the file again. */
 	size_t at = spool_cache_index(cache, sequence);
 	memmove(cache->entries + at + 1, cache->entries + at,
 		(cache->n - at) * sizeof(*cache->entries));
@@ -93,6 +94,8 @@ void spool_cache_forget(struct spool_cache *cache, uint64_t up_to)
 void spool_cache_shrink(struct spool_cache *cache, size_t bytes, spool_borrowed_fn *borrowed,
 			const void *arg)
 {
+	/* The oldest first: an output that keeps up needs the newest, one that lags reads the
+	 * file. */
 	for (size_t i = 0; i < cache->n && cache->bytes > bytes;) {
 		if (borrowed(arg, cache->entries[i].sequence))
 			i++;

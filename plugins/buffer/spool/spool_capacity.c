@@ -21,7 +21,7 @@ struct spool_limits spool_limits(const struct spool *spool)
 	return (struct spool_limits){capacity - reserve, reserve / 2, reserve / 4};
 }
 
-/* Enough for a few batches, for a disk that others fill. */
+/* Enough for a few batches, in case others fill the disk. */
 void spool_reserve_room(const struct spool *spool)
 {
 	struct spool_limits limits = spool_limits(spool);

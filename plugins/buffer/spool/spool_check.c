@@ -28,6 +28,7 @@ static int check_open(struct tally_ctx *ctx, sqlite3 *db, const char *path)
 {
 	struct sqlite_verdict verdict;
 	int64_t rows = 0, batches = 0;
+	/* The first access to the file is the one that a daemon's lock refuses. */
 	int code = check_number(db, "SELECT count(*) FROM sqlite_schema", &rows);
 	if (code == SQLITE_BUSY)
 		return tally_fail(
@@ -67,6 +68,9 @@ int spool_check_run(struct tally_ctx *ctx, const char *path)
 		return 0;
 	}
 	int r = 0;
+	/* For writing, since SQLite cannot read a log that has no index beside it without making
+	 * one (SQLite, Write-Ahead Logging, "Read-Only Databases").  That nothing is changed is
+	 * seen to by query_only, and by leaving out the checkpoint. */
 	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
 	    SQLITE_OK)
 		r = tally_fail(ctx, EIO, "%s: %s", path, db ? sqlite3_errmsg(db) : "no memory");

@@ -25,6 +25,8 @@ static int spool_oldest(struct spool *spool, uint64_t after, uint64_t *ret)
 static int spool_drop_once(struct spool *spool, uint64_t after, struct tally_entry *ret)
 {
 	uint64_t sequence;
+	/* What all readers have acknowledged waits for nobody: dropping it would count rows as lost
+	 * that every output has. */
 	if (after < spool->store->passed)
 		after = spool->store->passed;
 	int r = spool_oldest(spool, after, &sequence);
@@ -36,6 +38,8 @@ static int spool_drop_once(struct spool *spool, uint64_t after, struct tally_ent
 	r = spool_store_delete(spool->store, sequence, batch->n_rows);
 	if (r < 0)
 		return r;
+	/* A reference for the caller, which counts the rows; the cache's own goes with the
+	 * entry. */
 	tally_batch_keep(spool->ctx, batch);
 	spool_cache_remove(&spool->cache, sequence);
 	spool_manifest_add(&spool->manifest,

@@ -76,7 +76,8 @@ int64_t spool_file_size(const char *path, const char *suffix)
 	return stat(name, &file) == 0 ? (int64_t)file.st_size : -1;
 }
 
-/* 20261123T190134.567Z */
+/* To the millisecond, so that two files set aside in a second do not get one name:
+ * 20261123T190134.567Z */
 static void spool_file_time(struct tally_ctx *ctx, char *ret, size_t size)
 {
 	int64_t now = tally_now(ctx);
@@ -96,6 +97,7 @@ static int spool_file_move(struct tally_ctx *ctx, const char *path, const char *
 		return tally_fail(ctx, ENOMEM, "no memory");
 	if (suffix[0] && spool_file_size(path, suffix) == 0)
 		unlink(old); /* it has no content to examine */
+	/* Mostly only some of the three are there. */
 	if (rename(old, new) == 0 || errno == ENOENT)
 		return 0;
 	return tally_fail(ctx, errno, "%s: cannot be set aside: %s", old, strerror(errno));
@@ -158,6 +160,8 @@ int spool_file_install_copy(struct tally_ctx *ctx, const char *path)
 		copy = NULL;
 		return tally_fail(ctx, ENOMEM, "no memory");
 	}
+	/* Flushed before the rename: after a power cut the name must not lead to less than all
+	 * rows.  The mode is set as VACUUM INTO creates its file with the umask's. */
 	auto_close int fd = open(copy, O_RDWR | O_CLOEXEC);
 	if (fd < 0 || fchmod(fd, 0600) < 0 || fsync(fd) < 0 || rename(copy, path) < 0)
 		return tally_fail(ctx, errno, "%s: cannot be put back: %s", path, strerror(errno));
@@ -204,6 +208,8 @@ int spool_file_finish_swap(struct tally_ctx *ctx, const char *path)
 	}
 	if (spool_file_size(fresh, "") < 0)
 		return 0;
+	/* Both are there: the damaged file was not set aside yet, so the new one may not be
+	 * whole.  It is built again. */
 	if (spool_file_size(path, "") >= 0) {
 		unlink(fresh);
 		return 0;

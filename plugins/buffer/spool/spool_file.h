@@ -14,11 +14,11 @@ int spool_file_create(struct tally_ctx *ctx, const char *path);
 int spool_file_set_aside(struct tally_ctx *ctx, const char *path, char **ret_name);
 /* Makes the folder of a path, if it is missing. */
 int spool_file_create_folder(struct tally_ctx *ctx, const char *path);
-/* What somebody else has put there, as PATH.found-TIME; fine if nothing is. */
+/* Renames what somebody else has put there to PATH.found-TIME; nothing there is fine, too. */
 int spool_file_rename_found(struct tally_ctx *ctx, const char *path);
 /* PATH.new, flushed, becomes the file. */
 int spool_file_install_copy(struct tally_ctx *ctx, const char *path);
-/* Says so if the file is there and has no bytes, as no spool is that was ever used. */
+/* Says so if the file is there but empty: a spool that was ever used is not. */
 void spool_file_warn_empty(struct tally_ctx *ctx, const char *path);
 /* A rebuild that did not come to its end: PATH.new takes its place, or goes if PATH is there. */
 int spool_file_finish_swap(struct tally_ctx *ctx, const char *path);

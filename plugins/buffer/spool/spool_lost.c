@@ -51,6 +51,8 @@ int spool_lost_add(struct spool *spool, uint64_t sequence, const char *table, ui
 void spool_lost_begin(struct spool *spool)
 {
 	for (uint32_t i = 0; i < spool->n_readers; i++)
+		/* One that has not been given all earlier losses keeps its older cursor: they are
+		 * compared with that. */
 		if (spool->readers[i].reported == spool->n_losses)
 			spool->readers[i].lost_after = spool->readers[i].acked;
 }
@@ -81,6 +83,7 @@ int spool_lost(void *self, uint32_t reader_id, tally_scan_fn *each, void *arg)
 		return 0;
 	while (r == 0 && reader->reported < spool->n_losses) {
 		const struct spool_loss *loss = &spool->losses[reader->reported++];
+		/* What it had acknowledged before the damage it has. */
 		if (loss->sequence > reader->lost_after)
 			r = each(arg, loss->table, loss->sequence, loss->rows);
 	}
@@ -197,6 +200,7 @@ int spool_resume(void *self, const char *source, const char **ret)
 		return -ENOENT;
 	if (!copy)
 		return tally_fail(spool->ctx, ENOMEM, "no memory");
+	/* The caller may read it until the next call. */
 	free(spool->position);
 	spool->position = copy;
 	*ret = copy;

@@ -196,6 +196,7 @@ static int index_apply(struct manifest_index *known, const struct spool_record *
 		return index_set_reader(known, record);
 	case RECORD_FORGET:
 		reader = manifest_index_reader(known, record->texts[0]);
+		/* The last one takes its place: their order says nothing. */
 		if (reader)
 			*reader = known->readers[--known->n_readers];
 		return 0;
@@ -229,6 +230,7 @@ static ssize_t manifest_load(const struct spool_manifest *manifest, char **ret)
 	auto_close int fd = open(manifest->path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &file) < 0)
 		return -1;
+	/* One byte more, since the manifest may be empty. */
 	auto_free char *bytes = malloc((size_t)file.st_size + 1);
 	ssize_t len = 0, n = 0;
 	do {
@@ -344,6 +346,8 @@ void spool_manifest_add(struct spool_manifest *manifest, const struct spool_reco
 	size_t len = manifest_encode(record, bytes);
 	if (manifest->fd < 0 || len == 0)
 		return;
+	/* In one write: what a full disk or a crash cuts short is one record, which the next reader
+	 * steps over. */
 	ssize_t n = write(manifest->fd, bytes, len);
 	if (n > 0)
 		manifest->bytes += (uint64_t)n;

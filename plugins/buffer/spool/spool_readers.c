@@ -22,6 +22,7 @@ const struct spool_reader *spool_find_borrower(const struct spool *spool, uint64
 	return NULL;
 }
 
+/* The slowest decides.  Readers are outputs, a handful, so a loop will do. */
 uint64_t spool_passed(const struct spool *spool, const struct spool_reader *reader, uint64_t acked)
 {
 	for (uint32_t i = 0; i < spool->n_readers; i++)
@@ -46,6 +47,8 @@ struct spool_reader *spool_find_reader(const struct spool *spool, const char *na
 
 struct spool_reader *spool_add_reader(struct spool *spool, const char *name, uint64_t acked)
 {
+	/* A reader's id is its index, and the core holds it: slots are used again but never
+	 * moved. */
 	uint32_t i = 0;
 	while (i < spool->n_readers && spool->readers[i].name)
 		i++;

@@ -134,6 +134,8 @@ static int salvage_past(struct spool_salvage *salvage)
 	salvage_each(salvage, "SELECT writer, last_sequence FROM spool", salvage_take_producer);
 	salvage_each(salvage, "SELECT '', max(sequence) FROM entry", salvage_take_producer);
 	salvage_each(salvage, "SELECT name, settled FROM reader", salvage_take_reader);
+	/* A cursor may be all that is left of the newest entries, which were acknowledged and
+	 * deleted. */
 	for (uint32_t i = 0; i < spool->n_readers; i++)
 		if (spool->readers[i].acked > salvage->last_sequence)
 			salvage->last_sequence = spool->readers[i].acked;
@@ -161,6 +163,7 @@ static int salvage_fail(const struct spool_salvage *salvage)
 			  "%s: %s", salvage->path, sqlite3_errmsg(salvage->to));
 }
 
+/* Frees the SQL, so that it can be written where it is used. */
 static int salvage_exec(const struct spool_salvage *salvage, char *sql)
 {
 	int r = 0;
@@ -390,6 +393,7 @@ static int salvage_entries(struct spool_salvage *salvage)
 
 /* ---- Cursors and positions ----------------------------------------------------- */
 
+/* From memory: at a start both files have filled it, and while the daemon runs nothing is newer. */
 static int salvage_readers(struct spool_salvage *salvage)
 {
 	const struct spool *spool = salvage->spool;

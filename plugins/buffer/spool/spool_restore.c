@@ -82,6 +82,7 @@ static int spool_restore_write(struct spool *spool)
 	int r = spool_file_create_folder(spool->ctx, spool->path);
 	if (r == 0)
 		r = spool_store_copy(old);
+	/* Only once there is a whole copy beside it is anything at the path touched. */
 	if (r == 0)
 		r = spool_restore_clear(spool);
 	if (r == 0)
@@ -115,6 +116,7 @@ int spool_restore_if_moved(struct spool *spool)
 	spool->put_back_due = now + SPOOL_TRY_AGAIN;
 	int r = found == FILE_IN_PLACE ? 0 : spool_restore_write(spool); /* it may come back */
 	if (r < 0) {
+		/* A copy: tally_fail() puts the new reason where the old one stands. */
 		char why[256];
 		snprintf(why, sizeof(why), "%s", tally_reason(spool->ctx));
 		return tally_fail(spool->ctx, ENOSPC, "%s was removed and cannot be put back: %s",

@@ -73,6 +73,8 @@ int spool_store_fail(struct spool_store *store)
 	int error = spool_errno(store->db);
 	if (error == EBADMSG)
 		store->damaged = true;
+	/* The lock is held for as long as the file is open, so this can only be another process, or
+	 * a second buffer of this one. */
 	if (error == EBUSY)
 		return tally_fail(store->ctx, error,
 				  "%s: in use by another process; a spool is for one daemon and "
@@ -111,6 +113,8 @@ void spool_bind_text(struct spool_store *store, enum spool_statement which, int 
 	sqlite3_bind_text(store->statements[which], at, text, -1, SQLITE_STATIC);
 }
 
+/* Texts and blobs are bound by reference and end with the call that bound them, so a statement must
+ * not keep any. */
 void spool_reset(struct spool_store *store, enum spool_statement which)
 {
 	sqlite3_reset(store->statements[which]);
