@@ -189,21 +189,6 @@ static int rollup_series(struct rollup *rollup, int64_t series, int64_t from, in
 
 /* ---- What came late ------------------------------------------------------------------- */
 
-/* The coarser level is marked instead of computed here, so that it is computed once for all of its
- * late buckets. */
-static int rollup_mark_parent(struct rollup *rollup, int64_t series, int64_t bucket)
-{
-	if (rollup->level == LEVEL_DAY)
-		return 0;
-	int64_t parent = schema_floor(bucket, schema_levels[rollup->level + 1].bucket);
-	if (parent >= rollup->watermarks.rolled_to[rollup->level + 1])
-		return 0;
-	return database_execf(rollup->ctx, rollup->db,
-			      "INSERT OR IGNORE INTO tally_late VALUES (%Q, %d, %lld, %lld)",
-			      rollup_name(rollup), rollup->level + 1, (long long)parent,
-			      (long long)series);
-}
-
 /* Again, if everything it is made of is still there and it was rolled up before. */
 static int rollup_again(struct rollup *rollup, int64_t series, int64_t bucket)
 {
@@ -212,7 +197,17 @@ static int rollup_again(struct rollup *rollup, int64_t series, int64_t bucket)
 	    bucket >= rollup->watermarks.rolled_to[rollup->level])
 		return 0;
 	int r = rollup_series(rollup, series, bucket, bucket + size);
-	return r == 0 ? rollup_mark_parent(rollup, series, bucket) : r;
+	if (r < 0 || rollup->level == LEVEL_DAY)
+		return r;
+	/* The coarser level is marked instead of computed here, so that it is computed once for all
+	 * of its late buckets. */
+	int64_t parent = schema_floor(bucket, schema_levels[rollup->level + 1].bucket);
+	if (parent >= rollup->watermarks.rolled_to[rollup->level + 1])
+		return 0;
+	return database_execf(rollup->ctx, rollup->db,
+			      "INSERT OR IGNORE INTO tally_late VALUES (%Q, %d, %lld, %lld)",
+			      rollup_name(rollup), rollup->level + 1, (long long)parent,
+			      (long long)series);
 }
 
 /* A late row is the sample before the series' next row, whose growth therefore changes, too. */

@@ -55,18 +55,6 @@ int watermarks_set_kept_from(struct tally_ctx *ctx, sqlite3 *db, const char *tab
 
 /* ---- Back to the present -------------------------------------------------------- */
 
-/* The newest minute that is rolled up and can be, which may not be whole; INT64_MIN: none. */
-static int watermarks_newest_minute(struct tally_ctx *ctx, sqlite3 *db, const char *table,
-				    int64_t closed, int64_t *ret)
-{
-	auto_text char *sql = sqlite3_mprintf(
-		"SELECT max((SELECT max(time) FROM \"%w%s_rows\" r WHERE r._series = s._series AND "
-		"time < %lld)) FROM \"%w_series\" s",
-		table, schema_levels[LEVEL_MINUTE].suffix, (long long)closed, table);
-	*ret = INT64_MIN;
-	return sql ? database_int(ctx, db, sql, ret) : tally_fail(ctx, ENOMEM, "no memory");
-}
-
 /* All levels at once: none may be rolled up further than the one it is made of.  Without a minute a
  * level begins again with the first rows there are. */
 static int watermarks_rewind_levels(struct tally_ctx *ctx, sqlite3 *db,
@@ -74,7 +62,16 @@ static int watermarks_rewind_levels(struct tally_ctx *ctx, sqlite3 *db,
 {
 	const char *table = stored->table.name;
 	int64_t from = now;
-	int r = stored->n_numbers ? watermarks_newest_minute(ctx, db, table, closed, &from) : 0;
+	int r = 0;
+	if (stored->n_numbers) {
+		/* The newest minute that is rolled up and can be: perhaps not the whole of it. */
+		auto_text char *sql = sqlite3_mprintf(
+			"SELECT max((SELECT max(time) FROM \"%w%s_rows\" r WHERE r._series = "
+			"s._series AND time < %lld)) FROM \"%w_series\" s",
+			table, schema_levels[LEVEL_MINUTE].suffix, (long long)closed, table);
+		from = INT64_MIN;
+		r = sql ? database_int(ctx, db, sql, &from) : tally_fail(ctx, ENOMEM, "no memory");
+	}
 	for (int level = LEVEL_ROWS; r == 0 && level < N_LEVELS; level++) {
 		int64_t bucket = level == LEVEL_ROWS ? 1 : schema_levels[level].bucket;
 		int64_t to = schema_floor(from == INT64_MIN ? now : from, bucket);

@@ -70,25 +70,6 @@ static int catalog_load_columns(struct tally_ctx *ctx, sqlite3 *db, struct store
 	return r;
 }
 
-static int catalog_load_table(struct tally_ctx *ctx, struct catalog *catalog, sqlite3_stmt *row)
-{
-	const struct tally_table table = {
-		.name = catalog_text(row, 0),
-		.kind = catalog_word(row, 1, catalog_kinds),
-		.revision = (uint32_t)sqlite3_column_int(row, 2),
-		.help = catalog_text(row, 3),
-	};
-	struct stored_table *stored = catalog_copy(&table);
-	int r = stored ? catalog_load_columns(ctx, sqlite3_db_handle(row), &stored)
-		       : tally_fail(ctx, ENOMEM, "no memory");
-	if (r < 0) {
-		catalog_free(stored);
-		return r;
-	}
-	catalog_add(catalog, stored);
-	return 0;
-}
-
 int catalog_load(struct tally_ctx *ctx, struct catalog *catalog, sqlite3 *db)
 {
 	auto_statement sqlite3_stmt *row = NULL;
@@ -97,9 +78,18 @@ int catalog_load(struct tally_ctx *ctx, struct catalog *catalog, sqlite3 *db)
 	if (r < 0)
 		return r;
 	while ((r = database_step(ctx, row)) > 0) {
-		r = catalog_load_table(ctx, catalog, row);
-		if (r < 0)
+		const struct tally_table table = {.name = catalog_text(row, 0),
+						  .kind = catalog_word(row, 1, catalog_kinds),
+						  .revision = (uint32_t)sqlite3_column_int(row, 2),
+						  .help = catalog_text(row, 3)};
+		struct stored_table *stored = catalog_copy(&table);
+		r = stored ? catalog_load_columns(ctx, db, &stored)
+			   : tally_fail(ctx, ENOMEM, "no memory");
+		if (r < 0) {
+			catalog_free(stored);
 			return r;
+		}
+		catalog_add(catalog, stored);
 	}
 	return r;
 }
