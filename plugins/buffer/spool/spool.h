@@ -1,12 +1,14 @@
 /*
  * What the files of the plugin share.  They call each other in one direction, in the order in which
  * this header lists them:
- *   spool_store.h (the SQLite file) and spool_manifest.h (what is noted beside it) know nothing of
- *   the rest; spool_readers.c (cursors in memory), spool_capacity.c (limits), spool_retention.c
- * (entries kept for a while), spool_lost.c and spool_reconcile.c stand on them; spool_restore.c
- * puts back a file that was taken away, spool_rebuild.c replaces a damaged one; spool_read.c
- * (readers), spool_drop.c (taking out) and spool.c (pushing, life) are what the core calls. Nobody
- * else's.  Under the core's lock, but for the atomics.
+ *   - spool_store.h (the SQLite file) and spool_manifest.h (the record beside it) know nothing of
+ *     the rest;
+ *   - spool_readers.c (cursors in memory), spool_capacity.c (limits), spool_retention.c (entries
+ *     kept for a while), spool_lost.c and spool_reconcile.c build on them;
+ *   - spool_restore.c puts back a file that was taken away, spool_rebuild.c replaces a damaged one;
+ *   - spool_read.c (readers), spool_drop.c (taking out) and spool.c (pushing, life) are what the
+ *     core calls.
+ * Under the core's lock, but for the atomics.
  */
 #ifndef TALLYD_SPOOL_H
 #define TALLYD_SPOOL_H

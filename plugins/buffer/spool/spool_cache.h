@@ -25,7 +25,7 @@ const struct spool_cache_entry *spool_cache_find(const struct spool_cache *cache
 						 uint64_t sequence);
 /* Takes a reference of its own.  -ENOMEM. */
 int spool_cache_add(struct spool_cache *cache, uint64_t sequence, const struct tally_batch *batch);
-/* What is there within (after, up_to]. */
+/* Of the entries in (after, up_to] that are in memory. */
 size_t spool_cache_bytes(const struct spool_cache *cache, uint64_t after, uint64_t up_to);
 void spool_cache_remove(struct spool_cache *cache, uint64_t sequence);
 void spool_cache_forget(struct spool_cache *cache, uint64_t up_to);

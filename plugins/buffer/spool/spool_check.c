@@ -69,8 +69,8 @@ int spool_check_run(struct tally_ctx *ctx, const char *path)
 	}
 	int r = 0;
 	/* For writing, since SQLite cannot read a log that has no index beside it without making
-	 * one (SQLite, Write-Ahead Logging, "Read-Only Databases").  That nothing is changed is
-	 * seen to by query_only, and by leaving out the checkpoint. */
+	 * one (SQLite, Write-Ahead Logging, "Read-Only Databases").  query_only, and no
+	 * checkpoint at the end, keep it from changing anything. */
 	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
 	    SQLITE_OK)
 		r = tally_fail(ctx, EIO, "%s: %s", path, db ? sqlite3_errmsg(db) : "no memory");

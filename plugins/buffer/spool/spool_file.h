@@ -20,7 +20,7 @@ int spool_file_rename_found(struct tally_ctx *ctx, const char *path);
 int spool_file_install_copy(struct tally_ctx *ctx, const char *path);
 /* Says so if the file is there but empty: a spool that was ever used is not. */
 void spool_file_warn_empty(struct tally_ctx *ctx, const char *path);
-/* A rebuild that did not come to its end: PATH.new takes its place, or goes if PATH is there. */
+/* Ends a rebuild that was cut short: PATH.new takes its place, or goes if PATH is there. */
 int spool_file_finish_swap(struct tally_ctx *ctx, const char *path);
 /* Another file in its place, for good. */
 int spool_file_replace(struct tally_ctx *ctx, const char *from, const char *path);

@@ -83,7 +83,7 @@ int spool_lost(void *self, uint32_t reader_id, tally_scan_fn *each, void *arg)
 		return 0;
 	while (r == 0 && reader->reported < spool->n_losses) {
 		const struct spool_loss *loss = &spool->losses[reader->reported++];
-		/* What it had acknowledged before the damage it has. */
+		/* What it had acknowledged before the damage is not lost to it. */
 		if (loss->sequence > reader->lost_after)
 			r = each(arg, loss->table, loss->sequence, loss->rows);
 	}

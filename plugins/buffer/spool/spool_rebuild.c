@@ -176,8 +176,8 @@ static int salvage_exec(const struct spool_salvage *salvage, char *sql)
 }
 
 /* The new file has the old producer, so that entries keep their identity in the stores' ledgers.
- * Only if neither file knows it a new one is drawn; then sequences start at 0, as no ledger knows
- * it. */
+ * A new one is drawn only if neither file knows it; then sequences start at 0, as no ledger does.
+ */
 static int salvage_make(struct spool_salvage *salvage)
 {
 	struct tally_ctx *ctx = salvage->spool->ctx;
@@ -195,7 +195,7 @@ static int salvage_make(struct spool_salvage *salvage)
 	r = salvage_exec(
 		salvage,
 		/* Nothing of it is flushed or can be rolled back before it is whole: a new file
-		 * that did not come to its end is thrown away at the next start. */
+		 * that was not finished is thrown away at the next start. */
 		sqlite3_mprintf("PRAGMA page_size = 4096; PRAGMA journal_mode = OFF; "
 				"PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE"));
 	if (r == 0)

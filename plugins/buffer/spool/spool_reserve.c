@@ -24,7 +24,7 @@ static uint64_t spool_reserve_at_most(const struct spool_store *store, uint64_t 
 	return bytes < part ? bytes : part;
 }
 
-/* Before its end SQLite overwrites what is there; what was not written by it yet it does not read.
+/* SQLite overwrites what is reserved at its end, and never reads what it has not written itself.
  * Its locks are on the other file, so this one may be opened and closed. */
 static void spool_reserve_wal(const struct spool_store *store, uint64_t bytes)
 {

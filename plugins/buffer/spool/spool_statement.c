@@ -113,8 +113,8 @@ void spool_bind_text(struct spool_store *store, enum spool_statement which, int 
 	sqlite3_bind_text(store->statements[which], at, text, -1, SQLITE_STATIC);
 }
 
-/* Texts and blobs are bound by reference and end with the call that bound them, so a statement must
- * not keep any. */
+/* Texts and blobs are bound by reference and belong to the caller: a statement must not keep
+ * them. */
 void spool_reset(struct spool_store *store, enum spool_statement which)
 {
 	sqlite3_reset(store->statements[which]);

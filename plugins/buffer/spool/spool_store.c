@@ -223,7 +223,7 @@ int spool_store_read(struct spool_store *store, uint64_t sequence, spool_store_u
 	return r;
 }
 
-/* Until there is no more, or `use` returns what is not 0. */
+/* Until there are no more, or `use` returns non-zero. */
 static int spool_store_each(struct spool_store *store, enum spool_statement which,
 			    spool_store_use_fn *use, void *arg)
 {

@@ -62,12 +62,11 @@ struct spool_store_entry {
 /* Opens or creates it.  -EBADMSG: it cannot be used; -EBUSY: another process has it open. */
 int spool_store_open(struct tally_ctx *ctx, const char *path, struct spool_store **ret);
 void spool_store_close(struct spool_store *store);     /* NULL is fine */
-char *spool_store_new_producer(struct tally_ctx *ctx); /* to be freed; NULL: none to be had */
+char *spool_store_new_producer(struct tally_ctx *ctx); /* to be freed; NULL: it failed */
 
 /* ---- spool_reserve.c ---- */
 
-/* Has so many bytes on the disk for the log and free inside the file, or less if there is no more.
- */
+/* Reserves so many bytes on the disk for the log and inside the file, or as many as there are. */
 void spool_store_reserve(struct spool_store *store, uint64_t wal, uint64_t file);
 
 /* ---- spool_store.c ---- */
@@ -103,7 +102,7 @@ int spool_store_origins(struct spool_store *store, uint64_t after, spool_store_u
 int spool_store_readers(struct spool_store *store, spool_store_use_fn *use, void *arg);
 int spool_store_waiting(struct spool_store *store, uint64_t after, uint64_t *ret_rows);
 
-/* The reader's cursor (NULL: no reader's); what all have passed, and of that what may go. */
+/* The reader's cursor (NULL: no reader's); what all have passed, and how much of that may go. */
 int spool_store_ack(struct spool_store *store, const char *reader, uint64_t acked, uint64_t passed,
 		    uint64_t gone);
 /* As at the start, and whenever a cursor went back: up to where all have passed. */

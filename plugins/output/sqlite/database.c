@@ -243,7 +243,7 @@ int database_open(struct tally_ctx *ctx, const struct database_settings *setting
 	int flags = SQLITE_OPEN_NOMUTEX |
 		    (settings->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
 	if (sqlite3_open_v2(settings->path, &db, flags, NULL) != SQLITE_OK)
-		/* A connection that could not be opened is there all the same, for its error. */
+		/* Mostly there is a connection all the same, to ask for the error. */
 		r = db ? database_fail(ctx, db) : tally_fail(ctx, ENOMEM, "no memory");
 	if (r == 0)
 		r = database_configure(ctx, db, settings);

@@ -16,7 +16,7 @@ struct database_settings {
 	bool read_only;
 };
 
-/* Whether a database can be there; creates the file, mode 0600, if nothing is. */
+/* Whether a database can be at the path; creates the file, mode 0600, if nothing is. */
 int database_check_path(struct tally_ctx *ctx, const char *path);
 
 /* One that writes also sets WAL and incremental vacuum. */

@@ -23,7 +23,7 @@ void place_note(struct store *store);
 /* -ESTALE: one of the files was removed, replaced or emptied; the reason names it. */
 int place_check(struct store *store);
 /* Before they are closed because of that: what the log has goes into the file, wherever that is
- * now, so that it is whole there; and a log that is left does not get at another file. */
+ * now, so that it is whole there, and no log is left to be replayed into another file. */
 void place_give_up(struct store *store);
 /* Before the database is opened, with the lock held: says so if it was in use and is empty now. */
 int place_check_empty(struct store *store);

@@ -134,7 +134,7 @@ static int store_write_once(struct store *store, const struct tally_entry *entri
 	pthread_mutex_unlock(&store->turn);
 	store_leave(store);
 	/* Rejected rows stay rejected, as they would be again.  Those that were stored are asked
-	 * for once more: the ledger tells which of them the file has that is open by then. */
+	 * for once more: by then another file may be open, whose ledger tells what it has. */
 	for (uint32_t i = 0; r < 0 && i < n; i++)
 		if (verdicts[i] == TALLY_DONE)
 			verdicts[i] = TALLY_RETRY;

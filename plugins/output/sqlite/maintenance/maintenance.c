@@ -118,8 +118,7 @@ static int maintenance_make_room(struct store *store)
 		if (r == 0 && fill >= enough)
 			r = retention_make_room(store);
 		pthread_mutex_unlock(&store->turn);
-		/* Once it has begun it goes on to below that, so that it need not begin again at
-		 * once. */
+		/* Having begun it goes on to a lower mark, so as not to begin again at once. */
 		enough = RETENTION_ROOM;
 	}
 	return r < 0 ? r : 0;

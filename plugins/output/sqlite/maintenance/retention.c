@@ -239,7 +239,7 @@ struct retention_span {
 	int deleted;
 };
 
-/* What is there to be trimmed: a STATE table has one row per thing, and those stay. */
+/* A STATE table is not trimmed: it has one row per thing, old or not. */
 static bool retention_has(const struct stored_table *stored, enum schema_level level)
 {
 	return stored->table.kind != TALLY_STATE && (level == LEVEL_ROWS || stored->n_numbers);

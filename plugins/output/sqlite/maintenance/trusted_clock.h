@@ -11,7 +11,7 @@
 #include "store/catalog.h"
 #include "store/store_clock.h"
 
-/* Reads the row, or makes it where there is none: as far as rows go, else by the clock. */
+/* Reads the row, or creates it: from the newest row of all tables, else from the clock. */
 int trusted_clock_begin(struct tally_ctx *ctx, sqlite3 *db, struct catalog *catalog,
 			struct store_clock *ret);
 /* Leaves *ret as it is if there is no row. */

@@ -16,7 +16,7 @@ int watermarks_set_rolled_to(struct tally_ctx *ctx, sqlite3 *db, const char *tab
 			     enum schema_level level, int64_t time);
 /* What lies after `now` was noted by a clock that was wrong: the levels are rolled up again from
  * the newest minute before `closed` that is, and from then on rows are taken to be all there.  1:
- * some was. */
+ * something did. */
 int watermarks_rewind(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *stored,
 		      int64_t now, int64_t closed);
 /* Never goes back. */

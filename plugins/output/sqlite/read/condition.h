@@ -1,6 +1,6 @@
 /*
  * Filters as SQL.  In every statement of a query the value of filter i is parameter i + 1; what
- * else the statement needs is numbered from CONDITION_FREE(question) on.
+ * else the statement needs is numbered from CONDITION_FREE(bound) on.
  */
 #ifndef TALLYD_SQLITE_CONDITION_H
 #define TALLYD_SQLITE_CONDITION_H

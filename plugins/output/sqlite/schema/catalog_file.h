@@ -1,4 +1,4 @@
-/* Where the catalog of tables stands in the file: tally_tables and tally_columns. */
+/* The catalog of tables in the file: tally_tables and tally_columns. */
 #ifndef TALLYD_SQLITE_CATALOG_FILE_H
 #define TALLYD_SQLITE_CATALOG_FILE_H
 

@@ -55,7 +55,7 @@ int rollup_columns_read(sqlite3_stmt *row, int first, const struct aggregator_fi
 	for (uint32_t part = 0; part < N_PARTS; part++)
 		at.column[part] = parts >> part & 1 ? first++ : -1;
 	*ret = (struct accumulator){.count = rollup_columns_int(&at, PART_COUNT)};
-	/* A bucket may have rows of which none has a value here; its parts are NULL then. */
+	/* Perhaps none of the bucket's rows has a value here; its parts are NULL then. */
 	if (ret->count == 0 && at.column[PART_COUNT] >= 0)
 		return first;
 	ret->last.set = at.column[PART_LAST] >= 0 &&

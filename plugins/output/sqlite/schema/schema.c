@@ -89,14 +89,15 @@ static int schema_create_state(struct tally_ctx *ctx, sqlite3 *db,
 	return database_exec_text(ctx, db, sql);
 }
 
-/* How many and for how long are whole numbers, whatever the column is. */
+/* Counts and spans are integers, whatever the column is. */
 static const char *schema_part_type(const struct tally_column *column, uint32_t part)
 {
 	return part == PART_COUNT || part == PART_SPAN ? "INTEGER" : schema_type(column);
 }
 
 /* `newest` is the time of the newest row in a bucket, for the last value over several buckets;
- * `rows` tells a bucket that is computed again from one of which rows were deleted meanwhile. */
+ * `rows` shows when a bucket that is computed again would be made of fewer rows: then it stays as
+ * it was. */
 static int schema_create_rollup(struct tally_ctx *ctx, sqlite3 *db,
 				const struct stored_table *stored, enum schema_level level)
 {

@@ -34,7 +34,7 @@ int writer_prepare(struct writer *writer, const struct tally_table *table);
 int writer_write(struct writer *writer, const struct tally_entry *entries, uint32_t n,
 		 uint8_t *verdicts);
 
-/* Up to where the file has what this producer gave. */
+/* The last entry of this producer that is in the file. */
 int writer_ledger(struct writer *writer, const char *name, uint64_t *ret);
 
 /* A table's dictionary lost rows, or its rollup moved on to rolled_to. */

@@ -52,7 +52,7 @@ static int writer_table_prepare_insert(struct writer_table *table)
 	if (state) {
 		sqlite3_str_appendf(sql, "UPDATE SET ");
 		writer_table_columns(table, sql, "\"%w\" = excluded.\"%w\"", ", ");
-		/* Not if a newer one is there, unless that came from a clock that was wrong. */
+		/* A newer row stays, unless it came from a clock that was wrong. */
 		sqlite3_str_appendf(sql,
 				    " WHERE excluded.\"%w\" >= \"%w\".\"%w\" OR \"%w\".\"%w\" > "
 				    "?%u",

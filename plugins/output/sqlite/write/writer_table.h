@@ -31,7 +31,7 @@ void writer_table_destroy(struct writer_table *table); /* NULL is fine */
 
 /* Inside a transaction.  A row that can never be stored is rejected, not an error. */
 int writer_table_put(struct writer_table *table, const struct tally_batch *batch);
-/* After a rollback: ids given in the transaction are no more. */
+/* After a rollback: the ids that the transaction gave do not exist. */
 void writer_table_forget(struct writer_table *table);
 
 #endif
