@@ -20,17 +20,6 @@ static const char *after(const char *text, const char *scheme)
 	return strncmp(text, scheme, len) == 0 ? text + len : NULL;
 }
 
-static const char *parse_socket(const char *path, struct address *ret)
-{
-	if (*path != '/')
-		return "needs a full path (try unix:///run/redis/redis-server.sock)";
-	if (strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
-		return "is longer than a socket's path can be (107 bytes)";
-	snprintf(ret->place, sizeof(ret->place), "%s", path);
-	ret->port = 0;
-	return NULL;
-}
-
 static bool parse_port(const char *text, size_t len, int *ret)
 {
 	int port = 0;
@@ -58,14 +47,6 @@ static bool parse_name(const char *text, size_t len, const char *others, struct 
 	return true;
 }
 
-/* Without the brackets of an IPv6 address. */
-static bool parse_host(const char *text, size_t len, struct address *ret)
-{
-	bool bracketed = len > 2 && text[0] == '[' && text[len - 1] == ']';
-	return bracketed ? parse_name(text + 1, len - 2, ":.", ret)
-			 : parse_name(text, len, ".-_", ret);
-}
-
 const char *address_parse_host(const char *text, size_t len, int port, struct address *ret)
 {
 	/* The colons inside [::1] do not begin a port: one that does stands behind the bracket. */
@@ -79,7 +60,11 @@ const char *address_parse_host(const char *text, size_t len, int port, struct ad
 			return "needs a port from 1 to 65535";
 		len = (size_t)(colon - text);
 	}
-	return parse_host(text, len, ret) ? NULL : "needs a host's name or address";
+	/* An IPv6 address is kept without its brackets. */
+	bool bracketed = len > 2 && text[0] == '[' && text[len - 1] == ']';
+	bool valid = bracketed ? parse_name(text + 1, len - 2, ":.", ret)
+			       : parse_name(text, len, ".-_", ret);
+	return valid ? NULL : "needs a host's name or address";
 }
 
 /* Sentinels report IPv6 addresses without brackets. */
@@ -89,23 +74,26 @@ bool address_make(const char *host, size_t host_len, const char *port, size_t po
 	return parse_port(port, port_len, &ret->port) && parse_name(host, host_len, ":.-_", ret);
 }
 
-static const char *parse_tcp(const char *text, struct address *ret)
-{
-	size_t len = strcspn(text, "/");
-	const char *problem = address_parse_host(text, len, ADDRESS_PORT, ret);
-	if (!problem && text[len] && text[len + 1])
-		problem = "has a path: give the database as db";
-	return problem;
-}
-
 const char *address_parse(const char *url, struct address *ret)
 {
 	const char *rest = after(url, "unix://");
-	if (rest)
-		return parse_socket(rest, ret);
+	if (rest) {
+		if (*rest != '/')
+			return "needs a full path (try unix:///run/redis/redis-server.sock)";
+		if (strlen(rest) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+			return "is longer than a socket's path can be (107 bytes)";
+		snprintf(ret->place, sizeof(ret->place), "%s", rest);
+		ret->port = 0;
+		return NULL;
+	}
 	rest = after(url, "redis://");
-	if (rest)
-		return parse_tcp(rest, ret);
+	if (rest) {
+		size_t len = strcspn(rest, "/");
+		const char *problem = address_parse_host(rest, len, ADDRESS_PORT, ret);
+		if (!problem && rest[len] && rest[len + 1])
+			problem = "has a path: give the database as db";
+		return problem;
+	}
 	if (after(url, "rediss://") || after(url, "rediss+sentinel://"))
 		return "asks for TLS, which this tallyd cannot do: put a TLS proxy between "
 		       "(stunnel, or Redis on this machine)";

@@ -51,9 +51,9 @@ struct cache {
 				void */
 	int64_t open_until;  /* monotonic; 0: closed */
 	unsigned failures;   /* in a row */
-	int64_t unavailable_since, logged; /* since when it is not there, told last; monotonic; 0:
-			       it is, or was never */
-	int64_t next_probe;                /* when to see whether idle links still live */
+	int64_t unavailable_since; /* monotonic; 0: available, or never yet */
+	int64_t logged;            /* when that was logged last; 0: not */
+	int64_t next_probe;        /* when to see whether idle links still live */
 	bool stopping;
 };
 
@@ -96,46 +96,31 @@ static void cache_update_gauge(const struct cache *cache)
 	tally_gauge(cache->template.ctx, REDIS_CACHE_AVAILABLE, cache->open_until == 0);
 }
 
-/* With the lock: logs the beginning, then once a minute.  A single late reply opens the circuit but
- * is not logged, unless the next attempt fails too: at a cache_timeout of milliseconds it is
- * commonplace. */
-static void cache_log_unavailable(struct cache *cache, const char *why, bool late)
-{
-	int64_t now = tally_monotonic(cache->template.ctx);
-	if (!cache->unavailable_since)
-		cache->unavailable_since = now;
-	if (late || (cache->logged && now - cache->logged < cache_log_interval))
-		return;
-	tally_log(cache->template.ctx, TALLY_ERROR,
-		  "the cache is unavailable, for %lld s now: %s; lookups fail at once meanwhile",
-		  (long long)((now - cache->unavailable_since) / CLOCK_SECOND), why);
-	cache->logged = now;
-}
-
-/* With the lock. */
-static void cache_log_available(struct cache *cache)
-{
-	int64_t now = tally_monotonic(cache->template.ctx);
-	if (cache->logged)
-		tally_log(cache->template.ctx, TALLY_NOTICE,
-			  "the cache is available again after %lld s",
-			  (long long)((now - cache->unavailable_since) / CLOCK_SECOND));
-	cache->unavailable_since = cache->logged = 0;
-}
-
 /* With the lock, after a failure r, which tally_reason() explains.  One failed connection says that
  * Redis is in trouble, so all of them go: without that, each caller would find out by a timeout of
  * its own.  Borrowed connections are closed when they are returned, by their generation. */
 static void cache_open_circuit(struct cache *cache, int r)
 {
-	cache_log_unavailable(cache, tally_reason(cache->template.ctx),
-			      r == -ETIMEDOUT && !cache->unavailable_since);
+	struct tally_ctx *ctx = cache->template.ctx;
+	int64_t now = tally_monotonic(ctx);
+	/* A single late reply opens the circuit but is not logged, unless the next attempt fails
+	 * too: at a cache_timeout of milliseconds it is commonplace. */
+	bool late = r == -ETIMEDOUT && !cache->unavailable_since;
+	if (!cache->unavailable_since)
+		cache->unavailable_since = now;
+	if (!late && (!cache->logged || now - cache->logged >= cache_log_interval)) {
+		tally_log(ctx, TALLY_ERROR,
+			  "the cache is unavailable, for %lld s now: %s; lookups fail at once "
+			  "meanwhile",
+			  (long long)((now - cache->unavailable_since) / CLOCK_SECOND),
+			  tally_reason(ctx));
+		cache->logged = now;
+	}
 	cache_close_idle(cache);
 	cache->generation++;
 	/* Without jitter: a short cooldown would let callers run into the next timeout. */
-	cache->open_until =
-		tally_monotonic(cache->template.ctx) +
-		backoff_pause(cache_first_cooldown, cache_longest_cooldown, cache->failures++);
+	cache->open_until = now + backoff_pause(cache_first_cooldown, cache_longest_cooldown,
+						cache->failures++);
 	cache_update_gauge(cache);
 	pthread_cond_signal(&cache->wanted);
 	pthread_cond_broadcast(&cache->free);
@@ -203,8 +188,13 @@ static void cache_connect(struct cache *cache)
 	}
 	cache->idle[cache->n_idle++] = connection;
 	cache->open_until = 0;
-	cache->next_probe = tally_monotonic(cache->template.ctx) + cache_probe_interval;
-	cache_log_available(cache);
+	int64_t now = tally_monotonic(cache->template.ctx);
+	cache->next_probe = now + cache_probe_interval;
+	if (cache->logged)
+		tally_log(cache->template.ctx, TALLY_NOTICE,
+			  "the cache is available again after %lld s",
+			  (long long)((now - cache->unavailable_since) / CLOCK_SECOND));
+	cache->unavailable_since = cache->logged = 0;
 	cache_update_gauge(cache);
 	pthread_cond_signal(&cache->free);
 }
@@ -228,10 +218,8 @@ static void cache_probe(struct cache *cache)
 	commands_init(&commands, 256);
 	commands_begin(&commands, 1);
 	commands_add_text(&commands, "PING");
-	int r = commands.bytes.error
-			? tally_fail(cache->template.ctx, ENOMEM, "no memory")
-			: connection_exchange(borrowed.connection, &commands,
-					      connection_check_reply, borrowed.connection, until);
+	int r = connection_exchange(borrowed.connection, &commands, connection_check_reply,
+				    borrowed.connection, until);
 	commands_done(&commands);
 	cache_return(cache, &borrowed, r == -ETIMEDOUT ? -ENOTCONN : r);
 	pthread_mutex_lock(&cache->lock);

@@ -82,33 +82,27 @@ static int exchange_send(struct exchange *exchange)
 	return 0;
 }
 
-/* hiredis buffers a reply until it is complete, however long the server says that it is: the bound
- * on bytes is here, and the one on elements in connection_make_array(). */
-static int exchange_parse(struct exchange *exchange, const char *data, size_t len)
+static int exchange_receive(struct exchange *exchange)
 {
-	redisReader *reader = exchange->connection->redis->reader;
 	struct connection *connection = exchange->connection;
-	connection->received += len;
+	redisReader *reader = connection->redis->reader;
+	char data[RECEIVE_CHUNK];
+	ssize_t n = recv(connection->redis->fd, data, sizeof(data), MSG_DONTWAIT);
+	if (n == 0)
+		return tally_fail(connection->ctx, ECONNRESET, "Redis closed the connection");
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (n < 0)
+		return tally_fail(connection->ctx, errno, "receiving: %s", strerror(errno));
+	/* hiredis buffers a reply until it is complete, however long the server says that it is:
+	 * the bound on bytes is here, and the one on elements in connection_make_array(). */
+	connection->received += (size_t)n;
 	if (connection->received > connection->max_reply)
 		return tally_fail(connection->ctx, EBADMSG, "a reply is longer than %zu bytes",
 				  connection->max_reply);
-	if (redisReaderFeed(reader, data, len) != REDIS_OK)
+	if (redisReaderFeed(reader, data, (size_t)n) != REDIS_OK)
 		return tally_fail(connection->ctx, EBADMSG, "%s", reader->errstr);
 	return 0;
-}
-
-static int exchange_receive(struct exchange *exchange)
-{
-	char data[RECEIVE_CHUNK];
-	ssize_t n = recv(exchange->connection->redis->fd, data, sizeof(data), MSG_DONTWAIT);
-	if (n > 0)
-		return exchange_parse(exchange, data, (size_t)n);
-	if (n == 0)
-		return tally_fail(exchange->connection->ctx, ECONNRESET,
-				  "Redis closed the connection");
-	if (errno == EAGAIN || errno == EINTR)
-		return 0;
-	return tally_fail(exchange->connection->ctx, errno, "receiving: %s", strerror(errno));
 }
 
 /* Passes on the replies that are complete. */
@@ -152,6 +146,8 @@ int connection_exchange(struct connection *connection, const struct commands *co
 	struct exchange exchange = {
 		.connection = connection, .commands = commands, .each = each, .arg = arg};
 	int r = 0;
+	if (commands->bytes.error)
+		return tally_fail(connection->ctx, -commands->bytes.error, "no memory");
 	exchange.wanted = each ? commands->n : 0;
 	while (r == 0 &&
 	       (exchange.replies < exchange.wanted || exchange.sent < commands->bytes.len))
@@ -208,7 +204,7 @@ static int connection_connect(struct connection *connection, const struct addres
 	connection->redis->reader->fn = &connection->functions;
 	connection->redis->reader->privdata = connection;
 	connection->received = 0;
-	/* connect() is done when the socket becomes writable; whether it succeeded says SO_ERROR.
+	/* connect() is done when the socket becomes writable; SO_ERROR says whether it succeeded.
 	 */
 	int r = 0, error = 0;
 	while (r == 0)
@@ -247,10 +243,8 @@ static int connection_handshake(struct connection *connection, int64_t deadline)
 	}
 	commands_begin(&commands, 1);
 	commands_add_text(&commands, "PING");
-	int r = commands.bytes.error
-			? tally_fail(ctx, -commands.bytes.error, "no memory")
-			: connection_exchange(connection, &commands, connection_check_reply,
-					      connection, deadline);
+	int r = connection_exchange(connection, &commands, connection_check_reply, connection,
+				    deadline);
 	commands_done(&commands);
 	if (fresh)
 		explicit_bzero(fresh, strlen(fresh));

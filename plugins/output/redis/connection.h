@@ -46,8 +46,8 @@ void connection_close(struct connection *connection);
 /* Open, and neither unexpected bytes nor the other side's close have arrived. */
 bool connection_is_usable(const struct connection *connection);
 
-/* Sends all commands and passes each reply to `each`.  -ETIMEDOUT, -ECANCELED (woken), -EBADMSG, …:
- * as after tally_fail(). */
+/* Sends all commands and passes each reply to `each`; nothing of commands with an error.
+ * -ETIMEDOUT, -ECANCELED (woken), -EBADMSG, …: as after tally_fail(). */
 int connection_exchange(struct connection *connection, const struct commands *commands,
 			connection_reply_fn *each, void *arg, int64_t deadline);
 /* Waits for replies and passes all complete ones to `each`.  A subscriber's replies come between

@@ -16,10 +16,16 @@ enum { PUBLISH_NAME_SIZE = 256 };
 
 /* ---- Messages ------------------------------------------------------------ */
 
-static void add_json(struct commands *commands, const struct tally_table *table,
-		     const struct tally_cell *cells)
+static void publish_message(struct commands *commands, const struct redis_config *config,
+			    const struct tally_table *table, const struct tally_cell *cells)
 {
+	char channel[PUBLISH_NAME_SIZE];
 	struct json_writer json;
+	snprintf(channel, sizeof(channel), "%s" REDIS_LAYOUT "rows:%s", config->prefix,
+		 table->name);
+	commands_begin(commands, 3);
+	commands_add_text(commands, "PUBLISH");
+	commands_add_text(commands, channel);
 	json_writer_init(&json, REDIS_MAX_ROW);
 	json_begin_object(&json);
 	for (uint32_t c = 0; c < table->n_columns; c++) {
@@ -32,18 +38,6 @@ static void add_json(struct commands *commands, const struct tally_table *table,
 	else
 		commands_add(commands, json.data, json.len);
 	json_writer_done(&json);
-}
-
-static void publish_message(struct commands *commands, const struct redis_config *config,
-			    const struct tally_table *table, const struct tally_cell *cells)
-{
-	char channel[PUBLISH_NAME_SIZE];
-	snprintf(channel, sizeof(channel), "%s" REDIS_LAYOUT "rows:%s", config->prefix,
-		 table->name);
-	commands_begin(commands, 3);
-	commands_add_text(commands, "PUBLISH");
-	commands_add_text(commands, channel);
-	add_json(commands, table, cells);
 }
 
 /* ---- Hashes -------------------------------------------------------------- */
@@ -71,17 +65,6 @@ static void begin_hash(struct commands *commands, const struct redis_config *con
 	commands_add(commands, key, (size_t)len);
 }
 
-/* A field is named by table and column, since the tables of one container share its hash:
- * `stats.cpu_percent` from container_stats. */
-static void add_field(struct commands *commands, const struct tally_table *table, uint32_t c)
-{
-	static const char common[] = "container_";
-	size_t skip = strncmp(table->name, common, strlen(common)) == 0 ? strlen(common) : 0;
-	char field[PUBLISH_NAME_SIZE];
-	snprintf(field, sizeof(field), "%s.%s", table->name + skip, table->columns[c].name);
-	commands_add_text(commands, field);
-}
-
 /* As in a message, but text without quotes and escapes: readers of a hash want the bare value. */
 static void add_value(struct commands *commands, const struct tally_column *column,
 		      const struct tally_cell *cell)
@@ -102,13 +85,19 @@ static void add_value(struct commands *commands, const struct tally_column *colu
 	json_writer_done(&json);
 }
 
+/* A field is named by table and column, since the tables of one container share its hash:
+ * `stats.cpu_percent` from container_stats. */
 static void add_fields(struct commands *commands, const struct tally_table *table,
 		       const struct tally_cell *cells, bool set)
 {
+	static const char common[] = "container_";
+	size_t skip = strncmp(table->name, common, strlen(common)) == 0 ? strlen(common) : 0;
+	char field[PUBLISH_NAME_SIZE];
 	for (uint32_t c = 0; c < table->n_columns; c++) {
 		if ((cells[c].set != 0) != set)
 			continue;
-		add_field(commands, table, c);
+		snprintf(field, sizeof(field), "%s.%s", table->name + skip, table->columns[c].name);
+		commands_add_text(commands, field);
 		if (set)
 			add_value(commands, &table->columns[c], &cells[c]);
 	}

@@ -28,34 +28,7 @@ bool sentinels_are_meant(const char *url)
 	return strncmp(url, sentinel_scheme, strlen(sentinel_scheme)) == 0;
 }
 
-static const char *parse_list(const char *text, size_t len, struct sentinels *ret)
-{
-	const char *end = text + len, *problem = NULL;
-	ret->n = 0;
-	while (!problem && text <= end) {
-		const char *comma = memchr(text, ',', (size_t)(end - text));
-		size_t one = (size_t)((comma ? comma : end) - text);
-		if (ret->n == SENTINELS_MAX)
-			return "names more than 8 sentinels";
-		problem = address_parse_host(text, one, SENTINEL_PORT, &ret->list[ret->n++]);
-		text += one + 1;
-	}
-	return problem;
-}
-
-/* Empty, `/` or `/NUMBER`. */
-static const char *parse_db(const char *text, struct sentinels *ret)
-{
-	ret->db = -1;
-	if (!text[0] || !text[1])
-		return NULL;
-	size_t len = strspn(++text, "0123456789");
-	if (len <= 5 && !text[len])
-		ret->db = strtol(text, NULL, 10);
-	return ret->db >= 0 && ret->db <= 65535 ? NULL : "needs a database from 0 to 65535";
-}
-
-/* The characters that sentinels accept in a name. */
+/* NAME[/DB]; the characters are those that sentinels accept in a name. */
 static const char *parse_name(const char *text, struct sentinels *ret)
 {
 	size_t len = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -65,15 +38,32 @@ static const char *parse_name(const char *text, struct sentinels *ret)
 		       "digits, '.', '-' and '_' (redis+sentinel://HOST:PORT,HOST:PORT/NAME)";
 	memcpy(ret->name, text, len);
 	ret->name[len] = '\0';
-	return parse_db(text + len, ret);
+	ret->db = -1;
+	text += len;
+	if (!text[0] || !text[1])
+		return NULL;
+	len = strspn(++text, "0123456789");
+	if (len <= 5 && !text[len])
+		ret->db = strtol(text, NULL, 10);
+	return ret->db >= 0 && ret->db <= 65535 ? NULL : "needs a database from 0 to 65535";
 }
 
 const char *sentinels_parse(const char *url, struct sentinels *ret)
 {
-	const char *text = url + strlen(sentinel_scheme);
-	size_t len = strcspn(text, "/");
-	const char *problem = parse_list(text, len, ret);
-	return problem ? problem : parse_name(text + len + (text[len] == '/'), ret);
+	const char *text = url + strlen(sentinel_scheme), *end = text + strcspn(text, "/");
+	ret->n = 0;
+	while (text <= end) {
+		const char *comma = memchr(text, ',', (size_t)(end - text));
+		size_t len = (size_t)((comma ? comma : end) - text);
+		if (ret->n == SENTINELS_MAX)
+			return "names more than 8 sentinels";
+		const char *problem =
+			address_parse_host(text, len, SENTINEL_PORT, &ret->list[ret->n++]);
+		if (problem)
+			return problem;
+		text += len + 1;
+	}
+	return parse_name(end + (*end == '/'), ret);
 }
 
 /* ---- One sentinel -------------------------------------------------------- */
@@ -108,22 +98,6 @@ static int sentinel_query_reply(void *arg, uint32_t i, redisReply **reply)
 		       : tally_fail(ctx, EBADMSG, "its answer is not an address");
 }
 
-static int sentinel_query_send(struct sentinel_query *query, int64_t deadline)
-{
-	struct commands commands;
-	commands_init(&commands, SENTINEL_MAX_COMMANDS);
-	commands_begin(&commands, 3);
-	commands_add_text(&commands, "SENTINEL");
-	commands_add_text(&commands, "get-master-addr-by-name");
-	commands_add_text(&commands, query->name);
-	int r = commands.bytes.error
-			? tally_fail(query->connection.ctx, -commands.bytes.error, "no memory")
-			: connection_exchange(&query->connection, &commands, sentinel_query_reply,
-					      query, deadline);
-	commands_done(&commands);
-	return r;
-}
-
 /* A sentinel speaks RESP too, so it gets a connection like any other, but with its own password
  * and no database: it must never see the password of Redis.  Its replies have tight bounds. */
 static int sentinel_ask(const struct sentinels *sentinels, const struct address *sentinel,
@@ -133,6 +107,7 @@ static int sentinel_ask(const struct sentinels *sentinels, const struct address 
 	struct sentinel_query query = {
 		.connection = *template, .name = sentinels->name, .ret = ret};
 	struct connection *connection = &query.connection;
+	struct commands commands;
 	int64_t deadline = connection_deadline(template);
 	config.user = NULL;
 	config.password = config.sentinel_password;
@@ -141,9 +116,16 @@ static int sentinel_ask(const struct sentinels *sentinels, const struct address 
 	connection->db = 0;
 	connection->max_reply = SENTINEL_MAX_REPLY;
 	connection->max_array = 2;
+	commands_init(&commands, SENTINEL_MAX_COMMANDS);
+	commands_begin(&commands, 3);
+	commands_add_text(&commands, "SENTINEL");
+	commands_add_text(&commands, "get-master-addr-by-name");
+	commands_add_text(&commands, query.name);
 	int r = connection_open_at(connection, sentinel, deadline);
 	if (r == 0)
-		r = sentinel_query_send(&query, deadline);
+		r = connection_exchange(connection, &commands, sentinel_query_reply, &query,
+					deadline);
+	commands_done(&commands);
 	connection_close(connection);
 	return r < 0 ? tally_fail(connection->ctx, -r, "sentinel %s, port %d: %s", sentinel->place,
 				  sentinel->port, tally_reason(connection->ctx))
@@ -165,30 +147,21 @@ static int primary_reply(void *arg, uint32_t i, redisReply **reply)
 	return tally_fail(connection->ctx, EROFS, "is not the primary");
 }
 
-/* The reply to ROLE holds one array per replica, so for it alone arrays may be longer. */
-static int primary_check(struct connection *connection, int64_t deadline)
-{
-	struct commands commands;
-	int max_array = connection->max_array;
-	commands_init(&commands, SENTINEL_MAX_COMMANDS);
-	commands_begin(&commands, 1);
-	commands_add_text(&commands, "ROLE");
-	connection->max_array = SENTINEL_MAX_REPLICAS;
-	int r = commands.bytes.error
-			? tally_fail(connection->ctx, -commands.bytes.error, "no memory")
-			: connection_exchange(connection, &commands, primary_reply, connection,
-					      deadline);
-	connection->max_array = max_array;
-	commands_done(&commands);
-	return r;
-}
-
 static int primary_open(struct connection *connection, const struct address *primary)
 {
 	int64_t deadline = connection_deadline(connection);
+	int max_array = connection->max_array;
+	struct commands commands;
+	commands_init(&commands, SENTINEL_MAX_COMMANDS);
+	commands_begin(&commands, 1);
+	commands_add_text(&commands, "ROLE");
 	int r = connection_open_at(connection, primary, deadline);
+	/* The reply to ROLE holds one array per replica, so for it alone arrays may be longer. */
+	connection->max_array = SENTINEL_MAX_REPLICAS;
 	if (r == 0)
-		r = primary_check(connection, deadline);
+		r = connection_exchange(connection, &commands, primary_reply, connection, deadline);
+	connection->max_array = max_array;
+	commands_done(&commands);
 	return r < 0 ? tally_fail(connection->ctx, -r, "%s, port %d, named by a sentinel: %s",
 				  primary->place, primary->port, tally_reason(connection->ctx))
 		     : 0;

@@ -73,8 +73,6 @@ static int subscriber_reply(void *arg, uint32_t i, redisReply **reply)
 /* Does not wait for the replies: they come between messages, through subscriber_reply(). */
 static int subscriber_send(struct subscriber *subscriber, const struct commands *commands)
 {
-	if (commands->bytes.error)
-		return tally_fail(subscriber->connection.ctx, -commands->bytes.error, "no memory");
 	return connection_exchange(&subscriber->connection, commands, NULL, NULL,
 				   connection_deadline(&subscriber->connection));
 }
@@ -100,28 +98,24 @@ static int subscriber_subscribe(struct subscriber *subscriber, const char *const
 	return r;
 }
 
-static int subscriber_ping(struct subscriber *subscriber)
-{
-	struct commands commands;
-	commands_init(&commands, SUBSCRIBER_MAX_COMMANDS);
-	commands_begin(&commands, 1);
-	commands_add_text(&commands, "PING");
-	int r = subscriber_send(subscriber, &commands);
-	commands_done(&commands);
-	subscriber->pinged = true;
-	return r;
-}
-
 /* Silence is normal on a quiet channel, and a peer that vanished looks the same.  So after
  * `timeout` without anything a PING goes out, and after as long again the connection counts as
  * lost.  The callback without a message says that all channels are subscribed: from then on no
  * message is missed. */
 static int subscriber_step(struct subscriber *subscriber)
 {
+	struct commands ping;
 	int r = connection_listen(&subscriber->connection, subscriber_reply, subscriber,
 				  connection_deadline(&subscriber->connection));
-	if (r == -ETIMEDOUT && !subscriber->pinged)
-		return subscriber_ping(subscriber);
+	if (r == -ETIMEDOUT && !subscriber->pinged) {
+		commands_init(&ping, SUBSCRIBER_MAX_COMMANDS);
+		commands_begin(&ping, 1);
+		commands_add_text(&ping, "PING");
+		r = subscriber_send(subscriber, &ping);
+		commands_done(&ping);
+		subscriber->pinged = true;
+		return r;
+	}
 	subscriber->pinged = false;
 	if (r == 0 && subscriber->n_subscribed == subscriber->n_channels)
 		r = subscriber->on_message(subscriber->arg, NULL, NULL, 0);

@@ -90,26 +90,21 @@ static int writer_add_row(struct writer *writer, const struct tally_batch *batch
 	return 0;
 }
 
-static int writer_add(struct writer *writer, const struct tally_batch *batch)
-{
-	int r = 0;
-	for (uint32_t row = 0; r == 0 && row < batch->n_rows; row++) {
-		if (writer->commands.bytes.len >= REDIS_MAX_COMMANDS)
-			r = writer_flush(writer);
-		if (r == 0)
-			r = writer_add_row(writer, batch, row);
-	}
-	return r;
-}
-
 int writer_write(struct writer *writer, const struct tally_entry *entries, uint32_t n,
 		 uint8_t *verdicts)
 {
 	int r = writer_connect(writer);
 	commands_clear(&writer->commands);
 	writer->rows = 0;
-	for (uint32_t i = 0; r == 0 && i < n; i++)
-		r = writer_add(writer, entries[i].batch);
+	for (uint32_t i = 0; r == 0 && i < n; i++) {
+		const struct tally_batch *batch = entries[i].batch;
+		for (uint32_t row = 0; r == 0 && row < batch->n_rows; row++) {
+			if (writer->commands.bytes.len >= REDIS_MAX_COMMANDS)
+				r = writer_flush(writer);
+			if (r == 0)
+				r = writer_add_row(writer, batch, row);
+		}
+	}
 	if (r == 0)
 		r = writer_flush(writer);
 	if (r < 0) {
