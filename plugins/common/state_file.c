@@ -34,8 +34,11 @@ static bool path_of(const struct tally_ctx *ctx, const char *end, char ret[PATH_
 
 /* ---- Writing ---- */
 
-static int write_all(int fd, const char *bytes, size_t len)
+static int write_file(const char *path, const char *bytes, size_t len)
 {
+	auto_close int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
 	while (len > 0) {
 		ssize_t n = write(fd, bytes, len);
 		if (n < 0 && errno == EINTR)
@@ -45,14 +48,7 @@ static int write_all(int fd, const char *bytes, size_t len)
 		bytes += n;
 		len -= (size_t)n;
 	}
-	return 0;
-}
-
-static int write_file(const char *path, const void *bytes, size_t len)
-{
-	auto_close int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	int r = fd < 0 ? -errno : write_all(fd, bytes, len);
-	return r == 0 && fdatasync(fd) < 0 ? -errno : r;
+	return fdatasync(fd) < 0 ? -errno : 0;
 }
 
 int state_file_write(struct tally_ctx *ctx, const void *bytes, size_t len)
@@ -70,21 +66,11 @@ int state_file_write(struct tally_ctx *ctx, const void *bytes, size_t len)
 
 /* ---- Reading ---- */
 
-static ssize_t read_some(int fd, char *bytes, size_t len)
-{
-	ssize_t n;
-	do {
-		n = read(fd, bytes, len);
-	} while (n < 0 && errno == EINTR);
-	return n;
-}
-
 /* The caller frees *ret. */
 static int read_file(const char *path, char **ret, size_t *ret_len)
 {
 	struct stat file;
 	size_t len = 0;
-	ssize_t n = 1;
 	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &file) < 0)
 		return -errno;
@@ -94,21 +80,19 @@ static int read_file(const char *path, char **ret, size_t *ret_len)
 	auto_free char *bytes = malloc(size + 1);
 	if (!bytes)
 		return -ENOMEM;
-	while (len < size && n > 0) {
-		n = read_some(fd, bytes + len, size - len);
+	while (len < size) {
+		ssize_t n = read(fd, bytes + len, size - len);
+		if (n < 0 && errno == EINTR)
+			continue;
 		if (n < 0)
 			return -errno;
+		if (n == 0)
+			break;
 		len += (size_t)n;
 	}
 	*ret = TAKE(bytes);
 	*ret_len = len;
 	return 0;
-}
-
-static bool is_of(const struct tally_table *table, const struct tally_table *other)
-{
-	return strcmp(table->name, other->name) == 0 && table->revision == other->revision &&
-	       table->n_columns == other->n_columns;
 }
 
 int state_file_read(struct tally_ctx *ctx, const struct tally_table *table,
@@ -131,7 +115,9 @@ int state_file_read(struct tally_ctx *ctx, const struct tally_table *table,
 			  path);
 		return -ENOENT;
 	}
-	if (!is_of(table, batch->table)) {
+	const struct tally_table *stored = batch->table;
+	if (strcmp(table->name, stored->name) != 0 || table->revision != stored->revision ||
+	    table->n_columns != stored->n_columns) {
 		tally_batch_drop(ctx, batch);
 		return -ENOENT;
 	}

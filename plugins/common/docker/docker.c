@@ -315,41 +315,29 @@ int docker_check_files(struct tally_ctx *ctx, const struct docker_config *config
 	return r == 0 ? file_check_read(ctx, "tls_key", config->tls_key) : r;
 }
 
-static int check(struct docker *docker)
-{
-	const struct docker_config *config = docker->config;
-	const char *problem = docker_endpoint_parse(config->endpoint, &docker->endpoint);
-	if (problem)
-		return tally_fail(docker->ctx, EINVAL, "endpoint: %s %s", config->endpoint,
-				  problem);
-	const char *unknown = match_check(&config->match);
-	if (unknown)
-		return tally_fail(docker->ctx, EINVAL,
-				  "include, exclude: \"%s\" is none of name=GLOB, image=GLOB, "
-				  "label=KEY, label=KEY=GLOB, state=GLOB",
-				  unknown);
-	if (!docker->endpoint.tls && (config->tls_ca || config->tls_cert || config->tls_key))
-		return tally_fail(docker->ctx, EINVAL,
-				  "tls_ca, tls_cert and tls_key need an https:// endpoint, not %s",
-				  config->endpoint);
-	if (!config->tls_cert != !config->tls_key)
-		return tally_fail(docker->ctx, EINVAL, "tls_cert and tls_key need each other");
-	return 0;
-}
-
 int docker_create(struct tally_ctx *ctx, const struct docker_config *config, struct docker **ret)
 {
-	struct docker *docker = calloc(1, sizeof(*docker));
+	auto_free struct docker *docker = calloc(1, sizeof(*docker));
 	if (!docker)
 		return tally_fail(ctx, ENOMEM, "no memory");
 	docker->ctx = ctx;
 	docker->config = config;
-	int r = check(docker);
-	if (r < 0) {
-		free(docker);
-		return r;
-	}
-	*ret = docker;
+	const char *problem = docker_endpoint_parse(config->endpoint, &docker->endpoint);
+	if (problem)
+		return tally_fail(ctx, EINVAL, "endpoint: %s %s", config->endpoint, problem);
+	const char *unknown = match_check(&config->match);
+	if (unknown)
+		return tally_fail(ctx, EINVAL,
+				  "include, exclude: \"%s\" is none of name=GLOB, image=GLOB, "
+				  "label=KEY, label=KEY=GLOB, state=GLOB",
+				  unknown);
+	if (!docker->endpoint.tls && (config->tls_ca || config->tls_cert || config->tls_key))
+		return tally_fail(ctx, EINVAL,
+				  "tls_ca, tls_cert and tls_key need an https:// endpoint, not %s",
+				  config->endpoint);
+	if (!config->tls_cert != !config->tls_key)
+		return tally_fail(ctx, EINVAL, "tls_cert and tls_key need each other");
+	*ret = TAKE(docker);
 	return 0;
 }
 

@@ -15,19 +15,6 @@ static const char *after(const char *text, const char *scheme)
 	return strncmp(text, scheme, len) == 0 ? text + len : NULL;
 }
 
-static const char *parse_unix(const char *path, struct docker_endpoint *ret)
-{
-	if (path[0] != '/')
-		return "needs a full path (try unix:///var/run/docker.sock)";
-	/* connect() takes no longer path.  Source: unix(7), sun_path. */
-	if (strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
-		return "is longer than the path of a socket can be (107 bytes)";
-	snprintf(ret->path, sizeof(ret->path), "%s", path);
-	/* libcurl connects to the socket; the host is only the Host header. */
-	snprintf(ret->url, sizeof(ret->url), "http://localhost");
-	return NULL;
-}
-
 static bool is_port(const char *text)
 {
 	unsigned port = 0;
@@ -73,17 +60,26 @@ static const char *parse_tcp(const char *address, const char *scheme, struct doc
 const char *docker_endpoint_parse(const char *text, struct docker_endpoint *ret)
 {
 	struct docker_endpoint endpoint = {0};
-	const char *rest, *problem = "begins with none of unix://, tcp://, https://";
+	const char *rest, *problem = NULL;
 	if (strlen(text) > DOCKER_ENDPOINT_SIZE - sizeof("https://"))
 		return "is too long";
 	snprintf(endpoint.text, sizeof(endpoint.text), "%s", text);
 	if ((rest = after(text, "unix://")) != NULL) {
-		problem = parse_unix(rest, &endpoint);
+		if (rest[0] != '/')
+			return "needs a full path (try unix:///var/run/docker.sock)";
+		/* connect() takes no longer path.  Source: unix(7), sun_path. */
+		if (strlen(rest) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+			return "is longer than the path of a socket can be (107 bytes)";
+		snprintf(endpoint.path, sizeof(endpoint.path), "%s", rest);
+		/* libcurl connects to the socket; the host is only the Host header. */
+		snprintf(endpoint.url, sizeof(endpoint.url), "http://localhost");
 	} else if ((rest = after(text, "tcp://")) != NULL) {
 		problem = parse_tcp(rest, "http", &endpoint);
 	} else if ((rest = after(text, "https://")) != NULL) {
 		endpoint.tls = true;
 		problem = parse_tcp(rest, "https", &endpoint);
+	} else {
+		return "begins with none of unix://, tcp://, https://";
 	}
 	if (!problem)
 		*ret = endpoint;

@@ -222,17 +222,6 @@ static void on_ended(void *arg, const struct fetch_answer *ended)
 static const struct stream_calls event_calls = {
 	.opened = on_opened, .data = on_data, .ended = on_ended};
 
-/* The engine took the request and does not answer: a dockerd that is stopped by SIGSTOP, or stuck.
- * An open stream may be silent for hours, so only opening has a deadline. */
-static void give_up(struct docker_events *events)
-{
-	const struct fetch_answer late = {.error = ETIMEDOUT};
-	streams_close(events->streams, events->stream);
-	docker_count(events->setup.docker, DOCKER_EVENTS, &late);
-	explain(events, "no answer in time: is dockerd hanging?");
-	end(events);
-}
-
 static void write_path(const struct docker_events *events, char ret[FETCH_PATH_SIZE])
 {
 	/* SECONDS.NNNNNNNNN, which every engine understands, exact to the nanosecond. */
@@ -292,15 +281,22 @@ int64_t docker_events_due(const struct docker_events *events)
 
 int docker_events_act(struct docker_events *events, unsigned *ret_outcome)
 {
+	static const struct fetch_answer late = {.error = ETIMEDOUT};
 	int r = 0;
 	events->outcome = 0;
 	if (!events->stream && tally_monotonic(events->setup.ctx) >= events->retry)
 		r = open_stream(events);
 	if (r == 0)
 		streams_act(events->streams);
+	/* The engine took the request and does not answer: a dockerd that is stopped by SIGSTOP, or
+	 * stuck.  An open stream may be silent for hours, so only opening has a deadline. */
 	if (events->stream && !events->open &&
-	    tally_monotonic(events->setup.ctx) >= events->deadline)
-		give_up(events);
+	    tally_monotonic(events->setup.ctx) >= events->deadline) {
+		streams_close(events->streams, events->stream);
+		docker_count(events->setup.docker, DOCKER_EVENTS, &late);
+		explain(events, "no answer in time: is dockerd hanging?");
+		end(events);
+	}
 	*ret_outcome = events->outcome;
 	return r;
 }

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "base/backoff.h"
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/hash.h"
 
@@ -55,13 +56,6 @@ static void report_failure(struct follow *follow, const char *why)
 }
 
 /* ---- Due times ---- */
-
-/* A different offset for each host and instance, the same after a restart. */
-static int64_t jitter_of(const struct docker_follow_job *job)
-{
-	uint64_t hash = hash_text(hash_text(0, job->ctx->name), job->ctx->hostname);
-	return (int64_t)(hash % ((uint64_t)job->config->jitter + 1));
-}
 
 /* Aligned to the wall clock like the core's own ticks, so that rows of all machines have comparable
  * times; due times are monotonic, so a clock that is set moves one tick and no more. */
@@ -119,18 +113,6 @@ static int scan(struct follow *follow, enum docker_scan what)
 	return 0;
 }
 
-/* An idle stream of a hanging engine looks like one without events.  The ping is /version, since
- * proxies in front of an engine let it through anyway. */
-static int ping(struct follow *follow)
-{
-	char *body = NULL;
-	size_t len;
-	int r = docker_get(follow->job->docker, DOCKER_VERSION, "/version", FOLLOW_MAX_VERSION,
-			   &body, &len);
-	free(body);
-	return check_result(follow, r);
-}
-
 /* -ECANCELED. */
 static int act(struct follow *follow)
 {
@@ -139,9 +121,15 @@ static int act(struct follow *follow)
 		return scan(follow, follow->resync ? DOCKER_SCAN_RESYNC : DOCKER_SCAN_ALL);
 	if (now >= follow->named_due)
 		return scan(follow, DOCKER_SCAN_NAMED);
-	if (now >= follow->last_answer + idle_ns)
-		return ping(follow);
-	return 0;
+	if (now < follow->last_answer + idle_ns)
+		return 0;
+	/* An idle stream of a hanging engine looks like one without events.  The ping is /version,
+	 * since proxies in front of an engine let it through anyway. */
+	auto_free char *body = NULL;
+	size_t len;
+	int r = docker_get(follow->job->docker, DOCKER_VERSION, "/version", FOLLOW_MAX_VERSION,
+			   &body, &len);
+	return check_result(follow, r);
 }
 
 /* ---- Events ---- */
@@ -243,7 +231,9 @@ int docker_follow(const struct docker_follow_job *job)
 	int r = docker_events_create(&setup, &follow.events);
 	if (r < 0)
 		return tally_fail(job->ctx, -r, "no memory for an event stream");
-	follow.offset = jitter_of(job);
+	/* A different offset for each host and instance, the same after a restart. */
+	uint64_t hash = hash_text(hash_text(0, job->ctx->name), job->ctx->hostname);
+	follow.offset = (int64_t)(hash % ((uint64_t)job->config->jitter + 1));
 	follow.last_answer = tally_monotonic(job->ctx);
 	/* The first scan if the stream does not open within a second; usually it opens long before
 	 * and then sets scan_due itself. */

@@ -164,23 +164,11 @@ static int explain_connect(const struct docker_transfer *transfer, char ret[FETC
 	return error;
 }
 
-/* With TLS 1.3 an engine that does not trust our certificate says so, or just disconnects, after
- * our side of the handshake is over. */
-static int explain_cut(const struct docker_transfer *transfer, char ret[FETCH_REASON_SIZE])
-{
-	curl_off_t handshake = 0;
-	curl_easy_getinfo(transfer->easy, CURLINFO_APPCONNECT_TIME_T, &handshake);
-	bool new_tls = handshake > 0 && transfer->len == 0;
-	snprintf(ret, FETCH_REASON_SIZE, "the connection was cut after %zu bytes%s%.200s%s",
-		 transfer->len, transfer->error[0] ? ": " : "", transfer->error,
-		 new_tls ? "; does the engine trust our certificate (tls_cert)?" : "");
-	return ECONNRESET;
-}
-
 /* Puts the reason into ret and returns an errno. */
 static int explain(const struct docker_transfer *transfer, CURLcode code,
 		   char ret[FETCH_REASON_SIZE])
 {
+	curl_off_t handshake = 0;
 	switch (code) {
 	case CURLE_COULDNT_CONNECT:
 		return explain_connect(transfer, ret);
@@ -191,7 +179,15 @@ static int explain(const struct docker_transfer *transfer, CURLcode code,
 	case CURLE_RECV_ERROR:
 	case CURLE_SEND_ERROR:
 	case CURLE_GOT_NOTHING:
-		return explain_cut(transfer, ret);
+		/* With TLS 1.3 an engine that does not trust our certificate says so, or just
+		 * disconnects, after our side of the handshake is over. */
+		curl_easy_getinfo(transfer->easy, CURLINFO_APPCONNECT_TIME_T, &handshake);
+		snprintf(ret, FETCH_REASON_SIZE, "the connection was cut after %zu bytes%s%.200s%s",
+			 transfer->len, transfer->error[0] ? ": " : "", transfer->error,
+			 handshake > 0 && transfer->len == 0
+				 ? "; does the engine trust our certificate (tls_cert)?"
+				 : "");
+		return ECONNRESET;
 	case CURLE_WRITE_ERROR:
 		snprintf(ret, FETCH_REASON_SIZE,
 			 transfer->too_big ? "the answer is longer than %zu bytes"

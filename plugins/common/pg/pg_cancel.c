@@ -4,10 +4,9 @@
  * on.  Not more than CANCELS_MAX at once: a server that is silent need not be asked again.  A
  * cancel that is lost costs the server's time until statement_timeout, and nothing here.
  */
-#include <pthread.h>
 #include <stdatomic.h>
 
-#include "pg/pg_connection.h"
+#include "pg/pg_wire.h"
 
 enum { CANCELS_MAX = 4 };
 
@@ -22,17 +21,6 @@ static void *cancel_run(void *arg)
 	return NULL;
 }
 
-static int cancel_start(PGcancel *cancel)
-{
-	pthread_attr_t attributes;
-	pthread_t thread;
-	pthread_attr_init(&attributes);
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	int r = pthread_create(&thread, &attributes, cancel_run, cancel);
-	pthread_attr_destroy(&attributes);
-	return -r;
-}
-
 void pg_cancel(struct pg_connection *pg)
 {
 	PGcancel *cancel = NULL;
@@ -40,7 +28,7 @@ void pg_cancel(struct pg_connection *pg)
 		cancel = PQgetCancel(pg->conn);
 	if (!cancel)
 		return;
-	if (atomic_fetch_add(&cancels, 1) < CANCELS_MAX && cancel_start(cancel) == 0)
+	if (atomic_fetch_add(&cancels, 1) < CANCELS_MAX && pg_start_thread(cancel_run, cancel) == 0)
 		return;
 	atomic_fetch_sub(&cancels, 1);
 	PQfreeCancel(cancel);

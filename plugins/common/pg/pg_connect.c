@@ -4,9 +4,9 @@
  * (https://www.postgresql.org/docs/15/libpq-connect.html).  So a thread of its own makes the call,
  * and whoever wants the connection waits for that thread, on its own, in pg_connect().
  *
- * Who cannot wait any longer leaves the attempt in the pg_connection, and finds it there the next
- * time: with a first host that is silent no attempt would come to the second one otherwise.  Who is
- * interrupted, or closes, drops it; the last of the two holders frees it.
+ * A caller that cannot wait any longer leaves the attempt in the pg_connection and finds it there
+ * the next time: with a first host that is silent no attempt would come to the second one
+ * otherwise.  An interrupt, or closing, drops it; the last of the two holders frees it.
  */
 #include <errno.h>
 #include <poll.h>
@@ -41,7 +41,7 @@ static void attempt_drop(struct pg_attempt *attempt)
 /* The server's machine may vanish without a FIN: keepalives say so within a minute,
  * tcp_user_timeout where data is under way.  By libpq's own deadline per host.  What stands before
  * dbname are defaults for what the conninfo leaves out. */
-static PGconn *attempt_connect(const char *conninfo)
+static void *attempt_run(void *arg)
 {
 	static const char *const keys[] = {"connect_timeout",
 					   "tcp_user_timeout",
@@ -52,16 +52,11 @@ static PGconn *attempt_connect(const char *conninfo)
 					   "dbname",
 					   "client_encoding",
 					   NULL};
-	const char *const values[] = {"5",      "20000",  "30",   "10", "3",
-				      "tallyd", conninfo, "UTF8", NULL};
-	return PQconnectdbParams(keys, values, 1);
-}
-
-static void *attempt_run(void *arg)
-{
 	struct pg_attempt *attempt = arg;
+	const char *const values[] = {"5",      "20000",           "30",   "10", "3",
+				      "tallyd", attempt->conninfo, "UTF8", NULL};
 	uint64_t one = 1;
-	atomic_store(&attempt->conn, attempt_connect(attempt->conninfo));
+	atomic_store(&attempt->conn, PQconnectdbParams(keys, values, 1));
 	/* After the connection was stored: the waiter reads it when this descriptor says so. */
 	ssize_t n = write(attempt->ended, &one, sizeof(one));
 	(void)n; /* it is 0 before, so there is room */
@@ -69,17 +64,14 @@ static void *attempt_run(void *arg)
 	return NULL;
 }
 
-static int attempt_start_thread(struct pg_attempt *attempt)
+int pg_start_thread(void *(*run)(void *arg), void *arg)
 {
 	pthread_attr_t attributes;
 	pthread_t thread;
 	pthread_attr_init(&attributes);
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	atomic_store(&attempt->holders, 2);
-	int r = pthread_create(&thread, &attributes, attempt_run, attempt);
+	int r = pthread_create(&thread, &attributes, run, arg);
 	pthread_attr_destroy(&attributes);
-	if (r)
-		atomic_store(&attempt->holders, 1);
 	return -r;
 }
 
@@ -88,12 +80,15 @@ static int attempt_start(struct pg_connection *pg, const char *conninfo)
 	struct pg_attempt *attempt = calloc(1, sizeof(*attempt));
 	if (!attempt)
 		return tally_fail(pg->ctx, ENOMEM, "no memory");
-	atomic_store(&attempt->holders, 1);
+	/* Before the thread exists, which may drop it at once. */
+	atomic_store(&attempt->holders, 2);
 	attempt->conninfo = strdup(conninfo);
 	attempt->ended = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	int r = attempt->conninfo ? attempt->ended < 0 ? -errno : attempt_start_thread(attempt)
-				  : -ENOMEM;
+	int r = attempt->ended < 0 ? -errno : 0;
+	if (r == 0)
+		r = attempt->conninfo ? pg_start_thread(attempt_run, attempt) : -ENOMEM;
 	if (r < 0) {
+		atomic_store(&attempt->holders, 1);
 		attempt_drop(attempt);
 		return tally_fail(pg->ctx, -r, "connecting: %s", strerror(-r));
 	}

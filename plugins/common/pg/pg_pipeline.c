@@ -38,29 +38,24 @@ static int ask_sent(struct ask *ask, int statement, int prepared, int ok)
 
 /* ---- Preparing ---------------------------------------------------------------- */
 
-static int ask_forget(struct ask *ask, int at)
-{
-	const struct pg_prepared *prepared = ask->pg->prepared;
-	char sql[64];
-	if (!prepared->all[at].there)
-		return 0;
-	ask->forgets = true;
-	snprintf(sql, sizeof(sql), "deallocate %s", prepared->all[at].name);
-	return ask_sent(ask, -1, -1,
-			PQsendQueryParams(ask->pg->conn, sql, 0, NULL, NULL, NULL, NULL, 1));
-}
-
 static int ask_prepare(struct ask *ask, const struct pg_statement *statement, int at)
 {
 	struct pg_prepared *prepared = ask->pg->prepared;
 	const struct pg_params *params = statement->params;
-	int r = ask_forget(ask, at);
-	if (r < 0)
-		return r;
+	PGconn *conn = ask->pg->conn;
+	if (prepared->all[at].there) {
+		char sql[64];
+		snprintf(sql, sizeof(sql), "deallocate %s", prepared->all[at].name);
+		ask->forgets = true;
+		int r = ask_sent(ask, -1, -1,
+				 PQsendQueryParams(conn, sql, 0, NULL, NULL, NULL, NULL, 1));
+		if (r < 0)
+			return r;
+	}
 	if (pg_prepared_name(prepared, at, statement->sql) < 0)
 		return tally_fail(ask->pg->ctx, ENOMEM, "no memory");
 	return ask_sent(ask, -1, at,
-			PQsendPrepare(ask->pg->conn, prepared->all[at].name, statement->sql,
+			PQsendPrepare(conn, prepared->all[at].name, statement->sql,
 				      params ? params->n : 0, params ? params->types : NULL));
 }
 
@@ -127,25 +122,18 @@ static int ask_receive_one(struct ask *ask, int i, PGresult **ret, int *failed)
 	return r;
 }
 
-/* The answer to the Sync. */
-static int ask_receive_end(struct pg_connection *pg)
-{
-	PGresult *result = NULL;
-	int r = pg_receive(pg, &result);
-	bool ended = r == 0 && PQresultStatus(result) == PGRES_PIPELINE_SYNC;
-	PQclear(result);
-	if (r == 0 && (!ended || !PQexitPipelineMode(pg->conn)))
-		r = pg_fail_connection(pg);
-	return r;
-}
-
 static int ask_receive(struct ask *ask, PGresult **ret)
 {
+	PGresult *sync = NULL;
 	int r = 0, failed = 0;
 	for (int i = 0; r == 0 && i < ask->n_sent; i++)
 		r = ask_receive_one(ask, i, ret, &failed);
 	if (r == 0)
-		r = ask_receive_end(ask->pg);
+		r = pg_receive(ask->pg, &sync);
+	bool ended = r == 0 && PQresultStatus(sync) == PGRES_PIPELINE_SYNC;
+	PQclear(sync);
+	if (r == 0 && (!ended || !PQexitPipelineMode(ask->pg->conn)))
+		r = pg_fail_connection(ask->pg);
 	return r < 0 ? r : failed;
 }
 

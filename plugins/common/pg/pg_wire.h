@@ -15,6 +15,9 @@ bool pg_is_error(const PGresult *result);
 int pg_connect(struct pg_connection *pg, const char *conninfo);
 void pg_forget_attempt(struct pg_connection *pg);
 
+/* For a blocking call of libpq's; detached, since it may outlive the connection.  -errno. */
+int pg_start_thread(void *(*run)(void *arg), void *arg);
+
 /* When a call that begins now has to end. */
 int64_t pg_until(const struct pg_connection *pg);
 /* Until all that was sent has left. */
