@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "store/rollup_parts.h"
 
 enum { AGGREGATOR_FIRST_SLOTS = 256 };
 #define AGGREGATOR_MAX_BYTES (UINT64_C(256) << 20)
@@ -24,13 +25,6 @@ struct aggregator_block {
 	uint32_t used, size; /* buckets */
 	_Alignas(max_align_t) char bytes[];
 };
-
-/* The start of the bucket that holds a time, also before 1970. */
-static int64_t aggregator_floor(int64_t time, int64_t bucket)
-{
-	int64_t rest = time % bucket;
-	return rest < 0 ? time - rest - bucket : time - rest;
-}
 
 void aggregator_init(struct aggregator *aggregator, struct tally_ctx *ctx,
 		     struct aggregator_field *fields, uint32_t n_fields, int64_t bucket,
@@ -223,7 +217,7 @@ static int aggregator_turn(struct aggregator *aggregator, int64_t start)
 /* The bucket that a time of the series now fed belongs to. */
 static int aggregator_find(struct aggregator *aggregator, int64_t time)
 {
-	int64_t start = aggregator->bucket ? aggregator_floor(time, aggregator->bucket) : 0;
+	int64_t start = aggregator->bucket ? schema_floor(time, aggregator->bucket) : 0;
 	struct aggregator_bucket *bucket = aggregator->current;
 	if (bucket && bucket->start == start)
 		return 0;
@@ -341,20 +335,6 @@ static int aggregator_set_last(struct aggregator *aggregator, struct accumulator
 	return 0;
 }
 
-static void aggregator_add_number(struct aggregator_field *field, struct accumulator *m,
-				  const struct tally_cell *cell, int64_t time)
-{
-	bool real = field->type == TALLY_REAL;
-	union aggregator_number value = aggregator_read(cell, real);
-	aggregator_extend(m, real, value, value);
-	if (real)
-		m->sum_f += value.f;
-	else
-		m->sum_i += value.i;
-	if (field->counter)
-		aggregator_count_increase(field, m, value, time);
-}
-
 int aggregator_row(struct aggregator *aggregator, const struct tally_cell *cells, int64_t time)
 {
 	int r = aggregator_find(aggregator, time);
@@ -368,32 +348,22 @@ int aggregator_row(struct aggregator *aggregator, const struct tally_cell *cells
 		bool text = field->type == TALLY_TEXT || field->type == TALLY_JSON;
 		if (newest)
 			r = aggregator_set_last(aggregator, m, cells[f], text);
-		if (cells[f].set && !text)
-			aggregator_add_number(field, m, &cells[f], time);
+		if (cells[f].set && !text) {
+			bool real = field->type == TALLY_REAL;
+			union aggregator_number value = aggregator_read(&cells[f], real);
+			aggregator_extend(m, real, value, value);
+			if (real)
+				m->sum_f += value.f;
+			else
+				m->sum_i += value.i;
+			if (field->counter)
+				aggregator_count_increase(field, m, value, time);
+		}
 		m->count += cells[f].set != 0;
 	}
 	bucket->newest = newest ? time : bucket->newest;
 	bucket->rows++;
 	return r;
-}
-
-static void aggregator_add_parts(const struct aggregator_field *field, struct accumulator *m,
-				 const struct accumulator *rolled, bool newest)
-{
-	bool real = field->type == TALLY_REAL;
-	if (newest)
-		m->last = rolled->last;
-	m->span += rolled->span;
-	if (real)
-		m->increase.f += rolled->increase.f;
-	else
-		m->increase.i += rolled->increase.i;
-	if (rolled->count == 0)
-		return;
-	aggregator_extend(m, real, rolled->min, rolled->max);
-	m->count += rolled->count;
-	m->sum_f += rolled->sum_f;
-	m->sum_i += rolled->sum_i;
 }
 
 int aggregator_add_rolled(struct aggregator *aggregator, const struct aggregator_rolled *rolled)
@@ -403,9 +373,24 @@ int aggregator_add_rolled(struct aggregator *aggregator, const struct aggregator
 		return r;
 	struct aggregator_bucket *bucket = aggregator->current;
 	bool newest = rolled->newest >= bucket->newest;
-	for (uint32_t f = 0; f < aggregator->n_fields; f++)
-		aggregator_add_parts(&aggregator->fields[f], &bucket->accumulators[f],
-				     &rolled->accumulators[f], newest);
+	for (uint32_t f = 0; f < aggregator->n_fields; f++) {
+		struct accumulator *m = &bucket->accumulators[f];
+		const struct accumulator *parts = &rolled->accumulators[f];
+		bool real = aggregator->fields[f].type == TALLY_REAL;
+		if (newest)
+			m->last = parts->last;
+		m->span += parts->span;
+		if (real)
+			m->increase.f += parts->increase.f;
+		else
+			m->increase.i += parts->increase.i;
+		if (parts->count == 0)
+			continue;
+		aggregator_extend(m, real, parts->min, parts->max);
+		m->count += parts->count;
+		m->sum_f += parts->sum_f;
+		m->sum_i += parts->sum_i;
+	}
 	bucket->newest = newest ? rolled->newest : bucket->newest;
 	bucket->rows += rolled->rows;
 	return 0;
@@ -452,12 +437,11 @@ struct tally_cell aggregator_value(const struct aggregator *aggregator,
 	case TALLY_MAX:
 		return cell.set ? aggregator_number(field, m->max) : cell;
 	case TALLY_SUM:
-		return cell.set ? aggregator_number(
-					  field,
-					  real ? (union aggregator_number){.f = m->sum_f}
-					       : (union aggregator_number){.i = aggregator_clamp(
-										   m->sum_i)})
-				: cell;
+		if (real)
+			cell.f = m->sum_f;
+		else
+			cell.i = aggregator_clamp(m->sum_i);
+		return cell;
 	default: /* TALLY_AVG */
 		if (cell.set)
 			cell.f = (real ? m->sum_f : (double)m->sum_i) / (double)m->count;

@@ -209,25 +209,22 @@ static const char *const catalog_prefixes[] = {"tally_", "sqlite_", "pg_"};
 static const char *const catalog_suffixes[] = {"_rows", "_series", "_key", "_1min",
 					       "_5min", "_1h",     "_1d"};
 
-static bool catalog_ends(const char *name, const char *suffix)
-{
-	size_t len = strlen(name), n = strlen(suffix);
-	return len >= n && strcmp(name + len - n, suffix) == 0;
-}
-
 int catalog_check_names(struct tally_ctx *ctx, const struct tally_table *table)
 {
 	const char *name = table->name;
+	size_t len = strlen(name);
 	for (size_t i = 0; i < sizeof(catalog_prefixes) / sizeof(*catalog_prefixes); i++)
 		if (strncmp(name, catalog_prefixes[i], strlen(catalog_prefixes[i])) == 0)
 			return tally_fail(ctx, EINVAL,
 					  "table %s: names that begin with %s are the store's own",
 					  name, catalog_prefixes[i]);
-	for (size_t i = 0; i < sizeof(catalog_suffixes) / sizeof(*catalog_suffixes); i++)
-		if (catalog_ends(name, catalog_suffixes[i]))
+	for (size_t i = 0; i < sizeof(catalog_suffixes) / sizeof(*catalog_suffixes); i++) {
+		size_t n = strlen(catalog_suffixes[i]);
+		if (len >= n && strcmp(name + len - n, catalog_suffixes[i]) == 0)
 			return tally_fail(ctx, EINVAL,
 					  "table %s: names that end in %s are the store's own",
 					  name, catalog_suffixes[i]);
+	}
 	return 0;
 }
 
@@ -261,28 +258,24 @@ bool catalog_has_all(const struct tally_table *stored, const struct tally_table 
 	       catalog_revisions_fit(stored, table);
 }
 
-static int catalog_fail_column(struct tally_ctx *ctx, const struct tally_table *stored,
-			       const struct tally_table *table, uint32_t c)
-{
-	const struct tally_column *there = &stored->columns[c], *here = &table->columns[c];
-	if (strcmp(there->name, here->name) == 0)
-		return tally_fail(ctx, EINVAL,
-				  "table %s: column %s is stored with another type or role",
-				  table->name, here->name);
-	return tally_fail(ctx, EINVAL,
-			  "table %s is stored with other columns (%s where this one has %s): it is "
-			  "another plugin's, and one of the two needs another name",
-			  table->name, there->name, here->name);
-}
-
 int catalog_check_same(struct tally_ctx *ctx, const struct tally_table *stored,
 		       const struct tally_table *table)
 {
 	uint32_t c = catalog_common(stored, table);
 	if (stored->kind != table->kind)
 		return tally_fail(ctx, EINVAL, "table %s is stored as another kind", table->name);
-	if (c < stored->n_columns && c < table->n_columns)
-		return catalog_fail_column(ctx, stored, table, c);
+	if (c < stored->n_columns && c < table->n_columns) {
+		const char *there = stored->columns[c].name, *here = table->columns[c].name;
+		if (strcmp(there, here) == 0)
+			return tally_fail(ctx, EINVAL,
+					  "table %s: column %s is stored with another type or role",
+					  table->name, here);
+		return tally_fail(
+			ctx, EINVAL,
+			"table %s is stored with other columns (%s where this one has %s): it is "
+			"another plugin's, and one of the two needs another name",
+			table->name, there, here);
+	}
 	bool late = false;
 	for (; c < table->n_columns; c++)
 		late |= table->kind == TALLY_LOG && table->columns[c].role == TALLY_ORDER;

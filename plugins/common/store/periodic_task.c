@@ -1,8 +1,7 @@
 /*
  * The maintenance thread of a store.  It waits by the monotonic clock, so that a clock that is set
  * makes it neither hurry nor stall, and is woken to stop.  A long round asks task_stopping().
- * Whoever starts it stops it, on the core's thread; stopping waits for the round to see that it is
- * to stop.
+ * Whoever starts it stops it, on the core's thread; stopping waits until the round has noticed.
  */
 #include "store/periodic_task.h"
 

@@ -6,23 +6,14 @@
 
 #include "base/clock.h"
 
-static int64_t retention_age_of(const struct retention_age *age, enum schema_level level)
-{
-	switch (level) {
-	case LEVEL_ROWS:
-		return age->raw;
-	case LEVEL_DAY:
-		return age->daily;
-	default:
-		return age->rollup;
-	}
-}
-
 int64_t retention_age_cut(const struct retention_age *age, const struct store_clock *clock,
 			  const struct stored_table *stored, const struct watermarks *watermarks,
 			  enum schema_level level)
 {
-	int64_t cut = store_clock_cut(clock, retention_age_of(age, level));
+	int64_t keep = level == LEVEL_ROWS  ? age->raw
+		       : level == LEVEL_DAY ? age->daily
+					    : age->rollup;
+	int64_t cut = store_clock_cut(clock, keep);
 	/* INT64_MIN, where nothing is rolled up yet, lets nothing go.  A rollup from rows that are
 	 * partly deleted would replace right numbers by smaller ones: with continuous aggregates
 	 * that is a known loss (https://github.com/timescale/timescaledb/issues/2198). */

@@ -39,11 +39,6 @@ static int64_t rollup_plan_begin(const struct watermarks *watermarks, enum schem
 	return INT64_MIN;
 }
 
-static int64_t rollup_plan_ceil(int64_t time, int64_t size)
-{
-	return time > INT64_MIN + size ? schema_floor(time - 1, size) + size : time;
-}
-
 static void rollup_plan_split(struct rollup_plan *plan, const struct watermarks *watermarks,
 			      enum schema_level level, int64_t from, int64_t to)
 {
@@ -55,7 +50,9 @@ static void rollup_plan_split(struct rollup_plan *plan, const struct watermarks 
 	enum schema_level finer = (enum schema_level)(level - 1);
 	int64_t begin = rollup_plan_begin(watermarks, level);
 	/* Only whole buckets: half of one cannot be taken out of its sums. */
-	int64_t first = rollup_plan_ceil(from > begin ? from : begin, size);
+	int64_t first = from > begin ? from : begin;
+	if (first > INT64_MIN + size)
+		first = schema_floor(first - 1, size) + size;
 	int64_t end = to > INT64_MIN + size ? schema_floor(to, size) : to;
 	if (end > watermarks->rolled_to[level])
 		end = watermarks->rolled_to[level];

@@ -17,15 +17,6 @@ enum { CLOCK_DRIFT = 1000 };
 
 /* ---- The time that is trusted -------------------------------------------------- */
 
-/* -1: not known. */
-static int64_t clock_passed(const struct store_clock *clock, const struct store_uptime *uptime)
-{
-	if (!uptime->boot[0] || strcmp(uptime->boot, clock->uptime.boot) != 0 ||
-	    uptime->ns < clock->uptime.ns)
-		return -1;
-	return uptime->ns - clock->uptime.ns;
-}
-
 static int64_t clock_distance(int64_t a, int64_t b)
 {
 	int64_t distance;
@@ -34,27 +25,24 @@ static int64_t clock_distance(int64_t a, int64_t b)
 	return distance;
 }
 
-/* The two disagree: one of them is wrong, and only time shows which. */
-static void clock_part(struct store_clock *clock, int64_t now, int64_t passed, int64_t leeway)
-{
-	int64_t before = clock_distance(clock->seen, clock->trusted);
-	clock->trusted += passed;
-	bool same = clock_distance(clock_distance(now, clock->trusted), before) <= leeway;
-	clock->steady = same ? clock->steady + passed : 0;
-}
-
 void store_clock_advance(struct store_clock *clock, int64_t now, const struct store_uptime *uptime,
 			 int64_t longest)
 {
-	int64_t passed = clock_passed(clock, uptime);
-	int64_t leeway = passed < 0 ? CLOCK_PAUSE : CLOCK_STEP + passed / CLOCK_DRIFT;
-	passed = passed < 0 ? 0 : passed;
+	bool known = uptime->boot[0] && strcmp(uptime->boot, clock->uptime.boot) == 0 &&
+		     uptime->ns >= clock->uptime.ns;
+	int64_t passed = known ? uptime->ns - clock->uptime.ns : 0;
+	int64_t leeway = known ? CLOCK_STEP + passed / CLOCK_DRIFT : CLOCK_PAUSE;
 	/* As long as the clock has moved like the time that went by, it is believed, whatever it
 	 * says; NTP's small steps are within the leeway. */
 	bool together = clock->trusted == INT64_MIN ||
 			clock_distance(now, clock->trusted + passed) <= leeway;
-	if (!together)
-		clock_part(clock, now, passed, leeway);
+	if (!together) {
+		/* One of the two is wrong, and only time shows which. */
+		int64_t before = clock_distance(clock->seen, clock->trusted);
+		clock->trusted += passed;
+		bool same = clock_distance(clock_distance(now, clock->trusted), before) <= leeway;
+		clock->steady = same ? clock->steady + passed : 0;
+	}
 	/* To believe one that went back costs nothing. */
 	if (together || clock->steady >= (clock->trusted > now ? CLOCK_PAUSE : longest)) {
 		clock->trusted = now;

@@ -18,20 +18,15 @@ static ssize_t uptime_read_file(const char *path, char *ret, size_t size)
 	return n;
 }
 
-/* "12345.67 …": the kernel's own, which nothing that lies about clocks to a program touches. */
-static int64_t uptime_ns(void)
+void store_uptime_read(struct store_uptime *ret)
 {
+	/* "12345.67 …": the kernel's own, which nothing that lies about clocks to a program
+	 * touches. */
 	char text[64], *end = text;
 	double seconds =
 		uptime_read_file("/proc/uptime", text, sizeof(text)) > 0 ? strtod(text, &end) : 0;
-	if (end > text)
-		return (int64_t)(seconds * 1e9);
-	return clock_ns(CLOCK_BOOTTIME);
-}
-
-void store_uptime_read(struct store_uptime *ret)
-{
-	*ret = (struct store_uptime){.ns = uptime_ns()};
+	*ret = (struct store_uptime){.ns = end > text ? (int64_t)(seconds * 1e9)
+						      : clock_ns(CLOCK_BOOTTIME)};
 	if (uptime_read_file("/proc/sys/kernel/random/boot_id", ret->boot, sizeof(ret->boot)) > 0)
 		ret->boot[strcspn(ret->boot, "\n")] = '\0';
 }

@@ -51,26 +51,21 @@ static int totals_reserve(struct totals *totals)
 	return 0;
 }
 
-static struct tally_cell totals_cell(struct totals *totals, struct aggregator_bucket *bucket,
-				     uint32_t i)
-{
-	if (bound_query_is_newest(totals->bound, i))
-		return (struct tally_cell){.i = bucket->newest, .set = 1};
-	return aggregator_value(&totals->aggregator, bucket, totals->field_of[i],
-				totals->bound->query->select[i].aggregate);
-}
-
 /* What a bucket comes to. */
 static int totals_add(void *arg, struct aggregator_bucket *bucket)
 {
 	struct totals *totals = arg;
-	uint32_t n_select = totals->bound->query->n_select;
+	const struct tally_query *query = totals->bound->query;
 	int r = totals_reserve(totals);
 	if (r < 0)
 		return r;
-	struct tally_cell *cells = totals->cells + (size_t)totals->n_rows * n_select;
-	for (uint32_t i = 0; i < n_select; i++)
-		cells[i] = totals_cell(totals, bucket, i);
+	struct tally_cell *cells = totals->cells + (size_t)totals->n_rows * query->n_select;
+	for (uint32_t i = 0; i < query->n_select; i++)
+		cells[i] =
+			bound_query_is_newest(totals->bound, i)
+				? (struct tally_cell){.i = bucket->newest, .set = 1}
+				: aggregator_value(&totals->aggregator, bucket, totals->field_of[i],
+						   query->select[i].aggregate);
 	int64_t time = totals->aggregator.bucket ? bucket->start : bucket->newest;
 	totals->places[totals->n_rows] = (struct totals_place){time, bucket->group, totals->n_rows};
 	totals->n_rows++;
