@@ -86,16 +86,6 @@ static int status_server(struct status *status)
 	return 0;
 }
 
-static int status_migrations(struct status *status, int *ret_missing)
-{
-	int r = migration_missing(status->pg, migrations, ret_missing);
-	if (r == 0 && *ret_missing)
-		status_wrong(status, "%d migrations to apply: run tallyd db migrate", *ret_missing);
-	else if (r == 0)
-		printf("  all migrations applied\n");
-	return r;
-}
-
 /* ---- Tables ------------------------------------------------------------------- */
 
 static int status_tables(struct status *status)
@@ -196,26 +186,6 @@ static int status_policies(struct status *status)
 
 /* ---- The clock ---------------------------------------------------------------- */
 
-static void status_held(struct status *status, const struct store_clock *kept)
-{
-	int64_t held = store_clock_held(kept, status->store->config->retention_raw);
-	if (held >= STORE_CLOCK_BOUND)
-		status_wrong(status,
-			     "what is too old is deleted %" PRId64
-			     " s later than it should be, since the clock there went ahead of the "
-			     "time that went by: if it is right, tallyd db confirm-clock",
-			     held / CLOCK_SECOND);
-}
-
-static int status_marks(struct status *status)
-{
-	return status_list(status,
-			   "select '!', 'table ' || \"table\" || ' is rolled up, or deleted, to a "
-			   "time that is still to come: the next maintenance puts that right' from "
-			   "tally.marks where rolled_to > now() or kept_from > now() group by "
-			   "\"table\" order by \"table\"");
-}
-
 static int status_clock(struct status *status)
 {
 	struct server_clock clock = {.monotonic = 0};
@@ -231,9 +201,20 @@ static int status_clock(struct status *status)
 			     "this host's clock is %lld s %s the database's: a daemon on this host "
 			     "does no maintenance",
 			     llabs(offset) / 1000000000, offset > 0 ? "ahead of" : "behind");
-	if (kept.trusted != INT64_MIN)
-		status_held(status, &kept);
-	return status_marks(status);
+	int64_t held = kept.trusted == INT64_MIN
+			       ? 0
+			       : store_clock_held(&kept, status->store->config->retention_raw);
+	if (held >= STORE_CLOCK_BOUND)
+		status_wrong(status,
+			     "what is too old is deleted %" PRId64
+			     " s later than it should be, since the clock there went ahead of the "
+			     "time that went by: if it is right, tallyd db confirm-clock",
+			     held / CLOCK_SECOND);
+	return status_list(status,
+			   "select '!', 'table ' || \"table\" || ' is rolled up, or deleted, to a "
+			   "time that is still to come: the next maintenance puts that right' from "
+			   "tally.marks where rolled_to > now() or kept_from > now() group by "
+			   "\"table\" order by \"table\"");
 }
 
 /* ---- All of it ---------------------------------------------------------------- */
@@ -265,8 +246,12 @@ int status_run(struct store *store, const struct tally_table *const *tables)
 	if (r == 0)
 		r = status_server(&status);
 	if (r == 0)
-		r = status_migrations(&status, &missing);
-	if (r == 0 && !missing)
+		r = migration_missing(status.pg, migrations, &missing);
+	if (r == 0 && missing)
+		status_wrong(&status, "%d migrations to apply: run tallyd db migrate", missing);
+	if (r == 0 && !missing) {
+		printf("  all migrations applied\n");
 		r = status_details(&status, tables);
+	}
 	return r < 0 ? r : status.wrong;
 }

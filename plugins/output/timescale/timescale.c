@@ -106,8 +106,14 @@ static const struct tally_metric timescale_metrics[] = {
 	{.name = NULL},
 };
 
-static int timescale_check(struct tally_ctx *ctx, const struct timescale_config *config)
+static int timescale_create(struct tally_ctx *ctx, const void *options, void **ret_self)
 {
+	const struct timescale_config *config = options;
+	auto_free struct store *store = calloc(1, sizeof(*store));
+	if (!store)
+		return tally_fail(ctx, ENOMEM, "no memory");
+	store->ctx = ctx;
+	store->config = config;
 	if (!command_is_schema(config->schema))
 		return tally_fail(ctx, EINVAL,
 				  "schema: only lower-case letters, digits and _ are allowed");
@@ -115,19 +121,6 @@ static int timescale_check(struct tally_ctx *ctx, const struct timescale_config 
 		return tally_fail(ctx, EINVAL, "conninfo %s", pg_conninfo_advice);
 	if (config->reader_conninfo && !pg_conninfo_fits(config->reader_conninfo))
 		return tally_fail(ctx, EINVAL, "reader_conninfo %s", pg_conninfo_advice);
-	return 0;
-}
-
-static int timescale_create(struct tally_ctx *ctx, const void *config, void **ret_self)
-{
-	auto_free struct store *store = calloc(1, sizeof(*store));
-	if (!store)
-		return tally_fail(ctx, ENOMEM, "no memory");
-	store->ctx = ctx;
-	store->config = config;
-	int r = timescale_check(ctx, config);
-	if (r < 0)
-		return r;
 	store->interrupt_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (store->interrupt_fd < 0)
 		return tally_fail(ctx, errno, "eventfd: %s", strerror(errno));

@@ -39,23 +39,17 @@ static int retention_drop(const struct retention *retention, const struct stored
 	return retention_exec(retention, &sql);
 }
 
-/* Up to when a level may be deleted: whole days, and not before the next level has it. */
-static int64_t retention_before(const struct retention *retention,
-				const struct stored_table *stored,
-				const struct watermarks *watermarks, enum schema_level level)
-{
-	int64_t before =
-		retention_age_cut(retention->age, retention->clock, stored, watermarks, level);
-	return before == INT64_MIN ? before : schema_floor(before, schema_levels[LEVEL_DAY].bucket);
-}
-
 /* 1: something may have been deleted. */
 static int retention_level(const struct retention *retention, const struct stored_table *stored,
 			   const struct watermarks *watermarks, enum schema_level level)
 {
 	struct pg_connection *pg = retention->pg;
-	int64_t before = retention_before(retention, stored, watermarks, level);
-	if (before == INT64_MIN || before <= watermarks->kept_from[level] ||
+	int64_t before =
+		retention_age_cut(retention->age, retention->clock, stored, watermarks, level);
+	if (before == INT64_MIN)
+		return 0;
+	before = schema_floor(before, schema_levels[LEVEL_DAY].bucket); /* whole days */
+	if (before <= watermarks->kept_from[level] ||
 	    !step_size_may_lock(retention->step_size, tally_monotonic(pg->ctx)))
 		return 0;
 	int r = pg_execf(pg, "begin; set local lock_timeout = %" PRId64,

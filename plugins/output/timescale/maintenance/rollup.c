@@ -49,26 +49,20 @@ static int64_t rollup_ceil(int64_t time, int64_t bucket)
 	return schema_floor(time - 1, bucket) + bucket;
 }
 
-/* What of a late run lies in what this level has rolled up, and can still be computed. */
-static int rollup_late_level(const struct rollup *rollup, const struct watermarks *watermarks,
-			     enum schema_level level, int64_t from, int64_t to)
-{
-	int64_t bucket = schema_levels[level].bucket;
-	int64_t complete = watermarks_complete_from(watermarks, level);
-	if (complete != INT64_MIN && from < rollup_ceil(complete, bucket))
-		from = rollup_ceil(complete, bucket);
-	from = schema_floor(from, bucket);
-	to = rollup_ceil(to, bucket);
-	return rollup_range(rollup, level, from,
-			    to < watermarks->rolled_to[level] ? to : watermarks->rolled_to[level]);
-}
-
+/* Of each level the part of a late run that it has rolled up and can still compute. */
 static int rollup_late_run(const struct rollup *rollup, const struct watermarks *watermarks,
 			   int64_t from, int64_t to)
 {
 	int r = 0;
-	for (int level = LEVEL_MINUTE; r == 0 && level < N_LEVELS; level++)
-		r = rollup_late_level(rollup, watermarks, (enum schema_level)level, from, to);
+	for (enum schema_level level = LEVEL_MINUTE; r == 0 && level < N_LEVELS; level++) {
+		int64_t bucket = schema_levels[level].bucket, begin = from;
+		int64_t end = rollup_ceil(to, bucket), rolled_to = watermarks->rolled_to[level];
+		int64_t complete = watermarks_complete_from(watermarks, level);
+		if (complete != INT64_MIN && begin < rollup_ceil(complete, bucket))
+			begin = rollup_ceil(complete, bucket);
+		r = rollup_range(rollup, level, schema_floor(begin, bucket),
+				 end < rolled_to ? end : rolled_to);
+	}
 	return r;
 }
 
@@ -176,15 +170,6 @@ static int rollup_first(const struct rollup *rollup, enum schema_level level, in
 	return 0;
 }
 
-/* A bucket is closed when all that it is made of is there. */
-static int64_t rollup_closed(const struct rollup *rollup, const struct watermarks *watermarks,
-			     enum schema_level level)
-{
-	int64_t closed = level == LEVEL_MINUTE ? rollup->now - ROLLUP_GRACE
-					       : watermarks->rolled_to[level - 1];
-	return closed == INT64_MIN ? closed : schema_floor(closed, schema_levels[level].bucket);
-}
-
 /* Over days without a row it goes at once: a clock that was wrong may have left years of them.
  * closed: there is nothing up to there.  INT64_MIN: there never was. */
 static int rollup_begins(const struct rollup *rollup, enum schema_level level, int64_t closed,
@@ -208,8 +193,13 @@ static int rollup_ahead_level(struct rollup *rollup, const struct watermarks *wa
 			      enum schema_level level)
 {
 	int64_t bucket = schema_levels[level].bucket, from = watermarks->rolled_to[level];
-	int64_t closed = rollup_closed(rollup, watermarks, level);
-	if (closed == INT64_MIN || from >= closed)
+	/* A bucket is closed when all that it is made of is there. */
+	int64_t closed = level == LEVEL_MINUTE ? rollup->now - ROLLUP_GRACE
+					       : watermarks->rolled_to[level - 1];
+	if (closed == INT64_MIN)
+		return 0;
+	closed = schema_floor(closed, bucket);
+	if (from >= closed)
 		return 0;
 	int r = rollup_begins(rollup, level, closed, &from);
 	if (r < 0 || from == INT64_MIN)

@@ -17,14 +17,6 @@
 const int watermarks_numbers[N_LEVELS] = {
 	[LEVEL_ROWS] = 0, [LEVEL_MINUTE] = 1, [LEVEL_FIVE] = 4, [LEVEL_HOUR] = 2, [LEVEL_DAY] = 3};
 
-static int watermarks_level(int number)
-{
-	int level = 0;
-	while (level < N_LEVELS && watermarks_numbers[level] != number)
-		level++;
-	return level;
-}
-
 static int64_t watermarks_time(const PGresult *result, int row, int column)
 {
 	return PQgetisnull(result, row, column)
@@ -48,7 +40,9 @@ void watermarks_read(const PGresult *result, struct watermarks *ret)
 	for (int level = 0; level < N_LEVELS; level++)
 		ret->rolled_to[level] = ret->kept_from[level] = INT64_MIN;
 	for (int row = 0; row < PQntuples(result); row++) {
-		int level = watermarks_level((int)pg_get_32(PQgetvalue(result, row, 0)));
+		int level = 0, number = (int)pg_get_32(PQgetvalue(result, row, 0));
+		while (level < N_LEVELS && watermarks_numbers[level] != number)
+			level++;
 		if (level == N_LEVELS)
 			continue;
 		ret->rolled_to[level] = watermarks_time(result, row, 1);

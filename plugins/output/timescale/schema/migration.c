@@ -75,10 +75,12 @@ static int migration_run_locked(struct pg_connection *pg, const struct migration
 
 /* ---- The lock ----------------------------------------------------------------- */
 
-/* Who has it, in words; pg_locks has its two keys apart. */
-static int migration_holder(struct pg_connection *pg, char *ret, size_t size)
+/* Says who has it, in words; pg_locks has its two keys apart. */
+static int migration_locked_out(struct pg_connection *pg)
 {
-	return pg_query_text(
+	char holder[300];
+	pg_rollback(pg);
+	int r = pg_query_text(
 		pg,
 		"select 'process ' || l.pid || coalesce(' (' || nullif(a.application_name, '') || "
 		"coalesce(', user ' || a.usename, '') || coalesce(', at ' || host(a.client_addr), "
@@ -86,14 +88,7 @@ static int migration_holder(struct pg_connection *pg, char *ret, size_t size)
 		"where l.locktype = 'advisory' and (l.classid, l.objid) = (" MIGRATION_LOCK
 		") and l.objsubid = 2 and l.granted and l.database = (select oid from pg_database "
 		"where datname = current_database()) limit 1",
-		ret, size);
-}
-
-static int migration_locked_out(struct pg_connection *pg)
-{
-	char holder[300];
-	pg_rollback(pg);
-	int r = migration_holder(pg, holder, sizeof(holder));
+		holder, sizeof(holder));
 	if (r < 0)
 		return r;
 	pg->fault = PG_FAULT_RETRY;

@@ -104,14 +104,6 @@ static int writer_copy_table(struct writer *writer, const struct writer_table *t
 	return r == 0 ? pg_copy_end(&writer->pg) : r;
 }
 
-static uint32_t writer_next_copy(const struct writer *writer, uint32_t i)
-{
-	while (i < writer->n_parts &&
-	       (!writer_is_copied(&writer->parts[i]) || writer_goes_with(writer, i)))
-		i++;
-	return i;
-}
-
 /* The server goes through the script and stops at each COPY; they come in the order in which
  * writer_script() wrote them, so no name has to be matched. */
 static int writer_run_script(struct writer *writer)
@@ -124,7 +116,9 @@ static int writer_run_script(struct writer *writer)
 		PQclear(result);
 		if (!copying)
 			continue;
-		at = writer_next_copy(writer, at);
+		while (at < writer->n_parts &&
+		       (!writer_is_copied(&writer->parts[at]) || writer_goes_with(writer, at)))
+			at++;
 		r = writer_copy_table(writer, writer->parts[at++].table);
 	}
 	return r;

@@ -17,22 +17,7 @@
 #include "base/cleanup.h"
 #include "base/folder.h"
 #include "base/json_writer.h"
-
-static void dead_letter_cell(struct json_writer *json, uint16_t type, const struct tally_cell *cell)
-{
-	if (!cell->set)
-		json_write_null(json);
-	else if (type == TALLY_TEXT || type == TALLY_JSON)
-		json_write_text(json, cell->text, cell->len);
-	else if (type == TALLY_REAL)
-		json_write_real(json, cell->f);
-	else if (type == TALLY_BOOL)
-		json_write_bool(json, cell->i != 0);
-	else if (type == TALLY_TIME)
-		json_write_time(json, cell->i);
-	else
-		json_write_int(json, cell->i);
-}
+#include "json_cell.h"
 
 static void dead_letter_line(struct json_writer *json, int64_t now, const struct tally_batch *batch,
 			     uint32_t row, const char *why)
@@ -49,8 +34,10 @@ static void dead_letter_line(struct json_writer *json, int64_t now, const struct
 	json_write_key(json, "row");
 	json_begin_object(json);
 	for (uint32_t c = 0; c < table->n_columns; c++) {
+		uint16_t type = table->columns[c].type;
 		json_write_key(json, table->columns[c].name);
-		dead_letter_cell(json, table->columns[c].type, &cells[c]);
+		/* JSON as a text: that it is none may be why the row was rejected. */
+		json_write_cell(json, type == TALLY_JSON ? (uint16_t)TALLY_TEXT : type, &cells[c]);
 	}
 	json_end_object(json);
 	json_end_object(json);
