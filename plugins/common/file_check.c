@@ -1,4 +1,4 @@
-/* As the one who will use the file: by opening it, or a file without a name in its folder. */
+/* Done as the user that will need the file: by opening it, or a nameless file in its folder. */
 #include "file_check.h"
 
 #include <errno.h>

@@ -24,7 +24,7 @@ static inline void json_tree_drop(json_t *const *tree)
 /* NULL: no JSON, or no memory. */
 json_t *json_tree_load(const char *text, size_t len);
 
-/* As long as the object lives.  NULL: there is no such member, or it is no text. */
+/* As long as the object lives.  NULL: there is no such member, or it is not a text. */
 const char *json_tree_text(const json_t *object, const char *key);
 
 #endif

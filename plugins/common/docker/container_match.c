@@ -1,7 +1,7 @@
 /*
  * Matching of `include` and `exclude`.  docker_create() checks the patterns once; docker_list.c
  * asks for each listed container and status_event.c for each event, on the instance's thread.  A
- * pattern is split anew each time: they are few and short, and parsed ones would need an owner.
+ * pattern is split each time: they are few and short, and parsed ones would need an owner.
  */
 #include "docker/container_match.h"
 

@@ -4,8 +4,8 @@
  * maintenance.  Errors are sorted here by what is to be done about them (pg_fault), once for all.
  *
  * When the deadline passes the statement is cancelled and the connection closed, since whether it
- * was carried out is not known; the caller's ledger settles that.  To keep the connection would
- * mean to wait for the answer, and that is what the deadline is to prevent.
+ * was carried out is not known; the caller's ledger settles that.  Keeping the connection would
+ * mean waiting for the answer, which is what the deadline prevents.
  */
 #include "pg/pg_connection.h"
 
@@ -66,8 +66,8 @@ static int pg_errno(enum pg_fault fault, const char *sqlstate)
 	}
 }
 
-/* PQerrorMessage()'s lines tell about hosts, databases and users.  That no piece of a password is
- * among those is what pg_conninfo_fits() is for. */
+/* PQerrorMessage()'s lines name hosts, databases and users.  pg_conninfo_fits() sees to it that no
+ * piece of a password is among those. */
 int pg_fail_connection(struct pg_connection *pg)
 {
 	char text[400];
@@ -147,8 +147,8 @@ int pg_flush(struct pg_connection *pg, int64_t until)
 	return left < 0 ? pg_fail_connection(pg) : 0;
 }
 
-/* The deadline is of the next result, not of the statement: a long answer that keeps coming is no
- * server that hangs.  pg->deadline bounds all of it. */
+/* The deadline is of the next result, not of the statement: while a long answer keeps coming, the
+ * server does not hang.  pg->deadline bounds all of it. */
 int pg_receive(struct pg_connection *pg, PGresult **ret)
 {
 	int64_t until = pg_until(pg);

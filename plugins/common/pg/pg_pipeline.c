@@ -22,7 +22,7 @@ struct ask {
 	int n, n_sent;
 	bool forgets; /* a statement that made room for another */
 	struct {
-		int statement; /* whose answer it is; -1: nobody wants it */
+		int statement; /* whose answer it is; -1: nobody's */
 		int prepared;  /* what is there if it went well; -1: nothing */
 	} sent[3 * PG_ASK_MAX];
 };

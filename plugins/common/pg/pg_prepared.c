@@ -1,7 +1,7 @@
 /*
  * A connection's table of prepared statements, searched from the front: 32 texts to compare cost
- * far less than a plan.  pg_pipeline.c uses it on the connection's thread.  Only memory can run
- * out.
+ * far less than a plan.  pg_pipeline.c uses it on the connection's thread.  It fails only without
+ * memory.
  *
  * Names hold the pid and a number that is used once: behind a pooler several connections may share
  * a session, and statements are the session's.

@@ -1,4 +1,4 @@
-/* What pg_connection.c has for those who speak the protocol's finer points. */
+/* What pg_connection.c offers to the other files of pg/, and to nobody else. */
 #ifndef TALLYD_PLUGINS_COMMON_PG_WIRE_H
 #define TALLYD_PLUGINS_COMMON_PG_WIRE_H
 

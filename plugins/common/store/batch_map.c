@@ -1,6 +1,6 @@
 /*
  * Both writers make a map per batch and read every cell through it.  Nearly always the declarations
- * are the same, so the column at the same place is tried before the search by name.
+ * are the same, so the column at the same place is tried before a search by name.
  */
 #include "store/batch_map.h"
 

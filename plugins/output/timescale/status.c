@@ -2,7 +2,7 @@
  * Server → migrations → tables, as they are declared, as the catalog has them and as they are there
  * → views → maintenance.  What needs somebody to do something begins with an exclamation mark, and
  * makes the exit code.  tallyd db status calls status_run() in a process of its own; it only reads,
- * so it may run beside any daemon and with a role that may do no more.
+ * so it may run while daemons do, and with a role that may only read.
  */
 #include "status.h"
 

@@ -87,7 +87,7 @@ int store_start(void *self)
 {
 	struct store *store = self;
 	const struct timescale_config *config = store->config;
-	/* One that came for a life that is over would end this one's first call. */
+	/* One that was meant for the run before would end this one's first call. */
 	uint64_t interrupts;
 	while (read(store->interrupt_fd, &interrupts, sizeof(interrupts)) > 0)
 		;

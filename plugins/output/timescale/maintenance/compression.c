@@ -17,8 +17,8 @@
 #include "base/clock.h"
 #include "schema/partitioning.h"
 
-/* compress_chunk() does what lies beside since 2.18, and before it late rows could be doubled
- * (https://github.com/timescale/timescaledb/issues/7672). */
+/* Since 2.18 compress_chunk() also takes what lies uncompressed beside; before, late rows could be
+ * doubled (https://github.com/timescale/timescaledb/issues/7672). */
 static bool compression_merges(const struct server *server)
 {
 	int major = 0, minor = 0;
@@ -26,7 +26,7 @@ static bool compression_merges(const struct server *server)
 	       (major > 2 || (major == 2 && minor >= 18));
 }
 
-/* Whoever waits for the lock that it takes in the end lets everybody else wait. */
+/* While it waits for the lock that it takes in the end, everybody else has to wait, too. */
 static int compression_exec(const struct compression *compression, const char *sql)
 {
 	struct pg_connection *pg = compression->pg;

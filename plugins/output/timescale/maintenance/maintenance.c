@@ -1,10 +1,10 @@
 /*
  * A round, every 15 s on the maintenance's own thread ("timescale-up") and connection: become
- * leader, or leave it at that; read the clock and the catalog anew, since other daemons make tables
- * too; then table by table partitions, roll-up, retention, compression, views.  Tests call
+ * leader, or leave it at that; read the clock and the catalog again, since other daemons make
+ * tables too; then table by table partitions, roll-up, retention, compression, views.  Tests call
  * maintenance_run() on theirs.
  *
- * What fails with one table holds up no other.  It is said once a round, noted in tally.upkeep, and
+ * A failure of one table holds up no other.  It is logged once a round, noted in tally.upkeep, and
  * left to whoever leads next: another daemon, or this one after a while.  The leader's lock is one
  * of the session: it goes when the connection does, so a leader that hangs or dies needs no timeout
  * of ours.  There is one leader for all tables, since a roll-up by two at once would do the work
@@ -91,7 +91,7 @@ static void maintenance_note(struct store *store, int result, const char *error)
 
 /* ---- The clock ---------------------------------------------------------------- */
 
-/* Read anew in each round: whoever led before carried it on, and an operator may have confirmed
+/* Read again in each round: whoever led before carried it on, and an operator may have confirmed
  * it. */
 static int maintenance_advance_clock(struct store *store)
 {
@@ -222,7 +222,7 @@ static int maintenance_is_there(struct store *store, const char *table)
 	return r < 0 ? r : found;
 }
 
-/* What is wrong with one table holds up no other. */
+/* A failure of one table holds up no other. */
 static int maintenance_table(void *arg, const struct tally_table *table)
 {
 	struct round *round = arg;
@@ -265,9 +265,9 @@ static int maintenance_tables(struct store *store)
 	return round.result < 0 ? tally_fail(store->ctx, -round.result, "%s", round.why) : r;
 }
 
-/* ---- Telling ------------------------------------------------------------------ */
+/* ---- Reporting ---------------------------------------------------------------- */
 
-/* How far the minutes of the table that is most behind are. */
+/* How far minutes are rolled up in the table that is furthest behind. */
 static void maintenance_read_mark(struct store *store)
 {
 	auto_result PGresult *result = NULL;
@@ -281,7 +281,7 @@ static void maintenance_read_mark(struct store *store)
 }
 
 /* Also after a round that failed, or that could not even ask: it is then that it matters.  Until
- * another is known to lead, what was read last is how far it is. */
+ * another is known to lead, what was read last counts. */
 static void maintenance_report_lag(struct store *store)
 {
 	struct maintenance *maintenance = &store->maintenance;
@@ -292,7 +292,7 @@ static void maintenance_report_lag(struct store *store)
 	tally_gauge(store->ctx, METRIC_ROLLUP_LAG, lag > 0 ? lag : 0);
 }
 
-/* What is the leader's to tell. */
+/* Only the leader reports these. */
 static void maintenance_follow(struct store *store)
 {
 	store->maintenance.rolled_to = 0;
@@ -346,7 +346,7 @@ int maintenance_run(void *self)
 {
 	struct store *store = self;
 	int r = maintenance_lead(store);
-	/* The one that does not lead reads it too, for the metric and for whether it may lead. */
+	/* Read without leading, too: for the metric, and to know whether it may lead. */
 	struct maintenance *maintenance = &store->maintenance;
 	int clock = r < 0 ? r : server_clock_read(&maintenance->clock, &maintenance->pg);
 	maintenance->now = maintenance->clock.server;
@@ -354,8 +354,8 @@ int maintenance_run(void *self)
 		r = clock;
 	} else if (r == 0 &&
 		   llabs(server_clock_offset(&store->maintenance.clock)) > STORE_CLOCK_BOUND) {
-		/* Whose clock is off has dated its rows wrong; what becomes of everybody's it
-		 * leaves to others. */
+		/* A host whose clock is off has dated its own rows wrong; it must not decide about
+		 * everybody's. */
 		maintenance_give_up(store);
 		r = 1;
 	}

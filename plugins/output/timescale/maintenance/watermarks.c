@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "pg/pg_value.h"
 
-/* Five minutes came after the others: numbers in the database are never given anew. */
+/* Five minutes came after the others: numbers in the database are never reused. */
 const int watermarks_numbers[N_LEVELS] = {
 	[LEVEL_ROWS] = 0, [LEVEL_MINUTE] = 1, [LEVEL_FIVE] = 4, [LEVEL_HOUR] = 2, [LEVEL_DAY] = 3};
 
@@ -104,7 +104,7 @@ static int watermarks_newest_minute(struct pg_connection *pg, const struct store
 	return r;
 }
 
-/* Without a minute a level begins anew, with the first rows there are. */
+/* Without a minute a level starts over, with the first rows there are. */
 static int watermarks_rewind_level(struct pg_connection *pg, const char *table,
 				   enum schema_level level, int64_t from, int64_t now)
 {

@@ -5,9 +5,9 @@
  * one row of each series is read.  Queries here and in SQLite's store use the same sums, so that
  * they agree. store_query() calls aggregate_run() on the thread that asks.
  *
- * These are two round trips, as long as each piece is of a size to be had whole; it is then sorted
- * here, which costs less than on the server.  If one is not, the pieces are had page by page, if
- * need be by asking all again.
+ * These are two round trips as long as each piece is small enough to be read whole; it is then
+ * sorted here, which costs less than on the server.  If one is not, the pieces are read page by
+ * page, if need be by sending the whole query again.
  *
  * What can fail: a statement (the deadline is also the server's statement_timeout), memory, or the
  * caller's rows function.  The transaction is ended by readers_give_back() in any case.
@@ -26,7 +26,7 @@
 #include "read/readers.h"
 #include "read/row_stream.h"
 
-/* Of a piece that is had whole, in memory. */
+/* Of a piece that is read whole, in memory. */
 enum { AGGREGATE_MAX_BYTES = 8 << 20, AGGREGATE_NUMBER_BYTES = 32, AGGREGATE_TEXT_BYTES = 512 };
 
 struct aggregate_series {
@@ -126,7 +126,7 @@ static int aggregate_take_list(struct aggregate *a)
 	return 0;
 }
 
-/* Begins the transaction, too, and says what data there are. */
+/* Begins the transaction, too, and finds out what data there are. */
 static int aggregate_list(struct aggregate *a, struct watermarks *watermarks)
 {
 	auto_result PGresult *result = NULL;

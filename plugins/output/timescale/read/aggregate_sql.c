@@ -1,5 +1,5 @@
 /*
- * A SERIES or LOG is asked by the numbers of its series, a STATE table by its own conditions: each
+ * A SERIES or LOG is read by the numbers of its series, a STATE table by its own conditions: each
  * of its rows is a series of its own.  aggregate.c calls this on the thread that asks; without
  * memory sql->failed is set.
  *

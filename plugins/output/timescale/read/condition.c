@@ -1,5 +1,5 @@
 /*
- * EQUALS filters on one column become one IN (…), with what an index on a tag wants to hear;
+ * EQUALS filters on one column become one IN (…), with the condition of a tag's partial index;
  * everything else its own term.  Columns of text have the collation "C", so that comparing them is
  * comparing bytes, and lower() knows ASCII only.  scan.c and aggregate_sql.c append these to their
  * statements, on the thread that asks.  Values go into parameters, only checked names into the
@@ -156,9 +156,8 @@ static bool condition_is_indexed(const struct bound_query *bound, uint16_t colum
 	return true;
 }
 
-/* All alternatives at once.  The index is a partial one, since no
- * entry of it may be larger than a third of a page; the server uses it only where the statement
- * itself says that its condition holds. */
+/* All alternatives at once.  The index is a partial one, since no entry of it may be larger than a
+ * third of a page; the server uses it only where the statement itself repeats its condition. */
 static void condition_equals(const struct condition *c, const struct bound_query *bound,
 			     uint32_t first)
 {

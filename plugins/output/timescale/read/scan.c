@@ -3,8 +3,8 @@
  * order of time over all series: so each series that the filters leave gives at most a page's
  * rows from its own end of the index, and these are sorted.
  *
- * Rows come one by one, since a page of them may be large.  A few of a STATE table are had in one
- * round trip, with the transaction around it.  store_query() calls scan_run() on the thread that
+ * Rows come one by one, since a page of them may be large.  A few of a STATE table take one round
+ * trip, with the transaction around it.  store_query() calls scan_run() on the thread that
  * asks; what can fail is a statement, memory, or the caller's rows function.
  *
  * There are no offsets: a page begins after the key of the last row shown, so it costs the same
@@ -21,7 +21,7 @@
 #include "read/readers.h"
 #include "schema/schema.h"
 
-/* Rows had as one result. */
+/* Rows that come as one result. */
 enum { SCAN_FEW = 100 };
 
 struct scan {

@@ -1,7 +1,7 @@
 /*
  * schema_ensure(): look into the catalog; if the table is all there, done.  Else, in one
  * transaction: take the table's advisory lock, look again (another daemon may have been faster),
- * create or grow, make the views anew, note it in the catalog.  The writer calls it for each table
+ * create or grow, recreate the views, note it in the catalog.  The writer calls it for each table
  * of a write, on the thread that writes; tallyd db migrate for all that are declared.
  *
  * Usually nothing is sent at all.  That is on purpose: ALTER TABLE by hundreds of agents at write

@@ -32,7 +32,7 @@ static const char *catalog_text(const PGresult *result, int row, int column)
 }
 
 /* The columns of the table whose first one stands in row; ret_next: the row after its last.
- * -EINVAL: it is no table that there could be. */
+ * -EINVAL: there can be no such table. */
 static int catalog_read(struct tally_ctx *ctx, const PGresult *result, int row, int *ret_next,
 			struct stored_table **ret)
 {

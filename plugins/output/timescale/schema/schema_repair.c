@@ -1,8 +1,8 @@
 /*
- * Somebody dropped a table or a column that the catalog has: look what lacks → make it again, empty
- * → note since when the rows are all there, and what has to be rolled up anew → say so.  One
- * transaction, in which nobody writes rows.  What tells the rows apart or whose they are cannot be
- * made again; then everything stays as it is, and so do the rows that wait to be written.
+ * Somebody dropped a table or a column that the catalog has: find what is missing → recreate it,
+ * empty → note since when rows are complete, and what has to be rolled up again → log it.  One
+ * transaction, in which nobody writes rows.  What identifies rows, or the series they belong to,
+ * cannot be recreated; then everything stays as it is, and so do the rows that wait to be written.
  *
  * schema.c calls this when a write failed with 42P01, 42703 or 3F000, on the thread that writes;
  * the maintenance likewise on its own, tallyd db migrate for all tables.
@@ -86,7 +86,7 @@ static bool repair_is_possible(const struct stored_table *stored, const PGresult
 	return !series || relations == 0;
 }
 
-/* Rows are complete from now on; a rollup is made anew from what the level below still has. */
+/* Rows are complete from now on; a rollup is rebuilt from what the level below still has. */
 static int repair_mark(struct pg_connection *pg, const struct schema_where *where,
 		       const char *table, enum schema_level level)
 {

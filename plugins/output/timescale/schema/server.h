@@ -1,5 +1,5 @@
 /*
- * What kind of server it is.  Found out at every start and by nobody assumed.  It says what new
+ * What kind of server it is.  Found out at every start, never assumed.  It says what new
  * tables become and what can be done at all; of those that are there, see partitioning.h.
  */
 #ifndef TALLYD_TIMESCALE_SERVER_H

@@ -66,7 +66,7 @@ static int writer_script(struct writer *writer, bool *ret_more)
 
 /* ---- Running it --------------------------------------------------------------- */
 
-/* Leaves what is less than a chunk in the buffer, for the next part or the end. */
+/* Leaves less than a chunk in the buffer, for the next part or the end. */
 static int writer_copy_rows(struct writer *writer, const struct writer_part *part)
 {
 	struct strbuf *bytes = &writer->bytes;

@@ -18,8 +18,8 @@ static bool ledger_is_same(const struct tally_entry *a, const struct tally_entry
 	return a->producer && b->producer && strcmp(a->producer, b->producer) == 0;
 }
 
-/* Whether this shard has the write's first entry of that producer, and so says up to where all is
- * acknowledged. */
+/* Whether this shard has the write's first entry of that producer, and so notes up to where
+ * everything is acknowledged. */
 static bool ledger_leads(const struct writer *writer, const struct tally_entry *entry)
 {
 	uint32_t i = 0;
@@ -101,7 +101,7 @@ int writer_ledger(struct writer *writer, const char *name, struct tally_ledger *
 	PQfreemem(text);
 	if (r == 0)
 		r = pg_query(&writer->pg, sql, NULL, &result);
-	/* A database that was made anew has none. */
+	/* A database that was recreated has none. */
 	const char *state = writer->pg.sqlstate;
 	if (r < 0 && (strcmp(state, "42P01") == 0 || strcmp(state, "3F000") == 0))
 		return 0;

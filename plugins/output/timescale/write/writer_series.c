@@ -1,6 +1,6 @@
 /*
- * Which rows can be stored, and under which series.  What the cache does not know is asked for in
- * one statement, added where it is missing, and asked for again; in transactions of its own, so
+ * Which rows can be stored, and under which series.  What the cache does not know is looked up in
+ * one statement, added where it is missing, and looked up again; in transactions of its own, so
  * that a write that is rolled back leaves the cache right.  An existing series is looked up, not
  * upserted: that would use up a number each time.
  */
