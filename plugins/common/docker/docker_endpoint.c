@@ -6,6 +6,7 @@
 #include "docker/docker_endpoint.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
 
@@ -13,20 +14,6 @@ static const char *after(const char *text, const char *scheme)
 {
 	size_t len = strlen(scheme);
 	return strncmp(text, scheme, len) == 0 ? text + len : NULL;
-}
-
-static bool is_port(const char *text)
-{
-	unsigned port = 0;
-	size_t len = strlen(text);
-	if (len < 1 || len > 5)
-		return false;
-	for (; *text; text++) {
-		if (*text < '0' || *text > '9')
-			return false;
-		port = port * 10 + (unsigned)(*text - '0');
-	}
-	return port >= 1 && port <= 65535;
 }
 
 /* Letters, digits, dots, dashes, or anything of an IPv6 address in brackets. */
@@ -49,7 +36,8 @@ static const char *parse_tcp(const char *address, const char *scheme, struct doc
 	if (!colon || len - (size_t)(colon + 1 - address) >= sizeof(port))
 		return "needs a host and a port (try tcp://127.0.0.1:2375)";
 	snprintf(port, sizeof(port), "%.*s", (int)(address + len - colon - 1), colon + 1);
-	if (!is_port(port))
+	long number = strtol(port, NULL, 10);
+	if (port[strspn(port, "0123456789")] || number < 1 || number > 65535)
 		return "needs a port from 1 to 65535";
 	if (!is_host(address, (size_t)(colon - address)))
 		return "needs a host name or address before the port";
