@@ -9,7 +9,7 @@
 
 /* path NULL: fine. */
 int file_check_read(struct tally_ctx *ctx, const char *option, const char *path);
-/* A file that will be written, and made if it is not there, with so many of its folders. */
+/* A file that will be written, and created if need be, with up to so many of its folders. */
 int file_check_write(struct tally_ctx *ctx, const char *option, const char *path, unsigned folders);
 
 #endif

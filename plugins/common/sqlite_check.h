@@ -1,6 +1,6 @@
 /*
- * Whether a database file is whole, asked of SQLite, with an end to it.  On the thread that uses
- * the connection.  Whoever calls it links SQLite.
+ * Asks SQLite whether a database file is whole, within a time limit.  On the thread that uses the
+ * connection.  Whoever calls it links SQLite.
  */
 #ifndef TALLYD_PLUGINS_COMMON_SQLITE_CHECK_H
 #define TALLYD_PLUGINS_COMMON_SQLITE_CHECK_H

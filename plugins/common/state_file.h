@@ -1,10 +1,11 @@
 /*
  * The newest rows of an instance, kept in a file of the daemon's state directory, so that after a
- * restart it knows what was there before.  For inputs whose rows say that a thing is gone, which
- * takes knowing that it was there.
+ * restart it knows what was there before.  For inputs whose rows say that a thing is gone: they
+ * have to know that it was there.
  *
- * The file is written beside and renamed: it is old or new, never half.  Its name is not
- * flushed: after a power cut it may be an older one.  `tallyd once` neither reads nor writes it.
+ * The file is written under another name and renamed: it is old or new, never half.  Its name is
+ * not flushed: after a power cut it may be an older one.  `tallyd once` neither reads nor writes
+ * it.
  */
 #ifndef TALLYD_PLUGINS_COMMON_STATE_FILE_H
 #define TALLYD_PLUGINS_COMMON_STATE_FILE_H

@@ -121,7 +121,7 @@ static inline int32_t pg_get_32(const char *from)
 	return (int32_t)be32toh(v);
 }
 
-/* A REAL that is no number is no value; SQLite's store, too, keeps none. */
+/* NaN is stored as NULL, as SQLite's store does, too. */
 static inline bool pg_is_null(uint16_t type, const struct tally_cell *cell)
 {
 	return !cell->set || (type == TALLY_REAL && cell->f != cell->f);

@@ -4,7 +4,7 @@
 
 #include "pg/pg_connection.h"
 
-/* Note and say what went wrong; the negative errno.  The connection is closed if it was that. */
+/* Note what went wrong, and fail with it.  If it was the connection, it is closed. */
 int pg_closed(struct pg_connection *pg);
 int pg_fail_connection(struct pg_connection *pg);
 int pg_fail_result(struct pg_connection *pg, const PGresult *result);

@@ -53,7 +53,7 @@ struct aggregator_field {
 	struct counter_baseline baseline;
 };
 
-/* What becomes of a bucket that nothing more is fed to; 0 or -errno. */
+/* Takes a bucket to which nothing more will be fed; 0 or -errno. */
 typedef int aggregator_complete_fn(void *arg, struct aggregator_bucket *bucket);
 
 struct aggregator_block;
@@ -105,7 +105,7 @@ struct aggregator_rolled {
 };
 int aggregator_add_rolled(struct aggregator *aggregator, const struct aggregator_rolled *rolled);
 
-/* What one aggregate comes to.  The text is the aggregator's. */
+/* The value of one aggregate.  Its text is the aggregator's. */
 struct tally_cell aggregator_value(const struct aggregator *aggregator,
 				   struct aggregator_bucket *bucket, uint32_t field,
 				   uint32_t aggregate);

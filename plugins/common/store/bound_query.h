@@ -26,9 +26,8 @@ struct bound_query {
 /* Whether what is selected is the time of each bucket's newest row: the MAX or LAST of the time. */
 bool bound_query_is_newest(const struct bound_query *bound, uint32_t select);
 
-/* Whether a filter is to be written down at this place: it is one on columns of these sides, and if
- * it is an EQUALS, the first on its column, since all of a column are alternatives of one IN (…).
- */
+/* Whether a filter belongs here: it is one on columns of these sides, and if it is an EQUALS, the
+ * first on its column, since all of a column are alternatives of one IN (…). */
 enum bound_query_side { BOUND_QUERY_TAGS = 1, BOUND_QUERY_FIELDS = 2 };
 bool bound_query_has_filter(const struct bound_query *bound, uint32_t filter, unsigned sides);
 /* Whether a filter is an EQUALS on that column. */

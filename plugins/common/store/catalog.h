@@ -44,13 +44,13 @@ int catalog_each(struct catalog *catalog, tally_table_fn *each, void *arg);
 /* -EINVAL: no store can have it. */
 int catalog_check(struct tally_ctx *ctx, const struct tally_table *table);
 
-/* -EINVAL: its name, or one of its columns', is one that a store makes of another's, or has for
- * itself.  For a table that is not stored yet. */
+/* -EINVAL: its name is reserved for the store's own tables, or for those it derives from others.
+ * For a table that is not stored yet. */
 int catalog_check_names(struct tally_ctx *ctx, const struct tally_table *table);
 
 /* Can rows of table be stored as those of stored?  One of the two has the first columns of the
- * other, and the longer one the greater revision.  -EINVAL: it is a table of somebody else's that
- * has the same name. */
+ * other, and the longer one the greater revision.  -EINVAL: it is somebody else's table with the
+ * same name. */
 int catalog_check_same(struct tally_ctx *ctx, const struct tally_table *stored,
 		       const struct tally_table *table);
 /* The same without an error text, for every batch; and no column has to be added. */

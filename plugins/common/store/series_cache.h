@@ -24,7 +24,7 @@ struct series_cache_entry {
 	uint32_t next; /* that followed it last time */
 };
 
-/* What may be the next one's; NULL: no idea.  Valid until something is added. */
+/* A guess at the next row's series; NULL: none.  Valid until something is added. */
 const struct series_cache_entry *series_cache_guess(const struct series_cache *cache,
 						    const char **ret_tags);
 void series_cache_confirm(struct series_cache *cache, const struct series_cache_entry *entry);

@@ -5,8 +5,8 @@
  * kept longer, until the clock has run evenly for a whole retention: by then the rows that it held
  * back are old enough in any case.  See docs/decisions/0014-retention-and-clocks.md.
  *
- * No thread and no I/O here; a store keeps the numbers where it
- * keeps its watermarks, and calls this once in each round of its maintenance.
+ * No thread and no I/O here; a store keeps the numbers where it keeps its watermarks, and calls
+ * this once in each round of its maintenance.
  */
 #ifndef TALLYD_PLUGINS_COMMON_STORE_CLOCK_H
 #define TALLYD_PLUGINS_COMMON_STORE_CLOCK_H
@@ -25,7 +25,7 @@
 struct store_clock {
 	int64_t trusted;            /* ns since 1970; INT64_MIN: nothing is kept yet */
 	int64_t seen;               /* the store's clock in the last round */
-	int64_t steady;             /* ns for which the two have parted by the same */
+	int64_t steady;             /* ns for which the two have differed by the same */
 	struct store_uptime uptime; /* of the machine that did the last round */
 };
 

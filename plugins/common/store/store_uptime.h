@@ -1,5 +1,5 @@
 /*
- * What goes on whatever a clock is set to: the time since boot, suspended time included.  A file of
+ * A time that no setting of a clock changes: that since boot, suspended time included.  A file of
  * its own, so that tests can replace it.  From any thread.
  */
 #ifndef TALLYD_PLUGINS_COMMON_STORE_UPTIME_H

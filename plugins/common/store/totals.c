@@ -51,7 +51,7 @@ static int totals_reserve(struct totals *totals)
 	return 0;
 }
 
-/* What a bucket comes to. */
+/* Makes a row of a bucket. */
 static int totals_add(void *arg, struct aggregator_bucket *bucket)
 {
 	struct totals *totals = arg;

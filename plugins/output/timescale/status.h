@@ -1,4 +1,4 @@
-/* What `tallyd db status` says of a database, for people; and for scripts whether all is well. */
+/* What `tallyd db status` says about a database; for scripts, whether all is well. */
 #ifndef TALLYD_TIMESCALE_STATUS_H
 #define TALLYD_TIMESCALE_STATUS_H
 
@@ -6,7 +6,7 @@
 
 struct store;
 
-/* Prints, over the connection of store->upkeep.  tables: that are declared, NULL at the end.
+/* Reads over store->maintenance.pg, and prints.  tables: those declared, NULL at the end.
  * 1: something is not as it should be. */
 int status_run(struct store *store, const struct tally_table *const *tables);
 

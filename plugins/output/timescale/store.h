@@ -1,5 +1,5 @@
 /*
- * One store: connections that write (the instance's thread), a pool that reads (whoever asks),
+ * One store: connections that write (the instance's thread), a pool that reads (any thread),
  * one that maintains (a thread of its own).  They share the catalog, and nothing else.
  */
 #ifndef TALLYD_TIMESCALE_STORE_H
@@ -62,7 +62,7 @@ void store_stop(void *self);
 int store_query(void *self, const struct tally_query *query, tally_rows_fn *rows, void *arg);
 int store_tables(void *self, tally_table_fn *each, void *arg);
 
-/* The database brought up to date, or found to be; fills store->server. */
+/* Brings the database up to date, or without make checks that it is; fills store->server. */
 int store_migrate(struct store *store, struct pg_connection *pg, bool make);
 
 #endif

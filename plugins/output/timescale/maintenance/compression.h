@@ -14,11 +14,11 @@ struct compression {
 	struct pg_connection *pg;
 	const struct server *server;
 	struct step_size *step_size; /* of the table */
-	int64_t before;              /* what ended by then, ns */
-	bool again;                  /* also what is compressed in part */
+	int64_t before;              /* only chunks that end by then, ns */
+	bool again;                  /* also chunks that are compressed in part */
 };
 
-/* 0 too if the server cannot. */
+/* Also 0 if the server cannot compress. */
 int compression_run(const struct compression *compression, const struct stored_table *stored);
 
 #endif

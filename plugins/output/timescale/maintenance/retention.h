@@ -1,10 +1,10 @@
 /*
  * Deleting what is older than its retention, by whole days where the table is cut by time.  Rows of
  * a series are kept at least until they are rolled up.  What is deleted is noted first, so that
- * nothing is computed from what is left of a bucket.  How old a row is goes by store_clock.h.
+ * nothing is computed from what is left of a bucket.  store_clock.h says how old a row is.
  *
- * Dropping a day takes a lock that waits for whoever reads the table, and all who come later wait
- * behind it: so it waits shortly, and if that was in vain it is tried again after a while.
+ * Dropping a day takes a lock that waits for the table's readers, and all who come later wait
+ * behind it: so it waits only briefly, and if that was in vain it is tried again after a while.
  */
 #ifndef TALLYD_TIMESCALE_RETENTION_H
 #define TALLYD_TIMESCALE_RETENTION_H
@@ -23,7 +23,7 @@ struct retention {
 };
 
 int retention_run(const struct retention *retention, const struct stored_table *stored);
-/* Partitions of today and the days after, of a table that has such. */
+/* Partitions for today and the days after, if the table has partitions. */
 int retention_partitions(const struct retention *retention, const struct stored_table *stored);
 
 #endif

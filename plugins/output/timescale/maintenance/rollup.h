@@ -29,7 +29,7 @@ struct rollup {
 /* One transaction's worth of one level.  1: there is more; 0: all that has closed is done. */
 int rollup_ahead(struct rollup *rollup);
 /* One transaction's worth of minutes with late rows, the oldest first.  It may come after any step
- * ahead: the coarser levels are computed anew with the minutes.  1: there is more; 0: none is left,
+ * ahead: the coarser levels are recomputed with the minutes.  1: there is more; 0: none is left,
  * but for those that were marked meanwhile. */
 int rollup_late(struct rollup *rollup);
 

@@ -1,8 +1,8 @@
 /*
- * Tags of which no row is left, in any level, are deleted from <table>_series.  Daemons remember
- * series; so whoever writes holds a shared lock to the end of its transaction and says which
- * generation it remembers, and here the lock is taken alone, what is dead is looked at once more,
- * and the generation moves on: who comes later with an older one asks anew.
+ * Series of which no row is left, in any level, are deleted from <table>_series.  Daemons remember
+ * series; so a writer holds a shared lock to the end of its transaction and says which generation
+ * it remembers.  Here the lock is taken exclusively, what seemed dead is checked once more, and the
+ * generation moves on: a writer with an older one has to look its series up again.
  */
 #ifndef TALLYD_TIMESCALE_SERIES_GC_H
 #define TALLYD_TIMESCALE_SERIES_GC_H
@@ -10,7 +10,7 @@
 #include "pg/pg_connection.h"
 #include "schema/schema.h"
 
-/* Looks at every series: for after a day was deleted, not for every round. */
+/* Looks at every series, so not for every round, but after a day was deleted. */
 int series_gc_run(struct pg_connection *pg, const struct stored_table *stored);
 
 #endif

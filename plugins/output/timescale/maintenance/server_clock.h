@@ -1,7 +1,7 @@
 /*
- * The database's clock, which all that a store does by time goes by: of the daemons at one database
- * each has another one, and any of them may be wrong.  Asked for now and then, and carried on by
- * the monotonic clock in between.  One for each connection, used by its thread.
+ * The database's clock, which everything in a store follows: each of the daemons at one database
+ * has a clock of its own, and any of them may be wrong.  Read now and then, and carried on by the
+ * monotonic clock in between.  One for each connection, used by its thread.
  */
 #ifndef TALLYD_TIMESCALE_SERVER_CLOCK_H
 #define TALLYD_TIMESCALE_SERVER_CLOCK_H
@@ -13,11 +13,11 @@ struct server_clock {
 	int64_t logged;                  /* monotonic: when the last warning was */
 };
 
-/* Asks, and reports how far this host's clock is ahead. */
+/* Reads it, and reports how far this host's clock is ahead. */
 int server_clock_read(struct server_clock *clock, struct pg_connection *pg);
-/* Asks if it has not for a while, or if this host's clock was set meanwhile. */
+/* Reads it if it has not been for a while, or if this host's clock was set meanwhile. */
 int server_clock_now(struct server_clock *clock, struct pg_connection *pg, int64_t *ret);
-/* As it was when asked last, and what has gone by since. */
+/* As it was when last read, plus the time since. */
 int64_t server_clock_estimate(const struct server_clock *clock, struct tally_ctx *ctx);
 /* ns; < 0: this host's clock is behind. */
 int64_t server_clock_offset(const struct server_clock *clock);

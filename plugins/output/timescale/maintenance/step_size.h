@@ -12,18 +12,18 @@ struct step_size {
 	struct step_size *next;
 	int64_t span;         /* ns, from a minute to a day */
 	int64_t lock_timeout; /* ms, to wait for a lock that makes everybody else wait */
-	int64_t until;        /* monotonic: not before is it tried again */
+	int64_t until;        /* monotonic: not tried again before */
 	unsigned blocked;     /* times in a row */
 	char table[64];
 };
 
-/* The one of a table, made if there is none yet; NULL: no memory. */
+/* That of a table, created if need be; NULL: no memory. */
 struct step_size *step_size_find(struct step_size **all, const char *table);
 void step_size_free(struct step_size **all);
 
-/* A step that is done.  full: it went as far as span lets it. */
+/* After a step.  full: it went as far as span let it. */
 void step_size_took(struct step_size *step_size, int64_t ns, bool full);
-/* A step that was ended because it took too long. */
+/* After a step that was ended because it took too long. */
 void step_size_timed_out(struct step_size *step_size);
 
 bool step_size_may_lock(const struct step_size *step_size, int64_t now);

@@ -1,5 +1,5 @@
 /*
- * The time that deleting goes by (see store_clock.h), as tally.clock has it.  One row for all
+ * The time that deleting follows (see store_clock.h), as tally.clock has it.  One row for all
  * daemons: whoever leads carries it on.
  */
 #ifndef TALLYD_TIMESCALE_TRUSTED_CLOCK_H
@@ -8,8 +8,8 @@
 #include "pg/pg_connection.h"
 #include "store/store_clock.h"
 
-/* Makes the row where there is none: as far as the store was maintained, else by the database's
- * clock.  What this role may not do it leaves to one that may. */
+/* Creates the row if there is none: up to where the store was maintained, else by the database's
+ * clock.  If this role may not, it is left to one that may. */
 int trusted_clock_begin(struct pg_connection *pg);
 /* trusted is INT64_MIN if there is no row. */
 int trusted_clock_load(struct pg_connection *pg, struct store_clock *ret);

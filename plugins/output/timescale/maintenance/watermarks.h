@@ -24,8 +24,8 @@ extern const int watermarks_numbers[N_LEVELS];
 int watermarks_load(struct pg_connection *pg, const char *table, struct watermarks *ret);
 int watermarks_set_rolled_to(struct pg_connection *pg, const char *table, enum schema_level level,
 			     int64_t time);
-/* What lies after `now` was noted by a clock that was wrong: the levels are rolled up again from
- * the newest minute before `closed` that is, and from then on rows are taken to be all there. */
+/* Marks after `now` come from a clock that was wrong: the levels are rolled up again from the
+ * newest minute before `closed` that is rolled up, and rows count as complete from then on. */
 int watermarks_rewind(struct pg_connection *pg, const struct stored_table *stored, int64_t now,
 		      int64_t closed);
 /* Never goes back. */

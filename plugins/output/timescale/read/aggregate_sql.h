@@ -1,4 +1,4 @@
-/* The statements that an aggregate query asks. */
+/* The statements of an aggregate query. */
 #ifndef TALLYD_TIMESCALE_AGGREGATE_SQL_H
 #define TALLYD_TIMESCALE_AGGREGATE_SQL_H
 
@@ -23,7 +23,7 @@ void aggregate_sql_done(struct aggregate_sql *a);
 /* The series that the filters leave and their groups, in the order of groups. */
 void aggregate_sql_list(struct aggregate_sql *a);
 /* Of those series what lies in a piece: series and time, then the fields, or of a rolled-up piece
- * its columns as feed.h says.  They are the order of the rows only if that is asked for. */
+ * its columns as row_source.h says.  Sorted only with in_order. */
 void aggregate_sql_piece(struct aggregate_sql *a, const struct rollup_plan_segment *piece);
 /* And the rows before it, the newest first, that its counters go on from. */
 void aggregate_sql_before(struct aggregate_sql *a, const struct rollup_plan_segment *piece);

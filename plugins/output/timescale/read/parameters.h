@@ -27,7 +27,7 @@ int parameters_text(struct parameters *parameters, const char *text, size_t len)
 int parameters_time(struct parameters *parameters, int64_t ns);
 int parameters_int(struct parameters *parameters, int64_t value);
 int parameters_ints(struct parameters *parameters, const int32_t *values, uint32_t n);
-/* What the connection wants; points into parameters.  -ENOMEM, -EINVAL. */
+/* In the connection's form; points into parameters.  -ENOMEM, -EINVAL. */
 int parameters_get(struct tally_ctx *ctx, struct parameters *parameters, struct pg_params *ret);
 
 #define auto_parameters __attribute__((cleanup(parameters_done)))

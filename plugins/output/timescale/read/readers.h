@@ -1,8 +1,8 @@
 /*
- * A few connections of their own for the many threads that ask, so that a slow query never holds up
- * a write.  They are opened when they are needed.  Whoever takes one begins a read-only transaction
- * with one snapshot; the server stops a statement that runs past the deadline, and if the server
- * does not answer, the connection is closed.
+ * A few connections for the many threads with queries, apart from the writers', so that a slow
+ * query never holds up a write.  They are opened when they are needed.  Whoever takes one begins a
+ * read-only transaction with one snapshot; the server stops a statement that runs past the
+ * deadline, and if the server does not answer, the connection is closed.
  */
 #ifndef TALLYD_TIMESCALE_READERS_H
 #define TALLYD_TIMESCALE_READERS_H

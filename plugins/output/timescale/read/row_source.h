@@ -1,4 +1,4 @@
-/* Rows of a stream into a sheet: after series and time a column per field of the sheet. */
+/* Rows of a stream into an aggregator: after series and time a column per field. */
 #ifndef TALLYD_TIMESCALE_ROW_SOURCE_H
 #define TALLYD_TIMESCALE_ROW_SOURCE_H
 

@@ -56,43 +56,42 @@ struct schema_where {
 	const char *views; /* the schema where the views are */
 	struct catalog *catalog;
 	bool make;
-	bool doubt;  /* what the catalog says may not be so: look at the tables themselves */
-	int64_t now; /* for the first partitions */
-	bool *views_reported; /* that there is one that cannot be made; NULL: say it each time */
+	bool doubt;           /* the catalog may be wrong: look at the tables themselves */
+	int64_t now;          /* for the first partitions */
+	bool *views_reported; /* that one cannot be created; NULL: log it each time */
 };
 int schema_ensure(struct pg_connection *pg, const struct schema_where *where,
 		  const struct tally_table *table, const struct stored_table **ret_stored);
 
-/* schema_repair.c: makes again, empty, what somebody has dropped of a table that the catalog has,
- * and says so; -ENOENT: it may not be made, -EPROTO: it cannot. */
+/* schema_repair.c: recreates, empty, what somebody has dropped of a table that the catalog has, and
+ * logs it; -ENOENT: it may not, -EPROTO: it cannot. */
 int schema_repair(struct pg_connection *pg, const struct schema_where *where,
 		  const struct stored_table *stored);
-/* What lacks, as a list for the operator; "" if nothing does. */
+/* What is missing, as a list for the operator; "": nothing. */
 int schema_missing(struct pg_connection *pg, const struct stored_table *stored, char *ret,
 		   size_t size);
 
 /*
- * schema_views.c: the views of a table, of which nobody's writing depends: one that cannot be made
- * is said, and that is all.  Columns are only ever added to one that is there, so that views of
- * others which stand on it, and what is granted on it, stay.  1: some are not there, or lack
- * columns.
+ * schema_views.c: the views of a table.  No write depends on them: one that cannot be created is
+ * logged, and that is all.  Columns are only ever added to one that exists, so that other people's
+ * views on it, and what is granted on it, stay.  1: some do not exist, or lack columns.
  */
 int schema_views_make(struct pg_connection *pg, const struct schema_where *where,
 		      const struct stored_table *stored); /* in the transaction that is open */
-/* Looks, and makes what is not there if where says so. */
+/* Checks them, and creates what is missing if where->make. */
 int schema_views_repair(struct pg_connection *pg, const struct schema_where *where,
 			const struct stored_table *stored);
-/* Only whether each is there, which costs next to nothing. */
+/* Only whether each exists, which costs next to nothing. */
 int schema_views_check(struct pg_connection *pg, const struct schema_where *where,
 		       const struct stored_table *stored);
 
 /*
  * The catalog as it is kept in tally.tables and tally.columns.  Whoever may write rows may write
- * there, so what is no table as schema_check_form() has it is left alone, and said once.
+ * there, so entries that schema_check_form() refuses are left alone, and logged once.
  */
 int schema_load_catalog(struct pg_connection *pg, struct catalog *catalog);
-/* One table, not put into a catalog; *ret is NULL if it is not there.  -EPROTO: it is no such
- * table; taken for one that is not there it would be made. */
+/* One table, not put into a catalog; *ret is NULL if it is not there.  -EPROTO: its
+ * entry is invalid; taken for a missing one it would be created. */
 int schema_load_table(struct pg_connection *pg, const char *name, struct stored_table **ret);
 int schema_store_table(struct pg_connection *pg, const struct tally_table *table);
 

@@ -13,8 +13,8 @@ enum schema_level schema_sql_level(const char *suffix);
 /* One of its relations: _series, _rows, _1min_rows … */
 void schema_sql_relation(struct strbuf *sql, const struct schema_where *where,
 			 const struct stored_table *stored, const char *suffix);
-/* A query for what is not there: suffix, column ("": the whole relation), type ("": it cannot be
- * added to what is there). */
+/* A query for what is missing: suffix, column ("": the whole relation), type ("": it cannot be
+ * added to an existing one). */
 void schema_sql_lacks(struct strbuf *sql, const struct stored_table *stored);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * What kind of server it is.  Found out at every start, never assumed.  It says what new
- * tables become and what can be done at all; of those that are there, see partitioning.h.
+ * What kind of server it is.  Found out at every start, never assumed.  It decides how new
+ * tables are created and what can be done at all; for existing ones see partitioning.h.
  */
 #ifndef TALLYD_TIMESCALE_SERVER_H
 #define TALLYD_TIMESCALE_SERVER_H
@@ -16,7 +16,7 @@ enum server_mode {
 struct server {
 	enum server_mode mode;
 	int version;        /* as server_version_num */
-	char timescale[32]; /* its version; "" if it is not there */
+	char timescale[32]; /* its version; "": none */
 };
 
 extern const char *const server_modes[];
@@ -30,11 +30,10 @@ int server_offers_extension(struct pg_connection *pg, bool *ret);
  * no error. */
 int server_offer_extension(struct pg_connection *pg, bool *reported);
 
-/* What the operator should know of how tables and server go together; "": all is well. */
+/* What the operator should know about tables and server together; "": all is well. */
 struct server_remarks {
-	char partitions[700]; /* tables that go on as native partitions although it has TimescaleDB
-			       */
-	char compressed[300]; /* what the edition it is now can neither read nor write */
+	char partitions[700]; /* tables in native partitions although it has TimescaleDB */
+	char compressed[300]; /* what its present edition can neither read nor write */
 };
 int server_remark(struct pg_connection *pg, const struct server *server,
 		  struct server_remarks *ret);

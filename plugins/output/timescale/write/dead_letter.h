@@ -1,5 +1,5 @@
 /*
- * Rows that the database refuses for their content, kept in a file for whoever wants to know: one
+ * Rows that the database refuses for their content, kept in a file for the operator: one
  * JSON object a line, <instance>.rejected.ndjson in state_dir, mode 0600.  It stops growing at its
  * limit.  Used by the instance's thread alone.
  */
@@ -16,7 +16,7 @@ struct dead_letter {
 /* A failure is only logged: the row is counted in any case. */
 void dead_letter_put(const struct dead_letter *dead, const struct tally_batch *batch, uint32_t row,
 		     const char *why);
-/* What was put is on the disk when it returns: its rows are let go of. */
+/* What was put is on the disk when it returns; only then may its rows be acknowledged. */
 void dead_letter_flush(const struct dead_letter *dead);
 
 #endif

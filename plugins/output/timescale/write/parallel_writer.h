@@ -1,8 +1,8 @@
 /*
  * Several writers side by side, each with a connection and a series cache of its own.  A write's
  * entries are distributed over shards with about as many rows each; a shard is a transaction, and
- * whichever thread is free takes the next, so that none waits for a slower one but at the end.
- * Those of STATE tables are all in the first, since there their order counts.  A small write stays
+ * whichever thread is free takes the next, so that none waits for a slower one except at the end.
+ * Entries of STATE tables are all in the first, since their order counts.  A small write stays
  * one transaction.  Used by the instance's thread, which starts the other threads and waits for
  * them.
  */

@@ -1,8 +1,8 @@
 /*
  * Entries into the database: one transaction for all of them and for the ledger, which names the
  * last entry of each producer, so that an entry offered again after a lost answer changes nothing.
- * The first attempt is COPY; whatever it fails of, the next goes row by row where it must, and
- * absorbs what is there already.  Used by one thread at a time.
+ * The first attempt is COPY; if it fails for any reason, the next goes row by row where it must,
+ * and skips what is there already.  Used by one thread at a time.
  */
 #ifndef TALLYD_TIMESCALE_WRITER_H
 #define TALLYD_TIMESCALE_WRITER_H
@@ -21,8 +21,8 @@ struct writer_table {
 	struct series_cache *cache; /* not of a STATE table */
 	uint32_t n_fields;          /* columns that stand in <table>_rows */
 	uint16_t fields[CATALOG_MAX_COLUMNS];
-	bool nanos;          /* and last _nanos, see schema.h */
-	bool texts;          /* some of the fields are */
+	bool nanos;          /* followed by _nanos, see schema.h */
+	bool texts;          /* some of the fields are texts */
 	char *copy, *insert; /* statements */
 };
 
@@ -55,7 +55,7 @@ struct writer {
 	int64_t retention; /* older rows are not taken */
 	struct dead_letter *dead;
 	struct writer_table *tables;
-	bool in_doubt;                   /* the last attempt may have been carried out */
+	bool in_doubt;                   /* the last attempt may have succeeded */
 	int64_t generation;              /* of the series in the caches; 0: not known yet */
 	const struct tally_entry *whole; /* of a write in shards, all of it; else NULL */
 	uint32_t n_whole;
@@ -74,8 +74,7 @@ void writer_disconnect(struct writer *writer);
 void writer_done(struct writer *writer);
 
 int writer_prepare(struct writer *writer, const struct tally_table *table);
-/* As in struct tally_output, several in turn; but writer_report_faults()
- * reports single rows. */
+/* As in struct tally_output, several in turn; but writer_report_faults() reports single rows. */
 int writer_write(struct writer *writer, const struct tally_entry *entries, uint32_t n,
 		 uint8_t *verdicts);
 /* As in struct tally_output. */
@@ -97,7 +96,7 @@ static inline const struct tally_cell *writer_cell(const struct writer_part *par
 /* The tags as bytes, appended; NULLs at the end leave no trace, so that a tag added later changes
  * no key. */
 void writer_part_key(const struct writer_part *part, uint32_t row, struct strbuf *ret);
-/* Whether they are these, without making them. */
+/* Compares them without making them. */
 bool writer_part_has_key(const struct writer_part *part, uint32_t row, const char *key, size_t len);
 
 /* writer_series.c: checks the rows and fills part->series. */
