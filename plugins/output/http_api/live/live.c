@@ -3,12 +3,12 @@
  * (live_watch()), by workers (live_enter(), live_leave()), by libmicrohttpd's thread (live_wait())
  * and by the sources on their own threads; the waker's thread runs here.
  *
- * Happy path: rows come → they are put into the ring buffer of their kind, and the waker is nudged
+ * Happy path: rows come → they are put into the ring buffer of their kind, and the waker is woken
  * → 20 ms later, so that rows which come together wake a client once, it resumes the connections
  * that wait for that kind → libmicrohttpd asks each for bytes → one that has no more waits again.
  *
  * An input may never wait for a client: live_watch() takes a reference to the batch, the ring's
- * lock and the nudge's, and nothing under which anybody does I/O.  A connection is resumed without
+ * lock and the waker's, and nothing under which anybody does I/O.  A connection is resumed without
  * the live lock: from then on it may end at any moment, which frees its client by live_leave().
  */
 #include "live/live.h"
@@ -33,15 +33,7 @@ void live_wake_clients(struct live *live, struct live_source *source)
 	worker_wake(&live->waker);
 }
 
-static void live_unlink(struct live *live, struct sse_client *stream)
-{
-	*(stream->previous ? &stream->previous->next : &live->waiting) = stream->next;
-	if (stream->next)
-		stream->next->previous = stream->previous;
-	stream->suspended = false;
-}
-
-/* Those of which `due` says so, and all of them once it is over. */
+/* Those for which there are rows or a heartbeat is due, and all of them at the end. */
 static void live_resume(struct live *live, const bool fresh[LIVE_KINDS])
 {
 	struct sse_client *ready = NULL, *next;
@@ -52,7 +44,10 @@ static void live_resume(struct live *live, const bool fresh[LIVE_KINDS])
 		if (!live->closed && !fresh[stream->kind] &&
 		    now - stream->spoke < live->config->live_heartbeat)
 			continue;
-		live_unlink(live, stream);
+		*(stream->previous ? &stream->previous->next : &live->waiting) = next;
+		if (next)
+			next->previous = stream->previous;
+		stream->suspended = false;
 		stream->next_ready = ready;
 		ready = stream;
 	}

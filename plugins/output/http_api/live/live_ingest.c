@@ -73,32 +73,30 @@ static void live_ingest_close_chunk(struct live_ingest *ingest)
 	result_set_init(&ingest->rows, ingest->table->n_columns);
 }
 
-static void live_ingest_keep(struct live_ingest *ingest, const struct tally_batch *row)
-{
-	size_t max = ingest->source->ring.max;
-	if (ingest->rows.bytes > max / LIVE_INGEST_CHUNKS_PER_MEMORY)
-		live_ingest_close_chunk(ingest);
-	if (ingest->bytes + ingest->rows.bytes > max || result_set_add(&ingest->rows, row) < 0)
-		ingest->missed++;
-	ingest->found++;
-}
-
-/* One of before the horizon may have been shown or not: the store's rows cannot be that old, unless
- * there are so many that the horizon has come nearer meanwhile. */
+/* A row from before the horizon may have been shown or not: the store's rows cannot be that old,
+ * unless there are so many that the horizon has come nearer meanwhile. */
 void live_ingest_add(struct live_ingest *ingest, const struct tally_batch *batch)
 {
 	struct live_source *source = ingest->source;
 	struct tally_batch row = {.table = batch->table, .n_rows = 1};
+	size_t max = source->ring.max;
 	pthread_mutex_lock(&source->lock);
 	for (uint32_t i = 0; i < batch->n_rows && source->recent_generation == ingest->generation;
 	     i++) {
 		row.cells = &batch->cells[(size_t)i * ingest->table->n_columns];
 		enum recent_verdict verdict = recent_take(
 			&source->recent, event_id_hash(ingest->table, row.cells), row.cells[0].i);
-		if (verdict == RECENT_NEW)
-			live_ingest_keep(ingest, &row);
-		else if (verdict == RECENT_LATE && ingest->newest_first)
+		if (verdict == RECENT_LATE && ingest->newest_first)
 			ingest->missed++;
+		if (verdict != RECENT_NEW)
+			continue;
+		/* In several chunks, so that the ring can drop old rows a part at a time. */
+		if (ingest->rows.bytes > max / LIVE_INGEST_CHUNKS_PER_MEMORY)
+			live_ingest_close_chunk(ingest);
+		if (ingest->bytes + ingest->rows.bytes > max ||
+		    result_set_add(&ingest->rows, &row) < 0)
+			ingest->missed++;
+		ingest->found++;
 	}
 	pthread_mutex_unlock(&source->lock);
 }
@@ -144,32 +142,27 @@ bool live_ingest_release(struct live_ingest *ingest)
 
 /* ---- Showing ------------------------------------------------------------- */
 
-static void live_ingest_fill_ring(struct live_ingest *ingest)
-{
-	if (ingest->missed)
-		ring_buffer_skip(&ingest->source->ring, ingest->missed);
-	for (uint32_t i = 0; i < ingest->n_chunks; i++)
-		ring_buffer_add(
-			&ingest->source->ring,
-			ingest->chunks[ingest->newest_first ? ingest->n_chunks - 1 - i : i]);
-	ingest->n_chunks = 0;
-}
-
 /* Wanted and generation are looked at under the lock that also ends them, so nothing gets into a
  * ring buffer after it was cleared. */
 void live_ingest_show(struct live_ingest *ingest, struct live *live)
 {
 	struct live_source *source = ingest->source;
 	live_ingest_close_chunk(ingest);
-	bool any = ingest->n_chunks || ingest->missed;
+	uint32_t n = ingest->n_chunks;
+	bool any = n || ingest->missed;
 	pthread_mutex_lock(&live->lock);
-	if (any && live_is_wanted(live, source) && source->generation == ingest->generation)
-		live_ingest_fill_ring(ingest);
-	else
-		any = false;
+	any = any && live_is_wanted(live, source) && source->generation == ingest->generation;
+	/* What a poll missed is older than what it brought, so the gap comes first. */
+	if (any && ingest->missed)
+		ring_buffer_skip(&source->ring, ingest->missed);
+	for (uint32_t i = 0; any && i < n; i++)
+		ring_buffer_add(&source->ring,
+				ingest->chunks[ingest->newest_first ? n - 1 - i : i]);
 	pthread_mutex_unlock(&live->lock);
-	if (any)
+	if (any) {
+		ingest->n_chunks = 0; /* they are the ring's now */
 		live_wake_clients(live, source);
+	}
 	while (ingest->n_chunks)
 		row_chunk_drop(ingest->chunks[--ingest->n_chunks]);
 	result_set_done(&ingest->rows);

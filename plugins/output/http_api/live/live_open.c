@@ -20,25 +20,6 @@
 
 #include "live/live_parts.h"
 
-static void live_init(struct live *live)
-{
-	static const char *const channels[] = {[LIVE_STATS] = "rows:container_stats",
-					       [LIVE_LOGS] = "rows:container_logs",
-					       [LIVE_EVENTS] = "rows:container_events"};
-	for (int i = 0; i < LIVE_KINDS; i++) {
-		live->sources[i].channel = channels[i];
-		live->sources[i].table = strchr(channels[i], ':') + 1;
-		pthread_mutex_init(&live->sources[i].lock, NULL);
-	}
-	live->subscribe_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	pthread_mutex_init(&live->lock, NULL);
-	pthread_cond_init(&live->query, NULL);
-	pthread_cond_init(&live->subscribe, NULL);
-	worker_init(&live->waker);
-	worker_init(&live->poller);
-	worker_init(&live->subscriber);
-}
-
 /* Rows may pass, or a store may be asked, but messages come only through a cache that other
  * processes share: the second that is named. */
 static bool live_may_subscribe(const struct http_config *config)
@@ -47,6 +28,7 @@ static bool live_may_subscribe(const struct http_config *config)
 	       config->cache[1].name;
 }
 
+/* The threads come last, each only if the ones before it run: they use all that stands above. */
 static int live_prepare(struct live *live)
 {
 	int r = live->subscribe_fd < 0 ? -EMFILE : 0;
@@ -68,12 +50,27 @@ static int live_prepare(struct live *live)
 
 int live_open(struct tally_ctx *ctx, const struct http_config *config, struct live **ret)
 {
+	static const char *const channels[] = {[LIVE_STATS] = "rows:container_stats",
+					       [LIVE_LOGS] = "rows:container_logs",
+					       [LIVE_EVENTS] = "rows:container_events"};
 	struct live *live = calloc(1, sizeof(*live));
 	if (!live)
 		return -ENOMEM;
 	live->ctx = ctx;
 	live->config = config;
-	live_init(live);
+	/* All that live_close() and live_free() need is there before anything can fail. */
+	for (int i = 0; i < LIVE_KINDS; i++) {
+		live->sources[i].channel = channels[i];
+		live->sources[i].table = strchr(channels[i], ':') + 1;
+		pthread_mutex_init(&live->sources[i].lock, NULL);
+	}
+	live->subscribe_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	pthread_mutex_init(&live->lock, NULL);
+	pthread_cond_init(&live->query, NULL);
+	pthread_cond_init(&live->subscribe, NULL);
+	worker_init(&live->waker);
+	worker_init(&live->poller);
+	worker_init(&live->subscriber);
 	int r = live_prepare(live);
 	if (r < 0) {
 		live_close(live);

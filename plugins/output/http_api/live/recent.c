@@ -84,21 +84,19 @@ void recent_advance(struct recent *recent, int64_t now)
 	recent_compact(recent);
 }
 
-static void recent_make_room(struct recent *recent)
+enum recent_verdict recent_take(struct recent *recent, uint64_t hash, int64_t time)
 {
+	/* At most half full, or a search would go through long runs of slots; up to the bound, from
+	 * which on the horizon comes nearer instead. */
 	if (!recent->slots)
 		recent_rebuild(recent, RECENT_LEAST);
 	else if (recent->n == RECENT_ROWS)
 		recent_compact(recent);
 	else if (2 * (size_t)recent->n > recent->mask)
 		recent_rebuild(recent, 2 * (recent->mask + 1));
-}
-
-enum recent_verdict recent_take(struct recent *recent, uint64_t hash, int64_t time)
-{
-	recent_make_room(recent);
 	if (time < recent->horizon || !recent->slots)
 		return RECENT_LATE;
+	/* 0 is a free slot; so all hashes are odd here, at the price of one bit. */
 	struct recent_slot *slot = recent_place(recent, hash | 1);
 	if (slot->hash)
 		return RECENT_KNOWN;

@@ -1,8 +1,8 @@
 /*
  * Where a stream begins.  Without Last-Event-ID: at the end.  With one of this process whose next
- * row is still in the feed: there, exactly.  Else the store is asked for what came after it, and
- * the feed is gone through from its oldest row, but for what the store gave: so nothing is missed
- * that is on its way into the store, and nothing comes twice.
+ * row is still in the ring buffer: there, exactly.  Else the store is asked for what came after it,
+ * and the ring buffer is read from its oldest row, except for what the store gave: so nothing is
+ * missed that is on its way into the store, and nothing comes twice.
  */
 #include <errno.h>
 #include <string.h>
@@ -14,8 +14,8 @@ enum { RESUME_ROWS = 10000 };
 
 /* ---- What the store has -------------------------------------------------- */
 
-/* Of readings, one per container, what limits them is what a rowset may hold: stores refuse groups
- * beyond a limit. */
+/* Readings are one per container and limited only by what a result set may hold: stores refuse
+ * groups beyond a limit. */
 static uint32_t resume_limit(const struct sse_client *stream, const struct context *context)
 {
 	if (stream->kind == LIVE_STATS)
@@ -24,26 +24,14 @@ static uint32_t resume_limit(const struct sse_client *stream, const struct conte
 	return most < RESUME_ROWS ? (uint32_t)most : RESUME_ROWS;
 }
 
-/* Of readings one is asked for per container, the newest. */
+/* Of readings only the newest of each container: the older ones say nothing of now. */
 static bool resume_is_group(const struct sse_client *stream, const struct tally_column *column)
 {
 	return stream->kind == LIVE_STATS && column->role == TALLY_TAG &&
 	       (strcmp(column->name, "host") == 0 || strcmp(column->name, "container_id") == 0);
 }
 
-static void resume_select(const struct sse_client *stream, const struct tally_table *table,
-			  struct query *query)
-{
-	uint32_t aggregate = stream->kind == LIVE_STATS ? TALLY_LAST : TALLY_RAW;
-	for (uint32_t i = 1; i < table->n_columns; i++) {
-		if (resume_is_group(stream, &table->columns[i]))
-			query_group(query, &table->columns[i]);
-		else
-			query_select(query, &table->columns[i], aggregate);
-	}
-}
-
-/* Groups stand before what was selected: as the table has them, instead. */
+/* In an answer groups stand before what was selected; back into the order of the table. */
 static void resume_sort_cells(const struct sse_client *stream, const struct tally_table *table,
 			      struct tally_cell *row)
 {
@@ -62,11 +50,19 @@ static int resume_ask(struct sse_client *stream, struct context *context,
 		      const struct tally_table *table, struct result_set *ret)
 {
 	struct query query;
+	uint32_t aggregate = stream->kind == LIVE_STATS ? TALLY_LAST : TALLY_RAW;
+	/* To the microsecond: a store may keep no more, and its row would lie before the client's.
+	 */
 	int64_t from = stream->after.key[0].i / 1000 * 1000;
 	if (stream->kind == LIVE_STATS && from < context->now - SSE_MAX_AGE)
 		from = context->now - SSE_MAX_AGE;
 	query_init(&query, context, table);
-	resume_select(stream, table, &query);
+	for (uint32_t i = 1; i < table->n_columns; i++) {
+		if (resume_is_group(stream, &table->columns[i]))
+			query_group(&query, &table->columns[i]);
+		else
+			query_select(&query, &table->columns[i], aggregate);
+	}
 	row_filter_ask(&stream->row_filter, &query);
 	query.spec.newest_first = 1;
 	query.spec.from = from;
@@ -114,27 +110,7 @@ static uint32_t resume_fit(struct sse_client *stream, const struct tally_table *
 	return len > room ? n - 1 : n;
 }
 
-/* Of more than the limit nobody knows how many there are. */
-static void resume_write(struct sse_client *stream, const struct tally_table *table,
-			 const struct result_set *rows, uint32_t limit)
-{
-	bool all = rows->n_rows <= limit;
-	uint32_t n = resume_fit(stream, table, rows, all ? rows->n_rows : limit);
-	if (n < rows->n_rows)
-		sse_client_write_lagged(stream, all ? rows->n_rows - n : 0);
-	while (n-- > 0)
-		sse_client_write_row(stream, 0, 0, table, result_set_row(rows, n));
-}
-
-/* Readings of the feed that are older than those given would go back in time. */
-static void resume_forget_older(struct sse_client *stream, const struct result_set *rows)
-{
-	if (stream->kind != LIVE_STATS || rows->n_rows == 0)
-		return;
-	stream->after.key[0] = result_set_row(rows, 0)[0];
-	stream->after.n_key = 1;
-}
-
+/* The newest rows that fit, oldest first, after a word on those that do not. */
 static int resume_from_store(struct sse_client *stream, struct context *context,
 			     const struct tally_table *table)
 {
@@ -144,8 +120,19 @@ static int resume_from_store(struct sse_client *stream, struct context *context,
 		return r;
 	if (resume_choose(stream, table, &rows) < 0)
 		return response_unavailable(context->builder, "out of memory");
-	resume_write(stream, table, &rows, resume_limit(stream, context));
-	resume_forget_older(stream, &rows);
+	uint32_t limit = resume_limit(stream, context);
+	bool all = rows.n_rows <= limit;
+	uint32_t n = resume_fit(stream, table, &rows, all ? rows.n_rows : limit);
+	/* Of more than the limit nobody knows how many there are. */
+	if (n < rows.n_rows)
+		sse_client_write_lagged(stream, all ? rows.n_rows - n : 0);
+	while (n-- > 0)
+		sse_client_write_row(stream, 0, 0, table, result_set_row(&rows, n));
+	/* Readings in the ring buffer that are older than those given would go back in time. */
+	if (stream->kind == LIVE_STATS && rows.n_rows) {
+		stream->after.key[0] = result_set_row(&rows, 0)[0];
+		stream->after.n_key = 1;
+	}
 	return 0;
 }
 
