@@ -80,16 +80,6 @@ static void throttle_log_slot(const struct auth_throttle *throttle, struct throt
 	slot->logged_at = now;
 }
 
-/* The first of an address at once, the others of a minute as a sum. */
-static void throttle_log(struct auth_throttle *throttle, struct throttle_slot *slot, int64_t now)
-{
-	bool due = slot->logged_at == 0 || now - slot->logged_at >= throttle_log_interval;
-	if (due && throttle_may_log(throttle, now))
-		throttle_log_slot(throttle, slot, now);
-	else if (throttle->log_at == 0)
-		throttle->log_at = now + throttle_log_interval;
-}
-
 /* The slot is reused, or the log is full: its requests join the anonymous sum. */
 static void throttle_forget(struct auth_throttle *throttle, struct throttle_slot *slot)
 {
@@ -164,7 +154,12 @@ unsigned auth_throttle_note(struct auth_throttle *throttle, const struct sockadd
 	client_address_text(address, slot->text);
 	slot->last = now;
 	slot->unlogged++;
-	throttle_log(throttle, slot, now);
+	/* The first of an address at once, the others of a minute as a sum. */
+	bool due = slot->logged_at == 0 || now - slot->logged_at >= throttle_log_interval;
+	if (due && throttle_may_log(throttle, now))
+		throttle_log_slot(throttle, slot, now);
+	else if (throttle->log_at == 0)
+		throttle->log_at = now + throttle_log_interval;
 	*ret_hold = false;
 	int64_t full_at = (slot->full_at > now ? slot->full_at : now) + throttle_refill;
 	int64_t over = full_at - now - AUTH_THROTTLE_BURST * throttle_refill;
@@ -172,6 +167,8 @@ unsigned auth_throttle_note(struct auth_throttle *throttle, const struct sockadd
 		slot->full_at = full_at;
 		return 0;
 	}
+	/* Held answers take memory and a connection each, so there is a bound for one address and
+	 * one for all; beyond them a client gets its refusal at once. */
 	*ret_hold = throttle_may_hold(&slot->held, AUTH_THROTTLE_HELD, now) &&
 		    throttle_may_hold(&throttle->held, THROTTLE_HELD, now);
 	return (unsigned)((over + CLOCK_SECOND - 1) / CLOCK_SECOND);

@@ -170,6 +170,7 @@ static void connections_add(struct connections *connections, struct MHD_Connecti
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 	struct conn *conn = fd && address ? calloc(1, sizeof(*conn)) : NULL;
 	*context = conn;
+	/* Without memory it is served all the same, only without limits of its own. */
 	if (!conn)
 		return;
 	conn->fd = fd->connect_fd;
@@ -245,19 +246,6 @@ static void connections_limit_outgoing(struct connections *connections)
 	}
 }
 
-/* The first at once, then sums once a minute. */
-static void connections_report(struct connections *connections, int64_t now)
-{
-	if (connections->refused + connections->slow == 0 || now < connections->report_after)
-		return;
-	tally_log(connections->ctx, TALLY_WARNING,
-		  "refused %u connections (max_connections, max_connections_per_address), "
-		  "disconnected %u slow clients (client_timeout)",
-		  connections->refused, connections->slow);
-	connections->refused = connections->slow = 0;
-	connections->report_after = now + connections_report_interval;
-}
-
 static void connections_watch(void *arg)
 {
 	struct connections *connections = arg;
@@ -268,7 +256,17 @@ static void connections_watch(void *arg)
 		for (struct conn *conn = connections->first; conn; conn = conn->next)
 			if (conn->until && conn->until <= now)
 				conn_reset(connections, conn);
-		connections_report(connections, now);
+		/* The first at once, then sums once a minute. */
+		if (connections->refused + connections->slow && now >= connections->report_after) {
+			tally_log(connections->ctx, TALLY_WARNING,
+				  "refused %u connections (max_connections, "
+				  "max_connections_per_address), disconnected %u slow clients "
+				  "(client_timeout)",
+				  connections->refused, connections->slow);
+			connections->refused = connections->slow = 0;
+			connections->report_after = now + connections_report_interval;
+		}
+		/* It sleeps while nobody is connected; connections_notify() wakes it. */
 		next = connections->first ? clock_monotonic() + CLOCK_SECOND : INT64_MAX;
 		pthread_mutex_unlock(&connections->lock);
 	}

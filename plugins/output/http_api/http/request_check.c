@@ -46,6 +46,7 @@ static const char *check_header(struct headers *headers, const char *name, size_
 			return "more than one Content-Length";
 		if (*value == '\0' || value[strspn(value, "0123456789")])
 			return "an odd Content-Length";
+		/* Some clients send "Content-Length: 0" with a GET; that is harmless. */
 		return value[strspn(value, "0")] ? "requests with a body are not taken" : NULL;
 	}
 	if (strcasecmp(name, "Host") == 0 && headers->hosts++)
@@ -134,10 +135,12 @@ static const char *find_oddity(struct MHD_Connection *connection, const struct r
 	return NULL;
 }
 
-static int check_all(struct MHD_Connection *connection, const struct request_line *line,
-		     struct response_builder *builder)
+int request_check(struct MHD_Connection *connection, const struct request_line *line,
+		  struct response_builder *builder)
 {
 	size_t target_len = strlen(line->raw);
+	/* Until it has passed: after one that is refused nobody knows where the next one begins. */
+	builder->close = true;
 	if (target_len > HTTP_MAX_TARGET)
 		return response_problem(builder, 414, NULL, "the URI is longer than %d bytes",
 					HTTP_MAX_TARGET);
@@ -151,13 +154,8 @@ static int check_all(struct MHD_Connection *connection, const struct request_lin
 		return -EINVAL;
 	}
 	const char *oddity = find_oddity(connection, line);
-	return oddity ? response_problem(builder, 400, NULL, "%s", oddity) : 0;
-}
-
-int request_check(struct MHD_Connection *connection, const struct request_line *line,
-		  struct response_builder *builder)
-{
-	int r = check_all(connection, line, builder);
-	builder->close = r < 0;
-	return r;
+	if (oddity)
+		return response_problem(builder, 400, NULL, "%s", oddity);
+	builder->close = false;
+	return 0;
 }

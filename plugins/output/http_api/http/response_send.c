@@ -61,29 +61,7 @@ static void add_origin(struct MHD_Response *mhd_response, const struct request *
 
 /* ---- Headers ------------------------------------------------------------- */
 
-/*
- * What an answer depends on besides its target.  Authorization is part of it wherever tokens are
- * required: a browser's cache belongs to a profile, and would else give one token's answers to a
- * request with another.
- */
-static const char *vary(const struct http_config *config)
-{
-	static const char *const values[2][2] = {
-		{"Accept-Encoding", "Accept-Encoding, Origin"},
-		{"Accept-Encoding, Authorization", "Accept-Encoding, Authorization, Origin"}};
-	return values[config->tokens_file != NULL][config->cors_origins != NULL];
-}
-
-static void add_meta(const struct http_config *config, struct MHD_Response *mhd_response,
-		     const struct request *request, enum response_coding coding)
-{
-	MHD_add_response_header(mhd_response, "X-Content-Type-Options", "nosniff");
-	MHD_add_response_header(mhd_response, "Vary", vary(config));
-	if (is_validated(request))
-		MHD_add_response_header(mhd_response, "ETag", request->response->body[coding].etag);
-	add_cache_control(config, mhd_response, request);
-}
-
+/* What most answers do not have. */
 static void add_rare(struct MHD_Response *mhd_response, const struct response *response)
 {
 	if (response->status >= 400 || response->type == content_type_html)
@@ -167,15 +145,31 @@ static struct MHD_Response *any_answer(const struct sender *sender, const struct
 	return mhd_response;
 }
 
-/* With all headers.  Also used for a 304, for which libmicrohttpd sends the headers only. */
+/*
+ * With all headers.  Also used for a 304, for which libmicrohttpd sends the headers only.
+ *
+ * Vary is what an answer depends on besides its target.  Authorization is part of it wherever
+ * tokens are required: a browser's cache belongs to a profile, and would otherwise give one token's
+ * answers to a request with another.
+ */
 static struct MHD_Response *new_answer(const struct sender *sender, const struct request *request,
 				       struct MHD_Connection *connection,
 				       const struct prebuilt_key *key)
 {
+	static const char *const vary[2][2] = {
+		{"Accept-Encoding", "Accept-Encoding, Origin"},
+		{"Accept-Encoding, Authorization", "Accept-Encoding, Authorization, Origin"}};
+	const struct http_config *config = sender->config;
 	struct MHD_Response *mhd_response = any_answer(sender, request, key->coding, connection);
 	if (!mhd_response)
 		return NULL;
-	add_meta(sender->config, mhd_response, request, key->coding);
+	MHD_add_response_header(mhd_response, "X-Content-Type-Options", "nosniff");
+	MHD_add_response_header(mhd_response, "Vary",
+				vary[config->tokens_file != NULL][config->cors_origins != NULL]);
+	if (is_validated(request))
+		MHD_add_response_header(mhd_response, "ETag",
+					request->response->body[key->coding].etag);
+	add_cache_control(config, mhd_response, request);
 	add_origin(mhd_response, request, key->age);
 	add_rare(mhd_response, request->response);
 	cors_add_headers(request->cors, request->preflight, mhd_response);

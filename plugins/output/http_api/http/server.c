@@ -178,22 +178,6 @@ static enum MHD_Result server_dispatch(struct server *server, struct request *re
 	return MHD_YES;
 }
 
-/* 0, or a problem in request->builder. */
-static int server_read_headers(struct request *request, struct MHD_Connection *connection,
-			       const char *method, const char *version)
-{
-	request->head = strcmp(method, "HEAD") == 0;
-	request->gzip = accept_gzip(
-		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept-Encoding"));
-	request->preflight = request->cors && cors_is_preflight(connection, method);
-	const struct request_line line = {method, request->raw, version, request->preflight};
-	int r = request_check(connection, &line, &request->builder);
-	if (r == 0 && request_read_target(request, connection) < 0)
-		r = response_problem(&request->builder, 400, NULL,
-				     "the URI names another host than the header Host");
-	return r;
-}
-
 static enum MHD_Result server_accept(struct server *server, struct request *request,
 				     struct MHD_Connection *connection, const char *method,
 				     const char *version)
@@ -204,10 +188,20 @@ static enum MHD_Result server_accept(struct server *server, struct request *requ
 	request->cors = cors_match(server->config, connection);
 	if (request_read_last_event_id(request, connection) < 0)
 		return MHD_NO;
-	if (server_read_headers(request, connection, method, version) == 0) {
+	request->head = strcmp(method, "HEAD") == 0;
+	request->gzip = accept_gzip(
+		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept-Encoding"));
+	request->preflight = request->cors && cors_is_preflight(connection, method);
+	const struct request_line line = {method, request->raw, version, request->preflight};
+	int r = request_check(connection, &line, &request->builder);
+	if (r == 0 && request_read_target(request, connection) < 0)
+		r = response_problem(&request->builder, 400, NULL,
+				     "the URI names another host than the header Host");
+	if (r == 0) {
 		request->stage = REQUEST_ACCEPTED;
 		return MHD_YES;
 	}
+	/* A method that is not answered here is a client's mistake, but not a malformed request. */
 	tally_count(server->ctx, HTTP_MALFORMED, request->builder.status != 405);
 	request->stage = REQUEST_TAKEN;
 	return server_queue(server, request, connection);
@@ -291,8 +285,8 @@ static void server_connection(void *arg, struct MHD_Connection *connection, void
 
 /* ---- Starting and stopping ----------------------------------------------- */
 
-/* Not strict for clients: the
- * filter is, and its refusals say what is wrong. */
+/* libmicrohttpd is not told to be strict with clients: request_check() is, and says what is wrong.
+ */
 static int server_listen(struct server *server)
 {
 	const struct http_config *config = server->config;

@@ -247,16 +247,6 @@ int tls_retrieve(gnutls_session_t session, const gnutls_datum_t *req_ca_rdn, int
 
 /* ---- Opening and closing ------------------------------------------------- */
 
-static int tls_start(struct tls *tls)
-{
-	int r = tls_load(tls);
-	if (r < 0)
-		return r;
-	certificate_expiry_check(&tls->expiry, tls->ctx, "tls_cert", tls->cert_path);
-	r = worker_start(&tls->watcher, "http-tls", tls_watch, tls);
-	return r < 0 ? tally_fail(tls->ctx, -r, "cannot start a thread: %s", strerror(-r)) : 0;
-}
-
 int tls_open(struct tally_ctx *ctx, const char *cert_path, const char *key_path, struct tls **ret)
 {
 	struct tls *tls = calloc(1, sizeof(*tls));
@@ -266,7 +256,13 @@ int tls_open(struct tally_ctx *ctx, const char *cert_path, const char *key_path,
 	pthread_mutex_init(&tls->lock, NULL);
 	worker_init(&tls->watcher);
 	tls->checked = tally_monotonic(ctx);
-	int r = tls_start(tls);
+	int r = tls_load(tls);
+	if (r == 0) {
+		certificate_expiry_check(&tls->expiry, ctx, "tls_cert", cert_path);
+		r = worker_start(&tls->watcher, "http-tls", tls_watch, tls);
+		if (r < 0)
+			r = tally_fail(ctx, -r, "cannot start a thread: %s", strerror(-r));
+	}
 	if (r < 0) {
 		tls_close(tls);
 		return r;
