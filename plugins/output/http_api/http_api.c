@@ -44,24 +44,7 @@ static int http_check_cache(struct tally_ctx *ctx, const struct http_config *con
 	return 0;
 }
 
-static int http_check_web(struct tally_ctx *ctx, const struct http_config *config)
-{
-	const char *odd = cors_check(config->cors_origins);
-	if (odd)
-		return tally_fail(ctx, EINVAL,
-				  "cors_origins: \"%s\" is not an origin (try https://example.org)",
-				  odd);
-	if (config->tokens_file && cors_allows_all(config->cors_origins))
-		return tally_fail(ctx, EINVAL,
-				  "cors_origins: * would let every page read what tokens_file "
-				  "protects; list the origins");
-	if (!config->tls_cert != !config->tls_key)
-		return tally_fail(ctx, EINVAL, "%s: is required with %s",
-				  config->tls_cert ? "tls_key" : "tls_cert",
-				  config->tls_cert ? "tls_cert" : "tls_key");
-	return 0;
-}
-
+/* What no single option can say of itself.  Without I/O: files are for http_check_files(). */
 static int http_check(struct tally_ctx *ctx, const struct http_config *config,
 		      struct listen_address *ret)
 {
@@ -76,8 +59,20 @@ static int http_check(struct tally_ctx *ctx, const struct http_config *config,
 				  "token; set tokens_file, listen on 127.0.0.1 behind a proxy that "
 				  "authenticates, or set insecure = yes",
 				  config->listen);
-	int r = http_check_web(ctx, config);
-	return r < 0 ? r : http_check_cache(ctx, config);
+	const char *odd = cors_check(config->cors_origins);
+	if (odd)
+		return tally_fail(ctx, EINVAL,
+				  "cors_origins: \"%s\" is not an origin (try https://example.org)",
+				  odd);
+	if (config->tokens_file && cors_allows_all(config->cors_origins))
+		return tally_fail(ctx, EINVAL,
+				  "cors_origins: * would let every page read what tokens_file "
+				  "protects; list the origins");
+	if (!config->tls_cert != !config->tls_key)
+		return tally_fail(ctx, EINVAL, "%s: is required with %s",
+				  config->tls_cert ? "tls_key" : "tls_cert",
+				  config->tls_cert ? "tls_cert" : "tls_key");
+	return http_check_cache(ctx, config);
 }
 
 static int http_create(struct tally_ctx *ctx, const void *config, void **ret_self)

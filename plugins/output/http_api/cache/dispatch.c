@@ -6,8 +6,7 @@
  *
  * What can fail: too many fetches wait already, no memory, shutdown, a store that is slow or
  * broken. Each of them ends in a stale answer if there is one (stale-if-error, RFC 5861), else in a
- * 503. Decisions about caching are made here and nowhere else; the parts below only do as they are
- * told.
+ * 503. Decisions about caching are made here and nowhere else; the parts below only carry them out.
  */
 #include "cache/dispatch.h"
 
@@ -214,18 +213,16 @@ int dispatch_delay(struct dispatch *dispatch, struct request *request,
 	return r;
 }
 
-static void dispatch_invalidate(struct dispatch *dispatch, enum cache_class kind)
-{
-	shared_cache_invalidate(dispatch->shared, kind);
-	if (dispatch->cache)
-		cache_invalidate(dispatch->cache, kind);
-}
-
 void dispatch_invalidate_table(struct dispatch *dispatch, const char *table)
 {
-	for (enum cache_class kind = 0; kind < CACHE_CLASS_NONE; kind++)
-		if (cache_class_depends_on(kind, table))
-			dispatch_invalidate(dispatch, kind);
+	for (enum cache_class kind = 0; kind < CACHE_CLASS_NONE; kind++) {
+		if (!cache_class_depends_on(kind, table))
+			continue;
+		/* The shared one first: a fetch in between would else bring its old answer back. */
+		shared_cache_invalidate(dispatch->shared, kind);
+		if (dispatch->cache)
+			cache_invalidate(dispatch->cache, kind);
+	}
 }
 
 static void dispatch_changed(void *arg, const char *table)
@@ -256,29 +253,24 @@ static int dispatch_open_cache(struct dispatch *dispatch)
 	return r;
 }
 
-static int dispatch_prepare(struct dispatch *dispatch)
-{
-	uint32_t threads = (uint32_t)dispatch->config->threads;
-	dispatch->tables = catalog_cache_create(dispatch->ctx, dispatch->config->store);
-	if (!dispatch->tables)
-		return -ENOMEM;
-	int r = dispatch_is_caching(dispatch->config) ? dispatch_open_cache(dispatch) : 0;
-	if (r < 0)
-		return r;
-	return wait_list_open(dispatch->ctx, threads, threads * DISPATCH_JOBS_PER_THREAD,
-			      dispatch_run_fetch, dispatch, &dispatch->wait_list);
-}
-
 int dispatch_open(struct tally_ctx *ctx, const struct http_config *config, struct live *live,
 		  struct dispatch **ret)
 {
+	uint32_t threads = (uint32_t)config->threads;
 	struct dispatch *dispatch = calloc(1, sizeof(*dispatch));
 	if (!dispatch)
 		return -ENOMEM;
 	dispatch->ctx = ctx;
 	dispatch->config = config;
 	dispatch->live = live;
-	int r = dispatch_prepare(dispatch);
+	dispatch->tables = catalog_cache_create(ctx, config->store);
+	int r = dispatch->tables ? 0 : -ENOMEM;
+	if (r == 0 && dispatch_is_caching(config))
+		r = dispatch_open_cache(dispatch);
+	/* The workers last, since they use all of it. */
+	if (r == 0)
+		r = wait_list_open(ctx, threads, threads * DISPATCH_JOBS_PER_THREAD,
+				   dispatch_run_fetch, dispatch, &dispatch->wait_list);
 	if (r < 0) {
 		dispatch_free(dispatch);
 		return r;

@@ -93,14 +93,6 @@ static void cache_link(struct cache *cache, struct cache_entry *entry)
 	cache->newest = entry;
 }
 
-static void cache_touch(struct cache *cache, struct cache_entry *entry)
-{
-	if (cache->newest == entry)
-		return;
-	cache_unlink(cache, entry);
-	cache_link(cache, entry);
-}
-
 /* ---- Entries ------------------------------------------------------------- */
 
 static void cache_set_bytes(struct cache *cache, struct cache_entry *entry, size_t bytes)
@@ -170,12 +162,6 @@ static bool cache_make_room(struct cache *cache, size_t more, const struct cache
 	return cache->bytes + more <= max;
 }
 
-static void cache_update_gauges(struct cache *cache)
-{
-	tally_gauge(cache->ctx, HTTP_CACHE_BYTES, (int64_t)cache->bytes);
-	tally_gauge(cache->ctx, HTTP_CACHE_ENTRIES, (int64_t)cache->entries);
-}
-
 /* ---- Looking up ---------------------------------------------------------- */
 
 /* A 4xx is never sent stale: the mistake may be none any more, as when a container is found again.
@@ -209,7 +195,10 @@ void cache_find(struct cache *cache, const char *key, struct cache_found *ret)
 	pthread_mutex_lock(&cache->lock);
 	struct cache_entry *entry = *cache_place(cache, key, hash);
 	if (entry) {
-		cache_touch(cache, entry);
+		if (cache->newest != entry) {
+			cache_unlink(cache, entry);
+			cache_link(cache, entry);
+		}
 		ret->age = cache_age(cache, entry, now);
 		ret->response = ret->age == CACHE_NONE ? NULL : response_keep(entry->response);
 		if (entry->fetch &&
@@ -309,9 +298,12 @@ struct response *cache_finish(struct cache *cache, struct fetch *fetch, struct r
 	struct response *old = NULL;
 	pthread_mutex_lock(&cache->lock);
 	struct cache_entry *entry = *cache_place(cache, fetch->key, hash);
+	/* Another fetch has taken its place if the class changed meanwhile: this answer is from
+	 * before the change, so it goes to those who waited for it and not into the cache. */
 	if (entry && entry->fetch == fetch)
 		old = cache_complete_fetch(cache, entry, fetch, response);
-	cache_update_gauges(cache);
+	tally_gauge(cache->ctx, HTTP_CACHE_BYTES, (int64_t)cache->bytes);
+	tally_gauge(cache->ctx, HTTP_CACHE_ENTRIES, (int64_t)cache->entries);
 	pthread_mutex_unlock(&cache->lock);
 	*ret_stale = old != NULL;
 	return old ? old : response_keep(response);

@@ -82,16 +82,6 @@ void shared_cache_invalidate(struct shared_cache *shared, enum cache_class kind)
 
 /* ---- Answers ------------------------------------------------------------- */
 
-/* Without cache_scope an instance shares with nobody: another one may serve another store, and a
- * plugin does not learn the name of its store. */
-static char *shared_cache_scope(const struct tally_ctx *ctx, const struct http_config *config)
-{
-	char *scope;
-	int r = config->cache_scope ? asprintf(&scope, "shared:%s", config->cache_scope)
-				    : asprintf(&scope, "own:%s:%s", ctx->producer, ctx->name);
-	return r < 0 ? NULL : scope;
-}
-
 /*
  * The store's data, the daemon's version and whatever else an answer depends on are in the key:
  * what differs in any of these is not shared.
@@ -141,24 +131,20 @@ static int shared_cache_get(struct shared_cache *shared, struct tally_cache *cac
 	return 0;
 }
 
-/* A change in the future means that the clock was set back since: without this, nothing would be
- * current until that time comes again. */
-static void shared_cache_check_clock(struct shared_cache *shared, enum cache_class kind)
+struct response *shared_cache_find(struct shared_cache *shared, enum cache_class kind,
+				   const char *key)
 {
+	struct response *found = NULL;
+	if (!shared)
+		return NULL;
+	/* A change in the future means that the clock was set back since: without this, nothing
+	 * would be current until that time comes again. */
 	int64_t now = tally_now(shared->ctx);
 	pthread_mutex_lock(&shared->lock);
 	if (shared->classes[kind].changed > now)
 		shared->classes[kind].changed = now;
 	pthread_mutex_unlock(&shared->lock);
-}
-
-struct response *shared_cache_find(struct shared_cache *shared, enum cache_class kind,
-				   const char *key)
-{
-	struct response *found = NULL;
-	auto_free char *full = shared ? shared_cache_key(shared, key) : NULL;
-	if (shared)
-		shared_cache_check_clock(shared, kind);
+	auto_free char *full = shared_cache_key(shared, key);
 	for (size_t i = 0; full && !found && shared->caches[i].name; i++) {
 		int r = shared_cache_get(shared, shared->caches[i].cache, kind, full, &found);
 		shared_cache_count(shared, i, kind, shared_cache_result(r));
@@ -166,6 +152,7 @@ struct response *shared_cache_find(struct shared_cache *shared, enum cache_class
 	return found;
 }
 
+/* No change is so young that the store might not have its rows yet. */
 static bool shared_cache_is_trusted(struct shared_cache *shared, enum cache_class kind)
 {
 	int64_t now = tally_monotonic(shared->ctx);
@@ -175,9 +162,12 @@ static bool shared_cache_is_trusted(struct shared_cache *shared, enum cache_clas
 	return quiet;
 }
 
-static void shared_cache_share(struct shared_cache *shared, enum cache_class kind, const char *key,
-			       const struct response *response, int64_t asked)
+void shared_cache_put(struct shared_cache *shared, enum cache_class kind, const char *key,
+		      const struct response *response, int64_t asked)
 {
+	if (!shared || !response || response->status != 200 ||
+	    !shared_cache_is_trusted(shared, kind))
+		return;
 	auto_free char *bytes = NULL;
 	auto_free char *full = shared_cache_key(shared, key);
 	const struct codec_meta meta = {full, asked};
@@ -187,16 +177,10 @@ static void shared_cache_share(struct shared_cache *shared, enum cache_class kin
 	for (size_t i = 0; shared->caches[i].name; i++) {
 		int r = tally_cache_set(shared->ctx, shared->caches[i].cache, full, bytes, len,
 					cache_class_ttl(shared->config, kind));
+		/* An answer that a cache finds too large says nothing of that cache's health. */
 		if (r < 0 && r != -E2BIG)
 			shared_cache_count(shared, i, kind, shared_cache_result(r));
 	}
-}
-
-void shared_cache_put(struct shared_cache *shared, enum cache_class kind, const char *key,
-		      const struct response *response, int64_t asked)
-{
-	if (shared && response && response->status == 200 && shared_cache_is_trusted(shared, kind))
-		shared_cache_share(shared, kind, key, response, asked);
 }
 
 /* ---- Making and ending --------------------------------------------------- */
@@ -206,8 +190,12 @@ struct shared_cache *shared_cache_create(struct tally_ctx *ctx, const struct htt
 	struct shared_cache *shared = calloc(1, sizeof(*shared));
 	if (!shared)
 		return NULL;
-	shared->scope = shared_cache_scope(ctx, config);
-	if (!shared->scope) {
+	/* Without cache_scope an instance shares with nobody: another one may serve another store,
+	 * and a plugin does not learn the name of its store. */
+	int r = config->cache_scope
+			? asprintf(&shared->scope, "shared:%s", config->cache_scope)
+			: asprintf(&shared->scope, "own:%s:%s", ctx->producer, ctx->name);
+	if (r < 0) {
 		free(shared);
 		return NULL;
 	}

@@ -291,14 +291,6 @@ static int wait_list_start_workers(struct wait_list *wait_list, uint32_t n)
 	return 0;
 }
 
-static void wait_list_init(struct wait_list *wait_list)
-{
-	pthread_mutex_init(&wait_list->lock, NULL);
-	pthread_cond_init(&wait_list->job, NULL);
-	pthread_cond_init(&wait_list->deadline, NULL);
-	wait_list->jobs_end = &wait_list->jobs;
-}
-
 int wait_list_open(struct tally_ctx *ctx, uint32_t n_workers, uint32_t jobs_max,
 		   wait_list_fetch_fn *run_fetch, void *arg, struct wait_list **ret)
 {
@@ -309,12 +301,16 @@ int wait_list_open(struct tally_ctx *ctx, uint32_t n_workers, uint32_t jobs_max,
 	wait_list->run_fetch = run_fetch;
 	wait_list->arg = arg;
 	wait_list->jobs_max = jobs_max;
-	wait_list_init(wait_list);
+	wait_list->jobs_end = &wait_list->jobs;
+	pthread_mutex_init(&wait_list->lock, NULL);
+	pthread_cond_init(&wait_list->job, NULL);
+	pthread_cond_init(&wait_list->deadline, NULL);
 	int r = -pthread_create(&wait_list->watcher, NULL, wait_list_watch, wait_list);
 	if (r < 0) {
 		wait_list_free(wait_list);
 		return r;
 	}
+	/* From here on there is a thread to end: closing, not only freeing. */
 	r = wait_list_start_workers(wait_list, n_workers);
 	if (r < 0) {
 		wait_list_close(wait_list);

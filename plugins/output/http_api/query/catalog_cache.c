@@ -28,7 +28,7 @@
 enum { TABLES_MAX = 1000 };
 static const int64_t catalog_cache_fresh = 5 * CLOCK_SECOND;
 static const int64_t catalog_cache_fresh_missing =
-	CLOCK_SECOND; /* however many ask for what is not */
+	CLOCK_SECOND; /* however many ask for a table that does not exist */
 
 /* What a caller sees, with its count of references behind. */
 struct snapshot {
@@ -189,19 +189,6 @@ static bool catalog_cache_serve(const struct catalog_cache *tables, const char *
 	return age < catalog_cache_fresh || tables->loading;
 }
 
-/* alone: this caller set `loading` and takes it back, whatever the store said; else nobody would
- * ask again. */
-static int catalog_cache_fetch(struct catalog_cache *tables, bool alone, const struct catalog **ret)
-{
-	int r = catalog_cache_reload(tables, ret);
-	if (alone) {
-		pthread_mutex_lock(&tables->lock);
-		tables->loading = false;
-		pthread_mutex_unlock(&tables->lock);
-	}
-	return r;
-}
-
 int catalog_cache_get(struct catalog_cache *tables, const char *name, const struct catalog **ret)
 {
 	pthread_mutex_lock(&tables->lock);
@@ -212,10 +199,20 @@ int catalog_cache_get(struct catalog_cache *tables, const char *name, const stru
 	else
 		tables->loading = true;
 	pthread_mutex_unlock(&tables->lock);
-	if (!snapshot)
-		return catalog_cache_fetch(tables, alone, ret);
-	*ret = &snapshot->catalog;
-	return 0;
+	if (snapshot) {
+		*ret = &snapshot->catalog;
+		return 0;
+	}
+	int r = catalog_cache_reload(tables, ret);
+	/* Whoever set `loading` takes it back, whatever the store said; else nobody would ask
+	 * again.  Callers without any snapshot ask beside it, as they have nothing to answer from.
+	 */
+	if (alone) {
+		pthread_mutex_lock(&tables->lock);
+		tables->loading = false;
+		pthread_mutex_unlock(&tables->lock);
+	}
+	return r;
 }
 
 int catalog_cache_reload(struct catalog_cache *tables, const struct catalog **ret)

@@ -67,7 +67,8 @@ static void select_state(const struct search *search, uint32_t aggregate, struct
 		query_select(query, search->gone, aggregate);
 }
 
-/* What limits them is what a rowset may hold: stores refuse groups beyond a limit. */
+/* Limited only by what a result set may hold: stores refuse groups beyond a limit.  One field has
+ * to be asked for, whichever it is: a query without any has no rows. */
 static void select_readings(const struct search *search, struct query *query)
 {
 	query_group(query, search->host);
@@ -235,20 +236,6 @@ static int try_match(const struct search *search, const struct tally_column *col
 	return r < 0 ? r : choose(search, &rows, word, parameter, ret);
 }
 
-/* A name may look like one; then both are tried. */
-static bool looks_like_id(const char *word)
-{
-	return *word && word[strspn(word, "0123456789abcdef")] == '\0';
-}
-
-static int say_unknown(struct context *context, const char *word, const char *parameter)
-{
-	const char *host = target_param(context->target, "host");
-	return response_problem(context->builder, 404, parameter,
-				"there is no container \"%s\"%s%.64s%s", word,
-				host ? " on host \"" : "", host ? host : "", host ? "\"" : "");
-}
-
 int container_find(struct context *context, const char *word, const char *parameter,
 		   struct container *ret)
 {
@@ -256,12 +243,18 @@ int container_find(struct context *context, const char *word, const char *parame
 	int r = search_open(&search, context);
 	if (r < 0)
 		return r;
-	bool id = looks_like_id(word);
+	/* A name may look like an id; then both are tried. */
+	bool id = *word && word[strspn(word, "0123456789abcdef")] == '\0';
 	if (search.table && id && strlen(word) == FIND_ID_LENGTH)
 		r = try_match(&search, search.id, TALLY_EQUALS, word, ret, parameter);
 	if (search.table && r == 0)
 		r = try_match(&search, search.name, TALLY_EQUALS, word, ret, parameter);
 	if (search.table && r == 0 && id)
 		r = try_match(&search, search.id, TALLY_PREFIX, word, ret, parameter);
-	return r == 0 ? say_unknown(context, word, parameter) : r < 0 ? r : 0;
+	if (r != 0)
+		return r < 0 ? r : 0;
+	const char *host = target_param(context->target, "host");
+	return response_problem(context->builder, 404, parameter,
+				"there is no container \"%s\"%s%.64s%s", word,
+				host ? " on host \"" : "", host ? host : "", host ? "\"" : "");
 }

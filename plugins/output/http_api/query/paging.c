@@ -47,20 +47,6 @@ static uint32_t paging_types(const struct paging *paging, uint16_t types[PAGING_
 	return n;
 }
 
-static int paging_read_key(struct context *context, const struct tally_table *table,
-			   struct paging *ret)
-{
-	for (uint32_t i = 0; i < table->n_columns; i++) {
-		if (!table_is_key(table, i))
-			continue;
-		if (ret->n_key == PAGING_MAX_KEY)
-			return response_problem(context->builder, 400, NULL, "%s has too many tags",
-						table->name);
-		ret->key[ret->n_key++] = &table->columns[i];
-	}
-	return 0;
-}
-
 /* No cursor makes a range longer than anybody may ask for. */
 static bool paging_take_range(const struct context *context, const struct tally_cell range[2],
 			      struct paging *paging)
@@ -102,8 +88,15 @@ int paging_read(struct context *context, const struct tally_table *table,
 			       .timed = table->kind != TALLY_STATE,
 			       .from = window->from,
 			       .to = window->to};
-	int r = paging_read_key(context, table, ret);
-	return r == 0 && cursor ? paging_read_cursor(context, cursor, ret) : r;
+	for (uint32_t i = 0; i < table->n_columns; i++) {
+		if (!table_is_key(table, i))
+			continue;
+		if (ret->n_key == PAGING_MAX_KEY)
+			return response_problem(context->builder, 400, NULL, "%s has too many tags",
+						table->name);
+		ret->key[ret->n_key++] = &table->columns[i];
+	}
+	return cursor ? paging_read_cursor(context, cursor, ret) : 0;
 }
 
 void paging_ask(const struct paging *paging, struct query *query)

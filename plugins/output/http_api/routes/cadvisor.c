@@ -171,31 +171,15 @@ static const struct tally_cell *info_cell(const struct exporter *exporter,
 
 /* ---- Labels -------------------------------------------------------------- */
 
-static void write_label(struct json_writer *text, const char *name, const char *value, size_t len)
-{
-	exposition_word(text, name);
-	exposition_word(text, "=\"");
-	exposition_label(text, value, len);
-	exposition_word(text, "\"");
-}
-
+/* A label without a value is left out: Prometheus takes an empty one for none. */
 static void write_cell(struct json_writer *text, const char *name, const struct tally_cell *cell)
 {
-	if (cell->set)
-		write_label(text, name, cell->text, utf8_bound(cell->text, cell->len, LABEL_MAX));
-}
-
-/* Of a container's label's name what a metric's label may have in its name. */
-static void write_name(struct json_writer *text, const struct json_text *name)
-{
-	exposition_word(text, ",container_label_");
-	for (size_t i = 0; i < name->len; i++) {
-		char c = name->at[i];
-		bool plain =
-			(c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-		json_write_raw(text, plain ? &c : "_", 1);
-	}
+	if (!cell->set)
+		return;
+	exposition_word(text, name);
 	exposition_word(text, "=\"");
+	exposition_label(text, cell->text, utf8_bound(cell->text, cell->len, LABEL_MAX));
+	exposition_word(text, "\"");
 }
 
 /* Nothing if there is one of that name already, or no more room. */
@@ -208,7 +192,15 @@ static void write_container_label(struct json_writer *text, size_t from,
 		*ret_cut = true;
 		return;
 	}
-	write_name(text, name);
+	/* A metric's label may have only these characters in its name; the others become _. */
+	exposition_word(text, ",container_label_");
+	for (size_t i = 0; i < name->len; i++) {
+		char c = name->at[i];
+		bool plain =
+			(c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+		json_write_raw(text, plain ? &c : "_", 1);
+	}
+	exposition_word(text, "=\"");
 	/* Two labels of a container may become one: the first stays. */
 	if (text->error || memmem(text->data + from, at - from, text->data + at, text->len - at)) {
 		text->len = at;
@@ -217,22 +209,6 @@ static void write_container_label(struct json_writer *text, size_t from,
 	*ret_cut |= len < value->len;
 	exposition_label(text, value->at ? value->at : "", len);
 	exposition_word(text, "\"");
-}
-
-/* Whether some are cut, or left out as there is no more room. */
-static bool write_container_labels(struct json_writer *text, const struct tally_cell *labels)
-{
-	struct json_reader json;
-	struct json_text name, value;
-	size_t from = text->len;
-	bool cut = false;
-	if (!labels->set)
-		return false;
-	json_reader_init(&json, (char *)(uintptr_t)labels->text, labels->len); /* ours */
-	json_enter_object(&json);
-	while (json_next_key(&json, &name) && json_read_text(&json, &value))
-		write_container_label(text, from, &name, &value, &cut);
-	return cut;
 }
 
 /* Once per container, since every one of its samples repeats them. */
@@ -250,8 +226,15 @@ static void write_labels(struct exporter *exporter, struct subject *subject)
 	write_cell(text, ",host", &reading[LATEST_HOST]);
 	if (image)
 		write_cell(text, ",image", image);
-	if (labels)
-		subject->labels_cut = write_container_labels(text, labels);
+	if (labels) {
+		struct json_reader json;
+		struct json_text name, value;
+		size_t from = text->len;
+		json_reader_init(&json, (char *)(uintptr_t)labels->text, labels->len); /* ours */
+		json_enter_object(&json);
+		while (json_next_key(&json, &name) && json_read_text(&json, &value))
+			write_container_label(text, from, &name, &value, &subject->labels_cut);
+	}
 	subject->labels_len = text->len - subject->labels;
 }
 

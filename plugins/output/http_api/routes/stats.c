@@ -17,34 +17,30 @@
 
 enum { STATS_MAX_IDS = 100 };
 
-static void write_latest(struct context *context, const struct latest *latest)
+int stats_latest(struct context *context)
 {
 	struct response_builder *builder = context->builder;
 	struct row_writer records = {.format = list_format_of(context->args)};
+	struct latest latest auto_latest = {.n = 0};
+	int r = latest_read(context, &latest);
+	if (r < 0)
+		return r;
 	/* Before there are readings their fields are not known, and CSV has no header line. */
-	if (latest->fields.n) {
+	if (latest.fields.n) {
 		row_writer_add(&records, "host", TALLY_TEXT, LATEST_HOST);
 		row_writer_add(&records, "container_id", TALLY_TEXT, LATEST_ID);
 		row_writer_add(&records, "name", TALLY_TEXT, LATEST_NAME);
 		row_writer_add(&records, "time", TALLY_TIME, LATEST_TIME);
 	}
-	for (uint32_t i = 0; i < latest->fields.n; i++)
-		row_writer_add(&records, latest->fields.columns[i]->name,
-			       latest->rows.types[LATEST_FIELDS + i], LATEST_FIELDS + i);
+	for (uint32_t i = 0; i < latest.fields.n; i++)
+		row_writer_add(&records, latest.fields.columns[i]->name,
+			       latest.rows.types[LATEST_FIELDS + i], LATEST_FIELDS + i);
 	row_writer_open(&records, builder);
 	row_writer_begin(&records, builder);
-	for (uint32_t i = 0; i < latest->n; i++)
-		row_writer_write(&records, builder, latest_row(latest, i));
+	for (uint32_t i = 0; i < latest.n; i++)
+		row_writer_write(&records, builder, latest_row(&latest, i));
 	row_writer_close(&records, builder);
-}
-
-int stats_latest(struct context *context)
-{
-	struct latest latest auto_latest = {.n = 0};
-	int r = latest_read(context, &latest);
-	if (r == 0)
-		write_latest(context, &latest);
-	return r;
+	return 0;
 }
 
 /* In the order of ids=, which is the order of the answer.  `words` is taken apart in place. */

@@ -92,17 +92,6 @@ static int check_params(struct context *context, const struct tally_table *table
 	return arguments_check_tags(context, &context->route->params, tags, n);
 }
 
-/* Several values of one tag are alternatives, which is what several EQUALS mean to a store. */
-static void query_tags(struct context *context, struct query *query)
-{
-	for (uint32_t i = 0; i < context->target->n_params; i++) {
-		const struct param *param = &context->target->params[i];
-		const struct tally_column *column = table_column(query->table, param->name);
-		if (column && column->role == TALLY_TAG)
-			query_text(query, column, TALLY_EQUALS, param->value);
-	}
-}
-
 int tables_rows(struct context *context)
 {
 	struct table_page page auto_table_page = {.context = context};
@@ -123,7 +112,13 @@ int tables_rows(struct context *context)
 		return r;
 	table_page_ask(&page, &query);
 	query.spec.newest_first = context->args->order == ORDER_DESC;
-	query_tags(context, &query);
+	/* Several values of one tag are alternatives, as several EQUALS are to a store. */
+	for (uint32_t i = 0; i < context->target->n_params; i++) {
+		const struct param *param = &context->target->params[i];
+		const struct tally_column *column = table_column(page.table, param->name);
+		if (column && column->role == TALLY_TAG)
+			query_text(&query, column, TALLY_EQUALS, param->value);
+	}
 	paging_ask(&page.paging, &query);
 	r = query_run(&query, &page.rows);
 	return r < 0 ? r : table_page_write(&page);
