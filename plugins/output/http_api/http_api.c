@@ -44,7 +44,8 @@ static int http_check_cache(struct tally_ctx *ctx, const struct http_config *con
 	return 0;
 }
 
-/* What no single option can say of itself.  Without I/O: files are for http_check_files(). */
+/* What the core cannot check: it knows types and ranges, not how options depend on each other.
+ * Without I/O; files are for http_check_files(). */
 static int http_check(struct tally_ctx *ctx, const struct http_config *config,
 		      struct listen_address *ret)
 {

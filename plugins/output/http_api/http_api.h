@@ -22,7 +22,7 @@ struct http_config {
 	bool insecure, container_metrics;
 	const char *tls_cert, *tls_key;   /* files; NULL: no TLS */
 	const char *const *cors_origins;  /* NULL: none */
-	const char *tokens_file;          /* NULL: nobody is asked */
+	const char *tokens_file;          /* NULL: requests need no token */
 	const char *const *allowed_hosts; /* NULL: none but this machine's own names */
 	const struct tally_named_cache *cache;
 	const char *cache_scope; /* NULL: nothing is shared with another instance */

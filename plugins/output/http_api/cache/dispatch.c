@@ -71,6 +71,7 @@ static struct response *dispatch_fetch(struct dispatch *dispatch, const struct f
 	context.abandoned = dispatch_abandoned;
 	context.abandoned_arg = &on;
 	endpoint_answer(request->endpoint, &context);
+	/* What is cached gets its gzip form now, for clients that will ask for it later. */
 	struct response *response = response_create(&builder, tally_monotonic(dispatch->ctx),
 						    fetch->key || request->gzip);
 	response_builder_done(&builder);
@@ -173,6 +174,7 @@ static int dispatch_from_cache(struct dispatch *dispatch, struct request *reques
 		dispatch_serve(request, &found, ORIGIN_STALE);
 		return 1;
 	}
+	/* With a stale answer in hand nobody has to wait as long as a query may take. */
 	if (found.response) {
 		request->fallback = TAKE(found.response);
 		if (request->until > request->started + dispatch_revalidate_wait)
@@ -218,7 +220,7 @@ void dispatch_invalidate_table(struct dispatch *dispatch, const char *table)
 	for (enum cache_class kind = 0; kind < CACHE_CLASS_NONE; kind++) {
 		if (!cache_class_depends_on(kind, table))
 			continue;
-		/* The shared one first: a fetch in between would else bring its old answer back. */
+		/* The shared one first: a fetch in between would bring its old answer back. */
 		shared_cache_invalidate(dispatch->shared, kind);
 		if (dispatch->cache)
 			cache_invalidate(dispatch->cache, kind);
@@ -280,7 +282,7 @@ int dispatch_open(struct tally_ctx *ctx, const struct http_config *config, struc
 }
 
 /* Stopping waits for the workers and, later, for the poller of streams, and each may be in a query.
- * The poller is told first, so that these times overlap instead of adding up. */
+ * The poller hears of it first, so that these times overlap instead of adding up. */
 void dispatch_close(struct dispatch *dispatch)
 {
 	live_end(dispatch->live);

@@ -1,6 +1,6 @@
 /*
  * Where a request gets its answer: from the cache, from a fetch that is under way for somebody
- * else, or from a fetch of its own.  HTTP thread, but for the fetches themselves.
+ * else, or from a fetch of its own.  HTTP thread, except for the fetches themselves.
  *
  *	fresh                   sent at once
  *	stale-while-revalidate  sent at once, and a fetch refreshes it

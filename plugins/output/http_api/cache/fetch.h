@@ -1,8 +1,8 @@
 /*
  * One query on its way to the store and back, and the requests that wait for it (single flight, as
  * Go's singleflight): one alone; or, if the answer can be shared, all requests with the same key;
- * or none, when a stale answer is refreshed.  Guarded by the lock of the wait list, but for what
- * never changes after fetch_create().
+ * or none, when a stale answer is refreshed.  Guarded by the lock of the wait list, except for
+ * what never changes after fetch_create().
  */
 #ifndef TALLYD_HTTP_FETCH_H
 #define TALLYD_HTTP_FETCH_H

@@ -3,8 +3,8 @@
  * shared_cache_invalidate() comes from any thread that learns of a change.  What can fail (a cache
  * that is gone, slow, or holds garbage) is counted and otherwise a miss: the store has the answer.
  *
- * The caches have no transactions and no order between processes, so an answer bears the time at
- * which its store was asked, and is believed only if that lies behind the last change that this
+ * The caches have no transactions and no order between processes, so an answer carries the time
+ * at which its store was asked, and counts only if that is later than the last change that this
  * process knows of.  And after a change nothing is written for shared_cache_quarantine, since an
  * answer made then may have been read from a store that did not have the new rows yet.  Clocks of
  * machines that share a cache must agree within about that time, which NTP keeps easily.
@@ -152,7 +152,7 @@ struct response *shared_cache_find(struct shared_cache *shared, enum cache_class
 	return found;
 }
 
-/* No change is so young that the store might not have its rows yet. */
+/* Whether the last change is long enough ago for the store to have its rows. */
 static bool shared_cache_is_trusted(struct shared_cache *shared, enum cache_class kind)
 {
 	int64_t now = tally_monotonic(shared->ctx);

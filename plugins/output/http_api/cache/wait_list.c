@@ -149,7 +149,7 @@ int wait_list_delay(struct wait_list *wait_list, struct request *request,
 }
 
 /* libmicrohttpd does not watch the sockets of suspended connections.  A client that has closed its
- * side is taken for gone, as nginx does (499). */
+ * side counts as gone, as with nginx (499). */
 static bool wait_list_has_left(const struct request *waiter)
 {
 	const union MHD_ConnectionInfo *info =
@@ -158,8 +158,8 @@ static bool wait_list_has_left(const struct request *waiter)
 	return poll(&socket, 1, 0) > 0;
 }
 
-/* With the lock.  What goes into the cache is wanted whoever waits; else one request waits at most.
- */
+/* With the lock.  A result that will be cached is wanted even if nobody waits; any other has one
+ * request at most. */
 static bool wait_list_nobody_waits(const struct wait_list *wait_list, const struct fetch *fetch)
 {
 	return wait_list->closed || (!fetch->waiters && !fetch->key);
@@ -223,6 +223,7 @@ static void *wait_list_work(void *arg)
 	struct fetch *fetch;
 	pthread_setname_np(pthread_self(), "http-worker");
 	while ((fetch = wait_list_next_job(wait_list))) {
+		/* While it was queued, whoever waited for it may have given up. */
 		pthread_mutex_lock(&wait_list->lock);
 		bool wanted = !wait_list_nobody_waits(wait_list, fetch);
 		pthread_mutex_unlock(&wait_list->lock);

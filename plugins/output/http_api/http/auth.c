@@ -120,6 +120,7 @@ int auth_check(const struct auth *auth, struct request *request, struct MHD_Conn
 	struct response_builder *builder = &request->builder;
 	if (auth->own_names && auth_check_host(auth, request, connection) < 0)
 		return -1;
+	/* With every request, so that the last sum is logged also when no wrong token comes. */
 	if (auth->throttle)
 		auth_throttle_flush_log(auth->throttle, request->started);
 	if (!auth->tokens || (request->endpoint && request->endpoint->public))

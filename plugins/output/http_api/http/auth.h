@@ -1,5 +1,5 @@
 /*
- * Authorization.  With tokens: a valid one is required, but for /healthz.  Without, on loopback:
+ * Authorization.  With tokens: a valid one is required, except for /healthz.  Without, on loopback:
  * the Host header must be a name or address of this machine, so that a web page whose name an
  * attacker points to 127.0.0.1 (DNS rebinding) reads nothing.  HTTP thread.
  */

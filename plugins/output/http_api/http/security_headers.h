@@ -9,7 +9,7 @@
 #include <microhttpd.h>
 
 /* The Content-Security-Policy of a page, by the SHA-256 of each of its <script> and <style>
- * elements, which must bear no attributes.  free() it; NULL: no memory. */
+ * elements, which must have no attributes.  free() it; NULL: no memory. */
 char *security_policy_of(const char *html, size_t len);
 
 /* policy NULL: nothing may run at all. */

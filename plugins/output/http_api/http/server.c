@@ -71,6 +71,7 @@ static void server_count(struct server *server, const struct request *request, u
 							 [ORIGIN_HIT] = HTTP_CACHE_HIT,
 							 [ORIGIN_STALE] = HTTP_CACHE_STALE};
 	enum http_class class = request->endpoint ? request->endpoint->class : HTTP_OTHER;
+	/* A stream's refusal is sent as a 200 for the browser's sake, and counted as what it is. */
 	unsigned hundreds = (request->response->excused ? 503 : code) / 100;
 	unsigned status = hundreds == 4 ? 1 : hundreds == 5 ? 2 : 0;
 	int64_t took = now - request->started;
@@ -110,6 +111,7 @@ static void server_answer(struct server *server, struct request *request, struct
 	struct response **fixed = endpoint->fixed ? &server->fixed[endpoint - endpoints] : NULL;
 	if (!fixed || !*fixed)
 		endpoint_answer(endpoint, context);
+	/* With its gzip form, whether or not this client takes it: it is kept for all. */
 	if (fixed && !*fixed)
 		*fixed = response_create(&request->builder, request->started, true);
 	if (fixed)

@@ -39,8 +39,8 @@ const char tls_priorities[] =
 	"+AES-256-GCM:+CHACHA20-POLY1305:+AES-128-GCM:-MAC-ALL:+AEAD:-SIGN-RSA-SHA1:"
 	"-SIGN-ECDSA-SHA1:%SERVER_PRECEDENCE:%SAFE_RENEGOTIATION";
 
-/* Handshakes point into it, and nobody tells when they end; so none is freed before the end.
- * Certificates change rarely. */
+/* Handshakes hold pointers into it, and nothing says when they are over; so no pair is freed before
+ * tls_close().  Certificates change rarely, so few pile up. */
 struct tls_pair {
 	struct tls_pair *older;
 	gnutls_pcert_st certs[TLS_MAX_CHAIN];

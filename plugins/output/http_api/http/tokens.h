@@ -2,7 +2,7 @@
  * Tokens and their scopes: a file of lines `token scope…`, read again when it changes.  A scope is
  * a kind of endpoint, as `endpoint` in the metrics (containers, stats, logs, …), or `read` for all;
  * to follow a stream of logs takes `logs stream`. Empty lines and those that begin with # are
- * skipped.  HTTP thread, but for opening.
+ * skipped.  HTTP thread, except for opening.
  */
 #ifndef TALLYD_HTTP_TOKENS_H
 #define TALLYD_HTTP_TOKENS_H

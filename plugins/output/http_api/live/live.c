@@ -1,5 +1,5 @@
 /*
- * The state that streams share, and who is woken when.  Functions are called by inputs
+ * The state that streams share, and which of them is woken when.  Functions are called by inputs
  * (live_watch()), by workers (live_enter(), live_leave()), by libmicrohttpd's thread (live_wait())
  * and by the sources on their own threads; the waker's thread runs here.
  *

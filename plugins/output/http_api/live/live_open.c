@@ -1,5 +1,5 @@
 /*
- * A life of the streams: what is made when the server starts, the threads that this configuration
+ * The life of the streams: what is made when the server starts, the threads that this configuration
  * needs, and what is left of them at the end.  Called by http/server.c on the thread that starts
  * and stops the plugin.  Stands above live.c and the two sources, so that none of these knows who
  * starts it.

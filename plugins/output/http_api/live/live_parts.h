@@ -44,8 +44,8 @@ struct live {
 	struct sse_client *waiting; /* suspended */
 	bool closed, subscribed;    /* to the channels of all sources that are wanted */
 	pthread_cond_t query;       /* what is wanted has changed, or is due; or it is over */
-	pthread_cond_t subscribe;   /* likewise, but for being due */
-	int subscribe_fd;           /* readable: likewise */
+	pthread_cond_t subscribe;   /* what is wanted has changed; or it is over */
+	int subscribe_fd;           /* readable: the same */
 
 	struct worker waker, poller, subscriber;
 };

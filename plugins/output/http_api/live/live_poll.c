@@ -52,6 +52,7 @@ static int poll_ask(struct live *live, struct live_ingest *ingest, const struct 
 	struct poll_answer answer = {live, ingest};
 	const struct tally_table *table = ingest->table;
 	uint32_t n = 0;
+	/* The time comes first by itself. */
 	for (uint32_t i = 1; i < table->n_columns; i++)
 		select[n++] = (struct tally_select){.column = table->columns[i].name};
 	const struct tally_query query = {
@@ -114,6 +115,7 @@ static int poll_rows(struct live *live, struct live_source *source, bool *ret_fo
 		*ret_found = ingest.found > 0 || poll.to == INT64_MAX;
 		live_ingest_show(&ingest, live);
 	}
+	/* In rounds, since more messages may come while some are shown. */
 	while (poll.releases &&
 	       live_ingest_init(&ingest, source, poll.generation, catalog_keep(catalog)) == 0) {
 		poll.releases = live_ingest_release(&ingest);
@@ -133,6 +135,8 @@ static void poll_source(struct live *live, struct live_source *source)
 	} else if (r == 0) {
 		store_watch_answered(catalog_cache_watch(live->tables));
 	}
+	/* The channels have brought all of it, so polling is only for what they lose.  Not if `due`
+	 * was set to 0 meanwhile: that asks for a poll at once. */
 	pthread_mutex_lock(&live->lock);
 	if (live->subscribed && r == 0 && !found && source->due)
 		source->due = clock_monotonic() + poll_seldom;
@@ -149,6 +153,7 @@ static bool poll_choose(struct live *live, bool due[LIVE_KINDS], int64_t *ret_ne
 	*ret_next = INT64_MAX;
 	for (int i = 0; i < LIVE_KINDS; i++) {
 		struct live_source *source = &live->sources[i];
+		/* Nobody came back in time.  The rows go as well: they would stand before a gap. */
 		if (source->wanted && source->streams == 0 && now - source->left >= poll_linger) {
 			source->wanted = false;
 			ring_buffer_clear(&source->ring);

@@ -96,6 +96,7 @@ static void subscriber_set_state(struct subscriber *subscriber, bool subscribed)
 static int subscriber_message(void *arg, const char *channel, char *text, size_t len)
 {
 	struct subscriber *subscriber = arg;
+	/* All channels are subscribed, or nothing more has come for now: show what there is. */
 	if (!channel) {
 		subscriber_set_state(subscriber, true);
 		subscriber_flush(subscriber);
@@ -121,7 +122,8 @@ static int subscriber_choose_channels(const struct live *live, const char *chann
 	return n;
 }
 
-/* Waits until a channel is wanted; false: it is over. */
+/* Waits until a channel is wanted; false: it is over.  The descriptor is read before each look, so
+ * that whatever changes after the look ends the subscription that comes of it. */
 static bool subscriber_await(struct live *live, const char *channels[LIVE_KINDS + 1])
 {
 	eventfd_t changes;
@@ -148,7 +150,7 @@ static bool subscriber_run(struct subscriber *subscriber, const char *const *cha
 	if (r == -ENOTSUP)
 		return false;
 	if (r == -ECANCELED)
-		return true;
+		return true; /* other channels are wanted now */
 	tally_log(live->ctx, TALLY_WARNING,
 		  "streams: cannot subscribe to %s, so rows come from the store alone: %s",
 		  cache->name, tally_reason(live->ctx));

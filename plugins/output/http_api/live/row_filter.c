@@ -1,5 +1,5 @@
 /*
- * The parameters of a stream, held against each row.  Read by the worker that makes the client,
+ * The parameters of a stream, checked against each row.  Read by the worker that makes the client,
  * applied on libmicrohttpd's thread to every row of a ring buffer, for every client: so it must be
  * cheap, and it takes no lock, since it never changes once it is read.
  *
@@ -95,7 +95,7 @@ void row_filter_ask(const struct row_filter *row_filter, struct query *query)
 	}
 }
 
-/* ---- Holding a row against it -------------------------------------------- */
+/* ---- Checking a row ------------------------------------------------------ */
 
 static bool rule_passes(const struct row_filter_rule *rule, const struct tally_cell *cell)
 {

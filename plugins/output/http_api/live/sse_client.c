@@ -15,7 +15,7 @@
 
 enum {
 	SSE_BLOCK = BODY_SOURCE_BLOCK,
-	SSE_SPARE = 16 << 10, /* more than this is not kept by who has nothing to say */
+	SSE_SPARE = 16 << 10, /* a larger buffer is given back once it is sent */
 };
 
 const char sse_client_type[] = "text/event-stream; charset=utf-8";
@@ -138,12 +138,12 @@ static void sse_client_fill(struct sse_client *stream)
 
 /* ---- Bytes --------------------------------------------------------------- */
 
-/* What was asked for before has left: the client takes what it gets. */
 static ssize_t sse_client_read(void *arg, uint64_t position, char *buffer, size_t max)
 {
 	struct sse_client *stream = arg;
 	int64_t now = tally_monotonic(stream->ctx);
 	(void)position;
+	/* Being asked again means that the last part has left: the client takes what it gets. */
 	connections_set(stream->connections, stream->connection, CONN_STREAMING);
 	for (;;) {
 		if (stream->sent == stream->out.len)

@@ -79,7 +79,7 @@ struct arguments {
 	int64_t by, span;                       /* of /top */
 };
 
-/* Holds the parameters of context->target against a route.  0, or -EINVAL with a problem written
+/* Checks the parameters of context->target against a route.  0, or -EINVAL with a problem written
  * that names the parameter and guesses what was meant. */
 int arguments_read(struct context *context, const struct route_params *params,
 		   struct arguments *ret);

@@ -27,7 +27,7 @@ static int hex_value(char c)
 	return at ? (int)(at - digits) % 16 : -1;
 }
 
-/* In place.  -EINVAL: an escape that is none, or one for NUL. */
+/* In place.  -EINVAL: a malformed escape, or one for NUL. */
 static int decode(char *text, bool plus_is_space)
 {
 	char *out = text;
@@ -155,7 +155,7 @@ void target_sort(char *raw)
 		return;
 	auto_free char *old = strdup(raw);
 	if (!old)
-		return; /* then it shares no answer, that is all */
+		return; /* all that is lost is that it shares no answer */
 	char *end = query;
 	for (uint32_t i = 0; i < n; i++) {
 		*end++ = i ? '&' : '?';

@@ -44,6 +44,8 @@ int request_read_target(struct request *request, struct MHD_Connection *connecti
 	size_t len = strcspn(authority, "/?");
 	if (len == 0 || !host || strlen(host) != len || strncasecmp(host, authority, len) != 0)
 		return -EINVAL;
+	/* Without a path it means "/" (section 3.2.1 there); the byte before is of the host, which
+	 * is not needed any more. */
 	char *path = authority + len;
 	if (*path != '/')
 		*--path = '/';

@@ -23,7 +23,7 @@ struct wait_list;
 
 enum request_stage {
 	REQUEST_NEW,      /* headers not looked at yet */
-	REQUEST_ACCEPTED, /* they passed the filter */
+	REQUEST_ACCEPTED, /* they passed request_check() */
 	REQUEST_WAITING,  /* suspended; whoever takes it out of this stage answers it */
 	REQUEST_TAKEN,    /* somebody answers it, or has */
 };
@@ -71,7 +71,7 @@ struct request *request_create(const char *raw); /* NULL: no memory */
 int request_read_target(struct request *request, struct MHD_Connection *connection);
 /* Takes the Last-Event-ID over from the headers.  -ENOMEM. */
 int request_read_last_event_id(struct request *request, struct MHD_Connection *connection);
-/* What an endpoint gets to answer it, but for what only the cache and the streams know. */
+/* What an endpoint gets to answer it, except for what only the cache and the streams know. */
 struct context request_context(const struct request *request, struct tally_ctx *ctx,
 			       const struct http_config *config, struct response_builder *builder);
 struct request *request_keep(struct request *request);

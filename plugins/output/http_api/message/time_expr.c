@@ -2,9 +2,9 @@
  * Times and durations of a query string.  Any thread; nothing is kept, and `now` is the caller's,
  * so that all parameters of one request mean the same moment.
  *
- * What people type is unambiguous but for bare numbers: from 1e11 on they are milliseconds, because
- * as seconds that would be the year 5138, and as milliseconds it is 1973.  Everything else is
- * refused rather than guessed.
+ * What people type is unambiguous except for bare numbers: from 1e11 on they are milliseconds,
+ * because as seconds that would be the year 5138, and as milliseconds it is 1973.  Everything else
+ * is refused rather than guessed.
  */
 #include "message/time_expr.h"
 

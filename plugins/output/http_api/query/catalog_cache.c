@@ -204,9 +204,8 @@ int catalog_cache_get(struct catalog_cache *tables, const char *name, const stru
 		return 0;
 	}
 	int r = catalog_cache_reload(tables, ret);
-	/* Whoever set `loading` takes it back, whatever the store said; else nobody would ask
-	 * again.  Callers without any snapshot ask beside it, as they have nothing to answer from.
-	 */
+	/* Whoever set `loading` takes it back, whatever the store said, or nobody would ask again.
+	 * Callers that have no snapshot yet ask beside it: they have nothing to answer from. */
 	if (alone) {
 		pthread_mutex_lock(&tables->lock);
 		tables->loading = false;

@@ -67,8 +67,8 @@ static void select_state(const struct search *search, uint32_t aggregate, struct
 		query_select(query, search->gone, aggregate);
 }
 
-/* Limited only by what a result set may hold: stores refuse groups beyond a limit.  One field has
- * to be asked for, whichever it is: a query without any has no rows. */
+/* Limited only by what a result set may hold: stores refuse groups beyond a limit.  Only the names
+ * matter here, not what was measured, so one field is enough. */
 static void select_readings(const struct search *search, struct query *query)
 {
 	query_group(query, search->host);

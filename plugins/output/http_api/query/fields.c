@@ -1,5 +1,5 @@
 /*
- * The parameters fields= and agg=, held against the columns of a table.  On a worker's thread.
+ * The parameters fields= and agg=, checked against the columns of a table.  On a worker's thread.
  *
  * A counter is shown as its rate unless something else is asked for: the sum since a container's
  * start says nothing on a chart, and drops to 0 when it restarts.  Wrong names are refused with all

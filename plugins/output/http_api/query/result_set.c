@@ -104,7 +104,7 @@ static int result_set_copy_text(struct result_set *rows, struct tally_cell *cell
 }
 
 /* A text is cut between two characters.  Of JSON each member is cut; if that is still too much the
- * cell becomes NULL, since half a JSON text is none. */
+ * cell becomes NULL, since nobody can parse half a JSON text. */
 static int result_set_copy_bounded(struct result_set *rows, uint16_t type, struct tally_cell *cell)
 {
 	size_t len = 0;

@@ -1,6 +1,6 @@
 /*
- * Whether the store answers.  Told by every query and every poll, on their threads; so the way of a
- * query that worked is two atomics, and the lock is taken only while something is wrong.
+ * Whether the store answers.  Every query and every poll reports here, on its own thread; so one
+ * that worked costs two atomics, and the lock is taken only while something is wrong.
  *
  * A query that ran into its deadline while others were answered says nothing of the store: it was
  * only a long one.  Neither does one that was refused for its content, or that no client waited for

@@ -124,7 +124,7 @@ enum { INFO_HOST = 1, INFO_ID }; /* in a row */
  * them could make the answer too long for everybody. */
 enum { LABEL_MAX = 1024, LABELS_MAX = 8192 };
 
-/* A container to tell about. */
+/* A container that is exported. */
 struct subject {
 	const struct tally_cell *reading; /* a row of latest */
 	const struct tally_cell *info;    /* a row of info; NULL: there is none */
@@ -261,6 +261,7 @@ static int query_info(struct exporter *exporter)
 			exporter->info_at[i] = query.spec.n_select;
 		}
 	}
+	/* All its parameters are host=: there are no others. */
 	for (uint32_t i = 0; i < context->target->n_params; i++)
 		query_text(&query, table_column(table, "host"), TALLY_EQUALS,
 			   context->target->params[i].value);

@@ -1,7 +1,7 @@
 /*
- * The table of all routes.  Who adds one adds it here, its parameters to route_params.c if they are
- * new, and its schema and examples to the JSON file beside its resource; docs/api.md has the prose.
- * Data only: the plugin links it with the endpoints, the generator of openapi.json without them.
+ * The table of all routes.  A new one goes here, its parameters into route_params.c if they are
+ * new, and its schema and examples into the JSON file beside its resource; docs/api.md has the
+ * prose.  Data only: the plugin links it with the endpoints, the generator of openapi.json without.
  *
  * A path in which a literal stands where another has {…} comes first, because the first match wins.
  */

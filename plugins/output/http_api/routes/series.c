@@ -99,7 +99,7 @@ int series_answer(struct context *context, const struct container *containers, u
 		r = series_place(&series);
 	if (r < 0)
 		return r;
-	/* A row bears the time at which its bucket begins; its last column is when the newest
+	/* A row has the time at which its bucket begins; its last column is when the newest
 	 * reading in it was taken. */
 	uint32_t last = series.rows.n_columns - 1;
 	for (uint32_t i = 0; i < series.rows.n_rows; i++) {

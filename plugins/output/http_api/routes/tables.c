@@ -28,7 +28,8 @@ static const char *const role_names[] = {[TALLY_FIELD] = "field",
 					 [TALLY_GONE] = "gone",
 					 [TALLY_ORDER] = "order"};
 
-/* A plugin that was built against a later minor of the ABI may declare what is not known here. */
+/* A plugin built against a later minor of the ABI may declare kinds, types and roles that are
+ * unknown here. */
 static const char *name_of(const char *const *names, size_t n, uint32_t value)
 {
 	return value < n && names[value] ? names[value] : "unknown";

@@ -37,7 +37,7 @@ struct entry {
 	double value;
 };
 
-/* 1: asked; 0: the table has not what is needed, so there is nothing; else a problem. */
+/* 1: asked; 0: the table lacks something that is needed, so the list is empty; else a problem. */
 static int top_ask(struct context *context, const struct top_kind *kind, struct result_set *rows)
 {
 	static const char *const tags[] = {"host", "container_id", "name"};
@@ -107,7 +107,7 @@ static struct entry *top_sort(const struct result_set *rows, uint32_t *ret_n)
 	return entries;
 }
 
-/* The value is none of the row's own cells, so it goes behind them in a copy of the row. */
+/* The value is not one of the row's own cells, so it goes behind them in a copy of the row. */
 static void write_top(struct context *context, const struct top_kind *kind,
 		      const struct entry *entries, uint32_t n)
 {
