@@ -1,7 +1,7 @@
 /*
  * `tallyd check`: is the configuration right, plugins and references included, and what it needs on
  * this machine there?  Connects to nothing, and changes nothing.  What cannot work is an error;
- * what works and is hardly meant so, a warning.
+ * what works and was hardly meant that way, a warning.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -11,7 +11,9 @@
 #include "runtime/state_dir.h"
 #include "base/globs.h"
 
-static unsigned check_warnings; /* of this run */
+/* Of this run.  Warnings do not change the exit code: a script that deploys a configuration must
+ * not fail because of one that runs. */
+static unsigned check_warnings;
 
 static void check_warn(const struct plan_instance *instance, const char *what, const char *more)
 {
@@ -30,14 +32,6 @@ static bool check_is_taken(const struct plan *plan, const char *table)
 			return true;
 	}
 	return false;
-}
-
-static void check_input(const struct plan *plan, const struct plan_instance *input)
-{
-	const struct tally_table *const *table = input->plugin->tables;
-	for (; table && *table; table++)
-		if (!check_is_taken(plan, (*table)->name))
-			check_warn(input, "no output accepts its table ", (*table)->name);
 }
 
 static void check_buffer(const struct plan *plan, const struct plan_instance *buffer)
@@ -61,12 +55,13 @@ static bool check_is_fed(const struct plan *plan, const char *const *patterns)
 	return false;
 }
 
-/* One that has a mistake in it lies beside others that fit. */
+/* Each pattern is tried alone as well: a misspelt one is easily overlooked beside others that fit.
+ */
 static void check_output(const struct plan *plan, const struct plan_instance *output)
 {
 	const char *const *pattern = output->common.tables;
 	if (!output->buffer || !check_is_fed(plan, NULL))
-		return; /* whoever has no inputs only reads */
+		return; /* without any input, this daemon only serves what is stored */
 	if (!check_is_fed(plan, output->common.tables)) {
 		check_warn(output, "no input feeds it: no input has a table that `tables` accepts",
 			   "");
@@ -84,48 +79,33 @@ static void check_instances(const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->n_instances; i++) {
 		const struct plan_instance *instance = &plan->instances[i];
-		if (instance->kind == PLAN_INPUT)
-			check_input(plan, instance);
-		else if (instance->kind == PLAN_BUFFER)
+		const struct tally_table *const *table = instance->plugin->tables;
+		if (instance->kind == PLAN_BUFFER)
 			check_buffer(plan, instance);
-		else
+		if (instance->kind == PLAN_OUTPUT)
 			check_output(plan, instance);
+		for (; instance->kind == PLAN_INPUT && table && *table; table++)
+			if (!check_is_taken(plan, (*table)->name))
+				check_warn(instance, "no output accepts its table ",
+					   (*table)->name);
 	}
 }
 
 /* ---- Nothing to do ---- */
 
-static bool check_has(const struct plan *plan, bool (*is)(const struct plan_instance *instance))
-{
-	for (size_t i = 0; i < plan->n_instances; i++)
-		if (is(&plan->instances[i]))
-			return true;
-	return false;
-}
-
-static bool check_is_input(const struct plan_instance *instance)
-{
-	return instance->kind == PLAN_INPUT;
-}
-
-/* It answers, or looks after what is stored. */
-static bool check_is_store(const struct plan_instance *instance)
-{
-	return instance->kind == PLAN_OUTPUT &&
-	       (instance->plugin->store || instance->plugin->cache);
-}
-
-static bool check_is_service(const struct plan_instance *instance)
-{
-	return instance->kind == PLAN_OUTPUT && !instance->plugin->output;
-}
-
-/* Returns how many errors. */
+/* An input collects, and an output that takes no rows is a service: either is reason enough to run.
+ * A store alone at least looks after what it holds.  Returns how many errors. */
 static int check_purpose(const struct plan *plan)
 {
-	if (check_has(plan, check_is_input) || check_has(plan, check_is_service))
-		return 0;
-	if (check_has(plan, check_is_store)) {
+	bool stores = false;
+	for (size_t i = 0; i < plan->n_instances; i++) {
+		const struct tally_plugin *plugin = plan->instances[i].plugin;
+		enum plan_kind kind = plan->instances[i].kind;
+		if (kind == PLAN_INPUT || (kind == PLAN_OUTPUT && !plugin->output))
+			return 0;
+		stores |= kind == PLAN_OUTPUT && (plugin->store || plugin->cache);
+	}
+	if (stores) {
 		check_warnings++;
 		fprintf(stderr,
 			"warning: no [input.…] is enabled, and nothing queries the stores\n");

@@ -11,18 +11,20 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "instance/dry_run.h"
 
-/* What [tallyd] says, or where they are anyway: its mistakes are told elsewhere. */
+/* From the folders that [tallyd] names, or else the default ones.  Mistakes in that section are
+ * swallowed here: plan_create() reads it again and reports them. */
 static struct registry *checked_registry_of(const struct config *config)
 {
-	struct problems untold;
+	struct problems ignored;
 	struct plan_globals globals;
 	struct options *options;
 	struct registry *registry;
-	problems_init(&untold);
-	if (config && plan_read_globals(config, &globals, &options, &untold) == 0) {
+	problems_init(&ignored);
+	if (config && plan_read_globals(config, &globals, &options, &ignored) == 0) {
 		registry = registry_create(globals.plugin_dir);
 		options_destroy(options);
 	} else {
@@ -30,11 +32,12 @@ static struct registry *checked_registry_of(const struct config *config)
 		registry_default_dirs(dirs, sizeof(dirs));
 		registry = registry_create(dirs);
 	}
-	problems_done(&untold);
+	problems_done(&ignored);
 	return registry;
 }
 
-/* Reads on after a mistake in the text, so that one run tells all that is wrong. */
+/* Goes on after a mistake in the text, so that one run shows everything that is wrong.  Plugins are
+ * not asked about a plan with problems: half of what they would say follows from those. */
 static void checked_plan(const struct command_line *line, bool thorough, struct checked *checked,
 			 struct problems *problems)
 {
@@ -87,6 +90,12 @@ void checked_destroy(struct checked *checked)
 	bindings_destroy(checked->bindings);
 }
 
+bool checked_names(const char *word, const struct plan_instance *instance)
+{
+	return !word || strcmp(word, instance->name) == 0 ||
+	       strcmp(word, strchr(instance->name, '.') + 1) == 0;
+}
+
 static struct registry *checked_isolated(struct registry *registry)
 {
 	if (registry)
@@ -98,14 +107,14 @@ static struct registry *checked_isolated(struct registry *registry)
  * it. */
 struct registry *checked_registry(const struct command_line *line)
 {
-	struct problems untold;
+	struct problems ignored;
 	struct config *config = NULL;
 	if (line->plugin_dir)
 		return checked_isolated(registry_create(line->plugin_dir));
-	problems_init(&untold);
-	(void)config_read(line->config_path, &config, &untold);
+	problems_init(&ignored);
+	(void)config_read(line->config_path, &config, &ignored);
 	struct registry *registry = checked_registry_of(config);
 	config_destroy(config);
-	problems_done(&untold);
+	problems_done(&ignored);
 	return checked_isolated(registry);
 }

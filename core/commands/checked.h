@@ -1,6 +1,6 @@
 /*
  * What `check`, `config` and `plugins` begin with: the configuration read, its plugins loaded and
- * asked, every problem told on stderr.
+ * asked, every problem printed on stderr.
  */
 #ifndef TALLYD_CORE_COMMANDS_CHECKED_H
 #define TALLYD_CORE_COMMANDS_CHECKED_H
@@ -18,10 +18,14 @@ struct checked {
 	struct plan *plan;
 };
 
-/* thorough: also what is only asked of `check`: are the files there that plugins need?  Returns
- * COMMAND_OK, or COMMAND_CONFIG when there were problems, and then has told them. */
+/* thorough: also what only `check` wants to know: are the files there that plugins need?  Returns
+ * COMMAND_OK, or COMMAND_CONFIG after it has printed the problems. */
 int checked_create(const struct command_line *line, bool thorough, struct checked *ret);
 void checked_destroy(struct checked *checked);
+
+/* Does the word on the command line name this instance?  By its whole name or by what comes after
+ * the kind, as references in the configuration do.  word NULL: every instance. */
+bool checked_names(const char *word, const struct plan_instance *instance);
 
 /* Only where plugins are: as the command line says, or the configuration if it can be read.
  * NULL: no memory. */

@@ -11,16 +11,6 @@
 
 /* ---- dump -------------------------------------------------------------------- */
 
-/* As a file would have it, where a dollar begins something. */
-static void config_print_value(const char *text)
-{
-	for (; *text; text++) {
-		if (*text == '$')
-			putchar('$');
-		putchar(*text);
-	}
-}
-
 /* Unset options are shown as comments: the output is valid as a file and complete as a list. */
 static void config_dump_options(const char *name, const struct options *options)
 {
@@ -32,7 +22,13 @@ static void config_dump_options(const char *name, const struct options *options)
 			continue;
 		}
 		printf("%s%s = ", value->option->name, value->secret_file ? "_file" : "");
-		config_print_value(value->secret_file ? value->secret_file : options_shown(value));
+		/* As a file would have it, where a dollar begins a variable. */
+		const char *text = value->secret_file ? value->secret_file : options_shown(value);
+		for (; *text; text++) {
+			if (*text == '$')
+				putchar('$');
+			putchar(*text);
+		}
 		putchar('\n');
 	}
 }

@@ -23,15 +23,8 @@ struct db {
 
 enum { DB_NOTHING = -1 }; /* the instance cannot do that, and need not */
 
-static bool db_means(const struct db *db, const struct plan_instance *plan)
-{
-	if (!plan->plugin->command)
-		return false;
-	return !db->only || strcmp(db->only, plan->name) == 0 ||
-	       strcmp(db->only, strchr(plan->name, '.') + 1) == 0;
-}
-
-/* What all plugins of the plan emit, NULL at the end. */
+/* What all plugins of the plan emit, NULL at the end; also of instances that the command does not
+ * name, since a store makes its schema from all of them. */
 static const struct tally_table **db_tables(const struct plan *plan)
 {
 	size_t n = 0;
@@ -48,7 +41,7 @@ static const struct tally_table **db_tables(const struct plan *plan)
 	return tables;
 }
 
-/* Only the ctx is made, not the instance: a command must not start what it looks at. */
+/* Makes the ctx only, not the instance: a command must not start what it looks at. */
 static int db_instance(struct db *db, const struct plan_instance *plan)
 {
 	struct api *api = NULL;
@@ -83,9 +76,10 @@ static int db_run(struct db *db, const struct plan *plan)
 	int exit_code = COMMAND_OK;
 	size_t n = 0;
 	for (size_t i = 0; i < plan->n_instances; i++) {
-		if (!db_means(db, &plan->instances[i]))
+		const struct plan_instance *instance = &plan->instances[i];
+		if (!instance->plugin->command || !checked_names(db->only, instance))
 			continue;
-		int found = db_instance(db, &plan->instances[i]);
+		int found = db_instance(db, instance);
 		if (found == DB_NOTHING)
 			continue;
 		n++;
@@ -97,23 +91,6 @@ static int db_run(struct db *db, const struct plan *plan)
 	fprintf(stderr, "tallyd db: no %s with a database is configured\n",
 		db->only ? db->only : "output");
 	return COMMAND_FAILED;
-}
-
-/* Tables of all plugins, since a store makes its schema from them. */
-static int db_checked(struct db *db, const struct checked *checked)
-{
-	const struct tally_table **tables = db_tables(checked->plan);
-	db->services = (struct plugin_services){.metrics = metrics_create(),
-						.registry = checked->registry,
-						.registry_lock = &db->registry_lock,
-						.hostname = checked->plan->globals.host,
-						.state_dir = checked->plan->globals.state_dir,
-						.producer = "db"};
-	db->command.tables = tables;
-	int exit_code = tables && db->services.metrics ? db_run(db, checked->plan) : COMMAND_FAILED;
-	metrics_destroy(db->services.metrics);
-	free(tables);
-	return exit_code;
 }
 
 static bool db_is_verb(const char *word)
@@ -134,9 +111,19 @@ int command_db(const struct command_line *line)
 	int exit_code = checked_create(line, false, &checked);
 	if (exit_code != COMMAND_OK)
 		return exit_code;
+	const struct tally_table **tables = db_tables(checked.plan);
 	pthread_rwlock_init(&db.registry_lock, NULL);
-	exit_code = db_checked(&db, &checked);
+	db.services = (struct plugin_services){.metrics = metrics_create(),
+					       .registry = checked.registry,
+					       .registry_lock = &db.registry_lock,
+					       .hostname = checked.plan->globals.host,
+					       .state_dir = checked.plan->globals.state_dir,
+					       .producer = "db"};
+	db.command.tables = tables;
+	exit_code = tables && db.services.metrics ? db_run(&db, checked.plan) : COMMAND_FAILED;
+	metrics_destroy(db.services.metrics);
 	pthread_rwlock_destroy(&db.registry_lock);
+	free(tables);
 	checked_destroy(&checked);
 	return exit_code;
 }

@@ -2,8 +2,8 @@
  * `tallyd once`: what would be collected now?  Starts inputs only, each in a thread of its own,
  * gathers, prints the rows.  Nothing is written anywhere but to stdout.
  *   - an input that follows (run) is let run for a moment per sample.
- *   - one that fails is told on stderr, the others go on; exit 1.
- *   - one that does not come back within the deadline is told, and left behind at the exit.
+ *   - one that fails is reported on stderr, and the others go on; exit 1.
+ *   - one that does not come back within the deadline is reported, and left behind at the exit.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -101,16 +101,6 @@ static void once_judge(struct once_input *input, int r, const char *what)
 	atomic_store(&input->failed, true);
 }
 
-static void once_gather(struct once_input *input)
-{
-	const struct tally_input *plugin = input->plan->plugin->input;
-	for (int64_t i = 0; i < input->once->samples && !plugin_api_stopping(input->api); i++) {
-		if (i > 0 && plugin_api_sleep(input->api, input->plan->common.interval))
-			return;
-		once_judge(input, PLUGIN_CALL(plugin->gather(input->self)), "gather");
-	}
-}
-
 /* The life of an instance without repetition: what fails is reported and ends it. */
 static void *once_main(void *arg)
 {
@@ -122,8 +112,13 @@ static void *once_main(void *arg)
 	once_judge(input, r, "start");
 	if (r == 0 && once_follows(input))
 		once_judge(input, PLUGIN_CALL(plugin->input->run(input->self)), "run");
-	else if (r == 0)
-		once_gather(input);
+	int64_t samples = r == 0 && !once_follows(input) ? input->once->samples : 0;
+	for (int64_t i = 0; i < samples && !plugin_api_stopping(input->api); i++) {
+		if (i > 0 && plugin_api_sleep(input->api, input->plan->common.interval))
+			break;
+		once_judge(input, PLUGIN_CALL(plugin->input->gather(input->self)), "gather");
+	}
+	/* From here on nobody interrupts: stop() is called when no other call is in progress. */
 	pthread_mutex_lock(&input->once->lock);
 	input->callable = false;
 	pthread_mutex_unlock(&input->once->lock);
@@ -234,24 +229,19 @@ static void once_print_tables(struct once *once)
 
 /* ---- The whole ---- */
 
-static bool once_means(const struct once *once, const struct plan_instance *plan)
-{
-	if (plan->kind != PLAN_INPUT)
-		return false;
-	return !once->only || strcmp(once->only, plan->name) == 0 ||
-	       strcmp(once->only, strchr(plan->name, '.') + 1) == 0;
-}
-
-/* By its whole name or by what comes after the kind, as in the configuration. */
+/* A name that fits no input is a mistake on the command line; that there is no input at all is not.
+ */
 static int once_pick(struct once *once, const struct plan *plan)
 {
 	once->inputs = calloc(plan->n_instances + 1, sizeof(*once->inputs));
 	if (!once->inputs)
 		return COMMAND_FAILED;
-	for (size_t i = 0; i < plan->n_instances; i++)
-		if (once_means(once, &plan->instances[i]))
+	for (size_t i = 0; i < plan->n_instances; i++) {
+		const struct plan_instance *instance = &plan->instances[i];
+		if (instance->kind == PLAN_INPUT && checked_names(once->only, instance))
 			once->inputs[once->n_inputs++] =
-				(struct once_input){.plan = &plan->instances[i], .once = once};
+				(struct once_input){.plan = instance, .once = once};
+	}
 	if (once->n_inputs)
 		return COMMAND_OK;
 	if (once->only)

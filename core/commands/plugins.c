@@ -28,21 +28,6 @@ static int plugins_out_of_memory(void)
 
 /* A file that cannot be loaded is named with the reason on stderr; the rest is listed all the
  * same. */
-static int plugins_list_one(struct registry *registry, const char *name)
-{
-	const struct tally_plugin *plugin;
-	struct error error;
-	char kind[PLUGINS_WORDS_SIZE];
-	if (registry_plugin(registry, name, &plugin, &error) < 0) {
-		fprintf(stderr, "%s\n", error.text);
-		return COMMAND_CONFIG;
-	}
-	describe_plugin(plugin, kind, sizeof(kind));
-	printf("%-16s %-8s %-14s %s\n%-16s %s\n", plugin->name, plugin->version, kind,
-	       registry_path(registry, plugin), "", plugin->help);
-	return COMMAND_OK;
-}
-
 static int plugins_list(struct registry *registry, const char *unused)
 {
 	(void)unused;
@@ -52,8 +37,17 @@ static int plugins_list(struct registry *registry, const char *unused)
 	if (registry_available(registry, &names, &n) < 0)
 		return plugins_out_of_memory();
 	for (size_t i = 0; i < n; i++) {
-		if (plugins_list_one(registry, names[i]) != COMMAND_OK)
+		const struct tally_plugin *plugin;
+		struct error error;
+		char kind[PLUGINS_WORDS_SIZE];
+		if (registry_plugin(registry, names[i], &plugin, &error) < 0) {
+			fprintf(stderr, "%s\n", error.text);
 			r = COMMAND_CONFIG;
+			continue;
+		}
+		describe_plugin(plugin, kind, sizeof(kind));
+		printf("%-16s %-8s %-14s %s\n%-16s %s\n", plugin->name, plugin->version, kind,
+		       registry_path(registry, plugin), "", plugin->help);
 	}
 	if (n == 0)
 		fprintf(stderr, "no plugins found\n");
@@ -62,15 +56,7 @@ static int plugins_list(struct registry *registry, const char *unused)
 
 /* ---- info -------------------------------------------------------------------- */
 
-static void plugins_show_option(const struct tally_option *option, const char *fallback)
-{
-	char words[PLUGINS_WORDS_SIZE];
-	describe_option(option, words, sizeof(words));
-	printf("  %s%s%s  (%s%s)\n      %s\n", option->name, fallback ? " = " : "",
-	       fallback ? fallback : "", words,
-	       option->flags & TALLY_OPT_REQUIRED ? ", required" : "", option->help);
-}
-
+/* The plugin's own options before those that all of its kind have: they are what one looks for. */
 static void plugins_show_section(const struct tally_plugin *plugin, enum plan_kind kind)
 {
 	struct options_target targets[PLAN_TABLES];
@@ -78,9 +64,15 @@ static void plugins_show_section(const struct tally_plugin *plugin, enum plan_ki
 	printf("\n[%s.%s]\n", plan_kind_name(kind), plugin->name);
 	for (size_t i = n; i-- > 0;) {
 		const struct tally_option *option = targets[i].options;
-		char scratch[PLAN_FALLBACK_SIZE];
-		for (; option && option->name; option++)
-			plugins_show_option(option, plan_fallback(kind, plugin, option, scratch));
+		for (; option && option->name; option++) {
+			char scratch[PLAN_FALLBACK_SIZE], words[PLUGINS_WORDS_SIZE];
+			const char *fallback = plan_fallback(kind, plugin, option, scratch);
+			describe_option(option, words, sizeof(words));
+			printf("  %s%s%s  (%s%s)\n      %s\n", option->name, fallback ? " = " : "",
+			       fallback ? fallback : "", words,
+			       option->flags & TALLY_OPT_REQUIRED ? ", required" : "",
+			       option->help);
+		}
 	}
 }
 
@@ -142,7 +134,7 @@ struct plugins_try {
 	struct problems problems;
 };
 
-/* Whatever a reference names is there. */
+/* Pretends that whatever a reference names is there: the plugin is tried alone. */
 static int plugins_bind(void *arg, const struct tally_option *option, const char *name, void **ret,
 			struct error *error)
 {
@@ -150,7 +142,7 @@ static int plugins_bind(void *arg, const struct tally_option *option, const char
 	return *ret ? 0 : error_set(error, ENOMEM, "out of memory");
 }
 
-/* The option without which no section can be; NULL: there is none. */
+/* The option without which no section is complete; NULL: there is none. */
 static const char *plugins_required(const struct tally_plugin *plugin)
 {
 	for (const struct tally_option *o = plugin->options; o && o->name; o++)
@@ -203,7 +195,8 @@ static void plugins_try_kind(struct plugins_try *try)
 	config_destroy(try->config);
 }
 
-/* Returns how many problems there are, which are told. */
+/* Prints the problems and returns how many there are.  Every kind that the plugin can be is tried,
+ * since each has options of its own which its names may clash with. */
 static size_t plugins_try_all(struct registry *registry, const struct tally_plugin *plugin)
 {
 	struct plugins_try try = {
@@ -258,20 +251,14 @@ static const struct plugins_verb {
 	{"check", "FILE.so", plugins_check},
 };
 
-static const struct plugins_verb *plugins_find_verb(const struct command_line *line)
-{
-	for (size_t i = 0; i < sizeof(plugins_verbs) / sizeof(plugins_verbs[0]); i++) {
-		const struct plugins_verb *verb = &plugins_verbs[i];
-		if (line->argc > 0 && strcmp(line->argv[0], verb->name) == 0 &&
-		    line->argc == (verb->argument ? 2 : 1))
-			return verb;
-	}
-	return NULL;
-}
-
 int command_plugins(const struct command_line *line)
 {
-	const struct plugins_verb *verb = plugins_find_verb(line);
+	const struct plugins_verb *verb = NULL;
+	for (size_t i = 0; i < sizeof(plugins_verbs) / sizeof(plugins_verbs[0]); i++) {
+		const struct plugins_verb *one = &plugins_verbs[i];
+		if (line->argc == (one->argument ? 2 : 1) && strcmp(line->argv[0], one->name) == 0)
+			verb = one;
+	}
 	if (!verb) {
 		fprintf(stderr, "usage: tallyd plugins list | info NAME | check FILE.so\n");
 		return COMMAND_USAGE;

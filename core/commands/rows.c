@@ -37,40 +37,39 @@ static void rows_write_cell(struct json_writer *json, uint16_t type, const struc
 		json_write_text(json, cell->text, cell->len);
 }
 
-static void rows_print_object(FILE *file, const struct tally_table *table,
-			      const struct tally_cell *cells)
-{
-	struct json_writer json;
-	json_writer_init(&json, ROWS_MAX_JSON);
-	json_begin_object(&json);
-	json_write_key(&json, "table");
-	json_write_string(&json, table->name);
-	for (uint32_t c = 0; c < table->n_columns; c++) {
-		json_write_key(&json, table->columns[c].name);
-		rows_write_cell(&json, table->columns[c].type, &cells[c]);
-	}
-	json_end_object(&json);
-	json_write_raw(&json, "\n", 1);
-	if (json.error)
-		fprintf(stderr, "tallyd: a row of %s is left out: %s\n", table->name,
-			strerror(-json.error));
-	else
-		fwrite(json.data, 1, json.len, file);
-	json_writer_done(&json);
-}
-
+/* A writer for each row, since its error stays with it: a row that is too large costs itself only.
+ */
 void rows_print_ndjson(FILE *file, const struct tally_batch *batch)
 {
-	for (uint32_t r = 0; r < batch->n_rows; r++)
-		rows_print_object(file, batch->table,
-				  &batch->cells[(size_t)r * batch->table->n_columns]);
+	const struct tally_table *table = batch->table;
+	for (uint32_t r = 0; r < batch->n_rows; r++) {
+		const struct tally_cell *cells = &batch->cells[(size_t)r * table->n_columns];
+		struct json_writer json;
+		json_writer_init(&json, ROWS_MAX_JSON);
+		json_begin_object(&json);
+		json_write_key(&json, "table");
+		json_write_string(&json, table->name);
+		for (uint32_t c = 0; c < table->n_columns; c++) {
+			json_write_key(&json, table->columns[c].name);
+			rows_write_cell(&json, table->columns[c].type, &cells[c]);
+		}
+		json_end_object(&json);
+		json_write_raw(&json, "\n", 1);
+		if (json.error)
+			fprintf(stderr, "tallyd: a row of %s is left out: %s\n", table->name,
+				strerror(-json.error));
+		else
+			fwrite(json.data, 1, json.len, file);
+		json_writer_done(&json);
+	}
 }
 
 /* ---- For people ---- */
 
 enum { ROWS_CELL_SIZE = 64 };
 
-/* Foreign text may hold what a terminal obeys; and long ones would push all others away. */
+/* Foreign text may hold sequences that a terminal obeys (control characters, also those from U+0080
+ * to U+009F), and a long one would push all other columns off the screen. */
 static void rows_format_text(char *ret, const struct tally_cell *cell)
 {
 	size_t out = 0, len = cell->len;
@@ -110,6 +109,8 @@ static void rows_format(char *ret, uint16_t type, const struct tally_cell *cell)
 		rows_format_text(ret, cell);
 }
 
+/* Characters, not bytes: the … of a cut cell and names in UTF-8 would shift what follows.  Wide and
+ * combining characters are not worth a table of their own here. */
 static size_t rows_width(const char *text)
 {
 	size_t width = 0;
