@@ -1,7 +1,7 @@
 /*
  * Finds the files, reads them whole (they are small), has them parsed in order and puts the pieces
- * together.  A file or folder that cannot be read is told like any other problem, and reading
- * goes on, so that one run tells all.
+ * together.  A file or folder that cannot be read is a problem like any other, and reading goes on,
+ * so that one run shows all of them.
  */
 #include "config/config.h"
 
@@ -23,7 +23,7 @@ static void config_unread(struct config_builder *builder, const char *path, cons
 	problems_add(builder->problems, path, 0, "cannot be read: %s", why);
 }
 
-/* Opens a regular file of a bearable size, without waiting for anything else it might be. */
+/* Opens a regular file of a bearable size.  O_NONBLOCK: a FIFO in its place would be waited for. */
 static int config_open(struct config_builder *builder, const char *path, size_t *ret_size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -46,7 +46,7 @@ static int config_open(struct config_builder *builder, const char *path, size_t 
 	return -1;
 }
 
-/* Until the size that fstat() gave: a file that grows meanwhile is cut there, and one that
+/* Up to the size that fstat() gave: a file that grows meanwhile is cut there, and one that
  * shrinks is read as it is. */
 static ssize_t config_read_all(int fd, char *ret, size_t size)
 {
@@ -113,19 +113,8 @@ static int config_compare(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-/* Called in byte order of the names, which does not depend on the locale: 10-a before 9-b. */
-static void config_read_entry(struct config_builder *builder, const char *folder, const char *name)
-{
-	auto_free char *path = NULL;
-	if (asprintf(&path, "%s/%s", folder, name) < 0) {
-		path = NULL;
-		builder->out_of_memory = true;
-		return;
-	}
-	config_read_file(builder, path);
-}
-
-/* Returns how many files there are. */
+/* In byte order of the names, which does not depend on the locale: 10-a before 9-b.  Returns how
+ * many files there are. */
 static int config_read_folder(struct config_builder *builder, const char *folder)
 {
 	struct dirent **entries = NULL;
@@ -138,8 +127,14 @@ static int config_read_folder(struct config_builder *builder, const char *folder
 		problems_add(builder->problems, folder, 0, "holds %d files; the limit is %d", n,
 			     CONFIG_MAX_FILES);
 	for (int i = 0; i < n; i++) {
-		if (i < CONFIG_MAX_FILES)
-			config_read_entry(builder, folder, entries[i]->d_name);
+		if (i < CONFIG_MAX_FILES) {
+			const char *name = entries[i]->d_name;
+			const char *path = arena_format(&builder->arena, "%s/%s", folder, name);
+			if (path)
+				config_read_file(builder, path);
+			else
+				builder->out_of_memory = true;
+		}
 		free(entries[i]);
 	}
 	free(entries);
@@ -213,24 +208,6 @@ static struct config_memory *config_begin(struct problems *problems)
 	return memory;
 }
 
-/* Sections got their entries by number while both arrays still grew and moved; here the numbers
- * become pointers. */
-static struct config *config_finish(struct config_memory *memory)
-{
-	struct config_builder *builder = &memory->builder;
-	size_t first = 0;
-	for (size_t i = 0; i < builder->n_sections; i++) {
-		if (builder->sections[i].n_entries > 0)
-			builder->sections[i].entries = &builder->entries[first];
-		first += builder->sections[i].n_entries;
-	}
-	memory->config.sections = builder->sections;
-	memory->config.n_sections = builder->n_sections;
-	memory->config.files = builder->files;
-	memory->config.n_files = builder->n_files;
-	return &memory->config;
-}
-
 void config_destroy(struct config *config)
 {
 	if (!config)
@@ -241,18 +218,31 @@ void config_destroy(struct config *config)
 	free(memory);
 }
 
-/* Tells the worst; partly: a configuration with problems is given all the same. */
+/* partly: a configuration with problems is handed out all the same, unless a part of it is missing:
+ * what refers to that part would look wrong without being so. */
 static int config_end(struct config_memory *memory, size_t before, bool partly, struct config **ret)
 {
 	struct config_builder *builder = &memory->builder;
 	if (builder->out_of_memory)
 		problems_add(builder->problems, NULL, 0, "out of memory");
 	int r = problems_count(builder->problems) > before ? -EINVAL : 0;
-	struct config *config = config_finish(memory);
-	if (r < 0 && (!partly || builder->unread || builder->out_of_memory))
-		config_destroy(config);
-	else
-		*ret = config;
+	if (r < 0 && (!partly || builder->unread || builder->out_of_memory)) {
+		config_destroy(&memory->config);
+		return r;
+	}
+	/* Sections counted their entries while both arrays still grew and moved; only now the
+	 * entries have addresses to point at. */
+	size_t first = 0;
+	for (size_t i = 0; i < builder->n_sections; i++) {
+		if (builder->sections[i].n_entries > 0)
+			builder->sections[i].entries = &builder->entries[first];
+		first += builder->sections[i].n_entries;
+	}
+	memory->config.sections = builder->sections;
+	memory->config.n_sections = builder->n_sections;
+	memory->config.files = builder->files;
+	memory->config.n_files = builder->n_files;
+	*ret = &memory->config;
 	return r;
 }
 

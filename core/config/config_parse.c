@@ -1,9 +1,9 @@
 /*
  * inih splits `key = value ; comment`, one line at a time; all else is done here, around it, as
  * it would keep silent about much: it cuts section names at 50 bytes and lines at its buffer's
- * size, joins what is indented to the line above, tells only the first bad line, and never
- * mentions a section without keys.  So it is given no section line, and every other line without
- * its indentation; a line that should have held a key and did not call back is an error.
+ * size, joins what is indented to the line above, reports only the first bad line, and never
+ * mentions a section without keys.  So section lines are kept from it, and it gets every other line
+ * without its indentation; a line that should have held a key and did not call back is an error.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -59,6 +59,7 @@ static bool parse_is_kind(const char *kind)
 	return false;
 }
 
+/* More characters than in a plugin's name, since a label is often the name of a host. */
 static bool parse_is_label(const char *label)
 {
 	size_t n = 0;
@@ -112,22 +113,6 @@ static bool parse_check_name(struct parse *parse, const struct config_section *s
 	return false;
 }
 
-/* Two sections of one name are refused rather than merged: with conf.d in between nobody could
- * say which file wins. */
-static bool parse_check_twice(struct parse *parse, const char *name)
-{
-	const struct config_builder *builder = parse->builder;
-	for (size_t i = 0; i < builder->n_sections; i++) {
-		const struct config_section *first = &builder->sections[i];
-		if (strcmp(first->name, name) != 0)
-			continue;
-		parse_problem(parse, "[%s] is already at %s:%u; for a second one, write [%s:LABEL]",
-			      name, first->file, first->line, name);
-		return false;
-	}
-	return true;
-}
-
 /* A section that is refused still swallows its keys, or each of them would be reported as well. */
 static enum parse_place parse_add_section(struct parse *parse, const char *name, size_t len)
 {
@@ -138,9 +123,18 @@ static enum parse_place parse_add_section(struct parse *parse, const char *name,
 		builder->out_of_memory = true;
 		return PARSE_REFUSED;
 	}
-	if (parse_split_name(parse, &section) < 0 || !parse_check_name(parse, &section) ||
-	    !parse_check_twice(parse, section.name))
+	if (parse_split_name(parse, &section) < 0 || !parse_check_name(parse, &section))
 		return PARSE_REFUSED;
+	/* Two sections of one name are refused rather than merged: with conf.d in between nobody
+	 * could say which file wins. */
+	for (size_t i = 0; i < builder->n_sections; i++) {
+		const struct config_section *first = &builder->sections[i];
+		if (strcmp(first->name, section.name) != 0)
+			continue;
+		parse_problem(parse, "[%s] is already at %s:%u; for a second one, write [%s:LABEL]",
+			      section.name, first->file, first->line, section.name);
+		return PARSE_REFUSED;
+	}
 	struct config_section *sections =
 		parse_grow(builder, builder->sections, builder->n_sections, sizeof(*sections));
 	if (!sections)
@@ -239,17 +233,6 @@ static int parse_key(void *arg, const char *ignored, const char *key, const char
 
 /* ---- Lines ------------------------------------------------------------------- */
 
-static bool parse_check_bytes(struct parse *parse, const char *text, size_t len)
-{
-	if (memchr(text, '\0', len))
-		parse_problem(parse, "contains a NUL byte: this is not a text file");
-	else if (!utf8_valid(text, len))
-		parse_problem(parse, "is not UTF-8");
-	else
-		return true;
-	return false;
-}
-
 /* The next line, without blanks around it. */
 static const char *parse_take_line(struct parse *parse, size_t *ret_len)
 {
@@ -269,20 +252,22 @@ static const char *parse_take_line(struct parse *parse, size_t *ret_len)
 	return text;
 }
 
-/* Deals with a line that is no key's; returns whether it is one for inih. */
+/* Deals with every line that holds no key; returns whether it is one for inih.  Bytes are checked
+ * first, since messages about what the line says quote it. */
 static bool parse_line(struct parse *parse, const char *text, size_t len, size_t max)
 {
 	if (len == 0 || *text == ';' || *text == '#')
 		return false;
-	if (!parse_check_bytes(parse, text, len))
-		return false;
-	if (len > max) {
+	if (memchr(text, '\0', len))
+		parse_problem(parse, "contains a NUL byte: this is not a text file");
+	else if (!utf8_valid(text, len))
+		parse_problem(parse, "is not UTF-8");
+	else if (len > max)
 		parse_problem(parse, "the line has %zu bytes; the limit is %zu", len, max);
-		return false;
-	}
-	if (*text != '[')
+	else if (*text == '[')
+		parse->place = parse_header(parse, text, len);
+	else
 		return true;
-	parse->place = parse_header(parse, text, len);
 	return false;
 }
 

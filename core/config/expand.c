@@ -32,15 +32,6 @@ static int expand_put(struct expand *expand, const char *text, size_t len)
 	return fwrite(text, 1, len, expand->out) == len ? 0 : -ENOMEM;
 }
 
-static size_t expand_name_length(const char *text)
-{
-	size_t n = 0;
-	while (isalpha((unsigned char)text[n]) || text[n] == '_' ||
-	       (n && isdigit((unsigned char)text[n])))
-		n++;
-	return n;
-}
-
 /* rest: what stands between the name and the brace. */
 static int expand_variable(struct expand *expand, const char *name, const char *rest, size_t len)
 {
@@ -75,7 +66,10 @@ static int expand_braces(struct expand *expand, const char *text, const char **r
 	const char *end = strchr(text, '}');
 	if (!end)
 		return error_set(expand->error, EINVAL, "${ without } (write $$ for a plain $)");
-	size_t n = expand_name_length(text);
+	size_t n = 0; /* of the name */
+	while (isalpha((unsigned char)text[n]) || text[n] == '_' ||
+	       (n && isdigit((unsigned char)text[n])))
+		n++;
 	const char *rest = text + n;
 	size_t len = (size_t)(end - rest);
 	bool operator= len >= 2 && rest[0] == ':' &&(rest[1] == '-' || rest[1] == '?');
@@ -91,27 +85,8 @@ static int expand_braces(struct expand *expand, const char *text, const char **r
 }
 
 /* Text between variables is copied as it is; what a variable gives is not expanded again, so a
- * value from the environment cannot pull in another. */
-static int expand_all(struct expand *expand, const char *text)
-{
-	int r = 0;
-	while (*text && r == 0) {
-		if (text[0] == '$' && text[1] == '{') {
-			r = expand_braces(expand, text + 2, &text);
-		} else if (text[0] == '$' && text[1] == '$') {
-			r = expand_put(expand, "$", 1);
-			text += 2;
-		} else {
-			size_t n = 1 + strcspn(text + 1, "$");
-			r = expand_put(expand, text, n);
-			text += n;
-		}
-	}
-	return r;
-}
-
-/* The result is the caller's.  Nothing is returned when a part fails: half a value would be
- * worse than none. */
+ * value from the environment cannot pull in another.  Nothing is returned when a part fails: half a
+ * value would be worse than none. */
 int expand_text(const char *text, char **ret, struct error *error)
 {
 	auto_free char *whole = NULL;
@@ -119,7 +94,20 @@ int expand_text(const char *text, char **ret, struct error *error)
 	struct expand expand = {.out = open_memstream(&whole, &size), .error = error};
 	if (!expand.out)
 		return error_set(error, ENOMEM, "out of memory");
-	int r = expand_all(&expand, text);
+	int r = 0;
+	while (*text && r == 0) {
+		if (text[0] == '$' && text[1] == '{') {
+			r = expand_braces(&expand, text + 2, &text);
+		} else if (text[0] == '$' && text[1] == '$') {
+			r = expand_put(&expand, "$", 1);
+			text += 2;
+		} else {
+			/* Skips one byte unseen: a dollar before anything else stays. */
+			size_t n = 1 + strcspn(text + 1, "$");
+			r = expand_put(&expand, text, n);
+			text += n;
+		}
+	}
 	if (fclose(expand.out) < 0 || r == -ENOMEM)
 		return error_set(error, ENOMEM, "out of memory");
 	if (r == 0)

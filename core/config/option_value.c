@@ -126,6 +126,7 @@ static size_t option_choices(const char *accepts, struct arena *arena, const cha
 	return n;
 }
 
+/* Shows all that would be right: a choice has few words, and the manual may not be at hand. */
 static int option_choice_wrong(const struct tally_option *option, const char *text,
 			       const char *const *choices, size_t n, struct error *error)
 {
@@ -200,6 +201,7 @@ static int option_words(const struct tally_option *option, const char *text,
 	return r;
 }
 
+/* The names only: each cache is bound later, by the same function as every other reference. */
 static int option_caches(const char *text, const struct tally_named_cache **ret,
 			 struct arena *arena, struct error *error)
 {
@@ -221,20 +223,11 @@ static int option_caches(const char *text, const struct tally_named_cache **ret,
 
 /* ---- All --------------------------------------------------------------------- */
 
-static int option_string(const char *text, const char **ret, struct arena *arena,
-			 struct error *error)
-{
-	const char *copy = arena_text(arena, text);
-	if (!copy)
-		return error_set(error, ENOMEM, "out of memory");
-	*ret = copy;
-	return 0;
-}
-
 int option_value_set(const struct tally_option *option, const char *text, void *base,
 		     struct arena *arena, struct error *error)
 {
 	void *place = (char *)base + option->offset;
+	const char *copy;
 	if (!text) {
 		memset(place, 0, option_value_size(option->type));
 		return 0;
@@ -254,10 +247,14 @@ int option_value_set(const struct tally_option *option, const char *text, void *
 	case TALLY_OPT_LIST:
 		return option_words(option, text, place, arena, error);
 	case TALLY_OPT_STRING:
-		return option_string(text, place, arena, error);
+		copy = arena_text(arena, text);
+		if (!copy)
+			return error_set(error, ENOMEM, "out of memory");
+		*(const char **)place = copy;
+		return 0;
 	case TALLY_OPT_CACHES:
 		return option_caches(text, place, arena, error);
-	default: /* a reference: bound by who knows the instances */
+	default: /* a reference: options.c binds it, whose caller knows the instances */
 		memset(place, 0, sizeof(void *));
 		return *text ? 0 : error_set(error, EINVAL, "names nothing");
 	}

@@ -1,7 +1,7 @@
 /*
  * Two passes: every key of the section finds its option (or is refused with what it may have
  * meant), then every option gets its value, from its key, its secret file or its fallback.  All
- * problems are told; nothing is left half done, as the result is only handed out without any.
+ * problems are reported; nothing is left half done, since only a result without any is handed out.
  */
 #include "config/options.h"
 
@@ -64,23 +64,9 @@ static bool options_is_file_key(const struct tally_option *option, const char *k
 	       strcmp(key + len, "_file") == 0;
 }
 
-/* With the name that is most like it, since an unknown key is mostly a misspelt one. */
-static void options_unknown(const struct options_pass *pass, const struct config_entry *entry)
-{
-	const char **names = calloc(pass->n + 1, sizeof(*names));
-	const char *hint = NULL;
-	for (size_t i = 0; names && i < pass->n; i++)
-		names[i] = pass->items[i].option->name;
-	if (names)
-		hint = suggest(entry->key, names, pass->n);
-	char text[160];
-	snprintf(text, sizeof(text), hint ? "no such key (did you mean %s?)" : "no such key", hint);
-	options_problem(pass, entry, entry->key, text);
-	free(names);
-}
-
 /* Keys first and values afterwards: what is set twice, or under both names, is only known when
- * all keys were seen. */
+ * all keys were seen.  An unknown key is mostly a misspelt one, so it comes with the name that is
+ * most like it. */
 static void options_place_key(const struct options_pass *pass, const struct config_entry *entry)
 {
 	for (size_t i = 0; i < pass->n; i++) {
@@ -94,30 +80,33 @@ static void options_place_key(const struct options_pass *pass, const struct conf
 			return;
 		}
 	}
-	options_unknown(pass, entry);
+	auto_free const char **names = calloc(pass->n + 1, sizeof(*names));
+	const char *hint = NULL;
+	for (size_t i = 0; names && i < pass->n; i++)
+		names[i] = pass->items[i].option->name;
+	if (names)
+		hint = suggest(entry->key, names, pass->n);
+	char text[160];
+	snprintf(text, sizeof(text), hint ? "no such key (did you mean %s?)" : "no such key", hint);
+	options_problem(pass, entry, entry->key, text);
 }
 
 /* ---- Secrets ----------------------------------------------------------------- */
 
-/* O_NONBLOCK, since a FIFO in that place would block the start for ever. */
-static int options_open_secret(const char *path, struct error *error)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct stat st;
-	if (fd < 0)
-		return error_set(error, errno, "%s cannot be read: %s", path, strerror(errno));
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= OPTIONS_SECRET_MAX)
-		return fd;
-	close(fd);
-	return error_set(error, EINVAL, "%s is not a regular file of at most 64Ki", path);
-}
-
-/* The first line of a file; the caller's to wipe and free. */
+/* The first line of a file; the caller's to wipe and free.  O_NONBLOCK, since a FIFO in that place
+ * would block the start for ever. */
 static char *options_read_secret(const char *path, struct error *error)
 {
-	auto_close int fd = options_open_secret(path, error);
-	if (fd < 0)
+	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+	if (fd < 0) {
+		error_set(error, errno, "%s cannot be read: %s", path, strerror(errno));
 		return NULL;
+	}
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > OPTIONS_SECRET_MAX) {
+		error_set(error, EINVAL, "%s is not a regular file of at most 64Ki", path);
+		return NULL;
+	}
 	auto_free char *text = calloc(1, OPTIONS_SECRET_MAX + 1);
 	ssize_t len = text ? read(fd, text, OPTIONS_SECRET_MAX) : -1;
 	if (len < 0) {
@@ -207,12 +196,20 @@ static bool options_accepts(const struct tally_option *option, const char *word)
 	return false;
 }
 
-/* A word that the option accepts itself, such as `memory`, is no instance's name. */
-static int options_bind_each(const struct options_pass *pass, const struct tally_option *option,
-			     struct tally_named_cache *caches, struct error *error)
+/* Every other type has its value already. */
+static int options_bind(const struct options_pass *pass, const struct options_item *item,
+			const char *text, struct error *error)
 {
-	for (; caches->name; caches++) {
+	const struct tally_option *option = item->option;
+	void **place = (void **)(void *)((char *)item->base + option->offset);
+	if (!pass->bind || !text)
+		return 0;
+	if (option->type == TALLY_OPT_STORE || option->type == TALLY_OPT_CACHE)
+		return pass->bind(pass->bind_arg, option, text, place, error);
+	struct tally_named_cache *caches = option->type == TALLY_OPT_CACHES ? *place : NULL;
+	for (; caches && caches->name; caches++) {
 		void *cache = NULL;
+		/* A word that the option accepts itself, such as `memory`, names no instance. */
 		if (options_accepts(option, caches->name))
 			continue;
 		int r = pass->bind(pass->bind_arg, option, caches->name, &cache, error);
@@ -223,24 +220,12 @@ static int options_bind_each(const struct options_pass *pass, const struct tally
 	return 0;
 }
 
-static int options_bind(const struct options_pass *pass, const struct options_item *item,
-			const char *text, struct error *error)
-{
-	uint32_t type = item->option->type;
-	void **place = (void **)(void *)((char *)item->base + item->option->offset);
-	if (pass->bind && text && type == TALLY_OPT_CACHES)
-		return options_bind_each(pass, item->option, *place, error);
-	if (!pass->bind || !text || (type != TALLY_OPT_STORE && type != TALLY_OPT_CACHE))
-		return 0;
-	return pass->bind(pass->bind_arg, item->option, text, place, error);
-}
-
 static void options_take_value(const struct options_pass *pass, const struct options_item *item,
 			       struct options_value *value)
 {
 	struct error error = {0};
 	if ((item->entry && !item->entry->value) || (item->file_entry && !item->file_entry->value))
-		return; /* told when it was read */
+		return; /* its ${} was reported when it was read */
 	int r = options_source(pass, item, value, &error);
 	if (r == 0)
 		r = option_value_set(item->option, value->text, item->base, pass->arena, &error);
@@ -251,26 +236,19 @@ static void options_take_value(const struct options_pass *pass, const struct opt
 				item->option->name, error.text);
 }
 
-static size_t options_count(const struct options_target *targets, size_t n_targets)
+/* Returns how many there are; ret NULL: only that. */
+static size_t options_list(const struct options_target *targets, size_t n_targets,
+			   struct options_item *ret)
 {
 	size_t n = 0;
 	for (size_t t = 0; t < n_targets; t++) {
 		const struct tally_option *option = targets[t].options;
-		for (; option && option->name; option++)
-			n++;
+		for (; option && option->name; option++, n++)
+			if (ret)
+				ret[n] = (struct options_item){.option = option,
+							       .base = targets[t].base};
 	}
 	return n;
-}
-
-static void options_list(struct options_pass *pass, const struct options_target *targets,
-			 size_t n_targets)
-{
-	for (size_t t = 0; t < n_targets; t++) {
-		const struct tally_option *option = targets[t].options;
-		for (; option && option->name; option++)
-			pass->items[pass->n++] =
-				(struct options_item){.option = option, .base = targets[t].base};
-	}
 }
 
 /* Every option is parsed even after a problem, so that one run shows all of them. */
@@ -292,7 +270,7 @@ int options_parse(const struct config_section *section, const struct options_tar
 		  size_t n_targets, options_bind_fn *bind, void *bind_arg, struct options **ret,
 		  struct problems *problems)
 {
-	size_t n = options_count(targets, n_targets);
+	size_t n = options_list(targets, n_targets, NULL);
 	auto_free struct options_item *items = calloc(n + 1, sizeof(*items));
 	struct options_memory *memory = calloc(1, sizeof(*memory));
 	struct options *options = memory ? &memory->options : NULL;
@@ -304,11 +282,11 @@ int options_parse(const struct config_section *section, const struct options_tar
 	if (items && options && options->values) {
 		struct options_pass pass = {.section = section,
 					    .items = items,
+					    .n = options_list(targets, n_targets, items),
 					    .bind = bind,
 					    .bind_arg = bind_arg,
 					    .arena = &memory->arena,
 					    .problems = problems};
-		options_list(&pass, targets, n_targets);
 		r = options_run(&pass, options);
 	} else {
 		problems_add(problems, NULL, 0, "out of memory");

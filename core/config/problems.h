@@ -1,5 +1,5 @@
 /*
- * Everything that is wrong with a configuration, so that one `tallyd check` tells it all and
+ * Everything that is wrong with a configuration, so that one `tallyd check` shows all of it and
  * not only the first thing.  Used by one thread.
  */
 #ifndef TALLYD_CORE_PROBLEMS_H
