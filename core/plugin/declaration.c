@@ -54,6 +54,7 @@ static int declaration_check_options(const struct tally_plugin *plugin, struct e
 	return 0;
 }
 
+/* A name may stand there several times, once for each set of labels. */
 static int declaration_check_metrics(const struct tally_plugin *plugin, struct error *error)
 {
 	const struct tally_metric *metric = plugin->metrics;
@@ -193,7 +194,8 @@ static int declaration_check_tables(const struct tally_plugin *plugin, struct er
 
 /* ---- Facets ------------------------------------------------------------------ */
 
-/* As large as a facet was in ABI 1.0, ending with this member: what an older plugin may have. */
+/* As large as a facet was in ABI 1.0, ending with this member: what an older plugin may have.  So
+ * each is checked by its size first: it may end before a function that was appended later. */
 #define DECLARATION_LEAST(facet, last) (offsetof(struct facet, last) + sizeof(void *))
 
 static int declaration_check_size(const char *facet, uint32_t size, size_t least,
@@ -205,6 +207,8 @@ static int declaration_check_size(const char *facet, uint32_t size, size_t least
 			 size, least);
 }
 
+/* The interval is the default of the option of that name (plan_options.c), so it obeys the same
+ * minimum. */
 static int declaration_check_input(const struct tally_input *input, struct error *error)
 {
 	int r = declaration_check_size("input", input->size, DECLARATION_LEAST(tally_input, run),
@@ -236,10 +240,14 @@ static int declaration_check_output(const struct tally_output *output, struct er
 	return 0;
 }
 
-static int declaration_check_buffer(const struct tally_buffer *buffer, struct error *error)
+/* All or nothing: the core counts on each of them for every buffer. */
+static int declaration_check_buffer(const struct tally_plugin *plugin, struct error *error)
 {
-	int r = declaration_check_size("buffer", buffer->size,
-				       DECLARATION_LEAST(tally_buffer, usage), error);
+	const struct tally_buffer *buffer = plugin->buffer;
+	int r = declaration_check_minor(plugin, "buffer", error);
+	if (r == 0)
+		r = declaration_check_size("buffer", buffer->size,
+					   DECLARATION_LEAST(tally_buffer, usage), error);
 	if (r < 0)
 		return r;
 	bool whole = buffer->open_reader && buffer->forget_reader && buffer->push &&
@@ -250,56 +258,28 @@ static int declaration_check_buffer(const struct tally_buffer *buffer, struct er
 	return 0;
 }
 
-static int declaration_check_store(const struct tally_store_ops *store, struct error *error)
+/* What the instances of other plugins call: a store, a cache, a watcher. */
+static int declaration_check_shared(const struct tally_plugin *plugin, struct error *error)
 {
-	int r = declaration_check_size("store", store->size,
-				       DECLARATION_LEAST(tally_store_ops, tables), error);
-	if (r < 0)
-		return r;
-	if (!store->query || !store->tables)
-		return error_set(error, EINVAL, "store: needs query() and tables()");
-	return 0;
-}
-
-static int declaration_check_cache(const struct tally_cache_ops *cache, struct error *error)
-{
-	int r = declaration_check_size("cache", cache->size,
-				       DECLARATION_LEAST(tally_cache_ops, set), error);
-	if (r < 0)
-		return r;
-	if (!cache->get || !cache->set)
-		return error_set(error, EINVAL, "cache: needs get() and set()");
-	return 0;
-}
-
-static int declaration_check_watcher(const struct tally_watcher *watcher, struct error *error)
-{
-	int r = declaration_check_size("watcher", watcher->size,
-				       DECLARATION_LEAST(tally_watcher, watch), error);
-	if (r == 0 && !watcher->watch)
-		return error_set(error, EINVAL, "watcher: needs watch()");
-	return r;
-}
-
-/* Each facet by its size first: an older plugin may end before a function that was appended
- * later. */
-static int declaration_check_facets(const struct tally_plugin *plugin, struct error *error)
-{
+	const struct tally_store_ops *store = plugin->store;
+	const struct tally_cache_ops *cache = plugin->cache;
+	const struct tally_watcher *watcher = plugin->watcher;
 	int r = 0;
-	if (plugin->input)
-		r = declaration_check_input(plugin->input, error);
-	if (r == 0 && plugin->output)
-		r = declaration_check_output(plugin->output, error);
-	if (r == 0 && plugin->buffer)
-		r = declaration_check_minor(plugin, "buffer", error);
-	if (r == 0 && plugin->buffer)
-		r = declaration_check_buffer(plugin->buffer, error);
-	if (r == 0 && plugin->store)
-		r = declaration_check_store(plugin->store, error);
-	if (r == 0 && plugin->cache)
-		r = declaration_check_cache(plugin->cache, error);
-	if (r == 0 && plugin->watcher)
-		r = declaration_check_watcher(plugin->watcher, error);
+	if (store)
+		r = declaration_check_size("store", store->size,
+					   DECLARATION_LEAST(tally_store_ops, tables), error);
+	if (r == 0 && store && (!store->query || !store->tables))
+		r = error_set(error, EINVAL, "store: needs query() and tables()");
+	if (r == 0 && cache)
+		r = declaration_check_size("cache", cache->size,
+					   DECLARATION_LEAST(tally_cache_ops, set), error);
+	if (r == 0 && cache && (!cache->get || !cache->set))
+		r = error_set(error, EINVAL, "cache: needs get() and set()");
+	if (r == 0 && watcher)
+		r = declaration_check_size("watcher", watcher->size,
+					   DECLARATION_LEAST(tally_watcher, watch), error);
+	if (r == 0 && watcher && !watcher->watch)
+		r = error_set(error, EINVAL, "watcher: needs watch()");
 	return r;
 }
 
@@ -320,5 +300,11 @@ int declaration_check(const struct tally_plugin *plugin, struct error *error)
 		r = declaration_check_tables(plugin, error);
 	if (r == 0)
 		r = declaration_check_metrics(plugin, error);
-	return r == 0 ? declaration_check_facets(plugin, error) : r;
+	if (r == 0 && plugin->input)
+		r = declaration_check_input(plugin->input, error);
+	if (r == 0 && plugin->output)
+		r = declaration_check_output(plugin->output, error);
+	if (r == 0 && plugin->buffer)
+		r = declaration_check_buffer(plugin, error);
+	return r == 0 ? declaration_check_shared(plugin, error) : r;
 }

@@ -1,6 +1,6 @@
 /*
  * Steps that may crash, end the process or never come back, since they run a plugin's code: each
- * runs in a child, and the parent is told what became of it.  Only while the process has one
+ * runs in a child, and the parent learns what became of it.  Only while the process has one
  * thread.
  */
 #ifndef TALLYD_CORE_ISOLATE_H

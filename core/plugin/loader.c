@@ -73,10 +73,17 @@ static int loader_check_file(const char *path, struct error *error)
 
 /* ---- The shared object ------------------------------------------------------- */
 
-/* dlerror() mostly begins with the path, which we have told already. */
-static int loader_refuse_object(const char *path, const char *why, struct error *error)
+/* libltdl binds lazily and tells little: an undefined symbol would only be found at the first call.
+ * So dlopen() looks first, and what it loads stays loaded. */
+static int loader_load_now(const char *path, struct error *error)
 {
 	size_t len = strlen(path);
+	if (dlopen(path, RTLD_NOW | RTLD_LOCAL))
+		return 0;
+	const char *why = dlerror();
+	if (!why)
+		why = "no reason given";
+	/* Mostly it begins with the path, which our message has already. */
 	if (strncmp(why, path, len) == 0 && strncmp(why + len, ": ", 2) == 0)
 		why += len + 2;
 	if (strncmp(why, "undefined symbol", 16) == 0)
@@ -87,15 +94,6 @@ static int loader_refuse_object(const char *path, const char *why, struct error 
 				 path, why);
 	return error_set(error, ENOEXEC,
 			 "%s: not a shared object for this machine (%s): rebuild it", path, why);
-}
-
-/* libltdl binds lazily and tells little: an undefined symbol would be found at the first call. */
-static int loader_load_now(const char *path, struct error *error)
-{
-	if (dlopen(path, RTLD_NOW | RTLD_LOCAL))
-		return 0;
-	const char *why = dlerror();
-	return loader_refuse_object(path, why ? why : "no reason given", error);
 }
 
 /* RTLD_LOCAL, so that two plugins may define the same symbols. */
@@ -114,6 +112,7 @@ static int loader_load(const char *path, lt_dlhandle *ret, struct error *error)
 
 typedef const struct tally_plugin *loader_entry_fn(void);
 
+/* The one symbol that a plugin must export; all else is reached through what it returns. */
 static int loader_find_entry(const char *path, lt_dlhandle handle, loader_entry_fn **ret,
 			     struct error *error)
 {
@@ -133,7 +132,8 @@ static int loader_find_entry(const char *path, lt_dlhandle handle, loader_entry_
 
 /* ---- What it declares -------------------------------------------------------- */
 
-/* Major must match; a plugin of a newer minor may call what this daemon does not have. */
+/* Major must match, and minor must not be newer than ours: such a plugin may call what this daemon
+ * does not have. */
 static int loader_check_abi(const char *path, const struct tally_plugin *plugin,
 			    struct error *error)
 {
@@ -151,15 +151,6 @@ static int loader_check_abi(const char *path, const struct tally_plugin *plugin,
 				 "TALLY_PLUGIN(…)",
 				 path, plugin->size, least);
 	return 0;
-}
-
-/* Opening a file twice gives the same plugin. */
-static struct loader_plugin *loader_find(const struct tally_plugin *declared)
-{
-	struct loader_plugin *plugin = loader_plugins;
-	while (plugin && plugin->declared != declared)
-		plugin = plugin->next;
-	return plugin;
 }
 
 /* Fields that an older plugin does not have read as NULL. */
@@ -186,7 +177,10 @@ static int loader_accept(const char *path, const struct tally_plugin *declared,
 {
 	if (!declared)
 		return error_set(error, EINVAL, "%s: its tally_plugin() returned nothing", path);
-	struct loader_plugin *plugin = loader_find(declared);
+	struct loader_plugin *plugin = loader_plugins;
+	while (plugin && plugin->declared != declared)
+		plugin = plugin->next;
+	/* Opening a file twice gives the same plugin, whose copy others point to. */
 	if (!plugin) {
 		int r = loader_check_abi(path, declared, error);
 		if (r < 0)

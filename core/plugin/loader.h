@@ -1,7 +1,7 @@
 /*
  * Opens plugin files.  Main thread only, before any other thread exists or while reloading; what
- * was loaded is never unloaded.  Looks first with dlopen(RTLD_NOW) so that a missing symbol is told
- * as what it is, then loads through libltdl.
+ * was loaded is never unloaded.  Looks first with dlopen(RTLD_NOW), so that a missing symbol is
+ * reported as such, then loads through libltdl.
  */
 #ifndef TALLYD_CORE_LOADER_H
 #define TALLYD_CORE_LOADER_H

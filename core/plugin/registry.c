@@ -41,36 +41,30 @@ struct registry {
 
 /* ---- Making one -------------------------------------------------------------- */
 
-/* The folders are cut out of one copy, in the order in which they are searched. */
-static int registry_split(struct registry *registry, const char *dirs)
-{
-	size_t most = 1;
-	for (const char *p = dirs; *p; p++)
-		most += *p == ':';
-	registry->dirs = arena_text(&registry->arena, dirs);
-	registry->folders = arena_alloc(&registry->arena, most * sizeof(*registry->folders));
-	if (!registry->dirs || !registry->folders)
-		return -ENOMEM;
-	for (const char *p = dirs; *p; p += *p == ':') {
-		size_t len = strcspn(p, ":");
-		const char *folder = arena_copy(&registry->arena, p, len);
-		if (!folder)
-			return -ENOMEM;
-		if (len)
-			registry->folders[registry->n_folders++] = folder;
-		p += len;
-	}
-	return 0;
-}
-
+/* Folders stay in the order in which they are searched; an empty one, as of `a::b`, is none. */
 struct registry *registry_create(const char *plugin_dirs)
 {
 	struct registry *registry = calloc(1, sizeof(*registry));
-	if (registry && registry_split(registry, plugin_dirs) < 0) {
-		registry_destroy(registry);
+	if (!registry)
 		return NULL;
+	size_t most = 1;
+	for (const char *p = plugin_dirs; *p; p++)
+		most += *p == ':';
+	registry->dirs = arena_text(&registry->arena, plugin_dirs);
+	registry->folders = arena_alloc(&registry->arena, most * sizeof(*registry->folders));
+	bool memory = registry->dirs && registry->folders;
+	for (const char *p = plugin_dirs; *p && memory; p += *p == ':') {
+		size_t len = strcspn(p, ":");
+		const char *folder = arena_copy(&registry->arena, p, len);
+		if (folder && len)
+			registry->folders[registry->n_folders++] = folder;
+		memory = folder;
+		p += len;
 	}
-	return registry;
+	if (memory)
+		return registry;
+	registry_destroy(registry);
+	return NULL;
 }
 
 void registry_destroy(struct registry *registry)
@@ -240,7 +234,8 @@ static int registry_missing(struct registry *registry, const char *name, struct 
 	return error_set(error, ENOENT, "there is no plugin %s.so in %s", name, registry->dirs);
 }
 
-/* The path in the first folder that has it; NULL: none, or no memory. */
+/* The path in the first folder that has it; NULL: none, or no memory.  lstat(), so that a link to
+ * nowhere is reported as what it is, rather than another folder's plugin taken in its place. */
 static const char *registry_find_file(struct registry *registry, const char *name)
 {
 	for (size_t i = 0; i < registry->n_folders; i++) {
@@ -345,18 +340,15 @@ int registry_plugin(struct registry *registry, const char *name, const struct ta
 	return 0;
 }
 
-/* The name that a file must have been made for: "uptime" of ./uptime.so. */
-static const char *registry_name_of(struct registry *registry, const char *path)
-{
-	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
-	const char *dot = strrchr(base, '.');
-	return arena_copy(&registry->arena, base, dot ? (size_t)(dot - base) : strlen(base));
-}
-
+/* The plugin must be named like its file, "uptime" in ./uptime.so: registry_load() compares them.
+ */
 int registry_file(struct registry *registry, const char *path, const struct tally_plugin **ret,
 		  struct error *error)
 {
-	const char *name = registry_name_of(registry, path);
+	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+	const char *dot = strrchr(base, '.');
+	const char *name =
+		arena_copy(&registry->arena, base, dot ? (size_t)(dot - base) : strlen(base));
 	const char *copy = arena_text(&registry->arena, path);
 	if (!name || !copy)
 		return error_set(error, ENOMEM, "out of memory");
