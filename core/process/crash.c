@@ -1,7 +1,7 @@
 /*
  * The handler may run at any instant, also inside malloc(): it writes with write(), formats by
  * hand, and looks addresses up in a table that is only ever appended to.  Only then it looks at the
- * stack for a plugin that has called abort(), since that may fail on a stack that is no more.
+ * stack for a plugin that has called abort(), since that may fail on a stack that is destroyed.
  *
  * A sanitizer's handler that was there before is called after ours.
  */
@@ -183,7 +183,7 @@ static void crash_write(struct crash_line *line)
 {
 	line->text[line->len++] = '\n';
 	ssize_t r = write(STDERR_FILENO, line->text, line->len);
-	(void)r; /* nobody is there to be told */
+	(void)r; /* there is nobody left to tell */
 }
 
 static uintptr_t crash_address(const ucontext_t *context)
@@ -196,17 +196,6 @@ static uintptr_t crash_address(const ucontext_t *context)
 	(void)context;
 	return 0;
 #endif
-}
-
-/* The innermost plugin on the stack. */
-static const char *crash_file_on_stack(void)
-{
-	void *frames[CRASH_FRAMES];
-	int n = backtrace(frames, CRASH_FRAMES);
-	const char *file = NULL;
-	for (int i = 0; i < n && !file; i++)
-		file = crash_file_of((uintptr_t)frames[i]);
-	return file;
 }
 
 /* Two lines: where it crashed, and if that is no plugin's file, whose code called.  The second
@@ -230,7 +219,11 @@ static void crash_report(size_t which, const siginfo_t *info, const ucontext_t *
 	crash_write(&line);
 	if (file)
 		return;
-	file = crash_file_on_stack();
+	/* The innermost plugin on the stack. */
+	void *frames[CRASH_FRAMES];
+	int n = backtrace(frames, CRASH_FRAMES);
+	for (int i = 0; i < n && !file; i++)
+		file = crash_file_of((uintptr_t)frames[i]);
 	crash_begin(&line);
 	crash_put(&line, file ? "called by " : "not in a plugin's code");
 	crash_put(&line, file ? file : "");

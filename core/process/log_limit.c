@@ -12,14 +12,6 @@
 
 static const int64_t log_limit_window = CLOCK_MINUTE;
 
-static uint64_t log_limit_key(const struct log_limit_message *message)
-{
-	uint64_t source = hash_text(0, message->source);
-	uint64_t key = message->fmt ? hash_word(source, (uintptr_t)message->fmt)
-				    : hash_text(source, message->text);
-	return key ? key : 1;
-}
-
 static bool log_limit_over(const struct log_limit_entry *entry, int64_t now)
 {
 	return now - entry->since >= log_limit_window;
@@ -45,7 +37,10 @@ static struct log_limit_entry *log_limit_find(struct log_limit *limit, uint64_t 
 bool log_limit_admit(struct log_limit *limit, const struct log_limit_message *message, int64_t now,
 		     struct log_limit_suppressed *ret_told)
 {
-	uint64_t key = log_limit_key(message);
+	uint64_t source = hash_text(0, message->source);
+	uint64_t key = message->fmt ? hash_word(source, (uintptr_t)message->fmt)
+				    : hash_text(source, message->text);
+	key = key ? key : 1; /* 0 marks a free entry */
 	struct log_limit_entry *entry = log_limit_find(limit, key);
 	ret_told->n = 0;
 	if (entry->key != key || log_limit_over(entry, now)) {

@@ -202,17 +202,6 @@ void metrics_end(struct metrics *metrics)
 	pthread_rwlock_unlock(&metrics->together);
 }
 
-/* How a byte of a label's value is written, as the Prometheus text format has it. */
-static size_t metrics_escape(char c, char ret[2])
-{
-	ret[0] = '\\';
-	ret[1] = c == '\n' ? 'n' : c;
-	if (c == '\\' || c == '"' || c == '\n')
-		return 2;
-	ret[0] = c;
-	return 1;
-}
-
 static size_t metrics_stem(const char *name, size_t len, const char *end)
 {
 	size_t n = strlen(end);
@@ -235,7 +224,8 @@ void metrics_declared_name(const char *plugin, const struct tally_metric *metric
 }
 
 /* A label that does not fit is left out whole, and a value that does not fit is cut: half a
- * label would make the page unreadable for every scraper. */
+ * label would make the page unreadable for every scraper.  Escaped as the Prometheus text format
+ * has it. */
 void metrics_label(char *labels, size_t size, const char *key, const char *value)
 {
 	size_t at = strlen(labels);
@@ -246,30 +236,14 @@ void metrics_label(char *labels, size_t size, const char *key, const char *value
 	}
 	at += (size_t)len;
 	for (; *value; value++) {
-		char escaped[2];
-		size_t n = metrics_escape(*value, escaped);
+		size_t n = strchr("\\\"\n", *value) ? 2 : 1;
 		if (at + n + 2 > size)
 			break;
-		memcpy(labels + at, escaped, n);
-		at += n;
+		if (n == 2)
+			labels[at++] = '\\';
+		labels[at++] = *value == '\n' ? 'n' : *value;
 	}
 	memcpy(labels + at, "\"", 2);
-}
-
-/* Durations are counted in ns, which are exact in 64 bits, and shown in seconds. */
-static void metrics_read(const struct metric *metric, struct tally_sample *ret)
-{
-	int64_t value = metric_get(metric);
-	bool counter = metric->kind == TALLY_METRIC_COUNTER;
-	*ret = (struct tally_sample){
-		.name = metric->name,
-		.labels = metric->labels,
-		.help = metric->help,
-		.kind = metric->kind,
-		.value = counter ? (double)(uint64_t)value : (double)value,
-	};
-	if (metric->seconds)
-		ret->value /= 1e9;
 }
 
 /* Names and labels live as long as the metrics, so samples may be used without any lock. */
@@ -281,8 +255,21 @@ static int metrics_snapshot(struct metrics *metrics, struct tally_sample **ret, 
 	pthread_mutex_lock(&metrics->lock);
 	struct tally_sample *samples = calloc(metrics->n + 1, sizeof(*samples));
 	if (samples) {
-		for (size_t i = 0; i < metrics->n; i++)
-			metrics_read(metrics->series[i], &samples[i]);
+		for (size_t i = 0; i < metrics->n; i++) {
+			const struct metric *metric = metrics->series[i];
+			int64_t value = metric_get(metric);
+			bool counter = metric->kind == TALLY_METRIC_COUNTER;
+			samples[i] = (struct tally_sample){
+				.name = metric->name,
+				.labels = metric->labels,
+				.help = metric->help,
+				.kind = metric->kind,
+				.value = counter ? (double)(uint64_t)value : (double)value,
+			};
+			/* Durations are counted in ns, which are exact in 64 bits. */
+			if (metric->seconds)
+				samples[i].value /= 1e9;
+		}
 		*ret = samples;
 		*ret_n = metrics->n;
 	} else {

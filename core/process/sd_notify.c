@@ -35,32 +35,27 @@ static int sd_notify_address(const char *path, struct sockaddr_un *ret, socklen_
 }
 
 /* A datagram is sent whole or not at all, so nothing is left to be sent later. */
-static int sd_notify_write(const char *path, const char *text)
+int sd_notify_send(const char *fmt, ...)
 {
+	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un address;
 	socklen_t len;
+	char text[512];
+	va_list ap;
+	if (!path || !*path)
+		return 0;
 	int r = sd_notify_address(path, &address, &len);
 	if (r < 0)
 		return r;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
 	auto_close int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
 	ssize_t sent =
 		sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&address, len);
 	return sent < 0 ? -errno : 0;
-}
-
-int sd_notify_send(const char *fmt, ...)
-{
-	const char *path = getenv("NOTIFY_SOCKET");
-	char text[512];
-	va_list ap;
-	if (!path || !*path)
-		return 0;
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	return sd_notify_write(path, text);
 }
 
 int sd_notify_reloading(void)
