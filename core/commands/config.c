@@ -68,36 +68,32 @@ static void config_explain_options(const char *name, const struct config_section
 	}
 }
 
-static int config_explain_all(const struct plan *plan)
+/* only: a section's name; NULL: all.  One that is there and disabled is the likely reason for the
+ * question, so it is not simply unknown. */
+static int config_explain(const struct plan *plan, const char *only)
 {
-	config_explain_options("tallyd", config_find(plan->config, "tallyd"),
-			       plan->globals_options);
+	bool found = false;
+	if (!only || strcmp(only, "tallyd") == 0) {
+		config_explain_options("tallyd", config_find(plan->config, "tallyd"),
+				       plan->globals_options);
+		found = true;
+	}
 	for (size_t i = 0; i < plan->n_instances; i++) {
 		const struct plan_instance *instance = &plan->instances[i];
-		putchar('\n');
+		if (only && strcmp(only, instance->name) != 0)
+			continue;
+		if (found)
+			putchar('\n');
 		config_explain_options(instance->name, instance->section, instance->options);
+		found = true;
 	}
-	return COMMAND_OK;
-}
-
-/* A section that is there and disabled is the likely reason for the question. */
-static int config_explain_one(const struct plan *plan, const char *name)
-{
-	const struct plan_instance *instance = plan_find(plan, name);
-	if (strcmp(name, "tallyd") == 0) {
-		config_explain_options(name, config_find(plan->config, name),
-				       plan->globals_options);
+	if (found)
 		return COMMAND_OK;
-	}
-	if (instance) {
-		config_explain_options(name, instance->section, instance->options);
-		return COMMAND_OK;
-	}
-	const struct config_section *section = config_find(plan->config, name);
+	const struct config_section *section = config_find(plan->config, only);
 	if (section)
-		fprintf(stderr, "%s:%u: [%s] is not enabled\n", section->file, section->line, name);
+		fprintf(stderr, "%s:%u: [%s] is not enabled\n", section->file, section->line, only);
 	else
-		fprintf(stderr, "there is no [%s]\n", name);
+		fprintf(stderr, "there is no [%s]\n", only);
 	return COMMAND_FAILED;
 }
 
@@ -112,10 +108,8 @@ static int config_on_plan(const struct command_line *line, bool dump)
 		return r;
 	if (dump)
 		r = config_dump(checked.plan);
-	else if (line->argc == 2)
-		r = config_explain_one(checked.plan, line->argv[1]);
 	else
-		r = config_explain_all(checked.plan);
+		r = config_explain(checked.plan, line->argc == 2 ? line->argv[1] : NULL);
 	checked_destroy(&checked);
 	return r;
 }
