@@ -128,9 +128,7 @@ static int plugins_info(struct registry *registry, const char *name)
 struct plugins_try {
 	struct registry *registry;
 	const struct tally_plugin *plugin;
-	enum plan_kind kind;
 	struct bindings *bindings;
-	struct config *config;
 	struct problems problems;
 };
 
@@ -151,48 +149,43 @@ static const char *plugins_required(const struct tally_plugin *plugin)
 	return NULL;
 }
 
-static void plugins_try_create(struct plugins_try *try, struct plan_instance *instance)
-{
-	const struct tally_plugin *plugin = try->plugin;
-	struct options_target targets[PLAN_TABLES];
-	struct arena arena = {0};
-	instance->config = arena_alloc(&arena, plugin->config_size + 1);
-	size_t n = plan_targets(try->kind, plugin, &instance->common, instance->config, targets);
-	/* The last are the plugin's own; the core's are known to be sound. */
-	if (instance->config &&
-	    options_parse(instance->section, &targets[n - 1], 1, plugins_bind, try->bindings,
-			  &instance->options, &try->problems) == 0) {
-		const struct dry_run_settings settings = {.registry = try->registry};
-		const struct plan plan = {.globals = {.host = "localhost", .state_dir = "."},
-					  .instances = instance,
-					  .n_instances = 1};
-		dry_run_plan(&plan, &settings, &try->problems);
-		options_destroy(instance->options);
-	}
-	arena_done(&arena);
-}
-
-/* With an empty section, as a newcomer would begin. */
-static void plugins_try_kind(struct plugins_try *try)
+/* With an empty section, as a newcomer would begin.  Where an option is required, that alone would
+ * be the problem found, so no instance is made. */
+static void plugins_try_kind(struct plugins_try *try, enum plan_kind kind)
 {
 	const struct tally_plugin *plugin = try->plugin;
 	const char *path = registry_path(try->registry, plugin);
-	const char *taken = plan_taken_option(try->kind, plugin);
+	const char *taken = plan_taken_option(kind, plugin);
+	struct config *config;
 	char text[PLUGINS_WORDS_SIZE];
-	int len =
-		snprintf(text, sizeof(text), "[%s.%s]\n", plan_kind_name(try->kind), plugin->name);
+	int len = snprintf(text, sizeof(text), "[%s.%s]\n", plan_kind_name(kind), plugin->name);
 	if (taken)
 		problems_add(&try->problems, path, 0,
 			     "declares the option %s, which the core reserves", taken);
-	if (taken || config_parse(path, text, (size_t)len, &try->config, &try->problems) < 0)
+	if (taken || plugins_required(plugin) ||
+	    config_parse(path, text, (size_t)len, &config, &try->problems) < 0)
 		return;
-	struct plan_instance instance = {.name = try->config->sections[0].name,
-					 .kind = try->kind,
-					 .section = &try->config->sections[0],
-					 .plugin = plugin};
-	if (!plugins_required(plugin))
-		plugins_try_create(try, &instance);
-	config_destroy(try->config);
+	struct arena arena = {0};
+	struct plan_instance instance = {.name = config->sections[0].name,
+					 .kind = kind,
+					 .section = &config->sections[0],
+					 .plugin = plugin,
+					 .config = arena_alloc(&arena, plugin->config_size + 1)};
+	struct options_target targets[PLAN_TABLES];
+	size_t n = plan_targets(kind, plugin, &instance.common, instance.config, targets);
+	/* The last are the plugin's own; the core's are known to be sound. */
+	if (instance.config &&
+	    options_parse(instance.section, &targets[n - 1], 1, plugins_bind, try->bindings,
+			  &instance.options, &try->problems) == 0) {
+		const struct dry_run_settings settings = {.registry = try->registry};
+		const struct plan plan = {.globals = {.host = "localhost", .state_dir = "."},
+					  .instances = &instance,
+					  .n_instances = 1};
+		dry_run_plan(&plan, &settings, &try->problems);
+		options_destroy(instance.options);
+	}
+	arena_done(&arena);
+	config_destroy(config);
 }
 
 /* Prints the problems and returns how many there are.  Every kind that the plugin can be is tried,
@@ -205,9 +198,8 @@ static size_t plugins_try_all(struct registry *registry, const struct tally_plug
 	if (!try.bindings)
 		problems_add(&try.problems, NULL, 0, "out of memory");
 	for (enum plan_kind k = PLAN_INPUT; try.bindings && k <= PLAN_OUTPUT; k++) {
-		try.kind = k;
 		if (plan_kind_fits(k, plugin))
-			plugins_try_kind(&try);
+			plugins_try_kind(&try, k);
 	}
 	for (size_t i = 0; i < try.problems.n; i++)
 		fprintf(stderr, "%s\n", try.problems.texts[i]);
