@@ -168,34 +168,24 @@ static enum parse_place parse_header(struct parse *parse, const char *text, size
 
 /* ---- Keys -------------------------------------------------------------------- */
 
-/* Only the first key beyond the limit is reported; a generated file may hold thousands. */
-static bool parse_check_key(struct parse *parse, const struct config_section *section,
-			    const char *key)
+/* An entry whose value could not be expanded is kept without one: the key counts as set, and is
+ * not reported as missing or unknown on top. */
+static void parse_add_key(struct parse *parse, const char *key, const char *value)
 {
-	const struct config_builder *builder = parse->builder;
+	struct config_builder *builder = parse->builder;
+	struct config_section *section = &builder->sections[builder->n_sections - 1];
 	for (size_t i = builder->n_entries - section->n_entries; i < builder->n_entries; i++) {
 		const struct config_entry *first = &builder->entries[i];
 		if (strcmp(first->key, key) != 0)
 			continue;
 		parse_problem(parse, "[%s] %s: is already set at %s:%u", section->name, key,
 			      first->file, first->line);
-		return false;
-	}
-	if (builder->n_entries < CONFIG_MAX_KEYS)
-		return true;
-	if (builder->n_entries == CONFIG_MAX_KEYS)
-		parse_problem(parse, "more than %d keys in total", CONFIG_MAX_KEYS);
-	return false;
-}
-
-/* An entry whose value could not be expanded is kept without one: the key counts as set, and is
- * not reported as missing or unknown on top. */
-static void parse_add_key(struct parse *parse, const char *key, const char *value)
-{
-	struct config_builder *builder = parse->builder;
-	const struct config_section *section = &builder->sections[builder->n_sections - 1];
-	if (!parse_check_key(parse, section, key))
 		return;
+	}
+	if (builder->n_entries == CONFIG_MAX_KEYS) {
+		parse_problem(parse, "more than %d keys in total", CONFIG_MAX_KEYS);
+		return;
+	}
 	auto_free char *expanded = NULL;
 	struct error error;
 	if (expand_text(value, &expanded, &error) < 0)
@@ -203,17 +193,17 @@ static void parse_add_key(struct parse *parse, const char *key, const char *valu
 	struct config_entry entry = {.file = parse->file, .line = parse->line};
 	entry.key = arena_text(&builder->arena, key);
 	entry.value = expanded ? arena_text(&builder->arena, expanded) : NULL;
-	if (!entry.key || (expanded && !entry.value))
+	if (!entry.key || (expanded && !entry.value)) {
 		builder->out_of_memory = true;
-	else {
-		struct config_entry *entries =
-			parse_grow(builder, builder->entries, builder->n_entries, sizeof(*entries));
-		if (!entries)
-			return;
-		builder->entries = entries;
-		entries[builder->n_entries++] = entry;
-		builder->sections[builder->n_sections - 1].n_entries++;
+		return;
 	}
+	struct config_entry *entries =
+		parse_grow(builder, builder->entries, builder->n_entries, sizeof(*entries));
+	if (!entries)
+		return;
+	builder->entries = entries;
+	entries[builder->n_entries++] = entry;
+	section->n_entries++;
 }
 
 /* inih's callback; its section is always empty. */
