@@ -20,6 +20,7 @@ struct config_builder {
 	const char **files;
 	size_t n_files;
 	bool unread; /* a file could not be read, so what depends on it cannot be judged */
+	bool full;   /* there are more keys than CONFIG_MAX_KEYS, which was reported */
 	bool out_of_memory;
 	struct problems *problems;
 };

@@ -183,7 +183,10 @@ static void parse_add_key(struct parse *parse, const char *key, const char *valu
 		return;
 	}
 	if (builder->n_entries == CONFIG_MAX_KEYS) {
-		parse_problem(parse, "more than %d keys in total", CONFIG_MAX_KEYS);
+		/* Once: a generated file may hold thousands more. */
+		if (!builder->full)
+			parse_problem(parse, "more than %d keys in total", CONFIG_MAX_KEYS);
+		builder->full = true;
 		return;
 	}
 	auto_free char *expanded = NULL;

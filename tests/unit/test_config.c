@@ -223,7 +223,7 @@ static void the_number_of_keys_is_bounded(void **state)
 	char *text = malloc(CONFIG_MAX_KEYS * 16 + 64);
 	assert_non_null(text);
 	size_t len = (size_t)snprintf(text, 64, "[input.a]\n");
-	for (int i = 0; i <= CONFIG_MAX_KEYS; i++)
+	for (int i = 0; i < CONFIG_MAX_KEYS + 3; i++)
 		len += (size_t)snprintf(text + len, 16, "k%d=1\n", i);
 	assert_int_equal(parse_bytes(fixture, text, len), -EINVAL);
 	assert_int_equal(fixture->problems.n, 1);
