@@ -24,6 +24,7 @@ static void check_warn(const struct plan_instance *instance, const char *what, c
 
 /* ---- Rows that go nowhere, and nothing that comes ---- */
 
+/* An output without a buffer takes no rows, whatever its patterns say. */
 static bool check_is_taken(const struct plan *plan, const char *table)
 {
 	for (size_t i = 0; i < plan->n_instances; i++) {

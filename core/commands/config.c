@@ -11,7 +11,8 @@
 
 /* ---- dump -------------------------------------------------------------------- */
 
-/* Unset options are shown as comments: the output is valid as a file and complete as a list. */
+/* Unset options are shown as comments: the output is valid as a file and complete as a list.  A
+ * secret that is read from a file is shown by the file's name, which needs no mask. */
 static void config_dump_options(const char *name, const struct options *options)
 {
 	printf("[%s]\n", name);
@@ -114,6 +115,7 @@ static int config_on_plan(const struct command_line *line, bool dump)
 	return r;
 }
 
+/* Needs the plugins only: whoever looks up an option may not have a valid configuration yet. */
 static int config_reference(const struct command_line *line)
 {
 	struct registry *registry = checked_registry(line);

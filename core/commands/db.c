@@ -93,6 +93,8 @@ static int db_run(struct db *db, const struct plan *plan)
 	return COMMAND_FAILED;
 }
 
+/* Checked here and not left to the plugins, or a misspelt verb would be something that each of them
+ * does not support. */
 static bool db_is_verb(const char *word)
 {
 	return strcmp(word, "migrate") == 0 || strcmp(word, "status") == 0 ||
@@ -112,6 +114,7 @@ int command_db(const struct command_line *line)
 	if (exit_code != COMMAND_OK)
 		return exit_code;
 	const struct tally_table **tables = db_tables(checked.plan);
+	/* There is no other thread, but plugin_services are not complete without their lock. */
 	pthread_rwlock_init(&db.registry_lock, NULL);
 	db.services = (struct plugin_services){.metrics = metrics_create(),
 					       .registry = checked.registry,

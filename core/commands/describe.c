@@ -68,6 +68,7 @@ static void describe_choice(const char *head, const char *accepts, char *ret, si
 	ret[len] = '\0';
 }
 
+/* Either end of a range "a..b" may be left out. */
 void describe_option(const struct tally_option *option, char *ret, size_t size)
 {
 	const char *type = describe_option_type(option->type);
@@ -90,6 +91,8 @@ void describe_option(const struct tally_option *option, char *ret, size_t size)
 			 accepts, dots + 2);
 }
 
+/* Several are common, as an output that others query is also a store.  What is none of them is
+ * there for what its instances do by themselves. */
 void describe_plugin(const struct tally_plugin *plugin, char *ret, size_t size)
 {
 	const struct {

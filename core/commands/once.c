@@ -25,8 +25,11 @@
 #include "base/clock.h"
 #include "base/text.h"
 
+/* How long inputs may take, their waits between samples apart; how long after they were stopped;
+ * and for how long one that follows is let run for each sample. */
 static const int64_t once_deadline = 30 * CLOCK_SECOND, once_grace = 2 * CLOCK_SECOND;
 static const int64_t once_follow = 2 * CLOCK_SECOND;
+/* Of all batches together; see once_keep(). */
 static const size_t once_max_bytes = 256u << 20;
 
 struct once_input {
@@ -91,6 +94,7 @@ static bool once_follows(const struct once_input *input)
 	return !input->plan->plugin->input->gather;
 }
 
+/* A call that fails while it is being stopped has only done as it was asked. */
 static void once_judge(struct once_input *input, int r, const char *what)
 {
 	struct error error;
@@ -187,7 +191,8 @@ static void once_stop_late(struct once *once, int64_t begun, int64_t deadline)
 	}
 }
 
-/* False: somebody did not come back. */
+/* False: somebody did not come back.  The waits between samples are no delay, so the deadline comes
+ * that much later. */
 static bool once_wait(struct once *once)
 {
 	int64_t begun = clock_monotonic(), waits = 0;

@@ -82,6 +82,7 @@ static void reference_sentence(const char *text)
 		putchar('.');
 }
 
+/* An empty default is shown as none: that is what it does, and `` would be no code in Markdown. */
 static void reference_option(const struct tally_option *option, const char *fallback)
 {
 	char words[REFERENCE_WORDS_SIZE];

@@ -288,7 +288,8 @@ void config_parse_text(struct config_builder *builder, const char *file, const c
 		       size_t len)
 {
 	struct parse parse = {.builder = builder, .file = file, .pos = text, .end = text + len};
-	ini_max_line = CONFIG_MAX_LINE + 1;
+	ini_max_line = CONFIG_MAX_LINE + 1; /* with the NUL; parse_line() refuses longer ones */
+	/* -2: it had no memory for a line.  All else that it returns was reported here. */
 	if (ini_parse_stream(parse_next, &parse, parse_key, &parse) == -2)
 		builder->out_of_memory = true;
 }

@@ -24,6 +24,7 @@ struct expand {
 	struct error *error;
 };
 
+/* Bounded, since a short text may name a long variable many times. */
 static int expand_put(struct expand *expand, const char *text, size_t len)
 {
 	expand->written += len;

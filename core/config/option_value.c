@@ -52,7 +52,8 @@ static int option_wrong(const struct tally_option *option, const char *text, con
 
 /* ---- Numbers ----------------------------------------------------------------- */
 
-/* One end of "a..b"; an empty one keeps what *ret is. */
+/* One end of "a..b", written like a value of the option: "100ms".  An empty one keeps what *ret
+ * is. */
 static int option_bound(const struct tally_option *option, const char *text, size_t len,
 			int64_t *ret)
 {

@@ -179,6 +179,7 @@ static int options_source(const struct options_pass *pass, const struct options_
 	value->text = text ? arena_text(pass->arena, text) : NULL;
 	if (text && !value->text)
 		return error_set(error, ENOMEM, "out of memory");
+	/* Set to nothing is as good as not set. */
 	if ((!text || !*text) && (item->option->flags & TALLY_OPT_REQUIRED))
 		return error_set(error, EINVAL, "is missing: %s", item->option->help);
 	return 0;

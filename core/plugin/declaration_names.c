@@ -67,6 +67,7 @@ static int names_check_table(const char *name, struct error *error)
 
 /* ---- Columns ----------------------------------------------------------------- */
 
+/* Numbers are what rollups summarize; a tag is what they group by, even if it is an INT. */
 static bool names_is_number(const struct tally_column *column)
 {
 	return column->role != TALLY_TAG &&
@@ -74,7 +75,8 @@ static bool names_is_number(const struct tally_column *column)
 		column->type == TALLY_BOOL);
 }
 
-/* The number that a rollup has a column of that name for; NULL: none. */
+/* The number that a rollup has a column of that name for; NULL: none.  Not of columns[0]: it is the
+ * row's time, and a rollup has its own. */
 static const struct tally_column *names_made_of(const struct tally_table *table, const char *name)
 {
 	char part[NAMES_SIZE];

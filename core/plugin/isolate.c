@@ -19,6 +19,8 @@
 #include "process/signals.h"
 #include "base/clock.h"
 
+/* A step that takes longer counts as hanging; and how often the parent looks for a SIGTERM, so that
+ * a reload which hangs can still be ended. */
 static const int64_t isolate_timeout = 10 * CLOCK_SECOND; /* of one step */
 static const int64_t isolate_turn = CLOCK_SECOND / 10;
 
@@ -32,6 +34,7 @@ struct isolate_record {
 static void isolate_child(const struct isolate *what, size_t from, int fd)
 {
 	crash_in_child();
+	/* If the parent is killed, nobody is left to end a step that hangs. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (size_t i = from; i < what->n; i++) {
 		struct isolate_record record = {0};

@@ -334,7 +334,7 @@ int registry_plugin(struct registry *registry, const char *name, const struct ta
 		int r = registry_load(registry, name, path, error);
 		if (r < 0)
 			return r;
-		item = registry->items;
+		item = registry->items; /* registry_load() puts it first */
 	}
 	*ret = item->plugin;
 	return 0;

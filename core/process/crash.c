@@ -47,6 +47,8 @@ static pid_t crash_pid;
 static _Thread_local const char *crash_running;
 static _Thread_local void *crash_stack;
 
+/* The fences keep the compiler from moving the plugin's code out of the two.  The handler runs on
+ * the same thread, so nothing more is needed. */
 const char *crash_enter(const char *name)
 {
 	const char *before = crash_running;
@@ -122,6 +124,7 @@ static void crash_put(struct crash_line *line, const char *text)
 		line->text[line->len++] = *text++;
 }
 
+/* At least that many digits, with zeros in front. */
 static void crash_put_number(struct crash_line *line, uint64_t n, unsigned base, int digits)
 {
 	char text[24];
@@ -285,6 +288,7 @@ void crash_exiting(void)
 	atomic_store(&crash_expected, true);
 }
 
+/* What becomes of a child is reported by its parent (isolate.c), and its exit code is its own. */
 void crash_in_child(void)
 {
 	for (size_t i = 0; i < N_CRASH_SIGNALS; i++)

@@ -202,6 +202,7 @@ void metrics_end(struct metrics *metrics)
 	pthread_rwlock_unlock(&metrics->together);
 }
 
+/* The length without that end, if there is anything before it. */
 static size_t metrics_stem(const char *name, size_t len, const char *end)
 {
 	size_t n = strlen(end);

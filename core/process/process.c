@@ -102,5 +102,6 @@ void process_raise_file_limit(void)
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
 		return;
 	limit.rlim_cur = limit.rlim_max;
+	/* If that is refused, the limit stays as it was, which is enough for most machines. */
 	setrlimit(RLIMIT_NOFILE, &limit);
 }

@@ -24,6 +24,7 @@ void trouble_done(struct trouble *trouble)
 	pthread_mutex_destroy(&trouble->lock);
 }
 
+/* With the state as it was before this failure is noted in it; under the lock. */
 static enum trouble_change trouble_judge(const struct trouble *trouble, const char *text,
 					 int64_t now)
 {
@@ -60,6 +61,8 @@ bool trouble_read(struct trouble *trouble, struct trouble_state *ret)
 	return ret->failures > 0;
 }
 
+/* Nothing can come between reading and clearing: the thread that calls this is the only one that
+ * notes. */
 bool trouble_end(struct trouble *trouble, struct trouble_state *ret)
 {
 	bool any = trouble_read(trouble, ret);
@@ -71,6 +74,7 @@ bool trouble_end(struct trouble *trouble, struct trouble_state *ret)
 	return true;
 }
 
+/* To the second, or to the millisecond if it is younger: nobody reads on. */
 void trouble_age(const struct trouble_state *state, char *ret, size_t size)
 {
 	int64_t age = clock_monotonic() - state->since;
