@@ -1,7 +1,7 @@
 /*
- * `tallyd check`: is the configuration right, plugins and references included, and what it needs on
- * this machine there?  Connects to nothing, and changes nothing.  What cannot work is an error;
- * what works and was hardly meant that way, a warning.
+ * `tallyd check`: is the configuration right, plugins and references included, and does this
+ * machine have what it needs?  Connects to nothing, and changes nothing.  What cannot work is an
+ * error; what works and was hardly meant that way, a warning.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -56,8 +56,7 @@ static bool check_is_fed(const struct plan *plan, const char *const *patterns)
 	return false;
 }
 
-/* Each pattern is tried alone as well: a misspelt one is easily overlooked beside others that fit.
- */
+/* Each pattern is tried alone as well: a misspelt one hides beside others that fit. */
 static void check_output(const struct plan *plan, const struct plan_instance *output)
 {
 	const char *const *pattern = output->common.tables;

@@ -2,8 +2,8 @@
  * The command line: options that all commands share, then the command.
  *
  * Called by main() alone.  Short options before the command's name are ours, everything behind it
- * is the command's, as in git(1).  Commands that are no daemon let signals through first, since
- * main.c has blocked them.
+ * is the command's, as in git(1).  Every command but the daemon lets signals through first,
+ * since main.c has blocked them.
  */
 #include <errno.h>
 #include <getopt.h>

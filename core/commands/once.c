@@ -1,7 +1,7 @@
 /*
  * `tallyd once`: what would be collected now?  Starts inputs only, each in a thread of its own,
  * gathers, prints the rows.  Nothing is written anywhere but to stdout.
- *   - an input that follows (run) is let run for a moment per sample.
+ *   - an input that follows (run) gets a moment for each sample.
  *   - one that fails is reported on stderr, and the others go on; exit 1.
  *   - one that does not come back within the deadline is reported, and left behind at the exit.
  */
@@ -234,8 +234,7 @@ static void once_print_tables(struct once *once)
 
 /* ---- The whole ---- */
 
-/* A name that fits no input is a mistake on the command line; that there is no input at all is not.
- */
+/* A name that fits no input is a mistake on the command line; to have no input at all is none. */
 static int once_pick(struct once *once, const struct plan *plan)
 {
 	once->inputs = calloc(plan->n_instances + 1, sizeof(*once->inputs));

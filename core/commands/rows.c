@@ -37,8 +37,7 @@ static void rows_write_cell(struct json_writer *json, uint16_t type, const struc
 		json_write_text(json, cell->text, cell->len);
 }
 
-/* A writer for each row, since its error stays with it: a row that is too large costs itself only.
- */
+/* A writer for each row, as an error stays with it: a row that is too large costs only itself. */
 void rows_print_ndjson(FILE *file, const struct tally_batch *batch)
 {
 	const struct tally_table *table = batch->table;

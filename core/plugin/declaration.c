@@ -20,7 +20,7 @@
 
 enum { DECLARATION_MAX_COLUMNS = 256, DECLARATION_LEAST_INTERVAL = 100 * CLOCK_MS };
 
-/* buffer.h may change with any minor version, so what uses it must be of ours. */
+/* buffer.h may change with any minor version, so what uses it must be built for exactly ours. */
 static int declaration_check_minor(const struct tally_plugin *plugin, const char *what,
 				   struct error *error)
 {

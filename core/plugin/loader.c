@@ -38,7 +38,7 @@ int loader_init(struct error *error)
 
 /* ---- The file ---------------------------------------------------------------- */
 
-/* Who owns the daemon's own file is trusted already: a build that root runs for its owner. */
+/* Whoever owns the daemon's own file is trusted already: a build that root runs for its owner. */
 static bool loader_trusts(uid_t owner)
 {
 	struct stat self;

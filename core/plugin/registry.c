@@ -340,8 +340,7 @@ int registry_plugin(struct registry *registry, const char *name, const struct ta
 	return 0;
 }
 
-/* The plugin must be named like its file, "uptime" in ./uptime.so: registry_load() compares them.
- */
+/* The plugin must be named like its file, "uptime" in ./uptime.so: registry_load() compares. */
 int registry_file(struct registry *registry, const char *path, const struct tally_plugin **ret,
 		  struct error *error)
 {

@@ -21,12 +21,12 @@ void registry_destroy(struct registry *registry); /* plugins stay in memory */
  * when it is loaded is refused like any other. */
 void registry_isolate(struct registry *registry);
 
-/* Where plugins are if nobody says so: ../lib/tallyd/plugins beside the running program if that is
+/* Where plugins are by default: ../lib/tallyd/plugins beside the running program if that is
  * there (a build, a relocated installation), else where the build was told to install them. */
 void registry_default_dirs(char *ret, size_t size);
 
-/* Loads it on first use.  -ENOENT: no such file; error says where it was looked for and, if a
- * similarly named one is there, which. */
+/* Loads it on first use.  -ENOENT: no such file; error says where it was looked for, and names
+ * a similar one if there is any. */
 int registry_plugin(struct registry *registry, const char *name, const struct tally_plugin **ret,
 		    struct error *error);
 /* The same for a file, wherever it is; its name is that of the plugin. */

@@ -1,7 +1,7 @@
 /*
  * The handler may run at any instant, also inside malloc(): it writes with write(), formats by
- * hand, and looks addresses up in a table that is only ever appended to.  Only then it looks at the
- * stack for a plugin that has called abort(), since that may fail on a stack that is destroyed.
+ * hand, and looks addresses up in a table that is only ever appended to.  Only then does it look at
+ * the stack for a plugin that has called abort(), since that may fail on a stack that is destroyed.
  *
  * A sanitizer's handler that was there before is called after ours.
  */
@@ -253,7 +253,7 @@ int crash_exit_code(int status)
 {
 	if (atomic_load(&crash_expected) || getpid() != crash_pid)
 		return status;
-	crash_exiting(); /* told once, whichever way it goes on */
+	crash_exiting(); /* reported once, whichever way it goes on */
 	log_list(TALLY_ERROR, crash_running ? crash_running : "a thread of a plugin",
 		 "plugin bug: it called exit(%d), which ends the whole daemon; exit code %d",
 		 status, COMMAND_FAILED);

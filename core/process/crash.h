@@ -11,10 +11,10 @@
 void crash_init(void);    /* first of all; handlers, and the main thread's own stack for them */
 void crash_exiting(void); /* the process is about to end as it should */
 int crash_exit_code(int status); /* what a process that calls _exit(status) ends with */
-void crash_in_child(void);       /* after fork(): no word of these in the child */
+void crash_in_child(void);       /* after fork(): the child reports none of this */
 
 /* A stack for the handlers, so that a thread that has used up its own can still be named.  At the
- * begin and end of the thread's function. */
+ * beginning and the end of the thread's function. */
 void crash_thread_begin(void);
 void crash_thread_end(void);
 

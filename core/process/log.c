@@ -136,7 +136,7 @@ void log_vmessage(int level, const char *source, const char *fmt, va_list ap)
 		return;
 	log_format(text, sizeof(text), fmt, ap);
 	struct log_limit_message message = {level, source, fmt, text};
-	/* Who asks for debug messages wants them all. */
+	/* Whoever asks for debug messages wants them all. */
 	if (level == TALLY_DEBUG || log_admit(&message))
 		log_print(level, source, text);
 }

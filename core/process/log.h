@@ -28,7 +28,7 @@ void log_vmessage(int level, const char *source, const char *fmt, va_list ap);
 __attribute__((format(printf, 3, 4))) void log_list(int level, const char *source, const char *fmt,
 						    ...);
 
-/* Tells what has been left out for a minute by now; the main loop calls it each second. */
+/* Reports what was left out in a minute that is over; the main loop calls it each second. */
 void log_tick(int64_t monotonic);
 
 /* How many messages of that level there were, those left out included. */

@@ -1,5 +1,5 @@
 /*
- * Every number the daemon tells about itself.  A series is found by name and labels and made at
+ * Every number the daemon reports about itself.  A series is found by name and labels and made at
  * its first use; it is never freed before metrics_destroy(), so a restarted instance goes on
  * counting.  Adding is an atomic; finding takes the lock, so keep the pointer.  Any thread.
  */
@@ -16,9 +16,9 @@ struct metrics *metrics_create(void);
 void metrics_destroy(struct metrics *metrics);
 
 /*
- * name: with its unit and _total, as Prometheus has it.  unit: "ns" is shown in seconds; else
- * only told.  labels: `a="x",b="y"`, already escaped (see metrics_label).  Never NULL: without
- * memory it is a series that nobody sees.
+ * name: with its unit and _total, as Prometheus has it.  unit: "ns" is shown in seconds; any
+ * other is shown as counted.  labels: `a="x",b="y"`, already escaped (see metrics_label).  Never
+ * NULL: without memory it is a series that nobody sees.
  */
 struct metric *metrics_counter(struct metrics *metrics, const char *name, const char *labels,
 			       const char *unit, const char *help);

@@ -10,9 +10,9 @@
 
 #include "base/error.h"
 
-/* Lets through what is blocked from the start: for a command that is no daemon, and for a child. */
+/* Lets through what is blocked from the start: for commands other than run, and for children. */
 void signals_unblock(void);
-/* Was it told to stop?  Also before signals_open(). */
+/* Has the process been asked to stop?  Also before signals_open(). */
 bool signals_stop_pending(void);
 /* Blocks TERM, INT, HUP and USR1, ignores PIPE; returns a signalfd. */
 int signals_open(struct error *error);

@@ -26,12 +26,12 @@ struct trouble {
 	int64_t told; /* monotonic ns */
 };
 
-/* What is to be told of a failure. */
+/* What a failure means for the log. */
 enum trouble_change {
-	TROUBLE_NOTHING, /* it was told not long ago */
+	TROUBLE_NOTHING, /* reported a short while ago */
 	TROUBLE_BEGINS,
 	TROUBLE_CHANGES, /* it lasts, and the reason is another one now */
-	TROUBLE_LASTS,   /* it was told a minute ago */
+	TROUBLE_LASTS,   /* reported a minute ago */
 };
 
 void trouble_init(struct trouble *trouble);
