@@ -36,18 +36,6 @@ static bool batch_is_sealed(const struct batch *batch)
 	return true;
 }
 
-/* A plugin that drops a batch twice, or uses one that it has dropped, would corrupt the heap in
- * a place that has nothing to do with it.  The struct alone is kept for a while, its rows are
- * not, so that such calls find BATCH_GONE and are logged under the plugin's name. */
-static void batch_bury(struct batch *batch)
-{
-	static _Atomic(struct batch *) gone[BATCH_KEPT_GONE];
-	static atomic_uint next;
-	struct batch *oldest =
-		atomic_exchange(&gone[atomic_fetch_add(&next, 1) % BATCH_KEPT_GONE], batch);
-	free(oldest);
-}
-
 /* ---- Building --------------------------------------------------------------- */
 
 /* The owner's name outlives the instance (plugin_api_for_ever()), so a message about a batch can
@@ -182,6 +170,8 @@ void batch_keep(const struct tally_batch *public)
  * the plugin's. */
 static void batch_destroy(struct batch *batch)
 {
+	static _Atomic(struct batch *) gone[BATCH_KEPT_GONE];
+	static atomic_uint next;
 	while (batch->blocks) {
 		struct batch_block *block = batch->blocks;
 		batch->blocks = block->next;
@@ -203,7 +193,12 @@ static void batch_destroy(struct batch *batch)
 	batch->other_pin = NULL;
 	pin_drop(batch->pin);
 	batch->pin = NULL;
-	batch_bury(batch);
+	/* A plugin that drops a batch twice, or uses one that it has dropped, would corrupt the
+	 * heap in a place that has nothing to do with it.  The struct alone is kept for a while,
+	 * so that such calls find BATCH_GONE and are logged under the plugin's name. */
+	struct batch *oldest =
+		atomic_exchange(&gone[atomic_fetch_add(&next, 1) % BATCH_KEPT_GONE], batch);
+	free(oldest);
 }
 
 /* Acquire and release, so that whoever frees the rows sees the last read of every other thread

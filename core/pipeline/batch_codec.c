@@ -113,26 +113,6 @@ static void codec_put_row(uint8_t **at, uint8_t **texts, const struct tally_tabl
 	}
 }
 
-/* Written last, when the checksum of all behind it is known. */
-static void codec_put_header(uint8_t *bytes, const struct tally_batch *batch,
-			     const struct codec_sizes *sizes, size_t len)
-{
-	struct codec_header header = {
-		.magic = htole32(CODEC_MAGIC),
-		.version = htole32(CODEC_VERSION),
-		.length = htole32((uint32_t)len),
-		.kind = htole32(batch->table->kind),
-		.revision = htole32(batch->table->revision),
-		.n_columns = htole32(batch->table->n_columns),
-		.n_rows = htole32(batch->n_rows),
-		.schema_bytes = htole32((uint32_t)sizes->schema),
-		.text_bytes = htole32((uint32_t)sizes->texts),
-	};
-	memcpy(bytes, &header, sizeof(header));
-	header.checksum = htole32(crc32c(bytes + CODEC_UNCHECKED, len - CODEC_UNCHECKED));
-	memcpy(bytes, &header, sizeof(header));
-}
-
 /* Self-describing on purpose: a spool is read by a later version, or by a daemon whose
  * configuration no longer has the plugin that declared the table. */
 int batch_encode(const struct tally_batch *batch, void **ret, size_t *ret_len)
@@ -150,7 +130,21 @@ int batch_encode(const struct tally_batch *batch, void **ret, size_t *ret_len)
 	for (uint32_t i = 0; i < batch->n_rows; i++)
 		codec_put_row(&at, &texts, batch->table,
 			      batch->cells + (size_t)i * batch->table->n_columns);
-	codec_put_header(bytes, batch, &sizes, len);
+	struct codec_header header = {
+		.magic = htole32(CODEC_MAGIC),
+		.version = htole32(CODEC_VERSION),
+		.length = htole32((uint32_t)len),
+		.kind = htole32(batch->table->kind),
+		.revision = htole32(batch->table->revision),
+		.n_columns = htole32(batch->table->n_columns),
+		.n_rows = htole32(batch->n_rows),
+		.schema_bytes = htole32((uint32_t)sizes.schema),
+		.text_bytes = htole32((uint32_t)sizes.texts),
+	};
+	/* Twice: the checksum covers the header's own fields behind it as well. */
+	memcpy(bytes, &header, sizeof(header));
+	header.checksum = htole32(crc32c(bytes + CODEC_UNCHECKED, len - CODEC_UNCHECKED));
+	memcpy(bytes, &header, sizeof(header));
 	*ret = bytes;
 	*ret_len = len;
 	return 0;

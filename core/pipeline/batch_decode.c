@@ -210,20 +210,6 @@ static bool codec_get_cell(struct codec_input *in, uint16_t type, struct tally_c
 	return true;
 }
 
-static int codec_get_row(struct codec_input *in, const struct tally_table *table,
-			 uint32_t n_columns, struct tally_cell *row)
-{
-	const uint8_t *bitmap = in->at;
-	if ((size_t)(in->end - in->at) < codec_bitmap_bytes(n_columns))
-		return -EBADMSG;
-	in->at += codec_bitmap_bytes(n_columns);
-	for (uint32_t c = 0; c < n_columns; c++)
-		if (bitmap[c / 8] >> c % 8 & 1 &&
-		    !codec_get_cell(in, table->columns[c].type, &row[c]))
-			return -EBADMSG;
-	return 0;
-}
-
 /* The cells of a declared table may be more than were encoded: the rest stay NULL. */
 static int codec_get_rows(const struct codec_header *header, const uint8_t *rows,
 			  struct tally_batch *batch)
@@ -236,13 +222,19 @@ static int codec_get_rows(const struct codec_header *header, const uint8_t *rows
 	if (!copy)
 		return -ENOMEM;
 	struct codec_input in = {rows, texts, copy, copy + header->text_bytes};
+	size_t bitmap_bytes = codec_bitmap_bytes(header->n_columns);
 	for (uint32_t i = 0; i < header->n_rows; i++) {
 		struct tally_cell *row = batch_row(batch);
 		if (!row)
 			return -ENOMEM;
-		int r = codec_get_row(&in, batch->table, header->n_columns, row);
-		if (r < 0)
-			return r;
+		const uint8_t *bitmap = in.at;
+		if ((size_t)(in.end - in.at) < bitmap_bytes)
+			return -EBADMSG;
+		in.at += bitmap_bytes;
+		for (uint32_t c = 0; c < header->n_columns; c++)
+			if (bitmap[c / 8] >> c % 8 & 1 &&
+			    !codec_get_cell(&in, batch->table->columns[c].type, &row[c]))
+				return -EBADMSG;
 	}
 	return in.at == in.end && in.texts == in.texts_end ? 0 : -EBADMSG;
 }

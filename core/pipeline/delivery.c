@@ -1,7 +1,8 @@
 /*
- * One attempt: prepare tables not met before → write → one function per verdict → acknowledge. When
- * anything is left to be retried the delivery is failing: told when it begins, about once a minute
- * while it lasts, and when it is over; meanwhile it backs off and offers the same entries again.
+ * One attempt: prepare tables not met before → write → judge each entry → acknowledge.  While
+ * anything is left to be retried the delivery is failing: logged when it begins, about once a
+ * minute while it lasts, and when it is over; meanwhile it backs off and offers the same entries
+ * again.
  *
  * Runs on its output's thread from start() to stop(); delivery_waiting() and delivery_trouble() are
  * for any. Whatever fails, entries stay in the journal until they are acknowledged, so rows are
@@ -136,11 +137,14 @@ static bool delivery_is_over(struct delivery *delivery)
 
 /* An output that is down for a night would fill the log with one line per attempt; the trouble
  * decides which of them are worth one. */
-static void delivery_log_failure(struct delivery *delivery, const struct error *error)
+static void delivery_failed(struct delivery *delivery, const struct error *error)
 {
 	const char *name = delivery->setup.name;
 	struct trouble_state state;
 	char age[32];
+	metric_add(delivery->errors, 1);
+	/* The next connection may be to another server, or to this one restored from a backup. */
+	delivery->compared = false;
 	enum trouble_change news = trouble_note(&delivery->trouble, error->text, &state);
 	trouble_age(&state, age, sizeof(age));
 	if (news == TROUBLE_BEGINS)
@@ -151,20 +155,6 @@ static void delivery_log_failure(struct delivery *delivery, const struct error *
 			    "still cannot write after %u attempts in %s, %" PRIu64
 			    " rows waiting: %s",
 			    state.failures, age, delivery_waiting(delivery), error->text);
-}
-
-static void delivery_failed(struct delivery *delivery, const struct error *error)
-{
-	metric_add(delivery->errors, 1);
-	/* The next connection may be to another server, or to this one restored from a backup. */
-	delivery->compared = false;
-	delivery_log_failure(delivery, error);
-}
-
-static bool delivery_fails(struct delivery *delivery)
-{
-	struct trouble_state state;
-	return trouble_read(&delivery->trouble, &state);
 }
 
 /* The first write that succeeds after failures.  waited: rows at the start of the attempt, which
@@ -225,67 +215,43 @@ static void delivery_back_off(struct delivery *delivery)
 
 /* ---- Verdicts ----------------------------------------------------------------- */
 
-/* Rows that were rejected one by one have been counted into the outcome already. */
-static void delivery_done(struct delivery *delivery, uint32_t i)
-{
-	delivery->outcomes[i].acked = true;
-}
-
-/* The reason is what the plugin said in write(), which may also be why the call failed as a
- * whole: then it is about the connection and not about these rows, and is not shown here. */
-static void delivery_reject(struct delivery *delivery, uint32_t i)
-{
-	const struct tally_batch *batch = delivery->entries[i].batch;
-	const char *why = delivery->why[i];
-	delivery->outcomes[i] = (struct journal_outcome){true, batch->n_rows};
-	log_message(TALLY_WARNING, delivery->setup.name, "%u rows of %s rejected: %s",
-		    batch->n_rows, batch->table->name, why ? why : "no reason given");
-}
-
-/* Rows rejected before the retry are offered again with the others; they count when it is
- * acknowledged.
- */
-static void delivery_retry(struct delivery *delivery, uint32_t i)
-{
-	delivery->outcomes[i].acked = false;
-}
-
-/* Rows must not be lost by a bug of a plugin, so anything that is not a verdict counts as RETRY. */
-static void delivery_garbage(struct delivery *delivery, uint32_t i)
-{
-	if (!delivery->told_garbage)
-		log_message(TALLY_ERROR, delivery->setup.name,
-			    "plugin bug: invalid verdict %u; the rows are offered again",
-			    delivery->verdicts[i]);
-	delivery->told_garbage = true;
-	delivery_retry(delivery, i);
-}
-
-/* Told when the table was refused. */
-static void delivery_refuse(struct delivery *delivery, uint32_t i)
-{
-	delivery->outcomes[i] = (struct journal_outcome){true, delivery->entries[i].batch->n_rows};
-}
-
-/* One function per verdict, so that each policy can be read in one place. */
+/* What becomes of an entry: the policy for every verdict, to be read in one place. */
 static void delivery_judge(struct delivery *delivery, uint32_t i)
 {
+	const struct tally_batch *batch = delivery->entries[i].batch;
+	const char *name = delivery->setup.name, *why = delivery->why[i];
+	struct journal_outcome *outcome = &delivery->outcomes[i];
 	if (delivery->refused[i]) {
-		delivery_refuse(delivery, i);
+		/* Logged when the table was refused. */
+		*outcome = (struct journal_outcome){true, batch->n_rows};
 		return;
 	}
 	switch (delivery->verdicts[i]) {
 	case TALLY_DONE:
-		delivery_done(delivery, i);
+		/* Rows that were rejected one by one have been counted into it already. */
+		outcome->acked = true;
 		break;
 	case TALLY_REJECT:
-		delivery_reject(delivery, i);
+		/* Only what the plugin said of these rows: what it said in write() may also be
+		 * why the call failed as a whole, and is then about the connection. */
+		*outcome = (struct journal_outcome){true, batch->n_rows};
+		log_message(TALLY_WARNING, name, "%u rows of %s rejected: %s", batch->n_rows,
+			    batch->table->name, why ? why : "no reason given");
 		break;
 	case TALLY_RETRY:
-		delivery_retry(delivery, i);
+		/* Rows rejected before the retry are offered again with the others; they count
+		 * when it is acknowledged. */
+		outcome->acked = false;
 		break;
 	default:
-		delivery_garbage(delivery, i);
+		/* Rows must not be lost by a bug of a plugin, so what is not a verdict counts as
+		 * RETRY. */
+		if (!delivery->told_garbage)
+			log_message(TALLY_ERROR, name,
+				    "plugin bug: invalid verdict %u; the rows are offered again",
+				    delivery->verdicts[i]);
+		delivery->told_garbage = true;
+		outcome->acked = false;
 	}
 }
 
@@ -323,50 +289,30 @@ void delivery_reject_entry(struct delivery *delivery, const struct tally_entry *
 
 /* By the fingerprint of its columns and not by name, since a reload may bring another version of
  * a table under the same name. */
-static int delivery_prepare_table(struct delivery *delivery, const struct tally_table *table,
-				  struct error *error)
+static int delivery_prepare_entry(struct delivery *delivery, uint32_t i, struct error *error)
 {
+	const struct tally_table *table = delivery->entries[i].batch->table;
 	uint64_t fingerprint = delivery_fingerprint(table);
 	if (delivery_is_prepared(&delivery->prepared, fingerprint))
 		return 0;
 	int r = NAMED_CALL(delivery->setup.call, "prepare",
 			   delivery->setup.output->prepare(delivery->setup.self, table));
-	if (r < 0) {
-		reason_explain(r, error);
-		error_prefix(error, "table %s: ", table->name);
-		return r;
+	if (r >= 0) {
+		delivery_remember_prepared(&delivery->prepared, fingerprint);
+		return 0;
 	}
-	delivery_remember_prepared(&delivery->prepared, fingerprint);
-	return 0;
-}
-
-/* -EINVAL: it stays so whatever is tried, and must not hold up the other tables.  It is asked each
- * time, since whoever is at fault may mend it. */
-static int delivery_prepare_entry(struct delivery *delivery, uint32_t i, struct error *error)
-{
-	const struct tally_table *table = delivery->entries[i].batch->table;
-	int r = delivery_prepare_table(delivery, table, error);
-	delivery->refused[i] = r == -EINVAL;
+	reason_explain(r, error);
+	error_prefix(error, "table %s: ", table->name);
+	/* -EINVAL stays so whatever is tried, and must not hold up the other tables.  The output
+	 * is asked again each time all the same, since whoever is at fault may mend it. */
 	if (r != -EINVAL)
 		return r;
-	uint64_t fingerprint = delivery_fingerprint(table);
+	delivery->refused[i] = true;
 	if (!delivery_is_prepared(&delivery->refused_told, fingerprint))
 		log_message(TALLY_ERROR, delivery->setup.name,
 			    "%s; its rows are rejected and counted", error->text);
 	delivery_remember_prepared(&delivery->refused_told, fingerprint);
 	return 0;
-}
-
-/* Before every write and not once at the start: a batch may bring a table that no configured
- * input declares, such as one that an earlier configuration left in the buffer. */
-static int delivery_prepare(struct delivery *delivery, struct error *error)
-{
-	int r = 0;
-	if (!delivery->setup.output->prepare)
-		return 0;
-	for (uint32_t i = 0; i < delivery->n && r == 0; i++)
-		r = delivery_prepare_entry(delivery, i, error);
-	return r;
 }
 
 /* The entries that are not refused, in a row. */
@@ -392,10 +338,14 @@ static int delivery_write_entries(struct delivery *delivery)
 	return r;
 }
 
-/* Only write() is timed: preparing happens once per table and would spoil the average. */
+/* Prepares before every write and not once at the start: a batch may bring a table that no
+ * configured input declares, such as one that an earlier configuration left in the buffer.  Only
+ * write() is timed: preparing happens once per table and would spoil the average. */
 static int delivery_write(struct delivery *delivery, struct error *error)
 {
-	int r = delivery_prepare(delivery, error);
+	int r = 0;
+	for (uint32_t i = 0; delivery->setup.output->prepare && i < delivery->n && r == 0; i++)
+		r = delivery_prepare_entry(delivery, i, error);
 	if (r < 0)
 		return r;
 	int64_t before = clock_monotonic();
@@ -407,37 +357,29 @@ static int delivery_write(struct delivery *delivery, struct error *error)
 	return r < 0 ? r : 0;
 }
 
-/* Returns how many entries are to be offered again. */
-static uint32_t delivery_ack(struct delivery *delivery, int *ret_error)
-{
-	uint32_t again = 0;
-	for (uint32_t i = 0; i < delivery->n; i++) {
-		delivery_judge(delivery, i);
-		again += !delivery->outcomes[i].acked;
-	}
-	if (again < delivery->n)
-		backoff_reset(&delivery->backoff); /* it moves: not slower and slower then */
-	*ret_error = journal_ack(delivery->reader, delivery->outcomes, delivery->n);
-	return again;
-}
-
 /* Whatever write() returned, each entry's verdict decides what becomes of it: an output that
  * wrote half of the entries before its connection broke has them acknowledged. */
 static void delivery_attempt(struct delivery *delivery, uint32_t n)
 {
 	struct error error;
-	int acked = 0;
+	struct trouble_state failing;
+	uint32_t again = 0; /* how many are to be offered again */
 	delivery->n = n;
 	memset(delivery->verdicts, TALLY_RETRY, n);
 	memset(delivery->outcomes, 0, n * sizeof(delivery->outcomes[0]));
 	memset(delivery->refused, 0, n * sizeof(delivery->refused[0]));
 	int r = delivery_write(delivery, &error);
-	uint64_t waited = delivery_fails(delivery) ? delivery_waiting(delivery) : 0;
-	uint32_t again = delivery_ack(delivery, &acked);
+	uint64_t waited = delivery_trouble(delivery, &failing) ? delivery_waiting(delivery) : 0;
 	for (uint32_t i = 0; i < n; i++) {
+		delivery_judge(delivery, i);
+		again += !delivery->outcomes[i].acked;
 		free(delivery->why[i]);
 		delivery->why[i] = NULL;
 	}
+	/* As long as some of it moves, attempts must not become rarer and rarer. */
+	if (again < n)
+		backoff_reset(&delivery->backoff);
+	int acked = journal_ack(delivery->reader, delivery->outcomes, n);
 	delivery->n = 0;
 	if (r == 0 && again > 0)
 		r = error_set(&error, EAGAIN, "%u of %u batches must be retried", again, n);
@@ -510,11 +452,12 @@ static int delivery_compare(struct delivery *delivery, struct error *error)
 	return 0;
 }
 
-/* While stopping, what waits is due at once: there is no time to fill a batch. */
 static void delivery_once(struct delivery *delivery)
 {
-	bool stopping = delivery_is_stopping(delivery);
-	int64_t deadline = stopping ? JOURNAL_NOW : clock_monotonic() + delivery_poll_interval;
+	/* While stopping, what waits is due at once: there is no time to fill a batch. */
+	int64_t deadline = delivery_is_stopping(delivery)
+				   ? JOURNAL_NOW
+				   : clock_monotonic() + delivery_poll_interval;
 	struct error error;
 	if (!delivery->compared && delivery_compare(delivery, &error) < 0) {
 		delivery_failed(delivery, &error);
