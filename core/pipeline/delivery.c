@@ -344,8 +344,9 @@ static int delivery_write_entries(struct delivery *delivery)
 static int delivery_write(struct delivery *delivery, struct error *error)
 {
 	int r = 0;
-	for (uint32_t i = 0; delivery->setup.output->prepare && i < delivery->n && r == 0; i++)
-		r = delivery_prepare_entry(delivery, i, error);
+	if (delivery->setup.output->prepare)
+		for (uint32_t i = 0; i < delivery->n && r == 0; i++)
+			r = delivery_prepare_entry(delivery, i, error);
 	if (r < 0)
 		return r;
 	int64_t before = clock_monotonic();

@@ -139,18 +139,6 @@ bool journal_input_waits(struct journal *journal, const char *input, int64_t *re
 	return wait != NULL;
 }
 
-static void journal_wait_begin(struct journal *journal, struct journal_wait *wait,
-			       const struct journal_origin *origin)
-{
-	if (wait->since)
-		return;
-	wait->input = origin->input;
-	wait->since = clock_monotonic();
-	wait->attempts = 0;
-	wait->next = journal->waits;
-	journal->waits = wait;
-}
-
 /* Whatever ended the wait, also a stop: the input is not blocked any more. */
 void journal_wait_end(struct journal *journal, struct journal_wait *wait)
 {
@@ -208,14 +196,6 @@ static bool journal_gives_up(struct journal *journal, const struct journal_origi
 	       clock_monotonic() - state.since >= journal_brief_wait;
 }
 
-/* An error is tried again soon, and then later and later; room is told of. */
-static int64_t journal_wait_pause(const struct journal *journal, struct journal_wait *wait)
-{
-	int64_t pause =
-		backoff_pause(journal_retry_first, journal_recheck_interval, wait->attempts++);
-	return journal->failing ? pause : journal_recheck_interval;
-}
-
 /* Outputs are woken, since with a push waiting a batch is due whatever its size: otherwise a
  * buffer smaller than batch_size would block for ever. */
 int journal_wait(struct journal *journal, const struct journal_origin *origin,
@@ -225,11 +205,24 @@ int journal_wait(struct journal *journal, const struct journal_origin *origin,
 		return -ECANCELED;
 	if (journal_gives_up(journal, origin))
 		return -EAGAIN;
-	journal_wait_begin(journal, wait, origin);
+	/* Listed once and left there until journal_wait_end(): a push may wait many times, and
+	 * its input is blocked since the first. */
+	if (!wait->since) {
+		wait->input = origin->input;
+		wait->since = clock_monotonic();
+		wait->attempts = 0;
+		wait->next = journal->waits;
+		journal->waits = wait;
+	}
 	journal_wait_log(journal, wait, clock_monotonic());
 	if (origin->waiting)
 		origin->waiting(origin->arg);
-	int64_t until = clock_monotonic() + journal_wait_pause(journal, wait);
+	/* An error is tried again soon, and then later and later; room is announced. */
+	int64_t pause =
+		backoff_pause(journal_retry_first, journal_recheck_interval, wait->attempts++);
+	if (!journal->failing)
+		pause = journal_recheck_interval;
+	int64_t until = clock_monotonic() + pause;
 	journal->blocked++;
 	for (struct journal_reader *reader = journal->readers; reader; reader = reader->next)
 		pthread_cond_signal(&reader->due);

@@ -23,16 +23,6 @@ static bool journal_reader_is_due(const struct journal_reader *reader, int64_t n
 			    now - reader->since >= journal->settings.batch_timeout);
 }
 
-/* Until something may be due, at most until then. */
-static void journal_reader_wait(struct journal_reader *reader, int64_t until)
-{
-	struct journal *journal = reader->journal;
-	if (journal_reader_returned(reader) > 0 &&
-	    reader->since + journal->settings.batch_timeout < until)
-		until = reader->since + journal->settings.batch_timeout;
-	condition_wait(&reader->due, &journal->lock, until);
-}
-
 static bool journal_reader_woken(struct journal_reader *reader)
 {
 	bool woken = reader->wakes != reader->journal->wakes;
@@ -107,6 +97,7 @@ static int journal_reader_take(struct journal_reader *reader)
 /* Waits until a batch is due.  False: the deadline passed, or the journal was woken. */
 static bool journal_reader_await(struct journal_reader *reader, int64_t deadline)
 {
+	struct journal *journal = reader->journal;
 	if (deadline == JOURNAL_NOW)
 		return journal_reader_returned(reader) > 0;
 	while (!journal_reader_woken(reader)) {
@@ -115,7 +106,12 @@ static bool journal_reader_await(struct journal_reader *reader, int64_t deadline
 			return true;
 		if (now >= deadline)
 			return false;
-		journal_reader_wait(reader, deadline);
+		/* Rows that wait already may be due by their age before anybody signals. */
+		int64_t until = deadline;
+		int64_t of_age = reader->since + journal->settings.batch_timeout;
+		if (journal_reader_returned(reader) > 0 && of_age < until)
+			until = of_age;
+		condition_wait(&reader->due, &journal->lock, until);
 	}
 	return false;
 }

@@ -62,20 +62,6 @@ static int journal_miss(void *arg, const struct tally_missing *entry)
 	return 0;
 }
 
-/* The cursor never goes forward here: a ledger that is ahead belongs to a write whose
- * acknowledgement was lost, and offering that once more is absorbed. */
-static int journal_go_back(struct journal_reader *reader, uint64_t sequence,
-			   struct journal_missing *missing)
-{
-	uint64_t before = reader->waiting;
-	if (reader->cursor > sequence)
-		reader->cursor = sequence;
-	reader->n_done = 0;
-	int r = journal_reader_rescan(reader);
-	missing->offered = reader->waiting > before ? reader->waiting - before : 0;
-	return r;
-}
-
 /* With the lock held over the whole, or rows could be acknowledged between the comparison and
  * the rewind. */
 int journal_compare(struct journal_reader *reader, const struct tally_ledger *ledger,
@@ -94,8 +80,16 @@ int journal_compare(struct journal_reader *reader, const struct tally_ledger *le
 	}
 	ret->behind = r > 0;
 	ret->unknown = r > 1;
-	if (r > 0)
-		r = journal_go_back(reader, ledger->sequence, ret);
+	if (r > 0) {
+		uint64_t before = reader->waiting;
+		/* The cursor never goes forward here: a ledger that is ahead belongs to a write
+		 * whose acknowledgement was lost, and offering that once more is absorbed. */
+		if (reader->cursor > ledger->sequence)
+			reader->cursor = ledger->sequence;
+		reader->n_done = 0;
+		r = journal_reader_rescan(reader);
+		ret->offered = reader->waiting > before ? reader->waiting - before : 0;
+	}
 	journal_count_damage(journal);
 	if (r == 0)
 		reader->compared = true;

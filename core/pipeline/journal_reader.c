@@ -80,7 +80,7 @@ static int journal_scan_entry(void *arg, const char *name, uint64_t sequence, ui
 	return 0;
 }
 
-/* -EAGAIN: it is not any more as it was told. */
+/* -EAGAIN: the buffer has changed under the scan, so what it has reported no longer holds. */
 static int journal_scan_entries(const struct journal *journal, struct journal_scan *scan)
 {
 	int r;
@@ -162,15 +162,6 @@ bool journal_wants(struct journal *journal, const struct tally_table *const *tab
 
 /* ---- Attaching ---------------------------------------------------------------- */
 
-/* By the output's name, so that an output that is restarted finds its reader again. */
-static struct journal_reader *journal_find_reader(struct journal *journal, const char *output)
-{
-	struct journal_reader *reader = journal->readers;
-	while (reader && strcmp(reader->output, output) != 0)
-		reader = reader->next;
-	return reader;
-}
-
 void journal_reader_free(struct journal_reader *reader)
 {
 	journal_count_done(reader);
@@ -178,34 +169,6 @@ void journal_reader_free(struct journal_reader *reader)
 	pthread_cond_destroy(&reader->due);
 	free(reader->output);
 	free(reader);
-}
-
-static struct journal_reader *journal_reader_create(struct journal *journal, const char *output)
-{
-	struct journal_reader *reader = calloc(1, sizeof(*reader));
-	if (!reader)
-		return NULL;
-	pthread_cond_init(&reader->due, NULL);
-	reader->journal = journal;
-	reader->output = strdup(output);
-	if (!reader->output) {
-		journal_reader_free(reader);
-		return NULL;
-	}
-	return reader;
-}
-
-/* Takes globs over. */
-static void journal_reader_set_globs(struct journal_reader *reader, char **globs)
-{
-	journal_globs_free(reader->globs);
-	reader->globs = globs;
-	for (size_t i = 0; i < reader->n_tables; i++) {
-		struct journal_table *table = &reader->tables[i];
-		table->wanted = !globs || globs_match((const char *const *)globs, table->name);
-		if (table->wanted)
-			journal_count_announce(reader, table);
-	}
 }
 
 /* Begins at its cursor, perhaps again, and with other tables. */
@@ -216,7 +179,15 @@ static int journal_reader_begin(struct journal_reader *reader, const char *const
 	int r = journal_globs_copy(tables, &globs);
 	if (r < 0)
 		return r;
-	journal_reader_set_globs(reader, globs);
+	journal_globs_free(reader->globs);
+	reader->globs = globs;
+	/* Tables that it met before: the scan below counts by what is wanted from now on. */
+	for (size_t i = 0; i < reader->n_tables; i++) {
+		struct journal_table *table = &reader->tables[i];
+		table->wanted = !globs || globs_match((const char *const *)globs, table->name);
+		if (table->wanted)
+			journal_count_announce(reader, table);
+	}
 	r = journal_scan(&scan);
 	journal_reader_count_damage(reader, anew);
 	journal_reader_return(reader);
@@ -253,11 +224,16 @@ static int journal_reader_open(struct journal *journal, const char *output,
 			       const char *const *tables, struct journal_reader **ret)
 {
 	uint64_t rows;
-	struct journal_reader *reader = journal_reader_create(journal, output);
+	struct journal_reader *reader = calloc(1, sizeof(*reader));
 	if (!reader)
 		return -ENOMEM;
-	int r = PLUGIN_CALL(
-		journal->buffer->open_reader(journal->self, output, &reader->id, &rows));
+	pthread_cond_init(&reader->due, NULL);
+	reader->journal = journal;
+	reader->output = strdup(output);
+	int r = -ENOMEM;
+	if (reader->output)
+		r = PLUGIN_CALL(
+			journal->buffer->open_reader(journal->self, output, &reader->id, &rows));
 	if (r == 0)
 		r = journal_reader_begin(reader, tables, true);
 	if (r < 0) {
@@ -274,9 +250,12 @@ static int journal_reader_open(struct journal *journal, const char *output,
 int journal_attach(struct journal *journal, const char *output, const char *const *tables,
 		   struct journal_reader **ret, struct error *error)
 {
-	pthread_mutex_lock(&journal->lock);
-	struct journal_reader *reader = journal_find_reader(journal, output);
 	int r = 0;
+	pthread_mutex_lock(&journal->lock);
+	/* By the output's name, so that an output that is restarted finds its reader again. */
+	struct journal_reader *reader = journal->readers;
+	while (reader && strcmp(reader->output, output) != 0)
+		reader = reader->next;
 	if (!reader)
 		r = journal_reader_open(journal, output, tables, &reader);
 	else if (reader->attached)

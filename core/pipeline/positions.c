@@ -89,15 +89,6 @@ static struct position_mark *positions_mark_create(struct positions_source *sour
 	return mark;
 }
 
-static void positions_drop_marks(struct positions_source *source)
-{
-	while (source->first) {
-		struct position_mark *mark = source->first;
-		source->first = mark->next;
-		free(mark);
-	}
-}
-
 /* A position that is too long breaks the source as well: if later ones counted, a restart would
  * skip the rows of this one. */
 struct position_mark *positions_open(struct positions *positions, const char *source,
@@ -381,8 +372,14 @@ void positions_destroy(struct positions *positions)
 		return;
 	while (positions->journals)
 		positions_forget(positions, positions->journals->journal);
-	for (size_t i = 0; i < positions->table.n; i++)
-		positions_drop_marks(positions->table.sources[i]);
+	for (size_t i = 0; i < positions->table.n; i++) {
+		struct positions_source *source = positions->table.sources[i];
+		while (source->first) {
+			struct position_mark *mark = source->first;
+			source->first = mark->next;
+			free(mark);
+		}
+	}
 	positions_table_done(&positions->table);
 	free(positions->path);
 	pthread_mutex_destroy(&positions->lock);

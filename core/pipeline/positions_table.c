@@ -87,19 +87,6 @@ static bool positions_table_grow(struct positions_table *table)
 	return true;
 }
 
-static struct positions_source *positions_source_create(const char *name)
-{
-	struct positions_source *source = calloc(1, sizeof(*source));
-	if (!source)
-		return NULL;
-	source->last = &source->first;
-	source->name = strdup(name);
-	if (source->name)
-		return source;
-	free(source);
-	return NULL;
-}
-
 /* Looked up a second time after an eviction, which may have moved the place. */
 struct positions_source *positions_table_add(struct positions_table *table, const char *name)
 {
@@ -110,9 +97,14 @@ struct positions_source *positions_table_add(struct positions_table *table, cons
 		positions_table_evict(table);
 	if (table->n == POSITIONS_MAX_SOURCES || !positions_table_grow(table))
 		return NULL;
-	struct positions_source *source = positions_source_create(name);
-	if (!source)
+	struct positions_source *source = calloc(1, sizeof(*source));
+	if (source)
+		source->name = strdup(name);
+	if (!source || !source->name) {
+		free(source);
 		return NULL;
+	}
+	source->last = &source->first;
 	positions_table_search(table, name, &at);
 	memmove(table->sources + at + 1, table->sources + at,
 		(table->n - at) * sizeof(struct positions_source *));

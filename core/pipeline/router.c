@@ -178,21 +178,6 @@ static int routing_push(struct routing *routing, struct journal *journal,
 	return r;
 }
 
-/* Why it was refused decides under which reason the rows are counted: a stop is not a blocked
- * buffer. */
-static void routing_push_waiting(struct routing *routing, struct journal *journal)
-{
-	int r = routing_push(routing, journal,
-			     routing->n_taken > 0 ? JOURNAL_WAIT_BRIEFLY : JOURNAL_WAIT);
-	if (r == 0 || r == -ENOENT)
-		return;
-	routing->refused[routing->n_refused++] = journal;
-	if (r == -ECANCELED)
-		routing->cancelled = true;
-	else
-		routing->blocked = true;
-}
-
 /* Nobody waits for one journal before the others have the rows.  false: the set was swapped while
  * this waited, go through the new one. */
 static bool routing_push_all(struct routing *routing, const struct router_set *set)
@@ -207,8 +192,19 @@ static bool routing_push_all(struct routing *routing, const struct router_set *s
 		if (r != 0 && r != -ENOENT)
 			waiting[n_waiting++] = set->journals[i];
 	}
-	for (size_t i = 0; i < n_waiting && routing->n_taken < ROUTER_MAX_JOURNALS; i++)
-		routing_push_waiting(routing, waiting[i]);
+	for (size_t i = 0; i < n_waiting && routing->n_taken < ROUTER_MAX_JOURNALS; i++) {
+		int r = routing_push(routing, waiting[i],
+				     routing->n_taken > 0 ? JOURNAL_WAIT_BRIEFLY : JOURNAL_WAIT);
+		if (r == 0 || r == -ENOENT)
+			continue;
+		routing->refused[routing->n_refused++] = waiting[i];
+		/* Why it was refused decides under which reason the rows are counted: a stop is
+		 * not a blocked buffer. */
+		if (r == -ECANCELED)
+			routing->cancelled = true;
+		else
+			routing->blocked = true;
+	}
 	return !routing->cancelled || !atomic_load(&set->stale);
 }
 
@@ -338,8 +334,8 @@ int router_emit(struct router *router, const struct router_source *from, struct 
 	return routing.cancelled ? -ECANCELED : 0;
 }
 
-/* What a journal has lost comes first, wherever else the rows have got to.  "" is told as -ENOENT.
- */
+/* What a journal has lost comes first, wherever else the rows have got to.  "": from the start,
+ * which router_position() returns as -ENOENT. */
 static int router_resume(const struct router_set *set, const struct tally_table *const *tables,
 			 const char *source, char *ret, size_t size)
 {
