@@ -65,17 +65,6 @@ int buffer_create(const struct buffer_setup *setup, struct buffer **ret, struct 
 	return 0;
 }
 
-static int buffer_start_plugin(struct buffer *buffer, struct error *error)
-{
-	const char *before = crash_enter(plugin_api_ctx(buffer->api)->name);
-	int r = buffer->plugin->start ? PLUGIN_CALL(buffer->plugin->start(buffer->self)) : 0;
-	crash_leave(before);
-	if (r != 0)
-		return reason_explain(r < 0 ? r : -EIO, error);
-	buffer->started = true;
-	return 0;
-}
-
 static void buffer_stop(struct buffer *buffer)
 {
 	const char *before = crash_enter(buffer->api ? plugin_api_ctx(buffer->api)->name : NULL);
@@ -95,9 +84,12 @@ int buffer_start(struct buffer *buffer, struct error *error)
 					    .positions = buffer->setup.positions};
 	buffer_calls_init(&buffer->calls, buffer->plugin->buffer, buffer->self,
 			  plugin_api_ctx(buffer->api)->name);
-	int r = buffer_start_plugin(buffer, error);
-	if (r < 0)
-		return r;
+	const char *before = crash_enter(plugin_api_ctx(buffer->api)->name);
+	int r = buffer->plugin->start ? PLUGIN_CALL(buffer->plugin->start(buffer->self)) : 0;
+	crash_leave(before);
+	if (r != 0)
+		return reason_explain(r < 0 ? r : -EIO, error);
+	buffer->started = true;
 	r = journal_create(&setup, &buffer->plan->common.journal, &buffer->journal, error);
 	if (r < 0)
 		buffer_stop(buffer);
@@ -137,17 +129,15 @@ static const char *buffer_option_text(const struct plan_instance *plan,
 	return NULL;
 }
 
-static bool buffer_texts_equal(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
 /* Are the options that the plugin itself declares the same?  (Those common to buffers are ours.) */
 static bool buffer_own_options_equal(const struct plan_instance *a, const struct plan_instance *b)
 {
-	for (const struct tally_option *o = a->plugin->options; o && o->name; o++)
-		if (!buffer_texts_equal(buffer_option_text(a, o), buffer_option_text(b, o)))
+	for (const struct tally_option *o = a->plugin->options; o && o->name; o++) {
+		/* NULL, not given, is another value than "". */
+		const char *x = buffer_option_text(a, o), *y = buffer_option_text(b, o);
+		if (x && y ? strcmp(x, y) != 0 : x != y)
 			return false;
+	}
 	return true;
 }
 

@@ -1,9 +1,9 @@
 /*
  * A life: start → work → stop, again after a back-off when the work ends early, until it is over.
- *   - start() fails: told once, tried again after 0.5 s doubling to 30 s, told when it works.
+ *   - start() fails: logged once, tried again after 0.5 s doubling to 30 s, logged when it works.
  *   - work ends early: an error, and the same back-off.
  *   - the plugin does not come back from a call: interrupt() again and again from the main thread;
- *     who then still does not come back is the daemon's business, not ours.
+ *     if that does not help, the daemon decides what becomes of it, not this file.
  */
 #include "instance/instance.h"
 
@@ -25,11 +25,6 @@
 
 static const int64_t backoff_first = CLOCK_SECOND / 2, backoff_last = 30 * CLOCK_SECOND;
 static const int64_t backoff_slice = CLOCK_SECOND / 5; /* how often a draining output looks up */
-
-static bool instance_writes(const struct instance *instance)
-{
-	return instance->origin->kind == PLAN_OUTPUT && instance->origin->buffer;
-}
 
 /* Should the thread come to its end?  An output that was asked to stop first writes what waits. */
 static bool instance_over(const struct instance *instance)
@@ -138,24 +133,18 @@ static bool instance_offers(const struct instance *instance)
 	return instance->plugin->store || instance->plugin->cache;
 }
 
-/* Queries have deadlines, so this ends; if it does not, the main thread gives us up. */
-static void instance_withdraw(struct instance *instance)
+/* Queries first: a store must not be stopped under a query that is running in it.  They have
+ * deadlines, so the wait for them ends; if it does not, the main thread gives this one up. */
+static void instance_take_down(struct instance *instance)
 {
 	metric_set(instance->up, 0);
 	if (instance->plugin->watcher)
 		watchers_detach(router_watchers(instance->setup.services->router), instance->self);
-	if (!instance_offers(instance))
-		return;
-	while (!binding_detach(instance->setup.bindings, instance->name,
+	while (instance_offers(instance) &&
+	       !binding_detach(instance->setup.bindings, instance->name,
 			       clock_monotonic() + 2 * CLOCK_SECOND))
 		log_message(TALLY_WARNING, instance->name,
 			    "stopping: still waiting for queries in flight");
-}
-
-/* Queries first: a store must not be stopped under a query that is running in it. */
-static void instance_take_down(struct instance *instance)
-{
-	instance_withdraw(instance);
 	instance_set_callable(instance, false);
 	if (!instance->plugin->stop)
 		return;
@@ -228,7 +217,7 @@ static void *instance_main(void *arg)
  * must wait for it. */
 static int instance_create_delivery(struct instance *instance, struct error *error)
 {
-	if (!instance_writes(instance))
+	if (instance->origin->kind != PLAN_OUTPUT || !instance->origin->buffer)
 		return 0;
 	const struct delivery_setup setup = {.name = instance->name,
 					     .output = instance->plugin->output,

@@ -38,12 +38,6 @@ static struct metric *gathering_counter(const struct instance *instance, const c
 	return metrics_counter(instance->setup.services->metrics, name, labels, unit, help);
 }
 
-/* A different jitter for each host and instance, the same after a restart. */
-static uint64_t gathering_seed(const struct instance *instance)
-{
-	return hash_text(hash_text(0, instance->name), instance->setup.services->hostname);
-}
-
 /* The same series each time an instance is started: metrics are found by name. */
 static void gathering_count(struct gathering *g, const struct instance *instance)
 {
@@ -64,15 +58,6 @@ void instance_announce(const struct instance *instance)
 	struct gathering g;
 	if (instance->origin->kind == PLAN_INPUT && input && input->gather)
 		gathering_count(&g, instance);
-}
-
-static void gathering_init(struct gathering *g, struct instance *instance)
-{
-	const struct plan_common *common = &instance->origin->common;
-	*g = (struct gathering){.instance = instance};
-	gathering_count(g, instance);
-	scheduler_init(&g->scheduler, common->interval, common->jitter, gathering_seed(instance),
-		       clock_now(), clock_monotonic());
 }
 
 /* A failed gather is not repeated before its time: the next tick comes anyway, and an engine in
@@ -153,8 +138,14 @@ static void gathering_log_skipped(struct gathering *g, uint64_t skipped, int64_t
 /* The first gather at once, so that nobody waits a long interval for the first rows. */
 static void instance_gather(struct instance *instance)
 {
-	struct gathering g;
-	gathering_init(&g, instance);
+	const struct plan_common *common = &instance->origin->common;
+	const char *hostname = instance->setup.services->hostname;
+	struct gathering g = {.instance = instance};
+	gathering_count(&g, instance);
+	/* A different jitter for each host and instance, the same after a restart. */
+	uint64_t seed = hash_text(hash_text(0, instance->name), hostname);
+	scheduler_init(&g.scheduler, common->interval, common->jitter, seed, clock_now(),
+		       clock_monotonic());
 	plugin_api_set_waiting(instance->api, gathering_waits, &g);
 	do {
 		g.waited = false;

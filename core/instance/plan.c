@@ -79,14 +79,6 @@ static bool plan_is_enabled(const struct config_section *section)
 	return enabled;
 }
 
-static enum plan_kind plan_kind_of(const struct config_section *section)
-{
-	enum plan_kind kind = PLAN_INPUT;
-	while (kind < PLAN_OUTPUT && strcmp(plan_kind_name(kind), section->kind) != 0)
-		kind++;
-	return kind;
-}
-
 /* Says how to write it: the plugin exists, so the kind is what was mistaken. */
 static void plan_wrong_kind(const struct plan_memory *memory, const struct config_section *section,
 			    const struct tally_plugin *plugin)
@@ -100,23 +92,14 @@ static void plan_wrong_kind(const struct plan_memory *memory, const struct confi
 		     plugin->name, section->label ? ":" : "", section->label ? section->label : "");
 }
 
-static bool plan_check_names(const struct plan_memory *memory, const struct config_section *section,
-			     enum plan_kind kind, const struct tally_plugin *plugin)
-{
-	const char *taken = plan_taken_option(kind, plugin);
-	if (taken)
-		problems_add(memory->problems, section->file, section->line,
-			     "[%s] the plugin declares the option %s, which the core reserves",
-			     section->name, taken);
-	return !taken;
-}
-
 /* The plugin is loaded here; everything behind this needs its declaration. */
 static void plan_add_section(struct plan_memory *memory, const struct config_section *section)
 {
 	const struct tally_plugin *plugin;
 	struct error error;
-	enum plan_kind kind = plan_kind_of(section);
+	enum plan_kind kind = PLAN_INPUT;
+	while (kind < PLAN_OUTPUT && strcmp(plan_kind_name(kind), section->kind) != 0)
+		kind++;
 	if (registry_plugin(memory->registry, section->plugin, &plugin, &error) < 0) {
 		problems_add(memory->problems, section->file, section->line, "[%s] %s",
 			     section->name, error.text);
@@ -126,8 +109,13 @@ static void plan_add_section(struct plan_memory *memory, const struct config_sec
 		plan_wrong_kind(memory, section, plugin);
 		return;
 	}
-	if (!plan_check_names(memory, section, kind, plugin))
+	const char *taken = plan_taken_option(kind, plugin);
+	if (taken) {
+		problems_add(memory->problems, section->file, section->line,
+			     "[%s] the plugin declares the option %s, which the core reserves",
+			     section->name, taken);
 		return;
+	}
 	memory->plan.instances[memory->plan.n_instances++] =
 		(struct plan_instance){.name = section->name,
 				       .kind = kind,

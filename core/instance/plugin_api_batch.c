@@ -122,34 +122,26 @@ static bool plugin_api_declares(const struct api *api, const struct tally_table 
 	return at && *at;
 }
 
-/* Rows that no thread may be handed stop here. */
-static void plugin_api_take_out_wrong(struct api *api, struct tally_batch *batch)
-{
-	const struct plugin_services *services = api->services;
-	struct error error;
-	uint32_t wrong = batch_check(batch, &error);
-	if (!wrong)
-		return;
-	log_message(TALLY_ERROR, api->ctx.name, "plugin bug: %u rows dropped: %s", wrong,
-		    error.text);
-	if (!services->emit)
-		router_count_invalid(services->router, &api->from, batch->table, wrong);
-}
-
 static int plugin_api_emit_checked(struct api *api, struct tally_batch *batch, const char *source,
 				   const char *position)
 {
 	const struct plugin_services *services = api->services;
+	struct error error;
 	if (!plugin_api_declares(api, batch->table)) {
 		/* Nobody has checked it; an output that cannot take it would wait for ever. */
-		struct error error;
 		error_set(&error, EINVAL, "it emits rows of %s, which it does not declare",
 			  batch->table->name ? batch->table->name : "a table without a name");
 		reason_restore(&error);
 		batch_drop(batch);
 		return -EINVAL;
 	}
-	plugin_api_take_out_wrong(api, batch);
+	/* Rows that must not reach another thread stop here. */
+	uint32_t wrong = batch_check(batch, &error);
+	if (wrong)
+		log_message(TALLY_ERROR, api->ctx.name, "plugin bug: %u rows dropped: %s", wrong,
+			    error.text);
+	if (wrong && !services->emit)
+		router_count_invalid(services->router, &api->from, batch->table, wrong);
 	if (services->emit)
 		return services->emit(services->emit_arg, api->ctx.name, batch);
 	struct error before = *reason_last(); /* buffers and watchers are called meanwhile */

@@ -62,30 +62,21 @@ static pthread_mutex_t plugin_api_texts_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct plugin_api_text *plugin_api_texts; /* under plugin_api_texts_lock */
 
 /* Never freed: threads that outlive their instance, and crash messages, use these texts at any
- * time. */
-static struct plugin_api_text *plugin_api_text_add(const char *text)
-{
-	size_t size = strlen(text) + 1;
-	struct plugin_api_text *added = malloc(sizeof(*added) + size);
-	if (!added)
-		return NULL;
-	memcpy(added->text, text, size);
-	added->next = plugin_api_texts;
-	plugin_api_texts = added;
-	return added;
-}
-
-/* As many as there are different names of instances, for as long as the process runs. */
+ * time.  There are as many as different names of instances, for as long as the process runs. */
 const char *plugin_api_for_ever(const char *text)
 {
 	if (!text)
 		return NULL;
+	size_t size = strlen(text) + 1;
 	pthread_mutex_lock(&plugin_api_texts_lock);
 	struct plugin_api_text *found = plugin_api_texts;
 	while (found && strcmp(found->text, text) != 0)
 		found = found->next;
-	if (!found)
-		found = plugin_api_text_add(text);
+	if (!found && (found = malloc(sizeof(*found) + size))) {
+		memcpy(found->text, text, size);
+		found->next = plugin_api_texts;
+		plugin_api_texts = found;
+	}
 	pthread_mutex_unlock(&plugin_api_texts_lock);
 	return found ? found->text : "";
 }
