@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #include "process/exit_code.h"
-#include "process/crash.h"
 #include "process/log.h"
 #include "process/process.h"
 #include "process/sd_notify.h"
@@ -213,25 +212,14 @@ static int daemon_start(struct daemon *daemon, struct plan *plan, struct error *
 	return r < 0 ? r : daemon_make_instances(daemon, plan, error);
 }
 
-/* Does not return if a thread that a plugin has left behind is using what would be freed. */
-static void daemon_leave_stuck(struct daemon *daemon)
-{
-	if (!plugin_api_any_stuck())
-		return;
-	if (daemon->positions)
-		daemon_save_positions(daemon);
-	log_list(TALLY_ERROR, daemon_source,
-		 "exiting although not everything has stopped, exit code %d", COMMAND_FAILED);
-	crash_exiting();
-	_exit(COMMAND_FAILED);
-}
-
 /* Nothing runs any more. */
 static void daemon_done(struct daemon *daemon)
 {
 	while (daemon->n_instances)
 		daemon_remove_instance(daemon, daemon->instances[0]);
-	daemon_leave_stuck(daemon);
+	/* A thread that a plugin has left behind may be using what is freed below. */
+	if (plugin_api_any_stuck())
+		daemon_leave(daemon);
 	if (daemon->services.router)
 		router_set(daemon->services.router, NULL, 0);
 	while (daemon->n_buffers)

@@ -83,6 +83,9 @@ int daemon_wait_signal(struct daemon *daemon, int64_t deadline);
 void daemon_reload(struct daemon *daemon);
 /* Returns an enum command_exit; does not return if a plugin does not. */
 int daemon_shutdown(struct daemon *daemon);
+/* Ends the process at once, with the positions saved: a thread of a plugin that did not come back
+ * holds on to memory, so nothing may be freed. */
+_Noreturn void daemon_leave(struct daemon *daemon);
 void daemon_log_status(struct daemon *daemon);
 
 #endif

@@ -38,16 +38,6 @@ static void drain_ask(const struct drain *drain)
 	daemon_wake(daemon);
 }
 
-static void drain_hurry(struct drain *drain)
-{
-	if (drain->hurried)
-		return;
-	drain->hurried = true;
-	log_message(TALLY_NOTICE, "daemon", "asked to stop again: no longer waiting for outputs");
-	drain->drain_deadline = clock_monotonic();
-	drain_ask(drain);
-}
-
 /* With the function that it hangs in: that is what its author needs to know. */
 static void drain_log_late(const struct drain *drain)
 {
@@ -64,6 +54,7 @@ static void drain_log_late(const struct drain *drain)
 
 bool drain_wait(struct drain *drain)
 {
+	struct daemon *daemon = drain->daemon;
 	int64_t asked = clock_monotonic();
 	drain_ask(drain);
 	while (!drain_done(drain)) {
@@ -74,10 +65,14 @@ bool drain_wait(struct drain *drain)
 			return false;
 		}
 		/* A signal, chores, and another knock at every door. */
-		struct daemon *daemon = drain->daemon;
-		if (daemon_wait_signal(daemon, clock_monotonic() + drain_turn)) {
-			daemon->stop = true;
-			drain_hurry(drain);
+		bool signal = daemon_wait_signal(daemon, clock_monotonic() + drain_turn);
+		daemon->stop = daemon->stop || signal;
+		if (signal && !drain->hurried) {
+			drain->hurried = true;
+			log_message(TALLY_NOTICE, "daemon",
+				    "asked to stop again: no longer waiting for outputs");
+			drain->drain_deadline = clock_monotonic();
+			drain_ask(drain);
 		}
 		daemon_housekeeping(daemon);
 		for (size_t i = 0; i < daemon->n_instances; i++)

@@ -176,31 +176,26 @@ static void reload_stop_changed(struct reload *reload)
 
 /* ---- Buffers ---- */
 
-static int reload_add_buffer(struct reload *reload, const struct plan_instance *plan,
-			     struct error *error)
-{
-	struct daemon *daemon = reload->daemon;
-	int r = daemon_add_buffer(daemon, plan, error);
-	if (r < 0)
-		return r;
-	r = buffer_start(daemon->buffers[daemon->n_buffers - 1], error);
-	if (r < 0)
-		error_prefix(error, "%s: cannot start: ", plan->name);
-	return r;
-}
-
 /* Before anything is stopped, because a buffer that does not start must leave the daemon as it
  * was. */
 static int reload_add_buffers(struct reload *reload, struct error *error)
 {
-	int r = 0;
-	reload->fresh_buffers = reload->daemon->n_buffers;
-	for (size_t i = 0; i < reload->plan->n_instances && r == 0; i++) {
+	struct daemon *daemon = reload->daemon;
+	reload->fresh_buffers = daemon->n_buffers;
+	for (size_t i = 0; i < reload->plan->n_instances; i++) {
 		const struct plan_instance *plan = &reload->plan->instances[i];
-		if (plan->kind == PLAN_BUFFER && !daemon_find_buffer(reload->daemon, plan->name))
-			r = reload_add_buffer(reload, plan, error);
+		if (plan->kind != PLAN_BUFFER || daemon_find_buffer(daemon, plan->name))
+			continue;
+		int r = daemon_add_buffer(daemon, plan, error);
+		if (r < 0)
+			return r;
+		r = buffer_start(daemon->buffers[daemon->n_buffers - 1], error);
+		if (r < 0) {
+			error_prefix(error, "%s: cannot start: ", plan->name);
+			return r;
+		}
 	}
-	return r;
+	return 0;
 }
 
 static bool reload_buffer_used(const struct daemon *daemon, const char *name)
@@ -258,25 +253,20 @@ static void reload_add_instances(struct reload *reload, enum plan_kind kind)
 	}
 }
 
-static void reload_start_added(struct reload *reload, size_t first)
-{
-	struct daemon *daemon = reload->daemon;
-	struct error error;
-	for (size_t i = first; i < daemon->n_instances; i++)
-		if (instance_start(daemon->instances[i], &error) < 0)
-			log_message(TALLY_ERROR, reload_source,
-				    "%s; it does not run until a restart", error.text);
-}
-
+/* Routed before the first of them starts, so that no row comes before its buffer is there. */
 static void reload_start_changed(struct reload *reload)
 {
 	struct daemon *daemon = reload->daemon;
 	size_t first = daemon->n_instances;
+	struct error error;
 	reload_add_instances(reload, PLAN_OUTPUT);
 	reload_add_instances(reload, PLAN_INPUT);
 	if (daemon_route(daemon) < 0)
 		log_message(TALLY_ERROR, reload_source, "new buffers get no rows: out of memory");
-	reload_start_added(reload, first);
+	for (size_t i = first; i < daemon->n_instances; i++)
+		if (instance_start(daemon->instances[i], &error) < 0)
+			log_message(TALLY_ERROR, reload_source,
+				    "%s; it does not run until a restart", error.text);
 }
 
 /* ---- The whole ---- */

@@ -50,6 +50,18 @@ static void shutdown_log_left(struct daemon *daemon)
 	}
 }
 
+void daemon_leave(struct daemon *daemon)
+{
+	struct error error;
+	if (daemon->positions && positions_save(daemon->positions, &error) < 0)
+		log_list(TALLY_ERROR, shutdown_source, "%s", error.text);
+	log_list(TALLY_ERROR, shutdown_source,
+		 "exiting although not everything has stopped, exit code %d", COMMAND_FAILED);
+	crash_exiting();
+	_exit(COMMAND_FAILED);
+}
+
+/* Outputs after inputs, so that what inputs emit while they stop is still written. */
 int daemon_shutdown(struct daemon *daemon)
 {
 	int64_t now = clock_monotonic();
@@ -64,17 +76,8 @@ int daemon_shutdown(struct daemon *daemon)
 		outputs.drain_deadline = clock_monotonic();
 	done = drain_wait(&outputs) && done;
 	shutdown_log_left(daemon);
-	if (!done) {
-		/* Does not return: those threads hold on to memory that cannot be freed. */
-		struct error error;
-		if (positions_save(daemon->positions, &error) < 0)
-			log_list(TALLY_ERROR, shutdown_source, "%s", error.text);
-		log_list(TALLY_ERROR, shutdown_source,
-			 "exiting although not everything has stopped, exit code %d",
-			 COMMAND_FAILED);
-		crash_exiting();
-		_exit(COMMAND_FAILED);
-	}
+	if (!done)
+		daemon_leave(daemon);
 	log_message(TALLY_INFO, shutdown_source, "stopped");
 	return COMMAND_OK;
 }
