@@ -138,7 +138,7 @@ int batch_adopt(struct tally_batch *public, void *memory, size_t size, void (*fr
 }
 
 /* By compare and exchange, since two threads of a plugin may emit the same batch: one of them
- * wins and the other is told. */
+ * wins, the other gets an error. */
 int batch_seal(struct tally_batch *public, struct pin *pin)
 {
 	struct batch *batch = batch_of(public);

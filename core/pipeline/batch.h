@@ -19,8 +19,8 @@ struct tally_batch *batch_create_pinned(const struct tally_table *table, struct 
 /* From now on it is immutable; it keeps that pin, too.  -EINVAL: it is already. */
 int batch_seal(struct tally_batch *batch, struct pin *pin);
 
-/* As the tally_batch_*() wrappers in host.h say.  What is asked of one that was emitted, or that
- * is gone since a short while, is refused and told. */
+/* As the tally_batch_*() wrappers in host.h say.  A call on a batch that was emitted, or freed a
+ * short while ago, is refused and logged. */
 struct tally_cell *batch_row(struct tally_batch *batch);
 const char *batch_copy(struct tally_batch *batch, const char *text, size_t len);
 int batch_adopt(struct tally_batch *batch, void *memory, size_t size, void (*free_fn)(void *));

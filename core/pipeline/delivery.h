@@ -3,8 +3,8 @@
  * act on the verdicts.  The happy path is take → write → all DONE → acknowledge.  RETRY backs off
  * with jitter (0.5 s doubling to 30 s) and offers the same entries again; REJECT drops the batch
  * and counts it; rows rejected one by one are counted as rejected.  A verdict out of range counts
- * as RETRY and is told once.  Cursors move only over the longest prefix that is DONE or REJECTed;
- * an entry that was DONE behind one that is not is never written twice.  One thread per delivery.
+ * as RETRY and is logged once.  Cursors move only over the longest prefix that is DONE or REJECTed;
+ * an entry that was DONE behind one that was not is never written twice.  One thread per delivery.
  */
 #ifndef TALLYD_CORE_DELIVERY_H
 #define TALLYD_CORE_DELIVERY_H

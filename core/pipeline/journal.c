@@ -279,7 +279,8 @@ static int journal_store(struct journal *journal, const struct tally_batch *batc
 	return r;
 }
 
-/* Its readers learn of a new entry: who wants it may have a batch now, who does not steps over. */
+/* Readers that want the new entry may have a batch now; the others step over it, so that it does
+ * not hold back their cursors. */
 static void journal_tell_readers(struct journal *journal, const struct tally_batch *batch)
 {
 	for (struct journal_reader *reader = journal->readers; reader; reader = reader->next) {

@@ -64,8 +64,8 @@ enum journal_wait_for {
 
 /* What comes with a batch. */
 struct journal_origin {
-	const char *input;             /* who waits while no rows are taken; NULL: not told */
-	const char *source, *position; /* where its input may resume; NULL: not told */
+	const char *input;             /* that waits while no rows are taken; NULL: not known */
+	const char *source, *position; /* where its input may resume; NULL: not known */
 	struct position_mark *mark;    /* the same, for a buffer that is not durable; or NULL */
 	struct metric *collected;      /* grows by the rows in the same step as `routed`; or NULL */
 	enum journal_wait_for wait_for;

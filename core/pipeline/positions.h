@@ -25,8 +25,8 @@ enum { POSITIONS_MAX_SOURCES = 4096, POSITIONS_MAX_NAME = 255, POSITIONS_MAX_TEX
 struct positions;
 struct position_mark;
 
-/* path: the file, which need not exist.  A damaged file is set aside as path.damaged and told in
- * error (-EBADMSG), and *ret is an empty table all the same. */
+/* path: the file, which need not exist.  A damaged file is set aside as path.damaged and reported
+ * in error (-EBADMSG), and *ret is an empty table all the same. */
 int positions_create(const char *path, struct positions **ret, struct error *error);
 void positions_destroy(struct positions *positions);
 

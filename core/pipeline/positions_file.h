@@ -21,7 +21,7 @@ void positions_file_line(FILE *file, const char *source, const char *position);
 int positions_file_write(const char *path, const char *text, size_t len, struct file_place *ret,
 			 struct error *error);
 
-/* -ENOENT; -EBADMSG: damaged, lines before the damage may have been told. */
+/* -ENOENT; -EBADMSG: damaged, `each` may have been called for lines before the damage. */
 typedef int positions_file_fn(void *arg, const char *source, const char *position);
 int positions_file_read(const char *path, positions_file_fn *each, void *arg, struct error *error);
 

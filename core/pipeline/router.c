@@ -132,9 +132,9 @@ struct routing {
 	const struct router_set *set;
 	const struct tally_batch *batch;
 	struct journal_origin origin;
-	struct journal *taken[ROUTER_MAX_JOURNALS]; /* who has it */
+	struct journal *taken[ROUTER_MAX_JOURNALS]; /* that have it */
 	size_t n_taken;
-	struct journal *refused[ROUTER_MAX_JOURNALS]; /* who wanted it and could not take it */
+	struct journal *refused[ROUTER_MAX_JOURNALS]; /* that wanted it and could not take it */
 	size_t n_refused;
 	bool blocked, cancelled; /* why they did not */
 };
@@ -284,19 +284,6 @@ static void routing_count(struct router *router, const struct routing *routing)
 				       routing_reason(routing));
 }
 
-/* The set is held while its journals are pushed to, so that none of them is destroyed meanwhile. */
-static void routing_run(struct router *router, struct routing *routing)
-{
-	bool done = false;
-	while (!done) {
-		struct router_set *set = router_enter(router);
-		done = routing_push_all(routing, set);
-		if (done)
-			routing_count(router, routing);
-		router_leave(router, set);
-	}
-}
-
 void router_count_invalid(struct router *router, const struct router_source *from,
 			  const struct tally_table *table, uint32_t rows)
 {
@@ -325,9 +312,17 @@ int router_emit(struct router *router, const struct router_source *from, struct 
 		.waiting = routing_waits,
 		.arg = &routing,
 	};
-	if (batch->n_rows > 0) {
+	bool done = batch->n_rows == 0;
+	if (!done)
 		watchers_show(router->watchers, batch);
-		routing_run(router, &routing);
+	/* The set is held while its journals are pushed to, so that none of them is destroyed
+	 * meanwhile. */
+	while (!done) {
+		struct router_set *set = router_enter(router);
+		done = routing_push_all(&routing, set);
+		if (done)
+			routing_count(router, &routing);
+		router_leave(router, set);
 	}
 	positions_close(router->positions, routing.origin.mark, routing.n_refused == 0);
 	batch_drop(batch);
