@@ -30,7 +30,7 @@ struct binding {
 	void *self;
 	unsigned inside;
 	const char *crash_name; /* as name, for ever */
-	const char *before;     /* of who is inside: what it had entered before */
+	const char *before;     /* of the thread inside: what it had entered before */
 };
 
 /* What options hold: a store or a cache handle is its slot. */
@@ -150,6 +150,7 @@ static int binding_enter(struct binding *slot, struct binding *ret, struct error
 	return ret->plugin ? 0 : error_set(error, ENOTCONN, "%s is not running now", slot->name);
 }
 
+/* The last one out wakes binding_detach(), which waits before the plugin is stopped. */
 static void binding_leave(struct binding *slot, const char *before)
 {
 	crash_leave(before);
@@ -254,6 +255,8 @@ static int binding_lend(struct binding_loan *loan, const struct binding *running
 	return 0;
 }
 
+/* The loan is made before the plugin is asked, so that running out of memory leaves no value that
+ * would have to be given back. */
 int binding_get(struct tally_cache *cache, const char *key, struct tally_blob *ret,
 		struct error *error)
 {
@@ -292,6 +295,8 @@ int binding_set(struct tally_cache *cache, const char *key, const void *data, si
 	return r;
 }
 
+/* It lasts as long as the subscription, and counts as inside for all of that time: a cache that
+ * stops waits until its subscribers' stop_fd has ended them. */
 int binding_subscribe(struct tally_cache *cache, const struct binding_subscription *what,
 		      struct error *error)
 {

@@ -65,6 +65,7 @@ int buffer_create(const struct buffer_setup *setup, struct buffer **ret, struct 
 	return 0;
 }
 
+/* Also after a create() that failed, when there may be no api yet. */
 static void buffer_stop(struct buffer *buffer)
 {
 	const char *before = crash_enter(buffer->api ? plugin_api_ctx(buffer->api)->name : NULL);

@@ -74,6 +74,7 @@ static int calls_scan(void *arg, uint32_t reader, tally_scan_fn *each, void *eac
 	return r;
 }
 
+/* Written out, like calls_producer(): BUFFER_CALL() needs an argument to pass on. */
 static int calls_forget_absent(void *arg)
 {
 	const struct buffer_calls *calls = arg;

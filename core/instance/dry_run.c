@@ -66,6 +66,8 @@ static int dry_run_make(const struct tally_plugin *plugin, const struct plan_ins
 	return 0;
 }
 
+/* check() after create(), and only if that worked: it may connect and take its time, and there is
+ * no use in asking a plugin about options that it has refused. */
 static int dry_run_step(void *arg, size_t i, struct error *error)
 {
 	struct dry_run *dry_run = arg;

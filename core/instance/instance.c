@@ -190,6 +190,8 @@ static bool instance_resumes(struct instance *instance)
 	return !atomic_load(&instance->asked);
 }
 
+/* `tried` also at the end: an instance that was stopped before its first attempt must not keep the
+ * daemon from getting ready. */
 static void *instance_main(void *arg)
 {
 	struct instance *instance = arg;
@@ -376,6 +378,8 @@ void instance_destroy(struct instance *instance)
 	free(instance);
 }
 
+/* The fresh plan is pinned before the plugin sees its configuration, since it may keep pointers
+ * into it at once. */
 int instance_reconfigure(struct instance *instance, const struct plan_instance *fresh,
 			 struct error *error)
 {

@@ -52,6 +52,7 @@ static void gathering_count(struct gathering *g, const struct instance *instance
 				    "Time spent gathering.");
 }
 
+/* Found again by name when it starts: gathering_count() makes the same series each time. */
 void instance_announce(const struct instance *instance)
 {
 	const struct tally_input *input = instance->plugin->input;
@@ -160,8 +161,8 @@ static void instance_gather(struct instance *instance)
 
 /* ---- Inputs that follow ---- */
 
-/* run() returns only when it is told to stop; any other return is a failure, after which the
- * instance is started again. */
+/* run() should only return when the instance stops; any other return is a failure, after which
+ * the instance is started again. */
 static int instance_follow(struct instance *instance, struct error *error)
 {
 	int r = NAMED_CALL(&instance->call, "run", instance->plugin->input->run(instance->self));

@@ -31,18 +31,6 @@ struct plan_memory {
 
 /* ---- [tallyd] ---------------------------------------------------------------- */
 
-/* What is only known now. */
-static int plan_fill_globals(struct options *options, struct plan_globals *globals)
-{
-	char host[PLAN_HOST_SIZE] = "", dirs[PLAN_DIRS_SIZE];
-	if (gethostname(host, sizeof(host) - 1) < 0 || !*host)
-		snprintf(host, sizeof(host), "localhost");
-	registry_default_dirs(dirs, sizeof(dirs));
-	globals->host = options_default(options, "host", host);
-	globals->plugin_dir = options_default(options, "plugin_dir", dirs);
-	return globals->host && globals->plugin_dir ? 0 : -ENOMEM;
-}
-
 /* Parsed apart from the rest, since plugin_dir must be known before any other section can be
  * understood. */
 int plan_read_globals(const struct config *config, struct plan_globals *ret,
@@ -51,11 +39,18 @@ int plan_read_globals(const struct config *config, struct plan_globals *ret,
 	struct plan_globals globals = {0};
 	struct options_target target = {plan_global_options, &globals};
 	struct options *options;
+	char host[PLAN_HOST_SIZE] = "", dirs[PLAN_DIRS_SIZE];
 	int r = options_parse(config_find(config, "tallyd"), &target, 1, NULL, NULL, &options,
 			      problems);
 	if (r < 0)
 		return r;
-	if (plan_fill_globals(options, &globals) < 0) {
+	/* Defaults that depend on the machine and so cannot stand in the table of options. */
+	if (gethostname(host, sizeof(host) - 1) < 0 || !*host)
+		snprintf(host, sizeof(host), "localhost");
+	registry_default_dirs(dirs, sizeof(dirs));
+	globals.host = options_default(options, "host", host);
+	globals.plugin_dir = options_default(options, "plugin_dir", dirs);
+	if (!globals.host || !globals.plugin_dir) {
 		options_destroy(options);
 		problems_add(problems, NULL, 0, "out of memory");
 		return -EINVAL;
@@ -198,7 +193,8 @@ static const char *plan_suggest(const struct plan *plan, enum plan_kind kind, co
 	return hint;
 }
 
-/* -EAGAIN: it has a problem of its own, which is told there. */
+/* -EAGAIN: the section is there and has a problem of its own, which is reported with it; a second
+ * one about the reference would only distract. */
 static int plan_no_instance(const struct plan *plan, enum plan_kind kind, const char *part,
 			    plan_wanted_fn *wanted, struct error *error)
 {

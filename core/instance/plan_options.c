@@ -122,6 +122,8 @@ size_t plan_targets(enum plan_kind kind, const struct tally_plugin *plugin,
 	return n;
 }
 
+/* Only `interval` has no default of the core's: how often is sensible depends on what is gathered,
+ * so each input declares its own. */
 const char *plan_fallback(enum plan_kind kind, const struct tally_plugin *plugin,
 			  const struct tally_option *option, char scratch[PLAN_FALLBACK_SIZE])
 {

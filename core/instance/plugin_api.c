@@ -41,6 +41,8 @@ static void plugin_api_report_text(struct tally_ctx *ctx, int error, const char 
 	reason_restore(&said);
 }
 
+/* A level that a plugin of another version made up is brought to the nearest known one, so that
+ * its message is not lost. */
 static int plugin_api_level(int level)
 {
 	return level < TALLY_ERROR ? TALLY_ERROR : level > TALLY_DEBUG ? TALLY_DEBUG : level;
@@ -81,7 +83,8 @@ static void plugin_api_waits(void *arg)
 		api->waiting(api->waiting_arg);
 }
 
-/* What a follower emits without a position it tells of anew when it begins anew. */
+/* A follower begins anew also for rows without a position: it emits them once more when it runs
+ * again, while an input that gathers never would. */
 static void plugin_api_passed_over(void *arg, bool again)
 {
 	struct api *api = arg;
@@ -100,6 +103,8 @@ bool plugin_api_is_passed_over(const struct api *api)
 	return atomic_load(&api->passed_over);
 }
 
+/* A thread that outlives its instance gets a descriptor that is readable for ever, so that its
+ * poll() returns and it finds out. */
 static int plugin_api_stop_fd(const struct tally_ctx *ctx)
 {
 	struct api *api = plugin_api_enter(ctx);

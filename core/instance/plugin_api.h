@@ -39,8 +39,8 @@ struct api;
  *
  * A thread that a plugin has left running may use its ctx after the instance is gone.  So
  * plugin_api_destroy() closes a host and keeps the struct itself, for the last PLUGIN_API_KEPT_GONE
- * that went: what such a thread asks for is refused, and told.  A thread that is inside a call and
- * does not come out keeps all of the host: see plugin_api_any_stuck().
+ * that went: what such a thread asks for is refused and logged.  A thread that is inside a call
+ * and does not come out keeps all of the host: see plugin_api_any_stuck().
  */
 enum { PLUGIN_API_KEPT_GONE = 4096 };
 int plugin_api_create(const struct plugin_services *services, const struct tally_plugin *plugin,

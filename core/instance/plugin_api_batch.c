@@ -14,6 +14,7 @@
 #include "plugin/reason.h"
 #include "process/log.h"
 
+/* With the lock, or a reload could drop the last reference between the look and the keeping. */
 static struct pin *plugin_api_keep_pin(struct api *api)
 {
 	pthread_mutex_lock(&api->pin_lock);
@@ -114,6 +115,7 @@ int plugin_api_batch_decode(struct tally_ctx *ctx, const void *bytes, size_t len
 	return r;
 }
 
+/* By address: another table under the same name may have any columns. */
 static bool plugin_api_declares(const struct api *api, const struct tally_table *table)
 {
 	const struct tally_table *const *at = api->plugin->tables;
@@ -195,6 +197,7 @@ int plugin_api_position(struct tally_ctx *ctx, const char *source, char *ret, si
 	return r == -EAGAIN ? -ECANCELED : r;
 }
 
+/* Only outputs that write have a delivery; from any other instance the call means nothing. */
 void plugin_api_reject_row(struct tally_ctx *ctx, const struct tally_batch *batch, uint32_t row,
 			   const char *why)
 {

@@ -19,6 +19,8 @@ struct api *plugin_api_of(const struct tally_ctx *ctx)
 	return (struct api *)(uintptr_t)ctx;
 }
 
+/* Left as the reason of the call and not logged here: the plugin returns it in most cases, and
+ * then it is logged once, by whoever called the plugin. */
 int plugin_api_refuse(const char *what)
 {
 	struct error error;

@@ -96,6 +96,8 @@ int plugin_api_cache_subscribe(struct tally_ctx *ctx, struct tally_cache *cache,
 	return r;
 }
 
+/* A file that cannot be read now is no reason to fail: it may be in the middle of being replaced,
+ * and the value read before is right until somebody has changed it. */
 static int plugin_api_secret_of(struct api *api, const char *option, char **ret)
 {
 	const struct options *options = atomic_load(&api->options);

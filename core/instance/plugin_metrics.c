@@ -15,9 +15,10 @@ enum { HOST_LABELS_SIZE = 512, HOST_NAME_SIZE = 160 };
 
 /* A plugin's series carry its instance, so that two instances of one plugin never count into the
  * same one. */
-static struct metric *plugin_api_metric(struct metrics *metrics, const struct tally_plugin *plugin,
-					const char *instance_name,
-					const struct tally_metric *metric)
+static struct metric *plugin_metrics_make(struct metrics *metrics,
+					  const struct tally_plugin *plugin,
+					  const char *instance_name,
+					  const struct tally_metric *metric)
 {
 	char name[HOST_NAME_SIZE], labels[HOST_LABELS_SIZE] = "";
 	metrics_declared_name(plugin->name, metric, name, sizeof(name));
@@ -31,6 +32,7 @@ static struct metric *plugin_api_metric(struct metrics *metrics, const struct ta
 	return metrics_gauge(metrics, name, labels, metric->unit, help);
 }
 
+/* One place more than metrics, since calloc() of nothing may return NULL. */
 int plugin_metrics_create(struct metrics *metrics, const struct tally_plugin *plugin,
 			  const char *instance_name, struct metric ***ret, uint32_t *ret_n)
 {
@@ -41,7 +43,7 @@ int plugin_metrics_create(struct metrics *metrics, const struct tally_plugin *pl
 	if (!made)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < n; i++)
-		made[i] = plugin_api_metric(metrics, plugin, instance_name, &plugin->metrics[i]);
+		made[i] = plugin_metrics_make(metrics, plugin, instance_name, &plugin->metrics[i]);
 	*ret = made;
 	*ret_n = n;
 	return 0;

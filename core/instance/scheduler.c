@@ -18,6 +18,7 @@ static int64_t scheduler_phase(const struct scheduler *scheduler, int64_t now)
 	return phase < 0 ? phase + scheduler->interval : phase;
 }
 
+/* Due is the next tick, not this moment: the caller gathers once at the start anyway. */
 void scheduler_init(struct scheduler *scheduler, int64_t interval, int64_t jitter, uint64_t seed,
 		    int64_t now, int64_t monotonic)
 {

@@ -29,6 +29,8 @@ static const int64_t daemon_ready_interval = CLOCK_SECOND / 20; /* until everyon
 
 /* ---- The loop ---- */
 
+/* Until ready the loop looks around often, since the threads of instances do not report that they
+ * have tried. */
 static int64_t daemon_next_turn(const struct daemon *daemon)
 {
 	int64_t due = daemon->chores_due;
@@ -66,6 +68,8 @@ static void daemon_check_ready(struct daemon *daemon)
 	log_message(TALLY_INFO, daemon_source, "ready: %s", text);
 }
 
+/* Housekeeping before a signal is acted on: a reload or a stop takes its time, and the watchdog
+ * should have been answered just before. */
 static int daemon_watch(struct daemon *daemon)
 {
 	for (;;) {
@@ -77,8 +81,8 @@ static int daemon_watch(struct daemon *daemon)
 		if (signal || daemon->stop)
 			return daemon_shutdown(daemon);
 		if (daemon->reload) {
-			daemon->reload =
-				false; /* before: one that comes meanwhile is another one */
+			/* Cleared first: a SIGHUP that comes meanwhile is another one. */
+			daemon->reload = false;
 			daemon_reload(daemon);
 		}
 	}
@@ -138,7 +142,7 @@ static int daemon_open_services(struct daemon *daemon, struct error *error)
 	return daemon->signals < 0 ? daemon->signals : 0;
 }
 
-/* Waits while a buffer does not start; false: told to stop. */
+/* Tries until the buffer starts; false: a signal to stop came first. */
 static bool daemon_start_buffer(struct daemon *daemon, struct buffer *buffer)
 {
 	struct error error;
@@ -248,6 +252,8 @@ static void daemon_done(struct daemon *daemon)
 	pthread_rwlock_destroy(&daemon->registry_lock);
 }
 
+/* Problems of the configuration go to standard error as they are, a line each with file and line
+ * number, as `tallyd check` prints them. */
 static int daemon_start_and_watch(struct daemon *daemon)
 {
 	struct plan *plan;

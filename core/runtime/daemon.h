@@ -73,8 +73,8 @@ int daemon_route(struct daemon *daemon);
 /* Whoever waits in a full buffer, or for a batch to be due, looks up. */
 void daemon_wake(struct daemon *daemon);
 
-/* Is the configuration, as it is now, fit to be loaded?  0; -EINVAL: no, which was told;
- * -ECANCELED: told to stop meanwhile. */
+/* Is the configuration, as it is now, fit to be loaded?  0; -EINVAL: no, and the log says why;
+ * -ECANCELED: a signal to stop came meanwhile. */
 int daemon_check_reload(struct daemon *daemon);
 /* Waits for a signal, in whatever loop the main thread is in: 0 (none before the deadline), SIGTERM
  * or SIGINT.  A SIGHUP is remembered for the main loop, the status is logged at once. */

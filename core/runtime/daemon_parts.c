@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* In front, since the first is the newest and that is the one in effect. */
 int daemon_add_plan(struct daemon *daemon, struct plan *plan)
 {
 	struct daemon_plan *added = malloc(sizeof(*added));
@@ -57,6 +58,7 @@ void daemon_forget_plans(struct daemon *daemon)
 	}
 }
 
+/* Counted only when it was made, so that a failure leaves the list as it was. */
 int daemon_add_buffer(struct daemon *daemon, const struct plan_instance *plan, struct error *error)
 {
 	const struct buffer_setup setup = {plan, &daemon->services, daemon->positions};

@@ -29,6 +29,7 @@ static bool drain_done(const struct drain *drain)
 	return true;
 }
 
+/* Woken when all have been asked: whoever looks up then sees that it was, wherever it waits. */
 static void drain_ask(const struct drain *drain)
 {
 	struct daemon *daemon = drain->daemon;
@@ -52,6 +53,8 @@ static void drain_log_late(const struct drain *drain)
 	}
 }
 
+/* A loop with short turns and not a join: a thread that hangs in a plugin can be waited for with a
+ * deadline only by looking. */
 bool drain_wait(struct drain *drain)
 {
 	struct daemon *daemon = drain->daemon;

@@ -11,7 +11,7 @@ typedef bool drain_select_fn(const void *arg, const struct instance *instance);
 
 struct drain {
 	struct daemon *daemon;
-	drain_select_fn *pick; /* who is meant */
+	drain_select_fn *pick; /* is it one of those that are to stop? */
 	const void *arg;
 	int64_t drain_deadline; /* monotonic ns; moved to now by a signal */
 	bool hurried;           /* by a signal */
@@ -20,7 +20,7 @@ struct drain {
 /* How long after its drain deadline an instance may take to come back from a call. */
 extern const int64_t drain_grace;
 
-/* False: not all are done at drain_deadline + grace; who is not has been told in the log. */
+/* False: not all are done at drain_deadline + grace; the log names those that are not. */
 bool drain_wait(struct drain *drain);
 
 #endif

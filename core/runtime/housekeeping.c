@@ -81,6 +81,8 @@ void daemon_housekeeping(struct daemon *daemon)
 	daemon_begin_anew(daemon, now);
 }
 
+/* SIGHUP only leaves a mark: the loop that waits here may be in the middle of a reload or a stop,
+ * while the status disturbs nothing. */
 int daemon_wait_signal(struct daemon *daemon, int64_t deadline)
 {
 	int signal = signals_wait(daemon->signals, deadline);

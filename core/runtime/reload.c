@@ -1,11 +1,11 @@
 /*
  * SIGHUP: the configuration is read anew and the daemon becomes what it says.
- *   - anything wrong with it, also to a plugin, or a new buffer that does not start: all is told,
- *     nothing changes.
+ *   - anything wrong with it, also to a plugin, or a new buffer that does not start: all of it is
+ *     logged, nothing changes.
  *   - what is the same goes on untouched, though it was made from the older plan, which is kept.
  *   - what takes a new configuration while running does; the rest is stopped, inputs first, outputs
  *     that go draining until drain_timeout, and made anew.
- *   - what does not stop stays, and so does its old configuration; told as an error.
+ *   - what does not stop stays, and so does its old configuration; logged as an error.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -36,6 +36,7 @@ static const struct plan_instance *reload_fresh(const struct reload *reload,
 	return plan_find(reload->plan, instance_plan(instance)->name);
 }
 
+/* One that an earlier reload asked to stop is on its way out, whatever the new plan says. */
 static bool reload_keeps(const struct reload *reload, const struct instance *instance)
 {
 	const struct plan_instance *old = instance_plan(instance);
@@ -112,6 +113,7 @@ static void reload_reconfigure(struct reload *reload, struct instance *instance)
 
 /* ---- Stopping ---- */
 
+/* All of a kind together, so that patience is spent once and not for each of them. */
 static void reload_drain(struct reload *reload, drain_select_fn *pick, int64_t patience)
 {
 	struct drain drain = {.daemon = reload->daemon,
@@ -161,6 +163,9 @@ static void reload_remove(struct reload *reload, struct instance *instance)
 			 : "stopped; restarting with new settings");
 }
 
+/* Inputs first, so that no rows come for outputs that go.  Outputs that leave their buffer write
+ * what waits there, as nobody will after them; those that come back find it again and get no more
+ * time than the write they are in. */
 static void reload_stop_changed(struct reload *reload)
 {
 	struct daemon *daemon = reload->daemon;
@@ -198,6 +203,7 @@ static int reload_add_buffers(struct reload *reload, struct error *error)
 	return 0;
 }
 
+/* By an instance that was to stop and did not: it still reads from it. */
 static bool reload_buffer_used(const struct daemon *daemon, const char *name)
 {
 	for (size_t i = 0; i < daemon->n_instances; i++) {
@@ -208,6 +214,7 @@ static bool reload_buffer_used(const struct daemon *daemon, const char *name)
 	return false;
 }
 
+/* Only those that were there before: fresh ones were made with the new settings. */
 static void reload_change_buffers(struct reload *reload)
 {
 	struct daemon *daemon = reload->daemon;
@@ -348,6 +355,8 @@ static void reload_apply(struct daemon *daemon, const struct plan *old, const st
 		    reload.stopped, reload.started, reload.reconfigured, daemon->n_instances);
 }
 
+/* systemd waits for READY=1 after RELOADING=1 whatever came of it, so `ready` is cleared also when
+ * nothing has changed. */
 void daemon_reload(struct daemon *daemon)
 {
 	const struct plan *old = daemon->plans->plan;
@@ -356,5 +365,5 @@ void daemon_reload(struct daemon *daemon)
 	log_message(TALLY_INFO, reload_source, "reloading %s", daemon->load.config_path);
 	if (daemon_check_reload(daemon) == 0 && reload_load(daemon, &plan) == 0)
 		reload_apply(daemon, old, plan);
-	daemon->ready = false; /* told again when everyone new has tried to start */
+	daemon->ready = false; /* again when all that are new have tried to start */
 }

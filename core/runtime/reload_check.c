@@ -36,6 +36,9 @@ struct reload_check {
 
 /* ---- Starting it ---- */
 
+/* From /proc/self/exe, since an update may have replaced the file that this process runs.  Signals
+ * are unblocked for it, because the daemon blocks those that it waits for and the mask is
+ * inherited; both outputs go into one pipe, so that lines stay in their order. */
 static int check_spawn(struct reload_check *check)
 {
 	posix_spawn_file_actions_t actions;

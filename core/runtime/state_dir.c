@@ -27,6 +27,8 @@ static int state_path(const char *dir, const char *name, char ret[PATH_MAX], str
 	return 0;
 }
 
+/* Each new part is flushed into its parent: after a power cut a folder that is gone would take the
+ * producer id with it, and rows would be stored twice. */
 static int state_make(const char *path, struct error *error)
 {
 	char part[PATH_MAX];
@@ -104,6 +106,7 @@ static int state_read_producer(const char *name, char ret[STATE_PRODUCER_SIZE], 
 	return 0;
 }
 
+/* Flushed before it is renamed, or a power cut may leave an empty file under the final name. */
 static int state_write_file(const char *name, const char *text)
 {
 	auto_close int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -152,6 +155,7 @@ static int state_producer(const char *dir, char ret[STATE_PRODUCER_SIZE], struct
 	return r;
 }
 
+/* Which files these are, so that state_dir_keep() can tell another one of the same name. */
 static void state_note(struct state_dir *state, const char *path)
 {
 	char name[PATH_MAX];

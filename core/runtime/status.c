@@ -32,6 +32,7 @@ static int status_add(void *arg, const struct tally_sample *sample)
 	return 0;
 }
 
+/* Walks all samples each time: the status is asked for by hand and may take its milliseconds. */
 static double status_total(struct daemon *daemon, const char *metric, const char *key,
 			   const char *name)
 {
