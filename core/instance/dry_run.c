@@ -51,33 +51,23 @@ static void dry_run_add(struct dry_run *dry_run, const struct plan_instance *pla
 
 /* ---- In the child ---- */
 
-/* create() and destroy() only: start() would connect. */
-static int dry_run_make(const struct tally_plugin *plugin, const struct plan_instance *plan,
-			struct api *api, struct error *error)
-{
-	void *self = NULL;
-	int r = plugin->create
-			? PLUGIN_CALL(plugin->create(plugin_api_ctx(api), plan->config, &self))
-			: 0;
-	if (r < 0)
-		return reason_explain(r, error);
-	if (self && plugin->destroy)
-		PLUGIN_CALL(plugin->destroy(self));
-	return 0;
-}
-
-/* check() after create(), and only if that worked: it may connect and take its time, and there is
- * no use in asking a plugin about options that it has refused. */
+/* create() and destroy() only, since start() would connect; then check(), which may connect and
+ * take its time.  There is no use in asking a plugin about options that it has refused. */
 static int dry_run_step(void *arg, size_t i, struct error *error)
 {
 	struct dry_run *dry_run = arg;
 	const struct plan_instance *plan = &dry_run->plan->instances[i];
 	const struct tally_plugin *plugin = plan->plugin;
 	struct api *api = NULL;
-	log_set_level(TALLY_ERROR); /* what is said on the way is not asked for */
+	void *self = NULL;
+	log_set_level(TALLY_ERROR); /* only the outcome matters, not what is logged on the way */
 	int r = plugin_api_create(&dry_run->services, plugin, plan->name, 0, &api, error);
-	if (r == 0)
-		r = dry_run_make(plugin, plan, api, error);
+	if (r == 0 && plugin->create) {
+		r = PLUGIN_CALL(plugin->create(plugin_api_ctx(api), plan->config, &self));
+		r = r < 0 ? reason_explain(r, error) : 0;
+	}
+	if (r == 0 && self && plugin->destroy)
+		PLUGIN_CALL(plugin->destroy(self));
 	if (r == 0 && dry_run->settings->thorough &&
 	    (plugin->size > offsetof(struct tally_plugin, check) && plugin->check)) {
 		r = PLUGIN_CALL(plugin->check(plugin_api_ctx(api), plan->config));

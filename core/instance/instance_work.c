@@ -86,20 +86,6 @@ static void gathering_judge(struct gathering *g, int r)
 		    error.text);
 }
 
-/* Time is taken here and not in the plugin, so that it is measured alike for all of them. */
-static int64_t gathering_once(struct gathering *g)
-{
-	struct instance *instance = g->instance;
-	int64_t before = clock_monotonic();
-	int r = NAMED_CALL(&instance->call, "gather",
-			   instance->plugin->input->gather(instance->self));
-	int64_t took = clock_monotonic() - before;
-	metric_add(g->gathers, 1);
-	metric_add(g->time, (uint64_t)took);
-	gathering_judge(g, r);
-	return took;
-}
-
 /* Ticks that pass while a buffer takes no rows are counted as they do, not when it is over. */
 static void gathering_waits(void *arg)
 {
@@ -136,7 +122,8 @@ static void gathering_log_skipped(struct gathering *g, uint64_t skipped, int64_t
 		    duration, interval, g->skipped_here);
 }
 
-/* The first gather at once, so that nobody waits a long interval for the first rows. */
+/* The first gather at once, so that nobody waits a long interval for the first rows.  Time is taken
+ * here and not in the plugin, so that it is measured alike for all of them. */
 static void instance_gather(struct instance *instance)
 {
 	const struct plan_common *common = &instance->origin->common;
@@ -151,7 +138,13 @@ static void instance_gather(struct instance *instance)
 	do {
 		g.waited = false;
 		g.waited_ticks = 0;
-		int64_t took = gathering_once(&g);
+		int64_t before = clock_monotonic();
+		int r = NAMED_CALL(&instance->call, "gather",
+				   instance->plugin->input->gather(instance->self));
+		int64_t took = clock_monotonic() - before;
+		metric_add(g.gathers, 1);
+		metric_add(g.time, (uint64_t)took);
+		gathering_judge(&g, r);
 		uint64_t skipped = scheduler_next(&g.scheduler, clock_now(), clock_monotonic());
 		if (skipped)
 			gathering_log_skipped(&g, skipped, took);
