@@ -16,16 +16,9 @@
 
 static const char shutdown_source[] = "daemon";
 
-static bool shutdown_is_input(const void *arg, const struct instance *instance)
+static bool shutdown_is_of_kind(const void *kind, const struct instance *instance)
 {
-	(void)arg;
-	return instance_plan(instance)->kind == PLAN_INPUT;
-}
-
-static bool shutdown_is_output(const void *arg, const struct instance *instance)
-{
-	(void)arg;
-	return instance_plan(instance)->kind == PLAN_OUTPUT;
+	return instance_plan(instance)->kind == *(const enum plan_kind *)kind;
 }
 
 /* Rows in memory are lost now and are a warning; rows on disk only wait. */
@@ -64,10 +57,15 @@ void daemon_leave(struct daemon *daemon)
 /* Outputs after inputs, so that what inputs emit while they stop is still written. */
 int daemon_shutdown(struct daemon *daemon)
 {
+	static const enum plan_kind input = PLAN_INPUT, output = PLAN_OUTPUT;
 	int64_t now = clock_monotonic();
-	struct drain inputs = {.daemon = daemon, .pick = shutdown_is_input, .drain_deadline = now};
+	struct drain inputs = {.daemon = daemon,
+			       .pick = shutdown_is_of_kind,
+			       .arg = &input,
+			       .drain_deadline = now};
 	struct drain outputs = {.daemon = daemon,
-				.pick = shutdown_is_output,
+				.pick = shutdown_is_of_kind,
+				.arg = &output,
 				.drain_deadline = now + daemon->drain_timeout};
 	sd_notify_send("STOPPING=1");
 	log_message(TALLY_INFO, shutdown_source, "stopping");
