@@ -1,10 +1,11 @@
-/* What engines after_events of their containers becomes rows of container_events. */
+/* What an engine reports of its containers becomes rows of container_events. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "docker_fixture.h"
 #include "events_table.h"
 #include "test.h"
@@ -141,6 +142,7 @@ static struct docker_fixture after_events(const char *lines)
 {
 	struct docker_fixture f;
 	fixture_init(&f, NULL);
+	fixture_set_ns(&f, "timeout", 20 * CLOCK_SECOND); /* no test here waits for it */
 	fake_engine_set(f.engine, "/containers/json", 200, "[]", FAKE_ANSWERS);
 	fake_engine_set(f.engine, "/events", 200, lines, FAKE_STREAMS);
 	fixture_run(&f);
