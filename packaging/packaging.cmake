@@ -49,6 +49,8 @@ foreach(file IN LISTS TALLYD_CONF_FILES)
 endforeach()
 install(DIRECTORY examples/split DESTINATION ${CMAKE_INSTALL_DATADIR}/tallyd/examples
 	COMPONENT tallyd)
+install(FILES packaging/prometheus/rules.yml DESTINATION ${CMAKE_INSTALL_DATADIR}/tallyd/prometheus
+	COMPONENT tallyd)
 install(FILES sql/timescale/roles.sql DESTINATION ${CMAKE_INSTALL_DATADIR}/tallyd
 	COMPONENT timescale)
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT tallyd)

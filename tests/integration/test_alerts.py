@@ -2,10 +2,12 @@
 increment never shows an increase.  No store is reached and no row has come."""
 
 import re
+import subprocess
 
 import pytest
 
 from daemon import ROOT, Tallyd
+from test_prometheus import promtool
 
 SECTIONS = """\
 [buffer.batch]
@@ -28,6 +30,30 @@ url = unix://{dir}/nobody.redis
 [output.http_api]
 listen = 127.0.0.1:{port}
 store = sqlite
+"""
+
+FIRES = """\
+rule_files: [rules.yml]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - series: 'tallyd_rows_dropped_total{instance="a:7420",input="input.docker_logs",reason="buffer_full"}'
+        values: '0+0x10 60+60x10'
+      - series: 'tallyd_buffer_bytes{instance="a:7420",buffer="buffer.batch"}'
+        values: '10x20'
+      - series: 'tallyd_buffer_capacity_bytes{instance="a:7420",buffer="buffer.batch"}'
+        values: '100x20'
+    alert_rule_test:
+      - {eval_time: 10m, alertname: TallydRowsDropped, exp_alerts: []}
+      - eval_time: 15m
+        alertname: TallydRowsDropped
+        exp_alerts:
+          - exp_labels: {severity: page, instance: "a:7420", input: input.docker_logs, reason: buffer_full}
+            exp_annotations:
+              summary: "tallyd on a:7420 drops rows (buffer_full)"
+              description: "Rows of input.docker_logs are being lost: 1 a second. docs/data-path.md explains each reason."
+      - {eval_time: 15m, alertname: TallydBufferHalfFull, exp_alerts: []}
 """
 
 # Of plugins that are examples and not built in, a family that is named by its beginning, and what
@@ -66,6 +92,32 @@ def test_every_series_that_an_alert_names_is_there_before_anything_happened(metr
     named = [selector for cell in table for selector in selectors(cell)]
     assert len(named) > 15
     assert [x for x in named if not has(metrics, *x)] == []
+
+
+def rules():
+    return (ROOT / "packaging" / "prometheus" / "rules.yml").read_text()
+
+
+def test_the_rules_for_prometheus_name_what_is_there(metrics):
+    named = [selector for line in re.findall(r"^ +(?:expr: |(?:or )?increase|(?:or )?rate).*", rules(), re.M)
+             for selector in selectors(line)]
+    assert len(named) > 25
+    assert [x for x in named if not has(metrics, *x)] == []
+
+
+def test_the_rules_for_prometheus_cover_what_operations_says_to_watch():
+    text = (ROOT / "docs" / "operations.md").read_text()
+    table = [line.split("|")[1] for line in text.splitlines() if re.match(r"\| .*tallyd_", line)]
+    named = {name for cell in table for name, _ in selectors(cell)}
+    assert {name for name in named if name not in rules()} == {"tallyd_timescale_leader"}
+
+
+def test_a_dropped_row_pages_and_a_slow_output_does_not(tmp_path):
+    (tmp_path / "rules.yml").write_text(rules())
+    (tmp_path / "test.yml").write_text(FIRES)
+    done = subprocess.run([promtool(), "test", "rules", tmp_path / "test.yml"], capture_output=True,
+                          text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_every_metric_that_a_document_names_is_there_from_the_start(metrics):
