@@ -38,7 +38,7 @@ enum worker_event { WORKER_TIMEOUT, WORKER_WOKEN, WORKER_STOPPED };
 void worker_init(struct worker *worker);
 void worker_done(struct worker *worker); /* also of one that never started */
 
-/* 0, or -EAGAIN: no thread could be had. */
+/* 0, or -EAGAIN: no thread could be had.  Runs once: worker_init() comes before another start. */
 int worker_start(struct worker *worker, const char *name, void (*run)(void *arg), void *arg);
 /* Tells it to stop, and waits until it has.  Nothing to do where there is no thread. */
 void worker_stop(struct worker *worker);
