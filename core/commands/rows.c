@@ -12,30 +12,13 @@
 
 #include "base/cleanup.h"
 #include "base/json_writer.h"
+#include "base/json_cell.h"
 #include "base/rfc3339.h"
 #include "base/utf8.h"
 
 /* ---- For programs ---- */
 
 enum { ROWS_MAX_JSON = 64 << 20 }; /* of one row */
-
-static void rows_write_cell(struct json_writer *json, uint16_t type, const struct tally_cell *cell)
-{
-	if (!cell->set)
-		json_write_null(json);
-	else if (type == TALLY_TIME)
-		json_write_time(json, cell->i);
-	else if (type == TALLY_INT)
-		json_write_int(json, cell->i);
-	else if (type == TALLY_REAL)
-		json_write_real(json, cell->f);
-	else if (type == TALLY_BOOL)
-		json_write_bool(json, cell->i != 0);
-	else if (type == TALLY_JSON)
-		json_write_json(json, cell->text, cell->len);
-	else
-		json_write_text(json, cell->text, cell->len);
-}
 
 /* A writer for each row, as an error stays with it: a row that is too large costs only itself. */
 void rows_print_ndjson(FILE *file, const struct tally_batch *batch)
@@ -50,7 +33,7 @@ void rows_print_ndjson(FILE *file, const struct tally_batch *batch)
 		json_write_string(&json, table->name);
 		for (uint32_t c = 0; c < table->n_columns; c++) {
 			json_write_key(&json, table->columns[c].name);
-			rows_write_cell(&json, table->columns[c].type, &cells[c]);
+			json_write_cell(&json, table->columns[c].type, &cells[c]);
 		}
 		json_end_object(&json);
 		json_write_raw(&json, "\n", 1);

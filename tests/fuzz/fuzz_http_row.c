@@ -7,7 +7,7 @@
 #include <query/result_set.h>
 #include <stdlib.h>
 #include <string.h>
-#include "json_cell.h"
+#include "base/json_cell.h"
 
 static const struct tally_column columns[] = {
 	{.name = "time", .type = TALLY_TIME}, {.name = "host", .type = TALLY_TEXT},

@@ -2,7 +2,7 @@
 """Who may include whom.
 
 include/  nothing of ours but itself
-base/     base/
+base/     base/; json_cell.h alone also include/
 core/     include/, base/, core/; within it a room includes itself and the rooms before it in ROOMS
 plugins/  include/, base/, plugins/common/ and their own folder, never core/
 

@@ -30,13 +30,6 @@ static int set_up(void **state)
 	return 0;
 }
 
-static int64_t now(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * CLOCK_SECOND + ts.tv_nsec;
-}
-
 /* Sends a byte now and then for ever, until it is disconnected. */
 static void a_client_that_dribbles_is_hung_up_on(void **state)
 {
@@ -46,10 +39,12 @@ static void a_client_that_dribbles_is_hung_up_on(void **state)
 	http_send(fd, "GET /hea", 8);
 	struct http_answer answer = http_get(fixture, "/healthz"); /* both are in by now */
 	http_free(&answer);
-	fake_host_set_monotonic(fixture->host, now() + 2 * client_timeout - 60 * CLOCK_SECOND);
+	fake_host_set_monotonic(fixture->host,
+				clock_monotonic() + 2 * client_timeout - 60 * CLOCK_SECOND);
 	http_send(fd, "lthz HT", 7);
 	assert_int_equal(recv(fd, &byte, 1, MSG_DONTWAIT), -1);
-	fake_host_set_monotonic(fixture->host, now() + 2 * client_timeout + 60 * CLOCK_SECOND);
+	fake_host_set_monotonic(fixture->host,
+				clock_monotonic() + 2 * client_timeout + 60 * CLOCK_SECOND);
 	assert_int_equal(recv(fd, &byte, 1, 0), 0);
 	assert_true(fake_host_metric(fixture->host, HTTP_SLOW) >= 1);
 	close(fd);
@@ -97,10 +92,12 @@ static void a_client_that_takes_an_answer_too_slowly_is_hung_up_on(void **state)
 	char some[4096];
 	add_large_notes(fixture);
 	int fd = query_for_notes(fixture);
-	fake_host_set_monotonic(fixture->host, now() + 10 * client_timeout - 60 * CLOCK_SECOND);
+	fake_host_set_monotonic(fixture->host,
+				clock_monotonic() + 10 * client_timeout - 60 * CLOCK_SECOND);
 	assert_true(recv(fd, some, sizeof(some), 0) > 0);
 	assert_int_equal(fake_host_metric(fixture->host, HTTP_SLOW), 0);
-	fake_host_set_monotonic(fixture->host, now() + 10 * client_timeout + 60 * CLOCK_SECOND);
+	fake_host_set_monotonic(fixture->host,
+				clock_monotonic() + 10 * client_timeout + 60 * CLOCK_SECOND);
 	WAIT_UNTIL(fake_host_metric(fixture->host, HTTP_SLOW) == 1);
 	assert_true(read_rest(fd) < LARGE);
 	fake_host_set_monotonic(fixture->host, 0);

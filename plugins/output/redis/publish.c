@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "json_cell.h"
+#include "base/json_cell.h"
 
 enum { PUBLISH_NAME_SIZE = 256 };
 

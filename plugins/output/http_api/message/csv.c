@@ -11,7 +11,7 @@
 
 #include "base/rfc3339.h"
 #include "base/utf8.h"
-#include "json_cell.h"
+#include "base/json_cell.h"
 
 /* Where other separators than commas are usual, spreadsheets split at these. */
 static bool csv_needs_quotes(const char *text, size_t len, bool safe)

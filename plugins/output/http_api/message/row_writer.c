@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "message/csv.h"
-#include "json_cell.h"
+#include "base/json_cell.h"
 
 void list_begin(struct json_writer *json)
 {

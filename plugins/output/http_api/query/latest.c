@@ -19,7 +19,7 @@
 
 #include "base/clock.h"
 #include "query/catalog_cache.h"
-#include "json_cell.h"
+#include "base/json_cell.h"
 
 /* How far back is looked, until something is found. */
 static const int64_t latest_windows[] = {300 * CLOCK_SECOND, CLOCK_HOUR, CLOCK_DAY, 0};

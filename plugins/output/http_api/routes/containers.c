@@ -20,7 +20,7 @@
 #include "query/paging.h"
 #include "routes/series.h"
 #include "query/catalog_cache.h"
-#include "json_cell.h"
+#include "base/json_cell.h"
 #include "routes/endpoint.h"
 
 struct container_page {

@@ -14,7 +14,7 @@
 
 #include "routes/list_endpoint.h"
 #include "query/catalog_cache.h"
-#include "json_cell.h"
+#include "base/json_cell.h"
 #include "routes/endpoint.h"
 
 static const struct list_filter filters[] = {

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "message/csv.h"
-#include "json_cell.h"
+#include "base/json_cell.h"
 
 static int64_t series_time(const struct series *series, uint32_t point)
 {

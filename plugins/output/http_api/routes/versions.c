@@ -16,7 +16,7 @@
 #include "query/image_facts.h"
 #include "routes/list_endpoint.h"
 #include "query/paging.h"
-#include "json_cell.h"
+#include "base/json_cell.h"
 #include "message/row_writer.h"
 #include "routes/endpoint.h"
 

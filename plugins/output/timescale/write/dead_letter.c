@@ -17,7 +17,7 @@
 #include "base/cleanup.h"
 #include "base/folder.h"
 #include "base/json_writer.h"
-#include "json_cell.h"
+#include "base/json_cell.h"
 
 static void dead_letter_line(struct json_writer *json, int64_t now, const struct tally_batch *batch,
 			     uint32_t row, const char *why)

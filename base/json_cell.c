@@ -1,9 +1,9 @@
 /*
- * A cell as JSON, for every answer of the API that shows rows, every event of a stream and every
- * message on a channel of Redis.  Any thread; what can fail is the writer's memory and bound, which
+ * For every answer of the API that shows rows, every event of a stream, every message on a channel
+ * of Redis, and `tallyd once`.  Any thread; what can fail is the writer's memory and bound, which
  * it remembers itself.
  */
-#include "json_cell.h"
+#include "base/json_cell.h"
 
 void json_write_cell(struct json_writer *json, uint16_t type, const struct tally_cell *cell)
 {
