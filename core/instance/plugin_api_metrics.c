@@ -10,7 +10,7 @@
 #include "process/log.h"
 #include "process/process.h"
 
-/* NULL: there is none of that kind, or the instance is gone; else the host is to be left. */
+/* NULL: the plugin declares none of that number and kind, which is logged. */
 static struct metric *plugin_api_metric(struct api *api, uint32_t metric, uint32_t kind)
 {
 	if (metric >= api->n_metrics)

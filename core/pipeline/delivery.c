@@ -17,11 +17,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "pipeline/delivery_prepared.h"
 #include "process/log.h"
 #include "plugin/reason.h"
+#include "base/rfc3339.h"
 #include "base/backoff.h"
 #include "base/clock.h"
 
@@ -169,7 +169,6 @@ static void delivery_works(struct delivery *delivery, uint64_t waited)
 	log_message(TALLY_INFO, delivery->setup.name,
 		    "writes again after %u failed attempts in %s; %" PRIu64 " rows were waiting",
 		    state.failures, age, waited);
-	backoff_reset(&delivery->backoff);
 }
 
 bool delivery_trouble(struct delivery *delivery, struct trouble_state *ret)
@@ -403,23 +402,15 @@ static bool delivery_has_ledger(const struct delivery *delivery)
 	       output->ledger;
 }
 
-static void delivery_time(int64_t ns, char ret[32])
-{
-	time_t seconds = (time_t)(ns / CLOCK_SECOND);
-	struct tm tm;
-	if (!gmtime_r(&seconds, &tm) || strftime(ret, 32, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-		snprintf(ret, 32, "?");
-}
-
 /* A store may be behind only in tables that this output no longer wants: nothing to report. */
 static void delivery_log_missing(const struct delivery *delivery,
 				 const struct journal_missing *missing)
 {
-	char first[32], last[32], times[80] = "";
+	char first[RFC3339_SIZE], last[RFC3339_SIZE], times[80] = "";
 	if (!missing->behind || (missing->rows == 0 && !missing->unknown))
 		return;
-	delivery_time(missing->first, first);
-	delivery_time(missing->last, last);
+	rfc3339_format(missing->first / CLOCK_SECOND * CLOCK_SECOND, first);
+	rfc3339_format(missing->last / CLOCK_SECOND * CLOCK_SECOND, last);
 	if (missing->first)
 		snprintf(times, sizeof(times), " of %s to %s", first, last);
 	log_message(TALLY_WARNING, delivery->setup.name,
@@ -438,11 +429,12 @@ static int delivery_compare(struct delivery *delivery, struct error *error)
 	struct journal_missing missing;
 	const char *producer = journal_producer(delivery->reader);
 	bool known = producer && delivery_has_ledger(delivery);
-	int r = known ? PLUGIN_CALL(delivery->setup.output->ledger(delivery->setup.self, producer,
-								   &ledger))
+	int r = known ? NAMED_CALL(delivery->setup.call, "ledger",
+				   delivery->setup.output->ledger(delivery->setup.self, producer,
+								  &ledger))
 		      : 0;
 	if (r < 0) {
-		delivery_explain(r, "", error);
+		reason_explain(r, error);
 		return r;
 	}
 	r = journal_compare(delivery->reader, known ? &ledger : NULL, &missing);

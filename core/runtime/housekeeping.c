@@ -5,7 +5,8 @@
  * at least, so that systemd's watchdog is answered and positions are saved even while a stop takes
  * as long as drain_timeout allows.
  *
- * Nothing in here waits for a plugin.  What fails is logged and tried again a second later.
+ * Only daemon_begin_anew() can wait for a plugin: for the lock of a journal, which is held while
+ * its buffer is called, and for interrupt().  What fails is logged and tried again a second later.
  */
 #include <signal.h>
 

@@ -1,8 +1,8 @@
 /*
  * Small documents of which a member or two are wanted, and that come once in a while: an engine's
- * version, the reason for an error, one container's inspect, a registry's token.  As jansson's
- * tree.  What comes with every poll (stats, lists, events, logs) is read by base/json_reader.h
- * instead, without a tree.
+ * version, the reason for an error, a text in one container's inspect, a registry's token; held as
+ * a jansson tree.  What comes with every poll (stats, lists, events, logs) is read by
+ * base/json_reader.h or base/json_map.h instead, without a tree.
  *
  *	auto_json json_t *document = json_tree_load(body, len);
  *	const char *image = json_tree_text(json_object_get(document, "Config"), "Image");

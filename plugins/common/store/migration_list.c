@@ -20,9 +20,8 @@ int migration_check(struct migration_check *check, int version, const char *chec
 				  check->record, version);
 	if (found != due)
 		return tally_fail(check->ctx, EPROTO,
-				  "%s does not have %s, but %s, which comes after it: somebody "
-				  "deleted its row; restore it",
-				  check->record, due->name, found->name);
+				  "%s records %s, but not %s before it: restore the deleted row",
+				  check->record, found->name, due->name);
 	if (strcmp(found->checksum, checksum) != 0)
 		return tally_fail(check->ctx, EPROTO,
 				  "%s: migration %s differs from the one applied", check->record,

@@ -51,7 +51,8 @@ void series_cache_clear(struct series_cache *cache)
 	strbuf_clear(&cache->bytes);
 }
 
-/* Tags come from our own inputs, so nobody chooses them to collide. */
+/* A fixed seed folds into the hash.  Who could choose tags that collide may create containers, and
+ * so is root on the host already. */
 static uint64_t series_cache_hash(const void *tags, size_t len)
 {
 	return hash_bytes(0, tags, len);

@@ -1,7 +1,8 @@
 /*
- * http_api calls this for its live streams, on a thread that does nothing else, and calls it again
- * after a failure: connect, one SUBSCRIBE per channel, then messages as they come, until the
- * callback, an interruption or an error ends it; each of these closes the connection.
+ * http_api calls this for its live streams and to invalidate its cache, each on a thread that does
+ * nothing else, and calls it again after a failure: connect, one SUBSCRIBE per channel, then
+ * messages as they come, until the callback, an interruption or an error ends it; each of these
+ * closes the connection.
  *
  * On a subscribed connection every reply is an array: (subscribe, channel, count),
  * (message, channel, bytes) or (pong, ""), see https://redis.io/docs/latest/develop/pubsub/.

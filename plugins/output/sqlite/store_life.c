@@ -141,8 +141,8 @@ static void store_give_up(struct store *store)
 	auto_free char *why = strdup(tally_reason(store->ctx));
 	tally_count(store->ctx, METRIC_FILE_TAKEN_AWAY, 1);
 	tally_log(store->ctx, TALLY_ERROR,
-		  "%s: it is opened anew; no row was counted as stored since, and what the file "
-		  "held is where it is now",
+		  "%s: opening the path again; rows written to the old file since then are not "
+		  "counted as stored, and its contents are wherever it was moved",
 		  why ? why : store->path);
 	store_forget_kept(store);
 	catalog_each(&store->catalog, store_keep_table, store);

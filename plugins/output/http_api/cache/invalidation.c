@@ -31,8 +31,19 @@ struct invalidation {
 	int stop_fd; /* readable: ends the subscription */
 	/* Of the thread. */
 	bool subscribed, logged;
+	bool pending[CACHE_TABLES]; /* messages came, and more may be on their way */
 	struct backoff backoff;
 };
+
+/* Once per table however many rows were published: each change makes fetches start anew. */
+static void invalidation_flush(struct invalidation *invalidation)
+{
+	for (int i = 0; i < CACHE_TABLES; i++) {
+		if (invalidation->pending[i])
+			invalidation->changed(invalidation->arg, cache_tables[i]);
+		invalidation->pending[i] = false;
+	}
+}
 
 /* channel NULL: all channels are subscribed, or there are no more messages now. */
 static int invalidation_message(void *arg, const char *channel, char *text, size_t len)
@@ -41,8 +52,13 @@ static int invalidation_message(void *arg, const char *channel, char *text, size
 	(void)text;
 	(void)len;
 	if (channel) {
-		invalidation->changed(invalidation->arg, channel + strlen(invalidation_channel));
-	} else if (!invalidation->subscribed) {
+		for (int i = 0; i < CACHE_TABLES; i++)
+			if (strcmp(channel + strlen(invalidation_channel), cache_tables[i]) == 0)
+				invalidation->pending[i] = true;
+		return 0;
+	}
+	invalidation_flush(invalidation);
+	if (!invalidation->subscribed) {
 		invalidation->subscribed = true;
 		backoff_reset(&invalidation->backoff);
 		invalidation->changed(invalidation->arg, NULL);
@@ -80,9 +96,11 @@ static void invalidation_run(void *arg)
 	int64_t next = 0;
 	while (worker_wait(&invalidation->worker, next) != WORKER_STOPPED) {
 		invalidation->subscribed = false;
-		if (tally_cache_subscribe(invalidation->ctx, invalidation->cache->cache, channels,
-					  invalidation->stop_fd, invalidation_message,
-					  invalidation) == -ENOTSUP)
+		int r = tally_cache_subscribe(invalidation->ctx, invalidation->cache->cache,
+					      channels, invalidation->stop_fd, invalidation_message,
+					      invalidation);
+		invalidation_flush(invalidation);
+		if (r == -ENOTSUP)
 			return;
 		if (worker_is_stopping(&invalidation->worker))
 			return;

@@ -15,8 +15,6 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/condition.h"
-#include "base/hash.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>

@@ -2,8 +2,8 @@
  * /api/v1/tables: every table of the store, whichever plugin declared it.  On a worker's thread.
  *
  * This is how rows of a third party's plugin get out without a line here: its table names its
- * columns, and every tag of text is a parameter.  So the parameters of /tables/{} are known only
- * once the table is, which is why its entry in endpoint.c allows any and they are checked here.
+ * columns, and every tag of text is a parameter.  So the parameters of /tables/{name} are known
+ * only once the table is: route_table.c says OTHERS_ARE_TAGS, and they are checked here.
  */
 #include <errno.h>
 #include <string.h>

@@ -2,9 +2,8 @@
  * /api/v1/top: the containers that use most of something.  On a worker's thread; one query over the
  * last two minutes (window=), grouped by container, sorted here.
  *
- * Two minutes, because a rate needs two readings and an input may be set to one a minute.  Sorting
- * is not the store's, which orders rows by time and key only; a fleet of 10,000 containers is
- * sorted in milliseconds.  Without the table, or without a column that is needed, the list is
+ * Sorting is not the store's, which orders rows by time and key only; a fleet of 10,000 containers
+ * is sorted in milliseconds.  Without the table, or without a column that is needed, the list is
  * empty.
  */
 #include "base/cleanup.h"

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "database.h"
 #include "read/row_source.h"
 #include "schema/rollup_columns.h"

@@ -10,7 +10,6 @@
 #include <errno.h>
 
 #include "base/clock.h"
-#include "base/condition.h"
 #include "read/condition.h"
 
 enum { READER_PROGRESS_STEPS = 2000 };

@@ -16,7 +16,6 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "base/condition.h"
 #include "pg/pg_value.h"
 
 #define READERS_PAUSE CLOCK_SECOND
