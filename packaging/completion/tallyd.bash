@@ -24,12 +24,13 @@ _tallyd() {
 	if [ -z "$words" ]; then
 		case $command:$previous in
 		:*) words="$commands -c -p --help --version" ;;
-		config:config) words='dump explain reference' ;;
+		config:config) words='dump explain' ;;
 		plugins:plugins) words='list info check' ;;
 		plugins:info) words=$(tallyd "${_tallyd_config[@]}" plugins list 2>/dev/null | sed -n 's/^\([a-z_0-9]\+\) .*/\1/p') ;;
 		plugins:check) words=files ;;
 		db:db) words='migrate status check confirm-clock' ;;
-		config:* | db:*) words=$(_tallyd_instances) ;;
+		config:*) words=$(_tallyd_instances) ;;
+		db:*) words=$(_tallyd_instances | grep '^output') ;;
 		once:*) words="$(_tallyd_instances | grep '^input') --format --samples" ;;
 		esac
 	fi

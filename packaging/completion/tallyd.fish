@@ -1,7 +1,7 @@
 # fish completion for tallyd(8)
 
 function __tallyd_instances
-    tallyd config dump 2>/dev/null | string match -rg '^\[([a-z]+\.[^\]]+)\]'
+    tallyd config dump 2>/dev/null | string match -rg '^\[('$argv[1]'[a-z]*\.[^\]]+)\]'
 end
 
 set -l commands run check config plugins once db version help
@@ -18,9 +18,9 @@ complete -c tallyd -n "not __fish_seen_subcommand_from $commands" -a once -d 'ga
 complete -c tallyd -n "not __fish_seen_subcommand_from $commands" -a db -d 'tables of a database'
 complete -c tallyd -n "not __fish_seen_subcommand_from $commands" -a version -d 'the version'
 complete -c tallyd -n "not __fish_seen_subcommand_from $commands" -a help -d 'how it is used'
-complete -c tallyd -n '__fish_seen_subcommand_from config' -a 'dump explain reference (__tallyd_instances)'
+complete -c tallyd -n '__fish_seen_subcommand_from config' -a 'dump explain (__tallyd_instances)'
 complete -c tallyd -n '__fish_seen_subcommand_from plugins' -a 'list info check' -F
-complete -c tallyd -n '__fish_seen_subcommand_from db' -a 'migrate status check confirm-clock (__tallyd_instances)'
-complete -c tallyd -n '__fish_seen_subcommand_from once' -a '(__tallyd_instances)'
+complete -c tallyd -n '__fish_seen_subcommand_from db' -a 'migrate status check confirm-clock (__tallyd_instances output)'
+complete -c tallyd -n '__fish_seen_subcommand_from once' -a '(__tallyd_instances input)'
 complete -c tallyd -n '__fish_seen_subcommand_from once' -l format -xa 'table ndjson' -d 'how rows are printed'
 complete -c tallyd -n '__fish_seen_subcommand_from once' -l samples -x -d 'how often to gather'

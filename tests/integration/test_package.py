@@ -14,6 +14,7 @@ from engine import DOCKER
 from waiting import wait_for
 
 BUILD = ROOT / "build-package"
+TOKEN = "secret-of-test-12345"
 UNKNOWN_MAIL = "bogus-mail-host,bogus-mail-host-in-debian-changelog"  # the project has no address
 
 
@@ -65,10 +66,18 @@ class Machine:
         assert result.returncode == code, f"{script}\n{result.stdout}{result.stderr}"
         return result.stdout + result.stderr
 
-    def get(self, path):
+    def get(self, path, token=""):
+        more = f"Authorization: Bearer {token}\\r\\n" if token else ""
         return self.docker("exec", self.name, "/bin/bash", "-c",
                            "exec 3<>/dev/tcp/127.0.0.1/7420 && printf 'GET %s HTTP/1.0\\r\\nHost: "
-                           f"localhost\\r\\n\\r\\n' '{path}' >&3 && cat <&3").stdout
+                           f"localhost\\r\\n{more}\\r\\n' '{path}' >&3 && cat <&3").stdout
+
+    def asks_for_a_token(self):
+        try:
+            wait_for(lambda: " 401 " in self.get("/api/v1/containers"), 30, "a token is asked for")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.log()[-3000:]}") from None
+        assert " 200 " in self.get("/api/v1/containers", TOKEN)
 
     def log(self):
         return self.sh("journalctl -u tallyd --no-pager -o cat")
@@ -123,9 +132,21 @@ def test_completion_knows_every_command(debs):
     for file in ("tallyd.bash", "_tallyd", "tallyd.fish"):
         text = (ROOT / "packaging" / "completion" / file).read_text()
         assert not [name for name in listed if not re.search(rf"\b{name}\b", text)], file
-    script = (f"PATH={BUILD}/bin:$PATH; source {ROOT}/packaging/completion/tallyd.bash; "
-              "COMP_WORDS=(tallyd db st) COMP_CWORD=2; _tallyd; echo ${COMPREPLY[@]}")
-    assert run("bash", "-c", script).strip() == "status"
+    assert complete("db", "st") == ["status"]
+
+
+def complete(*words):
+    """What bash offers for the last word, with a tallyd that has three instances."""
+    dump = r"tallyd() { printf '[input.a]\n[buffer.b]\n[output.c]\n'; }"
+    script = (f"{dump}; source {ROOT}/packaging/completion/tallyd.bash; COMP_WORDS=(tallyd \"$@\"); "
+              "COMP_CWORD=$#; _tallyd; printf '%s\\n' \"${COMPREPLY[@]}\"")
+    return run("bash", "-c", script, "bash", *words).split()
+
+
+def test_completion_offers_the_instances_that_a_command_takes():
+    assert complete("db", "status", "") == ["output.c"]
+    assert complete("once", "") == ["input.a", "--format", "--samples"]
+    assert complete("config", "explain", "") == ["input.a", "buffer.b", "output.c"]
 
 
 def test_the_life_of_a_package(machine, engine):
@@ -154,20 +175,14 @@ def test_the_life_of_a_package(machine, engine):
     wait_for(lambda: "input.docker_stats:more: started" in machine.log(), 30, "the reload is done")
     assert machine.main_pid() == pid
 
-    # Tokens by systemd's credentials, and in a file of root's that the service's group may read.
-    machine.sh("rm /etc/tallyd/conf.d/zz.conf; umask 077; echo 'secret-of-test-12345 read' > /etc/tallyd/tokens; "
-               "mkdir -p /etc/systemd/system/tallyd.service.d; "
-               "printf '[Service]\\nLoadCredential=tokens:/etc/tallyd/tokens\\n' "
-               "> /etc/systemd/system/tallyd.service.d/tokens.conf; "
-               "sed -i 's|^; tokens_file = .*|tokens_file = ${CREDENTIALS_DIRECTORY}/tokens|' "
-               "/etc/tallyd/conf.d/http_api.conf; systemctl daemon-reload; systemctl restart tallyd")
-    assert machine.sh("systemctl is-active tallyd").strip() == "active"
-    assert "secret-of-test" not in machine.log()
-    machine.sh("rm -r /etc/systemd/system/tallyd.service.d; chgrp tallyd /etc/tallyd/tokens; "
-               "chmod 640 /etc/tallyd/tokens; "
-               "sed -i 's|^tokens_file = .*|tokens_file = /etc/tallyd/tokens|' "
-               "/etc/tallyd/conf.d/http_api.conf; systemctl daemon-reload; systemctl restart tallyd")
-    assert machine.sh("systemctl is-active tallyd").strip() == "active"
+    # Tokens in a file of root's that the service's group may read.
+    machine.sh("rm /etc/tallyd/conf.d/zz.conf; "
+               f"echo '{TOKEN} read' > /tmp/tokens; "
+               "install -m 640 -g tallyd /tmp/tokens /etc/tallyd/tokens; "
+               "sed -i 's|^; tokens_file = |tokens_file = |' "
+               "/etc/tallyd/conf.d/http_api.conf; systemctl restart tallyd")
+    machine.asks_for_a_token()
+    assert TOKEN not in machine.log()
 
     # A configuration error ends it for good, and is not tried again and again.
     machine.sh("printf '[output.sqlite]\\npth = x\\n' > /etc/tallyd/zz.conf; mkdir -p /etc/tallyd/broken; "
@@ -187,7 +202,11 @@ def test_the_life_of_a_package(machine, engine):
     machine.sh("dpkg -r tallyd-dev tallyd-redis tallyd-timescale tallyd")
     assert machine.sh("test -e /var/lib/tallyd/tallyd.db && test -e /etc/tallyd/tallyd.conf; echo $?").strip() == "0"
     assert machine.sh("systemctl is-active tallyd || true").strip() == "inactive"
+    machine.sh("dpkg -i --force-confold /debs/*.deb")
+    machine.asks_for_a_token()
+    machine.sh("mkdir /var/lib/tallyd-of-mine")
     machine.sh("dpkg -P tallyd-dev tallyd-redis tallyd-timescale tallyd")
+    machine.sh("rmdir /var/lib/tallyd-of-mine")  # not a daemon's: it is still there
     assert machine.sh("find / -xdev -iname '*tallyd*' -not -path '/proc/*' -not -path '/tmp/*' "
                       "-not -path '/var/log/*' 2>/dev/null").strip() == ""
     assert "tallyd" not in machine.sh("cat /etc/passwd /etc/group")
