@@ -1,6 +1,7 @@
 tallyd_unit_test(http_response_cache SOURCES unit/test_http_response_cache.c LIBRARIES http_api_objects)
 tallyd_unit_test(http_shared_cache SOURCES unit/test_http_shared_cache.c unit/http_fixture.c
 	LIBRARIES http_api_objects)
+tallyd_unit_test(http_invalidation SOURCES unit/test_http_invalidation.c LIBRARIES http_api_objects)
 tallyd_unit_test(http_response_codec SOURCES unit/test_http_response_codec.c LIBRARIES http_api_objects)
 tallyd_unit_test(http_dispatch SOURCES unit/test_http_dispatch.c unit/http_fixture.c
 	LIBRARIES http_api_objects)
