@@ -156,13 +156,20 @@ static int state_producer(const char *dir, char ret[STATE_PRODUCER_SIZE], struct
 }
 
 /* Which files these are, so that state_dir_keep() can tell another one of the same name. */
-static void state_note(struct state_dir *state, const char *path)
+static void state_note_lock(struct state_dir *state, const char *path)
 {
 	char name[PATH_MAX];
 	struct error error;
 	file_place_note(&state->folder, path, true);
 	if (state_path(path, "lock", name, &error) == 0)
 		file_place_note(&state->lock_file, name, true);
+}
+
+static void state_note(struct state_dir *state, const char *path)
+{
+	char name[PATH_MAX];
+	struct error error;
+	state_note_lock(state, path);
 	if (state_path(path, "writer", name, &error) == 0)
 		file_place_note(&state->producer_file, name, true);
 }
@@ -292,6 +299,8 @@ int state_dir_keep(struct state_dir *state, const char *path, struct error *told
 			return r;
 		close(state->lock);
 		state->lock = r;
+		/* Even if `writer` fails below: the next attempt must not meet our own lock. */
+		state_note_lock(state, path);
 	}
 	r = state_keep_producer(state, path, error);
 	if (r < 0)

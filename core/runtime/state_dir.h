@@ -1,7 +1,7 @@
 /*
  * The folder where this daemon keeps what must survive it.  One daemon at a time: a lock file in it
- * is held for as long as the process lives.  Main thread: at the
- * start, and to look now and then whether it is still there.
+ * is held for as long as the process lives.  Main thread: at the start, and every second to check
+ * that the folder is still there.
  */
 #ifndef TALLYD_CORE_STATE_DIR_H
 #define TALLYD_CORE_STATE_DIR_H

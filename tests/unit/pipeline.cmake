@@ -2,6 +2,7 @@ tallyd_unit_test(batch_codec SOURCES unit/test_batch_codec.c)
 tallyd_unit_test(metrics SOURCES unit/test_metrics.c)
 tallyd_unit_test(scheduler SOURCES unit/test_scheduler.c)
 tallyd_unit_test(positions SOURCES unit/test_positions.c)
+tallyd_unit_test(state_dir SOURCES unit/test_state_dir.c)
 tallyd_unit_test(buffer_calls SOURCES unit/test_buffer_calls.c)
 tallyd_unit_test(buffer_batch SOURCES unit/test_buffer_batch.c LIBRARIES batch_objects)
 tallyd_unit_test(journal SOURCES unit/test_journal.c unit/pipeline_fixture.c
