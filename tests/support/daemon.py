@@ -194,9 +194,16 @@ class Tallyd:
         return {c["name"]: c for c in self.json(f"/api/v1/containers?limit=1000{query}")["data"]}
 
     def metrics(self):
-        """{(name, labels as written): value}"""
+        """{(name, labels as written): value}; waits until the API listens."""
+        answers = []
+
+        def answered():
+            answers[:] = [self.get("/metrics")]
+            return answers[0].status == 200
+
+        self.wait(answered, "/metrics answers")
         found = {}
-        for line in self.get("/metrics").body.decode().splitlines():
+        for line in answers[0].body.decode().splitlines():
             if line and not line.startswith("#"):
                 key, value = line.rsplit(" ", 1)
                 name, _, labels = key.partition("{")
