@@ -134,9 +134,41 @@ static void a_full_disk_is_told_and_gone_on_from_when_there_is_room(void **state
 	assert_int_equal(umount2(folder, MNT_DETACH), 0);
 }
 
+static void a_disk_that_the_spool_filled_by_itself_empties_again(void **state)
+{
+	char folder[128];
+	int64_t next = 0, r;
+	(void)state;
+	if (!small_disk(folder, sizeof(folder)))
+		skip();
+	spool_test_open(&t, 64 * MIB);
+	uint32_t reader = spool_test_reader(&t, "o", 0);
+	int64_t read = 0;
+	for (int round = 0; round < 3; round++) {
+		while ((r = spool_test_push(&t, 10, next, "p")) > 0)
+			next += 10;
+		assert_int_equal(r, -ENOSPC);
+		while (read < next) {
+			struct tally_entry entry;
+			uint32_t n;
+			assert_int_equal(
+				spool_calls->fetch(t.self, reader, false, 1, &entry, 1, &n), 0);
+			assert_int_equal(n, 1);
+			assert_int_equal(pipeline_first(entry.batch), read);
+			read += 10;
+			assert_int_equal(spool_calls->ack(t.self, reader, entry.sequence), 0);
+			if (read % 100 == 0 && round < 2 && spool_test_push(&t, 10, next, "p") > 0)
+				next += 10;
+		}
+	}
+	spool_test_close(&t);
+	assert_int_equal(umount2(folder, MNT_DETACH), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		SPOOL_TEST(a_disk_that_the_spool_filled_by_itself_empties_again),
 		SPOOL_TEST(it_never_takes_more_of_the_disk_than_its_capacity),
 		SPOOL_TEST(a_full_spool_drops_the_oldest_if_told_so),
 		SPOOL_TEST(what_can_never_fit_is_dropped_as_too_large),

@@ -23,10 +23,6 @@
 #include "spool_check.h"
 #include "spool_file.h"
 
-enum {
-	SPOOL_ENTRY_PAGES = 8, /* what a push may take besides the pages of its batch */
-};
-
 enum spool_sync { SPOOL_FULL, SPOOL_NORMAL };
 
 struct spool_config {
@@ -39,13 +35,11 @@ struct spool_config {
 static int spool_make_room(struct spool *spool, size_t len)
 {
 	struct spool_limits limits = spool_limits(spool);
-	/* A batch goes into overflow pages, each with a pointer of 4 bytes to the next (SQLite,
-	 * Database File Format, "Cell Payload Overflow Pages"). */
-	uint64_t needed = (len / (SPOOL_PAGE - 4) + SPOOL_ENTRY_PAGES) * SPOOL_PAGE;
+	uint64_t needed = spool_store_needs(len);
 	/* A reload only stores the new capacity; it takes effect here, under the lock that guards
 	 * the connection. */
-	if (limits.wal != spool->wal && spool_store_limit_wal(spool->store, limits.wal) == 0) {
-		spool->wal = limits.wal;
+	if (limits.wal != spool->store->wal &&
+	    spool_store_limit_wal(spool->store, limits.wal) == 0) {
 		spool->manifest.limit = limits.wal / 8;
 	}
 	/* -EMSGSIZE: it would not fit into an empty spool either, so the core does not wait for
@@ -184,7 +178,6 @@ static void spool_stop(void *self)
 	spool_lost_done(spool);
 	spool_replay_done(spool);
 	spool->store = NULL;
-	spool->wal = 0;
 	spool->missing = false;
 }
 

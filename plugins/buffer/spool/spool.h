@@ -76,7 +76,6 @@ struct spool {
 	struct spool_reader *readers;
 	uint32_t n_readers;
 	char *position; /* returned last */
-	uint64_t wal;   /* current limit, bytes */
 	struct file_place place, wal_place;
 	bool missing; /* the file was removed and could not be put back so far */
 	int64_t put_back_due;

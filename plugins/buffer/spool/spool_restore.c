@@ -66,7 +66,6 @@ int spool_adopt(struct spool *spool, struct spool_store *fresh)
 	if (fresh->last_sequence < old->last_sequence)
 		fresh->last_sequence = old->last_sequence;
 	spool->store = fresh;
-	spool->wal = 0;
 	spool_store_close(old); /* its name is gone: SQLite touches nothing at the path */
 	spool_restore_note(spool);
 	spool_reserve_room(spool);

@@ -10,6 +10,10 @@
  */
 #include "spool_store.h"
 
+enum {
+	SPOOL_ENTRY_PAGES = 8, /* what a push may take besides the pages of its batch */
+};
+
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -41,8 +45,10 @@ void spool_store_measure(struct spool_store *store)
 {
 	uint64_t pages, unused;
 	if (spool_numbers(store, SPOOL_PAGES, &pages, NULL) == 0 &&
-	    spool_numbers(store, SPOOL_FREE_PAGES, &unused, NULL) == 0)
+	    spool_numbers(store, SPOOL_FREE_PAGES, &unused, NULL) == 0) {
 		store->bytes = (pages - unused) * SPOOL_PAGE;
+		store->unused = unused * SPOOL_PAGE;
+	}
 }
 
 int spool_store_copy(struct spool_store *store)
@@ -116,9 +122,10 @@ int spool_store_limit_wal(struct spool_store *store, uint64_t bytes)
 	sqlite3_snprintf(sizeof(sql), sql,
 			 "PRAGMA wal_autocheckpoint = %llu; PRAGMA journal_size_limit = %llu",
 			 (unsigned long long)(pages > 8 ? pages : 8), (unsigned long long)bytes);
-	return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK
-		       ? 0
-		       : spool_store_fail(store);
+	if (sqlite3_exec(store->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+		return spool_store_fail(store);
+	store->wal = bytes;
+	return 0;
 }
 
 /* ---- Pushing ------------------------------------------------------------------ */
@@ -169,9 +176,20 @@ static int spool_store_do_push(struct spool_store *store, const void *arg,
 	return spool_store_note_position(store, push, change);
 }
 
+uint64_t spool_store_needs(size_t len)
+{
+	/* A batch goes into overflow pages, each with a pointer of 4 bytes to the next (SQLite,
+	 * Database File Format, "Cell Payload Overflow Pages"). */
+	return (len / (SPOOL_PAGE - 4) + SPOOL_ENTRY_PAGES) * SPOOL_PAGE;
+}
+
 int spool_store_push(struct spool_store *store, const struct spool_store_push *push)
 {
-	int r = spool_store_change(store, push->full_sync, spool_store_do_push, push);
+	int r = spool_store_has_room(store, spool_store_needs(push->len))
+			? spool_store_change(store, push->full_sync, spool_store_do_push, push)
+			: tally_fail(store->ctx, ENOSPC,
+				     "%s: the disk is full but for what emptying the spool takes",
+				     store->path);
 	if (r == -ENOSPC && !store->disk_full)
 		tally_log(store->ctx, TALLY_ERROR,
 			  "%s: no room in the file system; until there is, on_full decides "

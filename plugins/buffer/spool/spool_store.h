@@ -42,6 +42,8 @@ struct spool_store {
 		retained_rows; /* of them, those that all readers have acknowledged */
 	uint64_t newest;       /* entry when it was opened */
 	uint64_t bytes;        /* of the pages in use */
+	uint64_t unused;       /* bytes of the free pages inside the file */
+	uint64_t wal;          /* the log is checkpointed when it has so many bytes */
 	uint64_t positions;
 	bool full_sync; /* what the connection is set to now */
 	bool damaged;   /* damage was found: the next start checks all of it */
@@ -69,12 +71,17 @@ char *spool_store_new_producer(struct tally_ctx *ctx); /* to be freed; NULL: it 
 /* Reserves so many bytes on the disk for the log and inside the file, or as many as there are. */
 void spool_store_reserve(struct spool_store *store, uint64_t wal, uint64_t file);
 
+/* ---- spool_room.c ---- */
+
+/* A push that needs so many bytes leaves enough of the disk to empty the spool again. */
+bool spool_store_has_room(struct spool_store *store, uint64_t needed);
+
 /* ---- spool_store.c ---- */
 
 /* Copies everything into PATH.new, replacing an old one. */
 int spool_store_copy(struct spool_store *store);
 void spool_store_measure(struct spool_store *store);
-/* The WAL is checkpointed when it has so many bytes. */
+/* Sets `wal`. */
 int spool_store_limit_wal(struct spool_store *store, uint64_t bytes);
 
 struct spool_store_push {
@@ -86,6 +93,8 @@ struct spool_store_push {
 	bool full_sync;
 };
 int spool_store_push(struct spool_store *store, const struct spool_store_push *push);
+/* Bytes of the file that a batch of so many encoded bytes takes. */
+uint64_t spool_store_needs(size_t len);
 
 /* The first entry after a sequence.  -ENOENT: none. */
 int spool_store_next(struct spool_store *store, uint64_t after, uint64_t *ret);
