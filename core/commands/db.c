@@ -23,11 +23,41 @@ struct db {
 
 enum { DB_NOTHING = -1 }; /* the instance cannot do that, and need not */
 
+/* Lets the inputs whose plugin declares no table say in create() which their configuration names;
+ * they are then in the registry.  Without one that fails the others' tables are made. */
+static void db_declare(struct db *db, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n_instances; i++) {
+		const struct plan_instance *instance = &plan->instances[i];
+		const struct tally_plugin *plugin = instance->plugin;
+		struct api *api = NULL;
+		struct error error;
+		void *self = NULL;
+		if (instance->kind != PLAN_INPUT || plugin->tables ||
+		    plugin_api_create(&db->services, plugin, instance->name, 0, &api, &error) < 0)
+			continue;
+		plugin_api_set_options(api, instance->options);
+		const char *before = crash_enter(plugin_api_ctx(api)->name);
+		int r = PLUGIN_CALL(plugin->create(plugin_api_ctx(api), instance->config, &self));
+		if (r == 0 && self)
+			PLUGIN_CALL(plugin->destroy(self));
+		else if (r < 0)
+			reason_explain(r, &error);
+		crash_leave(before);
+		if (r < 0)
+			fprintf(stderr, "%s: %s\n", instance->name, error.text);
+		plugin_api_destroy(api);
+	}
+}
+
 /* What all plugins of the plan emit, NULL at the end; also of instances that the command does not
  * name, since a store makes its schema from all of them. */
-static const struct tally_table **db_tables(const struct plan *plan)
+static const struct tally_table **db_tables(const struct db *db, const struct plan *plan)
 {
+	const struct registry *registry = db->services.registry;
 	size_t n = 0;
+	while (registry_declared(registry, n))
+		n++;
 	for (size_t i = 0; i < plan->n_instances; i++)
 		for (const struct tally_table *const *t = plan->instances[i].plugin->tables;
 		     t && *t; t++)
@@ -38,6 +68,8 @@ static const struct tally_table **db_tables(const struct plan *plan)
 		for (const struct tally_table *const *t = plan->instances[i].plugin->tables;
 		     t && *t; t++)
 			tables[n++] = *t;
+	for (size_t i = 0; tables && registry_declared(registry, i); i++)
+		tables[n++] = registry_declared(registry, i);
 	return tables;
 }
 
@@ -113,7 +145,6 @@ int command_db(const struct command_line *line)
 	int exit_code = checked_create(line, false, &checked);
 	if (exit_code != COMMAND_OK)
 		return exit_code;
-	const struct tally_table **tables = db_tables(checked.plan);
 	/* There is no other thread, but plugin_services are not complete without their lock. */
 	pthread_rwlock_init(&db.registry_lock, NULL);
 	db.services = (struct plugin_services){.metrics = metrics_create(),
@@ -122,6 +153,9 @@ int command_db(const struct command_line *line)
 					       .hostname = checked.plan->globals.host,
 					       .state_dir = checked.plan->globals.state_dir,
 					       .producer = "db"};
+	if (db.services.metrics)
+		db_declare(&db, checked.plan);
+	const struct tally_table **tables = db_tables(&db, checked.plan);
 	db.command.tables = tables;
 	exit_code = tables && db.services.metrics ? db_run(&db, checked.plan) : COMMAND_FAILED;
 	metrics_destroy(db.services.metrics);

@@ -407,6 +407,11 @@ const struct plan_instance *instance_plan(const struct instance *instance)
 	return instance->plan;
 }
 
+const struct tally_table *const *instance_tables(const struct instance *instance)
+{
+	return plugin_api_tables(instance->api);
+}
+
 const struct plan_instance *instance_origin(const struct instance *instance)
 {
 	return instance->origin;

@@ -52,7 +52,9 @@ void instance_destroy(struct instance *instance);
 int instance_reconfigure(struct instance *instance, const struct plan_instance *fresh,
 			 struct error *error);
 
-const struct plan_instance *instance_plan(const struct instance *instance);   /* in effect now */
+const struct plan_instance *instance_plan(const struct instance *instance); /* in effect now */
+/* What an input emits (plugin_api_tables()). */
+const struct tally_table *const *instance_tables(const struct instance *instance);
 const struct plan_instance *instance_origin(const struct instance *instance); /* made from */
 bool instance_up(const struct instance *instance);
 bool instance_tried(const struct instance *instance);       /* start() has returned once */

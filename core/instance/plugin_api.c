@@ -171,6 +171,8 @@ static const struct tally_host plugin_api_vtable = {
 	.cache_subscribe = plugin_api_cache_subscribe,
 	.secret = plugin_api_secret,
 	.must_flush = plugin_api_must_flush,
+	.declare = plugin_api_declare,
+	.safe_position = plugin_api_safe_position,
 };
 
 void plugin_api_set_options(struct api *api, const struct options *options)
@@ -234,6 +236,7 @@ void plugin_api_destroy(struct api *api)
 	if (api->stop_fd >= 0)
 		close(api->stop_fd);
 	api->stop_fd = -1;
+	plugin_api_tables_done(api);
 	free(api->metrics);
 	api->metrics = NULL;
 	api->n_metrics = 0;

@@ -55,6 +55,10 @@ int plugin_api_pin(struct api *api, struct plan *plan);
 /* Is a thread still inside a call of a host that was destroyed?  Then what the hosts share, their
  * services, must not go either. */
 bool plugin_api_any_stuck(void);
+/* What its input emits, NULL at the end: what the plugin declares, and what the instance has
+ * declared itself.  NULL: none are known.  Valid as long as the host; main thread or the
+ * instance's. */
+const struct tally_table *const *plugin_api_tables(const struct api *api);
 /* What its secrets are read by; as long as the host.  NULL: it has none. */
 void plugin_api_set_options(struct api *api, const struct options *options);
 /* Called on the input's thread about once a second while a buffer takes none of its rows. */

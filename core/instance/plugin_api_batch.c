@@ -115,15 +115,6 @@ int plugin_api_batch_decode(struct tally_ctx *ctx, const void *bytes, size_t len
 	return r;
 }
 
-/* By address: another table under the same name may have any columns. */
-static bool plugin_api_declares(const struct api *api, const struct tally_table *table)
-{
-	const struct tally_table *const *at = api->plugin->tables;
-	while (at && *at && *at != table)
-		at++;
-	return at && *at;
-}
-
 static int plugin_api_emit_checked(struct api *api, struct tally_batch *batch, const char *source,
 				   const char *position)
 {
@@ -190,11 +181,25 @@ int plugin_api_position(struct tally_ctx *ctx, const char *source, char *ret, si
 	int r = -ENOENT;
 	do
 		if (!services->emit)
-			r = router_position(services->router, api->plugin->tables, source, ret,
+			r = router_position(services->router, plugin_api_tables(api), source, ret,
 					    size);
 	while (r == -EAGAIN && !plugin_api_sleep(api, plugin_api_position_interval));
 	plugin_api_leave(api);
 	return r == -EAGAIN ? -ECANCELED : r;
+}
+
+int plugin_api_safe_position(struct tally_ctx *ctx, const char *source, char *ret, size_t size)
+{
+	if (!source || !ret || !size)
+		return plugin_api_refuse("it asks for a position without a source");
+	struct api *api = plugin_api_enter(ctx);
+	if (!api)
+		return -ECANCELED;
+	int r = -ENOENT;
+	if (!api->services->emit)
+		r = router_safe_position(api->services->router, source, ret, size);
+	plugin_api_leave(api);
+	return r;
 }
 
 /* Only outputs that write have a delivery; from any other instance the call means nothing. */

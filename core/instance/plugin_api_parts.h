@@ -1,7 +1,7 @@
 /*
  * What the files of plugin_api share, and nobody else's: plugin_api_entry.c is the way in, and
- * plugin_api_batch.c, plugin_api_metrics.c and plugin_api_others.c hold the functions of struct
- * tally_host that plugin_api.c puts together.
+ * plugin_api_batch.c, plugin_api_tables.c, plugin_api_metrics.c and plugin_api_others.c hold the
+ * functions of struct tally_host that plugin_api.c puts together.
  */
 #ifndef TALLYD_CORE_PLUGIN_API_PARTS_H
 #define TALLYD_CORE_PLUGIN_API_PARTS_H
@@ -11,6 +11,8 @@
 
 #include "instance/plugin_api.h"
 #include "instance/plugin_api_gone.h"
+
+struct api_tables;
 
 struct api {
 	struct tally_ctx ctx; /* first */
@@ -26,6 +28,7 @@ struct api {
 	pthread_mutex_t pin_lock; /* guards pin, which a reload changes beside the instance */
 	struct pin *pin;
 	const struct options *_Atomic options;
+	struct api_tables *_Atomic tables; /* NULL: only what the plugin declares */
 	atomic_bool passed_over; /* a blocked buffer lacks rows that are to be read again */
 	void (*waiting)(void *arg);
 	void *waiting_arg;
@@ -37,6 +40,9 @@ int plugin_api_refuse(const char *what);
 /* NULL: the instance is gone.  Else to be left again. */
 struct api *plugin_api_enter(const struct tally_ctx *ctx);
 void plugin_api_leave(struct api *api);
+
+bool plugin_api_declares(const struct api *api, const struct tally_table *table);
+void plugin_api_tables_done(struct api *api);
 
 /* As host.h says of each. */
 struct tally_batch *plugin_api_batch_new(struct tally_ctx *ctx, const struct tally_table *table);
@@ -74,6 +80,9 @@ int plugin_api_cache_set(struct tally_ctx *ctx, struct tally_cache *cache, const
 int plugin_api_cache_subscribe(struct tally_ctx *ctx, struct tally_cache *cache,
 			       const char *const *channels, int stop_fd, tally_message_fn *message,
 			       void *arg);
+int plugin_api_declare(struct tally_ctx *ctx, const struct tally_table *table,
+		       const struct tally_table **ret);
+int plugin_api_safe_position(struct tally_ctx *ctx, const char *source, char *ret, size_t size);
 int plugin_api_secret(struct tally_ctx *ctx, const char *option, char **ret);
 
 #endif

@@ -375,3 +375,8 @@ int router_position(struct router *router, const struct tally_table *const *tabl
 		return known;
 	return r == 0 && ret[0] == '\0' ? -ENOENT : r;
 }
+
+int router_safe_position(struct router *router, const char *source, char *ret, size_t size)
+{
+	return positions_get(router->positions, source, ret, size);
+}

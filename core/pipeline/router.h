@@ -62,5 +62,7 @@ void router_announce(struct router *router, const char *input,
  * -ENOENT: nowhere; -EAGAIN: to be asked again, the stores are being asked. */
 int router_position(struct router *router, const struct tally_table *const *tables,
 		    const char *source, char *ret, size_t size);
+/* Up to where its rows, and all before them, outlive a crash of this process.  -ENOENT: none. */
+int router_safe_position(struct router *router, const char *source, char *ret, size_t size);
 
 #endif

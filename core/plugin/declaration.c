@@ -154,7 +154,19 @@ static int declaration_check_kind(const struct tally_table *table, struct error 
 	return 0;
 }
 
-static int declaration_check_table(const struct tally_table *table, struct error *error)
+bool declaration_same_columns(const struct tally_table *a, const struct tally_table *b)
+{
+	if (a->kind != b->kind || a->n_columns != b->n_columns)
+		return false;
+	for (uint32_t i = 0; i < a->n_columns; i++) {
+		const struct tally_column *x = &a->columns[i], *y = &b->columns[i];
+		if (strcmp(x->name, y->name) != 0 || x->type != y->type || x->role != y->role)
+			return false;
+	}
+	return true;
+}
+
+int declaration_check_table(const struct tally_table *table, struct error *error)
 {
 	if (!table->name || !text_is_name(table->name))
 		return error_set(error, EINVAL,

@@ -2,8 +2,9 @@
  * A list of loaded plugins, found by name; there are a dozen at most, so it is walked.  A name that
  * was refused is tried again when it is asked for again, since the file may be another by then.
  *
- * Main thread, but for registry_table(), which decodes of batches call on any, with the lock that
- * plugin_services hold (plugin_api.h).
+ * Main thread, but for registry_table(), which decodes of batches call on any, and
+ * registry_declare(), which inputs call; both with the lock that plugin_services hold
+ * (plugin_api.h).
  */
 #include "plugin/registry.h"
 
@@ -17,6 +18,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "plugin/declaration.h"
+#include "plugin/declared.h"
 #include "plugin/isolate.h"
 #include "plugin/loader.h"
 #include "base/arena.h"
@@ -37,6 +40,7 @@ struct registry {
 	const char *dirs; /* as given, for messages */
 	bool isolate;
 	struct registry_item *items;
+	struct declared declared; /* tables of instances */
 };
 
 /* ---- Making one -------------------------------------------------------------- */
@@ -71,6 +75,7 @@ void registry_destroy(struct registry *registry)
 {
 	if (!registry)
 		return;
+	declared_done(&registry->declared);
 	arena_done(&registry->arena);
 	free(registry);
 }
@@ -166,20 +171,6 @@ int registry_available(struct registry *registry, char ***ret, size_t *ret_n)
 
 /* ---- Tables ------------------------------------------------------------------ */
 
-/* Units and help may differ between versions of a plugin; what a store makes of a column may
- * not. */
-static bool registry_same_columns(const struct tally_table *a, const struct tally_table *b)
-{
-	if (a->kind != b->kind || a->n_columns != b->n_columns)
-		return false;
-	for (uint32_t i = 0; i < a->n_columns; i++) {
-		const struct tally_column *x = &a->columns[i], *y = &b->columns[i];
-		if (strcmp(x->name, y->name) != 0 || x->type != y->type || x->role != y->role)
-			return false;
-	}
-	return true;
-}
-
 static const struct tally_table *registry_table_of(const struct tally_plugin *plugin,
 						   const char *name)
 {
@@ -195,7 +186,7 @@ const struct tally_table *registry_table(const struct registry *registry, const 
 	const struct tally_table *table = NULL;
 	for (struct registry_item *item = registry->items; item && !table; item = item->next)
 		table = registry_table_of(item->plugin, name);
-	return table;
+	return table ? table : declared_find(&registry->declared, name);
 }
 
 /* Rows of one table from two plugins end up in the same table of a store, so its columns must
@@ -207,15 +198,40 @@ static int registry_check_tables(const struct registry *registry, const struct t
 		for (struct registry_item *item = registry->items; item; item = item->next) {
 			const struct tally_table *other =
 				registry_table_of(item->plugin, (*t)->name);
-			if (other && !registry_same_columns(*t, other))
+			if (other && !declaration_same_columns(*t, other))
 				return error_set(
 					error, EEXIST,
 					"%s: declares the table %s with other columns than %s: use "
 					"only one of them, or the same version of both",
 					path, (*t)->name, item->path);
 		}
+		const struct tally_table *declared = declared_find(&registry->declared, (*t)->name);
+		if (declared && !declaration_same_columns(*t, declared))
+			return error_set(error, EEXIST,
+					 "%s: declares the table %s with other columns than an "
+					 "input that has declared it since the daemon started",
+					 path, (*t)->name);
 	}
 	return 0;
+}
+
+int registry_declare(struct registry *registry, const char *owner, const struct tally_table *table,
+		     const struct tally_table **ret, struct error *error)
+{
+	int r = declaration_check_table(table, error);
+	for (struct registry_item *item = registry->items; item && r == 0; item = item->next) {
+		const struct tally_table *other = registry_table_of(item->plugin, table->name);
+		if (other && !declaration_same_columns(table, other))
+			r = error_set(error, EEXIST,
+				      "table %s: the plugin %s declares it with other columns",
+				      table->name, item->plugin->name);
+	}
+	return r == 0 ? declared_add(&registry->declared, owner, table, ret, error) : r;
+}
+
+const struct tally_table *registry_declared(const struct registry *registry, size_t i)
+{
+	return declared_table(&registry->declared, i);
 }
 
 /* ---- Plugins ----------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /*
- * The plugins that are loaded, by name, and the tables they declare.  Two plugins may declare the
- * same table only with the same columns.  Filled by the main thread; tables may be looked up
- * from any thread while no loading goes on.
+ * The plugins that are loaded, by name, and the tables that they and their instances declare.  Two
+ * may declare the same table only with the same columns.  Filled by the main thread; tables may be
+ * declared and looked up from any thread, with the lock of plugin_services.
  */
 #ifndef TALLYD_CORE_REGISTRY_H
 #define TALLYD_CORE_REGISTRY_H
@@ -34,7 +34,13 @@ int registry_file(struct registry *registry, const char *path, const struct tall
 		  struct error *error);
 const char *registry_dirs(const struct registry *registry);
 const char *registry_path(const struct registry *registry, const struct tally_plugin *plugin);
-/* NULL: no loaded plugin declares it. */
+/* For an instance, whose name is owner; *ret lives as long as the registry.  -EINVAL: it breaks a
+ * rule of plugin.h; -EEXIST: it is declared elsewhere with other columns; -ENOSPC, -ENOMEM. */
+int registry_declare(struct registry *registry, const char *owner, const struct tally_table *table,
+		     const struct tally_table **ret, struct error *error);
+/* The tables that instances have declared, each as it was declared last; NULL: no more. */
+const struct tally_table *registry_declared(const struct registry *registry, size_t i);
+/* NULL: no loaded plugin and no instance declares it. */
 const struct tally_table *registry_table(const struct registry *registry, const char *name);
 
 /* Names of all files in the directories, sorted, loaded or not; free() the array only. */

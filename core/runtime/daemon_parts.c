@@ -142,7 +142,8 @@ int daemon_route(struct daemon *daemon)
 	for (size_t i = 0; i < daemon->n_instances && r == 0; i++) {
 		const struct plan_instance *plan = instance_plan(daemon->instances[i]);
 		if (plan->kind == PLAN_INPUT)
-			router_announce(daemon->services.router, plan->name, plan->plugin->tables);
+			router_announce(daemon->services.router, plan->name,
+					instance_tables(daemon->instances[i]));
 	}
 	return r;
 }

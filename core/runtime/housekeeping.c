@@ -39,7 +39,7 @@ static bool daemon_is_blocked_for(const struct daemon *daemon, const struct inst
 		struct journal *journal = buffer_journal(daemon->buffers[i]);
 		if (journal && journal_blocked(journal, &trouble) &&
 		    !journal_idle(journal, daemon_blocked_idle) &&
-		    journal_wants(journal, instance_plan(instance)->plugin->tables))
+		    journal_wants(journal, instance_tables(instance)))
 			return true;
 	}
 	return false;

@@ -90,6 +90,9 @@ struct tally_host {
 
 	int (*secret)(struct tally_ctx *ctx, const char *option, char **ret);
 	bool (*must_flush)(const struct tally_ctx *ctx);
+	int (*declare)(struct tally_ctx *ctx, const struct tally_table *table,
+		       const struct tally_table **ret);
+	int (*safe_position)(struct tally_ctx *ctx, const char *source, char *ret, size_t size);
 };
 
 struct tally_ctx {
@@ -244,10 +247,32 @@ static inline int tally_emit(struct tally_ctx *ctx, struct tally_batch *batch, c
 	return ctx->host->emit(ctx, batch, source, position);
 }
 
-/* The position up to which the rows of a source are safe.  -ENOENT: none. */
+/* Where a source resumes: behind the rows that are safe or, for an input that is started again
+ * while the daemon runs, on their way.  -ENOENT: from its beginning. */
 static inline int tally_position(struct tally_ctx *ctx, const char *source, char *ret, size_t size)
 {
 	return ctx->host->position(ctx, source, ret, size);
+}
+
+/* Up to where the rows of a source, and all before them, outlive a crash of the daemon: what the
+ * source may forget.  -ENOENT: none yet. */
+static inline int tally_safe_position(struct tally_ctx *ctx, const char *source, char *ret,
+				      size_t size)
+{
+	return ctx->host->safe_position(ctx, source, ret, size);
+}
+
+/*
+ * In an input: declares a table that only the configuration or the source knows, by the rules of
+ * plugin.h.  In create(), so that `tallyd db migrate` knows it, or later.  *ret is a copy that
+ * lives as long as the daemon; batches are made with it.  A table that was declared before is found
+ * again; the same instance may declare it with more columns. -EINVAL  breaks a rule    -EEXIST
+ * declared elsewhere with other columns -ENOSPC  too many
+ */
+static inline int tally_declare(struct tally_ctx *ctx, const struct tally_table *table,
+				const struct tally_table **ret)
+{
+	return ctx->host->declare(ctx, table, ret);
 }
 
 /* ---- Cells ------------------------------------------------------------------ */

@@ -11,6 +11,8 @@
 
 #include "pipeline/batch.h"
 #include "pipeline/batch_codec.h"
+#include "plugin/declaration.h"
+#include "plugin/declared.h"
 #include "base/clock.h"
 #include "base/error.h"
 
@@ -43,6 +45,8 @@ struct fake_host {
 	int emit_result;
 	bool must_flush;
 	int stop_fd;
+	struct declared declared;
+	char *safe; /* what is safe, of every source; NULL: all that was emitted */
 };
 
 struct tally_store {
@@ -295,6 +299,31 @@ static int fake_position(struct tally_ctx *ctx, const char *source, char *ret, s
 	return found ? 0 : -ENOENT;
 }
 
+static int fake_safe_position(struct tally_ctx *ctx, const char *source, char *ret, size_t size)
+{
+	struct fake_host *host = fake_of(ctx);
+	pthread_mutex_lock(&host->lock);
+	const struct fake_position *found = fake_find_position(host, source);
+	const char *safe = host->safe ? host->safe : found ? found->position : "";
+	snprintf(ret, size, "%s", safe);
+	pthread_mutex_unlock(&host->lock);
+	return *safe ? 0 : -ENOENT;
+}
+
+/* As the core does it, with the plugin's rules checked. */
+static int fake_declare(struct tally_ctx *ctx, const struct tally_table *table,
+			const struct tally_table **ret)
+{
+	struct fake_host *host = fake_of(ctx);
+	struct error error;
+	pthread_mutex_lock(&host->lock);
+	int r = declaration_check_table(table, &error);
+	if (r == 0)
+		r = declared_add(&host->declared, host->ctx.name, table, ret, &error);
+	pthread_mutex_unlock(&host->lock);
+	return r < 0 ? tally_fail(ctx, -r, "%s", error.text) : 0;
+}
+
 static void fake_reject_row(struct tally_ctx *ctx, const struct tally_batch *batch, uint32_t row,
 			    const char *why)
 {
@@ -427,6 +456,8 @@ static const struct tally_host fake_vtable = {
 	.cache_subscribe = fake_cache_subscribe,
 	.secret = fake_secret,
 	.must_flush = fake_must_flush,
+	.declare = fake_declare,
+	.safe_position = fake_safe_position,
 };
 
 struct fake_host *fake_host_create(const char *instance_name)
@@ -469,6 +500,8 @@ void fake_host_destroy(struct fake_host *host)
 		free(host->positions[i].position);
 	}
 	free(host->positions);
+	free(host->safe);
+	declared_done(&host->declared);
 	close(host->stop_fd);
 	pthread_mutex_destroy(&host->lock);
 	for (uint32_t i = 0; i < host->n_shown; i++)
@@ -589,6 +622,14 @@ void fake_host_stop(struct fake_host *host)
 void fake_host_set_must_flush(struct fake_host *host, bool must_flush)
 {
 	host->must_flush = must_flush;
+}
+
+void fake_host_set_safe(struct fake_host *host, const char *position)
+{
+	pthread_mutex_lock(&host->lock);
+	free(host->safe);
+	host->safe = strdup(position);
+	pthread_mutex_unlock(&host->lock);
 }
 
 void fake_host_set_emit_result(struct fake_host *host, int result)

@@ -144,6 +144,7 @@ static int build_world(void **state)
 						   .hostname = "testhost",
 						   .state_dir = "/tmp",
 						   .producer = "test"};
+	world->services.registry = registry_create("");
 	world->services.router = router_create(world->services.metrics, world->positions);
 	log_set_level(TALLY_ERROR - 1); /* what is said is not looked at here */
 	*state = world;
@@ -187,6 +188,7 @@ static int raze_world(void **state)
 	instance_destroy(world->instance);
 	assert_false(atomic_load(&told.stopped_in_call));
 	log_set_level(TALLY_INFO);
+	registry_destroy(world->services.registry);
 	router_destroy(world->services.router);
 	positions_destroy(world->positions);
 	metrics_destroy(world->services.metrics);
@@ -202,6 +204,54 @@ static int64_t value_of(struct world *world, const char *name, const char *label
 }
 
 /* ---- The tests ---- */
+
+/* What it is given by its configuration, not by its plugin. */
+static int told_declare_and_emit(struct tally_ctx *ctx, const char *name)
+{
+	static const struct tally_column columns[] = {{.name = "time", .type = TALLY_TIME},
+						      {.name = "depth", .type = TALLY_INT}};
+	const struct tally_table table = {.name = name,
+					  .help = "What was found",
+					  .columns = columns,
+					  .n_columns = 2,
+					  .kind = TALLY_SERIES};
+	const struct tally_table *declared = NULL;
+	int r = tally_declare(ctx, &table, &declared);
+	if (r < 0)
+		return r;
+	struct tally_batch *batch = tally_batch_new(ctx, declared);
+	assert_non_null(tally_batch_row(ctx, batch));
+	return tally_emit(ctx, batch, NULL, NULL);
+}
+
+static void a_table_declared_at_run_time_may_be_emitted_and_has_its_series(void **state)
+{
+	struct world *world = *state;
+	start(world, PLAN_INPUT, &follower);
+	WAIT_UNTIL(atomic_load(&told.runs) == 1);
+	assert_null(instance_tables(world->instance));
+	assert_int_equal(told_declare_and_emit(told.ctx, "found_depths"), 0);
+	assert_int_equal(told_declare_and_emit(told.ctx, "found_widths"), 0);
+	assert_int_equal(told_declare_and_emit(told.ctx, "found_depths"), 0);
+	const struct tally_table *const *tables = instance_tables(world->instance);
+	assert_string_equal(tables[0]->name, "found_depths");
+	assert_string_equal(tables[1]->name, "found_widths");
+	assert_null(tables[2]);
+	assert_int_equal(value_of(world, "tallyd_rows_collected_total",
+				  "input=\"input.told\",table=\"found_depths\""),
+			 2);
+}
+
+static void a_table_that_breaks_a_rule_is_refused_with_the_reason(void **state)
+{
+	struct world *world = *state;
+	start(world, PLAN_INPUT, &follower);
+	WAIT_UNTIL(atomic_load(&told.runs) == 1);
+	assert_int_equal(told_declare_and_emit(told.ctx, "found_rows"), -EINVAL);
+	assert_string_equal(tally_reason(told.ctx),
+			    "table found_rows: names that end in _rows are a store's own");
+	assert_null(instance_tables(world->instance));
+}
 
 static void a_start_that_fails_is_tried_until_it_works(void **state)
 {
@@ -316,6 +366,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, build_world, raze_world)
 	const struct CMUnitTest tests[] = {
+		TEST(a_table_declared_at_run_time_may_be_emitted_and_has_its_series),
+		TEST(a_table_that_breaks_a_rule_is_refused_with_the_reason),
 		TEST(a_start_that_fails_is_tried_until_it_works),
 		TEST(stopping_ends_a_start_that_is_blocked),
 		TEST(stopping_ends_the_wait_between_two_attempts_to_start),

@@ -84,6 +84,98 @@ static void what_is_available_is_listed_in_order_and_once(void **state)
 	free(names);
 }
 
+/* ---- Tables of instances ---- */
+
+static const struct tally_column *found_columns(void)
+{
+	static const struct tally_column columns[] = {
+		{.name = "time", .type = TALLY_TIME},
+		{.name = "host", .type = TALLY_TEXT, .role = TALLY_TAG},
+		{.name = "depth", .unit = "bytes", .type = TALLY_INT},
+		{.name = "width", .type = TALLY_REAL},
+	};
+	return columns;
+}
+
+static const struct tally_table found = {
+	.name = "found_depths", .help = "What was found", .n_columns = 3, .kind = TALLY_SERIES};
+
+static int declare(struct registry *registry, const char *owner, struct tally_table table,
+		   const struct tally_table **ret, struct error *error)
+{
+	table.columns = found_columns();
+	return registry_declare(registry, owner, &table, ret, error);
+}
+
+static void a_declared_table_is_a_copy_that_is_found_again(void **state)
+{
+	struct registry *registry = *state;
+	const struct tally_table *first = NULL, *again = NULL;
+	struct error error;
+	assert_null(registry_declared(registry, 0));
+	assert_int_equal(declare(registry, "input.a", found, &first, &error), 0);
+	assert_int_equal(declare(registry, "input.a", found, &again, &error), 0);
+	assert_ptr_equal(first, again);
+	assert_ptr_not_equal(first->columns, found_columns());
+	assert_string_equal(first->columns[2].unit, "bytes");
+	assert_ptr_equal(registry_table(registry, "found_depths"), first);
+	assert_ptr_equal(registry_declared(registry, 0), first);
+	assert_null(registry_declared(registry, 1));
+}
+
+static void its_owner_may_extend_a_declared_table_and_nobody_else(void **state)
+{
+	struct registry *registry = *state;
+	const struct tally_table *first = NULL, *wider = NULL, *none = NULL;
+	struct tally_table more = found;
+	struct error error;
+	more.n_columns = 4;
+	more.revision = 2;
+	assert_int_equal(declare(registry, "input.a", found, &first, &error), 0);
+	assert_int_equal(declare(registry, "input.b", more, &none, &error), -EEXIST);
+	assert_non_null(strstr(error.text, "input.a declares it with other columns"));
+	assert_null(none);
+	assert_int_equal(declare(registry, "input.a", more, &wider, &error), 0);
+	assert_int_equal(first->n_columns, 3); /* rows of it may still be on their way */
+	assert_ptr_equal(registry_table(registry, "found_depths"), wider);
+	assert_ptr_equal(registry_declared(registry, 0), wider);
+	assert_null(registry_declared(registry, 1));
+}
+
+static void a_declared_table_obeys_the_rules_and_the_plugins(void **state)
+{
+	struct registry *registry = *state;
+	const struct tally_plugin *plugin = NULL;
+	const struct tally_table *none = NULL;
+	struct tally_table bad = found;
+	struct error error;
+	bad.name = "found_rows";
+	assert_int_equal(declare(registry, "input.a", bad, &none, &error), -EINVAL);
+	bad.name = "probe_depths";
+	bad.n_columns = 4;
+	assert_int_equal(registry_plugin(registry, "probe", &plugin, &error), 0);
+	assert_int_equal(declare(registry, "input.a", bad, &none, &error), -EEXIST);
+	assert_string_equal(error.text,
+			    "table probe_depths: the plugin probe declares it with other columns");
+	assert_null(none);
+}
+
+static void tables_that_change_for_ever_come_to_an_end(void **state)
+{
+	struct registry *registry = *state;
+	const struct tally_table *table = NULL;
+	struct tally_table other = found;
+	struct error error;
+	int r = 0;
+	uint32_t n = 0;
+	while (r == 0 && n < 10000) {
+		other.revision = n++;
+		r = declare(registry, "input.a", other, &table, &error);
+	}
+	assert_int_equal(r, -ENOSPC);
+	assert_int_equal(n, 4097);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -94,6 +186,10 @@ int main(void)
 		TEST(a_file_of_another_name_than_its_plugin_is_refused),
 		TEST(two_plugins_may_not_mean_different_things_by_one_table),
 		TEST(what_is_available_is_listed_in_order_and_once),
+		TEST(a_declared_table_is_a_copy_that_is_found_again),
+		TEST(its_owner_may_extend_a_declared_table_and_nobody_else),
+		TEST(a_declared_table_obeys_the_rules_and_the_plugins),
+		TEST(tables_that_change_for_ever_come_to_an_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
