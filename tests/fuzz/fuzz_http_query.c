@@ -102,7 +102,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				  .now = NOW,
 				  .deadline = INT64_MAX,
 				  .builder = &builder};
-	context.route = endpoint_find(&target, &context.segment);
+	context.route = endpoint_find(&target, METHOD_GET, &context.segment);
 	if (context.route) {
 		if (arguments_read(&context, &context.route->params, &args) == 0)
 			endpoint_answer(context.route, &context);

@@ -35,6 +35,8 @@ tallyd_unit_test(http_prebuilt_headers SOURCES unit/test_http_prebuilt_headers.c
 	LIBRARIES http_api_objects)
 tallyd_unit_test(http_auth SOURCES unit/test_http_auth.c unit/http_fixture.c
 	LIBRARIES http_api_objects)
+tallyd_unit_test(http_sign_in SOURCES unit/test_http_sign_in.c unit/http_fixture.c
+	LIBRARIES http_api_objects)
 tallyd_unit_test(http_auth_throttle SOURCES unit/test_http_auth_throttle.c
 	LIBRARIES http_api_objects)
 foreach(area IN ITEMS live live_resume live_sources live_subscribe live_old)

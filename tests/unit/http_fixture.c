@@ -69,6 +69,8 @@ void http_prepare(struct http_fixture *fixture)
 		.store = fake_host_store(fixture->host, fake_store_reader(), fixture->store),
 		.max_query_range_days = 30,
 		.max_results_per_query = 10000,
+		.session_life = CLOCK_HOUR,
+		.session_idle = 10 * CLOCK_MINUTE,
 		.query_timeout = 5 * CLOCK_SECOND,
 		.client_timeout = 30 * CLOCK_SECOND,
 		.threads = 2,

@@ -117,6 +117,13 @@ static json_t *operation(const char *path)
 	return member(member(member(document, "paths"), path), "get");
 }
 
+static json_t *operation_of(const struct endpoint *endpoint)
+{
+	static const char *const methods[] = {
+		[METHOD_GET] = "get", [METHOD_POST] = "post", [METHOD_DELETE] = "delete"};
+	return member(member(member(document, "paths"), endpoint->path), methods[endpoint->method]);
+}
+
 static const struct endpoint *endpoint_of(const char *path)
 {
 	for (const struct endpoint *endpoint = endpoints; endpoint->path; endpoint++)
@@ -131,8 +138,10 @@ static void every_endpoint_is_in_the_document_and_the_other_way(void **state)
 	json_t *item;
 	size_t n = 0;
 	(void)state;
-	for (const struct endpoint *endpoint = endpoints; endpoint->path; endpoint++)
-		n++;
+	for (const struct endpoint *endpoint = endpoints; endpoint->path; endpoint++) {
+		n += endpoint->method == METHOD_GET;
+		assert_non_null(operation_of(endpoint));
+	}
 	json_object_foreach(member(document, "paths"), path, item)
 	{
 		if (!endpoint_of(path))
@@ -179,6 +188,43 @@ static void every_parameter_is_in_the_document_and_the_other_way(void **state)
 	(void)state;
 	json_object_foreach(member(document, "paths"), path, item)
 		check_parameters(path, endpoint_of(path));
+}
+
+/* How many scopes an alternative of its security wants, and whether it wants this one. */
+static size_t scopes_of(const struct endpoint *endpoint, const char *scheme, const char *scope)
+{
+	size_t i;
+	json_t *one, *name;
+	json_t *security = json_object_get(operation_of(endpoint), "security");
+	size_t n = 0;
+	bool found = !scope;
+	json_array_foreach(security, i, one)
+	{
+		json_t *names = json_object_get(one, scheme);
+		size_t k;
+		json_array_foreach(names, k, name)
+		{
+			n++;
+			found |= scope && strcmp(json_string_value(name), scope) == 0;
+		}
+	}
+	return found ? n : 0;
+}
+
+static void the_document_names_the_scopes_of_each_endpoint(void **state)
+{
+	(void)state;
+	for (const struct endpoint *endpoint = endpoints; endpoint->path; endpoint++) {
+		bool any = endpoint->class >= HTTP_OTHER;
+		size_t n = any || endpoint->public ? 0 : 1;
+		for (unsigned i = 0; i < HTTP_OTHER; i++)
+			n += (endpoint->scopes & 1U << i) != 0;
+		const char *scope = n ? http_class_names[endpoint->class] : NULL;
+		assert_int_equal(scopes_of(endpoint, "bearer", scope), n);
+		assert_int_equal(scopes_of(endpoint, "session", scope), n);
+		json_t *security = json_object_get(operation_of(endpoint), "security");
+		assert_int_equal(json_array_size(security) == 0, endpoint->public);
+	}
 }
 
 static void check_example(const char *where, const char *media, json_t *content)
@@ -289,6 +335,7 @@ static const struct sight sights[] = {
 	{"/readyz", "/readyz"},
 	{"/metrics", "/metrics"},
 	{"/metrics/containers", "/metrics/containers?host=alpha"},
+	{"/api/v1/session", "/api/v1/session"},
 	{"/openapi.json", "/openapi.json"},
 	{"/docs", "/docs"},
 	{"/", "/"},
@@ -542,6 +589,7 @@ int main(void)
 		cmocka_unit_test(the_checker_finds_what_is_wrong),
 		TEST(every_endpoint_is_in_the_document_and_the_other_way),
 		TEST(every_parameter_is_in_the_document_and_the_other_way),
+		TEST(the_document_names_the_scopes_of_each_endpoint),
 		TEST(every_example_fits_its_schema),
 		TEST(every_column_of_the_tables_is_in_the_document),
 		TEST(every_answer_fits_its_schema),

@@ -9,6 +9,7 @@
 enum {
 	HTTP_MAX_TARGET = 8 << 10,    /* bytes of path and query */
 	HTTP_MAX_HEADERS = 8 << 10,   /* bytes of all header lines */
+	HTTP_MAX_UPLOAD = 1 << 10,    /* bytes of a request's body, where one is taken */
 	HTTP_MAX_BODY = 16 << 20,     /* of an answer */
 	HTTP_MAX_OUTGOING = 64 << 20, /* of answers on their way, each with its other coding */
 };
@@ -24,6 +25,7 @@ struct http_config {
 	const char *const *cors_origins;  /* NULL: none */
 	const char *tokens_file;          /* NULL: requests need no token */
 	const char *const *allowed_hosts; /* NULL: none but this machine's own names */
+	int64_t session_life, session_idle;
 	const struct tally_named_cache *cache;
 	const char *cache_scope; /* NULL: nothing is shared with another instance */
 	int64_t cache_size;
@@ -47,7 +49,8 @@ enum http_class {
 	HTTP_HEALTH,
 	HTTP_METRICS,
 	HTTP_STREAM,
-	HTTP_OTHER,
+	HTTP_OTHER,   /* from here on no scopes */
+	HTTP_SESSION, /* signing in and out */
 	HTTP_CLASSES
 };
 

@@ -1,6 +1,7 @@
 /*
  * server.c calls auth_check() on the HTTP thread for each routed request, before anything is
- * answered: first the Host header (only on loopback without tokens), then the token and its scopes.
+ * answered: first the Host header (only on loopback without tokens), then the token or the session
+ * and its scopes; sign_in.c asks auth_identify() who is there.
  * A refusal is a problem document in request->builder: 421 wrong host, 401 no or unknown token, 403
  * missing scope, 429 too many wrong tokens from this address.
  */
@@ -94,8 +95,8 @@ static int auth_explain_scope(struct response_builder *builder, unsigned scopes)
 	return -1;
 }
 
-static int auth_refuse_token(const struct auth *auth, struct request *request,
-			     struct MHD_Connection *connection)
+int auth_refuse_token(const struct auth *auth, struct request *request,
+		      struct MHD_Connection *connection)
 {
 	static const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
 	const union MHD_ConnectionInfo *info =
@@ -115,9 +116,72 @@ static int auth_refuse_token(const struct auth *auth, struct request *request,
 	return -1;
 }
 
+/* ---- Who asks ------------------------------------------------------------ */
+
+const char auth_cookie[] = "tallyd_session";
+
+/*
+ * A cookie goes along with requests that pages of other ports of this machine cause, which is the
+ * same site to SameSite=Strict.  They could not read the answer, but see how long it takes; so
+ * where the browser says who caused a request (Fetch Metadata), the cookie counts only for this
+ * origin and for the address line.
+ */
+static const char *auth_find_cookie(struct MHD_Connection *connection)
+{
+	const char *site =
+		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Sec-Fetch-Site");
+	if (site && strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0)
+		return NULL;
+	return MHD_lookup_connection_value(connection, MHD_COOKIE_KIND, auth_cookie);
+}
+
+enum auth_visitor auth_identify(const struct auth *auth, const struct request *request,
+				struct MHD_Connection *connection, struct token_grant *ret)
+{
+	static const char scheme[] = "Bearer ";
+	const char *shown = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+							MHD_HTTP_HEADER_AUTHORIZATION);
+	sessions_follow(auth->sessions, tokens_generation(auth->tokens));
+	/* Another scheme is for a proxy in front. */
+	if (shown && strncasecmp(shown, scheme, strlen(scheme)) == 0) {
+		shown += strlen(scheme);
+		shown += strspn(shown, " ");
+		return tokens_find(auth->tokens, shown, strlen(shown), ret) ? AUTH_KNOWN
+									    : AUTH_UNKNOWN_TOKEN;
+	}
+	const char *cookie = auth_find_cookie(connection);
+	if (!cookie)
+		return AUTH_ANONYMOUS;
+	return sessions_find(auth->sessions, cookie, request->started, ret) ? AUTH_KNOWN
+									    : AUTH_ENDED;
+}
+
+static int auth_check_visitor(const struct auth *auth, struct request *request,
+			      struct MHD_Connection *connection)
+{
+	const struct endpoint *endpoint = request->endpoint;
+	bool any = !endpoint || endpoint->class >= HTTP_OTHER;
+	unsigned scopes = any ? 0 : 1U << endpoint->class | endpoint->scopes;
+	struct token_grant grant = {.scopes = 0};
+	enum auth_visitor visitor = auth_identify(auth, request, connection, &grant);
+	if (visitor == AUTH_UNKNOWN_TOKEN)
+		return auth_refuse_token(auth, request, connection);
+	if (visitor != AUTH_KNOWN) {
+		response_problem(&request->builder, 401, NULL,
+				 visitor == AUTH_ENDED
+					 ? "this session has ended: sign in again"
+					 : "a token is required: Authorization: Bearer …, or sign "
+					   "in at / or /docs");
+		request->builder.challenge = "Bearer realm=\"tallyd\"";
+		return -1;
+	}
+	if ((grant.scopes & scopes) == scopes)
+		return 0;
+	return auth_explain_scope(&request->builder, scopes);
+}
+
 int auth_check(const struct auth *auth, struct request *request, struct MHD_Connection *connection)
 {
-	struct response_builder *builder = &request->builder;
 	if (auth->own_names && auth_check_host(auth, request, connection) < 0)
 		return -1;
 	/* With every request, so that the last sum is logged also when no wrong token comes. */
@@ -125,22 +189,5 @@ int auth_check(const struct auth *auth, struct request *request, struct MHD_Conn
 		auth_throttle_flush_log(auth->throttle, request->started);
 	if (!auth->tokens || (request->endpoint && request->endpoint->public))
 		return 0;
-	const struct endpoint *endpoint = request->endpoint;
-	bool any = !endpoint || endpoint->class == HTTP_OTHER;
-	unsigned scopes = any ? 0 : 1U << endpoint->class | endpoint->scopes;
-	const char *shown = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
-							MHD_HTTP_HEADER_AUTHORIZATION);
-	switch (tokens_check(auth->tokens, shown, scopes)) {
-	case TOKENS_GOOD:
-		return 0;
-	case TOKENS_NOT_ENOUGH:
-		return auth_explain_scope(builder, scopes);
-	case TOKENS_UNKNOWN:
-		return auth_refuse_token(auth, request, connection);
-	default:
-		response_problem(builder, 401, NULL,
-				 "a token is required: Authorization: Bearer …");
-		builder->challenge = "Bearer realm=\"tallyd\"";
-		return -1;
-	}
+	return auth_check_visitor(auth, request, connection);
 }

@@ -1,7 +1,8 @@
 /*
- * Authorization.  With tokens: a valid one is required, except for /healthz.  Without, on loopback:
- * the Host header must be a name or address of this machine, so that a web page whose name an
- * attacker points to 127.0.0.1 (DNS rebinding) reads nothing.  HTTP thread.
+ * Authorization.  With tokens: a valid one is required, or the cookie of a session that was made of
+ * one, except for what is public.  Without, on loopback: the Host header must be a name or address
+ * of this machine, so that a web page whose name an attacker points to 127.0.0.1 (DNS rebinding)
+ * reads nothing.  HTTP thread.
  */
 #ifndef TALLYD_HTTP_AUTH_H
 #define TALLYD_HTTP_AUTH_H
@@ -10,17 +11,37 @@
 
 #include "http/auth_throttle.h"
 #include "message/request.h"
+#include "http/sessions.h"
 #include "http/tokens.h"
 
 struct auth {
 	struct tokens *tokens;            /* NULL: none are required */
-	struct auth_throttle *throttle;   /* there if tokens are */
+	struct sessions *sessions;        /* there if tokens are */
+	struct auth_throttle *throttle;   /* likewise */
+	bool tls;                         /* a cookie may say that it is for TLS only */
 	bool own_names;                   /* the Host header must name this machine */
 	const char *const *allowed_hosts; /* or be one of these; NULL: none */
 };
 
 /* Is this a name or address of loopback, or any address written in numbers? */
 bool auth_is_own_name(const char *host);
+
+extern const char auth_cookie[]; /* its name */
+
+enum auth_visitor {
+	AUTH_KNOWN,
+	AUTH_ANONYMOUS,
+	AUTH_UNKNOWN_TOKEN,
+	AUTH_ENDED, /* its cookie is of no session, or of one that is over */
+};
+
+/* Who asks, where tokens are required.  A bearer token comes before a cookie. */
+enum auth_visitor auth_identify(const struct auth *auth, const struct request *request,
+				struct MHD_Connection *connection, struct token_grant *ret);
+
+/* A wrong token came: a 401, or a 429 if there were many from this address.  -1. */
+int auth_refuse_token(const struct auth *auth, struct request *request,
+		      struct MHD_Connection *connection);
 
 /* For a request after routing, whether it found an endpoint or not.  0, or -1 and a problem in
  * request->builder. */

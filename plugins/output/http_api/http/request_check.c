@@ -8,6 +8,7 @@
 #include "http/request_check.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -15,11 +16,16 @@
 
 struct headers {
 	unsigned content_lengths, hosts, authorizations;
-	size_t bytes; /* of their lines */
+	size_t uploads; /* bytes of a body that may come */
+	bool large;     /* more than those */
+	size_t bytes;   /* of their lines */
 	const char *problem;
 };
 
-enum { LINE_END = 2 }; /* CR and LF */
+enum {
+	LINE_END = 2,      /* CR and LF */
+	UPLOAD_DIGITS = 8, /* of a length that is read at all */
+};
 
 /* token of RFC 9110, section 5.6.2 */
 static bool is_token(const char *text, size_t len)
@@ -47,7 +53,12 @@ static const char *check_header(struct headers *headers, const char *name, size_
 		if (*value == '\0' || value[strspn(value, "0123456789")])
 			return "an odd Content-Length";
 		/* Some clients send "Content-Length: 0" with a GET; that is harmless. */
-		return value[strspn(value, "0")] ? "requests with a body are not taken" : NULL;
+		value += strspn(value, "0");
+		if (*value && headers->uploads == 0)
+			return "requests with a body are not taken";
+		headers->large = strlen(value) > UPLOAD_DIGITS ||
+				 strtoul(value, NULL, 10) > headers->uploads;
+		return NULL;
 	}
 	if (strcasecmp(name, "Host") == 0 && headers->hosts++)
 		return "more than one Host";
@@ -117,22 +128,29 @@ static bool sizes_add_up(const struct request_line *line, const struct headers *
 }
 
 /* NULL: its URI and headers can be read in one way only. */
-static const char *find_oddity(struct MHD_Connection *connection, const struct request_line *line)
+static const char *find_oddity(struct MHD_Connection *connection, const struct request_line *line,
+			       struct headers *headers)
 {
-	struct headers headers = {0};
 	for (const char *at = line->raw; *at; at++)
 		if ((unsigned char)*at <= ' ' || *at == 0x7f)
 			return "a blank or a control character in the URI";
 	if (strcasestr(line->raw, "%00"))
 		return "a NUL in the URI";
-	MHD_get_connection_values_n(connection, MHD_HEADER_KIND, check_each_header, &headers);
-	if (headers.problem)
-		return headers.problem;
-	if (!headers.hosts && strcmp(line->version, "HTTP/1.0") != 0)
+	MHD_get_connection_values_n(connection, MHD_HEADER_KIND, check_each_header, headers);
+	if (headers->problem)
+		return headers->problem;
+	if (!headers->hosts && strcmp(line->version, "HTTP/1.0") != 0)
 		return "no Host";
-	if (!sizes_add_up(line, &headers, header_size(connection)))
+	if (!sizes_add_up(line, headers, header_size(connection)))
 		return "a NUL, a line that ends without CR, or blanks where none belong";
 	return NULL;
+}
+
+static bool takes_method(const struct request_line *line)
+{
+	const char *method = line->method;
+	return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 || line->preflight ||
+	       (line->signs && (strcmp(method, "POST") == 0 || strcmp(method, "DELETE") == 0));
 }
 
 int request_check(struct MHD_Connection *connection, const struct request_line *line,
@@ -147,15 +165,20 @@ int request_check(struct MHD_Connection *connection, const struct request_line *
 	if (header_size(connection) > target_len + HTTP_MAX_HEADERS)
 		return response_problem(builder, 431, NULL, "the headers are longer than %d bytes",
 					HTTP_MAX_HEADERS);
-	if (strcmp(line->method, "GET") != 0 && strcmp(line->method, "HEAD") != 0 &&
-	    !line->preflight) {
-		response_problem(builder, 405, NULL, "only GET and HEAD are answered here");
-		builder->allow = "GET, HEAD";
+	if (!takes_method(line)) {
+		response_problem(builder, 405, NULL, "only GET and HEAD are answered here%s",
+				 line->signs ? ", and POST and DELETE" : "");
+		builder->allow = line->signs ? "GET, HEAD, POST, DELETE" : "GET, HEAD";
 		return -EINVAL;
 	}
-	const char *oddity = find_oddity(connection, line);
+	struct headers headers = {
+		.uploads = line->signs && strcmp(line->method, "POST") == 0 ? HTTP_MAX_UPLOAD : 0};
+	const char *oddity = find_oddity(connection, line, &headers);
 	if (oddity)
 		return response_problem(builder, 400, NULL, "%s", oddity);
+	if (headers.large)
+		return response_problem(builder, 413, NULL, "the body is longer than %d bytes",
+					HTTP_MAX_UPLOAD);
 	builder->close = false;
 	return 0;
 }

@@ -14,6 +14,7 @@
 struct request_line {
 	const char *method, *raw, *version; /* raw: the URI as it came */
 	bool preflight;                     /* OPTIONS is taken */
+	bool signs;                         /* POST and DELETE are taken: sign_in_is_target() */
 };
 
 /* 0, or a problem written to reply, with reply->close set. */

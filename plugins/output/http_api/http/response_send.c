@@ -68,6 +68,8 @@ static void add_rare(struct MHD_Response *mhd_response, const struct response *r
 		security_headers_add(mhd_response, response->policy);
 	if (response->link)
 		MHD_add_response_header(mhd_response, "Link", response->link);
+	if (response->cookie)
+		MHD_add_response_header(mhd_response, "Set-Cookie", response->cookie);
 	if (response->allow)
 		MHD_add_response_header(mhd_response, "Allow", response->allow);
 	if (response->challenge)
@@ -148,17 +150,17 @@ static struct MHD_Response *any_answer(const struct sender *sender, const struct
 /*
  * With all headers.  Also used for a 304, for which libmicrohttpd sends the headers only.
  *
- * Vary is what an answer depends on besides its target.  Authorization is part of it wherever
- * tokens are required: a browser's cache belongs to a profile, and would otherwise give one token's
- * answers to a request with another.
+ * Vary is what an answer depends on besides its target.  Authorization and Cookie are part of it
+ * wherever tokens are required: a browser's cache belongs to a profile, and would otherwise give
+ * one token's answers to a request with another.
  */
 static struct MHD_Response *new_answer(const struct sender *sender, const struct request *request,
 				       struct MHD_Connection *connection,
 				       const struct prebuilt_key *key)
 {
-	static const char *const vary[2][2] = {
-		{"Accept-Encoding", "Accept-Encoding, Origin"},
-		{"Accept-Encoding, Authorization", "Accept-Encoding, Authorization, Origin"}};
+	static const char *const vary[2][2] = {{"Accept-Encoding", "Accept-Encoding, Origin"},
+					       {"Accept-Encoding, Authorization, Cookie",
+						"Accept-Encoding, Authorization, Cookie, Origin"}};
 	const struct http_config *config = sender->config;
 	struct MHD_Response *mhd_response = any_answer(sender, request, key->coding, connection);
 	if (!mhd_response)

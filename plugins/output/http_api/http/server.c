@@ -33,6 +33,7 @@
 #include "message/request.h"
 #include "http/response_send.h"
 #include "live/sse_client.h"
+#include "http/sign_in.h"
 #include "http/tls.h"
 #include "routes/endpoint.h"
 
@@ -136,7 +137,7 @@ static enum MHD_Result server_deny(struct server *server, struct request *reques
 static enum MHD_Result server_serve_reserve(struct server *server, struct request *request,
 					    struct MHD_Connection *connection, int routed)
 {
-	bool health = routed == 0 && !request->preflight && request->endpoint->public;
+	bool health = routed == 0 && !request->preflight && request->endpoint->reserved;
 	struct context context =
 		request_context(request, server->ctx, server->config, &request->builder);
 	if (health && auth_check(&server->auth, request, connection) == 0)
@@ -148,6 +149,18 @@ static enum MHD_Result server_serve_reserve(struct server *server, struct reques
 	connections_settle_reserve(server->connections, connection, health);
 	request->builder.close = true;
 	return server_queue(server, request, connection);
+}
+
+/* Signing in with a wrong token is denied like a request with one. */
+static enum MHD_Result server_answer_here(struct server *server, struct request *request,
+					  struct MHD_Connection *connection,
+					  struct context *context)
+{
+	server_answer(server, request, context);
+	unsigned status = request->builder.status;
+	return status == 401 || status == 403 || status == 429
+		       ? server_deny(server, request, connection)
+		       : server_queue(server, request, connection);
 }
 
 static enum MHD_Result server_dispatch(struct server *server, struct request *request,
@@ -168,12 +181,12 @@ static enum MHD_Result server_dispatch(struct server *server, struct request *re
 		return server_queue(server, request, connection);
 	struct context context =
 		request_context(request, server->ctx, server->config, &request->builder);
+	struct visitor visitor = {&server->auth, request, connection};
+	context.visitor = &visitor;
 	if (arguments_read(&context, &request->endpoint->params, &request->args) < 0)
 		return server_queue(server, request, connection);
-	if (request->endpoint->direct) {
-		server_answer(server, request, &context);
-		return server_queue(server, request, connection);
-	}
+	if (request->endpoint->direct)
+		return server_answer_here(server, request, connection, &context);
 	if (dispatch_request(server->dispatch, request, connection) != 0)
 		return server_queue(server, request, connection);
 	connections_set(server->connections, connection, CONN_WAITING);
@@ -194,7 +207,11 @@ static enum MHD_Result server_accept(struct server *server, struct request *requ
 	request->gzip = accept_gzip(
 		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept-Encoding"));
 	request->preflight = request->cors && cors_is_preflight(connection, method);
-	const struct request_line line = {method, request->raw, version, request->preflight};
+	request->method = strcmp(method, "POST") == 0     ? METHOD_POST
+			  : strcmp(method, "DELETE") == 0 ? METHOD_DELETE
+							  : METHOD_GET;
+	const struct request_line line = {method, request->raw, version, request->preflight,
+					  sign_in_is_target(request->raw)};
 	int r = request_check(connection, &line, &request->builder);
 	if (r == 0 && request_read_target(request, connection) < 0)
 		r = response_problem(&request->builder, 400, NULL,
@@ -217,9 +234,15 @@ static enum MHD_Result server_handle(void *arg, struct MHD_Connection *connectio
 {
 	struct request *request = *state;
 	(void)url;
-	(void)upload;
-	if (!request || *upload_len)
+	if (!request)
 		return MHD_NO;
+	if (*upload_len) {
+		/* Only where request_check() has let a body pass, of this length at most. */
+		if (request_add_upload(request, upload, *upload_len) < 0)
+			return MHD_NO;
+		*upload_len = 0;
+		return MHD_YES;
+	}
 	if (request->stage == REQUEST_NEW)
 		return server_accept(arg, request, connection, method, version);
 	if (request->stage == REQUEST_ACCEPTED)
@@ -326,6 +349,7 @@ static void server_free(struct server *server)
 	live_free(server->live);
 	tokens_close(server->auth.tokens);
 	auth_throttle_destroy(server->auth.throttle);
+	sessions_destroy(server->auth.sessions);
 	tls_close(server->tls);
 	pthread_cond_destroy(&server->answered);
 	pthread_mutex_destroy(&server->lock);
@@ -360,8 +384,10 @@ static int server_open_auth(struct server *server, const struct listen_address *
 			: 0;
 	if (r < 0 || !config->tokens_file)
 		return r;
+	server->auth.tls = server->tls != NULL;
 	server->auth.throttle = auth_throttle_create(server->ctx);
-	return server->auth.throttle
+	server->auth.sessions = sessions_create(config->session_life, config->session_idle);
+	return server->auth.throttle && server->auth.sessions
 		       ? tokens_open(server->ctx, config->tokens_file, &server->auth.tokens)
 		       : tally_fail(server->ctx, ENOMEM, "out of memory");
 }

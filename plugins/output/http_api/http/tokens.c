@@ -1,7 +1,8 @@
 /*
- * start() opens the file on the core's thread; afterwards auth.c calls tokens_check() on the HTTP
- * thread, which reads the file again when it has changed, at most once a second.  A file that is
- * wrong is an error at the start; later it is logged, and the tokens read before stay valid.
+ * start() opens the file on the core's thread; afterwards auth.c calls the others on the HTTP
+ * thread: tokens_generation() reads the file again when it has changed, at most once a second.  A
+ * file that is wrong is an error at the start; later it is logged, and the tokens read before stay
+ * valid.
  *
  * Tokens are compared in constant time, all of them for each request, so that timing reveals
  * nothing about their bytes or their order; buffers that held one are overwritten.
@@ -14,7 +15,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 #include "http/file_watch.h"
@@ -40,6 +40,7 @@ struct tokens {
 	const char *path;
 	int64_t checked; /* monotonic */
 	struct file_watch read;
+	unsigned generation; /* of list */
 	struct token_list list;
 };
 
@@ -49,7 +50,7 @@ static unsigned token_scope(const char *word)
 {
 	if (strcmp(word, "read") == 0)
 		return ~0U;
-	/* HTTP_OTHER, the last, is no scope: those pages need any known token. */
+	/* From HTTP_OTHER on they are no scopes: those pages need any known token. */
 	for (unsigned i = 0; i < HTTP_OTHER; i++)
 		if (strcmp(http_class_names[i], word) == 0)
 			return 1U << i;
@@ -117,8 +118,13 @@ static int tokens_load(struct tokens *tokens)
 				  "tokens_file: %s: others may read or change it (chmod 600)",
 				  tokens->path);
 	int r = tokens_read(tokens, file, &list);
-	if (r == 0)
+	if (r == 0) {
+		/* A file that was only touched ends no session. */
+		bool same = list.n == tokens->list.n && memcmp(list.token, tokens->list.token,
+							       list.n * sizeof(*list.token)) == 0;
+		tokens->generation += !same;
 		tokens->list = list;
+	}
 	explicit_bzero(&list, sizeof(list));
 	return r;
 }
@@ -138,6 +144,12 @@ static void tokens_refresh(struct tokens *tokens)
 	else
 		tally_log(tokens->ctx, TALLY_ERROR, "%s; the previous tokens stay valid",
 			  tally_reason(tokens->ctx));
+}
+
+unsigned tokens_generation(struct tokens *tokens)
+{
+	tokens_refresh(tokens);
+	return tokens->generation;
 }
 
 int tokens_open(struct tally_ctx *ctx, const char *path, struct tokens **ret)
@@ -176,23 +188,22 @@ static unsigned token_equals(const char *a, const char *b)
 	return (differ - 1) & ~differ & 0x80000000U ? ~0U : 0;
 }
 
-enum tokens_verdict tokens_check(struct tokens *tokens, const char *authorization, unsigned scopes)
+bool tokens_find(const struct tokens *tokens, const char *text, size_t len, struct token_grant *ret)
 {
 	char given[TOKENS_MAX_LENGTH] = "";
-	unsigned has = 0;
-	tokens_refresh(tokens);
-	if (!authorization || strncasecmp(authorization, "Bearer ", 7) != 0)
-		return TOKENS_MISSING;
-	authorization += 7 + strspn(authorization + 7, " ");
-	size_t len = strlen(authorization);
+	struct token_grant found = {.scopes = 0};
 	if (len >= sizeof(given))
-		return TOKENS_UNKNOWN;
-	memcpy(given, authorization, len);
-	for (uint32_t i = 0; i < tokens->list.n; i++)
-		has |= tokens->list.token[i].scopes &
-		       token_equals(given, tokens->list.token[i].text);
+		return false;
+	memcpy(given, text, len);
+	/* A token on several lines has the scopes of all of them. */
+	for (uint32_t i = 0; i < tokens->list.n; i++) {
+		unsigned same = token_equals(given, tokens->list.token[i].text);
+		found.scopes |= tokens->list.token[i].scopes & same;
+		found.place = (found.place & ~same) | (i & same);
+	}
 	explicit_bzero(given, sizeof(given));
-	if (!has)
-		return TOKENS_UNKNOWN;
-	return (has & scopes) == scopes ? TOKENS_GOOD : TOKENS_NOT_ENOUGH;
+	if (!found.scopes)
+		return false;
+	*ret = found;
+	return true;
 }

@@ -7,6 +7,7 @@
 #ifndef TALLYD_HTTP_TOKENS_H
 #define TALLYD_HTTP_TOKENS_H
 
+#include <stdbool.h>
 #include <tallyd/host.h>
 
 #include "http_api.h"
@@ -19,11 +20,18 @@ struct tokens;
 int tokens_open(struct tally_ctx *ctx, const char *path, struct tokens **ret);
 void tokens_close(struct tokens *tokens); /* NULL is fine */
 
-enum tokens_verdict { TOKENS_GOOD, TOKENS_MISSING, TOKENS_UNKNOWN, TOKENS_NOT_ENOUGH };
+/* What a token is good for. */
+struct token_grant {
+	unsigned place;  /* of the token in the file, from 0; below TOKENS_MAX */
+	unsigned scopes; /* a bit per enum http_class */
+};
 
-/* scopes: a bit per enum http_class, all of which it must have; 0: any token will do.
- * authorization: the value of that header, or NULL.  Takes as long whichever token it is, and
- * whether any. */
-enum tokens_verdict tokens_check(struct tokens *tokens, const char *authorization, unsigned scopes);
+/* Grows when other tokens or scopes were read than before: what was made of a token ends then.
+ * Looks at the file, at most once a second. */
+unsigned tokens_generation(struct tokens *tokens);
+
+/* false: there is no such token.  Takes as long whichever token it is, and whether any. */
+bool tokens_find(const struct tokens *tokens, const char *text, size_t len,
+		 struct token_grant *ret);
 
 #endif

@@ -18,6 +18,7 @@ struct endpoint;
 struct catalog_cache;
 struct catalog;
 struct live;
+struct visitor;
 
 struct context {
 	struct tally_ctx *ctx;
@@ -35,6 +36,7 @@ struct context {
 	const char *last_event_id;          /* NULL: none */
 	bool (*abandoned)(const void *arg); /* no client waits any more */
 	const void *abandoned_arg;
+	struct visitor *visitor; /* of routes that sign in and out; else NULL */
 	struct response_builder *builder;
 };
 

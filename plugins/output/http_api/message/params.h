@@ -11,6 +11,8 @@
 
 enum { TARGET_MAX_SEGMENTS = 8, PARAMS_MAX = 64 };
 
+enum request_method { METHOD_GET, METHOD_POST, METHOD_DELETE }; /* HEAD is a GET here */
+
 struct param {
 	const char *name, *value;
 };

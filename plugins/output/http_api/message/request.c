@@ -62,6 +62,19 @@ int request_read_last_event_id(struct request *request, struct MHD_Connection *c
 	return request->last_event_id ? 0 : -ENOMEM;
 }
 
+int request_add_upload(struct request *request, const char *bytes, size_t len)
+{
+	if (len > HTTP_MAX_UPLOAD - request->upload_len)
+		return -E2BIG;
+	if (!request->upload)
+		request->upload = malloc(HTTP_MAX_UPLOAD);
+	if (!request->upload)
+		return -ENOMEM;
+	memcpy(request->upload + request->upload_len, bytes, len);
+	request->upload_len += len;
+	return 0;
+}
+
 struct context request_context(const struct request *request, struct tally_ctx *ctx,
 			       const struct http_config *config, struct response_builder *builder)
 {
@@ -96,6 +109,10 @@ void request_drop(struct request *request)
 	response_drop(request->fallback);
 	target_done(&request->target);
 	free(request->last_event_id);
+	/* A token may be in it. */
+	if (request->upload)
+		explicit_bzero(request->upload, HTTP_MAX_UPLOAD);
+	free(request->upload);
 	free(request->raw);
 	free(request);
 }

@@ -43,12 +43,15 @@ struct request {
 	int64_t now;                     /* when it came: wall time and monotonic */
 	int64_t started, deadline;
 	enum cache_class kind;
-	bool gzip; /* its client takes that */
+	bool gzip;                  /* its client takes that */
+	enum request_method method; /* of HEAD: GET, with head */
 	bool head;
 	bool preflight;
 	bool hold;           /* its refusal is to be held back for a moment */
 	const char *cors;    /* as cors_match() */
 	char *last_event_id; /* NULL: none */
+	char *upload;        /* what came with it, up to HTTP_MAX_UPLOAD; NULL: nothing */
+	size_t upload_len;
 
 	/* The answer, being written or finished.  Written by whoever took the request,
 	 * read by the connection after that. */
@@ -71,6 +74,8 @@ struct request *request_create(const char *raw); /* NULL: no memory */
 int request_read_target(struct request *request, struct MHD_Connection *connection);
 /* Takes the Last-Event-ID over from the headers.  -ENOMEM. */
 int request_read_last_event_id(struct request *request, struct MHD_Connection *connection);
+/* Adds what came of its body.  -E2BIG, -ENOMEM. */
+int request_add_upload(struct request *request, const char *bytes, size_t len);
 /* What an endpoint gets to answer it, except for what only the cache and the streams know. */
 struct context request_context(const struct request *request, struct tally_ctx *ctx,
 			       const struct http_config *config, struct response_builder *builder);

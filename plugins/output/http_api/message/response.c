@@ -98,6 +98,8 @@ struct response *response_create(struct response_builder *builder, int64_t made,
 	builder->link = NULL;
 	response->policy = builder->policy;
 	builder->policy = NULL;
+	response->cookie = builder->cookie;
+	builder->cookie = NULL;
 	response->source = builder->source;
 	builder->source = (struct body_source){.arg = NULL};
 	size_t len = builder->body.len;
@@ -128,6 +130,7 @@ void response_drop(struct response *response)
 		free(response->body[i].data);
 	free(response->link);
 	free(response->policy);
+	free(response->cookie);
 	body_source_done(&response->source);
 	free(response);
 }
@@ -136,5 +139,6 @@ size_t response_bytes(const struct response *response)
 {
 	return sizeof(*response) + response->body[RESPONSE_IDENTITY].len +
 	       response->body[RESPONSE_GZIP].len + (response->link ? strlen(response->link) : 0) +
-	       (response->policy ? strlen(response->policy) : 0);
+	       (response->policy ? strlen(response->policy) : 0) +
+	       (response->cookie ? strlen(response->cookie) : 0);
 }

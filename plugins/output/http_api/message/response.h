@@ -17,7 +17,7 @@ struct response {
 	atomic_uint references;
 	unsigned status;
 	const char *type, *allow, *challenge; /* static, as in struct response_builder */
-	char *link, *policy;                  /* likewise, but owned */
+	char *link, *policy, *cookie;         /* likewise, but owned */
 	struct body_source source;            /* instead of a body, until it is on its way */
 	unsigned retry_after;
 	bool close, excused;

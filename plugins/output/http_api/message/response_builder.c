@@ -48,6 +48,8 @@ void response_builder_done(struct response_builder *builder)
 	builder->link = NULL;
 	free(builder->policy);
 	builder->policy = NULL;
+	free(builder->cookie);
+	builder->cookie = NULL;
 	body_source_done(&builder->source);
 }
 
@@ -64,6 +66,7 @@ static const struct {
 	{409, "Conflict"},
 	{413, "Content Too Large"},
 	{414, "URI Too Long"},
+	{415, "Unsupported Media Type"},
 	{421, "Misdirected Request"},
 	{429, "Too Many Requests"},
 	{431, "Request Header Fields Too Large"},

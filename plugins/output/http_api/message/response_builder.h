@@ -38,6 +38,7 @@ struct response_builder {
 	struct json_writer body;
 	struct body_source source; /* instead of a body */
 	char *link;                /* value of a Link header, or NULL */
+	char *cookie;              /* value of a Set-Cookie header; owned; NULL: none */
 	char *policy;          /* of a page, as security_policy_of(); owned; NULL: nothing runs */
 	const char *allow;     /* value of an Allow header, static, or NULL */
 	const char *challenge; /* value of a WWW-Authenticate header, static, or NULL */

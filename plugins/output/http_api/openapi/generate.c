@@ -329,8 +329,22 @@ static void write_headers(const struct endpoint *route)
 	json_end_object(&out);
 }
 
+/* What is not GET answers with nothing but a status. */
+static void write_empty(void)
+{
+	json_write_key(&out, "204");
+	json_begin_object(&out);
+	write_pair("description", "Done.");
+	write_member("headers", "{\"Set-Cookie\":{\"$ref\":\"#/components/headers/Set-Cookie\"}}");
+	json_end_object(&out);
+}
+
 static void write_success(const struct endpoint *route)
 {
+	if (route->method != METHOD_GET) {
+		write_empty();
+		return;
+	}
 	json_write_key(&out, "200");
 	json_begin_object(&out);
 	write_pair("description", "OK");
@@ -358,12 +372,12 @@ static void write_responses(const struct endpoint *route)
 	} errors[] = {
 		{endpoint_is_validated(route), "304", "NotModified"},
 		{route->params.others != OTHERS_IGNORED, "400", "BadRequest"},
-		{!route->public, "401", "Unauthorized"},
-		{!route->public, "403", "Forbidden"},
+		{!route->public || route->upload, "401", "Unauthorized"},
+		{!route->public || route->method != METHOD_GET, "403", "Forbidden"},
 		{route->errors & ERROR_NOT_FOUND, "404", "NotFound"},
 		{route->errors & ERROR_AMBIGUOUS, "409", "Ambiguous"},
 		{route->errors & ERROR_TOO_LARGE, "413", "TooLarge"},
-		{!route->public, "429", "Throttled"},
+		{!route->public || route->upload, "429", "Throttled"},
 		{!route->direct && route->class != HTTP_STREAM, "503", "Unavailable"},
 		{true, "default", "Problem"},
 	};
@@ -381,11 +395,59 @@ static void write_responses(const struct endpoint *route)
 
 /* ---- The document -------------------------------------------------------- */
 
-static void write_route(const struct endpoint *route)
+static bool has_scope(const struct endpoint *route, unsigned scope)
 {
-	json_write_key(&out, route->path);
+	return scope < HTTP_OTHER && (route->class == scope || route->scopes & 1U << scope);
+}
+
+/* The scopes that a token needs stand where OpenAPI 3.1 has roles: behind the scheme.  The first
+ * alternative, nothing, is for where no token is required. */
+static void write_security(const struct endpoint *route)
+{
+	static const char *const schemes[] = {"bearer", "session"};
+	json_write_key(&out, "security");
+	json_begin_array(&out);
+	for (size_t i = 0; !route->public && i < sizeof(schemes) / sizeof(*schemes); i++) {
+		if (i == 0)
+			json_write_json(&out, "{}", 2);
+		json_begin_object(&out);
+		json_write_key(&out, schemes[i]);
+		json_begin_array(&out);
+		for (unsigned scope = 0; scope < HTTP_OTHER; scope++)
+			if (has_scope(route, scope))
+				json_write_string(&out, http_class_names[scope]);
+		json_end_array(&out);
+		json_end_object(&out);
+	}
+	json_end_array(&out);
+}
+
+static void write_upload(const struct endpoint *route)
+{
+	char *examples = lookup("examples", route->id);
+	char *example = examples ? member_of(route->id, examples, "application/json") : NULL;
+	if (!example || !lookup("schemas", route->upload))
+		die("%s: there is no schema or example of what is sent", route->id);
+	json_write_key(&out, "requestBody");
 	json_begin_object(&out);
-	json_write_key(&out, "get");
+	write_member("required", "true");
+	json_write_key(&out, "content");
+	json_begin_object(&out);
+	json_write_key(&out, "application/json");
+	json_begin_object(&out);
+	json_write_key(&out, "schema");
+	write_ref("schemas", route->upload, strlen(route->upload));
+	write_member("example", example);
+	json_end_object(&out);
+	json_end_object(&out);
+	json_end_object(&out);
+}
+
+static void write_operation(const struct endpoint *route)
+{
+	static const char *const methods[] = {
+		[METHOD_GET] = "get", [METHOD_POST] = "post", [METHOD_DELETE] = "delete"};
+	json_write_key(&out, methods[route->method]);
 	json_begin_object(&out);
 	write_pair("operationId", route->id);
 	json_write_key(&out, "tags");
@@ -396,11 +458,24 @@ static void write_route(const struct endpoint *route)
 	if (route->description)
 		write_pair("description", route->description);
 	write_params(&route->params);
+	if (route->upload)
+		write_upload(route);
 	write_responses(route);
-	if (route->public)
-		write_member("security", "[]");
+	write_security(route);
 	json_end_object(&out);
+}
+
+/* Routes of one path stand together.  Returns the last. */
+static const struct endpoint *write_path(const struct endpoint *route)
+{
+	const char *path = route->path;
+	json_write_key(&out, path);
+	json_begin_object(&out);
+	write_operation(route);
+	while (route[1].path && strcmp(route[1].path, path) == 0)
+		write_operation(++route);
 	json_end_object(&out);
+	return route;
 }
 
 /* An example whose route is gone would stay for ever. */
@@ -419,12 +494,12 @@ static void write_document(void)
 	write_pair("openapi", "3.1.0");
 	write_common("info");
 	write_common("servers");
-	write_member("security", "[{},{\"bearer\":[]}]");
+	write_member("security", "[{},{\"bearer\":[]},{\"session\":[]}]");
 	write_common("tags");
 	json_write_key(&out, "paths");
 	json_begin_object(&out);
 	for (const struct endpoint *route = endpoints; route->path; route++)
-		write_route(route);
+		route = write_path(route);
 	json_end_object(&out);
 	json_write_key(&out, "components");
 	json_begin_object(&out);
@@ -467,7 +542,9 @@ static void print_overview(void)
 {
 	printf("| endpoint | parameters | scope | cache class |\n|---|---|---|---|\n");
 	for (const struct endpoint *route = endpoints; route->path; route++) {
-		printf("| `%s` |", route->path);
+		static const char *const methods[] = {
+			[METHOD_GET] = "", [METHOD_POST] = "POST ", [METHOD_DELETE] = "DELETE "};
+		printf("| `%s%s` |", methods[route->method], route->path);
 		print_params(&route->params);
 		printf(" | %s", route->public                ? "none"
 				: route->class == HTTP_OTHER ? "any"

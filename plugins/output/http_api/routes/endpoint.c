@@ -72,13 +72,14 @@ static bool endpoint_matches(const struct endpoint *endpoint, const struct targe
 	return *pattern == '\0';
 }
 
-const struct endpoint *endpoint_find(const struct target *target, const char **ret_segment)
+const struct endpoint *endpoint_find(const struct target *target, enum request_method method,
+				     const char **ret_segment)
 {
 	for (const struct endpoint *endpoint = endpoints; endpoint->path; endpoint++)
-		if (endpoint_matches(endpoint, target, ret_segment))
+		if (endpoint->method == method && endpoint_matches(endpoint, target, ret_segment))
 			return endpoint;
 	*ret_segment = NULL;
-	return is_image_with_slashes(target) ? &slashes : NULL;
+	return method == METHOD_GET && is_image_with_slashes(target) ? &slashes : NULL;
 }
 
 int request_route(struct request *request)
@@ -101,7 +102,7 @@ int request_route(struct request *request)
 	const char *param;
 	if (!target_is_utf8(&request->target, &param))
 		return response_problem(builder, 400, param, "is not valid UTF-8");
-	request->endpoint = endpoint_find(&request->target, &request->segment);
+	request->endpoint = endpoint_find(&request->target, request->method, &request->segment);
 	if (!request->endpoint)
 		return response_problem(builder, 404, NULL, "no such path; / lists what there is");
 	return 0;

@@ -24,28 +24,32 @@ enum { ERROR_NOT_FOUND = 1 << 0, ERROR_AMBIGUOUS = 1 << 1, ERROR_TOO_LARGE = 1 <
 struct endpoint {
 	const char *path; /* "/api/v1/containers/{id}" */
 	endpoint_fn *answer;
+	enum request_method method;
 	enum http_class class;   /* what it is counted as, and the scope that a token needs */
 	unsigned scopes;         /* that a token needs besides: a bit per enum http_class */
 	enum cache_class cached; /* for how long, and what invalidates it */
 	bool direct;             /* asks no store, so it is answered on libmicrohttpd's thread */
 	bool fixed;              /* direct, and always the same: answered once, then kept */
-	bool public;             /* needs no token, and is answered when connections are short */
+	bool public;             /* needs no token */
+	bool reserved;           /* answered also when connections are short */
+	unsigned errors;         /* a bit per ERROR_… above */
 	struct route_params params;
 
 	/* For the document. */
 	const char *id; /* operationId; examples have it as their key */
 	const char *tag, *summary, *description;
 	const char *schema; /* of the JSON; "A|B": one of them; NULL: the body is text */
+	const char *upload; /* schema of what is sent; NULL: nothing is */
 	const char *media;  /* NULL: JSON, and with a parameter `format` CSV and NDJSON */
-	unsigned errors;
 };
 
 /* Whether its answers have an ETag, so that a client can ask whether they have changed.  Health and
- * metrics are never the same twice, and a stream has no end to make one of. */
+ * metrics are never the same twice, nor should a browser keep who is signed in, and a stream has no
+ * end to make one of. */
 static inline bool endpoint_is_validated(const struct endpoint *endpoint)
 {
 	return endpoint->class != HTTP_HEALTH && endpoint->class != HTTP_METRICS &&
-	       endpoint->class != HTTP_STREAM;
+	       endpoint->class != HTTP_STREAM && endpoint->class != HTTP_SESSION;
 }
 
 /* As scopes of tokens and the metrics name them. */
@@ -53,7 +57,7 @@ extern const char *const http_class_names[HTTP_CLASSES];
 extern const char *const cache_class_names[CACHE_CLASS_NONE];
 
 /* All routes; the rest has no path. */
-enum { ROUTES_MAX = 32 };
+enum { ROUTES_MAX = 64 };
 extern const struct endpoint endpoints[ROUTES_MAX];
 
 endpoint_fn containers_list, containers_one, containers_stats, containers_logs, containers_events;
@@ -66,9 +70,11 @@ endpoint_fn tables_list, tables_rows;
 endpoint_fn daemon_version, daemon_plugins, daemon_pipeline;
 endpoint_fn health_live, health_ready, metrics_text, metrics_containers, index_page;
 endpoint_fn openapi_document, openapi_page;
+endpoint_fn session_show, session_begin, session_end;
 
 /* NULL: there is none.  ret_segment: as context.segment. */
-const struct endpoint *endpoint_find(const struct target *target, const char **ret_segment);
+const struct endpoint *endpoint_find(const struct target *target, enum request_method method,
+				     const char **ret_segment);
 
 /* Takes the target apart and finds its endpoint.  0, or a problem in request->builder. */
 int request_route(struct request *request);

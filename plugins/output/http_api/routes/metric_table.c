@@ -57,6 +57,7 @@ const struct tally_metric http_metrics[] = {
 	REQUESTS_OF("metrics"),
 	REQUESTS_OF("stream"),
 	REQUESTS_OF("other"),
+	REQUESTS_OF("session"),
 	{.name = "request_seconds_total",
 	 .unit = "ns",
 	 .help = "Time from the request's last byte to its answer, summed over all requests.",

@@ -42,7 +42,7 @@ const char *const http_class_names[HTTP_CLASSES] = {
 	[HTTP_CONTAINERS] = "containers", [HTTP_STATS] = "stats",   [HTTP_LOGS] = "logs",
 	[HTTP_EVENTS] = "events",         [HTTP_IMAGES] = "images", [HTTP_TABLES] = "tables",
 	[HTTP_DAEMON] = "daemon",         [HTTP_HEALTH] = "health", [HTTP_METRICS] = "metrics",
-	[HTTP_STREAM] = "stream",         [HTTP_OTHER] = "other",
+	[HTTP_STREAM] = "stream",         [HTTP_OTHER] = "other",   [HTTP_SESSION] = "session",
 };
 
 const char *const cache_class_names[CACHE_CLASS_NONE] = {
@@ -380,6 +380,7 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.cached = CACHE_CLASS_NONE,
 		.direct = true,
 		.public = true,
+		.reserved = true,
 		.params = {.others = OTHERS_IGNORED},
 		.id = "getHealth",
 		.tag = "The daemon",
@@ -426,7 +427,53 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.media = "text/plain",
 		.errors = ERROR_NOT_FOUND | ERROR_TOO_LARGE,
 	},
-	/* Pages that are the same for the life of the process. */
+	/* Signing in.  Public, since who asks has not signed in yet; the two that change something
+	 * are for pages of this origin only (http/sign_in.c). */
+	{
+		.path = "/api/v1/session",
+		.answer = HANDLER(session_show),
+		.class = HTTP_SESSION,
+		.cached = CACHE_CLASS_NONE,
+		.direct = true,
+		.public = true,
+		.id = "getSession",
+		.tag = "Signing in",
+		.summary = "Whether a token is required, and what this request's covers",
+		.schema = "Session",
+	},
+	{
+		.path = "/api/v1/session",
+		.method = METHOD_POST,
+		.answer = HANDLER(session_begin),
+		.class = HTTP_SESSION,
+		.cached = CACHE_CLASS_NONE,
+		.direct = true,
+		.public = true,
+		.id = "signIn",
+		.tag = "Signing in",
+		.summary = "Makes a cookie of a token, for browsers",
+		.description =
+			"The cookie tallyd_session covers what the token does, in GET and HEAD, "
+			"for session_life at most. Only from pages of this origin: Sec-Fetch-Site "
+			"must be same-origin, or Origin name the host that Host does. 404 where "
+			"no token is required.",
+		.upload = "SignIn",
+		.errors = ERROR_NOT_FOUND,
+	},
+	{
+		.path = "/api/v1/session",
+		.method = METHOD_DELETE,
+		.answer = HANDLER(session_end),
+		.class = HTTP_SESSION,
+		.cached = CACHE_CLASS_NONE,
+		.direct = true,
+		.public = true,
+		.id = "signOut",
+		.tag = "Signing in",
+		.summary = "Ends the session of this request's cookie, if there is one",
+	},
+	/* Pages that are the same for the life of the process.  Public: a browser has to have them
+	 * to ask for a token, and they tell what anybody can read in the source. */
 	{
 		.path = "/openapi.json",
 		.answer = HANDLER(openapi_document),
@@ -434,6 +481,7 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.cached = CACHE_CLASS_NONE,
 		.direct = true,
 		.fixed = true,
+		.public = true,
 		.id = "getOpenapi",
 		.tag = "The daemon",
 		.summary = "This document",
@@ -446,6 +494,7 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.cached = CACHE_CLASS_NONE,
 		.direct = true,
 		.fixed = true,
+		.public = true,
 		.id = "getDocs",
 		.tag = "The daemon",
 		.summary = "This document, to read",
@@ -458,6 +507,7 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.cached = CACHE_CLASS_NONE,
 		.direct = true,
 		.fixed = true,
+		.public = true,
 		.params = {.others = OTHERS_IGNORED},
 		.id = "getIndex",
 		.tag = "The daemon",
