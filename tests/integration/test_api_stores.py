@@ -145,7 +145,7 @@ class Stores:
         for name, port in self.ports.items():
             store = name if name == "sqlite" else f"timescale:{name}"
             sections += (f"[output.http_api:{name}]\nlisten = 127.0.0.1:{port}\nstore = {store}\n"
-                         "cache = off\nquery_timeout = 60s\nmax_connections_per_address = 256\n")
+                         "cache = off\nquery_timeout = 60s\nsearch_time = 55s\nmax_connections_per_address = 256\n")
         self.daemon = Tallyd(folder, sections, port=self.ports["sqlite"])
         self.rows = folder / "rows"
         self.rows.touch()
@@ -247,6 +247,20 @@ def pages(same, path):
         path = link and link[1:link.index(">")]
 
 
+@pytest.fixture(scope="module")
+def rolled(stores, base):
+    """All stores have rolled their readings up.  While it does that, a TimescaleDB of one backend
+    answers nobody for longer than a search may take."""
+    path = f"/api/v1/containers/web/stats?from={base - 2 * DAY:.0f}&to={base:.0f}&step="
+
+    def done():
+        return all(answer.json["meta"]["source"] == f"container_stats_{level}"
+                   for step, level in (("1m", "1min"), ("1h", "1h"), ("1d", "1d"))
+                   for answer in stores.ask(path + step).values())
+
+    wait_for(done, 120, "the readings are rolled up")
+
+
 # ---- Lists
 
 
@@ -275,15 +289,22 @@ LINES = "from={-86400}&to={1}&"
     ("level=info&level=error", 266), ("q=plain", 50), ("q=MIXED", 50), ("q=" + quote("äö"), 50),
     ("q=" + quote("ÄÖ ÄÖ"), 0), ("q=" + quote("% _sure_ [a-z]* \\"), 50), ("q=" + quote("\\\" "), 50),
     ("q=whale&q=2", None), ("container=web", 200), ("container=web&container=" + TWIN, 400),
-    ("host=beta", 200), ("name=w*", 200), ("name=" + quote("[w]eb"), 0), ("q=" + quote("\x1b[1m"), 50)])
-def test_logs(same, query, n):
+    ("host=beta", 200), ("name=w*", 200), ("name=" + quote("[w]eb"), 0), ("q=" + quote("\x1b[1m"), 50),
+    ("level=err&level=information", 266), ("level=fatal", 0), ("q=a", 350), ("q=" + quote("no such text"), 0),
+    ("regex=" + quote("^plain [0-9]+$"), 50), ("regex=" + quote("(?i)^PLAIN|whale"), 100), ("regex=" + quote("mixed"), 0),
+    ("regex=" + quote("^MiXed.*äö \\d{2,}$") + "&q=case", 48), ("regex=.&regex=" + quote("[02468]$"), None),
+    ("regex=" + quote("\\Q_sure_\\E [[]a-z\\]\\*"), 50), ("regex=" + quote("^$"), 50), ("regex=" + quote("^.{7}\U0001f433?"), None),
+    ("regex=back|trail&container=web", 100), ("project=shop", 400), ("project=nope", 0), ("project=shop&host=beta", 200),
+    ("label=app%3Dweb", 200), ("label=env&label=app%3Ddb", 200), ("project=shop&container=web&level=error", None),
+    ("label=app%3Dweb&container=" + TWIN, 0), ("project=shop&project=nope&regex=" + quote("trail +[0-9]"), 50)])
+def test_logs(same, rolled, query, n):
     rows = list(pages(same, f"/api/v1/logs?{LINES}limit=90&{query}"))
     assert len({row["sequence"] for row in rows}) == len(rows) and len(rows) == (n or len(rows)) > -1
     for form in ("ndjson", "csv"):
         same(f"/api/v1/logs?{LINES}limit=1000&format={form}&{query}")
 
 
-def test_logs_of_one_container(same):
+def test_logs_of_one_container(same, rolled):
     assert len(same(f"/api/v1/containers/web/logs?{LINES}limit=1000&q=plain").json["data"]) == 50
     assert same("/api/v1/containers/web/logs?from={-9}&to={0}").json["data"]
 
@@ -360,7 +381,8 @@ def test_tables_of_state_in_both_orders(same, table, key):
     ("containers/web/stats?fields=nope", 400), ("containers/web/stats?step=0.5s", 400), ("containers/web/stats?agg=median", 400),
     ("containers/web/stats?from=now-31d", 400), ("containers/web/stats?from=yesterday", 400),
     ("containers/web/stats?step=1s&from=now-1d", 400), ("containers/web/stats?agg=rate&fields=cpu_percent", 400),
-    ("logs?order=up", 400), ("logs?stream=both", 400), ("logs?level=loud", 400), ("logs?container=nope", 404),
+    ("logs?order=up", 400), ("logs?regex=(", 400), ("logs?regex=" + "x" * 1001, 400), ("logs?regex=" + quote("\\C"), 400),
+    ("logs?project=a&labl=b", 400), ("containers/web/logs?project=a", 400), ("logs?" + "regex=a&" * 9, 400), ("logs?stream=both", 400), ("logs?level=loud", 400), ("logs?container=nope", 404),
     ("events?cursor=AAAA", 400), ("images/nope", 404), ("images/versions?reference=", 400), ("tables/nope", 404),
     ("tables/weather?celsius=1", 400), ("top?by=luck", 400), ("stats", 400), ("stats?ids=web,nope", 404),
     ("stats?ids=db", 409), ("stats?ids=web&host=beta", 404), ("nope", 404)])
@@ -465,19 +487,6 @@ GRIDS = [
     ("from={-432000}&to={0}&points=300", "container_stats_5min"),
     ("from={-2000000}&to={-1900000}", None),
 ]
-
-
-@pytest.fixture(scope="module")
-def rolled(stores, base):
-    """All stores have rolled their readings up."""
-    path = f"/api/v1/containers/web/stats?from={base - 2 * DAY:.0f}&to={base:.0f}&step="
-
-    def done():
-        return all(answer.json["meta"]["source"] == f"container_stats_{level}"
-                   for step, level in (("1m", "1min"), ("1h", "1h"), ("1d", "1d"))
-                   for answer in stores.ask(path + step).values())
-
-    wait_for(done, 120, "the readings are rolled up")
 
 
 @pytest.mark.parametrize("grid, source", GRIDS)

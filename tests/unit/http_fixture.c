@@ -72,6 +72,7 @@ void http_prepare(struct http_fixture *fixture)
 		.session_life = CLOCK_HOUR,
 		.session_idle = 10 * CLOCK_MINUTE,
 		.query_timeout = 5 * CLOCK_SECOND,
+		.search_time = 4 * CLOCK_SECOND,
 		.client_timeout = 30 * CLOCK_SECOND,
 		.threads = 2,
 		.max_connections = 64,

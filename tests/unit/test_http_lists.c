@@ -145,11 +145,52 @@ static void logs_are_narrowed_down(void **state)
 	assert_ages(state, "/api/v1/containers/1112/logs", "refused, too|slow query");
 }
 
+static void levels_are_known_by_their_other_names(void **state)
+{
+	assert_ages(state, "/api/v1/logs?level=warn&level=err",
+		    "slow query|Connection REFUSED, \"retry\"");
+	assert_ages(state, "/api/v1/logs?level=fatal", "");
+}
+
+static void regular_expressions_are_searched_for(void **state)
+{
+	assert_ages(state, "/api/v1/logs?regex=%5E%5BGs%5D.*(/%7Cry)$", "slow query|GET /");
+	assert_ages(state, "/api/v1/logs?regex=refused", "refused, too");
+	assert_ages(state, "/api/v1/logs?regex=(%3Fi)refused&regex=too%5Cb", "refused, too");
+	assert_ages(state, "/api/v1/logs?regex=.&limit=2", "refused, too|slow query");
+	assert_ages(state, "/api/v1/logs?regex=.&limit=2&order=asc",
+		    "GET /|Connection REFUSED, \"retry\"");
+	assert_ages(state, "/api/v1/logs?regex=nothing", "");
+}
+
+/* (a+)+ goes through all ways to cut the text in pieces; 2^30 of them here. */
+static void a_regular_expression_that_takes_for_ever_is_refused(void **state)
+{
+	struct http_fixture *fixture = *state;
+	static const struct line line = {10,       ID_WEB, "web",
+					 "stdout", NULL,   "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab"};
+	add_line(fixture, &line, 7);
+	http_expect_problem(fixture, "/api/v1/logs?regex=%5E(a%2B)%2B%24", 400, "regex",
+			    "too many steps");
+}
+
+static void a_search_says_whether_it_is_complete(void **state)
+{
+	struct http_answer answer = http_ok(state, "/api/v1/logs?q=refused");
+	assert_true(json_is_true(json_object_get(answer.json, "complete")));
+	assert_null(json_object_get(answer.json, "searched_from"));
+	http_free(&answer);
+	answer = http_ok(state, "/api/v1/logs");
+	assert_null(json_object_get(answer.json, "complete"));
+	http_free(&answer);
+}
+
 static void wrong_filters_are_explained(void **state)
 {
 	http_expect_problem(*state, "/api/v1/logs?stream=out", 400, "stream", "stdout, stderr");
-	http_expect_problem(*state, "/api/v1/logs?level=warn", 400, "level",
-			    "did you mean warning?");
+	http_expect_problem(*state, "/api/v1/logs?level=wran", 400, "level", "did you mean warn?");
+	http_expect_problem(*state, "/api/v1/logs?regex=(a", 400, "regex",
+			    "missing closing parenthesis, at byte 3");
 	http_expect_problem(*state, "/api/v1/logs?level=ERROR", 400, "level",
 			    "did you mean error?");
 	http_expect_problem(*state, "/api/v1/logs?format=json-lines", 400, "format",
@@ -352,6 +393,10 @@ int main(void)
 		TEST(logs_of_the_last_hour_come_newest_first),
 		TEST(logs_are_searched_without_regard_to_case),
 		TEST(logs_are_narrowed_down),
+		TEST(levels_are_known_by_their_other_names),
+		TEST(regular_expressions_are_searched_for),
+		TEST(a_regular_expression_that_takes_for_ever_is_refused),
+		TEST(a_search_says_whether_it_is_complete),
 		TEST(wrong_filters_are_explained),
 		TEST(any_bytes_make_valid_json),
 		TEST(logs_come_as_ndjson_and_csv),

@@ -187,6 +187,10 @@ static const struct tally_option http_options[] = {
 	{OPTION(query_timeout), .type = TALLY_OPT_DURATION, .fallback = "5s",
 	 .accepts = "100ms..10min",
 	 .help = "A request that the store has not answered in this time gets a 503."},
+	{OPTION(search_time), .type = TALLY_OPT_DURATION, .fallback = "1s", .accepts = "50ms..1min",
+	 .help = "A search in logs that is not done after this time answers with what it found, "
+		 "and "
+		 "with where to go on."},
 	{OPTION(client_timeout), .type = TALLY_OPT_DURATION, .fallback = "30s",
 	 .accepts = "1s..10min",
 	 .help = "Disconnects clients that send or receive nothing for this long, or need more "

@@ -18,7 +18,7 @@ struct http_config {
 	const char *listen;
 	struct tally_store *store;
 	int64_t max_query_range_days, max_results_per_query;
-	int64_t query_timeout, client_timeout;
+	int64_t query_timeout, search_time, client_timeout;
 	int64_t threads, max_connections, max_connections_per_address;
 	bool insecure, container_metrics;
 	const char *tls_cert, *tls_key;   /* files; NULL: no TLS */

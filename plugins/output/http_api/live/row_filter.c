@@ -54,9 +54,7 @@ static int row_filter_add_container(struct context *context, struct row_filter *
 static int row_filter_add_param(struct context *context, struct row_filter *row_filter,
 				const struct list_filter *filter, const char *value)
 {
-	uint32_t match = filter->match;
-	if (match == TALLY_GLOB && !strpbrk(value, "*?"))
-		match = TALLY_EQUALS;
+	uint32_t match = list_filter_match(filter, &value);
 	return row_filter_add(context, row_filter,
 			      (struct row_filter_rule){filter->column, match, NULL}, value);
 }

@@ -10,8 +10,8 @@
 
 struct list_filter {
 	const char *param, *column;
-	/* enum tally_match; TALLY_GLOB is EQUALS for a value without * and ?.  An INT column is
-	 * compared with 0 if the value is yes, and left alone if it is no. */
+	/* enum tally_match, or LIST_FILTER_LEVEL; TALLY_GLOB is EQUALS for a value without * and ?.
+	 * An INT column is compared with 0 if the value is yes, and left alone if it is no. */
 	uint32_t match;
 };
 
@@ -19,5 +19,11 @@ struct list {
 	const char *table;
 	const struct list_filter *filters; /* ends with .param = NULL */
 };
+
+/* EQUALS, of a level of logs, which other programs call by other names. */
+enum { LIST_FILTER_LEVEL = 64 };
+
+/* How a column is to be compared, and with what: *value may become another, a constant. */
+uint32_t list_filter_match(const struct list_filter *filter, const char **value);
 
 #endif

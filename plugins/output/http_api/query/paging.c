@@ -179,12 +179,25 @@ static char *paging_link(const char *raw, const char *cursor)
 	return text.data;
 }
 
+/* Of a search that stopped: a place between rows.  NULL comes after all values of a column, so a
+ * key of nothing but a time lies behind all rows of that time, or newest first, before them. */
+static char *paging_cursor_reached(const struct paging *paging)
+{
+	uint16_t types[PAGING_MAX_CELLS];
+	struct tally_cell cells[PAGING_MAX_CELLS] = {{.set = 0}};
+	uint32_t n = paging_types(paging, types);
+	cells[0] = (struct tally_cell){.i = paging->from, .set = 1};
+	cells[1] = (struct tally_cell){.i = paging->to, .set = 1};
+	cells[2] = (struct tally_cell){.i = paging->reached - 1, .set = 1};
+	return cursor_write(types, cells, n);
+}
+
 /* NULL: this is the last page. */
 static char *paging_next(const struct paging *paging, const struct result_set *rows,
 			 const struct tally_column *const *columns)
 {
 	if (rows->n_rows <= paging->limit)
-		return NULL;
+		return paging->stopped ? paging_cursor_reached(paging) : NULL;
 	return paging_cursor(paging, result_set_row(rows, paging->limit - 1), columns,
 			     rows->n_columns - 1);
 }

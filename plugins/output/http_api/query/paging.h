@@ -17,6 +17,8 @@ struct paging {
 	uint32_t n_key;
 	bool timed;       /* key[0] is the time of the row */
 	int64_t from, to; /* of all pages, if timed */
+	bool stopped;     /* the search for rows ended before the page was full */
+	int64_t reached;  /* then: where it goes on, as in log_search.h */
 	struct tally_cell after[PAGING_MAX_KEY];
 	char *memory; /* that after points to; NULL: from the start */
 };

@@ -122,7 +122,8 @@ void query_text(struct query *query, const struct tally_column *column, uint32_t
 
 struct answer {
 	const struct context *context;
-	struct result_set *rows;
+	tally_rows_fn *rows;
+	void *arg;
 };
 
 /* Called by the store for each batch, on this thread: the one place where a long query
@@ -133,23 +134,52 @@ static int query_take_rows(void *arg, const struct tally_batch *batch)
 	if (answer->context->abandoned &&
 	    answer->context->abandoned(answer->context->abandoned_arg))
 		return -ECANCELED;
-	return result_set_add(answer->rows, batch);
+	return answer->rows(answer->arg, batch);
+}
+
+/* -errno of the store, as it is. */
+static int query_ask(struct query *query, tally_rows_fn *rows, void *arg)
+{
+	struct context *context = query->context;
+	struct answer answer = {context, rows, arg};
+	int r = tally_query(context->ctx, context->config->store, &query->spec, query_take_rows,
+			    &answer);
+	if (r == -ENOENT)
+		r = 0; /* dropped since the table was looked up: no rows */
+	if (r == 0)
+		store_watch_answered(catalog_cache_watch(context->tables));
+	return r;
+}
+
+static int query_refuse(struct context *context)
+{
+	return response_problem(context->builder, 400, NULL, "too many columns or filters");
+}
+
+int query_stream(struct query *query, tally_rows_fn *rows, void *arg)
+{
+	if (query->too_many)
+		return query_refuse(query->context);
+	int r = query_ask(query, rows, arg);
+	return r == 0 || r == -ETIMEDOUT ? r : query_explain(query->context, r);
+}
+
+int query_timed_out(struct context *context)
+{
+	return query_explain(context, -ETIMEDOUT);
+}
+
+static int query_add_rows(void *arg, const struct tally_batch *batch)
+{
+	return result_set_add(arg, batch);
 }
 
 int query_run_more(struct query *query, struct result_set *rows)
 {
-	struct context *context = query->context;
-	struct answer answer = {context, rows};
 	if (query->too_many)
-		return response_problem(context->builder, 400, NULL, "too many columns or filters");
-	int r = tally_query(context->ctx, context->config->store, &query->spec, query_take_rows,
-			    &answer);
-	if (r == -ENOENT)
-		return 0; /* dropped since the table was looked up: no rows */
-	if (r < 0)
-		return query_explain(context, r);
-	store_watch_answered(catalog_cache_watch(context->tables));
-	return 0;
+		return query_refuse(query->context);
+	int r = query_ask(query, query_add_rows, rows);
+	return r < 0 ? query_explain(query->context, r) : 0;
 }
 
 int query_run(struct query *query, struct result_set *ret)

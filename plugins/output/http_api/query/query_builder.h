@@ -50,4 +50,10 @@ int query_run(struct query *query, struct result_set *ret);
 /* The same query with other filters: adds to the rows. */
 int query_run_more(struct query *query, struct result_set *rows);
 
+/* Hands the rows out as they come.  -ETIMEDOUT: query->spec.deadline passed, which is no problem
+ * that is written. */
+int query_stream(struct query *query, tally_rows_fn *rows, void *arg);
+/* Makes one of it. */
+int query_timed_out(struct context *context);
+
 #endif

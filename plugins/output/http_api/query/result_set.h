@@ -29,6 +29,11 @@ void result_set_done(struct result_set *rows);
 
 /* -EPROTO: not the columns that were asked for; -E2BIG; -ENOMEM. */
 int result_set_add(struct result_set *rows, const struct tally_batch *batch);
+/* Takes back all rows after the first n; what their texts took stays counted. */
+static inline void result_set_cut(struct result_set *rows, uint32_t n)
+{
+	rows->n_rows = n;
+}
 
 static inline const struct tally_cell *result_set_row(const struct result_set *rows, uint32_t row)
 {

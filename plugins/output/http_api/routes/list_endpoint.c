@@ -3,6 +3,7 @@
  *
  *	list_answer()    the table, the page
  *	query_rows()     order, filters and containers, into one query
+ *	log_search.c     of logs: asks it window by window if that may take long
  *	table_page.c     writes the rows and where the next page is
  *
  * Filters on one column are alternatives, filters on different columns must all hold: that is what
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "routes/log_search.h"
 #include "routes/table_page.h"
 #include "query/catalog_cache.h"
 
@@ -27,7 +29,7 @@ static int filter_one(struct context *context, const struct list_filter *filter,
 		      struct query *query, const char *value)
 {
 	const struct tally_column *column = table_column(query->table, filter->column);
-	uint32_t match = filter->match;
+	uint32_t match = list_filter_match(filter, &value);
 	bool flag = column && column->type == TALLY_BOOL && strcmp(value, "yes") == 0;
 	if (!column)
 		return response_problem(context->builder, 400, filter->param,
@@ -35,8 +37,6 @@ static int filter_one(struct context *context, const struct list_filter *filter,
 					query->table->name, filter->column);
 	if (column->type == TALLY_INT && strcmp(value, "no") == 0)
 		return 0; /* no condition, as with gone=no */
-	if (match == TALLY_GLOB && !strpbrk(value, "*?"))
-		match = TALLY_EQUALS;
 	if (column->type == TALLY_BOOL || column->type == TALLY_INT)
 		query_filter(query, column, match, &(struct tally_cell){.i = flag, .set = 1});
 	else
@@ -85,8 +85,52 @@ static int find_containers(struct context *context, struct container ret[PARAMS_
 	return 0;
 }
 
+/* ---- A search ------------------------------------------------------------ */
+
+struct found {
+	struct result_set *rows;
+	uint32_t kept;
+};
+
+static int found_take(void *arg, const struct tally_batch *row)
+{
+	struct found *found = arg;
+	return result_set_add(found->rows, row);
+}
+
+static void found_keep(void *arg)
+{
+	struct found *found = arg;
+	found->kept = found->rows->n_rows;
+}
+
+static void found_back(void *arg)
+{
+	struct found *found = arg;
+	result_set_cut(found->rows, found->kept);
+}
+
+static int search_rows(struct table_page *page, struct log_search *search, struct query *query)
+{
+	struct found found = {.rows = &page->rows};
+	const struct log_search_sink sink = {.take = found_take,
+					     .keep = found_keep,
+					     .back = found_back,
+					     .arg = &found,
+					     .most = query->spec.limit};
+	page->searched = true;
+	page->descending = query->spec.newest_first;
+	result_set_init(&page->rows, 1 + query->spec.n_select);
+	if (log_search_is_empty(search))
+		return 0;
+	int r = log_search_run(search, query, &sink);
+	page->paging.stopped = search->stopped;
+	page->paging.reached = search->reached;
+	return r;
+}
+
 /* The whole query: newest first or oldest first, what is gone, filters, containers, page. */
-static int query_rows(struct table_page *page, const struct list *list,
+static int query_rows(struct table_page *page, const struct list *list, struct log_search *search,
 		      const struct container *container)
 {
 	struct context *context = page->context;
@@ -108,7 +152,11 @@ static int query_rows(struct table_page *page, const struct list *list,
 		return r;
 	query.spec.newest_first = context->args->order == ORDER_DESC;
 	paging_ask(&page->paging, &query);
-	return query_run(&query, &page->rows);
+	if (list == &logs_of_containers)
+		log_search_filter(search, &query);
+	return log_search_is_needed(search) || log_search_is_empty(search)
+		       ? search_rows(page, search, &query)
+		       : query_run(&query, &page->rows);
 }
 
 /* ---- Before there is a table --------------------------------------------- */
@@ -138,13 +186,16 @@ static int answer_nothing(struct context *context, const struct container *conta
 int list_answer(struct context *context, const struct list *list, const struct container *container)
 {
 	struct table_page page auto_table_page = {.context = context};
-	int r = context_table(context, list->table, &page.table);
+	struct log_search search auto_log_search = {.context = context};
+	int r = list == &logs_of_containers ? log_search_read(context, &search) : 0;
+	if (r == 0)
+		r = context_table(context, list->table, &page.table);
 	if (r < 0)
 		return r;
 	if (!page.table)
 		return answer_nothing(context, container);
 	r = paging_read(context, page.table, &context->args->window, &page.paging);
 	if (r == 0)
-		r = query_rows(&page, list, container);
+		r = query_rows(&page, list, &search, container);
 	return r < 0 ? r : table_page_write(&page);
 }

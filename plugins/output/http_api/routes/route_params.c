@@ -268,6 +268,27 @@ const struct param_spec param_q = {
 	.help = "The message holds this, upper and lower case alike; all of them.",
 	.component = "q",
 };
+const struct param_spec param_regex = {
+	.name = "regex",
+	MANY,
+	.help = "The message matches this regular expression (Perl's syntax; (?i) for either "
+		"case); all of them.",
+	.example = "[\"timeout after [0-9]{4,}ms\"]",
+	.component = "regex",
+};
+const struct param_spec param_log_project = {
+	.name = "project",
+	MANY,
+	.help = "Of containers of this Compose project; any of them.",
+	.component = "logproject",
+};
+const struct param_spec param_log_label = {
+	.name = "label",
+	MANY,
+	.help = "Of containers with this label, key or key=value; all of them.",
+	.example = "[\"env=prod\"]",
+	.component = "loglabel",
+};
 const struct param_spec param_stream = {
 	.name = "stream",
 	.type = PARAM_CHOICE,
@@ -281,8 +302,9 @@ const struct param_spec param_level = {
 	.name = "level",
 	.type = PARAM_CHOICE,
 	MANY,
-	.choices = "trace|debug|info|notice|warning|error|critical",
-	.help = "Any of them.",
+	.choices = "trace|debug|info|notice|warning|error|critical|dbg|information|warn|err|crit|"
+		   "fatal|alert|emergency|panic",
+	.help = "Any of them; the later ones are other names for some of the former.",
 	.component = "level",
 };
 const struct param_spec param_action = {

@@ -30,6 +30,10 @@
 	&param_from, &param_to, &param_order, &param_limit, &param_cursor, &param_format,          \
 		&param_csv_safe
 
+#define SEARCH_HELP                                                                                \
+	"A search with q or regex ends after search_time: complete is then false, searched_from"   \
+	" (with order=asc searched_to) says how far it came, and next_cursor goes on from there."
+
 #define STREAM_HELP                                                                                \
 	"Server-Sent Events without an end: each row is an event with an id and, as"               \
 	" data, the object that the list has. An event named lagged says with "                    \
@@ -104,13 +108,13 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.answer = HANDLER(containers_logs),
 		.class = HTTP_LOGS,
 		.cached = CACHE_CLASS_STATS,
-		.params = {PARAMS(&param_container_id, PAGES, &param_q, &param_stream, &param_level,
-				  &param_host),
+		.params = {PARAMS(&param_container_id, PAGES, &param_q, &param_regex, &param_stream,
+				  &param_level, &param_host),
 			   .range = CLOCK_HOUR},
 		.id = "getContainerLogs",
 		.tag = "Logs",
 		.summary = "What one container printed",
-		.description = "By default the last hour.",
+		.description = "By default the last hour. " SEARCH_HELP,
 		.schema = "LogList",
 		.errors = ERROR_NOT_FOUND | ERROR_AMBIGUOUS | ERROR_TOO_LARGE,
 	},
@@ -133,13 +137,14 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.answer = HANDLER(logs_list),
 		.class = HTTP_LOGS,
 		.cached = CACHE_CLASS_STATS,
-		.params = {PARAMS(PAGES, &param_q, &param_stream, &param_level, &param_hosts,
-				  &param_name, &param_containers),
+		.params = {PARAMS(PAGES, &param_q, &param_regex, &param_stream, &param_level,
+				  &param_hosts, &param_name, &param_containers, &param_log_project,
+				  &param_log_label),
 			   .range = CLOCK_HOUR},
 		.id = "listLogs",
 		.tag = "Logs",
 		.summary = "What containers printed",
-		.description = "By default the last hour.",
+		.description = "By default the last hour. " SEARCH_HELP,
 		.schema = "LogList",
 		.errors = ERROR_NOT_FOUND | ERROR_AMBIGUOUS | ERROR_TOO_LARGE,
 	},

@@ -5,6 +5,7 @@
  */
 #include "routes/table_page.h"
 
+#include "base/json_cell.h"
 #include "message/row_writer.h"
 
 void table_page_done(struct table_page *page)
@@ -23,6 +24,19 @@ void table_page_ask(struct table_page *page, struct query *ret)
 	}
 }
 
+/* Only JSON has a place for it; the others have the link to where it goes on. */
+static void table_page_write_search(const struct table_page *page)
+{
+	struct json_writer *json = &page->context->builder->body;
+	const struct tally_cell reached = {.i = page->paging.reached, .set = 1};
+	json_write_key(json, "complete");
+	json_write_bool(json, !page->paging.stopped);
+	if (!page->paging.stopped)
+		return;
+	json_write_key(json, page->descending ? "searched_from" : "searched_to");
+	json_write_cell(json, TALLY_TIME, &reached);
+}
+
 int table_page_write(const struct table_page *page)
 {
 	struct context *context = page->context;
@@ -31,6 +45,8 @@ int table_page_write(const struct table_page *page)
 	for (uint32_t i = 0; i < page->n; i++)
 		row_writer_add(&records, page->columns[i]->name, page->rows.types[1 + i], 1 + i);
 	row_writer_open(&records, context->builder);
+	if (page->searched && records.format == LIST_JSON)
+		table_page_write_search(page);
 	row_writer_begin(&records, context->builder);
 	for (uint32_t i = 0; i < paging_rows(&page->paging, &page->rows); i++)
 		row_writer_write(&records, context->builder, result_set_row(&page->rows, i));

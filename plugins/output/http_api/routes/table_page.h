@@ -22,6 +22,8 @@ struct table_page {
 	uint32_t n;
 	struct paging paging;
 	struct result_set rows;
+	bool searched; /* the answer says whether it is complete */
+	bool descending;
 };
 
 void table_page_done(struct table_page *page);
