@@ -1,6 +1,6 @@
 # What is installed besides program and plugins, and the Debian packages:
 #   cmake --preset package && cmake --build --preset package && (cd build-package && cpack)
-# gives tallyd, tallyd-dev (headers, examples) and, apart for their libraries, tallyd-timescale
+# gives tallyd, tallyd-dev (headers, sdk/, examples) and, apart for their libraries, tallyd-timescale
 # and tallyd-redis.
 
 # Below /usr, configuration is in /etc; below any other prefix, with the rest.
@@ -9,12 +9,6 @@ if(CMAKE_INSTALL_PREFIX STREQUAL "/usr")
 else()
 	set(TALLYD_CONF_DESTINATION ${CMAKE_INSTALL_SYSCONFDIR}/tallyd)
 endif()
-
-# The .pc file knows its prefix by where it lies, so that a tree can be installed anywhere.
-file(RELATIVE_PATH TALLYD_PC_TO_PREFIX
-	${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
-string(REGEX REPLACE "/$" "" TALLYD_PC_TO_PREFIX ${TALLYD_PC_TO_PREFIX})
-configure_file(packaging/tallyd.pc.in tallyd.pc @ONLY)
 
 # One service, and a template for several on one machine: tallyd@worker reads /etc/tallyd/worker.
 set(TALLYD_ETC ${CMAKE_INSTALL_FULL_SYSCONFDIR}/tallyd)
@@ -28,8 +22,6 @@ configure_file(packaging/systemd/tallyd.service.in tallyd@.service @ONLY)
 set(TALLYD_ETC ${CMAKE_INSTALL_FULL_SYSCONFDIR}/tallyd)
 
 install(DIRECTORY include/tallyd DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT dev)
-install(FILES ${CMAKE_BINARY_DIR}/tallyd.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig
-	COMPONENT dev)
 install(DIRECTORY examples/plugin DESTINATION ${CMAKE_INSTALL_DATADIR}/tallyd/examples
 	COMPONENT dev PATTERN *.so EXCLUDE)
 install(FILES ${CMAKE_BINARY_DIR}/tallyd.service ${CMAKE_BINARY_DIR}/tallyd@.service
@@ -138,8 +130,9 @@ tallyd_deb(redis tallyd-redis admin "tallyd (= ${PROJECT_VERSION})"
 Publishes the newest rows of tallyd in Redis, and is a cache that several
 processes of the HTTP API share.")
 tallyd_deb(dev tallyd-dev libdevel "tallyd (= ${PROJECT_VERSION})"
-"headers and examples for plugins of tallyd
-The C headers of the plugin ABI, a pkg-config file, and example plugins, to
-build inputs, buffers and outputs for tallyd outside of its source tree.")
+"headers, test library and examples for plugins of tallyd
+The headers of the plugin ABI, packages for CMake and pkg-config, a fake host
+for unit tests as a library, and example plugins, to build inputs, buffers and
+outputs for tallyd outside of its source tree.")
 
 include(CPack)

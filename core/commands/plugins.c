@@ -1,5 +1,6 @@
 /*
- * `tallyd plugins list|info NAME|check FILE.so`: what plugins there are and what they declare.
+ * `tallyd plugins list|info NAME|check FILE.so`: what plugins there are and what they declare.  The
+ * verbs for authors, `new` and `test`, have files of their own.
  *
  * Main thread.  Every plugin is loaded in a child process first, so that one that crashes is
  * reported and does not end the command.
@@ -12,6 +13,7 @@
 
 #include "commands/checked.h"
 #include "commands/describe.h"
+#include "commands/plugins_more.h"
 #include "instance/dry_run.h"
 #include "base/arena.h"
 #include "base/cleanup.h"
@@ -246,13 +248,16 @@ static const struct plugins_verb {
 int command_plugins(const struct command_line *line)
 {
 	const struct plugins_verb *verb = NULL;
+	if (line->argc > 0 && strcmp(line->argv[0], "new") == 0)
+		return plugins_new(line);
 	for (size_t i = 0; i < sizeof(plugins_verbs) / sizeof(plugins_verbs[0]); i++) {
 		const struct plugins_verb *one = &plugins_verbs[i];
 		if (line->argc == (one->argument ? 2 : 1) && strcmp(line->argv[0], one->name) == 0)
 			verb = one;
 	}
 	if (!verb) {
-		fprintf(stderr, "usage: tallyd plugins list | info NAME | check FILE.so\n");
+		fprintf(stderr, "usage: tallyd plugins list | info NAME | check FILE.so |\n"
+				"       new NAME --kind KIND [--dir DIR] [--build TOOL]\n");
 		return COMMAND_USAGE;
 	}
 	struct registry *registry = checked_registry(line);

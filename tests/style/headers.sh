@@ -3,14 +3,14 @@
 set -eu
 
 compile() { # COMPILER OPTION…
-	echo "#include <tallyd/${header##*/}>" | "$@" -Wall -Wextra -Wpedantic -Werror -Iinclude \
+	echo "#include <${header#include/}>" | "$@" -Wall -Wextra -Wpedantic -Werror -Iinclude \
 		-fsyntax-only - || {
 		echo "$header: $*"
 		exit 1
 	}
 }
 
-for header in include/tallyd/*.h; do
+for header in include/tallyd/*.h include/tallyd/testing/*.h; do
 	compile gcc -std=c11 -x c
 	compile clang-14 -std=c11 -x c
 	compile g++ -std=c++17 -x c++

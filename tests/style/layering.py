@@ -5,6 +5,7 @@ include/  nothing of ours but itself
 base/     base/; json_cell.h alone also include/
 core/     include/, base/, core/; within it a room includes itself and the rooms before it in ROOMS
 plugins/  include/, base/, plugins/common/ and their own folder, never core/
+sdk/      include/, base/, core/
 
 A quoted include is written from the room it is in ("query/window.h" within http_api, "pg/pg_value.h"
 of plugins/common), and those of base/ with its name: "base/clock.h".
@@ -26,7 +27,7 @@ def allowed_folders(path):
     parts = path.relative_to(ROOT).parts
     if parts[0] in ("include", "base"):
         return []
-    if parts[0] == "core":
+    if parts[0] in ("core", "sdk"):
         return [ROOT / "core"]
     common = ROOT / "plugins" / "common"
     if parts[1] == "common":
@@ -55,7 +56,7 @@ def goes_up(path, name):
 
 
 def problems():
-    for path in files("include", "base", "core", "plugins"):
+    for path in files("include", "base", "core", "plugins", "sdk"):
         text = path.read_text()
         for match in INCLUDE.finditer(text):
             bracket, name = match.groups()

@@ -8,8 +8,8 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "pipeline/batch.h"
-#include "fake_host.h"
+#include <tallyd/testing/fake_host.h>
+
 #include "test.h"
 
 struct csv_file_config {
@@ -61,16 +61,16 @@ static int teardown(void **state)
 	return 0;
 }
 
-static struct tally_batch *batch_of(const char *name, double ratio)
+static struct tally_batch *batch_of(const struct fixture *f, const char *name, double ratio)
 {
-	struct tally_batch *batch = batch_create(&table);
+	struct tally_ctx *ctx = fake_host_ctx(f->host);
+	struct tally_batch *batch = tally_batch_new(ctx, &table);
 	assert_non_null(batch);
-	struct tally_cell *row = batch_row(batch);
+	struct tally_cell *row = tally_batch_row(ctx, batch);
 	assert_non_null(row);
 	tally_put_int(row, 0, 7);
 	if (name)
-		tally_put_text_borrowed(row, 1, batch_copy(batch, name, strlen(name)),
-					strlen(name));
+		tally_put_text(ctx, batch, row, 1, name, strlen(name));
 	tally_put_real(row, 2, ratio);
 	return batch;
 }
@@ -80,7 +80,7 @@ static int write_batch(struct fixture *f, struct tally_batch *batch, uint8_t *re
 	struct tally_entry entry = {.batch = batch, .sequence = 1, .producer = "w"};
 	*ret_verdict = TALLY_RETRY;
 	int r = tally_plugin()->output->write(f->self, &entry, 1, ret_verdict);
-	batch_drop(batch);
+	tally_batch_drop(fake_host_ctx(f->host), batch);
 	return r;
 }
 
@@ -98,9 +98,9 @@ static void the_names_of_the_columns_come_once_and_rows_are_appended(void **stat
 {
 	struct fixture *f = *state;
 	uint8_t verdict;
-	assert_int_equal(write_batch(f, batch_of("a", 0.5), &verdict), 0);
+	assert_int_equal(write_batch(f, batch_of(f, "a", 0.5), &verdict), 0);
 	assert_int_equal(verdict, TALLY_DONE);
-	assert_int_equal(write_batch(f, batch_of("b", 2), &verdict), 0);
+	assert_int_equal(write_batch(f, batch_of(f, "b", 2), &verdict), 0);
 	assert_file_is(f, "time,name,ratio\n7,\"a\",0.5\n7,\"b\",2\n");
 }
 
@@ -109,7 +109,7 @@ static void preparing_a_table_again_changes_nothing(void **state)
 	struct fixture *f = *state;
 	uint8_t verdict;
 	assert_file_is(f, "time,name,ratio\n");
-	assert_int_equal(write_batch(f, batch_of("a", 0.5), &verdict), 0);
+	assert_int_equal(write_batch(f, batch_of(f, "a", 0.5), &verdict), 0);
 	assert_int_equal(tally_plugin()->output->prepare(f->self, &table), 0);
 	assert_file_is(f, "time,name,ratio\n7,\"a\",0.5\n");
 }
@@ -118,9 +118,9 @@ static void quotes_are_doubled_and_null_is_not_an_empty_text(void **state)
 {
 	struct fixture *f = *state;
 	uint8_t verdict;
-	write_batch(f, batch_of("say \"hi\", ok", 1), &verdict);
-	write_batch(f, batch_of("", 1), &verdict);
-	write_batch(f, batch_of(NULL, 1), &verdict);
+	write_batch(f, batch_of(f, "say \"hi\", ok", 1), &verdict);
+	write_batch(f, batch_of(f, "", 1), &verdict);
+	write_batch(f, batch_of(f, NULL, 1), &verdict);
 	assert_file_is(f, "time,name,ratio\n7,\"say \"\"hi\"\", ok\",1\n7,\"\",1\n7,,1\n");
 }
 
@@ -129,17 +129,17 @@ static void a_full_disk_leaves_no_torn_line_and_asks_for_a_retry(void **state)
 	struct fixture *f = *state;
 	struct rlimit old, small = {.rlim_cur = 30, .rlim_max = RLIM_INFINITY};
 	uint8_t verdict;
-	assert_int_equal(write_batch(f, batch_of("a", 0.5), &verdict), 0);
+	assert_int_equal(write_batch(f, batch_of(f, "a", 0.5), &verdict), 0);
 	signal(SIGXFSZ, SIG_IGN);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
 	small.rlim_max = old.rlim_max;
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-	int r = write_batch(f, batch_of("does not fit", 1), &verdict);
+	int r = write_batch(f, batch_of(f, "does not fit", 1), &verdict);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
 	assert_true(r < 0);
 	assert_int_equal(verdict, TALLY_RETRY);
 	assert_file_is(f, "time,name,ratio\n7,\"a\",0.5\n");
-	assert_int_equal(write_batch(f, batch_of("b", 1), &verdict), 0);
+	assert_int_equal(write_batch(f, batch_of(f, "b", 1), &verdict), 0);
 	assert_file_is(f, "time,name,ratio\n7,\"a\",0.5\n7,\"b\",1\n");
 }
 

@@ -5,7 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fake_host.h"
+#include <tallyd/testing/fake_host.h>
+
 #include "test.h"
 
 struct machine_load_config {

@@ -1,6 +1,10 @@
 /*
  * A host for testing one plugin alone: it records what the plugin says and emits, and lets the
- * test set the clock, stop the plugin and answer its queries.  Batches are the core's own.
+ * test set the clock, stop the plugin and answer its queries.  Batches are the core's own, so a
+ * batch that is emitted twice, or used after it was dropped, is reported on stderr.
+ *
+ * Link with `pkg-config --libs tallyd-testing`, or tallyd::testing of the CMake package.  Part of
+ * the development package and not of the plugin ABI: functions may be added with any version.
  *
  *	struct fake_host *host = fake_host_create("input.docker_stats");
  *	void *self;
@@ -8,11 +12,15 @@
  *	plugin->input->gather(self);
  *	assert_int_equal(fake_host_rows(host, "container_stats"), 3);
  */
-#ifndef TALLYD_TESTS_FAKE_HOST_H
-#define TALLYD_TESTS_FAKE_HOST_H
+#ifndef TALLYD_TESTING_FAKE_HOST_H
+#define TALLYD_TESTING_FAKE_HOST_H
 
 #include <tallyd/host.h>
 #include <tallyd/query.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 struct fake_host;
 
@@ -30,7 +38,7 @@ const struct tally_cell *fake_host_row(const struct fake_host *host, const char 
 /* Drops what was emitted and logged so far; tally_position() goes on to know where it ended. */
 void fake_host_forget(struct fake_host *host);
 
-/* A cell by its column's name; fails the test if the table has no such column. */
+/* A cell by its column's name; ends the test if the table has no such column. */
 const struct tally_cell *fake_cell(const struct tally_table *table, const struct tally_cell *row,
 				   const char *column);
 
@@ -57,4 +65,7 @@ void fake_host_store_free(struct tally_store *store);
 struct tally_cache *fake_host_cache(const struct tally_cache_ops *ops, void *self);
 void fake_host_cache_free(struct tally_cache *cache);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

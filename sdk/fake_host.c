@@ -1,4 +1,12 @@
-#include "fake_host.h"
+/*
+ * The core's side of the ABI for tests of one plugin: what is emitted, logged and counted is kept,
+ * and the clock stands where a test has put it.  Batches are the core's own.  A mistake of the test
+ * itself ends the process: nothing could be said about the plugin after it.
+ *
+ * Built twice: for the tests of this tree, and without sanitizers as libtallyd-testing.a, in which
+ * only fake_…() can be seen.  Called by tests on any thread, and by the plugin as host.h says.
+ */
+#include <tallyd/testing/fake_host.h>
 
 #include <errno.h>
 #include <pthread.h>
@@ -10,6 +18,7 @@
 #include <unistd.h>
 
 #include "pipeline/batch.h"
+#include "pipeline/batch_check.h"
 #include "pipeline/batch_codec.h"
 #include "plugin/declaration.h"
 #include "plugin/declared.h"
@@ -274,6 +283,13 @@ static int fake_emit(struct tally_ctx *ctx, struct tally_batch *batch, const cha
 		batch_drop(batch);
 		return result;
 	}
+	struct error error;
+	if (!batch || batch_seal(batch, NULL) < 0)
+		return -EINVAL;
+	uint32_t wrong = batch_check(batch, &error);
+	if (wrong)
+		fake_log_call(ctx, TALLY_ERROR, "plugin bug: %u rows dropped: %s", wrong,
+			      error.text);
 	pthread_mutex_lock(&host->lock);
 	struct fake_emitted *grown =
 		realloc(host->emitted, (host->n_emitted + 1) * sizeof(*host->emitted));
