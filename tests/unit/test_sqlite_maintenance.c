@@ -213,52 +213,117 @@ static void fill_up(const char *path)
 	fclose(file);
 }
 
+/* A store on a file system of 4 MiB, instead of the fixture's. */
+struct small {
+	struct store *own;
+	struct sqlite_config config;
+	char mount_point[100], path[120], ballast[120];
+};
+
+static void small_open(struct fixture *f, struct small *small)
+{
+	void *self = NULL;
+	small->config = backend_config;
+	snprintf(small->mount_point, sizeof(small->mount_point), "%s/small", f->folder);
+	snprintf(small->path, sizeof(small->path), "%s/tallyd.db", small->mount_point);
+	snprintf(small->ballast, sizeof(small->ballast), "%s/ballast", small->mount_point);
+	assert_int_equal(mkdir(small->mount_point, 0700), 0);
+	if (mount("tmpfs", small->mount_point, "tmpfs", 0, "size=4m") < 0) {
+		rmdir(small->mount_point);
+		skip(); /* needs the right to mount */
+	}
+	small->config.path = small->path;
+	assert_int_equal(f->plugin->create(f->ctx, &small->config, &self), 0);
+	assert_int_equal(f->plugin->start(self), 0);
+	small->own = f->store;
+	f->store = self;
+}
+
+static void small_close(struct fixture *f, struct small *small)
+{
+	f->plugin->stop(f->store);
+	f->plugin->destroy(f->store);
+	f->store = small->own;
+	assert_int_equal(umount(small->mount_point), 0);
+	rmdir(small->mount_point);
+}
+
+static struct tally_batch *samples(struct fixture *f, int64_t from, int n)
+{
+	struct tally_batch *batch = fixture_batch(f, &series_table);
+	time_passes(f, from + n * SECOND);
+	for (int i = 0; i < n; i++)
+		put_series(f, batch, from + i * SECOND, "a", i, i);
+	return batch;
+}
+
+static int64_t sample_count(struct fixture *f)
+{
+	static const struct tally_select select = {.column = "value", .aggregate = TALLY_COUNT};
+	struct tally_query query = query_of("samples", &select, 1);
+	struct rows rows;
+	assert_int_equal(ask(f, &query, &rows), 0);
+	int64_t n = rows.n ? rows_at(&rows, 0, 1)->i : 0;
+	rows_free(&rows);
+	return n;
+}
+
 static void a_full_disk_is_reported_and_survived(void **state)
 {
 	struct fixture *f = *state;
-	char mount_point[100], path[120], ballast[120];
+	struct small small;
 	uint8_t verdict;
-	snprintf(mount_point, sizeof(mount_point), "%s/small", f->folder);
-	assert_int_equal(mkdir(mount_point, 0700), 0);
-	if (mount("tmpfs", mount_point, "tmpfs", 0, "size=4m") < 0) {
-		rmdir(mount_point);
-		skip(); /* needs the right to mount */
-	}
-	snprintf(path, sizeof(path), "%s/tallyd.db", mount_point);
-	snprintf(ballast, sizeof(ballast), "%s/ballast", mount_point);
-	struct sqlite_config config = backend_config;
-	struct store *own = f->store;
-	void *self = NULL;
-	config.path = path;
-	assert_int_equal(f->plugin->create(f->ctx, &config, &self), 0);
-	assert_int_equal(f->plugin->start(self), 0);
-	f->store = self;
+	small_open(f, &small);
 	write_rows(f, T0, SECOND, 100);
-	fill_up(ballast);
-	struct tally_batch *batch = fixture_batch(f, &series_table);
-	time_passes(f, T0 + 2 * DAY);
-	for (int i = 0; i < 5000; i++)
-		put_series(f, batch, T0 + DAY + i * SECOND, "a", i, i);
+	fill_up(small.ballast);
+	struct tally_batch *batch = samples(f, T0 + DAY, 5000);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(fixture_try(f, batch, 100, &verdict), -ENOSPC);
 		assert_int_equal(verdict, TALLY_RETRY);
 		assert_non_null(strstr(fake_host_reason(f->host), "disk full"));
 	}
-	unlink(ballast);
+	unlink(small.ballast);
 	assert_int_equal(fixture_try(f, batch, 100, &verdict), 0);
 	assert_int_equal(verdict, TALLY_DONE);
 	tally_batch_drop(f->ctx, batch);
-	static const struct tally_select select = {.column = "value", .aggregate = TALLY_COUNT};
-	struct tally_query query = query_of("samples", &select, 1);
-	struct rows rows;
-	assert_int_equal(ask(f, &query, &rows), 0);
-	assert_int_equal(rows_at(&rows, 0, 1)->i, 5100);
-	rows_free(&rows);
-	f->plugin->stop(self);
-	f->plugin->destroy(self);
-	f->store = own;
-	assert_int_equal(umount(mount_point), 0);
-	rmdir(mount_point);
+	assert_int_equal(sample_count(f), 5100);
+	small_close(f, &small);
+}
+
+static void on_a_disk_that_it_filled_by_itself_it_still_deletes_what_is_old(void **state)
+{
+	struct fixture *f = *state;
+	struct small small;
+	uint8_t verdict;
+	int64_t time = T0;
+	char text[400];
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = 0;
+	small_open(f, &small);
+	for (int round = 0; round < 3; round++, time += 410 * DAY) {
+		int r = 0;
+		for (int n = 0; r == 0 && n < 1000; n++, time += 100 * SECOND) {
+			struct tally_batch *lines = fixture_batch(f, &log_table);
+			struct tally_batch *numbers = samples(f, time, 100);
+			for (int i = 0; i < 100; i++)
+				put_log(f, lines, time + i * SECOND, "out", i, text);
+			r = fixture_try(f, lines, ++f->sequence, &verdict);
+			if (r == 0)
+				r = fixture_try(f, numbers, ++f->sequence, &verdict);
+			if (n % 10 == 0)
+				maintenance_run(f->store); /* its rollups need room as well */
+			tally_batch_drop(f->ctx, lines);
+			tally_batch_drop(f->ctx, numbers);
+		}
+		assert_int_equal(r, -ENOSPC);
+		assert_true(sample_count(f) > 1000);
+		time_passes(f, time + 405 * DAY);
+		maintenance_when_set_to(f,
+					time + 405 * DAY); /* may lack room for the last rollups */
+		maintenance_at(f, time + 405 * DAY);
+		assert_int_equal(sample_count(f), 0);
+	}
+	small_close(f, &small);
 }
 
 struct beside {
@@ -353,6 +418,7 @@ int main(void)
 		STORE_TEST(maintenance_makes_room_before_the_limit_is_hit),
 		STORE_TEST(when_nothing_can_be_deleted_a_write_waits_and_says_why),
 		STORE_TEST(a_full_disk_is_reported_and_survived),
+		STORE_TEST(on_a_disk_that_it_filled_by_itself_it_still_deletes_what_is_old),
 		STORE_TEST(writes_queries_and_maintenance_run_side_by_side),
 		STORE_TEST(the_lag_of_the_rollups_is_a_metric),
 		STORE_TEST(the_lag_grows_while_a_table_fails),

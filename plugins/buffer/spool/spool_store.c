@@ -11,12 +11,15 @@
 #include "spool_store.h"
 
 enum {
-	SPOOL_ENTRY_PAGES = 8, /* what a push may take besides the pages of its batch */
+	SPOOL_LEFT = 256 << 10, /* bytes of the disk, for acknowledgements and the manifest */
+	SPOOL_ENTRY_PAGES = 8,  /* what a push may take besides the pages of its batch */
 };
 
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "sqlite_room.h"
 
 /* ---- Transactions ------------------------------------------------------------- */
 
@@ -45,10 +48,8 @@ void spool_store_measure(struct spool_store *store)
 {
 	uint64_t pages, unused;
 	if (spool_numbers(store, SPOOL_PAGES, &pages, NULL) == 0 &&
-	    spool_numbers(store, SPOOL_FREE_PAGES, &unused, NULL) == 0) {
+	    spool_numbers(store, SPOOL_FREE_PAGES, &unused, NULL) == 0)
 		store->bytes = (pages - unused) * SPOOL_PAGE;
-		store->unused = unused * SPOOL_PAGE;
-	}
 }
 
 int spool_store_copy(struct spool_store *store)
@@ -185,7 +186,7 @@ uint64_t spool_store_needs(size_t len)
 
 int spool_store_push(struct spool_store *store, const struct spool_store_push *push)
 {
-	int r = spool_store_has_room(store, spool_store_needs(push->len))
+	int r = sqlite_has_room(store->db, store->path, spool_store_needs(push->len), SPOOL_LEFT)
 			? spool_store_change(store, push->full_sync, spool_store_do_push, push)
 			: tally_fail(store->ctx, ENOSPC,
 				     "%s: the disk is full but for what emptying the spool takes",

@@ -42,7 +42,6 @@ struct spool_store {
 		retained_rows; /* of them, those that all readers have acknowledged */
 	uint64_t newest;       /* entry when it was opened */
 	uint64_t bytes;        /* of the pages in use */
-	uint64_t unused;       /* bytes of the free pages inside the file */
 	uint64_t wal;          /* the log is checkpointed when it has so many bytes */
 	uint64_t positions;
 	bool full_sync; /* what the connection is set to now */
@@ -70,11 +69,6 @@ char *spool_store_new_producer(struct tally_ctx *ctx); /* to be freed; NULL: it 
 
 /* Reserves so many bytes on the disk for the log and inside the file, or as many as there are. */
 void spool_store_reserve(struct spool_store *store, uint64_t wal, uint64_t file);
-
-/* ---- spool_room.c ---- */
-
-/* A push that needs so many bytes leaves enough of the disk to empty the spool again. */
-bool spool_store_has_room(struct spool_store *store, uint64_t needed);
 
 /* ---- spool_store.c ---- */
 

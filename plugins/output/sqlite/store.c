@@ -102,6 +102,16 @@ static bool store_made_room(struct store *store)
 	return true;
 }
 
+static int store_write_entries(struct store *store, const struct tally_entry *entries, uint32_t n,
+			       uint8_t *verdicts)
+{
+	uint64_t needed = 0;
+	for (uint32_t i = 0; i < n; i++)
+		needed += tally_batch_bytes(store->ctx, entries[i].batch);
+	int r = database_check_room(store->ctx, store->db, store->path, needed);
+	return r < 0 ? r : writer_write(&store->writer, entries, n, verdicts);
+}
+
 /* Maintenance is never flushed: a round that a power cut undoes is done again. */
 static int store_write_flushed(struct store *store, const struct tally_entry *entries, uint32_t n,
 			       uint8_t *verdicts)
@@ -111,7 +121,7 @@ static int store_write_flushed(struct store *store, const struct tally_entry *en
 	bool flush = store->config->synchronous == 0 && tally_must_flush(store->ctx);
 	int r = flush ? database_flush_commits(store->ctx, store->db, true) : 0;
 	if (r == 0)
-		r = writer_write(&store->writer, entries, n, verdicts);
+		r = store_write_entries(store, entries, n, verdicts);
 	/* The first attempt was rolled back as a whole, so this one writes nothing twice. */
 	if (r == -ENOSPC && store_made_room(store))
 		r = writer_write(&store->writer, entries, n, verdicts);

@@ -59,7 +59,9 @@ static int maintenance_roll(struct store *store, const struct stored_table *stor
 	while (r > 0 && !store_makes_way(store)) {
 		int64_t began = tally_monotonic(store->ctx);
 		pthread_mutex_lock(&store->turn);
-		r = rollup_step(store->ctx, store->db, stored, closed, span);
+		r = database_check_room(store->ctx, store->db, store->path, 0);
+		if (r == 0)
+			r = rollup_step(store->ctx, store->db, stored, closed, span);
 		int loaded = r > 0 ? maintenance_update_writer(store, stored->table.name) : 0;
 		r = loaded < 0 ? loaded : r;
 		pthread_mutex_unlock(&store->turn);
