@@ -52,7 +52,8 @@ struct fake_host {
 	uint32_t rejected;
 	int64_t now, monotonic;
 	int emit_result;
-	bool must_flush;
+	bool must_flush, wants_hostname;
+	char *told_hostname;
 	int stop_fd;
 	struct declared declared;
 	char *safe; /* what is safe, of every source; NULL: all that was emitted */
@@ -365,6 +366,26 @@ static bool fake_must_flush(const struct tally_ctx *ctx)
 	return fake_of(ctx)->must_flush;
 }
 
+static const char *fake_hostname(const struct tally_ctx *ctx)
+{
+	const char *told = fake_of(ctx)->told_hostname;
+	return told ? told : ctx->hostname;
+}
+
+static bool fake_wants_hostname(const struct tally_ctx *ctx)
+{
+	return fake_of(ctx)->wants_hostname;
+}
+
+static int fake_tell_hostname(struct tally_ctx *ctx, const char *name)
+{
+	struct fake_host *host = fake_of(ctx);
+	if (host->told_hostname)
+		return strcmp(host->told_hostname, name) == 0 ? 0 : -EEXIST;
+	host->told_hostname = strdup(name);
+	return 0;
+}
+
 static void fake_count(struct tally_ctx *ctx, uint32_t metric, uint64_t n)
 {
 	__atomic_fetch_add(&fake_of(ctx)->metrics[metric], n, __ATOMIC_RELAXED);
@@ -474,6 +495,9 @@ static const struct tally_host fake_vtable = {
 	.must_flush = fake_must_flush,
 	.declare = fake_declare,
 	.safe_position = fake_safe_position,
+	.hostname = fake_hostname,
+	.wants_hostname = fake_wants_hostname,
+	.tell_hostname = fake_tell_hostname,
 };
 
 struct fake_host *fake_host_create(const char *instance_name)
@@ -518,6 +542,7 @@ void fake_host_destroy(struct fake_host *host)
 	free(host->positions);
 	free(host->safe);
 	declared_done(&host->declared);
+	free(host->told_hostname);
 	close(host->stop_fd);
 	pthread_mutex_destroy(&host->lock);
 	for (uint32_t i = 0; i < host->n_shown; i++)
@@ -633,6 +658,11 @@ void fake_host_stop(struct fake_host *host)
 	uint64_t one = 1;
 	if (write(host->stop_fd, &one, sizeof(one)) != sizeof(one))
 		abort();
+}
+
+void fake_host_set_wants_hostname(struct fake_host *host, bool wants)
+{
+	host->wants_hostname = wants;
 }
 
 void fake_host_set_must_flush(struct fake_host *host, bool must_flush)

@@ -257,6 +257,8 @@ static int once_pick(struct once *once, const struct plan *plan)
 
 static int once_run(struct once *once, const struct checked *checked)
 {
+	static struct host_name told;
+	struct host_name *host_name = checked->plan->globals.host_is_made_up ? &told : NULL;
 	int exit_code = once_pick(once, checked->plan);
 	if (exit_code != COMMAND_OK)
 		return exit_code;
@@ -264,6 +266,7 @@ static int once_run(struct once *once, const struct checked *checked)
 						  .registry = checked->registry,
 						  .registry_lock = &once->registry_lock,
 						  .hostname = checked->plan->globals.host,
+						  .host_name = host_name,
 						  .state_dir = checked->plan->globals.state_dir,
 						  .producer = "once",
 						  .emit = once_emit,

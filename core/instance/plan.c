@@ -15,6 +15,7 @@
 #include "base/arena.h"
 #include "base/suggest.h"
 #include "base/text.h"
+#include "process/container.h"
 
 enum { PLAN_HOST_SIZE = 256, PLAN_DIRS_SIZE = 4096 };
 
@@ -48,6 +49,7 @@ int plan_read_globals(const struct config *config, struct plan_globals *ret,
 	if (gethostname(host, sizeof(host) - 1) < 0 || !*host)
 		snprintf(host, sizeof(host), "localhost");
 	registry_default_dirs(dirs, sizeof(dirs));
+	globals.host_is_made_up = !globals.host && container_made_name(host, "");
 	globals.host = options_default(options, "host", host);
 	globals.plugin_dir = options_default(options, "plugin_dir", dirs);
 	if (!globals.host || !globals.plugin_dir) {

@@ -21,6 +21,7 @@ enum plan_kind { PLAN_INPUT, PLAN_BUFFER, PLAN_OUTPUT };
 /* [tallyd] */
 struct plan_globals {
 	const char *host;       /* default: the machine's name */
+	bool host_is_made_up;   /* nobody set it, and it is a container's id */
 	const char *plugin_dir; /* colon-separated */
 	const char *state_dir;
 	int64_t log_level; /* index in error|warning|notice|info|debug */

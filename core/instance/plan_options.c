@@ -15,7 +15,8 @@
 
 const struct tally_option plan_global_options[] = {
 	{.name = "host",
-	 .help = "Name of this machine in every table; default: its host name",
+	 .help = "Name of this machine in every table; default: its host name, or in a "
+		 "container whose host name is its id, the name that the engine has",
 	 .type = TALLY_OPT_STRING,
 	 .offset = GLOBAL(host)},
 	{.name = "plugin_dir",

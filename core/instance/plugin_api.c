@@ -173,6 +173,9 @@ static const struct tally_host plugin_api_vtable = {
 	.must_flush = plugin_api_must_flush,
 	.declare = plugin_api_declare,
 	.safe_position = plugin_api_safe_position,
+	.hostname = plugin_api_hostname,
+	.wants_hostname = plugin_api_wants_hostname,
+	.tell_hostname = plugin_api_tell_hostname,
 };
 
 void plugin_api_set_options(struct api *api, const struct options *options)

@@ -12,6 +12,7 @@
 #include <tallyd/host.h>
 
 #include "instance/binding.h"
+#include "instance/host_name.h"
 #include "pipeline/delivery.h"
 #include "process/metrics.h"
 #include "config/options.h"
@@ -27,6 +28,9 @@ struct plugin_services {
 	struct registry *registry;
 	pthread_rwlock_t *registry_lock; /* written while a reload loads plugins */
 	const char *hostname, *state_dir, *producer;
+	/* Where an input tells the name if hostname is only a container's id; NULL: hostname is it.
+	 */
+	struct host_name *host_name;
 	/* Takes what is emitted instead of the router, for `once`; NULL: the router. */
 	int (*emit)(void *arg, const char *input, struct tally_batch *batch);
 	void *emit_arg;

@@ -125,3 +125,46 @@ int plugin_api_secret(struct tally_ctx *ctx, const char *option, char **ret)
 	plugin_api_leave(api);
 	return r;
 }
+
+/* ---- The machine's name ---- */
+
+const char *plugin_api_hostname(const struct tally_ctx *ctx)
+{
+	struct api *api = plugin_api_enter(ctx);
+	const char *told = NULL;
+	if (api && api->services->host_name)
+		told = atomic_load(&api->services->host_name->told);
+	if (api)
+		plugin_api_leave(api);
+	return told ? told : ctx->hostname;
+}
+
+bool plugin_api_wants_hostname(const struct tally_ctx *ctx)
+{
+	struct api *api = plugin_api_enter(ctx);
+	bool wants = api && api->services->host_name;
+	if (api)
+		plugin_api_leave(api);
+	return wants;
+}
+
+int plugin_api_tell_hostname(struct tally_ctx *ctx, const char *name)
+{
+	if (!name || !*name)
+		return plugin_api_refuse("it tells the host's name without one");
+	struct api *api = plugin_api_enter(ctx);
+	if (!api)
+		return -ECANCELED;
+	struct host_name *host_name = api->services->host_name;
+	int r = 0;
+	if (host_name) {
+		bool first = !atomic_load(&host_name->told);
+		const char *counts = host_name_tell(host_name, name);
+		if (strcmp(counts, name) != 0)
+			r = -EEXIST;
+		else if (first)
+			log_message(TALLY_NOTICE, ctx->name, "rows have host = %s", counts);
+	}
+	plugin_api_leave(api);
+	return r;
+}

@@ -83,6 +83,9 @@ int plugin_api_cache_subscribe(struct tally_ctx *ctx, struct tally_cache *cache,
 int plugin_api_declare(struct tally_ctx *ctx, const struct tally_table *table,
 		       const struct tally_table **ret);
 int plugin_api_safe_position(struct tally_ctx *ctx, const char *source, char *ret, size_t size);
+const char *plugin_api_hostname(const struct tally_ctx *ctx);
+bool plugin_api_wants_hostname(const struct tally_ctx *ctx);
+int plugin_api_tell_hostname(struct tally_ctx *ctx, const char *name);
 int plugin_api_secret(struct tally_ctx *ctx, const char *option, char **ret);
 
 #endif

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "process/container.h"
 #include "process/exit_code.h"
 #include "process/log.h"
 #include "process/process.h"
@@ -102,7 +103,13 @@ static int daemon_open_state(struct daemon *daemon, const struct plan_globals *g
 	int r = state_dir_open(daemon->state_path, &daemon->state, error);
 	if (r < 0)
 		return r;
+	if (container_takes_along(daemon->state_path, ""))
+		log_message(TALLY_WARNING, daemon_source,
+			    "state_dir %s is on no volume: what is stored goes with this "
+			    "container (docker run -v tallyd:%s)",
+			    daemon->state_path, daemon->state_path);
 	daemon->services.hostname = daemon->hostname;
+	daemon->services.host_name = globals->host_is_made_up ? &daemon->host_name : NULL;
 	daemon->services.state_dir = daemon->state_path;
 	daemon->services.producer = daemon->state.producer;
 	char path[PATH_MAX];

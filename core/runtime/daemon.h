@@ -34,6 +34,7 @@ struct daemon {
 	pthread_rwlock_t registry_lock;
 	struct state_dir state;
 	char *hostname, *state_path;
+	struct host_name host_name;
 	struct daemon_plan *plans;
 	struct buffer **buffers;
 	size_t n_buffers;

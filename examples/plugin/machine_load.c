@@ -66,7 +66,8 @@ static int machine_load_add_row(struct tally_ctx *ctx, struct tally_batch *batch
 	if (!row)
 		return tally_fail(ctx, ENOMEM, "no memory for a row");
 	tally_put_int(row, COLUMN_TIME, tally_now(ctx));
-	if (tally_put_text(ctx, batch, row, COLUMN_HOST, ctx->hostname, strlen(ctx->hostname)) < 0)
+	if (tally_put_text(ctx, batch, row, COLUMN_HOST, tally_hostname(ctx),
+			   strlen(tally_hostname(ctx))) < 0)
 		return tally_fail(ctx, ENOMEM, "no memory for a row");
 	tally_put_real(row, COLUMN_LOAD1, averages[0]);
 	tally_put_real(row, COLUMN_LOAD5, averages[1]);

@@ -63,7 +63,7 @@ class uptime {
 			tally_batch_drop(ctx, batch);
 			return tally_fail(ctx, ENOMEM, "no memory for a row");
 		}
-		const std::string host = ctx->hostname;
+		const std::string host = tally_hostname(ctx);
 		tally_put_int(row, COLUMN_TIME, tally_now(ctx));
 		tally_put_text(ctx, batch, row, COLUMN_HOST, host.data(), host.size());
 		tally_put_real(row, COLUMN_UPTIME, seconds);

@@ -4,10 +4,10 @@
  *
  * Threads.  Any thread of the plugin may call tally_log(), tally_fail(), tally_reason(), count,
  * gauge and samples, stopping, now and monotonic, query, store_tables, the cache functions, secret
- * and reject_entry, and keep, drop and bytes of an emitted batch.  The other calls belong to the
- * thread on which the core called the plugin.  Threads of the plugin must end in stop(): once the
- * instance is gone every call with its ctx is refused (-ECANCELED, NULL, or "stopping") and logged
- * as a plugin bug.
+ * reject_entry and the host's name, and keep, drop and bytes of an emitted batch.  The other calls
+ * belong to the thread on which the core called the plugin.  Threads of the plugin must end in
+ * stop(): once the instance is gone every call with its ctx is refused (-ECANCELED, NULL, or
+ * "stopping") and logged as a plugin bug.
  */
 #ifndef TALLYD_HOST_H
 #define TALLYD_HOST_H
@@ -93,6 +93,10 @@ struct tally_host {
 	int (*declare)(struct tally_ctx *ctx, const struct tally_table *table,
 		       const struct tally_table **ret);
 	int (*safe_position)(struct tally_ctx *ctx, const char *source, char *ret, size_t size);
+
+	const char *(*hostname)(const struct tally_ctx *ctx);
+	bool (*wants_hostname)(const struct tally_ctx *ctx);
+	int (*tell_hostname)(struct tally_ctx *ctx, const char *name);
 };
 
 struct tally_ctx {
@@ -100,7 +104,7 @@ struct tally_ctx {
 	uint32_t reserved;
 	const struct tally_host *host;
 	const char *name;      /* of the instance: input.docker_stats, output.sqlite:archive */
-	const char *hostname;  /* the value for `host` tags: [tallyd] host */
+	const char *hostname;  /* as configured or found at the start; see tally_hostname() */
 	const char *state_dir; /* a directory for the plugin's files; exists, mode 0700 */
 	const char *producer;  /* a unique name of this daemon, which never changes */
 	int64_t interval;      /* ns between two calls of gather(); 0: does not gather */
@@ -167,6 +171,28 @@ static inline int64_t tally_now(const struct tally_ctx *ctx)
 static inline int64_t tally_monotonic(const struct tally_ctx *ctx)
 {
 	return ctx->host->monotonic(ctx);
+}
+
+/* ---- The machine's name ----------------------------------------------------- */
+
+/* The value for `host` tags: [tallyd] host.  Where that is not set and the daemon runs in a
+ * container, it is the container's id until an input has told the machine's name, and that from
+ * then on: ask whenever a row is made.  The text is never freed. */
+static inline const char *tally_hostname(const struct tally_ctx *ctx)
+{
+	return ctx->host->hostname(ctx);
+}
+
+/* Should an input that can find out the machine's name do so, and tell it before its first row? */
+static inline bool tally_wants_hostname(const struct tally_ctx *ctx)
+{
+	return ctx->host->wants_hostname(ctx);
+}
+
+/* -EEXIST: another name was told before, and stays. */
+static inline int tally_tell_hostname(struct tally_ctx *ctx, const char *name)
+{
+	return ctx->host->tell_hostname(ctx, name);
 }
 
 /* ---- Batches ---------------------------------------------------------------- */

@@ -109,6 +109,62 @@ static void the_version_is_asked_for_once(void **state)
 	client_destroy(client);
 }
 
+/* ---- The machine's name ---- */
+
+static void in_a_container_the_engine_says_what_the_machine_is_called(void **state)
+{
+	struct client *client = client_create();
+	(void)state;
+	fake_engine_set(client->engine, "/info", 200, "{\"Name\":\"web1\"}", FAKE_ANSWERS);
+	assert_int_equal(docker_connect(client->docker), 0);
+	assert_int_equal(fake_engine_asked(client->engine, "/info"), 0); /* `host` is known */
+	fake_host_set_wants_hostname(client->host, true);
+	docker_disconnect(client->docker);
+	assert_int_equal(docker_connect(client->docker), 0);
+	assert_string_equal(tally_hostname(fake_host_ctx(client->host)), "web1");
+	client_destroy(client);
+}
+
+static void no_rows_are_made_before_the_machines_name_is_known(void **state)
+{
+	struct client *client = client_create();
+	(void)state;
+	fake_host_set_wants_hostname(client->host, true);
+	fake_engine_set(client->engine, "/info", 200, "", FAKE_HANGS);
+	assert_int_equal(docker_connect(client->docker), -ETIMEDOUT);
+	fake_engine_set(client->engine, "/info", 200, "{\"Name\":\"web1\"}", FAKE_ANSWERS);
+	assert_int_equal(docker_connect(client->docker), 0);
+	assert_string_equal(tally_hostname(fake_host_ctx(client->host)), "web1");
+	client_destroy(client);
+}
+
+static void a_refused_info_is_said_and_costs_only_the_name(void **state)
+{
+	struct client *client = client_create();
+	(void)state;
+	fake_host_set_wants_hostname(client->host, true);
+	fake_engine_set(client->engine, "/info", 403, "{\"message\":\"no\"}", FAKE_ANSWERS);
+	assert_int_equal(docker_connect(client->docker), 0);
+	assert_string_equal(tally_hostname(fake_host_ctx(client->host)), "testhost");
+	assert_non_null(strstr(fake_host_log(client->host, TALLY_WARNING),
+			       "HTTP 403: no; rows have host = testhost: set host in [tallyd]"));
+	client_destroy(client);
+}
+
+static void a_second_engine_with_another_name_is_said(void **state)
+{
+	struct client *client = client_create();
+	(void)state;
+	fake_host_set_wants_hostname(client->host, true);
+	assert_int_equal(tally_tell_hostname(fake_host_ctx(client->host), "web1"), 0);
+	fake_engine_set(client->engine, "/info", 200, "{\"Name\":\"web2\"}", FAKE_ANSWERS);
+	assert_int_equal(docker_connect(client->docker), 0);
+	assert_non_null(strstr(fake_host_log(client->host, TALLY_WARNING),
+			       "is the engine of web2, but another engine has given its name"));
+	assert_string_equal(tally_hostname(fake_host_ctx(client->host)), "web1");
+	client_destroy(client);
+}
+
 /* ---- One request ---- */
 
 /* Of a container of that name. */
@@ -351,6 +407,10 @@ int main(void)
 		cmocka_unit_test(an_engine_that_is_too_old_or_too_new_is_refused_with_both_ranges),
 		cmocka_unit_test(an_answer_without_a_version_is_refused_with_a_hint),
 		cmocka_unit_test(the_version_is_asked_for_once),
+		cmocka_unit_test(in_a_container_the_engine_says_what_the_machine_is_called),
+		cmocka_unit_test(no_rows_are_made_before_the_machines_name_is_known),
+		cmocka_unit_test(a_refused_info_is_said_and_costs_only_the_name),
+		cmocka_unit_test(a_second_engine_with_another_name_is_said),
 		cmocka_unit_test(a_body_may_be_as_long_as_its_bound_and_not_a_byte_longer),
 		cmocka_unit_test(every_way_to_fail_is_named),
 		cmocka_unit_test(no_request_is_sent_that_is_not_listed),

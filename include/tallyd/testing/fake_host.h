@@ -52,6 +52,7 @@ uint32_t fake_host_rejected(const struct fake_host *host); /* rows */
 void fake_host_set_now(struct fake_host *host, int64_t now);
 void fake_host_set_monotonic(struct fake_host *host, int64_t now);
 void fake_host_stop(struct fake_host *host); /* tally_stopping() from now on, from any thread */
+void fake_host_set_wants_hostname(struct fake_host *host, bool wants);  /* false until set */
 void fake_host_set_must_flush(struct fake_host *host, bool must_flush); /* false until set */
 /* What tally_safe_position() says from now on, ""; nothing; until then whatever was emitted. */
 void fake_host_set_safe(struct fake_host *host, const char *position);

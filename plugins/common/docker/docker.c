@@ -21,7 +21,7 @@
 #include "base/json_trim.h"
 #include "json_tree.h"
 
-enum { DOCKER_MAX_VERSION = 64 << 10 };
+enum { DOCKER_MAX_VERSION = 64 << 10, DOCKER_MAX_INFO = 1 << 20 };
 
 struct docker {
 	struct tally_ctx *ctx;
@@ -31,6 +31,7 @@ struct docker {
 	unsigned api;               /* 0: not known */
 	bool trims_logged;          /* the warning about trimmed texts */
 	bool lost;                  /* the connection; another engine may be there now */
+	bool name_logged;           /* why the machine's name is not known */
 };
 
 /* One docker_get_many(), with what it needs beside the caller's job. */
@@ -231,6 +232,48 @@ int docker_get(struct docker *docker, enum docker_call call, const char *path, s
 	return 0;
 }
 
+/* ---- The machine's name ---- */
+
+static void name_not_known(struct docker *docker, const char *why)
+{
+	if (!docker->name_logged)
+		tally_log(docker->ctx, TALLY_WARNING,
+			  "%s; rows have host = %s: set host in [tallyd] to this machine's name",
+			  why, tally_hostname(docker->ctx));
+	docker->name_logged = true;
+}
+
+/* Before the first row, as rows must not change their host.  A proxy in front of the engine may
+ * refuse the request, which is no reason to collect nothing; an engine that does not answer is
+ * asked again. */
+static int learn_name(struct docker *docker)
+{
+	auto_free char *body = NULL;
+	size_t len = 0;
+	char why[2 * FETCH_REASON_SIZE];
+	if (!tally_wants_hostname(docker->ctx))
+		return 0;
+	int r = docker_get(docker, DOCKER_INFO, "/info", DOCKER_MAX_INFO, &body, &len);
+	if (r == -EPROTO || r == -ENOENT || r == -EMSGSIZE) {
+		snprintf(why, sizeof(why), "%s", tally_reason(docker->ctx));
+		name_not_known(docker, why);
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	auto_json json_t *document = json_tree_load(body, len);
+	const char *name = json_tree_text(document, "Name");
+	snprintf(why, sizeof(why), "%s: GET /info: no Name in the answer", docker->endpoint.text);
+	if (name && *name && tally_tell_hostname(docker->ctx, name) == -EEXIST)
+		snprintf(why, sizeof(why),
+			 "%s is the engine of %.100s, but another engine has given its name before",
+			 docker->endpoint.text, name);
+	else if (name && *name)
+		return 0;
+	name_not_known(docker, why);
+	return 0;
+}
+
 /* ---- The version ---- */
 
 /* "1.41" → 41; 0: something else. */
@@ -271,6 +314,11 @@ static int negotiate(struct docker *docker)
 			docker->endpoint.text, oldest, api, DOCKER_API_OLDEST, DOCKER_API_NEWEST);
 	docker->api = api < DOCKER_API_NEWEST ? api : DOCKER_API_NEWEST;
 	docker->lost = false;
+	r = learn_name(docker);
+	if (r < 0) {
+		docker->api = 0;
+		return r;
+	}
 	tally_log(docker->ctx, TALLY_INFO, "%s: connected, API 1.%u", docker->endpoint.text,
 		  docker->api);
 	return 0;

@@ -86,6 +86,11 @@ void docker_explain(const struct fetch_answer *answer, char ret[FETCH_REASON_SIZ
 		.help = h                                                                          \
 	}
 
+#define DOCKER_HOST_ROOT_OPTION(o, what)                                                           \
+	DOCKER_OPTION("host_root", o, STRING, NULL, NULL,                                          \
+		      "where the machine's root file system is seen from inside a "                \
+		      "container, as /host: " what)
+
 /* Options, in parts; o: the offset of a struct docker_config. */
 #define DOCKER_ENDPOINT_OPTIONS(o)                                                                 \
 	DOCKER_OPTION("endpoint", (o) + offsetof(struct docker_config, endpoint), STRING,          \
@@ -126,7 +131,7 @@ void docker_explain(const struct fetch_answer *answer, char ret[FETCH_REASON_SIZ
 	DOCKER_METRIC(n, u, h, "version"), DOCKER_METRIC(n, u, h, "list"),                         \
 		DOCKER_METRIC(n, u, h, "stats"), DOCKER_METRIC(n, u, h, "inspect"),                \
 		DOCKER_METRIC(n, u, h, "events"), DOCKER_METRIC(n, u, h, "images"),                \
-		DOCKER_METRIC(n, u, h, "logs")
+		DOCKER_METRIC(n, u, h, "logs"), DOCKER_METRIC(n, u, h, "info")
 
 /* These come first in a plugin's metrics; its own begin at DOCKER_METRICS_END. */
 #define DOCKER_METRICS                                                                             \

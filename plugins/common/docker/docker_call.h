@@ -10,6 +10,7 @@ enum docker_call {
 	DOCKER_EVENTS,
 	DOCKER_IMAGES,
 	DOCKER_LOGS,
+	DOCKER_INFO,
 	DOCKER_CALLS
 };
 

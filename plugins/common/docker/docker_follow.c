@@ -232,7 +232,7 @@ int docker_follow(const struct docker_follow_job *job)
 	if (r < 0)
 		return tally_fail(job->ctx, -r, "no memory for an event stream");
 	/* A different offset for each host and instance, the same after a restart. */
-	uint64_t hash = hash_text(hash_text(0, job->ctx->name), job->ctx->hostname);
+	uint64_t hash = hash_text(hash_text(0, job->ctx->name), tally_hostname(job->ctx));
 	follow.offset = (int64_t)(hash % ((uint64_t)job->config->jitter + 1));
 	follow.last_answer = tally_monotonic(job->ctx);
 	/* The first scan if the stream does not open within a second; usually it opens long before

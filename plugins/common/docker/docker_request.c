@@ -13,6 +13,10 @@ const struct docker_request docker_requests[] = {
 	 .call = DOCKER_VERSION,
 	 .used_by = "all, to agree on an API version whenever a connection is made, and to see "
 		    "whether a silent engine is alive"},
+	{.path = "/info",
+	 .call = DOCKER_INFO,
+	 .used_by = "all, for the machine's name, if tallyd runs in a container and `host` is not "
+		    "set"},
 	{.path = "/events",
 	 .params = {"since", "filters"},
 	 .call = DOCKER_EVENTS,

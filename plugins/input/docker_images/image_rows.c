@@ -216,7 +216,7 @@ int image_rows_add(struct tally_ctx *ctx, struct tally_batch *batch,
 		const struct image *image = &snapshot->images->items[i];
 		if (!row_begin(&row, ctx, batch, snapshot->time))
 			return -ENOMEM;
-		put_text(&row, IMAGES_HOST, ctx->hostname, strlen(ctx->hostname));
+		put_text(&row, IMAGES_HOST, tally_hostname(ctx), strlen(tally_hostname(ctx)));
 		put_text(&row, IMAGES_IMAGE_ID, image->id, strlen(image->id));
 		uint32_t tags = put_names(&row, IMAGES_TAGS, &snapshot->images->tags, i);
 		uint32_t digests = put_names(&row, IMAGES_DIGESTS, &snapshot->images->digests, i);

@@ -191,7 +191,7 @@ static struct tally_batch *change_batch(struct tally_ctx *ctx, const struct chan
 {
 	struct tally_batch *batch = tally_batch_new(ctx, &versions_table);
 	struct tally_cell *row = batch ? tally_batch_row(ctx, batch) : NULL;
-	if (row && put(ctx, batch, row, VERSIONS_HOST, ctx->hostname) &&
+	if (row && put(ctx, batch, row, VERSIONS_HOST, tally_hostname(ctx)) &&
 	    put(ctx, batch, row, VERSIONS_REFERENCE, change->reference) &&
 	    put(ctx, batch, row, VERSIONS_IMAGE_ID, change->image_id) &&
 	    put(ctx, batch, row, VERSIONS_DIGEST, change->digest) &&

@@ -109,6 +109,9 @@ static int logs_create(struct tally_ctx *ctx, const void *config, void **ret_sel
 
 static const struct tally_option logs_options[] = {
 	DOCKER_OPTIONS(offsetof(struct logs_config, docker)),
+	DOCKER_HOST_ROOT_OPTION(offsetof(struct logs_config, host_root),
+				"the engine's log files are looked for there; unset: where the "
+				"engine says"),
 	{.name = "source",
 	 .fallback = "auto",
 	 .accepts = "auto|api|file",

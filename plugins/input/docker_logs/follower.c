@@ -286,8 +286,11 @@ void follower_on_inspect(struct follower *follower, const struct inspect_facts *
 	follower->path = NULL;
 	bool has_file = strcmp(facts->driver, "json-file") == 0 ||
 			strcmp(facts->driver, "k8s-file") == 0; /* Podman's own name */
-	if (has_file && facts->path[0] == '/')
-		follower->path = strdup(facts->path);
+	/* Without memory it is read by the API. */
+	const char *root = follower->logs->config->host_root;
+	if (has_file && facts->path[0] == '/' &&
+	    asprintf(&follower->path, "%s%s", root ? root : "", facts->path) < 0)
+		follower->path = NULL;
 	if (facts->running || facts->was_started)
 		open_source(follower);
 	else

@@ -33,6 +33,7 @@ enum logs_source { SOURCE_AUTO, SOURCE_API, SOURCE_FILE };
 struct logs_config {
 	struct docker_config docker;
 	const char *first_sight;
+	const char *host_root;
 	int64_t source;
 	int64_t max_line, max_containers, rate_limit;
 	const char *multiline_start; /* NULL: each line is a message */

@@ -52,9 +52,13 @@ void report_outcome(struct follower *follower, int outcome, const char *why)
 void report_file_not_opened(struct docker_logs *logs, const char *path, int error)
 {
 	if (!logs->reported_no_file && logs->config->source != SOURCE_FILE)
-		tally_log(logs->ctx, TALLY_INFO, "%s: %s; using the API instead", path,
+		tally_log(logs->ctx, TALLY_INFO, "%s: %s; using the API instead%s", path,
 			  error == ENOTSUP ? "the rotated file needed is compressed"
-					   : strerror(error));
+					   : strerror(error),
+			  error == ENOENT && logs->config->host_root
+				  ? " (docker run -v "
+				    "/var/lib/docker/containers:/host/var/lib/docker/containers:ro)"
+				  : "");
 	logs->reported_no_file = true;
 }
 

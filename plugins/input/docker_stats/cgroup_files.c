@@ -31,6 +31,7 @@ enum {
 const char *cgroup_root = "";
 
 struct cgroup_host {
+	const char *root; /* where the machine's /proc is; "": here */
 	struct cgroup_mounts mounts;
 	int64_t memory; /* of the machine; 0: not known */
 	int stat_fd;    /* /proc/stat */
@@ -197,10 +198,10 @@ static int open_fd(struct cgroup_host *host, int folder, const char *name)
 	return fd;
 }
 
-static int open_below_root(const char *path, int flags)
+static int open_below(const char *host_root, const char *path, int flags)
 {
 	char full[2 * CGROUP_PATH_SIZE];
-	int n = snprintf(full, sizeof(full), "%s%s", cgroup_root, path);
+	int n = snprintf(full, sizeof(full), "%s%s%s", cgroup_root, host_root, path);
 	if (n < 0 || (size_t)n >= sizeof(full)) {
 		errno = ENAMETOOLONG;
 		return -1;
@@ -213,7 +214,7 @@ static int open_below_root(const char *path, int flags)
 static int open_hierarchy(struct cgroup_files *files, unsigned hierarchy, const char *folder,
 			  char reason[CGROUP_REASON_SIZE])
 {
-	auto_close int dir = open_below_root(folder, O_DIRECTORY | O_PATH);
+	auto_close int dir = open_below("", folder, O_DIRECTORY | O_PATH);
 	for (unsigned i = 0; files->table[i].name; i++) {
 		if (files->table[i].hierarchy != hierarchy)
 			continue;
@@ -234,9 +235,9 @@ static int open_all(struct cgroup_files *files, const struct cgroup_target *targ
 	struct cgroup_span text = {0};
 	int error = 0;
 	snprintf(path, sizeof(path), "/proc/%" PRId64, target->pid);
-	auto_close int proc = open_below_root(path, O_DIRECTORY | O_PATH);
+	auto_close int proc = open_below(files->host->root, path, O_DIRECTORY | O_PATH);
 	if (proc < 0)
-		return explain(reason, errno, "%s: %s", path, strerror(errno));
+		return explain(reason, errno, "%s%s: %s", files->host->root, path, strerror(errno));
 	auto_close int fd = openat(proc, "cgroup", O_RDONLY | O_CLOEXEC);
 	int r = fd < 0 ? -errno : read_whole(files->host, fd, &text);
 	if (r < 0)
@@ -244,7 +245,8 @@ static int open_all(struct cgroup_files *files, const struct cgroup_target *targ
 	if (!cgroup_paths_parse(text, target->id, &paths))
 		return explain(reason, EXDEV,
 			       "process %" PRId64 " here is not the container's: tallyd runs in "
-			       "another PID or cgroup namespace",
+			       "another PID or cgroup namespace (in a container: host_root and "
+			       "--cgroupns=host)",
 			       target->pid);
 	files->table = paths.unified ? unified : legacy;
 	for (unsigned h = 0; h < CGROUP_HIERARCHIES && error == 0; h++) {
@@ -253,8 +255,12 @@ static int open_all(struct cgroup_files *files, const struct cgroup_target *targ
 		if (cgroup_paths_resolve(&files->host->mounts, &paths, h, folder))
 			error = open_hierarchy(files, h, folder, reason);
 		else if (h == files->table[0].hierarchy)
-			error = explain(reason, ENOENT, "its cgroup %s is not mounted here",
-					paths.paths[h]);
+			error = explain(reason, ENOENT, "its cgroup %.80s is not mounted here%s",
+					paths.paths[h],
+					*files->host->root ? " (docker run -v "
+							     "/sys/fs/cgroup:/host/sys/"
+							     "fs/cgroup:ro)"
+							   : "");
 	}
 	if (error || !target->network)
 		return error;
@@ -318,7 +324,8 @@ static int start(struct cgroup_host *host, char reason[CGROUP_REASON_SIZE])
 	size_t size = 0;
 	ssize_t len;
 	struct cgroup_span text = {0};
-	int fd = open_below_root("/proc/self/mountinfo", 0);
+	/* Of what is mounted here, which is where the cgroups are read. */
+	int fd = open_below("", "/proc/self/mountinfo", 0);
 	auto_fclose FILE *mounts = fd < 0 ? NULL : fdopen(fd, "r");
 	if (!mounts)
 		return explain(reason, errno, "no cgroup is mounted here: /proc/self/mountinfo: %s",
@@ -328,22 +335,28 @@ static int start(struct cgroup_host *host, char reason[CGROUP_REASON_SIZE])
 		cgroup_mounts_add(&host->mounts, (struct cgroup_span){line, line + len});
 	if (host->mounts.n == 0)
 		return explain(reason, ENOENT, "no cgroup is mounted here");
-	auto_close int memory = open_below_root("/proc/meminfo", 0);
+	auto_close int memory = open_below(host->root, "/proc/meminfo", 0);
 	int r = memory < 0 ? -errno : read_whole(host, memory, &text);
+	if (r == -ENOENT && *host->root)
+		return explain(reason, ENOENT,
+			       "%.80s/proc is not there (docker run -v /proc:/host/proc:ro)",
+			       host->root);
 	if (r < 0)
 		return explain(reason, -r, "/proc/meminfo: %s", strerror(-r));
 	host->memory = cgroup_text_memory(text).value;
-	host->stat_fd = open_below_root("/proc/stat", 0);
+	host->stat_fd = open_below(host->root, "/proc/stat", 0);
 	if (host->stat_fd < 0)
 		return explain(reason, errno, "/proc/stat: %s", strerror(errno));
 	return 0;
 }
 
-int cgroup_host_start(struct cgroup_host **ret, char reason[CGROUP_REASON_SIZE])
+int cgroup_host_start(const char *host_root, struct cgroup_host **ret,
+		      char reason[CGROUP_REASON_SIZE])
 {
 	struct cgroup_host *host = calloc(1, sizeof(*host));
 	if (!host)
 		return explain(reason, ENOMEM, "no memory");
+	host->root = host_root ? host_root : "";
 	host->stat_fd = -1;
 	int error = start(host, reason);
 	if (error)

@@ -26,8 +26,9 @@ struct cgroup_host;
 /* Prefix of /proc and /sys/fs/cgroup: "" except in tests. */
 extern const char *cgroup_root;
 
-/* 0, or an errno and why. */
-int cgroup_host_start(struct cgroup_host **ret, char reason[CGROUP_REASON_SIZE]);
+/* 0, or an errno and why.  host_root: where the machine's own /proc is found, kept; NULL: here. */
+int cgroup_host_start(const char *host_root, struct cgroup_host **ret,
+		      char reason[CGROUP_REASON_SIZE]);
 void cgroup_host_stop(struct cgroup_host *host);
 
 /* Reads what is the same for all containers of a poll. */

@@ -117,8 +117,10 @@ static int stats_create(struct tally_ctx *ctx, const void *config, void **ret_se
 	self->config = config;
 	self->interval.stretch = 1;
 	int r = docker_create(ctx, &self->config->docker, &self->docker);
-	self->sources = (struct stats_sources){
-		.ctx = ctx, .docker = self->docker, .source = self->config->source};
+	self->sources = (struct stats_sources){.ctx = ctx,
+					       .docker = self->docker,
+					       .source = self->config->source,
+					       .host_root = self->config->host_root};
 	if (r == 0)
 		r = stats_sources_check(&self->sources);
 	if (r < 0) {
@@ -131,6 +133,8 @@ static int stats_create(struct tally_ctx *ctx, const void *config, void **ret_se
 
 static const struct tally_option stats_options[] = {
 	DOCKER_OPTIONS(offsetof(struct stats_config, docker)),
+	DOCKER_HOST_ROOT_OPTION(offsetof(struct stats_config, host_root),
+				"there /proc is looked for; unset: here"),
 	{.name = "max_connections",
 	 .fallback = "1024",
 	 .accepts = "1..4096",

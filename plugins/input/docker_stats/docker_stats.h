@@ -11,6 +11,7 @@ enum stats_metric { METRIC_FROM_ENGINE = DOCKER_METRICS_END, METRIC_FROM_FILES, 
 struct stats_config {
 	struct docker_config docker;
 	int64_t max_connections, source;
+	const char *host_root;
 };
 
 /* One poll. */

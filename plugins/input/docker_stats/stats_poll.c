@@ -219,9 +219,9 @@ static int poll_begin(struct docker_stats *self, int64_t monotonic)
 	*poll = (struct stats_poll){0};
 	poll->targets = calloc(self->baselines.n + 1, sizeof(struct stats_baseline *));
 	poll->batch = tally_batch_new(self->ctx, &stats_table);
-	poll->host_len = strlen(self->ctx->hostname);
+	poll->host_len = strlen(tally_hostname(self->ctx));
 	if (poll->batch)
-		poll->host = tally_batch_copy(self->ctx, poll->batch, self->ctx->hostname,
+		poll->host = tally_batch_copy(self->ctx, poll->batch, tally_hostname(self->ctx),
 					      poll->host_len);
 	if (!poll->targets || !poll->host)
 		return tally_fail(self->ctx, ENOMEM, "no memory for a poll");

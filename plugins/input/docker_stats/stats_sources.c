@@ -320,7 +320,7 @@ int stats_sources_start(struct stats_sources *sources)
 		return 0;
 	if (!engine_is_local(sources))
 		return fall_back(sources, EINVAL, "it is not on this machine");
-	int error = cgroup_host_start(&sources->host, reason);
+	int error = cgroup_host_start(sources->host_root, &sources->host, reason);
 	if (error)
 		return fall_back(sources, error, reason);
 	if (docker_events_create(&setup, &sources->events) < 0) {
@@ -334,6 +334,8 @@ void stats_sources_stop(struct stats_sources *sources)
 {
 	docker_events_destroy(sources->events);
 	cgroup_host_stop(sources->host);
-	*sources = (struct stats_sources){
-		.ctx = sources->ctx, .docker = sources->docker, .source = sources->source};
+	*sources = (struct stats_sources){.ctx = sources->ctx,
+					  .docker = sources->docker,
+					  .source = sources->source,
+					  .host_root = sources->host_root};
 }

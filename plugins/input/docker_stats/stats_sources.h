@@ -22,6 +22,7 @@ struct stats_sources {
 	struct tally_ctx *ctx;
 	struct docker *docker;
 	int64_t source;           /* enum stats_source */
+	const char *host_root;    /* as configured */
 	struct cgroup_host *host; /* NULL: no files are read */
 	struct docker_events *events;
 	bool changed;                                /* containers, since the last list */

@@ -213,7 +213,7 @@ int status_event_row(struct tally_ctx *ctx, struct tally_batch *batch,
 	if (!row.cells)
 		return -ENOMEM;
 	tally_put_int(row.cells, EVENTS_TIME, event->time);
-	put_text(&row, EVENTS_HOST, ctx->hostname, strlen(ctx->hostname));
+	put_text(&row, EVENTS_HOST, tally_hostname(ctx), strlen(tally_hostname(ctx)));
 	put_text(&row, EVENTS_CONTAINER_ID, event->id, strlen(event->id));
 	put_text(&row, EVENTS_ACTION, action, strlen(action));
 	put_attribute(&row, EVENTS_NAME, "name");

@@ -163,7 +163,7 @@ static void put_label(struct row *row, uint32_t column, const struct docker_cont
 
 static void put_container(struct row *row, const struct docker_container *container)
 {
-	put_string(row, STATUS_HOST, row->ctx->hostname);
+	put_string(row, STATUS_HOST, tally_hostname(row->ctx));
 	put_string(row, STATUS_CONTAINER_ID, container->id);
 	put_string(row, STATUS_NAME, container->name);
 	put_string(row, STATUS_IMAGE_ID, container->image_id);

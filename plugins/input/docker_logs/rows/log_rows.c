@@ -23,7 +23,7 @@ static bool begin(struct log_rows *rows)
 	rows->batch = tally_batch_new(rows->ctx, &logs_table);
 	if (!rows->batch)
 		return false;
-	const char *host = rows->ctx->hostname;
+	const char *host = tally_hostname(rows->ctx);
 	rows->host_len = strlen(host);
 	rows->id_len = strlen(rows->id);
 	rows->name_len = strlen(rows->name);

@@ -25,7 +25,7 @@ int daemon_version(struct context *context)
 	json_write_key(json, "api");
 	json_write_string(json, "v1");
 	json_write_key(json, "host");
-	json_write_string(json, context->ctx->hostname);
+	json_write_string(json, tally_hostname(context->ctx));
 	json_end_object(json);
 	return 0;
 }

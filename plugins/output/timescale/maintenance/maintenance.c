@@ -74,8 +74,8 @@ static void maintenance_note(struct store *store, int result, const char *error)
 	if (!pg_is_open(pg))
 		return;
 	char *why = PQescapeLiteral(pg->conn, error, strlen(error));
-	char *leader =
-		PQescapeLiteral(pg->conn, store->ctx->hostname, strlen(store->ctx->hostname));
+	char *leader = PQescapeLiteral(pg->conn, tally_hostname(store->ctx),
+				       strlen(tally_hostname(store->ctx)));
 	if (why && leader)
 		(void)pg_execf(
 			pg,
