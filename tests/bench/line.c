@@ -81,14 +81,14 @@ static bool line_is_stopping(void *arg)
 	return atomic_load(&((struct bench_line *)arg)->stopping);
 }
 
-static void *line_deliver(void *arg)
+static void *line_run(void *arg)
 {
 	struct bench_line *line = arg;
 	delivery_run(line->delivery, line_is_stopping, line, &line->drain_deadline);
 	return NULL;
 }
 
-void line_start(struct bench_line *line)
+void line_open(struct bench_line *line)
 {
 	const struct journal_settings settings = {.batch_size = line->batch_size,
 						  .batch_timeout = CLOCK_SECOND,
@@ -111,9 +111,21 @@ void line_start(struct bench_line *line)
 						.metrics = line->metrics};
 	line->delivery = delivery_create(&delivery, &error);
 	line->router = router_create(line->metrics, line->positions);
-	if (!line->delivery || !line->router || router_set(line->router, &line->journal, 1) < 0 ||
-	    pthread_create(&line->thread, NULL, line_deliver, line) != 0)
+	if (!line->delivery || !line->router || router_set(line->router, &line->journal, 1) < 0)
 		bench_fail("cannot connect");
+}
+
+void line_start(struct bench_line *line)
+{
+	line_open(line);
+	if (pthread_create(&line->thread, NULL, line_run, line) != 0)
+		bench_fail("cannot start a thread");
+}
+
+void line_deliver(struct bench_line *line)
+{
+	atomic_store(&line->stopping, true);
+	line_run(line);
 }
 
 void line_emit(struct bench_line *line, struct tally_batch *batch, const char *position)

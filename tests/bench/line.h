@@ -36,7 +36,10 @@ struct bench_line {
 	int64_t drain_deadline;
 };
 
-void line_start(struct bench_line *line);
+void line_start(struct bench_line *line); /* open, and deliver in a thread */
+void line_open(struct bench_line *line);
+/* Without a thread: until all that was emitted is written. */
+void line_deliver(struct bench_line *line);
 /* Takes the batch.  position: of the input, or NULL. */
 void line_emit(struct bench_line *line, struct tally_batch *batch, const char *position);
 void line_drain(struct bench_line *line); /* until all that was emitted is written */
