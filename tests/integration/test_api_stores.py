@@ -14,6 +14,7 @@ import os
 import random
 import re
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
@@ -307,6 +308,23 @@ def test_logs(same, rolled, query, n):
 def test_logs_of_one_container(same, rolled):
     assert len(same(f"/api/v1/containers/web/logs?{LINES}limit=1000&q=plain").json["data"]) == 50
     assert same("/api/v1/containers/web/logs?from={-9}&to={0}").json["data"]
+
+
+@pytest.mark.parametrize("query", [
+    "", "level=warn&level=err", "stream=stderr", "q=a", "regex=" + quote("[02468]$"), "project=shop&host=beta",
+    "label=app%3Dweb", "container=web", "name=d*", "q=" + quote("no such text"), "project=nope"])
+def test_lines_are_counted_as_they_are_listed(same, rolled, query):
+    rows = same(f"/api/v1/logs?{LINES}limit=1000&{query}").json["data"]
+    count = same(f"/api/v1/logs/count?{LINES}{query}").json
+    assert count["complete"] and count["data"]["total"] == len(rows) == sum(count["data"]["levels"].values())
+    for level, n in count["data"]["levels"].items():
+        assert n == sum((row["level"] or "none") == level for row in rows)
+    for grid in ("from={-86400}&to={60}&step=1h", "from={-1000}&to={60}&step=45s", "from={-3600}&to={0}&points=7"):
+        points = same(f"/api/v1/logs/histogram?{grid}&by=level&{query}").json["data"]
+        begins = {point["time"]: sum(point["levels"].values()) for point in points}
+        assert sum(begins.values()) == sum(
+            n for time, n in Counter(row["time"][:19] + "Z" for row in rows).items() if time >= min(begins))
+        assert all(point["total"] == begins[point["time"]] for point in points)
 
 
 @pytest.mark.parametrize("query, n", [

@@ -185,6 +185,44 @@ static void a_search_says_whether_it_is_complete(void **state)
 	http_free(&answer);
 }
 
+static void assert_count(void **state, const char *target, int total, const char *level, int of_it)
+{
+	struct http_answer answer = http_ok(state, target);
+	json_t *data = json_object_get(answer.json, "data");
+	json_t *levels = json_object_get(data, "levels");
+	assert_true(json_is_true(json_object_get(answer.json, "complete")));
+	assert_int_equal(json_integer_value(json_object_get(data, "total")), total);
+	assert_int_equal(json_integer_value(json_object_get(levels, level)), of_it);
+	assert_int_equal(json_object_size(levels), 8);
+	http_free(&answer);
+}
+
+static void lines_are_counted_by_level(void **state)
+{
+	assert_count(state, "/api/v1/logs/count", 4, "none", 1);
+	assert_count(state, "/api/v1/logs/count?from=now-2h", 5, "none", 2);
+	assert_count(state, "/api/v1/logs/count?level=warn&level=err", 2, "error", 1);
+	assert_count(state, "/api/v1/logs/count?q=refused", 2, "error", 1);
+	assert_count(state, "/api/v1/logs/count?regex=y$&container=db", 1, "warning", 1);
+	assert_count(state, "/api/v1/logs/count?host=beta", 0, "error", 0);
+	http_expect_problem(*state, "/api/v1/logs/count?container=nope", 404, "container", "nope");
+	http_expect_problem(*state, "/api/v1/logs/count?limit=1", 400, "limit", "no such");
+}
+
+static void lines_are_counted_on_a_grid_of_time(void **state)
+{
+	struct http_answer answer = http_ok(state, "/api/v1/logs/histogram?step=30m&from=now-2h");
+	json_t *data = json_object_get(answer.json, "data");
+	int total = 0;
+	assert_string_equal(json_string_value(json_object_get(answer.json, "step")), "30min");
+	assert_in_range(json_array_size(data), 4, 5);
+	for (size_t i = 0; i < json_array_size(data); i++)
+		total += (int)json_integer_value(json_object_get(json_array_get(data, i), "total"));
+	assert_int_equal(total, 5);
+	http_free(&answer);
+	http_expect_problem(*state, "/api/v1/logs/histogram?by=host", 400, "by", "level");
+}
+
 static void wrong_filters_are_explained(void **state)
 {
 	http_expect_problem(*state, "/api/v1/logs?stream=out", 400, "stream", "stdout, stderr");
@@ -397,6 +435,8 @@ int main(void)
 		TEST(regular_expressions_are_searched_for),
 		TEST(a_regular_expression_that_takes_for_ever_is_refused),
 		TEST(a_search_says_whether_it_is_complete),
+		TEST(lines_are_counted_by_level),
+		TEST(lines_are_counted_on_a_grid_of_time),
 		TEST(wrong_filters_are_explained),
 		TEST(any_bytes_make_valid_json),
 		TEST(logs_come_as_ndjson_and_csv),

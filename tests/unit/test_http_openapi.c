@@ -305,6 +305,8 @@ static const struct sight sights[] = {
 	{"/api/v1/containers/{id}/events", "/api/v1/containers/web/events?format=ndjson"},
 	{"/api/v1/logs", "/api/v1/logs?limit=1"},
 	{"/api/v1/logs", "/api/v1/logs?q=nothing"},
+	{"/api/v1/logs/histogram", "/api/v1/logs/histogram?step=10m"},
+	{"/api/v1/logs/count", "/api/v1/logs/count?q=nothing"},
 	{"/api/v1/events", "/api/v1/events"},
 	{"/api/v1/stream/stats", "/api/v1/stream/stats"},
 	{"/api/v1/stream/logs", "/api/v1/stream/logs?container=web"},

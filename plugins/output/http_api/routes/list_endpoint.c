@@ -69,20 +69,29 @@ static int filter_all(struct context *context, const struct list *list, struct q
 	return r;
 }
 
-/* The containers that container= names; they must outlive the query. */
-static int find_containers(struct context *context, struct container ret[PARAMS_MAX],
-			   uint32_t *ret_n)
+int list_find_containers(struct context *context, struct list_containers *ret)
 {
 	for (uint32_t i = 0; i < context->target->n_params; i++) {
 		const struct param *param = &context->target->params[i];
 		if (strcmp(param->name, "container") != 0)
 			continue;
-		int r = container_find(context, param->value, "container", &ret[*ret_n]);
+		int r = container_find(context, param->value, "container", &ret->named[ret->n]);
 		if (r < 0)
 			return r;
-		(*ret_n)++;
+		ret->n++;
 	}
 	return 0;
+}
+
+int list_narrow(struct context *context, const struct list *list, const struct container *container,
+		struct list_containers *named, struct query *query)
+{
+	int r = filter_all(context, list, query);
+	if (r == 0 && !container)
+		r = list_find_containers(context, named);
+	for (uint32_t i = 0; r == 0 && i < named->n; i++)
+		r = filter_container(query, &named->named[i]);
+	return r == 0 && container ? filter_container(query, container) : r;
 }
 
 /* ---- A search ------------------------------------------------------------ */
@@ -134,20 +143,13 @@ static int query_rows(struct table_page *page, const struct list *list, struct l
 		      const struct container *container)
 {
 	struct context *context = page->context;
-	struct container named[PARAMS_MAX];
+	struct list_containers named = {.n = 0};
 	struct query query;
-	uint32_t n_named = 0;
 	table_page_ask(page, &query);
 	const struct tally_column *gone = table_gone(page->table);
 	if (gone && !context->args->gone)
 		query_filter(&query, gone, TALLY_IS_NULL, &(struct tally_cell){.set = 0});
-	int r = filter_all(context, list, &query);
-	if (r == 0 && !container)
-		r = find_containers(context, named, &n_named);
-	for (uint32_t i = 0; r == 0 && i < n_named; i++)
-		r = filter_container(&query, &named[i]);
-	if (r == 0 && container)
-		r = filter_container(&query, container);
+	int r = list_narrow(context, list, container, &named, &query);
 	if (r < 0)
 		return r;
 	query.spec.newest_first = context->args->order == ORDER_DESC;
@@ -170,11 +172,10 @@ int list_refuse_cursor(struct context *context)
 static int answer_nothing(struct context *context, const struct container *container)
 {
 	struct row_writer none = {.format = list_format_of(context->args)};
-	struct container named[PARAMS_MAX];
-	uint32_t n_named = 0;
+	struct list_containers named = {.n = 0};
 	int r = list_refuse_cursor(context);
 	if (r == 0 && !container)
-		r = find_containers(context, named, &n_named);
+		r = list_find_containers(context, &named);
 	if (r < 0)
 		return r;
 	row_writer_open(&none, context->builder);

@@ -289,6 +289,13 @@ const struct param_spec param_log_label = {
 	.example = "[\"env=prod\"]",
 	.component = "loglabel",
 };
+const struct param_spec param_by_level = {
+	.name = "by",
+	.type = PARAM_CHOICE,
+	.choices = "level",
+	.fallback = "level",
+	.help = "What lines are counted by, besides their time.",
+};
 const struct param_spec param_stream = {
 	.name = "stream",
 	.type = PARAM_CHOICE,

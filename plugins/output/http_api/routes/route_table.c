@@ -30,6 +30,14 @@
 	&param_from, &param_to, &param_order, &param_limit, &param_cursor, &param_format,          \
 		&param_csv_safe
 
+#define LOG_FILTERS                                                                                \
+	&param_q, &param_regex, &param_stream, &param_level, &param_hosts, &param_name,            \
+		&param_containers, &param_log_project, &param_log_label
+
+#define COUNT_HELP                                                                                 \
+	"Counting ends after search_time: complete is then false, and the numbers are those since" \
+	" searched_from."
+
 #define SEARCH_HELP                                                                                \
 	"A search with q or regex ends after search_time: complete is then false, searched_from"   \
 	" (with order=asc searched_to) says how far it came, and next_cursor goes on from there."
@@ -137,16 +145,41 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.answer = HANDLER(logs_list),
 		.class = HTTP_LOGS,
 		.cached = CACHE_CLASS_STATS,
-		.params = {PARAMS(PAGES, &param_q, &param_regex, &param_stream, &param_level,
-				  &param_hosts, &param_name, &param_containers, &param_log_project,
-				  &param_log_label),
-			   .range = CLOCK_HOUR},
+		.params = {PARAMS(PAGES, LOG_FILTERS), .range = CLOCK_HOUR},
 		.id = "listLogs",
 		.tag = "Logs",
 		.summary = "What containers printed",
 		.description = "By default the last hour. " SEARCH_HELP,
 		.schema = "LogList",
 		.errors = ERROR_NOT_FOUND | ERROR_AMBIGUOUS | ERROR_TOO_LARGE,
+	},
+	{
+		.path = "/api/v1/logs/histogram",
+		.answer = HANDLER(logs_histogram),
+		.class = HTTP_LOGS,
+		.cached = CACHE_CLASS_STATS,
+		.params = {PARAMS(&param_from, &param_to, &param_step, &param_points,
+				  &param_by_level, LOG_FILTERS),
+			   .range = CLOCK_HOUR, .grid = true},
+		.id = "getLogHistogram",
+		.tag = "Logs",
+		.summary = "How many lines containers printed, on a grid of time",
+		.description = "By default of the last hour. " COUNT_HELP,
+		.schema = "LogHistogram",
+		.errors = ERROR_NOT_FOUND | ERROR_AMBIGUOUS,
+	},
+	{
+		.path = "/api/v1/logs/count",
+		.answer = HANDLER(logs_count),
+		.class = HTTP_LOGS,
+		.cached = CACHE_CLASS_STATS,
+		.params = {PARAMS(&param_from, &param_to, LOG_FILTERS), .range = CLOCK_HOUR},
+		.id = "countLogs",
+		.tag = "Logs",
+		.summary = "How many lines containers printed",
+		.description = "By default in the last hour. " COUNT_HELP,
+		.schema = "LogCount",
+		.errors = ERROR_NOT_FOUND | ERROR_AMBIGUOUS,
 	},
 	{
 		.path = "/api/v1/events",

@@ -1,0 +1,210 @@
+/*
+ * /api/v1/logs/histogram and /logs/count: how many lines there are, by time and by level.  On a
+ * worker's thread; the lines are gone through as log_search.c does it, newest first, so an answer
+ * that ran out of time is right since `searched_from`.
+ *
+ *	counts_init()     a cell per point and level, twice: a window that fails is taken back
+ *	counts_take()     a line into its cell
+ *
+ * Only the level and what a condition needs leave the store.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/json_cell.h"
+#include "base/text.h"
+#include "query/catalog_cache.h"
+#include "routes/endpoint.h"
+#include "routes/list_endpoint.h"
+#include "routes/log_search.h"
+
+enum { COUNTS_NONE = 7, COUNTS_LEVELS = 8 };
+
+/* As the logs input writes them, the least severe first. */
+static const char *const counts_levels[COUNTS_LEVELS] = {"trace",   "debug", "info",     "notice",
+							 "warning", "error", "critical", "none"};
+
+struct counts {
+	int64_t from, step;
+	uint32_t points;
+	uint32_t level;        /* where in a row; 0: not there */
+	int64_t *cells, *kept; /* points × levels */
+};
+
+static size_t counts_size(const struct counts *counts)
+{
+	return (size_t)counts->points * COUNTS_LEVELS * sizeof(*counts->cells);
+}
+
+static int counts_init(struct context *context, struct counts *counts)
+{
+	counts->cells = calloc(2, counts_size(counts));
+	if (!counts->cells)
+		return response_unavailable(context->builder, "out of memory");
+	counts->kept = counts->cells + counts_size(counts) / sizeof(*counts->cells);
+	return 0;
+}
+
+/* A level of another making counts as none. */
+static uint32_t counts_level(const struct counts *counts, const struct tally_cell *row)
+{
+	uint32_t level = 0;
+	if (!counts->level)
+		return COUNTS_NONE;
+	while (level < COUNTS_NONE && !cell_equals(&row[counts->level], counts_levels[level]))
+		level++;
+	return level;
+}
+
+static int counts_take(void *arg, const struct tally_batch *row)
+{
+	struct counts *counts = arg;
+	int64_t point = (row->cells[0].i - counts->from) / counts->step;
+	if (point >= 0 && point < counts->points)
+		counts->cells[point * COUNTS_LEVELS + counts_level(counts, row->cells)]++;
+	return 0;
+}
+
+static void counts_keep(void *arg)
+{
+	struct counts *counts = arg;
+	memcpy(counts->kept, counts->cells, counts_size(counts));
+}
+
+static void counts_back(void *arg)
+{
+	struct counts *counts = arg;
+	memcpy(counts->cells, counts->kept, counts_size(counts));
+}
+
+/* ---- Asking ------------------------------------------------------------------ */
+
+static void counts_select(const struct log_search *search, struct query *query,
+			  struct counts *counts)
+{
+	const struct tally_column *level = table_column(query->table, "level");
+	const struct tally_column *message = table_column(query->table, "message");
+	const struct tally_column *id = table_column(query->table, "container_id");
+	if (level) {
+		query_select(query, level, TALLY_RAW);
+		counts->level = query->spec.n_select;
+	}
+	if (message && search->n_patterns)
+		query_select(query, message, TALLY_RAW);
+	if (id && (search->containers.given || !level))
+		query_select(query, id, TALLY_RAW);
+}
+
+static int counts_read(struct context *context, struct log_search *search, struct counts *counts)
+{
+	const struct log_search_sink sink = {
+		.take = counts_take, .keep = counts_keep, .back = counts_back, .arg = counts};
+	const struct tally_table *table;
+	struct list_containers named = {.n = 0};
+	struct query query;
+	int r = log_search_read(context, search);
+	if (r == 0)
+		r = context_table(context, logs_of_containers.table, &table);
+	if (r < 0)
+		return r;
+	if (!table)
+		return list_find_containers(context, &named);
+	query_init(&query, context, table);
+	counts_select(search, &query, counts);
+	r = list_narrow(context, &logs_of_containers, NULL, &named, &query);
+	if (r < 0 || log_search_is_empty(search))
+		return r;
+	query.spec.newest_first = true;
+	query.spec.from = context->args->window.from;
+	query.spec.to = context->args->window.to;
+	log_search_filter(search, &query);
+	return log_search_run(search, &query, &sink);
+}
+
+/* ---- Answering ----------------------------------------------------------------- */
+
+static void counts_write(struct json_writer *json, const int64_t *cells)
+{
+	int64_t total = 0;
+	for (int level = 0; level < COUNTS_LEVELS; level++)
+		total += cells[level];
+	json_write_key(json, "total");
+	json_write_int(json, total);
+	json_write_key(json, "levels");
+	json_begin_object(json);
+	for (int level = 0; level < COUNTS_LEVELS; level++) {
+		json_write_key(json, counts_levels[level]);
+		json_write_int(json, cells[level]);
+	}
+	json_end_object(json);
+}
+
+static void counts_write_end(struct context *context, const struct log_search *search)
+{
+	struct json_writer *json = &context->builder->body;
+	const struct tally_cell reached = {.i = search->reached, .set = 1};
+	json_write_key(json, "complete");
+	json_write_bool(json, !search->stopped);
+	if (search->stopped) {
+		json_write_key(json, "searched_from");
+		json_write_cell(json, TALLY_TIME, &reached);
+	}
+	json_end_object(json);
+}
+
+int logs_histogram(struct context *context)
+{
+	const struct window *window = &context->args->window;
+	struct json_writer *json = &context->builder->body;
+	struct log_search search auto_log_search = {.context = context};
+	struct counts counts = {
+		.from = window->from, .step = window->step, .points = window->points};
+	char step[32];
+	int r = counts_init(context, &counts);
+	auto_free int64_t *cells = counts.cells;
+	if (r == 0)
+		r = counts_read(context, &search, &counts);
+	if (r < 0)
+		return r;
+	json_begin_object(json);
+	json_write_key(json, "data");
+	json_begin_array(json);
+	for (uint32_t i = 0; i < counts.points; i++) {
+		const struct tally_cell time = {.i = counts.from + i * counts.step, .set = 1};
+		json_begin_object(json);
+		json_write_key(json, "time");
+		json_write_cell(json, TALLY_TIME, &time);
+		counts_write(json, cells + (size_t)i * COUNTS_LEVELS);
+		json_end_object(json);
+	}
+	json_end_array(json);
+	text_format_duration(counts.step, step, sizeof(step));
+	json_write_key(json, "step");
+	json_write_string(json, step);
+	counts_write_end(context, &search);
+	return 0;
+}
+
+int logs_count(struct context *context)
+{
+	const struct window *window = &context->args->window;
+	struct json_writer *json = &context->builder->body;
+	struct log_search search auto_log_search = {.context = context};
+	struct counts counts = {
+		.from = window->from, .step = window->to - window->from, .points = 1};
+	int r = counts_init(context, &counts);
+	auto_free int64_t *cells = counts.cells;
+	if (r == 0)
+		r = counts_read(context, &search, &counts);
+	if (r < 0)
+		return r;
+	json_begin_object(json);
+	json_write_key(json, "data");
+	json_begin_object(json);
+	counts_write(json, cells);
+	json_end_object(json);
+	counts_write_end(context, &search);
+	return 0;
+}
