@@ -340,6 +340,9 @@ static const struct sight sights[] = {
 	{"/api/v1/session", "/api/v1/session"},
 	{"/openapi.json", "/openapi.json"},
 	{"/docs", "/docs"},
+	{"/assets/dashboard.js", "/assets/dashboard.js"},
+	{"/assets/dashboard.css", "/assets/dashboard.css"},
+	{"/assets/icon.svg", "/assets/icon.svg"},
 	{"/", "/"},
 };
 

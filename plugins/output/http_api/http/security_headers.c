@@ -64,6 +64,12 @@ char *security_policy_of(const char *html, size_t len)
 	return policy.data;
 }
 
+char *security_policy_of_dashboard(void)
+{
+	return strdup(SECURITY_NOTHING "; connect-src 'self'; img-src 'self' data:"
+				       "; style-src 'self'; script-src 'self'");
+}
+
 void security_headers_add(struct MHD_Response *response, const char *policy)
 {
 	MHD_add_response_header(response, "Content-Security-Policy",

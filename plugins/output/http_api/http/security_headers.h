@@ -12,6 +12,10 @@
  * elements, which must have no attributes.  free() it; NULL: no memory. */
 char *security_policy_of(const char *html, size_t len);
 
+/* Of the dashboard's page: scripts, styles, pictures and requests of its own origin and nothing
+ * else; no text becomes a script.  free() it; NULL: no memory. */
+char *security_policy_of_dashboard(void);
+
 /* policy NULL: nothing may run at all. */
 void security_headers_add(struct MHD_Response *response, const char *policy);
 

@@ -26,6 +26,9 @@ const char content_type_csv[] = "text/csv; charset=utf-8";
 const char content_type_ndjson[] = "application/x-ndjson; charset=utf-8";
 const char content_type_metrics[] = "text/plain; version=0.0.4; charset=utf-8";
 const char content_type_html[] = "text/html; charset=utf-8";
+const char content_type_script[] = "text/javascript; charset=utf-8";
+const char content_type_style[] = "text/css; charset=utf-8";
+const char content_type_svg[] = "image/svg+xml";
 static const char response_builder_problem_json[] = "application/problem+json; charset=utf-8";
 
 void response_builder_init(struct response_builder *builder)

@@ -14,7 +14,8 @@ struct MHD_Connection;
 struct connections;
 
 extern const char content_type_json[], content_type_csv[], content_type_ndjson[],
-	content_type_metrics[], content_type_html[];
+	content_type_metrics[], content_type_html[], content_type_script[], content_type_style[],
+	content_type_svg[];
 
 enum { BODY_SOURCE_BLOCK = 4 << 10 }; /* asked for at a time */
 

@@ -70,6 +70,7 @@ endpoint_fn tables_list, tables_rows;
 endpoint_fn daemon_version, daemon_plugins, daemon_pipeline;
 endpoint_fn health_live, health_ready, metrics_text, metrics_containers, index_page;
 endpoint_fn openapi_document, openapi_page;
+endpoint_fn dashboard_script, dashboard_style, dashboard_icon;
 endpoint_fn session_show, session_begin, session_end;
 
 /* NULL: there is none.  ret_segment: as context.segment. */

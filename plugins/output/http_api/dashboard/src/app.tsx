@@ -1,0 +1,195 @@
+// The frame around all pages: where one can go, the range of time, and the line at the foot that
+// says how old the data is.
+import { useEffect, useState } from "preact/hooks";
+import { ask, get, Problem, signedOut, useAsked, useWatched } from "./api";
+import { containers, newest, startContainers, stopContainers } from "./containers";
+import { clock, dateTime, duration, ms, plural, timeOf, zone } from "./format";
+import { useKeys } from "./keys";
+import { connected } from "./live";
+import { Sign, useEvery } from "./parts";
+import { ContainerPage } from "./pages/container";
+import { Containers } from "./pages/containers";
+import { Logs } from "./pages/logs";
+import { goTo, linkTo, rangeOf, setQuery, useRoute } from "./route";
+import { otherTheme, theme } from "./theme";
+import type { Host, Pipeline as Balance, Ready } from "./types";
+import type { Page } from "./api";
+
+const PAGES: [string, string, string][] = [
+  ["containers", "Containers", "c"],
+  ["logs", "Logs", "l"],
+];
+
+const RANGES: [string, string][] = [
+  ["now-15m", "last 15 min"],
+  ["now-1h", "last 1 h"],
+  ["now-6h", "last 6 h"],
+  ["now-24h", "last 24 h"],
+  ["now-7d", "last 7 d"],
+  ["now-30d", "last 30 d"],
+];
+
+// ---- The top
+
+function RangeChoice() {
+  const here = useRoute();
+  const { from, to, live } = rangeOf(here);
+  const known = live && RANGES.some(([value]) => value === from);
+  return (
+    <label>
+      <span class="hidden">Range of time</span>
+      <select value={known ? from : "fixed"} title={`times are of ${zone}`} onChange={(event) => setQuery({ from: event.currentTarget.value, to: undefined, at: undefined, line: undefined })}>
+        {!known && <option value="fixed">{`${dateTime(timeOf(from)).slice(5)} – ${live ? "now" : clock(timeOf(to))}`}</option>}
+        {RANGES.map(([value, title]) => <option key={value} value={value}>{title}</option>)}
+      </select>
+    </label>
+  );
+}
+
+function HostChoice() {
+  const { query } = useRoute();
+  const asked = useAsked("hosts", (signal) => get<Page<Host>>("/hosts", {}, signal), 60_000);
+  const hosts = asked.data?.data ?? [];
+  if (hosts.length < 2 && !query.host) return null;
+  return (
+    <label>
+      <span class="hidden">Host</span>
+      <select value={query.host ?? ""} onChange={(event) => setQuery({ host: event.currentTarget.value, id: undefined })}>
+        <option value="">all hosts</option>
+        {hosts.map(({ host }) => <option key={host} value={host}>{host}</option>)}
+      </select>
+    </label>
+  );
+}
+
+function shiftRange(part: number) {
+  const { from, to } = rangeOf({ page: "", part: "", query: Object.fromEntries(new URLSearchParams(location.hash.split("?")[1])) });
+  const [start, end] = [timeOf(from), timeOf(to)];
+  const move = (end - start) * part;
+  if (end + move >= Date.now()) setQuery({ from: `now-${Math.round((end - start) / 1000)}s`, to: undefined });
+  else setQuery({ from: new Date(start + move).toISOString(), to: new Date(end + move).toISOString() });
+}
+
+function Top({ help }: { help: () => void }) {
+  const { page, query } = useRoute();
+  const live = useWatched(connected);
+  const now = useWatched(theme);
+  const atEnd = (query.to || "now") === "now";
+  return (
+    <header class="bar">
+      <a class="skip" href="#main" onClick={(event) => { event.preventDefault(); document.getElementById("main")?.focus(); }}>to the content</a>
+      <strong class="brand">tallyd</strong>
+      <nav aria-label="Pages">
+        {PAGES.map(([id, title]) => (
+          <a key={id} href={linkTo(id)} aria-current={page === id || (id === "containers" && page === "container") ? "page" : undefined}>{title}</a>
+        ))}
+      </nav>
+      <span class="ends">
+        <HostChoice />
+        <button onClick={() => shiftRange(-0.5)} title="earlier ( [ )" aria-label="earlier">‹</button>
+        <RangeChoice />
+        <button onClick={() => shiftRange(0.5)} disabled={atEnd} title="later ( ] )" aria-label="later">›</button>
+        <span class={`live ${live && atEnd ? "on" : ""}`} title={live ? "readings appear as they are read" : "the stream is being opened again"}>{atEnd ? (live ? "live" : "connecting") : "past"}</span>
+        <button onClick={otherTheme} title="light or dark ( t )" aria-label={now === "dark" ? "light theme" : "dark theme"}>{now === "dark" ? "☀" : "☾"}</button>
+        <button onClick={help} title="all keys ( ? )" aria-label="all keys">?</button>
+      </span>
+    </header>
+  );
+}
+
+// ---- The foot
+
+const STALE_AFTER = 60;
+
+function stateOf(error: Problem | undefined, ready: Ready | undefined): string | null {
+  if (error && error.status === 503) return error.message;
+  if (error && error.status === 0) return error.message;
+  if (ready && ready.status !== "ok") return ready.detail ?? ready.status;
+  return null;
+}
+
+function Foot() {
+  useEvery(1000);
+  const list = useWatched(containers);
+  const seen = useWatched(newest);
+  const ready = useAsked("ready", (signal) => ask<Ready>("/readyz", signal), 5000);
+  const balance = useAsked("balance", (signal) => get<Balance>("/pipeline", {}, signal), 5000);
+  const rows = [...list.rows.values()];
+  const states = (state: string) => rows.filter((row) => row.info.state === state && !row.info.gone_at).length;
+  const sick = rows.filter((row) => row.info.health === "unhealthy" && row.info.state === "running").length;
+  const at = Math.max(Number.isFinite(seen) ? seen : 0, ms(ready.data?.newest_stats) || 0);
+  const age = at ? (Date.now() - at) / 1000 : null;
+  const wrong = stateOf(ready.error, ready.data);
+  const waiting = balance.data?.outputs.reduce((sum, one) => sum + one.waiting, 0);
+  const stale = age !== null && age > STALE_AFTER;
+  return (
+    <footer class={`foot ${wrong || stale ? "amber" : ""}`}>
+      <span>{states("running")} running</span>
+      {sick > 0 && <Sign kind="act">{sick} unhealthy</Sign>}
+      {states("restarting") > 0 && <Sign kind="look">{states("restarting")} restarting</Sign>}
+      {states("exited") > 0 && <span>{states("exited")} exited</span>}
+      {wrong ? (
+        <Sign kind="act">{wrong}{age !== null && ` (newest reading ${duration(age)} ago)`}</Sign>
+      ) : stale ? (
+        <Sign kind="look">readings are {duration(age)} old: nothing was read since {dateTime(at)}; see <a href={linkTo("pipeline")}>the pipeline</a></Sign>
+      ) : (
+        <span>{age === null ? "no reading yet" : `newest reading ${duration(age)} ago`}</span>
+      )}
+      {waiting !== undefined && <span class="waiting">{plural(waiting, "row")} waiting</span>}
+      <span class="zone">{zone}</span>
+    </footer>
+  );
+}
+
+// ---- Keys, signing in
+
+const KEYS: [string, string][] = [
+  ["/", "search"],
+  ["g c", "containers"],
+  ["g l", "logs"],
+  ["j  k", "next, last row"],
+  ["enter", "open, or unfold"],
+  ["esc", "back"],
+  ["[  ]", "earlier, later"],
+  ["t", "light or dark"],
+  ["?", "these keys"],
+];
+
+function Help({ close }: { close: () => void }) {
+  useKeys({ Escape: close, "?": close });
+  return (
+    <div class="veil" onClick={close}>
+      <dialog open class="box" aria-label="Keys" onClick={(event) => event.stopPropagation()}>
+        <h2>Keys</h2>
+        <dl class="keys">{KEYS.map(([key, what]) => <div key={key}><dt>{key.split("  ").map((one) => <kbd key={one}>{one}</kbd>)}</dt><dd>{what}</dd></div>)}</dl>
+        <p><a href="/docs">The API behind these pages</a></p>
+        <button onClick={close} autofocus>close</button>
+      </dialog>
+    </div>
+  );
+}
+
+export function App() {
+  const { page } = useRoute();
+  const [help, setHelp] = useState(false);
+  const out = useWatched(signedOut);
+  useEffect(() => {
+    if (out) stopContainers();
+    else startContainers();
+  }, [out]);
+  useKeys({
+    "?": () => setHelp(true),
+    t: otherTheme,
+    "[": () => shiftRange(-0.5),
+    "]": () => shiftRange(0.5),
+    ...Object.fromEntries(PAGES.map(([id, , key]) => [`g ${key}`, () => goTo(linkTo(id))])),
+  });
+  return (
+    <>
+      <Top help={() => setHelp(true)} />
+      {page === "logs" ? <Logs /> : page === "container" ? <ContainerPage /> : <Containers />}
+      <Foot />
+      {help && <Help close={() => setHelp(false)} />}
+    </>
+  );
+}

@@ -1,0 +1,257 @@
+// The lines of a log as one list, oldest first: pages of what is stored at both ends, and lines that
+// arrive, each once and in order.  Holds at most LINES_MAX; the oldest go first.
+import { get, type Page, type Params, Problem } from "./api";
+import { follow } from "./live";
+import { type Fields, fieldsOf } from "./logtext";
+import type { LogLine } from "./types";
+
+export const LINES_MAX = 100_000;
+const PAGE = 500;
+const FIRST_PAGE = 1000;
+const CATCH_UP = 3000; // later than what is cached (2 s), and than a batch is stored
+
+export interface Line {
+  row: LogLine;
+  key: string;
+  order: string;
+  at: number;
+  fields: Fields | null | undefined;
+  open: boolean;
+  height: number;
+  layout: number;
+}
+
+/** Times have as many decimals as they need: with nine, they sort as text. */
+function orderOf(row: LogLine): string {
+  const [seconds, fraction = ""] = row.time.replace("Z", "").split(".");
+  return `${seconds}.${fraction.padEnd(9, "0")}`;
+}
+
+export const keyOfLine = (row: LogLine) => `${row.time}~${row.container_id.slice(0, 12)}~${row.sequence}`;
+
+export function lineOf(row: LogLine): Line {
+  return { row, key: keyOfLine(row), order: orderOf(row), at: Date.parse(row.time), fields: undefined, open: false, height: 0, layout: -1 };
+}
+
+export function fieldsOfLine(line: Line): Fields | null {
+  if (line.fields === undefined) line.fields = fieldsOf(line.row.message);
+  return line.fields;
+}
+
+export interface FeedOptions {
+  path: string;
+  params: Params;
+  /** Parameters of the stream; null: no lines arrive. */
+  stream: Params | null;
+  from: string;
+  to: string;
+  /** Where to begin, in ms; NaN: at the end. */
+  at: number;
+}
+
+export class Feed {
+  lines: Line[] = [];
+  error: Problem | null = null;
+  loading = true;
+  loadingOlder = false;
+  /** All lines of the range that are older are here. */
+  complete = false;
+  /** Lines that arrived since the feed began. */
+  arrived = 0;
+  missed = 0;
+  /** How many lines were put before the others, ever; who scrolls keeps his place by it. */
+  prepended = 0;
+  private readonly keys = new Set<string>();
+  private older: string | null = null;
+  private newer: string | null = null;
+  private waiting: LogLine[] = [];
+  private endStream: (() => void) | null = null;
+  private readonly abort = new AbortController();
+  private frame = 0;
+  private retry = 0;
+  private again = 0;
+
+  constructor(
+    private readonly options: FeedOptions,
+    private readonly tell: () => void,
+  ) {
+    void this.begin();
+  }
+
+  close() {
+    this.abort.abort();
+    this.endStream?.();
+    clearTimeout(this.frame);
+    clearTimeout(this.retry);
+    clearTimeout(this.again);
+  }
+
+  private ask(more: Params) {
+    return get<Page<LogLine>>(this.options.path, { ...this.options.params, ...more }, this.abort.signal);
+  }
+
+  private failed(error: unknown, again: () => void) {
+    if (this.abort.signal.aborted) return;
+    this.error = error instanceof Problem ? error : new Problem(-1, String(error));
+    this.loading = this.loadingOlder = false;
+    if (this.error.status >= 500 || this.error.status === 0) this.retry = setTimeout(again, Math.max(2000, this.error.retryAfter * 1000));
+    this.tell();
+  }
+
+  private readonly begin = async () => {
+    const { from, to, at, stream } = this.options;
+    // The stream first: what arrives while the past is being asked for is put behind it.
+    if (stream && !this.endStream && !Number.isFinite(at)) this.openStream(stream);
+    try {
+      if (Number.isFinite(at)) await this.beginAt(at);
+      else this.take((await this.page({ from, to, order: "desc", limit: FIRST_PAGE })).reverse());
+      this.error = null;
+      this.loading = false;
+      this.flush();
+      if (this.endStream) this.again = setTimeout(this.catchUp, CATCH_UP);
+    } catch (error) {
+      this.failed(error, this.begin);
+    }
+  };
+
+  /** Lines that were read before the stream was open, and stored after the list was asked for. */
+  private readonly catchUp = async () => {
+    try {
+      const { from, to } = this.options;
+      const page = await this.ask({ from, to, order: "desc", limit: PAGE });
+      if (this.take(page.data.reverse())) this.tell();
+    } catch {
+      // The list is as good as it was; an error that lasts is told by the next page.
+    }
+  };
+
+  private async page(more: Params): Promise<LogLine[]> {
+    const page = await this.ask(more);
+    this.older = page.next_cursor;
+    this.complete = page.next_cursor === null;
+    return page.data;
+  }
+
+  private async beginAt(at: number) {
+    const { from, to, stream } = this.options;
+    const [before, after] = await Promise.all([
+      this.ask({ from: from.startsWith("now") ? undefined : from, to: new Date(at).toISOString(), order: "desc", limit: PAGE }),
+      this.ask({ from: new Date(at).toISOString(), to, order: "asc", limit: PAGE }),
+    ]);
+    this.older = before.next_cursor;
+    this.complete = before.next_cursor === null;
+    this.newer = after.next_cursor;
+    this.take([...before.data.reverse(), ...after.data]);
+    if (!this.newer && stream) this.openStream(stream);
+  }
+
+  private openStream(params: Params) {
+    this.endStream = follow(
+      "logs",
+      params,
+      (row) => {
+        this.waiting.push(row as LogLine);
+        if (!this.loading && !this.frame) this.frame = setTimeout(this.flush, 50);
+      },
+      (rows) => {
+        this.missed += rows;
+        this.tell();
+      },
+    );
+  }
+
+  private readonly flush = () => {
+    this.frame = 0;
+    const rows = this.waiting;
+    this.waiting = [];
+    this.arrived += this.take(rows);
+    this.tell();
+  };
+
+  /** Puts rows where they belong, nearly always at the end; returns how many were new. */
+  private take(rows: LogLine[]): number {
+    let added = 0;
+    for (const row of rows) {
+      const line = lineOf(row);
+      if (this.keys.has(line.key)) continue;
+      this.keys.add(line.key);
+      let i = this.lines.length;
+      while (i > 0 && this.lines[i - 1].order > line.order) i--;
+      if (i === this.lines.length) this.lines.push(line);
+      else this.lines.splice(i, 0, line);
+      added++;
+    }
+    this.trim();
+    return added;
+  }
+
+  private trim() {
+    const over = this.lines.length - LINES_MAX;
+    if (over <= 0) return;
+    for (const line of this.lines.splice(0, over + LINES_MAX / 20)) this.keys.delete(line.key);
+    this.older = null;
+    this.complete = true;
+  }
+
+  get hasNewer() {
+    return this.newer !== null;
+  }
+
+  async loadOlder() {
+    if (this.complete || this.loadingOlder || this.loading || this.lines.length >= LINES_MAX) return;
+    this.loadingOlder = true;
+    try {
+      const { from, to, at } = this.options;
+      const started = Number.isFinite(at);
+      const rows = await this.page({
+        from: started && from.startsWith("now") ? undefined : from,
+        to: started ? new Date(at).toISOString() : to,
+        order: "desc",
+        limit: PAGE,
+        cursor: this.older ?? undefined,
+      });
+      const lines = rows.reverse().map(lineOf).filter((line) => !this.keys.has(line.key));
+      for (const line of lines) this.keys.add(line.key);
+      this.lines = [...lines, ...this.lines];
+      this.prepended += lines.length;
+      this.error = null;
+    } catch (error) {
+      this.failed(error, () => void this.loadOlder());
+    }
+    this.loadingOlder = false;
+    if (!this.abort.signal.aborted) this.tell();
+  }
+
+  async loadNewer() {
+    if (this.newer === null || this.loadingOlder || this.loading) return;
+    this.loadingOlder = true;
+    try {
+      const { to, at, stream } = this.options;
+      const page = await this.ask({ from: new Date(at).toISOString(), to, order: "asc", limit: PAGE, cursor: this.newer });
+      this.newer = page.next_cursor;
+      if (this.newer === null && stream) this.openStream(stream);
+      this.take(page.data);
+      this.error = null;
+    } catch (error) {
+      this.failed(error, () => void this.loadNewer());
+    }
+    this.loadingOlder = false;
+    if (!this.abort.signal.aborted) this.tell();
+  }
+}
+
+/** The first line that is not before a time. */
+export function lineAt(lines: Line[], at: number): number {
+  let low = 0;
+  let high = lines.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (lines[middle].at < at) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+export function asText(lines: Line[]): string {
+  return lines.map(({ row }) => `${row.time} ${row.name ?? row.container_id.slice(0, 12)} ${row.stream ?? ""} ${row.message}\n`).join("");
+}

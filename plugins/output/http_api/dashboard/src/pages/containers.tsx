@@ -1,0 +1,350 @@
+// The table of all containers: live, sorted, grouped, filtered; only rows that are seen are in the
+// document.
+import { memo } from "preact/compat";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { get, useAsked, useWatched, type Page } from "../api";
+import { containers, keyOf, listNow, type Row, showGone, trendOver } from "../containers";
+import { bytes, diskRate, duration, percent, rate } from "../format";
+import { focusSearch, useKeys } from "../keys";
+import { Bar, copy, Empty, Failed, Num, Sign, Skeleton, Spark, useEvery } from "../parts";
+import { goTo, linkTo, rangeOf, setQuery, useRoute } from "../route";
+import { asTsv, compare, cpuLimitOf, FIELDS, fieldOf, type Group, GROUPINGS, groupsOf, limitOf, matches, noteOf, shareOf, totalOf, upOf, wordsOf } from "../table";
+import type { Version } from "../types";
+import { reveal, sliceOf, useTitle, useView } from "../virtual";
+
+const ROW = 32;
+const SORT_EVERY = 5000;
+
+type Item = { group: Group; folded: boolean } | { row: Row };
+
+// ---- Order, which stays as it is while the pointer is over the table
+
+function useOrder(rows: Row[], sort: string, held: { current: boolean }): Row[] {
+  const tick = useEvery(SORT_EVERY);
+  const last = useRef<{ keys: string[]; sort: string; tick: number }>({ keys: [], sort: "", tick: -1 });
+  const down = sort.startsWith("-");
+  const field = fieldOf(sort.replace("-", ""));
+  const again = last.current.sort !== sort || (last.current.tick !== tick && !held.current) || last.current.keys.length !== rows.length;
+  if (!again) {
+    const byKey = new Map(rows.map((row) => [row.key, row]));
+    const ordered = last.current.keys.map((key) => byKey.get(key)).filter((row): row is Row => row !== undefined);
+    if (ordered.length === rows.length) return ordered;
+  }
+  const sorted = [...rows].sort((a, b) => compare(a, b, field, down));
+  last.current = { keys: sorted.map((row) => row.key), sort, tick };
+  return sorted;
+}
+
+// ---- Cells
+
+function State({ row }: { row: Row }) {
+  const { state } = row.info;
+  if (row.info.gone_at) return <Sign kind="off">removed</Sign>;
+  if (state === "running") return <Sign kind="ok">running</Sign>;
+  if (state === "restarting" || state === "paused") return <Sign kind="look">{state}</Sign>;
+  if (state === "dead" || (state === "exited" && row.info.exit_code)) return <Sign kind="act">{state}</Sign>;
+  return <Sign kind="off">{state ?? "–"}</Sign>;
+}
+
+function Health({ health }: { health: string | null }) {
+  if (!health || health === "none") return <span class="none">–</span>;
+  return <Sign kind={health === "unhealthy" ? "act" : health === "healthy" ? "ok" : "look"}>{health}</Sign>;
+}
+
+function Cpu({ row, ofLimit, top }: { row: Row; ofLimit: boolean; top?: number }) {
+  const cpu = row.stats?.cpu_percent;
+  const cores = cpuLimitOf(row);
+  const shown = ofLimit && cores && typeof cpu === "number" ? cpu / cores : ofLimit ? null : cpu;
+  return (
+    <>
+      <Num of={percent(shown)} />
+      <Spark of={row.trend?.cpu} top={top} />
+    </>
+  );
+}
+
+function Mem({ row, top }: { row: Row; top?: number }) {
+  const share = shareOf(row);
+  return (
+    <>
+      <Num of={bytes(row.stats?.mem_used_bytes)} />
+      <span class="of">
+        {" / "}
+        <Num of={bytes(limitOf(row))} />
+      </span>
+      {share !== null ? <Bar share={share} /> : <Spark of={row.trend?.mem} top={top} />}
+    </>
+  );
+}
+
+interface RowProps {
+  row: Row;
+  version: number;
+  minute: number;
+  here: boolean;
+  ofLimit: boolean;
+  top?: number;
+  memTop?: number;
+  indent: boolean;
+  outdated: string | undefined;
+  index: number;
+}
+
+const Line = memo(
+  ({ row, here, ofLimit, top, memTop, indent, outdated, index }: RowProps) => {
+    const { info } = row;
+    const note = noteOf(info);
+    const urgent = info.health === "unhealthy" || (info.exit_code ?? 0) > 0 || info.oom_killed;
+    return (
+      <tr class={`${here ? "here" : ""} ${info.state === "running" ? "" : "quiet"}`} aria-rowindex={index} data-key={row.key}>
+        <td class={indent ? "c-name in" : "c-name"}>
+          <a href={linkTo("container", info.name, { host: info.host, id: info.container_id })} title={info.name}>
+            {info.name}
+          </a>
+        </td>
+        <td class="c-state"><State row={row} /></td>
+        <td class="c-health" title={info.health_output ?? undefined}><Health health={info.health} /></td>
+        <td class="c-cpu r"><Cpu row={row} ofLimit={ofLimit} top={top} /></td>
+        <td class="c-mem r"><Mem row={row} top={memTop} /></td>
+        <td class="c-net r two"><Num of={rate(row.rates.rx)} /><Num of={rate(row.rates.tx)} /></td>
+        <td class="c-disk r two"><Num of={diskRate(row.rates.read)} /><Num of={diskRate(row.rates.write)} /></td>
+        <td class="c-up r">{duration(upOf(row))}</td>
+        <td class="c-image" title={info.image ?? undefined}>
+          {info.image ?? "–"}
+          {outdated && <span class="sign look" title={`its tag has meant another image since ${outdated}`}> ⤒ outdated</span>}
+        </td>
+        <td class="c-project">{info.compose_project ?? <span class="none">–</span>}</td>
+        <td class="c-host">{info.host}</td>
+        <td class="c-note" title={note}>{note && <Sign kind={urgent ? "act" : "look"}>{note}</Sign>}</td>
+      </tr>
+    );
+  },
+  (a, b) =>
+    a.row === b.row && a.version === b.version && a.minute === b.minute && a.here === b.here && a.ofLimit === b.ofLimit &&
+    a.top === b.top && a.memTop === b.memTop && a.indent === b.indent && a.outdated === b.outdated && a.index === b.index,
+);
+
+function GroupLine({ group, folded, fold, here, index }: { group: Group; folded: boolean; fold: () => void; here: boolean; index: number }) {
+  const sick = group.rows.filter((row) => row.info.health === "unhealthy").length;
+  const off = group.rows.filter((row) => row.info.state !== "running").length;
+  const { rows } = group;
+  return (
+    <tr class={`group ${here ? "here" : ""}`} aria-rowindex={index}>
+      <th scope="rowgroup" class="c-name">
+        <button class="fold" aria-expanded={!folded} onClick={fold}>
+          <span aria-hidden="true">{folded ? "▸" : "▾"}</span> {group.title} <small>{rows.length}</small>
+        </button>
+      </th>
+      <td class="c-state">{off ? <span class="dim">{off} not running</span> : null}</td>
+      <td class="c-health">{sick ? <Sign kind="act">{sick} unhealthy</Sign> : null}</td>
+      <td class="c-cpu r"><Num of={percent(totalOf(rows, (row) => row.stats?.cpu_percent))} /><Spark of={undefined} /></td>
+      <td class="c-mem r"><Num of={bytes(totalOf(rows, (row) => row.stats?.mem_used_bytes))} /><span class="of" /><span class="limit blank" /></td>
+      <td class="c-net r two"><Num of={rate(totalOf(rows, (row) => row.rates.rx))} /><Num of={rate(totalOf(rows, (row) => row.rates.tx))} /></td>
+      <td class="c-disk r two"><Num of={diskRate(totalOf(rows, (row) => row.rates.read))} /><Num of={diskRate(totalOf(rows, (row) => row.rates.write))} /></td>
+      <td class="c-up" /><td class="c-image" /><td class="c-project" /><td class="c-host" /><td class="c-note" />
+    </tr>
+  );
+}
+
+function Head({ sort }: { sort: string }) {
+  const down = sort.startsWith("-");
+  const by = sort.replace("-", "");
+  const choose = (id: string, numeric: boolean) =>
+    setQuery({ sort: by === id ? (down ? id : `-${id}`) : numeric ? `-${id}` : id }, true);
+  return (
+    <thead>
+      <tr aria-rowindex={1}>
+        {FIELDS.map((field) => (
+          <th key={field.id} scope="col" class={`c-${field.id} ${field.numeric ? "r" : ""}`} title={field.hint || undefined}
+            aria-sort={by === field.id ? (down ? "descending" : "ascending") : undefined}>
+            <button onClick={() => choose(field.id, field.numeric)} aria-label={field.id === "note" ? "what to look at" : undefined}>
+              {field.title}
+              <span aria-hidden="true">{by === field.id ? (down ? " ▼" : " ▲") : ""}</span>
+            </button>
+          </th>
+        ))}
+      </tr>
+    </thead>
+  );
+}
+
+// ---- The page
+
+const stateFilters: [string, string][] = [
+  ["", "existing"],
+  ["running", "running"],
+  ["stopped", "not running"],
+  ["gone", "with removed ones"],
+];
+
+function chosen(rows: Iterable<Row>, query: Record<string, string>): Row[] {
+  const words = wordsOf(query.q ?? "");
+  const found: Row[] = [];
+  for (const row of rows) {
+    if (query.host && row.info.host !== query.host) continue;
+    if (query.show === "running" && row.info.state !== "running") continue;
+    if (query.show === "stopped" && row.info.state === "running") continue;
+    if (matches(row, words)) found.push(row);
+  }
+  return found;
+}
+
+function itemsOf(groups: Group[], folded: Set<string>): Item[] {
+  if (groups.length === 1 && !groups[0].title) return groups[0].rows.map((row) => ({ row }));
+  return groups.flatMap((group) => {
+    const shut = folded.has(group.name);
+    return [{ group, folded: shut }, ...(shut ? [] : group.rows.map((row) => ({ row })))];
+  });
+}
+
+const highest = (rows: Row[], of: "cpu" | "mem") => {
+  let most = 0;
+  for (const row of rows) for (const x of row.trend?.[of] ?? []) if (x !== null && x > most) most = x;
+  return most || undefined;
+};
+
+function useOutdated(): Map<string, string> {
+  const asked = useAsked("outdated", () => get<Page<Version>>("/images/versions", { outdated: "yes", limit: 1000 }), 60_000);
+  return useMemo(() => {
+    const found = new Map<string, string>();
+    for (const version of asked.data?.data ?? [])
+      for (const one of version.containers) if (one.outdated) found.set(keyOf(version.host, one.container_id), one.outdated_since ?? "some time");
+    return found;
+  }, [asked.data]);
+}
+
+export function Containers() {
+  const { query } = useRoute();
+  const list = useWatched(containers);
+  const range = rangeOf({ page: "", part: "", query });
+  const sort = query.sort || "name";
+  const by = query.group || "project";
+  const held = useRef(false);
+  const box = useRef<HTMLDivElement>(null);
+  const view = useView(box);
+  const minute = useEvery(10_000);
+  const [at, setAt] = useState(-1);
+  const outdated = useOutdated();
+  useTitle("Containers");
+  useEffect(() => showGone(query.show === "gone"), [query.show]);
+  useEffect(() => trendOver(range.from, range.to), [range.from, range.to]);
+
+  const rows = useOrder(chosen(list.rows.values(), query), sort, held);
+  const folded = new Set((query.fold ?? "").split("|").filter((name, _, all) => name || all.length > 1));
+  const grouped = groupsOf(rows, by);
+  const items = itemsOf(by === "project" && grouped.length === 1 && !grouped[0].name ? [{ name: "", title: "", rows }] : grouped, folded);
+  const hosts = new Set(rows.map((row) => row.info.host));
+  const [first, end] = sliceOf(view, items.length, ROW);
+  const own = query.scale === "own";
+  const top = own ? undefined : highest(rows, "cpu");
+  const memTop = own ? undefined : highest(rows, "mem");
+
+  const fold = (name: string) => {
+    if (folded.has(name)) folded.delete(name);
+    else folded.add(name);
+    setQuery({ fold: folded.size ? `${[...folded].join("|")}|` : undefined }, true);
+  };
+  const move = (step: number) => {
+    const next = Math.max(0, Math.min(items.length - 1, at + step));
+    setAt(next);
+    if (box.current) reveal(box.current, next, ROW, 30);
+  };
+  const open = () => {
+    const item = items[at];
+    if (!item) return;
+    if ("row" in item) goTo(linkTo("container", item.row.info.name, { host: item.row.info.host, id: item.row.info.container_id }));
+    else fold(item.group.name);
+  };
+  useKeys({ "/": focusSearch, j: () => move(1), k: () => move(-1), ArrowDown: () => move(1), ArrowUp: () => move(-1), Enter: open, o: open });
+
+  return (
+    <main class="page containers" id="main" tabIndex={-1}>
+      <Tools query={query} by={by} rows={rows} />
+      {list.error && list.loaded && <p class="banner look" role="status">{`The list cannot be refreshed: ${list.error.message}`}</p>}
+      {!list.loaded && list.error ? (
+        <Failed error={list.error} what="The list of containers" again={Date.now() + 10_000} />
+      ) : !list.loaded ? (
+        <Skeleton rows={12} />
+      ) : rows.length === 0 ? (
+        <Nothing any={list.rows.size > 0} />
+      ) : (
+        <div class="scroll" ref={box} tabIndex={0} role="region" aria-label="Containers" onPointerEnter={() => (held.current = true)} onPointerLeave={() => (held.current = false)}>
+          <table class={`grid ${by === "project" ? "no-project" : ""} ${hosts.size < 2 || by === "host" ? "no-host" : ""}`} aria-rowcount={items.length + 1}>
+            <Head sort={sort} />
+            <tbody>
+              {first > 0 && <tr class="gap" aria-hidden="true" style={{ height: `${first * ROW}px` }}><td colSpan={FIELDS.length} /></tr>}
+              {items.slice(first, end).map((item, i) =>
+                "row" in item ? (
+                  <Line key={item.row.key} row={item.row} version={item.row.version} minute={minute} here={first + i === at} ofLimit={query.cpu === "limit"}
+                    top={top} memTop={memTop} indent={items.length > rows.length || folded.size > 0} outdated={outdated.get(item.row.key)} index={first + i + 2} />
+                ) : (
+                  <GroupLine key={`group ${item.group.name}`} group={item.group} folded={item.folded} fold={() => fold(item.group.name)} here={first + i === at} index={first + i + 2} />
+                ),
+              )}
+              {end < items.length && <tr class="gap" aria-hidden="true" style={{ height: `${(items.length - end) * ROW}px` }}><td colSpan={FIELDS.length} /></tr>}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </main>
+  );
+}
+
+function Tools({ query, by, rows }: { query: Record<string, string>; by: string; rows: Row[] }) {
+  const [copied, setCopied] = useState(false);
+  const onCopy = async () => {
+    setCopied(await copy(asTsv(rows)));
+    setTimeout(() => setCopied(false), 2000);
+  };
+  return (
+    <div class="tools">
+      <h1>Containers</h1>
+      <label class="grow">
+        <span class="hidden">Filter</span>
+        <input type="search" placeholder="filter: name, image, state:exited, label:tier=web …" value={query.q ?? ""}
+          onInput={(event) => setQuery({ q: event.currentTarget.value }, true)} />
+      </label>
+      <label>
+        show{" "}
+        <select value={query.show ?? ""} onChange={(event) => setQuery({ show: event.currentTarget.value })}>
+          {stateFilters.map(([value, title]) => <option key={value} value={value}>{title}</option>)}
+        </select>
+      </label>
+      <label>
+        group{" "}
+        <select value={by} onChange={(event) => setQuery({ group: event.currentTarget.value, fold: undefined })}>
+          {GROUPINGS.map((name) => <option key={name} value={name}>{name}</option>)}
+          <option value="none">none</option>
+        </select>
+      </label>
+      <label>
+        cpu{" "}
+        <select value={query.cpu ?? ""} onChange={(event) => setQuery({ cpu: event.currentTarget.value })}>
+          <option value="">of one core</option>
+          <option value="limit">of the limit</option>
+        </select>
+      </label>
+      <label>
+        scale{" "}
+        <select value={query.scale ?? ""} onChange={(event) => setQuery({ scale: event.currentTarget.value })}>
+          <option value="">the same</option>
+          <option value="own">each its own</option>
+        </select>
+      </label>
+      <button onClick={onCopy} title="copy the table, to paste into a spreadsheet">{copied ? "copied" : "copy"}</button>
+    </div>
+  );
+}
+
+function Nothing({ any }: { any: boolean }) {
+  return any ? (
+    <Empty title="No container matches">
+      <p><button onClick={() => setQuery({ q: undefined, show: undefined, host: undefined })}>Show all</button></p>
+    </Empty>
+  ) : (
+    <Empty title="No containers yet">
+      <p>Here would be every container that tallyd watches. It needs <code>conf.d/docker_status.conf</code> and <code>conf.d/docker_stats.conf</code> with <code>enabled = yes</code>, and an engine that answers at their <code>endpoint</code>.</p>
+      <p><a href={linkTo("pipeline")}>The pipeline</a> says whether inputs run. <button onClick={listNow}>Look again</button></p>
+    </Empty>
+  );
+}

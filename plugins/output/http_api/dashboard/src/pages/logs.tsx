@@ -1,0 +1,182 @@
+// Logs of all containers, or some: what is stored and what arrives in one list.
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { ask, address, useWatched } from "../api";
+import { containers } from "../containers";
+import { dateTime, timeOf } from "../format";
+import { focusSearch, useKeys } from "../keys";
+import { LogView, logSize } from "../logview";
+import { plural } from "../format";
+import { save } from "../parts";
+import { rangeOf, setQuery, useRoute, type Route } from "../route";
+import { useTitle } from "../virtual";
+
+const LEVELS: [string, string, string[]][] = [
+  ["", "all levels", []],
+  ["notice", "notice and worse", ["notice", "warning", "error", "critical"]],
+  ["warning", "warning and worse", ["warning", "error", "critical"]],
+  ["error", "error and worse", ["error", "critical"]],
+  ["info", "info", ["info"]],
+  ["debug", "debug and trace", ["debug", "trace"]],
+];
+
+const list = (text: string | undefined) => (text ? text.split(",").filter(Boolean) : []);
+
+/** What fields' values that were clicked must be in the lines. */
+export function alsoOf(query: Record<string, string>): string[] {
+  try {
+    const also = JSON.parse(query.also || "[]");
+    return Array.isArray(also) ? also.map(String) : [];
+  } catch {
+    return [];
+  }
+}
+
+export function searchOf(query: Record<string, string>) {
+  const texts = [query.q ?? "", ...alsoOf(query)].filter(Boolean);
+  const levels = LEVELS.find(([id]) => id === (query.level ?? ""))?.[2] ?? [];
+  return { params: { q: texts, level: levels, stream: query.stream || undefined }, searched: texts };
+}
+
+/** The time in a line's key, which a link to it has. */
+export const lineTime = (key: string | undefined) => (key ? Date.parse(key.split("~")[0]) : NaN);
+
+export function feedOptions(route: Route) {
+  const { query } = route;
+  const range = rangeOf(route);
+  const { params, searched } = searchOf(query);
+  const at = query.line ? lineTime(query.line) : query.at ? timeOf(query.at) : NaN;
+  const which = { container: list(query.container), host: query.host || undefined };
+  return {
+    searched,
+    options: {
+      path: "/logs",
+      params: { ...params, ...which },
+      stream: range.live ? { ...params, ...which } : null,
+      from: range.from,
+      to: range.to,
+      at,
+    },
+  };
+}
+
+function Chosen({ query }: { query: Record<string, string> }) {
+  const rows = [...useWatched(containers).rows.values()];
+  const chosen = list(query.container);
+  const set = (ids: string[]) => setQuery({ container: ids.join(",") });
+  const left = rows.filter((row) => !chosen.includes(row.info.container_id)).sort((a, b) => a.info.name.localeCompare(b.info.name));
+  const name = (id: string) => rows.find((row) => row.info.container_id === id)?.info.name ?? id.slice(0, 12);
+  return (
+    <>
+      {chosen.map((id) => (
+        <button key={id} class="chip" onClick={() => set(chosen.filter((one) => one !== id))} aria-label={`without ${name(id)}`}>
+          {name(id)} <span aria-hidden="true">×</span>
+        </button>
+      ))}
+      <label>
+        <span class="hidden">Container</span>
+        <select value="" onChange={(event) => event.currentTarget.value && set([...chosen, event.currentTarget.value])}>
+          <option value="">{chosen.length ? "and …" : "all containers"}</option>
+          {left.map((row) => <option key={row.key} value={row.info.container_id}>{row.info.name}</option>)}
+        </select>
+      </label>
+    </>
+  );
+}
+
+/** Typing searches when it pauses. */
+function Search({ query }: { query: Record<string, string> }) {
+  const [text, setText] = useState(query.q ?? "");
+  useEffect(() => setText(query.q ?? ""), [query.q]);
+  useEffect(() => {
+    if (text === (query.q ?? "")) return;
+    const timer = setTimeout(() => setQuery({ q: text, line: undefined }, true), 250);
+    return () => clearTimeout(timer);
+  }, [text]);
+  return (
+    <label class="grow">
+      <span class="hidden">Search</span>
+      <input type="search" placeholder="search the lines" value={text} onInput={(event) => setText(event.currentTarget.value)} />
+    </label>
+  );
+}
+
+export function LogTools({ query, several }: { query: Record<string, string>; several: boolean }) {
+  const also = alsoOf(query);
+  const without = (text: string) => {
+    const left = also.filter((one) => one !== text);
+    setQuery({ also: left.length ? JSON.stringify(left) : undefined });
+  };
+  return (
+    <>
+      <Search query={query} />
+      {also.map((text) => (
+        <button key={text} class="chip" onClick={() => without(text)} aria-label={`without ${text}`}>{text} <span aria-hidden="true">×</span></button>
+      ))}
+      <label>
+        <span class="hidden">Level</span>
+        <select value={query.level ?? ""} onChange={(event) => setQuery({ level: event.currentTarget.value })}>
+          {LEVELS.map(([id, title]) => <option key={id} value={id}>{title}</option>)}
+        </select>
+      </label>
+      {several && <Chosen query={query} />}
+      <label>
+        <span class="hidden">Stream</span>
+        <select value={query.stream ?? ""} onChange={(event) => setQuery({ stream: event.currentTarget.value })}>
+          <option value="">both streams</option>
+          <option value="stdout">stdout</option>
+          <option value="stderr">stderr</option>
+        </select>
+      </label>
+      <label class="check">
+        <input type="checkbox" checked={query.wrap === "yes"} onChange={(event) => setQuery({ wrap: event.currentTarget.checked ? "yes" : undefined }, true)} /> wrap
+      </label>
+    </>
+  );
+}
+
+export const addField = (query: Record<string, string>) => (text: string) => {
+  const also = alsoOf(query);
+  if (!also.includes(text)) setQuery({ also: JSON.stringify([...also, text]), line: undefined });
+};
+
+export function NoLines({ query }: { query: Record<string, string> }) {
+  return query.q || query.also || query.level || query.stream ? (
+    <p>Nothing matches in this range. <button onClick={() => setQuery({ q: undefined, also: undefined, level: undefined, stream: undefined })}>Search nothing</button></p>
+  ) : (
+    <p>Here would be what containers print. If it is never here, logs are off: set <code>enabled = yes</code> in <code>conf.d/docker_logs.conf</code> and restart tallyd.</p>
+  );
+}
+
+export function Logs() {
+  const here = useRoute();
+  const { query } = here;
+  const { options, searched } = useMemo(() => feedOptions(here), [JSON.stringify(query)]);
+  const size = useWatched(logSize);
+  useTitle("Logs");
+  useKeys({ "/": focusSearch });
+  const onDownload = async () => {
+    const text = await ask<unknown>(address("/logs", { ...options.params, from: options.from, to: options.to, order: "asc", limit: 10000 }));
+    const { data } = text as { data: { time: string; name: string | null; message: string }[] };
+    save(`tallyd-${dateTime(Date.now()).replace(/[: ]/g, "-")}.log`, "text/plain", data.map((row) => `${row.time} ${row.name ?? ""} ${row.message}\n`).join(""));
+  };
+  const jump = (text: string) => {
+    const at = Date.parse(text);
+    setQuery({ at: Number.isFinite(at) ? new Date(at).toISOString() : undefined, line: undefined });
+  };
+  return (
+    <main class="page" id="main" tabIndex={-1}>
+      <div class="tools">
+        <h1>Logs</h1>
+        <LogTools query={query} several />
+        <label>
+          <span class="hidden">Jump to a time</span>
+          <input type="datetime-local" step="1" title="jump to a time" onChange={(event) => jump(event.currentTarget.value)} />
+        </label>
+        {(query.at || query.line) && <button onClick={() => setQuery({ at: undefined, line: undefined })}>back to the newest</button>}
+        <button onClick={onDownload} title="as a file, at most 10,000 lines of this range">download</button>
+        <span class="dim">{plural(size, "line")} here</span>
+      </div>
+      <LogView options={options} searched={searched} wrap={query.wrap === "yes"} names={list(query.container).length !== 1} line={query.line} onField={addField(query)} empty={<NoLines query={query} />} />
+    </main>
+  );
+}

@@ -1,0 +1,209 @@
+"""The dashboard as people use it: a real browser, a real daemon, real containers."""
+
+import json
+import re
+
+import pytest
+from browser import Browser
+from dashboard import DIST, npm, workshop
+from daemon import STORED
+from waiting import wait_for
+
+FILES = ["dashboard.css", "dashboard.js", "icon.svg", "index.html"]
+LIMIT = 200 * 1024
+
+SECTIONS = """
+[input.docker_stats]
+interval = 1s
+endpoint = {engine}
+[input.docker_status]
+interval = 2s
+endpoint = {engine}
+[input.docker_logs]
+endpoint = {engine}
+[input.docker_images]
+endpoint = {engine}
+"""
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    with Browser(tmp_path_factory.mktemp("browser")) as shown:
+        yield shown
+
+
+@pytest.fixture
+def page(browser, tallyd, engine):
+    """page(hash) shows a page of the dashboard of a daemon that collects from the engine."""
+    daemon = tallyd(SECTIONS.replace("{engine}", engine.endpoint) + STORED).start()
+
+    def show(hash=""):  # pylint: disable=redefined-builtin
+        browser.console.clear()
+        browser.open("about:blank")
+        browser.open(f"{daemon.url}/{hash}")
+        return browser
+
+    show.daemon = daemon
+    show.engine = engine
+    browser.requests.clear()
+    browser.size(1440, 900)
+    yield show
+    own = (daemon.url, "about:", "data:", "blob:")
+    assert not [url for url in browser.requests if not url.startswith(own)], "something of another origin"
+    browser.open("about:blank")
+
+
+def quiet(browser):
+    """No error was told, nor was anything refused by the page's policy."""
+    assert not browser.console, browser.console
+
+
+def cells(browser, name):
+    """Of the row of a container, by column."""
+    return browser.run(f"""(() => {{
+        const link = [...document.querySelectorAll(".grid a")].find((a) => a.textContent === {json.dumps(name)});
+        if (!link) return null;
+        return Object.fromEntries([...link.closest("tr").cells].map((c) => [c.className.split(" ")[0].slice(2), c.innerText.trim()]));
+    }})()""")
+
+
+def cell(browser, name, column, text):
+    wait_for(lambda: text in ((cells(browser, name) or {}).get(column) or ""), 40, f"{name}: {column} is {text}")
+
+
+# ---- What is served
+
+def test_what_is_committed_is_what_npm_builds_of_the_sources(tmp_path):
+    folder = workshop()
+    npm(folder, "run", "check")
+    npm(folder, "run", "build", "--", str(tmp_path))
+    for name in FILES:
+        assert (tmp_path / name).read_bytes() == (DIST / name).read_bytes(), (
+            f"dist/{name} is not what src/ gives: run `npm ci && npm run build` in {DIST.parent}")
+    assert sorted(path.name for path in DIST.iterdir()) == FILES
+
+
+def test_the_files_are_small_typed_validated_and_the_only_ones(tallyd):
+    daemon = tallyd(STORED).start()
+    total = 0
+    types = {"/": "text/html", "/assets/dashboard.js": "text/javascript", "/assets/dashboard.css": "text/css",
+             "/assets/icon.svg": "image/svg+xml"}
+    for path, media in types.items():
+        answer = daemon.get(path, headers={"Accept-Encoding": "gzip"})
+        assert answer.status == 200 and answer.headers["Content-Type"].startswith(media), path
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        total += int(answer.headers["Content-Length"])
+        again = daemon.get(path, headers={"If-None-Match": answer.headers["ETag"], "Accept-Encoding": "gzip"})
+        assert again.status == 304, path
+        name = path.rpartition("/")[2] or "index.html"
+        assert daemon.get(path).body == (DIST / name).read_bytes()
+    assert total <= LIMIT
+    for path in ("/assets/", "/assets/dashboard.js/", "/assets/../tallyd.conf", "/assets/%2e%2e/tallyd.conf",
+                 "/assets/..%2f..%2fetc%2fpasswd", "//etc/passwd", "/dashboard.js", "/assets/dashboard.js%00.css"):
+        assert daemon.get(path).status in (400, 404), path
+    policy = daemon.get("/").headers["Content-Security-Policy"]
+    assert re.search(r"script-src 'self'(;|$)", policy) and "default-src 'none'" in policy
+    assert "unsafe" not in policy and "*" not in policy and "http" not in policy
+
+
+# ---- Containers
+
+def test_the_table_shows_what_the_api_says_and_what_happens(page):
+    page.engine.run("web", "while :; do :; done", NanoCpus=200_000_000, Memory=64 << 20,
+                    labels={"com.docker.compose.project": "shop", "com.docker.compose.service": "web"})
+    page.engine.run("idle")
+    browser = page()
+    cell(browser, "web", "cpu", "%")
+    browser.shows("shop", ".group")
+    cell(browser, "web", "mem", "64 MiB")
+    shown = cells(browser, "web")
+    stored = page.daemon.containers()["web"]
+    assert shown["image"] == stored["image"] and shown["state"] == stored["state"]
+
+    def about_the_same():  # a fifth of a core; both change each second
+        said = next(row for row in page.daemon.json("/api/v1/stats/latest")["data"] if row["name"] == "web")
+        values = (cells(browser, "web")["cpu"].split()[0], said["cpu_percent"])
+        return values[1] and abs(float(values[0]) - values[1]) < 6
+
+    wait_for(about_the_same, 40, "the CPU that is shown is what the API says")
+    # Live: a container that is made, one that ends, one that is removed.
+    page.engine.run("late")
+    cell(browser, "late", "state", "running")
+    page.engine.stop("idle")
+    cell(browser, "idle", "state", "exited")
+    page.engine.remove("idle")
+    wait_for(lambda: cells(browser, "idle") is None, 40, "the row is gone")
+    quiet(browser)
+
+
+def test_the_table_is_filtered_sorted_and_grouped_and_the_address_says_so(page):
+    for i in range(3):
+        page.engine.run(f"a{i}", labels={"tier": "one"})
+    page.engine.run("other")
+    browser = page("#/containers?group=none")
+    cell(browser, "a2", "state", "running")
+    browser.press("/")
+    browser.type("label:tier=one")
+    wait_for(lambda: cells(browser, "other") is None and cells(browser, "a0"), 20, "the filter is heeded")
+    names = "[...document.querySelectorAll('.grid tbody a')].map((a) => a.textContent)"
+    assert browser.run(names) == ["a0", "a1", "a2"]
+    browser.click(".grid thead .c-name button")
+    wait_for(lambda: browser.run(names) == ["a2", "a1", "a0"], 20, "it is sorted the other way")
+    address = browser.run("location.hash")
+    assert "sort=-name" in address and "tier" in address
+    again = page(address)
+    wait_for(lambda: again.run(names) == ["a2", "a1", "a0"], 40, "the address shows the same")
+    # By keyboard alone: out of the field, down one row, open it, and back.
+    browser.press("Escape", "j", "j", "Enter")
+    browser.shows("a1", "h1")
+    browser.run("history.back()")
+    wait_for(lambda: browser.run(names) == ["a2", "a1", "a0"], 20, "back")
+    quiet(browser)
+
+
+# ---- One container
+
+def test_charts_show_the_history_and_zoom_by_dragging(page):
+    page.engine.run("web", "i=0; while :; do i=$((i+1)); echo line $i; sleep 1; done")
+    page.daemon.wait(lambda: (page.daemon.containers().get("web") or {}).get("stats"), "there are readings")
+    browser = page("#/container/web?from=now-15m")
+    browser.wait("document.querySelectorAll('.chart canvas').length >= 2", "there are charts")
+    browser.shows("line ", ".lines")
+    browser.shows("busybox", ".facts")
+    browser.drag("#chart-cpu .u-over", 0.25, 0.75)
+    browser.wait("/from=\\d{4}-/.test(location.hash) && /to=\\d{4}-/.test(location.hash)", "the range is in the address")
+    asked = [url for url in browser.requests if "/stats?" in url and "from=20" in url]
+    wait_for(lambda: browser.run("1") and [u for u in browser.requests if "/web/stats?" in u and "from=20" in u], 20,
+             f"the zoomed range is asked for {asked}")
+    browser.run("history.back()")
+    browser.wait("location.hash.includes('now-15m')", "back to the range before")
+    browser.wait("document.querySelectorAll('.chart canvas').length >= 2", "and its charts")
+    quiet(browser)
+
+
+# ---- Logs
+
+def test_logs_join_what_is_stored_and_what_arrives_and_are_searched(page):
+    page.engine.run("talker", "i=0; while :; do i=$((i+1)); echo '{\"level\":\"error\",\"msg\":\"refused\",\"order\":'$i'}'; "
+                    "echo plain $i; sleep 0.3; done")
+    page.daemon.wait(lambda: page.daemon.json("/api/v1/logs?q=order")["data"], "lines are stored")
+    browser = page("#/logs")
+    browser.shows("refused", ".lines")
+    browser.shows("plain", ".lines")
+    count = "[...document.querySelectorAll('.line .text')].filter((e) => e.innerText.startsWith('plain')).map((e) => Number(e.innerText.slice(6)))"
+    first = browser.run(count)
+    wait_for(lambda: browser.run(count)[-1] > first[-1] + 2, 30, "lines arrive")
+
+    def each_once():
+        seen = browser.run(count)
+        return seen == list(range(seen[0], seen[0] + len(seen)))
+
+    wait_for(each_once, 20, "each line once, none missing, in order")
+    browser.press("/")
+    browser.type("refused")
+    browser.wait("document.querySelector('.lines mark') && !document.querySelector('.lines').innerText.includes('plain')", "only what was searched")
+    browser.shows("refused", ".lines mark")
+    browser.press("Escape")
+    browser.click(".line .text")
+    browser.shows("order", ".line dl")
+    quiet(browser)
