@@ -39,6 +39,8 @@ foreach(file IN LISTS TALLYD_CONF_FILES)
 	install(FILES conf.d/${file} DESTINATION ${TALLYD_CONF_DESTINATION}/conf.d
 		COMPONENT ${component})
 endforeach()
+install(DIRECTORY examples/exec DESTINATION ${CMAKE_INSTALL_DATADIR}/tallyd/examples
+	USE_SOURCE_PERMISSIONS COMPONENT tallyd)
 install(DIRECTORY examples/split DESTINATION ${CMAKE_INSTALL_DATADIR}/tallyd/examples
 	COMPONENT tallyd)
 install(FILES packaging/prometheus/rules.yml DESTINATION ${CMAKE_INSTALL_DATADIR}/tallyd/prometheus
