@@ -45,6 +45,9 @@ install(DIRECTORY examples/split DESTINATION ${CMAKE_INSTALL_DATADIR}/tallyd/exa
 	COMPONENT tallyd)
 install(FILES packaging/prometheus/rules.yml DESTINATION ${CMAKE_INSTALL_DATADIR}/tallyd/prometheus
 	COMPONENT tallyd)
+install(FILES packaging/grafana/containers.json packaging/grafana/prometheus.json
+	packaging/grafana/tallyd.json packaging/grafana/provisioning.yaml
+	DESTINATION ${CMAKE_INSTALL_DATADIR}/tallyd/grafana COMPONENT tallyd)
 install(FILES sql/timescale/roles.sql DESTINATION ${CMAKE_INSTALL_DATADIR}/tallyd
 	COMPONENT timescale)
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT tallyd)

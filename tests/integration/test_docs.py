@@ -115,6 +115,80 @@ def test_sql_for_grafana(shown, query):
         assert {float(row[2]) for row in found if row[2]} == {100.0 if "received" in query else 25.0}
 
 
+def dashboard(name):
+    return json.loads((ROOT / "packaging/grafana" / f"{name}.json").read_text())
+
+
+def test_the_dashboards_are_what_their_script_writes():
+    subprocess.run([ROOT / "packaging/grafana/make.py", "--check"], check=True, timeout=60)
+
+
+def variables(shown):
+    """The dashboard's own, each value as Grafana quotes it: all hosts, all containers."""
+    found = {"${text:sqlstring}": "''"}
+    for variable in dashboard("containers")["templating"]["list"]:
+        if variable["type"] == "query" and not variable.get("hide"):
+            values = [row[0] for row in psql(shown.conninfo, filled(shown, variable["query"], found))]
+            found["${%s:sqlstring}" % variable["name"]] = ",".join(f"'{value}'" for value in values)
+    return found
+
+
+def filled(shown, text, found):
+    for name, value in found.items():
+        text = text.replace(name, value)
+    text = re.sub(r"\$__timeGroup\((\w+), \$__interval\)", r"floor(extract(epoch from \1) / 60) * 60", text)
+    text = shown.filled(text)
+    assert "$" not in text, text
+    return text
+
+
+PANELS = dashboard("containers")["panels"]
+
+
+@pytest.mark.parametrize("panel", PANELS, ids=[panel["title"] for panel in PANELS])
+def test_panels_of_the_dashboard_of_containers(shown, panel):
+    """Each shows something of what is stored, at each level of the rollups."""
+    query, found = panel["targets"][0]["rawSql"], variables(shown)
+    assert {"'web'", "'db'"} <= set(found["${name:sqlstring}"].split(","))
+    for level in ("_1min", "_5min", "_1h", "_1d") if "${level" in query else [""]:
+        rows_shown = psql(shown.conninfo, filled(shown, query, {**found, "${level:raw}": level}))
+        if panel["title"] in ("Unhealthy", "Restarting or dead", "Killed for memory"):
+            assert rows_shown == [["0"]]
+        elif panel["title"] in ("Running", "Error lines"):
+            assert rows_shown == [["2"]]
+        elif level in ("", "_1min") and panel["title"] != "Images that changed":
+            assert rows_shown
+        if panel["title"] == "CPU" and level == "_1min":
+            assert {(row[1], float(row[2])) for row in rows_shown if row[2]} == {("alpha/web", 25), ("alpha/db", 25)}
+
+
+def test_the_range_of_a_dashboard_decides_which_rollup_is_read(shown):
+    query = next(v["query"] for v in dashboard("containers")["templating"]["list"] if v["name"] == "level")
+    for hours, level in ((1, "_1min"), (12, "_5min"), (24 * 30, "_1h"), (24 * 365, "_1d")):
+        text = query.replace("${__from}", "0").replace("${__to}", str(hours * 3600000))
+        assert psql(shown.conninfo, text) == [[level]]
+
+
+def test_panels_for_prometheus_name_what_is_there(shown, tmp_path):
+    """promtool knows the language, and each metric that a panel names is there."""
+    queries = [panel["targets"][0]["expr"] for name in ("prometheus", "tallyd") for panel in dashboard(name)["panels"]]
+    plain = [query.replace("$__rate_interval", "1m").replace("$__range", "1h") for query in queries]
+    rules = {"groups": [{"name": "dashboards", "rules": [
+        {"record": f"dashboards:{n}", "expr": query} for n, query in enumerate(plain)]}]}
+    (tmp_path / "rules.yml").write_text(json.dumps(rules))
+    done = subprocess.run([promtool(), "check", "rules", tmp_path / "rules.yml"], capture_output=True,
+                          text=True, timeout=60, check=False)
+    assert len(queries) > 15 and done.returncode == 0, done.stdout + done.stderr
+    wanted = set(re.findall(r"\b(?:container|tallyd|process)_\w+", " ".join(queries)))
+    shown.emit("container_stats", [stats(time.time(), WEB, "web", {0: 1, 7: 0, 9: 1}) + [1, 1]])
+
+    def there():
+        bodies = [shown.daemon.get(path).body.decode() for path in ("/metrics", "/metrics/containers")]
+        return wanted <= {name for body in bodies for name, _ in check(body)}
+
+    wait_for(there, 30, f"there are {wanted}")
+
+
 @pytest.mark.parametrize("url", [line for block in blocks("grafana.md", "text") for line in block.split()])
 def test_urls_for_grafana(shown, url):
     path = shown.filled(url).removeprefix("http://localhost:7420")
