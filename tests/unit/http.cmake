@@ -40,7 +40,7 @@ tallyd_unit_test(http_sign_in SOURCES unit/test_http_sign_in.c unit/http_fixture
 	LIBRARIES http_api_objects)
 tallyd_unit_test(http_auth_throttle SOURCES unit/test_http_auth_throttle.c
 	LIBRARIES http_api_objects)
-foreach(area IN ITEMS live live_resume live_sources live_subscribe live_old)
+foreach(area IN ITEMS live live_history live_resume live_sources live_subscribe live_old)
 	tallyd_unit_test(http_${area} SOURCES unit/test_http_${area}.c unit/sse_fixture.c
 		unit/http_fixture.c ${INPUTS}/docker_logs/logs_table.c
 		${INPUTS}/docker_status/events_table.c LIBRARIES http_api_objects)

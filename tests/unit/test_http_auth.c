@@ -127,7 +127,7 @@ static void write_target(const char *pattern, char *ret, size_t size)
 #define LINE_OF(scope) LINE(scope, scope)
 static const char tokens[] = LINE_OF("containers") LINE_OF("stats") LINE_OF("logs")
 	LINE_OF("events") LINE_OF("images") LINE_OF("tables") LINE_OF("daemon") LINE_OF("health")
-		LINE_OF("metrics") LINE("stats-stream", "stats stream")
+		LINE_OF("metrics") LINE_OF("stream") LINE("stats-stream", "stats stream")
 			LINE("logs-stream", "logs stream") LINE("events-stream", "events stream");
 
 /* The token with the scopes that a refusal names. */

@@ -230,8 +230,7 @@ static const struct tally_option http_options[] = {
 		 "client that falls behind is told how many rows it missed."},
 	{OPTION(live_client_memory), .type = TALLY_OPT_SIZE, .fallback = "256Ki",
 	 .accepts = "16Ki..16Mi",
-	 .help = "Memory for one client's unsent events: the largest event, and the most that a "
-		 "returning client gets of what it missed."},
+	 .help = "Memory for one client's unsent events, and so the largest event."},
 	{OPTION(live_heartbeat), .type = TALLY_OPT_DURATION, .fallback = "15s",
 	 .accepts = "1s..1min", .help = "A stream without rows sends a comment this often."},
 	{OPTION(max_streams), .type = TALLY_OPT_INT, .fallback = "128", .accepts = "1..10000",

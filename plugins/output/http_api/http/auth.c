@@ -79,6 +79,7 @@ static const struct need {
 	NEED(BIT(DAEMON), "daemon"),
 	NEED(BIT(HEALTH), "health"),
 	NEED(BIT(METRICS), "metrics"),
+	NEED(BIT(STREAM), "stream"),
 	NEED(BIT(STREAM) | BIT(STATS), "stats stream"),
 	NEED(BIT(STREAM) | BIT(LOGS), "logs stream"),
 	NEED(BIT(STREAM) | BIT(EVENTS), "events stream"),
@@ -175,6 +176,7 @@ static int auth_check_visitor(const struct auth *auth, struct request *request,
 		request->builder.challenge = "Bearer realm=\"tallyd\"";
 		return -1;
 	}
+	request->scopes = grant.scopes;
 	if ((grant.scopes & scopes) == scopes)
 		return 0;
 	return auth_explain_scope(&request->builder, scopes);
@@ -187,6 +189,7 @@ int auth_check(const struct auth *auth, struct request *request, struct MHD_Conn
 	/* With every request, so that the last sum is logged also when no wrong token comes. */
 	if (auth->throttle)
 		auth_throttle_flush_log(auth->throttle, request->started);
+	request->scopes = auth->tokens ? 0 : ~0U;
 	if (!auth->tokens || (request->endpoint && request->endpoint->public))
 		return 0;
 	return auth_check_visitor(auth, request, connection);

@@ -15,6 +15,7 @@
 #include "live/event_id.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/hash.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -29,7 +30,8 @@
 void event_id_done(struct event_id *id)
 {
 	free(id->memory);
-	id->memory = NULL;
+	free(id->hash_memory);
+	id->memory = id->hash_memory = NULL;
 }
 
 static bool is_text(uint16_t type)
@@ -72,25 +74,114 @@ bool event_id_read_number(const char *text, struct event_id *ret)
 	return *end == '.';
 }
 
-int event_id_read_key(const char *text, const struct tally_table *table, struct event_id *ret)
+static int event_id_read_hashes(const char *text, struct event_id *ret)
+{
+	static const uint16_t type = TALLY_TEXT;
+	struct tally_cell cell;
+	int r = cursor_read(text, &type, 1, &cell, &ret->hash_memory);
+	if (r < 0)
+		return r;
+	if (!cell.set || cell.len % EVENT_ID_HASH || cell.len > EVENT_ID_MAX_HASHES * EVENT_ID_HASH)
+		return -EINVAL;
+	ret->hashes = cell.text;
+	ret->n_hashes = cell.len / EVENT_ID_HASH;
+	return 0;
+}
+
+/* By the table as it is now: an id from before a column was added does not fit and is refused, and
+ * the stream begins at the end.  Of a time alone there is one cell. */
+static int event_id_read_cells(const char *cursor, const struct tally_table *table,
+			       struct event_id *ret)
 {
 	uint16_t types[EVENT_ID_MAX_KEY];
 	uint32_t n = 0;
-	const char *cursor = strrchr(text, '.');
-	if (!cursor)
-		return -EINVAL;
-	/* By the table as it is now: an id from before a column was added does not fit and is
-	 * refused, and the stream begins at the end. */
 	for (uint32_t i = 0; i < table->n_columns && n < EVENT_ID_MAX_KEY; i++)
 		if (table_is_key(table, i))
 			types[n++] = table->columns[i].type;
-	int r = cursor_read(cursor + 1, types, n, ret->key, &ret->memory);
+	int r = cursor_read(cursor, types, n, ret->key, &ret->memory);
+	if (r == -EINVAL)
+		r = cursor_read(cursor, types, n = 1, ret->key, &ret->memory);
+	ret->n_key = n;
+	return r;
+}
+
+int event_id_read_key(const char *text, const struct tally_table *table, struct event_id *ret)
+{
+	const char *dot = strrchr(text, '.');
+	if (!dot)
+		return -EINVAL;
+	size_t len = strcspn(dot + 1, "!");
+	auto_free char *cursor = strndup(dot + 1, len);
+	if (!cursor)
+		return -ENOMEM;
+	int r = event_id_read_cells(cursor, table, ret);
+	if (r == 0 && dot[1 + len] == '!')
+		r = event_id_read_hashes(dot + 1 + len + 1, ret);
 	if (r < 0)
 		return r;
-	if (!ret->key[0].set || ret->key[0].i < 0)
-		return -EINVAL;
-	ret->n_key = n;
-	return 0;
+	return ret->key[0].set && ret->key[0].i >= 0 ? 0 : -EINVAL;
+}
+
+/* ---- Positions ----------------------------------------------------------- */
+
+/* What is older than the newest by more than this was stored in order. */
+static const int64_t event_id_window = 30 * CLOCK_SECOND;
+
+static void write_cursor(struct json_writer *out, const uint16_t *types,
+			 const struct tally_cell *cells, uint32_t n)
+{
+	auto_free char *cursor = cursor_write(types, cells, n);
+	if (cursor)
+		json_write_raw(out, cursor, strlen(cursor));
+}
+
+static void write_head(struct json_writer *out, char letter)
+{
+	char head[16];
+	int len = snprintf(head, sizeof(head), "%c00000000.0.", letter);
+	json_write_raw(out, head, (size_t)len);
+}
+
+void event_id_write_time(struct json_writer *out, char letter, int64_t time)
+{
+	static const uint16_t type = TALLY_TIME;
+	const struct tally_cell cell = {.i = time, .set = 1};
+	write_head(out, letter);
+	write_cursor(out, &type, &cell, 1);
+}
+
+void event_id_write_position(struct json_writer *out, char letter, const struct tally_table *table,
+			     const struct tally_cell *const *newest_first, uint32_t n)
+{
+	static const uint16_t type = TALLY_TEXT;
+	char hashes[EVENT_ID_MAX_HASHES * EVENT_ID_HASH];
+	uint32_t used = 0;
+	while (used < n && used < EVENT_ID_MAX_HASHES &&
+	       newest_first[0][0].i - newest_first[used][0].i <= event_id_window) {
+		uint64_t hash = event_id_hash(table, newest_first[used]);
+		for (uint32_t i = 0; i < EVENT_ID_HASH; i++)
+			hashes[used * EVENT_ID_HASH + i] = (char)(hash >> 8 * i);
+		used++;
+	}
+	const struct tally_cell cell = {.text = hashes, .len = used * EVENT_ID_HASH, .set = 1};
+	char letters[] = {letter};
+	json_write_raw(out, letters, 1);
+	event_id_write(out, 0, 0, table, newest_first[used - 1]);
+	json_write_raw(out, "!", 1);
+	write_cursor(out, &type, &cell, 1);
+}
+
+char *event_id_part(const char *text, char letter)
+{
+	for (;;) {
+		size_t len = strcspn(text, "~");
+		bool lettered = *text >= 'A' && *text <= 'Z';
+		if (lettered ? *text == letter : text[len] == '\0')
+			return strndup(text + lettered, len - lettered);
+		if (text[len] == '\0')
+			return NULL;
+		text += len + 1;
+	}
 }
 
 /* ---- Order --------------------------------------------------------------- */
@@ -105,8 +196,8 @@ static struct tally_cell event_id_cell(const struct tally_table *table, uint32_t
 	return ret;
 }
 
-bool event_id_precedes(const struct event_id *id, const struct tally_table *table,
-		       const struct tally_cell *row)
+int event_id_compare(const struct event_id *id, const struct tally_table *table,
+		     const struct tally_cell *row)
 {
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < table->n_columns && n < id->n_key; i++) {
@@ -117,9 +208,9 @@ bool event_id_precedes(const struct event_id *id, const struct tally_table *tabl
 		bool numbers = a.set && b.set && !is_text(table->columns[i].type);
 		int order = numbers ? (a.i > b.i) - (a.i < b.i) : cell_compare(&a, &b);
 		if (order)
-			return order < 0;
+			return order;
 	}
-	return id->n_key == 0;
+	return 0;
 }
 
 uint64_t event_id_hash(const struct tally_table *table, const struct tally_cell *row)

@@ -33,6 +33,14 @@ void live_wake_clients(struct live *live, struct live_source *source)
 	worker_wake(&live->waker);
 }
 
+static bool live_concerns(const struct sse_client *stream, const bool fresh[LIVE_KINDS])
+{
+	for (uint32_t i = 0; i < stream->n_topics; i++)
+		if (fresh[stream->topics[i].is->kind])
+			return true;
+	return false;
+}
+
 /* Those for which there are rows or a heartbeat is due, and all of them at the end. */
 static void live_resume(struct live *live, const bool fresh[LIVE_KINDS])
 {
@@ -41,7 +49,7 @@ static void live_resume(struct live *live, const bool fresh[LIVE_KINDS])
 	pthread_mutex_lock(&live->lock);
 	for (struct sse_client *stream = live->waiting; stream; stream = next) {
 		next = stream->next;
-		if (!live->closed && !fresh[stream->kind] &&
+		if (!live->closed && !live_concerns(stream, fresh) &&
 		    now - stream->spoke < live->config->live_heartbeat)
 			continue;
 		*(stream->previous ? &stream->previous->next : &live->waiting) = next;
@@ -141,9 +149,20 @@ static void live_begin(struct live *live, struct live_source *source)
 	live_want(live);
 }
 
+/* With the live lock. */
+static void live_enter_topic(struct live *live, struct sse_topic *topic)
+{
+	struct live_source *source = &live->sources[topic->is->kind];
+	source->streams++;
+	if (!source->wanted && live_is_polled(live, topic->is->kind))
+		live_begin(live, source);
+	const struct ring_buffer_span span = ring_buffer_span(&source->ring);
+	topic->epoch = span.epoch;
+	topic->at = span.next;
+}
+
 int live_enter(struct live *live, struct sse_client *stream)
 {
-	struct live_source *source = &live->sources[stream->kind];
 	int r = 0;
 	pthread_mutex_lock(&live->lock);
 	if (live->closed) {
@@ -151,14 +170,10 @@ int live_enter(struct live *live, struct sse_client *stream)
 	} else if (live->n_streams >= live->config->max_streams) {
 		r = -EBUSY;
 	} else {
-		source->streams++;
-		if (!source->wanted && live_is_polled(live, stream->kind))
-			live_begin(live, source);
-		const struct ring_buffer_span span = ring_buffer_span(&source->ring);
+		for (uint32_t i = 0; i < stream->n_topics; i++)
+			live_enter_topic(live, &stream->topics[i]);
 		tally_gauge(live->ctx, HTTP_STREAMS, ++live->n_streams);
 		stream->entered = true;
-		stream->epoch = span.epoch;
-		stream->at = span.next;
 	}
 	pthread_mutex_unlock(&live->lock);
 	return r;
@@ -166,12 +181,35 @@ int live_enter(struct live *live, struct sse_client *stream)
 
 void live_leave(struct live *live, struct sse_client *stream)
 {
-	struct live_source *source = &live->sources[stream->kind];
 	pthread_mutex_lock(&live->lock);
-	if (--source->streams == 0)
-		source->left = clock_monotonic();
+	for (uint32_t i = 0; i < stream->n_topics; i++) {
+		struct live_source *source = &live->sources[stream->topics[i].is->kind];
+		if (--source->streams == 0)
+			source->left = clock_monotonic();
+	}
 	tally_gauge(live->ctx, HTTP_STREAMS, --live->n_streams);
 	pthread_mutex_unlock(&live->lock);
+}
+
+bool live_history_take(struct live *live, size_t bytes)
+{
+	if (atomic_fetch_add(&live->history, bytes) + bytes <= HTTP_MAX_OUTGOING)
+		return true;
+	atomic_fetch_sub(&live->history, bytes);
+	return false;
+}
+
+void live_history_give(struct live *live, size_t bytes)
+{
+	atomic_fetch_sub(&live->history, bytes);
+}
+
+static bool live_has_more(const struct sse_client *stream)
+{
+	for (uint32_t i = 0; i < stream->n_topics; i++)
+		if (ring_buffer_span(stream->topics[i].ring).next != stream->topics[i].at)
+			return true;
+	return false;
 }
 
 enum live_wait_result live_wait(struct live *live, struct sse_client *stream)
@@ -180,7 +218,7 @@ enum live_wait_result live_wait(struct live *live, struct sse_client *stream)
 	pthread_mutex_lock(&live->lock);
 	if (live->closed) {
 		prospect = LIVE_OVER;
-	} else if (ring_buffer_span(stream->ring).next != stream->at) {
+	} else if (live_has_more(stream)) {
 		prospect = LIVE_MORE;
 	} else {
 		MHD_suspend_connection(stream->connection);

@@ -48,6 +48,10 @@ bool live_is_polled(const struct live *live, enum live_kind kind);
 int live_enter(struct live *live, struct sse_client *stream);
 void live_leave(struct live *live, struct sse_client *stream);
 
+/* Rows of the past that wait to be sent: HTTP_MAX_OUTGOING for all clients.  false: too many. */
+bool live_history_take(struct live *live, size_t bytes);
+void live_history_give(struct live *live, size_t bytes);
+
 enum live_wait_result {
 	LIVE_MORE,    /* rows have come meanwhile */
 	LIVE_WAITING, /* its connection is suspended now */

@@ -64,6 +64,7 @@ int live_open(struct tally_ctx *ctx, const struct http_config *config, struct li
 		live->sources[i].table = strchr(channels[i], ':') + 1;
 		pthread_mutex_init(&live->sources[i].lock, NULL);
 	}
+	atomic_init(&live->history, 0);
 	live->subscribe_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	pthread_mutex_init(&live->lock, NULL);
 	pthread_cond_init(&live->query, NULL);

@@ -47,6 +47,7 @@ struct live {
 	pthread_cond_t subscribe;   /* what is wanted has changed; or it is over */
 	int subscribe_fd;           /* readable: the same */
 
+	atomic_size_t history; /* bytes of live_history_take() */
 	struct worker waker, poller, subscriber;
 };
 

@@ -77,6 +77,7 @@ struct arguments {
 	int64_t limit, order, format, csv_safe, gone, outdated;
 	int64_t step, points, aggregate, times; /* of series */
 	int64_t by, span;                       /* of /top */
+	int64_t tail;                           /* of streams */
 };
 
 /* Checks the parameters of context->target against a route.  0, or -EINVAL with a problem written

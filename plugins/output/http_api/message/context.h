@@ -33,7 +33,8 @@ struct context {
 	int64_t now;                  /* wall time of the request, the same for all its parts */
 	int64_t deadline;             /* monotonic */
 	struct live *live;
-	const char *last_event_id;          /* NULL: none */
+	const char *last_event_id;          /* of the header; NULL: none */
+	unsigned scopes;                    /* of who asks: a bit per enum http_class */
 	bool (*abandoned)(const void *arg); /* no client waits any more */
 	const void *abandoned_arg;
 	struct visitor *visitor; /* of routes that sign in and out; else NULL */

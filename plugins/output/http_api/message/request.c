@@ -89,6 +89,7 @@ struct context request_context(const struct request *request, struct tally_ctx *
 		.now = request->now,
 		.deadline = request->deadline,
 		.last_event_id = request->last_event_id,
+		.scopes = request->scopes,
 		.builder = builder,
 	};
 }

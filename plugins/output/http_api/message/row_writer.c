@@ -111,10 +111,12 @@ void row_writer_close(const struct row_writer *records, struct response_builder 
 }
 
 void row_write_object(struct json_writer *json, const struct tally_table *table,
-		      const struct tally_cell *row)
+		      const struct tally_cell *row, const bool *shown)
 {
 	json_begin_object(json);
 	for (uint32_t i = 0; i < table->n_columns; i++) {
+		if (shown && !shown[i])
+			continue;
 		json_write_key(json, table->columns[i].name);
 		json_write_cell(json, table->columns[i].type, &row[i]);
 	}

@@ -54,8 +54,8 @@ void row_writer_write(const struct row_writer *records, struct response_builder 
 /* Ends a JSON list that has no further page; the caller ends one that may have. */
 void row_writer_close(const struct row_writer *records, struct response_builder *builder);
 
-/* All columns of a table's row, as an object. */
+/* The columns of a table's row, as an object.  shown: which of them; NULL: all. */
 void row_write_object(struct json_writer *json, const struct tally_table *table,
-		      const struct tally_cell *row);
+		      const struct tally_cell *row, const bool *shown);
 
 #endif

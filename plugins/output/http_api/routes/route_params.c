@@ -358,3 +358,41 @@ const struct param_spec param_last_event_id = {
 	.help = "The id of the last event that the client had: what came after it comes first.",
 	.component = "lasteventid",
 };
+const struct param_spec param_last_event_ids = {
+	.name = "last_event_id",
+	MANY,
+	.help = "The same as a parameter, for a first request; or the position of a list: what "
+		"came "
+		"after the list comes first. The header counts more. With several topics, one of "
+		"each.",
+	.component = "last_event_ids",
+};
+const struct param_spec param_topics = {
+	.name = "topics",
+	.flags = PARAM_REQUIRED,
+	.help = "One or several of stats, logs, events and containers, with commas between them.",
+	.example = "\"logs,containers\"",
+};
+const struct param_spec param_tail = {
+	.name = "tail",
+	.type = PARAM_INT,
+	.flags = PARAM_RESULTS,
+	.max = 10000,
+	AT(tail),
+	.help = "The last so many lines or events that fit come first. The maximum is "
+		"max_results_per_query.",
+	.component = "tail",
+};
+const struct param_spec param_since = {
+	.name = "since",
+	.help = "Rows from that time on come first: as from=. Of readings the newest of each "
+		"container.",
+	.example = "\"now-5m\"",
+	.component = "since",
+};
+const struct param_spec param_stream_fields = {
+	.name = "fields",
+	.help = "Of readings these columns, besides the time and what says whose they are.",
+	.example = "\"cpu_percent,mem_used_bytes\"",
+	.component = "streamfields",
+};

@@ -197,7 +197,31 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.errors = ERROR_NOT_FOUND | ERROR_AMBIGUOUS | ERROR_TOO_LARGE,
 	},
 	/* Streams.  An answer without an end cannot be cached.  A token needs the scope of the rows
-	 * as well: else a token for streams alone would read logs that it may not list. */
+	 * as well: else a token for streams alone would read logs that it may not list.  Of several
+	 * topics the endpoint checks it. */
+	{
+		.path = "/api/v1/stream",
+		.answer = HANDLER(stream_topics),
+		.class = HTTP_STREAM,
+		.cached = CACHE_CLASS_NONE,
+		.params = {PARAMS(&param_topics, &param_q, &param_stream, &param_level,
+				  &param_action, &param_hosts, &param_name, &param_image,
+				  &param_containers, &param_stream_fields, &param_tail,
+				  &param_since, &param_last_event_ids, &param_last_event_id)},
+		.id = "streamTopics",
+		.tag = "Streams",
+		.summary = "Several kinds of rows in one stream",
+		.description =
+			"As the streams of one kind, but each event is named after its topic, and "
+			"its id holds the place in all of them. containers are rows of events, as "
+			"a sign that lists of containers have changed. A filter is for the topics "
+			"that know it. An event named ready comes when the past is over. "
+			"A token needs the scope of each topic besides stream: stats, logs, "
+			"events, "
+			"containers.",
+		.media = "text/event-stream",
+		.errors = ERROR_NOT_FOUND | ERROR_AMBIGUOUS,
+	},
 	{
 		.path = "/api/v1/stream/stats",
 		.answer = HANDLER(stream_stats),
@@ -205,6 +229,7 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.scopes = 1U << HTTP_STATS,
 		.cached = CACHE_CLASS_NONE,
 		.params = {PARAMS(&param_hosts, &param_name, &param_containers,
+				  &param_stream_fields, &param_since, &param_last_event_ids,
 				  &param_last_event_id)},
 		.id = "streamStats",
 		.tag = "Readings",
@@ -220,7 +245,8 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.scopes = 1U << HTTP_LOGS,
 		.cached = CACHE_CLASS_NONE,
 		.params = {PARAMS(&param_q, &param_stream, &param_level, &param_hosts, &param_name,
-				  &param_containers, &param_last_event_id)},
+				  &param_containers, &param_tail, &param_since,
+				  &param_last_event_ids, &param_last_event_id)},
 		.id = "streamLogs",
 		.tag = "Logs",
 		.summary = "Lines as they are printed",
@@ -235,7 +261,8 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.scopes = 1U << HTTP_EVENTS,
 		.cached = CACHE_CLASS_NONE,
 		.params = {PARAMS(&param_action, &param_hosts, &param_name, &param_image,
-				  &param_containers, &param_last_event_id)},
+				  &param_containers, &param_tail, &param_since,
+				  &param_last_event_ids, &param_last_event_id)},
 		.id = "streamEvents",
 		.tag = "Events",
 		.summary = "What happens to containers, as it does",

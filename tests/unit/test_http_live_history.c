@@ -1,0 +1,216 @@
+/* The past and what comes, in one stream: each row once, in order, and several kinds together. */
+#include <docker_logs/logs_table.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "sse_fixture.h"
+#include "test.h"
+
+static int set_up(void **state)
+{
+	char message[20];
+	sse_prepare(state);
+	struct http_fixture *fixture = *state;
+	for (int i = 1; i <= 5; i++) {
+		snprintf(message, sizeof(message), "%d", i);
+		sse_store_line(fixture, i - 100, i % 2 ? "abc" : "def", message);
+	}
+	http_start(fixture);
+	return 0;
+}
+
+static void pass(struct http_fixture *fixture, int number)
+{
+	/* Rows that pass keep a pointer to their texts. */
+	static const char *const numbers[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
+	sse_pass_line(fixture, number - 100, number % 2 ? "abc" : "def", numbers[number]);
+}
+
+static void expect_lines(struct sse_client *client, int from, int to)
+{
+	char message[20];
+	for (int i = from; i <= to; i++) {
+		snprintf(message, sizeof(message), "%d", i);
+		sse_expect_line(client, message, NULL);
+	}
+}
+
+static void expect_named(struct sse_client *client, const char *name, const char *field,
+			 const char *text, char ret_id[400])
+{
+	struct sse_event event = sse_next(client);
+	assert_string_equal(event.name, name);
+	if (field)
+		assert_string_equal(sse_text(&event, field), text);
+	if (ret_id)
+		memcpy(ret_id, event.id, 400);
+	json_decref(event.data);
+}
+
+#define READY(client) expect_named(client, "ready", NULL, NULL, NULL)
+
+/* 4 and 5 have passed and are stored, 6 and 7 are not stored yet, 8 comes later. */
+static void the_last_lines_come_first_and_each_once(void **state)
+{
+	struct http_fixture *fixture = *state;
+	for (int i = 4; i <= 7; i++)
+		pass(fixture, i);
+	struct sse_client *client = sse_follow(fixture, "/api/v1/stream/logs?tail=3", NULL);
+	expect_lines(client, 3, 7);
+	READY(client);
+	pass(fixture, 8);
+	expect_lines(client, 8, 8);
+	sse_leave(client);
+	client = sse_follow(fixture, "/api/v1/stream/logs?tail=100&container=web", NULL);
+	expect_lines(client, 1, 1);
+	expect_lines(client, 3, 3);
+	expect_lines(client, 5, 5);
+	expect_lines(client, 7, 7);
+	READY(client);
+	sse_leave(client);
+}
+
+static void rows_from_a_time_on_come_first_and_each_once(void **state)
+{
+	struct http_fixture *fixture = *state;
+	for (int i = 2; i <= 7; i++)
+		pass(fixture, i);
+	struct sse_client *client = sse_follow(fixture, "/api/v1/stream/logs?since=now-97s", NULL);
+	expect_lines(client, 3, 7);
+	READY(client);
+	sse_leave(client);
+	client = sse_follow(fixture, "/api/v1/stream/logs?since=now-97s&tail=1", NULL);
+	expect_lines(client, 5, 7);
+	READY(client);
+	sse_leave(client);
+}
+
+static void without_a_past_it_begins_now_and_says_so(void **state)
+{
+	struct http_fixture *fixture = *state;
+	pass(fixture, 6);
+	struct sse_client *client = sse_follow(fixture, "/api/v1/stream/logs?tail=0", NULL);
+	READY(client);
+	pass(fixture, 7);
+	expect_lines(client, 7, 7);
+	sse_leave(client);
+}
+
+/* It is read late, and older than all that was given: it has come since, so it is shown. */
+static void a_late_line_comes_when_it_comes(void **state)
+{
+	struct http_fixture *fixture = *state;
+	struct sse_client *client = sse_follow(fixture, "/api/v1/stream/logs?tail=2", NULL);
+	expect_lines(client, 4, 5);
+	READY(client);
+	sse_pass_line(fixture, -1000, "abc", "late");
+	sse_expect_line(client, "late", NULL);
+	sse_leave(client);
+}
+
+/* As EventSource does when it comes back: the URL is as it was, the header says more. */
+static void the_header_comes_before_the_parameters(void **state)
+{
+	struct http_fixture *fixture = *state;
+	char id[400];
+	struct sse_client *client = sse_follow(fixture, "/api/v1/stream/logs?tail=2", NULL);
+	expect_lines(client, 4, 4);
+	sse_expect_line(client, "5", id);
+	sse_leave(client);
+	pass(fixture, 6);
+	client = sse_follow(fixture, "/api/v1/stream/logs?tail=2", id);
+	expect_lines(client, 6, 6);
+	sse_leave(client);
+	char target[600];
+	snprintf(target, sizeof(target), "/api/v1/stream/logs?last_event_id=%s", id);
+	client = sse_follow(fixture, target, NULL);
+	expect_lines(client, 6, 6);
+	READY(client);
+	sse_leave(client);
+}
+
+/* ---- Several topics ------------------------------------------------------ */
+
+static void one_connection_has_several_topics(void **state)
+{
+	struct http_fixture *fixture = *state;
+	char id[400];
+	struct sse_client *client = sse_follow(
+		fixture, "/api/v1/stream?topics=logs,events,containers&tail=1&stream=stdout", NULL);
+	expect_named(client, "logs", "message", "5", NULL);
+	READY(client);
+	pass(fixture, 6);
+	expect_named(client, "logs", "message", "6", NULL);
+	sse_pass_event(fixture, 7, "die");
+	expect_named(client, "events", "action", "die", NULL);
+	expect_named(client, "containers", "action", "die", id);
+	sse_leave(client);
+	/* Back where it was, in each. */
+	pass(fixture, 8);
+	sse_pass_event(fixture, 9, "start");
+	client = sse_follow(
+		fixture, "/api/v1/stream?topics=logs,events,containers&tail=1&stream=stdout", id);
+	READY(client);
+	expect_named(client, "logs", "message", "8", NULL);
+	expect_named(client, "events", "action", "start", NULL);
+	expect_named(client, "containers", "action", "start", NULL);
+	sse_leave(client);
+}
+
+static void topics_that_are_none_are_refused(void **state)
+{
+	http_expect_problem(*state, "/api/v1/stream?topics=logs,lines", 400, "topics",
+			    "\"lines\" is not a topic (stats, logs, events, containers)");
+	http_expect_problem(*state, "/api/v1/stream?topics=,", 400, "topics",
+			    "\"\" is not a topic (stats, logs, events, containers)");
+	http_expect_problem(*state, "/api/v1/stream", 400, "topics", "is required");
+	http_expect_problem(*state, "/api/v1/stream?topics=logs&since=yesterday", 400, "since",
+			    "\"yesterday\" is not a time (try now-5m or RFC 3339)");
+}
+
+static int set_up_readings(void **state)
+{
+	sse_prepare(state);
+	struct http_fixture *fixture = *state;
+	for (int i = 0; i < 5; i++) {
+		http_add_stats(fixture, "alpha", "abc", "web", 50 - 10 * i, i, 0);
+		http_add_stats(fixture, "alpha", "def", "db", 49 - 10 * i, 10 + i, 0);
+	}
+	http_start(fixture);
+	return 0;
+}
+
+static void readings_have_the_fields_that_are_wanted(void **state)
+{
+	struct sse_client *client = sse_follow(
+		*state, "/api/v1/stream?topics=stats&since=now-5m&fields=cpu_percent", NULL);
+	struct sse_event event = sse_next(client);
+	assert_string_equal(event.name, "stats");
+	assert_int_equal(json_object_size(event.data), 5); /* time, host, container_id, name */
+	assert_true(json_is_number(json_object_get(event.data, "cpu_percent")));
+	json_decref(event.data);
+	expect_named(client, "stats", "name", "db", NULL);
+	READY(client);
+	sse_leave(client);
+	http_expect_problem(*state, "/api/v1/stream/stats?fields=cpu_percents", 400, "fields",
+			    "did you mean cpu_percent?");
+}
+
+#define WITH(name, before) cmocka_unit_test_setup_teardown(name, before, http_tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WITH(the_last_lines_come_first_and_each_once, set_up),
+		WITH(rows_from_a_time_on_come_first_and_each_once, set_up),
+		WITH(without_a_past_it_begins_now_and_says_so, set_up),
+		WITH(a_late_line_comes_when_it_comes, set_up),
+		WITH(the_header_comes_before_the_parameters, set_up),
+		WITH(one_connection_has_several_topics, set_up),
+		WITH(topics_that_are_none_are_refused, set_up),
+		WITH(readings_have_the_fields_that_are_wanted, set_up_readings),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
