@@ -101,6 +101,7 @@ static void in_any_order_of_jobs_daily_rollups_have_every_row(void **state)
 	struct fixture *f = *state;
 	for (int order = 0; order < ORDERS; order++) {
 		fixture_sql(f, "TRUNCATE tally.marks, tally.late");
+		fixture_own_rollups(f);
 		if (order > 0)
 			fixture_sql(f, "TRUNCATE tally.samples_rows, tally.samples_1min_rows, "
 				       "tally.samples_5min_rows, "

@@ -127,8 +127,16 @@ void fixture_hold_readers(struct fixture *fixture, bool hold)
 	}
 }
 
+void fixture_own_rollups(struct fixture *fixture)
+{
+	fixture_sql(fixture, "do $$ begin if exists (select from pg_extension where extname = "
+			     "'timescaledb') then perform tally.leave_continuous_aggregates(); end "
+			     "if; end $$");
+}
+
 void fixture_make_older(struct fixture *fixture)
 {
+	fixture_own_rollups(fixture);
 	fixture_sql(fixture, "drop view samples_5min; drop table tally.samples_5min_rows; "
 			     "drop table tally.clock; "
 			     "delete from tally.marks where level = 4; "

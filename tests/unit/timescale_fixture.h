@@ -8,4 +8,7 @@
 /* Of the one store that is open. */
 extern struct timescale_config backend_config;
 
+/* Rollups that are continuous aggregates become tables again, as of an older tallyd. */
+void fixture_own_rollups(struct fixture *fixture);
+
 #endif

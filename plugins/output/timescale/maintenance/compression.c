@@ -17,15 +17,6 @@
 #include "base/clock.h"
 #include "schema/partitioning.h"
 
-/* Since 2.18 compress_chunk() also takes what lies uncompressed beside; before, late rows could be
- * doubled (https://github.com/timescale/timescaledb/issues/7672). */
-static bool compression_merges(const struct server *server)
-{
-	int major = 0, minor = 0;
-	return sscanf(server->timescale, "%d.%d", &major, &minor) == 2 &&
-	       (major > 2 || (major == 2 && minor >= 18));
-}
-
 /* While it waits for the lock that it takes in the end, everybody else has to wait, too. */
 static int compression_exec(const struct compression *compression, const char *sql)
 {
@@ -71,13 +62,16 @@ static int compression_level(const struct compression *compression,
 	/* 8 is the bit of what is compressed in part; there is no view that says so.  A chunk that
 	 * is compressed before it is full stays half compressed: 730 MB became 338 when that was
 	 * done again. */
-	bool again = compression->again && compression_merges(compression->server);
+	bool again = compression->again && server_merges_chunks(compression->server);
 	strbuf_add(&sql,
 		   "select c from (select format('%%I.%%I', chunk_schema, chunk_name) as c, "
 		   "is_compressed, range_end from timescaledb_information.chunks where "
-		   "hypertable_schema = 'tally' and hypertable_name = '%s%s_rows' and range_end < "
-		   "to_timestamp(%" PRId64 ")) w where not is_compressed%s order by range_end",
-		   stored->table.name, schema_levels[level].suffix, before / CLOCK_SECOND,
+		   "to_regclass(format('%%I.%%I', hypertable_schema, hypertable_name)) = "
+		   "coalesce(tally.aggregate_rows('%s%s_cagg'), 'tally.%s%s_rows')::regclass and "
+		   "range_end < to_timestamp(%" PRId64
+		   ")) w where not is_compressed%s order by range_end",
+		   stored->table.name, schema_levels[level].suffix, stored->table.name,
+		   schema_levels[level].suffix, before / CLOCK_SECOND,
 		   again ? " or _timescaledb_functions.chunk_status(c::regclass) & 8 <> 0" : "");
 	if (sql.failed)
 		return tally_fail(pg->ctx, ENOMEM, "no memory");
@@ -93,7 +87,20 @@ static int compression_level(const struct compression *compression,
 	return r;
 }
 
-/* Minutes a day later than their rows: to roll one up again costs unpacking what lies around it. */
+/* Rollups a day later than their rows: to roll one up again costs unpacking what lies around it.
+ * Those above the minutes only as continuous aggregates; tables of ours are no hypertables. */
+static int compression_rollups(const struct compression *compression,
+			       const struct stored_table *stored)
+{
+	int64_t before = compression->before - schema_levels[LEVEL_DAY].bucket;
+	int last = server_merges_chunks(compression->server) && stored->n_numbers ? LEVEL_DAY
+										  : LEVEL_ROWS;
+	int r = 0;
+	for (int level = LEVEL_MINUTE; r == 0 && level <= last; level++)
+		r = compression_level(compression, stored, (enum schema_level)level, before);
+	return r;
+}
+
 int compression_run(const struct compression *compression, const struct stored_table *stored)
 {
 	struct tally_ctx *ctx = compression->pg->ctx;
@@ -103,10 +110,8 @@ int compression_run(const struct compression *compression, const struct stored_t
 		return 0;
 	if (schema_is_partitioned(stored, LEVEL_ROWS))
 		r = compression_level(compression, stored, LEVEL_ROWS, compression->before);
-	if (r == 0 && schema_is_partitioned(stored, LEVEL_MINUTE) &&
-	    compression_merges(compression->server))
-		r = compression_level(compression, stored, LEVEL_MINUTE,
-				      compression->before - schema_levels[LEVEL_DAY].bucket);
+	if (r == 0)
+		r = compression_rollups(compression, stored);
 	if (r == 0 || strcmp(compression->pg->sqlstate, "55P03") != 0)
 		return r;
 	step_size_blocked(compression->step_size, ctx, "what is old cannot be compressed");

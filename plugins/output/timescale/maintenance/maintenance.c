@@ -1,7 +1,8 @@
 /*
  * A round, every 15 s on the maintenance's own thread ("timescale-up") and connection: become
  * leader, or leave it at that; read the clock and the catalog again, since other daemons make
- * tables too; then table by table partitions, roll-up, retention, compression, views.  Tests call
+ * tables too; then table by table partitions, continuous aggregates,
+ * roll-up, retention, compression, views.  Tests call
  * maintenance_run() on theirs.
  *
  * A failure of one table holds up no other.  It is logged once a round, noted in tally.upkeep, and
@@ -140,6 +141,25 @@ static int maintenance_steps(struct store *store, struct rollup *rollup,
 	return r < 0 ? r : 0;
 }
 
+/* As much as fits in before the other tables' turn, and goes on in the next round.  A lock that is
+ * not granted is no failure, see step_size.h. */
+static int maintenance_move(struct store *store, const struct stored_table *stored,
+			    struct step_size *step_size)
+{
+	struct pg_connection *pg = &store->maintenance.pg;
+	int64_t now = tally_monotonic(store->ctx), until = now + MAINTENANCE_ROLL_TIME;
+	int r = step_size_may_lock(step_size, now);
+	while (r > 0 && now < until && !task_stopping(&store->maintenance.task)) {
+		r = continuous_move(pg, &store->maintenance.server, stored,
+				    step_size->lock_timeout);
+		now = tally_monotonic(store->ctx);
+	}
+	if (r >= 0 || strcmp(pg->sqlstate, "55P03") != 0)
+		return r < 0 ? r : 0;
+	step_size_blocked(step_size, store->ctx, "rollups cannot become continuous aggregates");
+	return 0;
+}
+
 /* What has closed comes first, since that has an end; of what comes late there may always be more.
  */
 static int maintenance_roll(struct store *store, const struct stored_table *stored,
@@ -181,6 +201,8 @@ static int maintenance_keep(struct store *store, const struct stored_table *stor
 	if (r == 0)
 		r = watermarks_rewind(&store->maintenance.pg, stored, store->maintenance.now,
 				      store->maintenance.now - ROLLUP_GRACE);
+	if (r == 0)
+		r = maintenance_move(store, stored, step_size);
 	if (r == 0)
 		r = maintenance_roll(store, stored, step_size);
 	if (r == 0 && !task_stopping(&store->maintenance.task))

@@ -27,15 +27,14 @@ static int retention_exec(const struct retention *retention, const struct strbuf
 static int retention_drop(const struct retention *retention, const struct stored_table *stored,
 			  enum schema_level level, int64_t before)
 {
-	const char *name = stored->table.name;
-	if (!schema_is_partitioned(stored, level))
-		return pg_execf(
-			retention->pg,
-			"delete from tally.\"%s%s_rows\" where \"%s\" < to_timestamp(%" PRId64 ")",
-			name, schema_levels[level].suffix, partitioning_time(stored, level),
-			before / CLOCK_SECOND);
+	const char *name = stored->table.name, *suffix = schema_levels[level].suffix;
 	auto_pg_text struct strbuf sql = {0};
-	partitioning_drop(&sql, retention->server, name, level, before);
+	if (schema_is_partitioned(stored, level))
+		partitioning_drop(&sql, retention->server, name, level, before);
+	else
+		strbuf_add(&sql,
+			   "select tally.delete_rollup('%s', '%s', to_timestamp(%" PRId64 "))",
+			   name, suffix, before / CLOCK_SECOND);
 	return retention_exec(retention, &sql);
 }
 

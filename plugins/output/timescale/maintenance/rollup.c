@@ -5,9 +5,9 @@
  * each level, what it has reached.  maintenance.c calls both on its thread, by the leader only;
  * what fails is rolled back and done again by the next round.
  *
- * Own tables rather than continuous aggregates: those need the full edition, their refresh after
- * raw rows were deleted deletes rollups as well, and the growth of counters across buckets needs
- * window functions, which they have as an experiment only.
+ * Minutes are a table of ours in every mode: the growth of counters goes on from row to row, which
+ * no continuous aggregate can say.  What is made of minutes is a plain sum, and one where it can
+ * be.
  */
 #include "maintenance/rollup.h"
 
@@ -55,6 +55,8 @@ static int rollup_late_run(const struct rollup *rollup, const struct watermarks 
 {
 	int r = 0;
 	for (enum schema_level level = LEVEL_MINUTE; r == 0 && level < N_LEVELS; level++) {
+		if (rollup->continuous.is[level])
+			continue;
 		int64_t bucket = schema_levels[level].bucket, begin = from;
 		int64_t end = rollup_ceil(to, bucket), rolled_to = watermarks->rolled_to[level];
 		int64_t complete = watermarks_complete_from(watermarks, level);
@@ -63,6 +65,8 @@ static int rollup_late_run(const struct rollup *rollup, const struct watermarks 
 		r = rollup_range(rollup, level, schema_floor(begin, bucket),
 				 end < rolled_to ? end : rolled_to);
 	}
+	if (r == 0 && rollup->continuous.is[LEVEL_FIVE])
+		r = continuous_note_stale(rollup->pg, rollup->stored, from, to);
 	return r;
 }
 
@@ -206,7 +210,10 @@ static int rollup_ahead_level(struct rollup *rollup, const struct watermarks *wa
 		return r;
 	int64_t to = from + rollup_ceil(rollup->span, bucket);
 	to = to < closed ? to : closed;
-	r = rollup_range(rollup, level, from, to);
+	if (rollup->continuous.is[level])
+		r = continuous_refresh(rollup->pg, rollup->stored, watermarks, level, from, to);
+	else
+		r = rollup_range(rollup, level, from, to);
 	if (r == 0)
 		r = watermarks_set_rolled_to(rollup->pg, rollup_name(rollup), level, to);
 	rollup->full = level == LEVEL_MINUTE && to - from >= rollup->span;
@@ -215,34 +222,85 @@ static int rollup_ahead_level(struct rollup *rollup, const struct watermarks *wa
 
 /* ---- Steps -------------------------------------------------------------------- */
 
-static int rollup_step(struct rollup *rollup, bool late)
+static int rollup_begin(const struct rollup *rollup)
 {
-	rollup->full = false;
-	if (rollup->stored->n_numbers == 0)
-		return 0;
-	struct watermarks watermarks;
 	/* One that could be smaller need not go on for as long as the connection lets it: writers
 	 * may wait for the marks that it took. */
 	bool least = rollup->span <= schema_levels[LEVEL_MINUTE].bucket;
 	int r = pg_exec(rollup->pg,
 			least ? "begin" : "begin; set local statement_timeout = '1min'");
-	int more = 0;
 	/* What is compressed has to be unpacked to be rolled up again, however much it is. */
 	if (r == 0 && rollup->server->mode == SERVER_TSL)
 		r = pg_exec(rollup->pg,
 			    "set local "
 			    "timescaledb.max_tuples_decompressed_per_dml_transaction = 0");
+	return r;
+}
+
+/* While they are being moved, levels above the minutes wait. */
+static bool rollup_has_level(const struct rollup *rollup, enum schema_level level, bool continuous)
+{
+	return rollup->continuous.is[level] == continuous &&
+	       (level == LEVEL_MINUTE || !rollup->continuous.moving);
+}
+
+/* What is in tables of ours, in one transaction. */
+static int rollup_tables(struct rollup *rollup, struct watermarks *watermarks, bool late)
+{
+	int more = 0, r = rollup_begin(rollup);
 	if (r == 0)
-		r = watermarks_load(rollup->pg, rollup_name(rollup), &watermarks);
-	if (r == 0 && late && schema_is_caught_up(&watermarks))
-		r = more = rollup_late_marks(rollup, &watermarks);
-	for (int level = LEVEL_MINUTE; r == 0 && !late && level < N_LEVELS; level++)
-		r = more = rollup_ahead_level(rollup, &watermarks, (enum schema_level)level);
+		r = watermarks_load(rollup->pg, rollup_name(rollup), watermarks);
+	if (r == 0 && late && !rollup->continuous.moving && schema_is_caught_up(watermarks))
+		r = more = rollup_late_marks(rollup, watermarks);
+	for (enum schema_level level = LEVEL_MINUTE; r == 0 && !late && level < N_LEVELS; level++)
+		if (rollup_has_level(rollup, level, false))
+			r = more = rollup_ahead_level(rollup, watermarks, level);
 	if (r >= 0)
 		r = pg_exec(rollup->pg, "commit");
 	if (r < 0)
 		pg_rollback(rollup->pg);
 	return r < 0 ? r : more;
+}
+
+static int rollup_aggregates(struct rollup *rollup, const struct watermarks *watermarks)
+{
+	int r = 0;
+	for (enum schema_level level = LEVEL_FIVE; r == 0 && level < N_LEVELS; level++)
+		if (rollup_has_level(rollup, level, true))
+			r = rollup_ahead_level(rollup, watermarks, level);
+	return r;
+}
+
+static int rollup_stale(struct rollup *rollup)
+{
+	struct watermarks watermarks;
+	int r = watermarks_load(rollup->pg, rollup_name(rollup), &watermarks);
+	return r == 0 ? continuous_refresh_stale(rollup->pg, rollup->stored, &watermarks,
+						 &rollup->continuous)
+		      : r;
+}
+
+static int rollup_step(struct rollup *rollup, bool late)
+{
+	struct watermarks watermarks;
+	rollup->full = false;
+	if (rollup->stored->n_numbers == 0)
+		return 0;
+	int r = continuous_look(rollup->pg, rollup->server, rollup->stored, &rollup->continuous);
+	if (r == 0 && rollup->continuous.stale && !rollup->continuous.moving)
+		r = rollup_stale(rollup);
+	if (r == 0)
+		r = rollup_tables(rollup, &watermarks, late);
+	if (r == 0 && !late)
+		r = rollup_aggregates(rollup, &watermarks);
+	/* What late rows changed, as soon as there are no more of them. */
+	if (r == 0 && late && rollup->continuous.is[LEVEL_FIVE]) {
+		r = continuous_look(rollup->pg, rollup->server, rollup->stored,
+				    &rollup->continuous);
+		if (r == 0 && rollup->continuous.stale && !rollup->continuous.moving)
+			r = rollup_stale(rollup);
+	}
+	return r;
 }
 
 int rollup_ahead(struct rollup *rollup)

@@ -1,9 +1,9 @@
 /*
  * Minutes from rows, hours from minutes, days from hours, each by one INSERT … SELECT on the
- * server.  A bucket is rolled up once, some time after it closed; a row that comes later marks its
- * minute in tally.late, and that minute, the one after and the one of the series' next row are
- * rolled up again, with the hour and the day they are in; but only while all that they are made of
- * is still there.
+ * server, or above the minutes by the refresh of a continuous aggregate.  A bucket is rolled up
+ * once, some time after it closed; a row that comes later marks its minute in tally.late, and that
+ * minute, the one after and the one of the series' next row are rolled up again, with the hour and
+ * the day they are in; but only while all that they are made of is still there.
  *
  * A writer marks every row that is older than 30 s when it is written, by the database's clock, and
  * every one that lies before the watermark.  A minute is rolled up 120 s after its end, by the same
@@ -13,6 +13,7 @@
 #define TALLYD_TIMESCALE_ROLLUP_H
 
 #include "base/clock.h"
+#include "maintenance/continuous.h"
 #include "maintenance/watermarks.h"
 
 #define ROLLUP_GRACE (2 * CLOCK_MINUTE)
@@ -24,6 +25,7 @@ struct rollup {
 	int64_t now;  /* the database's clock, as writers have it, too */
 	int64_t span; /* ns to roll up at most in one transaction, from a minute on */
 	bool full;    /* the last step had so much to do */
+	struct continuous continuous; /* as each step finds it */
 };
 
 /* One transaction's worth of one level.  1: there is more; 0: all that has closed is done. */

@@ -11,6 +11,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <tallyd/query.h>
 
 #include "base/clock.h"
 
@@ -197,23 +198,31 @@ void rollup_sql_minutes(const struct rollup *rollup, struct strbuf *sql, int64_t
 	rollup_tail(rollup, LEVEL_MINUTE, sql);
 }
 
-static void rollup_coarser_parts(const struct rollup *rollup, struct strbuf *sql, uint32_t i)
+/* Of what is below a bucket.  The last value is that of the newest of it, be there one or not:
+ * TimescaleDB's last() finds it by the time, and leaves a window out. */
+static void rollup_coarser_part(const struct tally_column *column, enum schema_part part,
+				bool by_time, struct strbuf *sql)
 {
-	const struct tally_column *column = rollup_column(rollup, i);
-	const char *name = column->name;
 	char what[64];
-	strbuf_add(sql, ", sum(\"%s_count\")::bigint", name);
-	snprintf(what, sizeof(what), "\"%s_sum\"", name);
-	rollup_sum(sql, column, what);
-	strbuf_add(sql,
-		   ", min(\"%s_min\"), max(\"%s_max\"), max(\"%s_last\") filter (where "
-		   "newest_)",
-		   name, name, name);
-	if (column->role != TALLY_COUNTER)
-		return;
-	snprintf(what, sizeof(what), "\"%s_increase\"", name);
-	rollup_sum(sql, column, what);
-	strbuf_add(sql, ", sum(\"%s_span\")", name);
+	snprintf(what, sizeof(what), "\"%s_%s\"", column->name, schema_parts[part]);
+	switch (part) {
+	case PART_COUNT:
+		strbuf_add(sql, ", sum(%s)::bigint", what);
+		break;
+	case PART_SPAN:
+		strbuf_add(sql, ", sum(%s)", what);
+		break;
+	case PART_MIN:
+	case PART_MAX:
+		strbuf_add(sql, ", %s(%s)", schema_parts[part], what);
+		break;
+	case PART_LAST:
+		strbuf_add(sql, by_time ? ", last(%s, newest)" : ", max(%s) filter (where newest_)",
+			   what);
+		break;
+	default: /* PART_SUM, PART_INCREASE */
+		rollup_sum(sql, column, what);
+	}
 }
 
 void rollup_sql_coarser(const struct rollup *rollup, enum schema_level level, struct strbuf *sql,
@@ -223,7 +232,9 @@ void rollup_sql_coarser(const struct rollup *rollup, enum schema_level level, st
 	rollup_head(rollup, level, sql);
 	strbuf_add(sql, "select _series, b, max(newest), sum(rows)::bigint");
 	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++)
-		rollup_coarser_parts(rollup, sql, i);
+		for (uint32_t part = 0; part < schema_n_parts(rollup_column(rollup, i)); part++)
+			rollup_coarser_part(rollup_column(rollup, i), (enum schema_part)part, false,
+					    sql);
 	strbuf_add(sql,
 		   " from (select r.*, date_bin('%s', r.time, 'epoch') as b, lead(r.time) over "
 		   "(partition by r._series, date_bin('%s', r.time, 'epoch') order by r.time) is "
@@ -232,6 +243,36 @@ void rollup_sql_coarser(const struct rollup *rollup, enum schema_level level, st
 	rollup_in_range(rollup, (enum schema_level)(level - 1), sql, from, to);
 	strbuf_add(sql, ") w group by _series, b");
 	rollup_tail(rollup, level, sql);
+}
+
+/* In the order of a rollup's table: what a mean or a rate is made of comes first. */
+static void rollup_aggregate_parts(const struct stored_table *stored, bool usual,
+				   struct strbuf *sql)
+{
+	for (uint32_t i = 0; i < stored->n_numbers; i++) {
+		const struct tally_column *column = &stored->table.columns[stored->numbers[i]];
+		uint8_t parts =
+			schema_parts_of(column->role == TALLY_COUNTER ? TALLY_RATE : TALLY_AVG);
+		for (uint32_t part = 0; part < schema_n_parts(column); part++) {
+			if ((parts >> part & 1) != usual)
+				continue;
+			rollup_coarser_part(column, (enum schema_part)part, true, sql);
+			strbuf_add(sql, " as \"%s_%s\"", column->name, schema_parts[part]);
+		}
+	}
+}
+
+void rollup_sql_aggregate(const struct stored_table *stored, enum schema_level level,
+			  struct strbuf *sql)
+{
+	strbuf_add(sql,
+		   "select _series, time_bucket('%s', time) as time, max(newest) as newest, "
+		   "sum(rows)::bigint as rows",
+		   schema_levels[level].width);
+	rollup_aggregate_parts(stored, true, sql);
+	rollup_aggregate_parts(stored, false, sql);
+	strbuf_add(sql, " from tally.\"%s%s_%s\" group by 1, 2", stored->table.name,
+		   schema_levels[level - 1].suffix, level == LEVEL_FIVE ? "rows" : "next");
 }
 
 /* With each late row's minute its writer marks the one after.  So a series whose last row is in the

@@ -73,7 +73,7 @@ void partitioning_add(struct strbuf *sql, const char *table, enum schema_level l
 		   table, suffix, from / CLOCK_SECOND, to / CLOCK_SECOND, table, suffix);
 }
 
-/* Both statements: a table of a database that was given TimescaleDB later still has partitions. */
+/* One of the statements does it, by what the relation is. */
 void partitioning_drop(struct strbuf *sql, const struct server *server, const char *table,
 		       enum schema_level level, int64_t before)
 {
@@ -84,11 +84,11 @@ void partitioning_drop(struct strbuf *sql, const struct server *server, const ch
 		   ")) from pg_catalog.pg_partitioned_table where partrelid = "
 		   "to_regclass('tally.%s%s_rows');",
 		   table, suffix, seconds, table, suffix);
-	if (server->mode != SERVER_PLAIN)
-		strbuf_add(sql,
-			   "select drop_chunks('tally.%s%s_rows', older_than => to_timestamp("
-			   "%" PRId64 ")) where exists (select from "
-			   "timescaledb_information.hypertables where hypertable_schema = "
-			   "'tally' and hypertable_name = '%s%s_rows');",
-			   table, suffix, seconds, table, suffix);
+	if (server->mode == SERVER_PLAIN)
+		return;
+	strbuf_add(sql,
+		   "select drop_chunks('tally.%s%s_rows', older_than => to_timestamp(%" PRId64
+		   ")) where exists (select from timescaledb_information.hypertables where "
+		   "hypertable_schema = 'tally' and hypertable_name = '%s%s_rows');",
+		   table, suffix, seconds, table, suffix);
 }

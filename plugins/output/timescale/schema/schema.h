@@ -7,7 +7,8 @@
  *                                  a hypertable, or partitioned by day
  *   SERIES       <table>_1min_rows _series, time, newest, rows, and per number _count, _sum, _min,
  *                                  _max, _last, per counter also _increase and _span (seconds);
- *                                  by day as well; _1h_rows and _1d_rows are plain tables
+ *                                  by day as well; _5min_rows, _1h_rows and _1d_rows are tables,
+ *                                  or views of continuous aggregates: maintenance/continuous.h
  *   LOG          <table>_rows      after the time also _nanos, what its microseconds leave out
  *   STATE        <table>_rows      _key, the declared columns
  *

@@ -125,7 +125,7 @@ static int repair_make(struct pg_connection *pg, const struct schema_where *wher
 		if (repair_is_relation(lacks, row))
 			schema_sql_relation(&sql, where, stored, suffix);
 		else
-			strbuf_add(&sql, "alter table tally.\"%s%s\" add column \"%s\" %s;",
+			strbuf_add(&sql, "select tally.add_rollup_column('%s%s', '%s', '%s');",
 				   stored->table.name, suffix, repair_column(lacks, row),
 				   repair_type(lacks, row));
 		/* Numbers begin at 1 again, and caches of all daemons hold the old ones.  A

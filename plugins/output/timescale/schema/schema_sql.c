@@ -269,10 +269,10 @@ static void schema_add_column(struct strbuf *sql, const struct stored_table *old
 		return;
 	for (int level = LEVEL_MINUTE; level < N_LEVELS; level++)
 		for (uint32_t part = 0; part < schema_n_parts(column); part++)
-			strbuf_add(sql, "alter table tally.\"%s%s_rows\" add column \"%s_%s\" %s;",
-				   name, schema_levels[level].suffix, column->name,
-				   schema_parts[part],
-				   pg_value_type(schema_part_type(column, (enum schema_part)part)));
+			strbuf_add(
+				sql, "select tally.add_rollup_column('%s%s_rows', '%s_%s', '%s');",
+				name, schema_levels[level].suffix, column->name, schema_parts[part],
+				pg_value_type(schema_part_type(column, (enum schema_part)part)));
 }
 
 void schema_sql_grow(struct strbuf *sql, const struct schema_where *where,

@@ -16,6 +16,13 @@ enum { SERVER_OLDEST = 140000 };
 
 const char *const server_modes[] = {"plain", "apache", "tsl"};
 
+bool server_merges_chunks(const struct server *server)
+{
+	int major = 0, minor = 0;
+	return sscanf(server->timescale, "%d.%d", &major, &minor) == 2 &&
+	       (major > 2 || (major == 2 && minor >= 18));
+}
+
 /* ---- The extension ------------------------------------------------------------ */
 
 /* Tables that are there stay what they are, so to create it then would only be in the way of
@@ -133,10 +140,14 @@ static int server_remark_partitions(struct pg_connection *pg, char *ret, size_t 
 static int server_remark_compressed(struct pg_connection *pg, char *ret, size_t size)
 {
 	char chunks[24];
-	int r = pg_query_text(pg,
-			      "select count(*)::text from timescaledb_information.chunks where "
-			      "hypertable_schema = 'tally' and is_compressed",
-			      chunks, sizeof(chunks));
+	int r = pg_query_text(
+		pg,
+		"select count(*)::text from timescaledb_information.chunks where "
+		"is_compressed and (hypertable_schema = 'tally' or hypertable_name in "
+		"(select materialization_hypertable_name from "
+		"timescaledb_information.continuous_aggregates where view_schema = "
+		"'tally'))",
+		chunks, sizeof(chunks));
 	if (r == 0 && strcmp(chunks, "0") != 0)
 		snprintf(ret, size,
 			 "%s chunks are compressed, which TimescaleDB's Apache edition cannot "

@@ -21,6 +21,10 @@ struct server {
 
 extern const char *const server_modes[];
 
+/* Since 2.18 compress_chunk() also takes what lies uncompressed beside; before, late rows could be
+ * doubled (https://github.com/timescale/timescaledb/issues/7672). */
+bool server_merges_chunks(const struct server *server);
+
 /* -EPROTO: too old, not in UTF-8, or without the library of an extension that the database has. */
 int server_find_out(struct pg_connection *pg, struct server *ret);
 
