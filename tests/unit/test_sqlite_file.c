@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -52,6 +53,59 @@ static void a_path_that_is_no_database_is_refused_by_name(void **state)
 	unlink(lock);
 }
 
+/* What `tallyd db VERB` prints for a file; free it. */
+static char *told(struct fixture *f, const char *path, const char *verb, int result)
+{
+	struct sqlite_config config = backend_config;
+	char *words[] = {(char *)(uintptr_t)verb};
+	const struct tally_command run = {.size = sizeof(run), .argc = 1, .argv = words};
+	char *text = NULL;
+	size_t len = 0;
+	FILE *to = open_memstream(&text, &len), *before = stdout;
+	config.path = path;
+	stdout = to;
+	int r = f->plugin->command(f->ctx, &config, &run);
+	stdout = before;
+	fclose(to);
+	assert_int_equal(r, result);
+	return text;
+}
+
+static void a_command_tells(struct fixture *f, const char *path, const char *verb, int result,
+			    const char *what)
+{
+	char *text = told(f, path, verb, result);
+	const char *found = strstr(text, what);
+	if (!found || strchr(text, '\n') != strrchr(text, '\n'))
+		fail_msg("%s of %s: %s", verb, path, text);
+	free(text);
+}
+
+static void a_command_says_whose_file_it_is(void **state)
+{
+	static const char *const verbs[] = {"status", "migrate", "confirm-clock"};
+	struct fixture *f = *state;
+	char path[200];
+	sqlite3 *db = NULL;
+	snprintf(path, sizeof(path), "%s/other", f->folder);
+	for (size_t i = 0; i < 3; i++)
+		a_command_tells(f, path, verbs[i], 0, "the daemon creates it at the start");
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "CREATE TABLE mine (x)", NULL, NULL, NULL), SQLITE_OK);
+	for (size_t i = 0; i < 3; i++)
+		a_command_tells(f, path, verbs[i], 1, "the database of another program");
+	assert_int_equal(sqlite3_exec(db, "DROP TABLE mine", NULL, NULL, NULL), SQLITE_OK);
+	for (size_t i = 0; i < 3; i++)
+		a_command_tells(f, path, verbs[i], 0, "creates what is missing at the start");
+	sqlite3_close(db);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/other-wal", f->folder);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/other-shm", f->folder);
+	unlink(path);
+}
+
 static void a_database_of_another_program_is_left_alone(void **state)
 {
 	struct fixture *f = *state;
@@ -91,6 +145,7 @@ int main(void)
 		STORE_TEST(the_file_is_for_its_owner_only),
 		STORE_TEST(a_path_that_is_no_database_is_refused_by_name),
 		STORE_TEST(a_database_of_another_program_is_left_alone),
+		STORE_TEST(a_command_says_whose_file_it_is),
 		STORE_TEST(an_edited_migration_is_noticed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

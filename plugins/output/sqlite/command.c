@@ -18,6 +18,7 @@
 #include "database.h"
 #include "database_check.h"
 #include "maintenance/trusted_clock.h"
+#include "schema/migration.h"
 #include "store.h"
 
 struct command {
@@ -94,18 +95,36 @@ static int command_confirm(struct command *command)
 	return 0;
 }
 
+/* ---- A file without our tables ---------------------------------------------------------- */
+
+/* Empty, of an older version, or another program's, which the daemon will not touch. */
+static int command_foreign(struct command *command, const char *path)
+{
+	bool foreign = false;
+	int r = migration_is_foreign(command->ctx, command->db, &foreign);
+	if (r < 0)
+		return r;
+	if (foreign)
+		printf("! %s: the database of another program; the daemon does not start with it: "
+		       "name another path\n",
+		       path);
+	else
+		printf("  %s: the daemon creates what is missing at the start\n", path);
+	return foreign;
+}
+
 /* ---- All of them -------------------------------------------------------------------- */
 
 static int command_at(struct command *command, const char *path, const char *verb)
 {
-	const bool status = strcmp(verb, "status") == 0;
+	const bool status = strcmp(verb, "status") == 0, migrate = strcmp(verb, "migrate") == 0;
 	const struct database_settings settings = {.path = path,
 						   .page_cache = command->config->page_cache,
 						   .busy_timeout = command->config->busy_timeout,
-						   .read_only = status};
+						   .read_only = status || migrate};
 	int64_t known = 0;
-	if (access(path, F_OK) < 0 || strcmp(verb, "migrate") == 0) {
-		printf("  %s: the daemon creates its tables at the start\n", path);
+	if (access(path, F_OK) < 0) {
+		printf("  %s: the daemon creates it at the start\n", path);
 		return 0;
 	}
 	int r = database_open(command->ctx, &settings, &command->db);
@@ -113,9 +132,8 @@ static int command_at(struct command *command, const char *path, const char *ver
 		r = database_int(command->ctx, command->db,
 				 "SELECT count(*) FROM sqlite_master WHERE name = 'tally_clock'",
 				 &known);
-	/* An older version wrote the file, or another program: nothing here could read it. */
-	if (r == 0 && !known)
-		printf("  %s: the daemon creates its tables at the start\n", path);
+	if (r == 0 && (!known || migrate))
+		r = command_foreign(command, path);
 	else if (r == 0)
 		r = status ? command_status(command) : command_confirm(command);
 	database_close(command->db);

@@ -9,15 +9,23 @@
 
 #include "database.h"
 
-/* Only an empty file, or one that is ours: a path that was mistyped must not put tables into the
- * database of another program. */
-static int migration_bootstrap(struct tally_ctx *ctx, sqlite3 *db)
+int migration_is_foreign(struct tally_ctx *ctx, sqlite3 *db, bool *ret)
 {
 	int64_t foreign = 0;
 	int r = database_int(ctx, db,
 			     "SELECT count(*) > 0 AND count(*) FILTER (WHERE name = "
 			     "'tally_migrations') = 0 FROM sqlite_master WHERE type = 'table'",
 			     &foreign);
+	*ret = foreign;
+	return r;
+}
+
+/* Only an empty file, or one that is ours: a path that was mistyped must not put tables into the
+ * database of another program. */
+static int migration_bootstrap(struct tally_ctx *ctx, sqlite3 *db)
+{
+	bool foreign = false;
+	int r = migration_is_foreign(ctx, db, &foreign);
 	if (r < 0)
 		return r;
 	if (foreign)

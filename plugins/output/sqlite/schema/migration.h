@@ -9,6 +9,9 @@
 
 #include "store/migration_list.h"
 
+/* Whether there are tables, but not ours. */
+int migration_is_foreign(struct tally_ctx *ctx, sqlite3 *db, bool *ret);
+
 /* Applies what is missing, all or nothing.  -EPROTO: the file belongs to another program, to a
  * newer tallyd, or to one with other migrations. */
 int migration_run(struct tally_ctx *ctx, sqlite3 *db, const struct migration *list);
