@@ -102,13 +102,24 @@ int database_execf(struct tally_ctx *ctx, sqlite3 *db, const char *fmt, ...)
 	return sql ? database_exec(ctx, db, sql) : tally_fail(ctx, ENOMEM, "no memory");
 }
 
-int database_prepare(struct tally_ctx *ctx, sqlite3 *db, const char *sql, sqlite3_stmt **ret)
+static int database_prepare_as(struct tally_ctx *ctx, sqlite3 *db, const char *sql, unsigned flags,
+			       sqlite3_stmt **ret)
 {
 	sqlite3_stmt *statement = NULL;
-	if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) != SQLITE_OK)
+	if (sqlite3_prepare_v3(db, sql, -1, flags, &statement, NULL) != SQLITE_OK)
 		return database_fail(ctx, db);
 	*ret = statement;
 	return 0;
+}
+
+int database_prepare(struct tally_ctx *ctx, sqlite3 *db, const char *sql, sqlite3_stmt **ret)
+{
+	return database_prepare_as(ctx, db, sql, 0, ret);
+}
+
+int database_prepare_kept(struct tally_ctx *ctx, sqlite3 *db, const char *sql, sqlite3_stmt **ret)
+{
+	return database_prepare_as(ctx, db, sql, SQLITE_PREPARE_PERSISTENT, ret);
 }
 
 int database_preparef(struct tally_ctx *ctx, sqlite3 *db, sqlite3_stmt **ret, const char *fmt, ...)

@@ -35,6 +35,8 @@ int database_exec(struct tally_ctx *ctx, sqlite3 *db, const char *sql);
 /* sqlite3_mprintf()'s formats: %Q, %w, … */
 int database_execf(struct tally_ctx *ctx, sqlite3 *db, const char *fmt, ...);
 int database_prepare(struct tally_ctx *ctx, sqlite3 *db, const char *sql, sqlite3_stmt **ret);
+/* One that is to be used for long. */
+int database_prepare_kept(struct tally_ctx *ctx, sqlite3 *db, const char *sql, sqlite3_stmt **ret);
 int database_preparef(struct tally_ctx *ctx, sqlite3 *db, sqlite3_stmt **ret, const char *fmt, ...);
 /* From a text under construction, which it frees. */
 int database_prepare_text(struct tally_ctx *ctx, sqlite3 *db, sqlite3_str *text,

@@ -194,10 +194,14 @@ static int store_read(struct reader *reader, const struct bound_query *bound, ta
 	int r = 0;
 	if (!bound->raw) {
 		struct watermarks watermarks;
+		sqlite3_stmt *row = NULL;
+		sqlite3_str *sql = sqlite3_str_new(reader->db);
 		/* In the reader's own snapshot, so that the plan and the rows it reads belong
 		 * together. */
-		r = watermarks_load(reader->ctx, reader->db, bound->stored->table.name,
-				    &watermarks);
+		watermarks_append(sql, bound->stored->table.name);
+		r = reader_prepare(reader, sql, &row);
+		if (r == 0)
+			r = watermarks_read(reader->ctx, row, &watermarks);
 		if (r < 0)
 			return r;
 		rollup_plan_find(bound, &watermarks, &plan);

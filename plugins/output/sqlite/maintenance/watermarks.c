@@ -11,17 +11,18 @@
 
 #include "database.h"
 
-int watermarks_load(struct tally_ctx *ctx, sqlite3 *db, const char *table, struct watermarks *ret)
+/* The level becomes an index, and a newer version may have written more of them: hence BETWEEN. */
+void watermarks_append(sqlite3_str *sql, const char *table)
 {
-	auto_statement sqlite3_stmt *row = NULL;
-	/* The level becomes an index, and a newer version may have written more of them: hence
-	 * BETWEEN. */
-	int r = database_preparef(ctx, db, &row,
-				  "SELECT level, rolled_to, kept_from FROM tally_rollups WHERE "
-				  "\"table\" = %Q AND level BETWEEN 0 AND %d",
-				  table, N_LEVELS - 1);
-	if (r < 0)
-		return r;
+	sqlite3_str_appendf(sql,
+			    "SELECT level, rolled_to, kept_from FROM tally_rollups WHERE \"table\" "
+			    "= %Q AND level BETWEEN 0 AND %d",
+			    table, N_LEVELS - 1);
+}
+
+int watermarks_read(struct tally_ctx *ctx, sqlite3_stmt *row, struct watermarks *ret)
+{
+	int r;
 	for (int level = 0; level < N_LEVELS; level++)
 		ret->rolled_to[level] = ret->kept_from[level] = INT64_MIN;
 	while ((r = database_step(ctx, row)) > 0) {
@@ -32,6 +33,15 @@ int watermarks_load(struct tally_ctx *ctx, sqlite3 *db, const char *table, struc
 			ret->kept_from[level] = sqlite3_column_int64(row, 2);
 	}
 	return r;
+}
+
+int watermarks_load(struct tally_ctx *ctx, sqlite3 *db, const char *table, struct watermarks *ret)
+{
+	auto_statement sqlite3_stmt *row = NULL;
+	sqlite3_str *sql = sqlite3_str_new(db);
+	watermarks_append(sql, table);
+	int r = database_prepare_text(ctx, db, sql, &row);
+	return r < 0 ? r : watermarks_read(ctx, row, ret);
 }
 
 int watermarks_set_rolled_to(struct tally_ctx *ctx, sqlite3 *db, const char *table,

@@ -11,6 +11,9 @@
 #include "schema/schema.h"
 #include "store/catalog.h"
 
+/* The text of a statement that is read with watermarks_read(). */
+void watermarks_append(sqlite3_str *sql, const char *table);
+int watermarks_read(struct tally_ctx *ctx, sqlite3_stmt *row, struct watermarks *ret);
 int watermarks_load(struct tally_ctx *ctx, sqlite3 *db, const char *table, struct watermarks *ret);
 int watermarks_set_rolled_to(struct tally_ctx *ctx, sqlite3 *db, const char *table,
 			     enum schema_level level, int64_t time);

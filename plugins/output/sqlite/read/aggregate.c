@@ -46,7 +46,7 @@ static bool aggregate_is_state(const struct aggregate *a)
 
 static int aggregate_prepare(struct aggregate *a, sqlite3_str *sql, sqlite3_stmt **ret)
 {
-	int r = database_prepare_text(a->reader->ctx, a->reader->db, sql, ret);
+	int r = reader_prepare(a->reader, sql, ret);
 	if (r == 0)
 		condition_bind(*ret, a->bound);
 	return r;
@@ -323,10 +323,6 @@ int aggregate_run(struct reader *reader, const struct bound_query *bound,
 	int r = aggregate_read(a);
 	if (r == 0)
 		r = totals_answer(&a->totals, aggregate_put_group, a);
-	sqlite3_finalize(a->series);
-	sqlite3_finalize(a->before);
-	for (int level = 0; level < N_LEVELS; level++)
-		sqlite3_finalize(a->rows[level]);
 	for (uint32_t i = 0; i < a->n_groups; i++)
 		aggregate_free_key(a, i);
 	free(a->keys);

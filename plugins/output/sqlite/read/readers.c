@@ -49,6 +49,10 @@ int readers_start(struct readers *readers, struct tally_ctx *ctx,
 		if (r == 0)
 			r = condition_register(ctx, reader->db);
 		if (r == 0)
+			r = database_prepare_kept(ctx, reader->db, "BEGIN", &reader->begin);
+		if (r == 0)
+			r = database_prepare_kept(ctx, reader->db, "ROLLBACK", &reader->end);
+		if (r == 0)
 			sqlite3_progress_handler(reader->db, READER_PROGRESS_STEPS, reader_progress,
 						 reader);
 	}
@@ -58,8 +62,13 @@ int readers_start(struct readers *readers, struct tally_ctx *ctx,
 void readers_stop(struct readers *readers)
 {
 	for (int i = 0; i < READERS_N; i++) {
-		database_close(readers->all[i].db);
-		readers->all[i].db = NULL;
+		struct reader *reader = &readers->all[i];
+		statements_done(&reader->statements);
+		sqlite3_finalize(reader->begin);
+		sqlite3_finalize(reader->end);
+		reader->begin = reader->end = NULL;
+		database_close(reader->db);
+		reader->db = NULL;
 	}
 	connection_pool_done(&readers->pool);
 }
@@ -76,7 +85,7 @@ int readers_take(struct readers *readers, struct tally_ctx *ctx, const struct ta
 	reader->query = query;
 	reader->asked = tally_monotonic(ctx);
 	reader->cancelled = query->cancelled && query->cancelled(query->cancelled_arg);
-	r = reader->cancelled ? -EINTR : database_exec(ctx, reader->db, "BEGIN");
+	r = reader->cancelled ? -EINTR : database_step(ctx, reader->begin);
 	r = reader_result(reader, r);
 	if (r < 0) {
 		readers_give_back(readers, reader);
@@ -92,10 +101,18 @@ void readers_give_back(struct readers *readers, struct reader *reader)
 	reader->deadline = INT64_MAX;
 	reader->query = NULL;
 	reader->cancelled = false;
+	statements_give_back(&reader->statements);
 	/* An open snapshot would keep the log from beginning again, for all connections. */
-	if (!sqlite3_get_autocommit(reader->db))
-		sqlite3_exec(reader->db, "ROLLBACK", NULL, NULL, NULL);
+	if (!sqlite3_get_autocommit(reader->db)) {
+		sqlite3_step(reader->end);
+		sqlite3_reset(reader->end);
+	}
 	connection_pool_give_back(&readers->pool, (uint32_t)(reader - readers->all), true);
+}
+
+int reader_prepare(struct reader *reader, sqlite3_str *text, sqlite3_stmt **ret)
+{
+	return statements_borrow(&reader->statements, reader->ctx, reader->db, text, ret);
 }
 
 int reader_result(struct reader *reader, int result)

@@ -10,6 +10,7 @@
 #include <tallyd/host.h>
 
 #include "database.h"
+#include "read/statements.h"
 #include "store/connection_pool.h"
 
 enum { READERS_N = 4 };
@@ -21,6 +22,8 @@ struct reader {
 	const struct tally_query *query; /* that it runs; NULL: none */
 	int64_t asked;                   /* when cancelled() was called last */
 	bool cancelled;
+	sqlite3_stmt *begin, *end; /* of its transactions */
+	struct statements statements;
 };
 
 struct readers {
@@ -37,6 +40,10 @@ void readers_stop(struct readers *readers); /* undoes both */
 int readers_take(struct readers *readers, struct tally_ctx *ctx, const struct tally_query *query,
 		 struct reader **ret);
 void readers_give_back(struct readers *readers, struct reader *reader);
+
+/* As database_prepare_text(); but the statement stays the reader's, and is good until it is given
+ * back. */
+int reader_prepare(struct reader *reader, sqlite3_str *text, sqlite3_stmt **ret);
 
 /* What to return for an error met on it: -ETIMEDOUT or -ECANCELED if that was the reason. */
 int reader_result(struct reader *reader, int result);

@@ -100,7 +100,7 @@ static int scan_prepare_page(struct scan *scan)
 		sqlite3_str_appendall(sql, scan->newest_first ? " DESC" : "");
 	}
 	sqlite3_str_appendf(sql, " LIMIT ?%d", CONDITION_FREE(bound) + SCAN_LIMIT);
-	int r = database_prepare_text(scan->reader->ctx, scan->reader->db, sql, &scan->page);
+	int r = reader_prepare(scan->reader, sql, &scan->page);
 	if (r < 0)
 		return r;
 	condition_bind(scan->page, bound);
@@ -125,7 +125,7 @@ static int scan_prepare_edge(struct scan *scan)
 			    end, end, time, table, time, CONDITION_FREE(bound) + SCAN_FROM, time,
 			    CONDITION_FREE(bound) + SCAN_TO, table);
 	condition_append(sql, bound, BOUND_QUERY_TAGS, "s.", "");
-	int r = database_prepare_text(scan->reader->ctx, scan->reader->db, sql, &scan->edge);
+	int r = reader_prepare(scan->reader, sql, &scan->edge);
 	if (r == 0)
 		condition_bind(scan->edge, bound);
 	return r;
@@ -230,7 +230,5 @@ int scan_run(struct reader *reader, const struct bound_query *bound, struct resu
 		r = scan_prepare_edge(&scan);
 	if (r == 0)
 		r = state ? scan_page(&scan) : scan_windows(&scan, range);
-	sqlite3_finalize(scan.page);
-	sqlite3_finalize(scan.edge);
 	return r == 0 ? result_finish(result) : r;
 }

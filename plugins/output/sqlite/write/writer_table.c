@@ -166,7 +166,8 @@ static const struct tally_cell *writer_cell(const struct writer_row *row, uint32
 	return batch_map_cell(&row->map, row->row, column);
 }
 
-/* The tags as bytes: a length (or "NULL") and the value of each.  0: too long to remember. */
+/* The tags as bytes: a length (or "NULL") and the value of each.  0: too long to remember.  Without
+ * any tags there is one series, and a key for it. */
 static size_t writer_row_key(const struct stored_table *stored, const struct writer_row *row,
 			     char key[WRITER_KEY_SIZE])
 {
@@ -188,6 +189,8 @@ static size_t writer_row_key(const struct stored_table *stored, const struct wri
 			memcpy(key + len + sizeof(mark), value, size);
 		len += sizeof(mark) + size;
 	}
+	if (stored->n_tags == 0)
+		key[len++] = '-';
 	return len;
 }
 

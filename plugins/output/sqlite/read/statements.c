@@ -1,0 +1,102 @@
+/*
+ * A short array, searched from its start: comparing two dozen hashes takes less than a tenth of
+ * what preparing does.  read/aggregate.c and read/scan.c borrow, read/readers.c gives back, on a
+ * query's thread.  A statement whose tables were changed is prepared again by SQLite itself. Memory
+ * is bounded by number and by bytes, since lists of filters make texts of any length.
+ */
+#include "read/statements.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "database.h"
+
+/* Of one connection: a query over all columns of container_stats takes some 30 KB. */
+#define STATEMENTS_BYTES ((int64_t)512 << 10)
+
+static void statements_drop(struct statement *statement)
+{
+	sqlite3_finalize(statement->prepared);
+	*statement = (struct statement){0};
+}
+
+static struct statement *statements_find(struct statements *statements, uint64_t hash,
+					 const char *sql)
+{
+	for (int i = 0; i < STATEMENTS_MAX; i++) {
+		struct statement *statement = &statements->all[i];
+		if (statement->prepared && !statement->borrowed && statement->hash == hash &&
+		    strcmp(sqlite3_sql(statement->prepared), sql) == 0)
+			return statement;
+	}
+	return NULL;
+}
+
+/* A free place, else the one that was borrowed longest ago; NULL: all are borrowed. */
+static struct statement *statements_oldest(struct statements *statements, bool free_too)
+{
+	struct statement *oldest = NULL;
+	for (int i = 0; i < STATEMENTS_MAX; i++) {
+		struct statement *statement = &statements->all[i];
+		if (statement->borrowed || (!statement->prepared && !free_too))
+			continue;
+		if (!oldest || statement->used < oldest->used)
+			oldest = statement;
+	}
+	return oldest;
+}
+
+int statements_borrow(struct statements *statements, struct tally_ctx *ctx, sqlite3 *db,
+		      sqlite3_str *text, sqlite3_stmt **ret)
+{
+	auto_text char *sql = sqlite3_str_finish(text);
+	if (!sql)
+		return tally_fail(ctx, ENOMEM, "no memory");
+	uint64_t hash = hash_bytes(0, sql, strlen(sql));
+	struct statement *statement = statements_find(statements, hash, sql);
+	if (!statement) {
+		statement = statements_oldest(statements, true);
+		if (!statement)
+			return tally_fail(ctx, EMFILE, "a query of more than %d statements",
+					  STATEMENTS_MAX);
+		statements_drop(statement);
+		int r = database_prepare_kept(ctx, db, sql, &statement->prepared);
+		if (r < 0)
+			return r;
+		statement->hash = hash;
+	}
+	statement->used = ++statements->clock;
+	statement->borrowed = true;
+	*ret = statement->prepared;
+	return 0;
+}
+
+void statements_give_back(struct statements *statements)
+{
+	int64_t bytes = 0;
+	for (int i = 0; i < STATEMENTS_MAX; i++) {
+		struct statement *statement = &statements->all[i];
+		if (statement->borrowed) {
+			sqlite3_reset(statement->prepared);
+			/* Texts that were bound are the query's, which ends. */
+			sqlite3_clear_bindings(statement->prepared);
+			statement->borrowed = false;
+		}
+		if (statement->prepared && !statement->bytes)
+			statement->bytes = sqlite3_stmt_status(statement->prepared,
+							       SQLITE_STMTSTATUS_MEMUSED, 0);
+		bytes += statement->bytes;
+	}
+	while (bytes > STATEMENTS_BYTES) {
+		struct statement *oldest = statements_oldest(statements, false);
+		bytes -= oldest->bytes;
+		statements_drop(oldest);
+	}
+}
+
+void statements_done(struct statements *statements)
+{
+	for (int i = 0; i < STATEMENTS_MAX; i++)
+		statements_drop(&statements->all[i]);
+}

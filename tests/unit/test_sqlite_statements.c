@@ -1,0 +1,140 @@
+/* Statements that stay prepared: that they do, how many, and that nothing shows of it. */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "sqlite_fixture.h"
+#include "test.h"
+#include "write/writer_table.h"
+
+static const struct tally_select last = {"value", TALLY_LAST, 0};
+static const char *const by_id[] = {"container_id"};
+
+static void write_sample(struct fixture *f, int64_t time, const char *id, double value)
+{
+	struct tally_batch *batch = fixture_batch(f, &series_table);
+	put_series(f, batch, time, id, value, 1);
+	fixture_write(f, batch);
+}
+
+static uint32_t asked(struct fixture *f, const struct tally_query *query)
+{
+	struct rows rows;
+	assert_int_equal(ask(f, query, &rows), 0);
+	uint32_t n = rows.n;
+	rows_free(&rows);
+	return n;
+}
+
+/* All that is prepared on one connection, and the bytes of it. */
+static uint32_t prepared_on(sqlite3 *db, int64_t *bytes)
+{
+	uint32_t n = 0;
+	*bytes = 0;
+	for (sqlite3_stmt *s = sqlite3_next_stmt(db, NULL); s; s = sqlite3_next_stmt(db, s)) {
+		*bytes += sqlite3_stmt_status(s, SQLITE_STMTSTATUS_MEMUSED, 0);
+		assert_false(sqlite3_stmt_busy(s));
+		n++;
+	}
+	return n;
+}
+
+static uint32_t prepared(struct fixture *f)
+{
+	uint32_t n = 0;
+	int64_t bytes;
+	for (int i = 0; i < READERS_N; i++)
+		n += prepared_on(f->store->readers.all[i].db, &bytes);
+	return n;
+}
+
+static void a_query_that_is_asked_again_is_not_prepared_again(void **state)
+{
+	struct fixture *f = *state;
+	struct tally_query query = query_of("samples", &last, 1);
+	query.group_by = by_id;
+	query.n_group_by = 1;
+	write_sample(f, T0, "a", 1);
+	for (int i = 0; i < 2 * READERS_N; i++)
+		assert_int_equal(asked(f, &query), 1);
+	uint32_t n = prepared(f);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(asked(f, &query), 1);
+	assert_int_equal(prepared(f), n);
+	/* And it sees what is new, also when the table has been given a column meanwhile. */
+	write_sample(f, T0 + SECOND, "b", 2);
+	assert_int_equal(asked(f, &query), 2);
+	struct tally_column columns[S_N + 1];
+	struct tally_table grown = series_table;
+	memcpy(columns, series_table.columns, S_N * sizeof(*columns));
+	columns[S_N] = (struct tally_column){.name = "more", .type = TALLY_INT};
+	grown.columns = columns;
+	grown.n_columns = S_N + 1;
+	grown.revision++;
+	struct tally_batch *batch = fixture_batch(f, &grown);
+	put_series(f, batch, T0 + 2 * SECOND, "c", 3, 1);
+	fixture_write(f, batch);
+	assert_int_equal(asked(f, &query), 3);
+}
+
+static void queries_of_all_kinds_keep_few_statements(void **state)
+{
+	struct fixture *f = *state;
+	struct tally_filter filters[200];
+	char ids[200][16];
+	int64_t bytes;
+	write_sample(f, T0, "id0", 1);
+	for (uint32_t i = 0; i < 200; i++) {
+		snprintf(ids[i], sizeof(ids[i]), "id%u", i);
+		filters[i] = (struct tally_filter){
+			"container_id",
+			TALLY_EQUALS,
+			0,
+			{.text = ids[i], .len = (uint32_t)strlen(ids[i]), .set = 1}};
+	}
+	/* Each number of alternatives is a text of its own. */
+	for (uint32_t n = 1; n <= 200; n++) {
+		struct tally_query query = query_of("samples", &last, 1);
+		query.filters = filters;
+		query.n_filters = n;
+		assert_int_equal(asked(f, &query), 1);
+	}
+	for (int i = 0; i < READERS_N; i++) {
+		uint32_t n = prepared_on(f->store->readers.all[i].db, &bytes);
+		assert_true(n <= STATEMENTS_MAX + 2 && bytes < 600 << 10);
+	}
+}
+
+static void rows_without_tags_look_for_their_series_once(void **state)
+{
+	struct fixture *f = *state;
+	static const struct tally_column columns[] = {{.name = "time", .type = TALLY_TIME},
+						      {.name = "load", .type = TALLY_REAL}};
+	static const struct tally_table machine = {.name = "machine",
+						   .columns = columns,
+						   .n_columns = 2,
+						   .kind = TALLY_SERIES,
+						   .revision = 1};
+	struct tally_batch *batch = fixture_batch(f, &machine);
+	for (int i = 0; i < 1000; i++)
+		tally_put_int(tally_batch_row(f->ctx, batch), 0, T0 + i * SECOND);
+	fixture_write(f, batch);
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM machine"), 1000);
+	const struct writer_table *table = f->store->writer.tables;
+	while (table && strcmp(table->stored->table.name, "machine") != 0)
+		table = table->next;
+	assert_non_null(table);
+	assert_int_equal(sqlite3_stmt_status(table->find_series, SQLITE_STMTSTATUS_RUN, 0), 1);
+}
+
+int main(void)
+{
+#define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
+	const struct CMUnitTest tests[] = {
+		STORE_TEST(a_query_that_is_asked_again_is_not_prepared_again),
+		STORE_TEST(queries_of_all_kinds_keep_few_statements),
+		STORE_TEST(rows_without_tags_look_for_their_series_once),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
