@@ -154,6 +154,19 @@ static void reference_metrics(const struct tally_plugin *plugin)
 		}
 }
 
+/* A plugin of two kinds counts the same in both. */
+static void reference_metrics_once(const struct tally_plugin *plugin, enum plan_kind kind)
+{
+	enum plan_kind first = PLAN_INPUT;
+	while (first < kind && !plan_kind_fits(first, plugin))
+		first++;
+	if (first == kind)
+		reference_metrics(plugin);
+	else if (plugin->metrics && plugin->metrics->name)
+		printf("\nIts metrics are those of [%s.%s].\n", plan_kind_name(first),
+		       plugin->name);
+}
+
 /* ---- The page ---------------------------------------------------------------- */
 
 static void reference_plugin(const struct tally_plugin *plugin, enum plan_kind kind)
@@ -172,7 +185,7 @@ static void reference_plugin(const struct tally_plugin *plugin, enum plan_kind k
 	}
 	for (const struct tally_table *const *t = plugin->tables; t && *t; t++)
 		reference_table(*t);
-	reference_metrics(plugin);
+	reference_metrics_once(plugin, kind);
 }
 
 /* Complete or not at all: a page with plugins missing would pass for the reference. */

@@ -7,6 +7,7 @@
 #include "exec/exec_lines.h"
 #include "exec/exec_stderr.h"
 #include "exec/exec_words.h"
+#include "exec_encode.h"
 #include "exec_row.h"
 #include <tallyd/testing/fake_host.h>
 #include "test.h"
@@ -388,6 +389,84 @@ static void what_a_program_leaves_out_is_filled_in_if_we_know_it(void **state)
 	assert_string_equal(rig->problem.text, "lines: the tag unit is missing");
 }
 
+/* ---- There and back ---------------------------------------------------------- */
+
+/* A batch of one row, which was parsed of this line. */
+static struct tally_batch *batch_of(struct rig *rig, const char *json)
+{
+	json_t *object = json_loads(json, 0, NULL);
+	assert_non_null(object);
+	assert_int_equal(exec_row_from_json(&rig->tables, object, &rig->row, &rig->problem), 0);
+	struct tally_batch *batch = tally_batch_new(rig->ctx, rig->row.table);
+	struct tally_cell *cells = tally_batch_row(rig->ctx, batch);
+	for (uint32_t c = 0; c < rig->row.table->n_columns; c++) {
+		uint16_t type = rig->row.table->columns[c].type;
+		cells[c] = rig->row.cells[c];
+		if (cells[c].set && type >= TALLY_TEXT)
+			tally_put_text(rig->ctx, batch, cells, c, cells[c].text, cells[c].len);
+	}
+	json_decref(object);
+	return batch;
+}
+
+static const char odd_row[] =
+	"{\"time\": 5, \"sensor\": \"a b,c=d\\\\\", \"temperature\": 0.1, \"reads\": -7, "
+	"\"open\": false, \"note\": \"q\\\"\\\\ \", \"more\": [1, \"x\"]}";
+
+static void what_is_written_in_the_line_protocol_is_read_as_the_same(void **state)
+{
+	struct rig *rig = *state;
+	struct json_writer lines;
+	declare_sensors(rig);
+	struct tally_batch *batch = batch_of(rig, odd_row);
+	json_writer_init(&lines, 4096);
+	assert_true(exec_encode_influx(&lines, batch, 0));
+	char *text = strndup(lines.data, lines.len);
+	assert_string_equal(text,
+			    "sensors,sensor=a\\ b\\,c\\=d\\\\ temperature=0.10000000000000001,"
+			    "reads=-7i,open=false,note=\"q\\\"\\\\ \",more=\"[1,\\\"x\\\"]\" "
+			    "5000000000\n");
+	text[lines.len - 1] = '\0';
+	assert_int_equal(parse_influx(rig, text), 0);
+	assert_string_equal(rig->problem.text,
+			    "5000000000 'a b,c=d\\' 0.1 -7 0 'q\"\\ ' '[1,\"x\"]'");
+	free(text);
+	json_writer_done(&lines);
+	tally_batch_drop(rig->ctx, batch);
+}
+
+static void a_row_without_a_value_has_no_line(void **state)
+{
+	struct rig *rig = *state;
+	struct json_writer lines;
+	declare_sensors(rig);
+	struct tally_batch *batch = batch_of(rig, "{\"time\": 5, \"sensor\": \"a\"}");
+	json_writer_init(&lines, 4096);
+	assert_false(exec_encode_influx(&lines, batch, 0));
+	assert_int_equal(lines.len, 0);
+	json_writer_done(&lines);
+	tally_batch_drop(rig->ctx, batch);
+}
+
+static void what_is_written_as_json_is_read_as_the_same(void **state)
+{
+	struct rig *rig = *state;
+	struct json_writer lines;
+	declare_sensors(rig);
+	struct tally_batch *batch = batch_of(rig, odd_row);
+	json_writer_init(&lines, 4096);
+	exec_encode_table(&lines, batch->table);
+	size_t declared = lines.len;
+	exec_encode_json(&lines, batch);
+	char *text = strndup(lines.data + declared, lines.len - declared);
+	assert_int_equal(parse_json(rig, text), 0);
+	assert_string_equal(rig->problem.text,
+			    "5000000000 'a b,c=d\\' 0.1 -7 0 'q\"\\ ' '[1,\"x\"]'");
+	free(text);
+	json_writer_done(&lines);
+	tally_batch_drop(rig->ctx, batch);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -403,6 +482,9 @@ int main(void)
 		TEST(the_line_protocol_is_read_as_its_description_says),
 		TEST(a_bad_line_of_the_protocol_is_refused_with_its_place),
 		TEST(rows_are_read_from_json),
+		TEST(what_is_written_in_the_line_protocol_is_read_as_the_same),
+		TEST(a_row_without_a_value_has_no_line),
+		TEST(what_is_written_as_json_is_read_as_the_same),
 		TEST(what_a_program_leaves_out_is_filled_in_if_we_know_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

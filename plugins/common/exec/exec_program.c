@@ -23,7 +23,7 @@
 #include "exec/exec_spawn.h"
 #include "exec/exec_stderr.h"
 
-enum { PROGRAM_STDERR_LINE = 2048 };
+enum { PROGRAM_STDERR_LINE = 2048, PROGRAM_LAST_READS = 64 };
 
 int exec_program_init(struct exec_program *program, struct tally_ctx *ctx,
 		      const struct exec_config *config, uint32_t metric_stderr)
@@ -193,7 +193,7 @@ static void program_reap(struct exec_program *program)
 static int program_timeout(const struct exec_program *program, int64_t until)
 {
 	int64_t left = until - tally_monotonic(program->ctx);
-	if (left <= 0)
+	if (left <= 0 || program->exited) /* nothing more comes of it */
 		return 0;
 	int64_t ms = (left + CLOCK_MS - 1) / CLOCK_MS;
 	return ms > 60000 ? 60000 : (int)ms;
@@ -250,8 +250,20 @@ void exec_program_kill(struct exec_program *program)
 		program_reap(program);
 }
 
+/* What it said last is what one looks for. */
+static void program_drain_stderr(struct exec_program *program)
+{
+	for (int turns = 0; program->err >= 0 && turns < PROGRAM_LAST_READS; turns++) {
+		long n = exec_lines_fill(&program->errors, program->err);
+		exec_stderr_log(program, n <= 0);
+		if (n <= 0)
+			return;
+	}
+}
+
 void exec_program_close(struct exec_program *program)
 {
+	program_drain_stderr(program);
 	program_close(&program->in);
 	program_close(&program->out);
 	program_close(&program->err);

@@ -1,481 +1,200 @@
 /*
- * input.exec: rows from a program, which may be written in any language.  docs/exec.md has the
- * protocol.
- *
- *   mode = interval   the program runs every interval and ends by itself (Telegraf's exec)
- *   mode = service    it goes on running; a signal or a line may ask it for rows (Telegraf's execd)
- *
- * One thread: it starts the program, reads its lines, and emits.  A service that ends makes run()
- * fail, so that the core logs why and starts it again after a back-off; a program of an interval is
- * reported, counted, and runs again at the next one.  However it ends, its whole group is killed.
+ * Programs as plugins: [input.exec] takes rows from one, [output.exec] gives rows to one.  They are
+ * one plugin, since a plugin's name is that of its file; what it is made for is in the instance's
+ * name.  docs/exec.md has the protocol; exec_input.c and exec_output.c are the two halves.
  */
+#include "exec.h"
+
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
-#include "base/clock.h"
-#include "base/json_writer.h"
-#include "exec/exec_program.h"
 #include "exec_rows.h"
 
-enum input_mode { MODE_INTERVAL, MODE_SERVICE };
-enum input_trigger { TRIGGER_NONE, TRIGGER_STDIN, TRIGGER_HUP, TRIGGER_USR1, TRIGGER_USR2 };
-
-struct input_config {
-	struct exec_config program;
-	int64_t mode, format, trigger, unknown; /* indexes into choices */
-	int64_t interval, timeout, silence;
-	const char *declare;
-	bool acknowledge;
+struct exec {
+	struct exec_input *input;
+	struct exec_output *output;
 };
 
-struct exec_input {
-	struct tally_ctx *ctx;
-	const struct input_config *config;
-	struct exec_program program;
-	struct exec_rows rows;
-	int64_t heard;                    /* when its last line came */
-	bool told_any;                    /* `told` has been said */
-	char told[EXEC_MAX_POSITION + 2]; /* the position that it knows to be safe */
-};
-
-static const int64_t input_ask_safe = CLOCK_SECOND / 5;
-static const int64_t input_settling = CLOCK_SECOND; /* before a program is asked for rows first */
-/* Reads in a row, so that a program that never pauses is still told and timed. */
-enum { INPUT_MAX_HELLO = 8192, INPUT_TURNS = 64 };
-
-/* ---- What the program is told ------------------------------------------------ */
-
-static void input_send(struct exec_input *input, struct json_writer *json)
+static void exec_destroy(void *self)
 {
-	json_end_object(json);
-	json_write_raw(json, "\n", 1);
-	if (!json->error)
-		(void)exec_program_send(&input->program, json->data, json->len, EXEC_SENDING_MAX);
-	json_writer_done(json);
+	struct exec *exec = self;
+	exec_input_destroy(exec->input);
+	exec_output_destroy(exec->output);
+	free(exec);
 }
 
-static void input_begin_message(struct json_writer *json, const char *what)
+static int exec_create(struct tally_ctx *ctx, const void *config, void **ret_self)
 {
-	json_writer_init(json, INPUT_MAX_HELLO);
-	json_begin_object(json);
-	json_write_key(json, "tallyd");
-	json_write_string(json, what);
-}
-
-static void input_say_hello(struct exec_input *input)
-{
-	const char *resume = exec_rows_resume(&input->rows);
-	const char *safe = exec_rows_safe(&input->rows, input->told);
-	struct json_writer json;
-	if (!input->config->acknowledge)
-		return;
-	input->told_any = safe;
-	input_begin_message(&json, "hello");
-	json_write_key(&json, "version");
-	json_write_int(&json, 1);
-	json_write_key(&json, "instance");
-	json_write_string(&json, input->ctx->name);
-	json_write_key(&json, "host");
-	json_write_string(&json, input->ctx->hostname);
-	json_write_key(&json, "interval_s");
-	json_write_real(&json, (double)input->config->interval / 1e9);
-	json_write_key(&json, "resume");
-	json_write_string(&json, resume);
-	json_write_key(&json, "safe");
-	json_write_string(&json, safe);
-	input_send(input, &json);
-}
-
-/* Only what is new, and only what the program has room for: the next one says more. */
-static void input_say_safe(struct exec_input *input)
-{
-	char fresh[EXEC_MAX_POSITION + 2];
-	struct json_writer json;
-	const char *safe = exec_rows_safe(&input->rows, fresh);
-	if (!safe || exec_program_is_sending(&input->program) ||
-	    (input->told_any && strcmp(fresh, input->told) == 0))
-		return;
-	memcpy(input->told, fresh, sizeof(input->told));
-	input->told_any = true;
-	input_begin_message(&json, "safe");
-	json_write_key(&json, "position");
-	json_write_string(&json, safe);
-	input_send(input, &json);
-}
-
-static bool input_waits_for_safe(const struct exec_input *input)
-{
-	return input->config->acknowledge &&
-	       exec_rows_waiting(&input->rows, input->told_any ? input->told + 1 : NULL);
-}
-
-/* Asks for rows now. */
-static void input_trigger(struct exec_input *input)
-{
-	static const int signals[] = {
-		[TRIGGER_HUP] = SIGHUP, [TRIGGER_USR1] = SIGUSR1, [TRIGGER_USR2] = SIGUSR2};
-	if (input->config->trigger == TRIGGER_STDIN && !exec_program_is_sending(&input->program))
-		(void)exec_program_send(&input->program, "\n", 1, EXEC_SENDING_MAX);
-	else if (input->config->trigger >= TRIGGER_HUP)
-		exec_program_signal(&input->program, signals[input->config->trigger]);
-}
-
-/* ---- What the program says --------------------------------------------------- */
-
-/* Killed in the middle of a line it may have left half a number. */
-static int input_take_rest(struct exec_input *input)
-{
-	struct exec_lines *lines = &input->program.lines;
-	struct exec_problem problem;
-	char *line;
-	size_t len;
-	enum exec_lines_got got = exec_lines_rest(lines, &line, &len);
-	if (got == EXEC_LINES_NONE || (got == EXEC_LINES_LINE && !len))
-		return 0;
-	if (got == EXEC_LINES_LINE && exec_program_ended_well(&input->program))
-		return exec_rows_line(&input->rows, line, len, lines->number);
-	exec_refuse(&problem, EXEC_CUT, 0, "has no end, and the program did not end well");
-	exec_rows_refuse(&input->rows, lines->number, &problem);
-	return 0;
-}
-
-static int input_take_lines(struct exec_input *input)
-{
-	struct exec_lines *lines = &input->program.lines;
-	struct exec_problem problem;
-	enum exec_lines_got got;
-	char *line;
-	size_t len;
-	int r = 0;
-	while (r == 0 && (got = exec_lines_next(lines, &line, &len)) != EXEC_LINES_NONE) {
-		if (got == EXEC_LINES_LINE) {
-			r = exec_rows_line(&input->rows, line, len, lines->number);
-			continue;
-		}
-		exec_refuse(&problem, EXEC_TOO_LONG, 0, "is longer than max_line (%zu bytes)",
-			    lines->max);
-		exec_rows_refuse(&input->rows, lines->number, &problem);
-	}
-	return r;
-}
-
-/* 1: the program has ended and all that it wrote was taken; 0: nothing more for now. */
-static int input_read(struct exec_input *input)
-{
-	long n;
-	int r = 0, turns = 0;
-	bool any = false;
-	while (r == 0 && (n = exec_program_read(&input->program)) > 0 && turns++ < INPUT_TURNS) {
-		r = input_take_lines(input);
-		any = true;
-	}
-	if (any) /* by now: emitting may have waited for a buffer */
-		input->heard = tally_monotonic(input->ctx);
-	if (r == 0 && n == 0)
-		r = input_take_rest(input);
+	const struct exec_settings *settings = config;
+	int r = exec_program_check(ctx, &settings->program, false);
+	struct exec *exec = r == 0 ? calloc(1, sizeof(*exec)) : NULL;
+	if (r == 0 && !exec)
+		r = tally_fail(ctx, ENOMEM, "no memory");
+	if (r == 0 && strncmp(ctx->name, "output.", strlen("output.")) == 0)
+		r = exec_output_create(ctx, settings, &exec->output);
+	else if (r == 0)
+		r = exec_input_create(ctx, settings, &exec->input);
 	if (r == 0)
-		r = exec_rows_flush(&input->rows);
-	return r < 0 ? r : n == 0;
-}
-
-static int input_read_until(struct exec_input *input, int64_t until)
-{
-	int r = 0;
-	while (r == 0 && tally_monotonic(input->ctx) < until) {
-		exec_program_wait(&input->program, until);
-		r = input_read(input);
-	}
-	return r;
-}
-
-/* Polite at first, as Telegraf is: the end of its stdin, then SIGTERM, and what it still says is
- * taken. */
-static int input_end_program(struct exec_input *input)
-{
-	struct exec_program *program = &input->program;
-	int64_t now = tally_monotonic(input->ctx);
-	int64_t until = now + input->config->program.stop_timeout;
-	bool open = program->in >= 0;
-	exec_program_close_stdin(program);
-	int r = open ? input_read_until(input, now + (until - now) / 2) : 0;
-	exec_program_signal(program, SIGTERM);
-	if (r == 0)
-		r = input_read_until(input, until);
-	exec_program_kill(program);
-	return r == 0 ? input_read(input) : r;
-}
-
-/* ---- A run ------------------------------------------------------------------- */
-
-static int input_start_program(struct exec_input *input)
-{
-	tally_count(input->ctx, EXEC_METRIC_RUNS, 1);
-	int r = exec_program_start(&input->program);
-	if (r < 0) {
-		tally_count(input->ctx, EXEC_METRIC_FAILED_START, 1);
-		return r;
-	}
-	input->heard = tally_monotonic(input->ctx);
-	input_say_hello(input);
-	return 0;
-}
-
-/* What is next, after what has been read: due comes closer for what must not wait. */
-static int64_t input_next_look(const struct exec_input *input, int64_t due)
-{
-	int64_t look = tally_monotonic(input->ctx) + input_ask_safe;
-	return input_waits_for_safe(input) && look < due ? look : due;
-}
-
-static void input_close(struct exec_input *input)
-{
-	exec_rows_drop(&input->rows);
-	exec_program_close(&input->program);
-}
-
-/* -errno with the reason: how it ended, if that was not well. */
-static int input_judge(struct exec_input *input, bool timed_out)
-{
-	char how[128];
-	exec_program_describe(&input->program, how, sizeof(how));
-	if (timed_out) {
-		tally_count(input->ctx, EXEC_METRIC_FAILED_TIMEOUT, 1);
-		return tally_fail(input->ctx, ETIMEDOUT, "the program took too long and %s", how);
-	}
-	if (exec_program_ended_well(&input->program) && input->config->mode == MODE_INTERVAL)
-		return 0;
-	tally_count(input->ctx, EXEC_METRIC_FAILED_EXIT, 1);
-	return tally_fail(input->ctx, EPIPE, "the program %s", how);
-}
-
-/* 1: ended; 0: it goes on; -ETIMEDOUT. */
-static int input_turn(struct exec_input *input, int64_t until, int64_t deadline)
-{
-	exec_program_wait(&input->program, input_next_look(input, until));
-	int r = input_read(input);
-	if (r != 0)
-		return r;
-	if (input_waits_for_safe(input))
-		input_say_safe(input);
-	return tally_monotonic(input->ctx) >= deadline ? -ETIMEDOUT : 0;
-}
-
-static int input_finish(struct exec_input *input, int r)
-{
-	bool asked = r == 0 || r == -ETIMEDOUT; /* it was running */
-	if (asked)
-		(void)input_end_program(input);
+		*ret_self = exec;
 	else
-		exec_program_kill(&input->program);
-	if (r == 1 || r == -ETIMEDOUT)
-		r = input_judge(input, r == -ETIMEDOUT);
-	input_close(input);
-	return r == -ECANCELED ? 0 : r;
+		free(exec);
+	return r;
 }
 
-static int input_run_once(struct exec_input *input)
+static int exec_start(void *self)
 {
-	int r = input_start_program(input);
-	if (r < 0)
-		return r;
-	int64_t deadline = tally_monotonic(input->ctx) + input->config->timeout;
-	while (r == 0 && !tally_stopping(input->ctx)) {
-		/* What it is told is all: it may read to the end. */
-		if (!exec_program_is_sending(&input->program))
-			exec_program_close_stdin(&input->program);
-		r = input_turn(input, deadline, deadline);
-	}
-	return input_finish(input, r);
+	struct exec *exec = self;
+	return exec->output ? exec_output_start(exec->output) : 0;
 }
 
-/* ---- Running ----------------------------------------------------------------- */
-
-/* At whole multiples of the interval on the clock. */
-static int64_t input_until_tick(const struct exec_input *input)
+static void exec_stop(void *self)
 {
-	return input->config->interval - tally_now(input->ctx) % input->config->interval;
+	struct exec *exec = self;
+	if (exec->output)
+		exec_output_stop(exec->output);
 }
 
-static int input_run_interval(struct exec_input *input)
+static int exec_run(void *self)
 {
-	do {
-		if (input_run_once(input) < 0 && !tally_stopping(input->ctx))
-			tally_log(input->ctx, TALLY_ERROR, "%s; it runs again at the next interval",
-				  tally_reason(input->ctx));
-	} while (!tally_sleep(input->ctx, input_until_tick(input)));
+	return exec_input_run(((struct exec *)self)->input);
+}
+
+/* A program hears of a table with its first batch. */
+static int exec_prepare(void *self, const struct tally_table *table)
+{
+	(void)self;
+	(void)table;
 	return 0;
 }
 
-static int input_run_service(struct exec_input *input)
+static int exec_write(void *self, const struct tally_entry *entries, uint32_t n, uint8_t *verdicts)
 {
-	const struct input_config *config = input->config;
-	bool triggers = config->trigger != TRIGGER_NONE;
-	int r = input_start_program(input);
-	if (r < 0)
-		return r;
-	/* Not at once: a signal would end a program that has not asked for it yet. */
-	int64_t due = tally_monotonic(input->ctx) + input_settling + input_until_tick(input);
-	while (r == 0 && !tally_stopping(input->ctx)) {
-		int64_t silent = config->silence ? input->heard + config->silence : INT64_MAX;
-		if (triggers && tally_monotonic(input->ctx) >= due) {
-			input_trigger(input);
-			due = tally_monotonic(input->ctx) + input_until_tick(input);
-		}
-		int64_t until = triggers && due < silent ? due : silent;
-		r = input_turn(input, until, silent);
-		if (r == -ETIMEDOUT && input->heard + config->silence > silent)
-			r = 0; /* it has just spoken */
-	}
-	return input_finish(input, r);
+	return exec_output_write(((struct exec *)self)->output, entries, n, verdicts);
 }
 
-static int input_run(void *self)
+static int exec_check(struct tally_ctx *ctx, const void *config)
 {
-	struct exec_input *input = self;
-	return input->config->mode == MODE_SERVICE ? input_run_service(input)
-						   : input_run_interval(input);
+	return exec_program_check(ctx, &((const struct exec_settings *)config)->program, true);
 }
 
-/* ---- The plugin -------------------------------------------------------------- */
-
-static void input_destroy(void *self)
-{
-	struct exec_input *input = self;
-	exec_rows_done(&input->rows);
-	exec_program_done(&input->program);
-	free(input);
-}
-
-static int input_create(struct tally_ctx *ctx, const void *config, void **ret_self)
-{
-	struct exec_input *input = calloc(1, sizeof(*input));
-	if (!input)
-		return tally_fail(ctx, ENOMEM, "no memory");
-	const struct input_config *given = config;
-	input->ctx = ctx;
-	input->config = given;
-	input->rows.ctx = ctx;
-	input->rows.influx = given->format == 1;
-	input->rows.refuse_unknown = given->unknown == 1;
-	input->rows.positions = given->acknowledge;
-	int r = exec_program_init(&input->program, ctx, &given->program, EXEC_METRIC_STDERR);
-	if (r == 0)
-		r = exec_program_check(ctx, &given->program, false);
-	if (r == 0 && given->declare)
-		r = exec_tables_from_text(ctx, given->declare, &input->rows.tables);
-	if (r < 0) {
-		input_destroy(input);
-		return r;
-	}
-	*ret_self = input;
-	return 0;
-}
-
-static int input_check(struct tally_ctx *ctx, const void *config)
-{
-	return exec_program_check(ctx, &((const struct input_config *)config)->program, true);
-}
-
-#define INPUT(field) offsetof(struct input_config, field)
-static const struct tally_option input_options[] = {
-	EXEC_PROGRAM_OPTIONS(INPUT(program)),
+#define EXEC(field) offsetof(struct exec_settings, field)
+static const struct tally_option exec_options[] = {
+	EXEC_PROGRAM_OPTIONS(EXEC(program)),
 	{.name = "mode",
 	 .type = TALLY_OPT_CHOICE,
 	 .fallback = "interval",
 	 .accepts = "interval|service",
-	 .help = "interval: the program is started every interval and ends by itself; service: it "
-		 "goes on running and is started again if it ends",
-	 .offset = INPUT(mode)},
+	 .help = "interval: the program is started every interval, of an output for each write, "
+		 "and "
+		 "ends by itself; service: it goes on running and is started again if it ends",
+	 .offset = EXEC(mode)},
 	{.name = "interval",
 	 .type = TALLY_OPT_DURATION,
 	 .fallback = "10s",
 	 .accepts = "100ms..",
-	 .help = "how often the program is started, or asked by signal=, at whole multiples of it "
+	 .help = "input: how often the program is started, or asked by signal=, at whole multiples "
+		 "of it "
 		 "on the clock",
-	 .offset = INPUT(interval)},
+	 .offset = EXEC(interval)},
 	{.name = "timeout",
 	 .type = TALLY_OPT_DURATION,
 	 .fallback = "5s",
 	 .accepts = "100ms..1d",
-	 .help = "mode = interval: how long a run may take before it is stopped",
-	 .offset = INPUT(timeout)},
+	 .help = "how long a run may take before it is stopped (mode = interval); of an output "
+		 "also "
+		 "how long a service may take to answer",
+	 .offset = EXEC(timeout)},
 	{.name = "signal",
 	 .type = TALLY_OPT_CHOICE,
 	 .fallback = "none",
 	 .accepts = "none|stdin|SIGHUP|SIGUSR1|SIGUSR2",
-	 .help = "mode = service: how the program is asked for rows every interval: not at all, by "
+	 .help = "input: mode = service: how the program is asked for rows every interval: not at "
+		 "all, by "
 		 "an empty line on its stdin, or by a signal",
-	 .offset = INPUT(trigger)},
+	 .offset = EXEC(trigger)},
 	{.name = "silence",
 	 .type = TALLY_OPT_DURATION,
 	 .fallback = "0s",
 	 .accepts = "0s..",
-	 .help = "mode = service: after that long without a line the program counts as hanging and "
+	 .help = "input: mode = service: after that long without a line the program counts as "
+		 "hanging and "
 		 "is started again; 0: it may be silent for ever",
-	 .offset = INPUT(silence)},
+	 .offset = EXEC(silence)},
 	{.name = "format",
 	 .type = TALLY_OPT_CHOICE,
 	 .fallback = "json",
 	 .accepts = "json|influx",
 	 .help = "what its lines are: JSON objects, or InfluxDB's line protocol",
-	 .offset = INPUT(format)},
+	 .offset = EXEC(format)},
 	{.name = "declare",
 	 .type = TALLY_OPT_STRING,
-	 .help = "the tables it writes, as series NAME (COLUMN TYPE [tag|counter] [unit=U], …); or "
+	 .help = "input: the tables it writes, as series NAME (COLUMN TYPE [tag|counter] [unit=U], "
+		 "…); or "
 		 "its first line says so",
-	 .offset = INPUT(declare)},
+	 .offset = EXEC(declare)},
 	{.name = "unknown_columns",
 	 .type = TALLY_OPT_CHOICE,
 	 .fallback = "ignore",
 	 .accepts = "ignore|refuse",
-	 .help = "values for columns that are not declared: left out, or the whole line is; both "
+	 .help = "input: values for columns that are not declared: left out, or the whole line is; "
+		 "both "
 		 "are counted",
-	 .offset = INPUT(unknown)},
+	 .offset = EXEC(unknown)},
 	{.name = "acknowledge",
 	 .type = TALLY_OPT_BOOL,
 	 .fallback = "no",
-	 .help = "tell the program on its stdin where to resume and which of the positions that it "
+	 .help = "input: tell the program on its stdin where to resume and which of the positions "
+		 "that it "
 		 "gave are safe",
-	 .offset = INPUT(acknowledge)},
+	 .offset = EXEC(acknowledge)},
+	{.name = "answers",
+	 .type = TALLY_OPT_BOOL,
+	 .fallback = "yes",
+	 .help = "output, mode = service: the program answers each batch; without answers rows "
+		 "count "
+		 "as stored once they are written to its stdin",
+	 .offset = EXEC(answers)},
 	{.name = NULL},
 };
 
-#define INPUT_REFUSED(which, said)                                                                 \
+#define EXEC_REFUSED(which, said)                                                                  \
 	[EXEC_METRIC_REFUSED + (which)] = {.name = "refused_lines",                                \
 					   .help = "Lines of programs that were left out.",        \
 					   .labels = "reason=\"" said "\""}
-#define INPUT_FAILED(which, said)                                                                  \
+#define EXEC_FAILED(which, said)                                                                   \
 	[which] = {.name = "failures",                                                             \
 		   .help = "Runs of programs that failed.",                                        \
 		   .labels = "reason=\"" said "\""}
-static const struct tally_metric input_metrics[] = {
+static const struct tally_metric exec_metrics[] = {
 	[EXEC_METRIC_LINES] = {.name = "lines", .help = "Lines that programs wrote."},
-	INPUT_REFUSED(EXEC_SYNTAX, "syntax"),
-	INPUT_REFUSED(EXEC_TOO_LONG, "too_long"),
-	INPUT_REFUSED(EXEC_TABLE, "unknown_table"),
-	INPUT_REFUSED(EXEC_COLUMN, "unknown_column"),
-	INPUT_REFUSED(EXEC_TYPE, "type"),
-	INPUT_REFUSED(EXEC_TAG, "missing_tag"),
-	INPUT_REFUSED(EXEC_CUT, "cut"),
+	EXEC_REFUSED(EXEC_SYNTAX, "syntax"),
+	EXEC_REFUSED(EXEC_TOO_LONG, "too_long"),
+	EXEC_REFUSED(EXEC_TABLE, "unknown_table"),
+	EXEC_REFUSED(EXEC_COLUMN, "unknown_column"),
+	EXEC_REFUSED(EXEC_TYPE, "type"),
+	EXEC_REFUSED(EXEC_TAG, "missing_tag"),
+	EXEC_REFUSED(EXEC_CUT, "cut"),
 	[EXEC_METRIC_UNKNOWN] = {.name = "unknown_values",
 				 .help = "Values left out because their column is not declared."},
 	[EXEC_METRIC_STDERR] = {.name = "stderr_lines",
 				.help = "Lines that programs wrote to stderr."},
 	[EXEC_METRIC_RUNS] = {.name = "runs", .help = "Programs that were started."},
-	INPUT_FAILED(EXEC_METRIC_FAILED_START, "start"),
-	INPUT_FAILED(EXEC_METRIC_FAILED_EXIT, "exit"),
-	INPUT_FAILED(EXEC_METRIC_FAILED_TIMEOUT, "timeout"),
+	EXEC_FAILED(EXEC_METRIC_FAILED_START, "start"),
+	EXEC_FAILED(EXEC_METRIC_FAILED_EXIT, "exit"),
+	EXEC_FAILED(EXEC_METRIC_FAILED_TIMEOUT, "timeout"),
 	{.name = NULL},
 };
 
-static const struct tally_input input = {.size = sizeof(struct tally_input), .run = input_run};
+static const struct tally_input exec_input = {.size = sizeof(struct tally_input), .run = exec_run};
+static const struct tally_output exec_output = {
+	.size = sizeof(struct tally_output), .prepare = exec_prepare, .write = exec_write};
 
 TALLY_PLUGIN(.name = "exec", .version = TALLYD_VERSION,
-	     .help = "Rows from programs in any language: as JSON, or as InfluxDB's line protocol "
-		     "like Telegraf's plugins write",
-	     .options = input_options, .config_size = sizeof(struct input_config),
-	     .metrics = input_metrics, .create = input_create, .destroy = input_destroy,
-	     .input = &input, .check = input_check)
+	     .help = "Rows from programs and to programs in any language, as JSON or as InfluxDB's "
+		     "line "
+		     "protocol like Telegraf's plugins",
+	     .options = exec_options, .config_size = sizeof(struct exec_settings),
+	     .metrics = exec_metrics, .create = exec_create, .start = exec_start, .stop = exec_stop,
+	     .destroy = exec_destroy, .input = &exec_input, .output = &exec_output,
+	     .check = exec_check)
