@@ -11,7 +11,6 @@
  */
 #include "exec_row.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -51,8 +50,10 @@ static void influx_name(const char *text, size_t len, char ret[64])
 {
 	size_t n = len < 64 ? len : 0;
 	for (size_t i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)text[i];
-		ret[i] = (char)(c < 0x80 && isalnum(c) ? tolower(c) : '_');
+		char c = text[i];
+		if (c >= 'A' && c <= 'Z')
+			c = (char)(c - 'A' + 'a');
+		ret[i] = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ? c : '_';
 	}
 	ret[n] = '\0';
 }
