@@ -1,5 +1,5 @@
 /*
- * `tallyd db migrate|status|check|confirm-clock`: hands the words to the instances of the
+ * `tallyd db migrate|status|check|confirm-clock|refresh`: hands the words to the instances of the
  * configuration whose plugin has a command for them.  Nothing else is started.
  */
 #include <errno.h>
@@ -130,18 +130,27 @@ static int db_run(struct db *db, const struct plan *plan)
 static bool db_is_verb(const char *word)
 {
 	return strcmp(word, "migrate") == 0 || strcmp(word, "status") == 0 ||
-	       strcmp(word, "check") == 0 || strcmp(word, "confirm-clock") == 0;
+	       strcmp(word, "check") == 0 || strcmp(word, "confirm-clock") == 0 ||
+	       strcmp(word, "refresh") == 0;
+}
+
+/* The words that are the command's own; the one after them names an instance. */
+static int db_words(const struct command_line *line)
+{
+	return line->argc > 0 && strcmp(line->argv[0], "refresh") == 0 ? 3 : 1;
 }
 
 int command_db(const struct command_line *line)
 {
-	struct db db = {.command = {.size = sizeof(db.command), .argc = 1, .argv = line->argv}};
+	int words = db_words(line);
+	struct db db = {.command = {.size = sizeof(db.command), .argc = words, .argv = line->argv}};
 	struct checked checked;
-	if (line->argc < 1 || line->argc > 2 || !db_is_verb(line->argv[0])) {
-		fprintf(stderr, "usage: tallyd db migrate|status|check|confirm-clock [INSTANCE]\n");
+	if (line->argc < words || line->argc > words + 1 || !db_is_verb(line->argv[0])) {
+		fprintf(stderr, "usage: tallyd db migrate|status|check|confirm-clock [INSTANCE]\n"
+				"       tallyd db refresh FROM TO [INSTANCE]\n");
 		return COMMAND_USAGE;
 	}
-	db.only = line->argc > 1 ? line->argv[1] : NULL;
+	db.only = line->argc > words ? line->argv[words] : NULL;
 	int exit_code = checked_create(line, false, &checked);
 	if (exit_code != COMMAND_OK)
 		return exit_code;

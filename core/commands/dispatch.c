@@ -39,7 +39,7 @@ static const struct command commands[] = {
 	 "list plugins, describe one, check a file, or begin a new one", command_plugins},
 	{"once", "once [INSTANCE] [--format table|ndjson] [--samples N]",
 	 "gather once and print the rows; stores nothing", command_once},
-	{"db", "db migrate|status|check|confirm-clock [INSTANCE]",
+	{"db", "db migrate|status|check|confirm-clock|refresh FROM TO [INSTANCE]",
 	 "create or migrate a database's tables, show its status, check its files", command_db},
 	{"version", "version", "print the versions of the daemon and its plugin ABI",
 	 dispatch_version},

@@ -33,7 +33,7 @@ _tallyd() {
 		plugins:--build) words='cmake make both' ;;
 		plugins:--dir) words=files ;;
 		plugins:*) case " ${COMP_WORDS[*]} " in *' new '*) words='--kind --dir --build' ;; esac ;;
-		db:db) words='migrate status check confirm-clock' ;;
+		db:db) words='migrate status check confirm-clock refresh' ;;
 		config:*) words=$(_tallyd_instances) ;;
 		db:*) words=$(_tallyd_instances | grep '^output') ;;
 		once:*) words="$(_tallyd_instances | grep '^input') --format --samples" ;;

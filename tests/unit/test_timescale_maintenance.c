@@ -151,7 +151,7 @@ static void a_step_that_takes_too_long_is_retried_in_smaller_steps(void **state)
 	write_hours(f, T0, 1);
 	make_slow(f);
 	maintenance_at(f, T0 + 2 * DAY);
-	assert_non_null(strstr(fake_host_log(f->host, TALLY_NOTICE), "60 minutes in one step"));
+	assert_non_null(strstr(fake_host_log(f->host, TALLY_NOTICE), "32 minutes in one step"));
 	assert_int_equal(count(f, "samples_1min"), 60);
 	/* And so is what came late. */
 	struct tally_batch *batch = fixture_batch(f, &series_table);
@@ -201,6 +201,32 @@ static void a_long_read_is_not_interrupted_repeatedly(void **state)
 	}
 	assert_int_equal(count(f, "samples"), 0);
 	assert_int_equal(step_size->lock_timeout, 250);
+}
+
+/* Nobody notes such rows, so it takes a word. */
+static void rows_that_came_by_sql_are_rolled_up_when_asked(void **state)
+{
+	struct fixture *f = *state;
+	char *words[] = {(char *)(uintptr_t) "refresh", (char *)(uintptr_t) "2023-11-15T01:00:00Z",
+			 (char *)(uintptr_t) "2023-11-15T02:00:00Z"};
+	struct tally_command command = {.size = sizeof(command), .argc = 3, .argv = words};
+	write_hours(f, T0, 3);
+	maintenance_at(f, T0 + 2 * DAY);
+	fixture_sql(f, "INSERT INTO tally.samples_rows (_series, time, value) SELECT _series, "
+		       "to_timestamp(1700010030), 5 FROM tally.samples_series");
+	maintenance_at(f, T0 + 2 * DAY + MINUTE);
+	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1d"), 180);
+	assert_int_equal(f->plugin->command(f->ctx, &backend_config, &command), 0);
+	maintenance_at(f, T0 + 2 * DAY + 2 * MINUTE);
+	static const char *const levels[] = {"1min", "5min", "1h", "1d"};
+	for (int i = 0; i < 4; i++) {
+		char sql[60];
+		snprintf(sql, sizeof(sql), "SELECT sum(rows) FROM samples_%s", levels[i]);
+		assert_int_equal(fixture_sql(f, sql), 181);
+	}
+	words[2] = (char *)(uintptr_t) "tomorrow";
+	assert_int_equal(f->plugin->command(f->ctx, &backend_config, &command), -EINVAL);
+	assert_non_null(strstr(fake_host_reason(f->host), "\"tomorrow\" is not a time like"));
 }
 
 /* A step costs something however little it takes on: that must not keep it from taking more. */
@@ -484,6 +510,7 @@ int main(void)
 		STORE_TEST(a_long_read_is_not_interrupted_repeatedly),
 		cmocka_unit_test(steps_grow_again_when_the_server_is_no_longer_slow),
 		STORE_TEST(rows_deleted_by_others_spoil_no_rollup),
+		STORE_TEST(rows_that_came_by_sql_are_rolled_up_when_asked),
 		STORE_TEST(policies_of_the_database_are_reported),
 		STORE_TEST(a_policy_that_runs_meanwhile_costs_no_row),
 		STORE_TEST(the_lag_grows_while_maintenance_fails),

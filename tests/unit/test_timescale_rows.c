@@ -146,6 +146,20 @@ static void a_state_row_dated_ahead_is_replaced_by_a_current_one(void **state)
 	assert_int_equal(fixture_sql(f, "SELECT state = 'exited' FROM things"), 1);
 }
 
+/* The view shows microseconds: what comes after them stands beside. */
+static void the_view_of_a_log_can_be_ordered_as_it_was_printed(void **state)
+{
+	struct fixture *f = *state;
+	struct tally_batch *batch = fixture_batch(f, &log_table);
+	put_log(f, batch, T0 + 700, "stdout", 1, "second");
+	put_log(f, batch, T0 + 200, "stderr", 2, "first");
+	put_log(f, batch, T0 + 1700, "stdout", 1, "third");
+	fixture_write(f, batch);
+	assert_int_equal(fixture_sql(f, "SELECT string_agg(message, ' ' ORDER BY time, _nanos, "
+					"sequence) = 'first second third' FROM lines"),
+			 1);
+}
+
 int main(void)
 {
 #define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
@@ -156,6 +170,7 @@ int main(void)
 		STORE_TEST(rows_find_their_series_in_any_order),
 		STORE_TEST(a_state_row_outside_postgresqls_range_of_times_is_rejected),
 		STORE_TEST(a_state_row_dated_ahead_is_replaced_by_a_current_one),
+		STORE_TEST(the_view_of_a_log_can_be_ordered_as_it_was_printed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -146,6 +146,8 @@ int command_run(struct tally_ctx *ctx, const void *config, const struct tally_co
 	struct command run = {.ctx = ctx, .config = config};
 	const char *verb = command->argc > 0 ? command->argv[0] : "";
 	size_t v = 0;
+	if (strcmp(verb, "refresh") == 0)
+		return tally_fail(ctx, ENOSYS, "nothing but tallyd writes there");
 	while (v < 4 && strcmp(verb, verbs[v]) != 0)
 		v++;
 	if (v == 4)

@@ -1,17 +1,21 @@
 /*
- * tallyd db migrate, status and confirm-clock.  The core calls command_run() on the main thread of
- * a process that runs nothing else, so the store here is a bare one: the configuration, a catalog
- * and the maintenance's connection, without pool, writers or threads.  Output goes to stdout; what
- * fails is returned with its reason, which the core prints before it exits with an error.
+ * tallyd db migrate, status, confirm-clock and refresh.  The core calls command_run() on the main
+ * thread of a process that runs nothing else, so the store here is a bare one: the configuration, a
+ * catalog and the maintenance's connection, without pool, writers or threads.  Output goes to
+ * stdout; what fails is returned with its reason, which the core prints before it exits with an
+ * error.
  */
 #include "command.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/rfc3339.h"
 #include "maintenance/trusted_clock.h"
+#include "maintenance/watermarks.h"
 #include "schema/migration.h"
 #include "schema/server_time.h"
 #include "status.h"
@@ -103,12 +107,87 @@ static int command_confirm(struct store *store)
 	return r;
 }
 
+/* ---- refresh -------------------------------------------------------------------- */
+
+#define COMMAND_REFRESH_MOST (400 * CLOCK_DAY)
+
+struct command_refresh {
+	struct store *store;
+	int64_t from, to;
+};
+
+/* As if each minute had a late row, and the one after: counters go on there.  Minutes that are not
+ * rolled up yet are in any case. */
+static int command_refresh_table(void *arg, const struct tally_table *table)
+{
+	const struct command_refresh *refresh = arg;
+	struct store *store = refresh->store;
+	const struct stored_table *stored = catalog_find(&store->catalog, table->name);
+	char sql[600], minutes[24];
+	if (!stored || stored->n_numbers == 0)
+		return 0;
+	snprintf(sql, sizeof(sql),
+		 "with m as (insert into tally.late select '%s', t, 'tallyd db refresh' from "
+		 "generate_series(to_timestamp(%" PRId64 "), to_timestamp(%" PRId64
+		 "), interval '1 minute') t where t < (select rolled_to from tally.marks where "
+		 "\"table\" = '%s' and level = %d) on conflict do nothing returning 1) select "
+		 "count(*)::text from m",
+		 table->name, refresh->from / CLOCK_SECOND, refresh->to / CLOCK_SECOND, table->name,
+		 watermarks_numbers[LEVEL_MINUTE]);
+	int r = pg_query_text(&store->maintenance.pg, sql, minutes, sizeof(minutes));
+	if (r == 0)
+		printf("  table %s: %s minutes are rolled up again in the next rounds of the "
+		       "maintenance\n",
+		       table->name, minutes);
+	return r;
+}
+
+static int command_time(struct tally_ctx *ctx, const char *text, int64_t *ret)
+{
+	if (rfc3339_parse(text, strlen(text), ret) == 0)
+		return 0;
+	return tally_fail(ctx, EINVAL, "\"%s\" is not a time like 2026-11-23T16:00:00Z", text);
+}
+
+static int command_range(struct tally_ctx *ctx, const struct tally_command *command,
+			 struct command_refresh *ret)
+{
+	if (command->argc < 3)
+		return tally_fail(ctx, EINVAL, "refresh needs FROM and TO");
+	int r = command_time(ctx, command->argv[1], &ret->from);
+	if (r == 0)
+		r = command_time(ctx, command->argv[2], &ret->to);
+	if (r < 0)
+		return r;
+	if (ret->from >= ret->to || ret->from < ret->to - COMMAND_REFRESH_MOST)
+		return tally_fail(ctx, EINVAL,
+				  "TO must be after FROM, and by no more than 400 days");
+	ret->from = schema_floor(ret->from, CLOCK_MINUTE);
+	return 0;
+}
+
+static int command_refresh(struct store *store, const struct tally_command *command)
+{
+	struct pg_connection *pg = &store->maintenance.pg;
+	struct command_refresh refresh = {.store = store};
+	int missing = 0;
+	int r = command_range(store->ctx, command, &refresh);
+	if (r == 0)
+		r = migration_missing(pg, migrations, &missing);
+	if (r == 0 && missing)
+		return tally_fail(store->ctx, EPROTO,
+				  "%d migrations to apply: run tallyd db migrate", missing);
+	if (r == 0)
+		r = schema_load_catalog(pg, &store->catalog);
+	return r == 0 ? catalog_each(&store->catalog, command_refresh_table, &refresh) : r;
+}
+
 /* ---- All of them ---------------------------------------------------------------- */
 
 static bool command_knows(const char *verb)
 {
 	return strcmp(verb, "migrate") == 0 || strcmp(verb, "status") == 0 ||
-	       strcmp(verb, "confirm-clock") == 0;
+	       strcmp(verb, "confirm-clock") == 0 || strcmp(verb, "refresh") == 0;
 }
 
 int command_run(struct tally_ctx *ctx, const void *config, const struct tally_command *command)
@@ -123,13 +202,15 @@ int command_run(struct tally_ctx *ctx, const void *config, const struct tally_co
 				  "tallyd checks no files of PostgreSQL; use pg_amcheck");
 	if (!command_knows(verb))
 		return tally_fail(ctx, EINVAL,
-				  "migrate, status, check or confirm-clock, not \"%s\"", verb);
+				  "migrate, status, check, confirm-clock or refresh, not \"%s\"",
+				  verb);
 	catalog_init(&store.catalog);
 	int r = pg_open_secret(&store.maintenance.pg, "conninfo", store.config->conninfo,
 			       "set timezone = 'UTC'; set application_name = 'tallyd db'");
 	if (r == 0)
 		r = strcmp(verb, "migrate") == 0         ? command_migrate(&store, command)
 		    : strcmp(verb, "confirm-clock") == 0 ? command_confirm(&store)
+		    : strcmp(verb, "refresh") == 0       ? command_refresh(&store, command)
 							 : status_run(&store, command->tables);
 	pg_close(&store.maintenance.pg);
 	catalog_done(&store.catalog);

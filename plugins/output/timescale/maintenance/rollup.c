@@ -224,11 +224,11 @@ static int rollup_ahead_level(struct rollup *rollup, const struct watermarks *wa
 
 static int rollup_begin(const struct rollup *rollup)
 {
-	/* One that could be smaller need not go on for as long as the connection lets it: writers
-	 * may wait for the marks that it took. */
+	/* One that could be smaller is ended when it takes twenty times as long as it should, and
+	 * becomes smaller: writers may wait for the marks that it took.  The least may take as long
+	 * as the connection lets it. */
 	bool least = rollup->span <= schema_levels[LEVEL_MINUTE].bucket;
-	int r = pg_exec(rollup->pg,
-			least ? "begin" : "begin; set local statement_timeout = '1min'");
+	int r = pg_exec(rollup->pg, least ? "begin" : "begin; set local statement_timeout = '10s'");
 	/* What is compressed has to be unpacked to be rolled up again, however much it is. */
 	if (r == 0 && rollup->server->mode == SERVER_TSL)
 		r = pg_exec(rollup->pg,

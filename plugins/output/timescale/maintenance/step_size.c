@@ -22,7 +22,7 @@
 enum { LOCK_TIMEOUT_FIRST = 250, LOCK_TIMEOUT_MOST = 2000 }; /* ms */
 #define LOCK_BACKOFF_FIRST (30 * CLOCK_SECOND)
 #define LOCK_BACKOFF_MOST (8 * CLOCK_MINUTE)
-/* What timed out took far longer than a step should. */
+/* What timed out took twenty times as long as a step should. */
 enum { STEP_TIMED_OUT_DIVISOR = 8 };
 
 struct step_size *step_size_find(struct step_size **all, const char *table)
@@ -36,8 +36,9 @@ struct step_size *step_size_find(struct step_size **all, const char *table)
 	if (!step_size)
 		return NULL;
 	snprintf(step_size->table, sizeof(step_size->table), "%s", table);
-	/* The middle: after a pause there is much to do, and the tables may be large. */
-	step_size->span = schema_levels[LEVEL_HOUR].bucket;
+	/* The least: it is twice as much after each step that was short, so that none is ever far
+	 * too long, however large the tables are. */
+	step_size->span = schema_levels[LEVEL_MINUTE].bucket;
 	step_size_unblocked(step_size);
 	step_size->next = *all;
 	*all = step_size;
