@@ -39,7 +39,8 @@ foreach(file IN LISTS TALLYD_CONF_FILES)
 	install(FILES conf.d/${file} DESTINATION ${TALLYD_CONF_DESTINATION}/conf.d
 		COMPONENT ${component})
 endforeach()
-install(DIRECTORY examples/exec DESTINATION ${CMAKE_INSTALL_DATADIR}/tallyd/examples
+# Among the documents, or the package would have to depend on Python.
+install(DIRECTORY examples/exec DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples
 	USE_SOURCE_PERMISSIONS COMPONENT tallyd)
 install(DIRECTORY examples/split DESTINATION ${CMAKE_INSTALL_DATADIR}/tallyd/examples
 	COMPONENT tallyd)

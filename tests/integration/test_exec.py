@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from daemon import STORED
+from pg import Postgres, psql
 from waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -221,6 +222,20 @@ def test_a_program_that_hangs_is_ended_and_runs_again(collect, program, tmp_path
     wait_for(lambda: not alive(child), 10, "its children are gone, too")
 
 
+def test_a_slow_program_loses_nothing_and_holds_nothing_up(collect, program):
+    daemon = collect(program("""
+        import sys, time
+        for piece in ('{"sensor": "a", ', '"n": 1}\\n{"sens', 'or": "b", "n"', ': 2}\\n'):
+            sys.stdout.write(piece)
+            sys.stdout.flush()
+            time.sleep(0.2)
+        time.sleep(1000)
+    """), TABLE + "mode = service\n")
+    stored(daemon, 2)
+    assert sorted(rows(daemon, "sensor, n")) == [("a", 1), ("b", 2)]
+    assert metric(daemon, "refused_lines") == 0
+
+
 def test_a_silent_service_is_started_again(collect, program):
     daemon = collect(program("""
         import time
@@ -373,6 +388,22 @@ def test_a_reload_ends_a_program_that_is_no_longer_configured(collect, program, 
     daemon.hup()
     daemon.wait(lambda: not alive(pid), "it is gone")
     daemon.wait(lambda: ("last", 2) in rows(daemon, "sensor, n"), "its last words are stored")
+
+
+def test_db_migrate_makes_the_tables_that_a_configuration_declares(collect, program):
+    server = Postgres()
+    try:
+        conninfo = server.start().conninfo()
+        sections = f"[buffer.batch]\n[output.timescale]\nconninfo = {conninfo}\nmigrate = check\n"
+        daemon = collect(program(SHELL, interpreter="/bin/sh"), start=False, sections=sections)
+        answer = daemon.call("db", "migrate")
+        assert answer.returncode == 0 and "table sensors" in answer.stdout, answer
+        daemon.start("ready: ")  # it may make nothing itself
+        wait_for(lambda: int(psql(conninfo, "select count(*) from sensors")[0][0]) >= 4, 30)
+        assert "cannot" not in daemon.log
+        daemon.stop()
+    finally:
+        server.leave()
 
 
 # ---- the examples

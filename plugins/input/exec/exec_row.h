@@ -51,6 +51,12 @@ int exec_row_from_influx(const struct exec_tables *tables, char *line, size_t le
 int exec_row_fill(struct exec_row *row, int64_t now, const char *hostname, int64_t order,
 		  struct exec_problem *problem);
 
+/* Within what an int64 holds: -2^63 is, 2^63 is not, and NaN is nowhere. */
+static inline bool exec_real_fits(double value)
+{
+	return value >= -9223372036854775808.0 && value < 9223372036854775808.0;
+}
+
 __attribute__((format(printf, 4, 5))) int exec_refuse(struct exec_problem *problem,
 						      enum exec_refused reason, size_t column,
 						      const char *fmt, ...);

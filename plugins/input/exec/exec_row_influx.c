@@ -127,7 +127,7 @@ static bool influx_put_number(struct tally_cell *cell, uint16_t type, const char
 		cell->f = real;
 		return true;
 	}
-	if (!(real >= -0x1p63 && real < 0x1p63 && floor(real) == real))
+	if (!exec_real_fits(real) || floor(real) != real)
 		return false;
 	cell->i = (int64_t)real;
 	return true;

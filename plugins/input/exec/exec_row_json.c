@@ -18,12 +18,6 @@ static const char *const json_wanted[] = {[TALLY_TIME] = "a time (RFC 3339, or s
 					  [TALLY_BOOL] = "true or false",
 					  [TALLY_TEXT] = "a text"};
 
-/* Whole, and within what an int64 holds: -2^63 is, 2^63 is not. */
-static bool json_real_is_int(double value)
-{
-	return value >= -0x1p63 && value < 0x1p63 && floor(value) == value;
-}
-
 static bool json_put_time(struct tally_cell *cell, const json_t *value)
 {
 	static const int64_t most = INT64_MAX / CLOCK_SECOND;
@@ -38,7 +32,7 @@ static bool json_put_time(struct tally_cell *cell, const json_t *value)
 		return true;
 	}
 	double ns = json_is_real(value) ? floor(json_real_value(value) * 1e9) : NAN;
-	if (!(ns >= -0x1p63 && ns < 0x1p63))
+	if (!exec_real_fits(ns))
 		return false;
 	cell->i = (int64_t)ns;
 	return true;
@@ -52,7 +46,8 @@ static bool json_put_number(struct tally_cell *cell, uint16_t type, const json_t
 		cell->f = json_number_value(value);
 	else if (json_is_integer(value))
 		cell->i = json_integer_value(value);
-	else if (json_real_is_int(json_real_value(value)))
+	else if (exec_real_fits(json_real_value(value)) &&
+		 floor(json_real_value(value)) == json_real_value(value))
 		cell->i = (int64_t)json_real_value(value);
 	else
 		return false;
