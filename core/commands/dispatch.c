@@ -35,8 +35,8 @@ static const struct command commands[] = {
 	{"check", "check", "check the configuration; connects to nothing", command_check},
 	{"config", "config dump|explain [INSTANCE]",
 	 "show the configuration in effect, or where each value comes from", command_config},
-	{"plugins", "plugins list|info NAME|check FILE.so|new NAME",
-	 "list plugins, describe one, check a file, or begin a new one", command_plugins},
+	{"plugins", "plugins list|info NAME|check FILE.so|test FILE.so|new NAME",
+	 "list plugins, describe one; check or test a file, begin a new one", command_plugins},
 	{"once", "once [INSTANCE] [--format table|ndjson] [--samples N]",
 	 "gather once and print the rows; stores nothing", command_once},
 	{"db", "db migrate|status|check|confirm-clock|refresh FROM TO [INSTANCE]",
@@ -74,7 +74,8 @@ static int dispatch_help(const struct command_line *line)
 	       "  1  failure; for run also: a plugin did not stop, or called exit()\n"
 	       "  2  the command line is wrong\n"
 	       "  3  the configuration or a plugin is wrong\n"
-	       "  4  db status or db check found a problem, marked with a !\n",
+	       "  4  db status or db check found a problem, marked with a !; plugins test an\n"
+	       "     error\n",
 	       TALLYD_SYSCONFDIR);
 	return COMMAND_OK;
 }

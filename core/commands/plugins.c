@@ -250,6 +250,8 @@ int command_plugins(const struct command_line *line)
 	const struct plugins_verb *verb = NULL;
 	if (line->argc > 0 && strcmp(line->argv[0], "new") == 0)
 		return plugins_new(line);
+	if (line->argc > 0 && strcmp(line->argv[0], "test") == 0)
+		return plugins_test(line);
 	for (size_t i = 0; i < sizeof(plugins_verbs) / sizeof(plugins_verbs[0]); i++) {
 		const struct plugins_verb *one = &plugins_verbs[i];
 		if (line->argc == (one->argument ? 2 : 1) && strcmp(line->argv[0], one->name) == 0)
@@ -257,7 +259,8 @@ int command_plugins(const struct command_line *line)
 	}
 	if (!verb) {
 		fprintf(stderr, "usage: tallyd plugins list | info NAME | check FILE.so |\n"
-				"       new NAME --kind KIND [--dir DIR] [--build TOOL]\n");
+				"       new NAME --kind KIND [--dir DIR] [--build TOOL] |\n"
+				"       test FILE.so [--config FILE] [--kind KIND] [--json]\n");
 		return COMMAND_USAGE;
 	}
 	struct registry *registry = checked_registry(line);

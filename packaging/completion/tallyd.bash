@@ -25,14 +25,14 @@ _tallyd() {
 		case $command:$previous in
 		:*) words="$commands -c -p --help --version" ;;
 		config:config) words='dump explain' ;;
-		plugins:plugins) words='list info check new' ;;
+		plugins:plugins) words='list info check test new' ;;
 		plugins:info) words=$(tallyd "${_tallyd_config[@]}" plugins list 2>/dev/null | sed -n 's/^\([a-z_0-9]\+\) .*/\1/p') ;;
-		plugins:check) words=files ;;
+		plugins:check | plugins:test | plugins:--config) words=files ;;
 		plugins:new) words='' ;;
 		plugins:--kind) words='input output buffer' ;;
 		plugins:--build) words='cmake make both' ;;
 		plugins:--dir) words=files ;;
-		plugins:*) case " ${COMP_WORDS[*]} " in *' new '*) words='--kind --dir --build' ;; esac ;;
+		plugins:*) case " ${COMP_WORDS[*]} " in *' new '*) words='--kind --dir --build' ;; *' test '*) words='--config --kind --timeout --json' ;; esac ;;
 		db:db) words='migrate status check confirm-clock refresh' ;;
 		config:*) words=$(_tallyd_instances) ;;
 		db:*) words=$(_tallyd_instances | grep '^output') ;;

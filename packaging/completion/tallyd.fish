@@ -19,7 +19,7 @@ complete -c tallyd -n "not __fish_seen_subcommand_from $commands" -a db -d 'tabl
 complete -c tallyd -n "not __fish_seen_subcommand_from $commands" -a version -d 'the version'
 complete -c tallyd -n "not __fish_seen_subcommand_from $commands" -a help -d 'how it is used'
 complete -c tallyd -n '__fish_seen_subcommand_from config' -a 'dump explain (__tallyd_instances)'
-complete -c tallyd -n '__fish_seen_subcommand_from plugins' -a 'list info check new' -F
+complete -c tallyd -n '__fish_seen_subcommand_from plugins' -a 'list info check test new' -F
 complete -c tallyd -n '__fish_seen_subcommand_from db' -a 'migrate status check confirm-clock refresh (__tallyd_instances output)'
 complete -c tallyd -n '__fish_seen_subcommand_from once' -a '(__tallyd_instances input)'
 complete -c tallyd -n '__fish_seen_subcommand_from once' -l format -xa 'table ndjson' -d 'how rows are printed'

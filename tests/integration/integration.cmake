@@ -32,3 +32,17 @@ tallyd_integration_test(package TIMEOUT 900)
 tallyd_integration_test(fleet ALONE)
 tallyd_integration_test(status ALONE)
 tallyd_integration_test(images ALONE)
+
+# Plugins that break the rules, for `tallyd plugins test`.  Made as others make theirs: without
+# sanitizers.
+foreach(name bad bad_run)
+	add_library(test_plugin_${name} MODULE ${PROJECT_SOURCE_DIR}/tests/integration/plugins/bad.c)
+	target_compile_definitions(test_plugin_${name} PRIVATE _GNU_SOURCE "BAD_NAME=\"${name}\"")
+	target_compile_options(test_plugin_${name} PRIVATE -Wall -Wextra)
+	target_include_directories(test_plugin_${name} PRIVATE ${PROJECT_SOURCE_DIR}/include)
+	target_link_libraries(test_plugin_${name} PRIVATE Threads::Threads)
+	set_target_properties(test_plugin_${name} PROPERTIES PREFIX "" OUTPUT_NAME ${name}
+		LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/plugins/bad)
+endforeach()
+target_compile_definitions(test_plugin_bad_run PRIVATE BAD_RUN)
+tallyd_integration_test(conformance BESIDE)

@@ -19,7 +19,7 @@ INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^">]+)[>"]', re.M)
 BASE = "base/"
 
 # The rooms of the core, the lowest first: each may be read knowing only those before it.
-ROOMS = ["process", "config", "plugin", "pipeline", "instance", "runtime", "commands"]
+ROOMS = ["process", "config", "plugin", "pipeline", "instance", "runtime", "conformance", "commands"]
 
 
 def allowed_folders(path):
