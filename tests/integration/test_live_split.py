@@ -273,3 +273,104 @@ def test_what_is_no_row_is_refused_and_counted(site):
         api.wait(lambda: followed(api), "the channels are followed again")
         assert all(message.startswith("line") for message in messages(stream, 20))
     stream.close()
+
+
+# ---- The past and what comes, without a hole between
+
+PIPELINE = WORKER + """
+[output.http_api]
+listen = 127.0.0.1:{port}
+store = timescale
+"""
+FROM_STORE = API.replace("cache = memory, redis", "cache = memory")
+
+
+class Printer(threading.Thread):
+    """Says the numbers from 1 to n, so many a second."""
+
+    def __init__(self, site, n, rate):
+        super().__init__()
+        self.site, self.n, self.rate = site, n, rate
+        self.said = 0
+
+    def run(self):
+        begun = time.monotonic()
+        while self.said < self.n:
+            due = min(self.n, int((time.monotonic() - begun) * self.rate) + 1)
+            if due > self.said:
+                self.site.say(*map(str, range(self.said + 1, due + 1)))
+                self.said = due
+            time.sleep(0.02)
+
+
+class Reader(threading.Thread):
+    """Follows until it has the last number, perhaps coming back a few times."""
+
+    def __init__(self, api, target, n, returns=0, listed=None):
+        super().__init__()
+        self.api, self.target, self.n, self.returns, self.listed = api, target, n, returns, listed
+        self.got, self.others = [], []
+
+    def follow(self, last, most):
+        stream = Stream(self.api, self.target, last)
+        begun = len(self.got)
+        while (not self.got or self.got[-1] != self.n) and len(self.got) - begun < most:
+            name, row = stream.next()
+            if "message" in row:
+                self.got.append(int(row["message"]))
+            elif name != "ready":
+                self.others.append((name, row, self.got[-1:]))
+        stream.close()
+        return stream.last
+
+    def run(self):
+        last = None
+        if self.listed:
+            answer = self.api.get(f"/api/v1/logs?name=web&from=now-10m&{self.listed}").json
+            self.got = [int(row["message"]) for row in answer["data"]]
+            if "asc" not in self.listed:
+                self.got.reverse()
+            self.target += answer["position"]
+        for _ in range(self.returns):
+            last = self.follow(last, self.n // 7)
+        self.follow(last, self.n * 2)
+
+
+@pytest.mark.parametrize("rate", [5, 5000])
+@pytest.mark.parametrize("source", ["pipeline", "store", "redis"])
+def test_the_past_and_what_comes_are_each_number_once(tallyd, server, redis, source, rate):
+    """Whoever comes whenever, and comes back: 1, 2, 3 … without a hole, nothing twice, in order."""
+    site = Site(tallyd, server, redis)
+    worker = site.make(PIPELINE) if source == "pipeline" else site.worker()
+    if source == "pipeline":
+        site.rows = worker.dir / "rows"
+        site.rows.touch()
+        worker.start()
+        worker.says("output.timescale: started", 60)
+        api = worker
+    else:
+        api = site.make(FROM_STORE).start() if source == "store" else site.api()
+    n = 30 if rate == 5 else 15000
+    printer = Printer(site, n, rate)
+    printer.start()
+    readers = []
+    # At several moments, whatever is on its way into the store then.
+    for moment in (0.1, 0.35, 0.6, 0.85):
+        wait_for(lambda moment=moment: printer.said >= moment * n, 60, "that many are said")
+        if moment == 0.1:
+            wait_for(site.stored, 60, "the table is there")
+        for target, returns, listed in (("since=now-10m", 0, None), ("tail=5", 0, None),
+                                        ("since=now-10m", 3, None), ("last_event_id=", 0, "limit=20"),
+                                        ("last_event_id=", 1, "limit=2000"),
+                                        ("last_event_id=", 0, "order=asc&limit=10000")):
+            if "asc" in (listed or "") and moment > 0.6:
+                continue  # more than fit into a list
+            readers.append(Reader(api, f"{LOGS}?name=web&{target}", n, returns, listed))
+            readers[-1].start()
+    printer.join()
+    for reader in readers:
+        reader.join(120)
+        first = 1 if "since" in reader.target or "asc" in (reader.listed or "") else reader.got[0]
+        what = (reader.target[:60], reader.returns, reader.listed, reader.others)
+        assert reader.got == list(range(first, n + 1)), what
+        assert not reader.others, (reader.target, reader.others)

@@ -131,6 +131,18 @@ static void gzip_is_taken_only_where_it_is_liked(void **state)
 			fail_msg("Accept-Encoding: %s", cases[i].header);
 }
 
+static void no_cache_is_found_among_directives(void **state)
+{
+	(void)state;
+	assert_true(accept_no_cached("no-cache"));
+	assert_true(accept_no_cached("max-age=0, No-Cache"));
+	assert_true(accept_no_cached(" , no-cache ,x"));
+	assert_false(accept_no_cached("max-age=0"));
+	assert_false(accept_no_cached("no-cached, no-store"));
+	assert_false(accept_no_cached(""));
+	assert_false(accept_no_cached(NULL));
+}
+
 static void etags_are_found_in_lists(void **state)
 {
 	(void)state;
@@ -540,12 +552,35 @@ static void the_order_of_parameters_makes_no_other_answer(void **state)
 	       "hit");
 }
 
+/* Who reloads sees what is stored now, and so do all after him. */
+static void no_cache_gets_a_new_answer_and_leaves_it_for_others(void **state)
+{
+	static const char target[] = "/api/v1/containers?gone=yes";
+	struct http_fixture *fixture = *state;
+	expect(fixture, target, 200, "miss");
+	struct http_answer old = http_get(fixture, target);
+	assert_header(&old, "X-Cache", "hit");
+	http_add_container(fixture, "omega", "fff", "fresh", "running");
+	struct http_answer new = get_with(fixture, target, "Cache-Control: no-cache\r\n");
+	assert_header(&new, "X-Cache", "miss");
+	assert_null(strstr(old.body, "\"fresh\""));
+	assert_non_null(strstr(new.body, "\"fresh\""));
+	struct http_answer next = http_get(fixture, target);
+	assert_header(&next, "X-Cache", "hit");
+	assert_string_equal(next.body, new.body);
+	http_free(&old);
+	http_free(&new);
+	http_free(&next);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(gzip_is_taken_only_where_it_is_liked),
 		cmocka_unit_test(etags_are_found_in_lists),
+		cmocka_unit_test(no_cache_is_found_among_directives),
 		TEST(who_has_an_answer_already_gets_304),
+		TEST(no_cache_gets_a_new_answer_and_leaves_it_for_others),
 		TEST(gzip_holds_the_same_bytes_under_another_etag),
 		TEST(short_answers_are_not_compressed),
 		TEST(a_second_request_asks_the_store_nothing),

@@ -131,6 +131,59 @@ static void the_header_comes_before_the_parameters(void **state)
 	sse_leave(client);
 }
 
+/* The list's last row is 5; 4 was stored after the list was made, though it is older. */
+static void a_list_says_where_its_stream_goes_on(void **state)
+{
+	struct http_fixture *fixture = *state;
+	char target[1000];
+	pass(fixture, 5);
+	struct http_answer answer = http_get(fixture, "/api/v1/logs?limit=2");
+	snprintf(target, sizeof(target), "/api/v1/stream/logs?last_event_id=%s",
+		 json_string_value(json_object_get(answer.json, "position")));
+	http_free(&answer);
+	sse_store_line(fixture, 5 - 100, "ghi", "late");
+	sse_pass_line(fixture, 5 - 100, "ghi", "late");
+	pass(fixture, 6);
+	struct sse_client *client = sse_follow(fixture, target, NULL);
+	sse_expect_line(client, "late", NULL);
+	expect_lines(client, 6, 6);
+	READY(client);
+	sse_leave(client);
+	answer = http_get(fixture, "/api/v1/logs?limit=2&order=asc");
+	assert_true(json_is_null(json_object_get(answer.json, "position"))); /* there is more */
+	http_free(&answer);
+	answer = http_get(fixture, "/api/v1/logs?q=nothing");
+	snprintf(target, sizeof(target), "/api/v1/stream/logs?q=7&last_event_id=%s",
+		 json_string_value(json_object_get(answer.json, "position")));
+	http_free(&answer);
+	client = sse_follow(fixture, target, NULL);
+	READY(client);
+	pass(fixture, 7);
+	expect_lines(client, 7, 7);
+	sse_leave(client);
+}
+
+/* Of containers and of readings, both in one. */
+static void a_list_of_containers_says_so_for_two_topics(void **state)
+{
+	struct http_fixture *fixture = *state;
+	char target[1000];
+	struct http_answer answer = http_get(fixture, "/api/v1/containers");
+	snprintf(target, sizeof(target), "/api/v1/stream?topics=stats,containers&last_event_id=%s",
+		 json_string_value(json_object_get(answer.json, "position")));
+	http_free(&answer);
+	http_add_stats(fixture, "alpha", "abc", "web", 5, 50, 0);
+	sse_pass_event(fixture, 1, "die");
+	struct sse_client *client = sse_follow(fixture, target, NULL);
+	struct sse_event event = sse_next(client);
+	assert_string_equal(event.name, "stats");
+	assert_true(json_number_value(json_object_get(event.data, "cpu_percent")) == 50);
+	json_decref(event.data);
+	expect_named(client, "containers", "action", "die", NULL);
+	READY(client);
+	sse_leave(client);
+}
+
 /* ---- Several topics ------------------------------------------------------ */
 
 static void one_connection_has_several_topics(void **state)
@@ -208,6 +261,8 @@ int main(void)
 		WITH(without_a_past_it_begins_now_and_says_so, set_up),
 		WITH(a_late_line_comes_when_it_comes, set_up),
 		WITH(the_header_comes_before_the_parameters, set_up),
+		WITH(a_list_says_where_its_stream_goes_on, set_up),
+		WITH(a_list_of_containers_says_so_for_two_topics, set_up_readings),
 		WITH(one_connection_has_several_topics, set_up),
 		WITH(topics_that_are_none_are_refused, set_up),
 		WITH(readings_have_the_fields_that_are_wanted, set_up_readings),

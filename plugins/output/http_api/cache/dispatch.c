@@ -87,7 +87,8 @@ static struct response *dispatch_run_fetch(void *arg, struct fetch *fetch, bool 
 	if (!fetch->key)
 		return dispatch_fetch(dispatch, fetch);
 	int64_t asked = tally_now(dispatch->ctx);
-	struct response *response = shared_cache_find(dispatch->shared, kind, fetch->key);
+	struct response *response =
+		fetch->source->anew ? NULL : shared_cache_find(dispatch->shared, kind, fetch->key);
 	fetch->from_shared_cache = response != NULL;
 	if (!response) {
 		response = dispatch_fetch(dispatch, fetch);
@@ -185,6 +186,16 @@ static int dispatch_from_cache(struct dispatch *dispatch, struct request *reques
 	return dispatch_wait_or_answer(dispatch, request, r) ? 0 : 1;
 }
 
+/* Cache-Control: no-cache.  The new answer takes the place of what is cached, also for others, and
+ * of one that is being fetched, which may be from before. */
+static int dispatch_anew(struct dispatch *dispatch, struct request *request, const char *key,
+			 struct MHD_Connection *connection)
+{
+	request->origin = ORIGIN_MISS;
+	int r = dispatch_send(dispatch, key, request, true, connection);
+	return dispatch_wait_or_answer(dispatch, request, r) ? 0 : 1;
+}
+
 int dispatch_request(struct dispatch *dispatch, struct request *request,
 		     struct MHD_Connection *connection)
 {
@@ -199,7 +210,8 @@ int dispatch_request(struct dispatch *dispatch, struct request *request,
 		response_unavailable(&request->builder, "out of memory");
 		return 1;
 	}
-	return dispatch_from_cache(dispatch, request, key, connection);
+	return request->anew ? dispatch_anew(dispatch, request, key, connection)
+			     : dispatch_from_cache(dispatch, request, key, connection);
 }
 
 int dispatch_delay(struct dispatch *dispatch, struct request *request,

@@ -206,6 +206,8 @@ static enum MHD_Result server_accept(struct server *server, struct request *requ
 	request->head = strcmp(method, "HEAD") == 0;
 	request->gzip = accept_gzip(
 		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept-Encoding"));
+	request->anew = accept_no_cached(
+		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Cache-Control"));
 	request->preflight = request->cors && cors_is_preflight(connection, method);
 	request->method = strcmp(method, "POST") == 0     ? METHOD_POST
 			  : strcmp(method, "DELETE") == 0 ? METHOD_DELETE

@@ -122,6 +122,18 @@ int event_id_read_key(const char *text, const struct tally_table *table, struct 
 	return ret->key[0].set && ret->key[0].i >= 0 ? 0 : -EINVAL;
 }
 
+bool event_id_read_time(const char *text, int64_t *ret)
+{
+	static const uint16_t type = TALLY_TIME;
+	struct tally_cell cell;
+	auto_free char *memory = NULL;
+	const char *dot = strrchr(text, '.');
+	if (!dot || cursor_read(dot + 1, &type, 1, &cell, &memory) < 0 || !cell.set || cell.i < 0)
+		return false;
+	*ret = cell.i;
+	return true;
+}
+
 /* ---- Positions ----------------------------------------------------------- */
 
 /* What is older than the newest by more than this was stored in order. */
@@ -142,6 +154,18 @@ static void write_head(struct json_writer *out, char letter)
 	json_write_raw(out, head, (size_t)len);
 }
 
+static void write_hashes(struct json_writer *out, const uint64_t *hashes, uint32_t n)
+{
+	static const uint16_t type = TALLY_TEXT;
+	char bytes[EVENT_ID_MAX_HASHES * EVENT_ID_HASH];
+	for (uint32_t i = 0; i < n; i++)
+		for (uint32_t k = 0; k < EVENT_ID_HASH; k++)
+			bytes[i * EVENT_ID_HASH + k] = (char)(hashes[i] >> 8 * k);
+	const struct tally_cell cell = {.text = bytes, .len = n * EVENT_ID_HASH, .set = 1};
+	json_write_raw(out, "!", 1);
+	write_cursor(out, &type, &cell, 1);
+}
+
 void event_id_write_time(struct json_writer *out, char letter, int64_t time)
 {
 	static const uint16_t type = TALLY_TIME;
@@ -153,22 +177,24 @@ void event_id_write_time(struct json_writer *out, char letter, int64_t time)
 void event_id_write_position(struct json_writer *out, char letter, const struct tally_table *table,
 			     const struct tally_cell *const *newest_first, uint32_t n)
 {
-	static const uint16_t type = TALLY_TEXT;
-	char hashes[EVENT_ID_MAX_HASHES * EVENT_ID_HASH];
+	uint64_t hashes[EVENT_ID_MAX_HASHES] = {0};
 	uint32_t used = 0;
 	while (used < n && used < EVENT_ID_MAX_HASHES &&
 	       newest_first[0][0].i - newest_first[used][0].i <= event_id_window) {
-		uint64_t hash = event_id_hash(table, newest_first[used]);
-		for (uint32_t i = 0; i < EVENT_ID_HASH; i++)
-			hashes[used * EVENT_ID_HASH + i] = (char)(hash >> 8 * i);
+		hashes[used] = event_id_position_hash(table, newest_first[used]);
 		used++;
 	}
-	const struct tally_cell cell = {.text = hashes, .len = used * EVENT_ID_HASH, .set = 1};
 	char letters[] = {letter};
 	json_write_raw(out, letters, 1);
 	event_id_write(out, 0, 0, table, newest_first[used - 1]);
-	json_write_raw(out, "!", 1);
-	write_cursor(out, &type, &cell, 1);
+	write_hashes(out, hashes, used);
+}
+
+void event_id_write_readings(struct json_writer *out, char letter, int64_t from,
+			     const uint64_t *hashes, uint32_t n)
+{
+	event_id_write_time(out, letter, from);
+	write_hashes(out, hashes, n);
 }
 
 char *event_id_part(const char *text, char letter)
@@ -226,4 +252,23 @@ uint64_t event_id_hash(const struct tally_table *table, const struct tally_cell 
 		hash = hash_bytes(hash, bytes, len);
 	}
 	return hash;
+}
+
+uint64_t event_id_hash_reading(int64_t time, const struct tally_cell *host,
+			       const struct tally_cell *id)
+{
+	uint64_t hash = hash_word(0, (uint64_t)(time - time % 1000));
+	hash = hash_bytes(hash, host->set ? host->text : "", host->set ? host->len : 0);
+	return hash_bytes(hash, id->set ? id->text : "", id->set ? id->len : 0);
+}
+
+uint64_t event_id_position_hash(const struct tally_table *table, const struct tally_cell *row)
+{
+	const struct tally_column *host = table_column(table, "host");
+	const struct tally_column *id = table_column(table, "container_id");
+	uint64_t hash = table->kind == TALLY_SERIES && host && id
+				? event_id_hash_reading(row[0].i, &row[host - table->columns],
+							&row[id - table->columns])
+				: event_id_hash(table, row);
+	return hash & EVENT_ID_HASH_MASK;
 }

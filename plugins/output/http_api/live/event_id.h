@@ -36,10 +36,15 @@ void event_id_write(struct json_writer *out, uint32_t epoch, uint64_t number,
 bool event_id_read_number(const char *text, struct event_id *ret);
 /* The key, of that table.  -EINVAL, -ENOMEM.  Owes event_id_done(). */
 int event_id_read_key(const char *text, const struct tally_table *table, struct event_id *ret);
+/* Of a time alone, for which no table is needed.  false: it has more, or is not one of ours. */
+bool event_id_read_time(const char *text, int64_t *ret);
 
 /* A position: where a client is that has these rows, which are the newest of a list.  n > 0. */
 void event_id_write_position(struct json_writer *out, char letter, const struct tally_table *table,
 			     const struct tally_cell *const *newest_first, uint32_t n);
+/* The same of readings, by event_id_hash_reading(); `from`: the oldest of them. */
+void event_id_write_readings(struct json_writer *out, char letter, int64_t from,
+			     const uint64_t *hashes, uint32_t n);
 /* The same of no rows: it has none from that time on. */
 void event_id_write_time(struct json_writer *out, char letter, int64_t time);
 
@@ -53,5 +58,10 @@ int event_id_compare(const struct event_id *id, const struct tally_table *table,
 		     const struct tally_cell *row);
 /* Of the key: equal for the same row wherever it comes from. */
 uint64_t event_id_hash(const struct tally_table *table, const struct tally_cell *row);
+/* Of a reading: of which container, and when.  Lists of readings do not have the whole key. */
+uint64_t event_id_hash_reading(int64_t time, const struct tally_cell *host,
+			       const struct tally_cell *id);
+/* As positions have it: of a reading that, cut to EVENT_ID_HASH bytes. */
+uint64_t event_id_position_hash(const struct tally_table *table, const struct tally_cell *row);
 
 #endif

@@ -112,8 +112,7 @@ static void choose(const struct sse_topic *topic, const struct tally_table *tabl
 		/* The store has applied the filter. */
 		int order = topic->has_after ? event_id_compare(&topic->after, table, row) : -1;
 		bool given = topic->position.slots &&
-			     hash_set_has(&topic->position,
-					  event_id_hash(table, row) & EVENT_ID_HASH_MASK);
+			     hash_set_has(&topic->position, event_id_position_hash(table, row));
 		if (order > 0 || (order == 0 && !topic->inclusive) || given)
 			continue;
 		memmove(&page->cells[(size_t)n++ * page->n_columns], row,
@@ -319,9 +318,6 @@ static int join_by_store(struct sse_topic *topic, struct context *context,
 				  .table = table,
 				  .from = history_from(topic, context),
 				  .tail = tail};
-	topic->boundary = live_is_polled(topic->client->live, topic->is->kind)
-				  ? UINT64_MAX
-				  : ring_buffer_span(topic->ring).next;
 	topic->table = table;
 	topic->catalog = catalog_keep(context->catalog);
 	int r = load_without_hole(topic, &history);
@@ -337,6 +333,7 @@ int sse_topic_join(struct sse_topic *topic, struct context *context, const char 
 {
 	const struct arguments *args = context->args;
 	const struct tally_table *table;
+	int64_t time;
 	bool tails = topic->is->tails && args->tail != ARGUMENT_NONE;
 	if (id && begin_by_number(topic, id))
 		return 0;
@@ -347,9 +344,13 @@ int sse_topic_join(struct sse_topic *topic, struct context *context, const char 
 	int r = context_table(context, topic->is->list->table, &table);
 	if (r < 0)
 		return r;
-	if (!table && id)
-		return response_unavailable(context->builder, "the store has no %s yet",
-					    topic->is->list->table);
+	if (!table && id) {
+		/* The position of a list that was empty. */
+		if (!event_id_read_time(id, &time))
+			return response_unavailable(context->builder, "the store has no %s yet",
+						    topic->is->list->table);
+		begin_at(topic, time);
+	}
 	if (table && id && !begin_by_key(topic, table, id)) {
 		sse_event_write_lagged(topic, 0);
 		begin_now(topic, context);
@@ -357,8 +358,11 @@ int sse_topic_join(struct sse_topic *topic, struct context *context, const char 
 	}
 	if (!id && topic->client->since)
 		begin_at(topic, topic->client->since);
-	/* Nothing was ever stored: all there is, is in the ring. */
-	topic->at = ring_buffer_span(topic->ring).oldest;
+	struct ring_buffer_span span = ring_buffer_span(topic->ring);
+	topic->boundary =
+		live_is_polled(topic->client->live, topic->is->kind) ? UINT64_MAX : span.next;
+	topic->at = span.oldest;
+	/* Where nothing was ever stored all there is, is in the ring. */
 	return table ? join_by_store(topic, context, table,
 				     !id && tails ? (uint32_t)args->tail : UINT32_MAX)
 		     : 0;

@@ -70,9 +70,9 @@ static bool was_given(const struct sse_topic *topic, const struct tally_table *t
 {
 	if (!topic->given.slots && !topic->position.slots)
 		return false;
-	uint64_t hash = event_id_hash(table, row);
-	return hash_set_has(&topic->given, hash) ||
-	       hash_set_has(&topic->position, hash & EVENT_ID_HASH_MASK);
+	return hash_set_has(&topic->given, event_id_hash(table, row)) ||
+	       (topic->position.slots &&
+		hash_set_has(&topic->position, event_id_position_hash(table, row)));
 }
 
 static bool is_before(const struct sse_topic *topic, const struct tally_table *table,

@@ -97,3 +97,16 @@ bool accept_none_match(const char *header, const char *etag)
 	}
 	return false;
 }
+
+bool accept_no_cached(const char *header)
+{
+	static const char no_cache[] = "no-cache";
+	for (const char *at = header; at && *at;) {
+		at += strspn(at, " \t,");
+		size_t len = strcspn(at, ", \t;=");
+		if (len == sizeof(no_cache) - 1 && strncasecmp(at, no_cache, len) == 0)
+			return true;
+		at += strcspn(at, ",");
+	}
+	return false;
+}

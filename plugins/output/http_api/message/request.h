@@ -47,6 +47,7 @@ struct request {
 	enum request_method method; /* of HEAD: GET, with head */
 	bool head;
 	bool preflight;
+	bool anew;           /* its client wants no cached answer */
 	unsigned scopes;     /* of who asks: a bit per enum http_class; ~0U: all */
 	bool hold;           /* its refusal is to be held back for a moment */
 	const char *cors;    /* as cors_match() */

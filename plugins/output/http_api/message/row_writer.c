@@ -14,6 +14,11 @@
 void list_begin(struct json_writer *json)
 {
 	json_begin_object(json);
+	list_begin_rows(json);
+}
+
+void list_begin_rows(struct json_writer *json)
+{
 	json_write_key(json, "data");
 	json_begin_array(json);
 }

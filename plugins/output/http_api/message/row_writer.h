@@ -24,6 +24,8 @@ enum { ROW_WRITER_MAX_COLUMNS = 258 }; /* as many as a result set has */
 /* {"data":[ … ],"next_cursor":…}: what every list is in JSON.  cursor NULL: this is the last page.
  */
 void list_begin(struct json_writer *json);
+/* The same in an object that has begun, with other members. */
+void list_begin_rows(struct json_writer *json);
 void list_end(struct json_writer *json, const char *cursor);
 
 enum list_format { LIST_JSON, LIST_NDJSON, LIST_CSV, LIST_CSV_SAFE /* for spreadsheets */ };

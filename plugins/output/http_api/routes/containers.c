@@ -22,6 +22,7 @@
 #include "query/catalog_cache.h"
 #include "base/json_cell.h"
 #include "routes/endpoint.h"
+#include "routes/position.h"
 
 struct container_page {
 	struct context *context;
@@ -160,6 +161,16 @@ static int filter_all(struct context *context, struct query *query)
 
 /* ---- Endpoints ----------------------------------------------------------- */
 
+/* On the first page; others are of the same moment at best. */
+static void begin_list(struct context *context, const struct paging *paging,
+		       const struct latest *latest)
+{
+	json_begin_object(&context->builder->body);
+	if (!paging->memory)
+		position_write_containers(context, latest);
+	list_begin_rows(&context->builder->body);
+}
+
 int containers_list(struct context *context)
 {
 	struct paging paging auto_paging = {.memory = NULL};
@@ -172,7 +183,9 @@ int containers_list(struct context *context)
 	if (r < 0)
 		return r;
 	if (!table) {
-		list_begin(&context->builder->body);
+		json_begin_object(&context->builder->body);
+		position_write_nothing(context, 'C');
+		list_begin_rows(&context->builder->body);
 		list_end(&context->builder->body, NULL);
 		return list_refuse_cursor(context);
 	}
@@ -188,7 +201,7 @@ int containers_list(struct context *context)
 		r = read_stats(&page, &rows, paging_rows(&paging, &rows), &latest);
 	if (r < 0)
 		return r;
-	list_begin(&context->builder->body);
+	begin_list(context, &paging, &latest);
 	for (uint32_t i = 0; i < paging_rows(&paging, &rows); i++)
 		write_container(&page, &latest, rows.types, result_set_row(&rows, i));
 	paging_finish(&paging, context, &rows, page.columns);

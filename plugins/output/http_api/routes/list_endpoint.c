@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "routes/log_search.h"
+#include "routes/position.h"
 #include "routes/table_page.h"
 #include "query/catalog_cache.h"
 
@@ -168,8 +169,15 @@ int list_refuse_cursor(struct context *context)
 	return target_param(context->target, "cursor") ? paging_refuse_cursor(context) : 0;
 }
 
+/* Of its rows in the ids of streams. */
+static char letter_of(const struct list *list)
+{
+	return list == &logs_of_containers ? 'L' : list == &events_of_containers ? 'E' : 0;
+}
+
 /* Nobody has written to the table.  Its columns are not known here, so CSV has no header line. */
-static int answer_nothing(struct context *context, const struct container *container)
+static int answer_nothing(struct context *context, const struct list *list,
+			  const struct container *container)
 {
 	struct row_writer none = {.format = list_format_of(context->args)};
 	struct list_containers named = {.n = 0};
@@ -179,6 +187,8 @@ static int answer_nothing(struct context *context, const struct container *conta
 	if (r < 0)
 		return r;
 	row_writer_open(&none, context->builder);
+	if (none.format == LIST_JSON)
+		position_write_nothing(context, letter_of(list));
 	row_writer_begin(&none, context->builder);
 	row_writer_close(&none, context->builder);
 	return 0;
@@ -186,7 +196,7 @@ static int answer_nothing(struct context *context, const struct container *conta
 
 int list_answer(struct context *context, const struct list *list, const struct container *container)
 {
-	struct table_page page auto_table_page = {.context = context};
+	struct table_page page auto_table_page = {.context = context, .letter = letter_of(list)};
 	struct log_search search auto_log_search = {.context = context};
 	int r = list == &logs_of_containers ? log_search_read(context, &search) : 0;
 	if (r == 0)
@@ -194,7 +204,7 @@ int list_answer(struct context *context, const struct list *list, const struct c
 	if (r < 0)
 		return r;
 	if (!page.table)
-		return answer_nothing(context, container);
+		return answer_nothing(context, list, container);
 	r = paging_read(context, page.table, &context->args->window, &page.paging);
 	if (r == 0)
 		r = query_rows(&page, list, &search, container);

@@ -14,6 +14,7 @@
 #include "message/row_writer.h"
 #include "routes/endpoint.h"
 #include "routes/list_endpoint.h"
+#include "routes/position.h"
 
 enum { STATS_MAX_IDS = 100 };
 
@@ -36,6 +37,8 @@ int stats_latest(struct context *context)
 		row_writer_add(&records, latest.fields.columns[i]->name,
 			       latest.rows.types[LATEST_FIELDS + i], LATEST_FIELDS + i);
 	row_writer_open(&records, builder);
+	if (records.format == LIST_JSON)
+		position_write_readings(context, &latest);
 	row_writer_begin(&records, builder);
 	for (uint32_t i = 0; i < latest.n; i++)
 		row_writer_write(&records, builder, latest_row(&latest, i));

@@ -7,6 +7,7 @@
 
 #include "base/json_cell.h"
 #include "message/row_writer.h"
+#include "routes/position.h"
 
 void table_page_done(struct table_page *page)
 {
@@ -47,6 +48,8 @@ int table_page_write(const struct table_page *page)
 	row_writer_open(&records, context->builder);
 	if (page->searched && records.format == LIST_JSON)
 		table_page_write_search(page);
+	if (page->letter && records.format == LIST_JSON)
+		position_write_page(page);
 	row_writer_begin(&records, context->builder);
 	for (uint32_t i = 0; i < paging_rows(&page->paging, &page->rows); i++)
 		row_writer_write(&records, context->builder, result_set_row(&page->rows, i));

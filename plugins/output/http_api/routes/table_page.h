@@ -22,6 +22,7 @@ struct table_page {
 	uint32_t n;
 	struct paging paging;
 	struct result_set rows;
+	char letter;   /* of its rows in a stream's ids; 0: there is no stream of them */
 	bool searched; /* the answer says whether it is complete */
 	bool descending;
 };
