@@ -155,16 +155,16 @@ static int command_make_argv(struct exec_command *command, const struct exec_con
 int exec_command_init(struct exec_command *command, struct tally_ctx *ctx,
 		      const struct exec_config *config)
 {
-	*command = (struct exec_command){0};
 	char *fresh = NULL;
-	int r = tally_secret(ctx, "environment", &fresh);
-	if (r == 0)
-		r = command_make_argv(command, config);
-	if (r == 0)
-		r = command_make_environment(command, fresh ? fresh : config->environment);
+	*command = (struct exec_command){0};
+	if (tally_secret(ctx, "environment", &fresh) < 0)
+		return tally_fail(ctx, ENOMEM, "command: no memory");
+	int r = command_make_environment(command, fresh ? fresh : config->environment);
 	if (fresh)
 		explicit_bzero(fresh, strlen(fresh));
 	free(fresh);
+	if (r == 0)
+		r = command_make_argv(command, config);
 	if (r == 0)
 		return 0;
 	exec_command_done(command);

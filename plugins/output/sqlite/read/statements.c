@@ -90,6 +90,8 @@ void statements_give_back(struct statements *statements)
 	}
 	while (bytes > STATEMENTS_BYTES) {
 		struct statement *oldest = statements_oldest(statements, false);
+		if (!oldest)
+			break;
 		bytes -= oldest->bytes;
 		statements_drop(oldest);
 	}

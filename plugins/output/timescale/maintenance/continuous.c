@@ -33,13 +33,14 @@ static void continuous_ask(struct strbuf *sql, const char *table)
 		   "select exists (select from timescaledb_information.hypertables where "
 		   "hypertable_schema = 'tally' and hypertable_name = '%s_1min_rows')::int",
 		   table);
-	static const char *const lacking =
-		", exists (select from pg_attribute m where m.attrelid = to_regclass("
-		"'tally.%s_1min_rows') and m.attnum > 0 and not m.attisdropped and not exists "
-		"(select from pg_attribute a where a.attname = m.attname and a.attrelid = "
-		"to_regclass('tally.%s_1d_%s')))::int";
-	strbuf_add(sql, lacking, table, table, "cagg");
-	strbuf_add(sql, lacking, table, table, "next");
+	static const char *const kinds[] = {"cagg", "next"};
+	for (int kind = 0; kind < 2; kind++)
+		strbuf_add(sql,
+			   ", exists (select from pg_attribute m where m.attrelid = to_regclass("
+			   "'tally.%s_1min_rows') and m.attnum > 0 and not m.attisdropped and not "
+			   "exists (select from pg_attribute a where a.attname = m.attname and "
+			   "a.attrelid = to_regclass('tally.%s_1d_%s')))::int",
+			   table, table, kinds[kind]);
 	strbuf_add(sql, ", (to_regclass('tally.%s_5min_next') is not null)::int", table);
 	for (int level = LEVEL_FIVE; level < N_LEVELS; level++)
 		strbuf_add(sql,
