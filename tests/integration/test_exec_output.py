@@ -52,7 +52,7 @@ def deliver(tallyd, program):
         program(SOURCE, "source")
         path = program(sink)
         daemon = tallyd(INPUT + SPOOL + f"[output.exec:x]\ncommand = {path}\nbuffer = spool\n{extra}"
-                        + API)
+                        + API, globals="drain_timeout = 1s")  # what hangs is not waited for
         return daemon.start() if start else daemon
     return make
 
