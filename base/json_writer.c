@@ -264,6 +264,34 @@ static bool json_is_plain(unsigned char byte)
 	return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
 }
 
+/* Eight bytes at once.  A byte that is less than n has its highest bit set by subtracting n, if
+ * that bit was not set before; and what equals another one is 0 after xor, and less than 1. */
+static bool json_are_plain(const char *text)
+{
+	const uint64_t each = UINT64_C(0x0101010101010101), high = each * 0x80;
+	uint64_t bytes;
+	memcpy(&bytes, text, sizeof(bytes));
+	uint64_t quotes = bytes ^ each * '"', slashes = bytes ^ each * '\\';
+	uint64_t control = (bytes - each * 0x20) & ~bytes;
+	return ((bytes | control | ((quotes - each) & ~quotes) | ((slashes - each) & ~slashes)) &
+		high) == 0;
+}
+
+/* How many bytes from the start need no escape. */
+static size_t json_plain_run(const char *text, size_t len)
+{
+	size_t run = 0;
+	while (len - run >= sizeof(uint64_t) && json_are_plain(text + run))
+		run += sizeof(uint64_t);
+	/* The rest, together with bytes that are known to be plain. */
+	if (run >= sizeof(uint64_t) && len - run < sizeof(uint64_t) &&
+	    json_are_plain(text + len - sizeof(uint64_t)))
+		return len;
+	while (run < len && json_is_plain((unsigned char)text[run]))
+		run++;
+	return run;
+}
+
 static void json_escape(struct json_writer *json, unsigned char byte)
 {
 	static const char hex[] = "0123456789abcdef";
@@ -300,17 +328,32 @@ static void json_write_quoted(struct json_writer *json, const char *text, size_t
 	size_t i = 0;
 	json_write_raw(json, "\"", 1);
 	while (i < len && !json->error) {
-		size_t run = i;
-		while (run < len && json_is_plain((unsigned char)text[run]))
-			run++;
+		size_t run = i + json_plain_run(text + i, len - i);
 		json_write_raw(json, text + i, run - i);
 		i = run < len ? run + json_write_special(json, text + run, len - run) : run;
 	}
 	json_write_raw(json, "\"", 1);
 }
 
+/* What is plain, which nearly all of it is, in one piece. */
+static bool json_write_plain(struct json_writer *json, const char *text, size_t len,
+			     const char *end, size_t end_len)
+{
+	if (json_plain_run(text, len) < len)
+		return false;
+	char *at = json_add_word(json, 1 + len + end_len);
+	if (!at)
+		return true;
+	*at = '"';
+	memcpy(at + 1, text, len);
+	memcpy(at + 1 + len, end, end_len);
+	return true;
+}
+
 void json_write_text(struct json_writer *json, const char *text, size_t len)
 {
+	if (len && json_write_plain(json, text, len, "\"", 1))
+		return;
 	json_separate(json);
 	json_write_quoted(json, text, len);
 }
@@ -325,8 +368,11 @@ void json_write_string(struct json_writer *json, const char *text)
 
 void json_write_key(struct json_writer *json, const char *key)
 {
-	json_write_text(json, key, strlen(key));
-	json_write_raw(json, ":", 1);
+	size_t len = strlen(key);
+	if (!len || !json_write_plain(json, key, len, "\":", 2)) {
+		json_write_text(json, key, len);
+		json_write_raw(json, ":", 1);
+	}
 	json->comma = false;
 }
 

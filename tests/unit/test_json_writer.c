@@ -5,6 +5,7 @@
 #include "base/json_real.h"
 #include "base/json_writer.h"
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,6 +65,39 @@ static void text_is_escaped_and_made_valid(void **state)
 			      "c\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"
 			      "d\xef\xbf\xbd\xef\xbf\xbd\","
 			      "\"a\\u0000b\"]");
+}
+
+/* Plain text is looked at in words of eight bytes: every byte at every place, whatever the length.
+ */
+static void a_byte_is_escaped_wherever_it_stands(void **state)
+{
+	char text[40];
+	(void)state;
+	for (size_t len = 1; len < 24; len++)
+		for (size_t at = 0; at < len; at++)
+			for (int byte = 0; byte < 256; byte++) {
+				struct json_writer json;
+				char escaped[8] = {(char)byte}, expected[80];
+				memset(text, 'x', len);
+				text[at] = (char)byte;
+				if (byte == '"' || byte == '\\')
+					snprintf(escaped, sizeof(escaped), "\\%c", byte);
+				else if (byte == '\n' || byte == '\r' || byte == '\t')
+					snprintf(escaped, sizeof(escaped), "\\%c",
+						 byte == '\n'   ? 'n'
+						 : byte == '\r' ? 'r'
+								: 't');
+				else if (byte < 0x20)
+					snprintf(escaped, sizeof(escaped), "\\u%04x", byte);
+				else if (byte >= 0x80)
+					snprintf(escaped, sizeof(escaped), "\xef\xbf\xbd");
+				snprintf(expected, sizeof(expected), "[\"%.*s%s%.*s\"", (int)at,
+					 text, escaped, (int)(len - at - 1), text + at + 1);
+				json_writer_init(&json, 1000);
+				json_begin_array(&json);
+				json_write_text(&json, text, len);
+				assert_written(&json, expected);
+			}
 }
 
 static void integers_are_written_to_their_ends(void **state)
@@ -251,6 +285,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nested_values_get_their_commas),
 		cmocka_unit_test(text_is_escaped_and_made_valid),
+		cmocka_unit_test(a_byte_is_escaped_wherever_it_stands),
 		cmocka_unit_test(integers_are_written_to_their_ends),
 		cmocka_unit_test(reals_are_short_and_what_is_no_number_is_null),
 		cmocka_unit_test(every_real_reads_back_as_it_was),

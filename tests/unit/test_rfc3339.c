@@ -2,6 +2,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/rfc3339.h"
 #include "test.h"
@@ -69,6 +70,25 @@ static void a_fraction_is_as_short_as_it_can_be(void **state)
 	assert_string_equal(text, "1969-12-31T23:59:59.999999999Z");
 }
 
+static void each_day_of_six_centuries_is_written_as_libc_does_and_read_back(void **state)
+{
+	const int64_t day = 86400, second = INT64_C(1000000000);
+	/* From the first of 1678 to the last of 2261, each at another time of the day. */
+	(void)state;
+	for (int64_t n = -106650; n <= 106650; n++) {
+		char text[RFC3339_SIZE], wanted[RFC3339_SIZE];
+		int64_t back = 0;
+		time_t at = n * day + (n * 7919 % day + day) % day;
+		struct tm tm;
+		assert_non_null(gmtime_r(&at, &tm));
+		assert_int_equal(strftime(wanted, sizeof(wanted), "%Y-%m-%dT%H:%M:%SZ", &tm), 20);
+		assert_int_equal(rfc3339_format(at * second, text), 20);
+		assert_string_equal(text, wanted);
+		assert_int_equal(parse(text, &back), 0);
+		assert_int_equal(back, at * second);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -76,6 +96,7 @@ int main(void)
 		cmocka_unit_test(an_offset_is_taken_off),
 		cmocka_unit_test(the_engines_zero_time_is_out_of_range),
 		cmocka_unit_test(what_is_not_a_time_is_refused),
+		cmocka_unit_test(each_day_of_six_centuries_is_written_as_libc_does_and_read_back),
 		cmocka_unit_test(a_fraction_is_as_short_as_it_can_be),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
