@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -234,6 +235,37 @@ static void other_tokens_end_all_sessions_and_a_touched_file_none(void **state)
 	WAIT_UNTIL(status(fixture, "/metrics", cookie) == 401);
 }
 
+/* Signed out, while a stream goes on that the session had begun. */
+static void a_stream_ends_with_its_session(void **state)
+{
+	struct http_fixture *fixture = *state;
+	char cookie[200], request[600], text[4000];
+	int64_t now = 1000 * CLOCK_SECOND;
+	fixture->config.live = HTTP_LIVE_PIPELINE;
+	fixture->config.live_heartbeat = CLOCK_SECOND;
+	fake_host_set_monotonic(fixture->host, now);
+	http_start(fixture);
+	sign_in(fixture, ALL, cookie);
+	snprintf(request, sizeof(request), "GET /api/v1/stream/stats HTTP/1.0\r\n%s\r\n", cookie);
+	int fd = http_connect(fixture);
+	http_send(fd, request, strlen(request));
+	assert_true(recv(fd, text, sizeof(text), 0) > 0);
+	/* It goes on, and that counts as use: longer than a session may be idle. */
+	for (int i = 0; i < 15; i++) {
+		fake_host_set_monotonic(fixture->host, now += CLOCK_MINUTE);
+		assert_true(recv(fd, text, sizeof(text), 0) > 0);
+	}
+	assert_int_equal(status(fixture, "/metrics", cookie), 200);
+	snprintf(request, sizeof(request), "%sOrigin: http://api.example\r\n", cookie);
+	assert_int_equal(status_of(fixture, "DELETE /api/v1/session", request, NULL), 204);
+	fake_host_set_monotonic(fixture->host, now + CLOCK_MINUTE);
+	ssize_t got;
+	while ((got = recv(fd, text, sizeof(text), 0)) > 0)
+		;
+	assert_int_equal(got, 0);
+	close(fd);
+}
+
 /* As many as a token may have, and one more; another token's stays. */
 static void there_are_only_so_many_of_a_token(void **state)
 {
@@ -393,6 +425,7 @@ int main(void)
 		TEST(signing_out_ends_it),
 		TEST(it_ends_after_its_life_and_when_it_is_not_used),
 		TEST(other_tokens_end_all_sessions_and_a_touched_file_none),
+		TEST(a_stream_ends_with_its_session),
 		TEST(there_are_only_so_many_of_a_token),
 		TEST(only_pages_of_this_origin_sign_in_and_out),
 		TEST(the_cookie_does_not_count_in_what_other_origins_request),

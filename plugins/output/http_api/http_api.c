@@ -165,7 +165,7 @@ static const struct tally_option http_options[] = {
 	 .accepts = "1min..30d",
 	 .help = "How long who has signed in with a token in a browser stays so at most."},
 	{OPTION(session_idle), .type = TALLY_OPT_DURATION, .fallback = "2h", .accepts = "1min..30d",
-	 .help = "How long without a request until a session ends."},
+	 .help = "How long without a request, or an open stream, until a session ends."},
 	{OPTION(tls_cert), .type = TALLY_OPT_STRING,
 	 .help = "A file with a certificate in PEM and the certificates up to its root: all "
 		 "connections use TLS. It is reloaded when it changes."},

@@ -136,8 +136,8 @@ static const char *auth_find_cookie(struct MHD_Connection *connection)
 	return MHD_lookup_connection_value(connection, MHD_COOKIE_KIND, auth_cookie);
 }
 
-enum auth_visitor auth_identify(const struct auth *auth, const struct request *request,
-				struct MHD_Connection *connection, struct token_grant *ret)
+enum auth_visitor auth_identify(const struct auth *auth, struct MHD_Connection *connection,
+				int64_t now, struct token_grant *ret)
 {
 	static const char scheme[] = "Bearer ";
 	const char *shown = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
@@ -153,8 +153,16 @@ enum auth_visitor auth_identify(const struct auth *auth, const struct request *r
 	const char *cookie = auth_find_cookie(connection);
 	if (!cookie)
 		return AUTH_ANONYMOUS;
-	return sessions_find(auth->sessions, cookie, request->started, ret) ? AUTH_KNOWN
-									    : AUTH_ENDED;
+	return sessions_find(auth->sessions, cookie, now, ret) ? AUTH_KNOWN : AUTH_ENDED;
+}
+
+bool auth_still_allows(const void *arg, struct MHD_Connection *connection, unsigned scopes,
+		       int64_t now)
+{
+	const struct auth *auth = arg;
+	struct token_grant grant = {.scopes = 0};
+	return !auth->tokens || (auth_identify(auth, connection, now, &grant) == AUTH_KNOWN &&
+				 (grant.scopes & scopes) == scopes);
 }
 
 static int auth_check_visitor(const struct auth *auth, struct request *request,
@@ -164,7 +172,7 @@ static int auth_check_visitor(const struct auth *auth, struct request *request,
 	bool any = !endpoint || endpoint->class >= HTTP_OTHER;
 	unsigned scopes = any ? 0 : 1U << endpoint->class | endpoint->scopes;
 	struct token_grant grant = {.scopes = 0};
-	enum auth_visitor visitor = auth_identify(auth, request, connection, &grant);
+	enum auth_visitor visitor = auth_identify(auth, connection, request->started, &grant);
 	if (visitor == AUTH_UNKNOWN_TOKEN)
 		return auth_refuse_token(auth, request, connection);
 	if (visitor != AUTH_KNOWN) {

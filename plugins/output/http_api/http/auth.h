@@ -36,8 +36,13 @@ enum auth_visitor {
 };
 
 /* Who asks, where tokens are required.  A bearer token comes before a cookie. */
-enum auth_visitor auth_identify(const struct auth *auth, const struct request *request,
-				struct MHD_Connection *connection, struct token_grant *ret);
+enum auth_visitor auth_identify(const struct auth *auth, struct MHD_Connection *connection,
+				int64_t now, struct token_grant *ret);
+
+/* Whether the token or session of a request that is still being answered is good, with all these
+ * scopes.  To a session that counts as use. */
+bool auth_still_allows(const void *auth, struct MHD_Connection *connection, unsigned scopes,
+		       int64_t now);
 
 /* A wrong token came: a 401, or a 429 if there were many from this address.  -1. */
 int auth_refuse_token(const struct auth *auth, struct request *request,

@@ -368,6 +368,7 @@ static int server_prepare(struct server *server)
 		r = live_open(server->ctx, server->config, &server->live);
 	if (r < 0)
 		return r;
+	live_set_allows(server->live, auth_still_allows, &server->auth);
 	r = dispatch_open(server->ctx, server->config, server->live, &server->dispatch);
 	if (r < 0)
 		live_close(server->live);

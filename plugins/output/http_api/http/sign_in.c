@@ -97,8 +97,8 @@ int session_show(struct context *context)
 	const struct auth *auth = visitor->auth;
 	struct json_writer *out = &context->builder->body;
 	struct token_grant grant = {.scopes = 0};
-	bool known = auth->tokens && auth_identify(auth, visitor->request, visitor->connection,
-						   &grant) == AUTH_KNOWN;
+	bool known = auth->tokens && auth_identify(auth, visitor->connection,
+						   visitor->request->started, &grant) == AUTH_KNOWN;
 	json_begin_object(out);
 	json_write_key(out, "required");
 	json_write_bool(out, auth->tokens != NULL);

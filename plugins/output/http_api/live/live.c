@@ -212,6 +212,18 @@ static bool live_has_more(const struct sse_client *stream)
 	return false;
 }
 
+void live_set_allows(struct live *live, live_allows_fn *allows, const void *arg)
+{
+	live->allows = allows;
+	live->allows_arg = arg;
+}
+
+bool live_allows(const struct live *live, struct MHD_Connection *connection, unsigned scopes,
+		 int64_t now)
+{
+	return !live->allows || live->allows(live->allows_arg, connection, scopes, now);
+}
+
 enum live_wait_result live_wait(struct live *live, struct sse_client *stream)
 {
 	enum live_wait_result prospect = LIVE_WAITING;

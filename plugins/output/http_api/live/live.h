@@ -34,6 +34,14 @@ void live_end(struct live *live);
 void live_close(struct live *live);
 void live_free(struct live *live); /* after all connections are gone; NULL is fine */
 
+/* Whether a client may go on, asked on the HTTP thread now and then.  Before there are any;
+ * without, all may. */
+typedef bool live_allows_fn(const void *arg, struct MHD_Connection *connection, unsigned scopes,
+			    int64_t now);
+void live_set_allows(struct live *live, live_allows_fn *allows, const void *arg);
+bool live_allows(const struct live *live, struct MHD_Connection *connection, unsigned scopes,
+		 int64_t now);
+
 /* Rows pass.  Any thread; never waits for a client or a store. */
 void live_watch(struct live *live, const struct tally_batch *batch);
 

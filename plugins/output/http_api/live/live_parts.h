@@ -37,6 +37,8 @@ struct live {
 	struct tally_ctx *ctx;
 	const struct http_config *config;
 	struct live_source sources[LIVE_KINDS];
+	live_allows_fn *allows; /* NULL: all may */
+	const void *allows_arg;
 	struct catalog_cache *tables;
 
 	pthread_mutex_t lock;

@@ -15,6 +15,7 @@
 enum { SSE_SPARE = 16 << 10 /* a larger buffer is given back once it is sent */ };
 
 const char sse_client_type[] = "text/event-stream; charset=utf-8";
+static const int64_t sse_check_interval = 5 * CLOCK_SECOND;
 static const char sse_client_heartbeat[] = ":\n\n";
 
 void sse_client_free(struct sse_client *stream)
@@ -52,6 +53,18 @@ static void sse_client_fill(struct sse_client *stream)
 
 /* ---- Bytes --------------------------------------------------------------- */
 
+/* Its token or session may have ended since it came. */
+static bool sse_client_may_go_on(struct sse_client *stream, int64_t now)
+{
+	unsigned scopes = 1U << HTTP_STREAM;
+	if (now - stream->checked < sse_check_interval)
+		return true;
+	stream->checked = now;
+	for (uint32_t i = 0; i < stream->n_topics; i++)
+		scopes |= 1U << stream->topics[i].is->scope;
+	return live_allows(stream->live, stream->connection, scopes, now);
+}
+
 static ssize_t sse_client_read(void *arg, uint64_t position, char *buffer, size_t max)
 {
 	struct sse_client *stream = arg;
@@ -59,6 +72,8 @@ static ssize_t sse_client_read(void *arg, uint64_t position, char *buffer, size_
 	(void)position;
 	/* Being asked again means that the last part has left: the client takes what it gets. */
 	connections_set(stream->connections, stream->connection, CONN_STREAMING);
+	if (!sse_client_may_go_on(stream, now))
+		return MHD_CONTENT_READER_END_OF_STREAM;
 	for (;;) {
 		if (stream->sent == stream->out.len)
 			sse_client_fill(stream);
@@ -89,7 +104,7 @@ static void sse_client_start(void *arg, struct MHD_Connection *connection,
 	struct sse_client *stream = arg;
 	stream->connections = connections;
 	stream->connection = connection;
-	stream->spoke = tally_monotonic(stream->ctx);
+	stream->spoke = stream->checked = tally_monotonic(stream->ctx);
 }
 
 static void sse_client_end(void *arg)

@@ -35,6 +35,7 @@ struct sse_client {
 	struct json_writer out; /* events that are still to be sent */
 	size_t sent;            /* of out */
 	int64_t spoke;          /* monotonic, when something was sent last */
+	int64_t checked;        /* monotonic, when it was asked whether it may go on */
 	struct connections *connections;
 	struct MHD_Connection *connection;
 
