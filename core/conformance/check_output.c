@@ -141,11 +141,11 @@ static bool output_try_kind(struct subject *subject, enum tally_kind kind, uint6
 	for (enum rows_variant variant = ROWS_PLAIN; variant <= ROWS_ENDS; variant++) {
 		uint8_t verdict;
 		struct tally_batch *batch = rows_batch(kind, variant, 12);
-		subject_hint(subject,
-			     variant == ROWS_PLAIN
-				     ? ""
-				     : "it was given %s: look at cell.set and cell.len",
-			     output_variants[variant]);
+		if (variant == ROWS_PLAIN)
+			subject_hint(subject, "%s", "");
+		else
+			subject_hint(subject, "it was given %s: look at cell.set and cell.len",
+				     output_variants[variant]);
 		int r = output_deliver(subject, batch, ++*sequence, &verdict);
 		batch_drop(batch);
 		subject->shared->hint[0] = '\0';

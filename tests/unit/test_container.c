@@ -80,7 +80,7 @@ static void what_is_on_no_volume_goes_with_the_container(void **state)
 
 static void the_first_name_that_is_told_stays(void **state)
 {
-	struct host_name host_name = {0};
+	struct host_name host_name = {NULL};
 	(void)state;
 	assert_string_equal(host_name_tell(&host_name, "web1"), "web1");
 	assert_string_equal(host_name_tell(&host_name, "web2"), "web1");

@@ -338,7 +338,7 @@ static void what_is_no_token_in_json_is_refused(void **state)
 					     "\"" ALL "\"",
 					     "{\"token\":1}",
 					     "{\"token\":null}",
-					     "{\"token\":\"" ALL "\"",
+					     ("{\"token\":\"" ALL "\""),
 					     "{\"token\":\"" ALL "\"} x",
 					     "token=" ALL};
 	for (size_t i = 0; i < sizeof(bodies) / sizeof(*bodies); i++)
