@@ -22,8 +22,9 @@ configure_file(packaging/systemd/tallyd.service.in tallyd@.service @ONLY)
 set(TALLYD_ETC ${CMAKE_INSTALL_FULL_SYSCONFDIR}/tallyd)
 
 install(DIRECTORY include/tallyd DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT dev)
-install(DIRECTORY examples/plugin DESTINATION ${CMAKE_INSTALL_DATADIR}/tallyd/examples
-	COMPONENT dev PATTERN *.so EXCLUDE)
+install(DIRECTORY examples/plugin examples/cpp examples/rust
+	DESTINATION ${CMAKE_INSTALL_DATADIR}/tallyd/examples COMPONENT dev
+	PATTERN *.so EXCLUDE PATTERN target EXCLUDE PATTERN Cargo.lock EXCLUDE)
 install(FILES ${CMAKE_BINARY_DIR}/tallyd.service ${CMAKE_BINARY_DIR}/tallyd@.service
 	DESTINATION lib/systemd/system COMPONENT tallyd)
 install(FILES packaging/systemd/tallyd.sysusers DESTINATION lib/sysusers.d RENAME tallyd.conf

@@ -136,3 +136,22 @@ def test_the_library_shows_only_the_fake_host(installed):
     assert names and all(name.startswith("fake_") for name in names)
     declared = (ROOT / "include/tallyd/testing/fake_host.h").read_text()
     assert names == set(re.findall(r"\b(fake_\w+)\(", declared))
+
+
+def test_the_guide_leads_from_nothing_to_a_plugin(installed, environment, tmp_path):
+    """Its commands as one script, as somebody would type them."""
+    guide = (ROOT / "docs/plugin-guide.md").read_text()
+    section = guide.split("## In a handful of commands", 1)[1].split("\n## ", 1)[0]
+    said = run("sh", "-ec", shell_blocks(section)[0], cwd=tmp_path, env=environment)
+    assert "100% tests passed" in said and "table room_climate" in said
+    assert not re.search(r"warning:|error:", said), said
+    check_loads(installed, environment, "room_climate", "input", tmp_path)
+
+
+def test_the_example_in_cpp_builds_with_what_is_installed(installed, environment, tmp_path):
+    example = next(path for path in installed.rglob("examples/cpp"))
+    run("cp", "-r", example, tmp_path / "cpp")
+    said = run("sh", "-ec", shell_blocks((example / "README.md").read_text())[0], cwd=tmp_path / "cpp",
+               env=environment)
+    assert "0 errors, 0 warnings" in said and "warning:" not in said
+    assert (plugin_dir(installed) / "machine_uptime.so").exists()
