@@ -192,6 +192,68 @@ static void no_refresh_reaches_what_is_deleted(void **state)
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples_1d"), 2);
 }
 
+/* Of all that is stored of samples, what is compressed, and chunks. */
+static int64_t chunks(struct fixture *f, const char *which)
+{
+	char sql[300];
+	snprintf(sql, sizeof(sql),
+		 "SELECT count(*) FROM timescaledb_information.chunks WHERE (hypertable_name LIKE "
+		 "'samples%%' OR hypertable_name LIKE '\\_materialized%%') AND %s",
+		 which);
+	return fixture_sql(f, sql);
+}
+
+/* A day as in write_hours(), twelve hours of it. */
+static void live_a_day(struct fixture *f, int day)
+{
+	write_hours(f, T0 + day * DAY, 12);
+	maintenance_at(f, T0 + (day + 1) * DAY + 10 * MINUTE);
+}
+
+static void assert_after(struct fixture *f, int days)
+{
+	const int rows = 12 * 60, raw = days < 8 ? days : 8, rolled = days < 31 ? days : 31;
+	char sql[200];
+	/* Rows for 7 days and rollups for 30, by whole days, and days for good. */
+	assert_in_range(fixture_sql(f, "SELECT count(*) FROM samples"), (raw - 1) * rows,
+			raw * rows);
+	assert_in_range(fixture_sql(f, "SELECT sum(rows) FROM samples_1min"), (rolled - 1) * rows,
+			rolled * rows);
+	assert_in_range(fixture_sql(f, "SELECT sum(rows) FROM samples_1h"), (rolled - 1) * rows,
+			rolled * rows);
+	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1d"), days * rows);
+	assert_int_equal(fixture_sql(f, "SELECT sum(value_sum)::bigint FROM samples_1d"),
+			 (int64_t)days * rows * (rows - 1) / 2);
+	snprintf(sql, sizeof(sql), "SELECT count(*) FROM samples_1d WHERE total_count = %d", rows);
+	assert_int_equal(fixture_sql(f, sql), days);
+	/* What is older than two days, and a rollup's third, is compressed. */
+	assert_int_equal(chunks(f, "NOT is_compressed AND range_end < (SELECT max(time) FROM "
+				   "samples) - interval '3 days'"),
+			 0);
+	/* Of rows 8 days, of minutes and five minutes 31, of hours 4, of days 1, and what is now.
+	 */
+	assert_in_range(chunks(f, "true"), 1, 8 + 2 * 31 + 5 + 2 + 3);
+}
+
+/* Forty days with the defaults, at a TimescaleDB that is not of the tests' own making: the other
+ * would take too long. */
+static void forty_days_keep_what_they_should(void **state)
+{
+	struct fixture *f = *state;
+	int64_t bytes = 0;
+	if (!getenv("TALLYD_TEST_TIMESCALE"))
+		skip();
+	for (int day = 0; day < 40; day++) {
+		live_a_day(f, day);
+		assert_after(f, day + 1);
+		if (day == 33)
+			bytes = fixture_sql(f, "SELECT pg_database_size(current_database())");
+	}
+	/* All that is kept for a time is full: it grows no more. */
+	assert_in_range(fixture_sql(f, "SELECT pg_database_size(current_database())"), 0,
+			bytes * 115 / 100);
+}
+
 #define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -204,6 +266,7 @@ int main(void)
 		STORE_TEST(a_new_column_replaces_them),
 		STORE_TEST(what_somebody_built_on_one_stays),
 		STORE_TEST(no_refresh_reaches_what_is_deleted),
+		STORE_TEST(forty_days_keep_what_they_should),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

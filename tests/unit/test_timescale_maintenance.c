@@ -203,6 +203,17 @@ static void a_long_read_is_not_interrupted_repeatedly(void **state)
 	assert_int_equal(step_size->lock_timeout, 250);
 }
 
+/* Two of three samples are missing: growth goes from one that is there to the next. */
+static void counters_go_on_over_samples_that_are_missing(void **state)
+{
+	struct fixture *f = *state;
+	write_hours(f, T0, 3);
+	fixture_sql(f, "UPDATE tally.samples_rows SET total = NULL WHERE total % 3 <> 0");
+	maintenance_at(f, T0 + 2 * DAY);
+	assert_int_equal(fixture_sql(f, "SELECT sum(total_increase) FROM samples_1min"), 177);
+	assert_int_equal(fixture_sql(f, "SELECT sum(total_span) FROM samples_1d"), 177 * 60);
+}
+
 /* Nobody notes such rows, so it takes a word. */
 static void rows_that_came_by_sql_are_rolled_up_when_asked(void **state)
 {
@@ -510,6 +521,7 @@ int main(void)
 		STORE_TEST(a_long_read_is_not_interrupted_repeatedly),
 		cmocka_unit_test(steps_grow_again_when_the_server_is_no_longer_slow),
 		STORE_TEST(rows_deleted_by_others_spoil_no_rollup),
+		STORE_TEST(counters_go_on_over_samples_that_are_missing),
 		STORE_TEST(rows_that_came_by_sql_are_rolled_up_when_asked),
 		STORE_TEST(policies_of_the_database_are_reported),
 		STORE_TEST(a_policy_that_runs_meanwhile_costs_no_row),

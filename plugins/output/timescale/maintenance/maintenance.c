@@ -44,6 +44,8 @@ static int maintenance_lead(struct store *store)
 			PG_SETUP_VANISHED
 			"set timezone = 'UTC'; set application_name = 'tallyd upkeep'; set "
 			"statement_timeout = '10min'; set jit = off; set "
+			/* A step is sorted in memory, once. */
+			"work_mem = '32MB'; set "
 			"idle_in_transaction_session_timeout = '1min'; set "
 			"default_transaction_isolation = 'read committed'");
 	/* Session locks count: one that is taken again has to be given back as often. */

@@ -131,43 +131,73 @@ static void rollup_rows(const struct rollup *rollup, struct strbuf *sql, int64_t
 		   name, time, from / CLOCK_SECOND, time, ROLLUP_BASELINE_ROWS);
 }
 
-/* A window over the rows where the counter is not NULL gives its sample before; where it fell
- * neither the increase nor the time counts. */
+/* One window for all: where a counter's sample before is NULL, an earlier one is looked for among
+ * the rows that the window has of the series, those since f.  That is rare, and a window for each
+ * counter would sort all rows once more for each. */
+static void rollup_lookup(const struct rollup *rollup, struct strbuf *sql, uint32_t i, bool value)
+{
+	char usual[16] = "t0";
+	if (value)
+		snprintf(usual, sizeof(usual), "p%u", i);
+	const char *name = rollup_name(rollup), *time = rollup->stored->table.columns[0].name;
+	const char *column = rollup_column(rollup, i)->name;
+	strbuf_add(
+		sql,
+		"case when n%u is null or p%u is not null or t0 is null then %s else (select "
+		"r.\"%s\" from tally.\"%s_rows\" r where r._series = v._series and r.\"%s\" < v.t "
+		"and r.\"%s\" >= v.f and r.\"%s\" is not null order by r.\"%s\" desc limit 1) end",
+		i, i, usual, value ? column : time, name, time, time, column, time);
+}
+
+/* Where a counter fell neither the increase nor the time counts. */
 static void rollup_increase(const struct rollup *rollup, struct strbuf *sql, uint32_t i)
 {
-	strbuf_add(sql, ", case when n%u >= lag(n%u) over w%u then ", i, i, i);
 	bool real = rollup_column(rollup, i)->type == TALLY_REAL;
 	strbuf_add(sql,
-		   "case when lag(n%u) over w%u >= 0 or n%u <= %s + lag(n%u) over w%u then n%u - "
-		   "lag(n%u) over w%u else %s end",
-		   i, i, i, real ? "'1.797e308'::float8" : "9223372036854775807", i, i, i, i, i,
-		   real ? "'Infinity'::float8" : "0");
-	strbuf_add(sql,
-		   " end as i%u, case when n%u >= lag(n%u) over w%u then date_part('epoch', t - "
-		   "lag(t) over w%u) end as s%u",
-		   i, i, i, i, i, i);
+		   ", case when n%u >= q%u then case when q%u >= 0 or n%u <= %s + q%u then n%u - "
+		   "q%u else %s end end as i%u, case when n%u >= q%u then date_part('epoch', t - "
+		   "u%u) end as s%u",
+		   i, i, i, i, real ? "'1.797e308'::float8" : "9223372036854775807", i, i, i,
+		   real ? "'Infinity'::float8" : "0", i, i, i, i, i);
+}
+
+static void rollup_each_counter(const struct rollup *rollup, struct strbuf *sql,
+				void (*add)(const struct rollup *, struct strbuf *, uint32_t))
+{
+	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++)
+		if (rollup_is_counter(rollup, i))
+			add(rollup, sql, i);
+}
+
+static void rollup_lag(const struct rollup *rollup, struct strbuf *sql, uint32_t i)
+{
+	(void)rollup;
+	strbuf_add(sql, ", lag(n%u) over w as p%u", i, i);
+}
+
+static void rollup_before(const struct rollup *rollup, struct strbuf *sql, uint32_t i)
+{
+	strbuf_add(sql, ", ");
+	rollup_lookup(rollup, sql, i, true);
+	strbuf_add(sql, " as q%u, ", i);
+	rollup_lookup(rollup, sql, i, false);
+	strbuf_add(sql, " as u%u", i);
 }
 
 /* date_bin() needs PostgreSQL 14; floor(extract(epoch …)) was measured to cost 1.7 times as much.
  */
 static void rollup_windows(const struct rollup *rollup, struct strbuf *sql)
 {
-	strbuf_add(sql, ", w as (select *, date_bin('1 minute', t, 'epoch') as b, lead(t) over "
-			"(partition by _series, date_bin('1 minute', t, 'epoch') order by t) is "
-			"null as newest_");
-	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++)
-		if (rollup_is_counter(rollup, i))
-			rollup_increase(rollup, sql, i);
-	strbuf_add(sql, " from both_");
-	bool first = true;
-	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++) {
-		if (!rollup_is_counter(rollup, i))
-			continue;
-		strbuf_add(sql, "%s w%u as (partition by _series, n%u is null order by t)",
-			   first ? " window" : ",", i, i);
-		first = false;
-	}
-	strbuf_add(sql, ") ");
+	strbuf_add(sql, ", v as (select *, date_bin('1 minute', t, 'epoch') as b, "
+			"date_bin('1 minute', lead(t) over w, 'epoch') as b1, lag(t) over w as t0, "
+			"first_value(t) over w as f");
+	rollup_each_counter(rollup, sql, rollup_lag);
+	strbuf_add(sql, " from both_ window w as (partition by _series order by t)), x as (select "
+			"*, b1 is distinct from b as newest_");
+	rollup_each_counter(rollup, sql, rollup_before);
+	strbuf_add(sql, " from v), w as (select *");
+	rollup_each_counter(rollup, sql, rollup_increase);
+	strbuf_add(sql, " from x) ");
 }
 
 static void rollup_minute_parts(const struct rollup *rollup, struct strbuf *sql, uint32_t i)
