@@ -162,8 +162,9 @@ int rows_write_simple(struct subject *subject)
 	if (r < 0)
 		return r;
 	struct tally_batch *batch = rows_batch(TALLY_SERIES, ROWS_PLAIN, 1);
+	sequence++;
 	const struct tally_entry entry = {
-		.batch = batch, .sequence = ++sequence, .producer = "conformance"};
+		.batch = batch, .sequence = sequence, .producer = "conformance"};
 	uint8_t verdict = TALLY_RETRY;
 	r = SUBJECT_CALL(subject, "write()", output->write(subject->self, &entry, 1, &verdict));
 	batch_drop(batch);
