@@ -59,7 +59,8 @@ static void checked_plan(const struct command_line *line, bool thorough, struct 
 		checked->plan = NULL;
 	else if (!problems_count(problems))
 		dry_run_plan(checked->plan,
-			     &(const struct dry_run_settings){checked->registry, thorough},
+			     &(const struct dry_run_settings){.registry = checked->registry,
+							      .thorough = thorough},
 			     problems);
 }
 

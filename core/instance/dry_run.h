@@ -16,6 +16,7 @@
 struct dry_run_settings {
 	struct registry *registry;
 	bool thorough; /* also by the plugins' check(): are the files there that they need? */
+	bool rights;   /* of what check() finds, only files that the daemon has no right to */
 };
 
 /* Every problem is added.  -ECANCELED: told to stop meanwhile; -errno: it could not be done. */

@@ -50,7 +50,7 @@ int load_plan(struct load *load, struct plan **ret, struct problems *problems)
 	int r = plan_create(config, load->registry, load->slot, load->slot_arg, &plan, problems);
 	if (load->registry_lock)
 		pthread_rwlock_unlock(load->registry_lock);
-	const struct dry_run_settings settings = {.registry = load->registry};
+	const struct dry_run_settings settings = {.registry = load->registry, .rights = true};
 	if (r == 0 && !problems_count(problems) && !load->tried &&
 	    dry_run_plan(plan, &settings, problems) == -ECANCELED) {
 		plan_destroy(plan);

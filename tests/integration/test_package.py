@@ -66,6 +66,13 @@ class Machine:
         assert result.returncode == code, f"{script}\n{result.stdout}{result.stderr}"
         return result.stdout + result.stderr
 
+    def put(self, path, text):
+        """Makes a file with this in it, and its folder."""
+        done = subprocess.run([DOCKER, "-H", self.engine.endpoint, "exec", "-i", self.name, "/bin/sh",
+                               "-c", f"mkdir -p $(dirname {path}) && cat > {path}"], input=text,
+                              capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+
     def get(self, path, token=""):
         more = f"Authorization: Bearer {token}\\r\\n" if token else ""
         return self.docker("exec", self.name, "/bin/bash", "-c",
@@ -99,7 +106,9 @@ def machine(engine, tree, debs):
         "--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined",
         "--security-opt", "systempaths=unconfined", "--tmpfs", "/run:exec", "--tmpfs", "/run/lock",
         "--tmpfs", "/tmp", "-e", "container=docker", "-v", f"{BUILD}:/debs:ro",
-        "-v", f"{engine.socket}:/engine.sock", "debian:systemd", "/sbin/init")
+        "-v", f"{engine.socket}:/engine.sock", "debian:systemd",
+        # On a machine systemd does this itself; in a container it finds out that it is in one.
+        "/bin/sh", "-c", "mount --make-rshared / && exec /sbin/init")
     assert started.returncode == 0, started.stderr
     wait_for(lambda: "running" in one.docker("exec", one.name, "systemctl", "is-system-running").stdout,
              60, "systemd runs")
@@ -183,6 +192,29 @@ def test_the_life_of_a_package(machine, engine):
                "/etc/tallyd/conf.d/http_api.conf; systemctl restart tallyd")
     machine.asks_for_a_token()
     assert TOKEN not in machine.log()
+
+    # One that the service may not read ends it, rather than leave an API that never listens.
+    machine.sh("chown root:root /etc/tallyd/tokens; chmod 600 /etc/tallyd/tokens; systemctl restart tallyd", code=1)
+    assert machine.sh("systemctl is-active tallyd || true").strip() == "failed"
+    assert "tokens_file: /etc/tallyd/tokens: Permission denied" in machine.log()
+
+    # Unless systemd hands it over, as the page on installing says.
+    page = (ROOT / "docs" / "install.md").read_text()
+    drop_in, = re.findall(r"```ini\n(\[Service\]\nLoadCredential=.*?)```", page, re.S)
+    setting, = re.findall(r"^tokens_file = .*CREDENTIALS_DIRECTORY.*$", page, re.M)
+    machine.put("/etc/systemd/system/tallyd.service.d/override.conf", drop_in)
+    machine.sh(f"sed -i 's|^tokens_file = .*|{setting}|' /etc/tallyd/conf.d/http_api.conf; "
+               "systemctl daemon-reload; systemctl restart tallyd")
+    machine.asks_for_a_token()
+    machine.sh("systemctl reload tallyd")
+    machine.put("/etc/tallyd/conf.d/zz.conf", "[tallyd]\nhots = x\n")
+    machine.sh("systemctl reload tallyd", code=1)
+    assert TOKEN not in machine.log()
+    machine.sh("rm -r /etc/tallyd/conf.d/zz.conf /etc/systemd/system/tallyd.service.d; chgrp tallyd /etc/tallyd/tokens; "
+               "chmod 640 /etc/tallyd/tokens; systemctl daemon-reload; "
+               "sed -i 's|^tokens_file = .*|tokens_file = /etc/tallyd/tokens|' "
+               "/etc/tallyd/conf.d/http_api.conf; systemctl restart tallyd")
+    machine.asks_for_a_token()
 
     # A configuration error ends it for good, and is not tried again and again.
     machine.sh("printf '[output.sqlite]\\npth = x\\n' > /etc/tallyd/zz.conf; mkdir -p /etc/tallyd/broken; "
