@@ -1,10 +1,15 @@
-"""The Debian packages under a real systemd: install, start, reload, upgrade, remove, purge.
+"""The Debian packages under a real systemd: install, start, reload, upgrade, remove, purge; and in an
+image that its compose file runs.
 
 A container whose init is systemd, of a fresh Debian 12 tree with the libraries that the packages
 depend on.  It has no network: what is installed is what the packages bring.
 """
 
+import json
+import os
 import re
+import shutil
+import socket
 import subprocess
 
 import pytest
@@ -93,16 +98,20 @@ class Machine:
         return int(self.sh("systemctl show -p MainPID --value tallyd"))
 
 
+def import_tree(engine, tree, name):
+    packed = subprocess.Popen(["tar", "-C", tree, "-c", "."], stdout=subprocess.PIPE)
+    imported = subprocess.run([DOCKER, "-H", engine.endpoint, "import", "-", name],
+                              stdin=packed.stdout, capture_output=True, text=True, timeout=300)
+    assert packed.wait() == 0 and imported.returncode == 0, imported.stderr
+
+
 @pytest.fixture
 def machine(engine, tree, debs):
-    packed = subprocess.Popen(["tar", "-C", tree, "-c", "."], stdout=subprocess.PIPE)
-    run_import = subprocess.run([DOCKER, "-H", engine.endpoint, "import", "-", "debian:systemd"],
-                                stdin=packed.stdout, capture_output=True, text=True, timeout=300)
-    assert packed.wait() == 0 and run_import.returncode == 0, run_import.stderr
+    import_tree(engine, tree, "debian:systemd")
     one = Machine(engine, "debian")
     started = one.docker(
         "run", "-d", "--name", one.name, "--network", "none", "--cgroupns", "private",
-        "--cap-add", "SYS_ADMIN",
+        "--cap-add", "SYS_ADMIN", "--cap-add", "SYS_PTRACE",
         "--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined",
         "--security-opt", "systempaths=unconfined", "--tmpfs", "/run:exec", "--tmpfs", "/run/lock",
         "--tmpfs", "/tmp", "-e", "container=docker", "-v", f"{BUILD}:/debs:ro",
@@ -242,3 +251,84 @@ def test_the_life_of_a_package(machine, engine):
     assert machine.sh("find / -xdev -iname '*tallyd*' -not -path '/proc/*' -not -path '/tmp/*' "
                       "-not -path '/var/log/*' 2>/dev/null").strip() == ""
     assert "tallyd" not in machine.sh("cat /etc/passwd /etc/group")
+
+
+CONTAINER = ROOT / "packaging" / "container"
+
+
+def build_image(engine, tree, debs, folder):
+    """The Dockerfile's last stage, on a tree that has what its apt would fetch: there is no network."""
+    import_tree(engine, tree, "debian:12-slim")
+    stage = (CONTAINER / "Dockerfile").read_text().rpartition("FROM debian:12-slim")
+    text = stage[1] + stage[2]
+    for there, here in (("COPY --from=build /packages/", "COPY packages/"),
+                        ("systemd-standalone-sysusers ca-certificates", "")):
+        assert there in text
+        text = text.replace(there, here)
+    (folder / "packages").mkdir(parents=True)
+    for deb in debs:
+        shutil.copy(deb, folder / "packages")
+    (folder / "packaging").mkdir()
+    shutil.copytree(CONTAINER, folder / "packaging" / "container")
+    (folder / "Dockerfile").write_text(text)
+    run(DOCKER, "-H", engine.endpoint, "build", "--network", "none", "-t", "tallyd", folder,
+        env={**os.environ, "DOCKER_BUILDKIT": "0"})
+
+
+def compose_file(name, folder, socket_path="/var/run/docker.sock"):
+    """As Debian's docker-compose takes it, which is older than the word cgroup."""
+    text = (CONTAINER / name).read_text()
+    assert "    cgroup: host\n" in text
+    made = folder / "packaging" / "container" / name
+    made.write_text(text.replace("    cgroup: host\n", "").replace(
+        "- /var/run/docker.sock:", f"- {socket_path}:"))
+    return made
+
+
+def test_the_image_by_its_compose_file(engine, tree, debs, tmp_path):
+    folder = tmp_path / "context"
+    build_image(engine, tree, debs, folder)
+    made = compose_file("compose.yaml", folder, engine.socket)
+    here = {**os.environ, "DOCKER_HOST": engine.endpoint,
+            "DOCKER_GID": str(os.stat(engine.socket).st_gid), "TALLYD_LOGS": "yes"}
+    engine.run("shop", "echo opened; exec sleep 1000000")
+
+    def up():
+        run("docker-compose", "-p", "site", "-f", made, "up", "-d", "--no-build",
+            "--force-recreate", env=here)
+        found = [c["Id"] for c in engine.api("GET", "/containers/json")
+                 if c["Labels"].get("com.docker.compose.service") == "tallyd"]
+        one = Machine(engine, found[0])
+        wait_for(lambda: engine.inspect(found[0])["State"]["Health"]["Status"] == "healthy", 90,
+                 "it is healthy")
+        return one
+
+    def body(path):
+        return json.loads(one.get(path).partition("\r\n\r\n")[2])
+
+    one = up()
+    shop = wait_for(lambda: [c for c in body("/api/v1/containers")["data"] if c["name"] == "shop"], 60)
+    assert shop[0]["host"] == socket.gethostname()
+    wait_for(lambda: "opened" in one.get("/api/v1/logs?container=shop"), 60, "its log is there")
+    log = one.docker("logs", one.name)
+    assert "reading the containers' cgroup files" in log.stdout + log.stderr
+    assert one.sh("id -un").strip() == "tallyd"
+
+    # Another container goes on with what the first has stored, under the same host.
+    one = up()
+    wait_for(lambda: len(body("/api/v1/containers")["data"]) >= 2, 60)
+    assert {c["host"] for c in body("/api/v1/containers")["data"]} == {socket.gethostname()}
+    run("docker-compose", "-p", "site", "-f", made, "down", "-v", env=here)
+
+
+def test_the_compose_file_of_worker_and_api_is_sound(tmp_path):
+    shutil.copytree(CONTAINER, tmp_path / "packaging" / "container")
+    made = compose_file("compose.split.yaml", tmp_path)
+    here = {**os.environ, "DOCKER_GID": "1", "TALLYD_DB_PASSWORD": "secret"}
+    shown = run("docker-compose", "-f", made, "config", "--services", env=here)
+    assert sorted(shown.split()) == ["api", "db", "grafana", "prometheus", "redis", "worker"]
+    for name in ("worker", "api"):
+        text = (CONTAINER / "split" / f"{name}.conf").read_text()
+        conf = tmp_path / f"{name}.conf"
+        conf.write_text(f"[tallyd]\nstate_dir = {tmp_path}\n{text}")
+        run(BUILD / "bin" / "tallyd", "-p", BUILD / "lib" / "tallyd" / "plugins", "-c", conf, "check", env=here)

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "docker/docker.h"
 #include "docker/docker_endpoint.h"
@@ -272,6 +274,36 @@ static void a_missing_socket_is_named_in_the_error(void **state)
 	client_destroy(client);
 }
 
+static void an_engine_at_another_socket_is_named(void **state)
+{
+	struct client *client = client_create();
+	struct docker_config config = client->config;
+	struct docker *docker;
+	char folder[] = "/tmp/tallyd_run_XXXXXX", path[100];
+	(void)state;
+	if (access("/var/run/docker.sock", F_OK) == 0 ||
+	    access("/run/podman/podman.sock", F_OK) == 0)
+		skip(); /* these come first */
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/podman", folder);
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/podman/podman.sock", folder);
+	assert_int_equal(symlink(fake_engine_endpoint(client->engine) + strlen("unix://"), path),
+			 0);
+	setenv("XDG_RUNTIME_DIR", folder, 1);
+	config.endpoint = "unix:///nonexistent/docker.sock";
+	assert_int_equal(docker_create(fake_host_ctx(client->host), &config, &docker), 0);
+	assert_int_equal(docker_connect(docker), -ENOENT);
+	reason_has(client, path);
+	unsetenv("XDG_RUNTIME_DIR");
+	unlink(path);
+	*strrchr(path, '/') = '\0';
+	rmdir(path);
+	rmdir(folder);
+	docker_destroy(docker);
+	client_destroy(client);
+}
+
 static void a_stopped_instance_asks_nothing_more(void **state)
 {
 	struct client *client = client_create();
@@ -415,6 +447,7 @@ int main(void)
 		cmocka_unit_test(every_way_to_fail_is_named),
 		cmocka_unit_test(no_request_is_sent_that_is_not_listed),
 		cmocka_unit_test(a_missing_socket_is_named_in_the_error),
+		cmocka_unit_test(an_engine_at_another_socket_is_named),
 		cmocka_unit_test(a_stopped_instance_asks_nothing_more),
 		cmocka_unit_test(many_that_hang_cost_two_timeouts_at_most),
 		cmocka_unit_test(hundreds_at_once_are_all_answered),

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 static const char *after(const char *text, const char *scheme)
 {
@@ -72,4 +73,25 @@ const char *docker_endpoint_parse(const char *text, struct docker_endpoint *ret)
 	if (!problem)
 		*ret = endpoint;
 	return problem;
+}
+
+bool docker_endpoint_other(char ret[DOCKER_ENDPOINT_SIZE])
+{
+	static const struct {
+		bool own;
+		const char *path;
+	} places[] = {{false, "/var/run/docker.sock"},
+		      {false, "/run/podman/podman.sock"},
+		      {true, "/docker.sock"},
+		      {true, "/podman/podman.sock"}};
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		const char *folder = places[i].own ? runtime : "";
+		int len =
+			folder ? snprintf(ret, DOCKER_ENDPOINT_SIZE, "%s%s", folder, places[i].path)
+			       : DOCKER_ENDPOINT_SIZE;
+		if (len < DOCKER_ENDPOINT_SIZE && access(ret, F_OK) == 0)
+			return true;
+	}
+	return false;
 }

@@ -19,4 +19,8 @@ struct docker_endpoint {
 /* NULL, or what is wrong with it, for a sentence that begins with the text. */
 const char *docker_endpoint_parse(const char *text, struct docker_endpoint *ret);
 
+/* For a socket that is not there: the path of another engine's, if one is; false: none.  Docker's
+ * comes before Podman's, the machine's before the user's own (XDG_RUNTIME_DIR, rootless). */
+bool docker_endpoint_other(char ret[DOCKER_ENDPOINT_SIZE]);
+
 #endif

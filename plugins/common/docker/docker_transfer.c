@@ -142,6 +142,15 @@ void docker_transfer_prepare(struct docker_transfer *transfer, const char *path,
 
 /* ---- The result ---- */
 
+static void explain_no_socket(char ret[FETCH_REASON_SIZE])
+{
+	char other[DOCKER_ENDPOINT_SIZE];
+	int len = snprintf(ret, FETCH_REASON_SIZE, "no such socket: is dockerd running?");
+	if (docker_endpoint_other(other))
+		snprintf(ret + len, FETCH_REASON_SIZE - (size_t)len,
+			 " There is an engine's socket at %.200s (endpoint = unix://…)", other);
+}
+
 static int explain_connect(const struct docker_transfer *transfer, char ret[FETCH_REASON_SIZE])
 {
 	long os_error = 0;
@@ -149,7 +158,7 @@ static int explain_connect(const struct docker_transfer *transfer, char ret[FETC
 	int error = os_error ? (int)os_error : ECONNREFUSED;
 	switch (error) {
 	case ENOENT:
-		snprintf(ret, FETCH_REASON_SIZE, "no such socket: is dockerd running?");
+		explain_no_socket(ret);
 		break;
 	case ECONNREFUSED:
 		snprintf(ret, FETCH_REASON_SIZE, "connection refused: is dockerd running?");
