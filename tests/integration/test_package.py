@@ -304,7 +304,7 @@ def test_the_image_by_its_compose_file(engine, tree, debs, tmp_path):
         return one
 
     def body(path):
-        return json.loads(one.get(path).partition("\r\n\r\n")[2])
+        return json.loads(one.get(path).partition("\n\n")[2])
 
     one = up()
     shop = wait_for(lambda: [c for c in body("/api/v1/containers")["data"] if c["name"] == "shop"], 60)
