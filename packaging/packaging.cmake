@@ -127,7 +127,7 @@ Prometheus endpoint the newest readings. Inputs, buffers and outputs are
 plugins."
 	postinst prerm postrm triggers)
 set(CPACK_DEBIAN_TALLYD_PACKAGE_RECOMMENDS "docker.io | docker-ce | podman")
-set(CPACK_DEBIAN_TALLYD_PACKAGE_SUGGESTS "tallyd-timescale, tallyd-redis")
+set(CPACK_DEBIAN_TALLYD_PACKAGE_SUGGESTS "tallyd-timescale, tallyd-redis, python3")
 tallyd_deb(timescale tallyd-timescale admin "tallyd (= ${PROJECT_VERSION})"
 "TimescaleDB and PostgreSQL output of tallyd
 Writes what tallyd collects into TimescaleDB, or PostgreSQL 14 and newer, in
