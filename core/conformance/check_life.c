@@ -136,6 +136,7 @@ static bool life_repeat(struct subject *subject, life_fn *life, int lives, const
 			if (!life(subject))
 				return false;
 		measure_threads(round ? at[0].threads : 1);
+		measure_churn(); /* what malloc keeps for reuse is the same each time */
 		measure_take(&at[round]);
 	}
 	life_judge(subject, at, lives, what);
@@ -264,10 +265,9 @@ void check_reconfigure(struct subject *subject)
 		subject_hint(subject,
 			     "it still uses the configuration before the last reconfigure(), "
 			     "which was freed");
+		/* Wiped and not freed, so that nothing else can be there. */
 		if (before)
 			explicit_bzero(before, plugin->config_size);
-		free(before);
-		measure_churn();
 		before = config;
 		subject_work(subject);
 	}
