@@ -5,7 +5,7 @@ import re
 
 import pytest
 from browser import Browser
-from dashboard import DIST, npm, workshop
+from dashboard import DIST, axe, npm, workshop
 from daemon import STORED
 from waiting import wait_for
 
@@ -45,6 +45,7 @@ def page(browser, tallyd, engine):
 
     show.daemon = daemon
     show.engine = engine
+    show.browser = browser
     browser.requests.clear()
     browser.size(1440, 900)
     yield show
@@ -207,3 +208,122 @@ def test_logs_join_what_is_stored_and_what_arrives_and_are_searched(page):
     browser.click(".line .text")
     browser.shows("order", ".line dl")
     quiet(browser)
+
+
+def test_a_regular_expression_and_the_histogram_find_lines(page):
+    page.engine.run("talker", "i=0; while :; do i=$((i+1)); echo \"level=error order=$i refused\"; echo \"level=info took ${i}ms\"; sleep 0.3; done")
+    page.daemon.wait(lambda: page.daemon.json("/api/v1/logs?q=order")["data"], "lines are stored")
+    browser = page("#/logs?from=now-15m")
+    browser.shows("took", ".lines")
+    browser.press("/")
+    browser.type("/order=[0-9]+ ref/")
+    browser.wait("document.querySelector('.lines mark') && !document.querySelector('.lines').innerText.includes('took')", "only what matches")
+    assert re.match(r"order=\d+ ref", browser.text(".lines mark"))
+    browser.press("Escape")
+    browser.wait("document.querySelector('.histogram rect.act')", "errors are in the histogram")
+    browser.drag(".histogram .bars", 0.5, 0.99)
+    browser.wait("/from=\\d{4}-/.test(location.hash)", "the histogram zooms")
+    quiet(browser)
+
+
+# ---- The other pages
+
+def test_images_hosts_and_the_pipeline_say_what_the_api_says(page):
+    page.engine.run("web")
+    page.daemon.wait(lambda: page.daemon.json("/api/v1/images")["data"] and page.daemon.containers(), "there are images")
+    browser = page("#/images")
+    browser.shows("busybox:test", "main table")
+    browser = page("#/hosts")
+    browser.shows("testhost", ".card")
+    browser = page("#/pipeline")
+    browser.shows("input.docker_stats", "main")
+    browser.shows("container_stats", "main")
+    collected = next(row["collected"] for row in page.daemon.json("/api/v1/pipeline")["inputs"] if row["table"] == "container_info")
+    shown = browser.run("[...document.querySelectorAll('section[aria-label=Collected] tr')].find((r) => r.innerText.includes('container_info')).cells[2].innerText")
+    assert abs(int(shown.replace(",", "")) - collected) <= max(50, collected / 2), (shown, collected)
+    quiet(browser)
+
+
+# ---- For everybody
+
+PAGES = {"containers": "document.querySelector('.grid tbody a')", "logs": "document.querySelector('.line')",
+         "images": "document.querySelector('main table')", "hosts": "document.querySelector('.card')",
+         "pipeline": "document.querySelector('.card table')", "container/web": "document.querySelector('.chart canvas')"}
+
+
+def test_axe_finds_nothing_serious_on_any_page_in_light_and_dark(page):
+    script = axe()
+    page.engine.run("web", "while :; do echo 'level=error hello=1'; sleep 1; done", labels={"com.docker.compose.project": "p"})
+    page.daemon.wait(lambda: page.daemon.json("/api/v1/logs")["data"], "there are lines")
+    found = []
+    for dark in (False, True):
+        page.browser.dark(dark)
+        for name, ready in PAGES.items():
+            browser = page(f"#/{name}?from=now-15m")
+            browser.wait(ready, f"{name} is there")
+            browser.run(script + ";0")
+            violations = browser.run("axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations.filter((v) => "
+                                     "['serious', 'critical'].includes(v.impact)).map((v) => [v.id, v.help, v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160))]))")
+            found += [(name, "dark" if dark else "light", *one) for one in violations]
+    page.browser.dark(False)
+    assert not found, "\n".join(map(str, found))
+
+
+def test_a_phone_shows_all_pages_without_scrolling_sideways(page):
+    page.engine.run("web", "while :; do echo hello; sleep 1; done")
+    page.daemon.wait(lambda: page.daemon.json("/api/v1/logs")["data"], "there are lines")
+    page.browser.size(390, 844, phone=True)
+    for name, ready in PAGES.items():
+        browser = page(f"#/{name}")
+        browser.wait(ready, f"{name} is there")
+        assert browser.run("document.documentElement.scrollWidth") <= 390, name
+        quiet(browser)
+
+
+def test_keys_go_to_all_pages_and_say_so(page):
+    browser = page()
+    browser.wait("document.querySelector('h1')")
+    for key, title in (("l", "Logs"), ("i", "Images"), ("h", "Hosts"), ("p", "Pipeline"), ("c", "Containers")):
+        browser.press("g", key)
+        browser.shows(title, "h1")
+    browser.press("?")
+    browser.shows("light or dark", "dialog")
+    browser.press("Escape")
+    browser.wait("!document.querySelector('dialog')")
+    theme = browser.run("document.documentElement.dataset.theme")
+    browser.press("t")
+    browser.wait(f"document.documentElement.dataset.theme !== '{theme}'", "the other theme")
+    browser.press("t")
+    quiet(browser)
+
+
+def test_the_foot_says_that_the_daemon_is_gone_and_that_it_is_back(page):
+    page.engine.run("web")
+    browser = page()
+    cell(browser, "web", "state", "running")
+    page.daemon.stop()
+    browser.shows("does not answer", ".foot")
+    page.daemon.start()
+    browser.wait("!document.querySelector('.foot').innerText.includes('does not answer')", "it is back")
+    cell(browser, "web", "state", "running")
+
+
+def test_a_token_is_asked_for_and_given_back(tallyd, browser, tmp_path):
+    tokens = tmp_path / "tokens"
+    tokens.write_text("read-everything-0123456789 read\n")
+    tokens.chmod(0o600)
+    daemon = tallyd(STORED + f"tokens_file = {tokens}\n").start()
+    browser.open(daemon.url)
+    browser.wait("document.querySelector('.signin input')", "the form")
+    browser.click(".signin input")
+    browser.type("wrong-token-0123456789")
+    browser.press("Enter")
+    browser.shows("no such token", ".signin")
+    browser.run("document.querySelector('.signin input').select()")
+    browser.type("read-everything-0123456789")
+    browser.press("Enter")
+    browser.shows("No containers yet", "main")
+    assert "read-everything" not in browser.run("document.cookie + JSON.stringify(localStorage) + location.href")
+    browser.run("[...document.querySelectorAll('button')].find((b) => b.textContent === 'sign out').click()")
+    browser.wait("document.querySelector('.signin input')", "the form again")
+    browser.open("about:blank")

@@ -128,7 +128,8 @@ class Browser:
         return answer["result"].get("value")
 
     def wait(self, script, what=None, seconds=40):
-        """Until the expression is true; returns its value."""
+        """Until the expression is true; returns its value (true instead of an element)."""
+        script = f"((value) => value instanceof Node ? true : value)({script.rstrip(';')})"
         end = time.monotonic() + seconds
         while True:
             value = self.run(script)

@@ -1,5 +1,6 @@
 // The frame around all pages: where one can go, the range of time, and the line at the foot that
 // says how old the data is.
+import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { ask, get, Problem, signedOut, useAsked, useWatched } from "./api";
 import { containers, newest, startContainers, stopContainers } from "./containers";
@@ -9,8 +10,12 @@ import { connected } from "./live";
 import { Sign, useEvery } from "./parts";
 import { ContainerPage } from "./pages/container";
 import { Containers } from "./pages/containers";
+import { Hosts } from "./pages/hosts";
+import { Images } from "./pages/images";
 import { Logs } from "./pages/logs";
+import { Pipeline } from "./pages/pipeline";
 import { goTo, linkTo, rangeOf, setQuery, useRoute } from "./route";
+import { lookAtSession, session, SignIn, signOut } from "./signin";
 import { otherTheme, theme } from "./theme";
 import type { Host, Pipeline as Balance, Ready } from "./types";
 import type { Page } from "./api";
@@ -18,6 +23,9 @@ import type { Page } from "./api";
 const PAGES: [string, string, string][] = [
   ["containers", "Containers", "c"],
   ["logs", "Logs", "l"],
+  ["images", "Images", "i"],
+  ["hosts", "Hosts", "h"],
+  ["pipeline", "Pipeline", "p"],
 ];
 
 const RANGES: [string, string][] = [
@@ -74,6 +82,7 @@ function Top({ help }: { help: () => void }) {
   const { page, query } = useRoute();
   const live = useWatched(connected);
   const now = useWatched(theme);
+  const who = useWatched(session);
   const atEnd = (query.to || "now") === "now";
   return (
     <header class="bar">
@@ -91,6 +100,7 @@ function Top({ help }: { help: () => void }) {
         <button onClick={() => shiftRange(0.5)} disabled={atEnd} title="later ( ] )" aria-label="later">›</button>
         <span class={`live ${live && atEnd ? "on" : ""}`} title={live ? "readings appear as they are read" : "the stream is being opened again"}>{atEnd ? (live ? "live" : "connecting") : "past"}</span>
         <button onClick={otherTheme} title="light or dark ( t )" aria-label={now === "dark" ? "light theme" : "dark theme"}>{now === "dark" ? "☀" : "☾"}</button>
+        {who?.required && <button onClick={() => void signOut()}>sign out</button>}
         <button onClick={help} title="all keys ( ? )" aria-label="all keys">?</button>
       </span>
     </header>
@@ -147,6 +157,9 @@ const KEYS: [string, string][] = [
   ["/", "search"],
   ["g c", "containers"],
   ["g l", "logs"],
+  ["g i", "images"],
+  ["g h", "hosts"],
+  ["g p", "pipeline"],
   ["j  k", "next, last row"],
   ["enter", "open, or unfold"],
   ["esc", "back"],
@@ -169,14 +182,26 @@ function Help({ close }: { close: () => void }) {
   );
 }
 
+const VIEWS: Record<string, () => JSX.Element> = {
+  containers: Containers,
+  container: ContainerPage,
+  logs: Logs,
+  images: Images,
+  hosts: Hosts,
+  pipeline: Pipeline,
+};
+
 export function App() {
   const { page } = useRoute();
   const [help, setHelp] = useState(false);
   const out = useWatched(signedOut);
+  const known = useWatched(session);
+  useEffect(() => void lookAtSession(), []);
   useEffect(() => {
+    if (!known) return;
     if (out) stopContainers();
     else startContainers();
-  }, [out]);
+  }, [out, known]);
   useKeys({
     "?": () => setHelp(true),
     t: otherTheme,
@@ -184,10 +209,12 @@ export function App() {
     "]": () => shiftRange(0.5),
     ...Object.fromEntries(PAGES.map(([id, , key]) => [`g ${key}`, () => goTo(linkTo(id))])),
   });
+  const View = VIEWS[page] ?? Containers;
+  if (out) return <SignIn />;
   return (
     <>
       <Top help={() => setHelp(true)} />
-      {page === "logs" ? <Logs /> : page === "container" ? <ContainerPage /> : <Containers />}
+      {known ? <View key={page} /> : <main class="page" />}
       <Foot />
       {help && <Help close={() => setHelp(false)} />}
     </>

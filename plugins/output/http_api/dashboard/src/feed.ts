@@ -8,6 +8,7 @@ import type { LogLine } from "./types";
 export const LINES_MAX = 100_000;
 const PAGE = 500;
 const FIRST_PAGE = 1000;
+const SEARCH_ON = 60; // a search goes on by itself until there is a page to look at
 const CATCH_UP = 3000; // later than what is cached (2 s), and than a batch is stored
 
 export interface Line {
@@ -47,6 +48,13 @@ export interface FeedOptions {
   to: string;
   /** Where to begin, in ms; NaN: at the end. */
   at: number;
+  /** A regular expression, which the stream does not know: applied here to what arrives. */
+  regex?: string;
+}
+
+interface LogPage extends Page<LogLine> {
+  complete?: boolean;
+  searched_from?: string;
 }
 
 export class Feed {
@@ -59,6 +67,8 @@ export class Feed {
   /** Lines that arrived since the feed began. */
   arrived = 0;
   missed = 0;
+  /** A search that is not over: up to when it has looked; else empty. */
+  searchedFrom = "";
   /** How many lines were put before the others, ever; who scrolls keeps his place by it. */
   prepended = 0;
   private readonly keys = new Set<string>();
@@ -87,7 +97,7 @@ export class Feed {
   }
 
   private ask(more: Params) {
-    return get<Page<LogLine>>(this.options.path, { ...this.options.params, ...more }, this.abort.signal);
+    return get<LogPage>(this.options.path, { ...this.options.params, ...more }, this.abort.signal);
   }
 
   private failed(error: unknown, again: () => void) {
@@ -108,6 +118,7 @@ export class Feed {
       this.error = null;
       this.loading = false;
       this.flush();
+      if (this.searchedFrom && this.lines.length < SEARCH_ON) void this.loadOlder();
       if (this.endStream) this.again = setTimeout(this.catchUp, CATCH_UP);
     } catch (error) {
       this.failed(error, this.begin);
@@ -129,6 +140,7 @@ export class Feed {
     const page = await this.ask(more);
     this.older = page.next_cursor;
     this.complete = page.next_cursor === null;
+    this.searchedFrom = page.complete === false ? (page.searched_from ?? "") : "";
     return page.data;
   }
 
@@ -146,10 +158,18 @@ export class Feed {
   }
 
   private openStream(params: Params) {
+    const { regex } = this.options;
+    let wanted: RegExp | null = null;
+    try {
+      if (regex) wanted = new RegExp(regex.replace(/^\(\?i\)/, ""), regex.startsWith("(?i)") ? "i" : "");
+    } catch {
+      return; // written in a way that browsers do not know: then only what is stored is shown
+    }
     this.endStream = follow(
       "logs",
       params,
       (row) => {
+        if (wanted && !wanted.test((row as LogLine).message)) return;
         this.waiting.push(row as LogLine);
         if (!this.loading && !this.frame) this.frame = setTimeout(this.flush, 50);
       },
@@ -219,7 +239,9 @@ export class Feed {
       this.failed(error, () => void this.loadOlder());
     }
     this.loadingOlder = false;
-    if (!this.abort.signal.aborted) this.tell();
+    if (this.abort.signal.aborted) return;
+    this.tell();
+    if (this.searchedFrom && !this.error && this.lines.length < SEARCH_ON) void this.loadOlder();
   }
 
   async loadNewer() {

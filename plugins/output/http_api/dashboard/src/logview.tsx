@@ -178,6 +178,7 @@ export function LogView(props: LogViewProps) {
   return (
     <div class={`logs ${props.wrap ? "wrap" : ""} ${props.names ? "names" : ""}`}>
       {feed.missed > 0 && <p class="banner look" role="status">{`${feed.missed.toLocaleString("en")} lines came faster than they could be sent and are not shown here; they are stored.`}</p>}
+      {feed.searchedFrom && <p class="dim" role="status">{`Searching; looked back to ${dateTime(Date.parse(feed.searchedFrom))} so far.`}</p>}
       {feed.error && <p class="banner look" role="status">{feed.error.message}</p>}
       <div class="lines" ref={box} tabIndex={0} role="log" aria-live="off" aria-label="Log lines"
         onScroll={() => {

@@ -138,7 +138,7 @@ function Marks({ marks, range }: { marks: Mark[]; range: [number, number] }) {
     else groups.push([mark]);
   }
   return (
-    <div class="marks" aria-label="What happened">
+    <div class="marks" role="group" aria-label="What happened">
       {groups.map((group) => {
         const worst = group.find((mark) => mark.kind === "act") ?? group[0];
         const text = group.map((mark) => `${clock(mark.at * 1000)} ${mark.text}`).join("\n");
@@ -296,20 +296,22 @@ export function ContainerPage() {
   useKeys({ "/": focusSearch, Escape: () => (location.hash = linkTo("containers")), u: () => (location.hash = linkTo("containers")) });
 
   const edges = useMemo<[number, number]>(() => [timeOf(range.from) / 1000, timeOf(range.to) / 1000], [range.from, range.to, past.data, live.version]);
-  const { params, searched } = useMemo(() => searchOf(query), [JSON.stringify(query)]);
+  const { params, stream, regex, searched } = useMemo(() => searchOf(query), [JSON.stringify(query)]);
   const options = {
     path: "/logs",
     params: { ...params, container: info?.container_id, host: info?.host },
-    stream: range.live ? { ...params, container: info?.container_id, host: info?.host } : null,
+    stream: range.live ? { ...stream, container: info?.container_id, host: info?.host } : null,
     from: range.from,
     to: range.to,
     at: query.line ? lineTime(query.line) : query.at ? timeOf(query.at) : NaN,
+    regex,
   };
   if (asked.error && !asked.data) return <main class="page" id="main"><NotThere error={asked.error} name={name} again={asked.again} /></main>;
   return (
     <main class="page one" id="main" tabIndex={-1}>
       <div class="tools">
-        <h1><a href={linkTo("containers")} aria-label="all containers">‹</a> {info?.name ?? name}</h1>
+        <a class="up" href={linkTo("containers")} aria-label="all containers">‹</a>
+        <h1>{info?.name ?? name}</h1>
         {info && <Head info={info} />}
       </div>
       <div class="columns">

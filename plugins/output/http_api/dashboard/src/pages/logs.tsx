@@ -4,8 +4,8 @@ import { ask, address, useWatched } from "../api";
 import { containers } from "../containers";
 import { dateTime, timeOf } from "../format";
 import { focusSearch, useKeys } from "../keys";
+import { Histogram } from "../histogram";
 import { LogView, logSize } from "../logview";
-import { plural } from "../format";
 import { save } from "../parts";
 import { rangeOf, setQuery, useRoute, type Route } from "../route";
 import { useTitle } from "../virtual";
@@ -31,10 +31,30 @@ export function alsoOf(query: Record<string, string>): string[] {
   }
 }
 
+/** `/…/` is a regular expression, `/…/i` one in either case; anything else is text. */
+function regexOf(text: string): { api: string; here: RegExp | null } | null {
+  const found = /^\/(.+)\/(i?)$/.exec(text);
+  if (!found) return null;
+  let here: RegExp | null = null;
+  try {
+    here = new RegExp(found[1], `g${found[2]}`);
+  } catch {
+    // The API says what is wrong with it, or knows more than browsers do.
+  }
+  return { api: (found[2] ? "(?i)" : "") + found[1], here };
+}
+
 export function searchOf(query: Record<string, string>) {
-  const texts = [query.q ?? "", ...alsoOf(query)].filter(Boolean);
+  const regex = regexOf(query.q ?? "");
+  const texts = [regex ? "" : (query.q ?? ""), ...alsoOf(query)].filter(Boolean);
   const levels = LEVELS.find(([id]) => id === (query.level ?? ""))?.[2] ?? [];
-  return { params: { q: texts, level: levels, stream: query.stream || undefined }, searched: texts };
+  const common = { q: texts, level: levels, stream: query.stream || undefined };
+  return {
+    params: { ...common, regex: regex?.api },
+    stream: common,
+    regex: regex?.api,
+    searched: [...texts, ...(regex?.here ? [regex.here] : [])],
+  };
 }
 
 /** The time in a line's key, which a link to it has. */
@@ -43,7 +63,7 @@ export const lineTime = (key: string | undefined) => (key ? Date.parse(key.split
 export function feedOptions(route: Route) {
   const { query } = route;
   const range = rangeOf(route);
-  const { params, searched } = searchOf(query);
+  const { params, stream, regex, searched } = searchOf(query);
   const at = query.line ? lineTime(query.line) : query.at ? timeOf(query.at) : NaN;
   const which = { container: list(query.container), host: query.host || undefined };
   return {
@@ -51,10 +71,11 @@ export function feedOptions(route: Route) {
     options: {
       path: "/logs",
       params: { ...params, ...which },
-      stream: range.live ? { ...params, ...which } : null,
+      stream: range.live ? { ...stream, ...which } : null,
       from: range.from,
       to: range.to,
       at,
+      regex,
     },
   };
 }
@@ -95,7 +116,7 @@ function Search({ query }: { query: Record<string, string> }) {
   return (
     <label class="grow">
       <span class="hidden">Search</span>
-      <input type="search" placeholder="search the lines" value={text} onInput={(event) => setText(event.currentTarget.value)} />
+      <input type="search" placeholder="search text or /regular expression/" value={text} onInput={(event) => setText(event.currentTarget.value)} />
     </label>
   );
 }
@@ -152,6 +173,7 @@ export function Logs() {
   const { query } = here;
   const { options, searched } = useMemo(() => feedOptions(here), [JSON.stringify(query)]);
   const size = useWatched(logSize);
+  const range = rangeOf(here);
   useTitle("Logs");
   useKeys({ "/": focusSearch });
   const onDownload = async () => {
@@ -174,8 +196,8 @@ export function Logs() {
         </label>
         {(query.at || query.line) && <button onClick={() => setQuery({ at: undefined, line: undefined })}>back to the newest</button>}
         <button onClick={onDownload} title="as a file, at most 10,000 lines of this range">download</button>
-        <span class="dim">{plural(size, "line")} here</span>
       </div>
+      <Histogram params={options.params} from={range.from} to={range.to} here={size} />
       <LogView options={options} searched={searched} wrap={query.wrap === "yes"} names={list(query.container).length !== 1} line={query.line} onField={addField(query)} empty={<NoLines query={query} />} />
     </main>
   );
