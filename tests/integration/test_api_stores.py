@@ -327,6 +327,49 @@ def test_lines_are_counted_as_they_are_listed(same, rolled, query):
         assert all(point["total"] == begins[point["time"]] for point in points)
 
 
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_lines_come_with_those_around_them(same, rolled, order):
+    """As grep -A -B: the lines of the same container before and after, each once and in order."""
+    whole = same(f"/api/v1/logs?{LINES}limit=10000&order={order}").json["data"]
+    found = same(f"/api/v1/logs?{LINES}q=whale&limit=1000&order={order}").json["data"]
+    answer = same(f"/api/v1/logs?{LINES}q=whale&limit=1000&order={order}&before=2&after=1").json["data"]
+    wanted = set()
+    for container in (WEB, TWIN):
+        own = [row["sequence"] for row in whole if row["container_id"] == container]
+        own = own if order == "asc" else own[::-1]
+        for row in found:
+            if row["container_id"] == container:
+                at = own.index(row["sequence"])
+                wanted.update(own[max(0, at - 2):at + 2])
+    assert [row["sequence"] for row in answer] == [row["sequence"] for row in whole if row["sequence"] in wanted]
+    assert [row for row in answer if not row["context"]] == [{**row, "context": False} for row in found]
+    same(f"/api/v1/logs?{LINES}q=whale&limit=7&order={order}&before=2&after=1&format=csv")
+    same(f"/api/v1/containers/web/logs?{LINES}regex=whale&limit=3&order={order}&after=3")
+
+
+def test_counts_of_lines_are_kept_and_mended(stores, same, rolled, base):
+    """What is counted per minute and level is as many as there are lines, also where some come late."""
+    path = f"/api/v1/tables/container_logs_lines?from={base - DAY:.0f}&to={base + 60:.0f}&limit=1000"
+
+    def counted():
+        return {name: sum(row["lines"] for row in answer.json.get("data", []))
+                for name, answer in stores.ask(path).items()}
+
+    def lines():
+        return {name: len(answer.json["data"]) for name, answer in stores.ask(
+            f"/api/v1/logs?from={base - DAY:.0f}&to={base + 60:.0f}&limit=10000").items()}
+
+    wait_for(lambda: counted() == lines(), 240, "all lines are counted")
+    late = [[ns(base - 7 * MINUTE) + 77, "alpha", WEB, "web", "stdout", "late", level, 500000 + n]
+            for n, level in enumerate(("error", None, "critical"))]
+    stores.emit("container_logs", late)
+    stores.wait_stored(*stores.ports)
+    wait_for(lambda: counted() == lines(), 240, "late lines are counted")
+    count = same("/api/v1/logs/count?from={-600}&to={60}").json["data"]
+    assert count["levels"]["critical"] == 1
+    assert count["total"] == len(same("/api/v1/logs?from={-600}&to={60}&limit=10000").json["data"])
+
+
 @pytest.mark.parametrize("query, n", [
     ("", 120), ("order=asc", 120), ("action=die", 30), ("action=die&action=start", 60), ("name=d*", 80),
     ("image=web:1.25", 40), ("container=44", 40), ("host=beta&action=die", 10)])

@@ -185,6 +185,22 @@ static void a_search_says_whether_it_is_complete(void **state)
 	http_free(&answer);
 }
 
+static void lines_come_with_those_around_them(void **state)
+{
+	assert_ages(state, "/api/v1/logs?q=retry&before=1", "Connection REFUSED, \"retry\"|GET /");
+	assert_ages(state, "/api/v1/logs?q=GET&after=5&order=asc",
+		    "GET /|Connection REFUSED, \"retry\"");
+	assert_ages(state, "/api/v1/logs?name=web&limit=2&after=1&before=1",
+		    "Connection REFUSED, \"retry\"|GET /|too old");
+	struct http_answer answer = http_ok(state, "/api/v1/logs?q=retry&before=1");
+	json_t *data = json_object_get(answer.json, "data");
+	assert_true(json_is_false(json_object_get(json_array_get(data, 0), "context")));
+	assert_true(json_is_true(json_object_get(json_array_get(data, 1), "context")));
+	http_free(&answer);
+	http_expect_problem(*state, "/api/v1/logs?before=1&limit=1001", 400, "limit", "1000");
+	http_expect_problem(*state, "/api/v1/logs?before=101", 400, "before", "100");
+}
+
 static void assert_count(void **state, const char *target, int total, const char *level, int of_it)
 {
 	struct http_answer answer = http_ok(state, target);
@@ -435,6 +451,7 @@ int main(void)
 		TEST(regular_expressions_are_searched_for),
 		TEST(a_regular_expression_that_takes_for_ever_is_refused),
 		TEST(a_search_says_whether_it_is_complete),
+		TEST(lines_come_with_those_around_them),
 		TEST(lines_are_counted_by_level),
 		TEST(lines_are_counted_on_a_grid_of_time),
 		TEST(wrong_filters_are_explained),

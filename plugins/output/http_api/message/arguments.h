@@ -76,6 +76,7 @@ struct arguments {
 	struct window window;
 	int64_t limit, order, format, csv_safe, gone, outdated;
 	int64_t step, points, aggregate, times; /* of series */
+	int64_t before, after;                  /* of logs */
 	int64_t by, span;                       /* of /top */
 	int64_t tail;                           /* of streams */
 };

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "routes/log_context.h"
 #include "routes/log_search.h"
 #include "routes/position.h"
 #include "routes/table_page.h"
@@ -208,5 +209,9 @@ int list_answer(struct context *context, const struct list *list, const struct c
 	r = paging_read(context, page.table, &context->args->window, &page.paging);
 	if (r == 0)
 		r = query_rows(&page, list, &search, container);
+	if (r == 0 && list == &logs_of_containers)
+		r = log_context_is_wanted(context);
+	if (r == 1)
+		r = log_context_read(&page);
 	return r < 0 ? r : table_page_write(&page);
 }

@@ -1,18 +1,20 @@
 /*
  * /api/v1/logs/histogram and /logs/count: how many lines there are, by time and by level.  On a
- * worker's thread; the lines are gone through as log_search.c does it, newest first, so an answer
- * that ran out of time is right since `searched_from`.
+ * worker's thread.  Stores count lines per minute, container and level (container_logs_lines), and
+ * roll the counts up: what these know is asked of them.  For the newest minutes, and for conditions
+ * on the text or the stream, the lines are gone through as log_search.c does it, newest first, so
+ * an answer that ran out of time is right since `searched_from`.
  *
  *	counts_init()     a cell per point and level, twice: a window that fails is taken back
  *	counts_take()     a line into its cell
- *
- * Only the level and what a condition needs leave the store.
+ *	counts_add()      counts into theirs
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/json_cell.h"
 #include "base/text.h"
 #include "query/catalog_cache.h"
@@ -21,6 +23,8 @@
 #include "routes/log_search.h"
 
 enum { COUNTS_NONE = 7, COUNTS_LEVELS = 8 };
+/* Where in a row of counts. */
+enum { COUNTS_OF = 1, COUNTS_SUM };
 
 /* As the logs input writes them, the least severe first. */
 static const char *const counts_levels[COUNTS_LEVELS] = {"trace",   "debug", "info",     "notice",
@@ -48,12 +52,10 @@ static int counts_init(struct context *context, struct counts *counts)
 }
 
 /* A level of another making counts as none. */
-static uint32_t counts_level(const struct counts *counts, const struct tally_cell *row)
+static uint32_t counts_level(const struct tally_cell *cell)
 {
 	uint32_t level = 0;
-	if (!counts->level)
-		return COUNTS_NONE;
-	while (level < COUNTS_NONE && !cell_equals(&row[counts->level], counts_levels[level]))
+	while (level < COUNTS_NONE && !cell_equals(cell, counts_levels[level]))
 		level++;
 	return level;
 }
@@ -62,8 +64,9 @@ static int counts_take(void *arg, const struct tally_batch *row)
 {
 	struct counts *counts = arg;
 	int64_t point = (row->cells[0].i - counts->from) / counts->step;
+	uint32_t level = counts->level ? counts_level(&row->cells[counts->level]) : COUNTS_NONE;
 	if (point >= 0 && point < counts->points)
-		counts->cells[point * COUNTS_LEVELS + counts_level(counts, row->cells)]++;
+		counts->cells[point * COUNTS_LEVELS + level]++;
 	return 0;
 }
 
@@ -97,16 +100,16 @@ static void counts_select(const struct log_search *search, struct query *query,
 		query_select(query, id, TALLY_RAW);
 }
 
-static int counts_read(struct context *context, struct log_search *search, struct counts *counts)
+/* The lines of [from, to), one by one. */
+static int counts_read_rows(struct context *context, struct log_search *search,
+			    struct counts *counts, int64_t from, int64_t to)
 {
 	const struct log_search_sink sink = {
 		.take = counts_take, .keep = counts_keep, .back = counts_back, .arg = counts};
 	const struct tally_table *table;
 	struct list_containers named = {.n = 0};
 	struct query query;
-	int r = log_search_read(context, search);
-	if (r == 0)
-		r = context_table(context, logs_of_containers.table, &table);
+	int r = context_table(context, logs_of_containers.table, &table);
 	if (r < 0)
 		return r;
 	if (!table)
@@ -117,10 +120,106 @@ static int counts_read(struct context *context, struct log_search *search, struc
 	if (r < 0 || log_search_is_empty(search))
 		return r;
 	query.spec.newest_first = true;
-	query.spec.from = context->args->window.from;
-	query.spec.to = context->args->window.to;
+	query.spec.from = from;
+	query.spec.to = to;
 	log_search_filter(search, &query);
+	counts_keep(counts);
 	return log_search_run(search, &query, &sink);
+}
+
+/* ---- What is counted already ----------------------------------------------------- */
+
+/* Counts are by minute, container and level. */
+static bool counts_are_kept(const struct context *context, const struct log_search *search,
+			    const struct counts *counts)
+{
+	return !search->text && !search->n_patterns && !target_param(context->target, "stream") &&
+	       (counts->points == 1 || counts->step % CLOCK_MINUTE == 0);
+}
+
+/* Up to when the store has counted, as far as is known from the newest count; at least since then
+ * there was nothing to count.  from: it has counted nothing there. */
+static int counts_kept_until(struct context *context, const struct tally_table *table, int64_t from,
+			     int64_t to, int64_t *ret)
+{
+	struct result_set rows auto_result_set = {.n_rows = 0};
+	struct query query;
+	query_init(&query, context, table);
+	query_select(&query, &table->columns[0], TALLY_LAST);
+	query.spec.from = from;
+	query.spec.to = to;
+	int r = query_run(&query, &rows);
+	*ret = from;
+	if (r == 0 && rows.n_rows && result_set_row(&rows, 0)[0].set)
+		*ret = result_set_row(&rows, 0)[0].i + CLOCK_MINUTE;
+	return r;
+}
+
+static void counts_add(struct counts *counts, const struct result_set *rows)
+{
+	for (uint32_t i = 0; i < rows->n_rows; i++) {
+		const struct tally_cell *row = result_set_row(rows, i);
+		int64_t point = (row[0].i - counts->from) / counts->step;
+		if (point >= 0 && point < counts->points && row[COUNTS_SUM].set)
+			counts->cells[point * COUNTS_LEVELS + counts_level(&row[COUNTS_OF])] +=
+				row[COUNTS_SUM].i;
+	}
+}
+
+/* 1: the counts of [from, to), whole minutes, are added; 0: containers are too many to be named. */
+static int counts_read_kept(struct context *context, struct log_search *search,
+			    struct counts *counts, const struct tally_table *table, int64_t from,
+			    int64_t to)
+{
+	struct result_set rows auto_result_set = {.n_rows = 0};
+	struct list_containers named = {.n = 0};
+	struct query query;
+	query_init(&query, context, table);
+	query_group(&query, table_column(table, "level"));
+	query_select(&query, table_column(table, "lines"), TALLY_SUM);
+	query.spec.from = from;
+	query.spec.to = to;
+	query.spec.bucket = counts->points == 1 ? 0 : counts->step;
+	query.spec.limit = (counts->points + 1) * (COUNTS_LEVELS + 1);
+	int r = list_narrow(context, &logs_of_containers, NULL, &named, &query);
+	if (r < 0)
+		return r;
+	log_search_filter(search, &query);
+	if (search->containers.given && !search->named)
+		return 0;
+	r = query_run(&query, &rows);
+	if (r == 0)
+		counts_add(counts, &rows);
+	return r < 0 ? r : 1;
+}
+
+/* ---- All of it --------------------------------------------------------------------- */
+
+/* Newest first: the lines that are not counted yet, the counts, and the lines of the minute that
+ * the range begins in. */
+static int counts_read(struct context *context, struct log_search *search, struct counts *counts)
+{
+	const struct tally_table *table = NULL;
+	int64_t from = context->args->window.from, to = context->args->window.to;
+	int64_t begin = (from + CLOCK_MINUTE - 1) / CLOCK_MINUTE * CLOCK_MINUTE, until = begin;
+	int r = log_search_read(context, search);
+	if (r == 0 && counts_are_kept(context, search, counts))
+		r = context_table(context, "container_logs_lines", &table);
+	int64_t end = to / CLOCK_MINUTE * CLOCK_MINUTE;
+	if (r == 0 && table && !log_search_is_empty(search) && begin < end)
+		r = counts_kept_until(context, table, begin, end, &until);
+	if (r < 0)
+		return r;
+	if (until == begin)
+		return counts_read_rows(context, search, counts, from, to);
+	r = counts_read_rows(context, search, counts, until, to);
+	if (r == 0 && !search->stopped)
+		r = counts_read_kept(context, search, counts, table, begin, until);
+	if (r <= 0)
+		return r == 0 && !search->stopped
+			       ? counts_read_rows(context, search, counts, from, until)
+			       : r;
+	return counts_read_rows(context, search, counts, from, begin);
 }
 
 /* ---- Answering ----------------------------------------------------------------- */

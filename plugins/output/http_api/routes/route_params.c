@@ -289,6 +289,26 @@ const struct param_spec param_log_label = {
 	.example = "[\"env=prod\"]",
 	.component = "loglabel",
 };
+const struct param_spec param_before = {
+	.name = "before",
+	.type = PARAM_INT,
+	.min = 0,
+	.max = 100,
+	.fallback = "0",
+	AT(before),
+	.help = "So many lines of the same container before each one; they have context true.",
+	.component = "before",
+};
+const struct param_spec param_after = {
+	.name = "after",
+	.type = PARAM_INT,
+	.min = 0,
+	.max = 100,
+	.fallback = "0",
+	AT(after),
+	.help = "So many lines of the same container after each one; they have context true.",
+	.component = "after",
+};
 const struct param_spec param_by_level = {
 	.name = "by",
 	.type = PARAM_CHOICE,

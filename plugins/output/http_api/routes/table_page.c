@@ -5,6 +5,9 @@
  */
 #include "routes/table_page.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/json_cell.h"
 #include "message/row_writer.h"
 #include "routes/position.h"
@@ -13,6 +16,8 @@ void table_page_done(struct table_page *page)
 {
 	paging_done(&page->paging);
 	result_set_done(&page->rows);
+	result_set_done(&page->around);
+	free(page->lines);
 }
 
 void table_page_ask(struct table_page *page, struct query *ret)
@@ -38,6 +43,24 @@ static void table_page_write_search(const struct table_page *page)
 	json_write_cell(json, TALLY_TIME, &reached);
 }
 
+/* The column `context` behind the others. */
+static void table_page_write_lines(const struct table_page *page, struct row_writer *records)
+{
+	struct tally_cell row[RESULT_SET_MAX_COLUMNS + 1];
+	uint32_t n = 1 + page->n;
+	for (uint32_t i = 0; i < page->n_lines; i++) {
+		memcpy(row, page->lines[i].row, n * sizeof(*row));
+		row[n] = (struct tally_cell){.i = page->lines[i].context, .set = 1};
+		row_writer_write(records, page->context->builder, row);
+	}
+}
+
+static void table_page_write_rows(const struct table_page *page, struct row_writer *records)
+{
+	for (uint32_t i = 0; i < paging_rows(&page->paging, &page->rows); i++)
+		row_writer_write(records, page->context->builder, result_set_row(&page->rows, i));
+}
+
 int table_page_write(const struct table_page *page)
 {
 	struct context *context = page->context;
@@ -45,14 +68,18 @@ int table_page_write(const struct table_page *page)
 	row_writer_add(&records, page->table->columns[0].name, TALLY_TIME, 0);
 	for (uint32_t i = 0; i < page->n; i++)
 		row_writer_add(&records, page->columns[i]->name, page->rows.types[1 + i], 1 + i);
+	if (page->lines)
+		row_writer_add(&records, "context", TALLY_BOOL, 1 + page->n);
 	row_writer_open(&records, context->builder);
 	if (page->searched && records.format == LIST_JSON)
 		table_page_write_search(page);
 	if (page->letter && records.format == LIST_JSON)
 		position_write_page(page);
 	row_writer_begin(&records, context->builder);
-	for (uint32_t i = 0; i < paging_rows(&page->paging, &page->rows); i++)
-		row_writer_write(&records, context->builder, result_set_row(&page->rows, i));
+	if (page->lines)
+		table_page_write_lines(page, &records);
+	else
+		table_page_write_rows(page, &records);
 	if (records.format != LIST_JSON)
 		return paging_link_next(&page->paging, context, &page->rows, page->columns);
 	paging_finish(&page->paging, context, &page->rows, page->columns);

@@ -15,6 +15,12 @@
 #include "routes/list_endpoint.h"
 #include "query/paging.h"
 
+/* A row to be shown; context: around one that was asked for. */
+struct table_page_line {
+	const struct tally_cell *row;
+	bool context;
+};
+
 struct table_page {
 	struct context *context;
 	const struct tally_table *table;
@@ -22,8 +28,11 @@ struct table_page {
 	uint32_t n;
 	struct paging paging;
 	struct result_set rows;
-	char letter;   /* of its rows in a stream's ids; 0: there is no stream of them */
-	bool searched; /* the answer says whether it is complete */
+	struct table_page_line *lines; /* NULL: the rows are all there is to show */
+	uint32_t n_lines;
+	struct result_set around; /* rows of lines that are not among those of the page */
+	char letter;              /* of its rows in a stream's ids; 0: there is no stream of them */
+	bool searched;            /* the answer says whether it is complete */
 	bool descending;
 };
 

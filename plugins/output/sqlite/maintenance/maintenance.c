@@ -11,10 +11,12 @@
 
 #include "base/clock.h"
 #include "database.h"
+#include "maintenance/log_lines.h"
 #include "maintenance/trusted_clock.h"
 #include "maintenance/retention.h"
 #include "maintenance/rollup.h"
 #include "store.h"
+#include "store/log_lines.h"
 #include "store_life.h"
 
 enum { MAINTENANCE_EVERY_SECONDS = 30 };
@@ -50,20 +52,29 @@ static int maintenance_rewind(struct store *store, const struct stored_table *st
 	return r;
 }
 
+/* One of them is what a table has; both in the store's turn. */
+static int maintenance_step(struct store *store, const struct stored_table *stored, int64_t closed,
+			    int64_t span)
+{
+	if (log_lines_are_counted(stored))
+		return log_lines_step(store, stored, closed, span);
+	int r = rollup_step(store->ctx, store->db, stored, closed, span);
+	int loaded = r > 0 ? maintenance_update_writer(store, stored->table.name) : 0;
+	return loaded < 0 ? loaded : r;
+}
+
 static int maintenance_roll(struct store *store, const struct stored_table *stored)
 {
 	int64_t closed = tally_now(store->ctx) - ROLLUP_GRACE;
 	/* Guessed anew each round: how much lies in an hour changes with what is written. */
 	int64_t span = schema_levels[LEVEL_HOUR].bucket;
-	int r = stored->n_numbers > 0;
+	int r = stored->n_numbers > 0 || log_lines_are_counted(stored);
 	while (r > 0 && !store_makes_way(store)) {
 		int64_t began = tally_monotonic(store->ctx);
 		pthread_mutex_lock(&store->turn);
 		r = database_check_room(store->ctx, store->db, store->path, 0);
 		if (r == 0)
-			r = rollup_step(store->ctx, store->db, stored, closed, span);
-		int loaded = r > 0 ? maintenance_update_writer(store, stored->table.name) : 0;
-		r = loaded < 0 ? loaded : r;
+			r = maintenance_step(store, stored, closed, span);
 		pthread_mutex_unlock(&store->turn);
 		int64_t took = tally_monotonic(store->ctx) - began;
 		/* A write waits for one step at most, so steps are kept to tens of milliseconds, by

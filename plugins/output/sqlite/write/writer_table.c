@@ -13,6 +13,7 @@
 #include "database.h"
 #include "maintenance/watermarks.h"
 #include "schema/schema.h"
+#include "store/log_lines.h"
 #include "store/store_clock.h"
 
 /* On the stack; a longer set of tags is looked up in the file each time. */
@@ -97,6 +98,7 @@ static int writer_table_prepare(struct writer_table *table)
 	const struct tally_table *t = &table->stored->table;
 	bool state = t->kind == TALLY_STATE;
 	struct watermarks watermarks;
+	struct log_lines lines;
 	uint16_t next = state ? 1 : 2;
 	for (uint32_t c = 0; c < t->n_columns; c++)
 		if (state || t->columns[c].role != TALLY_TAG)
@@ -107,16 +109,21 @@ static int writer_table_prepare(struct writer_table *table)
 	r = writer_table_prepare_find(table);
 	if (r == 0)
 		r = writer_table_prepare_add(table);
-	if (r < 0 || !table->stored->n_numbers)
+	bool counted = log_lines_are_counted(table->stored);
+	if (r < 0 || (!table->stored->n_numbers && !counted))
 		return r;
-	/* A row can come too late only for a table that is rolled up. */
+	if (counted)
+		log_lines_declare(table->stored, &lines);
+	/* A row can come too late only for a table that is rolled up, or whose lines are counted.
+	 */
 	r = database_preparef(table->ctx, table->db, &table->mark_late,
 			      "INSERT OR IGNORE INTO tally_late VALUES (%Q, %d, ?1, ?2)", t->name,
 			      LEVEL_MINUTE);
 	if (r == 0)
-		r = watermarks_load(table->ctx, table->db, t->name, &watermarks);
+		r = watermarks_load(table->ctx, table->db, counted ? lines.name : t->name,
+				    &watermarks);
 	if (r == 0)
-		table->rolled_to = watermarks.rolled_to[LEVEL_MINUTE];
+		table->rolled_to = watermarks.rolled_to[counted ? LEVEL_ROWS : LEVEL_MINUTE];
 	return r;
 }
 

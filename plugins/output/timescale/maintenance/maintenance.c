@@ -20,10 +20,12 @@
 
 #include "base/clock.h"
 #include "maintenance/compression.h"
+#include "maintenance/log_lines.h"
 #include "maintenance/trusted_clock.h"
 #include "maintenance/retention.h"
 #include "maintenance/rollup.h"
 #include "store.h"
+#include "store/log_lines.h"
 
 /* Whoever fails stays away until every other has come by twice. */
 enum { MAINTENANCE_EVERY_SECONDS = 15, MAINTENANCE_FAILED_SECONDS = 40, MAINTENANCE_WHY = 300 };
@@ -176,6 +178,42 @@ static int maintenance_roll(struct store *store, const struct stored_table *stor
 	return r == 0 ? maintenance_steps(store, &rollup, step_size, rollup_late, until) : r;
 }
 
+/* Of a log: the counts of its lines.  Without the right to make their table there are none. */
+static int maintenance_count(struct store *store, const struct stored_table *logs,
+			     struct step_size *step_size)
+{
+	struct maintenance *maintenance = &store->maintenance;
+	const struct schema_where where = {.server = &maintenance->server,
+					   .views = store->config->schema,
+					   .catalog = &store->catalog,
+					   .make = store->config->migrate == MIGRATE_AUTO,
+					   .now = maintenance->now,
+					   .views_reported = &maintenance->views_reported};
+	struct log_counting counting = {.pg = &maintenance->pg,
+					.server = &maintenance->server,
+					.logs = logs,
+					.now = maintenance->now};
+	struct log_lines declared;
+	int64_t now = 0, until = tally_monotonic(store->ctx) + MAINTENANCE_ROLL_TIME;
+	if (!log_lines_are_counted(logs))
+		return 0;
+	log_lines_declare(logs, &declared);
+	int r = schema_ensure(&maintenance->pg, &where, &declared.table, &counting.lines);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	for (r = 1; r > 0 && now < until && !task_stopping(&maintenance->task);) {
+		int64_t began = tally_monotonic(store->ctx);
+		counting.span = step_size->span;
+		r = log_lines_step(&counting);
+		now = tally_monotonic(store->ctx);
+		if (r == -ETIMEDOUT)
+			r = maintenance_timed_out(store, step_size);
+		else if (r >= 0)
+			step_size_took(step_size, now - began, counting.full);
+	}
+	return r < 0 ? r : 0;
+}
+
 /* The order matters.  Partitions first, since all else may write.  Rolled up before anything is
  * deleted, which what is not rolled up holds back.  Compressed last: a chunk that was compressed
  * before its late rows were rolled up has to be unpacked for them. */
@@ -205,6 +243,8 @@ static int maintenance_keep(struct store *store, const struct stored_table *stor
 				      store->maintenance.now - ROLLUP_GRACE);
 	if (r == 0)
 		r = maintenance_move(store, stored, step_size);
+	if (r == 0)
+		r = maintenance_count(store, stored, step_size);
 	if (r == 0)
 		r = maintenance_roll(store, stored, step_size);
 	if (r == 0 && !task_stopping(&store->maintenance.task))

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "maintenance/watermarks.h"
+#include "store/log_lines.h"
 #include "write/writer.h"
 
 /* A row older than this, by the database's clock, may find its minute rolled up by the time it is
@@ -61,7 +62,10 @@ static void writer_script_minutes(struct writer *writer, const struct writer_par
 				  enum writer_late late, const int64_t *minutes, uint32_t n)
 {
 	const char *table = part->table->stored->table.name;
-
+	bool counted = log_lines_are_counted(part->table->stored);
+	struct log_lines lines = {.name = ""};
+	if (counted)
+		log_lines_declare(part->table->stored, &lines);
 	strbuf_add(&writer->script,
 		   "insert into tally.late select '%s', to_timestamp(s), '%s' "
 		   "from unnest('{",
@@ -77,7 +81,8 @@ static void writer_script_minutes(struct writer *writer, const struct writer_par
 		strbuf_add(&writer->script,
 			   " where to_timestamp(s) < (select rolled_to from tally.marks where "
 			   "\"table\" = '%s' and level = %d)",
-			   table, watermarks_numbers[LEVEL_MINUTE]);
+			   counted ? lines.name : table,
+			   watermarks_numbers[counted ? LEVEL_ROWS : LEVEL_MINUTE]);
 	strbuf_add(&writer->script, " on conflict do nothing;");
 }
 
@@ -103,7 +108,10 @@ int writer_script_late(struct writer *writer)
 	int r = 0;
 	for (uint32_t i = 0; r == 0 && i < writer->n_parts; i++) {
 		const struct writer_part *part = &writer->parts[i];
-		if (part->refused || part->known || part->table->stored->n_numbers == 0)
+		if (part->refused || part->known)
+			continue;
+		const struct stored_table *stored = part->table->stored;
+		if (stored->n_numbers == 0 && !log_lines_are_counted(stored))
 			continue;
 		r = writer_script_late_part(writer, part, WRITER_IS_LATE, before);
 		if (r == 0)

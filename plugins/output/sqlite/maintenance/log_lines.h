@@ -1,0 +1,14 @@
+/* Keeps the counts of a log's lines (store/log_lines.h), in the store's turn. */
+#ifndef TALLYD_SQLITE_LOG_LINES_H
+#define TALLYD_SQLITE_LOG_LINES_H
+
+#include "store/catalog.h"
+
+struct store;
+
+/* One step on the way to closed (ns): at most span ns, or some late minutes, in one transaction.
+ * Returns 1: there is more to do; 0: all is counted. */
+int log_lines_step(struct store *store, const struct stored_table *logs, int64_t closed,
+		   int64_t span);
+
+#endif
