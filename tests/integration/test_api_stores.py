@@ -179,8 +179,24 @@ class Stores:
 
 
 def seen(answer):
-    headers = [f"{name}: {answer.headers.get(name)}" for name in ("Content-Type", "Link", "ETag")]
-    return f"{answer.body.decode()}\n{answer.status} {headers}"
+    """Without the time at which a list of containers was asked for, which its position begins with."""
+    body = re.sub(r'"position":"C[^~"]*', '"position":"C', answer.body.decode())
+    names = ["Content-Type", "Link"] + ["ETag"] * (body == answer.body.decode())
+    return f"{body}\n{answer.status} {[(name, answer.headers.get(name)) for name in names]}"
+
+
+FRACTION = re.compile(r"(-?\d+\.\d{10,}(?:e-?\d+)?)")
+
+
+def alike(path, one, other):
+    """Equal, but for the last digits of fractions: the stores add the same numbers in different orders."""
+    if one == other:
+        return True
+    if "/stats" not in path:
+        return False
+    ours, theirs = (FRACTION.split(re.sub(r"\('ETag'.*?\)", "", text)) for text in (one, other))
+    return ours[::2] == theirs[::2] and all(math.isclose(float(a), float(b), rel_tol=1e-12)
+                                            for a, b in zip(ours[1::2], theirs[1::2]))
 
 
 def difference(one, other):
@@ -230,7 +246,7 @@ def same(stores, base):
         answers = stores.ask(path)
         first = answers["sqlite"]
         for name, answer in answers.items():
-            if seen(answer) != seen(first):
+            if not alike(path, seen(answer), seen(first)):
                 pytest.fail(f"{path}: sqlite and {name} differ " +
                             difference(seen(first), seen(answer)), pytrace=False)
         assert first.status == status, f"{path}: {first.status} {first.body[:300]!r}"

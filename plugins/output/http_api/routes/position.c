@@ -13,8 +13,9 @@
 #include "message/request.h"
 
 /* A list of containers knows of events that were stored before it was asked for.  Those of a moment
- * before come again, which costs a client one look at the list. */
-static const int64_t position_overlap = 5 * CLOCK_SECOND;
+ * before come again, which costs a client one look at the list.  In steps, so that a list that has
+ * not changed mostly keeps its ETag. */
+static const int64_t position_overlap = 5 * CLOCK_SECOND, position_step = 20 * CLOCK_SECOND;
 
 static void write_text(struct context *context, struct json_writer *text)
 {
@@ -90,7 +91,8 @@ void position_write_containers(struct context *context, const struct latest *lat
 {
 	struct json_writer text;
 	json_writer_init(&text, HTTP_MAX_TARGET);
-	event_id_write_time(&text, 'C', context->now - position_overlap);
+	int64_t from = context->now - position_overlap;
+	event_id_write_time(&text, 'C', from - from % position_step);
 	json_write_raw(&text, "~", 1);
 	write_readings(&text, latest);
 	write_text(context, &text);
