@@ -12,6 +12,27 @@
 
 enum { SHORT_ID = 12 };
 
+/* A machine may have been made from an image of a container, mark and all.  But its root is all of
+ * a disk, and a container's is an overlay, or a folder of a disk (proc(5), mountinfo: the fourth
+ * field is that folder, the fifth where it is mounted). */
+static bool container_is_a_disk(const char *root)
+{
+	char path[PATH_MAX], line[4096], folder[256], at[256], source[256];
+	bool disk = false;
+	int len = snprintf(path, sizeof(path), "%s/proc/self/mountinfo", root);
+	FILE *file = len < PATH_MAX ? fopen(path, "re") : NULL;
+	while (file && fgets(line, sizeof(line), file)) {
+		const char *rest = strstr(line, " - ");
+		if (rest && sscanf(line, "%*s %*s %*s %255s %255s", folder, at) == 2 &&
+		    strcmp(at, "/") == 0 && sscanf(rest, " - %*s %255s", source) == 1)
+			/* The last one covers those before it. */
+			disk = strcmp(folder, "/") == 0 && strncmp(source, "/dev/", 5) == 0;
+	}
+	if (file)
+		fclose(file);
+	return disk;
+}
+
 /* Docker makes the one file in every container, Podman the other. */
 bool container_is_around(const char *root)
 {
@@ -20,7 +41,7 @@ bool container_is_around(const char *root)
 	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
 		int len = snprintf(path, sizeof(path), "%s%s", root, marks[i]);
 		if (len < PATH_MAX && access(path, F_OK) == 0)
-			return true;
+			return !container_is_a_disk(root);
 	}
 	return false;
 }

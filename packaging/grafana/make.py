@@ -67,8 +67,8 @@ CONTAINER_PANELS = [
     ("Disk", "lines", "Bps", 12, 8, history((rate("blk_read_bytes"), "read"), (rate("blk_write_bytes"), "written")),
      "block devices"),
     ("Lines by level", "bars", "short", 24, 6,
-     f"select $__timeGroup(time, $__interval) as time, coalesce(level, 'none') as metric, count(*) as value\n"
-     f"from container_logs\nwhere {LOG_FILTER}\ngroup by 1, 2\norder by 1", ""),
+     f"select time, coalesce(level, 'none') as metric, sum(lines_sum) as value\nfrom container_logs_lines${{level:raw}}\n"
+     f"where {LOG_FILTER}\ngroup by 1, 2\norder by 1", ""),
     ("Log", "logs", "short", 24, 10,
      f"select time, message, coalesce(level, 'unknown') as level, host, name, stream\nfrom container_logs\n"
      f"where {LOG_FILTER} and message ilike '%' || ${{text:sqlstring}} || '%'\norder by time desc\nlimit 1000",

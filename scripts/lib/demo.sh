@@ -30,7 +30,44 @@ demo_run() { # NAME DOCKER_OPTION… -- COMMAND
 	done
 	shift
 	demo_docker run -d --name "$name" --label tallyd.demo=yes --stop-signal KILL \
-		"${options[@]}" $DEMO_IMAGE sh -c "$*" >/dev/null
+		"${options[@]}" "${DEMO_RUNS:-$DEMO_IMAGE}" sh -c "$*" >/dev/null
+}
+
+# As compose labels them.
+demo_service() { # SERVICE DOCKER_OPTION… -- COMMAND
+	local service=$1
+	shift
+	demo_run "$service" --label com.docker.compose.project=shop \
+		--label "com.docker.compose.service=$service" "$@"
+}
+
+# Two versions of an image, which differ by a label; `latest` is what a deploy moves.
+demo_releases() {
+	local version
+	demo_docker create --name tallyd-demo-base --label tallyd.demo=yes $DEMO_IMAGE true >/dev/null
+	for version in 1.0 1.1; do
+		demo_docker image inspect "tallyd-demo/web:$version" >/dev/null 2>&1 ||
+			demo_docker commit -c "LABEL version=$version" tallyd-demo-base \
+				"tallyd-demo/web:$version" >/dev/null
+	done
+	demo_docker rm tallyd-demo-base >/dev/null
+	demo_docker tag tallyd-demo/web:1.0 tallyd-demo/web:latest
+}
+
+demo_web() {
+	DEMO_RUNS=tallyd-demo/web:latest demo_service web --memory 128m --label tier=web -- \
+		'n=0; head -c 200000 /dev/urandom >/www/page; httpd -h /www
+		while :; do n=$((n + 1)); echo "level=info msg=\"GET /cart\" status=200 ms=$((n % 40)) order=$n"
+		[ $((n % 15)) != 0 ] || echo "level=error msg=\"payment refused\" code=E42 order=$n" >&2
+		[ $((n % 9)) != 0 ] || echo "{\"level\":\"warn\",\"msg\":\"slow query\",\"ms\":$((n * 7))}"
+		sleep 0.3; done'
+}
+
+# In the background, until demo_stop: a new version of the web service a minute after the start.
+demo_deploy() {
+	sleep 60
+	demo_docker tag tallyd-demo/web:1.1 tallyd-demo/web:latest
+	demo_docker rm -f -v tallyd-demo-web >/dev/null && demo_web
 }
 
 demo_start() {
@@ -38,24 +75,33 @@ demo_start() {
 	command -v docker >/dev/null || need_packages 'docker.io|docker-ce-cli'
 	demo_stop
 	demo_image
-	demo_run busy --cpus 0.2 --label tier=batch -- 'while :; do :; done'
-	demo_run memory --memory 256m --label tier=cache -- \
-		'dd if=/dev/zero of=/dev/shm/held bs=1M count=48 2>/dev/null; sleep 1000000'
+	demo_releases
+	demo_service worker --cpus 0.2 --label tier=batch -- \
+		'while :; do i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); done; echo "batch of $i done"; done'
+	demo_service cache --memory 64m --label tier=cache -- \
+		'dd if=/dev/zero of=/dev/shm/held bs=1M count=54 2>/dev/null; sleep 1000000'
 	demo_run flaky --restart on-failure --label tier=batch -- \
 		'echo working; sleep 20; echo giving up >&2; exit 3'
+	demo_run hungry --restart on-failure --memory 16m --label tier=batch -- \
+		'echo "fills its memory"; sleep 15; dd if=/dev/zero of=/dev/shm/all bs=1M count=64'
 	demo_run healthy --health-cmd 'test -e /tmp/ok' --health-interval 5s --label tier=web -- \
 		'while :; do touch /tmp/ok; sleep 30; rm /tmp/ok; sleep 20; done'
+	demo_run sick --health-cmd 'echo "connection to shop-db refused"; exit 1' --health-interval 5s \
+		--health-retries 2 --label tier=web -- 'sleep 1000000'
+	demo_web
 	if demo_docker network inspect bridge >/dev/null 2>&1; then
-		demo_run web --label tier=web -- 'head -c 200000 /dev/urandom >/www/page; httpd -f -h /www'
 		address=$(demo_docker inspect -f '{{.NetworkSettings.IPAddress}}' tallyd-demo-web)
-		demo_run client --label tier=web -- \
+		demo_service client --label tier=web -- \
 			"while :; do wget -qO /dev/null http://$address/page; sleep 1; done"
 	fi
 	say "Started $(demo_docker ps -q --filter label=tallyd.demo | wc -l) sample containers"
+	demo_deploy &
+	DEMO_DEPLOY=$!
 }
 
 demo_stop() {
 	local ids
+	[ -z "${DEMO_DEPLOY:-}" ] || kill "$DEMO_DEPLOY" 2>/dev/null || true
 	ids=$(demo_docker ps -aq --filter label=tallyd.demo)
 	# shellcheck disable=SC2086 # one word each
 	[ -z "$ids" ] || demo_docker rm -f -v $ids >/dev/null

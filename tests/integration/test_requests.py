@@ -15,6 +15,8 @@ INPUTS = {"docker_stats": "interval = 1s\n", "docker_status": "interval = 2s\n",
           "docker_images": "interval = 2s\n", "docker_logs": "enabled = yes\nsource = api\n"}
 KINDS = {"/version": "version", "/containers/json": "list", "/containers/ID/stats": "stats",
          "/containers/ID/json": "inspect", "/images/json": "images"}
+# Asked where `host` is not set, in a container that got its host name from the engine: test_container.py.
+ONLY_IN_A_CONTAINER = {"/info"}
 
 
 def documented(name):
@@ -23,7 +25,7 @@ def documented(name):
     table = text.partition("## Requests to the engine")[2].partition("\n## ")[0]
     found = {path.partition("?")[0] for path in re.findall(r"^\| `(/[^`]*)`", table, re.M)}
     assert found and "GET only" in table, name
-    return found
+    return found - ONLY_IN_A_CONTAINER
 
 
 def paths(lines):
@@ -150,7 +152,7 @@ def test_behind_a_proxy_that_allows_only_what_is_listed_everything_is_collected(
         assert not proxy.denied
         asked = {used(line)[1] for line in proxy.asked}
         if source == "api":
-            assert asked == set(paths_listed), "nothing is listed that is never asked"
+            assert asked == set(paths_listed) - ONLY_IN_A_CONTAINER, "nothing is listed that is never asked"
         daemon.stop()
         proxy.close()
 

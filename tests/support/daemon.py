@@ -48,6 +48,11 @@ class Answer:
     def json(self):
         return json.loads(self.body)
 
+    @property
+    def rows(self):
+        """The body of a list without its position, which two answers at different times do not share."""
+        return {name: value for name, value in self.json.items() if name != "position"}
+
 
 class Tallyd:
     """Sections are text as in a configuration file; {port}, {dir} and {db} are filled in.

@@ -68,6 +68,38 @@ static void a_machine_may_be_named_like_an_id(void **state)
 	remove_root(root, "", "/other");
 }
 
+static void write_mounts(const char *root, const char *text)
+{
+	char path[100];
+	snprintf(path, sizeof(path), "%s/proc", root);
+	mkdir(path, 0700);
+	strcat(path, "/self");
+	mkdir(path, 0700);
+	strcat(path, "/mountinfo");
+	FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void a_machine_made_from_an_image_of_a_container_is_none(void **state)
+{
+	char root[] = "/tmp/tallyd_root_XXXXXX", command[100];
+	(void)state;
+	make_root(root, "", "/.dockerenv");
+	write_mounts(root, "27 1 254:0 / / rw,relatime - ext4 /dev/vda rw\n"
+			   "22 27 0:21 / /proc rw - proc proc rw\n");
+	assert_false(container_is_around(root));
+	write_mounts(root,
+		     "27 1 254:0 / / rw,relatime - ext4 /dev/vda rw\n"
+		     "50 27 0:51 / / rw,relatime master:4 - overlay overlay rw,lowerdir=/x\n");
+	assert_true(container_is_around(root));
+	write_mounts(root, "27 1 254:0 /lib/docker/vfs/dir/1 / rw,relatime - ext4 /dev/vda rw\n");
+	assert_true(container_is_around(root));
+	snprintf(command, sizeof(command), "rm -r %s", root);
+	assert_int_equal(system(command), 0);
+}
+
 static void what_is_on_no_volume_goes_with_the_container(void **state)
 {
 	char root[] = "/tmp/tallyd_root_XXXXXX";
@@ -93,6 +125,7 @@ int main(void)
 		cmocka_unit_test(a_containers_id_is_no_machines_name),
 		cmocka_unit_test(a_name_that_was_given_to_a_container_is_kept),
 		cmocka_unit_test(a_machine_may_be_named_like_an_id),
+		cmocka_unit_test(a_machine_made_from_an_image_of_a_container_is_none),
 		cmocka_unit_test(what_is_on_no_volume_goes_with_the_container),
 		cmocka_unit_test(the_first_name_that_is_told_stays),
 	};
