@@ -118,7 +118,10 @@ class Browser:
     # ---- what people do
 
     def open(self, url):
-        self.call("Page.navigate", url=url)
+        # Another test's container that starts or ends changes the network, which breaks off a page.
+        end = time.monotonic() + 30
+        while self.call("Page.navigate", url=url).get("errorText") and time.monotonic() < end:
+            time.sleep(0.1)
         return self.wait("document.readyState === 'complete'", "the page is loaded")
 
     def run(self, script):

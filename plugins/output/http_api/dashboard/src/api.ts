@@ -62,17 +62,32 @@ function problemOf(status: number, text: string, retry: string | null): Problem 
   return new Problem(status, detail || `the answer was ${status}`, Number(retry) || 0);
 }
 
-export async function ask<T>(url: string, signal?: AbortSignal, init: RequestInit = {}): Promise<T> {
-  let answer: Response;
-  try {
-    answer = await fetch(url, { signal, ...init });
-  } catch (error) {
-    if ((error as Error).name === "AbortError") throw error;
-    throw new Problem(0, "tallyd does not answer: is it running, and is the network there?");
+// The daemon answers within seconds, or says 503.
+const DEADLINE = 20000;
+const PAUSES = [200, 1000, 0];
+
+/** What was answered. A GET is asked for again: a browser drops all its connections when a network
+ * interface comes or goes, and on the machine of an engine each container that starts brings one. */
+export async function askText(url: string, signal?: AbortSignal, init: RequestInit = {}): Promise<string> {
+  for (const pause of init.method ? [0] : PAUSES) {
+    const late = AbortSignal.timeout(DEADLINE);
+    try {
+      const answer = await fetch(url, { signal: signal ? AbortSignal.any([signal, late]) : late, ...init });
+      const text = await answer.text();
+      if (answer.status === 401) signedOut.set(true);
+      if (!answer.ok) throw problemOf(answer.status, text, answer.headers.get("Retry-After"));
+      return text;
+    } catch (error) {
+      if (error instanceof Problem || signal?.aborted) throw error;
+      if (pause === 0) break;
+      await new Promise((done) => setTimeout(done, pause));
+    }
   }
-  const text = await answer.text();
-  if (answer.status === 401) signedOut.set(true);
-  if (!answer.ok) throw problemOf(answer.status, text, answer.headers.get("Retry-After"));
+  throw new Problem(0, "tallyd does not answer: is it running, and is the network there?");
+}
+
+export async function ask<T>(url: string, signal?: AbortSignal, init: RequestInit = {}): Promise<T> {
+  const text = await askText(url, signal, init);
   return (text ? JSON.parse(text) : undefined) as T;
 }
 

@@ -1,5 +1,5 @@
 // The daemon itself: what it read, where the rows are, what was dropped and why.
-import { ask, get, type Page, Problem, useAsked } from "../api";
+import { ask, askText, get, type Page, useAsked } from "../api";
 import { bytes, duration, NONE, percent, plain } from "../format";
 import { Num, Shown, Sign } from "../parts";
 import { type Metric, parseMetrics, sumOf, sumsBy } from "../metrics";
@@ -22,17 +22,11 @@ interface State {
   version: { version: string; host: string };
 }
 
-async function text(url: string, signal: AbortSignal): Promise<string> {
-  const answer = await fetch(url, { signal });
-  if (!answer.ok) throw new Problem(answer.status, `${url}: ${answer.status}`);
-  return answer.text();
-}
-
 async function load(signal: AbortSignal): Promise<State> {
   const [balance, plugins, metrics, ready, version] = await Promise.all([
     get<Balance>("/pipeline", {}, signal),
     get<Page<Plugin>>("/plugins", {}, signal),
-    text("/metrics", signal).then(parseMetrics, () => []),
+    askText("/metrics", signal).then(parseMetrics, () => []),
     ask<Ready>("/readyz", signal).catch((error): Ready => ({ status: "unavailable", detail: String(error.message ?? error) })),
     get<State["version"]>("/version", {}, signal),
   ]);
