@@ -23,7 +23,7 @@ tallyd_fault_test(check)
 tallyd_fault_test(blocked)
 
 # Preloaded, so not built with sanitizers.
-foreach(shim IN ITEMS clock disk)
+foreach(shim IN ITEMS clock disk network)
 	add_library(test_${shim}_shim MODULE
 		${PROJECT_SOURCE_DIR}/tests/integration/faults/${shim}_shim.c)
 	target_compile_definitions(test_${shim}_shim PRIVATE _GNU_SOURCE)

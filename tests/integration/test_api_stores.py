@@ -238,7 +238,7 @@ def stores(tmp_path_factory, base):
 
 
 @pytest.fixture
-def same(stores, base):
+def same(stores, base, rolled):  # pylint: disable=unused-argument,redefined-outer-name
     """same(path) wants one answer, with {N} for N seconds after the newest row; returns it."""
 
     def check(path, status=200):
@@ -275,7 +275,14 @@ def rolled(stores, base):
                    for step, level in (("1m", "1min"), ("1h", "1h"), ("1d", "1d"))
                    for answer in stores.ask(path + step).values())
 
-    wait_for(done, 240, "the readings are rolled up")
+    began = time.time()
+    wait_for(done, 420, "the readings are rolled up")
+
+    def quiet():
+        return max(value for (name, labels), value in stores.daemon.metrics().items()
+                   if name == "tallyd_timescale_upkeep_success_time_seconds" and "timescale:tsl" in labels) > began
+
+    wait_for(quiet, 240, "a whole round of the maintenance is done")
 
 
 # ---- Lists

@@ -276,14 +276,14 @@ static void a_missing_socket_is_named_in_the_error(void **state)
 
 static void an_engine_at_another_socket_is_named(void **state)
 {
-	struct client *client = client_create();
-	struct docker_config config = client->config;
-	struct docker *docker;
-	char folder[] = "/tmp/tallyd_run_XXXXXX", path[100];
 	(void)state;
 	if (access("/var/run/docker.sock", F_OK) == 0 ||
 	    access("/run/podman/podman.sock", F_OK) == 0)
 		skip(); /* these come first */
+	struct client *client = client_create();
+	struct docker_config config = client->config;
+	struct docker *docker;
+	char folder[] = "/tmp/tallyd_run_XXXXXX", path[100];
 	assert_non_null(mkdtemp(folder));
 	snprintf(path, sizeof(path), "%s/podman", folder);
 	assert_int_equal(mkdir(path, 0700), 0);
