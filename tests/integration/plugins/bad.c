@@ -112,7 +112,7 @@ static int bad_emit(struct bad *bad)
 	return r < 0 && !does(bad, "undeclared") ? r : 0;
 }
 
-static void bad_fault_of_work(struct bad *bad)
+__attribute__((unused)) static void bad_fault_of_work(struct bad *bad)
 {
 	if (does(bad, "leak"))
 		bad->config = malloc(100) ? bad->config : NULL;
