@@ -77,7 +77,7 @@ demo_start() {
 	demo_image
 	demo_releases
 	demo_service worker --cpus 0.2 --label tier=batch -- \
-		'while :; do i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); done; echo "batch of $i done"; done'
+		'while :; do i=0; while [ $i -lt 300000 ]; do i=$((i + 1)); done; echo "batch of $i done"; done'
 	demo_service cache --memory 64m --label tier=cache -- \
 		'dd if=/dev/zero of=/dev/shm/held bs=1M count=54 2>/dev/null; sleep 1000000'
 	demo_run flaky --restart on-failure --label tier=batch -- \
