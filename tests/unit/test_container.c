@@ -70,12 +70,13 @@ static void a_machine_may_be_named_like_an_id(void **state)
 
 static void write_mounts(const char *root, const char *text)
 {
+	static const char *const folders[] = {"/proc", "/proc/self"};
 	char path[100];
-	snprintf(path, sizeof(path), "%s/proc", root);
-	mkdir(path, 0700);
-	strcat(path, "/self");
-	mkdir(path, 0700);
-	strcat(path, "/mountinfo");
+	for (int i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%s%s", root, folders[i]);
+		mkdir(path, 0700);
+	}
+	snprintf(path, sizeof(path), "%s/proc/self/mountinfo", root);
 	FILE *file = fopen(path, "w");
 	assert_non_null(file);
 	assert_true(fputs(text, file) >= 0);
@@ -84,7 +85,8 @@ static void write_mounts(const char *root, const char *text)
 
 static void a_machine_made_from_an_image_of_a_container_is_none(void **state)
 {
-	char root[] = "/tmp/tallyd_root_XXXXXX", command[100];
+	static const char *const made[] = {"/proc/self/mountinfo", "/proc/self", "/proc"};
+	char root[] = "/tmp/tallyd_root_XXXXXX", path[100];
 	(void)state;
 	make_root(root, "", "/.dockerenv");
 	write_mounts(root, "27 1 254:0 / / rw,relatime - ext4 /dev/vda rw\n"
@@ -96,8 +98,11 @@ static void a_machine_made_from_an_image_of_a_container_is_none(void **state)
 	assert_true(container_is_around(root));
 	write_mounts(root, "27 1 254:0 /lib/docker/vfs/dir/1 / rw,relatime - ext4 /dev/vda rw\n");
 	assert_true(container_is_around(root));
-	snprintf(command, sizeof(command), "rm -r %s", root);
-	assert_int_equal(system(command), 0);
+	for (int i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), "%s%s", root, made[i]);
+		assert_int_equal(remove(path), 0);
+	}
+	remove_root(root, "", "/.dockerenv");
 }
 
 static void what_is_on_no_volume_goes_with_the_container(void **state)
