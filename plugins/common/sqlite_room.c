@@ -1,10 +1,14 @@
 /*
+ * See sqlite_room.h.  Asked by the spool before each push, by output.sqlite before each write and
+ * each step of the rollups.  What costs more than two system calls is done on a nearly full disk
+ * only.
+ *
  * A quota that statvfs() does not show (of a user, for example) is not seen here: then a full disk
  * has to be made room on by hand, as without this.
  */
 #include "sqlite_room.h"
 
-#include <stdio.h>
+#include <stddef.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 

@@ -38,10 +38,8 @@ static int spool_make_room(struct spool *spool, size_t len)
 	uint64_t needed = spool_store_needs(len);
 	/* A reload only stores the new capacity; it takes effect here, under the lock that guards
 	 * the connection. */
-	if (limits.wal != spool->store->wal &&
-	    spool_store_limit_wal(spool->store, limits.wal) == 0) {
+	if (limits.wal != spool->store->wal && spool_store_limit_wal(spool->store, limits.wal) == 0)
 		spool->manifest.limit = limits.wal / 8;
-	}
 	/* -EMSGSIZE: it would not fit into an empty spool either, so the core does not wait for
 	 * room. */
 	if (len > limits.entry)

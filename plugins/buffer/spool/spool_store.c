@@ -10,16 +10,16 @@
  */
 #include "spool_store.h"
 
-enum {
-	SPOOL_LEFT = 256 << 10, /* bytes of the disk, for acknowledgements and the manifest */
-	SPOOL_ENTRY_PAGES = 8,  /* what a push may take besides the pages of its batch */
-};
-
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "sqlite_room.h"
+
+enum {
+	SPOOL_LEFT = 256 << 10, /* bytes of the disk, for acknowledgements and the manifest */
+	SPOOL_ENTRY_PAGES = 8,  /* what a push may take besides the pages of its batch */
+};
 
 /* ---- Transactions ------------------------------------------------------------- */
 

@@ -86,40 +86,35 @@ static const struct tally_option exec_options[] = {
 	 .fallback = "interval",
 	 .accepts = "interval|service",
 	 .help = "interval: the program is started every interval, of an output for each write, "
-		 "and "
-		 "ends by itself; service: it goes on running and is started again if it ends",
+		 "and ends by itself; service: it goes on running and is started again if it ends",
 	 .offset = EXEC(mode)},
 	{.name = "interval",
 	 .type = TALLY_OPT_DURATION,
 	 .fallback = "10s",
 	 .accepts = "100ms..",
 	 .help = "input: how often the program is started, or asked by signal=, at whole multiples "
-		 "of it "
-		 "on the clock",
+		 "of it on the clock",
 	 .offset = EXEC(interval)},
 	{.name = "timeout",
 	 .type = TALLY_OPT_DURATION,
 	 .fallback = "5s",
 	 .accepts = "100ms..1d",
 	 .help = "how long a run may take before it is stopped (mode = interval); of an output "
-		 "also "
-		 "how long a service may take to answer",
+		 "also how long a service may take to answer",
 	 .offset = EXEC(timeout)},
 	{.name = "signal",
 	 .type = TALLY_OPT_CHOICE,
 	 .fallback = "none",
 	 .accepts = "none|stdin|SIGHUP|SIGUSR1|SIGUSR2",
 	 .help = "input: mode = service: how the program is asked for rows every interval: not at "
-		 "all, by "
-		 "an empty line on its stdin, or by a signal",
+		 "all, by an empty line on its stdin, or by a signal",
 	 .offset = EXEC(trigger)},
 	{.name = "silence",
 	 .type = TALLY_OPT_DURATION,
 	 .fallback = "0s",
 	 .accepts = "0s..",
 	 .help = "input: mode = service: after that long without a line the program counts as "
-		 "hanging and "
-		 "is started again; 0: it may be silent for ever",
+		 "hanging and is started again; 0: it may be silent for ever",
 	 .offset = EXEC(silence)},
 	{.name = "format",
 	 .type = TALLY_OPT_CHOICE,
@@ -130,30 +125,26 @@ static const struct tally_option exec_options[] = {
 	{.name = "declare",
 	 .type = TALLY_OPT_STRING,
 	 .help = "input: the tables it writes, as series NAME (COLUMN TYPE [tag|counter] [unit=U], "
-		 "…); or "
-		 "its first line says so",
+		 "…); or its first line says so",
 	 .offset = EXEC(declare)},
 	{.name = "unknown_columns",
 	 .type = TALLY_OPT_CHOICE,
 	 .fallback = "ignore",
 	 .accepts = "ignore|refuse",
 	 .help = "input: values for columns that are not declared: left out, or the whole line is; "
-		 "both "
-		 "are counted",
+		 "both are counted",
 	 .offset = EXEC(unknown)},
 	{.name = "acknowledge",
 	 .type = TALLY_OPT_BOOL,
 	 .fallback = "no",
 	 .help = "input: tell the program on its stdin where to resume and which of the positions "
-		 "that it "
-		 "gave are safe",
+		 "that it gave are safe",
 	 .offset = EXEC(acknowledge)},
 	{.name = "answers",
 	 .type = TALLY_OPT_BOOL,
 	 .fallback = "yes",
 	 .help = "output, mode = service: the program answers each batch; without answers rows "
-		 "count "
-		 "as stored once they are written to its stdin",
+		 "count as stored once they are written to its stdin",
 	 .offset = EXEC(answers)},
 	{.name = NULL},
 };

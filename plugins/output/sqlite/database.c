@@ -16,12 +16,8 @@
 #include "base/folder.h"
 #include "sqlite_room.h"
 
-enum {
-	/* The log is cut to this after a checkpoint, and longer than this it is forced to begin
-	 * again. */
-	DATABASE_WAL_LIMIT = 64 << 20,
-	DATABASE_LEFT = 8 << 20, /* bytes of the disk, for retention */
-};
+/* The log is cut to this after a checkpoint, and longer than this it is forced to begin again. */
+enum { DATABASE_WAL_LIMIT = 64 << 20 };
 
 void database_cleanup_statement(sqlite3_stmt **statement)
 {
@@ -300,9 +296,10 @@ void database_close(sqlite3 *db)
 	sqlite3_close_v2(db);
 }
 
-int database_check_room(struct tally_ctx *ctx, sqlite3 *db, const char *path, uint64_t needed)
+int database_check_room(struct tally_ctx *ctx, sqlite3 *db, const char *path, uint64_t needed,
+			enum database_left left)
 {
-	return sqlite_has_room(db, path, needed, needed ? DATABASE_LEFT : DATABASE_LEFT / 4)
+	return sqlite_has_room(db, path, needed, left)
 		       ? 0
 		       : tally_fail(ctx, ENOSPC,
 				    "%s: disk full (the last of it is kept for deleting old rows)",

@@ -60,8 +60,13 @@ void database_cleanup_text(char **text);
 #define auto_statement __attribute__((cleanup(database_cleanup_statement)))
 #define auto_text __attribute__((cleanup(database_cleanup_text)))
 
+/* Bytes of the disk that are left by rows, for rollups and retention, and by rollups, for
+ * retention. */
+enum database_left { DATABASE_LEFT_BY_ROWS = 8 << 20, DATABASE_LEFT_BY_ROLLUPS = 2 << 20 };
+
 /* All that makes the file grow asks first, so that retention can still delete on a full disk.
- * -ENOSPC: not by so many bytes.  0: as many as rollups take, for which rows leave more. */
-int database_check_room(struct tally_ctx *ctx, sqlite3 *db, const char *path, uint64_t needed);
+ * -ENOSPC: not by so many bytes. */
+int database_check_room(struct tally_ctx *ctx, sqlite3 *db, const char *path, uint64_t needed,
+			enum database_left left);
 
 #endif

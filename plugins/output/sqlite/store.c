@@ -108,7 +108,8 @@ static int store_write_entries(struct store *store, const struct tally_entry *en
 	uint64_t needed = 0;
 	for (uint32_t i = 0; i < n; i++)
 		needed += tally_batch_bytes(store->ctx, entries[i].batch);
-	int r = database_check_room(store->ctx, store->db, store->path, needed);
+	int r = database_check_room(store->ctx, store->db, store->path, needed,
+				    DATABASE_LEFT_BY_ROWS);
 	return r < 0 ? r : writer_write(&store->writer, entries, n, verdicts);
 }
 

@@ -72,7 +72,8 @@ static int maintenance_roll(struct store *store, const struct stored_table *stor
 	while (r > 0 && !store_makes_way(store)) {
 		int64_t began = tally_monotonic(store->ctx);
 		pthread_mutex_lock(&store->turn);
-		r = database_check_room(store->ctx, store->db, store->path, 0);
+		r = database_check_room(store->ctx, store->db, store->path, 0,
+					DATABASE_LEFT_BY_ROLLUPS);
 		if (r == 0)
 			r = maintenance_step(store, stored, closed, span);
 		pthread_mutex_unlock(&store->turn);
