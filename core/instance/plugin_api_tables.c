@@ -14,8 +14,7 @@
 
 struct api_tables {
 	struct api_tables *before;
-	size_t n;
-	const struct tally_table *list[]; /* n, and NULL */
+	const struct tally_table *list[]; /* NULL at the end */
 };
 
 enum { API_TABLES_MAX = 256 }; /* declared by one instance */
@@ -61,7 +60,6 @@ static int plugin_api_tables_add(struct api *api, const struct tally_table *tabl
 	if (n)
 		memcpy(tables->list, old, n * sizeof(*tables->list));
 	tables->list[n] = table;
-	tables->n = n + 1;
 	tables->before = atomic_load(&api->tables);
 	atomic_store(&api->tables, tables);
 	return 0;

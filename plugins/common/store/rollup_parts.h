@@ -21,6 +21,14 @@ static inline int64_t schema_floor(int64_t time, int64_t bucket)
 	return rest < 0 ? time - rest - bucket : time - rest;
 }
 
+/* Where a step ends that begins at a bucket: after the whole buckets of span, one at least, and not
+ * past target. */
+static inline int64_t schema_step_end(int64_t from, int64_t bucket, int64_t span, int64_t target)
+{
+	int64_t step = span < bucket ? bucket : schema_floor(span, bucket);
+	return target - from > step ? from + step : target;
+}
+
 /* The parts of a rolled-up number, in the order of its columns. */
 enum schema_part {
 	PART_COUNT,

@@ -253,6 +253,20 @@ static void counts_write_end(struct context *context, const struct log_search *s
 	json_end_object(json);
 }
 
+/* Counts, and begins the answer with "data".  counts->cells is the caller's to free. */
+static int counts_begin(struct context *context, struct log_search *search, struct counts *counts)
+{
+	struct json_writer *json = &context->builder->body;
+	int r = counts_init(context, counts);
+	if (r == 0)
+		r = counts_read(context, search, counts);
+	if (r < 0)
+		return r;
+	json_begin_object(json);
+	json_write_key(json, "data");
+	return 0;
+}
+
 int logs_histogram(struct context *context)
 {
 	const struct window *window = &context->args->window;
@@ -261,14 +275,10 @@ int logs_histogram(struct context *context)
 	struct counts counts = {
 		.from = window->from, .step = window->step, .points = window->points};
 	char step[32];
-	int r = counts_init(context, &counts);
+	int r = counts_begin(context, &search, &counts);
 	auto_free int64_t *cells = counts.cells;
-	if (r == 0)
-		r = counts_read(context, &search, &counts);
 	if (r < 0)
 		return r;
-	json_begin_object(json);
-	json_write_key(json, "data");
 	json_begin_array(json);
 	for (uint32_t i = 0; i < counts.points; i++) {
 		const struct tally_cell time = {.i = counts.from + i * counts.step, .set = 1};
@@ -293,14 +303,10 @@ int logs_count(struct context *context)
 	struct log_search search auto_log_search = {.context = context};
 	struct counts counts = {
 		.from = window->from, .step = window->to - window->from, .points = 1};
-	int r = counts_init(context, &counts);
+	int r = counts_begin(context, &search, &counts);
 	auto_free int64_t *cells = counts.cells;
-	if (r == 0)
-		r = counts_read(context, &search, &counts);
 	if (r < 0)
 		return r;
-	json_begin_object(json);
-	json_write_key(json, "data");
 	json_begin_object(json);
 	counts_write(json, cells);
 	json_end_object(json);

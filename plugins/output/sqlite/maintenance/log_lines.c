@@ -168,9 +168,7 @@ static int log_lines_ahead(const struct log_counting *counting, int64_t closed, 
 	/* A gap is passed at once. */
 	if (first < target) {
 		from = schema_floor(first, minute);
-		int64_t stretch = span < minute ? minute : schema_floor(span, minute);
-		if (target - from > stretch)
-			target = from + stretch;
+		target = schema_step_end(from, minute, span, target);
 		r = log_lines_stretch(counting, from, target);
 	}
 	if (r == 0)

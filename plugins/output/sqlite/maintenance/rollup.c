@@ -284,9 +284,7 @@ static int rollup_advance(struct rollup *rollup, int64_t target, int64_t span)
 	/* A gap is passed at once: after a daemon was down for a month nobody walks that month. */
 	if (first < target) {
 		from = schema_floor(first, size);
-		int64_t stretch = span < size ? size : schema_floor(span, size);
-		if (target - from > stretch)
-			target = from + stretch;
+		target = schema_step_end(from, size, span, target);
 		auto_statement sqlite3_stmt *series = NULL;
 		r = database_preparef(rollup->ctx, rollup->db, &series,
 				      "SELECT _series FROM \"%w_series\"", rollup_name(rollup));
