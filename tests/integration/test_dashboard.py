@@ -226,6 +226,52 @@ def test_a_regular_expression_and_the_histogram_find_lines(page):
     quiet(browser)
 
 
+def test_one_stream_carries_all_pages_and_no_line_is_lost_between_them(page):
+    page.engine.run("talker", "i=0; while :; do i=$((i+1)); echo plain $i; sleep 0.05; done")
+    page.engine.run("other", "while :; do echo other; sleep 1; done")
+    page.daemon.wait(lambda: page.daemon.json("/api/v1/logs?q=plain")["data"] and "other" in page.daemon.containers(), "lines are stored")
+    browser = page()
+    cell(browser, "talker", "cpu", "%")
+    numbers = "[...document.querySelectorAll('.line .text')].filter((e) => e.innerText.startsWith('plain')).map((e) => Number(e.innerText.slice(6)))"
+    for name in ("logs", "container/talker", "containers", "logs"):
+        browser.run(f"location.hash = '#/{name}'")
+        browser.wait(PAGES.get(name.replace("talker", "web")), name)
+        wait_for(lambda: page.daemon.metric("tallyd_http_api_streams") == 1, 20, f"{name}: one stream is open")
+        if name == "containers":
+            continue
+        last = browser.run(numbers)[-1]
+        wait_for(lambda last=last: browser.run(numbers)[-1] > last + 20, 30, f"{name}: lines arrive")
+        seen = browser.run(numbers)
+        assert seen == list(range(seen[0], seen[0] + len(seen))), f"{name}: each line once, none missing, in order"
+    assert not [url for url in browser.requests if "/stream/" in url]
+    quiet(browser)
+
+
+def test_a_line_is_shown_with_those_around_it_and_the_log_holds_still(page):
+    page.engine.run("talker", "for i in $(seq 1 200); do echo plain $i; done; while :; do sleep 1; echo late; done")
+    page.daemon.wait(lambda: page.daemon.json("/api/v1/logs?q=plain+200")["data"], "lines are stored")
+    browser = page("#/logs?q=plain+77&around=2")
+    texts = "[...document.querySelectorAll('.line .text')].map((e) => e.innerText)"
+    browser.wait("document.querySelectorAll('.line').length >= 5", "the line and its context")
+    assert browser.run(texts) == [f"plain {i}" for i in range(75, 80)]
+    assert browser.run("document.querySelectorAll('.line.around').length") == 4
+    # What else the container said then.
+    browser.run("document.querySelector('.line:not(.around) [aria-label^=\"what else\"]').click()")
+    browser.wait("document.querySelector('.line.here')?.innerText.includes('plain 77')", "the line in the whole log")
+    assert {"plain 70", "plain 84"} <= set(browser.run(texts))
+    browser = page("#/logs")
+    browser.shows("late", ".lines")
+    browser.press("f")
+    browser.shows("new", ".unseen")
+    top = browser.run("document.querySelector('.lines').scrollTop")
+    old = browser.text(".unseen")
+    browser.wait(f"document.querySelector('.unseen').innerText !== {json.dumps(old)}", "more lines have arrived")
+    assert browser.run("document.querySelector('.lines').scrollTop") == top
+    browser.press("f")
+    browser.wait("!document.querySelector('.unseen')", "it follows again")
+    quiet(browser)
+
+
 # ---- The other pages
 
 def test_images_hosts_and_the_pipeline_say_what_the_api_says(page):

@@ -96,18 +96,22 @@ export const get = <T>(path: string, params?: Params, signal?: AbortSignal) => a
 export interface Page<T> {
   data: T[];
   next_cursor: string | null;
+  /** Where a stream goes on from this list. */
+  position?: string | null;
 }
 
 /** All pages of a list, up to a number of rows. */
-export async function getAll<T>(path: string, params: Params, most: number, signal?: AbortSignal): Promise<T[]> {
+export async function getAll<T>(path: string, params: Params, most: number, signal?: AbortSignal): Promise<{ rows: T[]; position: string | null }> {
   const rows: T[] = [];
+  let position: string | null = null;
   let cursor: string | undefined;
   do {
     const page: Page<T> = await get(path, { ...params, cursor }, signal);
     rows.push(...page.data);
+    position ??= page.position ?? null;
     cursor = page.next_cursor ?? undefined;
   } while (cursor && rows.length < most);
-  return rows;
+  return { rows, position };
 }
 
 // ---- A request that a part of the page depends on

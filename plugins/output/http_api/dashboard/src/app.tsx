@@ -162,6 +162,7 @@ const KEYS: [string, string][] = [
   ["g p", "pipeline"],
   ["j  k", "next, last row"],
   ["enter", "open, or unfold"],
+  ["f", "hold the log, follow it"],
   ["esc", "back"],
   ["[  ]", "earlier, later"],
   ["t", "light or dark"],

@@ -120,17 +120,22 @@ function merge(list: Container[]) {
   tell({ rows, loaded: true, error: null });
 }
 
-async function list() {
+/** Returns where a stream goes on from it; null: it was not answered. */
+async function list(): Promise<string | null> {
   clearTimeout(listTimer);
   listing?.abort();
   const mine = (listing = new AbortController());
+  let position: string | null = null;
   try {
-    merge(await getAll<Container>("/containers", { limit: 1000, gone: gone ? "yes" : undefined }, ROWS_MAX, mine.signal));
+    const all = await getAll<Container>("/containers", { limit: 1000, gone: gone ? "yes" : undefined }, ROWS_MAX, mine.signal);
+    merge(all.rows);
+    position = all.position;
   } catch (error) {
-    if (mine.signal.aborted) return;
+    if (mine.signal.aborted) return null;
     tell({ error: error instanceof Problem ? error : new Problem(-1, String(error)) });
   }
   if (listing === mine) listTimer = setTimeout(list, LIST_EVERY);
+  return position;
 }
 
 /** Soon, and once for all that happens meanwhile; the store learns of it a little later. */
@@ -246,11 +251,18 @@ let stop: (() => void) | null = null;
 
 export function startContainers() {
   if (stop) return;
-  const ends = [
-    follow("stats", {}, (row) => arrived(row as Reading)),
-    follow("events", {}, (row) => happened(row as Event)),
-  ];
+  let ends: (() => void)[] = [];
+  let stopped = false;
+  // What happens from the list on; without one, from now on.
+  const begin = (position: string | null) => {
+    if (stopped) return;
+    ends = [
+      follow("containers", { row: (row) => happened(row as Event), position }),
+      follow("stats", { row: (row) => arrived(row as Reading) }),
+    ];
+  };
   stop = () => {
+    stopped = true;
     for (const end of ends) end();
     listing?.abort();
     trending?.abort();
@@ -258,7 +270,10 @@ export function startContainers() {
     clearTimeout(trendTimer);
     stop = null;
   };
-  void list().then(trends);
+  void list().then((position) => {
+    begin(position);
+    return trends();
+  });
 }
 
 export const stopContainers = () => stop?.();

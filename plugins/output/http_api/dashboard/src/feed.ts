@@ -8,8 +8,8 @@ import type { LogLine } from "./types";
 export const LINES_MAX = 100_000;
 const PAGE = 500;
 const FIRST_PAGE = 1000;
+const PAGE_AROUND = 100; // each line of it asks for those around it
 const SEARCH_ON = 60; // a search goes on by itself until there is a page to look at
-const CATCH_UP = 3000; // later than what is cached (2 s), and than a batch is stored
 
 export interface Line {
   row: LogLine;
@@ -50,6 +50,8 @@ export interface FeedOptions {
   at: number;
   /** A regular expression, which the stream does not know: applied here to what arrives. */
   regex?: string;
+  /** So many lines around each that is found, of those that are stored. */
+  around?: number;
 }
 
 interface LogPage extends Page<LogLine> {
@@ -67,11 +69,15 @@ export class Feed {
   /** Lines that arrived since the feed began. */
   arrived = 0;
   missed = 0;
+  /** Some may have been missed, and nobody knows how many. */
+  unsure = false;
   /** A search that is not over: up to when it has looked; else empty. */
   searchedFrom = "";
   /** How many lines were put before the others, ever; who scrolls keeps his place by it. */
   prepended = 0;
-  private readonly keys = new Set<string>();
+  /** How many of the oldest were let go, ever. */
+  dropped = 0;
+  private readonly keys = new Map<string, Line>();
   private older: string | null = null;
   private newer: string | null = null;
   private waiting: LogLine[] = [];
@@ -79,7 +85,6 @@ export class Feed {
   private readonly abort = new AbortController();
   private frame = 0;
   private retry = 0;
-  private again = 0;
 
   constructor(
     private readonly options: FeedOptions,
@@ -93,11 +98,12 @@ export class Feed {
     this.endStream?.();
     clearTimeout(this.frame);
     clearTimeout(this.retry);
-    clearTimeout(this.again);
   }
 
   private ask(more: Params) {
-    return get<LogPage>(this.options.path, { ...this.options.params, ...more }, this.abort.signal);
+    const { path, params, around } = this.options;
+    const near = around ? { before: around, after: around, limit: PAGE_AROUND } : {};
+    return get<LogPage>(path, { ...params, ...more, ...near }, this.abort.signal);
   }
 
   private failed(error: unknown, again: () => void) {
@@ -109,43 +115,50 @@ export class Feed {
   }
 
   private readonly begin = async () => {
-    const { from, to, at, stream } = this.options;
-    // The stream first: what arrives while the past is being asked for is put behind it.
-    if (stream && !this.endStream && !Number.isFinite(at)) this.openStream(stream);
+    const { from, to, at } = this.options;
     try {
       if (Number.isFinite(at)) await this.beginAt(at);
-      else this.take((await this.page({ from, to, order: "desc", limit: FIRST_PAGE })).reverse());
+      else this.joinStream(await this.newest({ from, to, limit: FIRST_PAGE }));
       this.error = null;
       this.loading = false;
       this.flush();
       if (this.searchedFrom && this.lines.length < SEARCH_ON) void this.loadOlder();
-      if (this.endStream) this.again = setTimeout(this.catchUp, CATCH_UP);
     } catch (error) {
       this.failed(error, this.begin);
     }
   };
 
-  /** Lines that were read before the stream was open, and stored after the list was asked for. */
-  private readonly catchUp = async () => {
-    try {
-      const { from, to } = this.options;
-      const page = await this.ask({ from, to, order: "desc", limit: PAGE });
-      if (this.take(page.data.reverse())) this.tell();
-    } catch {
-      // The list is as good as it was; an error that lasts is told by the next page.
-    }
-  };
+  /** The stream goes on exactly where the list of the newest lines ends. */
+  private joinStream(position: string | null | undefined) {
+    const { stream } = this.options;
+    if (stream && !this.endStream && !this.abort.signal.aborted) this.openStream(stream, position);
+  }
 
-  private async page(more: Params): Promise<LogLine[]> {
+  private async newest(more: Params): Promise<string | null | undefined> {
+    const page = await this.page({ ...more, order: "desc" });
+    this.take(page.data.reverse());
+    return page.position;
+  }
+
+  /** Between the last page and now there may be lines, so the newest are asked for once more. */
+  private async joinFromPages() {
+    const { from, to, stream } = this.options;
+    if (this.newer || !stream) return;
+    const page = await this.ask({ from, to, order: "desc", limit: PAGE });
+    this.take(page.data.reverse());
+    this.joinStream(page.position);
+  }
+
+  private async page(more: Params): Promise<LogPage> {
     const page = await this.ask(more);
     this.older = page.next_cursor;
     this.complete = page.next_cursor === null;
     this.searchedFrom = page.complete === false ? (page.searched_from ?? "") : "";
-    return page.data;
+    return page;
   }
 
   private async beginAt(at: number) {
-    const { from, to, stream } = this.options;
+    const { from, to } = this.options;
     const [before, after] = await Promise.all([
       this.ask({ from: from.startsWith("now") ? undefined : from, to: new Date(at).toISOString(), order: "desc", limit: PAGE }),
       this.ask({ from: new Date(at).toISOString(), to, order: "asc", limit: PAGE }),
@@ -154,10 +167,10 @@ export class Feed {
     this.complete = before.next_cursor === null;
     this.newer = after.next_cursor;
     this.take([...before.data.reverse(), ...after.data]);
-    if (!this.newer && stream) this.openStream(stream);
+    await this.joinFromPages();
   }
 
-  private openStream(params: Params) {
+  private openStream(params: Params, position: string | null | undefined) {
     const { regex } = this.options;
     let wanted: RegExp | null = null;
     try {
@@ -165,19 +178,17 @@ export class Feed {
     } catch {
       return; // written in a way that browsers do not know: then only what is stored is shown
     }
-    this.endStream = follow(
-      "logs",
-      params,
-      (row) => {
-        if (wanted && !wanted.test((row as LogLine).message)) return;
-        this.waiting.push(row as LogLine);
-        if (!this.loading && !this.frame) this.frame = setTimeout(this.flush, 50);
-      },
-      (rows) => {
-        this.missed += rows;
-        this.tell();
-      },
-    );
+    const arrived = (row: LogLine) => {
+      if (wanted && !wanted.test(row.message)) return;
+      this.waiting.push(row);
+      if (!this.loading && !this.frame) this.frame = setTimeout(this.flush, 50);
+    };
+    const missed = (rows: number) => {
+      this.missed += rows;
+      this.unsure ||= rows === 0;
+      this.tell();
+    };
+    this.endStream = follow("logs", { row: (row) => arrived(row as LogLine), missed, params, position });
   }
 
   private readonly flush = () => {
@@ -188,13 +199,20 @@ export class Feed {
     this.tell();
   };
 
+  /** What was there as another line's context may be found itself. */
+  private has(line: Line): boolean {
+    const known = this.keys.get(line.key);
+    if (known?.row.context && !line.row.context) known.row = line.row;
+    return known !== undefined;
+  }
+
   /** Puts rows where they belong, nearly always at the end; returns how many were new. */
   private take(rows: LogLine[]): number {
     let added = 0;
     for (const row of rows) {
       const line = lineOf(row);
-      if (this.keys.has(line.key)) continue;
-      this.keys.add(line.key);
+      if (this.has(line)) continue;
+      this.keys.set(line.key, line);
       let i = this.lines.length;
       while (i > 0 && this.lines[i - 1].order > line.order) i--;
       if (i === this.lines.length) this.lines.push(line);
@@ -208,7 +226,9 @@ export class Feed {
   private trim() {
     const over = this.lines.length - LINES_MAX;
     if (over <= 0) return;
-    for (const line of this.lines.splice(0, over + LINES_MAX / 20)) this.keys.delete(line.key);
+    const gone = this.lines.splice(0, over + LINES_MAX / 20);
+    for (const line of gone) this.keys.delete(line.key);
+    this.dropped += gone.length;
     this.older = null;
     this.complete = true;
   }
@@ -223,16 +243,18 @@ export class Feed {
     try {
       const { from, to, at } = this.options;
       const started = Number.isFinite(at);
-      const rows = await this.page({
+      const page = await this.page({
         from: started && from.startsWith("now") ? undefined : from,
         to: started ? new Date(at).toISOString() : to,
         order: "desc",
         limit: PAGE,
         cursor: this.older ?? undefined,
       });
-      const lines = rows.reverse().map(lineOf).filter((line) => !this.keys.has(line.key));
-      for (const line of lines) this.keys.add(line.key);
+      const lines = page.data.reverse().map(lineOf).filter((line) => !this.has(line));
+      for (const line of lines) this.keys.set(line.key, line);
       this.lines = [...lines, ...this.lines];
+      // What is around the newest of these may stand behind the oldest of those.
+      if (this.options.around) this.lines.sort((a, b) => (a.order < b.order ? -1 : Number(a.order > b.order)));
       this.prepended += lines.length;
       this.error = null;
     } catch (error) {
@@ -248,11 +270,11 @@ export class Feed {
     if (this.newer === null || this.loadingOlder || this.loading) return;
     this.loadingOlder = true;
     try {
-      const { to, at, stream } = this.options;
+      const { to, at } = this.options;
       const page = await this.ask({ from: new Date(at).toISOString(), to, order: "asc", limit: PAGE, cursor: this.newer });
       this.newer = page.next_cursor;
-      if (this.newer === null && stream) this.openStream(stream);
       this.take(page.data);
+      await this.joinFromPages();
       this.error = null;
     } catch (error) {
       this.failed(error, () => void this.loadNewer());

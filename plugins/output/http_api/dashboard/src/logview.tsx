@@ -58,6 +58,8 @@ const letter = (() => {
 })();
 
 function heightOf(line: Line, wrap: boolean, letters: number): number {
+  // Nearly all of 100,000 lines: nothing of them is looked at before they are seen.
+  if (!wrap && !line.open && !line.row.message.includes("\n")) return LINE;
   const structured = fieldsOfLine(line);
   let rows = 0;
   if (structured && !line.open) {
@@ -94,8 +96,9 @@ export function LogView(props: LogViewProps) {
   const [opened, setOpened] = useState(0);
   const [here, setHere] = useState(-1);
   const following = useRef(true);
+  const [paused, setPaused] = useState(false);
   const [unseen, setUnseen] = useState(0);
-  const place = useRef({ prepended: 0, arrived: 0, feed, found: false });
+  const place = useRef({ prepended: 0, arrived: 0, dropped: 0, feed, found: false, sums: new Float64Array(1) });
   const prefix = (props.names ? 35 : 15) + 10;
   const letters = Math.max(20, Math.floor((view.width - 20) / letter()) - prefix);
   const { lines } = feed;
@@ -104,14 +107,15 @@ export function LogView(props: LogViewProps) {
 
   const toEnd = () => {
     following.current = true;
+    setPaused(false);
     setUnseen(0);
     if (box.current) box.current.scrollTop = box.current.scrollHeight;
   };
 
   // Another feed begins at its end, or where a link points to.
   if (place.current.feed !== feed) {
-    place.current = { prepended: 0, arrived: 0, feed, found: false };
-    following.current = true;
+    place.current = { prepended: 0, arrived: 0, dropped: 0, feed, found: false, sums: new Float64Array(1) };
+    following.current = !paused;
   }
   useLayoutEffect(() => {
     const { current: was } = place;
@@ -125,10 +129,18 @@ export function LogView(props: LogViewProps) {
       box.current.scrollTop = sums[Math.min(i, lines.length)] - box.current.clientHeight / 3;
     } else if (feed.prepended > was.prepended) box.current.scrollTop += sums[feed.prepended - was.prepended];
     else if (following.current && !feed.hasNewer) box.current.scrollTop = box.current.scrollHeight;
+    else if (feed.dropped > was.dropped) box.current.scrollTop -= was.sums[Math.min(feed.dropped - was.dropped, was.sums.length - 1)];
     if (feed.arrived > was.arrived && !following.current) setUnseen((n) => n + feed.arrived - was.arrived);
     was.prepended = feed.prepended;
     was.arrived = feed.arrived;
+    was.dropped = feed.dropped;
+    was.sums = sums;
   }, [version, total]);
+  const pause = () => {
+    if (!following.current) return toEnd();
+    following.current = false;
+    setPaused(true);
+  };
 
   useEffect(() => {
     if (lines.length && view.top < NEAR && !following.current) void feed.loadOlder();
@@ -166,6 +178,7 @@ export function LogView(props: LogViewProps) {
     j: () => move(1),
     k: () => move(-1),
     Enter: () => lines[here] && toggle(lines[here]),
+    f: pause,
     G: toEnd,
     End: toEnd,
   });
@@ -178,12 +191,13 @@ export function LogView(props: LogViewProps) {
   return (
     <div class={`logs ${props.wrap ? "wrap" : ""} ${props.names ? "names" : ""}`}>
       {feed.missed > 0 && <p class="banner look" role="status">{`${feed.missed.toLocaleString("en")} lines came faster than they could be sent and are not shown here; they are stored.`}</p>}
+      {feed.unsure && feed.missed === 0 && <p class="banner look" role="status">The stream was interrupted for long: lines may be missing here. They are stored; load the page again to see them.</p>}
       {feed.searchedFrom && <p class="dim" role="status">{`Searching; looked back to ${dateTime(Date.parse(feed.searchedFrom))} so far.`}</p>}
       {feed.error && <p class="banner look" role="status">{feed.error.message}</p>}
       <div class="lines" ref={box} tabIndex={0} role="log" aria-live="off" aria-label="Log lines"
         onScroll={() => {
           const at = box.current;
-          if (at) following.current = !feed.hasNewer && at.scrollTop + at.clientHeight >= at.scrollHeight - 2 * LINE;
+          if (at) following.current = !paused && !feed.hasNewer && at.scrollTop + at.clientHeight >= at.scrollHeight - 2 * LINE;
           if (following.current && unseen) setUnseen(0);
         }}>
         {lines.length === 0 ? (
@@ -199,6 +213,11 @@ export function LogView(props: LogViewProps) {
       </div>
       {(unseen > 0 || (!following.current && view.top + view.height < total - LINE)) && lines.length > 0 && (
         <button class="unseen" onClick={toEnd}>▼ {unseen > 0 ? `${unseen.toLocaleString("en")} new` : "newest"}</button>
+      )}
+      {props.options.stream && lines.length > 0 && (
+        <button class="follow" onClick={pause} aria-pressed={paused} title={paused ? "follow the newest lines again ( f )" : "hold still while lines arrive ( f )"}>
+          {paused ? "▶ follow" : "❚❚ pause"}
+        </button>
       )}
     </div>
   );
@@ -223,9 +242,11 @@ function LineRow({ line, top, here, names, searched, newDay, open, toggle, onFie
   const { row } = line;
   const fields = fieldsOfLine(line);
   const kind = LEVEL_KIND[row.level ?? ""] ?? "";
-  const link = linkTo("logs", "", { container: names ? "" : row.container_id, line: line.key, from: "", to: "" });
+  const where = { line: line.key, from: "", to: "" };
+  const link = linkTo("logs", "", { ...where, container: names ? "" : row.container_id });
+  const around = linkTo("logs", "", { ...where, container: row.container_id });
   return (
-    <div class={`line ${kind} ${here ? "here" : ""} ${open ? "open" : ""}`} style={{ top: `${top}px`, height: `${line.height}px` }}>
+    <div class={`line ${kind} ${here ? "here" : ""} ${open ? "open" : ""} ${row.context ? "around" : ""}`} style={{ top: `${top}px`, height: `${line.height}px` }}>
       <button class="time" title={`${row.time}${pointed ? "; click: show it on the charts" : ""}`} onClick={() => crosshair.set(line.at / 1000)}>
         {newDay && <span class="day">{day(line.at).slice(5)} </span>}
         {clock(line.at, !newDay)}
@@ -256,6 +277,7 @@ function LineRow({ line, top, here, names, searched, newDay, open, toggle, onFie
       <span class="acts">
         {fields && <button onClick={toggle} aria-expanded={open} aria-label={open ? "fold" : "unfold"}>{open ? "▾" : "▸"}</button>}
         <button aria-label="copy the line" title="copy the line" onClick={() => void copy(row.message)}>⧉</button>
+        {(names || searched.length > 0) && <a href={around} title="what else its container said then" aria-label="what else its container said then">↕</a>}
         <a href={link} title="a link to this line" aria-label="a link to this line">¶</a>
       </span>
     </div>

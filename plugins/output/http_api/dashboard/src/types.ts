@@ -73,6 +73,8 @@ export interface LogLine {
   message: string;
   level: string | null;
   sequence: number;
+  /** Not found itself, but beside a line that was. */
+  context?: boolean;
 }
 
 export interface SeriesMeta {

@@ -14,7 +14,7 @@ import { ratesOf } from "../containers";
 import { noteOf, upOf } from "../table";
 import type { Column, Container, Event, Reading, SeriesMeta } from "../types";
 import { useTitle } from "../virtual";
-import { addField, lineTime, LogTools, NoLines, searchOf } from "./logs";
+import { addField, aroundOf, lineTime, LogTools, NoLines, searchOf } from "./logs";
 
 const POINTS = 300;
 const FIELDS = ["cpu_percent", "mem_used_bytes", "net_rx_bytes", "net_tx_bytes", "blk_read_bytes", "blk_write_bytes", "throttled_ns", "pids"] as const;
@@ -66,8 +66,7 @@ function useLive(id: string | undefined, on: boolean) {
   useEffect(() => {
     live.current = { last: null, rows: [] };
     if (!id || !on) return;
-    return follow("stats", {}, (data) => {
-      const row = data as Reading;
+    const take = (row: Reading) => {
       if (row.container_id !== id) return;
       const { last, rows } = live.current;
       if (last && ms(row.time) <= ms(last.time)) return;
@@ -75,7 +74,8 @@ function useLive(id: string | undefined, on: boolean) {
       live.current.last = row;
       if (rows.length > 2000) rows.splice(0, 1000);
       again((n) => n + 1);
-    });
+    };
+    return follow("stats", { row: (row) => take(row as Reading) });
   }, [id, on]);
   return { rows: live.current.rows, version };
 }
@@ -288,7 +288,7 @@ export function ContainerPage() {
   const span = (timeOf(range.to) - timeOf(range.from)) / 1000;
   const past = useAsked(`stats ${host} ${id} ${range.from} ${range.to}`, (signal) => history(id, host, range.from, range.to, signal), range.live ? Math.max(30_000, (span / POINTS) * 1000) : 0);
   const events = useAsked(`events ${host} ${id} ${range.from} ${range.to} ${info?.state} ${info?.restart_count} ${info?.health}`, (signal) =>
-    getAll<Event>(`/containers/${encodeURIComponent(id)}/events`, { host, from: range.from, to: range.to, limit: 1000 }, 2000, signal));
+    getAll<Event>(`/containers/${encodeURIComponent(id)}/events`, { host, from: range.from, to: range.to, limit: 1000 }, 2000, signal).then(({ rows }) => rows));
   const live = useLive(info?.container_id, range.live);
   const marks = useMemo(() => (events.data ?? []).map(markOf).filter((mark): mark is Mark => mark !== null).reverse(), [events.data]);
   const shown = useMemo(() => past.data && joined(past.data, live.rows), [past.data, live.version]);
@@ -305,6 +305,7 @@ export function ContainerPage() {
     to: range.to,
     at: query.line ? lineTime(query.line) : query.at ? timeOf(query.at) : NaN,
     regex,
+    around: aroundOf(query),
   };
   if (asked.error && !asked.data) return <main class="page" id="main"><NotThere error={asked.error} name={name} again={asked.again} /></main>;
   return (

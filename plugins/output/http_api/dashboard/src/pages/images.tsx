@@ -116,7 +116,7 @@ export function Images() {
       getAll<Image>("/images", { host, limit: 1000 }, 5000, signal),
       getAll<Version>("/images/versions", { host, limit: 1000 }, 5000, signal),
     ]);
-    return { images, versions };
+    return { images: images.rows, versions: versions.rows };
   }, 30_000);
   return (
     <main class="page" id="main" tabIndex={-1}>

@@ -57,6 +57,13 @@ export function searchOf(query: Record<string, string>) {
   };
 }
 
+const narrowed = (query: Record<string, string>) => !!(query.q || query.also || query.level || query.stream);
+
+/** Lines around each that is found; where nothing is searched, all are there anyway. */
+export function aroundOf(query: Record<string, string>): number | undefined {
+  return narrowed(query) ? Math.min(100, Math.max(0, Math.floor(Number(query.around) || 0))) || undefined : undefined;
+}
+
 /** The time in a line's key, which a link to it has. */
 export const lineTime = (key: string | undefined) => (key ? Date.parse(key.split("~")[0]) : NaN);
 
@@ -76,6 +83,7 @@ export function feedOptions(route: Route) {
       to: range.to,
       at,
       regex,
+      around: aroundOf(query),
     },
   };
 }
@@ -148,6 +156,15 @@ export function LogTools({ query, several }: { query: Record<string, string>; se
           <option value="stderr">stderr</option>
         </select>
       </label>
+      {narrowed(query) && (
+        <label>
+          <span class="hidden">Lines around each</span>
+          <select value={query.around ?? ""} title="lines of the same container before and after each that is found" onChange={(event) => setQuery({ around: event.currentTarget.value })}>
+            <option value="">only these</option>
+            {[2, 5, 20].map((n) => <option key={n} value={String(n)}>{n} around</option>)}
+          </select>
+        </label>
+      )}
       <label class="check">
         <input type="checkbox" checked={query.wrap === "yes"} onChange={(event) => setQuery({ wrap: event.currentTarget.checked ? "yes" : undefined }, true)} /> wrap
       </label>
@@ -161,7 +178,7 @@ export const addField = (query: Record<string, string>) => (text: string) => {
 };
 
 export function NoLines({ query }: { query: Record<string, string> }) {
-  return query.q || query.also || query.level || query.stream ? (
+  return narrowed(query) ? (
     <p>Nothing matches in this range. <button onClick={() => setQuery({ q: undefined, also: undefined, level: undefined, stream: undefined })}>Search nothing</button></p>
   ) : (
     <p>Here would be what containers print. If it is never here, logs are off: set <code>enabled = yes</code> in <code>conf.d/docker_logs.conf</code> and restart tallyd.</p>
