@@ -342,10 +342,8 @@ class Reader(threading.Thread):
         self.follow(last, self.n * 2)
 
 
-# Through Redis fewer: at 5,000 a second one run of three had a hole that nobody was told of, a fault that
-# docs/redis.md names.
 @pytest.mark.parametrize("source, rate", [("pipeline", 5), ("pipeline", 5000), ("store", 5), ("store", 5000), ("redis", 5),
-                                          ("redis", 500)])
+                                          ("redis", 5000)])
 def test_the_past_and_what_comes_are_each_number_once(tallyd, server, redis, source, rate):
     """Whoever comes whenever, and comes back: 1, 2, 3 … without a hole, nothing twice, in order."""
     site = Site(tallyd, server, redis)
@@ -358,7 +356,7 @@ def test_the_past_and_what_comes_are_each_number_once(tallyd, server, redis, sou
         api = worker
     else:
         api = site.make(FROM_STORE).start() if source == "store" else site.api()
-    n = {5: 30, 500: 1500, 5000: 15000}[rate]
+    n = {5: 30, 5000: 15000}[rate]
     printer = Printer(site, n, rate)
     printer.start()
     readers = []

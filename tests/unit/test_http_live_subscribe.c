@@ -76,7 +76,26 @@ static void say_line(int second, const char *message)
 	say(text);
 }
 
-static int set_up(void **state)
+/* What the store has of `lines` when the daemon starts. */
+enum { LINES = 3000, STORED = 2000 };
+
+static void store_line_at(struct http_fixture *fixture, int i)
+{
+	char message[80];
+	struct fake_store *store = fixture->store;
+	struct tally_cell *row = fake_store_row(store, "container_logs");
+	snprintf(message, sizeof(message), "line %d", i);
+	fake_store_int(store, row, "time", sse_at(2) + i * 1000);
+	fake_store_text(store, row, "host", "alpha");
+	fake_store_text(store, row, "container_id", "abc");
+	fake_store_text(store, row, "name", "web");
+	fake_store_text(store, row, "stream", "stdout");
+	fake_store_text(store, row, "message", message);
+	fake_store_text(store, row, "level", "info");
+	fake_store_int(store, row, "sequence", 0);
+}
+
+static int set_up_with(void **state, int n_stored)
 {
 	static struct tally_named_cache caches[3] = {{.name = "memory"}, {.name = "redis"}};
 	sse_prepare(state);
@@ -88,8 +107,20 @@ static int set_up(void **state)
 	fixture->config.cache_size = 1 << 20;
 	fixture->config.live = HTTP_LIVE_AUTO;
 	sse_store_line(fixture, 1, "abc", "stored");
+	for (int i = 0; i < n_stored; i++)
+		store_line_at(fixture, i);
 	http_start(fixture);
 	return 0;
+}
+
+static int set_up(void **state)
+{
+	return set_up_with(state, 0);
+}
+
+static int set_up_stored(void **state)
+{
+	return set_up_with(state, STORED);
 }
 
 static int tear_down(void **state)
@@ -181,6 +212,27 @@ static void a_lost_connection_is_replaced(void **state)
 	sse_leave(client);
 }
 
+/* More than may wait for the poll that comes first: the store has what was published before it. */
+static void rows_that_may_not_wait_come_in_their_order(void **state)
+{
+	struct sse_client *client = open_subscribed_stream(*state);
+	char text[400], message[80];
+	for (int i = 0; i < LINES; i++) {
+		snprintf(message, sizeof(message), "line %d", i);
+		snprintf(text, sizeof(text),
+			 "{\"time\":\"2026-01-01T12:00:02.%06dZ\",\"host\":\"alpha\","
+			 "\"container_id\":\"abc\",\"name\":\"web\",\"stream\":\"stdout\","
+			 "\"message\":\"%s\",\"level\":\"info\",\"sequence\":0}",
+			 i, message);
+		say(text);
+	}
+	for (int i = 0; i < LINES; i++) {
+		snprintf(message, sizeof(message), "line %d", i);
+		sse_expect_line(client, message, NULL);
+	}
+	sse_leave(client);
+}
+
 static void once_rows_pass_nothing_is_subscribed(void **state)
 {
 	struct sse_client *client = open_subscribed_stream(*state);
@@ -199,6 +251,8 @@ int main(void)
 		TEST(a_row_older_than_half_a_minute_is_not_shown),
 		TEST(a_message_that_is_no_row_is_counted),
 		TEST(a_lost_connection_is_replaced),
+		cmocka_unit_test_setup_teardown(rows_that_may_not_wait_come_in_their_order,
+						set_up_stored, tear_down),
 		TEST(once_rows_pass_nothing_is_subscribed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

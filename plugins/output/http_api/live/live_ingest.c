@@ -111,32 +111,49 @@ void live_ingest_hold(struct live_ingest *ingest, const struct tally_batch *row)
 	struct live_source *source = ingest->source;
 	pthread_mutex_lock(&source->lock);
 	bool held = source->hold != 0;
-	if (held && source->held.n_columns != row->table->n_columns) {
-		result_set_done(&source->held);
-		result_set_init(&source->held, row->table->n_columns);
-	}
-	if (held && source->held.bytes < source->ring.max / LIVE_INGEST_HELD_OF_MEMORY)
-		result_set_add(&source->held, row);
+	if (held)
+		held_rows_add(&source->held, row, source->ring.max / LIVE_INGEST_HELD_OF_MEMORY,
+			      clock_monotonic());
 	pthread_mutex_unlock(&source->lock);
 	if (!held)
 		live_ingest_add(ingest, row);
 }
 
+/* With the source's lock: the poll has shown what was dropped before the first row that waits, or
+ * had the time to. */
+static bool live_ingest_is_joined(const struct live_ingest *ingest)
+{
+	const struct live_source *source = ingest->source;
+	const struct held_rows *held = &source->held;
+	const struct tally_cell *first = held_rows_first(held);
+	if (!held->dropped || clock_monotonic() - held->dropped >= LIVE_INGEST_SETTLE)
+		return true;
+	return first && held->parts[held->oldest].n_columns == ingest->table->n_columns &&
+	       recent_knows(&source->recent, event_id_hash(ingest->table, first));
+}
+
 bool live_ingest_release(struct live_ingest *ingest)
 {
 	struct live_source *source = ingest->source;
+	struct held_rows held = {.n = 0};
 	pthread_mutex_lock(&source->lock);
-	struct result_set held = source->held;
-	bool any = held.n_rows && held.n_columns == ingest->table->n_columns;
-	result_set_init(&source->held, 0);
-	if (!any)
-		source->hold = 0;
+	bool joined = live_ingest_is_joined(ingest);
+	if (joined) {
+		held = source->held;
+		source->held = (struct held_rows){.n = 0};
+		if (!held_rows_first(&held))
+			source->hold = 0;
+	}
 	pthread_mutex_unlock(&source->lock);
-	const struct tally_batch rows = {
-		.table = ingest->table, .cells = held.cells, .n_rows = held.n_rows};
-	if (any)
-		live_ingest_add(ingest, &rows);
-	result_set_done(&held);
+	bool any = held_rows_first(&held);
+	for (uint32_t i = 0; i < held.n; i++) {
+		const struct result_set *part = &held.parts[(held.oldest + i) % HELD_ROWS_PARTS];
+		const struct tally_batch rows = {
+			.table = ingest->table, .cells = part->cells, .n_rows = part->n_rows};
+		if (part->n_columns == ingest->table->n_columns)
+			live_ingest_add(ingest, &rows);
+	}
+	held_rows_done(&held);
 	return any;
 }
 

@@ -5,11 +5,15 @@
 #ifndef TALLYD_HTTP_LIVE_INGEST_H
 #define TALLYD_HTTP_LIVE_INGEST_H
 
+#include "base/clock.h"
 #include "live/live_parts.h"
 #include "live/row_chunk.h"
 #include "query/result_set.h"
 
 enum { LIVE_INGEST_CHUNKS = 16 };
+
+/* So long after they were published rows are in the store, as a rule. */
+#define LIVE_INGEST_SETTLE (2 * CLOCK_SECOND)
 
 struct live_ingest {
 	struct live_source *source;
@@ -33,8 +37,9 @@ void live_ingest_add(struct live_ingest *ingest, const struct tally_batch *batch
 /* The same for a row of a message, which may have to wait for earlier rows that only the store has.
  */
 void live_ingest_hold(struct live_ingest *ingest, const struct tally_batch *row);
-/* Adds the rows that have waited; newest_first is not set.  false: there were none, and no row
- * waits from now on. */
+/* Adds the rows that have waited, after a poll was shown; newest_first is not set.  false: there
+ * were none, and no row waits from now on; or all must wait for another poll, which has what comes
+ * before them. */
 bool live_ingest_release(struct live_ingest *ingest);
 /* Puts the rows into the ring buffer and wakes the streams, unless the source has ended. */
 void live_ingest_show(struct live_ingest *ingest, struct live *live);

@@ -98,7 +98,7 @@ void live_free(struct live *live)
 		struct live_source *source = &live->sources[i];
 		ring_buffer_done(&source->ring);
 		recent_clear(&source->recent);
-		result_set_done(&source->held);
+		held_rows_done(&source->held);
 		catalog_drop(source->catalog);
 		pthread_mutex_destroy(&source->lock);
 	}

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "base/worker.h"
+#include "live/held_rows.h"
 #include "live/live.h"
 #include "live/recent.h"
 #include "query/result_set.h"
@@ -30,7 +31,7 @@ struct live_source {
 	struct recent recent;
 	unsigned recent_generation;
 	int64_t hold; /* monotonic: messages wait for a poll that begins then; 0: they do not */
-	struct result_set held; /* such rows */
+	struct held_rows held; /* such rows */
 };
 
 struct live {

@@ -5,7 +5,7 @@
  *
  * Order is the difficulty.  Messages that come right after connecting may be newer than rows that
  * were published before it and are not stored yet; so they are held back until a poll has shown
- * those (subscriber_settle_time).  A cache that fails is tried again with a back-off of up to 5 s.
+ * those (LIVE_INGEST_SETTLE).  A cache that fails is tried again with a back-off of up to 5 s.
  */
 #include <errno.h>
 #include <string.h>
@@ -17,8 +17,6 @@
 #include "live/live_parts.h"
 #include "live/live_ingest.h"
 #include "live/row_read.h"
-
-static const int64_t subscriber_settle_time = 2 * CLOCK_SECOND; /* for rows to be stored */
 
 struct subscriber {
 	struct live *live;
@@ -79,9 +77,8 @@ static void subscriber_set_state(struct subscriber *subscriber, bool subscribed)
 	for (int i = 0; i < LIVE_KINDS && live->subscribed != subscribed; i++) {
 		struct live_source *source = &live->sources[i];
 		pthread_mutex_lock(&source->lock);
-		source->hold = subscribed ? clock_monotonic() + subscriber_settle_time : 0;
-		result_set_done(&source->held);
-		result_set_init(&source->held, 0);
+		source->hold = subscribed ? clock_monotonic() + LIVE_INGEST_SETTLE : 0;
+		held_rows_done(&source->held);
 		pthread_mutex_unlock(&source->lock);
 		source->due = 0;
 	}

@@ -84,6 +84,11 @@ void recent_advance(struct recent *recent, int64_t now)
 	recent_compact(recent);
 }
 
+bool recent_knows(const struct recent *recent, uint64_t hash)
+{
+	return recent->slots && recent_place(recent, hash | 1)->hash;
+}
+
 enum recent_verdict recent_take(struct recent *recent, uint64_t hash, int64_t time)
 {
 	/* At most half full, or a search would go through long runs of slots; up to the bound, from

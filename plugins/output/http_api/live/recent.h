@@ -25,6 +25,7 @@ enum recent_verdict { RECENT_NEW, RECENT_KNOWN, RECENT_LATE };
 void recent_clear(struct recent *recent); /* also of one that is all zeros; frees it */
 /* Moves the horizon on, and forgets what is before it. */
 void recent_advance(struct recent *recent, int64_t now);
+bool recent_knows(const struct recent *recent, uint64_t hash);
 /* From now on it is known. */
 enum recent_verdict recent_take(struct recent *recent, uint64_t hash, int64_t time);
 
