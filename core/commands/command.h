@@ -30,5 +30,6 @@ int command_config(const struct command_line *line);
 int command_plugins(const struct command_line *line);
 int command_once(const struct command_line *line);
 int command_db(const struct command_line *line);
+int command_logs(const struct command_line *line);
 
 #endif

@@ -41,6 +41,8 @@ static const struct command commands[] = {
 	 "gather once and print the rows; stores nothing", command_once},
 	{"db", "db migrate|status|check|confirm-clock|refresh FROM TO [INSTANCE]",
 	 "create or migrate a database's tables, show its status, check its files", command_db},
+	{"logs", "logs [-f] [--since 10m] [--tail N] [--level LEVEL] [--search TEXT] [NAME…]",
+	 "show what containers printed, by the HTTP API", command_logs},
 	{"version", "version", "print the versions of the daemon and its plugin ABI",
 	 dispatch_version},
 	{"help", "help", "this", dispatch_help},

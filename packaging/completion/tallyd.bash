@@ -7,7 +7,7 @@ _tallyd_instances() {
 
 _tallyd() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands='run check config plugins once db version help' command='' words='' i
+	local commands='run check config plugins once db logs version help' command='' words='' i
 	local _tallyd_config=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
@@ -20,6 +20,9 @@ _tallyd() {
 	case $previous in
 	-c | --config | -p | --plugins) words=files ;;
 	--format) words='table ndjson' ;;
+	--level) words='trace debug info notice warning error critical' ;;
+	--color) words='always never auto' ;;
+	--token-file | --cacert) words=files ;;
 	esac
 	if [ -z "$words" ]; then
 		case $command:$previous in
@@ -36,6 +39,7 @@ _tallyd() {
 		db:db) words='migrate status check confirm-clock refresh' ;;
 		config:*) words=$(_tallyd_instances) ;;
 		db:*) words=$(_tallyd_instances | grep '^output') ;;
+		logs:*) words='--follow --tail --since --level --search --project --host --plain --json --color --url --token-file --cacert' ;;
 		once:*) words="$(_tallyd_instances | grep '^input') --format --samples" ;;
 		esac
 	fi

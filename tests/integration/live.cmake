@@ -1,1 +1,2 @@
 tallyd_integration_test(live LABELS story TIMEOUT 300)
+tallyd_integration_test(logs_command BESIDE)

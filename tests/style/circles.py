@@ -15,7 +15,7 @@ import sys
 
 from sources import ROOT, finish
 
-PARTS = ("base", "core", "plugins")
+PARTS = ("base", "core", "console", "plugins")
 
 
 def object_files(build):

@@ -14,4 +14,4 @@ done
 # shellcheck disable=SC2086 # words on purpose
 cppcheck --quiet --error-exitcode=1 --inline-suppr -j "$(nproc)" --cppcheck-build-dir="$cache" \
 	--std=c11 --enable=warning,performance,portability --library=posix $off \
-	-D_GNU_SOURCE -DTALLYD_VERSION='"0"' -I. -Iinclude -Icore -Iplugins/common base core plugins
+	-D_GNU_SOURCE -DTALLYD_VERSION='"0"' -I. -Iinclude -Icore -Iconsole -Iplugins/common base core console plugins

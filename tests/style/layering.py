@@ -5,6 +5,7 @@ include/  nothing of ours but itself
 base/     base/; json_cell.h alone also include/
 core/     include/, base/, core/; within it a room includes itself and the rooms before it in ROOMS
 plugins/  include/, base/, plugins/common/ and their own folder, never core/
+console/  include/, base/, core/config/ and its own folder
 sdk/      include/, base/, core/
 
 A quoted include is written from the room it is in ("query/window.h" within http_api, "pg/pg_value.h"
@@ -29,6 +30,8 @@ def allowed_folders(path):
         return []
     if parts[0] in ("core", "sdk"):
         return [ROOT / "core"]
+    if parts[0] == "console":
+        return [ROOT / "console", ROOT / "core"]
     common = ROOT / "plugins" / "common"
     if parts[1] == "common":
         return [common]
@@ -47,8 +50,10 @@ def is_allowed(path, name):
 
 
 def goes_up(path, name):
-    """An include of one room of the core from a lower one."""
+    """An include of one room of the core from a lower one, or of the console beyond the configuration."""
     parts = path.relative_to(ROOT).parts
+    if parts[0] == "console":
+        return name.split("/")[0] in ROOMS and not name.startswith("config/")
     if parts[0] != "core" or len(parts) < 3:
         return False
     target = name.split("/")[0]
@@ -56,12 +61,12 @@ def goes_up(path, name):
 
 
 def problems():
-    for path in files("include", "base", "core", "plugins", "sdk"):
+    for path in files("include", "base", "core", "console", "plugins", "sdk"):
         text = path.read_text()
         for match in INCLUDE.finditer(text):
             bracket, name = match.groups()
             ours = (ROOT / "include" / name).is_file()
-            rooms = ("core/", "plugins/", "tallyd/", BASE)
+            rooms = ("core/", "console/", "plugins/", "tallyd/", BASE)
             if bracket == "<" and (ours or not name.startswith(rooms)):
                 continue
             if bracket == '"' and is_allowed(path, name) and not goes_up(path, name):

@@ -1,0 +1,21 @@
+/*
+ * tallyd-console: `tallyd logs`.  A program of its own, so that the daemon links
+ * neither a terminal's library nor an HTTP client; `tallyd` finds it and starts it in its place
+ * (core/commands/console.c).  One thread.
+ *
+ *	tallyd-console CONFIG COMMAND [ARGUMENT…]
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "console.h"
+#include "text.h"
+
+int main(int argc, char **argv)
+{
+	text_init();
+	if (argc >= 3 && strcmp(argv[2], "logs") == 0)
+		return console_logs(argv[1], argc - 2, argv + 2);
+	fprintf(stderr, "this is a part of tallyd: use `tallyd logs`\n");
+	return CONSOLE_USAGE;
+}

@@ -1,0 +1,2 @@
+tallyd_unit_test(console_text SOURCES unit/test_console_text.c LIBRARIES tallyd_console_objects)
+tallyd_unit_test(console_sse SOURCES unit/test_console_sse.c LIBRARIES tallyd_console_objects)
