@@ -95,6 +95,31 @@ static int read_file(const char *path, char **ret, size_t *ret_len)
 	return 0;
 }
 
+/* Rows that an older version wrote: columns were only appended since, and are NULL. */
+static struct tally_batch *widen(struct tally_ctx *ctx, const struct tally_table *table,
+				 const struct tally_batch *old)
+{
+	struct tally_batch *batch = tally_batch_new(ctx, table);
+	bool failed = !batch;
+	for (uint32_t i = 0; !failed && i < old->n_rows; i++) {
+		const struct tally_cell *from = old->cells + (size_t)i * old->table->n_columns;
+		struct tally_cell *row = tally_batch_row(ctx, batch);
+		failed = !row;
+		for (uint32_t c = 0; !failed && c < old->table->n_columns; c++) {
+			uint16_t type = table->columns[c].type;
+			bool text = type == TALLY_TEXT || type == TALLY_JSON;
+			if (text && from[c].set)
+				failed = tally_put_text(ctx, batch, row, c, from[c].text,
+							from[c].len) < 0;
+			else
+				row[c] = from[c];
+		}
+	}
+	if (failed && batch)
+		tally_batch_drop(ctx, batch);
+	return failed ? NULL : batch;
+}
+
 int state_file_read(struct tally_ctx *ctx, const struct tally_table *table,
 		    struct tally_batch **ret)
 {
@@ -116,11 +141,17 @@ int state_file_read(struct tally_ctx *ctx, const struct tally_table *table,
 		return -ENOENT;
 	}
 	const struct tally_table *stored = batch->table;
-	if (strcmp(table->name, stored->name) != 0 || table->revision != stored->revision ||
-	    table->n_columns != stored->n_columns) {
+	bool same = table->revision == stored->revision && table->n_columns == stored->n_columns;
+	bool older = table->revision > stored->revision && table->n_columns >= stored->n_columns;
+	struct tally_batch *fitting = NULL;
+	if (strcmp(table->name, stored->name) == 0 && older)
+		fitting = widen(ctx, table, batch);
+	else if (strcmp(table->name, stored->name) == 0 && same)
+		fitting = batch;
+	if (fitting != batch)
 		tally_batch_drop(ctx, batch);
+	if (!fitting)
 		return -ENOENT;
-	}
-	*ret = batch;
+	*ret = fitting;
 	return 0;
 }

@@ -16,7 +16,7 @@
 int state_file_write(struct tally_ctx *ctx, const void *bytes, size_t len);
 
 /* The rows of that table that were written last; the caller drops them.  -ENOENT: none, also if
- * they are those of another table or revision, or damaged (then it is logged). */
+ * they are those of another table or of a later revision, or damaged (then it is logged). */
 int state_file_read(struct tally_ctx *ctx, const struct tally_table *table,
 		    struct tally_batch **ret);
 

@@ -20,9 +20,11 @@ static void make_row(const struct docker_event *event)
 	struct tally_ctx *ctx = fake_host_ctx(host);
 	struct tally_batch *batch = tally_batch_new(ctx, &events_table);
 	const struct json_text id = {event->id, strlen(event->id)};
+	struct status_event_facts facts = {.action = status_event_action(event), .oom = true};
+	const struct docker_container container = {.labels = event->attributes};
 	status_event_passes(event, &match);
-	if (!docker_is_id(&id) ||
-	    status_event_row(ctx, batch, event, status_event_action(event), true) < 0)
+	docker_service_of_labels(&container, "a", facts.service);
+	if (!docker_is_id(&id) || status_event_row(ctx, batch, event, &facts) < 0)
 		abort();
 	tally_batch_drop(ctx, batch);
 }

@@ -70,7 +70,7 @@ def info_rows(base):
                container == DB, 2, ns(base - 6 * DAY), ns(base - 5 * DAY) + 123456000,
                gone and ns(gone), "run 'it' \"now\" \u2028 \U0001f433\n", "[ {\"b\": 1, \"a\": 2.50} ]",
                json.dumps({**labels, "app": name}), "shop" if container != DB else None, name,
-               0.5, 2**53 + 1, None, gone and ns(gone), "ok"]
+               0.5, 2**53 + 1, None, gone and ns(gone), "ok", f"shop/{name}" if container != DB else "db"]
 
 
 def event_rows(base):
@@ -292,7 +292,8 @@ def rolled(stores, base):
     ("", 3), ("host=alpha", 2), ("host=alpha&host=beta", 3), ("state=running&state=exited", 3),
     ("name=w*", 1), ("name=db", 2), ("name=*b&name=?b", 2), ("image=db:*", 2), ("health=healthy", 1),
     ("label=app%3Dweb", 1), ("label=env", 3), ("label=a.b%2Fc%3Dx%3Dy", 3), ("label=quo%22te%3D%5C", 3),
-    ("label=empty%3D", 3), ("label=ap", 0), ("project=shop", 2), ("gone=yes", 4), ("host=nope", 0)])
+    ("label=empty%3D", 3), ("label=ap", 0), ("project=shop", 2), ("service=shop%2Fweb", 1), ("service=db", 1), ("service=*%2F*", 2),
+    ("service=shop%2Fweb&service=db", 2), ("service=shop%2Fweb&gone=yes", 2), ("service=web", 0), ("gone=yes", 4), ("host=nope", 0)])
 def test_containers(same, query, n):
     assert len(same(f"/api/v1/containers?{query}").json["data"]) == n
     assert len(list(pages(same, f"/api/v1/containers?limit=1&{query}"))) == n
@@ -320,7 +321,7 @@ LINES = "from={-86400}&to={1}&"
     ("regex=" + quote("\\Q_sure_\\E [[]a-z\\]\\*"), 50), ("regex=" + quote("^$"), 50), ("regex=" + quote("^.{7}\U0001f433?"), None),
     ("regex=back|trail&container=web", 100), ("project=shop", 400), ("project=nope", 0), ("project=shop&host=beta", 200),
     ("label=app%3Dweb", 200), ("label=env&label=app%3Ddb", 200), ("project=shop&container=web&level=error", None),
-    ("label=app%3Dweb&container=" + TWIN, 0), ("project=shop&project=nope&regex=" + quote("trail +[0-9]"), 50)])
+    ("label=app%3Dweb&container=" + TWIN, 0), ("service=shop%2Fweb", 200), ("service=shop%2F*&level=error", 133), ("service=db", 0), ("project=shop&project=nope&regex=" + quote("trail +[0-9]"), 50)])
 def test_logs(same, rolled, query, n):
     rows = list(pages(same, f"/api/v1/logs?{LINES}limit=90&{query}"))
     assert len({row["sequence"] for row in rows}) == len(rows) and len(rows) == (n or len(rows)) > -1
@@ -395,7 +396,8 @@ def test_counts_of_lines_are_kept_and_mended(stores, same, rolled, base):
 
 @pytest.mark.parametrize("query, n", [
     ("", 120), ("order=asc", 120), ("action=die", 30), ("action=die&action=start", 60), ("name=d*", 80),
-    ("image=web:1.25", 40), ("container=44", 40), ("host=beta&action=die", 10)])
+    ("image=web:1.25", 40), ("container=44", 40), ("service=shop%2Fweb", 40), ("service=*db&action=die", 20), ("service=x", 0),
+    ("service=shop%2Fweb&container=44", 0), ("host=beta&action=die", 10)])
 def test_events(same, query, n):
     rows = list(pages(same, f"/api/v1/events?from={{-432000}}&to={{1}}&limit=17&{query}"))
     assert len(rows) == n

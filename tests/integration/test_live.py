@@ -50,6 +50,30 @@ def test_lines_arrive_once_although_the_client_comes_and_goes(daemon, engine):
     assert said == [f"line {i}" for i in range(300)]
 
 
+def test_a_container_in_the_place_of_another_goes_on_in_the_stream_of_their_service(daemon, engine):
+    def start(name, n):
+        labels = {"com.docker.compose.project": "shop", "com.docker.compose.service": name}
+        return engine.run(f"shop-{name}-{n}", f"echo {name} {n}; sleep 1000000", labels=labels)
+
+    start("web", 1)
+    daemon.wait(lambda: daemon.json("/api/v1/logs?service=shop/web")["data"], "its line is stored")
+    stream = Stream(daemon, "/api/v1/stream/logs?service=shop/web&tail=5")
+    assert stream.rows(1)[0]["message"] == "web 1"
+    assert stream.next() == ("ready", {})
+    events = Stream(daemon, "/api/v1/stream/events?service=shop/*")
+    start("db", 1)
+    engine.remove("shop-web-1")
+    second = start("web", 2)
+    assert stream.rows(1)[0]["message"] == "web 2"
+    while True:
+        row = events.rows(1)[0]
+        if row["container_id"] == second:
+            break
+        assert row["service"] in ("shop/db", "shop/web")
+    stream.close()
+    events.close()
+
+
 def test_after_a_restart_the_store_gives_what_was_missed(daemon, engine):
     stream = Stream(daemon, "/api/v1/stream/logs?name=speaker")
     engine.run("speaker", "i=0; while [ $i -lt 200 ]; do echo line $i; i=$((i+1)); "

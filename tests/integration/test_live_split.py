@@ -150,6 +150,27 @@ def test_a_time_that_the_store_cuts_is_that_of_the_same_row(site):
     stream.close()
 
 
+def test_a_service_is_followed_beyond_the_containers_it_has(site):
+    site.worker()
+    many = [f"{n:064x}" for n in range(1, 81)]  # more than a query names
+    site.emit("container_info", *([time.time_ns(), "alpha", c, f"web{n}", "web:1", None, "running"]
+                                  + [None] * 18 + ["web"] for n, c in enumerate(many)))
+    lines = [[time.time_ns(), "alpha", c, "x", "stdout", f"line {n}", None, n]
+             for n, c in enumerate(many + ["e" * 64] * 30)]
+    site.emit("container_logs", *lines)
+    wait_for(lambda: len(site.stored()) == len(lines), 60, "the lines are stored")
+    api = site.api()
+    wait_for(lambda: knows_lines(api), 60, "the lines are there")
+    stream = Stream(api, LOGS + "?service=web&tail=20")
+    assert messages(stream, 20) == [f"line {n}" for n in range(60, 80)]
+    assert stream.next() == ("ready", {})
+    site.emit("container_events", [time.time_ns(), "alpha", "f" * 64, "create", "web80"] + [None] * 6 + ["web"])
+    site.emit("container_logs", [time.time_ns(), "alpha", "d" * 64, "x", "stdout", "foreign", None, 500],
+              [time.time_ns(), "alpha", "f" * 64, "web80", "stdout", "new", None, 501])
+    assert messages(stream, 1) == ["new"]
+    stream.close()
+
+
 class Talker:
     """Says `word 0`, `word 1` … while it is talking."""
 

@@ -84,6 +84,28 @@ def test_a_life_from_start_to_removal_is_seen_as_it_goes(engine, daemon):
     assert info(watch, container, "gone_at") == (destroyed,)
 
 
+def test_a_service_outlives_its_containers(engine, daemon):
+    watch = daemon()
+    labels = {"com.docker.compose.project": "shop", "com.docker.compose.service": "web"}
+    composed = engine.run("shop-web-1", labels=labels)
+    soon(watch, composed, "service", "shop/web")
+    first = engine.run("solo")
+    soon(watch, first, "service", "solo")
+    engine.api("POST", f"/containers/{first}/rename?name=duo")
+    soon(watch, first, "name, service", "duo", "duo")
+    # As tools that replace a container do it: the old one gives its name away.
+    engine.stop("duo")
+    engine.api("POST", f"/containers/{first}/rename?name=duo-old")
+    second = engine.run("duo")
+    soon(watch, second, "service", "duo")
+    assert info(watch, first, "name, service") == ("duo-old", "duo")
+    engine.remove("duo-old")
+    soon(watch, first, "state, service", "removed", "duo")
+    assert set(events(watch, composed, "service")) == {"shop/web"}
+    assert events(watch, second, "action, service")[0] == ("create", "duo")
+    assert events(watch, first, "action, service")[-1] == ("destroy", "duo")
+
+
 def test_a_container_that_dies_leaves_its_code(engine, daemon):
     watch = daemon()
     container = engine.run("failing", "exit 42")

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "docker/docker_list.h"
+#include "docker/docker_service.h"
 #include "docker/container_match.h"
 #include "test.h"
 
@@ -67,6 +68,60 @@ static void labels_are_found_decoded_and_kept_as_sent(void **state)
 	assert_false(docker_container_label(&list.items[0], "ab", value, sizeof(value)));
 	assert_int_equal(list.items[0].labels.len, strlen(labels));
 	assert_memory_equal(list.items[0].labels.at, labels, strlen(labels));
+	docker_list_done(&list);
+}
+
+static void is_of_service(const char *labels, const char *wanted)
+{
+	char text[600], service[DOCKER_SERVICE_SIZE];
+	struct docker_list list;
+	snprintf(text, sizeof(text), "[{\"Id\":\"a\",\"Names\":[\"/web-1\"],\"Labels\":%s}]",
+		 labels);
+	assert_null(parse(text, &list));
+	bool found = docker_service_of_labels(&list.items[0], "team.service", service);
+	assert_int_equal(found, wanted[0] != '\0');
+	assert_string_equal(service, wanted);
+	docker_list_done(&list);
+}
+
+static void a_service_is_what_the_labels_say(void **state)
+{
+	(void)state;
+	is_of_service("{\"com.docker.compose.service\":\"web\","
+		      "\"com.docker.compose.project\":\"shop\","
+		      "\"com.docker.compose.oneoff\":\"False\"}",
+		      "shop/web");
+	is_of_service("{\"com.docker.compose.service\":\"web\"}", "web");
+	is_of_service("{\"com.docker.swarm.service.name\":\"shop_web\"}", "shop_web");
+	is_of_service("{\"com.docker.compose.service\":\"web\",\"team.service\":\"front\"}",
+		      "front");
+	is_of_service("{\"team.service\":\"\",\"com.docker.swarm.service.name\":\"x\"}", "x");
+	is_of_service("{\"other\":[\"com.docker.swarm.service.name\"]}", "");
+	is_of_service("{}", "");
+	is_of_service("null", "");
+}
+
+/* `docker compose run web sh` has all labels of web, and is not one of its containers. */
+static void a_one_off_container_is_of_no_service(void **state)
+{
+	(void)state;
+	is_of_service("{\"com.docker.compose.service\":\"web\","
+		      "\"com.docker.compose.project\":\"shop\","
+		      "\"com.docker.compose.oneoff\":\"True\"}",
+		      "");
+}
+
+static void a_long_service_is_cut_between_characters(void **state)
+{
+	char text[700], service[DOCKER_SERVICE_SIZE], labels[400] = "";
+	struct docker_list list;
+	(void)state;
+	for (int i = 0; i < 150; i++)
+		memcpy(labels + 2 * i, "é", 3); /* two bytes each, and a NUL */
+	snprintf(text, sizeof(text), "[{\"Id\":\"a\",\"Labels\":{\"s\":\"%s\"}}]", labels);
+	assert_null(parse(text, &list));
+	assert_true(docker_service_of_labels(&list.items[0], "s", service));
+	assert_int_equal(strlen(service), DOCKER_SERVICE_SIZE - 2);
 	docker_list_done(&list);
 }
 
@@ -170,6 +225,9 @@ int main(void)
 		cmocka_unit_test(containers_come_in_the_order_of_their_ids),
 		cmocka_unit_test(a_container_is_known_by_its_own_name_and_not_by_a_link),
 		cmocka_unit_test(ids_that_would_change_a_path_are_refused),
+		cmocka_unit_test(a_service_is_what_the_labels_say),
+		cmocka_unit_test(a_one_off_container_is_of_no_service),
+		cmocka_unit_test(a_long_service_is_cut_between_characters),
 		cmocka_unit_test(labels_are_found_decoded_and_kept_as_sent),
 		cmocka_unit_test(without_filters_everything_passes),
 		cmocka_unit_test(every_kind_of_pattern_fits_what_it_names),

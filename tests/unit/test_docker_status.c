@@ -63,6 +63,8 @@ static void a_running_container_is_described_in_full(void **state)
 	assert_true(fixture_is_null(&f, "web1", "finished_at"));
 	assert_true(fixture_is_text(&f, "web1", "compose_project", "demo"));
 	assert_true(fixture_is_text(&f, "web1", "compose_service", "web"));
+	assert_true(fixture_is_text(&f, "web1", "service", "demo/web"));
+	assert_true(fixture_is_text(&f, "exited3", "service", "exited3"));
 	assert_float_equal(fixture_real(&f, "web1", "cpu_limit_cores"), 0.5, 1e-9);
 	assert_int_equal(fixture_int(&f, "web1", "mem_limit_bytes"), 67108864);
 	assert_true(fixture_is_null(&f, "web1", "pids_limit"));

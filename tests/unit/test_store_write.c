@@ -158,6 +158,58 @@ static void an_appended_column_is_added_and_old_batches_still_fit(void **state)
 	assert_int_equal(fixture_sql(f, "SELECT revision FROM @tables"), 2);
 }
 
+static void put_container(struct fixture *f, const struct tally_table *table,
+			  const char *const *texts)
+{
+	struct tally_batch *batch = fixture_batch(f, table);
+	struct tally_cell *row = tally_batch_row(f->ctx, batch);
+	tally_put_int(row, 0, T0);
+	for (uint32_t i = 0; i < 5; i++)
+		if (texts[i])
+			put_text(f, batch, 1 + i, texts[i]);
+	fixture_write(f, batch);
+}
+
+static void what_older_rows_say_already_fills_the_column_that_is_added(void **state)
+{
+	static const struct tally_column columns[] = {
+		{.name = "time", .type = TALLY_TIME},
+		{.name = "container_id", .type = TALLY_TEXT, .role = TALLY_TAG},
+		{.name = "name", .type = TALLY_TEXT},
+		{.name = "labels", .type = TALLY_JSON},
+		{.name = "compose_project", .type = TALLY_TEXT},
+		{.name = "compose_service", .type = TALLY_TEXT},
+		{.name = "service", .type = TALLY_TEXT},
+	};
+	static const char *const rows[][5] = {
+		{"a", "shop-web-1", "{}", "shop", "web"},
+		{"b", "shop-web-run", "{\"com.docker.compose.oneoff\": \"True\"}", "shop", "web"},
+		{"c", "x.1.y", "{\"com.docker.swarm.service.name\": \"x\"}", NULL, NULL},
+		{"d", "plain", NULL, NULL, NULL},
+	};
+	struct fixture *f = *state;
+	struct tally_table table = {.name = "container_info",
+				    .help = "h",
+				    .columns = columns,
+				    .n_columns = 6,
+				    .kind = TALLY_STATE,
+				    .revision = 1};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		put_container(f, &table, rows[i]);
+	struct tally_table grown = table;
+	grown.n_columns = 7;
+	grown.revision = 2;
+	assert_int_equal(f->plugin->output->prepare(f->store, &grown), 0);
+	put_container(f, &grown, (const char *const[]){"e", "new", NULL, NULL, NULL});
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM container_info WHERE "
+					"(container_id = 'a' AND service = 'shop/web') OR "
+					"(container_id = 'b' AND service = 'shop-web-run') OR "
+					"(container_id = 'c' AND service = 'x') OR "
+					"(container_id = 'd' AND service = 'plain') OR "
+					"(container_id = 'e' AND service IS NULL)"),
+			 5);
+}
+
 static void a_table_that_changed_otherwise_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -331,6 +383,7 @@ int main(void)
 		STORE_TEST(a_tag_that_is_null_is_a_key_like_any_other),
 		STORE_TEST(rows_without_time_or_order_are_rejected_one_by_one),
 		STORE_TEST(an_appended_column_is_added_and_old_batches_still_fit),
+		STORE_TEST(what_older_rows_say_already_fills_the_column_that_is_added),
 		STORE_TEST(a_table_that_changed_otherwise_is_refused),
 		STORE_TEST(a_table_of_the_same_name_with_other_columns_is_refused),
 		STORE_TEST(a_name_reserved_by_the_store_is_refused),

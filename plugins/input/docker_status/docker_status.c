@@ -17,6 +17,7 @@
 
 #include "docker_status.h"
 #include "base/clock.h"
+#include "docker/docker_service.h"
 #include "events_table.h"
 #include "status_event.h"
 #include "status_table.h"
@@ -53,6 +54,20 @@ static void apply_event(struct docker_status *self, const char *action,
 			 event->id);
 }
 
+/* A known container has the one of its row. */
+static void status_event_service(struct docker_status *self, const struct docker_event *event,
+				 char ret[DOCKER_SERVICE_SIZE])
+{
+	struct status_container *known = status_containers_find(&self->known, event->id);
+	const struct tally_cell *service =
+		known ? &status_container_row(known)[STATUS_SERVICE] : NULL;
+	const struct docker_container container = {.labels = event->attributes};
+	if (service && service->set)
+		snprintf(ret, DOCKER_SERVICE_SIZE, "%.*s", (int)service->len, service->text);
+	else if (!docker_service_of_labels(&container, self->config->service_label, ret))
+		docker_event_attribute(event, "name", ret, DOCKER_SERVICE_SIZE);
+}
+
 static bool status_event(void *arg, const struct docker_event *event)
 {
 	struct docker_status *self = arg;
@@ -65,7 +80,9 @@ static bool status_event(void *arg, const struct docker_event *event)
 	bool oom = find_oomed(self, event->id);
 	if (!self->events)
 		self->events = tally_batch_new(self->ctx, &events_table);
-	if (!self->events || status_event_row(self->ctx, self->events, event, action, oom) < 0)
+	struct status_event_facts facts = {.action = action, .oom = oom};
+	status_event_service(self, event, facts.service);
+	if (!self->events || status_event_row(self->ctx, self->events, event, &facts) < 0)
 		self->no_memory = true;
 	self->event_time = event->time;
 	/* The list's filter, and its path, have room for so many; beyond that all are scanned. */
@@ -181,6 +198,7 @@ static const struct tally_option status_options[] = {
 		 "changed",
 	 .type = TALLY_OPT_DURATION,
 	 .offset = offsetof(struct status_config, refresh)},
+	DOCKER_SERVICE_OPTION(offsetof(struct status_config, service_label)),
 	{0}};
 
 static const struct tally_metric status_metrics[] = {

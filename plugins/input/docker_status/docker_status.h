@@ -11,6 +11,7 @@ struct status_config {
 	struct docker_config docker;
 	struct docker_follow_config follow;
 	int64_t refresh;
+	const char *service_label;
 };
 
 enum { STATUS_NAMED = 16, STATUS_OOMED = 16 };

@@ -35,6 +35,7 @@ static const struct tally_column events_columns[EVENTS_COLUMNS] = {
 		       "further attributes of the event, such as oldName of rename, and those of "
 		       "an unexpected type, such as an exitCode that is not a number; labels are "
 		       "in container_info"),
+	[EVENTS_SERVICE] = COLUMN("service", TEXT, FIELD, "as in container_info"),
 };
 
 const struct tally_table events_table = {
@@ -43,5 +44,5 @@ const struct tally_table events_table = {
 	.columns = events_columns,
 	.n_columns = EVENTS_COLUMNS,
 	.kind = TALLY_SERIES,
-	.revision = 1,
+	.revision = 2,
 };

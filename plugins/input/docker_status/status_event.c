@@ -207,8 +207,9 @@ static void put_kind(struct event_row *row, const char *action, bool oom)
 }
 
 int status_event_row(struct tally_ctx *ctx, struct tally_batch *batch,
-		     const struct docker_event *event, const char *action, bool oom)
+		     const struct docker_event *event, const struct status_event_facts *facts)
 {
+	const char *action = facts->action;
 	struct event_row row = {ctx, batch, tally_batch_row(ctx, batch), event, false};
 	if (!row.cells)
 		return -ENOMEM;
@@ -218,7 +219,9 @@ int status_event_row(struct tally_ctx *ctx, struct tally_batch *batch,
 	put_text(&row, EVENTS_ACTION, action, strlen(action));
 	put_attribute(&row, EVENTS_NAME, "name");
 	put_attribute(&row, EVENTS_IMAGE, "image");
-	put_kind(&row, action, oom);
+	put_kind(&row, action, facts->oom);
 	put_attributes(&row, action);
+	if (facts->service[0])
+		put_text(&row, EVENTS_SERVICE, facts->service, strlen(facts->service));
 	return row.no_memory ? -ENOMEM : 0;
 }

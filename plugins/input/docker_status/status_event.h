@@ -8,6 +8,7 @@
 
 #include "docker/docker_event.h"
 #include "docker/container_match.h"
+#include "docker/docker_service.h"
 
 /* The filter for /events: no exec_*, since each health check makes three of them. */
 extern const char status_event_filters[];
@@ -18,8 +19,15 @@ const char *status_event_action(const struct docker_event *event);
 /* Applies the filters to what the event contains about its container. */
 bool status_event_passes(const struct docker_event *event, const struct match *match);
 
-/* action: its status_event_action(); oom: of this run, for a die.  -ENOMEM. */
+/* What the event does not say itself. */
+struct status_event_facts {
+	const char *action; /* its status_event_action() */
+	bool oom;           /* of this run, for a die */
+	char service[DOCKER_SERVICE_SIZE];
+};
+
+/* -ENOMEM. */
 int status_event_row(struct tally_ctx *ctx, struct tally_batch *batch,
-		     const struct docker_event *event, const char *action, bool oom);
+		     const struct docker_event *event, const struct status_event_facts *facts);
 
 #endif

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "docker/docker_service.h"
 #include "health_output.h"
 #include "base/json_trim.h"
 #include "base/utf8.h"
@@ -205,6 +206,26 @@ static void put_health(struct row *row, const struct status_source *source)
 		put_cell(row, STATUS_HEALTH, source->previous);
 }
 
+static bool has_stopped(const struct tally_cell *state)
+{
+	return status_cell_is(state, "exited") || status_cell_is(state, "dead") ||
+	       status_cell_is(state, "removing");
+}
+
+/* Without a label it is the name under which it runs.  One that has stopped keeps what it was: it
+ * is renamed when another takes its place under that name. */
+static void put_service(struct row *row, const struct status_source *source)
+{
+	const struct tally_cell *previous = source->previous;
+	char service[DOCKER_SERVICE_SIZE];
+	if (docker_service_of_labels(source->container, source->service_label, service))
+		put_string(row, STATUS_SERVICE, service);
+	else if (previous && previous[STATUS_SERVICE].set && has_stopped(&row->cells[STATUS_STATE]))
+		put_cell(row, STATUS_SERVICE, previous);
+	else
+		put_string(row, STATUS_SERVICE, source->container->name);
+}
+
 /* ---- Rows ---- */
 
 static bool row_begin(struct row *row, struct tally_ctx *ctx, struct tally_batch *batch,
@@ -231,6 +252,7 @@ int status_row_add(struct tally_ctx *ctx, struct tally_batch *batch,
 	else
 		put_string(&row, STATUS_STATE, source->container->state);
 	put_health(&row, source);
+	put_service(&row, source);
 	if (source->facts)
 		put_facts(&row, source->facts);
 	else if (source->previous)
@@ -250,6 +272,7 @@ int status_row_add_gone(struct tally_ctx *ctx, struct tally_batch *batch,
 	for (uint32_t i = STATUS_HOST; i < STATUS_GONE_AT; i++)
 		if (i != STATUS_STATE && i != STATUS_STATUS && i != STATUS_HEALTH)
 			put_cell(&row, i, previous);
+	put_cell(&row, STATUS_SERVICE, previous);
 	put_string(&row, STATUS_STATE, "removed");
 	tally_put_int(row.cells, STATUS_GONE_AT, gone);
 	return row.no_memory ? -ENOMEM : 0;

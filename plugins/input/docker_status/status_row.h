@@ -16,6 +16,7 @@ struct status_source {
 	const struct status_facts *facts;  /* NULL: not inspected in this scan */
 	const struct tally_cell *previous; /* the previous row; NULL: none */
 	int64_t time;
+	const char *service_label; /* as configured */
 };
 
 /* -ENOMEM. */

@@ -121,7 +121,8 @@ static void choose_inspects(struct scan *scan)
 static void add_row(struct scan *scan, struct status_container *entry,
 		    const struct status_facts *facts)
 {
-	const struct status_source source = {entry->container, facts, entry->previous, scan->time};
+	const struct status_source source = {entry->container, facts, entry->previous, scan->time,
+					     scan->self->config->service_label};
 	const struct json_text *labels = &entry->container->labels;
 	entry->row = scan->batch->n_rows;
 	entry->has_row = true;

@@ -53,6 +53,10 @@ static const struct tally_column status_columns[STATUS_COLUMNS] = {
 		COLUMN("health_output", NULL, TEXT, FIELD,
 		       "a line of the last health check's output: of a failed check "
 		       "the one that says why, else the first"),
+	[STATUS_SERVICE] = COLUMN("service", NULL, TEXT, FIELD,
+				  "what outlives the container: by its labels (service_label; "
+				  "PROJECT/SERVICE of Compose; of a swarm), else the name it runs "
+				  "or last ran under"),
 };
 
 const struct tally_table status_table = {
@@ -61,5 +65,5 @@ const struct tally_table status_table = {
 	.columns = status_columns,
 	.n_columns = STATUS_COLUMNS,
 	.kind = TALLY_STATE,
-	.revision = 2,
+	.revision = 3,
 };

@@ -150,12 +150,29 @@ static void live_begin(struct live *live, struct live_source *source)
 }
 
 /* With the live lock. */
+static struct live_source *live_take(struct live *live, enum live_kind kind)
+{
+	struct live_source *source = &live->sources[kind];
+	source->streams++;
+	if (!source->wanted && live_is_polled(live, kind))
+		live_begin(live, source);
+	return source;
+}
+
+/* With the live lock. */
+static void live_give(struct live *live, enum live_kind kind)
+{
+	struct live_source *source = &live->sources[kind];
+	if (--source->streams == 0)
+		source->left = clock_monotonic();
+}
+
+/* With the live lock.  Who belongs to a service is known by events. */
 static void live_enter_topic(struct live *live, struct sse_topic *topic)
 {
-	struct live_source *source = &live->sources[topic->is->kind];
-	source->streams++;
-	if (!source->wanted && live_is_polled(live, topic->is->kind))
-		live_begin(live, source);
+	if (topic->row_filter.members.given)
+		live_take(live, LIVE_EVENTS);
+	struct live_source *source = live_take(live, topic->is->kind);
 	const struct ring_buffer_span span = ring_buffer_span(&source->ring);
 	topic->epoch = span.epoch;
 	topic->at = span.next;
@@ -183,9 +200,9 @@ void live_leave(struct live *live, struct sse_client *stream)
 {
 	pthread_mutex_lock(&live->lock);
 	for (uint32_t i = 0; i < stream->n_topics; i++) {
-		struct live_source *source = &live->sources[stream->topics[i].is->kind];
-		if (--source->streams == 0)
-			source->left = clock_monotonic();
+		live_give(live, stream->topics[i].is->kind);
+		if (stream->topics[i].row_filter.members.given)
+			live_give(live, LIVE_EVENTS);
 	}
 	tally_gauge(live->ctx, HTTP_STREAMS, --live->n_streams);
 	pthread_mutex_unlock(&live->lock);

@@ -170,6 +170,9 @@ static bool poll_choose(struct live *live, bool due[LIVE_KINDS], int64_t *ret_ne
 		else if (wanted && source->due < *ret_next)
 			*ret_next = source->due;
 	}
+	/* Events tell what service a row belongs to, so none is read without them. */
+	if (any && live_is_wanted(live, &live->sources[LIVE_EVENTS]))
+		due[LIVE_EVENTS] = true;
 	return any;
 }
 
@@ -190,7 +193,7 @@ void live_poll(void *arg)
 	struct live *live = arg;
 	bool due[LIVE_KINDS];
 	while (poll_await(live, due)) {
-		for (int i = 0; i < LIVE_KINDS; i++)
+		for (int i = LIVE_KINDS - 1; i >= 0; i--) /* events first */
 			if (due[i] && !live_is_over(live))
 				poll_source(live, &live->sources[i]);
 	}

@@ -62,8 +62,8 @@ static int row_filter_add_param(struct context *context, struct row_filter *row_
 int row_filter_read(struct context *context, const struct list_filter *filters,
 		    struct row_filter *ret)
 {
-	int r = 0;
 	*ret = (struct row_filter){.n = 0};
+	int r = service_members_read(context, &ret->members);
 	for (uint32_t i = 0; r == 0 && i < context->target->n_params; i++) {
 		const struct param *param = &context->target->params[i];
 		if (strcmp(param->name, "container") == 0)
@@ -80,10 +80,11 @@ void row_filter_done(struct row_filter *row_filter)
 	for (uint32_t i = 0; i < row_filter->n; i++)
 		free(row_filter->rules[i].value);
 	free(row_filter->rules);
+	service_members_done(&row_filter->members);
 	*row_filter = (struct row_filter){.n = 0};
 }
 
-void row_filter_ask(const struct row_filter *row_filter, struct query *query)
+bool row_filter_ask(const struct row_filter *row_filter, struct query *query)
 {
 	for (uint32_t i = 0; i < row_filter->n; i++) {
 		const struct row_filter_rule *rule = &row_filter->rules[i];
@@ -91,6 +92,7 @@ void row_filter_ask(const struct row_filter *row_filter, struct query *query)
 		if (column)
 			query_text(query, column, rule->match, rule->value);
 	}
+	return !row_filter->members.given || service_members_ask(&row_filter->members, query);
 }
 
 /* ---- Checking a row ------------------------------------------------------ */
@@ -118,6 +120,16 @@ static bool alternative_passes(const struct row_filter *row_filter, const char *
 	return false;
 }
 
+static bool member_passes(const struct row_filter *row_filter, const struct tally_table *table,
+			  const struct tally_cell *row)
+{
+	const struct tally_column *id;
+	if (!row_filter->members.given)
+		return true;
+	id = table_column(table, "container_id");
+	return id && service_members_has(&row_filter->members, &row[id - table->columns]);
+}
+
 bool row_filter_passes(const struct row_filter *row_filter, const struct tally_table *table,
 		       const struct tally_cell *row)
 {
@@ -133,5 +145,5 @@ bool row_filter_passes(const struct row_filter *row_filter, const struct tally_t
 		if (!passes)
 			return false;
 	}
-	return true;
+	return member_passes(row_filter, table, row);
 }

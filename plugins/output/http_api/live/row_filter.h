@@ -5,6 +5,7 @@
 #ifndef TALLYD_HTTP_ROW_FILTER_H
 #define TALLYD_HTTP_ROW_FILTER_H
 
+#include "live/service_members.h"
 #include "query/list_filter.h"
 #include "query/query_builder.h"
 
@@ -17,6 +18,7 @@ struct row_filter_rule {
 struct row_filter {
 	struct row_filter_rule *rules;
 	uint32_t n;
+	struct service_members members; /* service=, which no column of a row says */
 };
 
 /* From the request; container= is looked up in the store.  0, or a problem; owes row_filter_done()
@@ -27,7 +29,8 @@ void row_filter_done(struct row_filter *row_filter);
 
 bool row_filter_passes(const struct row_filter *row_filter, const struct tally_table *table,
 		       const struct tally_cell *row);
-/* The same rules for a question to the store. */
-void row_filter_ask(const struct row_filter *row_filter, struct query *query);
+/* The same rules for a question to the store.  false: not all of them could be asked, so that
+ * row_filter_passes() has to be. */
+bool row_filter_ask(const struct row_filter *row_filter, struct query *query);
 
 #endif

@@ -66,8 +66,9 @@ static void sort_cells(const struct sse_topic *topic, const struct tally_table *
 			row[i] = answer[next++];
 }
 
+/* ret_look: it has rows that the filter does not let through. */
 static int ask_page(struct sse_topic *topic, const struct history *history, uint32_t limit,
-		    struct result_set *ret)
+		    struct result_set *ret, bool *ret_look)
 {
 	struct query query;
 	const struct tally_table *table = history->table;
@@ -79,7 +80,7 @@ static int ask_page(struct sse_topic *topic, const struct history *history, uint
 		else
 			query_select(&query, &table->columns[i], stats ? TALLY_LAST : TALLY_RAW);
 	}
-	row_filter_ask(&topic->row_filter, &query);
+	*ret_look = !row_filter_ask(&topic->row_filter, &query);
 	query.spec.newest_first = 1;
 	query.spec.from = history->from;
 	query.spec.limit = limit;
@@ -104,16 +105,16 @@ static void take_key(struct history *history, const struct tally_cell *row)
 
 /* Leaves the rows to be given; in place. */
 static void choose(const struct sse_topic *topic, const struct tally_table *table,
-		   struct result_set *page)
+		   struct result_set *page, bool look)
 {
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < page->n_rows; i++) {
 		const struct tally_cell *row = result_set_row(page, i);
-		/* The store has applied the filter. */
 		int order = topic->has_after ? event_id_compare(&topic->after, table, row) : -1;
 		bool given = topic->position.slots &&
 			     hash_set_has(&topic->position, event_id_position_hash(table, row));
-		if (order > 0 || (order == 0 && !topic->inclusive) || given)
+		bool passes = !look || row_filter_passes(&topic->row_filter, table, row);
+		if (order > 0 || (order == 0 && !topic->inclusive) || given || !passes)
 			continue;
 		memmove(&page->cells[(size_t)n++ * page->n_columns], row,
 			page->n_columns * sizeof(*row));
@@ -143,7 +144,8 @@ static int load_page(struct sse_topic *topic, struct history *history, uint32_t 
 	struct result_set *page = add_page(topic);
 	if (!page)
 		return response_unavailable(context->builder, "out of memory");
-	int r = ask_page(topic, history, limit, page);
+	bool look = false;
+	int r = ask_page(topic, history, limit, page, &look);
 	if (r < 0)
 		return r;
 	if (!live_history_take(topic->client->live, page->bytes))
@@ -153,8 +155,10 @@ static int load_page(struct sse_topic *topic, struct history *history, uint32_t 
 	if (page->n_rows)
 		take_key(history, result_set_row(page, page->n_rows - 1));
 	*ret_more = !stats && page->n_rows == limit;
-	*left -= stats ? 0 : page->n_rows;
-	choose(topic, history->table, page);
+	uint32_t asked = page->n_rows;
+	choose(topic, history->table, page, look);
+	if (!stats)
+		*left -= look ? page->n_rows : asked;
 	return 0;
 }
 

@@ -233,6 +233,7 @@ bool sse_topic_is_live(const struct sse_topic *topic)
 
 void sse_topic_fill(struct sse_topic *topic)
 {
+	service_members_follow(&topic->row_filter.members);
 	bool joining = topic->given.slots || topic->has_after;
 	if (!sse_topic_is_live(topic))
 		sse_topic_hold(topic);

@@ -1,8 +1,8 @@
 /*
- * project= and label= of logs.  On a worker's thread.  Lines carry the id of their container and
- * none of its labels, so the store is asked for the ids first, in container_info, which keeps
- * containers for as long as retention says after they are gone.  As in the list of containers,
- * values of project are alternatives, and all labels must be there.
+ * project=, service= and label= of rows that lack them.  On a worker's thread.  Lines carry the id
+ * of their container and none of its labels, so the store is asked for the ids first, in
+ * container_info, which keeps containers for as long as retention says after they are gone.  As in
+ * the list of containers, values of project are alternatives, and all labels must be there.
  */
 #include "query/container_set.h"
 
@@ -16,8 +16,9 @@ enum { CONTAINER_SET_MOST = 1000000 };
 
 static const struct {
 	const char *param, *column;
-	uint32_t match;
+	uint32_t match; /* GLOB: EQUALS for a value without * and ? */
 } container_set_params[] = {{"project", "compose_project", TALLY_EQUALS},
+			    {"service", "service", TALLY_GLOB},
 			    {"label", "labels", TALLY_HAS}};
 
 static int container_set_filter(struct context *context, struct query *query,
@@ -36,7 +37,10 @@ static int container_set_filter(struct context *context, struct query *query,
 						"the table container_info of this store has no "
 						"column %s",
 						container_set_params[i].column);
-		query_text(query, column, container_set_params[i].match, param->value);
+		uint32_t match = container_set_params[i].match;
+		if (match == TALLY_GLOB && !strpbrk(param->value, "*?"))
+			match = TALLY_EQUALS;
+		query_text(query, column, match, param->value);
 	}
 	return 0;
 }

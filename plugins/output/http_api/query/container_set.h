@@ -1,5 +1,6 @@
 /*
- * The containers that project= and label= name, for rows that know a container by its id only.
+ * The containers that project=, service= and label= name, for rows that know a container by its id
+ * only.
  */
 #ifndef TALLYD_HTTP_CONTAINER_SET_H
 #define TALLYD_HTTP_CONTAINER_SET_H

@@ -124,6 +124,7 @@ static const struct {
 	{"image", "image", true},
 	{"label", "labels", false},
 	{"project", "compose_project", false},
+	{"service", "service", true},
 };
 
 /* A parameter that is no filter (limit, cursor) matches none of them. */

@@ -140,6 +140,12 @@ static int search_rows(struct table_page *page, struct log_search *search, struc
 	return r;
 }
 
+/* Rows that know of their container the id only. */
+static bool is_searched(const struct list *list)
+{
+	return list == &logs_of_containers || list == &events_of_containers;
+}
+
 /* The whole query: newest first or oldest first, what is gone, filters, containers, page. */
 static int query_rows(struct table_page *page, const struct list *list, struct log_search *search,
 		      const struct container *container)
@@ -156,7 +162,7 @@ static int query_rows(struct table_page *page, const struct list *list, struct l
 		return r;
 	query.spec.newest_first = context->args->order == ORDER_DESC;
 	paging_ask(&page->paging, &query);
-	if (list == &logs_of_containers)
+	if (is_searched(list))
 		log_search_filter(search, &query);
 	return log_search_is_needed(search) || log_search_is_empty(search)
 		       ? search_rows(page, search, &query)
@@ -199,7 +205,7 @@ int list_answer(struct context *context, const struct list *list, const struct c
 {
 	struct table_page page auto_table_page = {.context = context, .letter = letter_of(list)};
 	struct log_search search auto_log_search = {.context = context};
-	int r = list == &logs_of_containers ? log_search_read(context, &search) : 0;
+	int r = is_searched(list) ? log_search_read(context, &search) : 0;
 	if (r == 0)
 		r = context_table(context, list->table, &page.table);
 	if (r < 0)

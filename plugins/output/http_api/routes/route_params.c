@@ -282,6 +282,15 @@ const struct param_spec param_log_project = {
 	.help = "Of containers of this Compose project; any of them.",
 	.component = "logproject",
 };
+const struct param_spec param_service = {
+	.name = "service",
+	MANY,
+	.help = "Of containers of this service, one after the other and side by side: "
+		"PROJECT/SERVICE of Compose, the service of a swarm, a label's value "
+		"(service_label), else a container's name; or a pattern with * and ?.",
+	.example = "[\"shop/web\"]",
+	.component = "service",
+};
 const struct param_spec param_log_label = {
 	.name = "label",
 	MANY,

@@ -22,7 +22,8 @@ extern const struct param_spec param_format, param_csv_safe, param_gone;
 extern const struct param_spec param_host, param_image_host, param_hosts, param_containers;
 extern const struct param_spec param_name, param_state, param_health, param_image, param_label;
 extern const struct param_spec param_project, param_q, param_regex;
-extern const struct param_spec param_log_project, param_log_label, param_before, param_after;
+extern const struct param_spec param_service, param_log_project, param_log_label, param_before,
+	param_after;
 extern const struct param_spec param_by_level, param_stream, param_level, param_action;
 extern const struct param_spec param_references, param_dangling;
 extern const struct param_spec param_reference, param_outdated, param_outdated_images;

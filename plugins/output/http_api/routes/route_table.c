@@ -32,7 +32,7 @@
 
 #define LOG_FILTERS                                                                                \
 	&param_q, &param_regex, &param_stream, &param_level, &param_hosts, &param_name,            \
-		&param_containers, &param_log_project, &param_log_label
+		&param_containers, &param_log_project, &param_service, &param_log_label
 
 #define COUNT_HELP                                                                                 \
 	"Counting ends after search_time: complete is then false, and the numbers are those since" \
@@ -73,8 +73,8 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.class = HTTP_CONTAINERS,
 		.cached = CACHE_CLASS_CONTAINERS,
 		.params = {PARAMS(&param_hosts, &param_state, &param_health, &param_name,
-				  &param_image, &param_label, &param_project, &param_gone,
-				  &param_limit, &param_cursor)},
+				  &param_image, &param_label, &param_project, &param_service,
+				  &param_gone, &param_limit, &param_cursor)},
 		.id = "listContainers",
 		.tag = "Containers",
 		.summary = "Containers that exist, with their newest readings",
@@ -188,7 +188,7 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.class = HTTP_EVENTS,
 		.cached = CACHE_CLASS_STATS,
 		.params = {PARAMS(PAGES, &param_action, &param_hosts, &param_name, &param_image,
-				  &param_containers),
+				  &param_containers, &param_service),
 			   .range = CLOCK_DAY},
 		.id = "listEvents",
 		.tag = "Events",
@@ -207,8 +207,9 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.cached = CACHE_CLASS_NONE,
 		.params = {PARAMS(&param_topics, &param_q, &param_stream, &param_level,
 				  &param_action, &param_hosts, &param_name, &param_image,
-				  &param_containers, &param_stream_fields, &param_tail,
-				  &param_since, &param_last_event_ids, &param_last_event_id)},
+				  &param_containers, &param_service, &param_stream_fields,
+				  &param_tail, &param_since, &param_last_event_ids,
+				  &param_last_event_id)},
 		.id = "streamTopics",
 		.tag = "Streams",
 		.summary = "Several kinds of rows in one stream",
@@ -229,7 +230,7 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.class = HTTP_STREAM,
 		.scopes = 1U << HTTP_STATS,
 		.cached = CACHE_CLASS_NONE,
-		.params = {PARAMS(&param_hosts, &param_name, &param_containers,
+		.params = {PARAMS(&param_hosts, &param_name, &param_containers, &param_service,
 				  &param_stream_fields, &param_since, &param_last_event_ids,
 				  &param_last_event_id)},
 		.id = "streamStats",
@@ -246,7 +247,7 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.scopes = 1U << HTTP_LOGS,
 		.cached = CACHE_CLASS_NONE,
 		.params = {PARAMS(&param_q, &param_stream, &param_level, &param_hosts, &param_name,
-				  &param_containers, &param_tail, &param_since,
+				  &param_containers, &param_service, &param_tail, &param_since,
 				  &param_last_event_ids, &param_last_event_id)},
 		.id = "streamLogs",
 		.tag = "Logs",
@@ -262,7 +263,7 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.scopes = 1U << HTTP_EVENTS,
 		.cached = CACHE_CLASS_NONE,
 		.params = {PARAMS(&param_action, &param_hosts, &param_name, &param_image,
-				  &param_containers, &param_tail, &param_since,
+				  &param_containers, &param_service, &param_tail, &param_since,
 				  &param_last_event_ids, &param_last_event_id)},
 		.id = "streamEvents",
 		.tag = "Events",

@@ -159,9 +159,13 @@ static bool has_foreign_id(const struct sse_topic *topic, const struct context *
 static int join(struct sse_topic *topic, struct context *context)
 {
 	auto_free char *id = find_id(topic, context);
+	int r = service_members_find(&topic->row_filter.members, context,
+				     live_ring(topic->client->live, LIVE_EVENTS));
+	if (r < 0)
+		return r;
 	if (!id && has_foreign_id(topic, context))
 		sse_event_write_lagged(topic, 0);
-	int r = sse_topic_join(topic, context, id);
+	r = sse_topic_join(topic, context, id);
 	/* What came with the request stays its place until a row comes. */
 	if (r == 0 && id && asprintf(&topic->last, "%c%s", topic->is->letter, id) < 0) {
 		topic->last = NULL;

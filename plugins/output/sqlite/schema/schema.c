@@ -15,6 +15,7 @@
 
 #include "database.h"
 #include "schema/rollup_columns.h"
+#include "store/column_fill.h"
 
 struct schema_complete {
 	struct tally_ctx *ctx;
@@ -252,6 +253,10 @@ static int schema_add_column(struct tally_ctx *ctx, sqlite3 *db, const struct st
 		suffix = "";
 	int r = database_execf(ctx, db, "ALTER TABLE \"%w%s\" ADD COLUMN \"%w\" %s", table->name,
 			       suffix, column->name, schema_type(column));
+	const char *fill = column_fill(table->name, column->name, COLUMN_FILL_SQLITE);
+	if (r == 0 && fill && table->kind == TALLY_STATE)
+		r = database_execf(ctx, db, "UPDATE \"%w\" SET \"%w\" = %s", table->name,
+				   column->name, fill);
 	bool number = table->kind == TALLY_SERIES && column->role != TALLY_TAG &&
 		      catalog_is_number(column);
 	/* Else the rollups are created with all their columns when the last one is there. */

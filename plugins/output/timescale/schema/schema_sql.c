@@ -16,6 +16,7 @@
 
 #include "schema/partitioning.h"
 #include "pg/pg_value.h"
+#include "store/column_fill.h"
 
 /* ---- Columns ------------------------------------------------------------------ */
 
@@ -253,7 +254,8 @@ void schema_sql_lacks(struct strbuf *sql, const struct stored_table *stored)
 /* ---- Growing ------------------------------------------------------------------ */
 
 /* Columns are only ever added, and without a default: that changes the catalog of the server only,
- * whatever the table's size.  It is allowed on hypertables with compressed chunks, too. */
+ * whatever the table's size; of a table of state, which is small, some are filled.  It is allowed
+ * on hypertables with compressed chunks, too. */
 static void schema_add_column(struct strbuf *sql, const struct stored_table *old,
 			      const struct tally_column *column)
 {
@@ -265,6 +267,10 @@ static void schema_add_column(struct strbuf *sql, const struct stored_table *old
 		   tag ? "series" : "rows", column->name, schema_type(column));
 	if (tag)
 		schema_index_tag(sql, name, column);
+	const char *fill = column_fill(name, column->name, COLUMN_FILL_POSTGRESQL);
+	if (fill && old->table.kind == TALLY_STATE)
+		strbuf_add(sql, "update tally.\"%s_rows\" set \"%s\" = %s;", name, column->name,
+			   fill);
 	if (!number || !old->n_numbers)
 		return;
 	for (int level = LEVEL_MINUTE; level < N_LEVELS; level++)
