@@ -53,11 +53,21 @@ install(FILES packaging/grafana/containers.json packaging/grafana/prometheus.jso
 install(FILES sql/timescale/roles.sql DESTINATION ${CMAKE_INSTALL_DATADIR}/tallyd
 	COMPONENT timescale)
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT tallyd)
-install(FILES packaging/completion/tallyd.bash RENAME tallyd
+# Completions from the table of commands.
+set(completion ${CMAKE_BINARY_DIR}/completion)
+set(completions ${completion}/tallyd.bash ${completion}/_tallyd ${completion}/tallyd.fish)
+add_custom_command(OUTPUT ${completions}
+	COMMAND ${CMAKE_COMMAND} -D TALLYD=$<TARGET_FILE:tallyd> -D SOURCE=${PROJECT_SOURCE_DIR}
+		-D BINARY=${completion} -P ${PROJECT_SOURCE_DIR}/packaging/completion/make.cmake
+	DEPENDS tallyd packaging/completion/make.cmake packaging/completion/tallyd.bash.in
+		packaging/completion/_tallyd.in packaging/completion/tallyd.fish.in
+	VERBATIM)
+add_custom_target(completion ALL DEPENDS ${completions})
+install(FILES ${completion}/tallyd.bash RENAME tallyd
 	DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT tallyd)
-install(FILES packaging/completion/_tallyd
+install(FILES ${completion}/_tallyd
 	DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions COMPONENT tallyd)
-install(FILES packaging/completion/tallyd.fish
+install(FILES ${completion}/tallyd.fish
 	DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d COMPONENT tallyd)
 
 # Manual pages from what the program says of itself, where there is lowdown to make them.

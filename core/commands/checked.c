@@ -64,23 +64,30 @@ static void checked_plan(const struct command_line *line, bool thorough, struct 
 			     problems);
 }
 
-/* Problems go to stderr in the order in which they were found, which is that of the files. */
-int checked_create(const struct command_line *line, bool thorough, struct checked *ret)
+int checked_create_quietly(const struct command_line *line, bool thorough,
+			   struct problems *problems, struct checked *ret)
 {
-	struct problems problems;
 	struct checked checked = {0};
-	problems_init(&problems);
-	checked_plan(line, thorough, &checked, &problems);
-	for (size_t i = 0; i < problems.n; i++)
-		fprintf(stderr, "%s\n", problems.texts[i]);
-	if (problems.lost)
-		fprintf(stderr, "%zu more problems (out of memory)\n", problems.lost);
-	int r = problems_count(&problems) ? COMMAND_CONFIG : COMMAND_OK;
-	problems_done(&problems);
+	checked_plan(line, thorough, &checked, problems);
+	int r = problems_count(problems) ? COMMAND_CONFIG : COMMAND_OK;
 	if (r == COMMAND_OK)
 		*ret = checked;
 	else
 		checked_destroy(&checked);
+	return r;
+}
+
+/* Problems go to stderr in the order in which they were found, which is that of the files. */
+int checked_create(const struct command_line *line, bool thorough, struct checked *ret)
+{
+	struct problems problems;
+	problems_init(&problems);
+	int r = checked_create_quietly(line, thorough, &problems, ret);
+	for (size_t i = 0; i < problems.n; i++)
+		fprintf(stderr, "%s\n", problems.texts[i]);
+	if (problems.lost)
+		fprintf(stderr, "%zu more problems (out of memory)\n", problems.lost);
+	problems_done(&problems);
 	return r;
 }
 

@@ -21,6 +21,9 @@ struct checked {
 /* thorough: also what only `check` wants to know: are the files there that plugins need?  Returns
  * COMMAND_OK, or COMMAND_CONFIG after it has printed the problems. */
 int checked_create(const struct command_line *line, bool thorough, struct checked *ret);
+/* The same, with the problems left in *problems instead of printed. */
+int checked_create_quietly(const struct command_line *line, bool thorough,
+			   struct problems *problems, struct checked *ret);
 void checked_destroy(struct checked *checked);
 
 /* Does the word on the command line name this instance?  By its whole name or by what comes after

@@ -1,12 +1,14 @@
 /*
  * `tallyd config dump`: what is in effect, as one valid file.  `config explain [INSTANCE]`: each
- * key with where it is from and what it means.  Secrets are masked in both.
+ * key with where it is from and what it means.  Secrets are masked in both.  `config reference`:
+ * what there is, docs/configuration.md.
  */
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "commands/checked.h"
+#include "commands/output.h"
 #include "commands/reference.h"
 
 /* ---- dump -------------------------------------------------------------------- */
@@ -69,8 +71,24 @@ static void config_explain_options(const char *name, const struct config_section
 	}
 }
 
-/* only: a section's name; NULL: all.  One that is there and disabled is the likely reason for the
- * question, so it is not simply unknown. */
+/* One that is there and disabled is the likely reason for the question, so it is not simply
+ * unknown. */
+static bool config_knows(const struct plan *plan, const char *only)
+{
+	if (!only || strcmp(only, "tallyd") == 0)
+		return true;
+	for (size_t i = 0; i < plan->n_instances; i++)
+		if (strcmp(only, plan->instances[i].name) == 0)
+			return true;
+	const struct config_section *section = config_find(plan->config, only);
+	if (section)
+		fprintf(stderr, "%s:%u: [%s] is not enabled\n", section->file, section->line, only);
+	else
+		fprintf(stderr, "there is no [%s]\n", only);
+	return false;
+}
+
+/* only: a section's name; NULL: all. */
 static int config_explain(const struct plan *plan, const char *only)
 {
 	bool found = false;
@@ -88,14 +106,58 @@ static int config_explain(const struct plan *plan, const char *only)
 		config_explain_options(instance->name, instance->section, instance->options);
 		found = true;
 	}
-	if (found)
-		return COMMAND_OK;
-	const struct config_section *section = config_find(plan->config, only);
-	if (section)
-		fprintf(stderr, "%s:%u: [%s] is not enabled\n", section->file, section->line, only);
+	return COMMAND_OK;
+}
+
+/* ---- For programs ------------------------------------------------------------ */
+
+static void config_json_option(struct json_writer *json, const struct options_value *value)
+{
+	json_write_key(json, value->option->name);
+	json_begin_object(json);
+	json_write_key(json, "value");
+	json_write_string(json, options_shown(value));
+	json_write_key(json, "from");
+	json_write_string(json, value->file ? "file" : value->text ? "default" : NULL);
+	json_write_key(json, "file");
+	json_write_string(json, value->file);
+	json_write_key(json, "line");
+	if (value->file)
+		json_write_int(json, value->line);
 	else
-		fprintf(stderr, "there is no [%s]\n", only);
-	return COMMAND_FAILED;
+		json_write_null(json);
+	json_write_key(json, "secret_file");
+	json_write_string(json, value->secret_file);
+	json_write_key(json, "help");
+	json_write_string(json, value->option->help);
+	json_end_object(json);
+}
+
+static void config_json_options(struct json_writer *json, const char *name,
+				const struct options *options)
+{
+	json_write_key(json, name);
+	json_begin_object(json);
+	for (size_t i = 0; i < options->n; i++)
+		config_json_option(json, &options->values[i]);
+	json_end_object(json);
+}
+
+/* The sections with their options, each with value, origin and meaning: the same for dump and
+ * explain.  only: a section's name; NULL: all. */
+static int config_json(const struct plan *plan, const char *only)
+{
+	struct json_writer json;
+	output_json_begin(&json);
+	json_begin_object(&json);
+	if (!only || strcmp(only, "tallyd") == 0)
+		config_json_options(&json, "tallyd", plan->globals_options);
+	for (size_t i = 0; i < plan->n_instances; i++)
+		if (!only || strcmp(only, plan->instances[i].name) == 0)
+			config_json_options(&json, plan->instances[i].name,
+					    plan->instances[i].options);
+	json_end_object(&json);
+	return output_json_end(&json) < 0 ? COMMAND_FAILED : COMMAND_OK;
 }
 
 /* ---- The command ------------------------------------------------------------- */
@@ -104,13 +166,16 @@ static int config_explain(const struct plan *plan, const char *only)
 static int config_on_plan(const struct command_line *line, bool dump)
 {
 	struct checked checked;
+	const char *only = line->argc > 1 ? line->argv[1] : NULL;
 	int r = checked_create(line, false, &checked);
 	if (r != COMMAND_OK)
 		return r;
-	if (dump)
-		r = config_dump(checked.plan);
+	if (!config_knows(checked.plan, only))
+		r = COMMAND_FAILED;
+	else if (command_value(line, "json"))
+		r = config_json(checked.plan, only);
 	else
-		r = config_explain(checked.plan, line->argc == 2 ? line->argv[1] : NULL);
+		r = dump ? config_dump(checked.plan) : config_explain(checked.plan, only);
 	checked_destroy(&checked);
 	return r;
 }
@@ -130,13 +195,7 @@ static int config_reference(const struct command_line *line)
 
 int command_config(const struct command_line *line)
 {
-	const char *verb = line->argc > 0 ? line->argv[0] : "";
-	if (strcmp(verb, "dump") == 0 && line->argc == 1)
-		return config_on_plan(line, true);
-	if (strcmp(verb, "explain") == 0 && line->argc <= 2)
-		return config_on_plan(line, false);
-	if (strcmp(verb, "reference") == 0 && line->argc == 1)
-		return config_reference(line); /* for docs/configuration.md; not in the usage */
-	fprintf(stderr, "usage: tallyd config dump | explain [INSTANCE]\n");
-	return COMMAND_USAGE;
+	if (strcmp(line->verb->name, "reference") == 0)
+		return config_reference(line);
+	return config_on_plan(line, strcmp(line->verb->name, "dump") == 0);
 }

@@ -16,20 +16,32 @@
 
 enum { CONSOLE_PATH = 4096 };
 
-static int console_start(const char *name, const struct command_line *line)
+/* The words of its command line: as read, options first. */
+static int console_words(const char *name, const struct command_line *line, char **ret)
+{
+	size_t n = 0;
+	ret[n++] = strdup("tallyd-console");
+	ret[n++] = strdup(line->config_path);
+	ret[n++] = strdup(name);
+	for (size_t i = 0; i < line->n_given; i++) {
+		const struct command_given *given = &line->given[i];
+		if (asprintf(&ret[n++], "--%s%s%s", given->option->name,
+			     given->option->argument ? "=" : "", given->value) < 0)
+			return -ENOMEM;
+	}
+	ret[n++] = strdup("--");
+	for (int i = 0; i < line->argc; i++)
+		ret[n++] = strdup(line->argv[i]);
+	for (size_t i = 0; i < n; i++)
+		if (!ret[i])
+			return -ENOMEM;
+	return 0;
+}
+
+static void console_execute(char **argv)
 {
 	static const char *const places[] = {"tallyd-console", "../libexec/tallyd/tallyd-console"};
 	char self[CONSOLE_PATH], path[CONSOLE_PATH + 64];
-	auto_free char **argv = calloc((size_t)line->argc + 4, sizeof(*argv));
-	if (!argv) {
-		fprintf(stderr, "tallyd: out of memory\n");
-		return COMMAND_FAILED;
-	}
-	argv[0] = strdup("tallyd-console");
-	argv[1] = strdup(line->config_path);
-	argv[2] = strdup(name);
-	for (int i = 0; i < line->argc; i++)
-		argv[3 + i] = line->argv[i];
 	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	self[len > 0 ? len : 0] = '\0';
 	char *slash = strrchr(self, '/');
@@ -40,9 +52,21 @@ static int console_start(const char *name, const struct command_line *line)
 		execv(path, argv);
 	}
 	execv(TALLYD_HELPER_DIR "/tallyd-console", argv);
-	fprintf(stderr, "tallyd: cannot start %s/tallyd-console, which `tallyd %s` is: %s\n",
-		TALLYD_HELPER_DIR, name, strerror(errno));
-	for (int i = 0; i < 3; i++)
+}
+
+static int console_start(const char *name, const struct command_line *line)
+{
+	size_t n = line->n_given + (size_t)line->argc + 5;
+	auto_free char **argv = calloc(n, sizeof(*argv));
+	if (!argv || console_words(name, line, argv) < 0) {
+		fprintf(stderr, "tallyd: out of memory\n");
+	} else {
+		console_execute(argv);
+		fprintf(stderr,
+			"tallyd: cannot start %s/tallyd-console, which `tallyd %s` is: %s\n",
+			TALLYD_HELPER_DIR, name, strerror(errno));
+	}
+	for (size_t i = 0; argv && i < n; i++)
 		free(argv[i]);
 	return COMMAND_FAILED;
 }

@@ -3,13 +3,20 @@
  * configuration whose plugin has a command for them.  Nothing else is started.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include "base/cleanup.h"
+#include "commands/arguments.h"
 #include "commands/checked.h"
 #include "commands/command.h"
+#include "commands/output.h"
 #include "process/crash.h"
 #include "instance/plugin_api.h"
 #include "plugin/reason.h"
@@ -18,10 +25,12 @@ struct db {
 	struct plugin_services services;
 	pthread_rwlock_t registry_lock;
 	const char *only; /* an instance's name; NULL: all */
+	bool json;
 	struct tally_command command;
 };
 
 enum { DB_NOTHING = -1 }; /* the instance cannot do that, and need not */
+enum { DB_WORDS = 8 };
 
 /* Lets the inputs whose plugin declares no table say in create() which their configuration names;
  * they are then in the registry.  Without one that fails the others' tables are made. */
@@ -74,50 +83,149 @@ static const struct tally_table **db_tables(const struct db *db, const struct pl
 }
 
 /* Makes the ctx only, not the instance: a command must not start what it looks at. */
-static int db_instance(struct db *db, const struct plan_instance *plan)
+static int db_call(struct db *db, const struct plan_instance *plan, struct error *error)
 {
 	struct api *api = NULL;
-	struct error error;
-	int r = plugin_api_create(&db->services, plan->plugin, plan->name, 0, &api, &error);
-	if (r == 0) {
-		printf("%s\n", plan->name);
-		plugin_api_set_options(api, plan->options);
-		const char *before = crash_enter(plugin_api_ctx(api)->name);
-		r = PLUGIN_CALL(
-			plan->plugin->command(plugin_api_ctx(api), plan->config, &db->command));
-		crash_leave(before);
-		if (r == -ENOSYS)
-			printf("  does not support %s\n", db->command.argv[0]);
-		else if (r < 0)
-			reason_explain(r, &error);
-	}
+	int r = plugin_api_create(&db->services, plan->plugin, plan->name, 0, &api, error);
+	if (r < 0)
+		return r;
+	plugin_api_set_options(api, plan->options);
+	const char *before = crash_enter(plugin_api_ctx(api)->name);
+	r = PLUGIN_CALL(plan->plugin->command(plugin_api_ctx(api), plan->config, &db->command));
+	crash_leave(before);
+	if (r < 0 && r != -ENOSYS)
+		reason_explain(r, error);
 	plugin_api_destroy(api);
-	fflush(stdout);
+	return r;
+}
+
+static int db_exit(int r)
+{
 	if (r == -ENOSYS)
 		return DB_NOTHING;
-	if (r < 0)
-		fprintf(stderr, "%s: %s\n", plan->name, error.text);
 	if (r < 0)
 		return COMMAND_FAILED;
 	return r > 0 ? COMMAND_WRONG : COMMAND_OK;
 }
 
+static int db_instance(struct db *db, const struct plan_instance *plan)
+{
+	struct error error;
+	printf("%s\n", plan->name);
+	int r = db_call(db, plan, &error);
+	if (r == -ENOSYS)
+		printf("  does not support %s\n", db->command.argv[0]);
+	fflush(stdout);
+	if (r < 0 && r != -ENOSYS)
+		fprintf(stderr, "%s: %s\n", plan->name, error.text);
+	return db_exit(r);
+}
+
+/* ---- For programs ---- */
+
+/* Runs the command with stdout in a file of memory, and gives its lines: what plugins print is the
+ * contract with them, and any plugin has it. */
+static int db_capture(struct db *db, const struct plan_instance *plan, FILE **ret_lines,
+		      struct error *error)
+{
+	fflush(stdout);
+	int kept = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	int memory = memfd_create("tallyd db", MFD_CLOEXEC);
+	FILE *lines = memory < 0 ? NULL : fdopen(memory, "r");
+	if (kept < 0 || !lines) {
+		int r = error_set(error, errno, "no memory for what it prints: %s",
+				  strerror(errno));
+		if (memory >= 0 && !lines)
+			close(memory);
+		if (lines)
+			fclose(lines);
+		if (kept >= 0)
+			close(kept);
+		return r;
+	}
+	dup2(memory, STDOUT_FILENO);
+	int r = db_call(db, plan, error);
+	fflush(stdout);
+	dup2(kept, STDOUT_FILENO);
+	close(kept);
+	lseek(memory, 0, SEEK_SET);
+	*ret_lines = lines;
+	return r;
+}
+
+/* "! table x: …" is a problem, "  table y" is none. */
+static void db_json_line(struct json_writer *json, char *line, size_t len)
+{
+	bool problem = line[0] == '!';
+	while (len > 0 && strchr("\r\n", line[len - 1]))
+		len--;
+	size_t skip = problem ? 1 : 0;
+	while (skip < len && line[skip] == ' ')
+		skip++;
+	json_begin_object(json);
+	json_write_key(json, "problem");
+	json_write_bool(json, problem);
+	json_write_key(json, "text");
+	json_write_text(json, line + skip, len - skip);
+	json_end_object(json);
+}
+
+static int db_instance_json(struct db *db, const struct plan_instance *plan,
+			    struct json_writer *json)
+{
+	FILE *lines = NULL;
+	struct error error = {.text = ""};
+	auto_free char *line = NULL;
+	size_t size = 0;
+	ssize_t len;
+	int r = db_capture(db, plan, &lines, &error);
+	if (r != -ENOSYS) {
+		json_begin_object(json);
+		json_write_key(json, "instance");
+		json_write_string(json, plan->name);
+		json_write_key(json, "ok");
+		json_write_bool(json, r == 0);
+		json_write_key(json, "error");
+		json_write_string(json, r < 0 ? error.text : NULL);
+		json_write_key(json, "lines");
+		json_begin_array(json);
+		while (lines && (len = getline(&line, &size, lines)) > 0)
+			db_json_line(json, line, (size_t)len);
+		json_end_array(json);
+		json_end_object(json);
+	}
+	if (lines)
+		fclose(lines);
+	return db_exit(r);
+}
+
+/* ---- All instances ---- */
+
 /* A failure outweighs a finding: the exit code says the worst that happened. */
 static int db_run(struct db *db, const struct plan *plan)
 {
+	struct json_writer json;
 	int exit_code = COMMAND_OK;
 	size_t n = 0;
+	output_json_begin(&json);
+	json_begin_array(&json);
 	for (size_t i = 0; i < plan->n_instances; i++) {
 		const struct plan_instance *instance = &plan->instances[i];
 		if (!instance->plugin->command || !checked_names(db->only, instance))
 			continue;
-		int found = db_instance(db, instance);
+		int found = db->json ? db_instance_json(db, instance, &json)
+				     : db_instance(db, instance);
 		if (found == DB_NOTHING)
 			continue;
 		n++;
 		if (exit_code != COMMAND_FAILED && found != COMMAND_OK)
 			exit_code = found;
 	}
+	json_end_array(&json);
+	if (!db->json)
+		json_writer_done(&json);
+	else if (output_json_end(&json) < 0)
+		exit_code = COMMAND_FAILED;
 	if (n)
 		return exit_code;
 	fprintf(stderr, "tallyd db: no %s with a database is configured\n",
@@ -125,32 +233,24 @@ static int db_run(struct db *db, const struct plan *plan)
 	return COMMAND_FAILED;
 }
 
-/* Checked here and not left to the plugins, or a misspelt verb would be something that each of them
- * does not support. */
-static bool db_is_verb(const char *word)
+/* What the plugin is told: the verb, what has no brackets in its arguments, its options.  The word
+ * after those names an instance. */
+static int db_words(const struct command_line *line, char **words)
 {
-	return strcmp(word, "migrate") == 0 || strcmp(word, "status") == 0 ||
-	       strcmp(word, "check") == 0 || strcmp(word, "confirm-clock") == 0 ||
-	       strcmp(word, "refresh") == 0;
-}
-
-/* The words that are the command's own; the one after them names an instance. */
-static int db_words(const struct command_line *line)
-{
-	return line->argc > 0 && strcmp(line->argv[0], "refresh") == 0 ? 3 : 1;
+	int n = 1 + arguments_count(line->verb->arguments).least;
+	for (int i = 0; i < n; i++)
+		words[i] = line->argv[i];
+	return n;
 }
 
 int command_db(const struct command_line *line)
 {
-	int words = db_words(line);
-	struct db db = {.command = {.size = sizeof(db.command), .argc = words, .argv = line->argv}};
+	char *words[DB_WORDS];
+	int n = db_words(line, words);
+	struct db db = {.only = line->argc > n ? line->argv[n] : NULL,
+			.json = command_value(line, "json") != NULL,
+			.command = {.size = sizeof(db.command), .argc = n, .argv = words}};
 	struct checked checked;
-	if (line->argc < words || line->argc > words + 1 || !db_is_verb(line->argv[0])) {
-		fprintf(stderr, "usage: tallyd db migrate|status|check|confirm-clock [INSTANCE]\n"
-				"       tallyd db refresh FROM TO [INSTANCE]\n");
-		return COMMAND_USAGE;
-	}
-	db.only = line->argc > words ? line->argv[words] : NULL;
 	int exit_code = checked_create(line, false, &checked);
 	if (exit_code != COMMAND_OK)
 		return exit_code;

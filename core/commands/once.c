@@ -6,7 +6,6 @@
  *   - one that does not come back within the deadline is reported, and left behind at the exit.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -23,7 +22,6 @@
 #include "instance/plugin_api.h"
 #include "plugin/reason.h"
 #include "base/clock.h"
-#include "base/text.h"
 
 /* How long inputs may take, their waits between samples apart; how long after they were stopped;
  * and for how long one that follows is let run for each sample. */
@@ -303,36 +301,13 @@ static int once_run(struct once *once, const struct checked *checked)
 	return exit_code;
 }
 
-static int once_parse(const struct command_line *line, struct once *ret)
-{
-	static const struct option options[] = {{"format", required_argument, NULL, 'f'},
-						{"samples", required_argument, NULL, 's'},
-						{NULL, 0, NULL, 0}};
-	int option, argc = line->argc + 1;
-	optind = 0; /* begin anew: the options before the command were read with it, too */
-	while ((option = getopt_long(argc, line->argv - 1, "f:s:", options, NULL)) != -1) {
-		if (option == 'f' && strcmp(optarg, "ndjson") == 0)
-			ret->ndjson = true;
-		else if (option == 'f' && strcmp(optarg, "table") == 0)
-			ret->ndjson = false;
-		else if (option != 's' || text_parse_int(optarg, &ret->samples) < 0 ||
-			 ret->samples < 1 || ret->samples > 1000)
-			return -EINVAL;
-	}
-	if (optind < argc)
-		ret->only = line->argv[optind++ - 1];
-	return optind < argc ? -EINVAL : 0;
-}
-
 int command_once(const struct command_line *line)
 {
-	struct once once = {.samples = 1};
+	const char *format = command_value(line, "format");
+	struct once once = {.only = line->argc > 0 ? line->argv[0] : NULL,
+			    .ndjson = format && strcmp(format, "ndjson") == 0,
+			    .samples = command_number(line, "samples", 1)};
 	struct checked checked;
-	if (once_parse(line, &once) < 0) {
-		fprintf(stderr, "usage: tallyd once [INSTANCE] [--format table|ndjson] "
-				"[--samples 1..1000]\n");
-		return COMMAND_USAGE;
-	}
 	int exit_code = checked_create(line, false, &checked);
 	if (exit_code != COMMAND_OK)
 		return exit_code;

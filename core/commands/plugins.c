@@ -13,6 +13,7 @@
 
 #include "commands/checked.h"
 #include "commands/describe.h"
+#include "commands/output.h"
 #include "commands/plugins_more.h"
 #include "instance/dry_run.h"
 #include "base/arena.h"
@@ -26,18 +27,124 @@ static int plugins_out_of_memory(void)
 	return COMMAND_FAILED;
 }
 
+/* ---- For programs ------------------------------------------------------------ */
+
+static void plugins_json_string(struct json_writer *json, const char *key, const char *value)
+{
+	json_write_key(json, key);
+	json_write_string(json, value);
+}
+
+static void plugins_json_section(struct json_writer *json, const struct tally_plugin *plugin,
+				 enum plan_kind kind)
+{
+	char name[PLUGINS_WORDS_SIZE];
+	struct options_target targets[PLAN_TABLES];
+	size_t n = plan_targets(kind, plugin, NULL, NULL, targets);
+	snprintf(name, sizeof(name), "%s.%s", plan_kind_name(kind), plugin->name);
+	json_write_key(json, name);
+	json_begin_array(json);
+	for (size_t i = n; i-- > 0;) {
+		const struct tally_option *option = targets[i].options;
+		for (; option && option->name; option++) {
+			char scratch[PLAN_FALLBACK_SIZE], words[PLUGINS_WORDS_SIZE];
+			describe_option(option, words, sizeof(words));
+			json_begin_object(json);
+			plugins_json_string(json, "name", option->name);
+			plugins_json_string(json, "default",
+					    plan_fallback(kind, plugin, option, scratch));
+			plugins_json_string(json, "type", words);
+			json_write_key(json, "required");
+			json_write_bool(json, option->flags & TALLY_OPT_REQUIRED);
+			plugins_json_string(json, "help", option->help);
+			json_end_object(json);
+		}
+	}
+	json_end_array(json);
+}
+
+static void plugins_json_table(struct json_writer *json, const struct tally_table *table)
+{
+	json_begin_object(json);
+	plugins_json_string(json, "name", table->name);
+	plugins_json_string(json, "kind", describe_table_kind(table->kind));
+	plugins_json_string(json, "help", table->help);
+	json_write_key(json, "columns");
+	json_begin_array(json);
+	for (uint32_t i = 0; i < table->n_columns; i++) {
+		const struct tally_column *column = &table->columns[i];
+		json_begin_object(json);
+		plugins_json_string(json, "name", column->name);
+		plugins_json_string(json, "type", describe_column_type(column->type));
+		plugins_json_string(json, "role", describe_column_role(column->role));
+		plugins_json_string(json, "unit", column->unit);
+		plugins_json_string(json, "help", column->help);
+		json_end_object(json);
+	}
+	json_end_array(json);
+	json_end_object(json);
+}
+
+static void plugins_json_declared(struct json_writer *json, const struct tally_plugin *plugin)
+{
+	json_write_key(json, "sections");
+	json_begin_object(json);
+	for (enum plan_kind k = PLAN_INPUT; k <= PLAN_OUTPUT; k++)
+		if (plan_kind_fits(k, plugin))
+			plugins_json_section(json, plugin, k);
+	json_end_object(json);
+	json_write_key(json, "tables");
+	json_begin_array(json);
+	for (const struct tally_table *const *t = plugin->tables; t && *t; t++)
+		plugins_json_table(json, *t);
+	json_end_array(json);
+	json_write_key(json, "metrics");
+	json_begin_array(json);
+	for (const struct tally_metric *m = plugin->metrics; m && m->name; m++) {
+		char name[PLUGINS_WORDS_SIZE];
+		metrics_declared_name(plugin->name, m, name, sizeof(name));
+		json_begin_object(json);
+		plugins_json_string(json, "name", name);
+		plugins_json_string(json, "labels", m->labels);
+		plugins_json_string(json, "help", m->help);
+		json_end_object(json);
+	}
+	json_end_array(json);
+}
+
+/* all: with what it declares. */
+static void plugins_json(struct json_writer *json, struct registry *registry,
+			 const struct tally_plugin *plugin, bool all)
+{
+	char kind[PLUGINS_WORDS_SIZE];
+	describe_plugin(plugin, kind, sizeof(kind));
+	json_begin_object(json);
+	plugins_json_string(json, "name", plugin->name);
+	plugins_json_string(json, "version", plugin->version);
+	plugins_json_string(json, "kind", kind);
+	snprintf(kind, sizeof(kind), "%u.%u", plugin->abi_major, plugin->abi_minor);
+	plugins_json_string(json, "abi", kind);
+	plugins_json_string(json, "file", registry_path(registry, plugin));
+	plugins_json_string(json, "help", plugin->help);
+	if (all)
+		plugins_json_declared(json, plugin);
+	json_end_object(json);
+}
+
 /* ---- list -------------------------------------------------------------------- */
 
 /* A file that cannot be loaded is named with the reason on stderr; the rest is listed all the
  * same. */
-static int plugins_list(struct registry *registry, const char *unused)
+static int plugins_list(struct registry *registry, bool as_json)
 {
-	(void)unused;
+	struct json_writer json;
 	auto_free char **names = NULL;
 	size_t n = 0;
 	int r = COMMAND_OK;
 	if (registry_available(registry, &names, &n) < 0)
 		return plugins_out_of_memory();
+	output_json_begin(&json);
+	json_begin_array(&json);
 	for (size_t i = 0; i < n; i++) {
 		const struct tally_plugin *plugin;
 		struct error error;
@@ -47,12 +154,21 @@ static int plugins_list(struct registry *registry, const char *unused)
 			r = COMMAND_CONFIG;
 			continue;
 		}
+		if (as_json) {
+			plugins_json(&json, registry, plugin, false);
+			continue;
+		}
 		describe_plugin(plugin, kind, sizeof(kind));
 		printf("%-16s %-8s %-14s %s\n%-16s %s\n", plugin->name, plugin->version, kind,
 		       registry_path(registry, plugin), "", plugin->help);
 	}
+	json_end_array(&json);
 	if (n == 0)
 		fprintf(stderr, "no plugins found\n");
+	if (!as_json)
+		json_writer_done(&json);
+	else if (output_json_end(&json) < 0)
+		r = COMMAND_FAILED;
 	return r;
 }
 
@@ -92,7 +208,7 @@ static void plugins_show_metrics(const struct tally_plugin *plugin)
 	}
 }
 
-static int plugins_info(struct registry *registry, const char *name)
+static int plugins_info(struct registry *registry, const char *name, bool as_json)
 {
 	const struct tally_plugin *plugin;
 	struct error error;
@@ -100,6 +216,12 @@ static int plugins_info(struct registry *registry, const char *name)
 	if (registry_plugin(registry, name, &plugin, &error) < 0) {
 		fprintf(stderr, "%s\n", error.text);
 		return COMMAND_CONFIG;
+	}
+	if (as_json) {
+		struct json_writer json;
+		output_json_begin(&json);
+		plugins_json(&json, registry, plugin, true);
+		return output_json_end(&json) < 0 ? COMMAND_FAILED : COMMAND_OK;
 	}
 	describe_plugin(plugin, kind, sizeof(kind));
 	printf("%s %s (%s): %s\nplugin ABI %u.%u, %s\n", plugin->name, plugin->version, kind,
@@ -235,38 +357,24 @@ static int plugins_check(struct registry *registry, const char *path)
 
 /* ---- The command ------------------------------------------------------------- */
 
-static const struct plugins_verb {
-	const char *name;
-	const char *argument; /* NULL: takes none */
-	int (*run)(struct registry *registry, const char *argument);
-} plugins_verbs[] = {
-	{"list", NULL, plugins_list},
-	{"info", "NAME", plugins_info},
-	{"check", "FILE.so", plugins_check},
-};
-
 int command_plugins(const struct command_line *line)
 {
-	const struct plugins_verb *verb = NULL;
-	if (line->argc > 0 && strcmp(line->argv[0], "new") == 0)
+	const char *verb = line->verb->name;
+	bool json = command_value(line, "json") != NULL;
+	int r;
+	if (strcmp(verb, "new") == 0)
 		return plugins_new(line);
-	if (line->argc > 0 && strcmp(line->argv[0], "test") == 0)
+	if (strcmp(verb, "test") == 0)
 		return plugins_test(line);
-	for (size_t i = 0; i < sizeof(plugins_verbs) / sizeof(plugins_verbs[0]); i++) {
-		const struct plugins_verb *one = &plugins_verbs[i];
-		if (line->argc == (one->argument ? 2 : 1) && strcmp(line->argv[0], one->name) == 0)
-			verb = one;
-	}
-	if (!verb) {
-		fprintf(stderr, "usage: tallyd plugins list | info NAME | check FILE.so |\n"
-				"       new NAME --kind KIND [--dir DIR] [--build TOOL] |\n"
-				"       test FILE.so [--config FILE] [--kind KIND] [--json]\n");
-		return COMMAND_USAGE;
-	}
 	struct registry *registry = checked_registry(line);
 	if (!registry)
 		return plugins_out_of_memory();
-	int r = verb->run(registry, verb->argument ? line->argv[1] : NULL);
+	if (strcmp(verb, "list") == 0)
+		r = plugins_list(registry, json);
+	else if (strcmp(verb, "info") == 0)
+		r = plugins_info(registry, line->argv[1], json);
+	else
+		r = plugins_check(registry, line->argv[1]);
 	registry_destroy(registry);
 	return r;
 }

@@ -8,7 +8,6 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -203,56 +202,22 @@ static int new_write_all(const struct new_plugin *new)
 
 /* ---- The command ---- */
 
-static int new_usage(void)
-{
-	fprintf(stderr, "usage: tallyd plugins new NAME --kind input|output|buffer [--dir DIR] "
-			"[--build cmake|make|both]\n");
-	return COMMAND_USAGE;
-}
-
-static bool new_is_kind(const char *word)
-{
-	return strcmp(word, "input") == 0 || strcmp(word, "output") == 0 ||
-	       strcmp(word, "buffer") == 0;
-}
-
-static bool new_read_build(const char *word, struct new_plugin *new)
-{
-	bool both = strcmp(word, "both") == 0;
-	new->cmake = both || strcmp(word, "cmake") == 0;
-	new->make = both || strcmp(word, "make") == 0;
-	return new->cmake || new->make;
-}
-
-static int new_parse(const struct command_line *line, struct new_plugin *ret)
-{
-	static const struct option options[] = {{"kind", required_argument, NULL, 'k'},
-						{"dir", required_argument, NULL, 'd'},
-						{"build", required_argument, NULL, 'b'},
-						{NULL, 0, NULL, 0}};
-	int option;
-	optind = 0; /* begin anew: the options before the command were read with it, too */
-	while ((option = getopt_long(line->argc, line->argv, "k:d:b:", options, NULL)) != -1) {
-		if (option == 'k' && new_is_kind(optarg))
-			ret->kind = optarg;
-		else if (option == 'd')
-			ret->dir = optarg;
-		else if (option != 'b' || !new_read_build(optarg, ret))
-			return -EINVAL;
-	}
-	if (optind != line->argc - 1 || !ret->kind)
-		return -EINVAL;
-	ret->name = line->argv[optind];
-	if (!ret->dir)
-		ret->dir = ret->name;
-	return strlen(ret->dir) < PATH_MAX - 2 * NEW_NAME_MAX ? 0 : -EINVAL;
-}
-
 int plugins_new(const struct command_line *line)
 {
-	struct new_plugin new = {.cmake = true, .make = true};
-	if (new_parse(line, &new) < 0)
-		return new_usage();
+	const char *dir = command_value(line, "dir"), *build = command_value(line, "build");
+	const struct new_plugin new = {.name = line->argv[1],
+				       .kind = command_value(line, "kind"),
+				       .dir = dir ? dir : line->argv[1],
+				       .cmake = !build || strcmp(build, "make") != 0,
+				       .make = !build || strcmp(build, "cmake") != 0};
+	if (!new.kind) {
+		fprintf(stderr, "tallyd plugins new: --kind is missing: input, output or buffer\n");
+		return COMMAND_USAGE;
+	}
+	if (strlen(new.dir) >= PATH_MAX - 2 * NEW_NAME_MAX) {
+		fprintf(stderr, "tallyd plugins new: --dir: the path is too long\n");
+		return COMMAND_USAGE;
+	}
 	int r = new_check_name(line, new.name);
 	if (r != COMMAND_OK)
 		return r;

@@ -4,68 +4,17 @@
  * Main thread.  What is found goes to stdout, a line each; --json gives the same as one object. The
  * exit code is COMMAND_OK if nothing was found but warnings, else COMMAND_WRONG.
  */
-#include <errno.h>
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/json_writer.h"
-#include "base/text.h"
+#include "commands/output.h"
 #include "commands/plugins_more.h"
 #include "conformance/conformance.h"
 
-enum { TEST_TIMEOUT = 20, TEST_TIMEOUT_MAX = 600, TEST_JSON_MAX = 4 << 20 };
-
-struct test_line {
-	struct conformance_settings settings;
-	bool json;
-};
-
-static int test_usage(void)
-{
-	fprintf(stderr,
-		"usage: tallyd plugins test FILE.so [--config FILE] "
-		"[--kind input|output|buffer] [--timeout 1..%d] [--json]\n",
-		TEST_TIMEOUT_MAX);
-	return COMMAND_USAGE;
-}
-
-static bool test_is_kind(const char *word)
-{
-	return strcmp(word, "input") == 0 || strcmp(word, "output") == 0 ||
-	       strcmp(word, "buffer") == 0;
-}
-
-static int test_parse(const struct command_line *line, struct test_line *ret)
-{
-	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-						{"kind", required_argument, NULL, 'k'},
-						{"timeout", required_argument, NULL, 't'},
-						{"json", no_argument, NULL, 'j'},
-						{NULL, 0, NULL, 0}};
-	int64_t seconds = TEST_TIMEOUT;
-	int option;
-	optind = 0; /* begin anew: the options before the command were read with it, too */
-	while ((option = getopt_long(line->argc, line->argv, "c:k:t:j", options, NULL)) != -1) {
-		if (option == 'c')
-			ret->settings.config_path = optarg;
-		else if (option == 'k' && test_is_kind(optarg))
-			ret->settings.kind = optarg;
-		else if (option == 'j')
-			ret->json = true;
-		else if (option != 't' || text_parse_int(optarg, &seconds) < 0 || seconds < 1 ||
-			 seconds > TEST_TIMEOUT_MAX)
-			return -EINVAL;
-	}
-	if (optind != line->argc - 1)
-		return -EINVAL;
-	ret->settings.path = line->argv[optind];
-	ret->settings.timeout = seconds * CLOCK_SECOND;
-	return 0;
-}
+enum { TEST_TIMEOUT = 20 };
 
 static size_t test_count(const struct conformance_result *result, enum conformance_outcome outcome)
 {
@@ -147,7 +96,7 @@ static void test_json_finding(struct json_writer *json, const struct conformance
 static int test_print_json(const char *path, const struct conformance_result *result)
 {
 	struct json_writer json;
-	json_writer_init(&json, TEST_JSON_MAX);
+	output_json_begin(&json);
 	json_begin_object(&json);
 	json_write_key(&json, "plugin");
 	json_write_string(&json, path);
@@ -164,27 +113,25 @@ static int test_print_json(const char *path, const struct conformance_result *re
 		test_json_finding(&json, &result->findings[i]);
 	json_end_array(&json);
 	json_end_object(&json);
-	int r = json.error;
-	if (r == 0)
-		printf("%.*s\n", (int)json.len, json.data);
-	json_writer_done(&json);
-	return r;
+	return output_json_end(&json);
 }
 
 int plugins_test(const struct command_line *line)
 {
-	struct test_line test = {.json = false};
+	const struct conformance_settings settings = {
+		.path = line->argv[1],
+		.config_path = command_value(line, "config"),
+		.kind = command_value(line, "kind"),
+		.timeout = command_number(line, "timeout", TEST_TIMEOUT) * CLOCK_SECOND};
 	struct conformance_result result;
 	struct error error;
-	if (test_parse(line, &test) < 0)
-		return test_usage();
-	int r = conformance_run(&test.settings, &result, &error);
+	int r = conformance_run(&settings, &result, &error);
 	if (r < 0)
-		fprintf(stderr, "%s: %s\n", test.settings.path, error.text);
-	else if (test.json)
-		r = test_print_json(test.settings.path, &result);
+		fprintf(stderr, "%s: %s\n", settings.path, error.text);
+	else if (command_value(line, "json"))
+		r = test_print_json(settings.path, &result);
 	else
-		test_print(test.settings.path, &result);
+		test_print(settings.path, &result);
 	int exit_code = r < 0                         ? COMMAND_FAILED
 			: conformance_errors(&result) ? COMMAND_WRONG
 						      : COMMAND_OK;

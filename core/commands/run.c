@@ -4,16 +4,10 @@
  * It does not fork: service managers and containers want a process that stays (systemd's
  * Type=notify), and a pid file would be one more thing that can be wrong.
  */
-#include <stdio.h>
-
 #include "commands/command.h"
 #include "runtime/daemon.h"
 
 int command_run(const struct command_line *line)
 {
-	if (line->argc > 0) {
-		fprintf(stderr, "tallyd run takes no arguments\n");
-		return COMMAND_USAGE;
-	}
 	return daemon_run(line->config_path, line->plugin_dir);
 }

@@ -1,16 +1,29 @@
 /*
- * What the process exits with, whichever command it runs; documented in `tallyd help`.  Below all
- * rooms of the core, since the handlers of crash.c end the process as well.
+ * What the process exits with, whichever command it runs: the one table, from which `tallyd help`,
+ * tallyd(8) and docs/operations.md have it.  Below all rooms of the core, since the handlers of
+ * crash.c end the process as well.
  */
 #ifndef TALLYD_CORE_EXIT_CODE_H
 #define TALLYD_CORE_EXIT_CODE_H
 
+/* X(name, code, what it means, what to do then) */
+#define COMMAND_EXITS(X)                                                                           \
+	X(OK, 0,                                                                                   \
+	  "success; of run: it was stopped (what it could not write in time is in the log)", "")   \
+	X(FAILED, 1,                                                                               \
+	  "it failed; of run: it could not start, a plugin did not stop, or one called exit()",    \
+	  "read the message, or the end of the log")                                               \
+	X(USAGE, 2, "the command line is wrong", "tallyd help COMMAND")                            \
+	X(CONFIG, 3, "the configuration or a plugin is wrong", "tallyd check")                     \
+	X(WRONG, 4,                                                                                \
+	  "what was examined has a fault: of db status and db check the database, of plugins "     \
+	  "test the plugin",                                                                       \
+	  "read what is printed; db marks the lines with a !")
+
 enum command_exit {
-	COMMAND_OK = 0,
-	COMMAND_FAILED = 1, /* the command ran and failed */
-	COMMAND_USAGE = 2,  /* the command line is wrong */
-	COMMAND_CONFIG = 3, /* the configuration or a plugin is wrong */
-	COMMAND_WRONG = 4,  /* the command ran and found a fault in what it examined */
+#define COMMAND_EXIT(name, code, means, remedy) COMMAND_##name = code,
+	COMMAND_EXITS(COMMAND_EXIT)
+#undef COMMAND_EXIT
 };
 
 #endif

@@ -1,8 +1,9 @@
 # Makes tallyd.8.gz and tallyd.conf.5.gz in BINARY: run by the build (packaging.cmake).
-# tallyd(8) holds what `tallyd help` prints, tallyd.conf(5) is docs/configuration.md, which is made of
+# tallyd(8) is made of the table of commands, tallyd.conf(5) is docs/configuration.md, which is made of
 # what the core and the plugins declare.
 
-execute_process(COMMAND ${TALLYD} help OUTPUT_VARIABLE TALLYD_HELP RESULT_VARIABLE failed)
+execute_process(COMMAND ${TALLYD} help --format markdown OUTPUT_VARIABLE TALLYD_COMMANDS
+	RESULT_VARIABLE failed)
 if(failed)
 	message(FATAL_ERROR "${TALLYD} help: ${failed}")
 endif()

@@ -105,9 +105,9 @@ def test_an_installed_configuration_is_not_overwritten(installed, environment, t
     (["sqlite", "--kind", "output"], "there is a plugin of that name already"),
     (["Bad-Name", "--kind", "input"], "begins with a small letter"),
     (["load_1min", "--kind", "input"], "load_1min"),
-    (["fine"], "usage: tallyd plugins new"),
-    (["fine", "--kind", "service"], "usage: tallyd plugins new"),
-    (["fine", "--kind", "input", "--build", "meson"], "usage: tallyd plugins new"),
+    (["fine"], "--kind is missing"),
+    (["fine", "--kind", "service"], '--kind: "service" is not input, output or buffer'),
+    (["fine", "--kind", "input", "--build", "meson"], "--build: "),
 ])
 def test_what_cannot_be_made_is_refused(environment, tmp_path, words, told):
     assert told in run("tallyd", "plugins", "new", *words, cwd=tmp_path, env=environment, code=2)

@@ -1,0 +1,151 @@
+/*
+ * The commands, in the order in which `tallyd help` shows them.  Whoever adds one adds it here,
+ * with all that it takes: what is not in this table is refused before the command is called.
+ */
+#include <stddef.h>
+
+#include "commands/command.h"
+
+#define COMMAND_JSON                                                                               \
+	{                                                                                          \
+		"json", 0, NULL, "as one JSON object, for programs"                                \
+	}
+
+static const struct command_option json_only[] = {COMMAND_JSON, {0}};
+
+static const struct command_verb config_verbs[] = {
+	{"dump", NULL, "print the configuration in effect as a usable file", json_only},
+	{"explain", "[INSTANCE]", "print each value with where it comes from and what it means",
+	 json_only},
+	{"reference", NULL, "print what every option of every plugin means, as Markdown", NULL},
+	{0},
+};
+
+static const struct command_option plugins_new_options[] = {
+	{"kind", 'k', "input|output|buffer", "what it is; required"},
+	{"dir", 'd', "DIR", "where it is made; default: a folder of its name"},
+	{"build", 'b', "cmake|make|both", "what it is built with; default both"},
+	{0},
+};
+
+static const struct command_option plugins_test_options[] = {
+	{"config", 'c', "FILE", "a configuration with a section for it, instead of an empty one"},
+	{"kind", 'k', "input|output|buffer", "as what it is tested, if it is several"},
+	{"timeout", 't', "1..600", "seconds that one call of it may take; default 20"},
+	{"json", 'j', NULL, "as one JSON object, for programs"},
+	{0},
+};
+
+static const struct command_verb plugins_verbs[] = {
+	{"list", NULL, "which plugins there are", json_only},
+	{"info", "PLUGIN", "options, tables and metrics of one", json_only},
+	{"check", "FILE.so", "would this file load, and does it declare what it should?", NULL},
+	{"test", "FILE.so", "does this plugin keep to the rules of the ABI?", plugins_test_options},
+	{"new", "NAME", "begin a plugin: a folder that builds, passes its tests and loads",
+	 plugins_new_options},
+	{0},
+};
+
+static const struct command_option once_options[] = {
+	{"format", 'f', "table|ndjson", "how rows are printed; default table"},
+	{"samples", 's', "1..1000", "how often each input gathers; default 1"},
+	{0},
+};
+
+static const struct command_verb db_verbs[] = {
+	{"migrate", "[INSTANCE]", "create or change a database's tables", NULL},
+	{"status", "[INSTANCE]", "show a database's tables, rollups, clock and compression",
+	 json_only},
+	{"check", "[INSTANCE]", "read every page of database files and spools; changes nothing",
+	 json_only},
+	{"confirm-clock", "[INSTANCE]",
+	 "the clock is right after it jumped ahead: delete what is too old by it", NULL},
+	{"refresh", "FROM TO [INSTANCE]",
+	 "compute the rollups between two times (2026-11-23T16:00:00Z) again, after rows came "
+	 "there by SQL",
+	 NULL},
+	{0},
+};
+
+/* Of tallyd-console, which reads them again (console/). */
+#define COMMAND_API                                                                                \
+	{"url", 0, "URL", "the API's address; default: that of the configuration"},                \
+		{"token-file", 0, "FILE", "a file with a token for it"},                           \
+	{                                                                                          \
+		"cacert", 0, "FILE", "trust certificates that this one has signed"                 \
+	}
+
+static const struct command_option logs_options[] = {
+	{"follow", 'f', NULL, "go on with new lines, without a hole or a line twice"},
+	{"tail", 'n', "N", "the last N lines; default 100 without --since; at most 10000"},
+	{"since", 0, "TIME", "lines from then on: 10m, 2h, or 2026-01-31T12:00:00Z"},
+	{"level", 'l', "LEVEL", "only of this level; several: any of them"},
+	{"search", 's', "TEXT", "only with this text; several: all of them"},
+	{"project", 'p', "PROJECT", "only of this compose project"},
+	{"host", 0, "HOST", "only of this host"},
+	{"plain", 0, NULL, "the messages alone"},
+	{"json", 0, NULL, "one JSON object a line, as the API has it"},
+	{"color", 0, "always|never|auto", "default auto: on a terminal, unless NO_COLOR is set"},
+	COMMAND_API,
+	{0},
+};
+
+static const struct command_option help_options[] = {
+	{"format", 0, "text|markdown|shell|fish",
+	 "all commands as text (default), as chapters of a manual, or for a shell's completion"},
+	{0},
+};
+
+const struct command command_table[] = {
+	{.name = "run",
+	 .help = "collect until told to stop; the default command",
+	 .about = "Runs in the foreground, for a service manager or a container, and logs to "
+		  "stderr.",
+	 .run = command_run},
+	{.name = "check",
+	 .help = "check the configuration; connects to nothing and changes nothing",
+	 .about = "Prints every problem with its file and line. Warnings do not change the exit "
+		  "code: what they are about works, and was hardly meant that way. Run it as the "
+		  "daemon's user, since it also looks whether files can be read and written.",
+	 .options = json_only,
+	 .run = command_check},
+	{.name = "config",
+	 .help = "show the configuration in effect, where each value comes from, or what there is",
+	 .about = "Secrets are masked.",
+	 .verbs = config_verbs,
+	 .run = command_config},
+	{.name = "plugins",
+	 .help = "list plugins, describe one; check or test a file, begin a new one",
+	 .verbs = plugins_verbs,
+	 .run = command_plugins},
+	{.name = "once",
+	 .arguments = "[INPUT]",
+	 .help = "gather once and print the rows; stores nothing",
+	 .options = once_options,
+	 .run = command_once},
+	{.name = "db",
+	 .help = "create or migrate a database's tables, show its status, check its files",
+	 .about = "For every output (and spool) of the configuration, or the one named. Lines that "
+		  "need an operator begin with a !.",
+	 .verbs = db_verbs,
+	 .run = command_db},
+	{.name = "logs",
+	 .arguments = "[NAME...]",
+	 .help = "show what containers printed, by the HTTP API; follow it with -f",
+	 .about = "NAME is a container's name or the beginning of its id, a pattern with * and ?, "
+		  "or a compose project; without one, all containers. The letter before a message "
+		  "is its level: Trace Debug Info Notice Warning Error Critical. TALLYD_URL, "
+		  "TALLYD_TOKEN, TALLYD_TOKEN_FILE and TALLYD_CACERT are the options' defaults.",
+	 .options = logs_options,
+	 .run = command_logs},
+	{.name = "version",
+	 .help = "print the versions of the daemon and its plugin ABI",
+	 .options = json_only,
+	 .run = command_version},
+	{.name = "help",
+	 .arguments = "[COMMAND] [WORD]",
+	 .help = "how tallyd or one of its commands is used",
+	 .options = help_options,
+	 .run = command_help},
+	{0},
+};

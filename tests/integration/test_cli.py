@@ -1,0 +1,119 @@
+"""The command line as people and programs use it; what is refused and how: tests/config/cases/usage.sh."""
+
+import json
+import re
+import subprocess
+
+import pytest
+
+from counting import daemon  # noqa: F401 (a fixture)
+from daemon import ROOT, build_dir
+
+BAD = build_dir() / "tests" / "plugins" / "bad" / "bad.so"
+
+
+def tallyd_alone(*words):
+    return subprocess.run([build_dir() / "bin" / "tallyd", *map(str, words)], capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL, timeout=60)
+
+
+# ---- exit codes: one real situation each
+
+
+def test_every_exit_code_is_what_the_table_says(daemon, tmp_path):
+    d = daemon()
+    assert d.call("check").returncode == 0
+    with open("/dev/full", "w", encoding="ascii") as full:
+        lost = subprocess.run(d.command("help"), stdout=full, stderr=subprocess.PIPE, text=True)
+    assert lost.returncode == 1 and "cannot write to stdout: No space left on device" in lost.stderr
+    assert d.call("chekc").returncode == 2
+    (tmp_path / "bad.conf").write_text("[input.nobody]\n")
+    assert tallyd_alone("check", "-c", tmp_path / "bad.conf").returncode == 3
+    assert tallyd_alone("plugins", "info", "nobody").returncode == 3
+    (tmp_path / "fault.conf").write_text("[input.bad]\nfault = stdout\n")
+    tested = tallyd_alone("plugins", "test", BAD, "--kind", "input", "--config", tmp_path / "fault.conf")
+    assert tested.returncode == 4, tested.stdout + tested.stderr
+
+
+def test_the_table_of_exit_codes_is_the_same_everywhere():
+    header = (ROOT / "core/process/exit_code.h").read_text()
+    header = re.sub(r"\"\s+\"", "", re.sub(r"\\\n", " ", header))
+    rows = re.findall(r"X\(\w+, (\d),\s*\"([^\"]*)\",\s*\"([^\"]*)\"\)", header)
+    assert [code for code, _, _ in rows] == ["0", "1", "2", "3", "4"]
+    text = " ".join(tallyd_alone("help").stdout.split())
+    docs = (ROOT / "docs/operations.md").read_text()
+    for code, means, remedy in rows:
+        assert f" {code} {means}" in text
+        assert re.sub(" +", " ", f"| {code} | {means} | {remedy} |") in docs
+
+
+# ---- the form of a line
+
+
+def test_options_stand_before_or_after_the_command(daemon):
+    d = daemon()
+    conf = str(d.dir / "tallyd.conf")
+    dumps = {tallyd_alone(*words).stdout for words in (
+        ["-c", conf, "config", "dump"], ["config", "-c", conf, "dump"], ["config", "dump", "-c", conf],
+        ["config", "dump", f"-c{conf}"], ["config", "dump", f"--config={conf}"],
+        ["config", "--config", conf, "dump"])}
+    assert len(dumps) == 1 and "host = testhost" in dumps.pop()
+
+
+@pytest.mark.parametrize("words", [["db", "refresh", "--help"], ["help", "db", "refresh"], ["db", "-h", "refresh"],
+                                   ["--help", "db", "refresh"], ["db", "refresh", "now", "-h"]])
+def test_help_is_given_wherever_it_is_asked_for(words):
+    told = tallyd_alone(*words)
+    assert told.returncode == 0 and "usage: tallyd db refresh FROM TO [INSTANCE]" in told.stdout, told
+
+
+def test_help_names_every_command_of_the_documents():
+    text = tallyd_alone("help").stdout
+    assert "tallyd config reference" in text
+    for name in re.findall(r"^\| `tallyd (\w+)", (ROOT / "docs/operations.md").read_text(), re.M):
+        assert re.search(rf"^  {name}\b", text, re.M), name
+        assert tallyd_alone(name, "--help").returncode == 0
+
+
+# ---- for programs
+
+
+def test_check_for_programs(daemon, tmp_path):
+    d = daemon()
+    good = json.loads(d.call("check", "--json").stdout)
+    assert good["ok"] is True and good["errors"] == []
+    assert "input.counter" in good["instances"] and good["files"] == [str(d.dir / "tallyd.conf")]
+    (tmp_path / "bad.conf").write_text("[input.nobody]\n[output.x\n")
+    bad = d.call("check", "--json", "-c", str(tmp_path / "bad.conf"))
+    told = json.loads(bad.stdout)
+    assert bad.returncode == 3 and bad.stderr == "" and told["ok"] is False
+    assert any(f"{tmp_path}/bad.conf:2" in text for text in told["errors"]), told
+
+
+def test_config_and_plugins_for_programs(daemon):
+    d = daemon()
+    dump = json.loads(d.call("config", "dump", "--json").stdout)
+    assert dump["tallyd"]["host"]["value"] == "testhost" and dump["tallyd"]["host"]["line"] == 2
+    assert dump["tallyd"]["log_level"]["from"] == "default" and dump["tallyd"]["log_level"]["line"] is None
+    one = json.loads(d.call("config", "explain", "input.counter", "--json").stdout)
+    assert list(one) == ["input.counter"] and one["input.counter"] == dump["input.counter"]
+    assert d.call("config", "explain", "input.nobody", "--json").returncode == 1
+    listed = json.loads(d.call("plugins", "list", "--json").stdout)
+    assert {"counter", "recorder", "sqlite"} <= {plugin["name"] for plugin in listed}
+    info = json.loads(d.call("plugins", "info", "counter", "--json").stdout)
+    assert info["kind"] == "input" and info["tables"][0]["name"] == "counter"
+    assert any(option["name"] == "interval" for option in info["sections"]["input.counter"])
+    assert json.loads(tallyd_alone("version", "--json").stdout)["abi"].startswith("1.")
+
+
+def test_db_for_programs(tallyd, tmp_path):
+    d = tallyd("[output.sqlite]\npath = {db}\n[output.http_api]\nlisten = 127.0.0.1:{port}\n").start()
+    d.stop()
+    answer = d.call("db", "status", "--json")
+    [told] = json.loads(answer.stdout)
+    assert answer.returncode == 0 and told["instance"] == "output.sqlite" and told["ok"] is True
+    assert told["error"] is None
+    d.db_path.write_bytes(b"this is no database" * 1000)
+    answer = d.call("db", "status", "--json")
+    [told] = json.loads(answer.stdout)
+    assert answer.returncode == 1 and told["ok"] is False and "not a database" in told["error"]
